@@ -1,0 +1,1 @@
+"""pose-rig: live multi-camera motion capture that needs no calibration."""

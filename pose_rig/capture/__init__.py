@@ -1,0 +1,1 @@
+"""Cameras and files → frames → 2D keypoints."""

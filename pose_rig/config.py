@@ -1,0 +1,163 @@
+"""What a run is made of: `rig.toml` and the command line become these frozen records.
+
+Example of a rig.toml::
+
+    height_m = 1.82
+
+    [detector]
+    model = "full"
+
+    [fusion]
+    rate_hz = 60.0
+
+    [[camera]]
+    name = "left"
+    source = "0"            # index, device path, device name, URL, video file, keypoint file, sim
+    size_px = [1280, 720]
+    fps = 30.0
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from pose_rig.errors import UsageError
+
+Pace = Literal["realtime", "all"]
+MODELS = ("lite", "full", "heavy")
+# Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which SP bears (method.md 3.5).
+FOCAL_PER_LARGER_SIDE = 0.9
+ASSUMED_HEIGHT_M = 1.70
+
+
+class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One camera.
+
+    Attributes:
+        source: Index, device path or name, URL, video file, keypoint file (npz), or ``sim``.
+        name: Unique name, used as topic; empty = derived from the source.
+        size_px: Wanted (width, height); None = 1280×720 for webcams, a file's own otherwise.
+        fps: Wanted frames per second; None = 30 for webcams, a file's own otherwise.
+        focal_px: Focal length if known.
+        offset_ms: Added to a file's own time, to line up recordings that did not start together.
+        member: For sources of several cameras (keypoint files, ``sim``): which one, from 0.
+        members: For ``sim``: how many cameras the simulated rig has.
+    """
+
+    source: str
+    name: str = ""
+    size_px: tuple[int, int] | None = None
+    fps: float | None = None
+    focal_px: float | None = None
+    offset_ms: float = 0.0
+    member: int = 0
+    members: int = 1
+
+
+class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The 2D detector.
+
+    Attributes:
+        model: ``lite``, ``full``, ``heavy`` or the path of a MediaPipe ``.task`` file.
+        people: Most people looked for in one image.
+        min_confidence: Detections, presence and tracks below this are dropped, 0–1.
+    """
+
+    model: str = "full"
+    people: int = 2
+    min_confidence: float = 0.5
+
+
+class FusionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fusion node.
+
+    Attributes:
+        rate_hz: Poses per second when live.
+        min_cutoff_hz: One-Euro filter: cut-off at rest; lower = smoother and later.
+        beta: One-Euro filter: how fast the cut-off opens with speed, 1/m.
+        weights: ONNX graph of lifter + CSM; empty = the one shipped.
+        provider: Inference provider; ``auto`` = TensorRT, CUDA, CPU in that order.
+    """
+
+    rate_hz: float = 60.0
+    min_cutoff_hz: float = 1.5
+    beta: float = 1.5
+    weights: str = ""
+    provider: Literal["auto", "tensorrt", "cuda", "cpu"] = "auto"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole rig.
+
+    Attributes:
+        camera: The cameras, in order; camera 0 gives the rig its forward direction.
+        height_m: Stature of the person; None = 1.70 m is assumed and every output says so.
+        pace: ``realtime``, or ``all``: every frame of every file, as fast as it goes, repeatable.
+        port: Where poses are published on this machine; 0 = any free port.
+        save: Path of the poses file written at the end; empty = none.
+        duration_s: End after this long; None = until the files end or the user stops it.
+    """
+
+    camera: tuple[CameraConfig, ...] = ()
+    height_m: float | None = None
+    detector: DetectorConfig = msgspec.field(default_factory=DetectorConfig)
+    fusion: FusionConfig = msgspec.field(default_factory=FusionConfig)
+    pace: Pace = "realtime"
+    port: int = 5571
+    save: str = ""
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraJob:
+    """All that one camera process is told.
+
+    Attributes:
+        camera: The camera, its name filled in.
+        detector: The detector; ``model`` is a path by now, or empty where the source brings its own keypoints.
+        pace: As in `Config`.
+        endpoint: Where the fusion node listens.
+        restarts: How often this worker was restarted.
+    """
+
+    camera: CameraConfig
+    detector: DetectorConfig
+    pace: Pace
+    endpoint: str
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FusionJob:
+    """All that the fusion process is told.
+
+    Attributes:
+        config: The rig, cameras named.
+        inputs: Endpoints to listen on: one per camera with pace ``all`` (lossless), else one for all (live).
+        output: Endpoint to publish on.
+        restarts: How often this worker was restarted.
+    """
+
+    config: Config
+    inputs: tuple[str, ...]
+    output: str
+    restarts: int = 0
+
+
+def load(path: Path) -> Config:
+    """Returns the configuration in a rig.toml.
+
+    Raises:
+        UsageError: The file cannot be read, is not TOML, or has an unknown key or a value of the wrong type.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config, strict=False)
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.", "Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}.", "Mend that line.") from error
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path}: {error}.", "docs/cameras.md lists every key.") from error

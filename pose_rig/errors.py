@@ -1,0 +1,57 @@
+"""The exceptions of pose-rig.
+
+PoseRigError            what happened, and what to do next; the command line prints both
+├── UsageError          the request is wrong (exit code 2)
+├── SourceError         a camera, file or stream cannot be opened or read
+├── AssetError          a model or clip cannot be fetched or is damaged
+├── EngineError         no inference provider can run the graph
+└── MessageError        bytes on the wire are not one of our messages
+"""
+
+
+class PoseRigError(Exception):
+    """A failure with one sentence of cause and one of remedy.
+
+    Args:
+        cause: What happened, naming the thing it happened to.
+        remedy: What the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(f"{cause} {remedy}")
+        self.cause = cause
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type["PoseRigError"], tuple[str, str]]:
+        return type(self), (self.cause, self.remedy)
+
+
+class UsageError(PoseRigError):
+    """The request itself is wrong."""
+
+    exit_code = 2
+
+
+class SourceError(PoseRigError):
+    """A camera, file or stream cannot be opened or read."""
+
+
+class AssetError(PoseRigError):
+    """A model or clip cannot be fetched, or what is cached is damaged."""
+
+
+class EngineError(PoseRigError):
+    """No inference provider can run the graph."""
+
+
+class MessageError(PoseRigError):
+    """Bytes on the wire are not one of our messages."""
+
+    def __init__(self, topic: str, field: str, reason: str) -> None:
+        super().__init__(f"Message on topic {topic!r}: field {field!r} {reason}.", "Check the sender's version.")
+        self.topic, self.field, self.reason = topic, field, reason
+
+    def __reduce__(self) -> tuple[type["MessageError"], tuple[str, str, str]]:  # type: ignore[override]
+        return type(self), (self.topic, self.field, self.reason)

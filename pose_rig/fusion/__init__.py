@@ -1,0 +1,1 @@
+"""Many views' keypoints → one 3D pose."""

@@ -1,0 +1,148 @@
+"""The 17 joints of the rig, and how detectors' landmarks become them.
+
+Axes: K detector landmarks, J = 17 joints.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import UsageError
+
+JOINTS = (
+    "pelvis", "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle", "spine", "thorax", "nose", "head",
+    "l_shoulder", "l_elbow", "l_wrist", "r_shoulder", "r_elbow", "r_wrist",
+)  # fmt: skip
+JOINT_SET = "rig17"
+J = len(JOINTS)
+INDEX = {name: i for i, name in enumerate(JOINTS)}
+# parent of each joint; the pelvis is its own
+PARENTS = (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 8, 11, 12, 8, 14, 15)
+BONES = tuple((parent, child) for child, parent in enumerate(PARENTS) if child != parent)
+LIMBS = (1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16)
+# joint i of the mirrored body is joint MIRROR[i]
+MIRROR = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13)
+
+_MEDIAPIPE33 = (
+    "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear "
+    "mouth_left mouth_right left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_pinky "
+    "right_pinky left_index right_index left_thumb right_thumb left_hip right_hip left_knee right_knee left_ankle "
+    "right_ankle left_heel right_heel left_foot_index right_foot_index"
+)
+_COCO17 = (
+    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist "
+    "right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
+)
+_BODY_25 = (
+    "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip right_hip "
+    "right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear left_foot_index "
+    "left_small_toe left_heel right_foot_index right_small_toe right_heel"
+)
+_HALPE26 = (
+    f"{_COCO17} head_top neck mid_hip left_foot_index right_foot_index left_small_toe right_small_toe "
+    "left_heel right_heel"
+)
+SCHEMAS: dict[str, tuple[str, ...]] = {
+    "mediapipe33": tuple(_MEDIAPIPE33.split()),
+    "coco17": tuple(_COCO17.split()),
+    "body25": tuple(_BODY_25.split()),
+    "halpe26": tuple(_HALPE26.split()),
+    JOINT_SET: JOINTS,
+}
+
+# joint → the landmarks whose mean it is
+_RECIPE: dict[str, tuple[str, ...]] = {
+    "pelvis": ("left_hip", "right_hip"),
+    "thorax": ("left_shoulder", "right_shoulder"),
+    "head": ("left_ear", "right_ear"),
+    "nose": ("nose",),
+    "spine": ("left_hip", "right_hip", "left_shoulder", "right_shoulder"),
+    **{
+        f"{side[0]}_{part}": (f"{side}_{part}",)
+        for side in ("left", "right")
+        for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """A detector's landmark set and its mapping to our joints.
+
+    Attributes:
+        name: Schema name as it travels: one of `SCHEMAS`, or the names joined by commas.
+        names: (K,) landmark names.
+        weights: (J,K) each joint's mean over its landmarks; a row of zeros where the set lacks them.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    weights: NDArray[np.float64]
+
+    def to_joints(
+        self, xy_PK2: NDArray[np.floating], score_PK: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Returns our joints from landmarks.
+
+        Args:
+            xy_PK2: (...,K,2) px.
+            score_PK: (...,K) 0–1, 0 = not seen (its xy is ignored, NaN allowed).
+
+        Returns:
+            (...,J,2) px and (...,J): a joint is as sure as its least sure landmark; 0 and (0, 0) if one is unseen,
+            except the head, which one ear suffices for.
+        """
+        seen = (score_PK > 0) & np.isfinite(xy_PK2).all(-1)
+        xy = np.where(seen[..., None], xy_PK2, 0.0)
+        score = np.where(seen, score_PK, 0.0)
+        used = self.weights > 0
+        lowest = np.where(used, score[..., None, :], np.inf).min(-1)
+        joints_score = np.where(used.any(-1), lowest, 0.0)
+        joints = np.einsum("jk,...kc->...jc", self.weights, xy)
+        head = INDEX["head"]
+        one_ear = used[head] * seen[..., :].astype(float)
+        ears = one_ear.sum(-1)
+        partial = (ears > 0) & (joints_score[..., head] == 0)
+        if partial.any():
+            mean = (one_ear[..., None] * xy).sum(-2) / np.maximum(ears, 1)[..., None]
+            joints[..., head, :] = np.where(partial[..., None], mean, joints[..., head, :])
+            joints_score[..., head] = np.where(partial, (one_ear * score).max(-1), joints_score[..., head])
+        return np.where(joints_score[..., None] > 0, joints, 0.0), joints_score
+
+
+def landmarks(schema: str) -> Landmarks:
+    """Returns the landmark set of a schema name, or of names joined by commas.
+
+    Raises:
+        UsageError: The names lack hips and shoulders, which no pose can do without.
+    """
+    names = SCHEMAS.get(schema) or tuple(name.strip() for name in schema.split(","))
+    column = {_canonical(name): k for k, name in enumerate(names)}
+    weights = np.zeros((J, len(names)))
+    for joint, sources in _RECIPE.items():
+        if joint in column and joint not in ("spine",):
+            sources = (joint,)
+        if all(source in column for source in sources):
+            for source in sources:
+                weights[INDEX[joint], column[source]] = 1 / len(sources)
+    if len(column) != len(names) or any(not weights[INDEX[joint]].any() for joint in ("pelvis", "thorax")):
+        raise UsageError(
+            f"The landmark set {schema[:80]!r} is unknown or lacks hips and shoulders.",
+            f"Use one of {', '.join(SCHEMAS)}, or name the K landmarks like those of mediapipe33.",
+        )
+    return Landmarks(schema, names, weights)
+
+
+def _canonical(name: str) -> str:
+    """Returns a landmark name in our spelling: ``LEFT_HIP``, ``LHip``, ``l_hip`` → ``left_hip``."""
+    text = name.strip()
+    if len(text) > 2 and text[0] in "LR" and text[1].isupper() and text[2].islower():  # OpenPose: LHip
+        text = f"{text[0]}_{text[1:]}"
+    text = text.lower().replace(" ", "_")
+    if text in JOINTS and text[1] != "_":
+        return text
+    for short, side in (("l_", "left_"), ("r_", "right_")):
+        if text.startswith(short):
+            return side + text[2:]
+    return text

@@ -1,0 +1,1 @@
+"""Simulated rigs and the training of the lifter."""
