@@ -239,7 +239,7 @@ def _decode_array(kind: type, value: Any) -> Any:
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_encode_array)
-_decoders = {kind.TOPIC: (kind, msgspec.msgpack.Decoder(kind, dec_hook=_decode_array)) for kind in ANY}
+_decoders = {kind.TOPIC: msgspec.msgpack.Decoder(kind, dec_hook=_decode_array) for kind in ANY}
 
 
 def _field_error(message: Message) -> tuple[str, str] | None:
@@ -292,9 +292,8 @@ def decode(data: bytes) -> Message:
         raise MessageError(topic, "topic", "is unknown")
     if len(data) > MAX_BYTES:
         raise MessageError(topic, "payload", f"has {len(data)} bytes")
-    kind, decoder = _decoders[prefix]
     try:
-        message = decoder.decode(data[len(topic.encode()) + 1 :])
+        message = _decoders[prefix].decode(data[len(topic.encode()) + 1 :])
     except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
         text = str(error)
         field = text.rsplit("$.", 1)[-1].rstrip("`") if "$." in text else "payload"
