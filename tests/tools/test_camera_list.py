@@ -1,0 +1,135 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pose_rig.config import CameraConfig
+from pose_rig.errors import UsageError
+from pose_rig.tools.camera_list import config_of, kind_of, needs_detector, reads_file
+
+
+def names(cams: str) -> list[str]:
+    return [camera.name for camera in config_of(cams).camera]
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "left side.mp4"
+    path.write_bytes(b"not looked into here")
+    return path
+
+
+def keypoint_file(path: Path, views: int, **more: object) -> Path:
+    np.savez(path, xy=np.zeros((views, 3, 17, 2)), **more)  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("0", "index"), ("sim", "sim"), ("/dev/video2", "device"), ("rtsp://a:b@host/x", "url"), ("a.npz", "keypoints"),
+        ("a.mp4", "video"), ("clips/a", "video"), ("C920 Pro", "name"),
+    ],
+)  # fmt: skip
+def test_the_kind_of_a_source(source: str, kind: str) -> None:
+    assert kind_of(source) == kind
+
+
+def test_names_come_from_the_sources(clip: Path) -> None:
+    cams = f"0,/dev/video2,rtsp://user:secret@10.0.0.7:554/live,C920 Pro,{clip}"
+    assert names(cams) == ["cam0", "video2", "10.0.0.7", "C920_Pro", "left_side"]
+
+
+def test_equal_names_are_numbered(clip: Path) -> None:
+    assert names(f"{clip},{clip},{clip}") == ["left_side", "left_side-2", "left_side-3"]
+
+
+def test_no_camera_is_called_like_the_fusion_worker() -> None:
+    assert names("fusion") == ["fusion-2"]
+
+
+def test_sim_makes_as_many_cameras_as_asked() -> None:
+    cameras = config_of("sim:3").camera
+    assert [(camera.name, camera.member, camera.members) for camera in cameras] == [
+        ("sim0", 0, 3),
+        ("sim1", 1, 3),
+        ("sim2", 2, 3),
+    ]
+
+
+def test_a_keypoint_file_gives_all_its_cameras(tmp_path: Path) -> None:
+    named = keypoint_file(tmp_path / "kp.npz", 2, cameras=np.array(["north", "south east"]))
+    plain = keypoint_file(tmp_path / "other.npz", 2)
+    cameras = config_of(f"{named},{plain}").camera
+    assert [camera.name for camera in cameras] == ["north", "south_east", "other0", "other1"]
+    assert [camera.member for camera in cameras] == [0, 1, 0, 1]
+    assert not any(needs_detector(camera) for camera in cameras)
+
+
+def test_files_in_a_rig_toml_lie_beside_it(tmp_path: Path, clip: Path) -> None:
+    toml = tmp_path / "rig.toml"
+    toml.write_text(f'height_m = 1.82\n[[camera]]\nname = "front"\nsource = "{clip.name}"\n[[camera]]\nsource = "1"\n')
+    config = config_of(str(toml))
+    assert config.height_m == 1.82
+    assert [(camera.name, camera.source) for camera in config.camera] == [("front", str(clip)), ("cam1", "1")]
+
+
+@pytest.mark.parametrize(
+    ("cams", "text"),
+    [
+        ("missing.mp4", r"^There is no file missing\.mp4\. Check the path"),
+        ("missing.npz", r"^There is no readable file missing\.npz: No such file"),
+        ("missing.toml", r"^Cannot read missing\.toml: No such file"),
+        ("0,,1", "^--cams has an empty item"),
+        ("sim:0", "^'sim:0' names 0 cameras"),
+        ("sim:99", "^'sim:99' names 99 cameras"),
+        ("0,rig.toml,1", r"^rig\.toml stands among other cameras"),
+    ],
+)
+def test_wrong_cameras_are_named(cams: str, text: str) -> None:
+    with pytest.raises(UsageError, match=text) as caught:
+        config_of(cams)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 broken"])
+def test_a_file_that_holds_no_keypoints_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "kp.npz"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"kp\.npz is not a keypoint file"):
+        config_of(str(path))
+
+
+def test_a_pickle_in_a_keypoint_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kp.npz"
+    np.savez(path, xy=np.array([{}], dtype=object))
+    with pytest.raises(UsageError, match=r"kp\.npz is not a keypoint file: Object arrays cannot be loaded"):
+        config_of(str(path))
+
+
+def test_a_keypoint_file_whose_names_do_not_fit_is_named(tmp_path: Path) -> None:
+    path = keypoint_file(tmp_path / "kp.npz", 2, cameras=np.array(["north"]))
+    with pytest.raises(UsageError, match=r"names 1 cameras but holds 2"):
+        config_of(str(path))
+
+
+@pytest.mark.parametrize(
+    ("camera", "text"),
+    [
+        ('name = "a/b"\nsource = "0"', "'a/b' is no camera name"),
+        ('name = "a"\nsource = "0"\n[[camera]]\nname = "a"\nsource = "1"', "camera name 'a' is taken"),
+        ('name = "fusion"\nsource = "0"', "camera name 'fusion' is taken"),
+        ('source = "kp.npz"\nmember = 2', "has no camera 2"),
+    ],
+)
+def test_a_wrong_rig_toml_is_named(tmp_path: Path, camera: str, text: str) -> None:
+    keypoint_file(tmp_path / "kp.npz", 2)
+    toml = tmp_path / "rig.toml"
+    toml.write_text(f"[[camera]]\n{camera}\n")
+    with pytest.raises(UsageError, match=text):
+        config_of(str(toml))
+
+
+def test_only_files_and_simulations_end() -> None:
+    ends = [reads_file(CameraConfig(source=source)) for source in ("a.mp4", "a.npz", "sim", "0", "rtsp://h", "C920")]
+    assert ends == [True, True, True, False, False, False]
