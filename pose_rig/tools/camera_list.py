@@ -2,17 +2,18 @@
 
 import itertools
 import re
-import zipfile
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
-import numpy as np
 
+from pose_rig.capture.keypoint_file import Keypoints
+from pose_rig.capture.keypoint_file import load as load_keypoints
 from pose_rig.config import CameraConfig, Config, load
 from pose_rig.errors import UsageError
 
+Proposal = tuple[CameraConfig, str]  # a camera, and a name in case it has none
 Kind = Literal["sim", "index", "url", "device", "keypoints", "video", "name"]
 RESERVED = "fusion"  # the fusion worker's name
 MOST_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
@@ -60,29 +61,28 @@ def config_of(cams: str) -> Config:
     if cams.strip().lower().endswith(".toml"):
         path = Path(cams.strip())
         config = load(path)
-        cameras = tuple(_beside(path, camera) for camera in config.camera)
+        proposals = [_proposal(_beside(path, camera)) for camera in config.camera]
     else:
         config = Config()
-        cameras = tuple(camera for item in cams.split(",") for camera in _expand(item.strip()))
-    if not 1 <= len(cameras) <= MOST_CAMERAS:
-        raise UsageError(f"{cams!r} names {len(cameras)} cameras.", f"A rig has 1 to {MOST_CAMERAS}. {_FORMS}")
-    for camera in cameras:
-        _check(camera)
-    return msgspec.structs.replace(config, camera=_named(cameras))
+        proposals = [proposal for item in cams.split(",") for proposal in _expand(item.strip())]
+    if not 1 <= len(proposals) <= MOST_CAMERAS:
+        raise UsageError(f"{cams!r} names {len(proposals)} cameras.", f"A rig has 1 to {MOST_CAMERAS}. {_FORMS}")
+    return msgspec.structs.replace(config, camera=_named(proposals))
 
 
-def _expand(item: str) -> list[CameraConfig]:
+def _expand(item: str) -> list[Proposal]:
     """Returns the cameras behind one item: several for ``sim:4`` and for keypoint files."""
     if not item:
         raise UsageError("--cams has an empty item.", _FORMS)
     if match := re.fullmatch(r"sim(?::(\d{1,4}))?", item):
         count = int(match[1] or 1)
-        return [CameraConfig(source="sim", member=i, members=count) for i in range(count)]
+        return [_proposal(CameraConfig(source="sim", member=i, members=count)) for i in range(count)]
     if item.lower().endswith(".toml"):
         raise UsageError(f"{item} stands among other cameras.", "A rig.toml describes the whole rig: give it alone.")
-    if kind_of(item) == "keypoints":
-        return [CameraConfig(source=item, member=i) for i in range(len(_keypoint_cameras(Path(item))))]
-    return [CameraConfig(source=item)]
+    if kind_of(item) != "keypoints":
+        return [_proposal(CameraConfig(source=item))]
+    keypoints = _keypoints(item)
+    return [_member(CameraConfig(source=item, member=i), keypoints) for i in range(len(keypoints.cameras))]
 
 
 def _beside(toml: Path, camera: CameraConfig) -> CameraConfig:
@@ -92,44 +92,59 @@ def _beside(toml: Path, camera: CameraConfig) -> CameraConfig:
     return msgspec.structs.replace(camera, source=str(toml.parent / camera.source))
 
 
-def _check(camera: CameraConfig) -> None:
-    kind = kind_of(camera.source)
-    if kind in ("keypoints", "video") and not Path(camera.source).is_file():
-        raise UsageError(f"There is no file {camera.source}.", f"Check the path. {_FORMS}")
-    if kind == "keypoints":
-        count = len(_keypoint_cameras(Path(camera.source)))
-        if not 0 <= camera.member < count:
-            raise UsageError(f"{camera.source} has no camera {camera.member}.", f"It has {count}, from 0.")
-    if camera.name and camera.name != _clean(camera.name):
-        raise UsageError(f"{camera.name!r} is no camera name.", f"Try {_clean(camera.name)!r}: letters, digits, . _ -")
+def _proposal(camera: CameraConfig) -> Proposal:
+    """Returns a camera that has passed the door, with a name for it."""
+    source = camera.source
+    match kind_of(source):
+        case "index":
+            return camera, f"cam{source}"
+        case "sim":
+            return camera, f"sim{camera.member}"
+        case "url":
+            return camera, _clean(urlsplit(source).hostname or "stream")
+        case "device":
+            return camera, _clean(Path(source).name)
+        case "name":
+            return camera, _clean(source)
+        case "video":
+            _check_file(source)
+            return camera, _clean(Path(source).stem)
+        case "keypoints":
+            return _member(camera, _keypoints(source))
 
 
-def _keypoint_cameras(path: Path) -> list[str]:
-    """Returns the names of the cameras in a keypoint file (interchange format "2D in")."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            count = content["xy"].shape[0]
-            names = [str(name) for name in content["cameras"]] if "cameras" in content else []
-    except OSError as error:
-        raise UsageError(f"There is no readable file {path}: {error.strerror or error}.", "Check the path.") from error
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(
-            f"{path} is not a keypoint file: {error}.", "docs/cameras.md says what such a file holds."
-        ) from error
-    if names and len(names) != count:
-        raise UsageError(f"{path} names {len(names)} cameras but holds {count}.", "Mend its `cameras` array.")
-    return names or [f"{path.stem}{i}" for i in range(count)]
+def _keypoints(source: str) -> Keypoints:
+    _check_file(source)
+    return load_keypoints(Path(source))
 
 
-def _named(cameras: tuple[CameraConfig, ...]) -> tuple[CameraConfig, ...]:
-    """Returns the cameras with unique names; names that were given stay as they are."""
-    taken = [RESERVED, *(camera.name for camera in cameras if camera.name)]
-    for name in taken:
+def _member(camera: CameraConfig, keypoints: Keypoints) -> Proposal:
+    """Returns one camera of a keypoint file, with the name and focal length that the file gives it."""
+    count = len(keypoints.cameras)
+    if not 0 <= camera.member < count:
+        raise UsageError(f"{camera.source} has no camera {camera.member}.", f"It has {count}, numbered from 0.")
+    name = keypoints.cameras[camera.member] or f"{Path(camera.source).stem}{camera.member}"
+    focal_px = camera.focal_px or keypoints.focal_px[camera.member]
+    return msgspec.structs.replace(camera, focal_px=focal_px), _clean(name)
+
+
+def _check_file(source: str) -> None:
+    if not Path(source).is_file():
+        raise UsageError(f"There is no file {source}.", f"Check the path. {_FORMS}")
+
+
+def _named(proposals: list[Proposal]) -> tuple[CameraConfig, ...]:
+    """Returns the cameras with unique names; names that the rig.toml gives stay as they are."""
+    given = [camera.name for camera, _ in proposals if camera.name]
+    taken = [RESERVED, *given]
+    for name in given:
+        if name != _clean(name):
+            raise UsageError(f"{name!r} is no camera name.", f"Try {_clean(name)!r}: letters, digits, . _ and -.")
         if taken.count(name) > 1:
             raise UsageError(f"The camera name {name!r} is taken.", "Give every camera a name of its own.")
     named = []
-    for camera in cameras:
-        name = camera.name or _unique(_derived(camera), taken)
+    for camera, proposed in proposals:
+        name = camera.name or _unique(proposed, taken)
         taken.append(name)
         named.append(msgspec.structs.replace(camera, name=name))
     return tuple(named)
@@ -138,23 +153,6 @@ def _named(cameras: tuple[CameraConfig, ...]) -> tuple[CameraConfig, ...]:
 def _unique(name: str, taken: list[str]) -> str:
     numbered = (f"{name}-{count}" for count in itertools.count(2))
     return name if name not in taken else next(other for other in numbered if other not in taken)
-
-
-def _derived(camera: CameraConfig) -> str:
-    source = camera.source
-    match kind_of(source):
-        case "index":
-            return f"cam{source}"
-        case "sim":
-            return f"sim{camera.member}"
-        case "url":
-            return _clean(urlsplit(source).hostname or "stream")
-        case "device" | "video":
-            return _clean(Path(source).stem)
-        case "keypoints":
-            return _clean(_keypoint_cameras(Path(source))[camera.member])
-        case "name":
-            return _clean(source)
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,112 @@
+"""What the terminal shows of a rig, as plain values: the live table, the plain lines and the summary draw from here."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pose_rig.config import ASSUMED_HEIGHT_M, Config
+from pose_rig.tools.monitor import Monitor
+from pose_rig.tools.supervisor import Life
+
+QUIET_NS = 3_000_000_000  # workers report at least once a second
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRow:
+    """One camera, for people.
+
+    Attributes:
+        name: Name of the camera.
+        state: Where it is in its life.
+        rate_hz: Frames per second of late.
+        age_ms: From grab to sending, median of late.
+        frames: Frames done.
+        total_frames: Frames there will be, None when nobody knows.
+        dropped: Frames lost.
+        agreement: 0–1 with the other cameras, None until known.
+        restarts: How often it was restarted.
+        note: What is wrong with it, empty when all is well.
+    """
+
+    name: str
+    state: str
+    rate_hz: float
+    age_ms: float
+    frames: int
+    total_frames: int | None
+    dropped: int
+    agreement: float | None
+    restarts: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A running rig: what was asked, what it says, how its processes do."""
+
+    config: Config
+    monitor: Monitor
+    lives: Mapping[str, Life]
+
+    def cameras(self) -> list[CameraRow]:
+        """Returns the cameras in their order."""
+        return [self._camera(camera.name) for camera in self.config.camera]
+
+    def elapsed_s(self) -> float:
+        """Returns seconds from the start of the run until now or its end, 0 before it."""
+        start_ns, end_ns = self.monitor.start_ns, self.monitor.end_ns or time.monotonic_ns()
+        return (end_ns - start_ns) / 1e9 if start_ns else 0.0
+
+    def progress(self) -> tuple[int, int]:
+        """Returns frames done and frames there will be over all cameras; 0 of 0 while nobody knows."""
+        rows = self.cameras()
+        if any(row.total_frames is None for row in rows):
+            return 0, 0
+        return sum(row.frames for row in rows), sum(row.total_frames or 0 for row in rows)
+
+    def height(self) -> str:
+        """Returns what the scale rests on."""
+        if self.config.height_m is None:
+            return f"height {ASSUMED_HEIGHT_M:.2f} m assumed (give --height for true metres)"
+        return f"height {self.config.height_m:.2f} m"
+
+    def stages(self) -> str:
+        """Returns where fusion spends its time, empty until known."""
+        fusion = self.monitor.workers.get("fusion")
+        return ", ".join(f"{name} {ms:.1f} ms" for name, ms in fusion.health.stages_ms.items()) if fusion else ""
+
+    def provider(self) -> str:
+        """Returns what fusion says it runs on, empty until known."""
+        fusion = self.monitor.workers.get("fusion")
+        return fusion.health.detail if fusion else ""
+
+    def _camera(self, name: str) -> CameraRow:
+        life, heard, known = self.lives[name], self.monitor.workers.get(name), self.monitor.camera(name)
+        state = self._state(name)
+        running = state == "running"
+        error = (heard.health.error if heard else "") or (life.cause if life.incarnation is None else "")
+        return CameraRow(
+            name=name,
+            state=state,
+            rate_hz=heard.health.rate_hz if heard and running else 0.0,
+            age_ms=heard.health.age_ms if heard and running else 0.0,
+            frames=heard.health.frames if heard else 0,
+            total_frames=heard.health.total_frames if heard else None,
+            dropped=heard.dropped.total if heard else 0,
+            agreement=known.health if known else None,
+            restarts=life.restarts,
+            note=error or (known.note if known else ""),
+        )
+
+    def _state(self, name: str) -> str:
+        life, heard = self.lives[name], self.monitor.workers.get(name)
+        now = time.monotonic_ns()
+        if life.ended:
+            return "ended"
+        if life.due_ns is not None:
+            return f"restarts in {max(0, life.due_ns - now) / 1e9:.0f} s"
+        if heard is None or (life.incarnation and heard.at_ns < life.incarnation.born_ns):
+            return "starting"
+        if self.config.pace == "realtime" and now - heard.at_ns > QUIET_NS and life.incarnation:
+            return f"silent for {(now - heard.at_ns) / 1e9:.0f} s"
+        return heard.health.state

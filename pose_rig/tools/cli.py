@@ -1,0 +1,28 @@
+"""The ``pose-rig`` command line."""
+
+import typer
+
+from pose_rig.tools.cams import cams
+from pose_rig.tools.demo import demo
+from pose_rig.tools.doctor import doctor
+from pose_rig.tools.run import run
+
+app = typer.Typer(
+    name="pose-rig",
+    help="Motion capture from a handful of ordinary cameras, without a calibration. Start with `pose-rig demo`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (run, demo, cams, doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What a rig must keep to, checked once whether it came from the command line or from a rig.toml."""
+
+import os
+from pathlib import Path
+
+from pose_rig.config import MODELS, Config
+from pose_rig.errors import UsageError
+from pose_rig.tools.camera_list import reads_file
+
+HEIGHT_M = (0.4, 2.6)
+PEOPLE = (1, 8)
+RATE_HZ = (1.0, 500.0)
+PORT = (0, 65535)
+
+
+def check(config: Config) -> None:
+    """Checks everything that can be known to be wrong before a process is started.
+
+    Raises:
+        UsageError: Something is; names it.
+    """
+    _in_range("height", config.height_m, HEIGHT_M, "m")
+    _in_range("number of people", config.detector.people, PEOPLE, "")
+    _in_range("pose rate", config.fusion.rate_hz, RATE_HZ, "Hz")
+    _in_range("port", config.port, PORT, "")
+    _in_range("least confidence", config.detector.min_confidence, (0.0, 1.0), "")
+    if config.duration_s is not None and config.duration_s <= 0:
+        raise UsageError(f"A duration of {config.duration_s:g} s is no time.", "Give seconds, such as --duration 30.")
+    _check_pace(config)
+    if config.detector.model not in MODELS and not Path(config.detector.model).is_file():
+        raise UsageError(
+            f"There is no detector model {config.detector.model!r}.", f"Use {', '.join(MODELS)} or the path of a .task."
+        )
+    if config.fusion.weights and not Path(config.fusion.weights).is_file():
+        raise UsageError(f"There are no weights {config.fusion.weights}.", "Check the path, or leave --weights out.")
+    if config.save:
+        _check_save(Path(config.save))
+
+
+def _in_range(name: str, value: float | None, limits: tuple[float, float], unit: str) -> None:
+    low, high = limits
+    if value is not None and not low <= value <= high:  # NaN fails as well
+        raise UsageError(f"A {name} of {value:g} {unit}".rstrip() + " is out of range.", f"Use {low:g} to {high:g}.")
+
+
+def _check_pace(config: Config) -> None:
+    if config.pace == "all":
+        for camera in config.camera:
+            if not reads_file(camera):
+                raise UsageError(
+                    f"Camera {camera.name} is live, and pace `all` reads every frame of files.", "Leave --pace out."
+                )
+
+
+def _check_save(path: Path) -> None:
+    folder = path.absolute().parent
+    if path.suffix != ".npz":
+        raise UsageError(f"Poses are saved as .npz, and {path} is none.", f"Try --save {path.with_suffix('.npz')}.")
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"Cannot write {path}.", f"Make sure that the folder {folder} exists and is writable.")

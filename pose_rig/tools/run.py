@@ -1,0 +1,88 @@
+"""``pose-rig run``: cameras in, a 3D pose out."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import typer
+from msgspec.structs import replace
+
+from pose_rig.tools.camera_list import config_of
+from pose_rig.tools.execute import execute
+from pose_rig.tools.failures import failures
+
+Headless = Annotated[bool, typer.Option("--headless", help="Print plain lines instead of drawing a table.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what the workers print.")]
+Pace = Annotated[
+    Literal["realtime", "all"] | None,
+    typer.Option(help="Files: play in real time (default), or read every frame as fast as it goes, repeatable."),
+]
+Model = Annotated[
+    str | None, typer.Option(metavar="NAME|PATH", help="2D detector: lite, full (default), heavy, or a .task file.")
+]
+Provider = Annotated[
+    Literal["auto", "tensorrt", "cuda", "cpu"] | None,
+    typer.Option(help="What runs lifter and fusion; auto = TensorRT, CUDA, CPU in that order."),
+]
+
+
+def run(
+    cams: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,C",
+            help="Index, device path or name, URL, video file, keypoint file (.npz: all its cameras), sim or sim:4 "
+            "(simulated cameras); or one rig.toml.",
+        ),
+    ],
+    height: Annotated[
+        float | None, typer.Option(metavar="M", help="Stature of the person; without it 1.70 m is assumed.")
+    ] = None,
+    duration: Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")] = None,
+    pace: Pace = None,
+    save: Annotated[str | None, typer.Option(metavar="F.npz", help="Write the poses there at the end.")] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", help="Publish poses on this port (5571); 0 = any free one.")
+    ] = None,
+    model: Model = None,
+    people: Annotated[
+        int | None, typer.Option(metavar="N", help="Most people looked for in an image (2); one is followed.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="F.onnx", help="Graph of lifter and fusion; default: the one shipped.")
+    ] = None,
+    provider: Provider = None,
+    rate: Annotated[float | None, typer.Option(metavar="HZ", help="Poses per second when live (60).")] = None,
+    headless: Headless = False,
+    debug: Debug = False,
+) -> None:
+    """Turn cameras into one moving 3D skeleton, without a calibration.
+
+    \b
+    pose-rig run --cams 0,1,2                                    three webcams
+    pose-rig run --cams 0,1,2 --height 1.82 --save poses.npz     in true metres, kept
+    pose-rig run --cams rtsp://192.168.1.20/live,0               a network camera and a webcam
+    pose-rig run --cams a.mp4,b.mp4 --pace all --save poses.npz  every frame of two recordings
+    pose-rig run --cams keypoints.npz --pace all                 2D that you have already
+    pose-rig run --cams sim:4                                    no camera at all
+    pose-rig run --cams rig.toml                                 all of it from a file (docs/cameras.md)
+
+    Ctrl-C or q stops and prints a summary. Options given here win over those in a rig.toml. `pose-rig cams` lists
+    what is plugged in, `pose-rig doctor` says what is wrong.
+    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    top = {"height_m": height, "duration_s": duration, "pace": pace, "save": save, "port": port}
+    detector = {"model": model, "people": people}
+    fusion = {"weights": weights, "provider": provider, "rate_hz": rate}
+    with failures(debug):
+        config = config_of(cams)
+        config = replace(
+            config,
+            **given(top),
+            detector=replace(config.detector, **given(detector)),
+            fusion=replace(config.fusion, **given(fusion)),
+        )
+        execute(config, headless=headless, debug=debug)
+
+
+def given(options: Mapping[str, object]) -> dict[str, object]:
+    """Returns the options that the user gave."""
+    return {name: value for name, value in options.items() if value is not None}

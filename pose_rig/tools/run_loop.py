@@ -1,0 +1,141 @@
+"""The main loop of a run: listen to the rig, mend what dies, show it, end it."""
+
+import time
+from typing import Protocol
+
+from pose_rig.bus import Receiver
+from pose_rig.tools.board import Board
+from pose_rig.tools.camera_list import RESERVED
+from pose_rig.tools.monitor import Monitor
+from pose_rig.tools.stop_request import StopRequest
+from pose_rig.tools.supervisor import Death, Supervisor
+from pose_rig.tools.workers import Plan
+
+TICK_MS = 50
+START_WAIT_S = 15.0  # for cameras to announce themselves; a webcam can take ten seconds to open
+SILENT_S = 10.0  # a live worker that says nothing for this long hangs: it says something every second
+ENDING_S = 10.0  # for fusion to end once all cameras have
+_ANNOUNCED = ("ready", "running", "ended", "failed")
+
+
+class Display(Protocol):
+    """Where a run is shown."""
+
+    def say(self, text: str) -> None:
+        """Tells something that happened."""
+
+    def show(self, board: Board) -> None:
+        """Shows the rig as it is; called at every tick."""
+
+
+class Run:
+    """One run of a rig.
+
+    Args:
+        plan: Its workers.
+        display: Where it is shown.
+        debug: Let the workers write to the terminal.
+
+    Attributes:
+        board: The rig as it is, and after the run as it was.
+    """
+
+    def __init__(self, plan: Plan, display: Display, *, debug: bool = False) -> None:
+        self._plan = plan
+        self._display = display
+        self._monitor = Monitor()
+        self._supervisor = Supervisor(plan.workers, debug=debug)
+        self._waiting_since_ns = 0
+        self._cameras_ended_ns = 0
+        self._modes_told = 0
+        self._provider_told = ""
+        self.board = Board(plan.config, self._monitor, self._supervisor.lives)
+
+    def run(self) -> None:
+        """Runs the rig until it ends, its time is up or the user stops it; no process is left afterwards.
+
+        Raises:
+            PoseRigError: A worker failed for good.
+        """
+        request = StopRequest(self._supervisor.hurry)
+        with Receiver(self._plan.output, topics=("pose", "rig", "health/")) as receiver, request.listening():
+            try:
+                with self._supervisor:
+                    self._waiting_since_ns = time.monotonic_ns()
+                    while not (self._over() or request.asked):
+                        self._tick(receiver)
+                    self._monitor.end_ns = time.monotonic_ns()
+                    if not self._fusion_ended():
+                        self._display.say("Stopping.")
+            finally:
+                self._listen(receiver, 0)
+
+    def _tick(self, receiver: Receiver) -> None:
+        self._listen(receiver, TICK_MS)
+        for death in self._supervisor.poll():
+            self._display.say(_sentence(death))
+        if self._monitor.start_ns:
+            self._kill_hanging()
+        else:
+            self._start_when_ready()
+        self._tell()
+        self._display.show(self.board)
+
+    def _listen(self, receiver: Receiver, timeout_ms: int) -> None:
+        for message in receiver.receive(timeout_ms):
+            self._monitor.take(message)
+
+    def _start_when_ready(self) -> None:
+        """Starts the clock of files once every camera has announced itself, or failed to for long enough."""
+        heard, lives = self._monitor.workers, self._supervisor.lives
+        now = time.monotonic_ns()
+        if RESERVED in heard and heard[RESERVED].health.state == "starting":  # it may be building an engine: minutes
+            self._waiting_since_ns = now
+        ready = RESERVED in heard and all(
+            lives[camera.name].cause or (camera.name in heard and heard[camera.name].health.state in _ANNOUNCED)
+            for camera in self._plan.config.camera
+        )
+        if ready or now - self._waiting_since_ns > START_WAIT_S * 1e9:
+            self._monitor.start_ns = now
+            self._supervisor.release(now)
+
+    def _kill_hanging(self) -> None:
+        """Kills live workers that run but say nothing; `poll` starts them again."""
+        if self._plan.config.pace != "realtime":
+            return  # a lossless sender may wait for as long as it takes
+        now = time.monotonic_ns()
+        silent_ns = SILENT_S * 1e9
+        fusion = self._monitor.workers.get(RESERVED)
+        fusion_speaks = fusion is not None and now - fusion.at_ns < silent_ns / 2
+        for name, heard in self._monitor.workers.items():
+            life = self._supervisor.lives.get(name)
+            if life is None or life.incarnation is None or heard.at_ns < life.incarnation.born_ns:
+                continue
+            if now - heard.at_ns > silent_ns and (fusion_speaks or name == RESERVED):
+                self._supervisor.kill(name, f"It said nothing for {SILENT_S:.0f} s.")
+
+    def _over(self) -> bool:
+        duration_s = self._plan.config.duration_s
+        if self._fusion_ended() or (duration_s is not None and self.board.elapsed_s() >= duration_s):
+            return True
+        # A fusion that was restarted meanwhile may never hear that the cameras have ended.
+        lives = self._supervisor.lives
+        if not lives[RESERVED].restarts or not all(lives[camera.name].ended for camera in self._plan.config.camera):
+            return False
+        self._cameras_ended_ns = self._cameras_ended_ns or time.monotonic_ns()
+        return time.monotonic_ns() - self._cameras_ended_ns > ENDING_S * 1e9
+
+    def _fusion_ended(self) -> bool:
+        return self._supervisor.lives[RESERVED].ended
+
+    def _tell(self) -> None:
+        if (provider := self.board.provider()) != self._provider_told:
+            self._provider_told = provider
+            self._display.say(f"Fusion: {provider}")
+        for mode, at_s in self._monitor.modes[self._modes_told :]:
+            self._display.say(f"Mode {mode} after {at_s:.1f} s.")
+        self._modes_told = len(self._monitor.modes)
+
+
+def _sentence(death: Death) -> str:
+    return f"{death.name}: {death.cause} Restarting in {death.delay_s:g} s (restart {death.restarts})."

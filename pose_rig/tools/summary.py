@@ -1,0 +1,55 @@
+"""What a run prints when it is over."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pose_rig.tools.board import Board, CameraRow
+from pose_rig.tools.monitor import Monitor
+
+
+def summary(board: Board, saved: Path | None) -> list[str]:
+    """Returns the lines that sum up a run.
+
+    Args:
+        board: The rig after the run.
+        saved: The poses file, None if there is none.
+    """
+    monitor = board.monitor
+    if not monitor.start_ns:
+        return ["The run ended before it began."]
+    lines = [
+        f"Ran {board.elapsed_s():.1f} s: {monitor.poses} poses, {monitor.pose_rate_hz:.1f} per second"
+        + (f", latency {_latency(monitor)}." if board.config.pace == "realtime" else "."),
+        *(_camera(row, monitor) for row in board.cameras()),
+        "Mode: " + (", ".join(f"{mode} after {at_s:.1f} s" for mode, at_s in monitor.modes) or "none reached") + ".",
+    ]
+    if monitor.pose and not monitor.tracked:
+        lines.append("Nobody was seen.")
+    if provider := board.provider():
+        lines.append(f"Fusion: {provider}")
+    lines.append(f"Scale: {board.height()}.")
+    if saved:
+        lines.append(f"Poses saved to {saved}.")
+    return lines
+
+
+def _latency(monitor: Monitor) -> str:
+    if not monitor.ages_ns:
+        return "unknown"
+    median, high = np.percentile(np.frombuffer(monitor.ages_ns, np.int64), (50, 95)) / 1e6
+    return f"{median:.1f} ms median, {high:.1f} ms at the 95th percentile"
+
+
+def _camera(row: CameraRow, monitor: Monitor) -> str:
+    heard = monitor.workers.get(row.name)
+    if heard is None:
+        return f"  {row.name}: said nothing. {row.note}".rstrip()
+    seconds = (heard.busy_until_ns - monitor.start_ns) / 1e9
+    rate_hz = heard.frames.total / seconds if seconds > 0 else 0.0
+    facts = [f"{heard.frames.total} frames", f"{rate_hz:.1f} fps", f"{heard.dropped.total} dropped"]
+    if row.agreement is not None:
+        facts.append(f"agreement {row.agreement:.0%}")
+    if row.restarts:
+        facts.append(f"restarted {row.restarts}×")
+    return f"  {row.name}: {', '.join(facts)}. {row.note}".rstrip()

@@ -1,0 +1,90 @@
+"""The table of a rig's workers: one process per camera and the fusion process, joined by endpoints on this machine."""
+
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+
+import msgspec
+
+from pose_rig.bus import Sender
+from pose_rig.config import CameraJob, Config, FusionJob
+from pose_rig.tools.camera_list import RESERVED, needs_detector, reads_file
+from pose_rig.tools.supervisor import GRACE_S, Worker
+
+SAVING_GRACE_S = 20.0  # writing an hour of poses to a slow disk; asking twice does not wait for it
+HOST = "tcp://127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A rig ready to start.
+
+    Attributes:
+        config: What it is made of.
+        workers: The cameras, then fusion.
+        output: Where fusion publishes.
+    """
+
+    config: Config
+    workers: tuple[Worker, ...]
+    output: str
+
+
+def plan(config: Config, model: str) -> Plan:
+    """Returns the workers of a rig.
+
+    Args:
+        config: The rig, its cameras named.
+        model: Path of the detector model; empty if no camera needs one.
+
+    Raises:
+        UsageError: The port is taken.
+    """
+    with Sender(f"{HOST}:{config.port}", bind=True) as probe:
+        output = probe.endpoint
+        inputs = _free_endpoints(len(config.camera) if config.pace == "all" else 1)
+    detector = msgspec.structs.replace(config.detector, model=model)
+    cameras = [
+        Worker(
+            camera.name,
+            run_camera,
+            CameraJob(
+                camera=camera,
+                detector=detector if needs_detector(camera) else msgspec.structs.replace(detector, model=""),
+                pace=config.pace,
+                endpoint=inputs[i % len(inputs)],
+            ),
+            final_errors=reads_file(camera),
+        )
+        for i, camera in enumerate(config.camera)
+    ]
+    fusion = Worker(
+        RESERVED,
+        run_fusion,
+        FusionJob(config, inputs, output),
+        vital=True,
+        grace_s=SAVING_GRACE_S if config.save else GRACE_S,
+    )
+    return Plan(config, (*cameras, fusion), output)
+
+
+def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """A camera worker; its libraries load in its own process."""
+    from pose_rig.capture.process import main
+
+    main(job, stop, start_ns)
+
+
+def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """The fusion worker; its libraries load in its own process."""
+    from pose_rig.fusion.process import main
+
+    main(job, stop, start_ns)
+
+
+def _free_endpoints(count: int) -> tuple[str, ...]:
+    probes = [Sender(f"{HOST}:0", bind=True) for _ in range(count)]
+    endpoints = tuple(probe.endpoint for probe in probes)
+    for probe in probes:
+        probe.close()
+    return endpoints
