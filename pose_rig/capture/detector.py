@@ -1,0 +1,123 @@
+"""The 2D detector: MediaPipe's pose landmarker.
+
+MediaPipe follows as many people as it is asked for, and while it sees fewer it searches the whole image in every frame:
+asked for two with one present, it does 0.42 times as many frames per second (two cores, *full*, 1080×1920). So one
+person is followed, and every `SCAN_EVERY` frames the image is searched for more; what the search counts is how many
+are followed from then on. Frames are counted, not milliseconds, so that two runs agree to the bit.
+
+Axes: P people, K = 33 landmarks.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import mediapipe
+import numpy as np
+from mediapipe.tasks.python import BaseOptions, vision
+
+from pose_rig.capture.source import Frame, People
+from pose_rig.config import DetectorConfig
+from pose_rig.errors import AssetError
+
+LANDMARKS = "mediapipe33"
+K = 33
+# A search costs as much as 2.2 frames: at every 60th frame, 4 % of the throughput.
+SCAN_EVERY = 60
+
+
+class MediaPipeDetector:
+    """MediaPipe's pose landmarker on a row of frames of one camera.
+
+    Args:
+        config: ``model`` is the path of a ``.task`` file.
+
+    Raises:
+        AssetError: MediaPipe does not accept the model.
+    """
+
+    landmarks = LANDMARKS
+
+    def __init__(self, config: DetectorConfig) -> None:
+        self._config = config
+        self._followers: dict[int, Any] = {}
+        self._following = 1
+        self._frames = 0
+        self._t_ms = -1
+        self._noisy = True  # until MediaPipe has said all it says on stderr
+        self._search = self._landmarker(config.people, vision.RunningMode.IMAGE) if config.people > 1 else None
+        self._follower(1)
+
+    def detect(self, frame: Frame) -> People:
+        """Returns the people of a frame; xy as MediaPipe says, also outside the image; score = its visibility."""
+        if frame.image is None:
+            return _people([], frame.size_px)
+        with _quiet(self._noisy):
+            image = mediapipe.Image(
+                image_format=mediapipe.ImageFormat.SRGB, data=cv2.cvtColor(frame.image, cv2.COLOR_BGR2RGB)
+            )
+            if self._search is not None and self._frames % SCAN_EVERY == 0:
+                self._following = max(1, len(self._search.detect(image).pose_landmarks))
+            self._frames += 1
+            self._t_ms = max(self._t_ms + 1, frame.t_ns // 1_000_000)
+            found = self._follower(self._following).detect_for_video(image, self._t_ms).pose_landmarks
+        self._noisy = self._noisy and not found
+        return _people(found, frame.size_px)
+
+    def close(self) -> None:
+        """Frees the models."""
+        for landmarker in (*self._followers.values(), self._search):
+            if landmarker is not None:
+                landmarker.close()
+
+    def _follower(self, people: int) -> Any:
+        """Returns the landmarker that follows so many people."""
+        if people not in self._followers:
+            self._followers[people] = self._landmarker(people, vision.RunningMode.VIDEO)
+        return self._followers[people]
+
+    def _landmarker(self, people: int, mode: vision.RunningMode) -> Any:
+        sure = self._config.min_confidence
+        options = vision.PoseLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=self._config.model),
+            running_mode=mode,
+            num_poses=people,
+            min_pose_detection_confidence=sure,
+            min_pose_presence_confidence=sure,
+            min_tracking_confidence=sure,
+        )
+        try:
+            with _quiet(True):
+                return vision.PoseLandmarker.create_from_options(options)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise AssetError(
+                f"MediaPipe does not accept the model {Path(self._config.model).name}: {error}.",
+                "Delete it, so that it is fetched again, or choose another with --model.",
+            ) from error
+
+
+def _people(found: list[Any], size_px: tuple[int, int]) -> People:
+    """Returns people from MediaPipe's landmarks, which are fractions of the image."""
+    rows = [[(mark.x, mark.y, mark.visibility) for mark in person] for person in found]
+    values = np.array(rows, np.float64).reshape(len(rows), K, 3)
+    return People.from_arrays(values[..., :2] * size_px, values[..., 2])
+
+
+@contextmanager
+def _quiet(wanted: bool) -> Iterator[None]:
+    """Keeps the process's stderr from MediaPipe's log lines, which no setting stops; exceptions pass."""
+    if not wanted:
+        yield
+        return
+    with tempfile.TemporaryFile() as sink:
+        stderr = os.dup(2)
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

@@ -1,0 +1,129 @@
+"""From what the user wrote to a `Source`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import msgspec
+
+from pose_rig.capture import devices, keypoint_file
+from pose_rig.capture.device import OpenDevice, open_device, open_ffmpeg, size_px
+from pose_rig.capture.live import LiveSource
+from pose_rig.capture.recording import PacedSource, Recording
+from pose_rig.capture.simulated import SimulatedCamera
+from pose_rig.capture.source import Source
+from pose_rig.capture.video_file import VideoFile, check_file
+from pose_rig.capture.webcam import open_webcam
+from pose_rig.config import CameraConfig, Pace
+from pose_rig.errors import UsageError
+
+Kind = Literal["sim", "keypoints", "url", "video", "webcam"]
+VIDEO_SUFFIXES = frozenset({
+    ".3gp", ".avi", ".flv", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv",
+    ".ts", ".webm", ".wmv",
+})  # fmt: skip
+
+
+def kind_of(source: str) -> Kind:
+    """Returns what kind of source the user means; a file need not exist."""
+    if source == "sim":
+        return "sim"
+    if source.lower().endswith(".npz"):
+        return "keypoints"
+    if "://" in source:
+        return "url"
+    if source.isdecimal() or source.startswith("/dev/"):
+        return "webcam"
+    path = Path(source)
+    if path.suffix.lower() in VIDEO_SUFFIXES or len(path.parts) > 1 or path.is_file():
+        return "video"
+    return "webcam"
+
+
+def brings_keypoints(source: str) -> bool:
+    """Whether the source needs no detector."""
+    return kind_of(source) in ("sim", "keypoints")
+
+
+def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
+    """Returns the cameras that one entry of the command line means, so that a restarted worker finds the same ones.
+
+    A keypoint file or the simulated rig becomes all its members, with names (and focal lengths) from the file. A
+    webcam's number becomes its identity. Everything else stays as it is.
+
+    Raises:
+        SourceError: There is no such camera, or the keypoint file is not sound; names the key.
+    """
+    kind = kind_of(camera.source)
+    if kind == "webcam":
+        plugged = devices.find(camera.source)
+        name = camera.name or f"cam{plugged.index}"
+        return (msgspec.structs.replace(camera, source=plugged.identity, name=name),)
+    if kind == "sim":
+        name = camera.name or "sim"
+        return tuple(
+            msgspec.structs.replace(camera, name=f"{name}{member}", member=member) for member in range(camera.members)
+        )
+    if kind == "keypoints":
+        keypoints = keypoint_file.load(Path(camera.source))
+        stem = camera.name or Path(camera.source).stem
+        return tuple(
+            msgspec.structs.replace(
+                camera,
+                name=name or f"{stem}{member}",
+                member=member,
+                members=len(keypoints.cameras),
+                focal_px=camera.focal_px or focal_px,
+            )
+            for member, (name, focal_px) in enumerate(zip(keypoints.cameras, keypoints.focal_px, strict=True))
+        )
+    return (camera,)
+
+
+def open_source(
+    camera: CameraConfig, pace: Pace, start: Callable[[], int], open_device: OpenDevice = open_device
+) -> Source:
+    """Returns the opened source.
+
+    Args:
+        camera: Which one, and what is wished of it.
+        pace: As in `pose_rig.config.Config`.
+        start: Returns when the rig starts (monotonic ns), 0 until that is known; recordings wait for it.
+        open_device: Opens the capture device.
+
+    Raises:
+        SourceError: It cannot be opened.
+        UsageError: A live camera cannot be read with pace ``all``.
+    """
+    kind = kind_of(camera.source)
+    if kind == "webcam" or kind == "url":
+        opened = _open_url(camera, open_device) if kind == "url" else _open_webcam(camera, open_device)
+        if isinstance(opened, LiveSource):
+            if pace == "all":
+                opened.close()
+                raise UsageError(f"{camera.source} is live and cannot be read with pace all.", "Use pace realtime.")
+            return opened
+        return PacedSource(opened, pace, start, camera.offset_ms)
+    recording: Recording
+    if kind == "sim":
+        recording = SimulatedCamera(camera, endless=pace == "realtime")
+    elif kind == "keypoints":
+        recording = keypoint_file.KeypointTrack(Path(camera.source), camera.member)
+    else:
+        check_file(Path(camera.source))
+        recording = VideoFile(camera, open_ffmpeg(camera.source, open_device))
+    return PacedSource(recording, pace, start, camera.offset_ms)
+
+
+def _open_webcam(camera: CameraConfig, open_device: OpenDevice) -> LiveSource:
+    return open_webcam(camera, devices.find(camera.source), open_device)
+
+
+def _open_url(camera: CameraConfig, open_device: OpenDevice) -> LiveSource | VideoFile:
+    """Returns a stream as it comes, or a recording if the server knows how long it is."""
+    device = open_ffmpeg(camera.source, open_device)
+    if device.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+        return VideoFile(camera, device)
+    size, fps = size_px(device), device.get(cv2.CAP_PROP_FPS)
+    return LiveSource(device, camera.source, f"stream, {size[0]}×{size[1]} at {fps:.4g}/s", size, fps)

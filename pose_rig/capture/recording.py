@@ -1,0 +1,130 @@
+"""Files in step: recordings played on the wall clock, or frame by frame as fast as they are wanted."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pose_rig.capture.source import Frame, Image, People
+from pose_rig.config import Pace
+
+# A worker that restarts late jumps there rather than decoding its way there: grabbing is only about 5 × real time.
+SEEK_BEHIND_S = 2.0
+START_CHECK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A frame's place in its recording: number from 0, and own time in ns."""
+
+    index: int
+    own_ns: int
+
+
+class Recording(Protocol):
+    """A finite row of frames with times of their own. The facts are those of `Source`."""
+
+    identity: str
+    detail: str
+    size_px: tuple[int, int]
+    fps: float
+    total_frames: int | None
+    landmarks: str
+
+    def advance(self) -> Instant | None:
+        """Moves on to the next frame, without decoding where that can be helped; None at the end."""
+
+    def seek(self, own_ns: int) -> None:
+        """Goes to about ``own_ns``, so that the next `advance` arrives at or before it."""
+
+    def content(self) -> tuple[Image | None, People | None]:
+        """Returns the image, or the people, of the frame it is at."""
+
+    def close(self) -> None:
+        """Closes the file."""
+
+
+class PacedSource:
+    """A recording as a `Source`.
+
+    Args:
+        recording: Closed together with the source.
+        pace: ``all``: every frame, stamped with its own time. ``realtime``: frame k is due at start + its own time;
+            a frame whose successor is due as well is skipped.
+        start: Returns the common start of all recordings (monotonic ns); 0 = not started yet.
+        offset_ms: Added to the own time. With pace ``all``, frames that it puts before 0 are left out.
+    """
+
+    def __init__(self, recording: Recording, pace: Pace, start: Callable[[], int], offset_ms: float = 0.0) -> None:
+        self._recording = recording
+        self._realtime = pace == "realtime"
+        self._start = start
+        self._offset_ns = round(offset_ms * 1e6)
+        self._period_ns = round(1e9 / recording.fps)
+        self._next: Instant | None = None
+        self._own_ns = 0  # of the frame it is at
+        self._sought_ns = 0
+        self._ended = False
+        self.identity, self.detail, self.size_px = recording.identity, recording.detail, recording.size_px
+        self.fps, self.total_frames, self.landmarks = recording.fps, recording.total_frames, recording.landmarks
+
+    def poll(self, timeout_s: float) -> bool:
+        """Waits up to ``timeout_s`` for the next frame to be due; True at the end as well."""
+        deadline = time.monotonic_ns() + round(timeout_s * 1e9)
+        if not self._realtime:
+            return self._reach_zero(deadline)
+        while not self._start():
+            if time.monotonic_ns() >= deadline:
+                return False
+            time.sleep(min(START_CHECK_S, timeout_s))
+        if not self._catch_up(deadline):
+            return False
+        time.sleep(max(0, min(self._due_ns(), deadline) - time.monotonic_ns()) / 1e9)
+        return self._ended or self._due_ns() <= deadline
+
+    def read(self) -> Frame | None:
+        """Returns the next frame that is due, None at the end."""
+        while not self.poll(START_CHECK_S):
+            pass
+        if self._next is None:
+            return None
+        instant, self._next = self._next, None
+        image, people = self._recording.content()
+        start_ns = self._start() if self._realtime else 0
+        return Frame(instant.index, start_ns + instant.own_ns + self._offset_ns, self.size_px, image, people)
+
+    def close(self) -> None:
+        """Closes the recording."""
+        self._recording.close()
+
+    def _advance(self) -> None:
+        self._next = None if self._ended else self._recording.advance()
+        if self._next is None:
+            self._ended = True
+        else:
+            self._own_ns = self._next.own_ns
+
+    def _due_ns(self) -> int:
+        return self._start() + self._own_ns + self._offset_ns
+
+    def _reach_zero(self, deadline: int) -> bool:
+        """Goes to the next frame whose time is not before 0; False if that takes past the deadline."""
+        while not self._ended and (self._next is None or self._own_ns + self._offset_ns < 0):
+            self._advance()
+            if time.monotonic_ns() > deadline:
+                break
+        return self._ended or self._own_ns + self._offset_ns >= 0
+
+    def _catch_up(self, deadline: int) -> bool:
+        """Goes to the newest frame that is due, or else to the next; False if that takes past the deadline."""
+        while not self._ended:
+            now = time.monotonic_ns()
+            if self._next is not None and self._due_ns() + self._period_ns > now:
+                return True
+            if min(now - self._due_ns(), now - self._sought_ns) > SEEK_BEHIND_S * 1e9:
+                self._recording.seek(now - self._start() - self._offset_ns)
+                self._sought_ns = now
+            self._advance()
+            if time.monotonic_ns() > deadline:
+                return False
+        return True

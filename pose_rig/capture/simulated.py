@@ -1,0 +1,124 @@
+"""A simulated rig: a real walk, seen by perspective cameras in a ring, without hardware or detector.
+
+The motion is 10 s of the CMU Graphics Lab Motion Capture Database (NOTICE). Everything is a function of the frame
+number, so two runs agree to the bit. Axes: T frames, J joints. Frame ``rig``: m, y up, floor at y = 0.
+"""
+
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.capture.recording import Instant
+from pose_rig.capture.source import Image, People
+from pose_rig.config import CameraConfig
+from pose_rig.errors import UsageError
+from pose_rig.skeleton import JOINT_SET
+
+SIZE_PX = (1280, 720)
+FPS = 30.0
+FOCAL_PER_LARGER_SIDE = 0.85
+AZIMUTH_STEP_DEG = 75.0  # any number of cameras is well spread, and no two face each other
+DISTANCE_M = (3.2, 4.8)
+HEIGHT_M = (1.0, 2.2)
+ROLL_DEG = 6.0
+AIM = np.array([0.0, 0.9, 0.0])
+NOISE_PER_LARGER_SIDE = 0.0015  # standard deviation; about 2 px at 1280
+NOISE_HZ = (0.7, 1.9)
+SCORE = 0.9
+
+
+@cache
+def motion() -> tuple[NDArray[np.float64], float]:
+    """Returns (T,J,3) joints in m, ``rig`` frame, and their frames per second."""
+    with resources.files("pose_rig.data").joinpath("sim_motion.npz").open("rb") as file, np.load(file) as arrays:
+        return arrays["xyz_tenth_mm"] * 1e-4, float(arrays["fps"])
+
+
+def pose(time_s: float) -> NDArray[np.float64]:
+    """Returns (J,3) joints in m, ``rig`` frame, of a motion that runs forth and back for ever."""
+    xyz_TJ3, fps = motion()
+    last = len(xyz_TJ3) - 1
+    place = last - abs(last - time_s * fps % (2 * last))
+    before = min(int(place), last - 1)
+    weight = place - before
+    return np.asarray((1 - weight) * xyz_TJ3[before] + weight * xyz_TJ3[before + 1])
+
+
+def matrices(
+    member: int, size_px: tuple[int, int] = SIZE_PX
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Returns (3,3) intrinsics in px, (3,3) camera_from_rig rotation, (3,) translation in m of one camera."""
+    golden = member * 0.618 % 1
+    azimuth = np.radians(AZIMUTH_STEP_DEG * member)
+    distance = DISTANCE_M[0] + (DISTANCE_M[1] - DISTANCE_M[0]) * golden
+    height = HEIGHT_M[0] + (HEIGHT_M[1] - HEIGHT_M[0]) * (member * 0.382 % 1)
+    centre = np.array([distance * np.sin(azimuth), height, distance * np.cos(azimuth)])
+    forward = (AIM - centre) / np.linalg.norm(AIM - centre)
+    right = np.cross(forward, [0.0, 1.0, 0.0])
+    right /= np.linalg.norm(right)
+    upright = np.stack([right, np.cross(forward, right), forward])  # OpenCV axes: x right, y down, z forward
+    roll = np.radians(ROLL_DEG) * (golden - 0.5)
+    turn = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    rotation = turn @ upright
+    focal = FOCAL_PER_LARGER_SIDE * max(size_px)
+    intrinsics = np.array([[focal, 0, size_px[0] / 2], [0, focal, size_px[1] / 2], [0, 0, 1]])
+    return intrinsics, rotation, -rotation @ centre
+
+
+class SimulatedCamera:
+    """One camera of the simulated rig as a recording.
+
+    Args:
+        camera: ``member`` of ``members``; ``size_px`` and ``fps`` are granted as wished.
+        endless: Go forth and back for ever, as a live camera would; else the motion once.
+
+    Raises:
+        UsageError: ``member`` is not one of ``members``.
+    """
+
+    landmarks = JOINT_SET
+
+    def __init__(self, camera: CameraConfig, *, endless: bool) -> None:
+        if not 0 <= camera.member < camera.members:
+            raise UsageError(
+                f"The simulated rig of {camera.members} has no camera {camera.member}.", "Give it more members."
+            )
+        self.identity = f"sim#{camera.member}"
+        self.size_px = camera.size_px or SIZE_PX
+        self.fps = camera.fps or FPS
+        frames, own_fps = motion()
+        self.total_frames = None if endless else round(len(frames) / own_fps * self.fps)
+        self.detail = f"simulated, {self.size_px[0]}×{self.size_px[1]} at {self.fps:.4g}/s"
+        self._K, self._R, self._t = matrices(camera.member, self.size_px)
+        random = np.random.default_rng(camera.member)
+        self._phase = random.uniform(0, 2 * np.pi, (len(NOISE_HZ), *frames.shape[1:2], 2))
+        self._at = -1
+
+    def advance(self) -> Instant | None:
+        """Moves on to the next frame; None at the end."""
+        self._at += 1
+        if self.total_frames is not None and self._at >= self.total_frames:
+            return None
+        return Instant(self._at, round(self._at * 1e9 / self.fps))
+
+    def seek(self, own_ns: int) -> None:
+        """Goes to just before ``own_ns``."""
+        self._at = max(0, int(own_ns * 1e-9 * self.fps)) - 1
+
+    def content(self) -> tuple[Image | None, People | None]:
+        """Returns the person as a detector would see it; a joint outside the image is not seen."""
+        time_s = self._at / self.fps
+        rays_J3 = (pose(time_s) @ self._R.T + self._t) @ self._K.T
+        xy_J2 = rays_J3[:, :2] / rays_J3[:, 2:] + self._noise(time_s)
+        inside = ((xy_J2 >= 0) & (xy_J2 < self.size_px)).all(-1)
+        return None, People.from_arrays(xy_J2[None], np.where(inside, SCORE, 0.0)[None])
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _noise(self, time_s: float) -> NDArray[np.float64]:
+        """Returns (J,2) px of smooth error: a sum of slow waves."""
+        waves = np.sin(2 * np.pi * time_s * np.array(NOISE_HZ)[:, None, None] + self._phase)
+        return np.asarray(waves.sum(0) * NOISE_PER_LARGER_SIDE * max(self.size_px))

@@ -1,0 +1,65 @@
+"""Plugged-in cameras."""
+
+import cv2
+
+from pose_rig.capture.device import Device, OpenDevice, camera_backend, open_device, size_px
+from pose_rig.capture.devices import Plugged
+from pose_rig.capture.live import LiveSource
+from pose_rig.config import CameraConfig
+from pose_rig.errors import SourceError
+
+SIZE_PX = (1280, 720)
+FPS = 30.0
+# Uncompressed 1280×720 at 30/s fills a USB 2 bus with one camera; as JPEG four fit.
+FOURCC = "MJPG"
+FPS_SLACK = 0.5
+
+
+def open_webcam(camera: CameraConfig, plugged: Plugged, open_device: OpenDevice = open_device) -> LiveSource:
+    """Returns the camera, set up; what it did not grant is told in ``detail``.
+
+    Args:
+        camera: The wish: size and rate.
+        plugged: Which camera.
+        open_device: Opens the capture device.
+
+    Raises:
+        SourceError: It cannot be opened.
+    """
+    device = open_device(plugged.index, camera_backend(), ())
+    name = plugged.name or f"camera {plugged.index}"
+    if not device.isOpened():
+        device.release()
+        raise SourceError(
+            f"{name} ({plugged.path or plugged.index}) cannot be opened.",
+            "Close other programs that use it, and check that you may read the device.",
+        )
+    wanted_size, wanted_fps = camera.size_px or SIZE_PX, camera.fps or FPS
+    _ask(device, wanted_size, wanted_fps)
+    size, fps = size_px(device), device.get(cv2.CAP_PROP_FPS)
+    fourcc = _fourcc(device)
+    facts = f"{name}, {size[0]}×{size[1]} {fourcc} at {fps:.4g}/s"
+    refused = []
+    if size != wanted_size:
+        refused.append(f"{wanted_size[0]}×{wanted_size[1]}")
+    if abs(fps - wanted_fps) > FPS_SLACK:
+        refused.append(f"{wanted_fps:.4g}/s")
+    if fourcc != FOURCC:
+        refused.append(FOURCC)
+    detail = f"{facts}, not granted: {', '.join(refused)}" if refused else facts
+    return LiveSource(device, plugged.identity, detail, size, fps if fps > 0 else wanted_fps)
+
+
+def _ask(device: Device, size_px: tuple[int, int], fps: float) -> None:
+    """Asks for format, size and rate, in the order in which drivers need it."""
+    device.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*FOURCC))
+    device.set(cv2.CAP_PROP_FRAME_WIDTH, size_px[0])
+    device.set(cv2.CAP_PROP_FRAME_HEIGHT, size_px[1])
+    device.set(cv2.CAP_PROP_FPS, fps)
+    device.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+
+def _fourcc(device: Device) -> str:
+    code = int(device.get(cv2.CAP_PROP_FOURCC))
+    letters = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24))
+    return letters.strip("\0 ") or "unknown format" if letters.isprintable() or code == 0 else "unknown format"
