@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pose_rig.config import MODELS, Config
 from pose_rig.errors import UsageError
-from pose_rig.tools.camera_list import reads_file
+from pose_rig.tools.camera_list import kind_of
 
 HEIGHT_M = (0.4, 2.6)
 PEOPLE = (1, 8)
@@ -46,10 +46,8 @@ def _in_range(name: str, value: float | None, limits: tuple[float, float], unit:
 def _check_pace(config: Config) -> None:
     if config.pace == "all":
         for camera in config.camera:
-            if not reads_file(camera):
-                raise UsageError(
-                    f"Camera {camera.name} is live, and pace `all` reads every frame of files.", "Leave --pace out."
-                )
+            if kind_of(camera.source) == "webcam":
+                raise UsageError(f"{camera.name} is live; pace `all` reads every frame of files.", "Leave --pace out.")
 
 
 def _check_save(path: Path) -> None:

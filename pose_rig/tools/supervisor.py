@@ -30,7 +30,7 @@ class Worker:
         main: Module-level function that runs in the process.
         job: Its first argument.
         vital: The run fails if it keeps dying; otherwise it is restarted for ever.
-        final_errors: A failure that it explains itself ends the run: a file does not mend, a webcam may.
+        final_errors: If it gives up by itself the run fails: a file does not mend, a webcam may.
         grace_s: Time it gets to finish once asked to stop.
     """
 
@@ -73,6 +73,7 @@ class Life:
         ended: It finished by itself.
         cause: Why it died last, empty if it never did.
         blame: Why it was killed by us, until that death has been seen.
+        last_words: What it said on the bus when it failed.
     """
 
     worker: Worker
@@ -84,6 +85,7 @@ class Life:
     ended: bool = False
     cause: str = ""
     blame: str = ""
+    last_words: str = ""
 
 
 class Supervisor:
@@ -178,7 +180,7 @@ class Supervisor:
         worker = life.worker
         job = replace(worker.job, restarts=life.restarts)
         life.incarnation = Incarnation.start(worker.name, worker.main, job, self._start_ns, self._debug)
-        life.due_ns = None
+        life.due_ns, life.last_words = None, ""
 
     def _bury(self, life: Life, incarnation: Incarnation) -> Death | None:
         now = time.monotonic_ns()
@@ -190,21 +192,21 @@ class Supervisor:
         if code == 0:
             life.ended = True
             return None
-        life.cause, life.blame = life.blame or cause, ""
+        life.cause, life.blame = life.blame or (failure.cause if failure else life.last_words or cause), ""
         life.in_a_row = 1 if lived_ns >= HEALTHY_S * _NS else life.in_a_row + 1
         life.deaths_ns = [then for then in life.deaths_ns if now - then < VITAL_WINDOW_S * _NS] + [now]
-        _raise_if_final(life, code, failure)
+        _raise_if_final(life, code or 0, failure)
         delay_s = min(BACKOFF_S * 2 ** (life.in_a_row - 1), BACKOFF_MOST_S)
         life.due_ns = now + round(delay_s * _NS)
         return Death(life.worker.name, life.cause, life.restarts + 1, delay_s)
 
 
-def _raise_if_final(life: Life, code: int | None, failure: Failure | None) -> None:
+def _raise_if_final(life: Life, code: int, failure: Failure | None) -> None:
     worker = life.worker
-    usage = code == UsageError.exit_code and failure is not None
-    if failure and (usage or worker.final_errors):
+    usage = code == UsageError.exit_code
+    if usage or (worker.final_errors and code > 0):  # a worker killed by a signal has code < 0
         kind = UsageError if usage else PoseRigError
-        raise kind(f"{worker.name}: {failure.cause}", failure.remedy)
+        raise kind(f"{worker.name}: {life.cause}", failure.remedy if failure else "Mend that source or leave it out.")
     if worker.vital and len(life.deaths_ns) >= VITAL_DEATHS:
         raise PoseRigError(
             f"{worker.name} died {len(life.deaths_ns)} times within {VITAL_WINDOW_S:.0f} s: {life.cause}",

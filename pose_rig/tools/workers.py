@@ -8,7 +8,7 @@ import msgspec
 
 from pose_rig.bus import Sender
 from pose_rig.config import CameraJob, Config, FusionJob
-from pose_rig.tools.camera_list import RESERVED, needs_detector, reads_file
+from pose_rig.tools.camera_list import RESERVED, ends_by_itself, needs_detector
 from pose_rig.tools.supervisor import GRACE_S, Worker
 
 SAVING_GRACE_S = 20.0  # writing an hour of poses to a slow disk; asking twice does not wait for it
@@ -54,7 +54,7 @@ def plan(config: Config, model: str) -> Plan:
                 pace=config.pace,
                 endpoint=inputs[i % len(inputs)],
             ),
-            final_errors=reads_file(camera),
+            final_errors=ends_by_itself(camera),
         )
         for i, camera in enumerate(config.camera)
     ]

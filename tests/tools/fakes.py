@@ -7,8 +7,12 @@ from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from pose_rig.config import CameraConfig, CameraJob, DetectorConfig
+import numpy as np
+
+from pose_rig.bus import Lane, Receiver, Sender
+from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, FusionJob
 from pose_rig.errors import SourceError, UsageError
+from pose_rig.messages import CameraState, Health, Pose3D, RigState, State
 
 
 def camera_job(source: str = "0", name: str = "cam0") -> CameraJob:
@@ -49,3 +53,103 @@ def write_start(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> N
     if job.restarts == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     stop.wait()
+
+
+def wait_for_start(sender: Sender, job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    while not start_ns.value and not stop.wait(0.05):
+        sender.send(Health(worker=job.camera.name, t_ns=time.monotonic_ns(), state="ready"))
+
+
+def camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """A camera of ``camera.member`` frames (0: endless) at 50 fps; its source may be ``mute`` or ``broken``."""
+    if job.camera.source == "broken":
+        raise SourceError("broken.mp4 cannot be read as a video.", "Check that it plays.")
+    total = job.camera.member or None
+    count = 0
+    with Sender(job.endpoint, "lossless" if job.pace == "all" else "live") as sender:
+        wait_for_start(sender, job, stop, start_ns)
+        while not stop.is_set() and count != total:
+            count += 1
+            if job.camera.source == "mute" and count > 10:
+                stop.wait()
+            sender.send(health(job, "running", count, total))
+            stop.wait(0.02)
+        sender.send(health(job, "ended", count, total))
+        sender.drain(500)
+
+
+def health(job: CameraJob, state: State, frames: int, total: int | None) -> Health:
+    return Health(
+        worker=job.camera.name,
+        t_ns=time.monotonic_ns(),
+        state=state,
+        rate_hz=50.0,
+        age_ms=7.0,
+        dropped=2,
+        restarts=job.restarts,
+        frames=frames,
+        total_frames=total,
+    )
+
+
+def fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Passes on the cameras' health, publishes a pose every 20 ms, ends when all cameras have, writes ``save``."""
+    lane: Lane = "lossless" if job.config.pace == "all" else "live"
+    receivers = [Receiver(endpoint, lane, bind=True) for endpoint in job.inputs]
+    states: dict[str, str] = {}
+    index = 0
+    with Sender(job.output, bind=True) as sender:
+        while not stop.is_set() and set(states.values()) != {"ended"}:
+            for receiver in receivers:
+                for message in receiver.receive(20 // len(receivers)):
+                    assert isinstance(message, Health)
+                    states[message.worker] = message.state
+                    sender.send(message)
+            if start_ns.value:
+                publish(sender, job, index, start_ns.value)
+                index += 1
+            sender.send(fusion_health("running", index))
+        if job.config.save:
+            Path(job.config.save).write_bytes(b"poses")
+        sender.send(fusion_health("ended", index))
+        sender.drain(500)
+
+
+def publish(sender: Sender, job: FusionJob, index: int, start_ns: int) -> None:
+    pose = Pose3D(
+        index=index,
+        t_ns=time.monotonic_ns(),
+        age_ns=30_000_000,
+        person=0,
+        joints="rig17",
+        xyz=np.zeros((17, 3), np.float32),
+        score=np.ones(17, np.float32),
+        residual_px=np.ones(17, np.float32),
+        mode="cold" if index < 10 else "settled",
+        tracking=1,
+        height_m=1.7,
+        height_assumed=True,
+    )
+    sender.send(pose)
+    cameras = tuple(
+        CameraState(name=camera.name, focal_px=900.0, health=0.9, note="bumped" if i else "")
+        for i, camera in enumerate(job.config.camera)
+    )
+    sender.send(RigState(t_ns=time.monotonic_ns(), mode=pose.mode, cameras=cameras))
+
+
+def fusion_health(state: State, frames: int) -> Health:
+    return Health(
+        worker="fusion",
+        t_ns=time.monotonic_ns(),
+        state=state,
+        rate_hz=50.0,
+        age_ms=30.0,
+        detail="CPU (no CUDA in this onnxruntime)",
+        stages_ms={"graph": 1.2, "smooth": 0.1},
+        frames=frames,
+    )
+
+
+def deaf_to_stop(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    time.sleep(60)

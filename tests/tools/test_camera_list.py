@@ -5,7 +5,7 @@ import pytest
 
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError, UsageError
-from pose_rig.tools.camera_list import config_of, kind_of, needs_detector, reads_file
+from pose_rig.tools.camera_list import config_of, ends_by_itself, kind_of, needs_detector
 
 
 def names(cams: str) -> list[str]:
@@ -34,8 +34,8 @@ def keypoint_file(path: Path, views: int, **more: object) -> Path:
 @pytest.mark.parametrize(
     ("source", "kind"),
     [
-        ("0", "index"), ("sim", "sim"), ("/dev/video2", "device"), ("rtsp://a:b@host/x", "url"), ("a.npz", "keypoints"),
-        ("a.mp4", "video"), ("clips/a", "video"), ("C920 Pro", "name"),
+        ("0", "webcam"), ("sim", "sim"), ("/dev/video2", "webcam"), ("rtsp://a:b@host/x", "url"),
+        ("a.npz", "keypoints"), ("a.mp4", "video"), ("clips/a", "video"), ("C920 Pro", "webcam"),
     ],
 )  # fmt: skip
 def test_the_kind_of_a_source(source: str, kind: str) -> None:
@@ -43,8 +43,7 @@ def test_the_kind_of_a_source(source: str, kind: str) -> None:
 
 
 def test_names_come_from_the_sources(clip: Path) -> None:
-    cams = f"0,/dev/video2,rtsp://user:secret@10.0.0.7:554/live,C920 Pro,{clip}"
-    assert names(cams) == ["cam0", "video2", "10.0.0.7", "C920_Pro", "left_side"]
+    assert names(f"rtsp://user:secret@10.0.0.7:554/live,{clip}") == ["10.0.0.7", "left_side"]
 
 
 def test_equal_names_are_numbered(clip: Path) -> None:
@@ -52,7 +51,7 @@ def test_equal_names_are_numbered(clip: Path) -> None:
 
 
 def test_no_camera_is_called_like_the_fusion_worker() -> None:
-    assert names("fusion") == ["fusion-2"]
+    assert names("rtsp://fusion/live") == ["fusion-2"]
 
 
 def test_sim_makes_as_many_cameras_as_asked() -> None:
@@ -73,12 +72,24 @@ def test_a_keypoint_file_gives_all_its_cameras(tmp_path: Path) -> None:
     assert not any(needs_detector(camera) for camera in cameras)
 
 
+def test_a_camera_that_is_not_plugged_in_is_named() -> None:
+    with pytest.raises(SourceError, match="There is no file or camera 'C9200 Pro Max'"):
+        config_of("C9200 Pro Max")
+
+
 def test_files_in_a_rig_toml_lie_beside_it(tmp_path: Path, clip: Path) -> None:
     toml = tmp_path / "rig.toml"
-    toml.write_text(f'height_m = 1.82\n[[camera]]\nname = "front"\nsource = "{clip.name}"\n[[camera]]\nsource = "1"\n')
+    toml.write_text(
+        f'height_m = 1.82\n[[camera]]\nname = "front"\nsource = "{clip.name}"\n'
+        '[[camera]]\nsource = "sim"\nmembers = 2\n'
+    )
     config = config_of(str(toml))
     assert config.height_m == 1.82
-    assert [(camera.name, camera.source) for camera in config.camera] == [("front", str(clip)), ("cam1", "1")]
+    assert [(camera.name, camera.source) for camera in config.camera] == [
+        ("front", str(clip)),
+        ("sim0", "sim"),
+        ("sim1", "sim"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,8 +99,8 @@ def test_files_in_a_rig_toml_lie_beside_it(tmp_path: Path, clip: Path) -> None:
         ("missing.npz", r"^There is no file missing\.npz\. Check the path"),
         ("missing.toml", r"^Cannot read missing\.toml: No such file"),
         ("0,,1", "^--cams has an empty item"),
-        ("sim:0", "^'sim:0' names 0 cameras"),
-        ("sim:99", "^'sim:99' names 99 cameras"),
+        ("sim:0", "^These are 0 cameras"),
+        ("sim:99", "^These are 99 cameras"),
         ("0,rig.toml,1", r"^rig\.toml stands among other cameras"),
     ],
 )
@@ -117,7 +128,6 @@ def test_focal_lengths_come_from_the_keypoint_file(tmp_path: Path) -> None:
         ('name = "a/b"\nsource = "0"', "'a/b' is no camera name"),
         ('name = "a"\nsource = "0"\n[[camera]]\nname = "a"\nsource = "1"', "camera name 'a' is taken"),
         ('name = "fusion"\nsource = "0"', "camera name 'fusion' is taken"),
-        ('source = "kp.npz"\nmember = 2', "has no camera 2"),
     ],
 )
 def test_a_wrong_rig_toml_is_named(tmp_path: Path, camera: str, text: str) -> None:
@@ -129,5 +139,7 @@ def test_a_wrong_rig_toml_is_named(tmp_path: Path, camera: str, text: str) -> No
 
 
 def test_only_files_and_simulations_end() -> None:
-    ends = [reads_file(CameraConfig(source=source)) for source in ("a.mp4", "a.npz", "sim", "0", "rtsp://h", "C920")]
+    ends = [
+        ends_by_itself(CameraConfig(source=source)) for source in ("a.mp4", "a.npz", "sim", "0", "rtsp://h", "C920")
+    ]
     assert ends == [True, True, True, False, False, False]
