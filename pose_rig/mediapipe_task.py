@@ -19,6 +19,10 @@ MEMBERS = ("pose_detector.tflite", "pose_landmarks_detector.tflite")
 # (mean, standard deviation) of the input: the detector wants −1…1, the landmark model 0…1.
 NORMALIZATION = {MEMBERS[0]: (127.5, 127.5), MEMBERS[1]: (0.0, 255.0)}
 
+ALIGNMENT = 16  # of a TFLite buffer
+ZIP_HEADER = 30  # bytes of a local header without name and extra field
+ZIP_ALIGNMENT_FIELD = 0xD935  # the extra field Android's zipalign writes
+
 _MODEL_FIELDS = 8  # Model: version, operator_codes, subgraphs, description, buffers, metadata_buffer, metadata, sigs
 _BUFFERS, _METADATA = 4, 6
 _IMAGE_PROPERTIES, _NORMALIZATION_OPTIONS, _RGB = 2, 1, 1
@@ -32,8 +36,15 @@ def build_task(detector: bytes, landmarks: bytes) -> bytes:
         for member, model in zip(MEMBERS, (detector, landmarks), strict=True):
             info = zipfile.ZipInfo(member)
             info.create_system = 3  # Unix, wherever this runs
+            info.extra = _padding(task.tell() + ZIP_HEADER + len(member))
             archive.writestr(info, with_metadata(model, *NORMALIZATION[member]))
     return task.getvalue()
+
+
+def _padding(position: int) -> bytes:
+    """Returns a zip extra field after which the data is aligned, so that MediaPipe maps it instead of copying it."""
+    spare = -(position + 4) % ALIGNMENT
+    return struct.pack("<HH", ZIP_ALIGNMENT_FIELD, spare) + bytes(spare)
 
 
 def with_metadata(model: bytes, mean: float, std: float) -> bytes:
@@ -49,8 +60,8 @@ def with_metadata(model: bytes, mean: float, std: float) -> bytes:
     buffer_at = entries_at + 4 * (len(entries) + 2) + 8
     entry_at = buffer_at + 8 + 8
     name_at = entry_at + 12
-    data_at = _aligned(name_at + 4 + len(_NAME) + 1 + 4, 16) - 4
-    length = _aligned(data_at + 4 + len(metadata), 16)
+    data_at = _aligned(name_at + 4 + len(_NAME) + 1 + 4, ALIGNMENT) - 4
+    length = _aligned(data_at + 4 + len(metadata), ALIGNMENT)
 
     front = bytearray(length)
     struct.pack_into("<I4s", front, 0, table, b"TFL3")

@@ -41,11 +41,6 @@ def kind_of(source: str) -> Kind:
     return "webcam"
 
 
-def brings_keypoints(source: str) -> bool:
-    """Whether the source needs no detector."""
-    return kind_of(source) in ("sim", "keypoints")
-
-
 def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
     """Returns the cameras that one entry of the command line means, so that a restarted worker finds the same ones.
 
