@@ -71,7 +71,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     [
         ("hight_m = 1.8", "unknown field `hight_m`"),
         ("[fusion]\nrate = 60", r"unknown field `rate` - at `\$\.fusion`"),
-        ('[[camera]]\nsource = "0"\nfocal = 1', r"unknown field `focal` - at `\$\.camera\[\.\.\.\]`"),
+        ('[[camera]]\nsource = "0"\nfocal = 1', r"unknown field `focal` - at `\$\.camera\[0\]`"),
         ("[[camera]]\nname = 'a'", "missing required field `source`"),
         ("height_m = 'tall'", r"Expected `float \| null`, got `str` - at `\$\.height_m`"),
         ("pace = 'slow'", r"Invalid enum value 'slow' - at `\$\.pace`"),

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from pose_rig.assets import demo_clip
 from pose_rig.config import CameraConfig, Config, DetectorConfig, FusionConfig
 from pose_rig.tools.execute import execute
 from pose_rig.tools.failures import failures
@@ -25,8 +26,6 @@ def demo(
     The clip is the demo take of Pose2Sim (BSD-3), fetched once and kept. Every camera runs in a process of its own, as
     with `pose-rig run`; the clip plays at its own speed unless `--pace all` asks for every frame.
     """
-    from pose_rig.assets import demo_clip
-
     with failures(debug):
         clip = demo_clip(PlainLines(Console()).say)
         config = Config(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pose_rig.assets import detector_model
 from pose_rig.config import Config
 from pose_rig.tools.camera_list import needs_detector
 from pose_rig.tools.limits import check
@@ -45,8 +46,6 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
 
 def _detector_model(config: Config, lines: PlainLines) -> str:
     """Returns the path of the detector model, fetched if need be; empty if no camera wants one."""
-    from pose_rig.assets import detector_model
-
     if not any(needs_detector(camera) for camera in config.camera):
         return ""
     return str(detector_model(config.detector.model, lines.say))

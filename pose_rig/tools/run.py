@@ -58,13 +58,13 @@ def run(
     """Turn cameras into one moving 3D skeleton, without a calibration.
 
     \b
-    pose-rig run --cams 0,1,2                                    three webcams
-    pose-rig run --cams 0,1,2 --height 1.82 --save poses.npz     in true metres, kept
-    pose-rig run --cams rtsp://192.168.1.20/live,0               a network camera and a webcam
-    pose-rig run --cams a.mp4,b.mp4 --pace all --save poses.npz  every frame of two recordings
-    pose-rig run --cams keypoints.npz --pace all                 2D that you have already
-    pose-rig run --cams sim:4                                    no camera at all
-    pose-rig run --cams rig.toml                                 all of it from a file (docs/cameras.md)
+    pose-rig run --cams 0,1,2                        three webcams
+    pose-rig run --cams 0,1,2 --height 1.82          in true metres
+    pose-rig run --cams 0,rtsp://192.168.1.20/live   with a network camera
+    pose-rig run --cams a.mp4,b.mp4 --pace all       every frame of two files
+    pose-rig run --cams 2d.npz --save poses.npz      2D from elsewhere, kept
+    pose-rig run --cams sim:4                        no camera at all
+    pose-rig run --cams rig.toml                     all of it from a file
 
     Ctrl-C or q stops and prints a summary. Options given here win over those in a rig.toml. `pose-rig cams` lists
     what is plugged in, `pose-rig doctor` says what is wrong.

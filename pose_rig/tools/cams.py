@@ -1,0 +1,31 @@
+"""``pose-rig cams``: which cameras are plugged in, and what to call them."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pose_rig.tools.failures import failures
+from pose_rig.tools.run import Debug
+
+
+def cams(debug: Debug = False) -> None:
+    """List the plugged-in cameras and how to name them.
+
+    An index may change when a camera is plugged in again; what stands under "found again by" does not.
+    """
+    from pose_rig.capture.devices import plugged  # brings OpenCV
+
+    with failures(debug):
+        console = Console()
+        cameras = plugged()
+        if not cameras:
+            console.print("No camera is plugged in. Without one: pose-rig demo, or pose-rig run --cams sim:4")
+            return
+        table = Table(box=None, pad_edge=False)
+        for header in ("index", "name", "device", "found again by"):
+            table.add_column(header, overflow="fold")
+        for camera in cameras:
+            table.add_row(str(camera.index), Text(camera.name), Text(camera.path), Text(camera.identity))
+        console.print(table)
+        indices = ",".join(str(camera.index) for camera in cameras)
+        console.print(f"Use them all: pose-rig run --cams {indices}", markup=False, highlight=False)

@@ -1,0 +1,41 @@
+"""``pose-rig doctor``: what is wrong with this machine, and what to do about it."""
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pose_rig.tools.checks import CHECKS, Finding
+from pose_rig.tools.failures import failures
+from pose_rig.tools.run import Debug
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+def doctor(debug: Debug = False) -> None:
+    """Check this machine: Python, packages, models, inference providers, cameras, network, disk.
+
+    Ends with exit code 1 if something must be mended before a rig can run.
+    """
+    with failures(debug):
+        console = Console()
+        findings: list[Finding] = []
+        for check in CHECKS:
+            for finding in check():
+                findings.append(finding)
+                console.print(_line(finding))
+        worst = [finding for finding in findings if finding.status == "fail"]
+        text = f"{len(worst)} thing(s) to mend." if worst else "Ready to run: pose-rig demo"
+        console.print(text, highlight=False)
+    if worst:
+        raise typer.Exit(1)
+
+
+def _line(finding: Finding) -> Table:
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=4)
+    line.add_column(width=10)
+    line.add_column(overflow="fold")
+    text = f"{finding.text} {finding.remedy}".rstrip()
+    line.add_row(Text(finding.status, style=_COLOURS[finding.status]), Text(finding.subject), Text(text))
+    return line

@@ -1,0 +1,167 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pose_rig.errors import UsageError
+from pose_rig.skeleton import BONES, INDEX, JOINT_SET, JOINTS, LIMBS, MIRROR, PARENTS, SCHEMAS, J, landmarks
+
+DETECTORS = ("mediapipe33", "coco17", "body25", "halpe26")
+
+
+def coded(names: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns landmarks of which each stands at (its number, 100 × its number), all seen."""
+    numbers = np.arange(len(names), dtype=float)
+    return np.stack([numbers, 100 * numbers], -1), np.ones(len(names))
+
+
+def test_the_joints_are_those_of_the_interchange_format() -> None:
+    assert " ".join(JOINTS) == (
+        "pelvis r_hip r_knee r_ankle l_hip l_knee l_ankle spine thorax nose head "
+        "l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist"
+    )
+    assert J == 17
+
+
+def test_the_skeleton_is_one_tree() -> None:
+    assert len(BONES) == J - 1
+    for joint in range(J):
+        seen = set()
+        while PARENTS[joint] != joint:
+            assert joint not in seen
+            seen.add(joint)
+            joint = PARENTS[joint]
+        assert joint == INDEX["pelvis"]
+
+
+def test_mirroring_swaps_left_and_right_and_twice_is_nothing() -> None:
+    for joint, name in enumerate(JOINTS):
+        other = JOINTS[MIRROR[joint]]
+        swapped = {"l_": "r_", "r_": "l_"}.get(name[:2], name[:2]) + name[2:]
+        assert other == swapped
+        assert MIRROR[MIRROR[joint]] == joint
+        assert JOINTS[PARENTS[MIRROR[joint]]] == JOINTS[MIRROR[PARENTS[joint]]]
+
+
+def test_limbs_are_the_joints_with_a_side() -> None:
+    assert {JOINTS[joint] for joint in LIMBS} == {name for name in JOINTS if name[1] == "_"}
+
+
+@pytest.mark.parametrize(("schema", "count"), [("mediapipe33", 33), ("coco17", 17), ("body25", 25), ("halpe26", 26)])
+def test_every_set_has_its_landmarks_once(schema: str, count: int) -> None:
+    assert len(SCHEMAS[schema]) == len(set(SCHEMAS[schema])) == count
+
+
+# Numbers from each detector's own documentation.
+@pytest.mark.parametrize(
+    ("schema", "joint", "sources"),
+    [
+        ("mediapipe33", "nose", [0]),
+        ("mediapipe33", "head", [7, 8]),
+        ("mediapipe33", "l_shoulder", [11]),
+        ("mediapipe33", "r_wrist", [16]),
+        ("mediapipe33", "pelvis", [23, 24]),
+        ("mediapipe33", "r_ankle", [28]),
+        ("mediapipe33", "thorax", [11, 12]),
+        ("mediapipe33", "spine", [11, 12, 23, 24]),
+        ("coco17", "head", [3, 4]),
+        ("coco17", "l_elbow", [7]),
+        ("coco17", "pelvis", [11, 12]),
+        ("coco17", "r_knee", [14]),
+        ("body25", "r_elbow", [3]),
+        ("body25", "l_wrist", [7]),
+        ("body25", "pelvis", [9, 12]),
+        ("body25", "thorax", [2, 5]),
+        ("body25", "head", [17, 18]),
+        ("body25", "l_ankle", [14]),
+        ("halpe26", "l_hip", [11]),
+        ("halpe26", "head", [3, 4]),
+        ("halpe26", "pelvis", [11, 12]),
+    ],
+)
+def test_a_joint_is_the_mean_of_its_landmarks(schema: str, joint: str, sources: list[int]) -> None:
+    mapping = landmarks(schema)
+    xy, score = mapping.to_joints(*coded(mapping.names))
+    mean = np.mean(sources)
+    np.testing.assert_allclose(xy[INDEX[joint]], [mean, 100 * mean])
+    assert score[INDEX[joint]] == 1
+
+
+@pytest.mark.parametrize("schema", DETECTORS)
+def test_every_detector_gives_every_joint(schema: str) -> None:
+    mapping = landmarks(schema)
+    _, score = mapping.to_joints(*coded(mapping.names))
+    assert (score == 1).all()
+
+
+def test_our_own_joints_map_to_themselves() -> None:
+    mapping = landmarks(JOINT_SET)
+    xy, _ = mapping.to_joints(*coded(JOINTS))
+    expected = coded(JOINTS)[0]
+    expected[INDEX["spine"]] = 7.5, 750  # the spine is by definition the middle of hips and shoulders
+    np.testing.assert_allclose(xy, expected)
+
+
+@pytest.mark.parametrize("schema", DETECTORS)
+def test_a_joint_is_as_sure_as_its_least_sure_landmark(schema: str) -> None:
+    mapping = landmarks(schema)
+    xy, score = coded(mapping.names)
+    score[mapping.names.index("left_hip")] = 0.25
+    _, joints_score = mapping.to_joints(xy, score)
+    names = {JOINTS[j] for j in np.flatnonzero(joints_score == 0.25)}
+    assert names == {"pelvis", "l_hip", "spine"}
+
+
+@pytest.mark.parametrize("lost", [{"score": 0.0, "xy": 5.0}, {"score": 1.0, "xy": np.nan}])
+def test_an_unseen_landmark_takes_its_joints_along(lost: dict[str, float]) -> None:
+    mapping = landmarks("coco17")
+    xy, score = coded(mapping.names)
+    shoulder = mapping.names.index("left_shoulder")
+    xy[shoulder], score[shoulder] = lost["xy"], lost["score"]
+    joints, joints_score = mapping.to_joints(xy, score)
+    assert {JOINTS[j] for j in np.flatnonzero(joints_score == 0)} == {"l_shoulder", "thorax", "spine"}
+    assert (joints[joints_score == 0] == 0).all()
+    assert np.isfinite(joints).all()
+
+
+def test_one_ear_is_enough_for_the_head() -> None:
+    mapping = landmarks("coco17")
+    xy, score = coded(mapping.names)
+    score[mapping.names.index("left_ear")], score[mapping.names.index("right_ear")] = 0, 0.5
+    joints, joints_score = mapping.to_joints(xy, score)
+    right_ear = mapping.names.index("right_ear")
+    np.testing.assert_allclose(joints[INDEX["head"]], [right_ear, 100 * right_ear])
+    assert joints_score[INDEX["head"]] == 0.5
+
+
+def test_any_number_of_people_and_frames() -> None:
+    mapping = landmarks("coco17")
+    xy, score = coded(mapping.names)
+    many_xy, many_score = mapping.to_joints(np.tile(xy, (3, 0, 2, 1, 1)), np.tile(score, (3, 0, 2, 1)))
+    assert many_xy.shape == (3, 0, 2, J, 2)
+    assert many_score.shape == (3, 0, 2, J)
+
+
+def test_named_landmarks_in_other_spellings() -> None:
+    names = "Nose,LShoulder,RShoulder,l_hip,r_hip,LEFT_KNEE"
+    mapping = landmarks(names)
+    assert mapping.name == names
+    xy, score = mapping.to_joints(*coded(mapping.names))
+    found = {JOINTS[j]: xy[j, 0] for j in np.flatnonzero(score)}
+    assert found == {
+        "nose": 0,
+        "l_shoulder": 1,
+        "r_shoulder": 2,
+        "l_hip": 3,
+        "r_hip": 4,
+        "l_knee": 5,
+        "pelvis": 3.5,
+        "thorax": 1.5,
+        "spine": 2.5,
+    }
+
+
+@pytest.mark.parametrize("schema", ["nonsense", "", "nose,left_hip", "left_hip,left_hip,right_hip"])
+def test_a_set_without_hips_and_shoulders_is_refused(schema: str) -> None:
+    with pytest.raises(UsageError, match=r"^The landmark set .* is unknown or lacks hips and shoulders") as caught:
+        landmarks(schema)
+    assert "mediapipe33" in caught.value.remedy
