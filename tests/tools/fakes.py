@@ -99,12 +99,12 @@ def fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     states: dict[str, str] = {}
     index = 0
     with Sender(job.output, bind=True) as sender:
-        while not stop.is_set() and set(states.values()) != {"ended"}:
+        while not stop.is_set() and list(states.values()) != ["ended"] * len(job.config.camera):
             for receiver in receivers:
                 for message in receiver.receive(20 // len(receivers)):
-                    assert isinstance(message, Health)
-                    states[message.worker] = message.state
-                    sender.send(message)
+                    if isinstance(message, Health):
+                        states[message.worker] = message.state
+                        sender.send(message)
             if start_ns.value:
                 publish(sender, job, index, start_ns.value)
                 index += 1

@@ -1,0 +1,106 @@
+"""The command line as a user meets it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pose_rig.bus import Sender
+from pose_rig.tools.cli import app
+
+
+def pose_rig(*arguments: str) -> tuple[int, str]:
+    """Returns exit code and all output of a command."""
+    result = CliRunner().invoke(app, arguments, prog_name="pose-rig")
+    return result.exit_code, result.output
+
+
+def pose_rig_process(*arguments: str) -> tuple[int, str]:
+    """Returns exit code and all output of a command in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pose_rig.tools.cli", *arguments],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["run"], 2, "Missing option '--cams'"),
+        (["run", "--cams", "missing.mp4"], 2, "There is no file missing.mp4."),
+        (["run", "--cams", "missing.npz"], 2, "There is no file missing.npz."),
+        (["run", "--cams", "missing.toml"], 2, "Cannot read missing.toml: No such file or directory."),
+        (["run", "--cams", "No Such Camera"], 1, "There is no file or camera 'No Such Camera'."),
+        (["run", "--cams", "sim", "--pace", "slow"], 2, "Invalid value for '--pace'"),
+        (["run", "--cams", "sim", "--height", "182"], 2, "A height of 182 m is out of range. Use 0.4 to 2.6."),
+        (["run", "--cams", "sim", "--height", "nan"], 2, "A height of nan m is out of range."),
+        (["run", "--cams", "sim", "--rate", "0"], 2, "A pose rate of 0 Hz is out of range."),
+        (["run", "--cams", "sim", "--people", "0"], 2, "A number of people of 0 is out of range."),
+        (["run", "--cams", "sim", "--duration", "-1"], 2, "A duration of -1 s is no time."),
+        (["run", "--cams", "sim", "--save", "poses.csv"], 2, "Poses are saved as .npz, and poses.csv is none."),
+        (["run", "--cams", "sim", "--save", "no/such/p.npz"], 2, "Cannot write no/such/p.npz."),
+        (["run", "--cams", "sim", "--weights", "w.onnx"], 2, "There are no weights w.onnx."),
+        (["run", "--cams", "sim", "--model", "huge"], 2, "There is no detector model 'huge'."),
+        (["frobnicate"], 2, "No such command 'frobnicate'"),
+    ],
+)  # fmt: skip
+def test_wrong_use_ends_in_one_sentence(arguments: list[str], code: int, text: str) -> None:
+    got, output = pose_rig(*arguments)
+    assert " ".join(output.split()).count(text) == 1, output
+    assert "Traceback" not in output
+    assert got == code
+
+
+def test_debug_shows_the_traceback() -> None:
+    code, output = pose_rig_process("run", "--cams", "missing.mp4", "--debug")
+    assert "Traceback" in output
+    assert "Error: There is no file missing.mp4." in output
+    assert code == 2
+
+
+def test_a_taken_port_is_named() -> None:
+    with Sender("tcp://127.0.0.1:0", bind=True) as other:
+        port = other.endpoint.rsplit(":", 1)[1]
+        code, output = pose_rig("run", "--cams", "sim", "--port", port)
+    assert f"Error: Cannot listen on {other.endpoint}: Address already in use" in output
+    assert "Choose another port with --port" in output
+    assert code == 2
+
+
+def test_a_wrong_key_in_a_rig_toml_is_named(tmp_path: Path) -> None:
+    toml = tmp_path / "rig.toml"
+    toml.write_text('hight_m = 1.8\n[[camera]]\nsource = "sim"\n')
+    code, output = pose_rig("run", "--cams", str(toml))
+    assert "unknown field `hight_m`" in output
+    assert code == 2
+
+
+def test_help_teaches_by_example() -> None:
+    code, output = pose_rig("run", "--help")
+    assert code == 0
+    for example in ("--cams 0,1,2 --height 1.82", "--cams a.mp4,b.mp4 --pace all", "--cams sim:4", "--cams rig.toml"):
+        assert example in output
+    for option in ("--duration", "--headless", "--save", "--port", "--model", "--provider", "--debug"):
+        assert option in output
+
+
+def test_without_arguments_the_commands_are_listed() -> None:
+    _, output = pose_rig_process()
+    for command in ("run", "demo", "cams", "doctor"):
+        assert f"│ {command} " in output
+
+
+def test_cams_says_what_is_plugged_in() -> None:
+    code, output = pose_rig("cams")
+    assert code == 0
+    assert "No camera is plugged in" in output or "found again by" in output
+
+
+def test_the_doctor_looks_at_everything() -> None:
+    code, output = pose_rig_process("doctor")
+    for subject in ("python", "packages", "mediapipe", "models", "inference", "cameras", "network", "disk"):
+        assert any(line.split()[1:2] == [subject] for line in output.splitlines()), output
+    assert code == (1 if any(line.startswith("fail") for line in output.splitlines()) else 0)
