@@ -77,7 +77,7 @@ class FusionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Attributes:
         rate_hz: Poses per second when live.
         min_cutoff_hz: One-Euro filter: cut-off at rest; lower = smoother and later.
-        beta: One-Euro filter: how fast the cut-off opens with speed, 1/m.
+        beta: One-Euro filter: how fast the cut-off opens with speed, Hz per m/s.
         weights: ONNX graph of lifter + CSM; empty = the one shipped.
         provider: Inference provider; ``auto`` = TensorRT, CUDA, CPU in that order.
     """

@@ -1,0 +1,129 @@
+"""Rays, rotations and alignments, on numpy arrays.
+
+Frames (docs/frames.md): ``image`` px; ``camera`` OpenCV axes; ``ray`` = camera axes turned so that z passes through the
+person's pelvis and the body stands upright in the picture. Rotations are named ``b_from_a``.
+
+Axes: V views, J joints, N anything.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.skeleton import INDEX
+
+Floats = NDArray[np.float64]
+
+_UPPER = [INDEX[name] for name in ("thorax", "nose", "head")]
+_LOWER = [INDEX[name] for name in ("pelvis", "r_knee", "l_knee")]
+_QUARTERS = np.stack(
+    [np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
+)
+
+
+def rays(xy_px: Floats, focal_px: Floats, size_px: Floats) -> Floats:
+    """Returns normalised image coordinates ``(x − c)/f`` with the principal point at the image centre.
+
+    Args:
+        xy_px: (...,J,2) px.
+        focal_px: (...) px.
+        size_px: (...,2) image width, height.
+    """
+    return (xy_px - 0.5 * size_px[..., None, :]) / focal_px[..., None, None]
+
+
+def turn_to(axis: Floats) -> Floats:
+    """Returns (...,3,3) the smallest rotation that takes the unit vectors ``axis`` (...,3) to +z.
+
+    Rodrigues' formula without angles; not defined for axis = −z, which no camera sees.
+    """
+    x, y, z = axis[..., 0], axis[..., 1], axis[..., 2]
+    k = 1 / (1 + z)
+    rows = [1 - x * x * k, -x * y * k, -x, -x * y * k, 1 - y * y * k, -y, x, y, z]
+    return np.stack(rows, -1).reshape(*axis.shape[:-1], 3, 3)
+
+
+def quarter_turn(flat: Floats, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Returns (...) how many quarter turns bring the body's head end to the top of the picture (−y).
+
+    Makes the lifter indifferent to cameras mounted on their side or upside down.
+
+    Args:
+        flat: (...,J,2) root-centred ray coordinates.
+        seen: (...,J) whether the joint was seen.
+    """
+    weight = seen.astype(float)[..., None]
+
+    def centre(joints: list[int]) -> Floats:
+        w = weight[..., joints, :]
+        return (w * flat[..., joints, :]).sum(-2) / np.maximum(w.sum(-2), 1.0)
+
+    up = centre(_UPPER) - centre(_LOWER)
+    # quarter k turns by k·90° (image axes, y down); wanted: up → (0, −1)
+    return np.round((-np.pi / 2 - np.arctan2(up[..., 1], up[..., 0])) / (np.pi / 2)).astype(np.int64) % 4
+
+
+def rectify(
+    xy_px: Floats, score: Floats, focal_px: Floats, size_px: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Returns 2D poses in the ray frame: what the lifter sees (method.md 2.2, 5.4).
+
+    Args:
+        xy_px: (...,J,2) px.
+        score: (...,J) 0 = not seen.
+        focal_px: (...) px.
+        size_px: (...,2) px.
+
+    Returns:
+        flat: (...,J,2) root-centred, unit Frobenius norm; 0 where not seen.
+        norm: (...) what it was divided by: 1/(root depth) in units of ``flat``.
+        ray_from_camera: (...,3,3).
+    """
+    seen = score > 0
+    coordinates = rays(xy_px, focal_px, size_px)
+    bundle = np.concatenate([coordinates, np.ones_like(coordinates[..., :1])], -1)
+    root = bundle[..., 0, :]
+    ray_from_camera = turn_to(root / np.linalg.norm(root, axis=-1, keepdims=True))
+    turned = np.einsum("...ik,...jk->...ji", ray_from_camera, bundle)
+    flat = np.where(seen[..., None], turned[..., :2] / np.maximum(turned[..., 2:], 0.05), 0.0)
+    quarter = _QUARTERS[quarter_turn(flat, seen)]
+    flat = np.einsum("...ik,...jk->...ji", quarter[..., :2, :2], flat)
+    count = np.maximum(seen.sum(-1), 1) / seen.shape[-1]
+    norm = np.maximum(np.sqrt((flat**2).sum((-1, -2)) / count), 1e-6)
+    return flat / norm[..., None, None], norm, quarter @ ray_from_camera
+
+
+def unrectify(
+    flat: Floats, norm: Floats, ray_from_camera: Floats, focal_px: Floats, size_px: Floats
+) -> Floats:
+    """Returns (...,J,2) px from the ray frame; the inverse of `rectify` for any joints."""
+    bundle = np.concatenate([flat * norm[..., None, None], np.ones_like(flat[..., :1])], -1)
+    turned = np.einsum("...ki,...jk->...ji", ray_from_camera, bundle)
+    coordinates = turned[..., :2] / np.maximum(turned[..., 2:], 0.05)
+    return coordinates * focal_px[..., None, None] + 0.5 * size_px[..., None, :]
+
+
+def nearest_rotation(matrix: Floats) -> Floats:
+    """Returns (...,3,3) the proper rotation nearest to ``matrix`` in the Frobenius norm (chordal mean of a sum)."""
+    u, _, vt = np.linalg.svd(matrix)
+    sign = np.sign(np.linalg.det(u @ vt))
+    u = np.concatenate([u[..., :2], u[..., 2:] * sign[..., None, None]], -1)
+    return np.asarray(u @ vt)
+
+
+def angle_deg(a: Floats, b: Floats) -> Floats:
+    """Returns (...) the angle between two rotations (...,3,3), degrees."""
+    cosine = (np.einsum("...ij,...ij->...", a, b) - 1) / 2
+    return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+
+
+def rotation_from_vector(vector: Floats) -> Floats:
+    """Returns (...,3,3) the rotation about ``vector`` (...,3) by its length in radians (Rodrigues)."""
+    angle = np.linalg.norm(vector, axis=-1, keepdims=True)[..., None]
+    x, y, z = np.moveaxis(vector, -1, 0)
+    zero = np.zeros_like(x)
+    k = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*vector.shape[:-1], 3, 3)
+    small = angle < 1e-8
+    safe = np.where(small, 1.0, angle)
+    first = np.where(small, 1.0, np.sin(safe) / safe)
+    second = np.where(small, 0.5, (1 - np.cos(safe)) / safe**2)
+    return np.asarray(np.eye(3) + first * k + second * (k @ k))

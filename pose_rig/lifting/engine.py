@@ -1,0 +1,134 @@
+"""Runs the graph with ONNX Runtime: TensorRT, else CUDA, else the CPU, and says which and why."""
+
+import hashlib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from pose_rig.errors import EngineError, UsageError
+from pose_rig.graph import INPUTS, GraphInput, GraphOutput
+
+SHIPPED = Path(__file__).parent / "weights" / "lifter.onnx"
+ORDER = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+MOST_VIEWS, MOST_HYPOTHESES = 16, 64  # shape range that TensorRT engines are built for
+
+
+class OrtEngine:
+    """One loaded graph.
+
+    Args:
+        path: The ONNX file; its hash names the cached TensorRT engine.
+        provider: ``tensorrt``, ``cuda``, ``cpu``, or ``auto`` for the first of these that works.
+        cache: Folder for built TensorRT engines.
+
+    Raises:
+        EngineError: The file is not a graph of ours, or the provider asked for cannot run it.
+    """
+
+    def __init__(self, path: Path = SHIPPED, provider: str = "auto", cache: Path | None = None) -> None:
+        if not path.is_file():
+            raise UsageError(f"There are no weights at {path}.", "Check --weights, or leave it out for the shipped ones.")
+        offered = ort.get_available_providers()
+        wanted = list(ORDER) if provider == "auto" else [provider]
+        reasons: list[str] = []
+        self._session: ort.InferenceSession | None = None
+        for name in wanted:
+            if ORDER[name] not in offered:
+                reasons.append(f"{name}: not in this onnxruntime")
+                continue
+            if missing := _missing(name):
+                reasons.append(f"{name}: {missing}")
+                continue
+            try:
+                session = _session(path, name, cache)
+            except Exception as error:  # whatever a driver or library throws while loading: the next one is tried
+                reasons.append(f"{name}: {str(error).splitlines()[0][:160]}")
+                continue
+            if session.get_providers()[0] != ORDER[name]:
+                reasons.append(f"{name}: fell back to {session.get_providers()[0]}")
+                continue
+            self._session, self.provider = session, name
+            break
+        if self._session is None:
+            raise EngineError(
+                f"No provider can run {path.name} ({'; '.join(reasons)}).", "Check the file and `pose-rig doctor`."
+            )
+        self.reason = "; ".join(reasons) or "first choice"
+        names = {node.name for node in self._session.get_inputs()}
+        if names != set(INPUTS):
+            raise EngineError(
+                f"{path.name} is not a pose-rig graph: its inputs are {', '.join(sorted(names))}.",
+                "Export one with python -m pose_rig.training.export.",
+            )
+        self._outputs = [node.name for node in self._session.get_outputs()]
+
+    def run(self, given: GraphInput) -> GraphOutput:
+        """Returns the graph's outputs for any number of candidates, hypotheses and views."""
+        assert self._session is not None  # noqa: S101 - set by __init__ or it raised
+        values = self._session.run(self._outputs, {name: getattr(given, name) for name in INPUTS})
+        return GraphOutput(**{field.name: value for field, value in zip(fields(GraphOutput), values, strict=True)})
+
+
+def _missing(name: str) -> str:
+    """Returns what a provider needs and this machine lacks, empty if nothing."""
+    if name == "tensorrt":
+        try:
+            import tensorrt  # noqa: F401  its wheel carries the libraries that the provider loads
+        except ImportError as error:
+            return f"the tensorrt package cannot be loaded ({error})"
+    return ""
+
+
+def _session(path: Path, name: str, cache: Path | None) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1  # the graph is small: threads cost more than they give, and cameras need the cores
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    return ort.InferenceSession(str(path), options, providers=[(ORDER[name], _settings(path, name, cache))])
+
+
+def _settings(path: Path, name: str, cache: Path | None) -> dict[str, Any]:
+    if name != "tensorrt" or cache is None:
+        return {}
+    import tensorrt
+
+    key = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    folder = cache / f"tensorrt-{tensorrt.__version__}-ort-{ort.__version__}-{key}"  # TensorRT itself adds the GPU's name
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def shapes(views: int, hypotheses: int) -> str:
+        count = views * hypotheses
+        sizes = {
+            "flat": f"{count}x17x2", "confidence": f"{count}x17", "norm": f"{count}", "pick": f"{hypotheses}x{views}",
+            "weight": f"{hypotheses}x{views}", "rotation": f"{hypotheses}x{views}x3x3", "known": f"{hypotheses}x1",
+        }  # fmt: skip
+        return ",".join(f"{key}:{value}" for key, value in sizes.items())
+
+    return {
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": str(folder),
+        "trt_timing_cache_enable": True,
+        "trt_timing_cache_path": str(folder),
+        "trt_profile_min_shapes": shapes(1, 1),
+        "trt_profile_opt_shapes": shapes(4, 1),
+        "trt_profile_max_shapes": shapes(MOST_VIEWS, MOST_HYPOTHESES),
+    }
+
+
+def warm_up(engine: OrtEngine, views: int, runs: int = 3) -> None:
+    """Runs the graph on nothing in particular, so that the first real instant is as quick as the rest."""
+    given = GraphInput(
+        flat=np.zeros((views, 17, 2), np.float32),
+        confidence=np.ones((views, 17), np.float32),
+        norm=np.full(views, 0.3, np.float32),
+        pick=np.arange(views)[None],
+        weight=np.ones((1, views), np.float32),
+        rotation=np.tile(np.eye(3, dtype=np.float32), (1, views, 1, 1)),
+        known=np.zeros((1, 1), np.float32),
+    )
+    for _ in range(runs):
+        engine.run(given)

@@ -1,0 +1,97 @@
+"""The lifter: 2D and confidence of one view → canonical 3D pose and the rotation that takes it into that view.
+
+The network of CanonPose (Wandt et al., CVPR 2021) and of Cross-View Self-Fusion (Kim et al., ACCV 2022): one residual
+block, then a pose and a camera branch of two each. Narrower than theirs, and the rotation leaves it as two columns
+("6D", Zhou et al., CVPR 2019), which has no discontinuity.
+
+Axes: N samples (views and instants alike), J = 17 joints.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pose_rig.skeleton import J
+
+MIN_SPREAD = 0.005  # about 1 cm of depth: no single view knows better
+
+
+@dataclass(frozen=True, slots=True)
+class LifterConfig:
+    """What a checkpoint needs to rebuild its network.
+
+    Attributes:
+        width: Units per hidden layer.
+        pose_blocks: Residual blocks of the pose branch.
+        camera_blocks: Residual blocks of the camera branch.
+    """
+
+    width: int = 512
+    pose_blocks: int = 2
+    camera_blocks: int = 2
+
+
+class Residual(nn.Module):
+    """Two linear layers with LeakyReLU, added to their input."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.second = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns (N,width), activated."""
+        inner = nn.functional.leaky_relu(self.first(x))
+        return nn.functional.leaky_relu(x + nn.functional.leaky_relu(self.second(inner)))
+
+
+class Lifter(nn.Module):
+    """The network."""
+
+    def __init__(self, config: LifterConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stem = nn.Linear(3 * J, config.width)
+        self.shared = Residual(config.width)
+        self.pose = nn.Sequential(*(Residual(config.width) for _ in range(config.pose_blocks)))
+        self.camera = nn.Sequential(*(Residual(config.width) for _ in range(config.camera_blocks)))
+        self.pose_head = nn.Linear(config.width, 4 * J)
+        self.camera_head = nn.Linear(config.width, 6)
+        with torch.no_grad():
+            self.camera_head.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, -1.0, 0.0]))  # upright, seen from the front
+
+    def forward(self, flat: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Lifts 2D poses.
+
+        Args:
+            flat: (N,J,2) root-centred, unit norm, ray frame (`pose_rig.geometry.rectify`).
+            confidence: (N,J) 0–1, 0 = not seen.
+
+        Returns:
+            canonical: (N,J,3) root-relative, in units of ``flat``; y up, the person faces +z.
+            ray_from_canonical: (N,3,3).
+            depth_spread: (N,J) how far off the depth of each joint may be in the ray frame (Laplace scale), in the
+                same units; what the fusion trusts it by.
+        """
+        x = self.shared(self.stem(torch.cat([flat.reshape(flat.shape[0], 2 * J), confidence], 1)))
+        pose = self.pose_head(self.pose(x))
+        canonical = pose[:, : 3 * J].reshape(flat.shape[0], J, 3)
+        spread = nn.functional.softplus(pose[:, 3 * J :] - 3.0) + MIN_SPREAD
+        return canonical - canonical[:, :1], rotation_from_6d(self.camera_head(self.camera(x))), spread
+
+
+def rotation_from_6d(columns: Tensor) -> Tensor:
+    """Returns (N,3,3) rotations from their first two columns (N,6), made orthonormal (Zhou et al. 2019, eq. 15)."""
+    first, second = columns[:, :3], columns[:, 3:]
+    x = first / (first.square().sum(-1, keepdim=True) + 1e-12).sqrt()
+    y = second - (x * second).sum(-1, keepdim=True) * x
+    y = y / (y.square().sum(-1, keepdim=True) + 1e-12).sqrt()
+    return torch.stack([x, y, cross(x, y)], -1)
+
+
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """Returns (...,3) the cross product, in operations every inference engine has."""
+    a0, a1, a2 = a.unbind(-1)
+    b0, b1, b2 = b.unbind(-1)
+    return torch.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], -1)

@@ -1,0 +1,83 @@
+"""Motion capture clips as the simulator's raw material.
+
+File format (npz): ``joints17_rel`` (N,17,3) m relative to the pelvis, y up, joint order of `pose_rig.skeleton.JOINTS`;
+``clip_start``, ``clip_len``, ``clip_label``; ``fps``. Optional ``root`` (N,3) m, the pelvis in the room.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import UsageError
+from pose_rig.skeleton import J
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One take of one person.
+
+    Attributes:
+        label: What is being done, ``walking``.
+        fps: Frames per second.
+        joints: (T,17,3) float32, m relative to the pelvis, y up.
+        root: (T,3) float32, m, the pelvis in the room.
+    """
+
+    label: str
+    fps: float
+    joints: NDArray[np.float32]
+    root: NDArray[np.float32]
+
+
+def load_clips(paths: Sequence[Path]) -> list[Clip]:
+    """Returns all clips of the given files.
+
+    Raises:
+        UsageError: A file is missing or not in the format above.
+    """
+    clips: list[Clip] = []
+    for path in paths:
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                joints = data["joints17_rel"].astype(np.float32)
+                root = data["root"].astype(np.float32) if "root" in data else np.zeros((len(joints), 3), np.float32)
+                spans = zip(data["clip_start"], data["clip_len"], data["clip_label"], strict=True)
+                clips += [
+                    Clip(str(label), float(data["fps"]), joints[a : a + n], root[a : a + n]) for a, n, label in spans
+                ]
+        except (OSError, KeyError, ValueError) as error:
+            raise UsageError(
+                f"{path} is not a motion file: {error}.", "The format is in pose_rig/training/motion.py."
+            ) from error
+        if joints.shape[1:] != (J, 3):
+            raise UsageError(f"{path} has joints of shape {joints.shape}.", f"Expected (N,{J},3).")
+    return clips
+
+
+class PosePool:
+    """Poses to draw from, each kind of movement equally often however long its clips are.
+
+    Args:
+        clips: The clips.
+        seconds_apart: Frames kept per clip are this far apart.
+    """
+
+    def __init__(self, clips: Sequence[Clip], seconds_apart: float = 0.04) -> None:
+        kept = [clip.joints[:: max(1, round(seconds_apart * clip.fps))] for clip in clips]
+        labels = np.array([clip.label.split("_")[0] for clip in clips])
+        seconds = np.array([len(clip.joints) / clip.fps for clip in clips])
+        share = np.array([seconds[labels == label].sum() for label in labels])
+        # half way between equal kinds and equal seconds: rare movements are heard, long ones keep their variety
+        weight = np.concatenate([np.full(len(k), share[i] ** -0.5) for i, k in enumerate(kept)])
+        self.joints = np.concatenate(kept)
+        self._cumulative = np.cumsum(weight / weight.sum())
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """Returns (count,17,3) m relative to the pelvis."""
+        index = np.searchsorted(self._cumulative, rng.random(count)).clip(0, len(self.joints) - 1)
+        return self.joints[index].astype(np.float64)
