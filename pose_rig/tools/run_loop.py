@@ -49,7 +49,7 @@ class Run:
         self._waiting_since_ns = 0
         self._cameras_ended_ns = 0
         self._modes_told = 0
-        self._provider_told = ""
+        self._details_told: dict[str, str] = {}
         self.board = Board(plan.config, self._monitor, self._supervisor.lives)
 
     def run(self) -> None:
@@ -132,9 +132,10 @@ class Run:
         return self._supervisor.lives[RESERVED].ended
 
     def _tell(self) -> None:
-        if (provider := self.board.provider()) != self._provider_told:
-            self._provider_told = provider
-            self._display.say(f"Fusion: {provider}")
+        for name, heard in self._monitor.workers.items():
+            if (detail := heard.health.detail) and detail != self._details_told.get(name):
+                self._details_told[name] = detail
+                self._display.say(f"{name}: {detail}")
         for mode, at_s in self._monitor.modes[self._modes_told :]:
             self._display.say(f"Mode {mode} after {at_s:.1f} s.")
         self._modes_told = len(self._monitor.modes)

@@ -67,7 +67,7 @@ if sys.platform != "win32":
 
     @contextlib.contextmanager
     def _raw_terminal(terminal: int) -> Iterator[Callable[[], str]]:
-        if os.tcgetpgrp(terminal) != os.getpgrp():  # in the background, touching the terminal would suspend us
+        if not _in_foreground(terminal):  # touching the terminal from the background would suspend us
             yield str
             return
         before = termios.tcgetattr(terminal)
@@ -80,3 +80,9 @@ if sys.platform != "win32":
             )
         finally:
             termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+    def _in_foreground(terminal: int) -> bool:
+        try:
+            return os.tcgetpgrp(terminal) == os.getpgrp()
+        except OSError:  # a terminal, but that of another session
+            return False

@@ -27,7 +27,7 @@ def summary(board: Board, saved: Path | None) -> list[str]:
     if monitor.pose and not monitor.tracked:
         lines.append("Nobody was seen.")
     if provider := board.provider():
-        lines.append(f"Fusion: {provider}")
+        lines.append(f"fusion: {provider}")
     lines.append(f"Scale: {board.height()}.")
     if saved:
         lines.append(f"Poses saved to {saved}.")

@@ -73,7 +73,7 @@ def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
     board = run(fake_plan(40, 60, save=str(save)), display)
     assert save.exists()
     provider, cold, settled = display.said
-    assert provider == "Fusion: CPU (no CUDA in this onnxruntime)"
+    assert provider == "fusion: CPU (no CUDA in this onnxruntime)"
     assert cold.startswith("Mode cold after 0.")
     assert settled.startswith("Mode settled after 0.")
     text = "\n".join(summary(board, save))
@@ -83,7 +83,7 @@ def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
     assert "cam1: 60 frames" in text
     assert "2 dropped, agreement 90%. bumped" in text
     assert "settled after" in text
-    assert "Fusion: CPU (no CUDA in this onnxruntime)" in text
+    assert "fusion: CPU (no CUDA in this onnxruntime)" in text
     assert "Scale: height 1.70 m assumed" in text
     assert f"Poses saved to {save}." in text
     assert 25 < board.monitor.pose_rate_hz < 120

@@ -1,0 +1,65 @@
+"""What the documentation shows must work."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from pose_rig.bus import Sender
+from pose_rig.config import load
+from pose_rig.messages import Pose3D
+from pose_rig.skeleton import INDEX, JOINT_SET, JOINTS, PARENTS, J
+
+ROOT = Path(__file__).parents[1]
+
+
+def block(document: str, language: str) -> str:
+    """Returns the first code block of a language in a document."""
+    match = re.search(rf"```{language}\n(.*?)```", (ROOT / document).read_text("utf-8"), re.DOTALL)
+    assert match is not None
+    return match[1]
+
+
+def test_the_subscriber_of_the_wire_page_prints_poses() -> None:
+    xyz = np.zeros((J, 3), np.float32)
+    xyz[INDEX["head"], 1] = 1.62
+    pose = Pose3D(
+        index=0, t_ns=77, age_ns=1, person=0, joints=JOINT_SET, xyz=xyz, score=np.ones(J, np.float32),
+        residual_px=np.ones(J, np.float32), mode="cold", tracking=1, height_m=1.7, height_assumed=True,
+    )  # fmt: skip
+    with Sender("tcp://127.0.0.1:0", bind=True) as sender:
+        code = block("docs/wire.md", "python").replace("tcp://127.0.0.1:5571", sender.endpoint)
+        command = [sys.executable, "-u", "-c", code]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as subscriber:
+            assert subscriber.stdout is not None
+            deadline = time.monotonic() + 10
+            for _ in range(200):
+                sender.send(pose)
+                time.sleep(0.01)
+            subscriber.kill()
+            assert time.monotonic() < deadline
+            assert subscriber.stdout.readline() == "77 cold head at height 1.62 m\n"
+
+
+def test_the_rig_toml_of_the_cameras_page_loads(tmp_path: Path) -> None:
+    path = tmp_path / "rig.toml"
+    path.write_text(block("docs/cameras.md", "toml"), "utf-8")
+    config = load(path)
+    assert [camera.name for camera in config.camera] == ["left", "", ""]
+    assert config.camera[2].members == 2
+
+
+def test_the_joints_of_the_frames_page_are_ours() -> None:
+    text = (ROOT / "docs/frames.md").read_text("utf-8")
+    for joint, name in enumerate(JOINTS):
+        parent = f" ({PARENTS[joint]})" if PARENTS[joint] != joint else ""
+        assert f"| {joint} {name}{parent} |" in text
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
