@@ -4,6 +4,7 @@ Axes: V views, T frames, P people, K landmarks.
 """
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from pose_rig.errors import SourceError
 
 REQUIRED = ("xy", "score", "t_ns", "landmarks", "size_px")
 SCORE_LIMIT = 1.5  # heads with SimCC or heat maps overshoot 1 a little; beyond this it is another scale
+# what numpy and zipfile raise about damaged files
+DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, SyntaxError, KeyError)
 REMEDY = "docs/cameras.md describes the file of 2D keypoints."
 
 
@@ -123,11 +126,12 @@ class KeypointTrack:
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
+            if not isinstance(content, np.lib.npyio.NpzFile):
                 raise SourceError(f"{path} is a single array, not an npz.", REMEDY)
-            return {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            return {key: content[key] for key in content.files}
+    except DAMAGE as error:
         raise SourceError(f"{path} cannot be read as npz: {error}.", REMEDY) from error
 
 

@@ -8,7 +8,7 @@ import cv2
 import msgspec
 
 from pose_rig.capture import devices, keypoint_file
-from pose_rig.capture.device import OpenDevice, open_device, open_ffmpeg, size_px
+from pose_rig.capture.device import OpenDevice, open_device, open_ffmpeg, size_px, without_password
 from pose_rig.capture.live import LiveSource
 from pose_rig.capture.recording import PacedSource, Recording
 from pose_rig.capture.simulated import SimulatedCamera
@@ -92,12 +92,12 @@ def open_source(
         UsageError: A live camera cannot be read with pace ``all``.
     """
     kind = kind_of(camera.source)
-    if kind == "webcam" or kind == "url":
+    if kind in ("webcam", "url"):
         opened = _open_url(camera, open_device) if kind == "url" else _open_webcam(camera, open_device)
         if isinstance(opened, LiveSource):
             if pace == "all":
                 opened.close()
-                raise UsageError(f"{camera.source} is live and cannot be read with pace all.", "Use pace realtime.")
+                raise UsageError(f"{opened.identity} is live and cannot be read with pace all.", "Use pace realtime.")
             return opened
         return PacedSource(opened, pace, start, camera.offset_ms)
     recording: Recording
@@ -121,4 +121,4 @@ def _open_url(camera: CameraConfig, open_device: OpenDevice) -> LiveSource | Vid
     if device.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoFile(camera, device)
     size, fps = size_px(device), device.get(cv2.CAP_PROP_FPS)
-    return LiveSource(device, camera.source, f"stream, {size[0]}×{size[1]} at {fps:.4g}/s", size, fps)
+    return LiveSource(device, without_password(camera.source), f"stream, {size[0]}×{size[1]} at {fps:.4g}/s", size, fps)

@@ -1,7 +1,7 @@
 """A simulated rig: a real walk, seen by perspective cameras in a ring, without hardware or detector.
 
-The motion is 10 s of the CMU Graphics Lab Motion Capture Database (NOTICE). Everything is a function of the frame
-number, so two runs agree to the bit. Axes: T frames, J joints. Frame ``rig``: m, y up, floor at y = 0.
+The motion is 5 s of the CMU Graphics Lab Motion Capture Database (NOTICE), forth and back. Everything is a function of
+the frame number, so two runs agree to the bit. Axes: T frames, J joints. Frame ``rig``: m, y up, floor at y = 0.
 """
 
 from functools import cache
@@ -72,7 +72,7 @@ class SimulatedCamera:
 
     Args:
         camera: ``member`` of ``members``; ``size_px`` and ``fps`` are granted as wished.
-        endless: Go forth and back for ever, as a live camera would; else the motion once.
+        endless: Go forth and back for ever, as a live camera would; else once.
 
     Raises:
         UsageError: ``member`` is not one of ``members``.
@@ -89,7 +89,7 @@ class SimulatedCamera:
         self.size_px = camera.size_px or SIZE_PX
         self.fps = camera.fps or FPS
         frames, own_fps = motion()
-        self.total_frames = None if endless else round(len(frames) / own_fps * self.fps)
+        self.total_frames = None if endless else round(2 * (len(frames) - 1) / own_fps * self.fps)
         self.detail = f"simulated, {self.size_px[0]}×{self.size_px[1]} at {self.fps:.4g}/s"
         self._K, self._R, self._t = matrices(camera.member, self.size_px)
         random = np.random.default_rng(camera.member)

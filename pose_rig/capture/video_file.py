@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cv2
 
-from pose_rig.capture.device import Device, size_px
+from pose_rig.capture.device import Device, size_px, without_password
 from pose_rig.capture.recording import Instant
 from pose_rig.capture.source import Image, People
 from pose_rig.config import CameraConfig
@@ -25,7 +25,7 @@ class VideoFile:
     landmarks = ""
 
     def __init__(self, camera: CameraConfig, device: Device) -> None:
-        self.identity = camera.source
+        self.identity = without_password(camera.source)
         self._device = device
         self.size_px = size_px(device)
         own_fps = self._device.get(cv2.CAP_PROP_FPS)
@@ -49,9 +49,11 @@ class VideoFile:
 
     def seek(self, own_ns: int) -> None:
         """Goes to the frame at about ``own_ns``."""
+        if self._first_ns is None:
+            self.advance()  # times count from the first frame
         index = max(0, int(own_ns * 1e-9 * self.fps))
         if self._device.set(cv2.CAP_PROP_POS_FRAMES, index):
-            self._at = Instant(index - 1, self._at.own_ns)
+            self._at = Instant(index - 1, -1)
 
     def content(self) -> tuple[Image | None, People | None]:
         """Returns the decoded frame; no image where it is damaged."""

@@ -62,4 +62,4 @@ def _ask(device: Device, size_px: tuple[int, int], fps: float) -> None:
 def _fourcc(device: Device) -> str:
     code = int(device.get(cv2.CAP_PROP_FOURCC))
     letters = "".join(chr(code >> shift & 0xFF) for shift in (0, 8, 16, 24))
-    return letters.strip("\0 ") or "unknown format" if letters.isprintable() or code == 0 else "unknown format"
+    return letters if letters.isascii() and letters.isprintable() else "unknown format"

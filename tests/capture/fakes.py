@@ -1,0 +1,159 @@
+"""A capture device, a clip and a web server that need no hardware."""
+
+import struct
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pose_rig.capture.source import Image
+
+SIZE = (64, 48)
+FPS = 25.0
+FRAMES = 12
+
+
+def picture(index: int, size: tuple[int, int] = SIZE) -> Image:
+    """A grey level that tells the frame's number, and one white corner that tells its top left."""
+    image = np.full((size[1], size[0], 3), 15 * index + 20, np.uint8)
+    image[: size[1] // 3, : size[0] // 3] = 255
+    return image
+
+
+def write_clip(path: Path, frames: int = FRAMES, size: tuple[int, int] = SIZE) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
+    assert writer.isOpened()
+    for index in range(frames):
+        writer.write(picture(index, size))
+    writer.release()
+    return path
+
+
+def turn_clip(path: Path) -> None:
+    """Sets the track's matrix to a quarter turn clockwise, as a phone held upright does."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # version 0
+    struct.pack_into(">9i", data, at, 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+
+
+class FakeDevice:
+    """Plays pictures at 100 per second for ever, or as told.
+
+    Args:
+        grants: ``CAP_PROP_…`` → what it says instead of what it was asked for.
+        lost_after: Grabs that work before it is pulled out.
+        frozen_after: Grabs that work before they no longer return.
+        image: What it gives instead of pictures.
+        opens: False = cannot be opened.
+    """
+
+    def __init__(
+        self,
+        grants: dict[int, float] | None = None,
+        *,
+        lost_after: int | None = None,
+        frozen_after: int | None = None,
+        image: Any = None,
+        opens: bool = True,
+    ) -> None:
+        self.settings: dict[int, float] = {}
+        self.grants = grants or {}
+        self.lost_after, self.frozen_after, self.image, self.opens = lost_after, frozen_after, image, opens
+        self.grabbed = 0
+        self.grab_ns: list[int] = []
+        self.released = threading.Event()
+        self.thaw = threading.Event()
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return self.opens
+
+    def grab(self) -> bool:
+        if self.grabbed == self.lost_after:
+            return False
+        if self.grabbed == self.frozen_after:
+            self.thaw.wait(10)
+            return False
+        time.sleep(0.01)
+        self.grabbed += 1
+        self.grab_ns.append(time.monotonic_ns())
+        return True
+
+    def retrieve(self) -> tuple[bool, Any]:
+        time.sleep(0.005)  # decoding
+        return True, self.image if self.image is not None else picture(self.grabbed % 12)
+
+    def get(self, prop: int, /) -> float:
+        return self.grants.get(prop, self.settings.get(prop, 0.0))
+
+    def set(self, prop: int, value: float, /) -> bool:
+        self.settings[prop] = value
+        return prop not in self.grants
+
+    def release(self) -> None:
+        self.released.set()
+
+    def opener(self, target: str | int, backend: int, params: Sequence[int] = ()) -> "FakeDevice":
+        return self
+
+
+@contextmanager
+def web_server(folder: Path) -> Iterator[str]:
+    """Serves a folder's files, with ranges, and an endless ``/live.mjpg``; yields its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: _Handler(folder, *args))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, folder: Path, *args: Any) -> None:
+        self._folder = folder
+        super().__init__(*args)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Says nothing."""
+
+    def do_GET(self) -> None:
+        try:
+            if self.path == "/live.mjpg":
+                self._stream()
+            else:
+                self._file(self._folder / self.path.lstrip("/"))
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the reader has left
+
+    def _file(self, path: Path) -> None:
+        if not path.is_file():
+            self.send_error(404)
+            return
+        data = path.read_bytes()
+        first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(data) - first))
+        self.end_headers()
+        self.wfile.write(data[first:])
+
+    def _stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        for index in range(3000):
+            jpeg = cv2.imencode(".jpg", picture(index % 12))[1].tobytes()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + b"\r\n")
+            time.sleep(0.01)

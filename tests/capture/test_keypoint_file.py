@@ -1,0 +1,151 @@
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pose_rig.capture.keypoint_file import KeypointTrack, load
+from pose_rig.capture.open import expand, open_source
+from pose_rig.config import CameraConfig
+from pose_rig.errors import PoseRigError, SourceError, UsageError
+from pose_rig.skeleton import SCHEMAS
+from tests.capture.keypoints import FRAMES, VIEWS, arrays, write_keypoints
+
+
+def people_of(path: Path, member: int = 0) -> list[tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    source = open_source(CameraConfig(source=str(path), member=member), "all", lambda: 0)
+    found = []
+    while frame := source.read():
+        assert frame.people is not None
+        found.append((frame.t_ns, frame.people.xy, frame.people.score))
+    return found
+
+
+def test_gives_what_the_file_holds(tmp_path: Path) -> None:
+    path = write_keypoints(tmp_path / "kp.npz")
+    content = arrays()
+    frames = people_of(path, 1)
+    assert len(frames) == FRAMES
+    assert [t_ns for t_ns, _, _ in frames] == content["t_ns"][1].tolist()
+    np.testing.assert_allclose([xy[0] for _, xy, _ in frames], content["xy"][1], rtol=1e-6)
+    track = KeypointTrack(path, 1)
+    assert (track.size_px, track.landmarks, track.fps, track.total_frames) == ((120, 90), "coco17", 25.0, FRAMES)
+
+
+def test_what_is_not_seen_scores_0_and_whoever_is_not_seen_is_left_out(tmp_path: Path) -> None:
+    content = arrays()
+    xy = np.repeat(content["xy"][:, :, None], 3, axis=2)
+    score = np.repeat(content["score"][:, :, None], 3, axis=2)
+    xy[0, 0, 0, 5] = np.nan
+    score[0, 0, 0, 6] = np.nan
+    xy[0, 0, 1] = np.nan
+    score[0, 0, 2] = 0.0
+    score[0, 2, 2] = 0.0
+    xy[0, 1] = np.nan
+    frames = people_of(write_keypoints(tmp_path / "kp.npz", xy=xy, score=score))
+    _, seen_xy, seen_score = frames[0]
+    assert seen_xy.shape == (1, 17, 2)
+    assert seen_score[0, [5, 6]].tolist() == [0, 0]
+    assert seen_xy[0, [5, 6]].tolist() == [[0, 0], [0, 0]]
+    assert frames[1][1].shape == (0, 17, 2)
+    assert frames[1][2].shape == (0, 17)
+    assert frames[2][1].shape == (2, 17, 2)
+
+
+@pytest.mark.parametrize("landmarks", [np.array("coco17"), np.array(["coco17"]), np.array(SCHEMAS["coco17"])])
+def test_landmarks_by_schema_or_by_name(tmp_path: Path, landmarks: Any) -> None:
+    assert load(write_keypoints(tmp_path / "kp.npz", landmarks=landmarks)).landmarks in (
+        "coco17",
+        ",".join(SCHEMAS["coco17"]),
+    )
+
+
+def test_every_view_becomes_a_camera(tmp_path: Path) -> None:
+    path = write_keypoints(tmp_path / "kp.npz", cameras=np.array(["left", "right"]), focal_px=np.array([100.0, np.nan]))
+    cameras = expand(CameraConfig(source=str(path)))
+    assert [(camera.name, camera.member, camera.focal_px) for camera in cameras] == [
+        ("left", 0, 100.0),
+        ("right", 1, None),
+    ]
+    unnamed = expand(CameraConfig(source=str(write_keypoints(tmp_path / "two.npz"))))
+    assert [camera.name for camera in unnamed] == ["two0", "two1"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("xy", None, "key 'xy' is missing"),
+        ("landmarks", None, "key 'landmarks' is missing"),
+        ("xy", np.zeros((VIEWS, FRAMES, 17)), r"key 'xy' is float64 \(2, 12, 17\), expected floats"),
+        ("xy", np.zeros((VIEWS, FRAMES, 17, 2), int), "key 'xy' is int64"),
+        (
+            "score",
+            np.zeros((VIEWS, FRAMES, 16)),
+            r"key 'score' is float64 \(2, 12, 16\), expected floats \(2, 12, 17\)",
+        ),
+        ("score", np.full((VIEWS, FRAMES, 17), 80.0), "key 'score' reaches 80, expected 0–1"),
+        ("t_ns", np.zeros((VIEWS, FRAMES)), "key 't_ns' is float64"),
+        ("t_ns", np.zeros((VIEWS, FRAMES), int), "key 't_ns' must start at 0 or later and increase"),
+        ("t_ns", np.tile(np.arange(FRAMES) - 1, (VIEWS, 1)), "key 't_ns' must start at 0 or later"),
+        ("size_px", np.array([100, 80]), r"key 'size_px' is int64 \(2,\)"),
+        ("size_px", np.zeros((VIEWS, 2), int), "expected positive numbers"),
+        ("landmarks", np.array(17), "key 'landmarks' is int64, expected text"),
+        ("landmarks", np.array("mediapipe33"), "key 'landmarks' names 33 landmarks, xy has 17"),
+        ("cameras", np.array(["one"]), r"key 'cameras' is <U3 \(1,\), expected 2 names"),
+        ("focal_px", np.array(["a", "b"]), "key 'focal_px' is <U1"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: Any, text: str) -> None:
+    with pytest.raises(SourceError, match=text):
+        load(write_keypoints(tmp_path / "kp.npz", **{key: value}))
+
+
+def test_an_unknown_landmark_set(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'coco99' is unknown"):
+        load(write_keypoints(tmp_path / "kp.npz", landmarks=np.array("coco99")))
+
+
+def test_a_view_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"has no view 2\. Its views are 0 to 1"):
+        KeypointTrack(write_keypoints(tmp_path / "kp.npz"), 2)
+
+
+def test_pickled_data_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kp.npz"
+    np.savez(path, **{**arrays(), "xy": np.array([{"a": 1}], dtype=object)})  # type: ignore[arg-type]
+    with pytest.raises(SourceError, match=r"cannot be read as npz: Object arrays cannot be loaded"):
+        load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense", b"plain text"])
+def test_files_that_are_no_npz(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "kp.npz"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="cannot be read as npz"):
+        load(path)
+
+
+def test_a_single_array_is_no_npz(tmp_path: Path) -> None:
+    np.save(tmp_path / "kp.npy", np.zeros(3))
+    (tmp_path / "kp.npy").rename(tmp_path / "kp.npz")
+    with pytest.raises(SourceError, match="is a single array"):
+        load(tmp_path / "kp.npz")
+
+
+def test_damaged_files_never_do_worse_than_a_sentence(tmp_path: Path) -> None:
+    path = write_keypoints(tmp_path / "kp.npz")
+    whole = path.read_bytes()
+    random = np.random.default_rng(1)
+    refused = 0
+    for _ in range(200):
+        data = bytearray(whole)
+        for place in random.integers(0, len(data), 8):
+            data[place] = random.integers(0, 256)
+        path.write_bytes(data)
+        try:
+            with warnings.catch_warnings(action="ignore"):  # numpy's, about the nonsense in the header
+                load(path)
+        except PoseRigError:
+            refused += 1
+    assert refused > 100

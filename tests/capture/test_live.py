@@ -1,0 +1,78 @@
+import time
+
+import pytest
+
+from pose_rig.capture.live import LiveSource
+from pose_rig.errors import SourceError
+from tests.capture.fakes import SIZE, FakeDevice
+
+
+def live(device: FakeDevice, frozen_after_s: float = 0.2) -> LiveSource:
+    return LiveSource(device, "Fake Cam", "", SIZE, 100.0, frozen_after_s=frozen_after_s, first_frame_s=frozen_after_s)
+
+
+def test_only_the_newest_frame_is_kept_and_the_gap_shows_in_the_index() -> None:
+    source = live(FakeDevice())
+    first = source.read()
+    time.sleep(0.2)
+    second = source.read()
+    source.close()
+    assert first is not None
+    assert second is not None
+    assert second.index - first.index > 5
+    assert time.monotonic_ns() - second.t_ns < 0.15e9
+
+
+def test_time_is_taken_at_the_grab_not_after_decoding() -> None:
+    device = FakeDevice()
+    source = live(device)
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    assert 0 <= frame.t_ns - device.grab_ns[frame.index] < 4e6  # decoding takes 5 ms
+
+
+def test_a_frame_is_read_once() -> None:
+    source = live(FakeDevice(frozen_after=1))
+    source.read()
+    assert not source.poll(0.02)
+    source.close()
+
+
+def test_a_frozen_camera_says_so() -> None:
+    device = FakeDevice(frozen_after=1)
+    source = live(device)
+    source.read()
+    with pytest.raises(SourceError, match=r"Fake Cam is frozen: no frame for 0\.2 s"):
+        source.read()
+    source.close()
+    device.thaw.set()
+
+
+def test_a_camera_that_gives_nothing_at_all_is_frozen() -> None:
+    device = FakeDevice(frozen_after=0)
+    source = live(device)
+    with pytest.raises(SourceError, match="frozen"):
+        source.read()
+    source.close()
+    device.thaw.set()
+
+
+def test_a_lost_camera_says_so_after_its_last_frame() -> None:
+    device = FakeDevice(lost_after=1)
+    source = live(device)
+    assert device.released.wait(1)
+    assert source.read() is not None
+    with pytest.raises(SourceError, match="Fake Cam was lost"):
+        source.read()
+
+
+def test_closing_releases_the_device_though_the_driver_hangs() -> None:
+    device = FakeDevice(frozen_after=0)
+    source = live(device)
+    began = time.monotonic()
+    source.close()
+    assert time.monotonic() - began < 0.5
+    assert not device.released.is_set()
+    device.thaw.set()
+    assert device.released.wait(1)

@@ -1,0 +1,55 @@
+import cv2
+import pytest
+
+from pose_rig.capture.devices import Plugged
+from pose_rig.capture.webcam import open_webcam
+from pose_rig.config import CameraConfig
+from pose_rig.errors import SourceError
+from tests.capture.fakes import FakeDevice
+
+PLUGGED = Plugged(2, "Fake Cam", "/dev/video2", "/dev/v4l/by-id/fake")
+
+
+def test_asks_for_jpeg_size_and_rate_and_tells_what_was_granted() -> None:
+    device = FakeDevice()
+    source = open_webcam(CameraConfig(source="2", size_px=(640, 480), fps=60.0), PLUGGED, device.opener)
+    source.close()
+    assert source.detail == "Fake Cam, 640×480 MJPG at 60/s"
+    assert source.identity == "/dev/v4l/by-id/fake"
+    assert (source.size_px, source.fps) == ((640, 480), 60.0)
+    assert device.settings[cv2.CAP_PROP_BUFFERSIZE] == 1
+
+
+def test_asks_for_720p_at_30_unless_told() -> None:
+    source = open_webcam(CameraConfig(source="2"), PLUGGED, FakeDevice().opener)
+    source.close()
+    assert source.detail == "Fake Cam, 1280×720 MJPG at 30/s"
+
+
+def test_what_is_not_granted_is_told_and_not_fatal() -> None:
+    granted = {
+        cv2.CAP_PROP_FRAME_WIDTH: 320.0,
+        cv2.CAP_PROP_FRAME_HEIGHT: 240.0,
+        cv2.CAP_PROP_FPS: 15.0,
+        cv2.CAP_PROP_FOURCC: float(cv2.VideoWriter.fourcc(*"YUYV")),
+    }
+    source = open_webcam(CameraConfig(source="2"), PLUGGED, FakeDevice(granted).opener)
+    source.close()
+    assert source.detail == "Fake Cam, 320×240 YUYV at 15/s, not granted: 1280×720, 30/s, MJPG"
+    assert source.size_px == (320, 240)
+
+
+@pytest.mark.parametrize("code", [0.0, -1.0, 22.0])
+def test_drivers_that_name_no_format_or_rate(code: float) -> None:
+    device = FakeDevice({cv2.CAP_PROP_FOURCC: code, cv2.CAP_PROP_FPS: 0.0})
+    source = open_webcam(CameraConfig(source="2"), PLUGGED, device.opener)
+    source.close()
+    assert "unknown format" in source.detail
+    assert source.fps == 30.0
+
+
+def test_a_camera_that_does_not_open() -> None:
+    device = FakeDevice(opens=False)
+    with pytest.raises(SourceError, match=r"Fake Cam \(/dev/video2\) cannot be opened. Close other programs"):
+        open_webcam(CameraConfig(source="2"), PLUGGED, device.opener)
+    assert device.released.is_set()
