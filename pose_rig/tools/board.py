@@ -104,7 +104,7 @@ class Board:
         if life.ended:
             return "ended"
         if life.due_ns is not None:
-            return f"restarts in {max(0, life.due_ns - now) / 1e9:.0f} s"
+            return f"restarts in {max(0, life.due_ns - now) / 1e9:.1f} s"
         if heard is None or (life.incarnation and heard.at_ns < life.incarnation.born_ns):
             return "starting"
         if self.config.pace == "realtime" and now - heard.at_ns > QUIET_NS and life.incarnation:

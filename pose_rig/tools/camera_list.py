@@ -59,6 +59,19 @@ def config_of(cams: str) -> Config:
     return msgspec.structs.replace(config, camera=cameras)
 
 
+def check_readable(config: Config) -> None:
+    """Opens every video file and closes it again, so that a run fails before anything is started.
+
+    Raises:
+        SourceError: A file is not a video.
+    """
+    from pose_rig.capture.open import open_source
+
+    for camera in config.camera:
+        if kind_of(camera.source) == "video":
+            open_source(camera, config.pace, lambda: 0).close()
+
+
 def _entry(item: str) -> CameraConfig:
     """Returns one item of the list as if it stood in a rig.toml."""
     if not item:

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from pose_rig.assets import detector_model
 from pose_rig.config import Config
-from pose_rig.tools.camera_list import needs_detector
+from pose_rig.tools.camera_list import check_readable, needs_detector
 from pose_rig.tools.limits import check
 from pose_rig.tools.live_table import LiveTable
 from pose_rig.tools.plain_lines import PlainLines
@@ -27,6 +27,7 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
         PoseRigError: The rig cannot run, or failed.
     """
     check(config)
+    check_readable(config)
     console = Console()
     lines = PlainLines(console)
     ready = plan(config, _detector_model(config, lines))

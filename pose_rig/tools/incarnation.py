@@ -34,6 +34,7 @@ class Incarnation:
     start_ns: "Synchronized[int]"
     report: Connection
     born_ns: int
+    ended_ns: int = 0  # when its end was noticed
 
     @classmethod
     def start(cls, name: str, main: Main, job: Job, start_ns: int, debug: bool) -> Self:
@@ -57,7 +58,8 @@ class Incarnation:
                 return failure.cause, failure
         code = self.process.exitcode or 0
         if code < 0:
-            return f"It was killed by signal {-code} ({signal.Signals(-code).name}).", None
+            name = next((known.name for known in signal.Signals if known == -code), "unknown")
+            return f"It was killed by signal {-code} ({name}).", None
         return f"It ended with exit code {code}.", None
 
     def close(self) -> None:

@@ -44,7 +44,9 @@ class PlainLines:
 def line(board: Board) -> str:
     """Returns the state of the rig in one line."""
     if not board.monitor.start_ns:
-        return "Starting: " + ", ".join(f"{row.name} {row.state}" for row in board.cameras())
+        fusion = board.monitor.workers.get("fusion")
+        states = [f"{row.name} {row.state}" for row in board.cameras()]
+        return "Starting: " + ", ".join([*states, f"fusion {fusion.health.state if fusion else 'starting'}"])
     pose = board.monitor.pose
     done, total = board.progress()
     facts = [f"{board.elapsed_s():.0f} s", f"{board.monitor.poses} poses"]

@@ -67,7 +67,8 @@ class Run:
                         self._tick(receiver)
                     self._monitor.end_ns = time.monotonic_ns()
                     if not self._fusion_ended():
-                        self._display.say("Stopping.")
+                        saving = " and saving the poses; Ctrl-C gives up" if self._plan.config.save else ""
+                        self._display.say(f"Stopping{saving}.")
             finally:
                 self._listen(receiver, 0)
 

@@ -44,7 +44,7 @@ def _latency(monitor: Monitor) -> str:
 def _camera(row: CameraRow, monitor: Monitor) -> str:
     heard = monitor.workers.get(row.name)
     if heard is None:
-        return f"  {row.name}: said nothing. {row.note}".rstrip()
+        return f"  {row.name}: no frames, restarted {row.restarts}×. {row.note}".rstrip()
     seconds = (heard.busy_until_ns - monitor.start_ns) / 1e9
     rate_hz = heard.frames.total / seconds if seconds > 0 else 0.0
     facts = [f"{heard.frames.total} frames", f"{rate_hz:.1f} fps", f"{heard.dropped.total} dropped"]

@@ -18,6 +18,7 @@ VITAL_DEATHS = 5  # so many deaths of a vital worker ...
 VITAL_WINDOW_S = 30.0  # ... within this time end the run
 GRACE_S = 1.2  # from the stop event to SIGTERM
 LAST_WORDS_S = 0.3  # from SIGTERM to SIGKILL
+HEARING_S = 0.3  # from camera to fusion to us takes a few milliseconds
 _NS = 1_000_000_000
 
 
@@ -132,7 +133,7 @@ class Supervisor:
         deaths = []
         for life in self.lives.values():
             if life.incarnation and life.incarnation.process.exitcode is not None:
-                if death := self._bury(life, life.incarnation):
+                if not _may_speak(life, life.incarnation) and (death := self._bury(life, life.incarnation)):
                     deaths.append(death)
             elif life.due_ns is not None and time.monotonic_ns() >= life.due_ns:
                 life.restarts += 1
@@ -199,6 +200,13 @@ class Supervisor:
         delay_s = min(BACKOFF_S * 2 ** (life.in_a_row - 1), BACKOFF_MOST_S)
         life.due_ns = now + round(delay_s * _NS)
         return Death(life.worker.name, life.cause, life.restarts + 1, delay_s)
+
+
+def _may_speak(life: Life, incarnation: Incarnation) -> bool:
+    """Returns whether the last words of a process that gave up may still be on their way over the bus."""
+    incarnation.ended_ns = incarnation.ended_ns or time.monotonic_ns()
+    recent = time.monotonic_ns() - incarnation.ended_ns < HEARING_S * _NS
+    return recent and (incarnation.process.exitcode or 0) > 0 and not life.last_words
 
 
 def _raise_if_final(life: Life, code: int, failure: Failure | None) -> None:

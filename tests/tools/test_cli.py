@@ -61,6 +61,16 @@ def test_debug_shows_the_traceback() -> None:
     assert code == 2
 
 
+@pytest.mark.parametrize("pace", ["all", "realtime"])
+def test_a_file_that_is_no_video_fails_before_anything_starts(tmp_path: Path, pace: str) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"not a video" * 100)
+    code, output = pose_rig("run", "--cams", str(clip), "--pace", pace)
+    assert f"Error: {clip} cannot be read as a video." in output
+    assert "Starting" not in output
+    assert code == 1
+
+
 def test_a_taken_port_is_named() -> None:
     with Sender("tcp://127.0.0.1:0", bind=True) as other:
         port = other.endpoint.rsplit(":", 1)[1]

@@ -148,7 +148,7 @@ def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal
     board = run(fake_plan(0, 0, save=str(save)), display)
     assert time.monotonic() - asked[0] < 2
     assert save.exists()
-    assert display.said[-1] == "Stopping."
+    assert display.said[-1] == "Stopping and saving the poses; Ctrl-C gives up."
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert all(life.incarnation is None for life in board.lives.values())
 
