@@ -28,7 +28,7 @@ from pose_rig.errors import UsageError
 
 Pace = Literal["realtime", "all"]
 MODELS = ("lite", "full", "heavy")
-# Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which SP bears (method.md 3.5).
+# Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which SP bears.
 FOCAL_PER_LARGER_SIDE = 0.9
 ASSUMED_HEIGHT_M = 1.70
 

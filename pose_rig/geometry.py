@@ -55,17 +55,15 @@ def quarter_turn(flat: Floats, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
 
     def centre(joints: list[int]) -> Floats:
         w = weight[..., joints, :]
-        return (w * flat[..., joints, :]).sum(-2) / np.maximum(w.sum(-2), 1.0)
+        return np.asarray((w * flat[..., joints, :]).sum(-2) / np.maximum(w.sum(-2), 1.0))
 
     up = centre(_UPPER) - centre(_LOWER)
     # quarter k turns by k·90° (image axes, y down); wanted: up → (0, −1)
     return np.round((-np.pi / 2 - np.arctan2(up[..., 1], up[..., 0])) / (np.pi / 2)).astype(np.int64) % 4
 
 
-def rectify(
-    xy_px: Floats, score: Floats, focal_px: Floats, size_px: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Returns 2D poses in the ray frame: what the lifter sees (method.md 2.2, 5.4).
+def rectify(xy_px: Floats, score: Floats, focal_px: Floats, size_px: Floats) -> tuple[Floats, Floats, Floats]:
+    """Returns 2D poses in the ray frame: what the lifter sees (docs/fusion.md).
 
     Args:
         xy_px: (...,J,2) px.
@@ -92,14 +90,12 @@ def rectify(
     return flat / norm[..., None, None], norm, quarter @ ray_from_camera
 
 
-def unrectify(
-    flat: Floats, norm: Floats, ray_from_camera: Floats, focal_px: Floats, size_px: Floats
-) -> Floats:
+def unrectify(flat: Floats, norm: Floats, ray_from_camera: Floats, focal_px: Floats, size_px: Floats) -> Floats:
     """Returns (...,J,2) px from the ray frame; the inverse of `rectify` for any joints."""
     bundle = np.concatenate([flat * norm[..., None, None], np.ones_like(flat[..., :1])], -1)
     turned = np.einsum("...ki,...jk->...ji", ray_from_camera, bundle)
     coordinates = turned[..., :2] / np.maximum(turned[..., 2:], 0.05)
-    return coordinates * focal_px[..., None, None] + 0.5 * size_px[..., None, :]
+    return np.asarray(coordinates * focal_px[..., None, None] + 0.5 * size_px[..., None, :])
 
 
 def nearest_rotation(matrix: Floats) -> Floats:

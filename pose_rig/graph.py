@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Single = NDArray[np.float32]
 
+GATE = 0.03  # model error (about 6 cm) beyond which the other views may not overrule a view's detections
+
 
 @dataclass(frozen=True, slots=True)
 class GraphInput:

@@ -7,13 +7,14 @@ import time
 from typing import Protocol
 
 from pose_rig.bus import Lane, Sender
+from pose_rig.capture.device import OpenDevice, open_device
 from pose_rig.capture.image import to_bgr
-from pose_rig.capture.meter import Meter
 from pose_rig.capture.open import open_source
 from pose_rig.capture.source import Detector, Frame, Source
 from pose_rig.config import CameraJob
 from pose_rig.errors import PoseRigError
 from pose_rig.messages import Keypoints2D, Message, State
+from pose_rig.meter import Meter
 
 HEALTH_EVERY_S = 0.5
 READY_EVERY_S = 0.1
@@ -35,7 +36,7 @@ class Start(Protocol):
     value: int
 
 
-def main(job: CameraJob, stop: Stop, start_ns: Start) -> None:
+def main(job: CameraJob, stop: Stop, start_ns: Start, open_device: OpenDevice = open_device) -> None:
     """Runs one camera until it ends, fails or is stopped.
 
     Sends `Keypoints2D` and, at least once a second, `Health`; the last message says ``ended`` or ``failed``, unless it
@@ -45,6 +46,7 @@ def main(job: CameraJob, stop: Stop, start_ns: Start) -> None:
         job: What to do.
         stop: Asks the process to end; heeded within 0.5 s.
         start_ns: When recordings start, with pace ``realtime``.
+        open_device: Opens the capture device.
 
     Raises:
         SystemExit: With code 1, after a failure.
@@ -54,7 +56,7 @@ def main(job: CameraJob, stop: Stop, start_ns: Start) -> None:
     lane: Lane = "lossless" if job.pace == "all" else "live"
     worker = _Worker(job, stop, start_ns, Sender(job.endpoint, lane))
     try:
-        worker.run()
+        worker.run(open_device)
     except PoseRigError as error:
         worker.fail(str(error))
     except Exception as error:  # the top of a worker: whatever it is, the rig goes on and tells
@@ -77,10 +79,10 @@ class _Worker:
         self._detector: Detector | None = None
         self.failed = False
 
-    def run(self) -> None:
+    def run(self, open_device: OpenDevice) -> None:
         self._tell("starting")
         job = self._job
-        self._source = source = open_source(job.camera, job.pace, lambda: self._start_ns.value)
+        self._source = source = open_source(job.camera, job.pace, lambda: self._start_ns.value, open_device)
         self._meter.detail, self._meter.total_frames = source.detail, source.total_frames
         if not source.landmarks:
             from pose_rig.capture.detector import MediaPipeDetector  # heavy, and not needed by every source

@@ -1,12 +1,12 @@
 """The Cross-view Self-fusion Module, "SP" variant: every view's 2D corrected by the other views, and one fused 3D pose.
 
-Leave-one-view-out Bayes under scaled orthography with the first-order perspective term (method.md 3.3–3.4). A view
+Leave-one-view-out Bayes under scaled orthography with the first-order perspective term (docs/fusion.md). A view
 measures a joint twice: its 2D position, and, far less surely, its lifted depth. All measurements of all views meet in
-one 3×3 system per joint; what the *other* views predict for a view is compared with what it saw, and the two are blended
-by their precision, the detection being an inlier or not with a probability that falls out of the comparison.
+one 3×3 system per joint; what the *other* views predict for a view is compared with what it saw, and the two are
+blended by their precision, the detection being an inlier or not with a probability that falls out of the comparison.
 
-Written once, in tensor operations every inference engine has: `pose_rig.lifting.export` traces it behind the lifter into
-one graph with the number of views free. Nothing in the running rig imports this module.
+Written once, in tensor operations every inference engine has: `pose_rig.training.export` traces it behind the lifter
+into one graph with the number of views free. Nothing in the running rig imports this module.
 
 Axes: H instants (or hypotheses), V views, J joints. Lengths in units of the lifter's flat input.
 """
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pose_rig.graph import GATE
+
 DETECTOR_SD = 0.012  # per axis: about 1.2 % of a standing person's height, as measured for MediaPipe
 OUTLIER_SD = 0.12
 SURE_SCORE = 0.8  # detectors' scores tell little above this
@@ -23,7 +25,6 @@ SURE_OUTLIER = 0.03  # prior outlier probability of a sure joint
 UNSURE_OUTLIER = 0.6  # and of one with score 0
 UNSURE_SD = 4.0  # how many times further off an inlier with score 0 is
 MIN_MODEL_SD, MAX_MODEL_SD = 0.003, 0.5
-GATE = 0.03  # model error (about 6 cm) beyond which the other views may not overrule a detection
 PERSPECTIVE_LIMIT = 0.4
 ROUNDS = 4
 TURN_PRIOR = 1.0  # keeps a view that says nothing where it is
@@ -83,7 +84,7 @@ TURN = _linear(
     },
 )  # fmt: skip
 QUATERNION = _quaternion_products()
-# rows a, b of a rotation: the nine products a_i b_j, for (a, b) = 00, 01, 10, 11 of the image plane, and 22 along the ray
+# rows a, b of a rotation: the nine products a_i b_j; (a, b) = 00, 01, 10, 11 in the image plane, 22 along the ray
 _PLANE_A = [3 * a + i for a in (0, 0, 1, 1) for i in range(3) for _ in range(3)]
 _PLANE_B = [3 * b + j for b in (0, 1, 0, 1) for _ in range(3) for j in range(3)]
 _RAY_A, _RAY_B = [6, 6, 6, 7, 7, 7, 8, 8, 8], [6, 7, 8, 6, 7, 8, 6, 7, 8]
@@ -215,6 +216,9 @@ def fuse(views: Views, adapt: Tensor, rounds: int = ROUNDS) -> Fused:
             rotation = _small_rotation(step) @ rotation
     mixture = (torch.cat([inlier, 1 - inlier], -1) * variances) @ EACH_TWICE
     refined = (corrected - (mixture * pulls) @ E_TWICE.T) / stretch
+    # the gate: guessed rotations that explain the views this ill may not overrule what was detected
+    astray = (((model * here).amax(1, keepdim=True) > GATE**2).to(adapt.dtype) * adapt) * seen
+    refined = refined + astray * (views.flat - refined)
     return Fused(
         refined, body[:, 0], rotation, inlier[..., 0], model[..., 0, 0].sqrt(), scale[..., 0, 0], offset[:, :, 0],
         pull[:, :, 0], stiffness[:, :, 0],

@@ -1,7 +1,7 @@
 """Bringing cameras to a common instant.
 
-Every camera runs on its own clock; the fusion asks each for what it saw at one instant, and each answers by interpolating
-between the two samples around it, or by extrapolating at most one frame period past the newest.
+Every camera runs on its own clock; the fusion asks each for what it saw at one instant, and each answers by
+interpolating between the two samples around it, or by extrapolating at most one frame period past the newest.
 
 Axes: P people, K landmarks.
 """
@@ -53,9 +53,7 @@ class Track:
         if self._samples and message.t_ns <= self._samples[-1].t_ns:
             return False
         self.size_px, self.landmarks, self.last_index = message.size_px, message.landmarks, message.index
-        self._samples.append(
-            Sample(message.t_ns, message.xy.astype(np.float64), message.score.astype(np.float64))
-        )
+        self._samples.append(Sample(message.t_ns, message.xy.astype(np.float64), message.score.astype(np.float64)))
         return True
 
     @property

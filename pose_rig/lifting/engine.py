@@ -30,7 +30,9 @@ class OrtEngine:
 
     def __init__(self, path: Path = SHIPPED, provider: str = "auto", cache: Path | None = None) -> None:
         if not path.is_file():
-            raise UsageError(f"There are no weights at {path}.", "Check --weights, or leave it out for the shipped ones.")
+            raise UsageError(
+                f"There are no weights at {path}.", "Check --weights, or leave it out for the shipped ones."
+            )
         offered = ort.get_available_providers()
         wanted = list(ORDER) if provider == "auto" else [provider]
         reasons: list[str] = []
@@ -97,7 +99,9 @@ def _settings(path: Path, name: str, cache: Path | None) -> dict[str, Any]:
     import tensorrt
 
     key = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    folder = cache / f"tensorrt-{tensorrt.__version__}-ort-{ort.__version__}-{key}"  # TensorRT itself adds the GPU's name
+    folder = (
+        cache / f"tensorrt-{tensorrt.__version__}-ort-{ort.__version__}-{key}"
+    )  # TensorRT itself adds the GPU's name
     folder.mkdir(parents=True, exist_ok=True)
 
     def shapes(views: int, hypotheses: int) -> str:

@@ -69,8 +69,7 @@ class Monitor:
         self.modes: list[tuple[str, float]] = []
         self.tracked = 0
         self._indices = Tally()
-        self._first_pose: tuple[int, int] | None = None  # poses until then, instant
-        self._last_pose_ns = 0
+        self._first_pose = self._last_pose = (0, 0)  # poses until then, and when
 
     def take(self, message: Message) -> None:
         """Notes one message."""
@@ -90,10 +89,8 @@ class Monitor:
     @property
     def pose_rate_hz(self) -> float:
         """Poses per second between the first and the last heard; 0 with fewer than two."""
-        if self._first_pose is None or self._last_pose_ns <= self._first_pose[1]:
-            return 0.0
-        count, instant_ns = self._first_pose
-        return (self._indices.total - count) / (self._last_pose_ns - instant_ns) * 1e9
+        (count, instant_ns), (last_count, last_ns) = self._first_pose, self._last_pose
+        return (last_count - count) / (last_ns - instant_ns) * 1e9 if last_ns > instant_ns else 0.0
 
     def camera(self, name: str) -> CameraState | None:
         """Returns what the rig knows about a camera, None if nothing yet."""
@@ -110,9 +107,11 @@ class Monitor:
             heard.busy_until_ns = health.t_ns
 
     def _take_pose(self, pose: Pose3D) -> None:
-        self._last_pose_ns = time.monotonic_ns()
         self._indices.take(pose.index + 1)
-        self._first_pose = self._first_pose or (self._indices.total, self._last_pose_ns)
+        if not self.end_ns:  # what is read when all has stopped arrived earlier, nobody knows when
+            self._last_pose = (self._indices.total, time.monotonic_ns())
+        if not self.pose:
+            self._first_pose = self._last_pose
         self.pose = pose
         self.ages_ns.append(pose.age_ns)
         self.tracked += pose.tracking > 0

@@ -13,6 +13,7 @@ from pose_rig.tools.supervisor import Death, Supervisor
 from pose_rig.tools.workers import Plan
 
 TICK_MS = 50
+LOADING_S = 4.0  # fusion usually takes one
 START_WAIT_S = 15.0  # for cameras to announce themselves; a webcam can take ten seconds to open
 SILENT_S = 10.0  # a live worker that says nothing for this long hangs: it says something every second
 ENDING_S = 10.0  # for fusion to end once all cameras have
@@ -46,6 +47,7 @@ class Run:
         self._display = display
         self._monitor = Monitor()
         self._supervisor = Supervisor(plan.workers, debug=debug)
+        self._began_ns = 0
         self._waiting_since_ns = 0
         self._cameras_ended_ns = 0
         self._modes_told = 0
@@ -62,7 +64,7 @@ class Run:
         with Receiver(self._plan.output, topics=("pose", "rig", "health/")) as receiver, request.listening():
             try:
                 with self._supervisor:
-                    self._waiting_since_ns = time.monotonic_ns()
+                    self._began_ns = time.monotonic_ns()
                     while not (self._over() or request.asked):
                         self._tick(receiver)
                     self._monitor.end_ns = time.monotonic_ns()
@@ -90,18 +92,24 @@ class Run:
                 self._supervisor.lives[message.worker].last_words = message.error
 
     def _start_when_ready(self) -> None:
-        """Starts the clock of files once every camera has announced itself, or failed to for long enough."""
-        heard, lives = self._monitor.workers, self._supervisor.lives
+        """Starts the clock of files once fusion is there and every camera has announced itself, or failed to."""
         now = time.monotonic_ns()
-        if RESERVED in heard and heard[RESERVED].health.state == "starting":  # it may be building an engine: minutes
+        if RESERVED not in self._monitor.workers:
             self._waiting_since_ns = now
-        ready = RESERVED in heard and all(
+            if now - self._began_ns > LOADING_S * 1e9 and "loading" not in self._details_told:
+                self._details_told["loading"] = "said"
+                self._display.say("Fusion is loading. With TensorRT the first time takes minutes.")
+        elif self._cameras_announced() or now - self._waiting_since_ns > START_WAIT_S * 1e9:
+            self._monitor.start_ns = now
+            self._supervisor.release(now)
+
+    def _cameras_announced(self) -> bool:
+        """Returns whether there is nothing to wait for; with pace ``all`` the cameras wait for us."""
+        heard, lives = self._monitor.workers, self._supervisor.lives
+        return self._plan.config.pace == "all" or all(
             lives[camera.name].cause or (camera.name in heard and heard[camera.name].health.state in _ANNOUNCED)
             for camera in self._plan.config.camera
         )
-        if ready or now - self._waiting_since_ns > START_WAIT_S * 1e9:
-            self._monitor.start_ns = now
-            self._supervisor.release(now)
 
     def _kill_hanging(self) -> None:
         """Kills live workers that run but say nothing; `poll` starts them again."""

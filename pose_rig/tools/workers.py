@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
+from pathlib import Path
 
 import msgspec
 
+from pose_rig.assets import cache_folder
 from pose_rig.bus import Sender
 from pose_rig.config import CameraJob, Config, FusionJob
 from pose_rig.tools.camera_list import RESERVED, ends_by_itself, needs_detector
@@ -69,17 +71,28 @@ def plan(config: Config, model: str) -> Plan:
 
 
 def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
-    """A camera worker; its libraries load in its own process."""
+    """A camera worker; its libraries load in its own process.
+
+    With pace ``all`` nothing waits for the clock, so it waits here until fusion and terminal listen.
+    """
     from pose_rig.capture.process import main
 
+    while job.pace == "all" and not start_ns.value:
+        if stop.wait(0.02):
+            return
     main(job, stop, start_ns)
 
 
 def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
-    """The fusion worker; its libraries load in its own process."""
+    """The fusion worker: the one place where lifting and fusion are joined."""
     from pose_rig.fusion.process import main
+    from pose_rig.lifting.engine import SHIPPED, OrtEngine, warm_up
 
-    main(job, stop, start_ns)
+    settings = job.config.fusion
+    weights = Path(settings.weights) if settings.weights else SHIPPED
+    engine = OrtEngine(weights, settings.provider, cache_folder() / "engines")
+    warm_up(engine, len(job.config.camera))
+    main(job, stop, engine)
 
 
 def _free_endpoints(count: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pose_rig.skeleton import INDEX, MIRROR, PARENTS, J
 
 Floats = NDArray[np.float64]
 
-UPPER = [INDEX[n] for n in ("thorax", "nose", "head", "l_shoulder", "l_elbow", "l_wrist", "r_shoulder", "r_elbow", "r_wrist")]  # fmt: skip
+UPPER = [INDEX["thorax"], *range(INDEX["nose"], J)]
 ARMS = (("l_shoulder", "l_elbow", "l_wrist"), ("r_shoulder", "r_elbow", "r_wrist"))
 LEGS = (("l_hip", "l_knee", "l_ankle"), ("r_hip", "r_knee", "r_ankle"))
 # Length of the bone that ends in a joint as a fraction of stature, after Drillis and Contini (1966) moved to where
@@ -28,7 +28,7 @@ STATURE_M = (1.70, 0.11)
 
 def mirror(joints: Floats) -> Floats:
     """Returns the mirror images: left and right exchanged, x negated."""
-    return joints[:, MIRROR] * np.array([-1.0, 1.0, 1.0])
+    return np.asarray(joints[:, MIRROR] * np.array([-1.0, 1.0, 1.0]))
 
 
 def heading(joints: Floats) -> Floats:
@@ -77,7 +77,7 @@ def rebuild(joints: Floats, lengths: Floats) -> Floats:
     out = np.zeros_like(joints)
     for name in ("r_hip", "l_hip", "thorax"):
         out[:, INDEX[name]] = bones[:, INDEX[name]]
-    for name in ("r_knee", "r_ankle", "l_knee", "l_ankle", "head", "l_shoulder", "l_elbow", "l_wrist", "r_shoulder", "r_elbow", "r_wrist"):  # fmt: skip
+    for name in ("r_knee", "r_ankle", "l_knee", "l_ankle", "head", *(name for arm in ARMS for name in arm)):
         i = INDEX[name]
         out[:, i] = out[:, PARENTS[i]] + bones[:, i]
     out[:, INDEX["nose"]] = out[:, INDEX["head"]] + bones[:, INDEX["nose"]]
@@ -125,7 +125,9 @@ def place_heads(joints: Floats, rng: np.random.Generator) -> Floats:
     face = heading(joints).swapaxes(-1, -2)
     yaw, pitch, roll = rng.normal(0, np.radians([32.0, 18.0, 10.0]), (len(joints), 3)).T
     zero = np.zeros_like(yaw)
-    turn = rotation_from_vector(np.stack([zero, yaw, zero], -1)) @ rotation_from_vector(np.stack([pitch, zero, roll], -1))
+    turn = rotation_from_vector(np.stack([zero, yaw, zero], -1)) @ rotation_from_vector(
+        np.stack([pitch, zero, roll], -1)
+    )
     out = joints.copy()
     forward = np.array([0.0, -0.12, 1.0])  # the nose lies a little below the ears
     out[:, INDEX["nose"]] = out[:, INDEX["head"]] + 0.11 * np.einsum("nij,j->ni", face @ turn, forward)

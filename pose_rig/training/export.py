@@ -2,8 +2,8 @@
 
     python -m pose_rig.training.export runs/lifter/lifter.pt pose_rig/lifting/weights/lifter.onnx
 
-Weights are stored in half precision (the shipped file stays small) and used in single. The file says where it comes from,
-and is run once and compared with torch before it is accepted.
+Weights are stored in half precision (the shipped file stays small) and used in single. The file says where it comes
+from, and is run once and compared with torch before it is accepted.
 """
 
 import argparse
@@ -18,14 +18,24 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from pose_rig.fusion import csm
+from pose_rig.geometry import rectify
 from pose_rig.graph import INPUTS, OUTPUTS, GraphInput, GraphOutput
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.lifting.model import Lifter
-from pose_rig.skeleton import J
+from pose_rig.skeleton import BONES, INDEX, J
+from pose_rig.training.bodies import random_bones, rebuild
+from pose_rig.training.rigs import random_cameras
 
 OPSET = 17
-TOLERANCE = 2e-3  # of half-precision weights; the unit is the person's 2D norm, about 2 m
+TOLERANCE = 1e-3  # the unit is the person's 2D norm, about 2 m; random poses are ill-conditioned
+# where each bone points in a standing person who faces +z
+STANDING = {
+    "r_hip": (-1, 0, 0), "l_hip": (1, 0, 0), "r_knee": (0, -1, 0.1), "l_knee": (0, -1, 0.1), "r_ankle": (0, -1, -0.1),
+    "l_ankle": (0, -1, -0.1), "spine": (0, 1, 0), "thorax": (0, 1, 0), "head": (0, 1, 0), "nose": (0, 0.5, 1),
+    "r_shoulder": (-1, 0, 0), "l_shoulder": (1, 0, 0), "r_elbow": (-0.3, -1, 0), "l_elbow": (0.3, -1, 0),
+    "r_wrist": (0, -1, 0.4), "l_wrist": (0, -1, 0.4),
+}  # fmt: skip
 
 
 class RigGraph(nn.Module):
@@ -36,7 +46,14 @@ class RigGraph(nn.Module):
         self.lifter = lifter
 
     def forward(
-        self, flat: Tensor, confidence: Tensor, norm: Tensor, pick: Tensor, weight: Tensor, rotation: Tensor, known: Tensor
+        self,
+        flat: Tensor,
+        confidence: Tensor,
+        norm: Tensor,
+        pick: Tensor,
+        weight: Tensor,
+        rotation: Tensor,
+        known: Tensor,
     ) -> tuple[Tensor, ...]:
         """Returns the fields of `GraphOutput` in order."""
         canonical, ray_from_canonical, spread = self.lifter(flat, confidence)
@@ -61,18 +78,28 @@ class RigGraph(nn.Module):
 
 
 def example(views: int, hypotheses: int, rng: np.random.Generator) -> GraphInput:
-    """Returns a plausible input, for tracing, parity checks and warm-up."""
+    """Returns a person before simulated cameras, for tracing, parity checks and benchmarks; every second H is known."""
     count = views * hypotheses
-    flat = rng.normal(0, 0.2, (count, J, 2))
-    flat[:, 0] = 0
-    turn = np.linalg.qr(rng.normal(0, 1, (hypotheses, views, 3, 3)))[0]
+    directions = np.zeros((hypotheses, J, 3))
+    for name, way in STANDING.items():
+        directions[:, INDEX[name]] = way
+    directions += rng.normal(0, 0.2, directions.shape)
+    joints = np.zeros_like(directions)
+    for parent, child in BONES:
+        joints[:, child] = joints[:, parent] + directions[:, child]
+    people = np.repeat(rebuild(joints, random_bones(hypotheses, rng)), views, axis=0)
+    cameras = random_cameras((count,), np.zeros((count, 3)), rng)
+    xy, _ = cameras.project(people)
+    xy += rng.normal(0, 0.01, xy.shape) * np.ptp(xy, axis=1).max(-1)[:, None, None]
+    score = rng.uniform(0.3, 1.0, (count, J))
+    flat, norm, frame = rectify(xy, score, cameras.focal_px, cameras.size_px)
     return GraphInput(
-        flat=(flat / np.linalg.norm(flat, axis=(1, 2), keepdims=True)).astype(np.float32),
-        confidence=rng.uniform(0.5, 1, (count, J)).astype(np.float32),
-        norm=np.full(count, 0.3, np.float32),
+        flat=flat.astype(np.float32),
+        confidence=score.astype(np.float32),
+        norm=norm.astype(np.float32),
         pick=np.arange(count).reshape(hypotheses, views),
         weight=np.ones((hypotheses, views), np.float32),
-        rotation=(turn * np.sign(np.linalg.det(turn))[..., None, None]).astype(np.float32),
+        rotation=(frame @ cameras.rotation).astype(np.float32).reshape(hypotheses, views, 3, 3),
         known=(np.arange(hypotheses)[:, None] % 2).astype(np.float32),
     )
 
@@ -90,11 +117,27 @@ def export(lifter: Lifter, settings: dict[str, str], path: Path) -> float:
     Raises:
         RuntimeError: The written graph computes something else.
     """
+    for weight in lifter.parameters():  # what is stored is what is compared
+        weight.data = weight.data.half().float()
     graph = RigGraph(lifter.eval())
     given = example(4, 2, np.random.default_rng(0))
     axes = {
         **{name: {0: "C"} for name in ("flat", "confidence", "norm", "lifted", "upright")},
-        **{name: {0: "H", 1: "V"} for name in ("pick", "weight", "rotation", "refined", "inlier", "model_sd", "scale", "offset", "pull", "stiffness")},
+        **{
+            name: {0: "H", 1: "V"}
+            for name in (
+                "pick",
+                "weight",
+                "rotation",
+                "refined",
+                "inlier",
+                "model_sd",
+                "scale",
+                "offset",
+                "pull",
+                "stiffness",
+            )
+        },
         **{name: {0: "H"} for name in ("known", "body")},
     }
     axes["rotation_used"] = axes["rotation"]
@@ -102,7 +145,16 @@ def export(lifter: Lifter, settings: dict[str, str], path: Path) -> float:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.onnx"
         tensors = tuple(torch.from_numpy(np.ascontiguousarray(getattr(given, name))) for name in INPUTS)
-        torch.onnx.export(graph, tensors, str(raw), input_names=list(INPUTS), output_names=names, dynamic_axes=axes, opset_version=OPSET, dynamo=False)  # fmt: skip
+        torch.onnx.export(
+            graph,
+            tensors,
+            str(raw),
+            input_names=list(INPUTS),
+            output_names=names,
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
         model = onnx.load(str(raw))
     fix_reshapes(model)
     halve(model)
@@ -123,7 +175,9 @@ def fix_reshapes(model: onnx.ModelProto) -> None:
     graph = model.graph
     producers = {name: node for node in graph.node for name in node.output}
     constants = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
-    constants |= {node.output[0]: numpy_helper.to_array(node.attribute[0].t) for node in graph.node if node.op_type == "Constant"}
+    constants |= {
+        node.output[0]: numpy_helper.to_array(node.attribute[0].t) for node in graph.node if node.op_type == "Constant"
+    }
     for number, node in enumerate(graph.node):
         if node.op_type != "Reshape" or node.input[1] in constants:
             continue

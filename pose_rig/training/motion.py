@@ -80,4 +80,4 @@ class PosePool:
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """Returns (count,17,3) m relative to the pelvis."""
         index = np.searchsorted(self._cumulative, rng.random(count)).clip(0, len(self.joints) - 1)
-        return self.joints[index].astype(np.float64)
+        return np.asarray(self.joints[index], np.float64)

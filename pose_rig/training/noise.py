@@ -7,6 +7,7 @@ Axes: T instants, J = 17 joints; leading axes are anything (rigs, views).
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,10 +56,8 @@ def drift(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Float
 
 def happens(share: Floats, shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Returns (...,T,C) events with the given shares, lasting as long as the drift does."""
-    from statistics import NormalDist  # the quantile of a few shares: no need for scipy
-
-    quantile = np.vectorize(lambda p: NormalDist().inv_cdf(min(max(p, 1e-9), 1 - 1e-9)))
-    return drift((*shape, 1), fps, rng)[..., 0] < quantile(share)
+    quantile = np.array([NormalDist().inv_cdf(min(max(float(p), 1e-9), 1 - 1e-9)) for p in share])
+    return np.asarray(drift((*shape, 1), fps, rng)[..., 0] < quantile)
 
 
 def detect(xy_px: Floats, fps: float, rng: np.random.Generator) -> Detections:
@@ -106,7 +105,7 @@ def drop(detections: Detections, rng: np.random.Generator) -> Detections:
 
 
 def _score(wrong: NDArray[np.bool_], fps: float, rng: np.random.Generator) -> Floats:
-    """Confidences as measured: an outlier is often unsure, an inlier seldom; detectors differ in what they call sure."""
+    """Confidences as measured: an outlier is often unsure, an inlier seldom; detectors differ in scale."""
     z = drift((*wrong.shape, 1), fps, rng)[..., 0]
     sure = 1 - 0.12 * np.abs(z) ** 1.5
     unsure = 0.45 + 0.35 * z

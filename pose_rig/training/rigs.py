@@ -78,9 +78,7 @@ def look_at(position: Floats, target: Floats) -> Floats:
     return np.stack([right, np.cross(forward, right), forward], -2)
 
 
-def truth(
-    local: Floats, norm: Floats, ray_from_camera: Floats, focal_ratio: Floats
-) -> tuple[Floats, Floats]:
+def truth(local: Floats, norm: Floats, ray_from_camera: Floats, focal_ratio: Floats) -> tuple[Floats, Floats]:
     """Returns what the lifter should say: the pose in the true ray frame, in units of its flat input; and that frame.
 
     The ray frame found from noisy keypoints and an assumed focal length is a few degrees off; its turn in the image

@@ -57,7 +57,9 @@ def simulate(clip: Clip, views: int, seconds: float, rng: np.random.Generator, f
     cameras = random_cameras((views,), people[:, 0].mean(0), rng)
     back = (cameras.position - people[:, 0].mean(0)) * 0.5 * reach / 3.0  # who walks needs room
     cameras = Cameras(cameras.rotation, cameras.position + back, cameras.focal_px, cameras.size_px)
-    over_time = Cameras(*(value[:, None] for value in (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px)))
+    over_time = Cameras(
+        *(value[:, None] for value in (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px))
+    )
     xy, _ = over_time.project(people[None])
     seen = detect(xy, fps, rng)
     lost = happens(np.array([LOST_VIEW_SHARE]), (views, length, 1), fps, rng)[..., None]

@@ -18,8 +18,9 @@ from typing import TextIO
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pose_rig.lifting.checkpoint import save
+from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training.losses import Terms, lifting_loss
 from pose_rig.training.metrics import n_mpjpe, pmpjpe
@@ -40,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--start", type=Path, help="checkpoint to go on from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()
@@ -57,7 +59,7 @@ def batches(sampler: Sampler, size: int, device: str) -> Iterator[dict[str, Tens
         chunk = tensors(sampler.draw(size * CHUNK), device)
         for _ in range(REUSE):
             order = torch.randperm(size * CHUNK, generator=generator)
-            for part in order.split(size):
+            for part in torch.split(order, size):
                 yield {name: value[part] for name, value in chunk.items()}
 
 
@@ -72,9 +74,9 @@ def main() -> None:
     torch.manual_seed(args.seed)
     training, held = split(load_clips(args.motion))
     validation = tensors(Sampler(held, seed=12345, vary=False).draw(4096), args.device)
-    config = LifterConfig(width=args.width)
-    model = Lifter(config).to(args.device)
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.999))
+    model = load(args.start)[0] if args.start else Lifter(LifterConfig(width=args.width))
+    model = model.to(args.device).train()
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(model.parameters(), args.rate, weight_decay=1e-4, fused=True)
     args.out.mkdir(parents=True, exist_ok=True)
     settings = {key: str(value) for key, value in vars(args).items()}
@@ -92,7 +94,7 @@ def main() -> None:
                 outputs = model(batch["flat"], batch["confidence"])
             terms = lifting_loss(outputs, batch)
             optimiser.zero_grad()
-            terms.total.backward()
+            torch.autograd.backward(terms.total)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             average.update_parameters(model)

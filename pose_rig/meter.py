@@ -1,4 +1,4 @@
-"""How a camera process is doing, over the last seconds."""
+"""How a worker process is doing, over the last seconds."""
 
 import time
 from collections import deque
@@ -47,8 +47,14 @@ class Meter:
         self._frames += 1
         self._recent.append((time.monotonic(), age_ms, stages_ms))
 
-    def health(self, state: State, error: str = "") -> Health:
-        """Returns the message; without ``error`` it tells of the last unusable frame, if that was just now."""
+    def health(self, state: State, error: str = "", lost: int = 0) -> Health:
+        """Returns the message; without ``error`` it tells of the last unusable frame, if that was just now.
+
+        Args:
+            state: Where the worker is in its life.
+            error: One sentence.
+            lost: Messages lost elsewhere, added to those counted here.
+        """
         now = time.monotonic()
         while self._recent and self._recent[0][0] < now - WINDOW_S:
             self._recent.popleft()
@@ -60,7 +66,7 @@ class Meter:
             state=state,
             rate_hz=self._rate_hz(),
             age_ms=median(age for _, age, _ in self._recent) if self._recent else 0.0,
-            dropped=self._dropped,
+            dropped=self._dropped + lost,
             restarts=self._restarts,
             error=error,
             detail=self.detail,

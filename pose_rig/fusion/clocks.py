@@ -1,0 +1,84 @@
+"""Which instants are fused: the fusion's own ticks when live, the frames of the fastest file with pace ``all``."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pose_rig.fusion.sync import Track
+
+LATENCIES = 32  # samples over which a camera's latency is a median
+BEHIND_NS = 100_000_000  # ticks are left out, not caught up with, when this late
+LOOK = 16  # samples of every file that decide which is the fastest
+
+
+class LiveClock:
+    """Ticks evenly; fuses the instant that most cameras have just delivered.
+
+    The instant trails the tick by the cameras' latency, from grab to arrival: the views then have a sample near it, and
+    the pose is about one detector time old. A slow camera is waited for at most one period of the others.
+
+    Args:
+        rate_hz: Ticks per second.
+        cameras: How many there are.
+    """
+
+    def __init__(self, rate_hz: float, cameras: int) -> None:
+        self._period_ns = round(1e9 / rate_hz)
+        self._latency: list[list[int]] = [[] for _ in range(cameras)]
+        self._next_ns = 0
+        self._last_ns = -1
+        self.left_out = 0
+
+    def arrived(self, camera: int, age_ns: int) -> None:
+        """Takes note of the age of a sample on arrival."""
+        self._latency[camera] = [*self._latency[camera][1 - LATENCIES :], max(age_ns, 0)]
+
+    def wait_ms(self, now_ns: int) -> int:
+        """Returns how long to wait for the next tick."""
+        if self._next_ns == 0:
+            self._next_ns = now_ns + self._period_ns
+        return max(0, (self._next_ns - now_ns) // 1_000_000)
+
+    def tick(self, now_ns: int, tracks: Sequence[Track]) -> int | None:
+        """Returns the instant to fuse now, None if it is not time or no camera has spoken yet."""
+        if now_ns < self._next_ns:
+            return None
+        late = now_ns - self._next_ns
+        skipped = late // self._period_ns if late > BEHIND_NS else 0
+        self.left_out += skipped
+        self._next_ns += (1 + skipped) * self._period_ns
+        medians = [float(np.median(ages)) for ages in self._latency if ages]
+        if not medians:
+            return None
+        fastest = min(track.period_ns for track in tracks)
+        latency = min(max(medians), float(np.median(medians)) + fastest)
+        self._last_ns = max(round(now_ns - latency), self._last_ns + 1)
+        return self._last_ns
+
+
+class FileClock:
+    """Walks through the frames of the fastest file, then of whichever goes on after it."""
+
+    def __init__(self) -> None:
+        self._last_ns = -1
+        self._leader: Track | None = None
+
+    def tick(self, tracks: Sequence[Track]) -> int | None:
+        """Returns the next instant that every file that has not ended has reached, None if more must come first."""
+        if any(not track.ended and len(track.times_ns) < LOOK for track in tracks) and self._leader is None:
+            return None
+        if self._leader is None or (self._leader.ended and self._next_of(self._leader) is None):
+            going = [track for track in tracks if self._next_of(track) is not None or not track.ended]
+            self._leader = min(going, key=lambda track: track.period_ns, default=None)
+        t_ns = self._next_of(self._leader) if self._leader else None
+        if t_ns is None or any(not track.ended and (track.newest_ns or -1) < t_ns for track in tracks):
+            return None
+        self._last_ns = t_ns
+        return t_ns
+
+    def ahead(self, track: Track) -> int:
+        """Returns how many samples of a file are not fused yet."""
+        return sum(t > self._last_ns for t in track.times_ns)
+
+    def _next_of(self, track: Track) -> int | None:
+        return next((t for t in track.times_ns if t > self._last_ns), None)

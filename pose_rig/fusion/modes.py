@@ -1,0 +1,190 @@
+"""What the rig knows and when: cold → settled, back to cold when a camera is moved.
+
+Axes: V views.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.fusion.observation import Observation
+from pose_rig.fusion.people import ABSENT, Reading
+from pose_rig.fusion.rig import Instant, Solution, solve
+from pose_rig.graph import GATE, Engine
+from pose_rig.messages import CameraState, Mode
+
+Floats = NDArray[np.float64]
+
+REMEMBER_EVERY_NS = 66_000_000  # 15 Hz: neighbouring instants say the same (lag-1 correlation 0.9 at 25 Hz)
+REMEMBERED = 90  # instants; beyond that every second of the older half goes
+SETTLE_NS = 1_000_000_000  # of movement seen, at least two independent looks of the lifter per view
+SETTLE_INSTANTS = 12
+SOLVE_AGAIN = 1.5  # the rig is solved anew when this many times as many instants were seen
+SURE_DEG = 8.0  # a rotation less sure than this is not used
+HEALTH_S = 0.5  # memory of a camera's agreement
+DISAGREES = 0.5  # agreement below this is named, and weighs less
+MOVED_DEG = 6.0  # a camera that wants to turn this much, for a second, has been moved
+MOVED_S = 1.0
+
+
+class Rig:
+    """Remembers instants and learns the cameras' rotations from them.
+
+    Args:
+        names: Of the cameras.
+        focal_px: (V,) focal lengths in use.
+        engine: Runs the graph.
+        executor: Where solving happens; None = at once, which makes runs repeatable.
+    """
+
+    def __init__(self, names: Sequence[str], focal_px: Floats, engine: Engine, executor: Executor | None) -> None:
+        self._names, self._engine, self._executor = tuple(names), engine, executor
+        self.focal_px = focal_px
+        self._health = np.zeros(len(names))
+        self._present = np.zeros(len(names), bool)
+        self._turn = np.zeros((len(names), 3))
+        self._moved_s = np.zeros(len(names))
+        self._last_ns = 0
+        self._note = ""
+        self._forget()
+
+    def _forget(self) -> None:
+        self.solution: Solution | None = None
+        self._instants: list[Instant] = []
+        self._seen = 0
+        self._solve_at = SETTLE_INSTANTS
+        self._pending: Future[Solution | None] | None = None
+        self._turn[:] = 0
+        self._moved_s[:] = 0
+
+    @property
+    def mode(self) -> Mode:
+        """How the rotations are known."""
+        return "cold" if self.solution is None else "settled"
+
+    @property
+    def rotation(self) -> Floats | None:
+        """(V,3,3) camera_from_rig, None while cold."""
+        return None if self.solution is None else self.solution.rotation
+
+    @property
+    def trust(self) -> Floats:
+        """(V,) weight of each view: less for one that disagrees, none for one whose rotation is not known yet."""
+        weight = np.where(self._health > 0, np.clip(self._health / DISAGREES, 0.1, 1.0), 1.0)
+        return weight if self.solution is None else weight * self.solution.known
+
+    def wants_guess(self, observation: Observation) -> bool:
+        """Whether a view is there that the rig does not know yet, so that a cold look at this instant would help."""
+        if self.solution is None or not self._due(observation.t_ns):
+            return False
+        return bool((~self.solution.known[np.unique(observation.view)]).any())
+
+    def learn(self, observation: Observation, reading: Reading, guess: Reading | None) -> None:
+        """Takes in one instant.
+
+        Args:
+            observation: The candidates.
+            reading: What was made of them.
+            guess: A cold reading of the same instant; the reading itself while the rig is cold.
+        """
+        self._judge(observation, reading)
+        if self._pending is not None and self._pending.done():
+            self._adopt(self._pending.result())
+            self._pending = None
+        if self._due(observation.t_ns) and (reading.pick != ABSENT).sum() > 1:
+            self._remember(observation, reading, guess)
+        span = self._instants[-1].t_ns - self._instants[0].t_ns if self._instants else 0
+        if self._pending is None and self._seen >= self._solve_at and span >= SETTLE_NS:
+            self._solve_at = max(self._seen + SETTLE_INSTANTS, round(self._seen * SOLVE_AGAIN))
+            if self._executor is None:
+                self._adopt(solve(tuple(self._instants), self._engine, self.solution))
+            else:
+                self._pending = self._executor.submit(solve, tuple(self._instants), self._engine, self.solution)
+
+    def _due(self, t_ns: int) -> bool:
+        return not self._instants or t_ns - self._instants[-1].t_ns >= REMEMBER_EVERY_NS
+
+    def _adopt(self, found: Solution | None) -> None:
+        if found is None:
+            return
+        sure = found.known & (found.sd_deg < SURE_DEG)
+        if sure.sum() > 1:
+            self.solution = replace(found, known=sure)
+            self._turn[:] = 0
+            self._moved_s[:] = 0
+
+    def _remember(self, observation: Observation, reading: Reading, guess: Reading | None) -> None:
+        source = guess or reading
+        present = source.pick != ABSENT
+        chosen = np.where(present, source.pick, 0)
+        frame = observation.ray_from_camera[chosen]
+        turned = frame.swapaxes(-1, -2) @ source.out.rotation[0].astype(float)
+        agreement = 1 / (1 + (source.out.model_sd[0].astype(float) / GATE) ** 2)
+        upright = np.einsum("vji,vj->vi", frame, source.out.upright[chosen].astype(float))
+        self._instants.append(
+            Instant(
+                t_ns=observation.t_ns,
+                flat=observation.flat[chosen].astype(np.float32),
+                confidence=observation.score[chosen].astype(np.float32),
+                norm=observation.norm[chosen].astype(np.float32),
+                ray_from_camera=frame,
+                weight=present * agreement,
+                guess=None if guess is None else turned,
+                upright=upright,
+            )
+        )
+        self._seen += 1
+        if len(self._instants) > REMEMBERED:
+            half = REMEMBERED // 2
+            self._instants = self._instants[:half:2] + self._instants[half:]
+
+    def _judge(self, observation: Observation, reading: Reading) -> None:
+        """Updates every camera's agreement, and notices one that was moved."""
+        elapsed = min(max((observation.t_ns - self._last_ns) * 1e-9, 0.0), HEALTH_S)
+        self._last_ns = observation.t_ns
+        share = elapsed / HEALTH_S if self._health.any() else 1.0
+        self._present = np.isin(np.arange(len(self._names)), observation.view)
+        used = reading.pick != ABSENT
+        agreement = np.where(used, 1 / (1 + (reading.out.model_sd[0].astype(float) / GATE) ** 2), 0.0)
+        blended = np.where(self._health > 0, self._health + share * (agreement - self._health), agreement)
+        self._health = np.where(self._present, np.maximum(blended, 0.01), 0.0)
+        if self.solution is None or used.sum() < 2:
+            return
+        frame = observation.ray_from_camera[np.where(used, reading.pick, 0)]
+        stiffness = reading.out.stiffness[0].astype(float).reshape(-1, 3, 3) + np.eye(3)
+        turn = np.linalg.solve(stiffness, reading.out.pull[0].astype(float)[..., None])
+        turn = np.einsum("vji,vj->vi", frame, turn[..., 0])
+        known = used & self.solution.known
+        self._turn[known] += 0.5 * share * (turn[known] - self._turn[known])
+        wants = np.degrees(np.linalg.norm(self._turn, axis=-1)) > MOVED_DEG
+        self._moved_s = np.where(wants & known, self._moved_s + elapsed, 0.0)
+        if self._moved_s.max() > MOVED_S:
+            moved = self._names[int(np.argmax(self._moved_s))]
+            self._forget()
+            self._note = f"{moved} was moved; the rig is being learned anew"
+        elif self.solution is not None and self._seen > SETTLE_INSTANTS:
+            self._note = ""
+
+    def states(self) -> tuple[CameraState, ...]:
+        """Returns what is known of every camera, for people and for the wire."""
+        return tuple(self._state(v) for v in range(len(self._names)))
+
+    def _state(self, view: int) -> CameraState:
+        solution = self.solution
+        known = solution is not None and bool(solution.known[view])
+        note = self._note if self._note.startswith(f"{self._names[view]} ") else ""
+        if not self._present[view]:
+            note = "sees nobody"
+        elif self._health[view] < DISAGREES and self._present.sum() > 1:
+            note = "disagrees with the others"
+        return CameraState(
+            name=self._names[view],
+            rotation=tuple(solution.rotation[view].ravel().tolist()) if solution is not None and known else None,
+            rotation_sd_deg=float(solution.sd_deg[view]) if solution is not None and known else None,
+            focal_px=float(self.focal_px[view]),
+            health=float(self._health[view]),
+            note=note,
+        )

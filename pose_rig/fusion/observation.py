@@ -1,0 +1,90 @@
+"""One instant as the fusion sees it: every candidate of every view, in its ray frame.
+
+Axes: C candidates over all views, V views, J = 17 joints.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.fusion.sync import Sample
+from pose_rig.geometry import rectify
+from pose_rig.skeleton import INDEX, J, Landmarks
+
+Floats = NDArray[np.float64]
+
+_NEEDED = [INDEX["pelvis"], INDEX["thorax"]]
+FEWEST_JOINTS = 6  # below this a detection is no body
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All candidates of one instant.
+
+    Attributes:
+        t_ns: The instant.
+        view: (C,) which view each candidate belongs to.
+        person: (C,) which person of that view's sample it is.
+        xy_px: (C,J,2).
+        score: (C,J) 0–1.
+        flat: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify`.
+        views: V.
+    """
+
+    t_ns: int
+    view: NDArray[np.int64]
+    person: NDArray[np.int64]
+    xy_px: Floats
+    score: Floats
+    flat: Floats
+    norm: Floats
+    ray_from_camera: Floats
+    views: int
+
+    def of(self, view: int) -> NDArray[np.int64]:
+        """Returns the candidates of a view."""
+        return np.flatnonzero(self.view == view)
+
+    def size_px(self, candidate: int) -> float:
+        """Returns the larger side of a candidate's bounding box."""
+        seen = self.score[candidate] > 0
+        return max(float(np.ptp(self.xy_px[candidate][seen], axis=0).max()), 1.0)
+
+
+def observe(
+    t_ns: int,
+    samples: Sequence[Sample | None],
+    landmarks: Sequence[Landmarks | None],
+    focal_px: Floats,
+    size_px: Floats,
+) -> Observation:
+    """Returns the candidates of one instant; people without hips and shoulders are left out.
+
+    Args:
+        t_ns: The instant.
+        samples: What each view saw, None if nothing.
+        landmarks: Each view's landmark set, None until it has spoken.
+        focal_px: (V,).
+        size_px: (V,2).
+    """
+    view: list[int] = []
+    person: list[int] = []
+    joints: list[Floats] = []
+    scores: list[Floats] = []
+    for v, (sample, marks) in enumerate(zip(samples, landmarks, strict=True)):
+        if sample is None or marks is None or not len(sample.xy_px):
+            continue
+        xy, score = marks.to_joints(sample.xy_px, sample.score)
+        for p in range(len(xy)):
+            if (score[p] > 0).sum() >= FEWEST_JOINTS and (score[p, _NEEDED] > 0).all():
+                view.append(v)
+                person.append(p)
+                joints.append(xy[p])
+                scores.append(score[p])
+    index = np.array(view, np.int64)
+    xy_px = np.array(joints).reshape(-1, J, 2)
+    score_all = np.array(scores).reshape(-1, J)
+    flat, norm, frame = rectify(xy_px, score_all, focal_px[index], size_px[index])
+    return Observation(t_ns, index, np.array(person, np.int64), xy_px, score_all, flat, norm, frame, len(samples))

@@ -1,0 +1,172 @@
+"""Who is followed: in every view the candidate that agrees with the other views.
+
+A detector that prefers a bystander in one camera must not pull the pose. First every view continues with whom it
+followed. If the views then disagree, other readings of the instant are tried, all in one batch: another candidate in
+one view, or one view left out; the reading whose views explain each other best is taken, and bettered again.
+
+Axes: H hypotheses, V views, C candidates, J joints.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.fusion.observation import Observation
+from pose_rig.graph import GATE, Engine, GraphInput, GraphOutput
+
+Floats = NDArray[np.float64]
+ABSENT = -1
+
+DOUBT = 0.5 * GATE  # a view whose model error exceeds this makes us look for another reading
+LEFT_OUT = float(np.log(1 + 1.5**2))  # leaving a view out costs as much as a model error of 1.5 gates
+BETTER_BY = 0.25  # another reading must be this much cheaper: no flicker between equals
+JUMP = 0.25  # a person moving by this share of their size between looks is as dear as a model error of one gate
+FORGET_S = 1.0  # where a person was matters no longer after this
+MOST_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read an instant.
+
+    Attributes:
+        pick: (V,) candidate of each view, `ABSENT` for none.
+        out: What the graph made of it (H = 1).
+    """
+
+    pick: NDArray[np.int64]
+    out: GraphOutput
+
+
+class Follower:
+    """Follows one person through all views."""
+
+    def __init__(self, views: int) -> None:
+        self._last: list[Floats | None] = [None] * views
+        self._seen_ns = [0] * views
+
+    def read(self, observation: Observation, engine: Engine, rotation: Floats | None, trust: Floats) -> Reading | None:
+        """Returns the best reading of an instant, None if nobody is there.
+
+        Args:
+            observation: The candidates.
+            engine: Runs the graph.
+            rotation: (V,3,3) camera_from_rig, or None while the rig is cold.
+            trust: (V,) weight of each view.
+        """
+        if not len(observation.view):
+            return None
+        pick = self._continue(observation)
+        out = run(engine, observation, pick[None], rotation, trust)
+        best = float(self._cost(observation, pick[None], out)[0])
+        for _ in range(MOST_STEPS):
+            present = pick != ABSENT
+            rivals = any(len(observation.of(v)) > 1 for v in range(observation.views))
+            calm = out.model_sd[0][present].max() <= DOUBT and self._jumps(observation, pick).max() <= 1.0
+            if present.sum() < 2 or calm or not (rivals or present.sum() > 2 or not calm):
+                break
+            others = neighbours(observation, pick)
+            if not len(others):
+                break
+            tried = run(engine, observation, others, rotation, trust)
+            costs = self._cost(observation, others, tried)
+            winner = int(np.argmin(costs))
+            if costs[winner] > best - BETTER_BY:
+                break
+            pick, best, out = others[winner], float(costs[winner]), select(tried, winner)
+        self._remember(observation, pick)
+        return Reading(pick, out)
+
+    def _continue(self, observation: Observation) -> NDArray[np.int64]:
+        """Each view's candidate nearest to whom it followed; the largest sure one where it followed nobody."""
+        pick = np.full(observation.views, ABSENT)
+        for v in range(observation.views):
+            candidates = observation.of(v)
+            if not len(candidates):
+                continue
+            last = self._recent(observation, v)
+            if last is None:
+                worth = [observation.size_px(c) * observation.score[c].mean() for c in candidates]
+                pick[v] = candidates[int(np.argmax(worth))]
+            else:
+                pick[v] = candidates[int(np.argmin([self._jump(observation, c, last) for c in candidates]))]
+        return pick
+
+    def _recent(self, observation: Observation, view: int) -> Floats | None:
+        age_s = (observation.t_ns - self._seen_ns[view]) * 1e-9
+        return self._last[view] if 0 <= age_s <= FORGET_S else None
+
+    @staticmethod
+    def _jump(observation: Observation, candidate: int, last: Floats) -> float:
+        moved = np.linalg.norm(observation.xy_px[candidate] - last, axis=-1)[observation.score[candidate] > 0]
+        return float(np.median(moved)) / observation.size_px(candidate) / JUMP
+
+    def _jumps(self, observation: Observation, pick: NDArray[np.int64]) -> Floats:
+        jumps = np.zeros(len(pick))
+        for v, candidate in enumerate(pick):
+            last = self._recent(observation, v)
+            if candidate != ABSENT and last is not None:
+                jumps[v] = self._jump(observation, int(candidate), last)
+        return jumps
+
+    def _cost(self, observation: Observation, picks: NDArray[np.int64], out: GraphOutput) -> Floats:
+        """Returns (H,) how ill the views explain each other; views left out cost a fixed price."""
+        costs = []
+        for pick, model_sd in zip(picks, out.model_sd, strict=True):
+            present = pick != ABSENT
+            missing = sum(len(observation.of(v)) > 0 for v in np.flatnonzero(~present).tolist())
+            error = np.log1p((model_sd[present] / GATE) ** 2).sum()
+            costs.append(error + np.log1p(self._jumps(observation, pick) ** 2).sum() + LEFT_OUT * missing)
+        return np.array(costs)
+
+    def _remember(self, observation: Observation, pick: NDArray[np.int64]) -> None:
+        for v, candidate in enumerate(pick):
+            if candidate != ABSENT:
+                self._last[v], self._seen_ns[v] = observation.xy_px[candidate], observation.t_ns
+
+
+def neighbours(observation: Observation, pick: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns (H,V) the readings that differ in one view: another candidate, or the view left out (two must stay)."""
+    found = []
+    for v in range(observation.views):
+        options = [int(c) for c in observation.of(v) if c != pick[v]]
+        if pick[v] != ABSENT and (pick != ABSENT).sum() > 1:
+            options.append(ABSENT)
+        for option in options:
+            other = pick.copy()
+            other[v] = option
+            found.append(other)
+    return np.array(found, np.int64).reshape(-1, observation.views)
+
+
+def run(
+    engine: Engine, observation: Observation, picks: NDArray[np.int64], rotation: Floats | None, trust: Floats
+) -> GraphOutput:
+    """Returns what the graph makes of readings (H,V) of one instant."""
+    present = picks != ABSENT
+    valid = np.where(present, picks, 0)
+    known = rotation is not None
+    turned = observation.ray_from_camera[valid] @ (rotation if rotation is not None else np.eye(3))
+    return engine.run(
+        GraphInput(
+            flat=observation.flat.astype(np.float32),
+            confidence=observation.score.astype(np.float32),
+            norm=observation.norm.astype(np.float32),
+            pick=valid,
+            weight=(present * trust).astype(np.float32),
+            rotation=turned.astype(np.float32),
+            known=np.full((len(picks), 1), float(known), np.float32),
+        )
+    )
+
+
+def select(out: GraphOutput, hypothesis: int) -> GraphOutput:
+    """Returns the outputs of one hypothesis, its axis kept."""
+    of_candidates = ("lifted", "upright")
+    return GraphOutput(
+        **{
+            name: getattr(out, name) if name in of_candidates else getattr(out, name)[hypothesis : hypothesis + 1]
+            for name in GraphOutput.__dataclass_fields__
+        }
+    )

@@ -1,0 +1,127 @@
+"""The poses file (architecture: "Poses out"): every fused instant of a run, as one npz.
+
+Rows go to ``<file>.partial`` as they come, so memory stays flat over hours and a crash loses nothing that was fused.
+
+Axes: T instants, V views, K landmarks, J = 17 joints.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import PoseRigError
+from pose_rig.fusion.fusion import FusedInstant
+from pose_rig.fusion.sync import Sample
+from pose_rig.skeleton import JOINTS, J, Landmarks
+
+MODES = ("cold", "settled", "solved")
+
+
+class PosesFile:
+    """Writes one poses file.
+
+    Args:
+        path: Where; replaced when finished.
+        cameras: Their names.
+
+    Raises:
+        PoseRigError: The folder cannot be written to.
+    """
+
+    def __init__(self, path: Path, cameras: Sequence[str], height_m: float, height_assumed: bool) -> None:
+        self._path, self._cameras = path, tuple(cameras)
+        self._height = (height_m, height_assumed)
+        self._partial = path.with_name(path.name + ".partial")
+        self._landmarks: tuple[str, ...] = ()
+        self._dtype: np.dtype[Any] | None = None
+        self.rows = 0
+        try:
+            self._file = self._partial.open("wb")
+        except OSError as error:
+            raise PoseRigError(
+                f"Cannot write {path}: {error.strerror}.", "Choose another place with --save."
+            ) from error
+
+    def add(
+        self, instant: FusedInstant, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
+    ) -> None:
+        """Adds an instant and what each view saw then."""
+        views = len(self._cameras)
+        if self._dtype is None:
+            first = next((marks for marks in landmarks if marks is not None), None)
+            self._landmarks = first.names if first else ("none",)
+            self._dtype = _row(views, len(self._landmarks))
+        row = np.zeros((), self._dtype)
+        lost = 1.0 if instant.tracking else np.nan
+        row["t_ns"], row["mode"] = instant.t_ns, MODES.index(instant.mode)
+        row["xyz"], row["xyz_raw"] = instant.xyz * lost, instant.xyz_raw * lost
+        row["score"], row["xy_refined"] = instant.score, instant.refined_px
+        row["lifted"], row["rotation"] = instant.lifted, instant.rotation
+        row["xy"] = np.nan
+        for v, (sample, marks) in enumerate(zip(samples, landmarks, strict=True)):
+            if sample is None or marks is None or not len(sample.xy_px):
+                continue
+            person = max(int(instant.followed[v]), 0)  # of a view left out, what it saw is kept: nothing is hidden
+            columns = [marks.names.index(name) if name in marks.names else -1 for name in self._landmarks]
+            seen = (sample.score[person, columns] > 0) & (np.array(columns) >= 0)
+            row["xy"][v] = np.where(seen[:, None], sample.xy_px[person, columns], np.nan)
+            row["xy_score"][v] = np.where(seen, sample.score[person, columns], 0.0)
+        self._file.write(row.tobytes())
+        self.rows += 1
+
+    def close(self) -> Path:
+        """Finishes the file and returns where it is.
+
+        Raises:
+            PoseRigError: The disk is full; the rows stay in the partial file.
+        """
+        self._file.close()
+        dtype = self._dtype or _row(len(self._cameras), 1)
+        data = np.fromfile(self._partial, dtype) if self.rows < 1 else np.memmap(self._partial, dtype, "r")
+        views = len(self._cameras)
+        arrays: dict[str, NDArray[Any]] = {
+            "joints": np.array(JOINTS),
+            "mode": np.array(MODES)[data["mode"]],
+            "cameras": np.array(self._cameras),
+            "landmarks": np.array(self._landmarks or ("none",)),
+            "K": np.full((views, 3, 3), np.nan),
+            "R": np.full((views, 3, 3), np.nan),
+            "t": np.full((views, 3), np.nan),
+            "height_m": np.array(self._height[0]),
+            "height_assumed": np.array(self._height[1]),
+        }
+        arrays |= {name: data[name] for name in dtype.names or () if name != "mode"}
+        finished = self._path.with_name(self._path.name + ".finished")
+        try:
+            with finished.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+            os.replace(finished, self._path)
+        except OSError as error:
+            raise PoseRigError(
+                f"Cannot write {self._path}: {error.strerror}.",
+                f"The rows are in {self._partial}; make room and run again.",
+            ) from error
+        del arrays, data
+        self._partial.unlink()
+        return self._path
+
+
+def _row(views: int, count: int) -> np.dtype[Any]:
+    return np.dtype(
+        [
+            ("t_ns", "<i8"),
+            ("mode", "i1"),
+            ("xyz", "<f4", (J, 3)),
+            ("xyz_raw", "<f4", (J, 3)),
+            ("score", "<f4", (J,)),
+            ("xy", "<f4", (views, count, 2)),
+            ("xy_score", "<f4", (views, count)),
+            ("xy_refined", "<f4", (views, J, 2)),
+            ("lifted", "<f4", (views, J, 3)),
+            ("rotation", "<f4", (views, 3, 3)),
+        ]
+    )

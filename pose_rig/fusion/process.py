@@ -1,0 +1,222 @@
+"""The fusion process: keypoints in, poses out."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from pose_rig.bus import Lane, Receiver, Sender
+from pose_rig.config import ASSUMED_HEIGHT_M, FusionJob
+from pose_rig.errors import MessageError, PoseRigError
+from pose_rig.fusion.clocks import FileClock, LiveClock
+from pose_rig.fusion.fusion import FusedInstant, Fusion
+from pose_rig.fusion.poses_file import PosesFile
+from pose_rig.fusion.sync import Track
+from pose_rig.graph import Engine
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
+from pose_rig.meter import Meter
+from pose_rig.skeleton import JOINT_SET
+
+NAME = "fusion"
+TELL_EVERY_S = 0.25
+AHEAD = 32  # samples a file may run ahead of the others
+IDLE_MS = 20  # wait for more of a file
+
+
+class Stop(Protocol):
+    """What we use of ``multiprocessing.Event``."""
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+
+
+def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
+    """Fuses until every camera has ended, or until it is stopped; then finishes the poses file.
+
+    Args:
+        job: What to do.
+        stop: Asks the process to end.
+        engine: Runs the graph.
+
+    Raises:
+        PoseRigError: An endpoint is taken, or the poses file cannot be written.
+    """
+    live = job.config.pace == "realtime"
+    lane: Lane = "live" if live else "lossless"
+    receivers = [Receiver(endpoint, lane, bind=True) for endpoint in job.inputs]
+    executor = ThreadPoolExecutor(1, thread_name_prefix="rig") if live else None
+    sender = Sender(job.output, bind=True)
+    node = Node(job, engine, sender, executor)
+    try:
+        if live:
+            node.run_live(receivers[0], stop)
+        else:
+            node.run_files(receivers, stop)
+    finally:
+        node.finish()
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
+        for receiver in receivers:
+            receiver.close()
+        sender.drain(500)
+
+
+class Node:
+    """One run of the fusion process."""
+
+    def __init__(self, job: FusionJob, engine: Engine, sender: Sender, executor: ThreadPoolExecutor | None) -> None:
+        config = job.config
+        self._config, self._sender = config, sender
+        self._index = {camera.name: v for v, camera in enumerate(config.camera)}
+        self._tracks = [Track() for _ in config.camera]
+        self._fusion = Fusion(config, engine, executor)
+        self._meter = Meter(NAME, job.restarts)
+        self._meter.detail = f"{engine.provider} ({engine.reason})"
+        height = config.height_m or ASSUMED_HEIGHT_M
+        self._height = (height, config.height_m is None)
+        self._file = PosesFile(Path(config.save), list(self._index), *self._height) if config.save else None
+        self._fused = 0
+        self._told_s = 0.0
+        self._mode = ""
+
+    def run_live(self, receiver: Receiver, stop: Stop) -> None:
+        """Fuses at even ticks what has arrived by then."""
+        clock = LiveClock(self._config.fusion.rate_hz, len(self._tracks))
+        while not stop.is_set() and not all(track.ended for track in self._tracks):
+            for message in receiver.receive(clock.wait_ms(time.monotonic_ns())):
+                view = self._take(message)
+                if view is not None and isinstance(message, Keypoints2D):
+                    clock.arrived(view, time.monotonic_ns() - message.t_ns)
+            t_ns = clock.tick(time.monotonic_ns(), self._tracks)
+            if t_ns is not None:
+                self._fuse(t_ns, live=True)
+            self._tell(receiver.bad + clock.left_out, receiver.last_error)
+
+    def run_files(self, receivers: list[Receiver], stop: Stop) -> None:
+        """Fuses every frame of the fastest file, waiting for all."""
+        clock = FileClock()
+        while not stop.is_set():
+            for receiver, track in zip(receivers, self._tracks, strict=True):
+                if clock.ahead(track) < AHEAD:
+                    for message in receiver.receive(0, most=8):
+                        self._take(message)
+            t_ns = clock.tick(self._tracks)
+            if t_ns is not None:
+                self._fuse(t_ns, live=False)
+            elif all(track.ended for track in self._tracks):
+                return
+            else:
+                self._wait(receivers, clock)
+            self._tell(
+                sum(receiver.bad for receiver in receivers), next((r.last_error for r in receivers if r.bad), "")
+            )
+
+    def finish(self) -> None:
+        """Finishes the poses file and says good-bye."""
+        if self._file is not None:
+            self._file.close()
+        self._sender.send(self._meter.health("ended"))
+
+    def _wait(self, receivers: list[Receiver], clock: FileClock) -> None:
+        behind = [
+            r
+            for r, track in zip(receivers, self._tracks, strict=True)
+            if not track.ended and clock.ahead(track) < AHEAD
+        ]
+        for receiver in behind[:1]:
+            for message in receiver.receive(IDLE_MS, most=8):
+                self._take(message)
+
+    def _take(self, message: Message) -> int | None:
+        """Takes a message; returns the view it is of, None if it is nothing for us."""
+        if isinstance(message, Keypoints2D):
+            return self._take_keypoints(message)
+        if isinstance(message, Health) and message.worker in self._index:
+            view = self._index[message.worker]
+            self._tracks[view].ended = message.state in ("ended", "failed")
+            if message.total_frames is not None:
+                self._meter.total_frames = max(message.total_frames, self._meter.total_frames or 0)
+            self._sender.send(message)
+            return view
+        self._meter.unusable(f"{message.topic} is nothing for a fusion process.")
+        return None
+
+    def _take_keypoints(self, message: Keypoints2D) -> int | None:
+        view = self._index.get(message.camera)
+        if view is None:
+            self._meter.unusable(f"A camera calls itself {message.camera!r}, which is not part of this rig.")
+            return None
+        track = self._tracks[view]
+        try:
+            if track.landmarks != message.landmarks or track.size_px != message.size_px:
+                self._fusion.describe(view, message.size_px, message.landmarks)
+            if message.xy.shape[1] != self._fusion.landmark_count(view):
+                raise MessageError(
+                    message.topic, "xy", f"has {message.xy.shape[1]} landmarks, {message.landmarks} has not"
+                )
+        except PoseRigError as error:
+            self._meter.unusable(error.cause)
+            return None
+        if track.add(message):
+            track.ended = False
+        return view
+
+    def _fuse(self, t_ns: int, *, live: bool) -> None:
+        began = time.perf_counter_ns()
+        samples = [track.at(t_ns) for track in self._tracks]
+        synced = time.perf_counter_ns()
+        instant = self._fusion.step(t_ns, samples)
+        stepped = time.perf_counter_ns()
+        now_ns = time.monotonic_ns()
+        age_ns = max(now_ns - t_ns, 0) if live else stepped - began
+        self._publish(instant, age_ns)
+        if self._file is not None:
+            self._file.add(instant, samples, self._fusion.landmarks)
+        stages_ms = {
+            "sync": (synced - began) / 1e6,
+            "fuse": (stepped - synced) / 1e6,
+            "send": (time.perf_counter_ns() - stepped) / 1e6,
+        }
+        self._meter.done(age_ns / 1e6, stages_ms)
+        self._fused += 1
+
+    def _publish(self, instant: FusedInstant, age_ns: int) -> None:
+        height_m, height_assumed = self._height
+        self._sender.send(
+            Pose3D(
+                index=self._fused,
+                t_ns=instant.t_ns,
+                age_ns=age_ns,
+                person=0,
+                joints=JOINT_SET,
+                xyz=instant.xyz.astype(np.float32),
+                score=instant.score.astype(np.float32),
+                residual_px=instant.residual_px.astype(np.float32),
+                mode=instant.mode,
+                tracking=int(instant.tracking),
+                height_m=height_m,
+                height_assumed=height_assumed,
+            )
+        )
+        for name, view in self._index.items():
+            if instant.followed[view] >= 0:
+                self._sender.send(
+                    Refined2D(
+                        camera=name,
+                        index=self._fused,
+                        t_ns=instant.t_ns,
+                        xy=instant.refined_px[view].astype(np.float32),
+                        inlier=instant.inlier[view].astype(np.float32),
+                    )
+                )
+
+    def _tell(self, lost: int, last_error: str) -> None:
+        """Publishes the state of rig and process, now and then and when the mode changes."""
+        rig, now_s = self._fusion.rig, time.monotonic()
+        if now_s - self._told_s < TELL_EVERY_S and rig.mode == self._mode:
+            return
+        self._told_s, self._mode = now_s, rig.mode
+        self._sender.send(RigState(t_ns=time.monotonic_ns(), mode=rig.mode, cameras=rig.states()))
+        self._sender.send(self._meter.health("running" if self._fused else "ready", last_error, lost))

@@ -1,0 +1,200 @@
+"""The cameras' rotations: guessed anew at every instant (cold), then learned and held (settled).
+
+Static cameras keep their rotations relative to each other while the person moves. Every cold instant gives a guess; the
+guesses are averaged on SO(3) after the viewing-ray rotation has been removed, then turned until the
+fused poses of all remembered instants explain the 2D best (5.4 e): Gauss–Newton steps whose normal equations the graph
+delivers per instant and view. What is left undetermined, the mirror image, is settled by the body (`chirality`).
+
+Axes: N remembered instants, V views.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.fusion.chirality import chirality
+from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
+from pose_rig.graph import GATE, Engine, GraphInput, GraphOutput
+
+Floats = NDArray[np.float64]
+
+AGREE_DEG = 8.0  # guesses this far from the mean count half
+AVERAGE_ROUNDS = 8
+REFINE_ROUNDS = 6
+MIN_STEP_DEG = 0.05  # turns smaller than this end the refinement
+CORRELATED = 10.0  # neighbouring instants share their errors: lag-1 correlation 0.9 at 25 Hz makes ten worth one
+FLIP = np.diag([1.0, 1.0, -1.0])
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """What is remembered of one instant.
+
+    Attributes:
+        t_ns: The instant.
+        flat: (V,J,2), confidence: (V,J), norm: (V,), ray_from_camera: (V,3,3): of the candidates followed.
+        weight: (V,) 0 where a view was absent or disagreed.
+        guess: (V,3,3) camera_from_body as the cold graph found it; None when the rotations were given.
+        upright: (V,3) the vertical in camera axes, as each lift sees it.
+    """
+
+    t_ns: int
+    flat: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    norm: NDArray[np.float32]
+    ray_from_camera: Floats
+    weight: Floats
+    guess: Floats | None
+    upright: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A rig's rotations.
+
+    Attributes:
+        rotation: (V,3,3) camera_from_rig; the rig is y up, −z away from the first camera.
+        sd_deg: (V,) their standard deviation, degrees.
+        known: (V,) False for views that were never seen together with others.
+    """
+
+    rotation: Floats
+    sd_deg: Floats
+    known: NDArray[np.bool_]
+
+
+def solve(instants: Sequence[Instant], engine: Engine, start: Solution | None) -> Solution | None:
+    """Returns the rig that explains the remembered instants, None if they do not suffice.
+
+    Args:
+        instants: What is remembered, at least one.
+        engine: Runs the graph.
+        start: An earlier solution to go on from; its frame is kept.
+    """
+    found = join(start, average([i for i in instants if i.guess is not None]))
+    if found is None:
+        return None
+    rotation, sd_deg, out = refine(instants, engine, found.rotation, found.known)
+    if chirality(out.body) < 0:  # the mirror image explains the projections as well, but nobody bends that way
+        rotation, sd_deg, _ = refine(instants, engine, FLIP @ rotation @ FLIP, found.known)
+    if start is None:
+        rotation = rotation @ upright_frame(rotation, instants, found.known).swapaxes(-1, -2)
+    else:  # refinement may turn the whole rig: turn it back onto what it was
+        drift = nearest_rotation((rotation[start.known].swapaxes(-1, -2) @ start.rotation[start.known]).sum(0))
+        rotation = rotation @ drift
+    return Solution(rotation, sd_deg, found.known)
+
+
+def join(start: Solution | None, guessed: Solution | None) -> Solution | None:
+    """Returns an earlier solution, extended by views that only the guesses know."""
+    if start is None or guessed is None:
+        return start or guessed
+    both = start.known & guessed.known
+    if not both.any():
+        return start
+    turn = nearest_rotation((guessed.rotation[both].swapaxes(-1, -2) @ start.rotation[both]).sum(0))
+    rotation = np.where(start.known[:, None, None], start.rotation, guessed.rotation @ turn)
+    return Solution(rotation, start.sd_deg, start.known | guessed.known)
+
+
+def average(instants: Sequence[Instant]) -> Solution | None:
+    """Returns the robust mean of the guesses, in an arbitrary frame; None without two views that were seen together."""
+    if not instants:
+        return None
+    guess = np.stack([i.guess for i in instants if i.guess is not None])
+    weight = np.stack([i.weight for i in instants])
+    relative = np.einsum("nvij,nukj->nvuik", guess, guess)  # camera v from camera u
+    pair_weight = weight[:, :, None] * weight[:, None, :]
+    mean = np.einsum("nvu,nvuij->vuij", pair_weight, relative)
+    rotation, known = synchronise(mean, pair_weight.sum(0))
+    for _ in range(AVERAGE_ROUNDS):
+        off = angle_deg(relative, np.einsum("vij,ukj->vuik", rotation, rotation)[None])
+        robust = pair_weight / (1 + (off / AGREE_DEG) ** 2)
+        rotation, known = synchronise(np.einsum("nvu,nvuij->vuij", robust, relative), robust.sum(0))
+    if known.sum() < 2:
+        return None
+    return Solution(rotation, np.full(len(rotation), np.nan), known)
+
+
+def synchronise(mean: Floats, weight: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Returns rotations (V,3,3) that fit summed relative rotations (V,V,3,3) best, and which views they reach.
+
+    Spectral: the top three eigenvectors of the block matrix, each 3×3 block projected to SO(3).
+    """
+    views = len(mean)
+    together = weight - np.diag(np.diag(weight)) > 0
+    reached = np.zeros(views, bool)
+    reached[int(np.argmax(together.sum(1)))] = True
+    for _ in range(views):
+        reached |= together[reached].any(0)
+    degree = np.maximum(weight.sum(1), 1e-9)
+    blocks = mean / np.sqrt(degree[:, None] * degree[None])[..., None, None]
+    blocks = blocks * (reached[:, None] & reached[None])[..., None, None]
+    matrix = blocks.transpose(0, 2, 1, 3).reshape(3 * views, 3 * views)
+    _, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
+    stacked = vectors[:, -3:].reshape(views, 3, 3)
+    if np.linalg.det(stacked[reached]).sum() < 0:
+        stacked = stacked @ FLIP
+    rotation = np.tile(np.eye(3), (views, 1, 1))
+    rotation[reached] = nearest_rotation(stacked[reached])
+    return rotation, reached
+
+
+def refine(
+    instants: Sequence[Instant], engine: Engine, rotation: Floats, known: NDArray[np.bool_]
+) -> tuple[Floats, Floats, GraphOutput]:
+    """Returns rotations turned until the poses of all instants agree, their standard deviations, and those poses."""
+    frames = np.stack([i.ray_from_camera for i in instants])
+    weight = np.stack([i.weight for i in instants]) * known
+    for _ in range(REFINE_ROUNDS):
+        out = _run(instants, engine, frames @ rotation, weight)
+        agreement = weight / (1 + (out.model_sd / GATE) ** 2)
+        stiffness = out.stiffness.astype(float).reshape(*weight.shape, 3, 3)
+        total = np.einsum("nv,nvji,nvjk,nvkl->vil", agreement, frames, stiffness, frames)
+        pull = np.einsum("nv,nvji,nvj->vi", agreement, frames, out.pull.astype(float))
+        step = np.linalg.solve(total + np.eye(3), pull[..., None])[..., 0]
+        rotation = rotation_from_vector(step) @ rotation
+        if np.degrees(np.linalg.norm(step, axis=-1).max()) < MIN_STEP_DEG:
+            break
+    spread = np.linalg.inv(total + np.eye(3)) * CORRELATED
+    return rotation, np.degrees(np.sqrt(np.trace(spread, axis1=1, axis2=2))), out
+
+
+def upright_frame(rotation: Floats, instants: Sequence[Instant], known: NDArray[np.bool_]) -> Floats:
+    """Returns rig_from_frame (3,3): y up as the lifts see it in the mean, −z where the first known camera looks."""
+    weight = np.stack([i.weight for i in instants]) * known
+    votes = np.einsum("vji,nvj->nvi", rotation, np.stack([i.upright for i in instants]))
+    up = np.einsum("nv,nvi->i", weight, votes)
+    for _ in range(AVERAGE_ROUNDS):  # a lying or bent person misleads single lifts: the direction most agree on
+        up = up / max(float(np.linalg.norm(up)), 1e-9)
+        robust = weight / (1 + (np.linalg.norm(votes - up, axis=-1) / np.radians(AGREE_DEG)) ** 2)
+        up = np.einsum("nv,nvi->i", robust, votes)
+    return frame_of(up, rotation[int(np.flatnonzero(known)[0])][2])
+
+
+def frame_of(up: Floats, forward: Floats) -> Floats:
+    """Returns rig_from_any (3,3) with y along ``up`` and −z along the level part of ``forward``."""
+    y = up / max(float(np.linalg.norm(up)), 1e-9)
+    level = forward - (forward @ y) * y
+    if np.linalg.norm(level) < 1e-3:  # looking straight down or up: any level direction will do
+        level = np.cross(y, [1.0, 0.0, 0.0]) if abs(y[0]) < 0.9 else np.cross(y, [0.0, 1.0, 0.0])
+    z = -level / np.linalg.norm(level)
+    return np.stack([np.cross(y, z), y, z])
+
+
+def _run(instants: Sequence[Instant], engine: Engine, rotation: Floats, weight: Floats) -> GraphOutput:
+    """Returns the graph's view of all instants at once, with given rotations (N,V,3,3) ray_from_rig."""
+    count, views = weight.shape
+    return engine.run(
+        GraphInput(
+            flat=np.concatenate([i.flat for i in instants]),
+            confidence=np.concatenate([i.confidence for i in instants]),
+            norm=np.concatenate([i.norm for i in instants]),
+            pick=np.arange(count * views).reshape(count, views),
+            weight=weight.astype(np.float32),
+            rotation=rotation.astype(np.float32),
+            known=np.ones((count, 1), np.float32),
+        )
+    )
