@@ -105,7 +105,7 @@ class FakeDevice:
 
 @contextmanager
 def web_server(folder: Path) -> Iterator[str]:
-    """Serves a folder's files, with ranges, and an endless ``/live.mjpg``; yields its address."""
+    """Serves a folder's files, with ranges, an endless ``/live.mjpg`` and a ``/short.mjpg``; yields its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: _Handler(folder, *args))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -130,6 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if self.path == "/live.mjpg":
                 self._stream()
+            elif self.path == "/short.mjpg":
+                self._stream(frames=100)
             else:
                 self._file(self._folder / self.path.lstrip("/"))
         except (BrokenPipeError, ConnectionResetError):
@@ -148,11 +150,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data[first:])
 
-    def _stream(self) -> None:
+    def _stream(self, frames: int = 3000) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
-        for index in range(3000):
+        for index in range(frames):
             jpeg = cv2.imencode(".jpg", picture(index % 12))[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             self.wfile.write(head.encode() + jpeg + b"\r\n")

@@ -1,0 +1,273 @@
+"""Real camera processes over real ZeroMQ."""
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Iterator
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pose_rig.bus import Lane, Receiver
+from pose_rig.capture.process import main
+from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
+from pose_rig.errors import AssetError
+from pose_rig.messages import Health, Keypoints2D, Message
+from tests.capture.fakes import FakeDevice, picture, web_server, write_clip
+from tests.capture.keypoints import arrays, write_keypoints
+
+SPAWN = multiprocessing.get_context("spawn")
+DEADLINE_S = 60.0
+
+
+class CameraProcess:
+    """A spawned camera process and the receiving end of its lane."""
+
+    def __init__(self, camera: CameraConfig, pace: Pace, model: str = "", start_ns: int = 0) -> None:
+        lane: Lane = "lossless" if pace == "all" else "live"
+        self.receiver = Receiver("tcp://127.0.0.1:0", lane, bind=True)
+        self.stop: Event = SPAWN.Event()
+        self.start_ns: Any = SPAWN.Value("q", start_ns)
+        job = CameraJob(camera, DetectorConfig(model=model), pace, self.receiver.endpoint, restarts=2)
+        self.process = SPAWN.Process(target=main, args=(job, self.stop, self.start_ns))
+        self.process.start()
+        self.messages: list[Message] = []
+
+    def until(self, state: str) -> Health:
+        """Receives until the worker says that it is in a state."""
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            for message in self.receiver.receive(100):
+                self.messages.append(message)
+                if isinstance(message, Health) and message.state == state:
+                    return message
+        states = [message.state for message in self.messages if isinstance(message, Health)]
+        raise AssertionError(f"no {state!r} within {DEADLINE_S:g} s, only {states}")
+
+    def keypoints(self) -> list[Keypoints2D]:
+        return [message for message in self.messages if isinstance(message, Keypoints2D)]
+
+    def exit_code(self, timeout_s: float = 10.0) -> int | None:
+        self.process.join(timeout_s)
+        return self.process.exitcode
+
+    def close(self) -> None:
+        self.stop.set()
+        self.process.join(5)
+        if self.process.is_alive():
+            self.process.kill()
+        self.receiver.close()
+
+
+@pytest.fixture
+def spawn() -> Iterator[Any]:
+    opened: list[CameraProcess] = []
+
+    def start(*args: Any, **kwargs: Any) -> CameraProcess:
+        opened.append(CameraProcess(*args, **kwargs))
+        return opened[-1]
+
+    yield start
+    for process in opened:
+        process.close()
+
+
+def test_pace_all_sends_every_frame_and_ends_last(spawn: Any, tmp_path: Path) -> None:
+    path = write_keypoints(tmp_path / "kp.npz")
+    camera = spawn(CameraConfig(source=str(path), name="left", member=1), "all")
+    ended = camera.until("ended")
+    assert camera.exit_code() == 0
+    assert camera.receiver.receive(100) == []  # nothing came after it
+    content = arrays()
+    sent = camera.keypoints()
+    assert [message.t_ns for message in sent] == content["t_ns"][1].tolist()
+    np.testing.assert_allclose([message.xy[0] for message in sent], content["xy"][1], rtol=1e-6)
+    assert {(message.camera, message.size_px, message.landmarks) for message in sent} == {("left", (120, 90), "coco17")}
+    assert (ended.frames, ended.total_frames, ended.dropped, ended.restarts) == (12, 12, 0, 2)
+
+
+def test_recordings_wait_for_the_common_start(spawn: Any) -> None:
+    camera = spawn(CameraConfig(source="sim", name="sim0"), "realtime")
+    camera.until("ready")
+    camera.until("ready")
+    assert camera.keypoints() == []
+    camera.start_ns.value = start_ns = time.monotonic_ns()
+    health = camera.until("running")
+    while len(camera.keypoints()) < 10:
+        camera.messages += camera.receiver.receive(1000)
+    first = camera.keypoints()[0]
+    assert first.t_ns == start_ns + round(first.index * 1e9 / 30)
+    assert health.age_ms < 100
+    camera.stop.set()
+    began = time.monotonic()
+    assert camera.exit_code() == 0
+    assert time.monotonic() - began < 0.8
+
+
+def test_stops_while_it_waits_for_the_start(spawn: Any) -> None:
+    camera = spawn(CameraConfig(source="sim", name="sim0"), "realtime")
+    camera.until("ready")
+    camera.stop.set()
+    began = time.monotonic()
+    assert camera.exit_code() == 0
+    assert time.monotonic() - began < 0.8
+
+
+def test_stops_while_nobody_takes_what_it_sends(spawn: Any, tmp_path: Path) -> None:
+    frames = 40_000  # more than all queues on the way hold
+    path = write_keypoints(
+        tmp_path / "kp.npz",
+        xy=np.ones((1, frames, 17, 2), np.float32),
+        score=np.ones((1, frames, 17), np.float32),
+        t_ns=np.arange(frames)[None],
+        size_px=np.array([[100, 80]]),
+    )
+    camera = spawn(CameraConfig(source=str(path), name="a"), "all")
+    camera.until("ready")
+    time.sleep(3)
+    assert camera.process.is_alive()
+    camera.stop.set()
+    began = time.monotonic()
+    assert camera.exit_code() == 0
+    assert time.monotonic() - began < 0.8
+
+
+@pytest.mark.parametrize("pace", ["realtime", "all"])
+def test_a_source_that_cannot_be_opened_is_told_in_a_sentence(spawn: Any, pace: Pace) -> None:
+    camera = spawn(CameraConfig(source="nowhere.mp4", name="a"), pace)
+    assert camera.until("failed").error == "There is no file nowhere.mp4. Check the path."
+    assert camera.exit_code() == 1
+
+
+def test_a_detector_model_that_is_none_is_told_in_a_sentence(spawn: Any, tmp_path: Path) -> None:
+    (tmp_path / "bad.task").write_bytes(b"nonsense")
+    clip = write_clip(tmp_path / "a.mp4")
+    camera = spawn(CameraConfig(source=str(clip), name="a"), "all", str(tmp_path / "bad.task"))
+    assert "MediaPipe does not accept the model bad.task" in camera.until("failed").error
+    assert camera.exit_code() == 1
+
+
+class NeverStop:
+    def is_set(self) -> bool:
+        return False
+
+
+class NotStarted:
+    value = 0
+
+
+def test_runs_alone_in_a_thread_too(tmp_path: Path) -> None:
+    path = write_keypoints(tmp_path / "kp.npz")
+    with Receiver("tcp://127.0.0.1:0", "lossless", bind=True) as receiver:
+        job = CameraJob(CameraConfig(source=str(path), name="a"), DetectorConfig(), "all", receiver.endpoint)
+        thread = threading.Thread(target=main, args=(job, NeverStop(), NotStarted()))
+        thread.start()
+        messages: list[Message] = []
+        while not (messages and isinstance(messages[-1], Health) and messages[-1].state == "ended"):
+            messages += receiver.receive(5000)
+        thread.join()
+    assert sum(isinstance(message, Keypoints2D) for message in messages) == 12
+
+
+@pytest.fixture(scope="module")
+def model() -> str:
+    from pose_rig.assets import detector_model
+
+    try:
+        return str(detector_model("full", lambda text: None))
+    except AssetError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def clip() -> tuple[Path, ...]:
+    from pose_rig.assets import demo_clip
+
+    try:
+        return demo_clip(lambda text: None)
+    except AssetError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.network
+def test_a_real_video_through_the_real_detector(spawn: Any, model: str, clip: tuple[Path, ...]) -> None:
+    camera = spawn(CameraConfig(source=str(clip[0]), name="cam01"), "all", model)
+    ended = camera.until("ended")
+    assert camera.exit_code() == 0
+    sent = camera.keypoints()
+    assert [message.index for message in sent] == list(range(100))
+    np.testing.assert_allclose([message.t_ns for message in sent], np.arange(100) * 1e9 / 60, atol=1e6)
+    assert all(message.xy.shape == (1, 33, 2) for message in sent)
+    # the man stands upright in the upper middle: nose above hips above ankles, all of him in the image
+    xy_TK2 = np.stack([message.xy[0] for message in sent])
+    assert (xy_TK2[:, 0, 1] < xy_TK2[:, 23, 1]).all()
+    assert (xy_TK2[:, 23, 1] < np.maximum(xy_TK2[:, 27, 1], xy_TK2[:, 28, 1])).all()
+    assert ((xy_TK2 > 0) & (xy_TK2 < sent[0].size_px)).all()
+    assert np.median([message.score for message in sent]) > 0.9
+    assert (ended.frames, ended.total_frames, ended.dropped) == (100, 100, 0)
+    assert ended.stages_ms["detect"] > 1
+
+
+@pytest.mark.network
+def test_a_video_of_nobody_sends_nobody(spawn: Any, model: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "nobody.mp4", size=(320, 240))
+    camera = spawn(CameraConfig(source=str(path), name="a"), "all", model)
+    camera.until("ended")
+    assert {message.xy.shape for message in camera.keypoints()} == {(0, 33, 2)}
+    assert len(camera.keypoints()) == 12
+
+
+class OddDevice(FakeDevice):
+    """Of four pictures one is too small, one grey, one damaged, one good."""
+
+    def retrieve(self) -> tuple[bool, Any]:
+        kind = self.grabbed % 4
+        if kind == 0:
+            return True, picture(0, (32, 24))
+        if kind == 2:
+            return False, None
+        return True, picture(0)[..., 0] if kind == 1 else picture(0)
+
+
+@pytest.mark.network
+def test_frames_of_the_wrong_shape_are_counted_and_told_and_the_rest_goes_on(model: str) -> None:
+    device = OddDevice({cv2.CAP_PROP_FRAME_WIDTH: 64, cv2.CAP_PROP_FRAME_HEIGHT: 48})
+    stop = threading.Event()
+    errors: set[str] = set()
+    with Receiver("tcp://127.0.0.1:0", bind=True) as receiver:
+        job = CameraJob(
+            CameraConfig(source="rtsp://me:secret@odd/", name="odd"),
+            DetectorConfig(model=model),
+            "realtime",
+            receiver.endpoint,
+        )
+        thread = threading.Thread(target=main, args=(job, stop, NotStarted(), device.opener))
+        thread.start()
+        deadline = time.monotonic() + DEADLINE_S
+        frames = dropped = 0
+        while len(errors) < 2 and time.monotonic() < deadline:
+            for message in receiver.receive(100):
+                if isinstance(message, Keypoints2D):
+                    assert (message.size_px, message.xy.shape) == ((64, 48), (0, 33, 2))
+                elif isinstance(message, Health):
+                    errors |= {message.error} - {""}
+                    frames, dropped = message.frames, message.dropped
+                    assert "secret" not in message.detail
+        stop.set()
+        thread.join(5)
+    assert errors == {"A frame was 32×24 instead of 64×48.", "A frame was empty or damaged."}
+    assert frames > 0
+    assert dropped > 0
+    assert device.released.is_set()
+
+
+@pytest.mark.network
+def test_a_stream_that_breaks_off_is_told(spawn: Any, model: str, tmp_path: Path) -> None:
+    with web_server(tmp_path) as url:
+        camera = spawn(CameraConfig(source=f"{url}/short.mjpg", name="a"), "realtime", model)
+        assert "short.mjpg was lost. Check its cable or network" in camera.until("failed").error
+        assert camera.exit_code() == 1
