@@ -12,6 +12,8 @@ from pose_rig.tools.failures import failures
 from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.run import Debug, Headless, Model, Pace, Provider
 
+WEBCAM_FPS = 30.0
+
 
 def demo(
     save: Annotated[str, typer.Option(metavar="F.npz", help="Write the poses there at the end.")] = "demo_poses.npz",
@@ -24,12 +26,14 @@ def demo(
     """Run the rig on a real four-camera clip: a man on a balance beam.
 
     The clip is the demo take of Pose2Sim (BSD-3), fetched once and kept. Every camera runs in a process of its own, as
-    with `pose-rig run`; the clip plays at its own speed unless `--pace all` asks for every frame.
+    with `pose-rig run`. The clip was taken at 60 frames per second and plays at 30, as webcams would give it;
+    `--pace all` reads every frame with its own time.
     """
     with failures(debug):
         clip = demo_clip(PlainLines(Console()).say)
+        fps = None if pace == "all" else WEBCAM_FPS
         config = Config(
-            camera=tuple(CameraConfig(source=str(path), name=path.stem) for path in clip),
+            camera=tuple(CameraConfig(source=str(path), name=path.stem, fps=fps) for path in clip),
             detector=DetectorConfig(model=model or "full"),
             fusion=FusionConfig(provider=provider or "auto"),
             pace=pace or "realtime",

@@ -13,7 +13,7 @@ from pose_rig.tools.supervisor import Death, Supervisor
 from pose_rig.tools.workers import Plan
 
 TICK_MS = 50
-LOADING_S = 4.0  # fusion usually takes one
+LOADING_S = 10.0  # fusion usually takes one
 START_WAIT_S = 15.0  # for cameras to announce themselves; a webcam can take ten seconds to open
 SILENT_S = 10.0  # a live worker that says nothing for this long hangs: it says something every second
 ENDING_S = 10.0  # for fusion to end once all cameras have

@@ -24,8 +24,8 @@ def summary(board: Board, saved: Path | None) -> list[str]:
         *(_camera(row, monitor) for row in board.cameras()),
         "Mode: " + (", ".join(f"{mode} after {at_s:.1f} s" for mode, at_s in monitor.modes) or "none reached") + ".",
     ]
-    if monitor.pose and not monitor.tracked:
-        lines.append("Nobody was seen.")
+    if not monitor.tracked:
+        lines.append("Nobody was seen." if monitor.pose else "No pose came out: nobody was seen in time.")
     if provider := board.provider():
         lines.append(f"fusion: {provider}")
     lines.append(f"Scale: {board.height()}.")
