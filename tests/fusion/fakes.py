@@ -1,0 +1,140 @@
+"""A walking person before simulated cameras, and what a good detector would see of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.config import CameraConfig, Config
+from pose_rig.fusion.fusion import FusedInstant, Fusion
+from pose_rig.fusion.sync import Sample
+from pose_rig.geometry import angle_deg
+from pose_rig.graph import Engine
+from pose_rig.skeleton import INDEX, J
+from pose_rig.training.noise import drift
+from pose_rig.training.rigs import Cameras, look_at
+
+Floats = NDArray[np.float64]
+
+FPS = 30.0
+NOISE = 0.006  # of the person's size in the picture, per axis: half of what MediaPipe does
+SCORE = 0.9
+SIZE = (1280, 720)
+
+# A standing person who faces +z, y up, their left at +x; m from the pelvis.
+STANDING = {
+    "pelvis": (0, 0, 0), "r_hip": (-0.10, 0, 0), "r_knee": (-0.11, -0.42, 0.03), "r_ankle": (-0.11, -0.82, 0),
+    "l_hip": (0.10, 0, 0), "l_knee": (0.11, -0.42, 0.03), "l_ankle": (0.11, -0.82, 0), "spine": (0, 0.25, 0),
+    "thorax": (0, 0.5, 0), "nose": (0, 0.68, 0.11), "head": (0, 0.7, 0), "l_shoulder": (0.18, 0.5, 0),
+    "l_elbow": (0.25, 0.22, -0.02), "l_wrist": (0.27, 0, 0.1), "r_shoulder": (-0.18, 0.5, 0),
+    "r_elbow": (-0.25, 0.22, -0.02), "r_wrist": (-0.27, 0, 0.1),
+}  # fmt: skip
+
+
+def standing() -> Floats:
+    """(J,3) m."""
+    out = np.zeros((J, 3))
+    for joint, place in STANDING.items():
+        out[INDEX[joint]] = place
+    return out
+
+
+def walk(seconds: float, fps: float = FPS) -> Floats:
+    """(T,J,3) m in the room, y up: a captured walk, forth and back for ever."""
+    with resources.files("pose_rig.data").joinpath("sim_motion.npz").open("rb") as file, np.load(file) as arrays:
+        motion, own_fps = arrays["xyz_tenth_mm"] * 1e-4, float(arrays["fps"])
+    last = len(motion) - 1
+    place = last - np.abs(last - np.arange(round(seconds * fps)) * own_fps / fps % (2 * last))
+    before = np.minimum(place.astype(int), last - 1)
+    weight = (place - before)[:, None, None]
+    return np.asarray((1 - weight) * motion[before] + weight * motion[before + 1])
+
+
+def ring(views: int, *, step_deg: float = 75.0, distance_m: float = 4.0, start_deg: float = 0.0) -> Cameras:
+    """Cameras around the room's middle; 75° apart no two face each other."""
+    azimuth = np.radians(start_deg + step_deg * np.arange(views))
+    height = 1.2 + 0.35 * (np.arange(views) % 3)
+    position = np.stack([distance_m * np.sin(azimuth), height, distance_m * np.cos(azimuth)], -1)
+    rotation = look_at(position, np.array([0.0, 0.9, 0.0]))
+    return Cameras(rotation, position, np.full(views, 1100.0), np.tile(np.array(SIZE, float), (views, 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One person seen by V cameras: joints (T,J,3) m in the room, xy_px (V,T,J,2), score (V,T,J)."""
+
+    joints: Floats
+    cameras: Cameras
+    xy_px: Floats
+    score: Floats
+    fps: float = FPS
+
+    def t_ns(self, index: int) -> int:
+        return round(index * 1e9 / self.fps)
+
+    def samples(self, index: int) -> list[Sample | None]:
+        """What every view saw."""
+        return [
+            Sample(self.t_ns(index), xy[index][None], score[index][None])
+            for xy, score in zip(self.xy_px, self.score, strict=True)
+        ]
+
+
+def film(joints: Floats, cameras: Cameras, *, noise: float = NOISE, seed: int = 0, fps: float = FPS) -> Scene:
+    """What the cameras, (V,) or moving (V,T), see of the joints, with errors that last as long as a detector's."""
+    moving = cameras.rotation.ndim == 4
+    over_time = [
+        value if moving else value[:, None]
+        for value in (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px)
+    ]
+    xy, _ = Cameras(*over_time).project(joints[None])
+    extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
+    xy = xy + noise * extent * drift(xy.shape, fps, np.random.default_rng(seed))
+    return Scene(joints, cameras, xy, np.full(xy.shape[:-1], SCORE), fps)
+
+
+def turned_at(cameras: Cameras, view: int, turn: Floats, at: int, frames: int) -> Cameras:
+    """The same cameras over time, one of which is turned by ``turn`` (3,3) at a frame."""
+    rotation = np.repeat(cameras.rotation[:, None], frames, 1)
+    rotation[view, at:] = turn @ rotation[view, at:]
+    others = (np.repeat(v[:, None], frames, 1) for v in (cameras.position, cameras.focal_px, cameras.size_px))
+    return Cameras(rotation, *others)
+
+
+def config(views: int, **changes: object) -> Config:
+    cameras = tuple(CameraConfig(source=f"{v}.npz", name=f"cam{v}") for v in range(views))
+    return Config(camera=cameras, pace="all", **changes)  # type: ignore[arg-type]
+
+
+def fusion(engine: Engine, views: int, size: tuple[int, int] = SIZE, schema: str = "rig17") -> Fusion:
+    """A rig whose cameras have spoken."""
+    made = Fusion(config(views), engine, None)
+    for view in range(views):
+        made.describe(view, size, schema)
+    return made
+
+
+def run(
+    scene: Scene, made: Fusion, change: Callable[[int, list[Sample | None]], Sequence[Sample | None]] | None = None
+) -> list[FusedInstant]:
+    """Fuses a whole scene; ``change`` may rewrite what the views saw at an instant."""
+    out = []
+    for index in range(len(scene.joints)):
+        samples = scene.samples(index)
+        out.append(made.step(scene.t_ns(index), change(index, samples) if change else samples))
+    return out
+
+
+def relative_error_deg(found: Floats, cameras: Floats) -> Floats:
+    """(V,) how far rotations (V,3,3) relative to view 0 are from the truth, degrees."""
+    return angle_deg(found @ found[0].T, cameras @ cameras[0].T)
+
+
+def finite(instant: FusedInstant) -> bool:
+    """Whether everything is a number, also of views that are absent where the contract says so."""
+    always = (instant.xyz, instant.xyz_raw, instant.score, instant.residual_px)
+    seen = instant.followed >= 0
+    views = (instant.refined_px[seen], instant.inlier[seen], instant.lifted[seen], instant.rotation[seen])
+    return all(bool(np.isfinite(value).all()) for value in (*always, *views))

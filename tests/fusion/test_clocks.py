@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+
+from pose_rig.fusion.clocks import FileClock, LiveClock
+from pose_rig.fusion.sync import Track
+from tests.fusion.test_sync import message, person
+
+MS = 1_000_000
+
+
+def feed(track: Track, *times_ms: float) -> None:
+    for t_ms in times_ms:
+        assert track.add(message(round(t_ms * MS), [person(100)]))
+
+
+def walk_through(files: list[list[float]], chunk: int) -> list[float]:
+    """What is fused (ms) when files of the given frame times (ms) arrive in chunks of any size."""
+    clock, tracks = FileClock(), [Track() for _ in files]
+    at = [0] * len(files)
+    fused: list[float] = []
+    for _ in range(10_000):
+        for v, (track, times) in enumerate(zip(tracks, files, strict=True)):
+            if clock.ahead(track) < 32 and at[v] < len(times):
+                feed(track, *times[at[v] : at[v] + chunk])
+                at[v] += chunk
+            track.ended = at[v] >= len(times)
+        t_ns = clock.tick(tracks)
+        if t_ns is not None:
+            fused.append(t_ns / MS)
+        elif all(track.ended for track in tracks):
+            return fused
+    raise AssertionError("the clock never came to an end")
+
+
+def frames(count: int, fps: float, offset_ms: float = 0.0) -> list[float]:
+    return [offset_ms + 1e3 * i / fps for i in range(count)]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 8])
+def test_files_of_one_rate_are_fused_frame_by_frame(chunk: int) -> None:
+    files = [frames(100, 25), frames(100, 25)]
+    assert walk_through(files, chunk) == pytest.approx(files[0])
+
+
+@pytest.mark.parametrize("chunk", [1, 8])
+def test_the_fastest_file_leads(chunk: int) -> None:
+    files = [frames(60, 25), frames(144, 60, 3.0), frames(72, 30)]
+    assert walk_through(files, chunk) == pytest.approx(files[1])
+
+
+def test_when_the_fastest_ends_another_goes_on() -> None:
+    files = [frames(100, 25), frames(60, 60)]
+    fused = walk_through(files, 4)
+    assert fused[:60] == pytest.approx(files[1])
+    assert fused[60:] == pytest.approx([t for t in files[0] if t > files[1][-1]])
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 32])
+def test_the_arrival_of_messages_does_not_change_what_is_fused(chunk: int) -> None:
+    files = [frames(90, 30), frames(50, 25, 700.0), frames(20, 60)]
+    fused = walk_through(files, chunk)
+    assert fused == walk_through(files, 2)
+    assert (np.diff(fused) > 0).all()
+    assert fused[0] == 0
+    assert fused[-1] == pytest.approx(max(t[-1] for t in files))
+
+
+def test_a_file_of_one_frame_and_an_empty_one() -> None:
+    assert walk_through([[40.0]], 1) == [40.0]
+    assert walk_through([[], [0.0, 40.0]], 1) == [0.0, 40.0]
+    assert walk_through([[], []], 1) == []
+
+
+def test_nothing_is_fused_before_every_file_has_reached_the_instant() -> None:
+    clock, tracks = FileClock(), [Track(), Track()]
+    feed(tracks[0], *frames(40, 25))
+    assert clock.tick(tracks) is None
+    feed(tracks[1], *frames(20, 25))
+    fused = 0
+    while clock.tick(tracks) is not None:
+        fused += 1
+    assert fused == 20
+    assert (clock.ahead(tracks[0]), clock.ahead(tracks[1])) == (20, 0)
+    tracks[1].ended = True
+    assert clock.tick(tracks) == 20 * 40 * MS
+
+
+def test_live_ticks_are_even() -> None:
+    clock, track = LiveClock(50, 1), Track()
+    feed(track, 0, 33, 66)
+    clock.arrived(0, 30 * MS)
+    now = 1_000 * MS
+    instants, calls = [], 0
+    while len(instants) < 50:
+        wait_ms = clock.wait_ms(now)
+        assert 0 <= wait_ms <= 20
+        now += max(wait_ms, 1) * MS
+        calls += 1
+        t_ns = clock.tick(now, [track])
+        if t_ns is not None:
+            instants.append(t_ns)
+    assert np.diff(instants) == pytest.approx(20 * MS)
+    assert now - instants[-1] == 30 * MS
+    assert clock.left_out == 0
+
+
+def test_live_ticks_that_were_missed_are_left_out_and_counted() -> None:
+    clock, track = LiveClock(50, 1), Track()
+    clock.arrived(0, 0)
+    clock.wait_ms(0)
+    assert clock.tick(20 * MS, [track]) is not None
+    assert clock.tick(540 * MS, [track]) is not None
+    assert clock.left_out == 25
+    assert clock.tick(541 * MS, [track]) is None
+    assert clock.tick(560 * MS, [track]) is not None
+
+
+def test_live_a_short_delay_is_caught_up_with() -> None:
+    clock, track = LiveClock(50, 1), Track()
+    clock.arrived(0, 0)
+    clock.wait_ms(0)
+    assert [clock.tick(90 * MS + i, [track]) is not None for i in range(6)] == [True, True, True, True, False, False]
+    assert clock.left_out == 0
+
+
+def test_live_waits_for_the_first_word() -> None:
+    clock = LiveClock(60, 2)
+    clock.wait_ms(0)
+    assert clock.tick(100 * MS, [Track(), Track()]) is None
+
+
+def test_the_instant_trails_by_the_latency_but_waits_for_a_slow_camera_one_period_only() -> None:
+    clock, tracks = LiveClock(50, 3), [Track(), Track(), Track()]
+    for track in tracks:
+        feed(track, 0, 40, 80)
+    for _ in range(8):
+        for camera, age_ms in enumerate((20, 25, 30)):
+            clock.arrived(camera, age_ms * MS)
+    clock.wait_ms(0)
+    assert clock.tick(1_000 * MS, tracks) == 970 * MS
+    for _ in range(40):
+        clock.arrived(2, 500 * MS)
+    assert clock.tick(2_000 * MS, tracks) == pytest.approx((2_000 - 25 - 40) * MS)
+
+
+def test_the_instant_never_goes_back() -> None:
+    clock, track = LiveClock(50, 1), Track()
+    clock.arrived(0, 0)
+    clock.wait_ms(0)
+    first = clock.tick(20 * MS, [track])
+    for _ in range(40):
+        clock.arrived(0, 500 * MS)
+    second = clock.tick(40 * MS, [track])
+    assert first is not None
+    assert second is not None
+    assert second > first
+
+
+def test_an_age_from_the_future_counts_as_none() -> None:
+    clock = LiveClock(50, 1)
+    clock.arrived(0, -(10**12))
+    clock.wait_ms(0)
+    assert clock.tick(20 * MS, [Track()]) == 20 * MS

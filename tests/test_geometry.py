@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pose_rig.geometry import (
+    angle_deg,
+    nearest_rotation,
+    quarter_turn,
+    rays,
+    rectify,
+    rotation_from_vector,
+    turn_to,
+    unrectify,
+)
+from pose_rig.skeleton import INDEX, J
+from tests.fusion.fakes import standing
+
+Floats = NDArray[np.float64]
+
+SIZE = np.array([1280.0, 720.0])
+FOCAL = np.array(1100.0)
+Z = np.array([0.0, 0.0, 1.0])
+# camera_from_room of an upright camera that looks along the room's −z: x right, y down
+FRONT = np.diag([1.0, -1.0, -1.0])
+
+
+def picture(at: Floats, roll_deg: float = 0.0) -> Floats:
+    """A standing person whose pelvis is at ``at`` in the axes of an upright camera, which is then rolled. (J,2) px."""
+    local = (standing() @ FRONT.T + at) @ rotation_from_vector(Z * np.radians(roll_deg)).T
+    return np.asarray(local[:, :2] / local[:, 2:] * FOCAL + SIZE / 2)
+
+
+def random_rotations(count: int, seed: int) -> Floats:
+    return nearest_rotation(np.random.default_rng(seed).normal(size=(count, 3, 3)))
+
+
+def exponential(vector: Floats) -> Floats:
+    """The matrix exponential by its series."""
+    x, y, z = vector
+    k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    out, term = np.eye(3), np.eye(3)
+    for n in range(1, 60):
+        term = term @ k / n
+        out = out + term
+    return out
+
+
+def test_rays_are_zero_at_the_centre_and_one_a_focal_length_away() -> None:
+    xy = np.array([[640.0, 360.0], [640.0 + 1100.0, 360.0 - 1100.0]])
+    assert np.allclose(rays(xy, FOCAL, SIZE), [[0, 0], [1, -1]])
+    assert rays(np.zeros((4, 2, 17, 2)), np.ones((4, 2)), np.ones((4, 2, 2))).shape == (4, 2, 17, 2)
+
+
+def test_turn_to_takes_the_axis_to_z_by_the_smallest_rotation() -> None:
+    axis = np.random.default_rng(0).normal(size=(50, 3))
+    axis[:, 2] = np.abs(axis[:, 2])
+    axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
+    turn = turn_to(axis)
+    assert np.allclose(np.einsum("nij,nj->ni", turn, axis), Z)
+    assert np.allclose(turn @ turn.swapaxes(1, 2), np.eye(3))
+    assert np.allclose(np.linalg.det(turn), 1)
+    assert np.allclose(angle_deg(turn, np.eye(3)), np.degrees(np.arccos(axis[:, 2])))
+    assert np.allclose(turn_to(Z), np.eye(3))
+
+
+@pytest.mark.parametrize("roll_deg", [0.0, 20.0, 90.0, 180.0, 270.0])
+def test_rectify_puts_the_pelvis_on_the_axis_and_the_head_up(roll_deg: float) -> None:
+    xy = picture(np.array([1.2, 0.4, 4.0]), roll_deg)
+    flat, norm, frame = rectify(xy, np.ones(J), FOCAL, SIZE)
+    assert np.allclose(flat[0], 0)
+    assert np.linalg.norm(flat) == pytest.approx(1)
+    assert flat[INDEX["head"], 1] < -0.2  # image axes: up is −y
+    assert np.linalg.det(frame) == pytest.approx(1)
+    root = np.array([*rays(xy, FOCAL, SIZE)[0], 1.0])
+    assert np.allclose(frame @ root / np.linalg.norm(root), Z)
+    assert 1 / norm == pytest.approx(np.linalg.norm([1.2, 0.4, 4.0]) / 2.0, rel=0.4)  # a person's norm is about 2 m
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_camera_on_its_side_gives_the_same_picture_to_the_lifter(quarters: int) -> None:
+    upright, _, frame = rectify(picture(np.array([0.0, 0.0, 4.0])), np.ones(J), FOCAL, SIZE)
+    turned, _, turned_frame = rectify(picture(np.array([0.0, 0.0, 4.0]), 90.0 * quarters), np.ones(J), FOCAL, SIZE)
+    assert np.allclose(turned, upright)
+    assert angle_deg(turned_frame, frame) == pytest.approx(180 if quarters == 2 else 90)
+
+
+def test_quarter_turn_counts_clockwise_in_the_image() -> None:
+    flat = np.zeros((4, J, 2))
+    for turn, up in enumerate([(0, -1), (-1, 0), (0, 1), (1, 0)]):
+        flat[turn, [INDEX["thorax"], INDEX["nose"], INDEX["head"]]] = up
+    assert quarter_turn(flat, np.ones((4, J), bool)).tolist() == [0, 1, 2, 3]
+
+
+def test_quarter_turn_needs_no_head() -> None:
+    flat, _, _ = rectify(picture(np.array([0.0, 0.0, 4.0]), 90.0), np.ones(J), FOCAL, SIZE)
+    seen = np.ones(J, bool)
+    seen[[INDEX["nose"], INDEX["head"], INDEX["l_knee"], INDEX["r_knee"]]] = False
+    assert quarter_turn(flat, seen) == 0
+
+
+@pytest.mark.parametrize("roll_deg", [0.0, 90.0, 200.0])
+def test_unrectify_undoes_rectify(roll_deg: float) -> None:
+    xy = np.stack([picture(np.array([x, 0.3, 3.5]), roll_deg) for x in (-1.0, 0.2, 1.3)])
+    focal, size = np.full(3, 1100.0), np.tile(SIZE, (3, 1))
+    flat, norm, frame = rectify(xy, np.ones((3, J)), focal, size)
+    assert (flat.shape, norm.shape, frame.shape) == ((3, J, 2), (3,), (3, 3, 3))
+    assert np.allclose(unrectify(flat, norm, frame, focal, size), xy)
+
+
+def test_missing_joints_are_zero_and_change_neither_scale_nor_frame_much() -> None:
+    xy, score = picture(np.array([0.3, 0.0, 4.0])), np.ones(J)
+    _, norm, frame = rectify(xy, score, FOCAL, SIZE)
+    missing = [INDEX["l_wrist"], INDEX["r_elbow"]]
+    score[missing] = 0
+    garbled = xy.copy()
+    garbled[missing] = 1e6
+    flat, partial_norm, partial_frame = rectify(garbled, score, FOCAL, SIZE)
+    assert np.allclose(flat[missing], 0)
+    assert np.allclose(partial_frame, frame)
+    assert partial_norm == pytest.approx(norm, rel=0.05)
+    seen = score > 0
+    assert np.allclose(unrectify(flat, partial_norm, partial_frame, FOCAL, SIZE)[seen], xy[seen])
+
+
+def test_rectify_stays_finite_on_nothing_and_on_a_single_point() -> None:
+    for xy, score in ((picture(np.array([0.0, 0.0, 4.0])), np.zeros(J)), (np.full((J, 2), 300.0), np.ones(J))):
+        flat, norm, frame = rectify(xy, score, FOCAL, SIZE)
+        assert np.isfinite(flat).all()
+        assert np.isfinite(frame).all()
+        assert norm > 0
+        assert np.allclose(flat, 0, atol=1e-6)
+
+
+def test_nearest_rotation_is_proper_and_recovers_noisy_rotations() -> None:
+    exact = random_rotations(30, 1)
+    noisy = 3 * exact + np.random.default_rng(2).normal(0, 0.05, exact.shape)
+    found = nearest_rotation(noisy)
+    assert np.allclose(np.linalg.det(found), 1)
+    assert np.allclose(found @ found.swapaxes(1, 2), np.eye(3))
+    assert angle_deg(found, exact).max() < 5
+    assert np.allclose(nearest_rotation(exact), exact)
+
+
+@pytest.mark.parametrize("matrix", [-np.eye(3), np.diag([3.0, 2.0, -1.0]), np.zeros((3, 3)), np.diag([1.0, 0, 0])])
+def test_nearest_rotation_of_reflections_and_singular_matrices_is_proper(matrix: Floats) -> None:
+    found = nearest_rotation(matrix)
+    assert np.linalg.det(found) == pytest.approx(1)
+    assert np.allclose(found @ found.T, np.eye(3))
+
+
+def test_nearest_rotation_is_the_nearest() -> None:
+    matrix = np.random.default_rng(3).normal(size=(3, 3))
+    best = np.linalg.norm(nearest_rotation(matrix) - matrix)
+    others = random_rotations(2000, 4)
+    assert best <= np.linalg.norm(others - matrix, axis=(1, 2)).min()
+
+
+def test_nearest_rotation_refuses_nan() -> None:
+    with pytest.raises(np.linalg.LinAlgError):
+        nearest_rotation(np.full((3, 3), np.nan))
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1e-5, 1.0, 90.0, 179.0, 180.0])
+def test_angle_of_a_known_turn(degrees: float) -> None:
+    start = random_rotations(1, 5)[0]
+    axis = np.array([2.0, -1.0, 2.0]) / 3
+    turned = rotation_from_vector(axis * np.radians(degrees)) @ start
+    assert angle_deg(turned, start) == pytest.approx(degrees, abs=2e-6)
+    assert angle_deg(np.stack([start, turned]), start).shape == (2,)
+
+
+@pytest.mark.parametrize("length", [0.0, 1e-12, 1e-9, 1e-7, 1e-3, 0.5, 3.0, 7.0])
+def test_rotation_from_vector_is_the_exponential(length: float) -> None:
+    vector = length * np.array([0.36, -0.48, 0.8])
+    found = rotation_from_vector(vector)
+    assert np.allclose(found, exponential(vector), atol=1e-12)
+    assert np.linalg.det(found) == pytest.approx(1)
+    assert rotation_from_vector(np.tile(vector, (4, 2, 1))).shape == (4, 2, 3, 3)
