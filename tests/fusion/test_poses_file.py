@@ -1,0 +1,184 @@
+"""The poses file: what architecture calls "Poses out"."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pose_rig.errors import PoseRigError
+from pose_rig.fusion.fusion import FusedInstant
+from pose_rig.fusion.poses_file import PosesFile
+from pose_rig.fusion.sync import Sample
+from pose_rig.messages import Mode
+from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
+
+V = 3
+MARKS = landmarks("coco17")
+
+
+def instant(index: int, views: int = V, *, tracking: bool = True, mode: Mode = "cold") -> FusedInstant:
+    rng = np.random.default_rng(index)
+    return FusedInstant(
+        t_ns=index * 40_000_000,
+        mode=mode,
+        tracking=tracking,
+        xyz=rng.normal(size=(J, 3)),
+        xyz_raw=rng.normal(size=(J, 3)),
+        score=rng.uniform(size=J),
+        residual_px=rng.uniform(size=J),
+        followed=np.array([0, 1, -1])[:views],
+        refined_px=rng.normal(size=(views, J, 2)),
+        inlier=rng.uniform(size=(views, J)),
+        lifted=rng.normal(size=(views, J, 3)),
+        rotation=rng.normal(size=(views, 3, 3)),
+    )
+
+
+def sample(people: int, offset: float, count: int = 17) -> Sample:
+    xy = offset + np.arange(people * count * 2, dtype=float).reshape(people, count, 2)
+    return Sample(0, xy, np.full((people, count), 0.5))
+
+
+def write(path: Path, rows: int = 4, **changes: Any) -> dict[str, NDArray[Any]]:
+    marks: list[Landmarks | None] = [MARKS, MARKS, None]
+    file = PosesFile(path, ["a", "b", "c"], 1.7, True)
+    for index in range(rows):
+        file.add(instant(index, **changes), [sample(1, 0), sample(2, 100), None], marks)
+    assert file.rows == rows
+    assert file.close() == path
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def test_every_key_has_its_shape_and_type(tmp_path: Path) -> None:
+    got = write(tmp_path / "poses.npz")
+    shapes = {
+        "t_ns": (4,), "joints": (J,), "xyz": (4, J, 3), "xyz_raw": (4, J, 3), "score": (4, J), "mode": (4,),
+        "cameras": (V,), "landmarks": (17,), "xy": (4, V, 17, 2), "xy_score": (4, V, 17), "xy_refined": (4, V, J, 2),
+        "lifted": (4, V, 17, 3), "rotation": (4, V, 3, 3), "K": (V, 3, 3), "R": (V, 3, 3), "t": (V, 3),
+    }  # fmt: skip
+    assert {key: got[key].shape for key in shapes} == shapes
+    assert got["t_ns"].dtype == np.int64
+    for key in ("xyz", "xyz_raw", "score", "xy", "xy_score", "xy_refined", "lifted", "rotation"):
+        assert got[key].dtype == np.float32
+    assert tuple(got["joints"]) == JOINTS
+    assert got["cameras"].tolist() == ["a", "b", "c"]
+    assert tuple(got["landmarks"]) == MARKS.names
+    assert np.isnan(got["K"]).all()
+    assert np.isnan(got["R"]).all()
+    assert np.isnan(got["t"]).all()
+    assert (float(got["height_m"]), bool(got["height_assumed"])) == (1.7, True)
+
+
+def test_rows_come_back_as_they_were_given(tmp_path: Path) -> None:
+    got = write(tmp_path / "poses.npz", mode="settled")
+    for index in range(4):
+        want = instant(index)
+        assert got["t_ns"][index] == want.t_ns
+        assert got["mode"][index] == "settled"
+        for key, value in (
+            ("xyz", want.xyz), ("xyz_raw", want.xyz_raw), ("score", want.score), ("xy_refined", want.refined_px),
+            ("lifted", want.lifted), ("rotation", want.rotation),
+        ):  # fmt: skip
+            assert np.array_equal(got[key][index], value.astype(np.float32))
+        assert np.array_equal(got["xy"][index, 0], sample(1, 0).xy_px[0])
+        assert np.array_equal(got["xy"][index, 1], sample(2, 100).xy_px[1])  # the second person is followed
+        assert np.isnan(got["xy"][index, 2]).all()
+        assert (got["xy_score"][index, 2] == 0).all()
+
+
+def test_nobody_is_nan(tmp_path: Path) -> None:
+    got = write(tmp_path / "poses.npz", tracking=False)
+    assert np.isnan(got["xyz"]).all()
+    assert np.isnan(got["xyz_raw"]).all()
+
+
+def test_an_unseen_landmark_is_nan_with_score_zero(tmp_path: Path) -> None:
+    file = PosesFile(tmp_path / "poses.npz", ["a"], 1.7, False)
+    seen = sample(1, 0)
+    seen.score[0, 3] = 0
+    one = instant(0, 1)
+    file.add(one, [seen], [MARKS])
+    with np.load(file.close()) as got:
+        assert np.isnan(got["xy"][0, 0, 3]).all()
+        assert np.isfinite(got["xy"][0, 0, 4]).all()
+        assert got["xy_score"][0, 0, 3] == 0
+
+
+def test_a_camera_with_other_landmarks_is_matched_by_name(tmp_path: Path) -> None:
+    file = PosesFile(tmp_path / "poses.npz", ["a", "b", "c"], 1.7, False)
+    halpe = landmarks("body25")
+    file.add(instant(0), [sample(1, 0), None, sample(1, 0, 25)], [MARKS, None, halpe])
+    with np.load(file.close()) as got:
+        names = [str(name) for name in got["landmarks"]]
+        for name in ("nose", "left_hip", "right_wrist"):
+            want = sample(1, 0, 25).xy_px[0, halpe.names.index(name)]
+            assert np.array_equal(got["xy"][0, 2, names.index(name)], want)
+
+
+def test_two_runs_are_bit_identical(tmp_path: Path) -> None:
+    write(tmp_path / "a.npz")
+    write(tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_no_instant_at_all_makes_an_empty_file(tmp_path: Path) -> None:
+    got = write(tmp_path / "poses.npz", rows=0)
+    assert got["xyz"].shape == (0, J, 3)
+    assert got["mode"].shape == (0,)
+    assert got["xy_refined"].shape == (0, V, J, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["poses.npz"]
+
+
+def test_an_old_file_is_replaced_only_when_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "poses.npz"
+    write(path, rows=2)
+    before = path.read_bytes()
+    file = PosesFile(path, ["a"], 1.7, True)
+    file.add(instant(0, 1), [sample(1, 0)], [MARKS])
+    assert path.read_bytes() == before
+    file.close()
+    assert path.read_bytes() != before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["poses.npz"]
+
+
+KILLED = """
+import os, signal, sys
+from tests.fusion.test_poses_file import *
+file = PosesFile(Path(sys.argv[1]), ["a"], 1.7, True)
+for index in range(100):
+    file.add(instant(index, 1), [sample(1, 0)], [MARKS])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with a POSIX signal")
+def test_a_killed_process_leaves_its_rows_and_no_half_file(tmp_path: Path) -> None:
+    path = tmp_path / "poses.npz"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[2])
+    assert done.returncode == -signal.SIGKILL
+    assert not path.exists()
+    kept = (tmp_path / "poses.npz.partial").stat().st_size
+    assert kept > 95 * 17 * 4 * (3 + 3 + 1 + 3 + 2 + 3)  # what one row holds at the least
+
+
+def test_an_unwritable_place_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(PoseRigError) as caught:
+        PosesFile(tmp_path / "nowhere" / "poses.npz", ["a"], 1.7, True)
+    assert caught.value.cause == f"Cannot write {tmp_path / 'nowhere' / 'poses.npz'}: No such file or directory."
+    assert caught.value.remedy == "Choose another place with --save."
+
+
+def test_a_place_that_vanished_meanwhile_keeps_the_rows(tmp_path: Path) -> None:
+    path = tmp_path / "poses.npz"
+    file = PosesFile(path, ["a"], 1.7, True)
+    file.add(instant(0, 1), [sample(1, 0)], [MARKS])
+    path.mkdir()
+    with pytest.raises(PoseRigError, match=r"Cannot write .*poses\.npz: Is a directory\. The rows are in "):
+        file.close()
+    assert (tmp_path / "poses.npz.partial").stat().st_size > 0
