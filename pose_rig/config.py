@@ -83,8 +83,8 @@ class FusionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     rate_hz: float = 60.0
-    min_cutoff_hz: float = 1.5
-    beta: float = 1.5
+    min_cutoff_hz: float = 2.5
+    beta: float = 8.0
     weights: str = ""
     provider: Literal["auto", "tensorrt", "cuda", "cpu"] = "auto"
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Single = NDArray[np.float32]
 
+GUESS = 1.0  # radians
+
 GATE = 0.03  # model error (about 6 cm) beyond which the other views may not overrule a view's detections
 
 
@@ -25,8 +27,9 @@ class GraphInput:
         norm: (C,) inverse root depth of each, for the perspective term.
         pick: (H,V) int64, the candidate each view contributes.
         weight: (H,V) trust in that contribution, 0 = the view is absent (its pick must still be valid).
-        rotation: (H,V,3,3) ray_from_rig; ignored where ``known`` is 0.
-        known: (H,1) 1 = the rotations are the rig's (settled), 0 = the lifter's (cold).
+        rotation: (H,V,3,3) ray_from_rig; ignored where guesses are asked for.
+        freedom: (H,V) standard deviation of these rotations, radians: how far each instant may turn them; `GUESS` asks
+            for the lifter's own rotations instead (for all views of a hypothesis, or for none).
     """
 
     flat: Single
@@ -35,7 +38,7 @@ class GraphInput:
     pick: NDArray[np.int64]
     weight: Single
     rotation: Single
-    known: Single
+    freedom: Single
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class GraphOutput:
         lifted: (C,J,3) each candidate's own lift, ray frame, root-relative.
         upright: (C,3) the vertical in the ray frame, as the lifter sees it.
         refined: (H,V,J,2) 2D after the other views had their say.
-        body: (H,J,3) fused pose: rig axes where ``known``, else the body's own (y up, facing +z).
+        body: (H,J,3) fused pose: rig axes, or the body's own (y up, facing +z) where rotations are guesses.
         rotation: (H,V,3,3) ray_from_body as used.
         inlier: (H,V,J) probability that the detection was right.
         model_sd: (H,V) how far the other views' prediction is off beyond the known noise.

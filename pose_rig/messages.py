@@ -225,7 +225,10 @@ def _encode_array(value: Any) -> _WireArray:
 
 
 def _decode_array(kind: type, value: Any) -> Any:
-    wire = msgspec.convert(value, _WireArray)
+    try:
+        wire = msgspec.convert(value, _WireArray)
+    except msgspec.ValidationError as error:
+        raise ValueError("is not an array") from error
     if wire.dtype != WIRE_DTYPE:
         raise ValueError(f"has dtype {wire.dtype!r}, expected {WIRE_DTYPE!r}")
     count = 1

@@ -1,7 +1,6 @@
 """The camera process: source → detector → keypoints on the bus. Pixels stay inside."""
 
 import signal
-import sys
 import threading
 import time
 from typing import Protocol
@@ -49,7 +48,7 @@ def main(job: CameraJob, stop: Stop, start_ns: Start, open_device: OpenDevice = 
         open_device: Opens the capture device.
 
     Raises:
-        SystemExit: With code 1, after a failure.
+        PoseRigError: The camera cannot be opened or was lost; it has been told on the bus too.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor stops us
@@ -59,12 +58,12 @@ def main(job: CameraJob, stop: Stop, start_ns: Start, open_device: OpenDevice = 
         worker.run(open_device)
     except PoseRigError as error:
         worker.fail(str(error))
+        raise
     except Exception as error:  # the top of a worker: whatever it is, the rig goes on and tells
         worker.fail(f"{job.camera.name} failed: {type(error).__name__}: {error}")
+        raise
     finally:
         worker.close()
-    if worker.failed:
-        sys.exit(1)
 
 
 class _Worker:
@@ -77,7 +76,6 @@ class _Worker:
         self._told_s = 0.0
         self._source: Source | None = None
         self._detector: Detector | None = None
-        self.failed = False
 
     def run(self, open_device: OpenDevice) -> None:
         self._tell("starting")
@@ -103,7 +101,6 @@ class _Worker:
 
     def fail(self, text: str) -> None:
         """Tells why the worker ends."""
-        self.failed = True
         if self._job.pace == "realtime":
             time.sleep(max(0.0, LANE_OPENS_S - (time.monotonic() - self._opened_s)))
         self._tell("failed", text)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pose_rig.graph import GATE
+from pose_rig.graph import GATE, GUESS
 
 DETECTOR_SD = 0.012  # per axis: about 1.2 % of a standing person's height, as measured for MediaPipe
 OUTLIER_SD = 0.12
@@ -27,7 +27,6 @@ UNSURE_SD = 4.0  # how many times further off an inlier with score 0 is
 MIN_MODEL_SD, MAX_MODEL_SD = 0.003, 0.5
 PERSPECTIVE_LIMIT = 0.4
 ROUNDS = 4
-TURN_PRIOR = 1.0  # keeps a view that says nothing where it is
 VAGUE = 1e-2  # information that stands for knowing nothing: a standard deviation of 10
 LAPLACE_SD = 1.414
 
@@ -155,12 +154,13 @@ class Fused:
     stiffness: Tensor
 
 
-def fuse(views: Views, adapt: Tensor, rounds: int = ROUNDS) -> Fused:
+def fuse(views: Views, freedom: Tensor, rounds: int = ROUNDS) -> Fused:
     """Returns what the views agree on.
 
     Args:
         views: What they bring.
-        adapt: (H,1) 1 = rotations are guesses and may follow the common pose (cold), 0 = they are known (settled).
+        freedom: (H,V) standard deviation of the given rotations, radians: each view may turn towards the common pose
+            as far as this prior lets it.
         rounds: Times that pose, scales, rotations and inliers are solved in turn.
     """
     # everything below has axes H, V, J, and one for components
@@ -169,7 +169,8 @@ def fuse(views: Views, adapt: Tensor, rounds: int = ROUNDS) -> Fused:
     confidence = views.confidence.unsqueeze(-1)
     depth = views.depth.unsqueeze(-1)
     norm = views.norm[..., None, None]
-    adapt = adapt[..., None, None]
+    stiff = 1 / freedom[..., None, None].square()
+    turned = torch.zeros_like(stiff) * EYE3[:3]  # (H,V,1,3) turns so far
     seen = (confidence > 0).to(views.flat.dtype)
     doubt = (1 - confidence * (1 / SURE_SCORE)).clamp_min(0)
     variance = (DETECTOR_SD + DETECTOR_SD * (UNSURE_SD - 1) * doubt).square()
@@ -212,12 +213,15 @@ def fuse(views: Views, adapt: Tensor, rounds: int = ROUNDS) -> Fused:
         inlier = torch.sigmoid((odds + evidence).clamp(-50, 50))
         pull, stiffness = _turn_equations(torch.cat([corrected - offset, depth], -1), local, a, b, weights)
         if turn < rounds - 1:
-            step = _solve(stiffness, pull, TURN_PRIOR) * adapt
+            step = _solve(stiffness + stiff * EYE3, pull - stiff * turned, VAGUE)
+            turned = turned + step
             rotation = _small_rotation(step) @ rotation
     mixture = (torch.cat([inlier, 1 - inlier], -1) * variances) @ EACH_TWICE
     refined = (corrected - (mixture * pulls) @ E_TWICE.T) / stretch
     # the gate: guessed rotations that explain the views this ill may not overrule what was detected
-    astray = (((model * here).amax(1, keepdim=True) > GATE**2).to(adapt.dtype) * adapt) * seen
+    astray = (((model * here).amax(1, keepdim=True) > GATE**2) & (freedom[..., None, None] > 0.5 * GUESS)).to(
+        seen.dtype
+    ) * seen
     refined = refined + astray * (views.flat - refined)
     return Fused(
         refined, body[:, 0], rotation, inlier[..., 0], model[..., 0, 0].sqrt(), scale[..., 0, 0], offset[:, :, 0],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pose_rig.config import ASSUMED_HEIGHT_M, FOCAL_PER_LARGER_SIDE, Config
 from pose_rig.fusion.modes import Rig
-from pose_rig.fusion.observation import Observation, observe
+from pose_rig.fusion.observation import observe
 from pose_rig.fusion.people import ABSENT, Follower, Reading, run
 from pose_rig.fusion.placement import Placement
 from pose_rig.fusion.rig import frame_of
@@ -109,19 +109,20 @@ class Fusion:
     def step(self, t_ns: int, samples: Sequence[Sample | None]) -> FusedInstant:
         """Returns the pose at an instant from what each view saw then."""
         observation = observe(t_ns, samples, self.landmarks, self._focal_px, self._size_px)
-        rotation, mode = self.rig.rotation, self.rig.mode
-        reading = self._follower.read(observation, self._engine, rotation, self.rig.trust)
+        prior, mode = self.rig.prior, self.rig.mode
+        reading = self._follower.read(observation, self._engine, prior, self.rig.trust)
         if reading is None:
             return self._nobody(t_ns, mode)
-        guess = reading if rotation is None else None
+        guess = reading if prior is None else None
         if self.rig.wants_guess(observation):
             trust = np.ones(observation.views)
-            guess = Reading(reading.pick, run(self._engine, observation, reading.pick[None], None, trust))
-        self.rig.learn(observation, reading, guess)
-        return self._instant(observation, reading, mode, settled=rotation is not None)
+            out = run(self._engine, reading.observation, reading.pick[None], None, trust)
+            guess = Reading(reading.observation, reading.pick, out)
+        self.rig.learn(reading, guess)
+        return self._instant(reading, mode, settled=prior is not None)
 
-    def _instant(self, observation: Observation, reading: Reading, mode: Mode, *, settled: bool) -> FusedInstant:
-        out, pick = reading.out, reading.pick
+    def _instant(self, reading: Reading, mode: Mode, *, settled: bool) -> FusedInstant:
+        observation, out, pick = reading.observation, reading.out, reading.pick
         present = pick != ABSENT
         chosen = np.where(present, pick, 0)
         frame = observation.ray_from_camera[chosen]

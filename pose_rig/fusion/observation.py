@@ -4,14 +4,14 @@ Axes: C candidates over all views, V views, J = 17 joints.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import rectify
-from pose_rig.skeleton import INDEX, J, Landmarks
+from pose_rig.skeleton import INDEX, MIRROR, J, Landmarks
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +42,23 @@ class Observation:
     norm: Floats
     ray_from_camera: Floats
     views: int
+
+    def with_mirrors(self) -> "Observation":
+        """Returns all candidates and, after them, each once more with left and right exchanged.
+
+        Detectors now and then take a back for a front; what they then call left is right.
+        """
+        order = list(MIRROR)
+        return replace(
+            self,
+            view=np.tile(self.view, 2),
+            person=np.tile(self.person, 2),
+            xy_px=np.concatenate([self.xy_px, self.xy_px[:, order]]),
+            score=np.concatenate([self.score, self.score[:, order]]),
+            flat=np.concatenate([self.flat, self.flat[:, order]]),
+            norm=np.tile(self.norm, 2),
+            ray_from_camera=np.tile(self.ray_from_camera, (2, 1, 1)),
+        )
 
     def of(self, view: int) -> NDArray[np.int64]:
         """Returns the candidates of a view."""

@@ -1,8 +1,9 @@
 """Who is followed: in every view the candidate that agrees with the other views.
 
-A detector that prefers a bystander in one camera must not pull the pose. First every view continues with whom it
-followed. If the views then disagree, other readings of the instant are tried, all in one batch: another candidate in
-one view, or one view left out; the reading whose views explain each other best is taken, and bettered again.
+A detector that prefers a bystander in one camera, or takes a back for a front, must not pull the pose. First every view
+continues with whom it followed. If the views then disagree, or the person would have jumped, other readings of the
+instant are tried, all in one batch: in one view another candidate, or left and right exchanged, or the view left out.
+The reading whose views explain each other best is taken, and bettered again.
 
 Axes: H hypotheses, V views, C candidates, J joints.
 """
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.observation import Observation
-from pose_rig.graph import GATE, Engine, GraphInput, GraphOutput
+from pose_rig.geometry import nearest_rotation
+from pose_rig.graph import GATE, GUESS, Engine, GraphInput, GraphOutput
 
 Floats = NDArray[np.float64]
 ABSENT = -1
@@ -23,7 +25,22 @@ LEFT_OUT = float(np.log(1 + 1.5**2))  # leaving a view out costs as much as a mo
 BETTER_BY = 0.25  # another reading must be this much cheaper: no flicker between equals
 JUMP = 0.25  # a person moving by this share of their size between looks is as dear as a model error of one gate
 FORGET_S = 1.0  # where a person was matters no longer after this
+BODY_JUMP = 0.15  # change of the 3D pose, as a share of its size (about 7 cm per joint), as dear as one gate
+BODY_FORGET_S = 0.2
 MOST_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """The cameras' rotations as the rig knows them.
+
+    Attributes:
+        rotation: (V,3,3) camera_from_rig.
+        sd: (V,) their standard deviation, radians.
+    """
+
+    rotation: Floats
+    sd: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +48,12 @@ class Reading:
     """One way to read an instant.
 
     Attributes:
+        observation: The candidates, as they were read.
         pick: (V,) candidate of each view, `ABSENT` for none.
         out: What the graph made of it (H = 1).
     """
 
+    observation: Observation
     pick: NDArray[np.int64]
     out: GraphOutput
 
@@ -45,38 +64,38 @@ class Follower:
     def __init__(self, views: int) -> None:
         self._last: list[Floats | None] = [None] * views
         self._seen_ns = [0] * views
+        self._body: Floats | None = None
+        self._body_ns = 0
 
-    def read(self, observation: Observation, engine: Engine, rotation: Floats | None, trust: Floats) -> Reading | None:
+    def read(self, observation: Observation, engine: Engine, prior: Prior | None, trust: Floats) -> Reading | None:
         """Returns the best reading of an instant, None if nobody is there.
 
         Args:
             observation: The candidates.
             engine: Runs the graph.
-            rotation: (V,3,3) camera_from_rig, or None while the rig is cold.
+            prior: The cameras' rotations, None while the rig is cold.
             trust: (V,) weight of each view.
         """
         if not len(observation.view):
             return None
         pick = self._continue(observation)
-        out = run(engine, observation, pick[None], rotation, trust)
+        out = run(engine, observation, pick[None], prior, trust)
         best = float(self._cost(observation, pick[None], out)[0])
-        for _ in range(MOST_STEPS):
+        for step in range(MOST_STEPS):
             present = pick != ABSENT
-            rivals = any(len(observation.of(v)) > 1 for v in range(observation.views))
-            calm = out.model_sd[0][present].max() <= DOUBT and self._jumps(observation, pick).max() <= 1.0
-            if present.sum() < 2 or calm or not (rivals or present.sum() > 2 or not calm):
+            if present.sum() < 2 or self._calm(observation, pick, out):
                 break
+            if step == 0:
+                observation = observation.with_mirrors()
             others = neighbours(observation, pick)
-            if not len(others):
-                break
-            tried = run(engine, observation, others, rotation, trust)
+            tried = run(engine, observation, others, prior, trust)
             costs = self._cost(observation, others, tried)
             winner = int(np.argmin(costs))
             if costs[winner] > best - BETTER_BY:
                 break
             pick, best, out = others[winner], float(costs[winner]), select(tried, winner)
-        self._remember(observation, pick)
-        return Reading(pick, out)
+        self._remember(observation, pick, out)
+        return Reading(observation, pick, out)
 
     def _continue(self, observation: Observation) -> NDArray[np.int64]:
         """Each view's candidate nearest to whom it followed; the largest sure one where it followed nobody."""
@@ -92,6 +111,21 @@ class Follower:
             else:
                 pick[v] = candidates[int(np.argmin([self._jump(observation, c, last) for c in candidates]))]
         return pick
+
+    def _calm(self, observation: Observation, pick: NDArray[np.int64], out: GraphOutput) -> bool:
+        """Whether a reading gives no reason to look for another."""
+        agreed = out.model_sd[0][pick != ABSENT].max() <= DOUBT
+        steady = self._jumps(observation, pick).max() <= 1.0 and self._body_jumps(observation, out).max() <= 1.0
+        return bool(agreed and steady)
+
+    def _body_jumps(self, observation: Observation, out: GraphOutput) -> Floats:
+        """Returns (H,) how far the 3D poses are from the last one, in units of `BODY_JUMP`."""
+        age_s = (observation.t_ns - self._body_ns) * 1e-9
+        if self._body is None or not 0 <= age_s <= BODY_FORGET_S:
+            return np.zeros(len(out.body))
+        body = shape_of(out.body)
+        turn = nearest_rotation(np.einsum("ji,hjk->hik", self._body, body))  # cold poses turn with the guesses
+        return np.asarray(np.linalg.norm(body @ turn.swapaxes(1, 2) - self._body, axis=(1, 2)) / BODY_JUMP)
 
     def _recent(self, observation: Observation, view: int) -> Floats | None:
         age_s = (observation.t_ns - self._seen_ns[view]) * 1e-9
@@ -118,16 +152,23 @@ class Follower:
             missing = sum(len(observation.of(v)) > 0 for v in np.flatnonzero(~present).tolist())
             error = np.log1p((model_sd[present] / GATE) ** 2).sum()
             costs.append(error + np.log1p(self._jumps(observation, pick) ** 2).sum() + LEFT_OUT * missing)
-        return np.array(costs)
+        return np.array(costs) + np.log1p(self._body_jumps(observation, out) ** 2)
 
-    def _remember(self, observation: Observation, pick: NDArray[np.int64]) -> None:
+    def _remember(self, observation: Observation, pick: NDArray[np.int64], out: GraphOutput) -> None:
+        self._body, self._body_ns = shape_of(out.body)[0], observation.t_ns
         for v, candidate in enumerate(pick):
             if candidate != ABSENT:
                 self._last[v], self._seen_ns[v] = observation.xy_px[candidate], observation.t_ns
 
 
+def shape_of(body: NDArray[np.float32]) -> Floats:
+    """Returns (H,J,3) poses about their centres, of unit size."""
+    centred = body.astype(float) - body.mean(1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=(1, 2), keepdims=True), 1e-9))
+
+
 def neighbours(observation: Observation, pick: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns (H,V) the readings that differ in one view: another candidate, or the view left out (two must stay)."""
+    """Returns (H,V) the readings that differ in one view: another candidate, or the view left out (one must stay)."""
     found = []
     for v in range(observation.views):
         options = [int(c) for c in observation.of(v) if c != pick[v]]
@@ -141,13 +182,13 @@ def neighbours(observation: Observation, pick: NDArray[np.int64]) -> NDArray[np.
 
 
 def run(
-    engine: Engine, observation: Observation, picks: NDArray[np.int64], rotation: Floats | None, trust: Floats
+    engine: Engine, observation: Observation, picks: NDArray[np.int64], prior: Prior | None, trust: Floats
 ) -> GraphOutput:
     """Returns what the graph makes of readings (H,V) of one instant."""
     present = picks != ABSENT
     valid = np.where(present, picks, 0)
-    known = rotation is not None
-    turned = observation.ray_from_camera[valid] @ (rotation if rotation is not None else np.eye(3))
+    frame = observation.ray_from_camera[valid]
+    freedom = np.full(picks.shape, GUESS) if prior is None else np.broadcast_to(prior.sd, picks.shape)
     return engine.run(
         GraphInput(
             flat=observation.flat.astype(np.float32),
@@ -155,8 +196,8 @@ def run(
             norm=observation.norm.astype(np.float32),
             pick=valid,
             weight=(present * trust).astype(np.float32),
-            rotation=turned.astype(np.float32),
-            known=np.full((len(picks), 1), float(known), np.float32),
+            rotation=(frame if prior is None else frame @ prior.rotation).astype(np.float32),
+            freedom=freedom.astype(np.float32),
         )
     )
 

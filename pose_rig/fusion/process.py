@@ -135,7 +135,9 @@ class Node:
             return self._take_keypoints(message)
         if isinstance(message, Health) and message.worker in self._index:
             view = self._index[message.worker]
-            self._tracks[view].ended = message.state in ("ended", "failed")
+            # a file that failed is over; a camera that failed is restarted and comes back
+            over = message.state == "ended" or (message.state == "failed" and self._config.pace == "all")
+            self._tracks[view].ended = over
             if message.total_frames is not None:
                 self._meter.total_frames = max(message.total_frames, self._meter.total_frames or 0)
             self._sender.send(message)

@@ -25,6 +25,7 @@ AVERAGE_ROUNDS = 8
 REFINE_ROUNDS = 6
 MIN_STEP_DEG = 0.05  # turns smaller than this end the refinement
 CORRELATED = 10.0  # neighbouring instants share their errors: lag-1 correlation 0.9 at 25 Hz makes ten worth one
+HELD = 1e-3  # radians: rotations that are not to move
 FLIP = np.diag([1.0, 1.0, -1.0])
 
 
@@ -195,6 +196,6 @@ def _run(instants: Sequence[Instant], engine: Engine, rotation: Floats, weight: 
             pick=np.arange(count * views).reshape(count, views),
             weight=weight.astype(np.float32),
             rotation=rotation.astype(np.float32),
-            known=np.ones((count, 1), np.float32),
+            freedom=np.full((count, views), HELD, np.float32),
         )
     )

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 
 from pose_rig.errors import EngineError, UsageError
-from pose_rig.graph import INPUTS, GraphInput, GraphOutput
+from pose_rig.graph import GUESS, INPUTS, GraphInput, GraphOutput
 
 SHIPPED = Path(__file__).parent / "weights" / "lifter.onnx"
 ORDER = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
@@ -108,7 +108,8 @@ def _settings(path: Path, name: str, cache: Path | None) -> dict[str, Any]:
         count = views * hypotheses
         sizes = {
             "flat": f"{count}x17x2", "confidence": f"{count}x17", "norm": f"{count}", "pick": f"{hypotheses}x{views}",
-            "weight": f"{hypotheses}x{views}", "rotation": f"{hypotheses}x{views}x3x3", "known": f"{hypotheses}x1",
+            "weight": f"{hypotheses}x{views}", "freedom": f"{hypotheses}x{views}",
+            "rotation": f"{hypotheses}x{views}x3x3",
         }  # fmt: skip
         return ",".join(f"{key}:{value}" for key, value in sizes.items())
 
@@ -132,7 +133,7 @@ def warm_up(engine: OrtEngine, views: int, runs: int = 3) -> None:
         pick=np.arange(views)[None],
         weight=np.ones((1, views), np.float32),
         rotation=np.tile(np.eye(3, dtype=np.float32), (1, views, 1, 1)),
-        known=np.zeros((1, 1), np.float32),
+        freedom=np.full((1, views), GUESS, np.float32),
     )
     for _ in range(runs):
         engine.run(given)

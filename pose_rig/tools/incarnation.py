@@ -34,7 +34,6 @@ class Incarnation:
     start_ns: "Synchronized[int]"
     report: Connection
     born_ns: int
-    ended_ns: int = 0  # when its end was noticed
 
     @classmethod
     def start(cls, name: str, main: Main, job: Job, start_ns: int, debug: bool) -> Self:

@@ -4,7 +4,6 @@ import time
 from typing import Protocol
 
 from pose_rig.bus import Receiver
-from pose_rig.messages import Health
 from pose_rig.tools.board import Board
 from pose_rig.tools.camera_list import RESERVED
 from pose_rig.tools.monitor import Monitor
@@ -88,8 +87,6 @@ class Run:
     def _listen(self, receiver: Receiver, timeout_ms: int) -> None:
         for message in receiver.receive(timeout_ms):
             self._monitor.take(message)
-            if isinstance(message, Health) and message.state == "failed" and message.worker in self._supervisor.lives:
-                self._supervisor.lives[message.worker].last_words = message.error
 
     def _start_when_ready(self) -> None:
         """Starts the clock of files once fusion is there and every camera has announced itself, or failed to."""

@@ -18,7 +18,6 @@ VITAL_DEATHS = 5  # so many deaths of a vital worker ...
 VITAL_WINDOW_S = 30.0  # ... within this time end the run
 GRACE_S = 1.2  # from the stop event to SIGTERM
 LAST_WORDS_S = 0.3  # from SIGTERM to SIGKILL
-HEARING_S = 0.3  # from camera to fusion to us takes a few milliseconds
 _NS = 1_000_000_000
 
 
@@ -74,7 +73,6 @@ class Life:
         ended: It finished by itself.
         cause: Why it died last, empty if it never did.
         blame: Why it was killed by us, until that death has been seen.
-        last_words: What it said on the bus when it failed.
     """
 
     worker: Worker
@@ -86,7 +84,6 @@ class Life:
     ended: bool = False
     cause: str = ""
     blame: str = ""
-    last_words: str = ""
 
 
 class Supervisor:
@@ -133,7 +130,7 @@ class Supervisor:
         deaths = []
         for life in self.lives.values():
             if life.incarnation and life.incarnation.process.exitcode is not None:
-                if not _may_speak(life, life.incarnation) and (death := self._bury(life, life.incarnation)):
+                if death := self._bury(life, life.incarnation):
                     deaths.append(death)
             elif life.due_ns is not None and time.monotonic_ns() >= life.due_ns:
                 life.restarts += 1
@@ -181,7 +178,7 @@ class Supervisor:
         worker = life.worker
         job = replace(worker.job, restarts=life.restarts)
         life.incarnation = Incarnation.start(worker.name, worker.main, job, self._start_ns, self._debug)
-        life.due_ns, life.last_words = None, ""
+        life.due_ns = None
 
     def _bury(self, life: Life, incarnation: Incarnation) -> Death | None:
         now = time.monotonic_ns()
@@ -193,20 +190,13 @@ class Supervisor:
         if code == 0:
             life.ended = True
             return None
-        life.cause, life.blame = life.blame or (failure.cause if failure else life.last_words or cause), ""
+        life.cause, life.blame = life.blame or (failure.cause if failure else cause), ""
         life.in_a_row = 1 if lived_ns >= HEALTHY_S * _NS else life.in_a_row + 1
         life.deaths_ns = [then for then in life.deaths_ns if now - then < VITAL_WINDOW_S * _NS] + [now]
         _raise_if_final(life, code or 0, failure)
         delay_s = min(BACKOFF_S * 2 ** (life.in_a_row - 1), BACKOFF_MOST_S)
         life.due_ns = now + round(delay_s * _NS)
         return Death(life.worker.name, life.cause, life.restarts + 1, delay_s)
-
-
-def _may_speak(life: Life, incarnation: Incarnation) -> bool:
-    """Returns whether the last words of a process that gave up may still be on their way over the bus."""
-    incarnation.ended_ns = incarnation.ended_ns or time.monotonic_ns()
-    recent = time.monotonic_ns() - incarnation.ended_ns < HEARING_S * _NS
-    return recent and (incarnation.process.exitcode or 0) > 0 and not life.last_words
 
 
 def _raise_if_final(life: Life, code: int, failure: Failure | None) -> None:

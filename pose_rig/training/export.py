@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from pose_rig.fusion import csm
 from pose_rig.geometry import rectify
-from pose_rig.graph import INPUTS, OUTPUTS, GraphInput, GraphOutput
+from pose_rig.graph import GUESS, INPUTS, OUTPUTS, GraphInput, GraphOutput
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.lifting.model import Lifter
@@ -53,12 +53,12 @@ class RigGraph(nn.Module):
         pick: Tensor,
         weight: Tensor,
         rotation: Tensor,
-        known: Tensor,
+        freedom: Tensor,
     ) -> tuple[Tensor, ...]:
         """Returns the fields of `GraphOutput` in order."""
         canonical, ray_from_canonical, spread = self.lifter(flat, confidence)
         lifted = canonical @ ray_from_canonical.transpose(1, 2)
-        chosen = known[..., None, None]
+        guessed = freedom[..., None, None] > 0.5 * GUESS
         guess = lifted[..., :2] / (1 + norm[:, None, None] * lifted[..., 2:]).clamp_min(0.5)
         filled = torch.where(confidence.unsqueeze(-1) > 0, flat, guess)
         views = csm.Views(
@@ -68,9 +68,9 @@ class RigGraph(nn.Module):
             norm=norm[pick],
             depth=lifted[..., 2][pick],
             depth_sd=csm.LAPLACE_SD * spread[pick],
-            rotation=chosen * rotation + (1 - chosen) * ray_from_canonical[pick],
+            rotation=torch.where(guessed, ray_from_canonical[pick], rotation),
         )
-        fused = csm.fuse(views, 1 - known)
+        fused = csm.fuse(views, freedom)
         return (
             lifted, ray_from_canonical[:, :, 1], fused.refined, fused.body, fused.rotation, fused.inlier,
             fused.model_sd, fused.scale, fused.offset, fused.pull, fused.stiffness,
@@ -78,7 +78,7 @@ class RigGraph(nn.Module):
 
 
 def example(views: int, hypotheses: int, rng: np.random.Generator) -> GraphInput:
-    """Returns a person before simulated cameras, for tracing, parity checks and benchmarks; every second H is known."""
+    """Returns a person before simulated cameras, for tracing and checks; every second H has given rotations."""
     count = views * hypotheses
     directions = np.zeros((hypotheses, J, 3))
     for name, way in STANDING.items():
@@ -100,7 +100,7 @@ def example(views: int, hypotheses: int, rng: np.random.Generator) -> GraphInput
         pick=np.arange(count).reshape(hypotheses, views),
         weight=np.ones((hypotheses, views), np.float32),
         rotation=(frame @ cameras.rotation).astype(np.float32).reshape(hypotheses, views, 3, 3),
-        known=(np.arange(hypotheses)[:, None] % 2).astype(np.float32),
+        freedom=np.where(np.arange(hypotheses)[:, None] % 2, 0.1, GUESS).repeat(views, 1).astype(np.float32),
     )
 
 
@@ -129,6 +129,7 @@ def export(lifter: Lifter, settings: dict[str, str], path: Path) -> float:
                 "pick",
                 "weight",
                 "rotation",
+                "freedom",
                 "refined",
                 "inlier",
                 "model_sd",
@@ -138,7 +139,7 @@ def export(lifter: Lifter, settings: dict[str, str], path: Path) -> float:
                 "stiffness",
             )
         },
-        **{name: {0: "H"} for name in ("known", "body")},
+        **{name: {0: "H"} for name in ("body",)},
     }
     axes["rotation_used"] = axes["rotation"]
     names = ["rotation_used" if name == "rotation" else name for name in OUTPUTS]
