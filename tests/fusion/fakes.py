@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pose_rig.config import CameraConfig, Config
 from pose_rig.fusion.fusion import FusedInstant, Fusion
 from pose_rig.fusion.sync import Sample
-from pose_rig.geometry import angle_deg
-from pose_rig.graph import Engine
+from pose_rig.geometry import angle_deg, rectify
+from pose_rig.graph import GUESS, Engine, GraphInput
 from pose_rig.skeleton import INDEX, J
 from pose_rig.training.noise import drift
 from pose_rig.training.rigs import Cameras, look_at
@@ -93,6 +93,22 @@ def film(joints: Floats, cameras: Cameras, *, noise: float = NOISE, seed: int = 
     extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
     xy = xy + noise * extent * drift(xy.shape, fps, np.random.default_rng(seed))
     return Scene(joints, cameras, xy, np.full(xy.shape[:-1], SCORE), fps)
+
+
+def graph_input(scene: Scene, freedom: float = GUESS) -> GraphInput:
+    """Every instant of a scene as one hypothesis, with the true rotations unless guesses are asked for."""
+    xy, score = scene.xy_px.swapaxes(0, 1), scene.score.swapaxes(0, 1)
+    frames, views = score.shape[:2]
+    flat, norm, frame = rectify(xy, score, scene.cameras.focal_px, scene.cameras.size_px)
+    return GraphInput(
+        flat=flat.reshape(-1, J, 2).astype(np.float32),
+        confidence=score.reshape(-1, J).astype(np.float32),
+        norm=norm.ravel().astype(np.float32),
+        pick=np.arange(frames * views).reshape(frames, views),
+        weight=np.ones((frames, views), np.float32),
+        rotation=(frame @ scene.cameras.rotation).astype(np.float32),
+        freedom=np.full((frames, views), freedom, np.float32),
+    )
 
 
 def turned_at(cameras: Cameras, view: int, turn: Floats, at: int, frames: int) -> Cameras:

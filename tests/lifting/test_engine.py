@@ -1,0 +1,205 @@
+"""The graph as shipped, and graphs made anew."""
+
+import re
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from pose_rig.errors import EngineError, UsageError
+from pose_rig.graph import INPUTS, GraphOutput
+from pose_rig.lifting.engine import ORDER, SHIPPED, OrtEngine, warm_up
+from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.skeleton import J
+from pose_rig.training.export import TOLERANCE, RigGraph, check, example, export, reference
+from pose_rig.training.metrics import pmpjpe
+from tests.fusion.fakes import film, graph_input, ring, walk
+
+
+@pytest.fixture(scope="module")
+def engine() -> OrtEngine:
+    return OrtEngine(provider="cpu")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lifter, Path]:
+    """A small network of random weights, and its graph."""
+    torch.manual_seed(0)
+    lifter = Lifter(LifterConfig(width=48))
+    path = tmp_path_factory.mktemp("graph") / "deep" / "lifter.onnx"
+    assert export(lifter, {"step": "7", "motion": "none"}, path) < TOLERANCE
+    return lifter, path
+
+
+def shapes(views: int, hypotheses: int) -> dict[str, tuple[int, ...]]:
+    c, h, v = views * hypotheses, hypotheses, views
+    return {
+        "lifted": (c, J, 3), "upright": (c, 3), "refined": (h, v, J, 2), "body": (h, J, 3), "rotation": (h, v, 3, 3),
+        "inlier": (h, v, J), "model_sd": (h, v), "scale": (h, v), "offset": (h, v, 2), "pull": (h, v, 3),
+        "stiffness": (h, v, 9),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("views", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("hypotheses", [1, 3, 12])
+def test_the_shipped_graph_takes_any_number_of_views_and_hypotheses(
+    engine: OrtEngine, views: int, hypotheses: int
+) -> None:
+    out = engine.run(example(views, hypotheses, np.random.default_rng(0)))
+    assert {field.name: getattr(out, field.name).shape for field in fields(GraphOutput)} == shapes(views, hypotheses)
+    assert all(np.isfinite(getattr(out, field.name)).all() for field in fields(GraphOutput))
+    rotation = out.rotation.astype(float)
+    assert np.allclose(rotation @ rotation.swapaxes(-1, -2), np.eye(3), atol=1e-4)
+    assert np.allclose(np.log(out.scale).sum(1), 0, atol=1e-4)
+
+
+def test_hypotheses_do_not_see_each_other(engine: OrtEngine) -> None:
+    given = example(4, 5, np.random.default_rng(1))
+    all_at_once = engine.run(given)
+    for h in range(5):
+        one = engine.run(replace(given, **{name: getattr(given, name)[h : h + 1] for name in INPUTS[3:]}))
+        assert np.allclose(one.body[0], all_at_once.body[h], atol=1e-4)
+        assert np.allclose(one.refined[0], all_at_once.refined[h], atol=1e-4)
+
+
+def test_a_candidate_may_be_picked_often(engine: OrtEngine) -> None:
+    given = example(3, 1, np.random.default_rng(2))
+    twice = replace(given, **{name: np.repeat(getattr(given, name), 2, axis=0) for name in INPUTS[3:]})
+    out = engine.run(twice)
+    assert np.allclose(out.body[0], out.body[1], atol=1e-4)
+
+
+def test_the_shipped_weights_lift_people(engine: OrtEngine) -> None:
+    joints = walk(4.0)[::5]
+    scene = film(joints, ring(4), noise=0.0)
+    out = engine.run(graph_input(scene))
+    truth = scene.joints - scene.joints[:, :1]
+    stature_units = 1.6 / np.median(np.ptp(truth[..., 1], axis=1))
+    fused = 1e3 * stature_units * pmpjpe(out.body.astype(float), truth)
+    single = (
+        1e3
+        * stature_units
+        * pmpjpe(
+            out.lifted.reshape(len(joints), 4, J, 3)[:, 0].astype(float),
+            np.einsum("ij,tkj->tki", scene.cameras.rotation[0], truth),
+        )
+    )
+    assert np.median(fused) < 45
+    assert np.median(single) < 110
+    assert np.median(fused) < np.median(single)
+
+
+def test_the_shipped_file_is_small_and_says_where_it_comes_from() -> None:
+    assert SHIPPED.stat().st_size < 8_000_000
+    meta = {entry.key: entry.value for entry in onnx.load(str(SHIPPED)).metadata_props}
+    assert {"motion", "seed", "step", "width"} <= set(meta)
+    assert not any(value.startswith(("/", "~")) for value in meta.values()), "paths of the machine it was made on"
+
+
+def test_same_input_same_bits(engine: OrtEngine) -> None:
+    given = example(4, 2, np.random.default_rng(3))
+    first, second = engine.run(given), OrtEngine(provider="cpu").run(given)
+    assert all(np.array_equal(getattr(first, f.name), getattr(second, f.name)) for f in fields(GraphOutput))
+
+
+def test_warm_up_runs_on_nothing_in_particular(engine: OrtEngine) -> None:
+    for views in (1, 4):
+        warm_up(engine, views, runs=1)
+
+
+def test_no_person_at_all_is_finite(engine: OrtEngine) -> None:
+    given = example(3, 1, np.random.default_rng(4))
+    out = engine.run(replace(given, flat=np.zeros_like(given.flat), confidence=np.zeros_like(given.confidence)))
+    assert all(np.isfinite(getattr(out, field.name)).all() for field in fields(GraphOutput))
+
+
+@pytest.mark.parametrize(("views", "hypotheses"), [(1, 1), (2, 4), (4, 1), (5, 3), (8, 2)])
+def test_the_exported_graph_computes_what_torch_does(made: tuple[Lifter, Path], views: int, hypotheses: int) -> None:
+    lifter, path = made
+    given = example(views, hypotheses, np.random.default_rng(views))
+    want, got = reference(RigGraph(lifter), given), OrtEngine(path, "cpu").run(given)
+    for field in fields(GraphOutput):
+        a, b = getattr(want, field.name), getattr(got, field.name)
+        assert a.shape == b.shape
+        assert np.abs(a - b).max() < TOLERANCE * max(1.0, float(np.abs(a).max())), field.name
+    assert check(RigGraph(lifter), path) < TOLERANCE
+
+
+def test_an_exported_file_carries_its_settings_and_half_the_bytes(made: tuple[Lifter, Path]) -> None:
+    lifter, path = made
+    model = onnx.load(str(path))
+    assert {entry.key: entry.value for entry in model.metadata_props} == {"step": "7", "motion": "none"}
+    assert [node.name for node in model.graph.input] == list(INPUTS)
+    weights = sum(weight.numel() for weight in lifter.parameters())
+    large = sum(np.prod(value.dims) for value in model.graph.initializer if value.data_type == TensorProto.FLOAT16)
+    assert large > 0.8 * weights
+
+
+def test_a_missing_file_is_a_wrong_request(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.onnx"
+    with pytest.raises(UsageError) as caught:
+        OrtEngine(path)
+    assert caught.value.cause == f"There are no weights at {path}."
+    assert caught.value.remedy == "Check --weights, or leave it out for the shipped ones."
+
+
+def test_a_file_of_something_else_is_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "text.onnx"
+    path.write_text("not a graph")
+    with pytest.raises(EngineError, match=r"^No provider can run text\.onnx \(.*cpu: .+\)\. Check the file and"):
+        OrtEngine(path, "cpu")
+
+
+def test_a_foreign_graph_is_named_by_its_inputs(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.onnx"
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3])
+    same = helper.make_tensor_value_info("same", TensorProto.FLOAT, [1, 3])
+    graph = helper.make_graph([helper.make_node("Identity", ["image"], ["same"])], "g", [image], [same])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+    with pytest.raises(EngineError) as caught:
+        OrtEngine(path, "cpu")
+    assert caught.value.cause == "foreign.onnx is not a pose-rig graph: its inputs are image."
+    assert caught.value.remedy == "Export one with python -m pose_rig.training.export."
+
+
+def without(provider: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return pytest.mark.skipif(provider in ort.get_available_providers(), reason=f"this onnxruntime has {provider}")
+
+
+@without("CUDAExecutionProvider")
+def test_cuda_where_there_is_none_is_refused_with_the_reason() -> None:
+    with pytest.raises(EngineError) as caught:
+        OrtEngine(provider="cuda")
+    assert caught.value.cause == "No provider can run lifter.onnx (cuda: not in this onnxruntime)."
+    assert caught.value.remedy == "Check the file and `pose-rig doctor`."
+
+
+@without("CUDAExecutionProvider")
+def test_auto_falls_to_the_cpu_and_says_why() -> None:
+    engine = OrtEngine(provider="auto")
+    assert engine.provider == "cpu"
+    assert re.fullmatch(r"tensorrt: .+; cuda: not in this onnxruntime", engine.reason)
+
+
+def test_the_provider_asked_for_is_the_first_choice(engine: OrtEngine) -> None:
+    assert (engine.provider, engine.reason) == ("cpu", "first choice")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_gpu_computes_the_same(engine: OrtEngine, provider: str, tmp_path: Path) -> None:
+    if ORDER[provider] not in ort.get_available_providers():
+        pytest.skip(f"this onnxruntime has no {provider}")
+    gpu = OrtEngine(provider=provider, cache=tmp_path)
+    assert gpu.provider == provider
+    for views in (1, 4):
+        given = example(views, 3, np.random.default_rng(views))
+        want, got = engine.run(given), gpu.run(given)
+        for name in ("lifted", "refined", "body"):
+            assert np.abs(getattr(want, name) - getattr(got, name)).max() < 0.01, name

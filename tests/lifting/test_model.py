@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pose_rig.errors import AssetError
+from pose_rig.lifting.checkpoint import load, save
+from pose_rig.lifting.model import MIN_SPREAD, Lifter, LifterConfig, cross, rotation_from_6d
+from pose_rig.skeleton import J
+
+
+def small(seed: int = 0) -> Lifter:
+    torch.manual_seed(seed)
+    return Lifter(LifterConfig(width=32, pose_blocks=1, camera_blocks=2)).eval()
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_shapes_and_what_always_holds(count: int) -> None:
+    canonical, rotation, spread = small()(torch.randn(count, J, 2), torch.rand(count, J))
+    assert (canonical.shape, rotation.shape, spread.shape) == ((count, J, 3), (count, 3, 3), (count, J))
+    assert (canonical[:, 0] == 0).all()
+    assert torch.allclose(rotation @ rotation.mT, torch.eye(3).expand(count, 3, 3), atol=1e-5)
+    assert torch.allclose(torch.linalg.det(rotation), torch.ones(count), atol=1e-5)
+    assert (spread >= MIN_SPREAD).all()
+
+
+def test_every_input_and_every_weight_matters() -> None:
+    model = small()
+    flat, confidence = torch.randn(3, J, 2, requires_grad=True), torch.rand(3, J, requires_grad=True)
+    canonical, rotation, spread = model(flat, confidence)
+    (canonical.square().sum() + rotation[:, 0, 1].sum() + spread.sum()).backward()  # type: ignore[no-untyped-call]
+    for tensor in (flat, confidence, *model.parameters()):
+        assert tensor.grad is not None
+        assert tensor.grad.abs().sum() > 0
+
+
+def test_the_shipped_network_has_the_shape_of_the_papers() -> None:
+    model = Lifter(LifterConfig(width=1024))
+    papers = 10_598_451  # CanonPose: 16 joints and an axis-angle; ours: 17, two columns, and a spread for each joint
+    assert sum(weight.numel() for weight in model.parameters()) == pytest.approx(papers, rel=0.005)
+
+
+def test_6d_of_rotations_gives_them_back() -> None:
+    columns = torch.randn(20, 6, dtype=torch.float64)
+    rotation = rotation_from_6d(columns)
+    assert torch.allclose(rotation @ rotation.mT, torch.eye(3, dtype=torch.float64).expand(20, 3, 3), atol=1e-9)
+    assert torch.allclose(torch.linalg.det(rotation), torch.ones(20, dtype=torch.float64))
+    again = rotation_from_6d(3.0 * torch.cat([rotation[..., 0], rotation[..., 1]], -1))
+    assert torch.allclose(again, rotation, atol=1e-9)
+
+
+def test_6d_has_right_gradients() -> None:
+    columns = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(rotation_from_6d, (columns,))
+
+
+@pytest.mark.parametrize("columns", [[0.0] * 6, [1.0, 0, 0, 2, 0, 0], [1e8, 0, 0, 0, 1e-8, 0]])
+def test_6d_of_degenerate_columns_is_finite(columns: list[float]) -> None:
+    assert torch.isfinite(rotation_from_6d(torch.tensor([columns]))).all()
+
+
+def test_cross_agrees_with_torch() -> None:
+    a, b = torch.randn(5, 2, 3), torch.randn(5, 2, 3)
+    assert torch.allclose(cross(a, b), torch.linalg.cross(a, b))
+
+
+def test_a_checkpoint_rebuilds_its_network(tmp_path: Path) -> None:
+    model, path = small(1), tmp_path / "runs" / "lifter.pt"
+    save(path, model, {"step": "12", "made": "in a test"})
+    again, settings = load(path)
+    assert again.config == model.config
+    assert settings == {"step": "12", "made": "in a test"}
+    assert not again.training
+    given = torch.randn(2, J, 2), torch.rand(2, J)
+    for ours, theirs in zip(model(*given), again(*given), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_what_is_no_checkpoint_is_said_so(tmp_path: Path) -> None:
+    text = tmp_path / "text.pt"
+    text.write_text("nothing of the kind")
+    empty = tmp_path / "empty.pt"
+    empty.touch()
+    other = tmp_path / "other.pt"
+    torch.save({"state": {}}, other)
+    wrong = tmp_path / "wrong.pt"
+    torch.save({"meta": '{"config": {"depth": 9}, "settings": {}}', "state": {}}, wrong)
+    for path in (tmp_path / "missing.pt", text, empty, other, wrong):
+        with pytest.raises(
+            AssetError, match=rf"{path.name} is not a lifter checkpoint: .*Train one, or name another\."
+        ):
+            load(path)
+
+
+def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
+    path = tmp_path / "evil.pt"
+    torch.save({"meta": "{}", "state": np.random.default_rng(0)}, path)  # any object that is no tensor
+    with pytest.raises(AssetError, match="is not a lifter checkpoint"):
+        load(path)
