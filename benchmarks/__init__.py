@@ -1,0 +1,1 @@
+"""How fast, how light and how accurate the rig is. See README.md in this folder."""
