@@ -29,7 +29,7 @@ def test_every_input_and_every_weight_matters() -> None:
     model = small()
     flat, confidence = torch.randn(3, J, 2, requires_grad=True), torch.rand(3, J, requires_grad=True)
     canonical, rotation, spread = model(flat, confidence)
-    (canonical.square().sum() + rotation[:, 0, 1].sum() + spread.sum()).backward()  # type: ignore[no-untyped-call]
+    (canonical.square().sum() + rotation[:, 0, 1].sum() + spread.sum()).backward()
     for tensor in (flat, confidence, *model.parameters()):
         assert tensor.grad is not None
         assert tensor.grad.abs().sum() > 0
