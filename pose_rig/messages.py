@@ -80,7 +80,7 @@ class Pose3D(Message, frozen=True, kw_only=True, eq=False):
         joints: Name of the joint set (`pose_rig.skeleton.JOINTS`).
         xyz: (J,3) m in ``rig``: right-handed, y up, −z away from camera 0.
         score: (J,) 0–1, 0 = guessed.
-        residual_px: (J,) median distance of the detections from the fused pose.
+        residual_px: (J,) mean distance of the detections from the fused pose.
         mode: How the rig is known.
         tracking: 0 when nobody is seen; ``xyz`` is then the last pose known.
         height_m: Stature the scale rests on.

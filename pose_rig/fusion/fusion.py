@@ -136,9 +136,8 @@ class Fusion:
             reproject(out.body[0], out.rotation[0], out.scale[0], out.offset[0], norm), norm, frame, focal, size
         )
         seen = (observation.score[chosen] > 0) & present[:, None]
-        distance = np.where(seen, np.linalg.norm(reprojected - observation.xy_px[chosen], axis=-1), np.nan)
-        residual = np.zeros(J)
-        residual[seen.any(0)] = np.nanmedian(distance[:, seen.any(0)], axis=0)
+        distance = np.linalg.norm(reprojected - observation.xy_px[chosen], axis=-1) * seen
+        residual = distance.sum(0) / np.maximum(seen.sum(0), 1)
         lifted = np.einsum("vji,vkj->vki", frame, out.lifted[chosen].astype(float))
         nothing = np.where(present, 1.0, np.nan)
         return FusedInstant(

@@ -64,11 +64,6 @@ class Observation:
         """Returns the candidates of a view."""
         return np.flatnonzero(self.view == view)
 
-    def size_px(self, candidate: int) -> float:
-        """Returns the larger side of a candidate's bounding box."""
-        seen = self.score[candidate] > 0
-        return max(float(np.ptp(self.xy_px[candidate][seen], axis=0).max()), 1.0)
-
 
 def observe(
     t_ns: int,

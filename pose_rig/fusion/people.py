@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from pose_rig.fusion.observation import Observation
 from pose_rig.geometry import nearest_rotation
 from pose_rig.graph import GATE, GUESS, Engine, GraphInput, GraphOutput
+from pose_rig.skeleton import J
 
 Floats = NDArray[np.float64]
 ABSENT = -1
+NEVER_NS = -(1 << 60)
 
 DOUBT = 0.5 * GATE  # a view whose model error exceeds this makes us look for another reading
 LEFT_OUT = float(np.log(1 + 1.5**2))  # leaving a view out costs as much as a model error of 1.5 gates
@@ -62,8 +64,8 @@ class Follower:
     """Follows one person through all views."""
 
     def __init__(self, views: int) -> None:
-        self._last: list[Floats | None] = [None] * views
-        self._seen_ns = [0] * views
+        self._last = np.zeros((views, J, 2))
+        self._seen_ns = np.full(views, NEVER_NS)
         self._body: Floats | None = None
         self._body_ns = 0
 
@@ -78,45 +80,49 @@ class Follower:
         """
         if not len(observation.view):
             return None
-        pick = self._continue(observation)
+        jumps = self._jumps(observation)
+        pick = self._continue(observation, jumps)
         out = run(engine, observation, pick[None], prior, trust)
-        best = float(self._cost(observation, pick[None], out)[0])
-        for step in range(MOST_STEPS):
-            present = pick != ABSENT
-            if present.sum() < 2 or self._calm(observation, pick, out):
-                break
-            if step == 0:
-                observation = observation.with_mirrors()
-            others = neighbours(observation, pick)
-            tried = run(engine, observation, others, prior, trust)
-            costs = self._cost(observation, others, tried)
-            winner = int(np.argmin(costs))
-            if costs[winner] > best - BETTER_BY:
-                break
-            pick, best, out = others[winner], float(costs[winner]), select(tried, winner)
+        body_jumps = self._body_jumps(observation, out)
+        if (pick != ABSENT).sum() > 1 and not self._calm(pick, out, jumps, body_jumps):
+            best = float(self._cost(observation, pick[None], out, jumps, body_jumps)[0])
+            observation = observation.with_mirrors()
+            jumps = self._jumps(observation)
+            for _ in range(MOST_STEPS):
+                others = neighbours(observation, pick)
+                tried = run(engine, observation, others, prior, trust)
+                costs = self._cost(observation, others, tried, jumps, self._body_jumps(observation, tried))
+                winner = int(np.argmin(costs))
+                if costs[winner] > best - BETTER_BY:
+                    break
+                pick, best, out = others[winner], float(costs[winner]), select(tried, winner)
         self._remember(observation, pick, out)
         return Reading(observation, pick, out)
 
-    def _continue(self, observation: Observation) -> NDArray[np.int64]:
+    def _continue(self, observation: Observation, jumps: Floats) -> NDArray[np.int64]:
         """Each view's candidate nearest to whom it followed; the largest sure one where it followed nobody."""
         pick = np.full(observation.views, ABSENT)
+        worth = np.ptp(observation.xy_px, axis=1).max(-1) * observation.score.mean(-1)
         for v in range(observation.views):
             candidates = observation.of(v)
-            if not len(candidates):
-                continue
-            last = self._recent(observation, v)
-            if last is None:
-                worth = [observation.size_px(c) * observation.score[c].mean() for c in candidates]
-                pick[v] = candidates[int(np.argmax(worth))]
-            else:
-                pick[v] = candidates[int(np.argmin([self._jump(observation, c, last) for c in candidates]))]
+            if len(candidates):
+                pick[v] = candidates[np.lexsort((-worth[candidates], jumps[candidates]))[0]]
         return pick
 
-    def _calm(self, observation: Observation, pick: NDArray[np.int64], out: GraphOutput) -> bool:
+    def _jumps(self, observation: Observation) -> Floats:
+        """Returns (C,) how far each candidate is from whom its view followed, in units of `JUMP`; 0 = nobody."""
+        age_s = (observation.t_ns - self._seen_ns[observation.view]) * 1e-9
+        seen = observation.score > 0
+        distance = np.linalg.norm(observation.xy_px - self._last[observation.view], axis=-1)
+        moved = (distance * seen).sum(-1) / seen.sum(-1)
+        size = np.maximum(np.ptp(observation.xy_px, axis=1).max(-1), 1.0)
+        return np.where((age_s >= 0) & (age_s <= FORGET_S), moved / size / JUMP, 0.0)
+
+    def _calm(self, pick: NDArray[np.int64], out: GraphOutput, jumps: Floats, body_jumps: Floats) -> bool:
         """Whether a reading gives no reason to look for another."""
-        agreed = out.model_sd[0][pick != ABSENT].max() <= DOUBT
-        steady = self._jumps(observation, pick).max() <= 1.0 and self._body_jumps(observation, out).max() <= 1.0
-        return bool(agreed and steady)
+        present = pick != ABSENT
+        agreed = out.model_sd[0][present].max() <= DOUBT
+        return bool(agreed and jumps[pick[present]].max() <= 1.0 and body_jumps.max() <= 1.0)
 
     def _body_jumps(self, observation: Observation, out: GraphOutput) -> Floats:
         """Returns (H,) how far the 3D poses are from the last one, in units of `BODY_JUMP`."""
@@ -127,38 +133,22 @@ class Follower:
         turn = nearest_rotation(np.einsum("ji,hjk->hik", self._body, body))  # cold poses turn with the guesses
         return np.asarray(np.linalg.norm(body @ turn.swapaxes(1, 2) - self._body, axis=(1, 2)) / BODY_JUMP)
 
-    def _recent(self, observation: Observation, view: int) -> Floats | None:
-        age_s = (observation.t_ns - self._seen_ns[view]) * 1e-9
-        return self._last[view] if 0 <= age_s <= FORGET_S else None
-
     @staticmethod
-    def _jump(observation: Observation, candidate: int, last: Floats) -> float:
-        moved = np.linalg.norm(observation.xy_px[candidate] - last, axis=-1)[observation.score[candidate] > 0]
-        return float(np.median(moved)) / observation.size_px(candidate) / JUMP
-
-    def _jumps(self, observation: Observation, pick: NDArray[np.int64]) -> Floats:
-        jumps = np.zeros(len(pick))
-        for v, candidate in enumerate(pick):
-            last = self._recent(observation, v)
-            if candidate != ABSENT and last is not None:
-                jumps[v] = self._jump(observation, int(candidate), last)
-        return jumps
-
-    def _cost(self, observation: Observation, picks: NDArray[np.int64], out: GraphOutput) -> Floats:
+    def _cost(
+        observation: Observation, picks: NDArray[np.int64], out: GraphOutput, jumps: Floats, body_jumps: Floats
+    ) -> Floats:
         """Returns (H,) how ill the views explain each other; views left out cost a fixed price."""
-        costs = []
-        for pick, model_sd in zip(picks, out.model_sd, strict=True):
-            present = pick != ABSENT
-            missing = sum(len(observation.of(v)) > 0 for v in np.flatnonzero(~present).tolist())
-            error = np.log1p((model_sd[present] / GATE) ** 2).sum()
-            costs.append(error + np.log1p(self._jumps(observation, pick) ** 2).sum() + LEFT_OUT * missing)
-        return np.array(costs) + np.log1p(self._body_jumps(observation, out) ** 2)
+        present = picks != ABSENT
+        error = np.log1p((out.model_sd / GATE) ** 2) + np.log1p(jumps[picks] ** 2)
+        there = np.isin(np.arange(observation.views), observation.view)
+        price = np.where(present, error, LEFT_OUT * there)
+        return np.asarray(price.sum(-1) + np.log1p(body_jumps**2))
 
     def _remember(self, observation: Observation, pick: NDArray[np.int64], out: GraphOutput) -> None:
         self._body, self._body_ns = shape_of(out.body)[0], observation.t_ns
-        for v, candidate in enumerate(pick):
-            if candidate != ABSENT:
-                self._last[v], self._seen_ns[v] = observation.xy_px[candidate], observation.t_ns
+        followed = pick != ABSENT
+        self._last[followed] = observation.xy_px[pick[followed]]
+        self._seen_ns[followed] = observation.t_ns
 
 
 def shape_of(body: NDArray[np.float32]) -> Floats:
