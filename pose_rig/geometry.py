@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 
 _UPPER = [INDEX[name] for name in ("thorax", "nose", "head")]
 _LOWER = [INDEX[name] for name in ("pelvis", "r_knee", "l_knee")]
+_FACE = [INDEX[name] for name in ("nose", "head")]
+TRUNK_PER_NECK = 2.3  # shoulders to hips over shoulders to head, in a picture taken from a little above
 _QUARTERS = np.stack(
     [np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
 )
@@ -29,6 +31,29 @@ def rays(xy_px: Floats, focal_px: Floats, size_px: Floats) -> Floats:
         size_px: (...,2) image width, height.
     """
     return (xy_px - 0.5 * size_px[..., None, :]) / focal_px[..., None, None]
+
+
+def complete_root(xy_px: Floats, score: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Returns 2D poses that have a pelvis to be centred on, seen or guessed, and whether there is one at all.
+
+    People at a desk show no hips. The pelvis is then guessed from the one hip that is seen, or along the line from the
+    head through the shoulders; its score stays 0.
+
+    Args:
+        xy_px: (...,J,2).
+        score: (...,J) 0 = not seen.
+    """
+    pelvis, thorax, right, left = (INDEX[name] for name in ("pelvis", "thorax", "r_hip", "l_hip"))
+    seen = score > 0
+    face = seen[..., _FACE, None]
+    head = (face * xy_px[..., _FACE, :]).sum(-2) / np.maximum(face.sum(-2), 1)
+    below = xy_px[..., thorax, :] + TRUNK_PER_NECK * (xy_px[..., thorax, :] - head)
+    guess = np.where(seen[..., right, None], xy_px[..., right, :], below)
+    guess = np.where(seen[..., left, None], xy_px[..., left, :], guess)
+    out = xy_px.copy()
+    out[..., pelvis, :] = np.where(seen[..., pelvis, None], xy_px[..., pelvis, :], guess)
+    hips = seen[..., pelvis] | seen[..., right] | seen[..., left]
+    return out, seen[..., thorax] & (hips | seen[..., _FACE].any(-1))
 
 
 def turn_to(axis: Floats) -> Floats:

@@ -31,7 +31,7 @@ class Keypoints:
     Attributes:
         xy: (V,T,P,K,2) px, NaN = not seen.
         score: (V,T,P,K).
-        t_ns: (V,T) int64, increasing in T, from 0.
+        t_ns: (V,T) int64, increasing in T, from 0; frames that do not advance are empty (see `advances`).
         landmarks: Schema name, or K names joined by commas.
         size_px: (width, height) of each view.
         cameras: Name of each view; empty names where the file has none.
@@ -59,15 +59,16 @@ def load(path: Path) -> Keypoints:
         if key not in arrays:
             raise _bad(path, key, "is missing")
     xy, score, t_ns, size_px = (arrays[key] for key in ("xy", "score", "t_ns", "size_px"))
-    if xy.ndim not in (4, 5) or xy.shape[-1] != 2 or xy.dtype.kind != "f":
-        raise _bad(path, "xy", f"is {xy.dtype} {xy.shape}, expected floats (V,T,K,2) or (V,T,P,K,2)")
-    if score.shape != xy.shape[:-1] or score.dtype.kind != "f":
-        raise _bad(path, "score", f"is {score.dtype} {score.shape}, expected floats {xy.shape[:-1]} like xy")
+    if xy.ndim not in (4, 5) or xy.shape[-1] != 2 or xy.dtype.kind not in "iuf":
+        raise _bad(path, "xy", f"is {xy.dtype} {xy.shape}, expected numbers (V,T,K,2) or (V,T,P,K,2)")
+    if score.shape != xy.shape[:-1] or score.dtype.kind not in "iuf":
+        raise _bad(path, "score", f"is {score.dtype} {score.shape}, expected numbers {xy.shape[:-1]} like xy")
     if (np.nan_to_num(score) > SCORE_LIMIT).any():
         raise _bad(path, "score", f"reaches {np.nanmax(score):g}, expected 0–1")
     if t_ns.shape != xy.shape[:2] or t_ns.dtype.kind not in "iu":
         raise _bad(path, "t_ns", f"is {t_ns.dtype} {t_ns.shape}, expected whole numbers {xy.shape[:2]}")
-    if (t_ns < 0).any() or (np.diff(t_ns.astype(np.int64), axis=1) <= 0).any():
+    seen = np.isfinite(xy).any(axis=tuple(range(2, xy.ndim)))
+    if (t_ns < 0).any() or (seen & ~advances(t_ns.astype(np.int64))).any():
         raise _bad(path, "t_ns", "must start at 0 or later and increase from frame to frame")
     views = len(xy)
     if size_px.shape != (views, 2) or size_px.dtype.kind not in "iuf" or not (size_px >= 1).all():
@@ -80,6 +81,13 @@ def load(path: Path) -> Keypoints:
         tuple((int(width), int(height)) for width, height in size_px),
         _cameras(path, arrays, views), _focals(path, arrays, views),
     )  # fmt: skip
+
+
+def advances(t_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Returns (V,T) whether a frame is later than all before it; others are padding where a camera had no frame."""
+    before = np.maximum.accumulate(t_ns, axis=1)[:, :-1]
+    first = np.ones((len(t_ns), 1), bool)
+    return np.concatenate([first, t_ns[:, 1:] > before], axis=1)
 
 
 class KeypointTrack:
@@ -97,8 +105,9 @@ class KeypointTrack:
         keypoints = load(path)
         if not 0 <= member < len(keypoints.xy):
             raise SourceError(f"{path} has no view {member}.", f"Its views are 0 to {len(keypoints.xy) - 1}.")
-        self._xy, self._score = keypoints.xy[member], keypoints.score[member]
-        self._t_ns = keypoints.t_ns[member]
+        kept = advances(keypoints.t_ns)[member]
+        self._xy, self._score = keypoints.xy[member][kept], keypoints.score[member][kept]
+        self._t_ns = keypoints.t_ns[member][kept]
         self._at = -1
         self.identity = f"{path}#{member}"
         self.size_px = keypoints.size_px[member]

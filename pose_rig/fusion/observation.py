@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.sync import Sample
-from pose_rig.geometry import rectify
-from pose_rig.skeleton import INDEX, MIRROR, J, Landmarks
+from pose_rig.geometry import complete_root, rectify
+from pose_rig.skeleton import MIRROR, J, Landmarks
 
 Floats = NDArray[np.float64]
 
-_NEEDED = [INDEX["pelvis"], INDEX["thorax"]]
 FEWEST_JOINTS = 6  # below this a detection is no body
 
 
@@ -72,7 +71,7 @@ def observe(
     focal_px: Floats,
     size_px: Floats,
 ) -> Observation:
-    """Returns the candidates of one instant; people without hips and shoulders are left out.
+    """Returns the candidates of one instant; people without shoulders and anything above or below are left out.
 
     Args:
         t_ns: The instant.
@@ -89,8 +88,9 @@ def observe(
         if sample is None or marks is None or not len(sample.xy_px):
             continue
         xy, score = marks.to_joints(sample.xy_px, sample.score)
+        xy, rooted = complete_root(xy, score)
         for p in range(len(xy)):
-            if (score[p] > 0).sum() >= FEWEST_JOINTS and (score[p, _NEEDED] > 0).all():
+            if (score[p] > 0).sum() >= FEWEST_JOINTS and rooted[p]:
                 view.append(v)
                 person.append(p)
                 joints.append(xy[p])

@@ -6,6 +6,7 @@ File format (npz): ``joints17_rel`` (N,17,3) m relative to the pelvis, y up, joi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from pose_rig.errors import UsageError
 from pose_rig.skeleton import J
 
 Floats = NDArray[np.float64]
+
+FASTEST_M_S = 12.0  # of a joint about the pelvis; a fast throw's hand reaches about ten
+SHORTEST_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,9 @@ def load_clips(paths: Sequence[Path]) -> list[Clip]:
                 joints = data["joints17_rel"].astype(np.float32)
                 root = data["root"].astype(np.float32) if "root" in data else np.zeros((len(joints), 3), np.float32)
                 spans = zip(data["clip_start"], data["clip_len"], data["clip_label"], strict=True)
-                clips += [
-                    Clip(str(label), float(data["fps"]), joints[a : a + n], root[a : a + n]) for a, n, label in spans
-                ]
+                for start, length, label in spans:
+                    part = slice(start, start + length)
+                    clips += whole_parts(Clip(str(label), float(data["fps"]), joints[part], root[part]))
         except (OSError, KeyError, ValueError) as error:
             raise UsageError(
                 f"{path} is not a motion file: {error}.", "The format is in pose_rig/training/motion.py."
@@ -57,6 +61,17 @@ def load_clips(paths: Sequence[Path]) -> list[Clip]:
         if joints.shape[1:] != (J, 3):
             raise UsageError(f"{path} has joints of shape {joints.shape}.", f"Expected (N,{J},3).")
     return clips
+
+
+def whole_parts(clip: Clip) -> list[Clip]:
+    """Returns the stretches of a clip between its glitches: frames at which a joint moves faster than people can."""
+    speed = np.linalg.norm(np.diff(clip.joints, axis=0), axis=-1).max(-1) * clip.fps
+    edges = [0, *(np.flatnonzero(speed > FASTEST_M_S) + 1).tolist(), len(clip.joints)]
+    return [
+        Clip(clip.label, clip.fps, clip.joints[a:b], clip.root[a:b])
+        for a, b in pairwise(edges)
+        if b - a >= SHORTEST_S * clip.fps
+    ]
 
 
 class PosePool:

@@ -93,13 +93,18 @@ def detect(xy_px: Floats, fps: float, rng: np.random.Generator) -> Detections:
 
 
 def drop(detections: Detections, rng: np.random.Generator) -> Detections:
-    """Returns detections of which some lack the legs, or single joints, as cropped pictures do. (...,T) apart."""
+    """Returns detections of which some lack the legs, the hips too, or single joints, as cropped pictures do.
+
+    Every (...,T) apart.
+    """
     score = detections.score.copy()
     lead = score.shape[:-1]
     legs = [INDEX[f"{side}_{part}"] for side in "lr" for part in ("knee", "ankle")]
+    below = [*legs, *(INDEX[name] for name in ("pelvis", "spine", "l_hip", "r_hip"))]
     score[..., legs] *= (rng.random((*lead, 1)) > 0.05).astype(float)
+    score[..., below] *= (rng.random((*lead, 1)) > 0.06).astype(float)
     single = rng.random(score.shape) < np.where(rng.random((*lead, 1)) < 0.15, 0.1, 0.0)
-    single[..., [INDEX[n] for n in ("pelvis", "thorax", "spine", "l_hip", "r_hip", "l_shoulder", "r_shoulder")]] = False
+    single[..., [INDEX[name] for name in ("thorax", "nose", "head", "l_shoulder", "r_shoulder")]] = False
     score[single] = 0.0
     return Detections(np.where(score[..., None] > 0, detections.xy_px, 0.0), score)
 

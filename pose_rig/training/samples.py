@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.config import FOCAL_PER_LARGER_SIDE
-from pose_rig.geometry import rectify
+from pose_rig.geometry import complete_root, rectify
 from pose_rig.training.bodies import heading, random_people
 from pose_rig.training.motion import Clip, PosePool
 from pose_rig.training.noise import detect, drop
@@ -59,7 +59,8 @@ class Sampler:
         cameras = random_cameras((count,), np.zeros((count, 3)), rng)
         xy, local = cameras.project(people)
         seen = drop(detect(xy[:, None], 30.0, rng), rng)
-        xy, score = seen.xy_px[:, 0], seen.score[:, 0]
+        score = seen.score[:, 0]
+        xy, _ = complete_root(seen.xy_px[:, 0], score)
         assumed = np.where(
             rng.random(count) < 0.5,
             FOCAL_PER_LARGER_SIDE * cameras.size_px.max(-1),

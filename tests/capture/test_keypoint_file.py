@@ -77,12 +77,12 @@ def test_every_view_becomes_a_camera(tmp_path: Path) -> None:
     [
         ("xy", None, "key 'xy' is missing"),
         ("landmarks", None, "key 'landmarks' is missing"),
-        ("xy", np.zeros((VIEWS, FRAMES, 17)), r"key 'xy' is float64 \(2, 12, 17\), expected floats"),
-        ("xy", np.zeros((VIEWS, FRAMES, 17, 2), int), "key 'xy' is int64"),
+        ("xy", np.zeros((VIEWS, FRAMES, 17)), r"key 'xy' is float64 \(2, 12, 17\), expected numbers"),
+        ("xy", np.full((VIEWS, FRAMES, 17, 2), "x"), "key 'xy' is <U1"),
         (
             "score",
             np.zeros((VIEWS, FRAMES, 16)),
-            r"key 'score' is float64 \(2, 12, 16\), expected floats \(2, 12, 17\)",
+            r"key 'score' is float64 \(2, 12, 16\), expected numbers \(2, 12, 17\)",
         ),
         ("score", np.full((VIEWS, FRAMES, 17), 80.0), "key 'score' reaches 80, expected 0–1"),
         ("t_ns", np.zeros((VIEWS, FRAMES)), "key 't_ns' is float64"),
@@ -149,3 +149,17 @@ def test_damaged_files_never_do_worse_than_a_sentence(tmp_path: Path) -> None:
         except PoseRigError:
             refused += 1
     assert refused > 100
+
+
+def test_frames_that_a_camera_did_not_have_are_padding(tmp_path: Path) -> None:
+    content = arrays()
+    content["t_ns"][1, 5] = 0
+    content["xy"][1, 5] = np.nan
+    path = tmp_path / "padded.npz"
+    np.savez(path, **content)
+    track = KeypointTrack(path, 1)
+    times = []
+    while (instant := track.advance()) is not None:
+        times.append(instant.own_ns)
+    assert len(times) == FRAMES - 1
+    assert times == sorted(times)
