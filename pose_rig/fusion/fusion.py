@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pose_rig.config import ASSUMED_HEIGHT_M, FOCAL_PER_LARGER_SIDE, Config
 from pose_rig.fusion.modes import Rig
 from pose_rig.fusion.observation import observe
-from pose_rig.fusion.people import ABSENT, Follower, Reading, run
+from pose_rig.fusion.people import Follower
 from pose_rig.fusion.placement import Placement
+from pose_rig.fusion.reading import ABSENT, Reading, run
 from pose_rig.fusion.rig import frame_of
 from pose_rig.fusion.smooth import OneEuro
 from pose_rig.fusion.sync import Sample

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.observation import Observation
-from pose_rig.fusion.people import ABSENT, Prior, Reading
+from pose_rig.fusion.reading import ABSENT, Prior, Reading
 from pose_rig.fusion.rig import Instant, Solution, solve
 from pose_rig.geometry import vector_from_rotation
 from pose_rig.graph import GATE, Engine
@@ -97,6 +97,8 @@ class Rig:
             guess: A cold reading of the same instant; the reading itself while the rig is cold.
         """
         observation = reading.observation
+        if reading.switched:  # what was learned came from somebody else
+            self._forget()
         self._judge(reading)
         if self._pending is not None and self._pending.done():
             self._adopt(self._pending.result())

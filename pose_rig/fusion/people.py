@@ -8,18 +8,17 @@ The reading whose views explain each other best is taken, and bettered again.
 Axes: H hypotheses, V views, C candidates, J joints.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.observation import Observation
+from pose_rig.fusion.reading import ABSENT, Prior, Reading, disagreement, run, select
+from pose_rig.fusion.rivals import Rivals, assignments
 from pose_rig.geometry import nearest_rotation
-from pose_rig.graph import GATE, GUESS, Engine, GraphInput, GraphOutput
+from pose_rig.graph import GATE, Engine, GraphOutput
 from pose_rig.skeleton import J
 
 Floats = NDArray[np.float64]
-ABSENT = -1
 NEVER_NS = -(1 << 60)
 
 DOUBT = 0.5 * GATE  # a view whose model error exceeds this makes us look for another reading
@@ -32,40 +31,13 @@ BODY_FORGET_S = 0.2
 MOST_STEPS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """The cameras' rotations as the rig knows them.
-
-    Attributes:
-        rotation: (V,3,3) camera_from_rig.
-        sd: (V,) their standard deviation, radians.
-    """
-
-    rotation: Floats
-    sd: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One way to read an instant.
-
-    Attributes:
-        observation: The candidates, as they were read.
-        pick: (V,) candidate of each view, `ABSENT` for none.
-        out: What the graph made of it (H = 1).
-    """
-
-    observation: Observation
-    pick: NDArray[np.int64]
-    out: GraphOutput
-
-
 class Follower:
     """Follows one person through all views."""
 
     def __init__(self, views: int) -> None:
         self._last = np.zeros((views, J, 2))
         self._seen_ns = np.full(views, NEVER_NS)
+        self._rivals = Rivals(views)
         self._body: Floats | None = None
         self._body_ns = 0
 
@@ -80,8 +52,11 @@ class Follower:
         """
         if not len(observation.view):
             return None
+        seen = observation
         jumps = self._jumps(observation)
         pick = self._continue(observation, jumps)
+        if observation.t_ns - self._seen_ns.max() > FORGET_S * 1e9:
+            pick = self._first(observation, pick, engine)
         out = run(engine, observation, pick[None], prior, trust)
         body_jumps = self._body_jumps(observation, out)
         if (pick != ABSENT).sum() > 1 and not self._calm(pick, out, jumps, body_jumps):
@@ -96,8 +71,21 @@ class Follower:
                 if costs[winner] > best - BETTER_BY:
                     break
                 pick, best, out = others[winner], float(costs[winner]), select(tried, winner)
+        other = None if pick.max() >= len(seen.view) else self._rivals.reconsider(seen, pick, engine)
+        if other is not None:
+            observation, pick, out = seen, other, run(engine, seen, other[None], prior, trust)
         self._remember(observation, pick, out)
-        return Reading(observation, pick, out)
+        return Reading(observation, pick, out, switched=other is not None)
+
+    @staticmethod
+    def _first(observation: Observation, pick: NDArray[np.int64], engine: Engine) -> NDArray[np.int64]:
+        """Returns whom to follow when nobody was: those who agree best."""
+        others = assignments(observation, pick)
+        if len(others) < 2:
+            return pick
+        out = run(engine, observation, others, None, np.ones(observation.views))
+        costs = disagreement(out.model_sd, others != ABSENT).sum(-1)
+        return np.asarray(others[int(np.argmin(costs))])
 
     def _continue(self, observation: Observation, jumps: Floats) -> NDArray[np.int64]:
         """Each view's candidate nearest to whom it followed; the largest sure one where it followed nobody."""
@@ -139,7 +127,7 @@ class Follower:
     ) -> Floats:
         """Returns (H,) how ill the views explain each other; views left out cost a fixed price."""
         present = picks != ABSENT
-        error = np.log1p((out.model_sd / GATE) ** 2) + np.log1p(jumps[picks] ** 2)
+        error = disagreement(out.model_sd, present) + np.log1p(jumps[picks] ** 2)
         there = np.isin(np.arange(observation.views), observation.view)
         price = np.where(present, error, LEFT_OUT * there)
         return np.asarray(price.sum(-1) + np.log1p(body_jumps**2))
@@ -169,35 +157,3 @@ def neighbours(observation: Observation, pick: NDArray[np.int64]) -> NDArray[np.
             other[v] = option
             found.append(other)
     return np.array(found, np.int64).reshape(-1, observation.views)
-
-
-def run(
-    engine: Engine, observation: Observation, picks: NDArray[np.int64], prior: Prior | None, trust: Floats
-) -> GraphOutput:
-    """Returns what the graph makes of readings (H,V) of one instant."""
-    present = picks != ABSENT
-    valid = np.where(present, picks, 0)
-    frame = observation.ray_from_camera[valid]
-    freedom = np.full(picks.shape, GUESS) if prior is None else np.broadcast_to(prior.sd, picks.shape)
-    return engine.run(
-        GraphInput(
-            flat=observation.flat.astype(np.float32),
-            confidence=observation.score.astype(np.float32),
-            norm=observation.norm.astype(np.float32),
-            pick=valid,
-            weight=(present * trust).astype(np.float32),
-            rotation=(frame if prior is None else frame @ prior.rotation).astype(np.float32),
-            freedom=freedom.astype(np.float32),
-        )
-    )
-
-
-def select(out: GraphOutput, hypothesis: int) -> GraphOutput:
-    """Returns the outputs of one hypothesis, its axis kept."""
-    of_candidates = ("lifted", "upright")
-    return GraphOutput(
-        **{
-            name: getattr(out, name) if name in of_candidates else getattr(out, name)[hypothesis : hypothesis + 1]
-            for name in GraphOutput.__dataclass_fields__
-        }
-    )
