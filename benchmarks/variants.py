@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config
 from pose_rig.fusion.fusion import Fusion
 from pose_rig.fusion.observation import Observation, observe
-from pose_rig.fusion.people import ABSENT, Prior, run
+from pose_rig.fusion.reading import ABSENT, Prior, run
 from pose_rig.fusion.sync import Sample
 from pose_rig.fusion.vote import SURE, vote
 from pose_rig.geometry import unrectify
