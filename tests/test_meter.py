@@ -1,6 +1,6 @@
 import time
 
-from pose_rig.capture.meter import Meter
+from pose_rig.meter import Meter
 
 
 def test_gaps_in_the_index_are_drops_but_not_before_the_first_frame() -> None:

@@ -66,11 +66,14 @@ class Follower:
             for _ in range(MOST_STEPS):
                 others = neighbours(observation, pick)
                 tried = run(engine, observation, others, prior, trust)
-                costs = self._cost(observation, others, tried, jumps, self._body_jumps(observation, tried))
+                body_jumps = self._body_jumps(observation, tried)
+                costs = self._cost(observation, others, tried, jumps, body_jumps)
                 winner = int(np.argmin(costs))
                 if costs[winner] > best - BETTER_BY:
                     break
                 pick, best, out = others[winner], float(costs[winner]), select(tried, winner)
+                if self._calm(pick, out, jumps, body_jumps[winner : winner + 1]):
+                    break
         other = None if pick.max() >= len(seen.view) else self._rivals.reconsider(seen, pick, engine)
         if other is not None:
             observation, pick, out = seen, other, run(engine, seen, other[None], prior, trust)
@@ -146,10 +149,16 @@ def shape_of(body: NDArray[np.float32]) -> Floats:
 
 
 def neighbours(observation: Observation, pick: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns (H,V) the readings that differ in one view: another candidate, or the view left out (one must stay)."""
+    """Returns (H,V) the readings that differ in one view: another candidate, the same mirrored, or none.
+
+    Args:
+        observation: The candidates and, after them, the mirrored ones.
+        pick: (V,) the reading to start from.
+    """
     found = []
     for v in range(observation.views):
-        options = [int(c) for c in observation.of(v) if c != pick[v]]
+        once = len(observation.view) // 2  # the mirrored ones come after the others
+        options = [int(c) for c in observation.of(v) if c != pick[v] and (c < once or c % once == pick[v] % once)]
         if pick[v] != ABSENT and (pick != ABSENT).sum() > 1:
             options.append(ABSENT)
         for option in options:
