@@ -79,7 +79,8 @@ def main() -> None:
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(model.parameters(), args.rate, weight_decay=1e-4, fused=True)
     args.out.mkdir(parents=True, exist_ok=True)
-    settings = {key: str(value) for key, value in vars(args).items()}
+    told = {key: str(value) for key, value in vars(args).items() if key not in ("motion", "out", "start", "device")}
+    settings = {**told, "motion": " ".join(path.name for path in args.motion)}  # provenance, without anybody's folders
     log = (args.out / "log.jsonl").open("w")
     start = time.monotonic()
     step = 0
