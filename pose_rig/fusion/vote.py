@@ -8,7 +8,7 @@ benchmarks/accuracy.py puts the two side by side.
 Other than theirs, so that the comparison is with the idea and not with slips: blobs and lines lie where they belong
 rather than on the cell below; views differ in scale, and their pelvis may be off; a line has distances rather than
 samples along x, so that steep ones and those of two views count; every view has its own confidences; pelvis, thorax,
-nose and head may be corrected too.
+nose and head may be corrected too. As theirs, it knows no perspective.
 
 Axes: V views, J joints, N cells of the grid. Lengths in units of the lifter's flat input.
 """
