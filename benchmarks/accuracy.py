@@ -113,7 +113,7 @@ def main() -> None:
     if args.motion:
         clips = load_clips(args.motion)
         if args.held_out:
-            from pose_rig.training.train import split
+            from pose_rig.training.motion import split
 
             clips = split(clips)[1]
         simulated(report, args, clips)

@@ -113,6 +113,7 @@ class Fusion:
         prior, mode = self.rig.prior, self.rig.mode
         reading = self._follower.read(observation, self._engine, prior, self.rig.trust)
         if reading is None:
+            self.rig.nobody()
             return self._nobody(t_ns, mode)
         guess = reading if prior is None else None
         if self.rig.wants_guess(observation):

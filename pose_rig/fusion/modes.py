@@ -113,6 +113,11 @@ class Rig:
             else:
                 self._pending = self._executor.submit(solve, tuple(self._instants), self._engine, self.solution)
 
+    def nobody(self) -> None:
+        """Takes in an instant at which no camera saw anybody."""
+        self._present[:] = False
+        self._health[:] = 0.0
+
     def _due(self, t_ns: int) -> bool:
         return not self._instants or t_ns - self._instants[-1].t_ns >= REMEMBER_EVERY_NS
 

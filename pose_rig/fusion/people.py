@@ -156,9 +156,10 @@ def neighbours(observation: Observation, pick: NDArray[np.int64]) -> NDArray[np.
         pick: (V,) the reading to start from.
     """
     found = []
+    once = len(observation.view) // 2  # the mirrored ones come after the others
     for v in range(observation.views):
-        once = len(observation.view) // 2  # the mirrored ones come after the others
-        options = [int(c) for c in observation.of(v) if c != pick[v] and (c < once or c % once == pick[v] % once)]
+        mirrored = (int(pick[v]) + once) % (2 * once) if pick[v] != ABSENT else ABSENT
+        options = [int(c) for c in observation.of(v) if c != pick[v] and (c < once or c == mirrored)]
         if pick[v] != ABSENT and (pick != ABSENT).sum() > 1:
             options.append(ABSENT)
         for option in options:

@@ -13,7 +13,7 @@ from pose_rig.graph import GUESS, INPUTS, GraphInput, GraphOutput
 
 SHIPPED = Path(__file__).parent / "weights" / "lifter.onnx"
 ORDER = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
-MOST_VIEWS, MOST_HYPOTHESES = 16, 64  # shape range that TensorRT engines are built for
+MOST_VIEWS, MOST_HYPOTHESES = 16, 128  # shape range of TensorRT engines; solving a rig takes 90 instants at once
 
 
 class OrtEngine:

@@ -74,6 +74,11 @@ def whole_parts(clip: Clip) -> list[Clip]:
     ]
 
 
+def split(clips: list[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """Returns (training, validation) clips; every seventh is for validation."""
+    return [clip for i, clip in enumerate(clips) if i % 7 != 3], clips[3::7]
+
+
 class PosePool:
     """Poses to draw from, each kind of movement equally often however long its clips are.
 

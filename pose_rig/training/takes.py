@@ -64,5 +64,5 @@ def simulate(clip: Clip, views: int, seconds: float, rng: np.random.Generator, f
     seen = detect(xy, fps, rng)
     lost = happens(np.array([LOST_VIEW_SHARE]), (views, length, 1), fps, rng)[..., None]
     extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
-    bystander = np.roll(xy, fps > 0, axis=1) + extent * rng.uniform(-2, 2, (views, 1, 1, 2))
+    bystander = xy[:, ::-1] + extent * rng.uniform(-2, 2, (views, 1, 1, 2))  # the same person, another time and place
     return Take(np.where(lost, bystander, seen.xy_px), seen.score, fps, people, cameras)

@@ -2,8 +2,8 @@
 
     python -m pose_rig.training.train --out runs/lifter MOTION.npz [MOTION.npz ...]
 
-A checkpoint holds the weights, the network's configuration and the settings of the run; `pose_rig.lifting.export` turns
-it into the graph that the rig runs. Ctrl-C keeps the averaged weights so far.
+A checkpoint holds the weights, the network's configuration and the settings of the run; `pose_rig.training.export`
+turns it into the graph that the rig runs. Ctrl-C keeps the averaged weights last saved.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training.losses import Terms, lifting_loss
 from pose_rig.training.metrics import n_mpjpe, pmpjpe
-from pose_rig.training.motion import Clip, load_clips
+from pose_rig.training.motion import load_clips, split
 from pose_rig.training.samples import Batch, Sampler
 
 REUSE = 3  # simulating costs a third of training: each sample is seen this often, in other company
@@ -61,11 +61,6 @@ def batches(sampler: Sampler, size: int, device: str) -> Iterator[dict[str, Tens
             order = torch.randperm(size * CHUNK, generator=generator)
             for part in torch.split(order, size):
                 yield {name: value[part] for name, value in chunk.items()}
-
-
-def split(clips: list[Clip]) -> tuple[list[Clip], list[Clip]]:
-    """Returns (training, validation) clips; every seventh is for validation."""
-    return [clip for i, clip in enumerate(clips) if i % 7 != 3], clips[3::7]
 
 
 def main() -> None:

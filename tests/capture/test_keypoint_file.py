@@ -156,7 +156,7 @@ def test_frames_that_a_camera_did_not_have_are_padding(tmp_path: Path) -> None:
     content["t_ns"][1, 5] = 0
     content["xy"][1, 5] = np.nan
     path = tmp_path / "padded.npz"
-    np.savez(path, **content)
+    np.savez(path, **content)  # type: ignore[arg-type]
     track = KeypointTrack(path, 1)
     times = []
     while (instant := track.advance()) is not None:
