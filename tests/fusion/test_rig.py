@@ -186,7 +186,9 @@ def remembered(scene: Scene, every: int = 3, guess: Floats | None = None) -> lis
 
 def tilt_deg(rotation: Floats, scene: Scene) -> Floats:
     """(V,) how far the rig's y is from the room's, as each camera sees it."""
-    return np.degrees(np.arccos(np.clip((rotation[:, :, 1] * scene.cameras.rotation[:, :, 1]).sum(-1), -1, 1)))
+    return np.asarray(
+        np.degrees(np.arccos(np.clip((rotation[:, :, 1] * scene.cameras.rotation[:, :, 1]).sum(-1), -1, 1)))
+    )
 
 
 @pytest.mark.parametrize("views", [3, 4])
