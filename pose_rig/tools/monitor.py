@@ -55,7 +55,7 @@ class Monitor:
         rig: The cameras as the rig knows them.
         pose: The newest pose.
         ages_ns: Age of every pose heard.
-        modes: Each mode entered, and when (s from the start).
+        modes: Each mode entered, and when (s from the first pose).
         tracked: Poses heard in which somebody was seen.
     """
 
@@ -70,6 +70,7 @@ class Monitor:
         self.tracked = 0
         self._indices = Tally()
         self._first_pose = self._last_pose = (0, 0)  # poses until then, and when
+        self._first_ns = 0  # the first pose's own instant
 
     def take(self, message: Message) -> None:
         """Notes one message."""
@@ -111,11 +112,9 @@ class Monitor:
         if not self.end_ns:  # what is read when all has stopped arrived earlier, nobody knows when
             self._last_pose = (self._indices.total, time.monotonic_ns())
         if not self.pose:
-            self._first_pose = self._last_pose
+            self._first_pose, self._first_ns = self._last_pose, pose.t_ns
         self.pose = pose
         self.ages_ns.append(pose.age_ns)
         self.tracked += pose.tracking > 0
         if not self.modes or self.modes[-1][0] != pose.mode:
-            # With pace `all` t_ns counts from 0 already.
-            own_time_ns = pose.t_ns - self.start_ns if pose.t_ns > self.start_ns else pose.t_ns
-            self.modes.append((pose.mode, own_time_ns / 1e9))
+            self.modes.append((pose.mode, (pose.t_ns - self._first_ns) / 1e9))
