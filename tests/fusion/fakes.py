@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -121,7 +122,7 @@ def turned_at(cameras: Cameras, view: int, turn: Floats, at: int, frames: int) -
 
 def config(views: int, **changes: object) -> Config:
     cameras = tuple(CameraConfig(source=f"{v}.npz", name=f"cam{v}") for v in range(views))
-    return Config(camera=cameras, pace="all", **changes)  # type: ignore[arg-type]
+    return msgspec.structs.replace(Config(camera=cameras, pace="all"), **changes)
 
 
 def fusion(engine: Engine, views: int, size: tuple[int, int] = SIZE, schema: str = "rig17") -> Fusion:
