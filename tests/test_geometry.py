@@ -4,6 +4,7 @@ from numpy.typing import NDArray
 
 from pose_rig.geometry import (
     angle_deg,
+    complete_root,
     nearest_rotation,
     quarter_turn,
     rays,
@@ -11,6 +12,7 @@ from pose_rig.geometry import (
     rotation_from_vector,
     turn_to,
     unrectify,
+    vector_from_rotation,
 )
 from pose_rig.skeleton import INDEX, J
 from tests.fusion.fakes import standing
@@ -176,3 +178,51 @@ def test_rotation_from_vector_is_the_exponential(length: float) -> None:
     assert np.allclose(found, exponential(vector), atol=1e-12)
     assert np.linalg.det(found) == pytest.approx(1)
     assert rotation_from_vector(np.tile(vector, (4, 2, 1))).shape == (4, 2, 3, 3)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1e-7, 1e-3, 5.0, 90.0, 179.0])
+def test_vector_from_rotation_undoes_rotation_from_vector(degrees: float) -> None:
+    vector = np.random.default_rng(6).normal(size=(8, 2, 3))
+    vector *= np.radians(degrees) / np.linalg.norm(vector, axis=-1, keepdims=True)
+    assert vector_from_rotation(rotation_from_vector(vector)) == pytest.approx(vector, abs=1e-7)
+
+
+def test_complete_root_leaves_a_seen_pelvis_as_it_is() -> None:
+    xy = picture(np.array([0.3, 0.0, 4.0]))
+    out, there = complete_root(xy, np.ones(J))
+    assert np.array_equal(out, xy)
+    assert there
+    score = np.ones(J)
+    score[INDEX["thorax"]] = 0
+    assert not complete_root(xy, score)[1]
+
+
+@pytest.mark.parametrize(
+    ("missing", "near"),
+    [
+        (("pelvis", "r_hip"), 0.25),
+        (("pelvis", "l_hip"), 0.25),
+        (("pelvis", "l_hip", "r_hip", "spine"), 0.35),
+        (("pelvis", "l_hip", "r_hip", "spine", "head"), 0.35),
+    ],
+)
+def test_complete_root_guesses_an_unseen_pelvis(missing: tuple[str, ...], near: float) -> None:
+    xy, score = picture(np.array([0.3, 0.0, 4.0])), np.ones(J)
+    hidden = [INDEX[name] for name in missing]
+    score[hidden] = 0
+    garbled = xy.copy()
+    garbled[hidden] = 0
+    out, there = complete_root(garbled, score)
+    assert there
+    trunk = np.linalg.norm(xy[INDEX["thorax"]] - xy[0])
+    assert np.linalg.norm(out[0] - xy[0]) < near * trunk
+    assert np.array_equal(np.delete(out, 0, 0), np.delete(garbled, 0, 0))
+    assert (garbled[0] == 0).all()
+
+
+def test_complete_root_without_hips_and_face_says_so() -> None:
+    score = np.ones((2, J))
+    score[0, [INDEX[name] for name in ("pelvis", "l_hip", "r_hip", "nose", "head")]] = 0
+    out, there = complete_root(np.zeros((2, J, 2)), score)
+    assert there.tolist() == [False, True]
+    assert np.isfinite(out).all()

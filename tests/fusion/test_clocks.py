@@ -13,23 +13,33 @@ def feed(track: Track, *times_ms: float) -> None:
         assert track.add(message(round(t_ms * MS), [person(100)]))
 
 
-def walk_through(files: list[list[float]], chunk: int) -> list[float]:
-    """What is fused (ms) when files of the given frame times (ms) arrive in chunks of any size."""
+def seen_over_time(files: list[list[float]], chunk: int) -> list[tuple[float, ...]]:
+    """What is fused (ms), and where each file says the person was then, when messages arrive in chunks of any size.
+
+    The person has moved on by a pixel in every frame; −1 = the file had nothing near the instant.
+    """
     clock, tracks = FileClock(), [Track() for _ in files]
     at = [0] * len(files)
-    fused: list[float] = []
+    fused: list[tuple[float, ...]] = []
     for _ in range(10_000):
         for v, (track, times) in enumerate(zip(tracks, files, strict=True)):
             if clock.ahead(track) < 32 and at[v] < len(times):
-                feed(track, *times[at[v] : at[v] + chunk])
+                for index in range(at[v], min(at[v] + chunk, len(times))):
+                    assert track.add(message(round(times[index] * MS), [person(100 + index)]))
                 at[v] += chunk
             track.ended = at[v] >= len(times)
         t_ns = clock.tick(tracks)
         if t_ns is not None:
-            fused.append(t_ns / MS)
+            samples = [track.at(t_ns) for track in tracks]
+            fused.append((t_ns / MS, *(-1.0 if s is None else float(s.xy_px[0, 0, 0]) for s in samples)))
         elif all(track.ended for track in tracks):
             return fused
     raise AssertionError("the clock never came to an end")
+
+
+def walk_through(files: list[list[float]], chunk: int) -> list[float]:
+    """The instants that are fused (ms)."""
+    return [fused[0] for fused in seen_over_time(files, chunk)]
 
 
 def frames(count: int, fps: float, offset_ms: float = 0.0) -> list[float]:
@@ -63,6 +73,15 @@ def test_the_arrival_of_messages_does_not_change_what_is_fused(chunk: int) -> No
     assert (np.diff(fused) > 0).all()
     assert fused[0] == 0
     assert fused[-1] == pytest.approx(max(t[-1] for t in files))
+
+
+@pytest.mark.xfail(strict=True, reason="a file's period is that of its newest frames, which are there sooner or later")
+@pytest.mark.parametrize("chunk", [8, 32])
+def test_what_an_uneven_file_saw_does_not_depend_on_how_its_messages_arrive(chunk: int) -> None:
+    rng = np.random.default_rng(3)
+    uneven = np.cumsum(rng.choice([50.0, 310.0], 60)).tolist()
+    files = [frames(400, 30), uneven]
+    assert seen_over_time(files, chunk) == seen_over_time(files, 1)
 
 
 def test_a_file_of_one_frame_and_an_empty_one() -> None:
