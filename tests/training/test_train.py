@@ -147,24 +147,14 @@ def train(tmp_path: Path, *extra: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_short_run_ends_logs_and_leaves_weights_that_load(tmp_path: Path) -> None:
-    done = train(tmp_path, "--steps", "40", "--seed", "3")
+    done = train(tmp_path, "--steps", "20", "--seed", "3")
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert lines[-1]["done"] == 1
-    assert lines[-1]["step"] in (40, 41)
+    assert lines[-1]["step"] in (20, 21)
     assert {"pmpjpe", "n_mpjpe", "angle_deg_median", "total"} <= set(lines[-1])
     assert "pmpjpe=" in done.stderr
     model, settings = load(tmp_path / "run" / "lifter.pt")
     assert model.config.width == 32
     assert settings["seed"] == "3"
     assert int(settings["step"]) == lines[-1]["step"]
-
-
-def test_a_wrong_motion_file_ends_training_with_a_sentence(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pose_rig.training.train", str(tmp_path / "none.npz"), "--out", str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode != 0
-    assert "none.npz is not a motion file" in done.stderr.splitlines()[-1]
