@@ -66,7 +66,7 @@ _RECIPE: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:
     """A detector's landmark set and its mapping to our joints.
 

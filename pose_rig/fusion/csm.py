@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from pose_rig.graph import GATE, GUESS
+from pose_rig.skeleton import J
 
 DETECTOR_SD = 0.012  # per axis: about 1.2 % of a standing person's height, as measured for MediaPipe
 OUTLIER_SD = 0.12
@@ -69,20 +70,25 @@ def _shifted(row: int, column: int) -> list[int]:
 
 # 3×3 matrices travel flat, row-major, as nine numbers; 2×2 ones as four.
 EYE3 = torch.eye(3).flatten()
-_NEXT, _BOTH, _MIXED, _MIXED_BACK = _shifted(1, 1), _shifted(2, 2), _shifted(1, 2), _shifted(2, 1)
+_MINOR_A, _MINOR_B = _shifted(1, 1) + _shifted(1, 2), _shifted(2, 2) + _shifted(2, 1)
+MINORS = torch.cat([torch.eye(9), -torch.eye(9)])  # differences of products → cofactors
+EXPANSION = torch.full((9, 1), 1 / 3)  # the determinant three times, expanded along each row
 SPREAD3 = _linear(3, 9, {i * 3 + j: {j: 1} for i in range(3) for j in range(3)})  # v → v, v, v
 SUM3 = _linear(9, 3, {i: {3 * i: 1, 3 * i + 1: 1, 3 * i + 2: 1} for i in range(3)})  # row sums
-CROSS = _linear(9, 3, {0: {5: 1, 7: -1}, 1: {6: 1, 2: -1}, 2: {1: 1, 3: -1}})  # p fᵀ → p × f
-# Σ a p pᵀ (first nine) and Σ b p pᵀ (last nine) → Σ [p]ₓᵀ diag(a, a, b) [p]ₓ
+# Moments Σ p (f, a p, b p)ᵀ, three rows of nine: (f) → Σ p × f, (a p, b p) → Σ [p]ₓᵀ diag(a, a, b) [p]ₓ.
+CROSS = _linear(27, 3, {0: {11: 1, 19: -1}, 1: {18: 1, 2: -1}, 2: {1: 1, 9: -1}})
 TURN = _linear(
-    18,
+    27,
     9,
     {
-        0: {8: 1, 13: 1}, 4: {8: 1, 9: 1}, 8: {0: 1, 4: 1},
-        1: {10: -1}, 3: {10: -1}, 2: {2: -1}, 6: {2: -1}, 5: {5: -1}, 7: {5: -1},
+        0: {23: 1, 16: 1}, 4: {23: 1, 6: 1}, 8: {3: 1, 13: 1},
+        1: {7: -1}, 3: {7: -1}, 2: {5: -1}, 6: {5: -1}, 5: {14: -1}, 7: {14: -1},
     },
 )  # fmt: skip
 QUATERNION = _quaternion_products()
+QUATERNION_NORM = _linear(16, 1, {0: {0: 1, 5: 1, 10: 1, 15: 1}})
+HALF_ANGLE = _linear(3, 4, {1: {0: 0.5}, 2: {1: 0.5}, 3: {2: 0.5}})
+NO_TURN = torch.tensor([1.0, 0.0, 0.0, 0.0])
 # rows a, b of a rotation: the nine products a_i b_j; (a, b) = 00, 01, 10, 11 in the image plane, 22 along the ray
 _PLANE_A = [3 * a + i for a in (0, 0, 1, 1) for i in range(3) for _ in range(3)]
 _PLANE_B = [3 * b + j for b in (0, 1, 0, 1) for _ in range(3) for j in range(3)]
@@ -136,7 +142,7 @@ class Fused:
         rotation: (H,V,3,3) ray_from_body, as used.
         inlier: (H,V,J) probability that the detection was right.
         model_sd: (H,V) how far off the other views' prediction is for this view beyond the known noise.
-        scale: (H,V) ``flat`` units of a view per unit of ``body``.
+        scale: (H,V) ``flat`` units of a view per unit of ``body``; mean 1.
         offset: (H,V,2) where the body's origin lies in a view.
         pull: (H,V,3) gradient and
         stiffness: (H,V,9) Gauss–Newton matrix of a small turn of each view's rays (radians, ray axes) towards the
@@ -166,11 +172,13 @@ def fuse(views: Views, freedom: Tensor, rounds: int = ROUNDS) -> Fused:
     # everything below has axes H, V, J, and one for components
     present = views.weight[..., None, None]
     here = (present > 0).to(views.flat.dtype)
+    count = here.sum(1, keepdim=True).clamp_min(1e-3)
     confidence = views.confidence.unsqueeze(-1)
     depth = views.depth.unsqueeze(-1)
     norm = views.norm[..., None, None]
     stiff = 1 / freedom[..., None, None].square()
-    turned = torch.zeros_like(stiff) * EYE3[:3]  # (H,V,1,3) turns so far
+    held = stiff * EYE3 + VAGUE * EYE3
+    turned = torch.zeros_like(stiff)  # (H,V,1,3) so far
     seen = (confidence > 0).to(views.flat.dtype)
     doubt = (1 - confidence * (1 / SURE_SCORE)).clamp_min(0)
     variance = (DETECTOR_SD + DETECTOR_SD * (UNSURE_SD - 1) * doubt).square()
@@ -196,24 +204,24 @@ def fuse(views: Views, freedom: Tensor, rounds: int = ROUNDS) -> Fused:
         information = (a * square) * EYE3 + ((b - a) * square) * ray
         measured = torch.cat([corrected - offset, depth], -1)
         vector = (weights * measured * scale) @ rotation
-        total, full = information.sum(1, keepdim=True), vector.sum(1, keepdim=True)
-        body = _solve(total, full, VAGUE)  # (H,1,J,3)
+        total, full = information.sum(1, keepdim=True) + VAGUE * EYE3, vector.sum(1, keepdim=True)
+        body = _times(inverse3(total), full)  # (H,1,J,3)
         back = rotation.transpose(-1, -2)
         local = body @ back
-        scale, offset = _place(corrected, local[..., :2], a, here)
+        scale, offset = _place(corrected, local[..., :2], a, here, count)
         local = local * scale
-        near = (local - local[:, :, :1])[..., 2:] * norm
-        others = inverse3(total - information + VAGUE * EYE3)
+        near = local[..., 2:] * norm
+        others = inverse3(total - information)
         predicted = _times(others, full - vector) @ back
         innovation = corrected - (predicted[..., :2] * scale + offset)
         plane = entries[..., _PLANE_A] * entries[..., _PLANE_B]
         spread = ((others @ FOUR_TIMES) * plane) @ SUM9 * scale.square()
         model = _model_variance(innovation, variance, spread, seen)
         evidence, pulls = _compare(innovation, spread, variances + model)
-        inlier = torch.sigmoid((odds + evidence).clamp(-50, 50))
+        inlier = torch.sigmoid(odds + evidence)
         pull, stiffness = _turn_equations(torch.cat([corrected - offset, depth], -1), local, a, b, weights)
         if turn < rounds - 1:
-            step = _solve(stiffness + stiff * EYE3, pull - stiff * turned, VAGUE)
+            step = _times(inverse3(stiffness + held), pull - stiff * turned)
             turned = turned + step
             rotation = _small_rotation(step) @ rotation
     mixture = (torch.cat([inlier, 1 - inlier], -1) * variances) @ EACH_TWICE
@@ -236,9 +244,8 @@ def _tail(x: Tensor, *sides: int) -> Tensor:
 
 def inverse3(matrix: Tensor) -> Tensor:
     """Returns (...,9) the inverse of symmetric 3×3 matrices (...,9), row-major, by cofactors."""
-    cofactors = matrix[..., _NEXT] * matrix[..., _BOTH] - matrix[..., _MIXED] * matrix[..., _MIXED_BACK]
-    determinant = (matrix * cofactors).sum(-1, keepdim=True) * (1 / 3)  # three expansions, one for each row
-    return cofactors / determinant
+    cofactors = (matrix[..., _MINOR_A] * matrix[..., _MINOR_B]) @ MINORS
+    return cofactors / ((matrix * cofactors) @ EXPANSION)
 
 
 def _times(matrix: Tensor, vector: Tensor) -> Tensor:
@@ -246,27 +253,23 @@ def _times(matrix: Tensor, vector: Tensor) -> Tensor:
     return (matrix * (vector @ SPREAD3)) @ SUM3
 
 
-def _solve(information: Tensor, vector: Tensor, floor: float) -> Tensor:
-    """Returns (...,3) the solution of symmetric 3×3 systems (...,9), (...,3), ``floor`` added to the diagonal."""
-    return _times(inverse3(information + floor * EYE3), vector)
-
-
-def _place(corrected: Tensor, local: Tensor, weight: Tensor, here: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns scale (H,V,1,1), geometric mean 1, and offset (H,V,1,2): weighted regression of 2D on the pose.
+def _place(corrected: Tensor, local: Tensor, weight: Tensor, here: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns scale (H,V,1,1), mean 1, and offset (H,V,1,2) of every view: weighted regression of 2D on the pose.
 
     Args:
         corrected: (H,V,J,2) 2D without perspective.
         local: (H,V,J,2) the pose in the ray frame.
         weight: (H,V,J,1).
         here: (H,V,1,1) 1 = the view is present.
+        count: (H,1,1,1) how many are.
     """
     share = weight / (weight.sum(2, keepdim=True) + 1e-6)
-    mean_seen, mean_body = (share * corrected).sum(2, keepdim=True), (share * local).sum(2, keepdim=True)
+    row = share.transpose(-1, -2)
+    mean_seen, mean_body = row @ corrected, row @ local
     around = share * (local - mean_body)
     scale = (around * corrected).sum((2, 3), keepdim=True) / ((around * local).sum((2, 3), keepdim=True) + 1e-6)
-    log = torch.log(scale.clamp(0.3, 3.0)) * here
-    log = log - log.sum(1, keepdim=True) / here.sum(1, keepdim=True).clamp_min(1.0)
-    scale = torch.exp(log * here)
+    scale = scale.clamp(0.3, 3.0)
+    scale = scale * (count / (scale * here).sum(1, keepdim=True))
     return scale, mean_seen - scale * mean_body
 
 
@@ -275,17 +278,16 @@ def _turn_equations(measured: Tensor, local: Tensor, a: Tensor, b: Tensor, weigh
 
     With p the pose in the ray frame, m what was measured of it and W the weights: Σ p×W(m − p) and Σ [p]ₓᵀW[p]ₓ.
     """
-    columns = local.transpose(-1, -2)
-    moments = _tail(columns @ (weights * (measured - local)), 1, 9)
-    flat_moments, depth_moments = _tail(columns @ (a * local), 1, 9), _tail(columns @ (b * local), 1, 9)
-    return moments @ CROSS, torch.cat([flat_moments, depth_moments], -1) @ TURN
+    columns = torch.cat([weights * (measured - local), a * local, b * local], -1)
+    moments = _tail(local.transpose(-1, -2) @ columns, 1, 27)
+    return moments @ CROSS, moments @ TURN
 
 
 def _small_rotation(vector: Tensor) -> Tensor:
     """Returns (H,V,3,3) rotations of nearly ``vector`` (H,V,1,3) radians: the quaternion (1, v/2), normalised."""
-    q = torch.cat([torch.ones_like(vector[..., :1]), 0.5 * vector], -1)
+    q = vector @ HALF_ANGLE + NO_TURN
     products = _tail(q.transpose(-1, -2) @ q, 1, 16)
-    return _tail(products @ QUATERNION / q.square().sum(-1, keepdim=True), 3, 3)
+    return _tail((products @ QUATERNION) / (products @ QUATERNION_NORM), 3, 3)
 
 
 def _model_variance(innovation: Tensor, variance: Tensor, spread: Tensor, seen: Tensor) -> Tensor:
@@ -295,7 +297,7 @@ def _model_variance(innovation: Tensor, variance: Tensor, spread: Tensor, seen: 
     """
     square = innovation.square().sum(-1, keepdim=True) * (1 / 1.386)
     excess = (square - variance - spread @ TRACE) * seen
-    middle = torch.topk(excess, excess.shape[2] // 2 + 1, dim=2).values[:, :, -1:]
+    middle = torch.topk(excess, J // 2 + 1, dim=2).values[:, :, -1:]
     return middle.clamp(MIN_MODEL_SD**2, MAX_MODEL_SD**2)
 
 

@@ -98,7 +98,8 @@ class Fusion:
         """
         known = self.landmarks[view]
         if known is None or known.name != schema:
-            self.landmarks[view] = landmarks(schema)
+            same = next((other for other in self.landmarks if other is not None and other.name == schema), None)
+            self.landmarks[view] = same or landmarks(schema)
         self._size_px[view] = size_px
         self.rig.focal_px = self._focal_px
 
@@ -132,11 +133,10 @@ class Fusion:
         rig_from_body = np.eye(3) if settled else self._rig_from_body(turned, frame, out.upright[chosen], present)
         raw = self._placement(out.body[0].astype(float) @ rig_from_body.T)
         self._last = self._smooth(observation.t_ns, raw)
-        size, focal, norm = self._size_px, self._focal_px, observation.norm[chosen]
-        refined = unrectify(out.refined[0].astype(float), norm, frame, focal, size)
-        reprojected = unrectify(
-            reproject(out.body[0], out.rotation[0], out.scale[0], out.offset[0], norm), norm, frame, focal, size
-        )
+        norm = observation.norm[chosen]
+        fused = reproject(out.body[0], out.rotation[0], out.scale[0], out.offset[0], norm)
+        flat = np.stack([out.refined[0].astype(float), fused])
+        refined, reprojected = unrectify(flat, norm, frame, self._focal_px, self._size_px)
         seen = (observation.score[chosen] > 0) & present[:, None]
         distance = np.linalg.norm(reprojected - observation.xy_px[chosen], axis=-1) * seen
         residual = distance.sum(0) / np.maximum(seen.sum(0), 1)

@@ -5,6 +5,7 @@ Axes: C candidates over all views, V views, J = 17 joints.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,23 +81,23 @@ def observe(
         focal_px: (V,).
         size_px: (V,2).
     """
-    view: list[int] = []
-    person: list[int] = []
-    joints: list[Floats] = []
-    scores: list[Floats] = []
-    for v, (sample, marks) in enumerate(zip(samples, landmarks, strict=True)):
-        if sample is None or marks is None or not len(sample.xy_px):
-            continue
-        xy, score = marks.to_joints(sample.xy_px, sample.score)
-        xy, rooted = complete_root(xy, score)
-        for p in range(len(xy)):
-            if (score[p] > 0).sum() >= FEWEST_JOINTS and rooted[p]:
-                view.append(v)
-                person.append(p)
-                joints.append(xy[p])
-                scores.append(score[p])
-    index = np.array(view, np.int64)
-    xy_px = np.array(joints).reshape(-1, J, 2)
-    score_all = np.array(scores).reshape(-1, J)
-    flat, norm, frame = rectify(xy_px, score_all, focal_px[index], size_px[index])
-    return Observation(t_ns, index, np.array(person, np.int64), xy_px, score_all, flat, norm, frame, len(samples))
+    there = [(v, sample) for v, sample in enumerate(samples) if sample is not None and landmarks[v] is not None]
+    view = np.repeat([v for v, _ in there], [len(sample.xy_px) for _, sample in there]).astype(np.int64)
+    person = np.concatenate([np.arange(len(sample.xy_px)) for _, sample in there] or [np.zeros(0, np.int64)])
+    xy_px, score = _joints([(landmarks[v], sample) for v, sample in there])
+    xy_px, rooted = complete_root(xy_px, score)
+    usable = rooted & ((score > 0).sum(-1) >= FEWEST_JOINTS)
+    view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
+    flat, norm, frame = rectify(xy_px, score, focal_px[view], size_px[view])
+    return Observation(t_ns, view, person, xy_px, score, flat, norm, frame, len(samples))
+
+
+def _joints(seen: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats]:
+    """Returns the joints (C,J,2) and scores (C,J) of all people in all views; views of one landmark set go together."""
+    parts: list[tuple[Floats, Floats]] = [(np.zeros((0, J, 2)), np.zeros((0, J)))]
+    for marks, run in groupby(seen, key=lambda pair: pair[0]):
+        if marks is not None:
+            samples = [sample for _, sample in run]
+            xy = np.concatenate([sample.xy_px for sample in samples])
+            parts.append(marks.to_joints(xy, np.concatenate([sample.score for sample in samples])))
+    return np.concatenate([xy for xy, _ in parts]), np.concatenate([score for _, score in parts])

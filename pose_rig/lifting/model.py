@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pose_rig.skeleton import J
 
+_NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
 MIN_SPREAD = 0.005  # about 1 cm of depth: no single view knows better
 
 
@@ -87,11 +88,5 @@ def rotation_from_6d(columns: Tensor) -> Tensor:
     x = first / (first.square().sum(-1, keepdim=True) + 1e-12).sqrt()
     y = second - (x * second).sum(-1, keepdim=True) * x
     y = y / (y.square().sum(-1, keepdim=True) + 1e-12).sqrt()
-    return torch.stack([x, y, cross(x, y)], -1)
-
-
-def cross(a: Tensor, b: Tensor) -> Tensor:
-    """Returns (...,3) the cross product, in operations every inference engine has."""
-    a0, a1, a2 = a.unbind(-1)
-    b0, b1, b2 = b.unbind(-1)
-    return torch.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], -1)
+    z = x[:, _NEXT] * y[:, _AFTER] - x[:, _AFTER] * y[:, _NEXT]  # the cross product, as every engine can do it
+    return torch.cat([x, y, z], -1).reshape(columns.shape[0], 3, 3).transpose(1, 2)
