@@ -1,0 +1,120 @@
+"""A fusion process in a thread, and cameras that talk to it over real ZeroMQ."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from pose_rig.bus import Lane, Receiver, Sender
+from pose_rig.config import FusionConfig, FusionJob, Pace
+from pose_rig.fusion.process import main
+from pose_rig.graph import Engine
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, State
+from tests.fusion.fakes import Scene, config
+
+VIEWS = 2
+DEADLINE_S = 30.0
+
+
+def free_endpoint() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+
+
+class Running:
+    """A fusion process in a thread, one sender per camera, and a consumer."""
+
+    def __init__(self, engine: Engine, pace: Pace, views: int = VIEWS, save: str = "", rate_hz: float = 60.0) -> None:
+        lane: Lane = "live" if pace == "realtime" else "lossless"
+        inputs = tuple(free_endpoint() for _ in range(views if lane == "lossless" else 1))
+        rig = config(views, pace=pace, save=save, fusion=FusionConfig(rate_hz=rate_hz))
+        self.job = FusionJob(rig, inputs, free_endpoint())
+        self.stop = threading.Event()
+        self.failure: list[BaseException] = []
+        self.consumer = Receiver(self.job.output)
+        self.heard: list[Message] = []
+        self.thread = threading.Thread(target=self._main, args=(engine,))
+        self.thread.start()
+        self.senders = [Sender(inputs[v % len(inputs)], lane) for v in range(views)]
+
+    def _main(self, engine: Engine) -> None:
+        try:
+            main(self.job, self.stop, engine)
+        except BaseException as error:
+            self.failure.append(error)
+
+    def until(self, done: Callable[[], bool], tell: Callable[[], object] = lambda: None) -> None:
+        """Listens, and calls ``tell`` now and then, until something is the case."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not done():
+            assert time.monotonic() < deadline, f"heard only {[type(m).__name__ for m in self.heard[-20:]]}"
+            assert not self.failure, self.failure
+            tell()
+            self.heard += self.consumer.receive(5)
+
+    def poses(self) -> list[Pose3D]:
+        return [message for message in self.heard if isinstance(message, Pose3D)]
+
+    def health(self) -> list[Health]:
+        return [message for message in self.heard if isinstance(message, Health) and message.worker == "fusion"]
+
+    def close(self) -> None:
+        self.stop.set()
+        self.thread.join(10)
+        self.consumer.close()
+        for sender in self.senders:
+            sender.close()
+        assert not self.thread.is_alive()
+
+
+def keypoints(scene: Scene, view: int, index: int, t_ns: int | None = None, schema: str = "rig17") -> Keypoints2D:
+    return Keypoints2D(
+        camera=f"cam{view}", index=index, t_ns=scene.t_ns(index) if t_ns is None else t_ns, size_px=(1280, 720),
+        landmarks=schema, xy=scene.xy_px[view, index][None].astype(np.float32),
+        score=scene.score[view, index][None].astype(np.float32),
+    )  # fmt: skip
+
+
+def told(view: int, state: State, total: int | None = None) -> Health:
+    return Health(worker=f"cam{view}", t_ns=0, state=state, total_frames=total)
+
+
+def play(running: Running, scene: Scene) -> None:
+    """Sends a whole scene without loss, one camera after the other, in threads as processes would."""
+
+    def send(view: int) -> None:
+        for index in range(len(scene.joints)):
+            running.senders[view].send(keypoints(scene, view, index))
+        running.senders[view].send(told(view, "ended"))
+
+    threads = [threading.Thread(target=send, args=(view,)) for view in range(len(running.senders))]
+    for thread in threads:
+        thread.start()
+    running.until(lambda: not running.thread.is_alive())
+    for thread in threads:
+        thread.join(5)
+
+
+class Live:
+    """Cameras that send a scene over and over at their own pace."""
+
+    def __init__(self, running: Running, scene: Scene, fps: float = 30.0) -> None:
+        self.running, self.scene, self.fps = running, scene, fps
+        self.index = [0] * len(running.senders)
+        self.on = [True] * len(running.senders)
+
+    def __call__(self) -> None:
+        for view, sender in enumerate(self.running.senders):
+            now_ns = time.monotonic_ns()
+            due = round(now_ns * 1e-9 * self.fps)
+            if self.on[view] and due > self.index[view]:
+                self.index[view] = due
+                one = keypoints(self.scene, view, due % len(self.scene.joints), now_ns)
+                sender.send(Keypoints2D(**{**{f: getattr(one, f) for f in one.__struct_fields__}, "index": due}))
+
+
+def is_finite(pose: Pose3D) -> bool:
+    return bool(np.isfinite(pose.xyz).all() and np.isfinite(pose.residual_px).all())
