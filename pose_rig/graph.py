@@ -29,7 +29,8 @@ class GraphInput:
         weight: (H,V) trust in that contribution, 0 = the view is absent (its pick must still be valid).
         rotation: (H,V,3,3) ray_from_rig; ignored where guesses are asked for.
         freedom: (H,V) standard deviation of these rotations, radians: how far each instant may turn them; `GUESS` asks
-            for the lifter's own rotations instead (for all views of a hypothesis, or for none).
+            for the lifter's own rotations instead (for all views of a hypothesis, or for none). Above 0.
+        doubt: (H,1) added to the lifter's own doubt about its depths, in units of ``flat``.
     """
 
     flat: Single
@@ -39,6 +40,7 @@ class GraphInput:
     weight: Single
     rotation: Single
     freedom: Single
+    doubt: Single
 
 
 @dataclass(frozen=True, slots=True)

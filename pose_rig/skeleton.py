@@ -4,6 +4,7 @@ Axes: K detector landmarks, J = 17 joints.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +112,7 @@ class Landmarks:
         return np.where(joints_score[..., None] > 0, joints, 0.0), joints_score
 
 
+@lru_cache(maxsize=64)
 def landmarks(schema: str) -> Landmarks:
     """Returns the landmark set of a schema name, or of names joined by commas.
 

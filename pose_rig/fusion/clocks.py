@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pose_rig.fusion.sync import Track
+from pose_rig.fusion.sync import Track, period
 
 LATENCIES = 32  # samples over which a camera's latency is a median
 BEHIND_NS = 100_000_000  # ticks are left out, not caught up with, when this late
@@ -62,14 +62,17 @@ class FileClock:
     def __init__(self) -> None:
         self._last_ns = -1
         self._leader: Track | None = None
+        self._ranks: list[float] = []  # the files' periods, by their first frames
 
     def tick(self, tracks: Sequence[Track]) -> int | None:
         """Returns the next instant that every file that has not ended has reached, None if more must come first."""
-        if any(not track.ended and len(track.times_ns) < LOOK for track in tracks) and self._leader is None:
-            return None
+        if not self._ranks:
+            if any(not track.ended and len(track.times_ns) < LOOK for track in tracks):
+                return None
+            self._ranks = [period(track.times_ns[:LOOK]) for track in tracks]
         if self._leader is None or (self._leader.ended and self._next_of(self._leader) is None):
-            going = [track for track in tracks if self._next_of(track) is not None or not track.ended]
-            self._leader = min(going, key=lambda track: track.period_ns, default=None)
+            going = [v for v, track in enumerate(tracks) if self._next_of(track) is not None or not track.ended]
+            self._leader = tracks[min(going, key=self._ranks.__getitem__)] if going else None
         t_ns = self._next_of(self._leader) if self._leader else None
         if t_ns is None or any(not track.ended and (track.newest_ns or -1) < t_ns for track in tracks):
             return None

@@ -269,7 +269,7 @@ def _place(corrected: Tensor, local: Tensor, weight: Tensor, here: Tensor, count
     around = share * (local - mean_body)
     scale = (around * corrected).sum((2, 3), keepdim=True) / ((around * local).sum((2, 3), keepdim=True) + 1e-6)
     scale = scale.clamp(0.3, 3.0)
-    scale = scale * (count / (scale * here).sum(1, keepdim=True))
+    scale = scale * (count / (scale * here).sum(1, keepdim=True).clamp_min(1e-3))
     return scale, mean_seen - scale * mean_body
 
 

@@ -96,30 +96,23 @@ class Fusion:
         Raises:
             UsageError: The landmark set is unknown.
         """
-        known = self.landmarks[view]
-        if known is None or known.name != schema:
-            same = next((other for other in self.landmarks if other is not None and other.name == schema), None)
-            self.landmarks[view] = same or landmarks(schema)
+        self.landmarks[view] = landmarks(schema)
         self._size_px[view] = size_px
         self.rig.focal_px = self._focal_px
-
-    def landmark_count(self, view: int) -> int:
-        """Returns K of a camera, 0 before it was described."""
-        known = self.landmarks[view]
-        return len(known.names) if known else 0
 
     def step(self, t_ns: int, samples: Sequence[Sample | None]) -> FusedInstant:
         """Returns the pose at an instant from what each view saw then."""
         observation = observe(t_ns, samples, self.landmarks, self._focal_px, self._size_px)
-        prior, mode = self.rig.prior, self.rig.mode
-        reading = self._follower.read(observation, self._engine, prior, self.rig.trust)
+        prior, mode, trust = self.rig.prior, self.rig.mode, self.rig.trust
+        if prior is not None and not trust[observation.view].any():  # only views are left whose place nobody knows
+            prior, mode, trust = None, "cold", np.ones(observation.views)
+        reading = self._follower.read(observation, self._engine, prior, trust)
         if reading is None:
             self.rig.nobody()
             return self._nobody(t_ns, mode)
         guess = reading if prior is None else None
         if self.rig.wants_guess(observation):
-            trust = np.ones(observation.views)
-            out = run(self._engine, reading.observation, reading.pick[None], None, trust)
+            out = run(self._engine, reading.observation, reading.pick[None], None, np.ones(observation.views))
             guess = Reading(reading.observation, reading.pick, out)
         self.rig.learn(reading, guess)
         return self._instant(reading, mode, settled=prior is not None)
@@ -205,5 +198,5 @@ def reproject(
 ) -> Floats:
     """Returns (V,J,2) where a fused pose (J,3) lies in the views' ray frames; see `GraphOutput` for the rest."""
     local = scale[:, None, None] * (body @ rotation.swapaxes(-1, -2)).astype(float)
-    near = np.clip((local[..., 2] - local[:, :1, 2]) * norm[:, None], -0.4, 0.4)
+    near = np.clip(local[..., 2] * norm[:, None], -0.4, 0.4)
     return np.asarray((local[..., :2] + offset[:, None]) / (1 + near[..., None]))

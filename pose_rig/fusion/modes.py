@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pose_rig.fusion.observation import Observation
 from pose_rig.fusion.reading import ABSENT, Prior, Reading
 from pose_rig.fusion.rig import Instant, Solution, solve
-from pose_rig.geometry import vector_from_rotation
 from pose_rig.graph import GATE, Engine
 from pose_rig.messages import CameraState, Mode
 
@@ -31,8 +30,7 @@ INSTANT_SD_DEG = 2.0
 SURE_DEG = 8.0  # a rotation less sure than this is not used
 HEALTH_S = 0.5  # memory of a camera's agreement
 DISAGREES = 0.5  # agreement below this is named, and weighs less
-MOVED_DEG = 6.0  # a camera that wants to turn this much, for a second, has been moved
-MOVED_S = 1.0
+MOVED_S = 1.0  # a camera that disagrees for so long has been moved
 
 
 class Rig:
@@ -50,10 +48,8 @@ class Rig:
         self.focal_px = focal_px
         self._health = np.zeros(len(names))
         self._present = np.zeros(len(names), bool)
-        self._turn = np.zeros((len(names), 3))
-        self._moved_s = np.zeros(len(names))
+        self._ill_s = np.zeros(len(names))
         self._last_ns = 0
-        self._note = ""
         self._forget()
 
     def _forget(self) -> None:
@@ -62,8 +58,7 @@ class Rig:
         self._seen = 0
         self._solve_at = SETTLE_INSTANTS
         self._pending: Future[Solution | None] | None = None
-        self._turn[:] = 0
-        self._moved_s[:] = 0
+        self._ill_s[:] = 0
 
     @property
     def mode(self) -> Mode:
@@ -106,7 +101,8 @@ class Rig:
         if self._due(observation.t_ns) and (reading.pick != ABSENT).sum() > 1:
             self._remember(reading, guess)
         span = self._instants[-1].t_ns - self._instants[0].t_ns if self._instants else 0
-        if self._pending is None and self._seen >= self._solve_at and span >= SETTLE_NS:
+        ready = self._pending is None and not self._ill_s.any()  # what a moved camera saw since is not mixed in
+        if ready and self._seen >= self._solve_at and span >= SETTLE_NS:
             self._solve_at = max(self._seen + SETTLE_INSTANTS, round(self._seen * SOLVE_AGAIN))
             if self._executor is None:
                 self._adopt(solve(tuple(self._instants), self._engine, self.solution))
@@ -127,8 +123,6 @@ class Rig:
         sure = found.known & (found.sd_deg < SURE_DEG)
         if sure.sum() > 1:
             self.solution = replace(found, known=sure)
-            self._turn[:] = 0
-            self._moved_s[:] = 0
 
     def _remember(self, reading: Reading, guess: Reading | None) -> None:
         observation, source = reading.observation, guess or reading
@@ -166,21 +160,28 @@ class Rig:
         agreement = np.where(used, 1 / (1 + (reading.out.model_sd[0].astype(float) / GATE) ** 2), 0.0)
         blended = np.where(self._health > 0, self._health + share * (agreement - self._health), agreement)
         self._health = np.where(self._present, np.maximum(blended, 0.01), 0.0)
-        if self.solution is None or used.sum() < 2:
+        if self.solution is None:
             return
-        frame = observation.ray_from_camera[np.where(used, reading.pick, 0)]
-        turned = frame.swapaxes(-1, -2) @ reading.out.rotation[0].astype(float)
-        turn = vector_from_rotation(turned @ self.solution.rotation.swapaxes(-1, -2))
-        known = used & self.solution.known
-        self._turn[known] += 0.5 * share * (turn[known] - self._turn[known])
-        wants = np.degrees(np.linalg.norm(self._turn, axis=-1)) > MOVED_DEG
-        self._moved_s = np.where(wants & known, self._moved_s + elapsed, 0.0)
-        if self._moved_s.max() > MOVED_S:
-            moved = self._names[int(np.argmax(self._moved_s))]
+        ill = self._present & self.solution.known & (self._health < DISAGREES)
+        self._ill_s = np.where(ill, self._ill_s + elapsed, 0.0)
+        for view in np.flatnonzero(self._ill_s > MOVED_S).tolist():
+            self._unlearn(view)
+
+    def _unlearn(self, view: int) -> None:
+        """Forgets where a camera is that has disagreed for long: it was moved, or sees somebody else."""
+        if self.solution is None:
+            return
+        self._ill_s[view] = 0.0
+        known = self.solution.known.copy()
+        known[view] = False
+        if known.sum() < 2:
             self._forget()
-            self._note = f"{moved} was moved; the rig is being learned anew"
-        elif self.solution is not None and self._seen > SETTLE_INSTANTS:
-            self._note = ""
+            return
+        self.solution = replace(self.solution, known=known)
+        gone = np.arange(len(known)) == view
+        self._instants = [replace(instant, weight=np.where(gone, 0.0, instant.weight)) for instant in self._instants]
+        self._pending = None
+        self._solve_at = self._seen + SETTLE_INSTANTS
 
     def states(self) -> tuple[CameraState, ...]:
         """Returns what is known of every camera, for people and for the wire."""
@@ -189,9 +190,11 @@ class Rig:
     def _state(self, view: int) -> CameraState:
         solution = self.solution
         known = solution is not None and bool(solution.known[view])
-        note = self._note if self._note.startswith(f"{self._names[view]} ") else ""
+        note = ""
         if not self._present[view]:
             note = "sees nobody"
+        elif solution is not None and not known:
+            note = "was moved, came late or sees somebody else: its place is being learned"
         elif self._health[view] < DISAGREES and self._present.sum() > 1:
             note = "disagrees with the others"
         return CameraState(

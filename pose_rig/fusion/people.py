@@ -36,6 +36,7 @@ class Follower:
 
     def __init__(self, views: int) -> None:
         self._last = np.zeros((views, J, 2))
+        self._last_seen = np.zeros((views, J), bool)
         self._seen_ns = np.full(views, NEVER_NS)
         self._rivals = Rivals(views)
         self._body: Floats | None = None
@@ -59,20 +60,21 @@ class Follower:
             pick = self._first(observation, pick, engine)
         out = run(engine, observation, pick[None], prior, trust)
         body_jumps = self._body_jumps(observation, out)
-        if (pick != ABSENT).sum() > 1 and not self._calm(pick, out, jumps, body_jumps):
-            best = float(self._cost(observation, pick[None], out, jumps, body_jumps)[0])
+        judged = trust > 0  # a view whose place is not known yet cannot be judged
+        if (pick != ABSENT).sum() > 1 and not self._calm(pick, out, jumps, body_jumps, judged):
+            best = float(self._cost(observation, pick[None], out, jumps, body_jumps, judged)[0])
             observation = observation.with_mirrors()
             jumps = self._jumps(observation)
             for _ in range(MOST_STEPS):
                 others = neighbours(observation, pick)
                 tried = run(engine, observation, others, prior, trust)
                 body_jumps = self._body_jumps(observation, tried)
-                costs = self._cost(observation, others, tried, jumps, body_jumps)
+                costs = self._cost(observation, others, tried, jumps, body_jumps, judged)
                 winner = int(np.argmin(costs))
                 if costs[winner] > best - BETTER_BY:
                     break
                 pick, best, out = others[winner], float(costs[winner]), select(tried, winner)
-                if self._calm(pick, out, jumps, body_jumps[winner : winner + 1]):
+                if self._calm(pick, out, jumps, body_jumps[winner : winner + 1], judged):
                     break
         other = None if pick.max() >= len(seen.view) else self._rivals.reconsider(seen, pick, engine)
         if other is not None:
@@ -93,7 +95,7 @@ class Follower:
     def _continue(self, observation: Observation, jumps: Floats) -> NDArray[np.int64]:
         """Each view's candidate nearest to whom it followed; the largest sure one where it followed nobody."""
         pick = np.full(observation.views, ABSENT)
-        worth = np.ptp(observation.xy_px, axis=1).max(-1) * observation.score.mean(-1)
+        worth = extent(observation) * observation.score.mean(-1)
         for v in range(observation.views):
             candidates = observation.of(v)
             if len(candidates):
@@ -103,16 +105,18 @@ class Follower:
     def _jumps(self, observation: Observation) -> Floats:
         """Returns (C,) how far each candidate is from whom its view followed, in units of `JUMP`; 0 = nobody."""
         age_s = (observation.t_ns - self._seen_ns[observation.view]) * 1e-9
-        seen = observation.score > 0
+        both = (observation.score > 0) & self._last_seen[observation.view]
         distance = np.linalg.norm(observation.xy_px - self._last[observation.view], axis=-1)
-        moved = (distance * seen).sum(-1) / seen.sum(-1)
-        size = np.maximum(np.ptp(observation.xy_px, axis=1).max(-1), 1.0)
-        return np.where((age_s >= 0) & (age_s <= FORGET_S), moved / size / JUMP, 0.0)
+        moved = (distance * both).sum(-1) / np.maximum(both.sum(-1), 1)
+        return np.where((age_s >= 0) & (age_s <= FORGET_S), moved / extent(observation) / JUMP, 0.0)
 
-    def _calm(self, pick: NDArray[np.int64], out: GraphOutput, jumps: Floats, body_jumps: Floats) -> bool:
+    @staticmethod
+    def _calm(
+        pick: NDArray[np.int64], out: GraphOutput, jumps: Floats, body_jumps: Floats, judged: NDArray[np.bool_]
+    ) -> bool:
         """Whether a reading gives no reason to look for another."""
         present = pick != ABSENT
-        agreed = out.model_sd[0][present].max() <= DOUBT
+        agreed = out.model_sd[0][present & judged].max(initial=0.0) <= DOUBT
         return bool(agreed and jumps[pick[present]].max() <= 1.0 and body_jumps.max() <= 1.0)
 
     def _body_jumps(self, observation: Observation, out: GraphOutput) -> Floats:
@@ -126,11 +130,16 @@ class Follower:
 
     @staticmethod
     def _cost(
-        observation: Observation, picks: NDArray[np.int64], out: GraphOutput, jumps: Floats, body_jumps: Floats
+        observation: Observation,
+        picks: NDArray[np.int64],
+        out: GraphOutput,
+        jumps: Floats,
+        body_jumps: Floats,
+        judged: NDArray[np.bool_],
     ) -> Floats:
         """Returns (H,) how ill the views explain each other; views left out cost a fixed price."""
         present = picks != ABSENT
-        error = disagreement(out.model_sd, present) + np.log1p(jumps[picks] ** 2)
+        error = disagreement(out.model_sd, present & judged) + np.log1p(jumps[picks] ** 2)
         there = np.isin(np.arange(observation.views), observation.view)
         price = np.where(present, error, LEFT_OUT * there)
         return np.asarray(price.sum(-1) + np.log1p(body_jumps**2))
@@ -139,7 +148,16 @@ class Follower:
         self._body, self._body_ns = shape_of(out.body)[0], observation.t_ns
         followed = pick != ABSENT
         self._last[followed] = observation.xy_px[pick[followed]]
+        self._last_seen[followed] = observation.score[pick[followed]] > 0
         self._seen_ns[followed] = observation.t_ns
+
+
+def extent(observation: Observation) -> Floats:
+    """Returns (C,) the larger side of each candidate's bounding box, px."""
+    seen = (observation.score > 0)[..., None]
+    low = np.where(seen, observation.xy_px, np.inf).min(1)
+    high = np.where(seen, observation.xy_px, -np.inf).max(1)
+    return np.asarray(np.maximum((high - low).max(-1), 1.0))
 
 
 def shape_of(body: NDArray[np.float32]) -> Floats:

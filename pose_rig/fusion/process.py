@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -17,11 +18,14 @@ from pose_rig.fusion.sync import Track
 from pose_rig.graph import Engine
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.meter import Meter
-from pose_rig.skeleton import JOINT_SET
+from pose_rig.skeleton import JOINT_SET, landmarks
 
 NAME = "fusion"
 TELL_EVERY_S = 0.25
 AHEAD = 32  # samples a file may run ahead of the others
+MOST_PEOPLE = 16  # in one picture
+CLOCK_MARGIN_NS = 10_000_000_000  # files may be shifted against each other by some seconds
+FAREWELL_MS = 500  # for the last messages to leave
 IDLE_MS = 20  # wait for more of a file
 
 
@@ -45,22 +49,21 @@ def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
     """
     live = job.config.pace == "realtime"
     lane: Lane = "live" if live else "lossless"
-    receivers = [Receiver(endpoint, lane, bind=True) for endpoint in job.inputs]
-    executor = ThreadPoolExecutor(1, thread_name_prefix="rig") if live else None
-    sender = Sender(job.output, bind=True)
-    node = Node(job, engine, sender, executor)
-    try:
-        if live:
-            node.run_live(receivers[0], stop)
-        else:
-            node.run_files(receivers, stop)
-    finally:
-        node.finish()
-        if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
-        for receiver in receivers:
-            receiver.close()
-        sender.drain(500)
+    with ExitStack() as stack:
+        receivers = [stack.enter_context(Receiver(endpoint, lane, bind=True)) for endpoint in job.inputs]
+        sender = stack.enter_context(Sender(job.output, bind=True))
+        executor = ThreadPoolExecutor(1, thread_name_prefix="rig") if live else None
+        node = Node(job, engine, sender, executor)
+        try:
+            if live:
+                node.run_live(receivers[0], stop)
+            else:
+                node.run_files(receivers, stop)
+        finally:
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
+            node.finish()
+            sender.drain(FAREWELL_MS)
 
 
 class Node:
@@ -80,6 +83,7 @@ class Node:
         self._fused = 0
         self._told_s = 0.0
         self._mode = ""
+        self._lost = 0
 
     def run_live(self, receiver: Receiver, stop: Stop) -> None:
         """Fuses at even ticks what has arrived by then."""
@@ -152,18 +156,27 @@ class Node:
             return None
         track = self._tracks[view]
         try:
-            if track.landmarks != message.landmarks or track.size_px != message.size_px:
-                self._fusion.describe(view, message.size_px, message.landmarks)
-            if message.xy.shape[1] != self._fusion.landmark_count(view):
-                raise MessageError(
-                    message.topic, "xy", f"has {message.xy.shape[1]} landmarks, {message.landmarks} has not"
-                )
+            self._check(message)
+            self._fusion.describe(view, message.size_px, message.landmarks)
         except PoseRigError as error:
             self._meter.unusable(error.cause)
             return None
         if track.add(message):
             track.ended = False
         return view
+
+    def _check(self, message: Keypoints2D) -> None:
+        """Raises what is wrong with keypoints beyond their form."""
+        people, count = message.xy.shape[:2]
+        if count != len(landmarks(message.landmarks).names):
+            raise MessageError(message.topic, "xy", f"has {count} landmarks, {message.landmarks[:80]} has not")
+        known = self._tracks[self._index[message.camera]].landmarks
+        if self._config.pace == "all" and known not in ("", message.landmarks):
+            raise MessageError(message.topic, "landmarks", f"changes from {known[:80]} within a file")
+        if people > MOST_PEOPLE:
+            raise MessageError(message.topic, "xy", f"has {people} people")
+        if self._config.pace == "realtime" and message.t_ns > time.monotonic_ns() + CLOCK_MARGIN_NS:
+            raise MessageError(message.topic, "t_ns", "lies in the future: the sender has another clock")
 
     def _fuse(self, t_ns: int, *, live: bool) -> None:
         began = time.perf_counter_ns()
@@ -217,8 +230,9 @@ class Node:
     def _tell(self, lost: int, last_error: str) -> None:
         """Publishes the state of rig and process, now and then and when the mode changes."""
         rig, now_s = self._fusion.rig, time.monotonic()
+        fault = last_error if lost > self._lost else ""
         if now_s - self._told_s < TELL_EVERY_S and rig.mode == self._mode:
             return
-        self._told_s, self._mode = now_s, rig.mode
+        self._told_s, self._mode, self._lost = now_s, rig.mode, lost
         self._sender.send(RigState(t_ns=time.monotonic_ns(), mode=rig.mode, cameras=rig.states()))
-        self._sender.send(self._meter.health("running" if self._fused else "ready", last_error, lost))
+        self._sender.send(self._meter.health("running" if self._fused else "ready", fault, lost))

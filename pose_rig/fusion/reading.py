@@ -62,6 +62,7 @@ def run(
             weight=(present * trust).astype(np.float32),
             rotation=(frame if prior is None else frame @ prior.rotation).astype(np.float32),
             freedom=freedom.astype(np.float32),
+            doubt=np.zeros((len(picks), 1), np.float32),
         )
     )
 

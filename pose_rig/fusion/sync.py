@@ -7,6 +7,7 @@ Axes: P people, K landmarks.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -49,7 +50,12 @@ class Track:
         self.ended = False
 
     def add(self, message: Keypoints2D) -> bool:
-        """Takes a sample; returns False if it is not newer than the last one and was left out."""
+        """Takes a sample; returns False if it is not newer than the last one and was left out.
+
+        A camera that comes back with another image size or other landmarks begins anew.
+        """
+        if (self.landmarks, self.size_px) != (message.landmarks, message.size_px):
+            self._samples.clear()
         if self._samples and message.t_ns <= self._samples[-1].t_ns:
             return False
         self.size_px, self.landmarks, self.last_index = message.size_px, message.landmarks, message.index
@@ -68,41 +74,44 @@ class Track:
 
     @property
     def period_ns(self) -> float:
-        """Time between samples, median of late."""
-        times = self.times_ns[-16:]
-        return float(np.median([b - a for a, b in pairwise(times)])) if len(times) > 1 else FIRST_PERIOD_NS
-
-    def clear(self) -> None:
-        """Forgets all samples (the camera begins anew)."""
-        self._samples.clear()
+        """Time between samples, median of the newest."""
+        return period(self.times_ns)
 
     def at(self, t_ns: int) -> Sample | None:
         """Returns what the camera saw at an instant, None if it has nothing near it."""
         before = after = None
+        times: list[int] = []  # up to the first one after the instant: what came later has no say, so that runs repeat
         for sample in self._samples:
+            times.append(sample.t_ns)
             if sample.t_ns <= t_ns:
                 before = sample
             else:
                 after = sample
                 break
-        reach = HELD_PERIODS * self.period_ns
+        usual = period(times)
+        reach = HELD_PERIODS * usual
         if before is None:
-            return after if after is not None and after.t_ns - t_ns <= 0.5 * self.period_ns else None
+            return after if after is not None and after.t_ns - t_ns <= 0.5 * usual else None
         if before.t_ns == t_ns:
             return before
         if after is None:
-            return self._ahead(before, t_ns) if t_ns - before.t_ns <= reach else None
+            return self._ahead(before, t_ns, usual) if t_ns - before.t_ns <= reach else None
         if after.t_ns - before.t_ns > 2 * reach:  # a long gap: nobody knows what happened in it
             near = before if t_ns - before.t_ns < after.t_ns - t_ns else after
             return near if abs(near.t_ns - t_ns) <= reach else None
         return blend(before, after, t_ns)
 
-    def _ahead(self, newest: Sample, t_ns: int) -> Sample:
+    def _ahead(self, newest: Sample, t_ns: int, usual_ns: float) -> Sample:
         previous = self._samples[-2] if len(self._samples) > 1 else None
-        period = self.period_ns
-        if previous is None or newest.t_ns - previous.t_ns > 2 * period:
+        if previous is None or newest.t_ns - previous.t_ns > 2 * usual_ns:
             return newest
-        return blend(previous, newest, min(t_ns, round(newest.t_ns + period)))
+        return blend(previous, newest, min(t_ns, round(newest.t_ns + usual_ns)))
+
+
+def period(times_ns: Sequence[int]) -> float:
+    """Returns the usual time between instants, the median over the last 16."""
+    steps = [b - a for a, b in pairwise(times_ns[-16:])]
+    return float(np.median(steps)) if steps else FIRST_PERIOD_NS
 
 
 def blend(a: Sample, b: Sample, t_ns: int) -> Sample:

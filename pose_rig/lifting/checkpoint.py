@@ -1,6 +1,7 @@
 """Weights on disk: a checkpoint knows the network it belongs to."""
 
 import json
+import pickle  # for the name of its error alone: torch refuses pickled code, and says so with it
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def load(path: Path) -> tuple[Lifter, dict[str, str]]:
         meta = json.loads(content["meta"])
         model = Lifter(LifterConfig(**meta["config"]))
         model.load_state_dict(content["state"])
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise AssetError(f"{path} is not a lifter checkpoint: {error}.", "Train one, or name another.") from error
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise AssetError(f"{path} is not a lifter checkpoint: {reason}.", "Train one, or name another.") from error
     return model.eval(), meta["settings"]

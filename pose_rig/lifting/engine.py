@@ -109,7 +109,7 @@ def _settings(path: Path, name: str, cache: Path | None) -> dict[str, Any]:
         sizes = {
             "flat": f"{count}x17x2", "confidence": f"{count}x17", "norm": f"{count}", "pick": f"{hypotheses}x{views}",
             "weight": f"{hypotheses}x{views}", "freedom": f"{hypotheses}x{views}",
-            "rotation": f"{hypotheses}x{views}x3x3",
+            "rotation": f"{hypotheses}x{views}x3x3", "doubt": f"{hypotheses}x1",
         }  # fmt: skip
         return ",".join(f"{key}:{value}" for key, value in sizes.items())
 
@@ -134,6 +134,7 @@ def warm_up(engine: OrtEngine, views: int, runs: int = 3) -> None:
         weight=np.ones((1, views), np.float32),
         rotation=np.tile(np.eye(3, dtype=np.float32), (1, views, 1, 1)),
         freedom=np.full((1, views), GUESS, np.float32),
+        doubt=np.zeros((1, 1), np.float32),
     )
     for _ in range(runs):
         engine.run(given)

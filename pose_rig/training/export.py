@@ -9,6 +9,7 @@ from, and is run once and compared with torch before it is accepted.
 import argparse
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,7 @@ class RigGraph(nn.Module):
         weight: Tensor,
         rotation: Tensor,
         freedom: Tensor,
+        doubt: Tensor,
     ) -> tuple[Tensor, ...]:
         """Returns the fields of `GraphOutput` in order."""
         canonical, ray_from_canonical, spread = self.lifter(flat, confidence)
@@ -67,7 +69,7 @@ class RigGraph(nn.Module):
             weight=weight,
             norm=norm[pick],
             depth=lifted[..., 2][pick],
-            depth_sd=csm.LAPLACE_SD * spread[pick],
+            depth_sd=csm.LAPLACE_SD * spread[pick] + doubt.unsqueeze(-1),
             rotation=torch.where(guessed, ray_from_canonical[pick], rotation),
         )
         fused = csm.fuse(views, freedom)
@@ -101,6 +103,7 @@ def example(views: int, hypotheses: int, rng: np.random.Generator) -> GraphInput
         weight=np.ones((hypotheses, views), np.float32),
         rotation=(frame @ cameras.rotation).astype(np.float32).reshape(hypotheses, views, 3, 3),
         freedom=np.where(np.arange(hypotheses)[:, None] % 2, 0.1, GUESS).repeat(views, 1).astype(np.float32),
+        doubt=np.zeros((hypotheses, 1), np.float32),
     )
 
 
@@ -139,23 +142,26 @@ def export(lifter: Lifter, settings: dict[str, str], path: Path) -> float:
                 "stiffness",
             )
         },
-        **{name: {0: "H"} for name in ("body",)},
+        **{name: {0: "H"} for name in ("doubt", "body")},
     }
     axes["rotation_used"] = axes["rotation"]
     names = ["rotation_used" if name == "rotation" else name for name in OUTPUTS]
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.onnx"
         tensors = tuple(torch.from_numpy(np.ascontiguousarray(getattr(given, name))) for name in INPUTS)
-        torch.onnx.export(
-            graph,
-            tensors,
-            str(raw),
-            input_names=list(INPUTS),
-            output_names=names,
-            dynamic_axes=axes,
-            opset_version=OPSET,
-            dynamo=False,
-        )
+        with warnings.catch_warnings():  # the tracing exporter is the one that keeps axes free; it is told to be old
+            warnings.filterwarnings("ignore", "You are using the legacy", DeprecationWarning)
+            warnings.filterwarnings("ignore", "The feature will be removed", DeprecationWarning)
+            torch.onnx.export(
+                graph,
+                tensors,
+                str(raw),
+                input_names=list(INPUTS),
+                output_names=names,
+                dynamic_axes=axes,
+                opset_version=OPSET,
+                dynamo=False,
+            )
         model = onnx.load(str(raw))
     fix_reshapes(model)
     halve(model)

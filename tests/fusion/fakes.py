@@ -109,6 +109,7 @@ def graph_input(scene: Scene, freedom: float = GUESS) -> GraphInput:
         weight=np.ones((frames, views), np.float32),
         rotation=(frame @ scene.cameras.rotation).astype(np.float32),
         freedom=np.full((frames, views), freedom, np.float32),
+        doubt=np.zeros((frames, 1), np.float32),
     )
 
 

@@ -75,7 +75,6 @@ def test_the_arrival_of_messages_does_not_change_what_is_fused(chunk: int) -> No
     assert fused[-1] == pytest.approx(max(t[-1] for t in files))
 
 
-@pytest.mark.xfail(strict=True, reason="a file's period is that of its newest frames, which are there sooner or later")
 @pytest.mark.parametrize("chunk", [8, 32])
 def test_what_an_uneven_file_saw_does_not_depend_on_how_its_messages_arrive(chunk: int) -> None:
     rng = np.random.default_rng(3)

@@ -193,9 +193,6 @@ def test_when_all_agree_the_graph_runs_once(engine: Engine) -> None:
     assert len(counting.runs) < 1.2 * 25
 
 
-@pytest.mark.xfail(
-    strict=True, reason="unseen joints are remembered at (0, 0): when they come back it looks like a jump"
-)
 def test_a_view_in_which_legs_come_and_go_is_not_left_out(engine: Engine) -> None:
     scene = person(4)
     legs = [INDEX[f"{side}_{part}"] for side in "lr" for part in ("knee", "ankle")]
@@ -210,7 +207,6 @@ def test_a_view_in_which_legs_come_and_go_is_not_left_out(engine: Engine) -> Non
     assert all((o.followed == 0).all() for o in out)
 
 
-@pytest.mark.xfail(strict=True, reason="the size of who lacks a joint is measured to the picture's corner")
 def test_a_small_bystander_who_lacks_a_joint_does_not_count_as_large(engine: Engine) -> None:
     """With one view nobody else can tell: the larger one is followed."""
     scene = person(1)

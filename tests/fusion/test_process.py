@@ -131,7 +131,6 @@ def test_ticks_are_even_whatever_the_cameras_do(start: Callable[..., Running]) -
     assert [pose.index for pose in running.poses()] == sorted(pose.index for pose in running.poses())
 
 
-@pytest.mark.xfail(run=False, reason="the sockets opened before the failure are not closed")
 def test_a_taken_endpoint_is_said_in_a_sentence(engine: Engine) -> None:
     with Sender("tcp://127.0.0.1:0", bind=True) as taken:
         job = FusionJob(config(1), (free_endpoint(),), taken.endpoint)
@@ -139,7 +138,6 @@ def test_a_taken_endpoint_is_said_in_a_sentence(engine: Engine) -> None:
             main(job, threading.Event(), engine)
 
 
-@pytest.mark.xfail(run=False, reason="the sockets opened before the failure are not closed")
 def test_an_unwritable_poses_file_is_said_in_a_sentence(engine: Engine, tmp_path: Path) -> None:
     job = FusionJob(config(1, save=str(tmp_path / "no" / "p.npz")), (free_endpoint(),), free_endpoint())
     with pytest.raises(PoseRigError, match=r"Cannot write .*p\.npz: No such file or directory\. Choose another place"):

@@ -205,7 +205,6 @@ def test_simulated_rigs_are_solved_to_a_few_degrees(engine: Engine, views: int) 
     assert np.median(errors) < 8.0
 
 
-@pytest.mark.xfail(strict=True, reason="the lifted depths pull the solved rotations to where the lifter errs")
 def test_three_views_are_solved_by_their_2d_alone(engine: Engine) -> None:
     errors = []
     for seed in range(3):

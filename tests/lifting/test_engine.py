@@ -37,9 +37,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lifter, Path]:
     return lifter, path
 
 
-WARNS = pytest.mark.xfail(strict=True, reason="torch's tracing exporter warns of its age, and warnings are errors")
-
-
 def shapes(views: int, hypotheses: int) -> dict[str, tuple[int, ...]]:
     c, h, v = views * hypotheses, hypotheses, views
     return {
@@ -122,7 +119,6 @@ def test_no_person_at_all_is_finite(engine: OrtEngine) -> None:
     assert all(np.isfinite(getattr(out, field.name)).all() for field in fields(GraphOutput))
 
 
-@WARNS
 @pytest.mark.parametrize(("views", "hypotheses"), [(1, 1), (2, 4), (4, 1), (5, 3), (8, 2)])
 def test_the_exported_graph_computes_what_torch_does(made: tuple[Lifter, Path], views: int, hypotheses: int) -> None:
     lifter, path = made
@@ -135,7 +131,6 @@ def test_the_exported_graph_computes_what_torch_does(made: tuple[Lifter, Path], 
     assert check(RigGraph(lifter), path) < TOLERANCE
 
 
-@WARNS
 def test_an_exported_file_carries_its_settings_and_half_the_bytes(made: tuple[Lifter, Path]) -> None:
     lifter, path = made
     model = onnx.load(str(path))
