@@ -34,7 +34,7 @@ def test_files_are_fused_frame_by_frame_and_the_process_ends(start: Callable[...
         assert got["cameras"].tolist() == ["cam0", "cam1"]
     assert saved[0] == saved[1], "two runs differ"
     assert [message.worker for message in running.heard if isinstance(message, Health)][-1] == "fusion"
-    assert running.health()[-1].state == "ended"
+    running.until(lambda: running.health()[-1].state == "ended")
     assert running.health()[-1].frames == 60
     assert running.health()[-1].dropped == 0
 
