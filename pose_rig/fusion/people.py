@@ -25,6 +25,7 @@ DOUBT = 0.5 * GATE  # a view whose model error exceeds this makes us look for an
 LEFT_OUT = float(np.log(1 + 1.5**2))  # leaving a view out costs as much as a model error of 1.5 gates
 BETTER_BY = 0.25  # another reading must be this much cheaper: no flicker between equals
 JUMP = 0.25  # a person moving by this share of their size between looks is as dear as a model error of one gate
+STIR = 0.2  # jumps below this are everyday movement between two looks
 FORGET_S = 1.0  # where a person was matters no longer after this
 BODY_JUMP = 0.15  # change of the 3D pose, as a share of its size (about 7 cm per joint), as dear as one gate
 BODY_FORGET_S = 0.2
@@ -38,6 +39,7 @@ class Follower:
         self._last = np.zeros((views, J, 2))
         self._last_seen = np.zeros((views, J), bool)
         self._seen_ns = np.full(views, NEVER_NS)
+        self._left_out = np.zeros(views, bool)
         self._rivals = Rivals(views)
         self._body: Floats | None = None
         self._body_ns = 0
@@ -58,13 +60,16 @@ class Follower:
         pick = self._continue(observation, jumps)
         if observation.t_ns - self._seen_ns.max() > FORGET_S * 1e9:
             pick = self._first(observation, pick, engine)
+        elif jumps[pick].max() > STIR:
+            observation, jumps, pick = self._as_before(observation, jumps, pick)
         out = run(engine, observation, pick[None], prior, trust)
         body_jumps = self._body_jumps(observation, out)
         judged = trust > 0  # a view whose place is not known yet cannot be judged
         if (pick != ABSENT).sum() > 1 and not self._calm(pick, out, jumps, body_jumps, judged):
             best = float(self._cost(observation, pick[None], out, jumps, body_jumps, judged)[0])
-            observation = observation.with_mirrors()
-            jumps = self._jumps(observation)
+            if observation is seen:
+                observation = observation.with_mirrors()
+                jumps = self._jumps(observation)
             for _ in range(MOST_STEPS):
                 others = neighbours(observation, pick)
                 tried = run(engine, observation, others, prior, trust)
@@ -81,6 +86,24 @@ class Follower:
             observation, pick, out = seen, other, run(engine, seen, other[None], prior, trust)
         self._remember(observation, pick, out)
         return Reading(observation, pick, out, switched=other is not None)
+
+    def _as_before(
+        self, observation: Observation, jumps: Floats, pick: NDArray[np.int64]
+    ) -> tuple[Observation, Floats, NDArray[np.int64]]:
+        """Returns the candidates, their jumps and a reading that goes on with what was found out an instant ago.
+
+        Who lies nearer when mirrored is taken so; a view left out stays so while its candidate is elsewhere.
+        """
+        once = len(observation.view)
+        both = observation.with_mirrors()
+        all_jumps = self._jumps(both)
+        stirred = (pick != ABSENT) & (jumps[pick] > STIR)
+        mirrored = stirred & (all_jumps[pick + once * (pick != ABSENT)] < 0.5 * jumps[pick])
+        pick = np.where(mirrored, pick + once, pick)
+        gone = stirred & ~mirrored & self._left_out
+        if (pick != ABSENT).sum() > gone.sum():
+            pick = np.where(gone, ABSENT, pick)
+        return (both, all_jumps, pick) if mirrored.any() else (observation, jumps, pick)
 
     @staticmethod
     def _first(observation: Observation, pick: NDArray[np.int64], engine: Engine) -> NDArray[np.int64]:
@@ -147,6 +170,7 @@ class Follower:
     def _remember(self, observation: Observation, pick: NDArray[np.int64], out: GraphOutput) -> None:
         self._body, self._body_ns = shape_of(out.body)[0], observation.t_ns
         followed = pick != ABSENT
+        self._left_out = ~followed & np.isin(np.arange(observation.views), observation.view)
         self._last[followed] = observation.xy_px[pick[followed]]
         self._last_seen[followed] = observation.score[pick[followed]] > 0
         self._seen_ns[followed] = observation.t_ns
