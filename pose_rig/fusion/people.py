@@ -97,11 +97,12 @@ class Follower:
         once = len(observation.view)
         both = observation.with_mirrors()
         all_jumps = self._jumps(both)
-        stirred = (pick != ABSENT) & (jumps[pick] > STIR)
-        mirrored = stirred & (all_jumps[pick + once * (pick != ABSENT)] < 0.5 * jumps[pick])
+        present = pick != ABSENT
+        jump = np.where(present, jumps[pick], 0.0)
+        mirrored = present & (jump > STIR) & (all_jumps[np.where(present, pick + once, 0)] < 0.5 * jump)
+        gone = self._left_out & (jump > 1.0) & ~mirrored
         pick = np.where(mirrored, pick + once, pick)
-        gone = stirred & ~mirrored & self._left_out
-        if (pick != ABSENT).sum() > gone.sum():
+        if present.sum() > gone.sum():
             pick = np.where(gone, ABSENT, pick)
         return (both, all_jumps, pick) if mirrored.any() else (observation, jumps, pick)
 
