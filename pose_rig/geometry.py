@@ -148,18 +148,3 @@ def rotation_from_vector(vector: Floats) -> Floats:
     first = np.where(small, 1.0, np.sin(safe) / safe)
     second = np.where(small, 0.5, (1 - np.cos(safe)) / safe**2)
     return np.asarray(np.eye(3) + first * k + second * (k @ k))
-
-
-def vector_from_rotation(rotation: Floats) -> Floats:
-    """Returns (...,3) the axis times the angle (radians, below π) of rotations (...,3,3)."""
-    twice = np.stack(
-        [
-            rotation[..., 2, 1] - rotation[..., 1, 2],
-            rotation[..., 0, 2] - rotation[..., 2, 0],
-            rotation[..., 1, 0] - rotation[..., 0, 1],
-        ],
-        -1,
-    )
-    angle = np.radians(angle_deg(rotation, np.eye(3)))[..., None]
-    sine = np.linalg.norm(twice, axis=-1, keepdims=True)
-    return np.asarray(twice * np.where(sine > 1e-9, angle / np.maximum(sine, 1e-9), 0.5))

@@ -6,7 +6,7 @@ shape. Fields are only ever added, with defaults (docs/wire.md).
 Axes: P people, K detector landmarks, J skeleton joints.
 """
 
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -214,7 +214,6 @@ class _WireArray(msgspec.Struct, frozen=True, array_like=True):
 
 
 ANY: tuple[type[Message], ...] = (Keypoints2D, Pose3D, Refined2D, RigState, Health)
-M = TypeVar("M", bound=Message)
 
 
 def _encode_array(value: Any) -> _WireArray:
@@ -305,16 +304,4 @@ def decode(data: bytes) -> Message:
         raise MessageError(topic, *wrong)
     if message.topic != topic:
         raise MessageError(topic, "topic", f"does not match its content, {message.topic!r}")
-    return message
-
-
-def decode_as(kind: type[M], data: bytes) -> M:
-    """Returns the message in ``data``, which must be of the given kind.
-
-    Raises:
-        MessageError: The bytes are something else.
-    """
-    message = decode(data)
-    if not isinstance(message, kind):
-        raise MessageError(message.topic, "topic", f"is not a {kind.__name__}")
     return message
