@@ -1,4 +1,4 @@
-"""What the rig knows and when: cold → settled, back to cold when a camera is moved.
+"""What the rig knows and when: cold → settled; a camera that disagrees for long is learned anew.
 
 Axes: V views.
 """
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pose_rig.fusion.observation import Observation
 from pose_rig.fusion.reading import ABSENT, Prior, Reading
-from pose_rig.fusion.rig import Instant, Solution, solve
-from pose_rig.graph import GATE, Engine
+from pose_rig.fusion.rig import Instant, Solution, agreement, solve
+from pose_rig.graph import Engine
 from pose_rig.messages import CameraState, Mode
 
 Floats = NDArray[np.float64]
@@ -130,7 +130,6 @@ class Rig:
         chosen = np.where(present, source.pick, 0)
         frame = observation.ray_from_camera[chosen]
         turned = frame.swapaxes(-1, -2) @ source.out.rotation[0].astype(float)
-        agreement = 1 / (1 + (source.out.model_sd[0].astype(float) / GATE) ** 2)
         upright = np.einsum("vji,vj->vi", frame, source.out.upright[chosen].astype(float))
         self._instants.append(
             Instant(
@@ -139,7 +138,7 @@ class Rig:
                 confidence=observation.score[chosen].astype(np.float32),
                 norm=observation.norm[chosen].astype(np.float32),
                 ray_from_camera=frame,
-                weight=present * agreement,
+                weight=present * agreement(source.out.model_sd[0].astype(float)),
                 guess=None if guess is None else turned,
                 upright=upright,
             )
@@ -157,8 +156,8 @@ class Rig:
         share = elapsed / HEALTH_S if self._health.any() else 1.0
         self._present = np.isin(np.arange(len(self._names)), observation.view)
         used = reading.pick != ABSENT
-        agreement = np.where(used, 1 / (1 + (reading.out.model_sd[0].astype(float) / GATE) ** 2), 0.0)
-        blended = np.where(self._health > 0, self._health + share * (agreement - self._health), agreement)
+        agreed = np.where(used, agreement(reading.out.model_sd[0].astype(float)), 0.0)
+        blended = np.where(self._health > 0, self._health + share * (agreed - self._health), agreed)
         self._health = np.where(self._present, np.maximum(blended, 0.01), 0.0)
         if self.solution is None:
             return

@@ -92,6 +92,11 @@ def solve(instants: Sequence[Instant], engine: Engine, start: Solution | None) -
     return Solution(rotation, sd_deg, found.known)
 
 
+def agreement(model_sd: NDArray[np.floating]) -> Floats:
+    """Returns (...) how well views are explained by the others, 0–1, from their model errors; one half at the gate."""
+    return np.asarray(1 / (1 + (model_sd / GATE) ** 2))
+
+
 def join(start: Solution | None, guessed: Solution | None) -> Solution | None:
     """Returns an earlier solution, extended by views that only the guesses know."""
     if start is None or guessed is None:
@@ -155,10 +160,10 @@ def refine(
     weight = np.stack([i.weight for i in instants]) * known
     for _ in range(REFINE_ROUNDS):
         out = _run(instants, engine, frames @ rotation, weight)
-        agreement = weight / (1 + (out.model_sd / GATE) ** 2)
+        agreed = weight * agreement(out.model_sd)
         stiffness = out.stiffness.astype(float).reshape(*weight.shape, 3, 3)
-        total = np.einsum("nv,nvji,nvjk,nvkl->vil", agreement, frames, stiffness, frames)
-        pull = np.einsum("nv,nvji,nvj->vi", agreement, frames, out.pull.astype(float))
+        total = np.einsum("nv,nvji,nvjk,nvkl->vil", agreed, frames, stiffness, frames)
+        pull = np.einsum("nv,nvji,nvj->vi", agreed, frames, out.pull.astype(float))
         step = np.linalg.solve(total + np.eye(3), pull[..., None])[..., 0]
         rotation = rotation_from_vector(step) @ rotation
         if np.degrees(np.linalg.norm(step, axis=-1).max()) < MIN_STEP_DEG:
