@@ -33,6 +33,30 @@ FOCAL_PER_LARGER_SIDE = 0.9
 ASSUMED_HEIGHT_M = 1.70
 
 
+class SolvedCamera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a camera stands and how it sees, as the rig found out: ``x_camera = rotation @ x_rig + translation_m``.
+
+    Attributes:
+        size_px: (width, height) of the images it was solved for; the principal point is their centre.
+        rotation: camera_from_rig, three rows.
+        translation_m: m; metres are as true as the stature that was given.
+        focal_px: Focal length.
+        k1: Radial term, ``seen = ideal (1 + k1 |ideal|²)`` (focal lengths); 0 unless the data ask for one.
+        rotation_sd_deg: Standard deviation of the rotation.
+        translation_sd_m: Of the position.
+        focal_sd_px: Of the focal length.
+    """
+
+    size_px: tuple[int, int]
+    rotation: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+    translation_m: tuple[float, float, float]
+    focal_px: float
+    k1: float = 0.0
+    rotation_sd_deg: float = 0.0
+    translation_sd_m: float = 0.0
+    focal_sd_px: float = 0.0
+
+
 class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One camera.
 
@@ -45,6 +69,8 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         offset_ms: Added to a file's own time, to line up recordings that did not start together.
         member: For sources of several cameras (keypoint files, ``sim``): which one, from 0.
         members: For ``sim``: how many cameras the simulated rig has.
+        moving: Whether the camera is carried about; the rig does not try to learn its place.
+        solved: Where it stood in an earlier run; used if the first seconds agree with it.
     """
 
     source: str
@@ -55,6 +81,8 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     offset_ms: float = 0.0
     member: int = 0
     members: int = 1
+    moving: bool = False
+    solved: SolvedCamera | None = None
 
 
 class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +124,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         camera: The cameras, in order; camera 0 gives the rig its forward direction.
         height_m: Stature of the person; None = 1.70 m is assumed and every output says so.
         pace: ``realtime``, or ``all``: every frame of every file, as fast as it goes, repeatable.
+        passes: 2 = with pace ``all``: learn the rig from the whole of the files, then fuse all of it with that rig.
+        rig: Path of the rig.toml that remembers the solved rig; empty = none.
         port: Where poses are published on this machine; 0 = any free port.
         save: Path of the poses file written at the end; empty = none.
         duration_s: End after this long; None = until the files end or the user stops it.
@@ -106,6 +136,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     detector: DetectorConfig = msgspec.field(default_factory=DetectorConfig)
     fusion: FusionConfig = msgspec.field(default_factory=FusionConfig)
     pace: Pace = "realtime"
+    passes: Literal[1, 2] = 1
+    rig: str = ""
     port: int = 5571
     save: str = ""
     duration_s: float | None = None

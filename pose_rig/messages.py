@@ -141,6 +141,9 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
         translation_sd_m: Its standard deviation.
         focal_px: Focal length used.
         focal_sd_px: Its standard deviation; None while assumed.
+        k1: Radial lens term, 0 unless solved.
+        size_px: Image (width, height); None until seen.
+        moving: Whether it is being carried about.
         health: 0–1, agreement with the other cameras; 0 = not seen or ignored.
         note: Why a camera is not trusted, for people.
     """
@@ -152,18 +155,29 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     translation_sd_m: float | None = None
     focal_px: float
     focal_sd_px: float | None = None
+    k1: float = 0.0
+    size_px: tuple[int, int] | None = None
+    moving: bool = False
     health: float = 0.0
     note: str = ""
 
 
 class RigState(Message, frozen=True, kw_only=True, eq=False):
-    """The cameras as the rig knows them now."""
+    """The cameras as the rig knows them now.
+
+    Attributes:
+        t_ns: When.
+        mode: How they are known.
+        cameras: One by one.
+        note: Why the rig is not solved (yet) and what would help, for people; empty when all is well.
+    """
 
     TOPIC: ClassVar[str] = "rig"
 
     t_ns: int
     mode: Mode
     cameras: tuple[CameraState, ...]
+    note: str = ""
 
 
 class Health(Message, frozen=True, kw_only=True, eq=False):
