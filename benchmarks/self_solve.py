@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from benchmarks.contract import Report, parser
@@ -30,6 +29,7 @@ from pose_rig.lifting.engine import SHIPPED, OrtEngine
 from pose_rig.training.motion import Clip, load_clips, split
 
 WIDTH = 160  # of the tables, characters
+TOLD_EVERY = 10  # rigs
 SCORED_S = 5.0  # after the seconds of movement
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 COLUMNS = (
@@ -57,7 +57,11 @@ def score_all(clips: Sequence[Clip], weights: Path, args: argparse.Namespace) ->
     os.environ.update(ONE_THREAD)
     with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
         pending = {pool.submit(score_case, clips, weights, *case, args): case for case in cases}
-        done = {pending[f]: f.result() for f in track(as_completed(pending), "Rigs", len(cases))}
+        done: dict[tuple[int, int], RigScore | None] = {}
+        for future in as_completed(pending):
+            done[pending[future]] = future.result()
+            if len(done) % TOLD_EVERY == 0:
+                print(f"  {len(done)} of {len(cases)} rigs", flush=True)
     return {views: {n: s for (v, n), s in sorted(done.items()) if v == views and s} for views, _ in cases}
 
 
