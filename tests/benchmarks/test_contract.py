@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.contract import Figure, Report, rss_mb, time_ms
 
-NAMES = ("accuracy", "fuse_speed", "live_latency", "memory_soak", "pipeline_speed", "self_solve")
+NAMES = ("accuracy", "bumped", "fuse_speed", "live_latency", "memory_soak", "pipeline_speed", "self_solve")
 
 
 @pytest.mark.parametrize("name", NAMES)
