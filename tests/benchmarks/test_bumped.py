@@ -53,8 +53,8 @@ def watched(error_mm: float, named: list[int], jump_mm: float) -> Watched:
     told[6 * SECOND :, named] = True
     jumps = np.zeros(8 * SECOND - 1)
     jumps[6 * SECOND] = jump_mm
-    mode: tuple[Mode, ...] = ("solved",) * (8 * SECOND)
-    return Watched(np.full(8 * SECOND, error_mm), jumps, mode, told)
+    mode: Mode = "solved"
+    return Watched(np.full(8 * SECOND, error_mm), jumps, (mode,) * (8 * SECOND), told)
 
 
 def test_a_bump_is_judged_next_to_the_undisturbed_run() -> None:

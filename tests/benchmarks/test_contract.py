@@ -10,7 +10,16 @@ import pytest
 
 from benchmarks.contract import Figure, Report, rss_mb, time_ms
 
-NAMES = ("accuracy", "bumped", "fuse_speed", "live_latency", "memory_soak", "pipeline_speed", "self_solve")
+NAMES = (
+    "accuracy",
+    "bumped",
+    "fuse_speed",
+    "live_latency",
+    "memory_soak",
+    "pipeline_speed",
+    "self_solve",
+    "solve_hiccup",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
