@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.reference import LIMB, Reference, detected
-from benchmarks.similarity import global_mm
+from benchmarks.similarity import global_mm, pa_mm
 from pose_rig.skeleton import JOINTS, landmarks
-from pose_rig.training.metrics import pmpjpe
 
 Floats = NDArray[np.float64]
 
@@ -33,9 +32,9 @@ class Error:
     def of(cls, limbs: Floats, truth: Floats) -> "Error":
         """Returns the error of limb joints (T,L,3) in any frame and unit."""
         known = np.isfinite(limbs).all((1, 2)) & np.isfinite(truth).all((1, 2))
-        pa_mm = np.full(len(limbs), np.nan)
-        pa_mm[known] = 1e3 * pmpjpe(limbs[known], truth[known])
-        return cls(pa_mm, global_mm(limbs[known], truth[known]) if known.any() else np.nan)
+        errors_mm = np.full(len(limbs), np.nan)
+        errors_mm[known] = pa_mm(limbs[known], truth[known])
+        return cls(errors_mm, global_mm(limbs[known], truth[known]) if known.any() else np.nan)
 
     @property
     def mean_pa_mm(self) -> float:

@@ -16,6 +16,7 @@ from pose_rig.geometry import angle_deg, rays
 from pose_rig.graph import Engine
 from pose_rig.messages import CameraState, Mode
 from pose_rig.skeleton import LIMBS
+from pose_rig.training.rigs import Cameras
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +45,8 @@ class RigScore:
     Attributes:
         pa_mm, global_mm: Of the better of streamed and unsmoothed poses.
         calibrated_pa_mm, calibrated_global_mm: Of the calibrated rig.
+        ratio_usual: Median over the instants of ours, over that of the calibrated rig; PA is the mean, which the few
+            instants at which detections are far off rule.
         mirrored: Whether the person came out as their mirror image.
         scale: True size over the size that came out.
         solved_s, settled_s: When the rig first was, None for never.
@@ -54,6 +57,7 @@ class RigScore:
     global_mm: float
     calibrated_pa_mm: float
     calibrated_global_mm: float
+    ratio_usual: float
     mirrored: bool
     scale: float
     solved_s: float | None
@@ -121,36 +125,42 @@ class Run:
         truth, calibrated = self.rig.take.joints[chosen][:, LIMB], self.calibrated[chosen]
         ways = [self._poses(name, chosen) for name in ("xyz", "xyz_raw")]
         aligned = Similarity.fit(ways[1], truth)
+        states = self.states[min(round(end_s * self.rig.take.fps), len(self.states)) - 1]
         return RigScore(
-            pa_mm=min(pa_mm(poses, truth) for poses in ways),
+            pa_mm=min(pa_mm(poses, truth).mean() for poses in ways),
             global_mm=min(global_mm(poses, truth) for poses in ways),
-            calibrated_pa_mm=pa_mm(calibrated, truth),
+            calibrated_pa_mm=pa_mm(calibrated, truth).mean(),
             calibrated_global_mm=global_mm(calibrated, truth),
+            ratio_usual=min(np.median(pa_mm(poses, truth)) for poses in ways) / np.median(pa_mm(calibrated, truth)),
             mirrored=mirrored(ways[1], truth),
             scale=aligned.scale,
             solved_s=self.first_s("solved"),
             settled_s=self.first_s("settled", "solved"),
-            cameras=self._misses(aligned, self.states[min(round(end_s * self.rig.take.fps), len(self.instants)) - 1]),
+            cameras=tuple(camera_miss(self.rig.take.cameras, v, aligned, state) for v, state in enumerate(states)),
         )
 
     def _poses(self, name: str, chosen: NDArray[np.int64]) -> Floats:
         return np.stack([getattr(self.instants[t], name)[LIMB] for t in chosen])
 
-    def _misses(self, aligned: Similarity, states: tuple[CameraState, ...]) -> tuple[CameraMiss | None, ...]:
-        return tuple(self._miss(v, aligned, state) for v, state in enumerate(states))
 
-    def _miss(self, view: int, aligned: Similarity, state: CameraState) -> CameraMiss | None:
-        """Returns how far a camera is off once the rig is laid onto the room by its poses."""
-        if state.rotation is None or state.translation_m is None:
-            return None
-        true = self.rig.take.cameras
-        rotation = np.array(state.rotation).reshape(3, 3)
-        position = aligned(-rotation.T @ np.array(state.translation_m))
-        return CameraMiss(
-            rotation_deg=float(angle_deg(rotation @ aligned.rotation.T, true.rotation[view])),
-            position_m=float(np.linalg.norm(position - true.position[view])),
-            focal=float(state.focal_px / true.focal_px[view] - 1),
-        )
+def camera_miss(true: Cameras, view: int, aligned: Similarity, state: CameraState) -> CameraMiss | None:
+    """Returns how far a camera is off once the rig is laid onto the room, None if it is not solved.
+
+    Args:
+        true: The true cameras.
+        view: Which one.
+        aligned: Room from rig, by the poses.
+        state: What the rig knows of it.
+    """
+    if state.rotation is None or state.translation_m is None:
+        return None
+    rotation = np.array(state.rotation).reshape(3, 3)
+    position = aligned(-rotation.T @ np.array(state.translation_m))
+    return CameraMiss(
+        rotation_deg=float(angle_deg(rotation @ aligned.rotation.T, true.rotation[view])),
+        position_m=float(np.linalg.norm(position - true.position[view])),
+        focal=float(state.focal_px / true.focal_px[view] - 1),
+    )
 
 
 def calibrated_poses(rig: RigTake) -> Floats:

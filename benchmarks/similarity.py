@@ -39,9 +39,9 @@ class Similarity:
         return np.asarray(self.scale * points @ self.rotation.T + self.shift)
 
 
-def pa_mm(poses: Floats, truth: Floats) -> float:
-    """Returns the mean joint error of poses (N,L,3) m, each after its own best similarity."""
-    return float(1e3 * pmpjpe(poses, truth).mean())
+def pa_mm(poses: Floats, truth: Floats) -> Floats:
+    """Returns (N,) the mean joint errors of poses (N,L,3) m, each after its own best similarity."""
+    return 1e3 * pmpjpe(poses, truth)
 
 
 def global_mm(poses: Floats, truth: Floats) -> float:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.rig_run import LIMB, Run, calibrated_poses
+from benchmarks.rig_run import LIMB, Run, calibrated_poses, camera_miss
 from benchmarks.similarity import Similarity
 from benchmarks.simulated_rigs import rig_take
 from pose_rig.graph import Engine
@@ -28,6 +28,7 @@ def test_a_rig_is_scored_next_to_the_calibrated_one(run: Run) -> None:
     assert 0.9 < score.settled_s < 2.0
     assert len(score.cameras) == 3
     assert not score.mirrored
+    assert 0.2 < score.ratio_usual < 2
 
 
 def test_where_nothing_can_be_compared_there_is_no_score(run: Run) -> None:
@@ -51,7 +52,7 @@ def test_a_camera_is_compared_in_the_room(run: Run) -> None:
         translation_m=tuple((-true.rotation[1] @ position).tolist()),
         focal_px=1.1 * float(true.focal_px[1]),
     )
-    miss = run._miss(1, room_from_rig, state)
+    miss = camera_miss(true, 1, room_from_rig, state)
     assert miss is not None
     assert (miss.rotation_deg, miss.position_m, miss.focal) == pytest.approx((0.0, 0.3, 0.1), abs=1e-4)
-    assert run._miss(1, room_from_rig, CameraState(name="cam1", focal_px=1000.0)) is None
+    assert camera_miss(true, 1, room_from_rig, CameraState(name="cam1", focal_px=1000.0)) is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.bumped import Watched, back_s, bump, disturbed, judge
+from benchmarks.bumps import Watched, back_s, bump, disturbed, judge
 from benchmarks.movement import FPS
 from benchmarks.simulated_rigs import RigTake, rig_take
 from pose_rig.geometry import angle_deg
