@@ -109,7 +109,7 @@ def play(rig: RigTake, engine: Engine) -> Watched:
         instant = fusion.step(rig.t_ns(t), rig.samples(t))
         poses.append(instant.xyz[LIMB])
         modes.append(instant.mode)
-        seen = rig.take.score[:, t].any(-1).tolist()
+        seen = [bool(score.any()) for score in rig.take.score[:, t]]
         named.append([bool(state.note) and sees for state, sees in zip(fusion.rig.states(), seen, strict=True)])
     truth, out = rig.take.joints[:, LIMB], np.stack(poses)
     moved, really = (np.linalg.norm(np.diff(points, axis=0), axis=-1) for points in (out, truth))
