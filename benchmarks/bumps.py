@@ -54,8 +54,9 @@ class Outcome:
         before_mm: Mean error in the `BEFORE_S` before.
         named_s: When the camera was named, and
         back_s: when the error was back; None for never.
-        jump_mm: The largest jump from the bump on, and
-        usual_jump_mm: that of the undisturbed run in the same time.
+        jump_mm: The largest jump from the bump on,
+        usual_jump_mm: that of the undisturbed run in the same time, and
+        added_jump_mm: the largest by which a jump exceeds that of the undisturbed run at the same instant.
         accused: How many of the other cameras were named in that time though the undisturbed run did not name them.
     """
 
@@ -66,6 +67,7 @@ class Outcome:
     back_s: float | None
     jump_mm: float
     usual_jump_mm: float
+    added_jump_mm: float
     accused: int
 
 
@@ -129,6 +131,7 @@ def judge(name: str, run: Watched, calm: Watched, view: int, start: int) -> Outc
         back_s=back_s(run.error_mm[start:], calm.error_mm[start:]),
         jump_mm=float(run.jump_mm[start - 1 :].max()),
         usual_jump_mm=float(calm.jump_mm[start - 1 :].max()),
+        added_jump_mm=float((run.jump_mm - np.maximum(calm.jump_mm, 0.0))[start - 1 :].max()),
         accused=int((told & others).sum()),
     )
 

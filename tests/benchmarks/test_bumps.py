@@ -61,4 +61,5 @@ def test_a_bump_is_judged_next_to_the_undisturbed_run() -> None:
     outcome = judge("turned 5°", watched(25.0, [0, 1, 2], 70.0), watched(22.0, [2], 10.0), 1, 5 * SECOND)
     assert (outcome.solved, outcome.named_s, outcome.back_s) == (True, 1.0, 0.0)
     assert (outcome.before_mm, outcome.jump_mm, outcome.usual_jump_mm) == (25.0, 70.0, 10.0)
+    assert outcome.added_jump_mm == 60.0
     assert outcome.accused == 1  # camera 0; camera 2 was named without the bump too
