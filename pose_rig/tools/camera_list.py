@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -9,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pose_rig.config import CameraConfig, Config, load
-from pose_rig.errors import UsageError
+from pose_rig.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from pose_rig.capture.open import Kind
@@ -19,6 +21,19 @@ MOST_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
 _FORMS = (
     "Give an index (0), a device path or name, a URL, a video file, a keypoint file (.npz), sim:4, or one rig.toml."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item of ``--cams``, or one ``[[camera]]`` of a rig.toml.
+
+    Attributes:
+        camera: What stands there.
+        single: Whether it picks one camera of its source; otherwise it stands for all of them.
+    """
+
+    camera: CameraConfig
+    single: bool = False
 
 
 def kind_of(source: str) -> "Kind":
@@ -51,12 +66,46 @@ def config_of(cams: str) -> Config:
     if cams.strip().lower().endswith(".toml"):
         path = Path(cams.strip())
         config = load(path)
-        entries = [_beside(path, camera) for camera in config.camera]
+        config = msgspec.structs.replace(config, rig=str(path.parent / config.rig if config.rig else path))
+        entries = _entries(path, config)
     else:
         config = Config()
         entries = [_entry(item.strip()) for item in cams.split(",")]
-    cameras = _named(entries)
+    cameras = tuple(itertools.chain.from_iterable(_named(entries)))
+    if not 1 <= len(cameras) <= MOST_CAMERAS:
+        raise UsageError(f"These are {len(cameras)} cameras.", f"A rig has 1 to {MOST_CAMERAS}. {_FORMS}")
     return msgspec.structs.replace(config, camera=cameras)
+
+
+def cameras_in(path: Path) -> list[tuple[CameraConfig, ...]]:
+    """Returns the cameras behind every ``[[camera]]`` of a rig.toml, named; one that is not there stands for itself.
+
+    Raises:
+        UsageError: The file is not a rig.toml, or two of its cameras share a name.
+    """
+    return _named(_entries(path, load(path)), absent_too=True)
+
+
+def mark_moving(cameras: tuple[CameraConfig, ...], moving: str) -> tuple[CameraConfig, ...]:
+    """Returns the cameras, those that ``--moving`` means marked and no others.
+
+    Args:
+        cameras: All of them, named.
+        moving: Names or numbers in the list, from 0, joined by commas; or ``all``.
+
+    Raises:
+        UsageError: There is no such camera.
+    """
+    if moving.strip() == "all":
+        return tuple(msgspec.structs.replace(camera, moving=True) for camera in cameras)
+    names = [camera.name for camera in cameras]
+    meant = set()
+    for item in (item.strip() for item in moving.split(",")):
+        if item not in names and not (item.isdecimal() and int(item) < len(names)):
+            known = ", ".join(f"{number} {name}" for number, name in enumerate(names))
+            raise UsageError(f"There is no camera {item!r} that could move.", f"Name some of: {known}; or all.")
+        meant.add(item if item in names else names[int(item)])
+    return tuple(msgspec.structs.replace(camera, moving=camera.name in meant) for camera in cameras)
 
 
 def check_readable(config: Config) -> None:
@@ -72,15 +121,21 @@ def check_readable(config: Config) -> None:
             open_source(camera, config.pace, lambda: 0).close()
 
 
-def _entry(item: str) -> CameraConfig:
+def _entries(path: Path, config: Config) -> list[Entry]:
+    """Returns the entries of a rig.toml; one that says which ``member`` it is picks that camera only."""
+    written = tomllib.loads(path.read_text("utf-8")).get("camera", ())
+    return [Entry(_beside(path, camera), "member" in text) for camera, text in zip(config.camera, written, strict=True)]
+
+
+def _entry(item: str) -> Entry:
     """Returns one item of the list as if it stood in a rig.toml."""
     if not item:
         raise UsageError("--cams has an empty item.", _FORMS)
     if item.lower().endswith(".toml"):
         raise UsageError(f"{item} stands among other cameras.", "A rig.toml describes the whole rig: give it alone.")
     if match := re.fullmatch(r"sim:(\d{1,4})", item):
-        return CameraConfig(source="sim", members=int(match[1]))
-    return CameraConfig(source=item)
+        return Entry(CameraConfig(source="sim", members=int(match[1])))
+    return Entry(CameraConfig(source=item))
 
 
 def _beside(toml: Path, camera: CameraConfig) -> CameraConfig:
@@ -90,18 +145,34 @@ def _beside(toml: Path, camera: CameraConfig) -> CameraConfig:
     return msgspec.structs.replace(camera, source=str(toml.parent / camera.source))
 
 
-def _members(entry: CameraConfig) -> tuple[CameraConfig, ...]:
+def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
     """Returns the cameras behind one entry: several for simulated rigs and for keypoint files."""
     from pose_rig.capture.open import expand
 
-    if kind_of(entry.source) in ("keypoints", "video") and not Path(entry.source).is_file():
-        raise UsageError(f"There is no file {entry.source}.", f"Check the path. {_FORMS}")
-    return expand(entry)
+    camera = entry.camera
+    try:
+        if kind_of(camera.source) in ("keypoints", "video") and not Path(camera.source).is_file():
+            raise UsageError(f"There is no file {camera.source}.", f"Check the path. {_FORMS}")
+        members = expand(camera)
+    except (SourceError, UsageError):
+        if absent_too:
+            return (camera,)
+        raise
+    if entry.single:
+        if not 0 <= camera.member < len(members):
+            raise UsageError(f"{camera.source} has no camera {camera.member}.", f"It has 0 to {len(members) - 1}.")
+        return (members[camera.member],)
+    if len(members) > 1 and camera.solved:
+        raise UsageError(
+            f"{camera.source} stands for {len(members)} cameras, and one `solved` place is given.",
+            "Remove it; the rig finds all of them anew.",
+        )
+    return members
 
 
-def _named(entries: list[CameraConfig]) -> tuple[CameraConfig, ...]:
-    """Returns the cameras of all entries with unique names; names that the rig.toml gives stay as they are."""
-    given = [entry.name for entry in entries if entry.name]
+def _named(entries: list[Entry], *, absent_too: bool = False) -> list[tuple[CameraConfig, ...]]:
+    """Returns the cameras of every entry with unique names; names that the rig.toml gives stay as they are."""
+    given = [entry.camera.name for entry in entries if entry.camera.name]
     taken = [RESERVED, *given]
     for name in given:
         if name != _clean(name):
@@ -110,23 +181,24 @@ def _named(entries: list[CameraConfig]) -> tuple[CameraConfig, ...]:
             raise UsageError(f"The camera name {name!r} is taken.", "Give every camera a name of its own.")
     named = []
     for entry in entries:
-        members = _members(entry)
+        members = _members(entry, absent_too=absent_too)
+        names = []
         for camera in members:
-            own = entry.name if len(members) == 1 else ""
-            name = own or _unique(_clean(camera.name or _derived(camera.source)), taken)
-            taken.append(name)
-            named.append(msgspec.structs.replace(camera, name=name))
-    if not 1 <= len(named) <= MOST_CAMERAS:
-        raise UsageError(f"These are {len(named)} cameras.", f"A rig has 1 to {MOST_CAMERAS}. {_FORMS}")
-    return tuple(named)
+            own = entry.camera.name if len(members) == 1 else ""
+            names.append(own or unique(_clean(camera.name or derived_name(camera.source)), taken))
+            taken.append(names[-1])
+        named.append(tuple(msgspec.structs.replace(c, name=name) for c, name in zip(members, names, strict=True)))
+    return named
 
 
-def _unique(name: str, taken: list[str]) -> str:
+def unique(name: str, taken: list[str]) -> str:
+    """Returns a name, numbered if it is taken."""
     numbered = (f"{name}-{count}" for count in itertools.count(2))
     return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
-def _derived(source: str) -> str:
+def derived_name(source: str) -> str:
+    """Returns what a camera is called if nobody named it."""
     if kind_of(source) == "url":
         return urlsplit(source).hostname or "stream"  # never its user and password
     return Path(source).stem

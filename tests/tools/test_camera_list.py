@@ -5,7 +5,7 @@ import pytest
 
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError, UsageError
-from pose_rig.tools.camera_list import config_of, ends_by_itself, kind_of, needs_detector
+from pose_rig.tools.camera_list import config_of, ends_by_itself, kind_of, mark_moving, needs_detector
 
 
 def names(cams: str) -> list[str]:
@@ -143,3 +143,68 @@ def test_only_files_and_simulations_end() -> None:
         ends_by_itself(CameraConfig(source=source)) for source in ("a.mp4", "a.npz", "sim", "0", "rtsp://h", "C920")
     ]
     assert ends == [True, True, True, False, False, False]
+
+
+def rig_toml(path: Path, text: str) -> str:
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def test_an_entry_that_names_its_member_is_one_camera(tmp_path: Path) -> None:
+    keypoint_file(tmp_path / "kp.npz", 3, cameras=np.array(["north", "east", "west"]))
+    entries = (
+        '[[camera]]\nsource = "kp.npz"\nmember = 2\n',
+        '[[camera]]\nsource = "kp.npz"\nname = "a"\nmember = 0\nmoving = true\n',
+        '[[camera]]\nsource = "sim"\nmembers = 4\nmember = 3\n',
+    )
+    cameras = config_of(rig_toml(tmp_path / "rig.toml", "".join(entries))).camera
+    assert [(c.name, c.member, c.members, c.moving) for c in cameras] == [
+        ("west", 2, 3, False), ("a", 0, 3, True), ("sim3", 3, 4, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('source = "kp.npz"\nmember = 3', r"kp\.npz has no camera 3\. It has 0 to 2\."),
+        ('source = "sim"\nmember = -1\nmembers = 2', r"sim has no camera -1\. It has 0 to 1\."),
+        (
+            'source = "kp.npz"\n[camera.solved]\nsize_px = [9, 9]\nfocal_px = 9\ntranslation_m = [0, 0, 0]\n'
+            "rotation = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]",
+            r"kp\.npz stands for 3 cameras, and one `solved` place is given\. Remove it",
+        ),
+    ],
+)
+def test_a_member_that_cannot_be_is_named(tmp_path: Path, text: str, wrong: str) -> None:
+    keypoint_file(tmp_path / "kp.npz", 3)
+    with pytest.raises(UsageError, match=wrong):
+        config_of(rig_toml(tmp_path / "rig.toml", f"[[camera]]\n{text}\n"))
+
+
+def test_a_rig_toml_remembers_in_itself_unless_it_says_where(tmp_path: Path) -> None:
+    camera = '[[camera]]\nsource = "sim"\n'
+    assert config_of("sim").rig == ""
+    path = rig_toml(tmp_path / "rig.toml", camera)
+    assert config_of(path).rig == path
+    other = rig_toml(tmp_path / "other.toml", f'rig = "kept.toml"\n{camera}')
+    assert config_of(other).rig == str(tmp_path / "kept.toml")
+
+
+@pytest.mark.parametrize(
+    ("moving", "marked"),
+    [
+        ("all", [True, True, True]),
+        ("sim1", [False, True, False]),
+        ("0, sim2", [True, False, True]),
+        ("2", [False, False, True]),
+    ],
+)
+def test_moving_cameras_are_marked_by_name_or_number(moving: str, marked: list[bool]) -> None:
+    cameras = mark_moving(config_of("sim:3").camera, "1")
+    assert [camera.moving for camera in mark_moving(cameras, moving)] == marked
+
+
+@pytest.mark.parametrize("moving", ["3", "left", "sim0,,sim1", "-1"])
+def test_a_moving_camera_that_is_none_is_named(moving: str) -> None:
+    with pytest.raises(UsageError, match=r"that could move. Name some of: 0 sim0, 1 sim1, 2 sim2; or all"):
+        mark_moving(config_of("sim:3").camera, moving)
