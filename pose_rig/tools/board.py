@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
+from pose_rig.messages import CameraState
 from pose_rig.tools.monitor import Monitor
 from pose_rig.tools.supervisor import Life
 
@@ -23,6 +24,8 @@ class CameraRow:
         frames: Frames done.
         total_frames: Frames there will be, None when nobody knows.
         dropped: Frames lost.
+        focal: Focal length, px, and its ± once that is known.
+        place: How well it is known where it is: ± of rotation and position; empty until known.
         agreement: 0–1 with the other cameras, None until known.
         restarts: How often it was restarted.
         note: What is wrong with it, empty when all is well.
@@ -35,6 +38,8 @@ class CameraRow:
     frames: int
     total_frames: int | None
     dropped: int
+    focal: str
+    place: str
     agreement: float | None
     restarts: int
     note: str
@@ -80,6 +85,10 @@ class Board:
         fusion = self.monitor.workers.get("fusion")
         return fusion.health.detail if fusion else ""
 
+    def advice(self) -> str:
+        """Returns why the rig is not solved yet and what would help, empty when all is well."""
+        return self.monitor.rig.note if self.monitor.rig else ""
+
     def _camera(self, name: str) -> CameraRow:
         life, heard, known = self.lives[name], self.monitor.workers.get(name), self.monitor.camera(name)
         state = self._state(name)
@@ -93,6 +102,8 @@ class Board:
             frames=heard.health.frames if heard else 0,
             total_frames=heard.health.total_frames if heard else None,
             dropped=heard.dropped.total if heard else 0,
+            focal=_focal(known) if known else "",
+            place=_place(known) if known else "",
             agreement=known.health if known else None,
             restarts=life.restarts,
             note=error or (known.note if known else ""),
@@ -110,3 +121,18 @@ class Board:
         if self.config.pace == "realtime" and now - heard.at_ns > QUIET_NS and life.incarnation:
             return f"silent for {(now - heard.at_ns) / 1e9:.0f} s"
         return heard.health.state
+
+
+def _focal(known: CameraState) -> str:
+    return f"{known.focal_px:.0f}" + ("" if known.focal_sd_px is None else f" ±{known.focal_sd_px:.0f}")
+
+
+def _place(known: CameraState) -> str:
+    if known.moving:
+        return "moving"
+    facts = []
+    if known.rotation_sd_deg is not None:
+        facts.append(f"±{known.rotation_sd_deg:.1f}°")
+    if known.translation_sd_m is not None:
+        facts.append(f"±{known.translation_sd_m * 100:.0f} cm")
+    return " ".join(facts)

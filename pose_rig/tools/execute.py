@@ -6,10 +6,13 @@ from rich.console import Console
 
 from pose_rig.assets import detector_model
 from pose_rig.config import Config
+from pose_rig.errors import PoseRigError
+from pose_rig.tools.board import Board
 from pose_rig.tools.camera_list import check_readable, needs_detector
 from pose_rig.tools.limits import check
 from pose_rig.tools.live_table import LiveTable
 from pose_rig.tools.plain_lines import PlainLines
+from pose_rig.tools.rig_file import is_writable, recall, remember
 from pose_rig.tools.run_loop import Run
 from pose_rig.tools.summary import summary
 from pose_rig.tools.workers import plan
@@ -26,6 +29,7 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
     Raises:
         PoseRigError: The rig cannot run, or failed.
     """
+    config = recall(config)
     check(config)
     check_readable(config)
     console = Console()
@@ -33,6 +37,8 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
     ready = plan(config, _detector_model(config, lines))
     names = ", ".join(camera.name for camera in config.camera)
     lines.say(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
+    for line in _recalled(config):
+        lines.say(line)
     display = lines if headless or debug or not console.is_terminal else LiveTable(console)
     run = Run(ready, display, debug=debug)
     written_ns = _written_ns(config.save)
@@ -41,7 +47,7 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
             run.run()
     finally:
         saved = Path(config.save) if _written_ns(config.save) != written_ns else None
-        for line in summary(run.board, saved):
+        for line in summary(run.board, saved, keep_rig(run.board, lines)):
             lines.say(line)
 
 
@@ -50,6 +56,29 @@ def _detector_model(config: Config, lines: PlainLines) -> str:
     if not any(needs_detector(camera) for camera in config.camera):
         return ""
     return str(detector_model(config.detector.model, lines.say))
+
+
+def _recalled(config: Config) -> list[str]:
+    """Returns what there is to say about the rig.toml at the start."""
+    said = []
+    if known := [camera.name for camera in config.camera if camera.solved]:
+        said.append(f"Remembered where {', '.join(known)} stood; the first seconds will show whether it still holds.")
+    if config.rig and not is_writable(Path(config.rig)):
+        said.append(f"{config.rig} cannot be written: what this run finds out will not be remembered.")
+    return said
+
+
+def keep_rig(board: Board, lines: PlainLines) -> Path | None:
+    """Writes the solved rig, if there is one, into its rig.toml, and returns where that is; says so if it cannot."""
+    path = Path(board.config.rig)
+    if not board.config.rig or board.monitor.solved is None or not is_writable(path):
+        return None
+    try:
+        remember(board.config, board.monitor.solved)
+    except PoseRigError as error:
+        lines.say(f"{error.cause} {error.remedy}")
+        return None
+    return path
 
 
 def _written_ns(path: str) -> int:

@@ -6,11 +6,13 @@ from pathlib import Path
 from pose_rig.config import MODELS, Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.camera_list import kind_of
+from pose_rig.tools.rig_file import check_solved, is_writable
 
 HEIGHT_M = (0.4, 2.6)
 PEOPLE = (1, 8)
 RATE_HZ = (1.0, 500.0)
 PORT = (0, 65535)
+RIG_NAME = "rig.toml"
 
 
 def check(config: Config) -> None:
@@ -27,6 +29,7 @@ def check(config: Config) -> None:
     if config.duration_s is not None and config.duration_s <= 0:
         raise UsageError(f"A duration of {config.duration_s:g} s is no time.", "Give seconds, such as --duration 30.")
     _check_pace(config)
+    _check_rig(config)
     if config.detector.model not in MODELS and not Path(config.detector.model).is_file():
         raise UsageError(
             f"There is no detector model {config.detector.model!r}.", f"Use {', '.join(MODELS)} or the path of a .task."
@@ -44,10 +47,31 @@ def _in_range(name: str, value: float | None, limits: tuple[float, float], unit:
 
 
 def _check_pace(config: Config) -> None:
+    if config.passes == 2:
+        for camera in config.camera:
+            if kind_of(camera.source) == "webcam":
+                raise UsageError(
+                    f"{camera.name} is live and cannot be gone through twice.", "Leave --passes out, or give files."
+                )
+        if config.pace != "all":
+            raise UsageError(
+                "Two passes go through every frame of every file; pace `realtime` does not.", "Add --pace all."
+            )
     if config.pace == "all":
         for camera in config.camera:
             if kind_of(camera.source) == "webcam":
                 raise UsageError(f"{camera.name} is live; pace `all` reads every frame of files.", "Leave --pace out.")
+
+
+def _check_rig(config: Config) -> None:
+    path = Path(config.rig)
+    if config.rig and not path.is_file() and (path.suffix != ".toml" or not is_writable(path)):
+        raise UsageError(
+            f"Cannot keep a rig in {path}.", f"Give a .toml in a folder that exists and is writable: --rig {RIG_NAME}."
+        )
+    for camera in config.camera:
+        if camera.solved:
+            check_solved(camera.name, camera.solved)
 
 
 def _check_save(path: Path) -> None:

@@ -53,12 +53,14 @@ def picture(board: Board) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in ("camera", "state"):
         table.add_column(header, no_wrap=True)
-    for header in ("fps", "age ms", "dropped", "agreement", "restarts"):
+    for header in ("fps", "age ms", "dropped", "restarts", "agreement", "focal px", "place"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("note", style="yellow")
     for row in board.cameras():
         table.add_row(*_cells(row))
     parts: list[RenderableType] = [table, Text(_fusion_line(board), no_wrap=True, overflow="ellipsis")]
+    if advice := board.advice():
+        parts.append(Text(advice, style="yellow"))
     done, total = board.progress()
     if board.config.pace == "all" and total:
         parts.append(ProgressBar(total=total, completed=done, width=60))
@@ -75,8 +77,10 @@ def _cells(row: CameraRow) -> tuple[RenderableType, ...]:
         f"{row.rate_hz:.1f}",
         f"{row.age_ms:.0f}",
         str(row.dropped),
-        agreement,
         str(row.restarts),
+        agreement,
+        row.focal,
+        row.place,
         Text(row.note),
     )
 

@@ -53,6 +53,7 @@ class Monitor:
         end_ns: When it ended, 0 until then.
         workers: What each worker said, by name.
         rig: The cameras as the rig knows them.
+        solved: The newest of these that was solved.
         pose: The newest pose.
         ages_ns: Age of every pose heard.
         modes: Each mode entered, and when (s from the first pose).
@@ -64,6 +65,7 @@ class Monitor:
         self.end_ns = 0
         self.workers: dict[str, Heard] = {}
         self.rig: RigState | None = None
+        self.solved: RigState | None = None
         self.pose: Pose3D | None = None
         self.ages_ns = array("q")
         self.modes: list[tuple[str, float]] = []
@@ -78,6 +80,8 @@ class Monitor:
             self._take_health(message)
         elif isinstance(message, RigState):
             self.rig = message
+            if message.mode == "solved":
+                self.solved = message
         elif isinstance(message, Pose3D):
             self._take_pose(message)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 from msgspec.structs import replace
 
-from pose_rig.tools.camera_list import config_of
+from pose_rig.tools.camera_list import config_of, mark_moving
 from pose_rig.tools.execute import execute
 from pose_rig.tools.failures import failures
 
@@ -39,6 +39,16 @@ def run(
     ] = None,
     duration: Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")] = None,
     pace: Pace = None,
+    passes: Annotated[
+        int | None,
+        typer.Option(min=1, max=2, help="Files with --pace all: 2 = learn the rig first, then fuse all of it."),
+    ] = None,
+    rig: Annotated[
+        str | None, typer.Option(metavar="RIG.toml", help="Remember the solved rig there, and start from it next time.")
+    ] = None,
+    moving: Annotated[
+        str | None, typer.Option(metavar="A,B|all", help="Cameras that are carried about: names, or numbers from 0.")
+    ] = None,
     save: Annotated[str | None, typer.Option(metavar="F.npz", help="Write the poses there at the end.")] = None,
     port: Annotated[
         int | None, typer.Option(metavar="N", help="Publish poses on this port (5571); 0 = any free one.")
@@ -63,17 +73,28 @@ def run(
     pose-rig run --cams 0,rtsp://192.168.1.20/live   with a network camera
     pose-rig run --cams a.mp4,b.mp4 --pace all       every frame of two files
     pose-rig run --cams 2d.npz --save poses.npz      2D from elsewhere, kept
+    pose-rig run --cams 0,1,2 --rig studio.toml      remember where they stand
     pose-rig run --cams sim:4                        no camera at all
     pose-rig run --cams rig.toml                     all of it from a file
 
     Ctrl-C or q stops and prints a summary. Options given here win over those in a rig.toml. `pose-rig cams` lists
-    what is plugged in, `pose-rig doctor` says what is wrong.
+    what is plugged in, `pose-rig doctor` says what is wrong, `pose-rig rig` shows where the cameras stand.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    top = {"height_m": height, "duration_s": duration, "pace": pace, "save": save, "port": port}
+    top = {
+        "height_m": height,
+        "duration_s": duration,
+        "pace": pace,
+        "save": save,
+        "port": port,
+        "passes": passes,
+        "rig": rig,
+    }
     detector = {"model": model, "people": people}
     fusion = {"weights": weights, "provider": provider, "rate_hz": rate}
     with failures(debug):
         config = config_of(cams)
+        if moving is not None:
+            config = replace(config, camera=mark_moving(config.camera, moving))
         config = replace(
             config,
             **given(top),

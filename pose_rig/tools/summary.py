@@ -8,12 +8,13 @@ from pose_rig.tools.board import Board, CameraRow
 from pose_rig.tools.monitor import Monitor
 
 
-def summary(board: Board, saved: Path | None) -> list[str]:
+def summary(board: Board, saved: Path | None, kept: Path | None = None) -> list[str]:
     """Returns the lines that sum up a run.
 
     Args:
         board: The rig after the run.
         saved: The poses file, None if there is none.
+        kept: The rig.toml that the solved rig was written to, None if it was not.
     """
     monitor = board.monitor
     if not monitor.start_ns:
@@ -24,6 +25,7 @@ def summary(board: Board, saved: Path | None) -> list[str]:
         *(_camera(row, monitor) for row in board.cameras()),
         "Mode: " + (", ".join(f"{mode} after {at_s:.1f} s" for mode, at_s in monitor.modes) or "none reached") + ".",
     ]
+    lines += _rig(board, kept)
     if not monitor.tracked:
         lines.append("Nobody was seen." if monitor.pose else "No pose came out: nobody was seen in time.")
     if provider := board.provider():
@@ -39,6 +41,14 @@ def _latency(monitor: Monitor) -> str:
         return "unknown"
     median, high = np.percentile(np.frombuffer(monitor.ages_ns, np.int64), (50, 95)) / 1e6
     return f"{median:.1f} ms median, {high:.1f} ms at the 95th percentile"
+
+
+def _rig(board: Board, kept: Path | None) -> list[str]:
+    if kept:
+        return [f"Rig solved: remembered in {kept} (`pose-rig rig {kept}` shows it)."]
+    if board.monitor.solved:
+        return ["Rig solved." + ("" if board.config.rig else " --rig rig.toml keeps it for the next start.")]
+    return [f"Rig not solved: {board.advice()}"] if board.advice() else []
 
 
 def _camera(row: CameraRow, monitor: Monitor) -> str:

@@ -1,0 +1,99 @@
+"""What a run shows and keeps of a rig that is solved, or is not, without any process."""
+
+from io import StringIO
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from pose_rig.config import Config, load
+from pose_rig.messages import CameraState, RigState
+from pose_rig.tools.board import Board
+from pose_rig.tools.camera_list import config_of
+from pose_rig.tools.execute import keep_rig
+from pose_rig.tools.live_table import picture
+from pose_rig.tools.monitor import Monitor
+from pose_rig.tools.plain_lines import PlainLines, line
+from pose_rig.tools.summary import summary
+from pose_rig.tools.supervisor import Life
+from pose_rig.tools.workers import plan
+from tests.tools.rigs import state
+
+
+def board_of(config: Config, *rigs: RigState) -> Board:
+    monitor = Monitor()
+    monitor.start_ns = 1
+    for rig in rigs:
+        monitor.take(rig)
+    workers = plan(msgspec.structs.replace(config, port=0), "").workers
+    return Board(config, monitor, {worker.name: Life(worker) for worker in workers})
+
+
+def settled(config: Config, note: str = "") -> RigState:
+    cameras = tuple(
+        CameraState(name=camera.name, focal_px=1152.0, rotation_sd_deg=3.04, moving=number == 1)
+        for number, camera in enumerate(config.camera)
+    )
+    return RigState(t_ns=2, mode="settled", cameras=cameras, note=note)
+
+
+def shown(board: Board, width: int = 160) -> str:
+    console = Console(file=StringIO(), width=width, force_terminal=False)
+    console.print(picture(board))
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_the_table_says_how_well_a_solved_camera_is_known() -> None:
+    config = config_of("sim:2")
+    row = shown(board_of(config, state(config.camera))).splitlines()[1]
+    assert row.split() == ["sim0", "starting", "0.0", "0", "0", "0", "90%", "1088", "±9", "±0.4°", "±2", "cm"]
+
+
+def test_the_table_says_what_would_help() -> None:
+    config = config_of("sim:2")
+    board = board_of(config, settled(config, "Turn around once."))
+    _, first, second, _, advice, *_ = shown(board).splitlines()
+    assert first.split()[-2:] == ["1152", "±3.0°"]
+    assert second.split()[-2:] == ["1152", "moving"]
+    assert advice.strip() == "Turn around once."
+    board.monitor.pose = None
+    assert line(board).endswith("| Turn around once.")
+    assert "Rig not solved: Turn around once." in summary(board, None)
+
+
+def test_the_summary_says_where_a_solved_rig_is_kept() -> None:
+    config = config_of("sim:2")
+    board = board_of(config, state(config.camera), settled(config, "sim1 was moved."))
+    assert "Rig solved. --rig rig.toml keeps it for the next start." in summary(board, None)
+    assert "Rig solved: remembered in s.toml (`pose-rig rig s.toml` shows it)." in summary(board, None, Path("s.toml"))
+
+
+def test_the_last_solved_state_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "studio.toml"
+    config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
+    lines = PlainLines(Console(file=StringIO()))
+    assert keep_rig(board_of(config, settled(config)), lines) is None
+    assert not path.exists()
+    board = board_of(config, state(config.camera), state(config.camera, ("sim1",)), settled(config))
+    assert keep_rig(board, lines) == path
+    assert [camera.solved is None for camera in load(path).camera] == [False, True]
+
+
+def test_a_run_without_a_rig_file_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = config_of("sim:2")
+    assert keep_rig(board_of(config, state(config.camera)), PlainLines(Console(file=StringIO()))) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rig_file_that_broke_meanwhile_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "studio.toml"
+    path.write_text("[[camera\n")
+    config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
+    said = StringIO()
+    board = board_of(config, state(config.camera))
+    assert keep_rig(board, PlainLines(Console(file=said))) is None
+    assert "studio.toml is not TOML" in said.getvalue()
+    assert "Rig solved." in summary(board, None)
