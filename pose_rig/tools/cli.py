@@ -5,6 +5,7 @@ import typer
 from pose_rig.tools.cams import cams
 from pose_rig.tools.demo import demo
 from pose_rig.tools.doctor import doctor
+from pose_rig.tools.rig import rig
 from pose_rig.tools.run import run
 
 app = typer.Typer(
@@ -15,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, demo, cams, doctor):
+for command in (run, demo, rig, cams, doctor):
     app.command()(command)
 
 

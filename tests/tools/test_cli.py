@@ -43,6 +43,11 @@ def pose_rig_process(*arguments: str) -> tuple[int, str]:
         (["run", "--cams", "sim", "--save", "poses.csv"], 2, "Poses are saved as .npz, and poses.csv is none."),
         (["run", "--cams", "sim", "--save", "no/such/p.npz"], 2, "Cannot write no/such/p.npz."),
         (["run", "--cams", "sim", "--weights", "w.onnx"], 2, "There are no weights w.onnx."),
+        (["run", "--cams", "sim", "--passes", "2"], 2, "Two passes go through every frame of every file; pace"),
+        (["run", "--cams", "sim", "--passes", "3"], 2, "Invalid value for '--passes'"),
+        (["run", "--cams", "sim:2", "--moving", "5"], 2, "There is no camera '5' that could move."),
+        (["run", "--cams", "sim", "--rig", "no/such/rig.toml"], 2, "Cannot keep a rig in no/such/rig.toml."),
+        (["run", "--cams", "sim", "--rig", "rig.txt"], 2, "Cannot keep a rig in rig.txt."),
         (["run", "--cams", "sim", "--model", "huge"], 2, "There is no detector model 'huge'."),
         (["frobnicate"], 2, "No such command 'frobnicate'"),
     ],
@@ -88,18 +93,39 @@ def test_a_wrong_key_in_a_rig_toml_is_named(tmp_path: Path) -> None:
     assert code == 2
 
 
+def test_what_is_solved_must_make_sense(tmp_path: Path) -> None:
+    toml = tmp_path / "rig.toml"
+    toml.write_text(
+        '[[camera]]\nsource = "sim"\nmember = 0\n[camera.solved]\nsize_px = [1280, 720]\nfocal_px = 1000.0\n'
+        "translation_m = [0, 0, 4]\nrotation = [[1, 0, 0], [0, 1, 0], [0, 0, 2]]\n"
+    )
+    code, output = pose_rig("run", "--cams", str(toml))
+    assert "Error: The solved part of camera sim0 has a rotation that is none." in output
+    assert code == 2
+
+
 def test_help_teaches_by_example() -> None:
     code, output = pose_rig("run", "--help")
     assert code == 0
     for example in ("--cams 0,1,2 --height 1.82", "--cams a.mp4,b.mp4 --pace all", "--cams sim:4", "--cams rig.toml"):
         assert example in output
-    for option in ("--duration", "--headless", "--save", "--port", "--model", "--provider", "--debug"):
+    for option in (
+        "--duration",
+        "--headless",
+        "--save",
+        "--port",
+        "--model",
+        "--provider",
+        "--debug",
+        "--rig",
+        "--passes",
+    ):
         assert option in output
 
 
 def test_without_arguments_the_commands_are_listed() -> None:
     _, output = pose_rig_process()
-    for command in ("run", "demo", "cams", "doctor"):
+    for command in ("run", "demo", "rig", "cams", "doctor"):
         assert f"│ {command} " in output
 
 
