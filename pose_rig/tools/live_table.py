@@ -49,16 +49,18 @@ class LiveTable:
 
 
 def picture(board: Board) -> RenderableType:
-    """Returns the table of the cameras with a line about fusion below, and a bar if the end is known."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    """Returns the table of the cameras with what is wrong, a line about fusion, and a bar if the end is known."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")  # fits 80 columns
     for header in ("camera", "state"):
         table.add_column(header, no_wrap=True)
     for header in ("fps", "age ms", "dropped", "restarts", "agreement", "focal px", "place"):
         table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("note", style="yellow")
-    for row in board.cameras():
+    rows = board.cameras()
+    for row in rows:
         table.add_row(*_cells(row))
-    parts: list[RenderableType] = [table, Text(_fusion_line(board), no_wrap=True, overflow="ellipsis")]
+    notes = [f"{row.name}: {row.note}" for row in rows if row.note]
+    parts: list[RenderableType] = [table, *(Text(note, style="yellow") for note in notes)]
+    parts.append(Text(_fusion_line(board), no_wrap=True, overflow="ellipsis"))
     if advice := board.advice():
         parts.append(Text(advice, style="yellow"))
     done, total = board.progress()
@@ -81,7 +83,6 @@ def _cells(row: CameraRow) -> tuple[RenderableType, ...]:
         agreement,
         row.focal,
         row.place,
-        Text(row.note),
     )
 
 

@@ -184,3 +184,12 @@ def test_the_default_is_the_rig_toml_here(tmp_path: Path, monkeypatch: pytest.Mo
     code, output = pose_rig("rig")
     assert code == 0
     assert "Only two cameras" in output
+
+
+def test_the_rig_toml_of_the_docs_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rig.md").read_text("utf-8")
+    path = tmp_path / "rig.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0], "utf-8")
+    (left,) = load_rig(path)
+    assert left.solved is not None
+    np.testing.assert_allclose(position_m(left.solved), position_m(solved(0)), atol=1e-5)

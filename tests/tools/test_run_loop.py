@@ -177,12 +177,13 @@ def test_the_table_shows_every_camera_and_what_fusion_does() -> None:
         drawn.append(console.file.getvalue())
 
     run(fake_plan(0, 0, duration_s=1.0), Recorded(lambda board: board.monitor.poses > 15, draw))
-    header, first, second, fusion, footer = [line.rstrip() for line in drawn[0].splitlines()]
+    header, first, second, note, fusion, footer = [line.rstrip() for line in drawn[0].splitlines()]
     assert header.split() == [
-        "camera", "state", "fps", "age", "ms", "dropped", "restarts", "agreement", "focal", "px", "place", "note",
+        "camera", "state", "fps", "age", "ms", "dropped", "restarts", "agreement", "focal", "px", "place",
     ]  # fmt: skip
     assert first.split() == ["cam0", "running", "50.0", "7", "2", "0", "90%", "900"]
-    assert second.split() == ["cam1", "running", "50.0", "7", "2", "0", "90%", "900", "bumped"]
+    assert second.split() == ["cam1", "running", "50.0", "7", "2", "0", "90%", "900"]
+    assert note == "cam1: bumped"
     assert fusion.startswith("fusion: settled   50.0 poses/s   age 30 ms   graph 1.2 ms, smooth 0.1 ms   CPU")
     assert "height 1.70 m assumed" in footer
     assert footer.endswith("q stops")

@@ -38,7 +38,7 @@ def settled(config: Config, note: str = "") -> RigState:
     return RigState(t_ns=2, mode="settled", cameras=cameras, note=note)
 
 
-def shown(board: Board, width: int = 160) -> str:
+def shown(board: Board, width: int = 80) -> str:
     console = Console(file=StringIO(), width=width, force_terminal=False)
     console.print(picture(board))
     assert isinstance(console.file, StringIO)
