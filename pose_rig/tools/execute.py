@@ -12,7 +12,7 @@ from pose_rig.tools.camera_list import check_readable, needs_detector
 from pose_rig.tools.limits import check
 from pose_rig.tools.live_table import LiveTable
 from pose_rig.tools.plain_lines import PlainLines
-from pose_rig.tools.rig_file import is_writable, recall, remember
+from pose_rig.tools.rig_file import RigFile, is_writable
 from pose_rig.tools.run_loop import Run
 from pose_rig.tools.summary import summary
 from pose_rig.tools.workers import plan
@@ -29,7 +29,8 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
     Raises:
         PoseRigError: The rig cannot run, or failed.
     """
-    config = recall(config)
+    rig_file = RigFile(Path(config.rig)) if config.rig else None
+    config = rig_file.recall(config) if rig_file else config
     check(config)
     check_readable(config)
     console = Console()
@@ -47,7 +48,7 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
             run.run()
     finally:
         saved = Path(config.save) if _written_ns(config.save) != written_ns else None
-        for line in summary(run.board, saved, keep_rig(run.board, lines)):
+        for line in summary(run.board, saved, keep_rig(run.board, rig_file, lines)):
             lines.say(line)
 
 
@@ -68,13 +69,13 @@ def _recalled(config: Config) -> list[str]:
     return said
 
 
-def keep_rig(board: Board, lines: PlainLines) -> Path | None:
+def keep_rig(board: Board, rig_file: RigFile | None, lines: PlainLines) -> Path | None:
     """Writes the solved rig, if there is one, into its rig.toml, and returns where that is; says so if it cannot."""
     path = Path(board.config.rig)
-    if not board.config.rig or board.monitor.solved is None or not is_writable(path):
+    if rig_file is None or board.monitor.solved is None or not is_writable(path):
         return None
     try:
-        remember(board.config, board.monitor.solved)
+        rig_file.remember(board.config, board.monitor.solved)
     except PoseRigError as error:
         lines.say(f"{error.cause} {error.remedy}")
         return None

@@ -21,35 +21,73 @@ from pose_rig.messages import CameraState, RigState
 from pose_rig.tools.camera_list import cameras_in, kind_of, unique
 from pose_rig.tools.rig_tables import entry_text, parse, write_entry
 
+Groups = list[tuple[CameraConfig, ...]]  # the cameras behind every entry
+
 NOT_ORTHONORMAL = 1e-3  # more than rounding, less than a mistake
 # Decimals kept: far below what is known, and below 1e-5 px.
 ROTATION_DECIMALS, LENGTH_DECIMALS, FOCAL_DECIMALS, SD_DECIMALS = 9, 6, 4, 5
 _TITLE = "A rig, written by pose-rig. `pose-rig run --cams` takes it; what is solved is checked before it is used."
 
 
-def recall(config: Config) -> Config:
-    """Returns the rig with what its rig.toml remembers; as it is if there is no such file yet.
+class RigFile:
+    """One rig.toml, from the start of a run to its end; there need be no such file yet.
 
-    A camera is known again by its source (docs/rig.md). The stature comes along, as the scale of the rig rests on it.
+    Args:
+        path: Where it is, or will be.
 
     Raises:
-        UsageError: The file is not a rig.toml, or remembers other cameras only.
+        UsageError: The file is not a rig.toml.
     """
-    path = Path(config.rig)
-    if not config.rig or not path.is_file():
-        return config
-    known = [camera for group in cameras_in(path) for camera in group]
-    found = [_find(camera, known) for camera in config.camera]
-    if known and all(place is None for place in found):
-        raise UsageError(
-            f"{path} is about other cameras: {', '.join(camera.name for camera in known)}.",
-            "Keep this rig in a file of its own: give another --rig.",
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entries, self._groups = _read(path)
+
+    def recall(self, config: Config) -> Config:
+        """Returns the rig with what the file remembers; as it is if there is no such file.
+
+        A camera is known again by its source (docs/rig.md). The stature comes along: the scale of the rig rests on it.
+
+        Raises:
+            UsageError: The file remembers other cameras only.
+        """
+        if not self._path.is_file():
+            return config
+        known = [camera for group in self._groups for camera in group]
+        found = [_find(camera, known) for camera in config.camera]
+        if known and all(place is None for place in found):
+            raise UsageError(
+                f"{self._path} is about other cameras: {', '.join(camera.name for camera in known)}.",
+                "Keep this rig in a file of its own: give another --rig.",
+            )
+        cameras = tuple(
+            msgspec.structs.replace(camera, solved=None if place is None or camera.moving else known[place].solved)
+            for camera, place in zip(config.camera, found, strict=True)
         )
-    cameras = tuple(
-        msgspec.structs.replace(camera, solved=None if place is None else known[place].solved)
-        for camera, place in zip(config.camera, found, strict=True)
-    )
-    return msgspec.structs.replace(config, camera=cameras, height_m=config.height_m or load(path).height_m)
+        return msgspec.structs.replace(config, camera=cameras, height_m=config.height_m or load(self._path).height_m)
+
+    def remember(self, config: Config, rig: RigState) -> None:
+        """Writes a solved rig into the file, made if need be, whole or not at all.
+
+        Args:
+            config: The rig that ran.
+            rig: Its solved state.
+
+        Raises:
+            PoseRigError: The file cannot be written, or is no rig.toml any more.
+        """
+        path = self._path.resolve()
+        try:
+            entries, groups = _read(path)
+            if entries == self._entries:  # a camera that was pulled out meanwhile could not be told any more
+                groups = self._groups
+            text = path.read_text("utf-8") if path.is_file() else f"# {_TITLE}\n"
+            _replace(path, _written(text, groups, config, rig, path.parent))
+        except (OSError, TOMLKitError) as error:
+            raise PoseRigError(
+                f"The solved rig could not be written to {self._path}: {error}.",
+                "Make room or mend the file, and run again.",
+            ) from error
 
 
 def is_writable(path: Path) -> bool:
@@ -67,7 +105,7 @@ def check_solved(name: str, solved: SolvedCamera) -> None:
     rotation = np.array(solved.rotation)
     numbers = [*rotation.ravel(), *solved.translation_m, solved.focal_px, solved.k1]
     sds = (solved.rotation_sd_deg, solved.translation_sd_m, solved.focal_sd_px)
-    if not np.isfinite([*numbers, *sds]).all() or solved.focal_px <= 0 or min(*solved.size_px, *sds) < 0:
+    if not np.isfinite([*numbers, *sds]).all() or solved.focal_px <= 0 or min(sds) < 0 or min(solved.size_px) < 1:
         wrong = "has numbers that no camera has"
     elif abs(rotation @ rotation.T - np.eye(3)).max() > NOT_ORTHONORMAL or np.linalg.det(rotation) < 0:
         wrong = "has a rotation that is none"
@@ -94,28 +132,12 @@ def solved_camera(state: CameraState) -> SolvedCamera | None:
     )
 
 
-def remember(config: Config, rig: RigState) -> None:
-    """Writes a solved rig into its rig.toml, made if need be, at once or not at all.
-
-    Args:
-        config: The rig that ran; ``rig`` is the path.
-        rig: Its solved state.
-
-    Raises:
-        PoseRigError: The file cannot be written, or is no rig.toml any more.
-    """
-    path = Path(config.rig)
-    try:
-        groups = cameras_in(path) if path.is_file() else []
-        text = path.read_text("utf-8") if path.is_file() else f"# {_TITLE}\n"
-        _replace(path.resolve(), _written(text, groups, config, rig, path.resolve().parent))
-    except (OSError, TOMLKitError) as error:
-        raise PoseRigError(
-            f"The solved rig could not be written to {path}: {error}.", "Make room or mend the file, and run again."
-        ) from error
+def _read(path: Path) -> tuple[tuple[CameraConfig, ...], Groups]:
+    """Returns what stands in a rig.toml, and the cameras behind each entry; nothing if there is no file."""
+    return (load(path).camera, cameras_in(path)) if path.is_file() else ((), [])
 
 
-def _written(text: str, groups: Sequence[tuple[CameraConfig, ...]], config: Config, rig: RigState, folder: Path) -> str:
+def _written(text: str, groups: Groups, config: Config, rig: RigState, folder: Path) -> str:
     """Returns the text of a rig.toml in which every camera of the run, and no other, has its solved part."""
     solved = {state.name: part for state in rig.cameras if (part := solved_camera(state))}
     kept = [camera for group in groups for camera in group]

@@ -7,7 +7,7 @@ import pytest
 from pose_rig.config import Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.camera_list import config_of
-from pose_rig.tools.rig_file import remember
+from pose_rig.tools.rig_file import RigFile
 from pose_rig.tools.rig_load import load_rig
 from pose_rig.tools.rig_places import (
     Place,
@@ -40,7 +40,7 @@ def poses_file(path: Path, **more: object) -> Path:
 
 def rig_file(path: Path, count: int = 3) -> Config:
     config = msgspec.structs.replace(config_of(f"sim:{count}"), rig=str(path))
-    remember(config, state(config.camera))
+    RigFile(Path(config.rig)).remember(config, state(config.camera))
     return config
 
 

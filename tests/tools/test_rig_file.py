@@ -7,8 +7,8 @@ import pytest
 
 from pose_rig.config import CameraConfig, Config, load
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.camera_list import config_of
-from pose_rig.tools.rig_file import check_solved, is_writable, recall, remember, solved_camera
+from pose_rig.tools.camera_list import config_of, mark_moving
+from pose_rig.tools.rig_file import RigFile, check_solved, is_writable, solved_camera
 from tests.tools.rigs import solved, state
 from tests.tools.test_camera_list import keypoint_file
 
@@ -41,10 +41,14 @@ def run_of(cams: str, rig: Path, **top: object) -> Config:
     return msgspec.structs.replace(config_of(cams), rig=str(rig), **top)
 
 
+def recall(config: Config) -> Config:
+    return RigFile(Path(config.rig)).recall(config)
+
+
 def remembered(path: Path, unsolved: tuple[str, ...] = ()) -> str:
     """Returns the file at ``path`` after a run of it."""
     config = config_of(str(path))
-    remember(config, state(config.camera, unsolved))
+    RigFile(Path(config.rig)).remember(config, state(config.camera, unsolved))
     return path.read_text("utf-8")
 
 
@@ -53,7 +57,7 @@ def test_a_new_file_is_a_rig_of_its_own(clips: Path, monkeypatch: pytest.MonkeyP
     (clips / "kept").mkdir()
     path = clips / "kept" / "studio.toml"
     config = run_of("a.mp4,kp.npz,sim:2", path, height_m=1.82)
-    remember(config, state(config.camera, ("kp1",)))
+    RigFile(Path(config.rig)).remember(config, state(config.camera, ("kp1",)))
     again = config_of(str(path))
     assert again.height_m == 1.82
     assert [camera.name for camera in again.camera] == ["a", "kp0", "kp1", "sim0", "sim1"]
@@ -65,13 +69,13 @@ def test_a_new_file_is_a_rig_of_its_own(clips: Path, monkeypatch: pytest.MonkeyP
 
 
 def kept_without_height(config: Config, path: Path) -> str:
-    remember(msgspec.structs.replace(config, rig=str(path), height_m=None), state(config.camera))
+    RigFile(path).remember(msgspec.structs.replace(config, height_m=None), state(config.camera))
     return path.read_text("utf-8")
 
 
 def test_what_is_kept_comes_back_within_rounding(tmp_path: Path) -> None:
     config = run_of("sim:3", tmp_path / "rig.toml")
-    remember(config, state(config.camera))
+    RigFile(Path(config.rig)).remember(config, state(config.camera))
     for member, camera in enumerate(recall(config).camera):
         truth = solved(member)
         assert camera.solved is not None
@@ -149,7 +153,7 @@ def test_cameras_are_known_by_their_source(clips: Path, monkeypatch: pytest.Monk
     ]  # fmt: skip
     assert config.height_m == 1.9
     assert recall(run_of("a.mp4", path, height_m=1.5)).height_m == 1.5
-    remember(config, state(config.camera))
+    RigFile(Path(config.rig)).remember(config, state(config.camera))
     again = config_of(str(path)).camera
     assert [camera.name for camera in again] == ["door", "a", "sim0"]
     assert again[0].solved is not None
@@ -159,7 +163,7 @@ def test_cameras_are_known_by_their_source(clips: Path, monkeypatch: pytest.Monk
 def test_of_equal_sources_the_name_decides(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clips)
     config = run_of("a.mp4,a.mp4", clips / "rig.toml")
-    remember(config, state(config.camera))
+    RigFile(Path(config.rig)).remember(config, state(config.camera))
     depths = [camera.solved and camera.solved.translation_m[2] for camera in recall(config).camera]
     assert depths == [pytest.approx(3.229673), pytest.approx(4.344781)]
 
@@ -168,7 +172,7 @@ def test_a_camera_that_left_loses_its_place_and_a_taken_name_is_numbered(clips: 
     path = clips / "rig.toml"
     path.write_text(f'[[camera]]\nsource = "gone.mp4"\nname = "b"\n{SOLVED}\n[[camera]]\nsource = "a.mp4"\n', "utf-8")
     config = run_of(f"{clips / 'a.mp4'},{clips / 'b.mp4'}", path)
-    remember(config, state(config.camera))
+    RigFile(Path(config.rig)).remember(config, state(config.camera))
     cameras = load(path).camera
     assert [(camera.name, bool(camera.solved)) for camera in cameras] == [("b", False), ("", True), ("b-2", True)]
 
@@ -176,7 +180,7 @@ def test_a_camera_that_left_loses_its_place_and_a_taken_name_is_numbered(clips: 
 def test_no_password_is_written(tmp_path: Path) -> None:
     path = tmp_path / "rig.toml"
     config = run_of("rtsp://me:secret@10.0.0.7/live", path)
-    remember(config, state(config.camera))
+    RigFile(Path(config.rig)).remember(config, state(config.camera))
     assert 'source = "rtsp://10.0.0.7/live"' in path.read_text("utf-8")
     assert "secret" not in path.read_text("utf-8")
     assert recall(config).camera[0].solved is not None
@@ -191,8 +195,6 @@ def test_a_file_about_other_cameras_is_refused(clips: Path) -> None:
 
 
 def test_without_a_file_nothing_is_remembered(tmp_path: Path) -> None:
-    config = config_of("sim:2")
-    assert recall(config) == config
     later = run_of("sim:2", tmp_path / "later.toml")
     assert recall(later) == later
 
@@ -223,13 +225,14 @@ def test_a_camera_that_cannot_be_is_named(change: dict[str, object], text: str) 
 def test_a_file_that_broke_meanwhile_is_left_alone(clips: Path) -> None:
     path = clips / "rig.toml"
     path.write_text('[[camera]]\nsource = "a.mp4"\n')
-    config = config_of(str(path))
+    config, rig_file = config_of(str(path)), RigFile(path)
     path.write_text("[[camera\n")
     with pytest.raises(PoseRigError, match="is not TOML"):
-        remember(config, state(config.camera))
+        rig_file.remember(config, state(config.camera))
     assert path.read_text() == "[[camera\n"
+    nowhere = RigFile(clips / "no" / "rig.toml")
     with pytest.raises(PoseRigError, match=r"The solved rig could not be written to .*Make room or mend the file"):
-        remember(msgspec.structs.replace(config, rig=str(clips / "no" / "rig.toml")), state(config.camera))
+        nowhere.remember(config, state(config.camera))
 
 
 def test_what_can_be_written(tmp_path: Path) -> None:
@@ -248,3 +251,22 @@ def test_a_link_stays_a_link_and_permissions_stay(clips: Path) -> None:
     assert "[camera.solved]" in real.read_text()
     assert real.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in clips.iterdir()) == ["a.mp4", "b.mp4", "kp.npz", "real.toml", "rig.toml"]
+
+
+def test_a_camera_that_left_the_machine_meanwhile_is_still_the_one_of_its_entry(clips: Path) -> None:
+    path = clips / "rig.toml"
+    path.write_text('[[camera]]\nsource = "kp.npz"\n[[camera]]\nsource = "a.mp4"\n')
+    config = config_of(str(path))
+    rig_file = RigFile(path)
+    (clips / "kp.npz").unlink()
+    path.write_text("# still mine\n" + path.read_text())
+    rig_file.remember(config, state(config.camera))
+    assert [(camera.name, camera.member) for camera in load(path).camera] == [("kp0", 0), ("kp1", 1), ("", 0)]
+    assert path.read_text().startswith("# still mine\n")
+
+
+def test_a_moving_camera_has_no_place(tmp_path: Path) -> None:
+    config = run_of("sim:2", tmp_path / "rig.toml")
+    RigFile(Path(config.rig)).remember(config, state(config.camera))
+    moving = msgspec.structs.replace(config, camera=mark_moving(config.camera, "1"))
+    assert [camera.solved is None for camera in recall(moving).camera] == [False, True]

@@ -15,6 +15,7 @@ from pose_rig.tools.execute import keep_rig
 from pose_rig.tools.live_table import picture
 from pose_rig.tools.monitor import Monitor
 from pose_rig.tools.plain_lines import PlainLines, line
+from pose_rig.tools.rig_file import RigFile
 from pose_rig.tools.summary import summary
 from pose_rig.tools.supervisor import Life
 from pose_rig.tools.workers import plan
@@ -74,26 +75,28 @@ def test_the_last_solved_state_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "studio.toml"
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     lines = PlainLines(Console(file=StringIO()))
-    assert keep_rig(board_of(config, settled(config)), lines) is None
+    rig_file = RigFile(path)
+    assert keep_rig(board_of(config, settled(config)), rig_file, lines) is None
     assert not path.exists()
     board = board_of(config, state(config.camera), state(config.camera, ("sim1",)), settled(config))
-    assert keep_rig(board, lines) == path
+    assert keep_rig(board, rig_file, lines) == path
     assert [camera.solved is None for camera in load(path).camera] == [False, True]
 
 
 def test_a_run_without_a_rig_file_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = config_of("sim:2")
-    assert keep_rig(board_of(config, state(config.camera)), PlainLines(Console(file=StringIO()))) is None
+    assert keep_rig(board_of(config, state(config.camera)), None, PlainLines(Console(file=StringIO()))) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_rig_file_that_broke_meanwhile_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "studio.toml"
+    rig_file = RigFile(path)
     path.write_text("[[camera\n")
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     said = StringIO()
     board = board_of(config, state(config.camera))
-    assert keep_rig(board, PlainLines(Console(file=said))) is None
+    assert keep_rig(board, rig_file, PlainLines(Console(file=said))) is None
     assert "studio.toml is not TOML" in said.getvalue()
     assert "Rig solved." in summary(board, None)
