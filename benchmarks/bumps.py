@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.movement import FPS
 from benchmarks.similarity import pa_mm
-from benchmarks.simulated_rigs import RigTake, in_picture, watch
+from benchmarks.simulated_rigs import RigTake, camera_states, in_picture, watch
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.messages import Mode
@@ -112,7 +112,7 @@ def play(rig: RigTake, engine: Engine) -> Watched:
         poses.append(instant.xyz[LIMB])
         modes.append(instant.mode)
         seen = [bool(score.any()) for score in rig.take.score[:, t]]
-        named.append([bool(state.note) and sees for state, sees in zip(fusion.rig.states(), seen, strict=True)])
+        named.append([bool(state.note) and sees for state, sees in zip(camera_states(fusion), seen, strict=True)])
     truth, out = rig.take.joints[:, LIMB], np.stack(poses)
     moved, really = (np.linalg.norm(np.diff(points, axis=0), axis=-1) for points in (out, truth))
     return Watched(pa_mm(out, truth), 1e3 * (moved - really).mean(-1), tuple(modes), np.array(named))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.calibrated import cameras_of, enough_seen, triangulate
 from benchmarks.similarity import Similarity, global_mm, mirrored, pa_mm
-from benchmarks.simulated_rigs import RigTake
+from benchmarks.simulated_rigs import RigTake, camera_states
 from pose_rig.fusion.fusion import FusedInstant, Fusion
 from pose_rig.geometry import angle_deg, rays
 from pose_rig.graph import Engine
@@ -96,7 +96,7 @@ class Run:
         t = len(self.instants)
         instant = self.fusion.step(self.rig.t_ns(t), self.rig.samples(t))
         self.instants.append(instant)
-        self.states.append(self.fusion.rig.states())
+        self.states.append(camera_states(self.fusion))
         return instant
 
     def finish(self) -> "Run":

@@ -16,6 +16,7 @@ from pose_rig.fusion.placement import EARS_TO_ANKLES
 from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine
+from pose_rig.messages import CameraState
 from pose_rig.skeleton import INDEX, JOINT_SET
 from pose_rig.training.bodies import random_bones
 from pose_rig.training.motion import Clip
@@ -72,6 +73,11 @@ class RigTake:
         """Returns what every view saw at instant ``t``."""
         xy, score = self.take.xy_px[:, t], self.take.score[:, t]
         return [Sample(self.t_ns(t), xy[v][None], score[v][None]) if score[v].any() else None for v in range(len(xy))]
+
+
+def camera_states(fusion: Fusion) -> tuple[CameraState, ...]:
+    """Returns what a rig knows of its cameras."""
+    return fusion.rig.states()
 
 
 def rig_take(clips: Sequence[Clip], views: int, seconds: float, rng: np.random.Generator) -> RigTake:
