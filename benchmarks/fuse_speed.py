@@ -18,6 +18,7 @@ from benchmarks.memory_soak import soak
 from pose_rig.capture.simulated import SIZE_PX, SimulatedCamera
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config
 from pose_rig.fusion.fusion import Fusion
+from pose_rig.fusion.setup import Learner
 from pose_rig.fusion.observation import observe
 from pose_rig.fusion.sync import Sample
 from pose_rig.graph import Engine, GraphInput, GraphOutput
@@ -94,7 +95,7 @@ def instants_cost(views: int, engine: OrtEngine, warm_up_instants: int, instants
     size_px = np.tile(np.array(SIZE_PX, float), (views, 1))
     costs = []
     with ThreadPoolExecutor(1) as executor:
-        fusion = Fusion(config, stopwatch, executor)
+        fusion = Fusion(config, stopwatch, Learner(executor))
         for v in range(views):
             fusion.describe(v, SIZE_PX, JOINT_SET)
         for samples in simulated_views(views, warm_up_instants + instants):

@@ -28,6 +28,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = ""
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {}
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()  # arrays that may be empty instead
 
     version: int = VERSION
 
@@ -77,9 +78,10 @@ class Pose3D(Message, frozen=True, kw_only=True, eq=False):
         t_ns: Capture instant, rig clock.
         age_ns: From capture to publication.
         person: Identity of the person, 0 while one is followed.
-        joints: Name of the joint set (`pose_rig.skeleton.JOINTS`).
+        joints: The joint set: ``rig17`` (`pose_rig.skeleton.JOINTS`), or that and further names joined by commas.
         xyz: (J,3) m in ``rig``: right-handed, y up, −z away from camera 0.
         score: (J,) 0–1, 0 = guessed.
+        covariance_m2: (J,3,3) m² of ``xyz`` before smoothing; empty until the rig is solved.
         residual_px: (J,) mean distance of the detections from the fused pose.
         mode: How the rig is known.
         tracking: 0 when nobody is seen; ``xyz`` is then the last pose known.
@@ -88,7 +90,10 @@ class Pose3D(Message, frozen=True, kw_only=True, eq=False):
     """
 
     TOPIC: ClassVar[str] = "pose"
-    ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {"xyz": ("J", 3), "score": ("J",), "residual_px": ("J",)}
+    ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {
+        "xyz": ("J", 3), "score": ("J",), "residual_px": ("J",), "covariance_m2": ("J", 3, 3),
+    }  # fmt: skip
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("covariance_m2",)
 
     index: int
     t_ns: int
@@ -102,6 +107,7 @@ class Pose3D(Message, frozen=True, kw_only=True, eq=False):
     tracking: int
     height_m: float
     height_assumed: bool
+    covariance_m2: Array = msgspec.field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 class Refined2D(Message, frozen=True, kw_only=True, eq=False):
@@ -263,6 +269,8 @@ def _field_error(message: Message) -> tuple[str, str] | None:
     axes: dict[str, int] = {}
     for field, expected in message.ARRAYS.items():
         array: NDArray[np.float32] = getattr(message, field)
+        if field in message.OPTIONAL and array.shape == (0,):
+            continue
         wanted = tuple(axes.get(axis, axis) if isinstance(axis, str) else axis for axis in expected)
         fits = array.ndim == len(wanted) and all(
             isinstance(want, str) or want == got for want, got in zip(wanted, array.shape, strict=True)

@@ -136,6 +136,36 @@ def landmarks(schema: str) -> Landmarks:
     return Landmarks(schema, names, weights)
 
 
+def joint_set(names: tuple[str, ...]) -> str:
+    """Returns how the names of a pose's joints travel: ``rig17``, followed by those beyond, joined by commas."""
+    return ",".join((JOINT_SET, *names[J:]))
+
+
+def joint_names(joint_set: str) -> tuple[str, ...]:
+    """Returns the names in a joint set as it travels."""
+    first, *others = joint_set.split(",")
+    return (*(JOINTS if first == JOINT_SET else (first,)), *others)
+
+
+def extra_landmarks(marks: Landmarks) -> tuple[str, ...]:
+    """Returns the names of the landmarks that are no joint of ours by themselves: feet, hands, face."""
+    same = {*JOINTS, *(sources[0] for sources in _RECIPE.values() if len(sources) == 1)}
+    return tuple(name for name in marks.names if _canonical(name) not in same and name not in same)
+
+
+def parent_of(landmark: str) -> str:
+    """Returns the joint that an extra landmark hangs on: ankles for feet, wrists for hands, the head for the rest."""
+    name = _canonical(landmark)
+    side = "l" if "left" in name else "r"
+    if any(part in name for part in ("heel", "toe", "foot")):
+        return f"{side}_ankle"
+    if any(part in name for part in ("pinky", "index", "thumb", "hand", "finger", "ring", "middle")):
+        return f"{side}_wrist"
+    if name in ("neck", "mid_hip"):
+        return "thorax" if name == "neck" else "pelvis"
+    return "head"
+
+
 def _canonical(name: str) -> str:
     """Returns a landmark name in our spelling: ``LEFT_HIP``, ``LHip``, ``l_hip`` → ``left_hip``."""
     text = name.strip()

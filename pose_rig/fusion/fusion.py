@@ -4,29 +4,34 @@ Axes: V views, C candidates, J = 17 joints.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.config import ASSUMED_HEIGHT_M, FOCAL_PER_LARGER_SIDE, Config
+from pose_rig.fusion.calibration import Calibration
+from pose_rig.fusion.extras import Extras
 from pose_rig.fusion.modes import Rig
 from pose_rig.fusion.observation import observe
 from pose_rig.fusion.people import Follower
 from pose_rig.fusion.placement import Placement
 from pose_rig.fusion.reading import ABSENT, Reading, run
-from pose_rig.fusion.rig import frame_of
+from pose_rig.fusion.rig import Lens, frame_of
+from pose_rig.fusion.self_solve import Solved
+from pose_rig.fusion.setup import Learner, setup_of
 from pose_rig.fusion.smooth import OneEuro
+from pose_rig.fusion.solved_pose import SolvedPose, solved_pose
 from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import nearest_rotation, unrectify
 from pose_rig.graph import Engine
 from pose_rig.messages import Mode
-from pose_rig.skeleton import J, Landmarks, landmarks
+from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
 
 Floats = NDArray[np.float64]
 
 UP_LEARNED_OVER = 60  # cold instants after which one more moves the vertical by a sixtieth
+STAYS_NS = 200_000_000  # where a person was tells where they are for this long
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,11 @@ class FusedInstant:
         t_ns: The instant.
         mode: How the rotations were known.
         tracking: False when nobody was seen: the pose is then the last one known.
-        xyz: (J,3) m, rig frame, smoothed; xyz_raw: before.
-        score: (J,) 0–1, 0 = guessed.
-        residual_px: (J,).
+        joints: (A) names: the 17 joints, then the detector's other landmarks.
+        xyz: (A,3) m, rig frame, smoothed; xyz_raw: before.
+        covariance: (A,3,3) m² of ``xyz_raw``; NaN where it is not known: until the rig is solved.
+        score: (A,) 0–1, 0 = guessed.
+        residual_px: (A,) mean distance of the detections; 0 for what is no joint of the 17.
         followed: (V,) index of the person followed in each view's sample, −1 for none.
         refined_px: (V,J,2).
         inlier: (V,J).
@@ -50,8 +57,10 @@ class FusedInstant:
     t_ns: int
     mode: Mode
     tracking: bool
+    joints: tuple[str, ...]
     xyz: Floats
     xyz_raw: Floats
+    covariance: Floats
     score: Floats
     residual_px: Floats
     followed: NDArray[np.int64]
@@ -67,28 +76,50 @@ class Fusion:
     Args:
         config: Cameras named.
         engine: Runs the graph.
-        executor: Where the rig is solved; None = at once, which makes runs repeatable.
+        learner: Where the rig does what takes long; None = at once, which makes runs repeatable.
+        fixed: A solved rig to use from the start and to keep.
     """
 
-    def __init__(self, config: Config, engine: Engine, executor: Executor | None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        learner: Learner | None = None,
+        fixed: Solved | None = None,
+    ) -> None:
         cameras = config.camera
         self._engine = engine
         self._given_focal = np.array([camera.focal_px or np.nan for camera in cameras])
         self._size_px = np.ones((len(cameras), 2))
         self.landmarks: list[Landmarks | None] = [None] * len(cameras)
-        self.rig = Rig([camera.name for camera in cameras], self._focal_px, engine, executor)
+        self.rig = Rig(setup_of(config, fixed), engine, learner or Learner())
+        self.rig.lens = self._lens
         self._follower = Follower(len(cameras))
         self._placement = Placement(config.height_m or ASSUMED_HEIGHT_M)
         self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
         self._up = np.zeros((len(cameras), 3))
         self._first_from = np.zeros((len(cameras), 3, 3))
         self._instants = 0
+        self._extras: Extras | None = None
         self._last = np.zeros((J, 3))
+        self._middle: Floats | None = None  # of the person an instant ago, in a solved rig
+        self._middle_ns = 0
 
     @property
-    def _focal_px(self) -> Floats:
+    def _lens(self) -> Lens:
         assumed = FOCAL_PER_LARGER_SIDE * self._size_px.max(-1)
-        return np.where(np.isfinite(self._given_focal), self._given_focal, assumed)
+        return Lens(np.where(np.isfinite(self._given_focal), self._given_focal, assumed), self._size_px)
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """The names of what is placed: the 17 joints, then the landmarks that only a solved rig can place."""
+        return JOINTS + (() if self._extras is None else self._extras.names)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The solved cameras, None until then; those that are out are not known."""
+        solved = self.rig.solved
+        return None if solved is None else replace(solved.rig.calibration, known=solved.known)
 
     def describe(self, view: int, size_px: tuple[int, int], schema: str) -> None:
         """Takes note of a camera's image size and landmark set, which its first sample tells.
@@ -96,70 +127,130 @@ class Fusion:
         Raises:
             UsageError: The landmark set is unknown.
         """
-        self.landmarks[view] = landmarks(schema)
-        self._size_px[view] = size_px
-        self.rig.focal_px = self._focal_px
+        marks = landmarks(schema)
+        if marks is not self.landmarks[view] or tuple(self._size_px[view]) != size_px:
+            self.landmarks[view] = marks
+            self._size_px = self._size_px.copy()
+            self._size_px[view] = size_px
+            self.rig.lens = self._lens
 
     def step(self, t_ns: int, samples: Sequence[Sample | None]) -> FusedInstant:
         """Returns the pose at an instant from what each view saw then."""
-        observation = observe(t_ns, samples, self.landmarks, self._focal_px, self._size_px)
-        prior, mode, trust = self.rig.prior, self.rig.mode, self.rig.trust
+        focal_px = self.rig.focal_px
+        observation = observe(t_ns, samples, self.landmarks, focal_px, self._size_px)
+        if self._extras is None and any(marks is not None for marks in self.landmarks):
+            self._extras = Extras(self.landmarks)
+            self._last = np.zeros((len(self.joints), 3))
+        prior, mode, trust, solved = self.rig.prior, self.rig.mode, self.rig.trust, self.rig.solved
         if prior is not None and not trust[observation.view].any():  # only views are left whose place nobody knows
-            prior, mode, trust = None, "cold", np.ones(observation.views)
+            prior, mode, trust, solved = None, "cold", np.ones(observation.views), None
         reading = self._follower.read(observation, self._engine, prior, trust)
         if reading is None:
             self.rig.nobody()
             return self._nobody(t_ns, mode)
         guess = reading if prior is None else None
-        if self.rig.wants_guess(observation):
+        if self.rig.wants_guess(observation.present, t_ns):
             out = run(self._engine, reading.observation, reading.pick[None], None, np.ones(observation.views))
             guess = Reading(reading.observation, reading.pick, out)
-        self.rig.learn(reading, guess)
-        return self._instant(reading, mode, settled=prior is not None)
+        pose = None
+        if solved is not None:
+            cameras, length = solved.rig.calibration, solved.rig.length
+            pose = solved_pose(reading, cameras, length, trust, self._middle_at(t_ns))
+            self._middle, self._middle_ns = pose.middle, t_ns
+            instant = self._solved_instant(reading, pose, cameras, trust, samples)
+        else:
+            instant = self._instant(reading, mode, focal_px, settled=prior is not None)
+        self.rig.learn(reading, guess, pose)
+        return instant
 
-    def _instant(self, reading: Reading, mode: Mode, *, settled: bool) -> FusedInstant:
-        observation, out, pick = reading.observation, reading.out, reading.pick
-        present = pick != ABSENT
-        chosen = np.where(present, pick, 0)
+    def _middle_at(self, t_ns: int) -> Floats | None:
+        return self._middle if 0 <= t_ns - self._middle_ns <= STAYS_NS else None
+
+    def _solved_instant(
+        self,
+        reading: Reading,
+        pose: SolvedPose,
+        cameras: Calibration,
+        trust: Floats,
+        samples: Sequence[Sample | None],
+    ) -> FusedInstant:
+        seen = reading.followed_score > 0
+        distance = np.linalg.norm(pose.projected_px - reading.followed_px, axis=-1) * seen * (trust > 0)[:, None]
+        score = (reading.followed_score * pose.inlier * (trust > 0)[:, None]).max(0)
+        parts = [(pose.joints, pose.covariance, score)]
+        if self._extras is not None and self._extras.names:
+            parts.append(self._extras.placed(reading, samples, self.landmarks, cameras, trust, pose.joints))
+        raw, covariance, score = (np.concatenate(column) for column in zip(*parts, strict=True))
+        sd_m = np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 3)
+        self._last = self._smooth(reading.observation.t_ns, raw, sd_m)
+        nothing = np.where(cameras.known, 1.0, np.nan)
+        frame = reading.observation.ray_from_camera[reading.chosen]
+        residual = np.zeros(len(raw))
+        residual[:J] = distance.sum(0) / np.maximum((seen & (trust > 0)[:, None]).sum(0), 1)
+        return FusedInstant(
+            t_ns=reading.observation.t_ns,
+            mode="solved",
+            tracking=True,
+            joints=self.joints,
+            xyz=self._last,
+            xyz_raw=raw,
+            covariance=covariance,
+            score=score,
+            residual_px=residual,
+            followed=np.where(reading.present, reading.observation.person[reading.chosen], ABSENT),
+            refined_px=pose.projected_px * nothing[:, None, None],
+            inlier=pose.inlier * nothing[:, None],
+            lifted=_lifted(reading, frame),
+            rotation=cameras.rotation * nothing[:, None, None],
+        )
+
+    def _instant(self, reading: Reading, mode: Mode, focal_px: Floats, *, settled: bool) -> FusedInstant:
+        observation, out, present, chosen = reading.observation, reading.out, reading.present, reading.chosen
         frame = observation.ray_from_camera[chosen]
         turned = frame.swapaxes(-1, -2) @ out.rotation[0].astype(float)  # camera_from_body
         rig_from_body = np.eye(3) if settled else self._rig_from_body(turned, frame, out.upright[chosen], present)
-        raw = self._placement(out.body[0].astype(float) @ rig_from_body.T)
+        joints = self._placement(out.body[0].astype(float) @ rig_from_body.T)
+        raw = np.concatenate([joints, self._extras.beside(joints)]) if self._extras is not None else joints
         self._last = self._smooth(observation.t_ns, raw)
         norm = observation.norm[chosen]
         fused = reproject(out.body[0], out.rotation[0], out.scale[0], out.offset[0], norm)
         flat = np.stack([out.refined[0].astype(float), fused])
-        refined, reprojected = unrectify(flat, norm, frame, self._focal_px, self._size_px)
-        seen = (observation.score[chosen] > 0) & present[:, None]
-        distance = np.linalg.norm(reprojected - observation.xy_px[chosen], axis=-1) * seen
-        residual = distance.sum(0) / np.maximum(seen.sum(0), 1)
-        lifted = np.einsum("vji,vkj->vki", frame, out.lifted[chosen].astype(float))
+        refined, reprojected = unrectify(flat, norm, frame, focal_px, self._size_px)
+        seen = reading.followed_score > 0
+        distance = np.linalg.norm(reprojected - reading.followed_px, axis=-1) * seen
         nothing = np.where(present, 1.0, np.nan)
+        score, residual = np.zeros(len(raw)), np.zeros(len(raw))
+        score[:J] = (reading.followed_score * out.inlier[0]).max(0)
+        residual[:J] = distance.sum(0) / np.maximum(seen.sum(0), 1)
         return FusedInstant(
             t_ns=observation.t_ns,
             mode=mode,
             tracking=True,
+            joints=self.joints,
             xyz=self._last,
             xyz_raw=raw,
-            score=(observation.score[chosen] * out.inlier[0] * present[:, None]).max(0),
+            covariance=np.full((len(raw), 3, 3), np.nan),
+            score=score,
             residual_px=residual,
             followed=np.where(present, observation.person[chosen], ABSENT),
             refined_px=refined * nothing[:, None, None],
             inlier=out.inlier[0] * nothing[:, None],
-            lifted=lifted * nothing[:, None, None],
+            lifted=_lifted(reading, frame),
             rotation=turned @ rig_from_body.T * nothing[:, None, None],
         )
 
     def _nobody(self, t_ns: int, mode: Mode) -> FusedInstant:
-        views = len(self.landmarks)
+        views, count = len(self.landmarks), len(self._last)
         return FusedInstant(
             t_ns=t_ns,
             mode=mode,
             tracking=False,
+            joints=self.joints,
             xyz=self._last,
             xyz_raw=self._last,
-            score=np.zeros(J),
-            residual_px=np.zeros(J),
+            covariance=np.full((count, 3, 3), np.nan),
+            score=np.zeros(count),
+            residual_px=np.zeros(count),
             followed=np.full(views, ABSENT),
             refined_px=np.full((views, J, 2), np.nan),
             inlier=np.full((views, J), np.nan),
@@ -187,6 +278,12 @@ class Fusion:
         vertical = np.einsum("vij,vkj,vk->vi", first_from, frame, upright.astype(float))[present].mean(0)
         self._up[first] += share * (vertical - self._up[first])
         return np.asarray(frame_of(self._up[first], ahead) @ turned[first])
+
+
+def _lifted(reading: Reading, frame: Floats) -> Floats:
+    """Returns (V,J,3) each view's own lift in its camera's axes, NaN where it sees nobody."""
+    nothing = np.where(reading.present, 1.0, np.nan)[:, None, None]
+    return np.asarray(np.einsum("vji,vkj->vki", frame, reading.out.lifted[reading.chosen].astype(float)) * nothing)
 
 
 def reproject(

@@ -1,206 +1,284 @@
-"""What the rig knows and when: cold → settled; a camera that disagrees for long is learned anew.
+"""What the rig knows and when: cold → settled → solved; a camera that disagrees for long is learned anew.
 
 Axes: V views.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import replace
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
-from pose_rig.fusion.observation import Observation
-from pose_rig.fusion.reading import ABSENT, Prior, Reading
-from pose_rig.fusion.rig import Instant, Solution, agreement, solve
+from pose_rig.fusion.background import Background
+from pose_rig.fusion.frame import in_room
+from pose_rig.fusion.health import DISAGREES, Health
+from pose_rig.fusion.memory import Instant, Memory
+from pose_rig.fusion.placement import EARS_TO_ANKLES, bone_lengths, upright_length
+from pose_rig.fusion.reading import Prior, Reading
+from pose_rig.fusion.rig import Lens, Solution, agreement, solve
+from pose_rig.fusion.self_solve import Solved, Task, self_solve
+from pose_rig.fusion.setup import Learner, Setup
+from pose_rig.fusion.solved_pose import SolvedPose
+from pose_rig.fusion.solved_rig import SolvedRig
+from pose_rig.fusion.trust import why_not
 from pose_rig.graph import Engine
 from pose_rig.messages import CameraState, Mode
 
 Floats = NDArray[np.float64]
 
 REMEMBER_EVERY_NS = 66_000_000  # 15 Hz: neighbouring instants say the same (lag-1 correlation 0.9 at 25 Hz)
-REMEMBERED = 90  # instants; beyond that every second of the older half goes
 SETTLE_NS = 1_000_000_000  # of movement seen, at least two independent looks of the lifter per view
 SETTLE_INSTANTS = 12
-SOLVE_AGAIN = 1.5  # the rig is solved anew when this many times as many instants were seen
+SOLVE_AGAIN = 1.35  # the rig is solved anew when this many times as many instants were seen
+SOLVE_LATEST = 450  # but after half a minute at the latest
 # How far an instant may turn a settled camera. Assumed focal lengths leave rotations a few degrees off, differently
 # from place to place (4.5° in simulated rigs whose focal lengths are 0.6 to 1.55 times what is assumed): held fast they
 # cost 2 mm there, and let go they follow every wrong person.
 INSTANT_SD_DEG = 2.0
 SURE_DEG = 8.0  # a rotation less sure than this is not used
-HEALTH_S = 0.5  # memory of a camera's agreement
-DISAGREES = 0.5  # agreement below this is named, and weighs less
 MOVED_S = 1.0  # a camera that disagrees for so long has been moved
 
 
 class Rig:
-    """Remembers instants and learns the cameras' rotations from them.
+    """Remembers instants and learns the cameras from them.
 
     Args:
-        names: Of the cameras.
-        focal_px: (V,) focal lengths in use.
+        setup: What is known beforehand.
         engine: Runs the graph.
-        executor: Where solving happens; None = at once, which makes runs repeatable.
+        learner: Where it does what takes long.
+
+    Attributes:
+        lens: How the cameras see, as assumed or given.
+        solved: The rig once it is solved.
+        note: Why it is not, for people.
     """
 
-    def __init__(self, names: Sequence[str], focal_px: Floats, engine: Engine, executor: Executor | None) -> None:
-        self._names, self._engine, self._executor = tuple(names), engine, executor
-        self.focal_px = focal_px
-        self._health = np.zeros(len(names))
-        self._present = np.zeros(len(names), bool)
-        self._ill_s = np.zeros(len(names))
-        self._last_ns = 0
-        self._forget()
+    def __init__(self, setup: Setup, engine: Engine, learner: Learner) -> None:
+        views = len(setup.names)
+        self._setup, self._engine, self._learner = setup, engine, learner
+        self.lens = Lens(np.ones(views), np.ones((views, 2)))
+        self.note = ""
+        self._health = Health(views)
+        self._averaging: Background[Solution] = Background(learner.executor)
+        self._solving: Background[Solved] = Background(learner.executor)
+        self._remembered = setup.remembered
+        self._rotations: Solution | None = None
+        self._average_at = SETTLE_INSTANTS
+        self.solved = SolvedRig(setup.fixed) if setup.fixed is not None else None
+        self._forget_person()
 
     def _forget(self) -> None:
-        self.solution: Solution | None = None
-        self._instants: list[Instant] = []
-        self._seen = 0
-        self._solve_at = SETTLE_INSTANTS
-        self._pending: Future[Solution | None] | None = None
-        self._ill_s[:] = 0
+        """Forgets everything but what the cameras are."""
+        if self.solved is not None:
+            self._remembered, self.solved = self.solved.rig, None  # they may well stand where they stood
+        self._rotations = None
+        self._average_at = SETTLE_INSTANTS
+        self._averaging.forget()
+        self._health.ill_s[:] = 0
+        self._forget_person()
+
+    def _forget_person(self) -> None:
+        self._memory = Memory()
+        self._remembered_ns = self._first_ns = 0
+        self._seen, self._solve_at = 0, SETTLE_INSTANTS
+        self._solving.forget()
 
     @property
     def mode(self) -> Mode:
-        """How the rotations are known."""
-        return "cold" if self.solution is None else "settled"
+        """How the cameras are known."""
+        if self.solved is not None:
+            return "solved"
+        return "cold" if self._rotations is None else "settled"
+
+    @property
+    def focal_px(self) -> Floats:
+        """(V,) focal lengths in use."""
+        return self.lens.focal_px if self.solved is None else self.solved.rig.calibration.focal_px
 
     @property
     def prior(self) -> Prior | None:
         """The cameras' rotations, None while cold."""
-        if self.solution is None:
+        if self.solved is not None:
+            return self.solved.prior
+        if self._rotations is None:
             return None
-        return Prior(self.solution.rotation, np.full(len(self._names), np.radians(INSTANT_SD_DEG)))
+        return Prior(self._rotations.rotation, np.full(len(self._setup.names), np.radians(INSTANT_SD_DEG)))
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(V,) whose place is known and trusted."""
+        if self.solved is not None:
+            return self.solved.known
+        return np.zeros(len(self._setup.names), bool) if self._rotations is None else self._rotations.known
 
     @property
     def trust(self) -> Floats:
-        """(V,) weight of each view: less for one that disagrees, none for one whose rotation is not known yet."""
-        weight = np.where(self._health > 0, np.clip(self._health / DISAGREES, 0.1, 1.0), 1.0)
-        return weight if self.solution is None else weight * self.solution.known
+        """(V,) weight of each view: less for one that disagrees, none for one whose place is not known (any more)."""
+        health = self._health.value
+        weight = np.where(health > 0, np.clip(health / DISAGREES, 0.1, 1.0), 1.0)
+        return weight if self.mode == "cold" else weight * self.known
 
-    def wants_guess(self, observation: Observation) -> bool:
+    def wants_guess(self, present: NDArray[np.bool_], t_ns: int) -> bool:
         """Whether a view is there that the rig does not know yet, so that a cold look at this instant would help."""
-        if self.solution is None or not self._due(observation.t_ns):
-            return False
-        return bool((~self.solution.known[np.unique(observation.view)]).any())
+        new = present & ~self.known & ~self._setup.moving
+        return self.mode == "settled" and self._due(t_ns) and bool(new.any())
 
-    def learn(self, reading: Reading, guess: Reading | None) -> None:
+    def learn(self, reading: Reading, guess: Reading | None, pose: SolvedPose | None) -> None:
         """Takes in one instant.
 
         Args:
             reading: What was made of it.
             guess: A cold reading of the same instant; the reading itself while the rig is cold.
+            pose: What the solved rig made of it.
         """
         observation = reading.observation
         if reading.switched:  # what was learned came from somebody else
-            self._forget()
-        self._judge(reading)
-        if self._pending is not None and self._pending.done():
-            self._adopt(self._pending.result())
-            self._pending = None
-        if self._due(observation.t_ns) and (reading.pick != ABSENT).sum() > 1:
+            self._forget() if self.solved is None else self._forget_person()
+        agreed = np.where(reading.present, agreement(reading.out.model_sd[0].astype(float)), 0.0)
+        self._health.update(observation.t_ns, observation.present, agreed if pose is None else pose.agreed)
+        if self.solved is not None and pose is not None:
+            self.solved.take_back(observation.t_ns, pose, self._health)
+        self._take_out()
+        if self._setup.fixed is not None:
+            return
+        self._take_results()
+        if self._due(observation.t_ns) and (reading.present & ~self._setup.moving).sum() > 1:
             self._remember(reading, guess)
-        span = self._instants[-1].t_ns - self._instants[0].t_ns if self._instants else 0
-        ready = self._pending is None and not self._ill_s.any()  # what a moved camera saw since is not mixed in
-        if ready and self._seen >= self._solve_at and span >= SETTLE_NS:
-            self._solve_at = max(self._seen + SETTLE_INSTANTS, round(self._seen * SOLVE_AGAIN))
-            if self._executor is None:
-                self._adopt(solve(tuple(self._instants), self._engine, self.solution))
-            else:
-                self._pending = self._executor.submit(solve, tuple(self._instants), self._engine, self.solution)
+            self._think()
 
     def nobody(self) -> None:
         """Takes in an instant at which no camera saw anybody."""
-        self._present[:] = False
-        self._health[:] = 0.0
+        self._health.nobody()
+
+    def finish(self) -> Solved | None:
+        """Solves the rig from all that is remembered and returns it; None if it cannot be."""
+        if self.mode != "cold":
+            self._adopt(self_solve(self._task()))
+        return None if self.solved is None else self.solved.rig
 
     def _due(self, t_ns: int) -> bool:
-        return not self._instants or t_ns - self._instants[-1].t_ns >= REMEMBER_EVERY_NS
-
-    def _adopt(self, found: Solution | None) -> None:
-        if found is None:
-            return
-        sure = found.known & (found.sd_deg < SURE_DEG)
-        if sure.sum() > 1:
-            self.solution = replace(found, known=sure)
+        return not self._seen or t_ns - self._remembered_ns >= REMEMBER_EVERY_NS
 
     def _remember(self, reading: Reading, guess: Reading | None) -> None:
-        observation, source = reading.observation, guess or reading
-        present = source.pick != ABSENT
-        chosen = np.where(present, source.pick, 0)
+        source = guess or reading
+        observation = source.observation
+        chosen = source.chosen
         frame = observation.ray_from_camera[chosen]
         turned = frame.swapaxes(-1, -2) @ source.out.rotation[0].astype(float)
-        upright = np.einsum("vji,vj->vi", frame, source.out.upright[chosen].astype(float))
-        self._instants.append(
+        norm, scale = observation.norm[chosen], source.out.scale[0].astype(float)
+        stature = upright_length(bone_lengths(source.out.body[0].astype(float))) / EARS_TO_ANKLES
+        weight = source.present * agreement(source.out.model_sd[0].astype(float)) * ~self._setup.moving
+        self._memory.add(
             Instant(
                 t_ns=observation.t_ns,
-                flat=observation.flat[chosen].astype(np.float32),
-                confidence=observation.score[chosen].astype(np.float32),
-                norm=observation.norm[chosen].astype(np.float32),
-                ray_from_camera=frame,
-                weight=present * agreement(source.out.model_sd[0].astype(float)),
+                xy_px=source.followed_px,
+                score=source.followed_score,
+                inlier=source.out.inlier[0].astype(float),
+                weight=weight if self.solved is None else weight * self.solved.known,
                 guess=None if guess is None else turned,
-                upright=upright,
+                upright=np.einsum("vji,vj->vi", frame, source.out.upright[chosen].astype(float)),
+                depth=1 / np.maximum(norm * scale * stature, 1e-6),
             )
         )
+        self._first_ns = self._first_ns if self._seen else observation.t_ns
+        self._remembered_ns = observation.t_ns
         self._seen += 1
-        if len(self._instants) > REMEMBERED:
-            half = REMEMBERED // 2
-            self._instants = self._instants[:half:2] + self._instants[half:]
 
-    def _judge(self, reading: Reading) -> None:
-        """Updates every camera's agreement, and notices one that was moved."""
-        observation = reading.observation
-        elapsed = min(max((observation.t_ns - self._last_ns) * 1e-9, 0.0), HEALTH_S)
-        self._last_ns = observation.t_ns
-        share = elapsed / HEALTH_S if self._health.any() else 1.0
-        self._present = np.isin(np.arange(len(self._names)), observation.view)
-        used = reading.pick != ABSENT
-        agreed = np.where(used, agreement(reading.out.model_sd[0].astype(float)), 0.0)
-        blended = np.where(self._health > 0, self._health + share * (agreed - self._health), agreed)
-        self._health = np.where(self._present, np.maximum(blended, 0.01), 0.0)
-        if self.solution is None:
+    def _think(self) -> None:
+        """Begins to average or to solve if enough has been seen since the last time."""
+        if (self._health.ill_s > 0)[self.known].any():  # what a moved camera saw since is not mixed in
             return
-        ill = self._present & self.solution.known & (self._health < DISAGREES)
-        self._ill_s = np.where(ill, self._ill_s + elapsed, 0.0)
-        for view in np.flatnonzero(self._ill_s > MOVED_S).tolist():
-            self._unlearn(view)
+        if self._seen < SETTLE_INSTANTS or self._remembered_ns - self._first_ns < SETTLE_NS:
+            return
+        instants = tuple(self._memory.instants)
+        if self._remembered is not None and self.solved is None:
+            self.solved, self._remembered = SolvedRig.verified(self._remembered, instants, self._setup.height_m), None
+        if self.solved is None and self._seen >= self._average_at and not self._averaging.busy:
+            self._average_at = self._next_at()
+            self._averaging.start(solve, instants, self._engine, self.lens, self._rotations)
+            self._take_results()
+        if self.mode != "cold" and self._seen >= self._solve_at and not self._solving.busy:
+            self._solve_at = self._next_at()
+            self._solving.start(self._learner.solve, self._task())
+            self._take_results()
 
-    def _unlearn(self, view: int) -> None:
-        """Forgets where a camera is that has disagreed for long: it was moved, or sees somebody else."""
-        if self.solution is None:
+    def _next_at(self) -> int:
+        return self._seen + min(max(SETTLE_INSTANTS, round(self._seen * (SOLVE_AGAIN - 1))), SOLVE_LATEST)
+
+    def _task(self) -> Task:
+        if self.solved is not None:
+            rotation, present = self.solved.rig.calibration.rotation, self.solved.rig.calibration
+        else:
+            rotation, present = (np.zeros((0, 3, 3)) if self._rotations is None else self._rotations.rotation), None
+        setup, instants = self._setup, tuple(self._memory.instants)
+        return Task(instants, self.lens, setup.given, rotation, self.known, setup.height_m, present)
+
+    def _take_results(self) -> None:
+        averaged = self._averaging.take()
+        if averaged is not None:
+            sure = averaged.known & (averaged.sd_deg < SURE_DEG)
+            if sure.sum() > 1:
+                self._rotations = replace(averaged, known=sure)
+        self._adopt(self._solving.take())
+        if self._solving.fault:
+            self.note = self._solving.fault
+
+    def _adopt(self, found: Solved | None) -> None:
+        """Goes over to a solved rig if it may be trusted."""
+        if found is None:
             return
-        self._ill_s[view] = 0.0
-        known = self.solution.known.copy()
-        known[view] = False
-        if known.sum() < 2:
-            self._forget()
-            return
-        self.solution = replace(self.solution, known=known)
-        gone = np.arange(len(known)) == view
-        self._instants = [replace(instant, weight=np.where(gone, 0.0, instant.weight)) for instant in self._instants]
-        self._pending = None
-        self._solve_at = self._seen + SETTLE_INSTANTS
+        setup = self._setup
+        up = np.array([0.0, 1.0, 0.0])
+        self.note = why_not(found, setup.names, up, setup.height_m)
+        if self.solved is not None:
+            self.note = ""
+            if not why_not(found, setup.names, up, setup.height_m):
+                self.solved.better(found)
+        elif not self.note:
+            self.solved = SolvedRig(in_room(found, up, setup.height_m))
+
+    def _take_out(self) -> None:
+        """Takes out cameras that have disagreed for long: they were moved, or see somebody else."""
+        for view in np.flatnonzero(self.known & (self._health.ill_s > MOVED_S)).tolist():
+            if self.known.sum() < 3:
+                self._forget()
+                return
+            self._health.anew(view)
+            self._memory.without_view(view)
+            self._averaging.forget()
+            self._solving.forget()
+            if self.solved is not None:
+                self.solved.take_out(view)
+            elif self._rotations is not None:
+                others = self._rotations.known & (np.arange(len(self.known)) != view)
+                self._rotations = replace(self._rotations, known=others)
+            self._average_at = self._solve_at = self._seen + SETTLE_INSTANTS
 
     def states(self) -> tuple[CameraState, ...]:
         """Returns what is known of every camera, for people and for the wire."""
-        return tuple(self._state(v) for v in range(len(self._names)))
+        return tuple(self._state(v) for v in range(len(self._setup.names)))
 
     def _state(self, view: int) -> CameraState:
-        solution = self.solution
-        known = solution is not None and bool(solution.known[view])
+        known, health = bool(self.known[view]), self._health
+        moving = bool(self._setup.moving[view])
         note = ""
-        if not self._present[view]:
+        if not health.present[view]:
             note = "sees nobody"
-        elif solution is not None and not known:
+        elif self.mode != "cold" and not known and not moving:
             note = "was moved, came late or sees somebody else: its place is being learned"
-        elif self._health[view] < DISAGREES and self._present.sum() > 1:
+        elif health.value[view] < DISAGREES and health.present.sum() > 1:
             note = "disagrees with the others"
-        return CameraState(
-            name=self._names[view],
-            rotation=tuple(solution.rotation[view].ravel().tolist()) if solution is not None and known else None,
-            rotation_sd_deg=float(solution.sd_deg[view]) if solution is not None and known else None,
+        state = CameraState(
+            name=self._setup.names[view],
             focal_px=float(self.focal_px[view]),
-            health=float(self._health[view]),
+            size_px=(int(self.lens.size_px[view, 0]), int(self.lens.size_px[view, 1])),
+            moving=moving,
+            health=float(health.value[view]),
             note=note,
         )
+        if known and self.solved is not None:
+            return self.solved.told(state, view)
+        if known and self._rotations is not None:
+            rotation = tuple(self._rotations.rotation[view].ravel().tolist())
+            return structs.replace(state, rotation=rotation, rotation_sd_deg=float(self._rotations.sd_deg[view]))
+        return state

@@ -30,6 +30,7 @@ class Observation:
         xy_px: (C,J,2).
         score: (C,J) 0–1.
         flat: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify`.
+        mirrored: (C,) whether left and right were exchanged.
         views: V.
     """
 
@@ -41,6 +42,7 @@ class Observation:
     flat: Floats
     norm: Floats
     ray_from_camera: Floats
+    mirrored: NDArray[np.bool_]
     views: int
 
     def with_mirrors(self) -> "Observation":
@@ -58,7 +60,13 @@ class Observation:
             flat=np.concatenate([self.flat, self.flat[:, order]]),
             norm=np.tile(self.norm, 2),
             ray_from_camera=np.tile(self.ray_from_camera, (2, 1, 1)),
+            mirrored=np.concatenate([self.mirrored, ~self.mirrored]),
         )
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(V,) which views see anybody."""
+        return np.isin(np.arange(self.views), self.view)
 
     def of(self, view: int) -> NDArray[np.int64]:
         """Returns the candidates of a view."""
@@ -89,7 +97,7 @@ def observe(
     usable = rooted & ((score > 0).sum(-1) >= FEWEST_JOINTS)
     view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
     flat, norm, frame = rectify(xy_px, score, focal_px[view], size_px[view])
-    return Observation(t_ns, view, person, xy_px, score, flat, norm, frame, len(samples))
+    return Observation(t_ns, view, person, xy_px, score, flat, norm, frame, np.zeros(len(view), bool), len(samples))
 
 
 def _joints(seen: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats]:

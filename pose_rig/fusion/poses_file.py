@@ -2,7 +2,7 @@
 
 Rows go to ``<file>.partial`` as they come, so memory stays flat over hours and a crash loses nothing that was fused.
 
-Axes: T instants, V views, K landmarks, J = 17 joints.
+Axes: T instants, V views, K landmarks, J = 17 joints; ``xyz`` has further ones where the detector knows more.
 """
 
 import os
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError
+from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.fusion import FusedInstant
 from pose_rig.fusion.sync import Sample
 from pose_rig.skeleton import JOINTS, J, Landmarks
@@ -36,6 +37,7 @@ class PosesFile:
         self._path, self._cameras = path, tuple(cameras)
         self._height = (height_m, height_assumed)
         self._partial = path.with_name(path.name + ".partial")
+        self._joints: tuple[str, ...] = JOINTS
         self._landmarks: tuple[str, ...] = ()
         self._dtype: np.dtype[Any] | None = None
         self.rows = 0
@@ -54,12 +56,13 @@ class PosesFile:
         if self._dtype is None:
             first = next((marks for marks in landmarks if marks is not None), None)
             self._landmarks = first.names if first else ("none",)
-            self._dtype = _row(views, len(self._landmarks))
+            self._joints = instant.joints
+            self._dtype = _row(views, len(self._landmarks), len(self._joints))
         row = np.zeros((), self._dtype)
         lost = 1.0 if instant.tracking else np.nan
         row["t_ns"], row["mode"] = instant.t_ns, MODES.index(instant.mode)
         row["xyz"], row["xyz_raw"] = instant.xyz * lost, instant.xyz_raw * lost
-        row["score"], row["xy_refined"] = instant.score, instant.refined_px
+        row["score"], row["xy_refined"], row["covariance"] = instant.score, instant.refined_px, instant.covariance
         row["lifted"], row["rotation"] = instant.lifted, instant.rotation
         row["xy"] = np.nan
         for v, (sample, marks) in enumerate(zip(samples, landmarks, strict=True)):
@@ -73,24 +76,24 @@ class PosesFile:
         self._file.write(row.tobytes())
         self.rows += 1
 
-    def close(self) -> Path:
+    def close(self, cameras: Calibration | None = None) -> Path:
         """Finishes the file and returns where it is.
+
+        Args:
+            cameras: As they were solved; None = they were not.
 
         Raises:
             PoseRigError: The disk is full; the rows stay in the partial file.
         """
         self._file.close()
-        dtype = self._dtype or _row(len(self._cameras), 1)
+        dtype = self._dtype or _row(len(self._cameras), 1, J)
         data = np.fromfile(self._partial, dtype) if self.rows < 1 else np.memmap(self._partial, dtype, "r")
-        views = len(self._cameras)
         arrays: dict[str, NDArray[Any]] = {
-            "joints": np.array(JOINTS),
+            "joints": np.array(self._joints),
             "mode": np.array(MODES)[data["mode"]],
             "cameras": np.array(self._cameras),
             "landmarks": np.array(self._landmarks or ("none",)),
-            "K": np.full((views, 3, 3), np.nan),
-            "R": np.full((views, 3, 3), np.nan),
-            "t": np.full((views, 3), np.nan),
+            **_solved(cameras, len(self._cameras)),
             "height_m": np.array(self._height[0]),
             "height_assumed": np.array(self._height[1]),
         }
@@ -110,14 +113,30 @@ class PosesFile:
         return self._path
 
 
-def _row(views: int, count: int) -> np.dtype[Any]:
+def _solved(cameras: Calibration | None, views: int) -> dict[str, NDArray[Any]]:
+    """Returns the solved cameras, NaN where they are not: ``x_camera = R x_rig + t``, k1 as OpenCV's."""
+    shapes = {"K": (3, 3), "R": (3, 3), "t": (3,), "k1": (), "R_sd_deg": (), "t_sd_m": (), "focal_sd_px": ()}
+    arrays = {key: np.full((views, *shape), np.nan) for key, shape in shapes.items()}
+    if cameras is None:
+        return arrays
+    for v in np.flatnonzero(cameras.known).tolist():
+        (width, height), focal = cameras.size_px[v], cameras.focal_px[v]
+        arrays["K"][v] = [[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]
+        arrays["R"][v], arrays["t"][v], arrays["k1"][v] = cameras.rotation[v], cameras.translation[v], cameras.k1[v]
+        arrays["R_sd_deg"][v] = np.degrees(cameras.rotation_sd[v])
+        arrays["t_sd_m"][v], arrays["focal_sd_px"][v] = cameras.translation_sd[v], cameras.focal_sd[v] * focal
+    return arrays
+
+
+def _row(views: int, count: int, joints: int) -> np.dtype[Any]:
     return np.dtype(
         [
             ("t_ns", "<i8"),
             ("mode", "i1"),
-            ("xyz", "<f4", (J, 3)),
-            ("xyz_raw", "<f4", (J, 3)),
-            ("score", "<f4", (J,)),
+            ("xyz", "<f4", (joints, 3)),
+            ("xyz_raw", "<f4", (joints, 3)),
+            ("covariance", "<f4", (joints, 3, 3)),
+            ("score", "<f4", (joints,)),
             ("xy", "<f4", (views, count, 2)),
             ("xy_score", "<f4", (views, count)),
             ("xy_refined", "<f4", (views, J, 2)),

@@ -1,8 +1,9 @@
 """The fusion process: keypoints in, poses out."""
 
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -14,11 +15,14 @@ from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.fusion.clocks import FileClock, LiveClock
 from pose_rig.fusion.fusion import FusedInstant, Fusion
 from pose_rig.fusion.poses_file import PosesFile
+from pose_rig.fusion.setup import Learner
+from pose_rig.fusion.solver import SolverProcess
+from pose_rig.fusion.spool import Spool
 from pose_rig.fusion.sync import Track
 from pose_rig.graph import Engine
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.meter import Meter
-from pose_rig.skeleton import JOINT_SET, landmarks
+from pose_rig.skeleton import joint_set, landmarks
 
 NAME = "fusion"
 TELL_EVERY_S = 0.25
@@ -34,6 +38,16 @@ class Stop(Protocol):
 
     def is_set(self) -> bool:
         """Whether to stop."""
+
+
+class Source(Protocol):
+    """Where the messages of one camera come from: a `Receiver`, or a `Spool` of what it once said."""
+
+    bad: int
+    last_error: str
+
+    def receive(self, timeout_ms: int, most: int = ...) -> list[Message]:
+        """Returns what is there, oldest first."""
 
 
 def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
@@ -52,29 +66,43 @@ def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
     with ExitStack() as stack:
         receivers = [stack.enter_context(Receiver(endpoint, lane, bind=True)) for endpoint in job.inputs]
         sender = stack.enter_context(Sender(job.output, bind=True))
-        executor = ThreadPoolExecutor(1, thread_name_prefix="rig") if live else None
-        node = Node(job, engine, sender, executor)
+        learner = stack.enter_context(_learner()) if live else Learner()
+        node = Node(job, engine, sender, learner)
         try:
             if live:
                 node.run_live(receivers[0], stop)
-            else:
+            elif job.config.passes == 1:
                 node.run_files(receivers, stop)
+            else:
+                node.run_twice(receivers, stop)
         finally:
-            if executor is not None:
-                executor.shutdown(wait=False, cancel_futures=True)
             node.finish()
             sender.drain(FAREWELL_MS)
+
+
+@contextmanager
+def _learner() -> Iterator[Learner]:
+    """Learns beside the poses: averaging in a thread (it is the engine that works), solving in a process."""
+    solver = SolverProcess()
+    executor = ThreadPoolExecutor(2, thread_name_prefix="rig")
+    try:
+        yield Learner(executor, solver.solve)
+    finally:
+        solver.close()
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 class Node:
     """One run of the fusion process."""
 
-    def __init__(self, job: FusionJob, engine: Engine, sender: Sender, executor: ThreadPoolExecutor | None) -> None:
+    def __init__(self, job: FusionJob, engine: Engine, sender: Sender, learner: Learner) -> None:
         config = job.config
         self._config, self._sender = config, sender
+        self._engine, self._learner = engine, learner
         self._index = {camera.name: v for v, camera in enumerate(config.camera)}
         self._tracks = [Track() for _ in config.camera]
-        self._fusion = Fusion(config, engine, executor)
+        self._fusion = Fusion(config, engine, learner)
+        self._spools: list[Spool] | None = None  # during the first of two passes
         self._meter = Meter(NAME, job.restarts)
         self._meter.detail = f"{engine.provider} ({engine.reason})"
         height = config.height_m or ASSUMED_HEIGHT_M
@@ -84,6 +112,7 @@ class Node:
         self._told_s = 0.0
         self._mode = ""
         self._lost = 0
+        self._again = False  # whether this is the second of two passes
 
     def run_live(self, receiver: Receiver, stop: Stop) -> None:
         """Fuses at even ticks what has arrived by then."""
@@ -98,7 +127,24 @@ class Node:
                 self._fuse(t_ns, live=True)
             self._tell(receiver.bad + clock.left_out, receiver.last_error)
 
-    def run_files(self, receivers: list[Receiver], stop: Stop) -> None:
+    def run_twice(self, receivers: Sequence[Source], stop: Stop) -> None:
+        """Learns the rig from the whole of the files, then fuses all of it with that rig."""
+        with ExitStack() as stack:
+            self._spools = spools = [stack.enter_context(closing(Spool())) for _ in self._tracks]
+            self.run_files(receivers, stop)
+            self._spools, self._again = None, True
+            if stop.is_set():
+                return
+            solved = self._fusion.rig.finish()
+            note = self._fusion.rig.note
+            self._tracks = [Track() for _ in self._tracks]
+            self._fusion = Fusion(self._config, self._engine, self._learner, solved)
+            self._fusion.rig.note = note
+            for spool in spools:
+                spool.rewind()
+            self.run_files(spools, stop)
+
+    def run_files(self, receivers: Sequence[Source], stop: Stop) -> None:
         """Fuses every frame of the fastest file, waiting for all."""
         clock = FileClock()
         while not stop.is_set():
@@ -120,10 +166,11 @@ class Node:
     def finish(self) -> None:
         """Finishes the poses file and says good-bye."""
         if self._file is not None:
-            self._file.close()
+            self._file.close(self._fusion.calibration)
+        self._sender.send(self._rig_state())
         self._sender.send(self._meter.health("ended"))
 
-    def _wait(self, receivers: list[Receiver], clock: FileClock) -> None:
+    def _wait(self, receivers: Sequence[Source], clock: FileClock) -> None:
         behind = [
             r
             for r, track in zip(receivers, self._tracks, strict=True)
@@ -144,7 +191,10 @@ class Node:
             self._tracks[view].ended = over
             if message.total_frames is not None:
                 self._meter.total_frames = max(message.total_frames, self._meter.total_frames or 0)
-            self._sender.send(message)
+            if self._spools is not None:
+                self._spools[view].add(message)
+            if not self._again:
+                self._sender.send(message)
             return view
         self._meter.unusable(f"{message.topic} is nothing for a fusion process.")
         return None
@@ -163,6 +213,8 @@ class Node:
             return None
         if track.add(message):
             track.ended = False
+            if self._spools is not None:
+                self._spools[view].add(message)
         return view
 
     def _check(self, message: Keypoints2D) -> None:
@@ -183,6 +235,8 @@ class Node:
         samples = [track.at(t_ns) for track in self._tracks]
         synced = time.perf_counter_ns()
         instant = self._fusion.step(t_ns, samples)
+        if self._spools is not None:
+            return
         stepped = time.perf_counter_ns()
         now_ns = time.monotonic_ns()
         age_ns = max(now_ns - t_ns, 0) if live else stepped - began
@@ -205,7 +259,7 @@ class Node:
                 t_ns=instant.t_ns,
                 age_ns=age_ns,
                 person=0,
-                joints=JOINT_SET,
+                joints=joint_set(instant.joints),
                 xyz=instant.xyz.astype(np.float32),
                 score=instant.score.astype(np.float32),
                 residual_px=instant.residual_px.astype(np.float32),
@@ -213,6 +267,9 @@ class Node:
                 tracking=int(instant.tracking),
                 height_m=height_m,
                 height_assumed=height_assumed,
+                covariance_m2=instant.covariance.astype(np.float32)
+                if instant.mode == "solved"
+                else np.zeros(0, np.float32),
             )
         )
         for name, view in self._index.items():
@@ -234,5 +291,9 @@ class Node:
         if now_s - self._told_s < TELL_EVERY_S and rig.mode == self._mode:
             return
         self._told_s, self._mode, self._lost = now_s, rig.mode, lost
-        self._sender.send(RigState(t_ns=time.monotonic_ns(), mode=rig.mode, cameras=rig.states()))
+        self._sender.send(self._rig_state())
         self._sender.send(self._meter.health("running" if self._fused else "ready", fault, lost))
+
+    def _rig_state(self) -> RigState:
+        rig = self._fusion.rig
+        return RigState(t_ns=time.monotonic_ns(), mode=rig.mode, cameras=rig.states(), note=rig.note)

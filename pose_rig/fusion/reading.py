@@ -44,6 +44,26 @@ class Reading:
     out: GraphOutput
     switched: bool = False
 
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(V,) which views see the person followed."""
+        return np.asarray(self.pick != ABSENT)
+
+    @property
+    def chosen(self) -> NDArray[np.int64]:
+        """(V,) each view's candidate; any one where there is none."""
+        return np.where(self.present, self.pick, 0)
+
+    @property
+    def followed_px(self) -> Floats:
+        """(V,J,2) the person followed; meaningless where absent."""
+        return self.observation.xy_px[self.chosen]
+
+    @property
+    def followed_score(self) -> Floats:
+        """(V,J) 0–1; 0 where absent."""
+        return self.observation.score[self.chosen] * self.present[:, None]
+
 
 def run(
     engine: Engine, observation: Observation, picks: NDArray[np.int64], prior: Prior | None, trust: Floats

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.chirality import chirality
-from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
+from pose_rig.fusion.memory import Instant
+from pose_rig.geometry import angle_deg, nearest_rotation, rectify, rotation_from_vector
 from pose_rig.graph import GATE, Engine, GraphInput, GraphOutput
+from pose_rig.skeleton import J
 
 Floats = NDArray[np.float64]
 
@@ -34,25 +36,16 @@ FLIP = np.diag([1.0, 1.0, -1.0])
 
 
 @dataclass(frozen=True, slots=True)
-class Instant:
-    """What is remembered of one instant.
+class Lens:
+    """How the cameras see, as far as it is known before they are solved.
 
     Attributes:
-        t_ns: The instant.
-        flat: (V,J,2), confidence: (V,J), norm: (V,), ray_from_camera: (V,3,3): of the candidates followed.
-        weight: (V,) 0 where a view was absent or disagreed.
-        guess: (V,3,3) camera_from_body as the cold graph found it; None when the rotations were given.
-        upright: (V,3) the vertical in camera axes, as each lift sees it.
+        focal_px: (V,) focal lengths in use.
+        size_px: (V,2) width, height.
     """
 
-    t_ns: int
-    flat: NDArray[np.float32]
-    confidence: NDArray[np.float32]
-    norm: NDArray[np.float32]
-    ray_from_camera: Floats
-    weight: Floats
-    guess: Floats | None
-    upright: Floats
+    focal_px: Floats
+    size_px: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +63,21 @@ class Solution:
     known: NDArray[np.bool_]
 
 
-def solve(instants: Sequence[Instant], engine: Engine, start: Solution | None) -> Solution | None:
+def solve(instants: Sequence[Instant], engine: Engine, lens: Lens, start: Solution | None) -> Solution | None:
     """Returns the rig that explains the remembered instants, None if they do not suffice.
 
     Args:
         instants: What is remembered, at least one.
         engine: Runs the graph.
+        lens: How the cameras see.
         start: An earlier solution to go on from; its frame is kept.
     """
     found = join(start, average([i for i in instants if i.guess is not None]))
     if found is None:
         return None
-    rotation, sd_deg, out = refine(instants, engine, found.rotation, found.known)
+    rotation, sd_deg, out = refine(instants, engine, lens, found.rotation, found.known)
     if chirality(out.body) < 0:  # the mirror image explains the projections as well, but nobody bends that way
-        rotation, sd_deg, _ = refine(instants, engine, FLIP @ rotation @ FLIP, found.known)
+        rotation, sd_deg, _ = refine(instants, engine, lens, FLIP @ rotation @ FLIP, found.known)
     if start is None:
         rotation = rotation @ upright_frame(rotation, instants, found.known).swapaxes(-1, -2)
     else:  # refinement may turn the whole rig: turn it back onto what it was
@@ -153,13 +147,14 @@ def synchronise(mean: Floats, weight: Floats) -> tuple[Floats, NDArray[np.bool_]
 
 
 def refine(
-    instants: Sequence[Instant], engine: Engine, rotation: Floats, known: NDArray[np.bool_]
+    instants: Sequence[Instant], engine: Engine, lens: Lens, rotation: Floats, known: NDArray[np.bool_]
 ) -> tuple[Floats, Floats, GraphOutput]:
     """Returns rotations turned until the poses of all instants agree, their standard deviations, and those poses."""
-    frames = np.stack([i.ray_from_camera for i in instants])
+    score = np.stack([i.score for i in instants])
+    flat, norm, frames = rectify(np.stack([i.xy_px for i in instants]), score, lens.focal_px, lens.size_px)
     weight = np.stack([i.weight for i in instants]) * known
     for _ in range(REFINE_ROUNDS):
-        out = _run(instants, engine, frames @ rotation, weight)
+        out = _run(engine, flat, score, norm, frames @ rotation, weight)
         agreed = weight * agreement(out.model_sd)
         stiffness = out.stiffness.astype(float).reshape(*weight.shape, 3, 3)
         total = np.einsum("nv,nvji,nvjk,nvkl->vil", agreed, frames, stiffness, frames)
@@ -194,14 +189,14 @@ def frame_of(up: Floats, forward: Floats) -> Floats:
     return np.stack([np.cross(y, z), y, z])
 
 
-def _run(instants: Sequence[Instant], engine: Engine, rotation: Floats, weight: Floats) -> GraphOutput:
+def _run(engine: Engine, flat: Floats, score: Floats, norm: Floats, rotation: Floats, weight: Floats) -> GraphOutput:
     """Returns the graph's view of all instants at once, with given rotations (N,V,3,3) ray_from_rig."""
     count, views = weight.shape
     return engine.run(
         GraphInput(
-            flat=np.concatenate([i.flat for i in instants]),
-            confidence=np.concatenate([i.confidence for i in instants]),
-            norm=np.concatenate([i.norm for i in instants]),
+            flat=flat.reshape(count * views, J, 2).astype(np.float32),
+            confidence=score.reshape(count * views, J).astype(np.float32),
+            norm=norm.ravel().astype(np.float32),
             pick=np.arange(count * views).reshape(count, views),
             weight=weight.astype(np.float32),
             rotation=rotation.astype(np.float32),

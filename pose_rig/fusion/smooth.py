@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 SPEED_CUTOFF_HZ = 1.0  # the authors' value for the derivative
+USUAL_SD_M = 0.02  # of a joint that two or three cameras see well
+LEAST_SHARE = 0.25  # of the cut-off, for points that nobody sees well
 RESTART_S = 0.5  # after a longer gap the past says nothing
 
 
@@ -23,8 +25,14 @@ class OneEuro:
         self._speed: Floats | None = None
         self._t_ns = 0
 
-    def __call__(self, t_ns: int, value: Floats) -> Floats:
-        """Returns the filtered points (N,3) m at an instant; instants must increase, else the filter starts anew."""
+    def __call__(self, t_ns: int, value: Floats, sd_m: Floats | None = None) -> Floats:
+        """Returns the filtered points at an instant; instants must increase, else the filter starts anew.
+
+        Args:
+            t_ns: The instant.
+            value: (N,3) m.
+            sd_m: (N,) how sure each point is: what is less sure is smoothed more. None = all are usual.
+        """
         dt = (t_ns - self._t_ns) * 1e-9
         self._t_ns = t_ns
         if self._value is None or self._speed is None or not 0 < dt <= RESTART_S or value.shape != self._value.shape:
@@ -33,6 +41,8 @@ class OneEuro:
         share = _share(SPEED_CUTOFF_HZ, dt)
         self._speed = self._speed + share * ((value - self._value) / dt - self._speed)
         cutoff = self._min_cutoff_hz + self._beta * np.linalg.norm(self._speed, axis=-1, keepdims=True)
+        if sd_m is not None:
+            cutoff = cutoff * np.clip(USUAL_SD_M / np.maximum(sd_m, 1e-6), LEAST_SHARE, 1.0)[:, None]
         self._value = self._value + _share(cutoff, dt) * (value - self._value)
         return self._value.copy()
 

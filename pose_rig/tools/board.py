@@ -63,11 +63,15 @@ class Board:
         return (end_ns - start_ns) / 1e9 if start_ns else 0.0
 
     def progress(self) -> tuple[int, int]:
-        """Returns frames done and frames there will be over all cameras; 0 of 0 while nobody knows."""
+        """Returns frames done and frames there will be over all cameras and passes; 0 of 0 while nobody knows."""
         rows = self.cameras()
         if any(row.total_frames is None for row in rows):
             return 0, 0
-        return sum(row.frames for row in rows), sum(row.total_frames or 0 for row in rows)
+        done, total = sum(row.frames for row in rows), sum(row.total_frames or 0 for row in rows)
+        fusion = self.monitor.workers.get("fusion")
+        if self.config.passes == 2 and fusion is not None:  # the second pass is fusion's alone
+            return done + min(fusion.health.frames * len(rows), total), 2 * total
+        return done, total
 
     def height(self) -> str:
         """Returns what the scale rests on."""

@@ -1,0 +1,128 @@
+"""The pose of an instant in a solved rig: rays of all views, bones of known length, and what the lifts say.
+
+Rays decide where two views or more see a joint; bones and lifts decide where they do not.
+
+Axes: N instants, V views, P points (`bundle.POINTS`), S spans.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.fusion.bundle import LENGTH_OF, MISREAD, OUTLIER, SPAN, SPAN_SD_M
+from pose_rig.fusion.calibration import NEAREST_M, Calibration
+from pose_rig.fusion.triangulate import Rays, planes, triangulate
+
+Floats = NDArray[np.float64]
+
+ROUNDS = 5
+LIFT_SD_M = 0.06  # of a joint in a fused lift about where the body is: 4–8 cm suit simulated takes alike
+LOOSE = 8.0  # the first round forgives so much more; one that knows where the person was, a quarter of it
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Poses.
+
+    Attributes:
+        points: (N,P,3) m.
+        covariance: (N,P,3,3) m².
+        inlier: (N,V,P) 0–1, how far each detection was believed.
+        error: (N,V,P) its distance, in standard deviations.
+    """
+
+    points: Floats
+    covariance: Floats
+    inlier: Floats
+    error: Floats
+
+
+def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before: Floats | None = None) -> Fit:
+    """Returns the poses that explain detections best.
+
+    Args:
+        rays: What was seen.
+        cameras: The rig.
+        length: (L,) m, the person's bones.
+        shape: (N,P,3) m, the pose as the lifts see it, rig axes, anywhere.
+        before: (3,) m, where the middle of the shape's points was an instant ago; None = unknown.
+    """
+    x = shape + placed(rays, cameras, shape, before)
+    x = triangulate(rays, cameras, x, LIFT_SD_M)
+    count, points = x.shape[:2]
+    index = np.arange(points)
+    for _ in range(ROUNDS):
+        inlier, error, by = _reprojection(rays, cameras, x)
+        w = rays.weight * inlier
+        a = np.zeros((count, points, 3, points, 3))
+        a[:, index, :, index, :] = np.einsum("nvp,nvpki,nvpkj->pnij", w, by, by) + np.eye(3) * LIFT_SD_M**-2
+        held = shape + _middle(x - shape, w.sum(1)) - x
+        g = np.einsum("nvp,nvpki,nvpk->npi", w, by, error) + held * LIFT_SD_M**-2
+        rows, off, sound = _bones(x, length)
+        a = a.reshape(count, points * 3, points * 3) + (rows * sound[..., None]).swapaxes(1, 2) @ rows
+        g = g.reshape(count, -1) + np.einsum("nsi,ns,ns->ni", rows, sound, off)
+        x = x + np.linalg.solve(a, g[..., None])[..., 0].reshape(x.shape)
+    inlier, error, _ = _reprojection(rays, cameras, x)
+    blocks = np.linalg.inv(a).reshape(count, points, 3, points, 3)
+    covariance = np.asarray(blocks[:, index, :, index, :].swapaxes(0, 1))
+    return Fit(x, covariance, inlier, np.asarray(np.linalg.norm(error, axis=-1), np.float64))
+
+
+def _reprojection(rays: Rays, cameras: Calibration, x: Floats) -> tuple[Floats, Floats, Floats]:
+    """Returns inlier weights (N,V,P), errors in standard deviations (N,V,P,2), and their derivatives (N,V,P,2,3)."""
+    local = np.einsum("vij,npj->nvpi", cameras.rotation, x) + cameras.translation[:, None]
+    depth = np.maximum(local[..., 2], NEAREST_M)
+    ideal = local[..., :2] / depth[..., None]
+    error = (rays.flat - ideal) / rays.sd[..., None]
+    inlier = (local[..., 2] > NEAREST_M) * (OUTLIER**2 / (OUTLIER**2 + (error**2).sum(-1))) ** 2
+    turn = cameras.rotation[:, None]
+    by = (turn[..., :2, :] - ideal[..., None] * turn[..., 2:, :]) / (depth * rays.sd)[..., None, None]
+    return inlier, error, by
+
+
+def _bones(x: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
+    """Returns derivatives (N,S,P·3), errors in standard deviations (N,S) and robust weights (N,S) of the bones."""
+    span = SPAN @ x
+    long = np.maximum(np.linalg.norm(span, axis=-1), 1e-6)
+    along = span / (long * SPAN_SD_M)[..., None]
+    rows = (SPAN[None, :, :, None] * along[:, :, None]).reshape(len(x), len(SPAN), -1)
+    off = (length[LENGTH_OF] - long) / SPAN_SD_M
+    return rows, off, (MISREAD**2 / (MISREAD**2 + off**2)) ** 2
+
+
+def placed(rays: Rays, cameras: Calibration, shape: Floats, before: Floats | None = None) -> Floats:
+    """Returns (N,1,3) where a pose of known shape and size stands, as all rays together say."""
+    rows, right = planes(rays.flat, cameras)
+    right = right - np.einsum("nvpki,npi->nvpk", rows, shape)
+    depth, trust = np.ones_like(rays.weight), rays.weight
+    place = np.zeros((len(shape), 3))
+    loose = LOOSE
+    if before is not None:
+        place, loose = (before - shape.mean(1)) + place, 0.25 * LOOSE
+        depth, trust = _misses(rays, cameras, shape + place[:, None], loose)
+    for k in range(ROUNDS):
+        w = trust / np.maximum(rays.sd * depth, LIFT_SD_M) ** 2
+        a = np.einsum("nvp,nvpki,nvpkj->nij", w, rows, rows)
+        b = np.einsum("nvp,nvpki,nvpk->ni", w, rows, right)
+        hold = (1e-6 * np.trace(a, axis1=1, axis2=2) + 1e-9)[:, None]
+        a = a + hold[..., None] * np.eye(3)
+        place = np.linalg.solve(a, (b + hold * place)[..., None])[..., 0]
+        depth, trust = _misses(rays, cameras, shape + place[:, None], max(1.0, loose * 0.5**k))
+    return place[:, None]
+
+
+def _misses(rays: Rays, cameras: Calibration, points: Floats, loose: float) -> tuple[Floats, Floats]:
+    """Returns depths (N,V,P) of points and the trust (N,V,P) in the rays that should meet them."""
+    local = np.einsum("vij,npj->nvpi", cameras.rotation, points) + cameras.translation[:, None]
+    depth = np.maximum(local[..., 2], NEAREST_M)
+    off = np.linalg.norm(local[..., :2] - rays.flat * depth[..., None], axis=-1) / LIFT_SD_M  # at that distance
+    trust = rays.weight * (local[..., 2] > NEAREST_M) / (1 + (off / (OUTLIER * loose)) ** 2) ** 2
+    return depth, trust + 1e-6 * rays.weight
+
+
+def _middle(offset: Floats, trust: Floats) -> Floats:
+    """Returns (N,1,3) the robust mean of where a shape must be moved, from offsets (N,P,3)."""
+    middle = np.median(offset, axis=1, keepdims=True)
+    w = trust / (1 + (np.linalg.norm(offset - middle, axis=-1) / LIFT_SD_M) ** 2)
+    return np.asarray((w[..., None] * offset).sum(1, keepdims=True) / np.maximum(w.sum(1), 1e-9)[:, None, None])

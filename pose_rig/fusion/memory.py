@@ -1,0 +1,97 @@
+"""What the rig remembers: a bounded choice of instants that differ.
+
+A person who stands still for an hour teaches nothing new. Once the memory is full, the instant that resembles another
+one most makes room; what resembles is measured in the pictures, so places, directions and poses all count.
+
+Axes: N remembered instants, V views, J = 17 joints.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.skeleton import LIMBS
+
+Floats = NDArray[np.float64]
+
+REMEMBERED = 120
+SEEN_ONCE = 10.0  # how different two instants are that no view saw both, in sizes of a person
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """What is remembered of one instant.
+
+    Attributes:
+        t_ns: The instant.
+        xy_px: (V,J,2) of the candidates followed.
+        score: (V,J) 0–1, 0 = not seen.
+        inlier: (V,J) 0–1, how far the views bore each other out.
+        weight: (V,) 0 where a view was absent or disagreed.
+        guess: (V,3,3) camera_from_body as the cold graph found it; None when the rotations were given.
+        upright: (V,3) the vertical in camera axes, as each lift sees it.
+        depth: (V,) distance of the pelvis in statures, as the size of the fused pose in each picture tells.
+    """
+
+    t_ns: int
+    xy_px: Floats
+    score: Floats
+    inlier: Floats
+    weight: Floats
+    guess: Floats | None
+    upright: Floats
+    depth: Floats
+
+
+class Memory:
+    """Holds the instants that say most."""
+
+    def __init__(self) -> None:
+        self.instants: list[Instant] = []
+        self._apart = np.zeros((0, 0))
+
+    def add(self, instant: Instant) -> None:
+        """Takes an instant in, and drops the one that is missed least when there are too many."""
+        row = difference(instant, self.instants)
+        self.instants.append(instant)
+        grown = np.full((len(row) + 1, len(row) + 1), np.inf)
+        grown[:-1, :-1], grown[-1, :-1], grown[:-1, -1] = self._apart, row, row
+        self._apart = grown
+        if len(self.instants) > REMEMBERED:
+            self._drop(self._least())
+
+    def without_view(self, view: int) -> None:
+        """Forgets what a view saw."""
+        there = np.arange(len(self.instants[0].weight)) != view if self.instants else True
+        self.instants = [replace(instant, weight=instant.weight * there) for instant in self.instants]
+
+    def _least(self) -> int:
+        """Returns which instant to drop: of the two most alike the one that its views bear out less."""
+        a, b = np.unravel_index(int(np.argmin(self._apart)), self._apart.shape)
+        worth = [float(self.instants[int(i)].weight.sum()) for i in (a, b)]
+        return int(a) if worth[0] <= worth[1] else int(b)
+
+    def _drop(self, index: int) -> None:
+        del self.instants[index]
+        self._apart = np.delete(np.delete(self._apart, index, 0), index, 1)
+
+
+def difference(a: Instant, others: Sequence[Instant]) -> Floats:
+    """Returns (N,) how different others look: mean distance of the limb joints over all views, in person sizes."""
+    if not others:
+        return np.zeros(0)
+    limbs = list(LIMBS)
+
+    def seen(score: Floats, weight: Floats) -> NDArray[np.bool_]:
+        return np.asarray((score[..., limbs] > 0) & (weight > 0)[..., None])
+
+    here = np.stack([other.xy_px for other in others])[:, :, limbs]
+    both = seen(a.score, a.weight) & seen(
+        np.stack([other.score for other in others]), np.stack([other.weight for other in others])
+    )
+    size = np.maximum(np.ptp(a.xy_px[:, limbs], axis=1).max(-1), 1.0)
+    moved = np.linalg.norm(here - a.xy_px[:, limbs], axis=-1) / size[:, None]
+    count = both.sum((1, 2))
+    return np.where(count > 0, (moved * both).sum((1, 2)) / np.maximum(count, 1), SEEN_ONCE)

@@ -1,0 +1,56 @@
+"""Finding the place of one camera from poses that the others give: after a bump, or when it joins late.
+
+Axes: P points.
+"""
+
+from collections import deque
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+EVERY_NS = 66_000_000
+KEPT = 30  # instants, two seconds
+FEWEST = 15
+ENOUGH = 60  # points
+INSIDE = 0.5  # share of the points that must fit
+REACH = 3.0  # standard deviations
+SAME_S = 1.0  # what was seen must span so much movement
+
+
+class Resection:
+    """Collects what one camera saw of known points."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[int, Floats, Floats, float]] = deque(maxlen=KEPT)
+
+    def add(self, t_ns: int, points: Floats, flat: Floats, sd: float) -> None:
+        """Takes in points (P,3) m that were seen at ideal coordinates (P,2), a few times a second."""
+        if not self._seen or t_ns - self._seen[-1][0] >= EVERY_NS:
+            self._seen.append((t_ns, points, flat, sd))
+
+    def place(self) -> tuple[Floats, Floats] | None:
+        """Returns the camera's rotation (3,3) camera_from_rig and translation (3,); None if it cannot be told yet."""
+        if len(self._seen) < FEWEST or self._seen[-1][0] - self._seen[0][0] < SAME_S * 1e9:
+            return None
+        points = np.concatenate([points for _, points, _, _ in self._seen])
+        flat = np.concatenate([flat for _, _, flat, _ in self._seen])
+        sd = float(np.median([sd for *_, sd in self._seen]))
+        return resect(points, flat, sd)
+
+
+def resect(points: Floats, flat: Floats, sd: float) -> tuple[Floats, Floats] | None:
+    """Returns where a camera stands that sees points (N,3) at ideal coordinates (N,2), None if most do not fit."""
+    if len(points) < ENOUGH:
+        return None
+    cv2.setRNGSeed(0)
+    found, turn, step, inside = cv2.solvePnPRansac(
+        points, flat, np.eye(3), None, iterationsCount=200, reprojectionError=REACH * sd, flags=cv2.SOLVEPNP_SQPNP
+    )
+    if not found or inside is None or len(inside) < INSIDE * len(points):
+        return None
+    used = inside.ravel()
+    turn, step = cv2.solvePnPRefineLM(points[used], flat[used], np.eye(3), None, turn, step)
+    return np.asarray(cv2.Rodrigues(turn)[0], np.float64), np.asarray(step, np.float64)[:, 0]

@@ -1,0 +1,91 @@
+"""Solving the rig in a process of its own, so that no pose ever waits for it.
+
+Tasks go in through the standard input and solutions come out of the standard output, pickled: both ends are this
+program, nothing from outside passes here. The process ends when its input does, whatever became of its parent.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from typing import BinaryIO
+
+from pose_rig.errors import PoseRigError
+from pose_rig.fusion.self_solve import Solved, Task, self_solve
+
+GENTLER = 10  # poses come first
+ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+class SolverLostError(PoseRigError):
+    """The process that solves has died; the next task gets a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("The process that solves the rig has died.", "It is started again with the next attempt.")
+
+
+class SolverProcess:
+    """A process that solves rigs, started when the first one is asked for."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def solve(self, task: Task) -> Solved | None:
+        """Returns what `self_solve` says; waits for it.
+
+        Raises:
+            SolverLostError: The process died.
+        """
+        if self._process is None or self._process.poll() is not None:
+            command = [sys.executable, "-m", "pose_rig.fusion.solver"]
+            pipe = subprocess.PIPE
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=os.environ | ONE_CORE)  # noqa: S603
+        ours, theirs = self._process.stdin, self._process.stdout
+        if ours is None or theirs is None:
+            raise SolverLostError
+        try:
+            pickle.dump(task, ours)
+            ours.flush()
+            solved: Solved | None = pickle.load(theirs)  # noqa: S301
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            self.close()
+            raise SolverLostError from error
+        return solved
+
+    def close(self) -> None:
+        """Ends the process, at work or not."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None and not stream.closed:
+                try:
+                    stream.close()
+                except BrokenPipeError:  # half a task was still to be written
+                    continue
+        self._process = None
+
+
+def serve(tasks: BinaryIO, solutions: BinaryIO) -> None:
+    """Solves what comes until the input ends."""
+    while True:
+        try:
+            task: Task = pickle.load(tasks)  # noqa: S301
+        except EOFError:
+            return
+        pickle.dump(self_solve(task), solutions)
+        solutions.flush()
+
+
+def main() -> None:
+    """Runs the process."""
+    if hasattr(os, "nice"):
+        os.nice(GENTLER)
+    solutions = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with solutions
+    serve(sys.stdin.buffer, solutions)
+
+
+if __name__ == "__main__":
+    main()
