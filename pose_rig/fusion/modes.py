@@ -3,6 +3,7 @@
 Axes: V views.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from pose_rig.fusion.health import DISAGREES, Health
 from pose_rig.fusion.memory import Instant, Memory
 from pose_rig.fusion.placement import EARS_TO_ANKLES, bone_lengths, upright_length
 from pose_rig.fusion.reading import Prior, Reading
+from pose_rig.fusion.recall import recall
 from pose_rig.fusion.rig import Lens, Solution, agreement, solve
 from pose_rig.fusion.self_solve import Solved, Task, self_solve
 from pose_rig.fusion.setup import Learner, Setup
@@ -192,7 +194,7 @@ class Rig:
             return
         instants = tuple(self._memory.instants)
         if self._remembered is not None and self.solved is None:
-            self.solved, self._remembered = SolvedRig.verified(self._remembered, instants, self._setup.height_m), None
+            self._recall(self._remembered, instants)
         if self.solved is None and self._seen >= self._average_at and not self._averaging.busy:
             self._average_at = self._next_at()
             self._averaging.start(solve, instants, self._engine, self.lens, self._rotations)
@@ -201,6 +203,15 @@ class Rig:
             self._solve_at = self._next_at()
             self._solving.start(self._learner.solve, self._task())
             self._take_results()
+
+    def _recall(self, rig: Solved, instants: Sequence[Instant]) -> None:
+        """Uses a rig of old if it still fits."""
+        setup, self._remembered = self._setup, None
+        recalled = recall(rig, instants, self.lens.size_px, setup.height_m if setup.height_given else None)
+        if recalled is None:
+            self.note = "the remembered rig does not fit what the cameras see: it is learned anew"
+        else:
+            self.solved, self.note = SolvedRig(recalled), ""
 
     def _next_at(self) -> int:
         return self._seen + min(max(SETTLE_INSTANTS, round(self._seen * (SOLVE_AGAIN - 1))), SOLVE_LATEST)

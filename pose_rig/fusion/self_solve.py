@@ -106,24 +106,6 @@ def self_solve(task: Task) -> Solved | None:
     return _solved(state, covariance(state, train, priors) * CORRELATED, train, held_back, task, views)
 
 
-def fits(rig: "Solved", instants: Sequence[Instant]) -> NDArray[np.bool_]:
-    """Returns (V,) which cameras of a rig of old see what they should, if the others do."""
-    cameras = rig.calibration
-    views = np.flatnonzero(cameras.known)
-    kept = [i for i in instants if (i.weight[views] > 0).sum() > 1]
-    agree = np.zeros(len(cameras.known), bool)
-    if len(kept) < FEWEST or len(views) < 2:
-        return agree
-    tracks, _ = tracks_of(kept, cameras.focal_px[views], cameras.size_px[views], views)
-    zero = np.zeros(len(views))
-    state = on(State.of(cameras.rotation[views], cameras.translation[views], zero, cameras.k1[views], 1.0), tracks)
-    *_, square = residuals(state, tracks)
-    error = np.where(tracks.weight > 0.3, np.sqrt(square), np.nan)
-    seen = np.isfinite(error).any((0, 2))
-    agree[views[seen]] = np.nanmedian(error[:, seen], axis=(0, 2)) < FITS
-    return agree
-
-
 def bodies(points: Floats) -> Floats:
     """Returns (N,J,3) poses from their points (N,P,3)."""
     joints = np.zeros((len(points), J, 3))

@@ -35,7 +35,7 @@ class Setup:
         names: (V) of the cameras.
         given: (V,) whether the user gave the focal length.
         moving: (V,) whether the camera is carried about: its place is not learned.
-        height_m: Stature.
+        height_m: Stature, height_given: whether the user gave it.
         remembered: The rig as it was in an earlier run, used if the first instants agree with it.
         fixed: A solved rig that is used from the start and not bettered any more.
     """
@@ -44,6 +44,7 @@ class Setup:
     given: NDArray[np.bool_]
     moving: NDArray[np.bool_]
     height_m: float
+    height_given: bool = False
     remembered: Solved | None = None
     fixed: Solved | None = None
 
@@ -56,6 +57,7 @@ def setup_of(config: Config, fixed: Solved | None) -> Setup:
         given=np.array([camera.focal_px is not None for camera in cameras]),
         moving=np.array([camera.moving for camera in cameras]),
         height_m=height_m,
+        height_given=config.height_m is not None,
         remembered=remembered(cameras, height_m),
         fixed=fixed,
     )

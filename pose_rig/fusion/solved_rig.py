@@ -3,7 +3,6 @@
 Axes: V views.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +12,9 @@ from numpy.typing import NDArray
 from pose_rig.fusion.bundle import POINTS
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.health import DISAGREES, Health
-from pose_rig.fusion.memory import Instant
 from pose_rig.fusion.reading import Prior
 from pose_rig.fusion.resection import Resection
-from pose_rig.fusion.self_solve import Solved, fits
+from pose_rig.fusion.self_solve import Solved
 from pose_rig.fusion.solved_pose import SolvedPose
 from pose_rig.messages import CameraState
 
@@ -39,14 +37,6 @@ class SolvedRig:
         self.rig = rig
         self._out = np.zeros(len(rig.calibration.known), bool)
         self._returning = {int(v): Resection() for v in np.flatnonzero(~rig.calibration.known)}
-
-    @classmethod
-    def verified(cls, rig: Solved, instants: Sequence[Instant], height_m: float) -> "SolvedRig | None":
-        """Returns a rig of old if what was seen since fits it for two cameras at least; the others are learned anew."""
-        agree = fits(rig, instants)
-        if agree.sum() < 2:
-            return None
-        return cls(replace(rig, calibration=replace(rig.calibration, known=agree)))
 
     @property
     def known(self) -> NDArray[np.bool_]:

@@ -1,0 +1,66 @@
+"""A rig of an earlier run: does what was seen since still fit it?
+
+Axes: N instants, V views, S spans.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.fusion.bundle import LENGTH_OF, SHARE, SPAN, L, State, residuals
+from pose_rig.fusion.calibration import Calibration
+from pose_rig.fusion.memory import Instant
+from pose_rig.fusion.self_solve import FEWEST, FITS, Solved
+from pose_rig.fusion.start import on, tracks_of
+
+Floats = NDArray[np.float64]
+
+SAME_SHAPE = 0.02  # image sizes whose sides differ by no more than this, scaled, are the same picture
+AVERAGE_SD = 0.1  # of people's bones about the average; the rig's own triangulation is as sure after a second
+SURE = 0.3  # trust above which a detection is looked at
+
+
+def recall(rig: Solved, instants: Sequence[Instant], size_px: Floats, height_m: float | None) -> Solved | None:
+    """Returns a rig of old, fit for use: without the cameras that see something else than they should.
+
+    Args:
+        rig: As it was.
+        instants: What has been seen since.
+        size_px: (V,2) of the pictures now; focal lengths follow them if their shape is the same.
+        height_m: Stature if the user gave one: the rig's scale follows it. None = the rig keeps its scale.
+
+    Returns:
+        The rig with the bones of the person who is there now; None if it fits for fewer than two cameras.
+    """
+    cameras = resized(rig.calibration, size_px)
+    views = np.flatnonzero(cameras.known)
+    kept = [i for i in instants if (i.weight[views] > 0).sum() > 1]
+    if len(kept) < FEWEST or len(views) < 2:
+        return None
+    tracks, _ = tracks_of(kept, cameras.focal_px[views], size_px[views], views)
+    state = State.of(cameras.rotation[views], cameras.translation[views], np.zeros(len(views)), cameras.k1[views], 1.0)
+    state = on(state, tracks)
+    *_, square = residuals(state, tracks)
+    agrees = np.zeros(len(cameras.known), bool)
+    for at, view in enumerate(views.tolist()):
+        looked = tracks.weight[:, at] > SURE
+        agrees[view] = looked.any() and np.sqrt(np.median(square[:, at][looked])) < FITS
+    if agrees.sum() < 2:
+        return None
+    bones = np.median(np.linalg.norm(SPAN @ state.points, axis=-1), axis=0)
+    length = np.array([bones[i == LENGTH_OF].mean() for i in range(L)])
+    stature = float(np.median(length / SHARE))
+    scale = 1.0 if height_m is None else height_m / stature
+    mean = SHARE * stature
+    length = mean + (length - mean).clip(-2 * AVERAGE_SD * mean, 2 * AVERAGE_SD * mean)
+    moved = replace(cameras, known=agrees).moved(np.eye(3), np.zeros(3), scale)
+    return replace(rig, calibration=moved, length=scale * length)
+
+
+def resized(cameras: Calibration, size_px: Floats) -> Calibration:
+    """Returns the cameras for pictures of other sizes; one whose picture has another shape is not known any more."""
+    factor = size_px / cameras.size_px
+    same = np.abs(factor[:, 0] / factor[:, 1] - 1) < SAME_SHAPE
+    return replace(cameras, focal_px=cameras.focal_px * factor[:, 0], size_px=size_px, known=cameras.known & same)
