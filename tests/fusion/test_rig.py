@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pose_rig.fusion.memory import Instant
 from pose_rig.fusion.rig import (
     FLIP,
-    Instant,
+    Lens,
     Solution,
     average,
     frame_of,
@@ -17,7 +18,7 @@ from pose_rig.fusion.rig import (
     synchronise,
     upright_frame,
 )
-from pose_rig.geometry import angle_deg, nearest_rotation, rectify, rotation_from_vector
+from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.skeleton import J
 from tests.fusion.fakes import Floats, Scene, film, graph_input, relative_error_deg, ring, walk
@@ -34,13 +35,13 @@ def blank(guess: Floats | None, weight: Floats, upright: Floats | None = None) -
     views = len(weight)
     return Instant(
         t_ns=0,
-        flat=np.zeros((views, J, 2), np.float32),
-        confidence=np.ones((views, J), np.float32),
-        norm=np.full(views, 0.3, np.float32),
-        ray_from_camera=np.tile(np.eye(3), (views, 1, 1)),
+        xy_px=np.zeros((views, J, 2)),
+        score=np.ones((views, J)),
+        inlier=np.ones((views, J)),
         weight=weight,
         guess=guess,
         upright=np.tile([0.0, -1.0, 0.0], (views, 1)) if upright is None else upright,
+        depth=np.full(views, 2.0),
     )
 
 
@@ -169,18 +170,20 @@ def test_upright_frame_is_not_misled_by_a_few_lying_people() -> None:
     assert ahead[0] == pytest.approx(0, abs=1e-9)
 
 
+def lens_of(scene: Scene) -> Lens:
+    return Lens(scene.cameras.focal_px, scene.cameras.size_px)
+
+
 def remembered(scene: Scene, every: int = 3, guess: Floats | None = None) -> list[Instant]:
     """What the rig would remember of a scene, with the true rotations (or others) as guesses."""
     xy, score = scene.xy_px.swapaxes(0, 1)[::every], scene.score.swapaxes(0, 1)[::every]
-    flat, norm, frame = rectify(xy, score, scene.cameras.focal_px, scene.cameras.size_px)
     rotation = scene.cameras.rotation if guess is None else guess
     return [
         Instant(
-            t_ns=round(n * every * 1e9 / scene.fps), flat=flat[n].astype(np.float32),
-            confidence=score[n].astype(np.float32), norm=norm[n].astype(np.float32), ray_from_camera=frame[n],
-            weight=np.ones(len(rotation)), guess=rotation, upright=rotation[:, :, 1],
+            t_ns=round(n * every * 1e9 / scene.fps), xy_px=xy[n], score=score[n], inlier=np.ones_like(score[n]),
+            weight=np.ones(len(rotation)), guess=rotation, upright=rotation[:, :, 1], depth=np.full(len(rotation), 2.0),
         )
-        for n in range(len(flat))
+        for n in range(len(xy))
     ]  # fmt: skip
 
 
@@ -198,7 +201,7 @@ def test_simulated_rigs_are_solved_to_a_few_degrees(engine: Engine, views: int) 
         scene = film(walk(4.0), ring(views, start_deg=50.0 * seed), seed=seed)
         rng = np.random.default_rng(seed)
         wrong = rotation_from_vector(rng.normal(0, np.radians(7.0), (views, 3))) @ scene.cameras.rotation
-        found = solve(remembered(scene, guess=wrong), engine, None)
+        found = solve(remembered(scene, guess=wrong), engine, lens_of(scene), None)
         assert found is not None
         assert found.known.all()
         errors.append(float(off(found.rotation, scene.cameras.rotation)[1:].mean()))
@@ -209,7 +212,7 @@ def test_three_views_are_solved_by_their_2d_alone(engine: Engine) -> None:
     errors = []
     for seed in range(3):
         scene = film(walk(4.0), ring(3, start_deg=50.0 * seed), seed=seed)
-        found = solve(remembered(scene), engine, None)
+        found = solve(remembered(scene), engine, lens_of(scene), None)
         assert found is not None
         errors.append(float(off(found.rotation, scene.cameras.rotation)[1:].mean()))
     assert np.median(errors) < 2.0
@@ -219,7 +222,7 @@ def test_the_solved_rig_stands_upright(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     tilted = scene.cameras.rotation @ rotations(1, 4)[0]
     instants = [replace(i, upright=scene.cameras.rotation[:, :, 1]) for i in remembered(scene, guess=tilted)]
-    found = solve(instants, engine, None)
+    found = solve(instants, engine, lens_of(scene), None)
     assert found is not None
     assert tilt_deg(found.rotation, scene).max() < 12
     assert (found.rotation[0].T @ np.array([0.0, 0.0, 1.0]))[2] < 0  # −z away from camera 0
@@ -227,10 +230,10 @@ def test_the_solved_rig_stands_upright(engine: Engine) -> None:
 
 def test_solving_on_keeps_the_frame(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
-    first = solve(remembered(scene), engine, None)
+    first = solve(remembered(scene), engine, lens_of(scene), None)
     assert first is not None
     turned = replace(first, rotation=first.rotation @ rotation_from_vector(np.array([0.0, 1.0, 0.0])))
-    again = solve(remembered(scene), engine, turned)
+    again = solve(remembered(scene), engine, lens_of(scene), turned)
     assert again is not None
     drift = nearest_rotation((again.rotation.swapaxes(1, 2) @ turned.rotation).sum(0))
     assert angle_deg(drift, np.eye(3)) < 0.01
@@ -241,7 +244,7 @@ def test_the_mirror_image_is_found_out(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     mirrored = FLIP @ scene.cameras.rotation @ FLIP
     assert off(mirrored, scene.cameras.rotation).max() > 60
-    found = solve(remembered(scene, guess=mirrored), engine, None)
+    found = solve(remembered(scene, guess=mirrored), engine, lens_of(scene), None)
     assert found is not None
     assert off(found.rotation, scene.cameras.rotation).max() < 20
 
@@ -250,7 +253,7 @@ def test_a_mirrored_solution_is_put_right_and_stays_upright(engine: Engine) -> N
     scene = film(walk(3.0), ring(4))
     mirrored = Solution(FLIP @ scene.cameras.rotation @ FLIP, np.ones(4), KNOWN)
     unguessed = [replace(i, guess=None) for i in remembered(scene)]
-    found = solve(unguessed, engine, mirrored)
+    found = solve(unguessed, engine, lens_of(scene), mirrored)
     assert found is not None
     assert off(found.rotation, scene.cameras.rotation).max() < 20
     assert tilt_deg(found.rotation, scene).max() < 15
@@ -260,12 +263,12 @@ def test_refinement_betters_wrong_rotations_and_says_how_sure_it_is(engine: Engi
     scene = film(walk(3.0), ring(4))
     wrong = scene.cameras.rotation.copy()
     wrong[2] = rotation_from_vector(np.radians([0.0, 15.0, 8.0])) @ wrong[2]
-    rotation, sd_deg, out = refine(remembered(scene), engine, wrong, KNOWN)
+    rotation, sd_deg, out = refine(remembered(scene), engine, lens_of(scene), wrong, KNOWN)
     assert off(rotation, scene.cameras.rotation)[2] < 0.7 * off(wrong, scene.cameras.rotation)[2]
     assert sd_deg.shape == (4,)
     assert (sd_deg > 0).all()
     assert (sd_deg < 8).all()
-    few = refine(remembered(scene, every=30), engine, wrong, KNOWN)[1]
+    few = refine(remembered(scene, every=30), engine, lens_of(scene), wrong, KNOWN)[1]
     assert (few > sd_deg).all()
     assert out.body.shape == (30, J, 3)
 
@@ -275,10 +278,10 @@ def test_a_view_that_is_not_known_is_neither_used_nor_turned(engine: Engine) -> 
     rotation = scene.cameras.rotation.copy()
     rotation[3] = rotations(1, 5)[0]
     known = np.array([True, True, True, False])
-    found, sd_deg, _ = refine(remembered(scene), engine, rotation, known)
+    found, sd_deg, _ = refine(remembered(scene), engine, lens_of(scene), rotation, known)
     alone = film(walk(2.0), ring(3))
     alone = Scene(alone.joints, alone.cameras, scene.xy_px[:3], scene.score[:3])
-    without, _, _ = refine(remembered(alone), engine, rotation[:3], known[:3])
+    without, _, _ = refine(remembered(alone), engine, lens_of(alone), rotation[:3], known[:3])
     assert np.array_equal(found[3], rotation[3])
     assert np.allclose(found[:3], without, atol=1e-3)
     assert sd_deg[3] > 90
