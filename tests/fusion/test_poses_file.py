@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError
+from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.fusion import FusedInstant
 from pose_rig.fusion.poses_file import PosesFile
 from pose_rig.fusion.sync import Sample
@@ -21,16 +22,21 @@ V = 3
 MARKS = landmarks("coco17")
 
 
-def instant(index: int, views: int = V, *, tracking: bool = True, mode: Mode = "cold") -> FusedInstant:
+def instant(
+    index: int, views: int = V, *, tracking: bool = True, mode: Mode = "cold", extra: tuple[str, ...] = ()
+) -> FusedInstant:
     rng = np.random.default_rng(index)
+    count = J + len(extra)
     return FusedInstant(
         t_ns=index * 40_000_000,
         mode=mode,
         tracking=tracking,
-        xyz=rng.normal(size=(J, 3)),
-        xyz_raw=rng.normal(size=(J, 3)),
-        score=rng.uniform(size=J),
-        residual_px=rng.uniform(size=J),
+        joints=JOINTS + extra,
+        xyz=rng.normal(size=(count, 3)),
+        xyz_raw=rng.normal(size=(count, 3)),
+        covariance=rng.normal(size=(count, 3, 3)) if mode == "solved" else np.full((count, 3, 3), np.nan),
+        score=rng.uniform(size=count),
+        residual_px=rng.uniform(size=count),
         followed=np.array([0, 1, -1])[:views],
         refined_px=rng.normal(size=(views, J, 2)),
         inlier=rng.uniform(size=(views, J)),
@@ -59,37 +65,78 @@ def test_every_key_has_its_shape_and_type(tmp_path: Path) -> None:
     got = write(tmp_path / "poses.npz")
     shapes = {
         "t_ns": (4,), "joints": (J,), "xyz": (4, J, 3), "xyz_raw": (4, J, 3), "score": (4, J), "mode": (4,),
+        "covariance": (4, J, 3, 3),
         "cameras": (V,), "landmarks": (17,), "xy": (4, V, 17, 2), "xy_score": (4, V, 17), "xy_refined": (4, V, J, 2),
         "lifted": (4, V, 17, 3), "rotation": (4, V, 3, 3), "K": (V, 3, 3), "R": (V, 3, 3), "t": (V, 3),
+        "k1": (V,), "R_sd_deg": (V,), "t_sd_m": (V,), "focal_sd_px": (V,),
     }  # fmt: skip
     assert {key: got[key].shape for key in shapes} == shapes
     assert got["t_ns"].dtype == np.int64
-    for key in ("xyz", "xyz_raw", "score", "xy", "xy_score", "xy_refined", "lifted", "rotation"):
+    for key in ("xyz", "xyz_raw", "covariance", "score", "xy", "xy_score", "xy_refined", "lifted", "rotation"):
         assert got[key].dtype == np.float32
     assert tuple(got["joints"]) == JOINTS
     assert got["cameras"].tolist() == ["a", "b", "c"]
     assert tuple(got["landmarks"]) == MARKS.names
-    assert np.isnan(got["K"]).all()
-    assert np.isnan(got["R"]).all()
-    assert np.isnan(got["t"]).all()
+    for key in ("K", "R", "t", "k1", "R_sd_deg", "t_sd_m", "focal_sd_px", "covariance"):
+        assert np.isnan(got[key]).all(), key
     assert (float(got["height_m"]), bool(got["height_assumed"])) == (1.7, True)
 
 
-def test_rows_come_back_as_they_were_given(tmp_path: Path) -> None:
-    got = write(tmp_path / "poses.npz", mode="settled")
+@pytest.mark.parametrize("mode", ["cold", "settled", "solved"])
+def test_rows_come_back_as_they_were_given(tmp_path: Path, mode: Mode) -> None:
+    got = write(tmp_path / "poses.npz", mode=mode)
     for index in range(4):
-        want = instant(index)
+        want = instant(index, mode=mode)
         assert got["t_ns"][index] == want.t_ns
-        assert got["mode"][index] == "settled"
+        assert got["mode"][index] == mode
         for key, value in (
             ("xyz", want.xyz), ("xyz_raw", want.xyz_raw), ("score", want.score), ("xy_refined", want.refined_px),
-            ("lifted", want.lifted), ("rotation", want.rotation),
+            ("lifted", want.lifted), ("rotation", want.rotation), ("covariance", want.covariance),
         ):  # fmt: skip
-            assert np.array_equal(got[key][index], value.astype(np.float32))
+            assert np.array_equal(got[key][index], value.astype(np.float32), equal_nan=True)
         assert np.array_equal(got["xy"][index, 0], sample(1, 0).xy_px[0])
         assert np.array_equal(got["xy"][index, 1], sample(2, 100).xy_px[1])  # the second person is followed
         assert np.isnan(got["xy"][index, 2]).all()
         assert (got["xy_score"][index, 2] == 0).all()
+
+
+def test_the_joints_beyond_the_17_are_named_and_kept(tmp_path: Path) -> None:
+    got = write(tmp_path / "poses.npz", extra=("left_heel", "right_heel"), mode="solved")
+    assert tuple(got["joints"]) == (*JOINTS, "left_heel", "right_heel")
+    want = instant(1, mode="solved", extra=("left_heel", "right_heel"))
+    assert np.array_equal(got["xyz"][1], want.xyz.astype(np.float32))
+    assert np.array_equal(got["covariance"][1], want.covariance.astype(np.float32))
+    assert got["score"].shape == (4, J + 2)
+    assert got["lifted"].shape == (4, V, J, 3)
+
+
+def test_solved_cameras_are_in_the_file_and_the_others_are_nan(tmp_path: Path) -> None:
+    cameras = Calibration(
+        rotation=np.stack([np.diag([1.0, -1.0, -1.0]), np.eye(3), np.eye(3)]),
+        translation=np.array([[0.1, 0.2, 3.0], [0.4, 0.5, 4.0], [9.0, 9.0, 9.0]]),
+        focal_px=np.array([800.0, 900.0, 1.0]),
+        k1=np.array([0.01, -0.02, 9.0]),
+        size_px=np.array([[1280.0, 720.0], [640.0, 480.0], [1.0, 1.0]]),
+        known=np.array([True, True, False]),
+        rotation_sd=np.radians([1.0, 2.0, np.inf]),
+        translation_sd=np.array([0.03, 0.04, np.inf]),
+        focal_sd=np.array([0.05, 0.1, np.inf]),
+    )
+    file = PosesFile(tmp_path / "poses.npz", ["a", "b", "c"], 1.7, True)
+    file.add(instant(0, mode="solved"), [sample(1, 0), sample(2, 100), None], [MARKS, MARKS, None])
+    with np.load(file.close(cameras)) as got:
+        assert got["K"][:2].tolist() == [
+            [[800.0, 0.0, 640.0], [0.0, 800.0, 360.0], [0.0, 0.0, 1.0]],
+            [[900.0, 0.0, 320.0], [0.0, 900.0, 240.0], [0.0, 0.0, 1.0]],
+        ]
+        assert np.array_equal(got["R"][:2], cameras.rotation[:2])
+        assert np.array_equal(got["t"][:2], cameras.translation[:2])
+        assert got["k1"][:2].tolist() == [0.01, -0.02]
+        assert got["R_sd_deg"][:2] == pytest.approx([1.0, 2.0])
+        assert got["t_sd_m"][:2].tolist() == [0.03, 0.04]
+        assert got["focal_sd_px"][:2] == pytest.approx([40.0, 90.0])
+        for key in ("K", "R", "t", "k1", "R_sd_deg", "t_sd_m", "focal_sd_px"):
+            assert np.isnan(got[key][2]).all(), key
 
 
 def test_nobody_is_nan(tmp_path: Path) -> None:
