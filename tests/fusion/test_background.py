@@ -1,0 +1,96 @@
+"""Work beside the poses: one piece at a time, its result taken once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pose_rig.errors import PoseRigError
+from pose_rig.fusion.background import Background
+
+
+def fail() -> int:
+    raise PoseRigError("The work went wrong.", "Try again.")
+
+
+def test_before_anything_was_begun_there_is_nothing_to_take() -> None:
+    work: Background[int] = Background(None)
+    assert not work.busy
+    assert work.take() is None
+    assert work.fault == ""
+
+
+def test_without_an_executor_the_work_is_done_at_once() -> None:
+    work: Background[int] = Background(None)
+    done: list[int] = []
+
+    def add(number: int) -> int:
+        done.append(number)
+        return number + 1
+
+    work.start(add, 41)
+    assert done == [41]
+    assert work.busy
+    assert work.take() == 42
+    assert not work.busy
+    assert work.take() is None
+
+
+def test_with_an_executor_nothing_is_waited_for() -> None:
+    go = threading.Event()
+
+    def wait() -> str:
+        assert go.wait(10)
+        return threading.current_thread().name
+
+    with ThreadPoolExecutor(1, thread_name_prefix="beside") as executor:
+        work: Background[str] = Background(executor)
+        work.start(wait)
+        assert work.busy
+        assert work.take() is None
+        assert work.busy
+        go.set()
+    assert work.take() == "beside_0"
+    assert not work.busy
+
+
+def test_what_was_forgotten_goes_unheard_but_still_keeps_it_busy() -> None:
+    go = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor)
+        work.start(lambda: 1 if go.wait(10) else None)
+        work.forget()
+        assert work.busy
+        go.set()
+    assert work.take() is None
+    assert not work.busy
+    work = Background(None)
+    work.forget()
+    work.start(lambda: 2)
+    assert work.take() == 2  # what is begun afterwards is heard
+
+
+def test_a_failure_is_told_until_the_next_piece_of_work_is_done() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor)
+        outcome = []
+        for task in (fail, lambda: 3):
+            work.start(task)
+            while work.busy:
+                taken = work.take()
+            outcome.append((taken, work.fault))
+    assert outcome == [(None, "The work went wrong."), (3, "")]
+
+
+def test_without_an_executor_a_failure_ends_the_run_as_any_other_would() -> None:
+    work: Background[int] = Background(None)
+    with pytest.raises(PoseRigError, match=r"The work went wrong\. Try again\."):
+        work.start(fail)
+
+
+def test_a_mistake_of_the_program_is_not_hidden() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[float] = Background(executor)
+        work.start(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        work.take()
