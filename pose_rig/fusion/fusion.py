@@ -141,7 +141,7 @@ class Fusion:
         if self._extras is None and any(marks is not None for marks in self.landmarks):
             self._extras = Extras(self.landmarks)
             self._last = np.zeros((len(self.joints), 3))
-        prior, mode, trust, solved = self.rig.prior, self.rig.mode, self.rig.trust, self.rig.solved
+        prior, mode, trust, solved = self.rig.prior(t_ns), self.rig.mode, self.rig.trust(t_ns), self.rig.solved
         if prior is not None and not trust[observation.view].any():  # only views are left whose place nobody knows
             prior, mode, trust, solved = None, "cold", np.ones(observation.views), None
         reading = self._follower.read(observation, self._engine, prior, trust)
@@ -154,7 +154,7 @@ class Fusion:
             guess = Reading(reading.observation, reading.pick, out)
         pose = None
         if solved is not None:
-            cameras, length = solved.rig.calibration, solved.rig.length
+            cameras, length, trust = solved.rig.calibration, solved.rig.length, trust * solved.known
             pose = solved_pose(reading, cameras, length, trust, self._middle_at(t_ns))
             self._middle, self._middle_ns = pose.middle, t_ns
             instant = self._solved_instant(reading, pose, cameras, trust, samples)

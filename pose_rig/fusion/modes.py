@@ -11,6 +11,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pose_rig.fusion.background import Background
+from pose_rig.fusion.carried import Carried, turned
 from pose_rig.fusion.frame import in_room
 from pose_rig.fusion.health import DISAGREES, Health
 from pose_rig.fusion.memory import Instant, Memory
@@ -63,6 +64,7 @@ class Rig:
         self._health = Health(views)
         self._averaging: Background[Solution] = Background(learner.executor)
         self._solving: Background[Solved] = Background(learner.executor)
+        self._carried = Carried(setup.moving)
         self._remembered = setup.remembered
         self._rotations: Solution | None = None
         self._average_at = SETTLE_INSTANTS
@@ -97,14 +99,14 @@ class Rig:
         """(V,) focal lengths in use."""
         return self.lens.focal_px if self.solved is None else self.solved.rig.calibration.focal_px
 
-    @property
-    def prior(self) -> Prior | None:
-        """The cameras' rotations, None while cold."""
+    def prior(self, t_ns: int) -> Prior | None:
+        """Returns the cameras' rotations at an instant, None while cold."""
         if self.solved is not None:
-            return self.solved.prior
+            return self._carried.into(self.solved.prior, t_ns)
         if self._rotations is None:
             return None
-        return Prior(self._rotations.rotation, np.full(len(self._setup.names), np.radians(INSTANT_SD_DEG)))
+        sd = np.full(len(self._setup.names), np.radians(INSTANT_SD_DEG))
+        return self._carried.into(Prior(self._rotations.rotation, sd), t_ns)
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -113,17 +115,18 @@ class Rig:
             return self.solved.known
         return np.zeros(len(self._setup.names), bool) if self._rotations is None else self._rotations.known
 
-    @property
-    def trust(self) -> Floats:
-        """(V,) weight of each view: less for one that disagrees, none for one whose place is not known (any more)."""
+    def trust(self, t_ns: int) -> Floats:
+        """Returns (V,) the weight of each view: less if it disagrees, none if it is not known where it looks."""
         health = self._health.value
         weight = np.where(health > 0, np.clip(health / DISAGREES, 0.1, 1.0), 1.0)
-        return weight if self.mode == "cold" else weight * self.known
+        return weight if self.mode == "cold" else weight * (self.known | self._carried.followed(t_ns))
 
     def wants_guess(self, present: NDArray[np.bool_], t_ns: int) -> bool:
         """Whether a view is there that the rig does not know yet, so that a cold look at this instant would help."""
-        new = present & ~self.known & ~self._setup.moving
-        return self.mode == "settled" and self._due(t_ns) and bool(new.any())
+        new = present & ~self.known & ~self._carried.followed(t_ns)
+        if self.mode == "solved":  # a static camera is then placed by the poses
+            new = new & self._carried.moving
+        return self.mode != "cold" and self._due(t_ns) and bool(new.any())
 
     def learn(self, reading: Reading, guess: Reading | None, pose: SolvedPose | None) -> None:
         """Takes in one instant.
@@ -138,13 +141,18 @@ class Rig:
             self._forget() if self.solved is None else self._forget_person()
         agreed = np.where(reading.present, agreement(reading.out.model_sd[0].astype(float)), 0.0)
         self._health.update(observation.t_ns, observation.present, agreed if pose is None else pose.agreed)
+        prior = self.prior(observation.t_ns)
+        if prior is not None:
+            self._carried.follow(reading)
+            if guess is not None and guess is not reading:
+                self._carried.begin(guess, prior.rotation, self.known)
         if self.solved is not None and pose is not None:
-            self.solved.take_back(observation.t_ns, pose, self._health)
-        self._take_out()
+            self.solved.take_back(observation.t_ns, pose, self._health, self._carried.moving)
+        self._take_out(observation.t_ns)
         if self._setup.fixed is not None:
             return
         self._take_results()
-        if self._due(observation.t_ns) and (reading.present & ~self._setup.moving).sum() > 1:
+        if self._due(observation.t_ns) and (reading.present & ~self._carried.moving).sum() > 1:
             self._remember(reading, guess)
             self._think()
 
@@ -166,10 +174,9 @@ class Rig:
         observation = source.observation
         chosen = source.chosen
         frame = observation.ray_from_camera[chosen]
-        turned = frame.swapaxes(-1, -2) @ source.out.rotation[0].astype(float)
         norm, scale = observation.norm[chosen], source.out.scale[0].astype(float)
         stature = upright_length(bone_lengths(source.out.body[0].astype(float))) / EARS_TO_ANKLES
-        weight = source.present * agreement(source.out.model_sd[0].astype(float)) * ~self._setup.moving
+        weight = source.present * agreement(source.out.model_sd[0].astype(float)) * ~self._carried.moving
         self._memory.add(
             Instant(
                 t_ns=observation.t_ns,
@@ -177,7 +184,7 @@ class Rig:
                 score=source.followed_score,
                 inlier=source.out.inlier[0].astype(float),
                 weight=weight if self.solved is None else weight * self.solved.known,
-                guess=None if guess is None else turned,
+                guess=None if guess is None else turned(guess),
                 upright=np.einsum("vji,vj->vi", frame, source.out.upright[chosen].astype(float)),
                 depth=1 / np.maximum(norm * scale * stature, 1e-6),
             )
@@ -248,13 +255,14 @@ class Rig:
         elif not self.note:
             self.solved = SolvedRig(in_room(found, up, setup.height_m))
 
-    def _take_out(self) -> None:
+    def _take_out(self, t_ns: int) -> None:
         """Takes out cameras that have disagreed for long: they were moved, or see somebody else."""
         for view in np.flatnonzero(self.known & (self._health.ill_s > MOVED_S)).tolist():
             if self.known.sum() < 3:
                 self._forget()
                 return
             self._health.anew(view)
+            self._carried.moved(view, t_ns)
             self._memory.without_view(view)
             self._averaging.forget()
             self._solving.forget()
@@ -271,10 +279,12 @@ class Rig:
 
     def _state(self, view: int) -> CameraState:
         known, health = bool(self.known[view]), self._health
-        moving = bool(self._setup.moving[view])
+        moving = bool(self._carried.moving[view])
         note = ""
         if not health.present[view]:
             note = "sees nobody"
+        elif moving and not self._setup.moving[view]:
+            note = "keeps moving: it is followed, its place is not learned"
         elif self.mode != "cold" and not known and not moving:
             note = "was moved, came late or sees somebody else: its place is being learned"
         elif health.value[view] < DISAGREES and health.present.sum() > 1:

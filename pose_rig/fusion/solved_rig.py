@@ -55,14 +55,17 @@ class SolvedRig:
         self._out[view] = True
         self._returning[view] = Resection()
 
-    def take_back(self, t_ns: int, pose: SolvedPose, health: Health) -> None:
+    def take_back(self, t_ns: int, pose: SolvedPose, health: Health, moving: NDArray[np.bool_]) -> None:
         """Looks at cameras that are out: one that agrees again is back, one that stands elsewhere is placed there."""
+        sure = (pose.inlier[self.known][:, list(POINTS)] > DISAGREES).sum(0) > 1  # placed by two others at least
         for view, resection in list(self._returning.items()):
+            if moving[view]:
+                continue
             if self.rig.calibration.known[view] and health.value[view] > DISAGREES:
                 self._out[view] = False
                 del self._returning[view]
                 continue
-            seen = (pose.seen[view] > 0) & (pose.inlier[:, list(POINTS)].max(0) > DISAGREES)
+            seen = (pose.seen[view] > 0) & sure
             if not seen.any():
                 continue
             resection.add(t_ns, pose.joints[list(POINTS)][seen], pose.flat[view][seen], float(pose.sd[view]))
