@@ -16,7 +16,7 @@ from pose_rig.fusion.triangulate import Rays, planes, triangulate
 
 Floats = NDArray[np.float64]
 
-ROUNDS = 5
+START_ROUNDS, ROUNDS = 3, 4  # more change nothing
 LIFT_SD_M = 0.06  # of a joint in a fused lift about where the body is: 4–8 cm suit simulated takes alike
 LOOSE = 8.0  # the first round forgives so much more; one that knows where the person was, a quarter of it
 
@@ -49,7 +49,7 @@ def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before:
         before: (3,) m, where the middle of the shape's points was an instant ago; None = unknown.
     """
     x = shape + placed(rays, cameras, shape, before)
-    x = triangulate(rays, cameras, x, LIFT_SD_M)
+    x = triangulate(rays, cameras, x, LIFT_SD_M, START_ROUNDS)
     count, points = x.shape[:2]
     index = np.arange(points)
     for _ in range(ROUNDS):

@@ -75,15 +75,23 @@ def triangulate_with_covariance(
     points = np.zeros((*rays.flat.shape[:-3], rays.flat.shape[-2], 3))
     hold = np.zeros(1) if prior is None else np.asarray(prior_sd_m, float) ** -2.0
     held = 0.0 if prior is None else hold[..., None] * prior
+    known = 0 if prior is None else 1
+    if prior is not None:
+        depth, trust = _met(rays, cameras, prior, LOOSE)
     for k in range(rounds):
         w = trust / (rays.sd * depth) ** 2
         a = np.einsum("...vp,...vpki,...vpkj->...pij", w, rows, rows)
         b = np.einsum("...vp,...vpki,...vpk->...pi", w, rows, right) + held
         a = a + (hold + 1e-9 * np.trace(a, axis1=-2, axis2=-1) + 1e-9)[..., None, None] * np.eye(3)
         points = np.linalg.solve(a, b[..., None])[..., 0]
-        local = np.einsum("vij,...pj->...vpi", cameras.rotation, points) + cameras.translation[:, None]
-        depth = np.maximum(local[..., 2], NEAREST_M)
-        error = np.linalg.norm(local[..., :2] / depth[..., None] - rays.flat, axis=-1) / rays.sd
-        c = OUTLIER * max(1.0, LOOSE * 0.5**k)
-        trust = rays.weight * (local[..., 2] > NEAREST_M) / (1 + (error / c) ** 2) ** 2 + 1e-6 * rays.weight
+        depth, trust = _met(rays, cameras, points, max(1.0, LOOSE * 0.5 ** (k + known)))
     return points, np.linalg.inv(a), trust
+
+
+def _met(rays: Rays, cameras: Posed, points: Floats, loose: float) -> tuple[Floats, Floats]:
+    """Returns depths (...,V,P) of points and the trust (...,V,P) in the rays that should meet them."""
+    local = np.einsum("vij,...pj->...vpi", cameras.rotation, points) + cameras.translation[:, None]
+    depth = np.maximum(local[..., 2], NEAREST_M)
+    error = np.linalg.norm(local[..., :2] / depth[..., None] - rays.flat, axis=-1) / rays.sd
+    trust = (local[..., 2] > NEAREST_M) / (1 + (error / (OUTLIER * loose)) ** 2) ** 2 + 1e-6
+    return depth, rays.weight * trust
