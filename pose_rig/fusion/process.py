@@ -268,7 +268,7 @@ class Node:
                 height_m=height_m,
                 height_assumed=height_assumed,
                 covariance_m2=instant.covariance.astype(np.float32)
-                if instant.mode == "solved"
+                if instant.mode == "solved" and instant.tracking
                 else np.zeros(0, np.float32),
             )
         )
