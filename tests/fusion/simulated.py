@@ -1,0 +1,179 @@
+"""People whose bones are known, and rigs that see them: what a rig that solves itself must find again.
+
+Axes: N instants, V views, J = 17 joints, P points (`pose_rig.fusion.bundle.POINTS`).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from pose_rig.fusion.bundle import POINTS, SHARE, Priors, State, Tracks
+from pose_rig.fusion.calibration import Calibration
+from pose_rig.fusion.memory import Instant
+from pose_rig.fusion.rig import Lens
+from pose_rig.fusion.self_solve import Task
+from pose_rig.fusion.start import noise
+from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
+from pose_rig.skeleton import INDEX, J
+from pose_rig.training.bodies import heading, rebuild, rotate, swing_limbs
+from pose_rig.training.noise import detect
+from pose_rig.training.rigs import look_at
+from tests.fusion.fakes import Floats, standing, walk
+
+HEIGHT_M = 1.75
+SIZE_PX = (1280.0, 720.0)
+ASSUMED = 0.9  # focal length over the larger image side
+POINT_LIST = list(POINTS)
+# length of the bone that ends in a joint, as a share of stature, such that all lengths are those that bundle assumes
+BONE = {
+    "hip": 0.056, "knee": 0.238, "ankle": 0.226, "thorax": 0.30037, "head": 0.118, "shoulder": 0.103,
+    "elbow": 0.168, "wrist": 0.148, "nose": 0.060,
+}  # fmt: skip
+LENGTH_M = SHARE * HEIGHT_M
+
+
+def usual_bones() -> Floats:
+    """(17,) m, of somebody who is `HEIGHT_M` tall and of average build."""
+    out = np.zeros(J)
+    for joint, i in INDEX.items():
+        out[i] = HEIGHT_M * BONE.get(joint.split("_")[-1], 0.0)
+    return out
+
+
+def acrobat(count: int, seed: int = 0) -> Floats:
+    """(N,J,3) m in the room: bones exactly as usual, the trunk stiff, limbs anywhere, a new place at every instant."""
+    rng = np.random.default_rng(seed)
+    joints = swing_limbs(np.tile(rebuild(standing()[None], usual_bones()[None]), (count, 1, 1)), rng)
+    vector = rng.normal(0, 0.25, (count, 3)) * [1, 0, 1] + rng.uniform(-np.pi, np.pi, (count, 1)) * [0, 1, 0]
+    place = rng.uniform(-0.8, 0.8, (count, 3)) * [1, 0.1, 1] + [0, 0.95, 0]
+    return rotate(rotation_from_vector(vector), joints) + place[:, None]
+
+
+def stroll(seconds: float, fps: float = 15.0) -> Floats:
+    """(N,J,3) m in the room, y up, floor at 0: a captured walk, turned around slowly and led about in a circle."""
+    joints = walk(seconds, fps)
+    count = len(joints)
+    body = rebuild(joints - joints[:, :1], np.tile(usual_bones(), (count, 1)))
+    yaw = 2 * np.pi * np.arange(count) / fps / 9.0
+    turn = rotation_from_vector(yaw[:, None] * np.array([0.0, 1.0, 0.0]))
+    body = rotate(turn @ heading(body), body)
+    low = body[:, [INDEX["l_ankle"], INDEX["r_ankle"]], 1].min(1)
+    place = np.stack([0.7 * np.sin(0.7 * yaw), 0.039 * HEIGHT_M - low, 0.7 * np.cos(0.7 * yaw)], -1)
+    return np.asarray(body + place[:, None])
+
+
+def calibration(
+    views: int,
+    *,
+    focal_px: tuple[float, ...] = (1000.0,),
+    k1: float = 0.0,
+    step_deg: float = 75.0,
+    distance_m: float = 4.0,
+) -> Calibration:
+    """Cameras around the middle of the room, not quite alike, that look at a person there."""
+    number = np.arange(views)
+    azimuth = np.radians(step_deg * number + 10)
+    height = 1.1 + 0.45 * (number % 3)
+    far = distance_m + 0.5 * (number % 2)
+    position = np.stack([far * np.sin(azimuth), height, far * np.cos(azimuth)], -1)
+    tilt = rotation_from_vector(np.radians([[2.0, -3.0, 4.0], [-1.0, 2.0, -5.0]])[number % 2])
+    rotation = tilt @ look_at(position, np.array([0.0, 0.9, 0.0]))
+    zero = np.zeros(views)
+    return Calibration(
+        rotation=rotation,
+        translation=-np.einsum("vij,vj->vi", rotation, position),
+        focal_px=np.array(focal_px)[number % len(focal_px)],
+        k1=np.full(views, k1),
+        size_px=np.tile(np.array(SIZE_PX), (views, 1)),
+        known=np.ones(views, bool),
+        rotation_sd=zero + np.radians(0.5),
+        translation_sd=zero + 0.02,
+        focal_sd=zero + 0.01,
+    )
+
+
+def images(people: Floats, cameras: Calibration) -> Floats:
+    """(N,V,J,2) px: where cameras see people, worked out camera by camera."""
+    out = np.zeros((len(people), len(cameras.known), J, 2))
+    for v, (turn, step) in enumerate(zip(cameras.rotation, cameras.translation, strict=True)):
+        local = people @ turn.T + step
+        assert local[..., 2].min() > 0.2, "somebody stands behind the camera"
+        ideal = local[..., :2] / local[..., 2:]
+        square = (ideal**2).sum(-1, keepdims=True)
+        out[:, v] = cameras.focal_px[v] * (1 + cameras.k1[v] * square) * ideal + 0.5 * cameras.size_px[v]
+    return out
+
+
+def points_of(people: Floats) -> Floats:
+    """(N,P,3) of people (N,J,3)."""
+    return people[:, POINT_LIST]
+
+
+def truth(people: Floats, cameras: Calibration) -> tuple[State, Tracks, Priors]:
+    """What bundle adjustment should find, what it is given (without any error), and priors that agree with it."""
+    state, focal = exact(cameras, people), _assumed(cameras)
+    seen = (images(people, cameras)[:, :, POINT_LIST] - 0.5 * cameras.size_px[:, None]) / focal[:, None, None]
+    views = len(focal)
+    tracks = Tracks(seen, noise(seen, np.ones(seen.shape[:-1], bool)), np.ones(seen.shape[:-1]))
+    priors = Priors(HEIGHT_M, state.zoom, np.full(views, 0.35), np.zeros((views, views), bool), 0)
+    return state, tracks, priors
+
+
+def exact(cameras: Calibration, people: Floats) -> State:
+    """The state that cameras and people are."""
+    zoom = np.log(cameras.focal_px / _assumed(cameras))
+    state = State.of(cameras.rotation, cameras.translation, zoom, cameras.k1, HEIGHT_M)
+    return replace(state, points=points_of(people))
+
+
+def blurred(tracks: Tracks, rng: np.random.Generator, outliers: float = 0.0) -> Tracks:
+    """Tracks with the noise they claim, and a share of joints that are seen anywhere on the body."""
+    seen = tracks.seen + rng.normal(0, 1, tracks.seen.shape) * tracks.sd[..., None]
+    wrong = rng.random(tracks.weight.shape) < outliers
+    seen = np.where(wrong[..., None], seen + rng.normal(0, 30, seen.shape) * tracks.sd[..., None], seen)
+    return Tracks(seen, tracks.sd, tracks.weight)
+
+
+def _assumed(cameras: Calibration) -> Floats:
+    return np.asarray(ASSUMED * cameras.size_px.max(-1))
+
+
+def remembered(
+    people: Floats, cameras: Calibration, *, seed: int | None = 0, fps: float = 15.0, t0_ns: int = 0
+) -> list[Instant]:
+    """What a rig remembers of people: as a real detector sees them, or (no seed) without error."""
+    xy, score = images(people, cameras), np.ones((len(people), len(cameras.known), J))
+    rng = np.random.default_rng(seed)
+    if seed is not None:
+        seen = detect(xy.swapaxes(0, 1), fps, rng)
+        xy, score = seen.xy_px.swapaxes(0, 1), seen.score.swapaxes(0, 1)
+    apart = np.linalg.norm(cameras.centre - people[:, None, 0], axis=-1) / HEIGHT_M
+    depth = apart * _assumed(cameras) / cameras.focal_px  # lifts know no better focal length
+    depth = depth * np.exp(rng.normal(0, 0.0 if seed is None else 0.08, apart.shape))
+    upright = cameras.rotation @ np.array([0.0, 1.0, 0.0])
+    return [
+        Instant(t0_ns + round(n * 1e9 / fps), xy[n], score[n], 0 * score[n] + 1, 0 * depth[n] + 1, None, upright, d)
+        for n, d in enumerate(depth)
+    ]
+
+
+def task(instants: list[Instant], cameras: Calibration, *, off_deg: float = 3.0, seed: int = 0) -> Task:
+    """What a rig would be solved from: assumed focal lengths, rotations as averaged, some degrees off."""
+    views = len(cameras.known)
+    turn = rotation_from_vector(np.random.default_rng(seed).normal(0, np.radians(off_deg) / np.sqrt(3), (views, 3)))
+    lens = Lens(_assumed(cameras), cameras.size_px)
+    return Task(instants, lens, np.zeros(views, bool), turn @ cameras.rotation, np.ones(views, bool), HEIGHT_M)
+
+
+def relative_deg(found: Floats, true: Floats) -> Floats:
+    """(V,) how far rotations (V,3,3) are from the truth, degrees, after the whole rig was turned to fit it best."""
+    turn = nearest_rotation((found.swapaxes(-1, -2) @ true).sum(0))
+    return angle_deg(found @ turn, true)
+
+
+def aligned(found: Floats, true: Floats) -> Floats:
+    """Points (N,3) moved, turned and stretched to fit true points (N,3) best; never mirrored."""
+    a, b = found - found.mean(0), true - true.mean(0)
+    turn = nearest_rotation(b.T @ a)
+    scale = float((b * (a @ turn.T)).sum() / (a**2).sum())
+    return np.asarray(scale * a @ turn.T + true.mean(0))
