@@ -36,35 +36,42 @@ class SolverProcess:
         Raises:
             SolverLostError: The process died.
         """
-        if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", "pose_rig.fusion.solver"]
-            pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=os.environ | ONE_CORE)  # noqa: S603
-        ours, theirs = self._process.stdin, self._process.stdout
+        process = self._running()
+        ours, theirs = process.stdin, process.stdout
         if ours is None or theirs is None:
             raise SolverLostError
         try:
             pickle.dump(task, ours)
             ours.flush()
             solved: Solved | None = pickle.load(theirs)  # noqa: S301
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            self.close()
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:  # ValueError: `close` was quicker
+            process.kill()
+            process.wait()
             raise SolverLostError from error
         return solved
 
+    def _running(self) -> subprocess.Popen[bytes]:
+        """Returns the process, a new one if it has died."""
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            command = [sys.executable, "-m", "pose_rig.fusion.solver"]
+            pipe = subprocess.PIPE
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=os.environ | ONE_CORE)  # noqa: S603
+        return self._process
+
     def close(self) -> None:
-        """Ends the process, at work or not."""
-        if self._process is None:
+        """Ends the process, at work or not; another thread that waits for a solution then hears that it is lost."""
+        process, self._process = self._process, None
+        if process is None:
             return
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
             if stream is not None and not stream.closed:
                 try:
                     stream.close()
                 except BrokenPipeError:  # half a task was still to be written
                     continue
-        self._process = None
 
 
 def serve(tasks: BinaryIO, solutions: BinaryIO) -> None:
