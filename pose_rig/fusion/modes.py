@@ -140,7 +140,9 @@ class Rig:
         if reading.switched:  # what was learned came from somebody else
             self._forget() if self.solved is None else self._forget_person()
         agreed = np.where(reading.present, agreement(reading.out.model_sd[0].astype(float)), 0.0)
-        self._health.update(observation.t_ns, observation.present, agreed if pose is None else pose.agreed)
+        if pose is not None:  # which knows nothing of where a carried camera is
+            agreed = np.where(self._carried.moving, agreed, pose.agreed)
+        self._health.update(observation.t_ns, observation.present, agreed)
         prior = self.prior(observation.t_ns)
         if prior is not None:
             self._carried.follow(reading)
@@ -287,7 +289,7 @@ class Rig:
             note = "keeps moving: it is followed, its place is not learned"
         elif self.mode != "cold" and not known and not moving:
             note = "was moved, came late or sees somebody else: its place is being learned"
-        elif health.value[view] < DISAGREES and health.present.sum() > 1:
+        elif 0 < health.value[view] < DISAGREES and health.present.sum() > 1:
             note = "disagrees with the others"
         state = CameraState(
             name=self._setup.names[view],
