@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.fusion.fusion import FusedInstant, Fusion
+from pose_rig.fusion.self_solve import Solved, Task, self_solve
+from pose_rig.fusion.setup import Learner
 from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import angle_deg, rectify
 from pose_rig.graph import GUESS, Engine, GraphInput
@@ -126,9 +128,20 @@ def config(views: int, **changes: object) -> Config:
     return msgspec.structs.replace(Config(camera=cameras, pace="all"), **changes)
 
 
-def fusion(engine: Engine, views: int, size: tuple[int, int] = SIZE, schema: str = "rig17") -> Fusion:
-    """A rig whose cameras have spoken."""
-    made = Fusion(config(views), engine, None)
+def unsolved(task: Task) -> Solved | None:
+    """Solves no rig: what is tested is how a rig does that stays settled."""
+    del task
+
+
+def fusion(
+    engine: Engine,
+    views: int,
+    size: tuple[int, int] = SIZE,
+    schema: str = "rig17",
+    solve: Callable[[Task], Solved | None] = self_solve,
+) -> Fusion:
+    """A rig whose cameras have spoken; it averages and solves at once."""
+    made = Fusion(config(views), engine, Learner(solve=solve))
     for view in range(views):
         made.describe(view, size, schema)
     return made

@@ -7,11 +7,24 @@ import numpy as np
 import pytest
 
 from pose_rig.fusion.fusion import FusedInstant, Fusion
+from pose_rig.fusion.setup import Learner
 from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.messages import CameraState
-from tests.fusion.fakes import Floats, Scene, config, film, fusion, relative_error_deg, ring, run, turned_at, walk
+from tests.fusion.fakes import (
+    Floats,
+    Scene,
+    config,
+    film,
+    fusion,
+    relative_error_deg,
+    ring,
+    run,
+    turned_at,
+    unsolved,
+    walk,
+)
 
 
 def states(made: Fusion) -> dict[str, CameraState]:
@@ -45,7 +58,7 @@ def test_before_anything_is_seen_nothing_is_known(engine: Engine) -> None:
 
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_still_cameras_settle_within_seconds(engine: Engine, views: int) -> None:
-    scene, made = film(walk(3.0), ring(views)), fusion(engine, views)
+    scene, made = film(walk(3.0), ring(views)), fusion(engine, views, solve=unsolved)
     out = run(scene, made)
     modes = [o.mode for o in out]
     settled = modes.index("settled")
@@ -60,13 +73,13 @@ def test_still_cameras_settle_within_seconds(engine: Engine, views: int) -> None
 
 
 def test_settling_does_not_make_the_pose_jump(engine: Engine) -> None:
-    out = run(film(walk(2.0), ring(4)), fusion(engine, 4))
+    out = run(film(walk(2.0), ring(4)), fusion(engine, 4, solve=unsolved))
     settled = [o.mode for o in out].index("settled")
     assert np.abs(out[settled].xyz_raw - out[settled - 1].xyz_raw).max() < 0.15
 
 
 def test_the_rig_is_upright_and_looks_along_camera_0(engine: Engine) -> None:
-    made = fusion(engine, 4)
+    made = fusion(engine, 4, solve=unsolved)
     for o in run(film(walk(2.0), ring(4)), made)[5:]:
         head, pelvis, feet = o.xyz_raw[10], o.xyz_raw[0], o.xyz_raw[[3, 6]].mean(0)
         assert head[1] > pelvis[1] + 0.4
@@ -94,7 +107,7 @@ def test_two_runs_are_the_same_to_the_bit(engine: Engine) -> None:
 def test_solved_in_the_background_it_settles_too(engine: Engine) -> None:
     scene = film(walk(3.0), ring(3))
     with ThreadPoolExecutor(1) as executor:
-        made = Fusion(config(3), engine, executor)
+        made = Fusion(config(3), engine, Learner(executor))
         for view in range(3):
             made.describe(view, (1280, 720), "rig17")
         out = run(scene, made)
@@ -110,12 +123,12 @@ def moved(how: str, seconds: float) -> Scene:
     return film(walk(2 + seconds), turned_at(ring(4), 2, turn, 60, round(30 * (2 + seconds))))
 
 
-@pytest.mark.parametrize("how", TURNS)
+@pytest.mark.parametrize("how", ["panned", "tilted"])
 def test_a_moved_camera_alone_is_named_and_in_the_end_it_is_learned(engine: Engine, how: str) -> None:
-    """A roll alone shows so little that it is learned without being named."""
-    scene, made = moved(how, 9.0), fusion(engine, 4)
+    """While the rig is only settled; a roll alone shows too little then, a solved rig sees it too."""
+    scene, made = moved(how, 9.0), fusion(engine, 4, solve=unsolved)
     out, notes = notes_over_time(scene, made)
-    assert how == "rolled" or any(note["cam2"] == "disagrees with the others" for note in notes[60:120])
+    assert any(note["cam2"] == "disagrees with the others" for note in notes[60:120])
     assert not any(note[name] for note in notes[61:] for name in ("cam0", "cam1", "cam3"))
     assert out[-1].mode == "settled"
     assert notes[-1]["cam2"] == ""
@@ -123,7 +136,7 @@ def test_a_moved_camera_alone_is_named_and_in_the_end_it_is_learned(engine: Engi
 
 
 def test_a_view_that_disagrees_is_named_and_weighs_less(engine: Engine) -> None:
-    scene, made = film(walk(4.0), ring(4)), fusion(engine, 4)
+    scene, made = film(walk(4.0), ring(4)), fusion(engine, 4, solve=unsolved)
     rng = np.random.default_rng(0)
 
     def change(index: int, samples: list[Sample | None]) -> list[Sample | None]:
@@ -137,8 +150,9 @@ def test_a_view_that_disagrees_is_named_and_weighs_less(engine: Engine) -> None:
     run(scene, made, change)
     assert states(made)["cam1"].note == "disagrees with the others"
     assert [states(made)[name].note for name in ("cam0", "cam2", "cam3")] == ["", "", ""]
-    assert made.rig.trust[1] < 0.6
-    assert made.rig.trust[[0, 2, 3]].min() > 0.9
+    trust = made.rig.trust(scene.t_ns(len(scene.joints) - 1))
+    assert trust[1] < 0.6
+    assert trust[[0, 2, 3]].min() > 0.9
     assert states(made)["cam1"].health < 0.5
 
 
@@ -157,7 +171,7 @@ def test_when_nobody_is_seen_every_camera_says_so(engine: Engine) -> None:
 
 
 def test_a_view_that_joins_late_gets_its_rotation(engine: Engine) -> None:
-    scene, made = film(walk(6.0), ring(4)), fusion(engine, 4)
+    scene, made = film(walk(6.0), ring(4)), fusion(engine, 4, solve=unsolved)
     before: list[Floats] = []
 
     def change(index: int, samples: list[Sample | None]) -> list[Sample | None]:
@@ -176,7 +190,7 @@ def test_a_view_that_joins_late_gets_its_rotation(engine: Engine) -> None:
 
 
 def test_a_view_that_goes_and_comes_back_still_knows_its_rotation(engine: Engine) -> None:
-    scene, made = film(walk(4.0), ring(3)), fusion(engine, 3)
+    scene, made = film(walk(4.0), ring(3)), fusion(engine, 3, solve=unsolved)
     run(scene, made, lambda i, samples: [samples[0], None if 45 <= i < 90 else samples[1], samples[2]])
     assert relative_error_deg(learned(made), scene.cameras.rotation).max() < 14
     assert states(made)["cam1"].note == ""
