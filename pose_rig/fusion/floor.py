@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 TILT_SD = 0.05  # radians by which the vertical that the lifts see is off
 LEVEL_SD_M = 0.03  # of an ankle on the floor
-AIRBORNE_M = 0.05  # feet this far above the floor count a quarter
+AIRBORNE_M, BURIED_M = 0.05, 0.1  # feet this far above, or misread below, the floor count a quarter
 ROUNDS = 20
 _ANKLES = [INDEX["l_ankle"], INDEX["r_ankle"]]
 
@@ -38,7 +38,8 @@ def floor(bodies: Floats, up: Floats, height_m: float) -> tuple[Floats, float]:
     prior = np.diag([TILT_SD**-2, TILT_SD**-2, 0.0])
     for _ in range(ROUNDS):
         above = lower[:, 2] - across @ plane
-        weight = np.where(above > 0, 1 / (1 + (above / AIRBORNE_M) ** 2) ** 2, 1.0) / LEVEL_SD_M**2
+        off = above / np.where(above > 0, AIRBORNE_M, BURIED_M)
+        weight = 1 / (1 + off**2) ** 2 / LEVEL_SD_M**2
         weight = weight / max(len(lower) / 10, 1.0)  # instants share their errors
         plane = np.linalg.solve(
             (across.T * weight) @ across + prior + 1e-9 * np.eye(3), (across.T * weight) @ lower[:, 2]
