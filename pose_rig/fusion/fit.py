@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 START_ROUNDS, ROUNDS = 3, 4  # more change nothing
 LIFT_SD_M = 0.06  # of a joint in a fused lift about where the body is: 4–8 cm suit simulated takes alike
+SPEED_M_S = 3.0  # of joints, now and then; the hands of a thrower do three times that
 LOOSE = 8.0  # the first round forgives so much more; one that knows where the person was, a quarter of it
 
 
@@ -38,7 +39,25 @@ class Fit:
     error: Floats
 
 
-def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before: Floats | None = None) -> Fit:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Where the person's points were an instant ago.
+
+    Attributes:
+        points: (P,3) m.
+        precision: (P,3,3) 1/m², how sure it is that they are still there.
+    """
+
+    points: Floats
+    precision: Floats
+
+    @classmethod
+    def after(cls, elapsed_s: float, points: Floats, covariance: Floats) -> "Before":
+        """Returns what points (P,3) with covariance (P,3,3) m² tell after some time: people move."""
+        return cls(points, np.asarray(np.linalg.inv(covariance + (SPEED_M_S * elapsed_s) ** 2 * np.eye(3)), np.float64))
+
+
+def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before: Before | None = None) -> Fit:
     """Returns the poses that explain detections best.
 
     Args:
@@ -46,7 +65,7 @@ def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before:
         cameras: The rig.
         length: (L,) m, the person's bones.
         shape: (N,P,3) m, the pose as the lifts see it, rig axes, anywhere.
-        before: (3,) m, where the middle of the shape's points was an instant ago; None = unknown.
+        before: Where the points were an instant ago; None = unknown.
     """
     x = shape + placed(rays, cameras, shape, before)
     x = triangulate(rays, cameras, x, LIFT_SD_M, START_ROUNDS)
@@ -55,17 +74,21 @@ def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before:
     for _ in range(ROUNDS):
         inlier, error, by = _reprojection(rays, cameras, x)
         w = rays.weight * inlier
-        a = np.zeros((count, points, 3, points, 3))
-        a[:, index, :, index, :] = np.einsum("nvp,nvpki,nvpkj->pnij", w, by, by) + np.eye(3) * LIFT_SD_M**-2
         held = shape + _middle(x - shape, w.sum(1)) - x
+        blocks = np.einsum("nvp,nvpki,nvpkj->npij", w, by, by) + np.eye(3) * LIFT_SD_M**-2
         g = np.einsum("nvp,nvpki,nvpk->npi", w, by, error) + held * LIFT_SD_M**-2
+        if before is not None:
+            blocks = blocks + before.precision
+            g = g + np.einsum("pij,npj->npi", before.precision, before.points - x)
+        a = np.zeros((count, points, 3, points, 3))
+        a[:, index, :, index, :] = blocks.swapaxes(0, 1)
         rows, off, sound = _bones(x, length)
         a = a.reshape(count, points * 3, points * 3) + (rows * sound[..., None]).swapaxes(1, 2) @ rows
         g = g.reshape(count, -1) + np.einsum("nsi,ns,ns->ni", rows, sound, off)
         x = x + np.linalg.solve(a, g[..., None])[..., 0].reshape(x.shape)
     inlier, error, _ = _reprojection(rays, cameras, x)
-    blocks = np.linalg.inv(a).reshape(count, points, 3, points, 3)
-    covariance = np.asarray(blocks[:, index, :, index, :].swapaxes(0, 1))
+    inverse = np.linalg.inv(a).reshape(count, points, 3, points, 3)
+    covariance = np.asarray(inverse[:, index, :, index, :].swapaxes(0, 1))
     return Fit(x, covariance, inlier, np.asarray(np.linalg.norm(error, axis=-1), np.float64))
 
 
@@ -91,7 +114,7 @@ def _bones(x: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
     return rows, off, (MISREAD**2 / (MISREAD**2 + off**2)) ** 2
 
 
-def placed(rays: Rays, cameras: Calibration, shape: Floats, before: Floats | None = None) -> Floats:
+def placed(rays: Rays, cameras: Calibration, shape: Floats, before: Before | None = None) -> Floats:
     """Returns (N,1,3) where a pose of known shape and size stands, as all rays together say."""
     rows, right = planes(rays.flat, cameras)
     right = right - np.einsum("nvpki,npi->nvpk", rows, shape)
@@ -99,7 +122,7 @@ def placed(rays: Rays, cameras: Calibration, shape: Floats, before: Floats | Non
     place = np.zeros((len(shape), 3))
     loose = LOOSE
     if before is not None:
-        place, loose = (before - shape.mean(1)) + place, 0.25 * LOOSE
+        place, loose = (before.points - shape).mean(1), 0.25 * LOOSE
         depth, trust = _misses(rays, cameras, shape + place[:, None], loose)
     for k in range(ROUNDS):
         w = trust / np.maximum(rays.sd * depth, LIFT_SD_M) ** 2

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pose_rig.config import ASSUMED_HEIGHT_M, FOCAL_PER_LARGER_SIDE, Config
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.extras import Extras
+from pose_rig.fusion.fit import Before
 from pose_rig.fusion.modes import Rig
 from pose_rig.fusion.observation import observe
 from pose_rig.fusion.people import Follower
@@ -102,8 +103,8 @@ class Fusion:
         self._instants = 0
         self._extras: Extras | None = None
         self._last = np.zeros((J, 3))
-        self._middle: Floats | None = None  # of the person an instant ago, in a solved rig
-        self._middle_ns = 0
+        self._pose: SolvedPose | None = None  # an instant ago
+        self._pose_ns = 0
 
     @property
     def _lens(self) -> Lens:
@@ -155,16 +156,18 @@ class Fusion:
         pose = None
         if solved is not None:
             cameras, length, trust = solved.rig.calibration, solved.rig.length, trust * solved.known
-            pose = solved_pose(reading, cameras, length, trust, self._middle_at(t_ns))
-            self._middle, self._middle_ns = pose.middle, t_ns
+            reading, pose = solved_pose(reading, cameras, length, trust, self._before(t_ns))
+            self._pose, self._pose_ns = pose, t_ns
             instant = self._solved_instant(reading, pose, cameras, trust, samples)
         else:
             instant = self._instant(reading, mode, focal_px, settled=prior is not None)
         self.rig.learn(reading, guess, pose)
         return instant
 
-    def _middle_at(self, t_ns: int) -> Floats | None:
-        return self._middle if 0 <= t_ns - self._middle_ns <= STAYS_NS else None
+    def _before(self, t_ns: int) -> Before | None:
+        """Returns what the last pose in the solved rig tells of this instant."""
+        elapsed_ns = t_ns - self._pose_ns
+        return None if self._pose is None or not 0 <= elapsed_ns <= STAYS_NS else self._pose.before(elapsed_ns * 1e-9)
 
     def _solved_instant(
         self,

@@ -3,23 +3,25 @@
 Axes: V views, J = 17 joints, P points (`bundle.POINTS`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.bundle import LENGTH_OF, POINTS, SPAN
 from pose_rig.fusion.calibration import Calibration
-from pose_rig.fusion.fit import fit
+from pose_rig.fusion.fit import Before, Fit, fit
 from pose_rig.fusion.reading import Reading
 from pose_rig.fusion.self_solve import bodies
-from pose_rig.fusion.start import LEAST, noise
+from pose_rig.fusion.start import LEAST, NOISE, noise
 from pose_rig.fusion.triangulate import Rays
 from pose_rig.skeleton import INDEX, J
 
 Floats = NDArray[np.float64]
 
 AGREES = 3.0  # standard deviations at which a detection agrees by a half
+CLEAR = 0.5  # agreement below which a view may have been misread
+CLEARLY = 0.2  # by which another reading must agree better
 LOST = 0.3  # agreement of all views below which the place of an instant ago is given up
 _POINTS = list(POINTS)
 _MIDDLES = (("pelvis", ("l_hip", "r_hip")), ("thorax", ("l_shoulder", "r_shoulder")))
@@ -48,39 +50,58 @@ class SolvedPose:
     sd: Floats
     seen: Floats
 
-    @property
-    def middle(self) -> Floats:
-        """(3,) m, where the person is."""
-        return np.asarray(self.joints[_POINTS].mean(0))
+    def before(self, elapsed_s: float) -> Before:
+        """Returns what this pose tells of one that comes so much later."""
+        return Before.after(elapsed_s, self.joints[_POINTS], self.covariance[_POINTS])
 
 
 def solved_pose(
-    reading: Reading, calibration: Calibration, length: Floats, trust: Floats, before: Floats | None
-) -> SolvedPose:
-    """Returns the pose of an instant.
+    reading: Reading, calibration: Calibration, length: Floats, trust: Floats, before: Before | None
+) -> tuple[Reading, SolvedPose]:
+    """Returns the pose of an instant, and the reading with what the pose has cleared up.
 
     Args:
         reading: Who was seen where, and what the lifts say.
         calibration: The cameras.
         length: (L,) m, the person's bones.
         trust: (V,) weight of each view.
-        before: (3,) m, where the middle of the person was an instant ago; None = unknown.
+        before: Where the person was an instant ago; None = unknown.
     """
-    flat = calibration.flat(reading.followed_px[:, _POINTS])
-    there = reading.followed_score > 0
-    weight = there[:, _POINTS] * np.clip(reading.out.inlier[0][:, _POINTS], LEAST, 1.0) * trust[:, None]
-    rays = Rays(flat[None], noise(flat, there[:, _POINTS])[None], weight[None])
     body = reading.out.body[0][_POINTS].astype(float)
     size = np.median(length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6))
     shape = (size * body)[None]
-    found = fit(rays, calibration, length, shape, before)
-    agreed = _agreed(found.error[0], there[:, _POINTS])
-    if before is not None and agreed[trust > 0].max(initial=0.0) < LOST:
-        found = fit(rays, calibration, length, shape, None)
-        agreed = _agreed(found.error[0], there[:, _POINTS])
+
+    def fitted(way: Reading, believed: Floats) -> tuple[SolvedPose, Floats]:
+        rays, there = _rays(way, calibration, believed * trust[:, None])
+        found = fit(rays, calibration, length, shape, before)
+        agreed = _agreed(found.error[0], there)
+        if before is not None and agreed[trust > 0].max(initial=0.0) < LOST:
+            found = fit(rays, calibration, length, shape, None)
+            agreed = _agreed(found.error[0], there)
+        return _pose(found, rays, there, agreed, calibration), agreed
+
+    believed = np.clip(reading.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0)
+    pose, agreed = fitted(reading, believed)
+    if (reading.observation.present & (trust > 0) & (agreed < CLEAR)).any():
+        other = _cleared_up(reading, pose, agreed, calibration)
+        changed = other.pick != reading.pick
+        if (changed & (trust > 0)).any():
+            reading = other
+            pose, _ = fitted(reading, np.where(changed[:, None], 1.0, believed))
+    return reading, pose
+
+
+def _rays(reading: Reading, calibration: Calibration, trust: Floats) -> tuple[Rays, NDArray[np.bool_]]:
+    """Returns what the person followed looks like, and (V,P) which points are seen; trust (V,P)."""
+    flat = calibration.flat(reading.followed_px[:, _POINTS])
+    there = reading.followed_score[:, _POINTS] > 0
+    return Rays(flat[None], noise(flat, there)[None], (there * trust)[None]), there
+
+
+def _pose(found: Fit, rays: Rays, there: NDArray[np.bool_], agreed: Floats, calibration: Calibration) -> SolvedPose:
     joints = bodies(found.points)[0]
-    covariance, inlier = np.zeros((J, 3, 3)), np.zeros((len(trust), J))
-    covariance[_POINTS], inlier[:, _POINTS] = found.covariance[0], found.inlier[0] * there[:, _POINTS]
+    covariance, inlier = np.zeros((J, 3, 3)), np.zeros((len(there), J))
+    covariance[_POINTS], inlier[:, _POINTS] = found.covariance[0], found.inlier[0] * there
     for middle, sides in _MIDDLES:
         both = [INDEX[side] for side in sides]
         covariance[INDEX[middle]] = covariance[both].mean(0) / 2
@@ -89,7 +110,26 @@ def solved_pose(
     covariance[INDEX["spine"]], inlier[:, INDEX["spine"]] = covariance[ends].mean(0) / 2, inlier[:, ends].min(1)
     projected, _ = calibration.project(joints)
     sd = np.asarray(rays.sd[0, :, 0])
-    return SolvedPose(joints, covariance, inlier, agreed, projected, flat, sd, there[:, _POINTS].astype(float))
+    return SolvedPose(joints, covariance, inlier, agreed, projected, rays.flat[0], sd, there.astype(float))
+
+
+def _cleared_up(reading: Reading, pose: SolvedPose, agreed: Floats, calibration: Calibration) -> Reading:
+    """Returns the reading with those people, or their mirror images, whom the pose bears out clearly better.
+
+    The lifts compare shapes; where a body must appear in a picture tells more.
+    """
+    observation = reading.observation if reading.observation.mirrored.any() else reading.observation.with_mirrors()
+    pick = reading.pick.copy()
+    for view in np.flatnonzero(observation.present & calibration.known & (agreed < CLEAR)).tolist():
+        candidates = observation.of(view)
+        there = observation.score[candidates][:, _POINTS] > 0
+        off_px = np.linalg.norm(observation.xy_px[candidates] - pose.projected_px[view], axis=-1)[:, _POINTS]
+        sd_px = np.maximum(NOISE * np.ptp(pose.projected_px[view], axis=0).max(), 1e-6)
+        fits = _agreed(off_px / sd_px, there)
+        best = int(np.argmax(fits))
+        if fits[best] > max(CLEAR, agreed[view] + CLEARLY):
+            pick[view] = candidates[best]
+    return replace(reading, observation=observation, pick=pick)
 
 
 def _agreed(error: Floats, there: NDArray[np.bool_]) -> Floats:
