@@ -273,7 +273,7 @@ class Node:
             )
         )
         for name, view in self._index.items():
-            if instant.followed[view] >= 0:
+            if instant.followed[view] >= 0 and np.isfinite(instant.refined_px[view]).all():
                 self._sender.send(
                     Refined2D(
                         camera=name,
