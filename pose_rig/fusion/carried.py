@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 FRESH_NS = 500_000_000  # where a camera looked says nothing after this
 TURN_SD = np.radians(10.0)  # by which a hand turns a camera from one instant to the next, and the lifts err
 RESTLESS = 3  # a camera that was moved so often within
+AGAIN_NS = 5_000_000_000  # sooner than that it has only not been placed well yet
 RESTLESS_NS = 20_000_000_000  # this time is being carried about
 
 
@@ -35,7 +36,10 @@ class Carried:
 
     def moved(self, view: int, t_ns: int) -> None:
         """Takes note that a camera was moved; one that is moved again and again counts as carried."""
-        self._moved_ns[view] = [*(before for before in self._moved_ns[view] if t_ns - before < RESTLESS_NS), t_ns]
+        recent = [before for before in self._moved_ns[view] if t_ns - before < RESTLESS_NS]
+        if not recent or t_ns - recent[-1] > AGAIN_NS:
+            recent.append(t_ns)
+        self._moved_ns[view] = recent
         self.moving[view] |= len(self._moved_ns[view]) >= RESTLESS
 
     def followed(self, t_ns: int) -> NDArray[np.bool_]:

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 EVERY_NS = 66_000_000
-KEPT = 30  # instants, two seconds
-FEWEST = 15
+KEPT = 45  # instants, three seconds
+AT_EVERY = 15  # instants: the camera is placed anew after each of the three seconds
 ENOUGH = 60  # points
 INSIDE = 0.5  # share of the points that must fit
 REACH = 3.0  # standard deviations
-SAME_S = 1.0  # what was seen must span so much movement
 
 
 class Resection:
@@ -25,16 +24,26 @@ class Resection:
 
     def __init__(self) -> None:
         self._seen: deque[tuple[int, Floats, Floats, float]] = deque(maxlen=KEPT)
+        self._count = 0
 
-    def add(self, t_ns: int, points: Floats, flat: Floats, sd: float) -> None:
-        """Takes in points (P,3) m that were seen at ideal coordinates (P,2), a few times a second."""
-        if not self._seen or t_ns - self._seen[-1][0] >= EVERY_NS:
-            self._seen.append((t_ns, points, flat, sd))
+    @property
+    def over(self) -> bool:
+        """Whether enough has been seen to leave the rest to the solving of the whole rig."""
+        return len(self._seen) == KEPT
 
-    def place(self) -> tuple[Floats, Floats] | None:
-        """Returns the camera's rotation (3,3) camera_from_rig and translation (3,); None if it cannot be told yet."""
-        if len(self._seen) < FEWEST or self._seen[-1][0] - self._seen[0][0] < SAME_S * 1e9:
+    def add(self, t_ns: int, points: Floats, flat: Floats, sd: float) -> tuple[Floats, Floats] | None:
+        """Takes in points (P,3) m that were seen at ideal coordinates (P,2); looks at a few instants per second.
+
+        Returns:
+            Now and then the camera's rotation (3,3) camera_from_rig and translation (3,), if it can be told.
+        """
+        if self._seen and t_ns - self._seen[-1][0] < EVERY_NS:
             return None
+        self._seen.append((t_ns, points, flat, sd))
+        self._count += 1
+        return self._place() if self._count % AT_EVERY == 0 else None
+
+    def _place(self) -> tuple[Floats, Floats] | None:
         points = np.concatenate([points for _, points, _, _ in self._seen])
         flat = np.concatenate([flat for _, _, flat, _ in self._seen])
         sd = float(np.median([sd for *_, sd in self._seen]))

@@ -56,23 +56,27 @@ class SolvedRig:
         self._returning[view] = Resection()
 
     def take_back(self, t_ns: int, pose: SolvedPose, health: Health, moving: NDArray[np.bool_]) -> None:
-        """Looks at cameras that are out: one that agrees again is back, one that stands elsewhere is placed there."""
+        """Looks at cameras that are out: one that agrees again is back, one that stands elsewhere is placed there.
+
+        It is placed again for two more seconds, from more that it saw.
+        """
         sure = (pose.inlier[self.known][:, list(POINTS)] > DISAGREES).sum(0) > 1  # placed by two others at least
         for view, resection in list(self._returning.items()):
             if moving[view]:
                 continue
-            if self.rig.calibration.known[view] and health.value[view] > DISAGREES:
+            if self.rig.calibration.known[view] and self._out[view] and health.value[view] > DISAGREES:
                 self._out[view] = False
                 del self._returning[view]
                 continue
             seen = (pose.seen[view] > 0) & sure
             if not seen.any():
                 continue
-            resection.add(t_ns, pose.joints[list(POINTS)][seen], pose.flat[view][seen], float(pose.sd[view]))
-            place = resection.place()
+            points = pose.joints[list(POINTS)]
+            place = resection.add(t_ns, points[seen], pose.flat[view][seen], float(pose.sd[view]))
             if place is not None:
                 self._place(view, *place)
                 health.anew(view)
+            if resection.over and not self._out[view]:
                 del self._returning[view]
 
     def _place(self, view: int, rotation: Floats, translation: Floats) -> None:
