@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.config import CameraConfig, Config
+from pose_rig.config import CameraConfig, Config, SolvedCamera
 from pose_rig.fusion.fusion import FusedInstant, Fusion
 from pose_rig.fusion.self_solve import Solved, Task, self_solve
 from pose_rig.fusion.setup import Learner
@@ -164,8 +164,35 @@ def relative_error_deg(found: Floats, cameras: Floats) -> Floats:
 
 
 def finite(instant: FusedInstant) -> bool:
-    """Whether everything is a number, also of views that are absent where the contract says so."""
+    """Whether everything is a number, also of views that are absent where the contract says so.
+
+    A solved rig has nothing to say about views whose place it does not know.
+    """
     always = (instant.xyz, instant.xyz_raw, instant.score, instant.residual_px)
     seen = instant.followed >= 0
-    views = (instant.refined_px[seen], instant.inlier[seen], instant.lifted[seen], instant.rotation[seen])
-    return all(bool(np.isfinite(value).all()) for value in (*always, *views))
+    placed = seen & np.isfinite(instant.rotation).all((1, 2)) if instant.mode == "solved" else seen
+    views = (instant.refined_px[placed], instant.inlier[placed], instant.rotation[placed], instant.lifted[seen])
+    unknown = seen & ~placed
+    silent = np.isnan(instant.refined_px[unknown]).all() and np.isnan(instant.inlier[unknown]).all()
+    return bool(silent) and all(bool(np.isfinite(value).all()) for value in (*always, *views))
+
+
+def remembered(rig: Cameras) -> tuple[CameraConfig, ...]:
+    """Cameras that stood so in an earlier run."""
+    steps = -np.einsum("vij,vj->vi", rig.rotation, rig.position)
+    return tuple(
+        CameraConfig(
+            source=f"{v}.npz",
+            name=f"cam{v}",
+            solved=SolvedCamera(
+                size_px=SIZE,
+                rotation=rig.rotation[v].tolist(),
+                translation_m=steps[v].tolist(),
+                focal_px=float(rig.focal_px[v]),
+                rotation_sd_deg=0.5,
+                translation_sd_m=0.02,
+                focal_sd_px=10.0,
+            ),
+        )
+        for v in range(len(rig.rotation))
+    )

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pose_rig.config import CameraConfig, Config, SolvedCamera
+from pose_rig.config import Config
 from pose_rig.fusion.fusion import FusedInstant, Fusion
 from pose_rig.fusion.self_solve import Solved, Task, self_solve
 from pose_rig.fusion.setup import Learner
@@ -28,6 +28,7 @@ from tests.fusion.fakes import (
     finite,
     fusion,
     relative_error_deg,
+    remembered,
     ring,
     run,
     turned_at,
@@ -137,6 +138,19 @@ def test_the_person_moves_through_the_room_of_a_solved_rig(done: Done) -> None:
     assert gone[1].sum() > 0.5
     assert gone[0].sum() == pytest.approx(gone[1].sum(), rel=0.15)
     assert np.abs(gone[0] - gone[1]).max() < 0.05
+
+
+def test_stature_is_what_was_asked_for(engine: Engine) -> None:
+    scene = film(walk(2.5), ring(3))
+    tops = []
+    for height_m in (1.4, 1.9):
+        out = run(scene, described(Fusion(config(3, height_m=height_m), engine)))[-30:]
+        assert {o.mode for o in out} == {"solved"}
+        poses = np.stack([o.xyz_raw for o in out])
+        assert poses[:, :, 1].min() == pytest.approx(0.039 * height_m, abs=0.06)
+        tops.append(poses[:, INDEX["head"], 1].mean())
+    assert tops[1] / tops[0] == pytest.approx(1.9 / 1.4, rel=0.01)
+    assert 0.85 * 1.9 < tops[1] < 1.9
 
 
 def test_two_cameras_suffice(engine: Engine) -> None:
@@ -270,23 +284,7 @@ def test_only_cameras_that_move_are_never_solved(engine: Engine) -> None:
 
 def remembering(engine: Engine, rig: Cameras, height_m: float | None = None) -> Fusion:
     """A rig that stood so in an earlier run, and that could not solve itself now."""
-    steps = -np.einsum("vij,vj->vi", rig.rotation, rig.position)
-    cameras = tuple(
-        CameraConfig(
-            source=f"{v}.npz",
-            name=f"cam{v}",
-            solved=SolvedCamera(
-                size_px=SIZE,
-                rotation=tuple(map(tuple, rig.rotation[v].tolist())),
-                translation_m=tuple(steps[v].tolist()),
-                focal_px=float(rig.focal_px[v]),
-                rotation_sd_deg=0.5,
-                translation_sd_m=0.02,
-                focal_sd_px=10.0,
-            ),
-        )
-        for v in range(len(rig.rotation))
-    )
+    cameras = remembered(rig)
     return described(Fusion(Config(camera=cameras, pace="all", height_m=height_m), engine, Learner(solve=unsolved)))
 
 
