@@ -27,10 +27,12 @@ def free_endpoint() -> str:
 class Running:
     """A fusion process in a thread, one sender per camera, and a consumer."""
 
-    def __init__(self, engine: Engine, pace: Pace, views: int = VIEWS, save: str = "", rate_hz: float = 60.0) -> None:
+    def __init__(
+        self, engine: Engine, pace: Pace, views: int = VIEWS, rate_hz: float = 60.0, **changes: object
+    ) -> None:
         lane: Lane = "live" if pace == "realtime" else "lossless"
         inputs = tuple(free_endpoint() for _ in range(views if lane == "lossless" else 1))
-        rig = config(views, pace=pace, save=save, fusion=FusionConfig(rate_hz=rate_hz))
+        rig = config(views, pace=pace, fusion=FusionConfig(rate_hz=rate_hz), **changes)
         self.job = FusionJob(rig, inputs, free_endpoint())
         self.stop = threading.Event()
         self.failure: list[BaseException] = []

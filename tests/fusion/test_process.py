@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.process import main
 from pose_rig.graph import Engine
 from pose_rig.messages import Health, Refined2D, RigState
-from tests.fusion.fakes import config, film, ring, walk
+from tests.fusion.fakes import config, film, relative_error_deg, remembered, ring, walk
 from tests.fusion.running import VIEWS, Live, Running, free_endpoint, is_finite, keypoints, play, told
 
 
@@ -30,13 +31,114 @@ def test_files_are_fused_frame_by_frame_and_the_process_ends(start: Callable[...
         assert got["t_ns"].tolist() == [scene.t_ns(i) for i in range(60)]
         assert np.isfinite(got["xyz"]).all()
         assert np.allclose(got["xy"], scene.xy_px.swapaxes(0, 1), atol=1e-2)
-        assert set(got["mode"]) == {"cold", "settled"}
+        assert (got["mode"][0], got["mode"][-1]) == ("cold", "solved")
+        assert np.isfinite(got["K"]).all()
         assert got["cameras"].tolist() == ["cam0", "cam1"]
     assert saved[0] == saved[1], "two runs differ"
     assert [message.worker for message in running.heard if isinstance(message, Health)][-1] == "fusion"
     running.until(lambda: running.health()[-1].state == "ended")
     assert running.health()[-1].frames == 60
     assert running.health()[-1].dropped == 0
+
+
+def test_files_gone_through_twice_are_solved_from_the_first_frame_on(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    scene = film(walk(2.5), ring(3))
+    saved = []
+    for name in ("a.npz", "b.npz"):
+        running = start("all", views=3, passes=2, save=str(tmp_path / name))
+        play(running, scene)
+        assert not running.failure
+        saved.append((tmp_path / name).read_bytes())
+    assert saved[0] == saved[1], "two runs differ"
+    with np.load(tmp_path / "a.npz") as got:
+        assert got["t_ns"].tolist() == [scene.t_ns(i) for i in range(75)]
+        assert set(got["mode"]) == {"solved"}
+        assert np.allclose(got["rotation"], got["R"][None], atol=1e-6)  # one and the same rig throughout
+        assert relative_error_deg(got["R"], scene.cameras.rotation).max() < 4
+        seen = got["xyz_raw"][:, :17] @ got["R"].swapaxes(-1, -2)[:, None] + got["t"][:, None, None]
+        pixels = seen @ got["K"].swapaxes(-1, -2)[:, None]
+        off = np.linalg.norm(pixels[..., :2] / pixels[..., 2:] - scene.xy_px, axis=-1)
+        assert np.median(off) < 10
+        assert np.isfinite(got["covariance"]).all()
+    poses = running.poses()
+    assert [pose.index for pose in poses] == list(range(poses[0].index, 75))
+    assert all(pose.covariance_m2.shape == (17, 3, 3) for pose in poses)
+    running.until(lambda: running.health()[-1].state == "ended")
+    assert running.health()[-1].frames == 75
+
+
+def test_files_that_cannot_be_solved_are_gone_through_twice_too(start: Callable[..., Running], tmp_path: Path) -> None:
+    scene = film(walk(0.5), ring(VIEWS))
+    running = start("all", passes=2, save=str(tmp_path / "poses.npz"))
+    play(running, scene)
+    with np.load(tmp_path / "poses.npz") as got:
+        assert set(got["mode"]) == {"cold"}
+        assert len(got["t_ns"]) == 15
+        assert np.isnan(got["K"]).all()
+        assert np.isnan(got["covariance"]).all()
+
+
+def test_a_stop_during_the_first_of_two_passes_ends_at_once(start: Callable[..., Running], tmp_path: Path) -> None:
+    scene = film(walk(1.0), ring(VIEWS))
+    running = start("all", passes=2, save=str(tmp_path / "poses.npz"))
+    running.until(lambda: bool(running.health()))
+    for view in range(VIEWS):
+        for index in range(20):
+            running.senders[view].send(keypoints(scene, view, index))
+    began = time.monotonic()
+    running.stop.set()
+    running.until(lambda: not running.thread.is_alive())
+    assert time.monotonic() - began < 2
+    assert not running.failure
+    with np.load(tmp_path / "poses.npz") as got:
+        assert len(got["t_ns"]) == 0
+
+
+def test_only_cameras_whose_place_is_known_tell_how_they_see_a_solved_pose(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    scene = film(walk(2.0), ring(4))
+    cameras = remembered(scene.cameras)
+    carried = msgspec.structs.replace(cameras[3], moving=True)
+    running = start("all", views=4, camera=(*cameras[:3], carried), save=str(tmp_path / "poses.npz"))
+    play(running, scene)
+    assert not running.failure
+    solved = {pose.index for pose in running.poses() if pose.mode == "solved"}
+    assert solved
+    told_by = {
+        message.camera for message in running.heard if isinstance(message, Refined2D) and message.index in solved
+    }
+    assert told_by == {"cam0", "cam1", "cam2"}
+    with np.load(tmp_path / "poses.npz") as got:
+        assert np.isfinite(got["K"]).all((1, 2)).tolist() == [True, True, True, False]
+
+
+def test_a_live_rig_solves_itself_in_a_process_of_its_own(start: Callable[..., Running]) -> None:
+    running = start("realtime", views=3)
+    live = Live(running, film(walk(10.0), ring(3)))  # forth and back: it can be gone on with
+    running.until(lambda: any(pose.mode == "solved" for pose in running.poses()), live)
+    modes = [pose.mode for pose in running.poses()]
+    assert list(dict.fromkeys(modes)) == ["cold", "settled", "solved"]
+    assert {pose.covariance_m2.shape for pose in running.poses() if pose.mode != "solved"} == {(0,)}
+    assert {pose.covariance_m2.shape for pose in running.poses() if pose.mode == "solved"} == {(17, 3, 3)}
+    running.heard.clear()
+    running.until(lambda: any(isinstance(message, RigState) for message in running.heard), live)
+    state = [message for message in running.heard if isinstance(message, RigState)][-1]
+    assert (state.mode, state.note) == ("solved", "")
+    assert all(camera.translation_m is not None and camera.rotation_sd_deg is not None for camera in state.cameras)
+
+    live.on[:] = [False] * 3  # a solved rig that sees nobody goes on sending, too
+    running.heard.clear()
+    running.until(lambda: sum(not pose.tracking for pose in running.poses()) > 20, live)
+    last = running.poses()[-1]
+    assert (last.mode, last.tracking, last.covariance_m2.shape) == ("solved", 0, (0,))
+    assert is_finite(last)
+    live.on[:] = [True] * 3
+    running.heard.clear()
+    running.until(lambda: sum(pose.tracking for pose in running.poses()) > 10, live)
+    assert {pose.mode for pose in running.poses()} == {"solved"}
 
 
 def test_a_file_that_fails_or_ends_early_does_not_hold_up_the_others(
