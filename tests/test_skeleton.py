@@ -3,7 +3,22 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
-from pose_rig.skeleton import BONES, INDEX, JOINT_SET, JOINTS, LIMBS, MIRROR, PARENTS, SCHEMAS, J, landmarks
+from pose_rig.skeleton import (
+    BONES,
+    INDEX,
+    JOINT_SET,
+    JOINTS,
+    LIMBS,
+    MIRROR,
+    PARENTS,
+    SCHEMAS,
+    J,
+    extra_landmarks,
+    joint_names,
+    joint_set,
+    landmarks,
+    parent_of,
+)
 
 DETECTORS = ("mediapipe33", "coco17", "body25", "halpe26")
 
@@ -165,3 +180,65 @@ def test_a_set_without_hips_and_shoulders_is_refused(schema: str) -> None:
     with pytest.raises(UsageError, match=r"^The landmark set .* is unknown or lacks hips and shoulders") as caught:
         landmarks(schema)
     assert "mediapipe33" in caught.value.remedy
+
+
+def test_a_joint_set_travels_as_one_word() -> None:
+    assert joint_set(JOINTS) == JOINT_SET
+    names = (*JOINTS, "left_heel", "right_ear")
+    assert joint_set(names) == "rig17,left_heel,right_ear"
+    assert joint_names(joint_set(names)) == names
+    assert joint_names(JOINT_SET) == JOINTS
+    assert joint_names("left_hip,right_hip") == ("left_hip", "right_hip")
+
+
+@pytest.mark.parametrize("schema", [*DETECTORS, JOINT_SET])
+def test_extra_landmarks_are_those_that_are_no_joint(schema: str) -> None:
+    mapping = landmarks(schema)
+    extra = extra_landmarks(mapping)
+    alone = (mapping.weights == 1).any(0)  # a joint is this landmark and no other
+    assert not set(extra) & {name for name, joint in zip(mapping.names, alone, strict=True) if joint}
+    assert [name for name in mapping.names if name in extra] == list(extra)
+
+
+def test_the_extra_landmarks_of_mediapipe_are_feet_hands_and_face() -> None:
+    extra = extra_landmarks(landmarks("mediapipe33"))
+    assert len(extra) == 33 - 13
+    assert {"left_heel", "right_foot_index", "left_thumb", "right_pinky", "left_ear", "mouth_right"} < set(extra)
+    assert extra_landmarks(landmarks("coco17")) == ("left_eye", "right_eye", "left_ear", "right_ear")
+    assert extra_landmarks(landmarks(JOINT_SET)) == ()
+
+
+def test_extra_landmarks_in_other_spellings() -> None:
+    names = "Nose,LShoulder,RShoulder,l_hip,r_hip,LEFT_KNEE,LHeel,left_tail"
+    assert extra_landmarks(landmarks(names)) == ("LHeel", "left_tail")
+
+
+@pytest.mark.parametrize(
+    ("landmark", "joint"),
+    [
+        ("left_heel", "l_ankle"),
+        ("right_foot_index", "r_ankle"),
+        ("left_small_toe", "l_ankle"),
+        ("RBigToe", "r_ankle"),
+        ("left_index", "l_wrist"),
+        ("right_thumb", "r_wrist"),
+        ("l_pinky", "l_wrist"),
+        ("left_eye_inner", "head"),
+        ("right_ear", "head"),
+        ("mouth_left", "head"),
+        ("head_top", "head"),
+        ("neck", "thorax"),
+        ("mid_hip", "pelvis"),
+    ],
+)
+def test_an_extra_landmark_hangs_on_the_joint_beside_it(landmark: str, joint: str) -> None:
+    assert parent_of(landmark) == joint
+
+
+@pytest.mark.parametrize("schema", DETECTORS)
+def test_every_extra_landmark_hangs_on_a_joint_of_its_side(schema: str) -> None:
+    for name in extra_landmarks(landmarks(schema)):
+        joint = parent_of(name)
+        assert joint in JOINTS
+        if joint[1] == "_":
+            assert joint[0] == name[0]

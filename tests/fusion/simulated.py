@@ -3,6 +3,7 @@
 Axes: N instants, V views, J = 17 joints, P points (`pose_rig.fusion.bundle.POINTS`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +11,15 @@ import numpy as np
 from pose_rig.fusion.bundle import POINTS, SHARE, Priors, State, Tracks
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.memory import Instant
+from pose_rig.fusion.observation import observe
+from pose_rig.fusion.reading import ABSENT, Reading
 from pose_rig.fusion.rig import Lens
 from pose_rig.fusion.self_solve import Task
 from pose_rig.fusion.start import noise
+from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
-from pose_rig.skeleton import INDEX, J
+from pose_rig.graph import GraphOutput
+from pose_rig.skeleton import INDEX, J, Landmarks
 from pose_rig.training.bodies import heading, rebuild, rotate, swing_limbs
 from pose_rig.training.noise import detect
 from pose_rig.training.rigs import look_at
@@ -93,8 +98,8 @@ def calibration(
 
 
 def images(people: Floats, cameras: Calibration) -> Floats:
-    """(N,V,J,2) px: where cameras see people, worked out camera by camera."""
-    out = np.zeros((len(people), len(cameras.known), J, 2))
+    """(N,V,J,2) px: where cameras see people (or any points), worked out camera by camera."""
+    out = np.zeros((len(people), len(cameras.known), people.shape[1], 2))
     for v, (turn, step) in enumerate(zip(cameras.rotation, cameras.translation, strict=True)):
         local = people @ turn.T + step
         assert local[..., 2].min() > 0.2, "somebody stands behind the camera"
@@ -155,6 +160,31 @@ def remembered(
         Instant(t0_ns + round(n * 1e9 / fps), xy[n], score[n], 0 * score[n] + 1, 0 * depth[n] + 1, None, upright, d)
         for n, d in enumerate(depth)
     ]
+
+
+def reading_of(
+    samples: Sequence[Sample | None], sets: Sequence[Landmarks], body: Floats, cameras: Calibration
+) -> Reading:
+    """What is made of samples with one person each: ``body`` (J,3) of any size is what the lifts say."""
+    views = len(samples)
+    observation = observe(0, samples, sets, cameras.focal_px, cameras.size_px)
+    candidates = [observation.of(v) for v in range(views)]
+    count = len(observation.view)
+    single = np.float32
+    out = GraphOutput(
+        lifted=np.zeros((count, J, 3), single),
+        upright=np.zeros((count, 3), single),
+        refined=np.zeros((1, views, J, 2), single),
+        body=body[None].astype(single),
+        rotation=np.tile(np.eye(3, dtype=single), (1, views, 1, 1)),
+        inlier=np.ones((1, views, J), single),
+        model_sd=np.zeros((1, views), single),
+        scale=np.ones((1, views), single),
+        offset=np.zeros((1, views, 2), single),
+        pull=np.zeros((1, views, 3), single),
+        stiffness=np.zeros((1, views, 9), single),
+    )
+    return Reading(observation, np.array([c[0] if len(c) else ABSENT for c in candidates]), out)
 
 
 def task(instants: list[Instant], cameras: Calibration, *, off_deg: float = 3.0, seed: int = 0) -> Task:
