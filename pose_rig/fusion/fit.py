@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 START_ROUNDS, ROUNDS = 3, 4  # more change nothing
 LIFT_SD_M = 0.06  # of a joint in a fused lift about where the body is: 4–8 cm suit simulated takes alike
 SPEED_M_S = 3.0  # of joints, now and then; the hands of a thrower do three times that
-LOOSE = 8.0  # the first round forgives so much more; one that knows where the person was, a quarter of it
+LOOSE = 8.0  # the first round forgives so much more
+KNOWN = 0.25  # share of that if it is known where the person was
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,9 @@ def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before:
         shape: (N,P,3) m, the pose as the lifts see it, rig axes, anywhere.
         before: Where the points were an instant ago; None = unknown.
     """
-    x = shape + placed(rays, cameras, shape, before)
-    x = triangulate(rays, cameras, x, LIFT_SD_M, START_ROUNDS)
+    loose = LOOSE if before is None else KNOWN * LOOSE
+    x = shape + placed(rays, cameras, shape, before, loose)
+    x = triangulate(rays, cameras, x, LIFT_SD_M, START_ROUNDS, loose)
     count, points = x.shape[:2]
     index = np.arange(points)
     for _ in range(ROUNDS):
@@ -114,15 +116,14 @@ def _bones(x: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
     return rows, off, (MISREAD**2 / (MISREAD**2 + off**2)) ** 2
 
 
-def placed(rays: Rays, cameras: Calibration, shape: Floats, before: Before | None = None) -> Floats:
+def placed(rays: Rays, cameras: Calibration, shape: Floats, before: Before | None, loose: float) -> Floats:
     """Returns (N,1,3) where a pose of known shape and size stands, as all rays together say."""
     rows, right = planes(rays.flat, cameras)
     right = right - np.einsum("nvpki,npi->nvpk", rows, shape)
     depth, trust = np.ones_like(rays.weight), rays.weight
     place = np.zeros((len(shape), 3))
-    loose = LOOSE
     if before is not None:
-        place, loose = (before.points - shape).mean(1), 0.25 * LOOSE
+        place = (before.points - shape).mean(1)
         depth, trust = _misses(rays, cameras, shape + place[:, None], loose)
     for k in range(ROUNDS):
         w = trust / np.maximum(rays.sd * depth, LIFT_SD_M) ** 2

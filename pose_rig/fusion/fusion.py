@@ -23,6 +23,7 @@ from pose_rig.fusion.self_solve import Solved
 from pose_rig.fusion.setup import Learner, setup_of
 from pose_rig.fusion.smooth import OneEuro
 from pose_rig.fusion.solved_pose import SolvedPose, solved_pose
+from pose_rig.fusion.solved_rig import SolvedRig
 from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import nearest_rotation, unrectify
 from pose_rig.graph import Engine
@@ -143,7 +144,9 @@ class Fusion:
             self._extras = Extras(self.landmarks)
             self._last = np.zeros((len(self.joints), 3))
         prior, mode, trust, solved = self.rig.prior(t_ns), self.rig.mode, self.rig.trust(t_ns), self.rig.solved
-        if prior is not None and not trust[observation.view].any():  # only views are left whose place nobody knows
+        if (
+            prior is not None and observation.present.any() and not trust[observation.view].any()
+        ):  # only views are left whose place nobody knows
             prior, mode, trust, solved = None, "cold", np.ones(observation.views), None
         reading = self._follower.read(observation, self._engine, prior, trust)
         if reading is None:
@@ -155,10 +158,10 @@ class Fusion:
             guess = Reading(reading.observation, reading.pick, out)
         pose = None
         if solved is not None:
-            cameras, length, trust = solved.rig.calibration, solved.rig.length, trust * solved.known
-            reading, pose = solved_pose(reading, cameras, length, trust, self._before(t_ns))
+            trust = trust * solved.known
+            cleared, pose = solved_pose(reading, solved.rig, trust, self._before(t_ns))
             self._pose, self._pose_ns = pose, t_ns
-            instant = self._solved_instant(reading, pose, cameras, trust, samples)
+            instant = self._solved_instant(cleared, pose, solved, trust, samples, _lifted(reading))
         else:
             instant = self._instant(reading, mode, focal_px, settled=prior is not None)
         self.rig.learn(reading, guess, pose)
@@ -173,10 +176,12 @@ class Fusion:
         self,
         reading: Reading,
         pose: SolvedPose,
-        cameras: Calibration,
+        solved: SolvedRig,
         trust: Floats,
         samples: Sequence[Sample | None],
+        lifted: Floats,
     ) -> FusedInstant:
+        cameras = solved.rig.calibration
         seen = reading.followed_score > 0
         distance = np.linalg.norm(pose.projected_px - reading.followed_px, axis=-1) * seen * (trust > 0)[:, None]
         score = (reading.followed_score * pose.inlier * (trust > 0)[:, None]).max(0)
@@ -186,8 +191,7 @@ class Fusion:
         raw, covariance, score = (np.concatenate(column) for column in zip(*parts, strict=True))
         sd_m = np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 3)
         self._last = self._smooth(reading.observation.t_ns, raw, sd_m)
-        nothing = np.where(cameras.known, 1.0, np.nan)
-        frame = reading.observation.ray_from_camera[reading.chosen]
+        nothing = np.where(solved.known, 1.0, np.nan)
         residual = np.zeros(len(raw))
         residual[:J] = distance.sum(0) / np.maximum((seen & (trust > 0)[:, None]).sum(0), 1)
         return FusedInstant(
@@ -203,7 +207,7 @@ class Fusion:
             followed=np.where(reading.present, reading.observation.person[reading.chosen], ABSENT),
             refined_px=pose.projected_px * nothing[:, None, None],
             inlier=pose.inlier * nothing[:, None],
-            lifted=_lifted(reading, frame),
+            lifted=lifted,
             rotation=cameras.rotation * nothing[:, None, None],
         )
 
@@ -238,7 +242,7 @@ class Fusion:
             followed=np.where(present, observation.person[chosen], ABSENT),
             refined_px=refined * nothing[:, None, None],
             inlier=out.inlier[0] * nothing[:, None],
-            lifted=_lifted(reading, frame),
+            lifted=_lifted(reading),
             rotation=turned @ rig_from_body.T * nothing[:, None, None],
         )
 
@@ -283,9 +287,10 @@ class Fusion:
         return np.asarray(frame_of(self._up[first], ahead) @ turned[first])
 
 
-def _lifted(reading: Reading, frame: Floats) -> Floats:
+def _lifted(reading: Reading) -> Floats:
     """Returns (V,J,3) each view's own lift in its camera's axes, NaN where it sees nobody."""
     nothing = np.where(reading.present, 1.0, np.nan)[:, None, None]
+    frame = reading.observation.ray_from_camera[reading.chosen]
     return np.asarray(np.einsum("vji,vkj->vki", frame, reading.out.lifted[reading.chosen].astype(float)) * nothing)
 
 

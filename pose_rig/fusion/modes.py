@@ -63,7 +63,7 @@ class Rig:
         self.note = ""
         self._health = Health(views)
         self._averaging: Background[Solution] = Background(learner.executor)
-        self._solving: Background[Solved] = Background(learner.executor)
+        self._solving: Background[Solved | str] = Background(learner.executor)
         self._carried = Carried(setup.moving)
         self._remembered = setup.remembered
         self._rotations: Solution | None = None
@@ -241,27 +241,28 @@ class Rig:
                 self._rotations = replace(averaged, known=sure)
         self._adopt(self._solving.take())
         if self._solving.fault:
-            self.note = self._solving.fault
+            self.note = f"{self._solving.fault} The next attempt starts it again."
 
-    def _adopt(self, found: Solved | None) -> None:
-        """Goes over to a solved rig if it may be trusted."""
+    def _adopt(self, found: Solved | str | None) -> None:
+        """Goes over to a solved rig if it may be trusted; else says why not. None = nothing was found out."""
         if found is None:
             return
-        setup = self._setup
-        up = np.array([0.0, 1.0, 0.0])
-        self.note = why_not(found, setup.names, up, setup.height_m)
+        setup, up = self._setup, np.array([0.0, 1.0, 0.0])
+        reason = found if isinstance(found, str) else why_not(found, setup.names, up, setup.height_m)
+        self.note = "" if self.solved is not None else reason
+        if reason or isinstance(found, str):
+            return
         if self.solved is not None:
-            self.note = ""
-            if not why_not(found, setup.names, up, setup.height_m):
-                self.solved.better(found)
-        elif not self.note:
+            self.solved.better(found)
+        else:
             self.solved = SolvedRig(in_room(found, up, setup.height_m))
 
     def _take_out(self, t_ns: int) -> None:
         """Takes out cameras that have disagreed for long: they were moved, or see somebody else."""
         for view in np.flatnonzero(self.known & (self._health.ill_s > MOVED_S)).tolist():
             if self.known.sum() < 3:
-                self._forget()
+                if self._setup.fixed is None:
+                    self._forget()
                 return
             self._health.anew(view)
             self._carried.moved(view, t_ns)

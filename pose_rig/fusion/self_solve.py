@@ -32,6 +32,7 @@ START_ZOOMS = (-0.4, 0.0)
 HOLD_BACK = 5  # every fifth instant judges
 CORRELATED = 10.0  # neighbouring instants share their errors; so do all instants of one person
 FITS = 2.0  # median error of detections, in standard deviations of a good detector (1.2 if all is as assumed)
+MIRRORED = "it cannot be told from its mirror image yet: bend your arms and knees"
 SAME = 3.0  # standard deviations within which cameras of one image size are taken to have one lens
 
 
@@ -79,12 +80,12 @@ class Solved:
     misfit_before: float
 
 
-def self_solve(task: Task) -> Solved | None:
-    """Returns the rig that explains the instants best, None if they do not suffice."""
+def self_solve(task: Task) -> Solved | str:
+    """Returns the rig that explains the instants best, or why it cannot be told and what would help."""
     views = np.flatnonzero(task.known)
     instants = [i for i in task.instants if (i.weight[views] > 0).sum() > 1]
     if len(instants) < FEWEST or len(views) < 2:
-        return None
+        return "two cameras have hardly seen the person together: stand where several see all of you"
     tracks, pelvis = tracks_of(instants, task.lens.focal_px[views], task.lens.size_px[views], views)
     priors = _priors(task, views)
     judges = np.arange(len(instants)) % HOLD_BACK == HOLD_BACK - 1
@@ -96,7 +97,7 @@ def self_solve(task: Task) -> Solved | None:
     ]
     human = [(cost, state) for state, cost in tried if chirality(bodies(state.points)) > 0]
     if not human:
-        return None
+        return MIRRORED
     best = min(human, key=lambda pair: pair[0])[1]
     state, _ = adjust(on(best, train), train, priors)
     same = _same_lens(state, covariance(state, train, priors) * CORRELATED, task, views)

@@ -24,7 +24,7 @@ class Learner:
     """
 
     executor: Executor | None = None
-    solve: Callable[[Task], Solved | None] = self_solve
+    solve: Callable[[Task], Solved | str] = self_solve
 
 
 @dataclass(frozen=True, slots=True)

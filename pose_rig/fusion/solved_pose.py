@@ -12,7 +12,7 @@ from pose_rig.fusion.bundle import LENGTH_OF, POINTS, SPAN
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.fit import Before, Fit, fit
 from pose_rig.fusion.reading import Reading
-from pose_rig.fusion.self_solve import bodies
+from pose_rig.fusion.self_solve import Solved, bodies
 from pose_rig.fusion.start import LEAST, NOISE, noise
 from pose_rig.fusion.triangulate import Rays
 from pose_rig.skeleton import INDEX, J
@@ -55,18 +55,16 @@ class SolvedPose:
         return Before.after(elapsed_s, self.joints[_POINTS], self.covariance[_POINTS])
 
 
-def solved_pose(
-    reading: Reading, calibration: Calibration, length: Floats, trust: Floats, before: Before | None
-) -> tuple[Reading, SolvedPose]:
+def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | None) -> tuple[Reading, SolvedPose]:
     """Returns the pose of an instant, and the reading with what the pose has cleared up.
 
     Args:
         reading: Who was seen where, and what the lifts say.
-        calibration: The cameras.
-        length: (L,) m, the person's bones.
+        rig: The cameras, and the person's bones.
         trust: (V,) weight of each view.
         before: Where the person was an instant ago; None = unknown.
     """
+    calibration, length = rig.calibration, rig.length
     body = reading.out.body[0][_POINTS].astype(float)
     size = np.median(length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6))
     shape = (size * body)[None]

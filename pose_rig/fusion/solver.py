@@ -30,7 +30,7 @@ class SolverProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def solve(self, task: Task) -> Solved | None:
+    def solve(self, task: Task) -> Solved | str:
         """Returns what `self_solve` says; waits for it.
 
         Raises:
@@ -43,7 +43,7 @@ class SolverProcess:
         try:
             pickle.dump(task, ours)
             ours.flush()
-            solved: Solved | None = pickle.load(theirs)  # noqa: S301
+            solved: Solved | str = pickle.load(theirs)  # noqa: S301
         except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:  # ValueError: `close` was quicker
             process.kill()
             process.wait()

@@ -52,7 +52,12 @@ def planes(flat: Floats, cameras: Posed) -> tuple[Floats, Floats]:
 
 
 def triangulate(
-    rays: Rays, cameras: Posed, prior: Floats | None = None, prior_sd_m: float | Floats = 1.0, rounds: int = ROUNDS
+    rays: Rays,
+    cameras: Posed,
+    prior: Floats | None = None,
+    prior_sd_m: float | Floats = 1.0,
+    rounds: int = ROUNDS,
+    loose: float = LOOSE,
 ) -> Floats:
     """Returns points (...,P,3) where the rays meet.
 
@@ -62,12 +67,18 @@ def triangulate(
         prior: (...,P,3) where the points are thought to be; None = nothing is known.
         prior_sd_m: How sure that is, broadcast to (...,P).
         rounds: How often outliers are weighed anew.
+        loose: How much more the first round forgives.
     """
-    return triangulate_with_covariance(rays, cameras, prior, prior_sd_m, rounds)[0]
+    return triangulate_with_covariance(rays, cameras, prior, prior_sd_m, rounds, loose)[0]
 
 
 def triangulate_with_covariance(
-    rays: Rays, cameras: Posed, prior: Floats | None = None, prior_sd_m: float | Floats = 1.0, rounds: int = ROUNDS
+    rays: Rays,
+    cameras: Posed,
+    prior: Floats | None = None,
+    prior_sd_m: float | Floats = 1.0,
+    rounds: int = ROUNDS,
+    loose: float = LOOSE,
 ) -> tuple[Floats, Floats, Floats]:
     """Returns points as `triangulate`, their covariance (...,P,3,3) m², and the trust (...,V,P) in each ray."""
     rows, right = planes(rays.flat, cameras)
@@ -77,14 +88,14 @@ def triangulate_with_covariance(
     held = 0.0 if prior is None else hold[..., None] * prior
     known = 0 if prior is None else 1
     if prior is not None:
-        depth, trust = _met(rays, cameras, prior, LOOSE)
+        depth, trust = _met(rays, cameras, prior, loose)
     for k in range(rounds):
         w = trust / (rays.sd * depth) ** 2
         a = np.einsum("...vp,...vpki,...vpkj->...pij", w, rows, rows)
         b = np.einsum("...vp,...vpki,...vpk->...pi", w, rows, right) + held
         a = a + (hold + 1e-9 * np.trace(a, axis1=-2, axis2=-1) + 1e-9)[..., None, None] * np.eye(3)
         points = np.linalg.solve(a, b[..., None])[..., 0]
-        depth, trust = _met(rays, cameras, points, max(1.0, LOOSE * 0.5 ** (k + known)))
+        depth, trust = _met(rays, cameras, points, max(1.0, loose * 0.5 ** (k + known)))
     return points, np.linalg.inv(a), trust
 
 

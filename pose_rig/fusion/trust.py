@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pose_rig.fusion.bundle import SHARE
 from pose_rig.fusion.calibration import Calibration
-from pose_rig.fusion.self_solve import FITS, Solved
+from pose_rig.fusion.self_solve import FITS, MIRRORED, Solved
 from pose_rig.skeleton import INDEX
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ def why_not(found: Solved, names: Sequence[str], up: Floats, height_m: float) ->
     if found.misfit > FITS:
         return f"the views do not fit together yet (off by {found.misfit:.1f} × what detectors err): keep moving"
     if found.human < HUMAN:
-        return "it cannot be told from its mirror image yet: bend your arms and knees"
+        return MIRRORED
     share = found.length / (SHARE * height_m)
     if share.min() < LENGTHS[0] or share.max() > LENGTHS[1]:
         return "the bones came out longer or shorter than people's: keep moving"
