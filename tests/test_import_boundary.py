@@ -82,7 +82,8 @@ def test_packages_do_nothing_when_imported(path: Path) -> None:
     ("modules", "blocked"),
     [
         ("pose_rig.capture, pose_rig.capture.process, pose_rig.capture.detector", "torch"),
-        ("pose_rig.fusion, pose_rig.fusion.process, pose_rig.lifting.engine", "torch mediapipe cv2"),
+        ("pose_rig.lifting.engine", "torch mediapipe cv2"),
+        ("pose_rig.fusion, pose_rig.fusion.process, pose_rig.fusion.solver", "torch mediapipe onnxruntime"),
         ("pose_rig.tools.cli, pose_rig.tools.workers", "torch mediapipe cv2 onnxruntime"),
     ],
 )

@@ -204,6 +204,12 @@ def fields_of(name: str) -> dict[str, Any]:
         ("v1_pose", "xyz", ["<f4", [0, 2**63], b""], "'xyz' is not valid"),
         ("v1_pose", "score", ["<f4", [16], bytes(64)], r"'score' has shape \(16,\), expected \(17,\)"),
         ("v1_pose", "xyz", ["<f4", [17, 3], b"\xff" * 204], "'xyz' is not finite"),
+        (
+            "v1_pose",
+            "covariance_m2",
+            ["<f4", [17], bytes(68)],
+            r"'covariance_m2' has shape \(17,\), expected \(17, 3, 3\)",
+        ),
         ("v1_pose", "mode", "lukewarm", "'mode' is not valid: Invalid enum value 'lukewarm'"),
         ("v1_pose", "t_ns", -1, "'t_ns' is out of range"),
         ("v1_pose", "t_ns", 2**63, "'t_ns' is out of range"),
@@ -236,11 +242,32 @@ def test_a_missing_field_is_named(name: str) -> None:
         ({"xyz": np.full((17, 3), np.nan, np.float32)}, "field 'xyz' is not finite"),
         ({"xyz": np.zeros((3, 17), np.float32)}, r"field 'xyz' has shape \(3, 17\), expected \('J', 3\)"),
         ({"t_ns": -5}, "field 't_ns' is out of range"),
+        ({"covariance_m2": ramp(17, 3)}, r"field 'covariance_m2' has shape \(17, 3\), expected \(17, 3, 3\)"),
+        ({"covariance_m2": ramp(16, 3, 3)}, r"field 'covariance_m2' has shape \(16, 3, 3\), expected \(17, 3, 3\)"),
+        ({"covariance_m2": ramp(17, 3, 3) * np.nan}, "field 'covariance_m2' is not finite"),
+        ({"covariance_m2": np.zeros((0, 3, 3), np.float32)}, r"field 'covariance_m2' has shape \(0, 3, 3\)"),
     ],
 )
 def test_a_wrong_message_is_not_sent(changes: dict[str, Any], text: str) -> None:
     with pytest.raises(MessageError, match=text):
         encode(msgspec.structs.replace(STORED["v1_pose"], **changes))
+
+
+@pytest.mark.parametrize("joints", [17, 33])
+def test_covariance_is_there_for_every_joint_or_not_at_all(joints: int) -> None:
+    changes = {"xyz": ramp(joints, 3), "score": ramp(joints), "residual_px": ramp(joints)}
+    for covariance in (np.zeros(0, np.float32), ramp(joints, 3, 3)):
+        pose = msgspec.structs.replace(STORED["v1_pose"], **changes, covariance_m2=covariance)
+        assert_same(decode(encode(pose)), pose)
+
+
+def test_a_sender_that_knows_no_covariance_and_no_notes_is_understood() -> None:
+    pose, rig = (decode((DATA / f"{name}.bin").read_bytes()) for name in ("v1_pose", "v1_rig"))
+    assert isinstance(pose, Pose3D)
+    assert pose.covariance_m2.shape == (0,)
+    assert isinstance(rig, RigState)
+    assert rig.note == ""
+    assert {(camera.k1, camera.size_px, camera.moving) for camera in rig.cameras} == {(0.0, None, False)}
 
 
 def test_too_many_bytes_are_refused() -> None:
