@@ -67,6 +67,7 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         fps: Wanted frames per second; None = 30 for webcams, a file's own otherwise.
         focal_px: Focal length if known.
         offset_ms: Added to a file's own time, to line up recordings that did not start together.
+        repeat: For video files: how often they are played, one time after the other.
         member: For sources of several cameras (keypoint files, ``sim``): which one, from 0.
         members: For ``sim``: how many cameras the simulated rig has.
         moving: Whether the camera is carried about; the rig does not try to learn its place.
@@ -79,6 +80,7 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     fps: float | None = None
     focal_px: float | None = None
     offset_ms: float = 0.0
+    repeat: int = 1
     member: int = 0
     members: int = 1
     moving: bool = False

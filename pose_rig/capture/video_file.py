@@ -32,7 +32,9 @@ class VideoFile:
         self._fixed_fps = camera.fps
         self.fps = camera.fps or (own_fps if 0 < own_fps < FPS_LIMIT else DEFAULT_FPS)
         count = int(self._device.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.total_frames = count if count > 0 else None
+        self._lap_frames, self._laps_left = max(count, 0), camera.repeat - 1
+        self._lap_index = self._lap_ns = 0  # where the lap began
+        self.total_frames = count * camera.repeat if count > 0 else None
         self.detail = f"{self.size_px[0]}×{self.size_px[1]} at {self.fps:.4g}/s"
         if camera.size_px not in (None, self.size_px):
             self.detail += f", wanted {camera.size_px[0]}×{camera.size_px[1]} but files keep their size"
@@ -41,18 +43,31 @@ class VideoFile:
 
     def advance(self) -> Instant | None:
         """Moves on to the next frame; None at the end."""
-        if not self._device.grab():
+        if not self._device.grab() and not self._next_lap():
             return None
         index = self._at.index + 1
         self._at = Instant(index, self._own_ns(index))
         return self._at
+
+    def _next_lap(self) -> bool:
+        """Goes back to the first frame if the file is to be played again; returns whether it is there."""
+        if self._laps_left < 1 or not self._device.set(cv2.CAP_PROP_POS_FRAMES, 0) or not self._device.grab():
+            return False
+        self._laps_left -= 1
+        self._lap_index = self._at.index + 1
+        self._lap_ns = self._at.own_ns + round(1e9 / self.fps)
+        return True
 
     def seek(self, own_ns: int) -> None:
         """Goes to the frame at about ``own_ns``."""
         if self._first_ns is None:
             self.advance()  # times count from the first frame
         index = max(0, int(own_ns * 1e-9 * self.fps))
-        if self._device.set(cv2.CAP_PROP_POS_FRAMES, index):
+        while self._laps_left and self._lap_frames and index >= self._lap_index + self._lap_frames:
+            self._laps_left -= 1
+            self._lap_index += self._lap_frames
+            self._lap_ns = round(self._lap_index * 1e9 / self.fps)
+        if self._device.set(cv2.CAP_PROP_POS_FRAMES, index - self._lap_index):
             self._at = Instant(index - 1, -1)
 
     def content(self) -> tuple[Image | None, People | None]:
@@ -71,7 +86,7 @@ class VideoFile:
         stamp_ns = round(self._device.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
         if self._first_ns is None:
             self._first_ns = stamp_ns
-        stamp_ns -= self._first_ns
+        stamp_ns += self._lap_ns - self._first_ns
         return stamp_ns if stamp_ns > self._at.own_ns else self._at.own_ns + round(1e9 / self.fps)
 
 

@@ -84,6 +84,7 @@ def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
 def _learner() -> Iterator[Learner]:
     """Learns beside the poses: averaging in a thread (it is the engine that works), solving in a process."""
     solver = SolverProcess()
+    solver.start()
     executor = ThreadPoolExecutor(2, thread_name_prefix="rig")
     try:
         yield Learner(executor, solver.solve)

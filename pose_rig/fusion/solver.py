@@ -13,7 +13,7 @@ from typing import BinaryIO
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.self_solve import Solved, Task, self_solve
 
-GENTLER = 10  # poses come first
+GENTLER = 3  # detectors come first, but a rig that waits for its solution is worth a little of their time
 ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -25,7 +25,7 @@ class SolverLostError(PoseRigError):
 
 
 class SolverProcess:
-    """A process that solves rigs, started when the first one is asked for."""
+    """A process that solves rigs, started at once or when the first one is asked for."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,7 +36,7 @@ class SolverProcess:
         Raises:
             SolverLostError: The process died.
         """
-        process = self._running()
+        process = self.start()
         ours, theirs = process.stdin, process.stdout
         if ours is None or theirs is None:
             raise SolverLostError
@@ -50,8 +50,8 @@ class SolverProcess:
             raise SolverLostError from error
         return solved
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        """Returns the process, a new one if it has died."""
+    def start(self) -> subprocess.Popen[bytes]:
+        """Returns the process, a new one if there is none or it has died; loading takes it a second or two."""
         if self._process is None or self._process.poll() is not None:
             self.close()
             command = [sys.executable, "-m", "pose_rig.fusion.solver"]
