@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from pose_rig.capture.open import open_source
@@ -8,7 +9,7 @@ from pose_rig.capture.source import Source
 from pose_rig.capture.video_file import VideoFile
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
-from tests.capture.fakes import FPS, SIZE, FakeDevice, turn_clip, write_clip
+from tests.capture.fakes import FPS, FRAMES, SIZE, FakeDevice, turn_clip, write_clip
 
 
 def opened(path: Path, fps: float | None = None, size_px: tuple[int, int] | None = None) -> Source:
@@ -91,3 +92,38 @@ def test_a_truncated_file(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-400])  # the index is at the end
     with pytest.raises(SourceError, match=r"cut\.mp4 cannot be read as a video"):
         opened(path)
+
+
+def level_of(image: object) -> int:
+    assert isinstance(image, np.ndarray)
+    return round((int(image[40, 60, 0]) - 20) / 15)
+
+
+@pytest.mark.parametrize("fps", [None, 30.0])
+def test_a_file_that_is_played_again_goes_on_in_time(tmp_path: Path, fps: float | None) -> None:
+    camera = CameraConfig(source=str(write_clip(tmp_path / "a.mp4")), fps=fps, repeat=2)
+    source = open_source(camera, "all", lambda: 0)
+    frames = [frame for _ in range(2 * FRAMES) if (frame := source.read())]
+    over = source.read()
+    source.close()
+    period_ns = 1e9 / (fps or FPS)
+    assert source.total_frames == 2 * FRAMES
+    assert [frame.index for frame in frames] == list(range(2 * FRAMES))
+    assert [frame.t_ns for frame in frames] == pytest.approx([i * period_ns for i in range(2 * FRAMES)], abs=1e6)
+    assert [level_of(frame.image) for frame in frames] == [*range(FRAMES), *range(FRAMES)]
+    assert over is None
+
+
+def test_seeking_finds_the_second_time_round(tmp_path: Path) -> None:
+    camera = CameraConfig(source="x", repeat=3)
+    video = VideoFile(camera, cv2.VideoCapture(str(write_clip(tmp_path / "a.mp4")), cv2.CAP_FFMPEG))
+    video.seek(round((2 * FRAMES + 5) / FPS * 1e9))
+    instant = video.advance()
+    image, _ = video.content()
+    rest = sum(video.advance() is not None for _ in range(FRAMES))
+    video.close()
+    assert instant is not None
+    assert instant.index == 2 * FRAMES + 5
+    assert instant.own_ns == pytest.approx((2 * FRAMES + 5) / FPS * 1e9, abs=1e6)
+    assert level_of(image) == 5
+    assert rest == FRAMES - 6
