@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pose_rig.fusion.resection import ENOUGH, EVERY_NS, FEWEST, KEPT, SAME_S, Resection, resect
+from pose_rig.fusion.resection import AT_EVERY, ENOUGH, EVERY_NS, KEPT, Resection, resect
 from pose_rig.geometry import angle_deg
 from tests.fusion.fakes import Floats
 from tests.fusion.simulated import calibration, images, points_of, stroll
@@ -17,11 +17,12 @@ def seen(people: Floats, view: int = 1, noise: float = 0.5 * SD, seed: int = 0) 
     return points_of(people), flat + np.random.default_rng(seed).normal(0, 1, flat.shape) * noise
 
 
-def filled(count: int, tick_ns: int = TICK) -> Resection:
-    out = Resection()
-    for n, (points, flat) in enumerate(zip(*seen(stroll(count / 15)[:count]), strict=True)):
-        out.add(n * tick_ns, points, flat, SD)
-    return out
+def added(
+    out: Resection, count: int, *, view: int = 1, tick_ns: int = TICK, start: int = 0
+) -> list[tuple[Floats, Floats] | None]:
+    """What a resection says to each of some instants."""
+    points, flat = seen(stroll((start + count) / 15), view)
+    return [out.add(n * tick_ns, points[n], flat[n], SD) for n in range(start, start + count)]
 
 
 def test_exact_points_give_the_exact_place() -> None:
@@ -60,30 +61,40 @@ def test_few_points_do_not_suffice() -> None:
     assert resect(points[::3][:ENOUGH], flat[::3][:ENOUGH], SD) is not None
 
 
-def test_a_second_of_movement_tells_the_place() -> None:
-    found = filled(FEWEST + 2).place()
-    assert found is not None
-    assert angle_deg(found[0], OTHER.rotation[1]) < 0.6
+def test_every_second_of_movement_tells_the_place_more_exactly() -> None:
+    out = Resection()
+    told = added(out, KEPT)
+    places = [place for place in told if place is not None]
+    assert [n for n, place in enumerate(told, 1) if place is not None] == [AT_EVERY, 2 * AT_EVERY, KEPT]
+    for rotation, translation in places:
+        assert angle_deg(rotation, OTHER.rotation[1]) < 0.6
+        assert translation == pytest.approx(OTHER.translation[1], abs=0.05)
 
 
-def test_before_that_there_is_no_place() -> None:
-    assert Resection().place() is None
-    assert filled(FEWEST - 1).place() is None
-    barely = int(SAME_S * 1e9 / TICK)
-    assert filled(barely).place() is None
+def test_it_is_over_once_the_memory_is_full() -> None:
+    out = Resection()
+    assert not out.over
+    added(out, KEPT - 1)
+    assert not out.over
+    added(out, 1, start=KEPT - 1)
+    assert out.over
 
 
 def test_a_fast_rig_does_not_shorten_what_is_needed() -> None:
     """At 120 Hz, half a second brings 60 instants of the same."""
-    assert filled(60, 8_333_333).place() is None
+    assert added(Resection(), 60, tick_ns=8_333_333) == [None] * 60
+
+
+def test_what_fits_nowhere_has_no_place() -> None:
+    out, rng = Resection(), np.random.default_rng(0)
+    points, flat = seen(stroll(3.0))
+    for n in range(AT_EVERY):
+        assert out.add(n * TICK, points[n], rng.uniform(-0.5, 0.5, flat[n].shape), SD) is None
 
 
 def test_what_was_before_a_move_is_forgotten() -> None:
     out = Resection()
-    before, after = seen(stroll(4.0), view=0), seen(stroll(4.0), view=1)
-    for n in range(20 + KEPT):
-        points, flat = before if n < 20 else after
-        out.add(n * TICK, points[n], flat[n], SD)
-    found = out.place()
-    assert found is not None
-    assert angle_deg(found[0], OTHER.rotation[1]) < 0.5
+    added(out, AT_EVERY, view=0)
+    told = added(out, 2 * KEPT - AT_EVERY, start=AT_EVERY)
+    assert told[-1] is not None
+    assert angle_deg(told[-1][0], OTHER.rotation[1]) < 0.5
