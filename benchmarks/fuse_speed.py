@@ -18,8 +18,8 @@ from benchmarks.memory_soak import soak
 from pose_rig.capture.simulated import SIZE_PX, SimulatedCamera
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config
 from pose_rig.fusion.fusion import Fusion
-from pose_rig.fusion.setup import Learner
 from pose_rig.fusion.observation import observe
+from pose_rig.fusion.setup import Learner
 from pose_rig.fusion.sync import Sample
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.lifting.engine import OrtEngine, warm_up

@@ -165,7 +165,7 @@ class Rig:
     def finish(self) -> Solved | None:
         """Solves the rig from all that is remembered and returns it; None if it cannot be."""
         if self.mode != "cold":
-            self._adopt(self_solve(self._task()))
+            self._adopt(self_solve(self.task()))
         return None if self.solved is None else self.solved.rig
 
     def _due(self, t_ns: int) -> bool:
@@ -210,7 +210,7 @@ class Rig:
             self._take_results()
         if self.mode != "cold" and self._seen >= self._solve_at and not self._solving.busy:
             self._solve_at = self._next_at()
-            self._solving.start(self._learner.solve, self._task())
+            self._solving.start(self._learner.solve, self.task())
             self._take_results()
 
     def _recall(self, rig: Solved, instants: Sequence[Instant]) -> None:
@@ -225,7 +225,8 @@ class Rig:
     def _next_at(self) -> int:
         return self._seen + min(max(SETTLE_INSTANTS, round(self._seen * (SOLVE_AGAIN - 1))), SOLVE_LATEST)
 
-    def _task(self) -> Task:
+    def task(self) -> Task:
+        """Returns what is to be solved as of now."""
         if self.solved is not None:
             rotation, present = self.solved.rig.calibration.rotation, self.solved.rig.calibration
         else:

@@ -26,6 +26,7 @@ APART_M = 0.3  # views whose pelvis lies so far off count half
 ENOUGH = 40  # points seen by both cameras for two-view geometry
 EPIPOLAR_SD = 3.0
 ROOM_M = 10.0  # people stay within this of their usual place
+ROUGH_ROUNDS = 4  # the adjustment does the rest
 REACH_M = 0.5  # standard deviation of a joint about the middle of the body
 
 
@@ -93,11 +94,11 @@ def on(cameras: State, tracks: Tracks) -> State:
     factor = np.exp(cameras.zoom)[:, None]
     flat = undistort(tracks.seen / factor[..., None], cameras.k1[:, None])
     rays = Rays(flat, tracks.sd / factor, tracks.weight)
-    points = triangulate(rays, cameras)
+    points = triangulate(rays, cameras, rounds=ROUGH_ROUNDS)
     middle = np.median(points, axis=1, keepdims=True)
     usual = np.median(middle, axis=0, keepdims=True)
     middle = np.where(np.linalg.norm(middle - usual, axis=-1, keepdims=True) < ROOM_M, middle, usual)
-    return replace(cameras, points=triangulate(rays, cameras, middle + np.zeros_like(points), REACH_M))
+    return replace(cameras, points=triangulate(rays, cameras, middle + np.zeros_like(points), REACH_M, ROUGH_ROUNDS))
 
 
 def from_pictures(tracks: Tracks, zoom: float, height_m: float) -> State | None:
