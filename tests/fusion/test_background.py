@@ -30,10 +30,7 @@ def test_without_an_executor_the_work_is_done_at_once() -> None:
 
     work.start(add, 41)
     assert done == [41]
-    assert work.busy
-    assert work.take() == 42
-    assert not work.busy
-    assert work.take() is None
+    assert [work.busy, work.take(), work.busy, work.take()] == [True, 42, False, None]
 
 
 def test_with_an_executor_nothing_is_waited_for() -> None:
@@ -46,12 +43,9 @@ def test_with_an_executor_nothing_is_waited_for() -> None:
     with ThreadPoolExecutor(1, thread_name_prefix="beside") as executor:
         work: Background[str] = Background(executor)
         work.start(wait)
-        assert work.busy
-        assert work.take() is None
-        assert work.busy
+        assert [work.busy, work.take(), work.busy] == [True, None, True]
         go.set()
-    assert work.take() == "beside_0"
-    assert not work.busy
+    assert [work.take(), work.busy] == ["beside_0", False]
 
 
 def test_what_was_forgotten_goes_unheard_but_still_keeps_it_busy() -> None:
@@ -62,8 +56,7 @@ def test_what_was_forgotten_goes_unheard_but_still_keeps_it_busy() -> None:
         work.forget()
         assert work.busy
         go.set()
-    assert work.take() is None
-    assert not work.busy
+    assert [work.take(), work.busy] == [None, False]
     work = Background(None)
     work.forget()
     work.start(lambda: 2)

@@ -199,8 +199,8 @@ def test_what_is_told_of_a_camera_is_what_is_known() -> None:
     cameras = replace(calibration(VIEWS, focal_px=(800.0,)), k1=np.full(VIEWS, 0.02))
     told = SolvedRig(solved(cameras)).told(CameraState(name="a", focal_px=800.0), 1)
     assert told.name == "a"
-    assert np.array_equal(np.reshape(told.rotation, (3, 3)), cameras.rotation[1])
-    assert np.array_equal(told.translation_m, cameras.translation[1])
+    assert told.rotation == tuple(cameras.rotation[1].ravel())
+    assert told.translation_m == tuple(cameras.translation[1])
     assert told.rotation_sd_deg == pytest.approx(0.5)
     assert told.translation_sd_m == pytest.approx(0.02)
     assert told.focal_sd_px == pytest.approx(8.0)

@@ -30,7 +30,7 @@ BEHIND_ANKLES = np.array([0.0, -0.05, -0.03])  # m, in the room: a foot that doe
 
 def heels(own_ns: int) -> NDArray[np.float64]:
     """(2,3) m, where the heels of the simulated person are."""
-    return pose(own_ns * 1e-9)[[INDEX["l_ankle"], INDEX["r_ankle"]]] + BEHIND_ANKLES
+    return np.asarray(pose(own_ns * 1e-9)[[INDEX["l_ankle"], INDEX["r_ankle"]]] + BEHIND_ANKLES)
 
 
 def keypoint_file(path: Path, seconds: float = 1.0, views: int = 2) -> Path:
