@@ -55,8 +55,11 @@ def _span(text: str) -> Floats:
 
 SPAN = np.stack([_span(text) for *_, spans in _LENGTHS for text in spans])  # (S,P): points → difference vectors
 
-FOCAL_SD = 0.35  # of log focal length about the assumed one: fields of view of 45–100° lie within 0.6 … 1.4 of it
 K1_SD = 0.1
+# Of the person's size, about what the height says. The pictures say nothing about it, and bones that vary by
+# centimetres vary less in a smaller rig: left to their own priors, noisy detections shrink everything to 0.6–0.8.
+SIZE_SD = 0.01
+CORRELATED = 10.0  # neighbouring instants share their errors, so do all instants of one person: ten say what one does
 OUTLIER = 3.0  # standard deviations at which a detection counts a quarter
 MISREAD = 4.0  # the same for bones: a joint that two views misread alike
 ROUNDS = 30
@@ -156,12 +159,13 @@ def cost_of(state: State, tracks: Tracks, priors: Priors) -> float:
     span = np.linalg.norm(SPAN @ state.points, axis=-1)
     square = ((span - state.length[LENGTH_OF]) / SPAN_SD_M) ** 2
     bones = (MISREAD**2 * square / (MISREAD**2 + square)).sum()
-    return 0.5 * float(seen + bones + _prior_cost(state, priors))
+    return 0.5 * float((seen + bones) / CORRELATED + _prior_cost(state, priors))
 
 
 def _prior_cost(state: State, priors: Priors) -> float:
     mean = SHARE * priors.height_m
     cost = (((state.length - mean) / (SPREAD * mean)) ** 2).sum()
+    cost += (((state.length / mean).mean() - 1) / SIZE_SD) ** 2
     cost += (((state.zoom - priors.zoom) / priors.zoom_sd) ** 2).sum() + ((state.k1 / K1_SD) ** 2).sum()
     apart = state.zoom[:, None] - state.zoom[None]
     return float(cost + 0.5 * (priors.same_lens * (apart / 0.01) ** 2).sum())
@@ -184,7 +188,7 @@ def linearise(state: State, tracks: Tracks, priors: Priors) -> System:
     local, predicted, error, square = residuals(state, tracks)
     depth = np.maximum(local[..., 2], NEAREST_M)
     ahead = local[..., 2] > NEAREST_M
-    weight = tracks.weight * ahead * (OUTLIER**2 / (OUTLIER**2 + square)) ** 2
+    weight = tracks.weight * ahead * (OUTLIER**2 / (OUTLIER**2 + square)) ** 2 / CORRELATED
     ideal = local[..., :2] / depth[..., None]
     r2 = (ideal**2).sum(-1)
     zoom, k1 = np.exp(state.zoom)[:, None], state.k1[:, None]
@@ -223,7 +227,7 @@ def linearise(state: State, tracks: Tracks, priors: Priors) -> System:
     bone_error = (state.length[LENGTH_OF] - length) / SPAN_SD_M
     by_points = SPAN[None, :, :, None] * by_end[:, :, None, :]  # (N,S,P,3)
     rows = by_points.reshape(count, len(SPAN), points * 3)
-    sound = (MISREAD**2 / (MISREAD**2 + bone_error**2)) ** 2  # (N,S)
+    sound = (MISREAD**2 / (MISREAD**2 + bone_error**2)) ** 2 / CORRELATED  # (N,S)
     weighed = rows * sound[..., None]
     b = b.reshape(count, points * 3, points * 3) + weighed.swapaxes(1, 2) @ rows
     gb = gb.reshape(count, points * 3) + np.einsum("nsp,ns->np", weighed, bone_error)
@@ -245,6 +249,9 @@ def _add_priors(system: System, state: State, priors: Priors) -> None:
     at = np.arange(L) + views * C
     system.a[at, at] += (SPREAD * mean) ** -2
     system.ga[at] += (mean - state.length) / (SPREAD * mean) ** 2
+    by_size = 1 / (L * mean * SIZE_SD)
+    system.a[np.ix_(at, at)] += by_size[:, None] * by_size
+    system.ga[at] += by_size * (1 - (state.length / mean).mean()) / SIZE_SD
     zoom = np.arange(views) * C + 6
     system.a[zoom, zoom] += priors.zoom_sd**-2
     system.ga[zoom] += (priors.zoom - state.zoom) / priors.zoom_sd**2

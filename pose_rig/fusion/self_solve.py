@@ -26,14 +26,14 @@ FEWEST = 12  # instants that two views saw
 SCOUTS = 40  # instants on which starts are compared
 SCOUT_ROUNDS = 10
 USUAL_FOCAL = 0.75  # webcams, phones and action cameras: 0.55 … 1.1 of the larger image side
-ZOOM_SD = 0.35
+ZOOM_SD = 0.3
 GIVEN_SD = 0.02  # of a focal length that the user gave
 START_ZOOMS = (-0.4, 0.0)
 HOLD_BACK = 5  # every fifth instant judges
-CORRELATED = 10.0  # neighbouring instants share their errors; so do all instants of one person
 FITS = 2.0  # median error of detections, in standard deviations of a good detector (1.2 if all is as assumed)
 MIRRORED = "it cannot be told from its mirror image yet: bend your arms and knees"
-SAME = 3.0  # standard deviations within which cameras of one image size are taken to have one lens
+SAME = 2.0  # standard deviations within which cameras of one image size are taken to have one lens, if these
+SURE_OF_SAME = 0.1  # are no larger than this share of the focal length
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,11 @@ def self_solve(task: Task) -> Solved | str:
         return MIRRORED
     best = min(human, key=lambda pair: pair[0])[1]
     state, _ = adjust(on(best, train), train, priors)
-    same = _same_lens(state, covariance(state, train, priors) * CORRELATED, task, views)
+    same = _same_lens(state, covariance(state, train, priors), task, views)
     if same.any():
         priors = replace(priors, same_lens=same)
         state, _ = adjust(state, train, priors)
-    return _solved(state, covariance(state, train, priors) * CORRELATED, train, held_back, task, views)
+    return _solved(state, covariance(state, train, priors), train, held_back, task, views)
 
 
 def bodies(points: Floats) -> Floats:
@@ -131,6 +131,7 @@ def _starts(
     present = task.present
     if present is not None and present.known[views].all():
         yield _state(present, task, views)
+        return  # what was solved once needs no other start; nor do poses wait for one
     yield from_lifts(instants, pelvis, views, task.rotation[views], task.height_m)
     for log_zoom in START_ZOOMS:
         start = from_pictures(scouts, log_zoom, task.height_m)
@@ -142,7 +143,8 @@ def _same_lens(state: State, sure: Floats, task: Task, views: NDArray[np.int64])
     """Returns (V,V) which cameras have one lens: same image size, and focal lengths that do not contradict it."""
     at = np.arange(len(views)) * C + 6
     spread = sure[at, at][:, None] + sure[at, at][None] - 2 * sure[np.ix_(at, at)]
-    alike = np.abs(state.zoom[:, None] - state.zoom[None]) < SAME * np.sqrt(np.maximum(spread, 1e-12))
+    sd = np.sqrt(np.maximum(spread, 1e-12))
+    alike = (np.abs(state.zoom[:, None] - state.zoom[None]) < SAME * sd) & (sd < SURE_OF_SAME)
     size = task.lens.size_px[views]
     free = ~task.given[views]
     same = alike & (size[:, None] == size[None]).all(-1) & free[:, None] & free[None]

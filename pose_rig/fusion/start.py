@@ -25,6 +25,7 @@ PLACE_ROUNDS = 10
 APART_M = 0.3  # views whose pelvis lies so far off count half
 ENOUGH = 40  # points seen by both cameras for two-view geometry
 EPIPOLAR_SD = 3.0
+GUESSED = 3.0  # a guessed focal length lets a camera fit so much worse
 ROOM_M = 10.0  # people stay within this of their usual place
 ROUGH_ROUNDS = 4  # the adjustment does the rest
 REACH_M = 0.5  # standard deviation of a joint about the middle of the body
@@ -136,7 +137,7 @@ def from_pictures(tracks: Tracks, zoom: float, height_m: float) -> State | None:
         use = sure & good[:, best]
         if max(counts) < ENOUGH:
             return None
-        posed = resect(points[use], flat[:, best][use], float(np.median(tracks.sd[:, best])))
+        posed = resect(points[use], flat[:, best][use], GUESSED * float(np.median(tracks.sd[:, best])))
         if posed is None:
             return None
         rotation[best], translation[best] = posed
