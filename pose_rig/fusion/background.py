@@ -36,8 +36,9 @@ class Background(Generic[T]):
         if self._executor is not None:
             self._future = self._executor.submit(work, *arguments)
         else:
-            self._future = Future()
-            self._future.set_result(work(*arguments))
+            done: Future[T | None] = Future()
+            done.set_result(work(*arguments))
+            self._future = done
 
     def take(self) -> T | None:
         """Returns the result once, as soon as it is there."""

@@ -17,6 +17,7 @@ from pose_rig.skeleton import LIMBS
 Floats = NDArray[np.float64]
 
 REMEMBERED = 120
+FAR_BETTER = 1.5
 SEEN_ONCE = 10.0  # how different two instants are that no view saw both, in sizes of a person
 
 
@@ -68,10 +69,10 @@ class Memory:
         self.instants = [replace(instant, weight=instant.weight * there) for instant in self.instants]
 
     def _least(self) -> int:
-        """Returns which instant to drop: of the two most alike the one that its views bear out less."""
-        a, b = np.unravel_index(int(np.argmin(self._apart)), self._apart.shape)
+        """Returns which instant to drop: of the two most alike the older, unless its views bear it out far better."""
+        a, b = sorted(np.unravel_index(int(np.argmin(self._apart)), self._apart.shape))
         worth = [float(self.instants[int(i)].weight.sum()) for i in (a, b)]
-        return int(a) if worth[0] <= worth[1] else int(b)
+        return int(b) if worth[0] > FAR_BETTER * worth[1] else int(a)
 
     def _drop(self, index: int) -> None:
         del self.instants[index]

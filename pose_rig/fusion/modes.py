@@ -39,6 +39,7 @@ SOLVE_LATEST = 450  # but after half a minute at the latest
 # cost 2 mm there, and let go they follow every wrong person.
 INSTANT_SD_DEG = 2.0
 SURE_DEG = 8.0  # a rotation less sure than this is not used
+GONE_NS = 10_000_000_000  # nobody was seen by two cameras for so long
 MOVED_S = 1.0  # a camera that disagrees for so long has been moved
 
 
@@ -82,6 +83,8 @@ class Rig:
         self._forget_person()
 
     def _forget_person(self) -> None:
+        if self.solved is not None and self._setup.fixed is None:
+            self.solved.forget_person(self._setup.height_m)
         self._memory = Memory()
         self._remembered_ns = self._first_ns = 0
         self._seen, self._solve_at = 0, SETTLE_INSTANTS
@@ -139,6 +142,8 @@ class Rig:
         observation = reading.observation
         if reading.switched:  # what was learned came from somebody else
             self._forget() if self.solved is None else self._forget_person()
+        elif self._seen and observation.t_ns - self._remembered_ns > GONE_NS:  # whoever comes may be another one
+            self._forget_person()
         agreed = np.where(reading.present, agreement(reading.out.model_sd[0].astype(float)), 0.0)
         if pose is not None:  # which knows nothing of where a carried camera is
             agreed = np.where(self._carried.moving, agreed, pose.agreed)
@@ -202,6 +207,8 @@ class Rig:
         if self._seen < SETTLE_INSTANTS or self._remembered_ns - self._first_ns < SETTLE_NS:
             return
         instants = tuple(self._memory.instants)
+        if self.solved is not None:
+            self.solved.look_at(instants)
         if self._remembered is not None and self.solved is None:
             self._recall(self._remembered, instants)
         if self.solved is None and self._seen >= self._average_at and not self._averaging.busy:
@@ -241,8 +248,9 @@ class Rig:
             if sure.sum() > 1:
                 self._rotations = replace(averaged, known=sure)
         self._adopt(self._solving.take())
-        if self._solving.fault:
-            self.note = f"{self._solving.fault} The next attempt starts it again."
+        for work in (self._averaging, self._solving):
+            if work.fault:
+                self.note = f"{work.fault} It is tried again."
 
     def _adopt(self, found: Solved | str | None) -> None:
         """Goes over to a solved rig if it may be trusted; else says why not. None = nothing was found out."""

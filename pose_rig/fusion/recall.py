@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.fusion.bundle import LENGTH_OF, SHARE, SPAN, L, State, residuals
+from pose_rig.fusion.bundle import LENGTH_OF, SHARE, SPAN, L, State, Tracks, residuals
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.memory import Instant
 from pose_rig.fusion.self_solve import FEWEST, FITS, Solved
@@ -18,6 +18,7 @@ from pose_rig.fusion.start import on, tracks_of
 Floats = NDArray[np.float64]
 
 SAME_SHAPE = 0.02  # image sizes whose sides differ by no more than this, scaled, are the same picture
+SAME_SIZE = 0.08  # a person measured within this of their stature is no reason to change the rig's scale
 AVERAGE_SD = 0.1  # of people's bones about the average; the rig's own triangulation is as sure after a second
 SURE = 0.3  # trust above which a detection is looked at
 
@@ -36,12 +37,10 @@ def recall(rig: Solved, instants: Sequence[Instant], size_px: Floats, height_m: 
     """
     cameras = resized(rig.calibration, size_px)
     views = np.flatnonzero(cameras.known)
-    kept = [i for i in instants if (i.weight[views] > 0).sum() > 1]
-    if len(kept) < FEWEST or len(views) < 2:
+    looked_at = _look(cameras, instants)
+    if looked_at is None:
         return None
-    tracks, _ = tracks_of(kept, cameras.focal_px[views], size_px[views], views)
-    state = State.of(cameras.rotation[views], cameras.translation[views], np.zeros(len(views)), cameras.k1[views], 1.0)
-    state = on(state, tracks)
+    tracks, state = looked_at
     *_, square = residuals(state, tracks)
     agrees = np.zeros(len(cameras.known), bool)
     for at, view in enumerate(views.tolist()):
@@ -49,14 +48,36 @@ def recall(rig: Solved, instants: Sequence[Instant], size_px: Floats, height_m: 
         agrees[view] = looked.any() and np.sqrt(np.median(square[:, at][looked])) < FITS
     if agrees.sum() < 2:
         return None
+    length, stature = _bones(state)
+    scale = 1.0 if height_m is None or abs(height_m / stature - 1) < SAME_SIZE else height_m / stature
+    moved = replace(cameras, known=agrees).moved(np.eye(3), np.zeros(3), scale)
+    return replace(rig, calibration=moved, length=scale * length)
+
+
+def measured(cameras: Calibration, instants: Sequence[Instant]) -> Floats | None:
+    """Returns (L,) m the bones of the person whom a solved rig has seen, None while that is too little."""
+    looked_at = _look(cameras, instants)
+    return None if looked_at is None else _bones(looked_at[1])[0]
+
+
+def _look(cameras: Calibration, instants: Sequence[Instant]) -> tuple[Tracks, State] | None:
+    """Returns what the known cameras saw, triangulated; None if two hardly ever saw anybody."""
+    views = np.flatnonzero(cameras.known)
+    kept = [i for i in instants if (i.weight[views] > 0).sum() > 1]
+    if len(kept) < FEWEST or len(views) < 2:
+        return None
+    tracks, _ = tracks_of(kept, cameras.focal_px[views], cameras.size_px[views], views)
+    state = State.of(cameras.rotation[views], cameras.translation[views], np.zeros(len(views)), cameras.k1[views], 1.0)
+    return tracks, on(state, tracks)
+
+
+def _bones(state: State) -> tuple[Floats, float]:
+    """Returns lengths (L,) m as triangulated, kept within what people have, and the stature that goes with them."""
     bones = np.median(np.linalg.norm(SPAN @ state.points, axis=-1), axis=0)
     length = np.array([bones[i == LENGTH_OF].mean() for i in range(L)])
     stature = float(np.median(length / SHARE))
-    scale = 1.0 if height_m is None else height_m / stature
     mean = SHARE * stature
-    length = mean + (length - mean).clip(-2 * AVERAGE_SD * mean, 2 * AVERAGE_SD * mean)
-    moved = replace(cameras, known=agrees).moved(np.eye(3), np.zeros(3), scale)
-    return replace(rig, calibration=moved, length=scale * length)
+    return mean + (length - mean).clip(-2 * AVERAGE_SD * mean, 2 * AVERAGE_SD * mean), stature
 
 
 def resized(cameras: Calibration, size_px: Floats) -> Calibration:

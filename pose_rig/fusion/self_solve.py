@@ -24,7 +24,8 @@ Floats = NDArray[np.float64]
 
 FEWEST = 12  # instants that two views saw
 SCOUTS = 40  # instants on which starts are compared
-SCOUT_ROUNDS = 10
+SOFT, SOFT_ROUNDS = 3.0, 6
+SCOUT_ROUNDS = 8
 USUAL_FOCAL = 0.75  # webcams, phones and action cameras: 0.55 … 1.1 of the larger image side
 ZOOM_SD = 0.3
 GIVEN_SD = 0.02  # of a focal length that the user gave
@@ -91,10 +92,8 @@ def self_solve(task: Task) -> Solved | str:
     judges = np.arange(len(instants)) % HOLD_BACK == HOLD_BACK - 1
     train, held_back = tracks.at(np.flatnonzero(~judges)), tracks.at(np.flatnonzero(judges))
     scouts = train.at(np.arange(0, len(train.weight), max(1, len(train.weight) // SCOUTS)))
-    tried = [
-        adjust(on(start, scouts), scouts, priors, SCOUT_ROUNDS)
-        for start in _starts(task, instants, scouts, pelvis, views)
-    ]
+    starts = _starts(task, instants, scouts, pelvis, views)
+    tried = [adjust(_near(start, scouts, priors), scouts, priors, SCOUT_ROUNDS) for start in starts]
     human = [(cost, state) for state, cost in tried if chirality(bodies(state.points)) > 0]
     if not human:
         return MIRRORED
@@ -139,6 +138,12 @@ def _starts(
             yield start
 
 
+def _near(start: State, tracks: Tracks, priors: Priors) -> State:
+    """Returns a start brought nearer while detections that are far off still pull: later they count as wrong."""
+    soft = replace(tracks, sd=SOFT * tracks.sd)
+    return adjust(on(start, soft), soft, priors, SOFT_ROUNDS)[0]
+
+
 def _same_lens(state: State, sure: Floats, task: Task, views: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Returns (V,V) which cameras have one lens: same image size, and focal lengths that do not contradict it."""
     at = np.arange(len(views)) * C + 6
@@ -158,10 +163,12 @@ def _solved(
     present = task.present
     before = _state(present, task, views) if present is not None and present.known[views].all() else None
     turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ task.rotation[views]).sum(0)).T
-    shift = np.zeros(3)
-    if before is not None:  # the poses stay where they are
+    shift, scale = np.zeros(3), 1.0
+    if before is not None:  # the poses stay where they are, and as large
         turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ before.rotation).sum(0)).T
-        shift = np.median((on(before, train).points - state.points @ turn.T).reshape(-1, 3), axis=0)
+        usual = on(before, train).points
+        scale = float(np.median(_extent(usual) / np.maximum(_extent(state.points), 1e-9)))
+        shift = np.median((usual - scale * state.points @ turn.T).reshape(-1, 3), axis=0)
     sd = np.sqrt(np.maximum(np.diag(sure), 0.0)).reshape(len(views), C)
     count, lens = len(task.known), task.lens
 
@@ -180,10 +187,17 @@ def _solved(
         rotation_sd=wide(np.linalg.norm(sd[:, :3], axis=1), np.inf),
         translation_sd=wide(np.linalg.norm(sd[:, 3:6], axis=1), np.inf),
         focal_sd=wide(sd[:, 6], np.inf),
-    ).moved(turn, -turn.T @ shift, 1.0)
-    joints = bodies(state.points @ turn.T + shift)
+    ).moved(turn, -turn.T @ shift / scale, scale)
+    joints = bodies(scale * state.points @ turn.T + shift)
     misfit_before = np.inf if before is None else _misfit(before, held_back)
-    return Solved(calibration, state.length, joints, _misfit(state, held_back), chirality(joints), misfit_before)
+    return Solved(
+        calibration, scale * state.length, joints, _misfit(state, held_back), chirality(joints), misfit_before
+    )
+
+
+def _extent(points: Floats) -> Floats:
+    """Returns (N,) how large poses (N,P,3) are."""
+    return np.asarray(np.linalg.norm(points - points.mean(1, keepdims=True), axis=(1, 2)))
 
 
 def _state(calibration: Calibration, task: Task, views: NDArray[np.int64]) -> State:

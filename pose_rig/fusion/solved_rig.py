@@ -3,16 +3,19 @@
 Axes: V views.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from pose_rig.fusion.bundle import POINTS
+from pose_rig.fusion.bundle import POINTS, SHARE
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.health import DISAGREES, Health
+from pose_rig.fusion.memory import Instant
 from pose_rig.fusion.reading import Prior
+from pose_rig.fusion.recall import measured
 from pose_rig.fusion.resection import Resection
 from pose_rig.fusion.self_solve import Solved
 from pose_rig.fusion.solved_pose import SolvedPose
@@ -36,6 +39,7 @@ class SolvedRig:
     def __init__(self, rig: Solved) -> None:
         self.rig = rig
         self._out = np.zeros(len(rig.calibration.known), bool)
+        self._stranger = False
         self._returning = {int(v): Resection() for v in np.flatnonzero(~rig.calibration.known)}
 
     @property
@@ -49,6 +53,18 @@ class SolvedRig:
         cameras = self.rig.calibration
         sd = np.where(cameras.known, np.hypot(cameras.rotation_sd, LEAST_SD), UNKNOWN_SD)
         return Prior(cameras.rotation, np.minimum(sd, UNKNOWN_SD))
+
+    def forget_person(self, height_m: float) -> None:
+        """Goes back to average bones: somebody else may have come."""
+        self.rig, self._stranger = replace(self.rig, length=SHARE * height_m), True
+
+    def look_at(self, instants: Sequence[Instant]) -> None:
+        """Measures the bones of somebody new."""
+        if not self._stranger:
+            return
+        length = measured(replace(self.rig.calibration, known=self.known), instants)
+        if length is not None:
+            self.rig, self._stranger = replace(self.rig, length=length), False
 
     def take_out(self, view: int) -> None:
         """Stops believing where a camera is."""
@@ -99,7 +115,10 @@ class SolvedRig:
         old, new = self.rig.calibration, found.calibration
         both = old.known & new.known
         surer = new.focal_sd[both].sum() < old.focal_sd[both].sum()
-        if found.misfit > WORSE_BY * found.misfit_before or not (surer or found.misfit < found.misfit_before):
+        if found.misfit > WORSE_BY * found.misfit_before:
+            return
+        if not surer and found.misfit >= found.misfit_before:
+            self.rig = replace(self.rig, length=found.length)  # the bones are those of whoever is there now
             return
         kept = old.known & ~new.known  # cameras that are out keep their place until they are found elsewhere
         self.rig = replace(found, calibration=_filled(new, old, kept))

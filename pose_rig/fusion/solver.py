@@ -79,10 +79,10 @@ def serve(tasks: BinaryIO, solutions: BinaryIO) -> None:
     while True:
         try:
             task: Task = pickle.load(tasks)  # noqa: S301
-        except EOFError:
+            pickle.dump(self_solve(task), solutions)
+            solutions.flush()
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError):  # whoever asked is gone
             return
-        pickle.dump(self_solve(task), solutions)
-        solutions.flush()
 
 
 def main() -> None:

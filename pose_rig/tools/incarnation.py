@@ -1,6 +1,7 @@
 """One process of a worker, from start to exit code."""
 
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pose_rig.tools.worker import Failure, Main, serve
 
 Job = CameraJob | FusionJob
 
+BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _spawn = multiprocessing.get_context("spawn")
 
 
@@ -41,7 +43,7 @@ class Incarnation:
         stop, start = _spawn.Event(), _spawn.Value("q", start_ns)
         ours, theirs = _spawn.Pipe(duplex=False)
         process = _spawn.Process(target=serve, args=(main, job, stop, start, theirs, debug), name=name, daemon=True)
-        with _without_sigint():
+        with _without_sigint(), _one_thread():
             process.start()
         theirs.close()
         return cls(process, stop, start, ours, time.monotonic_ns())
@@ -65,6 +67,18 @@ class Incarnation:
         """Frees what the ended process leaves."""
         self.process.close()
         self.report.close()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Starts a process whose linear algebra keeps to one thread: small matrices only wait for more."""
+    added = {name: "1" for name in BLAS_THREADS if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 @contextmanager
