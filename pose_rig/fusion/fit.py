@@ -47,15 +47,18 @@ class Before:
     Attributes:
         points: (P,3) m.
         precision: (P,3,3) 1/m², how sure it is that they are still there.
+        expected: (P,3) m, where they are now if they went on as they did.
     """
 
     points: Floats
     precision: Floats
+    expected: Floats
 
     @classmethod
-    def after(cls, elapsed_s: float, points: Floats, covariance: Floats) -> "Before":
-        """Returns what points (P,3) with covariance (P,3,3) m² tell after some time: people move."""
-        return cls(points, np.asarray(np.linalg.inv(covariance + (SPEED_M_S * elapsed_s) ** 2 * np.eye(3)), np.float64))
+    def after(cls, elapsed_s: float, points: Floats, covariance: Floats, velocity: Floats | float = 0.0) -> "Before":
+        """Returns what points (P,3) with covariance (P,3,3) m² and velocity (P,3) m/s tell after some time."""
+        precision = np.linalg.inv(covariance + (SPEED_M_S * elapsed_s) ** 2 * np.eye(3))
+        return cls(points, np.asarray(precision, np.float64), points + velocity * elapsed_s)
 
 
 def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before: Before | None = None) -> Fit:

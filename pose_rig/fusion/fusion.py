@@ -33,6 +33,7 @@ from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
 Floats = NDArray[np.float64]
 
 UP_LEARNED_OVER = 60  # cold instants after which one more moves the vertical by a sixtieth
+STEADY_NS = 100_000_000  # a person goes on as they did for about so long
 STAYS_NS = 200_000_000  # where a person was tells where they are for this long
 
 
@@ -106,6 +107,7 @@ class Fusion:
         self._last = np.zeros((J, 3))
         self._pose: SolvedPose | None = None  # an instant ago
         self._pose_ns = 0
+        self._velocity = np.zeros((0, 3))
 
     @property
     def _lens(self) -> Lens:
@@ -160,7 +162,7 @@ class Fusion:
         if solved is not None:
             trust = trust * solved.known
             cleared, pose = solved_pose(reading, solved.rig, trust, self._before(t_ns))
-            self._pose, self._pose_ns = pose, t_ns
+            self._go_on(pose, t_ns)
             instant = self._solved_instant(cleared, pose, solved, trust, samples, _lifted(reading))
         else:
             instant = self._instant(reading, mode, focal_px, settled=prior is not None)
@@ -170,7 +172,19 @@ class Fusion:
     def _before(self, t_ns: int) -> Before | None:
         """Returns what the last pose in the solved rig tells of this instant."""
         elapsed_ns = t_ns - self._pose_ns
-        return None if self._pose is None or not 0 <= elapsed_ns <= STAYS_NS else self._pose.before(elapsed_ns * 1e-9)
+        if self._pose is None or not 0 <= elapsed_ns <= STAYS_NS:
+            return None
+        return self._pose.before(elapsed_ns * 1e-9, self._velocity)
+
+    def _go_on(self, pose: SolvedPose, t_ns: int) -> None:
+        """Takes note of where the person is, and how they move."""
+        elapsed_ns = t_ns - self._pose_ns
+        if self._pose is None or not 0 < elapsed_ns <= STAYS_NS:
+            self._velocity = np.zeros_like(pose.points)
+        else:
+            share = min(elapsed_ns / STEADY_NS, 1.0)
+            self._velocity += share * ((pose.points - self._pose.points) / (elapsed_ns * 1e-9) - self._velocity)
+        self._pose, self._pose_ns = pose, t_ns
 
     def _solved_instant(
         self,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.bundle import LENGTH_OF, POINTS, SPAN
-from pose_rig.fusion.calibration import Calibration
+from pose_rig.fusion.calibration import NEAREST_M, Calibration
 from pose_rig.fusion.fit import Before, Fit, fit
 from pose_rig.fusion.reading import Reading
 from pose_rig.fusion.self_solve import Solved, bodies
@@ -20,6 +20,9 @@ from pose_rig.skeleton import INDEX, J
 Floats = NDArray[np.float64]
 
 AGREES = 3.0  # standard deviations at which a detection agrees by a half
+LEAP = 4.0  # standard deviations from where the joints were expected, their median
+STEADY = 2.0  # the same, of the other views
+FEW = 4  # joints seen
 CLEAR = 0.5  # agreement below which a view may have been misread
 CLEARLY = 0.2  # by which another reading must agree better
 LOST = 0.3  # agreement of all views below which the place of an instant ago is given up
@@ -50,9 +53,14 @@ class SolvedPose:
     sd: Floats
     seen: Floats
 
-    def before(self, elapsed_s: float) -> Before:
-        """Returns what this pose tells of one that comes so much later."""
-        return Before.after(elapsed_s, self.joints[_POINTS], self.covariance[_POINTS])
+    @property
+    def points(self) -> Floats:
+        """(P,3) m, the joints that are seen for themselves."""
+        return self.joints[_POINTS]
+
+    def before(self, elapsed_s: float, velocity: Floats | float = 0.0) -> Before:
+        """Returns what this pose tells of one that comes so much later; velocity (P,3) m/s."""
+        return Before.after(elapsed_s, self.points, self.covariance[_POINTS], velocity)
 
 
 def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | None) -> tuple[Reading, SolvedPose]:
@@ -69,8 +77,10 @@ def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | N
     size = np.median(length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6))
     shape = (size * body)[None]
 
+    used = trust if before is None else trust * ~_sudden(reading, calibration, trust, before)
+
     def fitted(way: Reading, believed: Floats) -> tuple[SolvedPose, Floats]:
-        rays, there = _rays(way, calibration, believed * trust[:, None])
+        rays, there = _rays(way, calibration, believed)
         found = fit(rays, calibration, length, shape, before)
         agreed = _agreed(found.error[0], there)
         if before is not None and agreed[trust > 0].max(initial=0.0) < LOST:
@@ -79,13 +89,13 @@ def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | N
         return _pose(found, rays, there, agreed, calibration), agreed
 
     believed = np.clip(reading.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0)
-    pose, agreed = fitted(reading, believed)
+    pose, agreed = fitted(reading, believed * used[:, None])
     if (reading.observation.present & (trust > 0) & (agreed < CLEAR)).any():
         other = _cleared_up(reading, pose, agreed, calibration)
         changed = other.pick != reading.pick
         if (changed & (trust > 0)).any():
             reading = other
-            pose, _ = fitted(reading, np.where(changed[:, None], 1.0, believed))
+            pose, _ = fitted(reading, np.where(changed[:, None], trust[:, None], believed * used[:, None]))
     return reading, pose
 
 
@@ -94,6 +104,19 @@ def _rays(reading: Reading, calibration: Calibration, trust: Floats) -> tuple[Ra
     flat = calibration.flat(reading.followed_px[:, _POINTS])
     there = reading.followed_score[:, _POINTS] > 0
     return Rays(flat[None], noise(flat, there)[None], (there * trust)[None]), there
+
+
+def _sudden(reading: Reading, calibration: Calibration, trust: Floats, before: Before) -> NDArray[np.bool_]:
+    """Returns (V,) which view alone sees a leap: it was bumped, or sees somebody else. People leap in all views."""
+    rays, there = _rays(reading, calibration, np.ones((len(trust), len(_POINTS))))
+    local = np.einsum("vij,pj->vpi", calibration.rotation, before.expected) + calibration.translation[:, None]
+    off = np.linalg.norm(local[..., :2] / np.maximum(local[..., 2:], NEAREST_M) - rays.flat[0], axis=-1) / rays.sd[0]
+    judged = (trust > 0) & (there.sum(1) >= FEW)
+    leap = np.array(
+        [np.median(row[seen]) if judges else 0.0 for row, seen, judges in zip(off, there, judged, strict=True)]
+    )
+    alone = (leap > LEAP) & (judged.sum() > 2)
+    return np.asarray(alone & (np.sort(leap)[-2] < STEADY))
 
 
 def _pose(found: Fit, rays: Rays, there: NDArray[np.bool_], agreed: Floats, calibration: Calibration) -> SolvedPose:
