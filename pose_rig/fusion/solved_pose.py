@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 AGREES = 3.0  # standard deviations at which a detection agrees by a half
 LEAP = 4.0  # standard deviations from where the joints were expected, their median
-STEADY = 2.0  # the same, of the other views
+ALONE = 3.0  # so many times what any other view sees
 FEW = 4  # joints seen
 CLEAR = 0.5  # agreement below which a view may have been misread
 CLEARLY = 0.2  # by which another reading must agree better
@@ -77,7 +77,14 @@ def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | N
     size = np.median(length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6))
     shape = (size * body)[None]
 
-    used = trust if before is None else trust * ~_sudden(reading, calibration, trust, before)
+    believed, used = np.clip(reading.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0), trust
+    if before is not None:
+        error, there = _errors(reading, calibration, before.expected)
+        expected_px, _ = calibration.project(before.expected)
+        expected = _cleared_up(reading, expected_px, _agreed(error, there), calibration)
+        believed = np.where((expected.pick != reading.pick)[:, None], 1.0, believed)
+        reading = expected
+        used = trust * ~_sudden(*_errors(reading, calibration, before.expected), trust)
 
     def fitted(way: Reading, believed: Floats) -> tuple[SolvedPose, Floats]:
         rays, there = _rays(way, calibration, believed)
@@ -88,10 +95,9 @@ def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | N
             agreed = _agreed(found.error[0], there)
         return _pose(found, rays, there, agreed, calibration), agreed
 
-    believed = np.clip(reading.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0)
     pose, agreed = fitted(reading, believed * used[:, None])
     if (reading.observation.present & (trust > 0) & (agreed < CLEAR)).any():
-        other = _cleared_up(reading, pose, agreed, calibration)
+        other = _cleared_up(reading, pose.projected_px[:, _POINTS], agreed, calibration)
         changed = other.pick != reading.pick
         if (changed & (trust > 0)).any():
             reading = other
@@ -106,17 +112,27 @@ def _rays(reading: Reading, calibration: Calibration, trust: Floats) -> tuple[Ra
     return Rays(flat[None], noise(flat, there)[None], (there * trust)[None]), there
 
 
-def _sudden(reading: Reading, calibration: Calibration, trust: Floats, before: Before) -> NDArray[np.bool_]:
-    """Returns (V,) which view alone sees a leap: it was bumped, or sees somebody else. People leap in all views."""
-    rays, there = _rays(reading, calibration, np.ones((len(trust), len(_POINTS))))
-    local = np.einsum("vij,pj->vpi", calibration.rotation, before.expected) + calibration.translation[:, None]
-    off = np.linalg.norm(local[..., :2] / np.maximum(local[..., 2:], NEAREST_M) - rays.flat[0], axis=-1) / rays.sd[0]
+def _errors(reading: Reading, calibration: Calibration, points: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Returns (V,P) how far detections are from points (P,3) m, in standard deviations, and which points are seen."""
+    rays, there = _rays(reading, calibration, np.ones((len(reading.pick), len(_POINTS))))
+    local = np.einsum("vij,pj->vpi", calibration.rotation, points) + calibration.translation[:, None]
+    ideal = local[..., :2] / np.maximum(local[..., 2:], NEAREST_M)
+    return np.asarray(np.linalg.norm(ideal - rays.flat[0], axis=-1) / rays.sd[0]), there
+
+
+def _sudden(error: Floats, there: NDArray[np.bool_], trust: Floats) -> NDArray[np.bool_]:
+    """Returns (V,) which view alone sees a leap: it was bumped, or sees somebody else. People leap in all views.
+
+    Args:
+        error: (V,P) distance from where the joints were expected, in standard deviations.
+        there: (V,P) which are seen.
+        trust: (V,) weight of each view.
+    """
     judged = (trust > 0) & (there.sum(1) >= FEW)
     leap = np.array(
-        [np.median(row[seen]) if judges else 0.0 for row, seen, judges in zip(off, there, judged, strict=True)]
+        [np.median(row[seen]) if judges else 0.0 for row, seen, judges in zip(error, there, judged, strict=True)]
     )
-    alone = (leap > LEAP) & (judged.sum() > 2)
-    return np.asarray(alone & (np.sort(leap)[-2] < STEADY))
+    return np.asarray((leap > LEAP) & (leap > ALONE * np.sort(leap)[-2]) & (judged.sum() > 2))
 
 
 def _pose(found: Fit, rays: Rays, there: NDArray[np.bool_], agreed: Floats, calibration: Calibration) -> SolvedPose:
@@ -134,18 +150,26 @@ def _pose(found: Fit, rays: Rays, there: NDArray[np.bool_], agreed: Floats, cali
     return SolvedPose(joints, covariance, inlier, agreed, projected, rays.flat[0], sd, there.astype(float))
 
 
-def _cleared_up(reading: Reading, pose: SolvedPose, agreed: Floats, calibration: Calibration) -> Reading:
-    """Returns the reading with those people, or their mirror images, whom the pose bears out clearly better.
+def _cleared_up(reading: Reading, points_px: Floats, agreed: Floats, calibration: Calibration) -> Reading:
+    """Returns the reading with those people, or their mirror images, whom a pose bears out clearly better.
 
     The lifts compare shapes; where a body must appear in a picture tells more.
+
+    Args:
+        reading: As the lifts have it.
+        points_px: (V,P,2) where the pose should be seen.
+        agreed: (V,) how well those fit it who are followed.
+        calibration: The cameras.
     """
+    if not (reading.observation.present & calibration.known & (agreed < CLEAR)).any():
+        return reading
     observation = reading.observation if reading.observation.mirrored.any() else reading.observation.with_mirrors()
     pick = reading.pick.copy()
     for view in np.flatnonzero(observation.present & calibration.known & (agreed < CLEAR)).tolist():
         candidates = observation.of(view)
         there = observation.score[candidates][:, _POINTS] > 0
-        off_px = np.linalg.norm(observation.xy_px[candidates] - pose.projected_px[view], axis=-1)[:, _POINTS]
-        sd_px = np.maximum(NOISE * np.ptp(pose.projected_px[view], axis=0).max(), 1e-6)
+        off_px = np.linalg.norm(observation.xy_px[candidates][:, _POINTS] - points_px[view], axis=-1)
+        sd_px = np.maximum(NOISE * np.ptp(points_px[view], axis=0).max(), 1e-6)
         fits = _agreed(off_px / sd_px, there)
         best = int(np.argmax(fits))
         if fits[best] > max(CLEAR, agreed[view] + CLEARLY):
