@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.fusion import FusedInstant
+from pose_rig.fusion.smooth import OneEuro
 from pose_rig.fusion.sync import Sample
 from pose_rig.skeleton import JOINTS, J, Landmarks
 
@@ -76,18 +77,22 @@ class PosesFile:
         self._file.write(row.tobytes())
         self.rows += 1
 
-    def close(self, cameras: Calibration | None = None) -> Path:
+    def close(self, cameras: Calibration | None = None, backwards: OneEuro | None = None) -> Path:
         """Finishes the file and returns where it is.
 
         Args:
             cameras: As they were solved; None = they were not.
+            backwards: A fresh filter that smooths the poses once more from the last to the first; the mean of both
+                ways lags behind nothing. None = they stay as streamed.
 
         Raises:
             PoseRigError: The disk is full; the rows stay in the partial file.
         """
         self._file.close()
         dtype = self._dtype or _row(len(self._cameras), 1, J)
-        data = np.fromfile(self._partial, dtype) if self.rows < 1 else np.memmap(self._partial, dtype, "r")
+        data = np.fromfile(self._partial, dtype) if self.rows < 1 else np.memmap(self._partial, dtype, "r+")
+        if backwards is not None:
+            _smooth_backwards(data, backwards)
         arrays: dict[str, NDArray[Any]] = {
             "joints": np.array(self._joints),
             "mode": np.array(MODES)[data["mode"]],
@@ -111,6 +116,16 @@ class PosesFile:
         del arrays, data
         self._partial.unlink()
         return self._path
+
+
+def _smooth_backwards(data: NDArray[Any], smooth: OneEuro) -> None:
+    """Replaces ``xyz`` of all rows by the mean of what was smoothed forwards and the same backwards."""
+    for row in data[::-1]:
+        if not np.isfinite(row["xyz"]).all():
+            continue
+        sd_m = np.sqrt(np.trace(row["covariance"].astype(float), axis1=1, axis2=2) / 3)
+        back = smooth(-int(row["t_ns"]), row["xyz_raw"].astype(float), sd_m if np.isfinite(sd_m).all() else None)
+        row["xyz"] = 0.5 * (row["xyz"] + back)
 
 
 def _solved(cameras: Calibration | None, views: int) -> dict[str, NDArray[Any]]:

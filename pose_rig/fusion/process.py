@@ -16,6 +16,7 @@ from pose_rig.fusion.clocks import FileClock, LiveClock
 from pose_rig.fusion.fusion import FusedInstant, Fusion
 from pose_rig.fusion.poses_file import PosesFile
 from pose_rig.fusion.setup import Learner
+from pose_rig.fusion.smooth import OneEuro
 from pose_rig.fusion.solver import SolverProcess
 from pose_rig.fusion.spool import Spool
 from pose_rig.fusion.sync import Track
@@ -167,7 +168,9 @@ class Node:
     def finish(self) -> None:
         """Finishes the poses file and says good-bye."""
         if self._file is not None:
-            self._file.close(self._fusion.calibration)
+            settings = self._config.fusion
+            both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
+            self._file.close(self._fusion.calibration, both_ways)
         self._sender.send(self._rig_state())
         self._sender.send(self._meter.health("ended"))
 

@@ -7,7 +7,7 @@ Floats = NDArray[np.float64]
 
 SPEED_CUTOFF_HZ = 1.0  # the authors' value for the derivative
 USUAL_SD_M = 0.02  # of a joint that two or three cameras see well
-LEAST_SHARE = 0.25  # of the cut-off, for points that nobody sees well
+SHARES = (0.25, 3.0)  # of the cut-off, for points that nobody sees well, and that all do
 RESTART_S = 0.5  # after a longer gap the past says nothing
 
 
@@ -42,7 +42,7 @@ class OneEuro:
         self._speed = self._speed + share * ((value - self._value) / dt - self._speed)
         cutoff = self._min_cutoff_hz + self._beta * np.linalg.norm(self._speed, axis=-1, keepdims=True)
         if sd_m is not None:
-            cutoff = cutoff * np.clip(USUAL_SD_M / np.maximum(sd_m, 1e-6), LEAST_SHARE, 1.0)[:, None]
+            cutoff = cutoff * np.clip(USUAL_SD_M / np.maximum(sd_m, 1e-6), *SHARES)[:, None]
         self._value = self._value + _share(cutoff, dt) * (value - self._value)
         return self._value.copy()
 

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.fusion import FusedInstant
 from pose_rig.fusion.poses_file import PosesFile
+from pose_rig.fusion.smooth import OneEuro
 from pose_rig.fusion.sync import Sample
 from pose_rig.messages import Mode
 from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
@@ -229,3 +231,26 @@ def test_a_place_that_vanished_meanwhile_keeps_the_rows(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"Cannot write .*poses\.npz: Is a directory\. The rows are in "):
         file.close()
     assert (tmp_path / "poses.npz.partial").stat().st_size > 0
+
+
+def lag_of(way: NDArray[Any], true: NDArray[np.float64]) -> int:
+    """Rows by which one comes after the other."""
+    products = [float(np.dot(way[20:100], true[20 - k : 100 - k])) for k in range(-6, 7)]
+    return int(np.argmax(products)) - 6
+
+
+def test_smoothing_both_ways_does_not_lag(tmp_path: Path) -> None:
+    period_ns = 16_666_667
+    true = 0.3 * np.sin(2 * np.pi * 1.5 * np.arange(120) / 60)  # m
+    ways = {}
+    for name, backwards in (("streamed", None), ("both", OneEuro(2.5, 0.0))):
+        forwards, file = OneEuro(2.5, 0.0), PosesFile(tmp_path / f"{name}.npz", ["a"], 1.7, True)
+        for i, x in enumerate(true):
+            raw = np.full((J, 3), x)
+            smooth = forwards(i * period_ns, raw)
+            file.add(replace(instant(i, 1), t_ns=i * period_ns, xyz_raw=raw, xyz=smooth), [None], [None])
+        with np.load(file.close(None, backwards)) as got:
+            ways[name] = got["xyz"][:, 0, 0]
+    lag = {name: lag_of(way, true) for name, way in ways.items()}
+    assert lag["streamed"] > 1
+    assert lag["both"] == 0
