@@ -20,7 +20,7 @@ COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "y m": lambda camera: f"{position_m(camera)[1]:.2f}",
     "z m": lambda camera: f"{position_m(camera)[2]:+.2f}",
     "±cm": lambda camera: _known(camera.translation_sd_m * 100, 0),
-    "looks": lambda camera: _angle(azimuth_deg(camera)),
+    "looks": lambda camera: _angle(_compass(azimuth_deg(camera))),
     "tilt": lambda camera: _angle(tilt_deg(camera), "+"),
     "roll": lambda camera: _angle(roll_deg(camera), "+"),
     "±": lambda camera: _known(camera.rotation_sd_deg, 1, "°"),
@@ -96,6 +96,11 @@ def _written(places: Sequence[Place], file: Path, picture: Path | None, export: 
 
         written += [write(places, wish) for wish in export]
     return written
+
+
+def _compass(degrees: float | None) -> float | None:
+    """Returns whole degrees below 360."""
+    return None if degrees is None else round(degrees) % 360
 
 
 def _angle(degrees: float | None, sign: str = "") -> str:

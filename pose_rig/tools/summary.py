@@ -47,7 +47,8 @@ def _rig(board: Board, kept: Path | None) -> list[str]:
     if kept:
         return [f"Rig solved: remembered in {kept} (`pose-rig rig {kept}` shows it)."]
     if board.monitor.solved:
-        return ["Rig solved." + ("" if board.config.rig else " --rig rig.toml keeps it for the next start.")]
+        hint = "" if board.config.rig else " `pose-rig run --rig rig.toml` keeps it for the next start."
+        return ["Rig solved." + hint]
     return [f"Rig not solved: {board.advice()}"] if board.advice() else []
 
 

@@ -67,7 +67,7 @@ def test_the_table_says_what_would_help() -> None:
 def test_the_summary_says_where_a_solved_rig_is_kept() -> None:
     config = config_of("sim:2")
     board = board_of(config, state(config.camera), settled(config, "sim1 was moved."))
-    assert "Rig solved. --rig rig.toml keeps it for the next start." in summary(board, None)
+    assert "Rig solved. `pose-rig run --rig rig.toml` keeps it for the next start." in summary(board, None)
     assert "Rig solved: remembered in s.toml (`pose-rig rig s.toml` shows it)." in summary(board, None, Path("s.toml"))
 
 
