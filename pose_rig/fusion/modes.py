@@ -40,6 +40,7 @@ SOLVE_LATEST = 450  # but after half a minute at the latest
 INSTANT_SD_DEG = 2.0
 SURE_DEG = 8.0  # a rotation less sure than this is not used
 GONE_NS = 10_000_000_000  # nobody was seen by two cameras for so long
+LOST_S = 3.0  # of two that disagree for so long nobody knows which one was; sooner one may have seen somebody else
 MOVED_S = 1.0  # a camera that disagrees for so long has been moved
 
 
@@ -270,7 +271,8 @@ class Rig:
         """Takes out cameras that have disagreed for long: they were moved, or see somebody else."""
         for view in np.flatnonzero(self.known & (self._health.ill_s > MOVED_S)).tolist():
             if self.known.sum() < 3:
-                if self._setup.fixed is None:
+                patient = self.solved is not None and self._health.ill_s[view] < LOST_S
+                if self._setup.fixed is None and not patient:
                     self._forget()
                 return
             self._health.anew(view)

@@ -91,8 +91,11 @@ def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | N
         found = fit(rays, calibration, length, shape, before)
         agreed = _agreed(found.error[0], there)
         if before is not None and agreed[trust > 0].max(initial=0.0) < LOST:
-            found = fit(rays, calibration, length, shape, None)
-            agreed = _agreed(found.error[0], there)
+            elsewhere = fit(rays, calibration, length, shape, None)
+            agreed_there = _agreed(elsewhere.error[0], there)
+            seeing = (trust > 0) & there.any(1)
+            if (agreed_there[seeing] > CLEAR).sum() >= min(2, seeing.sum()):  # one against another proves nothing
+                found, agreed = elsewhere, agreed_there
         return _pose(found, rays, there, agreed, calibration), agreed
 
     pose, agreed = fitted(reading, believed * used[:, None])
