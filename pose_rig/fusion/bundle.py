@@ -185,15 +185,27 @@ class System:
 def linearise(state: State, tracks: Tracks, priors: Priors) -> System:
     """Returns the normal equations at a state, detections weighted by how far off they are."""
     count, views, points = tracks.weight.shape
-    local, predicted, error, square = residuals(state, tracks)
+    size = views * C + L
+    system = System(
+        a=np.zeros((size, size)),
+        ga=np.zeros(size),
+        e=np.zeros((count, points * 3, size)),
+        b=np.zeros((count, points * 3, points * 3)),
+        gb=np.zeros((count, points * 3)),
+    )
+    _add_detections(system, state, tracks)
+    _add_bones(system, state)
+    _add_priors(system, state, priors)
+    return system
+
+
+def _derivatives(state: State, tracks: Tracks, local: Floats, predicted: Floats) -> tuple[Floats, Floats]:
+    """Returns the derivatives of predictions, in standard deviations, by points (N,V,P,2,3) and cameras (N,V,P,2,C)."""
     depth = np.maximum(local[..., 2], NEAREST_M)
-    ahead = local[..., 2] > NEAREST_M
-    weight = tracks.weight * ahead * (OUTLIER**2 / (OUTLIER**2 + square)) ** 2 / CORRELATED
     ideal = local[..., :2] / depth[..., None]
     r2 = (ideal**2).sum(-1)
     zoom, k1 = np.exp(state.zoom)[:, None], state.k1[:, None]
-    # d seen / d ideal, then / d local
-    lens = zoom[..., None, None] * (
+    lens = zoom[..., None, None] * (  # d seen / d ideal
         (1 + k1 * r2)[..., None, None] * np.eye(2) + 2 * k1[..., None, None] * ideal[..., :, None] * ideal[..., None, :]
     )
     to_ideal = np.concatenate([np.broadcast_to(np.eye(2), (*ideal.shape, 2)), -ideal[..., None]], -1)
@@ -203,44 +215,42 @@ def linearise(state: State, tracks: Tracks, priors: Priors) -> System:
     by_turn = np.cross(arm[..., None, :], by_local)  # row · (turn × arm) = turn · (arm × row)
     by_zoom = predicted[..., None] / tracks.sd[..., None, None]
     by_k1 = (zoom * r2)[..., None, None] * ideal[..., None] / tracks.sd[..., None, None]
-    by_camera = np.concatenate([by_turn, by_local, by_zoom, by_k1], -1)  # (N,V,P,2,C)
+    return by_point, np.concatenate([by_turn, by_local, by_zoom, by_k1], -1)
 
+
+def _add_detections(system: System, state: State, tracks: Tracks) -> None:
+    count, views, points = tracks.weight.shape
+    local, predicted, error, square = residuals(state, tracks)
+    ahead = local[..., 2] > NEAREST_M
+    weight = tracks.weight * ahead * (OUTLIER**2 / (OUTLIER**2 + square)) ** 2 / CORRELATED
+    by_point, by_camera = _derivatives(state, tracks, local, predicted)
     wp, wc = by_point * weight[..., None, None], by_camera * weight[..., None, None]
-    size = views * C + L
-    b = np.zeros((count, points, 3, points, 3))
-    diagonal = np.einsum("nvpki,nvpkj->npij", wp, by_point)
-    index = np.arange(points)
-    b[:, index, :, index, :] = diagonal.swapaxes(0, 1)
-    gb = np.einsum("nvpki,nvpk->npi", wp, error)
-    e = np.zeros((count, points, 3, size))
-    e[..., : views * C] = np.einsum("nvpki,nvpkc->npivc", wp, by_camera).reshape(count, points, 3, views * C)
-    a, ga = np.zeros((size, size)), np.zeros(size)
-    blocks = np.einsum("nvpkc,nvpkd->vcd", wc, by_camera)
+    index, cameras = np.arange(points), views * C
+    blocks = system.b.reshape(count, points, 3, points, 3)  # a view of it
+    blocks[:, index, :, index, :] += np.einsum("nvpki,nvpkj->pnij", wp, by_point)
+    system.gb += np.einsum("nvpki,nvpk->npi", wp, error).reshape(count, -1)
+    system.e[..., :cameras] += np.einsum("nvpki,nvpkc->npivc", wp, by_camera).reshape(count, points * 3, cameras)
+    own = np.einsum("nvpkc,nvpkd->vcd", wc, by_camera)
     for v in range(views):
-        a[v * C : v * C + C, v * C : v * C + C] = blocks[v]
-    ga[: views * C] = np.einsum("nvpkc,nvpk->vc", wc, error).ravel()
+        system.a[v * C : v * C + C, v * C : v * C + C] += own[v]
+    system.ga[:cameras] += np.einsum("nvpkc,nvpk->vc", wc, error).ravel()
 
-    # bones
-    difference = SPAN @ state.points
-    length = np.maximum(np.linalg.norm(difference, axis=-1), 1e-6)
-    by_end = (difference / length[..., None]) / SPAN_SD_M[:, None]  # (N,S,3)
-    bone_error = (state.length[LENGTH_OF] - length) / SPAN_SD_M
-    by_points = SPAN[None, :, :, None] * by_end[:, :, None, :]  # (N,S,P,3)
-    rows = by_points.reshape(count, len(SPAN), points * 3)
-    sound = (MISREAD**2 / (MISREAD**2 + bone_error**2)) ** 2 / CORRELATED  # (N,S)
+
+def _add_bones(system: System, state: State) -> None:
+    span = SPAN @ state.points
+    long = np.maximum(np.linalg.norm(span, axis=-1), 1e-6)
+    along = span / (long * SPAN_SD_M)[..., None]  # (N,S,3)
+    rows = (SPAN[None, :, :, None] * along[:, :, None]).reshape(len(span), len(SPAN), -1)  # (N,S,P·3)
+    error = (state.length[LENGTH_OF] - long) / SPAN_SD_M
+    sound = (MISREAD**2 / (MISREAD**2 + error**2)) ** 2 / CORRELATED  # (N,S)
     weighed = rows * sound[..., None]
-    b = b.reshape(count, points * 3, points * 3) + weighed.swapaxes(1, 2) @ rows
-    gb = gb.reshape(count, points * 3) + np.einsum("nsp,ns->np", weighed, bone_error)
     by_length = np.zeros((len(SPAN), L))
     by_length[np.arange(len(SPAN)), LENGTH_OF] = -1 / SPAN_SD_M
-    e = e.reshape(count, points * 3, size)
-    e[..., views * C :] += np.einsum("nsp,sl->npl", weighed, by_length)
-    lengths = slice(views * C, size)
-    a[lengths, lengths] += (by_length.T * sound.sum(0)) @ by_length
-    ga[lengths] += np.einsum("sl,ns,ns->l", by_length, sound, bone_error)
-    system = System(a, ga, e, b, gb)
-    _add_priors(system, state, priors)
-    return system
+    system.b += weighed.swapaxes(1, 2) @ rows
+    system.gb += np.einsum("nsp,ns->np", weighed, error)
+    system.e[..., -L:] += np.einsum("nsp,sl->npl", weighed, by_length)
+    system.a[-L:, -L:] += (by_length.T * sound.sum(0)) @ by_length
+    system.ga[-L:] += np.einsum("sl,ns,ns->l", by_length, sound, error)
 
 
 def _add_priors(system: System, state: State, priors: Priors) -> None:
