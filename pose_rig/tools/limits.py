@@ -12,6 +12,7 @@ HEIGHT_M = (0.4, 2.6)
 PEOPLE = (1, 8)
 RATE_HZ = (1.0, 500.0)
 PORT = (0, 65535)
+REPEAT = (1, 1000)
 RIG_NAME = "rig.toml"
 
 
@@ -26,6 +27,8 @@ def check(config: Config) -> None:
     _in_range("pose rate", config.fusion.rate_hz, RATE_HZ, "Hz")
     _in_range("port", config.port, PORT, "")
     _in_range("least confidence", config.detector.min_confidence, (0.0, 1.0), "")
+    for camera in config.camera:
+        _in_range(f"repeat of {camera.name}", camera.repeat, REPEAT, "times")
     if config.duration_s is not None and config.duration_s <= 0:
         raise UsageError(f"A duration of {config.duration_s:g} s is no time.", "Give seconds, such as --duration 30.")
     _check_pace(config)

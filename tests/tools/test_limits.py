@@ -12,3 +12,10 @@ def test_a_live_camera_cannot_be_gone_through_twice() -> None:
     ):
         check(Config(camera=cameras, passes=2))
     check(Config(camera=cameras[:1], passes=2, pace="all"))
+
+
+@pytest.mark.parametrize("repeat", [0, -1, 5000])
+def test_a_file_cannot_be_played_less_than_once(repeat: int) -> None:
+    camera = CameraConfig(source="a.mp4", name="left", repeat=repeat)
+    with pytest.raises(UsageError, match=rf"^A repeat of left of {repeat} times is out of range\. Use 1 to 1000\."):
+        check(Config(camera=(camera,)))
