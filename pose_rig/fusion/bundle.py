@@ -236,13 +236,24 @@ def _add_detections(system: System, state: State, tracks: Tracks) -> None:
     system.ga[:cameras] += np.einsum("nvpkc,nvpk->vc", wc, error).ravel()
 
 
-def _add_bones(system: System, state: State) -> None:
-    span = SPAN @ state.points
+def bones(points: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
+    """Returns derivatives (N,S,P·3), errors in standard deviations (N,S) and robust weights (N,S) of the bones.
+
+    Args:
+        points: (N,P,3) m.
+        length: (L,) m.
+    """
+    span = SPAN @ points
     long = np.maximum(np.linalg.norm(span, axis=-1), 1e-6)
     along = span / (long * SPAN_SD_M)[..., None]  # (N,S,3)
-    rows = (SPAN[None, :, :, None] * along[:, :, None]).reshape(len(span), len(SPAN), -1)  # (N,S,P·3)
-    error = (state.length[LENGTH_OF] - long) / SPAN_SD_M
-    sound = (MISREAD**2 / (MISREAD**2 + error**2)) ** 2 / CORRELATED  # (N,S)
+    rows = (SPAN[None, :, :, None] * along[:, :, None]).reshape(len(span), len(SPAN), -1)
+    error = (length[LENGTH_OF] - long) / SPAN_SD_M
+    return rows, error, (MISREAD**2 / (MISREAD**2 + error**2)) ** 2
+
+
+def _add_bones(system: System, state: State) -> None:
+    rows, error, sound = bones(state.points, state.length)
+    sound = sound / CORRELATED
     weighed = rows * sound[..., None]
     by_length = np.zeros((len(SPAN), L))
     by_length[np.arange(len(SPAN)), LENGTH_OF] = -1 / SPAN_SD_M

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.fusion.bundle import LENGTH_OF, MISREAD, OUTLIER, SPAN, SPAN_SD_M
+from pose_rig.fusion.bundle import OUTLIER, bones
 from pose_rig.fusion.calibration import NEAREST_M, Calibration
 from pose_rig.fusion.triangulate import Rays, planes, triangulate
 
@@ -87,7 +87,7 @@ def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before:
             g = g + np.einsum("pij,npj->npi", before.precision, before.points - x)
         a = np.zeros((count, points, 3, points, 3))
         a[:, index, :, index, :] = blocks.swapaxes(0, 1)
-        rows, off, sound = _bones(x, length)
+        rows, off, sound = bones(x, length)
         a = a.reshape(count, points * 3, points * 3) + (rows * sound[..., None]).swapaxes(1, 2) @ rows
         g = g.reshape(count, -1) + np.einsum("nsi,ns,ns->ni", rows, sound, off)
         x = x + np.linalg.solve(a, g[..., None])[..., 0].reshape(x.shape)
@@ -107,16 +107,6 @@ def _reprojection(rays: Rays, cameras: Calibration, x: Floats) -> tuple[Floats, 
     turn = cameras.rotation[:, None]
     by = (turn[..., :2, :] - ideal[..., None] * turn[..., 2:, :]) / (depth * rays.sd)[..., None, None]
     return inlier, error, by
-
-
-def _bones(x: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
-    """Returns derivatives (N,S,P·3), errors in standard deviations (N,S) and robust weights (N,S) of the bones."""
-    span = SPAN @ x
-    long = np.maximum(np.linalg.norm(span, axis=-1), 1e-6)
-    along = span / (long * SPAN_SD_M)[..., None]
-    rows = (SPAN[None, :, :, None] * along[:, :, None]).reshape(len(x), len(SPAN), -1)
-    off = (length[LENGTH_OF] - long) / SPAN_SD_M
-    return rows, off, (MISREAD**2 / (MISREAD**2 + off**2)) ** 2
 
 
 def placed(rays: Rays, cameras: Calibration, shape: Floats, before: Before | None, loose: float) -> Floats:

@@ -127,9 +127,9 @@ def _starts(
     task: Task, instants: Sequence[Instant], scouts: Tracks, pelvis: Floats, views: NDArray[np.int64]
 ) -> Iterator[State]:
     """Yields places to start from: the rig in use, the lifted poses, the pictures' own geometry."""
-    present = task.present
-    if present is not None and present.known[views].all():
-        yield _state(present, task, views)
+    present = _in_use(task, views)
+    if present is not None:
+        yield present
         return  # what was solved once needs no other start; nor do poses wait for one
     yield from_lifts(instants, pelvis, views, task.rotation[views], task.height_m)
     for log_zoom in START_ZOOMS:
@@ -160,8 +160,7 @@ def _solved(
     state: State, sure: Floats, train: Tracks, held_back: Tracks, task: Task, views: NDArray[np.int64]
 ) -> Solved:
     """Returns the solution in the frame of the rig in use, or of the rotations."""
-    present = task.present
-    before = _state(present, task, views) if present is not None and present.known[views].all() else None
+    before = _in_use(task, views)
     turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ task.rotation[views]).sum(0)).T
     shift, scale = np.zeros(3), 1.0
     if before is not None:  # the poses stay where they are, and as large
@@ -200,7 +199,11 @@ def _extent(points: Floats) -> Floats:
     return np.asarray(np.linalg.norm(points - points.mean(1, keepdims=True), axis=(1, 2)))
 
 
-def _state(calibration: Calibration, task: Task, views: NDArray[np.int64]) -> State:
+def _in_use(task: Task, views: NDArray[np.int64]) -> State | None:
+    """Returns the rig in use, None if there is none that knows all the views."""
+    calibration = task.present
+    if calibration is None or not calibration.known[views].all():
+        return None
     zoom = np.log(calibration.focal_px / task.lens.focal_px)[views]
     return State.of(
         calibration.rotation[views], calibration.translation[views], zoom, calibration.k1[views], task.height_m

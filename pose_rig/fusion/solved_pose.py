@@ -82,9 +82,11 @@ def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | N
         error, there = _errors(reading, calibration, before.expected)
         expected_px, _ = calibration.project(before.expected)
         expected = _cleared_up(reading, expected_px, _agreed(error, there), calibration)
-        believed = np.where((expected.pick != reading.pick)[:, None], 1.0, believed)
-        reading = expected
-        used = trust * ~_sudden(*_errors(reading, calibration, before.expected), trust)
+        if expected is not reading:
+            believed = np.where((expected.pick != reading.pick)[:, None], 1.0, believed)
+            reading = expected
+            error, there = _errors(reading, calibration, before.expected)
+        used = trust * ~_sudden(error, there, trust)
 
     def fitted(way: Reading, believed: Floats) -> tuple[SolvedPose, Floats]:
         rays, there = _rays(way, calibration, believed)

@@ -69,7 +69,7 @@ def triangulate(
         rounds: How often outliers are weighed anew.
         loose: How much more the first round forgives.
     """
-    return triangulate_with_covariance(rays, cameras, prior, prior_sd_m, rounds, loose)[0]
+    return _meet(rays, cameras, prior, prior_sd_m, rounds, loose)[0]
 
 
 def triangulate_with_covariance(
@@ -78,9 +78,16 @@ def triangulate_with_covariance(
     prior: Floats | None = None,
     prior_sd_m: float | Floats = 1.0,
     rounds: int = ROUNDS,
-    loose: float = LOOSE,
 ) -> tuple[Floats, Floats, Floats]:
     """Returns points as `triangulate`, their covariance (...,P,3,3) m², and the trust (...,V,P) in each ray."""
+    points, information, trust = _meet(rays, cameras, prior, prior_sd_m, rounds, LOOSE)
+    return points, np.asarray(np.linalg.inv(information), np.float64), trust
+
+
+def _meet(
+    rays: Rays, cameras: Posed, prior: Floats | None, prior_sd_m: float | Floats, rounds: int, loose: float
+) -> tuple[Floats, Floats, Floats]:
+    """Returns points, their information (...,P,3,3) 1/m², and the trust in each ray."""
     rows, right = planes(rays.flat, cameras)
     depth, trust = np.ones_like(rays.weight), rays.weight
     points = np.zeros((*rays.flat.shape[:-3], rays.flat.shape[-2], 3))
@@ -96,7 +103,7 @@ def triangulate_with_covariance(
         a = a + (hold + 1e-9 * np.trace(a, axis1=-2, axis2=-1) + 1e-9)[..., None, None] * np.eye(3)
         points = np.linalg.solve(a, b[..., None])[..., 0]
         depth, trust = _met(rays, cameras, points, max(1.0, loose * 0.5 ** (k + known)))
-    return points, np.linalg.inv(a), trust
+    return points, a, trust
 
 
 def _met(rays: Rays, cameras: Posed, points: Floats, loose: float) -> tuple[Floats, Floats]:
