@@ -26,7 +26,7 @@ def task(content: bytes = b"model") -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for member in MEMBERS:
-            archive.writestr(member, content)
+            archive.writestr(zipfile.ZipInfo(member), content)  # its date is fixed: twice the same bytes
     return file.getvalue()
 
 
