@@ -1,4 +1,4 @@
-"""Who may import whom: tools → training, streaming, session → capture | lifting | fusion → ground floor."""
+"""Who may import whom: tools → training → session → streaming → capture | lifting | fusion → ground floor."""
 
 import ast
 import subprocess
@@ -14,10 +14,10 @@ FLOORS = {
     "capture": 1,
     "lifting": 1,
     "fusion": 1,
-    "training": 2,
     "streaming": 2,
-    "session": 2,
-    "tools": 3,
+    "session": 3,
+    "training": 4,
+    "tools": 5,
 }
 
 

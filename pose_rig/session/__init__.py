@@ -1,0 +1,1 @@
+"""Sessions: recorded, recovered, read, replayed, converted."""

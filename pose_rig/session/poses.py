@@ -1,0 +1,112 @@
+"""A person's movement as arrays: what a session, a poses file and every converter speak of.
+
+Axes: T instants, J joints.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+LONGEST_GAP_S = 0.25  # nothing is made up for longer than this
+FEWEST = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poses:
+    """What the rig said of one person, instant by instant.
+
+    Attributes:
+        t_ns: (T,) int64, capture instants, rig clock, increasing.
+        joints: (J) names; the first 17 are `pose_rig.skeleton.JOINTS`, further ones are the detector's landmarks.
+        xyz: (T,J,3) float32 m in ``rig`` (right-handed, y up), as streamed; NaN while nobody is seen.
+        score: (T,J) float32 0–1, 0 = guessed.
+        covariance_m2: (T,J,3,3) float32 of ``xyz`` before smoothing; NaN where it is not known.
+        residual_px: (T,J) float32, mean distance of the detections from the pose.
+        mode: (T,) ``cold``, ``settled`` or ``solved``.
+        age_ns: (T,) int64, from capture to publication.
+        height_m: Stature the scale rests on.
+        height_assumed: Whether nobody gave that stature: lengths are then those of a person of 1.70 m.
+    """
+
+    t_ns: NDArray[np.int64]
+    joints: tuple[str, ...]
+    xyz: NDArray[np.float32]
+    score: NDArray[np.float32]
+    covariance_m2: NDArray[np.float32]
+    residual_px: NDArray[np.float32]
+    mode: NDArray[np.str_]
+    age_ns: NDArray[np.int64]
+    height_m: float
+    height_assumed: bool
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+    @property
+    def t_s(self) -> NDArray[np.float64]:
+        """(T,) seconds from the first instant."""
+        return np.asarray((self.t_ns - self.t_ns[:1]) * 1e-9, np.float64)
+
+    @property
+    def tracked(self) -> NDArray[np.bool_]:
+        """(T,) whether somebody was seen."""
+        return np.asarray(np.isfinite(self.xyz).all((1, 2)))
+
+    @property
+    def rate_hz(self) -> float:
+        """Instants per second, by the median distance between them, to the nearest tenth; 0 with fewer than two."""
+        if len(self) < FEWEST:
+            return 0.0
+        return round(1e9 / float(np.median(np.diff(self.t_ns))), 1)
+
+    def joint(self, name: str) -> NDArray[np.float32]:
+        """Returns (T,3) one joint's way, m.
+
+        Raises:
+            KeyError: There is no such joint; the message names those that are.
+        """
+        if name not in self.joints:
+            raise KeyError(f"There is no joint {name!r}; there are {', '.join(self.joints)}")
+        return self.xyz[:, self.joints.index(name)]
+
+    def even(self, rate_hz: float | None = None) -> "Poses":
+        """Returns the poses at even distances, as files with a frame rate want them: linear between neighbours.
+
+        What lies in a gap of more than `LONGEST_GAP_S` is NaN with score 0.
+
+        Args:
+            rate_hz: Instants per second; None = `rate_hz` of the poses.
+        """
+        rate_hz = rate_hz or self.rate_hz
+        if len(self) < FEWEST or not rate_hz:
+            return self
+        steps = np.arange(int(np.floor((self.t_ns[-1] - self.t_ns[0]) * 1e-9 * rate_hz + 1e-6)) + 1)
+        t_ns = self.t_ns[0] + np.round(steps * (1e9 / rate_hz)).astype(np.int64)
+        after = np.clip(np.searchsorted(self.t_ns, t_ns), 1, len(self) - 1)
+        before = after - 1
+        width_ns = self.t_ns[after] - self.t_ns[before]
+        part = np.clip((t_ns - self.t_ns[before]) / width_ns, 0.0, 1.0)
+        nearest = np.where(part < 0.5, before, after)
+        exact = (part == 0.0) | (part == 1.0)
+        gap = (width_ns > LONGEST_GAP_S * 1e9) & ~exact
+        w = part[:, None, None]
+        between = (1 - w) * self.xyz[before] + w * self.xyz[after]
+        xyz = np.where(exact[:, None, None], self.xyz[nearest], between)
+        return replace(
+            self,
+            t_ns=t_ns,
+            xyz=np.where(gap[:, None, None], np.nan, xyz).astype(np.float32),
+            score=np.where(gap[:, None], 0.0, self.score[nearest]).astype(np.float32),
+            covariance_m2=self.covariance_m2[nearest],
+            residual_px=self.residual_px[nearest],
+            mode=self.mode[nearest],
+            age_ns=self.age_ns[nearest],
+        )
+
+    def between(self, from_s: float | None, to_s: float | None) -> "Poses":
+        """Returns the part from ``from_s`` to ``to_s``, seconds from the first instant; None = from or to the end."""
+        t_s = self.t_s
+        kept = (t_s >= (from_s or 0.0)) & (t_s <= (np.inf if to_s is None else to_s))
+        rows = ("t_ns", "xyz", "score", "covariance_m2", "residual_px", "mode", "age_ns")
+        return replace(self, **{name: getattr(self, name)[kept] for name in rows})

@@ -1,0 +1,1 @@
+"""Pose3D → humanoid joint rotations, for files and for engines."""
