@@ -122,7 +122,7 @@ def multiply(a: Floats, b: Floats) -> Floats:
 
 def inverse(q: Floats) -> Floats:
     """Returns (...,4) the conjugate of unit quaternions."""
-    return q * np.array([-1.0, -1.0, -1.0, 1.0])
+    return np.asarray(q * np.array([-1.0, -1.0, -1.0, 1.0]))
 
 
 def rotate(q: Floats, vector: Floats) -> Floats:
