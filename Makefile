@@ -1,11 +1,12 @@
 # demo   the whole rig on a real four-camera clip     test   everything that must hold
-# check  lint, types, who imports whom
+# check  lint, types, who imports whom                   test-foreign   our files, judged by Blender and OpenSim
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+FOREIGN ?= .venv-foreign
 
-.PHONY: demo test check
+.PHONY: demo test check test-foreign
 
 demo: $(VENV)/.installed
 	$(BIN)/pose-rig demo --headless
@@ -19,6 +20,11 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_import_boundary.py
 
+# Blender wants a numpy older than ours, so it and OpenSim live in a venv of their own, which the tests call.
+test-foreign: $(VENV)/.installed-dev $(FOREIGN)/.installed
+	POSE_RIG_FOREIGN_PYTHON=$(abspath $(FOREIGN))/bin/python NODE_PATH=$(abspath $(FOREIGN))/node_modules \
+		$(BIN)/pytest -m foreign
+
 $(VENV)/.installed: pyproject.toml
 	@echo "Installing into $(VENV): some 300 MB, a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
@@ -31,3 +37,11 @@ $(VENV)/.installed-dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q torch==2.13.0 -e '.[dev]'
 	touch $@ $(VENV)/.installed
+
+$(FOREIGN)/.installed: Makefile
+	@echo "Installing Blender and OpenSim into $(FOREIGN): some 1.5 GB, a few minutes the first time."
+	$(PYTHON) -m venv $(FOREIGN)
+	$(FOREIGN)/bin/pip install -q 'bpy==4.4.*' 'opensim==4.6.*' 'numpy<2'
+	npm install --silent --no-fund --no-audit --prefix $(FOREIGN) gltf-validator@2.0.0-dev.3.10 \
+		|| echo "Without Node.js the glTF validator's test is skipped."
+	touch $@
