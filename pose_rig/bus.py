@@ -9,8 +9,9 @@ from typing import Literal, Self
 
 import zmq
 
+from pose_rig.encoding import MAX_BYTES, decode, encode
 from pose_rig.errors import MessageError, UsageError
-from pose_rig.messages import MAX_BYTES, Message, decode, encode
+from pose_rig.messages import Message
 
 Lane = Literal["live", "lossless"]
 # Measured: HWM 1 yields data seconds old (the newest is dropped at the mark), 16 keeps the median age under 10 ms.

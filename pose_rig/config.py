@@ -130,6 +130,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         rig: Path of the rig.toml that remembers the solved rig; empty = none.
         port: Where poses are published on this machine; 0 = any free port.
         save: Path of the poses file written at the end; empty = none.
+        record: Path of the session (MCAP) that everything is recorded to; empty = none.
+        video: Whether the pictures of the cameras are recorded too.
         duration_s: End after this long; None = until the files end or the user stops it.
     """
 
@@ -142,6 +144,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rig: str = ""
     port: int = 5571
     save: str = ""
+    record: str = ""
+    video: bool = False
     duration_s: float | None = None
 
 
@@ -154,6 +158,7 @@ class CameraJob:
         detector: The detector; ``model`` is a path by now, or empty where the source brings its own keypoints.
         pace: As in `Config`.
         endpoint: Where the fusion node listens.
+        video: Where the recorder listens for pictures; empty = they are not wanted.
         restarts: How often this worker was restarted.
     """
 
@@ -161,6 +166,7 @@ class CameraJob:
     detector: DetectorConfig
     pace: Pace
     endpoint: str
+    video: str = ""
     restarts: int = 0
 
 
@@ -172,12 +178,14 @@ class FusionJob:
         config: The rig, cameras named.
         inputs: Endpoints to listen on: one per camera with pace ``all`` (lossless), else one for all (live).
         output: Endpoint to publish on.
+        record: Where the recorder listens; empty = nothing is recorded.
         restarts: How often this worker was restarted.
     """
 
     config: Config
     inputs: tuple[str, ...]
     output: str
+    record: str = ""
     restarts: int = 0
 
 

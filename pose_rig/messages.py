@@ -1,7 +1,6 @@
-"""What travels between the processes: typed, versioned, validated, never pickled.
+"""What the processes of a rig say to each other (docs/wire.md). Fields are only ever added, with defaults.
 
-One ZeroMQ part per message: ``topic NUL payload``, the payload msgpack, arrays as little-endian bytes with dtype and
-shape. Fields are only ever added, with defaults (docs/wire.md).
+`pose_rig.records` has what they say to the recorder alone, `pose_rig.encoding` how all of it becomes bytes.
 
 Axes: P people, K detector landmarks, J skeleton joints.
 """
@@ -10,13 +9,8 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
-
-from pose_rig.errors import MessageError
 
 VERSION = 1
-WIRE_DTYPE = "<f4"
-MAX_BYTES = 1 << 20  # a message of ours is about 1 kB; a megabyte is somebody else's
 
 Mode = Literal["cold", "settled", "solved"]
 State = Literal["starting", "ready", "running", "ended", "failed"]
@@ -223,107 +217,3 @@ class Health(Message, frozen=True, kw_only=True, eq=False):
     def topic(self) -> str:
         """``health/<worker>``."""
         return self.TOPIC + self.worker
-
-
-class _WireArray(msgspec.Struct, frozen=True, array_like=True):
-    """An array on the wire."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    data: bytes
-
-
-ANY: tuple[type[Message], ...] = (Keypoints2D, Pose3D, Refined2D, RigState, Health)
-
-
-def _encode_array(value: Any) -> _WireArray:
-    if not isinstance(value, np.ndarray):
-        raise NotImplementedError(f"{type(value).__name__} does not travel in messages")
-    array = np.ascontiguousarray(value, WIRE_DTYPE)
-    return _WireArray(WIRE_DTYPE, array.shape, array.tobytes())
-
-
-def _decode_array(kind: type, value: Any) -> Any:
-    try:
-        wire = msgspec.convert(value, _WireArray)
-    except msgspec.ValidationError as error:
-        raise ValueError("is not an array") from error
-    if wire.dtype != WIRE_DTYPE:
-        raise ValueError(f"has dtype {wire.dtype!r}, expected {WIRE_DTYPE!r}")
-    count = 1
-    for side in wire.shape:
-        if side < 0:
-            raise ValueError(f"has shape {wire.shape}")
-        count *= side
-    if count * 4 != len(wire.data):
-        raise ValueError(f"has {len(wire.data)} bytes for shape {wire.shape}")
-    return np.frombuffer(wire.data, WIRE_DTYPE).reshape(wire.shape)
-
-
-_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_array)
-_decoders = {kind.TOPIC: msgspec.msgpack.Decoder(kind, dec_hook=_decode_array) for kind in ANY}
-
-
-def _field_error(message: Message) -> tuple[str, str] | None:
-    """Returns (field, reason) of the first value that breaks the rules, None if there is none."""
-    axes: dict[str, int] = {}
-    for field, expected in message.ARRAYS.items():
-        array: NDArray[np.float32] = getattr(message, field)
-        if field in message.OPTIONAL and array.shape == (0,):
-            continue
-        wanted = tuple(axes.get(axis, axis) if isinstance(axis, str) else axis for axis in expected)
-        fits = array.ndim == len(wanted) and all(
-            isinstance(want, str) or want == got for want, got in zip(wanted, array.shape, strict=True)
-        )
-        if not fits:
-            return field, f"has shape {array.shape}, expected {wanted}"
-        axes.update({axis: side for axis, side in zip(expected, array.shape, strict=True) if isinstance(axis, str)})
-        if not np.isfinite(array).all():
-            return field, "is not finite"
-    for name in ("t_ns", "index", "age_ns"):
-        if not 0 <= getattr(message, name, 0) < 1 << 63:
-            return name, "is out of range"
-    if isinstance(message, Keypoints2D) and min(message.size_px) <= 0:
-        return "size_px", f"is {message.size_px}"
-    return None
-
-
-def encode(message: Message) -> bytes:
-    """Returns the bytes of a message, topic included.
-
-    Raises:
-        MessageError: A field has the wrong shape or is not finite.
-    """
-    if wrong := _field_error(message):
-        raise MessageError(message.topic, *wrong)
-    return message.topic.encode() + b"\0" + _encoder.encode(message)
-
-
-def topic_of(data: bytes) -> str:
-    """Returns the topic of encoded bytes, readable whatever they are."""
-    return bytes(data[:80]).split(b"\0", 1)[0].decode("utf-8", "replace")
-
-
-def decode(data: bytes) -> Message:
-    """Returns the message in ``data``, its arrays read-only views of it.
-
-    Raises:
-        MessageError: The bytes are not one of our messages; names topic and field.
-    """
-    topic = topic_of(data)
-    prefix = topic.split("/", 1)[0] + "/" if "/" in topic else topic
-    if prefix not in _decoders:
-        raise MessageError(topic, "topic", "is unknown")
-    if len(data) > MAX_BYTES:
-        raise MessageError(topic, "payload", f"has {len(data)} bytes")
-    try:
-        message = _decoders[prefix].decode(data[len(topic.encode()) + 1 :])
-    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
-        text = str(error)
-        field = text.rsplit("$.", 1)[-1].rstrip("`") if "$." in text else "payload"
-        raise MessageError(topic, field, f"is not valid: {text}") from error
-    if wrong := _field_error(message):
-        raise MessageError(topic, *wrong)
-    if message.topic != topic:
-        raise MessageError(topic, "topic", f"does not match its content, {message.topic!r}")
-    return message

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pose_rig.encoding import MAX_BYTES, decode, encode, topic_of
 from pose_rig.errors import MessageError
 from pose_rig.messages import (
-    MAX_BYTES,
     CameraState,
     Health,
     Keypoints2D,
@@ -18,9 +18,6 @@ from pose_rig.messages import (
     Pose3D,
     Refined2D,
     RigState,
-    decode,
-    encode,
-    topic_of,
 )
 
 DATA = Path(__file__).parent / "data"

@@ -3,7 +3,8 @@
 import tempfile
 from typing import IO
 
-from pose_rig.messages import Message, decode, encode
+from pose_rig.encoding import decode, encode
+from pose_rig.messages import Message
 
 LENGTH_BYTES = 4
 
