@@ -1,5 +1,6 @@
 """Work that takes seconds, off the path of the poses."""
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, Generic, TypeVar
@@ -14,16 +15,30 @@ class Background(Generic[T]):
 
     Args:
         executor: Where; None = at once, which makes runs repeatable.
+        replayed: Take results only when `expect` says so, waiting for them if need be.
 
     Attributes:
         fault: Why the last piece of work failed, empty if it did not.
     """
 
-    def __init__(self, executor: Executor | None) -> None:
+    def __init__(self, executor: Executor | None, *, replayed: bool = False) -> None:
         self._executor = executor
         self._future: Future[T | None] | None = None
         self._heard = True
+        self._asked = 0
+        self._taken: list[int] = []
+        self._expected: deque[int] | None = deque() if replayed else None
         self.fault = ""
+
+    def expect(self, asked: int) -> None:
+        """Says at which call of `take` a result was there in the run that is replayed."""
+        if self._expected is not None:
+            self._expected.append(asked)
+
+    def news(self) -> list[int]:
+        """Returns at which calls of `take`, from 1, a result was there since this was last called."""
+        taken, self._taken = self._taken, []
+        return taken if self._executor is not None else []
 
     @property
     def busy(self) -> bool:
@@ -42,9 +57,11 @@ class Background(Generic[T]):
 
     def take(self) -> T | None:
         """Returns the result once, as soon as it is there."""
-        if self._future is None or not self._future.done():
+        self._asked += 1
+        if self._future is None or not self._is_due(self._future):
             return None
         future, self._future = self._future, None
+        self._taken.append(self._asked)
         try:
             result = future.result()
         except PoseRigError as error:
@@ -52,6 +69,14 @@ class Background(Generic[T]):
             return None
         self.fault = ""
         return result if self._heard else None
+
+    def _is_due(self, future: "Future[T | None]") -> bool:
+        if self._expected is None:
+            return future.done()
+        if not self._expected or self._expected[0] > self._asked:
+            return False
+        self._expected.popleft()
+        return True
 
     def forget(self) -> None:
         """Lets the result of what is under way go unheard."""

@@ -26,6 +26,7 @@ from pose_rig.fusion.solved_rig import SolvedRig
 from pose_rig.fusion.trust import why_not
 from pose_rig.graph import Engine
 from pose_rig.messages import CameraState, Mode
+from pose_rig.records import Learned
 
 Floats = NDArray[np.float64]
 
@@ -64,8 +65,8 @@ class Rig:
         self.lens = Lens(np.ones(views), np.ones((views, 2)))
         self.note = ""
         self._health = Health(views)
-        self._averaging: Background[Solution] = Background(learner.executor)
-        self._solving: Background[Solved | str] = Background(learner.executor)
+        self._averaging: Background[Solution] = Background(learner.executor, replayed=learner.replayed)
+        self._solving: Background[Solved | str] = Background(learner.executor, replayed=learner.replayed)
         self._carried = Carried(setup.moving)
         self._remembered = setup.remembered
         self._rotations: Solution | None = None
@@ -163,6 +164,15 @@ class Rig:
         if self._due(observation.t_ns) and (reading.present & ~self._carried.moving).sum() > 1:
             self._remember(reading, guess)
             self._think()
+
+    def news(self) -> list[Learned]:
+        """Returns what was learned beside the poses since this was last called."""
+        averaged = [Learned(work="averaging", asked=asked) for asked in self._averaging.news()]
+        return averaged + [Learned(work="solving", asked=asked) for asked in self._solving.news()]
+
+    def expect(self, learned: Learned) -> None:
+        """Takes note of when something was learned in the run that is replayed."""
+        (self._averaging if learned.work == "averaging" else self._solving).expect(learned.asked)
 
     def nobody(self) -> None:
         """Takes in an instant at which no camera saw anybody."""

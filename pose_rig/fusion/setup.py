@@ -21,10 +21,12 @@ class Learner:
     Attributes:
         executor: Runs it beside the poses; None = at once, which makes runs repeatable.
         solve: Solves a rig; may wait for another process.
+        replayed: Whether a run is gone through again, in which it is known when what was learned.
     """
 
     executor: Executor | None = None
     solve: Callable[[Task], Solved | str] = self_solve
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,296 @@
+"""One run of the fusion: messages in, poses out, live or through files.
+
+Where the messages come from, what runs the network and where the poses go is told from outside (`process.main`).
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from pose_rig.bus import Receiver
+from pose_rig.config import ASSUMED_HEIGHT_M, FusionJob
+from pose_rig.errors import MessageError, PoseRigError
+from pose_rig.fusion.clocks import FileClock, LiveClock
+from pose_rig.fusion.fusion import FusedInstant, Fusion
+from pose_rig.fusion.outlet import Outlet
+from pose_rig.fusion.poses_file import PosesFile
+from pose_rig.fusion.self_solve import Solved
+from pose_rig.fusion.setup import Learner
+from pose_rig.fusion.smooth import OneEuro
+from pose_rig.fusion.spool import Spool
+from pose_rig.fusion.sync import Track
+from pose_rig.graph import Engine
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
+from pose_rig.meter import Meter
+from pose_rig.records import Learned
+from pose_rig.skeleton import joint_set, landmarks
+
+NAME = "fusion"
+TELL_EVERY_S = 0.25
+AHEAD = 32  # samples a file may run ahead of the others
+MOST_PEOPLE = 16  # in one picture
+CLOCK_MARGIN_NS = 10_000_000_000  # files may be shifted against each other by some seconds
+IDLE_MS = 20  # wait for more of a file
+
+
+class Stop(Protocol):
+    """What we use of ``multiprocessing.Event``."""
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+
+
+class Source(Protocol):
+    """Where the messages of one camera come from: a `Receiver`, or a `Spool` of what it once said."""
+
+    bad: int
+    last_error: str
+
+    def receive(self, timeout_ms: int, most: int = ...) -> list[Message]:
+        """Returns what is there, oldest first."""
+
+
+class Node:
+    """One run of the fusion process."""
+
+    def __init__(self, job: FusionJob, engine: Engine, outlet: Outlet, learner: Learner) -> None:
+        config = job.config
+        self._config, self._outlet = config, outlet
+        self._engine, self._learner = engine, learner
+        self._index = {camera.name: v for v, camera in enumerate(config.camera)}
+        self._tracks = [Track() for _ in config.camera]
+        self._fusion = Fusion(config, engine, learner)
+        self._spools: list[Spool] | None = None  # during the first of two passes
+        self._meter = Meter(NAME, job.restarts)
+        self._meter.detail = f"{engine.provider} ({engine.reason})"
+        height = config.height_m or ASSUMED_HEIGHT_M
+        self._height = (height, config.height_m is None)
+        self._file = PosesFile(Path(config.save), list(self._index), *self._height) if config.save else None
+        self._fused = 0
+        self._told_s = 0.0
+        self._mode = ""
+        self._lost = 0
+        self._again = False  # whether this is the second of two passes
+        self._outlet.send(self._meter.health("starting"))
+
+    def run_live(self, receiver: Receiver, stop: Stop) -> None:
+        """Fuses at even ticks what has arrived by then."""
+        clock = LiveClock(self._config.fusion.rate_hz, len(self._tracks))
+        while not stop.is_set() and not all(track.ended for track in self._tracks):
+            for message in receiver.receive(clock.wait_ms(time.monotonic_ns())):
+                view = self._take(message)
+                if view is not None and isinstance(message, Keypoints2D):
+                    clock.arrived(view, time.monotonic_ns() - message.t_ns)
+            t_ns = clock.tick(time.monotonic_ns(), self._tracks)
+            if t_ns is not None:
+                self._fuse(t_ns, live=True)
+            self._tell(receiver.bad + clock.left_out, receiver.last_error)
+
+    def run_again(self, messages: Iterable[Message], stop: Stop) -> None:
+        """Goes through a live run once more: what was heard, in its order, and a pose wherever there was one.
+
+        Args:
+            messages: Those of a recording, in the order in which the fusion took and sent them.
+            stop: Asks to end.
+        """
+        for message in messages:
+            if stop.is_set():
+                return
+            if isinstance(message, Learned):
+                self._fusion.rig.expect(message)
+            elif isinstance(message, Pose3D):
+                self._fused = message.index
+                self._fuse(message.t_ns, age_ns=message.age_ns)
+            elif isinstance(message, Health) and message.worker == NAME:
+                if message.state == "starting":  # it was restarted then
+                    self._begin_anew()
+            else:
+                self._take(message)
+            self._tell(0, "")
+
+    def run_twice(self, receivers: Sequence[Source], stop: Stop) -> None:
+        """Learns the rig from the whole of the files, then fuses all of it with that rig."""
+        with ExitStack() as stack:
+            self._spools = spools = [stack.enter_context(closing(Spool())) for _ in self._tracks]
+            self.run_files(receivers, stop)
+            self._spools, self._again = None, True
+            if stop.is_set():
+                return
+            solved = self._fusion.rig.finish()
+            note = self._fusion.rig.note
+            self._begin_anew(solved)
+            self._fusion.rig.note = note
+            for spool in spools:
+                spool.rewind()
+            self.run_files(spools, stop)
+
+    def run_files(self, receivers: Sequence[Source], stop: Stop) -> None:
+        """Fuses every frame of the fastest file, waiting for all."""
+        clock = FileClock()
+        while not stop.is_set():
+            for receiver, track in zip(receivers, self._tracks, strict=True):
+                if clock.ahead(track) < AHEAD:
+                    for message in receiver.receive(0, most=8):
+                        self._take(message)
+            t_ns = clock.tick(self._tracks)
+            if t_ns is not None:
+                self._fuse(t_ns)
+            elif all(track.ended for track in self._tracks):
+                return
+            else:
+                self._wait(receivers, clock)
+            self._tell(
+                sum(receiver.bad for receiver in receivers), next((r.last_error for r in receivers if r.bad), "")
+            )
+
+    def _begin_anew(self, solved: Solved | None = None) -> None:
+        """Forgets all that was heard and learned; ``solved`` is a rig to begin and to end with."""
+        self._tracks = [Track() for _ in self._tracks]
+        self._fusion = Fusion(self._config, self._engine, self._learner, solved)
+
+    def finish(self) -> None:
+        """Finishes the poses file and says good-bye."""
+        if self._file is not None:
+            settings = self._config.fusion
+            both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
+            self._file.close(self._fusion.calibration, both_ways)
+        self._outlet.send(self._rig_state())
+        self._outlet.send(self._meter.health("ended"))
+
+    def _wait(self, receivers: Sequence[Source], clock: FileClock) -> None:
+        behind = [
+            r
+            for r, track in zip(receivers, self._tracks, strict=True)
+            if not track.ended and clock.ahead(track) < AHEAD
+        ]
+        for receiver in behind[:1]:
+            for message in receiver.receive(IDLE_MS, most=8):
+                self._take(message)
+
+    def _take(self, message: Message) -> int | None:
+        """Takes a message; returns the view it is of, None if it is nothing for us."""
+        if isinstance(message, Keypoints2D):
+            return self._take_keypoints(message)
+        if isinstance(message, Health) and message.worker in self._index:
+            view = self._index[message.worker]
+            # a file that failed is over; a camera that failed is restarted and comes back
+            over = message.state == "ended" or (message.state == "failed" and self._config.pace == "all")
+            self._tracks[view].ended = over
+            if message.total_frames is not None:
+                self._meter.total_frames = max(message.total_frames, self._meter.total_frames or 0)
+            if self._spools is not None:
+                self._spools[view].add(message)
+            if not self._again:
+                self._outlet.send(message)
+            return view
+        self._meter.unusable(f"{message.topic} is nothing for a fusion process.")
+        return None
+
+    def _take_keypoints(self, message: Keypoints2D) -> int | None:
+        view = self._index.get(message.camera)
+        if view is None:
+            self._meter.unusable(f"A camera calls itself {message.camera!r}, which is not part of this rig.")
+            return None
+        track = self._tracks[view]
+        try:
+            self._check(message)
+            self._fusion.describe(view, message.size_px, message.landmarks)
+        except PoseRigError as error:
+            self._meter.unusable(error.cause)
+            return None
+        if self._spools is None:
+            self._outlet.keep(message)
+        if track.add(message):
+            track.ended = False
+            if self._spools is not None:
+                self._spools[view].add(message)
+        return view
+
+    def _check(self, message: Keypoints2D) -> None:
+        """Raises what is wrong with keypoints beyond their form."""
+        people, count = message.xy.shape[:2]
+        if count != len(landmarks(message.landmarks).names):
+            raise MessageError(message.topic, "xy", f"has {count} landmarks, {message.landmarks[:80]} has not")
+        known = self._tracks[self._index[message.camera]].landmarks
+        if self._config.pace == "all" and known not in ("", message.landmarks):
+            raise MessageError(message.topic, "landmarks", f"changes from {known[:80]} within a file")
+        if people > MOST_PEOPLE:
+            raise MessageError(message.topic, "xy", f"has {people} people")
+        if self._config.pace == "realtime" and message.t_ns > time.monotonic_ns() + CLOCK_MARGIN_NS:
+            raise MessageError(message.topic, "t_ns", "lies in the future: the sender has another clock")
+
+    def _fuse(self, t_ns: int, *, live: bool = False, age_ns: int | None = None) -> None:
+        """Makes the pose of an instant; ``age_ns`` is how old it was when it was made first, None = it is made now."""
+        began = time.perf_counter_ns()
+        samples = [track.at(t_ns) for track in self._tracks]
+        synced = time.perf_counter_ns()
+        instant = self._fusion.step(t_ns, samples)
+        if self._spools is not None:
+            return
+        stepped = time.perf_counter_ns()
+        if age_ns is None:
+            age_ns = max(time.monotonic_ns() - t_ns, 0) if live else stepped - began
+        self._outlet.at(t_ns)
+        for learned in self._fusion.rig.news():
+            self._outlet.keep(learned)
+        self._publish(instant, age_ns)
+        if self._file is not None:
+            self._file.add(instant, samples, self._fusion.landmarks)
+        stages_ms = {
+            "sync": (synced - began) / 1e6,
+            "fuse": (stepped - synced) / 1e6,
+            "send": (time.perf_counter_ns() - stepped) / 1e6,
+        }
+        self._meter.done(age_ns / 1e6, stages_ms)
+        self._fused += 1
+
+    def _publish(self, instant: FusedInstant, age_ns: int) -> None:
+        height_m, height_assumed = self._height
+        self._outlet.send(
+            Pose3D(
+                index=self._fused,
+                t_ns=instant.t_ns,
+                age_ns=age_ns,
+                person=0,
+                joints=joint_set(instant.joints),
+                xyz=instant.xyz.astype(np.float32),
+                score=instant.score.astype(np.float32),
+                residual_px=instant.residual_px.astype(np.float32),
+                mode=instant.mode,
+                tracking=int(instant.tracking),
+                height_m=height_m,
+                height_assumed=height_assumed,
+                covariance_m2=instant.covariance.astype(np.float32)
+                if instant.mode == "solved" and instant.tracking
+                else np.zeros(0, np.float32),
+            )
+        )
+        for name, view in self._index.items():
+            if instant.followed[view] >= 0 and np.isfinite(instant.refined_px[view]).all():
+                self._outlet.send(
+                    Refined2D(
+                        camera=name,
+                        index=self._fused,
+                        t_ns=instant.t_ns,
+                        xy=instant.refined_px[view].astype(np.float32),
+                        inlier=instant.inlier[view].astype(np.float32),
+                    )
+                )
+
+    def _tell(self, lost: int, last_error: str) -> None:
+        """Publishes the state of rig and process, now and then and when the mode changes."""
+        rig, now_s = self._fusion.rig, time.monotonic()
+        fault = last_error if lost > self._lost else ""
+        if now_s - self._told_s < TELL_EVERY_S and rig.mode == self._mode:
+            return
+        self._told_s, self._mode, self._lost = now_s, rig.mode, lost
+        self._outlet.send(self._rig_state())
+        self._outlet.send(self._meter.health("running" if self._fused else "ready", fault, lost))
+
+    def _rig_state(self) -> RigState:
+        rig = self._fusion.rig
+        return RigState(t_ns=time.monotonic_ns(), mode=rig.mode, cameras=rig.states(), note=rig.note)

@@ -1,0 +1,95 @@
+"""Where the messages of the fusion go: to whoever listens, and to the recorder if there is one."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from pose_rig.bus import Sender
+from pose_rig.encoding import encode
+from pose_rig.messages import Message
+from pose_rig.records import Gap
+
+RECORDER_MARK = 4096  # messages; some ten seconds of eight cameras, should a disk think for so long
+PATIENCE_MS = 100  # between looks at whether to stop
+FAREWELL_MS = 500  # for the last messages to leave
+
+
+class Outlet:
+    """Publishes, and hands to the recorder in the order in which things happened.
+
+    Args:
+        listeners: A live lane.
+        recorder: A lossless lane; None = nothing is recorded.
+        waits: Whether to wait for a recorder that is behind; otherwise what it cannot take is counted, and told to it
+            as a `Gap` as soon as it can take something again.
+        stopped: Whether to wait no longer.
+    """
+
+    def __init__(self, listeners: Sender, recorder: Sender | None, *, waits: bool, stopped: Callable[[], bool]) -> None:
+        self._listeners, self._recorder = listeners, recorder
+        self._waits, self._stopped = waits, stopped
+        self._missing = 0
+        self._whole_until_ns = self._now_ns = 0
+
+    def at(self, t_ns: int) -> None:
+        """Says what the rig clock shows, for gaps."""
+        self._now_ns = t_ns
+
+    def send(self, message: Message) -> None:
+        """Publishes a message, and has it recorded."""
+        data = encode(message)
+        self._listeners.send_bytes(data)
+        self._keep(data)
+
+    def keep(self, message: Message) -> None:
+        """Has a message recorded that listeners have no use for."""
+        if self._recorder is not None:
+            self._keep(encode(message))
+
+    def close(self) -> None:
+        """Closes both ways after giving what is still queued some time to leave."""
+        self._tell_gap()
+        for sender in (self._listeners, self._recorder):
+            if sender is not None:
+                sender.drain(FAREWELL_MS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keep(self, data: bytes) -> None:
+        if self._recorder is None:
+            return
+        self._tell_gap()
+        if self._missing or not self._push(data):
+            self._missing += 1
+        else:
+            self._whole_until_ns = self._now_ns
+
+    def _tell_gap(self) -> None:
+        if not self._missing:
+            return
+        gap = Gap(
+            source="fusion",
+            what="messages",
+            from_ns=self._whole_until_ns,
+            t_ns=max(self._now_ns, self._whole_until_ns),
+            missing=self._missing,
+            reason="the recorder was behind",
+        )
+        if self._push(encode(gap)):
+            self._missing = 0
+
+    def _push(self, data: bytes) -> bool:
+        if self._recorder is None:
+            return False
+        if not self._waits:
+            return self._recorder.send_bytes(data, 0)
+        while not self._recorder.send_bytes(data, PATIENCE_MS):
+            if self._stopped():
+                return False
+        return True
