@@ -29,12 +29,13 @@ class Sender:
         endpoint: ``tcp://HOST:PORT``; port 0 with ``bind`` takes a free one.
         lane: Live drops, lossless waits.
         bind: Wait for receivers here; otherwise connect to one.
+        mark: Messages that a lossless lane holds.
     """
 
-    def __init__(self, endpoint: str, lane: Lane = "live", *, bind: bool = False) -> None:
+    def __init__(self, endpoint: str, lane: Lane = "live", *, bind: bool = False, mark: int = LOSSLESS_MARK) -> None:
         self._socket: zmq.Socket[bytes] = _context().socket(zmq.PUB if lane == "live" else zmq.PUSH)
         self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.SNDHWM, LIVE_SEND_MARK if lane == "live" else LOSSLESS_MARK)
+        self._socket.setsockopt(zmq.SNDHWM, LIVE_SEND_MARK if lane == "live" else mark)
         self.endpoint = _attach(self._socket, endpoint, bind)
 
     def send(self, message: Message, timeout_ms: int = -1) -> bool:
@@ -43,7 +44,10 @@ class Sender:
         Raises:
             MessageError: The message breaks its own rules.
         """
-        data = encode(message)
+        return self.send_bytes(encode(message), timeout_ms)
+
+    def send_bytes(self, data: bytes, timeout_ms: int = -1) -> bool:
+        """Sends a message that is encoded already; otherwise like `send`."""
         if self._socket.getsockopt(zmq.TYPE) == zmq.PUSH and not self._socket.poll(timeout_ms, zmq.POLLOUT):
             return False
         self._socket.send(data)
@@ -74,14 +78,21 @@ class Receiver:
         lane: As the sender's.
         bind: Wait for senders here; otherwise connect to one.
         topics: Topic prefixes wanted (live lanes only).
+        largest: Bytes; who sends more is cut off.
     """
 
     def __init__(
-        self, endpoint: str, lane: Lane = "live", *, bind: bool = False, topics: tuple[str, ...] = ("",)
+        self,
+        endpoint: str,
+        lane: Lane = "live",
+        *,
+        bind: bool = False,
+        topics: tuple[str, ...] = ("",),
+        largest: int = MAX_BYTES,
     ) -> None:
         self._socket: zmq.Socket[bytes] = _context().socket(zmq.SUB if lane == "live" else zmq.PULL)
         self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, largest)
         self._socket.setsockopt(zmq.RCVHWM, LIVE_RECEIVE_MARK if lane == "live" else LOSSLESS_MARK)
         if lane == "live":
             for topic in topics:
@@ -90,9 +101,21 @@ class Receiver:
         self.bad = 0
         self.last_error = ""
 
+    def connect(self, endpoint: str) -> None:
+        """Receives from one more sender.
+
+        Raises:
+            UsageError: There can be none.
+        """
+        _attach(self._socket, endpoint, bind=False)
+
     def receive(self, timeout_ms: int, most: int = 256) -> list[Message]:
         """Returns what has arrived, oldest first, waiting up to ``timeout_ms`` (−1 = for ever) for the first."""
-        messages: list[Message] = []
+        return [message for message, _ in self.receive_with_bytes(timeout_ms, most)]
+
+    def receive_with_bytes(self, timeout_ms: int, most: int = 256) -> list[tuple[Message, bytes]]:
+        """Returns like `receive`, each message with the bytes that it came in."""
+        messages: list[tuple[Message, bytes]] = []
         if not self._socket.poll(timeout_ms):
             return messages
         for _ in range(most):
@@ -103,7 +126,7 @@ class Receiver:
             try:
                 if len(parts) != 1:
                     raise MessageError("?", "payload", f"came in {len(parts)} parts")
-                messages.append(decode(parts[0]))
+                messages.append((decode(parts[0]), parts[0]))
             except MessageError as error:
                 self.bad += 1
                 self.last_error = error.cause

@@ -1,4 +1,4 @@
-"""What a recording holds beside what the processes say to each other: pictures, markers, gaps, what was learned when."""
+"""What a recording holds beyond the talk of the processes: pictures, markers, gaps, and when what was learned."""
 
 from typing import ClassVar, Literal
 
