@@ -1,0 +1,137 @@
+"""BVH and glTF as Blender itself imports them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pose_rig.session.bone_names import CONVENTIONS, NAMES, Names
+from pose_rig.session.bvh import write_bvh
+from pose_rig.session.gltf import write_gltf
+from pose_rig.streaming.humanoid import BONES, PARENTS, Floats, Motion, forward
+from tests.foreign.conftest import Judge
+from tests.session.motions import motion
+
+pytestmark = pytest.mark.foreign
+
+CLOSE_M = 1e-4
+RATE_HZ = 60
+VRM: Names = "vrm"
+
+
+def made(count: int, seed: int = 7) -> Motion:
+    """Returns a movement of all joints at `RATE_HZ`."""
+    return motion(np.random.default_rng(seed), count, rate_hz=RATE_HZ)
+
+
+def held(count: int) -> Motion:
+    """Returns a movement that stands still for its middle third, as over a gap."""
+    moved, third = made(count), count // 3
+    moved.rotation[third : 2 * third], moved.root[third : 2 * third] = moved.rotation[third], moved.root[third]
+    return moved
+
+
+def in_blender(moved: Motion, frames: NDArray[np.int64]) -> Floats:
+    """Returns (T,B,3) m where the bones begin, in Blender's axes: x, −z, y."""
+    x, y, z = np.moveaxis(forward(moved.rest, moved.root[frames], moved.rotation[frames])[0], -1, 0)
+    return np.stack([x, -z, y], -1)
+
+
+def heads(path: Path, said: dict[str, list[str]], names: Names) -> Floats:
+    """Returns (T,B,3) where Blender has the heads of our bones."""
+    found: Floats = np.load(path)["heads"]
+    return found[:, [said["names"].index(NAMES[names][bone]) for bone in BONES]]
+
+
+def numbered(frames: NDArray[Any], first: int) -> str:
+    """Returns the frames of a scene as JSON."""
+    return json.dumps([float(frame) + first for frame in frames])
+
+
+@pytest.mark.parametrize("names", CONVENTIONS)
+def test_bvh_with_default_settings(tmp_path: Path, judge: Judge, names: Names) -> None:
+    moved, frames = made(240), np.arange(240)
+    write_bvh(tmp_path / "a.bvh", moved, rate_hz=RATE_HZ, names=names)
+    said = judge("read_in_blender.py", tmp_path / "a.bvh", tmp_path / "a.npz", 24, numbered(frames, 1))
+    assert set(NAMES[names].values()) <= set(said["names"])
+    assert said["fps"] == 24
+    assert said["frames"] == [1, 240]
+    found = heads(tmp_path / "a.npz", said, names) / 100
+    assert np.linalg.norm(found - in_blender(moved, frames), axis=-1).max() < CLOSE_M
+
+
+def test_bvh_as_the_page_says(tmp_path: Path, judge: Judge) -> None:
+    moved, frames = made(240), np.arange(240)
+    write_bvh(tmp_path / "a.bvh", moved, rate_hz=RATE_HZ)
+    settings = ("global_scale=0.01", "update_scene_fps=true", "update_scene_duration=true")
+    said = judge("read_in_blender.py", tmp_path / "a.bvh", tmp_path / "a.npz", 24, numbered(frames, 1), *settings)
+    assert said["fps"] == RATE_HZ
+    assert dict(zip(said["names"], said["parents"], strict=True)) == {
+        bone: BONES[parent] if parent >= 0 else "" for bone, parent in zip(BONES, PARENTS, strict=True)
+    }
+    assert np.linalg.norm(heads(tmp_path / "a.npz", said, VRM) - in_blender(moved, frames), axis=-1).max() < CLOSE_M
+
+
+def test_bvh_in_metres_needs_no_scale(tmp_path: Path, judge: Judge) -> None:
+    moved, frames = made(10), np.arange(10)
+    write_bvh(tmp_path / "a.bvh", moved, rate_hz=RATE_HZ, scale=1.0)
+    said = judge("read_in_blender.py", tmp_path / "a.bvh", tmp_path / "a.npz", 24, numbered(frames, 1))
+    assert np.linalg.norm(heads(tmp_path / "a.npz", said, VRM) - in_blender(moved, frames), axis=-1).max() < CLOSE_M
+
+
+def test_bvh_between_frames_swings_nothing_around(tmp_path: Path, judge: Judge) -> None:
+    """Blender goes straight from the angles of one frame to those of the next: a jump by half a turn would show."""
+    moved, frames = made(600, seed=3), np.arange(0, 598, 2)
+    write_bvh(tmp_path / "a.bvh", _every_second(moved), rate_hz=RATE_HZ / 2)
+    halfway = numbered(frames / 2 + 0.5, 1)
+    said = judge("read_in_blender.py", tmp_path / "a.bvh", tmp_path / "a.npz", 24, halfway, "global_scale=0.01")
+    error_m = np.linalg.norm(heads(tmp_path / "a.npz", said, VRM) - in_blender(moved, frames + 1), axis=-1)
+    assert error_m.max() < 0.02
+
+
+@pytest.mark.parametrize("moved", [made(1), made(2), held(90)], ids=["one frame", "two frames", "held over a gap"])
+@pytest.mark.parametrize("suffix", ["bvh", "glb"])
+def test_short_and_gappy_takes(tmp_path: Path, judge: Judge, moved: Motion, suffix: str) -> None:
+    path, frames, first = tmp_path / f"a.{suffix}", np.arange(len(moved.t_ns)), 1 if suffix == "bvh" else 0
+    if suffix == "bvh":
+        write_bvh(path, moved, rate_hz=RATE_HZ, scale=1.0)
+    else:
+        write_gltf(path, moved, height_m=1.75, height_assumed=False)
+    said = judge("read_in_blender.py", path, tmp_path / "a.npz", RATE_HZ, numbered(frames, first))
+    assert np.linalg.norm(heads(tmp_path / "a.npz", said, VRM) - in_blender(moved, frames), axis=-1).max() < CLOSE_M
+
+
+@pytest.mark.parametrize("suffix", ["bvh", "glb"])
+def test_a_take_of_five_minutes(tmp_path: Path, judge: Judge, suffix: str) -> None:
+    path, moved, frames = tmp_path / f"a.{suffix}", made(300 * RATE_HZ), np.arange(0, 300 * RATE_HZ, 997)
+    if suffix == "bvh":
+        write_bvh(path, moved, rate_hz=RATE_HZ, scale=1.0)
+    else:
+        write_gltf(path, moved, height_m=1.75, height_assumed=False)
+    first = 1 if suffix == "bvh" else 0
+    said = judge("read_in_blender.py", path, tmp_path / "a.npz", RATE_HZ, numbered(frames, first))
+    assert np.ptp(said["frames"]) == pytest.approx(300 * RATE_HZ - 1, abs=0.01)
+    error_m = np.linalg.norm(heads(tmp_path / "a.npz", said, VRM) - in_blender(moved, frames), axis=-1)
+    assert error_m.max() < 5 * CLOSE_M
+
+
+@pytest.mark.parametrize("suffix", ["glb", "gltf"])
+@pytest.mark.parametrize("names", CONVENTIONS)
+def test_gltf(tmp_path: Path, judge: Judge, names: Names, suffix: str) -> None:
+    path, moved, frames = tmp_path / f"a.{suffix}", made(120), np.arange(120)
+    write_gltf(path, moved, height_m=1.75, height_assumed=False, names=names)
+    said = judge("read_in_blender.py", path, tmp_path / "a.npz", RATE_HZ, numbered(frames, 0))
+    assert said["frames"] == pytest.approx([0, 119], abs=1e-3)
+    expected = in_blender(moved, frames)
+    assert np.linalg.norm(heads(tmp_path / "a.npz", said, names) - expected, axis=-1).max() < CLOSE_M
+    lowest, highest = np.moveaxis(np.load(tmp_path / "a.npz")["bounds"][:, 0], 1, 0)
+    assert (lowest < expected.min(1) + CLOSE_M).all()
+    assert (highest > expected.max(1) - CLOSE_M).all()
+    assert np.ptp(highest - lowest, axis=0).min() > 0.05
+
+
+def _every_second(moved: Motion) -> Motion:
+    return Motion(moved.rest, moved.t_ns[::2], moved.root[::2], moved.rotation[::2])
