@@ -1,0 +1,77 @@
+"""Poses as a table, for spreadsheets, pandas, R and MATLAB: one row per instant, one column per number."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import PoseRigError
+from pose_rig.session.poses import Poses
+from pose_rig.session.whole_file import whole_file
+
+
+def write_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
+    """Writes `columns` with one line of names, comma-separated; a cell is empty where nothing is known.
+
+    Args:
+        path: Replaced when finished.
+        poses: What to write.
+        rate_hz: Rows per second, at even distances; None = one row for every instant there is.
+
+    Raises:
+        PoseRigError: The file cannot be written.
+    """
+    table = columns(poses.even(rate_hz) if rate_hz else poses)
+    numbers = np.stack([table[name] for name in list(table)[3:]], axis=1)
+    row = "%d,%.9f,%s" + ",%.6g" * numbers.shape[1] + "\n"
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(",".join(table) + "\n")
+        for t_ns, t_s, mode, values in zip(table["t_ns"], table["t_s"], table["mode"], numbers, strict=True):
+            file.write((row % (t_ns, t_s, mode, *values.tolist())).replace("nan", ""))
+
+
+def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
+    """Writes `columns` as Parquet; frame, units and what they rest on are in the metadata of its schema, as text.
+
+    Args:
+        path: Replaced when finished.
+        poses: What to write.
+        rate_hz: Rows per second, at even distances; None = one row for every instant there is.
+
+    Raises:
+        PoseRigError: pyarrow is not installed, or the file cannot be written.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise PoseRigError("Parquet files need pyarrow.", "pip install 'pose-rig[files]'") from error
+    table = pyarrow.table(columns(poses.even(rate_hz) if rate_hz else poses), metadata=_metadata(poses))
+    with whole_file(path) as beside:
+        pyarrow.parquet.write_table(table, beside)
+
+
+def columns(poses: Poses) -> dict[str, NDArray[Any]]:
+    """Returns the columns by name, (T,) each.
+
+    ``t_ns`` (rig clock), ``t_s`` (from the first instant), ``mode``, then for every joint ``<joint>_x_m``,
+    ``<joint>_y_m``, ``<joint>_z_m`` in ``rig`` (right-handed, y up), NaN while nobody is seen, and ``<joint>_score``,
+    0–1, 0 = guessed.
+    """
+    table: dict[str, NDArray[Any]] = {"t_ns": poses.t_ns, "t_s": poses.t_s, "mode": poses.mode}
+    for j, joint in enumerate(poses.joints):
+        table |= {f"{joint}_{axis}_m": poses.xyz[:, j, a] for a, axis in enumerate("xyz")}
+        table[f"{joint}_score"] = poses.score[:, j]
+    return table
+
+
+def _metadata(poses: Poses) -> dict[str, str]:
+    return {
+        "frame": "rig: right-handed, y up",
+        "length_unit": "m",
+        "height_m": f"{poses.height_m:g}",
+        "height_assumed": json.dumps(poses.height_assumed),
+        "joints": json.dumps(poses.joints),
+    }
