@@ -31,6 +31,7 @@ MODELS = ("lite", "full", "heavy")
 # Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which SP bears.
 FOCAL_PER_LARGER_SIDE = 0.9
 ASSUMED_HEIGHT_M = 1.70
+LEAST_FREE_BYTES = 200_000_000  # a minute of four cameras' video, and room for the rest of the system
 
 
 class SolvedCamera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,6 +187,27 @@ class FusionJob:
     inputs: tuple[str, ...]
     output: str
     record: str = ""
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordJob:
+    """All that the recorder is told.
+
+    Attributes:
+        config: The rig that is recorded, without passwords.
+        path: The session to write (MCAP).
+        input: Endpoint to listen on.
+        output: Endpoint on which it says how it is doing.
+        least_free_bytes: The recording ends when less than this is free on its disk.
+        restarts: How often this worker was restarted; every incarnation writes a file of its own.
+    """
+
+    config: Config
+    path: str
+    input: str
+    output: str
+    least_free_bytes: int = LEAST_FREE_BYTES
     restarts: int = 0
 
 

@@ -3,6 +3,7 @@
 PoseRigError            what happened, and what to do next; the command line prints both
 ├── UsageError          the request is wrong (exit code 2)
 ├── SourceError         a camera, file or stream cannot be opened or read
+├── SessionError        a recording cannot be written, read or converted
 ├── AssetError          a model or clip cannot be fetched or is damaged
 ├── EngineError         no inference provider can run the graph
 └── MessageError        bytes on the wire are not one of our messages
@@ -36,6 +37,10 @@ class UsageError(PoseRigError):
 
 class SourceError(PoseRigError):
     """A camera, file or stream cannot be opened or read."""
+
+
+class SessionError(PoseRigError):
+    """A recording cannot be written, read or converted."""
 
 
 class AssetError(PoseRigError):

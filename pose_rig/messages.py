@@ -166,7 +166,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
     """The cameras as the rig knows them now.
 
     Attributes:
-        t_ns: When.
+        t_ns: When, rig clock.
         mode: How they are known.
         cameras: One by one.
         note: Why the rig is not solved (yet) and what would help, for people; empty when all is well.

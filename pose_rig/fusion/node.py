@@ -71,6 +71,7 @@ class Node:
         self._height = (height, config.height_m is None)
         self._file = PosesFile(Path(config.save), list(self._index), *self._height) if config.save else None
         self._fused = 0
+        self._newest_ns = 0  # instant fused last
         self._told_s = 0.0
         self._mode = ""
         self._lost = 0
@@ -235,6 +236,7 @@ class Node:
         if age_ns is None:
             age_ns = max(time.monotonic_ns() - t_ns, 0) if live else stepped - began
         self._outlet.at(t_ns)
+        self._newest_ns = t_ns
         for learned in self._fusion.rig.news():
             self._outlet.keep(learned)
         self._publish(instant, age_ns)
@@ -293,4 +295,6 @@ class Node:
 
     def _rig_state(self) -> RigState:
         rig = self._fusion.rig
-        return RigState(t_ns=time.monotonic_ns(), mode=rig.mode, cameras=rig.states(), note=rig.note)
+        live = self._config.pace == "realtime"
+        now_ns = time.monotonic_ns() if live else self._newest_ns
+        return RigState(t_ns=now_ns, mode=rig.mode, cameras=rig.states(), note=rig.note)

@@ -1,0 +1,107 @@
+"""What a session says of itself: who recorded it, when, with what."""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import msgspec
+
+from pose_rig.config import Config
+from pose_rig.errors import SessionError
+
+NAME = "pose-rig"  # of the metadata record in the file
+PACKAGES = ("numpy", "mediapipe", "onnxruntime", "opencv-contrib-python", "mcap", "pyzmq", "msgspec", "av")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """The head of a session.
+
+    Attributes:
+        versions: Version of pose-rig (``pose_rig``), of Python and of the packages that matter.
+        machine: Host, system and processor.
+        started_unix_ns: Time of day at which it began.
+        unix_from_rig_ns: What turns the rig clock (``t_ns`` of all messages) into the time of day.
+        cameras: Names, in their order.
+        origin: ``live``, ``files`` (fused frame by frame) or ``import`` (keypoints from elsewhere).
+        config_json: The configuration it was recorded with, passwords removed.
+    """
+
+    versions: Mapping[str, str]
+    machine: str
+    started_unix_ns: int
+    unix_from_rig_ns: int
+    cameras: tuple[str, ...]
+    origin: str
+    config_json: str
+
+    @property
+    def config(self) -> Config:
+        """The configuration it was recorded with.
+
+        Raises:
+            SessionError: A newer pose-rig wrote it, with settings that this one does not know.
+        """
+        try:
+            return msgspec.json.decode(self.config_json, type=Config)
+        except msgspec.ValidationError as error:
+            newer = self.versions.get("pose_rig", "another version")
+            raise SessionError(
+                f"The session was recorded by pose-rig {newer}, whose settings are not understood: {error}.",
+                "Update pose-rig.",
+            ) from error
+
+    def to_metadata(self) -> dict[str, str]:
+        """Returns it as MCAP keeps it: text by name."""
+        return {
+            "versions": msgspec.json.encode(dict(self.versions)).decode(),
+            "machine": self.machine,
+            "started_unix_ns": str(self.started_unix_ns),
+            "unix_from_rig_ns": str(self.unix_from_rig_ns),
+            "cameras": msgspec.json.encode(self.cameras).decode(),
+            "origin": self.origin,
+            "config": self.config_json,
+        }
+
+    @classmethod
+    def from_metadata(cls, text: Mapping[str, str]) -> "SessionInfo":
+        """Returns what MCAP kept.
+
+        Raises:
+            SessionError: It is not what `to_metadata` gave.
+        """
+        try:
+            return cls(
+                versions=msgspec.json.decode(text["versions"], type=dict[str, str]),
+                machine=text["machine"],
+                started_unix_ns=int(text["started_unix_ns"]),
+                unix_from_rig_ns=int(text["unix_from_rig_ns"]),
+                cameras=msgspec.json.decode(text["cameras"], type=tuple[str, ...]),
+                origin=text["origin"],
+                config_json=text["config"],
+            )
+        except (KeyError, ValueError, msgspec.DecodeError) as error:
+            raise SessionError(f"The head of the session is damaged: {error}.", "Try `pose-rig recover`.") from error
+
+
+def new_info(config: Config, origin: str, started_unix_ns: int, unix_from_rig_ns: int) -> SessionInfo:
+    """Returns the head of a session that begins now, on this machine."""
+    return SessionInfo(
+        versions={"pose_rig": _version("pose-rig"), "python": platform.python_version()}
+        | {name: number for name in PACKAGES if (number := _version(name))},
+        machine=f"{platform.node()}, {platform.system()} {platform.release()}, {platform.machine()}, {sys.byteorder}",
+        started_unix_ns=started_unix_ns,
+        unix_from_rig_ns=unix_from_rig_ns,
+        cameras=tuple(camera.name for camera in config.camera),
+        origin=origin,
+        config_json=msgspec.json.encode(config).decode(),
+    )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,242 @@
+"""Reading sessions: messages one by one, or all of them as arrays.
+
+Axes: T samples, P people, K landmarks, J joints.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import numpy as np
+from mcap.records import Channel, Metadata
+from mcap.stream_reader import StreamReader
+from numpy.typing import NDArray
+
+from pose_rig.encoding import decode
+from pose_rig.errors import MessageError, SessionError
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
+from pose_rig.records import Gap, Marker, VideoFrame
+from pose_rig.session.arrays import CameraKeypoints, CameraRefined, keypoint_arrays, pose_arrays, refined_arrays
+from pose_rig.session.info import NAME, SessionInfo
+from pose_rig.session.mcap_file import DAMAGE, Entry, entries, summary_of
+from pose_rig.session.pictures import video_frame, video_topic
+from pose_rig.session.poses import Poses
+from pose_rig.session.recover import recover
+
+M = TypeVar("M", bound=Message)
+HEAD_RECORDS = 8  # among which the head of the session is
+REMEDY = "Sessions come from `pose-rig record` and `pose-rig import`."
+BUS = "msgpack"  # encoding of the channels that hold messages of the bus
+
+
+class Session:
+    """A recorded session, open for reading. Close it, or use it in a ``with`` statement.
+
+    Args:
+        path: The session. One that was cut off is recovered first, into a copy beside it.
+
+    Attributes:
+        path: The file that is read.
+        info: Its head: versions, cameras, configuration, clocks.
+        damaged: Messages and pieces of the file that could not be read so far.
+
+    Raises:
+        SessionError: There is no such file, or it is no session.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = recover(Path(path)).path
+        self.damaged = 0
+        self._file = self.path.open("rb")
+        try:
+            self.info = _info(self.path)
+            summary = summary_of(self._file)
+            if summary is None:
+                raise SessionError(f"{self.path} has a damaged index.", "Try `pose-rig recover` with --out.")
+        except SessionError:
+            self._file.close()
+            raise
+        self._summary = summary
+        self._start_unix_ns: int | None = None
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the cameras, in their order."""
+        return self.info.cameras
+
+    @property
+    def topics(self) -> dict[str, int]:
+        """Every topic of the file, and how many messages it has."""
+        counts = self._summary.statistics.channel_message_counts if self._summary.statistics else {}
+        return {channel.topic: counts.get(channel.id, 0) for channel in self._summary.channels.values()}
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first keypoints to the last message."""
+        statistics = self._summary.statistics
+        return max(statistics.message_end_time - self.start_unix_ns, 0) * 1e-9 if statistics else 0.0
+
+    @property
+    def start_unix_ns(self) -> int:
+        """Time of day of the first keypoints, from which the seconds of a session count."""
+        if self._start_unix_ns is None:
+            first = next(self._entries((Keypoints2D.TOPIC, Pose3D.TOPIC), None, None), None)
+            self._start_unix_ns = first.publish_unix_ns if first else self.info.started_unix_ns
+        return self._start_unix_ns
+
+    def messages(
+        self, topics: Sequence[str] = ("",), from_s: float | None = None, to_s: float | None = None
+    ) -> Iterator[Message]:
+        """Yields messages in the order in which they were recorded.
+
+        What is not a message of this version is counted in ``damaged``.
+
+        Args:
+            topics: Prefixes of the topics wanted: ``("pose", "keypoints/")``; all by default.
+            from_s: Seconds from the start of the session; None = from the start.
+            to_s: Seconds from the start of the session; None = to the end.
+        """
+        names = {channel.id: channel.topic for channel in self._bus_channels(topics)}
+        for entry in self._entries(topics, from_s, to_s):
+            try:
+                yield decode(names[entry.channel].encode() + b"\0" + bytes(entry.data))
+            except MessageError:
+                self.damaged += 1
+
+    def poses(self, from_s: float | None = None, to_s: float | None = None) -> Poses:
+        """Returns the pose at every instant, as it was recorded.
+
+        Raises:
+            SessionError: The session has none: it was imported, and not replayed.
+        """
+        return pose_arrays(self._of(Pose3D, (Pose3D.TOPIC,), from_s, to_s))
+
+    def keypoints(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> CameraKeypoints:
+        """Returns what the detector of a camera saw.
+
+        Raises:
+            SessionError: There is no such camera, or it saw no frame.
+        """
+        topic = Keypoints2D.TOPIC + self._known(camera)
+        return keypoint_arrays(camera, self._of(Keypoints2D, (topic,), from_s, to_s))
+
+    def refined(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> CameraRefined:
+        """Returns a camera's refined 2D poses; none (T = 0) where the session has no poses.
+
+        Raises:
+            SessionError: There is no such camera.
+        """
+        topic = Refined2D.TOPIC + self._known(camera)
+        return refined_arrays(self._of(Refined2D, (topic,), from_s, to_s))
+
+    def rig_states(self) -> list[RigState]:
+        """Returns the cameras as the rig knew them, about four times a second."""
+        return list(self._of(RigState, (RigState.TOPIC,)))
+
+    def health(self) -> list[Health]:
+        """Returns how the workers were doing."""
+        return list(self._of(Health, (Health.TOPIC,)))
+
+    def markers(self) -> list[Marker]:
+        """Returns what the user marked."""
+        return list(self._of(Marker, (Marker.TOPIC,)))
+
+    def gaps(self) -> list[Gap]:
+        """Returns what is missing, and why."""
+        return list(self._of(Gap, (Gap.TOPIC,)))
+
+    def pictures(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> Iterator[VideoFrame]:
+        """Yields the recorded pictures of a camera, compressed; none if no video was recorded.
+
+        Raises:
+            SessionError: There is no such camera.
+        """
+        topic = video_topic(self._known(camera))
+        offset_ns = self.info.unix_from_rig_ns
+        channels = {c.id: self._summary.schemas[c.schema_id].name for c in self._summary.channels.values()}
+        for entry in self._entries((topic,), from_s, to_s, bus=False):
+            frame = video_frame(
+                camera, entry.sequence, entry.publish_unix_ns - offset_ns, bytes(entry.data), channels[entry.channel]
+            )
+            if frame is None:
+                self.damaged += 1
+            else:
+                yield frame
+
+    def video(
+        self, camera: str, from_s: float | None = None, to_s: float | None = None
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yields the instant (rig clock, ns) and the picture (H,W,3) uint8 BGR of every recorded frame of a camera.
+
+        Raises:
+            SessionError: There is no such camera, or the package that decodes H.264 is not installed.
+        """
+        from pose_rig.session.video import decoded  # brings OpenCV
+
+        for _, t_ns, image in decoded(self.pictures(camera, from_s, to_s)):
+            yield t_ns, image
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _of(
+        self, kind: type[M], topics: Sequence[str], from_s: float | None = None, to_s: float | None = None
+    ) -> Iterator[M]:
+        found = self.messages(topics, from_s, to_s)
+        return (message for message in found if isinstance(message, kind))
+
+    def _entries(
+        self, topics: Sequence[str], from_s: float | None, to_s: float | None, *, bus: bool = True
+    ) -> Iterator[Entry]:
+        channels = self._bus_channels(topics) if bus else self._channels(topics)
+        wanted = frozenset(channel.id for channel in channels)
+        from_ns, to_ns = (None if s is None else self.start_unix_ns + round(s * 1e9) for s in (from_s, to_s))
+        return entries(self._file, self._summary, wanted, from_ns, to_ns, self._count_damage)
+
+    def _bus_channels(self, topics: Sequence[str]) -> list[Channel]:
+        return [channel for channel in self._channels(topics) if channel.message_encoding == BUS]
+
+    def _channels(self, topics: Sequence[str]) -> list[Channel]:
+        return [channel for channel in self._summary.channels.values() if channel.topic.startswith(tuple(topics))]
+
+    def _known(self, camera: str) -> str:
+        if camera not in self.cameras:
+            raise SessionError(f"There is no camera {camera!r} in {self.path}.", f"It has {', '.join(self.cameras)}.")
+        return camera
+
+    def _count_damage(self) -> None:
+        self.damaged += 1
+
+
+def open_session(path: str | Path) -> Session:
+    """Returns a session, open for reading; one that was cut off is recovered first, into a copy beside it.
+
+    Args:
+        path: A session recorded by ``pose-rig record``, or made by ``pose-rig import``.
+
+    Raises:
+        SessionError: There is no such file, or it is no session.
+    """
+    return Session(path)
+
+
+def _info(path: Path) -> SessionInfo:
+    """Returns the head of a session, which is its first record but one."""
+    with path.open("rb") as file:
+        try:
+            for record, _ in zip(StreamReader(file, emit_chunks=True).records, range(HEAD_RECORDS), strict=False):
+                if isinstance(record, Metadata) and record.name == NAME:
+                    return SessionInfo.from_metadata(record.metadata)
+        except DAMAGE as error:
+            raise SessionError(f"{path} is not an MCAP file: {error}.", REMEDY) from error
+    raise SessionError(f"{path} is an MCAP file, but no session of pose-rig.", REMEDY)

@@ -1,0 +1,225 @@
+"""The recorder: a process of its own, so that no disk and no viewer format ever delays a pose."""
+
+import shutil
+import socket
+import time
+from collections import deque
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import structs
+
+from pose_rig.bus import Receiver, Sender
+from pose_rig.config import RecordJob
+from pose_rig.encoding import MAX_VIDEO_BYTES, encode
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, State
+from pose_rig.records import Clock, Gap, Marker, VideoFrame
+from pose_rig.session.draw import Drawing
+from pose_rig.session.gaps import GapFinder
+from pose_rig.session.info import new_info
+from pose_rig.session.log_file import LogFile
+from pose_rig.session.pictures import picture
+
+NAME = "recorder"
+FUSION = "fusion"
+FLUSH_EVERY_S = 0.5  # a killed process loses no more than this
+SYNC_EVERY_S = 5.0  # a power cut no more than this
+TELL_EVERY_S = 0.5
+CLOCK_EVERY_S = 10.0
+WAIT_MS = 100
+IDLE_S = 0.3  # of silence after fusion has ended: nothing more will come
+PATIENCE_S = 1.0  # of silence after it was asked to stop
+RATE_WINDOW_S = 2.0
+ON_RIG_CLOCK = (Keypoints2D, Pose3D, Refined2D, RigState, VideoFrame, Marker, Gap)
+
+
+class Stop(Protocol):
+    """What we use of ``multiprocessing.Event``."""
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+
+
+def main(job: RecordJob, stop: Stop) -> None:
+    """Records until fusion has ended, or until it is stopped and nothing comes any more.
+
+    When the disk is nearly full or refuses, the recording ends and the rest is let go, so that poses go on.
+
+    Args:
+        job: What to do.
+        stop: Asks the process to end.
+
+    Raises:
+        PoseRigError: An endpoint is taken, or the file cannot be begun.
+    """
+    with (
+        Receiver(job.input, "lossless", bind=True, largest=MAX_VIDEO_BYTES) as receiver,
+        Sender(job.output, bind=True) as sender,
+    ):
+        recorder = Recorder(job)
+        try:
+            recorder.run(receiver, sender, stop)
+        finally:
+            recorder.finish()
+            sender.send(recorder.health("ended"))
+            sender.drain(round(IDLE_S * 1000))
+
+
+class Recorder:
+    """One recording.
+
+    Args:
+        job: What to do.
+    """
+
+    def __init__(self, job: RecordJob) -> None:
+        self._job = job
+        self._live = job.config.pace == "realtime"
+        unix_ns = time.time_ns()
+        self._unix_from_rig_ns = unix_ns - time.monotonic_ns() if self._live else unix_ns
+        origin = "live" if self._live else "files"
+        self._path = own_path(Path(job.path), job.restarts)
+        self._file: LogFile | None = LogFile(self._path, new_info(job.config, origin, unix_ns, self._unix_from_rig_ns))
+        self._drawing, self._gaps = Drawing(), GapFinder()
+        self._newest_ns = 0  # rig clock of files
+        self._log_ns = 0
+        self._lost = 0
+        self._error = ""
+        self._counts: deque[tuple[float, int]] = deque()
+        self._size_bytes = self._written = 0
+        self._flushed_s = self._synced_s = time.monotonic()
+        self._told_s = self._clocked_s = -CLOCK_EVERY_S
+        self._fusion_ended = False
+
+    def run(self, receiver: Receiver, sender: Sender, stop: Stop) -> None:
+        """Takes what comes until there is nothing more."""
+        heard_s = time.monotonic()
+        while True:
+            now_s = time.monotonic()
+            got = receiver.receive_with_bytes(WAIT_MS)
+            if got:
+                heard_s = now_s
+            elif now_s - heard_s > (IDLE_S if self._fusion_ended else PATIENCE_S) and (
+                self._fusion_ended or stop.is_set()
+            ):
+                return
+            self.take(got)
+            self.keep_up(now_s)
+            if now_s - self._told_s >= TELL_EVERY_S:
+                self._told_s = now_s
+                sender.send(self.health("running"))
+
+    def take(self, got: list[tuple[Message, bytes]]) -> None:
+        """Adds messages to the file, and what is to be drawn of them."""
+        for message, data in got:
+            if isinstance(message, Health) and message.worker == FUSION:
+                self._fusion_ended = message.state == "ended"
+            if self._file is None:
+                self._lost += 1
+                continue
+            try:
+                self._write(self._file, message, data)
+            except OSError as error:
+                self._give_up(f"The disk refused: {error.strerror}.")
+
+    def keep_up(self, now_s: float) -> None:
+        """Flushes, synchronises, notes the clocks and looks at the disk when it is time to."""
+        if self._file is None or now_s - self._flushed_s < FLUSH_EVERY_S:
+            return
+        self._flushed_s = now_s
+        try:
+            if now_s - self._clocked_s >= CLOCK_EVERY_S:
+                self._clocked_s = now_s
+                clock = clocks()
+                self._write(self._file, clock, encode(clock))
+            if now_s - self._synced_s >= SYNC_EVERY_S:
+                self._synced_s = now_s
+                self._file.sync()
+            else:
+                self._file.flush()
+            free_bytes = shutil.disk_usage(self._path.parent).free
+        except OSError as error:
+            self._give_up(f"The disk refused: {error.strerror}.")
+            return
+        self._size_bytes, self._written = self._file.size_bytes, self._file.written
+        if free_bytes < self._job.least_free_bytes:
+            self._end(f"Only {free_bytes / 1e6:.0f} MB are free on the disk.")
+
+    def finish(self) -> None:
+        """Finishes the file, if it is still being written."""
+        if self._file is not None:
+            self._end("")
+
+    def health(self, state: State) -> Health:
+        """Returns how the recording is doing."""
+        now_s = time.monotonic()
+        self._counts.append((now_s, self._written))
+        while self._counts[0][0] < now_s - RATE_WINDOW_S:
+            self._counts.popleft()
+        seconds, written = now_s - self._counts[0][0], self._written - self._counts[0][1]
+        return Health(
+            worker=NAME,
+            t_ns=time.monotonic_ns(),
+            state=state,
+            rate_hz=written / seconds if seconds > 0 else 0.0,
+            dropped=self._lost,
+            restarts=self._job.restarts,
+            error=self._error,
+            detail=f"{self._path}, {self._size_bytes / 1e6:.1f} MB",
+            frames=self._written,
+        )
+
+    def _write(self, file: LogFile, message: Message, data: bytes) -> None:
+        on_rig_clock = self._live or isinstance(message, ON_RIG_CLOCK)
+        self._log_ns = max(self._log_ns, self._rig_now_ns(message, on_rig_clock) + self._unix_from_rig_ns)
+        if not on_rig_clock:
+            message = structs.replace(message, t_ns=self._log_ns - self._unix_from_rig_ns)
+        for gap in self._gaps.before(message):
+            file.add(gap, encode(gap), self._log_ns)
+        if isinstance(message, VideoFrame):  # a picture is kept once, as viewers want it
+            file.show(picture(message, self._unix_from_rig_ns), message.index)
+            return
+        file.add(message, data, self._log_ns)
+        for drawn in self._drawing.of(message, self._unix_from_rig_ns):
+            file.show(drawn)
+
+    def _rig_now_ns(self, message: Message, on_rig_clock: bool) -> int:
+        if self._live:
+            return time.monotonic_ns()
+        if on_rig_clock:
+            self._newest_ns = max(self._newest_ns, getattr(message, "t_ns", 0))
+        return self._newest_ns
+
+    def _end(self, reason: str) -> None:
+        """Ends the recording in order."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            file.finish()
+        except OSError as error:
+            file.abandon()
+            reason = f"The disk refused: {error.strerror}."
+        self._size_bytes, self._written = self._path.stat().st_size if self._path.exists() else 0, file.written
+        self._error = f"The recording ended: {reason} Poses go on." if reason else ""
+
+    def _give_up(self, reason: str) -> None:
+        """Leaves the partial file to `recover`."""
+        if self._file is not None:
+            self._file.abandon()
+        self._file = None
+        self._error = f"The recording ended: {reason} `pose-rig recover {self._path}.partial` keeps what it has."
+
+
+def own_path(path: Path, restarts: int) -> Path:
+    """Returns the file that an incarnation of the recorder writes: a restarted one begins another."""
+    return path if not restarts else path.with_name(f"{path.stem}-{restarts + 1}{path.suffix}")
+
+
+def clocks() -> Clock:
+    """Returns what the monotonic clock and the time of day show now."""
+    before_ns = time.monotonic_ns()
+    unix_ns = time.time_ns()
+    after_ns = time.monotonic_ns()
+    middle_ns = (before_ns + after_ns) // 2
+    return Clock(host=socket.gethostname(), t_ns=middle_ns, unix_ns=unix_ns, uncertainty_ns=after_ns - before_ns)

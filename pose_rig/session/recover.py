@@ -1,0 +1,167 @@
+"""A session that was cut off → one that opens everywhere. What was cut off is never touched."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcap.records import Channel, Chunk, McapRecord, Message, Metadata, Schema
+from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.writer import Writer
+
+from pose_rig.errors import SessionError
+from pose_rig.session.info import NAME
+from pose_rig.session.log_file import CHUNK_BYTES, LIBRARY, PARTIAL, PROFILE, partial_of
+from pose_rig.session.mcap_file import DAMAGE, is_whole, summary_of
+from pose_rig.session.whole_file import whole_file
+
+RECOVERED = "pose-rig recovered"  # metadata record of a recovered session
+SUFFIX = ".recovered.mcap"
+LARGEST_RECORD_BYTES = 1 << 30  # a longer one is a length that was not written to the end
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What came of it.
+
+    Attributes:
+        path: The session that can be read.
+        messages: How many messages it holds; None where nothing had to be done.
+        damaged_chunks: Pieces of the file that could not be read.
+        anew: Whether it was written just now: False if the source is whole, or had been recovered before.
+    """
+
+    path: Path
+    messages: int | None
+    damaged_chunks: int
+    anew: bool
+
+
+def recover(source: Path, out: Path | None = None) -> Recovery:
+    """Returns a session that is whole: the source itself, or a copy of all that can be read of it.
+
+    Doing it again changes nothing, unless the source has grown meanwhile.
+
+    Args:
+        source: A session, or its ``.partial``.
+        out: Where the copy goes; None = beside the source, see `recovered_path`.
+
+    Raises:
+        SessionError: There is no such file, nothing in it can be kept, the copy cannot be written, or something else
+            is in its place.
+    """
+    source = find(source)
+    if is_whole(source) and out is None:
+        return Recovery(source, None, 0, anew=False)
+    out = out or recovered_path(source)
+    print_of_source = _print(source)
+    if out.exists():
+        known = _recovered_from(out)
+        if known is None or known["source"] != print_of_source["source"]:
+            raise SessionError(f"{out} exists already and is something else.", "Choose another place with --out.")
+        if known["source_bytes"] == print_of_source["source_bytes"]:
+            return Recovery(out, int(known["messages"]), int(known["damaged_chunks"]), anew=False)
+    return _copy(source, out, print_of_source)
+
+
+def find(path: Path) -> Path:
+    """Returns the file that is meant: the session, or its ``.partial`` if only that is there.
+
+    Raises:
+        SessionError: There is neither.
+    """
+    for candidate in (path, partial_of(path)):
+        if candidate.is_file():
+            return candidate
+    raise SessionError(f"There is no session {path}.", "Check the path.")
+
+
+def recovered_path(source: Path) -> Path:
+    """Returns where a recovered copy goes: ``take.mcap.partial`` and ``take.mcap`` → ``take.recovered.mcap``."""
+    name = source.name.removesuffix(PARTIAL).removesuffix(".mcap")
+    return source.with_name(name + SUFFIX)
+
+
+def _copy(source: Path, out: Path, print_of_source: dict[str, str]) -> Recovery:
+    salvage = _Salvage(source)
+    with whole_file(out) as copy, copy.open("wb") as file:
+        writer = Writer(file, chunk_size=CHUNK_BYTES)
+        writer.start(PROFILE, LIBRARY)
+        messages = _write_all(writer, salvage.records())
+        if not messages:
+            raise SessionError(f"{source} holds nothing that can be kept.", "It was cut off as it began.")
+        facts = {"messages": str(messages), "damaged_chunks": str(salvage.damaged)}
+        writer.add_metadata(RECOVERED, print_of_source | facts)
+        writer.finish()  # type: ignore[no-untyped-call]
+        file.flush()
+        os.fsync(file.fileno())
+    return Recovery(out, messages, salvage.damaged, anew=True)
+
+
+class _Salvage:
+    """Reads what can be read of a file, up to where it was cut off."""
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self.damaged = 0
+
+    def records(self) -> Iterator[McapRecord]:
+        """Yields schemas, channels, messages and metadata in their order."""
+        with self._source.open("rb") as file:
+            reader = StreamReader(file, emit_chunks=True, record_size_limit=LARGEST_RECORD_BYTES)
+            stream = iter(reader.records)
+            while True:
+                try:
+                    record = next(stream)
+                except StopIteration:
+                    return
+                except DAMAGE:  # the end of what was written
+                    return
+                if not isinstance(record, Chunk):
+                    yield record
+                    continue
+                try:
+                    yield from breakup_chunk(record, validate_crc=True)
+                except DAMAGE:
+                    self.damaged += 1
+
+
+def _write_all(writer: Writer, records: Iterator[McapRecord]) -> int:
+    """Writes records anew and returns how many messages there were."""
+    schemas: dict[int, int] = {0: 0}
+    channels: dict[int, int] = {}
+    messages = 0
+    for record in records:
+        if isinstance(record, Schema) and record.id not in schemas:
+            schemas[record.id] = writer.register_schema(record.name, record.encoding, record.data)
+        elif isinstance(record, Channel) and record.id not in channels and record.schema_id in schemas:
+            schema = schemas[record.schema_id]
+            channels[record.id] = writer.register_channel(
+                record.topic, record.message_encoding, schema, record.metadata
+            )
+        elif isinstance(record, Message) and record.channel_id in channels:
+            channel = channels[record.channel_id]
+            writer.add_message(channel, record.log_time, record.data, record.publish_time, record.sequence)
+            messages += 1
+        elif isinstance(record, Metadata) and record.name == NAME:
+            writer.add_metadata(record.name, record.metadata)
+    return messages
+
+
+def _print(source: Path) -> dict[str, str]:
+    """Returns by what a source is known again."""
+    return {"source": source.name, "source_bytes": str(source.stat().st_size)}
+
+
+def _recovered_from(path: Path) -> dict[str, str] | None:
+    """Returns what a recovered session says of its source, None if it is no such session."""
+    if not is_whole(path):
+        return None
+    with path.open("rb") as file:
+        summary = summary_of(file)
+        for index in summary.metadata_indexes if summary else ():
+            if index.name == RECOVERED:
+                file.seek(index.offset)
+                record = next(iter(StreamReader(file, skip_magic=True).records))
+                return record.metadata if isinstance(record, Metadata) else None
+    return None
