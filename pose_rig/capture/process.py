@@ -1,16 +1,17 @@
-"""The camera process: source → detector → keypoints on the bus. Pixels stay inside."""
+"""The camera process: source → detector → keypoints on the bus. Pixels stay inside, but for those of a recording."""
 
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from pose_rig.bus import Lane, Sender
-from pose_rig.capture.device import OpenDevice, open_device
 from pose_rig.capture.image import to_bgr
 from pose_rig.capture.open import open_source
 from pose_rig.capture.source import Detector, Frame, Source
-from pose_rig.config import CameraJob
+from pose_rig.capture.video_lane import VideoLane
+from pose_rig.config import CameraConfig, CameraJob, Pace
 from pose_rig.errors import PoseRigError
 from pose_rig.messages import Keypoints2D, Message, State
 from pose_rig.meter import Meter
@@ -35,17 +36,20 @@ class Start(Protocol):
     value: int
 
 
-def main(job: CameraJob, stop: Stop, start_ns: Start, open_device: OpenDevice = open_device) -> None:
+OpenSource = Callable[[CameraConfig, Pace, Callable[[], int]], Source]
+
+
+def main(job: CameraJob, stop: Stop, start_ns: Start, open_source: OpenSource = open_source) -> None:
     """Runs one camera until it ends, fails or is stopped.
 
     Sends `Keypoints2D` and, at least once a second, `Health`; the last message says ``ended`` or ``failed``, unless it
-    was stopped.
+    was stopped. With ``job.video`` the pictures go to the recorder, beside the detection.
 
     Args:
         job: What to do.
         stop: Asks the process to end; heeded within 0.5 s.
         start_ns: When recordings start, with pace ``realtime``.
-        open_device: Opens the capture device.
+        open_source: Opens the source: camera, pace, and what returns the start.
 
     Raises:
         PoseRigError: The camera cannot be opened or was lost; it has been told on the bus too.
@@ -55,7 +59,7 @@ def main(job: CameraJob, stop: Stop, start_ns: Start, open_device: OpenDevice = 
     lane: Lane = "lossless" if job.pace == "all" else "live"
     worker = _Worker(job, stop, start_ns, Sender(job.endpoint, lane))
     try:
-        worker.run(open_device)
+        worker.run(open_source)
     except PoseRigError as error:
         worker.fail(str(error))
         raise
@@ -76,13 +80,17 @@ class _Worker:
         self._told_s = 0.0
         self._source: Source | None = None
         self._detector: Detector | None = None
+        self._video: VideoLane | None = None
 
-    def run(self, open_device: OpenDevice) -> None:
+    def run(self, open_source: OpenSource) -> None:
         self._tell("starting")
         job = self._job
-        self._source = source = open_source(job.camera, job.pace, lambda: self._start_ns.value, open_device)
+        self._source = source = open_source(job.camera, job.pace, lambda: self._start_ns.value)
         self._meter.detail, self._meter.total_frames = source.detail, source.total_frames
         if not source.landmarks:
+            if job.video:
+                whole = job.pace == "all"
+                self._video = VideoLane(job.camera.name, job.video, source.size_px, self._stop, whole=whole)
             from pose_rig.capture.detector import MediaPipeDetector  # heavy, and not needed by every source
 
             self._detector = MediaPipeDetector(job.detector)
@@ -93,6 +101,8 @@ class _Worker:
                 state = "running"
                 frame = source.read()
                 if frame is None:
+                    if self._video is not None:
+                        self._video.close()
                     self._tell("ended")
                     return
                 self._handle(frame, source.landmarks)
@@ -107,6 +117,8 @@ class _Worker:
 
     def close(self) -> None:
         """Gives everything back; what was sent gets time to leave unless the worker was stopped."""
+        if self._video is not None:
+            self._video.close()
         if self._source is not None:
             self._source.close()
         if self._detector is not None:
@@ -123,6 +135,8 @@ class _Worker:
             if image is None:
                 self._meter.unusable(reason)
                 return
+            if self._video is not None:
+                self._video.offer(frame.index, frame.t_ns, image)
             landmarks = self._detector.landmarks
             people = self._detector.detect(Frame(frame.index, frame.t_ns, frame.size_px, image, None))
         if people is None:
@@ -145,6 +159,8 @@ class _Worker:
 
     def _tell(self, state: State, error: str = "") -> None:
         self._told_s = time.monotonic()
+        if self._source is not None and self._video is not None:
+            self._meter.detail = f"{self._source.detail}; {self._video.detail}"
         self._send(self._meter.health(state, error))
 
     def _send(self, message: Message) -> bool:

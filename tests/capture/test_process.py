@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from pose_rig.bus import Lane, Receiver
+from pose_rig.capture.open import open_source
 from pose_rig.capture.process import main
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
 from pose_rig.errors import AssetError
@@ -245,7 +247,9 @@ def test_frames_of_the_wrong_shape_are_counted_and_told_and_the_rest_goes_on(mod
             "realtime",
             receiver.endpoint,
         )
-        thread = threading.Thread(target=main, args=(job, stop, NotStarted(), device.opener))
+        thread = threading.Thread(
+            target=main, args=(job, stop, NotStarted(), partial(open_source, open_device=device.opener))
+        )
         thread.start()
         deadline = time.monotonic() + DEADLINE_S
         frames = dropped = 0
