@@ -48,7 +48,7 @@ def about(axis: Floats, angle: Floats) -> Floats:
     return np.concatenate([axis * np.sin(angle / 2)[..., None], np.cos(angle / 2)[..., None]], -1)
 
 
-def motion(rng: np.random.Generator, count: int, *, rate_hz: float = 60.0, reach_rad: float = 2.5) -> Motion:
+def motion(rng: np.random.Generator, count: int, *, rate_hz: float = 60.0, reach_rad: float = 6.0) -> Motion:
     """Returns smooth random turns of all bones, each within ``reach_rad`` of T-pose, while the hips wander."""
     t_s = np.arange(count) / rate_hz
     rotation = np.zeros((count, B, 4))
