@@ -1,0 +1,93 @@
+"""From joints in the room to rotations of a humanoid, instant by instant: live, and for files.
+
+Axes: T instants, J joints, B bones.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.skeleton import J
+from pose_rig.streaming.humanoid import B, Floats, Motion, RestPose
+from pose_rig.streaming.limbs import limb, set_arm, set_leg
+from pose_rig.streaming.posture import Instant, Posture
+from pose_rig.streaming.trunk import set_trunk
+
+FORGOTTEN_S = 1.0  # after nobody was seen for so long, nothing is taken over from before
+
+
+class HumanoidSolver:
+    """Turns the bones of a humanoid to where the joints of a person are.
+
+    What was an instant ago matters only for what the joints leave open: how straight limbs are twisted, and hands and
+    feet that nobody sees.
+
+    Args:
+        rest: The person's bones.
+        joints: (J) names of the joints that will come; the first 17 are `pose_rig.skeleton.JOINTS`, of the others those
+            of feet, hands and face that are known to mediapipe33 are used, under its names.
+
+    Attributes:
+        root: (3,) m, where the hips are.
+        rotation: (B,4) as in `pose_rig.streaming.humanoid.Motion`. Both are those of the last instant; before the
+            first, the person at rest.
+    """
+
+    def __init__(self, rest: RestPose, joints: tuple[str, ...]) -> None:
+        self._column = {name: i for i, name in enumerate(joints)}
+        self._posture = Posture(rest)
+        self._arms = (limb("Left", "Arm"), limb("Right", "Arm"))
+        self._legs = (limb("Left", "Leg"), limb("Right", "Leg"))
+        self._t_ns = 0
+        self.root: Floats = np.array(self._posture.root)
+        self.rotation: Floats = np.array(self._posture.local)
+
+    def step(self, t_ns: int, xyz: NDArray[np.floating], score: NDArray[np.floating]) -> tuple[Floats, Floats]:
+        """Returns ``root`` and ``rotation`` of an instant; those of the last one if nobody is seen.
+
+        Args:
+            t_ns: When it was; later than the last one, else everything begins anew.
+            xyz: (J,3) m, ``rig``; the first 17 are finite, or nobody is seen.
+            score: (J,) 0–1; landmarks beyond the 17 with 0 are not used.
+        """
+        if not np.isfinite(xyz[:J]).all():
+            return self.root, self.rotation
+        dt_s = (t_ns - self._t_ns) * 1e-9
+        posture = self._posture
+        posture.fresh = posture.fresh or not 0.0 <= dt_s <= FORGOTTEN_S
+        known = np.where(np.isfinite(xyz).all(-1) & np.isfinite(score), score, 0.0)
+        seen = Instant(self._column, xyz.tolist(), known.tolist(), dt_s)
+        set_trunk(posture, seen)
+        for arm in self._arms:
+            set_arm(posture, seen, arm)
+        for leg in self._legs:
+            set_leg(posture, seen, leg)
+        posture.fresh = False
+        self._t_ns = t_ns
+        self.root, self.rotation = np.array(posture.root), np.array(posture.local)
+        return self.root, self.rotation
+
+
+def solve_motion(
+    joints: tuple[str, ...],
+    t_ns: NDArray[np.int64],
+    xyz: NDArray[np.floating],
+    score: NDArray[np.floating],
+    rest: RestPose,
+) -> Motion:
+    """Returns the motion of a take. While nobody is seen the humanoid stays as it was; before that, as it will be.
+
+    Args:
+        joints: (J) names, as for `HumanoidSolver`.
+        t_ns: (T,) instants, increasing.
+        xyz: (T,J,3) m; NaN while nobody is seen.
+        score: (T,J) 0 = guessed.
+        rest: The person's bones; `rest_pose` has them.
+    """
+    solver = HumanoidSolver(rest, joints)
+    root, rotation = np.empty((len(t_ns), 3)), np.empty((len(t_ns), B, 4))
+    for i, t in enumerate(t_ns.tolist()):
+        root[i], rotation[i] = solver.step(t, xyz[i], score[i])
+    somebody = np.flatnonzero(np.isfinite(xyz[:, :J]).all((1, 2)))
+    if len(somebody):
+        root[: somebody[0]], rotation[: somebody[0]] = root[somebody[0]], rotation[somebody[0]]
+    return Motion(rest, t_ns, root, rotation)
