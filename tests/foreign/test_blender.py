@@ -13,7 +13,7 @@ from pose_rig.session.bvh import write_bvh
 from pose_rig.session.gltf import write_gltf
 from pose_rig.streaming.humanoid import BONES, PARENTS, Floats, Motion, forward
 from tests.foreign.conftest import Judge
-from tests.session.motions import motion
+from tests.session.motions import motion, walk
 
 pytestmark = pytest.mark.foreign
 
@@ -80,6 +80,20 @@ def test_bvh_in_metres_needs_no_scale(tmp_path: Path, judge: Judge) -> None:
     write_bvh(tmp_path / "a.bvh", moved, rate_hz=RATE_HZ, scale=1.0)
     said = judge("read_in_blender.py", tmp_path / "a.bvh", tmp_path / "a.npz", 24, numbered(frames, 1))
     assert np.linalg.norm(heads(tmp_path / "a.npz", said, VRM) - in_blender(moved, frames), axis=-1).max() < CLOSE_M
+
+
+def test_a_real_walk_is_where_it_was_seen(tmp_path: Path, judge: Judge) -> None:
+    solved, rate_hz, seen = walk()
+    write_bvh(tmp_path / "a.bvh", solved, rate_hz=rate_hz)
+    every = numbered(np.arange(len(solved.t_ns)), 1)
+    said = judge("read_in_blender.py", tmp_path / "a.bvh", tmp_path / "a.npz", 24, every, "global_scale=0.01")
+    found = heads(tmp_path / "a.npz", said, VRM)
+    x, y, z = np.moveaxis(np.array(list(seen.values())), -1, 0)
+    error_m = np.linalg.norm(
+        found[:, [BONES.index(bone) for bone in seen]] - np.stack([x, -z, y], -1).swapaxes(0, 1), axis=-1
+    )
+    assert np.median(error_m) < 0.005
+    assert error_m.max() < 0.015
 
 
 @pytest.mark.parametrize("moved", [made(1), made(2), held(90)], ids=["one frame", "two frames", "held over a gap"])

@@ -1,8 +1,12 @@
-"""Movements made by hand: a person of known bones who turns every joint."""
+"""Movements to write: a person of known bones who turns every joint, and a real walk."""
 
 import numpy as np
 
-from pose_rig.streaming.humanoid import BONES, INDEX, B, Floats, Motion, RestPose, multiply
+from pose_rig.capture import simulated
+from pose_rig.skeleton import JOINTS
+from pose_rig.streaming.humanoid import BONES, INDEX, JOINT_OF, B, Floats, Motion, RestPose, multiply
+from pose_rig.streaming.rest import rest_pose
+from pose_rig.streaming.solver import solve_motion
 
 OFFSETS = {
     "Hips": (0.0, 0.93, 0.0),
@@ -60,3 +64,12 @@ def motion(rng: np.random.Generator, count: int, *, rate_hz: float = 60.0, reach
     root = np.stack([np.sin(t_s), 0.93 + 0.1 * np.sin(3 * t_s), 0.5 * t_s], -1)
     t_ns = 5_000_000_000 + np.round(t_s * 1e9).astype(np.int64)
     return Motion(rest(), t_ns, root, rotation)
+
+
+def walk() -> tuple[Motion, float, dict[str, Floats]]:
+    """Returns a real walk as solved, its rate in Hz, and (T,3) m where joints were, by the bones that begin there."""
+    xyz, rate_hz = simulated.motion()
+    t_ns = np.round(np.arange(len(xyz)) * 1e9 / rate_hz).astype(np.int64)
+    score = np.ones(xyz.shape[:2])
+    solved = solve_motion(JOINTS, t_ns, xyz, score, rest_pose(JOINTS, xyz, score, 1.7))
+    return solved, rate_hz, {bone: xyz[:, JOINTS.index(joint)] for bone, joint in JOINT_OF.items()}

@@ -10,7 +10,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.session.bone_names import CONVENTIONS, EXTRA, NAMES, Names, named_bones
 from pose_rig.session.bvh import LINES, write_bvh
 from pose_rig.streaming.humanoid import BONES, INDEX, B, Floats, Motion, forward
-from tests.session.motions import motion, rest
+from tests.session.motions import motion, rest, walk
 
 with warnings.catch_warnings():  # of what it imports itself
     warnings.simplefilter("ignore", PendingDeprecationWarning)
@@ -53,6 +53,17 @@ def test_every_joint_is_where_it_was(tmp_path: Path, names: Names) -> None:
     expected, _ = forward(moved.rest, moved.root, moved.rotation)
     error_m = np.linalg.norm(places(tmp_path / "walk.bvh", names) / 100 - expected, axis=-1)
     assert error_m.max() < 1e-4
+
+
+def test_a_real_walk_comes_out_where_it_was_seen(tmp_path: Path) -> None:
+    solved, rate_hz, seen = walk()
+    write_bvh(tmp_path / "walk.bvh", solved, rate_hz=rate_hz)
+    found = places(tmp_path / "walk.bvh", "vrm") / 100
+    error_m = [np.linalg.norm(found[:, INDEX[bone]] - joint, axis=-1) for bone, joint in seen.items()]
+    assert np.median(error_m) < 0.005
+    assert np.max(error_m) < 0.015
+    turns = rows(tmp_path / "walk.bvh")[:, 3:]
+    assert np.abs(np.diff(turns, axis=0)).max() < 60
 
 
 def test_the_unit_can_be_chosen(tmp_path: Path) -> None:
