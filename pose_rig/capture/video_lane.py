@@ -230,9 +230,7 @@ class VideoLane:
     def _send(self, message: Message) -> bool:
         """Sends as soon as the recorder lets it; returns False if time is up."""
         data = encode(message)
-        while not self._sender.send_bytes(data, timeout_ms=round(SLICE_S * 1000)):
-            self._blocked = True
-            if time.monotonic() > self._until_s:
-                return False
-        self._blocked = False
-        return True
+        self._blocked = not self._sender.send_bytes(data, timeout_ms=0)
+        while self._blocked and time.monotonic() < self._until_s:
+            self._blocked = not self._sender.send_bytes(data, timeout_ms=round(SLICE_S * 1000))
+        return not self._blocked

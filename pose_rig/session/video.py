@@ -1,9 +1,10 @@
-"""The pictures of a session, read back: decoded one by one, or as a recording that a camera process can look at again."""
+"""The pictures of a session, read back: decoded one by one, or as a recording for a camera process to look at again."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice, pairwise
 from statistics import median
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -18,7 +19,8 @@ DEFAULT_FPS = 30.0  # of a single picture
 JPEG_END = b"\xff\xd9"  # OpenCV decodes half a JPEG without a word
 
 
-class Picture(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Picture:
     """A decoded picture.
 
     Attributes:
