@@ -1,6 +1,7 @@
 """BVH and glTF as Blender itself imports them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,20 @@ def test_gltf(tmp_path: Path, judge: Judge, names: Names, suffix: str) -> None:
     assert (lowest < expected.min(1) + CLOSE_M).all()
     assert (highest > expected.max(1) - CLOSE_M).all()
     assert np.ptp(highest - lowest, axis=0).min() > 0.05
+
+
+def test_what_the_page_says_moves_a_character(tmp_path: Path, judge: Judge) -> None:
+    """The character has other axes in its bones, and is turned and scaled as an object."""
+    solved, rate_hz, _ = walk()
+    write_bvh(tmp_path / "walk.bvh", solved, rate_hz=rate_hz)
+    write_gltf(tmp_path / "character.glb", solved, height_m=1.7, height_assumed=True)
+    page = (Path(__file__).parents[2] / "docs" / "blender.md").read_text("utf-8")
+    importing, retargeting = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "import.py").write_text(importing.replace("takes/walk.bvh", str(tmp_path / "walk.bvh")), "utf-8")
+    (tmp_path / "retarget.py").write_text(retargeting, "utf-8")
+    scripts = (tmp_path / "character.glb", tmp_path / "import.py", tmp_path / "retarget.py")
+    said = judge("retarget_in_blender.py", *scripts, str(len(solved.t_ns)))
+    assert said["scene"] == [round(rate_hz), 250]
+    assert said["constrained_m"] < CLOSE_M
+    assert said["baked_m"] < CLOSE_M
+    assert said["constraints"] == 0

@@ -1,7 +1,10 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from pose_rig.session.bone_names import CONVENTIONS, EXTRA, NAMES, Names, named_bones
+from pose_rig.session.bone_names import CONVENTIONS, EXTRA, EXTRAS, NAMES, Names, named_bones
 from pose_rig.streaming.humanoid import BONES, PARENTS, B, Floats
 from tests.session.motions import rest
 
@@ -48,3 +51,14 @@ def test_the_conventions_call_bones_by_their_names() -> None:
     assert [bone.name for bone in named_bones(rest(), "mixamo")][:6] == [
         f"mixamorig:{name}" for name in ("Hips", "Spine", "Spine1", "Spine2", "Neck", "Head")
     ]
+
+
+def test_the_table_of_the_page_is_ours() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "blender.md").read_text("utf-8")
+    for bone in BONES:
+        if not bone.startswith("Right"):
+            mixamo = NAMES["mixamo"][bone].removeprefix("mixamorig:")
+            assert f"| {bone} | {mixamo} | {NAMES['cmu'][bone]} |" in page
+    for names, extras in EXTRAS.items():
+        for extra in extras.values():
+            assert re.search(rf"^\|.*\b{extra.removeprefix('mixamorig:')}\b.* \*", page, re.MULTILINE), (names, extra)
