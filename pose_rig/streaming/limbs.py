@@ -30,11 +30,12 @@ from pose_rig.streaming.twist import Clue, eased, off_axis, rolled
 
 BENT = 0.25  # sine of the bend whose plane is a clue of strength 1; 10 mm of noise turn it by 20°
 LEVER_M = 0.02  # a hand or a foot that reaches so far off the axis is a clue of strength 1, if it is quite sure
-STRAIGHT_STRENGTH = 2.0  # at most of hand or foot as clues to the first bone
-ARM_SHARE = 0.5  # of the turn of a hand, how much is the upper arm's while the elbow is straight
-NATURAL_FIRST = 0.03  # strength of the wish not to be twisted: forgets within a second
-NATURAL_FOREARM = 0.1
-NATURAL_SHANK = 5.0  # a knee is a hinge
+FOOT_STRENGTH = 2.0  # at most, as a clue to the thigh
+HAND_STRENGTH = 0.3  # at most, as a clue to the upper arm: the forearm may have the turn as well
+HAND_SHARE = 0.5  # of the turn of a hand, how much is the upper arm's while the elbow is straight
+STRAIGHT = 0.12  # sine of a bend that is not told from noise: its plane is no clue at all
+NATURAL_ARM = (0.05, 0.1)  # strength of the wish of first and second bone not to be twisted: forgets within a second
+NATURAL_LEG = (0.15, 5.0)  # thighs turn less, and a knee is a hinge
 NATURAL_END = 0.5
 
 
@@ -48,7 +49,7 @@ class Limb:
         landmarks: Of an arm index finger, little finger, thumb; of a leg toes, heel.
         rest: Where the first two bones point.
         hinge: Axis about which the second one bends, positive sense.
-        natural: Strength of the second one's wish not to be twisted.
+        natural: Strength of the first two bones' wish not to be twisted.
         limits: Of the bones.
     """
 
@@ -57,7 +58,7 @@ class Limb:
     landmarks: tuple[str, ...]
     rest: Vector
     hinge: Vector
-    natural: float
+    natural: tuple[float, float]
     limits: tuple[Limits, Limits, Limits]
 
 
@@ -91,15 +92,15 @@ def limb(side: Literal["Left", "Right"], kind: Literal["Arm", "Leg"]) -> Limb:
     if kind == "Arm":
         joints, landmarks = (f"{s}_shoulder", f"{s}_elbow", f"{s}_wrist"), ("index", "pinky", "thumb")
         ends = tuple(f"{long}_{name}" for name in landmarks)
-        return Limb(bones, joints, ends, (out, 0.0, 0.0), (0.0, -out, 0.0), NATURAL_FOREARM, limits)
+        return Limb(bones, joints, ends, (out, 0.0, 0.0), (0.0, -out, 0.0), NATURAL_ARM, limits)
     joints, ends = (f"{s}_hip", f"{s}_knee", f"{s}_ankle"), (f"{long}_foot_index", f"{long}_heel")
-    return Limb(bones, joints, ends, (0.0, -1.0, 0.0), X, NATURAL_SHANK, limits)
+    return Limb(bones, joints, ends, (0.0, -1.0, 0.0), X, NATURAL_LEG, limits)
 
 
 def set_arm(posture: Posture, seen: Instant, arm: Limb) -> None:
     """Sets the bones of an arm; that of the shoulder has been set."""
     hand = _hand(seen, arm)
-    _set_first(posture, seen, arm, hand, ARM_SHARE)
+    _set_first(posture, seen, arm, hand, HAND_STRENGTH, HAND_SHARE)
     _set_second(posture, seen, arm, hand)
     _set_end(posture, seen, arm, hand)
 
@@ -107,7 +108,7 @@ def set_arm(posture: Posture, seen: Instant, arm: Limb) -> None:
 def set_leg(posture: Posture, seen: Instant, leg: Limb) -> None:
     """Sets the bones of a leg; the hips have been set. Nobody sees the ball of a foot: toes are as at rest."""
     foot = _foot(posture, seen, leg)
-    _set_first(posture, seen, leg, foot, 1.0)
+    _set_first(posture, seen, leg, foot, FOOT_STRENGTH, 1.0)
     _set_second(posture, seen, leg, End())
     _set_end(posture, seen, leg, foot)
 
@@ -142,7 +143,7 @@ def _foot(posture: Posture, seen: Instant, leg: Limb) -> End:
     return End(score, rest, aim, Y, (0.0, 0.0, 0.0), aim)
 
 
-def _set_first(posture: Posture, seen: Instant, limb: Limb, end: End, share: float) -> None:
+def _set_first(posture: Posture, seen: Instant, limb: Limb, end: End, most: float, share: float) -> None:
     """Sets the bone from shoulder or hip to elbow or knee.
 
     Args:
@@ -150,6 +151,7 @@ def _set_first(posture: Posture, seen: Instant, limb: Limb, end: End, share: flo
         seen: Joints.
         limb: Which.
         end: Hand or foot.
+        most: How strong a clue that is at most.
         share: How much of its turn is this bone's, if the limb is straight.
     """
     bone, (_, hinge_at, end_at), limits = limb.bones[0], limb.joints, limb.limits[0]
@@ -157,13 +159,13 @@ def _set_first(posture: Posture, seen: Instant, limb: Limb, end: End, share: flo
     lower = seen.way(hinge_at, end_at)
     aim = limits.aimed(limb.rest, unit(posture.seen_from(bone, upper), limb.rest))
     plane = posture.seen_from(bone, cross(unit(upper, Y), unit(lower, Y)))
-    bent = (length(plane) / BENT) ** 2
+    bent = max(dot(plane, plane) - STRAIGHT**2, 0.0) / BENT**2
     clues = [Clue(limb.hinge, plane, bent)]
     if end.score:
         front = posture.seen_from(bone, end.front)
-        strength = min(end.score * (off_axis(front, aim) / LEVER_M) ** 2, STRAIGHT_STRENGTH) / (1.0 + bent)
+        strength = min(end.score * (off_axis(front, aim) / LEVER_M) ** 2, most) / (1.0 + bent)
         clues.append(Clue(Z, front, strength, share))
-    posture.set(bone, rolled(limb.rest, aim, posture.before(bone), clues, NATURAL_FIRST, limits, seen.dt_s))
+    posture.set(bone, rolled(limb.rest, aim, posture.before(bone), clues, limb.natural[0], limits, seen.dt_s))
 
 
 def _set_second(posture: Posture, seen: Instant, limb: Limb, end: End) -> None:
@@ -175,7 +177,7 @@ def _set_second(posture: Posture, seen: Instant, limb: Limb, end: End) -> None:
     if end.score:
         front = posture.seen_from(bone, end.front)
         clues.append(Clue(Z, front, end.score * (off_axis(front, aim) / LEVER_M) ** 2))
-    posture.set(bone, rolled(limb.rest, aim, posture.before(bone), clues, limb.natural, limits, seen.dt_s))
+    posture.set(bone, rolled(limb.rest, aim, posture.before(bone), clues, limb.natural[1], limits, seen.dt_s))
 
 
 def _set_end(posture: Posture, seen: Instant, limb: Limb, end: End) -> None:

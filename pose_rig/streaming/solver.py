@@ -12,6 +12,7 @@ from pose_rig.streaming.limbs import limb, set_arm, set_leg
 from pose_rig.streaming.posture import Instant, Posture
 from pose_rig.streaming.trunk import set_trunk
 
+ASSUMED_M = 1.70  # as everywhere, if nobody gave a stature
 FORGOTTEN_S = 1.0  # after nobody was seen for so long, nothing is taken over from before
 
 
@@ -72,7 +73,7 @@ def solve_motion(
     t_ns: NDArray[np.int64],
     xyz: NDArray[np.floating],
     score: NDArray[np.floating],
-    rest: RestPose,
+    rest: RestPose | None = None,
 ) -> Motion:
     """Returns the motion of a take. While nobody is seen the humanoid stays as it was; before that, as it will be.
 
@@ -81,8 +82,10 @@ def solve_motion(
         t_ns: (T,) instants, increasing.
         xyz: (T,J,3) m; NaN while nobody is seen.
         score: (T,J) 0 = guessed.
-        rest: The person's bones; `rest_pose` has them.
+        rest: The person's bones; None = those of the take, with a stature of `ASSUMED_M` for what nobody saw of them.
     """
+    if rest is None:
+        rest = rest_pose(joints, xyz, score, ASSUMED_M)
     solver = HumanoidSolver(rest, joints)
     root, rotation = np.empty((len(t_ns), 3)), np.empty((len(t_ns), B, 4))
     for i, t in enumerate(t_ns.tolist()):

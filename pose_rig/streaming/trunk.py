@@ -27,13 +27,13 @@ from pose_rig.streaming.turning import (
 from pose_rig.streaming.twist import Clue, eased, off_axis, rolled
 
 LEVER_M = 0.05  # a lever so long makes a clue of strength 1
-FACE_LEVER_M = 0.03  # likewise, of landmarks of the face, which are exact to millimetres among each other
+FACE_LEVER_M = 0.04  # likewise, of landmarks of the face, which are exact to millimetres among each other
 SHRUG = 0.5  # of the slope of the shoulders, how much the chest leans; the collar bones have the rest
 NATURAL = 0.1  # strength of the wish not to be twisted
 NECK_STRENGTH = 0.3  # of the neck as a clue to how the head is tilted sideways
 NOSE_DOWN_RAD = math.radians(13.0)  # below the ears' horizontal; measured on MediaPipe's landmarks, as is the next
 NOSE: Vector = (0.0, -math.sin(NOSE_DOWN_RAD), math.cos(NOSE_DOWN_RAD))
-FACE_STRENGTH = 30.0
+FACE_STRENGTH = 3.0  # of a face that is seen: follows within 10 ms
 FACE = (("left_ear", "right_ear"), ("left_eye", "right_eye"), ("mouth_left", "mouth_right"))
 ANY = Limits((FREE, FREE, FREE), (FREE, FREE, FREE), FREE)
 CHEST, SPINE, HEAD, NECK = (limits_of(bone) for bone in ("Chest", "Spine", "Head", "Neck"))
@@ -59,7 +59,7 @@ def _hips(posture: Posture, seen: Instant) -> Quaternion:
     trunk = seen.way("pelvis", "thorax")
     aim = unit(seen.way("r_hip", "l_hip"), X if before is None else turn(before, X))
     clue = Clue(Y, trunk, (off_axis(trunk, aim) / LEVER_M) ** 2)
-    return rolled(X, aim, before, [clue], 0.0, ANY, seen.dt_s)
+    return rolled(X, aim, before, [clue], 0.0, ANY, seen.dt_s, at_once=True)
 
 
 def _chest(posture: Posture, seen: Instant) -> Quaternion:
@@ -69,7 +69,7 @@ def _chest(posture: Posture, seen: Instant) -> Quaternion:
     left = unit(across, X)
     aim = CHEST.aimed(Y, unit(minus(trunk, scaled(left, SHRUG * dot(trunk, left))), Y))
     clue = Clue(X, across, (off_axis(across, aim) / LEVER_M) ** 2)
-    return rolled(Y, aim, posture.before("Spine", "Chest"), [clue], NATURAL, CHEST, seen.dt_s)
+    return rolled(Y, aim, posture.before("Spine", "Chest"), [clue], NATURAL, CHEST, seen.dt_s, at_once=True)
 
 
 def _shoulders_at(posture: Posture) -> Vector:

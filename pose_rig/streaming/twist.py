@@ -57,7 +57,15 @@ class Clue(NamedTuple):
 
 
 def rolled(
-    rest: Vector, aim: Vector, before: Quaternion | None, clues: list[Clue], natural: float, limits: Limits, dt_s: float
+    rest: Vector,
+    aim: Vector,
+    before: Quaternion | None,
+    clues: list[Clue],
+    natural: float,
+    limits: Limits,
+    dt_s: float,
+    *,
+    at_once: bool = False,
 ) -> Quaternion:
     """Returns the rotation of a bone relative to its parent that points it to ``aim``, with the twist of the clues.
 
@@ -69,6 +77,7 @@ def rolled(
         natural: Strength of the clue that the bone has turned the shortest way from rest.
         limits: Range of the twist.
         dt_s: Time since ``before``.
+        at_once: Whether the bone may turn faster than `largest_step`, as the trunk may, which joints hold firmly.
     """
     shortest = arc(rest, aim)
     low, high = VAGUE_COS
@@ -83,15 +92,13 @@ def rolled(
     gain = 1.0 if before is None else -math.expm1(-dt_s * abs(arrow) / FOLLOWED_S)
     wanted = held + gain * off
     wanted += sense * (limits.twisted(wanted) - wanted)
-    if before is not None:
+    if before is not None and not at_once:
         most = largest_step(dt_s)
         wanted = held + min(max(wanted - held, -most), most)
     return times(about(aim, wanted), shortest)
 
 
-def eased(
-    before: Quaternion | None, target: Quaternion, strength: float, dt_s: float, largest: float | None = None
-) -> Quaternion:
+def eased(before: Quaternion | None, target: Quaternion, strength: float, dt_s: float) -> Quaternion:
     """Returns a rotation on the way from ``before`` to ``target``, as far as a clue of that strength gets it.
 
     Args:
@@ -99,13 +106,12 @@ def eased(
         target: Where to go.
         strength: As of a `Clue`.
         dt_s: Time since ``before``.
-        largest: Longest step, rad; None = as people move.
     """
     if before is None:
         return target
     way = rotation_vector(times(target, back(before)))
     angle = length(way)
-    most = largest_step(dt_s) if largest is None else largest
+    most = largest_step(dt_s)
     step = min(-math.expm1(-dt_s * strength / FOLLOWED_S), most / angle if angle > most else 1.0)
     return alike(times(from_rotation_vector(scaled(way, step)), before), before)
 
