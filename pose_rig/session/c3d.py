@@ -20,7 +20,7 @@ MOST_FRAMES = 65535  # 16 bits; ezc3d and c3d ignore the fields that some labora
 POINT_BYTES = 16
 
 
-def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> None:
+def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> Markers:
     """Writes the joints as points: millimetres, y up, gaps as NaN with residual −1.
 
     What the millimetres rest on is written to POINT:DESCRIPTIONS and to SUBJECTS:HEIGHT_ASSUMED.
@@ -30,6 +30,9 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Na
         poses: What to write.
         rate_hz: Frames per second; None = the rate of the poses.
         naming: Pose2Sim's marker names, or our joints' names.
+
+    Returns:
+        What was written.
 
     Raises:
         PoseRigError: ezc3d is not installed, the file cannot be written, or there are fewer than two poses.
@@ -48,6 +51,7 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Na
         content.write(str(beside))  # says nothing when it fails
         if beside.stat().st_size < frames * count * POINT_BYTES:
             raise OSError(errno.ENOSPC, "the disk is full")
+    return markers
 
 
 def _content(markers: Markers, poses: Poses) -> Any:

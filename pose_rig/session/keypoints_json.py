@@ -68,12 +68,13 @@ def read_keypoints_json(
             f"{folder}: people have {' or '.join(map(str, sorted(counts)))} landmarks.",
             "Detect all cameras with the same model.",
         )
-    if not counts:
+    t_ns, xy, score = _arrays(tracks, counts.pop() if counts else 0, fps)
+    if not score.any():
         raise SourceError(f"{folder}: there is nobody in any file.", "Check the detector that wrote them.")
-    t_ns, xy, score = _arrays(tracks, counts.pop(), fps)
     schema = schema or _schema(folder, xy)
-    if len(landmarks(schema).names) != xy.shape[-2]:
-        raise UsageError(f"{folder}: people have {xy.shape[-2]} landmarks, {schema} others.", "Name another set.")
+    named = len(landmarks(schema).names)
+    if named != xy.shape[-2]:
+        raise UsageError(f"{folder}: people have {xy.shape[-2]} landmarks, {schema} has {named}.", "Name another set.")
     _check_pixels(folder, xy, score, known.size_px)
     return Keypoints(xy, score, t_ns, schema, known.size_px, tuple(cameras), known.focal_px)
 

@@ -49,6 +49,16 @@ class Markers:
     xyz: NDArray[np.float32]
     scale: str
 
+    @property
+    def parts_s(self) -> tuple[tuple[float, float], ...]:
+        """From and to, in seconds, of every part between instants without any marker.
+
+        OpenSim's inverse kinematics fails at such instants, so it is run on one part after the other.
+        """
+        seen = np.isfinite(self.xyz).all(-1).any(-1)
+        edges = np.flatnonzero(np.diff(seen.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+        return tuple((first / self.rate_hz, (end - 1) / self.rate_hz) for first, end in edges.tolist())
+
     @classmethod
     def from_poses(cls, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> "Markers":
         """Returns the markers of poses.

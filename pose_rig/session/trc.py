@@ -12,7 +12,7 @@ from pose_rig.session.whole_file import whole_file
 KEYS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
 
 
-def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> None:
+def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> Markers:
     """Writes the joints as markers: metres, y up, frames from 1, times from 0 s, gaps as ``nan``.
 
     The format has no field for remarks, so what the metres rest on follows the file's name in the first line.
@@ -22,6 +22,9 @@ def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Na
         poses: What to write.
         rate_hz: Frames per second; None = the rate of the poses.
         naming: Pose2Sim's marker names, or our joints' names.
+
+    Returns:
+        What was written.
 
     Raises:
         PoseRigError: The file cannot be written, or there are fewer than two poses.
@@ -35,6 +38,7 @@ def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Na
         file.write(_header(path.name, markers))
         for frame, values in enumerate(markers.xyz.reshape(frames, -1)):
             file.write(row % (frame + 1, frame / markers.rate_hz, *values.tolist()))
+    return markers
 
 
 def _header(name: str, markers: Markers) -> str:

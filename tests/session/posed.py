@@ -1,0 +1,41 @@
+"""Poses made by hand: every number says where it belongs."""
+
+from typing import Any
+
+import numpy as np
+
+from pose_rig.session.poses import Poses
+from pose_rig.skeleton import JOINTS, extra_landmarks, landmarks
+
+NAMES = (*JOINTS, *extra_landmarks(landmarks("mediapipe33")))
+START_NS = 5_000_000_000
+
+
+def made(count: int = 5, rate_hz: float = 60.0, **more: Any) -> Poses:
+    """Returns poses whose x is t + 0.01·joint, y is 1, z is −joint / 8, of all joints that MediaPipe gives."""
+    steps, joints = np.arange(count), np.arange(len(NAMES))
+    xyz = np.ones((count, len(NAMES), 3), np.float32)
+    xyz[..., 0] = steps[:, None] / rate_hz + 0.01 * joints
+    xyz[..., 2] = -joints / 8
+    shape = xyz.shape[:2]
+    values: dict[str, Any] = {
+        "t_ns": START_NS + np.round(steps * (1e9 / rate_hz)).astype(np.int64),
+        "joints": NAMES,
+        "xyz": xyz,
+        "score": np.full(shape, 0.5, np.float32),
+        "covariance_m2": np.broadcast_to(np.eye(3, dtype=np.float32) * 1e-4, (*shape, 3, 3)),
+        "residual_px": np.full(shape, 2.5, np.float32),
+        "mode": np.array(["cold"] + ["solved"] * (count - 1))[:count],
+        "age_ns": np.full(count, 30_000_000),
+        "height_m": 1.82,
+        "height_assumed": False,
+    }
+    return Poses(**(values | more))
+
+
+def with_gaps(count: int = 6) -> Poses:
+    """Returns poses of which nobody is seen in the second instant, and the last joint is guessed in the third."""
+    poses = made(count)
+    poses.xyz[1], poses.score[1] = np.nan, 0.0
+    poses.score[2, -1] = 0.0
+    return poses
