@@ -6,13 +6,14 @@ Axes: T instants, J joints, B bones.
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.skeleton import J
 from pose_rig.streaming.humanoid import B, Floats, Motion, RestPose
 from pose_rig.streaming.limbs import limb, set_arm, set_leg
 from pose_rig.streaming.posture import Instant, Posture
+from pose_rig.streaming.rest import rest_pose
 from pose_rig.streaming.trunk import set_trunk
 
-ASSUMED_M = 1.70  # as everywhere, if nobody gave a stature
 FORGOTTEN_S = 1.0  # after nobody was seen for so long, nothing is taken over from before
 
 
@@ -82,10 +83,10 @@ def solve_motion(
         t_ns: (T,) instants, increasing.
         xyz: (T,J,3) m; NaN while nobody is seen.
         score: (T,J) 0 = guessed.
-        rest: The person's bones; None = those of the take, with a stature of `ASSUMED_M` for what nobody saw of them.
+        rest: The person's bones; None = those of the take, with the assumed stature for what nobody saw.
     """
     if rest is None:
-        rest = rest_pose(joints, xyz, score, ASSUMED_M)
+        rest = rest_pose(joints, xyz, score, ASSUMED_HEIGHT_M)
     solver = HumanoidSolver(rest, joints)
     root, rotation = np.empty((len(t_ns), 3)), np.empty((len(t_ns), B, 4))
     for i, t in enumerate(t_ns.tolist()):
