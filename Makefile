@@ -20,7 +20,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_import_boundary.py
 
-# Blender wants a numpy older than ours, so it and OpenSim live in a venv of their own, which the tests call.
+# Blender is large and for one Python only, so it and OpenSim live in a venv of their own, which the tests call.
 test-foreign: $(VENV)/.installed-dev $(FOREIGN)/.installed
 	POSE_RIG_FOREIGN_PYTHON=$(abspath $(FOREIGN))/bin/python NODE_PATH=$(abspath $(FOREIGN))/node_modules \
 		$(BIN)/pytest -m foreign
@@ -40,8 +40,8 @@ $(VENV)/.installed-dev: pyproject.toml
 
 $(FOREIGN)/.installed: Makefile
 	@echo "Installing Blender and OpenSim into $(FOREIGN): some 1.5 GB, a few minutes the first time."
-	$(PYTHON) -m venv $(FOREIGN)
-	$(FOREIGN)/bin/pip install -q 'bpy==4.4.*' 'opensim==4.6.*' 'numpy<2'
+	python3.11 -m venv $(FOREIGN)
+	$(FOREIGN)/bin/pip install -q 'bpy==4.4.*' 'opensim==4.6.*'
 	npm install --silent --no-fund --no-audit --prefix $(FOREIGN) gltf-validator@2.0.0-dev.3.10 \
 		|| echo "Without Node.js the glTF validator's test is skipped."
 	touch $@
