@@ -191,6 +191,29 @@ class FusionJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayJob:
+    """All that a replay is told.
+
+    Attributes:
+        fusion: What to make of the keypoints, and where the poses go; its inputs are not used.
+        path: The session.
+        exact: Go through a live run again instant by instant; otherwise fuse every frame of the fastest camera.
+        realtime: As fast as it was; otherwise as fast as it goes.
+        from_s: Seconds from the start of the session; None = from the start.
+        to_s: The same for the end.
+        restarts: How often this worker was restarted.
+    """
+
+    fusion: FusionJob
+    path: str
+    exact: bool
+    realtime: bool
+    from_s: float | None = None
+    to_s: float | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RecordJob:
     """All that the recorder is told.
 

@@ -75,8 +75,17 @@ class Node:
         self._told_s = 0.0
         self._mode = ""
         self._lost = 0
+        self._same = self._compared = 0  # poses of a replay
         self._again = False  # whether this is the second of two passes
         self._outlet.send(self._meter.health("starting"))
+
+    def expects(self, total: int | None) -> None:
+        """Says how many poses there will be, as far as that is known."""
+        self._meter.total_frames = total
+
+    def ready(self) -> None:
+        """Says that it could begin."""
+        self._outlet.send(self._meter.health("ready"))
 
     def run_live(self, receiver: Receiver, stop: Stop) -> None:
         """Fuses at even ticks what has arrived by then."""
@@ -105,7 +114,7 @@ class Node:
                 self._fusion.rig.expect(message)
             elif isinstance(message, Pose3D):
                 self._fused = message.index
-                self._fuse(message.t_ns, age_ns=message.age_ns)
+                self._compare(message, self._fuse(message.t_ns, age_ns=message.age_ns))
             elif isinstance(message, Health) and message.worker == NAME:
                 if message.state == "starting":  # it was restarted then
                     self._begin_anew()
@@ -159,6 +168,8 @@ class Node:
             settings = self._config.fusion
             both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
             self._file.close(self._fusion.calibration, both_ways)
+        if self._compared:
+            self._meter.detail += f"; {self._same} of {self._compared} poses are those of the recording to the last bit"
         self._outlet.send(self._rig_state())
         self._outlet.send(self._meter.health("ended"))
 
@@ -224,14 +235,20 @@ class Node:
         if self._config.pace == "realtime" and message.t_ns > time.monotonic_ns() + CLOCK_MARGIN_NS:
             raise MessageError(message.topic, "t_ns", "lies in the future: the sender has another clock")
 
-    def _fuse(self, t_ns: int, *, live: bool = False, age_ns: int | None = None) -> None:
-        """Makes the pose of an instant; ``age_ns`` is how old it was when it was made first, None = it is made now."""
+    def _fuse(self, t_ns: int, *, live: bool = False, age_ns: int | None = None) -> Pose3D | None:
+        """Makes, publishes and returns the pose of an instant; None in the first of two passes.
+
+        Args:
+            t_ns: The instant.
+            live: Whether it happens now.
+            age_ns: How old the pose was when it was made first; None = it is made now.
+        """
         began = time.perf_counter_ns()
         samples = [track.at(t_ns) for track in self._tracks]
         synced = time.perf_counter_ns()
         instant = self._fusion.step(t_ns, samples)
         if self._spools is not None:
-            return
+            return None
         stepped = time.perf_counter_ns()
         if age_ns is None:
             age_ns = max(time.monotonic_ns() - t_ns, 0) if live else stepped - began
@@ -239,7 +256,7 @@ class Node:
         self._newest_ns = t_ns
         for learned in self._fusion.rig.news():
             self._outlet.keep(learned)
-        self._publish(instant, age_ns)
+        pose = self._publish(instant, age_ns)
         if self._file is not None:
             self._file.add(instant, samples, self._fusion.landmarks)
         stages_ms = {
@@ -249,28 +266,33 @@ class Node:
         }
         self._meter.done(age_ns / 1e6, stages_ms)
         self._fused += 1
+        return pose
 
-    def _publish(self, instant: FusedInstant, age_ns: int) -> None:
+    def _compare(self, before: Pose3D, pose: Pose3D | None) -> None:
+        """Counts how many poses are, to the last bit, what they were in the run that is replayed."""
+        self._compared += 1
+        self._same += pose is not None and pose.xyz.tobytes() == before.xyz.tobytes()
+
+    def _publish(self, instant: FusedInstant, age_ns: int) -> Pose3D:
         height_m, height_assumed = self._height
-        self._outlet.send(
-            Pose3D(
-                index=self._fused,
-                t_ns=instant.t_ns,
-                age_ns=age_ns,
-                person=0,
-                joints=joint_set(instant.joints),
-                xyz=instant.xyz.astype(np.float32),
-                score=instant.score.astype(np.float32),
-                residual_px=instant.residual_px.astype(np.float32),
-                mode=instant.mode,
-                tracking=int(instant.tracking),
-                height_m=height_m,
-                height_assumed=height_assumed,
-                covariance_m2=instant.covariance.astype(np.float32)
-                if instant.mode == "solved" and instant.tracking
-                else np.zeros(0, np.float32),
-            )
+        pose = Pose3D(
+            index=self._fused,
+            t_ns=instant.t_ns,
+            age_ns=age_ns,
+            person=0,
+            joints=joint_set(instant.joints),
+            xyz=instant.xyz.astype(np.float32),
+            score=instant.score.astype(np.float32),
+            residual_px=instant.residual_px.astype(np.float32),
+            mode=instant.mode,
+            tracking=int(instant.tracking),
+            height_m=height_m,
+            height_assumed=height_assumed,
+            covariance_m2=instant.covariance.astype(np.float32)
+            if instant.mode == "solved" and instant.tracking
+            else np.zeros(0, np.float32),
         )
+        self._outlet.send(pose)
         for name, view in self._index.items():
             if instant.followed[view] >= 0 and np.isfinite(instant.refined_px[view]).all():
                 self._outlet.send(
@@ -282,6 +304,7 @@ class Node:
                         inlier=instant.inlier[view].astype(np.float32),
                     )
                 )
+        return pose
 
     def _tell(self, lost: int, last_error: str) -> None:
         """Publishes the state of rig and process, now and then and when the mode changes."""

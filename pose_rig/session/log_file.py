@@ -8,7 +8,7 @@ from google.protobuf.message import Message as Protobuf
 from mcap.writer import CompressionType, Writer
 
 from pose_rig.encoding import json_schema
-from pose_rig.errors import SessionError
+from pose_rig.errors import SessionError, UsageError
 from pose_rig.messages import Message
 from pose_rig.session.draw import Drawn, schema_of
 from pose_rig.session.info import NAME, SessionInfo
@@ -32,7 +32,8 @@ class LogFile:
         written: Messages added.
 
     Raises:
-        SessionError: The file exists, or cannot be written.
+        UsageError: The file exists.
+        SessionError: It cannot be written.
     """
 
     def __init__(self, path: Path, info: SessionInfo) -> None:
@@ -135,12 +136,12 @@ def refuse_existing(path: Path) -> None:
     """Refuses to write over a session.
 
     Raises:
-        SessionError: It exists, or one that was not finished does.
+        UsageError: It exists, or one that was not finished does.
     """
     if path.exists():
-        raise SessionError(f"{path} exists already.", "Choose another name, or remove it.")
+        raise UsageError(f"{path} exists already.", "Choose another name, or remove it.")
     if (partial := partial_of(path)).exists():
-        raise SessionError(
+        raise UsageError(
             f"{partial} is left from a recording that was not finished.",
             f"Keep it with `pose-rig recover {partial}`, or remove it.",
         )

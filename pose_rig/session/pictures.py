@@ -33,13 +33,16 @@ def picture(frame: VideoFrame, unix_from_rig_ns: int) -> Drawn:
     return Drawn(video_topic(frame.camera), t_ns, message)
 
 
-def video_frame(camera: str, index: int, t_ns: int, data: bytes, schema: str) -> VideoFrame | None:
+def video_frame(
+    camera: str, index: int, t_ns: int, size_px: tuple[int, int], data: bytes, schema: str
+) -> VideoFrame | None:
     """Returns a picture as it was sent, from what `picture` made of it; None if it is damaged.
 
     Args:
         camera: Name of the camera.
         index: Number of the frame.
         t_ns: Its instant, rig clock.
+        size_px: Image (width, height).
         data: The message.
         schema: Its type: ``foxglove.CompressedVideo`` or ``foxglove.CompressedImage``.
     """
@@ -53,7 +56,7 @@ def video_frame(camera: str, index: int, t_ns: int, data: bytes, schema: str) ->
         camera=camera,
         index=index,
         t_ns=t_ns,
-        size_px=(0, 0),
+        size_px=size_px,
         format="h264" if is_video else "jpeg",
         keyframe=not is_video or _has_sps(message.data),
         data=message.data,

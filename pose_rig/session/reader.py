@@ -152,13 +152,14 @@ class Session:
         Raises:
             SessionError: There is no such camera.
         """
-        topic = video_topic(self._known(camera))
-        offset_ns = self.info.unix_from_rig_ns
-        channels = {c.id: self._summary.schemas[c.schema_id].name for c in self._summary.channels.values()}
-        for entry in self._entries((topic,), from_s, to_s, bus=False):
-            frame = video_frame(
-                camera, entry.sequence, entry.publish_unix_ns - offset_ns, bytes(entry.data), channels[entry.channel]
-            )
+        first = next(self._of(Keypoints2D, (Keypoints2D.TOPIC + self._known(camera),)), None)
+        if first is None:
+            return
+        schemas = {c.id: self._summary.schemas[c.schema_id].name for c in self._channels((video_topic(camera),))}
+        for entry in self._entries((video_topic(camera),), from_s, to_s, bus=False):
+            t_ns = entry.publish_unix_ns - self.info.unix_from_rig_ns
+            data, schema = bytes(entry.data), schemas[entry.channel]
+            frame = video_frame(camera, entry.sequence, t_ns, first.size_px, data, schema)
             if frame is None:
                 self.damaged += 1
             else:
@@ -172,10 +173,10 @@ class Session:
         Raises:
             SessionError: There is no such camera, or the package that decodes H.264 is not installed.
         """
-        from pose_rig.session.video import decoded  # brings OpenCV
+        from pose_rig.session.video import pictures  # brings OpenCV
 
-        for _, t_ns, image in decoded(self.pictures(camera, from_s, to_s)):
-            yield t_ns, image
+        for picture in pictures(self.pictures(camera, from_s, to_s)):
+            yield picture.t_ns, picture.image
 
     def close(self) -> None:
         """Closes the file."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.messages import CameraState
+from pose_rig.tools.camera_list import RECORDER
 from pose_rig.tools.monitor import Monitor
 from pose_rig.tools.supervisor import Life
 
@@ -65,10 +66,12 @@ class Board:
     def progress(self) -> tuple[int, int]:
         """Returns frames done and frames there will be over all cameras and passes; 0 of 0 while nobody knows."""
         rows = self.cameras()
+        fusion = self.monitor.workers.get("fusion")
+        if not rows and fusion is not None:  # a replay
+            return fusion.health.frames, fusion.health.total_frames or 0
         if any(row.total_frames is None for row in rows):
             return 0, 0
         done, total = sum(row.frames for row in rows), sum(row.total_frames or 0 for row in rows)
-        fusion = self.monitor.workers.get("fusion")
         if self.config.passes == 2 and fusion is not None:  # the second pass is fusion's alone
             return done + min(fusion.health.frames * len(rows), total), 2 * total
         return done, total
@@ -88,6 +91,14 @@ class Board:
         """Returns what fusion says it runs on, empty until known."""
         fusion = self.monitor.workers.get("fusion")
         return fusion.health.detail if fusion else ""
+
+    def recording(self) -> str:
+        """Returns how the recording is doing, empty if there is none."""
+        heard = self.monitor.workers.get(RECORDER)
+        if heard is None:
+            return ""
+        lost = f", {heard.health.dropped} messages lost" if heard.health.dropped else ""
+        return f"recording: {heard.health.detail}{lost}. {heard.health.error}".rstrip()
 
     def advice(self) -> str:
         """Returns why the rig is not solved yet and what would help, empty when all is well."""

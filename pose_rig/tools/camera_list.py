@@ -3,6 +3,7 @@
 import itertools
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pose_rig.capture.open import Kind
 
 RESERVED = "fusion"  # the fusion worker's name
+RECORDER = "recorder"  # and the recorder's
 MOST_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
 _FORMS = (
     "Give an index (0), a device path or name, a URL, a video file, a keypoint file (.npz), sim:4, or one rig.toml."
@@ -86,6 +88,15 @@ def cameras_in(path: Path) -> list[tuple[CameraConfig, ...]]:
     return _named(_entries(path, load(path)), absent_too=True)
 
 
+def named_cameras(cameras: Iterable[CameraConfig]) -> tuple[CameraConfig, ...]:
+    """Returns cameras under names that are unique and may be part of a topic."""
+    taken, named = [RESERVED, RECORDER], []
+    for camera in cameras:
+        taken.append(unique(_clean(camera.name or derived_name(camera.source)), taken))
+        named.append(msgspec.structs.replace(camera, name=taken[-1]))
+    return tuple(named)
+
+
 def mark_moving(cameras: tuple[CameraConfig, ...], moving: str) -> tuple[CameraConfig, ...]:
     """Returns the cameras, those that ``--moving`` means marked and no others.
 
@@ -106,6 +117,14 @@ def mark_moving(cameras: tuple[CameraConfig, ...], moving: str) -> tuple[CameraC
             raise UsageError(f"There is no camera {item!r} that could move.", f"Name some of: {known}; or all.")
         meant.add(item if item in names else names[int(item)])
     return tuple(msgspec.structs.replace(camera, moving=camera.name in meant) for camera in cameras)
+
+
+def without_passwords(config: Config) -> Config:
+    """Returns a configuration as it may be shown and kept."""
+    from pose_rig.capture.device import without_password  # brings OpenCV
+
+    cameras = tuple(msgspec.structs.replace(c, source=without_password(c.source)) for c in config.camera)
+    return msgspec.structs.replace(config, camera=cameras)
 
 
 def check_readable(config: Config) -> None:
@@ -173,7 +192,7 @@ def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
 def _named(entries: list[Entry], *, absent_too: bool = False) -> list[tuple[CameraConfig, ...]]:
     """Returns the cameras of every entry with unique names; names that the rig.toml gives stay as they are."""
     given = [entry.camera.name for entry in entries if entry.camera.name]
-    taken = [RESERVED, *given]
+    taken = [RESERVED, RECORDER, *given]
     for name in given:
         if name != _clean(name):
             raise UsageError(f"{name!r} is no camera name.", f"Try {_clean(name)!r}: letters, digits, . _ and -.")

@@ -15,7 +15,7 @@ from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.rig_file import RigFile, is_writable
 from pose_rig.tools.run_loop import Run
 from pose_rig.tools.summary import summary
-from pose_rig.tools.workers import plan
+from pose_rig.tools.workers import Plan, plan
 
 
 def execute(config: Config, *, headless: bool = False, debug: bool = False) -> None:
@@ -40,14 +40,31 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
     lines.say(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
     for line in _recalled(config):
         lines.say(line)
+    carry_out(ready, console, rig_file, headless=headless, debug=debug)
+
+
+def carry_out(ready: Plan, console: Console, rig_file: RigFile | None = None, *, headless: bool, debug: bool) -> None:
+    """Runs a plan until it ends, and prints its summary however it ends.
+
+    Args:
+        ready: The plan.
+        console: Where to.
+        rig_file: What remembers the solved rig; None = nothing does.
+        headless: As in `execute`.
+        debug: As there.
+
+    Raises:
+        PoseRigError: The run failed.
+    """
+    lines, save = PlainLines(console), ready.config.save
     display = lines if headless or debug or not console.is_terminal else LiveTable(console)
     run = Run(ready, display, debug=debug)
-    written_ns = _written_ns(config.save)
+    written_ns = _written_ns(save)
     try:
         with display:
             run.run()
     finally:
-        saved = Path(config.save) if _written_ns(config.save) != written_ns else None
+        saved = Path(save) if _written_ns(save) != written_ns else None
         for line in summary(run.board, saved, keep_rig(run.board, rig_file, lines)):
             lines.say(line)
 

@@ -41,6 +41,26 @@ def check(config: Config) -> None:
         raise UsageError(f"There are no weights {config.fusion.weights}.", "Check the path, or leave --weights out.")
     if config.save:
         _check_save(Path(config.save))
+    if config.record:
+        check_record(Path(config.record))
+    elif config.video:
+        raise UsageError("Video is kept in a recording, and none is wanted.", "Add --record take.mcap.")
+
+
+def check_record(path: Path) -> None:
+    """Checks that a session can be written.
+
+    Raises:
+        UsageError: It has another ending, its folder does not exist or is not writable, or it exists already.
+    """
+    from pose_rig.session.log_file import refuse_existing  # brings protobuf
+
+    folder = path.absolute().parent
+    if path.suffix != ".mcap":
+        raise UsageError(f"Sessions are kept as .mcap, and {path} is none.", f"Try {path.with_suffix('.mcap')}.")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UsageError(f"Cannot write {path}.", f"Make sure that the folder {folder} exists and is writable.")
+    refuse_existing(path)
 
 
 def _in_range(name: str, value: float | None, limits: tuple[float, float], unit: str) -> None:

@@ -61,13 +61,16 @@ def picture(board: Board) -> RenderableType:
     notes = [f"{row.name}: {row.note}" for row in rows if row.note]
     parts: list[RenderableType] = [table, *(Text(note, style="yellow") for note in notes)]
     parts.append(Text(_fusion_line(board), no_wrap=True, overflow="ellipsis"))
+    if recording := board.recording():
+        parts.append(Text(recording))
     if advice := board.advice():
         parts.append(Text(advice, style="yellow"))
     done, total = board.progress()
     if board.config.pace == "all" and total:
         parts.append(ProgressBar(total=total, completed=done, width=60))
         parts.append(Text(f"{done} of {total} frames"))
-    parts.append(Text(f"{board.elapsed_s():.0f} s   {board.height()}   q stops", style="dim"))
+    marks = ", m marks" if board.config.record else ""
+    parts.append(Text(f"{board.elapsed_s():.0f} s   {board.height()}   q stops{marks}", style="dim"))
     return Group(*parts)
 
 

@@ -59,6 +59,8 @@ def line(board: Board) -> str:
             f"{row.name} {row.rate_hz:.0f} fps" if row.state == "running" else f"{row.name} {row.state}"
             for row in board.cameras()
         ]
+    if recording := board.recording():
+        facts.append(recording)
     if advice := board.advice():
         facts.append(advice)
     return " | ".join(facts)

@@ -50,6 +50,12 @@ def run(
         str | None, typer.Option(metavar="A,B|all", help="Cameras that are carried about: names, or numbers from 0.")
     ] = None,
     save: Annotated[str | None, typer.Option(metavar="F.npz", help="Write the poses there at the end.")] = None,
+    record: Annotated[
+        str | None, typer.Option(metavar="S.mcap", help="Record everything but the pictures there.")
+    ] = None,
+    video: Annotated[
+        bool, typer.Option("--video", help="With --record: the pictures too (H.264; JPEG where that is too slow).")
+    ] = False,
     port: Annotated[
         int | None, typer.Option(metavar="N", help="Publish poses on this port (5571); 0 = any free one.")
     ] = None,
@@ -74,6 +80,7 @@ def run(
     pose-rig run --cams a.mp4,b.mp4 --pace all       every frame of two files
     pose-rig run --cams 2d.npz --save poses.npz      2D from elsewhere, kept
     pose-rig run --cams 0,1,2 --rig studio.toml      remember where they stand
+    pose-rig run --cams 0,1,2 --record take.mcap     a session to keep
     pose-rig run --cams sim:4                        no camera at all
     pose-rig run --cams rig.toml                     all of it from a file
 
@@ -88,6 +95,8 @@ def run(
         "port": port,
         "passes": passes,
         "rig": rig,
+        "record": record,
+        "video": video or None,
     }
     detector = {"model": model, "people": people}
     fusion = {"weights": weights, "provider": provider, "rate_hz": rate}

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from pose_rig.bus import Receiver
 from pose_rig.tools.board import Board
-from pose_rig.tools.camera_list import RESERVED
+from pose_rig.tools.camera_list import RECORDER, RESERVED
+from pose_rig.tools.marking import Marking
 from pose_rig.tools.monitor import Monitor
 from pose_rig.tools.stop_request import StopRequest
 from pose_rig.tools.supervisor import Death, Supervisor
@@ -60,12 +61,20 @@ class Run:
             PoseRigError: A worker failed for good.
         """
         request = StopRequest(self._supervisor.hurry)
-        with Receiver(self._plan.output, topics=("pose", "rig", "health/")) as receiver, request.listening():
+        with (
+            Receiver(self._plan.output, topics=("pose", "rig", "health/")) as receiver,
+            Marking(self._plan.recording) as marking,
+            request.listening(),
+        ):
+            if self._plan.recording:
+                receiver.connect(self._plan.recording.output)
             try:
                 with self._supervisor:
                     self._began_ns = time.monotonic_ns()
                     while not (self._over() or request.asked):
                         self._tick(receiver)
+                        for _ in range(request.marks()):
+                            self._display.say(marking.mark(self._rig_now_ns(), self.board.elapsed_s()))
                     self._monitor.end_ns = time.monotonic_ns()
                     if not self._fusion_ended():
                         saving = " and saving the poses; Ctrl-C gives up" if self._plan.config.save else ""
@@ -120,6 +129,8 @@ class Run:
             life = self._supervisor.lives.get(name)
             if life is None or life.incarnation is None or heard.at_ns < life.incarnation.born_ns:
                 continue
+            if name == RECORDER:  # a disk may take its time, and poses do not wait for it
+                continue
             if now - heard.at_ns > silent_ns and (fusion_speaks or name == RESERVED):
                 self._supervisor.kill(name, f"It said nothing for {SILENT_S:.0f} s.")
 
@@ -134,11 +145,19 @@ class Run:
         self._cameras_ended_ns = self._cameras_ended_ns or time.monotonic_ns()
         return time.monotonic_ns() - self._cameras_ended_ns > ENDING_S * 1e9
 
+    def _rig_now_ns(self) -> int:
+        """Returns what the rig clock shows: that of the machine when live, that of the files otherwise."""
+        if self._plan.config.pace == "realtime":
+            return time.monotonic_ns()
+        return self._monitor.pose.t_ns if self._monitor.pose else 0
+
     def _fusion_ended(self) -> bool:
         return self._supervisor.lives[RESERVED].ended
 
     def _tell(self) -> None:
         for name, heard in self._monitor.workers.items():
+            if name == RECORDER:
+                continue
             if (detail := heard.health.detail) and detail != self._details_told.get(name):
                 self._details_told[name] = detail
                 self._display.say(f"{name}: {detail}")

@@ -1,4 +1,4 @@
-"""How a user ends a run: Ctrl-C, SIGTERM, a closed terminal, or the q key."""
+"""How a user ends a run: Ctrl-C, SIGTERM, a closed terminal, or the q key; and marks an instant with m."""
 
 import contextlib
 import os
@@ -20,14 +20,20 @@ class StopRequest:
     def __init__(self, hurry: Callable[[], None]) -> None:
         self._hurry = hurry
         self._asked = False
+        self._marks = 0
         self._key_pressed: Callable[[], str] = str
 
     @property
     def asked(self) -> bool:
         """Whether the user has asked."""
-        if not self._asked and self._key_pressed().lower() == "q":
-            self._asked = True
+        self._listen()
         return self._asked
+
+    def marks(self) -> int:
+        """Returns how often the user marked an instant since the last call."""
+        self._listen()
+        marks, self._marks = self._marks, 0
+        return marks
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -39,6 +45,11 @@ class StopRequest:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _listen(self) -> None:
+        while key := self._key_pressed().lower():
+            self._asked |= key == "q"
+            self._marks += key == "m"
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._asked:

@@ -31,6 +31,8 @@ def summary(board: Board, saved: Path | None, kept: Path | None = None) -> list[
     if provider := board.provider():
         lines.append(f"fusion: {provider}")
     lines.append(f"Scale: {board.height()}.")
+    if recording := board.recording():
+        lines.append(recording[0].upper() + recording[1:])
     if saved:
         lines.append(f"Poses saved to {saved}.")
     return lines

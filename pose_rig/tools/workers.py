@@ -1,20 +1,38 @@
 """The table of a rig's workers: one process per camera and the fusion process, joined by endpoints on this machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from pose_rig.assets import cache_folder
 from pose_rig.bus import Sender
-from pose_rig.config import CameraJob, Config, FusionJob
-from pose_rig.tools.camera_list import RESERVED, ends_by_itself, needs_detector
+from pose_rig.config import CameraJob, Config, FusionJob, RecordJob, ReplayJob
+from pose_rig.tools.camera_list import RECORDER, RESERVED, ends_by_itself, needs_detector, without_passwords
 from pose_rig.tools.supervisor import GRACE_S, Worker
 
+if TYPE_CHECKING:
+    from pose_rig.lifting.engine import OrtEngine
+
 SAVING_GRACE_S = 20.0  # writing an hour of poses to a slow disk; asking twice does not wait for it
+RECORDER_GRACE_S = 10.0  # it ends half a second after fusion; a slow disk takes longer
 HOST = "tcp://127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where the recorder of a rig is reached.
+
+    Attributes:
+        input: It listens here.
+        output: It says here how it is doing.
+    """
+
+    input: str
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +41,15 @@ class Plan:
 
     Attributes:
         config: What it is made of.
-        workers: The cameras, then fusion.
+        workers: The cameras, then fusion, then the recorder if there is one.
         output: Where fusion publishes.
+        recording: Where the recorder is reached, None if nothing is recorded.
     """
 
     config: Config
     workers: tuple[Worker, ...]
     output: str
+    recording: Recording | None = None
 
 
 def plan(config: Config, model: str) -> Plan:
@@ -45,6 +65,7 @@ def plan(config: Config, model: str) -> Plan:
     with Sender(f"{HOST}:{config.port}", bind=True) as probe:
         output = probe.endpoint
         inputs = _free_endpoints(len(config.camera) if config.pace == "all" else 1)
+        recording = Recording(*_free_endpoints(2)) if config.record else None
     detector = msgspec.structs.replace(config.detector, model=model)
     cameras = [
         Worker(
@@ -55,6 +76,7 @@ def plan(config: Config, model: str) -> Plan:
                 detector=detector if needs_detector(camera) else msgspec.structs.replace(detector, model=""),
                 pace=config.pace,
                 endpoint=inputs[i % len(inputs)],
+                video=recording.input if recording and config.video and needs_detector(camera) else "",
             ),
             final_errors=ends_by_itself(camera),
         )
@@ -63,11 +85,39 @@ def plan(config: Config, model: str) -> Plan:
     fusion = Worker(
         RESERVED,
         run_fusion,
-        FusionJob(config, inputs, output),
+        FusionJob(config, inputs, output, recording.input if recording else ""),
         vital=True,
         grace_s=SAVING_GRACE_S if config.save else GRACE_S,
     )
-    return Plan(config, (*cameras, fusion), output)
+    return Plan(config, (*cameras, fusion, *recorders(config, recording)), output, recording)
+
+
+def recorders(config: Config, recording: Recording | None) -> tuple[Worker, ...]:
+    """Returns the recorder, if there is to be one."""
+    if recording is None:
+        return ()
+    job = RecordJob(without_passwords(config), config.record, recording.input, recording.output)
+    grace_s = RECORDER_GRACE_S + (SAVING_GRACE_S if config.save else 0.0)
+    return (Worker(RECORDER, run_recorder, job, grace_s=grace_s),)
+
+
+def replay_plan(config: Config, job: ReplayJob) -> Plan:
+    """Returns the workers of a replay: fusion, which reads the session itself, and the recorder if there is one.
+
+    Args:
+        config: The rig of the session, with what is wanted of the replay.
+        job: What to replay; where its poses go is filled in here.
+
+    Raises:
+        UsageError: The port is taken.
+    """
+    with Sender(f"{HOST}:{config.port}", bind=True) as probe:
+        output = probe.endpoint
+    recording = Recording(*_free_endpoints(2)) if config.record else None
+    fusion = replace(job.fusion, config=config, output=output, record=recording.input if recording else "")
+    grace_s = SAVING_GRACE_S if config.save else GRACE_S
+    worker = Worker(RESERVED, run_replay, replace(job, fusion=fusion), final_errors=True, vital=True, grace_s=grace_s)
+    return Plan(msgspec.structs.replace(config, camera=()), (worker, *recorders(config, recording)), output, recording)
 
 
 def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
@@ -86,13 +136,34 @@ def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> No
 def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     """The fusion worker: the one place where lifting and fusion are joined."""
     from pose_rig.fusion.process import main
+
+    main(job, stop, _engine(job))
+
+
+def _engine(job: FusionJob) -> "OrtEngine":
+    """Returns what runs the graph, warmed up."""
     from pose_rig.lifting.engine import SHIPPED, OrtEngine, warm_up
 
     settings = job.config.fusion
     weights = Path(settings.weights) if settings.weights else SHIPPED
     engine = OrtEngine(weights, settings.provider, cache_folder() / "engines")
     warm_up(engine, len(job.config.camera))
-    main(job, stop, engine)
+    return engine
+
+
+def run_replay(job: ReplayJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """The fusion worker of a replay, which reads the session itself."""
+    from pose_rig.session.replay import main
+
+    main(job, stop, _engine(job.fusion), lambda: start_ns.value > 0)
+
+
+def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """The recorder; it goes by what it hears, not by when the run began."""
+    del start_ns
+    from pose_rig.session.recorder import main
+
+    main(job, stop)
 
 
 def _free_endpoints(count: int) -> tuple[str, ...]:

@@ -1,0 +1,226 @@
+"""A session or a poses file → files that other programs read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import SessionError, UsageError
+from pose_rig.session.bone_names import Names
+from pose_rig.session.markers import Naming
+from pose_rig.session.poses import Poses
+from pose_rig.session.reader import Session
+from pose_rig.streaming.humanoid import Motion
+
+Format = Literal["bvh", "gltf", "trc", "c3d", "csv", "parquet", "npz", "json"]
+FORMATS: tuple[str, ...] = get_args(Format)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How files are to be written.
+
+    Attributes:
+        rate_hz: Instants per second; None = those of the source. glTF, csv, parquet and npz keep instants as they are
+            unless it is given.
+        from_s: Seconds from the start; None = from the start.
+        to_s: The same for the end.
+        bone_names: Whose, for BVH and glTF.
+        bvh_scale: Units of a BVH per metre.
+        markers: Whose, for TRC and C3D.
+    """
+
+    rate_hz: float | None = None
+    from_s: float | None = None
+    to_s: float | None = None
+    bone_names: Names = "vrm"
+    bvh_scale: float = 100.0
+    markers: Naming = "opensim"
+
+
+class Material:
+    """What there is to convert: read, and turned into joint rotations, when it is first asked for.
+
+    Args:
+        path: A session, or a poses file (npz).
+        wishes: Which part of it, at what rate.
+    """
+
+    def __init__(self, path: Path, wishes: Wishes) -> None:
+        self.path, self.wishes = path, wishes
+        self._session = None if path.suffix == ".npz" else Session(path)
+        self._poses: Poses | None = None
+        self._motions: dict[bool, Motion] = {}
+
+    @property
+    def session(self) -> Session:
+        """The session.
+
+        Raises:
+            SessionError: It is a poses file.
+        """
+        if self._session is None:
+            raise SessionError(f"{self.path} holds poses only.", "2D keypoints come from a session (.mcap).")
+        return self._session
+
+    @property
+    def poses(self) -> Poses:
+        """The poses of the part that is wanted.
+
+        Raises:
+            PoseRigError: There are none, or nobody is seen in any.
+        """
+        if self._poses is None:
+            self._poses = poses = self._read()
+            if not len(poses) or not poses.tracked.any():
+                raise SessionError(f"Nobody is seen in this part of {self.path}.", "Choose another part.")
+        return self._poses
+
+    @property
+    def even_poses(self) -> Poses:
+        """The poses at even distances."""
+        return self.poses.even(self.wishes.rate_hz)
+
+    def motion(self, *, even: bool) -> Motion:
+        """Returns the movement as joint rotations.
+
+        Args:
+            even: At even distances, or at the instants of the poses unless another rate is wanted.
+        """
+        if even not in self._motions:
+            from pose_rig.streaming.rest import rest_pose
+            from pose_rig.streaming.solver import solve_motion
+
+            poses = self.even_poses if even or self.wishes.rate_hz else self.poses
+            rest = rest_pose(poses.joints, poses.xyz, poses.score, poses.height_m)
+            self._motions[even] = solve_motion(poses.joints, poses.t_ns, poses.xyz, poses.score, rest)
+        return self._motions[even]
+
+    def close(self) -> None:
+        """Closes the session."""
+        if self._session is not None:
+            self._session.close()
+
+    def _read(self) -> Poses:
+        if self._session is not None:
+            return self._session.poses(self.wishes.from_s, self.wishes.to_s)
+        from pose_rig.session.poses_npz import read_npz
+
+        return read_npz(self.path).between(self.wishes.from_s, self.wishes.to_s)
+
+
+def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes) -> list[Path]:
+    """Writes files and returns where they are.
+
+    Args:
+        path: A session, or a poses file (npz).
+        formats: Which files.
+        folder: Where to; made if it is not there. Files are called like the source.
+        wishes: How.
+
+    Raises:
+        UsageError: A file would replace its own source.
+        PoseRigError: The source cannot be read, has no poses, or a file cannot be written.
+    """
+    stem = path.name.removesuffix(".partial").removesuffix(path.suffix).removesuffix(".mcap")
+    written = []
+    with closing(Material(path, wishes)) as material:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SessionError(
+                f"Cannot make the folder {folder}: {error.strerror}.", "Choose another --out."
+            ) from error
+        for name in formats:
+            target = folder / f"{stem}{ENDINGS[name]}"
+            if target.resolve() == path.resolve():
+                raise UsageError(f"{target} is the source itself.", "Choose another folder with --out.")
+            written += WRITERS[name](target, material)
+    return written
+
+
+def _bvh(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.bvh import write_bvh
+
+    wishes, rate_hz = material.wishes, material.wishes.rate_hz or material.poses.rate_hz
+    write_bvh(path, material.motion(even=True), rate_hz=rate_hz, names=wishes.bone_names, scale=wishes.bvh_scale)
+    return [path]
+
+
+def _gltf(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.gltf import write_gltf
+
+    poses = material.poses
+    write_gltf(
+        path,
+        material.motion(even=False),
+        height_m=poses.height_m,
+        height_assumed=poses.height_assumed,
+        names=material.wishes.bone_names,
+        title=path.stem,
+    )
+    return [path]
+
+
+def _trc(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.trc import write_trc
+
+    write_trc(path, material.poses, material.wishes.rate_hz, material.wishes.markers)
+    return [path]
+
+
+def _c3d(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.c3d import write_c3d
+
+    write_c3d(path, material.poses, material.wishes.rate_hz, material.wishes.markers)
+    return [path]
+
+
+def _csv(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.table import write_csv
+
+    write_csv(path, material.poses, material.wishes.rate_hz)
+    return [path]
+
+
+def _parquet(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.table import write_parquet
+
+    write_parquet(path, material.poses, material.wishes.rate_hz)
+    return [path]
+
+
+def _npz(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.poses_npz import write_npz
+
+    poses = material.poses if material.wishes.rate_hz is None else material.even_poses
+    further: Mapping[str, NDArray[Any]] = {}
+    if material.path.suffix != ".npz":
+        from pose_rig.session.views import view_arrays
+
+        further = view_arrays(material.session, poses)
+    write_npz(path, poses, further)
+    return [path]
+
+
+def _json(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.detections_json import Detections, write_keypoints_json
+
+    session, wishes = material.session, material.wishes
+    seen = [session.keypoints(camera, wishes.from_s, wishes.to_s) for camera in session.cameras]
+    rate_hz = wishes.rate_hz or max(1e9 / float(np.median(np.diff(one.t_ns))) for one in seen if len(one.t_ns) > 1)
+    detections = [Detections(one.camera, one.t_ns, one.xy, one.score) for one in seen]
+    return write_keypoints_json(path, detections, rate_hz)
+
+
+ENDINGS: dict[Format, str] = {
+    "bvh": ".bvh", "gltf": ".glb", "trc": ".trc", "c3d": ".c3d", "csv": ".csv", "parquet": ".parquet", "npz": ".npz",
+    "json": "_2d",
+}  # fmt: skip
+WRITERS: dict[Format, Callable[[Path, Material], list[Path]]] = {
+    "bvh": _bvh, "gltf": _gltf, "trc": _trc, "c3d": _c3d, "csv": _csv, "parquet": _parquet, "npz": _npz, "json": _json,
+}  # fmt: skip

@@ -1,0 +1,64 @@
+"""Other people's 2D keypoints → a session."""
+
+import time
+from collections.abc import Iterator
+from heapq import merge
+from pathlib import Path
+
+from pose_rig.capture.keypoint_file import Keypoints, advances
+from pose_rig.capture.source import People
+from pose_rig.config import CameraConfig, Config
+from pose_rig.encoding import encode
+from pose_rig.errors import SessionError
+from pose_rig.messages import Keypoints2D
+from pose_rig.session.draw import Drawing
+from pose_rig.session.gaps import GapFinder
+from pose_rig.session.info import new_info
+from pose_rig.session.log_file import LogFile
+
+
+def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
+    """Writes a session of keypoints and returns how many frames it has.
+
+    Args:
+        keypoints: What the detectors saw.
+        config: The rig: a camera for every view, named, in their order.
+        path: Where the session goes.
+
+    Raises:
+        UsageError: It exists already.
+        SessionError: It cannot be written.
+    """
+    unix_ns = time.time_ns()
+    file = LogFile(path, new_info(config, "import", unix_ns, unix_ns))
+    drawing, gaps = Drawing(), GapFinder()
+    views = (_frames(keypoints, view, camera) for view, camera in enumerate(config.camera))
+    frames = 0
+    try:
+        for message in merge(*views, key=lambda message: message.t_ns):
+            for found in (*gaps.before(message), message):
+                file.add(found, encode(found), message.t_ns + unix_ns)
+            for drawn in drawing.of(message, unix_ns):
+                file.show(drawn)
+            frames += 1
+        file.finish()
+    except OSError as error:
+        file.abandon()
+        raise SessionError(f"Cannot write {path}: {error.strerror}.", "Make room, or choose another place.") from error
+    return frames
+
+
+def _frames(keypoints: Keypoints, view: int, camera: CameraConfig) -> Iterator[Keypoints2D]:
+    """Yields what one view saw; frames whose time does not advance are padding and left out."""
+    kept = advances(keypoints.t_ns)[view].nonzero()[0].tolist()
+    for index, t in enumerate(kept):
+        people = People.from_arrays(keypoints.xy[view, t], keypoints.score[view, t])
+        yield Keypoints2D(
+            camera=camera.name,
+            index=index,
+            t_ns=int(keypoints.t_ns[view, t]),
+            size_px=keypoints.size_px[view],
+            landmarks=keypoints.landmarks,
+            xy=people.xy,
+            score=people.score,
+        )

@@ -1,0 +1,143 @@
+"""A session through the same fusion again: bit by bit as it was live, or every frame as files are fused."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+from pose_rig.config import ReplayJob
+from pose_rig.fusion.node import Node, Stop
+from pose_rig.fusion.process import learning, open_outlet
+from pose_rig.fusion.setup import Learner
+from pose_rig.graph import Engine
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D
+from pose_rig.records import Learned
+from pose_rig.session.reader import Session
+
+TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC)
+READY_S = 0.05
+LOOK_S = 0.1  # between looks at whether to stop
+
+
+def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]) -> None:
+    """Replays until the session ends, or until it is stopped; then finishes the poses file.
+
+    Args:
+        job: What to do.
+        stop: Asks the process to end.
+        engine: Runs the graph.
+        started: Whether those who want to listen do by now.
+
+    Raises:
+        PoseRigError: The session cannot be read, an endpoint is taken, or the poses file cannot be written.
+    """
+    with ExitStack() as stack:
+        session = stack.enter_context(Session(job.path))
+        outlet = stack.enter_context(open_outlet(job.fusion, stop, waits=True))
+        learner = stack.enter_context(learning(replayed=True)) if job.exact else Learner()
+        node = Node(job.fusion, engine, outlet, learner)
+        pace = Pace(job.realtime, stop)
+        node.expects(total_frames(session, job))
+        try:
+            while not started() and not stop.is_set():
+                node.ready()
+                time.sleep(READY_S)
+            if job.exact:
+                node.run_again(_in_time(session.messages(TOPICS, job.from_s, job.to_s), pace), stop)
+                return
+            sources = [stack.enter_context(CameraSource(job, camera.name, pace)) for camera in job.fusion.config.camera]
+            (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
+        finally:
+            node.finish()
+
+
+def total_frames(session: Session, job: ReplayJob) -> int | None:
+    """Returns how many instants there will be, None where only a part is replayed and nobody has counted."""
+    if job.from_s is not None or job.to_s is not None:
+        return None
+    if job.exact:
+        return session.topics.get(Pose3D.TOPIC, 0)
+    return max((session.topics.get(Keypoints2D.TOPIC + camera, 0) for camera in session.cameras), default=0)
+
+
+class Pace:
+    """When a message of a session is due.
+
+    Args:
+        realtime: As it was; otherwise at once.
+        stop: Ends every wait.
+    """
+
+    def __init__(self, realtime: bool, stop: Stop) -> None:
+        self._realtime, self._stop = realtime, stop
+        self._start_ns: int | None = None  # monotonic clock − rig clock
+
+    def due(self, t_ns: int) -> bool:
+        """Whether an instant of the rig clock has come."""
+        return self._left_s(t_ns) <= 0
+
+    def wait(self, t_ns: int) -> None:
+        """Waits until it has."""
+        while (left_s := self._left_s(t_ns)) > 0 and not self._stop.is_set():
+            time.sleep(min(left_s, LOOK_S))
+
+    def _left_s(self, t_ns: int) -> float:
+        if not self._realtime:
+            return 0.0
+        if self._start_ns is None:
+            self._start_ns = time.monotonic_ns() - t_ns
+        return (self._start_ns + t_ns - time.monotonic_ns()) / 1e9
+
+
+class CameraSource:
+    """What one camera saw, read like a `pose_rig.bus.Receiver`; in the end it says that the camera has ended.
+
+    Args:
+        job: Which session, and which part of it.
+        camera: Whose keypoints.
+        pace: When they are due.
+    """
+
+    bad = 0
+    last_error = ""
+
+    def __init__(self, job: ReplayJob, camera: str, pace: Pace) -> None:
+        self._session = Session(job.path)
+        self._camera, self._pace = camera, pace
+        self._messages = self._session.messages((Keypoints2D.TOPIC + camera,), job.from_s, job.to_s)
+        self._next: Message | None = None
+        self._ended = False
+
+    def receive(self, timeout_ms: int, most: int = 1) -> list[Message]:
+        """Returns the next messages that are due, at most so many; waits up to ``timeout_ms`` for the first."""
+        found: list[Message] = []
+        while len(found) < most and not self._ended:
+            self._next = self._next or next(self._messages, None)
+            if self._next is None:
+                self._ended = True
+                found.append(Health(worker=self._camera, t_ns=time.monotonic_ns(), state="ended"))
+            elif self._pace.due(getattr(self._next, "t_ns", 0)):
+                found.append(self._next)
+                self._next = None
+            elif found or timeout_ms <= 0:
+                break
+            else:
+                time.sleep(timeout_ms / 1000)
+                timeout_ms = 0
+        return found
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._session.close()
+
+    def __enter__(self) -> "CameraSource":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def _in_time(messages: Iterator[Message], pace: Pace) -> Iterator[Message]:
+    for message in messages:
+        if isinstance(message, Pose3D):
+            pace.wait(message.t_ns)
+        yield message

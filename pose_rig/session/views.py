@@ -1,0 +1,102 @@
+"""What the cameras of a session saw at the instants of its poses: the 2D part of a poses file.
+
+Axes: T instants, V views, P people, K landmarks, J = 17 joints.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import SessionError
+from pose_rig.messages import CameraState
+from pose_rig.session.arrays import CameraKeypoints, CameraRefined
+from pose_rig.session.poses import Poses
+from pose_rig.session.reader import Session
+from pose_rig.skeleton import J
+from pose_rig.skeleton import landmarks as landmark_set
+
+Floats = NDArray[np.float32]
+HELD_PERIODS = 1.0  # a frame is taken for an instant if it is no further away than this
+
+
+def view_arrays(session: Session, poses: Poses) -> dict[str, NDArray[Any]]:
+    """Returns the arrays of a poses file that tell of cameras, as far as a session knows them.
+
+    ``xy`` is the frame nearest to the instant, of the person nearest to the refined 2D.
+
+    Args:
+        session: Where from.
+        poses: The instants.
+    """
+    refined = [_refined_at(session.refined(camera), poses.t_ns) for camera in session.cameras]
+    seen = [_keypoints_of(session, camera) for camera in session.cameras]
+    names = next((one.landmarks for one in seen if one is not None), ("none",))
+    pairs = [_followed(one, poses.t_ns, places, names) for one, places in zip(seen, refined, strict=True)]
+    return {
+        "cameras": np.array(session.cameras),
+        "landmarks": np.array(names),
+        "xy": np.stack([xy for xy, _ in pairs], 1),
+        "xy_score": np.stack([score for _, score in pairs], 1),
+        "xy_refined": np.stack(refined, 1),
+        **_cameras(session),
+    }
+
+
+def _keypoints_of(session: Session, camera: str) -> CameraKeypoints | None:
+    try:
+        return session.keypoints(camera)
+    except SessionError:  # it saw nothing at all
+        return None
+
+
+def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> Floats:
+    """Returns (T,J,2) refined 2D at exactly these instants, NaN where there is none."""
+    out = np.full((len(t_ns), J, 2), np.nan, np.float32)
+    _, there, theirs = np.intersect1d(t_ns, refined.t_ns, return_indices=True)
+    out[there] = refined.xy[theirs]
+    return out
+
+
+def _followed(
+    seen: CameraKeypoints | None, t_ns: NDArray[np.int64], places: Floats, names: tuple[str, ...]
+) -> tuple[Floats, Floats]:
+    """Returns (T,K,2) and (T,K) what a detector saw of the person followed."""
+    xy = np.full((len(t_ns), len(names), 2), np.nan, np.float32)
+    score = np.zeros((len(t_ns), len(names)), np.float32)
+    if seen is None or seen.landmarks != names:
+        return xy, score
+    period_ns = float(np.median(np.diff(seen.t_ns))) if len(seen.t_ns) > 1 else np.inf
+    right = np.clip(np.searchsorted(seen.t_ns, t_ns), 1, max(len(seen.t_ns) - 1, 1))
+    right = np.minimum(right, len(seen.t_ns) - 1)
+    left = np.maximum(right - 1, 0)
+    nearest = np.where(t_ns - seen.t_ns[left] <= seen.t_ns[right] - t_ns, left, right)
+    near = np.flatnonzero(np.abs(seen.t_ns[nearest] - t_ns) <= HELD_PERIODS * period_ns)
+    rows = nearest[near]
+    joints, joints_score = landmark_set(seen.schema).to_joints(seen.xy[rows], seen.score[rows])
+    distance = np.linalg.norm(joints - places[near][:, None], axis=-1)
+    counted = (joints_score > 0) & np.isfinite(distance)
+    apart = np.where(counted, distance, 0).sum(-1) / np.maximum(counted.sum(-1), 1)
+    person = np.where(counted.any(-1), apart, np.inf).argmin(-1)  # the first one where nothing is refined
+    xy[near], score[near] = seen.xy[rows, person], seen.score[rows, person]
+    return xy, score
+
+
+def _cameras(session: Session) -> dict[str, NDArray[Any]]:
+    """Returns the cameras as the rig knew them last, NaN where it did not."""
+    states = session.rig_states()
+    known = {camera.name: camera for camera in states[-1].cameras} if states else {}
+    views = len(session.cameras)
+    out = {"K": np.full((views, 3, 3), np.nan), "R": np.full((views, 3, 3), np.nan), "t": np.full((views, 3), np.nan),
+           "k1": np.full(views, np.nan)}  # fmt: skip
+    for v, name in enumerate(session.cameras):
+        camera = known.get(name)
+        if camera is not None and camera.rotation and camera.translation_m and camera.size_px:
+            out["K"][v], out["k1"][v] = _lens(camera, camera.size_px), camera.k1
+            out["R"][v], out["t"][v] = np.reshape(camera.rotation, (3, 3)), camera.translation_m
+    return out
+
+
+def _lens(camera: CameraState, size_px: tuple[int, int]) -> NDArray[np.float64]:
+    width, height = size_px
+    return np.array([[camera.focal_px, 0, width / 2], [0, camera.focal_px, height / 2], [0, 0, 1]])

@@ -1,0 +1,70 @@
+"""``pose-rig convert``: files that other programs read."""
+
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import typer
+from rich.console import Console
+
+from pose_rig.errors import UsageError
+from pose_rig.tools.failures import failures
+from pose_rig.tools.run import Debug
+
+MOST_HZ = 1000.0
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="S.mcap", help="A session, or a poses file (.npz).")],
+    to: Annotated[
+        str, typer.Option(metavar="A,B", help="bvh, gltf, trc, c3d, csv, parquet, npz, json (2D as Pose2Sim's).")
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to; default: beside the source.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Instants per second; default: those of the source.")
+    ] = None,
+    from_s: Annotated[
+        float | None, typer.Option("--from", metavar="S", help="Begin so many seconds after the start.")
+    ] = None,
+    to_s: Annotated[
+        float | None, typer.Option("--until", metavar="S", help="End so many seconds after the start.")
+    ] = None,
+    bvh_names: Annotated[
+        Literal["vrm", "mixamo", "cmu"], typer.Option(help="Whose bone names, for bvh and gltf.")
+    ] = "vrm",
+    bvh_scale: Annotated[
+        float, typer.Option(metavar="N", help="Units of a bvh per metre: 100 = centimetres, 1 = metres.")
+    ] = 100.0,
+    markers: Annotated[
+        Literal["opensim", "rig"], typer.Option(help="Whose marker names, for trc and c3d.")
+    ] = "opensim",
+    debug: Debug = False,
+) -> None:
+    """Write the movement of a session as files that other programs read.
+
+    \b
+    pose-rig convert take.mcap --to bvh                      for Blender, Maya, MotionBuilder
+    pose-rig convert take.mcap --to gltf                     for the web and game engines
+    pose-rig convert take.mcap --to trc,c3d --out gait       for OpenSim and biomechanics
+    pose-rig convert take.mcap --to csv,parquet,npz          for Python, R, spreadsheets
+    pose-rig convert take.mcap --to json                     2D for Pose2Sim
+    pose-rig convert poses.npz --to bvh --bvh-names mixamo   a poses file will do
+
+    An imported session has keypoints only: `pose-rig replay --record` makes the poses. Lengths are true metres only
+    if the height of the person was given.
+    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    console = Console()
+    with failures(debug):
+        from pose_rig.session.convert import FORMATS, Format, Wishes  # brings MCAP
+        from pose_rig.session.convert import convert as write
+
+        formats = [name.strip().lower() for name in to.split(",")]
+        for name in formats:
+            if name not in FORMATS:
+                raise UsageError(f"{name!r} is no format.", f"Choose from {', '.join(FORMATS)}.")
+        if rate is not None and not 0 < rate <= MOST_HZ:
+            raise UsageError(f"{rate:g} instants per second are out of range.", f"Use up to {MOST_HZ:g}.")
+        if not bvh_scale > 0:
+            raise UsageError(f"{bvh_scale:g} units per metre are none.", "Use 100 for centimetres, 1 for metres.")
+        wishes = Wishes(rate, from_s, to_s, bvh_names, bvh_scale, markers)
+        for path in write(source, cast(list[Format], formats), out or source.parent, wishes):
+            console.print(f"Written: {path}.", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,92 @@
+"""``pose-rig import``: other people's 2D keypoints become a session."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from pose_rig.config import CameraConfig, Config
+from pose_rig.errors import UsageError
+from pose_rig.tools.camera_list import config_of, named_cameras
+from pose_rig.tools.failures import failures
+from pose_rig.tools.limits import check, check_record
+from pose_rig.tools.run import Debug
+
+if TYPE_CHECKING:
+    from pose_rig.capture.keypoint_file import Keypoints
+
+
+def import_session(
+    source: Annotated[
+        Path, typer.Argument(metavar="F", help="A keypoint file (.npz), or a folder of OpenPose JSON (Pose2Sim's too).")
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="S.mcap", help="Default: called like the source.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(metavar="HZ", help="JSON: frames per second, if no Config.toml says so.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="W,H", help="JSON: size of the pictures, if no calibration says so.")
+    ] = None,
+    landmarks: Annotated[
+        str | None, typer.Option(metavar="SET", help="JSON: body25, coco17, halpe26, …; default: by their number.")
+    ] = None,
+    height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Make a session of 2D keypoints that another program found.
+
+    \b
+    pose-rig import keypoints.npz --out take.mcap
+    pose-rig import Pose2SimProject                         its pose/ or pose-sync/, Config.toml and Calib*.toml
+    pose-rig import json/ --fps 60 --size 1920,1080
+    pose-rig replay take.mcap --record poses.mcap           and then make poses of it
+
+    docs/cameras.md describes keypoint files.
+    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    console = Console()
+    with failures(debug):
+        path = out or Path(f"{source.resolve().name.removesuffix('.npz')}.mcap")
+        check_record(path)
+        keypoints = _read(source, fps, _size_px(size), landmarks)
+        config = _config(source, keypoints, height)
+        check(config)
+        from pose_rig.session.importer import import_keypoints  # brings MCAP
+
+        frames = import_keypoints(keypoints, config, path)
+        names = ", ".join(camera.name for camera in config.camera)
+        console.print(f"Imported: {path}, {frames} frames of {names}.", markup=False, highlight=False, soft_wrap=True)
+
+
+def _read(source: Path, fps: float | None, size_px: tuple[int, int] | None, landmarks: str | None) -> "Keypoints":
+    if not source.is_dir():
+        from pose_rig.capture.keypoint_file import load
+
+        return load(source)
+    from pose_rig.session.keypoints_json import read_keypoints_json
+
+    return read_keypoints_json(source, fps, (size_px,) if size_px else (), landmarks)
+
+
+def _config(source: Path, keypoints: "Keypoints", height_m: float | None) -> Config:
+    """Returns the rig of imported keypoints."""
+    if source.suffix == ".npz":
+        cameras = config_of(str(source)).camera
+    else:
+        cameras = named_cameras(
+            tuple(
+                CameraConfig(source=str(source), name=name, focal_px=focal_px)
+                for name, focal_px in zip(keypoints.cameras, keypoints.focal_px, strict=True)
+            )
+        )
+    return Config(camera=cameras, height_m=height_m, pace="all")
+
+
+def _size_px(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)[,x×](\d+)", text.strip())
+    if not match:
+        raise UsageError(f"{text!r} is no size of a picture.", "Give width and height, such as --size 1920,1080.")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,36 @@
+"""``pose-rig recover``: a recording that was cut off becomes a session again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pose_rig.tools.failures import failures
+from pose_rig.tools.run import Debug
+
+
+def recover(
+    session: Annotated[Path, typer.Argument(metavar="S.mcap", help="The session, or its .partial.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="F.mcap", help="Where to; default: S.recovered.mcap beside it.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Make a session of a recording that was cut off: by a crash, a kill, a dead battery.
+
+    What was cut off is never touched; all that can be read of it is copied. Doing it again changes nothing. `replay`,
+    `convert`, `view`, `plot` and pose_rig.session.open() do it by themselves.
+    """
+    console = Console()
+    with failures(debug):
+        from pose_rig.session.recover import recover as mend  # brings MCAP
+
+        found = mend(session, out)
+        if found.messages is None:
+            text = f"{found.path} is whole: there is nothing to recover."
+        else:
+            text = f"{'Recovered' if found.anew else 'Recovered before'}: {found.path}, {found.messages} messages."
+            if found.damaged_chunks:
+                text += f" {found.damaged_chunks} damaged pieces were left out."
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
