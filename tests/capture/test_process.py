@@ -1,14 +1,19 @@
 """Real camera processes over real ZeroMQ."""
 
+import io
 import multiprocessing
+import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -17,8 +22,10 @@ from pose_rig.bus import Lane, Receiver
 from pose_rig.capture.open import open_source
 from pose_rig.capture.process import main
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
+from pose_rig.encoding import MAX_VIDEO_BYTES
 from pose_rig.errors import AssetError
 from pose_rig.messages import Health, Keypoints2D, Message
+from pose_rig.records import VideoFrame
 from tests.capture.fakes import FakeDevice, picture, web_server, write_clip
 from tests.capture.keypoints import arrays, write_keypoints
 
@@ -29,12 +36,12 @@ DEADLINE_S = 60.0
 class CameraProcess:
     """A spawned camera process and the receiving end of its lane."""
 
-    def __init__(self, camera: CameraConfig, pace: Pace, model: str = "", start_ns: int = 0) -> None:
+    def __init__(self, camera: CameraConfig, pace: Pace, model: str = "", start_ns: int = 0, video: str = "") -> None:
         lane: Lane = "lossless" if pace == "all" else "live"
         self.receiver = Receiver("tcp://127.0.0.1:0", lane, bind=True)
         self.stop: Event = SPAWN.Event()
         self.start_ns: Any = SPAWN.Value("q", start_ns)
-        job = CameraJob(camera, DetectorConfig(model=model), pace, self.receiver.endpoint, restarts=2)
+        job = CameraJob(camera, DetectorConfig(model=model), pace, self.receiver.endpoint, video, restarts=2)
         self.process = SPAWN.Process(target=main, args=(job, self.stop, self.start_ns))
         self.process.start()
         self.messages: list[Message] = []
@@ -275,3 +282,62 @@ def test_a_stream_that_breaks_off_is_told(spawn: Any, model: str, tmp_path: Path
         camera = spawn(CameraConfig(source=f"{url}/short.mjpg", name="a"), "realtime", model)
         assert "short.mjpg was lost. Check its cable or network" in camera.until("failed").error
         assert camera.exit_code() == 1
+
+
+@pytest.mark.network
+def test_with_pace_all_the_recorder_gets_every_picture(spawn: Any, model: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", size=(320, 240))
+    with Receiver("tcp://127.0.0.1:0", "lossless", bind=True, largest=MAX_VIDEO_BYTES) as recorder:
+        camera = spawn(CameraConfig(source=str(path), name="left", repeat=8), "all", model, video=recorder.endpoint)
+        ended = camera.until("ended")
+        recorded: list[Message] = []
+        while messages := recorder.receive(500):
+            recorded += messages
+    assert camera.exit_code() == 0
+    frames = [message for message in recorded if isinstance(message, VideoFrame)]
+    assert len(frames) == len(recorded) == 96
+    seen = camera.keypoints()
+    assert [(frame.camera, frame.index, frame.t_ns) for frame in frames] == [
+        (message.camera, message.index, message.t_ns) for message in seen
+    ]
+    with av.open(io.BytesIO(b"".join(frame.data for frame in frames)), "r", format="h264") as container:
+        images = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert [round(float(image[-20:, -20:].mean() - 20) / 15) for image in images] == list(range(12)) * 8
+    assert ended.detail.endswith("; video as H.264")
+
+
+@contextmanager
+def mute_recorder() -> Iterator[str]:
+    """The endpoint of something that listens, and says and takes nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.network
+def test_detection_goes_on_where_the_recorder_takes_nothing(spawn: Any, model: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", size=(320, 240))
+    with mute_recorder() as endpoint:
+        camera = spawn(CameraConfig(source=str(path), name="a", repeat=6), "realtime", model, video=endpoint)
+        camera.until("ready")
+        camera.start_ns.value = time.monotonic_ns()
+        ended = camera.until("ended")
+    assert camera.exit_code() == 0
+    assert ended.frames + ended.dropped == 72
+    assert ended.frames > 36
+    assert int(re.findall(r"video as H.264, (\d+) pictures left out", ended.detail)[0]) > 0
+
+
+@pytest.mark.network
+def test_stops_while_the_recorder_takes_nothing(spawn: Any, model: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", size=(320, 240))
+    with mute_recorder() as endpoint:
+        camera = spawn(CameraConfig(source=str(path), name="a", repeat=99), "all", model, video=endpoint)
+        while len(camera.keypoints()) < 30:
+            camera.messages += camera.receiver.receive(1000)
+        time.sleep(1.0)  # it waits for the recorder by now
+        camera.messages += camera.receiver.receive(0)
+        assert len(camera.keypoints()) < 50
+        camera.stop.set()
+        began = time.monotonic()
+        assert camera.exit_code() == 0
+        assert time.monotonic() - began < 0.8
