@@ -1,0 +1,50 @@
+"""``pose-rig plot``: a session, or a poses file, as a report to read, for people without a viewer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pose_rig.errors import UsageError
+from pose_rig.tools.failures import failures
+from pose_rig.tools.run import Debug
+
+
+def plot(
+    file: Annotated[Path, typer.Argument(metavar="S.mcap", help="A session, or a poses file (.npz).")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="F.html|F.png", help="Where to; default: beside the session, as HTML.")
+    ] = None,
+    joints: Annotated[
+        str, typer.Option(metavar="A,B", help="Joints whose ways are drawn; default: head, pelvis, wrists, ankles.")
+    ] = "",
+    debug: Debug = False,
+) -> None:
+    """Make a report of a session: ways, joint angles, bone lengths, drops, latency, agreement.
+
+    \b
+    pose-rig plot S.mcap                                   S.html, one file with all pictures in it
+    pose-rig plot S.mcap --out report.png                  one tall picture
+    pose-rig plot poses.npz --joints head,l_wrist
+    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    with failures(debug):
+        path = out or file.with_suffix(".html")
+        _write(file, path, tuple(name.strip() for name in joints.split(",") if name.strip()))
+        Console().print(f"Written: {path}.", markup=False, highlight=False, soft_wrap=True)
+
+
+def _write(file: Path, path: Path, joints: tuple[str, ...]) -> None:
+    from pose_rig.session.reader import open_session
+    from pose_rig.tools.report import JOINTS, check_ending, write_report  # brings matplotlib
+    from pose_rig.tools.report_data import of_poses_file, of_session
+
+    check_ending(path)
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}.", "Give a session or a poses file: pose-rig plot FILE.")
+    if file.suffix.lower() == ".npz":
+        data = of_poses_file(file)
+    else:
+        with open_session(file) as session:
+            data = of_session(session)
+    write_report(data, path, joints or JOINTS)

@@ -1,0 +1,100 @@
+"""Sessions to look at: somebody lifts an arm for two seconds between two cameras, one of which loses frames."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pose_rig.config import CameraConfig, Config
+from pose_rig.encoding import encode
+from pose_rig.messages import Health, Keypoints2D, Message
+from pose_rig.records import Gap, Marker, VideoFrame
+from pose_rig.session.draw import Drawing
+from pose_rig.session.info import new_info
+from pose_rig.session.log_file import LogFile
+from pose_rig.session.pictures import picture
+from tests.session.drawable import BODY, NAMES, SIZE_PX, keypoints, pose, refined, rig
+
+START_NS = 5_000_000_000
+UNIX_FROM_RIG_NS = 1_700_000_000_000_000_000
+FRAME_NS = 33_333_333
+FRAMES = 60
+SOLVED_FROM = 20
+GONE = range(40, 46)
+MISSING = range(30, 35)
+
+
+def sample() -> Iterator[Message]:
+    """Yields what happened; the poses of the first 20 are not solved, and nobody is there for 6 of them."""
+    for i in range(FRAMES):
+        t_ns = START_NS + i * FRAME_NS
+        yield keypoints(t_ns, camera=0)
+        if i not in MISSING:
+            yield keypoints(t_ns, camera=1, people=2)
+        if i == MISSING.stop:
+            yield Gap(source="cam1", what="frames", from_ns=t_ns - 6 * FRAME_NS, t_ns=t_ns, missing=5, reason="dropped")
+        yield refined(t_ns)
+        if i % 10 == 0:
+            yield rig(t_ns, solved=2 if i >= SOLVED_FROM else 0)
+            yield Health(worker="cam1", t_ns=t_ns, state="running", error="Too slow." if i >= 30 else "")
+        yield moving_pose(i)
+        if i == 10:
+            yield Marker(t_ns=t_ns, number=1, text="take 1")
+
+
+def moving_pose(i: int) -> Message:
+    xyz = np.concatenate([BODY, np.repeat(BODY[10:11], len(NAMES) - len(BODY), 0)])
+    xyz[:, 0] += 0.01 * i
+    xyz[15:17, 1] += 0.004 * i
+    return pose(
+        START_NS + i * FRAME_NS,
+        tracking=int(i not in GONE),
+        index=i,
+        xyz=xyz.astype(np.float32),
+        mode="solved" if i >= SOLVED_FROM else "cold",
+        score=np.full(len(NAMES), 0.9, np.float32),
+        residual_px=np.full(len(NAMES), 2.0, np.float32),
+        age_ns=20_000_000 + i * 100_000,
+    )
+
+
+def write_session(path: Path, messages: Iterable[Message], origin: str = "live") -> Path:
+    """Writes a session as the recorder does."""
+    config = Config(camera=tuple(CameraConfig(source="sim", name=f"cam{i}", member=i, members=2) for i in range(2)))
+    file = LogFile(path, new_info(config, origin, START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS))
+    drawing = Drawing()
+    for message in messages:
+        if isinstance(message, VideoFrame):
+            file.show(picture(message, UNIX_FROM_RIG_NS), message.index)
+            continue
+        file.add(message, encode(message), getattr(message, "t_ns", START_NS) + UNIX_FROM_RIG_NS)
+        for drawn in drawing.of(message, UNIX_FROM_RIG_NS):
+            file.show(drawn)
+    return file.finish()
+
+
+def imported() -> Iterator[Message]:
+    """Yields keypoints alone, as an import writes them."""
+    return (message for message in sample() if isinstance(message, Keypoints2D))
+
+
+def unsolved() -> Iterator[Message]:
+    """Yields a session in which nobody came."""
+    for i in range(10):
+        t_ns = START_NS + i * FRAME_NS
+        yield from (keypoints(t_ns, people=0), rig(t_ns, solved=0), pose(t_ns, tracking=0, mode="cold", index=i))
+
+
+def with_pictures(kind: str, data: Iterable[bytes]) -> Iterator[Message]:
+    """Yields the sample, and pictures of cam0."""
+    yield from sample()
+    for i, picture_bytes in enumerate(data):
+        yield VideoFrame(
+            camera="cam0",
+            index=i,
+            t_ns=START_NS + i * FRAME_NS,
+            size_px=SIZE_PX,
+            format="h264" if kind == "h264" else "jpeg",
+            keyframe=i == 0,
+            data=picture_bytes,
+        )
