@@ -113,8 +113,21 @@ class Material:
         return read_npz(self.path).between(self.wishes.from_s, self.wishes.to_s)
 
 
-def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes) -> list[Path]:
-    """Writes files and returns where they are.
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What was written.
+
+    Attributes:
+        paths: Files and folders.
+        notes: What the files themselves cannot say: units, and what the scale rests on.
+    """
+
+    paths: Sequence[Path]
+    notes: Sequence[str]
+
+
+def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes) -> Converted:
+    """Writes files.
 
     Args:
         path: A session, or a poses file (npz).
@@ -127,7 +140,7 @@ def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes)
         PoseRigError: The source cannot be read, has no poses, or a file cannot be written.
     """
     stem = path.name.removesuffix(".partial").removesuffix(path.suffix).removesuffix(".mcap")
-    written = []
+    written: list[Path] = []
     with closing(Material(path, wishes)) as material:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +153,20 @@ def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes)
             if target.resolve() == path.resolve():
                 raise UsageError(f"{target} is the source itself.", "Choose another folder with --out.")
             written += WRITERS[name](target, material)
-    return written
+        return Converted(written, _notes(formats, material))
+
+
+def _notes(formats: Sequence[Format], material: Material) -> list[str]:
+    notes = []
+    if "bvh" in formats:
+        scale = material.wishes.bvh_scale
+        unit = {100.0: "centimetres", 1.0: "metres", 1000.0: "millimetres"}.get(scale, f"1/{scale:g} m")
+        notes.append(f"The bvh is in {unit}; the format cannot say so.")
+    if set(formats) != {"json"}:
+        poses = material.poses
+        assumed = " was assumed: lengths are those of such a person" if poses.height_assumed else " was given"
+        notes.append(f"A height of {poses.height_m:.2f} m{assumed}.")
+    return notes
 
 
 def _bvh(path: Path, material: Material) -> list[Path]:

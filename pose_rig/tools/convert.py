@@ -66,5 +66,6 @@ def convert(
         if not bvh_scale > 0:
             raise UsageError(f"{bvh_scale:g} units per metre are none.", "Use 100 for centimetres, 1 for metres.")
         wishes = Wishes(rate, from_s, to_s, bvh_names, bvh_scale, markers)
-        for path in write(source, cast(list[Format], formats), out or source.parent, wishes):
-            console.print(f"Written: {path}.", markup=False, highlight=False, soft_wrap=True)
+        written = write(source, cast(list[Format], formats), out or source.parent, wishes)
+        for line in (*(f"Written: {path}" for path in written.paths), *written.notes):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
