@@ -27,6 +27,7 @@ import msgspec
 from pose_rig.errors import UsageError
 
 Pace = Literal["realtime", "all"]
+Origin = Literal["live", "files", "import"]
 MODELS = ("lite", "full", "heavy")
 # Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which SP bears.
 FOCAL_PER_LARGER_SIDE = 0.9
@@ -222,6 +223,8 @@ class RecordJob:
         path: The session to write (MCAP).
         input: Endpoint to listen on.
         output: Endpoint on which it says how it is doing.
+        origin: ``live``: the rig clock is that of this machine, now; ``files``: it is that of the files.
+        unix_from_rig_ns: What turns the rig clock into the time of day, where that is known from an earlier recording.
         least_free_bytes: The recording ends when less than this is free on its disk.
         restarts: How often this worker was restarted; every incarnation writes a file of its own.
     """
@@ -230,6 +233,8 @@ class RecordJob:
     path: str
     input: str
     output: str
+    origin: Origin = "live"
+    unix_from_rig_ns: int | None = None
     least_free_bytes: int = LEAST_FREE_BYTES
     restarts: int = 0
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 
-from pose_rig.config import Config
+from pose_rig.config import Config, Origin
 from pose_rig.errors import SessionError
 
 NAME = "pose-rig"  # of the metadata record in the file
@@ -34,7 +34,7 @@ class SessionInfo:
     started_unix_ns: int
     unix_from_rig_ns: int
     cameras: tuple[str, ...]
-    origin: str
+    origin: Origin
     config_json: str
 
     @property
@@ -79,14 +79,14 @@ class SessionInfo:
                 started_unix_ns=int(text["started_unix_ns"]),
                 unix_from_rig_ns=int(text["unix_from_rig_ns"]),
                 cameras=msgspec.json.decode(text["cameras"], type=tuple[str, ...]),
-                origin=text["origin"],
+                origin=msgspec.convert(text["origin"], Origin),
                 config_json=text["config"],
             )
-        except (KeyError, ValueError, msgspec.DecodeError) as error:
+        except (KeyError, ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
             raise SessionError(f"The head of the session is damaged: {error}.", "Try `pose-rig recover`.") from error
 
 
-def new_info(config: Config, origin: str, started_unix_ns: int, unix_from_rig_ns: int) -> SessionInfo:
+def new_info(config: Config, origin: Origin, started_unix_ns: int, unix_from_rig_ns: int) -> SessionInfo:
     """Returns the head of a session that begins now, on this machine."""
     return SessionInfo(
         versions={"pose_rig": _version("pose-rig"), "python": platform.python_version()}

@@ -74,12 +74,14 @@ class Recorder:
 
     def __init__(self, job: RecordJob) -> None:
         self._job = job
-        self._live = job.config.pace == "realtime"
+        self._paced = job.config.pace == "realtime"  # messages come when they happen
         unix_ns = time.time_ns()
-        self._unix_from_rig_ns = unix_ns - time.monotonic_ns() if self._live else unix_ns
-        origin = "live" if self._live else "files"
+        began_ns = time.monotonic_ns() if job.origin == "live" else 0  # what the rig clock shows now
+        given_ns = job.unix_from_rig_ns
+        self._unix_from_rig_ns = unix_ns - began_ns if given_ns is None else given_ns
         self._path = own_path(Path(job.path), job.restarts)
-        self._file: LogFile | None = LogFile(self._path, new_info(job.config, origin, unix_ns, self._unix_from_rig_ns))
+        info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns)
+        self._file: LogFile | None = LogFile(self._path, info)
         self._drawing, self._gaps = Drawing(), GapFinder()
         self._newest_ns = 0  # rig clock of files
         self._log_ns = 0
@@ -170,7 +172,7 @@ class Recorder:
         )
 
     def _write(self, file: LogFile, message: Message, data: bytes) -> None:
-        on_rig_clock = self._live or isinstance(message, ON_RIG_CLOCK)
+        on_rig_clock = self._paced or isinstance(message, ON_RIG_CLOCK)
         self._log_ns = max(self._log_ns, self._rig_now_ns(message, on_rig_clock) + self._unix_from_rig_ns)
         if not on_rig_clock:
             message = structs.replace(message, t_ns=self._log_ns - self._unix_from_rig_ns)
@@ -184,7 +186,7 @@ class Recorder:
             file.show(drawn)
 
     def _rig_now_ns(self, message: Message, on_rig_clock: bool) -> int:
-        if self._live:
+        if self._paced:
             return time.monotonic_ns()
         if on_rig_clock:
             self._newest_ns = max(self._newest_ns, getattr(message, "t_ns", 0))

@@ -169,6 +169,8 @@ def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
     from pose_rig.capture.open import expand
 
     camera = entry.camera
+    if camera.source.lower().endswith(".mcap"):
+        raise UsageError(f"{camera.source} is a session.", f"Play it with `pose-rig replay {camera.source}`.")
     try:
         if kind_of(camera.source) in ("keypoints", "video") and not Path(camera.source).is_file():
             raise UsageError(f"There is no file {camera.source}.", f"Check the path. {_FORMS}")

@@ -1,5 +1,6 @@
 """``pose-rig replay``: a session through the same fusion again."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 from msgspec import structs
 from rich.console import Console
 
+from pose_rig.assets import detector_model
 from pose_rig.config import Config, FusionJob, ReplayJob
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.messages import Pose3D
@@ -14,8 +16,8 @@ from pose_rig.tools.execute import carry_out
 from pose_rig.tools.failures import failures
 from pose_rig.tools.limits import check
 from pose_rig.tools.plain_lines import PlainLines
-from pose_rig.tools.run import Debug, Headless, Pace, Provider, given
-from pose_rig.tools.workers import replay_plan
+from pose_rig.tools.run import Debug, Headless, Model, Pace, Provider, given
+from pose_rig.tools.workers import plan, replay_plan
 
 
 def replay(
@@ -35,6 +37,10 @@ def replay(
     height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person, if another.")] = None,
     weights: Annotated[str | None, typer.Option(metavar="F.onnx", help="Other weights of lifter and fusion.")] = None,
     provider: Provider = None,
+    re_detect: Annotated[
+        bool, typer.Option("--re-detect", help="Find the person anew in the recorded video, with --model.")
+    ] = False,
+    model: Model = None,
     port: Annotated[
         int | None, typer.Option(metavar="N", help="Publish poses on this port (5571); 0 = any free one.")
     ] = None,
@@ -49,6 +55,7 @@ def replay(
     pose-rig replay take.mcap --passes 2 --save better.npz
     pose-rig replay take.mcap --height 1.82 --record metres.mcap
     pose-rig replay take.mcap --from 10 --to 25      a part of it
+    pose-rig replay take.mcap --re-detect --model heavy --record heavy.mcap
 
     A live session is gone through instant by instant, as it was fused live: on the same provider every pose comes out
     the same to the last bit, and the summary counts them. With --passes 2 or --from, and for imported sessions, every
@@ -56,14 +63,19 @@ def replay(
     realtime is given.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     with failures(debug):
-        wanted = {"height_m": height, "passes": passes, "port": port}
+        top = {"height_m": height, "passes": passes, "port": port}
         fusion = {"weights": weights, "provider": provider}
+        if re_detect and (from_s is not None or to_s is not None):
+            raise UsageError("--re-detect goes through the whole session.", "Leave --from and --to out.")
+        if model is not None and not re_detect:
+            raise UsageError("A detector model is used with --re-detect only.", "Add --re-detect.")
         realtime = pace == "realtime" or (pace is None and not (save or record))
-        recorded, job = job_of(session, from_s, to_s, realtime, exact=passes != 2 and not from_s)
+        recorded = recorded_in(session, from_s, to_s)
         config = structs.replace(
-            recorded,
-            **given(wanted),
-            fusion=structs.replace(recorded.fusion, **given(fusion)),
+            recorded.config,
+            **given(top),
+            detector=structs.replace(recorded.config.detector, **given({"model": model})),
+            fusion=structs.replace(recorded.config.fusion, **given(fusion)),
             pace="all",
             save=save or "",
             record=record or "",
@@ -74,23 +86,44 @@ def replay(
         check(config)
         console = Console()
         lines = PlainLines(console)
-        ready = replay_plan(config, job)
-        how = "instant by instant, as it was live" if job.exact else "frame by frame"
-        lines.say(f"Replaying {job.path}, {how}. Poses on {ready.output}.")
+        if re_detect:
+            sources = tuple(structs.replace(camera, source=str(recorded.path)) for camera in config.camera)
+            seen_again = structs.replace(config, camera=sources)
+            model_path = str(detector_model(config.detector.model, lines.say))
+            ready, how = plan(seen_again, model_path, recorded.unix_from_rig_ns), "its video detected anew"
+        else:
+            exact = recorded.live and config.passes == 1 and not from_s
+            job = ReplayJob(FusionJob(config, (), ""), str(recorded.path), exact, realtime, from_s, to_s)
+            ready = replay_plan(config, job, recorded.unix_from_rig_ns)
+            how = "instant by instant, as it was live" if exact else "frame by frame"
+        lines.say(f"Replaying {recorded.path}, {how}. Poses on {ready.output}.")
         carry_out(ready, console, headless=headless, debug=debug)
 
 
-def job_of(
-    path: Path, from_s: float | None, to_s: float | None, realtime: bool, *, exact: bool
-) -> tuple[Config, ReplayJob]:
-    """Returns the configuration that a session was recorded with, and what is to be replayed.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a replay must know of a session.
+
+    Attributes:
+        path: The file that is read: a recovered one, if the session was cut off.
+        config: What it was recorded with.
+        live: Whether it holds the poses of a live run.
+        unix_from_rig_ns: What turns its clock into the time of day.
+    """
+
+    path: Path
+    config: Config
+    live: bool
+    unix_from_rig_ns: int
+
+
+def recorded_in(path: Path, from_s: float | None, to_s: float | None) -> Recorded:
+    """Returns what there is to replay.
 
     Args:
         path: The session.
         from_s: Seconds from its start, None = from the start.
         to_s: The same for the end.
-        realtime: As fast as it was.
-        exact: Instant by instant, if the session is of a live run.
 
     Raises:
         SessionError: It cannot be read, or has no keypoints.
@@ -99,14 +132,12 @@ def job_of(
     from pose_rig.session.reader import Session  # brings MCAP
 
     with Session(path) as session:
-        if (from_s or 0.0) >= (session.duration_s if to_s is None else to_s):
+        until_s = session.duration_s if to_s is None else to_s
+        if (from_s or 0.0) >= until_s:
             raise UsageError(
-                f"From {from_s or 0:g} s to {session.duration_s if to_s is None else to_s:g} s is no time.",
-                f"The session has {session.duration_s:.1f} s.",
+                f"From {from_s or 0:g} s to {until_s:g} s is no time.", f"The session has {session.duration_s:.1f} s."
             )
         if not any(session.topics.get(f"keypoints/{camera}") for camera in session.cameras):
             raise SessionError(f"{session.path} has no keypoints.", "There is nothing to replay.")
         live = session.info.origin == "live" and Pose3D.TOPIC in session.topics
-        config = session.info.config
-        fusion = FusionJob(config, (), "")
-        return config, ReplayJob(fusion, str(session.path), exact and live, realtime, from_s, to_s)
+        return Recorded(session.path, session.info.config, live, session.info.unix_from_rig_ns)

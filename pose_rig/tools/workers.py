@@ -1,5 +1,6 @@
 """The table of a rig's workers: one process per camera and the fusion process, joined by endpoints on this machine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
@@ -10,15 +11,17 @@ import msgspec
 
 from pose_rig.assets import cache_folder
 from pose_rig.bus import Sender
-from pose_rig.config import CameraJob, Config, FusionJob, RecordJob, ReplayJob
+from pose_rig.config import CameraConfig, CameraJob, Config, FusionJob, Origin, Pace, RecordJob, ReplayJob
 from pose_rig.tools.camera_list import RECORDER, RESERVED, ends_by_itself, needs_detector, without_passwords
 from pose_rig.tools.supervisor import GRACE_S, Worker
 
 if TYPE_CHECKING:
+    from pose_rig.capture.source import Source
     from pose_rig.lifting.engine import OrtEngine
 
 SAVING_GRACE_S = 20.0  # writing an hour of poses to a slow disk; asking twice does not wait for it
 RECORDER_GRACE_S = 10.0  # it ends half a second after fusion; a slow disk takes longer
+SESSION_SUFFIX = ".mcap"
 HOST = "tcp://127.0.0.1"
 
 
@@ -29,10 +32,14 @@ class Recording:
     Attributes:
         input: It listens here.
         output: It says here how it is doing.
+        origin: Whose clock the messages have, as in `RecordJob`.
+        unix_from_rig_ns: As there.
     """
 
     input: str
     output: str
+    origin: Origin
+    unix_from_rig_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +59,13 @@ class Plan:
     recording: Recording | None = None
 
 
-def plan(config: Config, model: str) -> Plan:
+def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Plan:
     """Returns the workers of a rig.
 
     Args:
         config: The rig, its cameras named.
         model: Path of the detector model; empty if no camera needs one.
+        unix_from_rig_ns: As in `RecordJob`.
 
     Raises:
         UsageError: The port is taken.
@@ -65,7 +73,7 @@ def plan(config: Config, model: str) -> Plan:
     with Sender(f"{HOST}:{config.port}", bind=True) as probe:
         output = probe.endpoint
         inputs = _free_endpoints(len(config.camera) if config.pace == "all" else 1)
-        recording = Recording(*_free_endpoints(2)) if config.record else None
+        recording = _recording(config, "live" if config.pace == "realtime" else "files", unix_from_rig_ns)
     detector = msgspec.structs.replace(config.detector, model=model)
     cameras = [
         Worker(
@@ -96,24 +104,28 @@ def recorders(config: Config, recording: Recording | None) -> tuple[Worker, ...]
     """Returns the recorder, if there is to be one."""
     if recording is None:
         return ()
-    job = RecordJob(without_passwords(config), config.record, recording.input, recording.output)
+    job = RecordJob(
+        without_passwords(config), config.record, recording.input, recording.output, recording.origin,
+        recording.unix_from_rig_ns,
+    )  # fmt: skip
     grace_s = RECORDER_GRACE_S + (SAVING_GRACE_S if config.save else 0.0)
     return (Worker(RECORDER, run_recorder, job, grace_s=grace_s),)
 
 
-def replay_plan(config: Config, job: ReplayJob) -> Plan:
+def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     """Returns the workers of a replay: fusion, which reads the session itself, and the recorder if there is one.
 
     Args:
         config: The rig of the session, with what is wanted of the replay.
         job: What to replay; where its poses go is filled in here.
+        unix_from_rig_ns: What turned its clock into the time of day.
 
     Raises:
         UsageError: The port is taken.
     """
     with Sender(f"{HOST}:{config.port}", bind=True) as probe:
         output = probe.endpoint
-    recording = Recording(*_free_endpoints(2)) if config.record else None
+    recording = _recording(config, "live" if job.exact else "files", unix_from_rig_ns)
     fusion = replace(job.fusion, config=config, output=output, record=recording.input if recording else "")
     grace_s = SAVING_GRACE_S if config.save else GRACE_S
     worker = Worker(RESERVED, run_replay, replace(job, fusion=fusion), final_errors=True, vital=True, grace_s=grace_s)
@@ -123,14 +135,29 @@ def replay_plan(config: Config, job: ReplayJob) -> Plan:
 def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     """A camera worker; its libraries load in its own process.
 
-    With pace ``all`` nothing waits for the clock, so it waits here until fusion and terminal listen.
+    With pace ``all`` nothing waits for the clock, so it waits here until fusion and terminal listen. A camera whose
+    source is a session shows what that one recorded.
     """
+    from pose_rig.capture.open import open_source
     from pose_rig.capture.process import main
 
+    recorded = Path(job.camera.source).suffix == SESSION_SUFFIX
     while job.pace == "all" and not start_ns.value:
         if stop.wait(0.02):
             return
-    main(job, stop, start_ns)
+    main(job, stop, start_ns, _open_recorded if recorded else open_source)
+
+
+def _open_recorded(camera: CameraConfig, pace: Pace, start: Callable[[], int]) -> "Source":
+    """Returns the recorded pictures of a camera as a source."""
+    from pose_rig.capture.recording import PacedSource
+    from pose_rig.session.pictures import video_topic
+    from pose_rig.session.reader import Session
+    from pose_rig.session.video import SessionVideo
+
+    session = Session(camera.source)
+    total = session.topics.get(video_topic(camera.name))
+    return PacedSource(SessionVideo(camera.name, lambda: session.pictures(camera.name), total), pace, start)
 
 
 def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
@@ -164,6 +191,13 @@ def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> 
     from pose_rig.session.recorder import main
 
     main(job, stop)
+
+
+def _recording(config: Config, origin: Origin, unix_from_rig_ns: int | None) -> Recording | None:
+    if not config.record:
+        return None
+    listens, tells = _free_endpoints(2)
+    return Recording(listens, tells, origin, unix_from_rig_ns)
 
 
 def _free_endpoints(count: int) -> tuple[str, ...]:
