@@ -63,7 +63,7 @@ def views(folder: Path, cameras: Sequence[str], sizes_px: Sequence[tuple[int, in
     if path is None:
         raise UsageError(
             f"The size of the images of {folder} is not known: there is no calibration beside it.",
-            "Give it with --size, such as --size 1920x1080.",
+            "Give it with --size, such as --size 1920,1080.",
         )
     parts = [part for part in _toml(path).values() if isinstance(part, dict) and "size" in part]
     if len(parts) != len(cameras):

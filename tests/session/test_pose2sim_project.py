@@ -57,7 +57,7 @@ def test_sizes_that_are_given_count_for_all_or_for_each(tmp_path: Path) -> None:
 
 
 def test_unknown_sizes_are_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no calibration beside it\. Give it with --size, such as --size 1920x1080"):
+    with pytest.raises(UsageError, match=r"no calibration beside it\. Give it with --size, such as --size 1920,1080"):
         views(tmp_path, ("a",))
 
 
