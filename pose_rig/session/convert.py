@@ -48,11 +48,15 @@ class Material:
     Args:
         path: A session, or a poses file (npz).
         wishes: Which part of it, at what rate.
+
+    Attributes:
+        notes: What users should know of what was written.
     """
 
     def __init__(self, path: Path, wishes: Wishes) -> None:
         self.path, self.wishes = path, wishes
         self._session = None if path.suffix == ".npz" else Session(path)
+        self.notes: list[str] = []
         self._poses: Poses | None = None
         self._motions: dict[bool, Motion] = {}
 
@@ -157,7 +161,7 @@ def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes)
 
 
 def _notes(formats: Sequence[Format], material: Material) -> list[str]:
-    notes = []
+    notes = material.notes
     if "bvh" in formats:
         scale = material.wishes.bvh_scale
         unit = {100.0: "centimetres", 1.0: "metres", 1000.0: "millimetres"}.get(scale, f"1/{scale:g} m")
@@ -195,7 +199,12 @@ def _gltf(path: Path, material: Material) -> list[Path]:
 def _trc(path: Path, material: Material) -> list[Path]:
     from pose_rig.session.trc import write_trc
 
-    write_trc(path, material.poses, material.wishes.rate_hz, material.wishes.markers)
+    markers = write_trc(path, material.poses, material.wishes.rate_hz, material.wishes.markers)
+    if len(markers.parts_s) > 1:
+        parts = ", ".join(f"{from_s:.2f}–{to_s:.2f} s" for from_s, to_s in markers.parts_s)
+        material.notes.append(
+            f"Somebody is seen at {parts} only; OpenSim's inverse kinematics wants one part at a time."
+        )
     return [path]
 
 

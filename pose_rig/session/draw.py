@@ -20,6 +20,8 @@ from pose_rig.session.draw_scene import cloud, nobody, scene
 
 # A stream is drawn no oftener: of 60 Hz every second message, of 30 Hz all, even if they tremble.
 SHORTEST_NS = 25_000_000
+# 2D without pictures to lie over: often enough to be followed, and a third of the room
+SHORTEST_BARE_NS = 95_000_000
 NS = 1_000_000_000
 
 
@@ -40,9 +42,14 @@ class Drawn:
 
 
 class Drawing:
-    """Draws a stream of messages, one after the other, as often as eyes need it."""
+    """Draws a stream of messages, one after the other, as often as eyes need it.
 
-    def __init__(self) -> None:
+    Args:
+        over_pictures: Whether the pictures of the cameras are there too, over which 2D is drawn.
+    """
+
+    def __init__(self, *, over_pictures: bool) -> None:
+        self._shortest_2d_ns = SHORTEST_NS if over_pictures else SHORTEST_BARE_NS
         self._drawn_ns: dict[str, int] = {}
         self._said: dict[str, object] = {}
 
@@ -61,9 +68,9 @@ class Drawing:
         match message:
             case Pose3D():
                 return self._pose(message, when)
-            case Keypoints2D() if self._due(message.topic, message.t_ns):
+            case Keypoints2D() if self._due(message.topic, message.t_ns, self._shortest_2d_ns):
                 return [(f"/camera/{message.camera}/keypoints", detections(message, when))]
-            case Refined2D() if self._due(message.topic, message.t_ns):
+            case Refined2D() if self._due(message.topic, message.t_ns, self._shortest_2d_ns):
                 return [(f"/camera/{message.camera}/refined", refined(message, when))]
             case RigState():
                 return self._rig(message, when)
@@ -89,9 +96,9 @@ class Drawing:
             if self._new(topic, (camera.focal_px, camera.k1, camera.size_px)):
                 yield topic, calibration(camera, when)
 
-    def _due(self, topic: str, t_ns: int) -> bool:
+    def _due(self, topic: str, t_ns: int, shortest_ns: int = SHORTEST_NS) -> bool:
         """Returns whether it is time to draw a stream again; yes too where its clock has started over."""
-        if 0 <= t_ns - self._drawn_ns.get(topic, t_ns - SHORTEST_NS) < SHORTEST_NS:
+        if 0 <= t_ns - self._drawn_ns.get(topic, t_ns - shortest_ns) < shortest_ns:
             return False
         self._drawn_ns[topic] = t_ns
         return True

@@ -31,7 +31,7 @@ def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
     """
     unix_ns = time.time_ns()
     file = LogFile(path, new_info(config, "import", unix_ns, unix_ns))
-    drawing, gaps = Drawing(), GapFinder()
+    drawing, gaps = Drawing(over_pictures=False), GapFinder()
     views = (_frames(keypoints, view, camera) for view, camera in enumerate(config.camera))
     frames = 0
     try:

@@ -82,7 +82,7 @@ class Recorder:
         self._path = own_path(Path(job.path), job.restarts)
         info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns)
         self._file: LogFile | None = LogFile(self._path, info)
-        self._drawing, self._gaps = Drawing(), GapFinder()
+        self._drawing, self._gaps = Drawing(over_pictures=job.config.video), GapFinder()
         self._newest_ns = 0  # rig clock of files
         self._log_ns = 0
         self._lost = 0

@@ -26,7 +26,7 @@ FRAME_NS = 33_333_333
 
 
 def drawn(messages: Iterable[Message]) -> list[Drawn]:
-    drawing = Drawing()
+    drawing = Drawing(over_pictures=True)
     return [one for message in messages for one in drawing.of(message, UNIX_NS)]
 
 
