@@ -20,8 +20,8 @@ from pose_rig.session.draw_scene import cloud, nobody, scene
 
 # A stream is drawn no oftener: of 60 Hz every second message, of 30 Hz all, even if they tremble.
 SHORTEST_NS = 25_000_000
-# 2D without pictures to lie over: often enough to be followed, and a third of the room
-SHORTEST_BARE_NS = 95_000_000
+# 2D without pictures to lie over: often enough to be followed, and a sixth of the room
+SHORTEST_BARE_NS = 195_000_000
 NS = 1_000_000_000
 
 
