@@ -1,6 +1,7 @@
 """Pictures through real encoders and real ZeroMQ, judged by FFmpeg."""
 
 import io
+import os
 import re
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from av.video.frame import PictureType
 from pose_rig.bus import Receiver
 from pose_rig.capture.encoder import Encoded, JpegEncoder, KeepingUp, open_h264
 from pose_rig.capture.source import Image
-from pose_rig.capture.video_lane import MARK, SLOW_ENCODER, SLOW_RECORDER, STOPPED, WAITING, VideoLane
+from pose_rig.capture.video_lane import MARK, NICENESS, SLOW_ENCODER, SLOW_RECORDER, STOPPED, WAITING, VideoLane
 from pose_rig.encoding import MAX_VIDEO_BYTES
 from pose_rig.errors import PoseRigError
 from pose_rig.messages import Message
@@ -358,6 +359,21 @@ def test_a_whole_lane_waits_instead_of_leaving_out(lane: Callable[..., VideoLane
     assert [frame.index for frame in frames_of(messages)] == list(range(30))
     assert gaps_of(messages) == []
     assert pictures.missing == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+@pytest.mark.parametrize(("whole", "niceness"), [(False, NICENESS), (True, 0)])
+def test_compresses_when_nobody_else_wants_to_work_unless_all_wait_for_it(
+    lane: Callable[..., VideoLane], recorder: Receiver, whole: bool, niceness: int
+) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    pictures = lane(recorder.endpoint, whole=whole)
+    pictures.offer(0, 0, drawing(0))
+    received(recorder, 1)
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "video left")
+    assert thread.native_id is not None
+    assert os.getpriority(os.PRIO_PROCESS, thread.native_id) == max(own, niceness)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
 @pytest.mark.parametrize("whole", [False, True])
