@@ -25,7 +25,7 @@ from pose_rig.streaming.turning import (
     rotation_vector,
     scaled,
     unit,
-)  # fmt: skip
+)
 from pose_rig.streaming.twist import Clue, eased, off_axis, rolled
 
 BENT = 0.25  # sine of the bend whose plane is a clue of strength 1; 10 mm of noise turn it by 20°

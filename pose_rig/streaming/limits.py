@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pose_rig.streaming.turning import Vector, arc, from_rotation_vector, length, rotation_vector, scaled, turn
 
 FREE = 180.0
+LET_BY = 3  # how late, on the way from the limit to the opposite of rest, limits give way: half-way by an eighth
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Limits:
     Attributes:
         low_deg: About x, y, z of the parent bone, negative sense; as positive numbers.
         high_deg: Likewise, positive sense.
-        margin_deg: How much further the bone gets at most.
+        margin_deg: How much further the bone gets, unless it points nearly opposite to rest.
         twist_deg: About its own axis, either way; `margin_deg` comes on top of that, too.
     """
 
@@ -46,7 +47,10 @@ class Limits:
         if size <= 1.0:
             return swing
         angle = length(swing)
-        return scaled(swing, squeezed(angle, angle / size, math.radians(self.margin_deg)) / angle)
+        most, margin = angle / size, math.radians(self.margin_deg)
+        # opposite to rest, what is cut off on one side would jump to the other: there everything is let by
+        let_by = min((angle - most) / (math.pi - most), 1.0) ** LET_BY if angle < math.pi else 1.0
+        return scaled(swing, let_by + (1.0 - let_by) * squeezed(angle, most, margin) / angle)
 
     def aimed(self, rest: Vector, aim: Vector) -> Vector:
         """Returns the direction that a bone takes which points to ``rest`` at rest and should point to ``aim``."""

@@ -108,10 +108,8 @@ def _trunk(seen: Seen, offset: Floats, tip: Floats) -> None:
 
 def _stoop_deg(seen: Seen) -> float:
     """Returns how far the ears are before the line of the trunk, usually."""
-    up = seen.at("thorax") - seen.at("pelvis")
-    forward = np.cross(seen.at("l_shoulder") - seen.at("r_shoulder"), up)
-    forward /= np.linalg.norm(forward, axis=-1, keepdims=True)
-    up = up / np.linalg.norm(up, axis=-1, keepdims=True)
+    up = _direction(seen.at("thorax") - seen.at("pelvis"))
+    forward = _direction(np.cross(seen.at("l_shoulder") - seen.at("r_shoulder"), up))
     neck = seen.at("head") - seen.at("thorax")
     angles = np.degrees(np.arctan2((neck * forward).sum(-1), (neck * up).sum(-1)))
     angles = angles[np.isfinite(angles)]
@@ -152,9 +150,13 @@ def _foot(seen: Seen) -> tuple[float, float, float]:
     height, sole, behind = [], [], []
     for _, short, long, _ in SIDES:
         heel, toe, ankle = (seen.at(name) for name in (f"{long}_heel", f"{long}_foot_index", f"{short}_ankle"))
-        size = np.linalg.norm(toe - heel, axis=-1)
-        along = ((ankle - heel) * (toe - heel)).sum(-1) / size
-        sole.append(size)
+        along = ((ankle - heel) * _direction(toe - heel)).sum(-1)
+        sole.append(np.linalg.norm(toe - heel, axis=-1))
         behind.append(along)
         height.append(np.sqrt(np.maximum(((ankle - heel) ** 2).sum(-1) - along**2, 0.0)))
     return seen.size("ankle", *height), seen.size("sole", *sole), seen.size("behind_ankle", *behind)
+
+
+def _direction(vector: Floats) -> Floats:
+    """Returns (T,3) unit vectors; zero where there is no direction."""
+    return np.asarray(vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9))

@@ -14,6 +14,7 @@ from pose_rig.streaming.posture import Instant, Posture
 from pose_rig.streaming.rest import rest_pose
 from pose_rig.streaming.trunk import set_trunk
 
+FAR_M = 1e4  # nobody is so far away
 FORGOTTEN_S = 1.0  # after nobody was seen for so long, nothing is taken over from before
 
 
@@ -48,15 +49,16 @@ class HumanoidSolver:
 
         Args:
             t_ns: When it was; later than the last one, else everything begins anew.
-            xyz: (J,3) m, ``rig``; the first 17 are finite, or nobody is seen.
+            xyz: (J,3) m, ``rig``; if one of the first 17 is NaN, nobody is seen.
             score: (J,) 0–1; landmarks beyond the 17 with 0 are not used.
         """
-        if not np.isfinite(xyz[:J]).all():
+        near = (np.abs(xyz) < FAR_M).all(-1)
+        if not near[:J].all():
             return self.root, self.rotation
         dt_s = (t_ns - self._t_ns) * 1e-9
         posture = self._posture
         posture.fresh = posture.fresh or not 0.0 <= dt_s <= FORGOTTEN_S
-        known = np.where(np.isfinite(xyz).all(-1) & np.isfinite(score), score, 0.0)
+        known = np.where(near & np.isfinite(score), score, 0.0)
         seen = Instant(self._column, xyz.tolist(), known.tolist(), dt_s)
         set_trunk(posture, seen)
         for arm in self._arms:
@@ -91,7 +93,7 @@ def solve_motion(
     root, rotation = np.empty((len(t_ns), 3)), np.empty((len(t_ns), B, 4))
     for i, t in enumerate(t_ns.tolist()):
         root[i], rotation[i] = solver.step(t, xyz[i], score[i])
-    somebody = np.flatnonzero(np.isfinite(xyz[:, :J]).all((1, 2)))
+    somebody = np.flatnonzero((np.abs(xyz[:, :J]) < FAR_M).all((1, 2)))
     if len(somebody):
         root[: somebody[0]], rotation[: somebody[0]] = root[somebody[0]], rotation[somebody[0]]
     return Motion(rest, t_ns, root, rotation)

@@ -16,6 +16,7 @@ from pose_rig.streaming.turning import (
     arc,
     back,
     dot,
+    length,
     minus,
     part,
     plus,
@@ -23,7 +24,7 @@ from pose_rig.streaming.turning import (
     times,
     turn,
     unit,
-)  # fmt: skip
+)
 from pose_rig.streaming.twist import Clue, eased, off_axis, rolled
 
 LEVER_M = 0.05  # a lever so long makes a clue of strength 1
@@ -31,7 +32,7 @@ FACE_LEVER_M = 0.04  # likewise, of landmarks of the face, which are exact to mi
 SHRUG = 0.5  # of the slope of the shoulders, how much the chest leans; the collar bones have the rest
 NATURAL = 0.1  # strength of the wish not to be twisted
 NECK_STRENGTH = 0.3  # of the neck as a clue to how the head is tilted sideways
-NOSE_DOWN_RAD = math.radians(13.0)  # below the ears' horizontal; measured on MediaPipe's landmarks, as is the next
+NOSE_DOWN_RAD = math.radians(13.0)  # below the ears' horizontal; measured on MediaPipe's landmarks
 NOSE: Vector = (0.0, -math.sin(NOSE_DOWN_RAD), math.cos(NOSE_DOWN_RAD))
 FACE_STRENGTH = 3.0  # of a face that is seen: follows within 10 ms
 FACE = (("left_ear", "right_ear"), ("left_eye", "right_eye"), ("mouth_left", "mouth_right"))
@@ -108,9 +109,12 @@ def _bend(
     """
     first, second = bones
     middle = minus(target, turn(times(posture.frame(first), whole), end))
+    way = posture.seen_from(first, minus(middle, posture.begin(first)))
     rest = unit(posture.offset(second), Y)
-    aim = limits.aimed(rest, unit(posture.seen_from(first, minus(middle, posture.begin(first))), rest))
     half = part(whole, 0.5)
-    lower = times(arc(turn(half, rest), aim), half)
+    even = turn(half, rest)
+    # who curls up is shorter than their bones: what the way lacks says nothing of its direction
+    lacking = max(length(posture.offset(second)) - length(way), 0.0)
+    lower = times(arc(even, limits.aimed(rest, unit(plus(way, scaled(even, lacking)), even))), half)
     posture.set(first, lower)
     posture.set(second, times(back(lower), whole))

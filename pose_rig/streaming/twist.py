@@ -27,7 +27,7 @@ from pose_rig.streaming.turning import (
     scaled,
     times,
     turn,
-)  # fmt: skip
+)
 
 FOLLOWED_S = 0.03  # time constant at which a clue of strength 1 is followed
 FASTEST_RAD_S = math.radians(1500.0)  # throwing; a forearm turned for a smash does 1400 °/s
