@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from google.protobuf.message import Message as Protobuf
+from mcap.data_stream import RecordBuilder
+from mcap.records import Channel, Schema
 from mcap.writer import CompressionType, Writer
 
 from pose_rig.encoding import json_schema
@@ -40,6 +43,7 @@ class LogFile:
         self._path, self._partial = path, partial_of(path)
         self._unix_from_rig_ns = info.unix_from_rig_ns
         self._schemas: dict[object, int] = {}
+        self._declared = RecordBuilder()
         self._channels: dict[str, int] = {}
         self._sequences: dict[str, int] = {}
         self.written = 0
@@ -68,8 +72,9 @@ class LogFile:
         """
         topic = message.topic
         channel = self._channel(topic, type(message), _bus_schema, "msgpack")
-        own_ns = getattr(message, "t_ns", 0) + self._unix_from_rig_ns
-        self._add(topic, channel, log_unix_ns, data[len(topic.encode()) + 1 :], max(own_ns, 0), _index(message))
+        t_ns = getattr(message, "t_ns", None)
+        own_unix_ns = log_unix_ns if t_ns is None else t_ns + self._unix_from_rig_ns
+        self._add(topic, channel, log_unix_ns, data[len(topic.encode()) + 1 :], max(own_unix_ns, 0), _index(message))
 
     def show(self, drawn: Drawn, index: int | None = None) -> None:
         """Adds something for viewers; ``index`` is a number of its own that it has, if it has one."""
@@ -83,6 +88,8 @@ class LogFile:
             OSError: The disk is full or gone.
         """
         self._writer.flush()  # type: ignore[no-untyped-call]
+        # A second time, outside of any chunk: where the chunk that declares a channel is damaged, others still tell.
+        self._file.write(self._declared.end())  # type: ignore[no-untyped-call]
         self._file.flush()
 
     def sync(self) -> None:
@@ -109,13 +116,17 @@ class LogFile:
 
     def abandon(self) -> None:
         """Leaves the partial file as it is, for `recover`."""
-        self._file.close()
+        with suppress(OSError):  # closing tries once more to write what the disk refused
+            self._file.close()
 
     def _channel(self, topic: str, kind: type, schema: Callable[[type], tuple[str, str, bytes]], encoding: str) -> int:
         if topic not in self._channels:
             if kind not in self._schemas:
-                self._schemas[kind] = self._writer.register_schema(*schema(kind))
+                name, form, data = schema(kind)
+                self._schemas[kind] = self._writer.register_schema(name, form, data)
+                Schema(self._schemas[kind], data, form, name).write(self._declared)
             self._channels[topic] = self._writer.register_channel(topic, encoding, self._schemas[kind])
+            Channel(self._channels[topic], topic, encoding, {}, self._schemas[kind]).write(self._declared)
         return self._channels[topic]
 
     def _add(

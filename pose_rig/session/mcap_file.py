@@ -23,7 +23,7 @@ from mcap.summary import Summary
 MAGIC = b"\x89MCAP0\r\n"
 FOOTER_BYTES = 1 + 8 + 20 + len(MAGIC)
 MESSAGE = 5  # opcode
-_HEAD = struct.Struct("<BQ")  # opcode, length
+HEAD = struct.Struct("<BQ")  # opcode, length
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 # what the library and its decompressors raise about bytes that are not what they should be
 DAMAGE: tuple[type[Exception], ...] = (
@@ -58,7 +58,7 @@ def is_whole(path: Path) -> bool:
             if file.read(len(MAGIC)) != MAGIC:
                 return False
             file.seek(-FOOTER_BYTES, io.SEEK_END)
-            opcode, length = _HEAD.unpack(file.read(_HEAD.size))
+            opcode, length = HEAD.unpack(file.read(HEAD.size))
             footer = Footer.read(ReadDataStream(file))
             return opcode == 2 and length == 20 and footer.summary_start > 0 and file.read() == MAGIC
     except OSError:
@@ -99,7 +99,7 @@ def entries(
         if index.message_end_time < first or (there and wanted.isdisjoint(there)):
             continue
         try:
-            file.seek(index.chunk_start_offset + _HEAD.size)
+            file.seek(index.chunk_start_offset + HEAD.size)
             data = _content(Chunk.read(ReadDataStream(file)))
         except DAMAGE:
             damaged()
@@ -119,9 +119,9 @@ def _content(chunk: Chunk) -> memoryview:
 
 def _messages(data: memoryview, wanted: frozenset[int]) -> Iterator[Entry]:
     at = 0
-    while at + _HEAD.size <= len(data):
-        opcode, length = _HEAD.unpack_from(data, at)
-        body, at = at + _HEAD.size, at + _HEAD.size + length
+    while at + HEAD.size <= len(data):
+        opcode, length = HEAD.unpack_from(data, at)
+        body, at = at + HEAD.size, at + HEAD.size + length
         if opcode == MESSAGE:
             channel, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data, body)
             if channel in wanted:

@@ -93,7 +93,7 @@ class Session:
         What is not a message of this version is counted in ``damaged``.
 
         Args:
-            topics: Prefixes of the topics wanted: ``("pose", "keypoints/")``; all by default.
+            topics: Those wanted, or what they begin with up to a slash: ``("pose", "keypoints/")``; all by default.
             from_s: Seconds from the start of the session; None = from the start.
             to_s: Seconds from the start of the session; None = to the end.
         """
@@ -208,7 +208,12 @@ class Session:
         return [channel for channel in self._channels(topics) if channel.message_encoding == BUS]
 
     def _channels(self, topics: Sequence[str]) -> list[Channel]:
-        return [channel for channel in self._summary.channels.values() if channel.topic.startswith(tuple(topics))]
+        groups = tuple(topic for topic in topics if not topic or topic.endswith("/"))
+        return [
+            channel
+            for channel in self._summary.channels.values()
+            if channel.topic in topics or channel.topic.startswith(groups)
+        ]
 
     def _known(self, camera: str) -> str:
         if camera not in self.cameras:

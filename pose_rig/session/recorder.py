@@ -4,6 +4,7 @@ import shutil
 import socket
 import time
 from collections import deque
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -13,11 +14,11 @@ from pose_rig.bus import Receiver, Sender
 from pose_rig.config import RecordJob
 from pose_rig.encoding import MAX_VIDEO_BYTES, encode
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, State
-from pose_rig.records import Clock, Gap, Marker, VideoFrame
+from pose_rig.records import Clock, Gap, Learned, Marker, VideoFrame
 from pose_rig.session.draw import Drawing
 from pose_rig.session.gaps import GapFinder
 from pose_rig.session.info import new_info
-from pose_rig.session.log_file import LogFile
+from pose_rig.session.log_file import LogFile, partial_of
 from pose_rig.session.pictures import picture
 
 NAME = "recorder"
@@ -30,7 +31,7 @@ WAIT_MS = 100
 IDLE_S = 0.3  # of silence after fusion has ended: nothing more will come
 PATIENCE_S = 1.0  # of silence after it was asked to stop
 RATE_WINDOW_S = 2.0
-ON_RIG_CLOCK = (Keypoints2D, Pose3D, Refined2D, RigState, VideoFrame, Marker, Gap)
+ON_RIG_CLOCK = (Keypoints2D, Pose3D, Refined2D, RigState, VideoFrame, Marker, Gap, Learned)
 
 
 class Stop(Protocol):
@@ -214,8 +215,11 @@ class Recorder:
 
 
 def own_path(path: Path, restarts: int) -> Path:
-    """Returns the file that an incarnation of the recorder writes: a restarted one begins another."""
-    return path if not restarts else path.with_name(f"{path.stem}-{restarts + 1}{path.suffix}")
+    """Returns the file that an incarnation of the recorder writes: a restarted one begins another, in nobody's way."""
+    if not restarts:
+        return path
+    others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(restarts + 1))
+    return next(other for other in others if not other.exists() and not partial_of(other).exists())
 
 
 def clocks() -> Clock:

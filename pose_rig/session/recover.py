@@ -5,19 +5,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcap.records import Channel, Chunk, McapRecord, Message, Metadata, Schema
-from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.records import Channel, McapRecord, Message, Metadata, Schema
+from mcap.stream_reader import StreamReader
 from mcap.writer import Writer
 
 from pose_rig.errors import SessionError
 from pose_rig.session.info import NAME
 from pose_rig.session.log_file import CHUNK_BYTES, LIBRARY, PARTIAL, PROFILE, partial_of
 from pose_rig.session.mcap_file import DAMAGE, is_whole, summary_of
+from pose_rig.session.salvage import Salvage
 from pose_rig.session.whole_file import whole_file
 
 RECOVERED = "pose-rig recovered"  # metadata record of a recovered session
 SUFFIX = ".recovered.mcap"
-LARGEST_RECORD_BYTES = 1 << 30  # a longer one is a length that was not written to the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def recovered_path(source: Path) -> Path:
 
 
 def _copy(source: Path, out: Path, print_of_source: dict[str, str]) -> Recovery:
-    salvage = _Salvage(source)
+    salvage = Salvage(source)
     with whole_file(out) as copy, copy.open("wb") as file:
         writer = Writer(file, chunk_size=CHUNK_BYTES)
         writer.start(PROFILE, LIBRARY)
@@ -96,34 +96,6 @@ def _copy(source: Path, out: Path, print_of_source: dict[str, str]) -> Recovery:
         file.flush()
         os.fsync(file.fileno())
     return Recovery(out, messages, salvage.damaged, anew=True)
-
-
-class _Salvage:
-    """Reads what can be read of a file, up to where it was cut off."""
-
-    def __init__(self, source: Path) -> None:
-        self._source = source
-        self.damaged = 0
-
-    def records(self) -> Iterator[McapRecord]:
-        """Yields schemas, channels, messages and metadata in their order."""
-        with self._source.open("rb") as file:
-            reader = StreamReader(file, emit_chunks=True, record_size_limit=LARGEST_RECORD_BYTES)
-            stream = iter(reader.records)
-            while True:
-                try:
-                    record = next(stream)
-                except StopIteration:
-                    return
-                except DAMAGE:  # the end of what was written
-                    return
-                if not isinstance(record, Chunk):
-                    yield record
-                    continue
-                try:
-                    yield from breakup_chunk(record, validate_crc=True)
-                except DAMAGE:
-                    self.damaged += 1
 
 
 def _write_all(writer: Writer, records: Iterator[McapRecord]) -> int:
@@ -162,6 +134,9 @@ def _recovered_from(path: Path) -> dict[str, str] | None:
         for index in summary.metadata_indexes if summary else ():
             if index.name == RECOVERED:
                 file.seek(index.offset)
-                record = next(iter(StreamReader(file, skip_magic=True).records))
+                try:
+                    record = next(iter(StreamReader(file, skip_magic=True).records))
+                except DAMAGE:
+                    return None
                 return record.metadata if isinstance(record, Metadata) else None
     return None

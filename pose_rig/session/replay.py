@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from math import inf
 
 from pose_rig.config import ReplayJob
 from pose_rig.fusion.node import Node, Stop
@@ -42,7 +43,7 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
                 node.ready()
                 time.sleep(READY_S)
             if job.exact:
-                node.run_again(_in_time(session.messages(TOPICS, job.from_s, job.to_s), pace), stop)
+                node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop)
                 return
             sources = [stack.enter_context(CameraSource(job, camera.name, pace)) for camera in job.fusion.config.camera]
             (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
@@ -136,8 +137,18 @@ class CameraSource:
         self.close()
 
 
-def _in_time(messages: Iterator[Message], pace: Pace) -> Iterator[Message]:
+def _in_time(messages: Iterator[Message], pace: Pace, last_ns: float) -> Iterator[Message]:
+    """Yields messages up to the last pose wanted: what the cameras saw right after it is part of it."""
     for message in messages:
         if isinstance(message, Pose3D):
+            if message.t_ns > last_ns:
+                return
             pace.wait(message.t_ns)
         yield message
+
+
+def _last_ns(session: Session, job: ReplayJob) -> float:
+    """Returns the last instant that is wanted, rig clock."""
+    if job.to_s is None:
+        return inf
+    return session.start_unix_ns - session.info.unix_from_rig_ns + job.to_s * 1e9

@@ -64,7 +64,7 @@ def _followed(
     """Returns (T,K,2) and (T,K) what a detector saw of the person followed."""
     xy = np.full((len(t_ns), len(names), 2), np.nan, np.float32)
     score = np.zeros((len(t_ns), len(names)), np.float32)
-    if seen is None or seen.landmarks != names:
+    if seen is None or not seen.xy.shape[1] or seen.landmarks != names:
         return xy, score
     period_ns = float(np.median(np.diff(seen.t_ns))) if len(seen.t_ns) > 1 else np.inf
     right = np.clip(np.searchsorted(seen.t_ns, t_ns), 1, max(len(seen.t_ns) - 1, 1))

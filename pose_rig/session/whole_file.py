@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pose_rig.errors import PoseRigError
+from pose_rig.errors import SessionError
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         path: Where the file is wanted.
 
     Raises:
-        PoseRigError: The folder is missing or not writable, or the disk is full; nothing is left behind then.
+        SessionError: The folder is missing or not writable, or the disk is full; nothing is left behind then.
     """
     partial = path.with_name(f"{path.stem}.partial{path.suffix}")  # the ending stays: ezc3d insists on it
     try:
@@ -24,7 +24,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     except OSError as error:
         reason = error.strerror or error
-        raise PoseRigError(f"Cannot write {path}: {reason}.", "Choose a folder that can be written to.") from error
+        raise SessionError(f"Cannot write {path}: {reason}.", "Choose a folder that can be written to.") from error
     finally:
         if partial.exists():
             partial.unlink()

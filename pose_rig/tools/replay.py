@@ -9,7 +9,7 @@ from msgspec import structs
 from rich.console import Console
 
 from pose_rig.assets import detector_model
-from pose_rig.config import Config, FusionJob, ReplayJob
+from pose_rig.config import Config, DetectorConfig, FusionJob, ReplayJob
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.messages import Pose3D
 from pose_rig.tools.execute import carry_out
@@ -83,7 +83,7 @@ def replay(
             rig="",
             duration_s=None,
         )
-        check(config)
+        check(structs.replace(config, camera=(), detector=DetectorConfig()))  # nobody opens these again
         console = Console()
         lines = PlainLines(console)
         if re_detect:
