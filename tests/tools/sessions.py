@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pose_rig.config import CameraConfig, Config
+from pose_rig.config import CameraConfig, Config, Origin
 from pose_rig.encoding import encode
 from pose_rig.messages import Health, Keypoints2D, Message
 from pose_rig.records import Gap, Marker, VideoFrame
@@ -58,11 +58,11 @@ def moving_pose(i: int) -> Message:
     )
 
 
-def write_session(path: Path, messages: Iterable[Message], origin: str = "live") -> Path:
+def write_session(path: Path, messages: Iterable[Message], origin: Origin = "live") -> Path:
     """Writes a session as the recorder does."""
     config = Config(camera=tuple(CameraConfig(source="sim", name=f"cam{i}", member=i, members=2) for i in range(2)))
     file = LogFile(path, new_info(config, origin, START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS))
-    drawing = Drawing()
+    drawing = Drawing(over_pictures=True)
     for message in messages:
         if isinstance(message, VideoFrame):
             file.show(picture(message, UNIX_FROM_RIG_NS), message.index)
