@@ -30,7 +30,8 @@ def plot(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     with failures(debug):
         path = out or file.with_suffix(".html")
-        _write(file, path, tuple(name.strip() for name in joints.split(",") if name.strip()))
+        with Console(stderr=True).status(f"Reading {file.name}; an hour takes a minute or two."):
+            _write(file, path, tuple(name.strip() for name in joints.split(",") if name.strip()))
         Console().print(f"Written: {path}.", markup=False, highlight=False, soft_wrap=True)
 
 

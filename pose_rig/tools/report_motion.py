@@ -110,7 +110,7 @@ def path_from_above(data: ReportData, poses: Poses) -> Figure:
             axes.plot([x, x + 0.6 * ahead[0]], [z, z + 0.6 * ahead[1]], color=CAMERAS(number % 10), linewidth=1.5)
             axes.annotate(camera.name, (x, z), (8, 6), textcoords="offset points", fontsize=9, color=INK)
     if not np.isfinite(way).any():
-        say(axes, "The rig was never solved, so nobody knows where in the room it was.")
+        say(axes, "The rig was never solved, so nobody knows where in the room they were.")
         return figure
     pieces = np.stack([way[:-1], way[1:]], 1)
     strand = LineCollection(list(pieces), cmap="viridis", norm=Normalize(0, data.duration_s), linewidths=1.6)

@@ -11,8 +11,6 @@ import typer
 from rich.console import Console
 
 from pose_rig.errors import PoseRigError
-from pose_rig.session.reader import open_session
-from pose_rig.session.whole_file import whole_file
 from pose_rig.tools.failures import failures
 from pose_rig.tools.run import Debug
 
@@ -44,7 +42,8 @@ def view(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     with failures(debug), tempfile.TemporaryDirectory() as folder:
         recording = save or Path(folder) / f"{file.stem}.rrd"
-        formats = _write(file, recording)
+        with Console(stderr=True).status(f"Reading {file.name}; an hour takes a minute or two."):
+            formats = _write(file, recording)
         if "h264" in formats and not web and not shutil.which("ffmpeg"):
             Console().print(FFMPEG, style="yellow", markup=False, highlight=False, soft_wrap=True)
         if save:
@@ -68,6 +67,9 @@ def _write(file: Path, recording: Path) -> set[str]:
             "Rerun, the viewer, is not installed.",
             "Install it with `pip install 'pose-rig[view]'`, or make a report with `pose-rig plot`.",
         ) from error
+    from pose_rig.session.reader import open_session
+    from pose_rig.session.whole_file import whole_file
+
     with open_session(file) as session, whole_file(recording) as beside:
         return write_rrd(session, beside)
 
