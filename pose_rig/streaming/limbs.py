@@ -28,12 +28,12 @@ from pose_rig.streaming.turning import (
 )
 from pose_rig.streaming.twist import Clue, eased, off_axis, rolled
 
-BENT = 0.25  # sine of the bend whose plane is a clue of strength 1; 10 mm of noise turn it by 20°
+BENT = 0.3  # sine of the bend whose plane is a clue of strength 1; 10 mm of noise turn it by some 15°
 LEVER_M = 0.02  # a hand or a foot that reaches so far off the axis is a clue of strength 1, if it is quite sure
 FOOT_STRENGTH = 2.0  # at most, as a clue to the thigh
 HAND_STRENGTH = 0.3  # at most, as a clue to the upper arm: the forearm may have the turn as well
 HAND_SHARE = 0.5  # of the turn of a hand, how much is the upper arm's while the elbow is straight
-STRAIGHT = 0.12  # sine of a bend that is not told from noise: its plane is no clue at all
+STRAIGHT = 0.15  # sine of a bend that is not told from noise: its plane is no clue at all
 NATURAL_ARM = (0.05, 0.1)  # strength of the wish of first and second bone not to be twisted: forgets within a second
 NATURAL_LEG = (0.15, 5.0)  # thighs turn less, and a knee is a hinge
 NATURAL_END = 0.5

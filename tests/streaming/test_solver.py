@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.skeleton import JOINTS, J
-from pose_rig.streaming.humanoid import BONES, INDEX, JOINT_OF, Floats, Motion, RestPose, forward, multiply
+from pose_rig.streaming.humanoid import BONES, INDEX, JOINT_OF, Floats, Motion, RestPose, forward, multiply, rotate
 from pose_rig.streaming.rest import rest_pose
 from pose_rig.streaming.solver import HumanoidSolver, solve_motion
 from tests.streaming.people import ALL, Person, about, angles_deg, joints_of, person, random_rest, steps_deg
@@ -182,17 +182,11 @@ def test_quaternions_are_of_unit_length_and_do_not_change_sign() -> None:
 def test_the_way_up_and_the_place_in_the_room_do_not_matter() -> None:
     somebody = PEOPLE[0]
     turn = about(np.array([90.0, 0.0, 40.0]))
-    matrix = np.stack([np.asarray(forward_axis(turn, axis)) for axis in np.eye(3)], -1)
+    matrix = np.stack([rotate(turn, axis) for axis in np.eye(3)], -1)
     other = solved(somebody, somebody.xyz @ matrix.T + np.array([3.0, -1.0, 2.0]))
     motion = solved(somebody)
     assert angles_deg(other.rotation[:, 1:], motion.rotation[:, 1:]).max() < 0.01
     assert angles_deg(other.rotation[:, 0], multiply(turn, motion.rotation[:, 0])).max() < 0.01
-
-
-def forward_axis(turn: Floats, axis: Floats) -> Floats:
-    from pose_rig.streaming.humanoid import rotate
-
-    return rotate(turn, axis)
 
 
 def gapped(somebody: Person, gap: slice) -> Floats:
