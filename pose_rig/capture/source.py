@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 # No detector is right to a hundredth of this, and what is finer is noise that recordings could not pack: an hour of
 # four cameras takes 115 MB rather than 164.
-XY_STEP_PX = np.float32(1 / 64)
-SCORE_STEP = np.float32(1 / 1024)
+XY_STEP_PX = 1 / 64
+SCORE_STEP = 1 / 1024
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
 

@@ -7,11 +7,13 @@ from pose_rig.tools.convert import convert
 from pose_rig.tools.demo import demo
 from pose_rig.tools.doctor import doctor
 from pose_rig.tools.import_session import import_session
+from pose_rig.tools.plot import plot
 from pose_rig.tools.record import record
 from pose_rig.tools.recover import recover
 from pose_rig.tools.replay import replay
 from pose_rig.tools.rig import rig
 from pose_rig.tools.run import run
+from pose_rig.tools.view import view
 
 app = typer.Typer(
     name="pose-rig",
@@ -21,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, demo, record, replay, convert, recover, rig, cams, doctor):
+for command in (run, demo, record, replay, convert, view, plot, recover, rig, cams, doctor):
     app.command()(command)
 app.command("import")(import_session)
 
