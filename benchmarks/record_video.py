@@ -74,6 +74,7 @@ def play(videos: list[Path], model: str, seconds: float, after_s: float, *, vide
     ):
         workers = [
             SPAWN.Process(
+                daemon=True,
                 target=camera_main,
                 args=(
                     CameraJob(
