@@ -1,5 +1,6 @@
 """A session that was cut off → one that opens everywhere. What was cut off is never touched."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pose_rig.session.whole_file import whole_file
 
 RECOVERED = "pose-rig recovered"  # metadata record of a recovered session
 SUFFIX = ".recovered.mcap"
+HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Recovery:
 def recover(source: Path, out: Path | None = None) -> Recovery:
     """Returns a session that is whole: the source itself, or a copy of all that can be read of it.
 
-    Doing it again changes nothing, unless the source has grown meanwhile.
+    Doing it again changes nothing, unless the source has grown meanwhile. What another recording of the same name left
+    is never written over.
 
     Args:
         source: A session, or its ``.partial``.
@@ -57,8 +60,11 @@ def recover(source: Path, out: Path | None = None) -> Recovery:
     print_of_source = _print(source)
     if out.exists():
         known = _recovered_from(out)
-        if known is None or known["source"] != print_of_source["source"]:
-            raise SessionError(f"{out} exists already and is something else.", "Choose another place with --out.")
+        if known is None or known.get("source_head") != print_of_source["source_head"]:
+            raise SessionError(
+                f"{out} exists already and comes from another recording.",
+                f"Move it away, or recover {source} to another place with --out.",
+            )
         if known["source_bytes"] == print_of_source["source_bytes"]:
             return Recovery(out, int(known["messages"]), int(known["damaged_chunks"]), anew=False)
     return _copy(source, out, print_of_source)
@@ -121,8 +127,10 @@ def _write_all(writer: Writer, records: Iterator[McapRecord]) -> int:
 
 
 def _print(source: Path) -> dict[str, str]:
-    """Returns by what a source is known again."""
-    return {"source": source.name, "source_bytes": str(source.stat().st_size)}
+    """Returns by what a source is known again: its head says when it was begun, to the nanosecond."""
+    with source.open("rb") as file:
+        head = hashlib.sha256(file.read(HEAD_BYTES)).hexdigest()
+    return {"source": source.name, "source_head": head, "source_bytes": str(source.stat().st_size)}
 
 
 def _recovered_from(path: Path) -> dict[str, str] | None:
