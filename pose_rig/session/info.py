@@ -56,9 +56,9 @@ class SessionInfo:
     def to_metadata(self) -> dict[str, str]:
         """Returns it as MCAP keeps it: text by name."""
         return {
+            "started_unix_ns": str(self.started_unix_ns),  # first: `recover` knows a session by its first bytes
             "versions": msgspec.json.encode(dict(self.versions)).decode(),
             "machine": self.machine,
-            "started_unix_ns": str(self.started_unix_ns),
             "unix_from_rig_ns": str(self.unix_from_rig_ns),
             "cameras": msgspec.json.encode(self.cameras).decode(),
             "origin": self.origin,

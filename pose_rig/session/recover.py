@@ -19,7 +19,7 @@ from pose_rig.session.whole_file import whole_file
 
 RECOVERED = "pose-rig recovered"  # metadata record of a recovered session
 SUFFIX = ".recovered.mcap"
-HEAD_BYTES = 4096
+HEAD_BYTES = 128  # of a session: they end behind `started_unix_ns`
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,13 @@ from pose_rig.streaming.turning import (
 )
 
 FOLLOWED_S = 0.03  # time constant at which a clue of strength 1 is followed
-FASTEST_RAD_S = math.radians(1500.0)  # throwing; a forearm turned for a smash does 1400 °/s
+# of a limb about itself; only pitchers' arms are faster, and these lag a few instants (Fleisig et al., J Biomech 32, 1999)
+FASTEST_RAD_S = math.radians(1500.0)
 LARGEST_STEP = math.radians(45.0)  # between two instants, however far they are apart
 DOUBTED = math.radians(60.0)  # a clue that is so far out of range
 DOUBT = 12.0  # counts so much less
-VAGUE_COS = (
-    -0.95,
-    -0.5,
-)  # of the angle from rest: there the shortest arc and with it the natural twist lose their sense
+# cosine of the angle from rest: there the shortest arc, and with it the natural twist, lose their sense
+VAGUE_COS = (-0.95, -0.5)
 
 
 class Clue(NamedTuple):

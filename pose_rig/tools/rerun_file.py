@@ -40,14 +40,15 @@ def write_rrd(session: Session, path: Path) -> set[str]:
     if poses is not None:
         log_person(poses, clock, to)
         log_quality(poses, clock, to)
-    log_places(states, clock, to)
     log_agreement(states, session.cameras, clock, to)
     log_words(session, states, clock, to)
     formats = set[str]()
     for camera in session.cameras:
         log_refined(camera, session.refined(camera), clock, to)
         formats |= log_pictures(session, camera, clock, to)
-    to.send_blueprint(layout(session.cameras, _log_detections(session, clock, to)))
+    sizes = _log_detections(session, clock, to)
+    log_places(states, sizes, clock, to)
+    to.send_blueprint(layout(session.cameras, sizes))
     to.flush()
     to.disconnect()
     return formats

@@ -11,7 +11,7 @@ Data go in columns: message by message an hour would take minutes. Axes: T rows,
 B bones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
 
@@ -69,24 +69,35 @@ def log_person(poses: Poses, clock: SessionClock, to: rr.RecordingStream) -> Non
         to.send_columns("person/bones", when, lines.partition(seen * len(bones)))
 
 
-def log_places(states: Sequence[RigState], clock: SessionClock, to: rr.RecordingStream) -> None:
-    """Logs where the solved cameras stand, and hides the others."""
-    shown: dict[str, object] = {}
+def log_places(
+    states: Sequence[RigState], sizes: Mapping[str, tuple[int, int]], clock: SessionClock, to: rr.RecordingStream
+) -> None:
+    """Logs where the solved cameras stand.
+
+    The others are there too, but too small to be seen, as pictures in space need a camera in any case.
+
+    Args:
+        states: What the rig said.
+        sizes: Width and height of every camera's pictures, px.
+        clock: The timelines.
+        to: Where to.
+    """
+    shown = dict[str, object]()
+    for name, size_px in sizes.items():
+        clock.set(clock.start_ns, to)
+        to.log(camera_path(name), *_place(CameraState(name=name, focal_px=max(size_px), size_px=size_px), False))
     for state in states:
         for camera in state.cameras:
-            place = (camera.rotation, camera.translation_m, camera.focal_px, camera.size_px)
+            solved = camera.rotation is not None and camera.translation_m is not None
+            place = (camera.rotation, camera.translation_m, camera.focal_px) if solved else None
             if camera.size_px and shown.get(camera.name) != place:
                 shown[camera.name] = place
                 clock.set(state.t_ns, to)
-                to.log(camera_path(camera.name), *_place(camera))
+                to.log(camera_path(camera.name), *_place(camera, solved))
 
 
-def _place(camera: CameraState) -> tuple[rr.Transform3D, rr.Pinhole]:
-    """Returns a camera: one that is not solved too small to be seen, as pictures in space need one in any case.
-
-    Rerun knows no bent lenses, so k1 is left out.
-    """
-    solved = camera.rotation is not None and camera.translation_m is not None
+def _place(camera: CameraState, solved: bool) -> tuple[rr.Transform3D, rr.Pinhole]:
+    """Returns a camera; Rerun knows no bent lenses, so k1 is left out."""
     transform = rr.Transform3D(
         translation=camera.translation_m if solved else (0.0, 0.0, 0.0),
         mat3x3=np.reshape(camera.rotation or (), (3, 3)) if solved else np.eye(3),
