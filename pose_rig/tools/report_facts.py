@@ -16,6 +16,7 @@ ORIGINS = {
     "import": "2D keypoints from elsewhere",
     "poses": "a poses file: no cameras, no latency",
 }
+INSTANTS = 1000  # at which the agreement is looked at
 CAMERA_HEADS = ("camera", "frames", "per second", "missing", "agreement")
 
 
@@ -55,10 +56,16 @@ def camera_facts(camera: CameraTrack) -> tuple[str, ...]:
     """Returns what is said of a camera, in the order of `CAMERA_HEADS`."""
     frames = camera.frames_s
     rate = (len(frames) - 1) / (frames[-1] - frames[0]) if len(frames) > 1 else 0.0
-    agreement = f"{np.median(camera.agreement):.2f}" if len(camera.agreement) else "–"
+    agreement = f"{_usual_agreement(camera):.2f}" if len(camera.agreement) and len(frames) else "–"
     share = 100 * camera.missing / max(camera.missing + len(frames), 1)
     missing = f"{camera.missing} ({share:.1f} %)" if camera.missing else "0"
     return camera.name, str(len(frames)), f"{rate:.1f}", missing, agreement
+
+
+def _usual_agreement(camera: CameraTrack) -> float:
+    """Returns the median over the time that it gave frames: the rig speaks oftener at some times than at others."""
+    even_s = np.linspace(camera.frames_s[0], camera.frames_s[-1], INSTANTS)
+    return float(np.median(np.interp(even_s, camera.states_s, camera.agreement)))
 
 
 def _clock(seconds: float) -> str:

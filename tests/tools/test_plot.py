@@ -18,7 +18,7 @@ from pose_rig.skeleton import INDEX
 from pose_rig.tools.joint_angles import ANGLES, SIDES, angle_deg, limb_m, variation_percent
 from pose_rig.tools.plot import plot
 from pose_rig.tools.report import write_report
-from pose_rig.tools.report_data import ReportData, of_poses_file, of_session, spans
+from pose_rig.tools.report_data import CameraTrack, ReportData, of_poses_file, of_session, spans
 from pose_rig.tools.report_facts import camera_facts, facts
 from pose_rig.tools.report_motion import path_from_above, trajectories
 from pose_rig.tools.report_rig import binned_percentiles, latency
@@ -229,3 +229,10 @@ def test_the_command(tmp_path: Path) -> None:
     missing = CliRunner().invoke(app, ["no.mcap"])
     assert missing.exit_code == 2
     assert "There is no file no.mcap." in missing.output
+
+
+def test_agreement_counts_by_time_and_not_by_how_often_it_is_told() -> None:
+    told_often = np.concatenate([np.zeros(90), np.linspace(0.01, 1.0, 10)])
+    agreement = np.concatenate([np.zeros(90), np.full(10, 0.8)])
+    track = CameraTrack("a", np.linspace(0.0, 1.0, 31), (), told_often, agreement)
+    assert camera_facts(track) == ("a", "31", "30.0", "0", "0.80")
