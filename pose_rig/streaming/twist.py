@@ -30,7 +30,7 @@ from pose_rig.streaming.turning import (
 )
 
 FOLLOWED_S = 0.03  # time constant at which a clue of strength 1 is followed
-# of a limb about itself; only pitchers' arms are faster, and these lag a few instants (Fleisig et al., J Biomech 32, 1999)
+# of a limb about itself; pitchers' arms are faster and lag a few instants (Fleisig et al., J Biomech 32, 1999)
 FASTEST_RAD_S = math.radians(1500.0)
 LARGEST_STEP = math.radians(45.0)  # between two instants, however far they are apart
 DOUBTED = math.radians(60.0)  # a clue that is so far out of range
