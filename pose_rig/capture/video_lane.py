@@ -24,11 +24,11 @@ WAITING = 4  # pictures in the queue; 100 MB at 3840×2160
 MARK = 32  # compressed ones on their way: a recorder may pause for a second
 SLICE_S = 0.05  # the longest wait before it is looked whether to end
 CLOSE_S = 2.0  # for what is still queued when the camera ends by itself
-FLUSH_S = 0.2  # the same once the worker has been stopped
+FLUSH_S = 0.15  # the same once the worker has been stopped
 # Measured on two cores that one camera's detector nearly fills: pictures of 1080×1920 make it do 0.63 × as many frames
 # if they are compressed at the same priority, 0.99 × at this one, at the expense of pictures.
 NICENESS = 19
-LINGER_MS = (2000, 100)  # for what the recorder has not yet taken then
+LINGER_MS = (2000, 50)  # for what the recorder has not yet taken then
 SLOW_ENCODER = "Compressing them took too long."
 SLOW_RECORDER = "The recorder did not take them."
 STOPPED = "The camera was stopped."
@@ -151,7 +151,7 @@ class VideoLane:
         self._keeping_up.add(t_ns, not fits and not self._blocked)
 
     def close(self) -> None:
-        """Sends what is still queued and ends; within 0.3 s once the worker has been stopped."""
+        """Sends what is still queued and ends; within 0.25 s once the worker has been stopped."""
         self._closing.set()
         patience_s = float("inf") if self._whole else CLOSE_S
         asked_s = time.monotonic()

@@ -341,4 +341,4 @@ def test_stops_while_the_recorder_takes_nothing(spawn: Any, model: str, tmp_path
         camera.stop.set()
         began = time.monotonic()
         assert camera.exit_code() == 0
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 1.2  # the supervisor's patience
