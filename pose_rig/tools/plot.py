@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pose_rig.errors import UsageError
 from pose_rig.tools.failures import failures
 from pose_rig.tools.run import Debug
 
@@ -41,8 +40,6 @@ def _write(file: Path, path: Path, joints: tuple[str, ...]) -> None:
     from pose_rig.tools.report_data import of_poses_file, of_session
 
     check_ending(path)
-    if not file.is_file():
-        raise UsageError(f"There is no file {file}.", "Give a session or a poses file: pose-rig plot FILE.")
     if file.suffix.lower() == ".npz":
         data = of_poses_file(file)
     else:
