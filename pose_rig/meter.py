@@ -31,9 +31,12 @@ class Meter:
         self.total_frames: int | None = None
 
     def arrived(self, index: int) -> None:
-        """Counts the frames skipped before frame ``index``; those before the first one were nobody's loss."""
+        """Counts the frames skipped before frame ``index``.
+
+        Those before the first one were nobody's loss; numbers that fall belong to a camera that was restarted.
+        """
         if self._joined:
-            self._dropped += index - self._next_index
+            self._dropped += max(0, index - self._next_index)
         self._joined = True
         self._next_index = index + 1
 
