@@ -14,10 +14,16 @@ NAMES = (
     "accuracy",
     "bumped",
     "fuse_speed",
+    "humanoid",
+    "kill_recording",
     "live_latency",
     "memory_soak",
     "pipeline_speed",
+    "record_cost",
+    "record_video",
+    "replay_speed",
     "self_solve",
+    "session_size",
     "solve_hiccup",
 )
 
