@@ -12,6 +12,7 @@ from pose_rig.bus import Sender
 from pose_rig.config import load
 from pose_rig.messages import Pose3D
 from pose_rig.skeleton import INDEX, JOINT_SET, JOINTS, PARENTS, J
+from tests.tools.sessions import sample, write_session
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,6 +43,19 @@ def test_the_subscriber_of_the_wire_page_prints_poses() -> None:
             subscriber.kill()
             assert time.monotonic() < deadline
             assert subscriber.stdout.readline() == "77 cold head at height 1.62 m\n"
+
+
+def test_the_python_page_works(tmp_path: Path) -> None:
+    write_session(tmp_path / "take.mcap", sample())
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text("utf-8"), re.DOTALL)
+    code = "\n".join([*blocks, "print(even.xyz.shape, speed.shape, good.sum(), elbow.shape)"])
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[0] == "60 poses in 2.0 s, 90% with somebody in view"
+    assert re.fullmatch(r"the right wrist was at most \d\.\d\d m above the floor", said[1])
+    assert len([line for line in said if "solved array('f'" in line]) == 40  # read without us
+    assert said[-1] == "(197, 37, 3) (197, 3) 0 (60, 4)"
 
 
 def test_the_rig_toml_of_the_cameras_page_loads(tmp_path: Path) -> None:
