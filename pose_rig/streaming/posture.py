@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from pose_rig.streaming.humanoid import BONES, INDEX, PARENTS, RestPose
+from pose_rig.streaming.humanoid import INDEX, PARENTS, RestPose
 from pose_rig.streaming.turning import NONE, Quaternion, Vector, alike, back, minus, plus, times, turn
-
-PARENT_OF = {bone: BONES[parent] for bone, parent in zip(BONES, PARENTS, strict=True) if parent >= 0}
 
 
 class Instant:

@@ -30,7 +30,6 @@ Floats = NDArray[np.float64]
 
 SIDE_COLOURS = {"l": LEFT, "r": RIGHT}
 SIDE_NAMES = {"l": "left", "r": "right"}
-DEFAULT_JOINTS = ("head", "pelvis", "l_wrist", "r_wrist", "l_ankle", "r_ankle")
 LEAST_SHOWN = 0.05  # share of the median length by which a limb strays
 
 
