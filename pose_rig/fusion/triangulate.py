@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 ROUNDS = 6
 OUTLIER = 3.0  # standard deviations at which a ray counts a quarter
 LOOSE = 8.0  # the first round forgives so much more
+EYE3 = np.eye(3)
 
 
 class Posed(Protocol):
@@ -44,11 +45,40 @@ class Rays:
     sd: Floats
     weight: Floats
 
+    @property
+    def by_point(self) -> tuple[Floats, Floats, Floats]:
+        """``flat`` (...,P,V,2), ``sd`` (...,1,V) or (...,P,V), and ``weight`` (...,P,V)."""
+        return self.flat.swapaxes(-3, -2), self.sd.swapaxes(-1, -2), self.weight.swapaxes(-1, -2)
 
-def planes(flat: Floats, cameras: Posed) -> tuple[Floats, Floats]:
-    """Returns (...,V,P,2,3) and (...,V,P,2): the two planes of every ray, ``rows · x = right``; errors in m × depth."""
-    turn, step = cameras.rotation[:, None], cameras.translation[:, None]
-    return flat[..., None] * turn[..., 2:, :] - turn[..., :2, :], step[..., :2] - flat * step[..., 2:]
+
+def seen_from(cameras: Posed, points: Floats) -> Floats:
+    """Returns points (...,P,3) in the frames of the cameras, (...,P,V,3)."""
+    turned = points @ cameras.rotation.reshape(-1, 3).T
+    return np.asarray(turned.reshape(*points.shape[:-1], -1, 3) + cameras.translation)
+
+
+def planes(flat: Floats, cameras: Posed) -> Floats:
+    """Returns (...,P,V,2,4) the two planes of every ray: ``rows · (x, 1) = 0``; off them it is the error in m × depth.
+
+    Args:
+        flat: (...,P,V,2) ideal coordinates.
+        cameras: From where.
+    """
+    frame = np.concatenate([cameras.rotation, cameras.translation[..., None]], -1)
+    return np.asarray(flat[..., None] * frame[:, 2:] - frame[:, :2])
+
+
+def normal_equations(rows: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Returns (...,P,3,3) and (...,P,3): the matrix and the right side for points that lie on all their planes.
+
+    Args:
+        rows: (...,P,V,2,4).
+        weight: (...,P,V).
+    """
+    flat_rows = rows.reshape(*rows.shape[:-3], -1, 4)
+    weighed = (rows * weight[..., None, None]).reshape(flat_rows.shape)
+    product = weighed[..., :3].swapaxes(-1, -2) @ flat_rows
+    return product[..., :3], -product[..., 3]
 
 
 def triangulate(
@@ -88,28 +118,35 @@ def _meet(
     rays: Rays, cameras: Posed, prior: Floats | None, prior_sd_m: float | Floats, rounds: int, loose: float
 ) -> tuple[Floats, Floats, Floats]:
     """Returns points, their information (...,P,3,3) 1/m², and the trust in each ray."""
-    rows, right = planes(rays.flat, cameras)
-    depth, trust = np.ones_like(rays.weight), rays.weight
-    points = np.zeros((*rays.flat.shape[:-3], rays.flat.shape[-2], 3))
+    flat, sd, weight = rays.by_point
+    rows = planes(flat, cameras)
+    depth, trust = np.ones_like(weight), weight
+    points = np.zeros((*flat.shape[:-2], 3))
     hold = np.zeros(1) if prior is None else np.asarray(prior_sd_m, float) ** -2.0
     held = 0.0 if prior is None else hold[..., None] * prior
     known = 0 if prior is None else 1
     if prior is not None:
-        depth, trust = _met(rays, cameras, prior, loose)
+        depth, trust = _met(flat, sd, weight, cameras, prior, loose)
     for k in range(rounds):
-        w = trust / (rays.sd * depth) ** 2
-        a = np.einsum("...vp,...vpki,...vpkj->...pij", w, rows, rows)
-        b = np.einsum("...vp,...vpki,...vpk->...pi", w, rows, right) + held
-        a = a + (hold + 1e-9 * np.trace(a, axis1=-2, axis2=-1) + 1e-9)[..., None, None] * np.eye(3)
-        points = np.linalg.solve(a, b[..., None])[..., 0]
-        depth, trust = _met(rays, cameras, points, max(1.0, loose * 0.5 ** (k + known)))
-    return points, a, trust
+        a, b = normal_equations(rows, trust / (sd * depth) ** 2)
+        a = a + (hold + 1e-9 * (a[..., 0, 0] + a[..., 1, 1] + a[..., 2, 2]) + 1e-9)[..., None, None] * EYE3
+        points = np.linalg.solve(a, (b + held)[..., None])[..., 0]
+        depth, trust = _met(flat, sd, weight, cameras, points, max(1.0, loose * 0.5 ** (k + known)))
+    return points, a, trust.swapaxes(-1, -2)
 
 
-def _met(rays: Rays, cameras: Posed, points: Floats, loose: float) -> tuple[Floats, Floats]:
-    """Returns depths (...,V,P) of points and the trust (...,V,P) in the rays that should meet them."""
-    local = np.einsum("vij,...pj->...vpi", cameras.rotation, points) + cameras.translation[:, None]
+def _met(
+    flat: Floats, sd: Floats, weight: Floats, cameras: Posed, points: Floats, loose: float
+) -> tuple[Floats, Floats]:
+    """Returns depths (...,P,V) of points (...,P,3) and the trust (...,P,V) in the rays that should meet them."""
+    local = seen_from(cameras, points)
     depth = np.maximum(local[..., 2], NEAREST_M)
-    error = np.linalg.norm(local[..., :2] / depth[..., None] - rays.flat, axis=-1) / rays.sd
-    trust = (local[..., 2] > NEAREST_M) / (1 + (error / (OUTLIER * loose)) ** 2) ** 2 + 1e-6
-    return depth, rays.weight * trust
+    square = length2((local[..., :2] / depth[..., None] - flat) / sd[..., None])
+    trust = (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER * loose) ** 2) ** 2 + 1e-6
+    return depth, weight * trust
+
+
+def length2(vectors: Floats) -> Floats:
+    """Returns (...) the squared lengths of vectors (...,2)."""
+    x, y = vectors[..., 0], vectors[..., 1]
+    return np.asarray(x * x + y * y)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pose_rig.streaming.humanoid import INDEX, PARENTS, RestPose
+from pose_rig.streaming.humanoid import BONES, INDEX, PARENTS, RestPose
 from pose_rig.streaming.turning import NONE, Quaternion, Vector, alike, back, minus, plus, times, turn
 
 
