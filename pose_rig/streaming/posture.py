@@ -1,9 +1,10 @@
 """One instant of a person: what was seen, and the humanoid that is being bent to it."""
 
+import math
 from collections.abc import Sequence
 
 from pose_rig.streaming.humanoid import BONES, INDEX, PARENTS, RestPose
-from pose_rig.streaming.turning import NONE, Quaternion, Vector, alike, back, minus, plus, times, turn
+from pose_rig.streaming.turning import NONE, Quaternion, Vector, alike, back, followed, minus, plus, times, turn
 
 
 class Instant:
@@ -48,6 +49,7 @@ class Posture:
         local: (B) rotations relative to the parents.
         root: Where the hips are, m.
         fresh: Whether nothing is known of an instant ago.
+        most_rad: How far a bone turns at most from one instant to the next.
     """
 
     def __init__(self, rest: RestPose) -> None:
@@ -58,6 +60,7 @@ class Posture:
         self.local = [NONE] * len(BONES)
         self.root = self._offset[0]
         self.fresh = True
+        self.most_rad = math.pi
 
     def offset(self, bone: str) -> Vector:
         """Returns where a bone begins at rest, from the beginning of its parent, m."""
@@ -94,6 +97,7 @@ class Posture:
     def set(self, bone: str, rotation: Quaternion) -> None:
         """Turns a bone, relative to its parent, which has been set."""
         i = INDEX[bone]
-        self.local[i] = alike(rotation, self.local[i])
+        wanted = alike(rotation, self.local[i])
+        self.local[i] = wanted if self.fresh else followed(self.local[i], wanted, self.most_rad)
         self._begin[i] = self.begin(bone)
         self._turned[i] = times(self.frame(bone), self.local[i])

@@ -3,6 +3,8 @@
 Axes: T instants, J joints, B bones.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,10 @@ from pose_rig.streaming.rest import rest_pose
 from pose_rig.streaming.trunk import set_trunk
 
 FAR_M = 1e4  # nobody is so far away
+# Limbs of sprinters and kickers turn by some 1300° a second. What turns faster is a joint that jumped: the humanoid
+# follows over a few instants. The second figure lets slow cameras through, and no flip.
+FASTEST_DEG_S = 1300.0
+MOST_DEG = 55.0  # between two instants
 FORGOTTEN_S = 1.0  # after nobody was seen for so long, nothing is taken over from before
 
 
@@ -58,6 +64,7 @@ class HumanoidSolver:
         dt_s = (t_ns - self._t_ns) * 1e-9
         posture = self._posture
         posture.fresh = posture.fresh or not 0.0 <= dt_s <= FORGOTTEN_S
+        posture.most_rad = min(math.radians(max(FASTEST_DEG_S * dt_s, MOST_DEG)), math.pi)
         known = np.where(near & np.isfinite(score), score, 0.0)
         seen = Instant(self._column, xyz.tolist(), known.tolist(), dt_s)
         set_trunk(posture, seen)

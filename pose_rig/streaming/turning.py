@@ -114,6 +114,28 @@ def part(q: Quaternion, share: float) -> Quaternion:
     return from_rotation_vector(scaled(rotation_vector(q), share))
 
 
+def followed(before: Quaternion, wanted: Quaternion, most_rad: float) -> Quaternion:
+    """Returns ``wanted``, or where one comes to from ``before`` that turns towards it by ``most_rad``.
+
+    Args:
+        before: A unit quaternion.
+        wanted: One on the same side (`alike`).
+        most_rad: Below π.
+    """
+    cosine = before[0] * wanted[0] + before[1] * wanted[1] + before[2] * wanted[2] + before[3] * wanted[3]
+    if cosine >= math.cos(most_rad / 2):
+        return wanted
+    half = math.acos(cosine)
+    size = math.sin(half)
+    a, b = math.sin(half - most_rad / 2) / size, math.sin(most_rad / 2) / size
+    return (
+        a * before[0] + b * wanted[0],
+        a * before[1] + b * wanted[1],
+        a * before[2] + b * wanted[2],
+        a * before[3] + b * wanted[3],
+    )
+
+
 def alike(q: Quaternion, other: Quaternion) -> Quaternion:
     """Returns the one of the two quaternions of a turn that is nearer to ``other``."""
     near = q[0] * other[0] + q[1] * other[1] + q[2] * other[2] + q[3] * other[3] >= 0

@@ -59,6 +59,17 @@ def test_known_rotations_are_found(somebody: Person) -> None:
     assert steps_deg(motion.rotation).max() < LARGEST_FLIP_DEG
 
 
+def test_joints_that_jump_are_followed_over_a_few_instants_and_nothing_flips() -> None:
+    somebody = PEOPLE[0]
+    xyz = somebody.xyz.copy()
+    jumped = slice(100, 103)
+    xyz[jumped] = xyz[jumped] * [-1.0, 1.0, -1.0]  # turned about by a half
+    motion, calm = solved(somebody, xyz), solved(somebody)
+    assert steps_deg(motion.rotation).max() < LARGEST_FLIP_DEG
+    assert angles_deg(motion.rotation[:100], calm.rotation[:100]).max() < 1.0
+    assert angles_deg(motion.rotation[110:], calm.rotation[110:]).max() < 5.0
+
+
 @pytest.mark.parametrize("somebody", PEOPLE)
 def test_seventeen_joints_tell_upper_arms_and_legs(somebody: Person) -> None:
     motion = solved(somebody, extras=False)

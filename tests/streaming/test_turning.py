@@ -16,6 +16,7 @@ from pose_rig.streaming.turning import (
     alike,
     arc,
     back,
+    followed,
     from_rotation_vector,
     part,
     rotation_vector,
@@ -32,6 +33,14 @@ def test_they_are_those_of_the_arrays() -> None:
     assert times(SOME, OTHER) == pytest.approx(humanoid.multiply(np.array(SOME), np.array(OTHER)))
     assert turn(SOME, (0.1, -2.0, 3.0)) == pytest.approx(humanoid.rotate(np.array(SOME), np.array([0.1, -2.0, 3.0])))
     assert back(SOME) == pytest.approx(humanoid.inverse(np.array(SOME)))
+
+
+def test_a_turn_is_followed_by_so_much_and_no_more() -> None:
+    wanted = times(about(Y, 2.0), SOME)
+    step = times(followed(SOME, alike(wanted, SOME), 0.5), back(SOME))
+    assert alike(step, NONE) == pytest.approx(about(Y, 0.5))
+    assert followed(SOME, alike(wanted, SOME), 2.1) == pytest.approx(alike(wanted, SOME))
+    assert followed(SOME, SOME, 0.5) == SOME
 
 
 @pytest.mark.parametrize("end", [(0.0, 1.0, 0.0), (0.0, 0.6, -0.8), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)])
