@@ -87,3 +87,59 @@ def test_a_mistake_of_the_program_is_not_hidden() -> None:
         work.start(lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         work.take()
+
+
+def test_when_results_were_there_is_told_once() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor)
+        work.take()  # nothing was begun: asked in vain
+        asked = 1
+        for number in (1, 2):
+            work.start(lambda number=number: number)
+            calls = 1
+            while work.take() is None:
+                calls += 1
+            asked += calls
+            assert work.news() == [asked]
+        work.take()
+        assert work.news() == []
+
+
+def test_work_that_is_done_at_once_has_no_news() -> None:
+    work: Background[int] = Background(None)
+    work.start(lambda: 1)
+    assert work.take() == 1
+    assert work.news() == []
+
+
+def test_a_replay_takes_results_when_they_were_taken_and_waits_for_them() -> None:
+    go = threading.Event()
+    threading.Timer(0.2, go.set).start()
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor, replayed=True)
+        work.start(lambda: 5)
+        assert [work.take() for _ in range(3)] == [None] * 3  # done, but it was not then
+        work.expect(5)
+        assert [work.take(), work.take()] == [None, 5]
+        assert work.news() == [5]
+        work.start(lambda: 7 if go.wait(10) else None)
+        work.expect(6)
+        assert work.take() == 7  # it is waited for
+        assert work.news() == [6]
+
+
+def test_a_replay_lets_failures_happen_again() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor, replayed=True)
+        work.expect(1)
+        work.start(fail)
+        assert work.take() is None
+        assert work.fault == "The work went wrong."
+
+
+def test_a_live_run_expects_nothing() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor)
+        work.expect(100)
+        work.start(lambda: 1)
+    assert work.take() == 1

@@ -2,19 +2,23 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from pose_rig.bus import Sender
-from pose_rig.config import FusionJob
+from pose_rig.bus import Receiver, Sender
+from pose_rig.config import Config, FusionJob, Pace
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.fusion.process import main
+from pose_rig.fusion.node import Node
+from pose_rig.fusion.outlet import Outlet
+from pose_rig.fusion.process import learning, main
 from pose_rig.graph import Engine
-from pose_rig.messages import Health, Refined2D, RigState
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
+from pose_rig.records import Learned
 from tests.fusion.fakes import config, film, relative_error_deg, remembered, ring, walk
 from tests.fusion.running import VIEWS, Live, Running, free_endpoint, is_finite, keypoints, play, told
 
@@ -243,3 +247,88 @@ def test_an_unwritable_poses_file_is_said_in_a_sentence(engine: Engine, tmp_path
     job = FusionJob(config(1, save=str(tmp_path / "no" / "p.npz")), (free_endpoint(),), free_endpoint())
     with pytest.raises(PoseRigError, match=r"Cannot write .*p\.npz: No such file or directory\. Choose another place"):
         main(job, threading.Event(), engine)
+
+
+class Recorded(Running):
+    """A fusion process that is recorded."""
+
+    def __init__(self, engine: Engine, pace: Pace, **more: object) -> None:
+        self._endpoint = free_endpoint()
+        self._receiver = Receiver(self._endpoint, "lossless", bind=True)
+        self.record: list[Message] = []
+        super().__init__(engine, pace, **more)  # type: ignore[arg-type]
+
+    def _main(self, engine: Engine) -> None:
+        self.job = replace(self.job, record=self._endpoint)
+        super()._main(engine)
+
+    def listen(self) -> None:
+        self.record += self._receiver.receive(0)
+
+    def close(self) -> None:
+        super().close()
+        while got := self._receiver.receive(300):
+            self.record += got
+        self._receiver.close()
+
+
+def gone_through_again(engine: Engine, config: Config, record: Sequence[Message], save: Path) -> str:
+    """Replays what was recorded, and returns what fusion says of it in the end."""
+    rig = msgspec.structs.replace(config, pace="all", save=str(save))
+    with (
+        Sender("tcp://127.0.0.1:0", bind=True) as sender,
+        Receiver(sender.endpoint, topics=("health/",)) as listener,
+        learning(replayed=True) as learner,
+    ):
+        outlet = Outlet(sender, None, waits=True, stopped=lambda: False)
+        node = Node(FusionJob(rig, (), ""), engine, outlet, learner)
+        node.run_again(record, threading.Event())
+        node.finish()
+        heard: list[Message] = []
+        while not heard or not isinstance(heard[-1], Health) or heard[-1].state != "ended":
+            got = listener.receive(5000)
+            assert got
+            heard += got
+        return heard[-1].detail
+
+
+def test_a_recorded_live_run_comes_out_the_same_to_the_last_bit(engine: Engine, tmp_path: Path) -> None:
+    running = Recorded(engine, "realtime", views=3, save=str(tmp_path / "live.npz"))
+    live = Live(running, film(walk(10.0), ring(3)))
+    solved_at: list[int] = []
+
+    def tell() -> None:
+        live()
+        running.listen()
+
+    running.until(lambda: any(pose.mode == "solved" for pose in running.poses()), tell)
+    solved_at.append(len(running.poses()))
+    live.on[1] = False  # a camera is lost, and comes back
+    running.until(lambda: len(running.poses()) > solved_at[0] + 30, tell)
+    live.on[1] = True
+    running.until(lambda: len(running.poses()) > solved_at[0] + 60, tell)
+    running.close()
+    assert not running.failure
+    learned = [message.work for message in running.record if isinstance(message, Learned)]
+    assert {"averaging", "solving"} <= set(learned)
+    for name in ("first.npz", "second.npz"):
+        said = gone_through_again(engine, running.job.config, running.record, tmp_path / name)
+        poses = sum(isinstance(message, Pose3D) for message in running.record)
+        assert said.endswith(f"{poses} of {poses} poses are those of the recording to the last bit")
+        assert (tmp_path / name).read_bytes() == (tmp_path / "live.npz").read_bytes()
+    without = [message for message in running.record if not isinstance(message, Learned)]
+    said = gone_through_again(engine, running.job.config, without, tmp_path / "unlearned.npz")
+    assert f"{poses} of {poses}" not in said  # when something was learned makes a difference
+
+
+def test_everything_that_files_say_is_recorded_once(engine: Engine) -> None:
+    for passes in (1, 2):
+        running = Recorded(engine, "all", views=2, passes=passes)
+        scene = film(walk(0.5), ring(2))
+        play(running, scene)
+        running.close()
+        kept = [message for message in running.record if isinstance(message, Keypoints2D)]
+        assert sorted((k.camera, k.index) for k in kept) == [(f"cam{v}", i) for v in range(2) for i in range(15)]
+        assert [pose.index for pose in running.record if isinstance(pose, Pose3D)] == list(range(15))
+        assert not any(isinstance(message, Learned) for message in running.record)
+        assert running.record[-1].topic == "health/fusion"

@@ -1,0 +1,172 @@
+"""Where the messages of the fusion go: listeners and the recorder."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from pose_rig.bus import Receiver, Sender
+from pose_rig.encoding import encode
+from pose_rig.fusion.outlet import Outlet
+from pose_rig.messages import Health, Message
+from pose_rig.records import Gap, Learned, Marker
+from tests.fusion.running import free_endpoint
+
+MARK = 4
+
+
+def marker(number: int) -> Marker:
+    return Marker(t_ns=number, number=number, text="")
+
+
+def numbers(messages: list[Message]) -> list[int]:
+    """Returns the numbers of markers, and minus how many a gap says are missing."""
+    out = []
+    for message in messages:
+        assert isinstance(message, Marker | Gap)
+        out.append(message.number if isinstance(message, Marker) else -message.missing)
+    return out
+
+
+class Ends:
+    """An outlet whose recorder may come late, and those at its other ends."""
+
+    def __init__(self, *, waits: bool) -> None:
+        self.endpoint = free_endpoint()
+        self.stop = threading.Event()
+        listeners = Sender("tcp://127.0.0.1:0", bind=True)
+        self.outlet = Outlet(
+            listeners, Sender(self.endpoint, "lossless", mark=MARK), waits=waits, stopped=self.stop.is_set
+        )
+        self.listener = Receiver(listeners.endpoint)
+        self.recorder: Receiver | None = None
+
+    def record(self) -> None:
+        self.recorder = Receiver(self.endpoint, "lossless", bind=True)
+
+    def recorded(self, count: int) -> list[Message]:
+        """Returns the next messages that the recorder gets."""
+        assert self.recorder is not None
+        got: list[Message] = []
+        deadline_s = time.monotonic() + 10
+        while len(got) < count and time.monotonic() < deadline_s:
+            got += self.recorder.receive(20)
+        return got
+
+    def close(self) -> None:
+        self.outlet.close()
+        self.listener.close()
+        if self.recorder is not None:
+            self.recorder.close()
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    made = Ends(waits=False)
+    yield made
+    made.close()
+
+
+def until_heard(ends: Ends) -> None:
+    """Waits until the listener hears what is published."""
+    deadline_s = time.monotonic() + 10
+    while not ends.listener.receive(10):
+        assert time.monotonic() < deadline_s
+        ends.outlet.send(Health(worker="fusion", t_ns=0, state="starting"))
+
+
+def test_listeners_and_recorder_get_the_same_bytes(ends: Ends) -> None:
+    ends.record()
+    until_heard(ends)
+    ends.outlet.send(marker(7))
+    heard: list[tuple[Message, bytes]] = []
+    while not any(isinstance(message, Marker) for message, _ in heard):
+        heard += ends.listener.receive_with_bytes(1000)
+    assert heard[-1][1] == encode(marker(7))
+    assert ends.recorder is not None
+    recorded: list[tuple[Message, bytes]] = []
+    while not any(isinstance(message, Marker) for message, _ in recorded):
+        recorded += ends.recorder.receive_with_bytes(1000)
+    assert recorded[-1][1] == encode(marker(7))
+
+
+def test_what_is_only_kept_is_not_published(ends: Ends) -> None:
+    ends.record()
+    until_heard(ends)
+    ends.outlet.keep(Learned(work="solving", asked=3))
+    ends.outlet.send(marker(1))
+    recorded = [type(message) for message in ends.recorded(3)]
+    assert recorded[-2:] == [Learned, Marker]
+    assert not any(isinstance(message, Learned) for message in ends.listener.receive(300))
+
+
+def test_without_a_recorder_only_listeners_are_served() -> None:
+    with Sender("tcp://127.0.0.1:0", bind=True) as sender, Receiver(sender.endpoint) as listener:
+        outlet = Outlet(sender, None, waits=True, stopped=lambda: False)
+        with outlet:
+            deadline_s = time.monotonic() + 10
+            while not (got := listener.receive(10)):
+                assert time.monotonic() < deadline_s
+                outlet.keep(marker(1))
+                outlet.send(marker(2))
+        assert numbers(got)[0] == 2
+
+
+def test_a_recorder_that_is_behind_delays_nothing_and_is_told_what_it_missed(ends: Ends) -> None:
+    began = time.monotonic()
+    for number in range(1, 101):
+        ends.outlet.at(number)
+        ends.outlet.keep(marker(number))
+    assert time.monotonic() - began < 1
+    ends.record()
+    first = ends.recorded(MARK)
+    kept = numbers(first)
+    assert kept == list(range(1, len(kept) + 1))
+    ends.outlet.at(101)
+    ends.outlet.keep(marker(101))
+    gap, after = ends.recorded(2)
+    assert isinstance(gap, Gap)
+    assert (gap.source, gap.what, gap.reason) == ("fusion", "messages", "the recorder was behind")
+    assert (gap.from_ns, gap.t_ns, gap.missing) == (kept[-1], 101, 100 - kept[-1])
+    assert numbers([after]) == [101]
+    ends.outlet.keep(marker(102))
+    assert numbers(ends.recorded(1)) == [102]  # told once
+
+
+def test_a_gap_at_the_very_end_is_told_too(ends: Ends) -> None:
+    for number in range(1, 21):
+        ends.outlet.keep(marker(number))
+    ends.record()
+    kept = numbers(ends.recorded(MARK))
+    ends.outlet.close()
+    assert numbers(ends.recorded(1)) == [len(kept) - 20]
+
+
+def keep_all(ends: Ends, count: int) -> None:
+    for number in range(count):
+        ends.outlet.keep(marker(number))
+
+
+def test_files_wait_for_the_recorder() -> None:
+    ends = Ends(waits=True)
+    sending = threading.Thread(target=keep_all, args=(ends, 50))
+    sending.start()
+    sending.join(0.3)
+    assert sending.is_alive()  # nobody records yet
+    ends.record()
+    assert numbers(ends.recorded(50)) == list(range(50))
+    sending.join(10)
+    ends.close()
+
+
+def test_who_is_asked_to_stop_waits_no_longer() -> None:
+    ends = Ends(waits=True)
+    sending = threading.Thread(target=keep_all, args=(ends, 20))
+    sending.start()
+    sending.join(0.3)
+    assert sending.is_alive()
+    ends.stop.set()
+    sending.join(10)
+    assert not sending.is_alive()
+    ends.close()
