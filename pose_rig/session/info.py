@@ -46,7 +46,7 @@ class SessionInfo:
         """
         try:
             return msgspec.json.decode(self.config_json, type=Config)
-        except msgspec.ValidationError as error:
+        except msgspec.DecodeError as error:
             newer = self.versions.get("pose_rig", "another version")
             raise SessionError(
                 f"The session was recorded by pose-rig {newer}, whose settings are not understood: {error}.",

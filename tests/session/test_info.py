@@ -1,0 +1,58 @@
+from importlib.metadata import version
+
+import msgspec
+import pytest
+
+from pose_rig.config import CameraConfig, Config, SolvedCamera
+from pose_rig.errors import SessionError
+from pose_rig.session.info import SessionInfo, new_info
+
+SOLVED = SolvedCamera(
+    size_px=(1280, 720), rotation=((1, 0, 0), (0, 1, 0), (0, 0, 1)), translation_m=(0.1, 1 / 3, 4.0), focal_px=1000 / 3
+)
+CONFIG = Config(camera=(CameraConfig(source="0", name="left", solved=SOLVED), CameraConfig(source="1", name="right")))
+
+
+def test_it_says_who_recorded_what_when_and_with_what() -> None:
+    info = new_info(CONFIG, "live", 1_700_000_000_000_000_001, 1_699_999_999_000_000_007)
+    assert info.versions["pose_rig"] == version("pose-rig")
+    assert info.versions["numpy"] == version("numpy")
+    assert "" not in info.versions.values()
+    assert info.machine.count(", ") == 3
+    assert info.cameras == ("left", "right")
+    assert info.origin == "live"
+    assert info.config == CONFIG  # to the last bit: replays rest on it
+
+
+def test_it_comes_back_from_text() -> None:
+    info = new_info(CONFIG, "files", 1_700_000_000_000_000_001, -5)
+    text = info.to_metadata()
+    assert all(isinstance(value, str) for value in text.values())
+    assert SessionInfo.from_metadata(text) == info
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("versions", "[]"), ("started_unix_ns", "today"), ("unix_from_rig_ns", ""), ("cameras", "{"),
+        ("cameras", "[1]"), ("origin", "heaven"), ("machine", None), ("config", None),
+    ],
+)  # fmt: skip
+def test_a_damaged_head_is_said_in_a_sentence(key: str, value: str | None) -> None:
+    text: dict[str, str | None] = {**new_info(CONFIG, "live", 1, 1).to_metadata(), key: value}
+    kept = {name: said for name, said in text.items() if said is not None}
+    with pytest.raises(SessionError, match=r"^The head of the session is damaged: .*\. Try `pose-rig recover`\."):
+        SessionInfo.from_metadata(kept)
+
+
+def test_settings_of_another_version_are_said_in_a_sentence() -> None:
+    text = new_info(CONFIG, "live", 1, 1).to_metadata()
+    later = SessionInfo.from_metadata({**text, "config": '{"colour":"red"}', "versions": '{"pose_rig":"9.1"}'})
+    with pytest.raises(
+        SessionError, match=r"recorded by pose-rig 9\.1, whose settings are not .*colour.*Update pose-rig"
+    ):
+        _ = later.config
+    damaged = SessionInfo.from_metadata({**text, "config": "{"})
+    with pytest.raises(SessionError, match="whose settings are not understood"):
+        _ = damaged.config
+    assert msgspec.json.decode(text["config"])["camera"][0]["name"] == "left"

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from tests.session.posed import NAMES, START_NS, made, with_gaps
+
+
+def test_rate_and_seconds() -> None:
+    poses = made(7, 60.0)
+    assert len(poses) == 7
+    assert poses.rate_hz == 60.0
+    np.testing.assert_allclose(poses.t_s, np.arange(7) / 60, atol=1e-8)
+    assert made(1).rate_hz == 0.0
+    assert made(0).rate_hz == 0.0
+    assert made(0).t_s.shape == (0,)
+
+
+def test_a_joint_is_its_way() -> None:
+    poses = made(4)
+    np.testing.assert_array_equal(poses.joint("l_knee"), poses.xyz[:, NAMES.index("l_knee")])
+    with pytest.raises(KeyError, match="There is no joint 'tail'; there are pelvis, r_hip, "):
+        poses.joint("tail")
+
+
+def test_tracked_is_where_somebody_is() -> None:
+    assert with_gaps(4).tracked.tolist() == [True, False, True, True]
+
+
+def test_even_instants_lie_between_their_neighbours() -> None:
+    poses = made(61, 60.0).even(25.0)
+    assert len(poses) == 26
+    assert set(np.diff(poses.t_ns).tolist()) == {40_000_000}
+    np.testing.assert_allclose(poses.xyz[:, 0, 0], poses.t_s, atol=1e-6)  # x is time
+    assert (poses.mode[1:] == "solved").all()
+    assert np.isfinite(poses.xyz).all()
+
+
+def test_instants_that_are_even_already_stay_to_the_last_bit() -> None:
+    poses = made(30, 50.0)
+    even = poses.even()
+    np.testing.assert_array_equal(even.t_ns, poses.t_ns)
+    np.testing.assert_array_equal(even.xyz, poses.xyz)
+    np.testing.assert_array_equal(even.score, poses.score)
+
+
+def test_nothing_is_made_up_in_a_long_gap() -> None:
+    t_ns = START_NS + np.array([0, 20, 40, 340, 360, 560, 580], np.int64) * 1_000_000  # gaps of 0.3 s and 0.2 s
+    poses = made(7, t_ns=t_ns).even(50.0)
+    inside = (poses.t_s > 0.0401) & (poses.t_s < 0.3399)
+    assert inside.sum() == 14
+    assert np.isnan(poses.xyz[inside]).all()
+    assert (poses.score[inside] == 0).all()
+    assert np.isfinite(poses.xyz[~inside]).all()
+
+
+def test_somebody_unseen_stays_unseen() -> None:
+    poses = with_gaps(6).even(120.0)
+    assert poses.tracked.tolist() == [True, False, False, False] + [True] * 7
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_are_even(count: int) -> None:
+    poses = made(count)
+    assert poses.even() is poses
+    assert poses.even(30.0) is poses
+
+
+def test_between_keeps_both_ends() -> None:
+    poses = made(60, 60.0)
+    part = poses.between(0.5, 0.75)
+    assert part.t_ns.tolist() == poses.t_ns[30:46].tolist()
+    np.testing.assert_array_equal(part.xyz, poses.xyz[30:46])
+    assert part.covariance_m2.shape == (16, len(NAMES), 3, 3)
+    assert len(poses.between(None, None)) == 60
+    assert len(poses.between(0.9, None)) == 6
+    assert len(poses.between(9.0, None)) == 0
