@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError, UsageError
+from pose_rig.messages import Keypoints2D
 from pose_rig.session.bone_names import Names
 from pose_rig.session.markers import Naming
 from pose_rig.session.poses import Poses
@@ -246,8 +247,12 @@ def _json(path: Path, material: Material) -> list[Path]:
     from pose_rig.session.detections_json import Detections, write_keypoints_json
 
     session, wishes = material.session, material.wishes
-    seen = [session.keypoints(camera, wishes.from_s, wishes.to_s) for camera in session.cameras]
-    rate_hz = wishes.rate_hz or max(1e9 / float(np.median(np.diff(one.t_ns))) for one in seen if len(one.t_ns) > 1)
+    cameras = [camera for camera in session.cameras if session.topics.get(Keypoints2D.TOPIC + camera)]
+    seen = [session.keypoints(camera, wishes.from_s, wishes.to_s) for camera in cameras]
+    rates_hz = [1e9 / float(np.median(np.diff(one.t_ns))) for one in seen if len(one.t_ns) > 1]
+    if not (wishes.rate_hz or rates_hz):
+        raise SessionError(f"{session.path} has too few frames to know their rate.", "Give it with --rate.")
+    rate_hz = wishes.rate_hz or max(rates_hz)
     detections = [Detections(one.camera, one.t_ns, one.xy, one.score) for one in seen]
     return write_keypoints_json(path, detections, rate_hz)
 

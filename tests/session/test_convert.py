@@ -1,0 +1,149 @@
+"""A session or a poses file becomes files of every kind."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pose_rig.errors import PoseRigError, SessionError, UsageError
+from pose_rig.session.convert import ENDINGS, FORMATS, Format, Wishes, convert
+from pose_rig.session.poses_npz import read_npz, write_npz
+from tests.session.posed import made
+from tests.session.recorded import frame, talk, write
+from tests.tools.sessions import imported, sample, unsolved, write_session
+
+OF_POSES: tuple[Format, ...] = ("bvh", "gltf", "trc", "c3d", "csv", "parquet", "npz")
+NEEDED = {"c3d": "ezc3d", "parquet": "pyarrow"}
+EVERYTHING = Wishes()
+
+
+@pytest.fixture
+def take(tmp_path: Path) -> Path:
+    return write_session(tmp_path / "take.mcap", sample())
+
+
+def available(formats: tuple[Format, ...]) -> tuple[Format, ...]:
+    for name in NEEDED.values():
+        pytest.importorskip(name, reason="needs pip install pose-rig[files]")
+    return formats
+
+
+def test_a_session_becomes_every_kind_of_file(take: Path, tmp_path: Path) -> None:
+    formats = available((*OF_POSES, "json"))
+    assert set(formats) == set(FORMATS) == set(ENDINGS)
+    done = convert(take, formats, tmp_path / "out", EVERYTHING)
+    names = {path.name for path in done.paths}
+    assert {f"take{ENDINGS[name]}" for name in OF_POSES} <= names
+    assert all(path.exists() for path in done.paths)
+    assert all(path.is_dir() or path.stat().st_size > 500 for path in done.paths)
+    assert sorted(os.listdir(tmp_path)) == ["out", "take.mcap"]
+    assert [note for note in done.notes if "Somebody is seen" not in note] == [
+        "The bvh is in centimetres; the format cannot say so.",
+        "A height of 1.70 m was assumed: lengths are those of such a person.",
+    ]
+
+
+def test_a_poses_file_becomes_every_kind_of_file_of_poses(tmp_path: Path) -> None:
+    formats = available(tuple(name for name in OF_POSES if name != "npz"))
+    write_npz(tmp_path / "poses.npz", made(30))
+    done = convert(tmp_path / "poses.npz", formats, tmp_path, EVERYTHING)
+    assert {path.name for path in done.paths} == {f"poses{ENDINGS[name]}" for name in formats}
+    assert done.notes[-1] == "A height of 1.82 m was given."
+    with pytest.raises(SessionError, match=r"poses\.npz holds poses only\. 2D keypoints come from a session"):
+        convert(tmp_path / "poses.npz", ["json"], tmp_path, EVERYTHING)
+
+
+def test_npz_holds_what_the_cameras_saw_too(take: Path, tmp_path: Path) -> None:
+    convert(take, ["npz"], tmp_path, EVERYTHING)
+    poses = read_npz(tmp_path / "take.npz")
+    assert len(poses) == 60
+    assert poses.tracked.sum() == 54
+    with np.load(tmp_path / "take.npz") as arrays:
+        assert arrays["xy"].shape == (60, 2, 17, 2)
+        assert arrays["cameras"].tolist() == ["cam0", "cam1"]
+        assert np.isfinite(arrays["K"]).all()
+
+
+def test_part_and_rate_are_as_wished(take: Path, tmp_path: Path) -> None:
+    convert(take, ["npz"], tmp_path, Wishes(from_s=0.5, to_s=1.0))
+    part = read_npz(tmp_path / "take.npz")
+    assert 15 <= len(part) <= 16
+    convert(take, ["npz"], tmp_path / "slow", Wishes(rate_hz=10.0))
+    slow = read_npz(tmp_path / "slow" / "take.npz")
+    assert set(np.diff(slow.t_ns).tolist()) == {100_000_000}
+    convert(tmp_path / "take.npz", ["csv"], tmp_path / "from", Wishes(from_s=0.25))
+    lines = [line for line in (tmp_path / "from" / "take.csv").read_text().splitlines() if line[:1].isdigit()]
+    assert 0 < len(lines) < len(part)
+
+
+def test_notes_say_the_unit_of_a_bvh(take: Path, tmp_path: Path) -> None:
+    for scale, unit in ((1.0, "metres"), (1000.0, "millimetres"), (50.0, "1/50 m")):
+        notes = convert(take, ["bvh"], tmp_path, Wishes(bvh_scale=scale)).notes
+        assert notes[0] == f"The bvh is in {unit}; the format cannot say so."
+    assert convert(take, ["json"], tmp_path, EVERYTHING).notes == []
+
+
+def test_a_session_that_was_cut_off_is_converted_under_its_name(tmp_path: Path) -> None:
+    partial = write(tmp_path / "jump.mcap", talk(30), finished=False)
+    for source in (partial, tmp_path / "jump.mcap"):
+        done = convert(source, ["csv"], tmp_path / "out", EVERYTHING)
+        assert [path.name for path in done.paths] == ["jump.csv"]
+
+
+@pytest.mark.parametrize("name", OF_POSES)
+def test_keypoints_alone_have_no_poses(tmp_path: Path, name: Format) -> None:
+    take = write_session(tmp_path / "take.mcap", imported(), "import")
+    with pytest.raises(
+        SessionError, match=r"The session has no poses in this part\. `pose-rig replay` makes them, and"
+    ):
+        convert(take, [name], tmp_path / "out", EVERYTHING)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_keypoints_alone_become_json(tmp_path: Path) -> None:
+    take = write_session(tmp_path / "take.mcap", imported(), "import")
+    convert(take, ["json"], tmp_path, EVERYTHING)
+    assert sorted(path.name for path in (tmp_path / "take_2d").iterdir()) == ["cam0_json", "cam1_json"]
+
+
+def test_nobody_cannot_be_converted(tmp_path: Path) -> None:
+    take = write_session(tmp_path / "take.mcap", unsolved())
+    with pytest.raises(SessionError, match=r"Nobody is seen in this part of .*take\.mcap\. Choose another part\."):
+        convert(take, ["bvh"], tmp_path, EVERYTHING)
+
+
+def test_a_source_is_not_written_over(tmp_path: Path) -> None:
+    write_npz(tmp_path / "poses.npz", made(30))
+    before = (tmp_path / "poses.npz").read_bytes()
+    with pytest.raises(UsageError, match=r"poses\.npz is the source itself\. Choose another folder with --out\."):
+        convert(tmp_path / "poses.npz", ["npz"], tmp_path, EVERYTHING)
+    assert (tmp_path / "poses.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", OF_POSES)
+def test_a_file_in_the_way_is_said_in_a_sentence(take: Path, tmp_path: Path, name: Format) -> None:
+    available((name,))
+    (tmp_path / "out" / f"take{ENDINGS[name]}").mkdir(parents=True)
+    with pytest.raises(PoseRigError, match=rf"Cannot write .*take{ENDINGS[name]}: Is a directory\."):
+        convert(take, [name], tmp_path / "out", EVERYTHING)
+    assert os.listdir(tmp_path / "out") == [f"take{ENDINGS[name]}"]
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(take: Path, tmp_path: Path) -> None:
+    with pytest.raises(SessionError, match=r"Cannot make the folder .*take\.mcap.*: (File exists|Not a directory)"):
+        convert(take, ["csv"], take / "sub", EVERYTHING)
+
+
+def test_one_frame_has_no_rate_but_is_json(tmp_path: Path) -> None:
+    take = write(tmp_path / "take.mcap", [frame(0), frame(0, "cam1")])
+    with pytest.raises(SessionError, match="rate"):
+        convert(take, ["json"], tmp_path, EVERYTHING)
+    convert(take, ["json"], tmp_path, Wishes(rate_hz=30.0))
+    assert len(list((tmp_path / "take_2d" / "cam0_json").iterdir())) == 1
+
+
+def test_a_camera_that_gave_nothing_is_left_out_of_json(tmp_path: Path) -> None:
+    take = write(tmp_path / "take.mcap", [frame(i) for i in range(5)])
+    convert(take, ["json"], tmp_path, EVERYTHING)
+    assert [path.name for path in (tmp_path / "take_2d").iterdir()] == ["cam0_json"]
