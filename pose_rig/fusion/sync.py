@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +112,7 @@ class Track:
 def period(times_ns: Sequence[int]) -> float:
     """Returns the usual time between instants, the median over the last 16."""
     steps = [b - a for a, b in pairwise(times_ns[-16:])]
-    return float(np.median(steps)) if steps else FIRST_PERIOD_NS
+    return float(median(steps)) if steps else FIRST_PERIOD_NS
 
 
 def blend(a: Sample, b: Sample, t_ns: int) -> Sample:
