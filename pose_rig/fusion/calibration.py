@@ -75,8 +75,9 @@ def undistort(seen: Floats, k1: Floats) -> Floats:
     """
     if not np.any(k1):
         return seen
-    ideal = seen
+    x, y = seen[..., 0], seen[..., 1]
+    bent = k1 * (x * x + y * y)
+    stretch = np.ones_like(bent)
     for _ in range(UNDISTORT_ROUNDS):
-        stretch = 1 + k1 * (ideal**2).sum(-1)
-        ideal = seen / np.maximum(stretch, 0.5)[..., None]
-    return ideal
+        stretch = np.maximum(1 + bent / (stretch * stretch), 0.5)
+    return np.asarray(seen / stretch[..., None])

@@ -49,6 +49,8 @@ class Carried:
     def into(self, prior: Prior, t_ns: int) -> Prior:
         """Returns a rig's rotations with those of the moving cameras."""
         here = self.followed(t_ns)
+        if not here.any():
+            return prior
         rotation = np.where(here[:, None, None], self._rotation, prior.rotation)
         return Prior(rotation, np.where(here, TURN_SD, prior.sd))
 

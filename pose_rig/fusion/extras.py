@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.reading import ABSENT, Reading
-from pose_rig.fusion.start import noise
 from pose_rig.fusion.sync import Sample
 from pose_rig.fusion.triangulate import Rays, triangulate_with_covariance
 from pose_rig.skeleton import INDEX, Landmarks, extra_landmarks, parent_of
@@ -50,6 +49,7 @@ class Extras:
         cameras: Calibration,
         trust: Floats,
         joints: Floats,
+        sd: Floats,
     ) -> tuple[Floats, Floats, Floats]:
         """Returns where they are (E,3) m, their covariance (E,3,3) m², and scores (E,), 0 = guessed.
 
@@ -60,13 +60,12 @@ class Extras:
             cameras: The solved rig.
             trust: (V,) weight of each view.
             joints: (J,3) m, the pose.
+            sd: (V,) standard deviation of good detections, ideal coordinates.
         """
         xy, score = self._seen(reading, samples, sets)
-        flat = cameras.flat(xy)
-        sd = noise(cameras.flat(reading.followed_px), reading.followed_score > 0)
-        rays = Rays(flat, sd, (score > 0) * trust[:, None])
+        rays = Rays(cameras.flat(xy), sd[:, None], (score > 0) * trust[:, None])
         points, covariance, believed = triangulate_with_covariance(rays, cameras, self.beside(joints), REACH_M, ROUNDS)
-        sure = np.sqrt(np.trace(covariance, axis1=1, axis2=2)) < SURE_M
+        sure = np.trace(covariance, axis1=1, axis2=2) < SURE_M**2
         return points, covariance, (score * np.clip(believed, 0, 1)).max(0) * sure
 
     def _seen(
@@ -81,9 +80,8 @@ class Extras:
             mirrored = bool(reading.observation.mirrored[pick])
             columns = self._columns_in(marks, mirrored)
             person = reading.observation.person[pick]
-            seen = (columns >= 0) & (sample.score[person, columns] > 0)
-            xy[v] = np.where(seen[:, None], sample.xy_px[person, columns], 0.0)
-            score[v] = np.where(seen, sample.score[person, columns], 0.0)
+            score[v] = np.where(columns >= 0, sample.score[person, columns], 0.0)
+            xy[v] = np.where(score[v, :, None] > 0, sample.xy_px[person, columns], 0.0)
         return xy, score
 
     def _columns_in(self, marks: Landmarks, mirrored: bool) -> NDArray[np.int64]:

@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 
 from pose_rig.fusion.bundle import OUTLIER, bones
 from pose_rig.fusion.calibration import NEAREST_M, Calibration
-from pose_rig.fusion.triangulate import Rays, planes, triangulate
+from pose_rig.fusion.triangulate import EYE3, Rays, length2, normal_equations, planes, seen_from, triangulate
 
 Floats = NDArray[np.float64]
 
 START_ROUNDS, ROUNDS = 3, 4  # more change nothing
+STILL_M = 2e-3  # steps below this end the rounds: the next one is a third of it
 LIFT_SD_M = 0.06  # of a joint in a fused lift about where the body is: 4–8 cm suit simulated takes alike
+LIFT_INFORMATION = LIFT_SD_M**-2
 SPEED_M_S = 3.0  # of joints, now and then; the hands of a thrower do three times that
 LOOSE = 8.0  # the first round forgives so much more
 KNOWN = 0.25  # share of that if it is known where the person was
+START_LOOSE = 2.0  # and from a start nearby
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,18 @@ class Before:
     @classmethod
     def after(cls, elapsed_s: float, points: Floats, covariance: Floats, velocity: Floats | float = 0.0) -> "Before":
         """Returns what points (P,3) with covariance (P,3,3) m² and velocity (P,3) m/s tell after some time."""
-        precision = np.linalg.inv(covariance + (SPEED_M_S * elapsed_s) ** 2 * np.eye(3))
+        precision = np.linalg.inv(covariance + (SPEED_M_S * elapsed_s) ** 2 * EYE3)
         return cls(points, np.asarray(precision, np.float64), points + velocity * elapsed_s)
 
 
-def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before: Before | None = None) -> Fit:
+def fit(
+    rays: Rays,
+    cameras: Calibration,
+    length: Floats,
+    shape: Floats,
+    before: Before | None = None,
+    start: Floats | None = None,
+) -> Fit:
     """Returns the poses that explain detections best.
 
     Args:
@@ -70,76 +80,138 @@ def fit(rays: Rays, cameras: Calibration, length: Floats, shape: Floats, before:
         length: (L,) m, the person's bones.
         shape: (N,P,3) m, the pose as the lifts see it, rig axes, anywhere.
         before: Where the points were an instant ago; None = unknown.
+        start: (N,P,3) m, near where the points are; None = they are looked for.
     """
+    x = _found(rays, cameras, shape, before) if start is None else start
+    loose = 1.0 if start is None else START_LOOSE
+    middle, weight = _median(x - shape), rays.by_point[2]
+    for _ in range(ROUNDS):
+        look = _look(rays, cameras, x)
+        trust = weight * look.inlier(loose)
+        a, g = _of_detections(look, rays, cameras, trust)
+        middle = _middle(x - shape, middle, trust.sum(-1))
+        a = a + LIFT_INFORMATION * EYE3
+        g = g + LIFT_INFORMATION * (shape + middle - x)
+        if before is not None:
+            a = a + before.precision
+            g = g + (before.precision @ (before.points - x)[..., None])[..., 0]
+        a, g = _with_bones(a, g, x, length)
+        step = np.linalg.solve(a, g[..., None]).reshape(x.shape)
+        x = x + step
+        if loose == 1.0 and np.abs(step).max() < STILL_M:
+            break
+        loose = 1.0
+    look = _look(rays, cameras, x)
+    covariance = np.ascontiguousarray(_blocks(np.asarray(np.linalg.inv(a), np.float64)))
+    return Fit(x, covariance, look.inlier().swapaxes(1, 2), np.sqrt(look.square).swapaxes(1, 2))
+
+
+def _found(rays: Rays, cameras: Calibration, shape: Floats, before: Before | None) -> Floats:
+    """Returns points (N,P,3) near where the rays meet and the lifts say."""
     loose = LOOSE if before is None else KNOWN * LOOSE
     x = shape + placed(rays, cameras, shape, before, loose)
-    x = triangulate(rays, cameras, x, LIFT_SD_M, START_ROUNDS, loose)
-    count, points = x.shape[:2]
-    index = np.arange(points)
-    for _ in range(ROUNDS):
-        inlier, error, by = _reprojection(rays, cameras, x)
-        w = rays.weight * inlier
-        held = shape + _middle(x - shape, w.sum(1)) - x
-        blocks = np.einsum("nvp,nvpki,nvpkj->npij", w, by, by) + np.eye(3) * LIFT_SD_M**-2
-        g = np.einsum("nvp,nvpki,nvpk->npi", w, by, error) + held * LIFT_SD_M**-2
-        if before is not None:
-            blocks = blocks + before.precision
-            g = g + np.einsum("pij,npj->npi", before.precision, before.points - x)
-        a = np.zeros((count, points, 3, points, 3))
-        a[:, index, :, index, :] = blocks.swapaxes(0, 1)
-        rows, off, sound = bones(x, length)
-        a = a.reshape(count, points * 3, points * 3) + (rows * sound[..., None]).swapaxes(1, 2) @ rows
-        g = g.reshape(count, -1) + np.einsum("nsi,ns,ns->ni", rows, sound, off)
-        x = x + np.linalg.solve(a, g[..., None])[..., 0].reshape(x.shape)
-    inlier, error, _ = _reprojection(rays, cameras, x)
-    inverse = np.linalg.inv(a).reshape(count, points, 3, points, 3)
-    covariance = np.asarray(inverse[:, index, :, index, :].swapaxes(0, 1))
-    return Fit(x, covariance, inlier, np.asarray(np.linalg.norm(error, axis=-1), np.float64))
+    return triangulate(rays, cameras, x, LIFT_SD_M, START_ROUNDS, loose)
 
 
-def _reprojection(rays: Rays, cameras: Calibration, x: Floats) -> tuple[Floats, Floats, Floats]:
-    """Returns inlier weights (N,V,P), errors in standard deviations (N,V,P,2), and their derivatives (N,V,P,2,3)."""
-    local = np.einsum("vij,npj->nvpi", cameras.rotation, x) + cameras.translation[:, None]
-    depth = np.maximum(local[..., 2], NEAREST_M)
-    ideal = local[..., :2] / depth[..., None]
-    error = (rays.flat - ideal) / rays.sd[..., None]
-    inlier = (local[..., 2] > NEAREST_M) * (OUTLIER**2 / (OUTLIER**2 + (error**2).sum(-1))) ** 2
-    turn = cameras.rotation[:, None]
-    by = (turn[..., :2, :] - ideal[..., None] * turn[..., 2:, :]) / (depth * rays.sd)[..., None, None]
-    return inlier, error, by
+def errors(rays: Rays, cameras: Calibration, points: Floats) -> Floats:
+    """Returns (N,V,P) how far detections are from points (N,P,3) m, in standard deviations."""
+    return np.sqrt(_look(rays, cameras, points).square).swapaxes(1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Detections beside points.
+
+    Attributes:
+        local: (N,P,V,3) m, the points in the cameras' frames.
+        ideal: (N,P,V,2) where they should be seen.
+        error: (N,P,V,2) how far from there they are seen, in standard deviations.
+        square: (N,P,V) of that.
+    """
+
+    local: Floats
+    ideal: Floats
+    error: Floats
+    square: Floats
+
+    def inlier(self, loose: float = 1.0) -> Floats:
+        """Returns (N,P,V) how far each detection is believed; outliers are forgiven ``loose`` times more."""
+        c2 = (OUTLIER * loose) ** 2
+        return np.asarray((self.local[..., 2] > NEAREST_M) * (c2 / (c2 + self.square)) ** 2)
+
+
+def _look(rays: Rays, cameras: Calibration, x: Floats) -> _Look:
+    flat, sd, _ = rays.by_point
+    local = seen_from(cameras, x)
+    ideal = local[..., :2] / np.maximum(local[..., 2:], NEAREST_M)
+    error = (flat - ideal) / sd[..., None]
+    return _Look(local, ideal, error, length2(error))
+
+
+def _of_detections(look: _Look, rays: Rays, cameras: Calibration, trust: Floats) -> tuple[Floats, Floats]:
+    """Returns the normal equations (N,P,3,3), (N,P,3) of what is seen, trusted (N,P,V)."""
+    count, points, views = trust.shape
+    scale = np.maximum(look.local[..., 2], NEAREST_M) * rays.by_point[1]
+    turn = cameras.rotation
+    by = (turn[:, :2] - look.ideal[..., None] * turn[:, 2:]) / scale[..., None, None]  # derivatives of predictions
+    rows = by.reshape(count, points, 2 * views, 3)
+    weighed = (by * trust[..., None, None]).reshape(rows.shape).swapaxes(-1, -2)
+    return weighed @ rows, (weighed @ look.error.reshape(count, points, 2 * views, 1))[..., 0]
+
+
+def _with_bones(blocks: Floats, g: Floats, x: Floats, length: Floats) -> tuple[Floats, Floats]:
+    """Returns normal equations of all points together (N,P·3,P·3), (N,P·3) from those of each point, with bones."""
+    rows, off, sound = bones(x, length)
+    weighed = (rows * sound[..., None]).swapaxes(1, 2)
+    a = weighed @ rows
+    _blocks(a)[...] += blocks
+    return a, g.reshape(len(x), -1) + (weighed @ off[..., None])[..., 0]
+
+
+def _blocks(a: Floats) -> Floats:
+    """Returns the blocks (N,P,3,3) on the diagonal of matrices (N,P·3,P·3), a view of them."""
+    count, size = a.shape[:2]
+    return np.asarray(np.einsum("npipj->npij", a.reshape(count, size // 3, 3, size // 3, 3)))
 
 
 def placed(rays: Rays, cameras: Calibration, shape: Floats, before: Before | None, loose: float) -> Floats:
     """Returns (N,1,3) where a pose of known shape and size stands, as all rays together say."""
-    rows, right = planes(rays.flat, cameras)
-    right = right - np.einsum("nvpki,npi->nvpk", rows, shape)
-    depth, trust = np.ones_like(rays.weight), rays.weight
-    place = np.zeros((len(shape), 3))
+    flat, sd, weight = rays.by_point
+    rows = planes(flat, cameras)
+    rows[..., 3] += (rows[..., :3] @ shape[:, :, None, :, None])[..., 0]  # what is left to the place
+    rows = rows.reshape(len(shape), 1, -1, 2, 4)
+    depth, trust = np.ones_like(weight), weight
+    place = np.zeros((len(shape), 1, 3))
     if before is not None:
-        place = (before.points - shape).mean(1)
-        depth, trust = _misses(rays, cameras, shape + place[:, None], loose)
+        place = (before.points - shape).mean(1, keepdims=True)
+        depth, trust = _misses(rays, cameras, shape + place, loose)
     for k in range(ROUNDS):
-        w = trust / np.maximum(rays.sd * depth, LIFT_SD_M) ** 2
-        a = np.einsum("nvp,nvpki,nvpkj->nij", w, rows, rows)
-        b = np.einsum("nvp,nvpki,nvpk->ni", w, rows, right)
-        hold = (1e-6 * np.trace(a, axis1=1, axis2=2) + 1e-9)[:, None]
-        a = a + hold[..., None] * np.eye(3)
-        place = np.linalg.solve(a, (b + hold * place)[..., None])[..., 0]
-        depth, trust = _misses(rays, cameras, shape + place[:, None], max(1.0, loose * 0.5**k))
-    return place[:, None]
+        w = trust / np.maximum(sd * depth, LIFT_SD_M) ** 2
+        a, b = normal_equations(rows, w.reshape(len(w), 1, -1))
+        hold = (1e-6 * np.trace(a, axis1=2, axis2=3) + 1e-9)[..., None]
+        place = np.linalg.solve(a + hold[..., None] * EYE3, (b + hold * place)[..., None])[..., 0]
+        depth, trust = _misses(rays, cameras, shape + place, max(1.0, loose * 0.5**k))
+    return place
 
 
 def _misses(rays: Rays, cameras: Calibration, points: Floats, loose: float) -> tuple[Floats, Floats]:
-    """Returns depths (N,V,P) of points and the trust (N,V,P) in the rays that should meet them."""
-    local = np.einsum("vij,npj->nvpi", cameras.rotation, points) + cameras.translation[:, None]
+    """Returns depths (N,P,V) of points and the trust (N,P,V) in the rays that should meet them."""
+    flat, _, weight = rays.by_point
+    local = seen_from(cameras, points)
     depth = np.maximum(local[..., 2], NEAREST_M)
-    off = np.linalg.norm(local[..., :2] - rays.flat * depth[..., None], axis=-1) / LIFT_SD_M  # at that distance
-    trust = rays.weight * (local[..., 2] > NEAREST_M) / (1 + (off / (OUTLIER * loose)) ** 2) ** 2
-    return depth, trust + 1e-6 * rays.weight
+    square = length2(local[..., :2] - flat * depth[..., None]) / LIFT_SD_M**2  # at that distance
+    trust = weight * (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER * loose) ** 2) ** 2
+    return depth, trust + 1e-6 * weight
 
 
-def _middle(offset: Floats, trust: Floats) -> Floats:
-    """Returns (N,1,3) the robust mean of where a shape must be moved, from offsets (N,P,3)."""
-    middle = np.median(offset, axis=1, keepdims=True)
-    w = trust / (1 + (np.linalg.norm(offset - middle, axis=-1) / LIFT_SD_M) ** 2)
-    return np.asarray((w[..., None] * offset).sum(1, keepdims=True) / np.maximum(w.sum(1), 1e-9)[:, None, None])
+def _middle(offset: Floats, middle: Floats, trust: Floats) -> Floats:
+    """Returns (N,1,3) the robust mean of where a shape must be moved, from offsets (N,P,3), near what it was."""
+    away = offset - middle
+    w = trust / (1 + (away * away).sum(-1) / LIFT_SD_M**2)
+    return np.asarray((w[:, None] @ offset) / np.maximum(w.sum(1), 1e-9)[:, None, None])
+
+
+def _median(offset: Floats) -> Floats:
+    """Returns (N,1,3) the median of offsets (N,P,3)."""
+    ordered, last = np.sort(offset, axis=1), offset.shape[1] - 1
+    return np.asarray(0.5 * (ordered[:, last // 2, None] + ordered[:, (last + 1) // 2, None]))

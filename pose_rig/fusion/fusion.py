@@ -201,7 +201,7 @@ class Fusion:
         score = (reading.followed_score * pose.inlier * (trust > 0)[:, None]).max(0)
         parts = [(pose.joints, pose.covariance, score)]
         if self._extras is not None and self._extras.names:
-            parts.append(self._extras.placed(reading, samples, self.landmarks, cameras, trust, pose.joints))
+            parts.append(self._extras.placed(reading, samples, self.landmarks, cameras, trust, pose.joints, pose.sd))
         raw, covariance, score = (np.concatenate(column) for column in zip(*parts, strict=True))
         sd_m = np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 3)
         self._last = self._smooth(reading.observation.t_ns, raw, sd_m)

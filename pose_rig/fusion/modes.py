@@ -150,7 +150,7 @@ class Rig:
         if pose is not None:  # which knows nothing of where a carried camera is
             agreed = np.where(self._carried.moving, agreed, pose.agreed)
         self._health.update(observation.t_ns, observation.present, agreed)
-        prior = self.prior(observation.t_ns)
+        prior = self.prior(observation.t_ns) if self._carried.moving.any() else None
         if prior is not None:
             self._carried.follow(reading)
             if guess is not None and guess is not reading:

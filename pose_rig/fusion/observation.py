@@ -66,7 +66,7 @@ class Observation:
     @property
     def present(self) -> NDArray[np.bool_]:
         """(V,) which views see anybody."""
-        return np.isin(np.arange(self.views), self.view)
+        return np.asarray(np.bincount(self.view, minlength=self.views) > 0)
 
     def of(self, view: int) -> NDArray[np.int64]:
         """Returns the candidates of a view."""

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pose_rig.fusion.observation import Observation
 from pose_rig.fusion.reading import ABSENT, Prior, Reading, disagreement, run, select
 from pose_rig.fusion.rivals import Rivals, assignments
-from pose_rig.geometry import nearest_rotation
 from pose_rig.graph import GATE, Engine, GraphOutput
 from pose_rig.skeleton import J
 
@@ -119,11 +118,13 @@ class Follower:
     def _continue(self, observation: Observation, jumps: Floats) -> NDArray[np.int64]:
         """Each view's candidate nearest to whom it followed; the largest sure one where it followed nobody."""
         pick = np.full(observation.views, ABSENT)
-        worth = extent(observation) * observation.score.mean(-1)
-        for v in range(observation.views):
+        pick[observation.view] = np.arange(len(observation.view))
+        crowded = np.flatnonzero(np.bincount(observation.view) > 1)
+        if len(crowded):
+            worth = extent(observation) * observation.score.mean(-1)
+        for v in crowded.tolist():
             candidates = observation.of(v)
-            if len(candidates):
-                pick[v] = candidates[np.lexsort((-worth[candidates], jumps[candidates]))[0]]
+            pick[v] = candidates[np.lexsort((-worth[candidates], jumps[candidates]))[0]]
         return pick
 
     def _jumps(self, observation: Observation) -> Floats:
@@ -148,9 +149,12 @@ class Follower:
         age_s = (observation.t_ns - self._body_ns) * 1e-9
         if self._body is None or not 0 <= age_s <= BODY_FORGET_S:
             return np.zeros(len(out.body))
-        body = shape_of(out.body)
-        turn = nearest_rotation(np.einsum("ji,hjk->hik", self._body, body))  # cold poses turn with the guesses
-        return np.asarray(np.linalg.norm(body @ turn.swapaxes(1, 2) - self._body, axis=(1, 2)) / BODY_JUMP)
+        # cold poses turn with the guesses. After the rotation that fits best, |X R − Y|² is 2 minus twice the sum of the
+        # singular values of XᵀY, the least of them negative where that would be a reflection
+        product = self._body.T @ shape_of(out.body)
+        fit = np.linalg.svd(product, compute_uv=False)
+        fit[:, 2] *= np.sign(np.linalg.det(product))
+        return np.asarray(np.sqrt(np.maximum(2 - 2 * fit.sum(-1), 0.0)) / BODY_JUMP)
 
     @staticmethod
     def _cost(
@@ -164,14 +168,13 @@ class Follower:
         """Returns (H,) how ill the views explain each other; views left out cost a fixed price."""
         present = picks != ABSENT
         error = disagreement(out.model_sd, present & judged) + np.log1p(jumps[picks] ** 2)
-        there = np.isin(np.arange(observation.views), observation.view)
-        price = np.where(present, error, LEFT_OUT * there)
+        price = np.where(present, error, LEFT_OUT * observation.present)
         return np.asarray(price.sum(-1) + np.log1p(body_jumps**2))
 
     def _remember(self, observation: Observation, pick: NDArray[np.int64], out: GraphOutput) -> None:
         self._body, self._body_ns = shape_of(out.body)[0], observation.t_ns
         followed = pick != ABSENT
-        self._left_out = ~followed & np.isin(np.arange(observation.views), observation.view)
+        self._left_out = ~followed & observation.present
         self._last[followed] = observation.xy_px[pick[followed]]
         self._last_seen[followed] = observation.score[pick[followed]] > 0
         self._seen_ns[followed] = observation.t_ns

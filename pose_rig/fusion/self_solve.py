@@ -92,12 +92,12 @@ def self_solve(task: Task) -> Solved | str:
     judges = np.arange(len(instants)) % HOLD_BACK == HOLD_BACK - 1
     train, held_back = tracks.at(np.flatnonzero(~judges)), tracks.at(np.flatnonzero(judges))
     scouts = train.at(np.arange(0, len(train.weight), max(1, len(train.weight) // SCOUTS)))
-    starts = _starts(task, instants, scouts, pelvis, views)
-    tried = [adjust(_near(start, scouts, priors), scouts, priors, SCOUT_ROUNDS) for start in starts]
-    human = [(cost, state) for state, cost in tried if chirality(bodies(state.points)) > 0]
-    if not human:
+    best = _in_use(task, views)
+    if best is None or _misfit(best, held_back) > FITS:
+        starts = [_near(start, scouts, priors) for start in _starts(task, instants, scouts, pelvis, views)]
+        best = _best(starts, scouts, priors)
+    if best is None:
         return MIRRORED
-    best = min(human, key=lambda pair: pair[0])[1]
     state, _ = adjust(on(best, train), train, priors)
     same = _same_lens(state, covariance(state, train, priors), task, views)
     if same.any():
@@ -106,14 +106,22 @@ def self_solve(task: Task) -> Solved | str:
     return _solved(state, covariance(state, train, priors), train, held_back, task, views)
 
 
+def _of_points() -> Floats:
+    """Returns (J,P): points → joints, pelvis, thorax and spine being middles."""
+    out = np.zeros((J, len(POINTS)))
+    out[list(POINTS), np.arange(len(POINTS))] = 1.0
+    for middle, side in (("pelvis", "hip"), ("thorax", "shoulder")):
+        out[INDEX[middle]] = 0.5 * (out[INDEX[f"l_{side}"]] + out[INDEX[f"r_{side}"]])
+    out[INDEX["spine"]] = 0.5 * (out[INDEX["pelvis"]] + out[INDEX["thorax"]])
+    return out
+
+
+JOINTS_OF_POINTS = _of_points()
+
+
 def bodies(points: Floats) -> Floats:
     """Returns (N,J,3) poses from their points (N,P,3)."""
-    joints = np.zeros((len(points), J, 3))
-    joints[:, list(POINTS)] = points
-    for middle, side in (("pelvis", "hip"), ("thorax", "shoulder")):
-        joints[:, INDEX[middle]] = 0.5 * (joints[:, INDEX[f"l_{side}"]] + joints[:, INDEX[f"r_{side}"]])
-    joints[:, INDEX["spine"]] = 0.5 * (joints[:, INDEX["pelvis"]] + joints[:, INDEX["thorax"]])
-    return joints
+    return np.asarray(JOINTS_OF_POINTS @ points)
 
 
 def _priors(task: Task, views: NDArray[np.int64]) -> Priors:
@@ -136,6 +144,13 @@ def _starts(
         start = from_pictures(scouts, log_zoom, task.height_m)
         if start is not None:
             yield start
+
+
+def _best(starts: Sequence[State], scouts: Tracks, priors: Priors) -> State | None:
+    """Returns the start that comes out cheapest, None if all are mirrored. There is nothing to choose from one."""
+    tried = [adjust(start, scouts, priors, SCOUT_ROUNDS) for start in starts] if len(starts) > 1 else [(starts[0], 0.0)]
+    human = [(cost, state) for state, cost in tried if chirality(bodies(state.points)) > 0]
+    return min(human, key=lambda pair: pair[0])[1] if human else None
 
 
 def _near(start: State, tracks: Tracks, priors: Priors) -> State:

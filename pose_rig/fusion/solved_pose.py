@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.bundle import LENGTH_OF, POINTS, SPAN
-from pose_rig.fusion.calibration import NEAREST_M, Calibration
-from pose_rig.fusion.fit import Before, Fit, fit
+from pose_rig.fusion.calibration import Calibration
+from pose_rig.fusion.fit import Before, Fit, errors, fit
+from pose_rig.fusion.medians import medians
 from pose_rig.fusion.reading import Reading
-from pose_rig.fusion.self_solve import Solved, bodies
+from pose_rig.fusion.self_solve import JOINTS_OF_POINTS, Solved
 from pose_rig.fusion.start import LEAST, NOISE, noise
 from pose_rig.fusion.triangulate import Rays
-from pose_rig.skeleton import INDEX, J
+from pose_rig.skeleton import J
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ CLEAR = 0.5  # agreement below which a view may have been misread
 CLEARLY = 0.2  # by which another reading must agree better
 LOST = 0.3  # agreement of all views below which the place of an instant ago is given up
 _POINTS = list(POINTS)
-_MIDDLES = (("pelvis", ("l_hip", "r_hip")), ("thorax", ("l_shoulder", "r_shoulder")))
+_PARTS = np.array([np.resize(np.flatnonzero(row), 4) for row in JOINTS_OF_POINTS])  # (J,4) points that make a joint
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,53 +77,60 @@ def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | N
     body = reading.out.body[0][_POINTS].astype(float)
     size = np.median(length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6))
     shape = (size * body)[None]
-
-    believed, used = np.clip(reading.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0), trust
+    rays, there = _seen(reading, calibration)
+    believed, used, start = np.clip(reading.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0), trust, None
     if before is not None:
-        error, there = _errors(reading, calibration, before.expected)
-        expected_px, _ = calibration.project(before.expected)
-        expected = _cleared_up(reading, expected_px, _agreed(error, there), calibration)
+        error = errors(rays, calibration, before.expected[None])[0]
+        agreed = _agreed(error, there)
+        expected = _cleared_up(reading, before.expected, agreed, calibration)
         if expected is not reading:
             believed = np.where((expected.pick != reading.pick)[:, None], 1.0, believed)
             reading = expected
-            error, there = _errors(reading, calibration, before.expected)
+            rays, there = _seen(reading, calibration)
+            error = errors(rays, calibration, before.expected[None])[0]
+            agreed = _agreed(error, there)
         used = trust * ~_sudden(error, there, trust)
+        if _at_home(agreed, there, trust):
+            start = before.expected[None]
 
-    def fitted(way: Reading, believed: Floats) -> tuple[SolvedPose, Floats]:
-        rays, there = _rays(way, calibration, believed)
-        found = fit(rays, calibration, length, shape, before)
+    def fitted(believed: Floats) -> tuple[SolvedPose, Floats]:
+        weighed = Rays(rays.flat, rays.sd, rays.weight * believed)
+        found = fit(weighed, calibration, length, shape, before, start)
         agreed = _agreed(found.error[0], there)
         if before is not None and agreed[trust > 0].max(initial=0.0) < LOST:
-            elsewhere = fit(rays, calibration, length, shape, None)
+            elsewhere = fit(weighed, calibration, length, shape)
             agreed_there = _agreed(elsewhere.error[0], there)
-            seeing = (trust > 0) & there.any(1)
-            if (agreed_there[seeing] > CLEAR).sum() >= min(2, seeing.sum()):  # one against another proves nothing
+            if _at_home(agreed_there, there, trust):
                 found, agreed = elsewhere, agreed_there
         return _pose(found, rays, there, agreed, calibration), agreed
 
-    pose, agreed = fitted(reading, believed * used[:, None])
-    if (reading.observation.present & (trust > 0) & (agreed < CLEAR)).any():
-        other = _cleared_up(reading, pose.projected_px[:, _POINTS], agreed, calibration)
-        changed = other.pick != reading.pick
-        if (changed & (trust > 0)).any():
-            reading = other
-            pose, _ = fitted(reading, np.where(changed[:, None], trust[:, None], believed * used[:, None]))
+    pose, agreed = fitted(believed * used[:, None])
+    other = _cleared_up(reading, pose.points, agreed, calibration, trust > 0)
+    changed = other.pick != reading.pick
+    if (changed & (trust > 0)).any():
+        reading = other
+        rays, there = _seen(reading, calibration)
+        pose, _ = fitted(np.where(changed[:, None], trust[:, None], believed * used[:, None]))
     return reading, pose
 
 
-def _rays(reading: Reading, calibration: Calibration, trust: Floats) -> tuple[Rays, NDArray[np.bool_]]:
-    """Returns what the person followed looks like, and (V,P) which points are seen; trust (V,P)."""
+def _seen(reading: Reading, calibration: Calibration) -> tuple[Rays, NDArray[np.bool_]]:
+    """Returns what the person followed looks like, everything trusted, and (V,P) which points are seen."""
     flat = calibration.flat(reading.followed_px[:, _POINTS])
     there = reading.followed_score[:, _POINTS] > 0
-    return Rays(flat[None], noise(flat, there)[None], (there * trust)[None]), there
+    return Rays(flat[None], noise(flat, there)[None], there[None].astype(float)), there
 
 
-def _errors(reading: Reading, calibration: Calibration, points: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Returns (V,P) how far detections are from points (P,3) m, in standard deviations, and which points are seen."""
-    rays, there = _rays(reading, calibration, np.ones((len(reading.pick), len(_POINTS))))
-    local = np.einsum("vij,pj->vpi", calibration.rotation, points) + calibration.translation[:, None]
-    ideal = local[..., :2] / np.maximum(local[..., 2:], NEAREST_M)
-    return np.asarray(np.linalg.norm(ideal - rays.flat[0], axis=-1) / rays.sd[0]), there
+def _at_home(agreed: Floats, there: NDArray[np.bool_], trust: Floats) -> bool:
+    """Whether the views that see somebody, or two at least, agree that they are there; one proves nothing to another.
+
+    Args:
+        agreed: (V,) of each view.
+        there: (V,P) what it sees.
+        trust: (V,) weight of each view.
+    """
+    seeing = (trust > 0) & there.any(1)
+    return bool(seeing.any() and (agreed[seeing] > CLEAR).sum() >= min(2, seeing.sum()))
 
 
 def _sudden(error: Floats, there: NDArray[np.bool_], trust: Floats) -> NDArray[np.bool_]:
@@ -134,43 +142,49 @@ def _sudden(error: Floats, there: NDArray[np.bool_], trust: Floats) -> NDArray[n
         trust: (V,) weight of each view.
     """
     judged = (trust > 0) & (there.sum(1) >= FEW)
-    leap = np.array(
-        [np.median(row[seen]) if judges else 0.0 for row, seen, judges in zip(error, there, judged, strict=True)]
-    )
-    return np.asarray((leap > LEAP) & (leap > ALONE * np.sort(leap)[-2]) & (judged.sum() > 2))
+    if judged.sum() < 3:
+        return np.zeros(len(trust), bool)
+    leap = np.where(judged, medians(error, there), 0.0)
+    return np.asarray((leap > LEAP) & (leap > ALONE * np.sort(leap)[-2]))
 
 
 def _pose(found: Fit, rays: Rays, there: NDArray[np.bool_], agreed: Floats, calibration: Calibration) -> SolvedPose:
-    joints = bodies(found.points)[0]
-    covariance, inlier = np.zeros((J, 3, 3)), np.zeros((len(there), J))
-    covariance[_POINTS], inlier[:, _POINTS] = found.covariance[0], found.inlier[0] * there
-    for middle, sides in _MIDDLES:
-        both = [INDEX[side] for side in sides]
-        covariance[INDEX[middle]] = covariance[both].mean(0) / 2
-        inlier[:, INDEX[middle]] = inlier[:, both].min(1)
-    ends = [INDEX["pelvis"], INDEX["thorax"]]
-    covariance[INDEX["spine"]], inlier[:, INDEX["spine"]] = covariance[ends].mean(0) / 2, inlier[:, ends].min(1)
+    joints = JOINTS_OF_POINTS @ found.points[0]
+    covariance = (JOINTS_OF_POINTS**2 @ found.covariance[0].reshape(len(_POINTS), 9)).reshape(J, 3, 3)
+    inlier = (found.inlier[0] * there)[:, _PARTS].min(-1)
     projected, _ = calibration.project(joints)
     sd = np.asarray(rays.sd[0, :, 0])
     return SolvedPose(joints, covariance, inlier, agreed, projected, rays.flat[0], sd, there.astype(float))
 
 
-def _cleared_up(reading: Reading, points_px: Floats, agreed: Floats, calibration: Calibration) -> Reading:
+def _cleared_up(
+    reading: Reading,
+    points: Floats,
+    agreed: Floats,
+    calibration: Calibration,
+    asked: NDArray[np.bool_] | None = None,
+) -> Reading:
     """Returns the reading with those people, or their mirror images, whom a pose bears out clearly better.
 
     The lifts compare shapes; where a body must appear in a picture tells more.
 
     Args:
         reading: As the lifts have it.
-        points_px: (V,P,2) where the pose should be seen.
+        points: (P,3) m, the pose.
         agreed: (V,) how well those fit it who are followed.
         calibration: The cameras.
+        asked: (V,) of which one must fit ill; None = any.
     """
-    if not (reading.observation.present & calibration.known & (agreed < CLEAR)).any():
+    unclear = reading.observation.present & (agreed < CLEAR)
+    if asked is not None and not (unclear & asked).any():
         return reading
+    unclear = unclear & calibration.known
+    if not unclear.any():
+        return reading
+    points_px, _ = calibration.project(points)
     observation = reading.observation if reading.observation.mirrored.any() else reading.observation.with_mirrors()
     pick = reading.pick.copy()
-    for view in np.flatnonzero(observation.present & calibration.known & (agreed < CLEAR)).tolist():
+    for view in np.flatnonzero(unclear).tolist():
         candidates = observation.of(view)
         there = observation.score[candidates][:, _POINTS] > 0
         off_px = np.linalg.norm(observation.xy_px[candidates][:, _POINTS] - points_px[view], axis=-1)
@@ -184,5 +198,4 @@ def _cleared_up(reading: Reading, points_px: Floats, agreed: Floats, calibration
 
 def _agreed(error: Floats, there: NDArray[np.bool_]) -> Floats:
     """Returns (V,) the median over the joints seen of how well each fits, from errors (V,P) in standard deviations."""
-    agrees = 1 / (1 + (error / AGREES) ** 2)
-    return np.array([np.median(row[seen]) if seen.any() else 0.0 for row, seen in zip(agrees, there, strict=True)])
+    return medians(1 / (1 + (error / AGREES) ** 2), there)

@@ -4,6 +4,7 @@ Axes: V views, P points; leading axes are anything (instants).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -31,7 +32,7 @@ class Posed(Protocol):
         """(V,3) m, camera frame."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rays:
     """What was seen.
 
@@ -45,10 +46,11 @@ class Rays:
     sd: Floats
     weight: Floats
 
-    @property
+    @cached_property
     def by_point(self) -> tuple[Floats, Floats, Floats]:
         """``flat`` (...,P,V,2), ``sd`` (...,1,V) or (...,P,V), and ``weight`` (...,P,V)."""
-        return self.flat.swapaxes(-3, -2), self.sd.swapaxes(-1, -2), self.weight.swapaxes(-1, -2)
+        flat, sd, weight = self.flat.swapaxes(-3, -2), self.sd.swapaxes(-1, -2), self.weight.swapaxes(-1, -2)
+        return np.ascontiguousarray(flat), sd, np.ascontiguousarray(weight)
 
 
 def seen_from(cameras: Posed, points: Floats) -> Floats:
@@ -130,7 +132,7 @@ def _meet(
     for k in range(rounds):
         a, b = normal_equations(rows, trust / (sd * depth) ** 2)
         a = a + (hold + 1e-9 * (a[..., 0, 0] + a[..., 1, 1] + a[..., 2, 2]) + 1e-9)[..., None, None] * EYE3
-        points = np.linalg.solve(a, (b + held)[..., None])[..., 0]
+        points = np.asarray(np.linalg.solve(a, (b + held)[..., None])[..., 0], np.float64)
         depth, trust = _met(flat, sd, weight, cameras, points, max(1.0, loose * 0.5 ** (k + known)))
     return points, a, trust.swapaxes(-1, -2)
 

@@ -1,7 +1,6 @@
 """Runs the graph with ONNX Runtime: TensorRT, else CUDA, else the CPU, and says which and why."""
 
 import hashlib
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +69,7 @@ class OrtEngine:
     def run(self, given: GraphInput) -> GraphOutput:
         """Returns the graph's outputs for any number of candidates, hypotheses and views."""
         assert self._session is not None  # noqa: S101 - set by __init__ or it raised
-        values = self._session.run(self._outputs, {name: getattr(given, name) for name in INPUTS})
-        return GraphOutput(**{field.name: value for field, value in zip(fields(GraphOutput), values, strict=True)})
+        return GraphOutput(*self._session.run(self._outputs, {name: getattr(given, name) for name in INPUTS}))
 
 
 def _missing(name: str) -> str:

@@ -8,8 +8,9 @@ import pytest
 
 from pose_rig.fusion.extras import REACH_M, SURE_M, Extras
 from pose_rig.fusion.reading import Reading
+from pose_rig.fusion.start import noise
 from pose_rig.fusion.sync import Sample
-from pose_rig.skeleton import INDEX, Landmarks, landmarks, parent_of
+from pose_rig.skeleton import INDEX, J, Landmarks, landmarks, parent_of
 from tests.fusion.fakes import Floats
 from tests.fusion.simulated import acrobat, calibration, images, reading_of
 
@@ -17,6 +18,7 @@ BODY = acrobat(1, seed=3)[0]
 FULL, FEW = landmarks("mediapipe33"), landmarks("coco17")
 CAMERAS = calibration(3)
 ALL = np.ones(3)
+SD = noise(CAMERAS.flat(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
 _OWN = {"left": "l", "right": "r"}
 
 
@@ -48,7 +50,7 @@ def look(
     """Names, places, covariance and scores of the extras."""
     extras = Extras(sets)
     reading = reading_of(samples, sets, BODY - BODY[0], CAMERAS)
-    return (extras.names, *extras.placed(reading, samples, sets, CAMERAS, trust, BODY), reading)
+    return (extras.names, *extras.placed(reading, samples, sets, CAMERAS, trust, BODY, SD), reading)
 
 
 def true(names: Sequence[str]) -> Floats:
@@ -137,6 +139,6 @@ def test_where_a_view_was_read_mirrored_left_is_right() -> None:
     observation = reading.observation.with_mirrors()
     mirrored = replace(reading, observation=observation, pick=np.array([0, 4, 2]))
     assert observation.mirrored[4]
-    points, _, score = extras.placed(mirrored, samples, [FULL] * 3, CAMERAS, ALL, BODY)
+    points, _, score = extras.placed(mirrored, samples, [FULL] * 3, CAMERAS, ALL, BODY, SD)
     assert np.linalg.norm(points - true(extras.names), axis=-1).max() < 0.01
     assert (score > 0.5).all()

@@ -19,17 +19,17 @@ def rays_of(people: Floats, views: int, *, noise: float = 0.0, seed: int = 0) ->
 
 def test_both_planes_of_a_ray_hold_its_point() -> None:
     people, cameras = acrobat(3), calibration(3)
-    rows, right = planes(rays_of(people, 3).flat, cameras)
-    assert (rows.shape, right.shape) == ((3, 3, 17, 2, 3), (3, 3, 17, 2))
-    assert np.einsum("nvpki,npi->nvpk", rows, people) == pytest.approx(right)
+    rows = planes(rays_of(people, 3).by_point[0], cameras)
+    assert rows.shape == (3, 17, 3, 2, 4)
+    assert np.einsum("npvki,npi->npvk", rows[..., :3], people) == pytest.approx(-rows[..., 3])
 
 
 def test_beside_its_plane_a_point_is_off_by_what_the_picture_shows_times_depth() -> None:
     people, cameras = acrobat(1), calibration(2)
-    rows, right = planes(rays_of(people, 2).flat, cameras)
+    rows = planes(rays_of(people, 2).by_point[0], cameras)
     aside = people + 0.1 * cameras.rotation[0, 0]  # 10 cm to the right as camera 0 sees it
-    off = np.einsum("nvpki,npi->nvpk", rows, aside) - right
-    assert off[0, 0] == pytest.approx(np.tile([-0.1, 0.0], (17, 1)))
+    off = np.einsum("npvki,npi->npvk", rows[..., :3], aside) + rows[..., 3]
+    assert off[0, :, 0] == pytest.approx(np.tile([-0.1, 0.0], (17, 1)))
 
 
 @pytest.mark.parametrize("views", [2, 3, 5])
