@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.calibration import NEAREST_M
+from pose_rig.fusion.triangulate import length2
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, LIMBS
 
@@ -54,6 +55,8 @@ def _span(text: str) -> Floats:
 
 
 SPAN = np.stack([_span(text) for *_, spans in _LENGTHS for text in spans])  # (S,P): points → difference vectors
+BY_LENGTH = np.zeros((len(SPAN), L))  # derivatives of spans, in standard deviations
+BY_LENGTH[np.arange(len(SPAN)), LENGTH_OF] = -1 / SPAN_SD_M
 
 K1_SD = 0.1
 # Of the person's size, about what the height says. The pictures say nothing about it, and bones that vary by
@@ -143,12 +146,13 @@ class Priors:
 
 def residuals(state: State, tracks: Tracks) -> tuple[Floats, Floats, Floats, Floats]:
     """Returns what is seen where: camera points (N,V,P,3), predictions (N,V,P,2), errors in sd (N,V,P,2), squared."""
-    local = np.einsum("vij,npj->nvpi", state.rotation, state.points) + state.translation[:, None]
+    turned = state.points[:, None] @ state.rotation.swapaxes(-1, -2)
+    local = np.asarray(turned + state.translation[:, None])
     ideal = local[..., :2] / np.maximum(local[..., 2:], NEAREST_M)
-    stretch = 1 + state.k1[:, None, None] * (ideal**2).sum(-1, keepdims=True)
-    predicted = np.exp(state.zoom)[:, None, None] * stretch * ideal
+    stretch = 1 + state.k1[:, None] * length2(ideal)
+    predicted = (np.exp(state.zoom)[:, None] * stretch)[..., None] * ideal
     error = (tracks.seen - predicted) / tracks.sd[..., None]
-    return local, predicted, error, (error**2).sum(-1)
+    return local, predicted, error, length2(error)
 
 
 def cost_of(state: State, tracks: Tracks, priors: Priors) -> float:
@@ -203,19 +207,25 @@ def _derivatives(state: State, tracks: Tracks, local: Floats, predicted: Floats)
     """Returns the derivatives of predictions, in standard deviations, by points (N,V,P,2,3) and cameras (N,V,P,2,C)."""
     depth = np.maximum(local[..., 2], NEAREST_M)
     ideal = local[..., :2] / depth[..., None]
-    r2 = (ideal**2).sum(-1)
+    r2 = length2(ideal)
     zoom, k1 = np.exp(state.zoom)[:, None], state.k1[:, None]
-    lens = zoom[..., None, None] * (  # d seen / d ideal
-        (1 + k1 * r2)[..., None, None] * np.eye(2) + 2 * k1[..., None, None] * ideal[..., :, None] * ideal[..., None, :]
-    )
-    to_ideal = np.concatenate([np.broadcast_to(np.eye(2), (*ideal.shape, 2)), -ideal[..., None]], -1)
-    by_local = lens @ to_ideal / depth[..., None, None] / tracks.sd[..., None, None]
-    by_point = np.einsum("nvpki,vij->nvpkj", by_local, state.rotation)
-    arm = local - state.translation[:, None]
-    by_turn = np.cross(arm[..., None, :], by_local)  # row · (turn × arm) = turn · (arm × row)
-    by_zoom = predicted[..., None] / tracks.sd[..., None, None]
-    by_k1 = (zoom * r2)[..., None, None] * ideal[..., None] / tracks.sd[..., None, None]
-    return by_point, np.concatenate([by_turn, by_local, by_zoom, by_k1], -1)
+    by_camera = np.empty((*ideal.shape, C))
+    by_local = by_camera[..., 3:6]
+    by_local[..., :2] = 2 * k1[..., None, None] * ideal[..., :, None] * ideal[..., None, :]  # d seen / d ideal
+    by_local[..., [0, 1], [0, 1]] += (1 + k1 * r2)[..., None]
+    by_local[..., 2] = -(1 + 3 * k1 * r2)[..., None] * ideal
+    by_local *= (zoom / (depth * tracks.sd))[..., None, None]
+    arm = (local - state.translation[:, None])[..., None, :]
+    by_camera[..., :3] = _crossed(arm, by_local)  # row · (turn × arm) = turn · (arm × row)
+    by_camera[..., 6] = predicted / tracks.sd[..., None]
+    by_camera[..., 7] = (zoom * r2 / tracks.sd)[..., None] * ideal
+    return by_local @ state.rotation[:, None], by_camera
+
+
+def _crossed(a: Floats, b: Floats) -> Floats:
+    """Returns (...,3) a × b."""
+    after, next_but_one = [1, 2, 0], [2, 0, 1]
+    return np.asarray(a[..., after] * b[..., next_but_one] - a[..., next_but_one] * b[..., after])
 
 
 def _add_detections(system: System, state: State, tracks: Tracks) -> None:
@@ -224,16 +234,27 @@ def _add_detections(system: System, state: State, tracks: Tracks) -> None:
     ahead = local[..., 2] > NEAREST_M
     weight = tracks.weight * ahead * (OUTLIER**2 / (OUTLIER**2 + square)) ** 2 / CORRELATED
     by_point, by_camera = _derivatives(state, tracks, local, predicted)
-    wp, wc = by_point * weight[..., None, None], by_camera * weight[..., None, None]
-    index, cameras = np.arange(points), views * C
+    weight = weight[..., None, None]
+    wp, wc = by_point * weight, by_camera * weight
+    globals_count = views * C
+
+    def rows(values: Floats) -> Floats:
+        """(N,P,V·2,…): all that is seen of a point."""
+        return np.asarray(values.swapaxes(1, 2)).reshape(count, points, views * 2, -1)
+
+    up = rows(wp).swapaxes(-1, -2)
     blocks = system.b.reshape(count, points, 3, points, 3)  # a view of it
-    blocks[:, index, :, index, :] += np.einsum("nvpki,nvpkj->pnij", wp, by_point)
-    system.gb += np.einsum("nvpki,nvpk->npi", wp, error).reshape(count, -1)
-    system.e[..., :cameras] += np.einsum("nvpki,nvpkc->npivc", wp, by_camera).reshape(count, points * 3, cameras)
-    own = np.einsum("nvpkc,nvpkd->vcd", wc, by_camera)
+    np.einsum("npipj->npij", blocks)[...] += up @ rows(by_point)
+    system.gb += (up @ rows(error)).reshape(count, -1)
+    e = system.e.reshape(count, points, 3, -1)[..., :globals_count].reshape(count, points, 3, views, C)  # a view of it
+    by_rows = wp.transpose(3, 0, 2, 4, 1)[..., None], by_camera.transpose(3, 0, 2, 1, 4)[:, :, :, None]
+    for of_points, of_cameras in zip(*by_rows, strict=True):  # x, y
+        e += of_points * of_cameras
     for v in range(views):
-        system.a[v * C : v * C + C, v * C : v * C + C] += own[v]
-    system.ga[:cameras] += np.einsum("nvpkc,nvpk->vc", wc, error).ravel()
+        seen, weighed = by_camera[:, v].reshape(-1, C), wc[:, v].reshape(-1, C)
+        at = slice(v * C, v * C + C)
+        system.a[at, at] += weighed.T @ seen
+        system.ga[at] += error[:, v].reshape(-1) @ weighed
 
 
 def bones(points: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
@@ -255,13 +276,12 @@ def _add_bones(system: System, state: State) -> None:
     rows, error, sound = bones(state.points, state.length)
     sound = sound / CORRELATED
     weighed = rows * sound[..., None]
-    by_length = np.zeros((len(SPAN), L))
-    by_length[np.arange(len(SPAN)), LENGTH_OF] = -1 / SPAN_SD_M
-    system.b += weighed.swapaxes(1, 2) @ rows
-    system.gb += np.einsum("nsp,ns->np", weighed, error)
-    system.e[..., -L:] += np.einsum("nsp,sl->npl", weighed, by_length)
-    system.a[-L:, -L:] += (by_length.T * sound.sum(0)) @ by_length
-    system.ga[-L:] += np.einsum("sl,ns,ns->l", by_length, sound, error)
+    up = weighed.swapaxes(1, 2)
+    system.b += up @ rows
+    system.gb += (up @ error[..., None])[..., 0]
+    system.e[..., -L:] += up @ BY_LENGTH
+    system.a[-L:, -L:] += (BY_LENGTH.T * sound.sum(0)) @ BY_LENGTH
+    system.ga[-L:] += (sound * error).sum(0) @ BY_LENGTH
 
 
 def _add_priors(system: System, state: State, priors: Priors) -> None:
@@ -289,8 +309,9 @@ def adjust(state: State, tracks: Tracks, priors: Priors, rounds: int = ROUNDS) -
     damping, cost = 1e-3, cost_of(state, tracks, priors)
     views = len(state.zoom)
     held = np.arange(6) + priors.anchor * C
-    system = linearise(state, tracks, priors)
+    system: System | None = None
     for _ in range(rounds):
+        system = system or linearise(state, tracks, priors)
         reduced, right, solved = _reduce(system, damping)
         reduced[held, held] += FIXED
         step = np.asarray(np.linalg.solve(reduced, right), np.float64)
@@ -303,7 +324,7 @@ def adjust(state: State, tracks: Tracks, priors: Priors, rounds: int = ROUNDS) -
             state, cost, damping = trial, trial_cost, max(damping / 5, 1e-7)
             if gain < CONVERGED:
                 break
-            system = linearise(state, tracks, priors)
+            system = None
         else:
             damping *= 6
             if damping > 1e4:
@@ -314,14 +335,16 @@ def adjust(state: State, tracks: Tracks, priors: Priors, rounds: int = ROUNDS) -
 def _reduce(system: System, damping: float) -> tuple[Floats, Floats, Floats]:
     """Returns the reduced matrix and right side, and the solved blocks (N,P·3,globals + 1)."""
     b = system.b.copy()
-    index = np.arange(b.shape[1])
-    b[:, index, index] = b[:, index, index] * (1 + damping) + 1e-3
-    solved = np.linalg.solve(b, np.concatenate([system.e, system.gb[..., None]], -1))
+    diagonal = np.einsum("nii->ni", b)  # a view of it
+    diagonal *= 1 + damping
+    diagonal += 1e-3
+    solved = np.asarray(np.linalg.solve(b, np.concatenate([system.e, system.gb[..., None]], -1)), np.float64)
     flat_e = system.e.reshape(-1, system.e.shape[-1])
     product = flat_e.T @ solved.reshape(-1, solved.shape[-1])
     a = system.a.copy()
-    index = np.arange(len(a))
-    a[index, index] = a[index, index] * (1 + damping) + 1e-6
+    diagonal = np.einsum("ii->i", a)
+    diagonal *= 1 + damping
+    diagonal += 1e-6
     return a - product[:, :-1], system.ga - product[:, -1], solved
 
 
