@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import structs
 from rich.console import Console
 
 from pose_rig.config import CameraConfig, Config
@@ -51,7 +52,7 @@ def import_session(
         check_record(path)
         keypoints = _read(source, fps, _size_px(size), landmarks)
         config = _config(source, keypoints, height)
-        check(config)
+        check(structs.replace(config, camera=()))  # nobody opens a folder of keypoints as a camera
         from pose_rig.session.importer import import_keypoints  # brings MCAP
 
         frames = import_keypoints(keypoints, config, path)

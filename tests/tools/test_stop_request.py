@@ -18,6 +18,17 @@ with request.listening():
         time.sleep(0.01)
 print("asked" if request.asked else "not asked", "restored" if termios.tcgetattr(0) == before else "spoilt")
 """
+COUNT_MARKS = """
+import time
+from pose_rig.tools.stop_request import StopRequest
+request = StopRequest(lambda: None)
+with request.listening():
+    print("listening", flush=True)
+    deadline = time.monotonic() + 10
+    while not request.asked and time.monotonic() < deadline:
+        time.sleep(0.01)
+    print(request.marks(), "marks, then", request.marks())
+"""
 IN_A_TERMINAL = "import pty, sys; pty.spawn([sys.executable, '-c', sys.argv[1]])"
 
 
@@ -48,3 +59,21 @@ def test_the_second_signal_hurries() -> None:
         assert hurried == []
         signal.raise_signal(signal.SIGINT)
         assert hurried == [True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals are different there")
+def test_m_marks_as_often_as_it_is_pressed() -> None:
+    command = [sys.executable, "-c", IN_A_TERMINAL, COUNT_MARKS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as terminal:
+        assert terminal.stdin is not None
+        assert terminal.stdout is not None
+        assert terminal.stdout.readline().strip() == "listening"
+        terminal.stdin.write("mxMmq")
+        terminal.stdin.flush()
+        assert terminal.stdout.readline().strip() == "3 marks, then 0"
+
+
+def test_without_a_terminal_nothing_is_marked() -> None:
+    request = StopRequest(lambda: None)
+    with request.listening():
+        assert request.marks() == 0
