@@ -1,0 +1,243 @@
+"""Recordings of whole rigs, their replays, and what is left of them after a kill."""
+
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+from mcap.reader import make_reader
+from mcap.records import Schema
+
+from benchmarks.kill_recording import ALLOWED_S, kill_all
+from pose_rig.graph import Engine
+from pose_rig.lifting.engine import OrtEngine
+from pose_rig.messages import Pose3D
+from pose_rig.session.reader import Session
+from pose_rig.session.recover import recover
+from pose_rig.tools.board import Board
+from pose_rig.tools.camera_list import config_of
+from pose_rig.tools.workers import plan
+from tests.session.replaying import replay
+from tests.tools.test_cli import pose_rig, pose_rig_process
+from tests.tools.test_end_to_end import keypoint_file
+from tests.tools.test_run_loop import Recorded, kill, run
+
+SECONDS = 5.0
+CAMERAS = 4
+BUS = {"keypoints", "pose", "refined", "rig", "health", "clock", "learned"}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return OrtEngine(provider="auto")
+
+
+@pytest.fixture(scope="module")
+def take(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A live rig, recorded, with its poses beside it."""
+    path = tmp_path_factory.mktemp("live") / "take.mcap"
+    code, output = pose_rig_process(
+        "run", "--cams", f"sim:{CAMERAS}", "--duration", str(SECONDS), "--headless", "--port", "0",
+        "--record", str(path), "--save", str(path.with_suffix(".npz")),
+    )  # fmt: skip
+    assert code == 0, output
+    assert f"Recording: {path}, " in output
+    return path
+
+
+def test_a_live_run_comes_out_the_same_to_the_last_bit(take: Path, tmp_path: Path, engine: Engine) -> None:
+    live = take.with_suffix(".npz").read_bytes()
+    with Session(take) as session:
+        modes = [pose.mode for pose in session.messages(("pose",)) if isinstance(pose, Pose3D)]
+    assert list(dict.fromkeys(modes))[-1] == "solved"  # otherwise it would prove little
+    said = replay(engine, take, tmp_path / "first.npz")
+    assert said.endswith(f"{len(modes)} of {len(modes)} poses are those of the recording to the last bit")
+    assert (tmp_path / "first.npz").read_bytes() == live
+    code, output = pose_rig_process(
+        "replay", str(take), "--headless", "--port", "0", "--save", str(tmp_path / "again.npz"),
+        "--record", str(tmp_path / "again.mcap"),
+    )  # fmt: skip
+    assert code == 0, output
+    assert f"{len(modes)} of {len(modes)} poses are those of the recording to the last bit" in output
+    assert (tmp_path / "again.npz").read_bytes() == live
+    said = replay(engine, tmp_path / "again.mcap", tmp_path / "third.npz")  # a replay can be replayed
+    assert (tmp_path / "third.npz").read_bytes() == live
+
+
+def test_a_part_of_a_live_run_is_the_same_to_the_last_bit(take: Path, tmp_path: Path, engine: Engine) -> None:
+    replay(engine, take, tmp_path / "part.npz", to_s=2.5)
+    with np.load(take.with_suffix(".npz")) as live, np.load(tmp_path / "part.npz") as part:
+        count = len(part["t_ns"])
+        assert 0.4 < count / len(live["t_ns"]) < 0.6
+        for key in ("t_ns", "xyz", "xyz_raw", "score", "mode", "rotation", "xy_refined"):
+            np.testing.assert_array_equal(part[key], live[key][:count], err_msg=key)
+
+
+def test_every_frame_and_every_pose_is_there(take: Path) -> None:
+    with Session(take) as session, np.load(take.with_suffix(".npz")) as live:
+        assert session.damaged == 0
+        poses = session.poses()
+        np.testing.assert_array_equal(poses.t_ns, live["t_ns"])
+        np.testing.assert_array_equal(poses.xyz[poses.tracked], live["xyz"][poses.tracked])
+        told = {(gap.source, gap.t_ns): gap.missing for gap in session.gaps() if gap.what == "frames"}
+        for camera in session.cameras:
+            seen = session.keypoints(camera)
+            assert len(seen.t_ns) > 0.5 * 30 * SECONDS
+            jumps = {(camera, int(t)): int(i) - 1 for t, i in zip(seen.t_ns[1:], np.diff(seen.index), strict=True)}
+            assert {place: jump for place, jump in jumps.items() if jump} == {
+                place: missing for place, missing in told.items() if place[0] == camera
+            }
+            assert len(session.refined(camera).t_ns) > 0.5 * len(poses)
+        assert {health.worker for health in session.health()} == {"fusion", *session.cameras}
+        assert session.rig_states()[-1].mode == "solved"
+
+
+def records(path: Path) -> Iterator[tuple[Schema, str, str, bytes]]:
+    with path.open("rb") as file:
+        for schema, channel, message in make_reader(BytesIO(file.read())).iter_messages():
+            assert schema is not None
+            yield schema, channel.topic, channel.message_encoding, message.data
+
+
+def fits(value: Any, form: dict[str, Any], root: dict[str, Any]) -> bool:
+    """Returns whether a decoded value is what a JSON Schema says; of bytes it only says that they are text."""
+    if "$ref" in form:
+        return fits(value, root["$defs"][form["$ref"].rsplit("/", 1)[1]], root)
+    if "anyOf" in form:
+        return any(fits(value, one, root) for one in form["anyOf"])
+    if "enum" in form or "const" in form:
+        return value in form.get("enum", [form.get("const")])
+    match form.get("type"):
+        case "object":
+            known = form.get("properties", {})
+            return (
+                isinstance(value, dict)
+                and set(form.get("required", ())) <= set(value)
+                and all(fits(inner, known[key], root) for key, inner in value.items() if key in known)
+            )
+        case "array":
+            if not isinstance(value, list | tuple):
+                return False
+            inner = form.get("prefixItems") or [form.get("items", {})] * len(value)
+            return all(map(lambda v, f: fits(v, f, root), value, inner))
+        case "string":
+            return isinstance(value, str | bytes)
+        case "integer":
+            return isinstance(value, int)
+        case "number":
+            return isinstance(value, int | float)
+        case "null":
+            return value is None
+        case "boolean":
+            return isinstance(value, bool)
+    return not form
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_other_programs_read_it_with_nothing_of_ours(take: Path, tmp_path: Path, cut: bool) -> None:
+    path = take
+    if cut:
+        (tmp_path / "cut.mcap").write_bytes(take.read_bytes()[: round(0.8 * take.stat().st_size)])
+        path = recover(tmp_path / "cut.mcap").path
+    topics: set[str] = set()
+    pools: dict[str, DescriptorPool] = {}
+    for schema, topic, encoding, data in records(path):
+        topics.add(topic)
+        if encoding == "protobuf":
+            if schema.name not in pools:
+                pools[schema.name] = DescriptorPool()
+                for one in FileDescriptorSet.FromString(schema.data).file:
+                    pools[schema.name].Add(one)
+            kind = GetMessageClass(pools[schema.name].FindMessageTypeByName(schema.name))
+            assert kind.FromString(data).ByteSize() > 0 or not data
+        else:
+            assert (encoding, schema.encoding) == ("msgpack", "jsonschema")
+            form = msgspec.json.decode(schema.data)
+            content = msgspec.msgpack.decode(data)  # any msgpack library
+            assert fits(content, form, form), (topic, content)
+            assert not fits(dict.fromkeys(content), form, form)
+    bus = {topic.split("/")[0] for topic in topics if not topic.startswith("/")}
+    assert bus >= BUS
+    assert {"/pose/scene", "/pose/points", "/tf", "/camera/sim0/keypoints", "/camera/sim0/calibration"} <= topics
+
+
+def test_arrays_need_numpy_only(take: Path) -> None:
+    with Session(take) as session:
+        ours = session.poses().xyz
+    theirs = []
+    for _, topic, _, data in records(take):
+        if topic == "pose":
+            content = msgspec.msgpack.decode(data)
+            dtype, shape, values = content["xyz"]
+            theirs.append(np.frombuffer(values, dtype).reshape(shape))
+    np.testing.assert_array_equal(np.stack(theirs)[np.isfinite(ours).all((1, 2))], ours[np.isfinite(ours).all((1, 2))])
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_an_imported_file_is_replayed_as_it_is_run(tmp_path: Path, engine: Engine, passes: int) -> None:
+    keypoints = keypoint_file(tmp_path / "kp.npz", seconds=1.5)
+    code, output = pose_rig_process(
+        "run", "--cams", str(keypoints), "--pace", "all", "--headless", "--port", "0", "--passes", str(passes),
+        "--save", str(tmp_path / "run.npz"), "--record", str(tmp_path / "run.mcap"),
+    )  # fmt: skip
+    assert code == 0, output
+    code, output = pose_rig("import", str(keypoints), "--out", str(tmp_path / "take.mcap"))
+    assert code == 0, output
+    for source in ("take.mcap", "run.mcap"):
+        replay(engine, tmp_path / source, tmp_path / f"{source}.npz", exact=False, passes=passes)
+        assert (tmp_path / f"{source}.npz").read_bytes() == (tmp_path / "run.npz").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
+def test_a_fusion_that_is_killed_is_replayed_with_its_restart(tmp_path: Path, engine: Engine) -> None:
+    path = tmp_path / "take.mcap"
+    config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=4.5, record=str(path))
+    display = Recorded(lambda board: board.monitor.poses > 70, lambda board: kill(board, "fusion"))
+    board = run(plan(config, ""), display)
+    assert board.lives["fusion"].restarts == 1
+    with Session(path) as session:
+        poses = [message for message in session.messages(("pose",)) if isinstance(message, Pose3D)]
+        starts = [health for health in session.health() if health.worker == "fusion" and health.state == "starting"]
+    assert len(starts) == 2
+    again = [after.index for before, after in pairwise(poses) if after.index <= before.index]
+    assert again == [0]  # it counted anew
+    for name in ("first.npz", "second.npz"):
+        said = replay(engine, path, tmp_path / name)
+        assert said.endswith(f"{len(poses)} of {len(poses)} poses are those of the recording to the last bit")
+    assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
+def test_a_recorder_that_is_killed_costs_no_pose_and_goes_on_in_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "take.mcap"
+    config = msgspec.structs.replace(config_of("sim:2"), port=0, duration_s=3.5, record=str(path))
+    poses_then: list[int] = []
+
+    def strike(board: Board) -> None:
+        kill(board, "recorder")
+        poses_then.append(board.monitor.poses)
+
+    board = run(plan(config, ""), Recorded(lambda board: board.monitor.poses > 60, strike))
+    assert board.monitor.poses > poses_then[0] + 30
+    assert board.lives["fusion"].restarts == 0
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["take-2.mcap", "take.mcap.partial"]
+    with Session(path) as first, Session(tmp_path / "take-2.mcap") as second:
+        before, after = first.poses(), second.poses()
+    assert len(before) > 20
+    assert (after.t_ns[0] - before.t_ns[-1]) * 1e-9 < 2.0
+    assert board.lives["recorder"].restarts == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
+def test_a_rig_that_is_killed_loses_a_second_at_most(tmp_path: Path) -> None:
+    outcome = kill_all(tmp_path / "take.mcap", 1.7)
+    assert outcome.wrong == []
+    assert outcome.missing_s <= ALLOWED_S
