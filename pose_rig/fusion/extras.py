@@ -17,7 +17,7 @@ from pose_rig.skeleton import INDEX, Landmarks, extra_landmarks, parent_of
 Floats = NDArray[np.float64]
 
 REACH_M = 0.12  # toes, finger tips and ears lie so far from ankles, wrists and the middle of the head
-ROUNDS = 4
+ROUNDS, LOOSE = 3, 4.0  # as in `triangulate`: the joint that a landmark hangs on is near
 SURE_M = 0.06  # less sure than this is guessed
 
 
@@ -64,7 +64,8 @@ class Extras:
         """
         xy, score = self._seen(reading, samples, sets)
         rays = Rays(cameras.flat(xy), sd[:, None], (score > 0) * trust[:, None])
-        points, covariance, believed = triangulate_with_covariance(rays, cameras, self.beside(joints), REACH_M, ROUNDS)
+        prior = self.beside(joints)
+        points, covariance, believed = triangulate_with_covariance(rays, cameras, prior, REACH_M, ROUNDS, LOOSE)
         sure = np.trace(covariance, axis1=1, axis2=2) < SURE_M**2
         return points, covariance, (score * np.clip(believed, 0, 1)).max(0) * sure
 

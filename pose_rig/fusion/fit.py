@@ -17,7 +17,7 @@ from pose_rig.fusion.triangulate import EYE3, Rays, length2, normal_equations, p
 Floats = NDArray[np.float64]
 
 START_ROUNDS, ROUNDS = 3, 4  # more change nothing
-STILL_M = 2e-3  # steps below this end the rounds: the next one is a third of it
+STILL_M = 2e-3  # steps below this end the rounds: the next one is a third as long
 LIFT_SD_M = 0.06  # of a joint in a fused lift about where the body is: 4–8 cm suit simulated takes alike
 LIFT_INFORMATION = LIFT_SD_M**-2
 SPEED_M_S = 3.0  # of joints, now and then; the hands of a thrower do three times that
@@ -85,17 +85,16 @@ def fit(
     x = _found(rays, cameras, shape, before) if start is None else start
     loose = 1.0 if start is None else START_LOOSE
     middle, weight = _median(x - shape), rays.by_point[2]
+    known, hold = LIFT_INFORMATION * EYE3, np.zeros(1)  # information beside what is seen, and what it says
+    if before is not None:
+        known, hold = known + before.precision, (before.precision @ before.points[..., None])[..., 0]
     for _ in range(ROUNDS):
         look = _look(rays, cameras, x)
         trust = weight * look.inlier(loose)
         a, g = _of_detections(look, rays, cameras, trust)
         middle = _middle(x - shape, middle, trust.sum(-1))
-        a = a + LIFT_INFORMATION * EYE3
-        g = g + LIFT_INFORMATION * (shape + middle - x)
-        if before is not None:
-            a = a + before.precision
-            g = g + (before.precision @ (before.points - x)[..., None])[..., 0]
-        a, g = _with_bones(a, g, x, length)
+        told = hold + LIFT_INFORMATION * (shape + middle) - (known @ x[..., None])[..., 0]
+        a, g = _with_bones(a + known, g + told, x, length)
         step = np.linalg.solve(a, g[..., None]).reshape(x.shape)
         x = x + step
         if loose == 1.0 and np.abs(step).max() < STILL_M:

@@ -110,9 +110,10 @@ def triangulate_with_covariance(
     prior: Floats | None = None,
     prior_sd_m: float | Floats = 1.0,
     rounds: int = ROUNDS,
+    loose: float = LOOSE,
 ) -> tuple[Floats, Floats, Floats]:
     """Returns points as `triangulate`, their covariance (...,P,3,3) m², and the trust (...,V,P) in each ray."""
-    points, information, trust = _meet(rays, cameras, prior, prior_sd_m, rounds, LOOSE)
+    points, information, trust = _meet(rays, cameras, prior, prior_sd_m, rounds, loose)
     return points, np.asarray(np.linalg.inv(information), np.float64), trust
 
 
