@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.fusion.triangulate import length2
 from pose_rig.skeleton import LIMBS
 
 Floats = NDArray[np.float64]
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 REMEMBERED = 120
 FAR_BETTER = 1.5
 SEEN_ONCE = 10.0  # how different two instants are that no view saw both, in sizes of a person
+_LIMBS = list(LIMBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,43 @@ class Instant:
     depth: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What tells instants apart. L limb joints.
+
+    Attributes:
+        xy_px: (N,V,L,2).
+        seen: (N,V,L).
+    """
+
+    xy_px: Floats
+    seen: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, instants: Sequence[Instant]) -> "_Looks":
+        xy_px, score = (np.stack([getattr(i, name)[:, _LIMBS] for i in instants]) for name in ("xy_px", "score"))
+        return cls(xy_px, (score > 0) & (np.stack([i.weight for i in instants]) > 0)[..., None])
+
+    def and_one(self, other: "_Looks") -> "_Looks":
+        return _Looks(np.concatenate([self.xy_px, other.xy_px]), np.concatenate([self.seen, other.seen]))
+
+    def without(self, index: int) -> "_Looks":
+        return _Looks(np.delete(self.xy_px, index, 0), np.delete(self.seen, index, 0))
+
+
 class Memory:
     """Holds the instants that say most."""
 
     def __init__(self) -> None:
         self.instants: list[Instant] = []
+        self._looks: _Looks | None = None
         self._apart = np.zeros((0, 0))
 
     def add(self, instant: Instant) -> None:
         """Takes an instant in, and drops the one that is missed least when there are too many."""
-        row = difference(instant, self.instants)
+        look = _Looks.of([instant])
+        row = np.zeros(0) if self._looks is None else _difference(look, self._looks)
+        self._looks = look if self._looks is None else self._looks.and_one(look)
         self.instants.append(instant)
         grown = np.full((len(row) + 1, len(row) + 1), np.inf)
         grown[:-1, :-1], grown[-1, :-1], grown[:-1, -1] = self._apart, row, row
@@ -65,8 +94,11 @@ class Memory:
 
     def without_view(self, view: int) -> None:
         """Forgets what a view saw."""
-        there = np.arange(len(self.instants[0].weight)) != view if self.instants else True
+        if self._looks is None:
+            return
+        there = np.arange(len(self.instants[0].weight)) != view
         self.instants = [replace(instant, weight=instant.weight * there) for instant in self.instants]
+        self._looks = _Looks.of(self.instants)
 
     def _least(self) -> int:
         """Returns which instant to drop: of the two most alike the older, unless its views bear it out far better."""
@@ -76,23 +108,18 @@ class Memory:
 
     def _drop(self, index: int) -> None:
         del self.instants[index]
+        self._looks = None if self._looks is None else self._looks.without(index)
         self._apart = np.delete(np.delete(self._apart, index, 0), index, 1)
 
 
 def difference(a: Instant, others: Sequence[Instant]) -> Floats:
     """Returns (N,) how different others look: mean distance of the limb joints over all views, in person sizes."""
-    if not others:
-        return np.zeros(0)
-    limbs = list(LIMBS)
+    return _difference(_Looks.of([a]), _Looks.of(others)) if others else np.zeros(0)
 
-    def seen(score: Floats, weight: Floats) -> NDArray[np.bool_]:
-        return np.asarray((score[..., limbs] > 0) & (weight > 0)[..., None])
 
-    here = np.stack([other.xy_px for other in others])[:, :, limbs]
-    both = seen(a.score, a.weight) & seen(
-        np.stack([other.score for other in others]), np.stack([other.weight for other in others])
-    )
-    size = np.maximum(np.ptp(a.xy_px[:, limbs], axis=1).max(-1), 1.0)
-    moved = np.linalg.norm(here - a.xy_px[:, limbs], axis=-1) / size[:, None]
+def _difference(a: _Looks, others: _Looks) -> Floats:
+    size = np.maximum(np.ptp(a.xy_px[0], axis=1).max(-1), 1.0)
+    both = a.seen & others.seen
+    moved = np.sqrt(length2(others.xy_px - a.xy_px)) / size[:, None]
     count = both.sum((1, 2))
     return np.where(count > 0, (moved * both).sum((1, 2)) / np.maximum(count, 1), SEEN_ONCE)

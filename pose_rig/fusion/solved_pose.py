@@ -4,6 +4,7 @@ Axes: V views, J = 17 joints, P points (`bundle.POINTS`).
 """
 
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | N
     """
     calibration, length = rig.calibration, rig.length
     body = reading.out.body[0][_POINTS].astype(float)
-    size = np.median(length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6))
+    size = median((length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6)).tolist())
     shape = (size * body)[None]
     rays, there = _seen(reading, calibration)
     believed, used, start = np.clip(reading.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0), trust, None
