@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pose_rig.fusion.observation import Observation
 from pose_rig.fusion.reading import ABSENT, Prior, Reading, disagreement, run, select
 from pose_rig.fusion.rivals import Rivals, assignments
-from pose_rig.geometry import nearest_rotation
 from pose_rig.graph import GATE, Engine, GraphOutput
 from pose_rig.skeleton import J
 
@@ -43,7 +42,6 @@ class Follower:
         self._rivals = Rivals(views)
         self._body: Floats | None = None
         self._body_ns = 0
-        self._guessed = False  # whether its axes are the body's own
 
     def read(self, observation: Observation, engine: Engine, prior: Prior | None, trust: Floats) -> Reading | None:
         """Returns the best reading of an instant, None if nobody is there.
@@ -64,7 +62,7 @@ class Follower:
         elif jumps[pick].max() > STIR:
             observation, jumps, pick = self._as_before(observation, jumps, pick)
         out = run(engine, observation, pick[None], prior, trust)
-        body_jumps = self._body_jumps(observation, out, prior)
+        body_jumps = self._body_jumps(observation, out)
         judged = trust > 0  # a view whose place is not known yet cannot be judged
         if (pick != ABSENT).sum() > 1 and not self._calm(pick, out, jumps, body_jumps, judged):
             best = float(self._cost(observation, pick[None], out, jumps, body_jumps, judged)[0])
@@ -74,7 +72,7 @@ class Follower:
             for _ in range(MOST_STEPS):
                 others = neighbours(observation, pick)
                 tried = run(engine, observation, others, prior, trust)
-                body_jumps = self._body_jumps(observation, tried, prior)
+                body_jumps = self._body_jumps(observation, tried)
                 costs = self._cost(observation, others, tried, jumps, body_jumps, judged)
                 winner = int(np.argmin(costs))
                 if costs[winner] > best - BETTER_BY:
@@ -86,7 +84,6 @@ class Follower:
         if other is not None:
             observation, pick, out = seen, other, run(engine, seen, other[None], prior, trust)
         self._remember(observation, pick, out)
-        self._guessed = prior is None
         return Reading(observation, pick, out, switched=other is not None)
 
     def _as_before(
@@ -147,15 +144,17 @@ class Follower:
         agreed = out.model_sd[0][present & judged].max(initial=0.0) <= DOUBT
         return bool(agreed and jumps[pick[present]].max() <= 1.0 and body_jumps.max() <= 1.0)
 
-    def _body_jumps(self, observation: Observation, out: GraphOutput, prior: Prior | None) -> Floats:
-        """Returns (H,) how far the 3D poses are from the last one, in units of `BODY_JUMP`."""
+    def _body_jumps(self, observation: Observation, out: GraphOutput) -> Floats:
+        """Returns (H,) how far the 3D poses are from the last one, in units of `BODY_JUMP`, however they are turned."""
         age_s = (observation.t_ns - self._body_ns) * 1e-9
-        if self._body is None or self._guessed != (prior is None) or not 0 <= age_s <= BODY_FORGET_S:
+        if self._body is None or not 0 <= age_s <= BODY_FORGET_S:
             return np.zeros(len(out.body))
-        body = shape_of(out.body)
-        if prior is None:  # cold poses turn with the guesses
-            body = body @ nearest_rotation(self._body.T @ body).swapaxes(1, 2)
-        return np.asarray(np.sqrt(((body - self._body) ** 2).sum((1, 2))) / BODY_JUMP)
+        # after the rotation that fits best, |X R − Y|² is 2 minus twice the singular values of XᵀY, the least of them
+        # negative where it would be a reflection
+        product = self._body.T @ shape_of(out.body)
+        fit = np.linalg.svd(product, compute_uv=False)
+        fit[:, 2] *= np.sign(np.linalg.det(product))
+        return np.asarray(np.sqrt(np.maximum(2 - 2 * fit.sum(-1), 0.0)) / BODY_JUMP)
 
     @staticmethod
     def _cost(
