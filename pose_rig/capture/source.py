@@ -9,10 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-# No detector is right to a hundredth of this, and what is finer is noise that recordings could not pack: an hour of
-# four cameras takes 115 MB rather than 164.
-XY_STEP_PX = 1 / 64
-SCORE_STEP = 1 / 1024
+from pose_rig.precision import SCORE_STEP, XY_STEP_PX, stepped
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -33,7 +30,7 @@ class People:
     def from_arrays(cls, xy_PK2: NDArray[Any], score_PK: NDArray[Any]) -> "People":
         """Returns the people of whom anything is seen; a landmark that is not finite or scores 0 is not seen.
 
-        All keypoints come through here, and are rounded to `XY_STEP_PX` and `SCORE_STEP`.
+        All keypoints come through here, and are rounded (`pose_rig.precision`).
 
         Args:
             xy_PK2: (P,K,2) px, NaN = not seen.
@@ -42,8 +39,8 @@ class People:
         xy = np.asarray(xy_PK2, np.float32)
         score = np.nan_to_num(np.asarray(score_PK, np.float32), nan=0.0).clip(0.0, 1.0)
         score = np.where(np.isfinite(xy).all(-1), score, np.float32(0))
-        xy = np.where(score[..., None] > 0, np.round(xy / XY_STEP_PX) * XY_STEP_PX, np.float32(0))
-        score = np.where(score > 0, np.maximum(np.round(score / SCORE_STEP), 1) * SCORE_STEP, score)
+        xy = np.where(score[..., None] > 0, stepped(xy, XY_STEP_PX), np.float32(0))
+        score = np.where(score > 0, stepped(score, SCORE_STEP).clip(SCORE_STEP), np.float32(0))
         seen = score.any(-1)
         return cls(xy[seen], score[seen])
 

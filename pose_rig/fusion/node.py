@@ -26,6 +26,7 @@ from pose_rig.fusion.sync import Track
 from pose_rig.graph import Engine
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.meter import Meter
+from pose_rig.precision import SCORE_STEP, XY_STEP_PX, shortened, stepped
 from pose_rig.records import Learned
 from pose_rig.skeleton import joint_set, landmarks
 
@@ -282,13 +283,13 @@ class Node:
             person=0,
             joints=joint_set(instant.joints),
             xyz=instant.xyz.astype(np.float32),
-            score=instant.score.astype(np.float32),
-            residual_px=instant.residual_px.astype(np.float32),
+            score=stepped(instant.score, SCORE_STEP),
+            residual_px=stepped(instant.residual_px, XY_STEP_PX),
             mode=instant.mode,
             tracking=int(instant.tracking),
             height_m=height_m,
             height_assumed=height_assumed,
-            covariance_m2=instant.covariance.astype(np.float32)
+            covariance_m2=shortened(instant.covariance)
             if instant.mode == "solved" and instant.tracking
             else np.zeros(0, np.float32),
         )
@@ -300,8 +301,8 @@ class Node:
                         camera=name,
                         index=self._fused,
                         t_ns=instant.t_ns,
-                        xy=instant.refined_px[view].astype(np.float32),
-                        inlier=instant.inlier[view].astype(np.float32),
+                        xy=stepped(instant.refined_px[view], XY_STEP_PX),
+                        inlier=stepped(instant.inlier[view], SCORE_STEP),
                     )
                 )
         return pose

@@ -23,7 +23,7 @@ from pose_rig.session.pictures import picture
 
 NAME = "recorder"
 FUSION = "fusion"
-FLUSH_EVERY_S = 0.5  # a killed process loses no more than this
+FLUSH_EVERY_S = 0.3  # a killed process loses no more than this
 SYNC_EVERY_S = 5.0  # a power cut no more than this
 TELL_EVERY_S = 0.5
 CLOCK_EVERY_S = 10.0

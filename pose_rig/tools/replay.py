@@ -67,9 +67,11 @@ def replay(
         fusion = {"weights": weights, "provider": provider}
         if re_detect and (from_s is not None or to_s is not None):
             raise UsageError("--re-detect goes through the whole session.", "Leave --from and --to out.")
+        if passes == 2 and pace == "realtime":
+            raise UsageError("Two passes go as fast as they can.", "Leave --pace out, then replay what --record kept.")
         if model is not None and not re_detect:
             raise UsageError("A detector model is used with --re-detect only.", "Add --re-detect.")
-        realtime = pace == "realtime" or (pace is None and not (save or record))
+        realtime = pace == "realtime" or (pace is None and not (save or record or passes == 2))
         recorded = recorded_in(session, from_s, to_s)
         config = structs.replace(
             recorded.config,
@@ -135,7 +137,7 @@ def recorded_in(path: Path, from_s: float | None, to_s: float | None) -> Recorde
         until_s = session.duration_s if to_s is None else to_s
         if (from_s or 0.0) >= until_s:
             raise UsageError(
-                f"From {from_s or 0:g} s to {until_s:g} s is no time.", f"The session has {session.duration_s:.1f} s."
+                f"From {from_s or 0:.1f} s to {until_s:.1f} s is no time.", f"The session has {session.duration_s:.1f} s."
             )
         if not any(session.topics.get(f"keypoints/{camera}") for camera in session.cameras):
             raise SessionError(f"{session.path} has no keypoints.", "There is nothing to replay.")

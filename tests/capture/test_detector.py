@@ -9,9 +9,10 @@ import pytest
 
 from pose_rig.assets import demo_clip, detector_model
 from pose_rig.capture.detector import MediaPipeDetector
-from pose_rig.capture.source import SCORE_STEP, XY_STEP_PX, Frame, Image, People
+from pose_rig.capture.source import Frame, Image, People
 from pose_rig.config import DetectorConfig
 from pose_rig.errors import AssetError
+from pose_rig.precision import SCORE_STEP, XY_STEP_PX
 
 FRAMES = 12
 pytestmark = pytest.mark.network

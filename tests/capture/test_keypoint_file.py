@@ -7,9 +7,9 @@ import pytest
 
 from pose_rig.capture.keypoint_file import KeypointTrack, load
 from pose_rig.capture.open import expand, open_source
-from pose_rig.capture.source import XY_STEP_PX
 from pose_rig.config import CameraConfig
 from pose_rig.errors import PoseRigError, SourceError, UsageError
+from pose_rig.precision import XY_STEP_PX
 from pose_rig.skeleton import SCHEMAS
 from tests.capture.keypoints import FRAMES, VIEWS, arrays, write_keypoints
 

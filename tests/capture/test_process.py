@@ -21,11 +21,11 @@ import pytest
 from pose_rig.bus import Lane, Receiver
 from pose_rig.capture.open import open_source
 from pose_rig.capture.process import main
-from pose_rig.capture.source import XY_STEP_PX
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
 from pose_rig.encoding import MAX_VIDEO_BYTES
 from pose_rig.errors import AssetError
 from pose_rig.messages import Health, Keypoints2D, Message
+from pose_rig.precision import XY_STEP_PX
 from pose_rig.records import VideoFrame
 from tests.capture.fakes import FakeDevice, picture, web_server, write_clip
 from tests.capture.keypoints import arrays, write_keypoints

@@ -53,7 +53,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["recover", "junk.mcap"], "junk.mcap holds nothing that can be kept."),
         (["replay", "missing.mcap"], "There is no session missing.mcap."),
         (["replay", "there.mcap", "--from", "9"], "s is no time. The session has 2.0 s."),
-        (["replay", "there.mcap", "--from", "1", "--to", "1"], "From 1 s to 1 s is no time."),
+        (["replay", "there.mcap", "--from", "1", "--to", "1"], "From 1.0 s to 1.0 s is no time."),
         (["replay", "there.mcap", "--record", "there.mcap"], "there.mcap exists already."),
         (["replay", "there.mcap", "--save", "p.csv"], "Poses are saved as .npz, and p.csv is none."),
         (["replay", "there.mcap", "--weights", "w.onnx"], "There are no weights w.onnx."),
