@@ -32,6 +32,7 @@ GIVEN_SD = 0.02  # of a focal length that the user gave
 START_ZOOMS = (-0.4, 0.0)
 HOLD_BACK = 5  # every fifth instant judges
 FITS = 2.0  # median error of detections, in standard deviations of a good detector (1.2 if all is as assumed)
+SURE = np.radians(1.0)  # of a camera that has not been placed by a few poses (`solved_rig`)
 MIRRORED = "it cannot be told from its mirror image yet: bend your arms and knees"
 SAME = 2.0  # standard deviations within which cameras of one image size are taken to have one lens, if these
 SURE_OF_SAME = 0.1  # are no larger than this share of the focal length
@@ -92,8 +93,8 @@ def self_solve(task: Task) -> Solved | str:
     judges = np.arange(len(instants)) % HOLD_BACK == HOLD_BACK - 1
     train, held_back = tracks.at(np.flatnonzero(~judges)), tracks.at(np.flatnonzero(judges))
     scouts = train.at(np.arange(0, len(train.weight), max(1, len(train.weight) // SCOUTS)))
-    best = _in_use(task, views)
-    if best is None or _misfit(best, held_back) > FITS:
+    best = _sure(task, views, held_back)
+    if best is None:
         starts = [_near(start, scouts, priors) for start in _starts(task, instants, scouts, pelvis, views)]
         best = _best(starts, scouts, priors)
     if best is None:
@@ -223,6 +224,14 @@ def _in_use(task: Task, views: NDArray[np.int64]) -> State | None:
     return State.of(
         calibration.rotation[views], calibration.translation[views], zoom, calibration.k1[views], task.height_m
     )
+
+
+def _sure(task: Task, views: NDArray[np.int64], held_back: Tracks) -> State | None:
+    """Returns the rig in use if it may be adjusted as it is: it fits, and no camera has been moved since."""
+    before = _in_use(task, views)
+    if before is None or task.present is None or task.present.rotation_sd[views].max() > SURE:
+        return None
+    return before if _misfit(before, held_back) < FITS else None
 
 
 def _misfit(cameras: State, held_back: Tracks) -> float:
