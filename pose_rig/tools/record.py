@@ -35,7 +35,7 @@ def record(
     pose-rig record --cams 0,1,2 --out jump.mcap --video
     pose-rig record --cams rig.toml --duration 60
 
-    m sets a marker, q stops. The file is whole after every half second: what was recorded before a crash is kept, and
+    m sets a marker, q stops. The file is whole three times a second: what was recorded before a crash is kept, and
     `pose-rig recover` makes it a session again. `pose-rig replay`, `convert`, `view` and `plot` use it. All other
     options are those of `pose-rig run --record`.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)

@@ -137,7 +137,8 @@ def recorded_in(path: Path, from_s: float | None, to_s: float | None) -> Recorde
         until_s = session.duration_s if to_s is None else to_s
         if (from_s or 0.0) >= until_s:
             raise UsageError(
-                f"From {from_s or 0:.1f} s to {until_s:.1f} s is no time.", f"The session has {session.duration_s:.1f} s."
+                f"From {from_s or 0:.1f} s to {until_s:.1f} s is no time.",
+                f"The session has {session.duration_s:.1f} s.",
             )
         if not any(session.topics.get(f"keypoints/{camera}") for camera in session.cameras):
             raise SessionError(f"{session.path} has no keypoints.", "There is nothing to replay.")
