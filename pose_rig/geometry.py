@@ -6,6 +6,8 @@ person's pelvis and the body stands upright in the picture. Rotations are named 
 Axes: V views, J joints, N anything.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +33,17 @@ def rays(xy_px: Floats, focal_px: Floats, size_px: Floats) -> Floats:
         size_px: (...,2) image width, height.
     """
     return (xy_px - 0.5 * size_px[..., None, :]) / focal_px[..., None, None]
+
+
+def camera_matrix(focal_px: float, size_px: Sequence[float] | Floats) -> Floats:
+    """Returns K (3,3) of a camera whose principal point is the image centre.
+
+    Args:
+        focal_px: Focal length.
+        size_px: Image (width, height).
+    """
+    width, height = size_px
+    return np.array([[focal_px, 0.0, width / 2], [0.0, focal_px, height / 2], [0.0, 0.0, 1.0]])
 
 
 def complete_root(xy_px: Floats, score: Floats) -> tuple[Floats, NDArray[np.bool_]]:

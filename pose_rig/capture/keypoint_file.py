@@ -3,8 +3,6 @@
 Axes: V views, T frames, P people, K landmarks.
 """
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,10 @@ from pose_rig import skeleton
 from pose_rig.capture.recording import Instant
 from pose_rig.capture.source import Image, People
 from pose_rig.errors import SourceError
+from pose_rig.npz import read_arrays
 
 REQUIRED = ("xy", "score", "t_ns", "landmarks", "size_px")
 SCORE_LIMIT = 1.5  # heads with SimCC or heat maps overshoot 1 a little; beyond this it is another scale
-# what numpy and zipfile raise about damaged files
-DAMAGE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, SyntaxError, KeyError)
 REMEDY = "docs/cameras.md describes the file of 2D keypoints."
 
 
@@ -54,7 +51,7 @@ def load(path: Path) -> Keypoints:
         SourceError: The file cannot be read, or a key is missing or has the wrong shape or values; names the key.
         UsageError: The landmark set is unknown.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path, REMEDY)
     for key in REQUIRED:
         if key not in arrays:
             raise _bad(path, key, "is missing")
@@ -131,17 +128,6 @@ class KeypointTrack:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            if not isinstance(content, np.lib.npyio.NpzFile):
-                raise SourceError(f"{path} is a single array, not an npz.", REMEDY)
-            return {key: content[key] for key in content.files}
-    except DAMAGE as error:
-        raise SourceError(f"{path} cannot be read as npz: {error}.", REMEDY) from error
 
 
 def _bad(path: Path, key: str, reason: str) -> SourceError:

@@ -15,19 +15,13 @@ from pose_rig.config import CameraConfig, CameraJob, Pace
 from pose_rig.errors import PoseRigError
 from pose_rig.messages import Keypoints2D, Message, State
 from pose_rig.meter import Meter
+from pose_rig.stop import Stop
 
 HEALTH_EVERY_S = 0.5
 READY_EVERY_S = 0.1
 SLICE_S = 0.1  # the longest wait before ``stop`` is looked at again
 LANE_OPENS_S = 0.3  # a live lane drops what is sent before the receiver has heard of it
 DRAIN_MS = 2000
-
-
-class Stop(Protocol):
-    """What we use of ``multiprocessing.Event``."""
-
-    def is_set(self) -> bool:
-        """Whether to stop."""
 
 
 class Start(Protocol):

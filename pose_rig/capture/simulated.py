@@ -14,6 +14,7 @@ from pose_rig.capture.recording import Instant
 from pose_rig.capture.source import Image, People
 from pose_rig.config import CameraConfig
 from pose_rig.errors import UsageError
+from pose_rig.geometry import camera_matrix
 from pose_rig.skeleton import JOINT_SET
 
 SIZE_PX = (1280, 720)
@@ -63,8 +64,7 @@ def matrices(
     turn = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
     rotation = turn @ upright
     focal = FOCAL_PER_LARGER_SIDE * max(size_px)
-    intrinsics = np.array([[focal, 0, size_px[0] / 2], [0, focal, size_px[1] / 2], [0, 0, 1]])
-    return intrinsics, rotation, -rotation @ centre
+    return camera_matrix(focal, size_px), rotation, -rotation @ centre
 
 
 class SimulatedCamera:

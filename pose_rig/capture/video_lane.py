@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import Protocol
 
 from pose_rig.bus import Sender
 from pose_rig.capture.encoder import Compressor, KeepingUp, OpenEncoder, open_h264
@@ -19,6 +18,7 @@ from pose_rig.capture.source import Image
 from pose_rig.encoding import encode
 from pose_rig.messages import Message
 from pose_rig.records import Gap, VideoFrame
+from pose_rig.stop import Stop
 
 WAITING = 4  # pictures in the queue; 100 MB at 3840×2160
 MARK = 32  # compressed ones on their way: a recorder may pause for a second
@@ -33,13 +33,6 @@ SLOW_ENCODER = "Compressing them took too long."
 SLOW_RECORDER = "The recorder did not take them."
 STOPPED = "The camera was stopped."
 GIVEN_UP = "It takes too long."
-
-
-class Stop(Protocol):
-    """What we use of ``multiprocessing.Event``."""
-
-    def is_set(self) -> bool:
-        """Whether to stop."""
 
 
 @dataclass(slots=True)

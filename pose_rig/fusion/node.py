@@ -29,6 +29,7 @@ from pose_rig.meter import Meter
 from pose_rig.precision import SCORE_STEP, XY_STEP_PX, shortened, stepped
 from pose_rig.records import Learned
 from pose_rig.skeleton import joint_set, landmarks
+from pose_rig.stop import Stop
 
 NAME = "fusion"
 TELL_EVERY_S = 0.25
@@ -36,13 +37,6 @@ AHEAD = 32  # samples a file may run ahead of the others
 MOST_PEOPLE = 16  # in one picture
 CLOCK_MARGIN_NS = 10_000_000_000  # files may be shifted against each other by some seconds
 IDLE_MS = 20  # wait for more of a file
-
-
-class Stop(Protocol):
-    """What we use of ``multiprocessing.Event``."""
-
-    def is_set(self) -> bool:
-        """Whether to stop."""
 
 
 class Source(Protocol):

@@ -18,6 +18,7 @@ from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.fusion import FusedInstant
 from pose_rig.fusion.smooth import OneEuro
 from pose_rig.fusion.sync import Sample
+from pose_rig.geometry import camera_matrix
 from pose_rig.skeleton import JOINTS, J, Landmarks
 
 MODES = ("cold", "settled", "solved")
@@ -135,8 +136,8 @@ def _solved(cameras: Calibration | None, views: int) -> dict[str, NDArray[Any]]:
     if cameras is None:
         return arrays
     for v in np.flatnonzero(cameras.known).tolist():
-        (width, height), focal = cameras.size_px[v], cameras.focal_px[v]
-        arrays["K"][v] = [[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]]
+        focal = cameras.focal_px[v]
+        arrays["K"][v] = camera_matrix(focal, cameras.size_px[v])
         arrays["R"][v], arrays["t"][v], arrays["k1"][v] = cameras.rotation[v], cameras.translation[v], cameras.k1[v]
         arrays["R_sd_deg"][v] = np.degrees(cameras.rotation_sd[v])
         arrays["t_sd_m"][v], arrays["focal_sd_px"][v] = cameras.translation_sd[v], cameras.focal_sd[v] * focal

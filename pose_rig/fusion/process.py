@@ -6,11 +6,12 @@ from contextlib import ExitStack, contextmanager
 
 from pose_rig.bus import Lane, Receiver, Sender
 from pose_rig.config import FusionJob
-from pose_rig.fusion.node import Node, Stop
+from pose_rig.fusion.node import Node
 from pose_rig.fusion.outlet import RECORDER_MARK, Outlet
 from pose_rig.fusion.setup import Learner
 from pose_rig.fusion.solver import SolverProcess
 from pose_rig.graph import Engine
+from pose_rig.stop import Stop
 
 
 def main(job: FusionJob, stop: Stop, engine: Engine) -> None:

@@ -96,6 +96,17 @@ def refined_arrays(messages: Iterable[Refined2D]) -> CameraRefined:
     )
 
 
+def neighbours(t_ns: NDArray[np.int64], wanted_ns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns (W,) the rows before and at or after wanted instants; the first or last row beyond the ends.
+
+    Args:
+        t_ns: (T,) increasing, T ≥ 1.
+        wanted_ns: (W,).
+    """
+    after = np.clip(np.searchsorted(t_ns, wanted_ns), 0, len(t_ns) - 1)
+    return np.maximum(after - 1, 0), after
+
+
 def pose_arrays(messages: Iterable[Pose3D]) -> Poses:
     """Returns the poses; joints that only some of them have are NaN in the others.
 

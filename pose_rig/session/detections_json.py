@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.session.arrays import neighbours
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +72,7 @@ def _nearest(t_ns: NDArray[np.int64], start_ns: int, frames: int, rate_hz: float
     if not len(t_ns):
         return np.full(frames, -1)
     wanted = start_ns + np.round(np.arange(frames) * (1e9 / rate_hz)).astype(np.int64)
-    after = np.clip(np.searchsorted(t_ns, wanted), 0, len(t_ns) - 1)
-    before = np.maximum(after - 1, 0)
+    before, after = neighbours(t_ns, wanted)
     row = np.where(wanted - t_ns[before] < t_ns[after] - wanted, before, after)
     return np.where(np.abs(t_ns[row] - wanted) <= 0.5e9 / rate_hz, row, -1)
 

@@ -61,8 +61,7 @@ class Drawing:
             unix_from_rig_ns: What turns its ``t_ns`` into the time of day.
         """
         t_ns = getattr(message, "t_ns", 0) + unix_from_rig_ns
-        when = Timestamp(seconds=t_ns // NS, nanos=t_ns % NS)
-        return [Drawn(topic, t_ns, drawn) for topic, drawn in self._drawings(message, when)]
+        return [Drawn(topic, t_ns, drawn) for topic, drawn in self._drawings(message, timestamp(t_ns))]
 
     def _drawings(self, message: Message, when: Timestamp) -> Iterable[tuple[str, Protobuf]]:
         match message:
@@ -109,6 +108,11 @@ class Drawing:
             return False
         self._said[topic] = value
         return True
+
+
+def timestamp(unix_ns: int) -> Timestamp:
+    """Returns an instant as protobuf says it."""
+    return Timestamp(seconds=unix_ns // NS, nanos=unix_ns % NS)
 
 
 def schema_of(kind: type[Protobuf]) -> tuple[str, bytes]:

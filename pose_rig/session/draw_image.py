@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
 from pose_rig.messages import Keypoints2D, Refined2D
+from pose_rig.precision import stepped
 from pose_rig.skeleton import BONES, INDEX, J, landmarks
 
 STEP_PX = 0.25
@@ -69,5 +70,5 @@ def _add(
 
 
 def _rounded(xy: NDArray[np.float32]) -> list[list[float]]:
-    rounded: list[list[float]] = (np.round(xy / STEP_PX) * STEP_PX).tolist()
+    rounded: list[list[float]] = stepped(xy, STEP_PX).tolist()
     return rounded

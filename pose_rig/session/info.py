@@ -89,8 +89,8 @@ class SessionInfo:
 def new_info(config: Config, origin: Origin, started_unix_ns: int, unix_from_rig_ns: int) -> SessionInfo:
     """Returns the head of a session that begins now, on this machine."""
     return SessionInfo(
-        versions={"pose_rig": _version("pose-rig"), "python": platform.python_version()}
-        | {name: number for name in PACKAGES if (number := _version(name))},
+        versions={"pose_rig": version_of("pose-rig"), "python": platform.python_version()}
+        | {name: number for name in PACKAGES if (number := version_of(name))},
         machine=f"{platform.node()}, {platform.system()} {platform.release()}, {platform.machine()}, {sys.byteorder}",
         started_unix_ns=started_unix_ns,
         unix_from_rig_ns=unix_from_rig_ns,
@@ -100,7 +100,8 @@ def new_info(config: Config, origin: Origin, started_unix_ns: int, unix_from_rig
     )
 
 
-def _version(distribution: str) -> str:
+def version_of(distribution: str) -> str:
+    """Returns the version of an installed package, empty if it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:

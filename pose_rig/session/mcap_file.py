@@ -15,6 +15,7 @@ from typing import IO
 import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
+from mcap.opcode import Opcode
 from mcap.reader import make_reader
 from mcap.records import Chunk, Footer
 from mcap.stream_reader import CRCValidationError, get_chunk_data_stream
@@ -22,7 +23,6 @@ from mcap.summary import Summary
 
 MAGIC = b"\x89MCAP0\r\n"
 FOOTER_BYTES = 1 + 8 + 20 + len(MAGIC)
-MESSAGE = 5  # opcode
 HEAD = struct.Struct("<BQ")  # opcode, length
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 # what the library and its decompressors raise about bytes that are not what they should be
@@ -60,7 +60,7 @@ def is_whole(path: Path) -> bool:
             file.seek(-FOOTER_BYTES, io.SEEK_END)
             opcode, length = HEAD.unpack(file.read(HEAD.size))
             footer = Footer.read(ReadDataStream(file))
-            return opcode == 2 and length == 20 and footer.summary_start > 0 and file.read() == MAGIC
+            return opcode == Opcode.FOOTER and length == 20 and footer.summary_start > 0 and file.read() == MAGIC
     except OSError:
         return False
     except DAMAGE:
@@ -122,7 +122,7 @@ def _messages(data: memoryview, wanted: frozenset[int]) -> Iterator[Entry]:
     while at + HEAD.size <= len(data):
         opcode, length = HEAD.unpack_from(data, at)
         body, at = at + HEAD.size, at + HEAD.size + length
-        if opcode == MESSAGE:
+        if opcode == Opcode.MESSAGE:
             channel, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data, body)
             if channel in wanted:
                 yield Entry(channel, sequence, log_ns, publish_ns, data[body + _MESSAGE.size : at])

@@ -3,13 +3,11 @@
 from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
 from foxglove_schemas_protobuf.CompressedVideo_pb2 import CompressedVideo
 from google.protobuf.message import DecodeError
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from pose_rig.records import VideoFrame
-from pose_rig.session.draw import Drawn
+from pose_rig.session.draw import Drawn, timestamp
 from pose_rig.session.draw_rig import camera_frame
 
-NS = 1_000_000_000
 SPS = 7  # kind of NAL unit
 START_CODE = b"\x00\x00\x01"
 HEAD_BYTES = 64  # a keyframe's parameter sets come first, at most behind a delimiter
@@ -25,7 +23,7 @@ def picture(frame: VideoFrame, unix_from_rig_ns: int) -> Drawn:
     t_ns = frame.t_ns + unix_from_rig_ns
     kind = CompressedVideo if frame.format == "h264" else CompressedImage
     message = kind(
-        timestamp=Timestamp(seconds=t_ns // NS, nanos=t_ns % NS),
+        timestamp=timestamp(t_ns),
         frame_id=camera_frame(frame.camera),
         data=frame.data,
         format=frame.format,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.capture.keypoint_file import DAMAGE
 from pose_rig.errors import SourceError
+from pose_rig.npz import read_arrays
 from pose_rig.session.poses import Poses
 from pose_rig.session.whole_file import whole_file
 
@@ -69,7 +69,7 @@ def read_npz(path: Path) -> Poses:
     Raises:
         SourceError: The file cannot be read, or a key is missing or has the wrong shape or values; names the key.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path, REMEDY, REQUIRED | OPTIONAL)
     sizes: dict[str | int, int] = {}
     for key, (kinds, axes) in (REQUIRED | OPTIONAL).items():
         if key not in arrays:
@@ -105,15 +105,3 @@ def _poses(arrays: Mapping[str, NDArray[Any]]) -> Poses:
         height_m=float(arrays["height_m"]),
         height_assumed=bool(arrays["height_assumed"]),
     )
-
-
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    """Returns those arrays of the file that poses are made of."""
-    try:
-        with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            if not isinstance(content, np.lib.npyio.NpzFile):
-                raise SourceError(f"{path} is a single array, not an npz.", REMEDY)
-            return {key: content[key] for key in content.files if key in REQUIRED | OPTIONAL}
-    except DAMAGE as error:
-        raise SourceError(f"{path} cannot be read as npz: {error}.", REMEDY) from error

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from itertools import count
 from pathlib import Path
-from typing import Protocol
 
 from msgspec import structs
 
@@ -20,6 +19,7 @@ from pose_rig.session.gaps import GapFinder
 from pose_rig.session.info import new_info
 from pose_rig.session.log_file import LogFile, partial_of
 from pose_rig.session.pictures import picture
+from pose_rig.stop import Stop
 
 NAME = "recorder"
 FUSION = "fusion"
@@ -32,13 +32,6 @@ IDLE_S = 0.3  # of silence after fusion has ended: nothing more will come
 PATIENCE_S = 1.0  # of silence after it was asked to stop
 RATE_WINDOW_S = 2.0
 ON_RIG_CLOCK = (Keypoints2D, Pose3D, Refined2D, RigState, VideoFrame, Marker, Gap, Learned)
-
-
-class Stop(Protocol):
-    """What we use of ``multiprocessing.Event``."""
-
-    def is_set(self) -> bool:
-        """Whether to stop."""
 
 
 def main(job: RecordJob, stop: Stop) -> None:

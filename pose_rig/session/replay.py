@@ -6,13 +6,14 @@ from contextlib import ExitStack
 from math import inf
 
 from pose_rig.config import ReplayJob
-from pose_rig.fusion.node import Node, Stop
+from pose_rig.fusion.node import Node
 from pose_rig.fusion.process import learning, open_outlet
 from pose_rig.fusion.setup import Learner
 from pose_rig.graph import Engine
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D
 from pose_rig.records import Learned
 from pose_rig.session.reader import Session
+from pose_rig.stop import Stop
 
 TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC)
 READY_S = 0.05

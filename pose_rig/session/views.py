@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError
-from pose_rig.messages import CameraState
-from pose_rig.session.arrays import CameraKeypoints, CameraRefined
+from pose_rig.geometry import camera_matrix
+from pose_rig.session.arrays import CameraKeypoints, CameraRefined, neighbours
 from pose_rig.session.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
@@ -67,10 +67,8 @@ def _followed(
     if seen is None or not seen.xy.shape[1] or seen.landmarks != names:
         return xy, score
     period_ns = float(np.median(np.diff(seen.t_ns))) if len(seen.t_ns) > 1 else np.inf
-    right = np.clip(np.searchsorted(seen.t_ns, t_ns), 1, max(len(seen.t_ns) - 1, 1))
-    right = np.minimum(right, len(seen.t_ns) - 1)
-    left = np.maximum(right - 1, 0)
-    nearest = np.where(t_ns - seen.t_ns[left] <= seen.t_ns[right] - t_ns, left, right)
+    before, after = neighbours(seen.t_ns, t_ns)
+    nearest = np.where(t_ns - seen.t_ns[before] <= seen.t_ns[after] - t_ns, before, after)
     near = np.flatnonzero(np.abs(seen.t_ns[nearest] - t_ns) <= HELD_PERIODS * period_ns)
     rows = nearest[near]
     joints, joints_score = landmark_set(seen.schema).to_joints(seen.xy[rows], seen.score[rows])
@@ -92,11 +90,6 @@ def _cameras(session: Session) -> dict[str, NDArray[Any]]:
     for v, name in enumerate(session.cameras):
         camera = known.get(name)
         if camera is not None and camera.rotation and camera.translation_m and camera.size_px:
-            out["K"][v], out["k1"][v] = _lens(camera, camera.size_px), camera.k1
+            out["K"][v], out["k1"][v] = camera_matrix(camera.focal_px, camera.size_px), camera.k1
             out["R"][v], out["t"][v] = np.reshape(camera.rotation, (3, 3)), camera.translation_m
     return out
-
-
-def _lens(camera: CameraState, size_px: tuple[int, int]) -> NDArray[np.float64]:
-    width, height = size_px
-    return np.array([[camera.focal_px, 0, width / 2], [0, camera.focal_px, height / 2], [0, 0, 1]])

@@ -8,14 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
 from pose_rig.assets import cache_folder
 from pose_rig.bus import Lane, Receiver, Sender
+from pose_rig.config import LEAST_FREE_BYTES
 from pose_rig.errors import PoseRigError
 from pose_rig.messages import Health
+from pose_rig.session.info import version_of
 
 PACKAGES = ("numpy", "mediapipe", "onnxruntime", "pyzmq", "msgspec", "rich", "typer")
 # Distributions that write the same files: with two of them installed the last one wins, or half of each.
@@ -28,7 +29,7 @@ TWINS = {
     ),
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
 }
-LEAST_FREE_GB = 0.2
+LEAST_FREE_GB = LEAST_FREE_BYTES / 1e9
 GOOD_FREE_GB = 2.0
 ROUND_TRIPS = 200
 
@@ -61,7 +62,7 @@ def python() -> Iterator[Finding]:
 
 def packages() -> Iterator[Finding]:
     """Looks for what pose-rig is built on, and for packages that overwrite each other."""
-    found = {name: _version(name) for name in (*PACKAGES, *(twin for twins in TWINS.values() for twin in twins))}
+    found = {name: version_of(name) for name in (*PACKAGES, *(twin for twins in TWINS.values() for twin in twins))}
     missing = [name for name in PACKAGES if not found[name] and not (name == "onnxruntime" and found[f"{name}-gpu"])]
     if missing:
         yield Finding("fail", "packages", f"Missing: {', '.join(missing)}.", "Install with: pip install pose-rig")
@@ -184,13 +185,6 @@ def _round_trips(count: int) -> tuple[int, float]:
             sender.send(Health(worker="doctor", t_ns=time.monotonic_ns(), state="ready"), 2000)
             arrived += len(receiver.receive(2000))
         return arrived, (time.monotonic() - began) / count * 1000
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (

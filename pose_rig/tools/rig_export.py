@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pose_rig.config import SolvedCamera
 from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.geometry import camera_matrix
 from pose_rig.tools.rig_places import Place, rotation
 
 Floats = NDArray[np.float64]
@@ -59,7 +60,7 @@ def pose2sim(cameras: Sequence[Numbered]) -> str:
         document[f"cam_{number + 1:02d}"] = {
             "name": name,
             "size": [float(side) for side in camera.size_px],
-            "matrix": _intrinsics(camera).tolist(),
+            "matrix": camera_matrix(camera.focal_px, camera.size_px).tolist(),
             "distortions": _distortion(camera)[:4],
             "rotation": _vector(rotation(camera) @ RIG_FROM_POSE2SIM),
             "translation": list(camera.translation_m),
@@ -81,7 +82,7 @@ def caliscope(cameras: Sequence[Numbered]) -> str:
                 "cam_id": number,
                 "size": list(camera.size_px),
                 "rotation_count": 0,
-                "matrix": _intrinsics(camera).tolist(),
+                "matrix": camera_matrix(camera.focal_px, camera.size_px).tolist(),
                 "distortions": _distortion(camera),
                 "translation": list(camera.translation_m),
                 "rotation": _vector(rotation(camera) @ RIG_FROM_Z_UP),
@@ -102,7 +103,7 @@ def freemocap(cameras: Sequence[Numbered]) -> str:
         document[f"cam_{number:02d}" if len(cameras) > 10 else f"cam_{number}"] = {  # readers sort them as text
             "name": name,
             "size": list(camera.size_px),
-            "matrix": _intrinsics(camera).tolist(),
+            "matrix": camera_matrix(camera.focal_px, camera.size_px).tolist(),
             "distortions": _distortion(camera),
             "rotation": _vector(world),
             "translation": translation_mm.tolist(),
@@ -123,7 +124,7 @@ def opencv(cameras: Sequence[Numbered]) -> str:
         storage.write("name", name)
         storage.write("image_width", camera.size_px[0])
         storage.write("image_height", camera.size_px[1])
-        storage.write("camera_matrix", _intrinsics(camera))
+        storage.write("camera_matrix", camera_matrix(camera.focal_px, camera.size_px))
         storage.write("distortion_coefficients", np.array([_distortion(camera)]))
         storage.write("R", rotation(camera))
         storage.write("T", np.array(camera.translation_m)[:, None])
@@ -146,11 +147,6 @@ def _titled(title: str) -> tomlkit.TOMLDocument:
     document.add(tomlkit.comment(f"Written by pose-rig for {title}"))
     document.add(tomlkit.nl())
     return document
-
-
-def _intrinsics(camera: SolvedCamera) -> Floats:
-    (width, height), focal = camera.size_px, camera.focal_px
-    return np.array([[focal, 0.0, width / 2], [0.0, focal, height / 2], [0.0, 0.0, 1.0]])
 
 
 def _distortion(camera: SolvedCamera) -> list[float]:
