@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from mcap.reader import make_reader
 
@@ -197,6 +197,10 @@ FLIPS = st.tuples(st.integers(0, 1 << 20), st.integers(1, 255))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FLIPS, min_size=1, max_size=3))
 def test_flipped_bytes_cost_the_chunks_they_are_in(cut_off: Path, flips: list[tuple[int, int]]) -> None:
+    first, second = places(cut_off, CHUNK)[:2]
+    size = cut_off.stat().st_size
+    # channels are declared twice: in the first chunk and right behind it; what is wrong in both, nobody can know
+    assume(sum(first <= at % size < second for at, _ in flips) < 2)
     path = cut_off.with_name("flipped.mcap")
     path.write_bytes(flipped(cut_off.read_bytes(), flips))
     path.with_name("flipped.recovered.mcap").unlink(missing_ok=True)
