@@ -1,8 +1,6 @@
 """Where the messages of the fusion go: to whoever listens, and to the recorder if there is one."""
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from pose_rig.bus import Sender
 from pose_rig.encoding import encode
@@ -52,14 +50,6 @@ class Outlet:
         for sender in (self._listeners, self._recorder):
             if sender is not None:
                 sender.drain(FAREWELL_MS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _keep(self, data: bytes) -> None:
         if self._recorder is None:

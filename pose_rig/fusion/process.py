@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from pose_rig.bus import Lane, Receiver, Sender
 from pose_rig.config import FusionJob
@@ -29,7 +29,7 @@ def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
     lane: Lane = "live" if live else "lossless"
     with ExitStack() as stack:
         receivers = [stack.enter_context(Receiver(endpoint, lane, bind=True)) for endpoint in job.inputs]
-        outlet = stack.enter_context(open_outlet(job, stop, waits=not live))
+        outlet = stack.enter_context(closing(open_outlet(job, stop, waits=not live)))
         learner = stack.enter_context(learning()) if live else Learner()
         node = Node(job, engine, outlet, learner)
         try:

@@ -11,10 +11,9 @@ from pose_rig.config import CameraConfig, Config
 from pose_rig.encoding import encode
 from pose_rig.errors import SessionError
 from pose_rig.messages import Keypoints2D
-from pose_rig.session.draw import Drawing
-from pose_rig.session.gaps import GapFinder
 from pose_rig.session.info import new_info
 from pose_rig.session.log_file import LogFile
+from pose_rig.session.scribe import Scribe
 
 
 def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
@@ -31,15 +30,12 @@ def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
     """
     unix_ns = time.time_ns()
     file = LogFile(path, new_info(config, "import", unix_ns, unix_ns))
-    drawing, gaps = Drawing(over_pictures=False), GapFinder()
+    scribe = Scribe(file, unix_ns, over_pictures=False)
     views = (_frames(keypoints, view, camera) for view, camera in enumerate(config.camera))
     frames = 0
     try:
         for message in merge(*views, key=lambda message: message.t_ns):
-            for found in (*gaps.before(message), message):
-                file.add(found, encode(found), message.t_ns + unix_ns)
-            for drawn in drawing.of(message, unix_ns):
-                file.show(drawn)
+            scribe.write(message, encode(message), message.t_ns + unix_ns)
             frames += 1
         file.finish()
     except OSError as error:

@@ -14,11 +14,9 @@ from pose_rig.config import RecordJob
 from pose_rig.encoding import MAX_VIDEO_BYTES, encode
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, State
 from pose_rig.records import Clock, Gap, Learned, Marker, VideoFrame
-from pose_rig.session.draw import Drawing
-from pose_rig.session.gaps import GapFinder
 from pose_rig.session.info import new_info
 from pose_rig.session.log_file import LogFile, partial_of
-from pose_rig.session.pictures import picture
+from pose_rig.session.scribe import Scribe
 from pose_rig.stop import Stop
 
 NAME = "recorder"
@@ -76,7 +74,7 @@ class Recorder:
         self._path = own_path(Path(job.path), job.restarts)
         info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns)
         self._file: LogFile | None = LogFile(self._path, info)
-        self._drawing, self._gaps = Drawing(over_pictures=job.config.video), GapFinder()
+        self._scribe = Scribe(self._file, self._unix_from_rig_ns, over_pictures=job.config.video)
         self._newest_ns = 0  # rig clock of files
         self._log_ns = 0
         self._lost = 0
@@ -114,7 +112,7 @@ class Recorder:
                 self._lost += 1
                 continue
             try:
-                self._write(self._file, message, data)
+                self._write(message, data)
             except OSError as error:
                 self._give_up(f"The disk refused: {error.strerror}.")
 
@@ -127,7 +125,7 @@ class Recorder:
             if now_s - self._clocked_s >= CLOCK_EVERY_S:
                 self._clocked_s = now_s
                 clock = clocks()
-                self._write(self._file, clock, encode(clock))
+                self._write(clock, encode(clock))
             if now_s - self._synced_s >= SYNC_EVERY_S:
                 self._synced_s = now_s
                 self._file.sync()
@@ -165,19 +163,12 @@ class Recorder:
             frames=self._written,
         )
 
-    def _write(self, file: LogFile, message: Message, data: bytes) -> None:
+    def _write(self, message: Message, data: bytes) -> None:
         on_rig_clock = self._paced or isinstance(message, ON_RIG_CLOCK)
         self._log_ns = max(self._log_ns, self._rig_now_ns(message, on_rig_clock) + self._unix_from_rig_ns)
         if not on_rig_clock:
             message = structs.replace(message, t_ns=self._log_ns - self._unix_from_rig_ns)
-        for gap in self._gaps.before(message):
-            file.add(gap, encode(gap), self._log_ns)
-        if isinstance(message, VideoFrame):  # a picture is kept once, as viewers want it
-            file.show(picture(message, self._unix_from_rig_ns), message.index)
-            return
-        file.add(message, data, self._log_ns)
-        for drawn in self._drawing.of(message, self._unix_from_rig_ns):
-            file.show(drawn)
+        self._scribe.write(message, data, self._log_ns)
 
     def _rig_now_ns(self, message: Message, on_rig_clock: bool) -> int:
         if self._paced:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from math import inf
 
 from pose_rig.config import ReplayJob
@@ -34,7 +34,7 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
     """
     with ExitStack() as stack:
         session = stack.enter_context(Session(job.path))
-        outlet = stack.enter_context(open_outlet(job.fusion, stop, waits=True))
+        outlet = stack.enter_context(closing(open_outlet(job.fusion, stop, waits=True)))
         learner = stack.enter_context(learning(replayed=True)) if job.exact else Learner()
         node = Node(job.fusion, engine, outlet, learner)
         pace = Pace(job.realtime, stop)
@@ -46,7 +46,10 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
             if job.exact:
                 node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop)
                 return
-            sources = [stack.enter_context(CameraSource(job, camera.name, pace)) for camera in job.fusion.config.camera]
+            sources = [
+                stack.enter_context(closing(CameraSource(job, camera.name, pace)))
+                for camera in job.fusion.config.camera
+            ]
             (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
         finally:
             node.finish()
@@ -130,12 +133,6 @@ class CameraSource:
     def close(self) -> None:
         """Closes the file."""
         self._session.close()
-
-    def __enter__(self) -> "CameraSource":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
 
 def _in_time(messages: Iterator[Message], pace: Pace, last_ns: float) -> Iterator[Message]:

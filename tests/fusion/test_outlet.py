@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_what_is_only_kept_is_not_published(ends: Ends) -> None:
 def test_without_a_recorder_only_listeners_are_served() -> None:
     with Sender("tcp://127.0.0.1:0", bind=True) as sender, Receiver(sender.endpoint) as listener:
         outlet = Outlet(sender, None, waits=True, stopped=lambda: False)
-        with outlet:
+        with closing(outlet):
             deadline_s = time.monotonic() + 10
             while not (got := listener.receive(10)):
                 assert time.monotonic() < deadline_s

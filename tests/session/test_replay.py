@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +137,7 @@ def test_how_much_there_is_is_known_unless_it_is_a_part(imported: Path, tmp_path
 def test_a_camera_gives_its_frames_and_no_others_and_ends(tmp_path: Path) -> None:
     cameras = ("a", "a-2")
     path = write(tmp_path / "take.mcap", [frame(i, camera) for i in range(10) for camera in cameras], rig_of(cameras))
-    with CameraSource(job_of(path, None), "a", Pace(False, threading.Event())) as source:
+    with closing(CameraSource(job_of(path, None), "a", Pace(False, threading.Event()))) as source:
         got = [message for _ in range(4) for message in source.receive(0, most=4)]
         assert [m.index for m in got if isinstance(m, Keypoints2D)] == list(range(10))
         assert {m.camera for m in got if isinstance(m, Keypoints2D)} == {"a"}
@@ -147,7 +148,7 @@ def test_a_camera_gives_its_frames_and_no_others_and_ends(tmp_path: Path) -> Non
 
 def test_a_camera_gives_what_is_due(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", [frame(3 * i) for i in range(10)])
-    with CameraSource(job_of(path, None), "cam0", Pace(True, threading.Event())) as source:
+    with closing(CameraSource(job_of(path, None), "cam0", Pace(True, threading.Event()))) as source:
         assert len(source.receive(0, most=8)) == 1  # the first: now begins
         assert source.receive(0, most=8) == []
         time.sleep(0.25)
