@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pose_rig.errors import UsageError
 from pose_rig.tools.failures import failures
-from pose_rig.tools.run import Debug
+from pose_rig.tools.run import Debug, From
 
 MOST_HZ = 1000.0
 
@@ -22,9 +22,7 @@ def convert(
     rate: Annotated[
         float | None, typer.Option(metavar="HZ", help="Instants per second; default: those of the source.")
     ] = None,
-    from_s: Annotated[
-        float | None, typer.Option("--from", metavar="S", help="Begin so many seconds after the start.")
-    ] = None,
+    from_s: From = None,
     to_s: Annotated[
         float | None, typer.Option("--until", metavar="S", help="End so many seconds after the start.")
     ] = None,

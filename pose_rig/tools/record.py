@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pose_rig.tools.run import Debug, Headless, Model, Provider, run
+from pose_rig.tools.run import Debug, Duration, Headless, Height, Model, Provider, RigFile, run
 
 
 def record(
@@ -16,13 +16,9 @@ def record(
     video: Annotated[
         bool, typer.Option("--video", help="The pictures too (H.264; JPEG where that is too slow).")
     ] = False,
-    height: Annotated[
-        float | None, typer.Option(metavar="M", help="Stature of the person; without it 1.70 m is assumed.")
-    ] = None,
-    duration: Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")] = None,
-    rig: Annotated[
-        str | None, typer.Option(metavar="RIG.toml", help="Remember the solved rig there, and start from it next time.")
-    ] = None,
+    height: Height = None,
+    duration: Duration = None,
+    rig: RigFile = None,
     model: Model = None,
     provider: Provider = None,
     headless: Headless = False,

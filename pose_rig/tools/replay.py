@@ -16,7 +16,7 @@ from pose_rig.tools.execute import carry_out
 from pose_rig.tools.failures import failures
 from pose_rig.tools.limits import check
 from pose_rig.tools.plain_lines import PlainLines
-from pose_rig.tools.run import Debug, Headless, Model, Pace, Provider, given
+from pose_rig.tools.run import Debug, From, Headless, Model, Pace, Port, Provider, given
 from pose_rig.tools.workers import plan, replay_plan
 
 
@@ -25,9 +25,7 @@ def replay(
     save: Annotated[str | None, typer.Option(metavar="F.npz", help="Write the poses there at the end.")] = None,
     record: Annotated[str | None, typer.Option(metavar="S2.mcap", help="Record the replay as a session.")] = None,
     pace: Pace = None,
-    from_s: Annotated[
-        float | None, typer.Option("--from", metavar="S", help="Begin so many seconds after the start.")
-    ] = None,
+    from_s: From = None,
     to_s: Annotated[
         float | None, typer.Option("--to", metavar="S", help="End so many seconds after the start.")
     ] = None,
@@ -41,9 +39,7 @@ def replay(
         bool, typer.Option("--re-detect", help="Find the person anew in the recorded video, with --model.")
     ] = False,
     model: Model = None,
-    port: Annotated[
-        int | None, typer.Option(metavar="N", help="Publish poses on this port (5571); 0 = any free one.")
-    ] = None,
+    port: Port = None,
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:

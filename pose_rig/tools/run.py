@@ -24,6 +24,14 @@ Provider = Annotated[
     typer.Option(help="What runs lifter and fusion; auto = TensorRT, CUDA, CPU in that order."),
 ]
 
+Height = Annotated[float | None, typer.Option(metavar="M", help="Stature of the person; without it 1.70 m is assumed.")]
+Duration = Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")]
+RigFile = Annotated[
+    str | None, typer.Option(metavar="RIG.toml", help="Remember the solved rig there, and start from it next time.")
+]
+Port = Annotated[int | None, typer.Option(metavar="N", help="Publish poses on this port (5571); 0 = any free one.")]
+From = Annotated[float | None, typer.Option("--from", metavar="S", help="Begin so many seconds after the start.")]
+
 
 def run(
     cams: Annotated[
@@ -34,18 +42,14 @@ def run(
             "(simulated cameras); or one rig.toml.",
         ),
     ],
-    height: Annotated[
-        float | None, typer.Option(metavar="M", help="Stature of the person; without it 1.70 m is assumed.")
-    ] = None,
-    duration: Annotated[float | None, typer.Option(metavar="S", help="Stop after so many seconds.")] = None,
+    height: Height = None,
+    duration: Duration = None,
     pace: Pace = None,
     passes: Annotated[
         int | None,
         typer.Option(min=1, max=2, help="Files with --pace all: 2 = learn the rig first, then fuse all of it."),
     ] = None,
-    rig: Annotated[
-        str | None, typer.Option(metavar="RIG.toml", help="Remember the solved rig there, and start from it next time.")
-    ] = None,
+    rig: RigFile = None,
     moving: Annotated[
         str | None, typer.Option(metavar="A,B|all", help="Cameras that are carried about: names, or numbers from 0.")
     ] = None,
@@ -56,9 +60,7 @@ def run(
     video: Annotated[
         bool, typer.Option("--video", help="With --record: the pictures too (H.264; JPEG where that is too slow).")
     ] = False,
-    port: Annotated[
-        int | None, typer.Option(metavar="N", help="Publish poses on this port (5571); 0 = any free one.")
-    ] = None,
+    port: Port = None,
     model: Model = None,
     people: Annotated[
         int | None, typer.Option(metavar="N", help="Most people looked for in an image (2); one is followed.")
