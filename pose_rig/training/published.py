@@ -95,7 +95,7 @@ TABLES = MappingProxyType(
 CPS = MappingProxyType({"mpi-inf-3dhp": (Row(CANONPOSE, (134.2,)),), "skipose": (Row(CANONPOSE, (108.7,)),)})
 
 # percent, joints as `pose_rig.training.metrics.LIMB_TYPES`
-SINGLE, FUSED = "Kim et al. 2022, single view", "Kim et al. 2022, cross-view"
+SINGLE, FUSED = "Kim et al. 2022, one view", "Kim et al. 2022, all views"
 JDR = MappingProxyType(
     {
         "human36m": (

@@ -1,0 +1,161 @@
+"""``pose-rig eval``: the tables of the paper, with what a lifter of ours reaches."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from pose_rig.errors import UsageError
+from pose_rig.tools.failures import failures
+from pose_rig.tools.result_tables import DEFINITIONS, tables
+from pose_rig.tools.run import Debug
+from pose_rig.training.published import TABLES
+from pose_rig.training.scores import HALF_HEAD_PX
+
+if TYPE_CHECKING:
+    from pose_rig.training.evaluation import Measured  # brings torch
+    from pose_rig.training.footage import Footage
+
+TAKES, VIEWS, SECONDS = 64, 4, 8.0  # of simulated footage
+
+Weights = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="F", help="A checkpoint (.pt) or a graph (.onnx); again for more; default: those shipped."),
+]
+Dataset = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KIND=FOLDER", help=f"A benchmark's test set: {', '.join(TABLES)}; again for more."),
+]
+Simulated = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="MOTION.npz", help="Simulated rigs around captured movement; again for more."),
+]
+HeldOut = Annotated[bool, typer.Option("--held-out", help="With --simulated: only the clips that training keeps back.")]
+Json = Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the figures there as well.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Of the simulated rigs; the same one gives the same rigs.")]
+
+
+def evaluate(
+    weights: Weights = None,
+    dataset: Dataset = None,
+    simulated: Simulated = None,
+    held_out: HeldOut = False,
+    json_file: Json = None,
+    seed: Seed = 0,
+    debug: Debug = False,
+) -> None:
+    """Show the paper's tables, and measure a lifter for them.
+
+    \b
+    pose-rig eval                                              what others published
+    pose-rig eval --simulated clips.npz                        the shipped weights, on simulated rigs
+    pose-rig eval --simulated clips.npz --weights runs/a/lifter.pt --weights runs/b/lifter.pt
+    pose-rig eval --dataset human36m=h36m --json figures.json
+    pose-rig eval --dataset mpi-inf-3dhp=3dhp --dataset skipose=ski --weights my.weights
+
+    The datasets are licensed by their makers and come from them; docs/training.md says which files are read. What is
+    not given is "not measured here".
+    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    console = Console()
+    with failures(debug):
+        sets = [_kind_and_folder(text) for text in dataset or ()]
+        _check(weights or (), simulated or (), sets, json_file)
+        measured: list[Measured] = []
+        if sets or simulated:
+            measured = list(_measured(weights or (), sets, simulated or (), seed, held_out=held_out))
+        elif weights:
+            raise UsageError("There is nothing to measure these weights on.", "Add --simulated or --dataset.")
+        for table in tables(measured, paper=bool(sets) or not simulated):
+            console.print(table)
+        for line in DEFINITIONS:
+            console.print(line, markup=False, highlight=False)
+        if json_file:
+            figures = {"seed": seed, "measured": [asdict(one) for one in measured]}
+            json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+
+
+def _kind_and_folder(text: str) -> tuple[str, Path]:
+    """Returns the two sides of ``human36m=FOLDER``.
+
+    Raises:
+        UsageError: There are no two sides, the kind is unknown, or there is no such folder.
+    """
+    kind, _, folder = text.partition("=")
+    if kind not in TABLES or not folder:
+        raise UsageError(
+            f"{text!r} is no dataset.", f"Use KIND=FOLDER with one of {', '.join(TABLES)}: {next(iter(TABLES))}=FOLDER."
+        )
+    if not Path(folder).is_dir():
+        raise UsageError(f"There is no folder {folder}.", f"Give the one that holds {TABLES[kind].title}.")
+    return kind, Path(folder)
+
+
+def _check(
+    weights: Sequence[Path], motion: Sequence[Path], sets: Sequence[tuple[str, Path]], json_file: Path | None
+) -> None:
+    """Checks what can be known to be wrong before anything is measured.
+
+    Raises:
+        UsageError: Something is; names it.
+    """
+    for path in weights:
+        if not path.is_file():
+            raise UsageError(f"There are no weights {path}.", "Check the path, or leave --weights out.")
+    for path in motion:
+        if not path.is_file():
+            raise UsageError(f"There is no file {path}.", "Give a motion file; docs/training.md has the format.")
+    if len({kind for kind, _ in sets}) < len(sets):
+        raise UsageError("A dataset is given twice.", "Give each of them once.")
+    if json_file and not json_file.absolute().parent.is_dir():
+        raise UsageError(f"Cannot write {json_file}.", "Make sure that its folder exists.")
+
+
+def _measured(
+    weights: Sequence[Path],
+    sets: Sequence[tuple[str, Path]],
+    motion: Sequence[Path],
+    seed: int,
+    *,
+    held_out: bool,
+) -> Iterator["Measured"]:
+    """Yields what all weights reach on all footage.
+
+    Raises:
+        UsageError: torch is not installed.
+    """
+    try:
+        from pose_rig.lifting.checkpoint import load
+        from pose_rig.lifting.engine import SHIPPED
+        from pose_rig.training.evaluation import measure
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"Measuring needs {error.name}, which is not installed.", "Install it with pip install 'pose-rig[train]'."
+        ) from error
+    files = [(path.name, path) for path in weights] or [("shipped weights", SHIPPED)]
+    lifters = [(name, load(path)[0]) for name, path in files]
+    for kind, footage, half_head_px in _footage(sets, motion, seed, held_out=held_out):
+        for name, lifter in lifters:
+            yield measure(name, lifter, kind, footage, half_head_px)
+
+
+def _footage(
+    sets: Sequence[tuple[str, Path]], motion: Sequence[Path], seed: int, *, held_out: bool
+) -> Iterator[tuple[str, "list[Footage]", float | None]]:
+    """Yields name and takes of each set of footage, and half the size of a head in its pictures, if that is fixed."""
+    from pose_rig.training.motion import load_clips, split
+    from pose_rig.training.simulated import footage
+
+    for kind, folder in sets:
+        from pose_rig.training.datasets.load import load as load_dataset
+
+        yield kind, load_dataset(kind, folder, "test"), HALF_HEAD_PX if kind == "human36m" else None
+    if motion:
+        clips = load_clips(motion)
+        clips = split(clips)[1] if held_out else clips
+        for ski in (False, True):
+            name = f"{TAKES} simulated rigs of {VIEWS} cameras{', ski-like' if ski else ''}, seed {seed}"
+            yield name, footage(clips, TAKES, VIEWS, SECONDS, seed, ski=ski), None
