@@ -1,0 +1,1 @@
+"""Benchmark data in the layouts that their users have, as footage."""

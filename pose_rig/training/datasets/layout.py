@@ -1,0 +1,99 @@
+"""From the joints, units and gaps of other people's files to ours.
+
+Axes: N rows, K joints of the file, J = 17 joints, C coordinates.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pose_rig.config import FOCAL_PER_LARGER_SIDE
+from pose_rig.errors import UsageError
+from pose_rig.skeleton import INDEX, JOINTS, J
+from pose_rig.training.footage import Single
+
+# The 32 of Human3.6M that move, by their place in the file.
+HUMAN36M_32 = {
+    "pelvis": 0, "r_hip": 1, "r_knee": 2, "r_ankle": 3, "l_hip": 6, "l_knee": 7, "l_ankle": 8, "spine": 12,
+    "thorax": 13, "nose": 14, "head": 15, "l_shoulder": 17, "l_elbow": 18, "l_wrist": 19, "r_shoulder": 25,
+    "r_elbow": 26, "r_wrist": 27,
+}  # fmt: skip
+# Training files of MPI-INF-3DHP, 28 joints: its spine is `spine`, our thorax its `neck`, our nose its `head`.
+MPI_INF_3DHP_28 = {
+    "spine": 3, "pelvis": 4, "thorax": 5, "nose": 6, "head": 7, "l_shoulder": 9, "l_elbow": 10, "l_wrist": 11,
+    "r_shoulder": 14, "r_elbow": 15, "r_wrist": 16, "l_hip": 18, "l_knee": 19, "l_ankle": 20, "r_hip": 23,
+    "r_knee": 24, "r_ankle": 25,
+}  # fmt: skip
+# Test files of MPI-INF-3DHP, 17 joints.
+MPI_INF_3DHP_17 = {
+    "head": 0, "thorax": 1, "r_shoulder": 2, "r_elbow": 3, "r_wrist": 4, "l_shoulder": 5, "l_elbow": 6, "l_wrist": 7,
+    "r_hip": 8, "r_knee": 9, "r_ankle": 10, "l_hip": 11, "l_knee": 12, "l_ankle": 13, "pelvis": 14, "spine": 15,
+    "nose": 16,
+}  # fmt: skip
+# 17 joints of Human3.6M and of SkiPose-PTZ, which are ours.
+HUMAN36M_17 = INDEX
+# 16 joints as the paper's authors keep them.
+PAPER_16 = {name: i for i, name in enumerate(name for name in JOINTS if name != "spine")}
+# 16 joints as CanonPose keeps them, and as the paper's first author writes MPI-INF-3DHP: left arm first.
+_LEGS_FIRST = ("r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle", "pelvis", "thorax", "nose", "head")
+_RIGHT_ARM, _LEFT_ARM = ("r_shoulder", "r_elbow", "r_wrist"), ("l_shoulder", "l_elbow", "l_wrist")
+CANONPOSE_16 = {name: i for i, name in enumerate((*_LEGS_FIRST, *_RIGHT_ARM, *_LEFT_ARM))}
+CANONPOSE_LEFT_16 = {name: i for i, name in enumerate((*_LEGS_FIRST, *_LEFT_ARM, *_RIGHT_ARM))}
+
+_TRUNK = [INDEX[name] for name in ("l_hip", "r_hip", "l_shoulder", "r_shoulder")]
+# a pose reaches about so far from its pelvis, whatever it does
+_NEAREST_M, _FARTHEST_M = 0.3, 3.0
+
+
+def joints_of(values: ArrayLike, places: dict[str, int]) -> NDArray[np.float64]:
+    """Returns (...,J,C) our joints of (...,K,C); a spine that the file lacks is the middle of hips and shoulders.
+
+    Args:
+        values: Coordinates of the file's joints.
+        places: Where in the file each of our joints is.
+    """
+    source = np.asarray(values, np.float64)
+    out = np.zeros((*source.shape[:-2], J, source.shape[-1]))
+    out[..., [INDEX[name] for name in places], :] = source[..., list(places.values()), :]
+    if "spine" not in places:
+        out[..., INDEX["spine"], :] = out[..., _TRUNK, :].mean(-2)
+    return out
+
+
+def scores_of(values: ArrayLike, places: dict[str, int]) -> NDArray[np.float64]:
+    """Returns (...,J) 0–1 of (...,K); a spine that the file lacks is as sure as the least sure hip or shoulder."""
+    source = np.clip(np.nan_to_num(np.asarray(values, np.float64)), 0, 1)
+    out = joints_of(source[..., None], places)[..., 0]
+    if "spine" not in places:
+        out[..., INDEX["spine"]] = out[..., _TRUNK].min(-1)
+    return out
+
+
+def seen(xy_px: NDArray[np.float64], score: NDArray[np.float64]) -> tuple[Single, Single]:
+    """Returns (...,J,2) 2D poses and their (...,J) scores, both 0 where either is missing."""
+    kept = np.isfinite(xy_px).all(-1) & (score > 0)
+    return np.where(kept[..., None], xy_px, 0).astype(np.float32), np.where(kept, score, 0).astype(np.float32)
+
+
+def metres(poses: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Returns (N,J,3) poses in metres, whether the file has m, cm or mm: people tell by their size.
+
+    Raises:
+        UsageError: People would have no size that people have.
+    """
+    reach = np.linalg.norm(poses - poses[..., :1, :], axis=-1).max(-1)
+    known = reach[np.isfinite(reach) & (reach > 0)]
+    size = float(np.median(known)) if known.size else 1.0
+    for unit in (1.0, 0.01, 0.001):
+        if _NEAREST_M <= size * unit < _FARTHEST_M:
+            return poses * unit
+    raise UsageError(
+        f"In {name} people reach {size:.3g} from their pelvis, which is no size in m, cm or mm.",
+        "Give the 3D poses in one of these, in the axes of the camera.",
+    )
+
+
+def assumed_focal_px(size_px: Sequence[Sequence[int]]) -> Single:
+    """Returns (V,) what a rig assumes that knows nothing of its lenses: the methods are to need no calibration."""
+    return np.array([FOCAL_PER_LARGER_SIDE * max(size) for size in size_px], np.float32)

@@ -1,0 +1,64 @@
+"""HDF5 and MATLAB files as arrays; their libraries are in the extra ``datasets``."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import UsageError
+
+# what h5py and scipy raise about damaged files
+_DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError)
+
+
+def library(name: str) -> Any:
+    """Returns a library of the extra.
+
+    Raises:
+        UsageError: It is not installed.
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"These data are read with {error.name}.", "pip install 'pose-rig[datasets]'") from error
+
+
+def read_h5(path: Path) -> dict[str, Any]:
+    """Returns the datasets of an HDF5 file by name, those of a group as a dict.
+
+    Files of MATLAB 7.3 are such files too; their axes come in reverse: (N,1,17,3) where MATLAB says 3×17×1×N.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        with library("h5py").File(path, "r") as file:
+            return _content(file)
+    except _DAMAGE as error:
+        raise UsageError(f"{path} cannot be read as HDF5: {error}.", "Copy or download it again.") from error
+
+
+def read_cells(path: Path, name: str) -> list[NDArray[np.float64]]:
+    """Returns the matrices within a cell array of a MATLAB file (up to version 7.2), one after another.
+
+    Raises:
+        UsageError: It cannot be read, or has no such cells.
+    """
+    try:
+        content = library("scipy.io").loadmat(path, variable_names=[name])
+    except _DAMAGE as error:
+        raise UsageError(f"{path} cannot be read as a MATLAB file: {error}.", "Copy or download it again.") from error
+    cells = content.get(name)
+    if not isinstance(cells, np.ndarray) or cells.dtype != object:
+        raise UsageError(f"{path} has no cells named {name!r}.", "Take annot.mat as MPI-INF-3DHP comes.")
+    return [np.asarray(cell, np.float64) for cell in cells.ravel()]
+
+
+def _content(group: Any) -> dict[str, Any]:
+    return {
+        name: _content(item) if hasattr(item, "items") else np.asarray(item)
+        for name, item in group.items()
+        if not name.startswith("#")  # where MATLAB keeps what it refers to
+    }

@@ -1,0 +1,151 @@
+"""Human3.6M as VideoPose3D keeps it: ``data_3d_h36m.npz`` in the room, ``data_2d_h36m_….npz`` of each camera.
+
+The 3D file has no cameras. They are found from what is there: the same joints in the room and in the pictures.
+
+Axes: T instants, V = 4 cameras, K = 32 or 17 joints of the file, J = 17 joints, N points.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import UsageError
+from pose_rig.skeleton import J, landmarks
+from pose_rig.training.datasets.layout import (
+    HUMAN36M_17,
+    HUMAN36M_32,
+    assumed_focal_px,
+    joints_of,
+    metres,
+    seen,
+)
+from pose_rig.training.datasets.protocol import HUMAN36M, Split
+from pose_rig.training.datasets.resection import Camera, resect
+from pose_rig.training.datasets.restricted_pickle import read_npz
+from pose_rig.training.footage import Footage, Single, Truth
+
+TRUE_3D, TRUE_2D, DETECTED = "data_3d_h36m.npz", "data_2d_h36m_gt.npz", "data_2d_h36m_*.npz"
+Points = NDArray[np.float64]
+
+
+def find(folder: Path) -> Path | None:
+    """Returns the file of 2D poses to learn from: the first by name that a detector made, else the labels."""
+    files = sorted(folder.glob(DETECTED), key=lambda path: (path.name == TRUE_2D, path.name))
+    return files[0] if files else None
+
+
+def load(path: Path, split: Split) -> list[Footage]:
+    """Returns one footage per action of each subject of the split, at the stride of the protocol.
+
+    Args:
+        path: The 2D poses; the files of the truth lie beside it, if there are any.
+        split: Which subjects.
+
+    Raises:
+        UsageError: A file is of another form, or damaged, or the 2D and 3D poses do not belong together.
+    """
+    poses = _actions(path, "positions_2d")
+    layout = _layout(path)
+    beside = {name: path.with_name(name) for name in (TRUE_3D, TRUE_2D)}
+    rooms = _actions(beside[TRUE_3D], "positions_3d") if beside[TRUE_3D].is_file() else {}
+    labels = _actions(beside[TRUE_2D], "positions_2d") if beside[TRUE_2D].is_file() else poses
+    out = []
+    for subject in HUMAN36M.subjects(split):
+        known = {name: _joints(room, str(path)) for name, room in rooms.get(subject, {}).items()}
+        views = {name: _views(path, found, layout) for name, found in poses.get(subject, {}).items()}
+        flats = views
+        if labels is not poses:
+            flats = {name: _views(beside[TRUE_2D], found, "h36m") for name, found in labels.get(subject, {}).items()}
+        cameras = _cameras(subject, known, flats)
+        for action, xy_px in views.items():
+            truth = _truth(known[action], flats[action], cameras) if cameras and {action} <= {*known, *flats} else None
+            out.append(_footage(subject, action, xy_px, truth, HUMAN36M.stride(split)))
+    return out
+
+
+def _footage(subject: str, action: str, xy_px: Points, truth: Truth | None, stride: int) -> Footage:
+    """Returns an action; videos go on after the truth has ended, and what has none then is left out."""
+    last = len(xy_px) if truth is None else min(len(xy_px), len(truth.joints))
+    xy, score = seen(xy_px, np.ones(xy_px.shape[:-1]))
+    whole = Footage(
+        name=f"{subject} {action}",
+        subject=subject,
+        xy_px=xy[:last],
+        score=score[:last],
+        size_px=np.array(HUMAN36M.size_px, np.float32),
+        focal_px=assumed_focal_px(HUMAN36M.size_px),
+        truth=None if truth is None else Truth(truth.joints[:last], truth.xy_px[:last]),
+    )
+    return whole.at(slice(None, None, stride))
+
+
+def _truth(room: Points, xy_px: Points, cameras: list[Camera | None]) -> Truth | None:
+    """Returns what is known of an action, or None if a camera that filmed it is not."""
+    if any(camera is None for camera in cameras):
+        return None
+    found = [camera for camera in cameras if camera is not None]
+    joints = np.stack([camera.local(room) for camera in found], 1).astype(np.float32)
+    drawn: Single = np.stack([camera.project(room) for camera in found], 1).astype(np.float32)
+    count = min(len(room), len(xy_px))
+    labelled = np.isfinite(xy_px[:count])
+    return Truth(joints[:count], np.where(labelled, xy_px[:count], drawn[:count]).astype(np.float32))
+
+
+def _cameras(subject: str, known: dict[str, Points], flats: dict[str, Points]) -> list[Camera | None]:
+    """Returns the cameras before which a subject stood, or nothing if its 3D poses are not known."""
+    both = [name for name in known if name in flats]
+    if not both:
+        return []
+    counts = {name: min(len(known[name]), len(flats[name])) for name in both}
+    room = np.concatenate([known[name][: counts[name]] for name in both])
+    xy_px = np.concatenate([flats[name][: counts[name]] for name in both])
+    return [
+        resect(room, xy_px[:, view], size_px, f"{subject}, camera {HUMAN36M.cameras[view]}")
+        for view, size_px in enumerate(HUMAN36M.size_px)
+    ]
+
+
+def _joints(room: Any, name: str) -> Points:
+    """Returns (T,J,3) m of (T,32,3) or (T,17,3)."""
+    values = np.asarray(room, np.float64)
+    places = {32: HUMAN36M_32, 17: HUMAN36M_17}.get(values.shape[1] if values.ndim == 3 else 0)
+    if places is None or values.shape[2] != 3:
+        raise UsageError(f"{name}: 3D poses have the shape {values.shape}.", "(T, 32, 3) or (T, 17, 3) belongs there.")
+    return metres(joints_of(values, places), name)
+
+
+def _views(path: Path, found: Any, layout: str) -> Points:
+    """Returns (T,V,J,2) px, NaN where a camera is missing or has ended."""
+    views = [np.asarray(view, np.float64) for view in found][: len(HUMAN36M.cameras)]
+    out = np.full((max((len(view) for view in views), default=0), len(HUMAN36M.cameras), J, 2), np.nan)
+    for number, view in enumerate(views):
+        if not view.size:
+            continue
+        if view.ndim != 3 or view.shape[1] not in (17, 32) or view.shape[2] < 2:
+            raise UsageError(f"{path}: 2D poses have the shape {view.shape}.", "(T, 17, 2) belongs there.")
+        if layout == "coco":
+            out[: len(view), number] = landmarks("coco17").to_joints(view[..., :2], np.ones(view.shape[:2]))[0]
+        else:
+            places = HUMAN36M_17 if view.shape[1] == J else HUMAN36M_32
+            out[: len(view), number] = joints_of(view[..., :2], places)
+    return out
+
+
+def _layout(path: Path) -> str:
+    """Returns whose joints a file of 2D poses has: ``coco`` or ``h36m``."""
+    metadata = read_npz(path).get("metadata", {})
+    return str(metadata.get("layout_name", "h36m")) if isinstance(metadata, dict) else "h36m"
+
+
+def _actions(path: Path, key: str) -> dict[str, dict[str, Any]]:
+    """Returns the actions of each subject.
+
+    Raises:
+        UsageError: The file has none.
+    """
+    found = read_npz(path).get(key)
+    if not isinstance(found, dict) or not all(isinstance(actions, dict) for actions in found.values()):
+        raise UsageError(f"{path} has no {key} of subjects and actions.", "Make it with VideoPose3D's scripts.")
+    return found
