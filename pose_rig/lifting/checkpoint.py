@@ -1,14 +1,26 @@
-"""Weights on disk: a checkpoint knows the network it belongs to."""
+"""Weights on disk: a checkpoint knows the network it belongs to, and so does the graph that is exported from it."""
 
 import json
 import pickle  # for the name of its error alone: torch refuses pickled code, and says so with it
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from google.protobuf.message import DecodeError
+from torch import Tensor
 
 from pose_rig.errors import AssetError
 from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.lifting.weights_file import kind_of
+
+CONFIG = "config"  # a graph's metadata: the network's configuration as JSON
+WEIGHTS = "lifter."  # what the names of its weights begin with
+HALF = "_half"  # and what those end with that are kept in half precision
+
+Parts = tuple[LifterConfig, dict[str, Tensor], dict[str, str]]
 
 
 def save(path: Path, model: torch.nn.Module, settings: dict[str, str]) -> None:
@@ -20,17 +32,66 @@ def save(path: Path, model: torch.nn.Module, settings: dict[str, str]) -> None:
 
 
 def load(path: Path) -> tuple[Lifter, dict[str, str]]:
-    """Returns the network of a checkpoint with its weights, and the settings of the run that made it.
+    """Returns a network with its weights, and the settings of the run that made them.
+
+    Args:
+        path: A checkpoint, or a graph that was exported from one (its weights were rounded to half precision). Which
+            of them it is, its content tells.
 
     Raises:
-        AssetError: The file is not a checkpoint of ours.
+        AssetError: The file is neither.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)  # never unpickles code
-        meta = json.loads(content["meta"])
-        model = Lifter(LifterConfig(**meta["config"]))
-        model.load_state_dict(content["state"])
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        config, state, settings = _read(path)
+        model = Lifter(config)
+        model.load_state_dict(state)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, DecodeError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AssetError(f"{path} is not a lifter checkpoint: {reason}.", "Train one, or name another.") from error
-    return model.eval(), meta["settings"]
+    return model.eval(), settings
+
+
+def _read(path: Path) -> Parts:
+    kind = kind_of(path)
+    if kind == "other":
+        raise ValueError("it is neither a checkpoint nor a graph")
+    return _in_graph(path) if kind == "graph" else _in_checkpoint(path)
+
+
+def _in_checkpoint(path: Path) -> Parts:
+    content = torch.load(path, map_location="cpu", weights_only=True)  # never unpickles code
+    meta = json.loads(content["meta"])
+    return _config(meta["config"]), content["state"], meta["settings"]
+
+
+def _in_graph(path: Path) -> Parts:
+    import onnx  # only who goes on from a graph needs it
+
+    model = onnx.load_model_from_string(path.read_bytes())
+    settings = {entry.key: entry.value for entry in model.metadata_props}
+    state = {
+        value.name.removeprefix(WEIGHTS).removesuffix(HALF): torch.from_numpy(
+            onnx.numpy_helper.to_array(value).astype(np.float32)
+        )
+        for value in model.graph.initializer
+        if value.name.startswith(WEIGHTS)
+    }
+    if "stem.weight" not in state:
+        raise ValueError("this graph has no weights of a lifter that training could go on from")
+    told = settings.pop(CONFIG, None)
+    return _of_shapes(state) if told is None else _config(json.loads(told)), state, settings
+
+
+def _config(fields: Mapping[str, Any]) -> LifterConfig:
+    """Returns a configuration from its JSON, which has lists for tuples."""
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return LifterConfig(**given)
+
+
+def _of_shapes(state: Mapping[str, Tensor]) -> LifterConfig:
+    """Returns the configuration of a graph that does not state it."""
+
+    def blocks(branch: str) -> int:
+        return len({name.split(".")[1] for name in state if name.startswith(f"{branch}.")})
+
+    return LifterConfig(len(state["stem.bias"]), blocks("pose"), blocks("camera"))

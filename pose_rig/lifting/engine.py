@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from pose_rig.errors import EngineError, UsageError
+from pose_rig.errors import EngineError
 from pose_rig.graph import GUESS, INPUTS, GraphInput, GraphOutput
+from pose_rig.lifting.weights_file import refuse_other
 
 SHIPPED = Path(__file__).parent / "weights" / "lifter.onnx"
 ORDER = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
@@ -24,14 +25,12 @@ class OrtEngine:
         cache: Folder for built TensorRT engines.
 
     Raises:
+        UsageError: There is no such file.
         EngineError: The file is not a graph of ours, or the provider asked for cannot run it.
     """
 
     def __init__(self, path: Path = SHIPPED, provider: str = "auto", cache: Path | None = None) -> None:
-        if not path.is_file():
-            raise UsageError(
-                f"There are no weights at {path}.", "Check --weights, or leave it out for the shipped ones."
-            )
+        refuse_other(path)
         offered = ort.get_available_providers()
         wanted = list(ORDER) if provider == "auto" else [provider]
         reasons: list[str] = []
@@ -62,7 +61,7 @@ class OrtEngine:
         if names != set(INPUTS):
             raise EngineError(
                 f"{path.name} is not a pose-rig graph: its inputs are {', '.join(sorted(names))}.",
-                "Export one with python -m pose_rig.training.export.",
+                "Export one with `pose-rig export`.",
             )
         self._outputs = [node.name for node in self._session.get_outputs()]
 

@@ -9,32 +9,22 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-import torch
 from onnx import TensorProto, helper
 
 from pose_rig.errors import EngineError, UsageError
 from pose_rig.graph import INPUTS, GraphOutput
+from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import ORDER, SHIPPED, OrtEngine, warm_up
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
-from pose_rig.training.export import TOLERANCE, RigGraph, check, example, export, reference
 from pose_rig.training.metrics import pmpjpe
+from pose_rig.training.rig_graph import example
 from tests.fusion.fakes import film, graph_input, ring, walk
 
 
 @pytest.fixture(scope="module")
 def engine() -> OrtEngine:
     return OrtEngine(provider="cpu")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lifter, Path]:
-    """A small network of random weights, and its graph."""
-    torch.manual_seed(0)
-    lifter = Lifter(LifterConfig(width=48))
-    path = tmp_path_factory.mktemp("graph") / "deep" / "lifter.onnx"
-    assert export(lifter, {"step": "7", "motion": "none"}, path) < TOLERANCE
-    return lifter, path
 
 
 def shapes(views: int, hypotheses: int) -> dict[str, tuple[int, ...]]:
@@ -119,28 +109,6 @@ def test_no_person_at_all_is_finite(engine: OrtEngine) -> None:
     assert all(np.isfinite(getattr(out, field.name)).all() for field in fields(GraphOutput))
 
 
-@pytest.mark.parametrize(("views", "hypotheses"), [(1, 1), (2, 4), (4, 1), (5, 3), (8, 2)])
-def test_the_exported_graph_computes_what_torch_does(made: tuple[Lifter, Path], views: int, hypotheses: int) -> None:
-    lifter, path = made
-    given = example(views, hypotheses, np.random.default_rng(views))
-    want, got = reference(RigGraph(lifter), given), OrtEngine(path, "cpu").run(given)
-    for field in fields(GraphOutput):
-        a, b = getattr(want, field.name), getattr(got, field.name)
-        assert a.shape == b.shape
-        assert np.abs(a - b).max() < TOLERANCE * max(1.0, float(np.abs(a).max())), field.name
-    assert check(RigGraph(lifter), path) < TOLERANCE
-
-
-def test_an_exported_file_carries_its_settings_and_half_the_bytes(made: tuple[Lifter, Path]) -> None:
-    lifter, path = made
-    model = onnx.load(str(path))
-    assert {entry.key: entry.value for entry in model.metadata_props} == {"step": "7", "motion": "none"}
-    assert [node.name for node in model.graph.input] == list(INPUTS)
-    weights = sum(weight.numel() for weight in lifter.parameters())
-    large = sum(np.prod(value.dims) for value in model.graph.initializer if value.data_type == TensorProto.FLOAT16)
-    assert large > 0.8 * weights
-
-
 def test_a_missing_file_is_a_wrong_request(tmp_path: Path) -> None:
     path = tmp_path / "nothing.onnx"
     with pytest.raises(UsageError) as caught:
@@ -152,8 +120,33 @@ def test_a_missing_file_is_a_wrong_request(tmp_path: Path) -> None:
 def test_a_file_of_something_else_is_said_so(tmp_path: Path) -> None:
     path = tmp_path / "text.onnx"
     path.write_text("not a graph")
-    with pytest.raises(EngineError, match=r"^No provider can run text\.onnx \(.*cpu: .+\)\. Check the file and"):
+    with pytest.raises(EngineError) as caught:
         OrtEngine(path, "cpu")
+    assert caught.value.cause == "text.onnx is not a pose-rig graph."
+    assert caught.value.remedy == "Graphs come from `pose-rig train` and `pose-rig export`."
+
+
+def test_a_graph_that_was_cut_off_is_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "half.onnx"
+    path.write_bytes(SHIPPED.read_bytes()[:100_000])
+    with pytest.raises(EngineError, match=r"^No provider can run half\.onnx \(cpu: .+\)\. Check the file and"):
+        OrtEngine(path, "cpu")
+
+
+def test_a_checkpoint_is_told_from_a_graph(tmp_path: Path) -> None:
+    path = tmp_path / "my.weights"
+    save(path, Lifter(LifterConfig(width=8)), {})
+    with pytest.raises(EngineError) as caught:
+        OrtEngine(path, "cpu")
+    assert caught.value.cause == "my.weights is a checkpoint of training, which no rig runs."
+    assert caught.value.remedy == f"Make a graph of it with `pose-rig export {path}`."
+
+
+def test_a_graph_may_be_called_anything(tmp_path: Path, engine: OrtEngine) -> None:
+    given = example(2, 1, np.random.default_rng(5))
+    for name in ("my.weights", "weights", "lifter.pt", "w.npz"):
+        (tmp_path / name).write_bytes(SHIPPED.read_bytes())
+        assert np.array_equal(OrtEngine(tmp_path / name, "cpu").run(given).body, engine.run(given).body)
 
 
 def test_a_foreign_graph_is_named_by_its_inputs(tmp_path: Path) -> None:
@@ -165,7 +158,7 @@ def test_a_foreign_graph_is_named_by_its_inputs(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as caught:
         OrtEngine(path, "cpu")
     assert caught.value.cause == "foreign.onnx is not a pose-rig graph: its inputs are image."
-    assert caught.value.remedy == "Export one with python -m pose_rig.training.export."
+    assert caught.value.remedy == "Export one with `pose-rig export`."
 
 
 def without(provider: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -1,11 +1,6 @@
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 
-from pose_rig.errors import AssetError
-from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import MIN_SPREAD, Lifter, LifterConfig, rotation_from_6d
 from pose_rig.skeleton import J
 
@@ -58,38 +53,3 @@ def test_6d_has_right_gradients() -> None:
 @pytest.mark.parametrize("columns", [[0.0] * 6, [1.0, 0, 0, 2, 0, 0], [1e8, 0, 0, 0, 1e-8, 0]])
 def test_6d_of_degenerate_columns_is_finite(columns: list[float]) -> None:
     assert torch.isfinite(rotation_from_6d(torch.tensor([columns]))).all()
-
-
-def test_a_checkpoint_rebuilds_its_network(tmp_path: Path) -> None:
-    model, path = small(1), tmp_path / "runs" / "lifter.pt"
-    save(path, model, {"step": "12", "made": "in a test"})
-    again, settings = load(path)
-    assert again.config == model.config
-    assert settings == {"step": "12", "made": "in a test"}
-    assert not again.training
-    given = torch.randn(2, J, 2), torch.rand(2, J)
-    for ours, theirs in zip(model(*given), again(*given), strict=True):
-        assert torch.equal(ours, theirs)
-
-
-def test_what_is_no_checkpoint_is_said_so(tmp_path: Path) -> None:
-    text = tmp_path / "text.pt"
-    text.write_text("nothing of the kind")
-    empty = tmp_path / "empty.pt"
-    empty.touch()
-    other = tmp_path / "other.pt"
-    torch.save({"state": {}}, other)
-    wrong = tmp_path / "wrong.pt"
-    torch.save({"meta": '{"config": {"depth": 9}, "settings": {}}', "state": {}}, wrong)
-    for path in (tmp_path / "missing.pt", text, empty, other, wrong):
-        with pytest.raises(
-            AssetError, match=rf"{path.name} is not a lifter checkpoint: .*Train one, or name another\."
-        ):
-            load(path)
-
-
-def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
-    path = tmp_path / "evil.pt"
-    torch.save({"meta": "{}", "state": np.random.default_rng(0)}, path)  # any object that is no tensor
-    with pytest.raises(AssetError, match="is not a lifter checkpoint"):
-        load(path)
