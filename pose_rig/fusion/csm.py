@@ -147,6 +147,7 @@ class Fused:
         pull: (H,V,3) gradient and
         stiffness: (H,V,9) Gauss–Newton matrix of a small turn of each view's rays (radians, ray axes) towards the
             common pose: what the rig adds up over many instants.
+        information: (H,J,9) inverse covariance of ``body``, 3×3 by rows.
     """
 
     refined: Tensor
@@ -158,6 +159,7 @@ class Fused:
     offset: Tensor
     pull: Tensor
     stiffness: Tensor
+    information: Tensor
 
 
 def fuse(views: Views, freedom: Tensor, rounds: int = ROUNDS) -> Fused:
@@ -233,7 +235,7 @@ def fuse(views: Views, freedom: Tensor, rounds: int = ROUNDS) -> Fused:
     refined = refined + astray * (views.flat - refined)
     return Fused(
         refined, body[:, 0], rotation, inlier[..., 0], model[..., 0, 0].sqrt(), scale[..., 0, 0], offset[:, :, 0],
-        pull[:, :, 0], stiffness[:, :, 0],
+        pull[:, :, 0], stiffness[:, :, 0], total[:, 0],
     )  # fmt: skip
 
 

@@ -2,12 +2,13 @@
 
 The network of CanonPose (Wandt et al., CVPR 2021) and of Cross-View Self-Fusion (Kim et al., ACCV 2022): one residual
 block, then a pose and a camera branch of two each. Narrower than theirs, and the rotation leaves it as two columns
-("6D", Zhou et al., CVPR 2019), which has no discontinuity.
+("6D", Zhou et al., CVPR 2019), which has no discontinuity; theirs, an axis times an angle, is kept for comparison.
 
 Axes: N samples (views and instants alike), J = 17 joints.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,11 +27,21 @@ class LifterConfig:
         width: Units per hidden layer.
         pose_blocks: Residual blocks of the pose branch.
         camera_blocks: Residual blocks of the camera branch.
+        frame: What it sees: ``ray`` = 2D in the ray frame (`pose_rig.geometry.rectify`), ``image`` = as it lies in the
+            picture, as CanonPose does.
+        rotation: How the rotation leaves it: ``6d``, or ``axis_angle`` as CanonPose's.
+        body_from_canonical: What turns the frame that self-supervised training happened to settle on into ours (y up,
+            the person faces +z), nine numbers by rows; empty where it is ours already.
+        mirrored: Whether training settled on the depth mirror image of people; undone in the output.
     """
 
     width: int = 512
     pose_blocks: int = 2
     camera_blocks: int = 2
+    frame: Literal["ray", "image"] = "ray"
+    rotation: Literal["6d", "axis_angle"] = "6d"
+    body_from_canonical: tuple[float, ...] = ()
+    mirrored: bool = False
 
 
 class Residual(nn.Module):
@@ -58,9 +69,10 @@ class Lifter(nn.Module):
         self.pose = nn.Sequential(*(Residual(config.width) for _ in range(config.pose_blocks)))
         self.camera = nn.Sequential(*(Residual(config.width) for _ in range(config.camera_blocks)))
         self.pose_head = nn.Linear(config.width, 4 * J)
-        self.camera_head = nn.Linear(config.width, 6)
+        upright = UPRIGHT[config.rotation]  # seen from the front
+        self.camera_head = nn.Linear(config.width, len(upright))
         with torch.no_grad():
-            self.camera_head.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, -1.0, 0.0]))  # upright, seen from the front
+            self.camera_head.bias.copy_(torch.tensor(upright))
 
     def forward(self, flat: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Lifts 2D poses.
@@ -79,7 +91,15 @@ class Lifter(nn.Module):
         pose = self.pose_head(self.pose(x))
         canonical = pose[:, : 3 * J].reshape(flat.shape[0], J, 3)
         spread = nn.functional.softplus(pose[:, 3 * J :] - 3.0) + MIN_SPREAD
-        return canonical - canonical[:, :1], rotation_from_6d(self.camera_head(self.camera(x))), spread
+        canonical = canonical - canonical[:, :1]
+        rotation = ROTATION_FROM[self.config.rotation](self.camera_head(self.camera(x)))
+        if self.config.mirrored:  # P R X = P (F R F)(F X): the other of the two poses that look the same
+            flip = torch.tensor([1.0, 1.0, -1.0], device=flat.device)
+            canonical, rotation = canonical * flip, flip[:, None] * rotation * flip
+        if self.config.body_from_canonical:
+            turn = torch.tensor(self.config.body_from_canonical, device=flat.device).reshape(3, 3)
+            canonical, rotation = canonical @ turn.T, rotation @ turn.T
+        return canonical, rotation, spread
 
 
 def rotation_from_6d(columns: Tensor) -> Tensor:
@@ -90,3 +110,17 @@ def rotation_from_6d(columns: Tensor) -> Tensor:
     y = y / (y.square().sum(-1, keepdim=True) + 1e-12).sqrt()
     z = x[:, _NEXT] * y[:, _AFTER] - x[:, _AFTER] * y[:, _NEXT]  # the cross product, as every engine can do it
     return torch.cat([x, y, z], -1).reshape(columns.shape[0], 3, 3).transpose(1, 2)
+
+
+def rotation_from_axis_angle(vector: Tensor) -> Tensor:
+    """Returns (N,3,3) rotations about ``vector`` (N,3) by its length in radians (Rodrigues)."""
+    angle = (vector.square().sum(-1, keepdim=True) + 1e-12).sqrt()
+    x, y, z = (vector / angle).unbind(-1)
+    zero = torch.zeros_like(x)
+    k = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(vector.shape[0], 3, 3)
+    sine, cosine = torch.sin(angle).unsqueeze(-1), torch.cos(angle).unsqueeze(-1)
+    return torch.eye(3, device=vector.device) + sine * k + (1 - cosine) * (k @ k)
+
+
+UPRIGHT = {"6d": [1.0, 0.0, 0.0, 0.0, -1.0, 0.0], "axis_angle": [0.0, 0.0, 0.0]}
+ROTATION_FROM = {"6d": rotation_from_6d, "axis_angle": rotation_from_axis_angle}

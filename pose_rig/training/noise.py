@@ -12,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.skeleton import INDEX, MIRROR, J
+from pose_rig.skeleton import INDEX, LIMBS, MIRROR, J
 
 Floats = NDArray[np.float64]
 
@@ -60,13 +60,14 @@ def happens(share: Floats, shape: tuple[int, ...], fps: float, rng: np.random.Ge
     return np.asarray(drift((*shape, 1), fps, rng)[..., 0] < quantile)
 
 
-def detect(xy_px: Floats, fps: float, rng: np.random.Generator) -> Detections:
+def detect(xy_px: Floats, fps: float, rng: np.random.Generator, *, lost: float = 0.0) -> Detections:
     """Returns what a detector would have seen of true projections.
 
     Args:
         xy_px: (...,T,J,2) px.
         fps: Frames per second.
         rng: Source of chance.
+        lost: Share of the limb joints that are outliers beyond those measured.
     """
     lead = xy_px.shape[:-3]
     steps = xy_px.shape[-3]
@@ -79,6 +80,9 @@ def detect(xy_px: Floats, fps: float, rng: np.random.Generator) -> Detections:
     noise = drift((*lead, steps, J, 2), fps, rng) * sd[:, None] * quality
     out = xy_px + extent * noise
     wrong = happens(share * 0.6, (*lead, steps, J), fps, rng)  # the rest comes with whole limbs
+    if lost:
+        limbs = np.isin(np.arange(J), LIMBS)
+        wrong |= happens(np.where(limbs, lost, 0.0), (*lead, steps, J), fps, rng)
     limb = happens(np.array([0.07, 0.07, 0.012, 0.012]), (*lead, steps, 4), fps, rng)
     for g, joints in enumerate(_GROUPS):  # the further out, the more a lost limb is guessed
         wrong[..., list(joints[1:])] |= limb[..., g : g + 1]

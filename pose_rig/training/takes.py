@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.training.bodies import place_heads, random_bones, rebuild
 from pose_rig.training.motion import Clip
-from pose_rig.training.noise import detect, happens
-from pose_rig.training.rigs import Cameras, random_cameras
+from pose_rig.training.noise import detect, drift, happens
+from pose_rig.training.rigs import Cameras, look_at, random_cameras
 
 Floats = NDArray[np.float64]
 
 LOST_VIEW_SHARE = 0.02  # of the time a view follows somebody else
+SKI_OUTLIERS = 0.25  # share of the limb joints that are lost where people move fast before snow
+FOLLOW_SD = 0.04  # how badly a moving camera follows, of the distance
+ZOOM_SD = 0.15  # of the logarithm of its focal length
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Take:
         score: (V,T,J) 0–1.
         fps: Instants per second.
         joints: (T,J,3) m, the truth, in the room (y up).
-        cameras: The V true cameras.
+        cameras: The V true cameras, one for each instant (V,T) if they move.
     """
 
     xy_px: Floats
@@ -38,8 +41,19 @@ class Take:
     cameras: Cameras
 
 
-def simulate(clip: Clip, views: int, seconds: float, rng: np.random.Generator, fps: float = 30.0) -> Take:
-    """Returns a take of a random stretch of a clip, with another body, in front of random cameras."""
+def simulate(
+    clip: Clip, views: int, seconds: float, rng: np.random.Generator, fps: float = 30.0, *, ski: bool = False
+) -> Take:
+    """Returns a take of a random stretch of a clip, with another body, in front of random cameras.
+
+    Args:
+        clip: Whose movement.
+        views: How many cameras.
+        seconds: Length at most.
+        rng: Source of chance.
+        fps: Instants per second at most.
+        ski: As skiers are filmed: cameras follow and zoom, and a quarter of the limb joints are lost.
+    """
     step = max(1, round(clip.fps / fps))
     joints, root = clip.joints[::step].astype(float), clip.root[::step].astype(float)
     fps = clip.fps / step
@@ -57,12 +71,30 @@ def simulate(clip: Clip, views: int, seconds: float, rng: np.random.Generator, f
     cameras = random_cameras((views,), people[:, 0].mean(0), rng)
     back = (cameras.position - people[:, 0].mean(0)) * 0.5 * reach / 3.0  # who walks needs room
     cameras = Cameras(cameras.rotation, cameras.position + back, cameras.focal_px, cameras.size_px)
-    over_time = Cameras(
-        *(value[:, None] for value in (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px))
-    )
-    xy, _ = over_time.project(people[None])
-    seen = detect(xy, fps, rng)
-    lost = happens(np.array([LOST_VIEW_SHARE]), (views, length, 1), fps, rng)[..., None]
+    if ski:
+        cameras = follow(cameras, people[:, 0], fps, rng)
+    xy, _ = project(cameras, people)
     extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
+    seen = detect(xy, fps, rng, lost=SKI_OUTLIERS if ski else 0.0)
+    away = happens(np.array([LOST_VIEW_SHARE]), (views, length, 1), fps, rng)[..., None]
     bystander = xy[:, ::-1] + extent * rng.uniform(-2, 2, (views, 1, 1, 2))  # the same person, another time and place
-    return Take(np.where(lost, bystander, seen.xy_px), seen.score, fps, people, cameras)
+    return Take(np.where(away, bystander, seen.xy_px), seen.score, fps, people, cameras)
+
+
+def project(cameras: Cameras, people: Floats) -> tuple[Floats, Floats]:
+    """Returns (V,T,J,2) px and (V,T,J,3) m in the cameras' axes of people (T,J,3), cameras moving (V,T) or not (V,)."""
+    if cameras.focal_px.ndim > 1:
+        return cameras.project(people[None])
+    values = (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px)
+    return Cameras(*(value[:, None] for value in values)).project(people[None])
+
+
+def follow(cameras: Cameras, root: Floats, fps: float, rng: np.random.Generator) -> Cameras:
+    """Returns (V,T) cameras that follow a person's pelvis (T,3) about as well as somebody with a tripod, and zoom."""
+    shape = (len(cameras.position), len(root))
+    position = np.repeat(cameras.position[:, None], len(root), axis=1)
+    distance = np.linalg.norm(position - root, axis=-1)[..., None]
+    aim = root + FOLLOW_SD * distance * drift((*shape, 1, 3), fps, rng)[..., 0, :]
+    zoom = np.exp(ZOOM_SD * drift((*shape, 1, 1), fps, rng)[..., 0, 0])
+    size = np.repeat(cameras.size_px[:, None], len(root), axis=1)
+    return Cameras(look_at(position, aim), position, cameras.focal_px[:, None] * zoom, size)
