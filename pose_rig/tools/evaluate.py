@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pose_rig.training.evaluation import Measured  # brings torch
     from pose_rig.training.footage import Footage
 
-TAKES, VIEWS, SECONDS = 64, 4, 8.0  # of simulated footage
+VIEWS, SECONDS = 4, 8.0  # of simulated footage
 
 Weights = Annotated[
     list[Path] | None,
@@ -35,8 +35,9 @@ Simulated = Annotated[
     typer.Option(metavar="MOTION.npz", help="Simulated rigs around captured movement; again for more."),
 ]
 HeldOut = Annotated[bool, typer.Option("--held-out", help="With --simulated: only the clips that training keeps back.")]
+Takes = Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="Simulated rigs of each kind.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the figures there as well.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Of the simulated rigs; the same one gives the same rigs.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the simulated rigs; the same one gives the same rigs.")]
 
 
 def evaluate(
@@ -45,6 +46,7 @@ def evaluate(
     simulated: Simulated = None,
     held_out: HeldOut = False,
     json_file: Json = None,
+    takes: Takes = 64,
     seed: Seed = 0,
     debug: Debug = False,
 ) -> None:
@@ -64,9 +66,11 @@ def evaluate(
     with failures(debug):
         sets = [_kind_and_folder(text) for text in dataset or ()]
         _check(weights or (), simulated or (), sets, json_file)
+        if held_out and not simulated:
+            raise UsageError("Nothing is simulated.", "Add --simulated MOTION.npz.")
         measured: list[Measured] = []
         if sets or simulated:
-            measured = list(_measured(weights or (), sets, simulated or (), seed, held_out=held_out))
+            measured = list(_measured(weights or (), sets, simulated or (), takes, seed, held_out=held_out))
         elif weights:
             raise UsageError("There is nothing to measure these weights on.", "Add --simulated or --dataset.")
         for table in tables(measured, paper=bool(sets) or not simulated):
@@ -118,6 +122,7 @@ def _measured(
     weights: Sequence[Path],
     sets: Sequence[tuple[str, Path]],
     motion: Sequence[Path],
+    takes: int,
     seed: int,
     *,
     held_out: bool,
@@ -137,13 +142,13 @@ def _measured(
         ) from error
     files = [(path.name, path) for path in weights] or [("shipped weights", SHIPPED)]
     lifters = [(name, load(path)[0]) for name, path in files]
-    for kind, footage, half_head_px in _footage(sets, motion, seed, held_out=held_out):
+    for kind, footage, half_head_px in _footage(sets, motion, takes, seed, held_out=held_out):
         for name, lifter in lifters:
             yield measure(name, lifter, kind, footage, half_head_px)
 
 
 def _footage(
-    sets: Sequence[tuple[str, Path]], motion: Sequence[Path], seed: int, *, held_out: bool
+    sets: Sequence[tuple[str, Path]], motion: Sequence[Path], takes: int, seed: int, *, held_out: bool
 ) -> Iterator[tuple[str, "list[Footage]", float | None]]:
     """Yields name and takes of each set of footage, and half the size of a head in its pictures, if that is fixed."""
     from pose_rig.training.motion import load_clips, split
@@ -157,5 +162,5 @@ def _footage(
         clips = load_clips(motion)
         clips = split(clips)[1] if held_out else clips
         for ski in (False, True):
-            name = f"{TAKES} simulated rigs of {VIEWS} cameras{', ski-like' if ski else ''}, seed {seed}"
-            yield name, footage(clips, TAKES, VIEWS, SECONDS, seed, ski=ski), None
+            name = f"{takes} simulated rigs of {VIEWS} cameras{', ski-like' if ski else ''}, seed {seed}"
+            yield name, footage(clips, takes, VIEWS, SECONDS, seed, ski=ski), None

@@ -14,6 +14,7 @@ from pose_rig.skeleton import INDEX, JOINTS
 from pose_rig.training import metrics
 
 Floats = NDArray[np.float64]
+AnyFloats = NDArray[np.floating]
 
 # The paper's 16 joints: ours without the spine. The root is among them and always right, once poses are centred on it:
 # means are 1/16 below those over the other 15.
@@ -51,7 +52,7 @@ class Scores:
 
     @classmethod
     def of(
-        cls, predicted: Floats, truth: Floats, joints: Sequence[int] = PAPER_JOINTS, *, metric: bool = False
+        cls, predicted: AnyFloats, truth: AnyFloats, joints: Sequence[int] = PAPER_JOINTS, *, metric: bool = False
     ) -> "Scores":
         """Returns the scores of the poses that are known.
 
@@ -101,7 +102,7 @@ class Jdr:
     count: int
 
     @classmethod
-    def of(cls, xy_px: Floats, truth_px: Floats, half_head_px: float | None = None) -> "Jdr":
+    def of(cls, xy_px: AnyFloats, truth_px: AnyFloats, half_head_px: float | None = None) -> "Jdr":
         """Returns the rates over the pictures in which anybody is seen.
 
         Args:

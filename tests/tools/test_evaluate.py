@@ -1,0 +1,143 @@
+"""``pose-rig eval`` as a user meets it."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from pose_rig.tools.evaluate import evaluate
+from pose_rig.tools.result_tables import NOT_MEASURED, tables
+from pose_rig.training.evaluation import Measured
+from pose_rig.training.scores import Jdr, Scores
+from tests.training.test_train import write_motion
+
+
+def said(*arguments: object) -> tuple[int, str]:
+    """Returns exit code and output in one line."""
+    app = typer.Typer()
+    app.command()(evaluate)
+    result = CliRunner(env={"COLUMNS": "160"}).invoke(app, list(map(str, arguments)))
+    assert "Traceback" not in result.output
+    return result.exit_code, " ".join(result.output.split())
+
+
+def rates(percent: float) -> Jdr:
+    return Jdr(percent, percent, percent, percent, percent, percent, count=9)
+
+
+def measured(dataset: str, weights: str = "mine") -> Measured:
+    scores = Scores(None, 60.06, 40.0, 90.0, 55.5, 222.2, 33.3, 1234)
+    return Measured(weights, dataset, scores, rates(81.5), rates(92.5))
+
+
+def text(*found: Measured, paper: bool = True) -> str:
+    console = Console(width=120, file=io.StringIO(), record=True)
+    for table in tables(found, paper=paper):
+        console.print(table)
+    return console.export_text()
+
+
+def test_alone_it_shows_what_others_published() -> None:
+    code, output = said()
+    assert code == 0
+    assert output.count(NOT_MEASURED) == 7  # three of errors, CPS, three of JDR
+    for part in ("Kim et al. 2022, S1+S2 │ 61.4 │ 45.9", "Wandt et al. 2021 (CanonPose) │ – │ 134.2 │ 108.7"):
+        assert part in output
+    assert "N-MPJPE: after the least-squares scale." in output
+
+
+def test_it_is_shown_without_torch() -> None:
+    block = "import sys; sys.modules.update(dict.fromkeys('torch onnx onnxruntime mediapipe cv2'.split()))"
+    code = f"{block}; from pose_rig.tools.evaluate import evaluate; evaluate()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert NOT_MEASURED in done.stdout
+
+
+def test_measuring_without_torch_says_what_to_install(tmp_path: Path) -> None:
+    motion = write_motion(tmp_path / "m.npz")
+    code = (
+        "import sys; sys.modules['torch'] = None\nfrom pathlib import Path\n"
+        f"from pose_rig.tools.evaluate import evaluate\nevaluate(simulated=[Path({str(motion)!r})])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "Error: Measuring needs torch, which is not installed." in done.stderr
+    assert "Install it with pip install 'pose-rig[train]'." in done.stderr
+
+
+def test_ours_stands_below_the_published_rows() -> None:
+    lines = text(measured("human36m"), measured("skipose", "other")).splitlines()
+    row = next(line for line in lines if "pose-rig, mine" in line)
+    assert row.split("│")[2:4] == ["       60.1 ", "      40.0 "]
+    assert sum(NOT_MEASURED in line for line in lines) == 2  # the errors and JDR of the third dataset
+    cps = [line for line in lines if "222.2" in line]
+    assert [[cell.strip() for cell in line.split("│")[1:-1]] for line in cps] == [
+        ["pose-rig, mine", "222.2", "–", "–"],
+        ["pose-rig, other", "–", "–", "222.2"],
+    ]
+    assert sum("pose-rig, mine, one view" in line and "81.5" in line for line in lines) == 1
+    assert sum("pose-rig, other, all views" in line and "92.5" in line for line in lines) == 1
+
+
+def test_other_footage_has_tables_of_its_own() -> None:
+    shown = text(measured("rigs", "a"), measured("rigs", "b"), paper=False)
+    assert "Human3.6M" not in shown
+    row = next(line for line in shown.splitlines() if line.startswith("│ b "))
+    assert [cell.strip() for cell in row.split("│")[2:-1]] == ["60.1", "40.0", "90.0", "55.5", "222.2", "33.3", "1234"]
+    assert shown.count("JDR %, rigs") == 1
+
+
+def test_simulated_rigs_are_measured(tmp_path: Path) -> None:
+    motion = write_motion(tmp_path / "m.npz")
+    found = []
+    for name in ("a.json", "b.json"):
+        code, output = said("--simulated", motion, "--takes", 2, "--seed", 3, "--json", tmp_path / name)
+        assert code == 0, output
+        assert "shipped weights" in output
+        assert NOT_MEASURED not in output
+        found.append(json.loads((tmp_path / name).read_text("utf-8")))
+    assert found[0] == found[1]
+    assert found[0]["seed"] == 3
+    usual, ski = found[0]["measured"]
+    assert usual["dataset"] == "2 simulated rigs of 4 cameras, seed 3"
+    assert ski["dataset"] == "2 simulated rigs of 4 cameras, ski-like, seed 3"
+    assert 10 < usual["scores"]["pmpjpe_mm"] < 150
+    assert set(usual) == {"weights", "dataset", "scores", "detected", "refined"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--dataset", "h36m"], "'h36m' is no dataset. Use KIND=FOLDER with one of human36m, mpi-inf-3dhp, skipose"),
+        (["--dataset", "h36m=."], "'h36m=.' is no dataset."),
+        (["--dataset", "human36m=missing"], "There is no folder missing. Give the one that holds Human3.6M."),
+        (["--dataset", "skipose=.", "--dataset", "skipose=."], "A dataset is given twice. Give each of them once."),
+        (["--simulated", "missing.npz"], "There is no file missing.npz. Give a motion file;"),
+        (["--simulated", "m.npz", "--weights", "w.pt"], "There are no weights w.pt. Check the path, or leave"),
+        (["--weights", "m.npz"], "There is nothing to measure these weights on. Add --simulated or --dataset."),
+        (["--held-out"], "Nothing is simulated. Add --simulated MOTION.npz."),
+        (["--json", "no/f.json"], "Cannot write no/f.json. Make sure that its folder exists."),
+    ],
+)
+def test_wrong_use_ends_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], text: str
+) -> None:
+    write_motion(tmp_path / "m.npz")
+    monkeypatch.chdir(tmp_path)
+    code, output = said(*arguments)
+    assert text in output
+    assert code == 2
+
+
+def test_a_file_that_is_no_lifter_is_named(tmp_path: Path) -> None:
+    motion = write_motion(tmp_path / "m.npz")
+    code, output = said("--simulated", motion, "--weights", motion)
+    assert f"{motion.name} is not a lifter checkpoint" in output
+    assert code == 1
