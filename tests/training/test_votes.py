@@ -1,0 +1,250 @@
+"""The paper's votes: as released against a transcription in loops, and without the faults of that."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pose_rig.geometry import rotation_from_vector
+from pose_rig.skeleton import INDEX, LIMBS, J
+from pose_rig.training.votes import SURE, corrected, released
+
+Floats = NDArray[np.float64]
+
+Refine = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+WRIST = INDEX["l_wrist"]
+CELL = 1 / 64
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What both functions take, in float64."""
+
+    flat: Tensor
+    confidence: Tensor
+    rotation: Tensor
+    canonical: Tensor
+
+    def arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.flat, self.confidence, self.rotation, self.canonical
+
+    def only(self, index: slice) -> "Scene":
+        return Scene(*(value[index] for value in self.arguments()))
+
+
+def rotations(rng: np.random.Generator, instants: int, views: int) -> Floats:
+    return rotation_from_vector(rng.normal(0, 1.0, (instants, views, 3)))
+
+
+def exact(rng: np.random.Generator, instants: int = 6, views: int = 4) -> Scene:
+    """People without noise or perspective, every view scaled to norm 1; lifts exact, of any size."""
+    body = rng.uniform(-0.35, 0.35, (instants, 1, J, 3))
+    body -= body[:, :, :1]
+    rotation = rotations(rng, instants, views)
+    flat = np.einsum("bvci,bvji->bvjc", rotation[:, :, :2], np.broadcast_to(body, (instants, views, J, 3)))
+    flat /= np.linalg.norm(flat, axis=(2, 3), keepdims=True)
+    lifted = body * rng.uniform(0.5, 2.0, (instants, views, 1, 1))
+    confidence = np.full((instants, views, J), 0.95)
+    return Scene(*(torch.from_numpy(value) for value in (flat, confidence, rotation, lifted)))
+
+
+def noisy(seed: int, instants: int = 4, views: int = 4) -> Scene:
+    """Whatever a lifter may make of whatever a detector may see."""
+    rng = np.random.default_rng(seed)
+    scene = exact(rng, instants, views)
+    flat = scene.flat + torch.from_numpy(rng.normal(0, 0.03, scene.flat.shape))
+    flat = flat / flat.square().sum((-1, -2), keepdim=True).sqrt()
+    confidence = torch.from_numpy(rng.uniform(0.2, 1.0, scene.confidence.shape))
+    canonical = scene.canonical + torch.from_numpy(rng.normal(0, 0.05, scene.canonical.shape))
+    return Scene(flat, confidence, scene.rotation, canonical)
+
+
+def misplaced(scene: Scene, view: int, by: tuple[float, float] = (0.2, -0.15)) -> Scene:
+    """One wrist detected elsewhere in one view, not surely; its lift follows it."""
+    flat, confidence, canonical = (value.clone() for value in (scene.flat, scene.confidence, scene.canonical))
+    moved = torch.tensor([*by, 0.0], dtype=torch.float64)
+    flat[:, view, WRIST] += moved[:2]
+    flat /= flat.square().sum((-1, -2), keepdim=True).sqrt()
+    confidence[:, view, WRIST] = 0.4
+    size = canonical[:, view].square().sum((-1, -2), keepdim=True).sqrt()[..., 0]
+    canonical[:, view, WRIST] += size * (scene.rotation[:, view].transpose(-1, -2) @ moved)
+    return Scene(flat, confidence, scene.rotation, canonical)
+
+
+def in_loops(scene: Scene) -> Floats:
+    """What `released` computes, joint by joint."""
+    flat, confidence, rotation, canonical = (value.numpy() for value in scene.arguments())
+    refined = flat.copy()
+    for b in range(flat.shape[0]):
+        for v in range(flat.shape[1]):
+            for j in LIMBS:
+                if confidence[b, v, j] < 0.85:
+                    total = votes_for(flat[b], confidence[b], confidence[0], rotation[b], canonical[b], v, j)
+                    row, column = divmod(int(np.argmax(total)), 64)
+                    refined[b, v, j] = ((column - 32) / 64, (row - 32) / 64)
+    return refined
+
+
+def votes_for(w: Floats, c: Floats, first_c: Floats, rotation: Floats, canonical: Floats, v: int, j: int) -> Floats:
+    total = np.zeros((64, 64))
+    lines = []
+    for u in range(len(w)):
+        picture = canonical[u] @ rotation[v, :2].T
+        picture = picture / np.linalg.norm(picture)
+        blob = np.zeros((64, 64))
+        paste(blob, np.floor(64 * picture[j] + 32), 3, first_c[u, j])
+        total += blob
+        if u != v:
+            lines.append(line(rotation[v] @ rotation[u].T, w[u, j], c[u, j]))
+    if sum(not one.any() for one in lines) != len(w) - 2:
+        total += sum(lines)
+    return total
+
+
+def line(relative: Floats, w: Floats, height: float) -> Floats:
+    out = np.zeros((64, 64))
+    (x0, y0), (x1, y1) = (64 * (relative @ (*w, z))[:2] + 32 for z in (-3, 3))
+    slope = (y1 - y0) / (x1 - x0)
+    level = y0 - slope * x0
+    kept = [(x, slope * x + level) for x in range(64) if 12.8 < x < 51.2 and 6.4 < slope * x + level < 57.6]
+    if len(kept) >= 2:
+        for point in np.linspace(kept[0], kept[-1], 16):
+            paste(out, np.floor(point), 2, height)
+    return out
+
+
+def paste(grid: Floats, cell: Floats, sd: int, height: float) -> None:
+    for row in range(max(int(cell[1]) - sd, 0), min(int(cell[1]) + sd, 63) + 1):
+        for column in range(max(int(cell[0]) - sd, 0), min(int(cell[0]) + sd, 63) + 1):
+            square = (column - cell[0]) ** 2 + (row - cell[1]) ** 2
+            grid[row, column] = height * np.exp(-square / (2 * sd**2))
+
+
+@pytest.mark.parametrize("views", [2, 3, 4])
+def test_released_is_what_its_description_says(views: int) -> None:
+    scene = noisy(views, instants=3, views=views)
+    refined = released(*scene.arguments())
+    assert (refined != scene.flat).any(-1).float().mean() > 0.3
+    np.testing.assert_allclose(refined.numpy(), in_loops(scene), atol=1e-6)
+
+
+def test_released_votes_with_the_confidences_of_the_first_instant() -> None:
+    scene = noisy(7)
+    alone = released(*scene.only(slice(2, 3)).arguments())
+    assert (alone != released(*scene.arguments())[2:3]).any()
+
+
+@pytest.mark.parametrize("refine", [released, corrected])
+def test_sure_joints_and_trunk_and_head_stay(refine: Refine) -> None:
+    scene = noisy(1)
+    moved = (refine(*scene.arguments()) != scene.flat).any(-1)
+    assert not moved[scene.confidence >= SURE].any()
+    others = [j for j in range(J) if j not in LIMBS]
+    assert not moved[..., others].any()
+    assert moved[..., list(LIMBS)].any()
+
+
+@pytest.mark.parametrize("views", [2, 3, 4, 8])
+def test_a_misplaced_wrist_is_put_back(views: int) -> None:
+    scene = exact(np.random.default_rng(views), 60, views)
+    seen = misplaced(scene, 1)
+    refined = corrected(*seen.arguments())
+    # in the scale of what was seen, which the outlier has changed
+    still = [j for j in range(J) if j != WRIST]
+    was = scene.flat[:, 1, still]
+    size = (seen.flat[:, 1, still] * was).sum((-1, -2)) / was.square().sum((-1, -2))
+    off = (refined[:, 1, WRIST] - size[:, None] * scene.flat[:, 1, WRIST]).norm(dim=-1)
+    assert (seen.flat[:, 1, WRIST] - scene.flat[:, 1, WRIST]).norm(dim=-1).min() > 10 * CELL
+    assert off.median() < 0.15 * CELL
+    assert off.max() < CELL
+
+
+def test_it_is_put_back_without_bias_and_released_half_a_cell_off() -> None:
+    scene = exact(np.random.default_rng(3), 200, 4)
+    unsure = Scene(scene.flat, torch.full_like(scene.confidence, 0.6), scene.rotation, scene.canonical)
+    limbs = list(LIMBS)
+    near = scene.flat[:, :, limbs].abs().amax(-1) < 0.4
+    off = (corrected(*unsure.arguments()) - scene.flat)[:, :, limbs][near] / CELL
+    assert off.abs().max() < 0.05
+    released_off = (released(*unsure.arguments()) - scene.flat)[:, :, limbs][near] / CELL
+    assert -0.7 < released_off.median() < -0.3
+
+
+def test_near_vertical_lines_and_those_of_two_views_count() -> None:
+    """Two cameras above each other: the line through the other's detection runs from top to bottom."""
+    rng = np.random.default_rng(5)
+    scene = exact(rng, 8, 2)
+    turn = torch.from_numpy(rotation_from_vector(np.array([1.2, 0.0, 0.0])))
+    rotation = torch.stack([scene.rotation[:, 0], turn @ scene.rotation[:, 0]], 1)
+    picture = torch.einsum("bvci,bvji->bvjc", rotation[:, :, :2], scene.canonical)
+    flat = picture / picture.square().sum((-1, -2), keepdim=True).sqrt()
+    canonical = scene.canonical.clone()
+    size = canonical.square().sum((-1, -2), keepdim=True).sqrt()[:, 1, :, 0]
+    # the other view's lift has the wrong depth, so that its reprojection is wrong along the line and a little beside it
+    shift = torch.tensor([0.03, 0.0, 0.05], dtype=torch.float64)
+    canonical[:, 1, WRIST] += size * (rotation[:, 1].transpose(-1, -2) @ shift)
+    confidence = scene.confidence.clone()
+    confidence[:, 0, WRIST] = 0.1
+    canonical[:, 0, WRIST] += 0.5 * canonical[:, 0].norm(dim=(-1, -2))[:, None]  # its own vote is far away
+    refined = corrected(flat, confidence, rotation, canonical)
+    beside = (refined - flat)[:, 0, WRIST, 0].abs()
+    assert beside.max() < 0.03 * 0.6  # blob alone: 0.03 and more
+
+
+def test_a_missing_view_neither_votes_nor_is_refined() -> None:
+    scene = misplaced(exact(np.random.default_rng(8), 6, 4), 1)
+    three = scene.only(slice(None))
+    gone = Scene(*(value.clone() for value in three.arguments()))
+    gone.flat[:, 3] = 0.0
+    gone.confidence[:, 3] = 0.0
+    gone.canonical[:, 3] = torch.randn(
+        gone.canonical[:, 3].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    refined = corrected(*gone.arguments())
+    assert (refined[:, 3] == 0).all()
+    without = corrected(*(value[:, :3] for value in scene.arguments()))
+    torch.testing.assert_close(refined[:, :3], without, atol=1e-6, rtol=0)
+
+
+def test_nobody_seen_leaves_everything_as_it_was() -> None:
+    scene = noisy(2)
+    refined = corrected(scene.flat, torch.zeros_like(scene.confidence), scene.rotation, scene.canonical)
+    torch.testing.assert_close(refined, scene.flat, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("refine", [released, corrected])
+@pytest.mark.parametrize("degrees", [0.0, 180.0])
+def test_views_along_one_axis_give_finite_places(refine: Refine, degrees: float) -> None:
+    scene = noisy(4, views=3)
+    turn = torch.from_numpy(rotation_from_vector(np.array([0.0, np.radians(degrees), 0.0])))
+    rotation = torch.stack([scene.rotation[:, 0], turn @ scene.rotation[:, 0], scene.rotation[:, 2]], 1)
+    refined = refine(scene.flat, scene.confidence, rotation, scene.canonical)
+    assert refined.isfinite().all()
+    assert (refined - scene.flat).abs().max() < 1.5
+
+
+def test_the_same_view_twice_puts_a_wrist_where_the_other_sees_it() -> None:
+    scene = exact(np.random.default_rng(6), 5, 2)
+    pairs = Scene(*(value[:, :1].repeat_interleave(2, 1) for value in scene.arguments()))
+    refined = corrected(*misplaced(pairs, 0, (0.1, 0.1)).arguments())
+    off = (refined[:, 0, WRIST] - refined[:, 1, WRIST]).norm(dim=-1)
+    assert off.max() < CELL
+
+
+def test_what_corrected_says_of_an_instant_depends_on_no_other() -> None:
+    scene = noisy(9, instants=5)
+    together = corrected(*scene.arguments())
+    apart = torch.cat([corrected(*scene.only(slice(b, b + 1)).arguments()) for b in range(5)])
+    torch.testing.assert_close(together, apart, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("refine", [released, corrected])
+def test_refined_2d_is_a_constant(refine: Refine) -> None:
+    scene = noisy(10)
+    canonical = scene.canonical.clone().requires_grad_()
+    assert not refine(scene.flat, scene.confidence, scene.rotation, canonical).requires_grad
