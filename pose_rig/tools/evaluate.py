@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pose_rig.training.footage import Footage
 
 VIEWS, SECONDS = 4, 8.0  # of simulated footage
+KINDS = {**{kind: kind for kind in TABLES}, "skipose-clean": "skipose"}  # and the table that each belongs to
 
 Weights = Annotated[
     list[Path] | None,
@@ -28,7 +29,7 @@ Weights = Annotated[
 ]
 Dataset = Annotated[
     list[str] | None,
-    typer.Option(metavar="KIND=FOLDER", help=f"A benchmark's test set: {', '.join(TABLES)}; again for more."),
+    typer.Option(metavar="KIND=FOLDER", help=f"A benchmark's test set: {', '.join(KINDS)}; again for more."),
 ]
 Simulated = Annotated[
     list[Path] | None,
@@ -89,12 +90,12 @@ def _kind_and_folder(text: str) -> tuple[str, Path]:
         UsageError: There are no two sides, the kind is unknown, or there is no such folder.
     """
     kind, _, folder = text.partition("=")
-    if kind not in TABLES or not folder:
+    if kind not in KINDS or not folder:
         raise UsageError(
-            f"{text!r} is no dataset.", f"Use KIND=FOLDER with one of {', '.join(TABLES)}: {next(iter(TABLES))}=FOLDER."
+            f"{text!r} is no dataset.", f"Use KIND=FOLDER with one of {', '.join(KINDS)}: {next(iter(KINDS))}=FOLDER."
         )
     if not Path(folder).is_dir():
-        raise UsageError(f"There is no folder {folder}.", f"Give the one that holds {TABLES[kind].title}.")
+        raise UsageError(f"There is no folder {folder}.", f"Give the one that holds {TABLES[KINDS[kind]].title}.")
     return kind, Path(folder)
 
 
@@ -143,8 +144,9 @@ def _measured(
     files = [(path.name, path) for path in weights] or [("shipped weights", SHIPPED)]
     lifters = [(name, load(path)[0]) for name, path in files]
     for kind, footage, half_head_px in _footage(sets, motion, takes, seed, held_out=held_out):
+        table = KINDS.get(kind, kind)
         for name, lifter in lifters:
-            yield measure(name, lifter, kind, footage, half_head_px)
+            yield measure(name if table == kind else f"{name}, {kind}", lifter, table, footage, half_head_px)
 
 
 def _footage(

@@ -114,7 +114,7 @@ class Jdr:
         Raises:
             UsageError: Nobody is seen.
         """
-        counted = np.isfinite(xy_px).any((2, 3)) & np.isfinite(truth_px).all((2, 3))
+        counted = np.isfinite(xy_px).any((2, 3)) & np.isfinite(truth_px[:, :, list(PAPER_JOINTS)]).all((2, 3))
         if not counted.any():
             raise UsageError("There is no picture to score.", "Give footage of somebody whose true poses are known.")
         true = truth_px[counted].astype(np.float64)

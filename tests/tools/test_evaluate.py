@@ -15,6 +15,7 @@ from pose_rig.tools.evaluate import evaluate
 from pose_rig.tools.result_tables import NOT_MEASURED, tables
 from pose_rig.training.evaluation import Measured
 from pose_rig.training.scores import Jdr, Scores
+from tests.training.datasets.test_canonpose import flat_file, write
 from tests.training.test_train import write_motion
 
 
@@ -110,6 +111,17 @@ def test_simulated_rigs_are_measured(tmp_path: Path) -> None:
     assert ski["dataset"] == "2 simulated rigs of 4 cameras, ski-like, seed 3"
     assert 10 < usual["scores"]["pmpjpe_mm"] < 150
     assert set(usual) == {"weights", "dataset", "scores", "detected", "refined"}
+
+
+def test_a_benchmark_is_measured_in_its_own_table(tmp_path: Path) -> None:
+    write(tmp_path / "h36m_detections.pickle", flat_file())
+    code, output = said("--dataset", f"human36m={tmp_path}", "--json", tmp_path / "f.json")
+    assert code == 0, output
+    (found,) = json.loads((tmp_path / "f.json").read_text("utf-8"))["measured"]
+    assert found["dataset"] == "human36m"
+    assert found["scores"]["count"] == 3 * 4  # instants of S9 and S11, four views
+    assert f"pose-rig, shipped weights │ {found['scores']['n_mpjpe_mm']:.1f} │" in output
+    assert output.count(NOT_MEASURED) == 4
 
 
 @pytest.mark.parametrize(
