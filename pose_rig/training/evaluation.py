@@ -34,15 +34,15 @@ class Measured:
         weights: Its name, and
         dataset: that of the footage.
         scores: Of its 3D poses, each from one view.
-        detected: Joint detection rates of the 2D poses that it was given, and
+        detected: Joint detection rates of the 2D poses that it was given, None where these are the truth itself, and
         refined: of the same after all views had their say, each instant by itself, rotations guessed by the lifter.
     """
 
     weights: str
     dataset: str
     scores: Scores
-    detected: Jdr
-    refined: Jdr
+    detected: Jdr | None
+    refined: Jdr | None
 
 
 @torch.no_grad()
@@ -97,7 +97,9 @@ def measure(
         raise UsageError(f"There is no footage in {dataset}.", "Check what it is read from.")
     views = max(take.views for take in footage)
     true_px = _joined([truth.xy_px for truth in truths], views)
-    detections = [np.where(take.score[..., None] > 0, take.xy_px, np.nan) for take in footage]
+    seen_px = _joined([np.where(take.score[..., None] > 0, take.xy_px, np.nan) for take in footage], views)
+    exact = not (np.isfinite(seen_px) & (seen_px != true_px)).any()
+    refined_px = [] if exact else [refine(lifter, take) for take in footage]
     return Measured(
         weights=name,
         dataset=dataset,
@@ -106,8 +108,8 @@ def measure(
             _joined([truth.joints for truth in truths], views),
             PAPER_JOINTS,
         ),
-        detected=Jdr.of(_joined(detections, views), true_px, half_head_px),
-        refined=Jdr.of(_joined([refine(lifter, take) for take in footage], views), true_px, half_head_px),
+        detected=None if exact else Jdr.of(seen_px, true_px, half_head_px),
+        refined=None if exact else Jdr.of(_joined(refined_px, views), true_px, half_head_px),
     )
 
 

@@ -1,6 +1,7 @@
 """Scores of many poses: what a table has in one row.
 
-Axes: T instants, V views, J = 17 joints. A pose that is not known is NaN, and is not counted.
+Axes: T instants, V views, J = 17 joints. A pose that is not known is NaN, or a true one whose joints are all in one
+point, and is not counted.
 """
 
 from collections.abc import Sequence
@@ -67,7 +68,7 @@ class Scores:
         """
         some = list(joints)
         found, wanted = ((poses - poses[:, :, :1])[:, :, some].astype(np.float64) for poses in (predicted, truth))
-        known = np.asarray(np.isfinite(found).all((2, 3)) & np.isfinite(wanted).all((2, 3)))
+        known = np.asarray(np.isfinite(found).all((2, 3)) & _known(truth[:, :, some]))
         if not known.any():
             raise UsageError("There is no pose to score.", "Give footage of somebody whose true poses are known.")
         a, b = found[known], wanted[known]
@@ -114,7 +115,7 @@ class Jdr:
         Raises:
             UsageError: Nobody is seen.
         """
-        counted = np.isfinite(xy_px).any((2, 3)) & np.isfinite(truth_px[:, :, list(PAPER_JOINTS)]).all((2, 3))
+        counted = np.asarray(np.isfinite(xy_px).any((2, 3)) & _known(truth_px[:, :, list(PAPER_JOINTS)]))
         if not counted.any():
             raise UsageError("There is no picture to score.", "Give footage of somebody whose true poses are known.")
         true = truth_px[counted].astype(np.float64)
@@ -135,3 +136,8 @@ def size_of_half_head(truth_px: Floats) -> Floats:
     """
     around = (truth_px - truth_px[:, :1])[:, list(PAPER_JOINTS)]
     return np.asarray(HALF_HEAD_PER_NORM * np.sqrt((around**2).sum((1, 2))))
+
+
+def _known(truth: AnyFloats) -> NDArray[np.bool_]:
+    """Returns (T,V) which poses (T,V,J,C) are: a file's gap, filled with zeros, is none."""
+    return np.asarray(np.isfinite(truth).all((2, 3)) & (truth != truth[:, :, :1]).any((2, 3)))

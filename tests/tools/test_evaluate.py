@@ -121,7 +121,7 @@ def test_a_benchmark_is_measured_in_its_own_table(tmp_path: Path) -> None:
     assert found["dataset"] == "human36m"
     assert found["scores"]["count"] == 3 * 4  # instants of S9 and S11, four views
     assert f"pose-rig, shipped weights │ {found['scores']['n_mpjpe_mm']:.1f} │" in output
-    assert output.count(NOT_MEASURED) == 4
+    assert output.count(NOT_MEASURED) == 5  # this file has no 2D truth to compare its detections with
 
 
 @pytest.mark.parametrize(

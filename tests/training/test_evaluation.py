@@ -12,9 +12,9 @@ from pose_rig.lifting.engine import SHIPPED
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import INDEX, J
 from pose_rig.training.bank import see
-from pose_rig.training.evaluation import lift, measure, refine
+from pose_rig.training.evaluation import Measured, lift, measure, refine
 from pose_rig.training.footage import Footage, Truth
-from pose_rig.training.scores import Scores
+from pose_rig.training.scores import Jdr, Scores
 from pose_rig.training.takes import project
 from tests.fusion.fakes import film, ring, walk
 
@@ -45,6 +45,12 @@ def footage(views: int = VIEWS, noise: float = 0.0) -> Footage:
 def truth(take: Footage) -> Truth:
     assert take.truth is not None
     return take.truth
+
+
+def rates(measured: Measured) -> tuple[Jdr, Jdr]:
+    assert measured.detected is not None
+    assert measured.refined is not None
+    return measured.detected, measured.refined
 
 
 def untrained(config: LifterConfig) -> Lifter:
@@ -117,10 +123,27 @@ def test_takes_of_different_rigs_are_measured_together(shipped: Lifter) -> None:
     one, two = footage(2, noise=0.01), footage(3, noise=0.01)
     both, alone = measure("w", shipped, "d", [one, two]), [measure("w", shipped, "d", [take]) for take in (one, two)]
     assert (both.weights, both.dataset) == ("w", "d")
-    assert both.scores.count == both.detected.count == 10 * 2 + 10 * 3
+    assert both.scores.count == rates(both)[0].count == 10 * 2 + 10 * 3
     weighted = (20 * alone[0].scores.n_mpjpe_mm + 30 * alone[1].scores.n_mpjpe_mm) / 50
     assert both.scores.n_mpjpe_mm == pytest.approx(weighted)
-    assert both.refined.wrist == pytest.approx((20 * alone[0].refined.wrist + 30 * alone[1].refined.wrist) / 50)
+    assert rates(both)[1].wrist == pytest.approx((20 * rates(alone[0])[1].wrist + 30 * rates(alone[1])[1].wrist) / 50)
+
+
+def test_what_saw_the_truth_has_no_detection_rates(shipped: Lifter) -> None:
+    take = footage()
+    exact = replace(take, xy_px=truth(take).xy_px.copy())
+    exact.score[0] = 0.0
+    found = measure("w", shipped, "d", [exact])
+    assert (found.detected, found.refined) == (None, None)
+    exact.xy_px[5, 1, 3] += 1.0
+    assert measure("w", shipped, "d", [exact]).detected is not None
+
+
+def test_one_camera_alone_is_measured(shipped: Lifter) -> None:
+    alone = measure("w", shipped, "d", [footage(1, noise=0.005)])
+    assert alone.scores.count == 10
+    assert np.isfinite([alone.scores.pmpjpe_mm, *rates(alone)[1].rates]).all()
+    assert rates(alone)[1].hip > 90
 
 
 def test_without_truth_nothing_is_measured(shipped: Lifter) -> None:

@@ -68,6 +68,16 @@ def test_unknown_poses_are_not_counted() -> None:
     assert scores.min_over_views_mm == pytest.approx(0, abs=1e-6)
 
 
+def test_a_gap_filled_with_zeros_is_no_pose() -> None:
+    true = truth()
+    true[3] = 0.0
+    some = truth()[[0, 1, 2, 4]]
+    scores = Scores.of(truth() * [1, 1, -1], true)
+    assert scores.count == 12
+    assert scores.n_mpjpe_mm == pytest.approx(Scores.of(some * [1, 1, -1], some).n_mpjpe_mm)
+    assert Jdr.of(truth()[..., :2], true[..., :2]).count == 12
+
+
 def test_nothing_to_score_is_said() -> None:
     with pytest.raises(UsageError, match=r"There is no pose to score\. Give footage of somebody whose true poses"):
         Scores.of(np.full((2, 2, J, 3), np.nan), truth(2, 2))
