@@ -46,9 +46,10 @@ def read_cells(path: Path, name: str) -> list[NDArray[np.float64]]:
     Raises:
         UsageError: It cannot be read, or has no such cells.
     """
+    matlab = library("scipy.io.matlab")
     try:
-        content = library("scipy.io").loadmat(path, variable_names=[name])
-    except _DAMAGE as error:
+        content = matlab.loadmat(path, variable_names=[name])
+    except (*_DAMAGE, matlab.MatReadError) as error:
         raise UsageError(f"{path} cannot be read as a MATLAB file: {error}.", "Copy or download it again.") from error
     cells = content.get(name)
     if not isinstance(cells, np.ndarray) or cells.dtype != object:

@@ -1,4 +1,6 @@
-"""A camera from joints that are known both in the room and in its picture.
+"""A camera from joints whose labels are known both in the room and in its picture.
+
+Detections would not do: a few pixels of their error turn a camera whose optical centre is not known by degrees.
 
 Axes: T instants, J = 17 joints, N points.
 """
@@ -16,10 +18,8 @@ from pose_rig.geometry import camera_matrix
 Floats = NDArray[np.float64]
 
 _POINTS = 4000  # more make it no better, only slower
-_FEWEST = 60
-_PASSES = 3
-_OUTLIER = 4.0  # medians
-_WORST_PX = 25.0  # detectors are off by 5–10 px in these pictures
+_FEWEST = 60  # some four poses
+_WORST_PX = 2.0  # labels are projections and fit to a fraction of a pixel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,14 +68,11 @@ def resect(room: Floats, xy_px: Floats, size_px: tuple[int, int], name: str) -> 
         return None
     some = np.linspace(0, len(points) - 1, min(len(points), _POINTS)).astype(int)
     points, marks = points[some], marks[some]
-    kept = np.ones(len(points), bool)
-    for _ in range(_PASSES):
-        camera = _fit(points[kept], marks[kept], size_px)
-        off_px = np.linalg.norm(camera.project(points) - marks, axis=-1)
-        kept = off_px <= max(_OUTLIER * float(np.median(off_px)), 1.0)
-    if not np.median(off_px) < _WORST_PX:
+    camera = _fit(points, marks, size_px)
+    off_px = float(np.median(np.linalg.norm(camera.project(points) - marks, axis=-1)))
+    if not off_px < _WORST_PX:
         raise UsageError(
-            f"{name}: 2D and 3D poses lie {np.median(off_px):.0f} px apart at best.",
+            f"{name}: no camera shows the 3D poses where the 2D labels are, {off_px:.0f} px apart at best.",
             "They are not of the same take; get both files from one source.",
         )
     return camera
@@ -83,12 +80,11 @@ def resect(room: Floats, xy_px: Floats, size_px: tuple[int, int], name: str) -> 
 
 def _fit(points: Floats, marks: Floats, size_px: tuple[int, int]) -> Camera:
     """Returns the camera of least squares."""
-    guess = camera_matrix(FOCAL_PER_LARGER_SIDE * max(size_px), size_px)
     _, matrix, distortion, turns, shifts = cv2.calibrateCamera(
         [points.astype(np.float32)],
         [marks.astype(np.float32)],
         size_px,
-        guess,
+        camera_matrix(FOCAL_PER_LARGER_SIDE * max(size_px), size_px),
         np.zeros(5),
         flags=cv2.CALIB_USE_INTRINSIC_GUESS | cv2.CALIB_FIX_K3,
     )

@@ -70,7 +70,7 @@ def _plain(dtype: Any) -> np.dtype[Any]:
 
 
 def _dtype(code: str, *_flags: Any) -> np.dtype[Any]:
-    return np.dtype(code)
+    return np.dtype(code, align=False, copy=True)  # a copy, as the pickle then sets its byte order
 
 
 def _empty_array(_subtype: Any, _shape: Any, _code: Any) -> Any:

@@ -1,6 +1,7 @@
 """Human3.6M as VideoPose3D keeps it: ``data_3d_h36m.npz`` in the room, ``data_2d_h36m_….npz`` of each camera.
 
-The 3D file has no cameras. They are found from what is there: the same joints in the room and in the pictures.
+The 3D file has no cameras. They are found from the labels, which are the same joints in the room and in the pictures:
+truth needs ``data_2d_h36m_gt.npz`` too.
 
 Axes: T instants, V = 4 cameras, K = 32 or 17 joints of the file, J = 17 joints, N points.
 """
@@ -40,7 +41,7 @@ def load(path: Path, split: Split) -> list[Footage]:
     """Returns one footage per action of each subject of the split, at the stride of the protocol.
 
     Args:
-        path: The 2D poses; the files of the truth lie beside it, if there are any.
+        path: The 2D poses; both files of the truth lie beside it, or there is none.
         split: Which subjects.
 
     Raises:
@@ -48,20 +49,18 @@ def load(path: Path, split: Split) -> list[Footage]:
     """
     poses = _actions(path, "positions_2d")
     layout = _layout(path)
-    beside = {name: path.with_name(name) for name in (TRUE_3D, TRUE_2D)}
-    rooms = _actions(beside[TRUE_3D], "positions_3d") if beside[TRUE_3D].is_file() else {}
-    labels = _actions(beside[TRUE_2D], "positions_2d") if beside[TRUE_2D].is_file() else poses
+    room_file, label_file = path.with_name(TRUE_3D), path.with_name(TRUE_2D)
+    whole = room_file.is_file() and label_file.is_file()
+    rooms = _actions(room_file, "positions_3d") if whole else {}
+    labels = _actions(label_file, "positions_2d") if whole else {}
     out = []
     for subject in HUMAN36M.subjects(split):
-        known = {name: _joints(room, str(path)) for name, room in rooms.get(subject, {}).items()}
-        views = {name: _views(path, found, layout) for name, found in poses.get(subject, {}).items()}
-        flats = views
-        if labels is not poses:
-            flats = {name: _views(beside[TRUE_2D], found, "h36m") for name, found in labels.get(subject, {}).items()}
+        known = {name: _joints(room, str(room_file)) for name, room in rooms.get(subject, {}).items()}
+        flats = {name: _views(label_file, views, "h36m") for name, views in labels.get(subject, {}).items()}
         cameras = _cameras(subject, known, flats)
-        for action, xy_px in views.items():
-            truth = _truth(known[action], flats[action], cameras) if cameras and {action} <= {*known, *flats} else None
-            out.append(_footage(subject, action, xy_px, truth, HUMAN36M.stride(split)))
+        for action, found in poses.get(subject, {}).items():
+            truth = _truth(known[action], flats[action], cameras) if action in known and action in flats else None
+            out.append(_footage(subject, action, _views(path, found, layout), truth, HUMAN36M.stride(split)))
     return out
 
 

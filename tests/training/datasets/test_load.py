@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from pose_rig.errors import UsageError
+from pose_rig.training.datasets.load import KINDS, load, protocol_of
+from pose_rig.training.datasets.mat import library
+from pose_rig.training.datasets.protocol import SKIPOSE
+
+
+def test_kinds() -> None:
+    assert KINDS == ("human36m", "mpi-inf-3dhp", "skipose", "skipose-clean")
+    assert protocol_of("skipose-clean") is SKIPOSE
+    with pytest.raises(UsageError, match=r"There is no benchmark 'coco'\. Use one of human36m, "):
+        load("coco", Path(), "train")
+
+
+def test_a_folder_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no folder"):
+        load("human36m", tmp_path / "nothing", "train")
+    with pytest.raises(UsageError, match="There is no split 'all'"):
+        load("human36m", tmp_path, "all")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("human36m", r"data_2d_h36m_….npz with data_3d_h36m.npz"),
+        ("mpi-inf-3dhp", r"S1/Seq1/annot.mat"),
+        ("skipose", r"train/labels.h5"),
+    ],
+)
+def test_an_empty_folder_is_told_what_it_needs(tmp_path: Path, kind: str, files: str) -> None:
+    (tmp_path / "labels.h5").touch()
+    with pytest.raises(UsageError, match=rf"has no files of {kind} for 'test' .* It needs {files}.*, or one file"):
+        load(kind, tmp_path, "test")
+
+
+def test_a_missing_library_is_named() -> None:
+    with pytest.raises(UsageError, match=r"read with no_such_library\. pip install 'pose-rig\[datasets\]'"):
+        library("no_such_library")

@@ -1,0 +1,47 @@
+"""A walking person before cameras whose truth is known, and files like other people's.
+
+Axes: T instants, V views, J = 17 joints, K joints of a file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.skeleton import INDEX
+from pose_rig.training.rigs import look_at
+from tests.fusion.fakes import walk
+
+Floats = NDArray[np.float64]
+FOCAL_PX = 1145.0
+UNUSED = 777.0  # what joints of a file hold that are none of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """room (T,J,3) m, z up; local (T,V,J,3) m in the axes of each camera; xy_px (T,V,J,2)."""
+
+    room: Floats
+    local: Floats
+    xy_px: Floats
+
+
+def shoot(seconds: float, sizes_px: Sequence[tuple[int, int]], start_deg: float = 0.0, fps: float = 50.0) -> Shot:
+    """A walk seen from all around."""
+    joints = walk(seconds, fps)
+    azimuth = np.radians(start_deg + 75.0 * np.arange(len(sizes_px)))
+    position = np.stack([4 * np.sin(azimuth), 1.2 + 0.3 * (np.arange(len(azimuth)) % 3), 4 * np.cos(azimuth)], -1)
+    rotation = look_at(position, np.array([0.0, 0.9, 0.0]))
+    local = np.einsum("vij,tvkj->tvki", rotation, joints[:, None] - position[None, :, None])
+    middle = np.array(sizes_px)[:, None] / 2
+    room = joints[..., [0, 2, 1]] * [1, -1, 1]  # y up → z up
+    return Shot(room, local, FOCAL_PX * local[..., :2] / local[..., 2:] + middle)
+
+
+def as_file(joints: Floats, places: dict[str, int], width: int) -> Floats:
+    """(...,width,C) of (...,J,C): our joints at their places in a file of so many."""
+    out = np.full((*joints.shape[:-2], width, joints.shape[-1]), UNUSED)
+    for name, place in places.items():
+        out[..., place, :] = joints[..., INDEX[name], :]
+    return out
