@@ -43,11 +43,11 @@ class Seen:
 
 def see(footage: Footage, frame: Frame) -> Seen:
     """Returns the 2D poses of footage as a lifter takes them (`pose_rig.lifting.model.LifterConfig.frame`)."""
-    xy, whole = complete_root(footage.xy_px.astype(np.float64), footage.score)
+    xy, whole = complete_root(footage.xy_px.astype(np.float64), footage.score.astype(np.float64))
     score = np.where(whole[..., None], footage.score, 0.0)
     if frame == "ray":
-        focal_px = np.broadcast_to(footage.focal_px, score.shape[:2])
-        size_px = np.broadcast_to(footage.size_px, (*score.shape[:2], 2))
+        focal_px = np.broadcast_to(footage.focal_px.astype(np.float64), score.shape[:2])
+        size_px = np.broadcast_to(footage.size_px.astype(np.float64), (*score.shape[:2], 2))
         flat, norm, turn = rectify(xy, score, focal_px, size_px)
         return Seen(flat, score, norm, turn)
     seen = score > 0
@@ -112,7 +112,7 @@ class Bank:
                 "Nobody is seen by two cameras at once.", "Training needs a person before several cameras."
             )
         joined = {name: np.concatenate([part[name] for part in parts]) for name in TENSORS}
-        self.all = Batch(**{name: torch.from_numpy(value).to(device) for name, value in joined.items()})
+        self.all = Batch(*(torch.from_numpy(joined[name]).to(device) for name in TENSORS))
         self._starts = np.cumsum([0, *self.lengths[:-1]])
 
     def __len__(self) -> int:
@@ -132,7 +132,7 @@ class Bank:
         chosen = rng.choice(len(lengths), rigs, p=lengths / lengths.sum())
         index = self._starts[chosen, None] + (rng.random((rigs, per_rig)) * lengths[chosen, None]).astype(np.int64)
         rows = torch.from_numpy(index.ravel()).to(self.all.flat.device)
-        batch = Batch(**{name: getattr(self.all, name)[rows] for name in TENSORS}, per_rig=per_rig)
+        batch = replace(self.all, per_rig=per_rig, **{name: getattr(self.all, name)[rows] for name in TENSORS})
         return mirror(batch, torch.from_numpy(rng.random(rigs) < 0.5).to(rows.device)) if flips else batch
 
     def parts(self, size: int) -> list[Batch]:
@@ -177,7 +177,7 @@ def _arrays(footage: Footage, frame: Frame, views: int) -> dict[str, NDArray[np.
         "rotation": np.tile(rotation, (count, 1, 1, 1)),
         "known": np.full(count, float(footage.rotation is not None)),
         "shape": shape,
-        "scored": np.full((count, footage.views), float(footage.truth is not None)),
+        "scored": (footage.truth is not None) * seen.confidence.any(-1).astype(float),
     }
     for name in ("flat", "confidence", "norm", "view_from_camera", "rotation", "shape", "scored"):
         blank = np.zeros((count, missing, *rows[name].shape[2:]))

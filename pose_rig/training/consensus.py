@@ -14,13 +14,12 @@ from torch import Tensor
 
 from pose_rig.fusion import csm
 from pose_rig.graph import GUESS
-from pose_rig.lifting.model import rotation_from_axis_angle
 from pose_rig.training.bank import Batch
 from pose_rig.training.terms import present
 
 DOUBT_RAD = 0.14  # 8°: rotations further off than that from the rig's mean lose their say
-ROUNDS = 3  # of averaging, and of turning the rig
-SETTLED_RAD = 0.03  # how far an instant may still turn a rig that is averaged over all of the batch's
+ROUNDS = 5  # of averaging
+SETTLED_RAD = 0.08  # 5°: how far an instant may turn the mean of a rig, about what the mean itself is off
 LIFTED_SD = 0.2  # doubt about lifted depths, about 40 cm: they err alike in all views, and must not confirm themselves
 TURN_PRIOR = 1e-2  # information that keeps views that nothing turns where they are
 
@@ -80,17 +79,26 @@ def average(batch: Batch, rotation: Tensor, there: Tensor) -> Tensor:
     Alternates between the body's orientation at each instant and the cameras' rotations, chordal means weighed by how
     near an instant is to the rest.
     """
-    camera = (batch.view_from_camera.transpose(-1, -2) @ rotation).unflatten(0, (-1, batch.per_rig))  # R,T,V,3,3
-    weight = there.unflatten(0, (-1, batch.per_rig))
-    mean = camera[:, :1]
+    camera = _by_rig(batch.view_from_camera.transpose(-1, -2) @ rotation, batch.per_rig)  # R,T,V,3,3
+    weight = _by_rig(there, batch.per_rig)
+    both = (weight * weight[:, :, :1])[..., None, None]
+    mean = nearest(
+        (both * (camera @ camera[:, :, :1].transpose(-1, -2))).sum(1, keepdim=True)
+        + 1e-6 * torch.eye(3, device=camera.device)
+    )
     for _ in range(ROUNDS):
         body = nearest((weight[..., None, None] * (mean.transpose(-1, -2) @ camera)).sum(2))  # R,T,3,3
         turned = camera @ body.unsqueeze(2).transpose(-1, -2)
         cosine = ((turned * mean).sum((-1, -2)) - 1) / 2
         off = torch.arccos(cosine.clamp(-0.9999, 0.9999)) / DOUBT_RAD
-        weight = there.unflatten(0, (-1, batch.per_rig)) / (1 + off.square())
+        weight = _by_rig(there, batch.per_rig) / (1 + off.square())
         mean = nearest((weight[..., None, None] * turned).sum(1, keepdim=True) + 1e-6 * mean)
     return mean.expand_as(camera).flatten(0, 1)
+
+
+def _by_rig(values: Tensor, per_rig: int) -> Tensor:
+    """Returns (R,T,...) of (B,...)."""
+    return values.reshape(-1, per_rig, *values.shape[1:])
 
 
 def nearest(matrix: Tensor) -> Tensor:
@@ -98,14 +106,15 @@ def nearest(matrix: Tensor) -> Tensor:
     u, _, vt = torch.linalg.svd(matrix)
     sign = torch.linalg.det(u @ vt).sign()
     flip = torch.stack([torch.ones_like(sign), torch.ones_like(sign), sign], -1)
-    return (u * flip.unsqueeze(-2)) @ vt
+    out: Tensor = (u * flip.unsqueeze(-2)) @ vt
+    return out
 
 
 def _as_seen(fused: csm.Fused, there: Tensor) -> Agreement:
     """Returns the fused poses in every view."""
     scale = fused.scale[..., None, None]
     target = torch.einsum("bvij,bkj->bvki", fused.rotation, fused.body) * scale
-    covariance = torch.linalg.inv(fused.information.unflatten(-1, (3, 3)))
+    covariance = torch.linalg.inv(fused.information.reshape(*fused.body.shape, 3))
     seen = torch.einsum("bvij,bkjl,bvml->bvkim", fused.rotation, covariance, fused.rotation) * scale[..., None] ** 2
     trust = there / (1 + (fused.model_sd / csm.DETECTOR_SD).square())
     return Agreement(target - target[:, :, :1], seen, fused.refined, fused.inlier, trust)

@@ -76,7 +76,7 @@ class Footage:
     @property
     def views(self) -> int:
         """How many cameras there are."""
-        return self.xy_px.shape[1]
+        return int(self.xy_px.shape[1])
 
     def at(self, index: NDArray[np.integer] | slice) -> "Footage":
         """Returns some of the instants."""

@@ -93,6 +93,10 @@ class Method:
         off = dict.fromkeys(terms, 0.0)
         return replace(self, early=replace(self.early, **off), late=replace(self.late, **off))
 
+    def bent(self, weight: float) -> "Method":
+        """Returns the method with another weight of the bend term in both stages."""
+        return replace(self, early=replace(self.early, bend=weight), late=replace(self.late, bend=weight))
+
 
 _CANONPOSE = Weights(rep=1, view=1, cam=0.1)
 _S1 = replace(_CANONPOSE, ref=1, frep=0.01, fview=0.01)

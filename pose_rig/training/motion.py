@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
+from pose_rig.npz import read_arrays
 from pose_rig.skeleton import J
 
 Floats = NDArray[np.float64]
 
 FASTEST_M_S = 12.0  # of a joint about the pelvis; a fast throw's hand reaches about ten
 SHORTEST_S = 0.5
+SHIPPED = Path(__file__).parent / "postures.npz"  # spread over CMU, OpenCap and ReActIdle; NOTICE names them
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,18 @@ class PosePool:
         self.joints = np.concatenate(kept)
         self._cumulative = np.cumsum(weight / weight.sum())
 
+    @classmethod
+    def of(cls, joints: NDArray[np.floating]) -> "PosePool":
+        """Returns a pool of single poses (N,17,3), each drawn as often as any."""
+        still = Clip("any", 1.0, joints.astype(np.float32), np.zeros((len(joints), 3), np.float32))
+        return cls([still])
+
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """Returns (count,17,3) m relative to the pelvis."""
         index = np.searchsorted(self._cumulative, rng.random(count)).clip(0, len(self.joints) - 1)
         return np.asarray(self.joints[index], np.float64)
+
+
+def shipped() -> PosePool:
+    """Returns the postures that come with the package: what a fine-tuned lifter rehearses."""
+    return PosePool.of(read_arrays(SHIPPED, "Install pose-rig again.")["joints"])

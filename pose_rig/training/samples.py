@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pose_rig.config import FOCAL_PER_LARGER_SIDE
 from pose_rig.geometry import complete_root, rectify
 from pose_rig.training.bodies import heading, random_people
-from pose_rig.training.motion import Clip, PosePool
+from pose_rig.training.motion import PosePool
 from pose_rig.training.noise import detect, drop
 from pose_rig.training.rigs import random_cameras, truth
 
@@ -41,13 +41,13 @@ class Sampler:
     """Draws batches without end, the same for the same seed.
 
     Args:
-        clips: Motion capture to draw postures from.
+        pool: Postures to draw from.
         seed: Of the random generator.
         vary: False keeps captured postures as they are (for validation).
     """
 
-    def __init__(self, clips: Sequence[Clip], seed: int, *, vary: bool = True) -> None:
-        self._pool = PosePool(clips)
+    def __init__(self, pool: PosePool, seed: int | Sequence[int], *, vary: bool = True) -> None:
+        self._pool = pool
         self._rng = np.random.default_rng(seed)
         self._vary = vary
 

@@ -1,14 +1,17 @@
 """One training step's losses: lift all views, compare all pairs, refine, lift again (the paper's Steps 1 and 2)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pose_rig.training import terms, votes
 from pose_rig.training.bank import Batch
 from pose_rig.training.consensus import agree
 from pose_rig.training.methods import Method, Weights
+
+Network = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]  # a lifter, compiled or not
 
 SP_SCALE = 0.02  # about 4 cm: a joint known better than that counts in full
 SURE = 0.85  # the confidence of a joint that was refined
@@ -29,13 +32,13 @@ class Lifted:
     spread: Tensor
 
 
-def lift(lifter: nn.Module, flat: Tensor, confidence: Tensor) -> Lifted:
+def lift(lifter: Network, flat: Tensor, confidence: Tensor) -> Lifted:
     """Returns all views' lifts, computed as one batch."""
     outputs = lifter(flat.flatten(0, 1), confidence.flatten(0, 1))
-    return Lifted(*(value.float().unflatten(0, flat.shape[:2]) for value in outputs))
+    return Lifted(*(value.float().reshape(*flat.shape[:2], *value.shape[1:]) for value in outputs))
 
 
-def losses(lifter: nn.Module, batch: Batch, method: Method, weights: Weights, order: Tensor) -> dict[str, Tensor]:
+def losses(lifter: Network, batch: Batch, method: Method, weights: Weights, order: Tensor) -> dict[str, Tensor]:
     """Returns the terms whose weight is not 0, unweighted, by name.
 
     Args:
@@ -70,8 +73,8 @@ def losses(lifter: nn.Module, batch: Batch, method: Method, weights: Weights, or
 
 
 def total(values: dict[str, Tensor], weights: Weights) -> Tensor:
-    """Returns the weighted sum of the terms."""
-    return torch.stack([getattr(weights, name) * value for name, value in values.items()]).sum()
+    """Returns the weighted sum of the terms; what is no term of a method counts as it is."""
+    return torch.stack([getattr(weights, name, 1.0) * value for name, value in values.items()]).sum()
 
 
 def other_instants(rigs: int, per_rig: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -94,7 +97,7 @@ def _towards_agreement(batch: Batch, first: Lifted, poses: Tensor, weights: Weig
 
 
 def _towards_votes(
-    lifter: nn.Module, batch: Batch, first: Lifted, poses: Tensor, method: Method, weights: Weights
+    lifter: Network, batch: Batch, first: Lifted, poses: Tensor, method: Method, weights: Weights
 ) -> dict[str, Tensor]:
     """Returns the terms of the paper: refined 2D as a target, and what is lifted from it."""
     vote = votes.released if method.refinement == "released" else votes.corrected

@@ -1,6 +1,6 @@
 """Where Gaussian votes around points and segments of the plane are highest, without a grid.
 
-Climbs from all points and all crossings of two segments: a maximum elsewhere would have to be uphill of none of them.
+Climbs from the highest of all points and all crossings of two segments.
 
 Axes: N sums of votes, U votes in each, C candidates for the maximum. Lengths in cells of the paper's grid.
 """
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-CLIMBS = 3  # steps from every candidate, and again from the best
+CLIMBERS = 5  # candidates to climb from, the highest
+CLIMBS = 3  # steps from each, and again from the highest then
 STILL = 1e-4  # 1/cells²: holds a candidate where no vote reaches
 
 
@@ -38,13 +39,13 @@ class Votes:
 def highest(votes: Votes) -> tuple[Tensor, Tensor]:
     """Returns (N,2) where the sum of the votes is highest, and (N,1) how high."""
     x, y = _candidates(votes)
-    for _ in range(CLIMBS):
-        x, y, _ = _climb(votes, x, y)
-    best = _climb(votes, x, y)[2].argmax(1, keepdim=True)
-    x, y = x.gather(1, best.unsqueeze(-1)), y.gather(1, best.unsqueeze(-1))
-    for _ in range(CLIMBS):
-        x, y, height = _climb(votes, x, y)
-    return torch.cat([x, y], -1)[:, 0], height
+    for kept in (CLIMBERS, 1):
+        height = _look(votes, x, y)[2].sum(-1, keepdim=True)
+        best = height.topk(min(kept, height.shape[1]), 1).indices
+        x, y = x.gather(1, best), y.gather(1, best)
+        for _ in range(CLIMBS):
+            x, y = _climb(votes, x, y)
+    return torch.cat([x, y], -1)[:, 0], _look(votes, x, y)[2].sum(-1)
 
 
 def _candidates(votes: Votes) -> tuple[Tensor, Tensor]:
@@ -61,23 +62,32 @@ def _candidates(votes: Votes) -> tuple[Tensor, Tensor]:
     return torch.cat([x[:, :views], cross_x], 1).unsqueeze(-1), torch.cat([y[:, :views], cross_y], 1).unsqueeze(-1)
 
 
-def _climb(votes: Votes, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns x, y (N,C,1) one step of mean shift uphill, and (N,C) the height of the votes before it.
+def _look(votes: Votes, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Returns, (N,C,U) each, the way to here (x, y) from the nearest point of every vote, its vote, and if it is flat.
 
-    With r_i the way from the nearest point of segment i to here and g_i its vote over its variance, the step solves
-    (Σ g_i M_i) δ = −Σ g_i r_i; M_i = I beyond the ends of a segment, and beside it I − d dᵀ, along which it is flat.
+    Beside a segment a vote is flat along it, beyond its ends it is not.
     """
     off_x, off_y = x - votes.x, y - votes.y
     way = off_x * votes.along_x + off_y * votes.along_y
     near = torch.clamp(way, -votes.reach, votes.reach)
     off_x, off_y = off_x - near * votes.along_x, off_y - near * votes.along_y
     vote = votes.height * torch.exp(-0.5 * votes.precision * (off_x.square() + off_y.square()))
+    return off_x, off_y, vote, way.abs() < votes.reach
+
+
+def _climb(votes: Votes, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns x, y (N,C,1) after one step of mean shift uphill.
+
+    With r_i the way from the nearest point of vote i to here and g_i its height here over its variance, the step δ
+    solves (Σ g_i M_i) δ = −Σ g_i r_i; M_i = I, or I − d dᵀ where the vote is flat along its direction d.
+    """
+    off_x, off_y, vote, flat = _look(votes, x, y)
     pull = vote * votes.precision
-    flat = pull * (way.abs() < votes.reach)
+    flat_x, flat_y = pull * flat * votes.along_x, pull * flat * votes.along_y
     total = pull.sum(-1, keepdim=True) + STILL
-    xx = total - (flat * votes.along_x.square()).sum(-1, keepdim=True)
-    yy = total - (flat * votes.along_y.square()).sum(-1, keepdim=True)
-    xy = -(flat * votes.along_x * votes.along_y).sum(-1, keepdim=True)
+    xx = total - (flat_x * votes.along_x).sum(-1, keepdim=True)
+    yy = total - (flat_y * votes.along_y).sum(-1, keepdim=True)
+    xy = -(flat_x * votes.along_y).sum(-1, keepdim=True)
     down_x, down_y = (pull * off_x).sum(-1, keepdim=True), (pull * off_y).sum(-1, keepdim=True)
     size = xx * yy - xy.square()
-    return x - (yy * down_x - xy * down_y) / size, y - (xx * down_y - xy * down_x) / size, vote.sum(-1)
+    return x - (yy * down_x - xy * down_y) / size, y - (xx * down_y - xy * down_x) / size

@@ -72,7 +72,9 @@ def pairs(flat: Tensor, confidence: Tensor, norm: Tensor, poses: Tensor) -> tupl
     L_rep = mean over (b,v) of Lrep(w_v, R_v X_v); L_view = Σ_u mean over (b, v≠u) of Lrep(w_v, R_v X_u).
 
     Args:
-        flat: (B,V,J,2), confidence: (B,V,J) and norm: (B,V) of the views looked from.
+        flat: (B,V,J,2) of the views looked from, and
+        confidence: (B,V,J) and
+        norm: (B,V) of these.
         poses: (B,V,V,J,3) from `turned`.
     """
     views = flat.shape[1]
@@ -95,8 +97,11 @@ def camera_consistency(
     L_cam = Σ_u mean over (b, v≠u) of Lrep(w_v, [Rc_v Rc_uᵀ at instant π(b)] Rc_u X_u), Rc = camera_from_view R.
 
     Args:
-        flat: (B,V,J,2), confidence: (B,V,J), norm: (B,V).
-        rotation: (B,V,3,3) R, pose: (B,V,J,3) X.
+        flat: (B,V,J,2).
+        confidence: (B,V,J).
+        norm: (B,V).
+        rotation: (B,V,3,3) R.
+        pose: (B,V,J,3) X.
         camera_from_view: (B,V,3,3).
         order: (B,) π, another instant of the same rig.
         static: (B,) 1 = the cameras do not move.

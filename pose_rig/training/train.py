@@ -1,19 +1,14 @@
-"""Trains the lifter on simulated rigs.
+"""Trains a lifter: one loop for every method, every source, one process or several.
 
-    python -m pose_rig.training.train --out runs/lifter MOTION.npz [MOTION.npz ...]
-
-A checkpoint holds the weights, the network's configuration and the settings of the run; `pose_rig.training.export`
-turns it into the graph that the rig runs. Ctrl-C keeps the averaged weights last saved.
+The chance of a step depends on the seed and the step's number alone, so that a run which was interrupted goes on bit
+for bit, and two processes see together what one would have seen.
 """
 
-import argparse
-import json
 import math
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,110 +17,192 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training.losses import Terms, lifting_loss
-from pose_rig.training.metrics import n_mpjpe, pmpjpe
-from pose_rig.training.motion import load_clips, split
-from pose_rig.training.samples import Batch, Sampler
+from pose_rig.training import step as stepping
+from pose_rig.training.bank import Bank, Batch
+from pose_rig.training.job import Job
+from pose_rig.training.losses import lifting_loss
+from pose_rig.training.ranks import Ranks
+from pose_rig.training.rehearsal import Rehearsal
+from pose_rig.training.run_folder import RunFolder
+from pose_rig.training.watch import Look, look
 
-REUSE = 3  # simulating costs a third of training: each sample is seen this often, in other company
-CHUNK = 16  # batches shuffled together
-
-
-def arguments() -> argparse.Namespace:
-    """Returns the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("motion", nargs="+", type=Path, help="motion files (pose_rig/training/motion.py)")
-    parser.add_argument("--out", type=Path, required=True, help="run folder")
-    parser.add_argument("--steps", type=int, default=20000, help="optimiser steps")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="end the schedule after this time instead")
-    parser.add_argument("--batch", type=int, default=2048)
-    parser.add_argument("--width", type=int, default=512)
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
-    parser.add_argument("--start", type=Path, help="checkpoint to go on from")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    return parser.parse_args()
+LONGEST_GRADIENT = 1.0
+BETTER = 0.998  # a look this much lower than the best one is an improvement
 
 
-def tensors(batch: Batch, device: str) -> dict[str, Tensor]:
-    """Returns the arrays of a batch on the device."""
-    return {name: torch.from_numpy(getattr(batch, name)).to(device) for name in batch.__dataclass_fields__}
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: Steps done, of
+        steps: so many.
+        loss: Of the last step.
+        seconds: Since this process began, for
+        since: so many steps.
+        look: The last look at held-back instants.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+    since: int
+    look: Look | None
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left at this pace."""
+        return self.seconds / max(self.since, 1) * (self.steps - self.step)
 
 
-def batches(sampler: Sampler, size: int, device: str) -> Iterator[dict[str, Tensor]]:
-    """Yields training batches without end: fresh samples, each `REUSE` times."""
-    generator = torch.Generator().manual_seed(0)
-    while True:
-        chunk = tensors(sampler.draw(size * CHUNK), device)
-        for _ in range(REUSE):
-            order = torch.randperm(size * CHUNK, generator=generator)
-            for part in torch.split(order, size):
-                yield {name: value[part] for name, value in chunk.items()}
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        lifter: The best weights.
+        first, best: Looks at held-back instants before, and with the best weights.
+        step: Steps done.
+        stopped: Why it ended: ``done``, ``no longer better``, ``interrupted``.
+    """
+
+    lifter: Lifter
+    first: Look
+    best: Look
+    step: int
+    stopped: str
 
 
-def main() -> None:
-    """Trains."""
-    args = arguments()
-    torch.manual_seed(args.seed)
-    training, held = split(load_clips(args.motion))
-    validation = tensors(Sampler(held, seed=12345, vary=False).draw(4096), args.device)
-    model = load(args.start)[0] if args.start else Lifter(LifterConfig(width=args.width))
-    model = model.to(args.device).train()
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))  # type: ignore[no-untyped-call]
-    optimiser = torch.optim.AdamW(model.parameters(), args.rate, weight_decay=1e-4, fused=True)
-    args.out.mkdir(parents=True, exist_ok=True)
-    told = {key: str(value) for key, value in vars(args).items() if key not in ("motion", "out", "start", "device")}
-    settings = {**told, "motion": " ".join(path.name for path in args.motion)}  # provenance, without anybody's folders
-    log = (args.out / "log.jsonl").open("w")
-    start = time.monotonic()
-    step = 0
-    best = math.inf
+def train(
+    job: Job,
+    bank: Bank,
+    held: Bank,
+    folder: RunFolder,
+    *,
+    start: Lifter | None = None,
+    rehearsal: Rehearsal | None = None,
+    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+    resume: bool = False,
+    tell: Callable[[Progress], None] = lambda _: None,
+) -> Outcome:
+    """Trains and returns the best weights by the label-free score of held-back instants.
+
+    Args:
+        job: How.
+        bank: What it learns from.
+        held: Instants kept out of it.
+        folder: Where everything is kept; only the first process writes.
+        start: Weights to begin with, else fresh ones.
+        rehearsal: Simulated views beside the footage.
+        ranks: Which process this is.
+        resume: Go on where the folder's run stands.
+        tell: Hears how far it is, after every step.
+    """
+    recipe = job.recipe()
+    torch.manual_seed(job.seed)
+    lifter = start or Lifter(LifterConfig(width=job.width, frame=recipe.frame, rotation=recipe.rotation))
+    lifter = lifter.to(job.device).train()
+    network: stepping.Network = torch.compile(lifter) if job.compile else lifter
+    kept = AveragedModel(lifter, multi_avg_fn=get_ema_multi_avg_fn(job.average))  # type: ignore[no-untyped-call]
+    optimiser = torch.optim.AdamW(lifter.parameters(), job.rate, weight_decay=job.decay, fused=True)
+    parts = {"lifter": lifter, "kept": kept, "optimiser": optimiser}
+    at = Standing(look(kept.module, held))
+    if resume:
+        at = Standing.resumed(folder.load(), parts)
+    elif ranks.first:
+        save(folder.best, kept.module, {"job": job.to_json()})
+    began, began_step, now = time.monotonic(), at.step, at.best
     try:
-        for batch in batches(Sampler(training, args.seed), args.batch, args.device):
-            done = max(step / args.steps, (time.monotonic() - start) / (60 * args.minutes))
-            rate = args.rate * min(1.0, (step + 1) / 300) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+        while at.step < job.steps and not (job.patience and at.worse >= job.patience):
+            batch, order = _batch(job, at.step, bank, ranks)
+            weights = recipe.weights(at.step / job.steps)
             for group in optimiser.param_groups:
-                group["lr"] = rate
-            with torch.autocast(args.device.split(":")[0], torch.bfloat16):
-                outputs = model(batch["flat"], batch["confidence"])
-            terms = lifting_loss(outputs, batch)
+                group["lr"] = rate_at(job, at.step)
+            with torch.autocast(job.device.split(":")[0], torch.bfloat16, enabled=job.mixed):
+                values = stepping.losses(network, batch, recipe, weights, order)
+                if rehearsal is not None:
+                    known = rehearsal.at(at.step)
+                    values["rehearsal"] = lifting_loss(network(known["flat"], known["confidence"]), known).total
+            loss = stepping.total(values, weights)
             optimiser.zero_grad()
-            torch.autograd.backward(terms.total)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            torch.autograd.backward(loss)
+            ranks.average(lifter)
+            torch.nn.utils.clip_grad_norm_(lifter.parameters(), LONGEST_GRADIENT)
             optimiser.step()
-            average.update_parameters(model)
-            step += 1
-            if step % 500 == 0 or done >= 1:
-                best = min(best, report(average.module, validation, terms, step, done, start, log))
-                save(args.out / "lifter.pt", average.module, {**settings, "step": str(step), "best_pa": f"{best:.4f}"})
-            if done >= 1:
-                break
+            kept.update_parameters(lifter)
+            at.step += 1
+            last = float(ranks.mean(loss.detach()))
+            if at.step % job.check == 0 or at.step == job.steps:
+                now = look(kept.module, held)
+                better = at.hears(now)
+                if ranks.first:
+                    if better:
+                        save(folder.best, kept.module, {"job": job.to_json(), "step": str(at.step)})
+                    terms = {name: float(value.detach()) for name, value in values.items()}
+                    seconds = time.monotonic() - began
+                    folder.log(at.step, {"loss": last, "seconds": seconds, **asdict(now), **terms})
+                    folder.save(at.state(parts))
+            tell(Progress(at.step, job.steps, last, time.monotonic() - began, at.step - began_step, now))
+        stopped = "done" if at.step == job.steps else "no longer better"
     except KeyboardInterrupt:
-        sys.stderr.write(f"stopped at step {step}; {args.out / 'lifter.pt'} holds the last saved weights\n")
+        stopped = "interrupted"
+    return Outcome(load(folder.best)[0].to(job.device), at.first, at.best, at.step, stopped)
 
 
-@torch.no_grad()
-def report(
-    model: torch.nn.Module, held: dict[str, Tensor], terms: Terms, step: int, done: float, start: float, log: TextIO
-) -> float:
-    """Writes a line of progress; returns the validation PA-MPJPE in units of ``flat``."""
-    model.eval()
-    canonical, rotation, _ = model(held["flat"], held["confidence"])
-    shape = (rotation @ canonical.transpose(1, 2)).transpose(1, 2)
-    cosine = ((rotation * held["rotation"]).sum((1, 2)) - 1) / 2
-    angle = np.degrees(np.arccos(cosine.clamp(-1, 1).cpu().numpy()))
-    scores = {
-        "pmpjpe": float(pmpjpe(shape.double().cpu().numpy(), held["shape"].double().cpu().numpy()).mean()),
-        "n_mpjpe": float(n_mpjpe(shape.double().cpu().numpy(), held["shape"].double().cpu().numpy()).mean()),
-        "angle_deg_median": float(np.median(angle)),
-    }
-    line = {"step": step, "done": round(done, 4), "seconds": round(time.monotonic() - start), **scores}
-    line |= {name: float(getattr(terms, name)) for name in terms.__dataclass_fields__}
-    log.write(json.dumps(line) + "\n")
-    log.flush()
-    sys.stderr.write(" ".join(f"{k}={v:.4g}" for k, v in line.items()) + "\n")
-    return scores["pmpjpe"]
+@dataclass(slots=True)
+class Standing:
+    """Where a run stands beside its weights.
+
+    Attributes:
+        first: Look before it.
+        best: The best look so far.
+        step: Steps done.
+        worse: Looks since the best one.
+    """
+
+    first: Look
+    best: Look = field(init=False)
+    step: int = 0
+    worse: int = 0
+
+    def __post_init__(self) -> None:
+        """Nothing is better than the start yet."""
+        self.best = self.first
+
+    def hears(self, now: Look) -> bool:
+        """Takes note of a look; returns whether it is the best."""
+        better = now.score < BETTER * self.best.score
+        self.worse = 0 if better else self.worse + 1
+        if better:
+            self.best = now
+        return better
+
+    def state(self, parts: dict[str, Any]) -> dict[str, Any]:
+        """Returns what is kept to go on from."""
+        looks = {"first": astuple(self.first), "best": astuple(self.best)}
+        weights = {name: part.state_dict() for name, part in parts.items()}
+        return {**weights, **looks, "step": self.step, "worse": self.worse}
+
+    @classmethod
+    def resumed(cls, state: dict[str, Any], parts: dict[str, Any]) -> "Standing":
+        """Returns where a kept run stands, its parts filled with what was kept."""
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        out = cls(Look(*state["first"]), step=state["step"], worse=state["worse"])
+        out.best = Look(*state["best"])
+        return out
 
 
-if __name__ == "__main__":
-    main()
+def _batch(job: Job, step: int, bank: Bank, ranks: Ranks) -> tuple[Batch, Tensor]:
+    """Returns this process' part of the batch of a step, and of the permutation inside its rigs."""
+    whole = bank.draw(job.rigs, job.per_rig, np.random.default_rng([job.seed, step]))
+    generator = torch.Generator().manual_seed(job.seed * 1_000_003 + step)
+    order = stepping.other_instants(job.rigs, job.per_rig, generator, whole.flat.device)
+    return ranks.share(whole), ranks.order(order, job.per_rig)
+
+
+def rate_at(job: Job, step: int) -> float:
+    """Returns the learning rate of a step: up in a line, down along a cosine."""
+    rise = min(1.0, (step + 1) / job.warm_up)
+    return job.rate * rise * 0.5 * (1 + math.cos(math.pi * step / job.steps))

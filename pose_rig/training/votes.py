@@ -123,17 +123,25 @@ def _overwrite(votes: Tensor, target: Tensor, points: Tensor, height: Tensor) ->
         points: (M,2,16) cells, x and y.
         height: (M,).
     """
+    apart = 2 * LINE_SD + 1  # steps from one point to the next that are longer leave the window whole
+    step = points.diff(dim=-1).clamp(-apart, apart) + apart
+    step = torch.nn.functional.pad(step, (0, 1))
+    kind = (2 * apart + 1) * step[:, 1] + step[:, 0]
+    value = height[:, None, None] * _what_is_left(apart, votes)[kind]
     reach = torch.arange(-LINE_SD, LINE_SD + 1, device=votes.device)
-    slope = torch.exp(-reach.to(votes.dtype).square() / (2 * LINE_SD**2))
-    window = slope[:, None] * slope
-    cell = points.unsqueeze(-1) + reach  # M,2,16,5
-    covered = (cell[:, :, :-1] - points[:, :, 1:, None]).abs() <= LINE_SD
-    covered = torch.nn.functional.pad(covered, (0, 0, 0, 1))
-    left = ~(covered[:, 1, :, :, None] & covered[:, 0, :, None, :])
-    value = height[:, None, None, None] * (window * left)
-    start = CELLS**2 * target[:, None, None, None]
-    index = start + CELLS * cell[:, 1, :, :, None] + cell[:, 0, :, None, :]
+    window = (CELLS * reach[:, None] + reach).flatten()
+    index = (CELLS**2 * target[:, None] + CELLS * points[:, 1] + points[:, 0]).unsqueeze(-1) + window
     votes.scatter_add_(0, index.flatten(), value.flatten())
+
+
+def _what_is_left(apart: int, votes: Tensor) -> Tensor:
+    """Returns ((2 apart + 1)²,25) windows without what the next one covers, by the step to it in y and x."""
+    reach = torch.arange(-LINE_SD, LINE_SD + 1, device=votes.device)
+    step = torch.arange(-apart, apart + 1, device=votes.device)
+    covered = (reach - step[:, None]).abs() <= LINE_SD
+    slope = torch.exp(-reach.to(votes.dtype).square() / (2 * LINE_SD**2))
+    left = ~(covered[:, None, :, None] & covered[None, :, None, :])
+    return (left * slope[:, None] * slope).flatten(0, 1).flatten(1)
 
 
 @torch.no_grad()
@@ -147,7 +155,7 @@ def corrected(flat: Tensor, confidence: Tensor, rotation: Tensor, canonical: Ten
         the segments  s_v/s_u P R_v R_uᵀ (w_uj − t_u, z) + t_v, |z| ≤ 1,          of every view u ≠ v.
 
     Two views that look the same way have a segment without length: the point itself. The joint moves to where the
-    sum of the votes is highest, found by climbing from all points and all crossings of segments. A view that saw
+    sum of the votes is highest, found by climbing from points and crossings of segments. A view that saw
     nothing votes for nothing and stays as it is, as does a joint that nobody votes for.
 
     Args:
