@@ -1,4 +1,4 @@
-"""The paper's votes: as released against a transcription in loops, and without the faults of that."""
+"""The paper's votes: as released against the same in loops, and without the faults of that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks import published_loops
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, LIMBS, J
 from pose_rig.training.votes import SURE, corrected, released
@@ -76,61 +77,12 @@ def misplaced(scene: Scene, view: int, by: tuple[float, float] = (0.2, -0.15)) -
     return Scene(flat, confidence, scene.rotation, canonical)
 
 
-def in_loops(scene: Scene) -> Floats:
-    """What `released` computes, joint by joint."""
-    flat, confidence, rotation, canonical = (value.numpy() for value in scene.arguments())
-    refined = flat.copy()
-    for b in range(flat.shape[0]):
-        for v in range(flat.shape[1]):
-            for j in LIMBS:
-                if confidence[b, v, j] < 0.85:
-                    total = votes_for(flat[b], confidence[b], confidence[0], rotation[b], canonical[b], v, j)
-                    row, column = divmod(int(np.argmax(total)), 64)
-                    refined[b, v, j] = ((column - 32) / 64, (row - 32) / 64)
-    return refined
-
-
-def votes_for(w: Floats, c: Floats, first_c: Floats, rotation: Floats, canonical: Floats, v: int, j: int) -> Floats:
-    total = np.zeros((64, 64))
-    lines = []
-    for u in range(len(w)):
-        picture = canonical[u] @ rotation[v, :2].T
-        picture = picture / np.linalg.norm(picture)
-        blob = np.zeros((64, 64))
-        paste(blob, np.floor(64 * picture[j] + 32), 3, first_c[u, j])
-        total += blob
-        if u != v:
-            lines.append(line(rotation[v] @ rotation[u].T, w[u, j], c[u, j]))
-    if sum(not one.any() for one in lines) != len(w) - 2:
-        total += sum(lines)
-    return total
-
-
-def line(relative: Floats, w: Floats, height: float) -> Floats:
-    out = np.zeros((64, 64))
-    (x0, y0), (x1, y1) = (64 * (relative @ (*w, z))[:2] + 32 for z in (-3, 3))
-    slope = (y1 - y0) / (x1 - x0)
-    level = y0 - slope * x0
-    kept = [(x, slope * x + level) for x in range(64) if 12.8 < x < 51.2 and 6.4 < slope * x + level < 57.6]
-    if len(kept) >= 2:
-        for point in np.linspace(kept[0], kept[-1], 16):
-            paste(out, np.floor(point), 2, height)
-    return out
-
-
-def paste(grid: Floats, cell: Floats, sd: int, height: float) -> None:
-    for row in range(max(int(cell[1]) - sd, 0), min(int(cell[1]) + sd, 63) + 1):
-        for column in range(max(int(cell[0]) - sd, 0), min(int(cell[0]) + sd, 63) + 1):
-            square = (column - cell[0]) ** 2 + (row - cell[1]) ** 2
-            grid[row, column] = height * np.exp(-square / (2 * sd**2))
-
-
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_released_is_what_its_description_says(views: int) -> None:
     scene = noisy(views, instants=3, views=views)
     refined = released(*scene.arguments())
     assert (refined != scene.flat).any(-1).float().mean() > 0.3
-    np.testing.assert_allclose(refined.numpy(), in_loops(scene), atol=1e-6)
+    torch.testing.assert_close(refined, published_loops.refine(*scene.arguments()), atol=1e-6, rtol=0)
 
 
 def test_released_votes_with_the_confidences_of_the_first_instant() -> None:
