@@ -103,7 +103,8 @@ _S1 = replace(_CANONPOSE, ref=1, frep=0.01, fview=0.01)
 _S1_LATE = replace(_CANONPOSE, rep=0.1, view=0.1, ref=0.01, frep=1, fview=1)
 _STEP2 = {"rep2": 0.1, "view2": 0.1}
 _KIM = "Kim et al., ACCV 2022"
-_OURS = Weights(rep=1, view=1, cam=0.1, sp=1, spread=0.01, bend=1)
+_OURS = Weights(rep=1, view=1, cam=0.1, bend=1)
+_TAUGHT = Weights(rep=0.1, view=0.1, bend=1, spread=0.01, supervised=1)
 
 METHODS = {
     method.name: method
@@ -123,13 +124,31 @@ METHODS = {
         Method(
             "ours",
             "pose-rig",
-            Weights(rep=1, view=1, cam=0.1, bend=1),
             _OURS,
-            0.2,
+            _OURS,
+            frame="ray",
+            rotation="6d",
+            perspective=True,
+        ),
+        Method(
+            "ours-sp",
+            "pose-rig, second stage towards the views' agreement",
+            _OURS,
+            replace(_OURS, sp=1, spread=0.01),
+            0.5,
             frame="ray",
             rotation="6d",
             perspective=True,
             refinement="agreement",
+        ),
+        Method(
+            "taught",
+            "pose-rig, fine-tuning: towards what the whole rig made of each instant",
+            _TAUGHT,
+            _TAUGHT,
+            frame="ray",
+            rotation="6d",
+            perspective=True,
         ),
     )
 }

@@ -45,7 +45,7 @@ def handed(lifter: Lifter, bank: Bank) -> float:
 
 
 def upright(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns (3,3) body_from_canonical for poses (N,J,3): in the mean y along pelvis → thorax, x along right → left."""
+    """Returns (3,3) body_from_canonical for poses (N,J,3): in the mean y goes up the trunk, x from right to left."""
     size = np.linalg.norm(poses, axis=(1, 2), keepdims=True).clip(1e-9)
     whole = poses / size
     up = (whole[:, INDEX["thorax"]] - whole[:, INDEX["pelvis"]]).mean(0)

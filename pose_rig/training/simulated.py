@@ -13,7 +13,15 @@ FPS = 30.0
 
 
 def footage(
-    clips: Sequence[Clip], count: int, views: int, seconds: float, seed: int, *, hz: float = 5.0, ski: bool = False
+    clips: Sequence[Clip],
+    count: int,
+    views: int,
+    seconds: float,
+    seed: int,
+    *,
+    hz: float = 5.0,
+    ski: bool = False,
+    upside: float = 0.1,
 ) -> list[Footage]:
     """Returns takes of random people, movements and rigs.
 
@@ -26,11 +34,14 @@ def footage(
         hz: Instants kept per second.
         ski: Moving cameras that follow the person and zoom, and a quarter of the limb joints lost: what filming
             skiers looks like.
+        upside: Share of cameras mounted on their side or upside down.
     """
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(clips), count)
     return [
-        as_footage(simulate(clips[int(i)], views, seconds, rng, FPS, ski=ski), f"sim{number}", hz, moving=ski)
+        as_footage(
+            simulate(clips[int(i)], views, seconds, rng, FPS, ski=ski, upside=upside), f"sim{number}", hz, moving=ski
+        )
         for number, i in enumerate(chosen)
     ]
 

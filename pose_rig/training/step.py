@@ -53,6 +53,8 @@ def losses(lifter: Network, batch: Batch, method: Method, weights: Weights, orde
     if weights.supervised:
         own = torch.einsum("bvij,bvkj->bvki", first.rotation, first.pose)
         out["supervised"] = terms.supervised(own, batch.shape, batch.scored)
+        if weights.spread:
+            out["spread"] = terms.doubt(own, batch.shape, first.spread, batch.scored)
     if not any((weights.rep, weights.view, weights.frep, weights.fview, weights.sp)):
         return out
     norm = batch.norm if method.perspective else torch.zeros_like(batch.norm)
@@ -91,8 +93,7 @@ def _towards_agreement(batch: Batch, first: Lifted, poses: Tensor, weights: Weig
     pairs = agreed.trust[:, :, None] * terms.present(batch.confidence)[:, None, :]
     out = {"sp": terms.precise(poses, agreed.target, agreed.covariance, SP_SCALE, pairs)}
     own = torch.diagonal(poses, dim1=1, dim2=2).movedim(-1, 1)
-    miss = (own[..., 2] - agreed.target[..., 2]).abs().detach()
-    out["spread"] = terms.mean((miss / first.spread + first.spread.log()).mean(-1), agreed.trust)
+    out["spread"] = terms.doubt(own, agreed.target, first.spread, agreed.trust)
     return out
 
 

@@ -42,7 +42,14 @@ class Take:
 
 
 def simulate(
-    clip: Clip, views: int, seconds: float, rng: np.random.Generator, fps: float = 30.0, *, ski: bool = False
+    clip: Clip,
+    views: int,
+    seconds: float,
+    rng: np.random.Generator,
+    fps: float = 30.0,
+    *,
+    ski: bool = False,
+    upside: float = 0.1,
 ) -> Take:
     """Returns a take of a random stretch of a clip, with another body, in front of random cameras.
 
@@ -53,6 +60,7 @@ def simulate(
         rng: Source of chance.
         fps: Instants per second at most.
         ski: As skiers are filmed: cameras follow and zoom, and a quarter of the limb joints are lost.
+        upside: Share of cameras mounted on their side or upside down.
     """
     step = max(1, round(clip.fps / fps))
     joints, root = clip.joints[::step].astype(float), clip.root[::step].astype(float)
@@ -68,7 +76,7 @@ def simulate(
     turn = rotation_from_vector(np.array([0.0, rng.uniform(0, 2 * np.pi), 0.0]))
     people = people @ turn.T
     reach = np.linalg.norm(people[:, 0] - people[:, 0].mean(0), axis=-1).max()
-    cameras = random_cameras((views,), people[:, 0].mean(0), rng)
+    cameras = random_cameras((views,), people[:, 0].mean(0), rng, upside=upside)
     back = (cameras.position - people[:, 0].mean(0)) * 0.5 * reach / 3.0  # who walks needs room
     cameras = Cameras(cameras.rotation, cameras.position + back, cameras.focal_px, cameras.size_px)
     if ski:

@@ -212,3 +212,18 @@ def bends(pose: Tensor, weight: Tensor) -> Tensor:
 def supervised(own: Tensor, shape: Tensor, scored: Tensor) -> Tensor:
     """Returns the mean distance of lifted poses (B,V,J,3) to true ones in their views, where known (B,V)."""
     return mean(((own - shape).square().sum(-1) + TINY).sqrt().mean(-1), scored)
+
+
+def doubt(own: Tensor, target: Tensor, spread: Tensor, weight: Tensor) -> Tensor:
+    """Returns L_spread = mean of |z − z*|/b + log b: the likelihood of the lifter's own doubt b about its depths z.
+
+    The pose does not learn from it, only the doubt.
+
+    Args:
+        own: (B,V,J,3) lifted poses in their views.
+        target: (B,V,J,3) where the joints are.
+        spread: (B,V,J) b, Laplace scale.
+        weight: (B,V).
+    """
+    miss = (own[..., 2] - target[..., 2]).abs().detach()
+    return mean((miss / spread + spread.log()).mean(-1), weight)

@@ -1,0 +1,143 @@
+"""All methods of training side by side, on simulated rigs with people and movements that none of them has seen.
+
+    python -m benchmarks.methods MOTION*.npz --json methods.json
+
+Every method learns from the same takes, in the same order, for the same number of steps, at one width; `supervised`
+is told the truth, the others see 2D poses only and start from nothing. Scored are single-view lifts in each camera's
+axes on held-out clips, bodies and rigs.
+"""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.contract import Report, parser
+from pose_rig.training.bank import Bank
+from pose_rig.training.evaluation import lift
+from pose_rig.training.footage import Footage
+from pose_rig.training.job import Job
+from pose_rig.training.motion import load_clips, split
+from pose_rig.training.run_folder import RunFolder
+from pose_rig.training.scores import Scores
+from pose_rig.training.settle import settled
+from pose_rig.training.simulated import footage
+from pose_rig.training.train import train
+
+# row → method, weight of the bend term (negative: the method's own)
+ROWS = {
+    "supervised": ("supervised", -1.0),
+    "canonpose": ("canonpose", -1.0),
+    "csm-s1": ("csm-s1", -1.0),
+    "csm-s1s2": ("csm-s1s2", -1.0),
+    "released": ("released", -1.0),
+    "ours": ("ours", -1.0),
+    "ours, towards agreement": ("ours-sp", -1.0),
+    "ours without bend": ("ours", 0.0),
+    "canonpose + bend": ("canonpose", 1.0),
+    "csm-s1 + bend": ("csm-s1", 1.0),
+    "csm-s1s2 + bend": ("csm-s1s2", 1.0),
+}
+VIEWS, SECONDS = 4, 10
+FIGURES = {"n_mpjpe_mm": "mm", "pmpjpe_mm": "mm", "n_pck": "%", "cps": "mm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run."""
+
+    row: str
+    seed: int
+    steps: int
+    width: int
+    motion: tuple[Path, ...]
+    takes: int
+    held: int
+    ski: bool
+
+
+@lru_cache(maxsize=1)
+def material(motion: tuple[Path, ...], takes: int, held: int, ski: bool) -> tuple[list[Footage], list[Footage]]:
+    """Returns the takes that are learned from and those that are scored, the same for every method and seed.
+
+    Cameras stand upright, as the published methods expect.
+    """
+    first, second = split(load_clips(motion))
+    return (
+        footage(first, takes, VIEWS, SECONDS, seed=1, ski=ski, upside=0),
+        footage(second, held, VIEWS, SECONDS, seed=2, ski=ski, upside=0),
+    )
+
+
+def run(task: Task) -> dict[str, float]:
+    """Returns the scores of one run."""
+    torch.set_num_threads(1)
+    name, bend = ROWS[task.row]
+    job = Job(name, bend=bend, width=task.width, steps=task.steps, seed=task.seed, check=max(task.steps // 4, 1))
+    learned, held = material(task.motion, task.takes, task.held, task.ski)
+    frame = job.recipe().frame
+    bank = Bank(learned, frame)
+    with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
+        lifter = settled(train(job, bank, Bank(held[:8], frame), place).lifter, bank)
+    predicted, truth = [], []
+    for one in held:
+        assert one.truth is not None  # noqa: S101 - simulated
+        predicted.append(lift(lifter, one))
+        truth.append(one.truth.joints)
+    scores = Scores.of(np.concatenate(predicted), np.concatenate(truth))
+    return {figure: float(getattr(scores, figure)) for figure in FIGURES}
+
+
+def main() -> None:
+    """Trains and scores all."""
+    arguments = parser(__doc__)
+    arguments.add_argument("motion", nargs="+", type=Path, help="motion files (pose_rig/training/motion.py)")
+    arguments.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
+    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--steps", type=int, default=3000)
+    arguments.add_argument("--width", type=int, default=256)
+    arguments.add_argument("--takes", type=int, default=1000, help="learned from, 10 s each")
+    arguments.add_argument("--held", type=int, default=64, help="scored")
+    arguments.add_argument("--ski", action="store_true", help="moving cameras, a quarter of the limb joints lost")
+    arguments.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each")
+    args = arguments.parse_args()
+    if args.quick:
+        args.seeds, args.steps, args.takes, args.held = 1, 20, 8, 4
+    report = Report.begin(args)
+    tasks = [
+        Task(row, seed, args.steps, args.width, tuple(args.motion), args.takes, args.held, args.ski)
+        for seed in range(args.seeds)
+        for row in args.rows
+    ]
+    results: dict[str, list[dict[str, float]]] = {row: [] for row in args.rows}
+    with ProcessPoolExecutor(args.jobs) as pool:
+        for task, scores in zip(tasks, pool.map(run, tasks), strict=True):
+            print(task.row, task.seed, {name: round(value, 1) for name, value in scores.items()}, flush=True)
+            results[task.row].append(scores)
+    tell(report, results)
+    report.finish(args.json)
+
+
+def tell(report: Report, results: dict[str, list[dict[str, float]]]) -> None:
+    """Adds every row's figures to the report, and prints them as a table of means and extremes."""
+    table = Table(title="single-view lifts, mean over seeds (least – most)")
+    for column in ("method", *FIGURES):
+        table.add_column(column, justify="left" if column == "method" else "right")
+    for row, runs in results.items():
+        cells = []
+        for figure, unit in FIGURES.items():
+            values = [scores[figure] for scores in runs]
+            report.add(f"{row}: {figure}", unit, values)
+            cells.append(f"{np.mean(values):.1f} ({min(values):.1f} – {max(values):.1f})")
+        table.add_row(row, *cells)
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()

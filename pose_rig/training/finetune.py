@@ -1,0 +1,153 @@
+"""Fine-tuning on somebody's own sessions: the rig, which sees with all cameras, teaches the lifter, which has one.
+
+Nobody labels anything. What the lifter is told is what the whole rig made of each instant, turned into every view;
+simulated people are rehearsed beside it. Some stretches of every session are kept out of it, and there it must have
+become better; else nothing is adopted.
+
+Axes: T instants, V views, J = 17 joints.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pose_rig.errors import SessionError
+from pose_rig.fusion.chirality import chirality
+from pose_rig.lifting.model import Lifter
+from pose_rig.skeleton import BONES, LIMBS
+from pose_rig.training.bank import Bank
+from pose_rig.training.footage import Footage, Truth
+from pose_rig.training.metrics import pmpjpe
+from pose_rig.training.recorded import Recorded
+from pose_rig.training.rehearsal import Rehearsal
+from pose_rig.training.settle import handed
+from pose_rig.training.step import lift
+from pose_rig.training.watch import look
+
+STRETCHES = 15  # of a session; every fifth one is held back
+FEWEST_JOINTS = 10  # that a view must have seen to be scored
+HUMAN_BONES = 0.25  # limbs that change more than that of their length are nobody's
+HUMAN_SIDE = 0.3  # of `chirality`, below which a pose may as well be its mirror image
+NOT_WORSE = 1.0  # of the error before
+NOT_FORGOTTEN = 1.1  # of the error on simulated people before
+HANDED = 0.5  # of `settle.handed`, below which the lifter mixes people with their mirror images
+REHEARSED = 4096  # simulated views it is examined on
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """How a lifter does on held-back instants and on simulated people.
+
+    Attributes:
+        pa_mm: Mean PA-MPJPE of single-view lifts over the limb joints, against what the whole rig made of the instant.
+        reprojection: What one view lifts, seen from another, against what that one saw.
+        simulated_mm: Mean PA-MPJPE on simulated people, as if all were of the same size.
+        handed: How surely its people are human rather than mirrored, −1 … 1.
+    """
+
+    pa_mm: float
+    reprojection: float
+    simulated_mm: float
+    handed: float
+
+
+def taught(recorded: Recorded) -> Footage:
+    """Returns the footage of a session with what its rig made of each instant as the truth.
+
+    Raises:
+        SessionError: What the rig made of it is not a person, or its cameras move.
+    """
+    footage = recorded.footage
+    if footage.rotation is None:
+        raise SessionError(
+            f"In {footage.name} the cameras move, or the rig never learned where they stand.",
+            "Fine-tune on sessions with standing cameras and a person who moves about.",
+        )
+    poses = recorded.poses.astype(np.float64)
+    known = np.isfinite(poses).all((1, 2))
+    if reason := not_human(poses[known]):
+        raise SessionError(f"{footage.name}: {reason}.", "Fine-tune on sessions that look right in `pose-rig view`.")
+    local = np.einsum("vij,tkj->tvki", footage.rotation, poses - poses[:, :1])
+    score = np.where(known[:, None, None], footage.score, 0.0).astype(np.float32)
+    truth = Truth(np.nan_to_num(local).astype(np.float32), footage.xy_px)
+    return replace(footage, score=score, truth=truth)
+
+
+def not_human(poses: NDArray[np.float64]) -> str:
+    """Returns why poses (T,17,3) are no person's, empty if they may be."""
+    if not len(poses):
+        return "nobody is seen by enough cameras"
+    limbs = [bone for bone in BONES if bone[1] in LIMBS]
+    lengths = np.stack([np.linalg.norm(poses[:, a] - poses[:, b], axis=-1) for a, b in limbs])
+    middle = np.median(lengths, 1)
+    change = np.median(np.abs(lengths - middle[:, None]), 1) / np.maximum(middle, 1e-6)
+    if np.median(change) > HUMAN_BONES:
+        return f"the limbs of what was seen change by {100 * np.median(change):.0f} % of their length"
+    if chirality(poses) < HUMAN_SIDE:
+        return "what was seen may as well be the mirror image of a person"
+    return ""
+
+
+def hold_back(footage: Footage) -> tuple[Footage, Footage]:
+    """Returns (to learn from, held back): every fifth stretch, without a tenth of it on either side, is held back."""
+    stretch = np.arange(footage.instants) * STRETCHES / footage.instants
+    held = stretch.astype(int) % 5 == 4
+    inside = (stretch % 1 > 0.1) & (stretch % 1 < 0.9)
+    return footage.at(~held), footage.at(held & inside)
+
+
+class Examiner:
+    """Asks lifters the same questions.
+
+    Args:
+        held: Held-back footage, taught.
+        simulated: Simulated people nobody learns from.
+        device: Where it asks.
+    """
+
+    def __init__(self, held: Sequence[Footage], simulated: Rehearsal, device: str) -> None:
+        self.bank = Bank(held, "ray", device)
+        joints = np.concatenate([one.truth.joints[:, 0] for one in held if one.truth is not None])
+        self._size_m = float(np.median(np.linalg.norm(joints - joints[:, :1], axis=(1, 2))))
+        self._simulated = simulated.at(0)
+
+    def ask(self, lifter: Lifter) -> Exam:
+        """Returns how a lifter does."""
+        lifter = lifter.eval()
+        seen = look(lifter, self.bank)
+        return Exam(self.pa_mm(lifter), seen.reprojection, self._simulated_mm(lifter), handed(lifter, self.bank))
+
+    @torch.no_grad()
+    def pa_mm(self, lifter: Lifter) -> float:
+        """Returns the mean PA-MPJPE of single-view lifts over the limb joints, mm, as if size never changed."""
+        every = self.bank.all
+        out = lift(lifter, every.flat, every.confidence)
+        chosen = ((every.confidence > 0).sum(-1) >= FEWEST_JOINTS) & (every.scored > 0)
+        own = out.pose[chosen].double().cpu().numpy()
+        return float(_pa(own, every.shape[chosen].double().cpu().numpy()).mean() * 1000 * self._size_m)
+
+    @torch.no_grad()
+    def _simulated_mm(self, lifter: Lifter) -> float:
+        canonical, _, _ = lifter(self._simulated["flat"], self._simulated["confidence"])
+        own, true = (x.double().cpu().numpy() for x in (canonical, self._simulated["canonical"]))
+        return float(_pa(own, true).mean() * 1000 * self._size_m)
+
+
+def _pa(own: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns (N,) PA-MPJPE over the limb joints, of poses brought to norm 1 as the true ones are."""
+    size = np.linalg.norm(true, axis=(1, 2), keepdims=True)
+    return pmpjpe(own[:, LIMBS], (true / size)[:, LIMBS])
+
+
+def verdict(before: Exam, after: Exam) -> str:
+    """Returns why new weights are not to be adopted, empty if they are."""
+    if not after.pa_mm < NOT_WORSE * before.pa_mm:
+        return f"on held-back instants a single view errs by {after.pa_mm:.1f} mm, {before.pa_mm:.1f} before"
+    if after.simulated_mm > NOT_FORGOTTEN * before.simulated_mm:
+        return f"on simulated people it errs by {after.simulated_mm:.1f} mm, {before.simulated_mm:.1f} before"
+    if after.handed < HANDED:
+        return "it mixes people with their mirror images"
+    return ""
