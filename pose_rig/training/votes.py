@@ -170,7 +170,7 @@ def corrected(flat: Tensor, confidence: Tensor, rotation: Tensor, canonical: Ten
     votes = _segments(flat, confidence, rotation, shape, scale, offset, (b, v, j))
     refined = flat.clone()
     place, height = highest(votes)
-    refined[b, v, j] = torch.where(height > 0, place / CELLS, flat[b, v, j])
+    refined[b, v, j] = torch.where(height[:, None] > 0, place / CELLS, flat[b, v, j])
     return refined
 
 
@@ -223,13 +223,12 @@ def _segments(
     middle = here * (relative[..., :2] @ seen.unsqueeze(-1))[..., 0] + root
     depth = here / scale[others[:2]] * relative[..., 2]
     length = depth.square().sum(-1, keepdim=True).sqrt()
-    direction = torch.cat([torch.zeros_like(points), depth / length.clamp_min(1e-9)], 1).unsqueeze(1)
+    direction = torch.cat([torch.zeros_like(points), depth / length.clamp_min(1e-9)], 1)
     reach = torch.cat([torch.zeros_like(points[..., 0]), DEPTH_REACH * CELLS * length[..., 0]], 1)
-    centre = CELLS * torch.cat([points, middle], 1).unsqueeze(1)
+    centre = CELLS * torch.cat([points, middle], 1)
     height = torch.cat([confidence[rows], confidence[others]], 1)
-    precision = torch.full((height.shape[1],), LINE_SD**-2.0, device=flat.device, dtype=flat.dtype)
+    precision = torch.full((height.shape[1], 1, 1), LINE_SD**-2.0, device=flat.device, dtype=flat.dtype)
     precision[: u.shape[1]] = BLOB_SD**-2.0
-    return Votes(
-        centre[..., 0], centre[..., 1], direction[..., 0], direction[..., 1], reach.unsqueeze(1), height.unsqueeze(1),
-        precision,
-    )  # fmt: skip
+    columns = torch.cat([centre, direction, reach.unsqueeze(-1), height.unsqueeze(-1)], -1)
+    x, y, along_x, along_y, long, high = columns.permute(2, 1, 0).unsqueeze(2).contiguous()
+    return Votes(x, y, along_x, along_y, long, high, precision)
