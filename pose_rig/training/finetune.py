@@ -7,7 +7,8 @@ become better; else nothing is adopted.
 Axes: T instants, V views, J = 17 joints.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,11 +21,16 @@ from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import BONES, LIMBS
 from pose_rig.training.bank import Bank
 from pose_rig.training.footage import Footage, Truth
+from pose_rig.training.job import Job
 from pose_rig.training.metrics import pmpjpe
+from pose_rig.training.motion import shipped
+from pose_rig.training.ranks import Ranks
 from pose_rig.training.recorded import Recorded
 from pose_rig.training.rehearsal import Rehearsal
+from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.settle import handed
 from pose_rig.training.step import lift
+from pose_rig.training.train import Outcome, Progress, train
 from pose_rig.training.watch import look
 
 STRETCHES = 15  # of a session; every fifth one is held back
@@ -35,6 +41,8 @@ NOT_WORSE = 1.0  # of the error before
 NOT_FORGOTTEN = 1.1  # of the error on simulated people before
 HANDED = 0.5  # of `settle.handed`, below which the lifter mixes people with their mirror images
 REHEARSED = 4096  # simulated views it is examined on
+EXAM_SEED = 7919  # not one that people choose for training
+JOB = Job("taught", steps=1200, rate=3e-4, rehearsal=512, average=0.99, check=100, patience=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +159,60 @@ def verdict(before: Exam, after: Exam) -> str:
     if after.handed < HANDED:
         return "it mixes people with their mirror images"
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What came of fine-tuning.
+
+    Attributes:
+        outcome: Of the training.
+        before, after: How the lifter did on held-back instants and on simulated people.
+        refused: Why the new weights are not to be adopted, empty if they are.
+    """
+
+    outcome: Outcome
+    before: Exam
+    after: Exam
+    refused: str
+
+
+def fine_tune(
+    recorded: Sequence[Recorded],
+    start: Lifter,
+    job: Job,
+    folder: RunFolder,
+    *,
+    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+    resume: bool = False,
+    tell: Callable[[Progress], None] = lambda _: None,
+) -> Tuned:
+    """Returns what a lifter learned from sessions, and how it does where it has not learned.
+
+    Args:
+        recorded: The sessions.
+        start: The lifter; left as it is.
+        job: `JOB`, or another of method ``taught``.
+        folder: Of the run.
+        ranks, resume, tell: As for `pose_rig.training.train.train`.
+
+    Raises:
+        SessionError: A session has nothing to teach.
+    """
+    parts = [hold_back(taught(one)) for one in recorded]
+    pool = shipped()
+    examiner = Examiner([held for _, held in parts], Rehearsal(pool, REHEARSED, EXAM_SEED, job.device), job.device)
+    before = examiner.ask(start.to(job.device))
+    outcome = train(
+        job,
+        Bank([learned for learned, _ in parts], "ray", job.device),
+        examiner.bank,
+        folder,
+        start=deepcopy(start),
+        rehearsal=Rehearsal(pool, job.rehearsal, job.seed, job.device) if job.rehearsal else None,
+        ranks=ranks,
+        resume=resume,
+        tell=tell,
+    )
+    after = examiner.ask(outcome.lifter)
+    return Tuned(outcome, before, after, verdict(before, after))
