@@ -99,12 +99,17 @@ def not_human(poses: NDArray[np.float64]) -> str:
     return ""
 
 
+def stretches(instants: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Returns (T,) which of so many instants are learned from and which are held back, a tenth between them unused."""
+    place = np.arange(instants) * STRETCHES / instants
+    held = place.astype(int) % 5 == 4
+    return ~held, held & (place % 1 > 0.1) & (place % 1 < 0.9)
+
+
 def hold_back(footage: Footage) -> tuple[Footage, Footage]:
-    """Returns (to learn from, held back): every fifth stretch, without a tenth of it on either side, is held back."""
-    stretch = np.arange(footage.instants) * STRETCHES / footage.instants
-    held = stretch.astype(int) % 5 == 4
-    inside = (stretch % 1 > 0.1) & (stretch % 1 < 0.9)
-    return footage.at(~held), footage.at(held & inside)
+    """Returns (to learn from, held back)."""
+    learned, held = stretches(footage.instants)
+    return footage.at(learned), footage.at(held)
 
 
 class Examiner:
@@ -194,7 +199,9 @@ def fine_tune(
         start: The lifter; left as it is.
         job: `JOB`, or another of method ``taught``.
         folder: Of the run.
-        ranks, resume, tell: As for `pose_rig.training.train.train`.
+        ranks: Which process this is,
+        resume: go on with the folder's run, and
+        tell: hears how far it is; all as for `pose_rig.training.train.train`.
 
     Raises:
         SessionError: A session has nothing to teach.
