@@ -7,10 +7,8 @@ Axes: T instants, V views, K landmarks, J = 17 joints.
 """
 
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +19,17 @@ from pose_rig.capture.keypoint_file import load
 from pose_rig.config import CameraConfig, Config, FusionJob, ReplayJob
 from pose_rig.errors import SessionError
 from pose_rig.fusion.calibration import Calibration
-from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.fusion import FusedInstant, Fusion
-from pose_rig.fusion.node import AHEAD
-from pose_rig.fusion.self_solve import Solved
-from pose_rig.fusion.sync import Sample, Track
+from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import angle_deg
 from pose_rig.graph import Engine
 from pose_rig.messages import Keypoints2D
 from pose_rig.session.importer import import_keypoints
 from pose_rig.session.reader import Session
-from pose_rig.session.replay import CameraSource, Pace
-from pose_rig.skeleton import MIRROR, J
+from pose_rig.skeleton import J
+from pose_rig.training.followed import followed
 from pose_rig.training.footage import Footage
+from pose_rig.training.replay import Replay
 
 Floats = NDArray[np.float64]
 Say = Callable[[float], None]
@@ -42,7 +38,6 @@ MOST_HZ = 30.0  # neighbouring instants of faster cameras say the same
 FEWEST = 12  # instants at which somebody is seen
 KEYPOINTS = ".npz"
 MOVED_DEG = 2.0  # a camera that is turned further than this was bumped
-MIRRORED_BY = 0.7  # the mirror image must lie so much nearer to what the rig made of a body
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,50 +113,6 @@ def _in_session(path: Path, name: str, engine: Engine, say: Say) -> Recorded:
     return kept.recorded(name, second)
 
 
-class Replay:
-    """The instants of a session, fused one after the other as files are.
-
-    Args:
-        job: The session.
-        engine: Runs the graph.
-        solved: A rig to use from the start; None = it is learned by the way.
-
-    Attributes:
-        fusion: As it stands after the instant that was yielded last.
-    """
-
-    def __init__(self, job: ReplayJob, engine: Engine, solved: Solved | None) -> None:
-        self._job = job
-        self.fusion = Fusion(job.fusion.config, engine, None, solved)
-        self.tracks = [Track() for _ in job.fusion.config.camera]
-
-    def __iter__(self) -> Iterator[tuple[FusedInstant, list[Sample | None]]]:
-        clock, pace = FileClock(), Pace(False, threading.Event())
-        with ExitStack() as stack:
-            sources = [
-                stack.enter_context(closing(CameraSource(self._job, camera.name, pace)))
-                for camera in self._job.fusion.config.camera
-            ]
-            while True:
-                for view, source in enumerate(sources):
-                    if clock.ahead(self.tracks[view]) < AHEAD:
-                        self._hear(view, source)
-                t_ns = clock.tick(self.tracks)
-                if t_ns is not None:
-                    samples = [track.at(t_ns) for track in self.tracks]
-                    yield self.fusion.step(t_ns, samples), samples
-                elif all(track.ended for track in self.tracks):
-                    return
-
-    def _hear(self, view: int, source: CameraSource) -> None:
-        for message in source.receive(0, most=8):
-            if isinstance(message, Keypoints2D):
-                self.fusion.describe(view, message.size_px, message.landmarks)
-                self.tracks[view].add(message)
-            else:  # nothing else is read of a camera but that it has ended
-                self.tracks[view].ended = True
-
-
 class _Kept:
     """What is kept of the instants, at most `MOST_HZ` of them."""
 
@@ -176,7 +127,7 @@ class _Kept:
         if instant.t_ns < self._next_ns:
             return
         self._next_ns = instant.t_ns + 0.85e9 / MOST_HZ  # cameras are not quite even
-        xy_px, score = _followed(instant, samples, fusion)
+        xy_px, score = followed(instant, samples, fusion.landmarks)
         self._instants.append(instant)
         self._xy_px.append(xy_px)
         self.score.append(score)
@@ -186,10 +137,17 @@ class _Kept:
         fusion = replay.fusion
         states = fusion.rig.states()
         moving = any(state.moving for state in states)
-        score = np.stack(self.score)
-        rotation = None
-        if not moving and any(state.rotation is not None for state in states):
-            rotation, score = self._placed([state.rotation for state in states], score)
+        score, rotation, cameras = np.stack(self.score), None, fusion.calibration
+        if not moving and any(instant.mode == "solved" for instant in self._instants):
+            rotation, stands = self._stood()
+            score = score * stands[..., None]
+        elif not moving and any(state.rotation is not None for state in states):
+            known = np.array([state.rotation is not None for state in states])
+            rotation = np.array([np.reshape(state.rotation or np.eye(3), (3, 3)) for state in states])
+            score = score * known[:, None]
+        if cameras is not None and rotation is not None:  # a camera that was bumped later is known all the same
+            same = angle_deg(cameras.rotation, rotation) < MOVED_DEG
+            cameras = replace(cameras, known=same & (score > 0).any((0, 2)))
         footage = Footage(
             name=name,
             subject=name,
@@ -198,41 +156,24 @@ class _Kept:
             size_px=np.array([track.size_px for track in replay.tracks], np.float32),
             focal_px=fusion.rig.focal_px.astype(np.float32),
             moving=moving,
-            rotation=rotation,
+            rotation=None if rotation is None else rotation.astype(np.float32),
         )
         poses = [np.where(i.tracking, i.xyz_raw[:J], np.nan) for i in self._instants]
-        return Recorded(footage, np.stack(poses).astype(np.float32), fusion.calibration)
+        return Recorded(footage, np.stack(poses).astype(np.float32), cameras)
 
-    def _placed(self, told: Sequence[tuple[float, ...] | None], score: Floats) -> tuple[NDArray[np.float32], Floats]:
-        """Returns the rotations (V,3,3), and the scores without instants of cameras that stood elsewhere or nowhere."""
-        nowhere = np.array([rotation is None for rotation in told])
-        rotation = np.array([np.eye(3) if row is None else np.reshape(row, (3, 3)) for row in told])
+    def _stood(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """Returns how the cameras of a solved rig stood for the longer time (V,3,3), and (T,V) when they stood so.
+
+        A camera that was bumped stood in two ways; one that never had a place comes out with the identity. Instants at
+        which the rig was not solved, such as those when only cameras without a place saw the person, count for none.
+        """
+        solved = np.array([instant.mode == "solved" for instant in self._instants])[:, None]
         used = np.stack([instant.rotation for instant in self._instants])
-        known = np.isfinite(used).all((2, 3)) | np.array([i.mode != "solved" for i in self._instants])[:, None]
-        solved = np.array([i.mode == "solved" for i in self._instants])[:, None]
-        moved = solved & (angle_deg(np.where(np.isfinite(used), used, rotation), rotation) > MOVED_DEG)
-        return rotation.astype(np.float32), score * (known & ~moved & ~nowhere)[..., None]
-
-
-def _followed(instant: FusedInstant, samples: Sequence[Sample | None], fusion: Fusion) -> tuple[Floats, Floats]:
-    """Returns the person followed in every view, (V,J,2) px and scores (V,J), as the rig reads left and right."""
-    views = len(samples)
-    xy_px, score = np.zeros((views, J, 2)), np.zeros((views, J))
-    for v, (sample, marks) in enumerate(zip(samples, fusion.landmarks, strict=True)):
-        person = int(instant.followed[v])
-        if sample is None or marks is None or person < 0:
-            continue
-        xy_px[v], score[v] = marks.to_joints(sample.xy_px[person], sample.score[person])
-        if _mirrored(xy_px[v], score[v], instant.refined_px[v]):
-            xy_px[v], score[v] = xy_px[v, list(MIRROR)], score[v, list(MIRROR)]
-    return xy_px, score
-
-
-def _mirrored(xy_px: Floats, score: Floats, refined_px: Floats) -> bool:
-    """Whether left and right were exchanged in a detection (J,2), by what the rig made of it (J,2); NaN = nothing."""
-    order = list(MIRROR)
-    both = (score > 0) & (score[order] > 0)
-    if not both.any() or not np.isfinite(refined_px).all():
-        return False
-    straight, exchanged = (np.linalg.norm(xy - refined_px, axis=-1)[both].mean() for xy in (xy_px, xy_px[order]))
-    return bool(exchanged < MIRRORED_BY * straight)
+        placed = np.isfinite(used).all((2, 3)) & solved
+        used = np.where(placed[..., None, None], used, np.eye(3))
+        first, last = placed.argmax(0), len(placed) - 1 - placed[::-1].argmax(0)
+        views = np.arange(used.shape[1])
+        ways = [used[first, views], used[last, views]]
+        stands = [placed & (angle_deg(used, way) < MOVED_DEG) for way in ways]
+        early = stands[0].sum(0) >= stands[1].sum(0)
+        return np.where(early[:, None, None], *ways), np.where(early, *stands)
