@@ -28,6 +28,7 @@ from pose_rig.training.ranks import Ranks
 from pose_rig.training.recorded import Recorded
 from pose_rig.training.rehearsal import Rehearsal
 from pose_rig.training.run_folder import RunFolder
+from pose_rig.training.samples import Sampler
 from pose_rig.training.settle import handed
 from pose_rig.training.step import lift
 from pose_rig.training.train import Outcome, Progress, train
@@ -41,6 +42,7 @@ NOT_WORSE = 1.0  # of the error before
 NOT_FORGOTTEN = 1.1  # of the error on simulated people before
 HANDED = 0.5  # of `settle.handed`, below which the lifter mixes people with their mirror images
 REHEARSED = 4096  # simulated views it is examined on
+SHORTEST = 90  # instants that a session must have: about three seconds, of which half a second is held back
 EXAM_SEED = 7919  # not one that people choose for training
 JOB = Job("taught", steps=1200, rate=3e-4, rehearsal=512, average=0.99, check=100, patience=5)
 
@@ -66,16 +68,22 @@ def taught(recorded: Recorded) -> Footage:
     """Returns the footage of a session with what its rig made of each instant as the truth.
 
     Raises:
-        SessionError: What the rig made of it is not a person, or its cameras move.
+        SessionError: It is too short, what the rig made of it is not a person, or its cameras move.
     """
     footage = recorded.footage
+    poses = recorded.poses.astype(np.float64)
+    known = np.asarray(np.isfinite(poses).all((1, 2)))
+    if known.sum() < SHORTEST:
+        raise SessionError(
+            f"{footage.name} is too short: the rig follows somebody at {known.sum()} instants, and {SHORTEST} are the"
+            " least.",
+            "Record a minute of a person who moves about.",
+        )
     if footage.rotation is None:
         raise SessionError(
             f"In {footage.name} the cameras move, or the rig never learned where they stand.",
             "Fine-tune on sessions with standing cameras and a person who moves about.",
         )
-    poses = recorded.poses.astype(np.float64)
-    known = np.isfinite(poses).all((1, 2))
     if reason := not_human(poses[known]):
         raise SessionError(f"{footage.name}: {reason}.", "Fine-tune on sessions that look right in `pose-rig view`.")
     local = np.einsum("vij,tkj->tvki", footage.rotation, poses - poses[:, :1])
@@ -109,7 +117,7 @@ def stretches(instants: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 def hold_back(footage: Footage) -> tuple[Footage, Footage]:
     """Returns (to learn from, held back)."""
     learned, held = stretches(footage.instants)
-    return footage.at(learned), footage.at(held)
+    return footage.at(np.flatnonzero(learned)), footage.at(np.flatnonzero(held))
 
 
 class Examiner:
@@ -121,11 +129,14 @@ class Examiner:
         device: Where it asks.
     """
 
-    def __init__(self, held: Sequence[Footage], simulated: Rehearsal, device: str) -> None:
+    def __init__(self, held: Sequence[Footage], simulated: Sampler, device: str) -> None:
         self.bank = Bank(held, "ray", device)
         joints = np.concatenate([one.truth.joints[:, 0] for one in held if one.truth is not None])
         self._size_m = float(np.median(np.linalg.norm(joints - joints[:, :1], axis=(1, 2))))
-        self._simulated = simulated.at(0)
+        people = simulated.draw(REHEARSED)
+        self._simulated = [
+            torch.from_numpy(part).to(device) for part in (people.flat, people.confidence, people.canonical)
+        ]
 
     def ask(self, lifter: Lifter) -> Exam:
         """Returns how a lifter does."""
@@ -144,9 +155,10 @@ class Examiner:
 
     @torch.no_grad()
     def _simulated_mm(self, lifter: Lifter) -> float:
-        canonical, _, _ = lifter(self._simulated["flat"], self._simulated["confidence"])
-        own, true = (x.double().cpu().numpy() for x in (canonical, self._simulated["canonical"]))
-        return float(_pa(own, true).mean() * 1000 * self._size_m)
+        flat, confidence, true = self._simulated
+        own, _, _ = lifter(flat, confidence)
+        poses = (x.double().cpu().numpy() for x in (own, true))
+        return float(_pa(*poses).mean() * 1000 * self._size_m)
 
 
 def _pa(own: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -208,7 +220,7 @@ def fine_tune(
     """
     parts = [hold_back(taught(one)) for one in recorded]
     pool = shipped()
-    examiner = Examiner([held for _, held in parts], Rehearsal(pool, REHEARSED, EXAM_SEED, job.device), job.device)
+    examiner = Examiner([held for _, held in parts], Sampler(pool, EXAM_SEED), job.device)
     before = examiner.ask(start.to(job.device))
     outcome = train(
         job,
