@@ -5,7 +5,7 @@ measures a joint twice: its 2D position, and, far less surely, its lifted depth.
 one 3×3 system per joint; what the *other* views predict for a view is compared with what it saw, and the two are
 blended by their precision, the detection being an inlier or not with a probability that falls out of the comparison.
 
-Written once, in tensor operations every inference engine has: `pose_rig.training.export` traces it behind the lifter
+Written once, in tensor operations every inference engine has: `pose_rig.training.trace` traces it behind the lifter
 into one graph with the number of views free. Nothing in the running rig imports this module.
 
 Axes: H instants (or hypotheses), V views, J joints. Lengths in units of the lifter's flat input.

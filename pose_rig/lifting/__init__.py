@@ -1,1 +1,1 @@
-"""2D keypoints of one view → 3D: the network, its weights, its export, the engines that run it."""
+"""2D keypoints of one view → 3D: the network, its weights, the engines that run it."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pose_rig.config import MODELS, Config
 from pose_rig.errors import UsageError
+from pose_rig.lifting.weights_file import refuse_other
 from pose_rig.tools.camera_list import kind_of
 from pose_rig.tools.rig_file import check_solved, is_writable
 
@@ -37,8 +38,8 @@ def check(config: Config) -> None:
         raise UsageError(
             f"There is no detector model {config.detector.model!r}.", f"Use {', '.join(MODELS)} or the path of a .task."
         )
-    if config.fusion.weights and not Path(config.fusion.weights).is_file():
-        raise UsageError(f"There are no weights {config.fusion.weights}.", "Check the path, or leave --weights out.")
+    if config.fusion.weights:
+        refuse_other(Path(config.fusion.weights))
     if config.save:
         _check_save(Path(config.save))
     if config.record:

@@ -33,7 +33,7 @@ def replay(
         int | None, typer.Option(min=1, max=2, help="2 = learn the rig from the whole session first, then fuse it.")
     ] = None,
     height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person, if another.")] = None,
-    weights: Annotated[str | None, typer.Option(metavar="F.onnx", help="Other weights of lifter and fusion.")] = None,
+    weights: Annotated[str | None, typer.Option(metavar="F", help="Other weights of lifter and fusion.")] = None,
     provider: Provider = None,
     re_detect: Annotated[
         bool, typer.Option("--re-detect", help="Find the person anew in the recorded video, with --model.")

@@ -66,7 +66,7 @@ def run(
         int | None, typer.Option(metavar="N", help="Most people looked for in an image (2); one is followed.")
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(metavar="F.onnx", help="Graph of lifter and fusion; default: the one shipped.")
+        str | None, typer.Option(metavar="F", help="Graph of lifter and fusion; default: the one shipped.")
     ] = None,
     provider: Provider = None,
     rate: Annotated[float | None, typer.Option(metavar="HZ", help="Poses per second when live (60).")] = None,

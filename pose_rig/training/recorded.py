@@ -47,11 +47,13 @@ class Recorded:
     Attributes:
         footage: The person followed. A view at an instant at which it does not see them, or at which the rig does not
             know where it stands although it knows the others, has the score 0.
+        t_ns: (T,) int64, when, rig clock.
         poses: (T,J,3) m, rig frame, before smoothing; NaN while nobody is seen.
         cameras: As the rig solved them, None if it could not.
     """
 
     footage: Footage
+    t_ns: NDArray[np.int64]
     poses: NDArray[np.float32]
     cameras: Calibration | None
 
@@ -159,7 +161,8 @@ class _Kept:
             rotation=None if rotation is None else rotation.astype(np.float32),
         )
         poses = [np.where(i.tracking, i.xyz_raw[:J], np.nan) for i in self._instants]
-        return Recorded(footage, np.stack(poses).astype(np.float32), cameras)
+        t_ns = np.array([instant.t_ns for instant in self._instants], np.int64)
+        return Recorded(footage, t_ns, np.stack(poses).astype(np.float32), cameras)
 
     def _stood(self) -> tuple[Floats, NDArray[np.bool_]]:
         """Returns how the cameras of a solved rig stood for the longer time (V,3,3), and (T,V) when they stood so.

@@ -86,7 +86,7 @@ def train(
     resume: bool = False,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> Outcome:
-    """Trains and returns the best weights by the label-free score of held-back instants.
+    """Trains and returns the best weights, as held-back instants have it (`pose_rig.training.watch.Look.score`).
 
     Args:
         job: How.
@@ -135,7 +135,7 @@ def train(
             last = float(ranks.mean(loss.detach()))
             if at.step % job.check == 0 or at.step == job.steps:
                 now = look(kept.module, held)
-                better = at.hears(now)
+                better = at.hears(now, truth=recipe.late.supervised > 0)
                 if ranks.first:
                     if better:
                         save(folder.best, kept.module, {"job": job.to_json(), "step": str(at.step)})
@@ -170,9 +170,9 @@ class Standing:
         """Nothing is better than the start yet."""
         self.best = self.first
 
-    def hears(self, now: Look) -> bool:
+    def hears(self, now: Look, *, truth: bool) -> bool:
         """Takes note of a look; returns whether it is the best."""
-        better = now.score < BETTER * self.best.score
+        better = now.score(truth=truth) < BETTER * self.best.score(truth=truth)
         self.worse = 0 if better else self.worse + 1
         if better:
             self.best = now

@@ -23,7 +23,7 @@ class Look:
 
     Attributes:
         reprojection: What one view lifts, looked at from another view, against what that one saw: the reprojection
-            loss of the paper, over all pairs of views. Needs no truth; training stops by it.
+            loss of the paper, over all pairs of views. Needs no truth.
         bent: How far poses bend the wrong way (`terms.bends`).
         n_mpjpe: Of single-view lifts against the truth, in units of the 2D norm (about 2 m); NaN without truth.
         pmpjpe: The same after similarity alignment.
@@ -34,10 +34,9 @@ class Look:
     n_mpjpe: float
     pmpjpe: float
 
-    @property
-    def score(self) -> float:
-        """What training wants to be small; label-free."""
-        return self.reprojection + self.bent
+    def score(self, *, truth: bool) -> float:
+        """Returns what training wants to be small: the error, where there is a truth to learn from, else label-free."""
+        return self.n_mpjpe if truth else self.reprojection + self.bent
 
 
 @torch.no_grad()
