@@ -102,13 +102,18 @@ def published_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Call
     optimiser.step()
 
 
-def our_loss(network: Lifter, batch: Batch, name: str, *, mixed: bool) -> Tensor:
+def our_loss(network: step.Network, batch: Batch, name: str) -> Tensor:
     """Returns the loss of one of our methods in its second stage, where all terms count."""
     method = METHODS[name]
     order = step.other_instants(RIGS, batch.per_rig, torch.Generator().manual_seed(0), batch.flat.device)
-    with torch.autocast(batch.flat.device.type, torch.bfloat16, enabled=mixed):
-        values = step.losses(network, batch, method, method.late, order)
-    return step.total(values, method.late)
+    return step.total(step.losses(network, batch, method, method.late, order), method.late)
+
+
+def in_bfloat16(network: Lifter, flat: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns what the network returns, computed in bfloat16; losses stay as exact as ever."""
+    with torch.autocast(flat.device.type, torch.bfloat16):
+        canonical, rotation, spread = network(flat, confidence)
+    return canonical, rotation, spread
 
 
 def steps(batch: Batch, width: int, device: str, *, mixed: bool) -> Actions:
@@ -120,8 +125,9 @@ def steps(batch: Batch, width: int, device: str, *, mixed: bool) -> Actions:
         actions[name] = partial(published_step, network, adam, partial(loss, network, for_loops(batch)))
     for name in OURS:
         network = lifter(width, device)
+        called: step.Network = partial(in_bfloat16, network) if mixed else network
         adam = torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=1e-5, fused=True)
-        actions[name] = partial(training_step, network, adam, partial(our_loss, network, batch, name, mixed=mixed))
+        actions[name] = partial(training_step, network, adam, partial(our_loss, called, batch, name))
     return actions
 
 

@@ -200,3 +200,17 @@ def test_refined_2d_is_a_constant(refine: Refine) -> None:
     scene = noisy(10)
     canonical = scene.canonical.clone().requires_grad_()
     assert not refine(scene.flat, scene.confidence, scene.rotation, canonical).requires_grad
+
+
+@pytest.mark.parametrize("refine", [released, corrected])
+def test_nothing_to_refine_is_no_trouble(refine: Refine) -> None:
+    scene = exact(np.random.default_rng(11))
+    torch.testing.assert_close(refine(*scene.arguments()), scene.flat, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("refine", [released, corrected])
+def test_a_single_view_hears_its_own_lift(refine: Refine) -> None:
+    scene = exact(np.random.default_rng(12), views=1)
+    unsure = Scene(scene.flat, torch.full_like(scene.confidence, 0.5), scene.rotation, scene.canonical)
+    off = (refine(*unsure.arguments()) - scene.flat).abs().amax(-1)
+    assert off[scene.flat.abs().amax(-1) < 0.45].max() < 1.01 * CELL
