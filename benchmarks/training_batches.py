@@ -52,14 +52,15 @@ def batch_of(instants: int, views: int, device: str) -> Batch:
 
 
 def lifts(batch: Batch) -> Lifts:
-    """Returns lifts near the truth."""
+    """Returns lifts that follow what was seen, mistakes included, and are near the truth in depth and rotation."""
     generator = torch.Generator().manual_seed(0)
     shape = batch.shape.cpu()
     rotation = nearest(shape.transpose(-1, -2) @ shape[:, :1])
     wrong = rotation_from_axis_angle(ROTATION_RAD * torch.randn(rotation[..., 0].numel() // 3, 3, generator=generator))
-    depth = shape + DEPTH * torch.randn(shape.shape, generator=generator) * torch.tensor([0.0, 0.0, 1.0])
+    depth = shape[..., 2:] + DEPTH * torch.randn(shape[..., 2:].shape, generator=generator)
+    plane = torch.where(batch.confidence.unsqueeze(-1) > 0, batch.flat, batch.shape[..., :2]).cpu()
     rotation = wrong.reshape(rotation.shape) @ rotation
-    canonical = depth @ rotation
+    canonical = torch.cat([plane, depth], -1) @ rotation
     return Lifts(batch.flat, batch.confidence, rotation.to(batch.flat.device), canonical.to(batch.flat.device))
 
 

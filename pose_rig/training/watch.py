@@ -36,7 +36,7 @@ class Look:
 
     def score(self, *, truth: bool) -> float:
         """Returns what training wants to be small: the error, where there is a truth to learn from, else label-free."""
-        return self.n_mpjpe if truth else self.reprojection + self.bent
+        return self.n_mpjpe if truth and self.n_mpjpe == self.n_mpjpe else self.reprojection + self.bent
 
 
 @torch.no_grad()

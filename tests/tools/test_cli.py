@@ -42,7 +42,7 @@ def pose_rig_process(*arguments: str) -> tuple[int, str]:
         (["run", "--cams", "sim", "--duration", "-1"], 2, "A duration of -1 s is no time."),
         (["run", "--cams", "sim", "--save", "poses.csv"], 2, "Poses are saved as .npz, and poses.csv is none."),
         (["run", "--cams", "sim", "--save", "no/such/p.npz"], 2, "Cannot write no/such/p.npz."),
-        (["run", "--cams", "sim", "--weights", "w.onnx"], 2, "There are no weights w.onnx."),
+        (["run", "--cams", "sim", "--weights", "w.onnx"], 2, "There are no weights at w.onnx."),
         (["run", "--cams", "sim", "--passes", "2"], 2, "Two passes go through every frame of every file; pace"),
         (["run", "--cams", "sim", "--passes", "3"], 2, "Invalid value for '--passes'"),
         (["run", "--cams", "sim:2", "--moving", "5"], 2, "There is no camera '5' that could move."),

@@ -56,7 +56,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["replay", "there.mcap", "--from", "1", "--to", "1"], "From 1.0 s to 1.0 s is no time."),
         (["replay", "there.mcap", "--record", "there.mcap"], "there.mcap exists already."),
         (["replay", "there.mcap", "--save", "p.csv"], "Poses are saved as .npz, and p.csv is none."),
-        (["replay", "there.mcap", "--weights", "w.onnx"], "There are no weights w.onnx."),
+        (["replay", "there.mcap", "--weights", "w.onnx"], "There are no weights at w.onnx."),
         (["replay", "there.mcap", "--passes", "3"], "Invalid value for '--passes'"),
         (["convert", "there.mcap"], "Missing option '--to'"),
         (["convert", "there.mcap", "--to", "fbx"], "'fbx' is no format. Choose from bvh, gltf, trc, c3d, csv"),
