@@ -65,7 +65,7 @@ def evaluate(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
     with failures(debug):
-        sets = [_kind_and_folder(text) for text in dataset or ()]
+        sets = [kind_and_folder(text) for text in dataset or ()]
         _check(weights or (), simulated or (), sets, json_file)
         if held_out and not simulated:
             raise UsageError("Nothing is simulated.", "Add --simulated MOTION.npz.")
@@ -83,7 +83,7 @@ def evaluate(
             json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
 
 
-def _kind_and_folder(text: str) -> tuple[str, Path]:
+def kind_and_folder(text: str) -> tuple[str, Path]:
     """Returns the two sides of ``human36m=FOLDER``.
 
     Raises:
