@@ -137,11 +137,13 @@ def main() -> None:
     arguments.add_argument("--device", default="cpu", help="cpu or cuda")
     arguments.add_argument("--width", type=int, default=1024, help="units per layer of the lifter")
     arguments.add_argument("--batch", type=int, default=64, help="instants, a multiple of 8")
+    arguments.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch; 1 on a busy machine")
     arguments.add_argument("--mixed", action="store_true", help="our steps with networks in bfloat16")
     arguments.add_argument("--compile", action="store_true", help="measure `fuse` compiled, too; needs a C++ compiler")
     arguments.add_argument("--part", choices=("refinement", "steps"), help="only this")
     args = arguments.parse_args()
     report = Report.begin(args)
+    torch.set_num_threads(args.threads)
     if args.part != "steps":
         measure_refinement(report, args)
     if args.part != "refinement":
