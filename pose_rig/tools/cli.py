@@ -6,6 +6,8 @@ from pose_rig.tools.cams import cams
 from pose_rig.tools.convert import convert
 from pose_rig.tools.demo import demo
 from pose_rig.tools.doctor import doctor
+from pose_rig.tools.evaluate import evaluate
+from pose_rig.tools.export import export
 from pose_rig.tools.import_session import import_session
 from pose_rig.tools.plot import plot
 from pose_rig.tools.record import record
@@ -13,6 +15,7 @@ from pose_rig.tools.recover import recover
 from pose_rig.tools.replay import replay
 from pose_rig.tools.rig import rig
 from pose_rig.tools.run import run
+from pose_rig.tools.train import train
 from pose_rig.tools.view import view
 
 app = typer.Typer(
@@ -23,9 +26,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, demo, record, replay, convert, view, plot, recover, rig, cams, doctor):
+for command in (run, demo, record, replay, convert, view, plot, recover, train, export, rig, cams, doctor):
     app.command()(command)
 app.command("import")(import_session)
+app.command("eval")(evaluate)
 
 
 def main() -> None:

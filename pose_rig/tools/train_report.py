@@ -1,0 +1,47 @@
+"""What is said at the end of training."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+from rich.table import Table
+
+from pose_rig.training.finetune import Exam
+from pose_rig.training.train import Outcome
+
+
+def exam_table(before: Exam, after: Exam, held: int) -> Table:
+    """Returns a fine-tuned lifter beside the one it came from."""
+    return _table(
+        f"On {held} held-back instants, and on simulated people",
+        [
+            ("error of a single view, mm", f"{before.pa_mm:.1f}", f"{after.pa_mm:.1f}"),
+            ("error seen from another camera", f"{before.reprojection:.4f}", f"{after.reprojection:.4f}"),
+            ("error on simulated people, mm", f"{before.simulated_mm:.1f}", f"{after.simulated_mm:.1f}"),
+            ("human, not mirrored (-1 to 1)", f"{before.handed:.2f}", f"{after.handed:.2f}"),
+        ],
+    )
+
+
+def look_table(outcome: Outcome, held: int) -> Table:
+    """Returns how a lifter did before its training and does now; against the truth where that is known."""
+    first, best = outcome.first, outcome.best
+    rows = [
+        ("error seen from another camera", f"{first.reprojection:.4f}", f"{best.reprojection:.4f}"),
+        ("bent the wrong way", f"{first.bent:.4f}", f"{best.bent:.4f}"),
+    ]
+    if isfinite(best.n_mpjpe):
+        rows += [
+            ("N-MPJPE against the truth", f"{first.n_mpjpe:.4f}", f"{best.n_mpjpe:.4f}"),
+            ("PMPJPE against the truth", f"{first.pmpjpe:.4f}", f"{best.pmpjpe:.4f}"),
+        ]
+    return _table(f"On {held} held-back instants, in units of the 2D norm (about 2 m)", rows)
+
+
+def _table(title: str, rows: Sequence[tuple[str, str, str]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for column in ("before", "after"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table

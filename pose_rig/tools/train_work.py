@@ -1,0 +1,163 @@
+"""Carries out what `pose-rig train` was asked for: reads, trains, examines, writes."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.lifting.checkpoint import save
+from pose_rig.lifting.engine import SHIPPED, OrtEngine
+from pose_rig.lifting.model import Lifter
+from pose_rig.tools.train_job import Planned, plan
+from pose_rig.tools.train_progress import TrainProgress
+from pose_rig.tools.train_report import exam_table, look_table
+from pose_rig.tools.train_request import Request
+from pose_rig.tools.train_sources import read
+from pose_rig.training.bank import Bank
+from pose_rig.training.export import export
+from pose_rig.training.finetune import fine_tune, hold_back, taught
+from pose_rig.training.ranks import Ranks, ranks
+from pose_rig.training.recorded import recordings
+from pose_rig.training.run_folder import RunFolder
+from pose_rig.training.settle import settled
+from pose_rig.training.train import Outcome, train
+
+STOPPED = {
+    "done": "Done after {step} steps.",
+    "no longer better": "Ended after {step} steps: held-back instants got no better any more.",
+    "interrupted": "Stopped after {step} steps; going on with the best weights so far.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of it.
+
+    Attributes:
+        lifter: The best weights.
+        outcome: Of the training.
+        figures: What the file is to say about them, as JSON by name.
+        table: Before and after.
+        refused: Why they are not to be adopted, empty if they are.
+    """
+
+    lifter: Lifter
+    outcome: Outcome
+    figures: dict[str, str]
+    table: Table
+    refused: str
+
+
+def carry_out(request: Request, console: Console) -> None:
+    """Trains, and writes the result if it is worth it; of several processes only the first one speaks and writes.
+
+    Raises:
+        PoseRigError: Something of the request does not fit together, a source has nothing to teach, or the new weights
+            are not adopted.
+    """
+    planned = plan(request)
+    with ranks(planned.job.device) as own:
+        if planned.job.rigs % own.world:
+            raise UsageError(
+                f"{planned.job.rigs} rigs of a batch cannot be shared evenly by {own.world} processes.",
+                f"Use a --batch of {8 * own.world} or a multiple of it.",
+            )
+        if not own.first:
+            console = Console(quiet=True)
+        with TrainProgress(console, truth=planned.truth) as progress:
+            learn = _fine_tuned if request.sources.sessions else _from_scratch
+            trained = learn(request, planned, own, progress)
+            progress.say(STOPPED[trained.outcome.stopped].format(step=trained.outcome.step))
+        if own.first:
+            console.print(trained.table)
+            _adopt(request, planned, trained, console)
+
+
+def _fine_tuned(request: Request, planned: Planned, own: Ranks, progress: TrainProgress) -> Trained:
+    paths, job = request.sources.sessions, planned.job
+    progress.say(f"Going through {request.sources.names} with the rig's own fusion, twice.")
+    sessions = recordings(paths, OrtEngine(provider="cpu"), progress.reading)
+    held = 0
+    for one in sessions:
+        held += hold_back(taught(one))[1].instants  # before anything is trained: what cannot teach is said so
+        progress.say(f"{one.footage.name}: {one.footage.instants} instants, {one.footage.views} views.")
+    _announce(request, planned, progress, held)
+    assert planned.start is not None  # noqa: S101 - sessions always have one
+    with _folder(request, planned, own) as folder:
+        tuned = fine_tune(
+            sessions, planned.start, job, folder, ranks=own, resume=request.resume, tell=progress.training
+        )
+    figures = {name: json.dumps(asdict(exam)) for name, exam in (("before", tuned.before), ("after", tuned.after))}
+    table = exam_table(tuned.before, tuned.after, held)
+    return Trained(tuned.outcome.lifter, tuned.outcome, figures, table, tuned.refused)
+
+
+def _from_scratch(request: Request, planned: Planned, own: Ranks, progress: TrainProgress) -> Trained:
+    job = planned.job
+    recipe = job.recipe()
+    progress.say(f"Reading {request.sources.names}.")
+    footage = read(request.sources, recipe, job.seed, progress.reading)
+    learned, held = (Bank(part, recipe.frame, job.device) for part in footage)
+    _announce(request, planned, progress, len(held))
+    with _folder(request, planned, own) as folder:
+        outcome = train(
+            job, learned, held, folder,
+            start=planned.start, ranks=own, resume=request.resume, tell=progress.training,
+        )  # fmt: skip
+    better = outcome.best.score(truth=planned.truth) < outcome.first.score(truth=planned.truth)
+    figures = {name: json.dumps(asdict(one)) for name, one in (("before", outcome.first), ("after", outcome.best))}
+    refused = "" if better else "held-back instants were not lifted better at any look"
+    return Trained(settled(outcome.lifter, learned), outcome, figures, look_table(outcome, len(held)), refused)
+
+
+def _folder(request: Request, planned: Planned, own: Ranks) -> RunFolder:
+    """Returns the run's folder; the first process makes it, and the others wait for that."""
+    folder = RunFolder(request.run, planned.job, resume=request.resume) if own.first else None
+    own.mean(torch.zeros(1, device=planned.job.device))
+    return folder or RunFolder(request.run, planned.job, resume=request.resume)
+
+
+def _announce(request: Request, planned: Planned, progress: TrainProgress, held: int) -> None:
+    job = planned.job
+    progress.say(
+        f"Training `{job.method}` on {job.device}: {job.steps} steps of {job.rigs} x {job.per_rig} instants, {held} "
+        f"instants held back. Ctrl-C ends it early and keeps the best. Run folder: {request.run}."
+    )
+
+
+def _adopt(request: Request, planned: Planned, trained: Trained, console: Console) -> None:
+    """Writes the result.
+
+    Raises:
+        PoseRigError: It is not to be adopted.
+    """
+    if trained.refused:
+        interrupted = trained.outcome.stopped == "interrupted"
+        remedy = "go on with --resume" if interrupted else "train longer, or on more and livelier footage"
+        raise PoseRigError(
+            f"The new weights are not adopted: {trained.refused}.", f"Nothing was written to {request.out}; {remedy}."
+        )
+    start = request.start or (SHIPPED if request.sources.sessions else None)
+    parent = {} if start is None else {"parent": start.name, "parent_sha256": _hash(start)}
+    step = str(trained.outcome.step)
+    settings = {"job": planned.job.to_json(), "sources": request.sources.names, "step": step, **parent}
+    settings |= trained.figures
+    lifter, out = trained.lifter.cpu(), request.out
+    if request.checkpoint:
+        save(out, lifter, settings)
+        lines = [f"Written: {out}.", f"Measure it with `pose-rig eval --weights {out}`."]
+    else:
+        done = export(lifter, settings, out)
+        use = f"Use it with `pose-rig run --weights {out} --cams 0,1,2`."
+        lines = [f"Adopted. Written: {out}, {done.size_mb:.1f} MB.", use]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
