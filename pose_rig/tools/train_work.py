@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,11 +23,14 @@ from pose_rig.tools.train_sources import read
 from pose_rig.training.bank import Bank
 from pose_rig.training.export import export
 from pose_rig.training.finetune import fine_tune, hold_back, taught
+from pose_rig.training.job import Job
 from pose_rig.training.ranks import Ranks, ranks
 from pose_rig.training.recorded import recordings
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.settle import settled
-from pose_rig.training.train import Outcome, train
+from pose_rig.training.train import Outcome, Progress, train
+
+LOCAL_RANK = "LOCAL_RANK"  # of a process of `torchrun` on this machine: which of its GPUs is its own
 
 STOPPED = {
     "done": "Done after {step} steps.",
@@ -61,6 +66,8 @@ def carry_out(request: Request, console: Console) -> None:
             are not adopted.
     """
     planned = plan(request)
+    if planned.job.device == "cuda" and LOCAL_RANK in os.environ:
+        torch.cuda.set_device(int(os.environ[LOCAL_RANK]))
     with ranks(planned.job.device) as own:
         if planned.job.rigs % own.world:
             raise UsageError(
@@ -90,7 +97,13 @@ def _fine_tuned(request: Request, planned: Planned, own: Ranks, progress: TrainP
     assert planned.start is not None  # noqa: S101 - sessions always have one
     with _folder(request, planned, own) as folder:
         tuned = fine_tune(
-            sessions, planned.start, job, folder, ranks=own, resume=request.resume, tell=progress.training
+            sessions,
+            planned.start,
+            job,
+            folder,
+            ranks=own,
+            resume=request.resume,
+            tell=_together(own, planned.job, progress),
         )
     figures = {name: json.dumps(asdict(exam)) for name, exam in (("before", tuned.before), ("after", tuned.after))}
     table = exam_table(tuned.before, tuned.after, held)
@@ -107,7 +120,7 @@ def _from_scratch(request: Request, planned: Planned, own: Ranks, progress: Trai
     with _folder(request, planned, own) as folder:
         outcome = train(
             job, learned, held, folder,
-            start=planned.start, ranks=own, resume=request.resume, tell=progress.training,
+            start=planned.start, ranks=own, resume=request.resume, tell=_together(own, planned.job, progress),
         )  # fmt: skip
     better = outcome.best.score(truth=planned.truth) < outcome.first.score(truth=planned.truth)
     figures = {name: json.dumps(asdict(one)) for name, one in (("before", outcome.first), ("after", outcome.best))}
@@ -115,10 +128,25 @@ def _from_scratch(request: Request, planned: Planned, own: Ranks, progress: Trai
     return Trained(settled(outcome.lifter, learned), outcome, figures, look_table(outcome, len(held)), refused)
 
 
+def _together(own: Ranks, job: Job, progress: TrainProgress) -> Callable[[Progress], None]:
+    """Returns what hears of every step; after a look all processes wait for the one that writes the best weights."""
+
+    def tell(now: Progress) -> None:
+        if now.step % job.check == 0 or now.step == now.steps:
+            _wait(own, job)
+        progress.training(now)
+
+    return tell
+
+
+def _wait(own: Ranks, job: Job) -> None:
+    own.mean(torch.zeros(1, device=job.device))
+
+
 def _folder(request: Request, planned: Planned, own: Ranks) -> RunFolder:
     """Returns the run's folder; the first process makes it, and the others wait for that."""
     folder = RunFolder(request.run, planned.job, resume=request.resume) if own.first else None
-    own.mean(torch.zeros(1, device=planned.job.device))
+    _wait(own, planned.job)
     return folder or RunFolder(request.run, planned.job, resume=request.resume)
 
 

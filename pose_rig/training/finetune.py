@@ -42,7 +42,7 @@ NOT_WORSE = 1.0  # of the error before
 NOT_FORGOTTEN = 1.1  # of the error on simulated people before
 HANDED = 0.5  # of `settle.handed`, below which the lifter mixes people with their mirror images
 REHEARSED = 4096  # simulated views it is examined on
-SHORTEST = 90  # instants that a session must have: about three seconds, of which half a second is held back
+SHORTEST = 40  # instants that a session must have; held-back stretches are then two instants long
 EXAM_SEED = 7919  # not one that people choose for training
 JOB = Job("taught", steps=1200, rate=3e-4, rehearsal=512, average=0.99, check=100, patience=5)
 

@@ -103,7 +103,7 @@ def train(
     torch.manual_seed(job.seed)
     lifter = start or Lifter(LifterConfig(width=job.width, frame=recipe.frame, rotation=recipe.rotation))
     lifter = lifter.to(job.device).train()
-    network: stepping.Network = torch.compile(lifter) if job.compile else lifter
+    network = _network(lifter, job)
     kept = AveragedModel(lifter, multi_avg_fn=get_ema_multi_avg_fn(job.average))  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(lifter.parameters(), job.rate, weight_decay=job.decay, fused=True)
     parts = {"lifter": lifter, "kept": kept, "optimiser": optimiser}
@@ -119,11 +119,10 @@ def train(
             weights = recipe.weights(at.step / job.steps)
             for group in optimiser.param_groups:
                 group["lr"] = rate_at(job, at.step)
-            with torch.autocast(job.device.split(":")[0], torch.bfloat16, enabled=job.mixed):
-                values = stepping.losses(network, batch, recipe, weights, order)
-                if rehearsal is not None:
-                    known = rehearsal.at(at.step)
-                    values["rehearsal"] = lifting_loss(network(known["flat"], known["confidence"]), known).total
+            values = stepping.losses(network, batch, recipe, weights, order)
+            if rehearsal is not None:
+                known = rehearsal.at(at.step)
+                values["rehearsal"] = lifting_loss(network(known["flat"], known["confidence"]), known).total
             loss = stepping.total(values, weights)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
@@ -192,6 +191,19 @@ class Standing:
         out = cls(Look(*state["first"]), step=state["step"], worse=state["worse"])
         out.best = Look(*state["best"])
         return out
+
+
+def _network(lifter: Lifter, job: Job) -> stepping.Network:
+    """Returns the lifter as it computes: compiled, in bfloat16 throughout, but for what the losses make of it."""
+    compute: stepping.Network = torch.compile(lifter) if job.compile else lifter
+    if not job.mixed:
+        return compute
+
+    def mixed(flat: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        with torch.autocast(job.device.split(":")[0], torch.bfloat16):
+            return compute(flat, confidence)
+
+    return mixed
 
 
 def _batch(job: Job, step: int, bank: Bank, ranks: Ranks) -> tuple[Batch, Tensor]:
