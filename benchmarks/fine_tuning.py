@@ -94,7 +94,8 @@ def tune(recorded: Recorded, *, quick: bool) -> Tuned:
 
 def error_mm(lifter: Lifter, held: Footage, truth: Floats) -> float:
     """Returns the mean PA-MPJPE of single-view lifts (T,V) of footage, where the view sees enough."""
-    seen = ((held.score > 0).sum(-1) >= FEWEST_JOINTS) & np.isfinite(truth).all((1, 2))[:, None]
+    known = np.asarray(np.isfinite(truth).all((1, 2)))
+    seen = ((held.score > 0).sum(-1) >= FEWEST_JOINTS) & known[:, None]
     t, _ = np.nonzero(seen)
     joints = list(LIMBS)
     return float(1000 * pmpjpe(lift(lifter, held)[seen][:, joints], truth[t][:, joints]).mean())

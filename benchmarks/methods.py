@@ -99,7 +99,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("motion", nargs="+", type=Path, help="motion files (pose_rig/training/motion.py)")
     arguments.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
-    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments.add_argument("--steps", type=int, default=3000)
     arguments.add_argument("--width", type=int, default=256)
     arguments.add_argument("--takes", type=int, default=1000, help="learned from, 10 s each")
@@ -108,11 +108,11 @@ def main() -> None:
     arguments.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each")
     args = arguments.parse_args()
     if args.quick:
-        args.seeds, args.steps, args.takes, args.held = 1, 20, 8, 4
+        args.seeds, args.steps, args.takes, args.held = [0], 20, 8, 4
     report = Report.begin(args)
     tasks = [
         Task(row, seed, args.steps, args.width, tuple(args.motion), args.takes, args.held, args.ski)
-        for seed in range(args.seeds)
+        for seed in args.seeds
         for row in args.rows
     ]
     results: dict[str, list[dict[str, float]]] = {row: [] for row in args.rows}

@@ -78,7 +78,7 @@ class Footage:
         """How many cameras there are."""
         return int(self.xy_px.shape[1])
 
-    def at(self, index: NDArray[np.integer] | slice) -> "Footage":
+    def at(self, index: NDArray[np.integer] | NDArray[np.bool_] | slice) -> "Footage":
         """Returns some of the instants."""
         truth = None if self.truth is None else Truth(*(getattr(self.truth, f.name)[index] for f in fields(Truth)))
         return replace(self, xy_px=self.xy_px[index], score=self.score[index], truth=truth)
