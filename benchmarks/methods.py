@@ -40,6 +40,8 @@ ROWS = {
     "ours": ("ours", -1.0),
     "ours, towards agreement": ("ours-sp", -1.0),
     "ours without bend": ("ours", 0.0),
+    "canonpose-6d": ("canonpose-6d", -1.0),
+    "canonpose-ray": ("canonpose-ray", -1.0),
     "canonpose + bend": ("canonpose", 1.0),
     "csm-s1 + bend": ("csm-s1", 1.0),
     "csm-s1s2 + bend": ("csm-s1s2", 1.0),

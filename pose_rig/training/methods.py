@@ -111,6 +111,10 @@ METHODS = {
     for method in (
         Method("supervised", "after Martinez et al., ICCV 2017", Weights(supervised=1), Weights(supervised=1)),
         Method("canonpose", "Wandt et al., CVPR 2021", _CANONPOSE, _CANONPOSE),
+        Method("canonpose-6d", "pose-rig: rotation in six numbers", _CANONPOSE, _CANONPOSE, rotation="6d"),
+        Method(
+            "canonpose-ray", "pose-rig: seen along the ray, too", _CANONPOSE, _CANONPOSE, frame="ray", rotation="6d"
+        ),
         Method("csm-s1", f"{_KIM}, Step 1", _S1, _S1_LATE, 0.7, refinement="corrected"),
         Method(
             "csm-s1s2",
