@@ -166,7 +166,7 @@ def _adopt(request: Request, planned: Planned, trained: Trained, console: Consol
     """
     if trained.refused:
         interrupted = trained.outcome.stopped == "interrupted"
-        remedy = "go on with --resume" if interrupted else "train longer, or on more and livelier footage"
+        remedy = "go on with --resume" if interrupted else "train on more and livelier footage, or with a lower --rate"
         raise PoseRigError(
             f"The new weights are not adopted: {trained.refused}.", f"Nothing was written to {request.out}; {remedy}."
         )
