@@ -1,34 +1,29 @@
-"""Carries out what `pose-rig train` was asked for: reads, trains, examines, writes."""
+"""Carries out what `pose-rig train` was asked for: reads, trains, examines."""
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
-from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.lifting.checkpoint import save
-from pose_rig.lifting.engine import SHIPPED, OrtEngine
-from pose_rig.lifting.model import Lifter
+from pose_rig.errors import UsageError
+from pose_rig.lifting.engine import OrtEngine
 from pose_rig.tools.train_job import Planned, plan
 from pose_rig.tools.train_progress import TrainProgress
 from pose_rig.tools.train_report import exam_table, look_table
 from pose_rig.tools.train_request import Request
+from pose_rig.tools.train_result import Trained, adopt
 from pose_rig.tools.train_sources import read
 from pose_rig.training.bank import Bank
-from pose_rig.training.export import export
 from pose_rig.training.finetune import fine_tune, hold_back, taught
 from pose_rig.training.job import Job
 from pose_rig.training.ranks import Ranks, ranks
 from pose_rig.training.recorded import recordings
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.settle import settled
-from pose_rig.training.train import Outcome, Progress, train
+from pose_rig.training.train import Progress, train
 
 LOCAL_RANK = "LOCAL_RANK"  # of a process of `torchrun` on this machine: which of its GPUs is its own
 
@@ -37,25 +32,6 @@ STOPPED = {
     "no longer better": "Ended after {step} steps: held-back instants got no better any more.",
     "interrupted": "Stopped after {step} steps; going on with the best weights so far.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What came of it.
-
-    Attributes:
-        lifter: The best weights.
-        outcome: Of the training.
-        figures: What the file is to say about them, as JSON by name.
-        table: Before and after.
-        refused: Why they are not to be adopted, empty if they are.
-    """
-
-    lifter: Lifter
-    outcome: Outcome
-    figures: dict[str, str]
-    table: Table
-    refused: str
 
 
 def carry_out(request: Request, console: Console) -> None:
@@ -82,7 +58,7 @@ def carry_out(request: Request, console: Console) -> None:
             progress.say(STOPPED[trained.outcome.stopped].format(step=trained.outcome.step))
         if own.first:
             console.print(trained.table)
-            _adopt(request, planned, trained, console)
+            adopt(request, planned, trained, console)
 
 
 def _fine_tuned(request: Request, planned: Planned, own: Ranks, progress: TrainProgress) -> Trained:
@@ -156,36 +132,3 @@ def _announce(request: Request, planned: Planned, progress: TrainProgress, held:
         f"Training `{job.method}` on {job.device}: {job.steps} steps of {job.rigs} x {job.per_rig} instants, {held} "
         f"instants held back. Ctrl-C ends it early and keeps the best. Run folder: {request.run}."
     )
-
-
-def _adopt(request: Request, planned: Planned, trained: Trained, console: Console) -> None:
-    """Writes the result.
-
-    Raises:
-        PoseRigError: It is not to be adopted.
-    """
-    if trained.refused:
-        interrupted = trained.outcome.stopped == "interrupted"
-        remedy = "go on with --resume" if interrupted else "train on more and livelier footage, or with a lower --rate"
-        raise PoseRigError(
-            f"The new weights are not adopted: {trained.refused}.", f"Nothing was written to {request.out}; {remedy}."
-        )
-    start = request.start or (SHIPPED if request.sources.sessions else None)
-    parent = {} if start is None else {"parent": start.name, "parent_sha256": _hash(start)}
-    step = str(trained.outcome.step)
-    settings = {"job": planned.job.to_json(), "sources": request.sources.names, "step": step, **parent}
-    settings |= trained.figures
-    lifter, out = trained.lifter.cpu(), request.out
-    if request.checkpoint:
-        save(out, lifter, settings)
-        lines = [f"Written: {out}.", f"Measure it with `pose-rig eval --weights {out}`."]
-    else:
-        done = export(lifter, settings, out)
-        use = f"Use it with `pose-rig run --weights {out} --cams 0,1,2`."
-        lines = [f"Adopted. Written: {out}, {done.size_mb:.1f} MB.", use]
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -13,11 +13,13 @@ from benchmarks.contract import Figure, Report, rss_mb, time_ms
 NAMES = (
     "accuracy",
     "bumped",
+    "fine_tuning",
     "fuse_speed",
     "humanoid",
     "kill_recording",
     "live_latency",
     "memory_soak",
+    "methods",
     "pipeline_speed",
     "record_cost",
     "record_video",
