@@ -55,7 +55,7 @@ def held_back(takes: Sequence[Footage]) -> Both:
     if not any(held.instants for _, held in pairs):
         count = sum(take.instants for take in takes)
         raise UsageError(f"{count} instants are too few to learn from.", "Give more of the dataset.")
-    return [learned for learned, _ in pairs], [held for _, held in pairs]
+    return [learned for learned, _ in pairs], [held for _, held in pairs if held.instants]
 
 
 def _simulated(sources: Sources, recipe: Method, seed: int, say: Say) -> Both:

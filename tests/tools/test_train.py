@@ -13,23 +13,15 @@ import numpy as np
 import onnx
 import pytest
 from rich.console import Console
-from rich.table import Table
 from typer.testing import CliRunner
 
-from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import SHIPPED
-from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.lifting.weights_file import kind_of
 from pose_rig.tools.cli import app
-from pose_rig.tools.train_job import Planned
 from pose_rig.tools.train_progress import TrainProgress
-from pose_rig.tools.train_request import Request, Sources, batch
-from pose_rig.tools.train_result import Trained, adopt
-from pose_rig.tools.train_sources import held_back
-from pose_rig.training.footage import Footage
 from pose_rig.training.job import Job
-from pose_rig.training.train import Outcome, Progress
+from pose_rig.training.train import Progress
 from pose_rig.training.watch import Look
 from tests.fusion.fakes import SIZE, Floats, film, ring, walk
 from tests.training.datasets.test_canonpose import flat_file, write
@@ -288,48 +280,3 @@ def test_a_terminal_sees_bars_with_loss_score_and_the_time_that_is_left() -> Non
     shown = console.file.getvalue()
     assert " 50 %" in shown
     assert "step 50 of 200, loss 0.5000, held back 0.2550, 1:30 left" in shown
-
-
-@pytest.mark.parametrize(
-    ("step", "text"),
-    [
-        (
-            99,
-            r"^It was stopped before step 100, the first at which held-back instants are looked at\. .*; begin it again",
-        ),
-        (
-            101,
-            r"^The new weights are not adopted: it errs\. Nothing was written to .*my\.weights; go on with --resume\.",
-        ),
-    ],
-)
-def test_who_stops_too_early_is_told_how_to_go_on(tmp_path: Path, step: int, text: str) -> None:
-    motion = write_motion(tmp_path / "motion.npz")
-    out, look, lifter = tmp_path / "my.weights", Look(0.5, 0.0, 0.5, 0.5), Lifter(LifterConfig(width=8))
-    request = Request(Sources(motion=(motion,)), out, tmp_path / "run", None, False, {})
-    trained = Trained(lifter, Outcome(lifter, look, look, step, "interrupted"), {}, Table(), "it errs")
-    with pytest.raises(PoseRigError, match=text):
-        adopt(request, Planned(Job(check=100), None), trained, Console(quiet=True))
-    assert not out.exists()
-
-
-def take(instants: int) -> Footage:
-    count = np.ones((instants, 2, 17), np.float32)
-    size = np.full((2, 2), 100, np.float32)
-    return Footage(f"of {instants}", "", np.zeros((instants, 2, 17, 2), np.float32), count, size, size[0])
-
-
-def test_every_fifth_take_of_a_dataset_is_held_back_or_stretches_of_the_few_there_are() -> None:
-    learned, held = held_back([take(i) for i in range(1, 13)])
-    assert [one.instants for one in held] == [5, 10]
-    assert [one.instants for one in learned] == [1, 2, 3, 4, 6, 7, 8, 9, 11, 12]
-    learned, held = held_back([take(150), take(300)])
-    assert [one.instants for one in learned] == [120, 240]
-    assert [one.instants for one in held] == [24, 48]
-    with pytest.raises(UsageError, match=r"^7 instants are too few to learn from\. Give more of the dataset\."):
-        held_back([take(4), take(3)])
-
-
-@pytest.mark.parametrize(("size", "split"), [(64, (8, 8)), (12, (2, 6)), (7, (1, 7)), (11, (11, 1)), (1, (1, 1))])
-def test_a_batch_is_split_into_rigs_and_instants_of_each(size: int, split: tuple[int, int]) -> None:
-    assert batch(size) == split
