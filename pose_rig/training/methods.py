@@ -126,6 +126,14 @@ METHODS = {
         ),
         Method("released", f"{_KIM}, Step 1 as released", _S1, _S1_LATE, refinement="released", released=True),
         Method(
+            "released-s1s2",
+            f"{_KIM}, Steps 1 and 2 as the released script would, if it ran",
+            replace(_S1, consistent=0.001, lifts=0.1),
+            replace(_S1_LATE, consistent=0.01, lifts=0.001),
+            refinement="released",
+            released=True,
+        ),
+        Method(
             "ours",
             "pose-rig",
             _OURS,

@@ -113,6 +113,10 @@ def _towards_votes(
     if weights.consistent or weights.lifts or weights.rep2 or weights.view2:
         again = lift(lifter, refined, sure)
         out["rep2"], out["view2"] = terms.pairs(refined, sure, norm, terms.turned(again.rotation, again.pose))
-        out["consistent"] = terms.consistency_3d(again.pose, sure)
-        out["lifts"] = terms.lifts_agree(first.pose, again.pose, batch.confidence)
+        if method.released:
+            out["consistent"] = terms.consistency_3d_released(again.pose)
+            out["lifts"] = terms.lifts_agree_released(first.pose, again.pose, batch.confidence)
+        else:
+            out["consistent"] = terms.consistency_3d(again.pose, sure)
+            out["lifts"] = terms.lifts_agree(first.pose, again.pose, batch.confidence)
     return out
