@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +25,7 @@ from pose_rig.training.bank import Bank
 from pose_rig.training.evaluation import lift
 from pose_rig.training.footage import Footage
 from pose_rig.training.job import Job
+from pose_rig.training.metrics import n_mpjpe
 from pose_rig.training.motion import load_clips, split
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.scores import Scores
@@ -30,24 +33,24 @@ from pose_rig.training.settle import settled
 from pose_rig.training.simulated import footage
 from pose_rig.training.train import train
 
-# row → method, weight of the bend term (negative: the method's own)
-ROWS = {
-    "supervised": ("supervised", -1.0),
-    "canonpose": ("canonpose", -1.0),
-    "csm-s1": ("csm-s1", -1.0),
-    "csm-s1s2": ("csm-s1s2", -1.0),
-    "released": ("released", -1.0),
-    "ours": ("ours", -1.0),
-    "ours, towards agreement": ("ours-sp", -1.0),
-    "ours without bend": ("ours", 0.0),
-    "canonpose-6d": ("canonpose-6d", -1.0),
-    "canonpose-ray": ("canonpose-ray", -1.0),
-    "canonpose + bend": ("canonpose", 1.0),
-    "csm-s1 + bend": ("csm-s1", 1.0),
-    "csm-s1s2 + bend": ("csm-s1s2", 1.0),
+SIX: dict[str, Any] = {"rotation": "6d"}
+RAY: dict[str, Any] = {"rotation": "6d", "frame": "ray"}
+NEAR: dict[str, Any] = {**RAY, "perspective": True}
+# row → settings of the job
+ROWS: dict[str, dict[str, Any]] = {
+    **{name: {"method": name} for name in ("supervised", "canonpose", "csm-s1", "csm-s1s2", "released", "ours")},
+    "ours, towards agreement": {"method": "ours-sp"},
+    "canonpose + bend": {"method": "canonpose", "bend": 1.0},
+    "csm-s1s2 + bend": {"method": "csm-s1s2", "bend": 1.0},
+    "canonpose, 6D": {"method": "canonpose", **SIX},
+    "canonpose, 6D, ray": {"method": "canonpose", **RAY},
+    "canonpose, 6D, ray, perspective": {"method": "canonpose", **NEAR},
+    "csm-s1, 6D, ray, perspective": {"method": "csm-s1", **NEAR},
+    "csm-s1s2, 6D, ray, perspective": {"method": "csm-s1s2", **NEAR},
+    "supervised, 6D, ray": {"method": "supervised", **RAY},
 }
 VIEWS, SECONDS = 4, 10
-FIGURES = {"n_mpjpe_mm": "mm", "pmpjpe_mm": "mm", "n_pck": "%", "cps": "mm"}
+FIGURES = {"n_mpjpe_mm": "mm", "pmpjpe_mm": "mm", "n_pck": "%", "cps": "mm", "mirrored": "%"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,7 @@ def material(motion: tuple[Path, ...], takes: int, held: int, ski: bool) -> tupl
 def run(task: Task) -> dict[str, float]:
     """Returns the scores of one run."""
     torch.set_num_threads(1)
-    name, bend = ROWS[task.row]
-    job = Job(name, bend=bend, width=task.width, steps=task.steps, seed=task.seed, check=max(task.steps // 4, 1))
+    job = Job(**ROWS[task.row], width=task.width, steps=task.steps, seed=task.seed, check=max(task.steps // 4, 1))
     learned, held = material(task.motion, task.takes, task.held, task.ski)
     frame = job.recipe().frame
     bank = Bank(learned, frame)
@@ -92,8 +94,19 @@ def run(task: Task) -> dict[str, float]:
         assert one.truth is not None  # noqa: S101 - simulated
         predicted.append(lift(lifter, one))
         truth.append(one.truth.joints)
-    scores = Scores.of(np.concatenate(predicted), np.concatenate(truth))
-    return {figure: float(getattr(scores, figure)) for figure in FIGURES}
+    own, true = np.concatenate(predicted), np.concatenate(truth)
+    scores = Scores.of(own, true)
+    return {
+        **{name: float(getattr(scores, name)) for name in FIGURES if name != "mirrored"},
+        "mirrored": mirrored(own, true),
+    }
+
+
+def mirrored(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """Returns the share of lifts (T,V,J,3), %, whose depth mirror image is nearer to the truth than they are."""
+    flat = [poses.astype(float).reshape(-1, *poses.shape[-2:]) for poses in (predicted, truth)]
+    own, true = (poses - poses[:, :1] for poses in flat)
+    return float(100 * (n_mpjpe(own * np.array([1, 1, -1]), true) < n_mpjpe(own, true)).mean())
 
 
 def main() -> None:

@@ -2,9 +2,10 @@
 
 import json
 from dataclasses import asdict, dataclass, fields
+from typing import Literal
 
 from pose_rig.errors import UsageError
-from pose_rig.training.methods import Method, method
+from pose_rig.training.methods import Frame, Method, RotationForm, method
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,9 @@ class Job:
         method: Name of the method (`pose_rig.training.methods`).
         without: Terms of the loss that are switched off.
         bend: Weight of the bend term, in all stages; negative = the method's own.
+        frame: What the lifter sees, and
+        rotation: how its rotation leaves it; empty = the method's own.
+        perspective: Reproject with perspective, whether the method does or not.
         width: Units per layer of a new network.
         steps: Optimiser steps.
         rigs: Rigs in a batch, and
@@ -36,6 +40,9 @@ class Job:
     method: str = "ours"
     without: tuple[str, ...] = ()
     bend: float = -1.0
+    frame: Frame | Literal[""] = ""
+    rotation: RotationForm | Literal[""] = ""
+    perspective: bool = False
     width: int = 512
     steps: int = 3000
     rigs: int = 8
@@ -78,6 +85,11 @@ class Job:
     def recipe(self) -> Method:
         """Returns the method with the terms that were switched off or weighed otherwise."""
         recipe = method(self.method).without(self.without)
+        recipe = recipe.seeing(
+            self.frame or recipe.frame,
+            self.rotation or recipe.rotation,
+            perspective=self.perspective or recipe.perspective,
+        )
         return recipe if self.bend < 0 else recipe.bent(self.bend)
 
     def to_json(self) -> str:

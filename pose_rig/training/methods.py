@@ -9,6 +9,9 @@ from typing import Literal
 
 from pose_rig.errors import UsageError
 
+Frame = Literal["ray", "image"]
+RotationForm = Literal["6d", "axis_angle"]
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -72,8 +75,8 @@ class Method:
     early: Weights
     late: Weights
     switch: float = 1.0
-    frame: Literal["ray", "image"] = "image"
-    rotation: Literal["6d", "axis_angle"] = "axis_angle"
+    frame: Frame = "image"
+    rotation: RotationForm = "axis_angle"
     perspective: bool = False
     refinement: Literal["", "released", "corrected", "agreement"] = ""
     released: bool = False
@@ -97,6 +100,10 @@ class Method:
         """Returns the method with another weight of the bend term in both stages."""
         return replace(self, early=replace(self.early, bend=weight), late=replace(self.late, bend=weight))
 
+    def seeing(self, frame: Frame, rotation: RotationForm, *, perspective: bool) -> "Method":
+        """Returns the method for a lifter that sees and turns otherwise, with perspective or without."""
+        return replace(self, frame=frame, rotation=rotation, perspective=perspective)
+
 
 _CANONPOSE = Weights(rep=1, view=1, cam=0.1)
 _S1 = replace(_CANONPOSE, ref=1, frep=0.01, fview=0.01)
@@ -111,10 +118,6 @@ METHODS = {
     for method in (
         Method("supervised", "after Martinez et al., ICCV 2017", Weights(supervised=1), Weights(supervised=1)),
         Method("canonpose", "Wandt et al., CVPR 2021", _CANONPOSE, _CANONPOSE),
-        Method("canonpose-6d", "pose-rig: rotation in six numbers", _CANONPOSE, _CANONPOSE, rotation="6d"),
-        Method(
-            "canonpose-ray", "pose-rig: seen along the ray, too", _CANONPOSE, _CANONPOSE, frame="ray", rotation="6d"
-        ),
         Method("csm-s1", f"{_KIM}, Step 1", _S1, _S1_LATE, 0.7, refinement="corrected"),
         Method(
             "csm-s1s2",

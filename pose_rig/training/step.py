@@ -70,7 +70,7 @@ def losses(lifter: Network, batch: Batch, method: Method, weights: Weights, orde
     if method.refinement == "agreement":
         out |= _towards_agreement(batch, first, poses, weights)
     elif method.refinement:
-        out |= _towards_votes(lifter, batch, first, poses, method, weights)
+        out |= _towards_votes(lifter, batch, first, poses, norm, method, weights)
     return out
 
 
@@ -98,7 +98,7 @@ def _towards_agreement(batch: Batch, first: Lifted, poses: Tensor, weights: Weig
 
 
 def _towards_votes(
-    lifter: Network, batch: Batch, first: Lifted, poses: Tensor, method: Method, weights: Weights
+    lifter: Network, batch: Batch, first: Lifted, poses: Tensor, norm: Tensor, method: Method, weights: Weights
 ) -> dict[str, Tensor]:
     """Returns the terms of the paper: refined 2D as a target, and what is lifted from it."""
     vote = votes.released if method.refinement == "released" else votes.corrected
@@ -107,7 +107,6 @@ def _towards_votes(
     if not method.released:  # Step 2 is told which joints were corrected
         moved = (refined != batch.flat).any(-1)
         sure = torch.where(moved, sure.clamp_min(SURE), sure)
-    norm = torch.zeros_like(batch.norm)
     out = {"ref": terms.refinement(batch.flat, batch.confidence, refined)}
     out["frep"], out["fview"] = terms.pairs(refined, sure, norm, poses)
     if weights.consistent or weights.lifts or weights.rep2 or weights.view2:
