@@ -16,7 +16,7 @@ from pose_rig.tools.result_tables import NOT_MEASURED, tables
 from pose_rig.training.evaluation import Measured
 from pose_rig.training.scores import Jdr, Scores
 from tests.training.datasets.test_canonpose import flat_file, write
-from tests.training.test_train import write_motion
+from tests.training.motion_files import write_motion
 
 
 def said(*arguments: object) -> tuple[int, str]:

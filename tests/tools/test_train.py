@@ -25,7 +25,7 @@ from pose_rig.training.train import Progress
 from pose_rig.training.watch import Look
 from tests.fusion.fakes import SIZE, Floats, film, ring, walk
 from tests.training.datasets.test_canonpose import flat_file, write
-from tests.training.test_train import write_motion
+from tests.training.motion_files import write_motion
 
 VIEWS, FPS = 3, 15.0
 QUICK = ("--steps", 8, "--batch", 16)

@@ -14,7 +14,7 @@ from pose_rig.tools.train_result import Trained, adopt
 from pose_rig.training.job import Job
 from pose_rig.training.train import Outcome
 from pose_rig.training.watch import Look
-from tests.training.test_train import write_motion
+from tests.training.motion_files import write_motion
 
 
 @pytest.mark.parametrize(
