@@ -5,7 +5,7 @@ instants of one rig side by side.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -80,10 +80,10 @@ class Batch:
     known: Tensor
     shape: Tensor
     scored: Tensor
-    per_rig: int = 1
+    per_rig: int = field(default=1, kw_only=True)
 
 
-TENSORS = tuple(field.name for field in fields(Batch) if field.name != "per_rig")
+TENSORS = tuple(each.name for each in fields(Batch) if each.name != "per_rig")
 
 
 class Bank:

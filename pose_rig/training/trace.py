@@ -34,7 +34,7 @@ def traced(graph: RigGraph) -> onnx.ModelProto:
         warnings.filterwarnings("ignore", "You are using the legacy", DeprecationWarning)
         warnings.filterwarnings("ignore", "The feature will be removed", DeprecationWarning)
         # how a lifter's canonical frame is turned is constant, and meant to be
-        warnings.filterwarnings("ignore", "torch.tensor results are registered as constants", torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", "torch.tensor results are registered as constants")
         raw = Path(folder) / "raw.onnx"
         torch.onnx.export(
             graph,
