@@ -56,6 +56,11 @@ class Ranks:
             values /= self.world
         return values
 
+    def wait(self) -> None:
+        """Returns when all processes are here."""
+        if self.world > 1:
+            torch.distributed.barrier()
+
     def _rows(self, rigs: int, per_rig: int, device: torch.device) -> Tensor:
         chosen = torch.arange(self.rank, rigs, self.world, device=device)
         return (chosen[:, None] * per_rig + torch.arange(per_rig, device=device)).flatten()
