@@ -11,7 +11,7 @@ from pose_rig.errors import UsageError
 from pose_rig.skeleton import MIRROR
 from pose_rig.training.bank import TENSORS, Bank, mirror, see
 from pose_rig.training.footage import Footage
-from tests.training.footage_fakes import exact, simulated
+from tests.training.walk_footage import exact, simulated
 
 
 def test_shapes_that_do_not_fit_are_named() -> None:

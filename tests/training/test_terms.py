@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pose_rig.training import terms
 from pose_rig.training.bank import Bank
-from tests.training.footage_fakes import body, exact, random_rotations
+from tests.training.walk_footage import body, exact, random_rotations
 
 FLIP = torch.tensor([1.0, 1.0, -1.0])
 
