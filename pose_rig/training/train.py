@@ -142,7 +142,7 @@ def train(
                     seconds = time.monotonic() - began
                     folder.log(at.step, {"loss": last, "seconds": seconds, **asdict(now), **terms})
                     folder.save(at.state(parts))
-                ranks.wait()  # nobody reads the best weights before they are written
+                ranks.wait(job.device)  # nobody reads the best weights before they are written
             tell(Progress(at.step, job.steps, last, time.monotonic() - began, at.step - began_step, now))
         stopped = "done" if at.step == job.steps else "no longer better"
     except KeyboardInterrupt:
