@@ -1,59 +1,133 @@
-"""Small footage of which everything is known.
+"""Small material for tests of training: poses that fit exactly, rigs of which everything is known, simulated takes."""
 
-Axes: T instants, V views, J = 17 joints.
-"""
-
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pose_rig.geometry import rotation_from_vector
+from pose_rig.training import simulated
+from pose_rig.training.bank import Bank, Batch, Frame
 from pose_rig.training.footage import Footage, Truth
-from pose_rig.training.motion import load_clips
-from pose_rig.training.rigs import Cameras, look_at
-from pose_rig.training.simulated import footage
-from tests.fusion.fakes import walk
-from tests.training.motion_files import write_motion
+from pose_rig.training.motion import Clip
+from pose_rig.training.rigs import Cameras
+from tests.fusion.fakes import FPS, film, ring, standing, walk
 
-SIZE_PX, FOCAL_PX = (1280, 720), 1000.0
+Floats = NDArray[np.float64]
 
-
-def simulated(folder: Path, takes: int = 12, views: int = 4, seed: int = 0) -> list[Footage]:
-    """Returns noisy takes of a walk."""
-    return footage(load_clips([write_motion(folder / "motion.npz")]), takes, views, 1.0, seed, hz=10.0)
+FLIP = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)  # of depth: nobody sees it
+SEEN = 0.95
 
 
-def exact(views: int = 4, instants: int = 6, distance_m: float = 4.0) -> Footage:
-    """Returns a walk before a ring of true cameras, without any noise; every joint is seen."""
-    people = walk(1)[:instants] - walk(1)[:instants, :1]
-    angle = np.linspace(0.3, 2.4 * np.pi * views / (views + 1), views)
-    position = distance_m * np.stack([np.sin(angle), 0.1 + 0 * angle, np.cos(angle)], -1)
-    rotation = look_at(position, np.zeros((views, 3)))
-    cameras = Cameras(
-        rotation[None], position[None], np.full((1, views), FOCAL_PX), np.tile(np.array(SIZE_PX, float), (1, views, 1))
-    )
-    xy, local = cameras.project(np.repeat(people[:, None], views, axis=1))
+@dataclass(frozen=True)
+class Exact:
+    """Poses (B,V,J,3), the same for all views of an instant but for their size, and what they look like, float64."""
+
+    pose: Tensor
+    rotation: Tensor
+    flat: Tensor
+    confidence: Tensor
+    norm: Tensor
+
+    @property
+    def mirrored(self) -> "Exact":
+        """The other poses that look the same: P R X = P (F R F)(F X)."""
+        return Exact(self.pose * FLIP, FLIP[:, None] * self.rotation * FLIP, self.flat, self.confidence, self.norm)
+
+
+def bodies(rng: np.random.Generator, count: int) -> Floats:
+    """(N,J,3): people who stand more or less, each a little different."""
+    out = standing() + rng.normal(0, 0.05, (count, len(standing()), 3))
+    return np.asarray(out - out[:, :1])
+
+
+def exact(seed: int = 0, instants: int = 6, views: int = 4, norm: float = 0.0) -> Exact:
+    """Poses seen without noise, norm 1 in every picture; ``norm`` > 0: with the first-order perspective of that."""
+    rng = np.random.default_rng(seed)
+    body = bodies(rng, instants)[:, None] * rng.uniform(0.5, 2.0, (instants, views, 1, 1))
+    rotation = rotation_from_vector(rng.normal(0, 1.0, (instants, views, 3)))
+    there = np.einsum("bvij,bvkj->bvki", rotation, body)
+    flat = there[..., :2] / np.linalg.norm(there[..., :2], axis=(-2, -1), keepdims=True)
+    if norm:
+        flat = perspective(there, norm)
+    confidence, k = np.full(flat.shape[:-1], SEEN), np.full((instants, views), norm)
+    return Exact(*(torch.from_numpy(value) for value in (body, rotation, flat, confidence, k)))
+
+
+def perspective(there: Floats, norm: float) -> Floats:
+    """(...,J,2), norm 1: poses (...,J,3) in their views, nearer joints further apart."""
+    there = there / np.linalg.norm(there[..., :2], axis=(-2, -1), keepdims=True)
+    picture = there[..., :2] / (1 + norm * there[..., 2:])
+    return np.asarray(picture / np.linalg.norm(picture, axis=(-2, -1), keepdims=True))
+
+
+def walking(
+    seconds: float = 2.0, views: int = 4, *, noise: float = 0.0, hz: float = 10.0, seed: int = 0, start_deg: float = 0.0
+) -> Footage:
+    """A walk before still cameras, of which everything is seen and known."""
+    return filmed(walk(seconds, hz), ring(views, start_deg=start_deg), f"walk{seed}", noise=noise, hz=hz, seed=seed)
+
+
+def filmed(
+    joints: Floats, cameras: Cameras, name: str, *, noise: float = 0.0, hz: float = 10.0, seed: int = 0
+) -> Footage:
+    """What still cameras see of joints (T,J,3) m."""
+    scene = film(joints, cameras, noise=noise, seed=seed, fps=hz)
+    over_time = (value[:, None] for value in (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px))
+    xy, local = Cameras(*over_time).project(joints[None])
     return Footage(
-        name="walk",
-        subject="walker",
-        xy_px=xy.astype(np.float32),
-        score=np.ones(xy.shape[:3], np.float32),
-        size_px=np.tile(np.array(SIZE_PX, np.float32), (views, 1)),
-        focal_px=np.full(views, FOCAL_PX, np.float32),
-        truth=Truth(local.astype(np.float32), xy.astype(np.float32)),
+        name=name,
+        subject=name,
+        xy_px=scene.xy_px.swapaxes(0, 1).astype(np.float32),
+        score=np.full((len(joints), len(cameras.position), joints.shape[1]), SEEN, np.float32),
+        size_px=cameras.size_px.astype(np.float32),
+        focal_px=cameras.focal_px.astype(np.float32),
+        truth=Truth(local.swapaxes(0, 1).astype(np.float32), xy.swapaxes(0, 1).astype(np.float32)),
     )
 
 
-def random_rotations(*shape: int, seed: int = 0, sd: float = 1.0) -> torch.Tensor:
-    """Returns (...,3,3) rotations."""
-    vector = np.random.default_rng(seed).normal(0, sd, (*shape, 3))
-    return torch.from_numpy(rotation_from_vector(vector.reshape(-1, 3)).reshape(*shape, 3, 3)).float()
+@dataclass(frozen=True)
+class Lifts:
+    """What a lifter makes of a batch: pose (B,V,J,3), rotation (B,V,3,3), spread (B,V,J)."""
+
+    pose: Tensor
+    rotation: Tensor
+    spread: Tensor
 
 
-def body(seed: int = 0, count: int = 1) -> torch.Tensor:
-    """Returns (count,17,3) walking people of norm about 1, y up, pelvis at the origin."""
-    poses: NDArray[np.float64] = walk(1)[seed : seed + count]
-    poses = poses - poses[:, :1]
-    return torch.from_numpy(poses / 2).float()
+def true_lifts(batch: Batch, cameras: Cameras, *, turn_rad: float = 0.0, depth: float = 0.0, seed: int = 0) -> Lifts:
+    """The truth of instants before a still rig, its rotations and depths more or less off."""
+    rng = np.random.default_rng(seed)
+    lead = batch.flat.shape[:2]
+    off = torch.from_numpy(rotation_from_vector(rng.normal(0, turn_rad / np.sqrt(3), (*lead, 3)))).float()
+    shape = batch.shape.clone()
+    shape[..., 2] += depth * torch.from_numpy(rng.normal(0, 1, shape.shape[:-1])).float()
+    shape[..., 2] -= shape[..., :1, 2].clone()
+    rotation = off @ batch.view_from_camera @ torch.from_numpy(cameras.rotation).float()
+    pose = torch.einsum("bvji,bvkj->bvki", rotation, shape)
+    return Lifts(pose, rotation, torch.full(batch.confidence.shape, 0.02))
+
+
+@cache
+def clips() -> tuple[Clip, ...]:
+    """A captured walk, two seconds at a time."""
+    joints = walk(8.0).astype(np.float32)
+    parts = joints.reshape(4, -1, *joints.shape[1:])
+    return tuple(Clip(f"walking_{i}", FPS, part - part[:, :1], part[:, 0]) for i, part in enumerate(parts))
+
+
+@cache
+def takes(count: int = 6, views: int = 3, seed: int = 0) -> tuple[Footage, ...]:
+    """Simulated takes of two seconds."""
+    return tuple(simulated.footage(clips(), count, views, 2.0, seed))
+
+
+def banks(footage: Sequence[Footage], frame: Frame) -> tuple[Bank, Bank]:
+    """Instants to learn from, and every fifth, held back."""
+    held = [np.arange(one.instants) % 5 == 4 for one in footage]
+    learned = [one.at(~some) for one, some in zip(footage, held, strict=True)]
+    return Bank(learned, frame), Bank([one.at(some) for one, some in zip(footage, held, strict=True)], frame)
