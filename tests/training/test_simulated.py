@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pose_rig.config import FOCAL_PER_LARGER_SIDE
 from pose_rig.skeleton import LIMBS, J
 from pose_rig.training.footage import Footage
-from pose_rig.training.footage import Footage
 from pose_rig.training.simulated import footage
 from tests.training.motion_files import clips
 

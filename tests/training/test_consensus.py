@@ -1,0 +1,170 @@
+"""What the views of a batch agree on."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from pose_rig.training.bank import TENSORS, Bank, Batch
+from pose_rig.training.consensus import Agreement, agree, average, nearest
+from pose_rig.training.step import Lifted
+from tests.training.lifters import lifts, true_lifts, true_rig
+from tests.training.walk_footage import exact, random_rotations
+
+INSTANTS, VIEWS = 24, 4
+OFF_RAD = 0.08  # per axis, about 8° in all
+
+
+def scene() -> tuple[Batch, Lifted]:
+    """A still rig, and lifts whose rotations and depths are off."""
+    footage = exact(VIEWS, INSTANTS)
+    batch = replace(Bank([footage], "ray").all, per_rig=INSTANTS)
+    rotation = random_rotations(INSTANTS, VIEWS, sd=OFF_RAD) @ true_lifts(batch, true_rig(footage)).rotation
+    rotation = rotation @ random_rotations(INSTANTS, 1, seed=1)  # people turn
+    shape = batch.shape.clone()
+    shape[..., 1:, 2] += 0.05 * torch.randn(shape[..., 1:, 2].shape, generator=torch.Generator().manual_seed(0))
+    return batch, lifts(batch, rotation, shape)
+
+
+def there(batch: Batch) -> Tensor:
+    return (batch.confidence > 0).any(-1).float()
+
+
+def apart_rad(rig: Tensor, true: Tensor) -> Tensor:
+    """(...,V) angles between how cameras stand to the first, and how they truly do."""
+    off = (rig @ rig[..., :1, :, :].mT) @ (true @ true[:1].mT).mT
+    cosine = (off.diagonal(dim1=-1, dim2=-2).sum(-1) - 1) / 2
+    return torch.arccos(cosine.clamp(-1, 1))
+
+
+def miss(found: Tensor, batch: Batch) -> float:
+    return float((found - batch.shape).norm(dim=-1).mean())
+
+
+def own(lifted: Lifted) -> Tensor:
+    return torch.einsum("bvij,bvkj->bvki", lifted.rotation, lifted.pose)
+
+
+def agreed(batch: Batch, lifted: Lifted) -> Agreement:
+    return agree(batch, lifted.pose, lifted.rotation, lifted.spread)
+
+
+def part(batch: Batch, views: int) -> Batch:
+    """The first views of every instant."""
+    alike = {name: getattr(batch, name) for name in TENSORS if getattr(batch, name).dim() > 1}
+    return replace(batch, **{name: value[:, :views] for name, value in alike.items()})
+
+
+def without(batch: Batch, view: int) -> Batch:
+    """A view that saw nobody."""
+    flat, confidence = batch.flat.clone(), batch.confidence.clone()
+    flat[:, view], confidence[:, view] = 0.0, 0.0
+    return replace(batch, flat=flat, confidence=confidence)
+
+
+def test_the_mean_of_a_rig_is_nearer_the_truth_than_its_instants() -> None:
+    batch, lifted = scene()
+    true = true_rig(exact(VIEWS, INSTANTS))
+    single = batch.view_from_camera.mT @ lifted.rotation
+    mean = average(batch, lifted.rotation, there(batch))
+    assert mean.shape == (INSTANTS, VIEWS, 3, 3)
+    assert torch.equal(mean, mean[:1].expand_as(mean))
+    assert torch.allclose(torch.linalg.det(mean), torch.ones(INSTANTS, VIEWS), atol=1e-5)
+    assert float(apart_rad(mean[0], true).mean()) < 0.45 * float(apart_rad(single, true).mean())
+
+
+def test_instants_that_are_wrong_altogether_lose_their_say() -> None:
+    batch, lifted = scene()
+    true = true_rig(exact(VIEWS, INSTANTS))
+    rotation = lifted.rotation.clone()
+    turn = random_rotations(1, seed=5, sd=2.0)[0]
+    rotation[:8, 1] = batch.view_from_camera[:8, 1] @ turn @ batch.view_from_camera[:8, 1].mT @ rotation[:8, 1]
+    single = batch.view_from_camera.mT @ rotation
+    plain = nearest((single @ single[:, :1].mT).mean(0))
+    found = apart_rad(average(batch, rotation, there(batch))[0], true)
+    assert float(found[1]) < 0.4 * float(apart_rad(plain, true)[1])
+
+
+def test_every_rig_has_its_own_mean() -> None:
+    batch, lifted = scene()
+    half = replace(batch, per_rig=INSTANTS // 2)
+    rotation = lifted.rotation.clone()
+    rotation[INSTANTS // 2 :, 1] = random_rotations(1, seed=7)[0] @ rotation[INSTANTS // 2 :, 1]
+    mean, before = (average(half, x, there(half)) for x in (rotation, lifted.rotation))
+    assert torch.equal(mean[: INSTANTS // 2], before[: INSTANTS // 2])
+    assert not torch.allclose(mean[INSTANTS // 2 :], before[INSTANTS // 2 :], atol=0.1)
+
+
+def test_the_target_is_nearer_the_truth_than_any_lift() -> None:
+    batch, lifted = scene()
+    found = agreed(batch, lifted)
+    assert miss(found.target, batch) < 0.5 * miss(own(lifted), batch)
+    assert (found.target[:, :, 0] == 0).all()
+    assert (torch.linalg.eigvalsh(found.covariance) > 0).all()
+    assert float(found.trust.min()) > 0.5
+    assert float((found.refined - batch.flat).norm(dim=-1).mean()) < 0.01
+
+
+def test_a_joint_that_one_view_puts_elsewhere_is_put_back() -> None:
+    batch, lifted = scene()
+    flat = batch.flat.clone()
+    wrist = 13
+    flat[:, 1, wrist] += 0.25
+    found = agreed(replace(batch, flat=flat), lifted)
+    assert float(found.inlier[:, 1, wrist].mean()) < 0.2
+    assert float(found.inlier[:, 1, :wrist].mean()) > 0.8
+    back = (found.refined - batch.flat)[:, 1, wrist].norm(dim=-1)
+    assert float(back.mean()) < 0.1
+
+
+def test_a_view_that_sees_nobody_has_no_trust_and_no_say() -> None:
+    batch, lifted = scene()
+    elsewhere = replace(lifted, pose=lifted.pose.clone())
+    elsewhere.pose[:, 3] += torch.randn(INSTANTS, 17, 3, generator=torch.Generator().manual_seed(2))
+    gone = without(batch, 3)
+    found, same = agreed(gone, lifted), agreed(gone, elsewhere)
+    three = agreed(part(batch, 3), Lifted(lifted.pose[:, :3], lifted.rotation[:, :3], lifted.spread[:, :3]))
+    assert (found.trust[:, 3] == 0).all()
+    assert (found.trust[:, :3] > 0).all()
+    assert torch.allclose(found.target[:, :3], same.target[:, :3], atol=1e-5)
+    assert torch.allclose(found.target[:, :3], three.target, atol=1e-3)
+
+
+def test_a_rig_that_knows_its_cameras_asks_no_lifter() -> None:
+    batch, lifted = scene()
+    rig = true_rig(exact(VIEWS, INSTANTS)).expand(INSTANTS, -1, -1, -1)
+    known = replace(batch, rotation=rig, known=torch.ones(INSTANTS))
+    shape = own(lifted)
+    found = agreed(known, lifted)
+    anyhow = agreed(known, lifts(batch, random_rotations(INSTANTS, VIEWS, seed=3), shape))
+    assert torch.allclose(found.target, anyhow.target, atol=1e-4)
+    assert miss(found.target, batch) < 0.5 * miss(shape, batch)
+
+
+def test_moving_cameras_are_taken_instant_by_instant() -> None:
+    batch, _ = scene()
+    order = torch.stack([torch.randperm(VIEWS, generator=torch.Generator().manual_seed(i)) for i in range(INSTANTS)])
+    row = torch.arange(INSTANTS)[:, None]
+    names = [name for name in TENSORS if getattr(batch, name).dim() > 1]
+    still = replace(batch, **{name: getattr(batch, name)[row, order] for name in names})
+    lifted = true_lifts(still, true_rig(exact(VIEWS, INSTANTS))[order])
+    moving = agreed(replace(still, moving=torch.ones(INSTANTS)), lifted)
+    assert miss(moving.target, still) < 0.02
+    assert miss(agreed(still, lifted).target, still) > 3 * miss(moving.target, still)
+
+
+def test_no_gradient_passes() -> None:
+    batch, lifted = scene()
+    pose, rotation, spread = (x.clone().requires_grad_() for x in (lifted.pose, lifted.rotation, lifted.spread))
+    found = agree(batch, pose, rotation, spread)
+    assert not any(x.requires_grad for x in (found.target, found.covariance, found.refined, found.trust))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_nearest_rotation_is_proper(sign: float) -> None:
+    rotation = random_rotations(5)
+    found = nearest(sign * rotation)
+    assert torch.allclose(torch.linalg.det(found), torch.ones(5), atol=1e-5)
+    assert torch.allclose(found @ found.mT, torch.eye(3).expand(5, 3, 3), atol=1e-5)
+    assert torch.allclose(found, rotation, atol=1e-5) is (sign > 0)

@@ -1,0 +1,67 @@
+"""What held-back instants say of a lifter."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.training.bank import Bank
+from pose_rig.training.step import Lifted
+from pose_rig.training.watch import PART, Look, look
+from tests.training.lifters import FLIP, knowing, true_lifts, true_rig
+from tests.training.walk_footage import exact
+
+
+def truth() -> tuple[Bank, Lifted]:
+    bank = Bank([exact()], "ray")
+    return bank, true_lifts(bank.all, true_rig(exact()))
+
+
+def test_the_truth_scores_best_and_its_mirror_image_by_perspective_and_bends_alone() -> None:
+    bank, lifted = truth()
+    mirrored = Lifted(lifted.pose * FLIP, FLIP[:, None] * lifted.rotation * FLIP, lifted.spread)
+    right, wrong = (look(knowing(each), bank) for each in (lifted, mirrored))
+    assert right.n_mpjpe < 1e-5
+    assert right.pmpjpe < 1e-5
+    assert right.reprojection < 1e-3
+    assert wrong.reprojection > 1.3 * right.reprojection
+    assert wrong.bent > right.bent + 0.005
+    assert wrong.n_mpjpe > wrong.pmpjpe > 0.05
+
+
+def test_how_far_rotations_are_off_shows_from_other_views_and_not_after_alignment() -> None:
+    bank, lifted = truth()
+    turned = replace(lifted, rotation=lifted.rotation.clone())
+    turned.rotation[:, 1] = lifted.rotation[:, 2]
+    right, off = (look(knowing(each), bank) for each in (lifted, turned))
+    assert off.reprojection > right.reprojection + 0.05
+    assert off.n_mpjpe > 0.02
+    assert off.pmpjpe < 1e-5
+
+
+def test_without_truth_only_what_needs_none_is_known() -> None:
+    bank, lifted = truth()
+    known = look(knowing(lifted), bank)
+    blind = look(knowing(lifted), Bank([replace(exact(), truth=None)], "ray"))
+    assert (blind.reprojection, blind.bent) == (known.reprojection, known.bent)
+    assert blind.n_mpjpe != blind.n_mpjpe
+    assert blind.pmpjpe != blind.pmpjpe
+
+
+def test_the_score_is_the_error_only_where_a_truth_is_learned_from() -> None:
+    known = Look(0.25, 0.5, 0.1, 0.05)
+    assert known.score(truth=True) == 0.1
+    assert known.score(truth=False) == 0.75
+    assert replace(known, n_mpjpe=float("nan")).score(truth=True) == 0.75
+
+
+def test_many_instants_are_looked_at_in_parts_and_each_counts_once() -> None:
+    torch.manual_seed(0)
+    lifter = Lifter(LifterConfig(width=8, pose_blocks=1, camera_blocks=1)).eval()
+    two, three = exact(2, 30), exact(3, 10)
+    few, many = Bank([two, three], "ray"), Bank([two, three] * 30, "ray")
+    assert len(many) > PART
+    once, often = look(lifter, few), look(lifter, many)
+    assert often.reprojection == pytest.approx(once.reprojection, rel=0.05)
+    assert often.n_mpjpe == pytest.approx(once.n_mpjpe, rel=1e-4)
