@@ -1,0 +1,64 @@
+"""The share of every process; two of them together are in test_train."""
+
+import numpy as np
+import pytest
+import torch
+
+from pose_rig.errors import UsageError
+from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.training.bank import TENSORS, Bank
+from pose_rig.training.ranks import Ranks, ranks
+from pose_rig.training.step import other_instants
+from tests.training.footage_fakes import takes
+
+RIGS, PER_RIG = 6, 4
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_shares_are_whole_rigs_and_together_everything(world: int) -> None:
+    whole = Bank(takes(), "image").draw(RIGS, PER_RIG, np.random.default_rng(0))
+    shares = [Ranks(rank, world).share(whole) for rank in range(world)]
+    for name in TENSORS:
+        together = torch.stack([getattr(share, name).unflatten(0, (-1, PER_RIG)) for share in shares], 1)
+        assert torch.equal(together.flatten(0, 2), getattr(whole, name))
+    assert {share.per_rig for share in shares} == {PER_RIG}
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_instants_are_compared_with_those_they_were_to_be_compared_with(world: int) -> None:
+    whole = Bank(takes(), "image").draw(RIGS, PER_RIG, np.random.default_rng(0))
+    order = other_instants(RIGS, PER_RIG, torch.Generator().manual_seed(0), torch.device("cpu"))
+    partners = torch.arange(RIGS * PER_RIG)[order].reshape(RIGS, PER_RIG)
+    for rank in range(world):
+        own = Ranks(rank, world)
+        numbers = torch.arange(RIGS * PER_RIG).reshape(RIGS, PER_RIG)[rank::world].flatten()
+        found = numbers[own.order(order, PER_RIG)].reshape(-1, PER_RIG)
+        assert torch.equal(found, partners[rank::world])
+        expected = whole.flat[partners[rank::world].flatten()]
+        assert torch.equal(own.share(whole).flat[own.order(order, PER_RIG)], expected)
+
+
+def test_one_process_alone_is_the_first_and_averages_with_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with ranks("cpu") as own:
+        assert own == Ranks(0, 1)
+    assert own.first
+    assert not Ranks(1, 2).first
+    value = torch.tensor([3.0])
+    assert own.mean(value) is value
+    own.wait("cpu")
+    lifter = Lifter(LifterConfig(width=8, pose_blocks=1, camera_blocks=1))
+    lifter.stem.bias.grad = torch.ones(8)
+    own.average(lifter)
+    assert torch.equal(lifter.stem.bias.grad, torch.ones(8))
+
+
+@pytest.mark.parametrize("missing", ["WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"])
+def test_half_of_torchruns_environment_is_said(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    given = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(missing)
+    text = rf"RANK is set, {missing} is not\. Start with torchrun, or unset RANK\."
+    with pytest.raises(UsageError, match=text), ranks("cpu"):
+        pass
