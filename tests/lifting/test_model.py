@@ -1,13 +1,29 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from pose_rig.lifting.model import MIN_SPREAD, Lifter, LifterConfig, rotation_from_6d
+from pose_rig.geometry import rotation_from_vector
+from pose_rig.lifting.model import MIN_SPREAD, Lifter, LifterConfig, rotation_from_6d, rotation_from_axis_angle
 from pose_rig.skeleton import J
 
+SMALL = LifterConfig(width=32, pose_blocks=1, camera_blocks=2)
+TURN = rotation_from_vector(np.array([0.4, -1.2, 0.3]))
+FLIP = torch.tensor([1.0, 1.0, -1.0])
 
-def small(seed: int = 0) -> Lifter:
+
+def small(seed: int = 0, config: LifterConfig = SMALL) -> Lifter:
     torch.manual_seed(seed)
-    return Lifter(LifterConfig(width=32, pose_blocks=1, camera_blocks=2)).eval()
+    return Lifter(config).eval()
+
+
+def both(config: LifterConfig) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+    """What the same weights say of the same people without and with a configuration."""
+    flat, confidence = torch.randn(5, J, 2), torch.rand(5, J)
+    with torch.no_grad():
+        return small()(flat, confidence), small(config=config)(flat, confidence)
 
 
 @pytest.mark.parametrize("count", [1, 7])
@@ -53,3 +69,57 @@ def test_6d_has_right_gradients() -> None:
 @pytest.mark.parametrize("columns", [[0.0] * 6, [1.0, 0, 0, 2, 0, 0], [1e8, 0, 0, 0, 1e-8, 0]])
 def test_6d_of_degenerate_columns_is_finite(columns: list[float]) -> None:
     assert torch.isfinite(rotation_from_6d(torch.tensor([columns]))).all()
+
+
+@pytest.mark.parametrize("turn", [(), tuple(TURN.ravel().tolist())])
+def test_mirrored_people_look_as_before_and_their_depth_is_the_other(turn: tuple[float, ...]) -> None:
+    (canonical, rotation, spread), (other, back, same) = both(replace(SMALL, mirrored=True, body_from_canonical=turn))
+    assert torch.allclose(other @ back.mT, canonical @ rotation.mT * FLIP, atol=1e-5)
+    assert torch.allclose(torch.linalg.det(back), torch.ones(5), atol=1e-5)
+    assert torch.equal(spread, same)
+
+
+def test_turned_people_are_seen_as_before() -> None:
+    (canonical, rotation, _), (turned, back, _) = both(replace(SMALL, body_from_canonical=tuple(TURN.ravel().tolist())))
+    assert torch.allclose(turned, canonical @ torch.from_numpy(TURN).float().T, atol=1e-5)
+    assert torch.allclose(turned @ back.mT, canonical @ rotation.mT, atol=1e-5)
+    assert torch.allclose(torch.linalg.det(back), torch.ones(5), atol=1e-5)
+
+
+def test_people_are_mirrored_before_they_are_turned() -> None:
+    turn = tuple(TURN.ravel().tolist())
+    (canonical, _, _), (other, _, _) = both(replace(SMALL, mirrored=True, body_from_canonical=turn))
+    assert torch.allclose(other, canonical * FLIP @ torch.from_numpy(TURN).float().T, atol=1e-5)
+
+
+def test_what_a_lifter_sees_is_told_not_computed() -> None:
+    seen, other = both(replace(SMALL, frame="image"))
+    assert all(torch.equal(x, y) for x, y in zip(seen, other, strict=True))
+
+
+def test_rotations_by_axis_and_angle_leave_a_lifter_proper() -> None:
+    model = small(config=replace(SMALL, rotation="axis_angle"))
+    assert model.camera_head.out_features == 3
+    with torch.no_grad():
+        model.camera_head.weight.mul_(20.0)
+        _, rotation, _ = model(torch.randn(50, J, 2), torch.rand(50, J))
+    assert torch.allclose(rotation @ rotation.mT, torch.eye(3).expand(50, 3, 3), atol=1e-5)
+    assert torch.allclose(torch.linalg.det(rotation), torch.ones(50), atol=1e-5)
+    assert float((rotation.diagonal(dim1=1, dim2=2).sum(-1) - 1).min()) < 0  # some by more than 90°
+
+
+def test_axis_and_angle_are_those_of_rodrigues() -> None:
+    vector = torch.randn(20, 3, dtype=torch.float64) * 2
+    expected = torch.from_numpy(rotation_from_vector(vector.numpy()))
+    assert torch.allclose(rotation_from_axis_angle(vector), expected, atol=1e-6)
+    assert torch.allclose(rotation_from_axis_angle(torch.zeros(1, 3)), torch.eye(3).expand(1, 3, 3))
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-3, 3.0])
+def test_axis_and_angle_have_right_gradients(size: float) -> None:
+    vector = (size * torch.randn(4, 3, dtype=torch.float64)).requires_grad_()
+    torch.autograd.backward(rotation_from_axis_angle(vector).square().sum())
+    assert vector.grad is not None
+    assert torch.isfinite(vector.grad).all()
+    if size >= 1:
+        assert torch.autograd.gradcheck(rotation_from_axis_angle, (vector,))
