@@ -51,6 +51,7 @@ class Weights:
 
 
 TERMS = tuple(field.name for field in fields(Weights))
+IDLE = ("ref", "spread")  # these teach no pose
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,18 @@ class Method:
         """Returns the method with some terms switched off.
 
         Raises:
-            UsageError: There is no such term.
+            UsageError: There is no such term, or a stage would have nothing to learn from.
         """
         if unknown := [term for term in terms if term not in TERMS]:
             raise UsageError(f"{unknown[0]!r} is no term of the loss.", f"Terms are {', '.join(TERMS)}.")
         off = dict.fromkeys(terms, 0.0)
-        return replace(self, early=replace(self.early, **off), late=replace(self.late, **off))
+        left = replace(self, early=replace(self.early, **off), late=replace(self.late, **off))
+        for stage in (left.early, left.late):
+            if not any(getattr(stage, name) for name in TERMS if name not in IDLE):
+                raise UsageError(
+                    f"{self.name} without {', '.join(terms)} has nothing to learn from.", "Keep one of them at least."
+                )
+        return left
 
     def bent(self, weight: float) -> "Method":
         """Returns the method with another weight of the bend term in both stages."""

@@ -9,12 +9,13 @@ from torch import Tensor
 from pose_rig.training import terms, votes
 from pose_rig.training.bank import Batch
 from pose_rig.training.consensus import agree
-from pose_rig.training.methods import Method, Weights
+from pose_rig.training.methods import TERMS, Method, Weights
 
 Network = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]  # a lifter, compiled or not
 
 SP_SCALE = 0.02  # about 4 cm: a joint known better than that counts in full
 SURE = 0.85  # the confidence of a joint that was refined
+ALONE = ("supervised", "spread")  # the terms that need no other view
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def losses(lifter: Network, batch: Batch, method: Method, weights: Weights, orde
         out["supervised"] = terms.supervised(own, batch.shape, batch.scored)
         if weights.spread:
             out["spread"] = terms.doubt(own, batch.shape, first.spread, batch.scored)
-    if not any((weights.rep, weights.view, weights.frep, weights.fview, weights.sp)):
+    if not any(getattr(weights, name) for name in TERMS if name not in ALONE):
         return out
     norm = batch.norm if method.perspective else torch.zeros_like(batch.norm)
     poses = terms.turned(first.rotation, first.pose)

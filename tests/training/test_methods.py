@@ -72,6 +72,15 @@ def test_terms_can_be_switched_off_by_name_in_both_stages() -> None:
     assert str(error.value) == f"'camera' is no term of the loss. Terms are {', '.join(TERMS)}."
 
 
+def test_something_has_to_be_left_to_learn_from() -> None:
+    with pytest.raises(UsageError) as error:
+        method("canonpose").without(("rep", "view", "cam"))
+    assert str(error.value) == "canonpose without rep, view, cam has nothing to learn from. Keep one of them at least."
+    with pytest.raises(UsageError, match=r"^supervised without supervised has nothing to learn from\."):
+        method("supervised").without(("supervised",))
+    assert weighed(method("canonpose").without(("rep", "view")).early) == {"cam"}
+
+
 def test_what_makes_the_difference_can_be_chosen_one_by_one() -> None:
     paper = method("canonpose")
     bent = paper.bent(0.3)

@@ -70,6 +70,17 @@ def test_terms_that_are_switched_off_are_not_computed(tmp_path: Path, term: str)
     assert not torch.equal(total(whole, recipe.late), total(whole, method("ours-sp").late))
 
 
+@pytest.mark.parametrize(
+    ("name", "off"),
+    [("canonpose", ("rep", "view")), ("ours", ("rep", "view", "cam")), ("csm-s1s2", ("rep", "view", "frep", "fview"))],
+)
+def test_whatever_is_left_on_is_computed(tmp_path: Path, name: str, off: tuple[str, ...]) -> None:
+    recipe = method(name).without(off)
+    values = losses(small(name), batch_of(tmp_path, name), recipe, recipe.early, order())
+    assert {term for term, weight in zip(TERMS, astuple(recipe.early), strict=True) if weight} <= set(values)
+    assert total(values, recipe.early).requires_grad
+
+
 def test_who_is_taught_alone_sees_no_other_view(tmp_path: Path) -> None:
     batch = batch_of(tmp_path, "supervised")
     weights = method("supervised").early
