@@ -80,6 +80,10 @@ class Job:
                 raise UsageError(f"{name} = {getattr(self, name)} makes no training.", f"Use {lowest} at least.")
         if not 0 < self.rate < 1:
             raise UsageError(f"A learning rate of {self.rate:g} makes no training.", "Use something like 0.001.")
+        if not 0 <= self.average < 1:
+            raise UsageError(
+                f"A running mean with a decay of {self.average:g} learns nothing.", "Use something like 0.99, or 0."
+            )
         self.recipe()
 
     def recipe(self) -> Method:
