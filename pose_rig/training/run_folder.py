@@ -16,6 +16,7 @@ from typing import Any, Self
 import torch
 
 from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.lifting.weights_file import kind_of
 from pose_rig.training.job import Job
 
 JOB, LOG, STATE, BEST = "job.json", "log.csv", "state.pt", "lifter.pt"
@@ -102,10 +103,14 @@ class RunFolder:
         Raises:
             UsageError: It cannot be read.
         """
+        path = self.path / STATE
         try:
-            state: dict[str, Any] = torch.load(self.path / STATE, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise UsageError(f"{self.path / STATE} cannot be read: {error}.", "Begin the run anew.") from error
+            if kind_of(path) != "checkpoint":
+                raise ValueError("it is no file of weights")
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+            raise UsageError(f"{path} cannot be read: {reason}.", "Begin the run anew.") from error
         return state
 
     def __enter__(self) -> Self:

@@ -1,6 +1,7 @@
 """The folder of a training run."""
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -64,12 +65,40 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         RunFolder(tmp_path / "file" / "run", ANY)
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 half of an archive"])
+@pytest.mark.parametrize("content", [b"", b"P", b"2fr", b"\xff" * 20, b"nonsense", b"PK\x03\x04 half of an archive"])
 def test_a_broken_state_is_said(tmp_path: Path, content: bytes) -> None:
     path = begun(tmp_path / "run")
     (path / STATE).write_bytes(content)
-    with pytest.raises(UsageError, match=r"state\.pt cannot be read: (.|\n)*\. Begin the run anew\."):
+    with pytest.raises(UsageError, match=r"state\.pt cannot be read: .*[^.]\. Begin the run anew\."):
         RunFolder(path, ANY, resume=True).load()
+
+
+def test_a_state_with_a_hole_in_its_middle_is_said(tmp_path: Path) -> None:
+    path = begun(tmp_path / "run")
+    whole = (path / STATE).read_bytes()
+    place = whole.index(b"step")
+    for hole in range(place - 8, place + 40, 4):
+        (path / STATE).write_bytes(whole[:hole] + b"\xff" * 8 + whole[hole + 8 :])
+        with pytest.raises(UsageError, match=r"state\.pt cannot be read: .*[^.]\. Begin the run anew\."):
+            RunFolder(path, ANY, resume=True).load()
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_code_in_a_state_is_not_run(tmp_path: Path) -> None:
+    path = begun(tmp_path / "run")
+    torch.save({"step": Trap(tmp_path / "sprung")}, path / STATE)
+    with pytest.raises(UsageError, match=r"state\.pt cannot be read: Weights only load failed"):
+        RunFolder(path, ANY, resume=True).load()
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_a_state_of_foreign_objects_is_not_loaded(tmp_path: Path) -> None:
