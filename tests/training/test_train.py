@@ -1,160 +1,255 @@
-"""Motion files, batches, takes, and a training run of a second."""
+"""Training runs of a second or two."""
 
+import csv
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from pose_rig.errors import UsageError
 from pose_rig.lifting.checkpoint import load
-from pose_rig.skeleton import J
-from pose_rig.training.motion import Clip, PosePool, load_clips
-from pose_rig.training.samples import Sampler
-from pose_rig.training.takes import simulate
-from tests.fusion.fakes import FPS, walk
+from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.training.bank import Bank, Frame
+from pose_rig.training.job import Job
+from pose_rig.training.methods import METHODS, TERMS
+from pose_rig.training.motion import shipped
+from pose_rig.training.rehearsal import Rehearsal
+from pose_rig.training.run_folder import RunFolder
+from pose_rig.training.train import BETTER, Outcome, Progress, Standing, rate_at, train
+from pose_rig.training.watch import Look, look
+from tests.training import two_ranks
+from tests.training.footage_fakes import banks, takes
 
-CLIPS = 8
-
-
-def write_motion(path: Path, **changes: Any) -> Path:
-    """Eight clips of a second each, cut from a walk."""
-    joints = walk(CLIPS)
-    content: dict[str, Any] = {
-        "joints17_rel": joints - joints[:, :1],
-        "root": joints[:, 0],
-        "clip_start": 30 * np.arange(CLIPS),
-        "clip_len": np.full(CLIPS, 30),
-        "clip_label": np.array([f"walking_{i}" for i in range(CLIPS - 2)] + ["running_a", "running_b"]),
-        "fps": FPS,
-        **changes,
-    }
-    np.savez(path, **{key: np.asarray(value) for key, value in content.items() if value is not None})  # type: ignore[arg-type]
-    return path
+ROOT = Path(__file__).parents[2]
+JOB = Job(method="ours", width=32, steps=12, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=4)
 
 
-def clips(tmp_path: Path) -> list[Clip]:
-    return load_clips([write_motion(tmp_path / "motion.npz")])
+@cache
+def material(frame: Frame) -> tuple[Bank, Bank]:
+    return banks(takes(), frame)
 
 
-def test_clips_come_back_as_they_were_written(tmp_path: Path) -> None:
-    found = clips(tmp_path)
-    assert [clip.label for clip in found][-2:] == ["running_a", "running_b"]
-    assert {(clip.fps, clip.joints.shape, clip.root.shape) for clip in found} == {(30.0, (30, J, 3), (30, 3))}
-    assert np.allclose(found[3].joints[:, 0], 0)
-    assert np.allclose(found[3].root, walk(CLIPS)[90:120, 0], atol=1e-6)
+def run(folder: Path, job: Job, *, resume: bool = False, **settings: Any) -> Outcome:
+    learned, held = material(job.recipe().frame)
+    with RunFolder(folder, job, resume=resume) as made:
+        return train(job, learned, held, made, resume=resume, **settings)
 
 
-def test_without_a_root_people_stay_in_place(tmp_path: Path) -> None:
-    assert (load_clips([write_motion(tmp_path / "m.npz", root=None)])[0].root == 0).all()
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "log.csv").open(newline="", encoding="utf-8") as file:
+        return [{name: value for name, value in line.items() if name != "seconds"} for line in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({"clip_len": None}, r"m\.npz is not a motion file: .*clip_len"),
-        (
-            {"joints17_rel": np.zeros((240, 16, 3))},
-            r"m\.npz has joints of shape \(240, 16, 3\)\. Expected \(N,17,3\)\.",
-        ),
-        ({"clip_len": np.full(3, 30)}, r"m\.npz is not a motion file: .*The format is in pose_rig/training/motion\.py"),
-    ],
-)
-def test_a_wrong_motion_file_is_named(tmp_path: Path, changes: dict[str, Any], text: str) -> None:
-    with pytest.raises(UsageError, match=text):
-        load_clips([write_motion(tmp_path / "m.npz", **changes)])
+def same(one: object, other: object) -> bool:
+    """Whether two states have the same numbers, bit for bit."""
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return one == other
 
 
-def test_a_missing_motion_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"gone\.npz is not a motion file: .*No such file"):
-        load_clips([tmp_path / "gone.npz"])
+def weights(outcome: Outcome) -> dict[str, torch.Tensor]:
+    return dict(outcome.lifter.state_dict())
 
 
-def test_rare_movements_are_drawn_more_often_than_their_share(tmp_path: Path) -> None:
-    found = clips(tmp_path)
-    for clip in found[-2:]:
-        clip.joints[:] = 7.0  # to be told from the rest
-    drawn = PosePool(found).draw(4000, np.random.default_rng(0))
-    assert drawn.shape == (4000, J, 3)
-    assert 0.3 < (drawn == 7.0).all((1, 2)).mean() < 0.45  # two of eight clips: √2 / (√2 + √6)
+def state(folder: Path, job: Job) -> dict[str, Any]:
+    return RunFolder(folder, job, resume=True).load()
 
 
-def test_batches_are_consistent_and_repeatable(tmp_path: Path) -> None:
-    found = clips(tmp_path)
-    batch = Sampler(found, seed=1).draw(300)
-    shapes = {name: getattr(batch, name).shape for name in batch.__dataclass_fields__}
-    assert shapes == {
-        "flat": (300, J, 2), "confidence": (300, J), "shape": (300, J, 3), "canonical": (300, J, 3),
-        "rotation": (300, 3, 3),
-    }  # fmt: skip
-    for name in shapes:
-        value = getattr(batch, name)
-        assert value.dtype == np.float32
-        assert np.isfinite(value).all()
-        assert np.array_equal(value, getattr(Sampler(found, seed=1).draw(300), name))
-    assert np.allclose(np.linalg.det(batch.rotation), 1, atol=1e-4)
-    assert np.allclose(batch.canonical @ batch.rotation.swapaxes(1, 2), batch.shape, atol=1e-5)
-    assert np.allclose(batch.flat[batch.confidence == 0], 0)
-    left = batch.canonical[:, 4] - batch.canonical[:, 1]
-    assert (left[:, 0] > 0).mean() > 0.85  # they face +z
-    assert np.median(np.linalg.norm(batch.shape[..., :2] - batch.flat, axis=-1)) < 0.06
-    assert not np.array_equal(batch.flat, Sampler(found, seed=2).draw(300).flat)
+def stops_after(step: int, error: BaseException) -> Callable[[Progress], None]:
+    def tell(now: Progress) -> None:
+        if now.step == step:
+            raise error
+
+    return tell
 
 
-def test_a_simulated_take_is_one_person_before_still_cameras(tmp_path: Path) -> None:
-    clip = clips(tmp_path)[0]
-    take = simulate(clip, 3, 1.0, np.random.default_rng(0))
-    assert take.xy_px.shape == (3, 30, J, 2)
-    assert take.score.shape == (3, 30, J)
-    assert take.joints.shape == (30, J, 3)
-    assert take.fps == 30
-    bones = np.linalg.norm(take.joints[:, 3] - take.joints[:, 2], axis=-1)
-    assert np.allclose(bones, bones[0])
-    for v in range(3):
-        camera = [value[v] for value in (take.cameras.rotation, take.cameras.position)]
-        local = (take.joints - camera[1]) @ camera[0].T
-        xy = local[..., :2] / local[..., 2:] * take.cameras.focal_px[v] + take.cameras.size_px[v] / 2
-        size = np.ptp(xy, axis=1).max(-1)
-        assert np.median(np.linalg.norm(take.xy_px[v] - xy, axis=-1) / size[:, None]) < 0.05
-    again = simulate(clip, 3, 1.0, np.random.default_rng(0))
-    assert np.array_equal(take.xy_px, again.xy_px)
+@pytest.mark.parametrize(("name", "steps"), [("csm-s1s2", 80), ("ours", 120)])
+def test_what_one_view_lifts_fits_the_others_ever_better(tmp_path: Path, name: str, steps: int) -> None:
+    job = replace(JOB, method=name, steps=steps, check=steps // 4, warm_up=10)
+    told: list[Progress] = []
+    outcome = run(tmp_path, job, tell=told.append)
+    assert (outcome.stopped, outcome.step) == ("done", steps)
+    assert outcome.best.reprojection < 0.75 * outcome.first.reprojection
+    losses = [now.loss for now in told]
+    early = int(job.recipe().switch * steps)  # stages weigh differently
+    assert np.mean(losses[early - 10 : early]) < 0.8 * np.mean(losses[:5])
+    assert [now.step for now in told] == list(range(1, steps + 1))
+    assert told[-1].left_s == 0
+    assert told[0].left_s > 0
+    lines = table(tmp_path)
+    assert [line["step"] for line in lines] == [str(steps * i // 4) for i in range(1, 5)]
+    late = job.recipe().weights(1.0)
+    assert {term for term in TERMS if getattr(late, term)} <= set(lines[-1])
+    assert outcome.lifter.config == LifterConfig(32, frame=job.recipe().frame, rotation=job.recipe().rotation)
+    assert look(outcome.lifter, material(job.recipe().frame)[1]) == outcome.best
+    model, settings = load(tmp_path / "lifter.pt")
+    assert same(dict(model.state_dict()), weights(outcome))
+    assert Job.from_json(settings["job"]) == job
 
 
-def test_a_take_is_no_longer_than_its_clip_and_thinned_to_the_rate(tmp_path: Path) -> None:
-    clip = clips(tmp_path)[0]
-    assert simulate(clip, 2, 99.0, np.random.default_rng(0)).joints.shape[0] == 30
-    assert simulate(clip, 2, 99.0, np.random.default_rng(0), fps=15.0).joints.shape[0] == 15
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("the power went")])
+def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path, error: BaseException) -> None:
+    job = replace(JOB, average=0.9, rehearsal=8)
+    rehearsal = Rehearsal(shipped(), 8, 0, "cpu")
+    whole = run(tmp_path / "whole", job, rehearsal=rehearsal)
+    if isinstance(error, KeyboardInterrupt):
+        assert run(tmp_path / "run", job, tell=stops_after(6, error), rehearsal=rehearsal).stopped == "interrupted"
+    else:  # only Ctrl-C is a way to end
+        with pytest.raises(type(error), match=str(error)):
+            run(tmp_path / "run", job, tell=stops_after(6, error), rehearsal=rehearsal)
+    assert state(tmp_path / "run", job)["step"] == 4
+    assert not same(state(tmp_path / "run", job)["lifter"], state(tmp_path / "whole", job)["lifter"])
+    told: list[Progress] = []
+    again = run(tmp_path / "run", job, resume=True, tell=told.append, rehearsal=rehearsal)
+    assert [now.step for now in told] == list(range(5, 13))
+    assert same(state(tmp_path / "run", job), state(tmp_path / "whole", job))
+    assert same(weights(again), weights(whole))
+    assert (again.first, again.best) == (whole.first, whole.best)
+    assert table(tmp_path / "run") == table(tmp_path / "whole")
 
 
-def train(tmp_path: Path, *extra: str) -> "subprocess.CompletedProcess[str]":
-    motion = write_motion(tmp_path / "motion.npz")
-    command = [
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "pose_rig.training.train",
-        str(motion),
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    return subprocess.run(
-        [*command, "--batch", "64", "--width", "32", "--device", "cpu", *extra], capture_output=True, text=True
-    )
+def test_chance_is_the_seeds_alone(tmp_path: Path) -> None:
+    job = replace(JOB, steps=3)
+    one, again, other = (run(tmp_path / f"{i}", replace(job, seed=seed)) for i, seed in enumerate((5, 5, 6)))
+    assert same(weights(one), weights(again))
+    assert not same(weights(one), weights(other))
 
 
-def test_a_short_run_ends_logs_and_leaves_weights_that_load(tmp_path: Path) -> None:
-    done = train(tmp_path, "--steps", "20", "--seed", "3")
+def test_ctrl_c_keeps_the_best_weights_so_far(tmp_path: Path) -> None:
+    outcome = run(tmp_path, replace(JOB, steps=100, check=10), tell=stops_after(25, KeyboardInterrupt()))
+    assert (outcome.stopped, outcome.step) == ("interrupted", 25)
+    assert outcome.best.reprojection + outcome.best.bent < outcome.first.reprojection + outcome.first.bent
+    assert look(outcome.lifter, material("ray")[1]) == outcome.best
+    assert int(load(tmp_path / "lifter.pt")[1]["step"]) in (10, 20)
+
+
+def test_before_the_first_look_the_best_weights_are_those_it_began_with(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    start = Lifter(LifterConfig(16, 1, 1)).eval()
+    before = {name: value.clone() for name, value in start.state_dict().items()}
+    outcome = run(tmp_path, JOB, start=start, tell=stops_after(2, KeyboardInterrupt()))
+    assert outcome.lifter.config == start.config
+    assert same(weights(outcome), before)
+    assert not same(dict(start.state_dict()), before)
+    assert outcome.first == outcome.best == look(outcome.lifter, material("ray")[1])
+
+
+def test_who_is_no_longer_better_stops_and_keeps_the_best(tmp_path: Path) -> None:
+    outcome = run(tmp_path, replace(JOB, steps=100, check=3, patience=2, rate=1e-12))
+    assert (outcome.stopped, outcome.step) == ("no longer better", 6)
+    assert outcome.best == outcome.first
+    assert "step" not in load(tmp_path / "lifter.pt")[1]
+    assert [line["step"] for line in table(tmp_path)] == ["3", "6"]
+    patient = run(tmp_path / "patient", replace(JOB, steps=9, check=3, rate=1e-12))
+    assert (patient.stopped, patient.step) == ("done", 9)
+
+
+def test_a_look_has_to_be_better_by_more_than_chance() -> None:
+    def scored(value: float) -> Look:
+        return Look(value, 0.0, 1 / value, 0.0)
+
+    standing = Standing(scored(1.0))
+    heard = [standing.hears(scored(value), truth=False) for value in (0.999, 1.5, 0.9, 0.9 * (1 + BETTER) / 2, 0.5)]
+    assert heard == [False, False, True, False, True]
+    assert (standing.best, standing.first, standing.worse) == (scored(0.5), scored(1.0), 0)
+    assert not standing.hears(scored(0.4), truth=True)  # what the truth says is worse
+    assert standing.worse == 1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_trains(tmp_path: Path, name: str) -> None:
+    job = replace(JOB, method=name, steps=2, check=1)
+    outcome = run(tmp_path, job)
+    assert outcome.step == 2
+    first, last = table(tmp_path)
+    assert np.isfinite([float(value) for line in (first, last) for value in line.values() if value]).all()
+    assert first["reprojection"] != last["reprojection"]
+    recipe = job.recipe()
+    assert (outcome.lifter.config.frame, outcome.lifter.config.rotation) == (recipe.frame, recipe.rotation)
+
+
+def test_a_term_is_switched_off_by_its_name(tmp_path: Path) -> None:
+    job = replace(JOB, steps=2, check=2)
+    whole, some = run(tmp_path / "whole", job), run(tmp_path / "some", replace(job, without=("cam",)))
+    assert set(table(tmp_path / "whole")[0]) - set(table(tmp_path / "some")[0]) == {"cam"}
+    assert not same(weights(whole), weights(some))
+
+
+def test_what_is_supervised_is_judged_by_the_truth(tmp_path: Path) -> None:
+    job = replace(JOB, method="supervised", steps=40, check=20)
+    outcome = run(tmp_path, job)
+    assert outcome.best.n_mpjpe < 0.9 * outcome.first.n_mpjpe
+    assert int(load(tmp_path / "lifter.pt")[1]["step"]) in (20, 40)
+
+
+def test_the_mean_of_the_weights_is_what_is_kept(tmp_path: Path) -> None:
+    job = replace(JOB, average=0.99)
+    run(tmp_path, job)
+    now = state(tmp_path, job)
+    kept = {name.removeprefix("module."): value for name, value in now["kept"].items()}
+    assert int(kept.pop("n_averaged")) == job.steps
+    assert not same(kept, now["lifter"])
+    run(tmp_path / "last", replace(job, average=0.0))
+    now = state(tmp_path / "last", replace(job, average=0.0))
+    assert all(torch.equal(now["kept"][f"module.{name}"], value) for name, value in now["lifter"].items())
+
+
+def test_rehearsal_counts_beside_the_footage(tmp_path: Path) -> None:
+    job = replace(JOB, steps=2, check=2)
+    plain = run(tmp_path / "plain", job)
+    rehearsed = run(tmp_path / "rehearsed", job, rehearsal=Rehearsal(shipped(), 8, 0, "cpu"))
+    assert float(table(tmp_path / "rehearsed")[0]["rehearsal"]) > 0
+    assert "rehearsal" not in table(tmp_path / "plain")[0]
+    assert not same(weights(plain), weights(rehearsed))
+
+
+def test_mixed_precision_learns_nearly_the_same(tmp_path: Path) -> None:
+    losses: dict[bool, list[float]] = {False: [], True: []}
+    for mixed, told in losses.items():
+        run(tmp_path / f"{mixed}", replace(JOB, mixed=mixed), tell=lambda now, told=told: told.append(now.loss))
+    assert losses[True] != losses[False]
+    assert losses[True] == pytest.approx(losses[False], rel=0.1)
+    assert all(value.dtype == torch.float32 for value in load(tmp_path / "True" / "lifter.pt")[0].state_dict().values())
+
+
+def test_the_learning_rate_rises_in_a_line_and_falls_along_a_cosine() -> None:
+    job = replace(JOB, rate=0.01, steps=1000, warm_up=10)
+    rates = [rate_at(job, step) for step in range(1000)]
+    assert rates[:5] == pytest.approx([0.001, 0.002, 0.003, 0.004, 0.005], rel=1e-3)
+    assert max(rates) == pytest.approx(0.01, rel=1e-3)
+    assert rates.index(max(rates)) in (9, 10)
+    assert rates[500] == pytest.approx(0.005)
+    assert rates[-1] < 1e-7
+    assert np.all(np.diff(rates[10:]) < 0)
+
+
+def test_two_processes_learn_what_one_would(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    two_ranks.run(tmp_path / "one")
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", two_ranks.__name__]
+    done = subprocess.run(
+        [sys.executable, *command, str(tmp_path / "two")], capture_output=True, text=True, timeout=120, cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert lines[-1]["done"] == 1
-    assert lines[-1]["step"] in (20, 21)
-    assert {"pmpjpe", "n_mpjpe", "angle_deg_median", "total"} <= set(lines[-1])
-    assert "pmpjpe=" in done.stderr
-    model, settings = load(tmp_path / "run" / "lifter.pt")
-    assert model.config.width == 32
-    assert settings["seed"] == "3"
-    assert int(settings["step"]) == lines[-1]["step"]
+    names = ("one/rank0", "two/rank0", "two/rank1")
+    alone, first, second = (json.loads((tmp_path / f"{name}.json").read_text()) for name in names)
+    assert (alone["world"], first["world"], second["world"]) == (1, 2, 2)
+    assert len(alone["losses"]) == two_ranks.JOB.steps
+    assert first["losses"] == second["losses"]
+    assert first["losses"] == pytest.approx(alone["losses"], abs=1e-5)
+    assert first["weights"] == second["weights"] == pytest.approx(alone["weights"], abs=1e-4)
+    assert max(alone["losses"]) - min(alone["losses"]) > 1e-3
