@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.training import simulated
-from pose_rig.training.bank import Bank, Batch, Frame
+from pose_rig.training.bank import Bank, Frame
 from pose_rig.training.footage import Footage, Truth
 from pose_rig.training.motion import Clip
 from pose_rig.training.rigs import Cameras
@@ -68,48 +68,20 @@ def perspective(there: Floats, norm: float) -> Floats:
 def walking(
     seconds: float = 2.0, views: int = 4, *, noise: float = 0.0, hz: float = 10.0, seed: int = 0, start_deg: float = 0.0
 ) -> Footage:
-    """A walk before still cameras, of which everything is seen and known."""
-    return filmed(walk(seconds, hz), ring(views, start_deg=start_deg), f"walk{seed}", noise=noise, hz=hz, seed=seed)
-
-
-def filmed(
-    joints: Floats, cameras: Cameras, name: str, *, noise: float = 0.0, hz: float = 10.0, seed: int = 0
-) -> Footage:
-    """What still cameras see of joints (T,J,3) m."""
-    scene = film(joints, cameras, noise=noise, seed=seed, fps=hz)
-    over_time = (value[:, None] for value in (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px))
-    xy, local = Cameras(*over_time).project(joints[None])
+    """A walk before a ring of still cameras, of which everything is seen and known."""
+    rig = ring(views, start_deg=start_deg)
+    scene = film(walk(seconds, hz), rig, noise=noise, seed=seed, fps=hz)
+    over_time = (value[:, None] for value in (rig.rotation, rig.position, rig.focal_px, rig.size_px))
+    xy, local = Cameras(*over_time).project(scene.joints[None])
     return Footage(
-        name=name,
-        subject=name,
+        name=f"walk{seed}",
+        subject=f"walk{seed}",
         xy_px=scene.xy_px.swapaxes(0, 1).astype(np.float32),
-        score=np.full((len(joints), len(cameras.position), joints.shape[1]), SEEN, np.float32),
-        size_px=cameras.size_px.astype(np.float32),
-        focal_px=cameras.focal_px.astype(np.float32),
+        score=np.full(local.swapaxes(0, 1).shape[:3], SEEN, np.float32),
+        size_px=rig.size_px.astype(np.float32),
+        focal_px=rig.focal_px.astype(np.float32),
         truth=Truth(local.swapaxes(0, 1).astype(np.float32), xy.swapaxes(0, 1).astype(np.float32)),
     )
-
-
-@dataclass(frozen=True)
-class Lifts:
-    """What a lifter makes of a batch: pose (B,V,J,3), rotation (B,V,3,3), spread (B,V,J)."""
-
-    pose: Tensor
-    rotation: Tensor
-    spread: Tensor
-
-
-def true_lifts(batch: Batch, cameras: Cameras, *, turn_rad: float = 0.0, depth: float = 0.0, seed: int = 0) -> Lifts:
-    """The truth of instants before a still rig, its rotations and depths more or less off."""
-    rng = np.random.default_rng(seed)
-    lead = batch.flat.shape[:2]
-    off = torch.from_numpy(rotation_from_vector(rng.normal(0, turn_rad / np.sqrt(3), (*lead, 3)))).float()
-    shape = batch.shape.clone()
-    shape[..., 2] += depth * torch.from_numpy(rng.normal(0, 1, shape.shape[:-1])).float()
-    shape[..., 2] -= shape[..., :1, 2].clone()
-    rotation = off @ batch.view_from_camera @ torch.from_numpy(cameras.rotation).float()
-    pose = torch.einsum("bvji,bvkj->bvki", rotation, shape)
-    return Lifts(pose, rotation, torch.full(batch.confidence.shape, 0.02))
 
 
 @cache

@@ -12,7 +12,8 @@ from pose_rig.training import terms
 from pose_rig.training.bank import TENSORS, Bank, Batch, Frame, mirror, see
 from pose_rig.training.footage import Footage
 from tests.fusion.fakes import ring
-from tests.training.footage_fakes import takes, true_lifts, walking
+from tests.training.footage_fakes import takes, walking
+from tests.training.lifters import true_lifts, true_rig
 
 FRAMES: tuple[Frame, ...] = ("image", "ray")
 
@@ -161,7 +162,7 @@ def test_the_shape_is_the_truth_as_the_view_sees_it() -> None:
     assert torch.allclose(picture.square().sum((-1, -2)).sqrt(), torch.ones(picture.shape[:2]), atol=1e-5)
     assert (batch.shape[:, :, 0] == 0).all()
     assert float((picture - batch.flat).square().sum(-1).sqrt().median()) < 0.02  # without perspective
-    lifts = true_lifts(batch, ring(4))
+    lifts = true_lifts(batch, true_rig(walking()))
     rep, view = terms.pairs(batch.flat, batch.confidence, batch.norm, terms.turned(lifts.rotation, lifts.pose))
     assert float(rep) < 0.01
     assert float(view) / 4 < 0.01

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.training.footage import Footage, Truth
@@ -50,10 +49,3 @@ def random_rotations(*shape: int, seed: int = 0, sd: float = 1.0) -> torch.Tenso
     """Returns (...,3,3) rotations."""
     vector = np.random.default_rng(seed).normal(0, sd, (*shape, 3))
     return torch.from_numpy(rotation_from_vector(vector.reshape(-1, 3)).reshape(*shape, 3, 3)).float()
-
-
-def body(seed: int = 0, count: int = 1) -> torch.Tensor:
-    """Returns (count,17,3) walking people of norm about 1, y up, pelvis at the origin."""
-    poses: NDArray[np.float64] = walk(1)[seed : seed + count]
-    poses = poses - poses[:, :1]
-    return torch.from_numpy(poses / 2).float()
