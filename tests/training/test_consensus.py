@@ -1,15 +1,17 @@
 """What the views of a batch agree on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from pose_rig.skeleton import MIRROR
 from pose_rig.training.bank import TENSORS, Bank, Batch
 from pose_rig.training.consensus import Agreement, agree, average, nearest
 from pose_rig.training.step import Lifted
-from tests.training.lifters import lifts, true_lifts, true_rig
+from tests.training.lifters import lifts, rolled, true_lifts, true_rig
 from tests.training.walk_footage import exact, random_rotations
 
 INSTANTS, VIEWS = 24, 4
@@ -118,6 +120,29 @@ def test_a_joint_that_one_view_puts_elsewhere_is_put_back() -> None:
     assert float(back.mean()) < 0.1
 
 
+def bystander(batch: Batch, view: int) -> Batch:
+    """A view that follows the person of another time of the walk."""
+    flat = batch.flat.clone()
+    flat[:, view] = flat[:, view].roll(INSTANTS // 2, 0).roll(3, 1)
+    flat[:, view] -= flat[:, view, :1].clone()
+    return replace(batch, flat=flat)
+
+
+def swapped(batch: Batch, view: int) -> Batch:
+    """A view that takes left for right."""
+    flat = batch.flat.clone()
+    flat[:, view] = flat[:, view][:, list(MIRROR)]
+    return replace(batch, flat=flat)
+
+
+@pytest.mark.parametrize("spoiled", [bystander, swapped])
+def test_a_view_that_shows_somebody_else_is_trusted_least(spoiled: Callable[[Batch, int], Batch]) -> None:
+    batch, lifted = scene()
+    found = agreed(spoiled(batch, 2), lifted)
+    assert found.trust[:, 2].mean() < 0.25
+    assert found.trust[:, [0, 1, 3]].min() > 0.8
+
+
 def test_a_view_that_sees_nobody_has_no_trust_and_no_say() -> None:
     batch, lifted = scene()
     elsewhere = replace(lifted, pose=lifted.pose.clone())
@@ -140,6 +165,13 @@ def test_a_rig_that_knows_its_cameras_asks_no_lifter() -> None:
     anyhow = agreed(known, lifts(batch, random_rotations(INSTANTS, VIEWS, seed=3), shape))
     assert torch.allclose(found.target, anyhow.target, atol=1e-4)
     assert miss(found.target, batch) < 0.5 * miss(shape, batch)
+
+
+def test_pictures_may_lie_anyhow_between_instants() -> None:
+    batch, lifted = scene()
+    other, roll = rolled(batch)
+    found, turned = agreed(batch, lifted), agreed(other, replace(lifted, rotation=roll @ lifted.rotation))
+    assert torch.allclose(torch.einsum("bvij,bvkj->bvki", roll, found.target), turned.target, atol=2e-3)
 
 
 def test_moving_cameras_are_taken_instant_by_instant() -> None:
