@@ -3,6 +3,8 @@
 Axes: B instants, V views, J = 17 joints.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -31,6 +33,21 @@ def lifts(batch: Batch, rotation: Tensor, shape: Tensor) -> Lifted:
     """Returns lifts by their rotation (B,V,3,3) and the pose in the view (B,V,J,3)."""
     pose = torch.einsum("bvji,bvkj->bvki", rotation, shape)
     return Lifted(pose, rotation, torch.full_like(batch.confidence, 0.02))
+
+
+def rolled(batch: Batch) -> tuple[Batch, Tensor]:
+    """Returns the same instants, every picture turned in its plane, and how (B,V,3,3)."""
+    angle = torch.linspace(-3, 3, batch.flat.shape[0] * batch.flat.shape[1]).reshape(batch.flat.shape[:2])
+    roll = torch.eye(3).expand(*angle.shape, 3, 3).clone()
+    roll[..., 0, 0], roll[..., 1, 1] = angle.cos(), angle.cos()
+    roll[..., 0, 1], roll[..., 1, 0] = -angle.sin(), angle.sin()
+    turned = replace(
+        batch,
+        flat=torch.einsum("bvij,bvkj->bvki", roll[..., :2, :2], batch.flat),
+        shape=torch.einsum("bvij,bvkj->bvki", roll, batch.shape),
+        view_from_camera=roll @ batch.view_from_camera,
+    )
+    return turned, roll
 
 
 def knowing(lifted: Lifted) -> Network:

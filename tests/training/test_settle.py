@@ -10,7 +10,7 @@ from torch import Tensor
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.skeleton import J
+from pose_rig.skeleton import INDEX, J
 from pose_rig.training.bank import Bank
 from pose_rig.training.settle import handed, settled, upright
 from tests.fusion.fakes import standing
@@ -73,6 +73,15 @@ def test_upright_counts_every_pose_alike_whatever_its_size() -> None:
     assert np.allclose(middle, same)
     assert np.linalg.det(middle) == pytest.approx(1)
     assert np.allclose(upright(poses[1:]), TURN.T)
+
+
+def test_who_leans_is_turned_by_the_trunk_before_hips_and_shoulders() -> None:
+    leaning = standing()
+    leaning[:, 0] += 0.4 * leaning[:, 1]
+    turned = leaning @ upright(leaning[None]).T
+    assert np.allclose(turned[INDEX["thorax"], [0, 2]], 0, atol=1e-9)
+    assert turned[INDEX["thorax"], 1] > 0
+    assert turned[INDEX["l_hip"], 0] > 0
 
 
 def test_poses_without_any_extent_turn_nothing_to_nonsense() -> None:

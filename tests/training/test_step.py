@@ -12,7 +12,7 @@ from pose_rig.training import terms
 from pose_rig.training.bank import Bank, Batch
 from pose_rig.training.methods import METHODS, TERMS, Weights, method
 from pose_rig.training.step import lift, losses, other_instants, total
-from tests.training.lifters import knowing, true_lifts, true_rig
+from tests.training.lifters import knowing, rolled, true_lifts, true_rig
 from tests.training.walk_footage import exact, simulated
 
 RIGS, PER_RIG = 2, 3
@@ -95,6 +95,9 @@ def test_the_truth_costs_nothing_but_what_a_rig_that_moved_does() -> None:
     values = losses(knowing(person), batch, recipe, recipe.early, torch.arange(6).roll(1))
     assert set(values) == {"rep", "view", "cam", "bend"}
     assert max(float(value) for value in values.values()) < 1e-3
+    other = rolled(batch)[0]
+    lying = losses(knowing(true_lifts(other, rig)), other, recipe, recipe.early, torch.arange(6).roll(1))
+    assert float(lying["cam"]) < 1e-3
     moved = rig.repeat(6, 1, 1, 1)
     moved[3] = rig[[1, 0, 2, 3]]
     off = losses(knowing(true_lifts(batch, moved)), batch, recipe, recipe.early, torch.arange(6).roll(1))

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training.bank import Bank
+from pose_rig.training import terms
+from pose_rig.training.bank import Bank, Batch
 from pose_rig.training.step import Lifted
 from pose_rig.training.watch import PART, Look, look
 from tests.training.lifters import FLIP, knowing, true_lifts, true_rig
@@ -16,6 +18,16 @@ from tests.training.walk_footage import exact
 def truth() -> tuple[Bank, Lifted]:
     bank = Bank([exact()], "ray")
     return bank, true_lifts(bank.all, true_rig(exact()))
+
+
+def across(batch: Batch, lifted: Lifted) -> float:
+    """The mean of the reprojection losses of every view's pose in every other view."""
+    return float(np.mean([
+        terms.reprojection(
+            batch.flat[:, v], batch.confidence[:, v], batch.norm[:, v], lifted.pose[:, u] @ lifted.rotation[:, v].mT
+        ).mean()
+        for v in range(4) for u in range(4) if u != v
+    ]))  # fmt: skip
 
 
 def test_the_truth_scores_best_and_its_mirror_image_by_perspective_and_bends_alone() -> None:
@@ -36,6 +48,7 @@ def test_how_far_rotations_are_off_shows_from_other_views_and_not_after_alignmen
     turned.rotation[:, 1] = lifted.rotation[:, 2]
     right, off = (look(knowing(each), bank) for each in (lifted, turned))
     assert off.reprojection > right.reprojection + 0.05
+    assert off.reprojection == pytest.approx(across(bank.all, turned), rel=1e-4)
     assert off.n_mpjpe > 0.02
     assert off.pmpjpe < 1e-5
 
@@ -59,9 +72,11 @@ def test_the_score_is_the_error_only_where_a_truth_is_learned_from() -> None:
 def test_many_instants_are_looked_at_in_parts_and_each_counts_once() -> None:
     torch.manual_seed(0)
     lifter = Lifter(LifterConfig(width=8, pose_blocks=1, camera_blocks=1)).eval()
-    two, three = exact(2, 30), exact(3, 10)
-    few, many = Bank([two, three], "ray"), Bank([two, three] * 30, "ray")
-    assert len(many) > PART
-    once, often = look(lifter, few), look(lifter, many)
-    assert often.reprojection == pytest.approx(once.reprojection, rel=0.05)
-    assert often.n_mpjpe == pytest.approx(once.n_mpjpe, rel=1e-4)
+    usual, odd = exact(3, 30), replace(exact(3, 30, 2.5), score=np.full((30, 3, 17), 0.3, np.float32))
+    many = Bank([usual] * 40 + [odd] * 6, "ray")
+    assert PART < len(many) == 1380
+    found, first, second = (look(lifter, bank) for bank in (many, Bank([usual], "ray"), Bank([odd], "ray")))
+    assert second.reprojection < 0.5 * first.reprojection
+    for name in ("reprojection", "bent", "n_mpjpe", "pmpjpe"):
+        expected = (1200 * getattr(first, name) + 180 * getattr(second, name)) / 1380
+        assert getattr(found, name) == pytest.approx(expected, rel=1e-4)
