@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
@@ -19,11 +18,13 @@ from pose_rig.tools.train_sources import read
 from pose_rig.training.bank import Bank
 from pose_rig.training.finetune import fine_tune, hold_back, taught
 from pose_rig.training.job import Job
+from pose_rig.training.motion import PosePool, load_clips, shipped, split
 from pose_rig.training.ranks import Ranks, ranks
 from pose_rig.training.recorded import recordings
+from pose_rig.training.rehearsal import Rehearsal
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.settle import settled
-from pose_rig.training.train import Progress, train
+from pose_rig.training.train import train
 
 LOCAL_RANK = "LOCAL_RANK"  # of a process of `torchrun` on this machine: which of its GPUs is its own
 
@@ -79,7 +80,7 @@ def _fine_tuned(request: Request, planned: Planned, own: Ranks, progress: TrainP
             folder,
             ranks=own,
             resume=request.resume,
-            tell=_together(own, planned.job, progress),
+            tell=progress.training,
         )
     figures = {name: json.dumps(asdict(exam)) for name, exam in (("before", tuned.before), ("after", tuned.after))}
     table = exam_table(tuned.before, tuned.after, held)
@@ -96,33 +97,30 @@ def _from_scratch(request: Request, planned: Planned, own: Ranks, progress: Trai
     with _folder(request, planned, own) as folder:
         outcome = train(
             job, learned, held, folder,
-            start=planned.start, ranks=own, resume=request.resume, tell=_together(own, planned.job, progress),
+            start=planned.start, rehearsal=_rehearsal(request, job), ranks=own, resume=request.resume,
+            tell=progress.training,
         )  # fmt: skip
     better = outcome.best.score(truth=planned.truth) < outcome.first.score(truth=planned.truth)
     figures = {name: json.dumps(asdict(one)) for name, one in (("before", outcome.first), ("after", outcome.best))}
     refused = "" if better else "held-back instants were not lifted better at any look"
-    return Trained(settled(outcome.lifter, learned), outcome, figures, look_table(outcome, len(held)), refused)
+    fresh = planned.start is None  # who starts from weights has their frame, and their people the right way round
+    lifter = settled(outcome.lifter, learned) if fresh else outcome.lifter
+    return Trained(lifter, outcome, figures, look_table(outcome, len(held)), refused)
 
 
-def _together(own: Ranks, job: Job, progress: TrainProgress) -> Callable[[Progress], None]:
-    """Returns what hears of every step; after a look all processes wait for the one that writes the best weights."""
-
-    def tell(now: Progress) -> None:
-        if now.step % job.check == 0 or now.step == now.steps:
-            _wait(own, job)
-        progress.training(now)
-
-    return tell
-
-
-def _wait(own: Ranks, job: Job) -> None:
-    own.mean(torch.zeros(1, device=job.device))
+def _rehearsal(request: Request, job: Job) -> Rehearsal | None:
+    """Returns simulated views beside the footage: of the movement that is learned from, else of the shipped postures."""
+    if not job.rehearsal:
+        return None
+    motion = request.sources.motion
+    pool = PosePool(split(load_clips(motion))[0]) if motion else shipped()
+    return Rehearsal(pool, job.rehearsal, job.seed, job.device)
 
 
 def _folder(request: Request, planned: Planned, own: Ranks) -> RunFolder:
     """Returns the run's folder; the first process makes it, and the others wait for that."""
     folder = RunFolder(request.run, planned.job, resume=request.resume) if own.first else None
-    _wait(own, planned.job)
+    own.wait(planned.job.device)
     return folder or RunFolder(request.run, planned.job, resume=request.resume)
 
 
