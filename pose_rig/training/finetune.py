@@ -132,7 +132,8 @@ class Examiner:
     def __init__(self, held: Sequence[Footage], simulated: Sampler, device: str) -> None:
         self.bank = Bank(held, "ray", device)
         joints = np.concatenate([one.truth.joints[:, 0] for one in held if one.truth is not None])
-        self._size_m = float(np.median(np.linalg.norm(joints - joints[:, :1], axis=(1, 2))))
+        size_m = np.linalg.norm(joints - joints[:, :1], axis=(1, 2))
+        self._size_m = float(np.median(size_m[size_m > 0]))  # 0: nobody was followed then
         people = simulated.draw(REHEARSED)
         self._simulated = [
             torch.from_numpy(part).to(device) for part in (people.flat, people.confidence, people.canonical)
