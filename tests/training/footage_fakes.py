@@ -65,6 +65,19 @@ def perspective(there: Floats, norm: float) -> Floats:
     return np.asarray(picture / np.linalg.norm(picture, axis=(-2, -1), keepdims=True))
 
 
+def wrong(scene: Exact, seed: int = 9) -> Exact:
+    """The same 2D and confidences, lifted anyhow."""
+    other = exact(seed, *scene.flat.shape[:2])
+    return Exact(other.pose, other.rotation, scene.flat, scene.confidence, scene.norm)
+
+
+def blind(scene: Exact, view: int, joint: int | slice) -> Exact:
+    """A view of the first instant does not see a joint, or anything."""
+    flat, confidence = scene.flat.clone(), scene.confidence.clone()
+    flat[0, view, joint], confidence[0, view, joint] = 0.0, 0.0
+    return Exact(scene.pose, scene.rotation, flat, confidence, scene.norm)
+
+
 def walking(
     seconds: float = 2.0, views: int = 4, *, noise: float = 0.0, hz: float = 10.0, seed: int = 0, start_deg: float = 0.0
 ) -> Footage:
