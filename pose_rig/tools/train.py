@@ -62,6 +62,10 @@ def train(
     ] = None,
     width: Annotated[int | None, typer.Option(metavar="N", help="Units per layer (512).", rich_help_panel=HOW)] = None,
     rate: Annotated[float | None, typer.Option(metavar="R", help="Peak learning rate.", rich_help_panel=HOW)] = None,
+    rehearsal: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Simulated views per step beside (sessions: 512, else 0).", rich_help_panel=HOW),
+    ] = None,
     patience: Annotated[
         int | None,
         typer.Option(metavar="N", help="End after so many looks without progress; 0 = never.", rich_help_panel=HOW),
@@ -113,6 +117,7 @@ def train(
             "batch": None if batch_size is None else batch(batch_size),
             "width": width,
             "rate": rate,
+            "rehearsal": rehearsal,
             "patience": patience,
             "seed": seed,
             "device": None if device == "auto" else device,

@@ -61,6 +61,11 @@ def plan(request: Request) -> Planned:
             f"{path.name if path else ''} knows them in the {start.config.frame} frame.",
             "Use --method taught for sessions, ours for anything else, or another --start.",
         )
+    if recipe.frame != "ray" and job.rehearsal:
+        raise UsageError(
+            f"What is rehearsed lies in the ray frame, and `{recipe.name}` sees the {recipe.frame}.",
+            "Leave --rehearsal out, or use --method ours.",
+        )
     if start is not None and start.config.width != job.width:
         raise UsageError(
             f"The weights to start from are {start.config.width} units wide, not {job.width}.", "Leave --width out."

@@ -109,7 +109,7 @@ def _from_scratch(request: Request, planned: Planned, own: Ranks, progress: Trai
 
 
 def _rehearsal(request: Request, job: Job) -> Rehearsal | None:
-    """Returns simulated views beside the footage: of the movement that is learned from, else of the shipped postures."""
+    """Returns simulated views beside the footage, of the movement learned from, else of the shipped postures."""
     if not job.rehearsal:
         return None
     motion = request.sources.motion
