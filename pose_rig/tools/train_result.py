@@ -43,14 +43,10 @@ def adopt(request: Request, planned: Planned, trained: Trained, console: Console
         PoseRigError: It is not to be adopted.
     """
     outcome, job = trained.outcome, planned.job
-    if trained.refused and outcome.stopped == "interrupted" and outcome.step < job.check:
-        raise PoseRigError(
-            f"It was stopped before step {job.check}, the first at which held-back instants are looked at.",
-            f"Nothing was written to {request.out}; begin it again.",
-        )
     if trained.refused:
-        interrupted = outcome.stopped == "interrupted"
-        remedy = "go on with --resume" if interrupted else "train on more and livelier footage, or with a lower --rate"
+        remedy = "train on more and livelier footage, or with a lower --rate"
+        if outcome.stopped == "interrupted":  # before the first look there is nothing to go on from
+            remedy = "begin it again" if outcome.step < job.check else "go on with --resume"
         raise PoseRigError(
             f"The new weights are not adopted: {trained.refused}.", f"Nothing was written to {request.out}; {remedy}."
         )

@@ -88,6 +88,8 @@ def train(
 ) -> Outcome:
     """Trains and returns the best weights, as held-back instants have it (`pose_rig.training.watch.Look.score`).
 
+    Ctrl-C ends it; what was learned since the last look is then looked at too.
+
     Args:
         job: How.
         bank: What it learns from.
@@ -100,6 +102,7 @@ def train(
         tell: Hears how far it is, after every step.
     """
     recipe = job.recipe()
+    truth = recipe.late.supervised > 0
     torch.manual_seed(job.seed)
     lifter = start or Lifter(LifterConfig(width=job.width, frame=recipe.frame, rotation=recipe.rotation))
     lifter = lifter.to(job.device).train()
@@ -134,7 +137,7 @@ def train(
             last = float(ranks.mean(loss.detach()))
             if at.step % job.check == 0 or at.step == job.steps:
                 now = look(kept.module, held)
-                better = at.hears(now, truth=recipe.late.supervised > 0)
+                better = at.hears(now, truth=truth)
                 if ranks.first:
                     if better:
                         save(folder.best, kept.module, {"job": job.to_json(), "step": str(at.step)})
@@ -147,6 +150,10 @@ def train(
         stopped = "done" if at.step == job.steps else "no longer better"
     except KeyboardInterrupt:
         stopped = "interrupted"
+        now = look(kept.module, held)
+        if now.score(truth=truth) <= at.best.score(truth=truth):  # the folder stays as of its last look, to resume from
+            assert isinstance(kept.module, Lifter)  # noqa: S101 - narrows an averaged model's type
+            return Outcome(kept.module.eval(), at.first, now, at.step, stopped)
     return Outcome(load(folder.best)[0].to(job.device), at.first, at.best, at.step, stopped)
 
 
