@@ -95,7 +95,7 @@ def train(
         bank: What it learns from.
         held: Instants kept out of it.
         folder: Where everything is kept; only the first process writes.
-        start: Weights to begin with, else fresh ones.
+        start: Weights to begin with, else fresh ones; a run that goes on has its own.
         rehearsal: Simulated views beside the footage.
         ranks: Which process this is.
         resume: Go on where the folder's run stands.
@@ -104,7 +104,8 @@ def train(
     recipe = job.recipe()
     truth = recipe.late.supervised > 0
     torch.manual_seed(job.seed)
-    lifter = start or Lifter(LifterConfig(width=job.width, frame=recipe.frame, rotation=recipe.rotation))
+    begin = load(folder.best)[0] if resume else start
+    lifter = begin or Lifter(LifterConfig(width=job.width, frame=recipe.frame, rotation=recipe.rotation))
     lifter = lifter.to(job.device).train()
     network = _network(lifter, job)
     kept = AveragedModel(lifter, multi_avg_fn=get_ema_multi_avg_fn(job.average))  # type: ignore[no-untyped-call]

@@ -21,6 +21,7 @@ from pose_rig.lifting.weights_file import kind_of
 from pose_rig.tools.cli import app
 from pose_rig.tools.train_progress import TrainProgress
 from pose_rig.training.job import Job
+from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import Progress
 from pose_rig.training.watch import Look
 from tests.fusion.fakes import SIZE, Floats, film, ring, walk
@@ -58,6 +59,11 @@ def write_keypoints(path: Path, xy_px: Floats, score: Floats) -> Path:
         size_px=np.tile(np.array(SIZE), (VIEWS, 1)),
     )  # fmt: skip
     return path
+
+
+def table(run: Path) -> list[str]:
+    """Returns what is written down at every look."""
+    return (run / "log.csv").read_text("utf-8").splitlines()[0].split(",")
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +159,21 @@ def test_ours_from_scratch(material: Path, tmp_path: Path, name: str) -> None:
     assert after["reprojection"] < before["reprojection"]
 
 
+def test_given_weights_keep_their_frame_and_simulated_people_are_rehearsed_on_request(
+    material: Path, tmp_path: Path
+) -> None:
+    first, second, run = tmp_path / "first.pt", tmp_path / "second.pt", tmp_path / "second.run"
+    source = ("train", "--simulated", material / "motion.npz", *SMALL)
+    code, output = said(*source, "--steps", 12, "--out", first)
+    assert code == 0, output
+    assert "rehearsal" not in table(first.with_suffix(".run"))
+    code, output = said(*source, "--steps", 12, "--start", first, "--rehearsal", 24, "--out", second)
+    assert code == 0, output
+    assert load(second)[0].config == load(first)[0].config
+    assert "rehearsal" in table(run)
+    assert RunFolder.job(run).rehearsal == 24
+
+
 def test_a_method_of_the_paper_on_a_benchmark_and_on_from_its_checkpoint(tmp_path: Path) -> None:
     data = flat_file()
     rows = 40
@@ -238,6 +259,10 @@ def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> N
         (["motion.npz", "--without", "rep,view,supervised"], "Without these terms nothing tells `taught` where joints"),
         (["motion.npz", "--method", "csm-s1"], "No rig can run what `csm-s1` trains: it sees people as they lie in"),
         (["motion.npz", "--method", "csm-s1", "--out", "a.pt"], "`csm-s1` shows people in the image frame, and lifter"),
+        (
+            ["--simulated", "motion.npz", "--method", "csm-s1", "--rehearsal", "8", "--out", "a.pt"],
+            "What is rehearsed lies in the ray frame, and `csm-s1` sees the image. Leave --rehearsal out, or use",
+        ),
         (["motion.npz", "--resume"], "my.run holds no training run."),
         (["--dataset", "h36m"], "'h36m' is no dataset. Use KIND=FOLDER with one of human36m,"),
         (["--dataset", "human36m=.", "--out", "a.pt"], ". has no files of human36m for 'train' that are known here."),

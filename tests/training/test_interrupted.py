@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pose_rig.lifting.checkpoint import load
-from pose_rig.lifting.model import Lifter
+from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training.job import Job
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import Outcome, Progress, train
@@ -17,14 +17,16 @@ from tests.training.footage_fakes import banks, takes
 JOB = Job(method="ours", width=32, steps=100, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=40)
 
 
-def stopped(folder: Path, step: int, rate: float = JOB.rate, start: Lifter | None = None) -> Outcome:
+def stopped(
+    folder: Path, step: int, rate: float = JOB.rate, start: Lifter | None = None, steps: int = JOB.steps
+) -> Outcome:
     """Runs until a step is done, then as after Ctrl-C."""
 
     def tell(now: Progress) -> None:
         if now.step == step:
             raise KeyboardInterrupt
 
-    job = replace(JOB, rate=rate)
+    job = replace(JOB, rate=rate, steps=steps)
     with RunFolder(folder, job) as made:
         return train(job, *banks(takes(), "ray"), made, start=start, tell=tell)
 
@@ -47,3 +49,12 @@ def test_what_got_worse_is_not_kept(tmp_path: Path) -> None:
     outcome = stopped(tmp_path / "worse", 12, rate=0.9, start=good)
     assert (outcome.stopped, outcome.step, outcome.best) == ("interrupted", 12, outcome.first)
     assert torch.equal(outcome.lifter.stem.weight, weights)
+
+
+def test_a_run_that_goes_on_knows_the_frame_it_began_in(tmp_path: Path) -> None:
+    config = LifterConfig(16, 1, 1, mirrored=True, body_from_canonical=(0.0, 0.0, 1.0, 0.0, 1.0, 0.0, -1.0, 0.0, 0.0))
+    job = replace(JOB, steps=60)
+    stopped(tmp_path, 50, start=Lifter(config), steps=60)
+    with RunFolder(tmp_path, job, resume=True) as folder:
+        outcome = train(job, *banks(takes(), "ray"), folder, resume=True)
+    assert (outcome.step, outcome.lifter.config) == (60, config)
