@@ -66,9 +66,11 @@ def perspective(there: Floats, norm: float) -> Floats:
 
 
 def wrong(scene: Exact, seed: int = 9) -> Exact:
-    """The same 2D and confidences, lifted anyhow."""
-    other = exact(seed, *scene.flat.shape[:2])
-    return Exact(other.pose, other.rotation, scene.flat, scene.confidence, scene.norm)
+    """The same 2D and confidences, lifted anyhow: somebody else in every view."""
+    lead = scene.flat.shape[:2]
+    other = exact(seed, lead.numel(), 1)
+    pose, rotation = (value.reshape(*lead, *value.shape[2:]) for value in (other.pose, other.rotation))
+    return Exact(pose, rotation, scene.flat, scene.confidence, scene.norm)
 
 
 def blind(scene: Exact, view: int, joint: int | slice) -> Exact:

@@ -29,7 +29,7 @@ def test_the_same_pose_in_all_views_is_consistent() -> None:
 
 
 def test_consistency_is_no_reward_for_shrinking_as_the_released_one_is() -> None:
-    pose, confidence = wrong(exact()).pose + exact(3).pose, exact().confidence
+    pose, confidence = wrong(exact()).pose, exact().confidence
     full, small = (terms.consistency_3d(x, confidence) for x in (pose, SCALED * pose))
     assert float(full) > 0.001
     assert torch.allclose(small, full, rtol=1e-4)
@@ -74,6 +74,14 @@ def test_lifts_agree_as_released_weighs_whole_poses() -> None:
     norms = (first - second).flatten(2).norm(dim=-1)
     expected = (confidence.sqrt().sum(-1) * norms).sum() / (3 * J * 2 * 2)
     assert torch.allclose(terms.lifts_agree_released(first, second, confidence), expected, rtol=1e-5)
+
+
+def test_lifts_agree_by_the_root_of_confidence() -> None:
+    first, second = exact(instants=1, views=1), exact(5, 1, 1)
+    confidence = torch.linspace(0.1, 1.0, J, dtype=torch.float64)
+    x, y = (scene.pose[0, 0] / scene.pose[0, 0].norm() for scene in (first, second))
+    expected = (confidence.sqrt() * (x - y).norm(dim=-1)).mean()
+    assert torch.allclose(terms.lifts_agree(first.pose, second.pose, confidence.expand(1, 1, J)), expected, rtol=1e-3)
 
 
 def test_lifts_agree_counts_who_was_seen() -> None:
