@@ -34,6 +34,14 @@ def train(
         list[str] | None,
         typer.Option(metavar="KIND=FOLDER", help=f"{', '.join(KINDS)}; again for more.", rich_help_panel=FIELD),
     ] = None,
+    no_morph: Annotated[
+        bool,
+        typer.Option(
+            "--no-morph",
+            rich_help_panel=FIELD,
+            help="Leave detected joints where they are; else moved to the benchmark's.",
+        ),
+    ] = False,
     simulated: Annotated[
         list[Path] | None,
         typer.Option(metavar="MOTION.npz", help="Simulated rigs; again for more.", rich_help_panel=FIELD),
@@ -126,9 +134,13 @@ def train(
         }
         if not simulated and (takes or views or ski):
             raise UsageError("Takes, views and ski are of simulated rigs.", "Add --simulated MOTION.npz.")
+        if no_morph and not dataset:
+            raise UsageError(
+                "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
+            )
         sets = tuple(kind_and_folder(text) for text in dataset or ())
         sources = Sources(
-            tuple(sessions or ()), sets, tuple(simulated or ()), takes or TAKES, views or VIEWS, ski
+            tuple(sessions or ()), sets, tuple(simulated or ()), takes or TAKES, views or VIEWS, ski, not no_morph
         )  # fmt: skip
         request = Request(sources, out, run or out.with_suffix(FOLDER), start, resume, given(settings))
         try:

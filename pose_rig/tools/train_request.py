@@ -23,6 +23,7 @@ class Sources:
         takes: so many,
         views: of so many cameras each,
         ski: which move, as skiers are filmed.
+        morph: Whether 2D poses of datasets are morphed where their protocol asks for it.
     """
 
     sessions: tuple[Path, ...] = ()
@@ -31,6 +32,7 @@ class Sources:
     takes: int = TAKES
     views: int = VIEWS
     ski: bool = False
+    morph: bool = True
 
     def __post_init__(self) -> None:
         """Checks that there is one kind of source, and that its files are there.
@@ -57,7 +59,7 @@ class Sources:
     @property
     def names(self) -> str:
         """Names of the files and folders, without the folders that they lie in."""
-        sets = [f"{kind}={folder.name}" for kind, folder in self.datasets]
+        sets = [f"{kind}={folder.name}{'' if self.morph else ' (not morphed)'}" for kind, folder in self.datasets]
         drawn = f" ({self.takes} takes of {self.views} views{', ski-like' if self.ski else ''})" if self.motion else ""
         return ", ".join([*(path.name for path in (*self.sessions, *self.motion)), *sets]) + drawn
 

@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pose_rig.errors import UsageError
+from pose_rig.tools.train_progress import TrainProgress
 from pose_rig.tools.train_request import Sources
 from pose_rig.training.datasets.load import load
+from pose_rig.training.datasets.morphed import morphed
 from pose_rig.training.finetune import hold_back
 from pose_rig.training.footage import Footage
+from pose_rig.training.job import Job
 from pose_rig.training.methods import Method
 from pose_rig.training.motion import Clip, load_clips, split
 from pose_rig.training.simulated import footage
@@ -22,24 +25,25 @@ Both = tuple[list[Footage], list[Footage]]
 Say = Callable[[float], None]
 
 
-def read(sources: Sources, recipe: Method, seed: int, say: Say) -> Both:
+def read(sources: Sources, job: Job, progress: TrainProgress) -> Both:
     """Returns (to learn from, held back).
 
     Args:
         sources: Datasets or movement.
-        recipe: The method, whose frame says how simulated cameras may be mounted.
-        seed: Of the simulated rigs.
-        say: Told how far it is, 0–1.
+        job: Its method's frame says how simulated cameras may be mounted; all chance comes from its seed.
+        progress: Told how far it is.
 
     Raises:
         UsageError: A file or folder is not what it should be, or there is too little in it.
     """
     if sources.motion:
-        return _simulated(sources, recipe, seed, say)
-    takes = []
-    for number, (kind, folder) in enumerate(sources.datasets, 1):
-        takes += load(kind, folder, "train")
-        say(number / len(sources.datasets))
+        return _simulated(sources, job.recipe(), job.seed, progress.reading)
+    takes: list[Footage] = []
+    for kind, folder in sources.datasets:
+        if sources.morph:
+            takes += morphed(kind, folder, "train", say=progress.say, tell=progress.reading, device=job.device)
+        else:
+            takes += load(kind, folder, "train")
     return held_back(takes)
 
 

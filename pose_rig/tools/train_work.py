@@ -91,7 +91,7 @@ def _from_scratch(request: Request, planned: Planned, own: Ranks, progress: Trai
     job = planned.job
     recipe = job.recipe()
     progress.say(f"Reading {request.sources.names}.")
-    footage = read(request.sources, recipe, job.seed, progress.reading)
+    footage = read(request.sources, job, progress)
     learned, held = (Bank(part, recipe.frame, job.device) for part in footage)
     _announce(request, planned, progress, len(held))
     with _folder(request, planned, own) as folder:

@@ -16,6 +16,7 @@ from pose_rig.tools.result_tables import NOT_MEASURED, tables
 from pose_rig.training.evaluation import Measured
 from pose_rig.training.scores import Jdr, Scores
 from tests.training.datasets.test_canonpose import flat_file, write
+from tests.training.datasets.test_morphed import detections
 from tests.training.motion_files import write_motion
 
 
@@ -124,6 +125,19 @@ def test_a_benchmark_is_measured_in_its_own_table(tmp_path: Path) -> None:
     assert output.count(NOT_MEASURED) == 5  # this file has no 2D truth to compare its detections with
 
 
+def test_detections_are_morphed_before_they_are_measured_unless_told_otherwise(tmp_path: Path) -> None:
+    write(tmp_path / "alphapose.pickle", detections(6, teachers=6))
+    found = []
+    for option in ((), ("--no-morph",)):
+        code, output = said("--dataset", f"human36m={tmp_path}", *option, "--json", tmp_path / "f.json")
+        assert code == 0, output
+        assert ("human36m: the 2D truth of S1 teaches where joints belong" in output) == (not option)
+        found.append(json.loads((tmp_path / "f.json").read_text("utf-8")))
+    morphed, plain = found
+    assert (morphed["morph"], plain["morph"]) == (True, False)
+    assert morphed["measured"][0]["scores"] != plain["measured"][0]["scores"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -134,6 +148,7 @@ def test_a_benchmark_is_measured_in_its_own_table(tmp_path: Path) -> None:
         (["--simulated", "missing.npz"], "There is no file missing.npz. Give a motion file;"),
         (["--simulated", "m.npz", "--weights", "w.pt"], "There are no weights w.pt. Check the path, or leave"),
         (["--weights", "m.npz"], "There is nothing to measure these weights on. Add --simulated or --dataset."),
+        (["--no-morph"], "Only 2D poses of datasets are morphed. Add --dataset KIND=FOLDER, or leave --no-morph out."),
         (["--held-out"], "Nothing is simulated. Add --simulated MOTION.npz."),
         (["--json", "no/f.json"], "Cannot write no/f.json. Make sure that its folder exists."),
     ],

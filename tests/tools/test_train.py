@@ -26,6 +26,7 @@ from pose_rig.training.train import Progress
 from pose_rig.training.watch import Look
 from tests.fusion.fakes import SIZE, Floats, film, ring, walk
 from tests.training.datasets.test_canonpose import flat_file, write
+from tests.training.datasets.test_morphed import detections
 from tests.training.motion_files import write_motion
 
 VIEWS, FPS = 3, 15.0
@@ -196,6 +197,17 @@ def test_a_method_of_the_paper_on_a_benchmark_and_on_from_its_checkpoint(tmp_pat
     assert (code, "The weights to start from are 16 units wide, not 32." in output) == (2, True)
 
 
+def test_a_benchmark_is_morphed_where_its_protocol_asks_for_it_unless_told_otherwise(tmp_path: Path) -> None:
+    write(tmp_path / "alphapose.pickle", detections(teachers=8))
+    source = ("train", "--dataset", f"human36m={tmp_path}", "--method", "canonpose", "--width", 16)
+    for option, told, note in ((), True, ""), (("--no-morph",), False, " (not morphed)"):
+        out = tmp_path / f"{told}.pt"
+        code, output = said(*source, *option, "--steps", 20, "--batch", 8, "--out", out)
+        assert code == 0, output
+        assert ("the 2D truth of S1 teaches where joints belong (skeleton morphing)." in output) == told
+        assert load(out)[1]["sources"] == f"human36m={tmp_path.name}{note}"
+
+
 def test_ctrl_c_keeps_the_best_and_the_run_goes_on_from_there(material: Path, tmp_path: Path) -> None:
     out, run = tmp_path / "lifter.pt", tmp_path / "kept"
     source = ("train", "--simulated", material / "motion.npz", *SMALL[:4])
@@ -248,6 +260,7 @@ def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> N
         (["motion.npz", "--simulated", "motion.npz"], "cannot be learned from together. Leave all but one out."),
         (["notes.txt"], "notes.txt is no session. Sessions are .mcap files"),
         (["motion.npz", "--ski"], "Takes, views and ski are of simulated rigs. Add --simulated MOTION.npz."),
+        (["motion.npz", "--no-morph"], "Only 2D poses of datasets are morphed. Add --dataset KIND=FOLDER, or leave"),
         (["motion.npz", "--out", "a.mcap"], "a.mcap is no name for weights. Try --out a.weights."),
         (["motion.npz", "--out", "no/a.weights"], "Cannot write no/a.weights. Make sure that the folder"),
         (["motion.npz", "--start", "gone.pt"], "There are no weights gone.pt."),

@@ -38,11 +38,7 @@ def load(kind: str, folder: Path, split: Split) -> list[Footage]:
     Raises:
         UsageError: The folder has none of the layouts, nobody of the split, or a file of the wrong form.
     """
-    protocol = protocol_of(kind)
-    protocol.subjects(split)
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder.", f"Give the one with the files of {protocol.kind}.")
-    footage = _by_layout(protocol, folder, split, clean=kind == CLEAN)
+    protocol, footage = protocol_of(kind), found(kind, folder, split)
     if footage is None:
         raise UsageError(
             f"{folder} has no files of {protocol.kind} for {split!r} that are known here.",
@@ -52,6 +48,19 @@ def load(kind: str, folder: Path, split: Split) -> list[Footage]:
         people = ", ".join(protocol.subjects(split)) or "anybody"
         raise UsageError(f"The files in {folder} have nobody of {split!r}.", f"They need {people}.")
     return footage
+
+
+def found(kind: str, folder: Path, split: Split) -> list[Footage] | None:
+    """Returns what a folder has of one split of a benchmark; None = no file that is known here.
+
+    Raises:
+        UsageError: Benchmark or split are unknown, there is no such folder, or a file is of the wrong form.
+    """
+    protocol = protocol_of(kind)
+    protocol.subjects(split)
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder.", f"Give the one with the files of {protocol.kind}.")
+    return _by_layout(protocol, folder, split, clean=kind == CLEAN)
 
 
 def _by_layout(protocol: Protocol, folder: Path, split: Split, *, clean: bool) -> list[Footage] | None:

@@ -6,7 +6,7 @@ truth is known, is then frozen, and moves the detections of all others. A rig of
 Axes: N poses, K = 16 joints of the paper, J = 17 joints, T instants, V views.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,7 +81,10 @@ class MorphingConfig:
 
 
 def train_morphing(
-    footage: Sequence[Footage], config: MorphingConfig | None = None, device: str = "cpu"
+    footage: Sequence[Footage],
+    config: MorphingConfig | None = None,
+    device: str = "cpu",
+    tell: Callable[[float], None] = lambda _: None,
 ) -> tuple[Morphing, list[float]]:
     """Returns a frozen network that morphs detections into the 2D truth, and its mean squared error in each epoch.
 
@@ -92,6 +95,7 @@ def train_morphing(
         footage: Of the morphing subjects, with truth.
         config: How it is trained; None = the defaults.
         device: Where it is trained; it comes back on the CPU.
+        tell: Hears how far it is, 0–1, after every epoch.
 
     Raises:
         UsageError: Nobody in the footage has truth.
@@ -103,7 +107,7 @@ def train_morphing(
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(config.milestones), 0.1)
     errors = []
-    for _ in range(config.epochs):
+    for epoch in range(config.epochs):
         total = 0.0
         for rows in torch.split(torch.randperm(len(flat)).to(device), config.batch):
             off = (network(flat[rows]) - target[rows]) * weight[rows]
@@ -114,6 +118,7 @@ def train_morphing(
             total += loss.item() * len(rows)
         schedule.step()
         errors.append(total / len(flat))
+        tell((epoch + 1) / config.epochs)
     return network.requires_grad_(False).eval().cpu(), errors
 
 
