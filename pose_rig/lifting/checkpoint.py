@@ -1,6 +1,7 @@
 """Weights on disk: a checkpoint knows the network it belongs to, and so does the graph that is exported from it."""
 
 import json
+import os
 import pickle  # for the name of its error alone: torch refuses pickled code, and says so with it
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -28,7 +29,9 @@ def save(path: Path, model: torch.nn.Module, settings: dict[str, str]) -> None:
     assert isinstance(model, Lifter)  # noqa: S101 - narrows an averaged model's type
     path.parent.mkdir(parents=True, exist_ok=True)
     meta = json.dumps({"config": asdict(model.config), "settings": settings})
-    torch.save({"meta": meta, "state": model.state_dict()}, path)
+    new = path.with_name(path.name + ".new")  # who is killed in the middle keeps what was there
+    torch.save({"meta": meta, "state": model.state_dict()}, new)
+    os.replace(new, path)
 
 
 def load(path: Path) -> tuple[Lifter, dict[str, str]]:
@@ -45,7 +48,17 @@ def load(path: Path) -> tuple[Lifter, dict[str, str]]:
         config, state, settings = _read(path)
         model = Lifter(config)
         model.load_state_dict(state)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, DecodeError, pickle.UnpicklingError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        EOFError,
+        IndexError,
+        DecodeError,
+        pickle.UnpicklingError,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AssetError(f"{path} is not a lifter checkpoint: {reason}.", "Train one, or name another.") from error
     return model.eval(), settings
