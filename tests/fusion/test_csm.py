@@ -139,7 +139,7 @@ def test_shapes_for_any_number_of_views(views: int) -> None:
     assert shapes == {
         "refined": (h, views, J, 2), "body": (h, J, 3), "rotation": (h, views, 3, 3), "inlier": (h, views, J),
         "model_sd": (h, views), "scale": (h, views), "offset": (h, views, 2), "pull": (h, views, 3),
-        "stiffness": (h, views, 9),
+        "stiffness": (h, views, 9), "information": (h, J, 9),
     }  # fmt: skip
     assert all(torch.isfinite(getattr(out, name)).all() for name in shapes)
 
