@@ -6,7 +6,6 @@ instants of one rig side by side.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,9 +16,9 @@ from pose_rig.errors import UsageError
 from pose_rig.geometry import complete_root, rectify
 from pose_rig.skeleton import MIRROR
 from pose_rig.training.footage import Footage
+from pose_rig.training.methods import Frame
 
 Floats = NDArray[np.float64]
-Frame = Literal["ray", "image"]
 
 _MIRROR = list(MIRROR)
 

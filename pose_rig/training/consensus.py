@@ -1,8 +1,8 @@
 """What the views of a batch agree on: the target of our own training (`pose_rig.fusion.csm`, static rigs averaged).
 
 The lifter's rotations are noisy one by one; the cameras of a static rig stand still. So the rotations of all instants
-of a rig in the batch are averaged after undoing each one's viewing ray, then turned until the views agree best, all
-instants together; with these, one fused pose per instant. Nothing here passes gradients.
+of a rig in the batch are averaged after undoing each one's viewing ray; with these, one fused pose per instant. Nothing
+here passes gradients.
 
 Axes: B instants = R rigs × T instants, V views, J joints.
 """
@@ -21,7 +21,6 @@ DOUBT_RAD = 0.14  # 8°: rotations further off than that from the rig's mean los
 ROUNDS = 5  # of averaging
 SETTLED_RAD = 0.08  # 5°: how far an instant may turn the mean of a rig, about what the mean itself is off
 LIFTED_SD = 0.2  # doubt about lifted depths, about 40 cm: they err alike in all views, and must not confirm themselves
-TURN_PRIOR = 1e-2  # information that keeps views that nothing turns where they are
 
 
 @dataclass(frozen=True, slots=True)

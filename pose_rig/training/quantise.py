@@ -13,7 +13,6 @@ from pose_rig.lifting.checkpoint import HALF, WEIGHTS
 from pose_rig.training.trace import drop_unused
 
 Precision = Literal["fp32", "fp16", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 ENDS = tuple(WEIGHTS + name for name in ("stem", "pose_head", "camera_head"))
 LARGE = 1024  # numbers; what is smaller is not worth a cast
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.training import simulated
-from pose_rig.training.bank import Bank, Frame
+from pose_rig.training.bank import Bank
 from pose_rig.training.footage import Footage, Truth
+from pose_rig.training.methods import Frame
 from pose_rig.training.motion import Clip
 from pose_rig.training.rigs import Cameras
 from tests.fusion.fakes import FPS, film, ring, standing, walk

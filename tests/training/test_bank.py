@@ -9,8 +9,9 @@ from pose_rig.errors import UsageError
 from pose_rig.geometry import rectify
 from pose_rig.skeleton import INDEX, MIRROR, J
 from pose_rig.training import terms
-from pose_rig.training.bank import TENSORS, Bank, Batch, Frame, mirror, see
+from pose_rig.training.bank import TENSORS, Bank, Batch, mirror, see
 from pose_rig.training.footage import Footage
+from pose_rig.training.methods import Frame
 from tests.fusion.fakes import ring
 from tests.training.footage_fakes import takes, walking
 from tests.training.lifters import true_lifts, true_rig

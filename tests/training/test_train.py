@@ -17,9 +17,9 @@ import torch
 
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.model import LifterConfig
-from pose_rig.training.bank import Bank, Frame
+from pose_rig.training.bank import Bank
 from pose_rig.training.job import Job
-from pose_rig.training.methods import METHODS, TERMS
+from pose_rig.training.methods import METHODS, TERMS, Frame
 from pose_rig.training.motion import shipped
 from pose_rig.training.rehearsal import Rehearsal
 from pose_rig.training.run_folder import RunFolder

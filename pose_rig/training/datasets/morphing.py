@@ -18,8 +18,9 @@ from pose_rig.errors import UsageError
 from pose_rig.geometry import complete_root
 from pose_rig.skeleton import INDEX, JOINTS
 from pose_rig.training.footage import Footage, Single
+from pose_rig.training.scores import PAPER_JOINTS
 
-PAPER = [INDEX[name] for name in JOINTS if name != "spine"]
+PAPER = list(PAPER_JOINTS)
 _TRUNK = [INDEX[name] for name in ("l_hip", "r_hip", "l_shoulder", "r_shoulder")]
 _K = len(PAPER)
 _BATCH = 8192
