@@ -121,6 +121,44 @@ class FusionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     provider: Literal["auto", "tensorrt", "cuda", "cpu"] = "auto"
 
 
+class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the moving person is sent, and how; `pose_rig.streaming.address` says how places are written.
+
+    Attributes:
+        vmc: Receivers of the VMC protocol, ``HOST[:PORT][/PROFILE]``.
+        vrchat: VRChat's OSC trackers, ``HOST[:PORT]``.
+        json: Receivers of JSON over UDP, ``HOST[:PORT][/AXES]``.
+        websocket: Where clients may connect for JSON, ``[HOST:]PORT``; empty = nowhere.
+        origins: Web pages beyond those of this machine that may connect: ``https://example.org``.
+        avatar: Path of the user's VRM; empty = a humanoid of the person's own lengths.
+        scale: Whether the way through the room is that of the body, in metres, or fits the legs of the avatar; empty =
+            ``avatar`` if there is one.
+        root: Which bone carries the way through the room; empty = as the receiver's profile has it.
+        trackers: Of VRChat, beside the head.
+        lead: Milliseconds to look ahead, or ``auto``: as much as the picture is old.
+        foot_lock: Whether feet that stand are held.
+        rate_hz: Frames per second at most.
+    """
+
+    vmc: tuple[str, ...] = ()
+    vrchat: tuple[str, ...] = ()
+    json: tuple[str, ...] = ()
+    websocket: str = ""
+    origins: tuple[str, ...] = ()
+    avatar: str = ""
+    scale: Literal["", "body", "avatar"] = ""
+    root: Literal["", "hips", "root"] = ""
+    trackers: tuple[str, ...] = ("hip", "feet")
+    lead: float | Literal["auto"] = 0.0
+    foot_lock: bool = False
+    rate_hz: float = 60.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is sent anywhere."""
+        return bool(self.vmc or self.vrchat or self.json or self.websocket)
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole rig.
 
@@ -135,6 +173,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         record: Path of the session (MCAP) that everything is recorded to; empty = none.
         video: Whether the pictures of the cameras are recorded too.
         duration_s: End after this long; None = until the files end or the user stops it.
+        stream: Engines and programs that it is sent to.
     """
 
     camera: tuple[CameraConfig, ...] = ()
@@ -149,6 +188,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     record: str = ""
     video: bool = False
     duration_s: float | None = None
+    stream: StreamConfig = msgspec.field(default_factory=StreamConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +276,23 @@ class RecordJob:
     origin: Origin = "live"
     unix_from_rig_ns: int | None = None
     least_free_bytes: int = LEAST_FREE_BYTES
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamJob:
+    """All that the process that feeds engines is told.
+
+    Attributes:
+        stream: What goes where.
+        input: Where fusion publishes.
+        output: Endpoint on which it says how it is doing, and what it sends.
+        restarts: How often this worker was restarted.
+    """
+
+    stream: StreamConfig
+    input: str
+    output: str
     restarts: int = 0
 
 

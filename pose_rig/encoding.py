@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import MessageError
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.records import Clock, Gap, Learned, Marker, VideoFrame
 
 WIRE_DTYPE = "<f4"
@@ -28,7 +28,7 @@ class _WireArray(msgspec.Struct, frozen=True, array_like=True):
 
 
 ANY: tuple[type[Message], ...] = (
-    Keypoints2D, Pose3D, Refined2D, RigState, Health, VideoFrame, Marker, Gap, Learned, Clock,
+    Keypoints2D, Pose3D, Refined2D, RigState, Health, Streams, VideoFrame, Marker, Gap, Learned, Clock,
 )  # fmt: skip
 
 

@@ -217,3 +217,49 @@ class Health(Message, frozen=True, kw_only=True, eq=False):
     def topic(self) -> str:
         """``health/<worker>``."""
         return self.TOPIC + self.worker
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """One place that the person is sent to.
+
+    Attributes:
+        kind: The protocol.
+        address: ``HOST:PORT``; of ``websocket``, where it listens.
+        profile: Whose rules the sender keeps, or which axes; empty where there is no choice.
+        rate_hz: Frames per second of late.
+        frames: Frames sent.
+        datagrams: Datagrams, or messages, sent.
+        octets: Bytes sent.
+        failures: Datagrams that the system refused, clients turned away, and messages of theirs that made no sense.
+        clients: Connected clients; None for datagrams, which know of nobody.
+        error: What went wrong last, one sentence; empty when all is well.
+        last: The datagrams of the last frame, or its JSON.
+    """
+
+    kind: Literal["vmc", "vrchat", "json", "websocket"]
+    address: str
+    profile: str = ""
+    rate_hz: float = 0.0
+    frames: int = 0
+    datagrams: int = 0
+    octets: int = 0
+    failures: int = 0
+    clients: int | None = None
+    error: str = ""
+    last: tuple[bytes, ...] = ()
+
+
+class Streams(Message, frozen=True, kw_only=True, eq=False):
+    """What is sent where, about once a second.
+
+    Attributes:
+        t_ns: Monotonic clock at sending.
+        targets: One by one.
+        lead_ms: How far what is sent looks ahead.
+    """
+
+    TOPIC: ClassVar[str] = "streams"
+
+    t_ns: int
+    targets: tuple[Target, ...]
+    lead_ms: float = 0.0

@@ -1,0 +1,120 @@
+"""The skeleton that is sent: the user's own avatar, or a humanoid of the person's own lengths.
+
+Space: that of `pose_rig.streaming.humanoid`: right-handed, y up, at rest facing +z with the left hand at +x.
+
+Axes: N bones of the avatar, B bones of our humanoid.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.streaming.humanoid import BONES, INDEX, PARENT, Floats, RestPose, inverse, multiply, rotate
+
+FIXED = -1  # source of a bone that we do not measure: it stays as it is at rest
+FINGERS = ("Thumb", "Index", "Middle", "Ring", "Little")
+PHALANGES = ("Proximal", "Intermediate", "Distal")
+# of the hand's length, where fingers begin (outwards, forwards) in T-pose, palm down, and how long their bones are;
+# means of adults, Buryanov and Kotiuk (2010)
+KNUCKLE = {"Thumb": (0.20, 0.22), "Index": (0.50, 0.16), "Middle": (0.52, 0.04), "Ring": (0.49, -0.07), "Little": (0.44, -0.17)}  # fmt: skip
+PHALANX = {"Thumb": 0.18, "Index": 0.22, "Middle": 0.24, "Ring": 0.22, "Little": 0.17}
+SHORTER = (1.0, 0.62)  # second and third phalanx begin so far from the one before, as parts of the first
+EYE = (0.16, 0.32, 0.38)  # of the head's height, from where it begins: to the side, up, forwards
+JAW = (0.0, 0.05, 0.2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Avatar:
+    """A skeleton at rest, parents before children, the hips first.
+
+    A bone may hang on a node that is no bone; ``translation`` and ``rotation`` are relative to that node, as engines
+    keep them.
+
+    Attributes:
+        names: (N) as in Unity's HumanBodyBones.
+        parents: (N) nearest bone above, −1 for the hips.
+        source: (N,) row of `BONES` that a bone turns with, or `FIXED`.
+        translation: (N,3) m.
+        rotation: (N,4) quaternions.
+        frame: (N,4) how the node that a bone hangs on is turned in the model.
+        hips_node: (3,) m, where the node is that the hips hang on.
+        hips_height_m: Of the hips above the floor.
+        title: What to call it.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    source: NDArray[np.int64]
+    translation: Floats
+    rotation: Floats
+    frame: Floats
+    hips_node: Floats
+    hips_height_m: float
+    title: str = ""
+
+    def posed(self, root: Floats, rotation: Floats) -> tuple[Floats, Floats]:
+        """Returns translation (N,3) m and rotation (N,4) of every bone, relative to what it hangs on.
+
+        Args:
+            root: (3,) m, where the hips are.
+            rotation: (B,4) as in `pose_rig.streaming.humanoid.Motion`.
+        """
+        translation = self.translation.copy()
+        translation[0] = rotate(inverse(self.frame[0]), root - self.hips_node)
+        turn = np.where(self.source[:, None] == FIXED, (0.0, 0.0, 0.0, 1.0), rotation[self.source])
+        if not self._turned:
+            return translation, turn
+        return translation, multiply(inverse(self.frame), multiply(turn, multiply(self.frame, self.rotation)))
+
+    @property
+    def _turned(self) -> bool:
+        """Whether any node is turned at rest; those of VRM 0 and of our own humanoid are not."""
+        return bool((np.abs(self.frame[:, :3]) > 1e-6).any() or (np.abs(self.rotation[:, :3]) > 1e-6).any())
+
+
+def of_person(rest: RestPose, *, whole: bool = False) -> Avatar:
+    """Returns a humanoid of a person's own lengths.
+
+    Args:
+        rest: Their bones.
+        whole: All 55 bones of Unity's humanoid; otherwise those that we measure.
+    """
+    names, parents, source, offsets = list(BONES), [], list(range(len(BONES))), list(rest.offset)
+    parents = [INDEX[parent] if parent else -1 for parent in PARENT.values()]
+    if whole:
+        for name, parent, offset in _further(rest):
+            parents.append(names.index(parent))
+            names.append(name)
+            source.append(FIXED)
+            offsets.append(np.asarray(offset))
+    count = len(names)
+    still = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1))
+    return Avatar(
+        names=tuple(names),
+        parents=tuple(parents),
+        source=np.array(source, np.int64),
+        translation=np.array(offsets, np.float64),
+        rotation=still,
+        frame=still,
+        hips_node=np.zeros(3),
+        hips_height_m=float(rest.offset[0, 1]),
+        title="a humanoid of the person's own lengths",
+    )
+
+
+def _further(rest: RestPose) -> list[tuple[str, str, Floats]]:
+    """Returns name, parent and place of the bones that we do not measure, each after its parent."""
+    skull = float(np.linalg.norm(rest.tip[INDEX["Head"]]))
+    bones = [("Jaw", "Head", skull * np.array(JAW))]
+    for side, out in (("Left", 1.0), ("Right", -1.0)):
+        outwards = np.array([out, 1.0, 1.0])
+        bones.append((f"{side}Eye", "Head", skull * np.array(EYE) * outwards))
+        length = float(np.linalg.norm(rest.tip[INDEX[f"{side}Hand"]]))
+        for finger in FINGERS:
+            along = np.array([0.7, 0.0, 0.7]) if finger == "Thumb" else np.array([1.0, 0.0, 0.0])
+            parent, place = f"{side}Hand", length * np.array([KNUCKLE[finger][0], 0.0, KNUCKLE[finger][1]])
+            for phalanx, shorter in zip(PHALANGES, (*SHORTER, 0.0), strict=True):
+                bones.append((f"{side}{finger}{phalanx}", parent, place * outwards))
+                parent, place = bones[-1][0], length * PHALANX[finger] * shorter * along
+    return bones

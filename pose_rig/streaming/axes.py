@@ -1,0 +1,66 @@
+"""The axes of engines: what in ``rig`` is right-handed, y up, becomes what each of them expects.
+
+In all of them a person who faces camera 0 stands as the engine's own characters do when they are imported. Every
+conversion is a change of signs and order, so a rotation is converted by its vector part alone.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pose_rig.streaming.humanoid import Floats
+
+Name = Literal["rig", "unity", "unreal", "blender", "godot"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axes:
+    """One engine's axes.
+
+    Attributes:
+        name: Of the engine.
+        order: (3,) which coordinate of ``rig`` becomes x, y, z.
+        sign: (3,) and with which sign.
+        up: The axis that points up.
+        forward: The axis that somebody faces who faces camera 0.
+        unit: Of lengths.
+        per_m: Units in a metre.
+    """
+
+    name: Name
+    order: tuple[int, int, int]
+    sign: tuple[float, float, float]
+    up: str
+    forward: str
+    unit: Literal["m", "cm"] = "m"
+    per_m: float = 1.0
+
+    @property
+    def handedness(self) -> Literal["left", "right"]:
+        """Of the axes; those of ``rig`` are right-handed."""
+        return "right" if self._parity > 0 else "left"
+
+    @property
+    def _parity(self) -> float:
+        even = self.order in ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+        return float(np.prod(self.sign)) * (1.0 if even else -1.0)
+
+    def points(self, xyz: Floats) -> Floats:
+        """Returns points (...,3) m of ``rig`` in these axes and units."""
+        return np.asarray(xyz[..., self.order] * (np.array(self.sign) * self.per_m))
+
+    def rotations(self, q: Floats) -> Floats:
+        """Returns quaternions (...,4), x y z w, of ``rig`` in these axes: an axis turns along, and by its parity."""
+        turned = np.empty_like(q)
+        turned[..., :3] = q[..., self.order] * (np.array(self.sign) * self._parity)
+        turned[..., 3] = q[..., 3]
+        return turned
+
+
+RIG = Axes("rig", (0, 1, 2), (1.0, 1.0, 1.0), "+y", "+z")
+UNITY = Axes("unity", (0, 1, 2), (-1.0, 1.0, 1.0), "+y", "+z")
+UNREAL = Axes("unreal", (0, 2, 1), (1.0, 1.0, 1.0), "+z", "+y", "cm", 100.0)
+BLENDER = Axes("blender", (0, 2, 1), (1.0, -1.0, 1.0), "+z", "-y")
+GODOT = Axes("godot", (0, 1, 2), (1.0, 1.0, 1.0), "+y", "+z")  # as glTF, from which Godot's characters come
+AXES: dict[str, Axes] = {axes.name: axes for axes in (RIG, UNITY, UNREAL, BLENDER, GODOT)}
