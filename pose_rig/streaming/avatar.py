@@ -17,7 +17,10 @@ FINGERS = ("Thumb", "Index", "Middle", "Ring", "Little")
 PHALANGES = ("Proximal", "Intermediate", "Distal")
 # of the hand's length, where fingers begin (outwards, forwards) in T-pose, palm down, and how long their bones are;
 # means of adults, Buryanov and Kotiuk (2010)
-KNUCKLE = {"Thumb": (0.20, 0.22), "Index": (0.50, 0.16), "Middle": (0.52, 0.04), "Ring": (0.49, -0.07), "Little": (0.44, -0.17)}  # fmt: skip
+KNUCKLE = {
+    "Thumb": (0.20, 0.22), "Index": (0.50, 0.16), "Middle": (0.52, 0.04), "Ring": (0.49, -0.07),
+    "Little": (0.44, -0.17),
+}  # fmt: skip
 PHALANX = {"Thumb": 0.18, "Index": 0.22, "Middle": 0.24, "Ring": 0.22, "Little": 0.17}
 SHORTER = (1.0, 0.62)  # second and third phalanx begin so far from the one before, as parts of the first
 EYE = (0.16, 0.32, 0.38)  # of the head's height, from where it begins: to the side, up, forwards

@@ -53,14 +53,18 @@ class Posture:
     """
 
     def __init__(self, rest: RestPose) -> None:
-        self._offset: list[Vector] = [(float(x), float(y), float(z)) for x, y, z in rest.offset]
-        self._tip: list[Vector] = [(float(x), float(y), float(z)) for x, y, z in rest.tip]
+        self.wear(rest)
         self._turned = [NONE] * len(BONES)
         self._begin = [self._offset[0]] * len(BONES)
         self.local = [NONE] * len(BONES)
         self.root = self._offset[0]
         self.fresh = True
         self.most_rad = math.pi
+
+    def wear(self, rest: RestPose) -> None:
+        """Gives it bones of other lengths; how they are turned stays."""
+        self._offset: list[Vector] = [(float(x), float(y), float(z)) for x, y, z in rest.offset]
+        self._tip: list[Vector] = [(float(x), float(y), float(z)) for x, y, z in rest.tip]
 
     def offset(self, bone: str) -> Vector:
         """Returns where a bone begins at rest, from the beginning of its parent, m."""

@@ -50,6 +50,10 @@ class HumanoidSolver:
         self.root: Floats = np.array(self._posture.root)
         self.rotation: Floats = np.array(self._posture.local)
 
+    def wear(self, rest: RestPose) -> None:
+        """Goes on with bones whose lengths have become better known."""
+        self._posture.wear(rest)
+
     def step(self, t_ns: int, xyz: NDArray[np.floating], score: NDArray[np.floating]) -> tuple[Floats, Floats]:
         """Returns ``root`` and ``rotation`` of an instant; those of the last one if nobody is seen.
 

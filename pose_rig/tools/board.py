@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.messages import CameraState
-from pose_rig.tools.camera_list import RECORDER
+from pose_rig.tools.camera_list import RECORDER, STREAMS
 from pose_rig.tools.monitor import Monitor
 from pose_rig.tools.supervisor import Life
 
@@ -99,6 +99,19 @@ class Board:
             return ""
         lost = f", {heard.health.dropped} messages lost" if heard.health.dropped else ""
         return f"recording: {heard.health.detail}{lost}. {heard.health.error}".rstrip()
+
+    def sending(self) -> str:
+        """Returns what engines get, empty if there are none."""
+        heard = self.monitor.workers.get(STREAMS)
+        if heard is None:
+            return ""
+        health = heard.health
+        return f"sending: {health.detail}, {health.rate_hz:.0f} Hz, {health.age_ms:.0f} ms old. {health.error}".rstrip()
+
+    def sent(self) -> str:
+        """Returns what engines got, empty if there were none."""
+        heard = self.monitor.workers.get(STREAMS)
+        return f"Sent to {heard.health.detail}: {heard.frames.total} frames." if heard and heard.health.detail else ""
 
     def advice(self) -> str:
         """Returns why the rig is not solved yet and what would help, empty when all is well."""

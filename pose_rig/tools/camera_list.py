@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RESERVED = "fusion"  # the fusion worker's name
 RECORDER = "recorder"  # and the recorder's
+STREAMS = "streams"  # and that of what feeds engines
 MOST_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
 _FORMS = (
     "Give an index (0), a device path or name, a URL, a video file, a keypoint file (.npz), sim:4, or one rig.toml."
@@ -90,7 +91,7 @@ def cameras_in(path: Path) -> list[tuple[CameraConfig, ...]]:
 
 def named_cameras(cameras: Iterable[CameraConfig]) -> tuple[CameraConfig, ...]:
     """Returns cameras under names that are unique and may be part of a topic."""
-    taken, named = [RESERVED, RECORDER], []
+    taken, named = [RESERVED, RECORDER, STREAMS], []
     for camera in cameras:
         taken.append(unique(_clean(camera.name or derived_name(camera.source)), taken))
         named.append(msgspec.structs.replace(camera, name=taken[-1]))
@@ -194,7 +195,7 @@ def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
 def _named(entries: list[Entry], *, absent_too: bool = False) -> list[tuple[CameraConfig, ...]]:
     """Returns the cameras of every entry with unique names; names that the rig.toml gives stay as they are."""
     given = [entry.camera.name for entry in entries if entry.camera.name]
-    taken = [RESERVED, RECORDER, *given]
+    taken = [RESERVED, RECORDER, STREAMS, *given]
     for name in given:
         if name != _clean(name):
             raise UsageError(f"{name!r} is no camera name.", f"Try {_clean(name)!r}: letters, digits, . _ and -.")

@@ -15,10 +15,10 @@ from typing import Self
 
 import msgspec
 
-from pose_rig.config import CameraJob, FusionJob, RecordJob, ReplayJob
+from pose_rig.config import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
 from pose_rig.tools.worker import Failure, Main, serve
 
-Job = CameraJob | FusionJob | RecordJob | ReplayJob
+Job = CameraJob | FusionJob | RecordJob | ReplayJob | StreamJob
 
 BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _spawn = multiprocessing.get_context("spawn")

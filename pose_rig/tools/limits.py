@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pose_rig.config import MODELS, Config
+from pose_rig.config import MODELS, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.lifting.weights_file import refuse_other
 from pose_rig.tools.camera_list import kind_of
@@ -12,6 +12,7 @@ from pose_rig.tools.rig_file import check_solved, is_writable
 HEIGHT_M = (0.4, 2.6)
 PEOPLE = (1, 8)
 RATE_HZ = (1.0, 500.0)
+STREAM_RATE_HZ = (1.0, 240.0)
 PORT = (0, 65535)
 REPEAT = (1, 1000)
 RIG_NAME = "rig.toml"
@@ -40,6 +41,8 @@ def check(config: Config) -> None:
         )
     if config.fusion.weights:
         refuse_other(Path(config.fusion.weights))
+    if config.stream != StreamConfig():
+        _check_stream(config.stream)
     if config.save:
         _check_save(Path(config.save))
     if config.record:
@@ -62,6 +65,19 @@ def check_record(path: Path) -> None:
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UsageError(f"Cannot write {path}.", f"Make sure that the folder {folder} exists and is writable.")
     refuse_existing(path)
+
+
+def _check_stream(stream: StreamConfig) -> None:
+    from pose_rig.streaming.lead import MOST_MS
+    from pose_rig.streaming.outputs import places  # brings WebSockets
+    from pose_rig.streaming.vrm import load_vrm
+
+    _in_range("stream rate", stream.rate_hz, STREAM_RATE_HZ, "Hz")
+    if stream.lead != "auto":
+        _in_range("lead", stream.lead, (0.0, MOST_MS), "ms")
+    places(stream)
+    if stream.avatar:
+        load_vrm(Path(stream.avatar))
 
 
 def _in_range(name: str, value: float | None, limits: tuple[float, float], unit: str) -> None:

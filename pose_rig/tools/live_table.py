@@ -63,6 +63,8 @@ def picture(board: Board) -> RenderableType:
     parts.append(Text(_fusion_line(board), no_wrap=True, overflow="ellipsis"))
     if recording := board.recording():
         parts.append(Text(recording))
+    if sending := board.sending():
+        parts.append(Text(sending))
     if advice := board.advice():
         parts.append(Text(advice, style="yellow"))
     done, total = board.progress()

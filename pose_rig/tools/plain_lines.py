@@ -61,6 +61,8 @@ def line(board: Board) -> str:
         ]
     if recording := board.recording():
         facts.append(recording)
+    if sending := board.sending():
+        facts.append(sending)
     if advice := board.advice():
         facts.append(advice)
     return " | ".join(facts)

@@ -9,7 +9,7 @@ from msgspec import structs
 from rich.console import Console
 
 from pose_rig.assets import detector_model
-from pose_rig.config import Config, DetectorConfig, FusionJob, ReplayJob
+from pose_rig.config import Config, DetectorConfig, FusionJob, ReplayJob, StreamConfig
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.messages import Pose3D
 from pose_rig.tools.execute import carry_out
@@ -17,6 +17,19 @@ from pose_rig.tools.failures import failures
 from pose_rig.tools.limits import check
 from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.run import Debug, From, Headless, Model, Pace, Port, Provider, given
+from pose_rig.tools.stream_options import (
+    Avatar,
+    FootLock,
+    Json,
+    LeadTime,
+    Root,
+    Scale,
+    Trackers,
+    Vmc,
+    Vrchat,
+    Websocket,
+    streamed,
+)
 from pose_rig.tools.workers import plan, replay_plan
 
 
@@ -40,6 +53,16 @@ def replay(
     ] = False,
     model: Model = None,
     port: Port = None,
+    vmc: Vmc = None,
+    vrchat: Vrchat = None,
+    json: Json = None,
+    websocket: Websocket = None,
+    avatar: Avatar = None,
+    scale: Scale = None,
+    root: Root = None,
+    trackers: Trackers = None,
+    lead: LeadTime = None,
+    foot_lock: FootLock = False,
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:
@@ -52,6 +75,7 @@ def replay(
     pose-rig replay take.mcap --height 1.82 --record metres.mcap
     pose-rig replay take.mcap --from 10 --to 25      a part of it
     pose-rig replay take.mcap --re-detect --model heavy --record heavy.mcap
+    pose-rig replay take.mcap --vmc 127.0.0.1        an avatar plays it
 
     A live session is gone through instant by instant, as it was fused live: on the same provider every pose comes out
     the same to the last bit, and the summary counts them. With --passes 2 or --from, and for imported sessions, every
@@ -80,7 +104,11 @@ def replay(
             video=False,
             rig="",
             duration_s=None,
-        )
+            stream=streamed(
+                StreamConfig(), vmc=vmc, vrchat=vrchat, json=json, websocket=websocket, avatar=avatar, scale=scale,
+                root=root, trackers=trackers, lead=lead, foot_lock=foot_lock,
+            ),
+        )  # fmt: skip
         check(structs.replace(config, camera=(), detector=DetectorConfig()))  # nobody opens these again
         console = Console()
         lines = PlainLines(console)

@@ -9,6 +9,21 @@ from msgspec.structs import replace
 from pose_rig.tools.camera_list import config_of, mark_moving
 from pose_rig.tools.execute import execute
 from pose_rig.tools.failures import failures
+from pose_rig.tools.stream_options import (
+    Avatar,
+    FootLock,
+    Json,
+    LeadTime,
+    Origin,
+    Root,
+    Scale,
+    StreamRate,
+    Trackers,
+    Vmc,
+    Vrchat,
+    Websocket,
+    streamed,
+)
 
 Headless = Annotated[bool, typer.Option("--headless", help="Print plain lines instead of drawing a table.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and what the workers print.")]
@@ -70,6 +85,18 @@ def run(
     ] = None,
     provider: Provider = None,
     rate: Annotated[float | None, typer.Option(metavar="HZ", help="Poses per second when live (60).")] = None,
+    vmc: Vmc = None,
+    vrchat: Vrchat = None,
+    json: Json = None,
+    websocket: Websocket = None,
+    origin: Origin = None,
+    avatar: Avatar = None,
+    scale: Scale = None,
+    root: Root = None,
+    trackers: Trackers = None,
+    lead: LeadTime = None,
+    foot_lock: FootLock = False,
+    stream_rate: StreamRate = None,
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:
@@ -83,6 +110,7 @@ def run(
     pose-rig run --cams 2d.npz --save poses.npz      2D from elsewhere, kept
     pose-rig run --cams 0,1,2 --rig studio.toml      remember where they stand
     pose-rig run --cams 0,1,2 --record take.mcap     a session to keep
+    pose-rig run --cams 0,1,2 --vmc 127.0.0.1/unreal an avatar that moves
     pose-rig run --cams sim:4                        no camera at all
     pose-rig run --cams rig.toml                     all of it from a file
 
@@ -111,7 +139,11 @@ def run(
             **given(top),
             detector=replace(config.detector, **given(detector)),
             fusion=replace(config.fusion, **given(fusion)),
-        )
+            stream=streamed(
+                config.stream, vmc=vmc, vrchat=vrchat, json=json, websocket=websocket, origin=origin, avatar=avatar,
+                scale=scale, root=root, trackers=trackers, lead=lead, foot_lock=foot_lock, stream_rate=stream_rate,
+            ),
+        )  # fmt: skip
         execute(config, headless=headless, debug=debug)
 
 

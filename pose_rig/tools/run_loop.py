@@ -68,6 +68,8 @@ class Run:
         ):
             if self._plan.recording:
                 receiver.connect(self._plan.recording.output)
+            if self._plan.streams:
+                receiver.connect(self._plan.streams)
             try:
                 with self._supervisor:
                     self._began_ns = time.monotonic_ns()

@@ -33,6 +33,8 @@ def summary(board: Board, saved: Path | None, kept: Path | None = None) -> list[
     lines.append(f"Scale: {board.height()}.")
     if recording := board.recording():
         lines.append(recording[0].upper() + recording[1:])
+    if sending := board.sent():
+        lines.append(sending)
     if saved:
         lines.append(f"Poses saved to {saved}.")
     return lines

@@ -11,8 +11,8 @@ import msgspec
 
 from pose_rig.assets import cache_folder
 from pose_rig.bus import Sender
-from pose_rig.config import CameraConfig, CameraJob, Config, FusionJob, Origin, Pace, RecordJob, ReplayJob
-from pose_rig.tools.camera_list import RECORDER, RESERVED, ends_by_itself, needs_detector, without_passwords
+from pose_rig.config import CameraConfig, CameraJob, Config, FusionJob, Origin, Pace, RecordJob, ReplayJob, StreamJob
+from pose_rig.tools.camera_list import RECORDER, RESERVED, STREAMS, ends_by_itself, needs_detector, without_passwords
 from pose_rig.tools.supervisor import GRACE_S, Worker
 
 if TYPE_CHECKING:
@@ -48,15 +48,17 @@ class Plan:
 
     Attributes:
         config: What it is made of.
-        workers: The cameras, then fusion, then the recorder if there is one.
+        workers: The cameras, then fusion, then what feeds engines and the recorder, if there are any.
         output: Where fusion publishes.
         recording: Where the recorder is reached, None if nothing is recorded.
+        streams: Where what feeds engines says what it sends; empty if nothing is.
     """
 
     config: Config
     workers: tuple[Worker, ...]
     output: str
     recording: Recording | None = None
+    streams: str = ""
 
 
 def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Plan:
@@ -97,7 +99,9 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
         vital=True,
         grace_s=SAVING_GRACE_S if config.save else GRACE_S,
     )
-    return Plan(config, (*cameras, fusion, *recorders(config, recording)), output, recording)
+    streams = streams_endpoint(config, output)
+    beside = (*feeders(config, output, streams), *recorders(config, recording))
+    return Plan(config, (*cameras, fusion, *beside), output, recording, streams)
 
 
 def recorders(config: Config, recording: Recording | None) -> tuple[Worker, ...]:
@@ -110,6 +114,24 @@ def recorders(config: Config, recording: Recording | None) -> tuple[Worker, ...]
     )  # fmt: skip
     grace_s = RECORDER_GRACE_S + (SAVING_GRACE_S if config.save else 0.0)
     return (Worker(RECORDER, run_recorder, job, grace_s=grace_s),)
+
+
+def feeders(config: Config, output: str, streams: str) -> tuple[Worker, ...]:
+    """Returns what feeds engines, if there are any."""
+    return (Worker(STREAMS, run_streams, StreamJob(config.stream, output, streams)),) if streams else ()
+
+
+def streams_endpoint(config: Config, output: str) -> str:
+    """Returns where what feeds engines says what it sends: one port above the poses; empty if nothing is sent.
+
+    Raises:
+        UsageError: That port is taken.
+    """
+    if not config.stream.wanted:
+        return ""
+    port = int(output.rsplit(":", 1)[1]) + 1 if config.port else 0
+    with Sender(f"{HOST}:{port}", bind=True) as probe:
+        return probe.endpoint
 
 
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
@@ -129,7 +151,9 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     fusion = replace(job.fusion, config=config, output=output, record=recording.input if recording else "")
     grace_s = SAVING_GRACE_S if config.save else GRACE_S
     worker = Worker(RESERVED, run_replay, replace(job, fusion=fusion), final_errors=True, vital=True, grace_s=grace_s)
-    return Plan(msgspec.structs.replace(config, camera=()), (worker, *recorders(config, recording)), output, recording)
+    streams = streams_endpoint(config, output)
+    workers = (worker, *feeders(config, output, streams), *recorders(config, recording))
+    return Plan(msgspec.structs.replace(config, camera=()), workers, output, recording, streams)
 
 
 def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
@@ -183,6 +207,14 @@ def run_replay(job: ReplayJob, stop: Event, start_ns: "Synchronized[int]") -> No
     from pose_rig.session.replay import main
 
     main(job, stop, _engine(job.fusion), lambda: start_ns.value > 0)
+
+
+def run_streams(job: StreamJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """What feeds engines; it goes by what it hears."""
+    del start_ns
+    from pose_rig.streaming.process import main
+
+    main(job, stop)
 
 
 def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> None:

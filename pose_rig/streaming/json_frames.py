@@ -1,0 +1,130 @@
+"""The person as JSON, in the axes of whoever receives it (docs/wire.md).
+
+Axes: J joints, B bones.
+"""
+
+from importlib.metadata import version
+
+import msgspec
+import numpy as np
+
+from pose_rig.skeleton import INDEX, PARENTS, J, parent_of
+from pose_rig.streaming.axes import Axes
+from pose_rig.streaming.humanoid import BONES, Floats
+from pose_rig.streaming.humanoid import PARENTS as BONE_PARENTS
+from pose_rig.streaming.live_pose import LivePose
+
+VERSION = 1
+DIGITS_M, DIGITS_PX = 4, 1  # a tenth of a millimetre, and of a pixel
+_encode = msgspec.json.Encoder().encode
+
+
+SCHEMA_EVERY_NS = 1_000_000_000  # over UDP, which knows nobody who has just begun to listen
+
+
+def schema(pose: LivePose, axes: Axes) -> bytes:
+    """Returns what a client must know to read the frames that follow: one of them, and the axes it wants."""
+    return _encode(
+        {
+            "type": "schema",
+            "version": VERSION,
+            "generator": f"pose-rig {version('pose-rig')}",
+            "axes": axes.name,
+            "unit": axes.unit,
+            "handedness": axes.handedness,
+            "up": axes.up,
+            "forward": axes.forward,
+            "quaternion": "xyzw",
+            "mode": pose.mode,
+            "joints": pose.joints,
+            "parents": [*PARENTS, *(INDEX[parent_of(name)] for name in pose.joints[J:])],
+            "bones": BONES,
+            "bone_parents": BONE_PARENTS,
+            "rest": _lengths(pose.rest.offset, axes),
+            "cameras": pose.cameras,
+            "height_m": pose.height_m,
+            "height_assumed": pose.height_assumed,
+        }
+    )
+
+
+def frame(pose: LivePose, axes: Axes, *, refined: bool = False) -> bytes:
+    """Returns a frame.
+
+    Args:
+        pose: What to send.
+        axes: Those of the client.
+        refined: Whether the 2D pose of each camera is wanted.
+    """
+    said: dict[str, object] = {
+        "type": "frame",
+        "index": pose.index,
+        "t_ns": pose.t_ns,
+        "age_ms": round(pose.age_ms, 1),
+        "lead_ms": round(pose.lead_ms, 1),
+        "mode": pose.mode,
+        "tracking": pose.tracking,
+        "joints": _lengths(pose.xyz, axes),
+        "score": np.round(pose.score, 2).tolist(),
+        "root": _lengths(pose.root, axes),
+        "rotations": (np.round(axes.rotations(pose.rotation), DIGITS_M) + 0.0).tolist(),
+    }
+    if refined:
+        said["refined"] = {
+            camera: {
+                "xy": np.round(view.xy.astype(np.float64), DIGITS_PX).tolist(),
+                "inlier": np.round(view.inlier.astype(np.float64), 2).tolist(),
+            }
+            for camera, view in pose.refined.items()
+        }
+    return _encode(said)
+
+
+class Schema:
+    """The schema of the poses that come, made anew only when something in it changes.
+
+    Args:
+        axes: Those of the receiver.
+    """
+
+    def __init__(self, axes: Axes) -> None:
+        self._axes = axes
+        self._pose: LivePose | None = None
+        self._said = b""
+
+    def of(self, pose: LivePose) -> bytes:
+        """Returns the schema of a pose; the same bytes as before where nothing has changed."""
+        if self._pose is None or not _same_schema(pose, self._pose):
+            self._said = schema(pose, self._axes)
+        self._pose = pose
+        return self._said
+
+
+class JsonEncoder:
+    """Makes datagrams of poses: frames, and the schema once a second and whenever it changes.
+
+    Args:
+        axes: Those of the receiver.
+    """
+
+    def __init__(self, axes: Axes) -> None:
+        self._axes, self._schema = axes, Schema(axes)
+        self._said, self._said_ns = b"", 0
+
+    def encode(self, pose: LivePose, now_ns: int) -> list[bytes]:
+        """Returns the datagrams of a frame."""
+        said = self._schema.of(pose)
+        again = said is not self._said or now_ns - self._said_ns > SCHEMA_EVERY_NS
+        if again:
+            self._said, self._said_ns = said, now_ns
+        return [said, frame(pose, self._axes)] if again else [frame(pose, self._axes)]
+
+
+def _same_schema(a: LivePose, b: LivePose) -> bool:
+    facts = (a.mode, a.joints, a.cameras, a.height_m, a.height_assumed)
+    return a.rest is b.rest and facts == (b.mode, b.joints, b.cameras, b.height_m, b.height_assumed)
+
+
+def _lengths(xyz: Floats, axes: Axes) -> object:
+    digits = DIGITS_M - round(np.log10(axes.per_m))
+    return (np.round(axes.points(np.asarray(xyz, np.float64)), digits) + 0.0).tolist()  # no -0.0

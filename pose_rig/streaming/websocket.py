@@ -1,0 +1,276 @@
+"""Clients that connect for JSON: engines without a UDP socket, browsers.
+
+The server runs in a thread of its own. Every client has one place for the newest frame: who reads slowly finds that
+older ones are gone, and the rig never waits.
+"""
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from pose_rig.errors import UsageError
+from pose_rig.streaming.address import Address
+from pose_rig.streaming.axes import AXES, RIG, Axes
+from pose_rig.streaming.json_frames import Schema, frame
+from pose_rig.streaming.live_pose import LivePose
+from pose_rig.streaming.traffic import Traffic
+
+MOST_CLIENTS = 8
+MOST_BYTES = 4096  # of a client's message
+MOST_WAITING = 4  # of a client's messages that were not read yet
+BUFFER_BYTES = 1 << 15  # of frames on their way to a client
+SILENT_S = 10.0  # a client that does not answer for so long is gone
+CLOSING_S = 0.5
+# Web pages that come from this machine. A page from elsewhere runs on this machine too, and must not see its owner.
+OWN_PAGES = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+ERROR_REMEDY = 'Send {"axes": "unity", "refined": true, "rate": 30} or a part of it (docs/wire.md).'
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client wants.
+
+    Attributes:
+        axes: In which its frames are.
+        refined: Whether it wants the 2D poses too.
+        rate_hz: Frames per second at most; 0 = all.
+    """
+
+    axes: Axes = RIG
+    refined: bool = False
+    rate_hz: float = 0.0
+
+    def changed(self, asked: Mapping[str, Any]) -> "Wish":
+        """Returns the wish with what a client asks for.
+
+        Raises:
+            ValueError: It asks for something that there is not.
+        """
+        if unknown := sorted(asked.keys() - {"axes", "refined", "rate"}):
+            raise ValueError(f"There is no {unknown[0]!r} to choose.")
+        name, rate, refined = asked.get("axes", self.axes.name), asked.get("rate"), asked.get("refined", self.refined)
+        if not isinstance(name, str) or name not in AXES:
+            raise ValueError(f"There are no axes {name!r}; known are {', '.join(AXES)}.")
+        if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 1000):
+            raise ValueError(f"A rate of {rate!r} frames per second cannot be.")
+        if not isinstance(refined, bool):
+            raise ValueError(f"`refined` is true or false, not {refined!r}.")
+        return Wish(AXES[name], refined, self.rate_hz if rate is None else float(rate))
+
+    @classmethod
+    def in_address(cls, path: str) -> "Wish":
+        """Returns what a client asks for by the address that it connects to.
+
+        Raises:
+            ValueError: It asks for something that there is not.
+        """
+        asked: dict[str, Any] = {key: values[-1] for key, values in parse_qs(urlsplit(path).query).items()}
+        if "refined" in asked:
+            asked["refined"] = {"1": True, "true": True, "0": False, "false": False}.get(asked["refined"], "")
+        if "rate" in asked:
+            try:
+                asked["rate"] = float(asked["rate"])
+            except ValueError:
+                raise ValueError(f"A rate of {asked['rate']!r} frames per second cannot be.") from None
+        return cls().changed(asked)
+
+
+class Client:
+    """One connection.
+
+    Args:
+        wish: What it wants.
+    """
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
+        self._newest: tuple[bytes, bytes] | None = None
+        self._schema = b""
+        self._due_ns = 0
+        self._filled = asyncio.Event()
+
+    def offer(self, said: bytes, seen: bytes, now_ns: int) -> None:
+        """Puts schema and frame in the place of those that it has not fetched yet."""
+        if now_ns < self._due_ns:
+            return
+        if self.wish.rate_hz:
+            self._due_ns = max(self._due_ns, now_ns - 1_000_000_000) + round(1e9 / self.wish.rate_hz)
+        self._newest = said, seen
+        self._filled.set()
+
+    async def next(self) -> list[bytes]:
+        """Returns what to send it next, as soon as there is something."""
+        await self._filled.wait()
+        self._filled.clear()
+        if self._newest is None:
+            raise AssertionError("offered nothing")
+        said, seen = self._newest
+        if said == self._schema:
+            return [seen]
+        self._schema = said
+        return [said, seen]
+
+
+class WebSocketServer:
+    """Serves JSON to clients.
+
+    Args:
+        address: Where to listen.
+        origins: Web pages beyond those of this machine that may connect.
+
+    Raises:
+        UsageError: It cannot listen there.
+    """
+
+    def __init__(self, address: Address, origins: tuple[str, ...] = ()) -> None:
+        self.traffic = Traffic("websocket", address, "")
+        self._address, self._origins = address, origins
+        self._clients: set[Client] = set()
+        self._schemas = {name: Schema(axes) for name, axes in AXES.items()}
+        self._loop = asyncio.new_event_loop()
+        try:
+            self._server = self._loop.run_until_complete(self._listen())
+        except UsageError:
+            self._loop.close()
+            raise
+        self._thread = threading.Thread(target=self._loop.run_forever, name="websocket", daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._clients)
+
+    def send(self, pose: LivePose, now_ns: int) -> None:
+        """Offers a pose to every client; never waits."""
+        wishes: set[tuple[str, bool]] = {
+            (client.wish.axes.name, client.wish.refined) for client in tuple(self._clients)
+        }
+        if not wishes or pose.index < 0:
+            return
+        said = {axes: self._schemas[axes].of(pose) for axes, _ in wishes}
+        seen = {(axes, refined): frame(pose, AXES[axes], refined=refined) for axes, refined in wishes}
+        self.traffic.sent(list(seen.values()))
+        self._loop.call_soon_threadsafe(self._deliver, said, seen, now_ns)
+
+    def close(self) -> None:
+        """Says goodbye to the clients, and ends the thread."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _deliver(self, said: dict[str, bytes], seen: dict[tuple[str, bool], bytes], now_ns: int) -> None:
+        for client in self._clients:
+            wish = client.wish.axes.name, client.wish.refined
+            if wish in seen:  # otherwise it has changed its mind meanwhile
+                client.offer(said[wish[0]], seen[wish], now_ns)
+
+    async def _listen(self) -> Server:
+        try:
+            return await serve(
+                self._serve_one,
+                self._address.host,
+                self._address.port,
+                origins=[None, OWN_PAGES, *self._origins],  # type: ignore[list-item]  # names are plain strings
+                process_request=self._greet,
+                process_response=self._turned_away,
+                compression=None,  # costs more than it saves on a local network
+                max_size=MOST_BYTES,
+                max_queue=MOST_WAITING,
+                write_limit=BUFFER_BYTES,
+                ping_interval=SILENT_S,
+                ping_timeout=SILENT_S,
+                close_timeout=CLOSING_S,
+                server_header=None,
+                logger=_quiet(),
+            )
+        except OSError as error:
+            raise UsageError(
+                f"Cannot listen for WebSocket clients on {self._address}: {error.strerror or error}.",
+                "Is another rig running? Choose another port with --websocket.",
+            ) from error
+
+    async def _stop(self) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    def _greet(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Returns why a client is turned away; None if it is not."""
+        if self.clients >= MOST_CLIENTS:
+            self.traffic.failed(f"There was no room for client {MOST_CLIENTS + 1}.")
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {MOST_CLIENTS} clients already.\n")
+        try:
+            Wish.in_address(request.path)
+        except ValueError as error:
+            self.traffic.failed(f"A client asked for what there is not: {error}")
+            return connection.respond(HTTPStatus.BAD_REQUEST, f"{error}\n")
+        return None
+
+    def _turned_away(self, connection: ServerConnection, request: Request, response: Response) -> None:
+        del connection
+        if response.status_code == HTTPStatus.FORBIDDEN:
+            self.traffic.failed(
+                f"A page of {request.headers.get('Origin', '?')[:80]!r} was turned away; --origin lets it in."
+            )
+
+    async def _serve_one(self, connection: ServerConnection) -> None:
+        client = Client(Wish.in_address(connection.request.path if connection.request else "/"))
+        self._clients.add(client)
+        sending = asyncio.create_task(_send(connection, client))
+        try:
+            async for text in connection:
+                if complaint := _hear(client, text):
+                    self.traffic.failed(f"A client said what makes no sense: {complaint}")
+                    await connection.send(_error(complaint), text=True)
+        except ConnectionClosed:
+            return  # it went without a word, or sent too much at once
+        finally:
+            self._clients.discard(client)
+            sending.cancel()
+
+
+async def _send(connection: ServerConnection, client: Client) -> None:
+    """Sends a client what it is offered until it is gone."""
+    try:
+        while True:
+            for text in await client.next():
+                await connection.send(text, text=True)
+    except ConnectionClosed:
+        return  # whoever reads from it finds out too, and ends
+
+
+def _hear(client: Client, text: str | bytes) -> str:
+    """Does what a client asks for; returns what is wrong with it, empty if nothing is."""
+    try:
+        client.wish = client.wish.changed(msgspec.json.decode(text, type=dict[str, Any]))
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        return str(error)[:200]
+    return ""
+
+
+def _error(cause: str) -> bytes:
+    return msgspec.json.encode({"type": "error", "cause": cause, "remedy": ERROR_REMEDY})
+
+
+def _quiet() -> logging.Logger:
+    """Returns a logger that keeps what broken clients do out of the terminal; it is counted."""
+    logger = logging.getLogger("pose_rig.websocket")
+    logger.setLevel(logging.CRITICAL)
+    return logger

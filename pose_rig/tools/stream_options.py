@@ -1,0 +1,140 @@
+"""The options by which commands say where the person is sent."""
+
+from typing import Annotated, Literal
+
+import typer
+from msgspec import structs
+
+from pose_rig.config import StreamConfig
+from pose_rig.errors import UsageError
+
+PANEL = "Into engines"
+
+Vmc = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="HOST[:PORT][/PROFILE]",
+        help="Send VMC there (port 39539); PROFILE: unity (default), unreal, godot, warudo, vnyan, vseeface.",
+        rich_help_panel=PANEL,
+    ),
+]
+Vrchat = Annotated[
+    list[str] | None,
+    typer.Option(metavar="HOST[:PORT]", help="Send VRChat's OSC trackers there (port 9000).", rich_help_panel=PANEL),
+]
+Json = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--json",
+        metavar="HOST[:PORT][/AXES]",
+        help="Send JSON over UDP there (port 39570); AXES: rig (default), unity, unreal, blender, godot.",
+        rich_help_panel=PANEL,
+    ),
+]
+Websocket = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[HOST:]PORT", help="Let clients connect for JSON, this machine's alone without HOST.",
+        rich_help_panel=PANEL,
+    ),
+]  # fmt: skip
+Origin = Annotated[
+    list[str] | None,
+    typer.Option(metavar="URL", help="A web page from elsewhere that may connect too.", rich_help_panel=PANEL),
+]
+Avatar = Annotated[
+    str | None,
+    typer.Option(
+        metavar="F.vrm", help="Your avatar (VRM 0 or 1): its bones are sent instead of yours.", rich_help_panel=PANEL
+    ),
+]
+Scale = Annotated[
+    Literal["body", "avatar"] | None,
+    typer.Option(
+        help="Walk through the room in true metres, or as the legs of the avatar do (default with --avatar).",
+        rich_help_panel=PANEL,
+    ),
+]
+Root = Annotated[
+    Literal["hips", "root"] | None,
+    typer.Option(
+        help="Which bone of VMC carries the way through the room; default: as the profile.", rich_help_panel=PANEL
+    ),
+]
+Trackers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B", help="Of VRChat: hip, chest, feet, knees, elbows (default: hip,feet).", rich_help_panel=PANEL
+    ),
+]
+LeadTime = Annotated[
+    str | None,
+    typer.Option(
+        "--lead",
+        metavar="MS|auto",
+        help="Look so far ahead, or as much as the picture is old, so that the avatar is on time; costs calm.",
+        rich_help_panel=PANEL,
+    ),
+]
+FootLock = Annotated[
+    bool, typer.Option("--foot-lock", help="Hold feet that stand, once the rig is solved.", rich_help_panel=PANEL)
+]
+StreamRate = Annotated[
+    float | None, typer.Option(metavar="HZ", help="Frames per second at most (60).", rich_help_panel=PANEL)
+]
+
+
+def streamed(
+    stream: StreamConfig,
+    *,
+    vmc: list[str] | None = None,
+    vrchat: list[str] | None = None,
+    json: list[str] | None = None,
+    websocket: str | None = None,
+    origin: list[str] | None = None,
+    avatar: str | None = None,
+    scale: Literal["body", "avatar"] | None = None,
+    root: Literal["hips", "root"] | None = None,
+    trackers: str | None = None,
+    lead: str | None = None,
+    foot_lock: bool = False,
+    stream_rate: float | None = None,
+) -> StreamConfig:
+    """Returns a configuration with what the user gave; the rest stays.
+
+    Raises:
+        UsageError: The lead is neither a number nor ``auto``, or there is nowhere to send to.
+    """
+    given: dict[str, object] = {
+        "vmc": tuple(vmc) if vmc else None,
+        "vrchat": tuple(vrchat) if vrchat else None,
+        "json": tuple(json) if json else None,
+        "websocket": websocket,
+        "origins": tuple(origin) if origin else None,
+        "avatar": avatar,
+        "scale": scale,
+        "root": root,
+        "trackers": tuple(part.strip() for part in trackers.split(",")) if trackers else None,
+        "lead": None if lead is None else lead_of(lead),
+        "foot_lock": foot_lock or None,
+        "rate_hz": stream_rate,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    wanted = structs.replace(stream, **given)
+    if given and not wanted.wanted:
+        raise UsageError("There is nowhere to send the person to.", "Add --vmc 127.0.0.1, for example.")
+    return wanted
+
+
+def lead_of(text: str) -> float | Literal["auto"]:
+    """Returns how far to look ahead, ms.
+
+    Raises:
+        UsageError: It is neither a number nor ``auto``.
+    """
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"A lead of {text!r} is no time.", "Give milliseconds, such as --lead 60, or auto.") from error
