@@ -1,0 +1,27 @@
+"""Prints what the person does. Needs `pip install pyzmq msgspec`, nothing of pose-rig; the format: docs/wire.md.
+
+Start the rig, `pose-rig run --cams 0,1,2`, and this beside it: `python subscribe.py [tcp://127.0.0.1:5571]`
+"""
+
+import array
+import sys
+
+import msgspec
+import zmq
+
+HEAD, LEFT_WRIST, RIGHT_WRIST = 10, 13, 16  # rows of `xyz`: docs/frames.md
+
+endpoint = sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5571"
+socket = zmq.Context().socket(zmq.SUB)
+socket.setsockopt(zmq.RCVHWM, 64)
+socket.subscribe("pose\0")
+socket.connect(endpoint)
+while True:
+    message = socket.recv()
+    while socket.poll(0):  # whoever falls behind reads on to the newest
+        message = socket.recv()
+    pose = msgspec.msgpack.decode(message.partition(b"\0")[2])
+    x_y_z = array.array("f", pose["xyz"][2])
+    head, left, right = (x_y_z[3 * joint + 1] for joint in (HEAD, LEFT_WRIST, RIGHT_WRIST))
+    seen = "" if pose["tracking"] else ", nobody is seen"
+    print(f"{pose['t_ns']} {pose['mode']}: head {head:.2f} m, hands {left:.2f} and {right:.2f} m high{seen}")

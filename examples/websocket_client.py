@@ -1,0 +1,25 @@
+"""Prints what the person does, from JSON. Needs `pip install websockets`; the format: docs/wire.md.
+
+Start the rig, `pose-rig run --cams 0,1,2 --websocket 39571`, and this beside it:
+`python websocket_client.py [ws://127.0.0.1:39571/?axes=rig&refined=1&rate=10]`
+"""
+
+import json
+import sys
+
+from websockets.sync.client import connect
+
+address = sys.argv[1] if len(sys.argv) > 1 else "ws://127.0.0.1:39571/?axes=rig&refined=1&rate=10"
+with connect(address) as socket:
+    for text in socket:
+        message = json.loads(text)
+        if message["type"] == "schema":
+            joints = message["joints"]
+            print(f"{message['generator']}: {len(joints)} joints, axes {message['axes']}, up {message['up']}")
+        elif message["type"] == "frame":
+            place = dict(zip(joints, message["joints"], strict=True))
+            seen = "" if message["tracking"] else ", nobody is seen"
+            views = ", ".join(f"{camera} {view['xy'][0]}" for camera, view in message.get("refined", {}).items())
+            print(f"{message['index']} {message['mode']}: head {place['head']}, pelvis in pictures: {views}{seen}")
+        else:
+            print(f"{message['cause']} {message['remedy']}")

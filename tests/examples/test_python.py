@@ -1,0 +1,71 @@
+"""The Python examples, run as they are against the real sender and the real server."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pose_rig.bus import Sender
+from pose_rig.messages import Refined2D
+from pose_rig.skeleton import INDEX
+from pose_rig.streaming.address import Address
+from pose_rig.streaming.websocket import WebSocketServer
+from tests.streaming.live import live, pose3d
+from tests.streaming.people import ALL, Person, person
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SOMEBODY = person(seed=11, seconds=0.5)
+
+
+def lines(name: str, address: str, send: Callable[[], object], count: int) -> list[str]:
+    """Returns the first lines that an example prints while something is sent."""
+    command = [sys.executable, "-u", str(EXAMPLES / name), address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as example:
+        assert example.stdout is not None
+        with ThreadPoolExecutor(1) as pool:
+            said = pool.submit(lambda stdout: [stdout.readline() for _ in range(count)], example.stdout)
+            deadline = time.monotonic() + 20.0
+            while not said.done() and time.monotonic() < deadline:
+                send()
+                time.sleep(0.01)
+            example.kill()
+            return said.result()
+
+
+def height_m(somebody: Person, joint: str) -> str:
+    """Returns how high a joint of the first instant is."""
+    return f"{somebody.xyz[0, INDEX[joint], 1]:.2f}"
+
+
+@pytest.mark.parametrize("name", ["subscribe.py", "websocket_client.py"])
+def test_it_is_short(name: str) -> None:
+    assert len((EXAMPLES / name).read_text("utf-8").splitlines()) <= 30
+
+
+@pytest.mark.parametrize(("tracking", "remark"), [(1, ""), (0, ", nobody is seen")])
+def test_the_subscriber(tracking: int, remark: str) -> None:
+    pose = pose3d(SOMEBODY, 0, t_ns=77, tracking=tracking)
+    with Sender("tcp://127.0.0.1:0", bind=True) as sender:
+        said = lines("subscribe.py", sender.endpoint, lambda: sender.send(pose), 1)
+    head, left, right = (height_m(SOMEBODY, joint) for joint in ("head", "l_wrist", "r_wrist"))
+    assert said == [f"77 solved: head {head} m, hands {left} and {right} m high{remark}\n"]
+
+
+def test_the_websocket_client() -> None:
+    xy = np.full((len(ALL), 2), 320.0, np.float32)
+    seen = Refined2D(camera="left", index=0, t_ns=0, xy=xy, inlier=np.ones(len(ALL), np.float32))
+    pose = live(SOMEBODY, cameras={"left": (640, 480)}, refined={"left": seen})
+    server = WebSocketServer(Address("127.0.0.1", 0))
+    try:
+        address = f"ws://127.0.0.1:{server.port}/?axes=rig&refined=1"
+        said = lines("websocket_client.py", address, lambda: server.send(pose, time.monotonic_ns()), 2)
+    finally:
+        server.close()
+    head = (np.round(SOMEBODY.xyz[0, INDEX["head"]], 4) + 0.0).tolist()
+    assert said[0].endswith(f": {len(ALL)} joints, axes rig, up +y\n")
+    assert said[1] == f"0 solved: head {head}, pelvis in pictures: left [320.0, 320.0]\n"
