@@ -2,7 +2,7 @@
 
 Space: that of `pose_rig.streaming.humanoid`: right-handed, y up, at rest facing +z with the left hand at +x.
 
-Axes: N bones of the avatar, B bones of our humanoid.
+Axes: N bones of the avatar, B bones of our humanoid, M of them at most to one bone of the avatar.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.streaming.humanoid import BONES, INDEX, PARENT, Floats, RestPose, inverse, multiply, rotate
+from pose_rig.streaming.humanoid import BONES, INDEX, PARENT, Floats, RestPose, inverse, multiply
 
 FIXED = -1  # source of a bone that we do not measure: it stays as it is at rest
 FINGERS = ("Thumb", "Index", "Middle", "Ring", "Little")
@@ -37,11 +37,12 @@ class Avatar:
     Attributes:
         names: (N) as in Unity's HumanBodyBones.
         parents: (N) nearest bone above, −1 for the hips.
-        source: (N,) row of `BONES` that a bone turns with, or `FIXED`.
-        translation: (N,3) m.
+        source: (N,M) rows of `BONES` that a bone turns with: several, from the hips outwards, where the avatar lacks
+            some; the rest `FIXED`.
+        translation: (N,3) m, unless that node is scaled.
         rotation: (N,4) quaternions.
         frame: (N,4) how the node that a bone hangs on is turned in the model.
-        hips_node: (3,) m, where the node is that the hips hang on.
+        hips_from_model: (4,4) takes points of the model, m, to the node that the hips hang on.
         hips_height_m: Of the hips above the floor.
         title: What to call it.
     """
@@ -52,7 +53,7 @@ class Avatar:
     translation: Floats
     rotation: Floats
     frame: Floats
-    hips_node: Floats
+    hips_from_model: Floats
     hips_height_m: float
     title: str = ""
 
@@ -64,8 +65,11 @@ class Avatar:
             rotation: (B,4) as in `pose_rig.streaming.humanoid.Motion`.
         """
         translation = self.translation.copy()
-        translation[0] = rotate(inverse(self.frame[0]), root - self.hips_node)
-        turn = np.where(self.source[:, None] == FIXED, (0.0, 0.0, 0.0, 1.0), rotation[self.source])
+        translation[0] = self.hips_from_model[:3, :3] @ root + self.hips_from_model[:3, 3]
+        rotation = np.concatenate([rotation, [(0.0, 0.0, 0.0, 1.0)]])  # what `FIXED` turns with
+        turn = rotation[self.source[:, 0]]
+        for further in self.source.T[1:]:
+            turn = multiply(turn, rotation[further])
         if not self._turned:
             return translation, turn
         return translation, multiply(inverse(self.frame), multiply(turn, multiply(self.frame, self.rotation)))
@@ -96,11 +100,11 @@ def of_person(rest: RestPose, *, whole: bool = False) -> Avatar:
     return Avatar(
         names=tuple(names),
         parents=tuple(parents),
-        source=np.array(source, np.int64),
+        source=np.array(source, np.int64)[:, None],
         translation=np.array(offsets, np.float64),
         rotation=still,
         frame=still,
-        hips_node=np.zeros(3),
+        hips_from_model=np.eye(4),
         hips_height_m=float(rest.offset[0, 1]),
         title="a humanoid of the person's own lengths",
     )
