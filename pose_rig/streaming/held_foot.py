@@ -25,7 +25,7 @@ from pose_rig.streaming.turning import (
 
 HOLD_S = 0.5  # a held foot follows the measured one so slowly: about as long as a step takes; noise moves it by 2 cm/s
 SOLE_S = 0.15  # a foot that came to stand goes down to the floor so fast
-EASE_S = 0.06  # what was corrected fades so fast once the foot stands no more: 1/e; a twentieth is left after 0.18 s
+EASE_S = 0.08  # what was corrected fades so fast once the foot stands no more: 1/e; a tenth is left after 0.18 s
 LEASH_M = 0.03  # a held foot is dragged along by one measured further beside it: 3 of the worst joints' 10 mm
 SOLE_MOST_M = 0.05  # the most by which a foot is raised or lowered to the floor
 # 10 mm of noise turn a foot of 0.2 m by 3 to 4°. Within twice that a standing foot is held, beyond it is followed.

@@ -27,8 +27,8 @@ from pose_rig.streaming.turning import (
 # Near-straight knees turn by 10° for 3 mm between hip and ankle. While the bends before and after add up to less than
 # this, only a part of the way is gone: the foot gives way by millimetres instead of the knee by many degrees.
 SOFT_BEND_RAD = math.radians(30.0)
-# Joints that are 10 mm off bend a knee by 3 to 4°. What would bend it four times as far, or stretch it, is let go.
-MOST_BEND_RAD = math.radians(15.0)
+# Joints that are 10 mm off bend a knee by 3 to 4°. What would bend it three times as far, or stretch it, is let go.
+MOST_BEND_RAD = math.radians(10.0)
 HEEL = 0.36  # the sole reaches so far behind the ankle, as a part of what is before it (`pose_rig.streaming.rest.PART`)
 TINY_M = 1e-4
 

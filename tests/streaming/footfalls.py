@@ -12,7 +12,7 @@ from pose_rig.skeleton import JOINTS
 from pose_rig.streaming.humanoid import Floats
 
 RATE_HZ = 60.0
-THIGH_M, SHANK_M, ANKLE_M, TOES_M = 0.41, 0.40, 0.08, 0.02
+THIGH_M, SHANK_M, ANKLE_M = 0.41, 0.40, 0.08  # the last above the sole
 HIPS_M = 0.80  # of somebody whose knees are a little bent
 G = 9.81
 FEET = ("left_foot_index", "right_foot_index", "left_heel", "right_heel")
@@ -105,8 +105,8 @@ def _person(pelvis: Floats, ankles: Floats, stands: NDArray[np.bool_]) -> Steppe
     for s, (short, side) in enumerate((("l", "left"), ("r", "right"))):
         place[f"{short}_ankle"] = ankles[:, s]
         place[f"{short}_knee"] = _knee(place[f"{short}_hip"], ankles[:, s])
-        place[f"{side}_foot_index"] = ankles[:, s] + [0.0, TOES_M - ANKLE_M, 0.14]
-        place[f"{side}_heel"] = ankles[:, s] + [0.0, TOES_M - ANKLE_M, -0.05]
+        place[f"{side}_foot_index"] = ankles[:, s] + [0.0, -ANKLE_M, 0.14]
+        place[f"{side}_heel"] = ankles[:, s] + [0.0, -ANKLE_M, -0.05]
     return Stepper(np.stack([place[name] for name in NAMES], 1), stands)
 
 
