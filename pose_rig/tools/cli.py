@@ -9,6 +9,7 @@ from pose_rig.tools.doctor import doctor
 from pose_rig.tools.evaluate import evaluate
 from pose_rig.tools.export import export
 from pose_rig.tools.import_session import import_session
+from pose_rig.tools.listen import listen
 from pose_rig.tools.plot import plot
 from pose_rig.tools.record import record
 from pose_rig.tools.recover import recover
@@ -17,6 +18,7 @@ from pose_rig.tools.rig import rig
 from pose_rig.tools.run import run
 from pose_rig.tools.train import train
 from pose_rig.tools.view import view
+from pose_rig.tools.watch_streams import monitor
 
 app = typer.Typer(
     name="pose-rig",
@@ -26,7 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, demo, record, replay, convert, view, plot, recover, train, export, rig, cams, doctor):
+for command in (
+    run, demo, monitor, listen, record, replay, convert, view, plot, recover, train, export, rig, cams, doctor,
+):  # fmt: skip
     app.command()(command)
 app.command("import")(import_session)
 app.command("eval")(evaluate)
