@@ -1,0 +1,145 @@
+"""The Blender add-on in Blender itself, with real datagrams."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pose_rig.streaming.axes import BLENDER
+from pose_rig.streaming.humanoid import BONES, INDEX, PARENTS, Floats, RestPose, forward
+from pose_rig.streaming.json_frames import frame, schema
+from tests.foreign.conftest import Judge
+from tests.streaming.live import live
+from tests.streaming.people import Person, person
+
+pytestmark = pytest.mark.foreign
+
+ADDON = Path(__file__).parents[2] / "examples" / "blender" / "pose_rig_live.py"
+CLOSE_M = 1e-3
+EVERY_S = 0.03
+SOMEBODY = person(seed=3, seconds=10.0, rate_hz=2.0, tumbling=True)
+SCHEMA = schema(live(SOMEBODY), BLENDER)
+GARBAGE = (
+    b"", b"\xff\xfe", b"[1, 2]", b"null", b'"frame"', b"{}", b"[" * 60000, b'{"type": "frame"}',
+    b'{"type": "schema", "axes": "blender", "bones": ["Hips"], "bone_parents": [0], "rest": [[0, 0, 1]]}',
+    b'{"type": "schema", "axes": "blender", "bones": ["\\ud800"], "bone_parents": [-1], "rest": [[0, 0, 1]]}',
+    frame(live(SOMEBODY), BLENDER).replace(b'"root":[', b'"root":[1e999,'),
+    frame(live(SOMEBODY), BLENDER).replace(b'"rotations":[[', b'"rotations":[[0,0,0,0],['),
+    frame(live(SOMEBODY), BLENDER)[:-40],
+)  # fmt: skip
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def sent(port: int, datagrams: Sequence[Sequence[bytes]]) -> Iterator[None]:
+    """Sends groups of datagrams, one group after the other and over again."""
+    ended = threading.Event()
+
+    def send() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            while not ended.is_set():
+                for group in datagrams:
+                    for datagram in group:
+                        sender.sendto(datagram, ("127.0.0.1", port))
+                    ended.wait(EVERY_S)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def groups(somebody: Person, first: int = 0) -> list[list[bytes]]:
+    """Returns the datagrams of each instant, garbage before and after them."""
+    said = schema(live(somebody), BLENDER)
+    poses = [live(somebody, i, index=first + i) for i in range(len(somebody.t_ns))]
+    return [[*GARBAGE, said, frame(pose, BLENDER), *GARBAGE] for pose in poses]
+
+
+def in_blender(somebody: Person, indices: list[int]) -> Floats:
+    """Returns (T,B,3) m where the bones begin."""
+    return BLENDER.points(forward(somebody.rest, somebody.root[indices], somebody.rotation[indices])[0])
+
+
+def heads(path: Path, said: Any) -> Floats:
+    """Returns (T,B,3) m where Blender has the heads of our bones."""
+    found: Floats = np.load(path)["heads"]
+    return found[:, [said["names"].index(bone) for bone in BONES]]
+
+
+def character(rest: RestPose, size: float) -> list[list[Any]]:
+    """Returns the bones of a character of another size; they have axes of their own, and there are more than ours."""
+    places = size * BLENDER.points(forward(rest, rest.offset[0], np.eye(4)[[3] * len(BONES)])[0])
+    rng = np.random.default_rng(1)
+    bones: list[list[Any]] = [["Root", "", [0, 0, 0], [0, 1, 0], 0.3]]
+    for bone, (name, parent) in enumerate(zip(BONES, PARENTS, strict=True)):
+        if name == "Neck":
+            bones.append(["UpperChest", "Chest", list(places[bone] - [0, 0, 0.1]), list(places[bone]), 1.0])
+        above = "Root" if parent < 0 else "UpperChest" if name == "Neck" else BONES[parent]
+        tail = places[bone] + 0.1 * rng.normal(size=3)
+        bones.append([name, above, list(places[bone]), list(tail), float(rng.uniform(-3, 3))])
+    return bones
+
+
+def test_it_makes_an_armature_that_moves_as_the_person(tmp_path: Path, judge: Judge) -> None:
+    port, out = free_port(), tmp_path / "a.npz"
+    with sent(port, groups(SOMEBODY)):
+        said = judge("live_in_blender.py", ADDON, str(port), out, "15", "[]")
+    assert said["started"] == said["again"] == ["FINISHED"]
+    assert said["ticking"]
+    assert said["closed"]
+    assert said["ended"]
+    assert said["objects"] == 1
+    assert said["bad"] > 10 * len(GARBAGE)
+    assert sorted(said["names"]) == sorted(BONES)
+    assert min(said["lengths"]) > 0.01
+    expected = in_blender(SOMEBODY, said["indices"])
+    assert len(expected) >= 15
+    assert np.linalg.norm(heads(out, said) - expected, axis=-1).max() < CLOSE_M
+
+
+def test_it_moves_a_character_that_there_is(tmp_path: Path, judge: Judge) -> None:
+    port, out, size = free_port(), tmp_path / "a.npz", 1.3
+    bones = json.dumps(character(SOMEBODY.rest, size))
+    with sent(port, groups(SOMEBODY)):
+        said = judge("live_in_blender.py", ADDON, str(port), out, "15", bones)
+    assert said["objects"] == 1
+    assert len(said["names"]) == len(BONES) + 2
+    expected = size * in_blender(SOMEBODY, said["indices"])
+    assert np.linalg.norm(heads(out, said) - expected, axis=-1).max() < size * CLOSE_M
+
+
+def test_its_armature_takes_on_the_lengths_that_were_learned(tmp_path: Path, judge: Judge) -> None:
+    port, out = free_port(), tmp_path / "a.npz"
+    other = person(seed=4, seconds=5.0, rate_hz=2.0)
+    count = len(SOMEBODY.t_ns)
+    with sent(port, [*groups(SOMEBODY), *groups(other, first=count)]):
+        said = judge("live_in_blender.py", ADDON, str(port), out, str(count + len(other.t_ns) - 2), "[]")
+    assert said["objects"] == 1
+    found = heads(out, said)
+    for somebody, first in ((SOMEBODY, 0), (other, count)):
+        rows = [row for row, index in enumerate(said["indices"]) if 0 <= index - first < len(somebody.t_ns)]
+        expected = in_blender(somebody, [said["indices"][row] - first for row in rows])
+        assert len(rows) >= 8
+        assert np.linalg.norm(found[rows] - expected, axis=-1).max() < CLOSE_M
+
+
+def test_people_differ_enough_to_tell() -> None:
+    other = person(seed=4, seconds=5.0, rate_hz=2.0)
+    shank = INDEX["LeftFoot"]
+    assert abs(SOMEBODY.rest.offset[shank, 1] - other.rest.offset[shank, 1]) > 10 * CLOSE_M
