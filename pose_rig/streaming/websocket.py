@@ -7,6 +7,7 @@ older ones are gone, and the rig never waits.
 import asyncio
 import logging
 import re
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,12 +25,15 @@ from pose_rig.streaming.address import Address
 from pose_rig.streaming.axes import AXES, RIG, Axes
 from pose_rig.streaming.json_frames import Schema, frame
 from pose_rig.streaming.live_pose import LivePose
+from pose_rig.streaming.pace import Pace
 from pose_rig.streaming.traffic import Traffic
 
 MOST_CLIENTS = 8
 MOST_BYTES = 4096  # of a client's message
 MOST_WAITING = 4  # of a client's messages that were not read yet
-BUFFER_BYTES = 1 << 15  # of frames on their way to a client
+# Of frames on their way to a client, in the system and here; it would keep megabytes for one that sleeps, and show it
+# minutes of the past. Some ten frames.
+BUFFER_BYTES = 1 << 15
 SILENT_S = 10.0  # a client that does not answer for so long is gone
 CLOSING_S = 0.5
 # Web pages that come from this machine. A page from elsewhere runs on this machine too, and must not see its owner.
@@ -91,21 +95,28 @@ class Client:
 
     Args:
         wish: What it wants.
+
+    Attributes:
+        wish: What it wants now.
     """
 
     def __init__(self, wish: Wish) -> None:
-        self.wish = wish
         self._newest: tuple[bytes, bytes] | None = None
         self._schema = b""
-        self._due_ns = 0
         self._filled = asyncio.Event()
+        self.want(wish)
+
+    def want(self, wish: Wish) -> None:
+        """Notes what it wants from now on."""
+        self.wish = wish
+        self._pace = Pace(wish.rate_hz) if wish.rate_hz else None
 
     def offer(self, said: bytes, seen: bytes, now_ns: int) -> None:
         """Puts schema and frame in the place of those that it has not fetched yet."""
-        if now_ns < self._due_ns:
-            return
-        if self.wish.rate_hz:
-            self._due_ns = max(self._due_ns, now_ns - 1_000_000_000) + round(1e9 / self.wish.rate_hz)
+        if self._pace is not None:
+            if not self._pace.ready(now_ns, new=True):
+                return
+            self._pace.sent(now_ns, new=True)
         self._newest = said, seen
         self._filled.set()
 
@@ -232,6 +243,7 @@ class WebSocketServer:
 
     async def _serve_one(self, connection: ServerConnection) -> None:
         client = Client(Wish.in_address(connection.request.path if connection.request else "/"))
+        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         self._clients.add(client)
         sending = asyncio.create_task(_send(connection, client))
         try:
@@ -259,7 +271,7 @@ async def _send(connection: ServerConnection, client: Client) -> None:
 def _hear(client: Client, text: str | bytes) -> str:
     """Does what a client asks for; returns what is wrong with it, empty if nothing is."""
     try:
-        client.wish = client.wish.changed(msgspec.json.decode(text, type=dict[str, Any]))
+        client.want(client.wish.changed(msgspec.json.decode(text, type=dict[str, Any])))
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         return str(error)[:200]
     return ""

@@ -13,7 +13,7 @@ HEIGHT_M = (0.4, 2.6)
 PEOPLE = (1, 8)
 RATE_HZ = (1.0, 500.0)
 STREAM_RATE_HZ = (1.0, 240.0)
-PORT = (0, 65535)
+PORT = (0, 65534)  # the one above it says what goes to engines
 REPEAT = (1, 1000)
 RIG_NAME = "rig.toml"
 

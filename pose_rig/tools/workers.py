@@ -1,6 +1,7 @@
 """The table of a rig's workers: one process per camera and the fusion process, joined by endpoints on this machine."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
@@ -72,10 +73,9 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
     Raises:
         UsageError: The port is taken.
     """
-    with Sender(f"{HOST}:{config.port}", bind=True) as probe:
-        output = probe.endpoint
-        inputs = _free_endpoints(len(config.camera) if config.pace == "all" else 1)
-        recording = _recording(config, "live" if config.pace == "realtime" else "files", unix_from_rig_ns)
+    lanes = len(config.camera) if config.pace == "all" else 1
+    output, inputs, streams, recorded = _endpoints(config, lanes)
+    recording = _recording(recorded, "live" if config.pace == "realtime" else "files", unix_from_rig_ns)
     detector = msgspec.structs.replace(config.detector, model=model)
     cameras = [
         Worker(
@@ -99,7 +99,6 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
         vital=True,
         grace_s=SAVING_GRACE_S if config.save else GRACE_S,
     )
-    streams = streams_endpoint(config, output)
     beside = (*feeders(config, output, streams), *recorders(config, recording))
     return Plan(config, (*cameras, fusion, *beside), output, recording, streams)
 
@@ -121,19 +120,6 @@ def feeders(config: Config, output: str, streams: str) -> tuple[Worker, ...]:
     return (Worker(STREAMS, run_streams, StreamJob(config.stream, output, streams)),) if streams else ()
 
 
-def streams_endpoint(config: Config, output: str) -> str:
-    """Returns where what feeds engines says what it sends: one port above the poses; empty if nothing is sent.
-
-    Raises:
-        UsageError: That port is taken.
-    """
-    if not config.stream.wanted:
-        return ""
-    port = int(output.rsplit(":", 1)[1]) + 1 if config.port else 0
-    with Sender(f"{HOST}:{port}", bind=True) as probe:
-        return probe.endpoint
-
-
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     """Returns the workers of a replay: fusion, which reads the session itself, and the recorder if there is one.
 
@@ -145,13 +131,11 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     Raises:
         UsageError: The port is taken.
     """
-    with Sender(f"{HOST}:{config.port}", bind=True) as probe:
-        output = probe.endpoint
-    recording = _recording(config, "live" if job.exact else "files", unix_from_rig_ns)
+    output, _, streams, recorded = _endpoints(config, 0)
+    recording = _recording(recorded, "live" if job.exact else "files", unix_from_rig_ns)
     fusion = replace(job.fusion, config=config, output=output, record=recording.input if recording else "")
     grace_s = SAVING_GRACE_S if config.save else GRACE_S
     worker = Worker(RESERVED, run_replay, replace(job, fusion=fusion), final_errors=True, vital=True, grace_s=grace_s)
-    streams = streams_endpoint(config, output)
     workers = (worker, *feeders(config, output, streams), *recorders(config, recording))
     return Plan(msgspec.structs.replace(config, camera=()), workers, output, recording, streams)
 
@@ -225,16 +209,28 @@ def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> 
     main(job, stop)
 
 
-def _recording(config: Config, origin: Origin, unix_from_rig_ns: int | None) -> Recording | None:
-    if not config.record:
+def _recording(endpoints: tuple[str, ...], origin: Origin, unix_from_rig_ns: int | None) -> Recording | None:
+    if not endpoints:
         return None
-    listens, tells = _free_endpoints(2)
+    listens, tells = endpoints
     return Recording(listens, tells, origin, unix_from_rig_ns)
 
 
-def _free_endpoints(count: int) -> tuple[str, ...]:
-    probes = [Sender(f"{HOST}:0", bind=True) for _ in range(count)]
-    endpoints = tuple(probe.endpoint for probe in probes)
-    for probe in probes:
-        probe.close()
-    return endpoints
+def _endpoints(config: Config, lanes: int) -> tuple[str, tuple[str, ...], str, tuple[str, ...]]:
+    """Returns free endpoints: of the poses, of the lanes to fusion, of what feeds engines, of the recorder.
+
+    The last two are empty where there is none. All are tried at once, so that no two of them are the same.
+
+    Raises:
+        UsageError: The port of the poses, or the one above it, is taken.
+    """
+    with ExitStack() as probes:
+
+        def free(port: int = 0) -> str:
+            return probes.enter_context(Sender(f"{HOST}:{port}", bind=True)).endpoint
+
+        output = free(config.port)
+        above = config.port + 1 if config.port else 0
+        streams = free(above) if config.stream.wanted else ""
+        recorded = (free(), free()) if config.record else ()
+        return output, tuple(free() for _ in range(lanes)), streams, recorded

@@ -1,0 +1,83 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pose_rig.errors import UsageError
+from pose_rig.streaming.address import Address, listener, receiver
+
+PROFILES = ("unity", "godot")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("127.0.0.1", Address("127.0.0.1", 39539, "unity")),
+        ("127.0.0.1:1", Address("127.0.0.1", 1, "unity")),
+        ("studio/godot", Address("studio", 39539, "godot")),
+        ("studio:7004/godot", Address("studio", 7004, "godot")),
+        ("[::1]", Address("::1", 39539, "unity")),
+        ("[fe80::1]:65535/godot", Address("fe80::1", 65535, "godot")),
+    ],
+)
+def test_what_is_given_is_taken_and_the_rest_is_usual(text: str, wanted: Address) -> None:
+    assert receiver(text, 39539, PROFILES) == wanted
+
+
+def test_an_address_is_written_as_it_is_read() -> None:
+    assert [str(receiver(text, 1)) for text in ("a:2", "[::1]:3")] == ["a:2", "[::1]:3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("studio/maya", "There is no 'maya' to send to 'studio' as."),
+        ("studio/", "There is no '' to send to 'studio' as."),
+        ("studio:0", "'0' in 'studio:0' is no port."),
+        ("studio:70000", "'70000' in 'studio:70000' is no port."),
+        ("studio:ten", "'ten' in 'studio:ten' is no port."),
+        ("studio:-1", "'-1' in 'studio:-1' is no port."),
+        ("studio:٣", "'٣' in 'studio:٣' is no port."),
+        ("::1", "':1' in '::1' is no port."),
+        ("[::1", "'[::1' is no address."),
+        ("[::1]39539", "'[::1]39539' is no address."),
+        ("my studio", "'my studio' is no address."),
+        ("", "'' names no host."),
+        (":39539", "':39539' names no host."),
+    ],
+)
+def test_what_is_written_wrongly_is_named(text: str, cause: str) -> None:
+    with pytest.raises(UsageError) as error:
+        receiver(text, 39539, PROFILES)
+    assert error.value.cause == cause
+    assert "127.0.0.1" in error.value.remedy or "unity" in error.value.remedy
+
+
+def test_where_there_is_nothing_to_choose_nothing_is_chosen() -> None:
+    assert receiver("studio", 9000) == Address("studio", 9000)
+    with pytest.raises(UsageError) as error:
+        receiver("studio/unity", 9000)
+    assert error.value.remedy == "Write it like 127.0.0.1:9000."
+
+
+def test_who_listens_does_so_for_this_machine_alone() -> None:
+    assert listener("39571", 1) == Address("127.0.0.1", 39571)
+    everywhere = "0.0.0.0"  # noqa: S104
+    assert listener(f"{everywhere}:39571", 1) == Address(everywhere, 39571)
+    assert listener(everywhere, 39571) == Address(everywhere, 39571)
+
+
+@pytest.mark.parametrize("text", ["", "0", "99999", "studio:", ":5"])
+def test_a_place_to_listen_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        listener(text, 39571)
+
+
+@given(st.text(max_size=30))
+def test_anything_is_an_address_or_a_mistake_of_the_user(text: str) -> None:
+    for listens in (False, True):
+        try:
+            address = listener(text, 39571) if listens else receiver(text, 39539, PROFILES)
+        except UsageError:
+            continue
+        assert address.host
+        assert 1 <= address.port <= 65535

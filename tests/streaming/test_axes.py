@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from pose_rig.streaming.axes import AXES, BLENDER, GODOT, RIG, UNITY, UNREAL, Axes
+from pose_rig.streaming.humanoid import forward, multiply, rotate
+from tests.streaming.people import person
+
+# where somebody who faces camera 0 at a distance has their left hand, their head, and what they look at
+LEFT, UP, AHEAD = np.eye(3)
+
+
+@pytest.mark.parametrize(
+    ("axes", "left", "up", "ahead"),
+    [
+        (RIG, (1, 0, 0), (0, 1, 0), (0, 0, 1)),
+        (GODOT, (1, 0, 0), (0, 1, 0), (0, 0, 1)),
+        (UNITY, (-1, 0, 0), (0, 1, 0), (0, 0, 1)),
+        (UNREAL, (100, 0, 0), (0, 0, 100), (0, 100, 0)),
+        (BLENDER, (1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    ],
+    ids=lambda value: value.name if isinstance(value, Axes) else "",
+)
+def test_people_stand_as_the_characters_of_the_engine_do(
+    axes: Axes, left: tuple[float, ...], up: tuple[float, ...], ahead: tuple[float, ...]
+) -> None:
+    assert axes.points(np.stack([LEFT, UP, AHEAD])).tolist() == [list(left), list(up), list(ahead)]
+
+
+@pytest.mark.parametrize("axes", AXES.values(), ids=lambda axes: axes.name)
+def test_what_is_said_of_the_axes_is_so(axes: Axes) -> None:
+    def named(vector: np.ndarray) -> str:
+        place = int(np.abs(vector).argmax())
+        return "+-"[int(vector[place] < 0)] + "xyz"[place]
+
+    x, y, z = axes.points(np.eye(3)) / axes.per_m
+    assert np.linalg.det(np.stack([x, y, z])) == (1 if axes.handedness == "right" else -1)
+    assert (named(y), named(z)) == (axes.up, axes.forward)
+    assert (axes.unit, axes.per_m) in {("m", 1.0), ("cm", 100.0)}
+
+
+@pytest.mark.parametrize("axes", AXES.values(), ids=lambda axes: axes.name)
+def test_turning_and_converting_may_be_done_in_either_order(axes: Axes) -> None:
+    rng = np.random.default_rng(1)
+    q = rng.normal(size=(2, 50, 4))
+    q /= np.linalg.norm(q, axis=-1, keepdims=True)
+    vector = rng.normal(size=(50, 3))
+    turned = rotate(axes.rotations(q[0]), axes.points(vector))
+    np.testing.assert_allclose(turned, axes.points(rotate(q[0], vector)), atol=1e-9)
+    together = multiply(axes.rotations(q[0]), axes.rotations(q[1]))
+    np.testing.assert_allclose(together, axes.rotations(multiply(q[0], q[1])), atol=1e-9)
+
+
+@pytest.mark.parametrize("axes", AXES.values(), ids=lambda axes: axes.name)
+def test_a_skeleton_posed_in_an_engine_is_the_posed_skeleton(axes: Axes) -> None:
+    somebody = person(3, seconds=0.5)
+    place, turned = forward(somebody.rest, somebody.root, somebody.rotation)
+    there = type(somebody.rest)(axes.points(somebody.rest.offset), axes.points(somebody.rest.tip))
+    their_place, their_turn = forward(there, axes.points(somebody.root), axes.rotations(somebody.rotation))
+    np.testing.assert_allclose(their_place, axes.points(place), atol=1e-6)
+    np.testing.assert_allclose(their_turn, axes.rotations(turned), atol=1e-9)

@@ -1,0 +1,152 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from msgspec import structs
+
+from pose_rig.streaming.humanoid import Floats, forward
+from pose_rig.streaming.lead import MOST_MS
+from pose_rig.streaming.live_pose import LivePose
+from pose_rig.streaming.performer import HOLD_S, SILENT_S, TO_REST_S, Performer
+from tests.streaming.live import HZ, pose3d
+from tests.streaming.people import Person, angles_deg, person
+
+MS, S = 1_000_000, 1_000_000_000
+AGE_MS = 20.0
+
+
+def at(i: int) -> int:
+    """Returns when pose ``i`` comes."""
+    return S + round(i * S / HZ)
+
+
+def played(performer: Performer, somebody: Person, first: int, count: int, **more: object) -> LivePose:
+    """Plays poses as they come, and returns the last one."""
+    pose = performer.at(at(first))
+    for i in range(first, first + count):
+        performer.take(pose3d(somebody, i, **more), at(i))  # type: ignore[arg-type]
+        pose = performer.at(at(i))
+    return pose
+
+
+def places(pose: LivePose) -> Floats:
+    return forward(pose.rest, pose.root, pose.rotation)[0]
+
+
+def test_before_the_first_pose_somebody_stands_at_rest() -> None:
+    pose = Performer().at(S)
+    assert (pose.index, pose.tracking, pose.mode) == (-1, 0, "cold")
+    np.testing.assert_allclose(pose.rotation, np.tile([0, 0, 0, 1.0], (21, 1)))
+    assert pose.root[1] == pose.rest.offset[0, 1] > 0.8
+
+
+def test_an_avatar_follows_the_person() -> None:
+    somebody = person(1, seconds=4.0)
+    pose = played(Performer(), somebody, 0, 200)
+    wanted, _ = forward(somebody.rest, somebody.root[199], somebody.rotation[199])
+    off_m = np.linalg.norm(places(pose) - wanted, axis=-1)
+    assert np.median(off_m) < 0.02
+    assert (pose.index, pose.tracking, pose.age_ms) == (199, 1, AGE_MS)
+
+
+def test_a_pose_that_was_sent_is_not_new() -> None:
+    performer, somebody = Performer(), person(1, seconds=1.0)
+    news = [performer.has_new]
+    performer.take(pose3d(somebody, 0), at(0))
+    news.append(performer.has_new)
+    performer.at(at(0))
+    assert [*news, performer.has_new] == [False, True, False]
+
+
+def test_the_same_pose_is_sent_the_same_again() -> None:
+    performer, somebody = Performer(), person(1, seconds=2.0)
+    pose = played(performer, somebody, 0, 60)
+    again = performer.at(at(59) + 10 * MS)
+    np.testing.assert_array_equal(again.rotation, pose.rotation)
+    assert again.age_ms == pytest.approx(pose.age_ms + 10)
+
+
+def test_who_is_lost_is_held_and_then_goes_to_rest_without_a_jump() -> None:
+    performer, somebody = Performer(), person(1, seconds=3.0)
+    held = played(performer, somebody, 0, 60)
+    poses = []
+    for i in range(60, 60 + int((HOLD_S + TO_REST_S + 1.0) * HZ)):
+        performer.take(pose3d(somebody, 59, t_ns=at(i), tracking=0), at(i))
+        poses.append(performer.at(at(i)))
+    assert all(pose.tracking == 0 for pose in poses)
+    np.testing.assert_array_equal(poses[int((HOLD_S - 0.1) * HZ)].rotation, held.rotation)
+    np.testing.assert_allclose(np.abs(poses[-1].rotation[:, 3]), 1.0)
+    assert poses[-1].root[1] == pytest.approx(poses[-1].rest.offset[0, 1])
+    np.testing.assert_allclose(poses[-1].root[[0, 2]], held.root[[0, 2]])
+    steps = [angles_deg(b.rotation, a.rotation).max() for a, b in pairwise(poses)]
+    assert max(steps) < 8.0
+    assert all(np.isfinite(pose.rotation).all() for pose in poses)
+
+
+def test_who_comes_back_is_followed_again_without_a_jump() -> None:
+    performer, somebody = Performer(), person(1, seconds=6.0)
+    played(performer, somebody, 0, 30)
+    gone = 30 + int((HOLD_S + TO_REST_S + 0.5) * HZ)
+    before = played(performer, somebody, 30, gone - 30, tracking=0)
+    steps = []
+    for i in range(gone, gone + 40):
+        performer.take(pose3d(somebody, i), at(i))
+        pose = performer.at(at(i))
+        steps.append(angles_deg(pose.rotation, before.rotation).max())
+        before = pose
+    assert before.tracking == 1
+    assert max(steps) < 25.0
+    wanted, _ = forward(somebody.rest, somebody.root[gone + 39], somebody.rotation[gone + 39])
+    assert np.median(np.linalg.norm(places(before) - wanted, axis=-1)) < 0.05
+
+
+def test_a_rig_that_falls_silent_has_lost_the_person() -> None:
+    performer, somebody = Performer(), person(1, seconds=1.0)
+    played(performer, somebody, 0, 30)
+    now = at(29)
+    assert performer.at(now + round((SILENT_S - 0.05) * S)).tracking == 1
+    assert performer.at(now + round((SILENT_S + 0.05) * S)).tracking == 0
+    rest = [performer.at(now + i * 20 * MS) for i in range(200)][-1]
+    np.testing.assert_allclose(np.abs(rest.rotation[:, 3]), 1.0)
+
+
+def test_looking_ahead_brings_the_avatar_nearer_to_now() -> None:
+    somebody = person(3, seconds=6.0)
+    late = round(0.05 * HZ)
+    off: dict[object, list[float]] = {}
+    for lead in (0.0, 50.0, "auto"):
+        performer = Performer(lead)
+        for i in range(300):
+            performer.take(structs.replace(pose3d(somebody, i), age_ns=50 * MS), at(i))
+            pose = performer.at(at(i))
+            if i > 120:
+                wanted, _ = forward(somebody.rest, somebody.root[i + late], somebody.rotation[i + late])
+                off.setdefault(lead, []).append(float(np.linalg.norm(places(pose) - wanted, axis=-1).mean()))
+    assert np.median(off[50.0]) < 0.6 * np.median(off[0.0])
+    assert np.median(off["auto"]) < 0.6 * np.median(off[0.0])
+
+
+def test_auto_looks_as_far_ahead_as_the_picture_is_old_and_not_further_than_makes_sense() -> None:
+    performer, somebody = Performer("auto"), person(1, seconds=1.0)
+    played(performer, somebody, 0, 30)
+    assert performer.at(at(29) + 10 * MS).lead_ms == pytest.approx(AGE_MS + 10)
+    assert performer.at(at(29) + 400 * MS).lead_ms == MOST_MS
+
+
+def test_another_person_begins_anew() -> None:
+    performer = Performer()
+    small, tall = person(1, seconds=1.0), person(2, seconds=1.0)
+    played(performer, small, 0, 40)
+    pose = played(performer, tall, 0, 3)
+    assert pose.height_m == tall.height_m
+    assert np.isfinite(pose.rotation).all()
+
+
+def test_a_replay_that_begins_anew_is_followed() -> None:
+    performer, somebody = Performer(), person(1, seconds=3.0)
+    played(performer, somebody, 60, 60)
+    for i in range(30):
+        performer.take(pose3d(somebody, i), at(200 + i))
+        pose = performer.at(at(200 + i))
+    wanted, _ = forward(somebody.rest, somebody.root[29], somebody.rotation[29])
+    assert np.median(np.linalg.norm(places(pose) - wanted, axis=-1)) < 0.06

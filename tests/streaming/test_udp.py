@@ -1,0 +1,61 @@
+import socket
+from contextlib import closing
+
+import pytest
+
+from pose_rig.errors import UsageError
+from pose_rig.streaming.address import Address
+from pose_rig.streaming.udp import UdpTarget
+
+
+def test_what_is_sent_arrives_in_its_order_from_one_socket() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(2.0)
+        with closing(UdpTarget("vmc", Address("127.0.0.1", receiver.getsockname()[1], "unity"))) as target:
+            for _ in range(3):
+                target.send([b"one", bytearray(b"two")])
+            got = [receiver.recvfrom(100) for _ in range(6)]
+            state = target.traffic.target()
+    assert [data for data, _ in got] == [b"one", b"two"] * 3
+    assert len({source for _, source in got}) == 1
+    assert (state.frames, state.datagrams, state.octets, state.failures) == (3, 6, 18, 0)
+    assert (state.kind, state.profile, state.error, state.clients) == ("vmc", "unity", "", None)
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_where_nobody_listens_is_told_and_costs_no_datagram() -> None:
+    port = free_port()
+    with closing(UdpTarget("vmc", Address("127.0.0.1", port))) as target:
+        for _ in range(4):
+            target.send([b"a", b"b"])
+        assert target.traffic.target().error == f"Nobody listens at 127.0.0.1:{port}."
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:  # now somebody does
+            receiver.bind(("127.0.0.1", port))
+            receiver.settimeout(2.0)
+            target.send([b"c", b"d"])
+            assert [receiver.recv(10), receiver.recv(10)] == [b"c", b"d"]
+
+
+def test_a_datagram_that_the_system_refuses_is_counted_and_the_next_is_sent() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(2.0)
+        port = receiver.getsockname()[1]
+        with closing(UdpTarget("json", Address("127.0.0.1", port))) as target:
+            target.send([bytes(70000), b"small"])
+            assert receiver.recv(10) == b"small"
+            state = target.traffic.target()
+    assert state.failures == 1
+    assert state.error.startswith(f"The system did not send to 127.0.0.1:{port}: ")
+
+
+def test_a_host_that_nobody_knows_is_named() -> None:
+    with pytest.raises(UsageError) as error:
+        UdpTarget("vmc", Address("no such host", 39539))
+    assert error.value.cause == "There is no host 'no such host'."

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from pythonosc.osc_bundle import OscBundle
+
+from pose_rig.streaming.axes import UNITY
+from pose_rig.streaming.humanoid import INDEX, Floats, forward, multiply
+from pose_rig.streaming.vrchat import PARTS, TrackerEncoder, euler_deg
+from tests.streaming.live import live
+from tests.streaming.people import about, person
+
+
+def read(parts: tuple[str, ...], i: int = 5) -> dict[str, list[float]]:
+    somebody = person(6, seconds=0.5)
+    (datagram,) = TrackerEncoder(parts).encode(live(somebody, i), 0)
+    return {message.address: message.params for message in OscBundle(bytes(datagram))}
+
+
+def test_the_head_and_what_is_chosen_are_sent_and_nothing_else() -> None:
+    said = read(("hip", "feet"))
+    wanted = [f"/tracking/trackers/{name}/{kind}" for name in ("head", 1, 2, 3) for kind in ("position", "rotation")]
+    assert list(said) == wanted
+    assert all(len(numbers) == 3 and all(type(n) is float for n in numbers) for numbers in said.values())
+
+
+def test_no_more_trackers_than_vrchat_knows() -> None:
+    numbers = {address.split("/")[3] for address in read(tuple(PARTS))}
+    assert numbers == {"head", *map(str, range(1, 9))}
+
+
+def test_trackers_sit_on_the_bones() -> None:
+    somebody = person(6, seconds=0.5)
+    place, turned = forward(somebody.rest, somebody.root[5], somebody.rotation[5])
+    said = read(("knees",))
+    for number, bone in ((1, "LeftLowerLeg"), (2, "RightLowerLeg")):
+        at, angles = (said[f"/tracking/trackers/{number}/{kind}"] for kind in ("position", "rotation"))
+        np.testing.assert_allclose(at, UNITY.points(place[INDEX[bone]]), atol=1e-5)
+        wanted = UNITY.rotations(turned[INDEX[bone]])
+        assert abs(float(of_euler(np.array(angles)) @ wanted)) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_head_is_where_the_eyes_are() -> None:
+    somebody = person(6, seconds=0.5)
+    place, _ = forward(somebody.rest, somebody.root[5], somebody.rotation[5])
+    eyes = np.array(read(())["/tracking/trackers/head/position"])
+    assert 0.0 <= np.linalg.norm(eyes - UNITY.points(place[INDEX["Head"]])) < 0.2
+
+
+def of_euler(angles_deg: Floats) -> Floats:
+    """Returns the quaternion that Unity makes of Euler angles: about z, then x, then y."""
+    x, y, z = (about(np.eye(3)[i] * angles_deg[i]) for i in range(3))
+    return multiply(y, multiply(x, z))
+
+
+def test_euler_angles_are_those_of_unity() -> None:
+    q = np.random.default_rng(1).normal(size=(300, 4))
+    q /= np.linalg.norm(q, axis=-1, keepdims=True)
+    for turn, angles in zip(q, euler_deg(q), strict=True):
+        assert abs(float(of_euler(angles) @ turn)) == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("pitch_deg", [90.0, -90.0])
+@pytest.mark.parametrize("yaw_deg", [-170.0, -20.0, 0.0, 100.0])
+def test_looking_straight_up_or_down_is_no_trouble(pitch_deg: float, yaw_deg: float) -> None:
+    turn = of_euler(np.array([pitch_deg, yaw_deg, 35.0]))
+    (angles,) = euler_deg(turn[None])
+    assert np.isfinite(angles).all()
+    assert abs(float(of_euler(angles) @ turn)) == pytest.approx(1.0, abs=1e-6)

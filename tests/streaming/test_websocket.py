@@ -1,0 +1,219 @@
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
+from pose_rig.errors import UsageError
+from pose_rig.streaming.address import Address
+from pose_rig.streaming.websocket import MOST_BYTES, MOST_CLIENTS, WebSocketServer
+from tests.streaming.live import live
+from tests.streaming.people import Person, person
+
+
+@pytest.fixture(scope="module")
+def somebody() -> Person:
+    return person(1, seconds=2.0)
+
+
+@pytest.fixture
+def server() -> Iterator[WebSocketServer]:
+    server = WebSocketServer(Address("127.0.0.1", 0), ("https://stage.example",))
+    yield server
+    server.close()
+
+
+@contextmanager
+def client(server: WebSocketServer, query: str = "", **more: Any) -> Iterator[ClientConnection]:
+    """Connects, and waits until the server has noticed."""
+    before = server.clients
+    with connect(f"ws://127.0.0.1:{server.port}/{query}", close_timeout=0.2, **more) as connection:
+        until(lambda: server.clients > before)
+        yield connection
+
+
+def refused(server: WebSocketServer, query: str = "", **more: Any) -> int:
+    """Returns the status with which a client is turned away."""
+    with pytest.raises(InvalidStatus) as refusal, connect(f"ws://127.0.0.1:{server.port}/{query}", **more):
+        pass
+    return refusal.value.response.status_code
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits for something that must happen within seconds."""
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def heard(connection: ClientConnection) -> dict[str, Any]:
+    said = json.loads(connection.recv(timeout=5))
+    assert isinstance(said, dict)
+    return said
+
+
+def test_a_client_gets_the_schema_and_then_frames(server: WebSocketServer, somebody: Person) -> None:
+    with client(server, "?axes=unity&refined=1") as connection:
+        server.send(live(somebody, 3), 1)
+        said, seen = heard(connection), heard(connection)
+        server.send(live(somebody, 4), 2)
+        more = heard(connection)
+    assert (said["type"], said["axes"]) == ("schema", "unity")
+    assert (seen["type"], seen["index"], seen["refined"]) == ("frame", 3, {})
+    assert (more["type"], more["index"]) == ("frame", 4)
+
+
+def test_every_client_has_its_own_axes_and_may_change_them(server: WebSocketServer, somebody: Person) -> None:
+    with client(server) as one, client(server, "?axes=blender") as other:
+        server.send(live(somebody), 1)
+        assert [heard(one)["axes"], heard(other)["axes"]] == ["rig", "blender"]
+        heard(one), heard(other)
+        one.send('{"axes": "unreal"}')
+        kinds = []
+        while "schema" not in kinds:
+            server.send(live(somebody), 1)
+            with suppress(TimeoutError):
+                said = json.loads(one.recv(timeout=0.1))
+                kinds.append(said["type"])
+            assert len(kinds) < 50
+        assert said["axes"] == "unreal"
+
+
+def test_a_client_gets_no_more_frames_than_it_asked_for(server: WebSocketServer, somebody: Person) -> None:
+    with client(server, "?rate=10") as connection:
+        for i in range(60):
+            server.send(live(somebody, i), round((1 + i / 60) * 1e9))
+            time.sleep(0.003)
+        got = []
+        with suppress(TimeoutError):
+            while True:
+                got.append(json.loads(connection.recv(timeout=0.2))["type"])
+    assert got[0] == "schema"
+    assert 10 <= got.count("frame") <= 11
+
+
+def test_what_makes_no_sense_is_answered_and_the_client_stays(server: WebSocketServer, somebody: Person) -> None:
+    mistakes = {
+        "nonsense": "JSON is malformed",
+        "[1]": "Expected `object`",
+        '{"axes": "maya"}': "There are no axes 'maya'; known are rig, unity, unreal, blender, godot.",
+        '{"rate": -1}': "A rate of -1 frames per second cannot be.",
+        '{"rate": true}': "A rate of True frames per second cannot be.",
+        '{"refined": 3}': "`refined` is true or false, not 3.",
+        '{"speed": 3}': "There is no 'speed' to choose.",
+    }
+    with client(server) as connection:
+        for said, cause in mistakes.items():
+            connection.send(said)
+            answer = heard(connection)
+            assert answer["type"] == "error"
+            assert answer["cause"].startswith(cause)
+            assert "docs/wire.md" in answer["remedy"]
+        connection.send(b"\xff\x00")
+        assert heard(connection)["type"] == "error"
+        server.send(live(somebody), 1)
+        assert heard(connection)["type"] == "schema"
+    assert server.traffic.target().failures == len(mistakes) + 1
+
+
+@pytest.mark.parametrize("query", ["?axes=maya", "?rate=fast", "?refined=perhaps", "?speed=3", "?rate=nan"])
+def test_an_address_that_asks_for_what_there_is_not_is_refused(server: WebSocketServer, query: str) -> None:
+    assert refused(server, query) == 400
+
+
+@pytest.mark.parametrize(
+    ("origin", "welcome"),
+    [
+        (None, True),
+        ("http://localhost:8000", True),
+        ("https://127.0.0.1", True),
+        ("http://[::1]:8000", True),
+        ("https://stage.example", True),
+        ("https://evil.example", False),
+        ("http://localhost.evil.example", False),
+        ("http://localhost:8000.evil.example", False),
+        ("null", False),
+    ],
+)
+def test_pages_from_elsewhere_are_turned_away(server: WebSocketServer, origin: str | None, welcome: bool) -> None:
+    if welcome:
+        with client(server, origin=None if origin is None else Origin(origin)):
+            assert server.clients == 1
+        return
+    assert refused(server, origin=Origin(str(origin))) == 403
+    assert str(origin) in server.traffic.target().error
+
+
+def test_there_is_room_for_so_many_and_no_more(server: WebSocketServer) -> None:
+    with ExitStack() as stack:
+        for _ in range(MOST_CLIENTS - 1):
+            stack.enter_context(client(server))
+        with client(server):
+            assert refused(server) == 503
+        until(lambda: server.clients == MOST_CLIENTS - 1)
+        with client(server):
+            assert server.clients == MOST_CLIENTS
+
+
+def test_who_says_too_much_at_once_is_gone_and_the_others_stay(server: WebSocketServer, somebody: Person) -> None:
+    with client(server) as quiet, client(server) as loud:
+        loud.send("x" * (MOST_BYTES + 1))
+        with pytest.raises(ConnectionClosed):
+            loud.recv(timeout=5)
+        server.send(live(somebody), 1)
+        assert heard(quiet)["type"] == "schema"
+
+
+def test_bytes_that_are_no_websocket_do_no_harm(server: WebSocketServer, somebody: Person) -> None:
+    with client(server) as connection:
+        for garbage in (b"\0" * 100, b"GET / HTTP/1.1\r\n\r\n", b"POST /" + b"x" * 10000, b""):
+            with socket.create_connection(("127.0.0.1", server.port)) as raw:
+                raw.sendall(garbage)
+        server.send(live(somebody), 1)
+        assert heard(connection)["type"] == "schema"
+
+
+def test_a_client_that_never_reads_loses_frames_and_costs_nobody_anything(
+    server: WebSocketServer, somebody: Person
+) -> None:
+    narrow = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect(("127.0.0.1", server.port))
+    with client(server) as quick, client(server, sock=narrow, max_queue=1) as asleep:
+        slowest_s = 0.0
+        for i in range(1000):
+            began = time.monotonic()
+            server.send(live(somebody, i % 100), 1)
+            slowest_s = max(slowest_s, time.monotonic() - began)
+            quick.recv(timeout=5)
+        assert slowest_s < 0.25
+        server.send(live(somebody, 99, mode="cold"), 1)
+        fetched = 1
+        while heard(asleep).get("mode") != "cold":
+            fetched += 1
+        assert fetched < 100, "old frames are gone"
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(UsageError) as error:
+            WebSocketServer(Address("127.0.0.1", port))
+    assert error.value.cause.startswith(f"Cannot listen for WebSocket clients on 127.0.0.1:{port}: ")
+    assert "--websocket" in error.value.remedy
+
+
+def test_before_the_first_pose_nothing_is_sent(server: WebSocketServer, somebody: Person) -> None:
+    with client(server) as connection:
+        server.send(live(somebody, index=-1), 1)
+        with pytest.raises(TimeoutError):
+            connection.recv(timeout=0.1)

@@ -1,0 +1,49 @@
+import pytest
+from typer.testing import CliRunner
+
+from pose_rig.config import StreamConfig
+from pose_rig.errors import UsageError
+from pose_rig.tools.cli import app
+from pose_rig.tools.stream_options import streamed
+
+RUN = ["run", "--cams", "sim:2", "--headless", "--duration", "1", "--port", "0"]
+
+
+def test_what_is_given_wins_and_the_rest_stays() -> None:
+    written = StreamConfig(vmc=("studio/godot",), lead=30.0, rate_hz=30.0)
+    assert streamed(written) is not None
+    assert streamed(written, lead="auto", trackers="hip, chest", websocket="39571") == StreamConfig(
+        vmc=("studio/godot",), lead="auto", rate_hz=30.0, trackers=("hip", "chest"), websocket="39571"
+    )
+    assert streamed(written, vmc=["a", "b/unreal"]).vmc == ("a", "b/unreal")
+
+
+def test_a_lead_that_is_no_time_is_refused() -> None:
+    with pytest.raises(UsageError) as error:
+        streamed(StreamConfig(vmc=("a",)), lead="soon")
+    assert (error.value.cause, error.value.remedy) == (
+        "A lead of 'soon' is no time.",
+        "Give milliseconds, such as --lead 60, or auto.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        (["--vmc", "127.0.0.1/maya"], "There is no 'maya' to send to '127.0.0.1' as."),
+        (["--vmc", "127.0.0.1:99999"], "'99999' in '127.0.0.1:99999' is no port."),
+        (["--json", "127.0.0.1/maya"], "There is no 'maya' to send to '127.0.0.1' as."),
+        (["--websocket", "a:port"], "'port' in 'a:port' is no port."),
+        (["--vmc", "127.0.0.1", "--lead", "900"], "A lead of 900 ms is out of range."),
+        (["--vmc", "127.0.0.1", "--stream-rate", "0"], "A stream rate of 0 Hz is out of range."),
+        (["--vmc", "127.0.0.1", "--avatar", "none.vrm"], "There is no avatar none.vrm."),
+        (["--vmc", "127.0.0.1", "--scale", "avatar"], "There is no avatar to fit the way through the room to."),
+        (["--vrchat", "127.0.0.1", "--trackers", "tail"], "VRChat has no tracker for 'tail'."),
+        (["--foot-lock"], "There is nowhere to send the person to."),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(options: list[str], cause: str) -> None:
+    result = CliRunner().invoke(app, [*RUN, *options])
+    assert result.exit_code == 2
+    assert cause in result.output
+    assert "Traceback" not in result.output
