@@ -11,21 +11,11 @@ from numpy.typing import NDArray
 
 from benchmarks.feet import LEGS
 from pose_rig.streaming.foot_lock import HIP_MOST_M, FootLock
-from pose_rig.streaming.held_foot import EASE_S, LEASH_M
+from pose_rig.streaming.held_foot import EASE_S, LEASH_M, SOLE_MOST_M
 from pose_rig.streaming.humanoid import INDEX, Floats, RestPose, forward, rotate
 from pose_rig.streaming.rest import rest_pose
 from pose_rig.streaming.solver import HumanoidSolver
-from tests.streaming.footfalls import (
-    ANKLE_M,
-    COLUMN,
-    NAMES,
-    RATE_HZ,
-    Stepper,
-    jumper,
-    one_legged,
-    stander,
-    walker,
-)
+from tests.streaming.footfalls import ANKLE_M, COLUMN, NAMES, RATE_HZ, Stepper, jumper, one_legged, stander, walker
 from tests.streaming.people import about
 
 SIDES = ("Left", "Right")
@@ -138,6 +128,35 @@ def test_a_jump_is_let_go_of_at_once_and_held_again_soon_after_landing(flight_s:
     assert np.median(np.abs(np.diff((seen.root - seen.free_root)[flight[len(flight) // 2 :], 1]))) < 0.001
 
 
+def test_in_the_air_the_hips_keep_the_height_that_was_learned() -> None:
+    who = jumper(0.6, before_s=5.0).raised(0.04)
+    seen = held(who, bones(stander(1.0)))
+    flight = np.flatnonzero(~who.stands.any(1))
+    for instant in (flight[0], flight[-1]):
+        assert (seen.root - seen.free_root)[instant, 1] == pytest.approx(-0.04, abs=0.003)
+
+
+def test_a_foot_that_is_shuffled_along_is_held_on_a_leash() -> None:
+    who = stander(4.0)
+    way = np.zeros((len(who.xyz), 1, 3))
+    way[:, 0, 2] = 0.2 * np.maximum(np.arange(len(way)) / RATE_HZ - 2.0, 0.0)
+    seen = held(Stepper(who.xyz + way, who.stands), bones(who))
+    beside = np.linalg.norm((seen.ankles() - seen.ankles(free=True))[..., [0, 2]], axis=-1)
+    assert seen.standing[-1].all()
+    assert beside[-1] == pytest.approx([LEASH_M, LEASH_M], abs=0.005)
+    assert beside.max() < LEASH_M + 0.005
+
+
+def test_hips_that_are_off_do_not_shake_the_knees() -> None:
+    who = stander(4.0)
+    off = np.zeros((len(who.xyz), 1, 3))
+    off[:, 0, 1] = 0.008 * np.sin(np.arange(len(off)))  # the whole body is seen to hop by millimetres
+    seen = held(Stepper(who.xyz + off, who.stands), bones(who))
+    settled = slice(SETTLED, None)
+    assert np.abs(np.diff(seen.ankles()[settled, :, 1], axis=0)).max() < 0.001
+    assert np.abs(np.diff(seen.rotation[settled, KNEES], axis=0)).max() < 0.01
+
+
 def test_somebody_on_a_box_is_held_there_and_not_pulled_to_the_floor() -> None:
     who = stander(5.0)
     seen = held(who.raised(0.30).noisy(0.005, 5), bones(who))
@@ -190,13 +209,12 @@ def test_corrections_come_and_go_smoothly(toes: bool) -> None:
 
 
 def test_hips_are_raised_by_no_more_than_a_bound() -> None:
-    who = stander(20.0)
-    long = bones(who)
-    offset = long.offset.copy()
-    offset[KNEES, 1] *= 1.5  # somebody with longer thighs has the soles 20 cm below the floor
-    rest = RestPose(offset, long.tip)
-    seen = held(who, rest)
-    assert (seen.root - seen.free_root)[:, 1].max() < HIP_MOST_M + 0.06
+    who = stander(8.0)
+    offset = bones(who).offset.copy()
+    offset[KNEES, 1] -= 0.2  # somebody with longer thighs has the soles far below the floor
+    offset[0, 1] += 0.2
+    seen = held(who, RestPose(offset, bones(who).tip))
+    assert (seen.root - seen.free_root)[-1, 1] == pytest.approx(HIP_MOST_M + SOLE_MOST_M, abs=0.005)
 
 
 def test_knees_neither_bend_backwards_nor_turn_aside() -> None:
