@@ -32,7 +32,7 @@ def _trackers(datagrams: tuple[bytes, ...]) -> list[str]:
         for said in reading.messages:
             *_, name, kind = said.address.split("/")
             if kind == "position" and said.tags == "fff":
-                places.append(f"{name} {metres(value for value in said.values if isinstance(value, float))}")
+                places.append(f"{name}: {metres(value for value in said.values if isinstance(value, float))}")
     return ["   ".join(places)]
 
 

@@ -48,7 +48,7 @@ def ok_text(heard: VmcHeard) -> str:
 
 def metres(position: Iterable[float]) -> str:
     """Returns a place in words."""
-    return " ".join(f"{value:.2f}" for value in position) + " m"
+    return " ".join(f"{round(value, 2) + 0.0:.2f}" for value in position) + " m"
 
 
 def speed(heard: VmcHeard, now_ns: int) -> str:

@@ -64,6 +64,7 @@ class Watcher:
     def __init__(self, receiver: Receiver, port: int) -> None:
         self._receiver = receiver
         self._began_s = time.monotonic()
+        self._verdict: list[str] = []
         self.rig = WatchedRig(port, time.monotonic_ns())
 
     def listen(self, most_s: float) -> None:
@@ -88,9 +89,11 @@ class Watcher:
         return Group(*parts, Text("q stops", style="dim"))
 
     def lines(self) -> list[str]:
-        """Returns the same in lines."""
+        """Returns the same in lines, the verdict where it is a new one."""
         elapsed_s = time.monotonic() - self._began_s
-        return [f"{elapsed_s:.0f} s | {line}" for line in self._facts()] + self.rig.verdict(time.monotonic_ns())
+        before, self._verdict = self._verdict, self.rig.verdict(time.monotonic_ns())
+        new = self._verdict if self._verdict != before else []
+        return [f"{elapsed_s:.0f} s | {line}" for line in self._facts()] + new
 
     def summary(self) -> list[str]:
         """Returns what there is to say in the end."""
@@ -125,6 +128,8 @@ def fusion_line(rig: WatchedRig) -> str:
     if said := rig.workers.get(RESERVED):
         health = said[0]
         facts += [health.state, f"{health.rate_hz:.0f} poses/s", f"age {health.age_ms:.0f} ms", health.error]
+    if rig.rig:
+        facts.append(rig.rig.note)
     return "fusion: " + "   ".join(fact for fact in facts if fact)
 
 

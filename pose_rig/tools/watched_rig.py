@@ -52,8 +52,8 @@ class WatchedRig:
         self._heard_ns = now_ns
 
     def cameras(self) -> list[tuple[Health, int]]:
-        """Returns what cameras said of themselves, and when."""
-        return [said for name, said in self.workers.items() if name not in (RESERVED, RECORDER, STREAMS)]
+        """Returns what cameras said of themselves, and when, by their names."""
+        return [said for name, said in sorted(self.workers.items()) if name not in (RESERVED, RECORDER, STREAMS)]
 
     def verdict(self, now_ns: int) -> list[str]:
         """Returns why an avatar may not move, what matters most first; or that it is not for want of what is sent."""
