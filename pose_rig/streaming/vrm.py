@@ -86,7 +86,7 @@ def load_vrm(path: Path) -> Avatar:
 
 
 def _document(path: Path) -> _Document:
-    text = json_of(path).rstrip(b"\0")  # some pad so
+    text = json_of(path).rstrip(b"\0 ")  # some pad so
     try:
         return msgspec.json.decode(text, type=_Document)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
