@@ -1,6 +1,6 @@
 """What breaks receivers of the VMC protocol, in plain words.
 
-Each is something that a receiver in use does with what its sender sends, as its source says (docs/engines.md).
+Where a receiver is named, its source does that (docs/engines.md); the rest follows from the protocol.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ _SENTENCES: dict[str, str] = {
     "large datagrams": "{of}: networks cut up what is larger than 1500, and one lost piece loses all of it.",
     "wrong types": "Numbers of the wrong type ({of}): EVMC4U ignores the whole message.",
     "no arguments": "{of} without arguments: EVMC4U stops until it is started again.",
-    "short messages": "{of} with too few arguments, or without the name of a bone: receivers ignore it or stop.",
-    "not finite": "Numbers that are none ({of}): the avatar disappears.",
-    "unknown bones": "Bones that no humanoid has ({of}): receivers ignore them, and some stop.",
+    "short messages": "{of} with too few arguments, or without the name of a bone: receivers ignore it, or may stop.",
+    "not finite": "Numbers that are none ({of}): the avatar may disappear.",
+    "unknown bones": "Bones that no humanoid has ({of}): receivers ignore them, and some may stop.",
     "zero positions": "Bones at 0, 0, 0 of their parents ({of}): EVMC4U applies positions, and the avatar collapses.",
-    "not normalised": "Quaternions that are not of length 1 ({of}): bones are sheared or scaled.",
+    "not normalised": "Quaternions that are not of length 1 ({of}): bones may be sheared or scaled.",
     "sign flips": "Quaternions that change their sign at once ({of}): receivers that smooth turn the bone a long way.",
     "children first": "Bones before their parents ({of}): receivers that add up positions are a frame late.",
     "bones after OK": "Bones after the OK and T of their frame: VRM4U shows a frame with them, so half of it is late.",

@@ -77,7 +77,7 @@ def send(listener: Listener, *datagrams: bytes) -> None:
 def test_a_sender_is_heard_and_judged() -> None:
     port = free_port()
     with Speaker(port):
-        code, output = said("--port", port, "--duration", 2.2, "--headless")
+        code, output = said("--port", port, "--duration", 2.6, "--headless")
     assert code == 0
     assert f"Listening on 127.0.0.1:{port}." in output
     assert "Hz from 127.0.0.1:" in output
@@ -89,7 +89,7 @@ def test_a_sender_is_heard_and_judged() -> None:
 def test_what_is_wrong_is_told_once_and_again_in_the_end() -> None:
     port = free_port()
     with Speaker(port, lambda i: [bundle(bone("Hips"), bone("Spine", (0.0, 0.0, 0.0))).dgram, b"hello"]):
-        code, output = said("--port", port, "--duration", 2.3, "--headless")
+        code, output = said("--port", port, "--duration", 2.6, "--headless")
     assert code == 0
     assert output.count("zero positions: Bones at 0, 0, 0 of their parents (Spine)") == 1
     assert output.count("zero positions ×") == 1
@@ -99,10 +99,10 @@ def test_what_is_wrong_is_told_once_and_again_in_the_end() -> None:
 
 def test_who_hears_nothing_is_told_where_to_look() -> None:
     port = free_port()
-    code, output = said("--port", port, "--duration", 1.2, "--headless")
+    code, output = said("--port", port, "--duration", 1.6, "--headless")
     assert code == 0
     assert f"1 s | nothing yet on 127.0.0.1:{port}" in output
-    assert f"Nothing was heard on 127.0.0.1:{port} in 1 s." in output
+    assert f"Nothing was heard on 127.0.0.1:{port} in " in output
     assert f"pose-rig run --cams 0,1,2 --vmc 127.0.0.1:{port}" in output
     assert f"a firewall keeps UDP port {port} shut" in output
 

@@ -204,7 +204,7 @@ def said(*arguments: object) -> tuple[int, str]:
 
 def test_a_rig_that_runs_is_shown_in_lines() -> None:
     with rig_on_air(*GOOD[:4], sent=GOOD[4:]) as port:
-        code, output = said("--port", port, "--duration", 2.2, "--headless")
+        code, output = said("--port", port, "--duration", 2.7, "--headless")
     assert code == 0
     assert "2 s | cam0 running 30 fps | cam1 running 30 fps | fusion: solved somebody seen running" in output
     assert "2 s | vmc 127.0.0.1:39539/unity 60 frames/s, 1800 datagrams | OK 1 3 0 1 (loaded," in output
@@ -215,7 +215,7 @@ def test_a_rig_that_runs_is_shown_in_lines() -> None:
 def test_without_a_rig_it_says_so() -> None:
     with port_pair() as (port, _, _):
         pass
-    code, output = said("--port", port, "--duration", 3.3, "--headless")
+    code, output = said("--port", port, "--duration", 4.4, "--headless")
     assert code == 0
     assert output.startswith(f"Listening to port {port}. No rig is running on port {port}: start one with")
 
