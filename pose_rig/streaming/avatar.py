@@ -6,6 +6,7 @@ Axes: N bones of the avatar, B bones of our humanoid, M of them at most to one b
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pose_rig.streaming.humanoid import BONES, INDEX, PARENT, Floats, RestPose, inverse, multiply
 
 FIXED = -1  # source of a bone that we do not measure: it stays as it is at rest
+NO_TURN = np.array([[0.0, 0.0, 0.0, 1.0]])
 FINGERS = ("Thumb", "Index", "Middle", "Ring", "Little")
 PHALANGES = ("Proximal", "Intermediate", "Distal")
 # of the hand's length, where fingers begin (outwards, forwards) in T-pose, palm down, and how long their bones are;
@@ -27,7 +29,7 @@ EYE = (0.16, 0.32, 0.38)  # of the head's height, from where it begins: to the s
 JAW = (0.0, 0.05, 0.2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Avatar:
     """A skeleton at rest, parents before children, the hips first.
 
@@ -57,25 +59,26 @@ class Avatar:
     hips_height_m: float
     title: str = ""
 
-    def posed(self, root: Floats, rotation: Floats) -> tuple[Floats, Floats]:
-        """Returns translation (N,3) m and rotation (N,4) of every bone, relative to what it hangs on.
+    def hips(self, root: Floats) -> Floats:
+        """Returns the translation (3,) of the hips, relative to what they hang on, when they are at ``root`` (3,) m."""
+        return np.asarray(self.hips_from_model[:3, :3] @ root + self.hips_from_model[:3, 3])
+
+    def turned(self, rotation: Floats) -> Floats:
+        """Returns the rotation (N,4) of every bone, relative to what it hangs on.
 
         Args:
-            root: (3,) m, where the hips are.
             rotation: (B,4) as in `pose_rig.streaming.humanoid.Motion`.
         """
-        translation = self.translation.copy()
-        translation[0] = self.hips_from_model[:3, :3] @ root + self.hips_from_model[:3, 3]
-        rotation = np.concatenate([rotation, [(0.0, 0.0, 0.0, 1.0)]])  # what `FIXED` turns with
+        rotation = np.concatenate([rotation, NO_TURN])  # the last is what `FIXED` turns with
         turn = rotation[self.source[:, 0]]
         for further in self.source.T[1:]:
             turn = multiply(turn, rotation[further])
-        if not self._turned:
-            return translation, turn
-        return translation, multiply(inverse(self.frame), multiply(turn, multiply(self.frame, self.rotation)))
+        if not self.askew:
+            return turn
+        return multiply(inverse(self.frame), multiply(turn, multiply(self.frame, self.rotation)))
 
-    @property
-    def _turned(self) -> bool:
+    @cached_property
+    def askew(self) -> bool:
         """Whether any node is turned at rest; those of VRM 0 and of our own humanoid are not."""
         return bool((np.abs(self.frame[:, :3]) > 1e-6).any() or (np.abs(self.rotation[:, :3]) > 1e-6).any())
 
@@ -96,7 +99,7 @@ def of_person(rest: RestPose, *, whole: bool = False) -> Avatar:
             source.append(FIXED)
             offsets.append(np.asarray(offset))
     count = len(names)
-    still = np.tile([0.0, 0.0, 0.0, 1.0], (count, 1))
+    still = np.tile(NO_TURN, (count, 1))
     return Avatar(
         names=tuple(names),
         parents=tuple(parents),

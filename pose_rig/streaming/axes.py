@@ -5,6 +5,7 @@ conversion is a change of signs and order, so a rotation is converted by its vec
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from pose_rig.streaming.humanoid import Floats
 Name = Literal["rig", "unity", "unreal", "blender", "godot"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Axes:
     """One engine's axes.
 
@@ -48,14 +49,19 @@ class Axes:
 
     def points(self, xyz: Floats) -> Floats:
         """Returns points (...,3) m of ``rig`` in these axes and units."""
-        return np.asarray(xyz[..., self.order] * (np.array(self.sign) * self.per_m))
+        return np.asarray(xyz[..., self.order] * self._scale)
 
     def rotations(self, q: Floats) -> Floats:
         """Returns quaternions (...,4), x y z w, of ``rig`` in these axes: an axis turns along, and by its parity."""
-        turned = np.empty_like(q)
-        turned[..., :3] = q[..., self.order] * (np.array(self.sign) * self._parity)
-        turned[..., 3] = q[..., 3]
-        return turned
+        return np.asarray(q[..., (*self.order, 3)] * self._turn)
+
+    @cached_property
+    def _scale(self) -> Floats:
+        return np.array(self.sign) * self.per_m
+
+    @cached_property
+    def _turn(self) -> Floats:
+        return np.array([*(sign * self._parity for sign in self.sign), 1.0])
 
 
 RIG = Axes("rig", (0, 1, 2), (1.0, 1.0, 1.0), "+y", "+z")

@@ -1,11 +1,12 @@
 """OSC datagrams in which only the numbers change.
 
 Addresses, names and types of a frame are always the same, so python-osc encodes them once; a frame then writes its
-numbers into the bytes. Everything in OSC is a multiple of four bytes long, so a datagram is also an array of floats.
+numbers into the bytes. Everything in OSC is a multiple of four bytes long, so datagrams are also an array of floats.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,30 +46,35 @@ class Line:
         return builder.build()
 
 
-class Datagram:
-    """One bundle of messages, to be sent again and again.
+class Packets:
+    """The datagrams of a frame, to be sent again and again: one bundle each, side by side in one piece of memory.
 
     Args:
-        lines: Its messages.
+        groups: The messages of each.
 
     Attributes:
-        data: The bytes.
-        floats: The same as float32, in the order of the network; what is written here is sent.
+        datagrams: The bytes of each, in their order.
+        floats: All of it as float32 in the order of the network; what is written here is sent.
         integers: The same as int32.
-        first: (L) for each line the word at which its numbers begin.
+        first: (L) for each message the word at which its numbers begin.
     """
 
-    def __init__(self, lines: Sequence[Line]) -> None:
-        bundle = OscBundleBuilder(IMMEDIATELY)
-        first, at = [], BUNDLE_HEAD
-        for line in lines:
-            message = line.build()
-            bundle.add_content(message)  # type: ignore[no-untyped-call, unused-ignore]
-            at += SIZE + message.size
-            first.append(at // WORD - line.numbers)
-        self.data = bytearray(bundle.build().dgram)
-        self.floats: NDArray[np.float32] = np.frombuffer(self.data, ">f4")
-        self.integers: NDArray[np.int32] = np.frombuffer(self.data, ">i4")
+    def __init__(self, groups: Sequence[Sequence[Line]]) -> None:
+        whole, ends, first = bytearray(), [0], []
+        for lines in groups:
+            bundle = OscBundleBuilder(IMMEDIATELY)
+            at = len(whole) + BUNDLE_HEAD
+            for line in lines:
+                message = line.build()
+                bundle.add_content(message)
+                at += SIZE + message.size
+                first.append(at // WORD - line.numbers)
+            whole += bundle.build().dgram
+            ends.append(len(whole))
+        view = memoryview(whole)
+        self.datagrams = [view[begin:end] for begin, end in pairwise(ends)]
+        self.floats: NDArray[np.float32] = np.frombuffer(whole, ">f4")
+        self.integers: NDArray[np.int32] = np.frombuffer(whole, ">i4")
         self.first: NDArray[np.int64] = np.array(first, np.int64)
 
 

@@ -36,7 +36,7 @@ class Output(Protocol):
 class Encoder(Protocol):
     """Makes datagrams of a pose."""
 
-    def encode(self, pose: LivePose, now_ns: int) -> Sequence[bytes | bytearray]:
+    def encode(self, pose: LivePose, now_ns: int) -> Sequence[bytes | memoryview]:
         """Returns the datagrams of a frame."""
 
 
@@ -50,7 +50,7 @@ class UdpOutput:
 
     def __init__(self, encoder: Encoder, targets: Sequence[UdpTarget]) -> None:
         self._encoder, self._targets = encoder, targets
-        self._last: Sequence[bytes | bytearray] = ()
+        self._last: Sequence[bytes | memoryview] = ()
 
     def send(self, pose: LivePose, now_ns: int) -> None:
         """Sends a frame to each."""
@@ -86,7 +86,7 @@ class WebSocketOutput:
 
     def targets(self) -> list[Target]:
         """Returns how it stands."""
-        return [self._server.traffic.target(self._server.clients)]
+        return [self._server.target()]
 
     def close(self) -> None:
         """Ends the server."""

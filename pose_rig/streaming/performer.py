@@ -13,6 +13,7 @@ import numpy as np
 from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.messages import Pose3D
 from pose_rig.skeleton import JOINTS, joint_names
+from pose_rig.streaming.avatar import NO_TURN
 from pose_rig.streaming.foot_lock import FootLock
 from pose_rig.streaming.humanoid import Floats
 from pose_rig.streaming.lead import MOST_MS, Lead
@@ -126,7 +127,6 @@ class Performer:
 
     def _live(self, now_ns: int, lead_s: float, tracking: int) -> LivePose:
         rest, share = self._bones.rest, self._away**2 * (3 - 2 * self._away)
-        standing = np.array([self._root[0], rest.offset[0, 1], self._root[2]])
         newest = self._newest
         pose = newest.pose if newest else None
         return LivePose(
@@ -140,8 +140,8 @@ class Performer:
             xyz=self._xyz,
             score=self._score,
             rest=rest,
-            root=self._root + share * (standing - self._root),
-            rotation=_towards_rest(self._rotation, share),
+            root=_standing(self._root, rest.offset[0, 1], share),
+            rotation=_at_rest(self._rotation, share),
             height_m=self._height_m,
             height_assumed=pose.height_assumed if pose else True,
         )
@@ -160,10 +160,15 @@ class Performer:
         self._solved_index = self._sent_index = -1
 
 
-def _towards_rest(rotation: Floats, share: float) -> Floats:
+def _standing(root: Floats, height_m: float, share: float) -> Floats:
+    """Returns the hips (3,) m that far on the way to the height at which they are at rest."""
+    return np.asarray(root + np.array([0.0, share * (height_m - root[1]), 0.0]))
+
+
+def _at_rest(rotation: Floats, share: float) -> Floats:
     """Returns rotations (B,4) that far on the way to none at all, the short way round."""
     if share <= 0.0:
         return rotation
-    rest = np.array([0.0, 0.0, 0.0, 1.0]) * np.where(rotation[:, 3:] < 0, -1.0, 1.0)
+    rest = NO_TURN * np.where(rotation[:, 3:] < 0, -1.0, 1.0)
     mixed = (1 - share) * rotation + share * rest
     return np.asarray(mixed / np.linalg.norm(mixed, axis=-1, keepdims=True))

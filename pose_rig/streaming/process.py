@@ -1,5 +1,6 @@
 """The process that feeds engines: poses in, datagrams and WebSocket frames out."""
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -80,7 +81,7 @@ class Feeder:
     def patience_ms(self) -> int:
         """Returns how long to wait for the rig."""
         wait_s = self._pace.wait_s(time.monotonic_ns(), new=self._performer.has_new)
-        return min(round(wait_s * 1e3), PATIENCE_MS)
+        return min(math.ceil(wait_s * 1e3), PATIENCE_MS)
 
     def go_on(self) -> None:
         """Sends if it is time to, and reports once a second."""

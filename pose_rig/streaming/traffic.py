@@ -29,7 +29,7 @@ class Traffic:
         self._error, self._error_s = "", 0.0
         self._last: tuple[bytes, ...] = ()
 
-    def sent(self, datagrams: Sequence[bytes | bytearray]) -> None:
+    def sent(self, datagrams: Sequence[bytes | memoryview]) -> None:
         """Counts a frame; ``datagrams`` may be written over afterwards."""
         now_s = time.monotonic()
         if not self._recent or now_s - self._recent[-1] > 0:
@@ -40,7 +40,7 @@ class Traffic:
         self._datagrams += len(datagrams)
         self._octets += sum(map(len, datagrams))
 
-    def keep(self, datagrams: Sequence[bytes | bytearray]) -> None:
+    def keep(self, datagrams: Sequence[bytes | memoryview]) -> None:
         """Keeps the last frame, for whoever watches."""
         self._last = tuple(bytes(datagram) for datagram in datagrams)
 

@@ -28,7 +28,7 @@ class UdpTarget:
         self.traffic = Traffic(kind, address, address.choice)
         self._socket = connected(address)
 
-    def send(self, datagrams: Sequence[bytes | bytearray]) -> None:
+    def send(self, datagrams: Sequence[bytes | memoryview]) -> None:
         """Sends a frame; what the system refuses is counted."""
         for datagram in datagrams:
             self._send_one(datagram)
@@ -38,7 +38,7 @@ class UdpTarget:
         """Closes the socket."""
         self._socket.close()
 
-    def _send_one(self, datagram: bytes | bytearray) -> None:
+    def _send_one(self, datagram: bytes | memoryview) -> None:
         try:
             self._socket.send(datagram)
         except ConnectionError:  # about an earlier datagram, that nobody took; this one was not sent for it
@@ -47,7 +47,7 @@ class UdpTarget:
         except OSError as error:
             self._refused(error)
 
-    def _send_again(self, datagram: bytes | bytearray) -> None:
+    def _send_again(self, datagram: bytes | memoryview) -> None:
         try:
             self._socket.send(datagram)
         except OSError as error:

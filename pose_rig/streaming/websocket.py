@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from pose_rig.errors import UsageError
+from pose_rig.messages import Target
 from pose_rig.streaming.address import Address
 from pose_rig.streaming.axes import AXES, RIG, Axes
 from pose_rig.streaming.json_frames import Schema, frame
@@ -148,6 +149,7 @@ class WebSocketServer:
         self.traffic = Traffic("websocket", address, "")
         self._address, self._origins = address, origins
         self._clients: set[Client] = set()
+        self._last = b""
         self._schemas = {name: Schema(axes) for name, axes in AXES.items()}
         self._loop = asyncio.new_event_loop()
         try:
@@ -178,7 +180,13 @@ class WebSocketServer:
         said = {axes: self._schemas[axes].of(pose) for axes, _ in wishes}
         seen = {(axes, refined): frame(pose, AXES[axes], refined=refined) for axes, refined in wishes}
         self.traffic.sent(list(seen.values()))
+        self._last = next(iter(seen.values()))
         self._loop.call_soon_threadsafe(self._deliver, said, seen, now_ns)
+
+    def target(self) -> Target:
+        """Returns how it stands."""
+        self.traffic.keep([self._last] if self._last else [])
+        return self.traffic.target(self.clients)
 
     def close(self) -> None:
         """Says goodbye to the clients, and ends the thread."""

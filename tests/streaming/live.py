@@ -6,6 +6,8 @@ import numpy as np
 
 from pose_rig.messages import Mode, Pose3D
 from pose_rig.skeleton import JOINTS
+from pose_rig.streaming.avatar import Avatar
+from pose_rig.streaming.humanoid import Floats
 from pose_rig.streaming.live_pose import LivePose
 from tests.streaming.people import ALL, Person
 
@@ -50,3 +52,10 @@ def pose3d(somebody: Person, i: int, *, t_ns: int | None = None, tracking: int =
         height_m=somebody.height_m,
         height_assumed=False,
     )
+
+
+def posed(avatar: Avatar, root: Floats, rotation: Floats) -> tuple[Floats, Floats]:
+    """Returns translation (N,3) and rotation (N,4) of every bone of an avatar, relative to what it hangs on."""
+    translation = avatar.translation.copy()
+    translation[0] = avatar.hips(root)
+    return translation, avatar.turned(rotation)

@@ -3,18 +3,17 @@ import pytest
 from vmcp.typing import Bone
 
 from pose_rig.streaming.avatar import of_person
-from pose_rig.streaming.humanoid import BONES, INDEX, forward
+from pose_rig.streaming.humanoid import BONES, INDEX
 from tests.streaming.people import person
 
 
 def test_a_person_is_their_own_avatar() -> None:
     somebody = person(1, seconds=0.2)
     avatar = of_person(somebody.rest)
-    translation, rotation = avatar.posed(somebody.root[3], somebody.rotation[3])
     assert avatar.names == BONES
-    np.testing.assert_array_equal(translation[0], somebody.root[3])
-    np.testing.assert_array_equal(translation[1:], somebody.rest.offset[1:])
-    np.testing.assert_array_equal(rotation, somebody.rotation[3])
+    np.testing.assert_array_equal(avatar.hips(somebody.root[3]), somebody.root[3])
+    np.testing.assert_array_equal(avatar.translation, somebody.rest.offset)
+    np.testing.assert_array_equal(avatar.turned(somebody.rotation[3]), somebody.rotation[3])
     assert avatar.hips_height_m == somebody.rest.offset[0, 1]
 
 
@@ -23,7 +22,7 @@ def test_a_whole_avatar_has_every_bone_of_the_humanoid_but_the_optional_chest() 
     avatar = of_person(somebody.rest, whole=True)
     assert set(avatar.names) == {bone.value for bone in Bone} - {"UpperChest"}
     assert all(parent < bone for bone, parent in enumerate(avatar.parents))
-    _, rotation = avatar.posed(somebody.root[3], somebody.rotation[3])
+    rotation = avatar.turned(somebody.rotation[3])
     np.testing.assert_array_equal(rotation[len(BONES) :], np.tile([0.0, 0.0, 0.0, 1.0], (len(rotation) - 21, 1)))
 
 
@@ -46,13 +45,3 @@ def test_fingers_lie_where_fingers_are(side: str, out: float) -> None:
     assert at[f"{side}ThumbDistal"][2] > ends[0][2]
     for eye in ("LeftEye", "RightEye"):
         assert place[avatar.names.index(eye)][2] > place[avatar.names.index("Head")][2]
-
-
-def test_what_is_posed_is_the_persons_pose() -> None:
-    somebody = person(2, seconds=0.2)
-    avatar = of_person(somebody.rest, whole=True)
-    translation, rotation = avatar.posed(somebody.root[5], somebody.rotation[5])
-    wanted, _ = forward(somebody.rest, somebody.root[5], somebody.rotation[5])
-    rest = type(somebody.rest)(translation[:21], translation[:21])
-    place, _ = forward(rest, translation[0], rotation[:21])
-    np.testing.assert_allclose(place, wanted, atol=1e-12)

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from pose_rig.streaming.pace import Pace
+from pose_rig.streaming.pace import INTO_STEP, Pace
 
 MS = 1_000_000
 
@@ -32,10 +32,20 @@ def test_poses_at_its_rate_are_sent_as_they_come() -> None:
     assert len(sent) <= 62
 
 
+@pytest.mark.parametrize("late_ms", [3.0, 8.0, 14.0])
+def test_it_falls_into_step_with_poses_that_come_at_its_rate(late_ms: float) -> None:
+    """Whatever the phase at which it began, a second later nobody waits."""
+    poses = late_ms + np.arange(1, 180) * 1000 / 60
+    sent = ticks(60.0, [0.0, *poses], 3000)
+    waited = [at - poses[poses <= at].max() for at, new in sent if new and at > 1100]
+    assert len(waited) > 100
+    assert max(waited) <= 2.0
+
+
 @pytest.mark.parametrize("rate_hz", [10.0, 60.0])
 def test_on_average_it_is_never_faster_than_asked(rate_hz: float) -> None:
     sent = ticks(rate_hz, np.arange(0, 5000, 4), 5000)
-    assert len(sent) <= 5 * rate_hz + 2
+    assert len(sent) <= 5 * rate_hz * (1 + INTO_STEP) + 2
     assert len(sent) >= 5 * rate_hz - 2
     assert all(new for _, new in sent)
 

@@ -14,7 +14,7 @@ def test_what_is_sent_arrives_in_its_order_from_one_socket() -> None:
         receiver.settimeout(2.0)
         with closing(UdpTarget("vmc", Address("127.0.0.1", receiver.getsockname()[1], "unity"))) as target:
             for _ in range(3):
-                target.send([b"one", bytearray(b"two")])
+                target.send([b"one", memoryview(b"two")])
             got = [receiver.recvfrom(100) for _ in range(6)]
             state = target.traffic.target()
     assert [data for data, _ in got] == [b"one", b"two"] * 3

@@ -16,13 +16,13 @@ from tests.streaming.people import person
 S = 1_000_000_000
 
 
-def read(datagrams: list[bytearray]) -> dict[str, NDArray[np.float64]]:
+def read(datagrams: list[memoryview]) -> dict[str, NDArray[np.float64]]:
     """Returns root and bones by name, position and rotation (7)."""
     messages = [message for datagram in datagrams for message in OscBundle(bytes(datagram))]
     return {m.params[0]: np.array(m.params[1:]) for m in messages if m.address.endswith("/Pos")}
 
 
-def told(datagrams: list[bytearray]) -> tuple[list[int], float]:
+def told(datagrams: list[memoryview]) -> tuple[list[int], float]:
     """Returns what OK and T say."""
     ok, t = OscBundle(bytes(datagrams[-1]))
     return ok.params, t.params[0]

@@ -15,6 +15,7 @@ from pose_rig.streaming.avatar import FIXED, Avatar
 from pose_rig.streaming.glb import MOST_BYTES
 from pose_rig.streaming.humanoid import BONES, INDEX, RestPose, forward
 from pose_rig.streaming.vrm import REQUIRED, load_vrm
+from tests.streaming.live import posed
 from tests.streaming.people import Person, person
 from tests.streaming.vrm_files import Model, glb, model_of, write_vrm
 
@@ -36,8 +37,8 @@ def who_can_do_without(somebody: Person, bones: tuple[str, ...]) -> Person:
     return replace(somebody, rest=RestPose(offset, somebody.rest.tip))
 
 
-def posed(avatar: Avatar, model: Model, somebody: Person, i: int) -> dict[str, np.ndarray[Any, Any]]:
-    translation, rotation = avatar.posed(somebody.root[i], somebody.rotation[i])
+def placed(avatar: Avatar, model: Model, somebody: Person, i: int) -> dict[str, np.ndarray[Any, Any]]:
+    translation, rotation = posed(avatar, somebody.root[i], somebody.rotation[i])
     return model.places({name: (translation[n], rotation[n]) for n, name in enumerate(avatar.names)})
 
 
@@ -45,7 +46,7 @@ def assert_moves_as(
     somebody: Person, avatar: Avatar, model: Model, i: int, renamed: dict[str, str] | None = None
 ) -> None:
     wanted, _ = forward(somebody.rest, somebody.root[i], somebody.rotation[i])
-    found = posed(avatar, model, somebody, i)
+    found = placed(avatar, model, somebody, i)
     for bone, row in INDEX.items():
         name = (renamed or {}).get(bone, bone)
         if name in found:
@@ -71,7 +72,7 @@ def test_at_rest_everything_is_as_in_the_file(tmp_path: Path, version: int) -> N
     model = model_of(SOMEBODY.rest, version, seed=4)
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model))
     still = np.tile([0.0, 0.0, 0.0, 1.0], (len(BONES), 1))
-    translation, rotation = avatar.posed(SOMEBODY.rest.offset[0], still)
+    translation, rotation = posed(avatar, SOMEBODY.rest.offset[0], still)
     np.testing.assert_allclose(translation, avatar.translation, atol=1e-9)
     np.testing.assert_allclose(rotation, avatar.rotation, atol=1e-9)
     places, moved = (
@@ -122,7 +123,7 @@ def test_its_own_proportions_are_kept(tmp_path: Path) -> None:
     model = model_of(dwarf, 0)
     avatar = load_vrm(write_vrm(tmp_path / "dwarf.vrm", model))
     wanted, _ = forward(dwarf, SOMEBODY.root[7], SOMEBODY.rotation[7])
-    found = posed(avatar, model, SOMEBODY, 7)
+    found = placed(avatar, model, SOMEBODY, 7)
     np.testing.assert_allclose(found["LeftHand"], wanted[INDEX["LeftHand"]], atol=1e-6)
     assert avatar.hips_height_m == pytest.approx(0.5 * SOMEBODY.rest.offset[0, 1])
 
@@ -295,7 +296,7 @@ def _loads(path: Path) -> None:
         avatar = load_vrm(path)
     except UsageError:
         return
-    translation, rotation = avatar.posed(SOMEBODY.root[0], SOMEBODY.rotation[0])
+    translation, rotation = posed(avatar, SOMEBODY.root[0], SOMEBODY.rotation[0])
     assert np.isfinite(translation).all()
     assert np.isfinite(rotation).all()
     assert avatar.hips_height_m > 0
