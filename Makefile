@@ -43,5 +43,6 @@ $(FOREIGN)/.installed: Makefile
 	python3.11 -m venv $(FOREIGN)
 	$(FOREIGN)/bin/pip install -q 'bpy==4.4.*' 'opensim==4.6.*'
 	npm install --silent --no-fund --no-audit --prefix $(FOREIGN) gltf-validator@2.0.0-dev.3.10 \
-		|| echo "Without Node.js the glTF validator's test is skipped."
+		osc-min@2.1.2 three@0.187.0 @pixiv/three-vrm@3.5.5 ws@8.23.0 playwright-core@1.65.1 \
+		|| echo "Without Node.js the tests with glTF's validator, three.js and a browser are skipped."
 	touch $@
