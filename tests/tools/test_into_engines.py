@@ -1,0 +1,113 @@
+"""The way into an engine, with real processes from the camera to the datagram."""
+
+import json
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from pythonosc.osc_bundle import OscBundle
+from websockets.sync.client import connect
+
+from pose_rig.config import CameraConfig, Config, StreamConfig
+from pose_rig.streaming.axes import UNITY
+from pose_rig.streaming.humanoid import INDEX
+from pose_rig.tools.board import Board
+from pose_rig.tools.plain_lines import line
+from pose_rig.tools.summary import summary
+from pose_rig.tools.workers import plan
+from tests.streaming.captured_datagrams import Catcher, free_port
+from tests.streaming.people import person
+from tests.streaming.vrm_files import model_of, write_vrm
+from tests.tools.sessions import moving_pose, sample, write_session
+from tests.tools.test_cli import pose_rig_process
+from tests.tools.test_run_loop import Recorded, kill, run
+
+CAMERAS = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=3) for i in range(3))
+
+
+def told(catcher: Catcher) -> list[tuple[int, float]]:
+    """Returns tracking and time of every frame that was caught."""
+    frames = []
+    for one in catcher.caught:
+        said = {message.address: message.params for message in OscBundle(one.data)}
+        if "/VMC/Ext/T" in said:
+            frames.append((said["/VMC/Ext/OK"][3], said["/VMC/Ext/T"][0]))
+    return frames
+
+
+def test_a_run_moves_an_avatar_and_a_browser_sees_it() -> None:
+    port = free_port()
+    with closing(Catcher()) as catcher:
+        stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}/unreal",), websocket=str(port), foot_lock=True)
+        frames: list[dict[str, object]] = []
+
+        def look(board: Board) -> None:
+            with connect(f"ws://127.0.0.1:{port}/?axes=blender&refined=1", close_timeout=0.2) as client:
+                frames.extend(json.loads(client.recv(timeout=5)) for _ in range(20))
+
+        config = Config(camera=CAMERAS, port=0, duration_s=5.0, stream=stream)
+        display = Recorded(lambda board: board.monitor.poses > 60, look)
+        board = run(plan(config, ""), display)
+    tracked = [tracking for tracking, _ in told(catcher)]
+    assert sum(tracked) > 120
+    assert f"vmc 127.0.0.1:{catcher.port}, websocket 127.0.0.1:{port}" in line(board)
+    assert any(text.startswith("Sent to vmc 127.0.0.1") for text in summary(board, None))
+    assert frames[0]["axes"] == "blender"
+    assert set(frames[0]["cameras"]) == {"sim0", "sim1", "sim2"}  # type: ignore[call-overload]
+    assert any(frame.get("refined") for frame in frames)
+
+
+def test_what_feeds_engines_is_restarted_when_it_dies_and_poses_go_on() -> None:
+    with closing(Catcher()) as catcher:
+        stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",))
+        config = Config(camera=CAMERAS, port=0, duration_s=6.0, stream=stream)
+        display = Recorded(lambda board: len(catcher.caught) > 100, lambda board: kill(board, "streams"))
+        board = run(plan(config, ""), display)
+    assert "streams: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
+    assert len({one.source for one in catcher.caught}) == 2, "one socket for each life"
+    assert board.monitor.poses > 250
+
+
+def test_when_fusion_dies_the_avatar_is_told_that_nobody_is_seen() -> None:
+    with closing(Catcher()) as catcher:
+        stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",))
+        config = Config(camera=CAMERAS, port=0, duration_s=7.0, stream=stream)
+        run(plan(config, ""), Recorded(lambda board: board.monitor.poses > 60, lambda board: kill(board, "fusion")))
+    tracked = [tracking for tracking, _ in told(catcher)]
+    first, last = tracked.index(1), len(tracked) - tracked[::-1].index(1)
+    assert 0 in tracked[first:last], "lost in between, and found again"
+    gaps = [b.at_s - a.at_s for a, b in pairwise(catcher.caught)]
+    assert max(gaps) < 0.5, "never silence"
+
+
+def test_a_session_is_replayed_into_an_engine(tmp_path: Path) -> None:
+    session = write_session(tmp_path / "take.mcap", [*sample(), *(moving_pose(i) for i in range(30))])
+    with closing(Catcher()) as catcher:
+        address = f"127.0.0.1:{catcher.port}"
+        code, said = pose_rig_process("replay", str(session), "--vmc", address, "--port", "0", "--headless")
+    assert code == 0, said
+    assert f"Sent to vmc {address}" in said
+    assert told(catcher)
+
+
+def test_an_avatar_of_ones_own_is_sent_with_its_own_bones(tmp_path: Path) -> None:
+    somebody = person(3, seconds=0.2)
+    path = tmp_path / "me.vrm"
+    write_vrm(path, model_of(somebody.rest, 1))
+    with closing(Catcher()) as catcher:
+        stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",), avatar=str(path))
+        run(plan(Config(camera=CAMERAS[:2], port=0, duration_s=3.0, stream=stream), ""), Recorded())
+    said = [message for one in catcher.caught[-20:] for message in OscBundle(one.data)]
+    bones = {message.params[0]: message.params[1:4] for message in said if message.address == "/VMC/Ext/Bone/Pos"}
+    thigh = somebody.rest.offset[INDEX["LeftLowerLeg"]]
+    assert bones["LeftLowerLeg"] == pytest.approx(UNITY.points(thigh).tolist(), abs=1e-4)
+    assert "LeftIndexDistal" in bones
+
+
+def test_a_target_that_cannot_be_had_ends_the_run_with_its_sentence() -> None:
+    options = ["--headless", "--port", "0", "--duration", "5", "--vmc", "no.such.host.invalid"]
+    code, said = pose_rig_process("run", "--cams", "sim:2", *options)
+    assert code == 2
+    assert "streams: There is no host 'no.such.host.invalid'.\nCheck its name, or give its number.\n" in said
+    assert "Traceback" not in said
