@@ -4,7 +4,7 @@
 // 2. The avatar's rig is Humanoid, and stands in T-pose when the scene starts (Avatar > Configure > Enforce T-Pose).
 // 3. pose-rig run --cams 0,1,2 --json 127.0.0.1:39570/unity
 // 4. Press Play. The avatar walks about its GameObject; place and turn that as you like.
-// 5. It does not move? Look at the component: Received counts frames, Bad what made no sense, Remark says what is wrong.
+// 5. It does not move? The component shows how many frames came, how much garbage (Bad), and a Remark if it has one.
 
 using System;
 using System.Collections.Generic;
@@ -148,7 +148,7 @@ public class PoseRigReceiver : MonoBehaviour
         return true;
     }
 
-    // Turns the bones, parents first. A turn of ours is nothing in T-pose, so in the room a bone has ours, then its rest.
+    // Turns the bones, parents first. Ours are no turns at all in T-pose, so they come on top of a bone's own rest.
     void Apply()
     {
         Quaternion[] turned = new Quaternion[bones.Count];

@@ -1,0 +1,136 @@
+"""The web page in Chromium, against the real server; three.js comes from node_modules."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pose_rig.messages import Refined2D
+from pose_rig.skeleton import INDEX
+from pose_rig.streaming.address import Address
+from pose_rig.streaming.live_pose import LivePose
+from pose_rig.streaming.websocket import WebSocketServer
+from tests.streaming.live import live
+from tests.streaming.people import ALL, person
+
+pytestmark = pytest.mark.foreign
+
+PAGE = Path(__file__).parents[2] / "examples" / "web"
+SCRIPT = Path(__file__).with_name("watch_page.js")
+LONGEST_S = 60.0
+SOMEBODY = person(seed=12, seconds=0.5)
+Watch = Callable[[int, Callable[[Path], None]], Any]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Says nothing."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """Yields the address of the page."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=PAGE)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def watch(tmp_path: Path, site: str) -> Watch:
+    """Returns ``watch(port, play)``: what the page showed while ``play`` ran, which gets the path of the picture."""
+    node, browser = shutil.which("node"), shutil.which("chromium") or shutil.which("google-chrome")
+    folders = [Path(folder) for folder in os.environ.get("NODE_PATH", "").split(os.pathsep) if folder]
+    if node is None or browser is None:
+        pytest.skip("needs Node.js and Chromium")
+    if not all(any((folder / name).exists() for folder in folders) for name in ("three", "playwright-core")):
+        pytest.skip("needs three and playwright-core on NODE_PATH: make test-foreign")
+
+    def run(port: int, play: Callable[[Path], None]) -> Any:
+        picture = tmp_path / "page.png"
+        address = f"{site}/?ws=ws://127.0.0.1:{port}/?axes=rig%26refined=1"
+        command = [node, str(SCRIPT), browser, address, str(LONGEST_S), str(picture)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+            try:
+                play(picture)
+            finally:
+                picture.with_name("page.png.enough").touch()
+            said, wrong = running.communicate(timeout=LONGEST_S)
+        assert running.returncode == 0, wrong[-3000:]
+        assert picture.stat().st_size > 5000
+        return json.loads(said.strip().rpartition("\n")[2])
+
+    return run
+
+
+def posed(**more: Any) -> LivePose:
+    """Returns somebody whom two cameras see."""
+    xy = np.stack([np.linspace(10, 630, len(ALL)), np.linspace(20, 470, len(ALL))], -1).astype(np.float32)
+    ones = np.ones(len(ALL), np.float32)
+    refined = {name: Refined2D(camera=name, index=0, t_ns=0, xy=xy, inlier=ones) for name in ("left", "right")}
+    sizes = {"left": (640, 480), "right": (1280, 720)}
+    return live(SOMEBODY, cameras=sizes, refined=refined, height_assumed=True, **more)
+
+
+def play(server: WebSocketServer, pose: LivePose, picture: Path, more_s: float = 1.0) -> None:
+    """Sends a pose until the page shows one, and a while longer."""
+    seen, deadline, until = picture.with_name("page.png.seen"), time.monotonic() + LONGEST_S, 0.0
+    seen.unlink(missing_ok=True)
+    while time.monotonic() < (until or deadline):
+        server.send(pose, time.monotonic_ns())
+        time.sleep(0.02)
+        if not until and seen.exists():
+            until = time.monotonic() + more_s
+
+
+def test_it_shows_the_person_and_the_pictures(watch: Watch) -> None:
+    server = WebSocketServer(Address("127.0.0.1", 0))
+    try:
+        said = watch(server.port, lambda picture: play(server, posed(), picture))
+    finally:
+        server.close()
+    assert said["complaints"] == []
+    assert len(said["asked"]) >= 3  # three.js and its controls, pinned
+    head = f"{SOMEBODY.xyz[0, INDEX['head'], 1]:.2f}"
+    assert f"solved, tracking\nage 20 ms\nhead {head} m (stature assumed)" in said["texts"]
+    assert [(view["camera"], view["size"]) for view in said["views"]] == [("left", [640, 480]), ("right", [1280, 720])]
+    for view in said["views"]:
+        assert 630 <= view["right"] < 640
+        assert 470 <= view["bottom"] < 480
+
+
+def test_it_connects_again_by_itself(watch: Watch) -> None:
+    first = WebSocketServer(Address("127.0.0.1", 0))
+    port = first.port
+
+    def restart(picture: Path) -> None:
+        try:
+            play(first, posed(), picture)
+        finally:
+            first.close()
+        time.sleep(0.5)
+        second = WebSocketServer(Address("127.0.0.1", port))
+        try:
+            play(second, posed(mode="cold", tracking=0), picture, more_s=3.0)
+        finally:
+            second.close()
+            time.sleep(0.5)
+
+    said = watch(port, restart)
+    assert [text for text in said["texts"] if text.startswith("solved, tracking")]
+    assert [text for text in said["texts"] if text.startswith(f"not connected to ws://127.0.0.1:{port}/")]
+    assert [text for text in said["texts"] if text.startswith("cold, nobody is seen\nage 20 ms")]
