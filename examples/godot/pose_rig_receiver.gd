@@ -1,0 +1,135 @@
+## Moves a Skeleton3D in Godot 4.2 or later with what pose-rig sends.
+## NOT YET RUN in Godot, only parsed and linted: tell us.
+##
+## 1. Import the character with Retarget > BoneMap: SkeletonProfileHumanoid. Its bones are then
+##    called Hips, Spine, Chest, ... and it rests in T-pose, facing +z.
+## 2. Put this script on a Node of the scene, and set `skeleton` to the character's Skeleton3D.
+## 3. pose-rig run --cams 0,1,2 --json 127.0.0.1:39570/godot
+## 4. Run the scene. Place the character by the nodes above its skeleton; play no animation on it.
+## 5. It does not move? `received`, `bad` and `remark` say how many frames came, how much garbage,
+##    and what is wrong.
+class_name PoseRigReceiver
+extends Node
+
+const MOST_PER_FRAME := 256  # datagrams; a flood must not stop the game
+const FARTHEST_M := 1e4  # what is beyond that is garbage
+
+@export var skeleton: Skeleton3D
+@export var port := 39570
+@export var address := "127.0.0.1"  ## "*" for datagrams from the network too
+
+var received := 0
+var bad := 0
+var remark := ""
+var mode := ""
+var tracking := false
+
+var _udp := PacketPeerUDP.new()
+var _bones: Array = []  # names, parents first, from the schema
+var _hips_height_m := 0.0
+var _frame: Dictionary = {}  # the newest; empty once it is applied
+
+
+func _enter_tree() -> void:
+	if _udp.bind(port, address) != OK:
+		remark = "Cannot listen on %s:%d" % [address, port]
+
+
+func _exit_tree() -> void:
+	_udp.close()
+
+
+func _process(_delta: float) -> void:
+	for _i in MOST_PER_FRAME:
+		if not _udp.is_bound() or _udp.get_available_packet_count() == 0:
+			break
+		if not _take(_udp.get_packet().get_string_from_utf8()):
+			bad += 1
+	if skeleton != null and not _frame.is_empty():
+		_apply()
+	_frame = {}
+
+
+## Returns whether a message makes sense, and remembers it.
+func _take(text: String) -> bool:
+	var json := JSON.new()
+	if json.parse(text) != OK or not json.data is Dictionary:
+		return false
+	match str(json.data.get("type")):
+		"schema":
+			return _take_schema(json.data)
+		"frame":
+			return _bones.is_empty() or _take_frame(json.data)  # the schema comes within a second
+	return false
+
+
+func _take_frame(said: Dictionary) -> bool:
+	var turns: Variant = said.get("rotations")
+	if not _numbers([said.get("root")], 1, 3) or not _numbers(turns, _bones.size(), 4):
+		return false
+	for turn: Array in turns:
+		if absf(_quaternion(turn).length() - 1.0) > 0.1:
+			return false
+	_frame = said
+	mode = str(said.get("mode"))
+	tracking = str(said.get("tracking")).to_float() != 0.0
+	received += 1
+	return true
+
+
+func _take_schema(said: Dictionary) -> bool:
+	var axes := str(said.get("axes"))
+	if axes != "godot":
+		remark = "Sent in axes %s: use --json HOST:PORT/godot" % axes
+		return said.get("axes") is String
+	var bones: Variant = said.get("bones")
+	if not bones is Array or bones.is_empty() or str(bones[0]) != "Hips":
+		return false
+	if not _numbers(said.get("rest"), bones.size(), 3) or said["rest"][0][1] < 0.01:
+		return false
+	if bones != _bones:
+		_frame = {}
+	_bones = bones
+	_hips_height_m = said["rest"][0][1]
+	remark = ""
+	return true
+
+
+## Turns the bones. Ours are no turns at all in T-pose, and in the axes of the room; a pose of Godot
+## contains the rest, and is in the axes of the parent: so the parent's rest goes, the bone's comes.
+func _apply() -> void:
+	for i in _bones.size():
+		var bone := skeleton.find_bone(str(_bones[i]))
+		if bone < 0:
+			continue
+		var parent := skeleton.get_bone_parent(bone)
+		var above := skeleton.get_bone_global_rest(parent) if parent >= 0 else Transform3D.IDENTITY
+		var at_rest := skeleton.get_bone_global_rest(bone)
+		var turn := _quaternion(_frame["rotations"][i]).normalized()
+		var posed := (
+			above.basis.get_rotation_quaternion().inverse()
+			* turn
+			* at_rest.basis.get_rotation_quaternion()
+		)
+		skeleton.set_bone_pose_rotation(bone, posed)
+		if i == 0:  # the hips: someone taller takes longer steps
+			var root: Array = _frame["root"]
+			var place := Vector3(root[0], root[1], root[2]) * (at_rest.origin.y / _hips_height_m)
+			skeleton.set_bone_pose_position(bone, above.affine_inverse() * place)
+
+
+func _quaternion(xyzw: Array) -> Quaternion:
+	return Quaternion(xyzw[0], xyzw[1], xyzw[2], xyzw[3])
+
+
+## Returns whether something is that many rows of that many sensible numbers.
+func _numbers(rows: Variant, count: int, width: int) -> bool:
+	if not rows is Array or rows.size() != count:
+		return false
+	for row: Variant in rows:
+		if not row is Array or row.size() != width:
+			return false
+		for value: Variant in row:
+			if not (value is float or value is int) or not absf(value) < FARTHEST_M:
+				return false
+	return true
