@@ -14,11 +14,11 @@ from pose_rig.streaming.axes import UNITY
 from pose_rig.streaming.humanoid import BONES, PARENTS, Floats, RestPose, forward, inverse, multiply, rotate
 from pose_rig.streaming.json_frames import frame, schema
 from tests.streaming.live import live
-from tests.streaming.people import person
+from tests.streaming.people import angles_deg, person
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "unity" / "PoseRigReceiver.cs"
 BESIDE = Path(__file__).parent
-CLOSE_M = 1e-3
+CLOSE_M, CLOSE_DEG = 1e-3, 0.2
 SOMEBODY = person(seed=5, seconds=10.0, rate_hz=2.0, tumbling=True)
 SCHEMA, FRAME = schema(live(SOMEBODY), UNITY), frame(live(SOMEBODY), UNITY)
 # the avatar: larger than the person, with bones between theirs; its GameObject: placed, turned and scaled
@@ -78,8 +78,8 @@ def hung(name: str, above: str, place: Floats, rng: np.random.Generator, at: dic
     return " ".join(map(str, [name, above, *local, *multiply(back, turned), 1.0]))
 
 
-def played(program: list[str], folder: Path, steps: Sequence[Sequence[bytes]]) -> tuple[Floats, list[str]]:
-    """Returns (T,B,3) m where the bones are after each step, and what the receiver says at last."""
+def played(program: list[str], folder: Path, steps: Sequence[Sequence[bytes]]) -> tuple[Floats, Floats, list[str]]:
+    """Returns (T,B,3) m where the bones are after each step, (T,B,4) turns, and what the receiver says at last."""
     path, sent = folder / "avatar.txt", folder / "datagrams.txt"
     path.write_text(avatar(SOMEBODY.rest))
     sent.write_text("\n".join("\n".join([*(base64.b64encode(one).decode() for one in step), "-"]) for step in steps))
@@ -90,8 +90,9 @@ def played(program: list[str], folder: Path, steps: Sequence[Sequence[bytes]]) -
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
     *steps_said, said = done.stdout.splitlines()
     names = [line.split()[0] for line in path.read_text().splitlines()]
-    found = np.array([[float(number) for number in line.split()] for line in steps_said]).reshape(-1, len(names), 3)
-    return found[:, [names.index(bone) for bone in BONES]], said.split("|")
+    found = np.array([[float(number) for number in line.split()] for line in steps_said]).reshape(-1, len(names), 7)
+    found = found[:, [names.index(bone) for bone in BONES]]
+    return found[..., :3], found[..., 3:], said.split("|")
 
 
 def in_the_scene(points: Floats) -> Floats:
@@ -102,15 +103,19 @@ def in_the_scene(points: Floats) -> Floats:
 def test_the_avatar_moves_as_the_person(program: list[str], tmp_path: Path) -> None:
     frames = [frame(live(SOMEBODY, i), UNITY) for i in range(len(SOMEBODY.t_ns))]
     old = frames[3]
-    found, said = played(program, tmp_path, [[SCHEMA, old, *GARBAGE, new, *GARBAGE] for new in frames])
-    expected = SIZE * UNITY.points(forward(SOMEBODY.rest, SOMEBODY.root, SOMEBODY.rotation)[0])
-    assert len(found) == 20
-    assert np.linalg.norm(found - in_the_scene(expected), axis=-1).max() < CLOSE_M
+    steps = [[], *([SCHEMA, old, *GARBAGE, new, *GARBAGE] for new in frames)]
+    found, turned, said = played(program, tmp_path, steps)
+    places, turns = forward(SOMEBODY.rest, SOMEBODY.root, SOMEBODY.rotation)
+    assert len(found) == 21
+    assert np.linalg.norm(found[1:] - in_the_scene(SIZE * UNITY.points(places)), axis=-1).max() < CLOSE_M
+    at_rest = multiply(inverse(TURN / np.linalg.norm(TURN)), turned[0])
+    expected = multiply(TURN / np.linalg.norm(TURN), multiply(UNITY.rotations(turns), at_rest))
+    assert angles_deg(turned[1:], expected).max() < CLOSE_DEG
     assert said == [str(2 * len(frames)), str(2 * len(GARBAGE) * len(frames)), "solved", "True", ""]
 
 
 def test_garbage_leaves_the_avatar_as_it_is(program: list[str], tmp_path: Path) -> None:
-    found, said = played(program, tmp_path, [[FRAME], [SCHEMA, *GARBAGE], [FRAME], GARBAGE, []])
+    found, _, said = played(program, tmp_path, [[FRAME], [SCHEMA, *GARBAGE], [FRAME], GARBAGE, []])
     at_rest = in_the_scene(SIZE * places_at_rest(SOMEBODY.rest))
     np.testing.assert_allclose(found[:2], np.stack([at_rest] * 2), atol=1e-5)
     assert np.abs(found[2] - at_rest).max() > 0.05
@@ -119,5 +124,5 @@ def test_garbage_leaves_the_avatar_as_it_is(program: list[str], tmp_path: Path) 
 
 
 def test_the_wrong_axes_are_named(program: list[str], tmp_path: Path) -> None:
-    said = played(program, tmp_path, [[SCHEMA.replace(b'"axes":"unity"', b'"axes":"unreal"'), FRAME]])[1]
+    said = played(program, tmp_path, [[SCHEMA.replace(b'"axes":"unity"', b'"axes":"unreal"'), FRAME]])[2]
     assert said == ["0", "0", "", "False", "Sent in axes unreal: use --json HOST:PORT/unity"]

@@ -3,7 +3,7 @@
 // Usage: unity_program.exe AVATAR DATAGRAMS PORT
 // AVATAR: a line for each transform, parents first, the GameObject itself being the first:
 //     name, parent or "-", local position, local rotation, scale
-// DATAGRAMS: lines in base64; at a line "-" the game draws a frame, and where the bones are is printed.
+// DATAGRAMS: lines in base64; at a line "-" the game draws a frame, and places and turns of all are printed.
 using System;
 using System.Collections.Generic;
 using System.Globalization;
@@ -67,8 +67,9 @@ static class Program
         Call(receiver, "LateUpdate");
         List<string> said = new List<string>();
         foreach (Transform one in transforms.Values)
-            said.Add(string.Format(CultureInfo.InvariantCulture, "{0} {1} {2}",
-                one.position.x, one.position.y, one.position.z));
+            said.Add(string.Format(CultureInfo.InvariantCulture, "{0} {1} {2} {3} {4} {5} {6}",
+                one.position.x, one.position.y, one.position.z,
+                one.rotation.x, one.rotation.y, one.rotation.z, one.rotation.w));
         Console.WriteLine(string.Join(" ", said));
     }
 

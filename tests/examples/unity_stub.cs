@@ -68,8 +68,8 @@ namespace UnityEngine
 
         public Quaternion rotation
         {
-            get { return parent == null ? localRotation : parent.rotation * localRotation; }
-            set { localRotation = parent == null ? value : Quaternion.Inverse(parent.rotation) * value; }
+            get { return Quaternion.Normalize(parent == null ? localRotation : parent.rotation * localRotation); }
+            set { localRotation = Quaternion.Normalize(parent == null ? value : Quaternion.Inverse(parent.rotation) * value); }
         }
 
         public Vector3 position

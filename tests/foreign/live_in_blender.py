@@ -24,36 +24,73 @@ def main(addon: str, port: str, out: str, frames: str, character: str) -> None:
     started = bpy.ops.pose_rig.start()
     ticking = bpy.app.timers.is_registered(live["tick"])
     receiver = live["tick"].__globals__["receiver"]
-    heads = watch(live["tick"], receiver, int(frames))
+    seen = watch(live["tick"], receiver, int(frames))
     armature = bpy.context.scene.pose_rig.armature
     said = {
         "started": sorted(started),
+        "panel": drawn(live["POSE_RIG_PT_panel"]),
         "ticking": ticking,
         "again": sorted(bpy.ops.pose_rig.start()),
         "names": [bone.name for bone in armature.pose.bones],
         "lengths": [bone.length for bone in armature.data.bones],
         "objects": len(bpy.data.objects),
         "bad": receiver.bad,
-        "indices": sorted(heads),
+        "indices": sorted(seen),
     }
     live["unregister"]()
     said["closed"] = live["tick"].__globals__["receiver"] is None and receiver.socket.fileno() == -1
     said["ended"] = live["tick"]() is None and not bpy.app.timers.is_registered(live["tick"])
-    np.savez(out, heads=np.array([heads[index] for index in sorted(heads)]))
+    heads, turns = zip(*(seen[index] for index in sorted(seen)), strict=True)
+    np.savez(out, heads=np.array(heads), turns=np.array(turns))
     sys.stdout.write(f"\n{json.dumps(said)}\n")
 
 
-def watch(tick: Any, receiver: Any, frames: int) -> dict[int, list[list[float]]]:
-    """Returns where the bones begin in each frame, from the armature's own origin, until there are so many."""
-    heads: dict[int, list[list[float]]] = {}
+def watch(tick: Any, receiver: Any, frames: int) -> dict[int, tuple[list[list[float]], list[list[float]]]]:
+    """Returns where the bones begin in each frame, from the armature's origin, and how they are turned from rest."""
+    seen: dict[int, tuple[list[list[float]], list[list[float]]]] = {}
     deadline = time.monotonic() + 30.0
-    while len(heads) < frames and time.monotonic() < deadline:
+    while len(seen) < frames and time.monotonic() < deadline:
         time.sleep(tick())
         armature = bpy.context.scene.pose_rig.armature
         if receiver.frame is not None:
             posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-            heads[receiver.frame["index"]] = [list(bone.head) for bone in posed.pose.bones]
-    return heads
+            bones = posed.pose.bones
+            seen[receiver.frame["index"]] = [list(bone.head) for bone in bones], [turn(bone) for bone in bones]
+    return seen
+
+
+def turn(bone: Any) -> list[float]:
+    """Returns x, y, z, w of how far a bone is turned from rest."""
+    w, x, y, z = bone.matrix.to_quaternion() @ bone.bone.matrix_local.to_quaternion().inverted()
+    return [x, y, z, w]
+
+
+class Layout:
+    """Stands in for Blender's, which needs a window."""
+
+    def __init__(self) -> None:
+        self.enabled = True
+        self.said: list[str] = []
+
+    def column(self, *, align: bool) -> "Layout":
+        del align
+        return self
+
+    def prop(self, settings: Any, name: str) -> None:
+        self.said.append(f"{name}: {getattr(settings, name)}")
+
+    def operator(self, name: str) -> None:
+        self.said.append(name)
+
+    def label(self, *, text: str) -> None:
+        self.said.append(text)
+
+
+def drawn(panel: Any) -> list[str]:
+    """Returns what a panel shows."""
+    layout = Layout()
+    panel.draw(type("Panel", (), {"layout": layout}), bpy.context)
+    return layout.said
 
 
 def made(bones: list[list[Any]]) -> Any:

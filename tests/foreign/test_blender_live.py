@@ -16,12 +16,12 @@ from pose_rig.streaming.humanoid import BONES, INDEX, PARENTS, Floats, RestPose,
 from pose_rig.streaming.json_frames import frame, schema
 from tests.foreign.conftest import Judge
 from tests.streaming.live import live
-from tests.streaming.people import Person, person
+from tests.streaming.people import Person, angles_deg, person
 
 pytestmark = pytest.mark.foreign
 
 ADDON = Path(__file__).parents[2] / "examples" / "blender" / "pose_rig_live.py"
-CLOSE_M = 1e-3
+CLOSE_M, CLOSE_DEG = 1e-3, 0.2
 EVERY_S = 0.03
 SOMEBODY = person(seed=3, seconds=10.0, rate_hz=2.0, tumbling=True)
 SCHEMA = schema(live(SOMEBODY), BLENDER)
@@ -71,15 +71,22 @@ def groups(somebody: Person, first: int = 0) -> list[list[bytes]]:
     return [[*GARBAGE, said, frame(pose, BLENDER), *GARBAGE] for pose in poses]
 
 
-def in_blender(somebody: Person, indices: list[int]) -> Floats:
-    """Returns (T,B,3) m where the bones begin."""
-    return BLENDER.points(forward(somebody.rest, somebody.root[indices], somebody.rotation[indices])[0])
+def in_blender(somebody: Person, indices: list[int]) -> tuple[Floats, Floats]:
+    """Returns (T,B,3) m where the bones begin, and (T,B,4) how they are turned."""
+    places, turned = forward(somebody.rest, somebody.root[indices], somebody.rotation[indices])
+    return BLENDER.points(places), BLENDER.rotations(turned)
 
 
-def heads(path: Path, said: Any) -> Floats:
-    """Returns (T,B,3) m where Blender has the heads of our bones."""
-    found: Floats = np.load(path)["heads"]
-    return found[:, [said["names"].index(bone) for bone in BONES]]
+def of_blender(path: Path, said: Any) -> tuple[Floats, Floats]:
+    """Returns (T,B,3) m where Blender has the heads of our bones, and (T,B,4) how it has them turned from rest."""
+    columns, found = [said["names"].index(bone) for bone in BONES], np.load(path)
+    return found["heads"][:, columns], found["turns"][:, columns]
+
+
+def agree(found: tuple[Floats, Floats], expected: tuple[Floats, Floats], size: float = 1.0) -> bool:
+    """Returns whether places and turns are the same, on a character of a size."""
+    apart_m = np.linalg.norm(found[0] - size * expected[0], axis=-1).max()
+    return bool(apart_m < size * CLOSE_M and angles_deg(found[1], expected[1]).max() < CLOSE_DEG)
 
 
 def character(rest: RestPose, size: float) -> list[list[Any]]:
@@ -108,9 +115,11 @@ def test_it_makes_an_armature_that_moves_as_the_person(tmp_path: Path, judge: Ju
     assert said["bad"] > 10 * len(GARBAGE)
     assert sorted(said["names"]) == sorted(BONES)
     assert min(said["lengths"]) > 0.01
-    expected = in_blender(SOMEBODY, said["indices"])
-    assert len(expected) >= 15
-    assert np.linalg.norm(heads(out, said) - expected, axis=-1).max() < CLOSE_M
+    assert said["panel"][:4] == ["address: 127.0.0.1", f"port: {port}", said["panel"][2], "pose_rig.stop"]
+    assert said["panel"][4].endswith(" bad")
+    assert said["panel"][5:] == ["solved", ""]
+    assert len(said["indices"]) >= 15
+    assert agree(of_blender(out, said), in_blender(SOMEBODY, said["indices"]))
 
 
 def test_it_moves_a_character_that_there_is(tmp_path: Path, judge: Judge) -> None:
@@ -120,8 +129,7 @@ def test_it_moves_a_character_that_there_is(tmp_path: Path, judge: Judge) -> Non
         said = judge("live_in_blender.py", ADDON, str(port), out, "15", bones)
     assert said["objects"] == 1
     assert len(said["names"]) == len(BONES) + 2
-    expected = size * in_blender(SOMEBODY, said["indices"])
-    assert np.linalg.norm(heads(out, said) - expected, axis=-1).max() < size * CLOSE_M
+    assert agree(of_blender(out, said), in_blender(SOMEBODY, said["indices"]), size)
 
 
 def test_its_armature_takes_on_the_lengths_that_were_learned(tmp_path: Path, judge: Judge) -> None:
@@ -131,12 +139,12 @@ def test_its_armature_takes_on_the_lengths_that_were_learned(tmp_path: Path, jud
     with sent(port, [*groups(SOMEBODY), *groups(other, first=count)]):
         said = judge("live_in_blender.py", ADDON, str(port), out, str(count + len(other.t_ns) - 2), "[]")
     assert said["objects"] == 1
-    found = heads(out, said)
+    places, turned = of_blender(out, said)
     for somebody, first in ((SOMEBODY, 0), (other, count)):
         rows = [row for row, index in enumerate(said["indices"]) if 0 <= index - first < len(somebody.t_ns)]
         expected = in_blender(somebody, [said["indices"][row] - first for row in rows])
         assert len(rows) >= 8
-        assert np.linalg.norm(found[rows] - expected, axis=-1).max() < CLOSE_M
+        assert agree((places[rows], turned[rows]), expected)
 
 
 def test_people_differ_enough_to_tell() -> None:
