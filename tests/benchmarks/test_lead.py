@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from benchmarks.feet import RATE_HZ, Take
+from benchmarks.lead import off_and_shake_mm, shown
+from pose_rig.skeleton import JOINTS
+
+
+def walker(seconds: float = 5.0) -> Take:
+    """Returns somebody whose joints swing by 20 cm once a second."""
+    t_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    xyz = np.zeros((len(t_s), len(JOINTS), 3))
+    xyz[..., 0] = 0.2 * np.sin(2 * np.pi * t_s)[:, None]
+    return Take(JOINTS, RATE_HZ, xyz)
+
+
+def test_without_a_lead_poses_are_only_filtered() -> None:
+    still = np.ones((50, len(JOINTS), 3))
+    np.testing.assert_allclose(shown(still, RATE_HZ, 0.0), still)
+    np.testing.assert_allclose(shown(still, RATE_HZ, 0.1), still)
+
+
+@pytest.mark.parametrize("late_ms", [33.0, 67.0])
+def test_being_led_is_nearer_and_shakier(late_ms: float) -> None:
+    medians = []
+    for leads in (False, True):
+        off, shake = off_and_shake_mm(walker(), np.random.default_rng(1), late_ms, leads=leads)
+        medians.append((np.median(off), np.median(shake)))
+    (off_late, shake_late), (off_led, shake_led) = medians
+    assert off_led < 0.8 * off_late
+    assert shake_led > shake_late
