@@ -7,10 +7,10 @@ from pose_rig.skeleton import JOINTS
 
 
 def walker(seconds: float = 5.0) -> Take:
-    """Returns somebody whose joints swing by 20 cm once a second."""
+    """Returns somebody whose joints swing by 50 cm once a second."""
     t_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
     xyz = np.zeros((len(t_s), len(JOINTS), 3))
-    xyz[..., 0] = 0.2 * np.sin(2 * np.pi * t_s)[:, None]
+    xyz[..., 0] = 0.5 * np.sin(2 * np.pi * t_s)[:, None]
     return Take(JOINTS, RATE_HZ, xyz)
 
 

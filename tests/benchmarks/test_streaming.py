@@ -43,7 +43,7 @@ def test_figures_are_those_of_what_came() -> None:
     at_ns = [1000 * MS + i * 20 * MS + (40 * MS if i > 60 else 0) for i in range(100)]
     arrivals = [Arrivals(at_ns, [(i, at - 30 * MS, 25.0) for i, at in enumerate(at_ns)]) for _ in TARGETS]
     log = Log(begin_ns=1000 * MS, cpu=[(1000 * MS, 1.0), (3000 * MS, 1.1)], rss=[50.0, 50.0])
-    log.ages = {i: 20.0 for i in range(100)}
+    log.ages = dict.fromkeys(range(100), 20.0)
     report = Report.begin(argparse.Namespace(json=None))
     report_of(report, log, arrivals)
     found = {figure.name: figure.median for figure in report.figures}
