@@ -69,7 +69,11 @@ namespace UnityEngine
         public Quaternion rotation
         {
             get { return Quaternion.Normalize(parent == null ? localRotation : parent.rotation * localRotation); }
-            set { localRotation = Quaternion.Normalize(parent == null ? value : Quaternion.Inverse(parent.rotation) * value); }
+            set
+            {
+                Quaternion local = parent == null ? value : Quaternion.Inverse(parent.rotation) * value;
+                localRotation = Quaternion.Normalize(local);
+            }
         }
 
         public Vector3 position
