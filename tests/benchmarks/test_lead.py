@@ -21,11 +21,12 @@ def test_without_a_lead_poses_are_only_filtered() -> None:
 
 
 @pytest.mark.parametrize("late_ms", [33.0, 67.0])
-def test_being_led_is_nearer_and_shakier(late_ms: float) -> None:
-    medians = []
-    for leads in (False, True):
-        off, shake = off_and_shake_mm(walker(), np.random.default_rng(1), late_ms, leads=leads)
-        medians.append((np.median(off), np.median(shake)))
-    (off_late, shake_late), (off_led, shake_led) = medians
-    assert off_led < 0.8 * off_late
-    assert shake_led > shake_late
+def test_being_led_is_nearer_who_moves_and_shakier_who_stands(late_ms: float) -> None:
+    still = Take(JOINTS, RATE_HZ, np.zeros_like(walker().xyz))
+    medians = {}
+    for name, take in (("walking", walker()), ("still", still)):
+        for leads in (False, True):
+            off, shake = off_and_shake_mm(take, np.random.default_rng(1), late_ms, leads=leads)
+            medians[name, leads] = np.median(off), np.median(shake)
+    assert medians["walking", True][0] < 0.6 * medians["walking", False][0]
+    assert medians["still", True][1] > 1.2 * medians["still", False][1]

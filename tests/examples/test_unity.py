@@ -1,6 +1,7 @@
 """The Unity script, compiled against a stand-in for UnityEngine and run by Mono; Unity itself has not seen it here."""
 
 import base64
+import re
 import shutil
 import socket
 import subprocess
@@ -26,7 +27,7 @@ SIZE, SCALE, PLACE, TURN = 1.4, 0.5, np.array([3.0, 0.2, -1.0]), np.array([0.1, 
 GARBAGE = (
     b" ", b"\xff\xfe", b"[1, 2]", b"null", b"{}", b"[" * 5000, b'{"type":"frame"}', b'{"type":"frame","root":[1,2,3]',
     b'{"type":"frame","root":[[1,2,3}', FRAME.replace(b'"root":[', b'"root":[1e39,'), FRAME[: len(FRAME) // 3],
-    FRAME.replace(b'"rotations":[[', b'"rotations":[[0,0,0,0],['), FRAME.replace(b'"root":[', b'"root":["a",'),
+    re.sub(rb'"rotations":\[\[[^]]*', b'"rotations":[[0,0,0,0', FRAME), FRAME.replace(b'"root":[', b'"root":["a",'),
     SCHEMA.replace(b'"bone_parents":[-1,0', b'"bone_parents":[-1,7'), SCHEMA.replace(b'"bones"', b'"bone"'),
 )  # fmt: skip
 

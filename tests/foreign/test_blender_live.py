@@ -1,6 +1,7 @@
 """The Blender add-on in Blender itself, with real datagrams."""
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ GARBAGE = (
     b'{"type": "schema", "axes": "blender", "bones": ["Hips"], "bone_parents": [0], "rest": [[0, 0, 1]]}',
     b'{"type": "schema", "axes": "blender", "bones": ["\\ud800"], "bone_parents": [-1], "rest": [[0, 0, 1]]}',
     frame(live(SOMEBODY), BLENDER).replace(b'"root":[', b'"root":[1e999,'),
-    frame(live(SOMEBODY), BLENDER).replace(b'"rotations":[[', b'"rotations":[[0,0,0,0],['),
+    re.sub(rb'"rotations":\[\[[^]]*', b'"rotations":[[0,0,0,0', frame(live(SOMEBODY), BLENDER)),
     frame(live(SOMEBODY), BLENDER)[:-40],
 )  # fmt: skip
 
