@@ -118,7 +118,7 @@ def unit(xyzw: list[float]) -> Quaternion:
     """Returns a quaternion of x, y, z, w; raises ValueError if its length is not 1."""
     x, y, z, w = xyzw
     turn = Quaternion((w, x, y, z))
-    if not -1 < turn.magnitude < 1.1:
+    if not 0.9 < turn.magnitude < 1.1:
         raise ValueError("quaternion")
     return turn.normalized()
 
