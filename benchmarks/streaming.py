@@ -119,7 +119,7 @@ def ages(report: Report, log: Log, arrived: Arrivals) -> None:
     for name, values in (
         ("capture to pose", published),
         ("pose to its turn to be sent", waited),
-        ("its turn to datagram", whole - published - waited),
+        ("carrying, solving, sending", whole - published - waited),
         ("capture to datagram", whole),
     ):
         report.add(f"{name}: median", "ms", [float(np.median(values))])

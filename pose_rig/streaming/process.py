@@ -42,6 +42,7 @@ def main(job: StreamJob, stop: Stop) -> None:
         while not stop.is_set():
             feeder.hear(receiver.receive(feeder.patience_ms()))
             feeder.go_on()
+        feeder.say_goodbye()
 
 
 class Feeder:
@@ -92,6 +93,13 @@ class Feeder:
         if now_ns - self._reported_ns >= REPORT_NS:
             self._reported_ns = now_ns
             self._report(now_ns)
+
+    def say_goodbye(self) -> None:
+        """Sends the last pose as one in which nobody is seen, lest an avatar waits for the next."""
+        now_ns = time.monotonic_ns()
+        pose = replace(self._performer.at(now_ns), tracking=0)
+        for output in self._outputs:
+            output.send(pose, now_ns)
 
     def _send(self, now_ns: int) -> None:
         pose = self._complete(self._performer.at(now_ns))

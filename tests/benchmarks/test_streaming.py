@@ -50,5 +50,5 @@ def test_figures_are_those_of_what_came() -> None:
     assert found["json: gap, longest"] == pytest.approx(60.0)
     assert found["processor"] == pytest.approx(5.0)
     assert found["memory: growth"] == pytest.approx(0.0, abs=1e-9)
-    stages = ("capture to pose", "pose to its turn to be sent", "its turn to datagram", "capture to datagram")
+    stages = ("capture to pose", "pose to its turn to be sent", "carrying, solving, sending", "capture to datagram")
     assert [found[f"{stage}: median"] for stage in stages] == pytest.approx([20.0, 5.0, 5.0, 30.0])

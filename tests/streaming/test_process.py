@@ -49,6 +49,16 @@ def test_poses_of_the_rig_become_datagrams_and_it_says_so() -> None:
     assert kinds(catcher)[0] == "schema"
 
 
+def test_at_the_end_receivers_are_told_that_nobody_is_seen() -> None:
+    with closing(Catcher()) as catcher:
+        with running(StreamConfig(json=(f"127.0.0.1:{catcher.port}",))) as rig:
+            rig.play(person(1, seconds=1.0), 30)
+        time.sleep(0.1)
+    frames = [frame for frame in map(json.loads, (one.data for one in catcher.caught)) if frame["type"] == "frame"]
+    assert [frame["tracking"] for frame in frames[-2:]] == [1, 0]
+    assert frames[-1]["rotations"] == frames[-2]["rotations"]
+
+
 def test_a_rig_that_says_nothing_is_no_silence() -> None:
     with closing(Catcher()) as catcher, running(StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",))):
         time.sleep(0.5)
