@@ -3,16 +3,16 @@
 Source: https://docs.vrchat.com/docs/osc-trackers: world space, Unity's axes, metres, Euler angles in degrees. VRChat
 finds out at calibration which tracker is which body part, and lays the room onto its own by the head.
 
-Axes: N trackers.
+In plain numbers, for a handful of them numpy takes longer.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from pose_rig.streaming.avatar import EYE
-from pose_rig.streaming.axes import UNITY
-from pose_rig.streaming.humanoid import INDEX, PARENTS, Floats
+from pose_rig.streaming.humanoid import INDEX, PARENTS
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.osc import Line, Packets
 from pose_rig.streaming.turning import Quaternion, Vector, plus, times, turn
@@ -51,10 +51,10 @@ class TrackerEncoder:
         place, turned = _in_room(pose, self._chain)
         skull = float(np.linalg.norm(pose.rest.tip[HEAD]))
         eyes = plus(place[HEAD], turn(turned[HEAD], (0.0, skull * EYE[1], skull * EYE[2])))
-        places = np.array([eyes, *(place[bone] for bone in self._bones)])
-        turns = np.array([turned[HEAD], *(turned[bone] for bone in self._bones)])
-        angles = euler_deg(UNITY.rotations(turns))
-        self._packets.floats[self._words] = np.stack([UNITY.points(places), angles], 1).reshape(-1, 3)
+        numbers = [_point(eyes), euler_deg(*_turn(turned[HEAD]))]
+        for bone in self._bones:
+            numbers += [_point(place[bone]), euler_deg(*_turn(turned[bone]))]
+        self._packets.floats[self._words] = numbers
         return self._packets.datagrams
 
 
@@ -81,14 +81,22 @@ def _in_room(pose: LivePose, chain: Sequence[int]) -> tuple[dict[int, Vector], d
     return place, turned
 
 
-def euler_deg(q: Floats) -> Floats:
-    """Returns Unity's Euler angles (N,3) x y z of quaternions (N,4), °: turned about z first, then x, then y."""
-    x, y, z, w = q.T
-    sine = np.clip(2 * (w * x - y * z), -1.0, 1.0)
-    pitch = np.arcsin(sine)
-    yaw = np.arctan2(2 * (x * z + w * y), 1 - 2 * (x * x + y * y))
-    roll = np.arctan2(2 * (x * y + w * z), 1 - 2 * (x * x + z * z))
-    steep = np.abs(sine) > GIMBAL
-    yaw = np.where(steep, 2 * np.arctan2(y, w), yaw)
-    roll = np.where(steep, 0.0, roll)
-    return np.asarray(np.degrees(np.stack([pitch, yaw, roll], 1)))
+def _point(place: Vector) -> Vector:
+    """Returns a place in Unity's axes, as `axes.UNITY` does."""
+    return -place[0], place[1], place[2]
+
+
+def _turn(q: Quaternion) -> Quaternion:
+    """Returns a turn in Unity's axes, likewise."""
+    return q[0], -q[1], -q[2], q[3]
+
+
+def euler_deg(x: float, y: float, z: float, w: float) -> Vector:
+    """Returns Unity's Euler angles x y z, °, of a quaternion: turned about z first, then x, then y."""
+    sine = max(-1.0, min(1.0, 2 * (w * x - y * z)))
+    if abs(sine) > GIMBAL:
+        yaw, roll = 2 * math.atan2(y, w), 0.0
+    else:
+        yaw = math.atan2(2 * (x * z + w * y), 1 - 2 * (x * x + y * y))
+        roll = math.atan2(2 * (x * y + w * z), 1 - 2 * (x * x + z * z))
+    return math.degrees(math.asin(sine)), math.degrees(yaw), math.degrees(roll)

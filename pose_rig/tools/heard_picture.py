@@ -1,8 +1,8 @@
 """What was heard in the VMC protocol, for people."""
 
+import math
 from collections.abc import Iterable
 
-import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -101,6 +101,6 @@ def _bones(heard: VmcHeard, names: tuple[str, ...]) -> Table:
 
 
 def _cells(bone: Transform) -> list[str]:
-    turn = np.array(bone.rotation)
-    angles = euler_deg(turn[None] / max(float(np.linalg.norm(turn)), 1e-9))[0]
-    return [f"{value:.3f}" for value in bone.position] + [f"{value:.1f}" for value in angles + 0.0]
+    size = max(math.hypot(*bone.rotation), 1e-9)
+    x, y, z, w = (number / size for number in bone.rotation)
+    return [f"{value:.3f}" for value in bone.position] + [f"{value + 0.0:.1f}" for value in euler_deg(x, y, z, w)]
