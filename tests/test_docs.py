@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from pose_rig.bus import Sender
-from pose_rig.config import load
+from pose_rig.config import StreamConfig, load
 from pose_rig.messages import Pose3D
 from pose_rig.skeleton import INDEX, JOINT_SET, JOINTS, PARENTS, J
+from pose_rig.streaming.outputs import places
 from tests.tools.sessions import sample, write_session
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +65,14 @@ def test_the_rig_toml_of_the_cameras_page_loads(tmp_path: Path) -> None:
     config = load(path)
     assert [camera.name for camera in config.camera] == ["left", "", ""]
     assert config.camera[2].members == 2
+
+
+def test_the_stream_table_of_the_engines_page_has_all_keys(tmp_path: Path) -> None:
+    text, path = block("docs/engines.md", "toml"), tmp_path / "rig.toml"
+    path.write_text(text, "utf-8")
+    stream = load(path).stream
+    assert places(stream).keys() == {"vmc", "vrchat", "json", "websocket"}
+    assert re.findall(r"^(\w+) =", text, re.MULTILINE) == [*StreamConfig.__struct_fields__]
 
 
 def test_the_joints_of_the_frames_page_are_ours() -> None:
