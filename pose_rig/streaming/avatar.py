@@ -88,7 +88,7 @@ def of_person(rest: RestPose, *, whole: bool = False) -> Avatar:
 
     Args:
         rest: Their bones.
-        whole: All 55 bones of Unity's humanoid; otherwise those that we measure.
+        whole: All bones of Unity's humanoid but UpperChest, which our chest is too; otherwise those that we measure.
     """
     names, parents, source, offsets = list(BONES), [], list(range(len(BONES))), list(rest.offset)
     parents = [INDEX[parent] if parent else -1 for parent in PARENT.values()]

@@ -1,7 +1,7 @@
 """The person as VRChat's OSC trackers.
 
 Source: https://docs.vrchat.com/docs/osc-trackers: world space, Unity's axes, metres, Euler angles in degrees. VRChat
-finds out at calibration which tracker is which body part, and lays the room onto its own by the head.
+finds out at calibration which tracker is which body part, and lays the room onto its own by the root of the head bone.
 
 In plain numbers, for a handful of them numpy takes longer.
 """
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pose_rig.streaming.avatar import EYE
 from pose_rig.streaming.humanoid import INDEX, PARENTS
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.osc import Line, Packets
@@ -25,7 +24,6 @@ PARTS: dict[str, tuple[str, ...]] = {
     "knees": ("LeftLowerLeg", "RightLowerLeg"),
     "elbows": ("LeftLowerArm", "RightLowerArm"),
 }
-HEAD = INDEX["Head"]
 GIMBAL = 0.9999999  # sine of a pitch at which yaw and roll are one
 
 
@@ -37,11 +35,11 @@ class TrackerEncoder:
     """
 
     def __init__(self, parts: Sequence[str]) -> None:
-        self._bones = [INDEX[bone] for part in PARTS if part in parts for bone in PARTS[part]]
-        names = ["head", *(str(number) for number in range(1, len(self._bones) + 1))]
+        self._bones = [INDEX["Head"], *(INDEX[bone] for part in PARTS if part in parts for bone in PARTS[part])]
+        names = ["head", *(str(number) for number in range(1, len(self._bones)))]
         kinds = ("position", "rotation")
         lines = [Line(f"/tracking/trackers/{name}/{kind}", numbers=3) for name in names for kind in kinds]
-        self._chain = _chain([HEAD, *self._bones])
+        self._chain = _chain(self._bones)
         self._packets = Packets([lines])
         self._words = self._packets.first[:, None] + np.arange(3)
 
@@ -49,9 +47,7 @@ class TrackerEncoder:
         """Returns the datagram of a frame."""
         del now_ns
         place, turned = _in_room(pose, self._chain)
-        skull = float(np.linalg.norm(pose.rest.tip[HEAD]))
-        eyes = plus(place[HEAD], turn(turned[HEAD], (0.0, skull * EYE[1], skull * EYE[2])))
-        numbers = [_point(eyes), euler_deg(*_turn(turned[HEAD]))]
+        numbers = []
         for bone in self._bones:
             numbers += [_point(place[bone]), euler_deg(*_turn(turned[bone]))]
         self._packets.floats[self._words] = numbers

@@ -37,6 +37,7 @@ def demo(
     `pose-rig demo --vmc 127.0.0.1 --laps 100` moves an avatar while you set up its engine (docs/engines.md).
     """
     with failures(debug):
+        stream = streamed(StreamConfig(), vmc=vmc, json=json, websocket=websocket)
         clip = demo_clip(PlainLines(Console()).say)
         fps, repeat = (None, 1) if pace == "all" else (WEBCAM_FPS, laps or LAPS)
         config = Config(
@@ -44,8 +45,9 @@ def demo(
             detector=DetectorConfig(model=model or "full"),
             fusion=FusionConfig(provider=provider or "auto"),
             pace=pace or "realtime",
-            port=0,  # so that it runs beside another rig
+            # Any, so that it runs beside another rig; but `pose-rig monitor` looks at the usual one.
+            port=Config().port if stream.wanted else 0,
             save=save,
-            stream=streamed(StreamConfig(), vmc=vmc, json=json, websocket=websocket),
+            stream=stream,
         )
         execute(config, headless=headless, debug=debug)

@@ -22,8 +22,10 @@ from pose_rig.tools.stream_options import (
     FootLock,
     Json,
     LeadTime,
+    Origin,
     Root,
     Scale,
+    StreamRate,
     Trackers,
     Vmc,
     Vrchat,
@@ -57,12 +59,14 @@ def replay(
     vrchat: Vrchat = None,
     json: Json = None,
     websocket: Websocket = None,
+    origin: Origin = None,
     avatar: Avatar = None,
     scale: Scale = None,
     root: Root = None,
     trackers: Trackers = None,
     lead: LeadTime = None,
     foot_lock: FootLock = False,
+    stream_rate: StreamRate = None,
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:
@@ -105,8 +109,8 @@ def replay(
             rig="",
             duration_s=None,
             stream=streamed(
-                StreamConfig(), vmc=vmc, vrchat=vrchat, json=json, websocket=websocket, avatar=avatar, scale=scale,
-                root=root, trackers=trackers, lead=lead, foot_lock=foot_lock,
+                StreamConfig(), vmc=vmc, vrchat=vrchat, json=json, websocket=websocket, origin=origin, avatar=avatar,
+                scale=scale, root=root, trackers=trackers, lead=lead, foot_lock=foot_lock, stream_rate=stream_rate,
             ),
         )  # fmt: skip
         check(structs.replace(config, camera=(), detector=DetectorConfig()))  # nobody opens these again
