@@ -3,8 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from pose_rig.bus import Receiver, Sender
@@ -108,11 +108,12 @@ def _running(stream: StreamConfig, poses: Sender, output: str) -> Iterator[Rig]:
             thread.join()
 
 
-def captured(profile: str, somebody: Person, count: int, **more: object) -> list[Caught]:
-    """Returns the datagrams of a person who was played to a receiver of VMC."""
-    with closing(Catcher()) as catcher:
-        address = f"127.0.0.1:{catcher.port}/{profile}"
-        with running(StreamConfig(vmc=(address,), **more)) as rig:  # type: ignore[arg-type]
+def captured(profiles: Sequence[str], somebody: Person, count: int) -> dict[str, list[Caught]]:
+    """Returns the datagrams of a person who was played to receivers of VMC, one of each profile, all at once."""
+    with ExitStack() as stack:
+        catchers = {profile: stack.enter_context(closing(Catcher())) for profile in profiles}
+        addresses = tuple(f"127.0.0.1:{catcher.port}/{profile}" for profile, catcher in catchers.items())
+        with running(StreamConfig(vmc=addresses)) as rig:
             rig.play(somebody, count)
             time.sleep(0.1)
-    return catcher.caught
+    return {profile: catcher.caught for profile, catcher in catchers.items()}

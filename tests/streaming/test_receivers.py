@@ -59,10 +59,19 @@ def read(caught: list[Caught]) -> list[Said]:
     return said
 
 
+@pytest.fixture(scope="module")
+def somebody() -> Person:
+    return person(8, seconds=3.0)
+
+
+@pytest.fixture(scope="module")
+def all_caught(somebody: Person) -> dict[str, list[Caught]]:
+    return captured(sorted(PROFILES), somebody, COUNT)
+
+
 @pytest.fixture(scope="module", params=sorted(PROFILES))
-def take(request: pytest.FixtureRequest) -> Take:
-    somebody = person(8, seconds=3.0)
-    caught = captured(request.param, somebody, COUNT)
+def take(request: pytest.FixtureRequest, somebody: Person, all_caught: dict[str, list[Caught]]) -> Take:
+    caught = all_caught[request.param]
     frames: list[list[Said]] = [[]]
     for message in read(caught):
         frames[-1].append(message)
