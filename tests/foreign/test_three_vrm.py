@@ -93,7 +93,7 @@ def test_it_takes_the_pose_that_came_over_the_network(tmp_path: Path, receiver: 
     motion = solve_motion(ALL, moving.t_ns, moving.xyz, np.ones(moving.xyz.shape[:2]))
     avatar = write_vrm(tmp_path / "me.vrm", model_of(motion.rest, 1, seed=2))
     stopped = np.minimum(np.arange(90), 59)  # what came last is then what is shown
-    datagrams = captured("unity", replace(moving, xyz=moving.xyz[stopped]), 90, avatar=str(avatar))
+    datagrams = captured(["unity"], replace(moving, xyz=moving.xyz[stopped]), 90, str(avatar))["unity"]
     places = receiver(avatar, (one.data for one in datagrams))
     assert off_mm(places[-1], moving.xyz[59, COLUMNS]) < 20
 

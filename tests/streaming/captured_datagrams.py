@@ -108,12 +108,12 @@ def _running(stream: StreamConfig, poses: Sender, output: str) -> Iterator[Rig]:
             thread.join()
 
 
-def captured(profiles: Sequence[str], somebody: Person, count: int) -> dict[str, list[Caught]]:
+def captured(profiles: Sequence[str], somebody: Person, count: int, avatar: str = "") -> dict[str, list[Caught]]:
     """Returns the datagrams of a person who was played to receivers of VMC, one of each profile, all at once."""
     with ExitStack() as stack:
         catchers = {profile: stack.enter_context(closing(Catcher())) for profile in profiles}
         addresses = tuple(f"127.0.0.1:{catcher.port}/{profile}" for profile, catcher in catchers.items())
-        with running(StreamConfig(vmc=addresses)) as rig:
+        with running(StreamConfig(vmc=addresses, avatar=avatar)) as rig:
             rig.play(somebody, count)
             time.sleep(0.1)
     return {profile: catcher.caught for profile, catcher in catchers.items()}
