@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import JsonEncoder
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.profiles import PROFILES
+from pose_rig.streaming.traffic import DatagramKind
 from pose_rig.streaming.udp import UdpTarget
 from pose_rig.streaming.vmc import VmcEncoder
 from pose_rig.streaming.vrchat import PARTS, TrackerEncoder
@@ -93,8 +95,18 @@ class WebSocketOutput:
         self._server.close()
 
 
-def places(stream: StreamConfig) -> dict[str, list[Address]]:
-    """Returns all that is asked for, by kind, understood.
+@dataclass(frozen=True, slots=True)
+class Places:
+    """All that is asked for, understood."""
+
+    vmc: tuple[Address, ...]
+    vrchat: tuple[Address, ...]
+    json: tuple[Address, ...]
+    websocket: tuple[Address, ...]
+
+
+def places(stream: StreamConfig) -> Places:
+    """Returns where the user wants the person sent to.
 
     Raises:
         UsageError: Something is written wrongly, or does not go together.
@@ -104,12 +116,12 @@ def places(stream: StreamConfig) -> dict[str, list[Address]]:
             raise UsageError(f"VRChat has no tracker for {part!r}.", f"Choose from {', '.join(PARTS)}.")
     if stream.scale == "avatar" and not stream.avatar:
         raise UsageError("There is no avatar to fit the way through the room to.", "Add --avatar model.vrm.")
-    return {
-        "vmc": [receiver(text, VMC_PORT, tuple(PROFILES)) for text in stream.vmc],
-        "vrchat": [receiver(text, VRCHAT_PORT) for text in stream.vrchat],
-        "json": [receiver(text, JSON_PORT, tuple(AXES)) for text in stream.json],
-        "websocket": [listener(stream.websocket, WEBSOCKET_PORT)] if stream.websocket else [],
-    }
+    return Places(
+        vmc=tuple(receiver(text, VMC_PORT, tuple(PROFILES)) for text in stream.vmc),
+        vrchat=tuple(receiver(text, VRCHAT_PORT) for text in stream.vrchat),
+        json=tuple(receiver(text, JSON_PORT, tuple(AXES)) for text in stream.json),
+        websocket=(listener(stream.websocket, WEBSOCKET_PORT),) if stream.websocket else (),
+    )
 
 
 def open_outputs(stream: StreamConfig) -> list[Output]:
@@ -123,24 +135,30 @@ def open_outputs(stream: StreamConfig) -> list[Output]:
     fit = avatar is not None and stream.scale != "body"
     outputs: list[Output] = []
     with ExitStack() as undo:
-        for profile in dict.fromkeys(address.choice for address in wanted["vmc"]):
-            encoder = VmcEncoder(PROFILES[profile], avatar, stream.root or None, fit=fit)
-            outputs.append(_udp(undo, encoder, "vmc", [place for place in wanted["vmc"] if place.choice == profile]))
-        if wanted["vrchat"]:
-            outputs.append(_udp(undo, TrackerEncoder(stream.trackers), "vrchat", wanted["vrchat"]))
-        for axes in dict.fromkeys(address.choice for address in wanted["json"]):
-            same = [place for place in wanted["json"] if place.choice == axes]
-            outputs.append(_udp(undo, JsonEncoder(AXES[axes]), "json", same))
-        for address in wanted["websocket"]:
+
+        def add(kind: DatagramKind, encoder: Encoder, addresses: Sequence[Address]) -> None:
+            targets = []
+            for address in addresses:
+                targets.append(UdpTarget(kind, address))
+                undo.callback(targets[-1].close)
+            outputs.append(UdpOutput(encoder, targets))
+
+        for profile, same in _by_choice(wanted.vmc).items():
+            add("vmc", VmcEncoder(PROFILES[profile], avatar, stream.root or None, fit=fit), same)
+        if wanted.vrchat:
+            add("vrchat", TrackerEncoder(stream.trackers), wanted.vrchat)
+        for axes, same in _by_choice(wanted.json).items():
+            add("json", JsonEncoder(AXES[axes]), same)
+        for address in wanted.websocket:
             outputs.append(WebSocketOutput(WebSocketServer(address, stream.origins)))
             undo.callback(outputs[-1].close)
         undo.pop_all()
     return outputs
 
 
-def _udp(undo: ExitStack, encoder: Encoder, kind: str, addresses: list[Address]) -> UdpOutput:
-    targets = []
+def _by_choice(addresses: Sequence[Address]) -> dict[str, list[Address]]:
+    """Returns those that get the same datagrams, in the order in which they were given."""
+    groups: dict[str, list[Address]] = {}
     for address in addresses:
-        targets.append(UdpTarget(kind, address))  # type: ignore[arg-type]  # one of its kinds
-        undo.callback(targets[-1].close)
-    return UdpOutput(encoder, targets)
+        groups.setdefault(address.choice, []).append(address)
+    return groups

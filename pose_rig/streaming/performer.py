@@ -33,7 +33,6 @@ class Newest:
 
     pose: Pose3D
     at_ns: int
-    joints: tuple[str, ...]
 
     def age_ns(self, now_ns: int) -> int:
         """Returns how old its picture is; right whatever clock the picture was stamped with."""
@@ -65,7 +64,7 @@ class Performer:
         """Takes a pose that has just come."""
         joints = joint_names(pose.joints)
         before = self._newest
-        self._newest = Newest(pose, now_ns, joints)
+        self._newest = Newest(pose, now_ns)
         if joints != self._joints or pose.height_m != self._height_m:
             self._begin(joints, pose.height_m)
         if not pose.tracking:

@@ -8,6 +8,8 @@ from typing import Literal
 from pose_rig.messages import Target
 from pose_rig.streaming.address import Address
 
+DatagramKind = Literal["vmc", "vrchat", "json"]
+Kind = DatagramKind | Literal["websocket"]
 WINDOW_S = 2.0
 ERROR_SHOWN_S = 5.0  # after the last one
 
@@ -21,8 +23,8 @@ class Traffic:
         profile: Whose rules the sender keeps, or which axes.
     """
 
-    def __init__(self, kind: Literal["vmc", "vrchat", "json", "websocket"], address: Address, profile: str) -> None:
-        self._kind: Literal["vmc", "vrchat", "json", "websocket"] = kind
+    def __init__(self, kind: Kind, address: Address, profile: str) -> None:
+        self._kind: Kind = kind
         self._address, self._profile = address, profile
         self._recent: deque[float] = deque()
         self._frames = self._datagrams = self._octets = self._failures = 0

@@ -2,11 +2,10 @@
 
 import socket
 from collections.abc import Sequence
-from typing import Literal
 
 from pose_rig.errors import UsageError
 from pose_rig.streaming.address import Address
-from pose_rig.streaming.traffic import Traffic
+from pose_rig.streaming.traffic import DatagramKind, Traffic
 
 
 class UdpTarget:
@@ -23,7 +22,7 @@ class UdpTarget:
         UsageError: Nobody knows that host.
     """
 
-    def __init__(self, kind: Literal["vmc", "vrchat", "json"], address: Address) -> None:
+    def __init__(self, kind: DatagramKind, address: Address) -> None:
         self.address = address
         self.traffic = Traffic(kind, address, address.choice)
         self._socket = connected(address)
