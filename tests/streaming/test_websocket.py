@@ -195,7 +195,7 @@ def test_a_client_that_never_reads_loses_frames_and_costs_nobody_anything(
             server.send(live(somebody, i % 100), 1)
             slowest_s = max(slowest_s, time.monotonic() - began)
             quick.recv(timeout=5)
-        assert slowest_s < 0.25
+        assert slowest_s < 1.0
         server.send(live(somebody, 99, mode="cold"), 1)
         fetched = 1
         while heard(asleep).get("mode") != "cold":
