@@ -161,3 +161,19 @@ def rotation_from_vector(vector: Floats) -> Floats:
     first = np.where(small, 1.0, np.sin(safe) / safe)
     second = np.where(small, 0.5, (1 - np.cos(safe)) / safe**2)
     return np.asarray(np.eye(3) + first * k + second * (k @ k))
+
+
+def quaternion(rotation: Floats) -> Floats:
+    """Returns (4,) x, y, z, w ≥ 0 of the rotation nearest to a 3×3 matrix.
+
+    Bar-Itzhack, "New method for extracting the quaternion from a rotation matrix", 2000: an eigenvector.
+    """
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation
+    rows = [
+        [xx - yy - zz, yx + xy, zx + xz, zy - yz],
+        [yx + xy, yy - xx - zz, zy + yz, xz - zx],
+        [zx + xz, zy + yz, zz - xx - yy, yx - xy],
+        [zy - yz, xz - zx, yx - xy, xx + yy + zz],
+    ]
+    found = np.linalg.eigh(np.array(rows))[1][:, -1]
+    return np.asarray(found if found[3] >= 0 else -found)

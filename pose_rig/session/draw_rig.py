@@ -13,6 +13,7 @@ from foxglove_schemas_protobuf.Quaternion_pb2 import Quaternion
 from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
+from pose_rig.geometry import quaternion
 from pose_rig.messages import CameraState
 from pose_rig.session.draw_scene import FRAME
 
@@ -60,19 +61,3 @@ def _transform(
     x, y, z, w = quaternion(parent_from_child).tolist()
     out.rotation.CopyFrom(Quaternion(x=x, y=y, z=z, w=w))
     return out
-
-
-def quaternion(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns (4,) x, y, z, w ≥ 0 of the rotation nearest to a 3×3 matrix.
-
-    Bar-Itzhack, "New method for extracting the quaternion from a rotation matrix", 2000: an eigenvector.
-    """
-    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation
-    rows = [
-        [xx - yy - zz, yx + xy, zx + xz, zy - yz],
-        [yx + xy, yy - xx - zz, zy + yz, xz - zx],
-        [zx + xz, zy + yz, zz - xx - yy, yx - xy],
-        [zy - yz, xz - zx, yx - xy, xx + yy + zz],
-    ]
-    found = np.linalg.eigh(np.array(rows))[1][:, -1]
-    return np.asarray(found if found[3] >= 0 else -found)

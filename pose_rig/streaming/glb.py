@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from pose_rig.errors import UsageError
+from pose_rig.geometry import quaternion
 from pose_rig.streaming.humanoid import Floats, multiply, rotate
 
 MOST_BYTES = 512 * 2**20  # avatars with all their textures have some 10 to 200 MB
@@ -170,19 +171,8 @@ def _parts(node: Node) -> tuple[Floats, Floats, Floats]:
     with np.errstate(all="ignore"):
         scale = np.linalg.norm(matrix[:3, :3], axis=0)
         scale[0] *= -1.0 if np.linalg.det(matrix[:3, :3]) < 0 else 1.0
-        return matrix[:3, 3], _quaternion(matrix[:3, :3] / scale), scale
-
-
-def _quaternion(rotation: Floats) -> Floats:
-    """Returns (4,) the quaternion of a rotation matrix, of any length: a column of its square, the longest."""
-    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = rotation
-    square = np.array([
-        [1 + xx - yy - zz, yx + xy, zx + xz, zy - yz],
-        [yx + xy, 1 + yy - xx - zz, zy + yz, xz - zx],
-        [zx + xz, zy + yz, 1 + zz - xx - yy, yx - xy],
-        [zy - yz, xz - zx, yx - xy, 1 + xx + yy + zz],
-    ])  # fmt: skip
-    return np.asarray(square[:, np.argmax(square.diagonal())])
+        turned = matrix[:3, :3] / scale
+    return matrix[:3, 3], quaternion(turned) if np.isfinite(turned).all() else np.full(4, np.nan), scale
 
 
 def _sound(translation: Floats, rotation: Floats, scale: Floats) -> bool:

@@ -13,10 +13,10 @@ from google.protobuf.message_factory import GetMessageClass
 from mcap.reader import make_reader
 from mcap.writer import Writer
 
+from pose_rig.geometry import quaternion
 from pose_rig.messages import Health, Message
 from pose_rig.session.draw import Drawing, Drawn, schema_of
 from pose_rig.session.draw_image import landmark_bones
-from pose_rig.session.draw_rig import quaternion
 from pose_rig.session.draw_scene import GUESSED, LEFT, MIDDLE, RIGHT, SURE, skeleton_bones
 from pose_rig.skeleton import BONES, INDEX, J, landmarks
 from tests.session.drawable import BODY, FOCAL_PX, NAMES, POSITION_M, ROTATION, keypoints, pose, refined, rig, seen
