@@ -11,12 +11,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.streaming.humanoid import BONES, INDEX, PARENT, Floats, RestPose, inverse, multiply
+from pose_rig.streaming.humanoid import BONES, INDEX, PARENTS, Floats, RestPose, inverse, multiply
+from pose_rig.streaming.unity_bones import FINGERS, PHALANGES
+from pose_rig.streaming.unity_bones import PARENTS as ABOVE
 
 FIXED = -1  # source of a bone that we do not measure: it stays as it is at rest
 NO_TURN = np.array([[0.0, 0.0, 0.0, 1.0]])
-FINGERS = ("Thumb", "Index", "Middle", "Ring", "Little")
-PHALANGES = ("Proximal", "Intermediate", "Distal")
 # of the hand's length, where fingers begin (outwards, forwards) in T-pose, palm down, and how long their bones are;
 # means of adults, Buryanov and Kotiuk (2010)
 KNUCKLE = {
@@ -90,11 +90,10 @@ def of_person(rest: RestPose, *, whole: bool = False) -> Avatar:
         rest: Their bones.
         whole: All bones of Unity's humanoid but UpperChest, which our chest is too; otherwise those that we measure.
     """
-    names, parents, source, offsets = list(BONES), [], list(range(len(BONES))), list(rest.offset)
-    parents = [INDEX[parent] if parent else -1 for parent in PARENT.values()]
+    names, parents, source, offsets = list(BONES), list(PARENTS), list(range(len(BONES))), list(rest.offset)
     if whole:
-        for name, parent, offset in _further(rest):
-            parents.append(names.index(parent))
+        for name, offset in _further(rest):
+            parents.append(names.index(ABOVE[name]))
             names.append(name)
             source.append(FIXED)
             offsets.append(np.asarray(offset))
@@ -113,18 +112,18 @@ def of_person(rest: RestPose, *, whole: bool = False) -> Avatar:
     )
 
 
-def _further(rest: RestPose) -> list[tuple[str, str, Floats]]:
-    """Returns name, parent and place of the bones that we do not measure, each after its parent."""
+def _further(rest: RestPose) -> list[tuple[str, Floats]]:
+    """Returns name and place of the bones that we do not measure, each after what it hangs on."""
     skull = float(np.linalg.norm(rest.tip[INDEX["Head"]]))
-    bones = [("Jaw", "Head", skull * np.array(JAW))]
+    bones = [("Jaw", skull * np.array(JAW))]
     for side, out in (("Left", 1.0), ("Right", -1.0)):
         outwards = np.array([out, 1.0, 1.0])
-        bones.append((f"{side}Eye", "Head", skull * np.array(EYE) * outwards))
+        bones.append((f"{side}Eye", skull * np.array(EYE) * outwards))
         length = float(np.linalg.norm(rest.tip[INDEX[f"{side}Hand"]]))
         for finger in FINGERS:
             along = np.array([0.7, 0.0, 0.7]) if finger == "Thumb" else np.array([1.0, 0.0, 0.0])
-            parent, place = f"{side}Hand", length * np.array([KNUCKLE[finger][0], 0.0, KNUCKLE[finger][1]])
+            place = length * np.array([KNUCKLE[finger][0], 0.0, KNUCKLE[finger][1]])
             for phalanx, shorter in zip(PHALANGES, (*SHORTER, 0.0), strict=True):
-                bones.append((f"{side}{finger}{phalanx}", parent, place * outwards))
-                parent, place = bones[-1][0], length * PHALANX[finger] * shorter * along
+                bones.append((f"{side}{finger}{phalanx}", place * outwards))
+                place = length * PHALANX[finger] * shorter * along
     return bones

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from operator import mul
 
 from pose_rig.streaming.osc_reading import Said, read
+from pose_rig.streaming.unity_bones import PARENTS
 from pose_rig.streaming.vmc_faults import Fault, Faults
-from pose_rig.streaming.vmc_frames import PARENTS, Arrival, FrameWatch
+from pose_rig.streaming.vmc_frames import Arrival, FrameWatch
 
 MOST_BYTES = 1500  # of a datagram, as the protocol says
 NUMBERS = 7  # of a root or bone: x y z and a quaternion

@@ -6,8 +6,7 @@ A frame ends with its T; where there is none, it ends before a bone that it has 
 from collections import deque
 from dataclasses import dataclass
 
-from pose_rig.streaming.avatar import FINGERS, PHALANGES
-from pose_rig.streaming.humanoid import PARENT
+from pose_rig.streaming.unity_bones import PARENTS
 from pose_rig.streaming.vmc_faults import Faults
 
 WINDOW_NS = 2_000_000_000
@@ -16,22 +15,6 @@ LONG_WITHOUT = 100  # frames
 # OK and T that come later than this after the bones before them, and sooner before those that follow, belong to these
 APART_NS, SOONER = 4_000_000, 4
 AGREEING = 3  # frames in a row; one alone may be a listener that was held up
-
-
-def _parents() -> dict[str, str]:
-    parents = {**PARENT, "UpperChest": "Chest", "Jaw": "Head"}
-    parents |= dict.fromkeys(("Neck", "LeftShoulder", "RightShoulder"), "UpperChest")
-    for side in ("Left", "Right"):
-        parents[f"{side}Eye"] = "Head"
-        for finger in FINGERS:
-            above = f"{side}Hand"
-            for phalanx in PHALANGES:
-                parents[f"{side}{finger}{phalanx}"] = above
-                above = f"{side}{finger}{phalanx}"
-    return parents
-
-
-PARENTS: dict[str, str] = _parents()  # all 55 bones of Unity's humanoid
 
 
 @dataclass(frozen=True, slots=True)

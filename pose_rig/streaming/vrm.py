@@ -12,14 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
-from pose_rig.streaming.avatar import FINGERS, FIXED, PHALANGES, Avatar
+from pose_rig.streaming.avatar import FIXED, Avatar
 from pose_rig.streaming.glb import AGAIN, Node, NodeTree, json_of
 from pose_rig.streaming.humanoid import BONES, INDEX, PARENTS
+from pose_rig.streaming.unity_bones import PARENTS as KNOWN
 
-FURTHER = ("UpperChest", "Jaw", "LeftEye", "RightEye")
-KNOWN = {
-    *BONES, *FURTHER, *(f"{s}{finger}{part}" for s in ("Left", "Right") for finger in FINGERS for part in PHALANGES),
-}  # fmt: skip
 OPTIONAL = {"Chest", "Neck", "LeftShoulder", "RightShoulder", "LeftToes", "RightToes"}
 REQUIRED = tuple(bone for bone in BONES if bone not in OPTIONAL)
 THUMB_OF_VRM1 = {"Metacarpal": "Proximal", "Proximal": "Intermediate", "Distal": "Distal"}  # VRM 1 → Unity

@@ -10,8 +10,8 @@ from pythonosc.osc_message import OscMessage
 from pose_rig.streaming.heard import MOST_BLENDS, MOST_OTHERS, MOST_SENDERS, Ok, Transform, VmcHeard, plain
 from pose_rig.streaming.live_rest import LiveRest
 from pose_rig.streaming.profiles import PROFILES
+from pose_rig.streaming.unity_bones import PARENTS
 from pose_rig.streaming.vmc import VmcEncoder
-from pose_rig.streaming.vmc_frames import PARENTS
 from tests.streaming.live import live
 from tests.streaming.people import person
 from tests.streaming.vmc_said import FRAME_NS, NAMES, bone, bones, bundle, frame, message, ok, root, time

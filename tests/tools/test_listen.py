@@ -13,7 +13,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from pose_rig.streaming.vmc_frames import PARENTS
+from pose_rig.streaming.unity_bones import PARENTS
 from pose_rig.tools.listen import Listener, bound
 from tests.streaming.vmc_said import FRAME_NS, bone, bundle, frame, message
 from tests.tools.test_cli import pose_rig
