@@ -72,29 +72,6 @@ class UdpOutput:
             target.close()
 
 
-class WebSocketOutput:
-    """Clients of a WebSocket.
-
-    Args:
-        server: What they connect to.
-    """
-
-    def __init__(self, server: WebSocketServer) -> None:
-        self._server = server
-
-    def send(self, pose: LivePose, now_ns: int) -> None:
-        """Offers a frame to each."""
-        self._server.send(pose, now_ns)
-
-    def targets(self) -> list[Target]:
-        """Returns how it stands."""
-        return [self._server.target()]
-
-    def close(self) -> None:
-        """Ends the server."""
-        self._server.close()
-
-
 @dataclass(frozen=True, slots=True)
 class Places:
     """All that is asked for, understood."""
@@ -150,7 +127,7 @@ def open_outputs(stream: StreamConfig) -> list[Output]:
         for axes, same in _by_choice(wanted.json).items():
             add("json", JsonEncoder(AXES[axes]), same)
         for address in wanted.websocket:
-            outputs.append(WebSocketOutput(WebSocketServer(address, stream.origins)))
+            outputs.append(WebSocketServer(address, stream.origins))
             undo.callback(outputs[-1].close)
         undo.pop_all()
     return outputs

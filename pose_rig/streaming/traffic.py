@@ -34,8 +34,7 @@ class Traffic:
     def sent(self, datagrams: Sequence[bytes | memoryview]) -> None:
         """Counts a frame; ``datagrams`` may be written over afterwards."""
         now_s = time.monotonic()
-        if not self._recent or now_s - self._recent[-1] > 0:
-            self._recent.append(now_s)
+        self._recent.append(now_s)
         while self._recent[0] < now_s - WINDOW_S:
             self._recent.popleft()
         self._frames += 1

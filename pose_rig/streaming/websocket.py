@@ -88,10 +88,10 @@ class WebSocketServer:
         self._last = next(iter(seen.values()))
         self._loop.call_soon_threadsafe(self._deliver, said, seen, now_ns)
 
-    def target(self) -> Target:
+    def targets(self) -> list[Target]:
         """Returns how it stands."""
         self.traffic.keep([self._last] if self._last else [])
-        return self.traffic.target(self.clients)
+        return [self.traffic.target(self.clients)]
 
     def close(self) -> None:
         """Says goodbye to the clients, and ends the thread."""

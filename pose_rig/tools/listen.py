@@ -15,8 +15,9 @@ from pose_rig.streaming.address import PORTS, THIS_MACHINE, VMC_PORT, Address
 from pose_rig.streaming.heard import VmcHeard
 from pose_rig.tools.failures import failures
 from pose_rig.tools.heard_picture import all_well, facts, fault_lines, picture, speed
+from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.run import Debug, Duration, Headless
-from pose_rig.tools.watching import check_duration, say, watch
+from pose_rig.tools.watching import check_duration, watch
 
 MOST_BYTES = 65_535  # of a datagram
 
@@ -46,11 +47,13 @@ def listen(
     with failures(debug):
         check_duration(duration)
         console = Console()
+        lines = PlainLines(console)
         with closing(bound(host, port)) as source:
             listener = Listener(source, all_bones=all_bones)
-            say(console, f"Listening on {listener.address}.")
+            lines.say(f"Listening on {listener.address}.")
             watch(listener, console, duration_s=duration, headless=headless)
-        say(console, *listener.summary())
+        for line in listener.summary():
+            lines.say(line)
 
 
 class Listener:

@@ -17,9 +17,10 @@ from pose_rig.streaming.address import PORTS, THIS_MACHINE
 from pose_rig.tools.camera_list import RESERVED
 from pose_rig.tools.decoded_frame import decoded
 from pose_rig.tools.failures import failures
+from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.run import Debug, Duration, Headless
 from pose_rig.tools.watched_rig import ALL_WELL, SILENT_NS, WatchedRig
-from pose_rig.tools.watching import check_duration, say, watch
+from pose_rig.tools.watching import check_duration, watch
 
 TOPICS = ("pose", "rig", "health/", "streams")
 
@@ -50,7 +51,9 @@ def monitor(
             receiver.connect(f"tcp://{THIS_MACHINE}:{port + 1}")
             watcher = Watcher(receiver, port)
             watch(watcher, console, duration_s=duration, headless=headless)
-        say(console, *watcher.summary())
+        lines = PlainLines(console)
+        for line in watcher.summary():
+            lines.say(line)
 
 
 class Watcher:

@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from pose_rig.errors import UsageError
+from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.stop_request import StopRequest
 
 TICK_S = 0.05
@@ -49,7 +50,7 @@ def watch(watched: Watched, console: Console, *, duration_s: float | None, headl
     """
     request = StopRequest(hurry=lambda: None)  # nothing here takes long
     drawn = console.is_terminal and not headless
-    live = Live(console=console, auto_refresh=False, transient=True)
+    live, lines = Live(console=console, auto_refresh=False, transient=True), PlainLines(console)
     every_s = DRAW_EVERY_S if drawn else SAY_EVERY_S
     began_s = shown_s = time.monotonic()
     with request.listening(), live if drawn else nullcontext():
@@ -61,10 +62,5 @@ def watch(watched: Watched, console: Console, *, duration_s: float | None, headl
             if drawn:
                 live.update(watched.picture(), refresh=True)
             else:
-                say(console, *watched.lines())
-
-
-def say(console: Console, *lines: str) -> None:
-    """Prints lines as they are."""
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+                for line in watched.lines():
+                    lines.say(line)

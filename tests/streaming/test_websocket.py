@@ -68,7 +68,7 @@ def test_a_client_gets_the_schema_and_then_frames(server: WebSocketServer, someb
     assert (said["type"], said["axes"]) == ("schema", "unity")
     assert (seen["type"], seen["index"], seen["refined"]) == ("frame", 3, {})
     assert (more["type"], more["index"]) == ("frame", 4)
-    state = server.target()
+    state = server.targets()[0]
     assert (state.kind, state.frames, json.loads(state.last[0])["index"]) == ("websocket", 2, 4)
 
 
@@ -122,7 +122,7 @@ def test_what_makes_no_sense_is_answered_and_the_client_stays(server: WebSocketS
         assert heard(connection)["type"] == "error"
         server.send(live(somebody), 1)
         assert heard(connection)["type"] == "schema"
-    assert server.target().failures == len(mistakes) + 1
+    assert server.targets()[0].failures == len(mistakes) + 1
 
 
 @pytest.mark.parametrize("query", ["?axes=maya", "?rate=fast", "?refined=perhaps", "?speed=3", "?rate=nan"])
@@ -150,7 +150,7 @@ def test_pages_from_elsewhere_are_turned_away(server: WebSocketServer, origin: s
             assert server.clients == 1
         return
     assert refused(server, origin=Origin(str(origin))) == 403
-    assert str(origin) in server.target().error
+    assert str(origin) in server.targets()[0].error
 
 
 def test_there_is_room_for_so_many_and_no_more(server: WebSocketServer) -> None:

@@ -5,7 +5,8 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from pose_rig.errors import UsageError
-from pose_rig.tools.watching import check_duration, say, watch
+from pose_rig.tools.plain_lines import PlainLines
+from pose_rig.tools.watching import check_duration, watch
 
 
 class Counter:
@@ -41,7 +42,9 @@ def test_a_terminal_gets_a_table_and_everybody_else_lines(terminal: bool, headle
 
 def test_lines_are_printed_as_they_are() -> None:
     file = StringIO()
-    say(Console(file=file, width=10), "[red]a line that is longer than that[/red]", "next")
+    lines = PlainLines(Console(file=file, width=10))
+    lines.say("[red]a line that is longer than that[/red]")
+    lines.say("next")
     assert file.getvalue() == "[red]a line that is longer than that[/red]\nnext\n"
 
 
