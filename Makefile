@@ -1,18 +1,23 @@
-# demo   the whole rig on a real four-camera clip     test   everything that must hold
-# check  lint, types, who imports whom                   test-foreign   our files, judged by Blender and OpenSim
+# demo         the whole rig on a real four-camera clip     check         lint, types, who imports whom
+# test         everything that must hold                    lock          write the locks anew, from pyproject.toml
+# test-random  random input, new in every run               test-foreign  our files, judged by Blender and OpenSim
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 FOREIGN ?= .venv-foreign
+JOBS ?= 3  # test processes; most of them wait for others
+MINUTES ?= 60  # of random tests
 
-.PHONY: demo test check test-foreign
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --upgrade
+
+.PHONY: demo test check test-random test-foreign lock
 
 demo: $(VENV)/.installed
 	$(BIN)/pose-rig demo --headless
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -20,22 +25,35 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/pytest -q tests/test_import_boundary.py
 
+test-random: $(VENV)/.installed-dev
+	until=$$(( $$(date +%s) + 60 * $(MINUTES) )); while [ $$(date +%s) -lt $$until ]; do \
+		$(BIN)/pytest -q -n $(JOBS) -m hypothesis --hypothesis-profile=random || exit 1; done
+
 # Blender is large and for one Python only, so it and OpenSim live in a venv of their own, which the tests call.
 test-foreign: $(VENV)/.installed-dev $(FOREIGN)/.installed
 	POSE_RIG_FOREIGN_PYTHON=$(abspath $(FOREIGN))/bin/python NODE_PATH=$(abspath $(FOREIGN))/node_modules \
 		$(BIN)/pytest -m foreign
 
-$(VENV)/.installed: pyproject.toml
+# Exact versions and hashes, for every platform. dev.txt holds the versions of run.txt, and more.
+lock: $(VENV)/.installed-dev
+	$(LOCK) pyproject.toml requirements/build.in -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra dev requirements/build.in requirements/torch.in \
+		--override requirements/without-torch.txt -c requirements/run.txt -o requirements/dev.txt
+
+$(VENV)/.installed: pyproject.toml requirements/run.txt
 	@echo "Installing into $(VENV): some 300 MB, a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -e .
+	$(BIN)/pip install -q -r requirements/run.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
-# torch is named so that pip takes a CPU build of that very version where one is offered.
-$(VENV)/.installed-dev: pyproject.toml
+# torch is named by itself so that pip takes a CPU build of that very version where one is offered.
+$(VENV)/.installed-dev: pyproject.toml requirements/dev.txt
 	@echo "Installing into $(VENV) with the tools of a developer: some minutes the first time."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q torch==2.13.0 -e '.[dev]'
+	$(BIN)/pip install -q -r requirements/dev.txt
+	$(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@ $(VENV)/.installed
 
 $(FOREIGN)/.installed: Makefile

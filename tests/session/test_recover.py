@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from mcap.reader import make_reader
 
@@ -194,7 +194,6 @@ def flipped(data: bytes, flips: list[tuple[int, int]]) -> bytes:
 FLIPS = st.tuples(st.integers(0, 1 << 20), st.integers(1, 255))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FLIPS, min_size=1, max_size=3))
 def test_flipped_bytes_cost_the_chunks_they_are_in(cut_off: Path, flips: list[tuple[int, int]]) -> None:
     first, second = places(cut_off, CHUNK)[:2]
@@ -211,7 +210,6 @@ def test_flipped_bytes_cost_the_chunks_they_are_in(cut_off: Path, flips: list[tu
     assert left == [row for chunk in chunks if chunk not in lost for row in chunk]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FLIPS)
 def test_a_flipped_byte_of_a_finished_session_costs_one_chunk(cut_off: Path, flip: tuple[int, int]) -> None:
     path = cut_off.with_name("whole.mcap")

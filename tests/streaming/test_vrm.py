@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pose_rig.errors import UsageError
@@ -302,7 +302,6 @@ def _loads(path: Path) -> None:
     assert avatar.hips_height_m > 0
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=200), wrapped=st.booleans())
 def test_any_bytes_are_an_avatar_or_a_usage_error(tmp_path: Path, data: bytes, wrapped: bool) -> None:
     path = tmp_path / "me.vrm"
@@ -310,7 +309,6 @@ def test_any_bytes_are_an_avatar_or_a_usage_error(tmp_path: Path, data: bytes, w
     _loads(path)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2),
     version=st.sampled_from([0, 1]),
@@ -340,7 +338,6 @@ def test_any_change_to_a_model_is_an_avatar_or_a_usage_error(
     _loads(path)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     version=st.sampled_from([0, 1]),
     flips=st.lists(st.tuples(st.integers(0, 1 << 14), st.integers(0, 255)), min_size=1, max_size=4),
