@@ -10,6 +10,13 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # `make test` tries the same cases every time; `make test-random` tries new ones, many more.
-settings.register_profile("fixed", max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+settings.register_profile(
+    "fixed",
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 settings.register_profile("random", settings.get_profile("fixed"), max_examples=2000, derandomize=False)
 settings.load_profile("fixed")

@@ -24,6 +24,7 @@ NAMES = (
     "record_cost",
     "record_video",
     "replay_speed",
+    "same_bytes",
     "self_solve",
     "session_size",
     "solve_hiccup",

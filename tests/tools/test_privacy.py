@@ -56,7 +56,7 @@ def test_a_name_server_is_a_stranger_and_loopback_is_none() -> None:
     trace = (
         'connect(5, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("192.0.2.53")}, 16) = 0\n'
         'connect(6, {sa_family=AF_INET, sin_port=htons(5571), sin_addr=inet_addr("127.0.0.1")}, 16) = 0\n'
-        'connect(7, {sa_family=AF_INET6, sin6_port=htons(443), sin6_flowinfo=htonl(0), '
+        "connect(7, {sa_family=AF_INET6, sin6_port=htons(443), sin6_flowinfo=htonl(0), "
         'inet_pton(AF_INET6, "2001:db8::1", &sin6_addr), sin6_scope_id=0}, 28) = -1 ENETUNREACH\n'
         'connect(8, {sa_family=AF_UNIX, sun_path="/run/x"}, 110) = 0\n'
     )

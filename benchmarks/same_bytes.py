@@ -1,0 +1,98 @@
+"""Do two checkouts make the same poses, to the last byte?
+
+For a change that must not touch the numerics: the same footage goes through this checkout and through another one, and
+the poses files are compared as bytes. What is gone through:
+
+- three simulated cameras, read whole, once and twice;
+- every ``--cams`` given (keypoint files, or videos joined by commas), once and twice;
+- one live session of simulated cameras, recorded here: both replay it instant by instant, and each says how many of its
+  poses are those of the live run to the last bit.
+
+Example::
+
+    git worktree add ../before main
+    python -m benchmarks.same_bytes --against ../before --cams keypoints.npz --cams a.mp4,b.mp4,c.mp4
+
+Ends with 1 if anything differs.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.contract import ROOT
+
+LIVE_S = 12.0
+EXACT = re.compile(r"(\d+) of (\d+) poses are those of the recording to the last bit")
+
+
+def pose_rig(tree: Path, *arguments: object) -> str:
+    """Runs a checkout's ``pose-rig`` and returns what it printed.
+
+    Raises:
+        SystemExit: It failed.
+    """
+    entry = "pose_rig" if (tree / "pose_rig" / "__main__.py").exists() else "pose_rig.tools.cli"
+    command = [sys.executable, "-m", entry, *map(str, arguments), "--headless"]
+    done = subprocess.run(
+        command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True, text=True
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise SystemExit(f"{tree}: {' '.join(command)} failed.\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def jobs(cams: Sequence[str], session: Path) -> dict[str, tuple[object, ...]]:
+    """Returns what both checkouts do, by a name for people; each leaves a poses file."""
+    whole = ("run", "--pace", "all", "--port", 0)
+    runs = {
+        f"{name}, {passes} pass{'es' * (passes - 1)}": (*whole, "--cams", source, "--passes", passes, *more)
+        for name, source, more in (("simulated", "sim:3", ("--duration", 60)), *((cam, cam, ()) for cam in cams))
+        for passes in (1, 2)
+    }
+    return {**runs, "live session replayed": ("replay", session, "--port", 0)}
+
+
+def fingerprint(path: Path) -> str:
+    """Returns what two files share only if they are the same byte for byte."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def exact(text: str) -> str:
+    """Returns how much of a session a replay gave again, as it says itself."""
+    found = EXACT.search(text)
+    return f" ({found[1]} of {found[2]} poses to the last bit)" if found else ""
+
+
+def main() -> None:
+    """Compares, and prints a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--against", type=Path, required=True, metavar="TREE", help="the other checkout")
+    parser.add_argument("--cams", action="append", default=[], metavar="A,B", help="footage; may be given again")
+    args = parser.parse_args()
+    cams = [",".join(str(Path(part).resolve()) for part in text.split(",")) for text in args.cams]
+    different = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        session = folder / "live.mcap"
+        pose_rig(ROOT, "run", "--cams", "sim:4", "--port", 0, "--duration", LIVE_S, "--record", session)
+        for number, (name, job) in enumerate(jobs(cams, session).items()):
+            seen = []
+            for side, tree in (("before", args.against.resolve()), ("after", ROOT)):
+                path = folder / f"{number}-{side}.npz"
+                text = pose_rig(tree, *job, "--save", path)
+                seen.append((fingerprint(path), exact(text)))
+            same = seen[0][0] == seen[1][0]
+            different += not same
+            print(f"{'same     ' if same else 'DIFFERENT'} {name}: {' '.join(seen[1]).strip()}", flush=True)
+    sys.exit(1 if different else 0)
+
+
+if __name__ == "__main__":
+    main()
