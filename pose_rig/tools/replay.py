@@ -14,6 +14,7 @@ from pose_rig.errors import SessionError, UsageError
 from pose_rig.messages import Pose3D
 from pose_rig.tools.execute import carry_out
 from pose_rig.tools.failures import failures
+from pose_rig.tools.fetching import network
 from pose_rig.tools.limits import check
 from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.run import Debug, From, Headless, Model, Pace, Port, Provider, given
@@ -119,7 +120,7 @@ def replay(
         if re_detect:
             sources = tuple(structs.replace(camera, source=str(recorded.path)) for camera in config.camera)
             seen_again = structs.replace(config, camera=sources)
-            model_path = str(detector_model(config.detector.model, lines.say))
+            model_path = str(detector_model(config.detector.model, lines.say, network(console)))
             ready, how = plan(seen_again, model_path, recorded.unix_from_rig_ns), "its video detected anew"
         else:
             exact = recorded.live and config.passes == 1 and not from_s

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pose_rig.assets import cache_folder
 from pose_rig.bus import Sender
+from pose_rig.cache import cache_folder
 from pose_rig.config import CameraConfig, CameraJob, Config, FusionJob, Origin, Pace, RecordJob, ReplayJob, StreamJob
 from pose_rig.tools.camera_list import RECORDER, RESERVED, STREAMS, ends_by_itself, needs_detector, without_passwords
 from pose_rig.tools.supervisor import GRACE_S, Worker
