@@ -1,0 +1,102 @@
+"""An HTTP server on the loopback that misbehaves as it is told to."""
+
+import re
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Page:
+    """What is at a path.
+
+    Attributes:
+        body: The bytes.
+        kind: Content type.
+        ranges: Whether parts may be asked for.
+        cut: Bytes after which the connection is cut, for one request after the other; then it is left alone.
+        status: Of the answer.
+        location: Where it sends on to.
+        sized: Whether the length is told.
+    """
+
+    body: bytes = b""
+    kind: str = "application/octet-stream"
+    ranges: bool = True
+    cut: list[int] = field(default_factory=list)
+    status: int = 200
+    location: str = ""
+    sized: bool = True
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request."""
+
+    path: str
+    range: str
+    login: str
+
+
+class Site:
+    """Pages by their paths, and what was asked of them."""
+
+    def __init__(self, port: int) -> None:
+        self.pages: dict[str, Page] = {}
+        self.asked: list[Asked] = []
+        self.url = f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def serve(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """Yields a site that is up, with ``tls`` behind https."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            headers = self.headers
+            site.asked.append(Asked(self.path, headers.get("Range", ""), headers.get("Authorization", "")))
+            answer(self, site.pages.get(self.path, Page(status=404)))
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Says nothing."""
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Says nothing: that a client hangs up is part of the tests."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        site = Site(server.server_port)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield site
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def answer(handler: BaseHTTPRequestHandler, page: Page) -> None:
+    """Answers a request with a page, or with as much of it as is let through."""
+    body, status = page.body, page.status
+    wanted = re.match(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    start = int(wanted[1]) if wanted and page.ranges else 0
+    if start >= len(body) and start:
+        status, body = 416, b""
+    elif wanted and page.ranges:
+        status, body = 206, body[start:]
+    handler.send_response(status)
+    handler.send_header("Content-Type", page.kind)
+    if page.sized:
+        handler.send_header("Content-Length", str(len(body)))
+    if status == 206:
+        handler.send_header("Content-Range", f"bytes {start}-{len(page.body) - 1}/{len(page.body)}")
+    if page.location:
+        handler.send_header("Location", page.location)
+    handler.end_headers()
+    handler.wfile.write(body[: page.cut.pop(0)] if page.cut else body)
+    handler.close_connection = True
