@@ -75,9 +75,10 @@ class MediaPipeDetector:
 
     def close(self) -> None:
         """Frees the models."""
-        for landmarker in (*self._followers.values(), self._search):
-            if landmarker is not None:
-                landmarker.close()
+        with _quiet(True):  # MediaPipe 1 tells there what it frees
+            for landmarker in (*self._followers.values(), self._search):
+                if landmarker is not None:
+                    landmarker.close()
 
     def _count(self, image: mediapipe.Image) -> int:
         """Returns how many people to follow: those seen in the last frame, or more if a search finds them."""
