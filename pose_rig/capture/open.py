@@ -33,7 +33,7 @@ def kind_of(source: str) -> Kind:
         return "keypoints"
     if "://" in source:
         return "url"
-    if source.isdecimal() or source.startswith("/dev/"):
+    if source.isdecimal() or source.startswith(("/dev/", devices.WINDOWS_PATH)):
         return "webcam"
     path = Path(source)
     if path.suffix.lower() in VIDEO_SUFFIXES or len(path.parts) > 1 or path.is_file():

@@ -1,16 +1,58 @@
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import pytest
 
+from pose_rig.capture.camera_names import Listed, list_cameras
 from pose_rig.capture.devices import Plugged, find, plugged
+from pose_rig.capture.open import kind_of
 from pose_rig.errors import SourceError
 from tests.capture.fakes import FakeDevice
 
 
-def plug(root: Path, number: int, name: str, by_id: str = "", index: int = 0) -> None:
+@dataclass(frozen=True)
+class Camera:
+    """A camera as the system lists it."""
+
+    index: int
+    name: str | None = None
+    path: str | None = None
+    vid: int | None = None
+    pid: int | None = None
+
+
+LEFT = r"\\?\usb#vid_046d&pid_082d&mi_00#7&1a2b&0&0000#{65e8773d-8f56-11d0-a3b9-00a0c9223196}\global"
+RIGHT = LEFT.replace("7&1a2b", "7&3c4d")
+LISTED = (
+    Camera(2, "Integrated Camera", r"\\?\usb#vid_5986&pid_9102#x", 0x5986, 0x9102),
+    Camera(0, "HD Pro Webcam C920", LEFT, 0x046D, 0x082D),
+    Camera(1, "HD Pro Webcam C920", RIGHT, 0x046D, 0x082D),
+    Camera(3, "OBS Virtual Camera"),
+    Camera(4, None, "0x14100000046d0825"),
+    Camera(5, "Front/Rear, wide", "0x15"),
+)
+
+
+def lists(backend: int) -> Sequence[Listed]:
+    """A system that tells what is plugged in."""
+    return LISTED
+
+
+def lists_nothing(backend: int) -> None:
+    """A system that cannot be asked."""
+
+
+def plug(root: Path, number: int, name: str, by_id: str = "", index: int = 0, usb: str = "") -> None:
     node = root / f"sys/class/video4linux/video{number}"
     node.mkdir(parents=True)
+    if usb:
+        device = root / f"sys/devices/usb1/{number}"
+        (device / "interface").mkdir(parents=True)
+        (node / "device").symlink_to(device / "interface")
+        for attribute, value in zip(("idVendor", "idProduct"), usb.split(":"), strict=True):
+            (device / attribute).write_text(value + "\n")
     (node / "name").write_text(name + "\n")
     (node / "index").write_text(f"{index}\n")
     device = root / f"dev/video{number}"
@@ -25,7 +67,7 @@ def plug(root: Path, number: int, name: str, by_id: str = "", index: int = 0) ->
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Path:
-    plug(tmp_path, 10, "Integrated Camera")
+    plug(tmp_path, 10, "Integrated Camera", usb="5986:9102")
     plug(tmp_path, 2, "HD Pro Webcam C920", "usb-C920_A-video-index0")
     plug(tmp_path, 3, "HD Pro Webcam C920", index=1)  # metadata of the same camera
     plug(tmp_path, 4, "Twin")
@@ -38,7 +80,7 @@ def test_lists_cameras_by_number_without_their_metadata_nodes(rig: Path) -> None
         Plugged(2, "HD Pro Webcam C920", "/dev/video2", "/dev/v4l/by-id/usb-C920_A-video-index0"),
         Plugged(4, "Twin", "/dev/video4", "/dev/video4"),
         Plugged(6, "Twin", "/dev/video6", "/dev/video6"),
-        Plugged(10, "Integrated Camera", "/dev/video10", "Integrated Camera"),
+        Plugged(10, "Integrated Camera", "/dev/video10", "Integrated Camera", "5986:9102"),
     )
 
 
@@ -54,6 +96,7 @@ def test_no_cameras(tmp_path: Path) -> None:
         ("/dev/v4l/by-id/usb-C920_A-video-index0", 2),
         ("hd pro webcam c920", 2),
         ("integrated", 10),
+        ("5986:9102", 10),
     ],
 )
 def test_finds_by_number_path_identity_and_name(rig: Path, source: str, index: int) -> None:
@@ -77,18 +120,82 @@ def test_says_that_a_name_is_ambiguous(rig: Path) -> None:
         find("twin", rig, "linux")
 
 
-def test_other_systems_probe_numbers() -> None:
+@pytest.mark.parametrize("name", ["HP FHD/IR Camera", "One, two", "123"])
+def test_a_name_that_means_something_else_on_the_command_line_is_no_identity(tmp_path: Path, name: str) -> None:
+    plug(tmp_path, 0, name)
+    assert plugged(tmp_path, "linux")[0].identity == "/dev/video0"
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_other_systems_tell_names(system: str) -> None:
+    assert plugged(system=system, list_cameras=lists) == (
+        Plugged(0, "HD Pro Webcam C920", LEFT, LEFT, "046d:082d"),
+        Plugged(1, "HD Pro Webcam C920", RIGHT, RIGHT, "046d:082d"),
+        Plugged(2, "Integrated Camera", r"\\?\usb#vid_5986&pid_9102#x", "Integrated Camera", "5986:9102"),
+        Plugged(3, "OBS Virtual Camera", "", "OBS Virtual Camera"),
+        Plugged(4, "", "0x14100000046d0825", "0x14100000046d0825"),
+        Plugged(5, "Front/Rear, wide", "0x15", "0x15"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "index"),
+    [
+        ("1", 1), (RIGHT, 1), (RIGHT.upper(), 1), ("5986:9102", 2), ("obs virtual camera", 3), ("obs", 3),
+        ("0x14100000046D0825", 4), ("front/rear", 5),
+    ],
+)  # fmt: skip
+def test_other_systems_find_by_number_path_usb_and_name(source: str, index: int) -> None:
+    assert find(source, system="win32", list_cameras=lists).index == index
+
+
+def test_what_identifies_a_camera_is_read_as_a_camera() -> None:
+    """And not as a file or a list, whatever the system calls it."""
+    for camera in plugged(system="win32", list_cameras=lists):
+        assert kind_of(camera.identity) == "webcam"
+        assert "," not in camera.identity
+        assert find(camera.identity, system="win32", list_cameras=lists) == camera
+
+
+def test_other_systems_say_what_is_plugged_in() -> None:
+    with pytest.raises(SourceError, match=r"no file or camera 'brio'\..*Plugged in now: 0 \(HD Pro Webcam C920\), 1"):
+        find("brio", system="darwin", list_cameras=lists)
+    for source in ("c920", "046d:082d"):
+        with pytest.raises(SourceError, match=rf"2 cameras are called '{source}'\. Name one by number: 0"):
+            find(source, system="darwin", list_cameras=lists)
+
+
+def test_a_number_that_the_list_lacks_is_tried() -> None:
+    assert find("7", system="win32", list_cameras=lists) == Plugged(7, "", "", "7")
+
+
+def test_the_real_library_speaks_as_we_expect() -> None:
+    """Here it runs its own Linux part; the interface is the same on every system."""
+    pytest.importorskip("cv2_enumerate_cameras", reason="comes with pose-rig on Windows and macOS, elsewhere with dev")
+    from cv2_enumerate_cameras import CameraInfo, supported_backends
+
+    found = list_cameras(supported_backends[0])
+    assert found is not None
+    assert all(isinstance(camera.index, int) for camera in found)
+    listed: Listed = CameraInfo(3, "C920", LEFT, 0x046D, 0x082D, cv2.CAP_DSHOW)
+    assert plugged(system="win32", list_cameras=lambda backend: [listed]) == (
+        Plugged(3, "C920", LEFT, "C920", "046d:082d"),
+    )
+    assert list_cameras(-5) is None  # a backend that it does not know
+
+
+def test_where_no_names_are_known_numbers_are_probed() -> None:
     devices = {index: FakeDevice(opens=index in (0, 3)) for index in range(8)}
 
     def open_device(target: str | int, backend: int, params: Sequence[int]) -> FakeDevice:
         return devices[int(target)]
 
-    found = plugged(system="darwin", open_device=open_device)
+    found = plugged(system="darwin", open_device=open_device, list_cameras=lists_nothing)
     assert found == (Plugged(0, "", "", "0"), Plugged(3, "", "", "3"))
     assert all(device.released.is_set() for device in devices.values())
 
 
-def test_other_systems_know_cameras_by_number_only() -> None:
-    assert find("1", system="win32") == Plugged(1, "", "", "1")
-    with pytest.raises(SourceError, match="cameras go by number"):
-        find("Logitech", system="win32")
+def test_where_no_names_are_known_cameras_go_by_number() -> None:
+    assert find("1", system="win32", list_cameras=lists_nothing) == Plugged(1, "", "", "1")
+    with pytest.raises(SourceError, match=r"The names of cameras are not known here .*: use numbers"):
+        find("Logitech", system="win32", list_cameras=lists_nothing)
