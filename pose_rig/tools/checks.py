@@ -3,6 +3,7 @@
 import importlib
 import os
 import platform
+import re
 import shutil
 import sys
 import time
@@ -15,6 +16,7 @@ from pose_rig.bus import Lane, Receiver, Sender
 from pose_rig.cache import cache_folder
 from pose_rig.config import LEAST_FREE_BYTES
 from pose_rig.errors import PoseRigError
+from pose_rig.installer import Installer, installer
 from pose_rig.messages import Health
 from pose_rig.session.info import version_of
 
@@ -29,6 +31,8 @@ TWINS = {
     ),
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
 }
+FIRST_REPORTING = (0, 10, 35)  # the first MediaPipe that writes to its vendor's log over the network
+SILENT_MEDIAPIPE = "mediapipe>=0.10.32,<0.10.35"
 LEAST_FREE_GB = LEAST_FREE_BYTES / 1e9
 GOOD_FREE_GB = 2.0
 ROUND_TRIPS = 200
@@ -65,13 +69,14 @@ def packages() -> Iterator[Finding]:
     found = {name: version_of(name) for name in (*PACKAGES, *(twin for twins in TWINS.values() for twin in twins))}
     missing = [name for name in PACKAGES if not found[name] and not (name == "onnxruntime" and found[f"{name}-gpu"])]
     if missing:
-        yield Finding("fail", "packages", f"Missing: {', '.join(missing)}.", "Install with: pip install pose-rig")
+        yield Finding("fail", "packages", f"Missing: {', '.join(missing)}.", f"Install with: {installer().again()}")
     else:
         yield Finding("ok", "packages", ", ".join(f"{name} {number}" for name, number in found.items() if number))
-    yield from twins({name for name, number in found.items() if number})
+    yield from twins({name for name, number in found.items() if number}, installer())
+    yield from reports(found["mediapipe"], installer())
 
 
-def twins(installed: Collection[str]) -> Iterator[Finding]:
+def twins(installed: Collection[str], installer: Installer) -> Iterator[Finding]:
     """Looks for distributions that overwrite each other among the ``installed``."""
     for module, names in TWINS.items():
         present = [name for name in names if name in installed]
@@ -81,8 +86,15 @@ def twins(installed: Collection[str]) -> Iterator[Finding]:
                 "warn",
                 module,
                 f"{' and '.join(present)} overwrite each other.",
-                f"Run: pip uninstall -y {' '.join(present)}; pip install {keep}",
+                f"Run: {installer.without(*present)}; {installer.packages(keep)}",
             )
+
+
+def reports(mediapipe: str, installer: Installer) -> Iterator[Finding]:
+    """Looks whether an installed version of MediaPipe sends anything; ``mediapipe`` is empty if there is none."""
+    if tuple(map(int, re.findall(r"\d+", mediapipe)[:3])) >= FIRST_REPORTING:
+        text = f"Version {mediapipe} tells its vendor over the network that and how it is used."
+        yield Finding("warn", "mediapipe", text, f"Run: {installer.packages(SILENT_MEDIAPIPE)}")
 
 
 def libraries() -> Iterator[Finding]:
@@ -116,7 +128,7 @@ def providers() -> Iterator[Finding]:
     try:
         from pose_rig.lifting.engine import ORDER, SHIPPED, OrtEngine
     except ImportError as error:
-        remedy = "Run: pip install --force-reinstall onnxruntime"
+        remedy = f"Run: {installer().again()}"
         yield Finding("fail", "inference", f"ONNX Runtime does not load: {error}.", remedy)
         return
     for name in ORDER:
@@ -124,9 +136,9 @@ def providers() -> Iterator[Finding]:
             OrtEngine(SHIPPED, name)
         except PoseRigError as error:
             if name == "cpu":
-                yield Finding("fail", "inference", error.cause, "Install pose-rig again.")
+                yield Finding("fail", "inference", error.cause, f"Run: {installer().again()}")
             elif shutil.which("nvidia-smi"):
-                yield Finding("warn", "inference", error.cause, "With an NVIDIA GPU: pip install 'pose-rig[gpu]'")
+                yield Finding("warn", "inference", error.cause, f"With an NVIDIA GPU: {installer().with_extra('gpu')}")
             else:
                 yield Finding("ok", "inference", f"{name} is not used: no NVIDIA GPU.")
         else:
@@ -140,9 +152,12 @@ def cameras() -> Iterator[Finding]:
     found = plugged()
     if not found:
         yield Finding("warn", "cameras", "None is plugged in.", "Without one: pose-rig demo")
+    elif not any(camera.name for camera in found):
+        remedy = f"Run: {installer().packages('cv2-enumerate-cameras')}"
+        yield Finding("warn", "cameras", "Their names are not known: they go by number.", remedy)
     for camera in found:
         label = f"{camera.index}: {camera.name or camera.path or 'camera'}"
-        if camera.path and not os.access(camera.path, os.R_OK | os.W_OK):
+        if camera.path.startswith("/dev/") and not os.access(camera.path, os.R_OK | os.W_OK):
             remedy = "Run: sudo usermod -aG video $USER, then log in again."
             yield Finding("fail", "cameras", f"{label} may not be opened by you.", remedy)
         else:
