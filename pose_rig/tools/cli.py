@@ -7,6 +7,7 @@ from pose_rig.tools.convert import convert
 from pose_rig.tools.demo import demo
 from pose_rig.tools.doctor import doctor
 from pose_rig.tools.evaluate import evaluate
+from pose_rig.tools.examples import examples
 from pose_rig.tools.export import export
 from pose_rig.tools.import_session import import_session
 from pose_rig.tools.listen import listen
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 for command in (
     run, demo, monitor, listen, record, replay, convert, view, plot, recover, train, export, rig, cams, doctor,
+    examples,
 ):  # fmt: skip
     app.command()(command)
 app.command("import")(import_session)

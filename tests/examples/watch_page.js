@@ -1,13 +1,11 @@
 // Opens the web example as a browser does, and prints what it shows, as JSON.
 // Usage: node watch_page.js CHROMIUM PAGE SECONDS OUT.png
-// three.js comes from node_modules instead of the network. Written down: each text that the page shows, once; what it
-// draws; and all that the browser complains about.
+// There is no network but the loopback. Written down: each text that the page shows, once; what it draws, and how large
+// that is on the page; what it asked the network for; and all that the browser complains about.
 const fs = require("fs");
-const path = require("path");
 const { chromium } = require("playwright-core");
 
 const [executablePath, address, seconds, picture] = process.argv.slice(2);
-const three = path.dirname(path.dirname(require.resolve("three")));
 
 async function main() {
   const args = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"];
@@ -16,11 +14,10 @@ async function main() {
   const complaints = [], asked = [];
   page.on("console", (said) => ["error", "warning"].includes(said.type()) && complaints.push(said.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.route(/^https:/, (route) => {
-    const [, file] = route.request().url().match(/\/three@[\d.]+\/(.*)$/) ?? [];
-    asked.push(route.request().url());
-    return file ? route.fulfill({ path: path.join(three, file), contentType: "text/javascript" }) : route.abort();
-  });
+  await page.route(
+    (url) => url.protocol !== "file:" && url.hostname !== "127.0.0.1",
+    (route) => (asked.push(route.request().url()), route.abort()),
+  );
   await page.goto(address);
   const texts = [];
   const until = Date.now() + 1000 * seconds;
@@ -38,7 +35,13 @@ async function main() {
       for (let i = 3; i < data.length; i += 4) if (data[i]) lit.push((i - 3) / 4);
       const xs = lit.map((at) => at % view.width), ys = lit.map((at) => Math.floor(at / view.width));
       const most = (values) => values.reduce((a, b) => Math.max(a, b), -1);
-      return { camera: view.title, size: [view.width, view.height], right: most(xs), bottom: most(ys) };
+      const { left, top, right, bottom } = view.getBoundingClientRect();
+      return {
+        camera: view.title, size: [view.width, view.height], right: most(xs), bottom: most(ys),
+        shown: [right - left, bottom - top],
+        inside: left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight,
+        place: [left, top, right, bottom],
+      };
     }),
   );
   await page.screenshot({ path: picture });
