@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import filelock
 import platformdirs
 
 from pose_rig.errors import AssetError
@@ -61,6 +60,8 @@ def asset_folder(name: str, fetch: Callable[[Path], dict[str, bytes]], progress:
 @contextmanager
 def _alone(path: Path, progress: Progress) -> Iterator[None]:
     """Lets one process at a time into the block; the system gives way when that process dies."""
+    import filelock  # slow to load, and most runs find all they need in the cache
+
     lock = filelock.FileLock(path)
     try:
         lock.acquire(timeout=0)

@@ -3,11 +3,12 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from pose_rig.download import RemoteFile, download, lines
+from pose_rig.download import CHUNK, RemoteFile, Show, download, lines
 from pose_rig.errors import AssetError
 from pose_rig.web import Access, UnreachableError
 from tests.serving import Page, Site, serve
@@ -69,6 +70,28 @@ def test_an_interrupted_download_leaves_what_it_has(site: Site, tmp_path: Path) 
     assert (tmp_path / "thing.bin.part").read_bytes() == BODY[:4000]
     assert fetch(tmp_path, f"{site.url}/f").read_bytes() == BODY
     assert site.asked[-1].range == "bytes=4000-"
+
+
+def test_ctrl_c_leaves_what_there_is_and_the_next_run_goes_on(site: Site, tmp_path: Path) -> None:
+    large = bytes(3 * CHUNK)
+    file = RemoteFile("large.bin", "", len(large), (hashlib.sha256(large).hexdigest(),))
+    site.pages["/f"] = Page(large)
+
+    @contextmanager
+    def meter(name: str, size: int) -> Iterator[Show]:
+        def show(count: int) -> None:
+            if count >= CHUNK:
+                raise KeyboardInterrupt
+
+        yield show
+
+    with pytest.raises(KeyboardInterrupt):
+        download(file, [lambda: f"{site.url}/f"], tmp_path, Access(), meter, 0.0)
+    kept = (tmp_path / "large.bin.part").stat().st_size
+    assert kept >= CHUNK
+    download(file, [lambda: f"{site.url}/f"], tmp_path, Access(), lines(lambda text: None), 0.0)
+    assert site.asked[-1].range == f"bytes={kept}-"
+    assert (tmp_path / "large.bin").read_bytes() == large
 
 
 def test_a_server_that_knows_no_parts_gives_all_of_it(site: Site, tmp_path: Path) -> None:

@@ -22,10 +22,11 @@ def cams(debug: Debug = False) -> None:
             console.print("No camera is plugged in. Without one: pose-rig demo, or pose-rig run --cams sim:4")
             return
         table = Table(box=None, pad_edge=False)
-        for header in ("index", "name", "device", "found again by"):
+        for header in ("index", "name", "device", "usb", "found again by"):
             table.add_column(header, overflow="fold")
         for camera in cameras:
-            table.add_row(str(camera.index), Text(camera.name), Text(camera.path), Text(camera.identity))
+            texts = (camera.name, camera.path, camera.usb, camera.identity)
+            table.add_row(str(camera.index), *(Text(text) for text in texts))
         console.print(table)
         indices = ",".join(str(camera.index) for camera in cameras)
         console.print(f"Use them all: pose-rig run --cams {indices}", markup=False, highlight=False)
