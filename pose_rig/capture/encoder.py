@@ -12,6 +12,7 @@ import cv2
 
 from pose_rig.capture.source import Image
 from pose_rig.errors import PoseRigError
+from pose_rig.installer import installer
 
 Format = Literal["h264", "jpeg"]
 # The detector's landmarks move by 1.4 px (median, 1080×1920), as they do by noise of one grey level: 1.3 px.
@@ -66,7 +67,7 @@ def open_h264(size_px: tuple[int, int]) -> Encoder:
     try:
         from pose_rig.capture.h264 import H264Encoder
     except ImportError as error:
-        raise PoseRigError("PyAV is not installed.", "For H.264: pip install 'pose-rig[video]'.") from error
+        raise PoseRigError("PyAV is not installed.", f"For H.264: {installer().with_extra('video')}.") from error
     return H264Encoder(size_px)
 
 

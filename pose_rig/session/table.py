@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError
+from pose_rig.installer import installer
 from pose_rig.session.poses import Poses
 from pose_rig.session.whole_file import whole_file
 
@@ -47,7 +48,7 @@ def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> Non
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise PoseRigError("Parquet files need pyarrow.", "pip install 'pose-rig[files]'") from error
+        raise PoseRigError("Parquet files need pyarrow.", installer().with_extra("files")) from error
     table = pyarrow.table(columns(poses.even(rate_hz) if rate_hz else poses), metadata=_metadata(poses))
     with whole_file(path) as beside:
         pyarrow.parquet.write_table(table, beside)

@@ -12,6 +12,7 @@ import numpy as np
 from pose_rig.capture.recording import Instant
 from pose_rig.capture.source import Image, People
 from pose_rig.errors import SessionError
+from pose_rig.installer import installer
 from pose_rig.records import VideoFrame
 
 FPS_PICTURES = 60  # that the rate is taken from
@@ -54,7 +55,7 @@ def open_h264() -> Decoder:
         from pose_rig.session.h264 import H264Decoder
     except ImportError as error:
         raise SessionError(
-            "The video is H.264, and PyAV, which decodes it, is not installed.", "pip install 'pose-rig[video]'."
+            "The video is H.264, and PyAV, which decodes it, is not installed.", f"{installer().with_extra('video')}."
         ) from error
     return H264Decoder()
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from pose_rig.errors import UsageError
+from pose_rig.installer import installer
 from pose_rig.tools.failures import failures
 from pose_rig.tools.result_tables import DEFINITIONS, tables
 from pose_rig.tools.run import Debug
@@ -152,7 +153,8 @@ def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Meas
         from pose_rig.training.evaluation import measure
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"Measuring needs {error.name}, which is not installed.", "Install it with pip install 'pose-rig[train]'."
+            f"Measuring needs {error.name}, which is not installed.",
+            f"Install it with {installer().with_extra('train')}.",
         ) from error
     files = [(path.name, path) for path in weights] or [("shipped weights", SHIPPED)]
     lifters = [(name, load(path)[0]) for name, path in files]

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from pose_rig.cache import cache_folder
 from pose_rig.errors import UsageError
+from pose_rig.installer import installer
 from pose_rig.tools.failures import failures
 from pose_rig.tools.run import Debug
 
@@ -48,7 +49,7 @@ def export(
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"Exporting needs {error.name}, which is not installed.",
-                "Install it with pip install 'pose-rig[train]'.",
+                f"Install it with {installer().with_extra('train')}.",
             ) from error
         lifter, settings = load(checkpoint)
         wishes = Wishes(precision, provider, cache_folder() / "engines")

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from pose_rig.errors import UsageError
+from pose_rig.installer import installer
 from pose_rig.tools.evaluate import KINDS, kind_and_folder
 from pose_rig.tools.failures import failures
 from pose_rig.tools.run import Debug, given
@@ -148,6 +149,6 @@ def train(
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"Training needs {error.name}, which is not installed.",
-                "Install it with pip install 'pose-rig[train]'.",
+                f"Install it with {installer().with_extra('train')}.",
             ) from error
         carry_out(request, Console())

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from pose_rig.errors import PoseRigError
+from pose_rig.installer import installer
 from pose_rig.tools.failures import failures
 from pose_rig.tools.run import Debug
 
@@ -65,7 +66,7 @@ def _write(file: Path, recording: Path) -> set[str]:
             raise
         raise PoseRigError(
             "Rerun, the viewer, is not installed.",
-            "Install it with `pip install 'pose-rig[view]'`, or make a report with `pose-rig plot`.",
+            f"Install it with {installer().with_extra('view')}, or make a report with `pose-rig plot`.",
         ) from error
     from pose_rig.session.reader import open_session
     from pose_rig.session.whole_file import whole_file

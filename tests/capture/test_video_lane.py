@@ -24,6 +24,7 @@ from pose_rig.capture.source import Image
 from pose_rig.capture.video_lane import MARK, NICENESS, SLOW_ENCODER, SLOW_RECORDER, STOPPED, WAITING, VideoLane
 from pose_rig.encoding import MAX_VIDEO_BYTES
 from pose_rig.errors import PoseRigError
+from pose_rig.installer import installer
 from pose_rig.messages import Message
 from pose_rig.records import Gap, VideoFrame
 
@@ -423,7 +424,7 @@ except PoseRigError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "PyAV is not installed. For H.264: pip install 'pose-rig[video]'.\n"
+    assert done.stdout == f"PyAV is not installed. For H.264: {installer().with_extra('video')}.\n"
 
 
 def test_a_size_that_h264_cannot_have_is_refused_in_a_sentence() -> None:

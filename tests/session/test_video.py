@@ -18,6 +18,7 @@ from pose_rig.capture.recording import PacedSource, Recording
 from pose_rig.capture.source import Image, Source
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
 from pose_rig.errors import AssetError, SessionError
+from pose_rig.installer import installer
 from pose_rig.messages import Health, Keypoints2D, Message
 from pose_rig.records import VideoFrame
 from pose_rig.session import video
@@ -177,7 +178,8 @@ except SessionError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == (
-        "The video is H.264, and PyAV, which decodes it, is not installed. pip install 'pose-rig[video]'.\n"
+        "The video is H.264, and PyAV, which decodes it, is not installed. "
+        f"{installer().with_extra('video')}.\n"
     )
 
 

@@ -71,7 +71,7 @@ def test_measuring_without_torch_says_what_to_install(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode != 0
     assert "Error: Measuring needs torch, which is not installed." in done.stderr
-    assert "Install it with pip install 'pose-rig[train]'." in done.stderr
+    assert "pip install 'pose-rig[train]'." in done.stderr
 
 
 def test_ours_stands_below_the_published_rows() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
+from pose_rig.installer import installer
 
 # what h5py and scipy raise about damaged files
 _DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError)
@@ -22,7 +23,7 @@ def library(name: str) -> Any:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        raise UsageError(f"These data are read with {error.name}.", "pip install 'pose-rig[datasets]'") from error
+        raise UsageError(f"These data are read with {error.name}.", installer().with_extra("datasets")) from error
 
 
 def read_h5(path: Path) -> dict[str, Any]:
