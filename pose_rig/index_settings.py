@@ -90,7 +90,7 @@ def pip_files(machine: Machine) -> Iterator[Path]:
     elif machine.system == "darwin":
         yield root / "Library/Application Support/pip/pip.conf"
     else:
-        for folder in reversed(environ.get("XDG_CONFIG_DIRS", "").split(":")):
+        for folder in environ.get("XDG_CONFIG_DIRS", "").split(":"):
             yield (Path(folder) if folder else root / "etc/xdg") / "pip/pip.conf"
         yield root / "etc/pip.conf"
     if not (named and Path(named).is_file()):

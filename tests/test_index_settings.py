@@ -54,6 +54,15 @@ def test_the_places_on_other_systems(tmp_path: Path) -> None:
     ]
 
 
+def test_the_folders_of_the_desktop_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "a/pip/pip.conf", "[global]\nindex-url = https://a/simple\n")
+    write(tmp_path / "b/pip/pip.conf", "[global]\nindex-url = https://b/simple\n")
+    found = settings(tmp_path, XDG_CONFIG_DIRS=f"{tmp_path / 'a'}:{tmp_path / 'b'}")
+    assert found.indexes == ("https://b/simple", PYPI)  # as pip does it
+    write(tmp_path / "c/pip/pip.conf", "[global]\nindex-url = https://c/simple\n")
+    assert settings(tmp_path, XDG_CONFIG_HOME=str(tmp_path / "c")).indexes == ("https://c/simple", PYPI)
+
+
 def test_later_files_win_and_the_environment_wins_over_all(tmp_path: Path) -> None:
     write(
         tmp_path / "root/etc/pip.conf", "[global]\nindex-url = https://a/simple\nextra_index_url = https://x/simple\n"
