@@ -178,8 +178,7 @@ except SessionError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == (
-        "The video is H.264, and PyAV, which decodes it, is not installed. "
-        f"{installer().with_extra('video')}.\n"
+        f"The video is H.264, and PyAV, which decodes it, is not installed. {installer().with_extra('video')}.\n"
     )
 
 
