@@ -5,10 +5,13 @@ In a notebook::
     import pose_rig.session
 
     with pose_rig.session.open("take.mcap") as session:
-        wrist = session.poses().joint("r_wrist")  # (T,3) m
+        wrist = session.poses()["r_wrist"]  # (T,3) m
+    saved = pose_rig.session.load("poses.npz")
 """
 
+from pose_rig.session.poses import Poses
+from pose_rig.session.poses_npz import read_npz as load
 from pose_rig.session.reader import Session
 from pose_rig.session.reader import open_session as open  # noqa: A004
 
-__all__ = ["Session", "open"]
+__all__ = ["Poses", "Session", "load", "open"]

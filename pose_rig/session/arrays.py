@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError
 from pose_rig.messages import Keypoints2D, Pose3D, Refined2D
-from pose_rig.session.poses import Poses
+from pose_rig.session.poses import Poses, span
 from pose_rig.skeleton import J, joint_names, landmarks
 
 
@@ -39,6 +39,12 @@ class CameraKeypoints:
     xy: NDArray[np.float32]
     score: NDArray[np.float32]
 
+    def __repr__(self) -> str:
+        width, height = self.size_px
+        people = self.xy.shape[1]
+        seen = f"{len(self.landmarks)} landmarks, at most {people} {'person' if people == 1 else 'people'} at once"
+        return f"CameraKeypoints({self.camera!r}: {span(self.t_ns, 'frames')}, {width}×{height} px, {seen})"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraRefined:
@@ -53,6 +59,9 @@ class CameraRefined:
     t_ns: NDArray[np.int64]
     xy: NDArray[np.float32]
     inlier: NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        return f"CameraRefined({span(self.t_ns)}, {J} joints)"
 
 
 def keypoint_arrays(camera: str, messages: Iterable[Keypoints2D]) -> CameraKeypoints:

@@ -4,12 +4,30 @@ Axes: T instants, J joints.
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.joint_name import joint_index
+
+if TYPE_CHECKING:
+    import pandas
+
 LONGEST_GAP_S = 0.25  # nothing is made up for longer than this
 FEWEST = 2
+
+
+def rate_hz(t_ns: NDArray[np.int64]) -> float:
+    """Returns instants (T,) per second, by the median distance, to the nearest tenth; 0 with fewer than two."""
+    return round(1e9 / float(np.median(np.diff(t_ns))), 1) if len(t_ns) >= FEWEST else 0.0
+
+
+def span(t_ns: NDArray[np.int64], what: str = "instants") -> str:
+    """Returns ``1440 instants, 24.0 s at 60 Hz`` of instants (T,)."""
+    if len(t_ns) < FEWEST:
+        return f"{len(t_ns)} {what if len(t_ns) != 1 else what.removesuffix('s')}"
+    return f"{len(t_ns)} {what}, {(t_ns[-1] - t_ns[0]) * 1e-9:.1f} s at {rate_hz(t_ns):g} Hz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +61,18 @@ class Poses:
     def __len__(self) -> int:
         return len(self.t_ns)
 
+    def __repr__(self) -> str:
+        solved = f", solved {np.mean(self.mode == 'solved'):.0%}" if len(self) else ""
+        given = "assumed" if self.height_assumed else "given"
+        return (
+            f"Poses({span(self.t_ns)}, {len(self.joints)} joints{solved.replace('%', ' %')}, "
+            f"height of {self.height_m:.2f} m {given})"
+        )
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """Returns `joint`."""
+        return self.joint(name)
+
     @property
     def t_s(self) -> NDArray[np.float64]:
         """(T,) seconds from the first instant."""
@@ -56,19 +86,33 @@ class Poses:
     @property
     def rate_hz(self) -> float:
         """Instants per second, by the median distance between them, to the nearest tenth; 0 with fewer than two."""
-        if len(self) < FEWEST:
-            return 0.0
-        return round(1e9 / float(np.median(np.diff(self.t_ns))), 1)
+        return rate_hz(self.t_ns)
+
+    @property
+    def sd_m(self) -> NDArray[np.float32]:
+        """(T,J) standard deviation of a joint along one axis, the mean over all directions, m; NaN where not known."""
+        return np.sqrt(np.trace(self.covariance_m2, axis1=2, axis2=3) / 3)
 
     def joint(self, name: str) -> NDArray[np.float32]:
         """Returns (T,3) one joint's way, m.
 
+        Args:
+            name: ``r_wrist``, or another spelling: ``right_wrist``, ``RWrist``, ``wrist_r`` (`joint_index`).
+
         Raises:
-            KeyError: There is no such joint; the message names those that are.
+            JointError: There is no such joint (a KeyError); the message names those that are.
         """
-        if name not in self.joints:
-            raise KeyError(f"There is no joint {name!r}; there are {', '.join(self.joints)}")
-        return self.xyz[:, self.joints.index(name)]
+        return self.xyz[:, joint_index(name, self.joints)]
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Returns a pandas table, a row per instant (`pose_rig.session.table.data_frame`).
+
+        Raises:
+            PoseRigError: pandas is not installed.
+        """
+        from pose_rig.session.table import data_frame
+
+        return data_frame(self)
 
     def even(self, rate_hz: float | None = None) -> "Poses":
         """Returns the poses at even distances, as files with a frame rate want them: linear between neighbours.

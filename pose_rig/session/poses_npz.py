@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import SourceError
+from pose_rig.joint_name import JointError, joint_index
 from pose_rig.npz import read_arrays
 from pose_rig.session.poses import Poses
 from pose_rig.session.whole_file import whole_file
+from pose_rig.skeleton import JOINTS
 
 REMEDY = "docs/frames.md describes poses files."
 # key → (kinds of dtype, shape)
@@ -66,6 +68,8 @@ def write_npz(path: Path, poses: Poses, further: Mapping[str, NDArray[Any]] | No
 def read_npz(path: Path) -> Poses:
     """Returns the poses in a poses file; what it does not hold is NaN, ages are 0.
 
+    Joints may be spelled otherwise (`pose_rig.joint_name.joint_index`) and be in another order.
+
     Raises:
         SourceError: The file cannot be read, or a key is missing or has the wrong shape or values; names the key.
     """
@@ -86,20 +90,35 @@ def read_npz(path: Path) -> Poses:
         sizes.update({axis: side for axis, side in zip(axes, array.shape, strict=True) if isinstance(axis, str)})
     if (np.diff(arrays["t_ns"].astype(np.int64)) <= 0).any():
         raise SourceError(f"{path}: key 't_ns' must increase from row to row.", REMEDY)
-    return _poses(arrays)
+    return _poses(path, arrays)
 
 
-def _poses(arrays: Mapping[str, NDArray[Any]]) -> Poses:
+def _named(path: Path, names: tuple[str, ...]) -> tuple[tuple[str, ...], list[int]]:
+    """Returns the joints in our spelling, the 17 first, and where each is among the names of a file.
+
+    Raises:
+        SourceError: One of the 17 is missing.
+    """
+    try:
+        ours = [joint_index(joint, names) for joint in JOINTS]
+    except JointError as error:
+        raise SourceError(f"{path}: key 'joints' is not complete. {error.cause}", REMEDY) from error
+    others = [j for j in range(len(names)) if j not in ours]
+    return (*JOINTS, *(names[j] for j in others)), ours + others
+
+
+def _poses(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Poses:
     instants, joints = arrays["score"].shape
     covariance = arrays.get("covariance", np.full((instants, joints, 3, 3), np.nan))
     residual = arrays.get("residual_px", np.full((instants, joints), np.nan))
+    names, order = _named(path, tuple(str(name) for name in arrays["joints"]))
     return Poses(
         t_ns=arrays["t_ns"].astype(np.int64),
-        joints=tuple(str(name) for name in arrays["joints"]),
-        xyz=arrays["xyz"].astype(np.float32),
-        score=arrays["score"].astype(np.float32),
-        covariance_m2=covariance.astype(np.float32),
-        residual_px=residual.astype(np.float32),
+        joints=names,
+        xyz=arrays["xyz"][:, order].astype(np.float32),
+        score=arrays["score"][:, order].astype(np.float32),
+        covariance_m2=covariance[:, order].astype(np.float32),
+        residual_px=residual[:, order].astype(np.float32),
         mode=arrays["mode"],
         age_ns=arrays.get("age_ns", np.zeros(instants)).astype(np.int64),
         height_m=float(arrays["height_m"]),

@@ -60,6 +60,12 @@ class Session:
         self._summary = summary
         self._start_unix_ns: int | None = None
 
+    def __repr__(self) -> str:
+        poses = self.topics.get(Pose3D.TOPIC, 0)
+        cameras = f"{len(self.cameras)} cameras ({', '.join(self.cameras)})"
+        long = "closed" if self._file.closed else f"{self.duration_s:.1f} s"  # which the file is read for
+        return f"Session({str(self.path)!r}: {long}, {cameras}, {poses} poses)"
+
     @property
     def cameras(self) -> tuple[str, ...]:
         """Names of the cameras, in their order."""

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,12 @@ from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
 from pose_rig.session.poses import Poses
 from pose_rig.session.whole_file import whole_file
+
+if TYPE_CHECKING:
+    import pandas
+
+FRAME = "rig: right-handed, y up"
+UNITS = {"t_ns": "ns, rig clock", "t_s": "s", "x_m": "m", "y_m": "m", "z_m": "m", "sd_m": "m", "score": "0-1"}
 
 
 def write_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
@@ -54,23 +60,51 @@ def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> Non
         pyarrow.parquet.write_table(table, beside)
 
 
-def columns(poses: Poses) -> dict[str, NDArray[Any]]:
+def data_frame(poses: Poses) -> "pandas.DataFrame":
+    """Returns `columns` with standard deviations as a pandas table.
+
+    What numbers mean is in ``attrs``: ``units`` by the end of a column's name, ``frame``, ``joints``, ``rate_hz``,
+    ``height_m``, ``height_assumed``.
+
+    Raises:
+        PoseRigError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise PoseRigError("A DataFrame needs pandas.", "pip install 'pose-rig[files]'") from error
+    frame = pandas.DataFrame(columns(poses, sd=True))
+    frame.attrs = {
+        "frame": FRAME,
+        "units": UNITS,
+        "joints": list(poses.joints),
+        "rate_hz": poses.rate_hz,
+        "height_m": poses.height_m,
+        "height_assumed": poses.height_assumed,
+    }
+    return frame
+
+
+def columns(poses: Poses, *, sd: bool = False) -> dict[str, NDArray[Any]]:
     """Returns the columns by name, (T,) each.
 
     ``t_ns`` (rig clock), ``t_s`` (from the first instant), ``mode``, then for every joint ``<joint>_x_m``,
-    ``<joint>_y_m``, ``<joint>_z_m`` in ``rig`` (right-handed, y up), NaN while nobody is seen, and ``<joint>_score``,
-    0–1, 0 = guessed.
+    ``<joint>_y_m``, ``<joint>_z_m`` in ``rig`` (right-handed, y up), NaN while nobody is seen, ``<joint>_score``,
+    0–1, 0 = guessed, and if wanted ``<joint>_sd_m`` (`Poses.sd_m`), NaN where it is not known.
     """
+    sd_m = poses.sd_m if sd else None
     table: dict[str, NDArray[Any]] = {"t_ns": poses.t_ns, "t_s": poses.t_s, "mode": poses.mode}
     for j, joint in enumerate(poses.joints):
         table |= {f"{joint}_{axis}_m": poses.xyz[:, j, a] for a, axis in enumerate("xyz")}
         table[f"{joint}_score"] = poses.score[:, j]
+        if sd_m is not None:
+            table[f"{joint}_sd_m"] = sd_m[:, j]
     return table
 
 
 def _metadata(poses: Poses) -> dict[str, str]:
     return {
-        "frame": "rig: right-handed, y up",
+        "frame": FRAME,
         "length_unit": "m",
         "height_m": f"{poses.height_m:g}",
         "height_assumed": json.dumps(poses.height_assumed),

@@ -14,6 +14,7 @@ from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
+from pose_rig.joint_name import joint_name
 from pose_rig.session.whole_file import whole_file
 from pose_rig.tools.report_data import ReportData
 from pose_rig.tools.report_facts import CAMERA_HEADS, camera_facts, facts
@@ -59,8 +60,8 @@ def write_report(data: ReportData, path: Path, joints: Sequence[str] = JOINTS) -
         PoseRigError: The file cannot be written.
     """
     check_ending(path)
-    if data.poses is not None and (unknown := [joint for joint in joints if joint not in data.poses.joints]):
-        raise UsageError(f"There is no joint {unknown[0]!r}.", f"There are {', '.join(data.poses.joints)}.")
+    if data.poses is not None:
+        joints = [joint_name(joint, data.poses.joints) for joint in joints]
     with whole_file(path) as beside:
         if path.suffix.lower() == ".png":
             imsave(beside, np.vstack([_pixels(figure) for figure in (_head(data), *_pictures(data, joints))]))

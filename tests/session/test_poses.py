@@ -17,8 +17,21 @@ def test_rate_and_seconds() -> None:
 def test_a_joint_is_its_way() -> None:
     poses = made(4)
     np.testing.assert_array_equal(poses.joint("l_knee"), poses.xyz[:, NAMES.index("l_knee")])
-    with pytest.raises(KeyError, match="There is no joint 'tail'; there are pelvis, r_hip, "):
+    np.testing.assert_array_equal(poses["left_knee"], poses.joint("l_knee"))
+    np.testing.assert_array_equal(poses["LBigToe"], poses.joint("left_foot_index"))
+    with pytest.raises(KeyError, match=r"^There is no joint 'tail'\. There are pelvis, r_hip, "):
         poses.joint("tail")
+
+
+def test_poses_say_in_a_line_what_they_are() -> None:
+    assert repr(made(120)) == "Poses(120 instants, 2.0 s at 60 Hz, 37 joints, solved 99 %, height of 1.82 m given)"
+    assert repr(made(1, height_assumed=True)) == "Poses(1 instant, 37 joints, solved 0 %, height of 1.82 m assumed)"
+    assert repr(made(0)) == "Poses(0 instants, 37 joints, height of 1.82 m given)"
+
+
+def test_the_standard_deviation_is_that_along_one_axis() -> None:
+    assert made(3).sd_m.shape == (3, len(NAMES))
+    np.testing.assert_allclose(made(3).sd_m, 0.01, rtol=1e-6)
 
 
 def test_tracked_is_where_somebody_is() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import SourceError
+from pose_rig.session.markers import marker_names
 from pose_rig.session.poses_npz import REQUIRED, read_npz, write_npz
 from pose_rig.skeleton import JOINTS
 from tests.fusion.test_poses_file import write as write_as_run_does
@@ -32,6 +33,29 @@ def test_what_run_saves_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(poses.covariance_m2, saved["covariance"])
     assert np.isnan(poses.residual_px).all()
     assert not poses.age_ns.any()
+
+
+def test_joints_of_others_are_read_in_our_spelling_and_order(tmp_path: Path) -> None:
+    poses = made()
+    write_npz(tmp_path / "poses.npz", poses)
+    order = [16, 3, *range(3), *range(4, 16), *range(17, len(poses.joints))]
+    with np.load(tmp_path / "poses.npz") as content:
+        theirs = {key: content[key][:, order] for key in ("xyz", "score", "covariance", "residual_px")}
+        named = np.array(marker_names(poses.joints, "opensim"))[order]
+        np.savez(tmp_path / "theirs.npz", **{**content, **theirs, "joints": named})
+    back = read_npz(tmp_path / "theirs.npz")
+    assert back.joints == (*JOINTS, *named[17:].tolist())
+    np.testing.assert_array_equal(back.xyz, poses.xyz)
+    np.testing.assert_array_equal(back.covariance_m2, poses.covariance_m2)
+
+
+def test_a_file_without_one_of_our_joints_is_refused(tmp_path: Path) -> None:
+    write_npz(tmp_path / "poses.npz", made())
+    with np.load(tmp_path / "poses.npz") as content:
+        joints = np.where(content["joints"] == "l_hip", "tail", content["joints"])
+        np.savez(tmp_path / "less.npz", **{**content, "joints": joints})
+    with pytest.raises(SourceError, match=r"less\.npz: key 'joints' is not complete\. There is no joint 'l_hip'\."):
+        read_npz(tmp_path / "less.npz")
 
 
 @pytest.mark.parametrize("key", REQUIRED)

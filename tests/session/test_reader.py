@@ -37,6 +37,13 @@ def test_a_session_says_what_it_is(tmp_path: Path) -> None:
         assert session.duration_s == pytest.approx(1.0)
         assert session.start_unix_ns == START_NS + UNIX_FROM_RIG_NS
         assert session.damaged == 0
+        assert repr(session) == f"Session('{path}': 1.0 s, 2 cameras (cam0, cam1), 31 poses)"
+        assert repr(session.poses()).startswith("Poses(31 instants, 1.0 s at 30 Hz, ")
+        seen = repr(session.keypoints("cam0"))
+        assert seen.startswith("CameraKeypoints('cam0': 31 frames, 1.0 s at 30 Hz, ")
+        assert "at most 1 person at once" in seen
+        assert repr(session.refined("cam0")) == "CameraRefined(0 instants, 17 joints)"
+    assert repr(session) == f"Session('{path}': closed, 2 cameras (cam0, cam1), 31 poses)"
 
 
 def test_messages_come_as_they_were_recorded(tmp_path: Path) -> None:
@@ -251,7 +258,7 @@ def test_a_notebook_needs_few_lines(tmp_path: Path) -> None:
     with pose_rig.session.open(path) as session:
         wrist = session.poses().joint("r_wrist")
     assert wrist.shape == (30, 3)
-    with pytest.raises(KeyError, match="There is no joint 'tail'; there are pelvis, r_hip"):
+    with pytest.raises(KeyError, match=r"There is no joint 'tail'\. There are pelvis, r_hip"):
         posed().joint("tail")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pyarrow.parquet
 import pytest
 
@@ -74,3 +75,30 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(PoseRigError, match=r"Parquet files need pyarrow\. .*pip install 'pose-rig\[files\]'"):
         write_parquet(tmp_path / "take.parquet", made())
+
+
+def test_a_data_frame_has_a_row_per_instant_and_says_its_units(tmp_path: Path) -> None:
+    poses = with_gaps()
+    frame = poses.to_dataframe()
+    assert list(frame.columns)[:8] == [
+        "t_ns", "t_s", "mode", "pelvis_x_m", "pelvis_y_m", "pelvis_z_m", "pelvis_score", "pelvis_sd_m",
+    ]  # fmt: skip
+    assert frame.shape == (6, 3 + 5 * len(NAMES))
+    assert frame["mode"].tolist() == ["cold"] + ["solved"] * 5
+    np.testing.assert_allclose(frame["t_s"], np.arange(6) / 60, atol=1e-8)
+    np.testing.assert_array_equal(frame[["l_wrist_x_m", "l_wrist_y_m", "l_wrist_z_m"]], poses["l_wrist"])
+    assert frame["l_wrist_x_m"].isna().tolist() == [False, True, False, False, False, False]
+    np.testing.assert_allclose(frame["nose_sd_m"], 0.01, rtol=1e-6)
+    units = frame.attrs["units"]
+    assert all(name == "mode" or any(name.endswith(end) for end in units) for name in frame.columns)
+    assert (units["x_m"], units["t_s"], frame.attrs["frame"]) == ("m", "s", "rig: right-handed, y up")
+    assert (frame.attrs["joints"], frame.attrs["rate_hz"]) == (list(NAMES), 60.0)
+    assert (frame.attrs["height_m"], frame.attrs["height_assumed"]) == (1.82, False)
+    frame.to_parquet(tmp_path / "take.parquet")
+    assert pandas.read_parquet(tmp_path / "take.parquet").attrs == frame.attrs
+
+
+def test_without_pandas_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(PoseRigError, match=r"A DataFrame needs pandas\. pip install 'pose-rig\[files\]'"):
+        made().to_dataframe()

@@ -212,6 +212,7 @@ def test_what_cannot_be_reported_is_refused(session: Path, tmp_path: Path) -> No
         write_report(data, Path("r.pdf"))
     with pytest.raises(UsageError, match=r"There is no joint 'tail'\. There are pelvis, r_hip, "):
         write_report(data, tmp_path / "r.png", ["tail"])
+    write_report(data, tmp_path / "r.png", ["LWrist", "right_wrist"])
     little = told(write_session(tmp_path / "little.mcap", imported()))
     with pytest.raises(PoseRigError, match=r"Cannot write .*: No such file or directory\."):
         write_report(little, tmp_path / "no" / "r.html")
