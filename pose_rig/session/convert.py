@@ -17,7 +17,7 @@ from pose_rig.session.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.streaming.humanoid import Motion
 
-Format = Literal["bvh", "gltf", "trc", "c3d", "csv", "parquet", "npz", "json"]
+Format = Literal["bvh", "gltf", "trc", "c3d", "csv", "parquet", "angles", "mot", "npz", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
 
@@ -26,8 +26,8 @@ class Wishes:
     """How files are to be written.
 
     Attributes:
-        rate_hz: Instants per second; None = those of the source. glTF, csv, parquet and npz keep instants as they are
-            unless it is given.
+        rate_hz: Instants per second; None = those of the source. glTF, csv, parquet, angles and npz keep instants as
+            they are unless it is given.
         from_s: Seconds from the start; None = from the start.
         to_s: The same for the end.
         bone_names: Whose, for BVH and glTF.
@@ -167,7 +167,7 @@ def _notes(formats: Sequence[Format], material: Material) -> list[str]:
         scale = material.wishes.bvh_scale
         unit = {100.0: "centimetres", 1.0: "metres", 1000.0: "millimetres"}.get(scale, f"1/{scale:g} m")
         notes.append(f"The bvh is in {unit}; the format cannot say so.")
-    if set(formats) != {"json"}:
+    if not set(formats) <= {"json", "angles", "mot"}:  # in which there are no lengths
         poses = material.poses
         assumed = " was assumed: lengths are those of such a person" if poses.height_assumed else " was given"
         notes.append(f"A height of {poses.height_m:.2f} m{assumed}.")
@@ -230,6 +230,20 @@ def _parquet(path: Path, material: Material) -> list[Path]:
     return [path]
 
 
+def _angles(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.table import write_angles_csv
+
+    write_angles_csv(path, material.poses, material.wishes.rate_hz)
+    return [path]
+
+
+def _mot(path: Path, material: Material) -> list[Path]:
+    from pose_rig.session.mot import write_mot
+
+    material.notes += write_mot(path, material.poses, material.wishes.rate_hz)
+    return [path]
+
+
 def _npz(path: Path, material: Material) -> list[Path]:
     from pose_rig.session.poses_npz import write_npz
 
@@ -258,9 +272,10 @@ def _json(path: Path, material: Material) -> list[Path]:
 
 
 ENDINGS: dict[Format, str] = {
-    "bvh": ".bvh", "gltf": ".glb", "trc": ".trc", "c3d": ".c3d", "csv": ".csv", "parquet": ".parquet", "npz": ".npz",
-    "json": "_2d",
+    "bvh": ".bvh", "gltf": ".glb", "trc": ".trc", "c3d": ".c3d", "csv": ".csv", "parquet": ".parquet",
+    "angles": "_angles.csv", "mot": ".mot", "npz": ".npz", "json": "_2d",
 }  # fmt: skip
 WRITERS: dict[Format, Callable[[Path, Material], list[Path]]] = {
-    "bvh": _bvh, "gltf": _gltf, "trc": _trc, "c3d": _c3d, "csv": _csv, "parquet": _parquet, "npz": _npz, "json": _json,
+    "bvh": _bvh, "gltf": _gltf, "trc": _trc, "c3d": _c3d, "csv": _csv, "parquet": _parquet, "angles": _angles,
+    "mot": _mot, "npz": _npz, "json": _json,
 }  # fmt: skip

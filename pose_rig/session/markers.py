@@ -3,7 +3,7 @@
 Axes: T frames, M markers.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -72,16 +72,29 @@ class Markers:
             PoseRigError: There are fewer than two instants.
             UsageError: The rate is not a positive number.
         """
-        if len(poses) < FEWEST:
-            raise PoseRigError(
-                f"A file with a frame rate needs two poses or more, here are {len(poses)}.",
-                "Choose a longer part, or look with `pose-rig view` whether anybody was seen.",
-            )
-        if rate_hz is not None and not 0 < rate_hz < np.inf:
-            raise UsageError(f"A rate of {rate_hz:g} Hz is none.", "Give frames per second, such as --rate 60.")
-        guessed = poses.score[..., None] == 0
-        even = replace(poses, xyz=np.where(guessed, np.float32(np.nan), poses.xyz)).even(rate_hz)
-        return cls(marker_names(poses.joints, naming), rate_hz or poses.rate_hz, even.xyz, scale(poses))
+        even, rate_hz = at_constant_rate(poses, rate_hz)
+        return cls(marker_names(poses.joints, naming), rate_hz, even.xyz, scale(poses))
+
+
+def at_constant_rate(poses: Poses, rate_hz: float | None = None) -> tuple[Poses, float]:
+    """Returns poses as files with a frame rate want them, NaN where joints are only guessed, and the rate in Hz.
+
+    Args:
+        poses: At least two instants.
+        rate_hz: Frames per second; None = the rate of the poses.
+
+    Raises:
+        PoseRigError: There are fewer than two instants.
+        UsageError: The rate is not a positive number.
+    """
+    if len(poses) < FEWEST:
+        raise PoseRigError(
+            f"A file with a frame rate needs two poses or more, here are {len(poses)}.",
+            "Choose a longer part, or look with `pose-rig view` whether anybody was seen.",
+        )
+    if rate_hz is not None and not 0 < rate_hz < np.inf:
+        raise UsageError(f"A rate of {rate_hz:g} Hz is none.", "Give frames per second, such as --rate 60.")
+    return poses.without_guesses().even(rate_hz), rate_hz or poses.rate_hz
 
 
 def scale(poses: Poses) -> str:

@@ -114,6 +114,10 @@ class Poses:
 
         return data_frame(self)
 
+    def without_guesses(self) -> "Poses":
+        """Returns the poses with NaN in place of joints that are only guessed (score 0)."""
+        return replace(self, xyz=np.where(self.score[..., None] == 0, np.float32(np.nan), self.xyz))
+
     def even(self, rate_hz: float | None = None) -> "Poses":
         """Returns the poses at even distances, as files with a frame rate want them: linear between neighbours.
 

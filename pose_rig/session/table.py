@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
+from pose_rig.session.joint_angles import angles_deg
 from pose_rig.session.poses import Poses
 from pose_rig.session.whole_file import whole_file
 
@@ -30,7 +31,23 @@ def write_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
     Raises:
         PoseRigError: The file cannot be written.
     """
-    table = columns(poses.even(rate_hz) if rate_hz else poses)
+    _write(path, columns(poses.even(rate_hz) if rate_hz else poses))
+
+
+def write_angles_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
+    """Writes ``t_ns``, ``t_s``, ``mode`` and the joint angles, ``l_knee_flexion_deg`` and so on, as `write_csv` does.
+
+    A cell is empty where one of the angle's joints is not seen, or only guessed (`pose_rig.session.joint_angles`).
+
+    Raises:
+        PoseRigError: The file cannot be written.
+    """
+    poses = poses.without_guesses().even(rate_hz) if rate_hz else poses
+    angles = {f"{name}_deg": values for name, values in angles_deg(poses).items()}
+    _write(path, {"t_ns": poses.t_ns, "t_s": poses.t_s, "mode": poses.mode, **angles})
+
+
+def _write(path: Path, table: dict[str, NDArray[Any]]) -> None:
     numbers = np.stack([table[name] for name in list(table)[3:]], axis=1)
     row = "%d,%.9f,%s" + ",%.6g" * numbers.shape[1] + "\n"
     with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:

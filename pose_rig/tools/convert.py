@@ -16,7 +16,7 @@ MOST_HZ = 1000.0
 def convert(
     source: Annotated[Path, typer.Argument(metavar="S.mcap", help="A session, or a poses file (.npz).")],
     to: Annotated[
-        str, typer.Option(metavar="A,B", help="bvh, gltf, trc, c3d, csv, parquet, npz, json (2D as Pose2Sim's).")
+        str, typer.Option(metavar="A,B", help="bvh, gltf, trc, c3d, csv, parquet, angles, mot, npz, json (2D).")
     ],
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to; default: beside the source.")] = None,
     rate: Annotated[
@@ -43,6 +43,7 @@ def convert(
     pose-rig convert take.mcap --to bvh                      for Blender, Maya, MotionBuilder
     pose-rig convert take.mcap --to gltf                     for the web and game engines
     pose-rig convert take.mcap --to trc,c3d --out gait       for OpenSim and biomechanics
+    pose-rig convert take.mcap --to angles,mot               joint angles as CSV, and for OpenSim
     pose-rig convert take.mcap --to csv,parquet,npz          for Python, R, spreadsheets
     pose-rig convert take.mcap --to json                     2D for Pose2Sim
     pose-rig convert poses.npz --to bvh --bvh-names mixamo   a poses file will do

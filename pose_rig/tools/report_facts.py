@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pose_rig.session.joint_angles import LIMBS, SIDES, limb_m, variation_percent
 from pose_rig.session.poses import Poses
-from pose_rig.tools.joint_angles import LIMBS, SIDES, limb_m, variation_percent
 from pose_rig.tools.report_data import CameraTrack, ReportData
 
 Fact = tuple[str, str]

@@ -9,8 +9,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pose_rig.session.joint_angles import ANGLES, LIMBS, SIDES, angle_deg, limb_m, variation_percent
 from pose_rig.session.poses import Poses
-from pose_rig.tools.joint_angles import ANGLES, LIMBS, SIDES, angle_deg, limb_m, variation_percent
 from pose_rig.tools.report_data import ReportData
 from pose_rig.tools.report_style import (
     CAMERAS,

@@ -13,7 +13,7 @@ from tests.session.posed import made
 from tests.session.recorded import frame, talk, write
 from tests.tools.sessions import imported, sample, unsolved, write_session
 
-OF_POSES: tuple[Format, ...] = ("bvh", "gltf", "trc", "c3d", "csv", "parquet", "npz")
+OF_POSES: tuple[Format, ...] = ("bvh", "gltf", "trc", "c3d", "csv", "parquet", "angles", "mot", "npz")
 NEEDED = {"c3d": "ezc3d", "parquet": "pyarrow"}
 EVERYTHING = Wishes()
 
@@ -39,6 +39,7 @@ def test_a_session_becomes_every_kind_of_file(take: Path, tmp_path: Path) -> Non
     assert all(path.is_dir() or path.stat().st_size > 500 for path in done.paths)
     assert sorted(os.listdir(tmp_path)) == ["out", "take.mcap"]
     assert [note for note in done.notes if "Somebody is seen" not in note] == [
+        "Filled in the mot, linearly, in gaps of at most 0.25 s: 56 values.",
         "The bvh is in centimetres; the format cannot say so.",
         "A height of 1.70 m was assumed: lengths are those of such a person.",
     ]
@@ -81,7 +82,7 @@ def test_notes_say_the_unit_of_a_bvh(take: Path, tmp_path: Path) -> None:
     for scale, unit in ((1.0, "metres"), (1000.0, "millimetres"), (50.0, "1/50 m")):
         notes = convert(take, ["bvh"], tmp_path, Wishes(bvh_scale=scale)).notes
         assert notes[0] == f"The bvh is in {unit}; the format cannot say so."
-    assert convert(take, ["json"], tmp_path, EVERYTHING).notes == []
+    assert convert(take, ["json", "angles"], tmp_path, EVERYTHING).notes == []
 
 
 def test_a_session_that_was_cut_off_is_converted_under_its_name(tmp_path: Path) -> None:

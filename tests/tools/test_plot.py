@@ -10,12 +10,8 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.session.arrays import pose_arrays
-from pose_rig.session.poses import Poses
 from pose_rig.session.poses_npz import write_npz
 from pose_rig.session.reader import open_session
-from pose_rig.skeleton import INDEX
-from pose_rig.tools.joint_angles import ANGLES, SIDES, angle_deg, limb_m, variation_percent
 from pose_rig.tools.plot import plot
 from pose_rig.tools.report import write_report
 from pose_rig.tools.report_data import CameraTrack, ReportData, of_poses_file, of_session, spans
@@ -37,61 +33,6 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(path: Path) -> ReportData:
     with open_session(path) as opened:
         return of_session(opened)
-
-
-def posed(**places: tuple[float, float, float]) -> Poses:
-    """Returns one pose of somebody who stands upright, some joints moved; m."""
-    xyz = np.zeros((17, 3), np.float32)
-    standing = {
-        "thorax": (0.0, 1.5, 0.0), "pelvis": (0.0, 1.0, 0.0), "l_hip": (0.1, 1.0, 0.0), "l_knee": (0.1, 0.5, 0.0),
-        "l_ankle": (0.1, 0.0, 0.0), "r_hip": (-0.1, 1.0, 0.0), "r_knee": (-0.1, 0.5, 0.0), "r_ankle": (-0.1, 0.0, 0.0),
-        "l_shoulder": (0.2, 1.5, 0.0), "l_elbow": (0.2, 1.2, 0.0), "l_wrist": (0.2, 0.95, 0.0),
-        "r_shoulder": (-0.2, 1.5, 0.0), "r_elbow": (-0.2, 1.2, 0.0), "r_wrist": (-0.2, 0.95, 0.0),
-    }  # fmt: skip
-    for name, place in (standing | places).items():
-        xyz[INDEX[name]] = place
-    score = np.ones(17, np.float32)
-    score[INDEX["r_wrist"]] = 0.0
-    message = pose(0, joints="rig17", xyz=xyz, score=score, residual_px=np.zeros(17, np.float32))
-    return pose_arrays([message])
-
-
-def test_who_stands_upright_has_no_angles() -> None:
-    standing = posed()
-    for name in ANGLES:
-        for side in SIDES:
-            (angle,) = angle_deg(standing, name, side)
-            if (name, side) == ("elbow flexion", "r"):
-                assert np.isnan(angle)  # its wrist is guessed
-            else:
-                assert angle == pytest.approx(0.0, abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("name", "moved", "expected"),
-    [
-        ("knee flexion", {"l_ankle": (0.1, 0.5, 0.5)}, 90.0),
-        ("hip flexion", {"l_knee": (0.1, 1.0, 0.5)}, 90.0),
-        ("hip flexion", {"l_knee": (0.1, 0.567, -0.25)}, -30.0),
-        ("elbow flexion", {"l_wrist": (0.2, 1.45, 0.0)}, 180.0),
-        ("shoulder elevation", {"l_elbow": (0.5, 1.5, 0.0)}, 90.0),
-        ("shoulder elevation", {"l_elbow": (0.2, 1.5, 0.3)}, 90.0),
-        ("shoulder elevation", {"l_elbow": (0.2, 1.8, 0.0)}, 180.0),
-    ],
-)
-def test_angles_are_those_of_anatomists(
-    name: str, moved: dict[str, tuple[float, float, float]], expected: float
-) -> None:
-    # their left is at +x, so they look along +z
-    (angle,) = angle_deg(posed(**moved), name, "l")
-    assert angle == pytest.approx(expected, abs=0.1)
-
-
-def test_lengths_of_limbs() -> None:
-    assert limb_m(posed(), "shank", "l") == pytest.approx([0.5])
-    assert np.isnan(limb_m(posed(), "forearm", "r")).all()
-    assert variation_percent(np.array([1.0, 1.1, 0.9, np.nan])) == pytest.approx(8.165, abs=0.01)
-    assert np.isnan(variation_percent(np.array([np.nan])))
 
 
 def test_a_session_is_told_in_seconds_from_its_start(session: Path) -> None:
@@ -179,7 +120,8 @@ def test_a_poses_file_is_reported_too(session: Path, tmp_path: Path) -> None:
     write_report(data, tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text("utf-8")
     assert "a poses file: no cameras, no latency" in page
-    assert latency(data, data.poses or posed()) is None
+    assert data.poses is not None
+    assert latency(data, data.poses) is None
     assert page.count("<img") == 6
 
 

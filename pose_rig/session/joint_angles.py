@@ -40,6 +40,16 @@ def angle_deg(poses: Poses, name: str, side: str) -> Floats:
         name: One of `ANGLES`.
         side: ``l`` or ``r``.
     """
+    with np.errstate(invalid="ignore", divide="ignore"):  # joints in one place have no angle: NaN
+        return _angle_deg(poses, name, side)
+
+
+def angles_deg(poses: Poses) -> dict[str, Floats]:
+    """Returns (T,) every angle of both sides by its name in tables, such as ``l_knee_flexion``."""
+    return {f"{side}_{name.replace(' ', '_')}": angle_deg(poses, name, side) for side in SIDES for name in ANGLES}
+
+
+def _angle_deg(poses: Poses, name: str, side: str) -> Floats:
     places = [_joint(poses, f"{side}_{part}") for part in _NEEDED[name]]
     if name in ("knee flexion", "elbow flexion"):
         above, joint, below = places
