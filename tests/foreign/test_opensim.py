@@ -1,4 +1,4 @@
-"""TRC as OpenSim reads it, and as its inverse kinematics follows it."""
+"""TRC and MOT as OpenSim reads them, and the TRC as its inverse kinematics follows it."""
 
 import json
 from dataclasses import replace
@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.session.markers import marker_names
+from pose_rig.session.mot import write_mot
 from pose_rig.session.poses import Poses
 from pose_rig.session.trc import write_trc
 from pose_rig.skeleton import INDEX
@@ -88,3 +89,17 @@ def test_inverse_kinematics_goes_through_missing_markers_and_from_part_to_part(j
     np.testing.assert_allclose(numbers["angle_time"], seen / 60, atol=1e-6)
     np.testing.assert_allclose(numbers["hip_angle"], HIP_DEG[seen], atol=0.05)
     np.testing.assert_allclose(numbers["knee_angle"], KNEE_DEG[seen], atol=0.05)
+
+
+def test_opensim_reads_every_row_of_a_mot(judge: Judge, tmp_path: Path) -> None:
+    poses = bending()
+    poses.score[10:15, INDEX["r_ankle"]] = 0.0
+    notes = write_mot(tmp_path / "take.mot", poses)
+    assert "Filled in the mot, linearly, in gaps of at most 0.25 s: 5 values." in notes
+    said = judge("read_mot_in_opensim.py", tmp_path / "take.mot", tmp_path / "out.npz")
+    assert said["degrees"] is True
+    with np.load(tmp_path / "out.npz") as numbers:
+        knee = numbers["stored"][:, said["labels"].index("knee_angle_r")]
+        np.testing.assert_allclose(numbers["stored"], numbers["columns"], atol=1e-6)
+        np.testing.assert_allclose(numbers["stored_time"], np.arange(60) / 60, atol=1e-6)
+    np.testing.assert_allclose(knee, -KNEE_DEG, atol=0.05)
