@@ -2,6 +2,7 @@
 
 import typer
 
+from pose_rig.tools.bare_simulated import BareSimulated
 from pose_rig.tools.cams import cams
 from pose_rig.tools.convert import convert
 from pose_rig.tools.demo import demo
@@ -30,12 +31,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    run, demo, monitor, listen, record, replay, convert, view, plot, recover, train, export, rig, cams, doctor,
+    run, demo, monitor, listen, record, replay, convert, view, plot, recover, export, rig, cams, doctor,
     examples,
 ):  # fmt: skip
     app.command()(command)
 app.command("import")(import_session)
-app.command("eval")(evaluate)
+app.command(cls=BareSimulated)(train)
+app.command("eval", cls=BareSimulated)(evaluate)
 
 
 def main() -> None:

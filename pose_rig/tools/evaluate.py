@@ -13,11 +13,12 @@ from rich.console import Console
 from pose_rig.errors import UsageError
 from pose_rig.installer import installer
 from pose_rig.tools.failures import failures
-from pose_rig.tools.result_tables import DEFINITIONS, tables
+from pose_rig.tools.result_tables import DEFINITIONS, tables, write_csv
 from pose_rig.tools.run import Debug
 from pose_rig.tools.train_progress import TrainProgress
 from pose_rig.training.published import TABLES
 from pose_rig.training.scores import HALF_HEAD_PX
+from pose_rig.training.synthetic import NAME, REMARK
 
 if TYPE_CHECKING:
     from pose_rig.training.evaluation import Measured  # brings torch
@@ -45,11 +46,17 @@ NoMorph = Annotated[
 ]
 Simulated = Annotated[
     list[Path] | None,
-    typer.Option(metavar="MOTION.npz", help="Simulated rigs around captured movement; again for more."),
+    typer.Option(
+        metavar="[MOTION.npz]",
+        help="Simulated rigs around captured movement, again for more; without a file around synthetic movement.",
+    ),
 ]
 HeldOut = Annotated[bool, typer.Option("--held-out", help="With --simulated: only the clips that training keeps back.")]
 Takes = Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="Simulated rigs of each kind.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the figures there as well.")]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", metavar="F", help="Write the figures as a table: a row per weights and footage.")
+]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the simulated rigs; the same one gives the same rigs.")]
 
 
@@ -60,6 +67,7 @@ def evaluate(
     simulated: Simulated = None,
     held_out: HeldOut = False,
     json_file: Json = None,
+    csv_file: Csv = None,
     takes: Takes = 64,
     seed: Seed = 0,
     debug: Debug = False,
@@ -68,6 +76,7 @@ def evaluate(
 
     \b
     pose-rig eval                                              what others published
+    pose-rig eval --simulated                                  a first try, on synthetic movement
     pose-rig eval --simulated clips.npz                        the shipped weights, on simulated rigs
     pose-rig eval --simulated clips.npz --weights runs/a/lifter.pt --weights runs/b/lifter.pt
     pose-rig eval --dataset human36m=h36m --json figures.json
@@ -80,13 +89,13 @@ def evaluate(
     console = Console()
     with failures(debug):
         sets = [kind_and_folder(text) for text in dataset or ()]
-        _check(weights or (), simulated or (), sets, json_file)
+        _check(weights or (), simulated or (), sets, [file for file in (json_file, csv_file) if file])
         if no_morph and not sets:
             raise UsageError(
                 "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
             )
         if held_out and not simulated:
-            raise UsageError("Nothing is simulated.", "Add --simulated MOTION.npz.")
+            raise UsageError("Nothing is simulated.", "Add --simulated.")
         measured: list[Measured] = []
         if sets or simulated:
             with TrainProgress(console, truth=False) as progress:
@@ -94,15 +103,19 @@ def evaluate(
                 if simulated:
                     found = chain(found, _simulated(simulated, takes, seed, held_out=held_out))
                 measured = list(_measured(weights or (), found))
+        elif csv_file:
+            raise UsageError("There is nothing of ours to write.", "Add --simulated or --dataset.")
         elif weights:
             raise UsageError("There is nothing to measure these weights on.", "Add --simulated or --dataset.")
         for table in tables(measured, paper=bool(sets) or not simulated):
             console.print(table)
-        for line in DEFINITIONS:
+        for line in (*DEFINITIONS, *([REMARK] if NAME in (simulated or ()) else [])):
             console.print(line, markup=False, highlight=False)
         if json_file:
             figures = {"seed": seed, "morph": not no_morph, "measured": [asdict(one) for one in measured]}
             json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        if csv_file:
+            write_csv(csv_file, measured)
 
 
 def kind_and_folder(text: str) -> tuple[str, Path]:
@@ -122,7 +135,7 @@ def kind_and_folder(text: str) -> tuple[str, Path]:
 
 
 def _check(
-    weights: Sequence[Path], motion: Sequence[Path], sets: Sequence[tuple[str, Path]], json_file: Path | None
+    weights: Sequence[Path], motion: Sequence[Path], sets: Sequence[tuple[str, Path]], files: Sequence[Path]
 ) -> None:
     """Checks what can be known to be wrong before anything is measured.
 
@@ -133,12 +146,13 @@ def _check(
         if not path.is_file():
             raise UsageError(f"There are no weights {path}.", "Check the path, or leave --weights out.")
     for path in motion:
-        if not path.is_file():
+        if not path.is_file() and path != NAME:
             raise UsageError(f"There is no file {path}.", "Give a motion file; docs/training.md has the format.")
     if len({kind for kind, _ in sets}) < len(sets):
         raise UsageError("A dataset is given twice.", "Give each of them once.")
-    if json_file and not json_file.absolute().parent.is_dir():
-        raise UsageError(f"Cannot write {json_file}.", "Make sure that its folder exists.")
+    for path in files:
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"Cannot write {path}.", "Make sure that its folder exists.")
 
 
 def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Measured"]:
@@ -188,5 +202,6 @@ def _simulated(motion: Sequence[Path], takes: int, seed: int, *, held_out: bool)
     clips = load_clips(motion)
     clips = split(clips)[1] if held_out else clips
     for ski in (False, True):
-        name = f"{takes} simulated rigs of {VIEWS} cameras{', ski-like' if ski else ''}, seed {seed}"
+        kind = f"{', ski-like' if ski else ''}{', synthetic movement' if NAME in motion else ''}"
+        name = f"{takes} simulated rigs of {VIEWS} cameras{kind}, seed {seed}"
         yield name, footage(clips, takes, VIEWS, SECONDS, seed, ski=ski), None

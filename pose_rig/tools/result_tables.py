@@ -1,13 +1,16 @@
 """The tables of `pose-rig eval`: the paper's, with ours below what others published."""
 
+import csv
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from pose_rig.training.metrics import LIMB_TYPES
 from pose_rig.training.published import CPS, JDR, TABLES, Row
-from pose_rig.training.scores import Scores
+from pose_rig.training.scores import Jdr, Scores
 
 if TYPE_CHECKING:
     from pose_rig.training.evaluation import Measured  # brings torch
@@ -40,6 +43,19 @@ def tables(measured: Sequence["Measured"], *, paper: bool = True) -> Iterator[Ta
         here = [one for one in measured if one.dataset == name]
         yield _table(name, ALL, [Row(one.weights, _everything(one.scores)) for one in here])
         yield _table(f"JDR %, {name}", LIMB_TYPES, _rates(here))
+
+
+def write_csv(path: Path, measured: Sequence["Measured"]) -> None:
+    """Writes a row for each of ``measured``: weights, footage, scores, and the JDR of detected and refined 2D."""
+    parts = {"": Scores, "detected_": Jdr, "refined_": Jdr}
+    names = [f"{part}{field.name}" for part, kind in parts.items() for field in fields(kind)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, ["weights", "dataset", *names])
+        table.writeheader()
+        for one in measured:
+            found = zip(parts, (one.scores, one.detected, one.refined), strict=True)
+            figures = {f"{part}{name}": value for part, of in found if of for name, value in asdict(of).items()}
+            table.writerow({"weights": one.weights, "dataset": one.dataset, **figures})
 
 
 def _of_the_paper(measured: Sequence["Measured"]) -> Iterator[Table]:

@@ -45,7 +45,11 @@ def train(
     ] = False,
     simulated: Annotated[
         list[Path] | None,
-        typer.Option(metavar="MOTION.npz", help="Simulated rigs; again for more.", rich_help_panel=FIELD),
+        typer.Option(
+            metavar="[MOTION.npz]",
+            help="Simulated rigs around captured movement, again for more; without a file around synthetic movement.",
+            rich_help_panel=FIELD,
+        ),
     ] = None,
     takes: Annotated[
         int | None,
@@ -111,6 +115,7 @@ def train(
     out; there, and on simulated people, the new weights are compared with the old ones. What got worse is refused.
 
     \b
+    pose-rig train --simulated --takes 100 --steps 300 --out a.pt  a first try, on synthetic movement
     pose-rig train --simulated clips.npz --out lifter.pt           `ours`, from nothing but 2D
     pose-rig train --method csm-s1s2 --dataset human36m=h36m --out h36m.pt
     pose-rig train --method csm-s1s2 --without consistent,lifts --simulated clips.npz --out a.pt
@@ -134,7 +139,7 @@ def train(
             "compile": compiled or None,
         }
         if not simulated and (takes or views or ski):
-            raise UsageError("Takes, views and ski are of simulated rigs.", "Add --simulated MOTION.npz.")
+            raise UsageError("Takes, views and ski are of simulated rigs.", "Add --simulated.")
         if no_morph and not dataset:
             raise UsageError(
                 "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."

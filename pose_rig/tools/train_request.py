@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pose_rig.errors import UsageError
+from pose_rig.training.synthetic import NAME as SYNTHETIC
 
 CHECKPOINT = ".pt"
 FOOTAGE = (".mcap", ".npz")
@@ -19,7 +20,7 @@ class Sources:
     Attributes:
         sessions: Recorded sessions, or files of 2D keypoints (``.npz``).
         datasets: Benchmarks by name, and their folders.
-        motion: Files of captured movement, around which rigs are simulated:
+        motion: Files of captured movement (`SYNTHETIC` = movement from formulas), around which rigs are simulated:
         takes: so many,
         views: of so many cameras each,
         ski: which move, as skiers are filmed.
@@ -43,14 +44,14 @@ class Sources:
         kinds = sum(map(bool, (self.sessions, self.datasets, self.motion)))
         if not kinds:
             raise UsageError(
-                "There is nothing to learn from.", "Name sessions, or give --dataset KIND=FOLDER or --simulated F.npz."
+                "There is nothing to learn from.", "Name sessions, or give --dataset KIND=FOLDER or --simulated."
             )
         if kinds > 1:
             raise UsageError(
                 "Sessions, datasets and simulated rigs cannot be learned from together.", "Leave all but one out."
             )
         for path in (*self.sessions, *self.motion):
-            if not path.is_file():
+            if not (path.is_file() or (path == SYNTHETIC and path in self.motion)):
                 raise UsageError(f"There is no file {path}.", "Check the path.")
         for path in self.sessions:
             if path.suffix not in FOOTAGE:

@@ -24,6 +24,7 @@ from pose_rig.training.recorded import recordings
 from pose_rig.training.rehearsal import Rehearsal
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.settle import settled
+from pose_rig.training.synthetic import NAME, REMARK
 from pose_rig.training.train import train
 
 LOCAL_RANK = "LOCAL_RANK"  # of a process of `torchrun` on this machine: which of its GPUs is its own
@@ -91,6 +92,8 @@ def _from_scratch(request: Request, planned: Planned, own: Ranks, progress: Trai
     job = planned.job
     recipe = job.recipe()
     progress.say(f"Reading {request.sources.names}.")
+    if NAME in request.sources.motion:
+        progress.say(REMARK)
     footage = read(request.sources, job, progress)
     learned, held = (Bank(part, recipe.frame, job.device) for part in footage)
     _announce(request, planned, progress, len(held))

@@ -1,8 +1,4 @@
-"""Motion capture clips as the simulator's raw material.
-
-File format (npz): ``joints17_rel`` (N,17,3) m relative to the pelvis, y up, joint order of `pose_rig.skeleton.JOINTS`;
-``clip_start``, ``clip_len``, ``clip_label``; ``fps``. Optional ``root`` (N,3) m, the pelvis in the room.
-"""
+"""Motion capture clips as the simulator's raw material; docs/training.md has the format of their files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
 from pose_rig.npz import read_arrays
-from pose_rig.skeleton import J
+from pose_rig.training.motion_file import read_motion_file
 
 Floats = NDArray[np.float64]
 
@@ -43,25 +39,28 @@ class Clip:
 def load_clips(paths: Sequence[Path]) -> list[Clip]:
     """Returns all clips of the given files.
 
+    Args:
+        paths: Motion files; `pose_rig.training.synthetic.NAME` for the movement that the program makes itself.
+
     Raises:
-        UsageError: A file is missing or not in the format above.
+        UsageError: A file is missing or not in their format, or nothing of it is long enough; says what is wrong.
     """
+    from pose_rig.training import synthetic  # which makes clips
+
+    return [clip for path in paths for clip in (synthetic.clips() if path == synthetic.NAME else _clips(path))]
+
+
+def _clips(path: Path) -> list[Clip]:
+    file = read_motion_file(path)
     clips: list[Clip] = []
-    for path in paths:
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                joints = data["joints17_rel"].astype(np.float32)
-                root = data["root"].astype(np.float32) if "root" in data else np.zeros((len(joints), 3), np.float32)
-                spans = zip(data["clip_start"], data["clip_len"], data["clip_label"], strict=True)
-                for start, length, label in spans:
-                    part = slice(start, start + length)
-                    clips += whole_parts(Clip(str(label), float(data["fps"]), joints[part], root[part]))
-        except (OSError, KeyError, ValueError) as error:
-            raise UsageError(
-                f"{path} is not a motion file: {error}.", "The format is in pose_rig/training/motion.py."
-            ) from error
-        if joints.shape[1:] != (J, 3):
-            raise UsageError(f"{path} has joints of shape {joints.shape}.", f"Expected (N,{J},3).")
+    for start, length, label in zip(file.start, file.length, file.label, strict=True):
+        part = slice(start, start + length)
+        clips += whole_parts(Clip(str(label), file.fps, file.joints[part], file.root[part]))
+    if not clips:
+        raise UsageError(
+            f"{path} has no clip of {SHORTEST_S:g} s in which no joint moves faster than {FASTEST_M_S:g} m/s.",
+            "Check fps and units; clips are cut where they jump.",
+        )
     return clips
 
 

@@ -4,15 +4,19 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from pose_rig.tools.cli import app
 from pose_rig.tools.evaluate import evaluate
-from pose_rig.tools.result_tables import NOT_MEASURED, tables
+from pose_rig.tools.result_tables import NOT_MEASURED, tables, write_csv
 from pose_rig.training.evaluation import Measured
 from pose_rig.training.scores import Jdr, Scores
 from tests.training.datasets.test_canonpose import flat_file, write
@@ -114,6 +118,34 @@ def test_simulated_rigs_are_measured(tmp_path: Path) -> None:
     assert set(usual) == {"weights", "dataset", "scores", "detected", "refined"}
 
 
+def test_without_a_motion_file_the_movement_is_synthetic_and_that_is_said(tmp_path: Path) -> None:
+    files = (tmp_path / "f.json", tmp_path / "f.csv")
+    command = ["eval", "--simulated", "--takes", "2", "--json", str(files[0]), "--csv", str(files[1])]
+    result = CliRunner(env={"COLUMNS": "160"}).invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "The movement is synthetic, made from formulas: figures on it say little about people." in result.output
+    measured = json.loads(files[0].read_text("utf-8"))["measured"]
+    assert [one["dataset"] for one in measured] == [
+        "2 simulated rigs of 4 cameras, synthetic movement, seed 0",
+        "2 simulated rigs of 4 cameras, ski-like, synthetic movement, seed 0",
+    ]
+    table = pandas.read_csv(files[1])
+    assert table["dataset"].tolist() == [one["dataset"] for one in measured]
+    assert table["weights"].tolist() == ["shipped weights"] * 2
+    np.testing.assert_allclose(table["n_mpjpe_mm"], [one["scores"]["n_mpjpe_mm"] for one in measured])
+    np.testing.assert_allclose(table["detected_wrist"], [one["detected"]["wrist"] for one in measured])
+    assert table["mpjpe_mm"].isna().all()
+
+
+def test_a_csv_has_empty_cells_where_nothing_is_known(tmp_path: Path) -> None:
+    known = measured("rigs")
+    write_csv(tmp_path / "f.csv", [known, replace(known, weights="exact", detected=None, refined=None)])
+    table = pandas.read_csv(tmp_path / "f.csv")
+    assert table["weights"].tolist() == ["mine", "exact"]
+    assert table["refined_hip"].isna().tolist() == [False, True]
+    assert table["count"].tolist() == [1234, 1234]
+
+
 def test_a_benchmark_is_measured_in_its_own_table(tmp_path: Path) -> None:
     write(tmp_path / "h36m_detections.pickle", flat_file())
     code, output = said("--dataset", f"human36m={tmp_path}", "--json", tmp_path / "f.json")
@@ -149,8 +181,10 @@ def test_detections_are_morphed_before_they_are_measured_unless_told_otherwise(t
         (["--simulated", "m.npz", "--weights", "w.pt"], "There are no weights w.pt. Check the path, or leave"),
         (["--weights", "m.npz"], "There is nothing to measure these weights on. Add --simulated or --dataset."),
         (["--no-morph"], "Only 2D poses of datasets are morphed. Add --dataset KIND=FOLDER, or leave --no-morph out."),
-        (["--held-out"], "Nothing is simulated. Add --simulated MOTION.npz."),
+        (["--held-out"], "Nothing is simulated. Add --simulated."),
         (["--json", "no/f.json"], "Cannot write no/f.json. Make sure that its folder exists."),
+        (["--csv", "no/f.csv"], "Cannot write no/f.csv. Make sure that its folder exists."),
+        (["--csv", "f.csv"], "There is nothing of ours to write. Add --simulated or --dataset."),
     ],
 )
 def test_wrong_use_ends_in_one_sentence(

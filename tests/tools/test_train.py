@@ -160,6 +160,16 @@ def test_ours_from_scratch(material: Path, tmp_path: Path, name: str) -> None:
     assert after["reprojection"] < before["reprojection"]
 
 
+def test_without_a_motion_file_the_movement_is_synthetic_and_that_is_said(tmp_path: Path) -> None:
+    out = tmp_path / "lifter.pt"
+    code, output = said("train", *SMALL, "--steps", 4, "--out", out, "--simulated")
+    assert "Reading synthetic (6 takes of 2 views)." in output
+    assert "The movement is synthetic, made from formulas: figures on it say little about people." in output
+    assert "Done after 4 steps." in output, output
+    assert code == 0, output
+    assert load(out)[1]["sources"] == "synthetic (6 takes of 2 views)"
+
+
 def test_given_weights_keep_their_frame_and_simulated_people_are_rehearsed_on_request(
     material: Path, tmp_path: Path
 ) -> None:
@@ -255,11 +265,11 @@ def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "There is nothing to learn from. Name sessions, or give --dataset KIND=FOLDER or --simulated F.npz."),
+        ([], "There is nothing to learn from. Name sessions, or give --dataset KIND=FOLDER or --simulated."),
         (["gone.mcap"], "There is no file gone.mcap."),
         (["motion.npz", "--simulated", "motion.npz"], "cannot be learned from together. Leave all but one out."),
         (["notes.txt"], "notes.txt is no session. Sessions are .mcap files"),
-        (["motion.npz", "--ski"], "Takes, views and ski are of simulated rigs. Add --simulated MOTION.npz."),
+        (["motion.npz", "--ski"], "Takes, views and ski are of simulated rigs. Add --simulated."),
         (["motion.npz", "--no-morph"], "Only 2D poses of datasets are morphed. Add --dataset KIND=FOLDER, or leave"),
         (["motion.npz", "--out", "a.mcap"], "a.mcap is no name for weights. Try --out a.weights."),
         (["motion.npz", "--out", "no/a.weights"], "Cannot write no/a.weights. Make sure that the folder"),
