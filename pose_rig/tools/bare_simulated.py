@@ -15,6 +15,6 @@ class BareSimulated(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Reads the command line, `NAME` put in where no file follows the option."""
         full: list[str] = []
-        for here, after in zip(args, [*args[1:], "-"], strict=True):
+        for here, after in zip(args, [*args, "-"][1:], strict=True):
             full += [here, str(NAME)] if here == OPTION and after.startswith("-") else [here]
         return super().parse_args(ctx, full)
