@@ -163,7 +163,7 @@ def _check_skeleton(some: NDArray[np.float64]) -> None:
     worst = float((lengths.std(1) / np.maximum(lengths.mean(1), 1e-6)).max())
     if worst > BONE_VARIATION:
         raise UsageError(
-            f"bones change their length by {worst:.0%}, which bones do not: is the joint order another?",
+            f"bones change their length by {100 * worst:.0f} %, which bones do not: is the joint order another?",
             f"The order is {', '.join(JOINTS)}; or give joint_names.",
         )
 

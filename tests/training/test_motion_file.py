@@ -57,7 +57,7 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"joints17_rel": np.zeros((240, 16, 3))}, r"is float64 of shape \(240, 16, 3\), expected floats of shape \(N,17,3\)"),
+        ({"joints17_rel": np.zeros((240, 16, 3))}, r"of shape \(240, 16, 3\), expected floats of shape \(N,17,3\)"),
         ({"joints17_rel": np.zeros((240, 17, 3), int)}, r"is int64 of shape \(240, 17, 3\), expected floats"),
         ({"root": np.zeros((7, 3))}, r"key 'root' is float64 of shape \(7, 3\), expected floats of shape \(240,3\)\."),
         ({"clip_len": np.full(3, 30)}, r"'clip_len' is int64 of shape \(3,\), expected whole numbers of shape"),
@@ -79,7 +79,7 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
         ({"joints17_rel": REL[..., [1, 0, 2]] * [1, -1, 1]}, r"people do not stand along y, which is up\. Turn"),
         ({"up_axis": "z"}, r"key 'up_axis' says 'z', and y is up here\. Replace"),
         ({"joints17_rel": REL * [-1, 1, 1]}, r"its people are mirror images: left and right are exchanged"),
-        ({"joints17_rel": REL[:, COCO] - REL[:, [9]]}, r"bones change their length by \d+%.*is the joint order"),
+        ({"joints17_rel": REL[:, COCO] - REL[:, [9]]}, r"bones change their length by \d+ %.*is the joint order"),
         ({"joint_names": [f"joint {j}" for j in range(J)]}, r"key 'joint_names': There is no joint 'pelvis'\."),
     ],
 )  # fmt: skip

@@ -42,7 +42,8 @@ def test_knees_bend_backwards_elbows_forwards_and_walkers_walk_where_they_look(m
         if clip.label in ("squatting", "sitting"):
             deepest = body[np.argmax(body[:, INDEX["l_ankle"], 1])]
             assert deepest[INDEX["l_knee"], 2] > deepest[INDEX["l_ankle"], 2]
-            assert deepest[INDEX["thorax"], 2] > 0  # the trunk leans forwards
+        if clip.label == "bending":
+            assert body[:, INDEX["thorax"], 2].max() > 0.3  # the trunk leans forwards
         if clip.label in ("walking", "running"):
             step = np.diff(clip.root, axis=0)[:, None]
             along = rotate(heading(clip.joints.astype(float))[1:], step)[:, 0]
