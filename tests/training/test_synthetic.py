@@ -36,12 +36,9 @@ def test_it_is_of_people_whose_bones_stay_and_whose_feet_do_not_sink(made: list[
         assert ankles.min() == pytest.approx(ANKLE_M, abs=1e-5)
 
 
-def test_knees_bend_backwards_elbows_forwards_and_walkers_walk_where_they_look(made: list[Clip]) -> None:
+def test_trunks_bend_forwards_and_walkers_walk_where_they_look(made: list[Clip]) -> None:
     for clip in made:
         body = rotate(heading(clip.joints.astype(float)), clip.joints.astype(float))
-        if clip.label in ("squatting", "sitting"):
-            deepest = body[np.argmax(body[:, INDEX["l_ankle"], 1])]
-            assert deepest[INDEX["l_knee"], 2] > deepest[INDEX["l_ankle"], 2]
         if clip.label == "bending":
             assert body[:, INDEX["thorax"], 2].max() > 0.3  # the trunk leans forwards
         if clip.label in ("walking", "running"):
