@@ -39,7 +39,7 @@ NEAR: dict[str, Any] = {**RAY, "perspective": True}
 # row → settings of the job
 ROWS: dict[str, dict[str, Any]] = {
     **{name: {"method": name} for name in ("supervised", "canonpose", "csm-s1", "csm-s1s2", "released", "ours")},
-    "ours, towards agreement": {"method": "ours-sp"},
+    "ours-sp": {"method": "ours-sp"},
     "canonpose + bend": {"method": "canonpose", "bend": 1.0},
     "csm-s1s2 + bend": {"method": "csm-s1s2", "bend": 1.0},
     "canonpose, 6D": {"method": "canonpose", **SIX},
