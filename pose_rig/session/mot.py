@@ -49,12 +49,12 @@ def write_mot(path: Path, poses: Poses, rate_hz: float | None = None) -> list[st
     even, rate_hz = at_constant_rate(poses, rate_hz)
     names = [f"{COORDINATES[name]}_{side}" for side in SIDES for name in ANGLES]
     angles = np.stack([angle_deg(even, name, side) for side in SIDES for name in ANGLES], axis=1)
-    longest = round(LONGEST_GAP_S * rate_hz) - 1  # frames between two that are known
+    longest = int(LONGEST_GAP_S * rate_hz + 1e-6)  # frames without a value
     first, last = _ends(np.isfinite(angles), longest)
     angles = angles[first : last + 1]
     whole = [c for c in range(len(names)) if _longest_gap(angles[:, c]) <= longest]
     if not whole:
-        known = np.isfinite(angles).any(1)
+        known = np.asarray(np.isfinite(angles).any(1))
         begin, end = ((first + at) / rate_hz for at in _longest_run(known))
         raise SessionError(
             f"No joint angle is known throughout; the longest part in which any is: {begin:.2f} to {end:.2f} s after "
@@ -63,11 +63,11 @@ def write_mot(path: Path, poses: Poses, rate_hz: float | None = None) -> list[st
         )
     t_s = np.arange(first, last + 1) / rate_hz
     filled = np.stack([_filled(angles[:, c]) for c in whole], axis=1)
-    missing = int(np.isnan(angles[:, whole]).sum())
     notes = _notes(
-        (t_s[0], t_s[-1]) if last - first + 1 < len(even) else None,
+        (t_s[0], t_s[-1]) if len(t_s) < len(even) else None,
         [names[c] for c in range(len(names)) if c not in whole],
-        missing,
+        int(np.isnan(angles[:, whole]).sum()),
+        int((even.mode[first : last + 1] != "solved").sum()),
     )
     _write(path, ["time", *(names[c] for c in whole)], np.column_stack([t_s, filled]), notes)
     return notes
@@ -110,7 +110,7 @@ def _filled(values: Floats) -> Floats:
     return np.interp(frames, frames[known], values[known])
 
 
-def _notes(part_s: tuple[float, float] | None, absent: Sequence[str], filled: int) -> list[str]:
+def _notes(part_s: tuple[float, float] | None, absent: Sequence[str], filled: int, unsolved: int) -> list[str]:
     notes = []
     if part_s is not None:
         notes.append(f"The mot covers {part_s[0]:.2f} to {part_s[1]:.2f} s, where angles are known.")
@@ -119,6 +119,8 @@ def _notes(part_s: tuple[float, float] | None, absent: Sequence[str], filled: in
         notes.append(f"Not in the mot, as they are not known for {gap} somewhere: {', '.join(absent)}.")
     if filled:
         notes.append(f"Filled in the mot, linearly, in gaps of at most {LONGEST_GAP_S:g} s: {filled} values.")
+    if unsolved:
+        notes.append(f"The rig was not solved in {unsolved} frames of the mot; angles are less sure there.")
     return notes
 
 

@@ -91,7 +91,7 @@ class Poses:
     @property
     def sd_m(self) -> NDArray[np.float32]:
         """(T,J) standard deviation of a joint along one axis, the mean over all directions, m; NaN where not known."""
-        return np.sqrt(np.trace(self.covariance_m2, axis1=2, axis2=3) / 3)
+        return np.asarray(np.sqrt(np.trace(self.covariance_m2, axis1=2, axis2=3) / 3), np.float32)
 
     def joint(self, name: str) -> NDArray[np.float32]:
         """Returns (T,3) one joint's way, m.

@@ -40,6 +40,7 @@ def test_a_session_becomes_every_kind_of_file(take: Path, tmp_path: Path) -> Non
     assert sorted(os.listdir(tmp_path)) == ["out", "take.mcap"]
     assert [note for note in done.notes if "Somebody is seen" not in note] == [
         "Filled in the mot, linearly, in gaps of at most 0.25 s: 56 values.",
+        "The rig was not solved in 20 frames of the mot; angles are less sure there.",
         "The bvh is in centimetres; the format cannot say so.",
         "A height of 1.70 m was assumed: lengths are those of such a person.",
     ]

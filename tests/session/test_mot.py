@@ -39,7 +39,7 @@ def bending(count: int = 61, **more: NDArray[np.generic]) -> Poses:
     thigh = 0.4 * (np.sin(hip)[:, None] * forward + np.cos(hip)[:, None] * down)
     xyz[:, INDEX["r_knee"]] = xyz[:, INDEX["r_hip"]] + thigh
     xyz[:, INDEX["r_ankle"]] = xyz[:, INDEX["r_knee"]] + 0.4 * down  # the shank hangs: the knee flexes as the hip does
-    return replace(poses, xyz=xyz)
+    return replace(poses, xyz=xyz, mode=np.full(count, "solved"))
 
 
 def parse(path: Path) -> tuple[dict[str, str], pandas.DataFrame]:
@@ -88,16 +88,16 @@ def test_the_rate_can_be_chosen_and_uneven_instants_become_even(tmp_path: Path) 
 
 
 def test_short_gaps_are_filled_and_said(tmp_path: Path) -> None:
-    poses = without(bending(), "r_ankle", slice(20, 34))  # between frames 19 and 34: 0.25 s
+    poses = without(bending(), "r_ankle", slice(20, 35))  # 0.25 s
     (note,) = write_mot(tmp_path / "take.mot", poses)
-    assert note == "Filled in the mot, linearly, in gaps of at most 0.25 s: 14 values."
+    assert note == "Filled in the mot, linearly, in gaps of at most 0.25 s: 15 values."
     assert note in (tmp_path / "take.mot").read_text("utf-8").partition("endheader")[0]
     _, table = parse(tmp_path / "take.mot")
     np.testing.assert_allclose(table["knee_angle_r"], np.arange(61), atol=1e-3)
 
 
 def test_an_angle_with_a_longer_gap_is_left_out_and_said(tmp_path: Path) -> None:
-    poses = without(bending(), "r_ankle", slice(20, 35))
+    poses = without(bending(), "r_ankle", slice(20, 36))
     notes = write_mot(tmp_path / "take.mot", poses)
     assert notes == ["Not in the mot, as they are not known for longer than 0.25 s somewhere: knee_angle_r."]
     _, table = parse(tmp_path / "take.mot")
@@ -120,6 +120,18 @@ def test_who_left_for_longer_is_refused_with_the_part_to_take(tmp_path: Path) ->
     with pytest.raises(SessionError, match=r"the longest part in which any is: 1\.00 to 2\.00 s .* --from and --until"):
         write_mot(tmp_path / "take.mot", poses)
     assert not (tmp_path / "take.mot").exists()
+
+
+def test_frames_before_the_rig_was_solved_are_counted(tmp_path: Path) -> None:
+    mode = np.array(["cold"] * 10 + ["settled"] * 5 + ["solved"] * 46)
+    (note,) = write_mot(tmp_path / "take.mot", replace(bending(), mode=mode))
+    assert note == "The rig was not solved in 15 frames of the mot; angles are less sure there."
+
+
+def test_slow_recordings_are_written_too(tmp_path: Path) -> None:
+    write_mot(tmp_path / "take.mot", bending(), 2.0)
+    _, table = parse(tmp_path / "take.mot")
+    np.testing.assert_allclose(table["time"], [0.0, 0.5, 1.0])
 
 
 def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pose_rig.session
 from pose_rig.errors import SourceError
 from pose_rig.session.markers import marker_names
 from pose_rig.session.poses_npz import REQUIRED, read_npz, write_npz
@@ -17,6 +18,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     poses = with_gaps()
     write_npz(tmp_path / "poses.npz", poses, {"cameras": np.array(["left", "right"])})
     back = read_npz(tmp_path / "poses.npz")
+    assert repr(pose_rig.session.load(tmp_path / "poses.npz")) == repr(poses)
     for field in fields(poses):
         np.testing.assert_array_equal(getattr(back, field.name), getattr(poses, field.name), field.name)
     with np.load(tmp_path / "poses.npz") as content:

@@ -42,7 +42,7 @@ def test_trunks_bend_forwards_and_walkers_walk_where_they_look(made: list[Clip])
         if clip.label == "bending":
             assert body[:, INDEX["thorax"], 2].max() > 0.3  # the trunk leans forwards
         if clip.label in ("walking", "running"):
-            step = np.diff(clip.root, axis=0)[:, None]
+            step = np.diff(clip.root.astype(float), axis=0)[:, None]
             along = rotate(heading(clip.joints.astype(float))[1:], step)[:, 0]
             assert along[:, 2].mean() * clip.fps > 0.6  # m/s, forwards
             assert abs(along[:, 0]).mean() * clip.fps < 0.5
