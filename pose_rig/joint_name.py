@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import JOINTS
 
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
 _SIDES = {"l": "l", "left": "l", "r": "r", "right": "r"}
 # What others call a joint that is at the same place: MediaPipe's, COCO's, OpenPose's and Human3.6M's names, OpenSim's
 # markers and our own TRC. A neck is none of ours (our thorax lies between the shoulders), nor is the crown.
@@ -41,7 +41,7 @@ def joint_index(name: str, names: Sequence[str] = JOINTS) -> int:
     """
     if name in names:
         return names.index(name)
-    keys, readings = [_key(each) for each in names], _readings(name)
+    keys, readings = [_key(each) for each in names], [key for key in _readings(name) if key[1]]
     places = [_place(key) for key in keys]
     for wanted, there in (*((key, keys) for key in readings), *((_place(key), places) for key in readings)):
         if wanted in there:

@@ -62,6 +62,15 @@ def test_what_is_no_joint_is_none(name: str) -> None:
         joint_index(name)
 
 
+def test_names_in_other_letters_are_told_apart() -> None:
+    names = (*JOINTS, "手_l", "脚_l", "!")
+    assert joint_index("l_手", names) == 17
+    assert joint_index("left 脚", names) == 18
+    for name in ("头", "头_l", "?"):
+        with pytest.raises(JointError):
+            joint_index(name, names)
+
+
 def test_the_error_lists_what_is_spelled_alike_and_is_of_both_kinds() -> None:
     with pytest.raises(UsageError, match=r"Did you mean l_wrist or r_wrist\? There are") as caught:
         joint_index("left_writs")

@@ -121,7 +121,8 @@ def train(
     pose-rig train --method csm-s1s2 --without consistent,lifts --simulated clips.npz --out a.pt
     torchrun --nproc-per-node 2 -m pose_rig.tools.cli train --simulated clips.npz --out lifter.pt
 
-    `pose-rig eval --weights lifter.pt` measures a checkpoint. docs/training.md explains the methods and their terms.
+    `pose-rig eval --weights lifter.pt --simulated clips.npz --held-out` measures a checkpoint. docs/training.md
+    explains the methods and their terms.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     with failures(debug):
         settings = {

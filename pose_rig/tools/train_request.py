@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pose_rig.errors import UsageError
-from pose_rig.training.synthetic import NAME as SYNTHETIC
+from pose_rig.training.synthetic import NAME
 
 CHECKPOINT = ".pt"
 FOOTAGE = (".mcap", ".npz")
@@ -20,7 +20,7 @@ class Sources:
     Attributes:
         sessions: Recorded sessions, or files of 2D keypoints (``.npz``).
         datasets: Benchmarks by name, and their folders.
-        motion: Files of captured movement (`SYNTHETIC` = movement from formulas), around which rigs are simulated:
+        motion: Files of captured movement (`synthetic.NAME`: movement from formulas), around which rigs are simulated:
         takes: so many,
         views: of so many cameras each,
         ski: which move, as skiers are filmed.
@@ -51,7 +51,7 @@ class Sources:
                 "Sessions, datasets and simulated rigs cannot be learned from together.", "Leave all but one out."
             )
         for path in (*self.sessions, *self.motion):
-            if not (path.is_file() or (path == SYNTHETIC and path in self.motion)):
+            if not (path.is_file() or (path == NAME and path in self.motion)):
                 raise UsageError(f"There is no file {path}.", "Check the path.")
         for path in self.sessions:
             if path.suffix not in FOOTAGE:

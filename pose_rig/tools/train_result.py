@@ -12,8 +12,9 @@ from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import SHIPPED
 from pose_rig.lifting.model import Lifter
 from pose_rig.tools.train_job import Planned
-from pose_rig.tools.train_request import Request
+from pose_rig.tools.train_request import Request, Sources
 from pose_rig.training.export import export
+from pose_rig.training.synthetic import NAME
 from pose_rig.training.train import Outcome
 
 
@@ -57,13 +58,20 @@ def adopt(request: Request, planned: Planned, trained: Trained, console: Console
     lifter, out = trained.lifter.cpu(), request.out
     if request.checkpoint:
         save(out, lifter, settings)
-        lines = [f"Written: {out}.", f"Measure it with `pose-rig eval --weights {out}`."]
+        lines = [f"Written: {out}.", f"Measure it with `pose-rig eval --weights {out} {_footage(request.sources)}`."]
     else:
         done = export(lifter, settings, out)
         use = f"Use it with `pose-rig run --weights {out} --cams 0,1,2`."
         lines = [f"Adopted. Written: {out}, {done.size_mb:.1f} MB.", use]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _footage(sources: Sources) -> str:
+    """Returns the options that name footage to measure on: of the kind learned from, and not learned from."""
+    motion = ["--simulated" if path == NAME else f"--simulated {path}" for path in sources.motion]
+    sets = [f"--dataset {kind}={folder}" for kind, folder in sources.datasets]
+    return " ".join([*sets, *motion, *(["--held-out"] if motion else [])]) or "--simulated"
 
 
 def _hash(path: Path) -> str:

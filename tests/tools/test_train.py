@@ -168,6 +168,11 @@ def test_without_a_motion_file_the_movement_is_synthetic_and_that_is_said(tmp_pa
     assert "Done after 4 steps." in output, output
     assert code == 0, output
     assert load(out)[1]["sources"] == "synthetic (6 takes of 2 views)"
+    command = output.partition("Measure it with `pose-rig ")[2].partition("`.")[0]
+    assert command == f"eval --weights {out} --simulated --held-out"
+    code, output = said(*command.split(), "--takes", 2)
+    assert code == 0, output
+    assert "lifter.pt" in output
 
 
 def test_given_weights_keep_their_frame_and_simulated_people_are_rehearsed_on_request(
