@@ -89,7 +89,7 @@ def data_frame(poses: Poses) -> "pandas.DataFrame":
     try:
         import pandas
     except ImportError as error:
-        raise PoseRigError("A DataFrame needs pandas.", "pip install 'pose-rig[files]'") from error
+        raise PoseRigError("A DataFrame needs pandas.", installer().with_extra("files")) from error
     frame = pandas.DataFrame(columns(poses, sd=True))
     frame.attrs = {
         "frame": FRAME,
