@@ -118,7 +118,7 @@ def cases(args: argparse.Namespace, folder: Path) -> Iterator[Case]:
 def main() -> None:
     """Fine-tunes and scores."""
     arguments = parser(__doc__)
-    arguments.add_argument("motion", nargs="*", type=Path, help="motion files (pose_rig/training/motion.py)")
+    arguments.add_argument("motion", nargs="*", type=Path, help="motion files (docs/training.md)")
     arguments.add_argument("--people", type=int, default=3, help="simulated minutes")
     arguments.add_argument("--keypoints", type=Path, help="of a real take")
     arguments.add_argument("--reference", type=Path, help="where the person really was (benchmarks/README.md)")

@@ -112,7 +112,7 @@ def mirrored(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> fl
 def main() -> None:
     """Trains and scores all."""
     arguments = parser(__doc__)
-    arguments.add_argument("motion", nargs="+", type=Path, help="motion files (pose_rig/training/motion.py)")
+    arguments.add_argument("motion", nargs="+", type=Path, help="motion files (docs/training.md)")
     arguments.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments.add_argument("--steps", type=int, default=3000)
