@@ -31,7 +31,7 @@ from pose_rig.lifting.engine import SHIPPED, OrtEngine
 from pose_rig.training.motion import Clip, load_clips, split
 from pose_rig.training.takes import simulate
 
-RUN = (sys.executable, "-m", "pose_rig.tools.cli", "run", "--pace", "all", "--headless", "--port", "0")
+RUN = (sys.executable, "-m", "pose_rig.tools.cli", "run", "--pace", "all", "--headless", "--port", "0", "--force")
 WAYS = ("detector", "one view", "mean of lifts", "vote", "SP cold", "SP settled", "SP true")
 SECONDS_LEAST = 4.0  # clips shorter than this hardly settle
 

@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import typer
 
 from pose_rig.bus import Sender
 from pose_rig.config import StreamConfig, load
 from pose_rig.messages import Pose3D
 from pose_rig.skeleton import INDEX, JOINT_SET, JOINTS, PARENTS, J
 from pose_rig.streaming.outputs import places
+from pose_rig.tools.cli import app
 from tests.tools.sessions import sample, write_session
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +76,20 @@ def test_the_stream_table_of_the_engines_page_has_all_keys(tmp_path: Path) -> No
     wanted = places(stream)
     assert all((wanted.vmc, wanted.vrchat, wanted.json, wanted.websocket))
     assert re.findall(r"^(\w+) =", text, re.MULTILINE) == [*StreamConfig.__struct_fields__]
+
+
+def test_the_commands_of_all_pages_have_the_options_that_are_shown() -> None:
+    every = {
+        command.name: {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+        for command in typer.main.get_group(app).commands.values()
+    }
+    shown = 0
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")):
+        for name, words in re.findall(r"pose-rig ([a-z]+)\b([^`\n#]*)", page.read_text("utf-8")):
+            for option in re.findall(r"(?<!\S)--[a-z-]+", words):
+                shown += 1
+                assert option in every.get(name, ()), f"{page.name}: pose-rig {name} {option}"
+    assert shown > 50
 
 
 def test_the_joints_of_the_frames_page_are_ours() -> None:

@@ -24,6 +24,8 @@ FLOORS = {
 def part_of(module: str) -> str:
     """Returns the part that ``pose_rig.part.…`` belongs to."""
     name = module.split(".")[1] if "." in module else ""
+    if name == "__main__":  # the command line
+        return "tools"
     return name if name in FLOORS else "ground"
 
 

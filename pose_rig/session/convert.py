@@ -56,7 +56,7 @@ class Material:
 
     def __init__(self, path: Path, wishes: Wishes) -> None:
         self.path, self.wishes = path, wishes
-        self._session = None if path.suffix == ".npz" else Session(path)
+        self._session = None if path.suffix.lower() == ".npz" else Session(path)
         self.notes: list[str] = []
         self._poses: Poses | None = None
         self._motions: dict[bool, Motion] = {}
@@ -144,7 +144,6 @@ def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes)
         UsageError: A file would replace its own source.
         PoseRigError: The source cannot be read, has no poses, or a file cannot be written.
     """
-    stem = path.name.removesuffix(".partial").removesuffix(path.suffix).removesuffix(".mcap")
     written: list[Path] = []
     with closing(Material(path, wishes)) as material:
         try:
@@ -153,12 +152,17 @@ def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes)
             raise SessionError(
                 f"Cannot make the folder {folder}: {error.strerror}.", "Choose another --out."
             ) from error
-        for name in formats:
-            target = folder / f"{stem}{ENDINGS[name]}"
+        for name, target in zip(formats, targets(path, formats, folder), strict=True):
             if target.resolve() == path.resolve():
                 raise UsageError(f"{target} is the source itself.", "Choose another folder with --out.")
             written += WRITERS[name](target, material)
         return Converted(written, _notes(formats, material))
+
+
+def targets(path: Path, formats: Sequence[Format], folder: Path) -> list[Path]:
+    """Returns what `convert` writes, one of each format; of ``json`` it is a folder."""
+    stem = path.name.removesuffix(".partial").removesuffix(path.suffix).removesuffix(".mcap")
+    return [folder / f"{stem}{ENDINGS[name]}" for name in formats]
 
 
 def _notes(formats: Sequence[Format], material: Material) -> list[str]:
@@ -249,7 +253,7 @@ def _npz(path: Path, material: Material) -> list[Path]:
 
     poses = material.poses if material.wishes.rate_hz is None else material.even_poses
     further: Mapping[str, NDArray[Any]] = {}
-    if material.path.suffix != ".npz":
+    if material.path.suffix.lower() != ".npz":
         from pose_rig.session.views import view_arrays
 
         further = view_arrays(material.session, poses)

@@ -151,6 +151,15 @@ def refuse_existing(path: Path) -> None:
     """
     if path.exists():
         raise UsageError(f"{path} exists already.", "Choose another name, or remove it.")
+    refuse_unfinished(path)
+
+
+def refuse_unfinished(path: Path) -> None:
+    """Refuses to write over what is left of a session.
+
+    Raises:
+        UsageError: One that was not finished is there.
+    """
     if (partial := partial_of(path)).exists():
         raise UsageError(
             f"{partial} is left from a recording that was not finished.",

@@ -39,7 +39,7 @@ class Recovery:
     anew: bool
 
 
-def recover(source: Path, out: Path | None = None) -> Recovery:
+def recover(source: Path, out: Path | None = None, *, replace: bool = False) -> Recovery:
     """Returns a session that is whole: the source itself, or a copy of all that can be read of it.
 
     Doing it again changes nothing, unless the source has grown meanwhile. What another recording of the same name left
@@ -48,6 +48,7 @@ def recover(source: Path, out: Path | None = None) -> Recovery:
     Args:
         source: A session, or its ``.partial``.
         out: Where the copy goes; None = beside the source, see `recovered_path`.
+        replace: Whether the copy may replace what comes from elsewhere.
 
     Raises:
         SessionError: There is no such file, nothing in it can be kept, the copy cannot be written, or something else
@@ -58,12 +59,12 @@ def recover(source: Path, out: Path | None = None) -> Recovery:
         return Recovery(source, None, 0, anew=False)
     out = out or recovered_path(source)
     print_of_source = _print(source)
-    if out.exists():
+    if out.exists() and not replace:
         known = _recovered_from(out)
         if known is None or known.get("source_head") != print_of_source["source_head"]:
             raise SessionError(
                 f"{out} exists already and comes from another recording.",
-                f"Move it away, or recover {source} to another place with --out.",
+                f"Move it away, or recover {source} to another place with --out, or add --force to replace it.",
             )
         if known["source_bytes"] == print_of_source["source_bytes"]:
             return Recovery(out, int(known["messages"]), int(known["damaged_chunks"]), anew=False)

@@ -13,6 +13,10 @@ import msgspec
 
 from pose_rig.config import CameraConfig, Config, load
 from pose_rig.errors import SourceError, UsageError
+from pose_rig.tools import file_kinds
+from pose_rig.tools.inputs import CAMS, check_input
+from pose_rig.tools.lists import listed
+from pose_rig.tools.source_list import sources
 
 if TYPE_CHECKING:
     from pose_rig.capture.open import Kind
@@ -21,8 +25,10 @@ RESERVED = "fusion"  # the fusion worker's name
 RECORDER = "recorder"  # and the recorder's
 STREAMS = "streams"  # and that of what feeds engines
 MOST_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
+MOTION_JPEG = (".mjpeg", ".mjpg")  # begins as a single JPEG does
 _FORMS = (
-    "Give an index (0), a device path or name, a URL, a video file, a keypoint file (.npz), sim:4, or one rig.toml."
+    "Give an index (0), a device path or name, a URL, a video file, a folder of videos, a keypoint file (.npz), sim:4, "
+    "or one rig.toml."
 )
 
 
@@ -56,24 +62,27 @@ def needs_detector(camera: CameraConfig) -> bool:
     return kind_of(camera.source) not in ("sim", "keypoints")
 
 
-def config_of(cams: str) -> Config:
+def config_of(*cams: str) -> Config:
     """Returns the rig that ``--cams`` means, its cameras named.
 
     Args:
-        cams: Sources joined by commas, or the path of one rig.toml.
+        cams: Sources, joined by commas or one by one, or the path of one rig.toml.
 
     Raises:
         UsageError: A source makes no sense, a file does not exist, or two cameras share a name.
         SourceError: A camera is not plugged in, or a keypoint file is not sound.
     """
-    if cams.strip().lower().endswith(".toml"):
-        path = Path(cams.strip())
+    items = sources(cams)
+    if len(items) == 1 and items[0].lower().endswith(".toml"):
+        path = Path(items[0])
+        if path.exists():
+            check_input(path, CAMS)
         config = load(path)
         config = msgspec.structs.replace(config, rig=str(path.parent / config.rig if config.rig else path))
         entries = _entries(path, config)
     else:
         config = Config()
-        entries = [_entry(item.strip()) for item in cams.split(",")]
+        entries = [_entry(item) for item in items]
     cameras = tuple(itertools.chain.from_iterable(_named(entries)))
     if not 1 <= len(cameras) <= MOST_CAMERAS:
         raise UsageError(f"These are {len(cameras)} cameras.", f"A rig has 1 to {MOST_CAMERAS}. {_FORMS}")
@@ -98,21 +107,22 @@ def named_cameras(cameras: Iterable[CameraConfig]) -> tuple[CameraConfig, ...]:
     return tuple(named)
 
 
-def mark_moving(cameras: tuple[CameraConfig, ...], moving: str) -> tuple[CameraConfig, ...]:
+def mark_moving(cameras: tuple[CameraConfig, ...], *moving: str) -> tuple[CameraConfig, ...]:
     """Returns the cameras, those that ``--moving`` means marked and no others.
 
     Args:
         cameras: All of them, named.
-        moving: Names or numbers in the list, from 0, joined by commas; or ``all``.
+        moving: Names or numbers in the list, from 0, joined by commas or one by one; or ``all``.
 
     Raises:
         UsageError: There is no such camera.
     """
-    if moving.strip() == "all":
+    items = listed(moving)
+    if items == ("all",):
         return tuple(msgspec.structs.replace(camera, moving=True) for camera in cameras)
     names = [camera.name for camera in cameras]
     meant = set()
-    for item in (item.strip() for item in moving.split(",")):
+    for item in items:
         if item not in names and not (item.isdecimal() and int(item) < len(names)):
             known = ", ".join(f"{number} {name}" for number, name in enumerate(names))
             raise UsageError(f"There is no camera {item!r} that could move.", f"Name some of: {known}; or all.")
@@ -170,11 +180,9 @@ def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
     from pose_rig.capture.open import expand
 
     camera = entry.camera
-    if camera.source.lower().endswith(".mcap"):
-        raise UsageError(f"{camera.source} is a session.", f"Play it with `pose-rig replay {camera.source}`.")
     try:
-        if kind_of(camera.source) in ("keypoints", "video") and not Path(camera.source).is_file():
-            raise UsageError(f"There is no file {camera.source}.", f"Check the path. {_FORMS}")
+        if kind_of(camera.source) in ("keypoints", "video"):
+            _check_file(Path(camera.source))
         members = expand(camera)
     except (SourceError, UsageError):
         if absent_too:
@@ -190,6 +198,20 @@ def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
             "Remove it; the rig finds all of them anew.",
         )
     return members
+
+
+def _check_file(path: Path) -> None:
+    """Checks that a file may be a camera's; a video may look like anything that is not known to be something else.
+
+    Raises:
+        UsageError: It is not there, or is something else.
+    """
+    kind = file_kinds.kind_of(path)
+    if kind is file_kinds.MISSING:
+        raise UsageError(f"There is no file {path}.", f"Check the path. {_FORMS}")
+    if kind is file_kinds.IMAGE and path.suffix.lower() in MOTION_JPEG:
+        return
+    check_input(path, CAMS)
 
 
 def _named(entries: list[Entry], *, absent_too: bool = False) -> list[tuple[CameraConfig, ...]]:

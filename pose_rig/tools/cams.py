@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pose_rig.tools.failures import failures
-from pose_rig.tools.run import Debug
+from pose_rig.tools.options import Debug
 
 
 def cams(debug: Debug = False) -> None:

@@ -1,9 +1,12 @@
 """The ``pose-rig`` command line."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
-from pose_rig.tools.bare_simulated import BareSimulated
 from pose_rig.tools.cams import cams
+from pose_rig.tools.command import Command, flat
 from pose_rig.tools.convert import convert
 from pose_rig.tools.demo import demo
 from pose_rig.tools.doctor import doctor
@@ -24,25 +27,37 @@ from pose_rig.tools.watch_streams import monitor
 
 app = typer.Typer(
     name="pose-rig",
-    help="Motion capture from a handful of ordinary cameras, without a calibration. Start with `pose-rig demo`.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    run, demo, monitor, listen, record, replay, convert, view, plot, recover, export, rig, cams, doctor,
+    run, demo, monitor, listen, record, replay, convert, view, plot, recover, train, export, rig, cams, doctor,
     examples,
 ):  # fmt: skip
-    app.command()(command)
-app.command("import")(import_session)
-app.command(cls=BareSimulated)(train)
-app.command("eval", cls=BareSimulated)(evaluate)
+    app.command(cls=Command)(flat(command))
+app.command("import", cls=Command)(flat(import_session))
+app.command("eval", cls=Command)(flat(evaluate))
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pose-rig {version('pose-rig')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    told: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Motion capture from a handful of ordinary cameras, without a calibration. Start with `pose-rig demo`."""
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    app()
+    """Runs the command line."""
+    app(prog_name="pose-rig")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ from rich.console import Console
 
 from pose_rig.errors import UsageError
 from pose_rig.tools.failures import failures
-from pose_rig.tools.run import Debug, From
+from pose_rig.tools.inputs import CONVERTED, check_input
+from pose_rig.tools.lists import listed
+from pose_rig.tools.options import Debug, End, Force, Start
+from pose_rig.tools.outputs import check_folder, check_output
 
 MOST_HZ = 1000.0
 
@@ -16,16 +19,14 @@ MOST_HZ = 1000.0
 def convert(
     source: Annotated[Path, typer.Argument(metavar="S.mcap", help="A session, or a poses file (.npz).")],
     to: Annotated[
-        str, typer.Option(metavar="A,B", help="bvh, gltf, trc, c3d, csv, parquet, angles, mot, npz, json (2D).")
+        list[str], typer.Option(metavar="A,B", help="bvh, gltf, trc, c3d, csv, parquet, angles, mot, npz, json (2D).")
     ],
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to; default: beside the source.")] = None,
     rate: Annotated[
         float | None, typer.Option(metavar="HZ", help="Instants per second; default: those of the source.")
     ] = None,
-    from_s: From = None,
-    to_s: Annotated[
-        float | None, typer.Option("--until", metavar="S", help="End so many seconds after the start.")
-    ] = None,
+    start_s: Start = None,
+    end_s: End = None,
     bvh_names: Annotated[
         Literal["vrm", "mixamo", "cmu"], typer.Option(help="Whose bone names, for bvh and gltf.")
     ] = "vrm",
@@ -35,6 +36,7 @@ def convert(
     markers: Annotated[
         Literal["opensim", "rig"], typer.Option(help="Whose marker names, for trc and c3d.")
     ] = "opensim",
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Write the movement of a session as files that other programs read.
@@ -53,10 +55,11 @@ def convert(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
     with failures(debug):
-        from pose_rig.session.convert import FORMATS, Format, Wishes  # brings MCAP
+        from pose_rig.session.convert import FORMATS, Format, Wishes, targets  # brings MCAP
         from pose_rig.session.convert import convert as write
 
-        formats = [name.strip().lower() for name in to.split(",")]
+        check_input(source, CONVERTED)
+        formats = cast(list[Format], list(dict.fromkeys(name.lower() for name in listed(to))))
         for name in formats:
             if name not in FORMATS:
                 raise UsageError(f"{name!r} is no format.", f"Choose from {', '.join(FORMATS)}.")
@@ -64,7 +67,22 @@ def convert(
             raise UsageError(f"{rate:g} instants per second are out of range.", f"Use up to {MOST_HZ:g}.")
         if not bvh_scale > 0:
             raise UsageError(f"{bvh_scale:g} units per metre are none.", "Use 100 for centimetres, 1 for metres.")
-        wishes = Wishes(rate, from_s, to_s, bvh_names, bvh_scale, markers)
-        written = write(source, cast(list[Format], formats), out or source.parent, wishes)
+        folder = out or source.parent
+        check_folder(folder)
+        for target in targets(source, formats, folder):
+            _check_target(target, source, force=force)
+        written = write(source, formats, folder, Wishes(rate, start_s, end_s, bvh_names, bvh_scale, markers))
         for line in (*(f"Written: {path}" for path in written.paths), *written.notes):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_target(target: Path, source: Path, *, force: bool) -> None:
+    """Checks a file that is to be written; its folder is made if it is not there.
+
+    Raises:
+        UsageError: It is there already, or is the source.
+    """
+    if target.is_dir():
+        raise UsageError(f"{target} exists already.", "Move it away, or choose another folder with --out.")
+    if target.parent.is_dir():
+        check_output(target, force=force, sources=(source,))

@@ -1,32 +1,40 @@
 """``pose-rig demo``: the whole rig on a real four-camera clip, no hardware needed."""
 
+import math
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 
 from pose_rig.assets import demo_clip
-from pose_rig.config import CameraConfig, Config, DetectorConfig, FusionConfig, StreamConfig
+from pose_rig.config import CameraConfig, Config
 from pose_rig.tools.execute import execute
 from pose_rig.tools.failures import failures
 from pose_rig.tools.fetching import network
+from pose_rig.tools.limits import REPEAT
+from pose_rig.tools.options import Debug, Force, Headless
+from pose_rig.tools.outputs import check_outputs
 from pose_rig.tools.plain_lines import PlainLines
-from pose_rig.tools.run import Debug, Headless, Model, Pace, Provider
-from pose_rig.tools.stream_options import Json, Vmc, Websocket, streamed
+from pose_rig.tools.rig_options import RecordingOptions, RigOptions
+from pose_rig.tools.run import configured
+from pose_rig.tools.stream_options import StreamOptions
 
 WEBCAM_FPS = 30.0
 LAPS = 3  # ten seconds: time enough to see the rig solve itself
+LAP_S = 3.3  # a little less than one takes
+POSES = "demo_poses.npz"
 
 
 def demo(
-    save: Annotated[str, typer.Option(metavar="F.npz", help="Write the poses there at the end.")] = "demo_poses.npz",
-    pace: Pace = None,
-    model: Model = None,
-    provider: Provider = None,
-    vmc: Vmc = None,
-    json: Json = None,
-    websocket: Websocket = None,
-    laps: Annotated[int | None, typer.Option(min=1, max=1000, help="How often it plays (3).")] = None,
+    wishes: RigOptions,
+    recording: RecordingOptions,
+    stream: StreamOptions,
+    laps: Annotated[
+        int | None, typer.Option(min=REPEAT[0], max=REPEAT[1], help="How often it plays (3, or for the --duration).")
+    ] = None,
+    force: Force = False,
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:
@@ -35,21 +43,28 @@ def demo(
     The clip is the demo take of Pose2Sim (BSD-3), fetched once and kept. Every camera runs in a process of its own, as
     with `pose-rig run`. The clip was taken at 60 frames per second and plays at 30, as webcams would give it,
     three times over; `--pace all` reads every frame once, with its own time. Watch the mode: cold, settled, solved.
-    `pose-rig demo --vmc 127.0.0.1 --laps 100` moves an avatar while you set up its engine (docs/engines.md).
+    `pose-rig demo --vmc 127.0.0.1 --laps 100` moves an avatar while you set up its engine (docs/engines.md). All other
+    options are those of `pose-rig run`. Without --save the poses go to demo_poses.npz, which the next demo replaces.
     """
     with failures(debug):
-        stream = streamed(StreamConfig(), vmc=vmc, json=json, websocket=websocket)
         console = Console()
-        clip = demo_clip(PlainLines(console).say, network(console))
-        fps, repeat = (None, 1) if pace == "all" else (WEBCAM_FPS, laps or LAPS)
-        config = Config(
-            camera=tuple(CameraConfig(source=str(path), name=path.stem, fps=fps, repeat=repeat) for path in clip),
-            detector=DetectorConfig(model=model or "full"),
-            fusion=FusionConfig(provider=provider or "auto"),
-            pace=pace or "realtime",
-            # Any, so that it runs beside another rig; but `pose-rig monitor` looks at the usual one.
-            port=Config().port if stream.wanted else 0,
-            save=save,
-            stream=stream,
-        )
-        execute(config, headless=headless, debug=debug)
+        say = PlainLines(console).say
+        check_outputs(recording.into(Config(save=wishes.save or "")), force=force)  # before anything is fetched
+        clip = demo_clip(say, network(console))
+        fps, repeat = (None, 1) if wishes.pace == "all" else (WEBCAM_FPS, laps or laps_of(wishes.duration))
+        cameras = tuple(CameraConfig(source=str(path), name=path.stem, fps=fps, repeat=repeat) for path in clip)
+        config = configured(Config(camera=cameras), wishes, recording, stream)
+        if wishes.port is None and not config.stream.wanted:  # `pose-rig monitor` looks at the usual one
+            config = replace(config, port=0)  # any, so that it runs beside another rig
+        if wishes.save is None:
+            config = replace(config, save=POSES)
+            if Path(POSES).is_file():
+                say(f"{POSES} of an earlier demo will be replaced; --save F.npz writes to another file.")
+        execute(config, force=force, own=POSES if wishes.save is None else "", headless=headless, debug=debug)
+
+
+def laps_of(duration_s: float | None) -> int:
+    """Returns how often the clip plays: for as long as the user wants to see it, else three times."""
+    if duration_s is None or not math.isfinite(duration_s):
+        return LAPS
+    return min(max(math.ceil(duration_s / LAP_S), LAPS), REPEAT[1])

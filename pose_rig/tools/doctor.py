@@ -1,13 +1,17 @@
 """``pose-rig doctor``: what is wrong with this machine, and what to do about it."""
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pose_rig.tools.checks import CHECKS, Finding
 from pose_rig.tools.failures import failures
-from pose_rig.tools.run import Debug
+from pose_rig.tools.options import Debug
+
+if TYPE_CHECKING:
+    from pose_rig.tools.checks import Finding
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -18,6 +22,8 @@ def doctor(debug: Debug = False) -> None:
     Ends with exit code 1 if something must be mended before a rig can run.
     """
     with failures(debug):
+        from pose_rig.tools.checks import CHECKS  # brings MCAP
+
         console = Console()
         findings: list[Finding] = []
         for check in CHECKS:
@@ -31,7 +37,7 @@ def doctor(debug: Debug = False) -> None:
         raise typer.Exit(1)
 
 
-def _line(finding: Finding) -> Table:
+def _line(finding: "Finding") -> Table:
     line = Table.grid(padding=(0, 1))
     line.add_column(width=4)
     line.add_column(width=10)

@@ -1,6 +1,7 @@
 """``pose-rig eval``: the tables of the paper, with what a lifter of ours reaches."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -13,8 +14,11 @@ from rich.console import Console
 from pose_rig.errors import UsageError
 from pose_rig.installer import installer
 from pose_rig.tools.failures import failures
+from pose_rig.tools.inputs import MEASURED, SIMULATED, check_input
+from pose_rig.tools.lists import listed_paths
+from pose_rig.tools.options import Debug, Force
+from pose_rig.tools.outputs import check_output
 from pose_rig.tools.result_tables import DEFINITIONS, tables, write_csv
-from pose_rig.tools.run import Debug
 from pose_rig.tools.train_progress import TrainProgress
 from pose_rig.training.published import TABLES
 from pose_rig.training.scores import HALF_HEAD_PX
@@ -70,6 +74,7 @@ def evaluate(
     csv_file: Csv = None,
     takes: Takes = 64,
     seed: Seed = 0,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Show the paper's tables, and measure a lifter for them.
@@ -88,8 +93,10 @@ def evaluate(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
     with failures(debug):
-        sets = [kind_and_folder(text) for text in dataset or ()]
-        _check(weights or (), simulated or (), sets, [file for file in (json_file, csv_file) if file])
+        sets = [kind_and_folder(text) for text in datasets(dataset or ())]
+        weights, simulated = paths_of(weights), motion_files(simulated)
+        _check(weights, sets)
+        _check_outputs((json_file, csv_file), force=force, sources=(*weights, *simulated))
         if no_morph and not sets:
             raise UsageError(
                 "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
@@ -102,7 +109,7 @@ def evaluate(
                 found = _benchmarks(sets, None if no_morph else progress)
                 if simulated:
                     found = chain(found, _simulated(simulated, takes, seed, held_out=held_out))
-                measured = list(_measured(weights or (), found))
+                measured = list(_measured(weights, found))
         elif csv_file:
             raise UsageError("There is nothing of ours to write.", "Add --simulated or --dataset.")
         elif weights:
@@ -116,6 +123,29 @@ def evaluate(
             json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
         if csv_file:
             write_csv(csv_file, measured)
+
+
+def datasets(texts: Sequence[str]) -> list[str]:
+    """Returns the items of ``human36m=a,skipose=b``; a comma that no kind follows is part of a name."""
+    return [item for text in texts for item in re.split(rf",\s*(?=(?:{'|'.join(KINDS)})=)", text)]
+
+
+def paths_of(given: Sequence[Path] | None) -> list[Path]:
+    """Returns the files of an option that takes several."""
+    return [Path(text) for text in listed_paths(map(str, given or ()))]
+
+
+def motion_files(given: Sequence[Path] | None) -> list[Path]:
+    """Returns the motion files of ``--simulated``, each of the right kind; `NAME` stands for none.
+
+    Raises:
+        UsageError: One is not a motion file.
+    """
+    files = paths_of(given)
+    for path in files:
+        if path != NAME:
+            check_input(path, SIMULATED)
+    return files
 
 
 def kind_and_folder(text: str) -> tuple[str, Path]:
@@ -134,25 +164,22 @@ def kind_and_folder(text: str) -> tuple[str, Path]:
     return kind, Path(folder)
 
 
-def _check(
-    weights: Sequence[Path], motion: Sequence[Path], sets: Sequence[tuple[str, Path]], files: Sequence[Path]
-) -> None:
+def _check(weights: Sequence[Path], sets: Sequence[tuple[str, Path]]) -> None:
     """Checks what can be known to be wrong before anything is measured.
 
     Raises:
         UsageError: Something is; names it.
     """
     for path in weights:
-        if not path.is_file():
-            raise UsageError(f"There are no weights {path}.", "Check the path, or leave --weights out.")
-    for path in motion:
-        if not path.is_file() and path != NAME:
-            raise UsageError(f"There is no file {path}.", "Give a motion file; docs/training.md has the format.")
+        check_input(path, MEASURED)
     if len({kind for kind, _ in sets}) < len(sets):
         raise UsageError("A dataset is given twice.", "Give each of them once.")
-    for path in files:
-        if not path.absolute().parent.is_dir():
-            raise UsageError(f"Cannot write {path}.", "Make sure that its folder exists.")
+
+
+def _check_outputs(files: Iterable[Path | None], *, force: bool, sources: Sequence[Path]) -> None:
+    for file in files:
+        if file:
+            check_output(file, force=force, sources=sources)
 
 
 def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Measured"]:

@@ -10,8 +10,8 @@ from rich.console import Console
 import pose_rig
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.failures import failures
+from pose_rig.tools.options import Debug
 from pose_rig.tools.plain_lines import PlainLines
-from pose_rig.tools.run import Debug
 
 SHOWN = 3  # of the files that are there already
 

@@ -10,8 +10,10 @@ from pose_rig.errors import PoseRigError
 from pose_rig.tools.board import Board
 from pose_rig.tools.camera_list import check_readable, needs_detector
 from pose_rig.tools.fetching import network
+from pose_rig.tools.inputs import check_files
 from pose_rig.tools.limits import check
 from pose_rig.tools.live_table import LiveTable
+from pose_rig.tools.outputs import check_outputs, make_room
 from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.rig_file import RigFile, is_writable
 from pose_rig.tools.run_loop import Run
@@ -19,11 +21,13 @@ from pose_rig.tools.summary import summary
 from pose_rig.tools.workers import Plan, plan
 
 
-def execute(config: Config, *, headless: bool = False, debug: bool = False) -> None:
+def execute(config: Config, *, force: bool = False, own: str = "", headless: bool = False, debug: bool = False) -> None:
     """Runs a rig until it ends, and prints its summary however it ends.
 
     Args:
         config: The rig, its cameras named.
+        force: Whether files that exist may be replaced.
+        own: One that may always be; empty = none.
         headless: Print plain lines even in a terminal.
         debug: Let the workers write to the terminal.
 
@@ -32,11 +36,14 @@ def execute(config: Config, *, headless: bool = False, debug: bool = False) -> N
     """
     rig_file = RigFile(Path(config.rig)) if config.rig else None
     config = rig_file.recall(config) if rig_file else config
+    check_files(config)
     check(config)
+    check_outputs(config, force=force, sources=[Path(camera.source) for camera in config.camera], own=own)
     check_readable(config)
     console = Console()
     lines = PlainLines(console)
     ready = plan(config, _detector_model(config, console))
+    make_room(config, force=force)
     names = ", ".join(camera.name for camera in config.camera)
     lines.say(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
     for line in _recalled(config):

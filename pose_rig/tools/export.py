@@ -10,7 +10,9 @@ from pose_rig.cache import cache_folder
 from pose_rig.errors import UsageError
 from pose_rig.installer import installer
 from pose_rig.tools.failures import failures
-from pose_rig.tools.run import Debug
+from pose_rig.tools.inputs import EXPORTED, check_input
+from pose_rig.tools.options import Debug, Force
+from pose_rig.tools.outputs import check_output
 
 
 def export(
@@ -25,6 +27,7 @@ def export(
         Literal["cpu", "cuda", "tensorrt"],
         typer.Option(help="Where it is tried, too; tensorrt: its engine is built and kept."),
     ] = "cpu",
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Make the graph of lifter and fusion that `pose-rig run --weights` takes.
@@ -40,8 +43,8 @@ def export(
     console = Console()
     with failures(debug):
         path = out or checkpoint.with_suffix(".onnx")
-        if path.resolve() == checkpoint.resolve():
-            raise UsageError(f"{path} would be written over itself.", "Name another file with --out.")
+        check_input(checkpoint, EXPORTED)
+        check_output(path, force=force, sources=(checkpoint,))
         try:
             from pose_rig.lifting.checkpoint import load  # brings torch
             from pose_rig.training.export import Wishes

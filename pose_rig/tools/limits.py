@@ -55,16 +55,13 @@ def check_record(path: Path) -> None:
     """Checks that a session can be written.
 
     Raises:
-        UsageError: It has another ending, its folder does not exist or is not writable, or it exists already.
+        UsageError: It has another ending, or its folder does not exist or is not writable.
     """
-    from pose_rig.session.log_file import refuse_existing  # brings protobuf
-
     folder = path.absolute().parent
     if path.suffix != ".mcap":
         raise UsageError(f"Sessions are kept as .mcap, and {path} is none.", f"Try {path.with_suffix('.mcap')}.")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UsageError(f"Cannot write {path}.", f"Make sure that the folder {folder} exists and is writable.")
-    refuse_existing(path)
 
 
 def _check_stream(stream: StreamConfig) -> None:

@@ -15,8 +15,8 @@ from pose_rig.streaming.address import PORTS, THIS_MACHINE, VMC_PORT, Address
 from pose_rig.streaming.heard import VmcHeard
 from pose_rig.tools.failures import failures
 from pose_rig.tools.heard_picture import all_well, facts, fault_lines, picture, speed
+from pose_rig.tools.options import Debug, Duration, Headless
 from pose_rig.tools.plain_lines import PlainLines
-from pose_rig.tools.run import Debug, Duration, Headless
 from pose_rig.tools.watching import check_duration, watch
 
 MOST_BYTES = 65_535  # of a datagram

@@ -7,7 +7,10 @@ import typer
 from rich.console import Console
 
 from pose_rig.tools.failures import failures
-from pose_rig.tools.run import Debug
+from pose_rig.tools.inputs import PLOTTED, check_input
+from pose_rig.tools.lists import listed
+from pose_rig.tools.options import Debug, Force
+from pose_rig.tools.outputs import check_output
 
 
 def plot(
@@ -16,8 +19,10 @@ def plot(
         Path | None, typer.Option(metavar="F.html|F.png", help="Where to; default: beside the session, as HTML.")
     ] = None,
     joints: Annotated[
-        str, typer.Option(metavar="A,B", help="Joints whose ways are drawn; default: head, pelvis, wrists, ankles.")
-    ] = "",
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Joints whose ways are drawn; default: head, pelvis, wrists, ankles."),
+    ] = None,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Make a report of a session: ways, joint angles, bone lengths, drops, latency, agreement.
@@ -28,9 +33,11 @@ def plot(
     pose-rig plot poses.npz --joints head,l_wrist
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     with failures(debug):
+        check_input(file, PLOTTED)
         path = out or file.with_suffix(".html")
+        check_output(path, force=force, sources=(file,))
         with Console(stderr=True).status(f"Reading {file.name}; an hour takes a minute or two."):
-            _write(file, path, tuple(name.strip() for name in joints.split(",") if name.strip()))
+            _write(file, path, tuple(name for name in listed(joints or ()) if name))
         Console().print(f"Written: {path}.", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -5,22 +5,23 @@ from typing import Annotated
 
 import typer
 
-from pose_rig.tools.run import Debug, Duration, Headless, Height, Model, Provider, RigFile, run
+from pose_rig.tools.options import Cams, Debug, Force, Headless
+from pose_rig.tools.rig_options import RecordingOptions, RigOptions
+from pose_rig.tools.run import run
+from pose_rig.tools.stream_options import StreamOptions
 
 
 def record(
-    cams: Annotated[str, typer.Option(metavar="A,B,C", help="As for `pose-rig run`.")],
+    cams: Cams,
+    wishes: RigOptions,
+    stream: StreamOptions,
     out: Annotated[
         str | None, typer.Option(metavar="S.mcap", help="Where to; default: take-DATE-TIME.mcap here.")
     ] = None,
     video: Annotated[
         bool, typer.Option("--video", help="The pictures too (H.264; JPEG where that is too slow).")
     ] = False,
-    height: Height = None,
-    duration: Duration = None,
-    rig: RigFile = None,
-    model: Model = None,
-    provider: Provider = None,
+    force: Force = False,
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:
@@ -33,10 +34,7 @@ def record(
 
     m sets a marker, q stops. The file is whole three times a second: what was recorded before a crash is kept, and
     `pose-rig recover` makes it a session again. `pose-rig replay`, `convert`, `view` and `plot` use it. All other
-    options are those of `pose-rig run --record`.
+    options are those of `pose-rig run`.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    path = out or f"take-{datetime.now():%Y-%m-%d-%H%M%S}.mcap"
-    run(
-        cams=cams, record=path, video=video, height=height, duration=duration, rig=rig, model=model, provider=provider,
-        headless=headless, debug=debug,
-    )  # fmt: skip
+    recording = RecordingOptions(record=out or f"take-{datetime.now():%Y-%m-%d-%H%M%S}.mcap", video=video)
+    run(cams, wishes, recording, stream, force=force, headless=headless, debug=debug)

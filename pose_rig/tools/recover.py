@@ -7,7 +7,10 @@ import typer
 from rich.console import Console
 
 from pose_rig.tools.failures import failures
-from pose_rig.tools.run import Debug
+from pose_rig.tools.file_kinds import SESSION, kind_of
+from pose_rig.tools.inputs import RECOVERED, check_input
+from pose_rig.tools.options import Debug, Force
+from pose_rig.tools.outputs import check_output
 
 
 def recover(
@@ -15,6 +18,7 @@ def recover(
     out: Annotated[
         Path | None, typer.Option(metavar="F.mcap", help="Where to; default: S.recovered.mcap beside it.")
     ] = None,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Make a session of a recording that was cut off: by a crash, a kill, a dead battery.
@@ -24,9 +28,14 @@ def recover(
     """
     console = Console()
     with failures(debug):
-        from pose_rig.session.recover import recover as mend  # brings MCAP
+        from pose_rig.session.recover import find  # brings MCAP
+        from pose_rig.session.recover import recover as mend
 
-        found = mend(session, out)
+        check_input(session, RECOVERED)
+        if out:
+            recovered = kind_of(out) is SESSION  # perhaps the same one, earlier
+            check_output(out, force=force or recovered, sources=(find(session),))
+        found = mend(session, out, replace=force)
         if found.messages is None:
             text = f"{found.path} is whole: there is nothing to recover."
         else:

@@ -15,59 +15,50 @@ from pose_rig.messages import Pose3D
 from pose_rig.tools.execute import carry_out
 from pose_rig.tools.failures import failures
 from pose_rig.tools.fetching import network
+from pose_rig.tools.inputs import REPLAYED, check_files, check_input
 from pose_rig.tools.limits import check
-from pose_rig.tools.plain_lines import PlainLines
-from pose_rig.tools.run import Debug, From, Headless, Model, Pace, Port, Provider, given
-from pose_rig.tools.stream_options import (
-    Avatar,
-    FootLock,
-    Json,
-    LeadTime,
-    Origin,
-    Root,
-    Scale,
-    StreamRate,
-    Trackers,
-    Vmc,
-    Vrchat,
-    Websocket,
-    streamed,
+from pose_rig.tools.options import (
+    Debug,
+    End,
+    Force,
+    Headless,
+    Height,
+    Model,
+    Pace,
+    Port,
+    Provider,
+    Save,
+    SessionFile,
+    Start,
+    Weights,
+    given,
 )
+from pose_rig.tools.outputs import check_outputs, make_room
+from pose_rig.tools.plain_lines import PlainLines
+from pose_rig.tools.stream_options import StreamOptions
 from pose_rig.tools.workers import plan, replay_plan
 
 
 def replay(
-    session: Annotated[Path, typer.Argument(metavar="S.mcap", help="A recorded or imported session.")],
-    save: Annotated[str | None, typer.Option(metavar="F.npz", help="Write the poses there at the end.")] = None,
+    session: SessionFile,
+    stream: StreamOptions,
+    save: Save = None,
     record: Annotated[str | None, typer.Option(metavar="S2.mcap", help="Record the replay as a session.")] = None,
     pace: Pace = None,
-    from_s: From = None,
-    to_s: Annotated[
-        float | None, typer.Option("--to", metavar="S", help="End so many seconds after the start.")
-    ] = None,
+    start_s: Start = None,
+    end_s: End = None,
     passes: Annotated[
         int | None, typer.Option(min=1, max=2, help="2 = learn the rig from the whole session first, then fuse it.")
     ] = None,
-    height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person, if another.")] = None,
-    weights: Annotated[str | None, typer.Option(metavar="F", help="Other weights of lifter and fusion.")] = None,
+    height: Height = None,
+    weights: Weights = None,
     provider: Provider = None,
     re_detect: Annotated[
         bool, typer.Option("--re-detect", help="Find the person anew in the recorded video, with --model.")
     ] = False,
     model: Model = None,
     port: Port = None,
-    vmc: Vmc = None,
-    vrchat: Vrchat = None,
-    json: Json = None,
-    websocket: Websocket = None,
-    origin: Origin = None,
-    avatar: Avatar = None,
-    scale: Scale = None,
-    root: Root = None,
-    trackers: Trackers = None,
-    lead: LeadTime = None,
-    foot_lock: FootLock = False,
-    stream_rate: StreamRate = None,
+    force: Force = False,
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:
@@ -78,26 +69,27 @@ def replay(
     pose-rig replay take.mcap --save poses.npz       as fast as it goes
     pose-rig replay take.mcap --passes 2 --save better.npz
     pose-rig replay take.mcap --height 1.82 --record metres.mcap
-    pose-rig replay take.mcap --from 10 --to 25      a part of it
+    pose-rig replay take.mcap --start 10 --end 25    a part of it
     pose-rig replay take.mcap --re-detect --model heavy --record heavy.mcap
     pose-rig replay take.mcap --vmc 127.0.0.1        an avatar plays it
 
     A live session is gone through instant by instant, as it was fused live: on the same provider every pose comes out
-    the same to the last bit, and the summary counts them. With --passes 2 or --from, and for imported sessions, every
+    the same to the last bit, and the summary counts them. With --passes 2 or --start, and for imported sessions, every
     frame of the fastest camera is fused instead. With --save or --record it goes as fast as it can, unless --pace
     realtime is given.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     with failures(debug):
+        check_input(session, REPLAYED)
         top = {"height_m": height, "passes": passes, "port": port}
         fusion = {"weights": weights, "provider": provider}
-        if re_detect and (from_s is not None or to_s is not None):
-            raise UsageError("--re-detect goes through the whole session.", "Leave --from and --to out.")
+        if re_detect and (start_s is not None or end_s is not None):
+            raise UsageError("--re-detect goes through the whole session.", "Leave --start and --end out.")
         if passes == 2 and pace == "realtime":
             raise UsageError("Two passes go as fast as they can.", "Leave --pace out, then replay what --record kept.")
         if model is not None and not re_detect:
             raise UsageError("A detector model is used with --re-detect only.", "Add --re-detect.")
         realtime = pace == "realtime" or (pace is None and not (save or record or passes == 2))
-        recorded = recorded_in(session, from_s, to_s)
+        recorded = recorded_in(session, start_s, end_s)
         config = structs.replace(
             recorded.config,
             **given(top),
@@ -109,12 +101,11 @@ def replay(
             video=False,
             rig="",
             duration_s=None,
-            stream=streamed(
-                StreamConfig(), vmc=vmc, vrchat=vrchat, json=json, websocket=websocket, origin=origin, avatar=avatar,
-                scale=scale, root=root, trackers=trackers, lead=lead, foot_lock=foot_lock, stream_rate=stream_rate,
-            ),
-        )  # fmt: skip
+            stream=stream.into(StreamConfig()),
+        )
+        check_files(config)
         check(structs.replace(config, camera=(), detector=DetectorConfig()))  # nobody opens these again
+        check_outputs(config, force=force, sources=(session, recorded.path))
         console = Console()
         lines = PlainLines(console)
         if re_detect:
@@ -123,10 +114,11 @@ def replay(
             model_path = str(detector_model(config.detector.model, lines.say, network(console)))
             ready, how = plan(seen_again, model_path, recorded.unix_from_rig_ns), "its video detected anew"
         else:
-            exact = recorded.live and config.passes == 1 and not from_s
-            job = ReplayJob(FusionJob(config, (), ""), str(recorded.path), exact, realtime, from_s, to_s)
+            exact = recorded.live and config.passes == 1 and not start_s
+            job = ReplayJob(FusionJob(config, (), ""), str(recorded.path), exact, realtime, start_s, end_s)
             ready = replay_plan(config, job, recorded.unix_from_rig_ns)
             how = "instant by instant, as it was live" if exact else "frame by frame"
+        make_room(config, force=force)
         lines.say(f"Replaying {recorded.path}, {how}. Poses on {ready.output}.")
         carry_out(ready, console, headless=headless, debug=debug)
 
@@ -148,13 +140,13 @@ class Recorded:
     unix_from_rig_ns: int
 
 
-def recorded_in(path: Path, from_s: float | None, to_s: float | None) -> Recorded:
+def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recorded:
     """Returns what there is to replay.
 
     Args:
         path: The session.
-        from_s: Seconds from its start, None = from the start.
-        to_s: The same for the end.
+        start_s: Seconds from its start, None = from the start.
+        end_s: The same for the end.
 
     Raises:
         SessionError: It cannot be read, or has no keypoints.
@@ -163,10 +155,10 @@ def recorded_in(path: Path, from_s: float | None, to_s: float | None) -> Recorde
     from pose_rig.session.reader import Session  # brings MCAP
 
     with Session(path) as session:
-        until_s = session.duration_s if to_s is None else to_s
-        if (from_s or 0.0) >= until_s:
+        until_s = session.duration_s if end_s is None else end_s
+        if (start_s or 0.0) >= until_s:
             raise UsageError(
-                f"From {from_s or 0:.1f} s to {until_s:.1f} s is no time.",
+                f"From {start_s or 0:.1f} s to {until_s:.1f} s is no time.",
                 f"The session has {session.duration_s:.1f} s.",
             )
         if not any(session.topics.get(f"keypoints/{camera}") for camera in session.cameras):

@@ -1,5 +1,6 @@
 """``pose-rig rig``: where the cameras of a solved rig stand, how well that is known, and files of it for others."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +12,11 @@ from rich.text import Text
 
 from pose_rig.config import SolvedCamera
 from pose_rig.tools.failures import failures
+from pose_rig.tools.inputs import SHOWN, check_input
+from pose_rig.tools.options import Debug, Force
+from pose_rig.tools.outputs import check_output
 from pose_rig.tools.rig_load import load_rig
 from pose_rig.tools.rig_places import Place, azimuth_deg, position_m, roll_deg, tilt_deg, view_deg, weaknesses
-from pose_rig.tools.run import Debug
 
 COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "x m": lambda camera: f"{position_m(camera)[0]:+.2f}",
@@ -44,9 +47,10 @@ def rig(
     export: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FORMAT:PATH", help="Write it for pose2sim, caliscope, opencv or freemocap; may be given again."
+            metavar="FORMAT:PATH", help="Write it for pose2sim, caliscope, opencv or freemocap; again for more."
         ),
     ] = None,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Show where the cameras of a solved rig stand, how well that is known, and what is weak.
@@ -60,12 +64,17 @@ def rig(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
     with failures(debug):
+        check_input(file, SHOWN)
+        exports = tuple(wish for text in export or () for wish in _wishes(text))
+        for path in (picture, *(Path(target) for wish in exports if (target := wish.partition(":")[2]))):
+            if path:
+                check_output(path, force=force, sources=(file,))
         places = load_rig(file)
         console.print(table(places))
         console.print(_LEGEND, style="dim", markup=False, highlight=False)
         for weakness in weaknesses(places):
             console.print(weakness, style="yellow", markup=False, highlight=False, soft_wrap=True)
-        for path in _written(places, file, picture, export or ()):
+        for path in _written(places, file, picture, exports):
             console.print(f"Written: {path}.", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -81,6 +90,11 @@ def table(places: Sequence[Place]) -> Table:
         else:
             out.add_row(Text(place.name), "–")
     return out
+
+
+def _wishes(text: str) -> list[str]:
+    """Returns the items of ``opencv:a.yaml,pose2sim:b.toml``; a comma that no format follows is part of a name."""
+    return re.split(r",\s*(?=[a-z0-9]{2,}:)", text)  # a drive of Windows has one letter
 
 
 def _written(places: Sequence[Place], file: Path, picture: Path | None, export: Sequence[str]) -> list[Path]:

@@ -1,12 +1,15 @@
 """The options by which commands say where the person is sent."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
-from msgspec import structs
+from msgspec.structs import replace
 
 from pose_rig.config import StreamConfig
 from pose_rig.errors import UsageError
+from pose_rig.tools.lists import listed
+from pose_rig.tools.options import given
 
 PANEL = "Into engines"
 
@@ -62,7 +65,7 @@ Root = Annotated[
     ),
 ]
 Trackers = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         metavar="A,B", help="Of VRChat: hip, chest, feet, knees, elbows (default: hip,feet).", rich_help_panel=PANEL
     ),
@@ -84,46 +87,47 @@ StreamRate = Annotated[
 ]
 
 
-def streamed(
-    stream: StreamConfig,
-    *,
-    vmc: list[str] | None = None,
-    vrchat: list[str] | None = None,
-    json: list[str] | None = None,
-    websocket: str | None = None,
-    origin: list[str] | None = None,
-    avatar: str | None = None,
-    scale: Literal["body", "avatar"] | None = None,
-    root: Literal["hips", "root"] | None = None,
-    trackers: str | None = None,
-    lead: str | None = None,
-    foot_lock: bool = False,
-    stream_rate: float | None = None,
-) -> StreamConfig:
-    """Returns a configuration with what the user gave; the rest stays.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOptions:
+    """Where the person is sent, and how."""
 
-    Raises:
-        UsageError: The lead is neither a number nor ``auto``, or there is nowhere to send to.
-    """
-    given: dict[str, object] = {
-        "vmc": tuple(vmc) if vmc else None,
-        "vrchat": tuple(vrchat) if vrchat else None,
-        "json": tuple(json) if json else None,
-        "websocket": websocket,
-        "origins": tuple(origin) if origin else None,
-        "avatar": avatar,
-        "scale": scale,
-        "root": root,
-        "trackers": tuple(part.strip() for part in trackers.split(",")) if trackers else None,
-        "lead": None if lead is None else lead_of(lead),
-        "foot_lock": foot_lock or None,
-        "rate_hz": stream_rate,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    wanted = structs.replace(stream, **given)
-    if given and not wanted.wanted:
-        raise UsageError("There is nowhere to send the person to.", "Add --vmc 127.0.0.1, for example.")
-    return wanted
+    vmc: Vmc = None
+    vrchat: Vrchat = None
+    json: Json = None
+    websocket: Websocket = None
+    origin: Origin = None
+    avatar: Avatar = None
+    scale: Scale = None
+    root: Root = None
+    trackers: Trackers = None
+    lead: LeadTime = None
+    foot_lock: FootLock = False
+    stream_rate: StreamRate = None
+
+    def into(self, stream: StreamConfig) -> StreamConfig:
+        """Returns a configuration with what the user gave; the rest stays.
+
+        Raises:
+            UsageError: The lead is neither a number nor ``auto``, or there is nowhere to send to.
+        """
+        wishes = given({
+            "vmc": listed(self.vmc) if self.vmc else None,
+            "vrchat": listed(self.vrchat) if self.vrchat else None,
+            "json": listed(self.json) if self.json else None,
+            "websocket": self.websocket,
+            "origins": listed(self.origin) if self.origin else None,
+            "avatar": self.avatar,
+            "scale": self.scale,
+            "root": self.root,
+            "trackers": listed(self.trackers) if self.trackers else None,
+            "lead": None if self.lead is None else lead_of(self.lead),
+            "foot_lock": self.foot_lock or None,
+            "rate_hz": self.stream_rate,
+        })  # fmt: skip
+        wanted = replace(stream, **wishes)
+        if wishes and not wanted.wanted:
+            raise UsageError("There is nowhere to send the person to.", "Add --vmc 127.0.0.1, for example.")
+        return wanted
 
 
 def lead_of(text: str) -> float | Literal["auto"]:

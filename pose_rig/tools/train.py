@@ -8,9 +8,11 @@ from rich.console import Console
 
 from pose_rig.errors import UsageError
 from pose_rig.installer import installer
-from pose_rig.tools.evaluate import KINDS, kind_and_folder
+from pose_rig.tools.evaluate import KINDS, datasets, kind_and_folder, motion_files
 from pose_rig.tools.failures import failures
-from pose_rig.tools.run import Debug, given
+from pose_rig.tools.inputs import MEASURED, TAUGHT, check_input
+from pose_rig.tools.options import Debug, Force, given
+from pose_rig.tools.outputs import check_output
 from pose_rig.tools.train_request import TAKES, VIEWS, Request, Sources, batch, terms
 from pose_rig.training.methods import METHODS, TERMS
 
@@ -28,7 +30,7 @@ def train(
         Path,
         typer.Option(metavar="F", help="The result: a checkpoint if it ends in .pt, else the graph that a rig runs."),
     ] = Path("my.weights"),
-    start: Annotated[
+    weights: Annotated[
         Path | None, typer.Option(metavar="F", help="Weights to start from; sessions: those shipped, else none.")
     ] = None,
     dataset: Annotated[
@@ -100,6 +102,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run folder's run.", rich_help_panel=HOW)
     ] = False,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Teach the lifter your people from your own recordings, without a label; or train one from scratch.
@@ -108,7 +111,7 @@ def train(
     pose-rig record --cams 0,1,2 --duration 60 --out me.mcap       a minute of moving about
     pose-rig train me.mcap --out my.weights                        fine-tune the shipped weights on it
     pose-rig run --weights my.weights --cams 0,1,2                 and use the result
-    pose-rig train a.mcap b.mcap --start my.weights --out better.weights
+    pose-rig train a.mcap b.mcap --weights my.weights --out better.weights
     pose-rig train a.mcap b.mcap --out my.weights --resume         go on after an interruption
 
     The rig, which sees with all cameras, teaches the lifter, which has one. Some stretches of each session are kept
@@ -145,11 +148,17 @@ def train(
             raise UsageError(
                 "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
             )
-        sets = tuple(kind_and_folder(text) for text in dataset or ())
+        motion = motion_files(simulated)
+        for path in sessions or ():
+            check_input(path, TAUGHT)
+        if weights:
+            check_input(weights, MEASURED)
+        sets = tuple(kind_and_folder(text) for text in datasets(dataset or ()))
         sources = Sources(
-            tuple(sessions or ()), sets, tuple(simulated or ()), takes or TAKES, views or VIEWS, ski, not no_morph
+            tuple(sessions or ()), sets, tuple(motion), takes or TAKES, views or VIEWS, ski, not no_morph
         )  # fmt: skip
-        request = Request(sources, out, run or out.with_suffix(FOLDER), start, resume, given(settings))
+        request = Request(sources, out, run or out.with_suffix(FOLDER), weights, resume, given(settings))
+        check_output(out, force=force or resume)
         try:
             from pose_rig.tools.train_work import carry_out  # brings torch
         except ModuleNotFoundError as error:

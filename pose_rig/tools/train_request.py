@@ -97,7 +97,7 @@ class Request:
         if self.out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
             raise UsageError(f"Cannot write {self.out}.", f"Make sure that the folder {folder} exists and is writable.")
         if self.start is not None and not self.start.is_file():
-            raise UsageError(f"There are no weights {self.start}.", "Check --start, or leave it out.")
+            raise UsageError(f"There are no weights {self.start}.", "Check --weights, or leave it out.")
         if self.start is not None and self.start.resolve() == self.out.resolve():
             raise UsageError(f"{self.out} would be written over what it starts from.", "Name another file with --out.")
         if self.resume and self.settings:

@@ -13,7 +13,9 @@ from rich.console import Console
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
 from pose_rig.tools.failures import failures
-from pose_rig.tools.run import Debug
+from pose_rig.tools.inputs import VIEWED, check_input
+from pose_rig.tools.options import Debug, Force
+from pose_rig.tools.outputs import check_output
 
 # A viewer of its own, that nobody on the network can talk to.
 VIEWER = (sys.executable, "-m", "rerun", "--new", "--bind", "127.0.0.1", "--hide-welcome-screen")
@@ -30,6 +32,7 @@ def view(
         Path | None, typer.Option(metavar="F.rrd", help="Write what would be shown, for Rerun; open no window.")
     ] = None,
     web: Annotated[bool, typer.Option("--web", help="Show it in the browser; Ctrl-C ends that.")] = False,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Look at a session: skeleton and cameras in space, pictures with raw and refined 2D, agreement over time.
@@ -42,6 +45,9 @@ def view(
     Needs Rerun: pip install 'pose-rig[view]'. Without it, `pose-rig plot` makes a report.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     with failures(debug), tempfile.TemporaryDirectory() as folder:
+        check_input(file, VIEWED)
+        if save:
+            check_output(save, force=force, sources=(file,))
         recording = save or Path(folder) / f"{file.stem}.rrd"
         with Console(stderr=True).status(f"Reading {file.name}; an hour takes a minute or two."):
             formats = _write(file, recording)

@@ -17,8 +17,8 @@ from pose_rig.streaming.address import PORTS, THIS_MACHINE
 from pose_rig.tools.camera_list import RESERVED
 from pose_rig.tools.decoded_frame import decoded
 from pose_rig.tools.failures import failures
+from pose_rig.tools.options import Debug, Duration, Headless
 from pose_rig.tools.plain_lines import PlainLines
-from pose_rig.tools.run import Debug, Duration, Headless
 from pose_rig.tools.watched_rig import ALL_WELL, SILENT_NS, WatchedRig
 from pose_rig.tools.watching import check_duration, watch
 

@@ -1,14 +1,21 @@
 """The command line as a user meets it."""
 
+import os
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from pose_rig.bus import Sender
 from pose_rig.tools.cli import app
+from pose_rig.tools.command import Command, flat
+from pose_rig.tools.demo import laps_of
+from pose_rig.tools.failures import failures
 
 
 def pose_rig(*arguments: str) -> tuple[int, str]:
@@ -20,7 +27,7 @@ def pose_rig(*arguments: str) -> tuple[int, str]:
 def pose_rig_process(*arguments: str) -> tuple[int, str]:
     """Returns exit code and all output of a command in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "pose_rig.tools.cli", *arguments],
+        [sys.executable, "-m", "pose_rig", *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
     )  # fmt: skip
     return done.returncode, done.stdout
@@ -49,7 +56,11 @@ def pose_rig_process(*arguments: str) -> tuple[int, str]:
         (["run", "--cams", "sim", "--rig", "no/such/rig.toml"], 2, "Cannot keep a rig in no/such/rig.toml."),
         (["run", "--cams", "sim", "--rig", "rig.txt"], 2, "Cannot keep a rig in rig.txt."),
         (["run", "--cams", "sim", "--model", "huge"], 2, "There is no detector model 'huge'."),
+        (["run", "--cams", "sim", "--moving", "0", "--moving", "7"], 2, "There is no camera '7' that could move."),
         (["frobnicate"], 2, "No such command 'frobnicate'"),
+        (["rnu"], 2, "No such command 'rnu'. Did you mean 'run'?"),
+        (["run", "--camz", "0"], 2, "No such option: --camz"),
+        (["replay", "a.mcap", "b.mcap"], 2, "Got unexpected extra argument"),
     ],
 )  # fmt: skip
 def test_wrong_use_ends_in_one_sentence(arguments: list[str], code: int, text: str) -> None:
@@ -140,3 +151,105 @@ def test_the_doctor_looks_at_everything() -> None:
     for subject in ("python", "packages", "mediapipe", "models", "inference", "cameras", "network", "disk"):
         assert any(line.split()[1:2] == [subject] for line in output.splitlines()), output
     assert code == (1 if any(line.startswith("fail") for line in output.splitlines()) else 0)
+
+
+COMMANDS = {
+    command.name or command.callback.__name__: command.callback
+    for command in app.registered_commands
+    if command.callback is not None
+}
+
+
+def test_the_version_is_told() -> None:
+    assert pose_rig("--version") == (0, f"pose-rig {version('pose-rig')}\n")
+
+
+def test_a_module_that_is_run_is_the_command() -> None:
+    assert pose_rig_process("--version") == (0, f"pose-rig {version('pose-rig')}\n")
+    code, output = pose_rig_process("frobnicate")
+    assert "Usage: pose-rig [OPTIONS] COMMAND" in output
+    assert code == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_loses_no_brackets(command: str) -> None:
+    """Help is written in a markup that takes words in brackets for styles."""
+    code, output = pose_rig(command, "--help")
+    assert code == 0
+    written = COMMANDS[command].__doc__ or ""
+    for bracket in re.findall(r"\\(\[[a-z/]+\])", written):
+        assert bracket in output
+    assert "\\[" not in output
+
+
+def test_the_help_of_view_says_what_to_install() -> None:
+    _, output = pose_rig("view", "--help")
+    assert "pip install 'pose-rig[view]'" in output
+
+
+def test_run_demo_record_and_replay_share_their_options() -> None:
+    def options(command: str) -> set[str]:
+        return set(re.findall(r"^│[ *]+(--[a-z-]+)", pose_rig(command, "--help")[1], re.MULTILINE))
+
+    every = options("run")
+    assert {"--cams", "--record", "--height", "--vrchat", "--duration", "--save", "--rig", "--force"} <= every
+    assert every ^ options("demo") == {"--cams", "--laps"}
+    assert every ^ options("record") == {"--record", "--out"}
+    streamed = {"--vmc", "--vrchat", "--json", "--websocket", "--avatar", "--lead", "--foot-lock", "--stream-rate"}
+    assert streamed | {"--save", "--record", "--force"} <= options("replay")
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    for typed, complete in (("pose-rig re", "record"), ("pose-rig run --hea", "--headless")):
+        environment = {**os.environ, "_POSE_RIG_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(
+            len(typed.split()) - 1
+        )}  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "pose_rig"], env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert complete in done.stdout.split()
+
+
+def test_help_needs_no_heavy_library() -> None:
+    heavy = ("cv2", "mediapipe", "torch", "onnxruntime", "matplotlib", "mcap", "rerun")
+    code = f"import sys; sys.modules.update(dict.fromkeys({heavy}))\nfrom pose_rig.__main__ import main; main()"
+    for words in (["--help"], ["run", "--help"], ["convert", "--help"], ["plot", "--help"]):
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback() -> None:
+    def command() -> None:
+        with failures(False):
+            raise KeyboardInterrupt
+
+    interrupted = typer.Typer()
+    interrupted.command(cls=Command)(flat(command))
+    result = CliRunner().invoke(interrupted, [])
+    assert (result.exit_code, result.output) == (130, "")
+
+
+def test_ctrl_c_while_it_is_loaded_is_quiet_as_well(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-m", "pose_rig", "doctor"],
+        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["cams"], ["--help"], ["run", "--help"]], ids=" ".join)
+def test_nobody_who_stops_reading_gets_a_traceback(words: list[str]) -> None:
+    """As in ``pose-rig doctor | head -1``."""
+    command = [sys.executable, "-m", "pose_rig", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode in (0, 1)
+
+
+def test_the_demo_may_be_run_again_and_plays_as_long_as_is_wanted() -> None:
+    assert [laps_of(seconds) for seconds in (None, 5.0, 60.0, 1e9, float("nan"))] == [3, 3, 19, 1000, 3]

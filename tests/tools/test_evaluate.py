@@ -161,7 +161,7 @@ def test_detections_are_morphed_before_they_are_measured_unless_told_otherwise(t
     write(tmp_path / "alphapose.pickle", detections(6, teachers=6))
     found = []
     for option in ((), ("--no-morph",)):
-        code, output = said("--dataset", f"human36m={tmp_path}", *option, "--json", tmp_path / "f.json")
+        code, output = said("--dataset", f"human36m={tmp_path}", *option, "--json", tmp_path / "f.json", "--force")
         assert code == 0, output
         assert ("human36m: the 2D truth of S1 teaches where joints belong" in output) == (not option)
         found.append(json.loads((tmp_path / "f.json").read_text("utf-8")))
@@ -177,13 +177,16 @@ def test_detections_are_morphed_before_they_are_measured_unless_told_otherwise(t
         (["--dataset", "h36m=."], "'h36m=.' is no dataset."),
         (["--dataset", "human36m=missing"], "There is no folder missing. Give the one that holds Human3.6M."),
         (["--dataset", "skipose=.", "--dataset", "skipose=."], "A dataset is given twice. Give each of them once."),
-        (["--simulated", "missing.npz"], "There is no file missing.npz. Give a motion file;"),
-        (["--simulated", "m.npz", "--weights", "w.pt"], "There are no weights w.pt. Check the path, or leave"),
-        (["--weights", "m.npz"], "There is nothing to measure these weights on. Add --simulated or --dataset."),
+        (
+            ["--simulated", "missing.npz"],
+            "There is no file missing.npz. Check the path: --simulated takes a",
+        ),
+        (["--simulated", "m.npz", "--weights", "w.pt"], "There is no file w.pt. Check the path: --weights takes"),
+        (["--weights", "w.onnx"], "There is nothing to measure these weights on. Add --simulated or --dataset."),
         (["--no-morph"], "Only 2D poses of datasets are morphed. Add --dataset KIND=FOLDER, or leave --no-morph out."),
         (["--held-out"], "Nothing is simulated. Add --simulated."),
-        (["--json", "no/f.json"], "Cannot write no/f.json. Make sure that its folder exists."),
-        (["--csv", "no/f.csv"], "Cannot write no/f.csv. Make sure that its folder exists."),
+        (["--json", "no/f.json"], "Cannot write no/f.json. Make sure that the folder"),
+        (["--csv", "no/f.csv"], "Cannot write no/f.csv. Make sure that the folder"),
         (["--csv", "f.csv"], "There is nothing of ours to write. Add --simulated or --dataset."),
     ],
 )
@@ -191,6 +194,7 @@ def test_wrong_use_ends_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], text: str
 ) -> None:
     write_motion(tmp_path / "m.npz")
+    (tmp_path / "w.onnx").write_bytes(b"\x08 as a graph begins")
     monkeypatch.chdir(tmp_path)
     code, output = said(*arguments)
     assert text in output
@@ -199,6 +203,8 @@ def test_wrong_use_ends_in_one_sentence(
 
 def test_a_file_that_is_no_lifter_is_named(tmp_path: Path) -> None:
     motion = write_motion(tmp_path / "m.npz")
-    code, output = said("--simulated", motion, "--weights", motion)
-    assert f"{motion.name} is not a lifter checkpoint" in output
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"\x08 as a graph begins")
+    code, output = said("--simulated", motion, "--weights", other)
+    assert f"{other.name} is not a lifter checkpoint" in output
     assert code == 1

@@ -52,12 +52,12 @@ def test_a_graph_is_written_anew_in_another_precision(checkpoint: Path, tmp_path
     ("arguments", "code", "text"),
     [
         ([], 2, "Missing argument 'CHECKPOINT'"),
-        (["missing.pt"], 1, "missing.pt is not a lifter checkpoint: [Errno 2] No such file"),
-        (["junk.pt"], 1, "junk.pt is not a lifter checkpoint: it is neither a checkpoint nor a graph. Train"),
-        (["lifter.pt", "--out", "lifter.pt"], 2, "lifter.pt would be written over itself. Name another file"),
+        (["missing.pt"], 2, "There is no file missing.pt. Check the path: `pose-rig export` takes a checkpoint"),
+        (["junk.pt"], 2, "junk.pt is a text file: `pose-rig export` takes a checkpoint of training or a graph"),
+        (["lifter.pt", "--out", "lifter.pt"], 2, "lifter.pt would be written over itself. Choose another name."),
         (["lifter.pt", "--precision", "fp8"], 2, "Invalid value for '--precision'"),
         (["lifter.pt", "--precision", "int8"], 1, "mm off in the mean; 1 mm is allowed. Nothing was written."),
-        (["lifter.pt", "--out", "junk.pt/a.onnx"], 1, "Cannot write junk.pt/a.onnx: "),
+        (["lifter.pt", "--out", "junk.pt/a.onnx"], 2, "Cannot write junk.pt/a.onnx. Make sure that the folder"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_exported_ends_in_one_sentence(

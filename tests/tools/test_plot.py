@@ -170,8 +170,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert result.output == f"Written: {out}.\n"
     assert out.exists()
     missing = CliRunner().invoke(app, ["no.mcap"])
-    assert missing.exit_code == 1
-    assert "There is no session no.mcap." in missing.output
+    assert missing.exit_code == 2
+    assert "There is no file no.mcap." in missing.output
     assert CliRunner().invoke(app, [str(session), "--out", "r.pdf"]).exit_code == 2
 
 

@@ -168,7 +168,7 @@ def test_the_command_shows_draws_and_exports(tmp_path: Path) -> None:
         (["nowhere.toml"], 2, "Error: There is no file nowhere.toml."),
         (["{rig}", "--export", "blender:x"], 2, "Error: 'blender:x' is no export."),
         (["{rig}", "--picture", "rig.jpg"], 2, "Error: The picture is a PNG, and rig.jpg is none."),
-        (["{rig}", "--picture", "no/such/rig.png"], 1, "Error: Cannot write no/such/rig.png: No such file"),
+        (["{rig}", "--picture", "no/such/rig.png"], 2, "Error: Cannot write no/such/rig.png."),
     ],
 )
 def test_wrong_use_ends_in_one_sentence(tmp_path: Path, arguments: list[str], code: int, text: str) -> None:

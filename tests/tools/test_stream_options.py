@@ -4,23 +4,35 @@ from typer.testing import CliRunner
 from pose_rig.config import StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.tools.cli import app
-from pose_rig.tools.stream_options import streamed
+from pose_rig.tools.stream_options import StreamOptions
 
 RUN = ["run", "--cams", "sim:2", "--headless", "--duration", "1", "--port", "0"]
 
 
 def test_what_is_given_wins_and_the_rest_stays() -> None:
     written = StreamConfig(vmc=("studio/godot",), lead=30.0, rate_hz=30.0)
-    assert streamed(written) is not None
-    assert streamed(written, lead="auto", trackers="hip, chest", websocket="39571") == StreamConfig(
+    assert StreamOptions().into(written) == written
+    assert StreamOptions(lead="auto", trackers=["hip, chest"], websocket="39571").into(written) == StreamConfig(
         vmc=("studio/godot",), lead="auto", rate_hz=30.0, trackers=("hip", "chest"), websocket="39571"
     )
-    assert streamed(written, vmc=["a", "b/unreal"]).vmc == ("a", "b/unreal")
+
+
+def test_lists_are_joined_by_commas_given_again_or_both() -> None:
+    options = StreamOptions(
+        vmc=["a, b/unreal", "c"], vrchat=["d,e"], json=["f", "g,h"], origin=["i,j"], trackers=["hip", "chest,feet"]
+    )
+    assert options.into(StreamConfig()) == StreamConfig(
+        vmc=("a", "b/unreal", "c"),
+        vrchat=("d", "e"),
+        json=("f", "g", "h"),
+        origins=("i", "j"),
+        trackers=("hip", "chest", "feet"),
+    )
 
 
 def test_a_lead_that_is_no_time_is_refused() -> None:
     with pytest.raises(UsageError) as error:
-        streamed(StreamConfig(vmc=("a",)), lead="soon")
+        StreamOptions(lead="soon").into(StreamConfig(vmc=("a",)))
     assert (error.value.cause, error.value.remedy) == (
         "A lead of 'soon' is no time.",
         "Give milliseconds, such as --lead 60, or auto.",

@@ -183,7 +183,7 @@ def test_given_weights_keep_their_frame_and_simulated_people_are_rehearsed_on_re
     code, output = said(*source, "--steps", 12, "--out", first)
     assert code == 0, output
     assert "rehearsal" not in table(first.with_suffix(".run"))
-    code, output = said(*source, "--steps", 12, "--start", first, "--rehearsal", 24, "--out", second)
+    code, output = said(*source, "--steps", 12, "--weights", first, "--rehearsal", 24, "--out", second)
     assert code == 0, output
     assert load(second)[0].config == load(first)[0].config
     assert "rehearsal" in table(run)
@@ -206,9 +206,9 @@ def test_a_method_of_the_paper_on_a_benchmark_and_on_from_its_checkpoint(tmp_pat
     settings = load(first)[1]
     assert Job.from_json(settings["job"]).without == ("cam", "lifts")
     assert settings["sources"] == f"human36m={tmp_path.name}"
-    code, output = said(*common, "--start", first, "--rate", 1e-4, "--out", second)
+    code, output = said(*common, "--weights", first, "--rate", 1e-4, "--out", second)
     assert code in (0, 1), output  # nothing more may be left to learn
-    code, output = said(*common, "--start", first, "--width", 32, "--out", tmp_path / "third.pt")
+    code, output = said(*common, "--weights", first, "--width", 32, "--out", tmp_path / "third.pt")
     assert (code, "The weights to start from are 16 units wide, not 32." in output) == (2, True)
 
 
@@ -243,6 +243,8 @@ def test_ctrl_c_keeps_the_best_and_the_run_goes_on_from_there(material: Path, tm
     assert [line.split(",")[0] for line in lines] == ["step", "60"]
 
     code, output = said(*source, "--out", out, "--run", run)
+    assert (code, f"{out} exists already. Choose another name, or add --force" in output) == (2, True)
+    code, output = said(*source, "--out", out, "--run", run, "--force")
     assert (code, f"{run} holds a run already." in output) == (2, True)
     code, output = said(*source, "--out", out, "--run", run, "--resume", "--steps", 500)
     assert (code, "A run that goes on keeps its settings. Leave --steps out, or --resume." in output) == (2, True)
@@ -272,26 +274,26 @@ def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> N
     [
         ([], "There is nothing to learn from. Name sessions, or give --dataset KIND=FOLDER or --simulated."),
         (["gone.mcap"], "There is no file gone.mcap."),
-        (["motion.npz", "--simulated", "motion.npz"], "cannot be learned from together. Leave all but one out."),
-        (["notes.txt"], "notes.txt is no session. Sessions are .mcap files"),
-        (["motion.npz", "--ski"], "Takes, views and ski are of simulated rigs. Add --simulated."),
-        (["motion.npz", "--no-morph"], "Only 2D poses of datasets are morphed. Add --dataset KIND=FOLDER, or leave"),
-        (["motion.npz", "--out", "a.mcap"], "a.mcap is no name for weights. Try --out a.weights."),
-        (["motion.npz", "--out", "no/a.weights"], "Cannot write no/a.weights. Make sure that the folder"),
-        (["motion.npz", "--start", "gone.pt"], "There are no weights gone.pt."),
-        (["motion.npz", "--start", "notes.txt", "--out", "notes.txt"], "would be written over what it starts from."),
-        (["motion.npz", "--batch", "0"], "A batch of 0 makes no training."),
-        (["motion.npz", "--steps", "0"], "steps = 0 makes no training. Use 1 at least."),
-        (["motion.npz", "--method", "magic"], "'magic' is no method of training. Methods are supervised, canonpose,"),
-        (["motion.npz", "--without", "gravity"], "'gravity' is no term of the loss. Terms are rep, view,"),
-        (["motion.npz", "--without", "rep,view,supervised"], "Without these terms nothing tells `taught` where joints"),
-        (["motion.npz", "--method", "csm-s1"], "No rig can run what `csm-s1` trains: it sees people as they lie in"),
-        (["motion.npz", "--method", "csm-s1", "--out", "a.pt"], "`csm-s1` shows people in the image frame, and lifter"),
+        (["kp.npz", "--simulated", "motion.npz"], "cannot be learned from together. Leave all but one out."),
+        (["notes.txt"], "notes.txt is a text file: `pose-rig train` takes a session or a file of 2D keypoints."),
+        (["kp.npz", "--ski"], "Takes, views and ski are of simulated rigs. Add --simulated."),
+        (["kp.npz", "--no-morph"], "Only 2D poses of datasets are morphed. Add --dataset KIND=FOLDER, or leave"),
+        (["kp.npz", "--out", "a.mcap"], "a.mcap is no name for weights. Try --out a.weights."),
+        (["kp.npz", "--out", "no/a.weights"], "Cannot write no/a.weights. Make sure that the folder"),
+        (["kp.npz", "--weights", "gone.pt"], "There is no file gone.pt. Check the path: --weights takes a"),
+        (["kp.npz", "--weights", "my.onnx", "--out", "my.onnx"], "would be written over what it starts from."),
+        (["kp.npz", "--batch", "0"], "A batch of 0 makes no training."),
+        (["kp.npz", "--steps", "0"], "steps = 0 makes no training. Use 1 at least."),
+        (["kp.npz", "--method", "magic"], "'magic' is no method of training. Methods are supervised, canonpose,"),
+        (["kp.npz", "--without", "gravity"], "'gravity' is no term of the loss. Terms are rep, view,"),
+        (["kp.npz", "--without", "rep,view,supervised"], "Without these terms nothing tells `taught` where joints"),
+        (["kp.npz", "--method", "csm-s1"], "No rig can run what `csm-s1` trains: it sees people as they lie in"),
+        (["kp.npz", "--method", "csm-s1", "--out", "a.pt"], "`csm-s1` shows people in the image frame, and lifter"),
         (
             ["--simulated", "motion.npz", "--method", "csm-s1", "--rehearsal", "8", "--out", "a.pt"],
             "What is rehearsed lies in the ray frame, and `csm-s1` sees the image. Leave --rehearsal out, or use",
         ),
-        (["motion.npz", "--resume"], "my.run holds no training run."),
+        (["kp.npz", "--resume"], "my.run holds no training run."),
         (["--dataset", "h36m"], "'h36m' is no dataset. Use KIND=FOLDER with one of human36m,"),
         (["--dataset", "human36m=.", "--out", "a.pt"], ". has no files of human36m for 'train' that are known here."),
         (["--simulated", "still.npz"], "Of 2 clips of movement none is left to hold back."),
@@ -304,7 +306,9 @@ def test_wrong_use_ends_in_one_sentence(
     monkeypatch.chdir(tmp_path)
     write_motion(tmp_path / "motion.npz")
     write_motion(tmp_path / "still.npz", clip_start=[0, 30], clip_len=[30, 30], clip_label=["a", "b"])
+    np.savez(tmp_path / "kp.npz", xy=np.zeros(1))
     (tmp_path / "notes.txt").write_text("weights")
+    (tmp_path / "my.onnx").write_bytes(SHIPPED.read_bytes()[:100])
     before = sorted(tmp_path.iterdir())
     code, output = said("train", *arguments)
     assert text in output, output

@@ -173,8 +173,8 @@ def test_the_command_saves_instead_of_showing(session: Path, tmp_path: Path) -> 
     assert output.endswith(f"Written: {tmp_path / 'S.rrd'}.\n")
     assert Logged(tmp_path / "S.rrd").columns
     code, output = command(session, "--save", tmp_path / "no" / "S.rrd")
-    assert code == 1
-    assert "No such file or directory" in output
+    assert code == 2
+    assert f"Cannot write {tmp_path / 'no' / 'S.rrd'}.\nMake sure that the folder" in output
     assert command("no.mcap", "--save", tmp_path / "S.rrd")[0] != 0
 
 

@@ -1,0 +1,173 @@
+"""What a file is, told by its content: its name may end as it likes.
+
+No heavy library is needed and no more than the head of a file is read, so every command can ask first.
+"""
+
+import re
+import stat
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pose_rig.lifting.weights_file import GRAPH_BEGINS, PICKLED
+
+HEAD_BYTES = 1 << 16
+MOST_JSON_BYTES = 1 << 26  # of an avatar: real ones have a few hundred kB
+MCAP = b"\x89MCAP0\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of file.
+
+    Attributes:
+        name: What it is called in a sentence.
+        use: The command that takes one, ``{}`` = its path; empty = none does.
+        suffix: How its name must end, for those that are opened by their name.
+    """
+
+    name: str
+    use: str = ""
+    suffix: str = ""
+
+
+MISSING = Kind("not there")
+UNREADABLE = Kind("a file that cannot be read")
+EMPTY = Kind("an empty file")
+FOLDER = Kind("a folder")
+DEVICE = Kind("a device")
+SESSION = Kind("a session", "pose-rig view {}")
+CUT_OFF = Kind("a session that was cut off", "pose-rig recover {}")
+RIG = Kind("a rig.toml", "pose-rig rig {}", ".toml")
+TOML = Kind("a TOML file that is no rig.toml")
+VIDEO = Kind("a video", "pose-rig run --cams {}")
+KEYPOINTS = Kind("a file of 2D keypoints", "pose-rig run --cams {}", ".npz")
+POSES = Kind("a poses file", "pose-rig plot {}", ".npz")
+MOTION = Kind("a motion file", "pose-rig eval --simulated {}")
+ARRAYS = Kind("an npz of other arrays")
+ARRAY = Kind("a single array (.npy)")
+GRAPH = Kind("a graph of weights", "pose-rig run --cams 0,1 --weights {}")
+CHECKPOINT = Kind("a checkpoint of training", "pose-rig export {}")
+VRM = Kind("an avatar (VRM)", "pose-rig run --cams 0,1 --vmc 127.0.0.1 --avatar {}")
+GLB = Kind("a glTF file that is no VRM")
+TASK = Kind("a detector (.task)", "pose-rig run --cams 0,1 --model {}")
+TFLITE = Kind("a bare TFLite model")
+JSON = Kind("a JSON file", "pose-rig import {}")
+CSV = Kind("a table (CSV)", "pose-rig import {}")
+HDF5 = Kind("an HDF5 file")
+PARQUET = Kind("a Parquet table")
+IMAGE = Kind("an image")
+BVH, TRC, C3D = Kind("a BVH file"), Kind("a TRC file"), Kind("a C3D file")
+RERUN = Kind("a recording of Rerun", "rerun {}")
+HTML = Kind("a web page")
+PICKLE = Kind("a pickle, which pose-rig never opens")
+ZIP = Kind("a zip archive of other files")
+TEXT = Kind("a text file")
+UNKNOWN = Kind("nothing that pose-rig knows")
+
+# (offset, bytes there, kind)
+MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
+    (0, b"\x93NUMPY", ARRAY),
+    (0, b"\x89HDF\r\n\x1a\n", HDF5),
+    (0, b"PAR1", PARQUET),
+    (0, b"RRF", RERUN),
+    (4, b"TFL3", TFLITE),
+    (0, b"\x89PNG\r\n", IMAGE), (0, b"\xff\xd8\xff", IMAGE), (0, b"GIF8", IMAGE), (0, b"II*\0", IMAGE),
+    (0, b"MM\0*", IMAGE), (8, b"WEBP", IMAGE),
+    (4, b"ftyphei", IMAGE), (4, b"ftypmif1", IMAGE), (4, b"ftypavif", IMAGE),
+    (4, b"ftyp", VIDEO), (4, b"moov", VIDEO), (4, b"mdat", VIDEO), (4, b"wide", VIDEO), (4, b"free", VIDEO),
+    (0, b"\x1aE\xdf\xa3", VIDEO),  # Matroska, WebM
+    (8, b"AVI ", VIDEO), (0, b"FLV\x01", VIDEO), (0, b"OggS", VIDEO), (0, b"0&\xb2u", VIDEO),  # ASF, WMV
+    (0, b"\0\0\x01\xba", VIDEO), (0, b"\0\0\x01\xb3", VIDEO), (0, b"\x06\x0e+4", VIDEO),  # MPEG, MXF
+    (0, b"\x80\x02", PICKLE), (0, b"\x80\x03", PICKLE), (0, b"\x80\x04", PICKLE), (0, b"\x80\x05", PICKLE),
+    (0, GRAPH_BEGINS, GRAPH),
+)  # fmt: skip
+# what the text of a file begins with
+TEXTS: tuple[tuple[str, Kind], ...] = (
+    (r"HIERARCHY\b", BVH),
+    (r"PathFileType\b", TRC),
+    (r"(?i)<(!doctype html|html)", HTML),
+    (r"(#.*\n|\s)*(\[{1,2}\s*[A-Za-z_][\w.\- ]*\]{1,2}\s*(#.*)?$|[\w.\-]+[ \t]*=)", TOML),
+    (r"[{\[]", JSON),
+    (r"[^\n]*[,;\t]", CSV),
+)
+RIG_KEYS = re.compile(r"^\s*(\[{1,2}\s*(camera|detector|fusion|stream)\b|height_m\s*=)", re.MULTILINE)
+TS_PACKET_BYTES = 188
+
+
+def kind_of(path: Path) -> Kind:
+    """Returns what is at a path."""
+    try:
+        mode, size = (status := path.stat()).st_mode, status.st_size
+        if stat.S_ISDIR(mode):
+            return FOLDER
+        if not stat.S_ISREG(mode):
+            return DEVICE
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            file.seek(max(size - len(MCAP), 0))
+            tail = file.read(len(MCAP))
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: no name of a file at all
+        return MISSING
+    except OSError:
+        return UNREADABLE
+    return _kind(path, head, tail) if head else EMPTY
+
+
+def _kind(path: Path, head: bytes, tail: bytes) -> Kind:
+    if head.startswith(MCAP):
+        return SESSION if tail == MCAP and len(head) > len(MCAP) else CUT_OFF
+    if head.startswith(b"PK"):
+        return _archive(path)
+    if head.startswith(b"glTF"):
+        return VRM if re.search(rb'"VRM(C_vrm)?"\s*:', _gltf_json(path)) else GLB
+    for offset, magic, kind in MAGIC:
+        if head.startswith(magic, offset):
+            return kind
+    if head[::TS_PACKET_BYTES][:3] == b"GGG":  # an MPEG transport stream
+        return VIDEO
+    text = _text(head)
+    if text is None:
+        return C3D if head[1:2] == b"P" else UNKNOWN
+    kind = next((kind for pattern, kind in TEXTS if re.match(pattern, text, re.MULTILINE)), TEXT)
+    return RIG if kind is TOML and RIG_KEYS.search(text) else kind
+
+
+def _archive(path: Path) -> Kind:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [name.rpartition("/")[2] for name in archive.namelist()]
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
+        return ZIP
+    arrays = {name.removesuffix(".npy") for name in members if name.endswith(".npy")}
+    if PICKLED in members:
+        return CHECKPOINT
+    if any(name.endswith(".tflite") for name in members):
+        return TASK
+    if "joints17_rel" in arrays:
+        return MOTION
+    if "xyz" in arrays or {"K", "R", "t"} <= arrays:
+        return POSES
+    if "xy" in arrays:
+        return KEYPOINTS
+    return ARRAYS if arrays else ZIP
+
+
+def _gltf_json(path: Path) -> bytes:
+    """Returns the first chunk of a binary glTF, which is its JSON."""
+    with path.open("rb") as file:
+        head = file.read(20)
+        return file.read(min(struct.unpack_from("<I", head, 12)[0], MOST_JSON_BYTES)) if len(head) == 20 else b""
+
+
+def _text(head: bytes) -> str | None:
+    """Returns the beginning of a file as text, None if it is none."""
+    if b"\0" in head:
+        return None
+    for cut in range(4):  # the head may end within a character
+        try:
+            return head[: len(head) - cut].decode("utf-8-sig").lstrip()
+        except UnicodeDecodeError:
+            continue
+    return None
