@@ -41,7 +41,7 @@ lock: $(VENV)/.installed-dev
 		--override requirements/without-torch.txt -c requirements/run.txt -o requirements/dev.txt
 
 $(VENV)/.installed: pyproject.toml requirements/run.txt
-	@echo "Installing into $(VENV): some 300 MB, a few minutes the first time."
+	@echo "Installing into $(VENV): some 620 MB, a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -r requirements/run.txt
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
