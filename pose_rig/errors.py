@@ -3,6 +3,7 @@
 PoseRigError            what happened, and what to do next; the command line prints both
 ├── UsageError          the request is wrong (exit code 2)
 ├── SourceError         a camera, file or stream cannot be opened or read
+│   └── ContentError    a file that was given holds something else than it should (exit code 2)
 ├── SessionError        a recording cannot be written, read or converted
 ├── AssetError          a model or clip cannot be fetched or is damaged
 ├── EngineError         no inference provider can run the graph
@@ -37,6 +38,12 @@ class UsageError(PoseRigError):
 
 class SourceError(PoseRigError):
     """A camera, file or stream cannot be opened or read."""
+
+
+class ContentError(SourceError):
+    """A file that was given holds something else than it should."""
+
+    exit_code = 2
 
 
 class SessionError(PoseRigError):

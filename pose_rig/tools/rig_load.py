@@ -1,6 +1,5 @@
 """Reading a solved rig from where it is kept: a rig.toml, or a poses file."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from pose_rig.config import SolvedCamera, load
 from pose_rig.errors import UsageError
+from pose_rig.npz import unpack
 from pose_rig.tools.camera_list import derived_name
 from pose_rig.tools.rig_file import check_solved
 from pose_rig.tools.rig_places import Place
@@ -44,9 +44,8 @@ def _from_toml(path: Path) -> tuple[Place, ...]:
 
 def _from_poses(path: Path) -> tuple[Place, ...]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in (*_SHAPES, *_SDS, "k1") if name in file}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        arrays = unpack(path, (*_SHAPES, *_SDS, "k1"))
+    except ValueError as error:
         raise UsageError(f"{path} cannot be read: {error}.", "Give a poses file that pose-rig wrote.") from error
     views = arrays["cameras"].shape[:1] if "cameras" in arrays else (0,)
     for name, shape in _SHAPES.items():
