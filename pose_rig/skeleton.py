@@ -3,6 +3,7 @@
 Axes: K detector landmarks, J = 17 joints.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,13 +45,50 @@ _HALPE26 = (
     f"{_COCO17} head_top neck mid_hip left_foot_index right_foot_index left_small_toe right_small_toe "
     "left_heel right_heel"
 )
+_COCO18 = (
+    "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee "
+    "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear"
+)
+_FEET6 = "left_foot_index left_small_toe left_heel right_foot_index right_small_toe right_heel"
+# the 68 of iBUG: jaw from ear to ear, brows, nose, eyelids, lips; sides are the person's own
+_FACE68 = (
+    "right_jaw_0 right_jaw_1 right_jaw_2 right_jaw_3 right_jaw_4 right_jaw_5 right_jaw_6 right_jaw_7 chin "
+    "left_jaw_7 left_jaw_6 left_jaw_5 left_jaw_4 left_jaw_3 left_jaw_2 left_jaw_1 left_jaw_0 "
+    "right_brow_0 right_brow_1 right_brow_2 right_brow_3 right_brow_4 "
+    "left_brow_4 left_brow_3 left_brow_2 left_brow_1 left_brow_0 "
+    "nose_bridge_0 nose_bridge_1 nose_bridge_2 nose_tip "
+    "right_nostril_0 right_nostril_1 nose_base left_nostril_1 left_nostril_0 "
+    "right_eyelid_0 right_eyelid_1 right_eyelid_2 right_eyelid_3 right_eyelid_4 right_eyelid_5 "
+    "left_eyelid_3 left_eyelid_2 left_eyelid_1 left_eyelid_0 left_eyelid_5 left_eyelid_4 "
+    "mouth_right right_upper_lip_0 right_upper_lip_1 upper_lip left_upper_lip_1 left_upper_lip_0 "
+    "mouth_left left_lower_lip_0 left_lower_lip_1 lower_lip right_lower_lip_1 right_lower_lip_0 "
+    "right_inner_lip right_inner_upper_lip inner_upper_lip left_inner_upper_lip "
+    "left_inner_lip left_inner_lower_lip inner_lower_lip right_inner_lower_lip"
+)
+# wrist, then each finger from the wrist outwards; the bare name is the knuckle, as in mediapipe33
+_HAND21 = " ".join((
+    "{0}_hand {0}_thumb_cmc {0}_thumb {0}_thumb_ip {0}_thumb_tip",
+    *(f"{{0}}_{finger} {{0}}_{finger}_pip {{0}}_{finger}_dip {{0}}_{finger}_tip"
+      for finger in ("index", "middle", "ring", "pinky")),
+))  # fmt: skip
+_HANDS42 = f"{_HAND21.format('left')} {_HAND21.format('right')}"
 SCHEMAS: dict[str, tuple[str, ...]] = {
     "mediapipe33": tuple(_MEDIAPIPE33.split()),
     "coco17": tuple(_COCO17.split()),
     "body25": tuple(_BODY_25.split()),
     "halpe26": tuple(_HALPE26.split()),
+    "wholebody133": tuple(f"{_COCO17} {_FEET6} {_FACE68} {_HANDS42}".split()),
+    "halpe136": tuple(f"{_HALPE26} {_FACE68} {_HANDS42}".split()),
+    "coco18": tuple(_COCO18.split()),
     JOINT_SET: JOINTS,
 }
+# what others call the same sets, in small letters and digits
+_ALSO_CALLED = {
+    "blazepose": "mediapipe33", "blazepose33": "mediapipe33", "mediapipe": "mediapipe33", "coco": "coco17",
+    "coco133": "wholebody133", "cocowholebody": "wholebody133", "cocowholebody133": "wholebody133",
+    "wholebody": "wholebody133", "openpose25": "body25", "openposebody25": "body25", "halpe": "halpe26",
+    "bodywithfeet": "halpe26", "openpose18": "coco18",
+}  # fmt: skip
 
 # joint → the landmarks whose mean it is
 _RECIPE: dict[str, tuple[str, ...]] = {
@@ -65,6 +103,7 @@ _RECIPE: dict[str, tuple[str, ...]] = {
         for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
     },
 }
+_SIDED = frozenset(source for sources in _RECIPE.values() for source in sources) - {"nose"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +151,12 @@ class Landmarks:
         return np.where(joints_score[..., None] > 0, joints, 0.0), joints_score
 
 
+def schema_name(text: str) -> str:
+    """Returns what a landmark set is called here, ``wholebody133`` for ``COCO_133``; a list of names stays as it is."""
+    plain = re.sub(r"[^a-z0-9]", "", text.lower())
+    return plain if plain in SCHEMAS else _ALSO_CALLED.get(plain, text)
+
+
 @lru_cache(maxsize=64)
 def landmarks(schema: str) -> Landmarks:
     """Returns the landmark set of a schema name, or of names joined by commas.
@@ -119,6 +164,7 @@ def landmarks(schema: str) -> Landmarks:
     Raises:
         UsageError: The names lack hips and shoulders, which no pose can do without.
     """
+    schema = schema_name(schema)
     names = SCHEMAS.get(schema) or tuple(name.strip() for name in schema.split(","))
     column = {_canonical(name): k for k, name in enumerate(names)}
     weights = np.zeros((J, len(names)))
@@ -167,14 +213,17 @@ def parent_of(landmark: str) -> str:
 
 
 def _canonical(name: str) -> str:
-    """Returns a landmark name in our spelling: ``LEFT_HIP``, ``LHip``, ``l_hip`` → ``left_hip``."""
+    """Returns a landmark name in our spelling: ``LEFT_HIP``, ``LHip``, ``l_hip``, ``hip-left`` → ``left_hip``."""
     text = name.strip()
     if len(text) > 2 and text[0] in "LR" and text[1].isupper() and text[2].islower():  # OpenPose: LHip
         text = f"{text[0]}_{text[1:]}"
-    text = text.lower().replace(" ", "_")
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)  # DeepLabCut: leftHip
+    text = re.sub(r"[\s.-]+", "_", text.lower())
     if text in JOINTS and text[1] != "_":
         return text
     for short, side in (("l_", "left_"), ("r_", "right_")):
         if text.startswith(short):
             return side + text[2:]
-    return text
+    part, _, side = text.rpartition("_")
+    moved = {"l": f"left_{part}", "left": f"left_{part}", "r": f"right_{part}", "right": f"right_{part}"}.get(side, text)
+    return moved if moved in _SIDED else text

@@ -49,7 +49,8 @@ def _from_poses(path: Path) -> tuple[Place, ...]:
         raise UsageError(f"{path} cannot be read: {error}.", "Give a poses file that pose-rig wrote.") from error
     views = arrays["cameras"].shape[:1] if "cameras" in arrays else (0,)
     for name, shape in _SHAPES.items():
-        if name not in arrays or arrays[name].shape != (*views, *shape):
+        kinds = "U" if name == "cameras" else "iuf"
+        if name not in arrays or arrays[name].shape != (*views, *shape) or arrays[name].dtype.kind not in kinds:
             raise UsageError(f"{path} is no poses file: {name} is missing or has another shape.", "Give one of ours.")
     return tuple(Place(str(name), _solved(arrays, view)) for view, name in enumerate(arrays["cameras"]))
 
