@@ -3,7 +3,6 @@
 Axes: V views, T frames, P people, K landmarks.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,80 +10,61 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig import skeleton
+from pose_rig.capture.keypoints import LARGEST_PX, Keypoints, advances, checked
 from pose_rig.capture.recording import Instant
 from pose_rig.capture.source import Image, People
-from pose_rig.errors import SourceError
+from pose_rig.errors import ContentError, SourceError
 from pose_rig.npz import read_arrays
 
 REQUIRED = ("xy", "score", "t_ns", "landmarks", "size_px")
-SCORE_LIMIT = 1.5  # heads with SimCC or heat maps overshoot 1 a little; beyond this it is another scale
+OPTIONAL = ("cameras", "focal_px")
 REMEDY = "docs/cameras.md describes the file of 2D keypoints."
-
-
-@dataclass(frozen=True, slots=True)
-class Keypoints:
-    """A checked file of 2D keypoints.
-
-    Attributes:
-        xy: (V,T,P,K,2) px, NaN = not seen.
-        score: (V,T,P,K).
-        t_ns: (V,T) int64, increasing in T, from 0; frames that do not advance are empty (see `advances`).
-        landmarks: Schema name, or K names joined by commas.
-        size_px: (width, height) of each view.
-        cameras: Name of each view; empty names where the file has none.
-        focal_px: Focal length of each view, None where the file has none.
-    """
-
-    xy: NDArray[np.floating]
-    score: NDArray[np.floating]
-    t_ns: NDArray[np.int64]
-    landmarks: str
-    size_px: tuple[tuple[int, int], ...]
-    cameras: tuple[str, ...]
-    focal_px: tuple[float | None, ...]
 
 
 def load(path: Path) -> Keypoints:
     """Returns the content of an npz of 2D keypoints (architecture: "2D in").
 
     Raises:
-        SourceError: The file cannot be read, or a key is missing or has the wrong shape or values; names the key.
+        ContentError: The file cannot be read, or a key is missing or has the wrong shape or values; names the key.
         UsageError: The landmark set is unknown.
     """
-    arrays = read_arrays(path, REMEDY)
+    arrays = read_arrays(path, REMEDY, (*REQUIRED, *OPTIONAL))
     for key in REQUIRED:
         if key not in arrays:
             raise _bad(path, key, "is missing")
     xy, score, t_ns, size_px = (arrays[key] for key in ("xy", "score", "t_ns", "size_px"))
-    if xy.ndim not in (4, 5) or xy.shape[-1] != 2 or xy.dtype.kind not in "iuf":
-        raise _bad(path, "xy", f"is {xy.dtype} {xy.shape}, expected numbers (V,T,K,2) or (V,T,P,K,2)")
-    if score.shape != xy.shape[:-1] or score.dtype.kind not in "iuf":
-        raise _bad(path, "score", f"is {score.dtype} {score.shape}, expected numbers {xy.shape[:-1]} like xy")
-    if (np.nan_to_num(score) > SCORE_LIMIT).any():
-        raise _bad(path, "score", f"reaches {np.nanmax(score):g}, expected 0–1")
-    if t_ns.shape != xy.shape[:2] or t_ns.dtype.kind not in "iu":
-        raise _bad(path, "t_ns", f"is {t_ns.dtype} {t_ns.shape}, expected whole numbers {xy.shape[:2]}")
-    seen = np.isfinite(xy).any(axis=tuple(range(2, xy.ndim)))
-    if (t_ns < 0).any() or (seen & ~advances(t_ns.astype(np.int64))).any():
-        raise _bad(path, "t_ns", "must start at 0 or later and increase from frame to frame")
-    views = len(xy)
-    if size_px.shape != (views, 2) or size_px.dtype.kind not in "iuf" or not (size_px >= 1).all():
-        raise _bad(path, "size_px", f"is {size_px.dtype} {size_px.shape}, expected positive numbers {(views, 2)}")
+    _check_shapes(path, xy, score, t_ns, size_px)
     names = _landmarks(path, arrays["landmarks"], xy.shape[-2])
     if xy.ndim == 4:
         xy, score = xy[:, :, None], score[:, :, None]
-    return Keypoints(
+    keypoints = Keypoints(
         xy, score, t_ns.astype(np.int64), names,
         tuple((int(width), int(height)) for width, height in size_px),
-        _cameras(path, arrays, views), _focals(path, arrays, views),
+        _cameras(path, arrays, len(xy)), _focals(path, arrays, len(xy)),
     )  # fmt: skip
+    return checked(keypoints, str(path), REMEDY)
 
 
-def advances(t_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Returns (V,T) whether a frame is later than all before it; others are padding where a camera had no frame."""
-    before = np.maximum.accumulate(t_ns, axis=1)[:, :-1]
-    first = np.ones((len(t_ns), 1), bool)
-    return np.concatenate([first, t_ns[:, 1:] > before], axis=1)
+def _check_shapes(
+    path: Path, xy: NDArray[Any], score: NDArray[Any], t_ns: NDArray[Any], size_px: NDArray[Any]
+) -> None:
+    if xy.ndim not in (4, 5) or xy.shape[-1] != 2 or xy.dtype.kind not in "iuf":
+        raise _bad(path, "xy", f"is {xy.dtype} {xy.shape}, expected numbers (V,T,K,2) or (V,T,P,K,2)")
+    for side, axis in zip(xy.shape, ("cameras", "frames"), strict=False):
+        if not side:
+            raise ContentError(f"{path} has no {axis}.", REMEDY)
+    views = len(xy)
+    if size_px.ndim == 2 and len(size_px) == xy.shape[1] != views:
+        raise _bad(path, "xy", f"is {xy.dtype} {xy.shape} and has the frames first: cameras are the first axis")
+    if score.shape != xy.shape[:-1] or score.dtype.kind not in "iuf":
+        raise _bad(path, "score", f"is {score.dtype} {score.shape}, expected numbers {xy.shape[:-1]} like xy")
+    if t_ns.shape != xy.shape[:2] or t_ns.dtype.kind not in "iu":
+        raise _bad(path, "t_ns", f"is {t_ns.dtype} {t_ns.shape}, expected whole numbers {xy.shape[:2]}, nanoseconds")
+    if t_ns.dtype.kind == "u" and (t_ns > np.iinfo(np.int64).max).any():
+        raise _bad(path, "t_ns", f"reaches {t_ns.max()}, which are no nanoseconds")
+    sound = size_px.shape == (views, 2) and size_px.dtype.kind in "iuf"
+    if not sound or not ((size_px >= 1) & (size_px <= LARGEST_PX)).all():
+        raise _bad(path, "size_px", f"is {size_px.dtype} {size_px.shape}, expected positive numbers {(views, 2)}")
 
 
 class KeypointTrack:
@@ -130,14 +110,14 @@ class KeypointTrack:
         """Nothing is held open."""
 
 
-def _bad(path: Path, key: str, reason: str) -> SourceError:
-    return SourceError(f"{path}: key {key!r} {reason}.", REMEDY)
+def _bad(path: Path, key: str, reason: str) -> ContentError:
+    return ContentError(f"{path}: key {key!r} {reason}.", REMEDY)
 
 
 def _landmarks(path: Path, names: NDArray[Any], count: int) -> str:
     if names.dtype.kind != "U":
         raise _bad(path, "landmarks", f"is {names.dtype}, expected text")
-    schema = ",".join(str(name) for name in names.reshape(-1))
+    schema = skeleton.schema_name(",".join(str(name) for name in names.reshape(-1)))
     known = skeleton.landmarks(schema)
     if len(known.names) != count:
         raise _bad(path, "landmarks", f"names {len(known.names)} landmarks, xy has {count}")
@@ -157,4 +137,4 @@ def _focals(path: Path, arrays: dict[str, NDArray[Any]], views: int) -> tuple[fl
     focal = arrays["focal_px"]
     if focal.shape != (views,) or focal.dtype.kind not in "iuf":
         raise _bad(path, "focal_px", f"is {focal.dtype} {focal.shape}, expected {views} numbers")
-    return tuple(float(f) if np.isfinite(f) and f > 0 else None for f in focal)
+    return tuple(None if np.isnan(f) else float(f) for f in focal)

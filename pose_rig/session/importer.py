@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from heapq import merge
 from pathlib import Path
 
-from pose_rig.capture.keypoint_file import Keypoints, advances
+from pose_rig.capture.keypoints import Keypoints, advances
 from pose_rig.capture.source import People
 from pose_rig.config import CameraConfig, Config
 from pose_rig.encoding import encode

@@ -131,9 +131,9 @@ def test_stops_while_nobody_takes_what_it_sends(spawn: Any, tmp_path: Path) -> N
     frames = 40_000  # more than all queues on the way hold
     path = write_keypoints(
         tmp_path / "kp.npz",
-        xy=np.ones((1, frames, 17, 2), np.float32),
+        xy=np.full((1, frames, 17, 2), 50, np.float32),
         score=np.ones((1, frames, 17), np.float32),
-        t_ns=np.arange(frames)[None],
+        t_ns=np.arange(frames)[None] * 1_000_000,
         size_px=np.array([[100, 80]]),
     )
     camera = spawn(CameraConfig(source=str(path), name="a"), "all")

@@ -21,9 +21,9 @@ def clip(tmp_path: Path) -> Path:
 
 def keypoint_file(path: Path, views: int, **more: object) -> Path:
     arrays: dict[str, object] = {
-        "xy": np.ones((views, 3, 17, 2)),
+        "xy": np.full((views, 3, 17, 2), 50.0),
         "score": np.ones((views, 3, 17)),
-        "t_ns": np.tile(np.arange(3), (views, 1)),
+        "t_ns": np.tile(np.arange(3) * 40_000_000, (views, 1)),
         "landmarks": "coco17",
         "size_px": np.full((views, 2), 100),
     }
