@@ -90,6 +90,8 @@ _ALSO_CALLED = {
     "bodywithfeet": "halpe26", "openpose18": "coco18",
 }  # fmt: skip
 
+_LISTED = {",".join(names): schema for schema, names in SCHEMAS.items()}
+
 # joint → the landmarks whose mean it is
 _RECIPE: dict[str, tuple[str, ...]] = {
     "pelvis": ("left_hip", "right_hip"),
@@ -152,9 +154,9 @@ class Landmarks:
 
 
 def schema_name(text: str) -> str:
-    """Returns what a landmark set is called here, ``wholebody133`` for ``COCO_133``; a list of names stays as it is."""
+    """Returns what a landmark set is called here, ``wholebody133`` for ``COCO_133``; other lists of names stay."""
     plain = re.sub(r"[^a-z0-9]", "", text.lower())
-    return plain if plain in SCHEMAS else _ALSO_CALLED.get(plain, text)
+    return plain if plain in SCHEMAS else _ALSO_CALLED.get(plain) or _LISTED.get(text, text)
 
 
 @lru_cache(maxsize=64)

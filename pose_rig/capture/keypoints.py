@@ -77,7 +77,7 @@ def checked(keypoints: Keypoints, name: str, remedy: str) -> Keypoints:
     if not given.any():
         raise ContentError(f"{name} sees nobody in any frame.", "Check the detector that wrote it.")
     for view, (size_px, focal_px) in enumerate(zip(keypoints.size_px, keypoints.focal_px, strict=True)):
-        _check_camera(size_px, focal_px, f"{name}, camera {keypoints.cameras[view] or view}", remedy)
+        _check_camera(size_px, focal_px, f"{name}, {_camera(keypoints, view)}", remedy)
     _check_pixels(xy, score, given, keypoints, name)
     seen = given & (xy >= 0).all(-1)
     _check_times(keypoints.t_ns, seen.any((2, 3)), name, remedy)
@@ -94,7 +94,7 @@ def _check_scores(score: NDArray[np.float32], name: str) -> None:
         return
     if known.max() > SCORE_LIMIT:
         by = "by 100, as they are per cent" if known.max() <= 100 else "by their largest"
-        raise ContentError(f"{name}: scores (key 'score') reach {known.max():g}, expected 0–1.", f"Divide them {by}.")
+        raise ContentError(f"{name}: scores reach {known.max():g}, expected 0–1.", f"Divide them {by}.")
     if known.min() < 0 and known.max() <= 0:
         raise ContentError(
             f"{name}: no score is above 0, the lowest is {known.min():g}.", "Write how likely each point is, 0–1."
@@ -121,26 +121,27 @@ def _check_pixels(
         if middle.max() < NORMALISED and np.ptp(points) > 0:
             raise ContentError(
                 f"{name}: keypoints are not in pixels.",
-                "Multiply x by the width and y by the height of the images (OpenPose: run it with --keypoint_scale 0).",
+                "Run OpenPose with --keypoint_scale 0; of others, multiply x by the width and y by the height of images.",
             )
     sure = [xy[view][given[view] & (score[view] >= SURE)] for view in range(len(xy))]
     sure = [some if 2 * len(some) >= len(points) else points for some, points in zip(sure, views, strict=True)]
     sizes = np.array(keypoints.size_px)
     outside = [_outside(points, size) for points, size in zip(sure, sizes, strict=True)]
     exchanged = [_outside(points, size[::-1]) for points, size in zip(sure, sizes, strict=True)]
-    if max(outside) > EXCHANGED and sum(exchanged) < 0.1 * sum(outside):
-        raise ContentError(
-            f"{name}: keypoints lie outside of their images, and inside if width and height, or x and y, are exchanged.",
-            "Sizes are width, height; points are x to the right, y down.",
-        )
+    turned = max(outside) > EXCHANGED and sum(exchanged) < 0.1 * sum(outside)
     for view, share in enumerate(outside):
-        if share > MOST_OUTSIDE:
+        if share > (EXCHANGED if turned else MOST_OUTSIDE):
             width, height = keypoints.size_px[view]
+            hint = " With width and height, or x and y, exchanged they are inside." if turned else ""
             raise ContentError(
-                f"{name}: {share:.0%} of a camera's keypoints lie outside of {width}×{height} px "
-                f"(camera {keypoints.cameras[view] or view}).",
-                "Give the size of the images that were detected in, width first: with --size, or as size_px.",
+                f"{name}, {_camera(keypoints, view)}: {share:.0%} of a camera's keypoints lie outside of "
+                f"{width}×{height} px.",
+                f"Give the size of the images that were detected in, width first: with --size, or as size_px.{hint}",
             )
+
+
+def _camera(keypoints: Keypoints, view: int) -> str:
+    return f"camera {keypoints.cameras[view] or view}"
 
 
 def _outside(points: NDArray[np.float32], size_px: NDArray[np.int64]) -> float:

@@ -74,7 +74,7 @@ def views(folder: Path, cameras: Sequence[str], sizes_px: Sequence[tuple[int, in
     try:
         sizes = tuple((round(part["size"][0]), round(part["size"][1])) for part in parts)
         focal = tuple((part["matrix"][0][0] + part["matrix"][1][1]) / 2 for part in parts)
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise SourceError(
             f"{path} is not a calibration of Pose2Sim: {error!r}.", "Give the sizes with --size instead."
         ) from error
@@ -99,7 +99,7 @@ def _table(value: Any) -> dict[str, Any]:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SourceError(
             f"{path} cannot be read: {error}.", "Repair it, or move it away and say --fps and --size."

@@ -12,31 +12,33 @@ from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.camera_list import config_of, named_cameras
 from pose_rig.tools.failures import failures
-from pose_rig.tools.inputs import IMPORTED, check_input
 from pose_rig.tools.limits import check, check_record
-from pose_rig.tools.options import Debug, Force
-from pose_rig.tools.outputs import check_session
+from pose_rig.tools.run import Debug
 
 if TYPE_CHECKING:
-    from pose_rig.capture.keypoint_file import Keypoints
+    from pose_rig.capture.keypoints import Keypoints
 
 
 def import_session(
     source: Annotated[
-        Path, typer.Argument(metavar="F", help="A keypoint file (.npz), or a folder of OpenPose JSON (Pose2Sim's too).")
+        Path,
+        typer.Argument(
+            metavar="F",
+            help="A keypoint file (.npz), OpenPose's or Pose2Sim's folder of JSON, a file (or a folder of one for each "
+            "camera) by AlphaPose or MMPose (.json) or DeepLabCut (.csv), or FreeMoCap's 2D .npy.",
+        ),
     ],
     out: Annotated[Path | None, typer.Option(metavar="S.mcap", help="Default: called like the source.")] = None,
     fps: Annotated[
-        float | None, typer.Option(metavar="HZ", help="JSON: frames per second, if no Config.toml says so.")
+        float | None, typer.Option(metavar="HZ", help="All but .npz: frames per second, if no Config.toml says so.")
     ] = None,
     size: Annotated[
-        str | None, typer.Option(metavar="W,H", help="JSON: size of the pictures, if no calibration says so.")
+        str | None, typer.Option(metavar="W,H", help="All but .npz: size of the pictures, if no calibration says so.")
     ] = None,
     landmarks: Annotated[
-        str | None, typer.Option(metavar="SET", help="JSON: body25, coco17, halpe26, …; default: by their number.")
+        str | None, typer.Option(metavar="SET", help="All but .npz: coco17, halpe26, wholebody133 …; default: by their number.")
     ] = None,
     height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person.")] = None,
-    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Make a session of 2D keypoints that another program found.
@@ -45,41 +47,34 @@ def import_session(
     pose-rig import keypoints.npz --out take.mcap
     pose-rig import Pose2SimProject                         its pose/ or pose-sync/, Config.toml and Calib*.toml
     pose-rig import json/ --fps 60 --size 1920,1080
+    pose-rig import alphapose/ --fps 60 --size 1920,1080    a .json of each camera; likewise DeepLabCut's .csv
     pose-rig replay take.mcap --record poses.mcap           and then make poses of it
 
     docs/cameras.md describes keypoint files.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
     with failures(debug):
-        check_input(source, IMPORTED)
-        path = out or Path(f"{source.resolve().name.removesuffix('.npz')}.mcap")
+        path = out or Path(f"{source.resolve().stem if source.suffix and not source.is_dir() else source.resolve().name}.mcap")
         check_record(path)
-        check_session(path, force=force, sources=(source,))
         keypoints = _read(source, fps, _size_px(size), landmarks)
         config = _config(source, keypoints, height)
         check(structs.replace(config, camera=()))  # nobody opens a folder of keypoints as a camera
         from pose_rig.session.importer import import_keypoints  # brings MCAP
 
-        if force:
-            path.unlink(missing_ok=True)
         frames = import_keypoints(keypoints, config, path)
         names = ", ".join(camera.name for camera in config.camera)
         console.print(f"Imported: {path}, {frames} frames of {names}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def _read(source: Path, fps: float | None, size_px: tuple[int, int] | None, landmarks: str | None) -> "Keypoints":
-    if not source.is_dir():
-        from pose_rig.capture.keypoint_file import load
+    from pose_rig.session.foreign_keypoints import read_keypoints
 
-        return load(source)
-    from pose_rig.session.keypoints_json import read_keypoints_json
-
-    return read_keypoints_json(source, fps, (size_px,) if size_px else (), landmarks)
+    return read_keypoints(source, fps, (size_px,) if size_px else (), landmarks)
 
 
 def _config(source: Path, keypoints: "Keypoints", height_m: float | None) -> Config:
     """Returns the rig of imported keypoints."""
-    if source.suffix == ".npz":
+    if source.suffix.lower() == ".npz":
         cameras = config_of(str(source)).camera
     else:
         cameras = named_cameras(
