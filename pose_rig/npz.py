@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,10 +87,10 @@ def read_body(file: IO[bytes], header: Header, left_bytes: int) -> NDArray[Any]:
     data = bytearray(file.read(left_bytes))
     if len(data) != left_bytes:
         raise EOFError("it ends in the middle of an array")
-    order = "F" if header.fortran else "C"
+    order: Literal["F", "C"] = "F" if header.fortran else "C"
     if not data:
         return np.zeros(header.shape, header.dtype, order)
-    array = np.frombuffer(data, header.dtype).reshape(header.shape, order=order)
+    array: NDArray[Any] = np.frombuffer(data, header.dtype).reshape(header.shape, order=order)
     check_text(array)
     return array
 

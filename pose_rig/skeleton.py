@@ -227,5 +227,5 @@ def _canonical(name: str) -> str:
         if text.startswith(short):
             return side + text[2:]
     part, _, side = text.rpartition("_")
-    moved = {"l": f"left_{part}", "left": f"left_{part}", "r": f"right_{part}", "right": f"right_{part}"}.get(side, text)
+    moved = f"{dict(l='left', r='right').get(side, side)}_{part}"
     return moved if moved in _SIDED else text

@@ -45,9 +45,7 @@ def load(path: Path) -> Keypoints:
     return checked(keypoints, str(path), REMEDY)
 
 
-def _check_shapes(
-    path: Path, xy: NDArray[Any], score: NDArray[Any], t_ns: NDArray[Any], size_px: NDArray[Any]
-) -> None:
+def _check_shapes(path: Path, xy: NDArray[Any], score: NDArray[Any], t_ns: NDArray[Any], size_px: NDArray[Any]) -> None:
     if xy.ndim not in (4, 5) or xy.shape[-1] != 2 or xy.dtype.kind not in "iuf":
         raise _bad(path, "xy", f"is {xy.dtype} {xy.shape}, expected numbers (V,T,K,2) or (V,T,P,K,2)")
     for side, axis in zip(xy.shape, ("cameras", "frames"), strict=False):

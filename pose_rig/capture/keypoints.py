@@ -121,7 +121,7 @@ def _check_pixels(
         if middle.max() < NORMALISED and np.ptp(points) > 0:
             raise ContentError(
                 f"{name}: keypoints are not in pixels.",
-                "Run OpenPose with --keypoint_scale 0; of others, multiply x by the width and y by the height of images.",
+                "Run OpenPose with --keypoint_scale 0; or multiply x by the width and y by the height of the images.",
             )
     sure = [xy[view][given[view] & (score[view] >= SURE)] for view in range(len(xy))]
     sure = [some if 2 * len(some) >= len(points) else points for some, points in zip(sure, views, strict=True)]

@@ -22,8 +22,8 @@ COORDS = ("x", "y", "likelihood")
 MOST_BYTES = 1 << 28
 REMEDY = "Write it again with deeplabcut.analyze_videos(…, save_as_csv=True)."
 UNDERSTOOD = (
-    "nose, and left_ or right_ with ear, shoulder, elbow, wrist, hip, knee, ankle, heel, foot_index; LHip, hip_left and "
-    "leftHip are the same"
+    "nose, and left_ or right_ with ear, shoulder, elbow, wrist, hip, knee, ankle, heel, foot_index; LHip, hip_left "
+    "and leftHip are the same"
 )
 
 
@@ -147,7 +147,9 @@ def _numbers(path: Path, row: list[str], start: int, count: int) -> list[float]:
     try:
         return [float(cell) if cell.strip() else np.nan for cell in cells]
     except ValueError as error:
-        raise ContentError(f"{path}: the row {row[0][:40]!r} has something else than numbers: {error}.", REMEDY) from error
+        raise ContentError(
+            f"{path}: the row {row[0][:40]!r} has something else than numbers: {error}.", REMEDY
+        ) from error
 
 
 def _frame_number(path: Path, cells: list[str]) -> int:

@@ -36,7 +36,8 @@ def import_session(
         str | None, typer.Option(metavar="W,H", help="All but .npz: size of the pictures, if no calibration says so.")
     ] = None,
     landmarks: Annotated[
-        str | None, typer.Option(metavar="SET", help="All but .npz: coco17, halpe26, wholebody133 …; default: by their number.")
+        str | None,
+        typer.Option(metavar="SET", help="All but .npz: coco17, halpe26, wholebody133 …; default: by their number."),
     ] = None,
     height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person.")] = None,
     debug: Debug = False,
@@ -54,7 +55,8 @@ def import_session(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
     with failures(debug):
-        path = out or Path(f"{source.resolve().stem if source.suffix and not source.is_dir() else source.resolve().name}.mcap")
+        place = source.resolve()
+        path = out or Path(f"{place.name if place.is_dir() else place.stem}.mcap")
         check_record(path)
         keypoints = _read(source, fps, _size_px(size), landmarks)
         config = _config(source, keypoints, height)
