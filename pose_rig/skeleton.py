@@ -105,6 +105,7 @@ _RECIPE: dict[str, tuple[str, ...]] = {
         for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
     },
 }
+_LONG = {"l": "left", "r": "right"}
 _SIDED = frozenset(source for sources in _RECIPE.values() for source in sources) - {"nose"}
 
 
@@ -223,9 +224,8 @@ def _canonical(name: str) -> str:
     text = re.sub(r"[\s.-]+", "_", text.lower())
     if text in JOINTS and text[1] != "_":
         return text
-    for short, side in (("l_", "left_"), ("r_", "right_")):
-        if text.startswith(short):
-            return side + text[2:]
+    if text[:2] in ("l_", "r_"):
+        return f"{_LONG[text[0]]}_{text[2:]}"
     part, _, side = text.rpartition("_")
-    moved = f"{dict(l='left', r='right').get(side, side)}_{part}"
+    moved = f"{_LONG.get(side, side)}_{part}"
     return moved if moved in _SIDED else text

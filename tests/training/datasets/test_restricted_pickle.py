@@ -1,5 +1,10 @@
+import io
 import os
 import pickle
+import re
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +14,7 @@ import pytest
 
 from pose_rig.errors import UsageError
 from pose_rig.training.datasets.restricted_pickle import read_npy, read_npz, read_pickle
+from tests.training.datasets.crafted_pickles import CRAFTED, crafted, record_with_object
 
 DATA = {
     "poses": {"54138969": np.arange(12, dtype=np.float32).reshape(2, 3, 2), "b": np.array([1.5, 2.5], ">f8")},
@@ -18,6 +24,17 @@ DATA = {
     "scalar": np.float64(3.5),
     "text": np.array(["a", "bc"]),
 }
+
+OPEN_ALL = """
+import sys
+from pathlib import Path
+from pose_rig.training.datasets.restricted_pickle import read_pickle
+for number in range(int(sys.argv[2])):
+    try:
+        print("READ", type(read_pickle(Path(sys.argv[1], f"{number}.pickle"))), flush=True)
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}".replace("\\n", " "), flush=True)
+"""
 
 
 class Runs:
@@ -112,3 +129,77 @@ def test_damaged_files_are_named(tmp_path: Path, keep: int) -> None:
     path.rename(tmp_path / "short.npz")
     with pytest.raises(UsageError, match=r"short\.npz cannot be read: "):
         read_npz(tmp_path / "short.npz")
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What is said about each crafted pickle, by a process of its own: it might crash."""
+    folder = tmp_path_factory.mktemp("crafted")
+    for number, content in enumerate(crafted().values()):
+        (folder / f"{number}.pickle").write_bytes(content)
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_ALL, str(folder), str(len(crafted()))], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(crafted(), done.stdout.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize("crime", CRAFTED)
+def test_crafted_pickles_are_refused_in_a_sentence(answers: dict[str, str], crime: str) -> None:
+    assert re.fullmatch(
+        r"UsageError: .*\.pickle (cannot be read: .+\. Copy|wants to run .+\. Do not open).*", answers[crime]
+    )
+
+
+def test_crafted_pickles_fill_no_memory(answers: dict[str, str]) -> None:
+    assert "MemoryError" not in answers.values()
+    assert "would unpack to more than" in answers["a billion laughs"]
+    assert "nested more than 32 deep" in answers["very deep"]
+
+
+def test_records_are_no_plain_data(tmp_path: Path) -> None:
+    (tmp_path / "bad.pickle").write_bytes(record_with_object())
+    with pytest.raises(UsageError, match="is no plain data type"):
+        read_pickle(tmp_path / "bad.pickle")
+    np.save(tmp_path / "bad.npy", np.array([(1.0, {})], [("a", "f8"), ("b", "O")]))
+    with pytest.raises(UsageError, match="it holds records with objects in them"):
+        read_npy(tmp_path / "bad.npy")
+
+
+def test_a_crafted_pickle_in_an_npz_ends_training_in_a_sentence(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": ()})
+    with zipfile.ZipFile(tmp_path / "data_2d_h36m_gt.npz", "w") as archive:
+        archive.writestr("positions_2d.npy", header.getvalue() + crafted()["fields that are objects"])
+    command = [sys.executable, "-m", "pose_rig.tools.cli", "train", "--dataset", f"human36m={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "is no plain data type" in done.stderr
+
+
+def test_lists_that_share_a_list_are_read(tmp_path: Path) -> None:
+    shared = [np.arange(3.0)]
+    (tmp_path / "shared.pickle").write_bytes(pickle.dumps([shared] * 5))
+    found = read_pickle(tmp_path / "shared.pickle")
+    assert len(found) == 5
+    np.testing.assert_array_equal(found[4][0], [0, 1, 2])
+    assert found[4][0].flags.writeable
+
+
+def test_arrays_of_python_2_in_text_are_read(tmp_path: Path) -> None:
+    content = (
+        b"cnumpy.core.multiarray\n_reconstruct\np1\n(cnumpy\nndarray\np2\n(I0\ntp3\nS'b'\np4\ntp5\nRp6\n(I1\n(I2\ntp7\n"
+        b"cnumpy\ndtype\np8\n(S'f4'\np9\nI0\nI1\ntp10\nRp11\n(I3\nS'<'\np12\nNNNI-1\nI-1\nI0\ntp13\nbI00\n"
+        b"S'\\x00\\x00\\x80?\\x00\\x00\\x00\\xc0'\np14\ntp15\nb."
+    )
+    (tmp_path / "two.pickle").write_bytes(content)
+    found = read_pickle(tmp_path / "two.pickle")
+    assert (found.tolist(), found.dtype) == ([1.0, -2.0], np.float32)
+
+
+def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "bomb.npz", positions_2d=np.zeros(1 << 25))
+    with pytest.raises(
+        UsageError, match=r"MB would unpack to 268 MB, as no such file does\. Copy or download it again"
+    ):
+        read_npz(tmp_path / "bomb.npz")
