@@ -117,8 +117,7 @@ def _check_pixels(
 ) -> None:
     views = [xy[view][given[view]] for view in range(len(xy))]
     for points in views:
-        middle = np.median(np.abs(points), axis=0) if len(points) else np.full(2, np.inf)
-        if middle.max() < NORMALISED and np.ptp(points) > 0:
+        if not in_pixels(points):
             raise ContentError(
                 f"{name}: keypoints are not in pixels.",
                 "Run OpenPose with --keypoint_scale 0; or multiply x by the width and y by the height of the images.",
@@ -142,6 +141,11 @@ def _check_pixels(
 
 def _camera(keypoints: Keypoints, view: int) -> str:
     return f"camera {keypoints.cameras[view] or view}"
+
+
+def in_pixels(points: NDArray[np.floating]) -> bool:
+    """Returns whether points (N,2) can be pixels; of none, or one and the same, everything is possible."""
+    return len(points) == 0 or bool(np.median(np.abs(points), axis=0).max() >= NORMALISED or np.ptp(points) == 0)
 
 
 def _outside(points: NDArray[np.float32], size_px: NDArray[np.int64]) -> float:

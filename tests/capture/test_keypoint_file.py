@@ -85,7 +85,11 @@ def test_every_view_becomes_a_camera(tmp_path: Path) -> None:
             np.zeros((VIEWS, FRAMES, 16)),
             r"key 'score' is float64 \(2, 12, 16\), expected numbers \(2, 12, 17\)",
         ),
-        ("score", np.full((VIEWS, FRAMES, 17), 80.0), r"scores reach 80, expected 0–1\. Divide them by 100, as they are per cent"),
+        (
+            "score",
+            np.full((VIEWS, FRAMES, 17), 80.0),
+            r"scores reach 80, expected 0–1\. Divide them by 100, as they are",
+        ),
         ("t_ns", np.zeros((VIEWS, FRAMES)), "key 't_ns' is float64"),
         ("t_ns", np.zeros((VIEWS, FRAMES), int), r"\(key 't_ns'\) must start at 0 or later and increase"),
         ("t_ns", np.tile(np.arange(FRAMES) - 1, (VIEWS, 1)), r"\(key 't_ns'\) must start at 0 or later"),
