@@ -18,9 +18,10 @@ from pose_rig.skeleton import (
     joint_set,
     landmarks,
     parent_of,
+    schema_name,
 )
 
-DETECTORS = ("mediapipe33", "coco17", "body25", "halpe26")
+DETECTORS = ("mediapipe33", "coco17", "body25", "halpe26", "coco18", "wholebody133", "halpe136")
 
 
 def coded(names: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -61,7 +62,13 @@ def test_limbs_are_the_joints_with_a_side() -> None:
     assert {JOINTS[joint] for joint in LIMBS} == {name for name in JOINTS if name[1] == "_"}
 
 
-@pytest.mark.parametrize(("schema", "count"), [("mediapipe33", 33), ("coco17", 17), ("body25", 25), ("halpe26", 26)])
+@pytest.mark.parametrize(
+    ("schema", "count"),
+    [
+        ("mediapipe33", 33), ("coco17", 17), ("body25", 25), ("halpe26", 26), ("coco18", 18), ("wholebody133", 133),
+        ("halpe136", 136),
+    ],
+)  # fmt: skip
 def test_every_set_has_its_landmarks_once(schema: str, count: int) -> None:
     assert len(SCHEMAS[schema]) == len(set(SCHEMAS[schema])) == count
 
@@ -91,6 +98,12 @@ def test_every_set_has_its_landmarks_once(schema: str, count: int) -> None:
         ("halpe26", "l_hip", [11]),
         ("halpe26", "head", [3, 4]),
         ("halpe26", "pelvis", [11, 12]),
+        ("coco18", "r_wrist", [4]),
+        ("coco18", "head", [16, 17]),
+        ("wholebody133", "nose", [0]),
+        ("wholebody133", "l_wrist", [9]),
+        ("wholebody133", "r_ankle", [16]),
+        ("halpe136", "l_ankle", [15]),
     ],
 )
 def test_a_joint_is_the_mean_of_its_landmarks(schema: str, joint: str, sources: list[int]) -> None:
@@ -242,3 +255,63 @@ def test_every_extra_landmark_hangs_on_a_joint_of_its_side(schema: str) -> None:
         assert joint in JOINTS
         if joint[1] == "_":
             assert joint[0] == name[0]
+
+
+# Numbers from the documentation of COCO-WholeBody: 17 of the body, 6 of the feet, 68 of the face, 21 of each hand.
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (0, "nose"), (16, "right_ankle"), (17, "left_foot_index"), (18, "left_small_toe"), (19, "left_heel"),
+        (22, "right_heel"), (23, "right_jaw_0"), (31, "chin"), (39, "left_jaw_0"), (40, "right_brow_0"),
+        (53, "nose_tip"), (56, "nose_base"), (59, "right_eyelid_0"), (68, "left_eyelid_0"), (71, "mouth_right"),
+        (77, "mouth_left"), (83, "right_inner_lip"), (87, "left_inner_lip"), (91, "left_hand"), (93, "left_thumb"),
+        (95, "left_thumb_tip"), (96, "left_index"), (99, "left_index_tip"), (103, "left_middle_tip"),
+        (107, "left_ring_tip"), (108, "left_pinky"), (111, "left_pinky_tip"), (112, "right_hand"),
+        (116, "right_thumb_tip"), (132, "right_pinky_tip"),
+    ],
+)  # fmt: skip
+def test_the_places_of_the_whole_body(place: int, name: str) -> None:
+    assert SCHEMAS["wholebody133"][place] == name
+    if place >= 23:
+        assert SCHEMAS["halpe136"][place + 3] == name
+
+
+def test_every_landmark_of_a_side_has_one_on_the_other() -> None:
+    names = set(SCHEMAS["wholebody133"])
+    for name in names:
+        for side, other in (("left", "right"), ("right", "left")):
+            if side in name:
+                assert name.replace(side, other) in names
+
+
+def test_hands_and_face_of_the_whole_body_hang_on_wrists_and_head() -> None:
+    extra = extra_landmarks(landmarks("wholebody133"))
+    parents = [parent_of(name) for name in extra]
+    assert len(extra) == 120
+    assert [parents.count(joint) for joint in ("l_wrist", "r_wrist", "head", "l_ankle", "r_ankle")] == [
+        21,
+        21,
+        72,
+        3,
+        3,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("wholebody133", "wholebody133"), ("coco133", "wholebody133"), ("COCO_133", "wholebody133"),
+        ("coco-wholebody", "wholebody133"), ("BLAZEPOSE", "mediapipe33"), ("BODY_25", "body25"),
+        ("HALPE_26", "halpe26"), ("body_with_feet", "halpe26"), ("COCO", "coco17"),
+        (",".join(SCHEMAS["body25"]), "body25"), ("nose,left_hip", "nose,left_hip"), ("nonsense", "nonsense"),
+    ],
+)  # fmt: skip
+def test_a_set_is_known_under_the_names_that_others_give_it(text: str, name: str) -> None:
+    assert schema_name(text) == name
+
+
+def test_sides_may_stand_behind_and_words_run_together() -> None:
+    names = "hip_left,rightHip,Left Shoulder,shoulder-r,mouth_left"
+    mapping = landmarks(names)
+    assert {JOINTS[j] for j in np.flatnonzero(mapping.weights.any(1))} >= {"l_hip", "r_hip", "l_shoulder", "r_shoulder"}
+    assert extra_landmarks(mapping) == ("mouth_left",)

@@ -55,6 +55,8 @@ def read_keypoints(
     suffix = source.suffix.lower()
     if source.is_dir():
         return _folder(source)(fps, sizes_px, schema)
+    if not source.is_file():
+        raise UsageError(f"There is no file or folder {source}.", f"Check the path. {READ}")
     if suffix == ".npz":
         if fps is not None or sizes_px or schema is not None:
             raise UsageError(
@@ -62,8 +64,6 @@ def read_keypoints(
                 "Leave out --fps, --size and --landmarks.",
             )
         return load(source)
-    if not source.is_file():
-        raise UsageError(f"There is no file or folder {source}.", f"Check the path. {READ}")
     if suffix == ".json":
         if not holds_a_camera(source):
             raise ContentError(f"{source} is a single frame of OpenPose.", f"Give its folder: {source.parent}.")

@@ -21,6 +21,7 @@ from pose_rig.session.pose2sim_project import frame_rate, views
 from pose_rig.skeleton import SCHEMAS
 
 Person = NDArray[np.float32]  # (K,3) x, y, score
+Found = tuple[int | str, list[Person]]  # number or name of an image, and who is in it
 MOST_GAPS = 50  # frames for each with people; numbers that are further apart are none of frames
 USUAL_NAMES = ("alphapose-results", "results", "predictions")  # a file of these is called like its folder
 OPENPOSE_KEYS = ("version", "people")  # with which its frames begin
@@ -106,22 +107,23 @@ def read_results(path: Path) -> Frames:
     Raises:
         ContentError: It is damaged, or of another form.
     """
-    reasons = []
+    reasons: list[Exception] = []
     for kind, frames_of in _FORMS:
         try:
             return _frames(path, frames_of(read_json(path, kind)))
         except DAMAGE as error:
-            reasons.append(str(error))
+            reasons.append(error)
+    reason = next((error for error in reasons if not isinstance(error, msgspec.DecodeError)), reasons[0])
     if beginning(path).startswith(b"{") and b'"annotations"' in beginning(path, 1 << 16):
         raise ContentError(f"{path} is a COCO data set of annotations.", REMEDY)
-    raise ContentError(f"{path} is none of the files of keypoints that are known here: {reasons[0]}.", REMEDY)
+    raise ContentError(f"{path} is none of the files of keypoints that are known here: {reason}.", REMEDY)
 
 
-def _frames(path: Path, found: Iterable[tuple[int | str, Person]]) -> Frames:
+def _frames(path: Path, found: Iterable[Found]) -> Frames:
     people: dict[int, list[Person]] = {}
-    for image, person in found:
-        people.setdefault(_number(path, image), []).append(person)
-    if not people:
+    for image, some in found:
+        people.setdefault(_number(path, image), []).extend(some)
+    if not any(people.values()):
         raise ContentError(f"{path}: there is nobody in any frame.", "Check the detector that wrote it.")
     counts = {len(person) for some in people.values() for person in some}
     if len(counts) > 1:
@@ -129,12 +131,12 @@ def _frames(path: Path, found: Iterable[tuple[int | str, Person]]) -> Frames:
             f"{path}: people have {' or '.join(map(str, sorted(counts)))} landmarks.",
             "Detect all people with the same model.",
         )
-    nobody = np.zeros((0, counts.pop(), 3), np.float32)
-    return {number: np.stack(people[number]) if number in people else nobody for number in _numbers(sorted(people))}
+    shape = (-1, counts.pop(), 3)
+    return {number: np.array(people.get(number, ()), np.float32).reshape(shape) for number in _numbers(sorted(people))}
 
 
 def _numbers(seen: list[int]) -> Sequence[int]:
-    """Returns the numbers of all frames, from those with people: results leave the others out."""
+    """Returns the numbers of all frames, from those with people: results may leave out the others."""
     step = math.gcd(*np.diff(seen).tolist()) or 1
     count = (seen[-1] - seen[0]) // step + 1
     return range(seen[0], seen[-1] + 1, step) if count <= MOST_GAPS * len(seen) else seen
@@ -167,25 +169,25 @@ def _instance(instance: _Instance) -> Person:
         return np.column_stack([instance.keypoints, instance.keypoint_scores]).astype(np.float32)
 
 
-def _of_results(results: list[_Result]) -> Iterable[tuple[int | str, Person]]:
-    return ((result.image_id, _person(result.keypoints)) for result in results)
+def _of_results(results: list[_Result]) -> Iterable[Found]:
+    return ((result.image_id, [_person(result.keypoints)]) for result in results)
 
 
-def _of_images(images: dict[str, _Image]) -> Iterable[tuple[int | str, Person]]:
+def _of_images(images: dict[str, _Image]) -> Iterable[Found]:
     for name, image in images.items():
-        yield from ((name, _person(body.joints)) for body in image.bodies)
-        yield from ((name, _person(seen.pose_keypoints_2d)) for seen in image.people)
+        flat = [body.joints for body in image.bodies] + [seen.pose_keypoints_2d for seen in image.people]
+        yield name, [_person(one) for one in flat]
 
 
-def _of_frames(frames: list[_Frame]) -> Iterable[tuple[int | str, Person]]:
-    return ((frame.frame_id, _instance(one)) for frame in frames for one in frame.instances)
+def _of_frames(frames: list[_Frame]) -> Iterable[Found]:
+    return ((frame.frame_id, [_instance(one) for one in frame.instances]) for frame in frames)
 
 
-def _of_predictions(predictions: _Predictions) -> Iterable[tuple[int | str, Person]]:
+def _of_predictions(predictions: _Predictions) -> Iterable[Found]:
     return _of_frames(predictions.instance_info)
 
 
-_FORMS: tuple[tuple[Any, Callable[[Any], Iterable[tuple[int | str, Person]]]], ...] = (
+_FORMS: tuple[tuple[Any, Callable[[Any], Iterable[Found]]], ...] = (
     (list[_Result], _of_results),
     (list[_Frame], _of_frames),
     (_Predictions, _of_predictions),

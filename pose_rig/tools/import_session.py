@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import UsageError
-from pose_rig.tools.camera_list import config_of, named_cameras
+from pose_rig.tools.camera_list import MOST_CAMERAS, named_cameras
 from pose_rig.tools.failures import failures
 from pose_rig.tools.limits import check, check_record
 from pose_rig.tools.run import Debug
@@ -76,15 +76,20 @@ def _read(source: Path, fps: float | None, size_px: tuple[int, int] | None, land
 
 def _config(source: Path, keypoints: "Keypoints", height_m: float | None) -> Config:
     """Returns the rig of imported keypoints."""
-    if source.suffix.lower() == ".npz":
-        cameras = config_of(str(source)).camera
-    else:
-        cameras = named_cameras(
-            tuple(
-                CameraConfig(source=str(source), name=name, focal_px=focal_px)
-                for name, focal_px in zip(keypoints.cameras, keypoints.focal_px, strict=True)
-            )
+    views = len(keypoints.cameras)
+    if views > MOST_CAMERAS:
+        raise UsageError(f"These are {views} cameras.", f"A rig has 1 to {MOST_CAMERAS}.")
+    members = source.suffix.lower() == ".npz"  # of which each can be opened as a camera
+    cameras = named_cameras(
+        CameraConfig(
+            source=str(source),
+            name=name or f"{source.stem}{view}",
+            member=view if members else 0,
+            members=views if members else 1,
+            focal_px=focal_px,
         )
+        for view, (name, focal_px) in enumerate(zip(keypoints.cameras, keypoints.focal_px, strict=True))
+    )
     return Config(camera=cameras, height_m=height_m, pace="all")
 
 

@@ -76,10 +76,21 @@ def test_every_view_becomes_a_camera(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [
+        ("xy", np.zeros((0, FRAMES, 17, 2)), "has no cameras"),
         ("xy", None, "key 'xy' is missing"),
         ("landmarks", None, "key 'landmarks' is missing"),
         ("xy", np.zeros((VIEWS, FRAMES, 17)), r"key 'xy' is float64 \(2, 12, 17\), expected numbers"),
         ("xy", np.full((VIEWS, FRAMES, 17, 2), "x"), "key 'xy' is <U1"),
+        ("xy", np.full((VIEWS, FRAMES, 17, 2), True), "key 'xy' is bool"),
+        ("xy", np.ones((FRAMES, VIEWS, 17, 2)), "and has the frames first: cameras are the first axis"),
+        (
+            "t_ns",
+            np.full((VIEWS, FRAMES), 2**63 + 5, np.uint64),
+            "key 't_ns' reaches 9223372036854775813, which are no",
+        ),
+        ("size_px", np.array([[np.nan, 80], [120, 90]]), "expected positive numbers"),
+        ("size_px", np.array([[np.inf, 80], [120, 90]]), "expected positive numbers"),
+        ("focal_px", np.array([-100.0, 100.0]), "camera 0: a focal length of -100 px does not belong to images of 100"),
         (
             "score",
             np.zeros((VIEWS, FRAMES, 16)),
@@ -168,3 +179,23 @@ def test_frames_that_a_camera_did_not_have_are_padding(tmp_path: Path) -> None:
         times.append(instant.own_ns)
     assert len(times) == FRAMES - 1
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("name", ["COCO", "coco_17", "coco17"])
+def test_a_set_under_another_name_is_known(tmp_path: Path, name: str) -> None:
+    assert load(write_keypoints(tmp_path / "kp.npz", landmarks=np.array(name))).landmarks == "coco17"
+
+
+def test_unseen_points_with_a_score_are_not_seen(tmp_path: Path) -> None:
+    """So YOLO writes them: at the origin, and more or less sure."""
+    xy = arrays()["xy"]
+    xy[0, 3, 5], xy[0, 3, 6] = 0, (-1, -1)
+    _, seen_xy, score = people_of(write_keypoints(tmp_path / "kp.npz", xy=xy))[3]
+    assert np.flatnonzero(score[0] == 0).tolist() == [5, 6]
+    assert seen_xy[0, [5, 6]].tolist() == [[0, 0], [0, 0]]
+
+
+def test_what_nobody_asked_for_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "kp.npz"
+    np.savez(path, **arrays(), notes=np.array([{}], object))  # type: ignore[arg-type]
+    assert load(path).landmarks == "coco17"

@@ -120,6 +120,14 @@ def damaged(folder: Path, *, second: Any = None, text: str | None = None, points
         ({"text": '{"people": [{"pose_keypoints_2d": [1, 2]}]}'}, "keypoints are not x, y, score in turn"),
         ({"text": '{"people": [{"pose_keypoints_2d": [1, 2, 0.5]}]}'}, "people have 1 or 17 landmarks"),
         ({"second": "b_0.json"}, r"b_0.json and a_0.json have the same frame number\. Keep one recording"),
+        ({"text": '{"people": [{"pose_keypoints_2d": [1, 2, null, "x"]}]}'}, "a_1.json cannot be read"),
+        ({"text": '{"else": ' + "[" * 100_000}, "a_1.json cannot be read as OpenPose's JSON: .*recursion"),
+        ({"text": '{"people": NaN, "else": ' + "[" * 100_000}, "a_1.json cannot be read as OpenPose's JSON"),
+        ({"text": '{"people": [{"pose_keypoints_2d": [NaN, 2'}, "a_1.json cannot be read as OpenPose's JSON"),
+        ({"text": json.dumps({"people": [{"pose_keypoints_2d": person(k)} for k in (17, 26)]})}, "have 17 or 26 land"),
+        ({"second": "a_2000000000.json"}, r"frame numbers go from 0 to 2000000000\. The last number in a name is that"),
+        ({"second": "a_20251127113000123456789.json"}, "frame numbers go from 0 to 20251127113000123456789"),
+        ({"points": [float("nan")] * 51}, "there is nobody in any file"),
         ({"points": []}, "there is nobody in any file"),
         ({"points": [0.0, 0.0, 0.0] * 17}, "there is nobody in any file"),
         ({"points": [0.1, 0.9, 0.5] * 17}, r"keypoints are not in pixels\. Run OpenPose with --keypoint_scale 0"),
@@ -184,3 +192,71 @@ def test_an_unknown_schema_is_our_error(tmp_path: Path) -> None:
     frame(tmp_path / "a_0.json", person(2))
     with pytest.raises(PoseRigError, match="is unknown or lacks hips and shoulders"):
         read_keypoints_json(tmp_path, 10.0, SIZE, "nose,head")
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "null"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_numbers_that_are_none_are_not_seen(tmp_path: Path, text: str, place: int) -> None:
+    """Python's own writer has NaN and Infinity, that of others null."""
+    points = [str(number) for number in person()]
+    points[3 * 5 + place] = text
+    (tmp_path / "a_0.json").write_text(f'{{"people": [{{"pose_keypoints_2d": [{", ".join(points)}]}}]}}')
+    found = read_keypoints_json(tmp_path, 10.0, SIZE)
+    assert (found.score[0, 0, 0] == 0).tolist() == [k == 5 for k in range(17)]
+    assert np.isnan(found.xy[0, 0, 0, 5]).all()
+
+
+def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
+    frame(tmp_path / "a_0.json", person())
+    (tmp_path / "a_0.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "a_0.json").read_bytes())
+    (tmp_path / "Config.toml").write_text("\ufeff[project]\nframe_rate = 50\n", "utf-8")
+    assert read_keypoints_json(tmp_path, None, SIZE).score.shape == (1, 1, 1, 17)
+
+
+def test_points_at_the_origin_are_not_seen_whatever_their_score(tmp_path: Path) -> None:
+    points = person()
+    points[3 * 5 : 3 * 5 + 3] = [0, 0, 0.4]
+    points[3 * 6 : 3 * 6 + 3] = [-2, 100, 0.4]
+    frame(tmp_path / "a_0.json", points, [0, 0, 0.3] * 17)
+    found = read_keypoints_json(tmp_path, 10.0, SIZE)
+    assert (found.score[0, 0, 0] == 0).tolist() == [k in (5, 6) for k in range(17)]
+    assert not found.score[0, 0, 1].any()
+
+
+def test_a_camera_without_files_is_not_left_out(tmp_path: Path) -> None:
+    frame(tmp_path / "cam1_json" / "cam1_0.json", person())
+    (tmp_path / "cam2_json").mkdir()
+    with pytest.raises(SourceError, match=r"cam2_json has no JSON file with a frame number\. Fill it, or move it away"):
+        read_keypoints_json(tmp_path, 10.0, SIZE)
+
+
+def test_folders_that_would_be_called_the_same_are_two_cameras(tmp_path: Path) -> None:
+    for name in ("cam1_json", "cam1json"):
+        frame(tmp_path / name / "a_0.json", person())
+    assert set(read_keypoints_json(tmp_path, 10.0, SIZE).cameras) == {"cam1_json", "cam1json"}
+
+
+def test_a_file_too_large_to_be_a_frame_is_refused_unread(tmp_path: Path) -> None:
+    frame(tmp_path / "a_0.json", person())
+    with (tmp_path / "a_0.json").open("r+b") as file:
+        file.truncate(1 << 29)
+    with pytest.raises(SourceError, match="it has 537 MB, 268 at most are read"):
+        read_keypoints_json(tmp_path, 10.0, SIZE)
+
+
+def test_more_people_than_can_be_kept_are_refused(tmp_path: Path) -> None:
+    for number in range(2):
+        frame(tmp_path / f"a_{number}.json")
+    crowd = {"people": [{"pose_keypoints_2d": [1] * (3 * 133)}] * 1000}
+    (tmp_path / "a_0.json").write_text(json.dumps(crowd))
+    for number in range(2, 1500):
+        (tmp_path / f"a_{number}.json").write_text('{"people": []}')
+    with pytest.raises(SourceError, match="1500 frames of up to 1000 people are too many to read at once"):
+        read_keypoints_json(tmp_path, 10.0, SIZE)
+
+
+def test_the_matching_calibration_may_be_nonsense(tmp_path: Path) -> None:
+    frame(tmp_path / "pose" / "cam1_json" / "cam1_0.json", person())
+    (tmp_path / "Calib.toml").write_text("[cam1]\nsize = [nan, 1080.0]\nmatrix = [[1.0, 0.0], [0.0, 1.0]]\n")
+    with pytest.raises(SourceError, match="is not a calibration of Pose2Sim"):
+        read_keypoints_json(tmp_path, 10.0)

@@ -208,3 +208,9 @@ def test_moving_cameras_are_marked_by_name_or_number(moving: str, marked: list[b
 def test_a_moving_camera_that_is_none_is_named(moving: str) -> None:
     with pytest.raises(UsageError, match=r"that could move. Name some of: 0 sim0, 1 sim1, 2 sim2; or all"):
         mark_moving(config_of("sim:3").camera, moving)
+
+
+def test_odd_names_in_a_keypoint_file_become_names_that_a_topic_may_have(tmp_path: Path) -> None:
+    odd = np.array(["../x", "../x", "", "a\nb\x07", "fusion"])
+    path = keypoint_file(tmp_path / "kp.npz", 5, cameras=odd)
+    assert names(str(path)) == [".._x", ".._x-2", "kp2", "a_b_", "fusion-2"]

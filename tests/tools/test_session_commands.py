@@ -168,3 +168,39 @@ def test_help_teaches_by_example() -> None:
         assert code == 0
         for example in examples:
             assert example in output
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"xy": np.random.default_rng(0).uniform(0, 1, (2, 12, 17, 2))}, "kp.npz: keypoints are not in pixels."),
+        ({"xy": np.zeros((2, 0, 17, 2)), "score": np.zeros((2, 0, 17)), "t_ns": np.zeros((2, 0), int)}, "no frames."),
+        ({"xy": np.full((2, 12, 17, 2), np.nan)}, "kp.npz sees nobody in any frame."),
+        ({"xy": None}, "kp.npz: key 'xy' is missing."),
+    ],
+)
+@pytest.mark.parametrize("command", [["import"], ["run", "--pace", "all", "--headless", "--save", "p.npz", "--cams"]])
+def test_keypoints_that_no_pose_can_come_from_are_wrong_usage(
+    here: Path, changes: dict[str, object], text: str, command: list[str]
+) -> None:
+    write_keypoints(here / "kp.npz", **changes)
+    code, output = said(*command, "kp.npz")
+    assert (code, text in output) == (2, True), output
+    assert sorted(os.listdir(here)) == ["kp.npz"]
+
+
+def test_import_takes_a_file_of_alphapose(here: Path) -> None:
+    people = [{"image_id": f"{n}.jpg", "keypoints": [500, 600, 0.9] * 26, "score": 2.0} for n in range(4)]
+    (here / "left.json").write_bytes(msgspec.json.encode(people))
+    said_of_it = said("import", "left.json", "--fps", "30", "--size", "1280,720")
+    assert said_of_it == (0, "Imported: left.mcap, 4 frames of left.")
+    with Session("left.mcap") as session:
+        assert session.keypoints("left").schema == "halpe26"
+
+
+def test_import_takes_a_name_with_a_comma(here: Path) -> None:
+    write_keypoints(here / "jump, twice.npz", cameras=np.array(["../a", ""]))
+    code, output = said("import", "jump, twice.npz")
+    assert (code, output) == (0, "Imported: jump, twice.mcap, 24 frames of .._a, jump_twice1.")
+    with Session("jump, twice.mcap") as session:
+        assert [(camera.member, camera.members) for camera in session.info.config.camera] == [(0, 2), (1, 2)]

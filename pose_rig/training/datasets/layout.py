@@ -72,13 +72,13 @@ def scores_of(values: ArrayLike, places: dict[str, int]) -> NDArray[np.float64]:
 
 
 def seen(xy_px: NDArray[np.float64], score: NDArray[np.float64]) -> tuple[Single, Single]:
-    """Returns (...,J,2) 2D poses and their (...,J) scores, both 0 where either is missing.
+    """Returns (...,J,2) 2D poses and their (...,J) scores, both 0 where either is missing, or the point is (0, 0).
 
     Raises:
         UsageError: They are no pixels.
     """
-    kept = np.isfinite(xy_px).all(-1) & (score > 0)
-    if not in_pixels(xy_px[kept & xy_px.any(-1)]):
+    kept = np.isfinite(xy_px).all(-1) & (score > 0) & xy_px.any(-1)
+    if not in_pixels(xy_px[kept]):
         raise UsageError("The 2D poses of the data set are not in pixels.", "Multiply them by the size of the images.")
     return np.where(kept[..., None], xy_px, 0).astype(np.float32), np.where(kept, score, 0).astype(np.float32)
 
