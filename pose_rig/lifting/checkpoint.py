@@ -3,6 +3,7 @@
 import json
 import os
 import pickle  # for the name of its error alone: torch refuses pickled code, and says so with it
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 from pose_rig.errors import AssetError
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.lifting.weights_file import kind_of
+from pose_rig.npz import check_unpacked
 
 CONFIG = "config"  # a graph's metadata: the network's configuration as JSON
 WEIGHTS = "lifter."  # what the names of its weights begin with
@@ -58,6 +60,7 @@ def load(path: Path) -> tuple[Lifter, dict[str, str]]:
         IndexError,
         DecodeError,
         pickle.UnpicklingError,
+        zipfile.BadZipFile,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AssetError(f"{path} is not a lifter checkpoint: {reason}.", "Train one, or name another.") from error
@@ -72,6 +75,8 @@ def _read(path: Path) -> Parts:
 
 
 def _in_checkpoint(path: Path) -> Parts:
+    with zipfile.ZipFile(path) as archive:
+        check_unpacked(path, sum(info.file_size for info in archive.infolist()))
     content = torch.load(path, map_location="cpu", weights_only=True)  # never unpickles code
     meta = json.loads(content["meta"])
     return _config(meta["config"]), content["state"], meta["settings"]

@@ -1,5 +1,6 @@
 """Weights that are read back: from checkpoints of training, and from the graphs that were exported from them."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,16 @@ def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
     torch.save({"meta": "{}", "state": np.random.default_rng(0)}, path)  # any object that is no tensor
     with pytest.raises(AssetError, match="is not a lifter checkpoint"):
         load(path)
+
+
+def test_a_small_checkpoint_that_unpacks_to_very_much_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "bomb.pt", small(), {})
+    large = zipfile.ZipInfo("archive/data/99")
+    large.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "a") as bomb, bomb.open(large, "w") as entry:
+        for _ in range(160):
+            entry.write(bytes(1 << 20))
+    with pytest.raises(
+        AssetError, match=r"is not a lifter checkpoint: its .* MB would unpack to 16. MB, as no such file"
+    ):
+        load(tmp_path / "bomb.pt")
