@@ -6,6 +6,7 @@ Nothing is allocated before it is known that the file has the bytes for it, and 
 import math
 import re
 import sys
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -21,7 +22,7 @@ from pose_rig.errors import ContentError
 # what numpy and zipfile raise about damaged files
 DAMAGE = (
     OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, SyntaxError, KeyError,
-    MemoryError, OverflowError,
+    MemoryError, OverflowError, tokenize.TokenError,
 )  # fmt: skip
 PLAIN = re.compile(r"[<>|=]?(?:[biuf][1248]|[SU]\d{1,9})")  # numbers, truth values, text
 NPY = b"\x93NUMPY"  # how a single array begins
