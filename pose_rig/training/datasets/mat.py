@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
 from pose_rig.installer import installer
+from pose_rig.npz import check_unpacked
 
 # what h5py and scipy raise about damaged files
 _DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError)
@@ -36,6 +37,7 @@ def read_h5(path: Path) -> dict[str, Any]:
     """
     try:
         with library("h5py").File(path, "r") as file:
+            check_unpacked(path, _size_bytes(file))
             return _content(file)
     except _DAMAGE as error:
         raise UsageError(f"{path} cannot be read as HDF5: {error}.", "Copy or download it again.") from error
@@ -56,6 +58,11 @@ def read_cells(path: Path, name: str) -> list[NDArray[np.float64]]:
     if not isinstance(cells, np.ndarray) or cells.dtype != object:
         raise UsageError(f"{path} has no cells named {name!r}.", "Take annot.mat as MPI-INF-3DHP comes.")
     return [np.asarray(cell, np.float64) for cell in cells.ravel()]
+
+
+def _size_bytes(group: Any) -> int:
+    """Returns how large the datasets are once they are read."""
+    return sum(_size_bytes(item) if hasattr(item, "items") else item.nbytes for item in group.values())
 
 
 def _content(group: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pose_rig.errors import UsageError
 from pose_rig.skeleton import INDEX
 from pose_rig.training.datasets.layout import CANONPOSE_16, CANONPOSE_LEFT_16, PAPER_16
 from pose_rig.training.datasets.load import load
+from pose_rig.training.datasets.mat import read_h5
 from pose_rig.training.datasets.protocol import HUMAN36M, SKIPOSE
 from tests.training.datasets.world import Floats, as_file, shoot
 
@@ -166,3 +167,10 @@ def test_a_file_without_poses_is_refused(tmp_path: Path) -> None:
         write(tmp_path / "a.pickle", content)
         with pytest.raises(UsageError, match="has no entry"):
             load("human36m", tmp_path, "train")
+
+
+def test_a_small_h5_that_unpacks_to_very_much_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "bomb.h5", "w") as file:
+        file.create_dataset("poses/of", (1 << 20, 1 << 10), "f4", chunks=True, compression="gzip")
+    with pytest.raises(UsageError, match=r"bomb\.h5 cannot be read as HDF5: its .* MB would unpack to 4295 MB"):
+        read_h5(tmp_path / "bomb.h5")
