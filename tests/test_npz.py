@@ -35,7 +35,7 @@ def member(path: Path, content: bytes, name: str = "a.npy") -> Path:
         np.array("text"),
         np.array(["é", "ab"]),
         np.zeros((0, 3)),
-        np.float16([1.5]),
+        np.array([1.5], np.float16),
     ],
 )
 def test_arrays_come_back_as_they_were_written(tmp_path: Path, array: NDArray[Any]) -> None:

@@ -80,7 +80,8 @@ def checked(keypoints: Keypoints, name: str, remedy: str) -> Keypoints:
         _check_camera(size_px, focal_px, f"{name}, {_camera(keypoints, view)}", remedy)
     _check_pixels(xy, score, given, keypoints, name)
     seen = given & (xy >= 0).all(-1)
-    _check_times(keypoints.t_ns, seen.any((2, 3)), name, remedy)
+    somebody: NDArray[np.bool_] = np.any(seen, axis=(2, 3))
+    _check_times(keypoints.t_ns, somebody, name, remedy)
     return replace(
         keypoints,
         xy=np.where(seen[..., None], xy, np.float32(np.nan)),

@@ -199,3 +199,14 @@ def test_what_nobody_asked_for_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "kp.npz"
     np.savez(path, **arrays(), notes=np.array([{}], object))  # type: ignore[arg-type]
     assert load(path).landmarks == "coco17"
+
+
+def test_zeros_with_scores_are_the_same_as_nan(tmp_path: Path) -> None:
+    lost = np.random.default_rng(3).random((VIEWS, FRAMES, 17)) < 0.15
+    score = np.where(lost, 0.4, 0.8)
+    xy = arrays()["xy"]
+    zeros = people_of(write_keypoints(tmp_path / "zeros.npz", xy=np.where(lost[..., None], 0, xy), score=score))
+    gaps = people_of(write_keypoints(tmp_path / "gaps.npz", xy=np.where(lost[..., None], np.nan, xy), score=score))
+    for (_, xy_a, score_a), (_, xy_b, score_b) in zip(zeros, gaps, strict=True):
+        np.testing.assert_array_equal(xy_a, xy_b)
+        np.testing.assert_array_equal(score_a, score_b)

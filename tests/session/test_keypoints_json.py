@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from pose_rig.capture.keypoint_file import advances, load
+from pose_rig.capture.keypoint_file import load
+from pose_rig.capture.keypoints import advances
 from pose_rig.errors import PoseRigError, SourceError, UsageError
 from pose_rig.session.detections_json import Detections, write_keypoints_json
 from pose_rig.session.keypoints_json import BODY_25B, SETS, read_keypoints_json

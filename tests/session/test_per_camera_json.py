@@ -66,7 +66,7 @@ def test_results_of_one_camera_are_read(tmp_path: Path, form: str) -> None:
     assert (found.cameras, found.landmarks, found.size_px) == (("left",), "coco17", ((1920, 1080),))
     assert found.t_ns.tolist() == [[0, 100_000_000, 200_000_000, 300_000_000]]
     assert found.xy.shape == (1, 4, 2, 17, 2)
-    assert (found.score > 0).all(-1)[0].tolist() == [[True, True], [False, False], [True, False], [True, False]]
+    assert np.all(found.score[0] > 0, axis=-1).tolist() == [[True, True], [False, False], [True, False], [True, False]]
     np.testing.assert_array_equal(found.xy[0, 0, 1, 3], [703, 206])
     np.testing.assert_array_equal(found.xy[0, 2, 0, 0], [300, 200])
 
