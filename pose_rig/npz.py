@@ -9,7 +9,7 @@ import sys
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -122,7 +122,7 @@ def unpack(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArr
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             chosen = {name: info for name, info in members.items() if wanted is None or name in wanted}
-            check_unpacked(path, sum(info.file_size for info in chosen.values()))
+            check_members(path, chosen.values())
             return {name: _member(archive, info) for name, info in chosen.items()}
     except DAMAGE as error:
         raise ValueError(str(error) or type(error).__name__) from error
@@ -166,6 +166,18 @@ def starts_with(path: Path, magic: bytes) -> bool:
     """Returns whether a file begins with some bytes."""
     with path.open("rb") as file:
         return file.read(len(magic)) == magic
+
+
+def check_members(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
+    """Refuses members of an archive that unpack to very much, or are compressed as no array is.
+
+    Raises:
+        ValueError: There are such.
+    """
+    infos = list(members)
+    if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos):
+        raise ValueError("it is compressed in another way than arrays are")  # LZMA takes what memory a file asks for
+    check_unpacked(path, sum(info.file_size for info in infos))
 
 
 def check_unpacked(path: Path, size_bytes: int) -> None:

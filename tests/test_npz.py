@@ -105,3 +105,11 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ContentError, match=r"cannot be read as npz: .*(No such file|Is a directory)"):
         read_arrays(tmp_path / name, "Help.")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_other_ways_to_compress_are_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as archive:
+        archive.writestr("a.npy", header("<f8", (1,)) + bytes(8))
+    with pytest.raises(ContentError, match="it is compressed in another way than arrays are"):
+        read_arrays(tmp_path / "a.npz", "Help.")

@@ -17,7 +17,7 @@ from torch import Tensor
 from pose_rig.errors import AssetError
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.lifting.weights_file import kind_of
-from pose_rig.npz import check_unpacked
+from pose_rig.npz import check_members
 
 CONFIG = "config"  # a graph's metadata: the network's configuration as JSON
 WEIGHTS = "lifter."  # what the names of its weights begin with
@@ -76,7 +76,7 @@ def _read(path: Path) -> Parts:
 
 def _in_checkpoint(path: Path) -> Parts:
     with zipfile.ZipFile(path) as archive:
-        check_unpacked(path, sum(info.file_size for info in archive.infolist()))
+        check_members(path, archive.infolist())
     content = torch.load(path, map_location="cpu", weights_only=True)  # never unpickles code
     meta = json.loads(content["meta"])
     return _config(meta["config"]), content["state"], meta["settings"]

@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from pose_rig.errors import UsageError
-from pose_rig.npz import DAMAGE, check_unpacked, most_bytes, read_body, read_header
+from pose_rig.npz import DAMAGE, check_members, most_bytes, read_body, read_header
 from pose_rig.training.datasets.pickle_machine import Bounded, Machine, RefusedError
 from pose_rig.training.datasets.pickle_result import resolved
 
@@ -56,7 +56,7 @@ def _whole(path: Path, reader: Callable[[IO[bytes], int, int], Any]) -> Any:
 def _entries(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        check_unpacked(path, sum(info.file_size for info in members))
+        check_members(path, members)
         out = {}
         for info in members:
             with archive.open(info) as entry:
