@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import ContentError
+from pose_rig.skeleton import landmarks
 
 SCORE_LIMIT = 1.5  # heads with SimCC or heat maps overshoot 1 a little; beyond this it is another scale
 NORMALISED = 1.5  # half of the coordinates lie within this: no pixels
-SURE = 0.5  # detectors that guess beyond the image's border say so by a low score
+SURE = 0.5  # of what the surest tenth scores: detectors that guess beyond the image's border say so by a low score
 MOST_OUTSIDE = 0.2  # share of sure points beyond the image; real takes have next to none, a wrong size many
 EXCHANGED = 0.02  # and this share, if all are inside with the axes exchanged
 LARGEST_PX = 1 << 16  # side of an image
@@ -116,15 +117,14 @@ def _check_camera(size_px: tuple[int, int], focal_px: float | None, name: str, r
 def _check_pixels(
     xy: NDArray[np.float32], score: NDArray[np.float32], given: NDArray[np.bool_], keypoints: Keypoints, name: str
 ) -> None:
-    views = [xy[view][given[view]] for view in range(len(xy))]
-    for points in views:
-        if not in_pixels(points):
+    for view in range(len(xy)):
+        if not in_pixels(xy[view][given[view]]):
             raise ContentError(
                 f"{name}: keypoints are not in pixels.",
                 "Run OpenPose with --keypoint_scale 0; or multiply x by the width and y by the height of the images.",
             )
-    sure = [xy[view][given[view] & (score[view] >= SURE)] for view in range(len(xy))]
-    sure = [some if 2 * len(some) >= len(points) else points for some, points in zip(sure, views, strict=True)]
+    body = given & landmarks(keypoints.landmarks).weights.any(0)  # a face of 68 would outvote it
+    sure = [xy[view][body[view] & (score[view] >= _sure(score[view][body[view]]))] for view in range(len(xy))]
     sizes = np.array(keypoints.size_px)
     outside = [_outside(points, size) for points, size in zip(sure, sizes, strict=True)]
     exchanged = [_outside(points, size[::-1]) for points, size in zip(sure, sizes, strict=True)]
@@ -147,6 +147,11 @@ def _camera(keypoints: Keypoints, view: int) -> str:
 def in_pixels(points: NDArray[np.floating]) -> bool:
     """Returns whether points (N,2) can be pixels; of none, or one and the same, everything is possible."""
     return len(points) == 0 or bool(np.median(np.abs(points), axis=0).max() >= NORMALISED or np.ptp(points) == 0)
+
+
+def _sure(score: NDArray[np.float32]) -> float:
+    """Returns from which score (N,) on a point of this detector is no guess."""
+    return SURE * float(np.quantile(score, 0.9)) if len(score) else 1.0
 
 
 def _outside(points: NDArray[np.float32], size_px: NDArray[np.int64]) -> float:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pose_rig.capture.keypoints import Keypoints, checked
 from pose_rig.errors import ContentError
+from pose_rig.skeleton import SCHEMAS
 
 VIEWS, FRAMES, SIZE = 3, 20, (1920, 1080)
 
@@ -151,8 +152,8 @@ def test_one_frame_is_enough() -> None:
 def test_guesses_beyond_the_border_say_nothing_about_the_size() -> None:
     """MediaPipe places legs that the image does not show, and scores them low."""
     xy, score = XY.copy(), keypoints().score.copy()
-    xy[..., 11:, 1] += 900
-    score[..., 11:] = 0.1
+    xy[..., 7:, 1] += 900
+    score[..., 7:] = 0.1
     np.testing.assert_array_equal(check(keypoints(xy=xy, score=score)).score > 0, score > 0)
 
 
@@ -166,3 +167,15 @@ def test_a_camera_that_comes_late_is_one_of_the_rig() -> None:
     t_ns = np.array(keypoints().t_ns)
     t_ns[2] += 10 * 33_333_333
     assert (check(keypoints(t_ns=t_ns)).score > 0).all()
+
+
+def test_a_wrong_size_is_told_by_the_body_however_many_points_the_face_has() -> None:
+    random = np.random.default_rng(1)
+    names = SCHEMAS["wholebody133"]
+    xy = random.uniform((900, 200), (1000, 300), (VIEWS, FRAMES, 1, 133, 2))
+    xy[..., [names.index(f"{side}_ankle") for side in ("left", "right")], 1] = 1050
+    score = np.full(xy.shape[:-1], 0.3)  # a detector that is never sure
+    whole = keypoints(xy=xy, score=score, landmarks="wholebody133")
+    assert (check(whole).score > 0).all()
+    with pytest.raises(ContentError, match=r"camera left: 13% of a camera's keypoints lie outside of 1080×1000 px"):
+        check(replace(whole, size_px=((1080, 1000),) * VIEWS))
