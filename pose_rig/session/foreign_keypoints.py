@@ -22,15 +22,9 @@ OTHERS = {
     ".slp": ("a project of SLEAP", "Export what it tracked, as a keypoint file (docs/cameras.md)."),
     ".pickle": ("pickled data, which may run anything when it is opened", READ),
     ".pkl": ("pickled data, which may run anything when it is opened", READ),
-    ".toml": ("a calibration or a configuration, not keypoints", READ),
-    ".mcap": ("a session already", "Play it with `pose-rig replay`."),
     ".trc": ("3D markers, not 2D keypoints", READ),
     ".c3d": ("3D markers, not 2D keypoints", READ),
     ".bvh": ("a motion, not 2D keypoints", READ),
-    ".mp4": ("a video", "Give the videos to `pose-rig run --cams`."),
-    ".mov": ("a video", "Give the videos to `pose-rig run --cams`."),
-    ".avi": ("a video", "Give the videos to `pose-rig run --cams`."),
-    ".mkv": ("a video", "Give the videos to `pose-rig run --cams`."),
 }
 
 

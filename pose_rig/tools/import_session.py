@@ -12,8 +12,10 @@ from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.camera_list import MOST_CAMERAS, named_cameras
 from pose_rig.tools.failures import failures
+from pose_rig.tools.inputs import IMPORTED, check_input
 from pose_rig.tools.limits import check, check_record
-from pose_rig.tools.run import Debug
+from pose_rig.tools.options import Debug, Force
+from pose_rig.tools.outputs import check_session
 
 if TYPE_CHECKING:
     from pose_rig.capture.keypoints import Keypoints
@@ -40,6 +42,7 @@ def import_session(
         typer.Option(metavar="SET", help="All but .npz: coco17, halpe26, wholebody133 …; default: by their number."),
     ] = None,
     height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person.")] = None,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Make a session of 2D keypoints that another program found.
@@ -55,14 +58,18 @@ def import_session(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
     with failures(debug):
+        check_input(source, IMPORTED)
         place = source.resolve()
         path = out or Path(f"{place.name if place.is_dir() else place.stem}.mcap")
         check_record(path)
+        check_session(path, force=force, sources=(source,))
         keypoints = _read(source, fps, _size_px(size), landmarks)
         config = _config(source, keypoints, height)
         check(structs.replace(config, camera=()))  # nobody opens a folder of keypoints as a camera
         from pose_rig.session.importer import import_keypoints  # brings MCAP
 
+        if force:
+            path.unlink(missing_ok=True)
         frames = import_keypoints(keypoints, config, path)
         names = ", ".join(camera.name for camera in config.camera)
         console.print(f"Imported: {path}, {frames} frames of {names}.", markup=False, highlight=False, soft_wrap=True)

@@ -50,7 +50,10 @@ VIEWED = Input("`pose-rig view`", (kinds.SESSION,), CUT_OFF, IMPORT)
 RECOVERED = Input("`pose-rig recover`", (kinds.CUT_OFF,), (kinds.SESSION, kinds.UNKNOWN))
 SHOWN = Input("`pose-rig rig`", (kinds.RIG, kinds.POSES), (kinds.TOML,))
 IMPORTED = Input(
-    "`pose-rig import`", (kinds.KEYPOINTS, kinds.FOLDER), (kinds.JSON, kinds.CSV, kinds.ARRAYS, kinds.ARRAY), REPLAY
+    "`pose-rig import`",
+    (kinds.KEYPOINTS, kinds.FOLDER, kinds.JSON, kinds.CSV, kinds.ARRAY),
+    (kinds.ARRAYS, kinds.HDF5, kinds.PICKLE, kinds.TRC, kinds.C3D, kinds.BVH),
+    REPLAY,
 )
 EXPORTED = Input("`pose-rig export`", (kinds.CHECKPOINT, kinds.GRAPH))
 TAUGHT = Input(
