@@ -56,6 +56,16 @@ class MediaPipeDetector:
         self._search = self._landmarker(config.people, vision.RunningMode.IMAGE) if config.people > 1 else None
         self._follower(1)
 
+    def warm_up(self, size_px: tuple[int, int]) -> None:
+        """Runs the models once on a black image, dated before all frames of a live run: nobody is followed from it."""
+        black = np.zeros((size_px[1], size_px[0], 3), np.uint8)
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=black)
+        self._t_ms += 1
+        with _quiet(True):
+            if self._search is not None:
+                self._search.detect(image)
+            self._follower(1).detect_for_video(image, self._t_ms)
+
     def detect(self, frame: Frame) -> People:
         """Returns the people of a frame; xy as MediaPipe says, also outside the image; score = its visibility."""
         if frame.image is None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import cv2
+import numpy as np
 
 from pose_rig.errors import SourceError
 
@@ -15,6 +16,7 @@ from pose_rig.errors import SourceError
 DECODE_THREADS = 1
 OPEN_TIMEOUT_MS = 5000  # for streams; OpenCV's own limit is 30 s
 READ_TIMEOUT_MS = 2000
+ASPECT_LIMIT = 4.0  # of pixels; what a file says beyond that is nonsense
 BACKENDS = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW, "darwin": cv2.CAP_AVFOUNDATION}
 
 
@@ -51,8 +53,61 @@ def open_device(target: str | int, backend: int, params: Sequence[int] = ()) -> 
     return cv2.VideoCapture(target, backend, list(params))
 
 
+class SquarePixels:
+    """A device whose pixels are wider than high, or higher than wide, with its images stretched so that they are square.
+
+    Args:
+        device: The device.
+        aspect: Width by height of a pixel, of images as the device delivers them.
+    """
+
+    def __init__(self, device: Device, aspect: float) -> None:
+        self._device = device
+        self._factors = (max(aspect, 1.0), max(1 / aspect, 1.0))  # nothing that was seen gets lost
+
+    def isOpened(self) -> bool:  # noqa: N802
+        """Whether it can be read."""
+        return self._device.isOpened()
+
+    def grab(self) -> bool:
+        """Takes the next frame."""
+        return self._device.grab()
+
+    def retrieve(self) -> tuple[bool, Any]:
+        """Returns (worked, (H,W,3) uint8 BGR with square pixels) of the frame taken."""
+        decoded, image = self._device.retrieve()
+        if not decoded or not isinstance(image, np.ndarray) or image.size == 0:
+            return decoded, image
+        size = round(image.shape[1] * self._factors[0]), round(image.shape[0] * self._factors[1])
+        return True, cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+
+    def get(self, prop: int, /) -> float:
+        """Returns a ``CAP_PROP_…``; the size is that of the stretched images."""
+        value = self._device.get(prop)
+        if prop in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT):
+            return round(value * self._factors[prop == cv2.CAP_PROP_FRAME_HEIGHT])
+        return value
+
+    def set(self, prop: int, value: float, /) -> bool:
+        """Sets a ``CAP_PROP_…``."""
+        return self._device.set(prop, value)
+
+    def release(self) -> None:
+        """Closes it."""
+        self._device.release()
+
+
+def pixel_aspect(device: Device) -> float:
+    """Returns width by height of a pixel of a file or stream, after any rotation it asks for; 1 where it is unknown."""
+    across, down = device.get(cv2.CAP_PROP_SAR_NUM), device.get(cv2.CAP_PROP_SAR_DEN)
+    if across <= 0 or down <= 0 or not 1 / ASPECT_LIMIT <= across / down <= ASPECT_LIMIT:
+        return 1.0
+    on_its_side = device.get(cv2.CAP_PROP_ORIENTATION_AUTO) and device.get(cv2.CAP_PROP_ORIENTATION_META) % 180
+    return down / across if on_its_side else across / down
+
+
 def open_ffmpeg(target: str, open_device: OpenDevice) -> Device:
-    """Returns a video file or stream opened through FFmpeg.
+    """Returns a video file or stream opened through FFmpeg, whose images have square pixels.
 
     Raises:
         SourceError: It is not there, or not a video.
@@ -70,7 +125,8 @@ def open_ffmpeg(target: str, open_device: OpenDevice) -> Device:
             f"{without_password(target)} cannot be read as a video.",
             "Check that it plays in a video player; a stream must be reachable from this machine.",
         )
-    return device
+    aspect = pixel_aspect(device)
+    return device if aspect == 1 else SquarePixels(device, aspect)
 
 
 def without_password(target: str) -> str:

@@ -76,6 +76,8 @@ class KeypointTrack:
         SourceError: As `load`, or the file has no such view.
     """
 
+    fault = ""
+
     def __init__(self, path: Path, member: int) -> None:
         keypoints = load(path)
         if not 0 <= member < len(keypoints.xy):

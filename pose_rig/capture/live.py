@@ -28,6 +28,7 @@ class LiveSource:
     """
 
     landmarks = ""
+    fault = ""
     total_frames: int | None = None
 
     def __init__(

@@ -88,6 +88,8 @@ class _Worker:
             from pose_rig.capture.detector import MediaPipeDetector  # heavy, and not needed by every source
 
             self._detector = MediaPipeDetector(job.detector)
+            if job.pace == "realtime":  # or it would warm up while the first frames pass by
+                self._detector.warm_up(source.size_px)
         self._tell("ready")
         state: State = "ready"
         while not self._stop.is_set():
@@ -155,7 +157,8 @@ class _Worker:
         self._told_s = time.monotonic()
         if self._source is not None and self._video is not None:
             self._meter.detail = f"{self._source.detail}; {self._video.detail}"
-        self._send(self._meter.health(state, error))
+        fault = self._source.fault if self._source is not None else ""
+        self._send(self._meter.health(state, error or fault))
 
     def _send(self, message: Message) -> bool:
         """Sends, waiting for room on a lossless lane; False if the worker was stopped meanwhile."""

@@ -8,8 +8,10 @@ from typing import Protocol
 from pose_rig.capture.source import Frame, Image, People
 from pose_rig.config import Pace
 
-# A worker that restarts late jumps there rather than decoding its way there: grabbing is only about 5 × real time.
+# A worker that restarts late seeks rather than decoding its way there: grabbing is only about 5 × real time. Seeking
+# decodes as well, from the last keyframe on; where that took long, the source must be further behind to seek again.
 SEEK_BEHIND_S = 2.0
+SEEK_COST_FACTOR = 2.0
 START_CHECK_S = 0.02
 
 
@@ -30,6 +32,7 @@ class Recording(Protocol):
     fps: float
     total_frames: int | None
     landmarks: str
+    fault: str
 
     def advance(self) -> Instant | None:
         """Moves on to the next frame, without decoding where that can be helped; None at the end."""
@@ -44,42 +47,70 @@ class Recording(Protocol):
         """Closes the file."""
 
 
+class Clock(Protocol):
+    """What we use of ``time``."""
+
+    def monotonic_ns(self) -> int:
+        """The monotonic clock."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Waits."""
+
+
 class PacedSource:
     """A recording as a `Source`.
 
     Args:
         recording: Closed together with the source.
-        pace: ``all``: every frame, stamped with its own time. ``realtime``: frame k is due at start + its own time;
-            a frame whose successor is due as well is skipped.
+        pace: ``all``: every frame, stamped with its own time. ``realtime``: frame k is due at start + its own time.
+            Frames that are overdue are skipped, for as long as the reader took with the last frame and no longer:
+            a late frame is better than none. It keeps the instant at which it was due.
         start: Returns the common start of all recordings (monotonic ns); 0 = not started yet.
         offset_ms: Added to the own time. With pace ``all``, frames that it puts before 0 are left out.
+        clock: The wall clock.
     """
 
-    def __init__(self, recording: Recording, pace: Pace, start: Callable[[], int], offset_ms: float = 0.0) -> None:
-        self._recording = recording
+    def __init__(
+        self,
+        recording: Recording,
+        pace: Pace,
+        start: Callable[[], int],
+        offset_ms: float = 0.0,
+        clock: Clock = time,
+    ) -> None:
+        self._recording, self._clock = recording, clock
         self._realtime = pace == "realtime"
         self._start = start
         self._offset_ns = round(offset_ms * 1e6)
         self._period_ns = round(1e9 / recording.fps)
         self._next: Instant | None = None
         self._own_ns = 0  # of the frame it is at
-        self._sought_ns = 0
+        self._sought_ns = self._seek_cost_ns = 0  # when a seek ended last, and how long it took
+        self._read_ns = 0  # when the last frame was handed out, 0 once the skipping after it has begun
+        self._skip_until_ns = 0
         self._ended = False
         self.identity, self.detail, self.size_px = recording.identity, recording.detail, recording.size_px
         self.fps, self.total_frames, self.landmarks = recording.fps, recording.total_frames, recording.landmarks
 
+    @property
+    def fault(self) -> str:
+        """As in `Source`."""
+        return self._recording.fault
+
     def poll(self, timeout_s: float) -> bool:
         """Waits up to ``timeout_s`` for the next frame to be due; True at the end as well."""
-        deadline = time.monotonic_ns() + round(timeout_s * 1e9)
+        deadline = self._clock.monotonic_ns() + round(timeout_s * 1e9)
         if not self._realtime:
             return self._reach_zero(deadline)
+        if not self._start() and self._next is None:
+            self._advance()  # the first frame takes longest to decode
         while not self._start():
-            if time.monotonic_ns() >= deadline:
+            if self._clock.monotonic_ns() >= deadline:
                 return False
-            time.sleep(min(START_CHECK_S, timeout_s))
+            self._clock.sleep(min(START_CHECK_S, timeout_s))
         if not self._catch_up(deadline):
             return False
-        time.sleep(max(0, min(self._due_ns(), deadline) - time.monotonic_ns()) / 1e9)
+        self._clock.sleep(max(0, min(self._due_ns(), deadline) - self._clock.monotonic_ns()) / 1e9)
         return self._ended or self._due_ns() <= deadline
 
     def read(self) -> Frame | None:
@@ -89,6 +120,7 @@ class PacedSource:
         if self._next is None:
             return None
         instant, self._next = self._next, None
+        self._read_ns = self._clock.monotonic_ns()
         image, people = self._recording.content()
         start_ns = self._start() if self._realtime else 0
         return Frame(instant.index, start_ns + instant.own_ns + self._offset_ns, self.size_px, image, people)
@@ -111,20 +143,29 @@ class PacedSource:
         """Goes to the next frame whose time is not before 0; False if that takes past the deadline."""
         while not self._ended and (self._next is None or self._own_ns + self._offset_ns < 0):
             self._advance()
-            if time.monotonic_ns() > deadline:
+            if self._clock.monotonic_ns() > deadline:
                 break
         return self._ended or self._own_ns + self._offset_ns >= 0
 
     def _catch_up(self, deadline: int) -> bool:
-        """Goes to the newest frame that is due, or else to the next; False if that takes past the deadline."""
+        """Goes to the newest frame that can be had; False if that takes past the deadline."""
+        now = self._clock.monotonic_ns()
+        if self._read_ns:
+            self._skip_until_ns = now + max(now - self._read_ns, self._period_ns)
+            self._read_ns = 0
         while not self._ended:
-            now = time.monotonic_ns()
-            if self._next is not None and self._due_ns() + self._period_ns > now:
+            now = self._clock.monotonic_ns()
+            if self._next is not None and (self._due_ns() + self._period_ns > now or now > self._skip_until_ns):
                 return True
-            if min(now - self._due_ns(), now - self._sought_ns) > SEEK_BEHIND_S * 1e9:
-                self._recording.seek(now - self._start() - self._offset_ns)
-                self._sought_ns = now
+            self._seek_if_far_behind(now)
             self._advance()
-            if time.monotonic_ns() > deadline:
+            if self._clock.monotonic_ns() > deadline:
                 return False
         return True
+
+    def _seek_if_far_behind(self, now: int) -> None:
+        behind_ns = min(now - self._due_ns(), now - self._sought_ns)
+        if behind_ns > SEEK_BEHIND_S * 1e9 + SEEK_COST_FACTOR * self._seek_cost_ns:
+            self._recording.seek(now - self._start() - self._offset_ns + self._seek_cost_ns)
+            self._sought_ns = self._clock.monotonic_ns()
+            self._seek_cost_ns = self._sought_ns - now

@@ -79,6 +79,7 @@ class SimulatedCamera:
     """
 
     landmarks = JOINT_SET
+    fault = ""
 
     def __init__(self, camera: CameraConfig, *, endless: bool) -> None:
         if not 0 <= camera.member < camera.members:

@@ -94,6 +94,10 @@ class Source(Protocol):
     def landmarks(self) -> str:
         """Landmark schema of the people it brings; empty when it needs a detector."""
 
+    @property
+    def fault(self) -> str:
+        """What was wrong with what it gave so far, one sentence; empty when nothing was."""
+
     def poll(self, timeout_s: float) -> bool:
         """Waits up to ``timeout_s`` and returns whether `read` has an answer now.
 
@@ -118,6 +122,9 @@ class Detector(Protocol):
     @property
     def landmarks(self) -> str:
         """Landmark schema of the people it finds."""
+
+    def warm_up(self, size_px: tuple[int, int]) -> None:
+        """Does what the first frame would have to wait for; no result depends on it."""
 
     def detect(self, frame: Frame) -> People:
         """Returns the people of a frame whose image is (H,W,3) uint8 BGR."""

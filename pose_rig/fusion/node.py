@@ -89,7 +89,8 @@ class Node:
             for message in receiver.receive(clock.wait_ms(time.monotonic_ns())):
                 view = self._take(message)
                 if view is not None and isinstance(message, Keypoints2D):
-                    clock.arrived(view, time.monotonic_ns() - message.t_ns)
+                    now_ns = time.monotonic_ns()
+                    clock.arrived(view, now_ns - message.t_ns, now_ns)
             t_ns = clock.tick(time.monotonic_ns(), self._tracks)
             if t_ns is not None:
                 self._fuse(t_ns, live=True)

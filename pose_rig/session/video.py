@@ -163,6 +163,11 @@ class SessionVideo:
         """Pictures that could not be decoded so far."""
         return self._decoder.skipped
 
+    @property
+    def fault(self) -> str:
+        """Says so if pictures could not be decoded."""
+        return f"{self.skipped} pictures could not be decoded." if self.skipped else ""
+
     def advance(self) -> Instant | None:
         """Decodes the next picture; None at the end."""
         picture = next(self._pictures, None)

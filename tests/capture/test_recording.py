@@ -10,7 +10,7 @@ from pose_rig.config import Pace
 class FakeRecording:
     """Frames every 10 ms; notes where it was told to go."""
 
-    identity, detail, size_px, landmarks = "fake", "", (4, 4), ""
+    identity, detail, size_px, landmarks, fault = "fake", "", (4, 4), "", ""
 
     def __init__(self, frames: int = 100_000) -> None:
         self.fps = 100.0
@@ -104,3 +104,104 @@ def test_an_offset_that_leads_before_0_leaves_frames_out() -> None:
 @pytest.mark.parametrize("offset_ms", [0.0, -1e6])
 def test_an_empty_recording_ends_at_once(offset_ms: float) -> None:
     assert paced(FakeRecording(0), "all", 0, offset_ms).read() is None
+
+
+class FakeClock:
+    """A clock that only moves when something takes time."""
+
+    def __init__(self) -> None:
+        self.now_ns = 1_000_000_000
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns
+
+    def sleep(self, seconds: float, /) -> None:
+        self.now_ns += round(seconds * 1e9) + 1000  # the kernel never wakes early
+
+
+class SlowRecording(FakeRecording):
+    """30 frames per second, each of which takes ``grab_ms`` to reach; every ``keyframe`` frames decoding can begin."""
+
+    def __init__(self, clock: FakeClock, grab_ms: float, keyframe: int = 50) -> None:
+        super().__init__()
+        self._clock, self._grab_s, self._keyframe = clock, grab_ms / 1e3, keyframe
+        self.fps = 30.0
+
+    def advance(self) -> Instant | None:
+        self._clock.sleep(self._grab_s)
+        self.at += 1
+        return Instant(self.at, round(self.at * 1e9 / 30))
+
+    def seek(self, own_ns: int) -> None:
+        index = int(own_ns * 30e-9)
+        self._clock.sleep(index % self._keyframe * self._grab_s)
+        self.seeks.append(own_ns)
+        self.at = index - 1
+
+
+def play(grab_ms: float, detect_ms: float, seconds: float = 8.0) -> tuple[list[int], list[float]]:
+    """Plays in real time; returns the frames' numbers, and how late each was, s."""
+    clock = FakeClock()
+    start_ns = clock.monotonic_ns()
+    source = PacedSource(SlowRecording(clock, grab_ms), "realtime", lambda: start_ns, 0.0, clock)
+    indices, late_s = [], []
+    while clock.now_ns - start_ns < seconds * 1e9:
+        if source.poll(0.1):
+            frame = source.read()
+            assert frame is not None
+            assert frame.t_ns == start_ns + round(frame.index * 1e9 / 30)  # late or not: when it was due
+            indices.append(frame.index)
+            late_s.append((clock.now_ns - frame.t_ns) / 1e9)
+            clock.sleep(detect_ms / 1e3)
+    return indices, late_s
+
+
+@pytest.mark.parametrize(
+    ("grab_ms", "detect_ms", "least"), [(1, 30, 230), (10, 30, 180), (30, 30, 75), (34, 30, 60), (100, 30, 25)]
+)
+def test_a_file_that_is_slow_to_read_gives_frames_all_the_same(grab_ms: float, detect_ms: float, least: int) -> None:
+    indices, late_s = play(grab_ms, detect_ms)
+    assert len(indices) >= least
+    assert indices == sorted(set(indices))
+    assert max(late_s) < 2.0 + 0.2 + 2 * 50 * grab_ms / 1e3
+
+
+@pytest.mark.parametrize("grab_ms", [1, 10, 15])
+def test_a_busy_detector_gets_fresh_frames_while_reading_is_twice_as_fast_as_playing(grab_ms: float) -> None:
+    indices, late_s = play(grab_ms, 100)
+    assert len(indices) >= 8 / 0.22
+    assert max(late_s) < 0.2
+
+
+@pytest.mark.parametrize("grab_ms", [34, 100])
+def test_a_file_that_is_slower_than_real_time_does_not_fall_behind_for_ever(grab_ms: float) -> None:
+    indices, late_s = play(grab_ms, 30, 60.0)
+    assert max(late_s[len(late_s) // 2 :]) < 2.0 + 0.2 + 2 * 50 * grab_ms / 1e3
+    assert len(indices) > 150
+
+
+def test_what_is_skipped_takes_no_longer_than_the_last_frame_did() -> None:
+    clock = FakeClock()
+    start_ns = clock.monotonic_ns()
+    recording = SlowRecording(clock, 20)
+    source = PacedSource(recording, "realtime", lambda: start_ns, 0.0, clock)
+    assert source.read() is not None
+    clock.sleep(0.5)
+    began_ns, at = clock.now_ns, recording.at
+    assert source.read() is not None
+    assert 0.4 < (clock.now_ns - began_ns) / 1e9 < 0.55
+    assert 20 < recording.at - at < 28
+
+
+def test_the_first_frame_is_read_before_the_clock_starts() -> None:
+    clock = FakeClock()
+    start = [0]
+    recording = SlowRecording(clock, 300)
+    source = PacedSource(recording, "realtime", lambda: start[0], 0.0, clock)
+    assert not source.poll(0.1)
+    assert recording.at == 0
+    start[0] = clock.now_ns
+    assert source.poll(0.0)
+    frame = source.read()
+    assert frame is not None
+    assert (frame.index, frame.t_ns) == (0, start[0])

@@ -106,7 +106,7 @@ def test_nothing_is_fused_before_every_file_has_reached_the_instant() -> None:
 def test_live_ticks_are_even() -> None:
     clock, track = LiveClock(50, 1), Track()
     feed(track, 0, 33, 66)
-    clock.arrived(0, 30 * MS)
+    clock.arrived(0, 30 * MS, 0)
     now = 1_000 * MS
     instants: list[int] = []
     while len(instants) < 50:
@@ -123,7 +123,7 @@ def test_live_ticks_are_even() -> None:
 
 def test_live_ticks_that_were_missed_are_left_out_and_counted() -> None:
     clock, track = LiveClock(50, 1), Track()
-    clock.arrived(0, 0)
+    clock.arrived(0, 0, 0)
     clock.wait_ms(0)
     assert clock.tick(20 * MS, [track]) is not None
     assert clock.tick(540 * MS, [track]) is not None
@@ -134,7 +134,7 @@ def test_live_ticks_that_were_missed_are_left_out_and_counted() -> None:
 
 def test_live_a_short_delay_is_caught_up_with() -> None:
     clock, track = LiveClock(50, 1), Track()
-    clock.arrived(0, 0)
+    clock.arrived(0, 0, 0)
     clock.wait_ms(0)
     assert [clock.tick(90 * MS + i, [track]) is not None for i in range(6)] == [True, True, True, True, False, False]
     assert clock.left_out == 0
@@ -152,21 +152,21 @@ def test_the_instant_trails_by_the_latency_but_waits_for_a_slow_camera_one_perio
         feed(track, 0, 40, 80)
     for _ in range(8):
         for camera, age_ms in enumerate((20, 25, 30)):
-            clock.arrived(camera, age_ms * MS)
+            clock.arrived(camera, age_ms * MS, 0)
     clock.wait_ms(0)
     assert clock.tick(1_000 * MS, tracks) == 970 * MS
     for _ in range(40):
-        clock.arrived(2, 500 * MS)
+        clock.arrived(2, 500 * MS, 0)
     assert clock.tick(2_000 * MS, tracks) == pytest.approx((2_000 - 25 - 40) * MS)
 
 
 def test_the_instant_never_goes_back() -> None:
     clock, track = LiveClock(50, 1), Track()
-    clock.arrived(0, 0)
+    clock.arrived(0, 0, 0)
     clock.wait_ms(0)
     first = clock.tick(20 * MS, [track])
     for _ in range(40):
-        clock.arrived(0, 500 * MS)
+        clock.arrived(0, 500 * MS, 0)
     second = clock.tick(40 * MS, [track])
     assert first is not None
     assert second is not None
@@ -175,6 +175,26 @@ def test_the_instant_never_goes_back() -> None:
 
 def test_an_age_from_the_future_counts_as_none() -> None:
     clock = LiveClock(50, 1)
-    clock.arrived(0, -(10**12))
+    clock.arrived(0, -(10**12), 0)
     clock.wait_ms(0)
     assert clock.tick(20 * MS, [Track()]) == 20 * MS
+
+
+@pytest.mark.parametrize("cameras", [1, 4])
+def test_live_cameras_that_fall_behind_more_and_more_are_fused_all_the_same(cameras: int) -> None:
+    """Five frames a second, each 80 ms later than the one before."""
+    clock, tracks = LiveClock(50, cameras), [Track() for _ in range(cameras)]
+    clock.wait_ms(0)
+    seen = ticks = 0
+    for now_ms in range(0, 10_000, 20):
+        if now_ms % 200 == 0:
+            for camera, track in enumerate(tracks):
+                t_ms = 0.6 * now_ms
+                feed(track, t_ms)
+                clock.arrived(camera, round((now_ms - t_ms) * MS), now_ms * MS)
+        t_ns = clock.tick(now_ms * MS, tracks)
+        if t_ns is not None and now_ms > 1_000:
+            ticks += 1
+            seen += all(track.at(t_ns) is not None for track in tracks)
+    assert ticks > 400
+    assert seen == ticks
