@@ -54,7 +54,7 @@ def open_device(target: str | int, backend: int, params: Sequence[int] = ()) -> 
 
 
 class SquarePixels:
-    """A device whose pixels are wider than high, or higher than wide, with its images stretched so that they are square.
+    """A device whose pixels are not square, with its images stretched so that they are.
 
     Args:
         device: The device.

@@ -8,10 +8,12 @@ from typing import Protocol
 from pose_rig.capture.source import Frame, Image, People
 from pose_rig.config import Pace
 
-# A worker that restarts late seeks rather than decoding its way there: grabbing is only about 5 × real time. Seeking
-# decodes as well, from the last keyframe on; where that took long, the source must be further behind to seek again.
-SEEK_BEHIND_S = 2.0
-SEEK_COST_FACTOR = 2.0
+# A source that joins late seeks rather than decoding its way there: grabbing is only about 5 × real time. Later on it
+# seldom pays, because decoding begins at the last keyframe, which may be hundreds of frames away.
+JOIN_BEHIND_S = 2.0
+SEEK_BEHIND_S = 30.0
+SEEK_COST_FACTOR = 2.0  # and the further behind the longer the last seek took
+CATCH_UP_SHARE = 0.25  # of the time that it is late, for skipping that does make it less late
 START_CHECK_S = 0.02
 
 
@@ -63,8 +65,8 @@ class PacedSource:
     Args:
         recording: Closed together with the source.
         pace: ``all``: every frame, stamped with its own time. ``realtime``: frame k is due at start + its own time.
-            Frames that are overdue are skipped, for as long as the reader took with the last frame and no longer:
-            a late frame is better than none. It keeps the instant at which it was due.
+            Frames that are overdue are skipped, but for no longer than the reader took with the last frame, unless
+            that catches up: a late frame is better than none. It keeps the instant at which it was due.
         start: Returns the common start of all recordings (monotonic ns); 0 = not started yet.
         offset_ms: Added to the own time. With pace ``all``, frames that it puts before 0 are left out.
         clock: The wall clock.
@@ -87,7 +89,8 @@ class PacedSource:
         self._own_ns = 0  # of the frame it is at
         self._sought_ns = self._seek_cost_ns = 0  # when a seek ended last, and how long it took
         self._read_ns = 0  # when the last frame was handed out, 0 once the skipping after it has begun
-        self._skip_until_ns = 0
+        self._skip_until_ns = self._behind_ns = 0  # how late it was when that began
+        self._joined = False
         self._ended = False
         self.identity, self.detail, self.size_px = recording.identity, recording.detail, recording.size_px
         self.fps, self.total_frames, self.landmarks = recording.fps, recording.total_frames, recording.landmarks
@@ -120,7 +123,7 @@ class PacedSource:
         if self._next is None:
             return None
         instant, self._next = self._next, None
-        self._read_ns = self._clock.monotonic_ns()
+        self._read_ns, self._joined = self._clock.monotonic_ns(), True
         image, people = self._recording.content()
         start_ns = self._start() if self._realtime else 0
         return Frame(instant.index, start_ns + instant.own_ns + self._offset_ns, self.size_px, image, people)
@@ -151,11 +154,12 @@ class PacedSource:
         """Goes to the newest frame that can be had; False if that takes past the deadline."""
         now = self._clock.monotonic_ns()
         if self._read_ns:
+            self._behind_ns = now - self._due_ns()
             self._skip_until_ns = now + max(now - self._read_ns, self._period_ns)
             self._read_ns = 0
         while not self._ended:
             now = self._clock.monotonic_ns()
-            if self._next is not None and (self._due_ns() + self._period_ns > now or now > self._skip_until_ns):
+            if self._next is not None and (self._due_ns() + self._period_ns > now or now > self._skips_until(now)):
                 return True
             self._seek_if_far_behind(now)
             self._advance()
@@ -163,9 +167,14 @@ class PacedSource:
                 return False
         return True
 
+    def _skips_until(self, now: int) -> int:
+        catches_up = now - self._due_ns() < self._behind_ns
+        return self._skip_until_ns + (round(CATCH_UP_SHARE * self._behind_ns) if catches_up else 0)
+
     def _seek_if_far_behind(self, now: int) -> None:
         behind_ns = min(now - self._due_ns(), now - self._sought_ns)
-        if behind_ns > SEEK_BEHIND_S * 1e9 + SEEK_COST_FACTOR * self._seek_cost_ns:
+        most_s = SEEK_BEHIND_S if self._joined else JOIN_BEHIND_S
+        if behind_ns > most_s * 1e9 + SEEK_COST_FACTOR * self._seek_cost_ns:
             self._recording.seek(now - self._start() - self._offset_ns + self._seek_cost_ns)
             self._sought_ns = self._clock.monotonic_ns()
             self._seek_cost_ns = self._sought_ns - now

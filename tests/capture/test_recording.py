@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from pose_rig.capture.recording import Instant, PacedSource
+from pose_rig.capture.recording import SEEK_BEHIND_S, Instant, PacedSource
 from pose_rig.capture.source import Image, People
 from pose_rig.config import Pace
 
@@ -156,31 +156,33 @@ def play(grab_ms: float, detect_ms: float, seconds: float = 8.0) -> tuple[list[i
     return indices, late_s
 
 
-@pytest.mark.parametrize(
-    ("grab_ms", "detect_ms", "least"), [(1, 30, 230), (10, 30, 180), (30, 30, 75), (34, 30, 60), (100, 30, 25)]
-)
-def test_a_file_that_is_slow_to_read_gives_frames_all_the_same(grab_ms: float, detect_ms: float, least: int) -> None:
-    indices, late_s = play(grab_ms, detect_ms)
+@pytest.mark.parametrize(("grab_ms", "least"), [(1, 230), (10, 180), (30, 40), (34, 100), (100, 50)])
+def test_a_file_that_is_slow_to_read_gives_frames_all_the_same(grab_ms: float, least: int) -> None:
+    indices, _ = play(grab_ms, 30)
     assert len(indices) >= least
     assert indices == sorted(set(indices))
-    assert max(late_s) < 2.0 + 0.2 + 2 * 50 * grab_ms / 1e3
 
 
-@pytest.mark.parametrize("grab_ms", [1, 10, 15])
-def test_a_busy_detector_gets_fresh_frames_while_reading_is_twice_as_fast_as_playing(grab_ms: float) -> None:
-    indices, late_s = play(grab_ms, 100)
-    assert len(indices) >= 8 / 0.22
-    assert max(late_s) < 0.2
+@pytest.mark.parametrize(("grab_ms", "detect_ms"), [(1, 30), (10, 30), (20, 30), (10, 100), (20, 100)])
+def test_frames_are_fresh_where_reading_is_faster_than_playing(grab_ms: float, detect_ms: float) -> None:
+    _, late_s = play(grab_ms, detect_ms)
+    assert max(late_s) < 0.15
+
+
+def test_where_reading_is_hardly_faster_than_playing_frames_are_late_but_not_more_and_more() -> None:
+    indices, late_s = play(30, 30, 60.0)
+    assert max(late_s) < 1.0
+    assert len(indices) > 200
 
 
 @pytest.mark.parametrize("grab_ms", [34, 100])
 def test_a_file_that_is_slower_than_real_time_does_not_fall_behind_for_ever(grab_ms: float) -> None:
-    indices, late_s = play(grab_ms, 30, 60.0)
-    assert max(late_s[len(late_s) // 2 :]) < 2.0 + 0.2 + 2 * 50 * grab_ms / 1e3
-    assert len(indices) > 150
+    indices, late_s = play(grab_ms, 30, 150.0)
+    assert max(late_s[len(late_s) // 2 :]) < SEEK_BEHIND_S + 0.2 + 3 * 50 * grab_ms / 1e3
+    assert len(indices) > 300
 
 
-def test_what_is_skipped_takes_no_longer_than_the_last_frame_did() -> None:
+def test_what_is_skipped_takes_hardly_longer_than_the_last_frame_did() -> None:
     clock = FakeClock()
     start_ns = clock.monotonic_ns()
     recording = SlowRecording(clock, 20)
@@ -189,8 +191,8 @@ def test_what_is_skipped_takes_no_longer_than_the_last_frame_did() -> None:
     clock.sleep(0.5)
     began_ns, at = clock.now_ns, recording.at
     assert source.read() is not None
-    assert 0.4 < (clock.now_ns - began_ns) / 1e9 < 0.55
-    assert 20 < recording.at - at < 28
+    assert 0.5 < (clock.now_ns - began_ns) / 1e9 < 0.66
+    assert 24 < recording.at - at < 34
 
 
 def test_the_first_frame_is_read_before_the_clock_starts() -> None:
