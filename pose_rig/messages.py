@@ -146,6 +146,7 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
         moving: Whether it is being carried about.
         health: 0–1, agreement with the other cameras; 0 = not seen or ignored.
         note: Why a camera is not trusted, for people.
+        agreement: Mean of the agreement over all instants at which it saw somebody; None before the first.
     """
 
     name: str
@@ -160,6 +161,7 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     moving: bool = False
     health: float = 0.0
     note: str = ""
+    agreement: float | None = None
 
 
 class RigState(Message, frozen=True, kw_only=True, eq=False):
@@ -234,6 +236,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         clients: Connected clients; None for datagrams, which know of nobody.
         error: What went wrong last, one sentence; empty when all is well.
         last: The datagrams of the last frame, or its JSON.
+        unheard: Frames of which the system says that nobody listened there; over a network it seldom does.
+        clients_ever: Clients that ever connected; None for datagrams.
     """
 
     kind: Literal["vmc", "vrchat", "json", "websocket"]
@@ -247,6 +251,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     clients: int | None = None
     error: str = ""
     last: tuple[bytes, ...] = ()
+    unheard: int = 0
+    clients_ever: int | None = None
 
 
 class Streams(Message, frozen=True, kw_only=True, eq=False):

@@ -304,8 +304,11 @@ class Rig:
     def _state(self, view: int) -> CameraState:
         known, health = bool(self.known[view]), self._health
         moving = bool(self._carried.moving[view])
+        arrived = self.lens.size_px[view].min() > 1
         note = ""
-        if not health.present[view]:
+        if not arrived:
+            note = "no frames yet"
+        elif not health.present[view]:
             note = "sees nobody"
         elif moving and not self._setup.moving[view]:
             note = "keeps moving: it is followed, its place is not learned"
@@ -316,9 +319,10 @@ class Rig:
         state = CameraState(
             name=self._setup.names[view],
             focal_px=float(self.focal_px[view]),
-            size_px=(int(self.lens.size_px[view, 0]), int(self.lens.size_px[view, 1])),
+            size_px=(int(self.lens.size_px[view, 0]), int(self.lens.size_px[view, 1])) if arrived else None,
             moving=moving,
             health=float(health.value[view]),
+            agreement=health.mean(view),
             note=note,
         )
         if known and self.solved is not None:

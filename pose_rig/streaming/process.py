@@ -20,6 +20,7 @@ from pose_rig.streaming.performer import Performer
 NAME = "streams"
 REPORT_NS = 1_000_000_000
 PATIENCE_MS = 50  # between looks at whether to stop
+FAREWELL_MS = 200  # for the last report to leave
 STALE_NS = 500_000_000  # a 2D pose that much older than the 3D one is of a camera that sees nobody any more
 
 
@@ -43,6 +44,7 @@ def main(job: StreamJob, stop: Stop) -> None:
             feeder.hear(receiver.receive(feeder.patience_ms()))
             feeder.go_on()
         feeder.say_goodbye()
+        sender.drain(FAREWELL_MS)
 
 
 class Feeder:
@@ -100,6 +102,7 @@ class Feeder:
         pose = replace(self._performer.at(now_ns), tracking=0)
         for output in self._outputs:
             output.send(pose, now_ns)
+        self._report(now_ns)
 
     def _send(self, now_ns: int) -> None:
         pose = self._complete(self._performer.at(now_ns))

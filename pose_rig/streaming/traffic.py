@@ -28,6 +28,7 @@ class Traffic:
         self._address, self._profile = address, profile
         self._recent: deque[float] = deque()
         self._frames = self._datagrams = self._octets = self._failures = 0
+        self._unheard = 0
         self._error, self._error_s = "", 0.0
         self._last: tuple[bytes, ...] = ()
 
@@ -50,8 +51,12 @@ class Traffic:
         self._failures += 1
         self._error, self._error_s = error, time.monotonic()
 
-    def target(self, clients: int | None = None) -> Target:
-        """Returns how it stands, with the number of clients where there are any."""
+    def not_heard(self) -> None:
+        """Counts a frame that nobody listened to."""
+        self._unheard += 1
+
+    def target(self, clients: int | None = None, clients_ever: int | None = None) -> Target:
+        """Returns how it stands, with the number of clients, now and ever, where there may be any."""
         now_s = time.monotonic()
         recent = [then for then in self._recent if then > now_s - WINDOW_S]
         seconds = recent[-1] - recent[0] if len(recent) > 1 else 0.0
@@ -67,4 +72,6 @@ class Traffic:
             clients=clients,
             error=self._error if now_s - self._error_s < ERROR_SHOWN_S else "",
             last=self._last,
+            unheard=self._unheard,
+            clients_ever=clients_ever,
         )

@@ -29,22 +29,26 @@ class UdpTarget:
 
     def send(self, datagrams: Sequence[bytes | memoryview]) -> None:
         """Sends a frame; what the system refuses is counted."""
-        for datagram in datagrams:
-            self._send_one(datagram)
+        heard = [self._send_one(datagram) for datagram in datagrams]
         self.traffic.sent(datagrams)
+        if not all(heard):
+            self.traffic.not_heard()
 
     def close(self) -> None:
         """Closes the socket."""
         self._socket.close()
 
-    def _send_one(self, datagram: bytes | memoryview) -> None:
+    def _send_one(self, datagram: bytes | memoryview) -> bool:
+        """Sends a datagram; returns False if the system says that nobody took an earlier one."""
         try:
             self._socket.send(datagram)
-        except ConnectionError:  # about an earlier datagram, that nobody took; this one was not sent for it
+        except ConnectionError:  # about an earlier datagram; this one was not sent for it
             self.traffic.failed(f"Nobody listens at {self.address}.")
             self._send_again(datagram)
+            return False
         except OSError as error:
             self._refused(error)
+        return True
 
     def _send_again(self, datagram: bytes | memoryview) -> None:
         try:

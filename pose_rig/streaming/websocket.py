@@ -54,6 +54,7 @@ class WebSocketServer:
         self.traffic = Traffic("websocket", address, "")
         self._address, self._origins = address, origins
         self._clients: set[Client] = set()
+        self._ever = 0
         self._last = b""
         self._schemas = {name: Schema(axes) for name, axes in AXES.items()}
         self._loop = asyncio.new_event_loop()
@@ -91,7 +92,7 @@ class WebSocketServer:
     def targets(self) -> list[Target]:
         """Returns how it stands."""
         self.traffic.keep([self._last] if self._last else [])
-        return [self.traffic.target(self.clients)]
+        return [self.traffic.target(self.clients, self._ever)]
 
     def close(self) -> None:
         """Says goodbye to the clients, and ends the thread."""
@@ -158,6 +159,7 @@ class WebSocketServer:
         client = Client(Wish.in_address(connection.request.path if connection.request else "/"))
         connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         self._clients.add(client)
+        self._ever += 1
         sending = asyncio.create_task(_send(connection, client))
         try:
             async for text in connection:

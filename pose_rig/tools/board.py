@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
-from pose_rig.messages import CameraState
+from pose_rig.messages import CameraState, Target
 from pose_rig.tools.camera_list import RECORDER, STREAMS
 from pose_rig.tools.monitor import Monitor
 from pose_rig.tools.supervisor import Life
 
+UNNOTICED = 2  # frames that may go out before the system says that nobody listens
 QUIET_NS = 3_000_000_000  # workers report at least once a second
 
 
@@ -22,27 +23,33 @@ class CameraRow:
         state: Where it is in its life.
         rate_hz: Frames per second of late.
         age_ms: From grab to sending, median of late.
-        frames: Frames done.
+        arrived: Whether any frame of it has arrived.
+        frames: Frames done, as far as it has told.
         total_frames: Frames there will be, None when nobody knows.
         dropped: Frames lost.
         focal: Focal length, px, and its ± once that is known.
         place: How well it is known where it is: ± of rotation and position; empty until known.
         agreement: 0–1 with the other cameras, None until known.
+        mean_agreement: The same over all of the run in which it saw somebody, None if it never did.
         restarts: How often it was restarted.
-        note: What is wrong with it, empty when all is well.
+        error: What is wrong with its frames, or why it has none, empty when all is well.
+        note: That, or else why the rig does not trust it.
     """
 
     name: str
     state: str
     rate_hz: float
     age_ms: float
+    arrived: bool
     frames: int
     total_frames: int | None
     dropped: int
     focal: str
     place: str
     agreement: float | None
+    mean_agreement: float | None
     restarts: int
+    error: str
     note: str
 
 
@@ -71,7 +78,8 @@ class Board:
             return fusion.health.frames, fusion.health.total_frames or 0
         if any(row.total_frames is None for row in rows):
             return 0, 0
-        done, total = sum(row.frames for row in rows), sum(row.total_frames or 0 for row in rows)
+        done = sum(min(row.frames, row.total_frames or 0) for row in rows)  # who is restarted begins anew
+        total = sum(row.total_frames or 0 for row in rows)
         if self.config.passes == 2 and fusion is not None:  # the second pass is fusion's alone
             return done + min(fusion.health.frames * len(rows), total), 2 * total
         return done, total
@@ -108,33 +116,42 @@ class Board:
         health = heard.health
         return f"sending: {health.detail}, {health.rate_hz:.0f} Hz, {health.age_ms:.0f} ms old. {health.error}".rstrip()
 
-    def sent(self) -> str:
-        """Returns what engines got, empty if there were none."""
-        heard = self.monitor.workers.get(STREAMS)
-        return f"Sent to {heard.health.detail}: {heard.frames.total} frames." if heard and heard.health.detail else ""
+    def sent(self) -> list[str]:
+        """Returns what engines got, as far as anybody knows."""
+        return [_sent(target) for target in self.monitor.streams.targets] if self.monitor.streams else []
 
     def advice(self) -> str:
         """Returns why the rig is not solved yet and what would help, empty when all is well."""
         return self.monitor.rig.note if self.monitor.rig else ""
 
     def _camera(self, name: str) -> CameraRow:
-        life, heard, known = self.lives[name], self.monitor.workers.get(name), self.monitor.camera(name)
+        life, heard = self.lives[name], self.monitor.workers.get(name)
+        frames = heard.frames.total if heard else 0
+        known = self.monitor.camera(name)
+        arrived = frames > 0 or (known is not None and (known.size_px is not None or known.health > 0))
+        known = known if arrived else None  # before that the rig assumes all of it
         state = self._state(name)
         running = state == "running"
         error = (heard.health.error if heard else "") or (life.cause if life.incarnation is None else "")
+        note = error or (known.note if known else "")
+        if not arrived and not note and self.monitor.start_ns:
+            note = "no frames yet"
         return CameraRow(
             name=name,
             state=state,
             rate_hz=heard.health.rate_hz if heard and running else 0.0,
             age_ms=heard.health.age_ms if heard and running else 0.0,
-            frames=heard.health.frames if heard else 0,
+            arrived=arrived,
+            frames=frames,
             total_frames=heard.health.total_frames if heard else None,
             dropped=heard.dropped.total if heard else 0,
             focal=_focal(known) if known else "",
             place=_place(known) if known else "",
             agreement=known.health if known else None,
+            mean_agreement=(known.agreement or known.health or None) if known else None,
             restarts=life.restarts,
-            note=error or (known.note if known else ""),
+            error=error,
+            note=note,
         )
 
     def _state(self, name: str) -> str:
@@ -149,6 +166,18 @@ class Board:
         if self.config.pace == "realtime" and now - heard.at_ns > QUIET_NS and life.incarnation:
             return f"silent for {(now - heard.at_ns) / 1e9:.0f} s"
         return heard.health.state
+
+
+def _sent(target: Target) -> str:
+    """Returns what one target got."""
+    place = f"{target.kind} {target.address}"
+    if target.clients_ever is not None:
+        now = f"{target.clients or 0} connected now"
+        return f"Sent {target.frames} frames to {target.clients_ever} clients of {place}, {now}."
+    if target.unheard >= max(target.frames - UNNOTICED, 1):
+        return f"Nobody listened at {place}: {target.frames} frames went nowhere. Is the receiver running there?"
+    some = f", at {target.unheard} of them nobody listened" if target.unheard else ""
+    return f"Sent {target.frames} frames to {place} (UDP: nobody confirms them{some})."
 
 
 def _focal(known: CameraState) -> str:

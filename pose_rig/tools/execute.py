@@ -17,7 +17,7 @@ from pose_rig.tools.outputs import check_outputs, make_room
 from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.rig_file import RigFile, is_writable
 from pose_rig.tools.run_loop import Run
-from pose_rig.tools.summary import summary
+from pose_rig.tools.summary import nobody_seen, summary
 from pose_rig.tools.workers import Plan, plan
 
 
@@ -62,7 +62,7 @@ def carry_out(ready: Plan, console: Console, rig_file: RigFile | None = None, *,
         debug: As there.
 
     Raises:
-        PoseRigError: The run failed.
+        PoseRigError: The run failed, or nobody was seen in all of it.
     """
     lines, save = PlainLines(console), ready.config.save
     display = lines if headless or debug or not console.is_terminal else LiveTable(console)
@@ -75,6 +75,8 @@ def carry_out(ready: Plan, console: Console, rig_file: RigFile | None = None, *,
         saved = Path(save) if _written_ns(save) != written_ns else None
         for line in summary(run.board, saved, keep_rig(run.board, rig_file, lines)):
             lines.say(line)
+    if nobody := nobody_seen(run.board):
+        raise nobody
 
 
 def _detector_model(config: Config, console: Console) -> str:

@@ -4,7 +4,7 @@ import time
 from array import array
 from dataclasses import dataclass
 
-from pose_rig.messages import CameraState, Health, Message, Pose3D, RigState
+from pose_rig.messages import CameraState, Health, Message, Pose3D, RigState, Streams
 
 
 @dataclass(slots=True)
@@ -58,6 +58,7 @@ class Monitor:
         ages_ns: Age of every pose heard.
         modes: Each mode entered, and when (s from the first pose).
         tracked: Poses heard in which somebody was seen.
+        streams: What goes to engines.
     """
 
     def __init__(self) -> None:
@@ -70,6 +71,7 @@ class Monitor:
         self.ages_ns = array("q")
         self.modes: list[tuple[str, float]] = []
         self.tracked = 0
+        self.streams: Streams | None = None
         self._indices = Tally()
         self._first_pose = self._last_pose = (0, 0)  # poses until then, and when
         self._first_ns = 0  # the first pose's own instant
@@ -84,6 +86,8 @@ class Monitor:
                 self.solved = message
         elif isinstance(message, Pose3D):
             self._take_pose(message)
+        elif isinstance(message, Streams):
+            self.streams = message
 
     @property
     def poses(self) -> int:
@@ -96,6 +100,13 @@ class Monitor:
         """Poses per second between the first and the last heard; 0 with fewer than two."""
         (count, instant_ns), (last_count, last_ns) = self._first_pose, self._last_pose
         return (last_count - count) / (last_ns - instant_ns) * 1e9 if last_ns > instant_ns else 0.0
+
+    @property
+    def seen(self) -> bool:
+        """Whether anybody was ever seen in any camera."""
+        return self.tracked > 0 or any(
+            camera.agreement is not None for camera in (self.rig.cameras if self.rig else ())
+        )
 
     def camera(self, name: str) -> CameraState | None:
         """Returns what the rig knows about a camera, None if nothing yet."""

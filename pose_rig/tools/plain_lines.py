@@ -6,7 +6,7 @@ from typing import Self
 
 from rich.console import Console
 
-from pose_rig.tools.board import Board
+from pose_rig.tools.board import Board, CameraRow
 
 SAY_EVERY_S = 5.0
 
@@ -55,10 +55,7 @@ def line(board: Board) -> str:
     if board.config.pace == "all" and total:
         facts.append(f"{done} of {total} frames")
     else:
-        facts += [
-            f"{row.name} {row.rate_hz:.0f} fps" if row.state == "running" else f"{row.name} {row.state}"
-            for row in board.cameras()
-        ]
+        facts += [_camera(row) for row in board.cameras()]
     if recording := board.recording():
         facts.append(recording)
     if sending := board.sending():
@@ -66,3 +63,9 @@ def line(board: Board) -> str:
     if advice := board.advice():
         facts.append(advice)
     return " | ".join(facts)
+
+
+def _camera(row: CameraRow) -> str:
+    if row.state not in ("ready", "running"):
+        return f"{row.name} {row.state}"
+    return f"{row.name} {row.rate_hz:.0f} fps" if row.arrived else f"{row.name} no frames yet"

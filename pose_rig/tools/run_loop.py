@@ -4,8 +4,9 @@ import time
 from typing import Protocol
 
 from pose_rig.bus import Receiver
+from pose_rig.messages import Health
 from pose_rig.tools.board import Board
-from pose_rig.tools.camera_list import RECORDER, RESERVED
+from pose_rig.tools.camera_list import RECORDER, RESERVED, ends_by_itself
 from pose_rig.tools.marking import Marking
 from pose_rig.tools.monitor import Monitor
 from pose_rig.tools.stop_request import StopRequest
@@ -15,6 +16,7 @@ from pose_rig.tools.workers import Plan
 TICK_MS = 50
 LOADING_S = 10.0  # fusion usually takes one
 START_WAIT_S = 15.0  # for cameras to announce themselves; a webcam can take ten seconds to open
+FILES_WAIT_S = 120.0  # for files, whose first frames would be lost; on a busy machine the detector takes long to load
 SILENT_S = 10.0  # a live worker that says nothing for this long hangs: it says something every second
 ENDING_S = 10.0  # for fusion to end once all cameras have
 _ANNOUNCED = ("ready", "running", "ended", "failed")
@@ -47,11 +49,13 @@ class Run:
         self._display = display
         self._monitor = Monitor()
         self._supervisor = Supervisor(plan.workers, debug=debug)
+        self._cameras = {camera.name for camera in plan.config.camera}
         self._began_ns = 0
         self._waiting_since_ns = 0
         self._cameras_ended_ns = 0
         self._modes_told = 0
         self._details_told: dict[str, str] = {}
+        self._faults_told: set[tuple[str, str]] = set()
         self.board = Board(plan.config, self._monitor, self._supervisor.lives)
 
     def run(self) -> None:
@@ -62,7 +66,7 @@ class Run:
         """
         request = StopRequest(self._supervisor.hurry)
         with (
-            Receiver(self._plan.output, topics=("pose", "rig", "health/")) as receiver,
+            Receiver(self._plan.output, topics=("pose", "rig", "health/", "streams")) as receiver,
             Marking(self._plan.recording) as marking,
             request.listening(),
         ):
@@ -107,15 +111,17 @@ class Run:
             if now - self._began_ns > LOADING_S * 1e9 and "loading" not in self._details_told:
                 self._details_told["loading"] = "said"
                 self._display.say("Fusion is loading. With TensorRT the first time takes minutes.")
-        elif self._cameras_announced() or now - self._waiting_since_ns > START_WAIT_S * 1e9:
+        elif self._cameras_announced(now - self._waiting_since_ns):
             self._monitor.start_ns = now
             self._supervisor.release(now)
 
-    def _cameras_announced(self) -> bool:
-        """Returns whether there is nothing to wait for; with pace ``all`` the cameras wait for us."""
+    def _cameras_announced(self, waited_ns: int) -> bool:
+        """Returns whether there is nothing to wait for any more; with pace ``all`` the cameras wait for us."""
         heard, lives = self._monitor.workers, self._supervisor.lives
         return self._plan.config.pace == "all" or all(
-            lives[camera.name].cause or (camera.name in heard and heard[camera.name].health.state in _ANNOUNCED)
+            lives[camera.name].cause
+            or (camera.name in heard and heard[camera.name].health.state in _ANNOUNCED)
+            or waited_ns > (FILES_WAIT_S if ends_by_itself(camera) else START_WAIT_S) * 1e9
             for camera in self._plan.config.camera
         )
 
@@ -153,6 +159,13 @@ class Run:
             return time.monotonic_ns()
         return self._monitor.pose.t_ns if self._monitor.pose else 0
 
+    def _tell_fault(self, name: str, health: Health) -> None:
+        """Says once what is wrong with a camera's frames; why a worker died is said when it has."""
+        known = (name, health.error)
+        if health.error and health.state != "failed" and name in self._cameras and known not in self._faults_told:
+            self._faults_told.add(known)
+            self._display.say(f"{name}: {health.error}")
+
     def _fusion_ended(self) -> bool:
         return self._supervisor.lives[RESERVED].ended
 
@@ -163,6 +176,7 @@ class Run:
             if (detail := heard.health.detail) and detail != self._details_told.get(name):
                 self._details_told[name] = detail
                 self._display.say(f"{name}: {detail}")
+            self._tell_fault(name, heard.health)
         for mode, at_s in self._monitor.modes[self._modes_told :]:
             self._display.say(f"Mode {mode} after {at_s:.1f} s.")
         self._modes_told = len(self._monitor.modes)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pose_rig.errors import PoseRigError
 from pose_rig.tools.board import Board, CameraRow
 from pose_rig.tools.monitor import Monitor
 
@@ -19,25 +20,37 @@ def summary(board: Board, saved: Path | None, kept: Path | None = None) -> list[
     monitor = board.monitor
     if not monitor.start_ns:
         return ["The run ended before it began."]
+    nobody = nobody_seen(board)
     lines = [
+        *([f"{nobody.cause} {nobody.remedy}"] if nobody else []),
         f"Ran {board.elapsed_s():.1f} s: {monitor.poses} poses, {monitor.pose_rate_hz:.1f} per second"
         + (f", latency {_latency(monitor)}." if board.config.pace == "realtime" else "."),
         *(_camera(row, monitor) for row in board.cameras()),
         "Mode: " + (", ".join(f"{mode} after {at_s:.1f} s" for mode, at_s in monitor.modes) or "none reached") + ".",
     ]
     lines += _rig(board, kept)
-    if not monitor.tracked:
-        lines.append("Nobody was seen." if monitor.pose else "No pose came out: nobody was seen in time.")
     if provider := board.provider():
         lines.append(f"fusion: {provider}")
     lines.append(f"Scale: {board.height()}.")
     if recording := board.recording():
         lines.append(recording[0].upper() + recording[1:])
-    if sending := board.sent():
-        lines.append(sending)
+    lines += board.sent()
     if saved:
         lines.append(f"Poses saved to {saved}.")
     return lines
+
+
+def nobody_seen(board: Board) -> PoseRigError | None:
+    """Returns why a run that began came to nothing, None if anybody was seen."""
+    rows = board.cameras()
+    if board.monitor.seen or not board.monitor.start_ns:
+        return None
+    if rows and not any(row.arrived for row in rows):
+        return PoseRigError("No camera gave a frame.", "What is said of each camera tells why.")
+    return PoseRigError(
+        "Nobody was seen in any camera.",
+        "Check that the person stands in the pictures as a whole, upright, in the light and large enough.",
+    )
 
 
 def _latency(monitor: Monitor) -> str:
@@ -58,13 +71,23 @@ def _rig(board: Board, kept: Path | None) -> list[str]:
 
 def _camera(row: CameraRow, monitor: Monitor) -> str:
     heard = monitor.workers.get(row.name)
-    if heard is None:
-        return f"  {row.name}: no frames, restarted {row.restarts}×. {row.note}".rstrip()
+    if heard is None or not row.arrived:
+        return _without_frames(row)
     seconds = (heard.busy_until_ns - monitor.start_ns) / 1e9
     rate_hz = heard.frames.total / seconds if seconds > 0 else 0.0
     facts = [f"{heard.frames.total} frames", f"{rate_hz:.1f} fps", f"{heard.dropped.total} dropped"]
-    if row.agreement is not None:
-        facts.append(f"agreement {row.agreement:.0%}")
+    facts.append("saw nobody" if row.mean_agreement is None else f"agreement {row.mean_agreement:.0%}")
     if row.restarts:
         facts.append(f"restarted {row.restarts}×")
-    return f"  {row.name}: {', '.join(facts)}. {row.note}".rstrip()
+    last = row.note if row.agreement else ""  # that it sees nobody at the end is no news of the run
+    return f"  {row.name}: {', '.join(facts)}. {row.error or last}".rstrip()
+
+
+def _without_frames(row: CameraRow) -> str:
+    facts = [f"{row.name} gave no frame"]
+    if row.dropped:
+        facts.append(f"{row.dropped} dropped")
+    if row.restarts:
+        facts.append(f"restarted {row.restarts}×")
+    late = "It was not ready when the run ended." if row.state == "starting" else "The run ended before its first one."
+    return f"  {', '.join(facts)}. {row.error or late}"

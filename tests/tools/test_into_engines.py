@@ -1,6 +1,7 @@
 """The way into an engine, with real processes from the camera to the datagram."""
 
 import json
+import re
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -52,7 +53,9 @@ def test_a_run_moves_an_avatar_and_a_browser_sees_it() -> None:
     tracked = [tracking for tracking, _ in told(catcher)]
     assert sum(tracked) > 60
     assert f"vmc 127.0.0.1:{catcher.port}, websocket 127.0.0.1:{port}" in line(board)
-    assert any(text.startswith("Sent to vmc 127.0.0.1") for text in summary(board, None))
+    sent = [text for text in summary(board, None) if text.startswith("Sent ")]
+    assert re.fullmatch(r"Sent \d+ frames to vmc 127\.0\.0\.1:\d+ \(UDP: nobody confirms them\)\.", sent[0])
+    assert re.fullmatch(rf"Sent \d+ frames to 1 clients of websocket 127\.0\.0\.1:{port}, 0 connected now\.", sent[1])
     assert frames[0]["axes"] == "blender"
     assert set(frames[0]["cameras"]) == {"sim0", "sim1", "sim2"}  # type: ignore[call-overload]
     assert any(frame.get("refined") for frame in frames)
@@ -87,7 +90,7 @@ def test_a_session_is_replayed_into_an_engine(tmp_path: Path) -> None:
         address = f"127.0.0.1:{catcher.port}"
         code, said = pose_rig_process("replay", str(session), "--vmc", address, "--port", "0", "--headless")
     assert code == 0, said
-    assert f"Sent to vmc {address}" in said
+    assert f"frames to vmc {address} (UDP: nobody confirms them)." in said
     assert told(catcher)
 
 
