@@ -18,6 +18,7 @@ from pose_rig.capture.webcam import open_webcam
 from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import UsageError
 
+MOST_SIMULATED = 10_000  # far more than a rig may have, but few enough to be counted
 Kind = Literal["sim", "keypoints", "url", "video", "webcam"]
 VIDEO_SUFFIXES = frozenset({
     ".3gp", ".avi", ".flv", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv",
@@ -49,6 +50,7 @@ def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
 
     Raises:
         SourceError: There is no such camera, or the keypoint file is not sound; names the key.
+        UsageError: There would be more simulated cameras than can be counted.
     """
     kind = kind_of(camera.source)
     if kind == "webcam":
@@ -56,6 +58,8 @@ def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
         name = camera.name or f"cam{plugged.index}"
         return (msgspec.structs.replace(camera, source=plugged.identity, name=name),)
     if kind == "sim":
+        if camera.members > MOST_SIMULATED:
+            raise UsageError(f"A simulated rig of {camera.members} cameras is too large.", "Give fewer members.")
         name = camera.name or "sim"
         return tuple(
             msgspec.structs.replace(camera, name=f"{name}{member}", member=member) for member in range(camera.members)

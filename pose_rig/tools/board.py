@@ -128,7 +128,7 @@ class Board:
         life, heard = self.lives[name], self.monitor.workers.get(name)
         frames = heard.frames.total if heard else 0
         known = self.monitor.camera(name)
-        arrived = frames > 0 or (known is not None and (known.size_px is not None or known.health > 0))
+        arrived = frames > 0 or (known is not None and (known.size_px is not None or heard is None))
         known = known if arrived else None  # before that the rig assumes all of it
         state = self._state(name)
         running = state == "running"

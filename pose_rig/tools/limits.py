@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
-from pose_rig.config import MODELS, Config, StreamConfig
+from pose_rig.config import MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.lifting.weights_file import refuse_other
 from pose_rig.tools.camera_list import kind_of
 from pose_rig.tools.rig_file import check_solved, is_writable
+from pose_rig.tools.watching import check_duration
 
 HEIGHT_M = (0.4, 2.6)
 PEOPLE = (1, 8)
@@ -15,6 +16,12 @@ RATE_HZ = (1.0, 500.0)
 STREAM_RATE_HZ = (1.0, 240.0)
 PORT = (0, 65534)  # the one above it says what goes to engines
 REPEAT = (1, 1000)
+FPS = (0.1, 1000.0)
+SIDE_PX = (16, 16384)
+FOCAL_PX = (1.0, 1e6)
+OFFSET_MS = (-86_400_000.0, 86_400_000.0)  # a day
+CUTOFF_HZ = (0.01, 1000.0)
+BETA = (0.0, 1000.0)
 RIG_NAME = "rig.toml"
 
 
@@ -29,10 +36,11 @@ def check(config: Config) -> None:
     _in_range("pose rate", config.fusion.rate_hz, RATE_HZ, "Hz")
     _in_range("port", config.port, PORT, "")
     _in_range("least confidence", config.detector.min_confidence, (0.0, 1.0), "")
+    _in_range("min_cutoff_hz", config.fusion.min_cutoff_hz, CUTOFF_HZ, "Hz")
+    _in_range("beta", config.fusion.beta, BETA, "")
+    check_duration(config.duration_s)
     for camera in config.camera:
-        _in_range(f"repeat of {camera.name}", camera.repeat, REPEAT, "times")
-    if config.duration_s is not None and config.duration_s <= 0:
-        raise UsageError(f"A duration of {config.duration_s:g} s is no time.", "Give seconds, such as --duration 30.")
+        _check_camera(camera)
     _check_pace(config)
     _check_rig(config)
     if config.detector.model not in MODELS and not Path(config.detector.model).is_file():
@@ -75,6 +83,15 @@ def _check_stream(stream: StreamConfig) -> None:
     places(stream)
     if stream.avatar:
         load_vrm(Path(stream.avatar))
+
+
+def _check_camera(camera: CameraConfig) -> None:
+    _in_range(f"repeat of {camera.name}", camera.repeat, REPEAT, "times")
+    _in_range(f"frame rate (fps) of {camera.name}", camera.fps, FPS, "Hz")
+    _in_range(f"focal length of {camera.name}", camera.focal_px, FOCAL_PX, "px")
+    _in_range(f"time offset (offset_ms) of {camera.name}", camera.offset_ms, OFFSET_MS, "ms")
+    for side in camera.size_px or ():
+        _in_range(f"side of the image (size_px) of {camera.name}", side, SIDE_PX, "px")
 
 
 def _in_range(name: str, value: float | None, limits: tuple[float, float], unit: str) -> None:

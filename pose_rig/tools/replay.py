@@ -156,7 +156,7 @@ def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recor
 
     with Session(path) as session:
         until_s = session.duration_s if end_s is None else end_s
-        if (start_s or 0.0) >= until_s:
+        if not 0 <= (start_s or 0.0) < until_s:  # NaN neither
             raise UsageError(
                 f"From {start_s or 0:.1f} s to {until_s:.1f} s is no time.",
                 f"The session has {session.duration_s:.1f} s.",

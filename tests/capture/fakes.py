@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 
@@ -41,6 +43,44 @@ def turn_clip(path: Path) -> None:
     at = data.index(b"tkhd") + 4 + 40  # version 0
     struct.pack_into(">9i", data, at, 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
+
+
+def write_matroska(path: Path, times_ms: Sequence[float]) -> Path:
+    """Writes a video whose frames have these times."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=25, options={"g": "5"})
+        stream.width, stream.height = SIZE
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for index, t_ms in enumerate(times_ms):
+            frame = av.VideoFrame.from_ndarray(picture(index % FRAMES), format="bgr24")
+            frame.pts, frame.time_base = round(t_ms), Fraction(1, 1000)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def set_pixel_aspect(source: Path, target: Path, aspect: Fraction) -> Path:
+    """Copies a clip with pixels of another shape."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        stream.sample_aspect_ratio = aspect
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+    return target
+
+
+def hide_first(source: Path, target: Path, frames: int) -> Path:
+    """Copies a clip with an edit list that leaves the first frames out, as cutting without encoding does."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                shift = round(frames / FPS / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
+                new.mux(packet)
+    return target
 
 
 class FakeDevice:

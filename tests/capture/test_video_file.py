@@ -1,15 +1,29 @@
+import wave
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from pose_rig.capture.device import open_ffmpeg
 from pose_rig.capture.open import open_source
-from pose_rig.capture.source import Source
+from pose_rig.capture.source import Frame, Source
 from pose_rig.capture.video_file import VideoFile
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
-from tests.capture.fakes import FPS, FRAMES, SIZE, FakeDevice, turn_clip, write_clip
+from tests.capture.fakes import (
+    FPS,
+    FRAMES,
+    SIZE,
+    FakeDevice,
+    hide_first,
+    picture,
+    set_pixel_aspect,
+    turn_clip,
+    write_clip,
+    write_matroska,
+)
 
 
 def opened(path: Path, fps: float | None = None, size_px: tuple[int, int] | None = None) -> Source:
@@ -127,3 +141,144 @@ def test_seeking_finds_the_second_time_round(tmp_path: Path) -> None:
     assert instant.own_ns == pytest.approx((2 * FRAMES + 5) / FPS * 1e9, abs=1e6)
     assert level_of(image) == 5
     assert rest == FRAMES - 6
+
+
+def read_all(source: Source) -> list[Frame]:
+    frames = []
+    while (frame := source.read()) is not None:
+        frames.append(frame)
+    source.close()
+    return frames
+
+
+CUT_OFF = "could be read: the file is cut off or damaged."
+
+
+def test_a_file_that_is_cut_off_says_how_many_frames_could_be_read(tmp_path: Path) -> None:
+    path = write_matroska(tmp_path / "cut.mkv", [40 * i for i in range(50)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    source = opened(path)
+    assert source.fault == ""
+    read = len(read_all(source))
+    assert 5 < read < 45
+    assert source.fault == f"{read} of 50 frames {CUT_OFF}"
+
+
+class Damaged(FakeDevice):
+    """Twelve frames, some of which cannot be decoded."""
+
+    def __init__(self, bad: tuple[int, ...]) -> None:
+        super().__init__({cv2.CAP_PROP_FPS: FPS, cv2.CAP_PROP_FRAME_COUNT: 12})
+        self._bad, self._at = bad, -1
+
+    def grab(self) -> bool:
+        self._at += 1
+        return self._at < 12 and self._at not in self._bad
+
+    def get(self, prop: int, /) -> float:
+        return self._at * 1e3 / FPS if prop == cv2.CAP_PROP_POS_MSEC else super().get(prop)
+
+
+@pytest.mark.parametrize("fps", [None, FPS])
+def test_frames_that_are_damaged_in_the_middle_are_left_out_and_told(fps: float | None) -> None:
+    video = VideoFile(CameraConfig(source="x.avi", fps=fps), Damaged((4, 5, 8)))
+    instants = [instant for _ in range(12) if (instant := video.advance())]
+    assert [instant.index for instant in instants] == [0, 1, 2, 3, 6, 7, 9, 10, 11]
+    assert [instant.own_ns for instant in instants] == [40_000_000 * instant.index for instant in instants]
+    assert video.fault == f"9 of 12 frames {CUT_OFF}"
+
+
+def test_a_file_that_is_whole_has_no_fault(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "a.mp4")
+    for path in (clip, write_matroska(tmp_path / "b.mkv", [40 * i for i in range(12)])):
+        source = opened(path)
+        assert len(read_all(source)) == FRAMES
+        assert source.fault == ""
+
+
+def test_frames_that_an_edit_list_hides_are_not_missing(tmp_path: Path) -> None:
+    source = opened(hide_first(write_clip(tmp_path / "a.mp4"), tmp_path / "trimmed.mp4", 6))
+    assert source.total_frames == FRAMES
+    assert len(read_all(source)) == FRAMES - 6
+    assert source.fault == ""
+
+
+def test_a_file_that_is_played_beyond_its_cut_says_that_not_all_could_be_read(tmp_path: Path) -> None:
+    path = write_matroska(tmp_path / "cut.mkv", [40 * i for i in range(100)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    video = VideoFile(CameraConfig(source=str(path)), cv2.VideoCapture(str(path), cv2.CAP_FFMPEG))
+    video.seek(3_000_000_000)
+    while video.advance() is not None:
+        pass
+    video.close()
+    assert video.fault == f"Not all of 100 frames {CUT_OFF}"
+
+
+def test_a_video_without_a_frame_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "empty.avi"
+    cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, SIZE).release()
+    source = opened(path)
+    with pytest.raises(SourceError, match=r"empty\.avi has no frame that can be read\. Check that it plays"):
+        source.read()
+    source.close()
+
+
+@pytest.mark.parametrize("name", ["still.png", "still.jpg", "still.mp4"])
+def test_a_picture_is_no_video(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), picture(0))
+    path = path.rename(tmp_path / name)
+    with pytest.raises(SourceError, match=r"still\.\w+ is a picture, not a video\. Give a video"):
+        opened(path)
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "sound.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(16000))
+    with pytest.raises(SourceError, match=r"sound\.mp4 cannot be read as a video"):
+        opened(path.rename(tmp_path / "sound.mp4"))
+
+
+def test_a_video_with_a_wrong_ending_is_read(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4").rename(tmp_path / "a.txt")
+    assert len(read_all(opened(path))) == FRAMES
+
+
+def test_frames_keep_the_uneven_times_of_their_file(tmp_path: Path) -> None:
+    times_ms = [0, 40, 60, 200, 210, 500]
+    frames = read_all(opened(write_matroska(tmp_path / "uneven.mkv", times_ms)))
+    assert [frame.t_ns / 1e6 for frame in frames] == times_ms
+
+
+@pytest.mark.parametrize(("aspect", "size"), [(Fraction(2), (128, 48)), (Fraction(1, 2), (64, 96))])
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, aspect: Fraction, size: tuple[int, int]) -> None:
+    source = opened(set_pixel_aspect(write_clip(tmp_path / "a.mp4"), tmp_path / "wide.mp4", aspect))
+    assert source.size_px == size
+    assert source.detail == f"{size[0]}×{size[1]} at 25/s"
+    frame = read_all(source)[0]
+    assert frame.size_px == size
+    assert frame.image is not None
+    assert frame.image.shape == (size[1], size[0], 3)
+    assert frame.image[size[1] // 4, size[0] // 4].min() > 200  # the white corner
+    assert frame.image[size[1] // 4, size[0] // 2].max() < 100
+
+
+def test_pixels_that_are_not_square_are_turned_with_the_image(tmp_path: Path) -> None:
+    path = set_pixel_aspect(write_clip(tmp_path / "a.mp4"), tmp_path / "turned.mp4", Fraction(2))
+    turn_clip(path)
+    source = opened(path)
+    frame = read_all(source)[0]
+    assert source.size_px == (48, 128)
+    assert frame.image is not None
+    assert frame.image.shape == (128, 48, 3)
+
+
+@pytest.mark.parametrize("aspect", [(0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (900.0, 1.0)])
+def test_a_shape_of_pixels_that_is_unknown_or_nonsense_is_square(aspect: tuple[float, float]) -> None:
+    device = FakeDevice({
+        cv2.CAP_PROP_FRAME_WIDTH: 64, cv2.CAP_PROP_FRAME_HEIGHT: 48,
+        cv2.CAP_PROP_SAR_NUM: aspect[0], cv2.CAP_PROP_SAR_DEN: aspect[1],
+    })  # fmt: skip
+    assert open_ffmpeg("rtsp://somewhere", device.opener) is device

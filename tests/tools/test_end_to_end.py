@@ -114,7 +114,7 @@ def test_ctrl_c_gives_poses_and_a_summary(tmp_path: Path) -> None:
         assert rig.wait(10) == 0
     assert time.monotonic() - began < 3
     assert "latency" in output
-    assert "sim1: " in output
+    assert "  sim1" in output
     assert "Scale: height 1.70 m assumed" in output
     assert f"Poses saved to {save}." in output
     assert save.exists()

@@ -1,6 +1,9 @@
+import math
+from typing import Any
+
 import pytest
 
-from pose_rig.config import CameraConfig, Config
+from pose_rig.config import CameraConfig, Config, DetectorConfig, FusionConfig, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.tools.limits import check
 
@@ -19,3 +22,50 @@ def test_a_file_cannot_be_played_less_than_once(repeat: int) -> None:
     camera = CameraConfig(source="a.mp4", name="left", repeat=repeat)
     with pytest.raises(UsageError, match=rf"^A repeat of left of {repeat} times is out of range\. Use 1 to 1000\."):
         check(Config(camera=(camera,)))
+
+
+def rig(**camera: Any) -> Config:
+    return Config(camera=(CameraConfig(source="sim", name="left", **camera),))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0])
+@pytest.mark.parametrize("key", ["fps", "focal_px"])
+def test_numbers_of_a_camera_that_make_no_sense_are_refused_by_name(key: str, value: float) -> None:
+    with pytest.raises(UsageError, match=r"left of -?(nan|inf|1) (Hz|px) is out of range\. Use "):
+        check(rig(**{key: value}))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1e12])
+def test_an_offset_of_years_is_refused(value: float) -> None:
+    with pytest.raises(UsageError, match=r"^A time offset \(offset_ms\) of left of .* ms is out of range\."):
+        check(rig(offset_ms=value))
+
+
+@pytest.mark.parametrize("size_px", [(0, 0), (-1280, 720), (1280, 10**9)])
+def test_an_image_size_that_is_none_is_refused(size_px: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match=r"^A side of the image \(size_px\) of left of .* px is out of range\."):
+        check(rig(size_px=size_px))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -5.0, 0.0])
+def test_rates_and_durations_that_are_none_are_refused(value: float) -> None:
+    for config in (
+        Config(duration_s=value),
+        Config(height_m=value),
+        Config(fusion=FusionConfig(rate_hz=value)),
+        Config(fusion=FusionConfig(min_cutoff_hz=value)),
+        Config(stream=StreamConfig(rate_hz=value)),
+    ):
+        with pytest.raises(UsageError, match=r"is out of range\.|is no time\."):
+            check(config)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -5.0])
+def test_other_numbers_that_make_no_sense_are_refused(value: float) -> None:
+    for config in (
+        Config(fusion=FusionConfig(beta=value)),
+        Config(detector=DetectorConfig(min_confidence=value)),
+        Config(stream=StreamConfig(lead=value)),
+    ):
+        with pytest.raises(UsageError, match=r"is out of range\."):
+            check(config)
