@@ -98,3 +98,14 @@ def test_nobody_there_and_forgiven() -> None:
     health.nobody()
     assert not health.value.any()
     assert not health.present.any()
+
+
+def test_the_mean_is_over_the_instants_at_which_a_camera_saw_somebody() -> None:
+    health = Health(3)
+    ended_ns = after(health, [0.9, 0.5, 0.0], 1.0, present=[True, True, False])
+    after(health, [0.0, 0.7, 0.0], 1.0, ended_ns, present=[False, True, False])
+    assert health.mean(0) == pytest.approx(0.9)
+    assert health.mean(1) == pytest.approx(0.6)
+    assert health.mean(2) is None
+    health.nobody()
+    assert health.mean(0) == pytest.approx(0.9)

@@ -21,6 +21,7 @@ def test_what_is_sent_arrives_in_its_order_from_one_socket() -> None:
     assert len({source for _, source in got}) == 1
     assert (state.frames, state.datagrams, state.octets, state.failures) == (3, 6, 18, 0)
     assert (state.kind, state.profile, state.error, state.clients) == ("vmc", "unity", "", None)
+    assert (state.unheard, state.clients_ever) == (0, None)
 
 
 def free_port() -> int:
@@ -35,6 +36,7 @@ def test_where_nobody_listens_is_told_and_costs_no_datagram() -> None:
         for _ in range(4):
             target.send([b"a", b"b"])
         assert target.traffic.target().error == f"Nobody listens at 127.0.0.1:{port}."
+        assert (target.traffic.target().frames, target.traffic.target().unheard) == (4, 4)  # "b" tells of "a"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:  # now somebody does
             receiver.bind(("127.0.0.1", port))
             receiver.settimeout(2.0)

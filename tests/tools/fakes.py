@@ -67,6 +67,8 @@ def camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     total = job.camera.member or None
     count = 0
     with Sender(job.endpoint, "lossless" if job.pace == "all" else "live") as sender:
+        if job.camera.source == "slow.mp4":  # to get ready
+            stop.wait(3.0)
         wait_for_start(sender, job, stop, start_ns)
         while not stop.is_set() and count != total:
             count += 1

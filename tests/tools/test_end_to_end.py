@@ -76,6 +76,25 @@ def test_keypoints_from_a_file_become_the_same_poses_every_time(tmp_path: Path) 
         assert np.isfinite(poses["xyz"]).all()
 
 
+def test_a_run_in_which_nobody_is_seen_fails_and_says_so(tmp_path: Path) -> None:
+    count = 40
+    path = tmp_path / "kp.npz"
+    np.savez(
+        path, xy=np.full((2, count, 17, 2), 100.0), score=np.zeros((2, count, 17)), landmarks="coco17",
+        t_ns=np.tile(np.arange(count) * 33_000_000, (2, 1)), size_px=np.full((2, 2), (1280, 720)),
+    )  # fmt: skip
+    command = [*COMMAND, "--cams", str(path), "--pace", "all"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    summary = done.stdout.splitlines()
+    told = summary.index("Nobody was seen in any camera. Check that the person stands in the pictures as a whole, upright, "
+                         "in the light and large enough.")  # fmt: skip
+    assert summary[told + 1].startswith("Ran ")
+    assert summary[told + 2].startswith("  kp0: 40 frames")
+    assert summary[told + 2].endswith("0 dropped, saw nobody.")
+    assert "Error: Nobody was seen in any camera." in done.stderr
+
+
 def test_files_gone_through_twice_are_solved_from_first_to_last(tmp_path: Path) -> None:
     keypoints = keypoint_file(tmp_path / "kp.npz", seconds=4.0, views=3)
     saved = [tmp_path / "first.npz", tmp_path / "second.npz"]
