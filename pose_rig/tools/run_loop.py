@@ -39,12 +39,16 @@ class Run:
         plan: Its workers.
         display: Where it is shown.
         debug: Let the workers write to the terminal.
+        start_wait_s: How long live cameras may take to announce themselves before it begins without them.
 
     Attributes:
         board: The rig as it is, and after the run as it was.
     """
 
-    def __init__(self, plan: Plan, display: Display, *, debug: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, display: Display, *, debug: bool = False, start_wait_s: float = START_WAIT_S
+    ) -> None:
+        self._start_wait_s = start_wait_s
         self._plan = plan
         self._display = display
         self._monitor = Monitor()
@@ -121,7 +125,7 @@ class Run:
         return self._plan.config.pace == "all" or all(
             lives[camera.name].cause
             or (camera.name in heard and heard[camera.name].health.state in _ANNOUNCED)
-            or waited_ns > (FILES_WAIT_S if ends_by_itself(camera) else START_WAIT_S) * 1e9
+            or waited_ns > (FILES_WAIT_S if ends_by_itself(camera) else self._start_wait_s) * 1e9
             for camera in self._plan.config.camera
         )
 

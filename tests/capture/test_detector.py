@@ -1,6 +1,7 @@
 """The real MediaPipe on the demo clip."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -65,6 +66,18 @@ def test_one_man_is_found_in_pixels(detector: MediaPipeDetector, pictures: list[
         assert people.score.shape == (1, 33)
         assert 250 < bones(people, 0) < 400
         assert people.score[0, [11, 12, 23, 24]].min() > 0.9
+
+
+def test_warming_up_changes_nothing(model: str, pictures: list[Image]) -> None:
+    runs = []
+    for warm in (False, True):
+        detector = MediaPipeDetector(DetectorConfig(model=model, people=2))
+        if warm:
+            detector.warm_up((pictures[0].shape[1], pictures[0].shape[0]))
+        late = [replace(one, t_ns=one.t_ns + 10**12) for one in map(frame, range(len(pictures)), pictures)]
+        runs.append([people.xy.tobytes() + people.score.tobytes() for people in map(detector.detect, late)])
+        detector.close()
+    assert runs[0] == runs[1]
 
 
 def test_two_runs_agree_to_the_bit(model: str, pictures: list[Image]) -> None:

@@ -161,7 +161,17 @@ def test_a_view_that_sees_nobody_is_named(engine: Engine) -> None:
     run(scene, made, lambda _, samples: [samples[0], None, samples[2]])
     assert states(made)["cam1"].note == "sees nobody"
     assert states(made)["cam1"].health == 0
+    assert states(made)["cam1"].agreement is None
     assert states(made)["cam0"].note == ""
+    assert 0.5 < (states(made)["cam0"].agreement or 0) <= 1
+
+
+def test_a_view_without_frames_is_named_and_has_no_size(engine: Engine) -> None:
+    made = Fusion(config(2), engine, Learner())
+    made.describe(1, (1280, 720), "rig17")
+    first, second = made.rig.states()
+    assert (first.note, first.size_px, first.agreement) == ("no frames yet", None, None)
+    assert (second.note, second.size_px, second.agreement) == ("sees nobody", (1280, 720), None)
 
 
 def test_when_nobody_is_seen_every_camera_says_so(engine: Engine) -> None:

@@ -129,10 +129,27 @@ def test_an_unreadable_file_fails_the_run_with_its_sentence() -> None:
         run(ready, Recorded())
 
 
+def test_what_is_wrong_with_frames_is_said_once_while_it_runs() -> None:
+    display = Recorded()
+    run(fake_plan(60, 60, sources=("spotty.mp4", "fake")), display)
+    assert [text for text in display.said if "could be read" in text] == ["cam0: 45 of 100 frames could be read."]
+
+
 def test_an_unreadable_camera_does_not_hold_up_the_others() -> None:
     board = run(fake_plan(0, 0, sources=("broken", "fake"), duration_s=1.5), Recorded())
     assert board.monitor.poses > 20
     assert board.cameras()[0].note == "broken.mp4 cannot be read as a video."
+
+
+@pytest.mark.parametrize(("slow", "waits"), [("slow.mp4", True), ("slow webcam", False)])
+def test_the_clock_of_files_waits_until_all_of_them_are_ready(slow: str, waits: bool) -> None:
+    states: list[str] = []
+    display = Recorded(
+        lambda board: board.monitor.start_ns > 0, lambda board: states.extend(row.state for row in board.cameras())
+    )
+    rig = Run(fake_plan(5, 5, sources=(slow, "fake")), display, start_wait_s=0.2)
+    rig.run()
+    assert (states[0] == "ready") is waits
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

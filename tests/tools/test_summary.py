@@ -62,7 +62,9 @@ def test_a_run_in_which_nobody_was_seen_says_so_first() -> None:
 
 def test_a_camera_without_a_frame_is_named_with_the_reason() -> None:
     reason = "A frame was 32×24 instead of 64×48."
-    one = board((known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40), told("sim1", "ended", 0, reason, 7))
+    one = board(
+        (known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40), told("sim1", "ended", 0, reason, 7)
+    )
     assert summary(one, None)[2] == f"  sim1 gave no frame, 7 dropped. {reason}"
     assert nobody_seen(one) is None
     late = board((known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40), told("sim1", "ready"))
