@@ -34,7 +34,10 @@ class Recording(Protocol):
     fps: float
     total_frames: int | None
     landmarks: str
-    fault: str
+
+    @property
+    def fault(self) -> str:
+        """As in `Source`."""
 
     def advance(self) -> Instant | None:
         """Moves on to the next frame, without decoding where that can be helped; None at the end."""

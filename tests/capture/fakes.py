@@ -76,7 +76,7 @@ def hide_first(source: Path, target: Path, frames: int) -> Path:
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         for packet in old.demux(video=0):
-            if packet.dts is not None:
+            if packet.dts is not None and packet.pts is not None:
                 shift = round(frames / FPS / packet.time_base)
                 packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
                 new.mux(packet)
