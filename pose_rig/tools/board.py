@@ -172,8 +172,9 @@ def _sent(target: Target) -> str:
     """Returns what one target got."""
     place = f"{target.kind} {target.address}"
     if target.clients_ever is not None:
-        now = f"{target.clients or 0} connected now"
-        return f"Sent {target.frames} frames to {target.clients_ever} clients of {place}, {now}."
+        if not target.clients_ever:
+            return f"Nobody connected to {place}."
+        return f"Sent {target.frames} frames to {place} (clients: {target.clients_ever} ever, {target.clients or 0} now)."
     if target.unheard >= max(target.frames - UNNOTICED, 1):
         return f"Nobody listened at {place}: {target.frames} frames went nowhere. Is the receiver running there?"
     some = f", at {target.unheard} of them nobody listened" if target.unheard else ""

@@ -55,7 +55,7 @@ def test_a_run_moves_an_avatar_and_a_browser_sees_it() -> None:
     assert f"vmc 127.0.0.1:{catcher.port}, websocket 127.0.0.1:{port}" in line(board)
     sent = [text for text in summary(board, None) if text.startswith("Sent ")]
     assert re.fullmatch(r"Sent \d+ frames to vmc 127\.0\.0\.1:\d+ \(UDP: nobody confirms them\)\.", sent[0])
-    assert re.fullmatch(rf"Sent \d+ frames to 1 clients of websocket 127\.0\.0\.1:{port}, 0 connected now\.", sent[1])
+    assert re.fullmatch(rf"Sent \d+ frames to websocket 127\.0\.0\.1:{port} \(clients: 1 ever, 0 now\)\.", sent[1])
     assert frames[0]["axes"] == "blender"
     assert set(frames[0]["cameras"]) == {"sim0", "sim1", "sim2"}  # type: ignore[call-overload]
     assert any(frame.get("refined") for frame in frames)

@@ -106,7 +106,8 @@ def test_what_was_sent_is_said_as_far_as_anybody_knows() -> None:
     assert sent(frames=810, unheard=100).endswith("(UDP: nobody confirms them, at 100 of them nobody listened).")
     nobody = f"Nobody listened at {place}: 810 frames went nowhere. Is the receiver running there?"
     assert sent(frames=810, unheard=809) == nobody
-    assert sent(frames=5, clients=1, clients_ever=3) == f"Sent 5 frames to 3 clients of {place}, 1 connected now."
+    assert sent(frames=5, clients=1, clients_ever=3) == f"Sent 5 frames to {place} (clients: 3 ever, 1 now)."
+    assert sent(clients=0, clients_ever=0) == f"Nobody connected to {place}."
     assert sent(frames=0).startswith("Sent 0 frames")
 
 
