@@ -174,7 +174,8 @@ def _sent(target: Target) -> str:
     if target.clients_ever is not None:
         if not target.clients_ever:
             return f"Nobody connected to {place}."
-        return f"Sent {target.frames} frames to {place} (clients: {target.clients_ever} ever, {target.clients or 0} now)."
+        clients = f"clients: {target.clients_ever} ever, {target.clients or 0} now"
+        return f"Sent {target.frames} frames to {place} ({clients})."
     if target.unheard >= max(target.frames - UNNOTICED, 1):
         return f"Nobody listened at {place}: {target.frames} frames went nowhere. Is the receiver running there?"
     some = f", at {target.unheard} of them nobody listened" if target.unheard else ""
