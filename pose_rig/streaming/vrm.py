@@ -19,6 +19,11 @@ from pose_rig.streaming.unity_bones import PARENTS as KNOWN
 
 OPTIONAL = {"Chest", "Neck", "LeftShoulder", "RightShoulder", "LeftToes", "RightToes"}
 REQUIRED = tuple(bone for bone in BONES if bone not in OPTIONAL)
+# of the head's joint above the feet; models in centimetres or inches are far beyond, the smallest figures within
+HEAD_M = (0.2, 3.5)
+IN_CENTIMETRES_M = 70.0  # above this centimetres are likelier than inches or feet
+LIMBS = tuple(f"{side}{part}" for side in ("Left", "Right") for part in ("LowerArm", "Hand", "LowerLeg", "Foot"))
+LIMB = (0.01, 1.5)  # of the head's height: how far these may lie from the joint above
 THUMB_OF_VRM1 = {"Metacarpal": "Proximal", "Proximal": "Intermediate", "Distal": "Distal"}  # VRM 1 → Unity
 
 
@@ -69,6 +74,8 @@ def load_vrm(path: Path) -> Avatar:
     floor_m = min(0.0, *(height for name, height in height_m.items() if name.endswith(("Foot", "Toes"))))
     if height_m["Hips"] <= floor_m:
         raise UsageError(f"The hips of {path} are not above its feet.", AGAIN)
+    _check_size(path, height_m["Head"] - floor_m)
+    _check_limbs(path, {name: node.model[:3, 3] for name, node in zip(names, placed, strict=True)}, parent_of)
     return Avatar(
         names=names,
         parents=tuple(names.index(parent) if parent else -1 for parent in parent_of.values()),
@@ -126,6 +133,27 @@ def _parents(path: Path, tree: NodeTree, node_of: dict[str, int]) -> dict[str, s
         raise UsageError(f"Bones of the VRM {path} do not hang on its hips: {', '.join(loose)}.", AGAIN)
     order = sorted(node_of, key=lambda name: len(above[name]))
     return {name: next(iter(above[name]), "") for name in order}
+
+
+def _check_size(path: Path, head_m: float) -> None:
+    """Checks that an avatar is about as large as a figure that somebody plays."""
+    low, high = HEAD_M
+    if low <= head_m <= high:
+        return
+    unit = "in centimetres" if head_m > IN_CENTIMETRES_M else "in another unit" if head_m > high else "scaled down"
+    raise UsageError(
+        f"The avatar {path} is {head_m:.3g} m tall up to its head: it was probably exported {unit}.",
+        f"Export it in metres, as VRM asks: the head {low:g} to {high:g} m above the feet.",
+    )
+
+
+def _check_limbs(path: Path, place: dict[str, NDArray[np.float64]], parent_of: dict[str, str]) -> None:
+    """Checks that arms and legs have lengths that can be played."""
+    low, high = (share * float(np.ptp([p[1] for p in place.values()])) for share in LIMB)
+    for name in LIMBS:
+        length = float(np.linalg.norm(place[name] - place[parent_of[name]]))
+        if not low <= length <= high:
+            raise UsageError(f"The {name} of {path} lies {length:.3g} m from the {parent_of[name]}.", AGAIN)
 
 
 def _source(path: Path, parent_of: dict[str, str]) -> NDArray[np.int64]:

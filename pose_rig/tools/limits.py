@@ -31,7 +31,7 @@ def check(config: Config) -> None:
     Raises:
         UsageError: Something is; names it.
     """
-    _in_range("height", config.height_m, HEIGHT_M, "m")
+    _check_height(config.height_m)
     _in_range("number of people", config.detector.people, PEOPLE, "")
     _in_range("pose rate", config.fusion.rate_hz, RATE_HZ, "Hz")
     _in_range("port", config.port, PORT, "")
@@ -92,6 +92,17 @@ def _check_camera(camera: CameraConfig) -> None:
     _in_range(f"time offset (offset_ms) of {camera.name}", camera.offset_ms, OFFSET_MS, "ms")
     for side in camera.size_px or ():
         _in_range(f"side of the image (size_px) of {camera.name}", side, SIDE_PX, "px")
+
+
+def _check_height(height_m: float | None) -> None:
+    low, high = HEIGHT_M
+    if height_m is None or low <= height_m <= high:  # NaN is not
+        return
+    meant = f"{height_m:g} may be centimetres: --height {height_m / 100:g}" if low <= height_m / 100 <= high else ""
+    raise UsageError(
+        f"A height of {height_m:g} m is out of range.",
+        f"Give it in metres, {low:g} to {high:g}: {meant or 'a person of 182 cm is --height 1.82'}.",
+    )
 
 
 def _in_range(name: str, value: float | None, limits: tuple[float, float], unit: str) -> None:

@@ -64,7 +64,8 @@ class RigFile:
             msgspec.structs.replace(camera, solved=None if place is None or camera.moving else known[place].solved)
             for camera, place in zip(config.camera, found, strict=True)
         )
-        return msgspec.structs.replace(config, camera=cameras, height_m=config.height_m or load(self._path).height_m)
+        height_m = load(self._path).height_m if config.height_m is None else config.height_m
+        return msgspec.structs.replace(config, camera=cameras, height_m=height_m)
 
     def remember(self, config: Config, rig: RigState) -> None:
         """Writes a solved rig into the file, made if need be, whole or not at all.

@@ -352,3 +352,43 @@ def test_any_damage_to_a_file_is_an_avatar_or_a_usage_error(
     path = tmp_path / "me.vrm"
     path.write_bytes(data[: len(data) - max(0, cut - 90)])
     _loads(path)
+
+
+def scaled(model: Model, factor: float) -> Model:
+    """The same model as if it had been exported in another unit."""
+    for node in model.nodes:
+        node["translation"] = [factor * value for value in node["translation"]]
+    return model
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (100.0, r"is \d+ m tall up to its head: it was probably exported in centimetres\. Export it in metres"),
+        (1 / 0.0254, r"is \d+\.?\d* m tall up to its head: it was probably exported in another unit\."),
+        (3.28, r"is \d\.\d+ m tall up to its head: it was probably exported in another unit\."),
+        (0.01, r"is 0\.\d+ m tall up to its head: it was probably exported scaled down\."),
+    ],
+)
+def test_an_avatar_in_another_unit_is_refused(tmp_path: Path, version: int, factor: float, said: str) -> None:
+    path = write_vrm(tmp_path / "me.vrm", scaled(model_of(SOMEBODY.rest, version), factor))
+    with pytest.raises(UsageError, match=said):
+        load_vrm(path)
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.5, 1.9])
+def test_children_and_giants_are_avatars_too(tmp_path: Path, factor: float) -> None:
+    avatar = load_vrm(write_vrm(tmp_path / "me.vrm", scaled(model_of(SOMEBODY.rest, 1), factor)))
+    assert avatar.hips_height_m == pytest.approx(factor * SOMEBODY.rest.offset[0, 1])
+
+
+@pytest.mark.parametrize("bone", ["LeftLowerArm", "RightHand", "LeftLowerLeg", "RightFoot"])
+@pytest.mark.parametrize("factor", [0.0, 1e-3, 50.0])
+def test_limbs_without_length_or_endless_ones_are_refused(tmp_path: Path, bone: str, factor: float) -> None:
+    model = model_of(SOMEBODY.rest, 1)
+    node = model.nodes[model.bones[bone]]
+    sideways = [factor * value for value in node["translation"]]
+    node["translation"] = sideways if factor < 1 else [sideways[0] or 40.0, 0.0, 40.0]
+    with pytest.raises(UsageError, match=rf"^The {bone} of .*me\.vrm lies \S+ m from the .*\. Export it anew"):
+        load_vrm(write_vrm(tmp_path / "me.vrm", model))

@@ -69,3 +69,25 @@ def test_other_numbers_that_make_no_sense_are_refused(value: float) -> None:
     ):
         with pytest.raises(UsageError, match=r"is out of range\."):
             check(config)
+
+
+@pytest.mark.parametrize("height_m", [0.0, -1.0, 1e9, 0.2, float("nan"), float("inf")])
+def test_a_height_that_nobody_has_is_refused(height_m: float) -> None:
+    said = (
+        r"^A height of \S+ m is out of range\. Give it in metres, 0.4 to 2.6: a person of 182 cm is --height 1\.82\.$"
+    )
+    with pytest.raises(UsageError, match=said):
+        check(Config(height_m=height_m))
+
+
+@pytest.mark.parametrize(("height_m", "meant"), [(182.0, "1.82"), (95.0, "0.95"), (40.0, "0.4")])
+def test_a_height_in_centimetres_is_told_from_nonsense(height_m: float, meant: str) -> None:
+    with pytest.raises(
+        UsageError, match=rf"Give it in metres, .*: {height_m:g} may be centimetres: --height {meant}\.$"
+    ):
+        check(Config(height_m=height_m))
+
+
+@pytest.mark.parametrize("height_m", [None, 0.4, 1.82, 2.6])
+def test_a_height_that_people_have_is_accepted(height_m: float | None) -> None:
+    check(Config(height_m=height_m))

@@ -152,6 +152,7 @@ def test_cameras_are_known_by_their_source(clips: Path, monkeypatch: pytest.Monk
         pytest.approx(4.344781), pytest.approx(3.229673), None,
     ]  # fmt: skip
     assert config.height_m == 1.9
+    assert recall(run_of("a.mp4", path, height_m=0.0)).height_m == 0.0  # refused later, not overruled
     assert recall(run_of("a.mp4", path, height_m=1.5)).height_m == 1.5
     RigFile(Path(config.rig)).remember(config, state(config.camera))
     again = config_of(str(path)).camera
