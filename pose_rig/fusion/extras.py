@@ -38,7 +38,7 @@ class Extras:
         self._columns: dict[str, NDArray[np.int64]] = {}
 
     def beside(self, joints: Floats) -> Floats:
-        """Returns (E,3) where they must be guessed: at their joints (J,3)."""
+        """Returns (E,...) of the joints (J,...) that they hang on: where they must be guessed, and how surely."""
         return joints[self._parent]
 
     def placed(

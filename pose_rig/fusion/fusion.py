@@ -13,6 +13,7 @@ from pose_rig.config import ASSUMED_HEIGHT_M, FOCAL_PER_LARGER_SIDE, Config
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.extras import Extras
 from pose_rig.fusion.fit import Before
+from pose_rig.fusion.guessed import with_guesses
 from pose_rig.fusion.modes import Rig
 from pose_rig.fusion.observation import observe
 from pose_rig.fusion.people import Follower
@@ -204,6 +205,10 @@ class Fusion:
             parts.append(self._extras.placed(reading, samples, self.landmarks, cameras, trust, pose.joints, pose.sd))
         raw, covariance, score = (np.concatenate(column) for column in zip(*parts, strict=True))
         sd_m = np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 3)
+        believed = pose.inlier * (trust > 0)[:, None]
+        covariance[:J] = with_guesses(pose.covariance, pose.joints, believed, cameras.centre)
+        if self._extras is not None:
+            covariance[J:] += self._extras.beside(covariance[:J]) * (score[J:] == 0)[:, None, None]
         self._last = self._smooth(reading.observation.t_ns, raw, sd_m)
         nothing = np.where(solved.known, 1.0, np.nan)
         residual = np.zeros(len(raw))
