@@ -73,6 +73,7 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         member: For sources of several cameras (keypoint files, ``sim``): which one, from 0.
         members: For ``sim``: how many cameras the simulated rig has.
         moving: Whether the camera is carried about; the rig does not try to learn its place.
+        mirror: Whether its picture is mirrored, as webcams often show whom they film: it is turned round first of all.
         solved: Where it stood in an earlier run; used if the first seconds agree with it.
     """
 
@@ -86,6 +87,7 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     member: int = 0
     members: int = 1
     moving: bool = False
+    mirror: bool = False
     solved: SolvedCamera | None = None
 
 

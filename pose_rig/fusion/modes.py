@@ -15,6 +15,7 @@ from pose_rig.fusion.carried import Carried, turned
 from pose_rig.fusion.frame import in_room
 from pose_rig.fusion.health import DISAGREES, Health
 from pose_rig.fusion.memory import Instant, Memory
+from pose_rig.fusion.mirrored import Mirrors
 from pose_rig.fusion.placement import EARS_TO_ANKLES, bone_lengths, upright_length
 from pose_rig.fusion.reading import Prior, Reading
 from pose_rig.fusion.recall import recall
@@ -42,6 +43,12 @@ INSTANT_SD_DEG = 2.0
 SURE_DEG = 8.0  # a rotation less sure than this is not used
 GONE_NS = 10_000_000_000  # nobody was seen by two cameras for so long
 LOST_S = 3.0  # of two that disagree for so long nobody knows which one was; sooner one may have seen somebody else
+LEARNED_S = 8.0  # a camera that shows the person this long is placed, or what it shows fits nowhere
+LEARNING = "was moved, came late or sees somebody else: its place is being learned"
+LEFT_OUT = (
+    "is left out, for what it sees fits no place: it may follow somebody else, its clock may be off or its picture "
+    "distorted; let it see the person alone and whole"
+)
 MOVED_S = 1.0  # a camera that disagrees for so long has been moved
 
 
@@ -68,6 +75,8 @@ class Rig:
         self._averaging: Background[Solution] = Background(learner.executor, replayed=learner.replayed)
         self._solving: Background[Solved | str] = Background(learner.executor, replayed=learner.replayed)
         self._carried = Carried(setup.moving)
+        self._unplaced_s, self._waited_ns = np.zeros(views), 0
+        self._mirrors = Mirrors(setup.names, setup.mirror)
         self._remembered = setup.remembered
         self._rotations: Solution | None = None
         self._average_at = SETTLE_INSTANTS
@@ -150,6 +159,8 @@ class Rig:
         if pose is not None:  # which knows nothing of where a carried camera is
             agreed = np.where(self._carried.moving, agreed, pose.agreed)
         self._health.update(observation.t_ns, observation.present, agreed)
+        self._wait(observation.t_ns, observation.present)
+        self._mirrors.look(reading, pose, None if self.solved is None else self.solved.rig.calibration)
         prior = self.prior(observation.t_ns) if self._carried.moving.any() else None
         if prior is not None:
             self._carried.follow(reading)
@@ -183,6 +194,13 @@ class Rig:
         if self.mode != "cold":
             self._adopt(self_solve(self.task()))
         return None if self.solved is None else self.solved.rig
+
+    def _wait(self, t_ns: int, present: NDArray[np.bool_]) -> None:
+        """Takes note of how long cameras have shown somebody without having been placed."""
+        elapsed_s = min(max((t_ns - self._waited_ns) * 1e-9, 0.0), MOVED_S)
+        self._waited_ns = t_ns
+        unplaced = ~self.known & ~self._carried.moving & (self.mode != "cold")
+        self._unplaced_s = np.where(unplaced, self._unplaced_s + elapsed_s * present, 0.0)
 
     def _due(self, t_ns: int) -> bool:
         return not self._seen or t_ns - self._remembered_ns >= REMEMBER_EVERY_NS
@@ -302,20 +320,8 @@ class Rig:
         return tuple(self._state(v) for v in range(len(self._setup.names)))
 
     def _state(self, view: int) -> CameraState:
-        known, health = bool(self.known[view]), self._health
-        moving = bool(self._carried.moving[view])
-        arrived = self.lens.size_px[view].min() > 1
-        note = ""
-        if not arrived:
-            note = "no frames yet"
-        elif not health.present[view]:
-            note = "sees nobody"
-        elif moving and not self._setup.moving[view]:
-            note = "keeps moving: it is followed, its place is not learned"
-        elif self.mode != "cold" and not known and not moving:
-            note = "was moved, came late or sees somebody else: its place is being learned"
-        elif 0 < health.value[view] < DISAGREES and health.present.sum() > 1:
-            note = "disagrees with the others"
+        known, health, moving = bool(self.known[view]), self._health, bool(self._carried.moving[view])
+        arrived = bool(self.lens.size_px[view].min() > 1)
         state = CameraState(
             name=self._setup.names[view],
             focal_px=float(self.focal_px[view]),
@@ -323,7 +329,7 @@ class Rig:
             moving=moving,
             health=float(health.value[view]),
             agreement=health.mean(view),
-            note=note,
+            note=self._mirrors.note(view) or self._doubt(view) if arrived else "no frames yet",
         )
         if known and self.solved is not None:
             return self.solved.told(state, view)
@@ -331,3 +337,16 @@ class Rig:
             rotation = tuple(self._rotations.rotation[view].ravel().tolist())
             return structs.replace(state, rotation=rotation, rotation_sd_deg=float(self._rotations.sd_deg[view]))
         return state
+
+    def _doubt(self, view: int) -> str:
+        """Returns why a camera is not trusted, empty if it is."""
+        health, moving = self._health, self._carried.moving[view]
+        if not health.present[view]:
+            return "sees nobody"
+        if moving and not self._setup.moving[view]:
+            return "keeps moving: it is followed, its place is not learned"
+        if self.mode != "cold" and not self.known[view] and not moving:
+            return LEFT_OUT if self._unplaced_s[view] > LEARNED_S else LEARNING
+        if 0 < health.value[view] < DISAGREES and health.present.sum() > 1:
+            return "disagrees with the others"
+        return ""

@@ -52,14 +52,28 @@ class Resection:
 
 def resect(points: Floats, flat: Floats, sd: float) -> tuple[Floats, Floats] | None:
     """Returns where a camera stands that sees points (N,3) at ideal coordinates (N,2), None if most do not fit."""
+    consensus = _consensus(points, flat, sd)
+    if consensus is None or len(consensus[2]) < INSIDE * len(points):
+        return None
+    turn, step, used = consensus
+    turn, step = cv2.solvePnPRefineLM(points[used], flat[used], np.eye(3), None, turn, step)
+    return np.asarray(cv2.Rodrigues(turn)[0], np.float64), np.asarray(step, np.float64)[:, 0]
+
+
+def explained(points: Floats, flat: Floats, sd: float) -> float:
+    """Returns the share of points (N,3) that some camera sees at ideal coordinates (N,2)."""
+    consensus = _consensus(points, flat, sd)
+    return 0.0 if consensus is None else len(consensus[2]) / len(points)
+
+
+def _consensus(points: Floats, flat: Floats, sd: float) -> tuple[Floats, Floats, NDArray[np.int64]] | None:
+    """Returns rotation vector and translation (3,1) that most points fit, and which do; None if there are too few."""
     if len(points) < ENOUGH:
         return None
     cv2.setRNGSeed(0)
     found, turn, step, inside = cv2.solvePnPRansac(
         points, flat, np.eye(3), None, iterationsCount=200, reprojectionError=REACH * sd, flags=cv2.SOLVEPNP_SQPNP
     )
-    if not found or inside is None or len(inside) < INSIDE * len(points):
+    if not found or inside is None:
         return None
-    used = inside.ravel()
-    turn, step = cv2.solvePnPRefineLM(points[used], flat[used], np.eye(3), None, turn, step)
-    return np.asarray(cv2.Rodrigues(turn)[0], np.float64), np.asarray(step, np.float64)[:, 0]
+    return np.asarray(turn, np.float64), np.asarray(step, np.float64), inside.ravel()

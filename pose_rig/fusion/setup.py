@@ -37,6 +37,7 @@ class Setup:
         names: (V) of the cameras.
         given: (V,) whether the user gave the focal length.
         moving: (V,) whether the camera is carried about: its place is not learned.
+        mirror: Whether the pictures were turned round: they were mirrored.
         height_m: Stature, height_given: whether the user gave it.
         remembered: The rig as it was in an earlier run, used if the first instants agree with it.
         fixed: A solved rig that is used from the start and not bettered any more.
@@ -45,6 +46,7 @@ class Setup:
     names: Sequence[str]
     given: NDArray[np.bool_]
     moving: NDArray[np.bool_]
+    mirror: Sequence[bool]
     height_m: float
     height_given: bool = False
     remembered: Solved | None = None
@@ -58,6 +60,7 @@ def setup_of(config: Config, fixed: Solved | None) -> Setup:
         names=tuple(camera.name for camera in cameras),
         given=np.array([camera.focal_px is not None for camera in cameras]),
         moving=np.array([camera.moving for camera in cameras]),
+        mirror=tuple(camera.mirror for camera in cameras),
         height_m=height_m,
         height_given=config.height_m is not None,
         remembered=remembered(cameras, height_m),
