@@ -202,6 +202,14 @@ def extra_landmarks(marks: Landmarks) -> tuple[str, ...]:
     return tuple(name for name in marks.names if _canonical(name) not in same and name not in same)
 
 
+def other_side(names: tuple[str, ...]) -> tuple[int, ...]:
+    """Returns (K) for each landmark which one is the same on the other side of the body; itself in the middle."""
+    column = {_canonical(name): k for k, name in enumerate(names)}
+    swap = {"left": "right", "right": "left"}
+    others = (re.sub("left|right", lambda side: swap[side[0]], _canonical(name)) for name in names)
+    return tuple(column.get(other, k) for k, other in enumerate(others))
+
+
 def parent_of(landmark: str) -> str:
     """Returns the joint that an extra landmark hangs on: ankles for feet, wrists for hands, the head for the rest."""
     name = _canonical(landmark)

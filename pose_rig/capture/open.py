@@ -10,6 +10,7 @@ import msgspec
 from pose_rig.capture import devices, keypoint_file
 from pose_rig.capture.device import OpenDevice, open_device, open_ffmpeg, size_px, without_password
 from pose_rig.capture.live import LiveSource
+from pose_rig.capture.mirror import Unmirrored
 from pose_rig.capture.recording import PacedSource, Recording
 from pose_rig.capture.simulated import SimulatedCamera
 from pose_rig.capture.source import Source
@@ -95,6 +96,11 @@ def open_source(
         SourceError: It cannot be opened.
         UsageError: A live camera cannot be read with pace ``all``.
     """
+    source = _opened(camera, pace, start, open_device)
+    return Unmirrored(source) if camera.mirror else source
+
+
+def _opened(camera: CameraConfig, pace: Pace, start: Callable[[], int], open_device: OpenDevice) -> Source:
     kind = kind_of(camera.source)
     if kind in ("webcam", "url"):
         opened = _open_url(camera, open_device) if kind == "url" else _open_webcam(camera, open_device)
