@@ -8,20 +8,22 @@ from numpy.typing import NDArray
 from pose_rig.fusion.floor import floor
 from pose_rig.fusion.rig import frame_of
 from pose_rig.fusion.self_solve import Solved
+from pose_rig.fusion.vertical import lowest
 
 Floats = NDArray[np.float64]
 
 
-def in_room(found: Solved, up: Floats, height_m: float) -> Solved:
+def in_room(found: Solved, up: Floats, height_m: float, *, upright: bool = True) -> Solved:
     """Returns a solved rig in the room's axes, the origin under where the person was last.
 
     Args:
         found: In any axes.
         up: (3,) the vertical in these axes, as the lifts see it.
         height_m: Stature.
+        upright: Whether the person stood on their feet; if not, the floor is under whatever of them is lowest.
     """
     cameras = found.calibration
-    normal, level = floor(found.bodies, up, height_m)
+    normal, level = floor(found.bodies, up, height_m) if upright else (up, lowest(found.bodies, up, height_m))
     turn = frame_of(normal, cameras.rotation[int(np.flatnonzero(cameras.known)[0])][2])
     pelvis = found.bodies[-1, 0]
     origin = pelvis - (pelvis @ normal - level) * normal

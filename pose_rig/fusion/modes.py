@@ -25,6 +25,7 @@ from pose_rig.fusion.setup import Learner, Setup
 from pose_rig.fusion.solved_pose import SolvedPose
 from pose_rig.fusion.solved_rig import SolvedRig
 from pose_rig.fusion.trust import why_not
+from pose_rig.fusion.vertical import walked
 from pose_rig.graph import Engine
 from pose_rig.messages import CameraState, Mode
 from pose_rig.records import Learned
@@ -63,14 +64,13 @@ class Rig:
     Attributes:
         lens: How the cameras see, as assumed or given.
         solved: The rig once it is solved.
-        note: Why it is not, for people.
     """
 
     def __init__(self, setup: Setup, engine: Engine, learner: Learner) -> None:
         views = len(setup.names)
         self._setup, self._engine, self._learner = setup, engine, learner
         self.lens = Lens(np.ones(views), np.ones((views, 2)))
-        self.note = ""
+        self._why = self._doubt_of_up = ""
         self._health = Health(views)
         self._averaging: Background[Solution] = Background(learner.executor, replayed=learner.replayed)
         self._solving: Background[Solved | str] = Background(learner.executor, replayed=learner.replayed)
@@ -82,6 +82,15 @@ class Rig:
         self._average_at = SETTLE_INSTANTS
         self.solved = SolvedRig(setup.fixed) if setup.fixed is not None else None
         self._forget_person()
+
+    @property
+    def note(self) -> str:
+        """Why the rig is not solved, or what is doubtful about it, for people."""
+        return " ".join(part for part in (self._why, self._doubt_of_up) if part)
+
+    @note.setter
+    def note(self, text: str) -> None:
+        self._why, self._doubt_of_up = text, ""
 
     def _forget(self) -> None:
         """Forgets everything but what the cameras are."""
@@ -107,6 +116,11 @@ class Rig:
         if self.solved is not None:
             return "solved"
         return "cold" if self._rotations is None else "settled"
+
+    @property
+    def _person_up(self) -> Floats | None:
+        """What the lifts take for up while that is in doubt and the rig is not solved; None = y."""
+        return None if self.solved is not None or self._rotations is None else self._rotations.person_up
 
     @property
     def focal_px(self) -> Floats:
@@ -254,7 +268,7 @@ class Rig:
         setup, self._remembered = self._setup, None
         recalled = recall(rig, instants, self.lens.size_px, setup.height_m if setup.height_given else None)
         if recalled is None:
-            self.note = "the remembered rig does not fit what the cameras see: it is learned anew"
+            self._why = "the remembered rig does not fit what the cameras see: it is learned anew"
         else:
             self.solved, self.note = SolvedRig(recalled), ""
 
@@ -275,25 +289,29 @@ class Rig:
         if averaged is not None:
             sure = averaged.known & (averaged.sd_deg < SURE_DEG)
             if sure.sum() > 1:
+                self._doubt_of_up = averaged.doubt if self.solved is None else self._doubt_of_up
                 self._rotations = replace(averaged, known=sure)
         self._adopt(self._solving.take())
         for work in (self._averaging, self._solving):
             if work.fault:
-                self.note = f"{work.fault} It is tried again."
+                self._why = f"{work.fault} It is tried again."
 
     def _adopt(self, found: Solved | str | None) -> None:
         """Goes over to a solved rig if it may be trusted; else says why not. None = nothing was found out."""
         if found is None:
             return
-        setup, up = self._setup, np.array([0.0, 1.0, 0.0])
-        reason = found if isinstance(found, str) else why_not(found, setup.names, up, setup.height_m)
-        self.note = "" if self.solved is not None else reason
+        setup, up, lies = self._setup, np.array([0.0, 1.0, 0.0]), self._person_up
+        person_up = up if lies is None else lies
+        reason = found if isinstance(found, str) else why_not(found, setup.names, person_up, setup.height_m)
+        self._why = "" if self.solved is not None else reason
         if reason or isinstance(found, str):
             return
         if self.solved is not None:
             self.solved.better(found)
         else:
-            self.solved = SolvedRig(in_room(found, up, setup.height_m))
+            if lies is not None and walked(found.bodies, lies):  # it is the cameras that are turned
+                up, lies, self._doubt_of_up = lies, None, ""
+            self.solved = SolvedRig(in_room(found, up, setup.height_m, upright=lies is None))
 
     def _take_out(self, t_ns: int) -> None:
         """Takes out cameras that have disagreed for long: they were moved, or see somebody else."""

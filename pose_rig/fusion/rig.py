@@ -9,13 +9,14 @@ Axes: N remembered instants, V views.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.chirality import chirality
 from pose_rig.fusion.memory import Instant
+from pose_rig.fusion.vertical import up_of
 from pose_rig.geometry import angle_deg, nearest_rotation, rectify, rotation_from_vector
 from pose_rig.graph import GATE, Engine, GraphInput, GraphOutput
 from pose_rig.skeleton import J
@@ -56,11 +57,15 @@ class Solution:
         rotation: (V,3,3) camera_from_rig; the rig is y up, −z away from the first camera.
         sd_deg: (V,) their standard deviation, degrees.
         known: (V,) False for views that were never seen together with others.
+        doubt: What is doubtful about the vertical, for people.
+        person_up: (3,) the vertical as the lifts see it, rig axes; None = y.
     """
 
     rotation: Floats
     sd_deg: Floats
     known: NDArray[np.bool_]
+    doubt: str = ""
+    person_up: Floats | None = None
 
 
 def solve(instants: Sequence[Instant], engine: Engine, lens: Lens, start: Solution | None) -> Solution | None:
@@ -79,11 +84,10 @@ def solve(instants: Sequence[Instant], engine: Engine, lens: Lens, start: Soluti
     if chirality(out.body) < 0:  # the mirror image explains the projections as well, but nobody bends that way
         rotation, sd_deg, _ = refine(instants, engine, lens, FLIP @ rotation @ FLIP, found.known)
     if start is None:
-        rotation = rotation @ upright_frame(rotation, instants, found.known).swapaxes(-1, -2)
-    else:  # refinement may turn the whole rig: turn it back onto what it was
-        drift = nearest_rotation((rotation[start.known].swapaxes(-1, -2) @ start.rotation[start.known]).sum(0))
-        rotation = rotation @ drift
-    return Solution(rotation, sd_deg, found.known)
+        return _upright(Solution(rotation, sd_deg, found.known), instants)
+    # refinement may turn the whole rig: turn it back onto what it was
+    drift = nearest_rotation((rotation[start.known].swapaxes(-1, -2) @ start.rotation[start.known]).sum(0))
+    return replace(start, rotation=rotation @ drift, sd_deg=sd_deg, known=found.known)
 
 
 def agreement(model_sd: NDArray[np.floating]) -> Floats:
@@ -100,7 +104,7 @@ def join(start: Solution | None, guessed: Solution | None) -> Solution | None:
         return start
     turn = nearest_rotation((guessed.rotation[both].swapaxes(-1, -2) @ start.rotation[both]).sum(0))
     rotation = np.where(start.known[:, None, None], start.rotation, guessed.rotation @ turn)
-    return Solution(rotation, start.sd_deg, start.known | guessed.known)
+    return replace(start, rotation=rotation, known=start.known | guessed.known)
 
 
 def average(instants: Sequence[Instant]) -> Solution | None:
@@ -167,8 +171,18 @@ def refine(
     return rotation, np.degrees(np.sqrt(np.trace(spread, axis1=1, axis2=2))), out
 
 
-def upright_frame(rotation: Floats, instants: Sequence[Instant], known: NDArray[np.bool_]) -> Floats:
-    """Returns rig_from_frame (3,3): y up as the lifts see it in the mean, −z where the first known camera looks."""
+def _upright(found: Solution, instants: Sequence[Instant]) -> Solution:
+    """Returns a solution with y up, −z where the first known camera looks."""
+    rotation, known = found.rotation, found.known
+    person_up = seen_up(rotation, instants, known)
+    up, doubt = up_of(rotation[known], person_up)
+    frame = frame_of(up, rotation[int(np.flatnonzero(known)[0])][2])
+    lies = frame @ person_up / max(float(np.linalg.norm(person_up)), 1e-9) if doubt else None
+    return replace(found, rotation=rotation @ frame.swapaxes(-1, -2), doubt=doubt, person_up=lies)
+
+
+def seen_up(rotation: Floats, instants: Sequence[Instant], known: NDArray[np.bool_]) -> Floats:
+    """Returns (3,) the vertical as the lifts see it in the mean, of no particular length."""
     weight = np.stack([i.weight for i in instants]) * known
     votes = np.einsum("vji,nvj->nvi", rotation, np.stack([i.upright for i in instants]))
     up = np.einsum("nv,nvi->i", weight, votes)
@@ -176,7 +190,7 @@ def upright_frame(rotation: Floats, instants: Sequence[Instant], known: NDArray[
         up = up / max(float(np.linalg.norm(up)), 1e-9)
         robust = weight / (1 + (np.linalg.norm(votes - up, axis=-1) / np.radians(AGREE_DEG)) ** 2)
         up = np.einsum("nv,nvi->i", robust, votes)
-    return frame_of(up, rotation[int(np.flatnonzero(known)[0])][2])
+    return np.asarray(up)
 
 
 def frame_of(up: Floats, forward: Floats) -> Floats:

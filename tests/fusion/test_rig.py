@@ -14,9 +14,9 @@ from pose_rig.fusion.rig import (
     frame_of,
     join,
     refine,
+    seen_up,
     solve,
     synchronise,
-    upright_frame,
 )
 from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
 from pose_rig.graph import Engine
@@ -164,7 +164,7 @@ def test_upright_frame_is_not_misled_by_a_few_lying_people() -> None:
     for n in range(60):
         seen = up + rng.normal(0, 0.05, 3) if n % 6 else np.array([1.0, 0.0, 0.0])
         instants.append(blank(None, np.ones(3), np.einsum("vij,j->vi", cameras, seen)))
-    frame = upright_frame(cameras, instants, np.ones(3, bool))
+    frame = frame_of(seen_up(cameras, instants, np.ones(3, bool)), cameras[0, 2])
     assert np.degrees(np.arccos((frame @ up)[1])) < 4
     ahead = frame @ cameras[0][2]
     assert ahead[0] == pytest.approx(0, abs=1e-9)
