@@ -164,7 +164,7 @@ class Fusion:
             trust = trust * solved.known
             cleared, pose = solved_pose(reading, solved.rig, trust, self._before(t_ns))
             self._go_on(pose, t_ns)
-            instant = self._solved_instant(cleared, pose, solved, trust, samples, _lifted(reading))
+            instant = self._solved_instant(cleared, pose, solved, trust, samples, own_lifts(reading, cleared))
         else:
             instant = self._instant(reading, mode, focal_px, settled=prior is not None)
         self.rig.learn(reading, guess, pose)
@@ -261,7 +261,7 @@ class Fusion:
             followed=np.where(present, observation.person[chosen], ABSENT),
             refined_px=refined * nothing[:, None, None],
             inlier=out.inlier[0] * nothing[:, None],
-            lifted=_lifted(reading),
+            lifted=own_lifts(reading),
             rotation=turned @ rig_from_body.T * nothing[:, None, None],
         )
 
@@ -306,11 +306,21 @@ class Fusion:
         return np.asarray(frame_of(self._up[first], ahead) @ turned[first])
 
 
-def _lifted(reading: Reading) -> Floats:
-    """Returns (V,J,3) each view's own lift in its camera's axes, NaN where it sees nobody."""
-    nothing = np.where(reading.present, 1.0, np.nan)[:, None, None]
-    frame = reading.observation.ray_from_camera[reading.chosen]
-    return np.asarray(np.einsum("vji,vkj->vki", frame, reading.out.lifted[reading.chosen].astype(float)) * nothing)
+def own_lifts(reading: Reading, cleared: Reading | None = None) -> Floats:
+    """Returns (V,J,3) each view's own lift in its camera's axes, NaN where it sees nobody.
+
+    Args:
+        reading: As the lifts have it.
+        cleared: As the pose has it, which may follow somebody in views that were left out before.
+    """
+    chosen, present = reading.chosen, reading.present
+    if cleared is not None:
+        taken_in = cleared.present & ~present  # only those that are not exchanged were lifted
+        chosen = np.where(taken_in, cleared.pick % len(reading.out.lifted), chosen)
+        present = present | taken_in
+    nothing = np.where(present, 1.0, np.nan)[:, None, None]
+    frame = reading.observation.ray_from_camera[chosen]
+    return np.asarray(np.einsum("vji,vkj->vki", frame, reading.out.lifted[chosen].astype(float)) * nothing)
 
 
 def reproject(

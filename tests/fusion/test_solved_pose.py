@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pose_rig.fusion.calibration import Calibration
+from pose_rig.fusion.fusion import own_lifts
 from pose_rig.fusion.reading import ABSENT, Reading
 from pose_rig.fusion.self_solve import Solved
 from pose_rig.fusion.solved_pose import SolvedPose, solved_pose
@@ -189,3 +190,16 @@ def test_a_reading_that_fits_is_left_as_it_is() -> None:
     read, _ = see(given)
     assert np.array_equal(read.pick, given.pick)
     assert read.observation is given.observation
+
+
+def test_the_lift_of_a_view_that_the_pose_takes_in_is_told() -> None:
+    """One that was left out by the lifts, and one whose left and right are exchanged."""
+    given = reading(samples_of(BODY))
+    lifted = np.arange(3.0)[:, None, None] + np.ones((3, J, 3))
+    given = replace(given, out=replace(given.out, lifted=lifted.astype(np.float32)), pick=np.array([0, 1, ABSENT]))
+    assert np.isfinite(own_lifts(given)).all((1, 2)).tolist() == [True, True, False]
+    for pick in (2, 5):
+        cleared = replace(given, observation=given.observation.with_mirrors(), pick=np.array([0, 1, pick]))
+        told = own_lifts(given, cleared)
+        assert told[:2] == pytest.approx(own_lifts(given)[:2])
+        assert np.linalg.norm(told[2, 0]) == pytest.approx(3 * np.sqrt(3))
