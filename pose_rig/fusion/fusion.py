@@ -303,6 +303,8 @@ class Fusion:
             self._first_from += share * present[:, None, None] * (first_from - self._first_from)
         vertical = np.einsum("vij,vkj,vk->vi", first_from, frame, upright.astype(float))[present].mean(0)
         self._up[first] += share * (vertical - self._up[first])
+        if len(present) == 1 and self._instants >= UP_LEARNED_OVER:
+            self.rig.see_up(self._up[0])
         return np.asarray(frame_of(self._up[first], ahead) @ turned[first])
 
 

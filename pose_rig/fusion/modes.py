@@ -25,7 +25,7 @@ from pose_rig.fusion.setup import Learner, Setup
 from pose_rig.fusion.solved_pose import SolvedPose
 from pose_rig.fusion.solved_rig import SolvedRig
 from pose_rig.fusion.trust import why_not
-from pose_rig.fusion.vertical import walked
+from pose_rig.fusion.vertical import UNSURE, lies, walked
 from pose_rig.graph import Engine
 from pose_rig.messages import CameraState, Mode
 from pose_rig.records import Learned
@@ -199,6 +199,10 @@ class Rig:
         """Takes note of when something was learned in the run that is replayed."""
         (self._averaging if learned.work == "averaging" else self._solving).expect(learned.asked)
 
+    def see_up(self, up: Floats) -> None:
+        """Takes note of the vertical (3,), in its axes, that the only camera sees."""
+        self._doubt_of_up = UNSURE if lies(up) else ""
+
     def nobody(self) -> None:
         """Takes in an instant at which no camera saw anybody."""
         self._health.nobody()
@@ -300,8 +304,8 @@ class Rig:
         """Goes over to a solved rig if it may be trusted; else says why not. None = nothing was found out."""
         if found is None:
             return
-        setup, up, lies = self._setup, np.array([0.0, 1.0, 0.0]), self._person_up
-        person_up = up if lies is None else lies
+        setup, up, lying = self._setup, np.array([0.0, 1.0, 0.0]), self._person_up
+        person_up = up if lying is None else lying
         reason = found if isinstance(found, str) else why_not(found, setup.names, person_up, setup.height_m)
         self._why = "" if self.solved is not None else reason
         if reason or isinstance(found, str):
@@ -309,9 +313,9 @@ class Rig:
         if self.solved is not None:
             self.solved.better(found)
         else:
-            if lies is not None and walked(found.bodies, lies):  # it is the cameras that are turned
-                up, lies, self._doubt_of_up = lies, None, ""
-            self.solved = SolvedRig(in_room(found, up, setup.height_m, upright=lies is None))
+            if lying is not None and walked(found.bodies, lying):  # it is the cameras that are turned
+                up, lying, self._doubt_of_up = lying, None, ""
+            self.solved = SolvedRig(in_room(found, up, setup.height_m, upright=lying is None))
 
     def _take_out(self, t_ns: int) -> None:
         """Takes out cameras that have disagreed for long: they were moved, or see somebody else."""

@@ -63,6 +63,11 @@ def _stand(rotation: Floats, up: Floats) -> NDArray[np.bool_]:
     return np.asarray(~rolled & (-rotation[:, 1] @ up > np.cos(np.radians(TILT_DEG))))
 
 
+def lies(up: Floats) -> bool:
+    """Whether a vertical (3,) in a camera's axes is none that a camera that stands level sees."""
+    return bool(-up[1] < np.cos(np.radians(TILT_DEG)) * np.linalg.norm(up))
+
+
 def walked(bodies: Floats, up: Floats) -> bool:
     """Whether people (N,J,3) m have walked about on their feet, which nobody does who lies or hangs."""
     pelvis = bodies[:, 0] - bodies[:, 0].mean(0)

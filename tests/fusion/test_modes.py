@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pose_rig.fusion.fusion import FusedInstant, Fusion
+from pose_rig.fusion.modes import LEARNED_S, LEARNING, LEFT_OUT
 from pose_rig.fusion.setup import Learner
 from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import angle_deg, rotation_from_vector
@@ -204,3 +205,23 @@ def test_a_view_that_goes_and_comes_back_still_knows_its_rotation(engine: Engine
     run(scene, made, lambda i, samples: [samples[0], None if 45 <= i < 90 else samples[1], samples[2]])
     assert relative_error_deg(learned(made), scene.cameras.rotation).max() < 14
     assert states(made)["cam1"].note == ""
+
+
+def test_a_camera_that_stays_left_out_is_told_why_it_may_be(engine: Engine) -> None:
+    """First that its place is being learned; when that takes too long, what may be wrong."""
+    scene, made = film(walk(14.0, 15.0), ring(4), fps=15.0), fusion(engine, 4)
+    rng = np.random.default_rng(0)
+    said: list[str] = []
+
+    def change(_: int, samples: list[Sample | None]) -> list[Sample | None]:
+        mine = samples[3]
+        assert mine is not None
+        said.append(states(made)["cam3"].note)
+        samples[3] = Sample(mine.t_ns, rng.uniform(100, 700, mine.xy_px.shape), mine.score)
+        return samples
+
+    run(scene, made, change)
+    assert LEARNING in said
+    assert said[-1] == LEFT_OUT
+    assert said.index(LEFT_OUT) - said.index(LEARNING) > 15 * LEARNED_S * 0.8
+    assert [states(made)[name].note for name in ("cam0", "cam1", "cam2")] == ["", "", ""]

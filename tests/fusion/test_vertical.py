@@ -139,3 +139,11 @@ def test_walking_is_told_from_lying_and_from_standing() -> None:
 def test_the_floor_is_under_what_is_lowest() -> None:
     hanging = np.stack([standing() @ HANGING.T + [0.0, 2.0, 0.0]] * 5)
     assert lowest(hanging, Y, 1.7) == pytest.approx(2.0 - 0.7 - 0.066, abs=0.01)
+
+
+@pytest.mark.parametrize(("turn", "said"), [(LYING, UNSURE), (np.eye(3), "")], ids=["lying", "upright"])
+def test_one_camera_says_that_it_cannot_know(engine: Engine, turn: Floats, said: str) -> None:
+    side = Cameras(RING.rotation[1:2], RING.position[1:2], RING.focal_px[1:2], RING.size_px[1:2])
+    made, out = fused(engine, on_the_spot(4.5, turn, 0.9), side)
+    assert out[-1].mode == "cold"
+    assert made.rig.note == said
