@@ -80,7 +80,7 @@ class Mirrors:
         if not suspected[view] or not judged or self._exchanged.get(view, False):
             return ""
         share, opposite = self._share(), self._opposite()[view]
-        rivals = [self._names[u] for u in np.flatnonzero(suspected & opposite) if share[u] >= share[view]]
+        rivals = [self._names[u] for u in np.flatnonzero(suspected & opposite).tolist() if share[u] >= share[view]]
         if rivals:
             return (
                 f"its picture or that of {' and '.join(rivals)} looks mirrored: set mirror = true in the rig.toml for "
@@ -150,4 +150,4 @@ def _distance(product: Floats) -> Floats:
     """Returns (V,V) what is left between two shapes after the rotation that fits best, from AᵀB (V,V,3,3)."""
     fit = np.linalg.svd(product, compute_uv=False)
     fit[..., 2] *= np.sign(np.linalg.det(product))
-    return np.sqrt(np.maximum(2 - 2 * fit.sum(-1), 0.0))
+    return np.asarray(np.sqrt(np.maximum(2 - 2 * fit.sum(-1), 0.0)))

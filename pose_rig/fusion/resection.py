@@ -55,8 +55,8 @@ def resect(points: Floats, flat: Floats, sd: float) -> tuple[Floats, Floats] | N
     consensus = _consensus(points, flat, sd)
     if consensus is None or len(consensus[2]) < INSIDE * len(points):
         return None
-    turn, step, used = consensus
-    turn, step = cv2.solvePnPRefineLM(points[used], flat[used], np.eye(3), None, turn, step)
+    rough, far, used = consensus
+    turn, step = cv2.solvePnPRefineLM(points[used], flat[used], np.eye(3), None, rough, far)
     return np.asarray(cv2.Rodrigues(turn)[0], np.float64), np.asarray(step, np.float64)[:, 0]
 
 
@@ -76,4 +76,4 @@ def _consensus(points: Floats, flat: Floats, sd: float) -> tuple[Floats, Floats,
     )
     if not found or inside is None:
         return None
-    return np.asarray(turn, np.float64), np.asarray(step, np.float64), inside.ravel()
+    return np.asarray(turn, np.float64), np.asarray(step, np.float64), np.asarray(inside, np.int64).ravel()

@@ -105,8 +105,8 @@ def test_a_picture_that_was_flipped_for_nothing_is_to_be_flipped_back(engine: En
 
 def test_contrast_is_between_a_pose_and_its_mirror_image() -> None:
     lunge = standing()
-    lunge[[1, 2, 3]] += [[0, 0, 0], [0, 0.1, 0.3], [0, 0.2, 0.2]]
-    lunge[[15, 16]] += [[0, 0.5, 0.2], [0, 1.0, 0.3]]
+    lunge[[1, 2, 3]] += np.array([[0, 0, 0], [0, 0.1, 0.3], [0, 0.2, 0.2]])
+    lunge[[15, 16]] += np.array([[0, 0.5, 0.2], [0, 1.0, 0.3]])
     mirrored = lunge[list(MIRROR)] * [-1, 1, 1]
     turned = lunge @ rotation_from_vector(np.array([0.3, 2.0, -0.2])).T
     contrast = contrasts(shape_of(np.stack([lunge, turned, mirrored]).astype(np.float32)))
