@@ -28,9 +28,11 @@ Floats = NDArray[np.float64]
 
 EVERY_NS = 66_000_000
 CLEAR = 0.15  # contrast of a pose with its mirror image; somebody who stands straight has none
-LOOKS = 45  # that are clear, three seconds of them, before anything is said
+LOOKS = 20  # that are clear before anything is said
 MEMORY = 300  # looks, twenty seconds
-OPPOSITE = 0.3  # mean vote, −1 … 1: a real detector that takes every third front for a back reaches −0.36
+OPPOSITE = 0.3  # mean vote, −1 … 1: a real detector that takes every third front for a back reaches −0.36 where it is
+# not mirrored, and 0.45 where it is
+FEW = 1.5  # over the root of the looks: so much more they must agree
 CLEARLY = 0.6  # of the detections that a mirrored picture leaves unexplained, exchanged names leave no more
 _POINTS = list(POINTS)
 _MIRRORED_POINTS = [_POINTS.index(MIRROR[joint]) for joint in _POINTS]
@@ -76,8 +78,7 @@ class Mirrors:
     def note(self, view: int) -> str:
         """Returns what is to be done about a camera, for people; empty if its picture is as it should be."""
         suspected = self._suspected()
-        judged = view not in self._seen or view in self._exchanged  # else full perspective is about to tell
-        if not suspected[view] or not judged or self._exchanged.get(view, False):
+        if not suspected[view] or self._exchanged.get(view, False):
             return ""
         share, opposite = self._share(), self._opposite()[view]
         rivals = [self._names[u] for u in np.flatnonzero(suspected & opposite).tolist() if share[u] >= share[view]]
@@ -99,7 +100,8 @@ class Mirrors:
 
     def _opposite(self) -> NDArray[np.bool_]:
         """Returns (V,V) which views show each other's mirror image."""
-        return np.asarray((self._vote > OPPOSITE) & (self._looks >= LOOKS))
+        enough = OPPOSITE + FEW / np.sqrt(np.maximum(self._looks, 1))
+        return np.asarray((self._vote > enough) & (self._looks >= LOOKS))
 
     def _share(self) -> Floats:
         """Returns (V,) of how many of the views that a view was compared with it shows the mirror image."""

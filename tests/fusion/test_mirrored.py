@@ -116,6 +116,6 @@ def test_contrast_is_between_a_pose_and_its_mirror_image() -> None:
     assert abs(nobody_can_tell[0, 1]) < 0.1
 
 
-def test_three_seconds_are_the_least(engine: Engine) -> None:
+def test_a_second_is_too_little(engine: Engine) -> None:
     scene = film(walk(LOOKS / 15 - 0.2, 15.0), ring(3), fps=15.0)
     assert not any("mirrored" in note for note in notes(engine, scene, [1], solve=unsolved))
