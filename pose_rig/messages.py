@@ -171,7 +171,8 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
         t_ns: When, rig clock.
         mode: How they are known.
         cameras: One by one.
-        note: Why the rig is not solved (yet) and what would help, for people; empty when all is well.
+        note: Why the rig is not solved (yet), or what is doubtful about it, and what would help, for people; empty when
+            all is well.
     """
 
     TOPIC: ClassVar[str] = "rig"

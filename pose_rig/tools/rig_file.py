@@ -46,7 +46,8 @@ class RigFile:
     def recall(self, config: Config) -> Config:
         """Returns the rig with what the file remembers; as it is if there is no such file.
 
-        A camera is known again by its source (docs/rig.md). The stature comes along: the scale of the rig rests on it.
+        A camera is known again by its source (docs/rig.md). Whether its picture is mirrored comes along, and the
+        stature: the scale of the rig rests on it.
 
         Raises:
             UsageError: The file remembers other cameras only.
@@ -61,7 +62,11 @@ class RigFile:
                 "Keep this rig in a file of its own: give another --rig.",
             )
         cameras = tuple(
-            msgspec.structs.replace(camera, solved=None if place is None or camera.moving else known[place].solved)
+            msgspec.structs.replace(
+                camera,
+                solved=None if place is None or camera.moving else known[place].solved,
+                mirror=camera.mirror or (place is not None and known[place].mirror),
+            )
             for camera, place in zip(config.camera, found, strict=True)
         )
         height_m = load(self._path).height_m if config.height_m is None else config.height_m

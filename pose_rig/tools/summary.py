@@ -61,11 +61,11 @@ def _latency(monitor: Monitor) -> str:
 
 
 def _rig(board: Board, kept: Path | None) -> list[str]:
-    if kept:
-        return [f"Rig solved: remembered in {kept} (`pose-rig rig {kept}` shows it)."]
-    if board.monitor.solved:
+    if kept or board.monitor.solved:
         hint = "" if board.config.rig else " `pose-rig run --rig rig.toml` keeps it for the next start."
-        return ["Rig solved." + hint]
+        said = f"Rig solved: remembered in {kept} (`pose-rig rig {kept}` shows it)." if kept else "Rig solved." + hint
+        doubtful = board.monitor.rig is not None and board.monitor.rig.mode == "solved" and board.advice()
+        return [said, board.advice()] if doubtful else [said]
     return [f"Rig not solved: {board.advice()}"] if board.advice() else []
 
 

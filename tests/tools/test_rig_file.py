@@ -161,6 +161,14 @@ def test_cameras_are_known_by_their_source(clips: Path, monkeypatch: pytest.Monk
     assert again[0].solved.translation_m[2] == pytest.approx(4.344781)
 
 
+def test_a_mirrored_camera_of_the_file_is_mirrored(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(clips)
+    path = clips / "rig.toml"
+    path.write_text('[[camera]]\nsource = "b.mp4"\nmirror = true\n[[camera]]\nsource = "a.mp4"\n')
+    assert [camera.mirror for camera in recall(run_of("a.mp4,b.mp4,sim", path)).camera] == [False, True, False]
+    assert "mirror = true" in remembered(path)
+
+
 def test_of_equal_sources_the_name_decides(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clips)
     config = run_of("a.mp4,a.mp4", clips / "rig.toml")

@@ -71,6 +71,15 @@ def test_the_summary_says_where_a_solved_rig_is_kept() -> None:
     assert "Rig solved: remembered in s.toml (`pose-rig rig s.toml` shows it)." in summary(board, None, Path("s.toml"))
 
 
+def test_the_summary_says_what_is_doubtful_about_a_solved_rig() -> None:
+    config = config_of("sim:2")
+    doubtful = msgspec.structs.replace(state(config.camera), note="Up is uncertain.")
+    assert "Up is uncertain." in summary(board_of(config, doubtful), None)
+    assert "Up is uncertain." in summary(board_of(config, doubtful), None, Path("s.toml"))
+    lines = summary(board_of(config, doubtful, settled(config, "Turn around once.")), None)
+    assert "Turn around once." not in lines
+
+
 def test_the_last_solved_state_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "studio.toml"
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
