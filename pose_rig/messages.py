@@ -12,6 +12,8 @@ import numpy as np
 
 VERSION = 1
 
+SEES_NOBODY = "sees nobody"  # note of a camera; all others say that something is wrong
+
 Mode = Literal["cold", "settled", "solved"]
 State = Literal["starting", "ready", "running", "ended", "failed"]
 Array = np.ndarray[Any, np.dtype[np.float32]]

@@ -27,7 +27,7 @@ from pose_rig.fusion.solved_rig import SolvedRig
 from pose_rig.fusion.trust import why_not
 from pose_rig.fusion.vertical import UNSURE, lies, walked
 from pose_rig.graph import Engine
-from pose_rig.messages import CameraState, Mode
+from pose_rig.messages import SEES_NOBODY, CameraState, Mode
 from pose_rig.records import Learned
 
 Floats = NDArray[np.float64]
@@ -364,7 +364,7 @@ class Rig:
         """Returns why a camera is not trusted, empty if it is."""
         health, moving = self._health, self._carried.moving[view]
         if not health.present[view]:
-            return "sees nobody"
+            return SEES_NOBODY
         if moving and not self._setup.moving[view]:
             return "keeps moving: it is followed, its place is not learned"
         if self.mode != "cold" and not self.known[view] and not moving:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from pose_rig.errors import PoseRigError
+from pose_rig.messages import SEES_NOBODY
 from pose_rig.tools.board import Board, CameraRow
 from pose_rig.tools.monitor import Monitor
 
@@ -79,7 +80,7 @@ def _camera(row: CameraRow, monitor: Monitor) -> str:
     facts.append("saw nobody" if row.mean_agreement is None else f"agreement {row.mean_agreement:.0%}")
     if row.restarts:
         facts.append(f"restarted {row.restarts}×")
-    last = row.note if row.agreement else ""  # that it sees nobody at the end is no news of the run
+    last = "" if row.note == SEES_NOBODY else row.note  # which at the end is no news of the run
     return f"  {row.name}: {', '.join(facts)}. {row.error or last}".rstrip()
 
 

@@ -60,6 +60,12 @@ def test_a_run_in_which_nobody_was_seen_says_so_first() -> None:
     assert str(failure) == first
 
 
+def test_what_is_wrong_with_a_camera_is_told_though_its_file_ended_earlier() -> None:
+    mirrored = "its picture looks mirrored: set mirror = true for it in the rig.toml"
+    over = board((known("sim0", 0.0, 0.7, mirrored), known("sim1", 0.5, 0.9)), told("sim0", "ended", 40))
+    assert summary(over, None)[1].endswith(f"agreement 70%. {mirrored}")
+
+
 def test_a_camera_without_a_frame_is_named_with_the_reason() -> None:
     reason = "A frame was 32×24 instead of 64×48."
     one = board(
