@@ -18,7 +18,7 @@ Example of a rig.toml::
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -194,6 +194,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """By what the workers of one run know each other (docs/wire.md); made anew for every run, and never shown.
+
+    Attributes:
+        public: In Z85, as ZeroMQ writes keys; as good as a secret, for nobody outside the run is told.
+        secret: The same.
+    """
+
+    public: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CameraJob:
     """All that one camera process is told.
 
@@ -203,6 +216,7 @@ class CameraJob:
         pace: As in `Config`.
         endpoint: Where the fusion node listens.
         video: Where the recorder listens for pictures; empty = they are not wanted.
+        keys: Those of this run; None = its channels are open to all.
         restarts: How often this worker was restarted.
     """
 
@@ -211,6 +225,7 @@ class CameraJob:
     pace: Pace
     endpoint: str
     video: str = ""
+    keys: Keys | None = None
     restarts: int = 0
 
 
@@ -221,8 +236,10 @@ class FusionJob:
     Attributes:
         config: The rig, cameras named.
         inputs: Endpoints to listen on: one per camera with pace ``all`` (lossless), else one for all (live).
-        output: Endpoint to publish on.
+        output: Endpoint to publish on, for anybody.
         record: Where the recorder listens; empty = nothing is recorded.
+        inside: Endpoint to publish on for the workers of this run alone; empty = for nobody.
+        keys: Those of this run; None = its channels are open to all.
         restarts: How often this worker was restarted.
     """
 
@@ -230,6 +247,8 @@ class FusionJob:
     inputs: tuple[str, ...]
     output: str
     record: str = ""
+    inside: str = ""
+    keys: Keys | None = None
     restarts: int = 0
 
 
@@ -268,6 +287,7 @@ class RecordJob:
         origin: ``live``: the rig clock is that of this machine, now; ``files``: it is that of the files.
         unix_from_rig_ns: What turns the rig clock into the time of day, where that is known from an earlier recording.
         least_free_bytes: The recording ends when less than this is free on its disk.
+        keys: Those of this run; None = its channels are open to all.
         restarts: How often this worker was restarted; every incarnation writes a file of its own.
     """
 
@@ -278,6 +298,7 @@ class RecordJob:
     origin: Origin = "live"
     unix_from_rig_ns: int | None = None
     least_free_bytes: int = LEAST_FREE_BYTES
+    keys: Keys | None = None
     restarts: int = 0
 
 
@@ -288,13 +309,17 @@ class StreamJob:
     Attributes:
         stream: What goes where.
         input: Where fusion publishes.
-        output: Endpoint on which it says how it is doing, and what it sends.
+        output: Endpoint on which it says how it is doing and what it sends, for anybody.
+        inside: The same for the workers of this run alone; empty = for nobody.
+        keys: Those of this run; None = its channels are open to all.
         restarts: How often this worker was restarted.
     """
 
     stream: StreamConfig
     input: str
     output: str
+    inside: str = ""
+    keys: Keys | None = None
     restarts: int = 0
 
 

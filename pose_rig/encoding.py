@@ -74,13 +74,14 @@ def _field_error(message: Message) -> tuple[str, str] | None:
         if not fits:
             return field, f"has shape {array.shape}, expected {wanted}"
         axes.update({axis: side for axis, side in zip(expected, array.shape, strict=True) if isinstance(axis, str)})
-        if not np.isfinite(array).all():
-            return field, "is not finite"
-    for name in ("t_ns", "index", "age_ns"):
-        if not 0 <= getattr(message, name, 0) < 1 << 63:
+        low, high = message.RANGES.get(field, (-np.inf, np.inf))
+        if array.size and not low <= array.min() <= array.max() <= high:  # false too if one of them is NaN
+            finite = array[np.isfinite(array)]
+            wrong = finite[(finite < low) | (finite > high)]
+            return field, f"has {wrong[0]:g}, beyond {low:g} to {high:g}" if len(wrong) else "is not finite"
+    for name in ("t_ns", "index", "age_ns"):  # decoding has looked at the bounds of all numbers already
+        if not 0 <= getattr(message, name, 0) < 1 << 62:
             return name, "is out of range"
-    if isinstance(message, Keypoints2D) and min(message.size_px) <= 0:
-        return "size_px", f"is {message.size_px}"
     return None
 
 

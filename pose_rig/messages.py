@@ -1,11 +1,12 @@
 """What the processes of a rig say to each other (docs/wire.md). Fields are only ever added, with defaults.
 
-`pose_rig.records` has what they say to the recorder alone, `pose_rig.encoding` how all of it becomes bytes.
+`pose_rig.records` has what they say to the recorder alone, `pose_rig.encoding` how all of it becomes bytes. All numbers
+have bounds that no rig comes near; what lies beyond is refused when it is decoded.
 
 Axes: P people, K detector landmarks, J skeleton joints.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -16,15 +17,32 @@ SEES_NOBODY = "sees nobody"  # note of a camera; all others say that something i
 
 Mode = Literal["cold", "settled", "solved"]
 State = Literal["starting", "ready", "running", "ended", "failed"]
+# ns. 146 years, and the sum of two still fits 64 bits.
+Instant = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+# Frames, messages. What a float64 holds exactly; 4 million years at 60 Hz.
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+# px. The largest pictures, 16K video and sensors of 200 megapixels, have sides up to 16,384.
+Side = Annotated[int, msgspec.Meta(ge=1, le=1 << 14)]
+Size = tuple[Side, Side]
+# Whatever else is measured; neither infinite nor NaN.
+Real = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+FARTHEST_PX = 1e6  # of a point from the corner of a picture
+FARTHEST_M = 1e5  # of a joint from the origin
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Base of all messages: ``ARRAYS`` names the axes of every array field, ``TOPIC`` the topic or its prefix."""
+    """Base of all messages.
+
+    ``TOPIC`` is the topic or its prefix, ``ARRAYS`` names the axes of every array field, ``OPTIONAL`` those that may be
+    empty instead, ``RANGES`` the least and the largest value of those that are not finite alone.
+    """
 
     TOPIC: ClassVar[str] = ""
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {}
-    OPTIONAL: ClassVar[tuple[str, ...]] = ()  # arrays that may be empty instead
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {}
 
     version: int = VERSION
 
@@ -50,15 +68,16 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "keypoints/"
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {"xy": ("P", "K", 2), "score": ("P", "K")}
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xy": (-FARTHEST_PX, FARTHEST_PX), "score": (0, 1)}
 
     camera: str
-    index: int
-    t_ns: int
-    size_px: tuple[int, int]
+    index: Count
+    t_ns: Instant
+    size_px: Size
     landmarks: str
     xy: Array
     score: Array
-    stages_ms: dict[str, float] = {}
+    stages_ms: dict[str, Real] = {}
 
     @property
     def topic(self) -> str:
@@ -90,18 +109,19 @@ class Pose3D(Message, frozen=True, kw_only=True, eq=False):
         "xyz": ("J", 3), "score": ("J",), "residual_px": ("J",), "covariance_m2": ("J", 3, 3),
     }  # fmt: skip
     OPTIONAL: ClassVar[tuple[str, ...]] = ("covariance_m2",)
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xyz": (-FARTHEST_M, FARTHEST_M), "score": (0, 1)}
 
-    index: int
-    t_ns: int
-    age_ns: int
-    person: int
+    index: Count
+    t_ns: Instant
+    age_ns: Instant
+    person: Count
     joints: str
     xyz: Array
     score: Array
     residual_px: Array
     mode: Mode
-    tracking: int
-    height_m: float
+    tracking: Count
+    height_m: Real
     height_assumed: bool
     covariance_m2: Array = msgspec.field(default_factory=lambda: np.zeros(0, np.float32))
 
@@ -119,10 +139,11 @@ class Refined2D(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "refined/"
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {"xy": ("J", 2), "inlier": ("J",)}
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xy": (-FARTHEST_PX, FARTHEST_PX), "inlier": (0, 1)}
 
     camera: str
-    index: int
-    t_ns: int
+    index: Count
+    t_ns: Instant
     xy: Array
     inlier: Array
 
@@ -152,16 +173,16 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    rotation: tuple[float, ...] | None = None
-    rotation_sd_deg: float | None = None
-    translation_m: tuple[float, float, float] | None = None
-    translation_sd_m: float | None = None
-    focal_px: float
-    focal_sd_px: float | None = None
-    k1: float = 0.0
-    size_px: tuple[int, int] | None = None
+    rotation: tuple[Real, ...] | None = None
+    rotation_sd_deg: Real | None = None
+    translation_m: tuple[Real, Real, Real] | None = None
+    translation_sd_m: Real | None = None
+    focal_px: Real
+    focal_sd_px: Real | None = None
+    k1: Real = 0.0
+    size_px: Size | None = None
     moving: bool = False
-    health: float = 0.0
+    health: Share = 0.0
     note: str = ""
     agreement: float | None = None
 
@@ -179,7 +200,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "rig"
 
-    t_ns: int
+    t_ns: Instant
     mode: Mode
     cameras: tuple[CameraState, ...]
     note: str = ""
@@ -194,29 +215,31 @@ class Health(Message, frozen=True, kw_only=True, eq=False):
         state: Where it is in its life; a file that has been read to its end is ``ended``.
         rate_hz: Frames or poses per second of late.
         age_ms: From grab to sending, median of late.
-        dropped: Frames or messages lost since the start.
+        dropped: Frames or messages lost, or poses that could not be made, since the start.
         restarts: How often the supervisor restarted it.
         error: One sentence, empty when all is well.
         detail: Short facts for people (device name, provider, negotiated format).
         stages_ms: Median time per stage of late.
         frames: Frames or poses done since the start.
         total_frames: How many there will be; None when nobody knows.
+        refused: Connections of programs that are not part of this rig, turned away since the start.
     """
 
     TOPIC: ClassVar[str] = "health/"
 
     worker: str
-    t_ns: int
+    t_ns: Instant
     state: State
-    rate_hz: float = 0.0
-    age_ms: float = 0.0
-    dropped: int = 0
-    restarts: int = 0
+    rate_hz: Real = 0.0
+    age_ms: Real = 0.0
+    dropped: Count = 0
+    restarts: Count = 0
     error: str = ""
     detail: str = ""
-    stages_ms: dict[str, float] = {}
-    frames: int = 0
-    total_frames: int | None = None
+    stages_ms: dict[str, Real] = {}
+    frames: Count = 0
+    total_frames: Count | None = None
+    refused: Count = 0
 
     @property
     def topic(self) -> str:
@@ -246,12 +269,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["vmc", "vrchat", "json", "websocket"]
     address: str
     profile: str = ""
-    rate_hz: float = 0.0
-    frames: int = 0
-    datagrams: int = 0
-    octets: int = 0
-    failures: int = 0
-    clients: int | None = None
+    rate_hz: Real = 0.0
+    frames: Count = 0
+    datagrams: Count = 0
+    octets: Count = 0
+    failures: Count = 0
+    clients: Count | None = None
     error: str = ""
     last: tuple[bytes, ...] = ()
     unheard: int = 0
@@ -269,6 +292,6 @@ class Streams(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "streams"
 
-    t_ns: int
+    t_ns: Instant
     targets: tuple[Target, ...]
-    lead_ms: float = 0.0
+    lead_ms: Real = 0.0

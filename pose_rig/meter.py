@@ -29,6 +29,7 @@ class Meter:
         self._fault_s = 0.0
         self.detail = ""
         self.total_frames: int | None = None
+        self.refused = 0  # connections
 
     def arrived(self, index: int) -> None:
         """Counts the frames skipped before frame ``index``.
@@ -76,6 +77,7 @@ class Meter:
             stages_ms=self._stages_ms(),
             frames=self._frames,
             total_frames=self.total_frames,
+            refused=self.refused,
         )
 
     def _rate_hz(self) -> float:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pose_rig.messages import Message
+from pose_rig.messages import Count, Instant, Message, Size
 
 
 class VideoFrame(Message, frozen=True, kw_only=True, eq=False):
@@ -21,9 +21,9 @@ class VideoFrame(Message, frozen=True, kw_only=True, eq=False):
     TOPIC: ClassVar[str] = "video/"
 
     camera: str
-    index: int
-    t_ns: int
-    size_px: tuple[int, int]
+    index: Count
+    t_ns: Instant
+    size_px: Size
     format: Literal["h264", "jpeg"]
     keyframe: bool
     data: bytes
@@ -45,8 +45,8 @@ class Marker(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "marker"
 
-    t_ns: int
-    number: int
+    t_ns: Instant
+    number: Count
     text: str
 
 
@@ -67,9 +67,9 @@ class Gap(Message, frozen=True, kw_only=True, eq=False):
 
     source: str
     what: Literal["frames", "video", "messages"]
-    from_ns: int
-    t_ns: int
-    missing: int
+    from_ns: Instant
+    t_ns: Instant
+    missing: Count
     reason: str = ""
 
     @property
@@ -89,7 +89,7 @@ class Learned(Message, frozen=True, kw_only=True, eq=False):
     TOPIC: ClassVar[str] = "learned"
 
     work: Literal["averaging", "solving"]
-    asked: int
+    asked: Count
 
 
 class Clock(Message, frozen=True, kw_only=True, eq=False):
@@ -105,6 +105,6 @@ class Clock(Message, frozen=True, kw_only=True, eq=False):
     TOPIC: ClassVar[str] = "clock"
 
     host: str
-    t_ns: int
-    unix_ns: int
-    uncertainty_ns: int
+    t_ns: Instant
+    unix_ns: Instant
+    uncertainty_ns: Instant

@@ -208,10 +208,10 @@ def fields_of(name: str) -> dict[str, Any]:
             r"'covariance_m2' has shape \(17,\), expected \(17, 3, 3\)",
         ),
         ("v1_pose", "mode", "lukewarm", "'mode' is not valid: Invalid enum value 'lukewarm'"),
-        ("v1_pose", "t_ns", -1, "'t_ns' is out of range"),
-        ("v1_pose", "t_ns", 2**63, "'t_ns' is out of range"),
+        ("v1_pose", "t_ns", -1, "'t_ns' is not valid: Expected `int` >= 0"),
+        ("v1_pose", "t_ns", 2**63, "'t_ns' is not valid: Expected `int` <"),
         ("v1_keypoints", "score", ["<f4", [1, 17], bytes(68)], r"'score' has shape \(1, 17\), expected \(2, 17\)"),
-        ("v1_keypoints", "size_px", [0, 480], r"'size_px' is \(0, 480\)"),
+        ("v1_keypoints", "size_px", [0, 480], r"'size_px\[0\]' is not valid: Expected `int` >= 1"),
         ("v1_keypoints", "index", "first", "'index' is not valid: Expected `int`, got `str`"),
         ("v1_keypoints", "camera", "right", "'topic' does not match its content, 'keypoints/right'"),
     ],
@@ -252,7 +252,7 @@ def test_a_wrong_message_is_not_sent(changes: dict[str, Any], text: str) -> None
 
 @pytest.mark.parametrize("joints", [17, 33])
 def test_covariance_is_there_for_every_joint_or_not_at_all(joints: int) -> None:
-    changes = {"xyz": ramp(joints, 3), "score": ramp(joints), "residual_px": ramp(joints)}
+    changes = {"xyz": ramp(joints, 3), "score": ramp(joints) / 999, "residual_px": ramp(joints)}
     for covariance in (np.zeros(0, np.float32), ramp(joints, 3, 3)):
         pose = msgspec.structs.replace(STORED["v1_pose"], **changes, covariance_m2=covariance)
         assert_same(decode(encode(pose)), pose)

@@ -12,7 +12,7 @@ from pose_rig.capture.open import open_source
 from pose_rig.capture.source import Detector, Frame, Source
 from pose_rig.capture.video_lane import VideoLane
 from pose_rig.config import CameraConfig, CameraJob, Pace
-from pose_rig.errors import PoseRigError
+from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.messages import Keypoints2D, Message, State
 from pose_rig.meter import Meter
 from pose_rig.stop import Stop
@@ -51,7 +51,7 @@ def main(job: CameraJob, stop: Stop, start_ns: Start, open_source: OpenSource = 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor stops us
     lane: Lane = "lossless" if job.pace == "all" else "live"
-    worker = _Worker(job, stop, start_ns, Sender(job.endpoint, lane))
+    worker = _Worker(job, stop, start_ns, Sender(job.endpoint, lane, keys=job.keys))
     try:
         worker.run(open_source)
     except PoseRigError as error:
@@ -84,7 +84,9 @@ class _Worker:
         if not source.landmarks:
             if job.video:
                 whole = job.pace == "all"
-                self._video = VideoLane(job.camera.name, job.video, source.size_px, self._stop, whole=whole)
+                self._video = VideoLane(
+                    job.camera.name, job.video, source.size_px, self._stop, whole=whole, keys=job.keys
+                )
             from pose_rig.capture.detector import MediaPipeDetector  # heavy, and not needed by every source
 
             self._detector = MediaPipeDetector(job.detector)
@@ -143,7 +145,12 @@ class _Worker:
             camera=self._job.camera.name, index=frame.index, t_ns=frame.t_ns, size_px=frame.size_px,
             landmarks=landmarks, xy=people.xy, score=people.score, stages_ms=stages_ms,
         )  # fmt: skip
-        if self._send(message):
+        try:
+            sent = self._send(message)
+        except MessageError as error:
+            self._meter.unusable(error.cause)
+            return
+        if sent:
             self._meter.done(self._age_ms(frame, began), stages_ms)
 
     def _age_ms(self, frame: Frame, began_ns: int) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.messages import FARTHEST_PX
 from pose_rig.precision import SCORE_STEP, XY_STEP_PX, stepped
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
@@ -28,7 +29,7 @@ class People:
 
     @classmethod
     def from_arrays(cls, xy_PK2: NDArray[Any], score_PK: NDArray[Any]) -> "People":
-        """Returns the people of whom anything is seen; a landmark that is not finite or scores 0 is not seen.
+        """Returns the people of whom anything is seen; a landmark beyond all bounds or of score 0 is not seen.
 
         All keypoints come through here, and are rounded (`pose_rig.precision`).
 
@@ -38,7 +39,7 @@ class People:
         """
         xy = np.asarray(xy_PK2, np.float32)
         score = np.nan_to_num(np.asarray(score_PK, np.float32), nan=0.0).clip(0.0, 1.0)
-        score = np.where(np.isfinite(xy).all(-1), score, np.float32(0))
+        score = np.where((np.abs(xy) <= FARTHEST_PX).all(-1), score, np.float32(0))
         xy = np.where(score[..., None] > 0, stepped(xy, XY_STEP_PX), np.float32(0))
         score = np.where(score > 0, stepped(score, SCORE_STEP).clip(SCORE_STEP), np.float32(0))
         seen = score.any(-1)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pose_rig.bus import Sender
 from pose_rig.capture.encoder import Compressor, KeepingUp, OpenEncoder, open_h264
 from pose_rig.capture.source import Image
+from pose_rig.config import Keys
 from pose_rig.encoding import encode
 from pose_rig.messages import Message
 from pose_rig.records import Gap, VideoFrame
@@ -89,6 +90,7 @@ class VideoLane:
         size_px: (width, height) that the pictures will have, so that all is ready for the first.
         stop: Set when the worker is to end; nothing waits long then.
         whole: Wait rather than leave anything out: for files with pace ``all``.
+        keys: Those of this run, which the recorder asks for.
         open_encoder: Opens the encoder; if that fails pictures go as JPEG.
 
     Attributes:
@@ -103,6 +105,7 @@ class VideoLane:
         stop: Stop,
         *,
         whole: bool = False,
+        keys: Keys | None = None,
         open_encoder: OpenEncoder = open_h264,
     ) -> None:
         self._camera, self._size_px, self._stop, self._whole = camera, size_px, stop, whole
@@ -117,7 +120,7 @@ class VideoLane:
         self._until_s = float("inf")
         self._fault = ""
         self.missing = 0
-        self._sender = Sender(endpoint, "lossless", mark=MARK)
+        self._sender = Sender(endpoint, "lossless", keys=keys, mark=MARK)
         self._thread = threading.Thread(target=self._work, name=f"video {camera}")
         self._thread.start()
 

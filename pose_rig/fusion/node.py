@@ -9,34 +9,37 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from pose_rig.bus import Receiver
 from pose_rig.config import ASSUMED_HEIGHT_M, FusionJob
-from pose_rig.errors import MessageError, PoseRigError
+from pose_rig.errors import PoseRigError
 from pose_rig.fusion.clocks import FileClock, LiveClock
 from pose_rig.fusion.fusion import FusedInstant, Fusion
+from pose_rig.fusion.intake import checked
 from pose_rig.fusion.outlet import Outlet
 from pose_rig.fusion.poses_file import PosesFile
 from pose_rig.fusion.self_solve import Solved
 from pose_rig.fusion.setup import Learner
 from pose_rig.fusion.smooth import OneEuro
 from pose_rig.fusion.spool import Spool
-from pose_rig.fusion.sync import Track
+from pose_rig.fusion.sync import Sample, Track
+from pose_rig.fusion.told import is_tellable, pose_of, refined_of
 from pose_rig.graph import Engine
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, RigState
 from pose_rig.meter import Meter
-from pose_rig.precision import SCORE_STEP, XY_STEP_PX, shortened, stepped
 from pose_rig.records import Learned
-from pose_rig.skeleton import joint_set, landmarks
 from pose_rig.stop import Stop
 
 NAME = "fusion"
 TELL_EVERY_S = 0.25
 AHEAD = 32  # samples a file may run ahead of the others
-MOST_PEOPLE = 16  # in one picture
-CLOCK_MARGIN_NS = 10_000_000_000  # files may be shifted against each other by some seconds
 IDLE_MS = 20  # wait for more of a file
+SPOILT = 10  # instants in a row without a usable pose after which the fusion begins anew ...
+HOPELESS = 600  # ... and ends; ten seconds
+ARITHMETIC = (ArithmeticError, ValueError, np.linalg.LinAlgError, cv2.error)
+STRANGER = "A program that is not part of this rig tried to connect and was refused."
 
 
 class Source(Protocol):
@@ -44,6 +47,10 @@ class Source(Protocol):
 
     bad: int
     last_error: str
+
+    @property
+    def refused(self) -> int:
+        """How many connections were turned away."""
 
     def receive(self, timeout_ms: int, most: int = ...) -> list[Message]:
         """Returns what is there, oldest first."""
@@ -65,7 +72,9 @@ class Node:
         height = config.height_m or ASSUMED_HEIGHT_M
         self._height = (height, config.height_m is None)
         self._file = PosesFile(Path(config.save), list(self._index), *self._height) if config.save else None
+        self._fixed: Solved | None = None  # the rig that is used from the start and kept
         self._fused = 0
+        self._spoilt = 0  # instants in a row of which no pose could be made
         self._newest_ns = 0  # instant fused last
         self._told_s = 0.0
         self._mode = ""
@@ -94,7 +103,7 @@ class Node:
             t_ns = clock.tick(time.monotonic_ns(), self._tracks)
             if t_ns is not None:
                 self._fuse(t_ns, live=True)
-            self._tell(receiver.bad + clock.left_out, receiver.last_error)
+            self._tell((receiver,), clock.left_out)
 
     def run_again(self, messages: Iterable[Message], stop: Stop) -> None:
         """Goes through a live run once more: what was heard, in its order, and a pose wherever there was one.
@@ -116,7 +125,7 @@ class Node:
                     self._begin_anew()
             else:
                 self._take(message)
-            self._tell(0, "")
+            self._tell(())
 
     def run_twice(self, receivers: Sequence[Source], stop: Stop) -> None:
         """Learns the rig from the whole of the files, then fuses all of it with that rig."""
@@ -149,12 +158,11 @@ class Node:
                 return
             else:
                 self._wait(receivers, clock)
-            self._tell(
-                sum(receiver.bad for receiver in receivers), next((r.last_error for r in receivers if r.bad), "")
-            )
+            self._tell(receivers)
 
     def _begin_anew(self, solved: Solved | None = None) -> None:
         """Forgets all that was heard and learned; ``solved`` is a rig to begin and to end with."""
+        self._fixed = solved
         self._tracks = [Track() for _ in self._tracks]
         self._fusion = Fusion(self._config, self._engine, self._learner, solved)
 
@@ -205,31 +213,18 @@ class Node:
             return None
         track = self._tracks[view]
         try:
-            self._check(message)
+            usable = checked(message, track.landmarks, live=self._config.pace == "realtime")
             self._fusion.describe(view, message.size_px, message.landmarks)
         except PoseRigError as error:
             self._meter.unusable(error.cause)
             return None
         if self._spools is None:
             self._outlet.keep(message)
-        if track.add(message):
+        if track.add(usable):
             track.ended = False
             if self._spools is not None:
                 self._spools[view].add(message)
         return view
-
-    def _check(self, message: Keypoints2D) -> None:
-        """Raises what is wrong with keypoints beyond their form."""
-        people, count = message.xy.shape[:2]
-        if count != len(landmarks(message.landmarks).names):
-            raise MessageError(message.topic, "xy", f"has {count} landmarks, {message.landmarks[:80]} has not")
-        known = self._tracks[self._index[message.camera]].landmarks
-        if self._config.pace == "all" and known not in ("", message.landmarks):
-            raise MessageError(message.topic, "landmarks", f"changes from {known[:80]} within a file")
-        if people > MOST_PEOPLE:
-            raise MessageError(message.topic, "xy", f"has {people} people")
-        if self._config.pace == "realtime" and message.t_ns > time.monotonic_ns() + CLOCK_MARGIN_NS:
-            raise MessageError(message.topic, "t_ns", "lies in the future: the sender has another clock")
 
     def _fuse(self, t_ns: int, *, live: bool = False, age_ns: int | None = None) -> Pose3D | None:
         """Makes, publishes and returns the pose of an instant; None in the first of two passes.
@@ -242,8 +237,8 @@ class Node:
         began = time.perf_counter_ns()
         samples = [track.at(t_ns) for track in self._tracks]
         synced = time.perf_counter_ns()
-        instant = self._fusion.step(t_ns, samples)
-        if self._spools is not None:
+        instant = self._step(t_ns, samples)
+        if self._spools is not None or instant is None:
             return None
         stepped = time.perf_counter_ns()
         if age_ns is None:
@@ -264,51 +259,61 @@ class Node:
         self._fused += 1
         return pose
 
+    def _step(self, t_ns: int, samples: Sequence[Sample | None]) -> FusedInstant | None:
+        """Returns what the samples say of an instant, None if that is no pose; it is counted then.
+
+        What has spoilt one pose may stay in the state, so the fusion begins anew when pose after pose is none.
+
+        Raises:
+            PoseRigError: None has come out for so long that it is no matter of the samples.
+        """
+        try:
+            instant = self._fusion.step(t_ns, samples)
+            reason = "" if is_tellable(instant) else "it is not finite"
+        except ARITHMETIC as error:
+            reason = f"{type(error).__name__}: {str(error)[:200]}"
+        if not reason:
+            self._spoilt = 0
+            return instant
+        self._spoilt += 1
+        cause = f"No pose could be made of what the cameras sent: {reason}."
+        self._meter.unusable(cause)
+        if self._spoilt >= HOPELESS:
+            raise PoseRigError(cause, "Run again with --debug and report what the cameras show.")
+        if self._spoilt % SPOILT == 0:
+            self._fusion = Fusion(self._config, self._engine, self._learner, self._fixed)
+            for view, track in enumerate(self._tracks):
+                if track.landmarks:
+                    self._fusion.describe(view, track.size_px, track.landmarks)
+        return None
+
     def _compare(self, before: Pose3D, pose: Pose3D | None) -> None:
         """Counts how many poses are, to the last bit, what they were in the run that is replayed."""
         self._compared += 1
         self._same += pose is not None and pose.xyz.tobytes() == before.xyz.tobytes()
 
     def _publish(self, instant: FusedInstant, age_ns: int) -> Pose3D:
-        height_m, height_assumed = self._height
-        pose = Pose3D(
-            index=self._fused,
-            t_ns=instant.t_ns,
-            age_ns=age_ns,
-            person=0,
-            joints=joint_set(instant.joints),
-            xyz=instant.xyz.astype(np.float32),
-            score=stepped(instant.score, SCORE_STEP),
-            residual_px=stepped(instant.residual_px, XY_STEP_PX),
-            mode=instant.mode,
-            tracking=int(instant.tracking),
-            height_m=height_m,
-            height_assumed=height_assumed,
-            covariance_m2=shortened(instant.covariance)
-            if instant.mode == "solved" and instant.tracking
-            else np.zeros(0, np.float32),
-        )
+        pose = pose_of(instant, self._fused, age_ns, *self._height)
         self._outlet.send(pose)
-        for name, view in self._index.items():
-            if instant.followed[view] >= 0 and np.isfinite(instant.refined_px[view]).all():
-                self._outlet.send(
-                    Refined2D(
-                        camera=name,
-                        index=self._fused,
-                        t_ns=instant.t_ns,
-                        xy=stepped(instant.refined_px[view], XY_STEP_PX),
-                        inlier=stepped(instant.inlier[view], SCORE_STEP),
-                    )
-                )
+        for refined in refined_of(instant, self._fused, tuple(self._index)):
+            self._outlet.send(refined)
         return pose
 
-    def _tell(self, lost: int, last_error: str) -> None:
-        """Publishes the state of rig and process, now and then and when the mode changes."""
+    def _tell(self, receivers: Sequence[Source], left_out: int = 0) -> None:
+        """Publishes the state of rig and process, now and then and when the mode changes.
+
+        Args:
+            receivers: Where its messages come from.
+            left_out: Instants that were due and not fused.
+        """
         rig, now_s = self._fusion.rig, time.monotonic()
-        fault = last_error if lost > self._lost else ""
         if now_s - self._told_s < TELL_EVERY_S and rig.mode == self._mode:
             return
-        self._told_s, self._mode, self._lost = now_s, rig.mode, lost
+        doors = (*receivers, self._outlet)
+        lost, refused = left_out + sum(door.bad for door in doors), sum(door.refused for door in doors)
+        fault = next((door.last_error for door in doors if door.bad), "") if lost > self._lost else ""
+        fault = STRANGER if refused > self._meter.refused else fault
+        self._told_s, self._mode, self._lost, self._meter.refused = now_s, rig.mode, lost, refused
         self._outlet.send(self._rig_state())
         self._outlet.send(self._meter.health("running" if self._fused else "ready", fault, lost))
 

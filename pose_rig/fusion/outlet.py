@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pose_rig.bus import Sender
 from pose_rig.encoding import encode
+from pose_rig.errors import MessageError
 from pose_rig.messages import Message
 from pose_rig.records import Gap
 
@@ -21,13 +22,24 @@ class Outlet:
         waits: Whether to wait for a recorder that is behind; otherwise what it cannot take is counted, and told to it
             as a `Gap` as soon as it can take something again.
         stopped: Whether to wait no longer.
+
+    Attributes:
+        bad: Messages that broke their own rules and were not sent.
+        last_error: What was wrong with the last of them.
     """
 
     def __init__(self, listeners: Sender, recorder: Sender | None, *, waits: bool, stopped: Callable[[], bool]) -> None:
         self._listeners, self._recorder = listeners, recorder
         self._waits, self._stopped = waits, stopped
+        self.bad = 0
+        self.last_error = ""
         self._missing = 0
         self._whole_until_ns = self._now_ns = 0
+
+    @property
+    def refused(self) -> int:
+        """How many connections of listeners were turned away."""
+        return self._listeners.refused
 
     def at(self, t_ns: int) -> None:
         """Says what the rig clock shows, for gaps."""
@@ -35,14 +47,14 @@ class Outlet:
 
     def send(self, message: Message) -> None:
         """Publishes a message, and has it recorded."""
-        data = encode(message)
-        self._listeners.send_bytes(data)
-        self._keep(data)
+        if data := self._encoded(message):
+            self._listeners.send_bytes(data)
+            self._keep(data)
 
     def keep(self, message: Message) -> None:
         """Has a message recorded that listeners have no use for."""
-        if self._recorder is not None:
-            self._keep(encode(message))
+        if self._recorder is not None and (data := self._encoded(message)):
+            self._keep(data)
 
     def close(self) -> None:
         """Closes both ways after giving what is still queued some time to leave."""
@@ -50,6 +62,14 @@ class Outlet:
         for sender in (self._listeners, self._recorder):
             if sender is not None:
                 sender.drain(FAREWELL_MS)
+
+    def _encoded(self, message: Message) -> bytes:
+        try:
+            return encode(message)
+        except MessageError as error:
+            self.bad += 1
+            self.last_error = error.cause
+            return b""
 
     def _keep(self, data: bytes) -> None:
         if self._recorder is None:

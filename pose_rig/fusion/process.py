@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
-from pose_rig.bus import Lane, Receiver, Sender
+from pose_rig.bus import Lane, Receiver, Sender, published
 from pose_rig.config import FusionJob
 from pose_rig.fusion.node import Node
 from pose_rig.fusion.outlet import RECORDER_MARK, Outlet
@@ -28,7 +28,7 @@ def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
     live = job.config.pace == "realtime"
     lane: Lane = "live" if live else "lossless"
     with ExitStack() as stack:
-        receivers = [stack.enter_context(Receiver(endpoint, lane, bind=True)) for endpoint in job.inputs]
+        receivers = [stack.enter_context(Receiver(endpoint, lane, bind=True, keys=job.keys)) for endpoint in job.inputs]
         outlet = stack.enter_context(closing(open_outlet(job, stop, waits=not live)))
         learner = stack.enter_context(learning()) if live else Learner()
         node = Node(job, engine, outlet, learner)
@@ -47,10 +47,10 @@ def open_outlet(job: FusionJob, stop: Stop, *, waits: bool) -> Outlet:
     """Returns where the messages of a job go; ``waits`` as in `Outlet`.
 
     Raises:
-        UsageError: The endpoint is taken.
+        UsageError: An endpoint is taken.
     """
-    listeners = Sender(job.output, bind=True)
-    recorder = Sender(job.record, "lossless", mark=RECORDER_MARK) if job.record else None
+    listeners = published(job.output, job.inside, job.keys)
+    recorder = Sender(job.record, "lossless", keys=job.keys, mark=RECORDER_MARK) if job.record else None
     return Outlet(listeners, recorder, waits=waits, stopped=stop.is_set)
 
 

@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from typing import BinaryIO
 
 from pose_rig.errors import PoseRigError
@@ -29,6 +30,7 @@ class SolverProcess:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._one_by_one = threading.Lock()  # a fusion that begins anew asks while its former task is under way
 
     def solve(self, task: Task) -> Solved | str:
         """Returns what `self_solve` says; waits for it.
@@ -36,6 +38,10 @@ class SolverProcess:
         Raises:
             SolverLostError: The process died.
         """
+        with self._one_by_one:
+            return self._solve(task)
+
+    def _solve(self, task: Task) -> Solved | str:
         process = self.start()
         ours, theirs = process.stdin, process.stdout
         if ours is None or theirs is None:

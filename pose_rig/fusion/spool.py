@@ -14,6 +14,7 @@ class Spool:
 
     bad = 0
     last_error = ""
+    refused = 0
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)

@@ -45,8 +45,8 @@ def main(job: RecordJob, stop: Stop) -> None:
         PoseRigError: An endpoint is taken, or the file cannot be begun.
     """
     with (
-        Receiver(job.input, "lossless", bind=True, largest=MAX_VIDEO_BYTES) as receiver,
-        Sender(job.output, bind=True) as sender,
+        Receiver(job.input, "lossless", bind=True, keys=job.keys, largest=MAX_VIDEO_BYTES) as receiver,
+        Sender(job.output, bind=True, keys=job.keys) as sender,
     ):
         recorder = Recorder(job)
         try:
@@ -78,6 +78,7 @@ class Recorder:
         self._newest_ns = 0  # rig clock of files
         self._log_ns = 0
         self._lost = 0
+        self._refused = 0  # connections
         self._error = ""
         self._counts: deque[tuple[float, int]] = deque()
         self._size_bytes = self._written = 0
@@ -99,6 +100,7 @@ class Recorder:
                 return
             self.take(got)
             self.keep_up(now_s)
+            self._refused = receiver.refused + sender.refused
             if now_s - self._told_s >= TELL_EVERY_S:
                 self._told_s = now_s
                 sender.send(self.health("running"))
@@ -161,6 +163,7 @@ class Recorder:
             error=self._error,
             detail=f"{self._path}, {self._size_bytes / 1e6:.1f} MB",
             frames=self._written,
+            refused=self._refused,
         )
 
     def _write(self, message: Message, data: bytes) -> None:

@@ -104,6 +104,7 @@ class CameraSource:
 
     bad = 0
     last_error = ""
+    refused = 0
 
     def __init__(self, job: ReplayJob, camera: str, pace: Pace) -> None:
         self._session = Session(job.path)

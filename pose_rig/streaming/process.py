@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from statistics import median
 
-from pose_rig.bus import Receiver, Sender
+from pose_rig.bus import Receiver, Sender, published
 from pose_rig.config import StreamConfig, StreamJob
 from pose_rig.messages import Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.meter import Meter
@@ -37,8 +37,8 @@ def main(job: StreamJob, stop: Stop) -> None:
     with ExitStack() as stack:
         outputs = [stack.enter_context(closing(output)) for output in open_outputs(job.stream)]
         topics = ("pose", "refined/", "rig") if job.stream.websocket else ("pose", "rig")
-        receiver = stack.enter_context(Receiver(job.input, topics=topics))
-        sender = stack.enter_context(Sender(job.output, bind=True))
+        receiver = stack.enter_context(Receiver(job.input, keys=job.keys, topics=topics))
+        sender = stack.enter_context(published(job.output, job.inside, job.keys))
         feeder = Feeder(job, outputs, sender)
         while not stop.is_set():
             feeder.hear(receiver.receive(feeder.patience_ms()))
@@ -130,6 +130,7 @@ class Feeder:
         lead_ms = median(self._leads_ms) if self._leads_ms else 0.0
         self._leads_ms.clear()
         errors = [target.error for target in targets if target.error]
+        self._meter.refused = self._sender.refused
         self._meter.detail = ", ".join(f"{target.kind} {target.address}" for target in targets)
         self._sender.send(self._meter.health("running", errors[0] if errors else ""))
         self._sender.send(Streams(t_ns=now_ns, targets=targets, lead_ms=lead_ms))

@@ -19,7 +19,7 @@ class Marking:
     """
 
     def __init__(self, recording: Recording | None) -> None:
-        self._sender = Sender(recording.input, "lossless") if recording else None
+        self._sender = Sender(recording.input, "lossless", keys=recording.keys) if recording else None
         self._count = 0
 
     def mark(self, t_ns: int, elapsed_s: float) -> str:

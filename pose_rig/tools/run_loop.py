@@ -70,7 +70,9 @@ class Run:
         """
         request = StopRequest(self._supervisor.hurry)
         with (
-            Receiver(self._plan.output, topics=("pose", "rig", "health/", "streams")) as receiver,
+            Receiver(
+                self._plan.inside, keys=self._plan.keys, topics=("pose", "rig", "health/", "streams")
+            ) as receiver,
             Marking(self._plan.recording) as marking,
             request.listening(),
         ):

@@ -1,7 +1,6 @@
 """The table of a rig's workers: one process per camera and the fusion process, joined by endpoints on this machine."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
@@ -10,10 +9,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pose_rig.bus import Sender
 from pose_rig.cache import cache_folder
-from pose_rig.config import CameraConfig, CameraJob, Config, FusionJob, Origin, Pace, RecordJob, ReplayJob, StreamJob
+from pose_rig.config import (
+    CameraConfig,
+    CameraJob,
+    Config,
+    FusionJob,
+    Keys,
+    Origin,
+    Pace,
+    RecordJob,
+    ReplayJob,
+    StreamJob,
+)  # fmt: skip
 from pose_rig.tools.camera_list import RECORDER, RESERVED, STREAMS, ends_by_itself, needs_detector, without_passwords
+from pose_rig.tools.endpoints import Endpoints, free_endpoints
 from pose_rig.tools.supervisor import GRACE_S, Worker
 
 if TYPE_CHECKING:
@@ -23,7 +33,6 @@ if TYPE_CHECKING:
 SAVING_GRACE_S = 20.0  # writing an hour of poses to a slow disk; asking twice does not wait for it
 RECORDER_GRACE_S = 10.0  # it ends half a second after fusion; a slow disk takes longer
 SESSION_SUFFIX = ".mcap"
-HOST = "tcp://127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +44,14 @@ class Recording:
         output: It says here how it is doing.
         origin: Whose clock the messages have, as in `RecordJob`.
         unix_from_rig_ns: As there.
+        keys: Those of the run.
     """
 
     input: str
     output: str
     origin: Origin
     unix_from_rig_ns: int | None = None
+    keys: Keys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +61,18 @@ class Plan:
     Attributes:
         config: What it is made of.
         workers: The cameras, then fusion, then what feeds engines and the recorder, if there are any.
-        output: Where fusion publishes.
+        output: Where fusion publishes for anybody, and
+        inside: for the workers of this run.
+        keys: Those of this run.
         recording: Where the recorder is reached, None if nothing is recorded.
-        streams: Where what feeds engines says what it sends; empty if nothing is.
+        streams: Where what feeds engines tells the workers what it sends; empty if nothing is.
     """
 
     config: Config
     workers: tuple[Worker, ...]
     output: str
+    inside: str
+    keys: Keys
     recording: Recording | None = None
     streams: str = ""
 
@@ -74,8 +89,8 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
         UsageError: The port is taken.
     """
     lanes = len(config.camera) if config.pace == "all" else 1
-    output, inputs, streams, recorded = _endpoints(config, lanes)
-    recording = _recording(recorded, "live" if config.pace == "realtime" else "files", unix_from_rig_ns)
+    at = free_endpoints(config, lanes)
+    recording = _recording(at, "live" if config.pace == "realtime" else "files", unix_from_rig_ns)
     detector = msgspec.structs.replace(config.detector, model=model)
     cameras = [
         Worker(
@@ -85,8 +100,9 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
                 camera=camera,
                 detector=detector if needs_detector(camera) else msgspec.structs.replace(detector, model=""),
                 pace=config.pace,
-                endpoint=inputs[i % len(inputs)],
+                endpoint=at.inputs[i % len(at.inputs)],
                 video=recording.input if recording and config.video and needs_detector(camera) else "",
+                keys=at.keys,
             ),
             final_errors=ends_by_itself(camera),
         )
@@ -95,12 +111,12 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
     fusion = Worker(
         RESERVED,
         run_fusion,
-        FusionJob(config, inputs, output, recording.input if recording else ""),
+        FusionJob(config, at.inputs, at.output, recording.input if recording else "", at.inside, at.keys),
         vital=True,
         grace_s=SAVING_GRACE_S if config.save else GRACE_S,
     )
-    beside = (*feeders(config, output, streams), *recorders(config, recording))
-    return Plan(config, (*cameras, fusion, *beside), output, recording, streams)
+    beside = (*feeders(config, at), *recorders(config, recording))
+    return Plan(config, (*cameras, fusion, *beside), at.output, at.inside, at.keys, recording, at.streams_inside)
 
 
 def recorders(config: Config, recording: Recording | None) -> tuple[Worker, ...]:
@@ -109,15 +125,17 @@ def recorders(config: Config, recording: Recording | None) -> tuple[Worker, ...]
         return ()
     job = RecordJob(
         without_passwords(config), config.record, recording.input, recording.output, recording.origin,
-        recording.unix_from_rig_ns,
+        recording.unix_from_rig_ns, keys=recording.keys,
     )  # fmt: skip
     grace_s = RECORDER_GRACE_S + (SAVING_GRACE_S if config.save else 0.0)
     return (Worker(RECORDER, run_recorder, job, grace_s=grace_s),)
 
 
-def feeders(config: Config, output: str, streams: str) -> tuple[Worker, ...]:
+def feeders(config: Config, at: Endpoints) -> tuple[Worker, ...]:
     """Returns what feeds engines, if there are any."""
-    return (Worker(STREAMS, run_streams, StreamJob(config.stream, output, streams)),) if streams else ()
+    if not at.streams:
+        return ()
+    return (Worker(STREAMS, run_streams, StreamJob(config.stream, at.inside, at.streams, at.streams_inside, at.keys)),)
 
 
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
@@ -131,13 +149,14 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     Raises:
         UsageError: The port is taken.
     """
-    output, _, streams, recorded = _endpoints(config, 0)
-    recording = _recording(recorded, "live" if job.exact else "files", unix_from_rig_ns)
-    fusion = replace(job.fusion, config=config, output=output, record=recording.input if recording else "")
+    at = free_endpoints(config, 0)
+    recording = _recording(at, "live" if job.exact else "files", unix_from_rig_ns)
+    fusion = FusionJob(config, (), at.output, recording.input if recording else "", at.inside, at.keys)
     grace_s = SAVING_GRACE_S if config.save else GRACE_S
     worker = Worker(RESERVED, run_replay, replace(job, fusion=fusion), final_errors=True, vital=True, grace_s=grace_s)
-    workers = (worker, *feeders(config, output, streams), *recorders(config, recording))
-    return Plan(msgspec.structs.replace(config, camera=()), workers, output, recording, streams)
+    workers = (worker, *feeders(config, at), *recorders(config, recording))
+    seen = msgspec.structs.replace(config, camera=())
+    return Plan(seen, workers, at.output, at.inside, at.keys, recording, at.streams_inside)
 
 
 def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
@@ -209,28 +228,8 @@ def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> 
     main(job, stop)
 
 
-def _recording(endpoints: tuple[str, ...], origin: Origin, unix_from_rig_ns: int | None) -> Recording | None:
-    if not endpoints:
+def _recording(at: Endpoints, origin: Origin, unix_from_rig_ns: int | None) -> Recording | None:
+    if not at.recorded:
         return None
-    listens, tells = endpoints
-    return Recording(listens, tells, origin, unix_from_rig_ns)
-
-
-def _endpoints(config: Config, lanes: int) -> tuple[str, tuple[str, ...], str, tuple[str, ...]]:
-    """Returns free endpoints: of the poses, of the lanes to fusion, of what feeds engines, of the recorder.
-
-    The last two are empty where there is none. All are tried at once, so that no two of them are the same.
-
-    Raises:
-        UsageError: The port of the poses, or the one above it, is taken.
-    """
-    with ExitStack() as probes:
-
-        def free(port: int = 0) -> str:
-            return probes.enter_context(Sender(f"{HOST}:{port}", bind=True)).endpoint
-
-        output = free(config.port)
-        above = config.port + 1 if config.port else 0
-        streams = free(above) if config.stream.wanted else ""
-        recorded = (free(), free()) if config.record else ()
-        return output, tuple(free() for _ in range(lanes)), streams, recorded
+    listens, tells = at.recorded
+    return Recording(listens, tells, origin, unix_from_rig_ns, at.keys)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
+from pose_rig.authentication import fresh_keys
 from pose_rig.bus import Receiver, Sender
-from pose_rig.config import StreamConfig, StreamJob
+from pose_rig.config import Keys, StreamConfig, StreamJob
 from pose_rig.messages import Message, Streams
 from pose_rig.streaming.process import main
 from tests.streaming.live import HZ, pose3d
@@ -89,14 +90,15 @@ def free_port() -> int:
 @contextmanager
 def running(stream: StreamConfig) -> Iterator[Rig]:
     """Runs the process, and makes sure that it hears before it is left to the test."""
-    with Sender("tcp://127.0.0.1:0", bind=True) as poses:
-        yield from _running(stream, poses, f"tcp://127.0.0.1:{free_port()}")
+    keys = fresh_keys()
+    with Sender("tcp://127.0.0.1:0", bind=True, keys=keys) as poses:
+        yield from _running(stream, poses, f"tcp://127.0.0.1:{free_port()}", keys)
 
 
-def _running(stream: StreamConfig, poses: Sender, output: str) -> Iterator[Rig]:
+def _running(stream: StreamConfig, poses: Sender, output: str, keys: Keys) -> Iterator[Rig]:
     stop = threading.Event()
     with Receiver(output) as said:
-        job = StreamJob(stream, poses.endpoint, output)
+        job = StreamJob(stream, poses.endpoint, output, keys=keys)
         thread = threading.Thread(target=main, args=(job, stop))
         thread.start()
         try:

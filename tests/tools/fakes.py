@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pose_rig.bus import Lane, Receiver, Sender
+from pose_rig.bus import Lane, Receiver, Sender, published
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, FusionJob
 from pose_rig.errors import SourceError, UsageError
 from pose_rig.messages import CameraState, Health, Pose3D, RigState, State
@@ -66,7 +66,7 @@ def camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
         raise SourceError("broken.mp4 cannot be read as a video.", "Check that it plays.")
     total = job.camera.member or None
     count = 0
-    with Sender(job.endpoint, "lossless" if job.pace == "all" else "live") as sender:
+    with Sender(job.endpoint, "lossless" if job.pace == "all" else "live", keys=job.keys) as sender:
         if job.camera.source in ("slow.mp4", "slow webcam"):  # to get ready
             stop.wait(3.0)
         wait_for_start(sender, job, stop, start_ns)
@@ -98,10 +98,10 @@ def health(job: CameraJob, state: State, frames: int, total: int | None) -> Heal
 def fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     """Passes on the cameras' health, publishes a pose every 20 ms, ends when all cameras have, writes ``save``."""
     lane: Lane = "lossless" if job.config.pace == "all" else "live"
-    receivers = [Receiver(endpoint, lane, bind=True) for endpoint in job.inputs]
+    receivers = [Receiver(endpoint, lane, bind=True, keys=job.keys) for endpoint in job.inputs]
     states: dict[str, str] = {}
     index = 0
-    with Sender(job.output, bind=True) as sender:
+    with published(job.output, job.inside, job.keys) as sender:
         while not stop.is_set() and list(states.values()) != ["ended"] * len(job.config.camera):
             for receiver in receivers:
                 for message in receiver.receive(20 // len(receivers)):

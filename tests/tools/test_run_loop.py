@@ -51,7 +51,7 @@ def fake_plan(*frames: int, sources: tuple[str, ...] = (), **top: object) -> Pla
     workers = tuple(
         replace(worker, main=fakes.fusion if worker.name == "fusion" else fakes.camera) for worker in real.workers
     )
-    return Plan(config, workers, real.output)
+    return replace(real, workers=workers)
 
 
 def run(ready: Plan, display: Recorded) -> Board:
