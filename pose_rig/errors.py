@@ -10,6 +10,8 @@ PoseRigError            what happened, and what to do next; the command line pri
 └── MessageError        bytes on the wire are not one of our messages
 """
 
+from pose_rig.redaction import redacted
+
 
 class PoseRigError(Exception):
     """A failure with one sentence of cause and one of remedy.
@@ -17,14 +19,16 @@ class PoseRigError(Exception):
     Args:
         cause: What happened, naming the thing it happened to.
         remedy: What the user can do about it.
+
+    Passwords in them are hidden, wherever they come from.
     """
 
     exit_code = 1
+    final = False  # whether another attempt can only end in the same way
 
     def __init__(self, cause: str, remedy: str) -> None:
-        super().__init__(f"{cause} {remedy}")
-        self.cause = cause
-        self.remedy = remedy
+        self.cause, self.remedy = redacted(cause), redacted(remedy)
+        super().__init__(f"{self.cause} {self.remedy}")
 
     def __reduce__(self) -> tuple[type["PoseRigError"], tuple[str, str]]:
         return type(self), (self.cause, self.remedy)
@@ -53,9 +57,13 @@ class SessionError(PoseRigError):
 class AssetError(PoseRigError):
     """A model or clip cannot be fetched, or what is cached is damaged."""
 
+    final = True
+
 
 class EngineError(PoseRigError):
     """No inference provider can run the graph."""
+
+    final = True
 
 
 class MessageError(PoseRigError):

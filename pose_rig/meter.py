@@ -5,6 +5,7 @@ from collections import deque
 from statistics import median
 
 from pose_rig.messages import Health, State
+from pose_rig.redaction import redacted
 
 WINDOW_S = 2.0
 FAULT_SHOWN_S = 5.0
@@ -72,8 +73,8 @@ class Meter:
             age_ms=median(age for _, age, _ in self._recent) if self._recent else 0.0,
             dropped=self._dropped + lost,
             restarts=self._restarts,
-            error=error,
-            detail=self.detail,
+            error=redacted(error),
+            detail=redacted(self.detail),
             stages_ms=self._stages_ms(),
             frames=self._frames,
             total_frames=self.total_frames,

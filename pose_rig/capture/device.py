@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -122,17 +121,11 @@ def open_ffmpeg(target: str, open_device: OpenDevice) -> Device:
     if not device.isOpened() or min(width, height) <= 0:
         device.release()
         raise SourceError(
-            f"{without_password(target)} cannot be read as a video.",
+            f"{target} cannot be read as a video.",
             "Check that it plays in a video player; a stream must be reachable from this machine.",
         )
     aspect = pixel_aspect(device)
     return device if aspect == 1 else SquarePixels(device, aspect)
-
-
-def without_password(target: str) -> str:
-    """Returns a path or URL as it may be shown."""
-    parts = urlsplit(target)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else target
 
 
 def camera_backend() -> int:

@@ -8,7 +8,7 @@ import cv2
 import msgspec
 
 from pose_rig.capture import devices, keypoint_file
-from pose_rig.capture.device import OpenDevice, open_device, open_ffmpeg, size_px, without_password
+from pose_rig.capture.device import OpenDevice, open_device, open_ffmpeg, size_px
 from pose_rig.capture.live import LiveSource
 from pose_rig.capture.mirror import Unmirrored
 from pose_rig.capture.recording import PacedSource, Recording
@@ -18,6 +18,7 @@ from pose_rig.capture.video_file import VideoFile, check_file
 from pose_rig.capture.webcam import open_webcam
 from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import UsageError
+from pose_rig.redaction import redacted
 
 MOST_SIMULATED = 10_000  # far more than a rig may have, but few enough to be counted
 Kind = Literal["sim", "keypoints", "url", "video", "webcam"]
@@ -131,4 +132,4 @@ def _open_url(camera: CameraConfig, open_device: OpenDevice) -> LiveSource | Vid
     if device.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoFile(camera, device)
     size, fps = size_px(device), device.get(cv2.CAP_PROP_FPS)
-    return LiveSource(device, without_password(camera.source), f"stream, {size[0]}×{size[1]} at {fps:.4g}/s", size, fps)
+    return LiveSource(device, redacted(camera.source), f"stream, {size[0]}×{size[1]} at {fps:.4g}/s", size, fps)

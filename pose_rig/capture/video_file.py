@@ -5,12 +5,13 @@ from pathlib import Path
 
 import cv2
 
-from pose_rig.capture.device import Device, size_px, without_password
+from pose_rig.capture.device import Device, size_px
 from pose_rig.capture.mp4_length import played_s
 from pose_rig.capture.recording import Instant
 from pose_rig.capture.source import Image, People
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
+from pose_rig.redaction import redacted
 
 DEFAULT_FPS = 30.0  # where the file names none
 FPS_LIMIT = 1000.0  # a container that claims more means its time base
@@ -37,7 +38,7 @@ class VideoFile:
     landmarks = ""
 
     def __init__(self, camera: CameraConfig, device: Device) -> None:
-        self.identity = without_password(camera.source)
+        self.identity = redacted(camera.source)
         self._device = device
         self.size_px = size_px(device)
         own_fps = self._device.get(cv2.CAP_PROP_FPS)

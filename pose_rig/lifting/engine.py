@@ -122,7 +122,11 @@ def _settings(path: Path, name: str, cache: Path | None) -> dict[str, Any]:
 
 
 def warm_up(engine: OrtEngine, views: int, runs: int = 3) -> None:
-    """Runs the graph on nothing in particular, so that the first real instant is as quick as the rest."""
+    """Runs the graph on nothing in particular, so that the first real instant is as quick as the rest.
+
+    Raises:
+        EngineError: It does not run: its inputs have our names only, or the provider cannot after all.
+    """
     given = GraphInput(
         flat=np.zeros((views, 17, 2), np.float32),
         confidence=np.ones((views, 17), np.float32),
@@ -133,5 +137,11 @@ def warm_up(engine: OrtEngine, views: int, runs: int = 3) -> None:
         freedom=np.full((1, views), GUESS, np.float32),
         doubt=np.zeros((1, 1), np.float32),
     )
-    for _ in range(runs):
-        engine.run(given)
+    try:
+        for _ in range(runs):
+            engine.run(given)
+    except Exception as error:  # whatever the runtime throws
+        raise EngineError(
+            f"The graph does not run on {engine.provider}: {str(error).splitlines()[0][:160]}.",
+            "Export one with `pose-rig export`, or leave --weights out for the shipped one.",
+        ) from error

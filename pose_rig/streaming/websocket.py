@@ -9,6 +9,7 @@ import logging
 import re
 import socket
 import threading
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +24,7 @@ from pose_rig.streaming.address import Address
 from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import Schema, frame
 from pose_rig.streaming.live_pose import LivePose
+from pose_rig.streaming.newcomer import HANDSHAKE_S, Newcomer
 from pose_rig.streaming.traffic import Traffic
 from pose_rig.streaming.web_client import Client, Wish
 
@@ -32,7 +34,7 @@ MOST_WAITING = 4  # of a client's messages that were not read yet
 # Of frames on their way to a client, in the system and here; it would keep megabytes for one that sleeps, and show it
 # minutes of the past. Some ten frames.
 BUFFER_BYTES = 1 << 15
-SILENT_S = 10.0  # a client that does not answer for so long is gone
+PATIENCE_S = 5.0  # a client that does not answer for so long, or takes nothing of what it is sent, is gone
 CLOSING_S = 0.5
 # Web pages that come from this machine. A page from elsewhere runs on this machine too, and must not see its owner.
 OWN_PAGES = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
@@ -45,16 +47,19 @@ class WebSocketServer:
     Args:
         address: Where to listen.
         origins: Web pages beyond those of this machine that may connect.
+        patience_s: For clients that do not answer, or take nothing.
 
     Raises:
         UsageError: It cannot listen there.
     """
 
-    def __init__(self, address: Address, origins: tuple[str, ...] = ()) -> None:
+    def __init__(self, address: Address, origins: tuple[str, ...] = (), patience_s: float = PATIENCE_S) -> None:
         self.traffic = Traffic("websocket", address, "")
         self._address, self._origins = address, origins
+        self._patience_s = patience_s
         self._clients: set[Client] = set()
         self._ever = 0
+        self._unfinished: dict[ServerConnection, None] = {}
         self._last = b""
         self._schemas = {name: Schema(axes) for name, axes in AXES.items()}
         self._loop = asyncio.new_event_loop()
@@ -116,12 +121,14 @@ class WebSocketServer:
                 origins=[None, OWN_PAGES, *self._origins],  # type: ignore[list-item]  # names are plain strings
                 process_request=self._greet,
                 process_response=self._turned_away,
+                create_connection=partial(Newcomer, self._unfinished, self.traffic.failed),
+                open_timeout=HANDSHAKE_S,
                 compression=None,  # costs more than it saves on a local network
                 max_size=MOST_BYTES,
                 max_queue=MOST_WAITING,
                 write_limit=BUFFER_BYTES,
-                ping_interval=SILENT_S,
-                ping_timeout=SILENT_S,
+                ping_interval=self._patience_s,
+                ping_timeout=self._patience_s,
                 close_timeout=CLOSING_S,
                 server_header=None,
                 logger=_quiet(),
@@ -138,6 +145,7 @@ class WebSocketServer:
 
     def _greet(self, connection: ServerConnection, request: Request) -> Response | None:
         """Returns why a client is turned away; None if it is not."""
+        self._unfinished.pop(connection, None)
         if self.clients >= MOST_CLIENTS:
             self.traffic.failed(f"There was no room for client {MOST_CLIENTS + 1}.")
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {MOST_CLIENTS} clients already.\n")
@@ -161,26 +169,35 @@ class WebSocketServer:
         self._clients.add(client)
         self._ever += 1
         sending = asyncio.create_task(_send(connection, client))
+        sending = asyncio.create_task(self._send(connection, client))
         try:
             async for text in connection:
                 if complaint := _hear(client, text):
                     self.traffic.failed(f"A client said what makes no sense: {complaint}")
-                    await connection.send(_error(complaint), text=True)
+                    await self._say(connection, _error(complaint))
         except ConnectionClosed:
             return  # it went without a word, or sent too much at once
         finally:
             self._clients.discard(client)
             sending.cancel()
 
+    async def _send(self, connection: ServerConnection, client: Client) -> None:
+        """Sends a client what it is offered until it is gone."""
+        try:
+            while True:
+                for text in await client.next():
+                    await self._say(connection, text)
+        except ConnectionClosed:
+            return  # whoever reads from it finds out too, and ends
 
-async def _send(connection: ServerConnection, client: Client) -> None:
-    """Sends a client what it is offered until it is gone."""
-    try:
-        while True:
-            for text in await client.next():
+    async def _say(self, connection: ServerConnection, text: bytes) -> None:
+        """Sends a client something; one that takes nothing for too long is let go, for others want its place."""
+        try:
+            async with asyncio.timeout(self._patience_s):
                 await connection.send(text, text=True)
-    except ConnectionClosed:
-        return  # whoever reads from it finds out too, and ends
+        except TimeoutError:
+            self.traffic.failed(f"A client took nothing for {self._patience_s:g} s, and was let go.")
+            connection.transport.abort()
 
 
 def _hear(client: Client, text: str | bytes) -> str:

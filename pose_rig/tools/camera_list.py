@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from pose_rig.config import CameraConfig, Config, load
+from pose_rig.config import MOST_CAMERAS, CameraConfig, Config, load
 from pose_rig.errors import SourceError, UsageError
+from pose_rig.redaction import redacted
 from pose_rig.tools import file_kinds
 from pose_rig.tools.inputs import CAMS, check_input
 from pose_rig.tools.lists import listed
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 RESERVED = "fusion"  # the fusion worker's name
 RECORDER = "recorder"  # and the recorder's
 STREAMS = "streams"  # and that of what feeds engines
-MOST_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
 MOTION_JPEG = (".mjpeg", ".mjpg")  # begins as a single JPEG does
 _FORMS = (
     "Give an index (0), a device path or name, a URL, a video file, a folder of videos, a keypoint file (.npz), sim:4, "
@@ -132,9 +132,7 @@ def mark_moving(cameras: tuple[CameraConfig, ...], *moving: str) -> tuple[Camera
 
 def without_passwords(config: Config) -> Config:
     """Returns a configuration as it may be shown and kept."""
-    from pose_rig.capture.device import without_password  # brings OpenCV
-
-    cameras = tuple(msgspec.structs.replace(c, source=without_password(c.source)) for c in config.camera)
+    cameras = tuple(msgspec.structs.replace(c, source=redacted(c.source)) for c in config.camera)
     return msgspec.structs.replace(config, camera=cameras)
 
 
@@ -244,7 +242,10 @@ def unique(name: str, taken: list[str]) -> str:
 def derived_name(source: str) -> str:
     """Returns what a camera is called if nobody named it."""
     if kind_of(source) == "url":
-        return urlsplit(source).hostname or "stream"  # never its user and password
+        try:
+            return urlsplit(redacted(source)).hostname or "stream"
+        except ValueError:  # no address at all, which opening it will tell
+            return "stream"
     return Path(source).stem
 
 

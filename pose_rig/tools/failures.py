@@ -1,5 +1,6 @@
 """How a command fails: one sentence of cause, one of remedy, an exit code."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,7 @@ import typer
 from rich.console import Console
 
 from pose_rig.errors import PoseRigError
+from pose_rig.redaction import redacted
 
 
 @contextmanager
@@ -19,13 +21,13 @@ def failures(debug: bool) -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
     except Exception as error:  # the top of the command line
         cause = f"pose-rig hit a defect: {type(error).__name__}: {error}."
-        _tell(cause, "Run again with --debug and report the traceback.", debug)
+        _tell(redacted(cause), "Run again with --debug and report the traceback.", debug)
         raise typer.Exit(1) from error
 
 
 def _tell(cause: str, remedy: str, debug: bool) -> None:
     console = Console(stderr=True)
     if debug:
-        console.print_exception()
+        console.print(redacted(traceback.format_exc()), markup=False, highlight=False, soft_wrap=True)
     console.print(f"Error: {cause}", style="red", markup=False, highlight=False, soft_wrap=True)
     console.print(remedy, markup=False, highlight=False, soft_wrap=True)

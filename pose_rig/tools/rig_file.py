@@ -18,6 +18,7 @@ from tomlkit.exceptions import TOMLKitError
 from pose_rig.config import CameraConfig, Config, SolvedCamera, load
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.messages import CameraState, RigState
+from pose_rig.redaction import redacted
 from pose_rig.tools.camera_list import cameras_in, kind_of, unique
 from pose_rig.tools.rig_tables import entry_text, parse, write_entry
 
@@ -176,10 +177,8 @@ def _entry(camera: CameraConfig, name: str, folder: Path) -> dict[str, Any]:
 
 def _seen_from(folder: Path, source: str) -> str:
     """Returns a source as it is written in a rig.toml in ``folder``: files relative to it, no passwords."""
-    from pose_rig.capture.device import without_password  # brings OpenCV
-
     if kind_of(source) == "url":
-        return without_password(source)
+        return redacted(source)
     if kind_of(source) not in ("keypoints", "video") or Path(source).is_absolute():
         return source
     return os.path.relpath(Path(source).resolve(), folder)
@@ -193,17 +192,17 @@ def _find(camera: CameraConfig, known: Sequence[CameraConfig]) -> int | None:
 
 
 def _identity(camera: CameraConfig) -> tuple[str, int]:
-    from pose_rig.capture.device import without_password  # brings OpenCV
-
     kind = kind_of(camera.source)
     if kind in ("keypoints", "video"):
         return str(Path(camera.source).resolve()), camera.member
-    return without_password(camera.source) if kind == "url" else camera.source, camera.member
+    return redacted(camera.source) if kind == "url" else camera.source, camera.member
 
 
 def _replace(path: Path, text: str) -> None:
     """Puts a text in the place of a file, whole or not at all."""
     beside = path.with_name(path.name + ".partial")
+    if path.exists():
+        beside.touch(0o600)  # nobody who may not read the one may read the other in between
     beside.write_text(text, "utf-8")
     if path.exists():
         shutil.copymode(path, beside)

@@ -202,7 +202,8 @@ class Supervisor:
 def _raise_if_final(life: Life, code: int, failure: Failure | None) -> None:
     worker = life.worker
     usage = code == UsageError.exit_code
-    if usage or (worker.final_errors and code > 0):  # a worker killed by a signal has code < 0
+    final = failure is not None and failure.final
+    if usage or final or (worker.final_errors and code > 0):  # a worker killed by a signal has code < 0
         kind = UsageError if usage else PoseRigError
         raise kind(f"{worker.name}: {life.cause}", failure.remedy if failure else "Mend that source or leave it out.")
     if worker.vital and len(life.deaths_ns) >= VITAL_DEATHS:

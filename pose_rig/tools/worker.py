@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from pose_rig.errors import PoseRigError
+from pose_rig.redaction import redacted
 
 # A worker's main: its job (a CameraJob or FusionJob), the event that asks it to stop, and the monotonic instant from
 # which files and simulated cameras count their time, 0 until it is known.
@@ -24,10 +25,11 @@ MOST_CHARACTERS = 2000  # of a sentence; a longer one is an array somebody print
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a worker gave up, in its own words."""
+    """Why a worker gave up, in its own words, and whether it can only end like that again."""
 
     cause: str
     remedy: str
+    final: bool = False
 
 
 def serve(main: Main, job: Any, stop: Event, start_ns: "Synchronized[int]", report: Connection, debug: bool) -> None:
@@ -45,15 +47,15 @@ def serve(main: Main, job: Any, stop: Event, start_ns: "Synchronized[int]", repo
     try:
         main(job, stop, start_ns)
     except PoseRigError as error:
-        _fail(report, Failure(error.cause, error.remedy), error.exit_code)
+        _fail(report, Failure(error.cause, error.remedy, error.final), error.exit_code)
     except Exception as error:  # the top of a worker: whatever happened becomes a sentence and a restart
-        text = f"It hit a defect: {type(error).__name__}: {error}."
+        text = redacted(f"It hit a defect: {type(error).__name__}: {error}.")
         _fail(report, Failure(text, "Run again with --debug and report the traceback."), 1)
 
 
 def _fail(report: Connection, failure: Failure, exit_code: int) -> None:
-    traceback.print_exc()
-    short = Failure(failure.cause[:MOST_CHARACTERS], failure.remedy[:MOST_CHARACTERS])
+    sys.stderr.write(redacted(traceback.format_exc()))
+    short = Failure(failure.cause[:MOST_CHARACTERS], failure.remedy[:MOST_CHARACTERS], failure.final)
     report.send_bytes(msgspec.msgpack.encode(short))
     sys.exit(exit_code)
 

@@ -2,7 +2,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from websockets.typing import Origin
 
 from pose_rig.errors import UsageError
 from pose_rig.streaming.address import Address
-from pose_rig.streaming.websocket import MOST_BYTES, MOST_CLIENTS, WebSocketServer
+from pose_rig.streaming.newcomer import HANDSHAKE_S, MOST_UNFINISHED
+from pose_rig.streaming.websocket import MOST_BYTES, MOST_CLIENTS, PATIENCE_S, WebSocketServer
 from tests.streaming.live import live
 from tests.streaming.people import Person, person
 
@@ -23,8 +24,9 @@ def somebody() -> Person:
 
 
 @pytest.fixture
-def server() -> Iterator[WebSocketServer]:
-    server = WebSocketServer(Address("127.0.0.1", 0), ("https://stage.example",))
+def server(request: pytest.FixtureRequest) -> Iterator[WebSocketServer]:
+    patience_s = getattr(request, "param", PATIENCE_S)
+    server = WebSocketServer(Address("127.0.0.1", 0), ("https://stage.example",), patience_s)
     yield server
     server.close()
 
@@ -182,13 +184,19 @@ def test_bytes_that_are_no_websocket_do_no_harm(server: WebSocketServer, somebod
         assert heard(connection)["type"] == "schema"
 
 
-def test_a_client_that_never_reads_loses_frames_and_costs_nobody_anything(
+def narrow(server: WebSocketServer) -> socket.socket:
+    """Connects with room for little that was not read."""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    opened.connect(("127.0.0.1", server.port))
+    return opened
+
+
+@pytest.mark.parametrize("server", [60.0], indirect=True)
+def test_a_client_that_reads_late_has_lost_frames_and_costs_nobody_anything(
     server: WebSocketServer, somebody: Person
 ) -> None:
-    narrow = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    narrow.connect(("127.0.0.1", server.port))
-    with client(server) as quick, client(server, sock=narrow, max_queue=1) as asleep:
+    with client(server) as quick, client(server, sock=narrow(server), max_queue=1) as asleep:
         slowest_s = 0.0
         for i in range(1000):
             began = time.monotonic()
@@ -219,3 +227,57 @@ def test_before_the_first_pose_nothing_is_sent(server: WebSocketServer, somebody
         server.send(live(somebody, index=-1), 1)
         with pytest.raises(TimeoutError):
             connection.recv(timeout=0.1)
+
+
+HELLO = (
+    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("server", [0.5], indirect=True)
+def test_clients_that_never_read_are_let_go_and_another_finds_room(server: WebSocketServer, somebody: Person) -> None:
+    with ExitStack() as stack:
+        for count in range(MOST_CLIENTS):
+            asleep = stack.enter_context(closing(narrow(server)))
+            asleep.sendall(HELLO.encode())
+            until(lambda count=count: server.clients > count)  # type: ignore[misc]
+        assert refused(server) == 503
+        deadline = time.monotonic() + 30
+        while server.clients and time.monotonic() < deadline:
+            server.send(live(somebody, 1), 1)
+            time.sleep(0.002)
+        assert not server.clients
+        with client(server) as awake:
+            server.send(live(somebody, 1), 1)
+            assert heard(awake)["type"] == "schema"
+    assert server.targets()[0].failures >= MOST_CLIENTS + 1
+
+
+@pytest.mark.parametrize("server", [0.5], indirect=True)
+def test_a_client_that_answers_no_ping_is_let_go_where_nothing_is_sent(server: WebSocketServer) -> None:
+    with closing(narrow(server)) as dead:
+        dead.sendall(HELLO.encode())
+        until(lambda: server.clients == 1)
+        until(lambda: not server.clients)
+
+
+def test_who_never_finishes_the_handshake_keeps_nobody_out(server: WebSocketServer, somebody: Person) -> None:
+    """Each byte of a request comes later than the one before, from more connections than there is room for."""
+    with ExitStack() as stack:
+        slow = [stack.enter_context(closing(narrow(server))) for _ in range(MOST_UNFINISHED + 8)]
+        for letter in HELLO[:3]:
+            for connection in slow:
+                with suppress(OSError):  # it has been let go
+                    connection.sendall(letter.encode())
+        until(lambda: server.targets()[0].failures >= 8)
+        with client(server) as quick:
+            server.send(live(somebody, 1), 1)
+            assert heard(quick)["type"] == "schema"
+        deadline = time.monotonic() + 6 * HANDSHAKE_S
+        while server.targets()[0].failures < len(slow) and time.monotonic() < deadline:
+            for connection in slow:
+                with suppress(OSError):
+                    connection.sendall(b"x")
+            time.sleep(0.2)
+        assert server.targets()[0].failures == len(slow)
