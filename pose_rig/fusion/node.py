@@ -224,6 +224,8 @@ class Node:
             track.ended = False
             if self._spools is not None:
                 self._spools[view].add(message)
+        else:
+            self._meter.unusable(f"{message.camera} sent a frame that is not newer than the one before.")
         return view
 
     def _fuse(self, t_ns: int, *, live: bool = False, age_ns: int | None = None) -> Pose3D | None:

@@ -1,4 +1,4 @@
-"""Connections whose handshake is not finished yet: few at a time, and not for long."""
+"""Connections whose handshake is not finished yet: few at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 
 MOST_UNFINISHED = 32  # a handshake takes milliseconds
-HANDSHAKE_S = 5.0
 
 
 class Newcomer(ServerConnection):

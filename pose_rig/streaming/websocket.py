@@ -24,7 +24,7 @@ from pose_rig.streaming.address import Address
 from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import Schema, frame
 from pose_rig.streaming.live_pose import LivePose
-from pose_rig.streaming.newcomer import HANDSHAKE_S, Newcomer
+from pose_rig.streaming.newcomer import Newcomer
 from pose_rig.streaming.traffic import Traffic
 from pose_rig.streaming.web_client import Client, Wish
 
@@ -34,7 +34,7 @@ MOST_WAITING = 4  # of a client's messages that were not read yet
 # Of frames on their way to a client, in the system and here; it would keep megabytes for one that sleeps, and show it
 # minutes of the past. Some ten frames.
 BUFFER_BYTES = 1 << 15
-PATIENCE_S = 5.0  # a client that does not answer for so long, or takes nothing of what it is sent, is gone
+PATIENCE_S = 5.0  # a client that does not answer for so long, takes nothing of what it is sent, or asks for nothing
 CLOSING_S = 0.5
 # Web pages that come from this machine. A page from elsewhere runs on this machine too, and must not see its owner.
 OWN_PAGES = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
@@ -47,7 +47,7 @@ class WebSocketServer:
     Args:
         address: Where to listen.
         origins: Web pages beyond those of this machine that may connect.
-        patience_s: For clients that do not answer, or take nothing.
+        patience_s: For clients that do not answer, take nothing or ask for nothing.
 
     Raises:
         UsageError: It cannot listen there.
@@ -122,7 +122,7 @@ class WebSocketServer:
                 process_request=self._greet,
                 process_response=self._turned_away,
                 create_connection=partial(Newcomer, self._unfinished, self.traffic.failed),
-                open_timeout=HANDSHAKE_S,
+                open_timeout=self._patience_s,
                 compression=None,  # costs more than it saves on a local network
                 max_size=MOST_BYTES,
                 max_queue=MOST_WAITING,

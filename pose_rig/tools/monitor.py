@@ -35,6 +35,7 @@ class Heard:
         at_ns: When that arrived, monotonic clock.
         frames: Frames or poses done.
         dropped: Frames or messages lost.
+        refused: Connections of programs that are not part of the rig, turned away.
         busy_until_ns: When ``frames`` last grew.
     """
 
@@ -42,6 +43,7 @@ class Heard:
     at_ns: int
     frames: Tally
     dropped: Tally
+    refused: Tally
     busy_until_ns: int
 
 
@@ -108,17 +110,23 @@ class Monitor:
             camera.agreement is not None for camera in (self.rig.cameras if self.rig else ())
         )
 
+    @property
+    def refused(self) -> int:
+        """Connections of programs that are not part of this rig, turned away by all workers together."""
+        return sum(heard.refused.total for heard in self.workers.values())
+
     def camera(self, name: str) -> CameraState | None:
         """Returns what the rig knows about a camera, None if nothing yet."""
         return next((camera for camera in self.rig.cameras if camera.name == name), None) if self.rig else None
 
     def _take_health(self, health: Health) -> None:
         now = time.monotonic_ns()
-        heard = self.workers.setdefault(health.worker, Heard(health, now, Tally(), Tally(), health.t_ns))
+        heard = self.workers.setdefault(health.worker, Heard(health, now, Tally(), Tally(), Tally(), health.t_ns))
         before = heard.frames.total
         heard.health, heard.at_ns = health, now
         heard.frames.take(health.frames)
         heard.dropped.take(health.dropped)
+        heard.refused.take(health.refused)
         if heard.frames.total > before:
             heard.busy_until_ns = health.t_ns
 

@@ -17,6 +17,7 @@ TICK_MS = 50
 LOADING_S = 10.0  # fusion usually takes one
 START_WAIT_S = 15.0  # for cameras to announce themselves; a webcam can take ten seconds to open
 FILES_WAIT_S = 120.0  # for files, whose first frames would be lost; on a busy machine the detector takes long to load
+MOST_FAULTS = 64  # that are told; some name what was wrong with a single message
 SILENT_S = 10.0  # a live worker that says nothing for this long hangs: it says something every second
 ENDING_S = 10.0  # for fusion to end once all cameras have
 _ANNOUNCED = ("ready", "running", "ended", "failed")
@@ -166,9 +167,10 @@ class Run:
         return self._monitor.pose.t_ns if self._monitor.pose else 0
 
     def _tell_fault(self, name: str, health: Health) -> None:
-        """Says once what is wrong with a camera's frames; why a worker died is said when it has."""
-        known = (name, health.error)
-        if health.error and health.state != "failed" and name in self._cameras and known not in self._faults_told:
+        """Says once what is wrong with a camera's frames, or at fusion; why a worker died is said when it has."""
+        known, many = (name, health.error), len(self._faults_told) >= MOST_FAULTS
+        meant = name in (RESERVED, *self._cameras) and health.state != "failed"
+        if health.error and meant and not many and known not in self._faults_told:
             self._faults_told.add(known)
             self._display.say(f"{name}: {health.error}")
 

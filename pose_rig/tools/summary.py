@@ -32,6 +32,10 @@ def summary(board: Board, saved: Path | None, kept: Path | None = None) -> list[
     lines += _rig(board, kept)
     if provider := board.provider():
         lines.append(f"fusion: {provider}")
+    if (fusion := monitor.workers.get("fusion")) and fusion.dropped.total:
+        lines.append(f"fusion: {fusion.dropped.total} messages or instants dropped. {fusion.health.error}".rstrip())
+    if monitor.refused:
+        lines.append(f"Refused: {monitor.refused} connections of programs that are not part of this rig.")
     lines.append(f"Scale: {board.height()}.")
     if recording := board.recording():
         lines.append(recording[0].upper() + recording[1:])

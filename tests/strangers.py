@@ -1,0 +1,110 @@
+"""Programs that are no part of a rig, and what they put on its ports."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import zmq
+
+from pose_rig.encoding import encode
+from pose_rig.messages import Message
+
+_ZMTP_3 = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+_READY = b"\x05READY\x0bSocket-Type\x00\x00\x00\x03SUB"
+
+
+def port_of(endpoint: str) -> int:
+    return int(endpoint.rsplit(":", 1)[1])
+
+
+def posted(messages: Sequence[Message]) -> bytes:
+    """Returns what a web page sends to make an old libzmq take its body for messages (ZMTP 1.0)."""
+    head = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n"
+    # it takes the first letter for the length of the first frame: a line is filled up so that the body comes after it
+    head += b"X: " + b"a" * (ord("P") + 1 - len(head) - 7) + b"\r\n\r\n"
+    frames = (b"\xff" + (len(data) + 1).to_bytes(8, "big") + b"\0" + data for data in map(encode, messages))
+    return head + b"".join(frames)
+
+
+def pushed(endpoint: str, data: bytes) -> socket.socket:
+    """Returns a plain connection on which some bytes were sent."""
+    connection = socket.create_connection(("127.0.0.1", port_of(endpoint)), timeout=5)
+    connection.sendall(data)
+    return connection
+
+
+def subscriber(endpoint: str) -> socket.socket:
+    """Returns a connection that speaks ZMTP 3 by hand, as far as the first subscription."""
+    connection = pushed(endpoint, _ZMTP_3)
+    connection.sendall(b"\x04" + bytes([len(_READY)]) + _READY)
+    heard = b""
+    while b"Socket-Type" not in heard:
+        heard += connection.recv(1)
+    connection.recv(64)
+    return connection
+
+
+def subscription(topic: bytes) -> bytes:
+    return b"\x02" + (len(topic) + 1).to_bytes(8, "big") + b"\x01" + topic
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Waits for the other end to close a connection, and returns whether it did."""
+    try:
+        while connection.recv(1 << 16):
+            pass
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+    return True
+
+
+@contextmanager
+def attacker(endpoints: Sequence[str], public_key: bytes | None = None) -> Iterator["Attacker"]:
+    """Connects to every endpoint by everything that sends: without keys, and with ones of its own."""
+    context: zmq.Context[Any] = zmq.Context()
+    made = Attacker(context, endpoints, public_key)
+    try:
+        yield made
+    finally:
+        made.close()
+        context.term()
+
+
+class Attacker:
+    """Sends what a rig must not hear."""
+
+    def __init__(self, context: "zmq.Context[Any]", endpoints: Sequence[str], public_key: bytes | None) -> None:
+        own = zmq.curve_keypair()
+        self._endpoints = endpoints
+        self._sockets = []
+        for endpoint in endpoints:
+            for kind in (zmq.PUB, zmq.PUSH):
+                for key in (None, own[0], public_key):
+                    made = context.socket(kind)
+                    made.setsockopt(zmq.LINGER, 0)
+                    if key:
+                        made.curve_publickey, made.curve_secretkey, made.curve_serverkey = *own, key
+                    made.connect(endpoint)
+                    self._sockets.append(made)
+
+    def send(self, *messages: Message) -> None:
+        """Sends messages to every endpoint in every way."""
+        for made in self._sockets:
+            for message in messages:
+                try:
+                    made.send(encode(message), zmq.NOBLOCK)
+                except zmq.Again:
+                    continue
+
+    def post(self, *messages: Message) -> None:
+        """Sends them as a web page would."""
+        for endpoint in self._endpoints:
+            with suppress(OSError):  # it may have ended
+                pushed(endpoint, posted(messages)).close()
+
+    def close(self) -> None:
+        for made in self._sockets:
+            made.close()

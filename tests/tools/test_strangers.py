@@ -1,0 +1,151 @@
+"""A rig whose ports another program has found."""
+
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from pose_rig.bus import Sender
+from pose_rig.config import CameraConfig, Config, FusionJob, RecordJob, StreamConfig, StreamJob
+from pose_rig.errors import UsageError
+from pose_rig.messages import Health, Keypoints2D, Pose3D, RigState
+from pose_rig.tools.board import Board
+from pose_rig.tools.summary import summary
+from pose_rig.tools.workers import Plan, plan
+from tests.strangers import attacker, port_of
+from tests.tools.test_run_loop import Recorded, fake_plan, run
+
+FORGED_S = 3.0
+
+
+def listening(ready: Plan) -> list[str]:
+    """Returns every endpoint of a rig on which something comes in or is said to its own workers."""
+    places = [ready.inside]
+    for worker in ready.workers:
+        job = worker.job
+        if isinstance(job, FusionJob):
+            places += job.inputs
+        elif isinstance(job, RecordJob):
+            places += [job.input, job.output]
+        elif isinstance(job, StreamJob):
+            places += [job.inside]
+    return places
+
+
+def test_every_channel_between_the_workers_asks_for_the_keys_of_this_run(tmp_path: Path) -> None:
+    cameras = tuple(CameraConfig(source="sim", name=f"cam{i}", member=i, members=2) for i in range(2))
+    stream = StreamConfig(vmc=("127.0.0.1",))
+    config = Config(camera=cameras, port=0, record=str(tmp_path / "s.mcap"), stream=stream, pace="all")
+    ready, another = plan(config, ""), plan(config, "")
+    assert ready.keys != another.keys
+    assert {worker.job.keys for worker in ready.workers} == {ready.keys}  # type: ignore[union-attr]
+    assert len(ready.workers) == 5
+    assert ready.recording is not None
+    assert ready.recording.keys == ready.keys
+    assert len({ready.output, *listening(ready)}) == 7
+    for secret in (ready.keys.public, ready.keys.secret):
+        assert secret.decode() not in repr(ready)
+
+
+def forged() -> tuple[Health | Keypoints2D | Pose3D | RigState, ...]:
+    now_ns = time.monotonic_ns()
+    points = np.zeros((1, 17, 2), np.float32)
+    return (
+        *(Health(worker=name, t_ns=now_ns, state="ended", error="forged") for name in ("cam0", "cam1", "fusion")),
+        Keypoints2D(
+            camera="cam0", index=1, t_ns=now_ns, size_px=(640, 480), landmarks="rig17", xy=points, score=points[..., 0],
+        ),
+        RigState(t_ns=now_ns, mode="solved", cameras=()),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def attacked() -> tuple[Board, list[str]]:
+    """A rig of fake cameras that runs while a stranger sends it all that ends it, to every port that it has."""
+    ready = fake_plan(0, 0, duration_s=FORGED_S)
+    over = threading.Event()
+
+    def attack() -> None:
+        with attacker([*listening(ready), ready.output], ready.keys.public) as stranger:
+            while not over.wait(0.05):
+                stranger.send(*forged())
+                stranger.post(*forged())
+
+    attacking = threading.Thread(target=attack)
+    display = Recorded(lambda board: board.monitor.poses > 5, lambda _: attacking.start())
+    try:
+        board = run(ready, display)
+    finally:
+        over.set()
+        attacking.join(10)
+    return board, display.said
+
+
+def test_what_a_stranger_sends_changes_nothing(attacked: tuple[Board, list[str]]) -> None:
+    board, said = attacked
+    assert board.elapsed_s() >= FORGED_S, "it ended when its time was up, not when somebody else said so"
+    assert board.monitor.solved is None
+    assert not any("forged" in line for line in [*said, *summary(board, None)])
+    assert {name for name, heard in board.monitor.workers.items()} == {"cam0", "cam1", "fusion"}
+    assert all(not heard.health.error for heard in board.monitor.workers.values())
+
+
+def test_refused_connections_are_told_in_the_end() -> None:
+    display = Recorded()
+    board = run(fake_plan(20), display)
+    assert not any("Refused" in line for line in summary(board, None))
+    health = Health(worker="fusion", t_ns=1, state="ended", refused=3, dropped=2, error="A message was bad.")
+    board.monitor.take(health)
+    text = summary(board, None)
+    assert "Refused: 3 connections of programs that are not part of this rig." in text
+    assert "fusion: 2 messages or instants dropped. A message was bad." in text
+
+
+def test_a_program_that_has_the_port_first_ends_the_run(tmp_path: Path) -> None:
+    """It comes after the port was found free; nobody listens to it instead."""
+    ready = fake_plan(0)
+    with closing(Sender(ready.output, bind=True)) as rival:
+        telling = threading.Event()
+
+        def tell() -> None:
+            while not telling.wait(0.02):
+                rival.send(Health(worker="fusion", t_ns=time.monotonic_ns(), state="running", error="forged"))
+
+        thread = threading.Thread(target=tell)
+        thread.start()
+        display = Recorded()
+        try:
+            with pytest.raises(UsageError, match=f"^fusion: Cannot listen on {ready.output}: Address"):
+                run(ready, display)
+        finally:
+            telling.set()
+            thread.join()
+    assert not any("forged" in line for line in display.said)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_keys_are_in_no_command_line_and_no_environment() -> None:
+    ready = fake_plan(0, duration_s=1.0)
+    seen: list[bytes] = []
+
+    def look(board: Board) -> None:
+        for life in board.lives.values():
+            assert life.incarnation is not None
+            folder = Path(f"/proc/{life.incarnation.process.pid}")
+            seen.extend((folder / name).read_bytes() for name in ("cmdline", "environ"))
+
+    run(ready, Recorded(lambda board: board.monitor.poses > 1, look))
+    assert len(seen) == 4
+    for secret in (ready.keys.public, ready.keys.secret):
+        assert not any(secret in text for text in seen)
+
+
+def test_ports_of_a_plan_are_all_different() -> None:
+    ready = plan(msgspec.structs.replace(Config(camera=(CameraConfig(source="sim", name="a"),)), port=0), "")
+    ports = [port_of(place) for place in (ready.output, *listening(ready))]
+    assert len(set(ports)) == len(ports)
