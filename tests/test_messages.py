@@ -192,6 +192,11 @@ def fields_of(name: str) -> dict[str, Any]:
     return fields
 
 
+def wire_of(value: float, *shape: int) -> list[object]:
+    """Returns an array of one value as it travels."""
+    return ["<f4", shape, np.full(shape, value, "<f4").tobytes()]
+
+
 @pytest.mark.parametrize(
     ("name", "field", "value", "text"),
     [
@@ -212,6 +217,27 @@ def fields_of(name: str) -> dict[str, Any]:
         ("v1_pose", "t_ns", 2**63, "'t_ns' is not valid: Expected `int` <"),
         ("v1_keypoints", "score", ["<f4", [1, 17], bytes(68)], r"'score' has shape \(1, 17\), expected \(2, 17\)"),
         ("v1_keypoints", "size_px", [0, 480], r"'size_px\[0\]' is not valid: Expected `int` >= 1"),
+        ("v1_keypoints", "size_px", [640, 1 << 15], r"'size_px\[1\]' is not valid: Expected `int` <= 16384"),
+        ("v1_keypoints", "index", 1 << 60, "'index' is not valid: Expected `int` <"),
+        ("v1_keypoints", "t_ns", 1 << 62, "'t_ns' is not valid: Expected `int` <"),
+        ("v1_keypoints", "xy", wire_of(3e38, 2, 17, 2), r"'xy' has 3e\+38, beyond -1e\+06 to 1e\+06"),
+        ("v1_keypoints", "xy", wire_of(-1.1e6, 2, 17, 2), r"'xy' has -1\.1e\+06, beyond -1e\+06 to 1e\+06"),
+        ("v1_keypoints", "score", wire_of(1.5, 2, 17), "'score' has 1.5, beyond 0 to 1"),
+        ("v1_keypoints", "score", wire_of(-0.5, 2, 17), "'score' has -0.5, beyond 0 to 1"),
+        (
+            "v1_keypoints",
+            "stages_ms",
+            {"detect": float("nan")},
+            r"'stages_ms\[\.\.\.\]' is not valid: Expected",
+        ),
+        ("v1_pose", "xyz", wire_of(1e6, 17, 3), r"'xyz' has 1e\+06, beyond -100000 to 100000"),
+        ("v1_pose", "age_ns", 1 << 62, "'age_ns' is not valid: Expected `int` <"),
+        ("v1_pose", "height_m", float("inf"), "'height_m' is not valid: Expected `float` <="),
+        ("v1_refined", "xy", wire_of(2e6, 17, 2), r"'xy' has 2e\+06"),
+        ("v1_refined", "inlier", wire_of(2, 17), "'inlier' has 2, beyond 0 to 1"),
+        ("v1_health", "dropped", -1, "'dropped' is not valid: Expected `int` >= 0"),
+        ("v1_health", "total_frames", 1 << 60, "'total_frames' is not valid"),
+        ("v1_health", "rate_hz", float("nan"), "'rate_hz' is not valid: Expected `float`"),
         ("v1_keypoints", "index", "first", "'index' is not valid: Expected `int`, got `str`"),
         ("v1_keypoints", "camera", "right", "'topic' does not match its content, 'keypoints/right'"),
     ],

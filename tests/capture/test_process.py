@@ -21,6 +21,7 @@ import pytest
 from pose_rig.bus import Lane, Receiver
 from pose_rig.capture.open import open_source
 from pose_rig.capture.process import main
+from pose_rig.capture.source import People
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
 from pose_rig.encoding import MAX_VIDEO_BYTES
 from pose_rig.errors import AssetError
@@ -345,3 +346,10 @@ def test_stops_while_the_recorder_takes_nothing(model: str, tmp_path: Path) -> N
         began = time.monotonic()
         thread.join(5)
         assert time.monotonic() - began < 0.8
+
+
+def test_points_beyond_all_bounds_are_not_seen() -> None:
+    xy = np.array([[[3e38, 5], [5, -2e6], [np.inf, 5], [7, 9]]], np.float32)
+    people = People.from_arrays(xy, np.ones((1, 4), np.float32))
+    np.testing.assert_array_equal(people.score, [[0, 0, 0, 1]])
+    np.testing.assert_array_equal(people.xy, [[[0, 0], [0, 0], [0, 0], [7, 9]]])

@@ -165,6 +165,19 @@ def without(provider: str) -> Callable[[Callable[..., None]], Callable[..., None
     return pytest.mark.skipif(provider in ort.get_available_providers(), reason=f"this onnxruntime has {provider}")
 
 
+def test_a_graph_that_has_our_names_alone_is_refused_before_it_is_used(tmp_path: Path) -> None:
+    """Its inputs are called like ours, and have other shapes: it loads, and does not run."""
+    tensor = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in INPUTS]
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Identity", [INPUTS[0]], ["out"])], "other", tensor, [out])
+    path = tmp_path / "other.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    with pytest.raises(EngineError, match=r"^The graph does not run on cpu: ") as caught:
+        warm_up(OrtEngine(path, "cpu"), 2)
+    assert caught.value.final
+    assert caught.value.exit_code == 1
+
+
 @without("CUDAExecutionProvider")
 def test_cuda_where_there_is_none_is_refused_with_the_reason() -> None:
     with pytest.raises(EngineError) as caught:

@@ -11,7 +11,7 @@ import numpy as np
 
 from pose_rig.bus import Lane, Receiver, Sender, published
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, FusionJob
-from pose_rig.errors import SourceError, UsageError
+from pose_rig.errors import EngineError, SourceError, UsageError
 from pose_rig.messages import CameraState, Health, Pose3D, RigState, State
 
 
@@ -33,6 +33,14 @@ def unplugged(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> Non
 
 def misused(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     raise UsageError("That cannot be.", "Ask for something else.")
+
+
+def unmendable(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    raise EngineError("weights.onnx is not a pose-rig graph.", "Export one.")
+
+
+def leaky(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    raise ValueError("rtsp://joe:hunter2@cam.lan/live did not answer")
 
 
 def defective(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:

@@ -9,7 +9,18 @@ import pytest
 
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.supervisor import Death, Supervisor, Worker
-from tests.tools.fakes import camera_job, deaf, defective, finish, idle, misused, unplugged, write_start
+from tests.tools.fakes import (
+    camera_job,
+    deaf,
+    defective,
+    finish,
+    idle,
+    leaky,
+    misused,
+    unmendable,
+    unplugged,
+    write_start,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
 
@@ -89,6 +100,25 @@ def test_a_wrong_request_is_never_retried() -> None:
         Supervisor([Worker("left", misused, camera_job())]) as supervisor,
     ):
         deaths_until(supervisor, 1)
+
+
+def test_what_cannot_mend_is_never_retried_and_is_no_wrong_request() -> None:
+    with (
+        pytest.raises(PoseRigError, match=r"^fusion: weights\.onnx is not a pose-rig graph\. Export one\.$") as caught,
+        Supervisor([Worker("fusion", unmendable, camera_job(), vital=True)]) as supervisor,
+    ):
+        deaths_until(supervisor, 1)
+    assert caught.value.exit_code == 1
+    assert supervisor.lives["fusion"].restarts == 0
+
+
+def test_a_defect_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
+    with Supervisor([Worker("left", leaky, camera_job())], debug=True) as supervisor:
+        (death,) = deaths_until(supervisor, 1)
+    assert death.cause == "It hit a defect: ValueError: rtsp://cam.lan/live did not answer."
+    traceback = capfd.readouterr().err
+    assert "rtsp://cam.lan/live did not answer" in traceback
+    assert "hunter2@" not in traceback.replace('raise ValueError("rtsp://joe:hunter2@', "")
 
 
 def test_a_vital_worker_that_keeps_dying_fails_the_run() -> None:

@@ -1,0 +1,145 @@
+"""Numbers that no picture and no person has."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields, replace
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pose_rig.errors import MessageError, PoseRigError
+from pose_rig.fusion.intake import FAR, MOST_LANDMARKS, checked
+from pose_rig.fusion.told import is_tellable
+from pose_rig.graph import Engine, GraphInput, GraphOutput
+from pose_rig.messages import FARTHEST_M, FARTHEST_PX, Keypoints2D
+from tests.fusion.fakes import Scene, film, fusion, ring, run, walk
+from tests.fusion.running import VIEWS, Running, is_finite, keypoints, play
+
+FRAMES = 45
+Spoil = Literal["nan", "huge", "raise"]
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return film(walk(FRAMES / 30), ring(VIEWS))
+
+
+def changed(message: Keypoints2D, **values: object) -> Keypoints2D:
+    return msgspec.structs.replace(message, **values)
+
+
+def test_points_far_beyond_the_picture_are_not_seen_and_the_others_are(scene: Scene) -> None:
+    good = keypoints(scene, 0, 0)
+    xy = good.xy.copy()
+    width, height = good.size_px
+    xy[0, :4] = [[-FAR * width - 1, 5], [5, (1 + FAR) * height + 1], [-FAR * width + 1, 5], [5, (1 + FAR) * height - 1]]
+    got = checked(changed(good, xy=xy), "", live=False)
+    np.testing.assert_array_equal(got.score[0, :4] > 0, [False, False, True, True])
+    np.testing.assert_array_equal(got.xy[0, 2:], xy[0, 2:])
+    assert checked(good, "", live=False) is good
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"xy": np.zeros((17, 17, 2), np.float32), "score": np.zeros((17, 17), np.float32)}, "'xy' has 17 people"),
+        (
+            {
+                "landmarks": ",".join(f"p{i}" for i in range(MOST_LANDMARKS + 1)),
+                "xy": np.zeros((1, MOST_LANDMARKS + 1, 2), np.float32),
+                "score": np.zeros((1, MOST_LANDMARKS + 1), np.float32),
+            },
+            f"'xy' has {MOST_LANDMARKS + 1} landmarks",
+        ),
+        ({"t_ns": 1}, "'t_ns' lies in the past"),
+        ({"t_ns": 1 << 61}, "'t_ns' lies in the future"),
+    ],
+)
+def test_what_no_camera_of_a_live_rig_sends_is_refused(scene: Scene, values: dict[str, Any], text: str) -> None:
+    good = keypoints(scene, 0, 0, time.monotonic_ns())
+    assert checked(good, "", live=True) is good
+    with pytest.raises(MessageError, match=text):
+        checked(changed(good, **values), "", live=True)
+
+
+class Spoilt:
+    """The real graph, but for some of its answers."""
+
+    def __init__(self, engine: Engine, how: Spoil, calls: range) -> None:
+        self._engine, self._how, self._calls = engine, how, calls
+        self.provider, self.reason = engine.provider, engine.reason
+        self.count = 0
+
+    def run(self, given: GraphInput) -> GraphOutput:
+        out = self._engine.run(given)
+        self.count += 1
+        if self.count - 1 not in self._calls:
+            return out
+        if self._how == "raise":
+            raise np.linalg.LinAlgError("SVD did not converge")
+        return GraphOutput(*(_spoil(getattr(out, field.name), self._how) for field in fields(out)))
+
+
+def _spoil(values: NDArray[np.float32], how: Spoil) -> NDArray[np.float32]:
+    return np.full_like(values, np.nan if how == "nan" else 3e38)
+
+
+@pytest.mark.parametrize("how", ["nan", "huge", "raise"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_one_bad_answer_costs_poses_and_never_the_process(engine: Engine, scene: Scene, how: Spoil) -> None:
+    spoilt = Spoilt(engine, how, range(20, 22))
+    running = Running(spoilt, "all")
+    try:
+        play(running, scene)
+    finally:
+        running.close()
+    assert not running.failure
+    assert spoilt.count > 22
+    poses, last = running.poses(), running.health()[-1]
+    assert last.state == "ended"
+    assert last.error.startswith("No pose could be made of what the cameras sent: ")
+    assert 1 <= last.dropped <= 13
+    assert last.frames + last.dropped == FRAMES
+    assert poses[-1].tracking == 1
+    assert all(is_finite(pose) for pose in poses)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_graph_that_never_answers_ends_the_run(engine: Engine) -> None:
+    running = Running(Spoilt(engine, "nan", range(100_000)), "all")
+    long = film(walk(25.0), ring(VIEWS))
+    try:
+        with suppress(AssertionError):  # of one who waits for poses
+            play(running, long)
+    finally:
+        running.close()
+    (failure,) = running.failure
+    assert isinstance(failure, PoseRigError)
+    assert failure.cause.startswith("No pose could be made of what the cameras sent: ")
+
+
+@pytest.mark.parametrize(("field", "value"), [("xyz", np.nan), ("xyz", 2e5), ("score", np.inf), ("residual_px", 1e39)])
+def test_a_pose_beyond_all_bounds_is_not_told(engine: Engine, scene: Scene, field: str, value: float) -> None:
+    instant = run(scene, fusion(engine, VIEWS))[-1]
+    assert is_tellable(instant)
+    wrong = np.array(getattr(instant, field))
+    wrong.flat[0] = value
+    assert not is_tellable(replace(instant, **{field: wrong}))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_points_within_all_bounds_end_no_process(start: Callable[..., Running], scene: Scene, seed: int) -> None:
+    """Whatever the cameras see, every frame is a pose or is counted."""
+    rng = np.random.default_rng(seed)
+    running = start("all")
+    scale = np.exp(rng.uniform(0, np.log(FARTHEST_PX), (VIEWS, FRAMES, 17, 2)))
+    wild = replace(scene, xy_px=np.clip(rng.normal(size=scale.shape) * scale, -FARTHEST_PX, FARTHEST_PX))
+    play(running, wild)
+    assert not running.failure
+    last = running.health()[-1]
+    assert last.frames + last.dropped == FRAMES
+    assert all(is_finite(pose) and np.abs(pose.xyz).max() <= FARTHEST_M for pose in running.poses())

@@ -1,0 +1,80 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from pose_rig.config import CameraConfig, Config
+from pose_rig.errors import SourceError
+from pose_rig.meter import Meter
+from pose_rig.redaction import redacted
+from pose_rig.session.info import new_info
+from pose_rig.tools.camera_list import config_of, derived_name, without_passwords
+from pose_rig.tools.workers import plan
+
+SECRET = re.compile("hunter2|s3cret|joe")
+ADDRESSES = [
+    "rtsp://joe:hunter2@cam.lan:554/live",
+    "rtsp://joe:hunter2@s3cret@cam.lan/live",
+    "rtsp://joe:hun/ter2/s3cret@cam.lan/live",
+    "rtsp://joe:hunter2#s3cret@cam.lan/live",
+    "rtsp://joe@cam.lan/live",
+    "http://cam.lan/video.cgi?user=x&password=hunter2&size=2",
+    "http://cam.lan/v?PWD=hunter2;token=s3cret",
+    "http://cam.lan/v?access_key=hunter2&X-Amz-Signature=s3cret",
+    "rtsp://cam.lan:554/user=admin_password=hunter2_channel=1_stream=0.sdp?real_stream",
+    "rtsp://cam.lan/user=admin&password=hunter2&channel=1",
+    "srt://cam.lan:9000?passphrase=hunter2",
+    "rtsp:/joe:hunter2@cam.lan/live",
+    "joe:hunter2@cam.lan/live",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_no_password_is_left(address: str) -> None:
+    assert not SECRET.search(redacted(address))
+    assert "cam.lan" in redacted(address)
+    assert not SECRET.search(redacted(f"OpenCV said '{address}': no route (tried {address} twice)"))
+    assert redacted(redacted(address)) == redacted(address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "folder/a@b.mp4", "C:\\clips\\a@b.mp4", "rtsp://cam.lan:554/live?channel=1&subtype=0", "http://[::1]:80/x",
+        "http://cam.lan/a@2x.m3u8", "0", "/dev/video0", "Choose another port with --port, 0 for any free one.",
+        "Rate: 30 Hz @ 12:30", "keyframe=1",
+    ],
+)  # fmt: skip
+def test_what_hides_nothing_stays_as_it_is(text: str) -> None:
+    assert redacted(text) == text
+
+
+def test_what_is_needed_to_find_a_camera_again_stays() -> None:
+    assert redacted("rtsp://me:secret@cam:554/1") == "rtsp://cam:554/1"
+    assert redacted("http://cam/v?size=2&password=x&fps=5") == "http://cam/v?size=2&password=***&fps=5"
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_way_out_hides_it(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    error = SourceError(f"{address} cannot be read.", f"Look whether {address} plays.")
+    meter = Meter("cam", 0)
+    meter.detail = f"stream {address}"
+    health = meter.health("failed", f"cam failed: {address}")
+    config = without_passwords(Config(camera=(CameraConfig(source=address, name="cam"),)))
+    info = new_info(config, "live", 0, 0)
+    shown = [str(error), error.cause, error.remedy, health.error, health.detail, derived_name(address)]
+    shown += [repr(config), *info.to_metadata().values()]
+    assert not [text for text in shown if SECRET.search(text)]
+
+
+def test_the_recorder_is_told_no_password(tmp_path: Path) -> None:
+    camera = CameraConfig(source=ADDRESSES[0], name="cam")
+    ready = plan(Config(camera=(camera,), port=0, record=str(tmp_path / "s.mcap")), "model.task")
+    recorder = next(worker for worker in ready.workers if worker.name == "recorder")
+    assert not SECRET.search(repr(recorder.job))
+
+
+def test_a_camera_is_named_after_its_host_alone() -> None:
+    for address in ADDRESSES[:5]:
+        assert config_of(address).camera[0].name == "cam.lan"
+    assert derived_name("rtsp://[broken") == "stream"
