@@ -9,6 +9,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 PATIENCE_S = 1.0  # for a handshake, which takes milliseconds
+MOST_AT_ONCE = 4096  # events that one look takes in, lest a flood of connections holds poses up; some 20 ms
 _numbers = count()
 
 
@@ -37,7 +38,9 @@ class Refusals:
     def count(self) -> int:
         """How many there were until now."""
         now_s = time.monotonic()
-        while not self._events.closed and self._events.poll(0):
+        for _ in range(MOST_AT_ONCE):
+            if self._events.closed or not self._events.poll(0):
+                break
             if parse_monitor_message(self._events.recv_multipart())["event"] == zmq.EVENT_ACCEPTED:
                 self._waiting.append(now_s)
             elif self._waiting:

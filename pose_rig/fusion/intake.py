@@ -44,7 +44,7 @@ def checked(message: Keypoints2D, known: str, *, live: bool) -> Keypoints2D:
 
 def _within_reach(message: Keypoints2D) -> Keypoints2D:
     size = np.asarray(message.size_px, np.float32)
-    far = (np.abs(message.xy - size / 2) > (FAR + 0.5) * size).any(-1)
+    far = np.any(np.abs(message.xy - size / 2) > (FAR + 0.5) * size, axis=-1)
     if not far.any():
         return message
     return msgspec.structs.replace(

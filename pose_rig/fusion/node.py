@@ -42,8 +42,8 @@ ARITHMETIC = (ArithmeticError, ValueError, np.linalg.LinAlgError, cv2.error)
 STRANGER = "A program that is not part of this rig tried to connect and was refused."
 
 
-class Source(Protocol):
-    """Where the messages of one camera come from: a `Receiver`, or a `Spool` of what it once said."""
+class Door(Protocol):
+    """What counts the messages and the connections that it lets no further."""
 
     bad: int
     last_error: str
@@ -51,6 +51,10 @@ class Source(Protocol):
     @property
     def refused(self) -> int:
         """How many connections were turned away."""
+
+
+class Source(Door, Protocol):
+    """Where the messages of one camera come from: a `Receiver`, or a `Spool` of what it once said."""
 
     def receive(self, timeout_ms: int, most: int = ...) -> list[Message]:
         """Returns what is there, oldest first."""
@@ -311,7 +315,7 @@ class Node:
         rig, now_s = self._fusion.rig, time.monotonic()
         if now_s - self._told_s < TELL_EVERY_S and rig.mode == self._mode:
             return
-        doors = (*receivers, self._outlet)
+        doors: tuple[Door, ...] = (*receivers, self._outlet)
         lost, refused = left_out + sum(door.bad for door in doors), sum(door.refused for door in doors)
         fault = next((door.last_error for door in doors if door.bad), "") if lost > self._lost else ""
         fault = STRANGER if refused > self._meter.refused else fault

@@ -121,7 +121,7 @@ class WebSocketServer:
                 origins=[None, OWN_PAGES, *self._origins],  # type: ignore[list-item]  # names are plain strings
                 process_request=self._greet,
                 process_response=self._turned_away,
-                create_connection=partial(Newcomer, self._unfinished, self.traffic.failed),
+                create_connection=partial(Newcomer, self._unfinished, self.traffic.failed),  # type: ignore[arg-type]
                 open_timeout=self._patience_s,
                 compression=None,  # costs more than it saves on a local network
                 max_size=MOST_BYTES,

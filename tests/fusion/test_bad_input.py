@@ -133,6 +133,15 @@ def test_a_refused_message_changes_nothing(start: Callable[..., Running], tmp_pa
     assert np.isfinite(xy).all()
 
 
+def test_a_frame_that_is_not_newer_is_counted(start: Callable[..., Running], tmp_path: Path) -> None:
+    scene = film(walk(1.0), ring(VIEWS))
+    good = [keypoints(scene, 0, index) for index in range(30)]
+    health, xy = lossless(start, tmp_path / "poses.npz", [*good[:10], good[9], good[2], *good[10:]], 30)
+    assert health.dropped == 2
+    assert health.error == "cam0 sent a frame that is not newer than the one before."
+    assert np.isfinite(xy).all()
+
+
 def in_body25(one: Keypoints2D) -> Keypoints2D:
     """The same person as OpenPose would send them: another number of landmarks."""
     xy = np.zeros((1, 25, 2), np.float32)

@@ -128,7 +128,7 @@ def test_a_pose_beyond_all_bounds_is_not_told(engine: Engine, scene: Scene, fiel
     assert is_tellable(instant)
     wrong = np.array(getattr(instant, field))
     wrong.flat[0] = value
-    assert not is_tellable(replace(instant, **{field: wrong}))
+    assert not is_tellable(replace(instant, **{field: wrong}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(4))

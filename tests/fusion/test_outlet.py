@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
+import numpy as np
 import pytest
 
 from pose_rig.bus import Receiver, Sender
 from pose_rig.encoding import encode
 from pose_rig.fusion.outlet import Outlet
-from pose_rig.messages import Health, Message
+from pose_rig.messages import Health, Message, Refined2D
 from pose_rig.records import Gap, Learned, Marker
 from tests.fusion.running import free_endpoint
 
@@ -100,6 +101,19 @@ def test_what_is_only_kept_is_not_published(ends: Ends) -> None:
     recorded = [type(message) for message in ends.recorded(3)]
     assert recorded[-2:] == [Learned, Marker]
     assert not any(isinstance(message, Learned) for message in ends.listener.receive(300))
+
+
+def test_a_message_that_breaks_its_own_rules_is_counted_and_the_next_one_sent(ends: Ends) -> None:
+    ends.record()
+    wrong = Refined2D(
+        camera="left", index=0, t_ns=0, xy=np.full((17, 2), np.nan, np.float32), inlier=np.ones(17, np.float32)
+    )
+    ends.outlet.send(wrong)
+    ends.outlet.keep(wrong)
+    ends.outlet.send(marker(1))
+    assert numbers(ends.recorded(1)) == [1]
+    assert ends.outlet.bad == 2
+    assert ends.outlet.last_error == "Message on topic 'refined/left': field 'xy' is not finite."
 
 
 def test_without_a_recorder_only_listeners_are_served() -> None:
