@@ -18,6 +18,7 @@ from pose_rig.config import Keys
 from pose_rig.encoding import MAX_BYTES, decode, encode
 from pose_rig.errors import MessageError, UsageError
 from pose_rig.messages import Message
+from pose_rig.reconnection import Reconnection
 from pose_rig.refusals import Refusals
 
 Lane = Literal["live", "lossless"]
@@ -58,6 +59,7 @@ class Sender:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, LIVE_SEND_MARK if lane == "live" else mark)
         self._refusals = Refusals(self._socket) if bind else None
+        self._reconnection = None if bind else Reconnection(self._socket)
         self.endpoint = self._attach(endpoint, bind, keys)
 
     @property
@@ -83,6 +85,8 @@ class Sender:
 
     def send_bytes(self, data: bytes, timeout_ms: int = -1) -> bool:
         """Sends a message that is encoded already; otherwise like `send`."""
+        if self._reconnection:
+            self._reconnection.look()
         if self._socket.getsockopt(zmq.TYPE) == zmq.PUSH and not self._socket.poll(timeout_ms, zmq.POLLOUT):
             return False
         self._socket.send(data)
@@ -90,8 +94,9 @@ class Sender:
 
     def drain(self, timeout_ms: int) -> None:
         """Closes the lane after giving what is still queued ``timeout_ms`` to leave."""
-        if self._refusals:
-            self._refusals.close()
+        for watch in (self._refusals, self._reconnection):
+            if watch:
+                watch.close()
         self._socket.close(linger=timeout_ms)
 
     def close(self) -> None:
@@ -159,6 +164,7 @@ class Receiver:
                 self._socket.subscribe(topic)
         self._keys = keys
         self._refusals = Refusals(self._socket) if bind else None
+        self._reconnection = None if bind else Reconnection(self._socket)
         self.endpoint = _attach(self._socket, endpoint, bind, keys, self.close)
         self.bad = 0
         self.last_error = ""
@@ -183,6 +189,8 @@ class Receiver:
     def receive_with_bytes(self, timeout_ms: int, most: int = 256) -> list[tuple[Message, bytes]]:
         """Returns like `receive`, each message with the bytes that it came in."""
         messages: list[tuple[Message, bytes]] = []
+        if self._reconnection:
+            self._reconnection.look()
         if not self._socket.poll(timeout_ms):
             return messages
         for _ in range(most):
@@ -201,8 +209,9 @@ class Receiver:
 
     def close(self) -> None:
         """Closes the lane."""
-        if self._refusals:
-            self._refusals.close()
+        for watch in (self._refusals, self._reconnection):
+            if watch:
+                watch.close()
         self._socket.close()
 
     def __enter__(self) -> Self:

@@ -2,15 +2,13 @@
 
 import time
 from collections import deque
-from itertools import count
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
+
+from pose_rig.socket_events import SocketEvents
 
 PATIENCE_S = 1.0  # for a handshake, which takes milliseconds
-MOST_AT_ONCE = 4096  # events that one look takes in, lest a flood of connections holds poses up; some 20 ms
-_numbers = count()
 
 
 class Refusals:
@@ -20,17 +18,11 @@ class Refusals:
     handshakes are taken off the connections in their order, and what is left for `PATIENCE_S` has failed.
 
     Args:
-        socket: One that binds; what it bound before does not count.
+        socket: One that is about to bind.
     """
 
     def __init__(self, socket: "zmq.Socket[Any]") -> None:
-        place = f"inproc://refusals-{next(_numbers)}"
-        socket.monitor(place, zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED)
-        self._socket = socket
-        self._events = socket.context.socket(zmq.PAIR)
-        self._events.setsockopt(zmq.LINGER, 0)
-        self._events.setsockopt(zmq.RCVHWM, 0)  # libzmq would wait for room, and everything with it
-        self._events.connect(place)
+        self._events = SocketEvents(socket, (zmq.EVENT_ACCEPTED, zmq.EVENT_HANDSHAKE_SUCCEEDED))
         self._waiting: deque[float] = deque()
         self._count = 0
 
@@ -38,10 +30,8 @@ class Refusals:
     def count(self) -> int:
         """How many there were until now."""
         now_s = time.monotonic()
-        for _ in range(MOST_AT_ONCE):
-            if self._events.closed or not self._events.poll(0):
-                break
-            if parse_monitor_message(self._events.recv_multipart())["event"] == zmq.EVENT_ACCEPTED:
+        for event, _ in self._events.take():
+            if event == zmq.EVENT_ACCEPTED:
                 self._waiting.append(now_s)
             elif self._waiting:
                 self._waiting.popleft()
@@ -52,6 +42,4 @@ class Refusals:
 
     def close(self) -> None:
         """Ends the counting; comes before the socket is closed."""
-        if not self._events.closed:
-            self._socket.disable_monitor()
-            self._events.close()
+        self._events.close()

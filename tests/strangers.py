@@ -10,7 +10,7 @@ import zmq
 from pose_rig.encoding import encode
 from pose_rig.messages import Message
 
-_ZMTP_3 = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+ZMTP_3 = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 _READY = b"\x05READY\x0bSocket-Type\x00\x00\x00\x03SUB"
 
 
@@ -36,7 +36,7 @@ def pushed(endpoint: str, data: bytes) -> socket.socket:
 
 def subscriber(endpoint: str) -> socket.socket:
     """Returns a connection that speaks ZMTP 3 by hand, as far as the first subscription."""
-    connection = pushed(endpoint, _ZMTP_3)
+    connection = pushed(endpoint, ZMTP_3)
     connection.sendall(b"\x04" + bytes([len(_READY)]) + _READY)
     heard = b""
     while b"Socket-Type" not in heard:

@@ -15,7 +15,7 @@ from pose_rig.bus import CURVE_BYTES, OPEN_BYTES, Receiver, Sender, published
 from pose_rig.config import Keys
 from pose_rig.errors import UsageError
 from pose_rig.messages import Health
-from tests.strangers import attacker, is_closed, pushed, subscriber, subscription
+from tests.strangers import ZMTP_3, attacker, is_closed, pushed, subscriber, subscription
 
 LOOPBACK = "tcp://127.0.0.1:0"
 ENDED = Health(worker="left", t_ns=1, state="ended")
@@ -84,6 +84,26 @@ def test_a_rival_who_listens_where_a_worker_should_is_not_heard(keys: Keys) -> N
         while time.monotonic() < deadline:
             rival.send(ENDED)
             assert receiver.receive(10) == []
+
+
+@pytest.mark.parametrize("lane", ["live", "lossless"])
+@pytest.mark.parametrize("answer", [ZMTP_3, b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(80)])
+def test_a_rival_who_goes_leaves_the_way_free(keys: Keys, answer: bytes, lane: Literal["live", "lossless"]) -> None:
+    """libzmq would never connect again to where somebody else has answered."""
+    with socket.create_server(("127.0.0.1", 0)) as rival:
+        endpoint = f"tcp://127.0.0.1:{rival.getsockname()[1]}"
+        sender = Sender(endpoint, lane, keys=keys)
+        answered, _ = rival.accept()
+        answered.sendall(answer)
+        assert is_closed(answered)
+        answered.close()
+    with sender, Receiver(endpoint, lane, bind=True, keys=keys) as receiver:
+
+        def told() -> bool:
+            sender.send(OWN, 10)
+            return bool(receiver.receive(10))
+
+        until(told)
 
 
 def test_one_lane_is_open_to_all_at_one_place_and_to_workers_at_another(keys: Keys) -> None:
