@@ -40,7 +40,7 @@ class People:
         xy = np.asarray(xy_PK2, np.float32)
         score = np.nan_to_num(np.asarray(score_PK, np.float32), nan=0.0).clip(0.0, 1.0)
         score = np.where((np.abs(xy) <= FARTHEST_PX).all(-1), score, np.float32(0))
-        xy = np.where(score[..., None] > 0, stepped(xy, XY_STEP_PX), np.float32(0))
+        xy = stepped(np.where(score[..., None] > 0, xy, np.float32(0)), XY_STEP_PX)
         score = np.where(score > 0, stepped(score, SCORE_STEP).clip(SCORE_STEP), np.float32(0))
         seen = score.any(-1)
         return cls(xy[seen], score[seen])

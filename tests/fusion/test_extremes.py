@@ -1,7 +1,6 @@
 """Numbers that no picture and no person has."""
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any, Literal
@@ -15,9 +14,10 @@ from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.fusion.intake import FAR, MOST_LANDMARKS, checked
 from pose_rig.fusion.told import is_tellable
 from pose_rig.graph import Engine, GraphInput, GraphOutput
-from pose_rig.messages import FARTHEST_M, FARTHEST_PX, Keypoints2D
+from pose_rig.messages import FARTHEST_M, FARTHEST_PX, Health, Keypoints2D, Pose3D
 from tests.fusion.fakes import Scene, film, fusion, ring, run, walk
-from tests.fusion.running import VIEWS, Running, is_finite, keypoints, play
+from tests.fusion.running import VIEWS, is_finite, keypoints, play
+from tests.fusion.test_process import Recorded
 
 FRAMES = 45
 Spoil = Literal["nan", "huge", "raise"]
@@ -88,18 +88,33 @@ def _spoil(values: NDArray[np.float32], how: Spoil) -> NDArray[np.float32]:
     return np.full_like(values, np.nan if how == "nan" else 3e38)
 
 
+def recorded(engine: Engine, scene: Scene) -> Recorded:
+    """Returns a run of a whole scene; what it said is in its record, of which nothing is lost."""
+    running = Recorded(engine, "all", views=VIEWS)
+    try:
+        with suppress(AssertionError):  # of one who waits for poses
+            play(running, scene)
+    finally:
+        running.close()
+    return running
+
+
+def last_of(running: Recorded) -> Health:
+    return [one for one in running.record if isinstance(one, Health) and one.worker == "fusion"][-1]
+
+
+def poses_of(running: Recorded) -> list[Pose3D]:
+    return [one for one in running.record if isinstance(one, Pose3D)]
+
+
 @pytest.mark.parametrize("how", ["nan", "huge", "raise"])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_one_bad_answer_costs_poses_and_never_the_process(engine: Engine, scene: Scene, how: Spoil) -> None:
     spoilt = Spoilt(engine, how, range(20, 22))
-    running = Running(spoilt, "all")
-    try:
-        play(running, scene)
-    finally:
-        running.close()
+    running = recorded(spoilt, scene)
     assert not running.failure
     assert spoilt.count > 22
-    poses, last = running.poses(), running.health()[-1]
+    poses, last = poses_of(running), last_of(running)
     assert last.state == "ended"
     assert last.error.startswith("No pose could be made of what the cameras sent: ")
     assert 1 <= last.dropped <= 13
@@ -110,13 +125,7 @@ def test_one_bad_answer_costs_poses_and_never_the_process(engine: Engine, scene:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_graph_that_never_answers_ends_the_run(engine: Engine) -> None:
-    running = Running(Spoilt(engine, "nan", range(100_000)), "all")
-    long = film(walk(25.0), ring(VIEWS))
-    try:
-        with suppress(AssertionError):  # of one who waits for poses
-            play(running, long)
-    finally:
-        running.close()
+    running = recorded(Spoilt(engine, "nan", range(100_000)), film(walk(25.0), ring(VIEWS)))
     (failure,) = running.failure
     assert isinstance(failure, PoseRigError)
     assert failure.cause.startswith("No pose could be made of what the cameras sent: ")
@@ -132,14 +141,13 @@ def test_a_pose_beyond_all_bounds_is_not_told(engine: Engine, scene: Scene, fiel
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_random_points_within_all_bounds_end_no_process(start: Callable[..., Running], scene: Scene, seed: int) -> None:
+def test_random_points_within_all_bounds_end_no_process(engine: Engine, scene: Scene, seed: int) -> None:
     """Whatever the cameras see, every frame is a pose or is counted."""
     rng = np.random.default_rng(seed)
-    running = start("all")
     scale = np.exp(rng.uniform(0, np.log(FARTHEST_PX), (VIEWS, FRAMES, 17, 2)))
     wild = replace(scene, xy_px=np.clip(rng.normal(size=scale.shape) * scale, -FARTHEST_PX, FARTHEST_PX))
-    play(running, wild)
+    running = recorded(engine, wild)
     assert not running.failure
-    last = running.health()[-1]
+    last = last_of(running)
     assert last.frames + last.dropped == FRAMES
-    assert all(is_finite(pose) and np.abs(pose.xyz).max() <= FARTHEST_M for pose in running.poses())
+    assert all(is_finite(pose) and np.abs(pose.xyz).max() <= FARTHEST_M for pose in poses_of(running))
