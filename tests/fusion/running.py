@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pose_rig.bus import Lane, Receiver, Sender
-from pose_rig.config import FusionConfig, FusionJob, Pace
+from pose_rig.config import FusionConfig, FusionJob, Keys, Pace
 from pose_rig.fusion.process import main
 from pose_rig.graph import Engine
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, State
@@ -28,19 +28,25 @@ class Running:
     """A fusion process in a thread, one sender per camera, and a consumer."""
 
     def __init__(
-        self, engine: Engine, pace: Pace, views: int = VIEWS, rate_hz: float = 60.0, **changes: object
+        self,
+        engine: Engine,
+        pace: Pace,
+        views: int = VIEWS,
+        rate_hz: float = 60.0,
+        keys: Keys | None = None,
+        **changes: object,
     ) -> None:
         lane: Lane = "live" if pace == "realtime" else "lossless"
         inputs = tuple(free_endpoint() for _ in range(views if lane == "lossless" else 1))
         rig = config(views, pace=pace, fusion=FusionConfig(rate_hz=rate_hz), **changes)
-        self.job = FusionJob(rig, inputs, free_endpoint())
+        self.job = FusionJob(rig, inputs, free_endpoint(), keys=keys)
         self.stop = threading.Event()
         self.failure: list[BaseException] = []
         self.consumer = Receiver(self.job.output)
         self.heard: list[Message] = []
         self.thread = threading.Thread(target=self._main, args=(engine,))
         self.thread.start()
-        self.senders = [Sender(inputs[v % len(inputs)], lane) for v in range(views)]
+        self.senders = [Sender(inputs[v % len(inputs)], lane, keys=keys) for v in range(views)]
 
     def _main(self, engine: Engine) -> None:
         try:

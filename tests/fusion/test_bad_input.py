@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import zmq
 
+from pose_rig.authentication import fresh_keys
+from pose_rig.fusion.node import STRANGER as STRANGERS
 from pose_rig.messages import Health, Keypoints2D, Message
 from tests.fusion.fakes import Scene, film, ring, walk
 from tests.fusion.running import VIEWS, Live, Running, is_finite, keypoints, told
+from tests.strangers import attacker
 
 
 @pytest.fixture
@@ -74,6 +77,26 @@ def test_a_camera_that_is_not_of_this_rig_is_named(start: Callable[..., Running]
     running.until(lambda: bool(running.health()) and running.health()[-1].dropped > 5, strange)
     assert running.health()[-1].error == STRANGER
     assert all(is_finite(pose) for pose in running.poses())
+
+
+def test_a_program_of_another_run_changes_nothing_and_is_counted(start: Callable[..., Running]) -> None:
+    keys, scene = fresh_keys(), film(walk(1.0), ring(VIEWS))
+    running = start("realtime", keys=keys)
+    live = Live(running, scene)
+    running.until(lambda: sum(pose.tracking for pose in running.poses()) > 10, live)
+    running.heard.clear()
+    ended = [told(view, "ended") for view in range(VIEWS)]
+    with attacker(running.job.inputs, keys.public) as stranger:
+        stranger.post(*ended)
+
+        def attack() -> None:
+            live()
+            stranger.send(*ended, keypoints(scene, 0, 0, time.monotonic_ns()))
+
+        running.until(lambda: any(health.refused >= 3 for health in running.health()), attack)
+    assert STRANGERS in {health.error for health in running.health()}
+    assert all(pose.tracking == 1 and is_finite(pose) for pose in running.poses())
+    assert all("Message on topic" not in health.error for health in running.health())
 
 
 def test_old_bad_bytes_do_not_hide_a_new_fault(
