@@ -168,7 +168,6 @@ class WebSocketServer:
         connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         self._clients.add(client)
         self._ever += 1
-        sending = asyncio.create_task(_send(connection, client))
         sending = asyncio.create_task(self._send(connection, client))
         try:
             async for text in connection:
