@@ -71,9 +71,7 @@ class Run:
         """
         request = StopRequest(self._supervisor.hurry)
         with (
-            Receiver(
-                self._plan.inside, keys=self._plan.keys, topics=("pose", "rig", "health/", "streams")
-            ) as receiver,
+            Receiver(self._plan.inside, keys=self._plan.keys, topics=("pose", "rig", "health/", "streams")) as receiver,
             Marking(self._plan.recording) as marking,
             request.listening(),
         ):

@@ -219,5 +219,5 @@ def test_odd_names_in_a_keypoint_file_become_names_that_a_topic_may_have(tmp_pat
 def test_a_rig_of_a_thousand_million_cameras_is_refused_at_once(tmp_path: Path) -> None:
     toml = tmp_path / "rig.toml"
     toml.write_text('[[camera]]\nsource = "sim"\nmembers = 1000000000\n')
-    with pytest.raises(UsageError, match=r"^A simulated rig of 1000000000 cameras is too large\. Give fewer members\.$"):
+    with pytest.raises(UsageError, match=r"^A simulated rig of 1000000000 cameras is too large\."):
         config_of(str(toml))
