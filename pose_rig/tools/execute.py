@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from pose_rig.assets import detector_model
 from pose_rig.config import Config
 from pose_rig.errors import PoseRigError
@@ -18,6 +16,7 @@ from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.rig_file import RigFile, is_writable
 from pose_rig.tools.run_loop import Run
 from pose_rig.tools.summary import summary
+from pose_rig.tools.terminal import Console
 from pose_rig.tools.workers import Plan, plan
 
 

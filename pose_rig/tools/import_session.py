@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import structs
-from rich.console import Console
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import UsageError
@@ -16,6 +15,7 @@ from pose_rig.tools.inputs import IMPORTED, check_input
 from pose_rig.tools.limits import check, check_record
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_session
+from pose_rig.tools.terminal import Console
 
 if TYPE_CHECKING:
     from pose_rig.capture.keypoints import Keypoints

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import PLOTTED, check_input
 from pose_rig.tools.lists import listed
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_output
+from pose_rig.tools.terminal import Console
 
 
 def plot(

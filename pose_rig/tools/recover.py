@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pose_rig.tools.failures import failures
 from pose_rig.tools.file_kinds import SESSION, kind_of
 from pose_rig.tools.inputs import RECOVERED, check_input
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_output
+from pose_rig.tools.terminal import Console
 
 
 def recover(
@@ -40,6 +40,5 @@ def recover(
             text = f"{found.path} is whole: there is nothing to recover."
         else:
             text = f"{'Recovered' if found.anew else 'Recovered before'}: {found.path}, {found.messages} messages."
-            if found.damaged_chunks:
-                text += f" {found.damaged_chunks} damaged pieces were left out."
+            text = f"{text} {found.loss}".rstrip()
         console.print(text, markup=False, highlight=False, soft_wrap=True)

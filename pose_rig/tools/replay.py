@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from msgspec import structs
-from rich.console import Console
 
 from pose_rig.assets import detector_model
 from pose_rig.config import Config, DetectorConfig, FusionJob, ReplayJob, StreamConfig
@@ -36,6 +35,7 @@ from pose_rig.tools.options import (
 from pose_rig.tools.outputs import check_outputs, make_room
 from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.stream_options import StreamOptions
+from pose_rig.tools.terminal import Console
 from pose_rig.tools.workers import plan, replay_plan
 
 

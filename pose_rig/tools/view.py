@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
@@ -16,6 +15,7 @@ from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import VIEWED, check_input
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_output
+from pose_rig.tools.terminal import Console
 
 # A viewer of its own, that nobody on the network can talk to.
 VIEWER = (sys.executable, "-m", "rerun", "--new", "--bind", "127.0.0.1", "--hide-welcome-screen")

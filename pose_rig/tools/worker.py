@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from pose_rig.errors import PoseRigError
+from pose_rig.names import shown
 
 # A worker's main: its job (a CameraJob or FusionJob), the event that asks it to stop, and the monotonic instant from
 # which files and simulated cameras count their time, 0 until it is known.
@@ -52,7 +53,7 @@ def serve(main: Main, job: Any, stop: Event, start_ns: "Synchronized[int]", repo
 
 
 def _fail(report: Connection, failure: Failure, exit_code: int) -> None:
-    traceback.print_exc()
+    sys.stderr.write(shown(traceback.format_exc()))
     short = Failure(failure.cause[:MOST_CHARACTERS], failure.remedy[:MOST_CHARACTERS])
     report.send_bytes(msgspec.msgpack.encode(short))
     sys.exit(exit_code)

@@ -130,8 +130,9 @@ def test_a_file_that_is_no_session_is_said_in_a_sentence(tmp_path: Path, content
 
 def test_a_session_without_its_head_is_recovered_but_not_read(cut_off: Path) -> None:
     data = cut_off.read_bytes()
-    head, first = places(cut_off, 12)[0], places(cut_off, CHUNK)[0]
-    cut_off.write_bytes(data[:head] + data[first:])
+    (head, again), first = places(cut_off, 12), places(cut_off, CHUNK)[0]
+    length = first - head
+    cut_off.write_bytes(data[:head] + data[first:again] + data[again + length :])
     assert recover(cut_off).messages == 60
     with pytest.raises(SessionError, match=r"take\.recovered\.mcap is an MCAP file, but no session of pose-rig\."):
         Session(cut_off)
