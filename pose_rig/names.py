@@ -4,6 +4,7 @@ import re
 
 MOST_CHARACTERS = 64  # of the name of a camera, a joint or a landmark
 SHORT = 40  # of a name that is made here, so that a number may follow
+NAME = re.compile(rf"[\w.-]{{1,{MOST_CHARACTERS}}}", re.ASCII)
 # what Windows takes for a device, whatever ending follows
 DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 # C0, C1 and DEL, which terminals obey, and what turns the direction of writing; line ends and tabs stay
@@ -12,7 +13,7 @@ CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u20
 
 def is_name(text: str) -> bool:
     """Returns whether a text may name a camera or a process: it becomes part of topics and of file names."""
-    return re.fullmatch(rf"[\w.-]{{1,{MOST_CHARACTERS}}}", text, re.ASCII) is not None and text.strip(".") != ""
+    return NAME.fullmatch(text) is not None and text.strip(".") != ""
 
 
 def as_name(text: str) -> str:

@@ -170,7 +170,7 @@ def landmarks(schema: str) -> Landmarks:
     """
     schema = schema_name(schema)
     names = SCHEMAS.get(schema) or tuple(name.strip() for name in schema.split(","))
-    if not all(is_label(name) for name in names):
+    if not all(is_label(name) for name in names if name):
         raise UsageError(
             f"The landmark set {schema[:80]!r} has names that are none.",
             "Names are short, of one line, without commas.",
