@@ -64,7 +64,9 @@ class Node:
         self._meter.detail = f"{engine.provider} ({engine.reason})"
         height = config.height_m or ASSUMED_HEIGHT_M
         self._height = (height, config.height_m is None)
-        self._file = PosesFile(Path(config.save), list(self._index), *self._height) if config.save else None
+        self._file = (
+            PosesFile(Path(config.save), list(self._index), *self._height, job.restarts) if config.save else None
+        )
         self._fused = 0
         self._newest_ns = 0  # instant fused last
         self._told_s = 0.0
@@ -157,16 +159,26 @@ class Node:
         self._tracks = [Track() for _ in self._tracks]
         self._fusion = Fusion(self._config, self._engine, self._learner, solved)
 
-    def finish(self) -> None:
-        """Finishes the poses file and says good-bye."""
-        if self._file is not None:
-            settings = self._config.fusion
-            both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
-            self._file.close(self._fusion.calibration, both_ways)
+    def finish(self, remarks: Sequence[str] = ()) -> None:
+        """Finishes the poses file and says good-bye.
+
+        Args:
+            remarks: What else is to be said of the run.
+
+        Raises:
+            SaveError: The poses cannot be kept where they were wanted.
+        """
         if self._compared:
             self._meter.detail += f"; {self._same} of {self._compared} poses are those of the recording to the last bit"
-        self._outlet.send(self._rig_state())
-        self._outlet.send(self._meter.health("ended"))
+        self._meter.detail = "; ".join((self._meter.detail, *remarks))
+        try:
+            if self._file is not None:
+                settings = self._config.fusion
+                both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
+                self._file.close(self._fusion.calibration, both_ways)
+        finally:
+            self._outlet.send(self._rig_state())
+            self._outlet.send(self._meter.health("ended"))
 
     def _wait(self, receivers: Sequence[Source], clock: FileClock) -> None:
         behind = [

@@ -53,7 +53,7 @@ def main(job: RecordJob, stop: Stop) -> None:
             recorder.run(receiver, sender, stop)
         finally:
             recorder.finish()
-            sender.send(recorder.health("ended"))
+            sender.send(recorder.health("failed" if recorder.error else "ended"))
             sender.drain(round(IDLE_S * 1000))
 
 
@@ -62,6 +62,9 @@ class Recorder:
 
     Args:
         job: What to do.
+
+    Attributes:
+        error: Why it ended before the run did, empty if it did not.
     """
 
     def __init__(self, job: RecordJob) -> None:
@@ -78,7 +81,7 @@ class Recorder:
         self._newest_ns = 0  # rig clock of files
         self._log_ns = 0
         self._lost = 0
-        self._error = ""
+        self.error = ""
         self._counts: deque[tuple[float, int]] = deque()
         self._size_bytes = self._written = 0
         self._flushed_s = self._synced_s = time.monotonic()
@@ -158,7 +161,7 @@ class Recorder:
             rate_hz=written / seconds if seconds > 0 else 0.0,
             dropped=self._lost,
             restarts=self._job.restarts,
-            error=self._error,
+            error=self.error,
             detail=f"{self._path}, {self._size_bytes / 1e6:.1f} MB",
             frames=self._written,
         )
@@ -188,14 +191,14 @@ class Recorder:
             file.abandon()
             reason = f"The disk refused: {error.strerror}."
         self._size_bytes, self._written = self._path.stat().st_size if self._path.exists() else 0, file.written
-        self._error = f"The recording ended: {reason} Poses go on." if reason else ""
+        self.error = f"The recording ended: {reason} Poses go on." if reason else ""
 
     def _give_up(self, reason: str) -> None:
         """Leaves the partial file to `recover`."""
         if self._file is not None:
             self._file.abandon()
         self._file = None
-        self._error = f"The recording ended: {reason} `pose-rig recover {self._path}.partial` keeps what it has."
+        self.error = f"The recording ended: {reason} `pose-rig recover {self._path}.partial` keeps what it has."
 
 
 def own_path(path: Path, restarts: int) -> Path:

@@ -39,20 +39,18 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
         node = Node(job.fusion, engine, outlet, learner)
         pace = Pace(job.realtime, stop)
         node.expects(total_frames(session, job))
-        try:
-            while not started() and not stop.is_set():
-                node.ready()
-                time.sleep(READY_S)
-            if job.exact:
-                node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop)
-                return
-            sources = [
-                stack.enter_context(closing(CameraSource(job, camera.name, pace)))
-                for camera in job.fusion.config.camera
-            ]
-            (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
-        finally:
-            node.finish()
+        while not started() and not stop.is_set():
+            node.ready()
+            time.sleep(READY_S)
+        if job.exact:
+            node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop)
+            node.finish(session.remarks)
+            return
+        sources = [
+            stack.enter_context(closing(CameraSource(job, camera.name, pace))) for camera in job.fusion.config.camera
+        ]
+        (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
+        node.finish(tuple(dict.fromkeys(remark for source in sources for remark in source.remarks)))
 
 
 def total_frames(session: Session, job: ReplayJob) -> int | None:
@@ -129,6 +127,11 @@ class CameraSource:
                 time.sleep(timeout_ms / 1000)
                 timeout_ms = 0
         return found
+
+    @property
+    def remarks(self) -> list[str]:
+        """What users should know of what was read."""
+        return self._session.remarks
 
     def close(self) -> None:
         """Closes the file."""

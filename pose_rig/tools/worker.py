@@ -25,10 +25,11 @@ MOST_CHARACTERS = 2000  # of a sentence; a longer one is an array somebody print
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a worker gave up, in its own words."""
+    """Why a worker gave up, in its own words; ``final`` as in `PoseRigError`."""
 
     cause: str
     remedy: str
+    final: bool = False
 
 
 def serve(main: Main, job: Any, stop: Event, start_ns: "Synchronized[int]", report: Connection, debug: bool) -> None:
@@ -46,7 +47,7 @@ def serve(main: Main, job: Any, stop: Event, start_ns: "Synchronized[int]", repo
     try:
         main(job, stop, start_ns)
     except PoseRigError as error:
-        _fail(report, Failure(error.cause, error.remedy), error.exit_code)
+        _fail(report, Failure(error.cause, error.remedy, error.final), error.exit_code)
     except Exception as error:  # the top of a worker: whatever happened becomes a sentence and a restart
         text = f"It hit a defect: {type(error).__name__}: {error}."
         _fail(report, Failure(text, "Run again with --debug and report the traceback."), 1)
@@ -54,7 +55,7 @@ def serve(main: Main, job: Any, stop: Event, start_ns: "Synchronized[int]", repo
 
 def _fail(report: Connection, failure: Failure, exit_code: int) -> None:
     sys.stderr.write(shown(traceback.format_exc()))
-    short = Failure(failure.cause[:MOST_CHARACTERS], failure.remedy[:MOST_CHARACTERS])
+    short = Failure(failure.cause[:MOST_CHARACTERS], failure.remedy[:MOST_CHARACTERS], failure.final)
     report.send_bytes(msgspec.msgpack.encode(short))
     sys.exit(exit_code)
 
