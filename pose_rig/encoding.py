@@ -98,6 +98,8 @@ def _name_error(message: Message) -> tuple[str, str] | None:
         for camera in message.cameras:
             if not is_name(camera.name):
                 return "cameras", f"has one called {camera.name[:80]!r}, which is no name"
+            if camera.rotation is not None and len(camera.rotation) != 9:
+                return "cameras", f"has a rotation of {len(camera.rotation)} numbers"
     return None
 
 

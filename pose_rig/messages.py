@@ -170,6 +170,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
         mode: How they are known.
         cameras: One by one.
         note: Why the rig is not solved (yet) and what would help, for people; empty when all is well.
+        bones_m: Lengths of the person's bones in a solved rig, m (`pose_rig.fusion.bundle`); empty until then.
     """
 
     TOPIC: ClassVar[str] = "rig"
@@ -178,6 +179,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
     mode: Mode
     cameras: tuple[CameraState, ...]
     note: str = ""
+    bones_m: tuple[float, ...] = ()
 
 
 class Health(Message, frozen=True, kw_only=True, eq=False):

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
+from pose_rig.fusion import followed
 from pose_rig.fusion.background import Background
 from pose_rig.fusion.carried import Carried, turned
 from pose_rig.fusion.frame import in_room
@@ -25,7 +26,7 @@ from pose_rig.fusion.solved_pose import SolvedPose
 from pose_rig.fusion.solved_rig import SolvedRig
 from pose_rig.fusion.trust import why_not
 from pose_rig.graph import Engine
-from pose_rig.messages import CameraState, Mode
+from pose_rig.messages import CameraState, Mode, RigState
 from pose_rig.records import Learned
 
 Floats = NDArray[np.float64]
@@ -68,6 +69,8 @@ class Rig:
         self._averaging: Background[Solution] = Background(learner.executor, replayed=learner.replayed)
         self._solving: Background[Solved | str] = Background(learner.executor, replayed=learner.replayed)
         self._carried = Carried(setup.moving)
+        self._followed: RigState | None = None
+        self._told: tuple[object, bytes] = (None, b"")
         self._remembered = setup.remembered
         self._rotations: Solution | None = None
         self._average_at = SETTLE_INSTANTS
@@ -142,7 +145,9 @@ class Rig:
             pose: What the solved rig made of it.
         """
         observation = reading.observation
-        if reading.switched:  # what was learned came from somebody else
+        if self._followed is not None:
+            pass  # whatever there was to learn, the recording has it
+        elif reading.switched:  # what was learned came from somebody else
             self._forget() if self.solved is None else self._forget_person()
         elif self._seen and observation.t_ns - self._remembered_ns > GONE_NS:  # whoever comes may be another one
             self._forget_person()
@@ -155,6 +160,8 @@ class Rig:
             self._carried.follow(reading)
             if guess is not None and guess is not reading:
                 self._carried.begin(guess, prior.rotation, self.known)
+        if self._followed is not None:
+            return
         if self.solved is not None and pose is not None:
             self.solved.take_back(observation.t_ns, pose, self._health, self._carried.moving)
         self._take_out(observation.t_ns)
@@ -173,6 +180,32 @@ class Rig:
     def expect(self, learned: Learned) -> None:
         """Takes note of when something was learned in the run that is replayed."""
         (self._averaging if learned.work == "averaging" else self._solving).expect(learned.asked)
+
+    def follow(self, state: RigState) -> None:
+        """Takes the cameras and bones as a recording has them, and learns nothing from now on."""
+        before, self._followed = self._followed, state
+        if before is not None and (before.mode, before.bones_m, _places(before)) == (
+            state.mode, state.bones_m, _places(state),
+        ):  # fmt: skip
+            return
+        names = self._setup.names
+        moving = {camera.name for camera in state.cameras if camera.moving}
+        self._carried.moving |= np.array([name in moving for name in names])
+        self._rotations = followed.settled(state, names) if state.mode == "settled" else None
+        is_solved = state.mode == "solved"
+        self.solved = SolvedRig(followed.solved(state, names, self._setup.height_m)) if is_solved else None
+
+    def changed(self) -> bool:
+        """Returns whether the cameras or bones in use are others than when this was last called."""
+        now = (self._rotations if self.solved is None else self.solved.rig, self.known.tobytes())
+        same = now[0] is self._told[0] and now[1] == self._told[1]
+        self._told = now
+        return not same
+
+    @property
+    def bones_m(self) -> tuple[float, ...]:
+        """(L,) m, the person's bones in a solved rig; empty until then."""
+        return () if self.solved is None else tuple(self.solved.rig.length.tolist())
 
     def nobody(self) -> None:
         """Takes in an instant at which no camera saw anybody."""
@@ -327,3 +360,8 @@ class Rig:
             rotation = tuple(self._rotations.rotation[view].ravel().tolist())
             return structs.replace(state, rotation=rotation, rotation_sd_deg=float(self._rotations.sd_deg[view]))
         return state
+
+
+def _places(state: RigState) -> list[tuple[object, ...]]:
+    """Returns what is the same as long as no camera was moved or is known better."""
+    return [(c.name, c.rotation, c.translation_m, c.focal_px, c.k1, c.moving, c.size_px) for c in state.cameras]

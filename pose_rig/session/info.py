@@ -31,6 +31,8 @@ class SessionInfo:
         cameras: Names, in their order.
         origin: ``live``, ``files`` (fused frame by frame) or ``import`` (keypoints from elsewhere).
         config_json: The configuration it was recorded with, passwords removed.
+        recording: File name of the recording; of a part that a recorder began when it was started again, still that.
+        part: Which part of it, from 1.
     """
 
     versions: Mapping[str, str]
@@ -40,6 +42,8 @@ class SessionInfo:
     cameras: tuple[str, ...]
     origin: Origin
     config_json: str
+    recording: str = ""
+    part: int = 1
 
     @property
     def config(self) -> Config:
@@ -67,6 +71,8 @@ class SessionInfo:
             "cameras": msgspec.json.encode(self.cameras).decode(),
             "origin": self.origin,
             "config": self.config_json,
+            "recording": self.recording,
+            "part": str(self.part),
         }
         return text | {CHECKSUM: _checksum(text)}
 
@@ -88,6 +94,8 @@ class SessionInfo:
                 cameras=msgspec.json.decode(text["cameras"], type=tuple[str, ...]),
                 origin=msgspec.convert(text["origin"], Origin),
                 config_json=text["config"],
+                recording=text.get("recording", ""),
+                part=int(text.get("part", "1")),
             )
         except (KeyError, ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
             raise SessionError(f"The head of the session is damaged: {error}.", DAMAGED) from error
@@ -100,7 +108,9 @@ class SessionInfo:
         return info
 
 
-def new_info(config: Config, origin: Origin, started_unix_ns: int, unix_from_rig_ns: int) -> SessionInfo:
+def new_info(
+    config: Config, origin: Origin, started_unix_ns: int, unix_from_rig_ns: int, recording: str = "", part: int = 1
+) -> SessionInfo:
     """Returns the head of a session that begins now, on this machine."""
     return SessionInfo(
         versions={"pose_rig": version_of("pose-rig"), "python": platform.python_version()}
@@ -111,6 +121,8 @@ def new_info(config: Config, origin: Origin, started_unix_ns: int, unix_from_rig
         cameras=tuple(camera.name for camera in config.camera),
         origin=origin,
         config_json=msgspec.json.encode(config).decode(),
+        recording=recording,
+        part=part,
     )
 
 

@@ -19,6 +19,7 @@ from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, R
 from pose_rig.records import Gap, Marker, VideoFrame
 from pose_rig.session.arrays import CameraKeypoints, CameraRefined, keypoint_arrays, pose_arrays, refined_arrays
 from pose_rig.session.info import NAME, SessionInfo
+from pose_rig.session.log_file import partial_of
 from pose_rig.session.mcap_file import Entry, entries, summary_of
 from pose_rig.session.pictures import video_frame, video_topic
 from pose_rig.session.poses import Poses
@@ -27,6 +28,7 @@ from pose_rig.session.salvage import Salvage
 
 M = TypeVar("M", bound=Message)
 HEAD_RECORDS = 20_000  # among which the head of the session is, and once more behind the first chunk
+MOST_PARTS = 32  # of one recording that are looked for
 REMEDY = "Sessions come from `pose-rig record` and `pose-rig import`."
 BUS = "msgpack"  # encoding of the channels that hold messages of the bus
 
@@ -86,7 +88,28 @@ class Session:
             said.append(f"{self.path} is damaged: {len(self._bad_chunks)} pieces, {lost_s:.1f} s of it, were left out.")
         if self._bad_messages:
             said.append(f"{self._bad_messages} messages in {self.path} make no sense and were left out.")
+        if self.info.part > 1:
+            said.append(
+                f"{self.path} is part {self.info.part} of {self.info.recording}: it begins in the middle of a run."
+            )
+        if later := [str(path) for path in self._later_parts()]:
+            said.append(f"The recorder was started again: the run goes on in {', '.join(later)}.")
         return said
+
+    def _later_parts(self) -> Iterator[Path]:
+        """Yields the files beside this one that the same run goes on in."""
+        stem, suffix = Path(self.info.recording or self._given.name).stem, ".mcap"
+        for number in range(2, MOST_PARTS + 1):
+            path = self._given.with_name(f"{stem}-{number}{suffix}")
+            found = next((one for one in (path, partial_of(path)) if one.is_file()), None)
+            if found is None:
+                continue
+            try:
+                other = _info(found)
+            except (OSError, SessionError):
+                continue
+            if other.recording == self.info.recording != "" and other.started_unix_ns > self.info.started_unix_ns:
+                yield path
 
     @property
     def cameras(self) -> tuple[str, ...]:

@@ -75,7 +75,8 @@ class Recorder:
         given_ns = job.unix_from_rig_ns
         self._unix_from_rig_ns = unix_ns - began_ns if given_ns is None else given_ns
         self._path = own_path(Path(job.path), job.restarts)
-        info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns)
+        whole = Path(job.path).name
+        info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns, whole, job.restarts + 1)
         self._file: LogFile | None = LogFile(self._path, info)
         self._scribe = Scribe(self._file, self._unix_from_rig_ns, over_pictures=job.config.video)
         self._newest_ns = 0  # rig clock of files
@@ -153,6 +154,7 @@ class Recorder:
         self._counts.append((now_s, self._written))
         while self._counts[0][0] < now_s - RATE_WINDOW_S:
             self._counts.popleft()
+        part = self._job.restarts + 1
         seconds, written = now_s - self._counts[0][0], self._written - self._counts[0][1]
         return Health(
             worker=NAME,
@@ -162,7 +164,7 @@ class Recorder:
             dropped=self._lost,
             restarts=self._job.restarts,
             error=self.error,
-            detail=f"{self._path}, {self._size_bytes / 1e6:.1f} MB",
+            detail=f"{self._path}, {self._size_bytes / 1e6:.1f} MB" + (f", part {part}" if part > 1 else ""),
             frames=self._written,
         )
 

@@ -10,12 +10,12 @@ from pose_rig.fusion.node import Node
 from pose_rig.fusion.process import learning, open_outlet
 from pose_rig.fusion.setup import Learner
 from pose_rig.graph import Engine
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, RigState
 from pose_rig.records import Learned
 from pose_rig.session.reader import Session
 from pose_rig.stop import Stop
 
-TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC)
+TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC, RigState.TOPIC)
 READY_S = 0.05
 LOOK_S = 0.1  # between looks at whether to stop
 
@@ -43,7 +43,8 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
             node.ready()
             time.sleep(READY_S)
         if job.exact:
-            node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop)
+            rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
+            node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop, rig)
             node.finish(session.remarks)
             return
         sources = [
