@@ -141,13 +141,11 @@ def recover_poses(partial: Path, out: Path) -> int:
 
     Args:
         partial: What was left.
-        out: Where the poses file goes.
+        out: Where the poses file goes; what is there is replaced.
 
     Raises:
-        PoseRigError: The rows cannot be read, the poses file is there already or cannot be written.
+        PoseRigError: The rows cannot be read, or the poses file cannot be written.
     """
-    if out.exists():
-        raise PoseRigError(f"{out} exists already.", "Move it away, or choose another place with --out.")
     try:
         head, data = read_rows(partial)
     except (OSError, ValueError) as error:

@@ -43,15 +43,17 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
             node.ready()
             time.sleep(READY_S)
         if job.exact:
+            known = session.remarks  # which are said before a replay begins
             rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
             node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop, rig)
-            node.finish(session.remarks)
+            node.finish([remark for remark in session.remarks if remark not in known])
             return
         sources = [
             stack.enter_context(closing(CameraSource(job, camera.name, pace))) for camera in job.fusion.config.camera
         ]
         (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
-        node.finish(tuple(dict.fromkeys(remark for source in sources for remark in source.remarks)))
+        new = [remark for source in sources for remark in source.remarks if remark not in session.remarks]
+        node.finish(tuple(dict.fromkeys(new)))
 
 
 def total_frames(session: Session, job: ReplayJob) -> int | None:
