@@ -143,7 +143,7 @@ class Rows:
             number, name = tempfile.mkstemp(PARTIAL, f"{self.path.name.removesuffix(PARTIAL)}-", folder)
             place, file = Path(name), os.fdopen(number, "w+b", buffering=0)
             if self._good:
-                file.write(np.memmap(self._file, np.uint8, "r", 0, (self._good,)))
+                file.write(np.memmap(self._file, np.uint8, "r", 0, (self._good,)).data)
         except OSError:
             if place is not None:
                 place.unlink(missing_ok=True)

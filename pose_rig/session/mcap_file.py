@@ -36,6 +36,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     McapError, zstandard.ZstdError, struct.error, ValueError, KeyError, IndexError, EOFError, OverflowError,
     RuntimeError, MemoryError,
 )  # fmt: skip
+UNREADABLE = (*DAMAGE, OSError)  # or the disk itself
 KINDS: dict[int, type[McapRecord]] = {
     Opcode.SCHEMA: Schema,
     Opcode.CHANNEL: Channel,
@@ -136,7 +137,7 @@ def entries(
             continue
         try:
             found = list(_messages(memoryview(_chunk(file, index)), wanted))
-        except (OSError, *DAMAGE):
+        except UNREADABLE:
             damaged(index)
             continue
         for entry in found:

@@ -9,7 +9,7 @@ SECOND_NS = 1_000_000_000
 
 
 def moved(before: Pose3D, mm: float) -> Pose3D:
-    return msgspec.structs.replace(before, xyz=(before.xyz + np.float32([mm / 1e3, 0, 0])).astype(np.float32))
+    return msgspec.structs.replace(before, xyz=before.xyz + np.array([mm / 1e3, 0, 0], np.float32))
 
 
 def test_poses_that_are_the_same_are_counted() -> None:
