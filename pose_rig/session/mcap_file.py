@@ -36,7 +36,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     McapError, zstandard.ZstdError, struct.error, ValueError, KeyError, IndexError, EOFError, OverflowError,
     RuntimeError, MemoryError,
 )  # fmt: skip
-UNREADABLE = (*DAMAGE, OSError)  # or the disk itself
+UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, OSError)  # or the disk itself
 KINDS: dict[int, type[McapRecord]] = {
     Opcode.SCHEMA: Schema,
     Opcode.CHANNEL: Channel,

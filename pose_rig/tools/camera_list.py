@@ -247,4 +247,3 @@ def derived_name(source: str) -> str:
     if kind_of(source) == "url":
         return urlsplit(source).hostname or "stream"  # never its user and password
     return Path(source).stem
-

@@ -23,9 +23,7 @@ class Console(rich.console.Console):
     """
 
     def __init__(self, *, stderr: bool = False, file: IO[str] | None = None, terminal: bool | None = None) -> None:
-        super().__init__(
-            stderr=stderr, file=file, force_terminal=terminal, markup=False, emoji=False, highlight=False
-        )
+        super().__init__(stderr=stderr, file=file, force_terminal=terminal, markup=False, emoji=False, highlight=False)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yields what is written; what rich itself steers the terminal with stays."""

@@ -10,7 +10,7 @@ from typing import IO
 
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mcap.data_stream import RecordBuilder
 from mcap.reader import make_reader
@@ -111,7 +111,6 @@ def test_whatever_byte_of_its_head_is_flipped_the_other_head_tells(sample: Sampl
         look_at(sample, tmp_path / "flipped.mcap", at, 0x02)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 1 << 20), st.integers(1, 255))
 def test_one_flipped_byte_costs_one_chunk_at_most(sample: Sample, tmp_path: Path, at: int, mask: int) -> None:
     look_at(sample, tmp_path / "flipped.mcap", at, mask)
