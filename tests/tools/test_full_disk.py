@@ -11,6 +11,7 @@ import pytest
 
 from pose_rig.session.reader import Session
 from pose_rig.tools.recover import POSES
+from tests.tools.sessions import sample, write_session
 from tests.tools.test_cli import pose_rig, pose_rig_process
 from tests.tools.test_end_to_end import COMMAND, keypoint_file
 
@@ -58,6 +59,28 @@ def test_poses_of_a_run_that_is_stopped_are_not_lost_silently(tmp_path: Path) ->
     assert f"Error: fusion: Cannot write {save}: No space left on device." in output
     with np.load(poses_in(output)) as poses:
         assert len(poses["t_ns"]) > 30
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
+@pytest.mark.parametrize("kind", ["bvh", "gltf", "trc", "c3d", "csv", "parquet", "npz", "json", "png", "html"])
+def test_files_that_find_no_room_are_a_failure_and_leave_nothing_behind(kind: str, tmp_path: Path) -> None:
+    import resource
+
+    take, out = write_session(tmp_path / "take.mcap", sample()), tmp_path / "out"
+    out.mkdir()
+    command = ["plot", str(take), "--out", str(out / f"r.{kind}")]
+    if kind not in ("png", "html"):
+        command = ["convert", str(take), "--to", kind, "--out", str(out)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        code, output = pose_rig(*command)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert code == 1, output
+    assert "Error: Cannot write " in output
+    assert "Make room" in output
+    assert not any(found.is_file() for found in out.rglob("*"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
