@@ -38,8 +38,9 @@ def test_poses_that_find_no_room_at_the_end_fail_the_run_and_are_elsewhere(tmp_p
     (tmp_path / "poses.npz.finished").symlink_to(FULL)
     keypoints = keypoint_file(tmp_path / "kp.npz")
     code, output = pose_rig_process(
-        "run", "--cams", str(keypoints), "--pace", "all", "--headless", "--port", "0", "--save", str(save)
-    )
+        "run", "--cams", str(keypoints), "--pace", "all", "--headless", "--port", "0", "--save", str(save),
+        "--force",
+    )  # fmt: skip
     assert code == 1, output
     assert f"Error: fusion: Cannot write {save}: No space left on device." in output
     assert "Restarting" not in output
