@@ -4,6 +4,7 @@ One ZeroMQ part per message: ``topic NUL payload``, the payload msgpack, arrays 
 shape.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import MessageError
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, Streams
+from pose_rig.names import is_label, is_name
 from pose_rig.records import Clock, Gap, Learned, Marker, VideoFrame
 
 WIRE_DTYPE = "<f4"
@@ -82,7 +84,29 @@ def _field_error(message: Message) -> tuple[str, str] | None:
     for name in ("t_ns", "index", "age_ns"):  # decoding has looked at the bounds of all numbers already
         if not 0 <= getattr(message, name, 0) < 1 << 62:
             return name, "is out of range"
+    return _name_error(message)
+
+
+def _name_error(message: Message) -> tuple[str, str] | None:
+    """Returns (field, reason) of the first name that is none: they become topics, paths and columns of tables."""
+    for field in ("camera", "source", "worker"):
+        if not is_name(name := getattr(message, field, "fusion")):
+            return field, f"is {name[:80]!r}, which is no name"
+    for field in ("landmarks", "joints"):
+        if not _labelled(getattr(message, field, "rig17")):
+            return field, "has names that are none"
+    if isinstance(message, RigState):
+        for camera in message.cameras:
+            if not is_name(camera.name):
+                return "cameras", f"has one called {camera.name[:80]!r}, which is no name"
+            if camera.rotation is not None and len(camera.rotation) != 9:
+                return "cameras", f"has a rotation of {len(camera.rotation)} numbers"
     return None
+
+
+@lru_cache(maxsize=64)
+def _labelled(names: str) -> bool:
+    return all(is_label(name) for name in names.split(","))
 
 
 def encode(message: Message) -> bytes:

@@ -7,6 +7,7 @@ PoseRigError            what happened, and what to do next; the command line pri
 ├── SessionError        a recording cannot be written, read or converted
 ├── AssetError          a model or clip cannot be fetched or is damaged
 ├── EngineError         no inference provider can run the graph
+├── SaveError           what a run found out cannot be kept
 └── MessageError        bytes on the wire are not one of our messages
 """
 
@@ -20,11 +21,15 @@ class PoseRigError(Exception):
         cause: What happened, naming the thing it happened to.
         remedy: What the user can do about it.
 
+
     Passwords in them are hidden, wherever they come from.
+
+    Attributes:
+        final: Whether it would fail in the same way again: a worker is not restarted for it, and the run fails.
     """
 
     exit_code = 1
-    final = False  # whether another attempt can only end in the same way
+    final = False
 
     def __init__(self, cause: str, remedy: str) -> None:
         self.cause, self.remedy = redacted(cause), redacted(remedy)
@@ -62,6 +67,12 @@ class AssetError(PoseRigError):
 
 class EngineError(PoseRigError):
     """No inference provider can run the graph."""
+
+    final = True
+
+
+class SaveError(PoseRigError):
+    """What a run found out cannot be kept where it was wanted."""
 
     final = True
 

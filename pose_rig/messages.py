@@ -184,7 +184,7 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     moving: bool = False
     health: Share = 0.0
     note: str = ""
-    agreement: float | None = None
+    agreement: Share | None = None
 
 
 class RigState(Message, frozen=True, kw_only=True, eq=False):
@@ -196,6 +196,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
         cameras: One by one.
         note: Why the rig is not solved (yet), or what is doubtful about it, and what would help, for people; empty when
             all is well.
+        bones_m: Lengths of the person's bones in a solved rig, m (`pose_rig.fusion.bundle`); empty until then.
     """
 
     TOPIC: ClassVar[str] = "rig"
@@ -204,6 +205,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
     mode: Mode
     cameras: tuple[CameraState, ...]
     note: str = ""
+    bones_m: tuple[Real, ...] = ()
 
 
 class Health(Message, frozen=True, kw_only=True, eq=False):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
+from pose_rig.names import is_label
 
 JOINTS = (
     "pelvis", "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle", "spine", "thorax", "nose", "head",
@@ -169,6 +170,11 @@ def landmarks(schema: str) -> Landmarks:
     """
     schema = schema_name(schema)
     names = SCHEMAS.get(schema) or tuple(name.strip() for name in schema.split(","))
+    if not all(is_label(name) for name in names if name):
+        raise UsageError(
+            f"The landmark set {schema[:80]!r} has names that are none.",
+            "Names are short, of one line, without commas.",
+        )
     column = {_canonical(name): k for k, name in enumerate(names)}
     weights = np.zeros((J, len(names)))
     for joint, sources in _RECIPE.items():

@@ -24,6 +24,11 @@ class Unmirrored:
         self.detail = f"{source.detail}, mirrored back"
         self.total_frames, self.landmarks = source.total_frames, source.landmarks
 
+    @property
+    def fault(self) -> str:
+        """As that of the source."""
+        return self._source.fault
+
     def poll(self, timeout_s: float) -> bool:
         """As that of the source."""
         return self._source.poll(timeout_s)

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
+from pose_rig.fusion import followed
 from pose_rig.fusion.background import Background
 from pose_rig.fusion.carried import Carried, turned
 from pose_rig.fusion.frame import in_room
@@ -27,7 +28,7 @@ from pose_rig.fusion.solved_rig import SolvedRig
 from pose_rig.fusion.trust import why_not
 from pose_rig.fusion.vertical import UNSURE, lies, walked
 from pose_rig.graph import Engine
-from pose_rig.messages import SEES_NOBODY, CameraState, Mode
+from pose_rig.messages import SEES_NOBODY, CameraState, Mode, RigState
 from pose_rig.records import Learned
 
 Floats = NDArray[np.float64]
@@ -77,6 +78,8 @@ class Rig:
         self._carried = Carried(setup.moving)
         self._unplaced_s, self._waited_ns = np.zeros(views), 0
         self._mirrors = Mirrors(setup.names, setup.mirror)
+        self._followed: RigState | None = None
+        self._told: tuple[object, bytes] = (None, b"")
         self._remembered = setup.remembered
         self._rotations: Solution | None = None
         self._average_at = SETTLE_INSTANTS
@@ -165,7 +168,9 @@ class Rig:
             pose: What the solved rig made of it.
         """
         observation = reading.observation
-        if reading.switched:  # what was learned came from somebody else
+        if self._followed is not None:
+            pass  # whatever there was to learn, the recording has it
+        elif reading.switched:  # what was learned came from somebody else
             self._forget() if self.solved is None else self._forget_person()
         elif self._seen and observation.t_ns - self._remembered_ns > GONE_NS:  # whoever comes may be another one
             self._forget_person()
@@ -173,13 +178,16 @@ class Rig:
         if pose is not None:  # which knows nothing of where a carried camera is
             agreed = np.where(self._carried.moving, agreed, pose.agreed)
         self._health.update(observation.t_ns, observation.present, agreed)
-        self._wait(observation.t_ns, observation.present)
-        self._mirrors.look(reading, pose, None if self.solved is None else self.solved.rig.calibration)
+        if self._followed is None:
+            self._wait(observation.t_ns, observation.present)
+            self._mirrors.look(reading, pose, None if self.solved is None else self.solved.rig.calibration)
         prior = self.prior(observation.t_ns) if self._carried.moving.any() else None
         if prior is not None:
             self._carried.follow(reading)
             if guess is not None and guess is not reading:
                 self._carried.begin(guess, prior.rotation, self.known)
+        if self._followed is not None:
+            return
         if self.solved is not None and pose is not None:
             self.solved.take_back(observation.t_ns, pose, self._health, self._carried.moving)
         self._take_out(observation.t_ns)
@@ -202,6 +210,32 @@ class Rig:
     def see_up(self, up: Floats) -> None:
         """Takes note of the vertical (3,), in its axes, that the only camera sees."""
         self._doubt_of_up = UNSURE if lies(up) else ""
+
+    def follow(self, state: RigState) -> None:
+        """Takes the cameras and bones as a recording has them, and learns nothing from now on."""
+        before, self._followed = self._followed, state
+        if before is not None and (before.mode, before.bones_m, _places(before)) == (
+            state.mode, state.bones_m, _places(state),
+        ):  # fmt: skip
+            return
+        names = self._setup.names
+        moving = {camera.name for camera in state.cameras if camera.moving}
+        self._carried.moving |= np.array([name in moving for name in names])
+        self._rotations = followed.settled(state, names) if state.mode == "settled" else None
+        is_solved = state.mode == "solved"
+        self.solved = SolvedRig(followed.solved(state, names, self._setup.height_m)) if is_solved else None
+
+    def changed(self) -> bool:
+        """Returns whether the cameras or bones in use are others than when this was last called."""
+        now = (self._rotations if self.solved is None else self.solved.rig, self.known.tobytes())
+        same = now[0] is self._told[0] and now[1] == self._told[1]
+        self._told = now
+        return not same
+
+    @property
+    def bones_m(self) -> tuple[float, ...]:
+        """(L,) m, the person's bones in a solved rig; empty until then."""
+        return () if self.solved is None else tuple(self.solved.rig.length.tolist())
 
     def nobody(self) -> None:
         """Takes in an instant at which no camera saw anybody."""
@@ -372,3 +406,8 @@ class Rig:
         if 0 < health.value[view] < DISAGREES and health.present.sum() > 1:
             return "disagrees with the others"
         return ""
+
+
+def _places(state: RigState) -> list[tuple[object, ...]]:
+    """Returns what is the same as long as no camera was moved or is known better."""
+    return [(c.name, c.rotation, c.translation_m, c.focal_px, c.k1, c.moving, c.size_px) for c in state.cameras]

@@ -18,6 +18,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.fusion.clocks import FileClock, LiveClock
 from pose_rig.fusion.fusion import FusedInstant, Fusion
 from pose_rig.fusion.intake import checked
+from pose_rig.fusion.likeness import Likeness
 from pose_rig.fusion.outlet import Outlet
 from pose_rig.fusion.poses_file import PosesFile
 from pose_rig.fusion.self_solve import Solved
@@ -75,7 +76,9 @@ class Node:
         self._meter.detail = f"{engine.provider} ({engine.reason})"
         height = config.height_m or ASSUMED_HEIGHT_M
         self._height = (height, config.height_m is None)
-        self._file = PosesFile(Path(config.save), list(self._index), *self._height) if config.save else None
+        self._file = (
+            PosesFile(Path(config.save), list(self._index), *self._height, job.restarts) if config.save else None
+        )
         self._fixed: Solved | None = None  # the rig that is used from the start and kept
         self._fused = 0
         self._spoilt = 0  # instants in a row of which no pose could be made
@@ -83,7 +86,7 @@ class Node:
         self._told_s = 0.0
         self._mode = ""
         self._lost = 0
-        self._same = self._compared = 0  # poses of a replay
+        self._likeness: Likeness | None = None  # of a replay
         self._again = False  # whether this is the second of two passes
         self._outlet.send(self._meter.health("starting"))
 
@@ -109,24 +112,41 @@ class Node:
                 self._fuse(t_ns, live=True)
             self._tell((receiver,), clock.left_out)
 
-    def run_again(self, messages: Iterable[Message], stop: Stop) -> None:
+    def run_again(self, messages: Iterable[Message], stop: Stop, rig: RigState | None = None) -> None:
         """Goes through a live run once more: what was heard, in its order, and a pose wherever there was one.
+
+        Where messages are missing, what the rig learned can no longer be told: from there on the rig is the one that
+        the recording says was in use.
 
         Args:
             messages: Those of a recording, in the order in which the fusion took and sent them.
             stop: Asks to end.
+            rig: The first state of the rig among them, for a recording that begins in the middle of a run.
         """
+        self._likeness = likeness = Likeness()
+        next_index, follows = 0, False
         for message in messages:
             if stop.is_set():
                 return
             if isinstance(message, Learned):
                 self._fusion.rig.expect(message)
+            elif isinstance(message, RigState):
+                rig = message
+                if follows:
+                    self._fusion.rig.follow(rig)
             elif isinstance(message, Pose3D):
+                if message.index != next_index and not follows:
+                    follows = True
+                    likeness.follows(message.t_ns)
+                    if rig is not None:
+                        self._fusion.rig.follow(rig)
+                next_index = message.index + 1
                 self._fused = message.index
-                self._compare(message, self._fuse(message.t_ns, age_ns=message.age_ns))
+                likeness.compare(message, self._fuse(message.t_ns, age_ns=message.age_ns))
             elif isinstance(message, Health) and message.worker == NAME:
                 if message.state == "starting":  # it was restarted then
                     self._begin_anew()
+                    next_index, follows = 0, False
             else:
                 self._take(message)
             self._tell(())
@@ -170,16 +190,25 @@ class Node:
         self._tracks = [Track() for _ in self._tracks]
         self._fusion = Fusion(self._config, self._engine, self._learner, solved)
 
-    def finish(self) -> None:
-        """Finishes the poses file and says good-bye."""
-        if self._file is not None:
-            settings = self._config.fusion
-            both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
-            self._file.close(self._fusion.calibration, both_ways)
-        if self._compared:
-            self._meter.detail += f"; {self._same} of {self._compared} poses are those of the recording to the last bit"
-        self._outlet.send(self._rig_state())
-        self._outlet.send(self._meter.health("ended"))
+    def finish(self, remarks: Sequence[str] = ()) -> None:
+        """Finishes the poses file and says good-bye.
+
+        Args:
+            remarks: What else is to be said of the run.
+
+        Raises:
+            SaveError: The poses cannot be kept where they were wanted.
+        """
+        alike = self._likeness.verdict() if self._likeness else ()
+        self._meter.detail = "; ".join((self._meter.detail, *remarks, *alike))
+        try:
+            if self._file is not None:
+                settings = self._config.fusion
+                both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
+                self._file.close(self._fusion.calibration, both_ways)
+        finally:
+            self._outlet.send(self._rig_state())
+            self._outlet.send(self._meter.health("ended"))
 
     def _wait(self, receivers: Sequence[Source], clock: FileClock) -> None:
         behind = [
@@ -254,6 +283,8 @@ class Node:
         for learned in self._fusion.rig.news():
             self._outlet.keep(learned)
         pose = self._publish(instant, age_ns)
+        if self._fusion.rig.changed():  # at once, so that a recording has each rig with the poses made with it
+            self._outlet.send(self._rig_state())
         if self._file is not None:
             self._file.add(instant, samples, self._fusion.landmarks)
         stages_ms = {
@@ -293,11 +324,6 @@ class Node:
                     self._fusion.describe(view, track.size_px, track.landmarks)
         return None
 
-    def _compare(self, before: Pose3D, pose: Pose3D | None) -> None:
-        """Counts how many poses are, to the last bit, what they were in the run that is replayed."""
-        self._compared += 1
-        self._same += pose is not None and pose.xyz.tobytes() == before.xyz.tobytes()
-
     def _publish(self, instant: FusedInstant, age_ns: int) -> Pose3D:
         pose = pose_of(instant, self._fused, age_ns, *self._height)
         self._outlet.send(pose)
@@ -327,4 +353,4 @@ class Node:
         rig = self._fusion.rig
         live = self._config.pace == "realtime"
         now_ns = time.monotonic_ns() if live else self._newest_ns
-        return RigState(t_ns=now_ns, mode=rig.mode, cameras=rig.states(), note=rig.note)
+        return RigState(t_ns=now_ns, mode=rig.mode, cameras=rig.states(), note=rig.note, bones_m=rig.bones_m)

@@ -1,27 +1,33 @@
 """The poses file (architecture: "Poses out"): every fused instant of a run, as one npz.
 
-Rows go to ``<file>.partial`` as they come, so memory stays flat over hours and a crash loses nothing that was fused.
+Rows go to ``<file>.partial`` as they come, so memory stays flat over hours and a crash loses nothing that was fused:
+a fusion that is started again goes on with them, and `recover_poses` makes the poses file of what was left.
 
 Axes: T instants, V views, K landmarks, J = 17 joints; ``xyz`` has further ones where the detector knows more.
 """
 
 import os
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.errors import PoseRigError
+from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.fusion import FusedInstant
+from pose_rig.fusion.poses_rows import Head, Rows, partial_of, read_rows
 from pose_rig.fusion.smooth import OneEuro
 from pose_rig.fusion.sync import Sample
 from pose_rig.geometry import camera_matrix
-from pose_rig.skeleton import JOINTS, J, Landmarks
+from pose_rig.skeleton import JOINTS, Landmarks
 
 MODES = ("cold", "settled", "solved")
+NONE = ("none",)  # the landmarks of a run in which no detector said anything
 
 
 class PosesFile:
@@ -30,37 +36,45 @@ class PosesFile:
     Args:
         path: Where; replaced when finished.
         cameras: Their names.
+        height_m: Stature the scale rests on.
+        height_assumed: Whether nobody gave it.
+        restarts: How often the fusion was restarted; what the one before has written is gone on with.
 
     Raises:
         PoseRigError: The folder cannot be written to.
     """
 
-    def __init__(self, path: Path, cameras: Sequence[str], height_m: float, height_assumed: bool) -> None:
-        self._path, self._cameras = path, tuple(cameras)
-        self._height = (height_m, height_assumed)
-        self._partial = path.with_name(path.name + ".partial")
-        self._joints: tuple[str, ...] = JOINTS
-        self._landmarks: tuple[str, ...] = ()
-        self._dtype: np.dtype[Any] | None = None
-        self.rows = 0
+    def __init__(
+        self, path: Path, cameras: Sequence[str], height_m: float, height_assumed: bool, restarts: int = 0
+    ) -> None:
+        self._path = path
+        self._head = Head(tuple(cameras), NONE, JOINTS, height_m, height_assumed)
+        self._begun = False
+        partial, before = partial_of(path), None
         try:
-            self._file = self._partial.open("wb")
+            if restarts and partial.exists():
+                os.replace(partial, before := partial_of(path, restarts))
+            self._rows = Rows(partial, before)
         except OSError as error:
             raise PoseRigError(
                 f"Cannot write {path}: {error.strerror}.", "Choose another place with --save."
             ) from error
 
+    @property
+    def rows(self) -> int:
+        """Instants written so far."""
+        return self._rows.count
+
     def add(
         self, instant: FusedInstant, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
     ) -> None:
         """Adds an instant and what each view saw then."""
-        views = len(self._cameras)
-        if self._dtype is None:
-            first = next((marks for marks in landmarks if marks is not None), None)
-            self._landmarks = first.names if first else ("none",)
-            self._joints = instant.joints
-            self._dtype = _row(views, len(self._landmarks), len(self._joints))
-        row = np.zeros((), self._dtype)
+        if not self._begun:
+            self._begun = True
+            names = next((marks.names for marks in landmarks if marks is not None), NONE)
+            self._head = msgspec.structs.replace(self._head, landmarks=names, joints=instant.joints)
+            self._rows.begin(self._head)
+        row = np.zeros((), self._head.row)
         lost = 1.0 if instant.tracking else np.nan
         row["t_ns"], row["mode"] = instant.t_ns, MODES.index(instant.mode)
         row["xyz"], row["xyz_raw"] = instant.xyz * lost, instant.xyz_raw * lost
@@ -71,12 +85,11 @@ class PosesFile:
             if sample is None or marks is None or not len(sample.xy_px):
                 continue
             person = max(int(instant.followed[v]), 0)  # of a view left out, what it saw is kept: nothing is hidden
-            columns = [marks.names.index(name) if name in marks.names else -1 for name in self._landmarks]
+            columns = [marks.names.index(name) if name in marks.names else -1 for name in self._head.landmarks]
             seen = (sample.score[person, columns] > 0) & (np.array(columns) >= 0)
             row["xy"][v] = np.where(seen[:, None], sample.xy_px[person, columns], np.nan)
             row["xy_score"][v] = np.where(seen, sample.score[person, columns], 0.0)
-        self._file.write(row.tobytes())
-        self.rows += 1
+        self._rows.add(row.tobytes())
 
     def close(self, cameras: Calibration | None = None, backwards: OneEuro | None = None) -> Path:
         """Finishes the file and returns where it is.
@@ -87,36 +100,88 @@ class PosesFile:
                 ways lags behind nothing. None = they stay as streamed.
 
         Raises:
-            PoseRigError: The disk is full; the rows stay in the partial file.
+            SaveError: The disk is full or the folder is gone: says where the poses are instead.
         """
-        self._file.close()
-        dtype = self._dtype or _row(len(self._cameras), 1, J)
-        data = np.fromfile(self._partial, dtype) if self.rows < 1 else np.memmap(self._partial, dtype, "r+")
+        data = self._rows.written(self._head.row)
         if backwards is not None:
             _smooth_backwards(data, backwards)
-        arrays: dict[str, NDArray[Any]] = {
-            "joints": np.array(self._joints),
-            "mode": np.array(MODES)[data["mode"]],
-            "cameras": np.array(self._cameras),
-            "landmarks": np.array(self._landmarks or ("none",)),
-            **_solved(cameras, len(self._cameras)),
-            "height_m": np.array(self._height[0]),
-            "height_assumed": np.array(self._height[1]),
-        }
-        arrays |= {name: data[name] for name in dtype.names or () if name != "mode"}
-        finished = self._path.with_name(self._path.name + ".finished")
+        arrays = _arrays(self._head, data, cameras)
         try:
-            with finished.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            os.replace(finished, self._path)
+            _write(self._path, arrays)
         except OSError as error:
-            raise PoseRigError(
-                f"Cannot write {self._path}: {error.strerror}.",
-                f"The rows are in {self._partial}; make room and run again.",
-            ) from error
-        del arrays, data
-        self._partial.unlink()
+            raise self._elsewhere(arrays, error) from error
+        del arrays, data  # which hold the file
+        self._rows.remove()
+        if self._rows.lost:
+            raise SaveError(
+                f"{self._path} lacks {self._rows.lost} of the {self.rows + self._rows.lost} poses: {self._rows.fault}.",
+                "Make room before the next run.",
+            )
         return self._path
+
+    def _elsewhere(self, arrays: dict[str, NDArray[Any]], fault: OSError) -> SaveError:
+        """Writes the poses to the folder for temporary files, and returns what is to be said."""
+        cause, rows = f"Cannot write {self._path}: {fault.strerror}.", self._rows
+        lost = f" {rows.lost} more were lost." if rows.lost else ""
+        place = Path(tempfile.mkdtemp(prefix="pose-rig-")) / self._path.name
+        try:
+            _write(place, arrays)
+        except OSError:
+            with suppress(OSError):
+                place.parent.rmdir()
+            rows.close()
+            remedy = f"{rows.count} poses are in {rows.path}: make room, then `pose-rig recover {rows.path}`."
+            return SaveError(cause, remedy + lost)
+        rows.remove()
+        return SaveError(cause, f"The {rows.count} poses are in {place}: move them to where there is room.{lost}")
+
+
+def recover_poses(partial: Path, out: Path) -> int:
+    """Makes a poses file of the rows that a run has left, and returns how many they are; the rows stay.
+
+    Args:
+        partial: What was left.
+        out: Where the poses file goes; what is there is replaced.
+
+    Raises:
+        PoseRigError: The rows cannot be read, or the poses file cannot be written.
+    """
+    try:
+        head, data = read_rows(partial)
+    except (OSError, ValueError) as error:
+        raise PoseRigError(f"{partial} holds no poses: {error}.", "It was cut off as it began.") from error
+    try:
+        _write(out, _arrays(head, data, None))
+    except OSError as error:
+        raise PoseRigError(f"Cannot write {out}: {error.strerror}.", "Choose another place with --out.") from error
+    return len(data)
+
+
+def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Writes an npz, whole or not at all."""
+    finished = path.with_name(path.name + ".finished")
+    try:
+        with finished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(finished, path)
+    except OSError:
+        with suppress(OSError):
+            finished.unlink(missing_ok=True)
+        raise
+
+
+def _arrays(head: Head, data: NDArray[Any], cameras: Calibration | None) -> dict[str, NDArray[Any]]:
+    """Returns what a poses file holds."""
+    arrays: dict[str, NDArray[Any]] = {
+        "joints": np.array(head.joints),
+        "mode": np.array(MODES)[data["mode"]],
+        "cameras": np.array(head.cameras),
+        "landmarks": np.array(head.landmarks),
+        **_solved(cameras, len(head.cameras)),
+        "height_m": np.array(head.height_m),
+        "height_assumed": np.array(head.height_assumed),
+    }
+    return arrays | {name: data[name] for name in data.dtype.names or () if name != "mode"}
 
 
 def _smooth_backwards(data: NDArray[Any], smooth: OneEuro) -> None:
@@ -142,21 +207,3 @@ def _solved(cameras: Calibration | None, views: int) -> dict[str, NDArray[Any]]:
         arrays["R_sd_deg"][v] = np.degrees(cameras.rotation_sd[v])
         arrays["t_sd_m"][v], arrays["focal_sd_px"][v] = cameras.translation_sd[v], cameras.focal_sd[v] * focal
     return arrays
-
-
-def _row(views: int, count: int, joints: int) -> np.dtype[Any]:
-    return np.dtype(
-        [
-            ("t_ns", "<i8"),
-            ("mode", "i1"),
-            ("xyz", "<f4", (joints, 3)),
-            ("xyz_raw", "<f4", (joints, 3)),
-            ("covariance", "<f4", (joints, 3, 3)),
-            ("score", "<f4", (joints,)),
-            ("xy", "<f4", (views, count, 2)),
-            ("xy_score", "<f4", (views, count)),
-            ("xy_refined", "<f4", (views, J, 2)),
-            ("lifted", "<f4", (views, J, 3)),
-            ("rotation", "<f4", (views, 3, 3)),
-        ]
-    )

@@ -25,6 +25,7 @@ def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
     Raises:
         PoseRigError: An endpoint is taken, or the poses file cannot be written.
     """
+    # what goes wrong on the way leaves the poses so far to the fusion that is started next, or to `recover`
     live = job.config.pace == "realtime"
     lane: Lane = "live" if live else "lossless"
     with ExitStack() as stack:
@@ -32,15 +33,13 @@ def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
         outlet = stack.enter_context(closing(open_outlet(job, stop, waits=not live)))
         learner = stack.enter_context(learning()) if live else Learner()
         node = Node(job, engine, outlet, learner)
-        try:
-            if live:
-                node.run_live(receivers[0], stop)
-            elif job.config.passes == 1:
-                node.run_files(receivers, stop)
-            else:
-                node.run_twice(receivers, stop)
-        finally:
-            node.finish()
+        if live:
+            node.run_live(receivers[0], stop)
+        elif job.config.passes == 1:
+            node.run_files(receivers, stop)
+        else:
+            node.run_twice(receivers, stop)
+        node.finish()
 
 
 def open_outlet(job: FusionJob, stop: Stop, *, waits: bool) -> Outlet:

@@ -4,6 +4,7 @@ import tempfile
 from typing import IO
 
 from pose_rig.encoding import decode, encode
+from pose_rig.errors import SaveError
 from pose_rig.messages import Message
 
 LENGTH_BYTES = 4
@@ -20,14 +21,28 @@ class Spool:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
 
     def add(self, message: Message) -> None:
-        """Appends a message."""
+        """Appends a message.
+
+        Raises:
+            SaveError: The disk is full.
+        """
         data = encode(message)
-        self._file.write(len(data).to_bytes(LENGTH_BYTES, "little"))
-        self._file.write(data)
+        try:
+            self._file.write(len(data).to_bytes(LENGTH_BYTES, "little"))
+            self._file.write(data)
+        except OSError as error:
+            raise _full(error) from error
 
     def rewind(self) -> None:
-        """Goes back to the first message."""
-        self._file.seek(0)
+        """Goes back to the first message.
+
+        Raises:
+            SaveError: The disk is full.
+        """
+        try:
+            self._file.seek(0)
+        except OSError as error:  # what was still to be written
+            raise _full(error) from error
 
     def receive(self, timeout_ms: int, most: int = 1) -> list[Message]:
         """Returns the next messages, at most so many; none at the end. Nothing is waited for."""
@@ -40,3 +55,10 @@ class Spool:
     def close(self) -> None:
         """Frees the disk."""
         self._file.close()
+
+
+def _full(error: OSError) -> SaveError:
+    return SaveError(
+        f"The first of two passes cannot keep what the cameras saw in {tempfile.gettempdir()}: {error.strerror}.",
+        "Make room there, name another folder in the variable TMPDIR, or use --passes 1.",
+    )

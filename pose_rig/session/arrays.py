@@ -3,7 +3,7 @@
 Axes: T samples, P people, K landmarks, J joints.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,9 @@ from pose_rig.errors import SessionError
 from pose_rig.messages import Keypoints2D, Pose3D, Refined2D
 from pose_rig.session.poses import Poses, span
 from pose_rig.skeleton import J, joint_names, landmarks
+
+MOST_EMPTY = 64  # times as many places as there are values, should one frame have far more of them than the others
+FEW = 1 << 22  # values, however empty they are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +80,7 @@ def keypoint_arrays(camera: str, messages: Iterable[Keypoints2D]) -> CameraKeypo
     rows = [row for row in rows if (row.landmarks, row.size_px) == (first.landmarks, first.size_px)]
     names = landmarks(first.landmarks).names
     people = max(len(row.xy) for row in rows)
+    _check_filled(f"frames of {camera!r}", len(rows) * people, [len(row.xy) for row in rows])
     xy = np.full((len(rows), people, len(names), 2), np.nan, np.float32)
     score = np.zeros((len(rows), people, len(names)), np.float32)
     for t, row in enumerate(rows):
@@ -93,6 +97,15 @@ def keypoint_arrays(camera: str, messages: Iterable[Keypoints2D]) -> CameraKeypo
         xy=xy,
         score=score,
     )
+
+
+def _check_filled(what: str, places: int, counts: Sequence[int]) -> None:
+    """Raises `SessionError` if arrays would be empty almost everywhere, and so larger than the session by far."""
+    if places > FEW and places > MOST_EMPTY * sum(counts):
+        raise SessionError(
+            f"One of the {what} holds {max(counts)} entries, and most hold hardly any.",
+            "Read this part message by message, or choose another.",
+        )
 
 
 def refined_arrays(messages: Iterable[Refined2D]) -> CameraRefined:
@@ -129,6 +142,7 @@ def pose_arrays(messages: Iterable[Pose3D]) -> Poses:
         )
     largest = max(rows, key=lambda row: len(row.xyz))
     joints = joint_names(largest.joints)
+    _check_filled("poses", len(rows) * len(joints), [len(row.xyz) for row in rows])
     poses = Poses(
         t_ns=np.array([row.t_ns for row in rows], np.int64),
         joints=joints,

@@ -13,7 +13,7 @@ from pose_rig.errors import SessionError, UsageError
 from pose_rig.messages import Keypoints2D
 from pose_rig.session.bone_names import Names
 from pose_rig.session.markers import Naming
-from pose_rig.session.poses import Poses
+from pose_rig.session.poses import Poses, even_count
 from pose_rig.session.reader import Session
 from pose_rig.streaming.humanoid import Motion
 
@@ -86,6 +86,11 @@ class Material:
         return self._poses
 
     @property
+    def remarks(self) -> list[str]:
+        """What users should know of a session: what of it is missing, and whether it is part of another."""
+        return [] if self._session is None else self._session.remarks
+
+    @property
     def even_poses(self) -> Poses:
         """The poses at even distances."""
         return self.poses.even(self.wishes.rate_hz)
@@ -156,7 +161,7 @@ def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes)
             if target.resolve() == path.resolve():
                 raise UsageError(f"{target} is the source itself.", "Choose another folder with --out.")
             written += WRITERS[name](target, material)
-        return Converted(written, _notes(formats, material))
+        return Converted(written, [*material.remarks, *_notes(formats, material)])
 
 
 def targets(path: Path, formats: Sequence[Format], folder: Path) -> list[Path]:
@@ -271,6 +276,7 @@ def _json(path: Path, material: Material) -> list[Path]:
     if not (wishes.rate_hz or rates_hz):
         raise SessionError(f"{session.path} has too few frames to know their rate.", "Give it with --rate.")
     rate_hz = wishes.rate_hz or max(rates_hz)
+    even_count(max(float(one.t_ns[-1] - one.t_ns[0]) for one in seen) * 1e-9, rate_hz)
     detections = [Detections(one.camera, one.t_ns, one.xy, one.score) for one in seen]
     return write_keypoints_json(path, detections, rate_hz)
 

@@ -2,6 +2,7 @@
 
 import platform
 import sys
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -10,8 +11,11 @@ import msgspec
 
 from pose_rig.config import Config, Origin
 from pose_rig.errors import SessionError
+from pose_rig.names import is_name
 
+CHECKSUM = "crc32"  # of all else that the record holds
 NAME = "pose-rig"  # of the metadata record in the file
+DAMAGED = "Its keypoints and poses may still be there for other readers of MCAP."
 PACKAGES = ("numpy", "mediapipe", "onnxruntime", "opencv-contrib-python", "mcap", "pyzmq", "msgspec", "av")
 
 
@@ -27,6 +31,8 @@ class SessionInfo:
         cameras: Names, in their order.
         origin: ``live``, ``files`` (fused frame by frame) or ``import`` (keypoints from elsewhere).
         config_json: The configuration it was recorded with, passwords removed.
+        recording: File name of the recording; of a part that a recorder began when it was started again, still that.
+        part: Which part of it, from 1.
     """
 
     versions: Mapping[str, str]
@@ -36,6 +42,8 @@ class SessionInfo:
     cameras: tuple[str, ...]
     origin: Origin
     config_json: str
+    recording: str = ""
+    part: int = 1
 
     @property
     def config(self) -> Config:
@@ -55,7 +63,7 @@ class SessionInfo:
 
     def to_metadata(self) -> dict[str, str]:
         """Returns it as MCAP keeps it: text by name."""
-        return {
+        text = {
             "started_unix_ns": str(self.started_unix_ns),  # first: `recover` knows a session by its first bytes
             "versions": msgspec.json.encode(dict(self.versions)).decode(),
             "machine": self.machine,
@@ -63,7 +71,10 @@ class SessionInfo:
             "cameras": msgspec.json.encode(self.cameras).decode(),
             "origin": self.origin,
             "config": self.config_json,
+            "recording": self.recording,
+            "part": str(self.part),
         }
+        return text | {CHECKSUM: _checksum(text)}
 
     @classmethod
     def from_metadata(cls, text: Mapping[str, str]) -> "SessionInfo":
@@ -72,8 +83,10 @@ class SessionInfo:
         Raises:
             SessionError: It is not what `to_metadata` gave.
         """
+        if text.get(CHECKSUM, _checksum(text)) != _checksum(text):  # sessions of earlier versions have none
+            raise SessionError("The head of the session is damaged.", DAMAGED)
         try:
-            return cls(
+            info = cls(
                 versions=msgspec.json.decode(text["versions"], type=dict[str, str]),
                 machine=text["machine"],
                 started_unix_ns=int(text["started_unix_ns"]),
@@ -81,12 +94,23 @@ class SessionInfo:
                 cameras=msgspec.json.decode(text["cameras"], type=tuple[str, ...]),
                 origin=msgspec.convert(text["origin"], Origin),
                 config_json=text["config"],
+                recording=text.get("recording", ""),
+                part=int(text.get("part", "1")),
             )
         except (KeyError, ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise SessionError(f"The head of the session is damaged: {error}.", "Try `pose-rig recover`.") from error
+            raise SessionError(f"The head of the session is damaged: {error}.", DAMAGED) from error
+        for camera in info.cameras:
+            if not is_name(camera):
+                raise SessionError(
+                    f"The session has a camera called {camera[:80]!r}, which is no name.",
+                    "No pose-rig recorded this: names have letters, digits, . _ and - only. Do not trust the file.",
+                )
+        return info
 
 
-def new_info(config: Config, origin: Origin, started_unix_ns: int, unix_from_rig_ns: int) -> SessionInfo:
+def new_info(
+    config: Config, origin: Origin, started_unix_ns: int, unix_from_rig_ns: int, recording: str = "", part: int = 1
+) -> SessionInfo:
     """Returns the head of a session that begins now, on this machine."""
     return SessionInfo(
         versions={"pose_rig": version_of("pose-rig"), "python": platform.python_version()}
@@ -97,7 +121,14 @@ def new_info(config: Config, origin: Origin, started_unix_ns: int, unix_from_rig
         cameras=tuple(camera.name for camera in config.camera),
         origin=origin,
         config_json=msgspec.json.encode(config).decode(),
+        recording=recording,
+        part=part,
     )
+
+
+def _checksum(text: Mapping[str, str]) -> str:
+    content = "\0".join(f"{key}\0{value}" for key, value in sorted(text.items()) if key != CHECKSUM)
+    return f"{zlib.crc32(content.encode()):08x}"
 
 
 def version_of(distribution: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message as Protobuf
 from mcap.data_stream import RecordBuilder
-from mcap.records import Channel, Schema
+from mcap.records import Channel, Metadata, Schema
 from mcap.writer import CompressionType, Writer
 
 from pose_rig.encoding import json_schema
@@ -56,6 +56,7 @@ class LogFile:
         self._writer.start(PROFILE, LIBRARY)
         self._writer.add_metadata(NAME, info.to_metadata())
         self.flush()
+        Metadata(NAME, info.to_metadata()).write(self._declared)
 
     @property
     def size_bytes(self) -> int:
@@ -88,8 +89,10 @@ class LogFile:
             OSError: The disk is full or gone.
         """
         self._writer.flush()  # type: ignore[no-untyped-call]
-        # A second time, outside of any chunk: where the chunk that declares a channel is damaged, others still tell.
-        self._file.write(self._declared.end())  # type: ignore[no-untyped-call]
+        # A second time, outside of any chunk: where the head, or the chunk that declares a channel, is damaged, others
+        # still tell.
+        if self.written:
+            self._file.write(self._declared.end())  # type: ignore[no-untyped-call]
         self._file.flush()
 
     def sync(self) -> None:

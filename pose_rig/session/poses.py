@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.errors import SessionError
 from pose_rig.joint_name import joint_index
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST_GAP_S = 0.25  # nothing is made up for longer than this
 FEWEST = 2
+MOST_INSTANTS = 20_000_000  # at even distances: four days at 60 Hz; a wrong time leads to centuries
 
 
 def rate_hz(t_ns: NDArray[np.int64]) -> float:
@@ -125,11 +127,14 @@ class Poses:
 
         Args:
             rate_hz: Instants per second; None = `rate_hz` of the poses.
+
+        Raises:
+            SessionError: These would be far too many: a time is wrong.
         """
         rate_hz = rate_hz or self.rate_hz
         if len(self) < FEWEST or not rate_hz:
             return self
-        steps = np.arange(int(np.floor((self.t_ns[-1] - self.t_ns[0]) * 1e-9 * rate_hz + 1e-6)) + 1)
+        steps = np.arange(even_count((self.t_ns[-1] - self.t_ns[0]) * 1e-9, rate_hz))
         t_ns = self.t_ns[0] + np.round(steps * (1e9 / rate_hz)).astype(np.int64)
         after = np.clip(np.searchsorted(self.t_ns, t_ns), 1, len(self) - 1)
         before = after - 1
@@ -158,3 +163,18 @@ class Poses:
         kept = (t_s >= (from_s or 0.0)) & (t_s <= (np.inf if to_s is None else to_s))
         rows = ("t_ns", "xyz", "score", "covariance_m2", "residual_px", "mode", "age_ns")
         return replace(self, **{name: getattr(self, name)[kept] for name in rows})
+
+
+def even_count(seconds: float, rate_hz: float) -> int:
+    """Returns how many instants at even distances there are in a time, both ends included.
+
+    Raises:
+        SessionError: These would be far too many: a time is wrong.
+    """
+    count = int(np.floor(seconds * rate_hz + 1e-6)) + 1
+    if count > MOST_INSTANTS:
+        raise SessionError(
+            f"From the first to the last instant it is {seconds / 3600:.0f} h, which are {count:.1e} rows at one rate.",
+            "A time in it is wrong: choose a part with --from and --until.",
+        )
+    return count

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import SourceError
 from pose_rig.joint_name import JointError, joint_index
+from pose_rig.names import is_label
 from pose_rig.npz import read_arrays
 from pose_rig.session.poses import Poses
 from pose_rig.session.whole_file import whole_file
@@ -88,6 +89,8 @@ def read_npz(path: Path) -> Poses:
         if not fits or array.dtype.kind not in kinds:
             raise SourceError(f"{path}: key {key!r} is {array.dtype} {array.shape}, expected {wanted}.", REMEDY)
         sizes.update({axis: side for axis, side in zip(axes, array.shape, strict=True) if isinstance(axis, str)})
+    if not all(is_label(str(name)) for name in arrays["joints"]):
+        raise SourceError(f"{path}: key 'joints' has names that are none.", REMEDY)
     if (np.diff(arrays["t_ns"].astype(np.int64)) <= 0).any():
         raise SourceError(f"{path}: key 't_ns' must increase from row to row.", REMEDY)
     return _poses(path, arrays)

@@ -4,13 +4,13 @@ Axes: T samples, P people, K landmarks, J joints.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import numpy as np
-from mcap.records import Channel, Metadata
-from mcap.stream_reader import StreamReader
+from mcap.records import Channel, ChunkIndex, Metadata
 from numpy.typing import NDArray
 
 from pose_rig.encoding import decode
@@ -19,13 +19,16 @@ from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, R
 from pose_rig.records import Gap, Marker, VideoFrame
 from pose_rig.session.arrays import CameraKeypoints, CameraRefined, keypoint_arrays, pose_arrays, refined_arrays
 from pose_rig.session.info import NAME, SessionInfo
-from pose_rig.session.mcap_file import DAMAGE, Entry, entries, summary_of
+from pose_rig.session.log_file import partial_of
+from pose_rig.session.mcap_file import Entry, entries, summary_of
 from pose_rig.session.pictures import video_frame, video_topic
 from pose_rig.session.poses import Poses
-from pose_rig.session.recover import recover
+from pose_rig.session.recover import find, recover
+from pose_rig.session.salvage import Salvage
 
 M = TypeVar("M", bound=Message)
-HEAD_RECORDS = 8  # among which the head of the session is
+HEAD_RECORDS = 20_000  # among which the head of the session is, and once more behind the first chunk
+MOST_PARTS = 32  # of one recording that are looked for
 REMEDY = "Sessions come from `pose-rig record` and `pose-rig import`."
 BUS = "msgpack"  # encoding of the channels that hold messages of the bus
 
@@ -39,15 +42,17 @@ class Session:
     Attributes:
         path: The file that is read.
         info: Its head: versions, cameras, configuration, clocks.
-        damaged: Messages and pieces of the file that could not be read so far.
 
     Raises:
         SessionError: There is no such file, or it is no session.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = recover(Path(path)).path
-        self.damaged = 0
+        self._given = find(Path(path))
+        self._recovery = recover(self._given)
+        self.path = self._recovery.path
+        self._bad_messages = 0
+        self._bad_chunks: dict[int, ChunkIndex] = {}
         self._file = self.path.open("rb")
         try:
             self.info = _info(self.path)
@@ -67,6 +72,46 @@ class Session:
         return f"Session({str(self.path)!r}: {long}, {cameras}, {poses} poses)"
 
     @property
+    def damaged(self) -> int:
+        """Messages and pieces of the file that could not be read so far."""
+        return self._bad_messages + len(self._bad_chunks)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What users should know of what they get: what is missing, as far as it has been read, one sentence each."""
+        said = []
+        if self._recovery.messages is not None:
+            loss = f" {self._recovery.loss}".rstrip()
+            said.append(f"{self._given} is cut off or damaged: what can be read of it is in {self.path}.{loss}")
+        if self._bad_chunks:
+            lost_s = sum(max(c.message_end_time - c.message_start_time, 0) for c in self._bad_chunks.values()) * 1e-9
+            said.append(f"{self.path} is damaged: {len(self._bad_chunks)} pieces, {lost_s:.1f} s of it, were left out.")
+        if self._bad_messages:
+            said.append(f"{self._bad_messages} messages in {self.path} make no sense and were left out.")
+        if self.info.part > 1:
+            said.append(
+                f"{self.path} is part {self.info.part} of {self.info.recording}: it begins in the middle of a run."
+            )
+        if later := [str(path) for path in self._later_parts()]:
+            said.append(f"The recorder was started again: the run goes on in {', '.join(later)}.")
+        return said
+
+    def _later_parts(self) -> Iterator[Path]:
+        """Yields the files beside this one that the same run goes on in."""
+        stem, suffix = Path(self.info.recording or self._given.name).stem, ".mcap"
+        for number in range(2, MOST_PARTS + 1):
+            path = self._given.with_name(f"{stem}-{number}{suffix}")
+            found = next((one for one in (path, partial_of(path)) if one.is_file()), None)
+            if found is None:
+                continue
+            try:
+                other = _info(found)
+            except (OSError, SessionError):
+                continue
+            if other.recording == self.info.recording != "" and other.started_unix_ns > self.info.started_unix_ns:
+                yield path
+
+    @property
     def cameras(self) -> tuple[str, ...]:
         """Names of the cameras, in their order."""
         return self.info.cameras
@@ -75,7 +120,10 @@ class Session:
     def topics(self) -> dict[str, int]:
         """Every topic of the file, and how many messages it has."""
         counts = self._summary.statistics.channel_message_counts if self._summary.statistics else {}
-        return {channel.topic: counts.get(channel.id, 0) for channel in self._summary.channels.values()}
+        found: dict[str, int] = {}
+        for channel in self._summary.channels.values():
+            found[channel.topic] = found.get(channel.topic, 0) + counts.get(channel.id, 0)
+        return found
 
     @property
     def duration_s(self) -> float:
@@ -108,7 +156,7 @@ class Session:
             try:
                 yield decode(names[entry.channel].encode() + b"\0" + bytes(entry.data))
             except MessageError:
-                self.damaged += 1
+                self._bad_messages += 1
 
     def poses(self, from_s: float | None = None, to_s: float | None = None) -> Poses:
         """Returns the pose at every instant, as it was recorded.
@@ -161,13 +209,15 @@ class Session:
         first = next(self._of(Keypoints2D, (Keypoints2D.TOPIC + self._known(camera),)), None)
         if first is None:
             return
-        schemas = {c.id: self._summary.schemas[c.schema_id].name for c in self._channels((video_topic(camera),))}
+        known = self._summary.schemas
+        channels = self._channels((video_topic(camera),))
+        schemas = {c.id: known[c.schema_id].name if c.schema_id in known else "" for c in channels}
         for entry in self._entries((video_topic(camera),), from_s, to_s, bus=False):
             t_ns = entry.publish_unix_ns - self.info.unix_from_rig_ns
             data, schema = bytes(entry.data), schemas[entry.channel]
             frame = video_frame(camera, entry.sequence, t_ns, first.size_px, data, schema)
             if frame is None:
-                self.damaged += 1
+                self._bad_messages += 1
             else:
                 yield frame
 
@@ -226,8 +276,8 @@ class Session:
             raise SessionError(f"There is no camera {camera!r} in {self.path}.", f"It has {', '.join(self.cameras)}.")
         return camera
 
-    def _count_damage(self) -> None:
-        self.damaged += 1
+    def _count_damage(self, chunk: ChunkIndex) -> None:
+        self._bad_chunks[chunk.chunk_start_offset] = chunk
 
 
 def open_session(path: str | Path) -> Session:
@@ -243,12 +293,14 @@ def open_session(path: str | Path) -> Session:
 
 
 def _info(path: Path) -> SessionInfo:
-    """Returns the head of a session, which is its first record but one."""
-    with path.open("rb") as file:
-        try:
-            for record, _ in zip(StreamReader(file, emit_chunks=True).records, range(HEAD_RECORDS), strict=False):
-                if isinstance(record, Metadata) and record.name == NAME:
-                    return SessionInfo.from_metadata(record.metadata)
-        except DAMAGE as error:
-            raise SessionError(f"{path} is not an MCAP file: {error}.", REMEDY) from error
+    """Returns the head of a session; where the first is damaged, the one behind the first chunk."""
+    fault: SessionError | None = None
+    for record in islice(Salvage(path).records(), HEAD_RECORDS):
+        if isinstance(record, Metadata) and record.name == NAME:
+            try:
+                return SessionInfo.from_metadata(record.metadata)
+            except SessionError as error:
+                fault = error
+    if fault:
+        raise SessionError(f"{path}: {fault.cause}", fault.remedy) from fault
     raise SessionError(f"{path} is an MCAP file, but no session of pose-rig.", REMEDY)

@@ -53,7 +53,7 @@ def main(job: RecordJob, stop: Stop) -> None:
             recorder.run(receiver, sender, stop)
         finally:
             recorder.finish()
-            sender.send(recorder.health("ended"))
+            sender.send(recorder.health("failed" if recorder.error else "ended"))
             sender.drain(round(IDLE_S * 1000))
 
 
@@ -62,6 +62,9 @@ class Recorder:
 
     Args:
         job: What to do.
+
+    Attributes:
+        error: Why it ended before the run did, empty if it did not.
     """
 
     def __init__(self, job: RecordJob) -> None:
@@ -72,14 +75,15 @@ class Recorder:
         given_ns = job.unix_from_rig_ns
         self._unix_from_rig_ns = unix_ns - began_ns if given_ns is None else given_ns
         self._path = own_path(Path(job.path), job.restarts)
-        info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns)
+        whole = Path(job.path).name
+        info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns, whole, job.restarts + 1)
         self._file: LogFile | None = LogFile(self._path, info)
         self._scribe = Scribe(self._file, self._unix_from_rig_ns, over_pictures=job.config.video)
         self._newest_ns = 0  # rig clock of files
         self._log_ns = 0
         self._lost = 0
         self._refused = 0  # connections
-        self._error = ""
+        self.error = ""
         self._counts: deque[tuple[float, int]] = deque()
         self._size_bytes = self._written = 0
         self._flushed_s = self._synced_s = time.monotonic()
@@ -152,6 +156,7 @@ class Recorder:
         self._counts.append((now_s, self._written))
         while self._counts[0][0] < now_s - RATE_WINDOW_S:
             self._counts.popleft()
+        part = self._job.restarts + 1
         seconds, written = now_s - self._counts[0][0], self._written - self._counts[0][1]
         return Health(
             worker=NAME,
@@ -160,8 +165,8 @@ class Recorder:
             rate_hz=written / seconds if seconds > 0 else 0.0,
             dropped=self._lost,
             restarts=self._job.restarts,
-            error=self._error,
-            detail=f"{self._path}, {self._size_bytes / 1e6:.1f} MB",
+            error=self.error,
+            detail=f"{self._path}, {self._size_bytes / 1e6:.1f} MB" + (f", part {part}" if part > 1 else ""),
             frames=self._written,
             refused=self._refused,
         )
@@ -191,14 +196,14 @@ class Recorder:
             file.abandon()
             reason = f"The disk refused: {error.strerror}."
         self._size_bytes, self._written = self._path.stat().st_size if self._path.exists() else 0, file.written
-        self._error = f"The recording ended: {reason} Poses go on." if reason else ""
+        self.error = f"The recording ended: {reason} Poses go on." if reason else ""
 
     def _give_up(self, reason: str) -> None:
         """Leaves the partial file to `recover`."""
         if self._file is not None:
             self._file.abandon()
         self._file = None
-        self._error = f"The recording ended: {reason} `pose-rig recover {self._path}.partial` keeps what it has."
+        self.error = f"The recording ended: {reason} `pose-rig recover {self._path}.partial` keeps what it has."
 
 
 def own_path(path: Path, restarts: int) -> Path:

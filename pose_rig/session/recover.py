@@ -13,7 +13,7 @@ from mcap.writer import Writer
 from pose_rig.errors import SessionError
 from pose_rig.session.info import NAME
 from pose_rig.session.log_file import CHUNK_BYTES, LIBRARY, PARTIAL, PROFILE, partial_of
-from pose_rig.session.mcap_file import DAMAGE, is_whole, summary_of
+from pose_rig.session.mcap_file import DAMAGE, MOST_CHANNELS, is_whole, summary_of
 from pose_rig.session.salvage import Salvage
 from pose_rig.session.whole_file import whole_file
 
@@ -29,14 +29,24 @@ class Recovery:
     Attributes:
         path: The session that can be read.
         messages: How many messages it holds; None where nothing had to be done.
-        damaged_chunks: Pieces of the file that could not be read.
+        damaged_chunks: Pieces of the file that could not be read, or whose topic is not known.
+        lost_s: How long nothing could be read, where there is something before and after it.
         anew: Whether it was written just now: False if the source is whole, or had been recovered before.
     """
 
     path: Path
     messages: int | None
     damaged_chunks: int
+    lost_s: float
     anew: bool
+
+    @property
+    def loss(self) -> str:
+        """What could not be read, a sentence; empty if all could."""
+        if not self.damaged_chunks:
+            return ""
+        pieces = "A damaged piece was" if self.damaged_chunks == 1 else f"{self.damaged_chunks} damaged pieces were"
+        return f"{pieces} left out" + (f": {self.lost_s:.1f} s are missing." if self.lost_s else ".")
 
 
 def recover(source: Path, out: Path | None = None, *, replace: bool = False) -> Recovery:
@@ -56,7 +66,7 @@ def recover(source: Path, out: Path | None = None, *, replace: bool = False) -> 
     """
     source = find(source)
     if is_whole(source) and out is None:
-        return Recovery(source, None, 0, anew=False)
+        return Recovery(source, None, 0, 0.0, anew=False)
     out = out or recovered_path(source)
     print_of_source = _print(source)
     if out.exists() and not replace:
@@ -66,8 +76,8 @@ def recover(source: Path, out: Path | None = None, *, replace: bool = False) -> 
                 f"{out} exists already and comes from another recording.",
                 f"Move it away, or recover {source} to another place with --out, or add --force to replace it.",
             )
-        if known["source_bytes"] == print_of_source["source_bytes"]:
-            return Recovery(out, int(known["messages"]), int(known["damaged_chunks"]), anew=False)
+        if known.get("source_bytes") == print_of_source["source_bytes"] and (before := _before(out, known)):
+            return before
     return _copy(source, out, print_of_source)
 
 
@@ -89,42 +99,60 @@ def recovered_path(source: Path) -> Path:
     return source.with_name(name + SUFFIX)
 
 
+def _before(out: Path, known: dict[str, str]) -> Recovery | None:
+    """Returns what came of it before, None if that is not known."""
+    try:
+        lost_s = float(known.get("lost_s", "0"))
+        return Recovery(out, int(known["messages"]), int(known["damaged_chunks"]), lost_s, anew=False)
+    except (KeyError, ValueError):
+        return None
+
+
 def _copy(source: Path, out: Path, print_of_source: dict[str, str]) -> Recovery:
     salvage = Salvage(source)
     with whole_file(out) as copy, copy.open("wb") as file:
         writer = Writer(file, chunk_size=CHUNK_BYTES)
         writer.start(PROFILE, LIBRARY)
-        messages = _write_all(writer, salvage.records())
+        messages, unknown = _write_all(writer, salvage.records())
         if not messages:
             raise SessionError(f"{source} holds nothing that can be kept.", "It was cut off as it began.")
-        facts = {"messages": str(messages), "damaged_chunks": str(salvage.damaged)}
+        lost_s = salvage.lost_ns * 1e-9
+        damaged = salvage.damaged + unknown
+        facts = {"messages": str(messages), "damaged_chunks": str(damaged), "lost_s": f"{lost_s:.3f}"}
         writer.add_metadata(RECOVERED, print_of_source | facts)
         writer.finish()  # type: ignore[no-untyped-call]
         file.flush()
         os.fsync(file.fileno())
-    return Recovery(out, messages, salvage.damaged, anew=True)
+    return Recovery(out, messages, damaged, lost_s, anew=True)
 
 
-def _write_all(writer: Writer, records: Iterator[McapRecord]) -> int:
-    """Writes records anew and returns how many messages there were."""
+def _write_all(writer: Writer, records: Iterator[McapRecord]) -> tuple[int, int]:
+    """Writes records anew; returns how many messages there were, and how many channels that nothing declares."""
     schemas: dict[int, int] = {0: 0}
+    declared: dict[int, Channel] = {}
     channels: dict[int, int] = {}
-    messages = 0
+    messages, unknown = 0, set[int]()
     for record in records:
         if isinstance(record, Schema) and record.id not in schemas:
             schemas[record.id] = writer.register_schema(record.name, record.encoding, record.data)
-        elif isinstance(record, Channel) and record.id not in channels and record.schema_id in schemas:
-            schema = schemas[record.schema_id]
-            channels[record.id] = writer.register_channel(
-                record.topic, record.message_encoding, schema, record.metadata
-            )
-        elif isinstance(record, Message) and record.channel_id in channels:
-            channel = channels[record.channel_id]
-            writer.add_message(channel, record.log_time, record.data, record.publish_time, record.sequence)
-            messages += 1
+        elif isinstance(record, Channel) and len(declared) < MOST_CHANNELS:
+            declared.setdefault(record.id, record)
+        elif isinstance(record, Message):
+            channel = declared.get(record.channel_id)
+            if channel and channel.id not in channels and channel.schema_id in schemas:
+                schema = schemas[channel.schema_id]
+                channels[channel.id] = writer.register_channel(
+                    channel.topic, channel.message_encoding, schema, channel.metadata
+                )
+            if record.channel_id in channels:
+                own = channels[record.channel_id]
+                writer.add_message(own, record.log_time, record.data, record.publish_time, record.sequence)
+                messages += 1
+            else:
+                unknown.add(record.channel_id)
         elif isinstance(record, Metadata) and record.name == NAME:
             writer.add_metadata(record.name, record.metadata)
-    return messages
+    return messages, len(unknown)
 
 
 def _print(source: Path) -> dict[str, str]:

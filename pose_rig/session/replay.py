@@ -10,12 +10,12 @@ from pose_rig.fusion.node import Node
 from pose_rig.fusion.process import learning, open_outlet
 from pose_rig.fusion.setup import Learner
 from pose_rig.graph import Engine
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, RigState
 from pose_rig.records import Learned
 from pose_rig.session.reader import Session
 from pose_rig.stop import Stop
 
-TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC)
+TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC, RigState.TOPIC)
 READY_S = 0.05
 LOOK_S = 0.1  # between looks at whether to stop
 
@@ -39,20 +39,21 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
         node = Node(job.fusion, engine, outlet, learner)
         pace = Pace(job.realtime, stop)
         node.expects(total_frames(session, job))
-        try:
-            while not started() and not stop.is_set():
-                node.ready()
-                time.sleep(READY_S)
-            if job.exact:
-                node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop)
-                return
-            sources = [
-                stack.enter_context(closing(CameraSource(job, camera.name, pace)))
-                for camera in job.fusion.config.camera
-            ]
-            (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
-        finally:
-            node.finish()
+        while not started() and not stop.is_set():
+            node.ready()
+            time.sleep(READY_S)
+        if job.exact:
+            known = session.remarks  # which are said before a replay begins
+            rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
+            node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop, rig)
+            node.finish([remark for remark in session.remarks if remark not in known])
+            return
+        sources = [
+            stack.enter_context(closing(CameraSource(job, camera.name, pace))) for camera in job.fusion.config.camera
+        ]
+        (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
+        new = [remark for source in sources for remark in source.remarks if remark not in session.remarks]
+        node.finish(tuple(dict.fromkeys(new)))
 
 
 def total_frames(session: Session, job: ReplayJob) -> int | None:
@@ -130,6 +131,11 @@ class CameraSource:
                 time.sleep(timeout_ms / 1000)
                 timeout_ms = 0
         return found
+
+    @property
+    def remarks(self) -> list[str]:
+        """What users should know of what was read."""
+        return self._session.remarks
 
     def close(self) -> None:
         """Closes the file."""

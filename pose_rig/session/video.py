@@ -17,6 +17,8 @@ from pose_rig.records import VideoFrame
 
 FPS_PICTURES = 60  # that the rate is taken from
 DEFAULT_FPS = 30.0  # of a single picture
+MOST_PIXELS = 1 << 26  # of a picture that is decoded; 8K has half as many
+FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_END = b"\xff\xd9"  # OpenCV decodes half a JPEG without a word
 
 
@@ -83,7 +85,7 @@ class VideoDecoder:
         """
         if frame.format == "jpeg":
             self._h264 = None
-            image = _decode_jpeg(frame.data)
+            image = _decode_jpeg(frame.data, frame.size_px)
         else:
             image = self._decode_h264(frame)
         if image is not None:
@@ -196,11 +198,24 @@ class SessionVideo:
         self._pictures = iter(())
 
 
-def _decode_jpeg(data: bytes) -> Image | None:
-    if not data.endswith(JPEG_END):
+def _decode_jpeg(data: bytes, size_px: tuple[int, int]) -> Image | None:
+    """Returns a picture of a size, None if it is damaged, or another or a huge one by what it says of itself."""
+    width, height = size_px
+    known = _jpeg_size(data) in (size_px, (width + width % 2, height + height % 2))
+    if not (data.endswith(JPEG_END) and known and width * height < MOST_PIXELS):
         return None
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     return None if image is None else image.astype(np.uint8, copy=False)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Returns (width, height) as the frame header says (ITU-T T.81, B.2.2), None if there is none."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] in FRAME_HEADERS:
+            return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return None
 
 
 def _fitting(image: Image, size_px: tuple[int, int]) -> Image | None:

@@ -1,8 +1,9 @@
 """Files that are there whole or not at all."""
 
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pose_rig.errors import SessionError
@@ -24,7 +25,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     except OSError as error:
         reason = error.strerror or error
-        raise SessionError(f"Cannot write {path}: {reason}.", "Choose a folder that can be written to.") from error
+        room = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "Make room, or choose another folder." if room else "Choose a folder that can be written to."
+        raise SessionError(f"Cannot write {path}: {reason}.", remedy) from error
     finally:
-        if partial.exists():
-            partial.unlink()
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

@@ -108,6 +108,11 @@ class Board:
         lost = f", {heard.health.dropped} messages lost" if heard.health.dropped else ""
         return f"recording: {heard.health.detail}{lost}. {heard.health.error}".rstrip()
 
+    def lost(self) -> str:
+        """Returns why the recording is not whole, empty if it is or if there is none."""
+        heard = self.monitor.workers.get(RECORDER)
+        return heard.health.error if heard and heard.health.state == "failed" else ""
+
     def sending(self) -> str:
         """Returns what engines get, empty if there are none."""
         heard = self.monitor.workers.get(STREAMS)

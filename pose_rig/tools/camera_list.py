@@ -13,6 +13,7 @@ import msgspec
 
 from pose_rig.config import MOST_CAMERAS, CameraConfig, Config, load
 from pose_rig.errors import SourceError, UsageError
+from pose_rig.names import as_name
 from pose_rig.redaction import redacted
 from pose_rig.tools import file_kinds
 from pose_rig.tools.inputs import CAMS, check_input
@@ -102,7 +103,7 @@ def named_cameras(cameras: Iterable[CameraConfig]) -> tuple[CameraConfig, ...]:
     """Returns cameras under names that are unique and may be part of a topic."""
     taken, named = [RESERVED, RECORDER, STREAMS], []
     for camera in cameras:
-        taken.append(unique(_clean(camera.name or derived_name(camera.source)), taken))
+        taken.append(unique(as_name(camera.name or derived_name(camera.source)), taken))
         named.append(msgspec.structs.replace(camera, name=taken[-1]))
     return tuple(named)
 
@@ -217,8 +218,8 @@ def _named(entries: list[Entry], *, absent_too: bool = False) -> list[tuple[Came
     given = [entry.camera.name for entry in entries if entry.camera.name]
     taken = [RESERVED, RECORDER, STREAMS, *given]
     for name in given:
-        if name != _clean(name):
-            raise UsageError(f"{name!r} is no camera name.", f"Try {_clean(name)!r}: letters, digits, . _ and -.")
+        if name != as_name(name):
+            raise UsageError(f"{name!r} is no camera name.", f"Try {as_name(name)!r}: letters, digits, . _ and -.")
         if taken.count(name) > 1:
             raise UsageError(f"The camera name {name!r} is taken.", "Give every camera a name of its own.")
     named = []
@@ -227,7 +228,7 @@ def _named(entries: list[Entry], *, absent_too: bool = False) -> list[tuple[Came
         names = []
         for camera in members:
             own = entry.camera.name if len(members) == 1 else ""
-            names.append(own or unique(_clean(camera.name or derived_name(camera.source)), taken))
+            names.append(own or unique(as_name(camera.name or derived_name(camera.source)), taken))
             taken.append(names[-1])
         named.append(tuple(msgspec.structs.replace(c, name=name) for c, name in zip(members, names, strict=True)))
     return named
@@ -247,8 +248,3 @@ def derived_name(source: str) -> str:
         except ValueError:  # no address at all, which opening it will tell
             return "stream"
     return Path(source).stem
-
-
-def _clean(text: str) -> str:
-    """Returns text as a camera name, which is part of a topic: letters, digits and ``. _ -``."""
-    return re.sub(r"[^\w.-]+", "_", text.strip(), flags=re.ASCII)[:40] or "camera"

@@ -1,11 +1,11 @@
 """``pose-rig cams``: which cameras are plugged in, and what to call them."""
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pose_rig.tools.failures import failures
 from pose_rig.tools.options import Debug
+from pose_rig.tools.terminal import Console
 
 
 def cams(debug: Debug = False) -> None:

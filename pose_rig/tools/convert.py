@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
-from rich.console import Console
 
 from pose_rig.errors import UsageError
 from pose_rig.tools.failures import failures
@@ -12,6 +11,7 @@ from pose_rig.tools.inputs import CONVERTED, check_input
 from pose_rig.tools.lists import listed
 from pose_rig.tools.options import Debug, End, Force, Start
 from pose_rig.tools.outputs import check_folder, check_output
+from pose_rig.tools.terminal import Console
 
 MOST_HZ = 1000.0
 

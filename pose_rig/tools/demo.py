@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from msgspec.structs import replace
-from rich.console import Console
 
 from pose_rig.assets import demo_clip
 from pose_rig.config import CameraConfig, Config
@@ -20,6 +19,7 @@ from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.rig_options import RecordingOptions, RigOptions
 from pose_rig.tools.run import configured
 from pose_rig.tools.stream_options import StreamOptions
+from pose_rig.tools.terminal import Console
 
 WEBCAM_FPS = 30.0
 LAPS = 3  # ten seconds: time enough to see the rig solve itself

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pose_rig.tools.failures import failures
 from pose_rig.tools.options import Debug
+from pose_rig.tools.terminal import Console
 
 if TYPE_CHECKING:
     from pose_rig.tools.checks import Finding

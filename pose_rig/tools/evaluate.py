@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from pose_rig.errors import UsageError
 from pose_rig.installer import installer
@@ -19,6 +18,7 @@ from pose_rig.tools.lists import listed_paths
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_output
 from pose_rig.tools.result_tables import DEFINITIONS, tables, write_csv
+from pose_rig.tools.terminal import Console
 from pose_rig.tools.train_progress import TrainProgress
 from pose_rig.training.published import TABLES
 from pose_rig.training.scores import HALF_HEAD_PX

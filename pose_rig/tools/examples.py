@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import pose_rig
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.failures import failures
 from pose_rig.tools.options import Debug
 from pose_rig.tools.plain_lines import PlainLines
+from pose_rig.tools.terminal import Console
 
 SHOWN = 3  # of the files that are there already
 

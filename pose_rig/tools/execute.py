@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from pose_rig.assets import detector_model
 from pose_rig.config import Config
-from pose_rig.errors import PoseRigError
+from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.tools.board import Board
 from pose_rig.tools.camera_list import check_readable, needs_detector
 from pose_rig.tools.fetching import network
@@ -18,6 +16,7 @@ from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.rig_file import RigFile, is_writable
 from pose_rig.tools.run_loop import Run
 from pose_rig.tools.summary import nobody_seen, summary
+from pose_rig.tools.terminal import Console
 from pose_rig.tools.workers import Plan, plan
 
 
@@ -68,15 +67,41 @@ def carry_out(ready: Plan, console: Console, rig_file: RigFile | None = None, *,
     display = lines if headless or debug or not console.is_terminal else LiveTable(console)
     run = Run(ready, display, debug=debug)
     written_ns = _written_ns(save)
+    faults: list[PoseRigError] = []
     try:
         with display:
             run.run()
     finally:
         saved = Path(save) if _written_ns(save) != written_ns else None
-        for line in summary(run.board, saved, keep_rig(run.board, rig_file, lines)):
+        kept = _kept(run.board, rig_file, faults)
+        for line in (*summary(run.board, saved, kept), *_left(save)):
             lines.say(line)
+    if lost := run.board.lost():
+        faults.append(SaveError(lost, "What was recorded until then is kept."))
     if nobody := nobody_seen(run.board):
-        raise nobody
+        faults.append(nobody)
+    for fault in faults[:-1]:
+        lines.say(f"{fault.cause} {fault.remedy}")
+    if faults:
+        raise faults[-1]
+
+
+def _kept(board: Board, rig_file: RigFile | None, faults: list[PoseRigError]) -> Path | None:
+    """Returns as `keep_rig`; notes why the rig could not be kept."""
+    try:
+        return keep_rig(board, rig_file)
+    except PoseRigError as error:
+        faults.append(error)
+        return None
+
+
+def _left(save: str) -> list[str]:
+    """Returns what there is to say of poses that are there, but not as a poses file."""
+    from pose_rig.fusion.poses_rows import partial_of  # brings numpy
+
+    if not save or not (partial := partial_of(Path(save))).is_file() or not partial.stat().st_size:
+        return []
+    return [f"The poses so far are in {partial}: `pose-rig recover {partial}` makes a poses file of them."]
 
 
 def _detector_model(config: Config, console: Console) -> str:
@@ -96,16 +121,16 @@ def _recalled(config: Config) -> list[str]:
     return said
 
 
-def keep_rig(board: Board, rig_file: RigFile | None, lines: PlainLines) -> Path | None:
-    """Writes the solved rig, if there is one, into its rig.toml, and returns where that is; says so if it cannot."""
+def keep_rig(board: Board, rig_file: RigFile | None) -> Path | None:
+    """Writes the solved rig into its rig.toml and returns where that is; None if there is none, or no such file.
+
+    Raises:
+        PoseRigError: It cannot be written, although it could be at the start.
+    """
     path = Path(board.config.rig)
-    if rig_file is None or board.monitor.solved is None or not is_writable(path):
+    if rig_file is None or board.monitor.solved is None or not rig_file.writable:  # which was said at the start
         return None
-    try:
-        rig_file.remember(board.config, board.monitor.solved)
-    except PoseRigError as error:
-        lines.say(f"{error.cause} {error.remedy}")
-        return None
+    rig_file.remember(board.config, board.monitor.solved)
     return path
 
 

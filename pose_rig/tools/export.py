@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from pose_rig.cache import cache_folder
 from pose_rig.errors import UsageError
@@ -13,6 +12,7 @@ from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import EXPORTED, check_input
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_output
+from pose_rig.tools.terminal import Console
 
 
 def export(
@@ -63,4 +63,4 @@ def export(
             f"{changes if done.off_mm else ''}.",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
-        console.print(f"Use it with `pose-rig run --weights {done.path}`.", markup=False, highlight=False)
+        console.print(f"Use it with `pose-rig run --weights {done.path}`.", highlight=False, soft_wrap=True)

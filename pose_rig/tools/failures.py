@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
 
 from pose_rig.errors import PoseRigError
 from pose_rig.redaction import redacted
+from pose_rig.tools.terminal import Console
 
 
 @contextmanager

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import structs
-from rich.console import Console
 
-from pose_rig.config import CameraConfig, Config
+from pose_rig.config import MOST_CAMERAS, CameraConfig, Config
 from pose_rig.errors import UsageError
-from pose_rig.tools.camera_list import MOST_CAMERAS, named_cameras
+from pose_rig.tools.camera_list import named_cameras
 from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import IMPORTED, check_input
 from pose_rig.tools.limits import check, check_record
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_session
+from pose_rig.tools.terminal import Console
 
 if TYPE_CHECKING:
     from pose_rig.capture.keypoints import Keypoints

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pose_rig.errors import UsageError
@@ -17,6 +17,7 @@ from pose_rig.tools.failures import failures
 from pose_rig.tools.heard_picture import all_well, facts, fault_lines, picture, speed
 from pose_rig.tools.options import Debug, Duration, Headless
 from pose_rig.tools.plain_lines import PlainLines
+from pose_rig.tools.terminal import Console
 from pose_rig.tools.watching import check_duration, watch
 
 MOST_BYTES = 65_535  # of a datagram

@@ -6,7 +6,6 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -39,7 +38,7 @@ class LiveTable:
 
     def say(self, text: str) -> None:
         """Prints a line above the table."""
-        self._live.console.print(escape(text), highlight=False)
+        self._live.console.print(Text(text), highlight=False)
 
     def show(self, board: Board) -> None:
         """Draws the table if it is time to."""

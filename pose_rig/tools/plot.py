@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import PLOTTED, check_input
 from pose_rig.tools.lists import listed
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_output
+from pose_rig.tools.terminal import Console
 
 
 def plot(
@@ -37,19 +37,24 @@ def plot(
         path = out or file.with_suffix(".html")
         check_output(path, force=force, sources=(file,))
         with Console(stderr=True).status(f"Reading {file.name}; an hour takes a minute or two."):
-            _write(file, path, tuple(name for name in listed(joints or ()) if name))
+            remarks = _write(file, path, tuple(name for name in listed(joints or ()) if name))
+        for remark in remarks:
+            Console().print(remark, style="yellow", soft_wrap=True)
         Console().print(f"Written: {path}.", markup=False, highlight=False, soft_wrap=True)
 
 
-def _write(file: Path, path: Path, joints: tuple[str, ...]) -> None:
+def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:
+    """Writes a report, and returns what is to be said of the session."""
     from pose_rig.session.reader import open_session
     from pose_rig.tools.report import JOINTS, check_ending, write_report  # brings matplotlib
     from pose_rig.tools.report_data import of_poses_file, of_session
 
     check_ending(path)
+    remarks: list[str] = []
     if file.suffix.lower() == ".npz":
         data = of_poses_file(file)
     else:
         with open_session(file) as session:
-            data = of_session(session)
+            data, remarks = of_session(session), session.remarks
     write_report(data, path, joints or JOINTS)
+    return remarks

@@ -1,20 +1,25 @@
 """``pose-rig recover``: a recording that was cut off becomes a session again."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pose_rig.tools.failures import failures
 from pose_rig.tools.file_kinds import SESSION, kind_of
 from pose_rig.tools.inputs import RECOVERED, check_input
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_output
+from pose_rig.tools.terminal import Console
+
+POSES = re.compile(r"\.npz[\w.-]*\.partial$")  # rows of a poses file
 
 
 def recover(
-    session: Annotated[Path, typer.Argument(metavar="S.mcap", help="The session, or its .partial.")],
+    session: Annotated[
+        Path, typer.Argument(metavar="S.mcap", help="The session, or its .partial; or the .partial of a poses file.")
+    ],
     out: Annotated[
         Path | None, typer.Option(metavar="F.mcap", help="Where to; default: S.recovered.mcap beside it.")
     ] = None,
@@ -25,9 +30,16 @@ def recover(
 
     What was cut off is never touched; all that can be read of it is copied. Doing it again changes nothing. `replay`,
     `convert`, `view`, `plot` and pose_rig.session.open() do it by themselves.
+
+    The rows of a poses file that was not finished (P.npz.partial) become one.
     """
     console = Console()
     with failures(debug):
+        if POSES.search(session.name):
+            out = out or session.with_name(POSES.sub("", session.name) + ".npz")
+            check_output(out, force=force, sources=(session,))
+            _recover_poses(session, out, console)
+            return
         from pose_rig.session.recover import find  # brings MCAP
         from pose_rig.session.recover import recover as mend
 
@@ -40,6 +52,12 @@ def recover(
             text = f"{found.path} is whole: there is nothing to recover."
         else:
             text = f"{'Recovered' if found.anew else 'Recovered before'}: {found.path}, {found.messages} messages."
-            if found.damaged_chunks:
-                text += f" {found.damaged_chunks} damaged pieces were left out."
+            text = f"{text} {found.loss}".rstrip()
         console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _recover_poses(partial: Path, out: Path, console: Console) -> None:
+    from pose_rig.fusion.poses_file import recover_poses
+
+    poses = recover_poses(partial, out)
+    console.print(f"Recovered: {out}, {poses} poses. {partial} can be removed.", soft_wrap=True)

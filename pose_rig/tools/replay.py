@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from msgspec import structs
-from rich.console import Console
 
 from pose_rig.assets import detector_model
 from pose_rig.config import Config, DetectorConfig, FusionJob, ReplayJob, StreamConfig
@@ -36,6 +35,7 @@ from pose_rig.tools.options import (
 from pose_rig.tools.outputs import check_outputs, make_room
 from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.stream_options import StreamOptions
+from pose_rig.tools.terminal import Console
 from pose_rig.tools.workers import plan, replay_plan
 
 
@@ -108,6 +108,8 @@ def replay(
         check_outputs(config, force=force, sources=(session, recorded.path))
         console = Console()
         lines = PlainLines(console)
+        for remark in recorded.remarks:
+            lines.say(remark)
         if re_detect:
             sources = tuple(structs.replace(camera, source=str(recorded.path)) for camera in config.camera)
             seen_again = structs.replace(config, camera=sources)
@@ -132,12 +134,14 @@ class Recorded:
         config: What it was recorded with.
         live: Whether it holds the poses of a live run.
         unix_from_rig_ns: What turns its clock into the time of day.
+        remarks: What users should know of it.
     """
 
     path: Path
     config: Config
     live: bool
     unix_from_rig_ns: int
+    remarks: list[str]
 
 
 def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recorded:
@@ -164,4 +168,4 @@ def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recor
         if not any(session.topics.get(f"keypoints/{camera}") for camera in session.cameras):
             raise SessionError(f"{session.path} has no keypoints.", "There is nothing to replay.")
         live = session.info.origin == "live" and Pose3D.TOPIC in session.topics
-        return Recorded(session.path, session.info.config, live, session.info.unix_from_rig_ns)
+        return Recorded(session.path, session.info.config, live, session.info.unix_from_rig_ns, session.remarks)

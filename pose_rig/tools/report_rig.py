@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pose_rig.names import shown
 from pose_rig.session.poses import Poses
 from pose_rig.tools.report_data import CameraTrack, ReportData, spans
 from pose_rig.tools.report_style import (
@@ -51,7 +52,8 @@ def happenings(data: ReportData) -> Figure:
         _presence(axes, row, camera, CAMERAS((row - 2) % 10), data.duration_s)
     for at_s, text in data.markers:
         axes.axvline(at_s, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
-        axes.annotate(text, (at_s, -0.62), (3, 0), textcoords="offset points", fontsize=8, color=INK, va="bottom")
+        said = axes.annotate(shown(text), (at_s, -0.62), (3, 0), textcoords="offset points", fontsize=8, color=INK)
+        said.set(va="bottom", parse_math=False)
     for mode, colour in MODES.items():
         axes.plot([], [], color=colour, linewidth=6, label=mode, solid_capstyle="butt")
     legend(axes)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_output
 from pose_rig.tools.rig_load import load_rig
 from pose_rig.tools.rig_places import Place, azimuth_deg, position_m, roll_deg, tilt_deg, view_deg, weaknesses
+from pose_rig.tools.terminal import Console
 
 COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "x m": lambda camera: f"{position_m(camera)[0]:+.2f}",

@@ -7,6 +7,7 @@ camera, and belongs together: saving replaces all of them, since cameras solved 
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,16 @@ class RigFile:
     Args:
         path: Where it is, or will be.
 
+    Attributes:
+        writable: Whether it could be written when the run began.
+
     Raises:
         UsageError: The file is not a rig.toml.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.writable = is_writable(path)
         self._entries, self._groups = _read(path)
 
     def recall(self, config: Config) -> Config:
@@ -201,9 +206,13 @@ def _identity(camera: CameraConfig) -> tuple[str, int]:
 def _replace(path: Path, text: str) -> None:
     """Puts a text in the place of a file, whole or not at all."""
     beside = path.with_name(path.name + ".partial")
-    if path.exists():
-        beside.touch(0o600)  # nobody who may not read the one may read the other in between
-    beside.write_text(text, "utf-8")
-    if path.exists():
-        shutil.copymode(path, beside)
-    os.replace(beside, path)
+    try:
+        if path.exists():
+            beside.touch(0o600)  # nobody who may not read the one may read the other in between
+        beside.write_text(text, "utf-8")
+        if path.exists():
+            shutil.copymode(path, beside)
+        os.replace(beside, path)
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)

@@ -92,9 +92,13 @@ class Supervisor:
     Args:
         workers: The table.
         debug: Let the workers write to the terminal.
+
+    Attributes:
+        fault: What a worker that was asked to stop could not do; None if all could.
     """
 
     def __init__(self, workers: Sequence[Worker], *, debug: bool = False) -> None:
+        self.fault: PoseRigError | None = None
         self.lives = {worker.name: Life(worker) for worker in workers}
         self._debug = debug
         self._start_ns = 0
@@ -113,6 +117,8 @@ class Supervisor:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if kind is None and self.fault is not None:
+            raise self.fault
 
     def release(self, start_ns: int) -> None:
         """Tells every worker, and those to come, the monotonic instant from which files count their time."""
@@ -156,6 +162,9 @@ class Supervisor:
             threading.Thread(target=incarnation.stop.set, daemon=True).start()
         asked = time.monotonic()
         self._await(living, lambda worker: asked + worker.grace_s)
+        for worker, incarnation in living:
+            if (incarnation.process.exitcode or 0) > 0 and (failure := incarnation.cause()[1]) and failure.final:
+                self.fault = PoseRigError(f"{worker.name}: {failure.cause}", failure.remedy)
         for _, incarnation in living:
             incarnation.process.terminate()
         terminated = time.monotonic()
@@ -202,8 +211,8 @@ class Supervisor:
 def _raise_if_final(life: Life, code: int, failure: Failure | None) -> None:
     worker = life.worker
     usage = code == UsageError.exit_code
-    final = failure is not None and failure.final
-    if usage or final or (worker.final_errors and code > 0):  # a worker killed by a signal has code < 0
+    final = worker.final_errors or (failure is not None and failure.final)
+    if usage or (final and code > 0):  # a worker killed by a signal has code < 0
         kind = UsageError if usage else PoseRigError
         raise kind(f"{worker.name}: {life.cause}", failure.remedy if failure else "Mend that source or leave it out.")
     if worker.vital and len(life.deaths_ns) >= VITAL_DEATHS:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from pose_rig.errors import UsageError
 from pose_rig.installer import installer
@@ -13,6 +12,7 @@ from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import MEASURED, TAUGHT, check_input
 from pose_rig.tools.options import Debug, Force, given
 from pose_rig.tools.outputs import check_output
+from pose_rig.tools.terminal import Console
 from pose_rig.tools.train_request import TAKES, VIEWS, Request, Sources, batch, terms
 from pose_rig.training.methods import METHODS, TERMS
 

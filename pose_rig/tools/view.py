@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
@@ -16,6 +15,7 @@ from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import VIEWED, check_input
 from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.outputs import check_output
+from pose_rig.tools.terminal import Console
 
 # A viewer of its own, that nobody on the network can talk to.
 VIEWER = (sys.executable, "-m", "rerun", "--new", "--bind", "127.0.0.1", "--hide-welcome-screen")
@@ -50,7 +50,9 @@ def view(
             check_output(save, force=force, sources=(file,))
         recording = save or Path(folder) / f"{file.stem}.rrd"
         with Console(stderr=True).status(f"Reading {file.name}; an hour takes a minute or two."):
-            formats = _write(file, recording)
+            formats, remarks = _write(file, recording)
+        for remark in remarks:
+            Console().print(remark, style="yellow", soft_wrap=True)
         if "h264" in formats and not web and not shutil.which("ffmpeg"):
             Console().print(FFMPEG, style="yellow", markup=False, highlight=False, soft_wrap=True)
         if save:
@@ -59,8 +61,8 @@ def view(
             _show(recording, web)
 
 
-def _write(file: Path, recording: Path) -> set[str]:
-    """Writes a session as a Rerun recording, and returns the formats of its pictures.
+def _write(file: Path, recording: Path) -> tuple[set[str], list[str]]:
+    """Writes a session as a Rerun recording; returns the formats of its pictures, and what is to be said of it.
 
     Raises:
         PoseRigError: Rerun is not installed, the session cannot be read, or the recording cannot be written.
@@ -78,7 +80,7 @@ def _write(file: Path, recording: Path) -> set[str]:
     from pose_rig.session.whole_file import whole_file
 
     with open_session(file) as session, whole_file(recording) as beside:
-        return write_rrd(session, beside)
+        return write_rrd(session, beside), session.remarks
 
 
 def _show(recording: Path, web: bool) -> None:

@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +19,7 @@ from pose_rig.tools.decoded_frame import decoded
 from pose_rig.tools.failures import failures
 from pose_rig.tools.options import Debug, Duration, Headless
 from pose_rig.tools.plain_lines import PlainLines
+from pose_rig.tools.terminal import Console
 from pose_rig.tools.watched_rig import ALL_WELL, SILENT_NS, WatchedRig
 from pose_rig.tools.watching import check_duration, watch
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from pose_rig.errors import PoseRigError
+from pose_rig.names import shown
 from pose_rig.redaction import redacted
 
 # A worker's main: its job (a CameraJob or FusionJob), the event that asks it to stop, and the monotonic instant from
@@ -25,7 +26,7 @@ MOST_CHARACTERS = 2000  # of a sentence; a longer one is an array somebody print
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a worker gave up, in its own words, and whether it can only end like that again."""
+    """Why a worker gave up, in its own words; ``final`` as in `PoseRigError`."""
 
     cause: str
     remedy: str
@@ -54,7 +55,7 @@ def serve(main: Main, job: Any, stop: Event, start_ns: "Synchronized[int]", repo
 
 
 def _fail(report: Connection, failure: Failure, exit_code: int) -> None:
-    sys.stderr.write(redacted(traceback.format_exc()))
+    sys.stderr.write(shown(redacted(traceback.format_exc())))
     short = Failure(failure.cause[:MOST_CHARACTERS], failure.remedy[:MOST_CHARACTERS], failure.final)
     report.send_bytes(msgspec.msgpack.encode(short))
     sys.exit(exit_code)

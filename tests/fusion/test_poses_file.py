@@ -1,8 +1,11 @@
 """The poses file: what architecture calls "Poses out"."""
 
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pose_rig.errors import PoseRigError
+from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration import Calibration
 from pose_rig.fusion.fusion import FusedInstant
-from pose_rig.fusion.poses_file import PosesFile
+from pose_rig.fusion.poses_file import PosesFile, recover_poses
+from pose_rig.fusion.poses_rows import partial_of
 from pose_rig.fusion.smooth import OneEuro
 from pose_rig.fusion.sync import Sample
 from pose_rig.messages import Mode
@@ -223,14 +227,153 @@ def test_an_unwritable_place_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert caught.value.remedy == "Choose another place with --save."
 
 
-def test_a_place_that_vanished_meanwhile_keeps_the_rows(tmp_path: Path) -> None:
-    path = tmp_path / "poses.npz"
-    file = PosesFile(path, ["a"], 1.7, True)
-    file.add(instant(0, 1), [sample(1, 0)], [MARKS])
-    path.mkdir()
-    with pytest.raises(PoseRigError, match=r"Cannot write .*poses\.npz: Is a directory\. The rows are in "):
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+
+
+def killed(path: Path, rows: int) -> None:
+    """Leaves the rows of a run that was killed."""
+    filled(path, rows)._rows.close()
+
+
+def filled(path: Path, rows: int = 5, restarts: int = 0, first: int = 0) -> PosesFile:
+    """Returns a poses file with some rows."""
+    file = PosesFile(path, ["a"], 1.7, True, restarts)
+    for index in range(first, first + rows):
+        file.add(instant(index, 1), [sample(1, 0)], [MARKS])
+    return file
+
+
+def place_in(error: PoseRigError) -> Path:
+    """Returns the poses file that an error says it wrote instead."""
+    found = re.search(r"poses are in (.*\.npz): move them", error.remedy)
+    assert found is not None, error
+    return Path(found[1])
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_a_place_that_is_taken_meanwhile_has_the_poses_elsewhere(tmp_path: Path, elsewhere: Path) -> None:
+    file = filled(tmp_path / "poses.npz")
+    (tmp_path / "poses.npz").mkdir()
+    with pytest.raises(SaveError, match=r"Cannot write .*poses\.npz: Is a directory\. The 5 poses are in ") as caught:
         file.close()
-    assert (tmp_path / "poses.npz.partial").stat().st_size > 0
+    assert caught.value.final
+    with np.load(place_in(caught.value)) as got:
+        assert len(got["t_ns"]) == 5
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["elsewhere", "poses.npz"]
+
+
+def test_a_folder_that_vanished_meanwhile_has_the_poses_elsewhere(tmp_path: Path, elsewhere: Path) -> None:
+    folder = tmp_path / "take"
+    folder.mkdir()
+    file = filled(folder / "poses.npz")
+    shutil.rmtree(folder)
+    with pytest.raises(SaveError, match=r"Cannot write .*: No such file or directory\. The 5 poses are in") as caught:
+        file.close()
+    with np.load(place_in(caught.value)) as got, np.load(filled(tmp_path / "b.npz").close()) as wanted:
+        for key in wanted.files:
+            np.testing.assert_array_equal(got[key], wanted[key], err_msg=key)
+
+
+@needs_full
+def test_a_disk_that_is_full_at_the_end_keeps_the_old_file_and_the_poses(tmp_path: Path, elsewhere: Path) -> None:
+    path = tmp_path / "poses.npz"
+    path.write_bytes(b"an older take")
+    file = filled(path)
+    (tmp_path / "poses.npz.finished").symlink_to(FULL)
+    with pytest.raises(SaveError, match=r"Cannot write .*poses\.npz: No space left on device\. The 5 poses") as caught:
+        file.close()
+    with np.load(place_in(caught.value)) as got:
+        assert len(got["t_ns"]) == 5
+    assert path.read_bytes() == b"an older take"
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["elsewhere", "poses.npz"]
+
+
+@needs_full
+def test_rows_go_on_elsewhere_when_the_disk_is_full(tmp_path: Path, elsewhere: Path) -> None:
+    path = tmp_path / "poses.npz"
+    (tmp_path / "poses.npz.partial").symlink_to(FULL)  # even the first row finds no room
+    file = filled(path)
+    assert file.rows == 5
+    with np.load(file.close()) as got:  # meanwhile there is room again
+        assert len(got["t_ns"]) == 5
+    assert list(elsewhere.iterdir()) == []
+
+
+@needs_full
+def test_where_there_is_no_room_at_all_what_is_lost_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "poses.npz.partial").symlink_to(FULL)
+    with pytest.raises(SaveError, match=r"poses\.npz lacks 5 of the 5 poses: No space left on device\. Make room"):
+        filled(tmp_path / "poses.npz").close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
+def test_rows_that_reach_a_limit_midway_are_kept_and_the_rest_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    path = tmp_path / "poses.npz"
+    size = filled(path, 1).close().stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 * size, hard))
+    try:
+        file = filled(path, 30)
+        kept = file.rows
+        assert 0 < kept < 30
+        with pytest.raises(SaveError, match=rf"{kept} poses are in .*\.partial: make room.* {30 - kept} more"):
+            file.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert recover_poses(partial_of(path), tmp_path / "kept.npz") == kept
+
+
+def test_a_fusion_that_is_started_again_goes_on_with_what_the_one_before_has_written(tmp_path: Path) -> None:
+    path = tmp_path / "poses.npz"
+    killed(path, 3)
+    with partial_of(path).open("ab") as file:
+        file.write(b"half a row")
+    assert filled(path, 4, restarts=1, first=3).close() == path
+    with np.load(path) as got, np.load(filled(tmp_path / "b.npz", 7).close()) as wanted:
+        for key in wanted.files:
+            np.testing.assert_array_equal(got[key], wanted[key], err_msg=key)
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["b.npz", "poses.npz"]
+
+
+def test_rows_of_another_kind_are_left_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "poses.npz"
+    killed(path, 3)
+    other = PosesFile(path, ["a", "b"], 1.7, True, 2)
+    other.add(instant(0, 2), [sample(1, 0), None], [MARKS, None])
+    other.close()
+    assert recover_poses(partial_of(path, 2), tmp_path / "before.npz") == 3
+
+
+def test_what_a_killed_run_has_left_becomes_a_poses_file(tmp_path: Path) -> None:
+    path = tmp_path / "poses.npz"
+    killed(path, 3)
+    assert recover_poses(partial_of(path), path) == 3
+    with np.load(path) as got, np.load(filled(tmp_path / "b.npz", 3).close()) as wanted:
+        for key in wanted.files:
+            np.testing.assert_array_equal(got[key], wanted[key], err_msg=key)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}\n", b"\x93NUMPY", b'{"cameras":["../x"]', bytes(5000)])
+def test_other_files_are_no_rows(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "p.npz.partial").write_bytes(content)
+    with pytest.raises(PoseRigError, match=r"p\.npz\.partial holds no poses: .*\. It was cut off as it began"):
+        recover_poses(tmp_path / "p.npz.partial", tmp_path / "p.npz")
+    assert not (tmp_path / "p.npz").exists()
 
 
 def lag_of(way: NDArray[Any], true: NDArray[np.float64]) -> int:

@@ -5,7 +5,7 @@ import pytest
 
 from pose_rig.config import CameraConfig, Config, SolvedCamera
 from pose_rig.errors import SessionError
-from pose_rig.session.info import SessionInfo, new_info
+from pose_rig.session.info import CHECKSUM, SessionInfo, new_info
 
 SOLVED = SolvedCamera(
     size_px=(1280, 720), rotation=((1, 0, 0), (0, 1, 0), (0, 0, 1)), translation_m=(0.1, 1 / 3, 4.0), focal_px=1000 / 3
@@ -41,12 +41,33 @@ def test_it_comes_back_from_text() -> None:
 def test_a_damaged_head_is_said_in_a_sentence(key: str, value: str | None) -> None:
     text: dict[str, str | None] = {**new_info(CONFIG, "live", 1, 1).to_metadata(), key: value}
     kept = {name: said for name, said in text.items() if said is not None}
-    with pytest.raises(SessionError, match=r"^The head of the session is damaged: .*\. Try `pose-rig recover`\."):
+    with pytest.raises(SessionError, match=r"^The head of the session is damaged\. Its keypoints and poses may"):
         SessionInfo.from_metadata(kept)
+    del kept[CHECKSUM]  # earlier versions wrote none
+    with pytest.raises(SessionError, match=r"^The head of the session is damaged: .*\. Its keypoints and poses may"):
+        SessionInfo.from_metadata(kept)
+
+
+@pytest.mark.parametrize("key", ["started_unix_ns", "unix_from_rig_ns", "machine", "config", "origin", "versions"])
+def test_a_head_in_which_a_digit_has_changed_is_not_believed(key: str) -> None:
+    text = new_info(CONFIG, "live", 1_700_000_000_000_000_001, 1_699_999_999_000_000_007).to_metadata()
+    text[key] = text[key].replace("1", "3", 1) if "1" in text[key] else text[key].upper()
+    with pytest.raises(SessionError, match=r"^The head of the session is damaged\."):
+        SessionInfo.from_metadata(text)
+
+
+@pytest.mark.parametrize(
+    "name", [".", "..", "../../home/me/.bashrc", "a/b", "a\\b", "\x1b]0;pwn\x07", "", "x" * 65, "[red]"]
+)
+def test_a_camera_whose_name_leads_elsewhere_is_refused(name: str) -> None:
+    config = Config(camera=(CameraConfig(source="0", name=name),))
+    with pytest.raises(SessionError, match=r"^The session has a camera called .*, which is no name\. No pose-rig"):
+        SessionInfo.from_metadata(new_info(config, "live", 1, 1).to_metadata())
 
 
 def test_settings_of_another_version_are_said_in_a_sentence() -> None:
     text = new_info(CONFIG, "live", 1, 1).to_metadata()
+    del text[CHECKSUM]
     later = SessionInfo.from_metadata({**text, "config": '{"colour":"red"}', "versions": '{"pose_rig":"9.1"}'})
     with pytest.raises(
         SessionError, match=r"recorded by pose-rig 9\.1, whose settings are not .*colour.*Update pose-rig"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from mcap.reader import make_reader
+from mcap.records import ChunkIndex
 from mcap.writer import CompressionType, Writer
 
 from pose_rig.session.mcap_file import MAGIC, Entry, entries, is_whole, summary_of
@@ -19,12 +20,12 @@ def read(
     to_ns: int | None = None,
 ) -> tuple[list[Entry], int]:  # fmt: skip
     """Returns the entries of a file, and how many chunks were damaged."""
-    damaged: list[None] = []
+    damaged: list[ChunkIndex] = []
     with path.open("rb") as file:
         summary = summary_of(file)
         assert summary is not None
         wanted = frozenset(channel.id for channel in summary.channels.values() if channel.topic in topics)
-        found = list(entries(file, summary, wanted, from_ns, to_ns, lambda: damaged.append(None)))
+        found = list(entries(file, summary, wanted, from_ns, to_ns, damaged.append))
     return [Entry(e.channel, e.sequence, e.log_unix_ns, e.publish_unix_ns, e.data) for e in found], len(damaged)
 
 

@@ -1,5 +1,6 @@
 """Sessions read as messages and as arrays."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,8 @@ from pose_rig.encoding import encode
 from pose_rig.errors import SessionError
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D
 from pose_rig.records import Gap, Marker, VideoFrame
+from pose_rig.session.info import new_info
+from pose_rig.session.log_file import LogFile
 from pose_rig.session.pictures import picture
 from pose_rig.session.reader import Session, open_session
 from tests.session.drawable import BODY, NAMES, SIZE_PX, refined, rig, seen
@@ -232,20 +235,25 @@ def test_a_path_that_is_no_file_is_said_in_a_sentence(tmp_path: Path, name: str)
         Session(tmp_path / name)
 
 
-def test_a_damaged_index_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_a_damaged_index_costs_nothing_and_is_said(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", talk(3))
     data = bytearray(path.read_bytes())
     data[-8 - 20 : -8 - 12] = (12).to_bytes(8, "little")
     path.write_bytes(data)
-    with pytest.raises(SessionError, match=r"take\.mcap has a damaged index\. Try `pose-rig recover` with --out\."):
-        Session(path)
+    with Session(path) as session:
+        assert len(list(session.messages())) == 9
+        assert session.remarks == [
+            f"{path} is cut off or damaged: what can be read of it is in {tmp_path / 'take.recovered.mcap'}."
+        ]
 
 
 def test_a_session_of_settings_to_come_is_said_in_a_sentence(tmp_path: Path) -> None:
-    path = write(tmp_path / "take.mcap", talk(3))
-    data = path.read_bytes()
-    path.write_bytes(data.replace(b'"passes":1', b'"graces":1'))
-    with Session(path) as session:
+    info = new_info(rig_of(), "live", START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS)
+    info = replace(info, config_json=info.config_json.replace('"passes":1', '"graces":1'))
+    file = LogFile(tmp_path / "take.mcap", info)
+    for message in talk(3):
+        file.add(message, encode(message), START_NS + UNIX_FROM_RIG_NS)
+    with Session(file.finish()) as session:
         assert len(session.poses()) == 3  # all but the settings can be read
         with pytest.raises(
             SessionError, match=r"was recorded by pose-rig .*, whose settings are not understood: .*graces"

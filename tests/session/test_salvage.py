@@ -52,7 +52,7 @@ def without(*chunks: int) -> list[Row]:
 def test_a_sound_file_is_read_from_first_to_last(path: Path) -> None:
     assert read(path) == (sent(talk(10)), 0)
     ours = list(Salvage(path).records())
-    assert len(ours) == 30 + 3 + 3 + 2 + 2 + 1  # messages, channels twice, schemas twice, head
+    assert len(ours) == 30 + 3 + 3 + 2 + 2 + 2  # messages; channels, schemas and head twice
     assert next(record for record in ours if isinstance(record, Metadata)).name == NAME
 
 

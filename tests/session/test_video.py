@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -132,6 +133,23 @@ def test_a_damaged_jpeg_is_skipped_alone(data: bytes) -> None:
     frames[2] = msgspec.structs.replace(frames[2], data=frames[2].data[:-100])
     assert seen(frames, decoder) == [0, 3]
     assert decoder.skipped == 2
+
+
+def test_a_jpeg_that_would_unpack_to_gigabytes_is_not_decoded() -> None:
+    frames = recorded(range(2), JpegEncoder())
+    data = bytearray(frames[0].data)
+    at = data.index(b"\xff\xc0")
+    data[at + 5 : at + 9] = b"\xea\x60\xea\x60"  # 60000 × 60000
+    huge = msgspec.structs.replace(frames[0], data=bytes(data))
+    decoder = VideoDecoder()
+    tracemalloc.start()
+    for size_px in (huge.size_px, (60000, 60000)):
+        assert decoder.decode(msgspec.structs.replace(huge, size_px=size_px)) is None
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10_000_000
+    assert decoder.skipped == 2
+    assert decoder.decode(frames[1]) is not None
 
 
 def test_a_picture_of_another_size_than_it_says_is_damaged(h264: list[VideoFrame]) -> None:

@@ -34,7 +34,7 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
-    with pytest.raises(PoseRigError, match=r"walk.bvh: No space left on device. Choose a folder that can be written"):
+    with pytest.raises(PoseRigError, match=r"walk.bvh: No space left on device. Make room, or choose another"):
         write(tmp_path / "walk.bvh", OSError(28, "No space left on device"))
     assert list(tmp_path.iterdir()) == []
 

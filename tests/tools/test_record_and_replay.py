@@ -1,7 +1,8 @@
 """Recordings of whole rigs, their replays, and what is left of them after a kill."""
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -15,16 +16,18 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from mcap.reader import make_reader
 from mcap.records import Schema
+from numpy.typing import NDArray
 
 from benchmarks.kill_recording import ALLOWED_S, kill_all
 from pose_rig.graph import Engine
 from pose_rig.lifting.engine import OrtEngine
-from pose_rig.messages import Pose3D
+from pose_rig.messages import Message, Pose3D
 from pose_rig.session.reader import Session
 from pose_rig.session.recover import recover
 from pose_rig.tools.board import Board
 from pose_rig.tools.camera_list import config_of
 from pose_rig.tools.workers import plan
+from tests.session.recorded import write
 from tests.session.replaying import replay
 from tests.tools.test_cli import pose_rig, pose_rig_process
 from tests.tools.test_end_to_end import keypoint_file
@@ -79,6 +82,59 @@ def test_a_part_of_a_live_run_is_the_same_to_the_last_bit(take: Path, tmp_path: 
         assert 0.4 < count / len(live["t_ns"]) < 0.6
         for key in ("t_ns", "xyz", "xyz_raw", "score", "mode", "rotation", "xy_refined"):
             np.testing.assert_array_equal(part[key], live[key][:count], err_msg=key)
+
+
+def rest_of(take: Path, path: Path, kept: Callable[[float], bool]) -> tuple[Path, list[str]]:
+    """Writes what a recording holds of some seconds, from the first pose; returns the file and the modes in it."""
+    with Session(take) as session:
+        config, messages = session.info.config, list(session.messages())
+    began_ns = next(message.t_ns for message in messages if isinstance(message, Pose3D))
+    rest: list[Message] = []
+    now_s = -1.0  # the order of a recording is that of the fusion, whose clock are its poses
+    for message in messages:
+        now_s = (message.t_ns - began_ns) * 1e-9 if isinstance(message, Pose3D) else now_s
+        rest += [message] if kept(now_s) else []
+    return write(path, rest, config), [message.mode for message in rest if isinstance(message, Pose3D)]
+
+
+def apart_mm(path: Path, replayed: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns (T,) seconds from the first pose, and by how much the poses of a replay differ at most."""
+    with Session(path) as session, np.load(replayed) as poses:
+        recorded = session.poses()
+        np.testing.assert_array_equal(recorded.t_ns, poses["t_ns"])
+        assert (recorded.mode != poses["mode"]).sum() < 20  # the rig is told four times a second
+        apart = 1e3 * np.linalg.norm(recorded.xyz[:, :17] - poses["xyz"][:, :17], axis=-1).max(-1)
+        return (recorded.t_ns - recorded.t_ns[0]) * 1e-9, apart
+
+
+def test_the_second_half_of_a_recording_is_replayed_with_the_rig_that_was_solved_before(
+    take: Path, tmp_path: Path, engine: Engine
+) -> None:
+    with np.load(take.with_suffix(".npz")) as live:
+        solved_s = (live["t_ns"][np.flatnonzero(live["mode"] == "solved")[0]] - live["t_ns"][0]) * 1e-9
+    path, modes = rest_of(take, tmp_path / "late.mcap", lambda s: s > solved_s + 0.1)
+    assert set(modes) == {"solved"}
+    said = replay(engine, path, tmp_path / "late.npz")
+    assert "it begins in the middle of a run: from there on the rig is the one that was recorded" in said
+    seconds, apart = apart_mm(path, tmp_path / "late.npz")
+    assert seconds[-1] > 1
+    assert np.nanmax(apart[seconds > 1]) < 1
+    assert np.isnan(apart).sum() < 4  # nobody is there before the second frames
+
+
+def test_a_recording_in_which_messages_are_missing_goes_on_with_the_recorded_rig(
+    take: Path, tmp_path: Path, engine: Engine
+) -> None:
+    """Among them are those that tell when the rotations were learned: without them it would stay cold for ever."""
+    with np.load(take.with_suffix(".npz")) as live:
+        settled_s = (live["t_ns"][np.flatnonzero(live["mode"] == "settled")[0]] - live["t_ns"][0]) * 1e-9
+    path, modes = rest_of(take, tmp_path / "gap.mcap", lambda s: not settled_s - 0.2 < s < settled_s + 0.2)
+    assert modes[-1] == "solved"
+    said = replay(engine, path, tmp_path / "gap.npz")
+    assert re.search(r"messages are missing \d\.\d s after the first pose: from there on the rig is the one", said)
+    seconds, apart = apart_mm(path, tmp_path / "gap.npz")
+    assert np.nanmax(apart[seconds < settled_s - 0.2]) == 0
+    assert np.nanmax(apart[modes.index("solved") :][-60:]) < 1
 
 
 def test_every_frame_and_every_pose_is_there(take: Path) -> None:
@@ -215,24 +271,37 @@ def test_a_fusion_that_is_killed_is_replayed_with_its_restart(tmp_path: Path, en
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
-def test_a_recorder_that_is_killed_costs_no_pose_and_goes_on_in_another_file(tmp_path: Path) -> None:
-    path = tmp_path / "take.mcap"
-    config = msgspec.structs.replace(config_of("sim:2"), port=0, duration_s=3.5, record=str(path))
+def test_a_recorder_that_is_killed_costs_no_pose_and_goes_on_in_another_file_that_stands_for_itself(
+    tmp_path: Path, engine: Engine
+) -> None:
+    path, second = tmp_path / "take.mcap", tmp_path / "take-2.mcap"
+    config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=7.0, record=str(path))
     poses_then: list[int] = []
 
     def strike(board: Board) -> None:
         kill(board, "recorder")
         poses_then.append(board.monitor.poses)
 
-    board = run(plan(config, ""), Recorded(lambda board: board.monitor.poses > 60, strike))
-    assert board.monitor.poses > poses_then[0] + 30
+    board = run(plan(config, ""), Recorded(lambda board: board.monitor.solved is not None, strike))
+    assert board.monitor.poses > poses_then[0] + 60
     assert board.lives["fusion"].restarts == 0
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["take-2.mcap", "take.mcap.partial"]
-    with Session(path) as first, Session(tmp_path / "take-2.mcap") as second:
-        before, after = first.poses(), second.poses()
-    assert len(before) > 20
-    assert (after.t_ns[0] - before.t_ns[-1]) * 1e-9 < 2.0
     assert board.lives["recorder"].restarts == 1
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["take-2.mcap", "take.mcap.partial"]
+    assert f"{second}, " in board.recording()
+    assert ", part 2" in board.recording()
+    with Session(path) as before, Session(second) as after:
+        assert (after.poses().t_ns[0] - before.poses().t_ns[-1]) * 1e-9 < 2.0
+        assert before.remarks[1:] == [f"The recorder was started again: the run goes on in {second}."]
+        assert after.remarks == [f"{second} is part 2 of take.mcap: it begins in the middle of a run."]
+        first_count, modes = len(before.poses()), after.poses().mode
+    assert f"{first_count} of {first_count} poses are those" in replay(engine, path, None)
+    said = replay(engine, second, tmp_path / "second.npz")
+    assert f"of {len(modes)} poses are those of the recording to the last bit" in said
+    seconds, apart = apart_mm(second, tmp_path / "second.npz")
+    assert np.nanmax(apart[seconds > 1]) < 1
+    code, output = pose_rig("convert", str(second), "--to", "csv")
+    assert code == 0, output
+    assert f"{second} is part 2 of take.mcap: it begins in the middle of a run." in output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")

@@ -8,13 +8,14 @@ import pytest
 from rich.console import Console
 
 from pose_rig.config import Config, load
+from pose_rig.errors import PoseRigError
 from pose_rig.messages import CameraState, RigState
 from pose_rig.tools.board import Board
 from pose_rig.tools.camera_list import config_of
 from pose_rig.tools.execute import keep_rig
 from pose_rig.tools.live_table import picture
 from pose_rig.tools.monitor import Monitor
-from pose_rig.tools.plain_lines import PlainLines, line
+from pose_rig.tools.plain_lines import line
 from pose_rig.tools.rig_file import RigFile
 from pose_rig.tools.summary import summary
 from pose_rig.tools.supervisor import Life
@@ -83,29 +84,50 @@ def test_the_summary_says_what_is_doubtful_about_a_solved_rig() -> None:
 def test_the_last_solved_state_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "studio.toml"
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
-    lines = PlainLines(Console(file=StringIO()))
     rig_file = RigFile(path)
-    assert keep_rig(board_of(config, settled(config)), rig_file, lines) is None
+    assert keep_rig(board_of(config, settled(config)), rig_file) is None
     assert not path.exists()
     board = board_of(config, state(config.camera), state(config.camera, ("sim1",)), settled(config))
-    assert keep_rig(board, rig_file, lines) == path
+    assert keep_rig(board, rig_file) == path
     assert [camera.solved is None for camera in load(path).camera] == [False, True]
 
 
 def test_a_run_without_a_rig_file_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = config_of("sim:2")
-    assert keep_rig(board_of(config, state(config.camera)), None, PlainLines(Console(file=StringIO()))) is None
+    assert keep_rig(board_of(config, state(config.camera)), None) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_rig_file_that_broke_meanwhile_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_rig_file_that_broke_meanwhile_is_a_failure(tmp_path: Path) -> None:
     path = tmp_path / "studio.toml"
     rig_file = RigFile(path)
     path.write_text("[[camera\n")
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
-    said = StringIO()
     board = board_of(config, state(config.camera))
-    assert keep_rig(board, rig_file, PlainLines(Console(file=said))) is None
-    assert "studio.toml is not TOML" in said.getvalue()
-    assert "Rig solved." in summary(board, None)
+    with pytest.raises(PoseRigError, match=r"studio\.toml is not TOML"):
+        keep_rig(board, rig_file)
+    assert path.read_text() == "[[camera\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_leaves_the_rig_file_as_it_was_and_no_half_one(tmp_path: Path) -> None:
+    path = tmp_path / "studio.toml"
+    path.write_text("height_m = 1.8\n")
+    rig_file = RigFile(path)
+    (tmp_path / "studio.toml.partial").symlink_to("/dev/full")
+    config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
+    with pytest.raises(PoseRigError, match=r"could not be written to .*No space left on device.*Make room"):
+        keep_rig(board_of(config, state(config.camera)), rig_file)
+    assert [found.name for found in tmp_path.iterdir()] == ["studio.toml"]
+    assert path.read_text() == "height_m = 1.8\n"
+
+
+def test_a_folder_that_vanished_meanwhile_is_a_failure(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "studio.toml"
+    path.parent.mkdir()
+    rig_file = RigFile(path)
+    path.parent.rmdir()
+    config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
+    with pytest.raises(PoseRigError, match=r"could not be written to .*No such file or directory"):
+        keep_rig(board_of(config, state(config.camera)), rig_file)

@@ -1,0 +1,31 @@
+"""What may be printed in a terminal: nothing that came in a file or a message can steer it."""
+
+from collections.abc import Iterable
+from typing import IO
+
+import rich.console
+from rich.console import ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from pose_rig.names import shown
+
+
+class Console(rich.console.Console):
+    """A terminal in which text is text.
+
+    Square brackets are no markup unless the caller says so, and control characters are shown as question marks:
+    names, texts and errors come from files and from the network.
+
+    Args:
+        stderr: Write there instead of to stdout.
+        file: Write there instead.
+        terminal: Whether to take it for a terminal; None = look.
+    """
+
+    def __init__(self, *, stderr: bool = False, file: IO[str] | None = None, terminal: bool | None = None) -> None:
+        super().__init__(stderr=stderr, file=file, force_terminal=terminal, markup=False, emoji=False, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yields what is written; what rich itself steers the terminal with stays."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else shown(text), style, control)
