@@ -1,4 +1,3 @@
-import os
 import pickle
 import socket
 import threading
@@ -7,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Literal
 
+import numpy as np
 import pytest
 import zmq
 
@@ -16,6 +16,8 @@ from pose_rig.config import Keys
 from pose_rig.errors import UsageError
 from pose_rig.messages import Health
 from tests.strangers import ZMTP_3, attacker, is_closed, pushed, subscriber, subscription
+
+RNG = np.random.default_rng(0)
 
 LOOPBACK = "tcp://127.0.0.1:0"
 ENDED = Health(worker="left", t_ns=1, state="ended")
@@ -141,13 +143,13 @@ def test_a_web_page_cannot_even_subscribe() -> None:
 def test_a_large_subscription_is_cut_off_and_a_usual_one_is_not(size: int, is_cut: bool) -> None:
     with Sender(LOOPBACK, bind=True) as sender, closing(subscriber(sender.endpoint)) as stranger:
         stranger.settimeout(5.0 if is_cut else 0.5)
-        _send_what_goes(stranger, subscription(os.urandom(size)))
+        _send_what_goes(stranger, subscription(RNG.bytes(size)))
         assert is_closed(stranger) == is_cut
         sender.send(OWN)
 
 
 def test_a_flood_of_subscriptions_does_not_hold_a_message_up() -> None:
-    flood = b"".join(subscription(os.urandom(200)) for _ in range(100_000))
+    flood = b"".join(subscription(RNG.bytes(200)) for _ in range(100_000))
     with Sender(LOOPBACK, bind=True) as sender, closing(subscriber(sender.endpoint)) as stranger:
         flooding = threading.Thread(target=_send_what_goes, args=(stranger, flood))
         flooding.start()

@@ -57,9 +57,9 @@ def test_topics(name: str, topic: str) -> None:
     ("name", "field", "value", "text"),
     [
         ("v1_video", "format", "gif", "'format' is not valid: Invalid enum value 'gif'"),
-        ("v1_video", "index", -1, "'index' is out of range"),
+        ("v1_video", "index", -1, "'index' is not valid: Expected `int` >= 0"),
         ("v1_video", "data", None, "'data' is not valid: Expected `bytes`, got `None`"),
-        ("v1_marker", "t_ns", -1, "'t_ns' is out of range"),
+        ("v1_marker", "t_ns", -1, "'t_ns' is not valid: Expected `int` >= 0"),
         ("v1_marker", "text", 5, "'text' is not valid: Expected `str`, got `int`"),
         ("v1_gap", "what", "sleep", "'what' is not valid: Invalid enum value 'sleep'"),
         ("v1_gap", "source", "right", "'topic' does not match its content, 'gap/right'"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pose_rig.fusion.fusion import Fusion
@@ -55,7 +55,6 @@ def made(engine: Engine, known: bool, schema: str) -> Fusion:
 
 
 @pytest.mark.parametrize("known", [False, True])
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 2**32 - 1),
     schema=st.sampled_from(sorted(SETS)),

@@ -16,8 +16,7 @@ from pose_rig.fusion.told import is_tellable
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.messages import FARTHEST_M, FARTHEST_PX, Health, Keypoints2D, Pose3D
 from tests.fusion.fakes import Scene, film, fusion, ring, run, walk
-from tests.fusion.running import VIEWS, is_finite, keypoints, play
-from tests.fusion.test_process import Recorded
+from tests.fusion.running import VIEWS, Running, is_finite, keypoints, play
 
 FRAMES = 45
 Spoil = Literal["nan", "huge", "raise"]
@@ -88,9 +87,9 @@ def _spoil(values: NDArray[np.float32], how: Spoil) -> NDArray[np.float32]:
     return np.full_like(values, np.nan if how == "nan" else 3e38)
 
 
-def recorded(engine: Engine, scene: Scene) -> Recorded:
-    """Returns a run of a whole scene; what it said is in its record, of which nothing is lost."""
-    running = Recorded(engine, "all", views=VIEWS)
+def recorded(engine: Engine, scene: Scene) -> Running:
+    """Returns a run of a whole scene, of which all is heard that it said."""
+    running = Running(engine, "all", views=VIEWS)
     try:
         with suppress(AssertionError):  # of one who waits for poses
             play(running, scene)
@@ -99,12 +98,12 @@ def recorded(engine: Engine, scene: Scene) -> Recorded:
     return running
 
 
-def last_of(running: Recorded) -> Health:
-    return [one for one in running.record if isinstance(one, Health) and one.worker == "fusion"][-1]
+def last_of(running: Running) -> Health:
+    return [one for one in running.heard if isinstance(one, Health) and one.worker == "fusion"][-1]
 
 
-def poses_of(running: Recorded) -> list[Pose3D]:
-    return [one for one in running.record if isinstance(one, Pose3D)]
+def poses_of(running: Running) -> list[Pose3D]:
+    return [one for one in running.heard if isinstance(one, Pose3D)]
 
 
 @pytest.mark.parametrize("how", ["nan", "huge", "raise"])

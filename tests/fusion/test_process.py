@@ -40,7 +40,6 @@ def test_files_are_fused_frame_by_frame_and_the_process_ends(start: Callable[...
         assert got["cameras"].tolist() == ["cam0", "cam1"]
     assert saved[0] == saved[1], "two runs differ"
     assert [message.worker for message in running.heard if isinstance(message, Health)][-1] == "fusion"
-    running.until(lambda: any(health.state == "ended" for health in running.health()))
     assert running.health()[-1].frames == 60
     assert running.health()[-1].dropped == 0
 
@@ -69,7 +68,6 @@ def test_files_gone_through_twice_are_solved_from_the_first_frame_on(
     poses = running.poses()
     assert [pose.index for pose in poses] == list(range(poses[0].index, 75))
     assert all(pose.covariance_m2.shape == (17, 3, 3) for pose in poses)
-    running.until(lambda: any(health.state == "ended" for health in running.health()))
     assert running.health()[-1].frames == 75
 
 
@@ -250,7 +248,7 @@ def test_an_unwritable_poses_file_is_said_in_a_sentence(engine: Engine, tmp_path
 
 
 class Recorded(Running):
-    """A fusion process that is recorded."""
+    """A live fusion process that is recorded."""
 
     def __init__(self, engine: Engine, pace: Pace, **more: object) -> None:
         self._endpoint = free_endpoint()
@@ -323,12 +321,12 @@ def test_a_recorded_live_run_comes_out_the_same_to_the_last_bit(engine: Engine, 
 
 def test_everything_that_files_say_is_recorded_once(engine: Engine) -> None:
     for passes in (1, 2):
-        running = Recorded(engine, "all", views=2, passes=passes)
+        running = Running(engine, "all", views=2, passes=passes)
         scene = film(walk(0.5), ring(2))
         play(running, scene)
         running.close()
-        kept = [message for message in running.record if isinstance(message, Keypoints2D)]
+        kept = [message for message in running.heard if isinstance(message, Keypoints2D)]
         assert sorted((k.camera, k.index) for k in kept) == [(f"cam{v}", i) for v in range(2) for i in range(15)]
-        assert [pose.index for pose in running.record if isinstance(pose, Pose3D)] == list(range(15))
-        assert not any(isinstance(message, Learned) for message in running.record)
-        assert running.record[-1].topic == "health/fusion"
+        assert [pose.index for pose in running.poses()] == list(range(15))
+        assert not any(isinstance(message, Learned) for message in running.heard)
+        assert running.heard[-1].topic == "health/fusion"

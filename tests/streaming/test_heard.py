@@ -1,7 +1,7 @@
-import os
 import tracemalloc
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +15,8 @@ from pose_rig.streaming.vmc import VmcEncoder
 from tests.streaming.live import live
 from tests.streaming.people import person
 from tests.streaming.vmc_said import FRAME_NS, NAMES, bone, bones, bundle, frame, message, ok, root, time
+
+RNG = np.random.default_rng(0)
 
 Frame = Sequence[bytes]
 
@@ -239,7 +241,7 @@ def test_nothing_makes_it_grow() -> None:
         for i in range(begin, begin + 1000):
             said = (bone(f"Bone{i}"), message(f"/x/{i}", "y"), message("/VMC/Ext/Blend/Val", f"b{i}", 0.0))
             heard.take(bundle(*said).dgram, i * 1000, f"h:{i}")
-            heard.take(os.urandom(100), i * 1000, f"h:{i}")
+            heard.take(RNG.bytes(100), i * 1000, f"h:{i}")
             heard.take(bone("Hips").dgram, i * 1000, f"h:{i}")
 
     heard = VmcHeard()

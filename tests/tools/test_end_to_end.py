@@ -79,8 +79,10 @@ def test_keypoints_from_a_file_become_the_same_poses_every_time(tmp_path: Path) 
 def test_a_run_in_which_nobody_is_seen_fails_and_says_so(tmp_path: Path) -> None:
     count = 40
     path = tmp_path / "kp.npz"
+    score = np.zeros((2, count, 17))
+    score[..., 0] = 0.9  # a nose alone is nobody
     np.savez(
-        path, xy=np.full((2, count, 17, 2), 100.0), score=np.zeros((2, count, 17)), landmarks="coco17",
+        path, xy=np.full((2, count, 17, 2), 100.0), score=score, landmarks="coco17",
         t_ns=np.tile(np.arange(count) * 33_000_000, (2, 1)), size_px=np.full((2, 2), (1280, 720)),
     )  # fmt: skip
     command = [*COMMAND, "--cams", str(path), "--pace", "all"]

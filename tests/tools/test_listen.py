@@ -1,6 +1,5 @@
 """pose-rig listen, with real datagrams on this machine."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -10,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from io import StringIO
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -17,6 +17,8 @@ from pose_rig.streaming.unity_bones import PARENTS
 from pose_rig.tools.listen import Listener, bound
 from tests.streaming.vmc_said import FRAME_NS, bone, bundle, frame, message
 from tests.tools.test_cli import pose_rig
+
+RNG = np.random.default_rng(0)
 
 
 def said(*arguments: object) -> tuple[int, str]:
@@ -139,7 +141,7 @@ def test_a_flood_of_garbage_holds_nothing_up(listener: Listener) -> None:
     def flood() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             while not over.is_set():
-                sender.sendto(os.urandom(1000), (listener.address.host, listener.address.port))
+                sender.sendto(RNG.bytes(1000), (listener.address.host, listener.address.port))
 
     thread = threading.Thread(target=flood)
     thread.start()
