@@ -1,5 +1,6 @@
 """Running a rig in this terminal, from its configuration to the summary."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pose_rig.assets import detector_model
@@ -20,13 +21,22 @@ from pose_rig.tools.terminal import Console
 from pose_rig.tools.workers import Plan, plan
 
 
-def execute(config: Config, *, force: bool = False, own: str = "", headless: bool = False, debug: bool = False) -> None:
+def execute(
+    config: Config,
+    *,
+    force: bool = False,
+    own: str = "",
+    enough: Callable[[Board], bool] | None = None,
+    headless: bool = False,
+    debug: bool = False,
+) -> None:
     """Runs a rig until it ends, and prints its summary however it ends.
 
     Args:
         config: The rig, its cameras named.
         force: Whether files that exist may be replaced.
         own: One that may always be; empty = none.
+        enough: As in `Run`.
         headless: Print plain lines even in a terminal.
         debug: Let the workers write to the terminal.
 
@@ -47,16 +57,25 @@ def execute(config: Config, *, force: bool = False, own: str = "", headless: boo
     lines.say(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
     for line in _recalled(config):
         lines.say(line)
-    carry_out(ready, console, rig_file, headless=headless, debug=debug)
+    carry_out(ready, console, rig_file, enough=enough, headless=headless, debug=debug)
 
 
-def carry_out(ready: Plan, console: Console, rig_file: RigFile | None = None, *, headless: bool, debug: bool) -> None:
+def carry_out(
+    ready: Plan,
+    console: Console,
+    rig_file: RigFile | None = None,
+    *,
+    enough: Callable[[Board], bool] | None = None,
+    headless: bool,
+    debug: bool,
+) -> None:
     """Runs a plan until it ends, and prints its summary however it ends.
 
     Args:
         ready: The plan.
         console: Where to.
         rig_file: What remembers the solved rig; None = nothing does.
+        enough: As in `Run`.
         headless: As in `execute`.
         debug: As there.
 
@@ -65,7 +84,7 @@ def carry_out(ready: Plan, console: Console, rig_file: RigFile | None = None, *,
     """
     lines, save = PlainLines(console), ready.config.save
     display = lines if headless or debug or not console.is_terminal else LiveTable(console)
-    run = Run(ready, display, debug=debug)
+    run = Run(ready, display, debug=debug, enough=enough)
     written_ns = _written_ns(save)
     faults: list[PoseRigError] = []
     try:

@@ -1,6 +1,7 @@
 """The main loop of a run: listen to the rig, mend what dies, show it, end it."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from pose_rig.bus import Receiver
@@ -41,15 +42,22 @@ class Run:
         display: Where it is shown.
         debug: Let the workers write to the terminal.
         start_wait_s: How long live cameras may take to announce themselves before it begins without them.
+        enough: Whether to end now, asked at every tick; None = only the plan says when.
 
     Attributes:
         board: The rig as it is, and after the run as it was.
     """
 
     def __init__(
-        self, plan: Plan, display: Display, *, debug: bool = False, start_wait_s: float = START_WAIT_S
+        self,
+        plan: Plan,
+        display: Display,
+        *,
+        debug: bool = False,
+        start_wait_s: float = START_WAIT_S,
+        enough: Callable[[Board], bool] | None = None,
     ) -> None:
-        self._start_wait_s = start_wait_s
+        self._start_wait_s, self._enough = start_wait_s, enough
         self._plan = plan
         self._display = display
         self._monitor = Monitor()
@@ -150,6 +158,8 @@ class Run:
     def _over(self) -> bool:
         duration_s = self._plan.config.duration_s
         if self._fusion_ended() or (duration_s is not None and self.board.elapsed_s() >= duration_s):
+            return True
+        if self._enough is not None and self._enough(self.board):
             return True
         # A fusion that was restarted meanwhile may never hear that the cameras have ended.
         lives = self._supervisor.lives
