@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from pose_rig.errors import EngineError
 from pose_rig.graph import GUESS, INPUTS, GraphInput, GraphOutput
+from pose_rig.lifting.onnx_runtime import ort
 from pose_rig.lifting.weights_file import refuse_other
 
 SHIPPED = Path(__file__).parent / "weights" / "lifter.onnx"

@@ -1,5 +1,6 @@
 """``pose-rig view``: a session in Rerun, a viewer that is installed as the extra ``view``."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from pose_rig.tools.terminal import Console
 
 # A viewer of its own, that nobody on the network can talk to.
 VIEWER = (sys.executable, "-m", "rerun", "--new", "--bind", "127.0.0.1", "--hide-welcome-screen")
+
+# Rerun reports how its viewer is used, but not from build servers, which set this; its own switch is a user's file.
+SILENT = {"CI": "1"}
 
 FFMPEG = (
     "The pictures are H.264, and Rerun's window needs ffmpeg to show them: install it, or use --web, where the browser "
@@ -90,7 +94,8 @@ def _show(recording: Path, web: bool) -> None:
         PoseRigError: It did not start.
     """
     try:
-        code = subprocess.run([*VIEWER, *(["--web-viewer"] if web else []), str(recording)], check=False).returncode  # noqa: S603
+        command = [*VIEWER, *(["--web-viewer"] if web else []), str(recording)]
+        code = subprocess.run(command, env={**os.environ, **SILENT}, check=False).returncode  # noqa: S603
     except KeyboardInterrupt:  # how the one in the browser is ended
         return
     if code:

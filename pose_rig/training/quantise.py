@@ -61,6 +61,8 @@ def multiply_in_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
+    import pose_rig.lifting.onnx_runtime  # noqa: F401  before anything else of ONNX Runtime
+
     names = []
     for gemm in (layer for layer in lifter_layers(model) if not layer.input[1].startswith(ENDS)):
         (x, weight, bias), out = list(gemm.input), gemm.output[0]
