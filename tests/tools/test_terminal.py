@@ -129,3 +129,16 @@ def test_characters_that_stdout_lacks_do_not_end_a_command(tmp_path: Path) -> No
     done = subprocess.run(command, capture_output=True, env=environment, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert b"?cm" in done.stdout  # ±cm
+
+
+def test_a_narrow_terminal_still_shows_which_camera_is_in_which_state() -> None:
+    monitor = Monitor()
+    monitor.start_ns = 1
+    monitor.take(Health(worker="left", t_ns=0, state="running"))
+    workers = (Worker("left", idle, camera_job()), Worker("fusion", idle, camera_job()))
+    board = Board(Config(camera=(CameraConfig(source="sim", name="left"),)), monitor, Supervisor(workers).lives)
+    out = StringIO()
+    console = Console(file=out)
+    console.width = 40
+    console.print(picture(board))
+    assert out.getvalue().splitlines()[1].startswith("left   running ")
