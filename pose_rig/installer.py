@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pose_rig.errors import PoseRigError
+
 Tool = Literal["pip", "ensurepip", "uv", "uv tool", "pipx"]
 
 
@@ -60,6 +62,19 @@ class Installer:
         if self.tool == "pipx":
             return "pipx reinstall pose-rig"
         return self.packages("--reinstall" if self.tool == "uv" else "--force-reinstall", "pose-rig")
+
+
+def missing(what: str, package: str, extra: str) -> PoseRigError:
+    """Returns the error of a package that is not there.
+
+    Args:
+        what: What needs it, as a sentence begins.
+        package: Its name.
+        extra: The optional part of pose-rig that brings it.
+    """
+    return PoseRigError(
+        f"{what} needs {package}, which is not installed.", f"Install it with {installer().with_extra(extra)}."
+    )
 
 
 def installer(prefix: Path | None = None, has_pip: bool | None = None) -> Installer:

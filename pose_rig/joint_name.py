@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import JOINTS
 
+MOST_LISTED = 40  # joints and landmarks of a body; whole-body sets have a hundred more
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
 _SIDES = {"l": "l", "left": "l", "r": "r", "right": "r"}
 # What others call a joint that is at the same place: MediaPipe's, COCO's, OpenPose's and Human3.6M's names, OpenSim's
@@ -46,7 +47,7 @@ def joint_index(name: str, names: Sequence[str] = JOINTS) -> int:
     for wanted, there in (*((key, keys) for key in readings), *((_place(key), places) for key in readings)):
         if wanted in there:
             return there.index(wanted)
-    raise JointError(f"There is no joint {name!r}.", f"{_suggestion(name, names)}There are {', '.join(names)}.")
+    raise JointError(f"There is no joint {name!r}.", f"{_suggestion(name, names)}There are {_listed(names)}.")
 
 
 def joint_name(name: str, names: Sequence[str] = JOINTS) -> str:
@@ -86,3 +87,9 @@ def _suggestion(name: str, names: Sequence[str]) -> str:
     spelled = {"".join(_key(each)): each for each in names}
     close = difflib.get_close_matches("".join(_key(name)), spelled, n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(spelled[key] for key in close)}? " if close else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Returns names in a row; of whole-body landmarks those of faces and fingers are only counted."""
+    few = ", ".join(names[:MOST_LISTED])
+    return few if len(names) <= MOST_LISTED else f"{few} and {len(names) - MOST_LISTED} more"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.installer import Installer, Tool, installer
+from pose_rig.installer import Installer, Tool, installer, missing
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,10 @@ def test_this_environment_has_one() -> None:
 def test_what_its_commands_are(tool: Tool, extra: str, packages: str, again: str) -> None:
     found = Installer(tool, Path("/env"))
     assert (found.with_extra("gpu"), found.packages("a<2", "b"), found.again()) == (extra, packages, again)
+
+
+def test_a_package_that_is_missing_is_one_mistake_in_every_command() -> None:
+    error = missing("Training", "torch", "train")
+    assert error.cause == "Training needs torch, which is not installed."
+    assert error.remedy == f"Install it with {installer().with_extra('train')}."
+    assert error.exit_code == 1

@@ -78,3 +78,12 @@ def test_the_error_lists_what_is_spelled_alike_and_is_of_both_kinds() -> None:
     assert caught.value.exit_code == 2
     with pytest.raises(JointError, match="Did you mean r_shoulder or l_shoulder"):
         joint_index("RShoulderr")
+
+
+def test_of_whole_body_landmarks_not_all_are_listed() -> None:
+    names = (*JOINTS, *extra_landmarks(landmarks("wholebody133")))
+    with pytest.raises(JointError) as caught:
+        joint_name("r_wirst", names)
+    assert caught.value.remedy.startswith("Did you mean r_wrist or l_wrist? There are pelvis, r_hip, ")
+    assert caught.value.remedy.endswith(f" and {len(names) - 40} more.")
+    assert len(caught.value.remedy) < 600

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from pose_rig.errors import SourceError
+from pose_rig.errors import ContentError, SourceError
 
 # Several camera processes share few cores. Measured on two cores with four 1080×1920 files and the detector: one
 # decoding thread each gives 53 frames/s in sum, the default (as many as cores, each) 48.
@@ -109,7 +109,8 @@ def open_ffmpeg(target: str, open_device: OpenDevice) -> Device:
     """Returns a video file or stream opened through FFmpeg, whose images have square pixels.
 
     Raises:
-        SourceError: It is not there, or not a video.
+        SourceError: A stream is not there, or not a video.
+        ContentError: A file is not a video.
     """
     params = [
         cv2.CAP_PROP_N_THREADS, DECODE_THREADS,
@@ -120,7 +121,8 @@ def open_ffmpeg(target: str, open_device: OpenDevice) -> Device:
     width, height = size_px(device)
     if not device.isOpened() or min(width, height) <= 0:
         device.release()
-        raise SourceError(
+        wrong = SourceError if "://" in target else ContentError  # a stream may be read another time
+        raise wrong(
             f"{target} cannot be read as a video.",
             "Check that it plays in a video player; a stream must be reachable from this machine.",
         )

@@ -85,7 +85,9 @@ def find(
     present = ", ".join(f"{camera.index} ({camera.name})" for camera in cameras) or "none"
     if matches:
         raise SourceError(f"{len(matches)} cameras are called {source!r}.", f"Name one by number: {present}.")
-    raise SourceError(f"There is no file or camera {source!r}.", f"Check its cable. Plugged in now: {present}.")
+    raise SourceError(
+        f"There is no file or camera {source!r}.", f"Check the name or the cable. Plugged in now: {present}."
+    )
 
 
 def _matches(source: str, cameras: tuple[Plugged, ...], root: Path) -> list[Plugged]:

@@ -64,7 +64,8 @@ def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
             raise UsageError(f"A simulated rig of {camera.members} cameras is too large.", "Give fewer members.")
         name = camera.name or "sim"
         return tuple(
-            msgspec.structs.replace(camera, name=f"{name}{member}", member=member) for member in range(camera.members)
+            msgspec.structs.replace(camera, name=_numbered(name, member), member=member)
+            for member in range(camera.members)
         )
     if kind == "keypoints":
         keypoints = keypoint_file.load(Path(camera.source))
@@ -72,7 +73,7 @@ def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
         return tuple(
             msgspec.structs.replace(
                 camera,
-                name=name or f"{stem}{member}",
+                name=name or _numbered(stem, member),
                 member=member,
                 members=len(keypoints.cameras),
                 focal_px=camera.focal_px or focal_px,
@@ -80,6 +81,11 @@ def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
             for member, (name, focal_px) in enumerate(zip(keypoints.cameras, keypoints.focal_px, strict=True))
         )
     return (camera,)
+
+
+def _numbered(name: str, member: int) -> str:
+    """Returns the name of a member; a name that ends in a digit is kept apart from the number."""
+    return f"{name}-{member}" if name[-1:].isdigit() else f"{name}{member}"
 
 
 def open_source(

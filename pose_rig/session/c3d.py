@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.installer import installer
+from pose_rig.errors import UsageError
+from pose_rig.installer import missing
 from pose_rig.session.markers import Markers, Naming
 from pose_rig.session.poses import Poses
 from pose_rig.session.whole_file import whole_file
@@ -45,7 +45,7 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Na
         raise UsageError(
             f"C3D counts to {MOST_FRAMES} frames, {MOST_FRAMES / markers.rate_hz / 60:.1f} min at "
             f"{markers.rate_hz:g} Hz; here are {frames}.",
-            "Write it in parts with --from and --until, at a lower --rate, or as TRC.",
+            "Write it in parts with --start and --end, at a lower --rate, or as TRC.",
         )
     content = _content(markers, poses)
     with whole_file(path) as beside:
@@ -59,7 +59,7 @@ def _content(markers: Markers, poses: Poses) -> Any:
     try:
         import ezc3d
     except ImportError as error:
-        raise PoseRigError("C3D files need ezc3d.", installer().with_extra("files")) from error
+        raise missing("C3D", "ezc3d", "files") from error
     content = ezc3d.c3d()
     seen = np.isfinite(markers.xyz).all(-1)
     points = np.ones((4, len(markers.names), len(markers.xyz)))

@@ -13,7 +13,7 @@ from pose_rig.errors import SessionError, UsageError
 from pose_rig.messages import Keypoints2D
 from pose_rig.session.bone_names import Names
 from pose_rig.session.markers import Naming
-from pose_rig.session.poses import Poses, even_count
+from pose_rig.session.poses import Poses, check_part, even_count
 from pose_rig.session.reader import Session
 from pose_rig.streaming.humanoid import Motion
 
@@ -85,6 +85,15 @@ class Material:
                 raise SessionError(f"Nobody is seen in this part of {self.path}.", "Choose another part.")
         return self._poses
 
+    def check_part(self) -> None:
+        """Checks that the part that is wanted is one of the session.
+
+        Raises:
+            UsageError: It is not.
+        """
+        if self._session is not None:
+            check_part(self.wishes.from_s, self.wishes.to_s, self._session.duration_s)
+
     @property
     def remarks(self) -> list[str]:
         """What users should know of a session: what of it is missing, and whether it is part of another."""
@@ -116,11 +125,14 @@ class Material:
             self._session.close()
 
     def _read(self) -> Poses:
+        part = self.wishes.from_s, self.wishes.to_s
         if self._session is not None:
-            return self._session.poses(self.wishes.from_s, self.wishes.to_s)
+            return self._session.poses(*part)
         from pose_rig.session.poses_npz import read_npz
 
-        return read_npz(self.path).between(self.wishes.from_s, self.wishes.to_s)
+        poses = read_npz(self.path)
+        check_part(*part, float(poses.t_s[-1]) if len(poses) else 0.0)
+        return poses.between(*part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +163,7 @@ def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes)
     """
     written: list[Path] = []
     with closing(Material(path, wishes)) as material:
+        material.check_part()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

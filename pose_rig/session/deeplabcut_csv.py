@@ -72,7 +72,7 @@ def read_deeplabcut(
     names = [re.split(r"DLC_|DLC(?=[A-Z\d])", path.stem)[0].rstrip("_-. ") or path.stem for path in files]
     cameras = {name if names.count(name) == 1 else path.stem: path for name, path in zip(names, files, strict=True)}
     folder = source if source.is_dir() else source.parent
-    rate = checked_rate(frame_rate(folder) if fps is None else fps)
+    rate = checked_rate(frame_rate(source) if fps is None else fps)
     known = views(folder, tuple(cameras), sizes_px)
     tables = {name: _read(path) for name, path in cameras.items()}
     if len({table.parts for table in tables.values()}) > 1:

@@ -49,7 +49,7 @@ def read_freemocap(
         )
     if not array.size:
         raise ContentError(f"{path} has no {('cameras', 'frames', 'landmarks')[array.shape.index(0)]}.", REMEDY)
-    rate = checked_rate(frame_rate(path.parent) if fps is None else fps)
+    rate = checked_rate(frame_rate(path) if fps is None else fps)
     names = tuple(f"cam{number}" for number in range(len(array)))
     known = views(path.parent, names, sizes_px)
     if schema is None and array.shape[2] in HOLISTIC:

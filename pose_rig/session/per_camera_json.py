@@ -92,7 +92,7 @@ def read_per_camera(
     names = [path.parent.name if path.stem.lower() in USUAL_NAMES and path.parent.name else path.stem for path in files]
     cameras = {name if names.count(name) == 1 else str(path): path for name, path in zip(names, files, strict=True)}
     folder = source if source.is_dir() else source.parent
-    rate = checked_rate(frame_rate(folder) if fps is None else fps)
+    rate = checked_rate(frame_rate(source) if fps is None else fps)
     known = views(folder, tuple(cameras), sizes_px)
     tracks = {name: read_results(path) for name, path in cameras.items()}
     counts = {frame.shape[1] for track in tracks.values() for frame in track.values()}

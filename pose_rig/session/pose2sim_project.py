@@ -25,21 +25,21 @@ class Views:
     focal_px: tuple[float | None, ...]
 
 
-def frame_rate(folder: Path) -> float:
+def frame_rate(source: Path) -> float:
     """Returns ``frame_rate`` of the nearest Config.toml that says a number.
 
     Raises:
         UsageError: None does.
         SourceError: A Config.toml cannot be read.
     """
-    for level in _upwards(folder):
+    for level in _upwards(source if source.is_dir() else source.parent):
         path = level / "Config.toml"
         if path.is_file():
             rate = _table(_toml(path).get("project")).get("frame_rate")
             if isinstance(rate, int | float) and rate > 0:
                 return float(rate)
     raise UsageError(
-        f"The frame rate of {folder} is not known: no Config.toml says a number.", "Give it with --fps, such as 60."
+        f"The frame rate of {source} is not known: no Config.toml says a number.", "Give it with --fps, such as 60."
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.errors import SessionError
+from pose_rig.errors import SessionError, UsageError
 from pose_rig.joint_name import joint_index
 
 if TYPE_CHECKING:
@@ -165,6 +165,23 @@ class Poses:
         return replace(self, **{name: getattr(self, name)[kept] for name in rows})
 
 
+def check_part(from_s: float | None, to_s: float | None, length_s: float) -> None:
+    """Checks the part that is wanted of something.
+
+    Args:
+        from_s: Where it begins, in seconds from the start; None = there.
+        to_s: Where it ends; None = at the end.
+        length_s: How long the whole is.
+
+    Raises:
+        UsageError: It is empty, or lies elsewhere.
+    """
+    begin_s, end_s = from_s or 0.0, length_s if to_s is None else to_s
+    wanted = from_s is not None or to_s is not None
+    if wanted and not (0 <= begin_s < end_s and begin_s <= length_s):  # NaN neither
+        raise UsageError(f"From {begin_s:.1f} s to {end_s:.1f} s is no time.", f"There are {length_s:.1f} s.")
+
+
 def even_count(seconds: float, rate_hz: float) -> int:
     """Returns how many instants at even distances there are in a time, both ends included.
 
@@ -175,6 +192,6 @@ def even_count(seconds: float, rate_hz: float) -> int:
     if count > MOST_INSTANTS:
         raise SessionError(
             f"From the first to the last instant it is {seconds / 3600:.0f} h, which are {count:.1e} rows at one rate.",
-            "A time in it is wrong: choose a part with --from and --until.",
+            "A time in it is wrong: choose a part with --start and --end.",
         )
     return count

@@ -66,7 +66,7 @@ def write_npz(path: Path, poses: Poses, further: Mapping[str, NDArray[Any]] | No
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def read_npz(path: Path) -> Poses:
+def read_npz(path: Path | str) -> Poses:
     """Returns the poses in a poses file; what it does not hold is NaN, ages are 0.
 
     Joints may be spelled otherwise (`pose_rig.joint_name.joint_index`) and be in another order.
@@ -74,6 +74,7 @@ def read_npz(path: Path) -> Poses:
     Raises:
         SourceError: The file cannot be read, or a key is missing or has the wrong shape or values; names the key.
     """
+    path = Path(path)
     arrays = read_arrays(path, REMEDY, REQUIRED | OPTIONAL)
     sizes: dict[str | int, int] = {}
     for key, (kinds, axes) in (REQUIRED | OPTIONAL).items():

@@ -13,7 +13,7 @@ from mcap.writer import Writer
 from pose_rig.errors import SessionError
 from pose_rig.session.info import NAME
 from pose_rig.session.log_file import CHUNK_BYTES, LIBRARY, PARTIAL, PROFILE, partial_of
-from pose_rig.session.mcap_file import DAMAGE, MOST_CHANNELS, is_whole, summary_of
+from pose_rig.session.mcap_file import DAMAGE, MAGIC, MOST_CHANNELS, is_whole, summary_of
 from pose_rig.session.salvage import Salvage
 from pose_rig.session.whole_file import whole_file
 
@@ -108,12 +108,19 @@ def _before(out: Path, known: dict[str, str]) -> Recovery | None:
         return None
 
 
+def _begins_as_session(path: Path) -> bool:
+    with path.open("rb") as file:
+        return MAGIC.startswith(file.read(len(MAGIC)))
+
+
 def _copy(source: Path, out: Path, print_of_source: dict[str, str]) -> Recovery:
     salvage = Salvage(source)
     with whole_file(out) as copy, copy.open("wb") as file:
         writer = Writer(file, chunk_size=CHUNK_BYTES)
         writer.start(PROFILE, LIBRARY)
         messages, unknown = _write_all(writer, salvage.records())
+        if not messages and not _begins_as_session(source):
+            raise SessionError(f"{source} is no session.", "Poses files (.npz) are read by pose_rig.session.load.")
         if not messages:
             raise SessionError(f"{source} holds nothing that can be kept.", "It was cut off as it began.")
         lost_s = salvage.lost_ns * 1e-9

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.errors import PoseRigError
-from pose_rig.installer import installer
+from pose_rig.installer import missing
 from pose_rig.session.joint_angles import angles_deg
 from pose_rig.session.poses import Poses
 from pose_rig.session.whole_file import whole_file
@@ -71,7 +70,7 @@ def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> Non
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise PoseRigError("Parquet files need pyarrow.", installer().with_extra("files")) from error
+        raise missing("Parquet", "pyarrow", "files") from error
     table = pyarrow.table(columns(poses.even(rate_hz) if rate_hz else poses), metadata=_metadata(poses))
     with whole_file(path) as beside:
         pyarrow.parquet.write_table(table, beside)
@@ -89,7 +88,7 @@ def data_frame(poses: Poses) -> "pandas.DataFrame":
     try:
         import pandas
     except ImportError as error:
-        raise PoseRigError("A DataFrame needs pandas.", installer().with_extra("files")) from error
+        raise missing("A DataFrame", "pandas", "files") from error
     frame = pandas.DataFrame(columns(poses, sd=True))
     frame.attrs = {
         "frame": FRAME,

@@ -1,6 +1,7 @@
 """From what the user typed after ``--cams`` to named cameras, each known to make sense before anything is started."""
 
 import itertools
+import os
 import re
 import tomllib
 from collections.abc import Iterable
@@ -159,7 +160,9 @@ def _entries(path: Path, config: Config) -> list[Entry]:
 def _entry(item: str) -> Entry:
     """Returns one item of the list as if it stood in a rig.toml."""
     if not item:
-        raise UsageError("--cams has an empty item.", _FORMS)
+        raise UsageError(
+            "--cams has an empty item.", f"Names with spaces need quotes, and no space stands beside a comma. {_FORMS}"
+        )
     if item.lower().endswith(".toml"):
         raise UsageError(f"{item} stands among other cameras.", "A rig.toml describes the whole rig: give it alone.")
     if match := re.fullmatch(r"sim:(\d{1,4})", item):
@@ -171,7 +174,7 @@ def _beside(toml: Path, camera: CameraConfig) -> CameraConfig:
     """Returns a camera whose file, if it has one, is found from the folder of the rig.toml."""
     if kind_of(camera.source) not in ("keypoints", "video"):
         return camera
-    return msgspec.structs.replace(camera, source=str(toml.parent / camera.source))
+    return msgspec.structs.replace(camera, source=str(toml.parent / os.path.expanduser(camera.source)))
 
 
 def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:

@@ -19,7 +19,7 @@ def cams(debug: Debug = False) -> None:
         console = Console()
         cameras = plugged()
         if not cameras:
-            console.print("No camera is plugged in. Without one: pose-rig demo, or pose-rig run --cams sim:4")
+            console.print("No camera is plugged in. Without one: `pose-rig demo`, or `pose-rig run --cams sim:4`.")
             return
         table = Table(box=None, pad_edge=False)
         for header in ("index", "name", "device", "usb", "found again by"):
@@ -29,4 +29,4 @@ def cams(debug: Debug = False) -> None:
             table.add_row(str(camera.index), *(Text(text) for text in texts))
         console.print(table)
         indices = ",".join(str(camera.index) for camera in cameras)
-        console.print(f"Use them all: pose-rig run --cams {indices}", markup=False, highlight=False)
+        console.print(f"Use them all: `pose-rig run --cams {indices}`.", markup=False, highlight=False)

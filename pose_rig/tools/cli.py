@@ -1,5 +1,7 @@
 """The ``pose-rig`` command line."""
 
+import io
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -56,7 +58,9 @@ def options(
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Runs the command line; where stdout lacks a character of ours (a pipe on Windows), it shows ? instead."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     app(prog_name="pose-rig")
 
 

@@ -53,6 +53,12 @@ def gathered(words: list[str]) -> list[str]:
     return out
 
 
+def flowing(doc: str) -> str:
+    r"""Returns a docstring whose paragraphs are one line each; those that begin with \\b stay as they are."""
+    paragraphs = doc.split("\n\n")
+    return "\n\n".join(text if text.startswith("\b") else text.replace("\n", " ") for text in paragraphs)
+
+
 def flat(command: Callable[..., None]) -> Callable[..., None]:
     """Returns a command that takes one by one what ``command`` takes in groups.
 
@@ -70,7 +76,7 @@ def flat(command: Callable[..., None]) -> Callable[..., None]:
         command(**options, **grouped)
 
     expanded = [one for parameter in parameters for one in _expanded(parameter)]
-    called.__name__, called.__doc__ = command.__name__, escape(inspect.getdoc(command) or "")
+    called.__name__, called.__doc__ = command.__name__, escape(flowing(inspect.getdoc(command) or ""))
     called.__annotations__ = {one.name: one.annotation for one in expanded}
     called.__signature__ = inspect.Signature(expanded)  # type: ignore[attr-defined]
     return called

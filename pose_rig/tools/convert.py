@@ -72,7 +72,7 @@ def convert(
         for target in targets(source, formats, folder):
             _check_target(target, source, force=force)
         written = write(source, formats, folder, Wishes(rate, start_s, end_s, bvh_names, bvh_scale, markers))
-        for line in (*(f"Written: {path}" for path in written.paths), *written.notes):
+        for line in (*(f"Written: {path}." for path in written.paths), *written.notes):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

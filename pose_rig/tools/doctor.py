@@ -31,7 +31,7 @@ def doctor(debug: Debug = False) -> None:
                 findings.append(finding)
                 console.print(_line(finding))
         worst = [finding for finding in findings if finding.status == "fail"]
-        text = f"{len(worst)} thing(s) to mend." if worst else "Ready to run: pose-rig demo"
+        text = f"{len(worst)} thing(s) to mend." if worst else "Ready to run: `pose-rig demo`."
         console.print(text, highlight=False)
     if worst:
         raise typer.Exit(1)

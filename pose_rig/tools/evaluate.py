@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pose_rig.errors import UsageError
-from pose_rig.installer import installer
+from pose_rig.installer import missing
 from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import MEASURED, SIMULATED, check_input
 from pose_rig.tools.lists import listed_paths
@@ -186,17 +186,14 @@ def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Meas
     """Yields what all weights reach on all footage.
 
     Raises:
-        UsageError: torch is not installed.
+        PoseRigError: torch is not installed.
     """
     try:
         from pose_rig.lifting.checkpoint import load
         from pose_rig.lifting.engine import SHIPPED
         from pose_rig.training.evaluation import measure
     except ModuleNotFoundError as error:
-        raise UsageError(
-            f"Measuring needs {error.name}, which is not installed.",
-            f"Install it with {installer().with_extra('train')}.",
-        ) from error
+        raise missing("Measuring", str(error.name), "train") from error
     files = [(path.name, path) for path in weights] or [("shipped weights", SHIPPED)]
     lifters = [(name, load(path)[0]) for name, path in files]
     for kind, footage, half_head_px in found:

@@ -93,7 +93,7 @@ def carry_out(
     finally:
         saved = Path(save) if _written_ns(save) != written_ns else None
         kept = _kept(run.board, rig_file, faults)
-        for line in (*summary(run.board, saved, kept), *_left(save)):
+        for line in (*summary(run.board, saved, kept), *_left(save), *unfinished(run.board)):
             lines.say(line)
     if lost := run.board.lost():
         faults.append(SaveError(lost, "What was recorded until then is kept."))
@@ -121,6 +121,17 @@ def _left(save: str) -> list[str]:
     if not save or not (partial := partial_of(Path(save))).is_file() or not partial.stat().st_size:
         return []
     return [f"The poses so far are in {partial}: `pose-rig recover {partial}` makes a poses file of them."]
+
+
+def unfinished(board: Board) -> list[str]:
+    """Returns what there is to say of a recording that was given up: it is there, but not under its name."""
+    if not (record := board.config.record) or board.lost():
+        return []
+    from pose_rig.session.log_file import partial_of  # brings MCAP
+
+    if Path(record).exists() or not partial_of(Path(record)).is_file():
+        return []
+    return [f"What was recorded is in {partial_of(Path(record))}: `pose-rig recover {record}` makes a session of it."]
 
 
 def _detector_model(config: Config, console: Console) -> str:

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from pose_rig.cache import cache_folder
-from pose_rig.errors import UsageError
-from pose_rig.installer import installer
+from pose_rig.installer import missing
 from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import EXPORTED, check_input
 from pose_rig.tools.options import Debug, Force
@@ -50,10 +49,7 @@ def export(
             from pose_rig.training.export import Wishes
             from pose_rig.training.export import export as write
         except ModuleNotFoundError as error:
-            raise UsageError(
-                f"Exporting needs {error.name}, which is not installed.",
-                f"Install it with {installer().with_extra('train')}.",
-            ) from error
+            raise missing("Exporting", str(error.name), "train") from error
         lifter, settings = load(checkpoint)
         wishes = Wishes(precision, provider, cache_folder() / "engines")
         done = write(lifter, settings, path, wishes, source=checkpoint)

@@ -57,7 +57,14 @@ IMPORTED = Input(
 )
 EXPORTED = Input("`pose-rig export`", (kinds.CHECKPOINT, kinds.GRAPH))
 TAUGHT = Input(
-    "`pose-rig train`", (kinds.SESSION, kinds.KEYPOINTS), CUT_OFF, {kinds.MOTION: "pose-rig train --simulated {}"}
+    "`pose-rig train`",
+    (kinds.SESSION, kinds.KEYPOINTS),
+    CUT_OFF,
+    {
+        kinds.MOTION: "pose-rig train --simulated {}",
+        kinds.CHECKPOINT: "pose-rig train take.mcap --weights {}",
+        kinds.GRAPH: "pose-rig train take.mcap --weights {}",
+    },
 )
 SIMULATED = Input("--simulated", (kinds.MOTION,))
 MEASURED = Input("--weights", (kinds.CHECKPOINT, kinds.GRAPH))

@@ -13,6 +13,7 @@ from rich.text import Text
 from pose_rig.tools.board import Board, CameraRow
 
 DRAW_EVERY_S = 0.25
+MOST_KEPT = 12  # characters of a name and a state that a narrow terminal keeps
 _COLOURS = {"running": "green", "ready": "green", "ended": "dim", "starting": "yellow"}
 
 
@@ -50,11 +51,11 @@ class LiveTable:
 def picture(board: Board) -> RenderableType:
     """Returns the table of the cameras with what is wrong, a line about fusion, and a bar if the end is known."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")  # fits 80 columns
-    for header in ("camera", "state"):
-        table.add_column(header, no_wrap=True)
+    rows = board.cameras()
+    for header, texts in (("camera", [row.name for row in rows]), ("state", [row.state for row in rows])):
+        table.add_column(header, no_wrap=True, min_width=min(max(map(len, (header, *texts))), MOST_KEPT))
     for header in ("fps", "age ms", "dropped", "restarts", "agreement", "focal px", "place"):
         table.add_column(header, justify="right", no_wrap=True)
-    rows = board.cameras()
     for row in rows:
         table.add_row(*_cells(row))
     notes = [f"{row.name}: {row.note}" for row in rows if row.note]

@@ -156,15 +156,11 @@ def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recor
         SessionError: It cannot be read, or has no keypoints.
         UsageError: The part of it is empty.
     """
+    from pose_rig.session.poses import check_part
     from pose_rig.session.reader import Session  # brings MCAP
 
     with Session(path) as session:
-        until_s = session.duration_s if end_s is None else end_s
-        if not 0 <= (start_s or 0.0) < until_s:  # NaN neither
-            raise UsageError(
-                f"From {start_s or 0:.1f} s to {until_s:.1f} s is no time.",
-                f"The session has {session.duration_s:.1f} s.",
-            )
+        check_part(start_s or 0.0, end_s, session.duration_s)
         if not any(session.topics.get(f"keypoints/{camera}") for camera in session.cameras):
             raise SessionError(f"{session.path} has no keypoints.", "There is nothing to replay.")
         live = session.info.origin == "live" and Pose3D.TOPIC in session.topics

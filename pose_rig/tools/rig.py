@@ -66,7 +66,7 @@ def rig(
     with failures(debug):
         check_input(file, SHOWN)
         exports = tuple(wish for text in export or () for wish in _wishes(text))
-        for path in (picture, *(Path(target) for wish in exports if (target := wish.partition(":")[2]))):
+        for path in (picture, *_targets(exports)):
             if path:
                 check_output(path, force=force, sources=(file,))
         places = load_rig(file)
@@ -95,6 +95,14 @@ def table(places: Sequence[Place]) -> Table:
 def _wishes(text: str) -> list[str]:
     """Returns the items of ``opencv:a.yaml,pose2sim:b.toml``; a comma that no format follows is part of a name."""
     return re.split(r",\s*(?=[a-z0-9]{2,}:)", text)  # a drive of Windows has one letter
+
+
+def _targets(exports: Sequence[str]) -> list[Path]:
+    if not exports:
+        return []
+    from pose_rig.tools.rig_export import wished  # brings OpenCV
+
+    return [wished(wish)[1] for wish in exports]
 
 
 def _written(places: Sequence[Place], file: Path, picture: Path | None, export: Sequence[str]) -> list[Path]:

@@ -27,6 +27,18 @@ RIG_FROM_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 MM_PER_M = 1000.0
 
 
+def wished(wish: str) -> tuple[str, Path]:
+    """Returns the format and the path of ``FORMAT:PATH``.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    kind, _, target = wish.partition(":")
+    if kind not in FORMATS or not target:
+        raise UsageError(f"{wish!r} is no export.", f"Give a format and a path, such as {' or '.join(EXAMPLES)}.")
+    return kind, Path(target)
+
+
 def export(places: Sequence[Place], wish: str) -> Path:
     """Writes a solved rig in the format of another program; cameras that are not solved are left out.
 
@@ -41,10 +53,7 @@ def export(places: Sequence[Place], wish: str) -> Path:
         UsageError: There is no such format.
         PoseRigError: The file cannot be written.
     """
-    kind, _, target = wish.partition(":")
-    if kind not in FORMATS or not target:
-        raise UsageError(f"{wish!r} is no export.", f"Give a format and a path, such as {' or '.join(EXAMPLES)}.")
-    path = Path(target)
+    kind, path = wished(wish)
     solved = [(number, place.name, place.solved) for number, place in enumerate(places) if place.solved]
     try:
         path.write_text(FORMATS[kind](solved), "utf-8")

@@ -2,6 +2,7 @@
 
 import glob
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def _videos(folder: Path) -> list[str]:
         return sorted((str(path) for path in files if not path.name.startswith(".")), key=_natural)
     for kind in ("JSON", "CSV"):
         if any(folder.rglob(f"*.{kind.lower()}")):
-            raise UsageError(f"{folder} is a folder of {kind}.", f"Did you mean `pose-rig import {folder}`?")
+            raise UsageError(
+                f"{folder} is a folder of {kind}.", f"Did you mean `pose-rig import {shlex.quote(str(folder))}`?"
+            )
     raise UsageError(f"There is no video in the folder {folder}.", "Give the folder that has the videos, or the files.")
 
 

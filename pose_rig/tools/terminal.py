@@ -1,11 +1,12 @@
 """What may be printed in a terminal: nothing that came in a file or a message can steer it."""
 
 from collections.abc import Iterable
-from typing import IO
+from typing import IO, Any
 
 import rich.console
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 from pose_rig.names import shown
 
@@ -24,6 +25,11 @@ class Console(rich.console.Console):
 
     def __init__(self, *, stderr: bool = False, file: IO[str] | None = None, terminal: bool | None = None) -> None:
         super().__init__(stderr=stderr, file=file, force_terminal=terminal, markup=False, emoji=False, highlight=False)
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Prints; a sentence is never broken into lines, or a path or command in it could not be copied or searched."""
+        sentence = all(isinstance(one, str | Text) for one in objects)
+        super().print(*objects, **{"soft_wrap": sentence, **how})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yields what is written; what rich itself steers the terminal with stays."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from pose_rig.errors import UsageError
-from pose_rig.installer import installer
+from pose_rig.installer import missing
 from pose_rig.tools.evaluate import KINDS, datasets, kind_and_folder, motion_files
 from pose_rig.tools.failures import failures
 from pose_rig.tools.inputs import MEASURED, TAUGHT, check_input
@@ -162,8 +162,5 @@ def train(
         try:
             from pose_rig.tools.train_work import carry_out  # brings torch
         except ModuleNotFoundError as error:
-            raise UsageError(
-                f"Training needs {error.name}, which is not installed.",
-                f"Install it with {installer().with_extra('train')}.",
-            ) from error
+            raise missing("Training", str(error.name), "train") from error
         carry_out(request, Console())

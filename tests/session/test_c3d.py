@@ -76,5 +76,5 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_without_ezc3d_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ezc3d", None)
-    with pytest.raises(PoseRigError, match=r"C3D files need ezc3d\. .*pip install 'pose-rig\[files\]'"):
+    with pytest.raises(PoseRigError, match=r"C3D needs ezc3d, .*pip install 'pose-rig\[files\]'\."):
         write_c3d(tmp_path / "take.c3d", made())

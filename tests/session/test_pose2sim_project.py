@@ -31,6 +31,9 @@ def test_an_unknown_frame_rate_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "Config.toml").write_text("project = 3")
     with pytest.raises(UsageError, match=r"no Config.toml says a number\. Give it with --fps, such as 60\."):
         frame_rate(tmp_path)
+    (tmp_path / "results.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"^The frame rate of \S+results\.json is not known"):
+        frame_rate(tmp_path / "results.json")
 
 
 def test_a_damaged_config_is_named(tmp_path: Path) -> None:

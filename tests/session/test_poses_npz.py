@@ -18,7 +18,8 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     poses = with_gaps()
     write_npz(tmp_path / "poses.npz", poses, {"cameras": np.array(["left", "right"])})
     back = read_npz(tmp_path / "poses.npz")
-    assert repr(pose_rig.session.load(tmp_path / "poses.npz")) == repr(poses)
+    for path in (tmp_path / "poses.npz", str(tmp_path / "poses.npz")):
+        assert repr(pose_rig.session.load(path)) == repr(poses)
     for field in fields(poses):
         np.testing.assert_array_equal(getattr(back, field.name), getattr(poses, field.name), field.name)
     with np.load(tmp_path / "poses.npz") as content:

@@ -119,12 +119,23 @@ def test_what_is_in_its_place_is_kept(cut_off: Path, tmp_path: Path) -> None:
     assert len(rows(tmp_path / "b.mcap")) == 60
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89MCAP0\r\n", b"PK\3\4" + bytes(900), bytes(70_000)])
-def test_a_file_that_is_no_session_is_said_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", r"take\.mcap holds nothing that can be kept\. It was cut off as it"),
+        (b"\x89MCAP0\r\n", r"take\.mcap holds nothing that can be kept\. It was cut off as it"),
+        (
+            b"PK\3\4" + bytes(900),
+            r"take\.mcap is no session\. Poses files \(\.npz\) are read by pose_rig\.session\.load",
+        ),
+        (bytes(70_000), r"take\.mcap is no session\."),
+    ],
+)
+def test_a_file_that_is_no_session_is_said_in_a_sentence(tmp_path: Path, content: bytes, text: str) -> None:
     path = tmp_path / "take.mcap"
     path.write_bytes(content)
     for use in (recover, Session):
-        with pytest.raises(SessionError, match=r"take\.mcap holds nothing that can be kept\. It was cut off as it"):
+        with pytest.raises(SessionError, match=text):
             use(path)
     assert os.listdir(tmp_path) == ["take.mcap"]
 

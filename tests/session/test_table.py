@@ -73,7 +73,7 @@ def test_rows_can_be_at_even_distances(tmp_path: Path) -> None:
 
 def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(PoseRigError, match=r"Parquet files need pyarrow\. .*pip install 'pose-rig\[files\]'"):
+    with pytest.raises(PoseRigError, match=r"Parquet needs pyarrow, .*pip install 'pose-rig\[files\]'\."):
         write_parquet(tmp_path / "take.parquet", made())
 
 
@@ -100,5 +100,5 @@ def test_a_data_frame_has_a_row_per_instant_and_says_its_units(tmp_path: Path) -
 
 def test_without_pandas_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(PoseRigError, match=r"A DataFrame needs pandas\. .*pip install 'pose-rig\[files\]'"):
+    with pytest.raises(PoseRigError, match=r"A DataFrame needs pandas, .*pip install 'pose-rig\[files\]'\."):
         made().to_dataframe()

@@ -221,3 +221,18 @@ def test_a_rig_of_a_thousand_million_cameras_is_refused_at_once(tmp_path: Path) 
     toml.write_text('[[camera]]\nsource = "sim"\nmembers = 1000000000\n')
     with pytest.raises(UsageError, match=r"^A simulated rig of 1000000000 cameras is too large\."):
         config_of(str(toml))
+
+
+def test_numbers_of_members_are_kept_apart_from_those_of_the_file(tmp_path: Path) -> None:
+    names = [camera.name for camera in config_of(str(keypoint_file(tmp_path / "coco17.npz", 2))).camera]
+    assert names == ["coco17-0", "coco17-1"]
+
+
+def test_a_tilde_in_a_rig_toml_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    keypoint_file(tmp_path / "home" / "kp.npz", 1)
+    toml = tmp_path / "rig.toml"
+    toml.write_text('[[camera]]\nsource = "~/kp.npz"\n')
+    assert [camera.source for camera in config_of(str(toml)).camera] == [str(tmp_path / "home" / "kp.npz")]

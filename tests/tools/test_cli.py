@@ -84,7 +84,7 @@ def test_a_file_that_is_no_video_fails_before_anything_starts(tmp_path: Path, pa
     code, output = pose_rig("run", "--cams", str(clip), "--pace", pace)
     assert f"Error: {clip} cannot be read as a video." in output
     assert "Starting" not in output
-    assert code == 1
+    assert code == 2
 
 
 def test_a_taken_port_is_named() -> None:

@@ -1,6 +1,9 @@
 """From words to commands, and from groups of options to options."""
 
+import re
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pose_rig.tools.command import RENAMED, Command, flat, gathered, renamed
+import pose_rig as pose_rig_package
+from pose_rig.tools.cli import app
+from pose_rig.tools.command import RENAMED, Command, flat, flowing, gathered, renamed
 from tests.tools.sessions import sample, write_session
 from tests.tools.test_cli import pose_rig
 
@@ -96,3 +101,49 @@ def test_a_group_is_given_option_by_option() -> None:
     assert result.exit_code == 0, result.output
     assert got == [("here", Group(names=["a", "b"]), True)]
     assert "Does it, [loudly] or not." in CliRunner().invoke(app, ["--help"]).output
+
+
+def test_paragraphs_of_the_help_flow_and_examples_stay_as_they_are() -> None:
+    doc = "First.\n\n\b\npose-rig a   one\npose-rig b   two\n\nA paragraph that\ngoes on."
+    assert flowing(doc) == "First.\n\n\b\npose-rig a   one\npose-rig b   two\n\nA paragraph that goes on."
+
+
+@pytest.mark.parametrize("command", ["run", "demo", "replay"])
+def test_no_line_of_the_help_ends_where_the_source_does(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, output = pose_rig(command, "--help")
+    text = [line.strip() for line in output.split("╭")[0].splitlines()]
+    short = [line for line, then in pairwise(text) if then and 0 < len(line) < 40 and not line.startswith("pose-rig")]
+    assert [line for line in short if line[-1] not in ".:"] == []
+
+
+@cache
+def _options() -> set[str]:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    options = {name for one in group.commands.values() for p in one.params for name in (*p.opts, *p.secondary_opts)}
+    return options | {"--help", "--version"}
+
+
+def test_errors_name_no_option_under_its_old_name() -> None:
+    old = {name for names in RENAMED.values() for name in names} - _options()
+    assert old
+    package = Path(pose_rig_package.__file__).parent
+    for path in (*package.rglob("*.py"), *(package.parent / "docs").glob("*.md")):
+        if path.name != "command.py":
+            assert set(re.findall(r"--[a-z][a-z-]+", path.read_text("utf-8"))) & old == set(), path
+
+
+def test_every_option_behind_a_command_in_the_docs_is_one_of_it() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    docs = Path(pose_rig_package.__file__).parent.parent / "docs"
+    seen = 0
+    for path in sorted(docs.glob("*.md")):
+        for name, rest in re.findall(r"pose-rig ([a-z]+)( [^`\n#|]*)", path.read_text("utf-8")):
+            if command := group.commands.get(name):
+                known = {each for p in command.params for each in (*p.opts, *p.secondary_opts)} | {"--help"}
+                used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", rest))
+                assert used <= known, f"{path.name}: pose-rig {name}{rest}"
+                seen += len(used)
+    assert seen > 30

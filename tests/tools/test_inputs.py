@@ -104,6 +104,7 @@ def test_every_command_says_that_a_file_is_not_there(
         ("motion.npz", inputs.TAUGHT, "pose-rig train --simulated motion.npz"),
         ("motion.npz", inputs.PLOTTED, "pose-rig eval --simulated motion.npz"),
         ("lifter.pt", inputs.WEIGHTS, "pose-rig export lifter.pt"),
+        ("lifter.pt", inputs.TAUGHT, "pose-rig train take.mcap --weights lifter.pt"),
         ("my.weights", inputs.MODEL, "pose-rig run --cams 0,1 --weights my.weights"),
         ("me.vrm", inputs.CAMS, "pose-rig run --cams 0,1 --vmc 127.0.0.1 --avatar me.vrm"),
         ("clip.mp4", inputs.IMPORTED, "pose-rig run --cams clip.mp4"),

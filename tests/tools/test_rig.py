@@ -193,3 +193,12 @@ def test_the_rig_toml_of_the_docs_is_one(tmp_path: Path) -> None:
     (left,) = load_rig(path)
     assert left.solved is not None
     np.testing.assert_allclose(position_m(left.solved), position_m(solved(0)), atol=1e-5)
+
+
+def test_a_wrong_export_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    file = poses_file(tmp_path / "poses.npz")
+    right, picture = f"opencv:{tmp_path / 'rig.yaml'}", str(tmp_path / "rig.png")
+    code, output = pose_rig("rig", str(file), "--picture", picture, "--export", right, "--export", "blender:x")
+    assert "'blender:x' is no export." in output
+    assert code == 2
+    assert list(tmp_path.iterdir()) == [file]

@@ -50,7 +50,7 @@ def test_what_is_no_pattern_and_no_folder_stays_as_it_is(clips: Path, source: st
         ("empty", r"There is no video in the folder empty\. Give the folder that has the videos"),
         ("json", r"json is a folder of JSON\. Did you mean `pose-rig import json`\?"),
         ("csv", r"csv is a folder of CSV\. Did you mean `pose-rig import csv`\?"),
-        ("clips,", r"--cams has an empty item\."),
+        ("clips,", r"--cams has an empty item\. Names with spaces need quotes"),
         ("clips,rig.toml", r"rig\.toml stands among other cameras\."),
         ("clips/notes.txt,nowhere.mp4", r"There is no file nowhere\.mp4\."),
     ],
@@ -74,3 +74,10 @@ def test_a_rig_toml_is_known_by_its_content_as_well(clips: Path) -> None:
 def test_cameras_are_given_by_commas_or_one_by_one(clips: Path) -> None:
     a, b = "clips/cam1.MOV", "clips/cam2.mp4"
     assert config_of(a, b).camera == config_of(f"{a},{b}").camera == config_of(f"{a} , {b}").camera
+
+
+def test_a_folder_in_a_suggestion_can_be_copied(clips: Path) -> None:
+    Path("my json").mkdir()
+    Path("my json/cam_0.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"Did you mean `pose-rig import 'my json'`\?"):
+        config_of("my json")

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pose_rig.messages import CameraState, Health, RigState, State, Streams, Target
 from pose_rig.tools.board import Board
 from pose_rig.tools.camera_list import config_of
+from pose_rig.tools.execute import unfinished
 from pose_rig.tools.plain_lines import line
 from pose_rig.tools.summary import nobody_seen, summary
 from tests.tools.test_solved_rig_shown import board_of, shown
@@ -123,3 +125,17 @@ def test_a_run_that_did_not_begin_is_no_failure_of_its_own(saved: Path | None) -
     early.monitor.start_ns = 0
     assert summary(early, saved) == ["The run ended before it began."]
     assert nobody_seen(early) is None
+
+
+def test_a_recording_that_was_given_up_is_named(tmp_path: Path) -> None:
+    record, partial = tmp_path / "take.mcap", tmp_path / "take.mcap.partial"
+    over = board_of(
+        msgspec.structs.replace(config_of("sim:2"), record=str(record)), RigState(t_ns=2, mode="settled", cameras=())
+    )
+    assert unfinished(over) == []
+    partial.write_bytes(b"")
+    assert unfinished(over) == [
+        f"What was recorded is in {partial}: `pose-rig recover {record}` makes a session of it."
+    ]
+    record.write_bytes(b"")
+    assert unfinished(over) == []

@@ -1,5 +1,8 @@
 """Nothing that a file or a message says steers the terminal."""
 
+import os
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from pose_rig.tools.terminal import Console
 from tests.session.recorded import START_NS, UNIX_FROM_RIG_NS, talk, write
 from tests.tools.fakes import camera_job, idle
 from tests.tools.test_cli import pose_rig
+from tests.tools.test_rig import poses_file
 
 PWN = "\x1b]0;pwn\x07[red]x[/red] [link=http://x]y[/link]"
 SHOWN = "?]0;pwn[red]x[/red] [link=http://x]y[/link]"
@@ -109,3 +113,32 @@ def test_a_marker_is_only_text(tmp_path: Path) -> None:
     code, output = pose_rig("plot", str(path), "--out", str(tmp_path / "r.html"))
     assert code == 0, output
     assert not {"\x1b", "\x07"} & set(output)
+
+
+def test_sentences_are_not_broken_into_lines() -> None:
+    out = StringIO()
+    path = "a folder/" * 20 + "take.mcap"
+    for text in (f"Written: {path}.", Text(f"Written: {path}.")):
+        Console(file=out).print(text)
+    assert out.getvalue() == f"Written: {path}.\n" * 2
+
+
+def test_characters_that_stdout_lacks_do_not_end_a_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pose_rig", "rig", str(poses_file(tmp_path / "poses.npz"))]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "200"}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert b"?cm" in done.stdout  # ±cm
+
+
+def test_a_narrow_terminal_still_shows_which_camera_is_in_which_state() -> None:
+    monitor = Monitor()
+    monitor.start_ns = 1
+    monitor.take(Health(worker="left", t_ns=0, state="running"))
+    workers = (Worker("left", idle, camera_job()), Worker("fusion", idle, camera_job()))
+    board = Board(Config(camera=(CameraConfig(source="sim", name="left"),)), monitor, Supervisor(workers).lives)
+    out = StringIO()
+    console = Console(file=out)
+    console.width = 40
+    console.print(picture(board))
+    assert out.getvalue().splitlines()[1].startswith("left   running ")

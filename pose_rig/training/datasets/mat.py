@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
-from pose_rig.installer import installer
+from pose_rig.installer import missing
 from pose_rig.npz import check_unpacked
 
 # what h5py and scipy raise about damaged files
@@ -19,12 +19,12 @@ def library(name: str) -> Any:
     """Returns a library of the extra.
 
     Raises:
-        UsageError: It is not installed.
+        PoseRigError: It is not installed.
     """
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        raise UsageError(f"These data are read with {error.name}.", installer().with_extra("datasets")) from error
+        raise missing("This dataset", str(error.name), "datasets") from error
 
 
 def read_h5(path: Path) -> dict[str, Any]:
