@@ -14,6 +14,7 @@ from rich.console import Console
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.board import Board
+from pose_rig.tools.incarnation import Incarnation
 from pose_rig.tools.live_table import picture
 from pose_rig.tools.plain_lines import line
 from pose_rig.tools.run_loop import Run
@@ -120,6 +121,23 @@ def test_a_camera_that_hangs_is_killed_and_restarted() -> None:
     board = run(fake_plan(0, 0, sources=("mute", "fake"), duration_s=12.0), display)
     assert "cam0: It said nothing for 10 s. Restarting in 0.5 s (restart 1)." in display.said
     assert board.lives["cam1"].restarts == 0
+
+
+def test_a_fusion_that_saves_may_say_nothing_for_longer(tmp_path: Path) -> None:
+    rig = Run(fake_plan(0, save=str(tmp_path / "poses.npz")), Recorded())
+    fusion, incarnation = rig.board.lives["fusion"], Incarnation.start("fusion", fakes.idle, fakes.camera_job(), 0, False)
+    fusion.incarnation, incarnation.born_ns = incarnation, 0
+    rig.board.lives["cam0"].ended = True
+    rig.board.monitor.take(fakes.fusion_health("running", 1))
+    heard = rig.board.monitor.workers["fusion"]
+    heard.at_ns -= 12_000_000_000
+    rig._kill_hanging()
+    assert fusion.blame == ""
+    heard.at_ns -= 10_000_000_000
+    rig._kill_hanging()
+    assert fusion.blame == "It said nothing for 20 s."
+    incarnation.process.join()
+    incarnation.close()
 
 
 def test_an_unreadable_file_fails_the_run_with_its_sentence() -> None:

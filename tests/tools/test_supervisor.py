@@ -1,5 +1,7 @@
+import multiprocessing
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.tools.incarnation import Incarnation
 from pose_rig.tools.supervisor import Death, Supervisor, Worker
 from tests.tools.fakes import (
     camera_job,
@@ -119,6 +122,16 @@ def test_a_defect_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
     traceback = capfd.readouterr().err
     assert "rtsp://cam.lan/live did not answer" in traceback
     assert "hunter2@" not in traceback.replace('raise ValueError("rtsp://joe:hunter2@', "")
+
+
+def test_a_worker_that_died_in_the_middle_of_its_report_is_one_that_died() -> None:
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe(duplex=False)
+    os.write(theirs.fileno(), struct.pack("!i", 99) + b"x")  # of 99 bytes one
+    theirs.close()
+    incarnation = Incarnation(spawn.Process(), spawn.Event(), spawn.Value("q", 0), ours, 0)
+    assert incarnation.cause() == ("It ended with exit code 0.", None)
+    ours.close()
 
 
 def test_a_vital_worker_that_keeps_dying_fails_the_run() -> None:
