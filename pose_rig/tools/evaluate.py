@@ -117,7 +117,7 @@ def evaluate(
         for table in tables(measured, paper=bool(sets) or not simulated):
             console.print(table)
         for line in (*DEFINITIONS, *([REMARK] if NAME in (simulated or ()) else [])):
-            console.print(line, markup=False, highlight=False)
+            console.print(line)
         if json_file:
             figures = {"seed": seed, "morph": not no_morph, "measured": [asdict(one) for one in measured]}
             json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")

@@ -1,5 +1,6 @@
 """Running a rig in this terminal, from its configuration to the summary."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,7 +94,10 @@ def carry_out(
     finally:
         saved = Path(save) if _written_ns(save) != written_ns else None
         kept = _kept(run.board, rig_file, faults)
-        for line in (*summary(run.board, saved, kept), *_left(save)):
+        hidden = [
+            f"{fault.cause} {fault.remedy}" for fault in faults if sys.exc_info()[0]
+        ]  # by what the run fails with
+        for line in (*summary(run.board, saved, kept), *_left(save), *hidden):
             lines.say(line)
     if lost := run.board.lost():
         faults.append(SaveError(lost, "What was recorded until then is kept."))

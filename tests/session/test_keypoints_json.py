@@ -13,7 +13,8 @@ from pose_rig.capture.keypoint_file import load
 from pose_rig.capture.keypoints import advances
 from pose_rig.errors import PoseRigError, SourceError, UsageError
 from pose_rig.session.detections_json import Detections, write_keypoints_json
-from pose_rig.session.keypoints_json import BODY_25B, SETS, read_keypoints_json
+from pose_rig.session.keypoint_frames import BODY_25B, SETS
+from pose_rig.session.keypoints_json import read_keypoints_json
 from pose_rig.skeleton import landmarks
 
 SIZE = [(1920, 1080)]
