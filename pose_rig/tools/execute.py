@@ -94,10 +94,8 @@ def carry_out(
     finally:
         saved = Path(save) if _written_ns(save) != written_ns else None
         kept = _kept(run.board, rig_file, faults)
-        hidden = [
-            f"{fault.cause} {fault.remedy}" for fault in faults if sys.exc_info()[0]
-        ]  # by what the run fails with
-        for line in (*summary(run.board, saved, kept), *_left(save), *hidden):
+        unsaid = faults if sys.exc_info()[0] else []  # what the run fails with is all that is said otherwise
+        for line in (*summary(run.board, saved, kept), *_left(save), *(f"{f.cause} {f.remedy}" for f in unsaid)):
             lines.say(line)
     if lost := run.board.lost():
         faults.append(SaveError(lost, "What was recorded until then is kept."))
