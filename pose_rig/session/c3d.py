@@ -45,7 +45,7 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Na
         raise UsageError(
             f"C3D counts to {MOST_FRAMES} frames, {MOST_FRAMES / markers.rate_hz / 60:.1f} min at "
             f"{markers.rate_hz:g} Hz; here are {frames}.",
-            "Write it in parts with --from and --until, at a lower --rate, or as TRC.",
+            "Write it in parts with --start and --end, at a lower --rate, or as TRC.",
         )
     content = _content(markers, poses)
     with whole_file(path) as beside:

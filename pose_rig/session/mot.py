@@ -59,7 +59,7 @@ def write_mot(path: Path, poses: Poses, rate_hz: float | None = None) -> list[st
         raise SessionError(
             f"No joint angle is known throughout; the longest part in which any is: {begin:.2f} to {end:.2f} s after "
             "the first of these poses.",
-            "A .mot cannot have gaps: take such a part with --from and --until, or --to angles for a table with gaps.",
+            "A .mot cannot have gaps: take such a part with --start and --end, or --to angles for a table with gaps.",
         )
     t_s = np.arange(first, last + 1) / rate_hz
     filled = np.stack([_filled(angles[:, c]) for c in whole], axis=1)

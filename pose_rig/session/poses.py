@@ -175,6 +175,6 @@ def even_count(seconds: float, rate_hz: float) -> int:
     if count > MOST_INSTANTS:
         raise SessionError(
             f"From the first to the last instant it is {seconds / 3600:.0f} h, which are {count:.1e} rows at one rate.",
-            "A time in it is wrong: choose a part with --from and --until.",
+            "A time in it is wrong: choose a part with --start and --end.",
         )
     return count

@@ -117,7 +117,7 @@ def test_the_file_begins_and_ends_where_angles_are_known(tmp_path: Path) -> None
 def test_who_left_for_longer_is_refused_with_the_part_to_take(tmp_path: Path) -> None:
     poses = bending(121)
     poses.xyz[30:60] = np.nan
-    with pytest.raises(SessionError, match=r"the longest part in which any is: 1\.00 to 2\.00 s .* --from and --until"):
+    with pytest.raises(SessionError, match=r"the longest part in which any is: 1\.00 to 2\.00 s .* --start and --end"):
         write_mot(tmp_path / "take.mot", poses)
     assert not (tmp_path / "take.mot").exists()
 
