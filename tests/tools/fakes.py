@@ -47,6 +47,11 @@ def defective(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> Non
     raise ZeroDivisionError("no views")
 
 
+def defective_at_the_end(job: CameraJob | FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    stop.wait()
+    raise ZeroDivisionError("no rows")
+
+
 def deaf(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Path(job.camera.source).write_text("up")

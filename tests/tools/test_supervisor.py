@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pose_rig.config import Config, FusionJob
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.incarnation import Incarnation
 from pose_rig.tools.supervisor import Death, Supervisor, Worker
@@ -16,6 +17,7 @@ from tests.tools.fakes import (
     camera_job,
     deaf,
     defective,
+    defective_at_the_end,
     finish,
     idle,
     leaky,
@@ -113,6 +115,17 @@ def test_what_cannot_mend_is_never_retried_and_is_no_wrong_request() -> None:
         deaths_until(supervisor, 1)
     assert caught.value.exit_code == 1
     assert supervisor.lives["fusion"].restarts == 0
+
+
+def test_a_defect_while_it_finishes_fails_the_run_but_not_that_of_a_camera() -> None:
+    with Supervisor([Worker("left", defective_at_the_end, camera_job())]) as supervisor:
+        time.sleep(1.0)  # it waits for the end by now
+    assert supervisor.fault is None
+    with (
+        pytest.raises(PoseRigError, match=r"^fusion: It hit a defect: ZeroDivisionError: no rows\."),
+        Supervisor([Worker("fusion", defective_at_the_end, FusionJob(Config(), (), ""), grace_s=30.0)]),
+    ):
+        time.sleep(0.1)
 
 
 def test_a_defect_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
