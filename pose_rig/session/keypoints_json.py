@@ -15,7 +15,7 @@ from pose_rig.capture.keypoints import Keypoints
 from pose_rig.errors import ContentError
 from pose_rig.names import natural_order
 from pose_rig.session.json_text import DAMAGE, read_json
-from pose_rig.session.keypoint_frames import Frames, checked_rate, keypoints_of
+from pose_rig.session.keypoint_frames import Frames, checked_rate, frame_number, keypoints_of
 from pose_rig.session.pose2sim_project import PROJECT_FOLDERS, frame_rate, views
 
 
@@ -80,10 +80,9 @@ def _cameras(folder: Path) -> dict[str, dict[int, Path]]:
 def _files(folder: Path) -> dict[int, Path]:
     files: dict[int, Path] = {}
     for path in sorted(folder.glob("*.json")):
-        numbers = re.findall(r"\d+", path.stem)
-        if not numbers:
+        number = frame_number(path.name)
+        if number is None:
             continue
-        number = int(numbers[-1])
         if number in files:
             raise ContentError(
                 f"{path} and {files[number].name} have the same frame number.", "Keep one recording in a folder."
