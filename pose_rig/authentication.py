@@ -13,6 +13,7 @@ from zmq.utils import z85
 
 from pose_rig.config import Keys
 from pose_rig.errors import PoseRigError
+from pose_rig.installer import installer
 
 HANDLER = "inproc://zeromq.zap.01"  # where libzmq asks; one per context
 OPEN = b"open"  # the domain of sockets that are open to all; of others it is their public key
@@ -32,7 +33,7 @@ def fresh_keys() -> Keys:
     except zmq.ZMQError as error:
         raise PoseRigError(
             "This pyzmq was built without CURVE, by which the workers of a rig know each other.",
-            "Install pyzmq from PyPI: pip install --force-reinstall pyzmq.",
+            f"Install it again: {installer().again()}.",
         ) from error
 
 

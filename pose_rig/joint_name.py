@@ -4,15 +4,13 @@ What is written always has our spelling (`pose_rig.skeleton.JOINTS`, `pose_rig.s
 """
 
 import difflib
-import re
 from collections.abc import Sequence
 
 from pose_rig.errors import UsageError
+from pose_rig.names import SIDES, side_and_words
 from pose_rig.skeleton import JOINTS
 
 MOST_LISTED = 40  # joints and landmarks of a body; whole-body sets have a hundred more
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
-_SIDES = {"l": "l", "left": "l", "r": "r", "right": "r"}
 # What others call a joint that is at the same place: MediaPipe's, COCO's, OpenPose's and Human3.6M's names, OpenSim's
 # markers and our own TRC. A neck is none of ours (our thorax lies between the shoulders), nor is the crown.
 _SAME = {
@@ -61,19 +59,15 @@ def joint_name(name: str, names: Sequence[str] = JOINTS) -> str:
 
 def _key(name: str) -> tuple[str, str]:
     """Returns side and part of a name: ``R_Hip`` → (r, hip), ``mouth_left`` → (l, mouth), ``MidHip`` → ('', midhip)."""
-    words = [word.lower() for word in _WORD.findall(name)]
-    for at in (0, -1):
-        if len(words) > 1 and words[at] in _SIDES:
-            side = _SIDES[words.pop(at)]
-            return side, "".join(words)
-    return "", "".join(words)
+    side, words = side_and_words(name)
+    return side, "".join(words)
 
 
 def _readings(name: str) -> list[tuple[str, str]]:
     """Returns the keys that a name may mean, the most literal first; ``rhip``, ``lefthip`` have their side glued on."""
     side, part = _key(name)
-    glued = [word for word in _SIDES if not side and part.startswith(word) and part != word]
-    return [(side, part), *((_SIDES[word], part.removeprefix(word)) for word in glued)]
+    glued = [word for word in SIDES if not side and part.startswith(word) and part != word]
+    return [(side, part), *((SIDES[word], part.removeprefix(word)) for word in glued)]
 
 
 def _place(key: tuple[str, str]) -> tuple[str, str]:

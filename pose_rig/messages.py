@@ -21,8 +21,8 @@ State = Literal["starting", "ready", "running", "ended", "failed"]
 Instant = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 # Frames, messages. What a float64 holds exactly; 4 million years at 60 Hz.
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
-# px. The largest pictures, 16K video and sensors of 200 megapixels, have sides up to 16,384.
-Side = Annotated[int, msgspec.Meta(ge=1, le=1 << 14)]
+LARGEST_SIDE_PX = 1 << 14  # 16K video and sensors of 200 megapixels
+Side = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_SIDE_PX)]
 Size = tuple[Side, Side]
 # Whatever else is measured; neither infinite nor NaN.
 Real = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
@@ -279,8 +279,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     clients: Count | None = None
     error: str = ""
     last: tuple[bytes, ...] = ()
-    unheard: int = 0
-    clients_ever: int | None = None
+    unheard: Count = 0
+    clients_ever: Count | None = None
 
 
 class Streams(Message, frozen=True, kw_only=True, eq=False):

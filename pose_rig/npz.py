@@ -119,6 +119,9 @@ def unpack(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArr
         ValueError: It cannot be read, or unpacks to more than such files do; tells the reason only.
     """
     try:
+        with path.open("rb") as file:
+            if file.read(len(NPY)) == NPY:
+                raise ValueError("it is a single array")
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             chosen = {name: info for name, info in members.items() if wanted is None or name in wanted}
@@ -142,8 +145,6 @@ def read_arrays(path: Path, remedy: str, wanted: Collection[str] | None = None) 
     try:
         return unpack(path, wanted)
     except ValueError as error:
-        if path.is_file() and starts_with(path, NPY):
-            raise ContentError(f"{path} is a single array, not an npz.", remedy) from error
         raise ContentError(f"{path} cannot be read as npz: {error}.", remedy) from error
 
 
@@ -160,12 +161,6 @@ def read_npy(path: Path, remedy: str) -> NDArray[Any]:
     except DAMAGE as error:
         reason = str(error) or type(error).__name__
         raise ContentError(f"{path} cannot be read as npy: {reason}.", remedy) from error
-
-
-def starts_with(path: Path, magic: bytes) -> bool:
-    """Returns whether a file begins with some bytes."""
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic
 
 
 def check_members(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
-from pose_rig.names import is_label
+from pose_rig.names import is_label, side_and_words
 
 JOINTS = (
     "pelvis", "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle", "spine", "thorax", "nose", "head",
@@ -107,7 +107,6 @@ _RECIPE: dict[str, tuple[str, ...]] = {
     },
 }
 _LONG = {"l": "left", "r": "right"}
-_SIDED = frozenset(source for sources in _RECIPE.values() for source in sources) - {"nose"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,15 +230,5 @@ def parent_of(landmark: str) -> str:
 
 def _canonical(name: str) -> str:
     """Returns a landmark name in our spelling: ``LEFT_HIP``, ``LHip``, ``l_hip``, ``hip-left`` → ``left_hip``."""
-    text = name.strip()
-    if len(text) > 2 and text[0] in "LR" and text[1].isupper() and text[2].islower():  # OpenPose: LHip
-        text = f"{text[0]}_{text[1:]}"
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)  # DeepLabCut: leftHip
-    text = re.sub(r"[\s.-]+", "_", text.lower())
-    if text in JOINTS and text[1] != "_":
-        return text
-    if text[:2] in ("l_", "r_"):
-        return f"{_LONG[text[0]]}_{text[2:]}"
-    part, _, side = text.rpartition("_")
-    moved = f"{_LONG.get(side, side)}_{part}"
-    return moved if moved in _SIDED else text
+    side, words = side_and_words(name)
+    return "_".join([_LONG[side], *words] if side else words) or name

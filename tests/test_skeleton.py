@@ -17,6 +17,7 @@ from pose_rig.skeleton import (
     joint_names,
     joint_set,
     landmarks,
+    other_side,
     parent_of,
     schema_name,
 )
@@ -219,6 +220,11 @@ def test_the_extra_landmarks_of_mediapipe_are_feet_hands_and_face() -> None:
     assert {"left_heel", "right_foot_index", "left_thumb", "right_pinky", "left_ear", "mouth_right"} < set(extra)
     assert extra_landmarks(landmarks("coco17")) == ("left_eye", "right_eye", "left_ear", "right_ear")
     assert extra_landmarks(landmarks(JOINT_SET)) == ()
+
+
+def test_the_side_of_an_extra_landmark_may_come_last() -> None:
+    assert [parent_of(name) for name in ("Heel_L", "heel-left", "big_toe_r")] == ["l_ankle", "l_ankle", "r_ankle"]
+    assert other_side(("Eye_L", "nose", "Eye_R")) == (2, 1, 0)
 
 
 def test_extra_landmarks_in_other_spellings() -> None:

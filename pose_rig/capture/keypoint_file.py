@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig import skeleton
-from pose_rig.capture.keypoints import LARGEST_PX, Keypoints, advances, checked
+from pose_rig.capture.keypoints import Keypoints, advances, checked
 from pose_rig.capture.recording import Instant
 from pose_rig.capture.source import Image, People
 from pose_rig.errors import ContentError, SourceError
+from pose_rig.messages import LARGEST_SIDE_PX
 from pose_rig.npz import read_arrays
 
 REQUIRED = ("xy", "score", "t_ns", "landmarks", "size_px")
@@ -61,8 +62,9 @@ def _check_shapes(path: Path, xy: NDArray[Any], score: NDArray[Any], t_ns: NDArr
     if t_ns.dtype.kind == "u" and (t_ns > np.iinfo(np.int64).max).any():
         raise _bad(path, "t_ns", f"reaches {t_ns.max()}, which are no nanoseconds")
     sound = size_px.shape == (views, 2) and size_px.dtype.kind in "iuf"
-    if not sound or not ((size_px >= 1) & (size_px <= LARGEST_PX)).all():
-        raise _bad(path, "size_px", f"is {size_px.dtype} {size_px.shape}, expected positive numbers {(views, 2)}")
+    if not sound or not ((size_px >= 1) & (size_px <= LARGEST_SIDE_PX)).all():
+        wanted = f"expected positive numbers {(views, 2)}, {LARGEST_SIDE_PX} at most"
+        raise _bad(path, "size_px", f"is {size_px.dtype} {size_px.shape}, {wanted}")
 
 
 class KeypointTrack:

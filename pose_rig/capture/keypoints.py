@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import ContentError
+from pose_rig.messages import LARGEST_SIDE_PX
 from pose_rig.skeleton import landmarks
 
 SCORE_LIMIT = 1.5  # heads with SimCC or heat maps overshoot 1 a little; beyond this it is another scale
@@ -16,7 +17,6 @@ NORMALISED = 1.5  # half of the coordinates lie within this: no pixels
 SURE = 0.5  # of what the surest tenth scores: detectors that guess beyond the image's border say so by a low score
 MOST_OUTSIDE = 0.2  # share of sure points beyond the image; real takes have next to none, a wrong size many
 EXCHANGED = 0.02  # and this share, if all are inside with the axes exchanged
-LARGEST_PX = 1 << 16  # side of an image
 SHORTEST_NS, LONGEST_NS = 10**5, 10**10  # between two frames: 10 000 fps, and 10 s
 FEWEST_STEPS = 3  # of which something can be told
 FOCAL_PER_SIDE = (0.1, 100.0)  # of lenses: fisheyes to telescopes
@@ -104,7 +104,7 @@ def _check_scores(score: NDArray[np.float32], name: str) -> None:
 
 
 def _check_camera(size_px: tuple[int, int], focal_px: float | None, name: str, remedy: str) -> None:
-    if not all(1 <= side <= LARGEST_PX for side in size_px):
+    if not all(1 <= side <= LARGEST_SIDE_PX for side in size_px):
         raise ContentError(f"{name}: {size_px[0]}×{size_px[1]} px is no size of an image.", remedy)
     low, high = (factor * max(size_px) for factor in FOCAL_PER_SIDE)
     if focal_px is not None and not low <= focal_px <= high:

@@ -28,7 +28,7 @@ from pose_rig.fusion.spool import Spool
 from pose_rig.fusion.sync import Sample, Track
 from pose_rig.fusion.told import is_tellable, pose_of, refined_of
 from pose_rig.graph import Engine
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, RigState
+from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, RigState, State
 from pose_rig.meter import Meter
 from pose_rig.records import Learned
 from pose_rig.stop import Stop
@@ -85,7 +85,8 @@ class Node:
         self._newest_ns = 0  # instant fused last
         self._told_s = 0.0
         self._mode = ""
-        self._lost = 0
+        self._doors: tuple[Door, ...] = (outlet,)  # all since the start: their counts never fall
+        self._bad = self._left_out = 0  # messages, and instants that were due and not fused
         self._likeness: Likeness | None = None  # of a replay
         self._again = False  # whether this is the second of two passes
         self._outlet.send(self._meter.health("starting"))
@@ -100,6 +101,7 @@ class Node:
 
     def run_live(self, receiver: Receiver, stop: Stop) -> None:
         """Fuses at even ticks what has arrived by then."""
+        self._doors += (receiver,)
         clock = LiveClock(self._config.fusion.rate_hz, len(self._tracks))
         while not stop.is_set() and not all(track.ended for track in self._tracks):
             for message in receiver.receive(clock.wait_ms(time.monotonic_ns())):
@@ -110,7 +112,7 @@ class Node:
             t_ns = clock.tick(time.monotonic_ns(), self._tracks)
             if t_ns is not None:
                 self._fuse(t_ns, live=True)
-            self._tell((receiver,), clock.left_out)
+            self._tell(clock.left_out)
 
     def run_again(self, messages: Iterable[Message], stop: Stop, rig: RigState | None = None) -> None:
         """Goes through a live run once more: what was heard, in its order, and a pose wherever there was one.
@@ -149,7 +151,7 @@ class Node:
                     next_index, follows = 0, False
             else:
                 self._take(message)
-            self._tell(())
+            self._tell()
 
     def run_twice(self, receivers: Sequence[Source], stop: Stop) -> None:
         """Learns the rig from the whole of the files, then fuses all of it with that rig."""
@@ -169,6 +171,7 @@ class Node:
 
     def run_files(self, receivers: Sequence[Source], stop: Stop) -> None:
         """Fuses every frame of the fastest file, waiting for all."""
+        self._doors += tuple(receivers)
         clock = FileClock()
         while not stop.is_set():
             for receiver, track in zip(receivers, self._tracks, strict=True):
@@ -182,7 +185,7 @@ class Node:
                 return
             else:
                 self._wait(receivers, clock)
-            self._tell(receivers)
+            self._tell()
 
     def _begin_anew(self, solved: Solved | None = None) -> None:
         """Forgets all that was heard and learned; ``solved`` is a rig to begin and to end with."""
@@ -208,7 +211,7 @@ class Node:
                 self._file.close(self._fusion.calibration, both_ways)
         finally:
             self._outlet.send(self._rig_state())
-            self._outlet.send(self._meter.health("ended"))
+            self._outlet.send(self._health("ended"))
 
     def _wait(self, receivers: Sequence[Source], clock: FileClock) -> None:
         behind = [
@@ -331,23 +334,27 @@ class Node:
             self._outlet.send(refined)
         return pose
 
-    def _tell(self, receivers: Sequence[Source], left_out: int = 0) -> None:
+    def _tell(self, left_out: int = 0) -> None:
         """Publishes the state of rig and process, now and then and when the mode changes.
 
         Args:
-            receivers: Where its messages come from.
             left_out: Instants that were due and not fused.
         """
+        self._left_out = left_out
         rig, now_s = self._fusion.rig, time.monotonic()
         if now_s - self._told_s < TELL_EVERY_S and rig.mode == self._mode:
             return
-        doors: tuple[Door, ...] = (*receivers, self._outlet)
-        lost, refused = left_out + sum(door.bad for door in doors), sum(door.refused for door in doors)
-        fault = next((door.last_error for door in doors if door.bad), "") if lost > self._lost else ""
-        fault = STRANGER if refused > self._meter.refused else fault
-        self._told_s, self._mode, self._lost, self._meter.refused = now_s, rig.mode, lost, refused
+        self._told_s, self._mode = now_s, rig.mode
         self._outlet.send(self._rig_state())
-        self._outlet.send(self._meter.health("running" if self._fused else "ready", fault, lost))
+        self._outlet.send(self._health("running" if self._fused else "ready"))
+
+    def _health(self, state: State) -> Health:
+        """Returns how the process is doing, with what was wrong since this was last called."""
+        bad, refused = sum(door.bad for door in self._doors), sum(door.refused for door in self._doors)
+        fault = next((door.last_error for door in self._doors if door.bad), "") if bad > self._bad else ""
+        fault = STRANGER if refused > self._meter.refused else fault
+        self._bad, self._meter.refused = bad, refused
+        return self._meter.health(state, fault, bad + self._left_out)
 
     def _rig_state(self) -> RigState:
         rig = self._fusion.rig

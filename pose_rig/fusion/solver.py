@@ -30,6 +30,8 @@ class SolverProcess:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        self._begins_or_ends = threading.Lock()
         self._one_by_one = threading.Lock()  # a fusion that begins anew asks while its former task is under way
 
     def solve(self, task: Task) -> Solved | str:
@@ -57,16 +59,28 @@ class SolverProcess:
         return solved
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Returns the process, a new one if there is none or it has died; loading takes it a second or two."""
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            command = [sys.executable, "-m", "pose_rig.fusion.solver"]
-            pipe = subprocess.PIPE
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=os.environ | ONE_CORE)  # noqa: S603
-        return self._process
+        """Returns the process, a new one if there is none or it has died; loading takes it a second or two.
+
+        Raises:
+            SolverLostError: It was closed.
+        """
+        with self._begins_or_ends:
+            if self._closed:
+                raise SolverLostError
+            if self._process is None or self._process.poll() is not None:
+                self._end()
+                command = [sys.executable, "-m", "pose_rig.fusion.solver"]
+                pipe = subprocess.PIPE
+                self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=os.environ | ONE_CORE)  # noqa: S603
+            return self._process
 
     def close(self) -> None:
-        """Ends the process, at work or not; another thread that waits for a solution then hears that it is lost."""
+        """Ends the process, at work or not, for good; threads that wait for a solution then hear that it is lost."""
+        with self._begins_or_ends:
+            self._closed = True
+            self._end()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return

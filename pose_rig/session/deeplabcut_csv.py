@@ -7,13 +7,13 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from pose_rig.capture.keypoints import Keypoints
 from pose_rig.errors import ContentError, UsageError
-from pose_rig.session.keypoint_frames import Frames, checked_rate, keypoints_of
+from pose_rig.session.keypoint_frames import Frames, checked_rate, frame_number, keypoints_of
 from pose_rig.session.pose2sim_project import frame_rate, views
 from pose_rig.skeleton import landmarks, schema_name
 
@@ -133,7 +133,9 @@ def _table(path: Path, header: dict[str, list[str]], rows: list[list[str]]) -> _
         if "likelihood" not in coords:  # marked by hand
             frame[..., 2] = 1.0
         frame[person, part, coord] = _numbers(path, row, start, len(coords))
-        number = _frame_number(path, row[:start])
+        number = next((frame_number(cell) for cell in row[:start][::-1] if cell.strip()), None)
+        if number is None:
+            raise ContentError(f"{path}: the row {row[:start][:3]} has no number of a frame.", REMEDY)
         if number in frames:
             raise ContentError(f"{path} has the frame {number} twice.", REMEDY)
         frames[number] = frame
@@ -150,12 +152,3 @@ def _numbers(path: Path, row: list[str], start: int, count: int) -> list[float]:
         raise ContentError(
             f"{path}: the row {row[0][:40]!r} has something else than numbers: {error}.", REMEDY
         ) from error
-
-
-def _frame_number(path: Path, cells: list[str]) -> int:
-    """Returns the number of a frame: ``12``, or the last one in ``img0012.png``."""
-    named = [cell for cell in cells if cell.strip()]
-    numbers = re.findall(r"\d{1,18}", PurePosixPath(named[-1]).stem) if named else []
-    if not numbers:
-        raise ContentError(f"{path}: the row {cells[:3]} has no number of a frame.", REMEDY)
-    return int(numbers[-1])

@@ -6,9 +6,10 @@ from pathlib import Path
 from pose_rig.capture.keypoint_file import load
 from pose_rig.capture.keypoints import Keypoints
 from pose_rig.errors import ContentError, UsageError
+from pose_rig.names import natural_order
 from pose_rig.session.deeplabcut_csv import is_deeplabcut, read_deeplabcut
 from pose_rig.session.freemocap_npy import read_freemocap
-from pose_rig.session.keypoints_json import natural, read_keypoints_json
+from pose_rig.session.keypoints_json import read_keypoints_json
 from pose_rig.session.per_camera_json import holds_a_camera, read_per_camera
 
 READ = (
@@ -88,8 +89,8 @@ def _folder(folder: Path) -> Reader:
 
 def _inside(folder: Path, pattern: str) -> list[Path]:
     """Returns the files of a folder, else those of its folders that have one only."""
-    here = sorted(folder.glob(pattern), key=natural)
+    here = sorted(folder.glob(pattern), key=natural_order)
     if here:
         return here
-    within = [sorted(path.glob(pattern)) for path in sorted(folder.iterdir(), key=natural) if path.is_dir()]
+    within = [sorted(path.glob(pattern)) for path in sorted(folder.iterdir(), key=natural_order) if path.is_dir()]
     return [files[0] for files in within if len(files) == 1]

@@ -3,8 +3,9 @@
 Axes: V views, T frames, P people, K landmarks.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,14 @@ SETS = {17: "coco17", 25: "body25", 26: "halpe26", 33: "mediapipe33", 133: "whol
 HIGHEST_FPS = 10_000.0
 MOST_BYTES = 1 << 31  # of one array; an hour of 16 cameras at 60/s with one person of 133 landmarks fits
 HIGHEST_FRAME = 1 << 28  # sixty days at 50/s; beyond are times of day
+MOST_DIGITS = 40  # of a number that are looked at
 SIZE_REMEDY = "Check what wrote it; --fps is the rate of the videos and --size the size of their images."
+
+
+def frame_number(name: str) -> int | None:
+    """Returns the number of a frame: the last one in the name of its image or file; None if there is none."""
+    numbers = re.findall(r"\d+", PurePosixPath(name).stem)
+    return int(numbers[-1][-MOST_DIGITS:]) if numbers else None
 
 
 def checked_rate(fps: float) -> float:
@@ -95,7 +103,7 @@ def _arrays(
     data = np.zeros(shape, np.float32)
     t_ns = np.zeros((len(tracks), length), np.int64)
     for v, track in enumerate(tracks):
-        numbers = np.array(list(track), np.int64) - first
+        numbers = np.array([number - first for number in track], np.int64)
         t_ns[v, : len(numbers)] = np.round(numbers * (1e9 / fps))
         t_ns[v, len(numbers) :] = t_ns[v, len(numbers) - 1]
         for row, frame in enumerate(track.values()):

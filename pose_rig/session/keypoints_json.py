@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from pose_rig.capture.keypoints import Keypoints
 from pose_rig.errors import ContentError
+from pose_rig.names import natural_order
 from pose_rig.session.json_text import DAMAGE, read_json
-from pose_rig.session.keypoint_frames import BODY_25B, SETS, Frames, checked_rate, keypoints_of
+from pose_rig.session.keypoint_frames import Frames, checked_rate, frame_number, keypoints_of
 from pose_rig.session.pose2sim_project import PROJECT_FOLDERS, frame_rate, views
-
-__all__ = ["BODY_25B", "SETS", "read_keypoints_json"]
 
 
 class _Person(msgspec.Struct):
@@ -59,7 +58,9 @@ def read_keypoints_json(
 
 def _cameras(folder: Path) -> dict[str, dict[int, Path]]:
     """Returns the files of each camera by frame number, the cameras in the order of the numbers in their names."""
-    folders = sorted((path for path in folder.glob("*json*") if path.is_dir()), key=natural) or [folder]
+    folders = sorted(
+        (path for path in folder.glob("*json*") if path.is_dir()), key=lambda path: natural_order(path.name)
+    ) or [folder]
     found = {path: _files(path) for path in folders}
     empty = [path.name for path, files in found.items() if not files]
     if len(empty) == len(found):
@@ -76,18 +77,12 @@ def _cameras(folder: Path) -> dict[str, dict[int, Path]]:
     return dict(zip(names, found.values(), strict=True))
 
 
-def natural(path: Path) -> list[tuple[int, str]]:
-    """Returns a key that sorts cam2 before cam10, as Pose2Sim does."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.name)]
-
-
 def _files(folder: Path) -> dict[int, Path]:
     files: dict[int, Path] = {}
     for path in sorted(folder.glob("*.json")):
-        numbers = re.findall(r"\d+", path.stem)
-        if not numbers:
+        number = frame_number(path.name)
+        if number is None:
             continue
-        number = int(numbers[-1])
         if number in files:
             raise ContentError(
                 f"{path} and {files[number].name} have the same frame number.", "Keep one recording in a folder."

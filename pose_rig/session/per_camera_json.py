@@ -6,7 +6,7 @@ Axes: P people, K landmarks.
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pose_rig.capture.keypoints import Keypoints
 from pose_rig.errors import ContentError
 from pose_rig.session.json_text import DAMAGE, beginning, read_json
-from pose_rig.session.keypoint_frames import Frames, checked_rate, keypoints_of
+from pose_rig.session.keypoint_frames import Frames, checked_rate, frame_number, keypoints_of
 from pose_rig.session.pose2sim_project import frame_rate, views
 from pose_rig.skeleton import SCHEMAS
 
@@ -143,13 +143,10 @@ def _numbers(seen: list[int]) -> Sequence[int]:
 
 
 def _number(path: Path, image: int | str) -> int:
-    """Returns the number of a frame: the last one in its name."""
-    if isinstance(image, int):
-        return image
-    numbers = re.findall(r"\d{1,18}", PurePosixPath(image).stem)
-    if not numbers:
-        raise ContentError(f"{path}: the image {image[:80]!r} has no number.", "Name the images by their frames.")
-    return int(numbers[-1])
+    number = frame_number(image) if isinstance(image, str) else image
+    if number is None:
+        raise ContentError(f"{path}: the image {str(image)[:80]!r} has no number.", "Name the images by their frames.")
+    return number
 
 
 def _person(flat: list[float]) -> Person:

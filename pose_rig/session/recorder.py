@@ -81,7 +81,7 @@ class Recorder:
         self._scribe = Scribe(self._file, self._unix_from_rig_ns, over_pictures=job.config.video)
         self._newest_ns = 0  # rig clock of files
         self._log_ns = 0
-        self._lost = 0
+        self._lost = self._bad = 0  # messages that came too late, and that were none
         self._refused = 0  # connections
         self.error = ""
         self._counts: deque[tuple[float, int]] = deque()
@@ -104,7 +104,7 @@ class Recorder:
                 return
             self.take(got)
             self.keep_up(now_s)
-            self._refused = receiver.refused + sender.refused
+            self._bad, self._refused = receiver.bad, receiver.refused + sender.refused
             if now_s - self._told_s >= TELL_EVERY_S:
                 self._told_s = now_s
                 sender.send(self.health("running"))
@@ -163,7 +163,7 @@ class Recorder:
             t_ns=time.monotonic_ns(),
             state=state,
             rate_hz=written / seconds if seconds > 0 else 0.0,
-            dropped=self._lost,
+            dropped=self._lost + self._bad,
             restarts=self._job.restarts,
             error=self.error,
             detail=f"{self._path}, {self._size_bytes / 1e6:.1f} MB" + (f", part {part}" if part > 1 else ""),

@@ -29,4 +29,4 @@ def cams(debug: Debug = False) -> None:
             table.add_row(str(camera.index), *(Text(text) for text in texts))
         console.print(table)
         indices = ",".join(str(camera.index) for camera in cameras)
-        console.print(f"Use them all: `pose-rig run --cams {indices}`.", markup=False, highlight=False)
+        console.print(f"Use them all: `pose-rig run --cams {indices}`.")

@@ -73,7 +73,7 @@ def convert(
             _check_target(target, source, force=force)
         written = write(source, formats, folder, Wishes(rate, start_s, end_s, bvh_names, bvh_scale, markers))
         for line in (*(f"Written: {path}." for path in written.paths), *written.notes):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(line)
 
 
 def _check_target(target: Path, source: Path, *, force: bool) -> None:

@@ -32,7 +32,7 @@ def doctor(debug: Debug = False) -> None:
                 console.print(_line(finding))
         worst = [finding for finding in findings if finding.status == "fail"]
         text = f"{len(worst)} thing(s) to mend." if worst else "Ready to run: `pose-rig demo`."
-        console.print(text, highlight=False)
+        console.print(text)
     if worst:
         raise typer.Exit(1)
 

@@ -96,7 +96,8 @@ def evaluate(
         sets = [kind_and_folder(text) for text in datasets(dataset or ())]
         weights, simulated = paths_of(weights), motion_files(simulated)
         _check(weights, sets)
-        _check_outputs((json_file, csv_file), force=force, sources=(*weights, *simulated))
+        for file in filter(None, (json_file, csv_file)):
+            check_output(file, force=force, sources=(*weights, *simulated))
         if no_morph and not sets:
             raise UsageError(
                 "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
@@ -117,7 +118,7 @@ def evaluate(
         for table in tables(measured, paper=bool(sets) or not simulated):
             console.print(table)
         for line in (*DEFINITIONS, *([REMARK] if NAME in (simulated or ()) else [])):
-            console.print(line, markup=False, highlight=False)
+            console.print(line)
         if json_file:
             figures = {"seed": seed, "morph": not no_morph, "measured": [asdict(one) for one in measured]}
             json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
@@ -174,12 +175,6 @@ def _check(weights: Sequence[Path], sets: Sequence[tuple[str, Path]]) -> None:
         check_input(path, MEASURED)
     if len({kind for kind, _ in sets}) < len(sets):
         raise UsageError("A dataset is given twice.", "Give each of them once.")
-
-
-def _check_outputs(files: Iterable[Path | None], *, force: bool, sources: Sequence[Path]) -> None:
-    for file in files:
-        if file:
-            check_output(file, force=force, sources=sources)
 
 
 def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Measured"]:

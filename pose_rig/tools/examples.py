@@ -9,7 +9,7 @@ import typer
 import pose_rig
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.failures import failures
-from pose_rig.tools.options import Debug
+from pose_rig.tools.options import Debug, Force
 from pose_rig.tools.plain_lines import PlainLines
 from pose_rig.tools.terminal import Console
 
@@ -18,7 +18,7 @@ SHOWN = 3  # of the files that are there already
 
 def examples(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Where to; made if it is not there.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    force: Force = False,
     debug: Debug = False,
 ) -> None:
     """Copy the example receivers (Unity, Godot, Blender, Python, a web page) into a folder.

@@ -1,5 +1,6 @@
 """Running a rig in this terminal, from its configuration to the summary."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,7 +94,9 @@ def carry_out(
     finally:
         saved = Path(save) if _written_ns(save) != written_ns else None
         kept = _kept(run.board, rig_file, faults)
-        for line in (*summary(run.board, saved, kept), *_left(save), *unfinished(run.board)):
+        unsaid = faults if sys.exc_info()[0] else []  # what the run fails with is all that is said otherwise
+        also = (f"{fault.cause} {fault.remedy}" for fault in unsaid)
+        for line in (*summary(run.board, saved, kept), *_left(save), *unfinished(run.board), *also):
             lines.say(line)
     if lost := run.board.lost():
         faults.append(SaveError(lost, "What was recorded until then is kept."))

@@ -57,6 +57,6 @@ def export(
         console.print(
             f"Written: {done.path}, {done.size_mb:.1f} MB, differs from torch by {done.differs:.0e}"
             f"{changes if done.off_mm else ''}.",
-            markup=False, highlight=False, soft_wrap=True,
+            soft_wrap=True,
         )  # fmt: skip
-        console.print(f"Use it with `pose-rig run --weights {done.path}`.", highlight=False, soft_wrap=True)
+        console.print(f"Use it with `pose-rig run --weights {done.path}`.", soft_wrap=True)

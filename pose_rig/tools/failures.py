@@ -28,6 +28,6 @@ def failures(debug: bool) -> Iterator[None]:
 def _tell(cause: str, remedy: str, debug: bool) -> None:
     console = Console(stderr=True)
     if debug:
-        console.print(redacted(traceback.format_exc()), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"Error: {cause}", style="red", markup=False, highlight=False, soft_wrap=True)
-    console.print(remedy, markup=False, highlight=False, soft_wrap=True)
+        console.print(redacted(traceback.format_exc()), soft_wrap=True)
+    console.print(f"Error: {cause}", style="red", soft_wrap=True)
+    console.print(remedy, soft_wrap=True)

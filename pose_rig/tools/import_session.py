@@ -72,7 +72,7 @@ def import_session(
             path.unlink(missing_ok=True)
         frames = import_keypoints(keypoints, config, path)
         names = ", ".join(camera.name for camera in config.camera)
-        console.print(f"Imported: {path}, {frames} frames of {names}.", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Imported: {path}, {frames} frames of {names}.", soft_wrap=True)
 
 
 def _read(source: Path, fps: float | None, size_px: tuple[int, int] | None, landmarks: str | None) -> "Keypoints":

@@ -50,13 +50,12 @@ class Incarnation:
 
     def cause(self) -> tuple[str, Failure | None]:
         """Returns why the process ended: a sentence, and the failure it reported itself if it did."""
-        if self.report.poll():
-            try:
+        try:
+            if self.report.poll():
                 failure = msgspec.msgpack.decode(self.report.recv_bytes(), type=Failure)
-            except EOFError:
-                pass  # it ended without a word, which its exit code explains below
-            else:
                 return failure.cause, failure
+        except (EOFError, OSError):
+            pass  # it ended without a word, or in the middle of one, which its exit code explains below
         code = self.process.exitcode or 0
         if code < 0:
             name = next((known.name for known in signal.Signals if known == -code), "unknown")

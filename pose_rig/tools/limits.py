@@ -1,11 +1,11 @@
 """What a rig must keep to, checked once whether it came from the command line or from a rig.toml."""
 
-import os
 from pathlib import Path
 
 from pose_rig.config import MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.lifting.weights_file import refuse_other
+from pose_rig.messages import LARGEST_SIDE_PX
 from pose_rig.tools.camera_list import kind_of
 from pose_rig.tools.rig_file import check_solved, is_writable
 from pose_rig.tools.watching import check_duration
@@ -17,7 +17,7 @@ STREAM_RATE_HZ = (1.0, 240.0)
 PORT = (0, 65534)  # the one above it says what goes to engines
 REPEAT = (1, 1000)
 FPS = (0.1, 1000.0)
-SIDE_PX = (16, 16384)
+SIDE_PX = (16, LARGEST_SIDE_PX)
 FOCAL_PX = (1.0, 1e6)
 OFFSET_MS = (-86_400_000.0, 86_400_000.0)  # a day
 CUTOFF_HZ = (0.01, 1000.0)
@@ -51,8 +51,8 @@ def check(config: Config) -> None:
         refuse_other(Path(config.fusion.weights))
     if config.stream != StreamConfig():
         _check_stream(config.stream)
-    if config.save:
-        _check_save(Path(config.save))
+    if config.save and (path := Path(config.save)).suffix != ".npz":
+        raise UsageError(f"Poses are saved as .npz, and {path} is none.", f"Try --save {path.with_suffix('.npz')}.")
     if config.record:
         check_record(Path(config.record))
     elif config.video:
@@ -60,16 +60,13 @@ def check(config: Config) -> None:
 
 
 def check_record(path: Path) -> None:
-    """Checks that a session can be written.
+    """Checks what a session is to be called; `outputs.check_session` checks whether it can be written.
 
     Raises:
-        UsageError: It has another ending, or its folder does not exist or is not writable.
+        UsageError: It has another ending.
     """
-    folder = path.absolute().parent
     if path.suffix != ".mcap":
         raise UsageError(f"Sessions are kept as .mcap, and {path} is none.", f"Try {path.with_suffix('.mcap')}.")
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"Cannot write {path}.", f"Make sure that the folder {folder} exists and is writable.")
 
 
 def _check_stream(stream: StreamConfig) -> None:
@@ -137,11 +134,3 @@ def _check_rig(config: Config) -> None:
     for camera in config.camera:
         if camera.solved:
             check_solved(camera.name, camera.solved)
-
-
-def _check_save(path: Path) -> None:
-    folder = path.absolute().parent
-    if path.suffix != ".npz":
-        raise UsageError(f"Poses are saved as .npz, and {path} is none.", f"Try --save {path.with_suffix('.npz')}.")
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"Cannot write {path}.", f"Make sure that the folder {folder} exists and is writable.")

@@ -55,8 +55,8 @@ def check_outputs(config: Config, *, force: bool, sources: Sequence[Path] = (), 
     Raises:
         UsageError: As there, or a recording of that name was not finished.
     """
-    if config.save and config.save != own:
-        check_output(Path(config.save), force=force, sources=sources)
+    if config.save:
+        check_output(Path(config.save), force=force or config.save == own, sources=sources)
     if config.record:
         check_session(Path(config.record), force=force, sources=sources)
 

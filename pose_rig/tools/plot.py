@@ -36,11 +36,11 @@ def plot(
         check_input(file, PLOTTED)
         path = out or file.with_suffix(".html")
         check_output(path, force=force, sources=(file,))
-        with Console(stderr=True).status(f"Reading {file.name}; an hour takes a minute or two."):
+        with Console(stderr=True).reading(file):
             remarks = _write(file, path, tuple(name for name in listed(joints or ()) if name))
         for remark in remarks:
             Console().print(remark, style="yellow", soft_wrap=True)
-        Console().print(f"Written: {path}.", markup=False, highlight=False, soft_wrap=True)
+        Console().print(f"Written: {path}.", soft_wrap=True)
 
 
 def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:

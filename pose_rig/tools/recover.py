@@ -53,7 +53,7 @@ def recover(
         else:
             text = f"{'Recovered' if found.anew else 'Recovered before'}: {found.path}, {found.messages} messages."
             text = f"{text} {found.loss}".rstrip()
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
 
 
 def _recover_poses(partial: Path, out: Path, console: Console) -> None:

@@ -71,11 +71,11 @@ def rig(
                 check_output(path, force=force, sources=(file,))
         places = load_rig(file)
         console.print(table(places))
-        console.print(_LEGEND, style="dim", markup=False, highlight=False)
+        console.print(_LEGEND, style="dim")
         for weakness in weaknesses(places):
-            console.print(weakness, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            console.print(weakness, style="yellow", soft_wrap=True)
         for path in _written(places, file, picture, exports):
-            console.print(f"Written: {path}.", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"Written: {path}.", soft_wrap=True)
 
 
 def table(places: Sequence[Place]) -> Table:

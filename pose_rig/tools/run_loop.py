@@ -143,17 +143,19 @@ class Run:
         if self._plan.config.pace != "realtime":
             return  # a lossless sender may wait for as long as it takes
         now = time.monotonic_ns()
-        silent_ns = SILENT_S * 1e9
+        lives = self._supervisor.lives
+        saves = all(lives[camera.name].ended for camera in self._plan.config.camera)
         fusion = self._monitor.workers.get(RESERVED)
-        fusion_speaks = fusion is not None and now - fusion.at_ns < silent_ns / 2
+        fusion_speaks = fusion is not None and now - fusion.at_ns < SILENT_S / 2 * 1e9
         for name, heard in self._monitor.workers.items():
-            life = self._supervisor.lives.get(name)
+            life = lives.get(name)
             if life is None or life.incarnation is None or heard.at_ns < life.incarnation.born_ns:
                 continue
             if name == RECORDER:  # a disk may take its time, and poses do not wait for it
                 continue
-            if now - heard.at_ns > silent_ns and (fusion_speaks or name == RESERVED):
-                self._supervisor.kill(name, f"It said nothing for {SILENT_S:.0f} s.")
+            limit_s = max(SILENT_S, life.worker.grace_s) if name == RESERVED and saves else SILENT_S
+            if now - heard.at_ns > limit_s * 1e9 and (fusion_speaks or name == RESERVED):
+                self._supervisor.kill(name, f"It said nothing for {limit_s:.0f} s.")
 
     def _over(self) -> bool:
         duration_s = self._plan.config.duration_s

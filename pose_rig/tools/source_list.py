@@ -1,12 +1,12 @@
 """From what the user typed after ``--cams`` to sources one by one: commas, patterns and folders."""
 
 import glob
-import re
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pose_rig.errors import UsageError
+from pose_rig.names import natural_order
 from pose_rig.tools.lists import listed_paths
 
 
@@ -38,7 +38,7 @@ def _videos(folder: Path) -> list[str]:
 
     files = [path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
     if files:
-        return sorted((str(path) for path in files if not path.name.startswith(".")), key=_natural)
+        return sorted((str(path) for path in files if not path.name.startswith(".")), key=natural_order)
     for kind in ("JSON", "CSV"):
         if any(folder.rglob(f"*.{kind.lower()}")):
             raise UsageError(
@@ -48,14 +48,9 @@ def _videos(folder: Path) -> list[str]:
 
 
 def _matches(pattern: str) -> list[str]:
-    files = sorted(glob.glob(pattern), key=_natural)
+    files = sorted(glob.glob(pattern), key=natural_order)
     if not files and not any(sign in pattern for sign in "*?"):
         return [pattern]  # a device may have brackets in its name
     if not files:
         raise UsageError(f"No file is called like {pattern}.", "Check the pattern and the folder.")
     return files
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Returns a key by which ``cam2`` comes before ``cam10``."""
-    return [(int(part), "") if part.isdecimal() else (-1, part.lower()) for part in re.split(r"(\d+)", name)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
+from pose_rig.config import CameraJob
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.incarnation import Incarnation, Job
 from pose_rig.tools.worker import Failure, Main
@@ -94,7 +95,7 @@ class Supervisor:
         debug: Let the workers write to the terminal.
 
     Attributes:
-        fault: What a worker that was asked to stop could not do; None if all could.
+        fault: What a worker that was asked to stop could not do; None if all could, but for cameras.
     """
 
     def __init__(self, workers: Sequence[Worker], *, debug: bool = False) -> None:
@@ -163,7 +164,8 @@ class Supervisor:
         asked = time.monotonic()
         self._await(living, lambda worker: asked + worker.grace_s)
         for worker, incarnation in living:
-            if (incarnation.process.exitcode or 0) > 0 and (failure := incarnation.cause()[1]) and failure.final:
+            failure = incarnation.cause()[1] if (incarnation.process.exitcode or 0) > 0 else None
+            if failure and (failure.final or not isinstance(worker.job, CameraJob)):  # a camera has nothing to finish
                 self.fault = PoseRigError(f"{worker.name}: {failure.cause}", failure.remedy)
         for _, incarnation in living:
             incarnation.process.terminate()

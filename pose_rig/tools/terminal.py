@@ -1,11 +1,13 @@
 """What may be printed in a terminal: nothing that came in a file or a message can steer it."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import IO, Any
 
 import rich.console
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.status import Status
 from rich.text import Text
 
 from pose_rig.names import shown
@@ -30,6 +32,10 @@ class Console(rich.console.Console):
         """Prints; a sentence is never broken into lines, or a path or command in it could not be copied or searched."""
         sentence = all(isinstance(one, str | Text) for one in objects)
         super().print(*objects, **{"soft_wrap": sentence, **how})
+
+    def reading(self, file: Path) -> Status:
+        """Returns what shows that a session is being read, for the time of a block."""
+        return self.status(Text(f"Reading {file.name}; an hour takes a minute or two."))  # of a str it takes markup
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yields what is written; what rich itself steers the terminal with stays."""

@@ -53,14 +53,14 @@ def view(
         if save:
             check_output(save, force=force, sources=(file,))
         recording = save or Path(folder) / f"{file.stem}.rrd"
-        with Console(stderr=True).status(f"Reading {file.name}; an hour takes a minute or two."):
+        with Console(stderr=True).reading(file):
             formats, remarks = _write(file, recording)
         for remark in remarks:
             Console().print(remark, style="yellow", soft_wrap=True)
         if "h264" in formats and not web and not shutil.which("ffmpeg"):
-            Console().print(FFMPEG, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            Console().print(FFMPEG, style="yellow", soft_wrap=True)
         if save:
-            Console().print(f"Written: {save}.", markup=False, highlight=False, soft_wrap=True)
+            Console().print(f"Written: {save}.", soft_wrap=True)
         else:
             _show(recording, web)
 

@@ -106,6 +106,7 @@ def test_every_view_becomes_a_camera(tmp_path: Path) -> None:
         ("t_ns", np.tile(np.arange(FRAMES) - 1, (VIEWS, 1)), r"\(key 't_ns'\) must start at 0 or later"),
         ("size_px", np.array([100, 80]), r"key 'size_px' is int64 \(2,\)"),
         ("size_px", np.zeros((VIEWS, 2), int), "expected positive numbers"),
+        ("size_px", np.full((VIEWS, 2), 16385), "16384 at most"),
         ("landmarks", np.array(17), "key 'landmarks' is int64, expected text"),
         ("landmarks", np.array("mediapipe33"), "key 'landmarks' names 33 landmarks, xy has 17"),
         ("cameras", np.array(["one"]), r"key 'cameras' is <U3 \(1,\), expected 2 names"),

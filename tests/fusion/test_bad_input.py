@@ -12,7 +12,7 @@ from pose_rig.authentication import fresh_keys
 from pose_rig.fusion.node import STRANGER as STRANGERS
 from pose_rig.messages import Health, Keypoints2D, Message
 from tests.fusion.fakes import Scene, film, ring, walk
-from tests.fusion.running import VIEWS, Live, Running, is_finite, keypoints, told
+from tests.fusion.running import VIEWS, Live, Running, is_finite, keypoints, play, told
 from tests.strangers import attacker
 
 RNG = np.random.default_rng(0)
@@ -109,6 +109,17 @@ def test_old_bad_bytes_do_not_hide_a_new_fault(
     end = time.monotonic() + 1.0
     running.until(lambda: time.monotonic() > end, lambda: tell_of(running, scene))
     assert running.health()[-1].error == STRANGER
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_what_was_lost_is_counted_to_the_end(start: Callable[..., Running], passes: int) -> None:
+    running = start("all", passes=passes)
+    for _ in range(3):
+        running.senders[0].send_bytes(b"nonsense")
+    play(running, film(walk(0.5), ring(VIEWS)))
+    counts = [health.dropped for health in running.health()]
+    assert counts == sorted(counts)  # a count that falls reads as that of a restarted process
+    assert counts[-1] == 3
 
 
 def wrong_count(scene: Scene, schema: str = "coco17") -> Keypoints2D:

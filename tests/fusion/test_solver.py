@@ -118,12 +118,23 @@ def test_closing_it_at_work_takes_no_time(solver: SolverProcess, after_s: float)
     assert process.returncode is not None
 
 
-def test_closing_it_twice_or_unused_is_nothing(solver: SolverProcess) -> None:
+def test_whoever_waits_for_a_former_task_hears_of_the_close_too_and_starts_no_other(solver: SolverProcess) -> None:
+    both = [Asking(solver), Asking(solver)]
+    process = process_of(solver)
     solver.close()
+    assert all(isinstance(asking.answer(), SolverLostError) for asking in both)
+    assert solver._process is None
+    assert process.returncode is not None
+
+
+def test_closing_it_twice_or_unused_is_nothing(solver: SolverProcess) -> None:
+    SolverProcess().close()
     assert isinstance(solver.solve(task([], calibration(2))), str)
     solver.close()
     solver.close()
     assert solver._process is None
+    with pytest.raises(SolverLostError):
+        solver.solve(task([], calibration(2)))
 
 
 COMMAND = [sys.executable, "-m", "pose_rig.fusion.solver"]

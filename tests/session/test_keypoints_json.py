@@ -13,7 +13,8 @@ from pose_rig.capture.keypoint_file import load
 from pose_rig.capture.keypoints import advances
 from pose_rig.errors import PoseRigError, SourceError, UsageError
 from pose_rig.session.detections_json import Detections, write_keypoints_json
-from pose_rig.session.keypoints_json import BODY_25B, SETS, read_keypoints_json
+from pose_rig.session.keypoint_frames import BODY_25B, SETS, frame_number
+from pose_rig.session.keypoints_json import read_keypoints_json
 from pose_rig.skeleton import landmarks
 
 SIZE = [(1920, 1080)]
@@ -62,6 +63,12 @@ def test_equal_numbers_are_equal_instants_and_a_missing_one_is_a_dropped_frame(t
     assert np.isnan(found.xy[~real]).all()
 
 
+def test_numbers_may_be_longer_than_any_integer_of_a_machine(tmp_path: Path) -> None:
+    for number in range(2):
+        frame(tmp_path / f"a_{10**20 + number}.json", person())
+    assert read_keypoints_json(tmp_path, 10.0, SIZE).t_ns.tolist() == [[0, 100_000_000]]
+
+
 def test_people_come_and_go(tmp_path: Path) -> None:
     frame(tmp_path / "a_0.json", person(x=1), person(x=500))
     frame(tmp_path / "a_1.json")
@@ -70,6 +77,15 @@ def test_people_come_and_go(tmp_path: Path) -> None:
     assert found.xy.shape == (1, 3, 2, 17, 2)
     assert np.any(found.score[0] > 0, axis=-1).tolist() == [[True, True], [False, False], [True, False]]
     assert np.isnan(found.xy[found.score == 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("cam2_000012_keypoints.json", 12), ("a/b3/img0007.png", 7), ("12", 12), ("first.jpg", None),
+     ("1690000000123456789.png", 1690000000123456789), (f"img{'9' * 5000}.png", 10**40 - 1)],
+)  # fmt: skip
+def test_the_last_number_in_a_name_is_that_of_the_frame(name: str, number: int | None) -> None:
+    assert frame_number(name) == number
 
 
 @pytest.mark.parametrize(("count", "schema"), SETS.items())

@@ -131,6 +131,14 @@ def test_who_is_asked_to_stop_still_takes_what_is_on_its_way(tmp_path: Path) -> 
     assert is_whole(tmp_path / "take.mcap")
 
 
+def test_bytes_that_are_no_message_are_counted(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "take.mcap")
+    for data in (encode(frame(0)), b"nonsense", encode(fusion_says("ended"))):
+        recording.sender.send_bytes(data)
+    recording.close()
+    assert recording.heard[-1].dropped == 1
+
+
 def test_how_it_is_doing_is_told_twice_a_second(tmp_path: Path) -> None:
     recording = Recording(tmp_path / "take.mcap")
     for i in range(10):

@@ -47,6 +47,11 @@ def defective(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> Non
     raise ZeroDivisionError("no views")
 
 
+def defective_at_the_end(job: CameraJob | FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    stop.wait()
+    raise ZeroDivisionError("no rows")
+
+
 def deaf(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Path(job.camera.source).write_text("up")
@@ -124,6 +129,20 @@ def fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
             Path(job.config.save).write_bytes(b"poses")
         sender.send(fusion_health("ended", index))
         sender.drain(500)
+
+
+def solved_and_lost(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Solves the rig, then fails for good."""
+    cameras = tuple(
+        CameraState(name=camera.name, focal_px=900.0, size_px=(640, 480), rotation=(1, 0, 0, 0, 1, 0, 0, 0, 1),
+                    translation_m=(0, 0, 3))
+        for camera in job.config.camera
+    )  # fmt: skip
+    with published(job.output, job.inside, job.keys) as sender:
+        while not start_ns.value and not stop.wait(0.02):
+            sender.send(RigState(t_ns=0, mode="solved", cameras=cameras))
+            sender.send(fusion_health("ready", 0))
+    raise EngineError("The graphics card is gone.", "Restart the machine.")
 
 
 def publish(sender: Sender, job: FusionJob, index: int, start_ns: int) -> None:

@@ -1,5 +1,6 @@
 """From words to commands, and from groups of options to options."""
 
+import inspect
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -68,6 +69,13 @@ def test_new_names_do_not_warn(capsys: pytest.CaptureFixture[str]) -> None:
     assert renamed("convert", words) == words
     assert renamed("eval", ["--from", "1"]) == ["--from", "1"]
     assert capsys.readouterr().err == ""
+
+
+def test_nothing_that_is_said_names_an_option_that_no_command_has_any_more() -> None:
+    source = Path(inspect.getfile(Command)).parents[1]
+    for path in source.rglob("*.py"):
+        text = path.read_text("utf-8")
+        assert path.name == "command.py" or not re.search(r"--(from|until)\b", text), path
 
 
 def test_a_part_is_converted_under_new_and_old_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,13 @@ from rich.console import Console
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError
+from pose_rig.tools import terminal
 from pose_rig.tools.board import Board
+from pose_rig.tools.execute import carry_out
+from pose_rig.tools.incarnation import Incarnation
 from pose_rig.tools.live_table import picture
 from pose_rig.tools.plain_lines import line
+from pose_rig.tools.rig_file import RigFile
 from pose_rig.tools.run_loop import Run
 from pose_rig.tools.summary import summary
 from pose_rig.tools.workers import Plan, plan
@@ -122,6 +126,24 @@ def test_a_camera_that_hangs_is_killed_and_restarted() -> None:
     assert board.lives["cam1"].restarts == 0
 
 
+def test_a_fusion_that_saves_may_say_nothing_for_longer(tmp_path: Path) -> None:
+    rig = Run(fake_plan(0, save=str(tmp_path / "poses.npz")), Recorded())
+    incarnation = Incarnation.start("fusion", fakes.idle, fakes.camera_job(), 0, debug=False)
+    fusion = rig.board.lives["fusion"]
+    fusion.incarnation, incarnation.born_ns = incarnation, 0
+    rig.board.lives["cam0"].ended = True
+    rig.board.monitor.take(fakes.fusion_health("running", 1))
+    heard = rig.board.monitor.workers["fusion"]
+    heard.at_ns -= 12_000_000_000
+    rig._kill_hanging()
+    assert fusion.blame == ""
+    heard.at_ns -= 10_000_000_000
+    rig._kill_hanging()
+    assert fusion.blame == "It said nothing for 20 s."
+    incarnation.process.join()
+    incarnation.close()
+
+
 def test_an_unreadable_file_fails_the_run_with_its_sentence() -> None:
     ready = fake_plan(0, sources=("broken",))
     ready = replace(ready, workers=tuple(replace(worker, final_errors=True) for worker in ready.workers))
@@ -133,6 +155,18 @@ def test_what_is_wrong_with_frames_is_said_once_while_it_runs() -> None:
     display = Recorded()
     run(fake_plan(60, 60, sources=("spotty.mp4", "fake")), display)
     assert [text for text in display.said if "could be read" in text] == ["cam0: 45 of 100 frames could be read."]
+
+
+def test_a_run_that_fails_says_too_that_its_rig_could_not_be_kept(tmp_path: Path) -> None:
+    path, out = tmp_path / "rig.toml", StringIO()
+    rig_file = RigFile(path)
+    path.write_text("[[camera\n")
+    ready = fake_plan(0, sources=("broken",), rig=str(path))
+    camera, fusion, *_ = ready.workers
+    ready = replace(ready, workers=(camera, replace(fusion, main=fakes.solved_and_lost)))
+    with pytest.raises(PoseRigError, match=r"^fusion: The graphics card is gone\."):
+        carry_out(ready, terminal.Console(file=out), rig_file, headless=True, debug=False)
+    assert "rig.toml is not TOML" in out.getvalue()
 
 
 def test_an_unreadable_camera_does_not_hold_up_the_others() -> None:

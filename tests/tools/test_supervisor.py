@@ -1,5 +1,7 @@
+import multiprocessing
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -7,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from pose_rig.config import Config, FusionJob
 from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.tools.incarnation import Incarnation
 from pose_rig.tools.supervisor import Death, Supervisor, Worker
 from tests.tools.fakes import (
     camera_job,
     deaf,
     defective,
+    defective_at_the_end,
     finish,
     idle,
     leaky,
@@ -112,6 +117,17 @@ def test_what_cannot_mend_is_never_retried_and_is_no_wrong_request() -> None:
     assert supervisor.lives["fusion"].restarts == 0
 
 
+def test_a_defect_while_it_finishes_fails_the_run_but_not_that_of_a_camera() -> None:
+    with Supervisor([Worker("left", defective_at_the_end, camera_job())]) as supervisor:
+        time.sleep(1.0)  # it waits for the end by now
+    assert supervisor.fault is None
+    with (
+        pytest.raises(PoseRigError, match=r"^fusion: It hit a defect: ZeroDivisionError: no rows\."),
+        Supervisor([Worker("fusion", defective_at_the_end, FusionJob(Config(), (), ""), grace_s=30.0)]),
+    ):
+        time.sleep(0.1)
+
+
 def test_a_defect_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
     with Supervisor([Worker("left", leaky, camera_job())], debug=True) as supervisor:
         (death,) = deaths_until(supervisor, 1)
@@ -119,6 +135,16 @@ def test_a_defect_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
     traceback = capfd.readouterr().err
     assert "rtsp://cam.lan/live did not answer" in traceback
     assert "hunter2@" not in traceback.replace('raise ValueError("rtsp://joe:hunter2@', "")
+
+
+def test_a_worker_that_died_in_the_middle_of_its_report_is_one_that_died() -> None:
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe(duplex=False)
+    os.write(theirs.fileno(), struct.pack("!i", 99) + b"x")  # of 99 bytes one
+    theirs.close()
+    incarnation = Incarnation(spawn.Process(), spawn.Event(), spawn.Value("q", 0), ours, 0)
+    assert incarnation.cause() == ("It ended with exit code 0.", None)
+    ours.close()
 
 
 def test_a_vital_worker_that_keeps_dying_fails_the_run() -> None:

@@ -52,6 +52,13 @@ def test_colours_of_ours_still_reach_a_terminal() -> None:
     assert out.getvalue().startswith("\x1b[31m?]0;pwn[red]")
 
 
+def test_the_name_of_a_file_that_is_read_is_only_text() -> None:
+    out = StringIO()
+    with Console(file=out, terminal=True).reading(Path("take[red].mcap")):
+        pass
+    assert "Reading take[red].mcap;" in out.getvalue()
+
+
 def test_what_workers_say_of_themselves_is_only_text() -> None:
     monitor = Monitor()
     monitor.start_ns = 1
