@@ -1,8 +1,9 @@
 """Where the workers of a run listen on this machine (docs/wire.md has the table), and the keys that they ask for."""
 
 import os
+import random
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from pose_rig.authentication import fresh_keys
@@ -10,6 +11,9 @@ from pose_rig.config import Config, Keys
 from pose_rig.errors import UsageError
 
 HOST = "127.0.0.1"
+# Below the ports that systems give to whoever connects somewhere: none of these is taken between looking and listening.
+FREE_PORTS = range(20_000, 32_768)
+MOST_TRIED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ def free_endpoints(config: Config, lanes: int) -> Endpoints:
     with ExitStack() as probes:
 
         def free(port: int = 0) -> str:
-            return f"tcp://{HOST}:{probes.enter_context(_bound(port)).getsockname()[1]}"
+            probe = probes.enter_context(_bound(port) if port else _bound_somewhere())
+            return f"tcp://{HOST}:{probe.getsockname()[1]}"
 
         fed = config.stream.wanted
         return Endpoints(
@@ -61,6 +66,14 @@ def free_endpoints(config: Config, lanes: int) -> Endpoints:
             inputs=tuple(free() for _ in range(lanes)),
             recorded=(free(), free()) if config.record else (),
         )
+
+
+def _bound_somewhere() -> socket.socket:
+    """Returns a socket on a port that nobody has, as `_bound`."""
+    for port in random.sample(FREE_PORTS, MOST_TRIED):
+        with suppress(UsageError):
+            return _bound(port)
+    return _bound(0)
 
 
 def _bound(port: int) -> socket.socket:

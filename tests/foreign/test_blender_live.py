@@ -16,6 +16,7 @@ from pose_rig.streaming.axes import BLENDER
 from pose_rig.streaming.humanoid import BONES, INDEX, PARENTS, Floats, RestPose, forward
 from pose_rig.streaming.json_frames import frame, schema
 from tests.foreign.conftest import Judge
+from tests.ports import free_port
 from tests.streaming.live import live
 from tests.streaming.people import Person, angles_deg, person
 
@@ -34,13 +35,6 @@ GARBAGE = (
     re.sub(rb'"rotations":\[\[[^]]*', b'"rotations":[[0,0,0,0', frame(live(SOMEBODY), BLENDER)),
     frame(live(SOMEBODY), BLENDER)[:-40],
 )  # fmt: skip
-
-
-def free_port() -> int:
-    """Returns a port that nobody listens on."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -105,7 +99,7 @@ def character(rest: RestPose, size: float) -> list[list[Any]]:
 
 
 def test_it_makes_an_armature_that_moves_as_the_person(tmp_path: Path, judge: Judge) -> None:
-    port, out = free_port(), tmp_path / "a.npz"
+    port, out = free_port(socket.SOCK_DGRAM), tmp_path / "a.npz"
     with sent(port, groups(SOMEBODY)):
         said = judge("live_in_blender.py", ADDON, str(port), out, "15", "[]")
     assert said["started"] == said["again"] == ["FINISHED"]
@@ -124,7 +118,7 @@ def test_it_makes_an_armature_that_moves_as_the_person(tmp_path: Path, judge: Ju
 
 
 def test_it_moves_a_character_that_there_is(tmp_path: Path, judge: Judge) -> None:
-    port, out, size = free_port(), tmp_path / "a.npz", 1.3
+    port, out, size = free_port(socket.SOCK_DGRAM), tmp_path / "a.npz", 1.3
     bones = json.dumps(character(SOMEBODY.rest, size))
     with sent(port, groups(SOMEBODY)):
         said = judge("live_in_blender.py", ADDON, str(port), out, "15", bones)
@@ -134,7 +128,7 @@ def test_it_moves_a_character_that_there_is(tmp_path: Path, judge: Judge) -> Non
 
 
 def test_its_armature_takes_on_the_lengths_that_were_learned(tmp_path: Path, judge: Judge) -> None:
-    port, out = free_port(), tmp_path / "a.npz"
+    port, out = free_port(socket.SOCK_DGRAM), tmp_path / "a.npz"
     other = person(seed=4, seconds=5.0, rate_hz=2.0)
     count = len(SOMEBODY.t_ns)
     with sent(port, [*groups(SOMEBODY), *groups(other, first=count)]):

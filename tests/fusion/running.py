@@ -4,7 +4,6 @@ What it publishes may be lost on the way to a busy listener. So of files, where 
 as the recorder does: it gets everything.
 """
 
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -17,15 +16,10 @@ from pose_rig.fusion.process import main
 from pose_rig.graph import Engine
 from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, State
 from tests.fusion.fakes import Scene, config
+from tests.ports import free_endpoint
 
 VIEWS = 2
 DEADLINE_S = 30.0
-
-
-def free_endpoint() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
 
 
 class Running:

@@ -13,7 +13,7 @@ from pose_rig.encoding import encode
 from pose_rig.fusion.outlet import Outlet
 from pose_rig.messages import Health, Message, Refined2D
 from pose_rig.records import Gap, Learned, Marker
-from tests.fusion.running import free_endpoint
+from tests.ports import free_endpoint
 
 MARK = 4
 

@@ -11,7 +11,7 @@ from pose_rig.config import FusionJob, ReplayJob
 from pose_rig.graph import Engine
 from pose_rig.session.reader import Session
 from pose_rig.session.replay import main
-from tests.fusion.running import free_endpoint
+from tests.ports import free_endpoint
 
 
 def job_of(path: Path, save: Path | None, *, exact: bool = True, realtime: bool = False, **more: Any) -> ReplayJob:

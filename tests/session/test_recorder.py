@@ -23,7 +23,7 @@ from pose_rig.session.mcap_file import is_whole
 from pose_rig.session.reader import Session
 from pose_rig.session.recorder import FLUSH_EVERY_S, Recorder, clocks, main, own_path
 from pose_rig.session.recover import recover
-from tests.fusion.running import free_endpoint
+from tests.ports import free_endpoint
 from tests.session.drawable import SIZE_PX, refined, rig
 from tests.session.recorded import FRAME_NS, START_NS, frame, pose, rig_of, rows, talk
 

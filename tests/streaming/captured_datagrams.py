@@ -12,6 +12,7 @@ from pose_rig.bus import Receiver, Sender
 from pose_rig.config import Keys, StreamConfig, StreamJob
 from pose_rig.messages import Message, Streams
 from pose_rig.streaming.process import main
+from tests.ports import free_port
 from tests.streaming.live import HZ, pose3d
 from tests.streaming.people import Person
 
@@ -78,13 +79,6 @@ class Rig:
         while not any(isinstance(message, Streams) for message in fresh):
             fresh += self._said.receive(3000)
         return said + fresh
-
-
-def free_port() -> int:
-    """Returns a TCP port that nobody has."""
-    with socket.socket() as probe:  # ZeroMQ would close it a moment later than it says
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

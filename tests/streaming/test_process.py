@@ -13,7 +13,8 @@ from pose_rig.config import StreamConfig, StreamJob
 from pose_rig.errors import UsageError
 from pose_rig.messages import CameraState, Health, Message, Refined2D, RigState, Streams
 from pose_rig.streaming.process import main
-from tests.streaming.captured_datagrams import Catcher, free_port, running
+from tests.ports import free_port
+from tests.streaming.captured_datagrams import Catcher, running
 from tests.streaming.live import pose3d
 from tests.streaming.people import person
 

@@ -6,6 +6,7 @@ import pytest
 from pose_rig.errors import UsageError
 from pose_rig.streaming.address import Address
 from pose_rig.streaming.udp import UdpTarget
+from tests.ports import free_port
 
 
 def test_what_is_sent_arrives_in_its_order_from_one_socket() -> None:
@@ -24,14 +25,8 @@ def test_what_is_sent_arrives_in_its_order_from_one_socket() -> None:
     assert (state.unheard, state.clients_ever) == (0, None)
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_where_nobody_listens_is_told_and_costs_no_datagram() -> None:
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     with closing(UdpTarget("vmc", Address("127.0.0.1", port))) as target:
         for _ in range(4):
             target.send([b"a", b"b"])

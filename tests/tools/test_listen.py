@@ -15,6 +15,7 @@ from rich.console import Console
 
 from pose_rig.streaming.unity_bones import PARENTS
 from pose_rig.tools.listen import Listener, bound
+from tests.ports import free_port
 from tests.streaming.vmc_said import FRAME_NS, bone, bundle, frame, message
 from tests.tools.test_cli import pose_rig
 
@@ -26,11 +27,6 @@ def said(*arguments: object) -> tuple[int, str]:
     code, output = pose_rig("listen", *map(str, arguments))
     assert "Traceback" not in output
     return code, " ".join(output.split())
-
-
-def free_port() -> int:
-    with bound("127.0.0.1", 0) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Speaker:
@@ -77,7 +73,7 @@ def send(listener: Listener, *datagrams: bytes) -> None:
 
 
 def test_a_sender_is_heard_and_judged() -> None:
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     with Speaker(port):
         code, output = said("--port", port, "--duration", 2.6, "--headless")
     assert code == 0
@@ -89,7 +85,7 @@ def test_a_sender_is_heard_and_judged() -> None:
 
 
 def test_what_is_wrong_is_told_once_and_again_in_the_end() -> None:
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     with Speaker(port, lambda i: [bundle(bone("Hips"), bone("Spine", (0.0, 0.0, 0.0))).dgram, b"hello"]):
         code, output = said("--port", port, "--duration", 2.6, "--headless")
     assert code == 0
@@ -100,7 +96,7 @@ def test_what_is_wrong_is_told_once_and_again_in_the_end() -> None:
 
 
 def test_who_hears_nothing_is_told_where_to_look() -> None:
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     code, output = said("--port", port, "--duration", 1.6, "--headless")
     assert code == 0
     assert f"1 s | nothing yet on 127.0.0.1:{port}" in output

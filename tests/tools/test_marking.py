@@ -13,7 +13,7 @@ from pose_rig.records import Marker
 from pose_rig.session.reader import Session
 from pose_rig.tools.marking import Marking
 from pose_rig.tools.workers import Recording
-from tests.fusion.running import free_endpoint
+from tests.ports import free_endpoint
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from tests.tools.test_end_to_end import keypoint_file
 from tests.tools.test_run_loop import Recorded, kill, run
 
 SECONDS = 5.0
+LONGEST_S = 60.0  # of a run that ends as soon as what is waited for has been seen
 CAMERAS = 4
 BUS = {"keypoints", "pose", "refined", "rig", "health", "clock", "learned"}
 
@@ -47,12 +48,15 @@ def engine() -> Engine:
 def take(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A live rig, recorded, with its poses beside it."""
     path = tmp_path_factory.mktemp("live") / "take.mcap"
-    code, output = pose_rig_process(
-        "run", "--cams", f"sim:{CAMERAS}", "--duration", str(SECONDS), "--headless", "--port", "0",
-        "--record", str(path), "--save", str(path.with_suffix(".npz")),
-    )  # fmt: skip
-    assert code == 0, output
-    assert f"Recording: {path}, " in output
+    config = msgspec.structs.replace(
+        config_of(f"sim:{CAMERAS}"), port=0, duration_s=LONGEST_S, record=str(path), save=str(path.with_suffix(".npz"))
+    )
+    board = run(
+        plan(config, ""),
+        Recorded(),
+        lambda board: board.monitor.solved is not None and board.elapsed_s() > SECONDS,
+    )
+    assert f"ecording: {path}, " in board.recording()
     return path
 
 
@@ -79,7 +83,7 @@ def test_a_part_of_a_live_run_is_the_same_to_the_last_bit(take: Path, tmp_path: 
     replay(engine, take, tmp_path / "part.npz", to_s=2.5)
     with np.load(take.with_suffix(".npz")) as live, np.load(tmp_path / "part.npz") as part:
         count = len(part["t_ns"])
-        assert 0.4 < count / len(live["t_ns"]) < 0.6
+        assert 0 < count < len(live["t_ns"])
         for key in ("t_ns", "xyz", "xyz_raw", "score", "mode", "rotation", "xy_refined"):
             np.testing.assert_array_equal(part[key], live[key][:count], err_msg=key)
 
@@ -251,12 +255,18 @@ def test_an_imported_file_is_replayed_as_it_is_run(tmp_path: Path, engine: Engin
         assert (tmp_path / f"{source}.npz").read_bytes() == (tmp_path / "run.npz").read_bytes()
 
 
+def is_anew(board: Board) -> bool:
+    """Whether poses come from a fusion that was started again."""
+    pose = board.monitor.pose
+    return board.lives["fusion"].restarts == 1 and pose is not None and 20 < pose.index < 70
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
 def test_a_fusion_that_is_killed_is_replayed_with_its_restart(tmp_path: Path, engine: Engine) -> None:
     path = tmp_path / "take.mcap"
-    config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=4.5, record=str(path))
+    config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=LONGEST_S, record=str(path))
     display = Recorded(lambda board: board.monitor.poses > 70, lambda board: kill(board, "fusion"))
-    board = run(plan(config, ""), display)
+    board = run(plan(config, ""), display, lambda board: is_anew(board) and board.monitor.poses > 130)
     assert board.lives["fusion"].restarts == 1
     with Session(path) as session:
         poses = [message for message in session.messages(("pose",)) if isinstance(message, Pose3D)]
@@ -275,14 +285,20 @@ def test_a_recorder_that_is_killed_costs_no_pose_and_goes_on_in_another_file_tha
     tmp_path: Path, engine: Engine
 ) -> None:
     path, second = tmp_path / "take.mcap", tmp_path / "take-2.mcap"
-    config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=7.0, record=str(path))
+    config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=LONGEST_S, record=str(path))
     poses_then: list[int] = []
 
     def strike(board: Board) -> None:
         kill(board, "recorder")
         poses_then.append(board.monitor.poses)
 
-    board = run(plan(config, ""), Recorded(lambda board: board.monitor.solved is not None, strike))
+    board = run(
+        plan(config, ""),
+        Recorded(lambda board: board.monitor.solved is not None, strike),
+        lambda board: (
+            bool(poses_then) and board.monitor.poses > poses_then[0] + 250 and ", part 2" in board.recording()
+        ),
+    )
     assert board.monitor.poses > poses_then[0] + 60
     assert board.lives["fusion"].restarts == 0
     assert board.lives["recorder"].restarts == 1

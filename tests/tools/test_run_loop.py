@@ -58,8 +58,8 @@ def fake_plan(*frames: int, sources: tuple[str, ...] = (), **top: object) -> Pla
     return replace(real, workers=workers)
 
 
-def run(ready: Plan, display: Recorded) -> Board:
-    rig = Run(ready, display)
+def run(ready: Plan, display: Recorded, enough: Callable[[Board], bool] | None = None) -> Board:
+    rig = Run(ready, display, enough=enough)
     rig.run()
     return rig.board
 

@@ -1,0 +1,23 @@
+"""Ports that nobody uses, and that nobody who connects somewhere is given meanwhile."""
+
+import random
+import socket
+
+from pose_rig.tools.endpoints import FREE_PORTS
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """Returns a port of this machine on which somebody may listen soon."""
+    for port in random.sample(FREE_PORTS, len(FREE_PORTS)):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("every port is taken")
+
+
+def free_endpoint() -> str:
+    """Returns the endpoint of such a port."""
+    return f"tcp://127.0.0.1:{free_port()}"
