@@ -32,6 +32,7 @@ MODELS = ("lite", "full", "heavy")
 # Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which SP bears.
 FOCAL_PER_LARGER_SIDE = 0.9
 ASSUMED_HEIGHT_M = 1.70
+MOST_BYTES, MOST_DOTS = 1 << 18, 1000  # of a rig.toml, and in one line of it; one of 16 solved cameras has 10 kB
 MOST_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
 LEAST_FREE_BYTES = 200_000_000  # a minute of four cameras' video, and room for the rest of the system
 
@@ -324,6 +325,19 @@ class StreamJob:
     restarts: int = 0
 
 
+def _text(path: Path) -> str:
+    """Returns the text of a rig.toml, which may begin with a byte order mark.
+
+    Raises:
+        UsageError: It is none; reading keys of very many parts takes the parser minutes.
+    """
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES or max(line.count(b".") for line in data.split(b"\n")) > MOST_DOTS:
+        raise UsageError(f"{path} is no rig.toml: it is too large, or has too long lines.", "Check the path.")
+    return data.decode("utf-8-sig").replace("\r\n", "\n")
+
+
 def load(path: Path) -> Config:
     """Returns the configuration in a rig.toml.
 
@@ -331,10 +345,10 @@ def load(path: Path) -> Config:
         UsageError: The file cannot be read, is not TOML, or has an unknown key or a value of the wrong type.
     """
     try:
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Config, strict=False)
+        return msgspec.convert(tomllib.loads(_text(path)), Config, strict=False)
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.", "Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not TOML: {error}.", "Mend that line.") from error
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {error}.", "docs/cameras.md lists every key.") from error

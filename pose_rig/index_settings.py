@@ -154,7 +154,7 @@ def _uv(machine: Machine) -> dict[str, Any]:
             continue
         try:
             read = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise _unreadable(path, error) from error
         pip = read.get("pip")
         settings |= {key: value for key, value in (pip if isinstance(pip, dict) else {}).items() if key in UV_KEYS}

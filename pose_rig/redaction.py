@@ -10,7 +10,7 @@ _USER = re.compile(rf"({_URL})(?:[^\s/?#'\"]*:[^\s'\"]*|[^\s/?#'\"]*)@")
 _USER_ALONE = re.compile(r"(?<![^\s'\"(=])[^\s/\\'\"@:]+:[^\s/\\'\"@]+@(?=[\w.-])")  # where the scheme was forgotten
 # In queries, and in paths as some cameras have them: /user=admin_password=secret_channel=1.
 _VALUE = re.compile(
-    r"(?i)([?&;/_][\w.-]*?(?:pass\w*|pwd|pw|token|secret|(?:api|access)?[_.-]?key|auth\w*|sig|signature|cred\w*)=)"
+    r"(?i)([?&;/_#][\w.-]*?(?:pas\w*|psw\w*|pwd|pw|token|secret|(?:api|access)?[_.-]?key|auth\w*|sig|signature|cred\w*)=)"
     r"(?:(?!_[a-z]+=)[^&;#\s'\"])*"
 )
 

@@ -76,6 +76,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ("height_m = 'tall'", r"Expected `float \| null`, got `str` - at `\$\.height_m`"),
         ("pace = 'slow'", r"Invalid enum value 'slow' - at `\$\.pace`"),
         ("height_m = ", "is not TOML"),
+        (f"x = {'[' * 100_000}", "is not TOML: maximum recursion depth exceeded"),
+        (f"a{'.a' * 50_000} = 1", r"is no rig\.toml: it is too large, or has too long lines\. Check the path"),
+        (f"#{'x' * (1 << 18)}", r"is no rig\.toml: it is too large"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, reason: str) -> None:
@@ -94,3 +97,10 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match=r"rig\.toml is not TOML"):
         load(path)
+
+
+def test_a_file_of_notepad_is_read(tmp_path: Path) -> None:
+    """It may begin with a byte order mark, and its lines end in two characters."""
+    path = tmp_path / "rig.toml"
+    path.write_bytes(b'\xef\xbb\xbf[[camera]]\r\nsource = "a.mp4"\r\nname = "left"\r\n')
+    assert load(path).camera == (CameraConfig(source="a.mp4", name="left"),)

@@ -313,3 +313,12 @@ def test_decoded_arrays_are_read_only() -> None:
     assert isinstance(pose, Pose3D)
     with pytest.raises(ValueError, match="read-only"):
         pose.xyz[0] = 1
+
+
+@pytest.mark.parametrize("count", [-1, 1 << 53, (1 << 64) - 1])
+@pytest.mark.parametrize("field", ["frames", "unheard", "clients_ever"])
+def test_every_count_of_a_target_is_bounded(field: str, count: int) -> None:
+    target = {"kind": "vmc", "address": "a:1", field: count}
+    data = b"streams\0" + msgspec.msgpack.encode({"t_ns": 1, "targets": [target]})
+    with pytest.raises(MessageError, match=rf"field 'targets\[0\]\.{field}' is not valid: (Expected|Integer)"):
+        decode(data)

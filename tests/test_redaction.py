@@ -24,6 +24,9 @@ ADDRESSES = [
     "rtsp://cam.lan:554/user=admin_password=hunter2_channel=1_stream=0.sdp?real_stream",
     "rtsp://cam.lan/user=admin&password=hunter2&channel=1",
     "srt://cam.lan:9000?passphrase=hunter2",
+    "http://cam.lan/videostream.cgi?loginuse=admin&loginpas=hunter2",
+    "http://cam.lan/snap.cgi?usr=admin&psw=hunter2",
+    "https://cam.lan/live#access_token=hunter2&x=1",
     "rtsp:/joe:hunter2@cam.lan/live",
     "joe:hunter2@cam.lan/live",
 ]

@@ -20,6 +20,7 @@ EXCHANGED = 0.02  # and this share, if all are inside with the axes exchanged
 SHORTEST_NS, LONGEST_NS = 10**5, 10**10  # between two frames: 10 000 fps, and 10 s
 FEWEST_STEPS = 3  # of which something can be told
 FOCAL_PER_SIDE = (0.1, 100.0)  # of lenses: fisheyes to telescopes
+LATEST_NS, YEAR_NS = 1 << 61, 365.25 * 86400e9  # 73 years; twice that no message holds (`messages.Instant`)
 APART_NS = 10**9  # views whose frames are further apart in time never see the same
 
 
@@ -94,6 +95,11 @@ def _check_scores(score: NDArray[np.float32], name: str) -> None:
     known = score[~np.isnan(score)]
     if not known.size:
         return
+    if known.max() > SCORE_LIMIT and known.min() < 0:
+        raise ContentError(
+            f"{name}: scores go from {known.min():g} to {known.max():g}, expected 0–1.",
+            "Write how likely each point is; of a logit x that is 1 / (1 + exp(−x)).",
+        )
     if known.max() > SCORE_LIMIT:
         by = "by 100, as they are per cent" if known.max() <= 100 else "by their largest"
         raise ContentError(f"{name}: scores reach {known.max():g}, expected 0–1.", f"Divide them {by}.")
@@ -165,6 +171,11 @@ def _check_times(t_ns: NDArray[np.int64], seen: NDArray[np.bool_], name: str, re
     if (t_ns < 0).any() or (seen & ~real).any():
         raise ContentError(
             f"{name}: times (key 't_ns') must start at 0 or later and increase from frame to frame.", remedy
+        )
+    if (t_ns >= LATEST_NS).any():
+        raise ContentError(
+            f"{name}: times (key 't_ns') reach {t_ns.max() / YEAR_NS:.0f} years.",
+            "They are nanoseconds; let them start at 0, or be the time of day.",
         )
     steps = [np.diff(row[kept]) for row, kept in zip(t_ns, real, strict=True)]
     for step in (float(np.median(step)) for step in steps if len(step) >= FEWEST_STEPS):

@@ -63,6 +63,8 @@ def load(path: Path) -> tuple[Lifter, dict[str, str]]:
         zipfile.BadZipFile,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, pickle.UnpicklingError):  # PyTorch says how to open it nevertheless
+            reason = "it holds more than weights, which may run anything when it is opened"
         raise AssetError(f"{path} is not a lifter checkpoint: {reason}.", "Train one, or name another.") from error
     return model.eval(), settings
 

@@ -61,7 +61,9 @@ def read_keypoints(
         return load(source)
     if suffix == ".json":
         if not holds_a_camera(source):
-            raise ContentError(f"{source} is a single frame of OpenPose.", f"Give its folder: {source.parent}.")
+            raise ContentError(
+                f"{source} is a single frame of OpenPose.", f"Give its folder, {source.resolve().parent}."
+            )
         return read_per_camera(source, (source,), fps, sizes_px, schema)
     if suffix == ".csv" and is_deeplabcut(source):
         return read_deeplabcut(source, (source,), fps, sizes_px, schema)

@@ -22,7 +22,9 @@ BODY_25B = (
     f"{','.join(SCHEMAS['coco17'])},neck,head_top,left_foot_index,left_small_toe,left_heel,right_foot_index,"
     "right_small_toe,right_heel"
 )
-SETS = {17: "coco17", 25: "body25", 26: "halpe26", 33: "mediapipe33", 133: "wholebody133", 136: "halpe136"}
+SETS = {
+    17: "coco17", 18: "coco18", 25: "body25", 26: "halpe26", 33: "mediapipe33", 133: "wholebody133", 136: "halpe136",
+}  # fmt: skip
 HIGHEST_FPS = 10_000.0
 MOST_BYTES = 1 << 31  # of one array; an hour of 16 cameras at 60/s with one person of 133 landmarks fits
 HIGHEST_FRAME = 1 << 28  # sixty days at 50/s; beyond are times of day
@@ -119,7 +121,7 @@ def _schema(source: Path, xy: NDArray[np.float32]) -> str:
     if count not in SETS:
         raise UsageError(
             f"{source}: no landmark set of {count} is known, only {', '.join(f'{n} ({SETS[n]})' for n in SETS)}.",
-            "Name the landmarks, or detect with one of these models.",
+            "Name the landmarks in their order with --landmarks NAME,NAME,…, or detect with one of these models.",
         )
     if SETS[count] != "body25":
         return SETS[count]

@@ -22,6 +22,8 @@ from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, ChunkIndex, Footer, McapRecord, MetadataIndex, Schema, Statistics
 from mcap.summary import Summary
 
+from pose_rig.session.info import LATEST_NS
+
 MAGIC = b"\x89MCAP0\r\n"
 FOOTER_BYTES = 1 + 8 + 20 + len(MAGIC)
 HEAD = struct.Struct("<BQ")  # opcode, length
@@ -165,6 +167,8 @@ def _messages(data: memoryview, wanted: frozenset[int]) -> Iterator[Entry]:
             raise McapError("a record reaches beyond its chunk")
         if opcode == Opcode.MESSAGE:
             channel, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data[:at], body)
+            if max(log_ns, publish_ns) >= LATEST_NS:
+                raise McapError("a message has a time that cannot be")
             if channel in wanted:
                 yield Entry(channel, sequence, log_ns, publish_ns, data[body + _MESSAGE.size : at])
 

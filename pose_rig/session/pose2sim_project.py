@@ -100,7 +100,7 @@ def _table(value: Any) -> dict[str, Any]:
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SourceError(
             f"{path} cannot be read: {error}.", "Repair it, or move it away and say --fps and --size."
         ) from error

@@ -11,7 +11,7 @@ from mcap.stream_reader import StreamReader
 from mcap.writer import Writer
 
 from pose_rig.errors import SessionError
-from pose_rig.session.info import NAME
+from pose_rig.session.info import NAME, SessionInfo
 from pose_rig.session.log_file import CHUNK_BYTES, LIBRARY, PARTIAL, PROFILE, partial_of
 from pose_rig.session.mcap_file import DAMAGE, MAGIC, MOST_CHANNELS, is_whole, summary_of
 from pose_rig.session.salvage import Salvage
@@ -19,6 +19,7 @@ from pose_rig.session.whole_file import whole_file
 
 RECOVERED = "pose-rig recovered"  # metadata record of a recovered session
 SUFFIX = ".recovered.mcap"
+HEADLESS = "The head of a session of pose-rig is not there, or damaged: only other readers of MCAP can read it."
 HEAD_BYTES = 128  # of a session: they end behind `started_unix_ns`
 
 
@@ -32,6 +33,7 @@ class Recovery:
         damaged_chunks: Pieces of the file that could not be read, or whose topic is not known.
         lost_s: How long nothing could be read, where there is something before and after it.
         anew: Whether it was written just now: False if the source is whole, or had been recovered before.
+        headless: Whether its head, without which it is no session, could not be read.
     """
 
     path: Path
@@ -39,14 +41,16 @@ class Recovery:
     damaged_chunks: int
     lost_s: float
     anew: bool
+    headless: bool = False
 
     @property
     def loss(self) -> str:
-        """What could not be read, a sentence; empty if all could."""
-        if not self.damaged_chunks:
-            return ""
-        pieces = "A damaged piece was" if self.damaged_chunks == 1 else f"{self.damaged_chunks} damaged pieces were"
-        return f"{pieces} left out" + (f": {self.lost_s:.1f} s are missing." if self.lost_s else ".")
+        """What could not be read, a sentence or two; empty if all could."""
+        said = [HEADLESS] if self.headless else []
+        if self.damaged_chunks:
+            pieces = "A damaged piece was" if self.damaged_chunks == 1 else f"{self.damaged_chunks} damaged pieces were"
+            said.append(f"{pieces} left out" + (f": {self.lost_s:.1f} s are missing." if self.lost_s else "."))
+        return " ".join(said)
 
 
 def recover(source: Path, out: Path | None = None, *, replace: bool = False) -> Recovery:
@@ -103,7 +107,7 @@ def _before(out: Path, known: dict[str, str]) -> Recovery | None:
     """Returns what came of it before, None if that is not known."""
     try:
         lost_s = float(known.get("lost_s", "0"))
-        return Recovery(out, int(known["messages"]), int(known["damaged_chunks"]), lost_s, anew=False)
+        return Recovery(out, int(known["messages"]), int(known["damaged_chunks"]), lost_s, False, "headless" in known)
     except (KeyError, ValueError):
         return None
 
@@ -118,27 +122,31 @@ def _copy(source: Path, out: Path, print_of_source: dict[str, str]) -> Recovery:
     with whole_file(out) as copy, copy.open("wb") as file:
         writer = Writer(file, chunk_size=CHUNK_BYTES)
         writer.start(PROFILE, LIBRARY)
-        messages, unknown = _write_all(writer, salvage.records())
+        messages, unknown, headless = _write_all(writer, salvage.records())
         if not messages and not _begins_as_session(source):
             raise SessionError(f"{source} is no session.", "Poses files (.npz) are read by pose_rig.session.load.")
         if not messages:
-            raise SessionError(f"{source} holds nothing that can be kept.", "It was cut off as it began.")
+            remedy = "All of it is damaged." if salvage.damaged + unknown else "It was cut off as it began."
+            raise SessionError(f"{source} holds nothing that can be kept.", remedy)
         lost_s = salvage.lost_ns * 1e-9
         damaged = salvage.damaged + unknown
         facts = {"messages": str(messages), "damaged_chunks": str(damaged), "lost_s": f"{lost_s:.3f}"}
-        writer.add_metadata(RECOVERED, print_of_source | facts)
+        writer.add_metadata(RECOVERED, print_of_source | facts | ({"headless": "true"} if headless else {}))
         writer.finish()  # type: ignore[no-untyped-call]
         file.flush()
         os.fsync(file.fileno())
-    return Recovery(out, messages, damaged, lost_s, anew=True)
+    return Recovery(out, messages, damaged, lost_s, True, headless)
 
 
-def _write_all(writer: Writer, records: Iterator[McapRecord]) -> tuple[int, int]:
-    """Writes records anew; returns how many messages there were, and how many channels that nothing declares."""
+def _write_all(writer: Writer, records: Iterator[McapRecord]) -> tuple[int, int, bool]:
+    """Writes records anew.
+
+    Returns how many messages there were, how many channels that nothing declares, and whether no head can be read.
+    """
     schemas: dict[int, int] = {0: 0}
     declared: dict[int, Channel] = {}
     channels: dict[int, int] = {}
-    messages, unknown = 0, set[int]()
+    messages, unknown, headless = 0, set[int](), True
     for record in records:
         if isinstance(record, Schema) and record.id not in schemas:
             schemas[record.id] = writer.register_schema(record.name, record.encoding, record.data)
@@ -159,7 +167,16 @@ def _write_all(writer: Writer, records: Iterator[McapRecord]) -> tuple[int, int]
                 unknown.add(record.channel_id)
         elif isinstance(record, Metadata) and record.name == NAME:
             writer.add_metadata(record.name, record.metadata)
-    return messages, len(unknown)
+            headless &= not _is_head(record)
+    return messages, len(unknown), headless
+
+
+def _is_head(record: Metadata) -> bool:
+    try:
+        SessionInfo.from_metadata(record.metadata)
+    except SessionError:
+        return False
+    return True
 
 
 def _print(source: Path) -> dict[str, str]:

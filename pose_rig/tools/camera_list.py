@@ -153,7 +153,7 @@ def check_readable(config: Config) -> None:
 
 def _entries(path: Path, config: Config) -> list[Entry]:
     """Returns the entries of a rig.toml; one that says which ``member`` it is picks that camera only."""
-    written = tomllib.loads(path.read_text("utf-8")).get("camera", ())
+    written = tomllib.loads(path.read_text("utf-8-sig")).get("camera", ())
     return [Entry(_beside(path, camera), "member" in text) for camera, text in zip(config.camera, written, strict=True)]
 
 
@@ -222,7 +222,7 @@ def _named(entries: list[Entry], *, absent_too: bool = False) -> list[tuple[Came
     taken = [RESERVED, RECORDER, STREAMS, *given]
     for name in given:
         if name != as_name(name):
-            raise UsageError(f"{name!r} is no camera name.", f"Try {as_name(name)!r}: letters, digits, . _ and -.")
+            raise UsageError(f"{name[:80]!r} is no camera name.", f"Try {as_name(name)!r}: letters, digits, . _ and -.")
         if taken.count(name) > 1:
             raise UsageError(f"The camera name {name!r} is taken.", "Give every camera a name of its own.")
     named = []

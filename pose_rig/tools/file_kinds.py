@@ -63,6 +63,7 @@ RERUN = Kind("a recording of Rerun", "rerun {}")
 HTML = Kind("a web page")
 PICKLE = Kind("a pickle, which pose-rig never opens")
 ZIP = Kind("a zip archive of other files")
+BROKEN_ZIP = Kind("a zip archive (an npz, a checkpoint or a detector) that is damaged or cut off")
 TEXT = Kind("a text file")
 UNKNOWN = Kind("nothing that pose-rig knows")
 
@@ -138,8 +139,8 @@ def _archive(path: Path) -> Kind:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [name.rpartition("/")[2] for name in archive.namelist()]
-    except (zipfile.BadZipFile, OSError, NotImplementedError):
-        return ZIP
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, struct.error):  # names that are no UTF-8, too
+        return BROKEN_ZIP
     arrays = {name.removesuffix(".npy") for name in members if name.endswith(".npy")}
     if PICKLED in members:
         return CHECKPOINT

@@ -1,5 +1,6 @@
 """A session as a Rerun recording (.rrd), laid out: space on the left, pictures on the right, time below."""
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,9 +50,21 @@ def write_rrd(session: Session, path: Path) -> set[str]:
     sizes = _log_detections(session, clock, to)
     log_places(states, sizes, clock, to)
     to.send_blueprint(layout(session.cameras, sizes))
-    to.flush()
-    to.disconnect()
+    _finish(to)
     return formats
+
+
+def _finish(to: rr.RecordingStream) -> None:
+    """Waits until all is written.
+
+    Raises:
+        OSError: It could not be.
+    """
+    try:
+        to.flush()
+        to.disconnect()
+    except RuntimeError as error:  # Rerun keeps the reason to itself; the file could be made, so there is no room
+        raise OSError(errno.ENOSPC, "Rerun could not write all of it") from error
 
 
 def _clock(session: Session, poses: Poses | None) -> SessionClock:

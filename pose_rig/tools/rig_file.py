@@ -18,13 +18,15 @@ from tomlkit.exceptions import TOMLKitError
 
 from pose_rig.config import CameraConfig, Config, SolvedCamera, load
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.messages import CameraState, RigState
+from pose_rig.messages import FARTHEST_M, CameraState, RigState
 from pose_rig.redaction import redacted
 from pose_rig.tools.camera_list import cameras_in, kind_of, unique
 from pose_rig.tools.rig_tables import entry_text, parse, write_entry
 
 Groups = list[tuple[CameraConfig, ...]]  # the cameras behind every entry
 
+# beyond what any camera has: px of a focal length and of a picture's side; all other numbers are smaller still
+LARGEST, SHORTEST_PX, LARGEST_PX = 1e6, 1.0, 1 << 14
 NOT_ORTHONORMAL = 1e-3  # more than rounding, less than a mistake
 # Decimals kept: far below what is known, and below 1e-5 px.
 ROTATION_DECIMALS, LENGTH_DECIMALS, FOCAL_DECIMALS, SD_DECIMALS = 9, 6, 4, 5
@@ -93,7 +95,7 @@ class RigFile:
             entries, groups = _read(path)
             if entries == self._entries:  # a camera that was pulled out meanwhile could not be told any more
                 groups = self._groups
-            text = path.read_text("utf-8") if path.is_file() else f"# {_TITLE}\n"
+            text = path.read_text("utf-8-sig") if path.is_file() else f"# {_TITLE}\n"
             _replace(path, _written(text, groups, config, rig, path.parent))
         except (OSError, TOMLKitError) as error:
             raise PoseRigError(
@@ -117,7 +119,9 @@ def check_solved(name: str, solved: SolvedCamera) -> None:
     rotation = np.array(solved.rotation)
     numbers = [*rotation.ravel(), *solved.translation_m, solved.focal_px, solved.k1]
     sds = (solved.rotation_sd_deg, solved.translation_sd_m, solved.focal_sd_px)
-    if not np.isfinite([*numbers, *sds]).all() or solved.focal_px <= 0 or min(sds) < 0 or min(solved.size_px) < 1:
+    large = max(map(abs, numbers)) > LARGEST or max(sds) > LARGEST or max(map(abs, solved.translation_m)) > FARTHEST_M
+    sizes = min(solved.size_px) < 1 or max(solved.size_px) > LARGEST_PX
+    if not np.isfinite([*numbers, *sds]).all() or large or sizes or solved.focal_px < SHORTEST_PX or min(sds) < 0:
         wrong = "has numbers that no camera has"
     elif abs(rotation @ rotation.T - np.eye(3)).max() > NOT_ORTHONORMAL or np.linalg.det(rotation) < 0:
         wrong = "has a rotation that is none"

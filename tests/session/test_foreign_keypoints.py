@@ -41,7 +41,7 @@ def test_forms_that_are_not_read_are_named(tmp_path: Path, name: str, reason: st
 def test_a_single_frame_of_openpose_is_a_folder_too_few(tmp_path: Path) -> None:
     path = tmp_path / "walk_000000000000_keypoints.json"
     path.write_text(json.dumps({"version": 1.3, "people": []}))
-    with pytest.raises(ContentError, match=r"is a single frame of OpenPose\. Give its folder: .*0\.$"):
+    with pytest.raises(ContentError, match=r"is a single frame of OpenPose\. Give its folder, /.*0\.$"):
         read_keypoints(path, 30.0, [(100, 80)])
 
 

@@ -132,7 +132,7 @@ def test_a_chunk_of_which_seconds_are_lost_says_how_many(tmp_path: Path) -> None
     assert recover(path, tmp_path / "copy.mcap").loss == found.loss
 
 
-def begun(path: Path, messages: Iterator[bytes]) -> Path:
+def begun(path: Path, messages: Iterator[bytes], time_ns: int = START_NS + UNIX_FROM_RIG_NS) -> Path:
     """Writes a session of poses with these contents, a chunk for each."""
     head = new_info(rig_of(), "live", START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS).to_metadata()
     with path.open("wb") as file:
@@ -142,7 +142,7 @@ def begun(path: Path, messages: Iterator[bytes]) -> Path:
         schema = writer.register_schema("pose_rig.Pose3D", "jsonschema", json_schema(Pose3D))
         channel = writer.register_channel("pose", "msgpack", schema)
         for content in messages:
-            writer.add_message(channel, START_NS, content, START_NS + UNIX_FROM_RIG_NS)
+            writer.add_message(channel, START_NS, content, time_ns)
             writer.flush()  # type: ignore[no-untyped-call]
         writer.finish()  # type: ignore[no-untyped-call]
     return path
@@ -212,3 +212,13 @@ def test_messages_that_are_too_large_are_left_out_and_counted(tmp_path: Path) ->
 
 def test_chunks_of_ours_are_below_what_is_read() -> None:
     assert CHUNK_BYTES + MAX_VIDEO_BYTES + MEGABYTE < MOST_CHUNK_BYTES
+
+
+@pytest.mark.parametrize("time_ns", [1 << 62, (1 << 64) - 1])
+def test_messages_of_times_that_cannot_be_are_left_out_and_said(tmp_path: Path, time_ns: int) -> None:
+    """What counts from the start of a session would not fit 64 bits."""
+    path = begun(tmp_path / "take.mcap", iter([encode(pose(0)).split(b"\0", 1)[1]]), time_ns)
+    with Session(path) as session:
+        assert list(session.messages()) == []
+        assert 0 <= session.start_unix_ns < 1 << 62
+        assert session.remarks == [f"{path} is damaged: 1 pieces, 0.0 s of it, were left out."]

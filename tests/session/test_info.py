@@ -35,6 +35,7 @@ def test_it_comes_back_from_text() -> None:
     ("key", "value"),
     [
         ("versions", "[]"), ("started_unix_ns", "today"), ("unix_from_rig_ns", ""), ("cameras", "{"),
+        ("started_unix_ns", "9" * 25), ("unix_from_rig_ns", "-9" + "0" * 20),
         ("cameras", "[1]"), ("origin", "heaven"), ("machine", None), ("config", None),
     ],
 )  # fmt: skip

@@ -114,8 +114,10 @@ def test_the_set_can_be_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_number_of_landmarks_is_refused(tmp_path: Path) -> None:
-    frame(tmp_path / "a_0.json", person(18))
-    with pytest.raises(UsageError, match=r"no landmark set of 18 is known, only 17 \(coco17\), 25 \(body25\)"):
+    frame(tmp_path / "a_0.json", person(19))
+    with pytest.raises(
+        UsageError, match=r"no landmark set of 19 is known, only 17 \(coco17\), 18 \(coco18\), 25 .*--landmarks"
+    ):
         read_keypoints_json(tmp_path, 10.0, SIZE)
 
 

@@ -145,7 +145,9 @@ def test_a_session_without_its_head_is_recovered_but_not_read(cut_off: Path) -> 
     (head, again), first = places(cut_off, 12), places(cut_off, CHUNK)[0]
     length = first - head
     cut_off.write_bytes(data[:head] + data[first:again] + data[again + length :])
-    assert recover(cut_off).messages == 60
+    for found in (recover(cut_off), recover(cut_off)):
+        assert found.messages == 60
+        assert found.loss.startswith("The head of a session of pose-rig is not there, or damaged: only other readers")
     with pytest.raises(SessionError, match=r"take\.recovered\.mcap is an MCAP file, but no session of pose-rig\."):
         Session(cut_off)
 
@@ -255,3 +257,10 @@ def test_a_damaged_chunk_is_counted_and_said(cut_off: Path) -> None:
     assert (found.messages, found.damaged_chunks) == (54, 1)
     again = recover(cut_off)
     assert (again.messages, again.damaged_chunks, again.anew) == (54, 1, False)
+
+
+def test_a_session_that_is_damaged_all_over_was_not_cut_off(cut_off: Path) -> None:
+    for at in places(cut_off, CHUNK):
+        damage(cut_off, at + 60)
+    with pytest.raises(SessionError, match=r"holds nothing that can be kept\. All of it is damaged\."):
+        recover(cut_off)

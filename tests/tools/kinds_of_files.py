@@ -87,7 +87,7 @@ FILES: dict[str, tuple[Kind, Callable[[Path], object]]] = {
     "report.html": (kinds.HTML, _text("<!DOCTYPE html>\n<html></html>")),
     "body.pkl": (kinds.PICKLE, _bytes(b"\x80\x04\x95" + bytes(20))),
     "things.zip": (kinds.ZIP, lambda path: _zip(path, "readme.txt")),
-    "damaged.npz": (kinds.ZIP, _bytes(b"PK\x03\x04" + bytes(20))),
+    "damaged.npz": (kinds.BROKEN_ZIP, _bytes(b"PK\x03\x04" + bytes(20))),
     "notes.txt": (kinds.TEXT, _text("Hello\nthere\n")),
     "noise.bin": (kinds.UNKNOWN, _bytes(b"\xc3\x28\0\xfe" * 8)),
 }

@@ -50,3 +50,16 @@ def test_text_may_be_cut_within_a_character(tmp_path: Path) -> None:
 def test_no_name_of_a_file_is_not_there() -> None:
     assert kind_of(Path("a\0b")) is kinds.MISSING
     assert kind_of(Path("/dev/null/a")) is kinds.MISSING
+
+
+def test_a_zip_archive_that_cannot_be_listed_is_damaged(tmp_path: Path) -> None:
+    """Cut off, or with names that are no text."""
+    content = make(tmp_path, "keypoints.npz").read_bytes()
+    directory = content.rindex(b"PK\x01\x02")
+    flags, name = directory + 8, directory + 46
+    unnamed = bytearray(content)
+    unnamed[flags + 1] |= 8  # names are UTF-8
+    unnamed[name] = 0xA8
+    for damaged in (content[: len(content) // 2], bytes(unnamed)):
+        (tmp_path / "a").write_bytes(damaged)
+        assert kind_of(tmp_path / "a") is kinds.BROKEN_ZIP

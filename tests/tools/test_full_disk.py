@@ -85,6 +85,24 @@ def test_files_that_find_no_room_are_a_failure_and_leave_nothing_behind(kind: st
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
+def test_a_recording_of_rerun_that_finds_no_room_is_a_failure_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Rerun writes in a thread of its own."""
+    pytest.importorskip("rerun")
+    import resource
+
+    take, out = write_session(tmp_path / "take.mcap", sample()), tmp_path / "out"
+    out.mkdir()
+    done = subprocess.run(
+        [*COMMAND[:3], "view", str(take), "--save", str(out / "r.rrd")],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    assert f"Error: Cannot write {out / 'r.rrd'}: Rerun could not write all of it." in done.stdout
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
 def test_a_recording_that_finds_no_more_room_fails_the_run_and_is_kept_until_then(tmp_path: Path) -> None:
     import resource
 

@@ -220,6 +220,13 @@ def test_moving_and_unseen_cameras_are_not_kept() -> None:
     [
         ({"focal_px": 0.0}, "has numbers that no camera has"),
         ({"translation_m": (0.0, float("nan"), 1.0)}, "has numbers that no camera has"),
+        ({"translation_m": (0.0, 1e300, 1.0)}, "has numbers that no camera has"),
+        ({"translation_m": (0.0, 2e5, 1.0)}, "has numbers that no camera has"),
+        ({"focal_px": 1e300}, "has numbers that no camera has"),
+        ({"focal_px": 1e-300}, "has numbers that no camera has"),
+        ({"focal_sd_px": 1e308}, "has numbers that no camera has"),
+        ({"k1": -1e300}, "has numbers that no camera has"),
+        ({"size_px": (1 << 62, 720)}, "has numbers that no camera has"),
         ({"rotation_sd_deg": -1.0}, "has numbers that no camera has"),
         ({"rotation": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0))}, "has a rotation that is none"),
         ({"rotation": ((1.0, 0.0, 0.0), (0.0, 1.1, 0.0), (0.0, 0.0, 1.0))}, "has a rotation that is none"),
