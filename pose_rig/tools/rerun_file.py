@@ -1,6 +1,8 @@
 """A session as a Rerun recording (.rrd), laid out: space on the left, pictures on the right, time below."""
 
 import errno
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from pose_rig.tools.rerun_log import camera_path, log_detections, log_person, lo
 from pose_rig.tools.rerun_series import log_agreement, log_quality, log_words
 
 APPLICATION = "pose-rig"
+LEAST_BYTES = 1 << 16  # free on the disk
 Sizes = dict[str, tuple[int, int]]
 
 
@@ -32,7 +35,9 @@ def write_rrd(session: Session, path: Path) -> set[str]:
     poses = session.poses() if session.topics.get(Pose3D.TOPIC) else None
     states = session.rig_states()
     to = rr.RecordingStream(APPLICATION)
-    path.touch()  # Rerun itself says less well why it cannot
+    path.touch()  # Rerun itself says less well why it cannot, and without any room it waits for ever
+    if shutil.disk_usage(path.parent).free < LEAST_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     to.save(path)
     rr.set_log_time_enabled(False, recording=to)
     to.send_recording_name(session.path.stem)

@@ -94,7 +94,7 @@ def test_a_recording_of_rerun_that_finds_no_room_is_a_failure_and_leaves_nothing
     out.mkdir()
     done = subprocess.run(
         [*COMMAND[:3], "view", str(take), "--save", str(out / "r.rrd")],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
