@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 FOREIGN ?= .venv-foreign
-JOBS ?= 3  # test processes; most of them wait for others
+JOBS ?= 4  # test processes; most of them wait for others
 MINUTES ?= 60  # of random tests
 
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --upgrade

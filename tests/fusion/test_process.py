@@ -93,7 +93,7 @@ def test_a_stop_during_the_first_of_two_passes_ends_at_once(start: Callable[...,
     began = time.monotonic()
     running.stop.set()
     running.until(lambda: not running.thread.is_alive())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
     assert not running.failure
     with np.load(tmp_path / "poses.npz") as got:
         assert len(got["t_ns"]) == 0
@@ -173,7 +173,7 @@ def test_a_stop_finishes_the_poses_file(start: Callable[..., Running], tmp_path:
     began = time.monotonic()
     running.stop.set()
     running.until(lambda: not running.thread.is_alive())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
     with np.load(tmp_path / "poses.npz") as got:
         assert len(got["t_ns"]) > 3
 

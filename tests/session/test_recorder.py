@@ -197,7 +197,7 @@ def test_clocks_are_noted_so_that_days_and_rigs_can_be_told_apart(tmp_path: Path
         for clock in noted:
             assert abs(clock.t_ns + session.info.unix_from_rig_ns - clock.unix_ns) < 50_000_000
     now = clocks()
-    assert abs(now.t_ns - time.monotonic_ns()) < 1_000_000_000
+    assert abs(now.t_ns - time.monotonic_ns()) < 10_000_000_000
     assert abs(now.unix_ns - time.time_ns()) < 1_000_000_000
     assert 0 <= now.uncertainty_ns < 100_000_000
     assert now.host

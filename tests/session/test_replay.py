@@ -78,7 +78,7 @@ def test_a_part_begins_and_ends_where_it_is_wanted(imported: Path, tmp_path: Pat
 def test_real_time_takes_as_long_as_it_took(imported: Path, engine: Engine) -> None:
     began = time.monotonic()
     replay(engine, imported, None, exact=False, realtime=True, to_s=1.0)
-    assert 1.0 <= time.monotonic() - began < 3.5
+    assert 1.0 <= time.monotonic() - began < 10
 
 
 def test_a_stop_ends_a_replay_at_once(imported: Path, tmp_path: Path, engine: Engine) -> None:
@@ -162,10 +162,10 @@ def test_waiting_ends_when_it_is_due_or_asked_to_stop() -> None:
     assert not pace.due(10**9)
     began = time.monotonic()
     pace.wait(200_000_100)
-    assert 0.15 < time.monotonic() - began < 1
+    assert 0.15 < time.monotonic() - began < 5
     stop.set()
     pace.wait(10**12)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8
     assert Pace(False, stop).due(1 << 60)
 
 

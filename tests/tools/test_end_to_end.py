@@ -132,7 +132,7 @@ def test_ctrl_c_gives_poses_and_a_summary(tmp_path: Path) -> None:
         os.killpg(rig.pid, signal.SIGINT)  # as a terminal does it: to every process
         output = rig.stdout.read()
         assert rig.wait(10) == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
     assert "latency" in output
     assert "  sim1" in output
     assert "Scale: height 1.70 m assumed" in output

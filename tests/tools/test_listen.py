@@ -145,7 +145,7 @@ def test_a_flood_of_garbage_holds_nothing_up(listener: Listener) -> None:
         for _ in range(5):
             began_s = time.monotonic()
             listener.listen(0.05)
-            assert time.monotonic() - began_s < 1.0
+            assert time.monotonic() - began_s < 5
     finally:
         over.set()
         thread.join()

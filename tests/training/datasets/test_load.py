@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.errors import UsageError
+from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.training.datasets.load import KINDS, load, protocol_of
 from pose_rig.training.datasets.mat import library
 from pose_rig.training.datasets.protocol import SKIPOSE
@@ -37,5 +37,5 @@ def test_an_empty_folder_is_told_what_it_needs(tmp_path: Path, kind: str, files:
 
 
 def test_a_missing_library_is_named() -> None:
-    with pytest.raises(UsageError, match=r"read with no_such_library\. .*pip install 'pose-rig\[datasets\]'"):
+    with pytest.raises(PoseRigError, match=r"needs no_such_library, .*pip install 'pose-rig\[datasets\]'"):
         library("no_such_library")
