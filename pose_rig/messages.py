@@ -28,7 +28,7 @@ Size = tuple[Side, Side]
 Real = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 FARTHEST_PX = 1e6  # of a point from the corner of a picture
-FARTHEST_M = 1e5  # of a joint from the origin
+FARTHEST_M = 1e3  # of a joint from the origin: a pose beyond it is none
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 

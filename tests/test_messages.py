@@ -230,7 +230,7 @@ def wire_of(value: float, *shape: int) -> list[object]:
             {"detect": float("nan")},
             r"'stages_ms\[\.\.\.\]' is not valid: Expected",
         ),
-        ("v1_pose", "xyz", wire_of(1e6, 17, 3), r"'xyz' has 1e\+06, beyond -100000 to 100000"),
+        ("v1_pose", "xyz", wire_of(1e6, 17, 3), r"'xyz' has 1e\+06, beyond -1000 to 1000"),
         ("v1_pose", "age_ns", 1 << 62, "'age_ns' is not valid: Expected `int` <"),
         ("v1_pose", "height_m", float("inf"), "'height_m' is not valid: Expected `float` <="),
         ("v1_refined", "xy", wire_of(2e6, 17, 2), r"'xy' has 2e\+06"),

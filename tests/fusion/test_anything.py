@@ -76,7 +76,6 @@ def test_whatever_comes_every_step_gives_numbers(
             samples = [samples[0]] * VIEWS
         out = rig.step(t_ns, samples)
         assert finite(out)
-        assert np.abs(out.xyz).max() < 1e3
         if out.tracking and out.mode == "solved":
             assert (np.linalg.eigvalsh(out.covariance) > -1e-9).all()
         assert all(isinstance(state.note, str) for state in rig.rig.states())

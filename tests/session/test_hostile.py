@@ -4,7 +4,7 @@ import struct
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -30,14 +30,17 @@ MEGABYTE = 1 << 20
 CHUNKS, IN_CHUNK = 4, 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sample:
     """A sound session and what it holds."""
 
     path: Path
-    data: bytes = field(repr=False)
-    info: SessionInfo = field(repr=False)
-    messages: list[bytes] = field(repr=False)
+    data: bytes
+    info: SessionInfo
+    messages: list[bytes]
+
+    def __repr__(self) -> str:
+        return f"Sample({self.path})"
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,11 @@ def test_whatever_byte_of_its_head_is_flipped_the_other_head_tells(sample: Sampl
     begin = sample.data.index(NAME.encode())
     for at in range(begin, begin + 900, 7):
         look_at(sample, tmp_path / "flipped.mcap", at, 0x02)
+    for key in ("config", "recording", "machine"):  # the length of what follows it
+        length = sample.data.index(key.encode(), begin) + len(key)
+        for at in range(length, length + 4):
+            for bit in range(8):
+                look_at(sample, tmp_path / "flipped.mcap", at, 1 << bit)
 
 
 @given(st.integers(0, 1 << 20), st.integers(1, 255))

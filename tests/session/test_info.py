@@ -31,6 +31,16 @@ def test_it_comes_back_from_text() -> None:
     assert SessionInfo.from_metadata(text) == info
 
 
+NOT_EARLIER = (CHECKSUM, "recording", "part")  # what earlier versions did not write
+
+
+def test_a_head_without_its_checksum_is_not_believed() -> None:
+    text = new_info(CONFIG, "live", 1, 1).to_metadata()
+    del text[CHECKSUM]
+    with pytest.raises(SessionError, match=r"^The head of the session is damaged\."):
+        SessionInfo.from_metadata(text)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -44,7 +54,8 @@ def test_a_damaged_head_is_said_in_a_sentence(key: str, value: str | None) -> No
     kept = {name: said for name, said in text.items() if said is not None}
     with pytest.raises(SessionError, match=r"^The head of the session is damaged\. Its keypoints and poses may"):
         SessionInfo.from_metadata(kept)
-    del kept[CHECKSUM]  # earlier versions wrote none
+    for later in NOT_EARLIER:
+        del kept[later]
     with pytest.raises(SessionError, match=r"^The head of the session is damaged: .*\. Its keypoints and poses may"):
         SessionInfo.from_metadata(kept)
 
@@ -68,13 +79,16 @@ def test_a_camera_whose_name_leads_elsewhere_is_refused(name: str) -> None:
 
 def test_settings_of_another_version_are_said_in_a_sentence() -> None:
     text = new_info(CONFIG, "live", 1, 1).to_metadata()
-    del text[CHECKSUM]
+    for key in NOT_EARLIER:
+        del text[key]
     later = SessionInfo.from_metadata({**text, "config": '{"colour":"red"}', "versions": '{"pose_rig":"9.1"}'})
     with pytest.raises(
         SessionError, match=r"recorded by pose-rig 9\.1, whose settings are not .*colour.*Update pose-rig"
     ):
         _ = later.config
-    damaged = SessionInfo.from_metadata({**text, "config": "{"})
+    other = SessionInfo.from_metadata({**text, "config": "[]"})
     with pytest.raises(SessionError, match="whose settings are not understood"):
-        _ = damaged.config
+        _ = other.config
+    with pytest.raises(SessionError, match=r"^The head of the session is damaged: Input data was truncated\."):
+        SessionInfo.from_metadata({**text, "config": "{"})
     assert msgspec.json.decode(text["config"])["camera"][0]["name"] == "left"
