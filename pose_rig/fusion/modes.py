@@ -168,26 +168,21 @@ class Rig:
             pose: What the solved rig made of it.
         """
         observation = reading.observation
-        if self._followed is not None:
-            pass  # whatever there was to learn, the recording has it
-        elif reading.switched:  # what was learned came from somebody else
-            self._forget() if self.solved is None else self._forget_person()
-        elif self._seen and observation.t_ns - self._remembered_ns > GONE_NS:  # whoever comes may be another one
-            self._forget_person()
+        if self._followed is None:
+            self._forget_others(reading)
         agreed = np.where(reading.present, agreement(reading.out.model_sd[0].astype(float)), 0.0)
         if pose is not None:  # which knows nothing of where a carried camera is
             agreed = np.where(self._carried.moving, agreed, pose.agreed)
         self._health.update(observation.t_ns, observation.present, agreed)
-        if self._followed is None:
-            self._wait(observation.t_ns, observation.present)
-            self._mirrors.look(reading, pose, None if self.solved is None else self.solved.rig.calibration)
         prior = self.prior(observation.t_ns) if self._carried.moving.any() else None
         if prior is not None:
             self._carried.follow(reading)
             if guess is not None and guess is not reading:
                 self._carried.begin(guess, prior.rotation, self.known)
-        if self._followed is not None:
+        if self._followed is not None:  # whatever there was to learn, the recording has it
             return
+        self._wait(observation.t_ns, observation.present)
+        self._mirrors.look(reading, pose, None if self.solved is None else self.solved.rig.calibration)
         if self.solved is not None and pose is not None:
             self.solved.take_back(observation.t_ns, pose, self._health, self._carried.moving)
         self._take_out(observation.t_ns)
@@ -246,6 +241,13 @@ class Rig:
         if self.mode != "cold":
             self._adopt(self_solve(self.task()))
         return None if self.solved is None else self.solved.rig
+
+    def _forget_others(self, reading: Reading) -> None:
+        """Forgets what was learned from somebody who is, or may be, another person than the one of this instant."""
+        if reading.switched:
+            self._forget() if self.solved is None else self._forget_person()
+        elif self._seen and reading.observation.t_ns - self._remembered_ns > GONE_NS:
+            self._forget_person()
 
     def _wait(self, t_ns: int, present: NDArray[np.bool_]) -> None:
         """Takes note of how long cameras have shown somebody without having been placed."""
