@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
-from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.skeleton import BONES, INDEX, JOINTS
-
-Floats = NDArray[np.float64]
 
 LEFT, RIGHT, TRUNK = "#1f78d1", "#e8641b", "#475160"
 FLOOR, GRID, SHADOW = "#f1f4f7", "#dde2e9", "#c8ced8"

@@ -38,7 +38,7 @@ def pose_rig(tree: Path, *arguments: object) -> str:
     Raises:
         SystemExit: It failed.
     """
-    entry = "pose_rig" if (tree / "pose_rig" / "__main__.py").exists() else "pose_rig.tools.cli"
+    entry = "pose_rig" if (tree / "pose_rig" / "__main__.py").exists() else "pose_rig.tools.cli.app"
     command = [sys.executable, "-m", entry, *map(str, arguments), "--headless"]
     done = subprocess.run(
         command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True, text=True

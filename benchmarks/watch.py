@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
-from pose_rig.assets import detector_model
+from pose_rig.assets.fetch import detector_model
 from pose_rig.config import Config
-from pose_rig.tools.board import Board
-from pose_rig.tools.camera_list import needs_detector
-from pose_rig.tools.run_loop import Run
-from pose_rig.tools.workers import plan
+from pose_rig.tools.arguments.camera_list import needs_detector
+from pose_rig.tools.terminal.run_loop import Run
+from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.workers.plan import plan
 
 LookOn = Callable[[int, Board], None]
 

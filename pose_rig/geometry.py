@@ -11,9 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.skeleton import INDEX
-
-Floats = NDArray[np.float64]
 
 _UPPER = [INDEX[name] for name in ("thorax", "nose", "head")]
 _LOWER = [INDEX[name] for name in ("pelvis", "r_knee", "l_knee")]

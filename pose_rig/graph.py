@@ -57,7 +57,7 @@ class GraphOutput:
         model_sd: (H,V) how far the other views' prediction is off beyond the known noise.
         scale: (H,V) ``flat`` units per unit of ``body``; mean 1 over the views that are there.
         offset: (H,V,2) where the body's origin lies.
-        pull: (H,V,3) and stiffness: (H,V,9) normal equations of a small turn of each view (`pose_rig.fusion.csm`).
+        pull: (H,V,3) and stiffness: (H,V,9) normal equations of a small turn of each view (`pose_rig.lifting.csm`).
     """
 
     lifted: Single

@@ -3,7 +3,7 @@
 import random
 import socket
 
-from pose_rig.tools.endpoints import FREE_PORTS
+from pose_rig.tools.workers.endpoints import FREE_PORTS
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:

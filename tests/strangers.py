@@ -7,8 +7,8 @@ from typing import Any
 
 import zmq
 
-from pose_rig.encoding import encode
-from pose_rig.messages import Message
+from pose_rig.wire.encoding import encode
+from pose_rig.wire.messages import Message
 
 ZMTP_3 = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 _READY = b"\x05READY\x0bSocket-Type\x00\x00\x00\x03SUB"

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from pose_rig.bus import Sender
 from pose_rig.config import StreamConfig, load
-from pose_rig.messages import Pose3D
 from pose_rig.skeleton import INDEX, JOINT_SET, JOINTS, PARENTS, J
 from pose_rig.streaming.outputs import places
-from pose_rig.tools.cli import app
+from pose_rig.tools.cli.app import app
+from pose_rig.wire.bus import Sender
+from pose_rig.wire.messages import Pose3D
 from tests.tools.sessions import sample, write_session
 
 ROOT = Path(__file__).parents[1]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.geometry import (
     angle_deg,
     complete_root,
@@ -15,8 +15,6 @@ from pose_rig.geometry import (
 )
 from pose_rig.skeleton import INDEX, J
 from tests.fusion.fakes import standing
-
-Floats = NDArray[np.float64]
 
 SIZE = np.array([1280.0, 720.0])
 FOCAL = np.array(1100.0)

@@ -1,23 +1,34 @@
-"""Who may import whom: tools → training → session → streaming → capture | lifting | fusion → ground floor."""
+"""Who may import whom, and that nobody imports in a circle.
+
+tools → training → session → streaming → humanoid → capture | lifting | fusion → simulation | video | wire | assets →
+ground floor. What is side by side does not import each other.
+"""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+MOST_FILES = 20  # in one folder
 PACKAGE = Path(__file__).parents[1] / "pose_rig"
 FLOORS = {
     "ground": 0,
-    "capture": 1,
-    "lifting": 1,
-    "fusion": 1,
-    "streaming": 2,
-    "session": 3,
-    "training": 4,
-    "tools": 5,
+    "assets": 1,
+    "simulation": 1,
+    "video": 1,
+    "wire": 1,
+    "capture": 2,
+    "lifting": 2,
+    "fusion": 2,
+    "humanoid": 3,
+    "streaming": 4,
+    "session": 5,
+    "training": 6,
+    "tools": 7,
 }
 
 
@@ -55,6 +66,51 @@ def breaches(root: Path) -> list[str]:
     return found
 
 
+def modules_below(root: Path) -> dict[str, Path]:
+    """Returns the files of the package by the names under which they are imported."""
+    paths = sorted(root.rglob("*.py"))
+    names = [".".join(("pose_rig", *path.relative_to(root).with_suffix("").parts)) for path in paths]
+    return dict(zip((name.removesuffix(".__init__") for name in names), paths, strict=True))
+
+
+def imported(path: Path, modules: Collection[str]) -> set[str]:
+    """Returns those of ``modules`` that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            longer = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= longer if longer & set(modules) else {node.module}
+    return found & set(modules)
+
+
+def room(module: str, modules: dict[str, Path]) -> str:
+    """Returns the folder that a module lies in, as a dotted name; ``pose_rig.__main__`` is a room of its own."""
+    name = modules[module].name
+    return module if name in {"__init__.py", "__main__.py"} else module.rpartition(".")[0]
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Returns the names along one circle of a graph; empty if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def circles(root: Path) -> tuple[list[str], list[str]]:
+    """Returns a circle of modules and one of rooms below ``root``; each empty if there is none."""
+    modules = modules_below(root)
+    files = {name: imported(path, modules) for name, path in modules.items()}
+    rooms: dict[str, set[str]] = {}
+    for name, others in files.items():
+        here = room(name, modules)
+        rooms.setdefault(here, set()).update({room(other, modules) for other in others} - {here})
+    return circle(files), circle(rooms)
+
+
 def test_imports_go_down_only() -> None:
     assert breaches(PACKAGE) == []
 
@@ -63,14 +119,39 @@ def test_every_part_has_a_floor() -> None:
     assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} <= set(FLOORS)
 
 
+def test_nothing_imports_in_a_circle() -> None:
+    assert circles(PACKAGE) == ([], [])
+
+
+def test_circles_are_found(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a" / "one.py").write_text("from pose_rig.b import two\n")
+    (tmp_path / "a" / "three.py").write_text("")
+    (tmp_path / "b" / "two.py").write_text("def f() -> None:\n    from pose_rig.a.three import g\n")
+    files, rooms = circles(tmp_path)
+    assert files == []
+    assert set(rooms) == {"pose_rig.a", "pose_rig.b"}
+    (tmp_path / "a" / "three.py").write_text("import pose_rig.b.two\n")
+    assert set(circles(tmp_path)[0]) == {"pose_rig.a.three", "pose_rig.b.two"}
+
+
+@pytest.mark.parametrize("folder", ["pose_rig", "tests", "benchmarks"])
+def test_a_folder_can_be_overlooked(folder: str) -> None:
+    root = PACKAGE.parent / folder
+    folders = [root, *(path for path in root.rglob("*") if path.is_dir() and path.name != "__pycache__")]
+    files = {path: [file for file in path.iterdir() if file.is_file()] for path in folders}
+    assert {str(path): len(names) for path, names in files.items() if len(names) > MOST_FILES} == {}
+
+
 def test_a_breach_is_found(tmp_path: Path) -> None:
     for part in ("capture", "fusion"):
         (tmp_path / part).mkdir()
     (tmp_path / "capture" / "a.py").write_text("from pose_rig.config import Config\nfrom pose_rig.fusion import b\n")
-    (tmp_path / "fusion" / "b.py").write_text("def f() -> None:\n    import pose_rig.tools.cli\n")
+    (tmp_path / "fusion" / "b.py").write_text("def f() -> None:\n    import pose_rig.tools.cli.app\n")
     assert breaches(tmp_path) == [
         "capture/a.py:2: capture imports fusion (pose_rig.fusion)",
-        "fusion/b.py:2: fusion imports tools (pose_rig.tools.cli)",
+        "fusion/b.py:2: fusion imports tools (pose_rig.tools.cli.app)",
     ]
 
 
@@ -87,8 +168,8 @@ def test_packages_do_nothing_when_imported(path: Path) -> None:
     [
         ("pose_rig.capture, pose_rig.capture.process, pose_rig.capture.detector", "torch"),
         ("pose_rig.lifting.engine", "torch mediapipe cv2"),
-        ("pose_rig.fusion, pose_rig.fusion.process, pose_rig.fusion.solver", "torch mediapipe onnxruntime"),
-        ("pose_rig.tools.cli, pose_rig.tools.workers", "torch mediapipe cv2 onnxruntime"),
+        ("pose_rig.fusion, pose_rig.fusion.process, pose_rig.fusion.rig.solver_process", "torch mediapipe onnxruntime"),
+        ("pose_rig.tools.cli.app, pose_rig.tools.workers.plan", "torch mediapipe cv2 onnxruntime"),
     ],
 )
 def test_it_imports_without(modules: str, blocked: str) -> None:

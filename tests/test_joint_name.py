@@ -4,7 +4,7 @@ import pytest
 
 from pose_rig.errors import UsageError
 from pose_rig.joint_name import JointError, joint_index, joint_name
-from pose_rig.session.markers import marker_names
+from pose_rig.session.formats.markers import marker_names
 from pose_rig.skeleton import INDEX, JOINTS, SCHEMAS, extra_landmarks, landmarks
 
 MEDIAPIPE = (*JOINTS, *extra_landmarks(landmarks("mediapipe33")))

@@ -2,11 +2,11 @@
 
 import pytest
 
-from pose_rig.encoding import decode, encode
 from pose_rig.errors import MessageError, UsageError
-from pose_rig.messages import CameraState, Health, RigState
 from pose_rig.names import as_name, is_label, is_name, shown
 from pose_rig.skeleton import landmarks
+from pose_rig.wire.encoding import decode, encode
+from pose_rig.wire.messages import CameraState, Health, RigState
 
 HOSTILE = ("..", ".", "", "../../x", "a/b", "a\\b", "a b", "[red]", "\x1b]0;pwn\x07", "x" * 65, "a\n", "\u202ea", "é")
 

@@ -5,11 +5,11 @@ import pytest
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import SourceError
-from pose_rig.meter import Meter
 from pose_rig.redaction import redacted
-from pose_rig.session.info import new_info
-from pose_rig.tools.camera_list import config_of, derived_name, without_passwords
-from pose_rig.tools.workers import plan
+from pose_rig.session.mcap.info import new_info
+from pose_rig.tools.arguments.camera_list import config_of, derived_name, without_passwords
+from pose_rig.tools.workers.plan import plan
+from pose_rig.wire.meter import Meter
 
 SECRET = re.compile("hunter2|s3cret|joe")
 ADDRESSES = [

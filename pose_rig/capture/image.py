@@ -5,7 +5,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pose_rig.capture.source import Image
+from pose_rig.arrays import Image
 
 _TO_BGR = {1: cv2.COLOR_GRAY2BGR, 4: cv2.COLOR_BGRA2BGR}
 

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig import skeleton
+from pose_rig.arrays import Image
 from pose_rig.capture.keypoints import Keypoints, advances, checked
 from pose_rig.capture.recording import Instant
-from pose_rig.capture.source import Image, People
+from pose_rig.capture.source import People
 from pose_rig.errors import ContentError, SourceError
-from pose_rig.messages import LARGEST_SIDE_PX
 from pose_rig.npz import read_arrays
+from pose_rig.wire.messages import LARGEST_SIDE_PX
 
 REQUIRED = ("xy", "score", "t_ns", "landmarks", "size_px")
 OPTIONAL = ("cameras", "focal_px")

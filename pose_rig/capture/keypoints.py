@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import ContentError
-from pose_rig.messages import LARGEST_SIDE_PX
 from pose_rig.skeleton import landmarks
+from pose_rig.wire.messages import LARGEST_SIDE_PX
 
 SCORE_LIMIT = 1.5  # heads with SimCC or heat maps overshoot 1 a little; beyond this it is another scale
 NORMALISED = 1.5  # half of the coordinates lie within this: no pixels

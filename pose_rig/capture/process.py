@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from pose_rig.bus import Lane, Sender
 from pose_rig.capture.image import to_bgr
 from pose_rig.capture.open import open_source
 from pose_rig.capture.source import Detector, Frame, Source
 from pose_rig.capture.video_lane import VideoLane
 from pose_rig.config import CameraConfig, CameraJob, Pace
 from pose_rig.errors import MessageError, PoseRigError
-from pose_rig.messages import Keypoints2D, Message, State
-from pose_rig.meter import Meter
-from pose_rig.stop import Stop
+from pose_rig.wire.bus import Lane, Sender
+from pose_rig.wire.messages import Keypoints2D, Message, State
+from pose_rig.wire.meter import Meter
+from pose_rig.wire.stop import Stop
 
 HEALTH_EVERY_S = 0.5
 READY_EVERY_S = 0.1

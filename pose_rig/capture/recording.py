@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pose_rig.capture.source import Frame, Image, People
+from pose_rig.arrays import Image
+from pose_rig.capture.source import Frame, People
 from pose_rig.config import Pace
 
 # A source that joins late seeks rather than decoding its way there: grabbing is only about 5 × real time. Later on it

@@ -10,8 +10,9 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.arrays import Image
 from pose_rig.capture.recording import Instant
-from pose_rig.capture.source import Image, People
+from pose_rig.capture.source import People
 from pose_rig.config import CameraConfig
 from pose_rig.errors import UsageError
 from pose_rig.geometry import camera_matrix

@@ -9,10 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.messages import FARTHEST_PX
-from pose_rig.precision import SCORE_STEP, XY_STEP_PX, stepped
-
-Image = np.ndarray[Any, np.dtype[np.uint8]]
+from pose_rig.arrays import Image
+from pose_rig.wire.messages import FARTHEST_PX
+from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, stepped
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class People:
     def from_arrays(cls, xy_PK2: NDArray[Any], score_PK: NDArray[Any]) -> "People":
         """Returns the people of whom anything is seen; a landmark beyond all bounds or of score 0 is not seen.
 
-        All keypoints come through here, and are rounded (`pose_rig.precision`).
+        All keypoints come through here, and are rounded (`pose_rig.wire.precision`).
 
         Args:
             xy_PK2: (P,K,2) px, NaN = not seen.

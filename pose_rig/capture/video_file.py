@@ -5,10 +5,11 @@ from pathlib import Path
 
 import cv2
 
+from pose_rig.arrays import Image
 from pose_rig.capture.device import Device, size_px
 from pose_rig.capture.mp4_length import played_s
 from pose_rig.capture.recording import Instant
-from pose_rig.capture.source import Image, People
+from pose_rig.capture.source import People
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
 from pose_rig.redaction import redacted

@@ -12,14 +12,14 @@ import threading
 import time
 from dataclasses import dataclass
 
-from pose_rig.bus import Sender
-from pose_rig.capture.encoder import Compressor, KeepingUp, OpenEncoder, open_h264
-from pose_rig.capture.source import Image
+from pose_rig.arrays import Image
 from pose_rig.config import Keys
-from pose_rig.encoding import encode
-from pose_rig.messages import Message
-from pose_rig.records import Gap, VideoFrame
-from pose_rig.stop import Stop
+from pose_rig.video.encoder import Compressor, KeepingUp, OpenEncoder, open_h264
+from pose_rig.wire.bus import Sender
+from pose_rig.wire.encoding import encode
+from pose_rig.wire.messages import Message
+from pose_rig.wire.records import Gap, VideoFrame
+from pose_rig.wire.stop import Stop
 
 WAITING = 4  # pictures in the queue; 100 MB at 3840×2160
 MARK = 32  # compressed ones on their way: a recorder may pause for a second

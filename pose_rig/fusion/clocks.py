@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pose_rig.fusion.sync import HELD_PERIODS, Track, period
+from pose_rig.fusion.pose.sync import HELD_PERIODS, Track, period
 
 LATENCIES = 32  # samples over which a camera's latency is a median; older ones than RECENT_NS count no longer:
 RECENT_NS = 1_500_000_000  # the latency of a slow camera may change by much within 32 samples

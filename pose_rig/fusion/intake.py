@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 
 from pose_rig.errors import MessageError
-from pose_rig.messages import Keypoints2D
 from pose_rig.skeleton import landmarks
+from pose_rig.wire.messages import Keypoints2D
 
 MOST_PEOPLE = 16  # in one picture
 MOST_LANDMARKS = 1024  # of one person; the largest known set has 543

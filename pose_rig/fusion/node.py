@@ -12,26 +12,26 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from pose_rig.bus import Receiver
 from pose_rig.config import ASSUMED_HEIGHT_M, FusionJob
 from pose_rig.errors import PoseRigError
+from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.clocks import FileClock, LiveClock
-from pose_rig.fusion.fusion import FusedInstant, Fusion
 from pose_rig.fusion.intake import checked
-from pose_rig.fusion.likeness import Likeness
 from pose_rig.fusion.outlet import Outlet
+from pose_rig.fusion.pose.smooth import OneEuro
+from pose_rig.fusion.pose.sync import Sample, Track
 from pose_rig.fusion.poses_file import PosesFile
-from pose_rig.fusion.self_solve import Solved
-from pose_rig.fusion.setup import Learner
-from pose_rig.fusion.smooth import OneEuro
+from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.rig.likeness import Likeness
+from pose_rig.fusion.rig.setup import Learner
 from pose_rig.fusion.spool import Spool
-from pose_rig.fusion.sync import Sample, Track
 from pose_rig.fusion.told import is_tellable, pose_of, refined_of
 from pose_rig.graph import Engine
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, RigState, State
-from pose_rig.meter import Meter
-from pose_rig.records import Learned
-from pose_rig.stop import Stop
+from pose_rig.wire.bus import Receiver
+from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, RigState, State
+from pose_rig.wire.meter import Meter
+from pose_rig.wire.records import Learned
+from pose_rig.wire.stop import Stop
 
 NAME = "fusion"
 TELL_EVERY_S = 0.25

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from pose_rig.bus import Sender
-from pose_rig.encoding import encode
 from pose_rig.errors import MessageError
-from pose_rig.messages import Message
-from pose_rig.records import Gap
+from pose_rig.wire.bus import Sender
+from pose_rig.wire.encoding import encode
+from pose_rig.wire.messages import Message
+from pose_rig.wire.records import Gap
 
 RECORDER_MARK = 4096  # messages; some ten seconds of eight cameras, should a disk think for so long
 PATIENCE_MS = 100  # between looks at whether to stop

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError, SaveError
-from pose_rig.fusion.calibration import Calibration
-from pose_rig.fusion.fusion import FusedInstant
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.pose.smooth import OneEuro
+from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.poses_rows import Head, Rows, partial_of, read_rows
-from pose_rig.fusion.smooth import OneEuro
-from pose_rig.fusion.sync import Sample
+from pose_rig.fusion.rig.estimator import FusedInstant
 from pose_rig.geometry import camera_matrix
 from pose_rig.skeleton import JOINTS, Landmarks
 

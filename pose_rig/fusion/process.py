@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
-from pose_rig.bus import Lane, Receiver, Sender, published
 from pose_rig.config import FusionJob
 from pose_rig.fusion.node import Node
 from pose_rig.fusion.outlet import RECORDER_MARK, Outlet
-from pose_rig.fusion.setup import Learner
-from pose_rig.fusion.solver import SolverProcess
+from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.rig.solver_process import SolverProcess
 from pose_rig.graph import Engine
-from pose_rig.stop import Stop
+from pose_rig.wire.bus import Lane, Receiver, Sender, published
+from pose_rig.wire.stop import Stop
 
 
 def main(job: FusionJob, stop: Stop, engine: Engine) -> None:

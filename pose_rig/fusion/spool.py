@@ -3,15 +3,15 @@
 import tempfile
 from typing import IO
 
-from pose_rig.encoding import decode, encode
 from pose_rig.errors import SaveError
-from pose_rig.messages import Message
+from pose_rig.wire.encoding import decode, encode
+from pose_rig.wire.messages import Message
 
 LENGTH_BYTES = 4
 
 
 class Spool:
-    """Messages in their order; written first, then read like a `pose_rig.bus.Receiver`."""
+    """Messages in their order; written first, then read like a `pose_rig.wire.bus.Receiver`."""
 
     bad = 0
     last_error = ""

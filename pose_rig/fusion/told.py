@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pose_rig.fusion.fusion import FusedInstant
-from pose_rig.messages import FARTHEST_M, FARTHEST_PX, Pose3D, Refined2D
-from pose_rig.precision import SCORE_STEP, XY_STEP_PX, shortened, stepped
+from pose_rig.fusion.rig.estimator import FusedInstant
 from pose_rig.skeleton import joint_set
+from pose_rig.wire.messages import FARTHEST_M, FARTHEST_PX, Pose3D, Refined2D
+from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, shortened, stepped
 
 LARGEST = float(np.finfo(np.float32).max) / 2  # of what travels as float32; rounding up must not make it infinite
 

@@ -9,8 +9,8 @@ In a notebook::
     saved = pose_rig.session.load("poses.npz")
 """
 
-from pose_rig.session.poses import Poses
-from pose_rig.session.poses_npz import read_npz as load
+from pose_rig.session.formats.poses import Poses
+from pose_rig.session.formats.poses_npz import read_npz as load
 from pose_rig.session.reader import Session
 from pose_rig.session.reader import open_session as open  # noqa: A004
 

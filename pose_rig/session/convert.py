@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError, UsageError
-from pose_rig.messages import Keypoints2D
-from pose_rig.session.bone_names import Names
-from pose_rig.session.markers import Naming
-from pose_rig.session.poses import Poses, check_part, even_count
+from pose_rig.humanoid.bones import Motion
+from pose_rig.session.formats.bone_names import Names
+from pose_rig.session.formats.markers import Naming
+from pose_rig.session.formats.poses import Poses, check_part, even_count
 from pose_rig.session.reader import Session
-from pose_rig.streaming.humanoid import Motion
+from pose_rig.wire.messages import Keypoints2D
 
 Format = Literal["bvh", "gltf", "trc", "c3d", "csv", "parquet", "angles", "mot", "npz", "json"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -111,8 +111,8 @@ class Material:
             even: At even distances, or at the instants of the poses unless another rate is wanted.
         """
         if even not in self._motions:
-            from pose_rig.streaming.rest import rest_pose
-            from pose_rig.streaming.solver import solve_motion
+            from pose_rig.humanoid.rest import rest_pose
+            from pose_rig.humanoid.retarget import solve_motion
 
             poses = self.even_poses if even or self.wishes.rate_hz else self.poses
             rest = rest_pose(poses.joints, poses.xyz, poses.score, poses.height_m)
@@ -128,7 +128,7 @@ class Material:
         part = self.wishes.from_s, self.wishes.to_s
         if self._session is not None:
             return self._session.poses(*part)
-        from pose_rig.session.poses_npz import read_npz
+        from pose_rig.session.formats.poses_npz import read_npz
 
         poses = read_npz(self.path)
         check_part(*part, float(poses.t_s[-1]) if len(poses) else 0.0)
@@ -197,7 +197,7 @@ def _notes(formats: Sequence[Format], material: Material) -> list[str]:
 
 
 def _bvh(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.bvh import write_bvh
+    from pose_rig.session.formats.bvh import write_bvh
 
     wishes, rate_hz = material.wishes, material.wishes.rate_hz or material.poses.rate_hz
     write_bvh(path, material.motion(even=True), rate_hz=rate_hz, names=wishes.bone_names, scale=wishes.bvh_scale)
@@ -205,7 +205,7 @@ def _bvh(path: Path, material: Material) -> list[Path]:
 
 
 def _gltf(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.gltf import write_gltf
+    from pose_rig.session.formats.gltf import write_gltf
 
     poses = material.poses
     write_gltf(
@@ -220,7 +220,7 @@ def _gltf(path: Path, material: Material) -> list[Path]:
 
 
 def _trc(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.trc import write_trc
+    from pose_rig.session.formats.trc import write_trc
 
     markers = write_trc(path, material.poses, material.wishes.rate_hz, material.wishes.markers)
     if len(markers.parts_s) > 1:
@@ -232,42 +232,42 @@ def _trc(path: Path, material: Material) -> list[Path]:
 
 
 def _c3d(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.c3d import write_c3d
+    from pose_rig.session.formats.c3d import write_c3d
 
     write_c3d(path, material.poses, material.wishes.rate_hz, material.wishes.markers)
     return [path]
 
 
 def _csv(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.table import write_csv
+    from pose_rig.session.formats.table import write_csv
 
     write_csv(path, material.poses, material.wishes.rate_hz)
     return [path]
 
 
 def _parquet(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.table import write_parquet
+    from pose_rig.session.formats.table import write_parquet
 
     write_parquet(path, material.poses, material.wishes.rate_hz)
     return [path]
 
 
 def _angles(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.table import write_angles_csv
+    from pose_rig.session.formats.table import write_angles_csv
 
     write_angles_csv(path, material.poses, material.wishes.rate_hz)
     return [path]
 
 
 def _mot(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.mot import write_mot
+    from pose_rig.session.formats.mot import write_mot
 
     material.notes += write_mot(path, material.poses, material.wishes.rate_hz)
     return [path]
 
 
 def _npz(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.poses_npz import write_npz
+    from pose_rig.session.formats.poses_npz import write_npz
 
     poses = material.poses if material.wishes.rate_hz is None else material.even_poses
     further: Mapping[str, NDArray[Any]] = {}
@@ -280,7 +280,7 @@ def _npz(path: Path, material: Material) -> list[Path]:
 
 
 def _json(path: Path, material: Material) -> list[Path]:
-    from pose_rig.session.detections_json import Detections, write_keypoints_json
+    from pose_rig.session.formats.detections_json import Detections, write_keypoints_json
 
     session, wishes = material.session, material.wishes
     cameras = [camera for camera in session.cameras if session.topics.get(Keypoints2D.TOPIC + camera)]

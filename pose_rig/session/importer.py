@@ -8,12 +8,12 @@ from pathlib import Path
 from pose_rig.capture.keypoints import Keypoints, advances
 from pose_rig.capture.source import People
 from pose_rig.config import CameraConfig, Config
-from pose_rig.encoding import encode
 from pose_rig.errors import SessionError
-from pose_rig.messages import Keypoints2D
-from pose_rig.session.info import new_info
-from pose_rig.session.log_file import LogFile
-from pose_rig.session.scribe import Scribe
+from pose_rig.session.mcap.info import new_info
+from pose_rig.session.mcap.log_file import LogFile
+from pose_rig.session.mcap.writer import Scribe
+from pose_rig.wire.encoding import encode
+from pose_rig.wire.messages import Keypoints2D
 
 
 def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:

@@ -13,18 +13,18 @@ import numpy as np
 from mcap.records import Channel, ChunkIndex, Metadata
 from numpy.typing import NDArray
 
-from pose_rig.encoding import decode
 from pose_rig.errors import MessageError, SessionError
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
-from pose_rig.records import Gap, Marker, VideoFrame
-from pose_rig.session.arrays import CameraKeypoints, CameraRefined, keypoint_arrays, pose_arrays, refined_arrays
-from pose_rig.session.info import NAME, SessionInfo
-from pose_rig.session.log_file import partial_of
-from pose_rig.session.mcap_file import Entry, entries, summary_of
-from pose_rig.session.pictures import video_frame, video_topic
-from pose_rig.session.poses import Poses
-from pose_rig.session.recover import find, recover
-from pose_rig.session.salvage import Salvage
+from pose_rig.session.draw.pictures import video_frame, video_topic
+from pose_rig.session.formats.arrays import CameraKeypoints, CameraRefined, keypoint_arrays, pose_arrays, refined_arrays
+from pose_rig.session.formats.poses import Poses
+from pose_rig.session.mcap.info import NAME, SessionInfo
+from pose_rig.session.mcap.log_file import partial_of
+from pose_rig.session.mcap.mcap_file import Entry, entries, summary_of
+from pose_rig.session.mcap.recover import find, recover
+from pose_rig.session.mcap.salvage import Salvage
+from pose_rig.wire.encoding import decode
+from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
+from pose_rig.wire.records import Gap, Marker, VideoFrame
 
 M = TypeVar("M", bound=Message)
 HEAD_RECORDS = 20_000  # among which the head of the session is, and once more behind the first chunk

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from msgspec import structs
 
-from pose_rig.bus import Receiver, Sender
 from pose_rig.config import RecordJob
-from pose_rig.encoding import MAX_VIDEO_BYTES, encode
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, State
-from pose_rig.records import Clock, Gap, Learned, Marker, VideoFrame
-from pose_rig.session.info import new_info
-from pose_rig.session.log_file import LogFile, partial_of
-from pose_rig.session.scribe import Scribe
-from pose_rig.stop import Stop
+from pose_rig.session.mcap.info import new_info
+from pose_rig.session.mcap.log_file import LogFile, partial_of
+from pose_rig.session.mcap.writer import Scribe
+from pose_rig.wire.bus import Receiver, Sender
+from pose_rig.wire.encoding import MAX_VIDEO_BYTES, encode
+from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, State
+from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
+from pose_rig.wire.stop import Stop
 
 NAME = "recorder"
 FUSION = "fusion"

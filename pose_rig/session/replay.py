@@ -8,12 +8,12 @@ from math import inf
 from pose_rig.config import ReplayJob
 from pose_rig.fusion.node import Node
 from pose_rig.fusion.process import learning, open_outlet
-from pose_rig.fusion.setup import Learner
+from pose_rig.fusion.rig.setup import Learner
 from pose_rig.graph import Engine
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, RigState
-from pose_rig.records import Learned
 from pose_rig.session.reader import Session
-from pose_rig.stop import Stop
+from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, RigState
+from pose_rig.wire.records import Learned
+from pose_rig.wire.stop import Stop
 
 TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC, RigState.TOPIC)
 READY_S = 0.05
@@ -95,7 +95,7 @@ class Pace:
 
 
 class CameraSource:
-    """What one camera saw, read like a `pose_rig.bus.Receiver`; in the end it says that the camera has ended.
+    """What one camera saw, read like a `pose_rig.wire.bus.Receiver`; in the end it says that the camera has ended.
 
     Args:
         job: Which session, and which part of it.

@@ -9,11 +9,12 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from pose_rig.arrays import Image
 from pose_rig.capture.recording import Instant
-from pose_rig.capture.source import Image, People
+from pose_rig.capture.source import People
 from pose_rig.errors import SessionError
 from pose_rig.installer import installer
-from pose_rig.records import VideoFrame
+from pose_rig.wire.records import VideoFrame
 
 FPS_PICTURES = 60  # that the rate is taken from
 DEFAULT_FPS = 30.0  # of a single picture
@@ -54,7 +55,7 @@ def open_h264() -> Decoder:
         SessionError: PyAV is not installed.
     """
     try:
-        from pose_rig.session.h264 import H264Decoder
+        from pose_rig.video.h264_decoder import H264Decoder
     except ImportError as error:
         raise SessionError(
             "The video is H.264, and PyAV, which decodes it, is not installed.", f"{installer().with_extra('video')}."

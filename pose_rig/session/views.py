@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError
 from pose_rig.geometry import camera_matrix
-from pose_rig.session.arrays import CameraKeypoints, CameraRefined, neighbours
-from pose_rig.session.poses import Poses
+from pose_rig.session.formats.arrays import CameraKeypoints, CameraRefined, neighbours
+from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
 from pose_rig.skeleton import landmarks as landmark_set
 
-Floats = NDArray[np.float32]
 HELD_PERIODS = 1.0  # a frame is taken for an instant if it is no further away than this
 
 
@@ -50,7 +49,7 @@ def _keypoints_of(session: Session, camera: str) -> CameraKeypoints | None:
         return None
 
 
-def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> Floats:
+def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> NDArray[np.float32]:
     """Returns (T,J,2) refined 2D at exactly these instants, NaN where there is none."""
     out = np.full((len(t_ns), J, 2), np.nan, np.float32)
     _, there, theirs = np.intersect1d(t_ns, refined.t_ns, return_indices=True)
@@ -59,8 +58,8 @@ def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> Floats:
 
 
 def _followed(
-    seen: CameraKeypoints | None, t_ns: NDArray[np.int64], places: Floats, names: tuple[str, ...]
-) -> tuple[Floats, Floats]:
+    seen: CameraKeypoints | None, t_ns: NDArray[np.int64], places: NDArray[np.float32], names: tuple[str, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Returns (T,K,2) and (T,K) what a detector saw of the person followed."""
     xy = np.full((len(t_ns), len(names), 2), np.nan, np.float32)
     score = np.zeros((len(t_ns), len(names)), np.float32)

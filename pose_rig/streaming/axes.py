@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from pose_rig.streaming.humanoid import Floats
+from pose_rig.arrays import Floats
 
 Name = Literal["rig", "unity", "unreal", "blender", "godot"]
 

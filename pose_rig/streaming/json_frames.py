@@ -8,10 +8,11 @@ from importlib.metadata import version
 import msgspec
 import numpy as np
 
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import BONES
+from pose_rig.humanoid.bones import PARENTS as BONE_PARENTS
 from pose_rig.skeleton import INDEX, PARENTS, J, parent_of
 from pose_rig.streaming.axes import Axes
-from pose_rig.streaming.humanoid import BONES, Floats
-from pose_rig.streaming.humanoid import PARENTS as BONE_PARENTS
 from pose_rig.streaming.live_pose import LivePose
 
 VERSION = 1

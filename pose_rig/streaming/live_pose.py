@@ -6,8 +6,9 @@ Axes: J joints, B bones of the humanoid.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pose_rig.messages import Mode, Refined2D
-from pose_rig.streaming.humanoid import Floats, RestPose
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import RestPose
+from pose_rig.wire.messages import Mode, Refined2D
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +27,7 @@ class LivePose:
         score: (J,) 0 = guessed.
         rest: The person's humanoid.
         root: (3,) m, where the hips are.
-        rotation: (B,4) as in `pose_rig.streaming.humanoid.Motion`.
+        rotation: (B,4) as in `pose_rig.humanoid.bones.Motion`.
         height_m: Stature that lengths rest on.
         height_assumed: Whether nobody gave it.
         cameras: Size of each camera's picture, px.

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pose_rig.config import StreamConfig
 from pose_rig.errors import UsageError
-from pose_rig.messages import Target
+from pose_rig.humanoid.vrm import load_vrm
 from pose_rig.streaming.address import JSON_PORT, VMC_PORT, VRCHAT_PORT, WEBSOCKET_PORT, Address, listener, receiver
 from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import JsonEncoder
@@ -18,8 +18,8 @@ from pose_rig.streaming.traffic import DatagramKind
 from pose_rig.streaming.udp import UdpTarget
 from pose_rig.streaming.vmc import VmcEncoder
 from pose_rig.streaming.vrchat import PARTS, TrackerEncoder
-from pose_rig.streaming.vrm import load_vrm
 from pose_rig.streaming.websocket import WebSocketServer
+from pose_rig.wire.messages import Target
 
 
 class Output(Protocol):

@@ -10,16 +10,16 @@ from typing import Literal
 
 import numpy as np
 
+from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M
-from pose_rig.messages import Pose3D
+from pose_rig.humanoid.avatar import NO_TURN
+from pose_rig.humanoid.foot_lock import FootLock
+from pose_rig.humanoid.live_rest import LiveRest
+from pose_rig.humanoid.predict import MOST_MS, Lead
+from pose_rig.humanoid.retarget import HumanoidSolver
 from pose_rig.skeleton import JOINTS, joint_names
-from pose_rig.streaming.avatar import NO_TURN
-from pose_rig.streaming.foot_lock import FootLock
-from pose_rig.streaming.humanoid import Floats
-from pose_rig.streaming.lead import MOST_MS, Lead
 from pose_rig.streaming.live_pose import LivePose
-from pose_rig.streaming.live_rest import LiveRest
-from pose_rig.streaming.solver import HumanoidSolver
+from pose_rig.wire.messages import Pose3D
 
 SILENT_S = 0.5  # without a pose, as after the fusion process died: nobody is seen
 HOLD_S = 1.0  # the last pose is held, as when somebody walks behind a pillar

@@ -7,15 +7,15 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from statistics import median
 
-from pose_rig.bus import Receiver, Sender, published
 from pose_rig.config import StreamConfig, StreamJob
-from pose_rig.messages import Message, Pose3D, Refined2D, RigState, Streams
-from pose_rig.meter import Meter
-from pose_rig.stop import Stop
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.outputs import Output, open_outputs
 from pose_rig.streaming.pace import Pace
 from pose_rig.streaming.performer import Performer
+from pose_rig.wire.bus import Receiver, Sender, published
+from pose_rig.wire.messages import Message, Pose3D, Refined2D, RigState, Streams
+from pose_rig.wire.meter import Meter
+from pose_rig.wire.stop import Stop
 
 NAME = "streams"
 REPORT_NS = 1_000_000_000

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
-from pose_rig.messages import Target
 from pose_rig.streaming.address import Address
+from pose_rig.wire.messages import Target
 
 DatagramKind = Literal["vmc", "vrchat", "json"]
 Kind = DatagramKind | Literal["websocket"]

@@ -7,9 +7,10 @@ Axes: N bones of the avatar.
 
 import numpy as np
 
-from pose_rig.streaming.avatar import Avatar, of_person
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.avatar import Avatar, of_person
+from pose_rig.humanoid.bones import RestPose
 from pose_rig.streaming.axes import UNITY
-from pose_rig.streaming.humanoid import Floats, RestPose
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.osc import Line, Packets, split
 from pose_rig.streaming.profiles import Profile, Root

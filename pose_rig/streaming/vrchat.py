@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pose_rig.streaming.humanoid import INDEX, PARENTS
+from pose_rig.humanoid.bones import INDEX, PARENTS
+from pose_rig.humanoid.quaternion import Quaternion, Vector, plus, times, turn
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.osc import Line, Packets
-from pose_rig.streaming.turning import Quaternion, Vector, plus, times, turn
 
 # body part that the user names → bones at whose beginnings the trackers sit
 PARTS: dict[str, tuple[str, ...]] = {

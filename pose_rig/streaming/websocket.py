@@ -19,7 +19,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from pose_rig.errors import UsageError
-from pose_rig.messages import Target
 from pose_rig.streaming.address import Address
 from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import Schema, frame
@@ -27,6 +26,7 @@ from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.newcomer import Newcomer
 from pose_rig.streaming.traffic import Traffic
 from pose_rig.streaming.web_client import Client, Wish
+from pose_rig.wire.messages import Target
 
 MOST_CLIENTS = 8
 MOST_BYTES = 4096  # of a client's message

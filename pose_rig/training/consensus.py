@@ -1,4 +1,4 @@
-"""What the views of a batch agree on: the target of our own training (`pose_rig.fusion.csm`, static rigs averaged).
+"""What the views of a batch agree on: the target of our own training (`pose_rig.lifting.csm`, static rigs averaged).
 
 The lifter's rotations are noisy one by one; the cameras of a static rig stand still. So the rotations of all instants
 of a rig in the batch are averaged after undoing each one's viewing ray; with these, one fused pose per instant. Nothing
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pose_rig.fusion import csm
 from pose_rig.graph import GUESS
-from pose_rig.training.bank import Batch
+from pose_rig.lifting import csm
+from pose_rig.training.footage.bank import Batch
 from pose_rig.training.terms import present
 
 DOUBT_RAD = 0.14  # 8°: rotations further off than that from the rig's mean lose their say

@@ -15,20 +15,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pose_rig.chirality import chirality
 from pose_rig.errors import SessionError
-from pose_rig.fusion.chirality import chirality
 from pose_rig.lifting.model import Lifter
+from pose_rig.simulation.motion import shipped
 from pose_rig.skeleton import BONES, LIMBS
-from pose_rig.training.bank import Bank
-from pose_rig.training.footage import Footage, Truth
+from pose_rig.training.evaluation.metrics import pmpjpe
+from pose_rig.training.footage.bank import Bank
+from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.recorded import Recorded
+from pose_rig.training.footage.rehearsal import Rehearsal
+from pose_rig.training.footage.samples import Sampler
 from pose_rig.training.job import Job
-from pose_rig.training.metrics import pmpjpe
-from pose_rig.training.motion import shipped
 from pose_rig.training.ranks import Ranks
-from pose_rig.training.recorded import Recorded
-from pose_rig.training.rehearsal import Rehearsal
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.samples import Sampler
 from pose_rig.training.settle import handed
 from pose_rig.training.step import lift
 from pose_rig.training.train import Outcome, Progress, train

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
 from pose_rig.errors import UsageError
-from pose_rig.training.methods import Frame, Method, RotationForm, method
+from pose_rig.training.footage.footage import Frame
+from pose_rig.training.methods import Method, RotationForm, method
 
 
 @dataclass(frozen=True, slots=True)

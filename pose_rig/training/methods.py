@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from pose_rig.errors import UsageError
+from pose_rig.training.footage.footage import Frame
 
-Frame = Literal["ray", "image"]
 RotationForm = Literal["6d", "axis_angle"]
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pose_rig.errors import UsageError
-from pose_rig.training.bank import TENSORS, Batch
+from pose_rig.training.footage.bank import TENSORS, Batch
 
 
 @dataclass(frozen=True, slots=True)

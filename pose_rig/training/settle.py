@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pose_rig.fusion.chirality import chirality
+from pose_rig.chirality import chirality
 from pose_rig.geometry import nearest_rotation
 from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import INDEX
 from pose_rig.training import terms
-from pose_rig.training.bank import Bank
+from pose_rig.training.footage.bank import Bank
 from pose_rig.training.step import lift
 
 ENOUGH = 20000  # views looked at

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from pose_rig.training import terms, votes
-from pose_rig.training.bank import Batch
 from pose_rig.training.consensus import agree
+from pose_rig.training.footage.bank import Batch
 from pose_rig.training.methods import TERMS, Method, Weights
 
 Network = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]  # a lifter, compiled or not

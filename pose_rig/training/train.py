@@ -18,11 +18,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training import step as stepping
-from pose_rig.training.bank import Bank, Batch
+from pose_rig.training.footage.bank import Bank, Batch
+from pose_rig.training.footage.rehearsal import Rehearsal
 from pose_rig.training.job import Job
 from pose_rig.training.losses import lifting_loss
 from pose_rig.training.ranks import Ranks
-from pose_rig.training.rehearsal import Rehearsal
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.watch import Look, look
 

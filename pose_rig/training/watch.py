@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pose_rig.training import terms
-from pose_rig.training.bank import Bank
-from pose_rig.training.metrics import n_mpjpe, pmpjpe
+from pose_rig.training.evaluation.metrics import n_mpjpe, pmpjpe
+from pose_rig.training.footage.bank import Bank
 from pose_rig.training.step import Network, lift
 
 PART = 1024  # instants at once

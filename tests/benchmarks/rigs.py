@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pose_rig.training.motion import Clip
+from pose_rig.simulation.motion import Clip
 from tests.fusion.fakes import walk
 
 

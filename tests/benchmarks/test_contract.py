@@ -11,23 +11,23 @@ import pytest
 from benchmarks.contract import Figure, Report, rss_mb, time_ms
 
 NAMES = (
-    "accuracy",
-    "bumped",
-    "fine_tuning",
-    "fuse_speed",
-    "humanoid",
-    "kill_recording",
-    "live_latency",
-    "memory_soak",
-    "methods",
-    "pipeline_speed",
-    "record_cost",
-    "record_video",
-    "replay_speed",
+    "accuracy.bumped",
+    "accuracy.real_footage",
+    "accuracy.self_solve",
+    "engines.humanoid",
     "same_bytes",
-    "self_solve",
-    "session_size",
-    "solve_hiccup",
+    "speed.fuse_speed",
+    "speed.kill_recording",
+    "speed.live_latency",
+    "speed.memory_soak",
+    "speed.pipeline_speed",
+    "speed.record_cost",
+    "speed.record_video",
+    "speed.replay_speed",
+    "speed.session_size",
+    "speed.solve_hiccup",
+    "training.fine_tuning",
+    "training.methods",
 )
 
 
@@ -44,7 +44,7 @@ def test_every_benchmark_tells_what_it_does(
 
 def test_the_fusion_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["fuse_speed", "--quick", "--json", str(tmp_path / "f.json")])
-    import_module("benchmarks.fuse_speed").main()
+    import_module("benchmarks.speed.fuse_speed").main()
     written = json.loads((tmp_path / "f.json").read_text())
     assert {"4 views: whole", "4 views: graph", "4 views: graph alone"} <= {row["name"] for row in written["figures"]}
     assert written["machine"]["cores"] >= 1

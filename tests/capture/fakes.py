@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 
-from pose_rig.capture.source import Image
+from pose_rig.arrays import Image
 
 SIZE = (64, 48)
 FPS = 25.0

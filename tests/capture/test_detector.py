@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from pose_rig.assets import demo_clip, detector_model
+from pose_rig.arrays import Image
+from pose_rig.assets.fetch import demo_clip, detector_model
 from pose_rig.capture.detector import MediaPipeDetector
-from pose_rig.capture.source import Frame, Image, People
+from pose_rig.capture.source import Frame, People
 from pose_rig.config import DetectorConfig
 from pose_rig.errors import AssetError
-from pose_rig.precision import SCORE_STEP, XY_STEP_PX
+from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX
 
 FRAMES = 12
 pytestmark = pytest.mark.network

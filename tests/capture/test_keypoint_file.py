@@ -9,8 +9,8 @@ from pose_rig.capture.keypoint_file import KeypointTrack, load
 from pose_rig.capture.open import expand, open_source
 from pose_rig.config import CameraConfig
 from pose_rig.errors import PoseRigError, SourceError, UsageError
-from pose_rig.precision import XY_STEP_PX
 from pose_rig.skeleton import SCHEMAS
+from pose_rig.wire.precision import XY_STEP_PX
 from tests.capture.keypoints import FRAMES, VIEWS, arrays, write_keypoints
 
 

@@ -18,16 +18,16 @@ import cv2
 import numpy as np
 import pytest
 
-from pose_rig.bus import Lane, Receiver
 from pose_rig.capture.open import open_source
 from pose_rig.capture.process import main
 from pose_rig.capture.source import People
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
-from pose_rig.encoding import MAX_VIDEO_BYTES
 from pose_rig.errors import AssetError
-from pose_rig.messages import Health, Keypoints2D, Message
-from pose_rig.precision import XY_STEP_PX
-from pose_rig.records import VideoFrame
+from pose_rig.wire.bus import Lane, Receiver
+from pose_rig.wire.encoding import MAX_VIDEO_BYTES
+from pose_rig.wire.messages import Health, Keypoints2D, Message
+from pose_rig.wire.precision import XY_STEP_PX
+from pose_rig.wire.records import VideoFrame
 from tests.capture.fakes import FakeDevice, picture, web_server, write_clip
 from tests.capture.keypoints import arrays, write_keypoints
 
@@ -186,7 +186,7 @@ def test_runs_alone_in_a_thread_too(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> str:
-    from pose_rig.assets import detector_model
+    from pose_rig.assets.fetch import detector_model
 
     try:
         return str(detector_model("full", lambda text: None))
@@ -196,7 +196,7 @@ def model() -> str:
 
 @pytest.fixture(scope="module")
 def clip() -> tuple[Path, ...]:
-    from pose_rig.assets import demo_clip
+    from pose_rig.assets.fetch import demo_clip
 
     try:
         return demo_clip(lambda text: None)

@@ -2,8 +2,9 @@ import time
 
 import pytest
 
+from pose_rig.arrays import Image
 from pose_rig.capture.recording import SEEK_BEHIND_S, Instant, PacedSource
-from pose_rig.capture.source import Image, People
+from pose_rig.capture.source import People
 from pose_rig.config import Pace
 
 

@@ -17,15 +17,16 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from pose_rig.bus import Receiver
-from pose_rig.capture.encoder import Encoded, JpegEncoder, KeepingUp, open_h264
-from pose_rig.capture.source import Image
+from pose_rig.arrays import Image
 from pose_rig.capture.video_lane import MARK, NICENESS, SLOW_ENCODER, SLOW_RECORDER, STOPPED, WAITING, VideoLane
-from pose_rig.encoding import MAX_VIDEO_BYTES
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
-from pose_rig.messages import Message
-from pose_rig.records import Gap, VideoFrame
+from pose_rig.video.encoded import Encoded
+from pose_rig.video.encoder import JpegEncoder, KeepingUp, open_h264
+from pose_rig.wire.bus import Receiver
+from pose_rig.wire.encoding import MAX_VIDEO_BYTES
+from pose_rig.wire.messages import Message
+from pose_rig.wire.records import Gap, VideoFrame
 from tests.ports import free_endpoint
 
 SIZE = (96, 64)
@@ -417,7 +418,7 @@ def test_tells_what_to_install_where_pyav_is_missing() -> None:
     code = """
 import sys
 sys.modules["av"] = None
-from pose_rig.capture.encoder import open_h264
+from pose_rig.video.encoder import open_h264
 from pose_rig.errors import PoseRigError
 try:
     open_h264((64, 48))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.streaming.humanoid import BONES
+from pose_rig.humanoid.bones import BONES
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "godot" / "pose_rig_receiver.gd"
 # of SkeletonProfileHumanoid, Godot 4

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pose_rig.bus import Sender
-from pose_rig.messages import Refined2D
 from pose_rig.skeleton import INDEX
 from pose_rig.streaming.address import Address
 from pose_rig.streaming.websocket import WebSocketServer
+from pose_rig.wire.bus import Sender
+from pose_rig.wire.messages import Refined2D
 from tests.streaming.live import live, pose3d
 from tests.streaming.people import ALL, Person, person
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import BONES, PARENTS, RestPose, forward, inverse, multiply, rotate
 from pose_rig.streaming.axes import UNITY
-from pose_rig.streaming.humanoid import BONES, PARENTS, Floats, RestPose, forward, inverse, multiply, rotate
 from pose_rig.streaming.json_frames import frame, schema
 from tests.streaming.live import live
 from tests.streaming.people import angles_deg, person

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pose_rig.messages import Refined2D
 from pose_rig.skeleton import INDEX
 from pose_rig.streaming.address import Address
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.websocket import WebSocketServer
+from pose_rig.wire.messages import Refined2D
 from tests.streaming.live import live
 from tests.streaming.people import ALL, person
 

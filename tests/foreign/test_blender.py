@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pose_rig.session.bone_names import CONVENTIONS, NAMES, Names
-from pose_rig.session.bvh import write_bvh
-from pose_rig.session.gltf import write_gltf
-from pose_rig.streaming.humanoid import BONES, PARENTS, Floats, Motion, forward
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import BONES, PARENTS, Motion, forward
+from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, Names
+from pose_rig.session.formats.bvh import write_bvh
+from pose_rig.session.formats.gltf import write_gltf
 from tests.foreign.conftest import Judge
 from tests.session.motions import motion, walk
 

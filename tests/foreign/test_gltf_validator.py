@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pose_rig.session.bone_names import CONVENTIONS, Names
-from pose_rig.session.gltf import write_gltf
+from pose_rig.session.formats.bone_names import CONVENTIONS, Names
+from pose_rig.session.formats.gltf import write_gltf
 from tests.session.motions import motion
 
 pytestmark = pytest.mark.foreign

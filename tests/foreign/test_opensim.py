@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pose_rig.session.markers import marker_names
-from pose_rig.session.mot import write_mot
-from pose_rig.session.poses import Poses
-from pose_rig.session.trc import write_trc
+from pose_rig.session.formats.markers import marker_names
+from pose_rig.session.formats.mot import write_mot
+from pose_rig.session.formats.poses import Poses
+from pose_rig.session.formats.trc import write_trc
 from pose_rig.skeleton import INDEX
 from tests.foreign.conftest import Judge
 from tests.session.posed import NAMES, made, with_gaps

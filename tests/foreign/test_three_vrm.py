@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import JOINT_OF
+from pose_rig.humanoid.retarget import solve_motion
+from pose_rig.humanoid.vrm import load_vrm
 from pose_rig.skeleton import JOINTS
-from pose_rig.streaming.humanoid import JOINT_OF, Floats
 from pose_rig.streaming.profiles import UNITY, Root
-from pose_rig.streaming.solver import solve_motion
 from pose_rig.streaming.vmc import VmcEncoder
-from pose_rig.streaming.vrm import load_vrm
-from tests.streaming.captured_datagrams import captured
+from tests.streaming.captured.datagrams import captured
 from tests.streaming.live import live
 from tests.streaming.people import ALL, Person, person
 from tests.streaming.vrm_files import model_of, write_vrm

@@ -6,20 +6,18 @@ from importlib import resources
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.config import CameraConfig, Config, SolvedCamera
-from pose_rig.fusion.fusion import FusedInstant, Fusion
-from pose_rig.fusion.self_solve import Solved, Task, self_solve
-from pose_rig.fusion.setup import Learner
-from pose_rig.fusion.sync import Sample
+from pose_rig.fusion.calibration.self_solve import Solved, Task, self_solve
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.rig.setup import Learner
 from pose_rig.geometry import angle_deg, rectify
 from pose_rig.graph import GUESS, Engine, GraphInput
+from pose_rig.simulation.cameras import Cameras, look_at
+from pose_rig.simulation.noise import drift
 from pose_rig.skeleton import INDEX, J
-from pose_rig.training.noise import drift
-from pose_rig.training.rigs import Cameras, look_at
-
-Floats = NDArray[np.float64]
 
 FPS = 30.0
 NOISE = 0.006  # of the person's size in the picture, per axis: half of what MediaPipe does

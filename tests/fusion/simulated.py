@@ -1,6 +1,6 @@
 """People whose bones are known, and rigs that see them: what a rig that solves itself must find again.
 
-Axes: N instants, V views, J = 17 joints, P points (`pose_rig.fusion.bundle.POINTS`).
+Axes: N instants, V views, J = 17 joints, P points (`pose_rig.fusion.calibration.bundle.POINTS`).
 """
 
 from collections.abc import Sequence
@@ -8,22 +8,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from pose_rig.fusion.bundle import POINTS, SHARE, Priors, State, Tracks
-from pose_rig.fusion.calibration import Calibration
-from pose_rig.fusion.memory import Instant
-from pose_rig.fusion.observation import observe
-from pose_rig.fusion.reading import ABSENT, Reading
-from pose_rig.fusion.rig import Lens
-from pose_rig.fusion.self_solve import Task
-from pose_rig.fusion.start import noise
-from pose_rig.fusion.sync import Sample
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle import POINTS, SHARE, Priors, State, Tracks
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.initialise import noise
+from pose_rig.fusion.calibration.keyframes import Instant
+from pose_rig.fusion.calibration.rotation_averaging import Lens
+from pose_rig.fusion.calibration.self_solve import Task
+from pose_rig.fusion.pose.hypothesis import ABSENT, Reading
+from pose_rig.fusion.pose.observation import observe
+from pose_rig.fusion.pose.sync import Sample
 from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
 from pose_rig.graph import GraphOutput
+from pose_rig.simulation.bodies import heading, rebuild, rotate, swing_limbs
+from pose_rig.simulation.cameras import look_at
+from pose_rig.simulation.noise import detect
 from pose_rig.skeleton import INDEX, J, Landmarks
-from pose_rig.training.bodies import heading, rebuild, rotate, swing_limbs
-from pose_rig.training.noise import detect
-from pose_rig.training.rigs import look_at
-from tests.fusion.fakes import Floats, standing, walk
+from tests.fusion.fakes import standing, walk
 
 HEIGHT_M = 1.75
 SIZE_PX = (1280.0, 720.0)

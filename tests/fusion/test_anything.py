@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pose_rig.fusion.fusion import Fusion
-from pose_rig.fusion.self_solve import Solved
-from pose_rig.fusion.setup import Learner
-from pose_rig.fusion.sync import Sample
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.estimator import Fusion
+from pose_rig.fusion.rig.setup import Learner
 from pose_rig.graph import Engine
 from pose_rig.skeleton import J, landmarks
-from tests.fusion.fakes import Floats, config, finite, unsolved
+from tests.fusion.fakes import config, finite, unsolved
 from tests.fusion.simulated import LENGTH_M, calibration, images, stroll
 
 VIEWS = 3

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import zmq
 
-from pose_rig.authentication import fresh_keys
 from pose_rig.fusion.node import STRANGER as STRANGERS
-from pose_rig.messages import Health, Keypoints2D, Message
+from pose_rig.wire.authentication import fresh_keys
+from pose_rig.wire.messages import Health, Keypoints2D, Message
 from tests.fusion.fakes import Scene, film, ring, walk
 from tests.fusion.running import VIEWS, Live, Running, is_finite, keypoints, play, told
 from tests.strangers import attacker

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from pose_rig.fusion.clocks import FileClock, LiveClock
-from pose_rig.fusion.sync import Track
-from tests.fusion.test_sync import message, person
+from pose_rig.fusion.pose.sync import Track
+from tests.fusion.pose.test_sync import message, person
 
 MS = 1_000_000
 

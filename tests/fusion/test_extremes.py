@@ -14,7 +14,7 @@ from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.fusion.intake import FAR, MOST_LANDMARKS, checked
 from pose_rig.fusion.told import is_tellable
 from pose_rig.graph import Engine, GraphInput, GraphOutput
-from pose_rig.messages import FARTHEST_M, FARTHEST_PX, Health, Keypoints2D, Pose3D
+from pose_rig.wire.messages import FARTHEST_M, FARTHEST_PX, Health, Keypoints2D, Pose3D
 from tests.fusion.fakes import Scene, film, fusion, ring, run, walk
 from tests.fusion.running import VIEWS, Running, is_finite, keypoints, play
 

@@ -8,11 +8,11 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from pose_rig.bus import Receiver, Sender
-from pose_rig.encoding import encode
 from pose_rig.fusion.outlet import Outlet
-from pose_rig.messages import Health, Message, Refined2D
-from pose_rig.records import Gap, Learned, Marker
+from pose_rig.wire.bus import Receiver, Sender
+from pose_rig.wire.encoding import encode
+from pose_rig.wire.messages import Health, Message, Refined2D
+from pose_rig.wire.records import Gap, Learned, Marker
 from tests.ports import free_endpoint
 
 MARK = 4

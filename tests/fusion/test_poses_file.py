@@ -15,14 +15,14 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError, SaveError
-from pose_rig.fusion.calibration import Calibration
-from pose_rig.fusion.fusion import FusedInstant
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.pose.smooth import OneEuro
+from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.poses_file import PosesFile, recover_poses
 from pose_rig.fusion.poses_rows import partial_of
-from pose_rig.fusion.smooth import OneEuro
-from pose_rig.fusion.sync import Sample
-from pose_rig.messages import Mode
+from pose_rig.fusion.rig.estimator import FusedInstant
 from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
+from pose_rig.wire.messages import Mode
 
 V = 3
 MARKS = landmarks("coco17")

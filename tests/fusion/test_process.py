@@ -10,15 +10,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from pose_rig.bus import Receiver, Sender
 from pose_rig.config import Config, FusionJob, Pace
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.node import Node
 from pose_rig.fusion.outlet import Outlet
 from pose_rig.fusion.process import learning, main
 from pose_rig.graph import Engine
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
-from pose_rig.records import Learned
+from pose_rig.wire.bus import Receiver, Sender
+from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
+from pose_rig.wire.records import Learned
 from tests.fusion.fakes import config, film, relative_error_deg, remembered, ring, walk
 from tests.fusion.running import VIEWS, Live, Running, is_finite, keypoints, play, told
 from tests.ports import free_endpoint

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pose_rig.fusion.fusion import Fusion
-from pose_rig.fusion.self_solve import self_solve
-from pose_rig.fusion.setup import Learner
-from pose_rig.fusion.sync import Sample
+from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.estimator import Fusion
+from pose_rig.fusion.rig.setup import Learner
 from pose_rig.graph import Engine
-from pose_rig.messages import Mode
 from pose_rig.skeleton import LIMBS, J
-from pose_rig.training.metrics import pmpjpe
+from pose_rig.training.evaluation.metrics import pmpjpe
+from pose_rig.wire.messages import Mode
 from tests.fusion.fakes import config, unsolved
 
 TAKE = Path(__file__).parents[3] / "shared/data/multiview/pose2sim_demo_4view/pose2sim_single_4view.npz"

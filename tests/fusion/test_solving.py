@@ -9,21 +9,21 @@ import msgspec
 import numpy as np
 import pytest
 
+from pose_rig.arrays import Floats
 from pose_rig.config import Config
-from pose_rig.fusion.fusion import FusedInstant, Fusion
-from pose_rig.fusion.self_solve import Solved, Task, self_solve
-from pose_rig.fusion.setup import Learner
-from pose_rig.fusion.sync import Sample
+from pose_rig.fusion.calibration.self_solve import Solved, Task, self_solve
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.rig.setup import Learner
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.graph import Engine
-from pose_rig.messages import CameraState
+from pose_rig.simulation.cameras import Cameras
 from pose_rig.skeleton import INDEX
-from pose_rig.training.metrics import pmpjpe
-from pose_rig.training.rigs import Cameras
+from pose_rig.training.evaluation.metrics import pmpjpe
+from pose_rig.wire.messages import CameraState
 from tests.fusion.fakes import (
     SIZE,
     UNSOLVED,
-    Floats,
     Scene,
     config,
     film,

@@ -5,7 +5,7 @@ import pytest
 
 from pose_rig.errors import MessageError
 from pose_rig.fusion.spool import Spool
-from pose_rig.messages import Health, Keypoints2D
+from pose_rig.wire.messages import Health, Keypoints2D
 
 
 def keypoints(index: int, people: int = 1) -> Keypoints2D:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pose_rig.fusion.extras import SURE_M, Extras
-from pose_rig.fusion.start import noise
-from pose_rig.fusion.sync import Sample
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.initialise import noise
+from pose_rig.fusion.pose.landmarks import SURE_M, Extras
+from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, J, landmarks, parent_of
-from tests.fusion.fakes import Floats
 from tests.fusion.simulated import acrobat, calibration, images, reading_of
 
 BODY = acrobat(1, seed=3)[0]

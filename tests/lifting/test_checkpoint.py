@@ -14,8 +14,8 @@ from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.engine import SHIPPED, OrtEngine
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
-from pose_rig.training.export import Wishes, export
-from pose_rig.training.rig_graph import example, rounded
+from pose_rig.training.export.export import Wishes, export
+from pose_rig.training.export.module import example, rounded
 
 TURNED = LifterConfig(
     width=40,

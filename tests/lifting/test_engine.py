@@ -17,8 +17,8 @@ from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import ORDER, SHIPPED, OrtEngine, warm_up
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
-from pose_rig.training.metrics import pmpjpe
-from pose_rig.training.rig_graph import example
+from pose_rig.training.evaluation.metrics import pmpjpe
+from pose_rig.training.export.module import example
 from tests.fusion.fakes import film, graph_input, ring, walk
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.messages import CameraState, Keypoints2D, Pose3D, Refined2D, RigState
 from pose_rig.skeleton import JOINTS, J, extra_landmarks, joint_set, landmarks
+from pose_rig.wire.messages import CameraState, Keypoints2D, Pose3D, Refined2D, RigState
 
 SIZE_PX = (1280, 720)
 FOCAL_PX = 1000.0

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from pose_rig.arrays import Floats
 from pose_rig.capture import simulated
+from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, B, Motion, RestPose, multiply
+from pose_rig.humanoid.rest import rest_pose
+from pose_rig.humanoid.retarget import solve_motion
 from pose_rig.skeleton import JOINTS
-from pose_rig.streaming.humanoid import BONES, INDEX, JOINT_OF, B, Floats, Motion, RestPose, multiply
-from pose_rig.streaming.rest import rest_pose
-from pose_rig.streaming.solver import solve_motion
 
 OFFSETS = {
     "Hips": (0.0, 0.93, 0.0),

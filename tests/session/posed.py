@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pose_rig.session.poses import Poses
+from pose_rig.session.formats.poses import Poses
 from pose_rig.skeleton import JOINTS, extra_landmarks, landmarks
 
 NAMES = (*JOINTS, *extra_landmarks(landmarks("mediapipe33")))

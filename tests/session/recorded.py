@@ -7,11 +7,11 @@ import msgspec
 from mcap.reader import NonSeekingReader, make_reader
 
 from pose_rig.config import CameraConfig, Config, Origin
-from pose_rig.encoding import encode
-from pose_rig.messages import Keypoints2D, Message, Pose3D
-from pose_rig.session.draw import Drawing
-from pose_rig.session.info import new_info
-from pose_rig.session.log_file import LogFile, partial_of
+from pose_rig.session.draw.draw import Drawing
+from pose_rig.session.mcap.info import new_info
+from pose_rig.session.mcap.log_file import LogFile, partial_of
+from pose_rig.wire.encoding import encode
+from pose_rig.wire.messages import Keypoints2D, Message, Pose3D
 from tests.session import drawable
 
 START_NS = 5_000_000_000

@@ -8,7 +8,7 @@ import pytest
 
 from pose_rig.errors import PoseRigError, SessionError, UsageError
 from pose_rig.session.convert import ENDINGS, FORMATS, Format, Wishes, convert
-from pose_rig.session.poses_npz import read_npz, write_npz
+from pose_rig.session.formats.poses_npz import read_npz, write_npz
 from tests.session.posed import made
 from tests.session.recorded import frame, talk, write
 from tests.tools.sessions import imported, sample, unsolved, write_session

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import PoseRigError
-from pose_rig.session.foreign_keypoints import read_keypoints
-from tests.session.test_deeplabcut_csv import table
-from tests.session.test_freemocap_npy import pixels, save
-from tests.session.test_per_camera_json import FORMS, flat, write
+from pose_rig.session.keypoints.foreign_keypoints import read_keypoints
+from tests.session.keypoints.test_deeplabcut_csv import table
+from tests.session.keypoints.test_freemocap_npy import pixels, save
+from tests.session.keypoints.test_per_camera_json import FORMS, flat, write
 
 SIZE = [(1920, 1080)]
 

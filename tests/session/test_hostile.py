@@ -17,13 +17,13 @@ from mcap.reader import make_reader
 from mcap.records import Chunk
 from mcap.writer import Writer
 
-from pose_rig.encoding import MAX_BYTES, MAX_VIDEO_BYTES, encode, json_schema
-from pose_rig.messages import Pose3D
-from pose_rig.session.info import NAME, SessionInfo, new_info
-from pose_rig.session.log_file import CHUNK_BYTES
-from pose_rig.session.mcap_file import MOST_CHUNK_BYTES
+from pose_rig.session.mcap.info import NAME, SessionInfo, new_info
+from pose_rig.session.mcap.log_file import CHUNK_BYTES
+from pose_rig.session.mcap.mcap_file import MOST_CHUNK_BYTES
+from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
-from pose_rig.session.recover import recover
+from pose_rig.wire.encoding import MAX_BYTES, MAX_VIDEO_BYTES, encode, json_schema
+from pose_rig.wire.messages import Pose3D
 from tests.session.recorded import START_NS, UNIX_FROM_RIG_NS, pose, rig_of, talk, write
 
 MEGABYTE = 1 << 20

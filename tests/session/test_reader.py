@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 import pose_rig.session
-from pose_rig.encoding import encode
 from pose_rig.errors import SessionError
-from pose_rig.messages import Health, Keypoints2D, Message, Pose3D
-from pose_rig.records import Gap, Marker, VideoFrame
-from pose_rig.session.info import new_info
-from pose_rig.session.log_file import LogFile
-from pose_rig.session.pictures import picture
+from pose_rig.session.draw.pictures import picture
+from pose_rig.session.mcap.info import new_info
+from pose_rig.session.mcap.log_file import LogFile
 from pose_rig.session.reader import Session, open_session
+from pose_rig.wire.encoding import encode
+from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D
+from pose_rig.wire.records import Gap, Marker, VideoFrame
 from tests.session.drawable import BODY, NAMES, SIZE_PX, refined, rig, seen
+from tests.session.mcap.test_salvage import CHUNK, damage, places
 from tests.session.posed import made as posed
 from tests.session.recorded import FRAME_NS, START_NS, UNIX_FROM_RIG_NS, begin, frame, pose, rig_of, talk, write
-from tests.session.test_salvage import CHUNK, damage, places
 
 FRAME_S = FRAME_NS * 1e-9
 

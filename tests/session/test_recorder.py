@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.bus import Receiver, Sender
 from pose_rig.config import RecordJob
-from pose_rig.encoding import encode
 from pose_rig.errors import UsageError
-from pose_rig.messages import Health, Keypoints2D, Message, State
-from pose_rig.records import Clock, Gap, Learned, Marker, VideoFrame
-from pose_rig.session.mcap_file import is_whole
+from pose_rig.session.mcap.mcap_file import is_whole
+from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
 from pose_rig.session.recorder import FLUSH_EVERY_S, Recorder, clocks, main, own_path
-from pose_rig.session.recover import recover
+from pose_rig.wire.bus import Receiver, Sender
+from pose_rig.wire.encoding import encode
+from pose_rig.wire.messages import Health, Keypoints2D, Message, State
+from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
 from tests.ports import free_endpoint
 from tests.session.drawable import SIZE_PX, refined, rig
 from tests.session.recorded import FRAME_NS, START_NS, frame, pose, rig_of, rows, talk
@@ -33,7 +33,7 @@ NEVER = "tcp://127.0.0.1:9"
 ON_A_FULL_DISK = """
 import resource, sys
 from pose_rig.config import RecordJob
-from pose_rig.encoding import encode
+from pose_rig.wire.encoding import encode
 from pose_rig.session.recorder import Recorder
 from tests.session.recorded import frame, rig_of
 recorder = Recorder(RecordJob(rig_of(), sys.argv[1], "", "", least_free_bytes=0))

@@ -13,10 +13,10 @@ from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import SessionError
 from pose_rig.graph import Engine
 from pose_rig.lifting.engine import OrtEngine
-from pose_rig.messages import Health, Keypoints2D, Message
 from pose_rig.session.importer import import_keypoints
 from pose_rig.session.reader import Session
 from pose_rig.session.replay import CameraSource, Pace, main, total_frames
+from pose_rig.wire.messages import Health, Keypoints2D, Message
 from tests.fusion.fakes import Scene, film, ring, walk
 from tests.fusion.running import Running, play
 from tests.session.recorded import FRAME_NS, START_NS, frame, pose, rig_of, talk, write

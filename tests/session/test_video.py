@@ -11,19 +11,20 @@ import msgspec
 import numpy as np
 import pytest
 
-from pose_rig.assets import detector_model
-from pose_rig.bus import Receiver
-from pose_rig.capture.encoder import Encoder, JpegEncoder, open_h264
+from pose_rig.arrays import Image
+from pose_rig.assets.fetch import detector_model
 from pose_rig.capture.process import main
 from pose_rig.capture.recording import PacedSource, Recording
-from pose_rig.capture.source import Image, Source
+from pose_rig.capture.source import Source
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
 from pose_rig.errors import AssetError, SessionError
 from pose_rig.installer import installer
-from pose_rig.messages import Health, Keypoints2D, Message
-from pose_rig.records import VideoFrame
 from pose_rig.session import video
 from pose_rig.session.video import SessionVideo, VideoDecoder, pictures
+from pose_rig.video.encoder import Encoder, JpegEncoder, open_h264
+from pose_rig.wire.bus import Receiver
+from pose_rig.wire.messages import Health, Keypoints2D, Message
+from pose_rig.wire.records import VideoFrame
 
 SIZE = (97, 65)
 START_NS = 5_000_000_000

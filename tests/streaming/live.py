@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pose_rig.messages import Mode, Pose3D
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.avatar import Avatar
 from pose_rig.skeleton import JOINTS
-from pose_rig.streaming.avatar import Avatar
-from pose_rig.streaming.humanoid import Floats
 from pose_rig.streaming.live_pose import LivePose
+from pose_rig.wire.messages import Mode, Pose3D
 from tests.streaming.people import ALL, Person
 
 HZ = 60.0

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, B, RestPose, forward, multiply, rotate
 from pose_rig.skeleton import JOINTS
-from pose_rig.streaming.humanoid import BONES, INDEX, JOINT_OF, B, Floats, RestPose, forward, multiply, rotate
 
 EXTRAS = tuple(
     f"{side}_{name}"

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from pose_rig.humanoid.bones import forward, multiply, rotate
 from pose_rig.streaming.axes import AXES, BLENDER, GODOT, RIG, UNITY, UNREAL, Axes
-from pose_rig.streaming.humanoid import forward, multiply, rotate
 from tests.streaming.people import person
 
 # where somebody who faces camera 0 at a distance has their left hand, their head, and what they look at

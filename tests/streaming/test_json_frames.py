@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from pose_rig.messages import Refined2D
+from pose_rig.humanoid.bones import BONES, PARENTS, RestPose, forward
 from pose_rig.streaming.axes import AXES, RIG, UNITY, UNREAL
-from pose_rig.streaming.humanoid import BONES, PARENTS, RestPose, forward
 from pose_rig.streaming.json_frames import JsonEncoder, Schema, frame, schema
+from pose_rig.wire.messages import Refined2D
 from tests.streaming.live import live
 from tests.streaming.people import ALL, person
 

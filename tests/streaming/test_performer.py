@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from pose_rig.streaming.humanoid import Floats, forward
-from pose_rig.streaming.lead import MOST_MS
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import forward
+from pose_rig.humanoid.predict import MOST_MS
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.performer import HOLD_S, SILENT_S, TO_REST_S, Performer
 from tests.streaming.live import HZ, pose3d

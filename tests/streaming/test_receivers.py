@@ -13,10 +13,11 @@ from pythonosc.osc_bundle import OscBundle
 from vmcp.events import BoneTransformEvent, RelativeTimeEvent, RootTransformEvent, StateEvent
 from vmcp.typing import Bone, CalibrationState, ModelState, TrackingState
 
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import BONES, INDEX, PARENT, forward
 from pose_rig.streaming.axes import UNITY
-from pose_rig.streaming.humanoid import BONES, INDEX, PARENT, Floats, forward
 from pose_rig.streaming.profiles import PROFILES
-from tests.streaming.captured_datagrams import Caught, captured
+from tests.streaming.captured.datagrams import Caught, captured
 from tests.streaming.people import Person, person
 
 COUNT = 90

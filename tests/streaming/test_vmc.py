@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pythonosc.osc_bundle import OscBundle
 
-from pose_rig.streaming.avatar import Avatar, of_person
+from pose_rig.humanoid.avatar import Avatar, of_person
+from pose_rig.humanoid.bones import BONES, INDEX
 from pose_rig.streaming.axes import UNITY
-from pose_rig.streaming.humanoid import BONES, INDEX
 from pose_rig.streaming.profiles import GODOT, VSEEFACE
 from pose_rig.streaming.profiles import UNITY as EVMC4U
 from pose_rig.streaming.vmc import VmcEncoder

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from pythonosc.osc_bundle import OscBundle
 
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import INDEX, forward, multiply
 from pose_rig.streaming.axes import UNITY
-from pose_rig.streaming.humanoid import INDEX, Floats, forward, multiply
 from pose_rig.streaming.vrchat import PARTS, TrackerEncoder, euler_deg
 from tests.streaming.live import live
 from tests.streaming.people import about, person

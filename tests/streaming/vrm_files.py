@@ -1,6 +1,6 @@
 """VRM files of known skeletons, of both versions, as tidy and as untidy as they occur.
 
-Space of what is asked for: that of `pose_rig.streaming.humanoid`; that of the file is its version's own.
+Space of what is asked for: that of `pose_rig.humanoid.bones`; that of the file is its version's own.
 """
 
 import json
@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from pose_rig.streaming.avatar import of_person
-from pose_rig.streaming.humanoid import Floats, RestPose, multiply, rotate
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.avatar import of_person
+from pose_rig.humanoid.bones import RestPose, multiply, rotate
 from tests.streaming.people import about
 
 HALF_TURN = np.diag([-1.0, 1.0, -1.0, 1.0])

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pose_rig.bus import Lane, Receiver, Sender, published
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, FusionJob
 from pose_rig.errors import EngineError, SourceError, UsageError
-from pose_rig.messages import CameraState, Health, Pose3D, RigState, State
+from pose_rig.wire.bus import Lane, Receiver, Sender, published
+from pose_rig.wire.messages import CameraState, Health, Pose3D, RigState, State
 
 
 def camera_job(source: str = "0", name: str = "cam0") -> CameraJob:

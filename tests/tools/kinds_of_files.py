@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from pose_rig.lifting.engine import SHIPPED
-from pose_rig.tools import file_kinds as kinds
-from pose_rig.tools.file_kinds import Kind
+from pose_rig.tools.arguments import file_kinds as kinds
+from pose_rig.tools.arguments.file_kinds import Kind
 from tests.session.recorded import talk, write
 from tests.tools.sessions import sample, write_session
 

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.capture.simulated import SIZE_PX, matrices
 from pose_rig.config import CameraConfig, SolvedCamera
-from pose_rig.messages import CameraState, RigState
-from pose_rig.tools.rig_places import Place
+from pose_rig.tools.rig_files.places import Place
+from pose_rig.wire.messages import CameraState, RigState
 
-Floats = NDArray[np.float64]
 POINTS = np.random.default_rng(3).uniform([-1.0, 0.0, -1.0], [1.0, 1.8, 1.0], (20, 3))
 K1 = -0.07
 

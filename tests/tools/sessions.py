@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from pose_rig.config import CameraConfig, Config, Origin
-from pose_rig.encoding import encode
-from pose_rig.messages import Health, Keypoints2D, Message
-from pose_rig.records import Gap, Marker, VideoFrame
-from pose_rig.session.draw import Drawing
-from pose_rig.session.info import new_info
-from pose_rig.session.log_file import LogFile
-from pose_rig.session.pictures import picture
+from pose_rig.session.draw.draw import Drawing
+from pose_rig.session.draw.pictures import picture
+from pose_rig.session.mcap.info import new_info
+from pose_rig.session.mcap.log_file import LogFile
+from pose_rig.wire.encoding import encode
+from pose_rig.wire.messages import Health, Keypoints2D, Message
+from pose_rig.wire.records import Gap, Marker, VideoFrame
 from tests.session.drawable import BODY, NAMES, SIZE_PX, keypoints, pose, refined, rig
 
 START_NS = 5_000_000_000

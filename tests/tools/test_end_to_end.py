@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from pose_rig.capture.simulated import SimulatedCamera, matrices, pose
 from pose_rig.config import CameraConfig
 from pose_rig.skeleton import INDEX, JOINTS
-from pose_rig.tools.board import Board
-from pose_rig.tools.camera_list import config_of
-from pose_rig.tools.workers import plan
-from pose_rig.training.metrics import pmpjpe
-from tests.tools.test_run_loop import Recorded, kill, run
+from pose_rig.tools.arguments.camera_list import config_of
+from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.workers.plan import plan
+from pose_rig.training.evaluation.metrics import pmpjpe
+from tests.tools.terminal.test_run_loop import Recorded, kill, run
 
-COMMAND = [sys.executable, "-m", "pose_rig.tools.cli", "run", "--headless", "--port", "0"]
+COMMAND = [sys.executable, "-m", "pose_rig.tools.cli.app", "run", "--headless", "--port", "0"]
 
 
 HEELS = ("left_heel", "right_heel")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pose_rig.session.reader import Session
-from pose_rig.tools.recover import POSES
+from pose_rig.tools.cli.recover import POSES
+from tests.tools.cli.test_app import pose_rig, pose_rig_process
 from tests.tools.sessions import sample, write_session
-from tests.tools.test_cli import pose_rig, pose_rig_process
 from tests.tools.test_end_to_end import COMMAND, keypoint_file
 
 FULL = Path("/dev/full")

@@ -11,19 +11,19 @@ from pythonosc.osc_bundle import OscBundle
 from websockets.sync.client import connect
 
 from pose_rig.config import CameraConfig, Config, StreamConfig
+from pose_rig.humanoid.bones import INDEX
 from pose_rig.streaming.axes import UNITY
-from pose_rig.streaming.humanoid import INDEX
-from pose_rig.tools.board import Board
-from pose_rig.tools.plain_lines import line
-from pose_rig.tools.summary import summary
-from pose_rig.tools.workers import plan
+from pose_rig.tools.terminal.plain_lines import line
+from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.summary import summary
+from pose_rig.tools.workers.plan import plan
 from tests.ports import free_port
-from tests.streaming.captured_datagrams import Catcher
+from tests.streaming.captured.datagrams import Catcher
 from tests.streaming.people import person
 from tests.streaming.vrm_files import model_of, write_vrm
+from tests.tools.cli.test_app import pose_rig_process
 from tests.tools.sessions import moving_pose, sample, write_session
-from tests.tools.test_cli import pose_rig_process
-from tests.tools.test_run_loop import Recorded, kill, run
+from tests.tools.terminal.test_run_loop import Recorded, kill, run
 
 LONGEST_S = 60.0  # of a run that ends as soon as what is waited for has been seen
 CAMERAS = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=3) for i in range(3))

@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from pose_rig.tools.camera_list import config_of
-from pose_rig.tools.workers import Plan, plan
+from pose_rig.tools.arguments.camera_list import config_of
+from pose_rig.tools.workers.plan import Plan, plan
 from tests.tools import fakes
-from tests.tools.test_run_loop import Recorded, run
+from tests.tools.terminal.test_run_loop import Recorded, run
 
 
 def real_cameras(cams: str, model: str = "", **top: object) -> Plan:

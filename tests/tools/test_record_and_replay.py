@@ -18,20 +18,20 @@ from mcap.reader import make_reader
 from mcap.records import Schema
 from numpy.typing import NDArray
 
-from benchmarks.kill_recording import ALLOWED_S, kill_all
+from benchmarks.speed.kill_recording import ALLOWED_S, kill_all
 from pose_rig.graph import Engine
 from pose_rig.lifting.engine import OrtEngine
-from pose_rig.messages import Message, Pose3D
+from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
-from pose_rig.session.recover import recover
-from pose_rig.tools.board import Board
-from pose_rig.tools.camera_list import config_of
-from pose_rig.tools.workers import plan
+from pose_rig.tools.arguments.camera_list import config_of
+from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.workers.plan import plan
+from pose_rig.wire.messages import Message, Pose3D
 from tests.session.recorded import write
 from tests.session.replaying import replay
-from tests.tools.test_cli import pose_rig, pose_rig_process
+from tests.tools.cli.test_app import pose_rig, pose_rig_process
+from tests.tools.terminal.test_run_loop import Recorded, kill, run
 from tests.tools.test_end_to_end import keypoint_file
-from tests.tools.test_run_loop import Recorded, kill, run
 
 SECONDS = 5.0
 LONGEST_S = 60.0  # of a run that ends as soon as what is waited for has been seen

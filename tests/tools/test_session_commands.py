@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from pose_rig.config import CameraConfig, Config
-from pose_rig.encoding import encode
 from pose_rig.session.reader import Session
 from pose_rig.session.recorder import Recorder
-from pose_rig.tools.camera_list import named_cameras
-from pose_rig.tools.workers import plan
+from pose_rig.tools.arguments.camera_list import named_cameras
+from pose_rig.tools.workers.plan import plan
+from pose_rig.wire.encoding import encode
 from tests.capture.keypoints import write_keypoints
 from tests.session.recorded import frame, rig_of, talk, write
+from tests.tools.cli.test_app import pose_rig
 from tests.tools.sessions import MISSING, imported, sample, write_session
-from tests.tools.test_cli import pose_rig
 
 
 def said(*arguments: object) -> tuple[int, str]:

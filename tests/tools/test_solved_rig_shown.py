@@ -9,17 +9,17 @@ from rich.console import Console
 
 from pose_rig.config import Config, load
 from pose_rig.errors import PoseRigError
-from pose_rig.messages import CameraState, RigState
-from pose_rig.tools.board import Board
-from pose_rig.tools.camera_list import config_of
-from pose_rig.tools.execute import keep_rig
-from pose_rig.tools.live_table import picture
-from pose_rig.tools.monitor import Monitor
-from pose_rig.tools.plain_lines import line
-from pose_rig.tools.rig_file import RigFile
-from pose_rig.tools.summary import summary
-from pose_rig.tools.supervisor import Life
-from pose_rig.tools.workers import plan
+from pose_rig.tools.arguments.camera_list import config_of
+from pose_rig.tools.rig_files.file import RigFile
+from pose_rig.tools.terminal.execute import keep_rig
+from pose_rig.tools.terminal.heard import Monitor
+from pose_rig.tools.terminal.live_table import picture
+from pose_rig.tools.terminal.plain_lines import line
+from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.summary import summary
+from pose_rig.tools.workers.plan import plan
+from pose_rig.tools.workers.supervisor import Life
+from pose_rig.wire.messages import CameraState, RigState
 from tests.tools.rigs import state
 
 

@@ -10,15 +10,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from pose_rig.bus import Sender
 from pose_rig.config import CameraConfig, Config, FusionJob, RecordJob, StreamConfig, StreamJob
 from pose_rig.errors import UsageError
-from pose_rig.messages import Health, Keypoints2D, Pose3D, RigState
-from pose_rig.tools.board import Board
-from pose_rig.tools.summary import summary
-from pose_rig.tools.workers import Plan, plan
+from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.summary import summary
+from pose_rig.tools.workers.plan import Plan, plan
+from pose_rig.wire.bus import Sender
+from pose_rig.wire.messages import Health, Keypoints2D, Pose3D, RigState
 from tests.strangers import attacker, port_of
-from tests.tools.test_run_loop import Recorded, fake_plan, run
+from tests.tools.terminal.test_run_loop import Recorded, fake_plan, run
 
 FORGED_S = 3.0
 

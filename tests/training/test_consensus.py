@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from pose_rig.skeleton import MIRROR
-from pose_rig.training.bank import TENSORS, Bank, Batch
 from pose_rig.training.consensus import Agreement, agree, average, nearest
+from pose_rig.training.footage.bank import TENSORS, Bank, Batch
 from pose_rig.training.step import Lifted
-from tests.training.lifters import lifts, rolled, true_lifts, true_rig
-from tests.training.walk_footage import exact, random_rotations
+from tests.training.fakes.lifters import lifts, rolled, true_lifts, true_rig
+from tests.training.fakes.walk_footage import exact, random_rotations
 
 INSTANTS, VIEWS = 24, 4
 OFF_RAD = 0.08  # per axis, about 8° in all

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from pose_rig.chirality import chirality
 from pose_rig.errors import SessionError
-from pose_rig.fusion.chirality import chirality
 from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.simulation.motion import shipped
 from pose_rig.skeleton import BONES, INDEX, J
 from pose_rig.training import finetune
 from pose_rig.training.finetune import (
@@ -26,14 +27,13 @@ from pose_rig.training.finetune import (
     taught,
     verdict,
 )
+from pose_rig.training.footage.recorded import Recorded
+from pose_rig.training.footage.samples import Sampler
 from pose_rig.training.job import Job
-from pose_rig.training.motion import shipped
-from pose_rig.training.recorded import Recorded
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.samples import Sampler
 from pose_rig.training.train import Progress
 from tests.fusion.fakes import ring, walk
-from tests.training.footage_fakes import walking
+from tests.training.fakes.footage import walking
 
 HZ, VIEWS = 10.0, 3
 WALK = walk(6.0, HZ)

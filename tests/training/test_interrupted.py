@@ -12,7 +12,7 @@ from pose_rig.training.job import Job
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import Outcome, Progress, train
 from pose_rig.training.watch import look
-from tests.training.footage_fakes import banks, takes
+from tests.training.fakes.footage import banks, takes
 
 JOB = Job(method="ours", width=32, steps=100, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=40)
 

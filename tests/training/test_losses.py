@@ -3,12 +3,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from pose_rig.arrays import Floats
 from pose_rig.geometry import nearest_rotation, rotation_from_vector
 from pose_rig.lifting.model import MIN_SPREAD
 from pose_rig.skeleton import J
+from pose_rig.training.evaluation.metrics import n_mpjpe, pmpjpe
 from pose_rig.training.losses import distance, lifting_loss
-from pose_rig.training.metrics import n_mpjpe, pmpjpe
-from tests.fusion.fakes import Floats, standing
+from tests.fusion.fakes import standing
 
 
 def target(count: int = 5) -> dict[str, Tensor]:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from pose_rig.fusion.chirality import chirality
+from pose_rig.chirality import chirality
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, J
 from pose_rig.training import terms
 from tests.fusion.fakes import standing
-from tests.training.footage_fakes import FLIP, blind, exact, wrong
+from tests.training.fakes.footage import FLIP, blind, exact, wrong
 
 TIGHT = 1e-6  # what the small number under every root leaves
 EYE = torch.eye(3, dtype=torch.float64)

@@ -6,10 +6,10 @@ import torch
 
 from pose_rig.errors import UsageError
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training.bank import TENSORS, Bank
+from pose_rig.training.footage.bank import TENSORS, Bank
 from pose_rig.training.ranks import Ranks, ranks
 from pose_rig.training.step import other_instants
-from tests.training.footage_fakes import takes
+from tests.training.fakes.footage import takes
 
 RIGS, PER_RIG = 6, 4
 

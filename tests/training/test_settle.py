@@ -11,10 +11,10 @@ from pose_rig.geometry import rotation_from_vector
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import INDEX, J
-from pose_rig.training.bank import Bank
+from pose_rig.training.footage.bank import Bank
 from pose_rig.training.settle import handed, settled, upright
 from tests.fusion.fakes import standing
-from tests.training.walk_footage import exact
+from tests.training.fakes.walk_footage import exact
 
 FLIP = np.array([1.0, 1.0, -1.0])
 TURN = rotation_from_vector(np.array([0.8, -2.0, 0.5]))

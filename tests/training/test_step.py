@@ -9,11 +9,11 @@ import torch
 
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training import terms
-from pose_rig.training.bank import Bank, Batch
+from pose_rig.training.footage.bank import Bank, Batch
 from pose_rig.training.methods import METHODS, TERMS, Weights, method
 from pose_rig.training.step import lift, losses, other_instants, total
-from tests.training.lifters import knowing, rolled, true_lifts, true_rig
-from tests.training.walk_footage import exact, simulated
+from tests.training.fakes.lifters import knowing, rolled, true_lifts, true_rig
+from tests.training.fakes.walk_footage import exact, simulated
 
 RIGS, PER_RIG = 2, 3
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, J
 from pose_rig.training import terms
-from tests.training.footage_fakes import FLIP, Exact, blind, exact, wrong
+from tests.training.fakes.footage import FLIP, Exact, blind, exact, wrong
 
 TIGHT = 1e-6  # what the small number under every root leaves
 UPRIGHT = 1  # a seed of which nobody is seen end-on: depths beyond what the perspective goes with

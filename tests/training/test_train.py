@@ -17,16 +17,17 @@ import torch
 
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.model import LifterConfig
-from pose_rig.training.bank import Bank
+from pose_rig.simulation.motion import shipped
+from pose_rig.training.footage.bank import Bank
+from pose_rig.training.footage.footage import Frame
+from pose_rig.training.footage.rehearsal import Rehearsal
 from pose_rig.training.job import Job
-from pose_rig.training.methods import METHODS, TERMS, Frame
-from pose_rig.training.motion import shipped
-from pose_rig.training.rehearsal import Rehearsal
+from pose_rig.training.methods import METHODS, TERMS
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import BETTER, Outcome, Progress, Standing, rate_at, train
 from pose_rig.training.watch import Look, look
 from tests.training import two_ranks
-from tests.training.footage_fakes import banks, takes
+from tests.training.fakes.footage import banks, takes
 
 ROOT = Path(__file__).parents[2]
 JOB = Job(method="ours", width=32, steps=12, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=4)

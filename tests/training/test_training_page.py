@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.methods import ROWS
-from pose_rig.tools.result_tables import ALL
-from pose_rig.tools.train_report import exam_table
+from benchmarks.training.methods import ROWS
+from pose_rig.simulation.motion_file import OPTIONAL, REQUIRED, read_motion_file
+from pose_rig.tools.cli.training.report import exam_table
+from pose_rig.tools.cli.training.result_tables import ALL
+from pose_rig.training.evaluation.published import CANONPOSE, S1, S1S2, TABLES
 from pose_rig.training.finetune import Exam
 from pose_rig.training.methods import METHODS
-from pose_rig.training.motion_file import OPTIONAL, REQUIRED, read_motion_file
-from pose_rig.training.published import CANONPOSE, S1, S1S2, TABLES
-from tests.training.motion_files import write_motion
+from tests.training.fakes.motion_files import write_motion
 
 PAGE = (Path(__file__).parents[2] / "docs/training.md").read_text("utf-8")
 

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks import published_loops
+from benchmarks.training import published_loops
+from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, LIMBS, J
 from pose_rig.training.votes import SURE, corrected, released
-
-Floats = NDArray[np.float64]
 
 Refine = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 

@@ -8,11 +8,11 @@ import torch
 
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training import terms
-from pose_rig.training.bank import Bank, Batch
+from pose_rig.training.footage.bank import Bank, Batch
 from pose_rig.training.step import Lifted
 from pose_rig.training.watch import PART, Look, look
-from tests.training.lifters import FLIP, knowing, true_lifts, true_rig
-from tests.training.walk_footage import exact
+from tests.training.fakes.lifters import FLIP, knowing, true_lifts, true_rig
+from tests.training.fakes.walk_footage import exact
 
 
 def truth() -> tuple[Bank, Lifted]:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 
-from pose_rig.training.bank import Bank
+from pose_rig.training.footage.bank import Bank
 from pose_rig.training.job import Job
 from pose_rig.training.ranks import ranks
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import train
-from tests.training.footage_fakes import walking
+from tests.training.fakes.footage import walking
 
 JOB = Job(method="ours", width=16, steps=6, rigs=4, per_rig=3, rate=3e-3, warm_up=2, check=3)
 

@@ -29,7 +29,7 @@ from pose_rig.training.datasets.layout import (
 from pose_rig.training.datasets.mat import read_h5
 from pose_rig.training.datasets.protocol import HUMAN36M, MPI_INF_3DHP, SKIPOSE, Protocol, Split
 from pose_rig.training.datasets.restricted_pickle import read_npy, read_pickle
-from pose_rig.training.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, Truth
 
 SUFFIXES = (".pickle", ".pkl", ".npy", ".h5", ".hdf5")
 _K = 16

@@ -12,7 +12,7 @@ from pose_rig.capture.keypoints import in_pixels
 from pose_rig.config import FOCAL_PER_LARGER_SIDE
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import INDEX, JOINTS, J
-from pose_rig.training.footage import Single
+from pose_rig.training.footage.footage import Single
 
 # The 32 of Human3.6M that move, by their place in the file.
 HUMAN36M_32 = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from pose_rig.errors import UsageError
 from pose_rig.training.datasets import canonpose, mpi_inf_3dhp, skipose, videopose3d
 from pose_rig.training.datasets.protocol import HUMAN36M, MPI_INF_3DHP, PROTOCOLS, SKIPOSE, Protocol, Split
-from pose_rig.training.footage import Footage
+from pose_rig.training.footage.footage import Footage
 
 CLEAN = "skipose-clean"
 KINDS = (*PROTOCOLS, CLEAN)

@@ -8,7 +8,7 @@ import numpy as np
 from pose_rig.training.datasets.load import found, load, protocol_of
 from pose_rig.training.datasets.morphing import PAPER, MorphingConfig, morph, train_morphing
 from pose_rig.training.datasets.protocol import Split
-from pose_rig.training.footage import Footage, Single
+from pose_rig.training.footage.footage import Footage, Single
 
 SAME_PX = 0.1  # a label that serves as the 2D pose differs from itself by its rounding at most,
 OTHER = 0.01  # but for gaps: share of the joints beyond which these are no labels

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from pose_rig.errors import UsageError
 from pose_rig.geometry import complete_root
 from pose_rig.skeleton import INDEX, JOINTS
-from pose_rig.training.footage import Footage, Single
-from pose_rig.training.scores import PAPER_JOINTS
+from pose_rig.training.evaluation.scores import PAPER_JOINTS
+from pose_rig.training.footage.footage import Footage, Single
 
 PAPER = list(PAPER_JOINTS)
 _TRUNK = [INDEX[name] for name in ("l_hip", "r_hip", "l_shoulder", "r_shoulder")]

@@ -21,7 +21,7 @@ from pose_rig.training.datasets.layout import (
 )
 from pose_rig.training.datasets.mat import read_cells, read_h5
 from pose_rig.training.datasets.protocol import MPI_INF_3DHP, Split
-from pose_rig.training.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, Truth
 
 SEQUENCE = "Seq1"
 _CAMERAS, _K = 14, 28

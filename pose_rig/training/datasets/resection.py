@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.config import FOCAL_PER_LARGER_SIDE
 from pose_rig.errors import UsageError
 from pose_rig.geometry import camera_matrix
-
-Floats = NDArray[np.float64]
 
 _POINTS = 4000  # more make it no better, only slower
 _FEWEST = 60  # some four poses

@@ -14,7 +14,7 @@ from pose_rig.skeleton import J
 from pose_rig.training.datasets.layout import HUMAN36M_17, joints_of, metres, seen
 from pose_rig.training.datasets.mat import read_h5
 from pose_rig.training.datasets.protocol import SKIPOSE, Split
-from pose_rig.training.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, Truth
 
 SIDE_PX = 256
 CLEAN_LIST = "clean.txt"

@@ -25,7 +25,7 @@ from pose_rig.training.datasets.layout import (
 from pose_rig.training.datasets.protocol import HUMAN36M, Split
 from pose_rig.training.datasets.resection import Camera, resect
 from pose_rig.training.datasets.restricted_pickle import read_npz
-from pose_rig.training.footage import Footage, Single, Truth
+from pose_rig.training.footage.footage import Footage, Single, Truth
 
 TRUE_3D, TRUE_2D, DETECTED = "data_3d_h36m.npz", "data_2d_h36m_gt.npz", "data_2d_h36m_*.npz"
 Points = NDArray[np.float64]

@@ -6,13 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
+from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import INDEX
 from pose_rig.training.datasets.layout import CANONPOSE_16, CANONPOSE_LEFT_16, PAPER_16
 from pose_rig.training.datasets.load import load
 from pose_rig.training.datasets.mat import read_h5
 from pose_rig.training.datasets.protocol import HUMAN36M, SKIPOSE
-from tests.training.datasets.world import Floats, as_file, shoot
+from tests.training.datasets.world import as_file, shoot
 
 SUBJECTS = [1, 5, 5, 9, 11, 5, 6, 9]
 PAPER = [i for name, i in INDEX.items() if name != "spine"]

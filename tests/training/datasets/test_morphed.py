@@ -14,7 +14,7 @@ from pose_rig.training.datasets.load import load
 from pose_rig.training.datasets.morphed import morphed
 from pose_rig.training.datasets.morphing import MorphingConfig
 from pose_rig.training.datasets.protocol import HUMAN36M, SKIPOSE, Split
-from pose_rig.training.footage import Footage
+from pose_rig.training.footage.footage import Footage
 from tests.training.datasets.test_canonpose import flat_file, write
 from tests.training.datasets.world import as_file, shoot
 

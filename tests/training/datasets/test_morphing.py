@@ -7,7 +7,7 @@ import torch
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import INDEX, J
 from pose_rig.training.datasets.morphing import Morphing, MorphingConfig, morph, train_morphing
-from pose_rig.training.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, Truth
 from tests.training.datasets.world import shoot
 
 SIZES = [(1000, 1000)] * 4

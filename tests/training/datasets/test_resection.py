@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
 from pose_rig.training.datasets.resection import Camera, resect
-from tests.training.datasets.world import Floats, Shot, shoot
+from tests.training.datasets.world import Shot, shoot
 
 SIZE = (1000, 1002)
 SHOT = shoot(2.0, [SIZE])

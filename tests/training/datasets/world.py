@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
+from pose_rig.simulation.cameras import look_at
 from pose_rig.skeleton import INDEX
-from pose_rig.training.rigs import look_at
 from tests.fusion.fakes import walk
 
-Floats = NDArray[np.float64]
 FOCAL_PX = 1145.0
 UNUSED = 777.0  # what joints of a file hold that are none of ours
 

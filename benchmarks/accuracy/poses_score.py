@@ -1,0 +1,93 @@
+"""How good a poses file is, next to what the true cameras make of the same detections.
+
+Axes: T instants, V views, J = 17 joints, L = 12 limb joints.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.reference import LIMB, Reference, detected
+from benchmarks.accuracy.similarity import global_mm, pa_mm
+from pose_rig.arrays import Floats
+from pose_rig.skeleton import JOINTS, landmarks
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """How far a set of poses is from the truth, over the instants at which both are known.
+
+    Attributes:
+        pa_mm: (T,) mean error of the limb joints, each instant after its own similarity; NaN where not known.
+        global_mm: The mean error after one similarity for all.
+    """
+
+    pa_mm: Floats
+    global_mm: float
+
+    @classmethod
+    def of(cls, limbs: Floats, truth: Floats) -> "Error":
+        """Returns the error of limb joints (T,L,3) in any frame and unit."""
+        known = np.isfinite(limbs).all((1, 2)) & np.isfinite(truth).all((1, 2))
+        errors_mm = np.full(len(limbs), np.nan)
+        errors_mm[known] = pa_mm(limbs[known], truth[known])
+        return cls(errors_mm, global_mm(limbs[known], truth[known]) if known.any() else np.nan)
+
+    @property
+    def mean_pa_mm(self) -> float:
+        """Over the known instants."""
+        known = self.pa_mm[np.isfinite(self.pa_mm)]
+        return float(known.mean()) if len(known) else np.nan
+
+
+@dataclass(frozen=True, slots=True)
+class PosesScore:
+    """How good a poses file is.
+
+    Attributes:
+        streamed: Error of the streamed poses and
+        raw: of those before smoothing.
+        calibrated: Error of the same detections, triangulated through the true cameras.
+        mode: (T,) how the rig was known.
+        jdr_detector, jdr_refined: (V,) percent of the limb joints found, all views.
+    """
+
+    streamed: Error
+    raw: Error
+    calibrated: Error
+    mode: NDArray[np.str_]
+    jdr_detector: Floats
+    jdr_refined: Floats
+
+    @property
+    def ratio_pa(self) -> float:
+        """Mean PA-MPJPE, of the better of streamed and raw, over that of the calibrated rig."""
+        return min(self.streamed.mean_pa_mm, self.raw.mean_pa_mm) / self.calibrated.mean_pa_mm
+
+    @property
+    def ratio_global(self) -> float:
+        """The error after one similarity likewise."""
+        return min(self.streamed.global_mm, self.raw.global_mm) / self.calibrated.global_mm
+
+
+def score_poses(path: Path, reference: Reference, frames: tuple[int, int] | None = None) -> PosesScore:
+    """Returns the score of a poses file, over some instants of the reference only if ``frames`` are given."""
+    with np.load(path, allow_pickle=False) as poses:
+        covered, truth, truth_px = reference.at(poses["t_ns"], frames)
+        order = [list(poses["joints"]).index(JOINTS[i]) for i in LIMB]
+        streamed, raw = (poses[key][covered][:, order].astype(float) for key in ("xyz", "xyz_raw"))
+        xy, score = landmarks(",".join(poses["landmarks"])).to_joints(poses["xy"][covered], poses["xy_score"][covered])
+        refined, mode = poses["xy_refined"][covered].astype(float), poses["mode"][covered]
+    xy, score, refined = (views.swapaxes(0, 1) for views in (xy, score, refined))
+    known = np.isfinite(streamed).all((1, 2)) & np.isfinite(truth[:, LIMB]).all((1, 2))
+    return PosesScore(
+        streamed=Error.of(streamed, truth[:, LIMB]),
+        raw=Error.of(raw, truth[:, LIMB]),
+        calibrated=Error.of(reference.triangulated(xy[:, :, LIMB], score[:, :, LIMB]), truth[:, LIMB]),
+        mode=mode,
+        jdr_detector=100
+        * detected(np.where(score[..., None] > 0, xy, np.nan)[:, known], truth_px[:, known]).mean((1, 2)),
+        jdr_refined=100 * detected(refined[:, known], truth_px[:, known]).mean((1, 2)),
+    )

@@ -1,0 +1,1 @@
+"""What an avatar makes of the poses, and what streaming costs."""

@@ -1,0 +1,139 @@
+"""What the fusion itself costs: lifter + CSM + smoothing per instant, without cameras, detectors and sockets.
+
+    python -m benchmarks.speed.fuse_speed --json fuse.json
+
+Views are those of the simulated rig, at 60 instants a second; the rig is solved in a thread beside it, as when live.
+"""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from functools import partial
+
+import numpy as np
+
+from benchmarks.contract import Report, parser, time_ms
+from benchmarks.speed.memory_soak import soak
+from pose_rig.capture.simulated import SIZE_PX, SimulatedCamera
+from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config
+from pose_rig.fusion.pose.observation import observe
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.estimator import Fusion
+from pose_rig.fusion.rig.setup import Learner
+from pose_rig.graph import Engine, GraphInput, GraphOutput
+from pose_rig.lifting.engine import OrtEngine, warm_up
+from pose_rig.skeleton import JOINT_SET
+
+INSTANTS_PER_S = 60.0
+VIEWS = (1, 2, 4, 8)
+WANTED_MS = {4: "≤ 1.5"}
+
+
+class StopwatchEngine:
+    """An engine that notes how long the thread that made it waits for it.
+
+    Args:
+        engine: Does the work.
+
+    Attributes:
+        spent_ns: Since this was last set to 0.
+        runs: Likewise.
+        newest: What it was given last for a single hypothesis.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._thread = engine, threading.get_ident()
+        self.provider, self.reason = engine.provider, engine.reason
+        self.spent_ns = 0
+        self.runs = 0
+        self.newest: GraphInput | None = None
+
+    def run(self, given: GraphInput) -> GraphOutput:
+        """Returns what the engine returns."""
+        began = time.perf_counter_ns()
+        out = self._engine.run(given)
+        if threading.get_ident() == self._thread:
+            self.spent_ns += time.perf_counter_ns() - began
+            self.runs += 1
+            self.newest = given if len(given.pick) == 1 else self.newest
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds of one instant, by stage; and how often the graph ran."""
+
+    whole: float
+    observe: float
+    graph: float
+    rest: float
+    graph_runs: float
+
+
+def simulated_views(views: int, instants: int) -> list[list[Sample]]:
+    """Returns what every view sees at every instant: ``instants`` lists of ``views``."""
+    cameras = [
+        SimulatedCamera(CameraConfig(source="sim", member=v, members=views, fps=INSTANTS_PER_S), endless=True)
+        for v in range(views)
+    ]
+    return [[_look(camera) for camera in cameras] for _ in range(instants)]
+
+
+def _look(camera: SimulatedCamera) -> Sample:
+    instant, (_, people) = camera.advance(), camera.content()
+    assert instant is not None  # noqa: S101 - it is endless
+    assert people is not None  # noqa: S101 - it needs no detector
+    return Sample(instant.own_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
+
+
+def instants_cost(views: int, engine: OrtEngine, warm_up_instants: int, instants: int) -> tuple[list[Cost], GraphInput]:
+    """Returns the cost of every instant of a simulated take, and what the graph was given last."""
+    stopwatch = StopwatchEngine(engine)
+    config = Config(camera=tuple(CameraConfig(source="sim", name=f"sim{v}") for v in range(views)))
+    focal_px = np.full(views, FOCAL_PER_LARGER_SIDE * max(SIZE_PX))
+    size_px = np.tile(np.array(SIZE_PX, float), (views, 1))
+    costs = []
+    with ThreadPoolExecutor(1) as executor:
+        fusion = Fusion(config, stopwatch, Learner(executor))
+        for v in range(views):
+            fusion.describe(v, SIZE_PX, JOINT_SET)
+        for samples in simulated_views(views, warm_up_instants + instants):
+            t_ns = samples[0].t_ns
+            stopwatch.spent_ns = stopwatch.runs = 0
+            began = time.perf_counter_ns()
+            observe(t_ns, samples, fusion.landmarks, focal_px, size_px)
+            observed = time.perf_counter_ns()
+            fusion.step(t_ns, samples)
+            whole, seeing = time.perf_counter_ns() - observed, observed - began
+            rest = whole - seeing - stopwatch.spent_ns
+            costs.append(Cost(whole / 1e6, seeing / 1e6, stopwatch.spent_ns / 1e6, rest / 1e6, stopwatch.runs))
+    assert stopwatch.newest is not None  # noqa: S101 - it ran
+    return costs[warm_up_instants:], stopwatch.newest
+
+
+def main() -> None:
+    """Measures."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--instants", type=int, default=1200)
+    arguments.add_argument("--provider", default="cpu", help="as in `pose-rig run`")
+    args = arguments.parse_args()
+    report = Report.begin(args)
+    warm, instants = (5, 20) if args.quick else (200, args.instants)
+    engine = OrtEngine(provider=args.provider)
+    for views in VIEWS:
+        warm_up(engine, views)
+        costs, given = instants_cost(views, engine, warm, instants)
+        unit = {"graph_runs": "per instant"}
+        for stage in fields(Cost):
+            values = [getattr(cost, stage.name) for cost in costs]
+            wanted = WANTED_MS.get(views, "") if stage.name == "whole" else ""
+            report.add(f"{views} views: {stage.name}", unit.get(stage.name, "ms"), values, wanted)
+        report.add(f"{views} views: graph alone", "ms", time_ms(partial(engine.run, given), warm, instants))
+    if not args.quick:
+        report.add("memory of a fusion process, 4 views", "MB", soak(15.0, 1.0).rss_mb[-1:], "< 400")
+    report.finish(args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Frames per second through the whole pipeline, against decoding and the same detectors alone.
+
+    python -m benchmarks.speed.pipeline_speed --json pipeline.json
+    python -m benchmarks.speed.pipeline_speed --videos a.mp4,b.mp4,c.mp4,d.mp4
+
+A: `pose-rig run --pace all` on all videos. B: one process per video that decodes and detects and does nothing else.
+Both read the same files with the same decoder settings and the same detector; they take turns, A B A B. In both, the
+clock runs from the moment when the slowest camera has done its warm-up frames until the slowest has done all.
+"""
+
+import multiprocessing
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from benchmarks.clips import CLIP_FPS, looped_clips
+from benchmarks.contract import Report, parser
+from benchmarks.watch import watch
+from pose_rig.assets.fetch import detector_model
+from pose_rig.config import CameraConfig, Config, DetectorConfig
+from pose_rig.errors import PoseRigError
+from pose_rig.tools.terminal.status import Board
+
+WARM_UP = 60  # frames per camera
+TARGET = "≥ 0.9"
+
+
+def pipeline_fps(videos: list[Path], model: str, warm_up: int) -> float:
+    """Returns frames per second, all cameras together, that end in a pose."""
+    done: list[tuple[int, int]] = []  # (poses, ns): pose i needs frame i of every camera
+
+    def look_on(now_ns: int, board: Board) -> None:
+        if not done or board.monitor.poses > done[-1][0]:
+            done.append((board.monitor.poses, now_ns))
+
+    cameras = tuple(CameraConfig(source=str(video), name=video.stem) for video in videos)
+    watch(Config(camera=cameras, detector=DetectorConfig(model=model), pace="all", port=0), look_on)
+    begin = next((point for point in done if point[0] >= warm_up), done[-1])
+    if done[-1][0] <= begin[0]:
+        raise PoseRigError(f"Only {done[-1][0]} poses came.", "Give longer videos.")
+    return len(videos) * (done[-1][0] - begin[0]) / (done[-1][1] - begin[1]) * 1e9
+
+
+def bare_fps(videos: list[Path], model: str, warm_up: int) -> float:
+    """Returns frames per second, all processes together, that are decoded and searched for people."""
+    spawn = multiprocessing.get_context("spawn")
+    pipes = [spawn.Pipe(duplex=False) for _ in videos]
+    go = spawn.Event()
+    workers = [
+        spawn.Process(target=detect_all, args=(str(video), model, go, pipe[1]), daemon=True)
+        for video, pipe in zip(videos, pipes, strict=True)
+    ]
+    for worker in workers:
+        worker.start()
+    for ours, _ in pipes:
+        ours.recv()  # loaded
+    go.set()
+    ends_ns: list[list[int]] = [ours.recv() for ours, _ in pipes]
+    for worker in workers:
+        worker.join()
+    frames = min(map(len, ends_ns))
+    begin_ns, end_ns = max(ends[warm_up - 1] for ends in ends_ns), max(ends[frames - 1] for ends in ends_ns)
+    return len(videos) * (frames - warm_up) / (end_ns - begin_ns) * 1e9
+
+
+def detect_all(video: str, model: str, go: Event, report: Connection) -> None:
+    """Decodes a video and looks for people in every frame; says when it is ready, then when each frame was done."""
+    from pose_rig.capture.detector import MediaPipeDetector
+    from pose_rig.capture.device import open_device, open_ffmpeg, size_px
+    from pose_rig.capture.source import Frame
+
+    device = open_ffmpeg(video, open_device)
+    detector = MediaPipeDetector(DetectorConfig(model=model))
+    size = size_px(device)
+    ends_ns: list[int] = []
+    report.send("ready")
+    go.wait()
+    while device.grab():
+        t_ns = round(len(ends_ns) * 1e9 / CLIP_FPS)
+        detector.detect(Frame(len(ends_ns), t_ns, size, device.retrieve()[1], None))
+        ends_ns.append(time.monotonic_ns())
+    report.send(ends_ns)
+    detector.close()
+    device.release()
+
+
+def main() -> None:
+    """Measures."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--videos", metavar="A,B,…", help="instead of the demo clip, again and again")
+    arguments.add_argument("--frames", type=int, default=600, help="of the demo clip, per camera and repeat")
+    arguments.add_argument("--repeats", type=int, default=3)
+    arguments.add_argument("--model", default="full")
+    args = arguments.parse_args()
+    report = Report.begin(args)
+    model = str(detector_model(args.model, print))
+    frames, repeats, warm_up = (100, 1, 20) if args.quick else (args.frames, args.repeats, WARM_UP)
+    whole: list[float] = []
+    bare: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        given = [Path(video) for video in args.videos.split(",")] if args.videos else None
+        videos = given or looped_clips(Path(folder), frames)
+        for _ in range(repeats):
+            whole.append(pipeline_fps(videos, model, warm_up))
+            bare.append(bare_fps(videos, model, warm_up))
+    pipeline = report.add("A: whole pipeline", "frames/s", whole)
+    detectors = report.add("B: decoding and detectors alone", "frames/s", bare)
+    report.add("A / B, pairs of neighbours", "", [a / b for a, b in zip(whole, bare, strict=True)])
+    report.add("A / B, of the medians", "", [pipeline.median / detectors.median], TARGET)
+    report.finish(args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""What recording costs the pipeline, without pictures.
+
+    python -m benchmarks.speed.record_cost --json cost.json
+
+A: without a recording, B: with one. They take turns, A B A B, after one round that does not count. Files: every frame
+of the demo clip through the real detector, as fast as it goes. Live: four simulated cameras in real time, where what
+counts is how many poses come, and how old they are.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.clips import looped_clips
+from benchmarks.contract import Report, parser
+from benchmarks.watch import watch
+from pose_rig.assets.fetch import detector_model
+from pose_rig.config import CameraConfig, Config, DetectorConfig
+from pose_rig.errors import PoseRigError
+from pose_rig.tools.terminal.status import Board
+
+CAMERAS = 4
+WARM_UP = 60  # frames per camera
+START_S = 3.0  # of a live run, that do not count
+TARGET = "≥ 0.95"
+
+
+def files_fps(videos: list[Path], model: str, record: str, warm_up: int) -> float:
+    """Returns frames per second, all cameras together, that end in a pose."""
+    done: list[tuple[int, int]] = []  # (poses, ns)
+
+    def look_on(now_ns: int, board: Board) -> None:
+        if not done or board.monitor.poses > done[-1][0]:
+            done.append((board.monitor.poses, now_ns))
+
+    cameras = tuple(CameraConfig(source=str(video), name=video.stem) for video in videos)
+    watch(Config(camera=cameras, detector=DetectorConfig(model=model), pace="all", port=0, record=record), look_on)
+    begin = next((point for point in done if point[0] >= warm_up), done[-1])
+    if done[-1][0] <= begin[0]:
+        raise PoseRigError(f"Only {done[-1][0]} poses came.", "Ask for more frames.")
+    return len(videos) * (done[-1][0] - begin[0]) / (done[-1][1] - begin[1]) * 1e9
+
+
+def live(seconds: float, record: str) -> tuple[float, float, float]:
+    """Returns poses per second of a live rig, and their age, ms: median and 95th percentile."""
+    begin: tuple[int, int, int] | None = None  # poses, ns, ages
+    end = (0, 0)
+
+    def look_on(now_ns: int, board: Board) -> None:
+        nonlocal begin, end
+        monitor = board.monitor
+        if begin is None and monitor.poses and now_ns - monitor.start_ns > START_S * 1e9:
+            begin = (monitor.poses, now_ns, len(monitor.ages_ns))
+        end = (monitor.poses, now_ns)
+
+    members = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=CAMERAS) for i in range(CAMERAS))
+    board = watch(Config(camera=members, port=0, duration_s=START_S + seconds, record=record), look_on)
+    if begin is None:
+        raise PoseRigError("No poses came.", "Ask for more seconds.")
+    ages_ms = np.array(board.monitor.ages_ns[begin[2] :]) / 1e6
+    rate = (end[0] - begin[0]) / (end[1] - begin[1]) * 1e9
+    return rate, float(np.median(ages_ms)), float(np.percentile(ages_ms, 95))
+
+
+def main() -> None:
+    """Measures."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--frames", type=int, default=400, help="of the demo clip, per camera and repeat")
+    arguments.add_argument("--seconds", type=float, default=12.0, help="of live rigs")
+    arguments.add_argument("--repeats", type=int, default=5)
+    arguments.add_argument("--model", default="full")
+    args = arguments.parse_args()
+    report = Report.begin(args)
+    frames, repeats, seconds = (100, 1, 3.0) if args.quick else (args.frames, args.repeats, args.seconds)
+    model = str(detector_model(args.model, print))
+    rates: dict[bool, list[float]] = {False: [], True: []}
+    lives: dict[bool, list[tuple[float, float, float]]] = {False: [], True: []}
+    with tempfile.TemporaryDirectory() as folder:
+        videos = looped_clips(Path(folder), frames, CAMERAS)
+        for number in range(repeats + 1):
+            for recorded in (False, True):
+                record = [str(Path(folder) / f"{kind}{number}.mcap") if recorded else "" for kind in ("files", "live")]
+                fps, told = files_fps(videos, model, record[0], min(WARM_UP, frames // 4)), live(seconds, record[1])
+                if number or args.quick:
+                    rates[recorded].append(fps)
+                    lives[recorded].append(told)
+    for recorded, name in ((False, "A, without"), (True, "B, recorded")):
+        report.add(f"{name}: files", "frames/s", rates[recorded])
+        report.add(f"{name}: live, poses", "poses/s", [one[0] for one in lives[recorded]])
+        report.add(f"{name}: live, age", "ms", [one[1] for one in lives[recorded]])
+        report.add(f"{name}: live, age, 95th percentile", "ms", [one[2] for one in lives[recorded]])
+    pairs = list(zip(rates[False], rates[True], strict=True))
+    report.add("B / A: files, neighbours", "", [b / a for a, b in pairs], TARGET)
+    report.add("B / A: files, of the medians", "", [float(np.median(rates[True]) / np.median(rates[False]))], TARGET)
+    live_pairs = list(zip(lives[False], lives[True], strict=True))
+    report.add("B / A: live, poses, neighbours", "", [b[0] / a[0] for a, b in live_pairs], TARGET)
+    report.add("B − A: live, age, neighbours", "ms", [b[1] - a[1] for a, b in live_pairs])
+    report.finish(args.json)
+
+
+if __name__ == "__main__":
+    main()

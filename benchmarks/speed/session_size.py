@@ -1,0 +1,130 @@
+"""How large sessions are, by what is in them.
+
+    python -m benchmarks.speed.session_size --json size.json
+
+A live rig of four cameras at 30 frames per second that see what the detector saw in the demo clip, again and again,
+alone and with a second person beside. The size of a group is that of a file that holds nothing else and is flushed as
+often.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from mcap.reader import make_reader
+from mcap.writer import Writer
+from numpy.typing import NDArray
+
+from benchmarks.clips import CLIP_FPS
+from benchmarks.contract import MB, Report, parser
+from benchmarks.watch import watch
+from pose_rig.assets.fetch import demo_clip, detector_model
+from pose_rig.capture.detector import MediaPipeDetector
+from pose_rig.capture.device import open_device, open_ffmpeg, size_px
+from pose_rig.capture.source import Frame
+from pose_rig.config import Config, DetectorConfig
+from pose_rig.session.recorder import FLUSH_EVERY_S
+from pose_rig.tools.arguments.camera_list import config_of
+
+FPS = 30.0
+CAMERAS = 4
+HOUR_S = 3600
+BESIDE_PX = 150.0  # where the second person stands
+KEYPOINTS = "keypoints"
+GROUPS = {KEYPOINTS: "keypoints/", "poses": "pose", "refined 2D": "refined/", "rig": "rig", "drawings": "/"}
+
+
+def seen(video: Path, model: str) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[int, int]]:
+    """Returns xy (T,K,2) px, score (T,K) and the size of the picture, of every second frame: 30 a second."""
+    device = open_ffmpeg(str(video), open_device)
+    size, xy, score = size_px(device), [], []
+    with closing(MediaPipeDetector(DetectorConfig(model=model))) as detector:
+        count = 0
+        while device.grab():
+            people = detector.detect(Frame(count, round(count * 1e9 / CLIP_FPS), size, device.retrieve()[1], None))
+            count += 1
+            if count % 2 and len(people.xy):
+                xy.append(people.xy[0])
+                score.append(people.score[0])
+    device.release()
+    return np.array(xy), np.array(score), size
+
+
+def keypoint_file(path: Path, model: str, seconds: float, people: int) -> Path:
+    """Writes what the cameras see during so many seconds: the clip forth and back."""
+    views = [seen(video, model) for video in demo_clip(print)[:CAMERAS]]
+    length = min(len(xy) for xy, _, _ in views)
+    frames = np.arange(round(seconds * FPS))
+    there = length - 1 - np.abs(length - 1 - frames % (2 * length - 2))
+    xy = np.stack([xy[there] for xy, _, _ in views])[:, :, None].repeat(people, 2)
+    xy[:, :, 1:, :, 0] += BESIDE_PX
+    xy[:, :, 1:] += np.random.default_rng(0).normal(0, 2.0, xy[:, :, 1:].shape)  # somebody else: no copy
+    score = np.stack([score[there] for _, score, _ in views])[:, :, None].repeat(people, 2)
+    t_ns = np.tile(np.round(frames * 1e9 / FPS).astype(np.int64), (CAMERAS, 1))
+    sizes = np.array([size for _, _, size in views])
+    np.savez(path, xy=xy, score=score, t_ns=t_ns, landmarks="mediapipe33", size_px=sizes)
+    return path
+
+
+def record(keypoints: Path, path: Path) -> None:
+    """Records a live rig that sees what a file holds."""
+    config = config_of(str(keypoints))
+    watch(Config(camera=config.camera, port=0, record=str(path)), lambda *_: None)
+
+
+def records(path: Path) -> Iterator[tuple[str, bytes, int, int]]:
+    """Yields topic, payload, log and publish time of every message, in the order of the file."""
+    with path.open("rb") as file:
+        for _, channel, message in make_reader(file).iter_messages(log_time_order=False):
+            yield channel.topic, message.data, message.log_time, message.publish_time
+
+
+def size_alone(path: Path, out: Path, prefix: str) -> int:
+    """Returns the bytes of a file with the messages of one group only."""
+    with out.open("wb") as file:
+        writer = Writer(file)
+        writer.start()
+        channels: dict[str, int] = {}
+        flushed_ns = 0
+        for number, (topic, data, log_ns, publish_ns) in enumerate(records(path)):
+            if not topic.startswith(prefix):
+                continue
+            if topic not in channels:
+                channels[topic] = writer.register_channel(topic, "", 0)
+            if log_ns - flushed_ns > FLUSH_EVERY_S * 1e9:
+                writer.flush()  # type: ignore[no-untyped-call]
+                flushed_ns = log_ns
+            writer.add_message(channels[topic], log_ns, data, publish_ns, number)
+        writer.finish()  # type: ignore[no-untyped-call]
+    return out.stat().st_size
+
+
+def main() -> None:
+    """Measures."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--seconds", type=float, default=60.0)
+    arguments.add_argument("--model", default="full")
+    args = arguments.parse_args()
+    report = Report.begin(args)
+    seconds = 5.0 if args.quick else args.seconds
+    model = str(detector_model(args.model, print))
+    for people in (1, 2):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            record(keypoint_file(folder / "kp.npz", model, seconds, people), folder / "take.mcap")
+            frames = sum(topic.startswith("keypoints/") for topic, *_ in records(folder / "take.mcap"))
+            per_hour = HOUR_S / (frames / FPS / CAMERAS) / MB
+            said = f"{people} seen: "
+            for group, prefix in GROUPS.items():
+                size = size_alone(folder / "take.mcap", folder / "part.mcap", prefix)
+                wanted = "< 150" if group == KEYPOINTS else ""
+                report.add(f"{said}{group}", "MB/h", [size * per_hour], wanted)
+            report.add(f"{said}all of it", "MB/h", [(folder / "take.mcap").stat().st_size * per_hour])
+            report.add(f"{said}frames that came", "%", [100 * frames / (seconds * FPS * CAMERAS)])
+    report.finish(args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""How long one solve of a rig takes, on one core, from a full memory.
+
+python -m benchmarks.speed.solve_speed --motion CMU.npz OPENCAP.npz REACTIDLE.npz --held-out
+"""
+
+import argparse
+import os
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+os.environ.update(ONE_THREAD)  # before numpy is loaded
+
+import numpy as np  # noqa: E402
+
+from benchmarks.accuracy.movement import lively  # noqa: E402
+from benchmarks.accuracy.simulated_rigs import rig_take  # noqa: E402
+from benchmarks.contract import Report, parser, time_ms  # noqa: E402
+from pose_rig.fusion.calibration.self_solve import self_solve  # noqa: E402
+from pose_rig.lifting.engine import SHIPPED, OrtEngine  # noqa: E402
+from pose_rig.simulation.clips import load_clips  # noqa: E402
+from pose_rig.simulation.motion import split  # noqa: E402
+
+VIEWS = (2, 4, 8)
+WANTED_MS = {8: "≤ 2000"}
+SECONDS = 12.0  # of movement, more than the memory holds
+
+
+def measure(report: Report, args: argparse.Namespace) -> None:
+    """Adds the time of a solve, the first and a later one, for several numbers of views."""
+    clips = load_clips(args.motion)
+    clips = lively(split(clips)[1] if args.held_out else clips)
+    engine = OrtEngine(SHIPPED, "cpu")
+    for views in VIEWS[:1] if args.quick else VIEWS:
+        rig = rig_take(clips, views, 3.0 if args.quick else SECONDS, np.random.default_rng([args.seed, views]))
+        fusion = rig.fusion(engine)
+        for t in range(len(rig.take.joints)):
+            fusion.step(rig.t_ns(t), rig.samples(t))
+        task = fusion.rig.task()
+        for name, work in (("first solve", replace(task, present=None)), ("solved anew", task)):
+            times = time_ms(partial(self_solve, work), 1, 2 if args.quick else args.repeats)
+            report.add(f"{views} views: {name}, {len(task.instants)} instants", "ms", times, WANTED_MS.get(views, ""))
+
+
+def main() -> None:
+    """Measures."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--motion", type=Path, nargs="+", required=True, metavar="F.npz", help="motion to simulate")
+    arguments.add_argument("--held-out", action="store_true", help="only clips that training keeps back (needs torch)")
+    arguments.add_argument("--repeats", type=int, default=7)
+    arguments.add_argument("--seed", type=int, default=0)
+    args = arguments.parse_args()
+    report = Report.begin(args)
+    measure(report, args)
+    report.finish(args.json)
+
+
+if __name__ == "__main__":
+    main()

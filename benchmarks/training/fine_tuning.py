@@ -1,0 +1,154 @@
+"""What one minute of a person's own session does for the lift of a single view of them.
+
+    python -m benchmarks.training.fine_tuning MOTION*.npz                     simulated minutes, scored against the
+    truth python -m benchmarks.training.fine_tuning --keypoints kp.npz --reference ref.npz      a real take, against its
+    reference python -m benchmarks.training.fine_tuning --noise                         keypoints that are no person:
+    nothing may change
+
+The session goes through the rig, which has no calibration and no truth; the lifter learns from what the rig makes of
+four fifths of it, and is scored on the rest: mean PA-MPJPE of single-view lifts over the limb joints.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from benchmarks.accuracy.movement import lively
+from benchmarks.accuracy.reference import Reference
+from benchmarks.accuracy.simulated_rigs import RigTake, rig_take
+from benchmarks.contract import Report, parser
+from pose_rig.arrays import Floats
+from pose_rig.errors import PoseRigError
+from pose_rig.lifting.checkpoint import load
+from pose_rig.lifting.engine import SHIPPED, OrtEngine
+from pose_rig.lifting.model import Lifter
+from pose_rig.simulation.clips import load_clips
+from pose_rig.simulation.motion import split
+from pose_rig.skeleton import JOINT_SET, LIMBS
+from pose_rig.training.evaluation.evaluation import lift
+from pose_rig.training.evaluation.metrics import pmpjpe
+from pose_rig.training.finetune import FEWEST_JOINTS, JOB, Tuned, fine_tune, stretches
+from pose_rig.training.footage.footage import Footage
+from pose_rig.training.footage.recorded import Recorded, recordings
+from pose_rig.training.run_folder import RunFolder
+
+SECONDS = 60.0
+VIEWS = 4
+WANTED = "≤ 0.75"
+
+
+def session(take: RigTake, path: Path) -> Path:
+    """Writes what the cameras saw as a keypoint file."""
+    t_ns = np.array([take.t_ns(t) for t in range(take.take.xy_px.shape[1])])
+    np.savez(
+        path, xy=take.take.xy_px.astype(np.float32), score=take.take.score.astype(np.float32),
+        t_ns=np.tile(t_ns, (len(take.take.xy_px), 1)), landmarks=JOINT_SET, size_px=take.take.cameras.size_px,
+    )  # fmt: skip
+    return path
+
+
+def noise(path: Path, rng: np.random.Generator) -> Path:
+    """Writes a minute of keypoints that are nobody's."""
+    count = round(SECONDS * 30)
+    np.savez(
+        path, xy=rng.uniform(0, 700, (VIEWS, count, 17, 2)), score=rng.uniform(0.3, 1, (VIEWS, count, 17)),
+        t_ns=np.tile(np.arange(count) * 33_333_333, (VIEWS, 1)), landmarks=JOINT_SET,
+        size_px=np.tile([1280, 720], (VIEWS, 1)),
+    )  # fmt: skip
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A session and what was true in it.
+
+    Attributes:
+        name: For the table.
+        path: Keypoint file.
+        joints: (T,17,3) m in any axes, NaN where not known.
+        fps: Of these.
+    """
+
+    name: str
+    path: Path
+    joints: Floats
+    fps: float
+
+    def scored(self, recorded: Recorded) -> tuple[Footage, Floats]:
+        """Returns the held-back footage, and the truth at its instants."""
+        _, held = stretches(recorded.footage.instants)
+        t = np.round(recorded.t_ns[held] / 1e9 * self.fps).astype(int)
+        return recorded.footage.at(held), self.joints[np.clip(t, 0, len(self.joints) - 1)]
+
+
+def tune(recorded: Recorded, *, quick: bool) -> Tuned:
+    """Returns what the shipped lifter learns from a session."""
+    job = replace(JOB, steps=5, check=5) if quick else JOB
+    with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
+        return fine_tune([recorded], load(SHIPPED)[0], job, place)
+
+
+def error_mm(lifter: Lifter, held: Footage, truth: Floats) -> float:
+    """Returns the mean PA-MPJPE of single-view lifts (T,V) of footage, where the view sees enough."""
+    known = np.asarray(np.isfinite(truth).all((1, 2)))
+    seen = ((held.score > 0).sum(-1) >= FEWEST_JOINTS) & known[:, None]
+    t, _ = np.nonzero(seen)
+    joints = list(LIMBS)
+    return float(1000 * pmpjpe(lift(lifter, held)[seen][:, joints], truth[t][:, joints]).mean())
+
+
+def cases(args: argparse.Namespace, folder: Path) -> Iterator[Case]:
+    """Yields the sessions that were asked for."""
+    if args.reference:
+        reference = Reference.load(args.reference)
+        yield Case(args.keypoints.stem, args.keypoints, reference.joints, reference.fps)
+    if args.motion:
+        _, held = split(load_clips(args.motion))
+        for number in range(args.people):
+            made = rig_take(
+                lively(held), VIEWS, 6.0 if args.quick else SECONDS, np.random.default_rng([args.seed, number])
+            )
+            yield Case(f"person {number}", session(made, folder / f"{number}.npz"), made.take.joints, made.take.fps)
+
+
+def main() -> None:
+    """Fine-tunes and scores."""
+    arguments = parser(__doc__)
+    arguments.add_argument("motion", nargs="*", type=Path, help="motion files (docs/training.md)")
+    arguments.add_argument("--people", type=int, default=3, help="simulated minutes")
+    arguments.add_argument("--keypoints", type=Path, help="of a real take")
+    arguments.add_argument("--reference", type=Path, help="where the person really was (benchmarks/README.md)")
+    arguments.add_argument("--noise", action="store_true", help="a minute that shows nobody")
+    arguments.add_argument("--seed", type=int, default=0)
+    args = arguments.parse_args()
+    report = Report.begin(args)
+    engine = OrtEngine(provider="cpu")
+    with TemporaryDirectory() as name:
+        for case in cases(args, Path(name)):
+            recorded = recordings([case.path], engine)[0]
+            tuned = tune(recorded, quick=args.quick)
+            before = error_mm(load(SHIPPED)[0], *case.scored(recorded))
+            after = error_mm(tuned.outcome.lifter, *case.scored(recorded))
+            print(case.name, tuned.before, tuned.after, tuned.refused or "adopted", flush=True)
+            report.add(f"{case.name}: before", "mm", [before])
+            report.add(f"{case.name}: after", "mm", [after])
+            report.add(f"{case.name}: ratio", "", [after / before], WANTED)
+        if args.noise:
+            try:
+                refused = tune(
+                    recordings([noise(Path(name) / "noise.npz", np.random.default_rng(args.seed))], engine)[0],
+                    quick=args.quick,
+                ).refused
+            except PoseRigError as error:
+                refused = str(error)
+            print("noise:", refused or "ADOPTED", flush=True)
+            report.add("noise refused", "", [float(bool(refused))], "1")
+    report.finish(args.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""All methods of training side by side, on simulated rigs with people and movements that none of them has seen.
+
+    python -m benchmarks.training.methods MOTION*.npz --json methods.json
+
+Every method learns from the same takes, in the same order, for the same number of steps, at one width; `supervised`
+is told the truth, the others see 2D poses only and start from nothing. Scored are single-view lifts in each camera's
+axes on held-out clips, bodies and rigs.
+"""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.contract import Report, parser
+from pose_rig.simulation.clips import load_clips
+from pose_rig.simulation.motion import split
+from pose_rig.training.evaluation.evaluation import lift
+from pose_rig.training.evaluation.metrics import n_mpjpe
+from pose_rig.training.evaluation.scores import Scores
+from pose_rig.training.footage.bank import Bank
+from pose_rig.training.footage.footage import Footage
+from pose_rig.training.footage.simulated import footage
+from pose_rig.training.job import Job
+from pose_rig.training.run_folder import RunFolder
+from pose_rig.training.settle import settled
+from pose_rig.training.train import train
+
+SIX: dict[str, Any] = {"rotation": "6d"}
+RAY: dict[str, Any] = {"rotation": "6d", "frame": "ray"}
+NEAR: dict[str, Any] = {**RAY, "perspective": True}
+# row → settings of the job
+ROWS: dict[str, dict[str, Any]] = {
+    **{name: {"method": name} for name in ("supervised", "canonpose", "csm-s1", "csm-s1s2", "released", "ours")},
+    "ours-sp": {"method": "ours-sp"},
+    "canonpose + bend": {"method": "canonpose", "bend": 1.0},
+    "csm-s1s2 + bend": {"method": "csm-s1s2", "bend": 1.0},
+    "canonpose, 6D": {"method": "canonpose", **SIX},
+    "canonpose, 6D, ray": {"method": "canonpose", **RAY},
+    "canonpose, 6D, ray, perspective": {"method": "canonpose", **NEAR},
+    "csm-s1, 6D, ray, perspective": {"method": "csm-s1", **NEAR},
+    "csm-s1s2, 6D, ray, perspective": {"method": "csm-s1s2", **NEAR},
+    "supervised, 6D, ray": {"method": "supervised", **RAY},
+}
+VIEWS, SECONDS = 4, 10
+FIGURES = {"n_mpjpe_mm": "mm", "pmpjpe_mm": "mm", "n_pck": "%", "cps": "mm", "mirrored": "%"}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run."""
+
+    row: str
+    seed: int
+    steps: int
+    width: int
+    motion: tuple[Path, ...]
+    takes: int
+    held: int
+    ski: bool
+
+
+@lru_cache(maxsize=1)
+def material(motion: tuple[Path, ...], takes: int, held: int, ski: bool) -> tuple[list[Footage], list[Footage]]:
+    """Returns the takes that are learned from and those that are scored, the same for every method and seed.
+
+    Cameras stand upright, as the published methods expect.
+    """
+    first, second = split(load_clips(motion))
+    return (
+        footage(first, takes, VIEWS, SECONDS, seed=1, ski=ski, upside=0),
+        footage(second, held, VIEWS, SECONDS, seed=2, ski=ski, upside=0),
+    )
+
+
+def run(task: Task) -> dict[str, float]:
+    """Returns the scores of one run."""
+    torch.set_num_threads(1)
+    job = Job(**ROWS[task.row], width=task.width, steps=task.steps, seed=task.seed, check=max(task.steps // 4, 1))
+    learned, held = material(task.motion, task.takes, task.held, task.ski)
+    frame = job.recipe().frame
+    bank = Bank(learned, frame)
+    with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
+        lifter = settled(train(job, bank, Bank(held[:8], frame), place).lifter, bank)
+    predicted, truth = [], []
+    for one in held:
+        assert one.truth is not None  # noqa: S101 - simulated
+        predicted.append(lift(lifter, one))
+        truth.append(one.truth.joints)
+    own, true = np.concatenate(predicted), np.concatenate(truth)
+    scores = Scores.of(own, true)
+    return {
+        **{name: float(getattr(scores, name)) for name in FIGURES if name != "mirrored"},
+        "mirrored": mirrored(own, true),
+    }
+
+
+def mirrored(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+    """Returns the share of lifts (T,V,J,3), %, whose depth mirror image is nearer to the truth than they are."""
+    flat = [poses.astype(float).reshape(-1, *poses.shape[-2:]) for poses in (predicted, truth)]
+    own, true = (poses - poses[:, :1] for poses in flat)
+    return float(100 * (n_mpjpe(own * np.array([1, 1, -1]), true) < n_mpjpe(own, true)).mean())
+
+
+def main() -> None:
+    """Trains and scores all."""
+    arguments = parser(__doc__)
+    arguments.add_argument("motion", nargs="+", type=Path, help="motion files (docs/training.md)")
+    arguments.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
+    arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    arguments.add_argument("--steps", type=int, default=3000)
+    arguments.add_argument("--width", type=int, default=256)
+    arguments.add_argument("--takes", type=int, default=1000, help="learned from, 10 s each")
+    arguments.add_argument("--held", type=int, default=64, help="scored")
+    arguments.add_argument("--ski", action="store_true", help="moving cameras, a quarter of the limb joints lost")
+    arguments.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each")
+    args = arguments.parse_args()
+    if args.quick:
+        args.seeds, args.steps, args.takes, args.held = [0], 20, 8, 4
+    report = Report.begin(args)
+    tasks = [
+        Task(row, seed, args.steps, args.width, tuple(args.motion), args.takes, args.held, args.ski)
+        for seed in args.seeds
+        for row in args.rows
+    ]
+    results: dict[str, list[dict[str, float]]] = {row: [] for row in args.rows}
+    with ProcessPoolExecutor(args.jobs) as pool:
+        for task, scores in zip(tasks, pool.map(run, tasks), strict=True):
+            print(task.row, task.seed, {name: round(value, 1) for name, value in scores.items()}, flush=True)
+            results[task.row].append(scores)
+    tell(report, results)
+    report.finish(args.json)
+
+
+def tell(report: Report, results: dict[str, list[dict[str, float]]]) -> None:
+    """Adds every row's figures to the report, and prints them as a table of means and extremes."""
+    table = Table(title="single-view lifts, mean over seeds (least – most)")
+    for column in ("method", *FIGURES):
+        table.add_column(column, justify="left" if column == "method" else "right")
+    for row, runs in results.items():
+        cells = []
+        for figure, unit in FIGURES.items():
+            values = [scores[figure] for scores in runs]
+            report.add(f"{row}: {figure}", unit, values)
+            cells.append(f"{np.mean(values):.1f} ({min(values):.1f} – {max(values):.1f})")
+        table.add_row(row, *cells)
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""How fast training is beside the published procedures, in one run on one machine.
+
+    python -m benchmarks.training.train_speed --json train.json
+
+Refinement of 2D by the other views alone, and whole training steps (losses, gradients, optimiser) with a lifter of the
+same width, the same batch and the same views: the published ones in loops (`benchmarks/training/published_loops.py`),
+and ours. Drawing batches does not count.
+"""
+
+import argparse
+import itertools
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from benchmarks.contract import Report, parser, time_ms
+from benchmarks.training.published_loops import canonpose_loss, refine, step2_loss
+from benchmarks.training.training_batches import RIGS, Lifts, batch_of, for_loops, lifter, lifts
+from pose_rig.lifting import csm
+from pose_rig.lifting.model import Lifter
+from pose_rig.skeleton import LIMBS
+from pose_rig.training import step, votes
+from pose_rig.training.footage.bank import Batch
+from pose_rig.training.methods import METHODS
+from pose_rig.training.train import LONGEST_GRADIENT
+
+LOOPS, CANONPOSE, STEP2 = "published loops", "CanonPose in loops", "published Step 2 in loops"
+RELEASED = "votes as released"  # to compare results with, not speed
+OURS = ("csm-s1s2", "canonpose", "ours", "ours-sp")
+WANTED = {("csm-s1s2", STEP2): "≥ 3", ("csm-s1s2", CANONPOSE): "≥ 1.2"}
+VIEWS = (4, 8)
+FREEDOM_RAD = 0.35
+Actions = dict[str, Callable[[], object]]
+Times = dict[str, list[float]]
+
+
+def interleaved(actions: Actions, device: str, warm_up: int, repeats: int) -> Times:
+    """Returns how long actions take, ms: taking turns, once per repeat, after some rounds that do not count."""
+    times: Times = {name: [] for name in actions}
+    for turn in range(warm_up + repeats):
+        for name, action in actions.items():
+            took = time_ms(partial(_finished, action, device), 0, 1)
+            times[name] += took if turn >= warm_up else []
+    return times
+
+
+def _finished(action: Callable[[], object], device: str) -> None:
+    action()
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize()
+
+
+def ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
+    """Returns how many times longer one took than the other, round by round."""
+    return [a / b for a, b in zip(slow, fast, strict=True)]
+
+
+def refinements(given: Lifts, *, compiled: bool) -> Actions:
+    """Returns ways of refining 2D."""
+    four = (given.flat, given.confidence, given.rotation, given.canonical)
+    views, freedom = views_of(given), torch.full_like(given.confidence[..., 0], FREEDOM_RAD)
+    ways: Actions = {
+        LOOPS: partial(refine, *four),
+        RELEASED: partial(votes.released, *four),
+        "votes corrected": partial(votes.corrected, *four),
+        "fuse": partial(_constant, csm.fuse, views, freedom),
+    }
+    if compiled:
+        ways["fuse, compiled"] = partial(_constant, torch.compile(csm.fuse), views, freedom)
+    return ways
+
+
+@torch.no_grad()
+def _constant(fuse: Callable[[csm.Views, Tensor], csm.Fused], views: csm.Views, freedom: Tensor) -> Tensor:
+    return fuse(views, freedom).refined
+
+
+def views_of(given: Lifts) -> csm.Views:
+    """Returns what `pose_rig.lifting.csm.fuse` takes."""
+    depth = torch.einsum("bvi,bvji->bvj", given.rotation[:, :, 2], given.canonical)
+    there = torch.ones_like(depth[..., 0])
+    return csm.Views(
+        flat=given.flat, confidence=given.confidence, weight=there, norm=torch.zeros_like(there), depth=depth,
+        depth_sd=torch.full_like(depth, 0.06), rotation=given.rotation,
+    )  # fmt: skip
+
+
+def training_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> None:
+    """Takes one step of the optimiser down a loss."""
+    optimiser.zero_grad()
+    torch.autograd.backward(loss())
+    torch.nn.utils.clip_grad_norm_(network.parameters(), LONGEST_GRADIENT)
+    optimiser.step()
+
+
+def published_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> None:
+    """Takes one step of the optimiser down a loss, gradients as they are."""
+    optimiser.zero_grad()
+    torch.autograd.backward(loss())
+    optimiser.step()
+
+
+def our_loss(network: step.Network, batch: Batch, name: str) -> Tensor:
+    """Returns the loss of one of our methods in its second stage, where all terms count."""
+    method = METHODS[name]
+    order = step.other_instants(RIGS, batch.per_rig, torch.Generator().manual_seed(0), batch.flat.device)
+    return step.total(step.losses(network, batch, method, method.late, order), method.late)
+
+
+def in_bfloat16(network: Lifter, flat: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns what the network returns, computed in bfloat16; losses stay as exact as ever."""
+    with torch.autocast(flat.device.type, torch.bfloat16):
+        canonical, rotation, spread = network(flat, confidence)
+    return canonical, rotation, spread
+
+
+def steps(batch: Batch, width: int, device: str, *, mixed: bool) -> Actions:
+    """Returns whole training steps; ours with the networks computing in bfloat16, if asked for."""
+    actions: Actions = {}
+    for name, loss in ((STEP2, step2_loss), (CANONPOSE, canonpose_loss)):
+        network = lifter(width, device)
+        adam = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=1e-5)
+        actions[name] = partial(published_step, network, adam, partial(loss, network, for_loops(batch)))
+    for name in OURS:
+        network = lifter(width, device)
+        called: step.Network = partial(in_bfloat16, network) if mixed else network
+        adam = torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=1e-5, fused=True)
+        actions[name] = partial(training_step, network, adam, partial(our_loss, called, batch, name))
+    return actions
+
+
+def main() -> None:
+    """Measures."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--device", default="cpu", help="cpu or cuda")
+    arguments.add_argument("--width", type=int, default=1024, help="units per layer of the lifter")
+    arguments.add_argument("--batch", type=int, default=64, help="instants, a multiple of 8")
+    arguments.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch; 1 on a busy machine")
+    arguments.add_argument("--mixed", action="store_true", help="our steps with networks in bfloat16")
+    arguments.add_argument("--compile", action="store_true", help="measure `fuse` compiled, too; needs a C++ compiler")
+    arguments.add_argument("--part", choices=("refinement", "steps"), help="only this")
+    args = arguments.parse_args()
+    report = Report.begin(args)
+    torch.set_num_threads(args.threads)
+    if args.part != "steps":
+        measure_refinement(report, args)
+    if args.part != "refinement":
+        measure_steps(report, args)
+    report.finish(args.json)
+
+
+def measure_refinement(report: Report, args: argparse.Namespace) -> None:
+    """Adds the figures of refinement alone."""
+    views = VIEWS[0]
+    given = lifts(batch_of(args.batch, views, args.device))
+    unsure = (given.confidence[..., list(LIMBS)] < votes.SURE).float().mean()
+    report.add("limb joints that the votes refine", "%", [100 * float(unsure)])
+    warm_up, repeats = (1, 2) if args.quick else (3, 20)
+    times = interleaved(refinements(given, compiled=args.compile), args.device, warm_up, repeats)
+    for name, values in times.items():
+        report.add(f"{name}: per frame of {views} views", "ms", [value / args.batch for value in values])
+    for name, values in itertools.islice(times.items(), 1, None):
+        report.add(f"{LOOPS} / {name}", "×", ratios(times[LOOPS], values), "" if name == RELEASED else "≥ 100")
+
+
+def measure_steps(report: Report, args: argparse.Namespace) -> None:
+    """Adds the figures of whole training steps."""
+    actions: Actions = {}
+    for views in VIEWS:
+        batch = batch_of(args.batch, views, args.device)
+        for name, action in steps(batch, args.width, args.device, mixed=args.mixed).items():
+            actions[f"{name}, {views} views"] = action
+    warm_up, repeats = (1, 2) if args.quick else (2, 10)
+    times = interleaved(actions, args.device, warm_up, repeats)
+    few, many = VIEWS
+    for name, values in times.items():
+        report.add(f"step: {name}", "ms", values)
+    for name in OURS:
+        for loops in (STEP2, CANONPOSE):
+            faster = ratios(times[f"{loops}, {few} views"], times[f"{name}, {few} views"])
+            report.add(f"{loops} / {name}", "×", faster, WANTED.get((name, loops), ""))
+    for name in (STEP2, CANONPOSE, *OURS):
+        longer = ratios(times[f"{name}, {many} views"], times[f"{name}, {few} views"])
+        grown = [ratio * few / many for ratio in longer]
+        report.add(
+            f"{name}: cost per view and sample, {many} views / {few}", "×", grown, "< 1.3" if name in OURS else ""
+        )
+
+
+if __name__ == "__main__":
+    main()

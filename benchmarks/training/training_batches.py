@@ -1,0 +1,81 @@
+"""Batches to time training on: people walking before simulated rigs, detected as measured, everybody in every view.
+
+Axes: B instants = rigs × instants of each, V views, J joints.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.training.published_loops import Batch as LoopBatch
+from pose_rig.capture.simulated import motion
+from pose_rig.lifting.model import Lifter, LifterConfig, rotation_from_axis_angle
+from pose_rig.simulation.motion import Clip
+from pose_rig.training.consensus import nearest
+from pose_rig.training.footage.bank import Bank, Batch, see
+from pose_rig.training.footage.simulated import footage
+
+RIGS = 8
+SECONDS = 5.0
+ROTATION_RAD = 0.06  # about 5° per axis, and
+DEPTH = 0.04  # of the pose's norm, about 8 cm: how far off lifts are
+
+
+@dataclass(frozen=True, slots=True)
+class Lifts:
+    """What refinement takes, as a trained lifter would give it.
+
+    Attributes:
+        flat: (B,V,J,2).
+        confidence: (B,V,J).
+        rotation: (B,V,3,3) view_from_canonical.
+        canonical: (B,V,J,3).
+    """
+
+    flat: Tensor
+    confidence: Tensor
+    rotation: Tensor
+    canonical: Tensor
+
+
+def batch_of(instants: int, views: int, device: str) -> Batch:
+    """Returns so many instants, at least 8 and a multiple of them, of 8 rigs of so many views each."""
+    joints, fps = motion()
+    root = joints[:, :1]
+    clip = Clip("walking", fps, (joints - root).astype(np.float32), root[:, 0].astype(np.float32))
+    takes = footage([clip], RIGS, views, SECONDS, seed=0)
+    everybody = [take.at(np.flatnonzero(see(take, "image").confidence.any(-1).all(-1))) for take in takes]
+    bank = Bank([take for take in everybody if take.instants], "image", device)
+    return bank.draw(RIGS, instants // RIGS, np.random.default_rng(0), flips=False)
+
+
+def lifts(batch: Batch) -> Lifts:
+    """Returns lifts that follow what was seen, mistakes included, and are near the truth in depth and rotation."""
+    generator = torch.Generator().manual_seed(0)
+    shape = batch.shape.cpu()
+    rotation = nearest(shape.transpose(-1, -2) @ shape[:, :1])
+    wrong = rotation_from_axis_angle(ROTATION_RAD * torch.randn(rotation[..., 0].numel() // 3, 3, generator=generator))
+    depth = shape[..., 2:] + DEPTH * torch.randn(shape[..., 2:].shape, generator=generator)
+    plane = torch.where(batch.confidence.unsqueeze(-1) > 0, batch.flat, batch.shape[..., :2]).cpu()
+    rotation = wrong.reshape(rotation.shape) @ rotation
+    canonical = torch.cat([plane, depth], -1) @ rotation
+    return Lifts(batch.flat, batch.confidence, rotation.to(batch.flat.device), canonical.to(batch.flat.device))
+
+
+def for_loops(batch: Batch) -> LoopBatch:
+    """Returns the batch as the published loops take it, every rig a subject."""
+    subject = torch.arange(len(batch.flat), device=batch.flat.device) // batch.per_rig
+    return LoopBatch(batch.flat.flatten(0, 1), batch.confidence.flatten(0, 1), subject, batch.flat.shape[1])
+
+
+def lifter(width: int, device: str) -> Lifter:
+    """Returns an untrained lifter of the published kind, whose rotations differ from view to view.
+
+    Fresh weights see all views alike: there would be no lines to vote with, and the loops would skip them.
+    """
+    torch.manual_seed(0)
+    network = Lifter(LifterConfig(width=width, frame="image", rotation="axis_angle")).to(device)
+    torch.nn.init.normal_(network.camera_head.weight)
+    return network

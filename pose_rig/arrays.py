@@ -1,0 +1,9 @@
+"""Types of arrays that many modules share."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Image = np.ndarray[Any, np.dtype[np.uint8]]  # (H,W,3) BGR

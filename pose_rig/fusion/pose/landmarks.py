@@ -1,0 +1,100 @@
+"""The detector's landmarks beyond the 17 joints: feet, hands, face. Placed once the rig is solved.
+
+Axes: V views, E extra landmarks.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.triangulate import Rays, triangulate_with_covariance
+from pose_rig.fusion.pose.hypothesis import ABSENT, Reading
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.skeleton import INDEX, Landmarks, extra_landmarks, parent_of
+
+REACH_M = 0.12  # toes, finger tips and ears lie so far from ankles, wrists and the middle of the head
+ROUNDS, LOOSE = 3, 4.0  # as in `triangulate`: the joint that a landmark hangs on is near
+SURE_M = 0.06  # less sure than this is guessed
+
+
+class Extras:
+    """The extra landmarks of a rig whose cameras may have different landmark sets.
+
+    Args:
+        sets: Each view's landmark set, None where it is not known.
+
+    Attributes:
+        names: (E) their names.
+    """
+
+    def __init__(self, sets: Sequence[Landmarks | None]) -> None:
+        known = [marks for marks in sets if marks is not None]
+        self.names = tuple(dict.fromkeys(name for marks in known for name in extra_landmarks(marks)))
+        self._parent = np.array([INDEX[parent_of(name)] for name in self.names], np.int64)
+        self._columns: dict[str, NDArray[np.int64]] = {}
+
+    def beside(self, joints: Floats) -> Floats:
+        """Returns (E,...) of the joints (J,...) that they hang on: where they must be guessed, and how surely."""
+        return joints[self._parent]
+
+    def placed(
+        self,
+        reading: Reading,
+        samples: Sequence[Sample | None],
+        sets: Sequence[Landmarks | None],
+        cameras: Calibration,
+        trust: Floats,
+        joints: Floats,
+        sd: Floats,
+    ) -> tuple[Floats, Floats, Floats]:
+        """Returns where they are (E,3) m, their covariance (E,3,3) m², and scores (E,), 0 = guessed.
+
+        Args:
+            reading: Who was followed.
+            samples: What each view saw.
+            sets: Each view's landmark set.
+            cameras: The solved rig.
+            trust: (V,) weight of each view.
+            joints: (J,3) m, the pose.
+            sd: (V,) standard deviation of good detections, ideal coordinates.
+        """
+        xy, score = self._seen(reading, samples, sets)
+        rays = Rays(cameras.flat(xy), sd[:, None], (score > 0) * trust[:, None])
+        prior = self.beside(joints)
+        points, covariance, believed = triangulate_with_covariance(rays, cameras, prior, REACH_M, ROUNDS, LOOSE)
+        sure = np.trace(covariance, axis1=1, axis2=2) < SURE_M**2
+        return points, covariance, (score * np.clip(believed, 0, 1)).max(0) * sure
+
+    def _seen(
+        self, reading: Reading, samples: Sequence[Sample | None], sets: Sequence[Landmarks | None]
+    ) -> tuple[Floats, Floats]:
+        """Returns pixels (V,E,2) and scores (V,E) of the person followed."""
+        xy, score = np.zeros((len(samples), len(self.names), 2)), np.zeros((len(samples), len(self.names)))
+        for v, (sample, marks) in enumerate(zip(samples, sets, strict=True)):
+            pick = reading.pick[v]
+            if sample is None or marks is None or pick == ABSENT:
+                continue
+            mirrored = bool(reading.observation.mirrored[pick])
+            columns = self._columns_in(marks, mirrored)
+            person = reading.observation.person[pick]
+            score[v] = np.where(columns >= 0, sample.score[person, columns], 0.0)
+            xy[v] = np.where(score[v, :, None] > 0, sample.xy_px[person, columns], 0.0)
+        return xy, score
+
+    def _columns_in(self, marks: Landmarks, mirrored: bool) -> NDArray[np.int64]:
+        """Returns (E,) where each is in a landmark set, −1 = it lacks it; left and right exchanged if mirrored."""
+        key = f"{mirrored} {marks.name}"
+        if key not in self._columns:
+            of = {name: k for k, name in enumerate(marks.names)}
+            names = [_other_side(name) for name in self.names] if mirrored else self.names
+            self._columns[key] = np.array([of.get(name, -1) for name in names], np.int64)
+        return self._columns[key]
+
+
+def _other_side(name: str) -> str:
+    if "left" in name:
+        return name.replace("left", "right")
+    return name.replace("right", "left")

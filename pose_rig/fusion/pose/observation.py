@@ -1,0 +1,110 @@
+"""One instant as the fusion sees it: every candidate of every view, in its ray frame.
+
+Axes: C candidates over all views, V views, J = 17 joints.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.geometry import complete_root, rectify
+from pose_rig.skeleton import MIRROR, J, Landmarks
+
+FEWEST_JOINTS = 6  # below this a detection is no body
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All candidates of one instant.
+
+    Attributes:
+        t_ns: The instant.
+        view: (C,) which view each candidate belongs to.
+        person: (C,) which person of that view's sample it is.
+        xy_px: (C,J,2).
+        score: (C,J) 0–1.
+        flat: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify`.
+        mirrored: (C,) whether left and right were exchanged.
+        views: V.
+    """
+
+    t_ns: int
+    view: NDArray[np.int64]
+    person: NDArray[np.int64]
+    xy_px: Floats
+    score: Floats
+    flat: Floats
+    norm: Floats
+    ray_from_camera: Floats
+    mirrored: NDArray[np.bool_]
+    views: int
+
+    def with_mirrors(self) -> "Observation":
+        """Returns all candidates and, after them, each once more with left and right exchanged.
+
+        Detectors now and then take a back for a front; what they then call left is right.
+        """
+        order = list(MIRROR)
+        return replace(
+            self,
+            view=np.tile(self.view, 2),
+            person=np.tile(self.person, 2),
+            xy_px=np.concatenate([self.xy_px, self.xy_px[:, order]]),
+            score=np.concatenate([self.score, self.score[:, order]]),
+            flat=np.concatenate([self.flat, self.flat[:, order]]),
+            norm=np.tile(self.norm, 2),
+            ray_from_camera=np.tile(self.ray_from_camera, (2, 1, 1)),
+            mirrored=np.concatenate([self.mirrored, ~self.mirrored]),
+        )
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(V,) which views see anybody."""
+        return np.asarray(np.bincount(self.view, minlength=self.views) > 0)
+
+    def of(self, view: int) -> NDArray[np.int64]:
+        """Returns the candidates of a view."""
+        return np.flatnonzero(self.view == view)
+
+
+def observe(
+    t_ns: int,
+    samples: Sequence[Sample | None],
+    landmarks: Sequence[Landmarks | None],
+    focal_px: Floats,
+    size_px: Floats,
+) -> Observation:
+    """Returns the candidates of one instant; people without shoulders and anything above or below are left out.
+
+    Args:
+        t_ns: The instant.
+        samples: What each view saw, None if nothing.
+        landmarks: Each view's landmark set, None until it has spoken.
+        focal_px: (V,).
+        size_px: (V,2).
+    """
+    there = [(v, sample) for v, sample in enumerate(samples) if sample is not None and landmarks[v] is not None]
+    view = np.repeat([v for v, _ in there], [len(sample.xy_px) for _, sample in there]).astype(np.int64)
+    person = np.concatenate([np.arange(len(sample.xy_px)) for _, sample in there] or [np.zeros(0, np.int64)])
+    xy_px, score = _joints([(landmarks[v], sample) for v, sample in there])
+    xy_px, rooted = complete_root(xy_px, score)
+    usable = rooted & ((score > 0).sum(-1) >= FEWEST_JOINTS)
+    view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
+    flat, norm, frame = rectify(xy_px, score, focal_px[view], size_px[view])
+    return Observation(t_ns, view, person, xy_px, score, flat, norm, frame, np.zeros(len(view), bool), len(samples))
+
+
+def _joints(seen: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats]:
+    """Returns the joints (C,J,2) and scores (C,J) of all people in all views; views of one landmark set go together."""
+    parts: list[tuple[Floats, Floats]] = [(np.zeros((0, J, 2)), np.zeros((0, J)))]
+    for marks, run in groupby(seen, key=lambda pair: pair[0]):
+        if marks is not None:
+            samples = [sample for _, sample in run]
+            xy = np.concatenate([sample.xy_px for sample in samples])
+            parts.append(marks.to_joints(xy, np.concatenate([sample.score for sample in samples])))
+    return np.concatenate([xy for xy, _ in parts]), np.concatenate([score for _, score in parts])

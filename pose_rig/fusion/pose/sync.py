@@ -1,0 +1,160 @@
+"""Bringing cameras to a common instant.
+
+Every camera runs on its own clock; the fusion asks each for what it saw at one instant, and each answers by
+interpolating between the two samples around it, or by extrapolating at most one frame period past the newest.
+
+Axes: P people, K landmarks.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+import numpy as np
+
+from pose_rig.arrays import Floats
+from pose_rig.wire.messages import Keypoints2D
+
+KEPT = 64  # samples per camera; two are needed, the rest bridges a late burst
+FIRST_PERIOD_NS = 33_333_333
+HELD_PERIODS = 3.0  # a view stays as it was for this long after its last sample (a drop or two), then it is gone
+SAME_PERSON = 0.5  # people of two frames further apart than this share of their size are different ones
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one camera saw at one instant.
+
+    Attributes:
+        t_ns: The instant.
+        xy_px: (P,K,2).
+        score: (P,K) 0–1, 0 = not seen.
+    """
+
+    t_ns: int
+    xy_px: Floats
+    score: Floats
+
+
+class Track:
+    """One camera's recent samples."""
+
+    def __init__(self) -> None:
+        self._samples: deque[Sample] = deque(maxlen=KEPT)
+        self.size_px = (1, 1)
+        self.landmarks = ""
+        self.last_index = -1
+        self.ended = False
+
+    def add(self, message: Keypoints2D) -> bool:
+        """Takes a sample; returns False if it is not newer than the last one and was left out.
+
+        A camera that comes back with another image size or other landmarks begins anew.
+        """
+        if (self.landmarks, self.size_px) != (message.landmarks, message.size_px):
+            self._samples.clear()
+        if self._samples and message.t_ns <= self._samples[-1].t_ns:
+            return False
+        self.size_px, self.landmarks, self.last_index = message.size_px, message.landmarks, message.index
+        self._samples.append(Sample(message.t_ns, message.xy.astype(np.float64), message.score.astype(np.float64)))
+        return True
+
+    @property
+    def newest_ns(self) -> int | None:
+        """The newest sample's instant."""
+        return self._samples[-1].t_ns if self._samples else None
+
+    @property
+    def times_ns(self) -> list[int]:
+        """All instants at hand, oldest first."""
+        return [sample.t_ns for sample in self._samples]
+
+    @property
+    def period_ns(self) -> float:
+        """Time between samples, median of the newest."""
+        return period(self.times_ns)
+
+    def at(self, t_ns: int) -> Sample | None:
+        """Returns what the camera saw at an instant, None if it has nothing near it."""
+        before = after = None
+        times: list[int] = []  # up to the first one after the instant: what came later has no say, so that runs repeat
+        for sample in self._samples:
+            times.append(sample.t_ns)
+            if sample.t_ns <= t_ns:
+                before = sample
+            else:
+                after = sample
+                break
+        usual = period(times)
+        reach = HELD_PERIODS * usual
+        if before is None:
+            return after if after is not None and after.t_ns - t_ns <= 0.5 * usual else None
+        if before.t_ns == t_ns:
+            return before
+        if after is None:
+            return self._ahead(before, t_ns, usual) if t_ns - before.t_ns <= reach else None
+        if after.t_ns - before.t_ns > 2 * reach:  # a long gap: nobody knows what happened in it
+            near = before if t_ns - before.t_ns < after.t_ns - t_ns else after
+            return near if abs(near.t_ns - t_ns) <= reach else None
+        return blend(before, after, t_ns)
+
+    def _ahead(self, newest: Sample, t_ns: int, usual_ns: float) -> Sample:
+        previous = self._samples[-2] if len(self._samples) > 1 else None
+        if previous is None or newest.t_ns - previous.t_ns > 2 * usual_ns:
+            return newest
+        return blend(previous, newest, min(t_ns, round(newest.t_ns + usual_ns)))
+
+
+def period(times_ns: Sequence[int]) -> float:
+    """Returns the usual time between instants, the median over the last 16."""
+    steps = [b - a for a, b in pairwise(times_ns[-16:])]
+    return float(median(steps)) if steps else FIRST_PERIOD_NS
+
+
+def blend(a: Sample, b: Sample, t_ns: int) -> Sample:
+    """Returns the people of the sample nearer in time, moved along their way between the two samples.
+
+    Linear in time, also beyond ``b``. Who has no counterpart in the other sample stays where they are.
+    """
+    part = (t_ns - a.t_ns) / (b.t_ns - a.t_ns)
+    near, far = (a, b) if part < 0.5 else (b, a)
+    xy, score = near.xy_px.copy(), near.score.copy()
+    for person, other in enumerate(counterparts(near, far)):
+        if other is None:
+            continue
+        start, end = (person, other) if near is a else (other, person)
+        both = (a.score[start] > 0) & (b.score[end] > 0)
+        moved = (1 - part) * a.xy_px[start] + part * b.xy_px[end]
+        xy[person] = np.where(both[:, None], moved, xy[person])
+        mixed = (1 - part) * a.score[start] + part * b.score[end]
+        score[person] = np.where(both, np.clip(mixed, 0.0, 1.0), score[person])
+    return Sample(t_ns, xy, score)
+
+
+def counterparts(near: Sample, far: Sample) -> list[int | None]:
+    """Returns for every person of ``near`` the index of the same person in ``far``, nearest first, None if absent."""
+    found: list[int | None] = [None] * len(near.xy_px)
+    if not len(near.xy_px) or not len(far.xy_px):
+        return found
+    distance = np.array([[apart(p, s, q, r) for q, r in zip(far.xy_px, far.score, strict=True)]
+                         for p, s in zip(near.xy_px, near.score, strict=True)])  # fmt: skip
+    while np.isfinite(distance).any():
+        i, j = np.unravel_index(np.argmin(distance), distance.shape)
+        if distance[i, j] > SAME_PERSON:
+            break
+        found[int(i)] = int(j)
+        distance[i, :], distance[:, j] = np.inf, np.inf
+    return found
+
+
+def apart(xy_a: Floats, score_a: Floats, xy_b: Floats, score_b: Floats) -> float:
+    """Returns how far two 2D poses (K,2) of one camera are apart, as a share of the person's size; inf if unknown."""
+    both = (score_a > 0) & (score_b > 0)
+    if both.sum() < 3:
+        return float("inf")
+    here = xy_a[both]
+    size = max(float((here.max(0) - here.min(0)).max()), 1.0)
+    x, y = (here - xy_b[both]).T
+    return float(median(np.sqrt(x * x + y * y).tolist())) / size

@@ -1,0 +1,1 @@
+"""The state of a rig over time: cold, settled, solved, and what changes between them."""

@@ -1,0 +1,337 @@
+"""Samples of many views at one instant → one pose. No clocks, no sockets: live, files and tests walk the same way.
+
+Axes: V views, C candidates, J = 17 joints.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.config import ASSUMED_HEIGHT_M, FOCAL_PER_LARGER_SIDE, Config
+from pose_rig.fusion.calibration.body_scale import Placement
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.rotation_averaging import Lens, frame_of
+from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.pose.association import Follower
+from pose_rig.fusion.pose.fit import Before
+from pose_rig.fusion.pose.guessed import with_guesses
+from pose_rig.fusion.pose.hypothesis import ABSENT, Reading, run
+from pose_rig.fusion.pose.landmarks import Extras
+from pose_rig.fusion.pose.observation import observe
+from pose_rig.fusion.pose.smooth import OneEuro
+from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.rig import Rig
+from pose_rig.fusion.rig.setup import Learner, setup_of
+from pose_rig.fusion.rig.solved_rig import SolvedRig
+from pose_rig.geometry import nearest_rotation, unrectify
+from pose_rig.graph import Engine
+from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
+from pose_rig.wire.messages import Mode
+
+UP_LEARNED_OVER = 60  # cold instants after which one more moves the vertical by a sixtieth
+STEADY_NS = 100_000_000  # a person goes on as they did for about so long
+STAYS_NS = 200_000_000  # where a person was tells where they are for this long
+
+
+@dataclass(frozen=True, slots=True)
+class FusedInstant:
+    """All that is known of one instant. NaN where a view has nothing to say.
+
+    Attributes:
+        t_ns: The instant.
+        mode: How the rotations were known.
+        tracking: False when nobody was seen: the pose is then the last one known.
+        joints: (A) names: the 17 joints, then the detector's other landmarks.
+        xyz: (A,3) m, rig frame, smoothed; xyz_raw: before.
+        covariance: (A,3,3) m² of ``xyz_raw``; NaN where it is not known: until the rig is solved.
+        score: (A,) 0–1, 0 = guessed.
+        residual_px: (A,) mean distance of the detections; 0 for what is no joint of the 17.
+        followed: (V,) index of the person followed in each view's sample, −1 for none.
+        refined_px: (V,J,2).
+        inlier: (V,J).
+        lifted: (V,J,3) each view's own lift, camera axes, root-relative, unit scale.
+        rotation: (V,3,3) camera_from_rig.
+    """
+
+    t_ns: int
+    mode: Mode
+    tracking: bool
+    joints: tuple[str, ...]
+    xyz: Floats
+    xyz_raw: Floats
+    covariance: Floats
+    score: Floats
+    residual_px: Floats
+    followed: NDArray[np.int64]
+    refined_px: Floats
+    inlier: Floats
+    lifted: Floats
+    rotation: Floats
+
+
+class Fusion:
+    """The state of one rig.
+
+    Args:
+        config: Cameras named.
+        engine: Runs the graph.
+        learner: Where the rig does what takes long; None = at once, which makes runs repeatable.
+        fixed: A solved rig to use from the start and to keep.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        learner: Learner | None = None,
+        fixed: Solved | None = None,
+    ) -> None:
+        cameras = config.camera
+        self._engine = engine
+        self._given_focal = np.array([camera.focal_px or np.nan for camera in cameras])
+        self._size_px = np.ones((len(cameras), 2))
+        self.landmarks: list[Landmarks | None] = [None] * len(cameras)
+        self.rig = Rig(setup_of(config, fixed), engine, learner or Learner())
+        self.rig.lens = self._lens
+        self._follower = Follower(len(cameras))
+        self._placement = Placement(config.height_m or ASSUMED_HEIGHT_M)
+        self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
+        self._up = np.zeros((len(cameras), 3))
+        self._first_from = np.zeros((len(cameras), 3, 3))
+        self._instants = 0
+        self._extras: Extras | None = None
+        self._last = np.zeros((J, 3))
+        self._pose: SolvedPose | None = None  # an instant ago
+        self._pose_ns = 0
+        self._velocity = np.zeros((0, 3))
+
+    @property
+    def _lens(self) -> Lens:
+        assumed = FOCAL_PER_LARGER_SIDE * self._size_px.max(-1)
+        return Lens(np.where(np.isfinite(self._given_focal), self._given_focal, assumed), self._size_px)
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """The names of what is placed: the 17 joints, then the landmarks that only a solved rig can place."""
+        return JOINTS + (() if self._extras is None else self._extras.names)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The solved cameras, None until then; those that are out are not known."""
+        solved = self.rig.solved
+        return None if solved is None else replace(solved.rig.calibration, known=solved.known)
+
+    def describe(self, view: int, size_px: tuple[int, int], schema: str) -> None:
+        """Takes note of a camera's image size and landmark set, which its first sample tells.
+
+        Raises:
+            UsageError: The landmark set is unknown.
+        """
+        marks = landmarks(schema)
+        if marks is not self.landmarks[view] or tuple(self._size_px[view]) != size_px:
+            self.landmarks[view] = marks
+            self._size_px = self._size_px.copy()
+            self._size_px[view] = size_px
+            self.rig.lens = self._lens
+
+    def step(self, t_ns: int, samples: Sequence[Sample | None]) -> FusedInstant:
+        """Returns the pose at an instant from what each view saw then."""
+        focal_px = self.rig.focal_px
+        observation = observe(t_ns, samples, self.landmarks, focal_px, self._size_px)
+        if self._extras is None and any(marks is not None for marks in self.landmarks):
+            self._extras = Extras(self.landmarks)
+            self._last = np.zeros((len(self.joints), 3))
+        prior, mode, trust, solved = self.rig.prior(t_ns), self.rig.mode, self.rig.trust(t_ns), self.rig.solved
+        if (
+            prior is not None and observation.present.any() and not trust[observation.view].any()
+        ):  # only views are left whose place nobody knows
+            prior, mode, trust, solved = None, "cold", np.ones(observation.views), None
+        reading = self._follower.read(observation, self._engine, prior, trust)
+        if reading is None:
+            self.rig.nobody()
+            return self._nobody(t_ns, mode)
+        guess = reading if prior is None else None
+        if self.rig.wants_guess(observation.present, t_ns):
+            out = run(self._engine, reading.observation, reading.pick[None], None, np.ones(observation.views))
+            guess = Reading(reading.observation, reading.pick, out)
+        pose = None
+        if solved is not None:
+            trust = trust * solved.known
+            cleared, pose = solved_pose(reading, solved.rig, trust, self._before(t_ns))
+            self._go_on(pose, t_ns)
+            instant = self._solved_instant(cleared, pose, solved, trust, samples, own_lifts(reading, cleared))
+        else:
+            instant = self._instant(reading, mode, focal_px, settled=prior is not None)
+        self.rig.learn(reading, guess, pose)
+        return instant
+
+    def _before(self, t_ns: int) -> Before | None:
+        """Returns what the last pose in the solved rig tells of this instant."""
+        elapsed_ns = t_ns - self._pose_ns
+        if self._pose is None or not 0 <= elapsed_ns <= STAYS_NS:
+            return None
+        return self._pose.before(elapsed_ns * 1e-9, self._velocity)
+
+    def _go_on(self, pose: SolvedPose, t_ns: int) -> None:
+        """Takes note of where the person is, and how they move."""
+        elapsed_ns = t_ns - self._pose_ns
+        if self._pose is None or not 0 < elapsed_ns <= STAYS_NS:
+            self._velocity = np.zeros_like(pose.points)
+        else:
+            share = min(elapsed_ns / STEADY_NS, 1.0)
+            self._velocity += share * ((pose.points - self._pose.points) / (elapsed_ns * 1e-9) - self._velocity)
+        self._pose, self._pose_ns = pose, t_ns
+
+    def _solved_instant(
+        self,
+        reading: Reading,
+        pose: SolvedPose,
+        solved: SolvedRig,
+        trust: Floats,
+        samples: Sequence[Sample | None],
+        lifted: Floats,
+    ) -> FusedInstant:
+        cameras = solved.rig.calibration
+        seen = reading.followed_score > 0
+        distance = np.linalg.norm(pose.projected_px - reading.followed_px, axis=-1) * seen * (trust > 0)[:, None]
+        score = (reading.followed_score * pose.inlier * (trust > 0)[:, None]).max(0)
+        parts = [(pose.joints, pose.covariance, score)]
+        if self._extras is not None and self._extras.names:
+            parts.append(self._extras.placed(reading, samples, self.landmarks, cameras, trust, pose.joints, pose.sd))
+        raw, covariance, score = (np.concatenate(column) for column in zip(*parts, strict=True))
+        sd_m = np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 3)
+        believed = pose.inlier * (trust > 0)[:, None]
+        covariance[:J] = with_guesses(pose.covariance, pose.joints, believed, cameras.centre)
+        if self._extras is not None:
+            covariance[J:] += self._extras.beside(covariance[:J]) * (score[J:] == 0)[:, None, None]
+        self._last = self._smooth(reading.observation.t_ns, raw, sd_m)
+        nothing = np.where(solved.known, 1.0, np.nan)
+        residual = np.zeros(len(raw))
+        residual[:J] = distance.sum(0) / np.maximum((seen & (trust > 0)[:, None]).sum(0), 1)
+        return FusedInstant(
+            t_ns=reading.observation.t_ns,
+            mode="solved",
+            tracking=True,
+            joints=self.joints,
+            xyz=self._last,
+            xyz_raw=raw,
+            covariance=covariance,
+            score=score,
+            residual_px=residual,
+            followed=np.where(reading.present, reading.observation.person[reading.chosen], ABSENT),
+            refined_px=pose.projected_px * nothing[:, None, None],
+            inlier=pose.inlier * nothing[:, None],
+            lifted=lifted,
+            rotation=cameras.rotation * nothing[:, None, None],
+        )
+
+    def _instant(self, reading: Reading, mode: Mode, focal_px: Floats, *, settled: bool) -> FusedInstant:
+        observation, out, present, chosen = reading.observation, reading.out, reading.present, reading.chosen
+        frame = observation.ray_from_camera[chosen]
+        turned = frame.swapaxes(-1, -2) @ out.rotation[0].astype(float)  # camera_from_body
+        rig_from_body = np.eye(3) if settled else self._rig_from_body(turned, frame, out.upright[chosen], present)
+        joints = self._placement(out.body[0].astype(float) @ rig_from_body.T)
+        raw = np.concatenate([joints, self._extras.beside(joints)]) if self._extras is not None else joints
+        self._last = self._smooth(observation.t_ns, raw)
+        norm = observation.norm[chosen]
+        fused = reproject(out.body[0], out.rotation[0], out.scale[0], out.offset[0], norm)
+        flat = np.stack([out.refined[0].astype(float), fused])
+        refined, reprojected = unrectify(flat, norm, frame, focal_px, self._size_px)
+        seen = reading.followed_score > 0
+        distance = np.linalg.norm(reprojected - reading.followed_px, axis=-1) * seen
+        nothing = np.where(present, 1.0, np.nan)
+        score, residual = np.zeros(len(raw)), np.zeros(len(raw))
+        score[:J] = (reading.followed_score * out.inlier[0]).max(0)
+        residual[:J] = distance.sum(0) / np.maximum(seen.sum(0), 1)
+        return FusedInstant(
+            t_ns=observation.t_ns,
+            mode=mode,
+            tracking=True,
+            joints=self.joints,
+            xyz=self._last,
+            xyz_raw=raw,
+            covariance=np.full((len(raw), 3, 3), np.nan),
+            score=score,
+            residual_px=residual,
+            followed=np.where(present, observation.person[chosen], ABSENT),
+            refined_px=refined * nothing[:, None, None],
+            inlier=out.inlier[0] * nothing[:, None],
+            lifted=own_lifts(reading),
+            rotation=turned @ rig_from_body.T * nothing[:, None, None],
+        )
+
+    def _nobody(self, t_ns: int, mode: Mode) -> FusedInstant:
+        views, count = len(self.landmarks), len(self._last)
+        return FusedInstant(
+            t_ns=t_ns,
+            mode=mode,
+            tracking=False,
+            joints=self.joints,
+            xyz=self._last,
+            xyz_raw=self._last,
+            covariance=np.full((count, 3, 3), np.nan),
+            score=np.zeros(count),
+            residual_px=np.zeros(count),
+            followed=np.full(views, ABSENT),
+            refined_px=np.full((views, J, 2), np.nan),
+            inlier=np.full((views, J), np.nan),
+            lifted=np.full((views, J, 3), np.nan),
+            rotation=np.full((views, 3, 3), np.nan),
+        )
+
+    def _rig_from_body(
+        self, turned: Floats, frame: Floats, upright: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> Floats:
+        """Returns where the rig's axes are while it is cold: the first camera's, levelled by the learned vertical.
+
+        When the first camera sees nobody, its place relative to another one, learned so far, stands in.
+        """
+        ahead = np.array([0.0, 0.0, 1.0])
+        first = int(np.flatnonzero(present)[0])
+        if first and np.linalg.det(self._first_from[first]) > 0.1:
+            first_turned = nearest_rotation(self._first_from[first]) @ turned[first]
+            return np.asarray(frame_of(self._up[0], ahead) @ first_turned)
+        self._instants += 1
+        share = 1 / min(self._instants, UP_LEARNED_OVER)
+        first_from = turned[first] @ turned.swapaxes(-1, -2)
+        if first == 0:
+            self._first_from += share * present[:, None, None] * (first_from - self._first_from)
+        vertical = np.einsum("vij,vkj,vk->vi", first_from, frame, upright.astype(float))[present].mean(0)
+        self._up[first] += share * (vertical - self._up[first])
+        if len(present) == 1 and self._instants >= UP_LEARNED_OVER:
+            self.rig.see_up(self._up[0])
+        return np.asarray(frame_of(self._up[first], ahead) @ turned[first])
+
+
+def own_lifts(reading: Reading, cleared: Reading | None = None) -> Floats:
+    """Returns (V,J,3) each view's own lift in its camera's axes, NaN where it sees nobody.
+
+    Args:
+        reading: As the lifts have it.
+        cleared: As the pose has it, which may follow somebody in views that were left out before.
+    """
+    chosen, present = reading.chosen, reading.present
+    if cleared is not None:
+        taken_in = cleared.present & ~present  # only those that are not exchanged were lifted
+        chosen = np.where(taken_in, cleared.pick % len(reading.out.lifted), chosen)
+        present = present | taken_in
+    nothing = np.where(present, 1.0, np.nan)[:, None, None]
+    frame = reading.observation.ray_from_camera[chosen]
+    return np.asarray(np.einsum("vji,vkj->vki", frame, reading.out.lifted[chosen].astype(float)) * nothing)
+
+
+def reproject(
+    body: NDArray[np.float32],
+    rotation: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    norm: Floats,
+) -> Floats:
+    """Returns (V,J,2) where a fused pose (J,3) lies in the views' ray frames; see `GraphOutput` for the rest."""
+    local = scale[:, None, None] * (body @ rotation.swapaxes(-1, -2)).astype(float)
+    near = np.clip(local[..., 2] * norm[:, None], -0.4, 0.4)
+    return np.asarray((local[..., :2] + offset[:, None]) / (1 + near[..., None]))

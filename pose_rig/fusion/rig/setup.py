@@ -1,0 +1,89 @@
+"""What is known of a rig before anything was seen."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.config import ASSUMED_HEIGHT_M, CameraConfig, Config
+from pose_rig.fusion.calibration.bundle import SHARE
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.self_solve import Solved, Task, self_solve
+from pose_rig.skeleton import J
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """Where a rig does what takes long.
+
+    Attributes:
+        executor: Runs it beside the poses; None = at once, which makes runs repeatable.
+        solve: Solves a rig; may wait for another process.
+        replayed: Whether a run is gone through again, in which it is known when what was learned.
+    """
+
+    executor: Executor | None = None
+    solve: Callable[[Task], Solved | str] = self_solve
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is known beforehand. V views.
+
+    Attributes:
+        names: (V) of the cameras.
+        given: (V,) whether the user gave the focal length.
+        moving: (V,) whether the camera is carried about: its place is not learned.
+        mirror: Whether the pictures were turned round: they were mirrored.
+        height_m: Stature, height_given: whether the user gave it.
+        remembered: The rig as it was in an earlier run, used if the first instants agree with it.
+        fixed: A solved rig that is used from the start and not bettered any more.
+    """
+
+    names: Sequence[str]
+    given: NDArray[np.bool_]
+    moving: NDArray[np.bool_]
+    mirror: Sequence[bool]
+    height_m: float
+    height_given: bool = False
+    remembered: Solved | None = None
+    fixed: Solved | None = None
+
+
+def setup_of(config: Config, fixed: Solved | None) -> Setup:
+    """Returns what a configuration says; ``fixed`` as in `Setup`."""
+    cameras, height_m = config.camera, config.height_m or ASSUMED_HEIGHT_M
+    return Setup(
+        names=tuple(camera.name for camera in cameras),
+        given=np.array([camera.focal_px is not None for camera in cameras]),
+        moving=np.array([camera.moving for camera in cameras]),
+        mirror=tuple(camera.mirror for camera in cameras),
+        height_m=height_m,
+        height_given=config.height_m is not None,
+        remembered=remembered(cameras, height_m),
+        fixed=fixed,
+    )
+
+
+def remembered(cameras: Sequence[CameraConfig], height_m: float) -> Solved | None:
+    """Returns the rig that the cameras were solved to in an earlier run; None without two of them."""
+    known = np.array([camera.solved is not None and not camera.moving for camera in cameras])
+    if known.sum() < 2:
+        return None
+    solved = [camera.solved for camera in cameras if camera.solved is not None]
+    rows = [camera.solved or solved[0] for camera in cameras]  # the rows of those that were not are not looked at
+    calibration = Calibration(
+        rotation=np.array([row.rotation for row in rows]),
+        translation=np.array([row.translation_m for row in rows]),
+        focal_px=np.array([row.focal_px for row in rows]),
+        k1=np.array([row.k1 for row in rows]),
+        size_px=np.array([row.size_px for row in rows], np.float64),
+        known=known,
+        rotation_sd=np.radians([row.rotation_sd_deg for row in rows]),
+        translation_sd=np.array([row.translation_sd_m for row in rows]),
+        focal_sd=np.array([row.focal_sd_px / row.focal_px for row in rows]),
+    )
+    return Solved(calibration, SHARE * height_m, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)

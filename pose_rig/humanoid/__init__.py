@@ -1,0 +1,1 @@
+"""A humanoid skeleton: bones, rest poses, joint rotations from joint positions, avatars."""

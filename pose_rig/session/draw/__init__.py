@@ -1,0 +1,1 @@
+"""Sessions drawn for Foxglove, Lichtblick and Rerun."""

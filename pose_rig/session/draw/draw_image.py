@@ -1,0 +1,74 @@
+"""2D as it lies over a camera's picture: what the detector saw in amber, and the refined pose over it in green.
+
+Frame ``image``, px, rounded to a quarter: a recording packs that tighter. Axes: P people, K landmarks, J joints.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+from foxglove_schemas_protobuf.Color_pb2 import Color
+from foxglove_schemas_protobuf.ImageAnnotations_pb2 import ImageAnnotations
+from foxglove_schemas_protobuf.PointsAnnotation_pb2 import PointsAnnotation
+from google.protobuf.timestamp_pb2 import Timestamp
+from numpy.typing import NDArray
+
+from pose_rig.skeleton import BONES, INDEX, J, landmarks
+from pose_rig.wire.messages import Keypoints2D, Refined2D
+from pose_rig.wire.precision import stepped
+
+STEP_PX = 0.25
+RAW, REFINED = (255, 176, 32), (46, 230, 140)  # red, green, blue
+RAW_PX, RAW_LINE_PX, REFINED_PX = 5.0, 1.5, 3.0
+_RAW, _REFINED = (Color(r=r / 255, g=g / 255, b=b / 255, a=1.0) for r, g, b in (RAW, REFINED))
+_TRUNK = (
+    ("l_shoulder", "r_shoulder"), ("l_hip", "r_hip"), ("l_shoulder", "l_hip"), ("r_shoulder", "r_hip"),
+)  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def landmark_bones(schema: str) -> tuple[tuple[int, int], ...]:
+    """Returns the pairs of landmarks of a detector's set that a line is drawn between: limbs and trunk."""
+    weights = landmarks(schema).weights
+    column = {joint: int(weights[joint].argmax()) for joint in range(J) if weights[joint].max(initial=0.0) == 1.0}
+    pairs = (*BONES, *((INDEX[one], INDEX[other]) for one, other in _TRUNK))
+    return tuple((column[one], column[other]) for one, other in pairs if one in column and other in column)
+
+
+def detections(keypoints: Keypoints2D, when: Timestamp) -> ImageAnnotations:
+    """Returns all people that a detector saw: dots, and lines along limbs and trunk."""
+    out = ImageAnnotations(timestamp=when)
+    bones = landmark_bones(keypoints.landmarks)
+    for points, seen in zip(keypoints.xy, (keypoints.score > 0).tolist(), strict=True):
+        xy = _rounded(points)
+        _add(out, xy, (k for k, there in enumerate(seen) if there), PointsAnnotation.POINTS, _RAW, RAW_PX)
+        ends = (end for one, other in bones if seen[one] and seen[other] for end in (one, other))
+        _add(out, xy, ends, PointsAnnotation.LINE_LIST, _RAW, RAW_LINE_PX)
+    return out
+
+
+def refined(pose: Refined2D, when: Timestamp) -> ImageAnnotations:
+    """Returns a camera's refined 2D pose as lines along its bones."""
+    out = ImageAnnotations(timestamp=when)
+    ends = (end for bone in BONES for end in bone)
+    _add(out, _rounded(pose.xy), ends, PointsAnnotation.LINE_LIST, _REFINED, REFINED_PX)
+    return out
+
+
+def _add(
+    out: ImageAnnotations,
+    xy: list[list[float]],
+    which: Iterable[int],
+    kind: "PointsAnnotation.Type.ValueType",
+    colour: Color,
+    thickness_px: float,
+) -> None:
+    drawn = out.points.add(type=kind, outline_color=colour, thickness=thickness_px)
+    for i in which:
+        point = drawn.points.add()
+        point.x, point.y = xy[i]
+
+
+def _rounded(xy: NDArray[np.float32]) -> list[list[float]]:
+    rounded: list[list[float]] = stepped(xy, STEP_PX).tolist()
+    return rounded

@@ -1,0 +1,1 @@
+"""Pose files that other programs read."""

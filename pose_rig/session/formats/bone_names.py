@@ -1,0 +1,87 @@
+"""The humanoid under the bone names of other programs.
+
+A convention that has more bones than we measure gets the missing ones as extras: each lies halfway to the next bone
+and never turns. Fingers, eyes and jaws, which all conventions may leave out, are left out.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pose_rig.arrays import Floats
+from pose_rig.humanoid.bones import BONES, INDEX, PARENT, RestPose
+
+Names = Literal["vrm", "mixamo", "cmu"]
+CONVENTIONS: tuple[Names, ...] = ("vrm", "mixamo", "cmu")
+EXTRA = -1
+
+# of MotionBuilder, which Mixamo and the BVH release of the CMU database share; with Left and Right before them
+LIMBS = {
+    "Shoulder": "Shoulder",
+    "UpperArm": "Arm",
+    "LowerArm": "ForeArm",
+    "Hand": "Hand",
+    "UpperLeg": "UpLeg",
+    "LowerLeg": "Leg",
+    "Foot": "Foot",
+    "Toes": "ToeBase",
+}
+SIDED = {side + ours: side + theirs for side in ("Left", "Right") for ours, theirs in LIMBS.items()}
+TRUNK = {"Hips": "Hips", "Spine": "Spine", "Neck": "Neck", "Head": "Head"}
+NAMES: dict[Names, dict[str, str]] = {
+    "vrm": {bone: bone for bone in BONES},
+    "mixamo": {bone: f"mixamorig:{name}" for bone, name in {**TRUNK, "Chest": "Spine2", **SIDED}.items()},
+    "cmu": {**TRUNK, "Chest": "Spine1", **SIDED},
+}
+# our bone → the extra bone before it
+EXTRAS: dict[Names, dict[str, str]] = {
+    "vrm": {},
+    "mixamo": {"Chest": "mixamorig:Spine1"},
+    "cmu": {
+        "Spine": "LowerBack",
+        "Head": "Neck1",
+        "LeftUpperLeg": "LHipJoint",
+        "RightUpperLeg": "RHipJoint",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedBone:
+    """One bone as a file has it.
+
+    Attributes:
+        name: In the convention of the file.
+        parent: Its parent's place in the list; -1: none.
+        source: Row of `BONES` that it turns with, or `EXTRA`.
+        offset: (3,) m from the beginning of the parent in T-pose; of the root: its height above the floor.
+        tip: (3,) m from its beginning to its end.
+    """
+
+    name: str
+    parent: int
+    source: int
+    offset: Floats
+    tip: Floats
+
+
+def named_bones(rest: RestPose, names: Names) -> list[NamedBone]:
+    """Returns the bones in the order of `BONES`, which is depth first, extras included.
+
+    Args:
+        rest: Whose humanoid.
+        names: The convention.
+    """
+    bones: list[NamedBone] = []
+    place: dict[str, int] = {}
+    for bone, parent in PARENT.items():
+        above, offset = place.get(parent, -1), np.asarray(rest.offset[INDEX[bone]], np.float64)
+        if bone in EXTRAS[names]:
+            offset = offset / 2
+            bones.append(NamedBone(EXTRAS[names][bone], above, EXTRA, offset, offset))
+            above = len(bones) - 1
+        place[bone] = len(bones)
+        tip = np.asarray(rest.tip[INDEX[bone]], np.float64)
+        bones.append(NamedBone(NAMES[names][bone], above, INDEX[bone], offset, tip))
+    return bones

@@ -1,0 +1,79 @@
+"""C3D, the marker file of motion analysis laboratories.
+
+Axes: T frames, M markers.
+"""
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pose_rig.errors import UsageError
+from pose_rig.installer import missing
+from pose_rig.session.formats.markers import Markers, Naming
+from pose_rig.session.formats.poses import Poses
+from pose_rig.session.mcap.whole_file import whole_file
+
+MM = 1000.0
+GAP = -1.0  # residual of a point that is not there
+MOST_FRAMES = 65535  # 16 bits; ezc3d and c3d ignore the fields that some laboratories' programs extend them with
+POINT_BYTES = 16
+
+
+def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> Markers:
+    """Writes the joints as points: millimetres, y up, gaps as NaN with residual −1.
+
+    What the millimetres rest on is written to POINT:DESCRIPTIONS and to SUBJECTS:HEIGHT_ASSUMED.
+
+    Args:
+        path: Replaced when finished.
+        poses: What to write.
+        rate_hz: Frames per second; None = the rate of the poses.
+        naming: Pose2Sim's marker names, or our joints' names.
+
+    Returns:
+        What was written.
+
+    Raises:
+        PoseRigError: ezc3d is not installed, the file cannot be written, or there are fewer than two poses.
+        UsageError: The rate is not a positive number, or there are more frames than the format can count.
+    """
+    markers = Markers.from_poses(poses, rate_hz, naming)
+    frames, count = markers.xyz.shape[:2]
+    if frames > MOST_FRAMES:
+        raise UsageError(
+            f"C3D counts to {MOST_FRAMES} frames, {MOST_FRAMES / markers.rate_hz / 60:.1f} min at "
+            f"{markers.rate_hz:g} Hz; here are {frames}.",
+            "Write it in parts with --start and --end, at a lower --rate, or as TRC.",
+        )
+    content = _content(markers, poses)
+    with whole_file(path) as beside:
+        content.write(str(beside))  # says nothing when it fails
+        if beside.stat().st_size < frames * count * POINT_BYTES:
+            raise OSError(errno.ENOSPC, "the disk is full")
+    return markers
+
+
+def _content(markers: Markers, poses: Poses) -> Any:
+    try:
+        import ezc3d
+    except ImportError as error:
+        raise missing("C3D", "ezc3d", "files") from error
+    content = ezc3d.c3d()
+    seen = np.isfinite(markers.xyz).all(-1)
+    points = np.ones((4, len(markers.names), len(markers.xyz)))
+    points[:3] = markers.xyz.transpose(2, 1, 0) * MM
+    content["data"]["points"] = points
+    content["data"]["meta_points"]["residuals"] = np.where(seen, 0.0, GAP).T[None]
+    point = content["parameters"]["POINT"]
+    point["RATE"]["value"] = [markers.rate_hz]
+    point["UNITS"]["value"] = ["mm"]
+    point["LABELS"]["value"] = list(markers.names)
+    point["DESCRIPTIONS"]["value"] = [markers.scale] * len(markers.names)
+    content.add_parameter("POINT", "X_SCREEN", ["+X"])
+    content.add_parameter("POINT", "Y_SCREEN", ["+Y"])
+    content.add_parameter("MANUFACTURER", "SOFTWARE", ["pose-rig"])
+    content.add_parameter("SUBJECTS", "HEIGHT_M", [float(poses.height_m)])
+    content.add_parameter("SUBJECTS", "HEIGHT_ASSUMED", [int(poses.height_assumed)])
+    return content

@@ -1,0 +1,169 @@
+"""Movement as glTF 2.0: a skeleton, one animation, and a simple figure that shows it in every viewer.
+
+glTF has the axes and the metres of ``rig``, so nothing is turned or scaled. Instants are written as they are: glTF
+needs no even rate.
+"""
+
+import base64
+import json
+import struct
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.humanoid.bones import Motion
+from pose_rig.session.formats.bone_names import EXTRA, NamedBone, Names, named_bones
+from pose_rig.session.formats.gltf_figure import figure
+from pose_rig.session.mcap.whole_file import whole_file
+
+FLOAT, UNSIGNED_SHORT = 5126, 5123
+TYPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+VERTICES, TRIANGLES = 34962, 34963
+GLB, JSON_CHUNK, BINARY_CHUNK = b"glTF", b"JSON", b"BIN\0"
+GLTF_VERSION = 2
+
+
+def write_gltf(
+    path: Path, motion: Motion, *, height_m: float, height_assumed: bool, names: Names = "vrm", title: str = "pose-rig"
+) -> None:
+    """Writes a movement as glTF.
+
+    Args:
+        path: Where to; ``.glb`` (one binary file) or ``.gltf`` (one text file). What is there already is replaced
+            when all is written.
+        motion: What to write.
+        height_m: Stature the scale rests on; written to ``asset.extras``.
+        height_assumed: Whether nobody gave that stature; likewise.
+        names: Whose bone names.
+        title: What programs call the movement.
+
+    Raises:
+        UsageError: The name ends in something else.
+        PoseRigError: There is no movement, or the file cannot be written.
+    """
+    if path.suffix not in (".glb", ".gltf"):
+        raise UsageError(f"{path} is no name for a glTF file.", "End it in .glb or .gltf.")
+    if len(motion.t_ns) == 0:
+        raise PoseRigError(f"There is no movement to write to {path}.", "Choose a part in which somebody is seen.")
+    bones = named_bones(motion.rest, names)
+    data = _Data()
+    document = {
+        "asset": {
+            "version": "2.0",
+            "generator": f"pose-rig {version('pose-rig')}",
+            "extras": {"unit": "m", "height_m": height_m, "height_assumed": height_assumed},
+        },
+        "scene": 0,
+        "scenes": [{"nodes": [0, len(bones)]}],
+        "nodes": [*_nodes(bones), {"name": "Figure", "mesh": 0, "skin": 0}],
+        "skins": [_skin(bones, data)],
+        "meshes": [_mesh(bones, data)],
+        "materials": [{"pbrMetallicRoughness": {"baseColorFactor": [0.55, 0.6, 0.7, 1], "metallicFactor": 0}}],
+        "animations": [{"name": title, **_animation(bones, motion, data)}],
+        "accessors": data.accessors,
+        "bufferViews": data.views,
+        "buffers": [{"byteLength": len(data.bytes)}],
+    }
+    with whole_file(path) as partial:
+        partial.write_bytes(_binary(document, data.bytes) if path.suffix == ".glb" else _text(document, data.bytes))
+
+
+class _Data:
+    """The numbers of the file: one buffer, one view and one accessor for each array."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray()
+        self.views: list[dict[str, Any]] = []
+        self.accessors: list[dict[str, Any]] = []
+
+    def add(self, array: NDArray[Any], *, target: int | None = None, limits: bool = False) -> int:
+        """Appends an array and returns the number of its accessor.
+
+        Args:
+            array: (N,…) numbers; whole ones become uint16, others float32.
+            target: What a mesh uses it for.
+            limits: Whether smallest and largest values are told.
+        """
+        whole = array.dtype.kind in "iu"
+        array = array.astype("<u2" if whole else "<f4")
+        view = {"buffer": 0, "byteOffset": len(self.bytes), "byteLength": array.nbytes}
+        accessor = {
+            "bufferView": len(self.views),
+            "componentType": UNSIGNED_SHORT if whole else FLOAT,
+            "count": len(array),
+            "type": TYPES[array.shape[1:]],
+        }
+        if limits:
+            lowest, highest = np.atleast_1d(array.min(0)), np.atleast_1d(array.max(0))
+            accessor |= {"min": lowest.tolist(), "max": highest.tolist()}
+        self.views.append(view if target is None else view | {"target": target})
+        self.accessors.append(accessor)
+        self.bytes += array.tobytes()
+        self.bytes += bytes(-len(self.bytes) % 4)
+        return len(self.accessors) - 1
+
+
+def _nodes(bones: list[NamedBone]) -> list[dict[str, Any]]:
+    """Returns the bones in T-pose."""
+    nodes = []
+    for index, bone in enumerate(bones):
+        node: dict[str, Any] = {"name": bone.name, "translation": bone.offset.tolist()}
+        children = [child for child, other in enumerate(bones) if other.parent == index]
+        nodes.append(node | {"children": children} if children else node)
+    return nodes
+
+
+def _skin(bones: list[NamedBone], data: _Data) -> dict[str, Any]:
+    """Returns what ties the figure to the bones. A matrix is written column by column."""
+    bind = np.tile(np.eye(4), (len(bones), 1, 1))
+    for index, bone in enumerate(bones):
+        bind[index, 3, :3] = (bind[bone.parent, 3, :3] if bone.parent >= 0 else 0) - bone.offset
+    joints = list(range(len(bones)))
+    return {"name": "Armature", "inverseBindMatrices": data.add(bind), "joints": joints, "skeleton": 0}
+
+
+def _mesh(bones: list[NamedBone], data: _Data) -> dict[str, Any]:
+    """Returns the figure; every vertex belongs to one bone."""
+    shape = figure(bones)
+    joints = np.zeros((len(shape.bone), 4), np.uint16)
+    joints[:, 0] = shape.bone
+    attributes = {
+        "POSITION": data.add(shape.position, target=VERTICES, limits=True),
+        "NORMAL": data.add(shape.normal, target=VERTICES),
+        "JOINTS_0": data.add(joints, target=VERTICES),
+        "WEIGHTS_0": data.add(np.tile([1.0, 0.0, 0.0, 0.0], (len(joints), 1)), target=VERTICES),
+    }
+    indices = data.add(np.arange(len(joints)), target=TRIANGLES)
+    return {"name": "Figure", "primitives": [{"attributes": attributes, "indices": indices, "material": 0}]}
+
+
+def _animation(bones: list[NamedBone], motion: Motion, data: _Data) -> dict[str, Any]:
+    """Returns how the bones turn and where the hips are."""
+    times = data.add((motion.t_ns - motion.t_ns[0]) * 1e-9, limits=True)
+    ways = [(0, "translation", data.add(motion.root))]
+    for index, bone in enumerate(bones):
+        if bone.source != EXTRA:
+            ways.append((index, "rotation", data.add(motion.rotation[:, bone.source])))
+    samplers = [{"input": times, "output": output, "interpolation": "LINEAR"} for _, _, output in ways]
+    channels = [{"sampler": i, "target": {"node": node, "path": path}} for i, (node, path, _) in enumerate(ways)]
+    return {"samplers": samplers, "channels": channels}
+
+
+def _text(document: dict[str, Any], data: bytes | bytearray) -> bytes:
+    """Returns a ``.gltf`` that holds its numbers itself."""
+    uri = "data:application/octet-stream;base64," + base64.b64encode(data).decode("ascii")
+    document["buffers"][0]["uri"] = uri
+    return json.dumps(document, indent=1).encode("ascii")
+
+
+def _binary(document: dict[str, Any], data: bytes | bytearray) -> bytes:
+    """Returns a ``.glb``."""
+    text = json.dumps(document, separators=(",", ":")).encode("ascii")
+    text += b" " * (-len(text) % 4)
+    chunks = (struct.pack("<I4s", len(text), JSON_CHUNK), text, struct.pack("<I4s", len(data), BINARY_CHUNK), data)
+    body = b"".join(chunks)
+    return struct.pack("<4sII", GLB, GLTF_VERSION, 12 + len(body)) + body

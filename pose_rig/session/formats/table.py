@@ -1,0 +1,81 @@
+"""Poses as a table, for spreadsheets, pandas, R and MATLAB: one row per instant, one column per number."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.installer import missing
+from pose_rig.session.formats.joint_angles import angles_deg
+from pose_rig.session.formats.poses import FRAME, Poses
+from pose_rig.session.mcap.whole_file import whole_file
+
+
+def write_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
+    """Writes `Poses.columns` with one line of names, comma-separated; a cell is empty where nothing is known.
+
+    Args:
+        path: Replaced when finished.
+        poses: What to write.
+        rate_hz: Rows per second, at even distances; None = one row for every instant there is.
+
+    Raises:
+        PoseRigError: The file cannot be written.
+    """
+    _write(path, (poses.even(rate_hz) if rate_hz else poses).columns())
+
+
+def write_angles_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
+    """Writes ``t_ns``, ``t_s``, ``mode`` and the joint angles, ``l_knee_flexion_deg`` and so on, as `write_csv` does.
+
+    A cell is empty where one of the angle's joints is not seen, or only guessed
+    (`pose_rig.session.formats.joint_angles`).
+
+    Raises:
+        PoseRigError: The file cannot be written.
+    """
+    poses = poses.without_guesses().even(rate_hz) if rate_hz else poses
+    angles = {f"{name}_deg": values for name, values in angles_deg(poses).items()}
+    _write(path, {"t_ns": poses.t_ns, "t_s": poses.t_s, "mode": poses.mode, **angles})
+
+
+def _write(path: Path, table: dict[str, NDArray[Any]]) -> None:
+    numbers = np.stack([table[name] for name in list(table)[3:]], axis=1)
+    row = "%d,%.9f,%s" + ",%.6g" * numbers.shape[1] + "\n"
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(",".join(table) + "\n")
+        for t_ns, t_s, mode, values in zip(table["t_ns"], table["t_s"], table["mode"], numbers, strict=True):
+            file.write((row % (t_ns, t_s, mode, *values.tolist())).replace("nan", ""))
+
+
+def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
+    """Writes `Poses.columns` as Parquet; frame, units and what they rest on are in the metadata of its schema, as text.
+
+    Args:
+        path: Replaced when finished.
+        poses: What to write.
+        rate_hz: Rows per second, at even distances; None = one row for every instant there is.
+
+    Raises:
+        PoseRigError: pyarrow is not installed, or the file cannot be written.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise missing("Parquet", "pyarrow", "files") from error
+    table = pyarrow.table((poses.even(rate_hz) if rate_hz else poses).columns(), metadata=_metadata(poses))
+    with whole_file(path) as beside:
+        pyarrow.parquet.write_table(table, beside)
+
+
+def _metadata(poses: Poses) -> dict[str, str]:
+    return {
+        "frame": FRAME,
+        "length_unit": "m",
+        "height_m": f"{poses.height_m:g}",
+        "height_assumed": json.dumps(poses.height_assumed),
+        "joints": json.dumps(poses.joints),
+    }

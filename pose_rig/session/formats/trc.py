@@ -1,0 +1,57 @@
+"""TRC, the marker file of OpenSim and Pose2Sim.
+
+Axes: T frames, M markers.
+"""
+
+from pathlib import Path
+
+from pose_rig.session.formats.markers import Markers, Naming
+from pose_rig.session.formats.poses import Poses
+from pose_rig.session.mcap.whole_file import whole_file
+
+KEYS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
+
+
+def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> Markers:
+    """Writes the joints as markers: metres, y up, frames from 1, times from 0 s, gaps as ``nan``.
+
+    The format has no field for remarks, so what the metres rest on follows the file's name in the first line.
+
+    Args:
+        path: Replaced when finished.
+        poses: What to write.
+        rate_hz: Frames per second; None = the rate of the poses.
+        naming: Pose2Sim's marker names, or our joints' names.
+
+    Returns:
+        What was written.
+
+    Raises:
+        PoseRigError: The file cannot be written, or there are fewer than two poses.
+        UsageError: The rate is not a positive number.
+    """
+    markers = Markers.from_poses(poses, rate_hz, naming)
+    frames, count = markers.xyz.shape[:2]
+    # nan, not nothing: OpenSim refuses rows that end in an empty cell
+    row = "%d\t%.6f" + "\t%.6f" * (3 * count) + "\n"
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(_header(path.name, markers))
+        for frame, values in enumerate(markers.xyz.reshape(frames, -1)):
+            file.write(row % (frame + 1, frame / markers.rate_hz, *values.tolist()))
+    return markers
+
+
+def _header(name: str, markers: Markers) -> str:
+    """Returns the five lines of the header and the blank one that OpenSim wants."""
+    frames, count = markers.xyz.shape[:2]
+    rate = f"{markers.rate_hz:.10g}"
+    axes = [f"{axis}{marker}" for marker in range(1, count + 1) for axis in "XYZ"]
+    lines = (
+        ("PathFileType", "4", "(X/Y/Z)", f"{name} ({markers.scale})"),
+        KEYS.split(),
+        (rate, rate, str(frames), str(count), "m", rate, "1", str(frames)),
+        ("Frame#", "Time", "\t\t\t".join(markers.names), "", ""),
+        ("", "", *axes),
+        (),
+    )
+    return "".join("\t".join(line) + "\n" for line in lines)

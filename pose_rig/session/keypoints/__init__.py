@@ -1,0 +1,1 @@
+"""2D keypoint files of other programs."""

@@ -1,0 +1,131 @@
+"""2D keypoints that were read frame by frame → keypoints of a whole recording.
+
+Axes: V views, T frames, P people, K landmarks.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.capture.keypoints import Keypoints, checked
+from pose_rig.errors import ContentError, UsageError
+from pose_rig.session.keypoints.pose2sim_project import Views
+from pose_rig.skeleton import SCHEMAS, landmarks, schema_name
+
+Frames = dict[int, NDArray[np.float32]]  # (P,K,3) x, y, score of each frame number
+
+# OpenPose's experimental model; 25 like body25, in another order
+BODY_25B = (
+    f"{','.join(SCHEMAS['coco17'])},neck,head_top,left_foot_index,left_small_toe,left_heel,right_foot_index,"
+    "right_small_toe,right_heel"
+)
+SETS = {
+    17: "coco17", 18: "coco18", 25: "body25", 26: "halpe26", 33: "mediapipe33", 133: "wholebody133", 136: "halpe136",
+}  # fmt: skip
+HIGHEST_FPS = 10_000.0
+MOST_BYTES = 1 << 31  # of one array; an hour of 16 cameras at 60/s with one person of 133 landmarks fits
+HIGHEST_FRAME = 1 << 28  # sixty days at 50/s; beyond are times of day
+MOST_DIGITS = 40  # of a number that are looked at
+SIZE_REMEDY = "Check what wrote it; --fps is the rate of the videos and --size the size of their images."
+
+
+def frame_number(name: str) -> int | None:
+    """Returns the number of a frame: the last one in the name of its image or file; None if there is none."""
+    numbers = re.findall(r"\d+", PurePosixPath(name).stem)
+    return int(numbers[-1][-MOST_DIGITS:]) if numbers else None
+
+
+def checked_rate(fps: float) -> float:
+    """Returns a frame rate.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not 0 < fps <= HIGHEST_FPS:
+        raise UsageError(f"{fps:g} frames per second are none.", "Give the rate of the videos, such as --fps 60.")
+    return fps
+
+
+def keypoints_of(
+    source: Path, cameras: Mapping[str, Frames], fps: float, views: Views, schema: str | None
+) -> Keypoints:
+    """Returns the keypoints of cameras; equal frame numbers are equal instants, a number that one lacks was dropped.
+
+    Args:
+        source: Where they come from.
+        cameras: The frames of each camera, by its name; at least one each.
+        fps: Frames per second.
+        views: Sizes and focal lengths, in the order of the cameras.
+        schema: Landmark set; None = by the number of landmarks (`SETS`).
+
+    Raises:
+        ContentError: They do not belong together, or are no pixels of images of that size.
+        UsageError: The landmark set is not known.
+    """
+    tracks = list(cameras.values())
+    counts = {frame.shape[1] for track in tracks for frame in track.values() if len(frame)}
+    if len(counts) > 1:
+        raise ContentError(
+            f"{source}: people have {' or '.join(map(str, sorted(counts)))} landmarks.",
+            "Detect all cameras with the same model.",
+        )
+    t_ns, xy, score = _arrays(source, tracks, counts.pop() if counts else 0, fps)
+    if not score.any():
+        raise ContentError(f"{source}: there is nobody in any file.", "Check the detector that wrote them.")
+    schema = schema_name(schema) if schema else _schema(source, xy)
+    named = len(landmarks(schema).names)
+    if named != xy.shape[-2]:
+        raise UsageError(f"{source}: people have {xy.shape[-2]} landmarks, {schema} has {named}.", "Name another set.")
+    keypoints = Keypoints(xy, score, t_ns, schema, views.size_px, tuple(cameras), views.focal_px)
+    return checked(keypoints, str(source), SIZE_REMEDY)
+
+
+def _arrays(
+    source: Path, tracks: Sequence[Frames], count: int, fps: float
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Returns t_ns (V,T), xy (V,T,P,K,2) with NaN where not seen, and score.
+
+    Rows after a camera's last frame repeat its time: they are no frames.
+    """
+    first, last = min(min(track) for track in tracks), max(max(track) for track in tracks)
+    if last - first > HIGHEST_FRAME:
+        raise ContentError(
+            f"{source}: frame numbers go from {first} to {last}.", "The last number in a name is that of its frame."
+        )
+    length = max(len(track) for track in tracks)
+    people = max(len(frame) for track in tracks for frame in track.values())
+    shape = (len(tracks), length, people, count, 3)
+    if 4 * np.prod(shape, dtype=float) > MOST_BYTES:
+        raise ContentError(
+            f"{source}: {length} frames of up to {people} people are too many to read at once.", "Import it in parts."
+        )
+    data = np.zeros(shape, np.float32)
+    t_ns = np.zeros((len(tracks), length), np.int64)
+    for v, track in enumerate(tracks):
+        numbers = np.array([number - first for number in track], np.int64)
+        t_ns[v, : len(numbers)] = np.round(numbers * (1e9 / fps))
+        t_ns[v, len(numbers) :] = t_ns[v, len(numbers) - 1]
+        for row, frame in enumerate(track.values()):
+            if len(frame):
+                data[v, row, : len(frame)] = frame
+    score = np.where(np.isfinite(data).all(-1), data[..., 2], 0.0)
+    return t_ns, np.where(score[..., None] > 0, data[..., :2], np.float32(np.nan)), score
+
+
+def _schema(source: Path, xy: NDArray[np.float32]) -> str:
+    """Returns the landmark set by the number of landmarks; of the two sets of 25, the one whose hips have a middle."""
+    count = xy.shape[-2]
+    if count not in SETS:
+        raise UsageError(
+            f"{source}: no landmark set of {count} is known, only {', '.join(f'{n} ({SETS[n]})' for n in SETS)}.",
+            "Name the landmarks in their order with --landmarks NAME,NAME,…, or detect with one of these models.",
+        )
+    if SETS[count] != "body25":
+        return SETS[count]
+    neck, mid_hip, hips = xy[..., 1, :], xy[..., 8, :], (xy[..., 9, :] + xy[..., 12, :]) / 2
+    off = np.linalg.norm(mid_hip - hips, axis=-1) / np.maximum(np.linalg.norm(mid_hip - neck, axis=-1), 1.0)
+    off = off[np.isfinite(off)]
+    return "body25" if not len(off) or np.median(off) < 0.25 else BODY_25B

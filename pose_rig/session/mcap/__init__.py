@@ -1,0 +1,1 @@
+"""The MCAP file of a session: writing, reading, recovery."""

@@ -1,0 +1,184 @@
+"""A session being written: MCAP, whole after every flush, called ``.partial`` until it is finished."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from google.protobuf.message import Message as Protobuf
+from mcap.data_stream import RecordBuilder
+from mcap.records import Channel, Metadata, Schema
+from mcap.writer import CompressionType, Writer
+
+from pose_rig.errors import SessionError, UsageError
+from pose_rig.session.draw.draw import Drawn, schema_of
+from pose_rig.session.mcap.info import NAME, SessionInfo
+from pose_rig.wire.encoding import json_schema
+from pose_rig.wire.messages import Message
+
+PARTIAL = ".partial"
+CHUNK_BYTES = 1 << 20  # written earlier than the next flush if so much has come together
+PROFILE = ""
+LIBRARY = "pose-rig"
+
+
+class LogFile:
+    """Writes one session.
+
+    What was added before a `flush` survives a killed process; what was added before a `sync` survives a power cut.
+
+    Args:
+        path: Where the finished session will be; until then it is ``<path>.partial``.
+        info: Its head.
+
+    Attributes:
+        written: Messages added.
+
+    Raises:
+        UsageError: The file exists.
+        SessionError: It cannot be written.
+    """
+
+    def __init__(self, path: Path, info: SessionInfo) -> None:
+        self._path, self._partial = path, partial_of(path)
+        self._unix_from_rig_ns = info.unix_from_rig_ns
+        self._schemas: dict[object, int] = {}
+        self._declared = RecordBuilder()
+        self._channels: dict[str, int] = {}
+        self._sequences: dict[str, int] = {}
+        self.written = 0
+        refuse_existing(path)
+        try:
+            self._file = self._partial.open("xb")
+        except OSError as error:
+            raise SessionError(f"Cannot write {path}: {error.strerror}.", "Choose another place.") from error
+        self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
+        self._writer.start(PROFILE, LIBRARY)
+        self._writer.add_metadata(NAME, info.to_metadata())
+        self.flush()
+        Metadata(NAME, info.to_metadata()).write(self._declared)
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the file is by now."""
+        return self._file.tell()
+
+    def add(self, message: Message, data: bytes, log_unix_ns: int) -> None:
+        """Adds a message of the bus.
+
+        Args:
+            message: What it says.
+            data: As it travelled, topic included; kept byte by byte.
+            log_unix_ns: When it came.
+        """
+        topic = message.topic
+        channel = self._channel(topic, type(message), _bus_schema, "msgpack")
+        t_ns = getattr(message, "t_ns", None)
+        own_unix_ns = log_unix_ns if t_ns is None else t_ns + self._unix_from_rig_ns
+        self._add(topic, channel, log_unix_ns, data[len(topic.encode()) + 1 :], max(own_unix_ns, 0), _index(message))
+
+    def show(self, drawn: Drawn, index: int | None = None) -> None:
+        """Adds something for viewers; ``index`` is a number of its own that it has, if it has one."""
+        channel = self._channel(drawn.topic, type(drawn.message), _foxglove_schema, "protobuf")
+        self._add(drawn.topic, channel, drawn.t_ns, drawn.message.SerializeToString(), drawn.t_ns, index)
+
+    def flush(self) -> None:
+        """Gives all that was added to the system.
+
+        Raises:
+            OSError: The disk is full or gone.
+        """
+        self._writer.flush()  # type: ignore[no-untyped-call]
+        # A second time, outside of any chunk: where the head, or the chunk that declares a channel, is damaged, others
+        # still tell.
+        if self.written:
+            self._file.write(self._declared.end())  # type: ignore[no-untyped-call]
+        self._file.flush()
+
+    def sync(self) -> None:
+        """Has the system put it on the disk.
+
+        Raises:
+            OSError: The disk is full or gone.
+        """
+        self.flush()
+        os.fsync(self._file.fileno())
+
+    def finish(self) -> Path:
+        """Writes the index, gives the session its name and returns it.
+
+        Raises:
+            OSError: The disk is full or gone; what was flushed stays in the partial file.
+        """
+        self._writer.finish()  # type: ignore[no-untyped-call]
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        os.replace(self._partial, self._path)
+        return self._path
+
+    def abandon(self) -> None:
+        """Leaves the partial file as it is, for `recover`."""
+        with suppress(OSError):  # closing tries once more to write what the disk refused
+            self._file.close()
+
+    def _channel(self, topic: str, kind: type, schema: Callable[[type], tuple[str, str, bytes]], encoding: str) -> int:
+        if topic not in self._channels:
+            if kind not in self._schemas:
+                name, form, data = schema(kind)
+                self._schemas[kind] = self._writer.register_schema(name, form, data)
+                Schema(self._schemas[kind], data, form, name).write(self._declared)
+            self._channels[topic] = self._writer.register_channel(topic, encoding, self._schemas[kind])
+            Channel(self._channels[topic], topic, encoding, {}, self._schemas[kind]).write(self._declared)
+        return self._channels[topic]
+
+    def _add(
+        self, topic: str, channel: int, log_unix_ns: int, data: bytes, publish_unix_ns: int, index: int | None
+    ) -> None:
+        sequence = self._sequences.get(topic, -1) + 1 if index is None else index
+        self._sequences[topic] = sequence
+        self._writer.add_message(channel, log_unix_ns, data, publish_unix_ns, sequence)
+        self.written += 1
+
+
+def partial_of(path: Path) -> Path:
+    """Returns what a session is called until it is finished."""
+    return path.with_name(path.name + PARTIAL)
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuses to write over a session.
+
+    Raises:
+        UsageError: It exists, or one that was not finished does.
+    """
+    if path.exists():
+        raise UsageError(f"{path} exists already.", "Choose another name, or remove it.")
+    refuse_unfinished(path)
+
+
+def refuse_unfinished(path: Path) -> None:
+    """Refuses to write over what is left of a session.
+
+    Raises:
+        UsageError: One that was not finished is there.
+    """
+    if (partial := partial_of(path)).exists():
+        raise UsageError(
+            f"{partial} is left from a recording that was not finished.",
+            f"Keep it with `pose-rig recover {partial}`, or remove it.",
+        )
+
+
+def _bus_schema(kind: type[Message]) -> tuple[str, str, bytes]:
+    return f"pose_rig.{kind.__name__}", "jsonschema", json_schema(kind)
+
+
+def _foxglove_schema(kind: type[Protobuf]) -> tuple[str, str, bytes]:
+    name, files = schema_of(kind)
+    return name, "protobuf", files
+
+
+def _index(message: Message) -> int | None:
+    index: int | None = getattr(message, "index", None)
+    return index

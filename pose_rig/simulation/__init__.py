@@ -1,0 +1,1 @@
+"""Simulated people, movement, cameras and detection noise."""

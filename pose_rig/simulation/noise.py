@@ -1,0 +1,151 @@
+"""What a real detector does to 2D joints: drift, hallucinated limbs, left-right swaps, lost legs.
+
+The figures are those of MediaPipe *full* and *lite* against a calibrated reference on real footage: errors as fractions
+of the person's height in the picture, correlated in time (lag-1 about 0.9 at 25 fps).
+
+Axes: T instants, J = 17 joints; leading axes are anything (rigs, views).
+"""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.skeleton import INDEX, LIMBS, MIRROR, J
+
+# joint: (standard deviation per axis, share of outliers), left and right pooled, full and lite averaged
+MEASURED = {
+    "nose": (0.0120, 0.006), "head": (0.0125, 0.010), "shoulder": (0.0122, 0.028), "elbow": (0.0150, 0.170),
+    "wrist": (0.0128, 0.230), "hip": (0.0135, 0.025), "knee": (0.0125, 0.024), "ankle": (0.0107, 0.040),
+}  # fmt: skip
+CORRELATION_25HZ = 0.9
+SWAP_SHARE = 0.012  # of legs, of arms; measured 0.3–3 % per joint pair
+MISREAD_SHARE = 0.004  # the whole body taken for its mirror image
+OUTLIER_SD = 0.11  # of the person's height
+_GROUPS = tuple(
+    tuple(INDEX[f"{side}_{part}"] for part in parts)
+    for parts in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+    for side in "lr"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Simulated detections.
+
+    Attributes:
+        xy_px: (...,T,J,2).
+        score: (...,T,J) 0–1, 0 = not seen.
+    """
+
+    xy_px: Floats
+    score: Floats
+
+
+def drift(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Floats:
+    """Returns standard normal processes along the third axis from the end (T,J,C), correlated as measured."""
+    rho = CORRELATION_25HZ ** (25 / fps)
+    out = rng.normal(0, 1, shape)
+    for t in range(1, shape[-3]):
+        out[..., t, :, :] = rho * out[..., t - 1, :, :] + np.sqrt(1 - rho**2) * out[..., t, :, :]
+    return out
+
+
+def happens(share: Floats, shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Returns (...,T,C) events with the given shares, lasting as long as the drift does."""
+    quantile = np.array([NormalDist().inv_cdf(min(max(float(p), 1e-9), 1 - 1e-9)) for p in share])
+    return np.asarray(drift((*shape, 1), fps, rng)[..., 0] < quantile)
+
+
+def detect(xy_px: Floats, fps: float, rng: np.random.Generator, *, lost: float = 0.0) -> Detections:
+    """Returns what a detector would have seen of true projections.
+
+    Args:
+        xy_px: (...,T,J,2) px.
+        fps: Frames per second.
+        rng: Source of chance.
+        lost: Share of the limb joints that are outliers beyond those measured.
+    """
+    lead = xy_px.shape[:-3]
+    steps = xy_px.shape[-3]
+    extent = np.ptp(xy_px, axis=-2).max(-1)[..., None, None]  # (...,T,1,1) the person's size in the picture
+    quality = np.exp(rng.normal(-0.1, 0.35, (*lead, 1, 1, 1)))  # some footage is better than other
+    sd, share = np.zeros(J), np.zeros(J)
+    for joint, i in INDEX.items():
+        if (part := joint.split("_")[-1]) in MEASURED:
+            sd[i], share[i] = MEASURED[part]
+    noise = drift((*lead, steps, J, 2), fps, rng) * sd[:, None] * quality
+    out = xy_px + extent * noise
+    wrong = happens(share * 0.6, (*lead, steps, J), fps, rng)  # the rest comes with whole limbs
+    if lost:
+        limbs = np.isin(np.arange(J), LIMBS)
+        wrong |= happens(np.where(limbs, lost, 0.0), (*lead, steps, J), fps, rng)
+    limb = happens(np.array([0.07, 0.07, 0.012, 0.012]), (*lead, steps, 4), fps, rng)
+    for g, joints in enumerate(_GROUPS):  # the further out, the more a lost limb is guessed
+        wrong[..., list(joints[1:])] |= limb[..., g : g + 1]
+    guess = drift((*lead, steps, J, 2), fps, rng) * OUTLIER_SD * extent
+    out = np.where(wrong[..., None], out + guess, out)
+    for joints in _GROUPS:  # a lost elbow takes its wrist along half of the time
+        carried = wrong[..., joints[1]][..., None] & (rng.random((*lead, 1, 1)) < 0.5)
+        out[..., joints[2], :] += np.where(carried, guess[..., joints[1], :], 0.0)
+    score = _score(wrong, fps, rng)
+    out, score = _swap(out, score, fps, rng)
+    return Detections(_middles(out), _least(score))
+
+
+def drop(detections: Detections, rng: np.random.Generator) -> Detections:
+    """Returns detections of which some lack the legs, the hips too, or single joints, as cropped pictures do.
+
+    Every (...,T) apart.
+    """
+    score = detections.score.copy()
+    lead = score.shape[:-1]
+    legs = [INDEX[f"{side}_{part}"] for side in "lr" for part in ("knee", "ankle")]
+    below = [*legs, *(INDEX[name] for name in ("pelvis", "spine", "l_hip", "r_hip"))]
+    score[..., legs] *= (rng.random((*lead, 1)) > 0.05).astype(float)
+    score[..., below] *= (rng.random((*lead, 1)) > 0.06).astype(float)
+    single = rng.random(score.shape) < np.where(rng.random((*lead, 1)) < 0.15, 0.1, 0.0)
+    single[..., [INDEX[name] for name in ("thorax", "nose", "head", "l_shoulder", "r_shoulder")]] = False
+    score[single] = 0.0
+    return Detections(np.where(score[..., None] > 0, detections.xy_px, 0.0), score)
+
+
+def _score(wrong: NDArray[np.bool_], fps: float, rng: np.random.Generator) -> Floats:
+    """Confidences as measured: an outlier is often unsure, an inlier seldom; detectors differ in scale."""
+    z = drift((*wrong.shape, 1), fps, rng)[..., 0]
+    sure = 1 - 0.12 * np.abs(z) ** 1.5
+    unsure = 0.45 + 0.35 * z
+    score = np.where(wrong & (rng.random(wrong.shape) < 0.75), unsure, sure)
+    return np.clip(score, 0.02, 1.0) ** np.exp(rng.normal(0.1, 0.4, (*wrong.shape[:-2], 1, 1)))
+
+
+def _swap(xy: Floats, score: Floats, fps: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    lead = xy.shape[:-2]
+    events = happens(np.array([SWAP_SHARE, SWAP_SHARE, MISREAD_SHARE]), (*lead, 3), fps, rng)
+    arms = [i for g in _GROUPS[:2] for i in g]
+    legs = [i for g in _GROUPS[2:] for i in g]
+    for event, joints in enumerate((arms, legs, list(range(J)))):
+        here = events[..., event][..., None]
+        partners = [MIRROR[i] for i in joints]
+        swapped, other = xy[..., partners, :], score[..., partners]
+        xy[..., joints, :] = np.where(here[..., None], swapped, xy[..., joints, :])
+        score[..., joints] = np.where(here, other, score[..., joints])
+    return xy, score
+
+
+def _middles(xy: Floats) -> Floats:
+    out = xy.copy()
+    out[..., 0, :] = 0.5 * (xy[..., INDEX["l_hip"], :] + xy[..., INDEX["r_hip"], :])
+    out[..., INDEX["thorax"], :] = 0.5 * (xy[..., INDEX["l_shoulder"], :] + xy[..., INDEX["r_shoulder"], :])
+    out[..., INDEX["spine"], :] = 0.5 * (out[..., 0, :] + out[..., INDEX["thorax"], :])
+    return out
+
+
+def _least(score: Floats) -> Floats:
+    out = score.copy()
+    out[..., 0] = np.minimum(score[..., INDEX["l_hip"]], score[..., INDEX["r_hip"]])
+    out[..., INDEX["thorax"]] = np.minimum(score[..., INDEX["l_shoulder"]], score[..., INDEX["r_shoulder"]])
+    out[..., INDEX["spine"]] = np.minimum(out[..., 0], out[..., INDEX["thorax"]])
+    return out

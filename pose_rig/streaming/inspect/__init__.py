@@ -1,0 +1,1 @@
+"""What others stream as VMC, read and checked."""

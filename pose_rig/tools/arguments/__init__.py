@@ -1,0 +1,1 @@
+"""What is typed: options, camera lists, input and output files."""

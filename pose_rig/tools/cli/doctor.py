@@ -1,0 +1,47 @@
+"""``pose-rig doctor``: what is wrong with this machine, and what to do about it."""
+
+from typing import TYPE_CHECKING
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pose_rig.tools.arguments.options import Debug
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.failures import failures
+
+if TYPE_CHECKING:
+    from pose_rig.tools.cli.checks import Finding
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+def doctor(debug: Debug = False) -> None:
+    """Check this machine: Python, packages, models, inference providers, cameras, network, disk.
+
+    Ends with exit code 1 if something must be mended before a rig can run.
+    """
+    with failures(debug):
+        from pose_rig.tools.cli.checks import CHECKS  # brings MCAP
+
+        console = Console()
+        findings: list[Finding] = []
+        for check in CHECKS:
+            for finding in check():
+                findings.append(finding)
+                console.print(_line(finding))
+        worst = [finding for finding in findings if finding.status == "fail"]
+        text = f"{len(worst)} thing(s) to mend." if worst else "Ready to run: `pose-rig demo`."
+        console.print(text)
+    if worst:
+        raise typer.Exit(1)
+
+
+def _line(finding: "Finding") -> Table:
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=4)
+    line.add_column(width=10)
+    line.add_column(overflow="fold")
+    text = f"{finding.text} {finding.remedy}".rstrip()
+    line.add_row(Text(finding.status, style=_COLOURS[finding.status]), Text(finding.subject), Text(text))
+    return line

@@ -1,0 +1,62 @@
+"""``pose-rig export``: a checkpoint becomes the file that a rig runs."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pose_rig.assets.cache import cache_folder
+from pose_rig.installer import missing
+from pose_rig.tools.arguments.inputs import EXPORTED, check_input
+from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.outputs import check_output
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.failures import failures
+
+
+def export(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="What `pose-rig train` left, or a graph to write anew.")
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="F", help="Default: beside it, as .onnx.")] = None,
+    precision: Annotated[
+        Literal["fp32", "fp16", "int8"], typer.Option(help="What the lifter multiplies in; refused where it shows.")
+    ] = "fp32",
+    provider: Annotated[
+        Literal["cpu", "cuda", "tensorrt"],
+        typer.Option(help="Where it is tried, too; tensorrt: its engine is built and kept."),
+    ] = "cpu",
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Make the graph of lifter and fusion that `pose-rig run --weights` takes.
+
+    \b
+    pose-rig export runs/a/lifter.pt
+    pose-rig export runs/a/lifter.pt --out my.weights
+    pose-rig export runs/a/lifter.pt --precision fp16 --provider tensorrt
+
+    The graph is run and compared with torch before it is put in place. What fewer bits or another provider change must
+    be less than 1 mm of a joint in the mean. The file says what it was made of.
+    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    console = Console()
+    with failures(debug):
+        path = out or checkpoint.with_suffix(".onnx")
+        check_input(checkpoint, EXPORTED)
+        check_output(path, force=force, sources=(checkpoint,))
+        try:
+            from pose_rig.lifting.checkpoint import load  # brings torch
+            from pose_rig.training.export.export import Wishes
+            from pose_rig.training.export.export import export as write
+        except ModuleNotFoundError as error:
+            raise missing("Exporting", str(error.name), "train") from error
+        lifter, settings = load(checkpoint)
+        wishes = Wishes(precision, provider, cache_folder() / "engines")
+        done = write(lifter, settings, path, wishes, source=checkpoint)
+        changes = f"; {precision} on {provider} moves lifted joints by {done.off_mm:.2f} mm"
+        console.print(
+            f"Written: {done.path}, {done.size_mb:.1f} MB, differs from torch by {done.differs:.0e}"
+            f"{changes if done.off_mm else ''}.",
+            soft_wrap=True,
+        )  # fmt: skip
+        console.print(f"Use it with `pose-rig run --weights {done.path}`.", soft_wrap=True)

@@ -1,0 +1,109 @@
+"""``pose-rig import``: other people's 2D keypoints become a session."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from msgspec import structs
+
+from pose_rig.config import MOST_CAMERAS, CameraConfig, Config
+from pose_rig.errors import UsageError
+from pose_rig.tools.arguments.camera_list import named_cameras
+from pose_rig.tools.arguments.inputs import IMPORTED, check_input
+from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.outputs import check_session
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.limits import check, check_record
+
+if TYPE_CHECKING:
+    from pose_rig.capture.keypoints import Keypoints
+
+
+def import_session(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="F",
+            help="A keypoint file (.npz), OpenPose's or Pose2Sim's folder of JSON, a file (or a folder of one for each "
+            "camera) by AlphaPose or MMPose (.json) or DeepLabCut (.csv), or FreeMoCap's 2D .npy.",
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="S.mcap", help="Default: called like the source.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(metavar="HZ", help="All but .npz: frames per second, if no Config.toml says so.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="W,H", help="All but .npz: size of the pictures, if no calibration says so.")
+    ] = None,
+    landmarks: Annotated[
+        str | None,
+        typer.Option(metavar="SET", help="All but .npz: coco17, halpe26, wholebody133 …; default: by their number."),
+    ] = None,
+    height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person.")] = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Make a session of 2D keypoints that another program found.
+
+    \b
+    pose-rig import keypoints.npz --out take.mcap
+    pose-rig import Pose2SimProject                         its pose/ or pose-sync/, Config.toml and Calib*.toml
+    pose-rig import json/ --fps 60 --size 1920,1080
+    pose-rig import alphapose/ --fps 60 --size 1920,1080    a .json of each camera; likewise DeepLabCut's .csv
+    pose-rig replay take.mcap --record poses.mcap           and then make poses of it
+
+    docs/cameras.md describes keypoint files.
+    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    console = Console()
+    with failures(debug):
+        check_input(source, IMPORTED)
+        place = source.resolve()
+        path = out or Path(f"{place.name if place.is_dir() else place.stem}.mcap")
+        check_record(path)
+        check_session(path, force=force, sources=(source,))
+        keypoints = _read(source, fps, _size_px(size), landmarks)
+        config = _config(source, keypoints, height)
+        check(structs.replace(config, camera=()))  # nobody opens a folder of keypoints as a camera
+        from pose_rig.session.importer import import_keypoints  # brings MCAP
+
+        if force:
+            path.unlink(missing_ok=True)
+        frames = import_keypoints(keypoints, config, path)
+        names = ", ".join(camera.name for camera in config.camera)
+        console.print(f"Imported: {path}, {frames} frames of {names}.", soft_wrap=True)
+
+
+def _read(source: Path, fps: float | None, size_px: tuple[int, int] | None, landmarks: str | None) -> "Keypoints":
+    from pose_rig.session.keypoints.foreign_keypoints import read_keypoints
+
+    return read_keypoints(source, fps, (size_px,) if size_px else (), landmarks)
+
+
+def _config(source: Path, keypoints: "Keypoints", height_m: float | None) -> Config:
+    """Returns the rig of imported keypoints."""
+    views = len(keypoints.cameras)
+    if views > MOST_CAMERAS:
+        raise UsageError(f"These are {views} cameras.", f"A rig has 1 to {MOST_CAMERAS}.")
+    members = source.suffix.lower() == ".npz"  # of which each can be opened as a camera
+    cameras = named_cameras(
+        CameraConfig(
+            source=str(source),
+            name=name or f"{source.stem}{view}",
+            member=view if members else 0,
+            members=views if members else 1,
+            focal_px=focal_px,
+        )
+        for view, (name, focal_px) in enumerate(zip(keypoints.cameras, keypoints.focal_px, strict=True))
+    )
+    return Config(camera=cameras, height_m=height_m, pace="all")
+
+
+def _size_px(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)[,x×](\d+)", text.strip())
+    if not match:
+        raise UsageError(f"{text!r} is no size of a picture.", "Give width and height, such as --size 1920,1080.")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,162 @@
+"""``pose-rig listen``: what anybody sends in the VMC protocol, and what receivers would stumble over."""
+
+import errno
+import socket
+import time
+from contextlib import closing
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from pose_rig.errors import UsageError
+from pose_rig.streaming.address import PORTS, THIS_MACHINE, VMC_PORT, Address
+from pose_rig.streaming.inspect.vmc_receiver import VmcHeard
+from pose_rig.tools.arguments.options import Debug, Duration, Headless
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.heard_picture import all_well, facts, fault_lines, picture, speed
+from pose_rig.tools.terminal.plain_lines import PlainLines
+from pose_rig.tools.terminal.watching import check_duration, watch
+
+MOST_BYTES = 65_535  # of a datagram
+
+
+def listen(
+    port: Annotated[int, typer.Option(metavar="N", help="The port to listen on; 0 = any free one.")] = VMC_PORT,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Where to listen; 0.0.0.0 hears other machines too.")
+    ] = THIS_MACHINE,
+    all_bones: Annotated[bool, typer.Option("--all", help="Show every bone, not the main ones alone.")] = False,
+    duration: Duration = None,
+    headless: Headless = False,
+    debug: Debug = False,
+) -> None:
+    """Decode what anybody sends in the VMC protocol: frames per second, bones, and what breaks receivers.
+
+    \b
+    pose-rig listen                              in place of the engine: close it first, both want port 39539
+    pose-rig listen --host 0.0.0.0               from other machines too
+    pose-rig listen --port 39540 --all           another port, every bone
+    pose-rig listen --duration 10 --headless     plain lines, and what was heard in the end
+
+    Send to it with `pose-rig run --cams 0,1,2 --vmc 127.0.0.1`, or from any other program, and see in plain words
+    what Unity (EVMC4U), Unreal (VRM4U), Godot and others would make of it. Nothing is answered, and no file that a
+    sender names is opened. q or Ctrl-C stops.
+    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    with failures(debug):
+        check_duration(duration)
+        console = Console()
+        lines = PlainLines(console)
+        with closing(bound(host, port)) as source:
+            listener = Listener(source, all_bones=all_bones)
+            lines.say(f"Listening on {listener.address}.")
+            watch(listener, console, duration_s=duration, headless=headless)
+        for line in listener.summary():
+            lines.say(line)
+
+
+class Listener:
+    """Hears datagrams and shows them.
+
+    Args:
+        source: Where they come in.
+        all_bones: Whether every bone is shown.
+    """
+
+    def __init__(self, source: socket.socket, *, all_bones: bool = False) -> None:
+        self.heard = VmcHeard()
+        self.address = Address(*source.getsockname()[:2])
+        self._source, self._all_bones = source, all_bones
+        self._began_ns = time.monotonic_ns()
+        self._told: set[str] = set()
+
+    def listen(self, most_s: float) -> None:
+        """Takes what comes, for so long at most, however much that is."""
+        until_s = time.monotonic() + most_s
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._source.settimeout(left_s)
+            try:
+                datagram, sender = self._source.recvfrom(MOST_BYTES)
+            except TimeoutError:
+                return
+            self.heard.take(datagram, time.monotonic_ns(), str(Address(*sender[:2])))
+
+    def picture(self) -> RenderableType:
+        """Returns what was heard as a table."""
+        if not self.heard.datagrams:
+            return Text(f"Nothing yet on {self.address}.   q stops", style="yellow")
+        table = picture(self.heard, time.monotonic_ns(), all_bones=self._all_bones)
+        return Group(table, Text("q stops", style="dim"))
+
+    def lines(self) -> list[str]:
+        """Returns what was heard in a line, and after it what is newly wrong."""
+        heard, now_ns = self.heard, time.monotonic_ns()
+        if not heard.datagrams:
+            return [f"{self._elapsed_s():.0f} s | nothing yet on {self.address}"]
+        new = [fault for fault in heard.faults() if fault.name not in self._told]
+        self._told.update(fault.name for fault in new)
+        line = " | ".join([f"{self._elapsed_s():.0f} s", speed(heard, now_ns), *facts(heard)])
+        return [line, *(f"{fault.name}: {fault.sentence}" for fault in new)]
+
+    def summary(self) -> list[str]:
+        """Returns what there is to say in the end."""
+        heard, elapsed_s = self.heard, self._elapsed_s()
+        if not heard.datagrams:
+            return [
+                f"Nothing was heard on {self.address} in {elapsed_s:.0f} s. Look whether",
+                f"- the sender runs, and sends to this port: pose-rig run --cams 0,1,2 --vmc {self.address}",
+                "- it is on another machine: then listen with --host 0.0.0.0, and send to the address of this one",
+                f"- a firewall keeps UDP port {self.address.port} shut",
+            ]
+        senders = f" from {', '.join(heard.senders)}" if heard.senders else ""
+        lines = [
+            f"Heard {heard.frames} frames in {elapsed_s:.0f} s: {heard.datagrams} datagrams of at most "
+            f"{heard.largest} bytes{senders}."
+        ]
+        if heard.frames:
+            lines.append(", ".join(facts(heard)) + ".")
+        if heard.vrm:
+            lines.append(f"The sender names a model, which was not opened: {heard.vrm}")
+        return lines + (fault_lines(heard) or [all_well(heard)])
+
+    def _elapsed_s(self) -> float:
+        return (time.monotonic_ns() - self._began_ns) / 1e9
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Returns a socket that hears datagrams.
+
+    Args:
+        host: The address of ours that they come to.
+        port: Theirs; 0 = any free one.
+
+    Raises:
+        UsageError: It cannot be had.
+    """
+    if not 0 <= port <= PORTS[1]:
+        raise UsageError(f"{port} is no port.", f"Ports go from {PORTS[0]} to {PORTS[1]}.")
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"There is no host {host!r}.", "Leave --host away to hear this machine alone.") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.bind(place)
+    except OSError as error:
+        listener.close()
+        raise _refused(Address(host, port), error) from error
+    return listener
+
+
+def _refused(address: Address, error: OSError) -> UsageError:
+    if error.errno == errno.EADDRINUSE:
+        return UsageError(
+            f"Another program listens on {address} already.",
+            f"Close it, or listen with --port {address.port % PORTS[1] + 1} and send there.",
+        )
+    return UsageError(
+        f"Cannot listen on {address}: {error.strerror}.",
+        "Use --host 0.0.0.0 to hear other machines, and a --port of 1024 or more.",
+    )

@@ -1,0 +1,60 @@
+"""``pose-rig plot``: a session, or a poses file, as a report to read, for people without a viewer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pose_rig.tools.arguments.inputs import PLOTTED, check_input
+from pose_rig.tools.arguments.lists import listed
+from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.outputs import check_output
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.failures import failures
+
+
+def plot(
+    file: Annotated[Path, typer.Argument(metavar="S.mcap", help="A session, or a poses file (.npz).")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="F.html|F.png", help="Where to; default: beside the session, as HTML.")
+    ] = None,
+    joints: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Joints whose ways are drawn; default: head, pelvis, wrists, ankles."),
+    ] = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Make a report of a session: ways, joint angles, bone lengths, drops, latency, agreement.
+
+    \b
+    pose-rig plot S.mcap                                   S.html, one file with all pictures in it
+    pose-rig plot S.mcap --out report.png                  one tall picture
+    pose-rig plot poses.npz --joints head,l_wrist
+    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    with failures(debug):
+        check_input(file, PLOTTED)
+        path = out or file.with_suffix(".html")
+        check_output(path, force=force, sources=(file,))
+        with Console(stderr=True).reading(file):
+            remarks = _write(file, path, tuple(name for name in listed(joints or ()) if name))
+        for remark in remarks:
+            Console().print(remark, style="yellow", soft_wrap=True)
+        Console().print(f"Written: {path}.", soft_wrap=True)
+
+
+def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:
+    """Writes a report, and returns what is to be said of the session."""
+    from pose_rig.session.reader import open_session
+    from pose_rig.tools.report.data import of_poses_file, of_session
+    from pose_rig.tools.report.report import JOINTS, check_ending, write_report  # brings matplotlib
+
+    check_ending(path)
+    remarks: list[str] = []
+    if file.suffix.lower() == ".npz":
+        data = of_poses_file(file)
+    else:
+        with open_session(file) as session:
+            data, remarks = of_session(session), session.remarks
+    write_report(data, path, joints or JOINTS)
+    return remarks

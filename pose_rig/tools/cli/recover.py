@@ -1,0 +1,63 @@
+"""``pose-rig recover``: a recording that was cut off becomes a session again."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pose_rig.tools.arguments.file_kinds import SESSION, kind_of
+from pose_rig.tools.arguments.inputs import RECOVERED, check_input
+from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.outputs import check_output
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.failures import failures
+
+POSES = re.compile(r"\.npz[\w.-]*\.partial$")  # rows of a poses file
+
+
+def recover(
+    session: Annotated[
+        Path, typer.Argument(metavar="S.mcap", help="The session, or its .partial; or the .partial of a poses file.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="F.mcap", help="Where to; default: S.recovered.mcap beside it.")
+    ] = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Make a session of a recording that was cut off: by a crash, a kill, a dead battery.
+
+    What was cut off is never touched; all that can be read of it is copied. Doing it again changes nothing. `replay`,
+    `convert`, `view`, `plot` and pose_rig.session.open() do it by themselves.
+
+    The rows of a poses file that was not finished (P.npz.partial) become one.
+    """
+    console = Console()
+    with failures(debug):
+        if POSES.search(session.name):
+            out = out or session.with_name(POSES.sub("", session.name) + ".npz")
+            check_output(out, force=force, sources=(session,))
+            _recover_poses(session, out, console)
+            return
+        from pose_rig.session.mcap.recover import find  # brings MCAP
+        from pose_rig.session.mcap.recover import recover as mend
+
+        check_input(session, RECOVERED)
+        if out:
+            recovered = kind_of(out) is SESSION  # perhaps the same one, earlier
+            check_output(out, force=force or recovered, sources=(find(session),))
+        found = mend(session, out, replace=force)
+        if found.messages is None:
+            text = f"{found.path} is whole: there is nothing to recover."
+        else:
+            text = f"{'Recovered' if found.anew else 'Recovered before'}: {found.path}, {found.messages} messages."
+            text = f"{text} {found.loss}".rstrip()
+        console.print(text, soft_wrap=True)
+
+
+def _recover_poses(partial: Path, out: Path, console: Console) -> None:
+    from pose_rig.fusion.poses_file import recover_poses
+
+    poses = recover_poses(partial, out)
+    console.print(f"Recovered: {out}, {poses} poses. {partial} can be removed.", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""What ``pose-rig train`` does with its arguments."""

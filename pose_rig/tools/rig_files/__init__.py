@@ -1,0 +1,1 @@
+"""``rig.toml``: reading, writing, exporting, drawing."""

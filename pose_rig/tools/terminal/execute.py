@@ -1,0 +1,172 @@
+"""Running a rig in this terminal, from its configuration to the summary."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pose_rig.assets.fetch import detector_model
+from pose_rig.config import Config
+from pose_rig.errors import PoseRigError, SaveError
+from pose_rig.tools.arguments.camera_list import check_readable, needs_detector
+from pose_rig.tools.arguments.inputs import check_files
+from pose_rig.tools.arguments.outputs import check_outputs, make_room
+from pose_rig.tools.rig_files.file import RigFile, is_writable
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.fetching import network
+from pose_rig.tools.terminal.limits import check
+from pose_rig.tools.terminal.live_table import LiveTable
+from pose_rig.tools.terminal.plain_lines import PlainLines
+from pose_rig.tools.terminal.run_loop import Run
+from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.summary import nobody_seen, summary
+from pose_rig.tools.workers.plan import Plan, plan
+
+
+def execute(
+    config: Config,
+    *,
+    force: bool = False,
+    own: str = "",
+    enough: Callable[[Board], bool] | None = None,
+    headless: bool = False,
+    debug: bool = False,
+) -> None:
+    """Runs a rig until it ends, and prints its summary however it ends.
+
+    Args:
+        config: The rig, its cameras named.
+        force: Whether files that exist may be replaced.
+        own: One that may always be; empty = none.
+        enough: As in `Run`.
+        headless: Print plain lines even in a terminal.
+        debug: Let the workers write to the terminal.
+
+    Raises:
+        PoseRigError: The rig cannot run, or failed.
+    """
+    rig_file = RigFile(Path(config.rig)) if config.rig else None
+    config = rig_file.recall(config) if rig_file else config
+    check_files(config)
+    check(config)
+    check_outputs(config, force=force, sources=[Path(camera.source) for camera in config.camera], own=own)
+    check_readable(config)
+    console = Console()
+    lines = PlainLines(console)
+    ready = plan(config, _detector_model(config, console))
+    make_room(config, force=force)
+    names = ", ".join(camera.name for camera in config.camera)
+    lines.say(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
+    for line in _recalled(config):
+        lines.say(line)
+    carry_out(ready, console, rig_file, enough=enough, headless=headless, debug=debug)
+
+
+def carry_out(
+    ready: Plan,
+    console: Console,
+    rig_file: RigFile | None = None,
+    *,
+    enough: Callable[[Board], bool] | None = None,
+    headless: bool,
+    debug: bool,
+) -> None:
+    """Runs a plan until it ends, and prints its summary however it ends.
+
+    Args:
+        ready: The plan.
+        console: Where to.
+        rig_file: What remembers the solved rig; None = nothing does.
+        enough: As in `Run`.
+        headless: As in `execute`.
+        debug: As there.
+
+    Raises:
+        PoseRigError: The run failed, or nobody was seen in all of it.
+    """
+    lines, save = PlainLines(console), ready.config.save
+    display = lines if headless or debug or not console.is_terminal else LiveTable(console)
+    run = Run(ready, display, debug=debug, enough=enough)
+    written_ns = _written_ns(save)
+    faults: list[PoseRigError] = []
+    try:
+        with display:
+            run.run()
+    finally:
+        saved = Path(save) if _written_ns(save) != written_ns else None
+        kept = _kept(run.board, rig_file, faults)
+        unsaid = faults if sys.exc_info()[0] else []  # what the run fails with is all that is said otherwise
+        also = (f"{fault.cause} {fault.remedy}" for fault in unsaid)
+        for line in (*summary(run.board, saved, kept), *_left(save), *unfinished(run.board), *also):
+            lines.say(line)
+    if lost := run.board.lost():
+        faults.append(SaveError(lost, "What was recorded until then is kept."))
+    if nobody := nobody_seen(run.board):
+        faults.append(nobody)
+    for fault in faults[:-1]:
+        lines.say(f"{fault.cause} {fault.remedy}")
+    if faults:
+        raise faults[-1]
+
+
+def _kept(board: Board, rig_file: RigFile | None, faults: list[PoseRigError]) -> Path | None:
+    """Returns as `keep_rig`; notes why the rig could not be kept."""
+    try:
+        return keep_rig(board, rig_file)
+    except PoseRigError as error:
+        faults.append(error)
+        return None
+
+
+def _left(save: str) -> list[str]:
+    """Returns what there is to say of poses that are there, but not as a poses file."""
+    from pose_rig.fusion.poses_rows import partial_of  # brings numpy
+
+    if not save or not (partial := partial_of(Path(save))).is_file() or not partial.stat().st_size:
+        return []
+    return [f"The poses so far are in {partial}: `pose-rig recover {partial}` makes a poses file of them."]
+
+
+def unfinished(board: Board) -> list[str]:
+    """Returns what there is to say of a recording that was given up: it is there, but not under its name."""
+    if not (record := board.config.record) or board.lost():
+        return []
+    from pose_rig.session.mcap.log_file import partial_of  # brings MCAP
+
+    if Path(record).exists() or not partial_of(Path(record)).is_file():
+        return []
+    return [f"What was recorded is in {partial_of(Path(record))}: `pose-rig recover {record}` makes a session of it."]
+
+
+def _detector_model(config: Config, console: Console) -> str:
+    """Returns the path of the detector model, fetched if need be; empty if no camera wants one."""
+    if not any(needs_detector(camera) for camera in config.camera):
+        return ""
+    return str(detector_model(config.detector.model, PlainLines(console).say, network(console)))
+
+
+def _recalled(config: Config) -> list[str]:
+    """Returns what there is to say about the rig.toml at the start."""
+    said = []
+    if known := [camera.name for camera in config.camera if camera.solved]:
+        said.append(f"Remembered where {', '.join(known)} stood; the first seconds will show whether it still holds.")
+    if config.rig and not is_writable(Path(config.rig)):
+        said.append(f"{config.rig} cannot be written: what this run finds out will not be remembered.")
+    return said
+
+
+def keep_rig(board: Board, rig_file: RigFile | None) -> Path | None:
+    """Writes the solved rig into its rig.toml and returns where that is; None if there is none, or no such file.
+
+    Raises:
+        PoseRigError: It cannot be written, although it could be at the start.
+    """
+    path = Path(board.config.rig)
+    if rig_file is None or board.monitor.solved is None or not rig_file.writable:  # which was said at the start
+        return None
+    rig_file.remember(board.config, board.monitor.solved)
+    return path
+
+
+def _written_ns(path: str) -> int:
+    """Returns when the file at ``path`` was last written, 0 if there is none."""
+    return Path(path).stat().st_mtime_ns if path and Path(path).is_file() else 0

@@ -1,0 +1,31 @@
+"""Showing how far a download is: a bar in a terminal, lines elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from pose_rig.assets.download import Show
+from pose_rig.assets.fetch import Network
+
+
+def network(console: Console) -> Network:
+    """Returns where assets come from, downloads shown on a console."""
+    return Network(partial(bar, console) if console.is_terminal else None)
+
+
+@contextmanager
+def bar(console: Console, name: str, size: int) -> Iterator[Show]:
+    """Draws a download as a bar.
+
+    Args:
+        console: A terminal.
+        name: Of the file.
+        size: Its bytes.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task(name, total=size)
+        yield lambda count: progress.update(task, completed=count)

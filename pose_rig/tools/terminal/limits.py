@@ -1,0 +1,136 @@
+"""What a rig must keep to, checked once whether it came from the command line or from a rig.toml."""
+
+from pathlib import Path
+
+from pose_rig.config import MODELS, CameraConfig, Config, StreamConfig
+from pose_rig.errors import UsageError
+from pose_rig.lifting.weights_file import refuse_other
+from pose_rig.tools.arguments.camera_list import kind_of
+from pose_rig.tools.rig_files.file import check_solved, is_writable
+from pose_rig.tools.terminal.watching import check_duration
+from pose_rig.wire.messages import LARGEST_SIDE_PX
+
+HEIGHT_M = (0.4, 2.6)
+PEOPLE = (1, 8)
+RATE_HZ = (1.0, 500.0)
+STREAM_RATE_HZ = (1.0, 240.0)
+PORT = (0, 65534)  # the one above it says what goes to engines
+REPEAT = (1, 1000)
+FPS = (0.1, 1000.0)
+SIDE_PX = (16, LARGEST_SIDE_PX)
+FOCAL_PX = (1.0, 1e6)
+OFFSET_MS = (-86_400_000.0, 86_400_000.0)  # a day
+CUTOFF_HZ = (0.01, 1000.0)
+BETA = (0.0, 1000.0)
+RIG_NAME = "rig.toml"
+
+
+def check(config: Config) -> None:
+    """Checks everything that can be known to be wrong before a process is started.
+
+    Raises:
+        UsageError: Something is; names it.
+    """
+    _check_height(config.height_m)
+    _in_range("number of people", config.detector.people, PEOPLE, "")
+    _in_range("pose rate", config.fusion.rate_hz, RATE_HZ, "Hz")
+    _in_range("port", config.port, PORT, "")
+    _in_range("least confidence", config.detector.min_confidence, (0.0, 1.0), "")
+    _in_range("min_cutoff_hz", config.fusion.min_cutoff_hz, CUTOFF_HZ, "Hz")
+    _in_range("beta", config.fusion.beta, BETA, "")
+    check_duration(config.duration_s)
+    for camera in config.camera:
+        _check_camera(camera)
+    _check_pace(config)
+    _check_rig(config)
+    if config.detector.model not in MODELS and not Path(config.detector.model).is_file():
+        raise UsageError(
+            f"There is no detector model {config.detector.model!r}.", f"Use {', '.join(MODELS)} or the path of a .task."
+        )
+    if config.fusion.weights:
+        refuse_other(Path(config.fusion.weights))
+    if config.stream != StreamConfig():
+        _check_stream(config.stream)
+    if config.save and (path := Path(config.save)).suffix != ".npz":
+        raise UsageError(f"Poses are saved as .npz, and {path} is none.", f"Try --save {path.with_suffix('.npz')}.")
+    if config.record:
+        check_record(Path(config.record))
+    elif config.video:
+        raise UsageError("Video is kept in a recording, and none is wanted.", "Add --record take.mcap.")
+
+
+def check_record(path: Path) -> None:
+    """Checks what a session is to be called; `outputs.check_session` checks whether it can be written.
+
+    Raises:
+        UsageError: It has another ending.
+    """
+    if path.suffix != ".mcap":
+        raise UsageError(f"Sessions are kept as .mcap, and {path} is none.", f"Try {path.with_suffix('.mcap')}.")
+
+
+def _check_stream(stream: StreamConfig) -> None:
+    from pose_rig.humanoid.predict import MOST_MS
+    from pose_rig.humanoid.vrm import load_vrm
+    from pose_rig.streaming.outputs import places  # brings WebSockets
+
+    _in_range("stream rate", stream.rate_hz, STREAM_RATE_HZ, "Hz")
+    if stream.lead != "auto":
+        _in_range("lead", stream.lead, (0.0, MOST_MS), "ms")
+    places(stream)
+    if stream.avatar:
+        load_vrm(Path(stream.avatar))
+
+
+def _check_camera(camera: CameraConfig) -> None:
+    _in_range(f"repeat of {camera.name}", camera.repeat, REPEAT, "times")
+    _in_range(f"frame rate (fps) of {camera.name}", camera.fps, FPS, "Hz")
+    _in_range(f"focal length of {camera.name}", camera.focal_px, FOCAL_PX, "px")
+    _in_range(f"time offset (offset_ms) of {camera.name}", camera.offset_ms, OFFSET_MS, "ms")
+    for side in camera.size_px or ():
+        _in_range(f"side of the image (size_px) of {camera.name}", side, SIDE_PX, "px")
+
+
+def _check_height(height_m: float | None) -> None:
+    low, high = HEIGHT_M
+    if height_m is None or low <= height_m <= high:  # NaN is not
+        return
+    meant = f"{height_m:g} may be centimetres: --height {height_m / 100:g}" if low <= height_m / 100 <= high else ""
+    raise UsageError(
+        f"A height of {height_m:g} m is out of range.",
+        f"Give it in metres, {low:g} to {high:g}: {meant or 'a person of 182 cm is --height 1.82'}.",
+    )
+
+
+def _in_range(name: str, value: float | None, limits: tuple[float, float], unit: str) -> None:
+    low, high = limits
+    if value is not None and not low <= value <= high:  # NaN fails as well
+        raise UsageError(f"A {name} of {value:g} {unit}".rstrip() + " is out of range.", f"Use {low:g} to {high:g}.")
+
+
+def _check_pace(config: Config) -> None:
+    if config.passes == 2:
+        for camera in config.camera:
+            if kind_of(camera.source) == "webcam":
+                raise UsageError(
+                    f"{camera.name} is live and cannot be gone through twice.", "Leave --passes out, or give files."
+                )
+        if config.pace != "all":
+            raise UsageError(
+                "Two passes go through every frame of every file; pace `realtime` does not.", "Add --pace all."
+            )
+    if config.pace == "all":
+        for camera in config.camera:
+            if kind_of(camera.source) == "webcam":
+                raise UsageError(f"{camera.name} is live; pace `all` reads every frame of files.", "Leave --pace out.")
+
+
+def _check_rig(config: Config) -> None:
+    path = Path(config.rig)
+    if config.rig and not path.is_file() and (path.suffix != ".toml" or not is_writable(path)):
+        raise UsageError(
+            f"Cannot keep a rig in {path}.", f"Give a .toml in a folder that exists and is writable: --rig {RIG_NAME}."
+        )
+    for camera in config.camera:
+        if camera.solved:
+            check_solved(camera.name, camera.solved)

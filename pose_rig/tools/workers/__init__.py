@@ -1,0 +1,1 @@
+"""The processes of a rig: their table, their start, their supervision."""

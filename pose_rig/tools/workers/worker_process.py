@@ -1,0 +1,93 @@
+"""One process of a worker, from start to exit code."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from typing import Self
+
+import msgspec
+
+from pose_rig.config import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
+from pose_rig.tools.workers.main import Failure, Main, serve
+
+Job = CameraJob | FusionJob | RecordJob | ReplayJob | StreamJob
+
+BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_spawn = multiprocessing.get_context("spawn")
+
+
+@dataclass(slots=True)
+class Incarnation:
+    """One process of a worker.
+
+    Every process has its own event and value: one killed while it holds their locks would block all that share them.
+    """
+
+    process: SpawnProcess
+    stop: Event
+    start_ns: "Synchronized[int]"
+    report: Connection
+    born_ns: int
+
+    @classmethod
+    def start(cls, name: str, main: Main, job: Job, start_ns: int, debug: bool) -> Self:
+        """Returns a new process that runs ``main``."""
+        stop, start = _spawn.Event(), _spawn.Value("q", start_ns)
+        ours, theirs = _spawn.Pipe(duplex=False)
+        process = _spawn.Process(target=serve, args=(main, job, stop, start, theirs, debug), name=name, daemon=True)
+        with _without_sigint(), _one_thread():
+            process.start()
+        theirs.close()
+        return cls(process, stop, start, ours, time.monotonic_ns())
+
+    def cause(self) -> tuple[str, Failure | None]:
+        """Returns why the process ended: a sentence, and the failure it reported itself if it did."""
+        try:
+            if self.report.poll():
+                failure = msgspec.msgpack.decode(self.report.recv_bytes(), type=Failure)
+                return failure.cause, failure
+        except (EOFError, OSError):
+            pass  # it ended without a word, or in the middle of one, which its exit code explains below
+        code = self.process.exitcode or 0
+        if code < 0:
+            name = next((known.name for known in signal.Signals if known == -code), "unknown")
+            return f"It was killed by signal {-code} ({name}).", None
+        return f"It ended with exit code {code}.", None
+
+    def close(self) -> None:
+        """Frees what the ended process leaves."""
+        self.process.close()
+        self.report.close()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Starts a process whose linear algebra keeps to one thread: small matrices only wait for more."""
+    added = {name: "1" for name in BLAS_THREADS if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+@contextmanager
+def _without_sigint() -> Iterator[None]:
+    """Starts a process deaf to Ctrl-C from its first instruction on; what is missed here arrives afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: the worker ignores Ctrl-C as soon as it runs
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

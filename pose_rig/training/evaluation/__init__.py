@@ -1,0 +1,1 @@
+"""Metrics and the tables of the paper's protocol."""

@@ -1,0 +1,84 @@
+"""The module of lifter and CSM → an ONNX graph whose numbers of candidates, hypotheses and views are free."""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from pose_rig.graph import INPUTS, OUTPUTS
+from pose_rig.training.export.module import RigGraph, example, tensors
+
+OPSET = 17
+FREE = {
+    **{name: {0: "C"} for name in ("flat", "confidence", "norm", "lifted", "upright")},
+    **{
+        name: {0: "H", 1: "V"}
+        for name in (
+            "pick", "weight", "rotation", "freedom", "rotation_used", "refined", "inlier", "model_sd", "scale",
+            "offset", "pull", "stiffness",
+        )
+    },
+    **{name: {0: "H"} for name in ("doubt", "body")},
+}  # fmt: skip
+
+
+def traced(graph: RigGraph) -> onnx.ModelProto:
+    """Returns the graph of a module."""
+    names = ["rotation_used" if name == "rotation" else name for name in OUTPUTS]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # the tracing exporter is the one that keeps axes free; it is told to be old
+        warnings.filterwarnings("ignore", "You are using the legacy", DeprecationWarning)
+        warnings.filterwarnings("ignore", "The feature will be removed", DeprecationWarning)
+        # how a lifter's canonical frame is turned is constant, and meant to be
+        warnings.filterwarnings("ignore", "torch.tensor results are registered as constants")
+        raw = Path(folder) / "raw.onnx"
+        torch.onnx.export(
+            graph,
+            tensors(example(4, 2, np.random.default_rng(0))),
+            str(raw),
+            input_names=list(INPUTS),
+            output_names=names,
+            dynamic_axes=FREE,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        model = onnx.load(str(raw))
+    fix_reshapes(model)
+    return model
+
+
+def fix_reshapes(model: onnx.ModelProto) -> None:
+    """Replaces shapes computed at run time by constants, where 0 means "as it was", and drops what computed them.
+
+    All reshapes of ours keep their leading axes; tracing writes four to ten nodes for each.
+    """
+    graph = model.graph
+    producers = {name: node for node in graph.node for name in node.output}
+    constants = {value.name: numpy_helper.to_array(value) for value in graph.initializer}
+    constants |= {
+        node.output[0]: numpy_helper.to_array(node.attribute[0].t) for node in graph.node if node.op_type == "Constant"
+    }
+    for number, node in enumerate(graph.node):
+        if node.op_type != "Reshape" or node.input[1] in constants:
+            continue
+        sides = [constants.get(name) for name in producers[node.input[1]].input]
+        shape = np.concatenate([[0] if side is None else side.ravel() for side in sides]).astype(np.int64)
+        graph.initializer.append(numpy_helper.from_array(shape, f"shape_{number}"))
+        node.input[1] = f"shape_{number}"
+    drop_unused(graph)
+
+
+def drop_unused(graph: onnx.GraphProto) -> None:
+    """Removes nodes and stored values that nothing asks for."""
+    wanted = {value.name for value in graph.output}
+    used = wanted.union(*(node.input for node in graph.node))
+    while dead := [node for node in graph.node if not used.intersection(node.output)]:
+        for node in dead:
+            graph.node.remove(node)
+        used = wanted.union(*(node.input for node in graph.node))
+    for value in [value for value in graph.initializer if value.name not in used]:
+        graph.initializer.remove(value)

@@ -1,0 +1,1 @@
+"""2D poses to learn from: simulated, recorded, or from datasets."""

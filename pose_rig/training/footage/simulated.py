@@ -1,0 +1,64 @@
+"""Simulated rigs as footage: people who were never captured before cameras that nobody calibrated."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pose_rig.config import FOCAL_PER_LARGER_SIDE
+from pose_rig.simulation.motion import Clip
+from pose_rig.simulation.takes import Take, project, simulate
+from pose_rig.training.footage.footage import Footage, Truth
+
+FPS = 30.0
+
+
+def footage(
+    clips: Sequence[Clip],
+    count: int,
+    views: int,
+    seconds: float,
+    seed: int,
+    *,
+    hz: float = 5.0,
+    ski: bool = False,
+    upside: float = 0.1,
+) -> list[Footage]:
+    """Returns takes of random people, movements and rigs.
+
+    Args:
+        clips: Movement to draw from.
+        count: Takes.
+        views: Cameras of each rig.
+        seconds: Length of each take at most.
+        seed: The same one gives the same takes.
+        hz: Instants kept per second.
+        ski: Moving cameras that follow the person and zoom, and a quarter of the limb joints lost: what filming
+            skiers looks like.
+        upside: Share of cameras mounted on their side or upside down.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = rng.integers(0, len(clips), count)
+    return [
+        as_footage(
+            simulate(clips[int(i)], views, seconds, rng, FPS, ski=ski, upside=upside), f"sim{number}", hz, moving=ski
+        )
+        for number, i in enumerate(chosen)
+    ]
+
+
+def as_footage(take: Take, name: str, hz: float, *, moving: bool) -> Footage:
+    """Returns a take with its truth beside it; focal lengths are assumed, as a rig does that knows no better."""
+    step = max(1, round(take.fps / hz))
+    xy, local = project(take.cameras, take.joints)
+    some = (slice(None), slice(None, None, step))
+    size_px = take.cameras.size_px.reshape(len(take.xy_px), -1, 2)[:, 0]
+    return Footage(
+        name=name,
+        subject=name,
+        xy_px=take.xy_px[some].swapaxes(0, 1).astype(np.float32),
+        score=take.score[some].swapaxes(0, 1).astype(np.float32),
+        size_px=size_px.astype(np.float32),
+        focal_px=(FOCAL_PER_LARGER_SIDE * size_px.max(-1)).astype(np.float32),
+        moving=moving,
+        truth=Truth(local[some].swapaxes(0, 1).astype(np.float32), xy[some].swapaxes(0, 1).astype(np.float32)),
+    )

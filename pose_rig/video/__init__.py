@@ -1,0 +1,1 @@
+"""Compressed images: encoders and decoders."""

@@ -1,0 +1,25 @@
+"""H.264 read back with PyAV, which the extra ``video`` brings."""
+
+import av
+import numpy as np
+
+from pose_rig.arrays import Image
+
+
+class H264Decoder:
+    """Decodes access units in Annex B form, beginning with a keyframe; one thread, as several may read at once."""
+
+    def __init__(self) -> None:
+        self._context = av.CodecContext.create("h264", "r")
+        self._context.thread_count = 1
+        self._context.options = {"err_detect": "explode"}  # rather no picture than one that is made up
+
+    def decode(self, data: bytes) -> Image | None:
+        """Returns (H,W,3) uint8 BGR, None where the access unit is damaged; then only a new decoder goes on."""
+        try:
+            frames = self._context.decode(av.Packet(data)) if data else []
+        except av.FFmpegError:
+            return None
+        if len(frames) != 1 or frames[0].is_corrupt:
+            return None
+        return frames[0].to_ndarray(format="bgr24").astype(np.uint8, copy=False)

@@ -1,0 +1,160 @@
+"""Messages as bytes: typed, versioned, validated, never pickled.
+
+One ZeroMQ part per message: ``topic NUL payload``, the payload msgpack, arrays as little-endian bytes with dtype and
+shape.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.errors import MessageError
+from pose_rig.names import is_label, is_name
+from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, Streams
+from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
+
+WIRE_DTYPE = "<f4"
+MAX_BYTES = 1 << 20  # a message of ours is about 1 kB; a megabyte is somebody else's
+MAX_VIDEO_BYTES = 1 << 25  # a 4K picture as JPEG of the best quality has about 10 MB
+
+
+class _WireArray(msgspec.Struct, frozen=True, array_like=True):
+    """An array on the wire."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+ANY: tuple[type[Message], ...] = (
+    Keypoints2D, Pose3D, Refined2D, RigState, Health, Streams, VideoFrame, Marker, Gap, Learned, Clock,
+)  # fmt: skip
+
+
+def _encode_array(value: Any) -> _WireArray:
+    if not isinstance(value, np.ndarray):
+        raise NotImplementedError(f"{type(value).__name__} does not travel in messages")
+    array = np.ascontiguousarray(value, WIRE_DTYPE)
+    return _WireArray(WIRE_DTYPE, array.shape, array.tobytes())
+
+
+def _decode_array(kind: type, value: Any) -> Any:
+    try:
+        wire = msgspec.convert(value, _WireArray)
+    except msgspec.ValidationError as error:
+        raise ValueError("is not an array") from error
+    if wire.dtype != WIRE_DTYPE:
+        raise ValueError(f"has dtype {wire.dtype!r}, expected {WIRE_DTYPE!r}")
+    count = 1
+    for side in wire.shape:
+        if side < 0:
+            raise ValueError(f"has shape {wire.shape}")
+        count *= side
+    if count * 4 != len(wire.data):
+        raise ValueError(f"has {len(wire.data)} bytes for shape {wire.shape}")
+    return np.frombuffer(wire.data, WIRE_DTYPE).reshape(wire.shape)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_array)
+_decoders = {kind.TOPIC: msgspec.msgpack.Decoder(kind, dec_hook=_decode_array) for kind in ANY}
+
+
+def _field_error(message: Message) -> tuple[str, str] | None:
+    """Returns (field, reason) of the first value that breaks the rules, None if there is none."""
+    axes: dict[str, int] = {}
+    for field, expected in message.ARRAYS.items():
+        array: NDArray[np.float32] = getattr(message, field)
+        if field in message.OPTIONAL and array.shape == (0,):
+            continue
+        wanted = tuple(axes.get(axis, axis) if isinstance(axis, str) else axis for axis in expected)
+        fits = array.ndim == len(wanted) and all(
+            isinstance(want, str) or want == got for want, got in zip(wanted, array.shape, strict=True)
+        )
+        if not fits:
+            return field, f"has shape {array.shape}, expected {wanted}"
+        axes.update({axis: side for axis, side in zip(expected, array.shape, strict=True) if isinstance(axis, str)})
+        low, high = message.RANGES.get(field, (-np.inf, np.inf))
+        if array.size and not low <= array.min() <= array.max() <= high:  # false too if one of them is NaN
+            finite = array[np.isfinite(array)]
+            wrong = finite[(finite < low) | (finite > high)]
+            return field, f"has {wrong[0]:g}, beyond {low:g} to {high:g}" if len(wrong) else "is not finite"
+    for name in ("t_ns", "index", "age_ns"):  # decoding has looked at the bounds of all numbers already
+        if not 0 <= getattr(message, name, 0) < 1 << 62:
+            return name, "is out of range"
+    return _name_error(message)
+
+
+def _name_error(message: Message) -> tuple[str, str] | None:
+    """Returns (field, reason) of the first name that is none: they become topics, paths and columns of tables."""
+    for field in ("camera", "source", "worker"):
+        if not is_name(name := getattr(message, field, "fusion")):
+            return field, f"is {name[:80]!r}, which is no name"
+    for field in ("landmarks", "joints"):
+        if not _labelled(getattr(message, field, "rig17")):
+            return field, "has names that are none"
+    if isinstance(message, RigState):
+        for camera in message.cameras:
+            if not is_name(camera.name):
+                return "cameras", f"has one called {camera.name[:80]!r}, which is no name"
+            if camera.rotation is not None and len(camera.rotation) != 9:
+                return "cameras", f"has a rotation of {len(camera.rotation)} numbers"
+    return None
+
+
+@lru_cache(maxsize=64)
+def _labelled(names: str) -> bool:
+    return all(is_label(name) for name in names.split(","))
+
+
+def encode(message: Message) -> bytes:
+    """Returns the bytes of a message, topic included.
+
+    Raises:
+        MessageError: A field has the wrong shape or is not finite.
+    """
+    if wrong := _field_error(message):
+        raise MessageError(message.topic, *wrong)
+    return message.topic.encode() + b"\0" + _encoder.encode(message)
+
+
+def json_schema(kind: type[Message]) -> bytes:
+    """Returns the JSON Schema of a message as it is encoded, for whoever reads it without this program."""
+    wire = {
+        "type": "array",
+        "description": "dtype, shape, bytes in C order",
+        "prefixItems": [{"const": WIRE_DTYPE}, {"type": "array", "items": {"type": "integer"}}, {"type": "string"}],
+    }
+    return msgspec.json.encode(msgspec.json.schema(kind, schema_hook=lambda _: wire))
+
+
+def topic_of(data: bytes) -> str:
+    """Returns the topic of encoded bytes, readable whatever they are."""
+    return bytes(data[:80]).split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+def decode(data: bytes) -> Message:
+    """Returns the message in ``data``, its arrays read-only views of it.
+
+    Raises:
+        MessageError: The bytes are not one of our messages; names topic and field.
+    """
+    topic = topic_of(data)
+    prefix = topic.split("/", 1)[0] + "/" if "/" in topic else topic
+    if prefix not in _decoders:
+        raise MessageError(topic, "topic", "is unknown")
+    if len(data) > (MAX_VIDEO_BYTES if prefix == VideoFrame.TOPIC else MAX_BYTES):
+        raise MessageError(topic, "payload", f"has {len(data)} bytes")
+    try:
+        message = _decoders[prefix].decode(data[len(topic.encode()) + 1 :])
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
+        text = str(error)
+        field = text.rsplit("$.", 1)[-1].rstrip("`") if "$." in text else "payload"
+        raise MessageError(topic, field, f"is not valid: {text}") from error
+    if wrong := _field_error(message):
+        raise MessageError(topic, *wrong)
+    if message.topic != topic:
+        raise MessageError(topic, "topic", f"does not match its content, {message.topic!r}")
+    return message

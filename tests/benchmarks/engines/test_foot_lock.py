@@ -1,0 +1,60 @@
+"""The benchmark of the foot lock. Nothing here measures time."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.engines import foot_lock
+from benchmarks.engines.feet import FLIES_M, Take, sliding_m_s, takes
+from pose_rig.skeleton import JOINTS
+from tests.streaming.captured.footfalls import COLUMN, NAMES, RATE_HZ, Stepper, jumper, walker
+
+TOES = ("l_toe", "r_toe")
+
+
+def motion_file(path: Path, who: Stepper) -> Path:
+    root = who.xyz[:, 0]
+    rel = who.xyz - root[:, None]
+    feet = rel[:, [COLUMN["left_foot_index"], COLUMN["right_foot_index"]]]
+    clip = {"clip_start": [0], "clip_len": [len(rel)], "clip_label": ["walking"], "fps": RATE_HZ}
+    np.savez(path, joints17_rel=rel[:, :17], root=root, extra_rel=feet, extra_names=TOES, **clip)  # type: ignore[arg-type]
+    return path
+
+
+def test_motion_files_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = motion_file(tmp_path / "walk.npz", walker(4.0))
+    arguments = ["foot_lock", "--quick", "--json", str(tmp_path / "f.json"), "--motion", str(path)]
+    monkeypatch.setattr("sys.argv", arguments)
+    foot_lock.main()
+    figures = {row["name"]: row["median"] for row in json.loads((tmp_path / "f.json").read_text("utf-8"))["figures"]}
+    assert figures["step"] > 0
+    assert 0 < figures["5 mm: toes slide, held"] < 0.25 * figures["5 mm: toes slide, free"]
+    assert figures["10 mm: ankle beside the clean one, held"] < 20
+
+
+def test_takes_bring_toes_and_stand_on_the_floor(tmp_path: Path) -> None:
+    who = walker(4.0)
+    take = next(takes(motion_file(tmp_path / "walk.npz", who.raised(2.0)), None, 1))
+    assert take.joints == (*JOINTS, "left_foot_index", "right_foot_index")
+    assert np.percentile(take.at("l_ankle")[..., 1], 10) == pytest.approx(0.08, abs=0.02)
+
+
+def test_who_stands_and_who_flies_is_told_from_clean_motion() -> None:
+    who = jumper(0.5)
+    take = Take(NAMES, RATE_HZ, who.xyz)
+    flies = take.flies("left_foot_index", "right_foot_index")
+    assert flies.sum() > 5
+    assert not flies[who.stands.any(1)].any()
+    assert take.above("left_foot_index")[flies].min() > FLIES_M
+    stands = take.stands("left_foot_index", "right_foot_index")
+    assert stands[10:100].all()
+    assert not stands[~who.stands.any(1)][3:-3].any()
+
+
+def test_sliding_is_horizontal_and_counts_only_while_standing() -> None:
+    points = np.zeros((4, 2, 3))
+    points[2:, 0] = [0.003, 5.0, 0.004]
+    stands = np.array([[True, False]] * 4)
+    assert sliding_m_s(points, stands, 100.0) == pytest.approx([0.0, 0.5, 0.0])

@@ -1,0 +1,68 @@
+"""The published training in loops computes what ours does at once."""
+
+import torch
+from torch import Tensor
+
+from benchmarks.training.published_loops import Batch, canonpose_loss, refine, step2_loss
+from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.skeleton import J
+from pose_rig.training import terms, votes
+
+INSTANTS, VIEWS = 6, 3
+
+
+def batch(confidence: Tensor) -> Batch:
+    flat = torch.randn(INSTANTS * VIEWS, J, 2, generator=torch.Generator().manual_seed(1))
+    flat = flat - flat[:, :1]
+    flat = flat / flat.square().sum((1, 2), keepdim=True).sqrt()
+    return Batch(flat, confidence.expand(INSTANTS * VIEWS, J), torch.tensor([0, 0, 0, 1, 1, 1]), VIEWS)
+
+
+def lifter() -> Lifter:
+    torch.manual_seed(0)
+    return Lifter(LifterConfig(width=16, frame="image", rotation="axis_angle"))
+
+
+def stacked(value: Tensor) -> Tensor:
+    return value.reshape(INSTANTS, VIEWS, *value.shape[1:])
+
+
+def test_loops_of_reprojections_are_the_sum_over_all_pairs() -> None:
+    """Every subject has one instant, so that camera consistency is the other views' reprojection once more."""
+    seen, network = batch(torch.linspace(0.1, 1.0, J)), lifter()
+    alone = Batch(seen.flat[:VIEWS], seen.confidence[:VIEWS], seen.subject[:1], VIEWS)
+    pose, rotation, _ = network(alone.flat, alone.confidence)
+    own, others = terms.pairs(
+        alone.flat[None], alone.confidence[None], torch.zeros(1, VIEWS), terms.turned(rotation[None], pose[None])
+    )
+    torch.testing.assert_close(canonpose_loss(network, alone), own + 1.1 * others, atol=1e-5, rtol=1e-4)
+
+
+def test_with_sure_detections_step_two_is_step_one_with_more_weight() -> None:
+    seen, network = batch(torch.ones(())), lifter()
+    seen = Batch(seen.flat[:VIEWS], seen.confidence[:VIEWS], seen.subject[:1], VIEWS)
+    pose, rotation, _ = network(seen.flat, seen.confidence)
+    own, others = terms.pairs(
+        seen.flat[None], seen.confidence[None], torch.zeros(1, VIEWS), terms.turned(rotation[None], pose[None])
+    )
+    consistent = 0.001 * terms.consistency_3d_released(pose[None])
+    torch.testing.assert_close(
+        step2_loss(network, seen), 1.01 * own + 1.11 * others + consistent, atol=1e-4, rtol=1e-4
+    )  # fmt: skip
+
+
+def test_loops_refine_as_released() -> None:
+    seen, network = batch(torch.linspace(0.1, 1.0, J)), lifter()
+    pose, rotation, _ = network(seen.flat, seen.confidence)
+    views = [stacked(value).detach().double() for value in (seen.flat, seen.confidence, rotation, pose)]
+    refined = refine(*views)
+    assert (refined != views[0]).any()
+    torch.testing.assert_close(refined, votes.released(*views), atol=1e-6, rtol=0)
+
+
+def test_a_step_moves_every_weight_that_the_losses_see() -> None:
+    network = lifter()
+    step2_loss(network, batch(torch.linspace(0.1, 1.0, J))).backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+    assert network.stem.weight.grad is not None
+    assert network.stem.weight.grad.abs().sum() > 0

@@ -1,0 +1,115 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pose_rig.fusion.calibration.acceptance import HUMAN, LENGTHS, SAME_WAY_DEG, SURE_DEG, SURE_FOCAL, same_way, why_not
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.self_solve import FITS, Solved
+from pose_rig.geometry import rotation_from_vector
+from tests.fusion.simulated import HEIGHT_M, LENGTH_M, calibration, stroll
+
+UP = np.array([0.0, 1.0, 0.0])
+NAMES = ("front", "left", "right", "back")
+
+
+def good(cameras: Calibration) -> Solved:
+    return Solved(cameras, LENGTH_M, stroll(3.0, 5.0), 1.2, 0.9, np.inf)
+
+
+def told(found: Solved) -> str:
+    return why_not(found, NAMES, UP, HEIGHT_M)
+
+
+def unsure(cameras: Calibration, views: list[int], sd_deg: float = SURE_DEG + 1) -> Calibration:
+    sd = cameras.rotation_sd.copy()
+    sd[views] = np.radians(sd_deg)
+    return replace(cameras, rotation_sd=sd)
+
+
+def alike(cameras: Calibration, one: int, other: int, deg: float) -> Calibration:
+    rotation = cameras.rotation.copy()
+    rotation[other] = rotation_from_vector(np.radians([0.0, deg, 0.0])) @ rotation[one]
+    return replace(cameras, rotation=rotation)
+
+
+@pytest.mark.parametrize("views", [2, 3, 4])
+def test_a_good_rig_may_be_used(views: int) -> None:
+    assert told(good(calibration(views))) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            {"misfit": FITS + 0.54},
+            "the views do not fit together yet (off by 2.5 × what detectors err): keep moving",
+        ),
+        ({"misfit": np.inf}, "the views do not fit together yet (off by inf × what detectors err): keep moving"),
+        ({"human": HUMAN - 0.01}, "it cannot be told from its mirror image yet: bend your arms and knees"),
+        ({"human": -0.9}, "it cannot be told from its mirror image yet: bend your arms and knees"),
+        (
+            {"length": LENGTH_M * np.where(np.arange(9) == 3, LENGTHS[1] + 0.1, 1)},
+            "the bones came out longer or shorter than people's: keep moving",
+        ),
+        (
+            {"length": LENGTH_M * (LENGTHS[0] - 0.05)},
+            "the bones came out longer or shorter than people's: keep moving",
+        ),
+        (
+            {"bodies": stroll(3.0, 5.0) * [1, -1, -1]},
+            "the person came out upside down: stand up for a moment",
+        ),
+    ],
+)
+def test_why_a_rig_is_not_used(change: dict[str, object], reason: str) -> None:
+    assert told(replace(good(calibration(3)), **change)) == reason  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("misfit", [FITS, 0.3])
+def test_a_rig_that_fits_is_not_refused_for_it(misfit: float) -> None:
+    assert told(replace(good(calibration(3)), misfit=misfit)) == ""
+
+
+def test_a_few_instants_upside_down_do_not_matter() -> None:
+    bodies = stroll(3.0, 5.0)
+    bodies[::3] *= [1, -1, -1]
+    assert told(replace(good(calibration(3)), bodies=bodies)) == ""
+
+
+def test_cameras_that_are_not_sure_are_named() -> None:
+    cameras = unsure(calibration(3), [1])
+    assert told(good(cameras)) == "left is not sure yet: walk about and turn around once"
+    assert told(good(unsure(cameras, [2]))) == "left, right are not sure yet: walk about and turn around once"
+    focal_sd = cameras.focal_sd.copy()
+    focal_sd[0] = SURE_FOCAL + 0.01
+    assert told(good(replace(calibration(3), focal_sd=focal_sd))) == (
+        "front is not sure yet: walk about and turn around once"
+    )
+    assert told(good(unsure(calibration(3), [1], SURE_DEG - 0.1))) == ""
+
+
+def test_cameras_that_are_not_known_are_not_asked() -> None:
+    cameras = unsure(calibration(3), [1])
+    cameras.known[1] = False
+    assert told(good(cameras)) == ""
+
+
+def test_two_that_look_the_same_way_should_be_moved() -> None:
+    cameras = unsure(alike(calibration(3), 0, 2, SAME_WAY_DEG - 5), [2])
+    assert told(good(cameras)) == "right is not sure yet: front and right look the same way: move one of them"
+
+
+def test_two_of_four_that_look_the_same_way_do_not_matter() -> None:
+    cameras = unsure(alike(calibration(4), 0, 2, SAME_WAY_DEG - 5), [2])
+    assert told(good(cameras)) == "right is not sure yet: walk about and turn around once"
+
+
+def test_which_cameras_look_the_same_way() -> None:
+    cameras = calibration(4)
+    assert same_way(cameras, NAMES) == ""
+    assert same_way(alike(cameras, 1, 3, SAME_WAY_DEG + 1), NAMES) == ""
+    both = alike(alike(cameras, 1, 3, 5), 1, 2, -5)
+    assert same_way(both, NAMES) == "left and right, left and back, right and back look the same way"
+    both.known[3] = False
+    assert same_way(both, NAMES) == "left and right look the same way"

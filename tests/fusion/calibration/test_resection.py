@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.resection import AT_EVERY, ENOUGH, EVERY_NS, KEPT, Resection, resect
+from pose_rig.geometry import angle_deg
+from tests.fusion.simulated import calibration, images, points_of, stroll
+
+SD = 0.004
+TICK = EVERY_NS + 1_000_000
+OTHER = calibration(3)
+
+
+def seen(people: Floats, view: int = 1, noise: float = 0.5 * SD, seed: int = 0) -> tuple[Floats, Floats]:
+    """Points (N,P,3) and where a camera sees them (N,P,2)."""
+    flat = points_of(OTHER.flat(images(people, OTHER))[:, view])
+    return points_of(people), flat + np.random.default_rng(seed).normal(0, 1, flat.shape) * noise
+
+
+def added(
+    out: Resection, count: int, *, view: int = 1, tick_ns: int = TICK, start: int = 0
+) -> list[tuple[Floats, Floats] | None]:
+    """What a resection says to each of some instants."""
+    points, flat = seen(stroll((start + count) / 15), view)
+    return [out.add(n * tick_ns, points[n], flat[n], SD) for n in range(start, start + count)]
+
+
+def test_exact_points_give_the_exact_place() -> None:
+    points, flat = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(2.0), noise=0.0))
+    found = resect(points, flat, SD)
+    assert found is not None
+    assert angle_deg(found[0], OTHER.rotation[1]) < 0.01
+    assert found[1] == pytest.approx(OTHER.translation[1], abs=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_noise_and_wild_points_do_little(share: float) -> None:
+    points, flat = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(2.0)))
+    rng = np.random.default_rng(1)
+    wild = rng.random(len(flat)) < share
+    flat = np.where(wild[:, None], flat + rng.normal(0, 0.15, flat.shape), flat)
+    found = resect(points, flat, SD)
+    assert found is not None
+    assert angle_deg(found[0], OTHER.rotation[1]) < 0.5
+    assert found[1] == pytest.approx(OTHER.translation[1], abs=0.04)
+    again = resect(points, flat, SD)
+    assert again is not None
+    assert np.array_equal(found[1], again[1])
+
+
+def test_a_place_that_most_points_contradict_is_none() -> None:
+    points, flat = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(2.0)))
+    rng = np.random.default_rng(2)
+    wild = rng.random(len(flat)) < 0.7
+    assert resect(points, np.where(wild[:, None], flat + rng.normal(0, 0.3, flat.shape), flat), SD) is None
+
+
+def test_few_points_do_not_suffice() -> None:
+    points, flat = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(1.0)))
+    assert resect(points[: ENOUGH - 1], flat[: ENOUGH - 1], SD) is None
+    assert resect(points[::3][:ENOUGH], flat[::3][:ENOUGH], SD) is not None
+
+
+def test_every_second_of_movement_tells_the_place_more_exactly() -> None:
+    out = Resection()
+    told = added(out, KEPT)
+    places = [place for place in told if place is not None]
+    assert [n for n, place in enumerate(told, 1) if place is not None] == [AT_EVERY, 2 * AT_EVERY, KEPT]
+    for rotation, translation in places:
+        assert angle_deg(rotation, OTHER.rotation[1]) < 0.6
+        assert translation == pytest.approx(OTHER.translation[1], abs=0.05)
+
+
+def test_it_is_over_once_the_memory_is_full() -> None:
+    out = Resection()
+    assert not out.over
+    added(out, KEPT - 1)
+    assert not out.over
+    added(out, 1, start=KEPT - 1)
+    assert out.over
+
+
+def test_a_fast_rig_does_not_shorten_what_is_needed() -> None:
+    """At 120 Hz, half a second brings 60 instants of the same."""
+    assert added(Resection(), 60, tick_ns=8_333_333) == [None] * 60
+
+
+def test_what_fits_nowhere_has_no_place() -> None:
+    out, rng = Resection(), np.random.default_rng(0)
+    points, flat = seen(stroll(3.0))
+    for n in range(AT_EVERY):
+        assert out.add(n * TICK, points[n], rng.uniform(-0.5, 0.5, flat[n].shape), SD) is None
+
+
+def test_what_was_before_a_move_is_forgotten() -> None:
+    out = Resection()
+    added(out, AT_EVERY, view=0)
+    told = added(out, 2 * KEPT - AT_EVERY, start=AT_EVERY)
+    assert told[-1] is not None
+    assert angle_deg(told[-1][0], OTHER.rotation[1]) < 0.5

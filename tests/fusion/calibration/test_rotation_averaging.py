@@ -1,0 +1,298 @@
+"""The cameras' rotations: averaged, synchronised, refined."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import Instant
+from pose_rig.fusion.calibration.rotation_averaging import (
+    FLIP,
+    Lens,
+    Solution,
+    average,
+    frame_of,
+    join,
+    refine,
+    seen_up,
+    solve,
+    synchronise,
+)
+from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
+from pose_rig.graph import Engine
+from pose_rig.skeleton import J
+from tests.fusion.fakes import Scene, film, graph_input, relative_error_deg, ring, walk
+
+KNOWN = np.ones(4, bool)
+
+
+def rotations(count: int, seed: int = 0) -> Floats:
+    return nearest_rotation(np.random.default_rng(seed).normal(size=(count, 3, 3)))
+
+
+def blank(guess: Floats | None, weight: Floats, upright: Floats | None = None) -> Instant:
+    """An instant of which only the guess matters."""
+    views = len(weight)
+    return Instant(
+        t_ns=0,
+        xy_px=np.zeros((views, J, 2)),
+        score=np.ones((views, J)),
+        inlier=np.ones((views, J)),
+        weight=weight,
+        guess=guess,
+        upright=np.tile([0.0, -1.0, 0.0], (views, 1)) if upright is None else upright,
+        depth=np.full(views, 2.0),
+    )
+
+
+def guesses(truth: Floats, count: int, noise_deg: float, outliers: float, seed: int = 1) -> list[Instant]:
+    """Cold guesses: every instant in a frame of its own, each view off by some noise, some views off by anything."""
+    rng = np.random.default_rng(seed)
+    views = len(truth)
+    found = []
+    for _ in range(count):
+        body = rotations(1, int(rng.integers(1 << 30)))[0]
+        noise = rotation_from_vector(rng.normal(0, np.radians(noise_deg), (views, 3)))
+        wrong = rng.random(views) < outliers
+        noise[wrong] = rotation_from_vector(rng.uniform(-2, 2, (int(wrong.sum()), 3)))
+        found.append(blank(noise @ truth @ body, np.ones(views)))
+    return found
+
+
+def off(found: Floats, truth: Floats) -> Floats:
+    return relative_error_deg(found, truth)
+
+
+def test_averaging_finds_the_rotations_through_noise_and_outliers() -> None:
+    truth = rotations(4)
+    found = average(guesses(truth, 200, 6.0, 0.15))
+    assert found is not None
+    assert found.rotation.shape == (4, 3, 3)
+    assert found.known.all()
+    assert np.allclose(np.linalg.det(found.rotation), 1)
+    assert off(found.rotation, truth).max() < 2.5
+    plain = average(guesses(truth, 1, 6.0, 0.0))
+    assert plain is not None
+    assert off(plain.rotation, truth).max() > off(found.rotation, truth).max()
+
+
+def test_exact_guesses_are_averaged_exactly() -> None:
+    truth = rotations(5)
+    found = average(guesses(truth, 10, 0.0, 0.0))
+    assert found is not None
+    assert off(found.rotation, truth).max() < 1e-4
+
+
+def test_views_that_were_never_seen_together_are_joined_by_a_third() -> None:
+    truth = rotations(3)
+    instants = guesses(truth, 60, 1.0, 0.0)
+    chain = [replace(i, weight=np.array([1.0, 1, 0] if n % 2 else [0.0, 1, 1])) for n, i in enumerate(instants)]
+    found = average(chain)
+    assert found is not None
+    assert found.known.all()
+    assert off(found.rotation, truth).max() < 1.5
+
+
+def test_a_view_that_no_other_was_seen_with_is_not_known() -> None:
+    truth = rotations(4)
+    instants = [replace(i, weight=np.array([1.0, 1, 1, 0])) for i in guesses(truth, 20, 1.0, 0.0)]
+    found = average(instants)
+    assert found is not None
+    assert found.known.tolist() == [True, True, True, False]
+    assert np.array_equal(found.rotation[3], np.eye(3))
+    assert off(found.rotation[:3], truth[:3]).max() < 1
+
+
+@pytest.mark.parametrize("weight", [[1.0, 0, 0], [0.0, 0, 0]])
+def test_without_two_views_together_nothing_is_known(weight: list[float]) -> None:
+    truth = rotations(3)
+    assert average([replace(i, weight=np.array(weight)) for i in guesses(truth, 5, 1.0, 0.0)]) is None
+    assert average([]) is None
+
+
+def test_synchronising_exact_pairs_gives_them_back() -> None:
+    truth = rotations(4)
+    mean = 7.0 * np.einsum("vij,ukj->vuik", truth, truth)
+    rotation, reached = synchronise(mean, np.full((4, 4), 7.0))
+    assert reached.all()
+    assert np.allclose(np.einsum("vij,ukj->vuik", rotation, rotation), mean / 7.0, atol=1e-9)
+
+
+def test_joining_keeps_the_frame_and_adds_the_new_view() -> None:
+    truth = rotations(3)
+    start = Solution(truth, np.ones(3), np.array([True, True, False]))
+    elsewhere = rotations(1, 9)[0]
+    found = join(start, Solution(truth @ elsewhere, np.ones(3), np.ones(3, bool)))
+    assert found is not None
+    assert found.known.all()
+    assert np.allclose(found.rotation, truth)
+
+
+def test_joining_with_nothing_in_common_or_with_nothing() -> None:
+    truth = rotations(3)
+    start = Solution(truth, np.ones(3), np.array([True, True, False]))
+    other = Solution(truth, np.ones(3), np.array([False, False, True]))
+    assert join(start, other) is start
+    assert join(start, None) is start
+    assert join(None, other) is other
+    assert join(None, None) is None
+
+
+def test_frame_of_is_upright_and_level_and_proper() -> None:
+    rng = np.random.default_rng(2)
+    for up, forward in (*rng.normal(size=(20, 2, 3)), np.array([[0, -1.0, 0], [0, 0, 1.0]])):
+        frame = frame_of(up, forward)
+        assert np.allclose(frame @ frame.T, np.eye(3))
+        assert np.linalg.det(frame) == pytest.approx(1)
+        assert np.allclose(frame @ (up / np.linalg.norm(up)), [0, 1, 0])
+        ahead = frame @ forward
+        assert ahead[0] == pytest.approx(0)
+        assert ahead[2] < 0
+
+
+@pytest.mark.parametrize("up", [[0.0, 1, 0], [0.0, -1, 0], [0.0, 0, 0]])
+def test_frame_of_a_camera_that_looks_along_the_vertical_is_finite(up: list[float]) -> None:
+    frame = frame_of(np.array(up), np.array([0.0, 1.0, 0.0]))
+    assert np.isfinite(frame).all()
+
+
+def test_upright_frame_is_not_misled_by_a_few_lying_people() -> None:
+    rng = np.random.default_rng(3)
+    cameras = rotations(3)
+    up = np.array([0.0, 0.0, 1.0])  # of the arbitrary frame
+    instants = []
+    for n in range(60):
+        seen = up + rng.normal(0, 0.05, 3) if n % 6 else np.array([1.0, 0.0, 0.0])
+        instants.append(blank(None, np.ones(3), np.einsum("vij,j->vi", cameras, seen)))
+    frame = frame_of(seen_up(cameras, instants, np.ones(3, bool)), cameras[0, 2])
+    assert np.degrees(np.arccos((frame @ up)[1])) < 4
+    ahead = frame @ cameras[0][2]
+    assert ahead[0] == pytest.approx(0, abs=1e-9)
+
+
+def lens_of(scene: Scene) -> Lens:
+    return Lens(scene.cameras.focal_px, scene.cameras.size_px)
+
+
+def remembered(scene: Scene, every: int = 3, guess: Floats | None = None) -> list[Instant]:
+    """What the rig would remember of a scene, with the true rotations (or others) as guesses."""
+    xy, score = scene.xy_px.swapaxes(0, 1)[::every], scene.score.swapaxes(0, 1)[::every]
+    rotation = scene.cameras.rotation if guess is None else guess
+    return [
+        Instant(
+            t_ns=round(n * every * 1e9 / scene.fps), xy_px=xy[n], score=score[n], inlier=np.ones_like(score[n]),
+            weight=np.ones(len(rotation)), guess=rotation, upright=rotation[:, :, 1], depth=np.full(len(rotation), 2.0),
+        )
+        for n in range(len(xy))
+    ]  # fmt: skip
+
+
+def tilt_deg(rotation: Floats, scene: Scene) -> Floats:
+    """(V,) how far the rig's y is from the room's, as each camera sees it."""
+    return np.asarray(
+        np.degrees(np.arccos(np.clip((rotation[:, :, 1] * scene.cameras.rotation[:, :, 1]).sum(-1), -1, 1)))
+    )
+
+
+@pytest.mark.parametrize("views", [3, 4])
+def test_simulated_rigs_are_solved_to_a_few_degrees(engine: Engine, views: int) -> None:
+    errors = []
+    for seed in range(3):
+        scene = film(walk(4.0), ring(views, start_deg=50.0 * seed), seed=seed)
+        rng = np.random.default_rng(seed)
+        wrong = rotation_from_vector(rng.normal(0, np.radians(7.0), (views, 3))) @ scene.cameras.rotation
+        found = solve(remembered(scene, guess=wrong), engine, lens_of(scene), None)
+        assert found is not None
+        assert found.known.all()
+        errors.append(float(off(found.rotation, scene.cameras.rotation)[1:].mean()))
+    assert np.median(errors) < 8.0
+
+
+def test_three_views_are_solved_by_their_2d_alone(engine: Engine) -> None:
+    errors = []
+    for seed in range(3):
+        scene = film(walk(4.0), ring(3, start_deg=50.0 * seed), seed=seed)
+        found = solve(remembered(scene), engine, lens_of(scene), None)
+        assert found is not None
+        errors.append(float(off(found.rotation, scene.cameras.rotation)[1:].mean()))
+    assert np.median(errors) < 2.0
+
+
+def test_the_solved_rig_stands_upright(engine: Engine) -> None:
+    scene = film(walk(3.0), ring(4))
+    tilted = scene.cameras.rotation @ rotations(1, 4)[0]
+    instants = [replace(i, upright=scene.cameras.rotation[:, :, 1]) for i in remembered(scene, guess=tilted)]
+    found = solve(instants, engine, lens_of(scene), None)
+    assert found is not None
+    assert tilt_deg(found.rotation, scene).max() < 12
+    assert (found.rotation[0].T @ np.array([0.0, 0.0, 1.0]))[2] < 0  # −z away from camera 0
+
+
+def test_solving_on_keeps_the_frame(engine: Engine) -> None:
+    scene = film(walk(3.0), ring(4))
+    first = solve(remembered(scene), engine, lens_of(scene), None)
+    assert first is not None
+    turned = replace(first, rotation=first.rotation @ rotation_from_vector(np.array([0.0, 1.0, 0.0])))
+    again = solve(remembered(scene), engine, lens_of(scene), turned)
+    assert again is not None
+    drift = nearest_rotation((again.rotation.swapaxes(1, 2) @ turned.rotation).sum(0))
+    assert angle_deg(drift, np.eye(3)) < 0.01
+    assert angle_deg(again.rotation, turned.rotation).max() < 3
+
+
+def test_the_mirror_image_is_found_out(engine: Engine) -> None:
+    scene = film(walk(3.0), ring(4))
+    mirrored = FLIP @ scene.cameras.rotation @ FLIP
+    assert off(mirrored, scene.cameras.rotation).max() > 60
+    found = solve(remembered(scene, guess=mirrored), engine, lens_of(scene), None)
+    assert found is not None
+    assert off(found.rotation, scene.cameras.rotation).max() < 20
+
+
+def test_a_mirrored_solution_is_put_right_and_stays_upright(engine: Engine) -> None:
+    scene = film(walk(3.0), ring(4))
+    mirrored = Solution(FLIP @ scene.cameras.rotation @ FLIP, np.ones(4), KNOWN)
+    unguessed = [replace(i, guess=None) for i in remembered(scene)]
+    found = solve(unguessed, engine, lens_of(scene), mirrored)
+    assert found is not None
+    assert off(found.rotation, scene.cameras.rotation).max() < 20
+    assert tilt_deg(found.rotation, scene).max() < 15
+
+
+def test_refinement_betters_wrong_rotations_and_says_how_sure_it_is(engine: Engine) -> None:
+    scene = film(walk(3.0), ring(4))
+    wrong = scene.cameras.rotation.copy()
+    wrong[2] = rotation_from_vector(np.radians([0.0, 15.0, 8.0])) @ wrong[2]
+    rotation, sd_deg, out = refine(remembered(scene), engine, lens_of(scene), wrong, KNOWN)
+    assert off(rotation, scene.cameras.rotation)[2] < 0.7 * off(wrong, scene.cameras.rotation)[2]
+    assert sd_deg.shape == (4,)
+    assert (sd_deg > 0).all()
+    assert (sd_deg < 8).all()
+    few = refine(remembered(scene, every=30), engine, lens_of(scene), wrong, KNOWN)[1]
+    assert (few > sd_deg).all()
+    assert out.body.shape == (30, J, 3)
+
+
+def test_a_view_that_is_not_known_is_neither_used_nor_turned(engine: Engine) -> None:
+    scene = film(walk(2.0), ring(4))
+    rotation = scene.cameras.rotation.copy()
+    rotation[3] = rotations(1, 5)[0]
+    known = np.array([True, True, True, False])
+    found, sd_deg, _ = refine(remembered(scene), engine, lens_of(scene), rotation, known)
+    alone = film(walk(2.0), ring(3))
+    alone = Scene(alone.joints, alone.cameras, scene.xy_px[:3], scene.score[:3])
+    without, _, _ = refine(remembered(alone), engine, lens_of(alone), rotation[:3], known[:3])
+    assert np.array_equal(found[3], rotation[3])
+    assert np.allclose(found[:3], without, atol=1e-3)
+    assert sd_deg[3] > 90
+
+
+def test_the_true_rotations_explain_a_scene_better_than_wrong_ones(engine: Engine) -> None:
+    scene = film(walk(2.0), ring(4))
+    given = graph_input(scene, freedom=1e-3)
+    right = engine.run(given).model_sd
+    wrong = given.rotation.copy()
+    wrong[:, 1] = rotation_from_vector(np.array([0.0, 0.4, 0.0])) @ wrong[:, 1]
+    turned = engine.run(replace(given, rotation=wrong.astype(np.float32))).model_sd
+    assert turned[:, 1].mean() > 2 * right[:, 1].mean()

@@ -1,0 +1,139 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.triangulate import Rays, planes, triangulate, triangulate_with_covariance
+from tests.fusion.simulated import acrobat, calibration, images
+
+SD = 0.005
+
+
+def rays_of(people: Floats, views: int, *, noise: float = 0.0, seed: int = 0) -> Rays:
+    cameras = calibration(views)
+    flat = cameras.flat(images(people, cameras))
+    flat = flat + np.random.default_rng(seed).normal(0, 1, flat.shape) * noise
+    return Rays(flat, np.full((*flat.shape[:2], 1), SD), np.ones(flat.shape[:-1]))
+
+
+def test_both_planes_of_a_ray_hold_its_point() -> None:
+    people, cameras = acrobat(3), calibration(3)
+    rows = planes(rays_of(people, 3).by_point[0], cameras)
+    assert rows.shape == (3, 17, 3, 2, 4)
+    assert np.einsum("npvki,npi->npvk", rows[..., :3], people) == pytest.approx(-rows[..., 3])
+
+
+def test_beside_its_plane_a_point_is_off_by_what_the_picture_shows_times_depth() -> None:
+    people, cameras = acrobat(1), calibration(2)
+    rows = planes(rays_of(people, 2).by_point[0], cameras)
+    aside = people + 0.1 * cameras.rotation[0, 0]  # 10 cm to the right as camera 0 sees it
+    off = np.einsum("npvki,npi->npvk", rows[..., :3], aside) + rows[..., 3]
+    assert off[0, :, 0] == pytest.approx(np.tile([-0.1, 0.0], (17, 1)))
+
+
+@pytest.mark.parametrize("views", [2, 3, 5])
+def test_exact_rays_meet_in_the_point(views: int) -> None:
+    people = acrobat(4)
+    assert triangulate(rays_of(people, views), calibration(views)) == pytest.approx(people, abs=1e-6)
+
+
+def test_any_leading_axes() -> None:
+    people = acrobat(3)
+    rays = rays_of(people, 3)
+    one = triangulate(Rays(rays.flat[1], rays.sd[1], rays.weight[1]), calibration(3))
+    assert one == pytest.approx(people[1], abs=1e-6)
+
+
+def test_a_ray_that_points_elsewhere_is_not_followed() -> None:
+    people, cameras = acrobat(4), calibration(4)
+    rays = rays_of(people, 4, noise=0.2 * SD)
+    wrong = rays.flat.copy()
+    wrong[:, 2, 5] += [0.12, -0.08]
+    points, _, trust = triangulate_with_covariance(replace(rays, flat=wrong), cameras)
+    assert np.linalg.norm(points[:, 5] - people[:, 5], axis=-1).max() < 0.02
+    assert trust[:, 2, 5].max() < 0.05
+    assert trust[:, [0, 1, 3], 5].min() > 0.7
+
+
+def test_a_ray_without_weight_says_nothing() -> None:
+    people, cameras = acrobat(4), calibration(3)
+    rays = rays_of(people, 3)
+    wrong, weight = rays.flat.copy(), rays.weight.copy()
+    wrong[:, 1], weight[:, 1] = 0.7, 0.0
+    assert triangulate(Rays(wrong, rays.sd, weight), cameras) == pytest.approx(people, abs=1e-5)
+
+
+def test_the_surer_view_counts_more() -> None:
+    people = acrobat(1)
+    rays = rays_of(people, 4)
+    flat = rays.flat.copy()
+    flat[:, 0] += [2 * SD, 0.0]
+    errors = []
+    for factor in (0.3, 3.0):
+        sd = rays.sd.copy()
+        sd[:, 0] *= factor
+        errors.append(np.linalg.norm(triangulate(Rays(flat, sd, rays.weight), calibration(4), rounds=2) - people))
+    assert errors[1] < 0.5 * errors[0]
+
+
+def test_seen_by_one_view_a_point_is_on_its_ray_near_where_it_was_thought_to_be() -> None:
+    people, cameras = acrobat(3), calibration(3)
+    rays = rays_of(people, 3)
+    weight = rays.weight * (np.arange(3) == 1)[:, None]
+    guess = people + 0.2 * cameras.rotation[1, 2] + 0.1 * cameras.rotation[1, 0]
+    found = triangulate(replace(rays, weight=weight), cameras, guess, 0.3)
+    seen, _ = cameras.project(found)
+    assert cameras.flat(seen)[:, 1] == pytest.approx(rays.flat[:, 1], abs=0.003)
+    off = (found - people) @ cameras.rotation[1].T
+    assert off[..., 2] == pytest.approx(0.2, abs=0.06)
+
+
+def test_seen_by_nobody_a_point_is_where_it_was_thought_to_be_and_as_unsure() -> None:
+    people, cameras = acrobat(2), calibration(3)
+    rays = replace(rays_of(people, 3), weight=np.zeros((2, 3, 17)))
+    sd_m = np.linspace(0.1, 0.5, 17)
+    points, covariance, trust = triangulate_with_covariance(rays, cameras, people, sd_m)
+    assert points == pytest.approx(people)
+    assert covariance == pytest.approx(np.tile(sd_m[:, None, None] ** 2 * np.eye(3), (2, 1, 1, 1)), rel=1e-6)
+    assert not trust.any()
+
+
+def test_without_any_knowledge_the_answer_is_a_number() -> None:
+    rays = replace(rays_of(acrobat(2), 2), weight=np.zeros((2, 2, 17)))
+    assert np.isfinite(triangulate(rays, calibration(2))).all()
+
+
+def test_the_covariance_is_how_far_points_scatter() -> None:
+    people, cameras = np.tile(acrobat(1), (400, 1, 1)), calibration(3)
+    points, covariance, _ = triangulate_with_covariance(rays_of(people, 3, noise=SD), cameras)
+    off = points - people
+    scatter = np.einsum("npi,npj->pij", off, off) / len(off)
+    told = covariance.mean(0)
+    ratio = np.trace(scatter, axis1=1, axis2=2) / np.trace(told, axis1=1, axis2=2)
+    assert ratio.min() > 0.6
+    assert ratio.max() < 1.4
+
+
+def test_two_views_that_look_alike_are_unsure_along_their_rays() -> None:
+    cameras = calibration(2, step_deg=8.0)
+    people = acrobat(1)
+    flat = cameras.flat(images(people, cameras))
+    rays = Rays(flat, np.full((1, 2, 1), SD), np.ones(flat.shape[:-1]))
+    _, covariance, _ = triangulate_with_covariance(rays, cameras)
+    spread, axes = np.linalg.eigh(covariance[0])
+    assert (spread[:, 2] > 25 * spread[:, 1]).all()
+    away = people[0] - cameras.centre.mean(0)
+    away /= np.linalg.norm(away, axis=-1, keepdims=True)
+    assert np.abs(np.einsum("pi,pi->p", axes[:, :, 2], away)).min() > 0.99
+
+
+def test_a_ray_from_behind_is_not_believed() -> None:
+    people, cameras = acrobat(1), calibration(4)
+    rays = rays_of(people, 4)
+    away = replace(cameras, translation=cameras.translation.copy(), rotation=cameras.rotation.copy())
+    turned = np.diag([-1.0, 1.0, -1.0])  # camera 3 turned around: what it claims to see lies behind it
+    away.rotation[3], away.translation[3] = turned @ cameras.rotation[3], turned @ cameras.translation[3]
+    points, _, trust = triangulate_with_covariance(rays, away)
+    assert points == pytest.approx(people, abs=5e-3)
+    assert trust[0, 3].max() < 1e-3

@@ -1,0 +1,152 @@
+"""What is up when the person does not show it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.self_solve import Solved, Task, self_solve
+from pose_rig.fusion.calibration.vertical import AS_CAMERAS, UNSURE, levelled, lowest, up_of, walked
+from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.rig.setup import Learner
+from pose_rig.geometry import rotation_from_vector
+from pose_rig.graph import Engine
+from pose_rig.simulation.cameras import Cameras
+from pose_rig.skeleton import INDEX
+from tests.fusion.fakes import SIZE, config, film, ring, run, standing, unsolved, walk
+
+FPS = 15.0
+Y = np.array([0.0, 1.0, 0.0])
+LYING = rotation_from_vector(np.radians([-90.0, 0.0, 0.0]))
+HANGING = rotation_from_vector(np.radians([180.0, 0.0, 0.0]))
+RING = ring(4)
+
+
+def on_the_spot(seconds: float, turn: Floats, height_m: float) -> Floats:
+    """Somebody who moves but goes nowhere, turned about their pelvis, which is so high."""
+    joints = walk(seconds, FPS)
+    return np.asarray((joints - joints[:, :1]) @ turn.T + [0.0, height_m, 0.0])
+
+
+def rolled(cameras: Cameras, deg: float) -> Cameras:
+    """Cameras that are turned about their own axes."""
+    turn = rotation_from_vector(np.radians([0.0, 0.0, deg]))
+    return Cameras(turn @ cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px)
+
+
+def fused(
+    engine: Engine, motion: Floats, cameras: Cameras = RING, solve: Callable[[Task], Solved | str] = self_solve
+) -> tuple[Fusion, list[FusedInstant]]:
+    views = len(cameras.rotation)
+    made = Fusion(config(views), engine, Learner(solve=solve))
+    for view in range(views):
+        made.describe(view, SIZE, "rig17")
+    return made, run(film(motion, cameras, fps=FPS), made)
+
+
+def tilt_deg(out: FusedInstant, cameras: Cameras) -> float:
+    """How far up is from up in the room, by where the cameras look."""
+    known = np.isfinite(out.rotation).all((1, 2))
+    room_up = (out.rotation.swapaxes(1, 2) @ cameras.rotation @ Y)[known].mean(0)
+    return float(np.degrees(np.arccos(np.clip(room_up[1] / np.linalg.norm(room_up), -1, 1))))
+
+
+@pytest.mark.parametrize("solve", [self_solve, unsolved])
+@pytest.mark.parametrize(("turn", "height_m"), [(LYING, 0.3), (HANGING, 1.3)], ids=["lying", "hanging"])
+def test_somebody_who_is_never_upright_does_not_turn_the_room(
+    engine: Engine, turn: Floats, height_m: float, solve: Callable[[Task], Solved | str]
+) -> None:
+    made, out = fused(engine, on_the_spot(6.0, turn, height_m), solve=solve)
+    assert out[-1].mode == ("solved" if solve is self_solve else "settled")
+    assert tilt_deg(out[-1], RING) < 15
+    assert made.rig.note.endswith(AS_CAMERAS)
+
+
+def test_somebody_who_lies_lies_on_the_floor(engine: Engine) -> None:
+    _, out = fused(engine, on_the_spot(6.0, LYING, 0.3))
+    joints = out[-1].xyz_raw
+    assert abs(joints[INDEX["head"], 1] - joints[INDEX["pelvis"], 1]) < 0.25
+    assert -0.15 < joints[:, 1].min() < 0.25
+
+
+def test_who_walks_is_upright_and_nothing_is_in_doubt(engine: Engine) -> None:
+    made, out = fused(engine, walk(5.0, FPS))
+    assert tilt_deg(out[-1], RING) < 6
+    assert made.rig.note == ""
+
+
+def test_cameras_that_hang_upside_down_do_not_turn_who_walks_about(engine: Engine) -> None:
+    hung = rolled(RING, 180.0)
+    straight = walk(6.0, FPS)
+    way = np.stack([1.2 * np.sin(np.arange(len(straight)) / FPS), 0 * straight[:, 0, 0], 0 * straight[:, 0, 0]], -1)
+    made, out = fused(engine, straight - straight[:, :1] * [1, 0, 1] + way[:, None], hung)
+    assert out[-1].mode == "solved"
+    assert tilt_deg(out[-1], hung) < 15
+    assert made.rig.note == ""
+
+
+def test_cameras_on_their_sides_leave_up_to_the_person(engine: Engine) -> None:
+    """As phones are that do not tell how they are held; all round the person they do not agree on another up."""
+    aside = rolled(RING, 90.0)
+    made, out = fused(engine, walk(4.0, FPS), aside, unsolved)
+    assert tilt_deg(out[-1], aside) < 15
+    assert made.rig.note.endswith(UNSURE)
+
+
+@pytest.mark.parametrize("down_deg", [40.0, 10.0, 0.0, -10.0, -30.0])
+def test_level_cameras_agree_on_up_unless_they_look_up(down_deg: float) -> None:
+    turn = rotation_from_vector(np.radians([down_deg, 0.0, 3.0]))
+    azimuth = rotation_from_vector(np.radians([0.0, 70.0, 0.0]) * np.arange(3)[:, None])
+    rotation = turn @ np.diag([1.0, -1.0, -1.0]) @ azimuth
+    found = levelled(rotation)
+    if down_deg < -12:
+        assert found is None
+        return
+    assert found is not None
+    assert np.degrees(np.arccos(found @ Y)) < 4
+
+
+def test_one_camera_alone_or_two_that_do_not_agree_say_nothing() -> None:
+    assert levelled(RING.rotation[:1]) is None
+    mixed = RING.rotation[:2].copy()
+    mixed[1] = rotation_from_vector(np.radians([0.0, 0.0, 90.0])) @ mixed[1]
+    assert levelled(mixed) is None
+
+
+def test_a_camera_on_its_side_among_others_changes_nothing() -> None:
+    mixed = RING.rotation.copy()
+    mixed[2] = rotation_from_vector(np.radians([0.0, 0.0, 90.0])) @ mixed[2]
+    up, doubt = up_of(mixed, 2.0 * Y)
+    assert doubt == ""
+    assert up == pytest.approx(2.0 * Y)
+
+
+def test_leaning_somewhat_is_no_contradiction() -> None:
+    leaning = rotation_from_vector(np.radians([30.0, 0.0, 0.0])) @ Y
+    up, doubt = up_of(RING.rotation, leaning)
+    assert doubt == ""
+    assert np.array_equal(up, leaning)
+    up, doubt = up_of(RING.rotation, rotation_from_vector(np.radians([60.0, 0.0, 0.0])) @ Y)
+    assert doubt == AS_CAMERAS
+    assert up @ Y > 0.98
+
+
+def test_walking_is_told_from_lying_and_from_standing() -> None:
+    motion = np.stack([standing() + np.array([0.6 * np.sin(t), 0.9, 0.0]) for t in np.linspace(0, 6, 40)])
+    assert walked(motion, Y)
+    assert not walked(np.stack([standing()] * 9), Y)
+    assert not walked(motion, np.array([1.0, 0.0, 0.0]))
+
+
+def test_the_floor_is_under_what_is_lowest() -> None:
+    hanging = np.stack([standing() @ HANGING.T + [0.0, 2.0, 0.0]] * 5)
+    assert lowest(hanging, Y, 1.7) == pytest.approx(2.0 - 0.7 - 0.066, abs=0.01)
+
+
+@pytest.mark.parametrize(("turn", "said"), [(LYING, UNSURE), (np.eye(3), "")], ids=["lying", "upright"])
+def test_one_camera_says_that_it_cannot_know(engine: Engine, turn: Floats, said: str) -> None:
+    side = Cameras(RING.rotation[1:2], RING.position[1:2], RING.focal_px[1:2], RING.size_px[1:2])
+    made, out = fused(engine, on_the_spot(4.5, turn, 0.9), side)
+    assert out[-1].mode == "cold"
+    assert made.rig.note == said

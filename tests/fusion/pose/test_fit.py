@@ -1,0 +1,205 @@
+"""Poses in a known rig, when some or most of what should be seen is not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle import POINTS
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.initialise import noise
+from pose_rig.fusion.calibration.triangulate import Rays
+from pose_rig.fusion.pose.fit import LIFT_SD_M, SPEED_M_S, Before, fit
+from pose_rig.geometry import rotation_from_vector
+from pose_rig.skeleton import INDEX
+from tests.fusion.simulated import LENGTH_M, acrobat, calibration, images, points_of
+
+PEOPLE = acrobat(12)
+TRUE = points_of(PEOPLE)
+WRIST = POINTS.index(INDEX["l_wrist"])
+ELBOW = POINTS.index(INDEX["l_elbow"])
+SURE_M2 = np.tile(0.01**2 * np.eye(3), (len(POINTS), 1, 1))
+
+
+def rays_of(cameras: Calibration, error: float = 0.0, seed: int = 0) -> Rays:
+    """What cameras see of `PEOPLE`; errors in standard deviations."""
+    flat = cameras.flat(images(PEOPLE, cameras))[:, :, list(POINTS)]
+    sd = noise(flat, np.ones(flat.shape[:-1], bool))
+    flat = flat + error * sd[..., None] * np.random.default_rng(seed).normal(0, 1, flat.shape)
+    return Rays(flat, sd, np.ones(flat.shape[:-1]))
+
+
+def lifted(error_m: float = 0.03, seed: int = 1) -> Floats:
+    """(N,P,3) poses as lifts see them: a few centimetres off, anywhere."""
+    rng = np.random.default_rng(seed)
+    return np.asarray(TRUE + error_m * rng.normal(0, 1, TRUE.shape) + rng.normal(0, 5, (len(TRUE), 1, 3)))
+
+
+def off_m(points: Floats) -> Floats:
+    """(N,P)."""
+    return np.asarray(np.linalg.norm(points - TRUE, axis=-1))
+
+
+@pytest.mark.parametrize("views", [2, 3, 4])
+def test_poses_that_several_views_see_are_found(views: int) -> None:
+    cameras = calibration(views)
+    found = fit(rays_of(cameras), cameras, LENGTH_M, lifted())
+    assert found.points.shape == TRUE.shape
+    assert found.covariance.shape == (*TRUE.shape, 3)
+    assert np.median(off_m(found.points)) < 0.008
+    assert off_m(found.points).max() < 0.04
+    assert found.error.shape == found.inlier.shape == (len(TRUE), views, len(POINTS))
+    assert found.inlier.min() > 0.5
+
+
+def test_with_a_lift_that_is_exact_the_pose_is_exact() -> None:
+    cameras = calibration(3)
+    found = fit(rays_of(cameras), cameras, LENGTH_M, lifted(0.0))
+    assert off_m(found.points).max() < 2e-3
+    assert found.inlier.min() > 0.99
+
+
+def test_one_view_and_the_size_of_the_person_tell_where_they_are() -> None:
+    cameras = calibration(3)
+    rays = rays_of(cameras)
+    alone = replace(rays, weight=rays.weight * (np.arange(3) == 1)[:, None])
+    found = fit(alone, cameras, LENGTH_M, lifted(0.0))
+    assert np.median(off_m(found.points)) < 0.1
+    across = (found.points - TRUE) @ cameras.rotation[1].T
+    assert np.abs(across[..., :2]).max() < 0.04
+    both = fit(rays, cameras, LENGTH_M, lifted(0.0))
+    assert np.trace(found.covariance, axis1=2, axis2=3).min() > np.trace(both.covariance, axis1=2, axis2=3).max()
+
+
+def test_a_joint_that_one_view_sees_is_unsure_along_its_ray() -> None:
+    cameras = calibration(3)
+    rays = rays_of(cameras)
+    weight = rays.weight.copy()
+    weight[:, 1:, WRIST] = 0.0
+    found = fit(replace(rays, weight=weight), cameras, LENGTH_M, lifted())
+    assert off_m(found.points)[:, WRIST].max() < 0.2
+    sizes = np.trace(found.covariance, axis1=2, axis2=3)
+    right = POINTS.index(INDEX["r_wrist"])
+    assert (sizes[:, WRIST] > 1.3 * sizes[:, right]).all()
+    away = TRUE[:, WRIST] - cameras.centre[0]
+    away /= np.linalg.norm(away, axis=-1, keepdims=True)
+    along = np.einsum("ni,nij,nj->n", away, found.covariance[:, WRIST], away)
+    assert (along > 0.4 * sizes[:, WRIST]).all()
+
+
+def test_a_joint_that_nobody_sees_hangs_on_its_bone() -> None:
+    cameras = calibration(3)
+    rays = rays_of(cameras)
+    weight = rays.weight.copy()
+    weight[:, :, WRIST] = 0.0
+    found = fit(replace(rays, weight=weight), cameras, LENGTH_M, lifted())
+    forearm = np.linalg.norm(found.points[:, WRIST] - found.points[:, ELBOW], axis=-1)
+    assert forearm == pytest.approx(np.full(len(TRUE), LENGTH_M[5]), abs=0.04)
+    assert np.median(off_m(found.points)[:, WRIST]) < 0.08
+    sd = np.sqrt(np.trace(found.covariance[:, WRIST], axis1=1, axis2=2))
+    assert (sd > 0.5 * LIFT_SD_M).all()
+    assert (sd > 1.5 * np.sqrt(np.trace(found.covariance[:, ELBOW], axis1=1, axis2=2))).all()
+
+
+def test_a_wild_detection_is_not_believed() -> None:
+    cameras = calibration(3)
+    rays = rays_of(cameras, 0.3)
+    wild = rays.flat.copy()
+    wild[:, 2, WRIST] += 25 * rays.sd[:, 2]
+    found = fit(replace(rays, flat=wild), cameras, LENGTH_M, lifted())
+    assert found.inlier[:, 2, WRIST].max() < 0.05
+    assert found.error[:, 2, WRIST].min() > 8
+    assert np.delete(found.inlier, WRIST, axis=2).min() > 0.3
+    assert off_m(found.points)[:, WRIST].max() < 0.06
+
+
+def test_a_joint_that_two_views_of_three_mistake_alike_is_drawn_back_by_its_bones() -> None:
+    cameras = calibration(3)
+    rays = rays_of(cameras)
+    elsewhere = TRUE.copy()
+    elsewhere[:, WRIST] += [0.0, 0.0, 0.5]
+    seen, _ = cameras.project(elsewhere)
+    wrong = rays.flat.copy()
+    wrong[:, :2, WRIST] = cameras.flat(seen)[:, :2, WRIST]
+    bones = fit(replace(rays, flat=wrong), cameras, LENGTH_M, lifted())
+    assert np.median(off_m(bones.points)[:, WRIST]) < 0.25
+    assert np.median(off_m(bones.points)[:, ELBOW]) < 0.08
+
+
+def test_errors_of_detections_are_told_in_standard_deviations() -> None:
+    cameras = calibration(4)
+    found = fit(rays_of(cameras, 1.0), cameras, LENGTH_M, lifted())
+    assert 0.6 < np.median(found.error) < 1.6
+
+
+def test_the_covariance_is_about_how_far_poses_are_off() -> None:
+    cameras = calibration(3)
+    square, told = [], []
+    for seed in range(20):
+        found = fit(rays_of(cameras, 1.0, seed), cameras, LENGTH_M, lifted(LIFT_SD_M, seed))
+        square.append((off_m(found.points) ** 2).mean(0))
+        told.append(np.trace(found.covariance, axis1=2, axis2=3).mean(0))
+    ratio = np.sqrt(np.mean(square, 0) / np.mean(told, 0))
+    assert ratio.min() > 0.5
+    assert ratio.max() < 1.6
+
+
+def panned(cameras: Calibration, view: int, deg: float) -> Calibration:
+    """Cameras of which one looks elsewhere than is known."""
+    turn = np.tile(np.eye(3), (len(cameras.known), 1, 1))
+    turn[view] = rotation_from_vector(np.radians([0.0, deg, 0.0]))
+    return replace(
+        cameras, rotation=turn @ cameras.rotation, translation=np.einsum("vij,vj->vi", turn, cameras.translation)
+    )
+
+
+@pytest.mark.parametrize("view", [0, 1, 2])
+def test_when_a_camera_is_panned_who_was_somewhere_stays_there(view: int) -> None:
+    cameras = calibration(3)
+    before = Before.after(1 / 30, TRUE[0], SURE_M2)
+    rays = rays_of(panned(cameras, view, 12.0))
+    one = Rays(rays.flat[:1], rays.sd[:1], rays.weight[:1])
+    found = fit(one, cameras, LENGTH_M, lifted()[:1], before)
+    assert np.linalg.norm(found.points[0] - TRUE[0], axis=-1).max() < 0.08
+    assert np.linalg.norm((found.points[0] - TRUE[0]).mean(0)) < 0.02
+    others = np.arange(3) != view
+    assert np.median(found.inlier[0, others]) > 0.6
+    assert np.median(found.inlier[0, view]) < 0.1
+
+
+def test_the_place_of_an_instant_ago_does_not_hold_who_moves() -> None:
+    cameras = calibration(3)
+    before = Before.after(1 / 30, TRUE[0] + [0.2, 0.0, -0.1], SURE_M2)
+    rays = rays_of(cameras)
+    found = fit(Rays(rays.flat[:1], rays.sd[:1], rays.weight[:1]), cameras, LENGTH_M, lifted()[:1], before)
+    assert np.median(off_m(found.points)[0]) < 0.02
+
+
+def test_a_joint_that_is_hidden_for_a_moment_stays_near_where_it_was() -> None:
+    cameras = calibration(3)
+    rays = rays_of(cameras)
+    weight = rays.weight[:1].copy()
+    weight[:, :, [ELBOW, WRIST]] = 0.0
+    hidden = Rays(rays.flat[:1], rays.sd[:1], weight)
+    before = Before.after(1 / 30, TRUE[0], SURE_M2)
+    held, free = (fit(hidden, cameras, LENGTH_M, lifted(0.08)[:1], b) for b in (before, None))
+    limb = [ELBOW, WRIST]
+    assert off_m(held.points)[0, limb].mean() < off_m(free.points)[0, limb].mean()
+    sizes = [np.trace(f.covariance[0, WRIST]) for f in (held, free)]
+    assert sizes[0] < sizes[1]
+
+
+def test_what_was_is_less_sure_the_longer_ago() -> None:
+    soon, late = (Before.after(elapsed_s, TRUE[0], SURE_M2) for elapsed_s in (0.0, 0.5))
+    assert np.linalg.inv(soon.precision) == pytest.approx(SURE_M2)
+    sd_m = np.sqrt(np.linalg.inv(late.precision)[:, [0, 1, 2], [0, 1, 2]])
+    assert sd_m == pytest.approx(np.full_like(sd_m, 0.5 * SPEED_M_S), rel=1e-3)
+
+
+def test_seen_by_nobody_at_all_everything_is_a_number() -> None:
+    cameras = calibration(2)
+    rays = rays_of(cameras)
+    found = fit(replace(rays, weight=0 * rays.weight), cameras, LENGTH_M, lifted())
+    assert np.isfinite(found.points).all()
+    assert np.isfinite(found.covariance).all()

@@ -1,0 +1,138 @@
+"""What a pose says of its own error where cameras do not tell, held against the error it has."""
+
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.pose.guessed import ALONE_M, DISTANCE, with_guesses
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.rig.setup import Learner
+from pose_rig.graph import Engine
+from pose_rig.simulation.noise import detect
+from pose_rig.skeleton import INDEX, JOINTS, J
+from tests.fusion.fakes import config, standing, unsolved
+from tests.fusion.simulated import LENGTH_M, calibration, images, stroll
+
+FPS = 15.0
+WALK = stroll(6.0, FPS)
+VIEWS = 3
+CAMERAS = calibration(VIEWS)
+SMALL = np.tile(0.01**2 * np.eye(3), (J, 1, 1))
+STANDING = standing() + np.array([0.0, 0.9, 0.0])
+
+
+def of(*parts: str) -> list[int]:
+    return [i for joint, i in INDEX.items() if joint.split("_")[-1] in parts]
+
+
+def fused(engine: Engine, score: Floats, motion: Floats = WALK) -> list[FusedInstant]:
+    """A motion before a known rig, detected as scored (V,T,J)."""
+    made = Fusion(config(VIEWS), engine, Learner(solve=unsolved), Solved(CAMERAS, LENGTH_M, WALK, 1.0, 1.0, np.inf))
+    for view in range(VIEWS):
+        made.describe(view, (1280, 720), "rig17")
+    seen = detect(images(motion, CAMERAS).swapaxes(0, 1), FPS, np.random.default_rng(0))
+    out = []
+    for index in range(len(motion)):
+        t_ns, there = round(index * 1e9 / FPS), seen.score[:, index] * score[:, index]
+        xy = seen.xy_px[:, index]
+        samples = [Sample(t_ns, xy[v][None], there[v][None]) if there[v].any() else None for v in range(VIEWS)]
+        out.append(made.step(t_ns, samples))
+    return out
+
+
+def normalised(out: list[FusedInstant], joints: list[int], motion: Floats = WALK) -> float:
+    """Root mean square error of joints, per axis, in standard deviations as they were told; 1 is honest."""
+    error = np.stack([o.xyz_raw for o in out])[:, joints] - motion[:, joints]
+    covariance = np.stack([o.covariance for o in out])[:, joints]
+    return float(np.sqrt((np.einsum("tji,tjik,tjk->tj", error, np.linalg.inv(covariance), error) / 3).mean()))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "guessed"),
+    [
+        (("knee", "ankle"), ("knee",)),
+        (("knee", "ankle"), ("ankle",)),
+        (("ankle",), ("ankle",)),
+    ],
+)
+def test_a_joint_that_no_camera_sees_is_as_unsure_as_it_is_wrong(
+    engine: Engine, hidden: tuple[str, ...], guessed: tuple[str, ...]
+) -> None:
+    score = np.ones((VIEWS, len(WALK), J))
+    score[..., of(*hidden)] = 0.0
+    out = fused(engine, score)
+    assert all((o.score[of(*guessed)] == 0).all() for o in out)
+    assert 0.4 < normalised(out, of(*guessed)) < 1.6
+
+
+def test_hands_that_are_held_up_are_guessed_hanging_and_said_to_be_unsure(engine: Engine) -> None:
+    raised, forearm = WALK.copy(), LENGTH_M[5]
+    raised[:, of("wrist")] = raised[:, of("elbow")] + np.array([0.0, forearm, 0.0])
+    score = np.ones((VIEWS, len(WALK), J))
+    score[..., of("wrist")] = 0.0
+    out = fused(engine, score, raised)
+    assert 0.4 < normalised(out, of("wrist"), raised) < 2.5
+
+
+def test_a_joint_that_one_camera_sees_is_unsure_in_depth(engine: Engine) -> None:
+    score = np.ones((VIEWS, len(WALK), J))
+    score[1:, :, of("knee", "ankle")] = 0.0
+    assert 0.4 < normalised(fused(engine, score), of("knee", "ankle")) < 1.8
+
+
+def test_a_person_whom_one_camera_sees_may_be_nearer_or_farther(engine: Engine) -> None:
+    score = np.ones((VIEWS, len(WALK), J))
+    score[1:] = 0.0
+    out = fused(engine, score)
+    assert all(o.mode == "solved" for o in out)
+    assert 0.2 < normalised(out, of("pelvis", "shoulder", "hip", "head")) < 2.0
+
+
+def test_what_cameras_see_is_as_sure_as_before() -> None:
+    told = with_guesses(SMALL, STANDING, np.ones((VIEWS, J)), CAMERAS.centre)
+    assert np.array_equal(told, SMALL)
+
+
+def test_hidden_bones_add_up() -> None:
+    believed = np.ones((VIEWS, J))
+    believed[:, of("knee", "ankle")] = 0.0
+    sd = np.sqrt(np.trace(with_guesses(SMALL, STANDING, believed, CAMERAS.centre), axis1=1, axis2=2) / 3)
+    thigh, shank = 0.42, 0.40
+    assert sd[of("knee")] == pytest.approx(0.21 * thigh, rel=0.05)
+    assert sd[of("ankle")] == pytest.approx(0.21 * thigh + 0.19 * shank, rel=0.05)
+    believed[:, of("knee")] = 1.0
+    sd = np.sqrt(np.trace(with_guesses(SMALL, STANDING, believed, CAMERAS.centre), axis1=1, axis2=2) / 3)
+    assert sd[of("ankle")] == pytest.approx(0.19 * shank, rel=0.05)
+    assert sd[np.delete(np.arange(J), of("ankle"))] == pytest.approx(0.01)
+
+
+def test_an_ear_tells_where_the_nose_is() -> None:
+    believed = np.ones((VIEWS, J))
+    believed[:, INDEX["nose"]] = 0.0
+    assert np.array_equal(with_guesses(SMALL, STANDING, believed, CAMERAS.centre), SMALL)
+    believed[:, INDEX["head"]] = 0.0
+    told = with_guesses(SMALL, STANDING, believed, CAMERAS.centre)
+    assert np.trace(told[INDEX["nose"]]) > 10 * np.trace(SMALL[0])
+
+
+def test_a_detection_that_is_not_believed_shows_nothing() -> None:
+    believed = np.ones((VIEWS, J))
+    believed[:, INDEX["l_wrist"]] = 0.02
+    told = with_guesses(SMALL, STANDING, believed, CAMERAS.centre)
+    assert np.trace(told[INDEX["l_wrist"]]) > 100 * np.trace(SMALL[0])
+
+
+def test_one_view_leaves_its_ray_open() -> None:
+    believed = np.ones((VIEWS, J))
+    believed[1:, INDEX["r_wrist"]] = 0.0
+    ray = STANDING[INDEX["r_wrist"]] - CAMERAS.centre[0]
+    along = ray / np.linalg.norm(ray)
+    told = with_guesses(SMALL, STANDING, believed, CAMERAS.centre)[INDEX["r_wrist"]]
+    assert along @ told @ along == pytest.approx(0.01**2 + ALONE_M**2)
+    assert np.trace(told) == pytest.approx(3 * 0.01**2 + ALONE_M**2)
+    believed[1:] = 0.0
+    told = with_guesses(SMALL, STANDING, believed, CAMERAS.centre)
+    far = np.linalg.norm(STANDING[0] - CAMERAS.centre[0])
+    assert np.sqrt(np.trace(told, axis1=1, axis2=2)) == pytest.approx(np.full(len(JOINTS), DISTANCE * far), rel=0.01)

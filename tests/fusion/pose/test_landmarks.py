@@ -1,0 +1,144 @@
+"""Feet, hands and faces in a known rig."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.initialise import noise
+from pose_rig.fusion.pose.hypothesis import Reading
+from pose_rig.fusion.pose.landmarks import REACH_M, SURE_M, Extras
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.skeleton import INDEX, J, Landmarks, landmarks, parent_of
+from tests.fusion.simulated import acrobat, calibration, images, reading_of
+
+BODY = acrobat(1, seed=3)[0]
+FULL, FEW = landmarks("mediapipe33"), landmarks("coco17")
+CAMERAS = calibration(3)
+ALL = np.ones(3)
+SD = noise(CAMERAS.flat(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
+_OWN = {"left": "l", "right": "r"}
+
+
+def places() -> Floats:
+    """(33,3) m: joints where they are, everything else some centimetres from the joint it hangs on."""
+    rng = np.random.default_rng(0)
+    out = np.zeros((33, 3))
+    for k, name in enumerate(FULL.names):
+        side, _, part = name.partition("_")
+        joint = name if name in INDEX else f"{_OWN.get(side, '')}_{part}"
+        away = rng.normal(0, 1, 3)
+        out[k] = BODY[INDEX[joint]] if joint in INDEX else BODY[INDEX[parent_of(name)]] + 0.07 * away / 2
+    return out
+
+
+PLACES = places()
+
+
+def sample(view: int, marks: Landmarks, lost: Sequence[str] = ()) -> Sample:
+    """What a view sees of the body."""
+    columns = [FULL.names.index(name) for name in marks.names]
+    xy = images(PLACES[None], CAMERAS)[0, view][columns]
+    return Sample(0, xy[None], np.array([[0.0 if name in lost else 0.8 for name in marks.names]]))
+
+
+def look(
+    samples: Sequence[Sample | None], sets: Sequence[Landmarks], trust: Floats = ALL
+) -> tuple[tuple[str, ...], Floats, Floats, Floats, Reading]:
+    """Names, places, covariance and scores of the extras."""
+    extras = Extras(sets)
+    reading = reading_of(samples, sets, BODY - BODY[0], CAMERAS)
+    return (extras.names, *extras.placed(reading, samples, sets, CAMERAS, trust, BODY, SD), reading)
+
+
+def true(names: Sequence[str]) -> Floats:
+    return PLACES[[FULL.names.index(name) for name in names]]
+
+
+def test_the_names_are_those_of_all_views_once() -> None:
+    extras = Extras([FEW, None, FULL])
+    assert extras.names[:4] == ("left_eye", "right_eye", "left_ear", "right_ear")
+    assert len(set(extras.names)) == len(extras.names) == 20
+    assert Extras([None, None]).names == ()
+
+
+def test_guesses_are_at_their_joints() -> None:
+    extras = Extras([FULL])
+    beside = extras.beside(BODY)
+    assert beside[extras.names.index("left_heel")] == pytest.approx(BODY[INDEX["l_ankle"]])
+    assert beside[extras.names.index("right_thumb")] == pytest.approx(BODY[INDEX["r_wrist"]])
+    assert beside[extras.names.index("mouth_left")] == pytest.approx(BODY[INDEX["head"]])
+
+
+def test_landmarks_that_three_views_see_are_placed() -> None:
+    names, points, covariance, score, _ = look([sample(v, FULL) for v in range(3)], [FULL] * 3)
+    assert np.linalg.norm(points - true(names), axis=-1).max() < 0.01
+    assert covariance.shape == (20, 3, 3)
+    assert np.sqrt(np.trace(covariance, axis1=1, axis2=2)).max() < SURE_M
+    assert (score > 0.5).all()
+
+
+def test_a_landmark_that_one_view_sees_is_a_guess_near_its_joint() -> None:
+    samples = [sample(0, FULL), *(sample(v, FULL, ["left_heel"]) for v in (1, 2))]
+    names, points, covariance, score, _ = look(samples, [FULL] * 3)
+    heel = names.index("left_heel")
+    assert score[heel] == 0
+    assert np.sqrt(np.trace(covariance[heel])) > SURE_M
+    assert np.linalg.norm(points[heel] - BODY[INDEX["l_ankle"]]) < 2 * REACH_M
+    assert (np.delete(score, heel) > 0.5).all()
+
+
+def test_a_landmark_that_nobody_sees_is_at_its_joint() -> None:
+    names, points, _, score, _ = look([sample(v, FULL, ["right_index"]) for v in range(3)], [FULL] * 3)
+    finger = names.index("right_index")
+    assert score[finger] == 0
+    assert points[finger] == pytest.approx(BODY[INDEX["r_wrist"]], abs=1e-6)
+
+
+def test_a_landmark_that_one_view_mistakes_is_placed_by_the_others() -> None:
+    cameras = calibration(3)
+    samples = [sample(v, FULL) for v in range(3)]
+    wrong = samples[2].xy_px.copy()
+    wrong[0, FULL.names.index("left_ear")] += 150.0
+    names, points, _, score, _ = look([*samples[:2], replace(samples[2], xy_px=wrong)], [FULL] * 3)
+    ear = names.index("left_ear")
+    assert np.linalg.norm(points[ear] - true(names)[ear]) < 0.03
+    assert score[ear] > 0.3
+    assert len(cameras.known) == 3
+
+
+def test_cameras_may_have_different_detectors() -> None:
+    sets = [FULL, FULL, FEW]
+    names, points, covariance, score, _ = look([sample(v, marks) for v, marks in enumerate(sets)], sets)
+    assert np.linalg.norm(points - true(names), axis=-1).max() < 0.02
+    assert (score > 0.5).all()
+    sizes = np.trace(covariance, axis1=1, axis2=2)
+    assert sizes[names.index("left_ear")] < sizes[names.index("mouth_left")]
+
+
+def test_a_view_without_trust_or_without_anybody_says_nothing() -> None:
+    samples = [sample(v, FULL) for v in range(3)]
+    elsewhere = replace(samples[2], xy_px=samples[2].xy_px + 300.0)
+    names, points, *_ = look([*samples[:2], elsewhere], [FULL] * 3, np.array([1.0, 1.0, 0.0]))
+    assert np.linalg.norm(points - true(names), axis=-1).max() < 0.02
+    names, points, _, score, _ = look([*samples[:2], None], [FULL] * 3)
+    assert np.linalg.norm(points - true(names), axis=-1).max() < 0.02
+    assert (score > 0.5).all()
+
+
+def test_where_a_view_was_read_mirrored_left_is_right() -> None:
+    """A detector that takes a back for a front calls the left heel the right one."""
+    swapped = [name.replace("left", "?").replace("right", "left").replace("?", "right") for name in FULL.names]
+    samples = [sample(v, FULL) for v in range(3)]
+    columns = [FULL.names.index(name) for name in swapped]
+    samples[1] = Sample(0, samples[1].xy_px[:, columns], samples[1].score)
+    extras = Extras([FULL] * 3)
+    reading = reading_of(samples, [FULL] * 3, BODY - BODY[0], CAMERAS)
+    observation = reading.observation.with_mirrors()
+    mirrored = replace(reading, observation=observation, pick=np.array([0, 4, 2]))
+    assert observation.mirrored[4]
+    points, _, score = extras.placed(mirrored, samples, [FULL] * 3, CAMERAS, ALL, BODY, SD)
+    assert np.linalg.norm(points - true(extras.names), axis=-1).max() < 0.01
+    assert (score > 0.5).all()

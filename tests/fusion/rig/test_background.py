@@ -1,0 +1,145 @@
+"""Work beside the poses: one piece at a time, its result taken once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pose_rig.errors import PoseRigError
+from pose_rig.fusion.rig.background import Background
+
+
+def fail() -> int:
+    raise PoseRigError("The work went wrong.", "Try again.")
+
+
+def test_before_anything_was_begun_there_is_nothing_to_take() -> None:
+    work: Background[int] = Background(None)
+    assert not work.busy
+    assert work.take() is None
+    assert work.fault == ""
+
+
+def test_without_an_executor_the_work_is_done_at_once() -> None:
+    work: Background[int] = Background(None)
+    done: list[int] = []
+
+    def add(number: int) -> int:
+        done.append(number)
+        return number + 1
+
+    work.start(add, 41)
+    assert done == [41]
+    assert [work.busy, work.take(), work.busy, work.take()] == [True, 42, False, None]
+
+
+def test_with_an_executor_nothing_is_waited_for() -> None:
+    go = threading.Event()
+
+    def wait() -> str:
+        assert go.wait(10)
+        return threading.current_thread().name
+
+    with ThreadPoolExecutor(1, thread_name_prefix="beside") as executor:
+        work: Background[str] = Background(executor)
+        work.start(wait)
+        assert [work.busy, work.take(), work.busy] == [True, None, True]
+        go.set()
+    assert [work.take(), work.busy] == ["beside_0", False]
+
+
+def test_what_was_forgotten_goes_unheard_but_still_keeps_it_busy() -> None:
+    go = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor)
+        work.start(lambda: 1 if go.wait(10) else None)
+        work.forget()
+        assert work.busy
+        go.set()
+    assert [work.take(), work.busy] == [None, False]
+    work = Background(None)
+    work.forget()
+    work.start(lambda: 2)
+    assert work.take() == 2  # what is begun afterwards is heard
+
+
+def test_a_failure_is_told_until_the_next_piece_of_work_is_done() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor)
+        outcome = []
+        for task in (fail, lambda: 3):
+            work.start(task)
+            while work.busy:
+                taken = work.take()
+            outcome.append((taken, work.fault))
+    assert outcome == [(None, "The work went wrong."), (3, "")]
+
+
+def test_without_an_executor_a_failure_ends_the_run_as_any_other_would() -> None:
+    work: Background[int] = Background(None)
+    with pytest.raises(PoseRigError, match=r"The work went wrong\. Try again\."):
+        work.start(fail)
+
+
+def test_a_mistake_of_the_program_is_not_hidden() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[float] = Background(executor)
+        work.start(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        work.take()
+
+
+def test_when_results_were_there_is_told_once() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor)
+        work.take()  # nothing was begun: asked in vain
+        asked = 1
+        for number in (1, 2):
+            work.start(lambda number=number: number)
+            calls = 1
+            while work.take() is None:
+                calls += 1
+            asked += calls
+            assert work.news() == [asked]
+        work.take()
+        assert work.news() == []
+
+
+def test_work_that_is_done_at_once_has_no_news() -> None:
+    work: Background[int] = Background(None)
+    work.start(lambda: 1)
+    assert work.take() == 1
+    assert work.news() == []
+
+
+def test_a_replay_takes_results_when_they_were_taken_and_waits_for_them() -> None:
+    go = threading.Event()
+    threading.Timer(0.2, go.set).start()
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor, replayed=True)
+        work.start(lambda: 5)
+        assert [work.take() for _ in range(3)] == [None] * 3  # done, but it was not then
+        work.expect(5)
+        assert [work.take(), work.take()] == [None, 5]
+        assert work.news() == [5]
+        work.start(lambda: 7 if go.wait(10) else None)
+        work.expect(6)
+        assert work.take() == 7  # it is waited for
+        assert work.news() == [6]
+
+
+def test_a_replay_lets_failures_happen_again() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor, replayed=True)
+        work.expect(1)
+        work.start(fail)
+        assert work.take() is None
+        assert work.fault == "The work went wrong."
+
+
+def test_a_live_run_expects_nothing() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        work: Background[int] = Background(executor)
+        work.expect(100)
+        work.start(lambda: 1)
+    assert work.take() == 1

@@ -1,0 +1,86 @@
+"""What is known of a rig before anything was seen."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from pose_rig.config import CameraConfig, Config, SolvedCamera
+from pose_rig.fusion.calibration.bundle import SHARE
+from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.rig.setup import Learner, remembered, setup_of
+
+QUARTER = ((0.0, 0.0, -1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+STRAIGHT = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+FRONT = SolvedCamera(
+    size_px=(1280, 720), rotation=STRAIGHT, translation_m=(0.1, 1.2, 4.0), focal_px=1000.0, k1=-0.01,
+    rotation_sd_deg=1.5, translation_sd_m=0.03, focal_sd_px=20.0,
+)  # fmt: skip
+SIDE = SolvedCamera(size_px=(640, 480), rotation=QUARTER, translation_m=(0.2, 1.1, 3.0), focal_px=500.0)
+
+
+def camera(name: str, solved: SolvedCamera | None = None, *, moving: bool = False) -> CameraConfig:
+    return CameraConfig(source="0", name=name, solved=solved, moving=moving)
+
+
+def test_a_new_rig_has_names_and_an_assumed_stature() -> None:
+    setup = setup_of(Config(camera=(camera("left"), camera("right"))), None)
+    assert list(setup.names) == ["left", "right"]
+    assert (setup.height_m, setup.height_given) == (1.7, False)
+    assert setup.given.tolist() == [False, False]
+    assert setup.moving.tolist() == [False, False]
+    assert setup.remembered is None
+    assert setup.fixed is None
+
+
+def test_what_the_user_says_is_taken_over() -> None:
+    first = msgspec.structs.replace(camera("a"), focal_px=900.0)
+    setup = setup_of(Config(camera=(first, camera("b", moving=True)), height_m=1.9), None)
+    assert setup.given.tolist() == [True, False]
+    assert setup.moving.tolist() == [False, True]
+    assert (setup.height_m, setup.height_given) == (1.9, True)
+
+
+def test_a_solved_rig_is_remembered_as_it_was() -> None:
+    rig = remembered((camera("a", FRONT), camera("b"), camera("c", SIDE)), 1.8)
+    assert rig is not None
+    cameras = rig.calibration
+    assert cameras.known.tolist() == [True, False, True]
+    assert np.array_equal(cameras.rotation[[0, 2]], [STRAIGHT, QUARTER])
+    assert cameras.translation[[0, 2]].tolist() == [[0.1, 1.2, 4.0], [0.2, 1.1, 3.0]]
+    assert cameras.focal_px[[0, 2]].tolist() == [1000.0, 500.0]
+    assert cameras.k1[[0, 2]].tolist() == [-0.01, 0.0]
+    assert cameras.size_px[[0, 2]].tolist() == [[1280.0, 720.0], [640.0, 480.0]]
+    assert np.degrees(cameras.rotation_sd[0]) == pytest.approx(1.5)
+    assert cameras.translation_sd[0] == 0.03
+    assert cameras.focal_sd[0] == pytest.approx(0.02)
+    assert np.allclose(rig.length, SHARE * 1.8)
+    assert all(np.isfinite(getattr(cameras, name)).all() for name in ("rotation", "translation", "focal_px", "size_px"))
+
+
+@pytest.mark.parametrize(
+    "cameras",
+    [
+        (),
+        (camera("a"), camera("b")),
+        (camera("a", FRONT), camera("b")),
+        (camera("a", FRONT), camera("b", SIDE, moving=True)),
+    ],
+)
+def test_less_than_two_cameras_that_stayed_are_no_rig(cameras: tuple[CameraConfig, ...]) -> None:
+    assert remembered(cameras, 1.7) is None
+
+
+def test_a_camera_that_is_carried_about_now_stands_nowhere() -> None:
+    rig = remembered((camera("a", FRONT), camera("b", SIDE), camera("c", SIDE, moving=True)), 1.7)
+    assert rig is not None
+    assert rig.calibration.known.tolist() == [True, True, False]
+
+
+def test_a_rig_that_was_solved_is_handed_on() -> None:
+    rig = remembered((camera("a", FRONT), camera("b", SIDE)), 1.7)
+    assert setup_of(Config(camera=(camera("a"), camera("b"))), rig).fixed is rig
+    assert setup_of(Config(camera=(camera("a", FRONT), camera("b", SIDE))), None).remembered is not None
+
+
+def test_a_rig_learns_at_once_and_by_itself_unless_told_otherwise() -> None:
+    assert Learner() == Learner(executor=None, solve=self_solve)

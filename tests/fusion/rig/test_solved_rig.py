@@ -1,0 +1,207 @@
+"""A solved rig in use: cameras that go, come back, stand elsewhere; solutions that are better."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle import SHARE
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.pose.solved_pose import SolvedPose
+from pose_rig.fusion.rig.consistency import Health
+from pose_rig.fusion.rig.solved_rig import SolvedRig
+from pose_rig.geometry import angle_deg, rotation_from_vector
+from pose_rig.skeleton import J
+from pose_rig.wire.messages import CameraState
+from tests.fusion.simulated import HEIGHT_M, POINT_LIST, calibration, images, stroll
+
+VIEWS = 4
+BUMPED = 2
+FPS = 15.0
+SD = 0.002  # about 2 px
+STILL = np.zeros(VIEWS, bool)
+
+
+def solved(cameras: Calibration | None = None, **changes: float) -> Solved:
+    rig = Solved(cameras or calibration(VIEWS), SHARE * HEIGHT_M, np.zeros((0, J, 3)), 1.2, 1.0, np.inf)
+    return replace(rig, **changes)  # type: ignore[arg-type]
+
+
+def unknown(cameras: Calibration, view: int) -> Calibration:
+    return replace(cameras, known=cameras.known & (np.arange(VIEWS) != view))
+
+
+def bumped(cameras: Calibration, turn_deg: float = 10.0, move_m: float = 0.2) -> Calibration:
+    rotation, translation = cameras.rotation.copy(), cameras.translation.copy()
+    rotation[BUMPED] = rotation_from_vector(np.radians([0.0, turn_deg, 0.0])) @ rotation[BUMPED]
+    translation[BUMPED] += [move_m, 0.0, 0.0]
+    return replace(cameras, rotation=rotation, translation=translation)
+
+
+def pose_of(joints: Floats, believed: Calibration, true: Calibration) -> SolvedPose:
+    """The pose at an instant, as the cameras that stayed where they were give it."""
+    seen_px = images(joints[None], true)[0]
+    projected, _ = believed.project(joints)
+    far = np.linalg.norm(projected - seen_px, axis=-1) / (believed.focal_px[:, None] * SD)
+    inlier = 1 / (1 + (far / 3) ** 2)
+    return SolvedPose(
+        joints=joints,
+        covariance=np.zeros((J, 3, 3)),
+        inlier=inlier,
+        agreed=np.median(inlier, axis=1),
+        projected_px=projected,
+        flat=believed.flat(seen_px[:, POINT_LIST]),
+        sd=np.full(len(inlier), SD),
+        seen=np.ones((len(inlier), len(POINT_LIST))),
+    )
+
+
+def watch(rig: SolvedRig, true: Calibration, seconds: float, moving: Floats | None = None) -> Health:
+    """Shows a rig what cameras that stand elsewhere see."""
+    health = Health(VIEWS)
+    for n, joints in enumerate(stroll(seconds, FPS)):
+        pose, t_ns = pose_of(joints, rig.rig.calibration, true), round(n * 1e9 / FPS)
+        health.update(t_ns, ~STILL, pose.agreed)
+        rig.take_back(t_ns, pose, health, STILL if moving is None else moving.astype(bool))
+    return health
+
+
+def test_all_cameras_are_known_until_one_is_taken_out() -> None:
+    rig = SolvedRig(solved())
+    assert rig.known.all()
+    rig.take_out(BUMPED)
+    assert rig.known.tolist() == [True, True, False, True]
+
+
+def test_a_camera_that_agrees_again_is_back_where_it_was() -> None:
+    rig, true = SolvedRig(solved()), calibration(VIEWS)
+    rig.take_out(BUMPED)
+    watch(rig, true, 0.2)
+    assert rig.known.all()
+    assert np.array_equal(rig.rig.calibration.rotation, true.rotation)
+    assert np.array_equal(rig.rig.calibration.translation, true.translation)
+
+
+def test_a_camera_that_stands_elsewhere_is_placed_there_after_a_second() -> None:
+    before = calibration(VIEWS)
+    rig, true = SolvedRig(solved(before)), bumped(before)
+    rig.take_out(BUMPED)
+    watch(rig, true, 0.95)
+    assert not rig.known[BUMPED]
+    health = watch(rig, true, 1.2)
+    assert rig.known.all()
+    found = rig.rig.calibration
+    assert angle_deg(found.rotation[BUMPED], true.rotation[BUMPED]) < 0.01
+    assert np.linalg.norm(found.translation[BUMPED] - true.translation[BUMPED]) < 1e-3
+    others = np.arange(VIEWS) != BUMPED
+    assert np.array_equal(found.rotation[others], before.rotation[others])
+    assert np.array_equal(found.translation[others], before.translation[others])
+    assert np.array_equal(found.focal_px, before.focal_px)
+    assert found.rotation_sd[BUMPED] > before.rotation_sd[BUMPED]
+    assert health.ill_s[BUMPED] == 0
+
+
+def test_a_camera_that_comes_late_is_placed_by_what_the_others_see() -> None:
+    true = calibration(VIEWS)
+    lost = replace(true, rotation=true.rotation.copy(), focal_sd=np.where(np.arange(VIEWS) == BUMPED, np.inf, 0.01))
+    lost.rotation[BUMPED] = np.eye(3)
+    rig = SolvedRig(solved(unknown(lost, BUMPED)))
+    assert not rig.known[BUMPED]
+    watch(rig, true, 1.2)
+    assert rig.known.all()
+    assert angle_deg(rig.rig.calibration.rotation[BUMPED], true.rotation[BUMPED]) < 0.01
+    assert np.isfinite(rig.rig.calibration.focal_sd).all()
+
+
+def test_a_camera_that_sees_something_else_stays_out() -> None:
+    before = calibration(VIEWS)
+    rig = SolvedRig(solved(before))
+    rig.take_out(BUMPED)
+    health, rng = Health(VIEWS), np.random.default_rng(0)
+    for n, joints in enumerate(stroll(4.0, FPS)):
+        pose = pose_of(joints, before, before)
+        flat, agreed = pose.flat.copy(), pose.agreed.copy()
+        flat[BUMPED] = rng.uniform(-0.5, 0.5, flat[BUMPED].shape)
+        agreed[BUMPED] = 0.05
+        health.update(round(n * 1e9 / FPS), ~STILL, agreed)
+        rig.take_back(round(n * 1e9 / FPS), replace(pose, flat=flat, agreed=agreed), health, STILL)
+    assert not rig.known[BUMPED]
+
+
+def test_a_camera_is_not_placed_by_points_that_fewer_than_two_others_see() -> None:
+    before = calibration(VIEWS)
+    rig, true, health = SolvedRig(solved(before)), bumped(before), Health(VIEWS)
+    rig.take_out(BUMPED)
+    for n, joints in enumerate(stroll(2.5, FPS)):
+        pose = pose_of(joints, before, true)
+        inlier = pose.inlier * (np.arange(VIEWS) == 0)[:, None]
+        health.update(round(n * 1e9 / FPS), ~STILL, pose.agreed)
+        rig.take_back(round(n * 1e9 / FPS), replace(pose, inlier=inlier), health, STILL)
+    assert not rig.known[BUMPED]
+
+
+def test_a_camera_that_is_carried_about_is_never_placed() -> None:
+    true = calibration(VIEWS)
+    rig = SolvedRig(solved(unknown(true, BUMPED)))
+    watch(rig, bumped(true), 2.0, np.arange(VIEWS) == BUMPED)
+    assert not rig.known[BUMPED]
+
+
+def other(cameras: Calibration, focal_sd: float) -> Calibration:
+    return replace(cameras, focal_px=cameras.focal_px + 10, focal_sd=np.full(VIEWS, focal_sd))
+
+
+@pytest.mark.parametrize(
+    ("misfit", "before", "focal_sd", "used"),
+    [
+        (1.0, 1.2, 0.01, True),  # explains more
+        (1.0, 1.2, 0.05, True),
+        (1.21, 1.2, 0.005, True),  # explains as much and is surer
+        (1.2, 1.2, 0.01, False),  # nothing gained
+        (1.21, 1.2, 0.05, False),  # explains as much and is less sure
+        (1.3, 1.2, 0.005, False),  # surer of what is wrong
+    ],
+)
+def test_a_new_solution_is_used_only_if_it_is_better(misfit: float, before: float, focal_sd: float, used: bool) -> None:
+    old = calibration(VIEWS)
+    rig, found = SolvedRig(solved(old)), solved(other(old, focal_sd), misfit=misfit, misfit_before=before)
+    rig.better(found)
+    assert np.array_equal(rig.rig.calibration.focal_px, (found if used else solved(old)).calibration.focal_px)
+
+
+def test_a_better_solution_leaves_cameras_that_are_out_where_they_were() -> None:
+    old = calibration(VIEWS)
+    rig = SolvedRig(solved(old))
+    rig.take_out(BUMPED)
+    new = unknown(other(old, 0.005), BUMPED)
+    new = replace(new, rotation=np.where(new.known[:, None, None], new.rotation, np.eye(3)))
+    rig.better(solved(new, misfit=1.0, misfit_before=1.2))
+    assert rig.known.tolist() == [True, True, False, True]
+    assert np.array_equal(rig.rig.calibration.rotation[BUMPED], old.rotation[BUMPED])
+    assert rig.rig.calibration.focal_px[BUMPED] == old.focal_px[BUMPED]
+    watch(rig, replace(old, focal_px=rig.rig.calibration.focal_px), 0.3)
+    assert rig.known.all()  # and there it is found again
+
+
+def test_an_instant_may_turn_a_camera_the_further_the_less_is_known_of_it() -> None:
+    cameras = replace(calibration(VIEWS), rotation_sd=np.radians([0.01, 1.0, 3.0, np.inf]))
+    prior = SolvedRig(solved(unknown(cameras, 3))).prior
+    assert np.array_equal(prior.rotation, cameras.rotation)
+    sd_deg = np.degrees(prior.sd)
+    assert sd_deg[0] >= 0.3  # nothing is known better than detectors are
+    assert (np.diff(sd_deg) > 0).all()
+    assert np.isfinite(sd_deg).all()
+
+
+def test_what_is_told_of_a_camera_is_what_is_known() -> None:
+    cameras = replace(calibration(VIEWS, focal_px=(800.0,)), k1=np.full(VIEWS, 0.02))
+    told = SolvedRig(solved(cameras)).told(CameraState(name="a", focal_px=800.0), 1)
+    assert told.name == "a"
+    assert told.rotation == tuple(cameras.rotation[1].ravel())
+    assert told.translation_m == tuple(cameras.translation[1])
+    assert told.rotation_sd_deg == pytest.approx(0.5)
+    assert told.translation_sd_m == pytest.approx(0.02)
+    assert told.focal_sd_px == pytest.approx(8.0)
+    assert told.k1 == 0.02

@@ -1,0 +1,157 @@
+"""The process that solves: a real one."""
+
+import io
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from pose_rig.fusion.calibration.self_solve import Solved, self_solve
+from pose_rig.fusion.rig.solver_process import SolverLostError, SolverProcess, serve
+from tests.fusion.simulated import calibration, remembered, stroll, task
+
+SMALL = task(remembered(stroll(2.0), calibration(3)), calibration(3))
+LARGE = task(remembered(stroll(20.0), calibration(6)), calibration(6))
+
+
+@pytest.fixture
+def solver() -> Iterator[SolverProcess]:
+    made = SolverProcess()
+    yield made
+    made.close()
+
+
+def same(a: Solved | str, b: Solved | str) -> bool:
+    assert isinstance(a, Solved)
+    assert isinstance(b, Solved)
+    fields = ("rotation", "translation", "focal_px", "k1", "known", "rotation_sd", "translation_sd", "focal_sd")
+    return all(np.array_equal(getattr(a.calibration, f), getattr(b.calibration, f)) for f in fields) and np.array_equal(
+        a.bodies, b.bodies
+    )
+
+
+def process_of(solver: SolverProcess) -> subprocess.Popen[bytes]:
+    process = solver._process
+    assert process is not None
+    return process
+
+
+class Asking:
+    """Somebody who waits for the solution of a task that takes seconds."""
+
+    def __init__(self, solver: SolverProcess) -> None:
+        self._solver = solver
+        self._heard: list[object] = []
+        self._thread = threading.Thread(target=self._ask)
+        self._thread.start()
+        while solver._process is None:
+            time.sleep(0.001)
+
+    def _ask(self) -> None:
+        try:
+            self._heard.append(self._solver.solve(LARGE))
+        except SolverLostError as error:
+            self._heard.append(error)
+
+    def answer(self) -> object:
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+        (heard,) = self._heard
+        return heard
+
+
+def test_it_finds_what_would_be_found_here_and_stays_for_the_next_task(solver: SolverProcess) -> None:
+    first = solver.solve(SMALL)
+    number = process_of(solver).pid
+    assert same(first, solver.solve(SMALL))
+    assert process_of(solver).pid == number
+    here = self_solve(SMALL)
+    assert isinstance(here, Solved)
+    assert isinstance(first, Solved)
+    assert np.allclose(first.calibration.rotation, here.calibration.rotation, atol=1e-6)
+    assert np.allclose(first.calibration.translation, here.calibration.translation, atol=1e-5)
+
+
+def test_why_a_rig_cannot_be_solved_comes_back(solver: SolverProcess) -> None:
+    few = task(list(SMALL.instants[:5]), calibration(3))
+    assert "hardly seen the person together" in str(solver.solve(few))
+    assert solver.solve(few) == self_solve(few)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.6])
+def test_a_process_that_was_killed_at_work_is_told_once_and_then_there_is_a_new_one(
+    solver: SolverProcess, after_s: float
+) -> None:
+    asking = Asking(solver)
+    time.sleep(after_s)
+    process_of(solver).kill()
+    lost = asking.answer()
+    assert isinstance(lost, SolverLostError)
+    assert lost.cause == "The process that solves the rig has died."
+    assert lost.remedy == "It is started again with the next attempt."
+    assert isinstance(solver.solve(SMALL), Solved)
+
+
+def test_a_process_that_was_killed_at_rest_is_replaced_and_nothing_is_told(solver: SolverProcess) -> None:
+    assert isinstance(solver.solve(SMALL), Solved)
+    idle = process_of(solver)
+    idle.kill()
+    idle.wait()
+    assert isinstance(solver.solve(SMALL), Solved)
+    assert process_of(solver).pid != idle.pid
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.6])
+def test_closing_it_at_work_takes_no_time(solver: SolverProcess, after_s: float) -> None:
+    asking = Asking(solver)
+    process = process_of(solver)
+    time.sleep(after_s)
+    began = time.monotonic()
+    solver.close()
+    assert time.monotonic() - began < 3
+    assert isinstance(asking.answer(), SolverLostError)
+    assert process.returncode is not None
+
+
+def test_whoever_waits_for_a_former_task_hears_of_the_close_too_and_starts_no_other(solver: SolverProcess) -> None:
+    both = [Asking(solver), Asking(solver)]
+    process = process_of(solver)
+    solver.close()
+    assert all(isinstance(asking.answer(), SolverLostError) for asking in both)
+    assert solver._process is None
+    assert process.returncode is not None
+
+
+def test_closing_it_twice_or_unused_is_nothing(solver: SolverProcess) -> None:
+    SolverProcess().close()
+    assert isinstance(solver.solve(task([], calibration(2))), str)
+    solver.close()
+    solver.close()
+    assert solver._process is None
+    with pytest.raises(SolverLostError):
+        solver.solve(task([], calibration(2)))
+
+
+COMMAND = [sys.executable, "-m", "pose_rig.fusion.rig.solver_process"]
+
+
+def test_it_ends_when_its_input_does() -> None:
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output, errors) == (0, b"", b"")
+
+
+def test_tasks_are_solved_one_after_the_other() -> None:
+    few = task(list(SMALL.instants[:5]), calibration(3))
+    tasks, solutions = io.BytesIO(b"".join(pickle.dumps(one) for one in (few, SMALL, few))), io.BytesIO()
+    serve(tasks, solutions)
+    solutions.seek(0)
+    found = [pickle.load(solutions) for _ in range(3)]  # noqa: S301
+    assert found[0] == found[2] == self_solve(few)
+    assert same(found[1], self_solve(SMALL))
+    assert solutions.read() == b""

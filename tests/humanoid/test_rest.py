@@ -1,0 +1,81 @@
+"""The rest pose of a person."""
+
+import numpy as np
+import pytest
+
+from pose_rig.humanoid.bones import BONES, INDEX, forward
+from pose_rig.humanoid.rest import PART, rest_pose
+from pose_rig.skeleton import JOINTS
+from tests.streaming.people import ALL, person
+
+SOMEBODY = person(1, seconds=3)
+SURE = np.ones(SOMEBODY.xyz.shape[:2])
+LIMBS = ("UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot")
+
+
+def test_limbs_are_as_long_as_those_seen() -> None:
+    rest = rest_pose(ALL, SOMEBODY.xyz, SURE, SOMEBODY.height_m)
+    for bone in ("LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot"):
+        for side in ("Left", "Right"):
+            i = INDEX[side + bone]
+            assert rest.offset[i] == pytest.approx(SOMEBODY.rest.offset[i], abs=1e-6)
+
+
+def test_a_few_bad_instants_and_guessed_joints_do_not_matter() -> None:
+    rng, xyz, score = np.random.default_rng(0), SOMEBODY.xyz.copy(), SURE.copy()
+    xyz += rng.normal(0, 0.01, xyz.shape)
+    xyz[:40] = np.nan
+    xyz[40:60, ALL.index("l_wrist")] += 1.0
+    score[60:100, ALL.index("r_knee")] = 0
+    xyz[60:100, ALL.index("r_knee")] -= 0.3
+    rest = rest_pose(ALL, xyz, score, SOMEBODY.height_m)
+    for bone in ("LeftHand", "RightHand", "LeftLowerLeg", "RightFoot"):
+        assert rest.offset[INDEX[bone]] == pytest.approx(SOMEBODY.rest.offset[INDEX[bone]], abs=0.005)
+
+
+def test_it_is_a_t_pose_on_the_floor_alike_on_both_sides() -> None:
+    rest = rest_pose(ALL, SOMEBODY.xyz, SURE, SOMEBODY.height_m)
+    none = np.tile([0.0, 0.0, 0.0, 1.0], (len(BONES), 1))
+    begin, _ = forward(rest, rest.offset[0], none)
+    at = {bone: begin[i] for bone, i in INDEX.items()}
+    assert at["LeftHand"][0] > at["LeftLowerArm"][0] > at["LeftUpperArm"][0] > at["LeftShoulder"][0] > 0
+    assert np.ptp([at[f"Left{bone}"][1] for bone in ("Shoulder", "UpperArm", "LowerArm", "Hand")]) < 1e-9
+    assert at["LeftToes"][1] == pytest.approx(0, abs=1e-9)
+    assert at["LeftToes"][2] > 0.05
+    assert at["Head"][1] > at["Neck"][1] > at["LeftShoulder"][1] > at["Chest"][1] > at["Spine"][1] > at["Hips"][1]
+    for bone in ("Shoulder", "Hand", "Foot", "Toes"):
+        assert at[f"Right{bone}"] == pytest.approx(at[f"Left{bone}"] * [-1, 1, 1])
+
+
+def test_the_ankle_is_as_high_above_the_sole_as_seen() -> None:
+    rest = rest_pose(ALL, SOMEBODY.xyz, SURE, SOMEBODY.height_m)
+    toes = INDEX["LeftToes"]
+    assert rest.offset[toes, 1] == pytest.approx(SOMEBODY.rest.offset[toes, 1], abs=1e-6)
+    assert rest.offset[toes, 2] + rest.tip[toes, 2] == pytest.approx(
+        SOMEBODY.rest.offset[toes, 2] + 0.04 * SOMEBODY.height_m, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("nobody", [SOMEBODY.xyz[:0], np.full_like(SOMEBODY.xyz, np.nan), 0 * SOMEBODY.xyz])
+def test_of_nobody_it_is_that_of_an_average_person(nobody: np.ndarray) -> None:
+    rest = rest_pose(ALL, nobody, np.ones(nobody.shape[:2]), 1.8)
+    assert -rest.offset[INDEX["RightFoot"], 1] == pytest.approx(1.8 * PART["shank"])
+    top = sum(rest.offset[INDEX[bone]] for bone in ("Hips", "Spine", "Chest", "Neck", "Head")) + rest.tip[INDEX["Head"]]
+    assert top[1] == pytest.approx(1.8, abs=0.05)
+
+
+def test_seventeen_joints_suffice() -> None:
+    rest = rest_pose(JOINTS, SOMEBODY.xyz[:, :17], SURE[:, :17], SOMEBODY.height_m)
+    assert rest.offset[INDEX["LeftToes"], 1] == pytest.approx(-PART["ankle"] * SOMEBODY.height_m)
+    assert np.isfinite(rest.offset).all()
+    assert np.isfinite(rest.tip).all()
+
+
+def test_who_stoops_has_the_neck_forward_at_rest() -> None:
+    xyz = SOMEBODY.xyz.copy()
+    trunk = xyz[:, ALL.index("thorax")] - xyz[:, 0]
+    across = xyz[:, ALL.index("l_shoulder")] - xyz[:, ALL.index("r_shoulder")]
+    ahead = np.cross(across, trunk)
+    xyz[:, ALL.index("head")] += 0.08 * ahead / np.linalg.norm(ahead, axis=-1, keepdims=True)
+    head, before = (rest_pose(ALL, a, SURE, SOMEBODY.height_m).offset[INDEX["Head"]] for a in (xyz, SOMEBODY.xyz))
+    assert np.arctan2(head[2], head[1]) > np.arctan2(before[2], before[1]) + 0.2

@@ -1,0 +1,127 @@
+"""glTF as `pygltflib`, written by others, reads it. The Khronos validator and Blender judge in tests/foreign."""
+
+from pathlib import Path
+
+import numpy as np
+import pygltflib
+import pytest
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.humanoid.bones import BONES, Motion, forward, multiply, rotate
+from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, Names
+from pose_rig.session.formats.gltf import write_gltf
+from tests.session.motions import motion
+
+WIDTH = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+KIND = {5126: "<f4", 5123: "<u2"}
+
+
+def made(count: int) -> Motion:
+    """Returns a movement of all joints."""
+    return motion(np.random.default_rng(7), count)
+
+
+def numbers(document: pygltflib.GLTF2, index: int) -> Floats:
+    """Returns (N,W) what an accessor holds, after checking it against its limits."""
+    accessor = document.accessors[index]
+    view = document.bufferViews[accessor.bufferView]
+    blob = (
+        document.get_data_from_buffer_uri(document.buffers[0].uri)
+        if document.buffers[0].uri
+        else document.binary_blob()
+    )
+    flat: NDArray[np.float64] = np.frombuffer(
+        blob, KIND[accessor.componentType], accessor.count * WIDTH[accessor.type], view.byteOffset
+    ).astype(np.float64)
+    array = flat.reshape(accessor.count, -1)
+    if accessor.min:
+        np.testing.assert_array_equal(array.min(0), accessor.min)
+        np.testing.assert_array_equal(array.max(0), accessor.max)
+    return array
+
+
+def places(document: pygltflib.GLTF2, count: int) -> dict[str, Floats]:
+    """Returns (T,3) m of every node, by its name, played as glTF says."""
+    turn = {index: np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)) for index in range(len(document.nodes))}
+    move = {i: np.tile(node.translation or [0.0, 0.0, 0.0], (count, 1)) for i, node in enumerate(document.nodes)}
+    (animation,) = document.animations
+    for channel in animation.channels:
+        sampler = animation.samplers[channel.sampler]
+        assert sampler.interpolation == "LINEAR"
+        {"rotation": turn, "translation": move}[channel.target.path][channel.target.node] = numbers(
+            document, sampler.output
+        )
+    found: dict[str, Floats] = {}
+
+    def visit(index: int, place: Floats, turned: Floats) -> None:
+        place, turned = place + rotate(turned, move[index]), multiply(turned, turn[index])
+        found[document.nodes[index].name] = place
+        for child in document.nodes[index].children:
+            visit(child, place, turned)
+
+    for index in document.scenes[document.scene].nodes:
+        visit(index, np.zeros((count, 3)), np.tile([0.0, 0.0, 0.0, 1.0], (count, 1)))
+    return found
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".gltf"])
+@pytest.mark.parametrize("names", CONVENTIONS)
+def test_every_joint_is_where_it_was(tmp_path: Path, names: Names, suffix: str) -> None:
+    moved, path = made(90), tmp_path / f"walk{suffix}"
+    write_gltf(path, moved, height_m=1.8, height_assumed=False, names=names)
+    found = places(pygltflib.GLTF2().load(str(path)), 90)
+    expected, _ = forward(moved.rest, moved.root, moved.rotation)
+    for index, bone in enumerate(BONES):
+        np.testing.assert_allclose(found[NAMES[names][bone]], expected[:, index], atol=1e-5)
+
+
+def test_instants_are_kept_uneven_as_they_are(tmp_path: Path) -> None:
+    moved = made(4)
+    moved.t_ns[:] = moved.t_ns[0] + np.array([0, 16_000_000, 900_000_000, 3_600_000_000_000])
+    write_gltf(tmp_path / "walk.glb", moved, height_m=1.8, height_assumed=False)
+    document = pygltflib.GLTF2().load(str(tmp_path / "walk.glb"))
+    times = {sampler.input for sampler in document.animations[0].samplers}
+    assert len(times) == 1
+    assert document.accessors[min(times)].min == [0.0]
+    np.testing.assert_allclose(numbers(document, times.pop())[:, 0], [0.0, 0.016, 0.9, 3600.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("assumed", [True, False])
+def test_the_file_says_what_its_metres_rest_on(tmp_path: Path, assumed: bool) -> None:
+    write_gltf(tmp_path / "walk.glb", made(1), height_m=1.7, height_assumed=assumed, title="walk")
+    document = pygltflib.GLTF2().load(str(tmp_path / "walk.glb"))
+    assert document.asset.extras == {"unit": "m", "height_m": 1.7, "height_assumed": assumed}
+    assert document.asset.generator.startswith("pose-rig ")
+    assert document.animations[0].name == "walk"
+
+
+def test_the_figure_surrounds_the_bones_and_follows_them(tmp_path: Path) -> None:
+    write_gltf(tmp_path / "walk.glb", made(1), height_m=1.7, height_assumed=True)
+    document = pygltflib.GLTF2().load(str(tmp_path / "walk.glb"))
+    (primitive,) = document.meshes[0].primitives
+    assert document.accessors[primitive.attributes.POSITION].min
+    position = numbers(document, primitive.attributes.POSITION)
+    joint = numbers(document, primitive.attributes.JOINTS_0)[:, 0].astype(int)
+    begin = -numbers(document, document.skins[0].inverseBindMatrices).reshape(-1, 4, 4)[:, 3, :3]
+    assert len(set(joint)) == len(BONES)
+    for index in range(len(BONES)):
+        corners = position[joint == index]
+        assert np.linalg.norm(corners - begin[index], axis=-1).min() < 1e-6
+    normal = numbers(document, primitive.attributes.NORMAL)
+    np.testing.assert_allclose(np.linalg.norm(normal, axis=-1), 1.0, atol=1e-6)
+    middle = np.array([position[joint == index].mean(0) for index in joint])
+    outward = ((position - middle) * normal).sum(-1)
+    assert (outward > 0).all()
+
+
+def test_a_name_that_is_no_gltf_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"walk.fbx is no name for a glTF file. End it in .glb or .gltf."):
+        write_gltf(tmp_path / "walk.fbx", made(1), height_m=1.7, height_assumed=True)
+
+
+def test_no_movement_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(PoseRigError, match=r"no movement to write to .*Choose a part in which somebody is seen."):
+        write_gltf(tmp_path / "walk.glb", made(0), height_m=1.7, height_assumed=True)
+    assert list(tmp_path.iterdir()) == []

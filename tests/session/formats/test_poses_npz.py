@@ -1,0 +1,99 @@
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pose_rig.session
+from pose_rig.errors import SourceError
+from pose_rig.session.formats.markers import marker_names
+from pose_rig.session.formats.poses_npz import REQUIRED, read_npz, write_npz
+from pose_rig.skeleton import JOINTS
+from tests.fusion.test_poses_file import write as write_as_run_does
+from tests.session.posed import made, with_gaps
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    poses = with_gaps()
+    write_npz(tmp_path / "poses.npz", poses, {"cameras": np.array(["left", "right"])})
+    back = read_npz(tmp_path / "poses.npz")
+    for path in (tmp_path / "poses.npz", str(tmp_path / "poses.npz")):
+        assert repr(pose_rig.session.load(path)) == repr(poses)
+    for field in fields(poses):
+        np.testing.assert_array_equal(getattr(back, field.name), getattr(poses, field.name), field.name)
+    with np.load(tmp_path / "poses.npz") as content:
+        assert content["cameras"].tolist() == ["left", "right"]
+
+
+def test_what_run_saves_is_read(tmp_path: Path) -> None:
+    saved = write_as_run_does(tmp_path / "poses.npz", 4, mode="solved")
+    poses = read_npz(tmp_path / "poses.npz")
+    assert poses.joints == JOINTS
+    assert (poses.height_m, poses.height_assumed) == (1.7, True)
+    assert poses.mode.tolist() == ["solved"] * 4
+    np.testing.assert_array_equal(poses.xyz, saved["xyz"])
+    np.testing.assert_array_equal(poses.covariance_m2, saved["covariance"])
+    assert np.isnan(poses.residual_px).all()
+    assert not poses.age_ns.any()
+
+
+def test_joints_of_others_are_read_in_our_spelling_and_order(tmp_path: Path) -> None:
+    poses = made()
+    write_npz(tmp_path / "poses.npz", poses)
+    order = [16, 3, *range(3), *range(4, 16), *range(17, len(poses.joints))]
+    with np.load(tmp_path / "poses.npz") as content:
+        theirs = {key: content[key][:, order] for key in ("xyz", "score", "covariance", "residual_px")}
+        named = np.array(marker_names(poses.joints, "opensim"))[order]
+        np.savez(tmp_path / "theirs.npz", **{**content, **theirs, "joints": named})
+    back = read_npz(tmp_path / "theirs.npz")
+    assert back.joints == (*JOINTS, *named[17:].tolist())
+    np.testing.assert_array_equal(back.xyz, poses.xyz)
+    np.testing.assert_array_equal(back.covariance_m2, poses.covariance_m2)
+
+
+def test_a_file_without_one_of_our_joints_is_refused(tmp_path: Path) -> None:
+    write_npz(tmp_path / "poses.npz", made())
+    with np.load(tmp_path / "poses.npz") as content:
+        joints = np.where(content["joints"] == "l_hip", "tail", content["joints"])
+        np.savez(tmp_path / "less.npz", **{**content, "joints": joints})
+    with pytest.raises(SourceError, match=r"less\.npz: key 'joints' is not complete\. There is no joint 'l_hip'\."):
+        read_npz(tmp_path / "less.npz")
+
+
+@pytest.mark.parametrize("key", REQUIRED)
+def test_a_key_that_is_missing_is_named(tmp_path: Path, key: str) -> None:
+    write_npz(tmp_path / "poses.npz", made())
+    with np.load(tmp_path / "poses.npz") as content:
+        np.savez(tmp_path / "less.npz", **{name: content[name] for name in content.files if name != key})
+    with pytest.raises(SourceError, match=rf"less.npz: key '{key}' is missing\. docs/frames.md describes poses files"):
+        read_npz(tmp_path / "less.npz")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("xyz", np.zeros((5, 37, 2), np.float32), r"is float32 \(5, 37, 2\), expected \(5, 37, 3\)"),
+        ("xyz", np.zeros((5, 37, 3), np.int32), r"is int32 \(5, 37, 3\), expected"),
+        ("score", np.zeros((4, 37)), r"is float64 \(4, 37\), expected \(5, 37\)"),
+        ("joints", np.arange(37), r"is int64 \(37,\), expected"),
+        ("covariance", np.zeros((5, 37, 3)), r"is float64 \(5, 37, 3\), expected \(5, 37, 3, 3\)"),
+        ("t_ns", np.array([0, 1, 2, 2, 3]), "must increase from row to row"),
+    ],
+)
+def test_a_key_that_is_wrong_is_named(tmp_path: Path, key: str, value: Any, reason: str) -> None:
+    write_npz(tmp_path / "poses.npz", made())
+    with np.load(tmp_path / "poses.npz") as content:
+        np.savez(tmp_path / "wrong.npz", **{**content, key: value})
+    with pytest.raises(SourceError, match=f"wrong.npz: key '{key}' {reason}"):
+        read_npz(tmp_path / "wrong.npz")
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("hello")
+    np.save(tmp_path / "single.npy", np.zeros(3))
+    for name, reason in (
+        ("text.npz", "cannot be read as npz"), ("absent.npz", "No such file"), ("single.npy", "is a single array")
+    ):  # fmt: skip
+        with pytest.raises(SourceError, match=reason):
+            read_npz(tmp_path / name)

@@ -1,0 +1,106 @@
+"""Finished files, read chunk by chunk."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from mcap.reader import make_reader
+from mcap.records import ChunkIndex
+from mcap.writer import CompressionType, Writer
+
+from pose_rig.session.mcap.mcap_file import MAGIC, Entry, entries, is_whole, summary_of
+from tests.session.recorded import FRAME_NS, START_NS, UNIX_FROM_RIG_NS, sent, talk, write
+
+UNIX_NS = START_NS + UNIX_FROM_RIG_NS
+
+
+def read(
+    path: Path, topics: Iterable[str] = ("keypoints/cam0", "keypoints/cam1", "pose"), from_ns: int | None = None,
+    to_ns: int | None = None,
+) -> tuple[list[Entry], int]:  # fmt: skip
+    """Returns the entries of a file, and how many chunks were damaged."""
+    damaged: list[ChunkIndex] = []
+    with path.open("rb") as file:
+        summary = summary_of(file)
+        assert summary is not None
+        wanted = frozenset(channel.id for channel in summary.channels.values() if channel.topic in topics)
+        found = list(entries(file, summary, wanted, from_ns, to_ns, damaged.append))
+    return [Entry(e.channel, e.sequence, e.log_unix_ns, e.publish_unix_ns, e.data) for e in found], len(damaged)
+
+
+def test_entries_come_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:
+    messages = list(talk(10))
+    messages.reverse()  # times fall: the library's order would be another
+    path = write(tmp_path / "take.mcap", messages)
+    found, damaged = read(path)
+    assert [(entry.sequence, bytes(entry.data)) for entry in found] == [row[1:] for row in sent(messages)]
+    assert damaged == 0
+
+
+def test_only_what_is_wanted_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "take.mcap", talk(10))
+    assert len(read(path, ("pose",))[0]) == 10
+    assert len(read(path, ("keypoints/cam0", "pose"))[0]) == 20
+    assert read(path, ())[0] == []
+
+
+def test_from_and_to_are_instants_of_the_messages_and_both_belong(tmp_path: Path) -> None:
+    path = write(tmp_path / "take.mcap", talk(10))
+    found, _ = read(path, ("pose",), UNIX_NS + 3 * FRAME_NS, UNIX_NS + 6 * FRAME_NS)
+    assert [entry.sequence for entry in found] == [3, 4, 5, 6]
+    assert [(e.publish_unix_ns, e.log_unix_ns) for e in found] == [(UNIX_NS + i * FRAME_NS,) * 2 for i in range(3, 7)]
+    assert [entry.sequence for entry in read(path, ("pose",), UNIX_NS + 8 * FRAME_NS)[0]] == [8, 9]
+    assert [entry.sequence for entry in read(path, ("pose",), None, UNIX_NS)[0]] == [0]
+
+
+def test_a_damaged_chunk_is_counted_and_the_others_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "take.mcap", talk(10), chunk=6)
+    with path.open("rb") as file:
+        summary = make_reader(file).get_summary()
+    assert summary is not None
+    chunk = summary.chunk_indexes[2]
+    data = bytearray(path.read_bytes())
+    data[chunk.chunk_start_offset + chunk.chunk_length // 2] ^= 0x10
+    path.write_bytes(data)
+    found, damaged = read(path)
+    assert damaged == 1
+    assert [bytes(entry.data) for entry in found] == [row[2] for i, row in enumerate(sent(talk(10))) if i // 6 != 2]
+
+
+def test_an_uncompressed_file_of_others_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "other.mcap"
+    with path.open("wb") as file:
+        writer = Writer(file, compression=CompressionType.NONE)
+        writer.start()
+        channel = writer.register_channel("pose", "msgpack", 0)
+        writer.add_message(channel, 5, b"abc", 7, 3)
+        writer.finish()  # type: ignore[no-untyped-call]
+    assert is_whole(path)
+    found, _ = read(path)
+    assert [(e.sequence, e.log_unix_ns, e.publish_unix_ns, bytes(e.data)) for e in found] == [(3, 5, 7, b"abc")]
+
+
+@pytest.mark.parametrize("missing", [1, 8, 9, 36, 37, 500])
+def test_a_file_without_its_end_is_not_whole(tmp_path: Path, missing: int) -> None:
+    path = write(tmp_path / "take.mcap", talk(5))
+    assert is_whole(path)
+    path.write_bytes(path.read_bytes()[:-missing])
+    assert not is_whole(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"M", MAGIC, MAGIC * 9, b"PK" + bytes(100), bytes(100)])
+def test_other_files_are_not_whole(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "take.mcap").write_bytes(content)
+    assert not is_whole(tmp_path / "take.mcap")
+    assert not is_whole(tmp_path / "missing.mcap")
+    assert not is_whole(tmp_path)
+
+
+def test_a_damaged_index_is_none(tmp_path: Path) -> None:
+    data = bytearray(write(tmp_path / "take.mcap", talk(5)).read_bytes())
+    with io.BytesIO(data) as file:
+        footer_at = len(data) - 8 - 20
+        assert summary_of(file) is not None
+    data[footer_at : footer_at + 8] = (12).to_bytes(8, "little")  # where the index begins
+    assert summary_of(io.BytesIO(data)) is None

@@ -1,0 +1,158 @@
+"""Every command that takes files, and every kind of file that it might be given."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pose_rig.config import Config, DetectorConfig, FusionConfig, StreamConfig
+from pose_rig.errors import UsageError
+from pose_rig.tools.arguments import file_kinds as kinds
+from pose_rig.tools.arguments import inputs
+from pose_rig.tools.arguments.inputs import Input, check_files, check_input
+from tests.tools.cli.test_app import pose_rig
+from tests.tools.kinds_of_files import FILES, make
+
+INPUTS = {name: wanted for name, wanted in vars(inputs).items() if isinstance(wanted, Input)}
+# command → how it is given a file
+COMMANDS: dict[str, tuple[Input, tuple[str, ...]]] = {
+    "run --cams": (inputs.CAMS, ("run", "--cams", "{}")),
+    "record --cams": (inputs.CAMS, ("record", "--cams", "{}")),
+    "run --weights": (inputs.WEIGHTS, ("run", "--cams", "sim", "--weights", "{}")),
+    "run --model": (inputs.MODEL, ("run", "--cams", "sim", "--model", "{}")),
+    "run --avatar": (inputs.AVATAR, ("run", "--cams", "sim", "--vmc", "127.0.0.1", "--avatar", "{}")),
+    "replay": (inputs.REPLAYED, ("replay", "{}")),
+    "convert": (inputs.CONVERTED, ("convert", "{}", "--to", "bvh")),
+    "plot": (inputs.PLOTTED, ("plot", "{}")),
+    "view": (inputs.VIEWED, ("view", "{}")),
+    "recover": (inputs.RECOVERED, ("recover", "{}")),
+    "rig": (inputs.SHOWN, ("rig", "{}")),
+    "import": (inputs.IMPORTED, ("import", "{}")),
+    "export": (inputs.EXPORTED, ("export", "{}")),
+    "train": (inputs.TAUGHT, ("train", "{}")),
+    "train --weights": (inputs.MEASURED, ("train", "--simulated", "motion.npz", "--weights", "{}")),
+    "train --simulated": (inputs.SIMULATED, ("train", "--simulated", "{}")),
+    "eval --weights": (inputs.MEASURED, ("eval", "--simulated", "motion.npz", "--weights", "{}")),
+    "eval --simulated": (inputs.SIMULATED, ("eval", "--simulated", "{}")),
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one file of every kind."""
+    folder = tmp_path_factory.mktemp("files")
+    for name in FILES:
+        make(folder, name)
+    return folder
+
+
+@pytest.mark.parametrize("taker", INPUTS)
+def test_every_pair_is_taken_or_refused_with_what_it_is_and_what_is_wanted(files: Path, taker: str) -> None:
+    wanted = INPUTS[taker]
+    for name, (kind, _) in FILES.items():
+        path = files / name
+        if kind in (*wanted.kinds, *wanted.also):
+            assert check_input(path, wanted) is kind
+            continue
+        with pytest.raises(UsageError) as caught:
+            check_input(path, wanted)
+        cause, remedy = caught.value.cause, caught.value.remedy
+        assert str(path) in cause
+        assert cause.endswith(".")
+        assert remedy.endswith((".", "?"))
+        if kind not in (kinds.MISSING, kinds.UNREADABLE, kinds.EMPTY):
+            assert cause == f"{path} is {kind.name}: {wanted.of} takes {wanted.wanted}."
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_refuses_what_it_does_not_take_before_anything_starts(
+    files: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(files)
+    before = sorted(files.iterdir())
+    wanted, arguments = COMMANDS[command]
+    for name in ("loop.mp4", "empty.mp4", "walk.mcap", "poses.npz", "clip.mp4", "me.vrm", "lifter.pt", "photo.jpg"):
+        kind = FILES[name][0]
+        if kind in (*wanted.kinds, *wanted.also):
+            continue
+        code, output = pose_rig(*(argument.format(name) for argument in arguments))
+        said = {kinds.UNREADABLE: f"Cannot read {name}.", kinds.EMPTY: f"{name} is empty."}
+        assert f"Error: {said.get(kind, f'{name} is {kind.name}: {wanted.of} takes {wanted.wanted}.')}" in output
+        assert output.count("\n") == 2, output
+        assert code == 2
+    assert sorted(files.iterdir()) == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_that_a_file_is_not_there(
+    files: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(files)
+    code, output = pose_rig(*(argument.format("missing.npz") for argument in COMMANDS[command][1]))
+    assert re.match(r"Error: There (is no file|are no weights at|is no avatar|is no detector model) '?missing", output)
+    assert code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "hint"),
+    [
+        ("walk.mcap", inputs.SHOWN, "pose-rig view walk.mcap"),
+        ("walk.mcap", inputs.CAMS, "pose-rig replay walk.mcap"),
+        ("poses.npz", inputs.CAMS, "pose-rig plot poses.npz"),
+        ("poses.npz", inputs.VIEWED, "pose-rig plot poses.npz"),
+        ("keypoints.npz", inputs.CONVERTED, "pose-rig import keypoints.npz"),
+        ("motion.npz", inputs.TAUGHT, "pose-rig train --simulated motion.npz"),
+        ("motion.npz", inputs.PLOTTED, "pose-rig eval --simulated motion.npz"),
+        ("lifter.pt", inputs.WEIGHTS, "pose-rig export lifter.pt"),
+        ("lifter.pt", inputs.TAUGHT, "pose-rig train take.mcap --weights lifter.pt"),
+        ("my.weights", inputs.MODEL, "pose-rig run --cams 0,1 --weights my.weights"),
+        ("me.vrm", inputs.CAMS, "pose-rig run --cams 0,1 --vmc 127.0.0.1 --avatar me.vrm"),
+        ("clip.mp4", inputs.IMPORTED, "pose-rig run --cams clip.mp4"),
+        ("rig.toml", inputs.PLOTTED, "pose-rig rig rig.toml"),
+    ],
+)
+def test_the_right_command_is_named(
+    files: Path, monkeypatch: pytest.MonkeyPatch, name: str, wanted: Input, hint: str
+) -> None:
+    monkeypatch.chdir(files)
+    with pytest.raises(UsageError) as caught:
+        check_input(Path(name), wanted)
+    assert caught.value.remedy == f"Did you mean `{hint}`?"
+
+
+def test_the_name_of_a_file_with_spaces_is_quoted(tmp_path: Path) -> None:
+    path = make(tmp_path, "walk.mcap").rename(tmp_path / "my walk.mcap")
+    with pytest.raises(UsageError, match=f"Did you mean `pose-rig view '{path}'`"):
+        check_input(path, inputs.SHOWN)
+
+
+def test_what_is_opened_by_its_name_must_have_it(tmp_path: Path) -> None:
+    path = make(tmp_path, "poses.npz").rename(tmp_path / "poses.bin")
+    with pytest.raises(UsageError, match=r"is a poses file, and its name does not end in \.npz\. Rename it\."):
+        check_input(path, inputs.PLOTTED)
+
+
+def test_a_session_is_found_while_it_has_not_got_its_name(tmp_path: Path) -> None:
+    make(tmp_path, "fall.mcap.partial")
+    assert check_input(tmp_path / "fall.mcap", inputs.REPLAYED) is kinds.CUT_OFF
+
+
+@pytest.mark.parametrize(
+    ("config", "of"),
+    [
+        (Config(fusion=FusionConfig(weights="walk.mcap")), "--weights"),
+        (Config(detector=DetectorConfig(model="walk.mcap")), "--model"),
+        (Config(stream=StreamConfig(avatar="walk.mcap")), "--avatar"),
+        (Config(rig="walk.mcap"), "--rig"),
+    ],
+)
+def test_files_that_a_rig_toml_names_are_looked_at_as_well(
+    files: Path, monkeypatch: pytest.MonkeyPatch, config: Config, of: str
+) -> None:
+    monkeypatch.chdir(files)
+    with pytest.raises(UsageError, match=f"walk.mcap is a session: {of} takes"):
+        check_files(config)
+
+
+def test_files_that_are_not_there_are_left_to_what_wants_them() -> None:
+    check_files(Config(rig="new.toml", detector=DetectorConfig(model="full")))

@@ -1,0 +1,92 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from pose_rig.installer import Installer, Tool
+from pose_rig.tools.cli.checks import cameras, disk, loopback, models, packages, python, reports, twins
+
+PIP = Installer("pip", Path("/env"))
+
+
+def test_two_opencvs_are_named_with_a_remedy() -> None:
+    (finding,) = twins({"opencv-contrib-python", "opencv-python", "numpy"}, PIP)
+    assert finding.status == "warn"
+    assert finding.text == "opencv-contrib-python and opencv-python overwrite each other."
+    assert finding.remedy == (
+        "Run: pip uninstall -y opencv-contrib-python opencv-python; pip install opencv-contrib-python"
+    )
+
+
+def test_of_two_onnxruntimes_the_one_for_the_gpu_is_kept() -> None:
+    (finding,) = twins({"onnxruntime", "onnxruntime-gpu"}, PIP)
+    assert finding.remedy.endswith("pip install onnxruntime-gpu")
+
+
+def test_one_of_each_is_well() -> None:
+    assert list(twins({"opencv-contrib-python", "onnxruntime-gpu"}, PIP)) == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "remedy"),
+    [
+        ("uv", "Run: uv pip uninstall onnxruntime onnxruntime-gpu; uv pip install onnxruntime-gpu"),
+        (
+            "uv tool",
+            "Run: uv pip uninstall --python '/env' onnxruntime onnxruntime-gpu; "
+            "uv tool install --force --with onnxruntime-gpu pose-rig",
+        ),
+        (
+            "pipx",
+            "Run: pipx runpip pose-rig uninstall -y onnxruntime onnxruntime-gpu; "
+            "pipx inject --force pose-rig onnxruntime-gpu",
+        ),
+    ],
+)
+def test_remedies_name_the_tool_at_hand(tool: Tool, remedy: str) -> None:
+    (finding,) = twins({"onnxruntime", "onnxruntime-gpu"}, Installer(tool, Path("/env")))
+    assert finding.remedy == remedy
+
+
+@pytest.mark.parametrize("version", ["0.10.35", "0.11.0", "1.0.0", "1.2.3rc1"])
+def test_a_mediapipe_that_reports_to_its_vendor_is_named(version: str) -> None:
+    (finding,) = reports(version, PIP)
+    assert finding.status == "warn"
+    assert finding.text == f"Version {version} tells its vendor over the network that and how it is used."
+    assert finding.remedy == "Run: pip install 'mediapipe>=0.10.32,<0.10.35'"
+
+
+@pytest.mark.parametrize("version", ["0.10.32", "0.10.34", "0.10.9", ""])
+def test_a_mediapipe_that_does_not_report_is_well(version: str) -> None:
+    assert list(reports(version, PIP)) == []
+
+
+def test_this_machine_can_talk_to_itself() -> None:
+    (finding,) = loopback()
+    assert finding.status == "ok"
+    assert "ms a message" in finding.text
+
+
+def test_an_empty_cache_is_a_warning_and_a_full_one_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSE_RIG_CACHE", str(tmp_path / "cache"))
+    (empty,) = models()
+    assert (empty.status, "None in" in empty.text) == ("warn", True)
+    (tmp_path / "cache" / "pose_landmarker_full").mkdir(parents=True)
+    (full,) = models()
+    assert (full.status, full.text.startswith("pose_landmarker_full in")) == ("ok", True)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o500)
+    monkeypatch.setenv("POSE_RIG_CACHE", str(tmp_path / "cache"))
+    (finding,) = models()
+    assert finding.status == "fail"
+    assert "POSE_RIG_CACHE" in finding.remedy
+
+
+def test_the_interpreter_and_packages_that_run_this_are_well() -> None:
+    assert [finding.status for finding in python()] == ["ok"]
+    assert next(packages()).status == "ok"
+    assert next(disk()).subject == "disk"
+    assert all(finding.subject == "cameras" for finding in cameras())

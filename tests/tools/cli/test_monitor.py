@@ -1,0 +1,275 @@
+"""pose-rig monitor, and what it makes of a rig that an avatar does not follow."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+
+from pose_rig.errors import UsageError
+from pose_rig.streaming.axes import UNITY
+from pose_rig.streaming.json_frames import frame as json_frame
+from pose_rig.streaming.vrchat import TrackerEncoder
+from pose_rig.tools.cli.monitor import Watcher
+from pose_rig.tools.terminal.decoded_frame import decoded
+from pose_rig.tools.terminal.watched_rig import ALL_WELL, MOST_WORKERS, WatchedRig
+from pose_rig.wire.bus import Receiver, Sender
+from pose_rig.wire.messages import CameraState, Health, Message, Pose3D, RigState, State, Streams, Target
+from tests.streaming.live import live, pose3d
+from tests.streaming.people import person
+from tests.streaming.vmc_said import bone, bundle, frame, ok
+from tests.streaming.vmc_said import time as vmc_time
+from tests.tools.cli.test_app import pose_rig
+
+S = 1_000_000_000
+SOMEBODY = person(3, seconds=0.2)
+VMC = Target(
+    kind="vmc", address="127.0.0.1:39539", profile="unity", rate_hz=59.8, frames=600, datagrams=1800,
+    last=tuple(frame(0)),
+)  # fmt: skip
+
+
+def health(worker: str, state: State = "running", error: str = "") -> Health:
+    return Health(worker=worker, t_ns=0, state=state, rate_hz=29.7, age_ms=21.0, error=error)
+
+
+def pose(tracking: int = 1) -> Pose3D:
+    return pose3d(SOMEBODY, 0, tracking=tracking)
+
+
+def streams(*targets: Target) -> Streams:
+    return Streams(t_ns=0, targets=targets or (VMC,), lead_ms=40.0)
+
+
+GOOD: tuple[Message, ...] = (health("cam1"), health("cam0"), health("fusion"), pose(), health("streams"), streams())
+
+
+def verdict(*messages: Message, after_s: float = 1.0) -> list[str]:
+    """Returns the verdict so long after a rig said all this at once."""
+    rig = WatchedRig(5571, 0)
+    for message in messages:
+        rig.take(message, S)
+    return rig.verdict(S + round(after_s * S))
+
+
+def target(**more: object) -> Streams:
+    return streams(replace(VMC, **more))
+
+
+FAULTY = (bundle(bone("Hips"), bone("Spine", (0.0, 0.0, 0.0)), ok(), vmc_time(0.0)).dgram,)
+
+
+@pytest.mark.parametrize(
+    ("messages", "after_s", "text"),
+    [
+        ((), 1.0, "Listening to port 5571."),
+        ((), 3.0, "No rig is running on port 5571: start one with `pose-rig run --cams 0,1,2 --vmc 127.0.0.1`."),
+        (GOOD, 1.0, ALL_WELL),
+        (GOOD, 5.0, "The rig on port 5571 has said nothing for 5 s: it ended, or hangs."),
+        ((streams(), health("streams")), 4.0, "No rig is running on port 5571"),
+        ((health("cam0", "failed", "It is gone."), *GOOD[3:]), 1.0, "No camera is running. cam0: It is gone."),
+        ((health("cam0"), health("fusion", "starting"), streams()), 1.0, "The rig has made no pose yet"),
+        ((*GOOD[:3], pose(0), streams()), 1.0, "The rig sees nobody: the avatar rests until somebody stands"),
+        (GOOD[:4], 1.0, "Waiting to hear what is sent to engines."),
+        ((*GOOD[:4], target(rate_hz=0.0)), 1.0, "Nothing goes to vmc 127.0.0.1:39539 at present."),
+        (
+            (*GOOD[:4], target(error="Nobody listens at 127.0.0.1:39539.")), 1.0,
+            "Sent to vmc 127.0.0.1:39539, but: Nobody listens at 127.0.0.1:39539. Is the receiver running there,",
+        ),
+        (
+            (*GOOD[:4], target(kind="websocket", clients=0, address="127.0.0.1:39571")), 1.0,
+            "Nobody is connected to ws://127.0.0.1:39571.",
+        ),
+        ((*GOOD[:4], target(kind="websocket", clients=1, last=())), 1.0, ALL_WELL),
+        ((*GOOD[:4], target(last=FAULTY)), 1.0, "vmc 127.0.0.1:39539: zero positions ×1: Bones at 0, 0, 0 of"),
+    ],
+)  # fmt: skip
+def test_the_verdict_is_in_plain_words(messages: tuple[Message, ...], after_s: float, text: str) -> None:
+    (found,) = verdict(*messages, after_s=after_s - (not messages))
+    assert found.startswith(text)
+
+
+def test_a_rig_that_goes_on_without_its_parts() -> None:
+    rig = WatchedRig(5571, 0)
+    for message in GOOD:
+        rig.take(message, S)
+    rig.take(health("fusion"), 6 * S)
+    stuck, silent = rig.verdict(6 * S)
+    assert stuck == "The rig has made no pose for 5 s."
+    assert silent.startswith("What feeds engines has said nothing for 5 s: the rig starts it again")
+
+
+def test_a_rig_without_engines_is_told_how_to_have_some() -> None:
+    rig = WatchedRig(5571, 0)
+    for second in (1, 2, 3, 4):
+        for message in GOOD[:4]:
+            rig.take(message, second * S)
+    assert rig.verdict(4 * S + 1) == ["Nothing is sent to engines: add --vmc 127.0.0.1 to `pose-rig run`."]
+
+
+def test_every_target_has_its_own_verdict() -> None:
+    bad = replace(VMC, address="192.0.2.7:39539", error="The system did not send to 192.0.2.7:39539: No route.")
+    (found,) = verdict(*GOOD[:4], streams(VMC, bad))
+    assert found.startswith("Sent to vmc 192.0.2.7:39539, but: The system did not send")
+    assert len(verdict(*GOOD[:3], pose(0), streams(bad))) == 2
+
+
+def test_workers_without_end_are_not_kept() -> None:
+    rig = WatchedRig(5571, 0)
+    for i in range(2 * MOST_WORKERS):
+        rig.take(health(f"cam{i}"), S)
+    assert len(rig.workers) == MOST_WORKERS
+
+
+def test_the_last_frame_is_decoded_from_its_bytes() -> None:
+    somebody = live(SOMEBODY)
+    (line,) = decoded(VMC)
+    assert (
+        line
+        == "OK 1 3 0 1 (loaded, calibrated, somebody seen)   root 0.00 0.00 0.00 m   hips 0.00 1.00 0.00 m   8 bones"
+    )
+    datagrams = tuple(map(bytes, TrackerEncoder(("hip",)).encode(somebody, 0)))
+    (line,) = decoded(replace(VMC, kind="vrchat", last=datagrams))
+    x, y, z = UNITY.points(SOMEBODY.root[0])
+    assert line.startswith("head: ")
+    assert line.endswith(f"1: {x:.2f} {y:.2f} {z:.2f} m")
+    (line,) = decoded(replace(VMC, kind="json", last=(json_frame(somebody, UNITY),)))
+    assert line.startswith("frame, mode solved: type, index, t_ns")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "text"),
+    [
+        ("vmc", b"noise", "no OK   0 bones"),
+        ("vrchat", b"noise", "A datagram of 5 bytes that begins with 'noise' is no OSC"),
+        ("json", b"noise", "no JSON: "),
+        ("json", b"[1]", "no JSON: "),
+        ("websocket", b'{"a\\u001b": 1}', "None, mode None: a·"),
+    ],
+)  # fmt: skip
+def test_a_last_frame_that_is_none(kind: str, data: bytes, text: str) -> None:
+    (line,) = decoded(replace(VMC, kind=kind, last=(data,)))
+    assert line.startswith(text)
+    assert decoded(replace(VMC, kind=kind, last=())) == []
+
+
+@contextmanager
+def rig_on_air(*messages: Message, sent: tuple[Message, ...] = ()) -> Iterator[int]:
+    """Says messages ten times a second on a port, others on the next one; yields the port."""
+    over = threading.Event()
+    with port_pair() as (port, rig, feeder):
+
+        def speak() -> None:
+            while not over.wait(0.1):
+                for message in messages:
+                    rig.send(message)
+                for message in sent:
+                    feeder.send(message)
+
+        thread = threading.Thread(target=speak)
+        thread.start()
+        try:
+            yield port
+        finally:
+            over.set()
+            thread.join()
+
+
+@contextmanager
+def port_pair() -> Iterator[tuple[int, Sender, Sender]]:
+    """Yields a free port, and senders on it and on the next."""
+    for _ in range(50):
+        with Sender("tcp://127.0.0.1:0", bind=True) as rig:
+            port = int(rig.endpoint.rsplit(":", 1)[1])
+            try:
+                feeder = Sender(f"tcp://127.0.0.1:{port + 1}", bind=True)
+            except UsageError:
+                continue
+            with feeder:
+                yield port, rig, feeder
+            return
+    raise AssertionError("no two free ports beside each other")
+
+
+def said(*arguments: object) -> tuple[int, str]:
+    """Returns exit code and output in one line."""
+    code, output = pose_rig("monitor", *map(str, arguments))
+    assert "Traceback" not in output
+    return code, " ".join(output.split())
+
+
+def test_a_rig_that_runs_is_shown_in_lines() -> None:
+    with rig_on_air(*GOOD[:4], sent=GOOD[4:]) as port:
+        code, output = said("--port", port, "--duration", 2.7, "--headless")
+    assert code == 0
+    assert "2 s | cam0 running 30 fps | cam1 running 30 fps | fusion: solved somebody seen running" in output
+    assert "2 s | vmc 127.0.0.1:39539/unity 60 frames/s, 1800 datagrams | OK 1 3 0 1 (loaded," in output
+    assert output.count(ALL_WELL) == 2  # when it became so, and in the end
+    assert output.endswith(ALL_WELL)
+
+
+def test_without_a_rig_it_says_so() -> None:
+    with port_pair() as (port, _, _):
+        pass
+    code, output = said("--port", port, "--duration", 4.4, "--headless")
+    assert code == 0
+    assert output.startswith(f"Listening to port {port}. No rig is running on port {port}: start one with")
+
+
+def test_the_table_shows_cameras_fusion_and_targets() -> None:
+    web = Target(kind="websocket", address="127.0.0.1:39571", rate_hz=30.0, clients=2, failures=3)
+    rig = RigState(t_ns=0, mode="solved", cameras=(CameraState(name="cam0", focal_px=900.0),), note="Walk about.")
+    messages = (health("cam0", "failed", "Camera 0 was unplugged."), GOOD[0], *GOOD[2:4], rig)
+    with (
+        rig_on_air(*messages, sent=(streams(VMC, web),)) as port,
+        Receiver(f"tcp://127.0.0.1:{port}") as receiver,
+    ):
+        receiver.connect(f"tcp://127.0.0.1:{port + 1}")
+        watcher = Watcher(receiver, port)
+        until_s = time.monotonic() + 10
+        while (watcher.rig.rig is None or watcher.rig.streams is None) and time.monotonic() < until_s:
+            watcher.listen(0.05)
+        console = Console(file=StringIO(), width=120, record=True)
+        console.print(watcher.picture())
+        rows = [line.split() for line in console.export_text().splitlines()]
+    assert ["cam0", "failed", "30", "21", "Camera", "0", "was", "unplugged."] in rows
+    assert ["vmc", "127.0.0.1:39539", "unity", "59.8", "1800", "–", "0"] in rows
+    assert ["websocket", "127.0.0.1:39571", "30.0", "0", "2", "3"] in rows
+    assert ["sent", "to", "engines,", "40", "ms", "ahead", "of", "the", "picture:"] in rows
+    assert any(row[:2] == ["fusion:", "solved"] and row[-2:] == ["Walk", "about."] for row in rows)
+    assert ALL_WELL.split() in rows
+
+
+def test_messages_that_make_no_sense_are_counted() -> None:
+    with port_pair() as (port, rig, _), Receiver(f"tcp://127.0.0.1:{port}") as receiver:
+        watcher = Watcher(receiver, port)
+        until_s = time.monotonic() + 10
+        while not receiver.bad and time.monotonic() < until_s:
+            rig.send_bytes(b"pose\0noise")
+            watcher.listen(0.02)
+        assert " messages made no sense: Message on topic" in watcher.summary()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--port", 65535), "There is no rig on port 65535. Ports go from 1 to 65534."),
+        (("--port", 0), "There is no rig on port 0."),
+        (("--duration", -3), "A duration of -3 s is no time."),
+    ],
+)
+def test_wrong_use_ends_in_one_sentence(arguments: tuple[object, ...], text: str) -> None:
+    code, output = said(*arguments)
+    assert text in output
+    assert code == 2
+
+
+def test_help_teaches_by_example() -> None:
+    code, output = said("--help")
+    assert code == 0
+    for example in ("pose-rig monitor --port 5600", "--duration 10 --headless", "pose-rig listen"):
+        assert example in output

@@ -1,0 +1,204 @@
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from pose_rig.config import Config
+from pose_rig.errors import UsageError
+from pose_rig.tools.arguments.camera_list import config_of
+from pose_rig.tools.rig_files.file import RigFile
+from pose_rig.tools.rig_files.load import load_rig
+from pose_rig.tools.rig_files.places import (
+    Place,
+    azimuth_deg,
+    position_m,
+    roll_deg,
+    tilt_deg,
+    view_deg,
+    weaknesses,
+)
+from tests.tools.cli.test_app import pose_rig
+from tests.tools.rigs import facing, places, solved, state
+
+
+def poses_file(path: Path, **more: object) -> Path:
+    """Writes the parts of a poses file that are about cameras: two are solved, the last is not."""
+    lost = np.full((1, 3, 3), np.nan)
+    rig = [solved(0), solved(1)]
+    matrix = [[[c.focal_px, 0, 640.0], [0, c.focal_px, 360.0], [0, 0, 1]] for c in rig]
+    arrays: dict[str, object] = {
+        "K": np.concatenate([matrix, lost]),
+        "R": np.concatenate([[c.rotation for c in rig], lost]),
+        "t": np.concatenate([[c.translation_m for c in rig], lost[:, 0]]),
+        "cameras": np.array(["left", "right", "lost"]),
+        "xyz": np.zeros((5, 17, 3)),
+    }
+    np.savez(path, **(arrays | more))  # type: ignore[arg-type]
+    return path
+
+
+def rig_file(path: Path, count: int = 3) -> Config:
+    config = msgspec.structs.replace(config_of(f"sim:{count}"), rig=str(path))
+    RigFile(Path(config.rig)).remember(config, state(config.camera))
+    return config
+
+
+def test_a_rig_toml_is_read_without_its_cameras(tmp_path: Path) -> None:
+    path = tmp_path / "rig.toml"
+    rig_file(path)
+    with path.open("a") as file:
+        file.write('\n[[camera]]\nsource = "/dev/v4l/by-id/no-such-camera"\nname = "new"\n')
+    rig = load_rig(path)
+    assert [(place.name, place.solved is None) for place in rig] == [
+        ("sim0", False), ("sim1", False), ("sim2", False), ("new", True),
+    ]  # fmt: skip
+
+
+def test_a_poses_file_is_read_with_and_without_uncertainties(tmp_path: Path) -> None:
+    left, right, lost = load_rig(poses_file(tmp_path / "poses.npz"))
+    assert (left.name, right.name, lost) == ("left", "right", Place("lost", None))
+    assert left.solved == solved(0, k1=0.0, rotation_sd_deg=0.0, translation_sd_m=0.0, focal_sd_px=0.0)
+    nan = np.nan
+    sds = {"R_sd_deg": [0.4, 1, nan], "t_sd_m": [0.02, 1, nan], "focal_sd_px": [9.0, 1, nan], "k1": [-0.07, 0, nan]}
+    assert load_rig(poses_file(tmp_path / "more.npz", **sds))[0].solved == solved(0)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"R": np.full((3, 3, 3), np.nan)}, "has no solved camera. Let `pose-rig run` solve the rig"),
+        ({"t": np.zeros((2, 3))}, "is no poses file: t is missing or has another shape"),
+        ({"cameras": np.array([object()] * 3)}, "cannot be read: Object arrays cannot be loaded"),
+        ({"K": np.tile(-np.eye(3), (3, 1, 1))}, "camera left has numbers that no camera has"),
+    ],
+)
+def test_a_poses_file_that_is_wrong_is_named(tmp_path: Path, more: dict[str, object], text: str) -> None:
+    with pytest.raises(UsageError, match=text):
+        load_rig(poses_file(tmp_path / "poses.npz", **more))
+
+
+def test_files_that_are_no_rig_are_named(tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("text")
+    (tmp_path / "rig.toml").write_text('[[camera]]\nsource = "0"\n')
+    for name, text in (
+        ("no.toml", "There is no file"),
+        ("text.npz", "cannot be read"),
+        ("rig.toml", "no solved camera"),
+    ):
+        with pytest.raises(UsageError, match=text):
+            load_rig(tmp_path / name)
+
+
+def test_places_are_told_as_people_see_them() -> None:
+    right = facing("right", 90.0).solved  # stands on the left, looks to the right
+    assert right is not None
+    np.testing.assert_allclose(position_m(right), [-4.0, 1.0, 0.0], atol=1e-12)
+    assert azimuth_deg(right) == pytest.approx(90.0)
+    assert tilt_deg(right) == pytest.approx(0.0)
+    assert roll_deg(right) == pytest.approx(0.0)
+    assert view_deg(right) == pytest.approx(60.931, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rotation", "azimuth", "tilt", "roll"),
+    [
+        (((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0)), 0.0, 0.0, -90.0),  # on its side: its right points up
+        (((-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0)), 0.0, 0.0, 180.0),  # hangs upside down
+        (((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)), None, -90.0, None),  # looks straight down
+    ],
+)
+def test_rotated_mounts(
+    rotation: tuple[tuple[float, ...], ...], azimuth: float | None, tilt: float, roll: float | None
+) -> None:
+    camera = solved(0, rotation=rotation)
+    assert azimuth_deg(camera) == azimuth
+    assert tilt_deg(camera) == pytest.approx(tilt)
+    turned = roll_deg(camera)
+    assert (None if turned is None else abs(turned) if roll == 180 else turned) == (
+        None if roll is None else pytest.approx(roll)
+    )
+
+
+def test_a_well_placed_rig_has_no_weakness() -> None:
+    assert weaknesses([facing(str(azimuth), azimuth) for azimuth in (0.0, 90.0, 180.0, 270.0)]) == []
+
+
+def test_views_that_do_not_cross_are_named() -> None:
+    alike, same, opposite = facing("a", 0.0), facing("b", 12.0), facing("c", 176.0)
+    assert weaknesses([alike, same]) == [
+        "Only two cameras: a third one would see what they hide, and hold them in place.",
+        "a and b look nearly the same way (12° between their axes), and no other camera crosses both: depth along them "
+        "is weak.",
+    ]
+    assert "a and c face each other (176° between their axes)" in "\n".join(weaknesses([alike, same, opposite]))
+    assert weaknesses([alike, same, facing("d", 90.0)]) == []
+
+
+def test_what_is_known_only_roughly_is_named() -> None:
+    rig = [*places(3), facing("shaky", 300.0, rotation_sd_deg=1.5, translation_sd_m=0.12, focal_sd_px=60.0)]
+    assert weaknesses([*rig, Place("lost", None)]) == [
+        "lost is not solved.",
+        "shaky is known only roughly: its direction to ±1.5°, its position to ±12 cm, its focal length to ±6 %. "
+        "Move about in its view.",
+    ]
+
+
+def test_the_command_shows_draws_and_exports(tmp_path: Path) -> None:
+    path, picture, calibration = tmp_path / "studio.toml", tmp_path / "rig.png", tmp_path / "Calib.toml"
+    rig_file(path)
+    code, output = pose_rig(
+        "rig", str(path), "--picture", str(picture), "--export", f"pose2sim:{calibration}",
+        "--export", f"opencv:{tmp_path / 'rig.yaml'}",
+    )  # fmt: skip
+    assert code == 0, output
+    lines = output.splitlines()
+    assert " ".join(lines[0].split()) == "camera x m y m z m ±cm looks tilt roll ± focal px ±px view"
+    assert " ".join(lines[2].split()) == "sim1 +4.05 1.46 +1.08 2 285° -8° -1° 0.4° 1088 9 61°"
+    assert f"Written: {picture}." in lines
+    assert f"Written: {calibration}." in lines
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "[cam_03]" in calibration.read_text()
+    assert "cameras:" in (tmp_path / "rig.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["nowhere.toml"], 2, "Error: There is no file nowhere.toml."),
+        (["{rig}", "--export", "blender:x"], 2, "Error: 'blender:x' is no export."),
+        (["{rig}", "--picture", "rig.jpg"], 2, "Error: The picture is a PNG, and rig.jpg is none."),
+        (["{rig}", "--picture", "no/such/rig.png"], 2, "Error: Cannot write no/such/rig.png."),
+    ],
+)
+def test_wrong_use_ends_in_one_sentence(tmp_path: Path, arguments: list[str], code: int, text: str) -> None:
+    rig_file(tmp_path / "rig.toml")
+    got, output = pose_rig("rig", *(argument.format(rig=tmp_path / "rig.toml") for argument in arguments))
+    assert text in output
+    assert got == code
+
+
+def test_the_default_is_the_rig_toml_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig_file(tmp_path / "rig.toml", 2)
+    monkeypatch.chdir(tmp_path)
+    code, output = pose_rig("rig")
+    assert code == 0
+    assert "Only two cameras" in output
+
+
+def test_the_rig_toml_of_the_docs_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rig.md").read_text("utf-8")
+    path = tmp_path / "rig.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0], "utf-8")
+    (left,) = load_rig(path)
+    assert left.solved is not None
+    np.testing.assert_allclose(position_m(left.solved), position_m(solved(0)), atol=1e-5)
+
+
+def test_a_wrong_export_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    file = poses_file(tmp_path / "poses.npz")
+    right, picture = f"opencv:{tmp_path / 'rig.yaml'}", str(tmp_path / "rig.png")
+    code, output = pose_rig("rig", str(file), "--picture", picture, "--export", right, "--export", "blender:x")
+    assert "'blender:x' is no export." in output
+    assert code == 2
+    assert list(tmp_path.iterdir()) == [file]

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.tools.rig_files.labels import spread
+from pose_rig.tools.rig_files.picture import COLOURS, DPI, WIDTH_IN, bounds, draw
+from pose_rig.tools.rig_files.places import Place, position_m
+from tests.tools.rigs import facing, places, solved
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_every_solved_camera_is_drawn_in_its_colour(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "rig.png"
+    draw([*places(count), Place("lost", None)], path, "studio.toml")
+    image = cv2.imread(str(path))
+    assert image is not None
+    assert image.shape[1] == round(WIDTH_IN * DPI)
+    for member in range(10):
+        colour = 255 * np.array(COLOURS(member)[2::-1])
+        drawn = (abs(image - colour).max(-1) < 12).sum() > 100
+        assert drawn == (member < count), member
+
+
+def test_both_views_have_one_scale_and_show_everything(tmp_path: Path) -> None:
+    rig = [facing("near", 0.0), Place("high", solved(3, translation_m=(0.0, 3.5, 9.0)))]
+    position = np.stack([position_m(place.solved) for place in rig if place.solved])
+    low, high = bounds(position)
+    assert (low < position).all()
+    assert (high > position).all()
+    assert low[1] < 0
+    path = tmp_path / "rig.png"
+    draw(rig, path, "x")
+    image = cv2.imread(str(path))
+    assert image is not None
+    left, right, below, between, over = (0.75, 0.25, 0.9, 0.75, 0.75)
+    inch = (WIDTH_IN - left - right) / (high - low)[0]
+    assert image.shape[0] == pytest.approx(DPI * (below + between + over + inch * (high - low)[1:].sum()), abs=2)
+
+
+def test_a_long_narrow_rig_still_fits_a_page() -> None:
+    low, high = bounds(np.array([[0.0, 1.0, -9.0], [0.0, 1.0, 9.0]]))
+    assert (high - low)[0] >= 0.6 * (high - low)[1:].sum()
+
+
+def test_labels_do_not_cover_each_other() -> None:
+    points = np.array([[100.0, 100.0], [103.0, 101.0], [102.0, 99.0], [100.0, 100.0]])
+    sizes = np.tile([60.0, 14.0], (4, 1))
+    frame = np.array([[0.0, 0.0], [300.0, 300.0]])
+    centres = spread(points, np.zeros(4), sizes, np.zeros((4, 2)), frame)
+    apart = abs(centres[:, None] - centres[None])[np.triu_indices(4, 1)]
+    assert ((apart[:, 0] > 55) | (apart[:, 1] > 12)).all()
+    assert (centres - sizes / 2 >= frame[0]).all()
+    assert (centres + sizes / 2 <= frame[1]).all()
+
+
+def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"The picture is a PNG, and rig\.svg is none\. Try --picture rig\.png"):
+        draw([Place("a", solved(0))], Path("rig.svg"), "x")
+    with pytest.raises(PoseRigError, match=r"Cannot write .*: No such file or directory. Check the folder of"):
+        draw([Place("a", solved(0))], tmp_path / "no" / "rig.png", "x")

@@ -1,0 +1,151 @@
+"""Nothing that a file or a message says steers the terminal."""
+
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pose_rig.config import CameraConfig, Config
+from pose_rig.session.mcap.info import new_info
+from pose_rig.session.mcap.log_file import LogFile
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.heard import Monitor
+from pose_rig.tools.terminal.live_table import LiveTable, picture
+from pose_rig.tools.terminal.plain_lines import PlainLines, line
+from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.summary import summary
+from pose_rig.tools.workers.supervisor import Supervisor, Worker
+from pose_rig.wire.messages import CameraState, Health, RigState
+from pose_rig.wire.records import Marker
+from tests.session.recorded import START_NS, UNIX_FROM_RIG_NS, talk, write
+from tests.tools.cli.test_app import pose_rig
+from tests.tools.cli.test_rig import poses_file
+from tests.tools.fakes import camera_job, idle
+
+PWN = "\x1b]0;pwn\x07[red]x[/red] [link=http://x]y[/link]"
+SHOWN = "?]0;pwn[red]x[/red] [link=http://x]y[/link]"
+
+
+def test_texts_are_shown_as_they_are_but_for_what_a_terminal_obeys() -> None:
+    out = StringIO()
+    console = Console(file=out)
+    table = Table(title=PWN)
+    table.add_column(PWN, no_wrap=True)
+    table.add_row(PWN)
+    for text in (PWN, Text(PWN), table):
+        console.print(text, soft_wrap=True)
+    assert out.getvalue().count("?]0;pwn[red]x[/red]") == 5
+    assert not {"\x1b", "\x07"} & set(out.getvalue())
+
+
+def test_colours_of_ours_still_reach_a_terminal() -> None:
+    out = StringIO()
+    Console(file=out, terminal=True).print(PWN, style="red")
+    assert out.getvalue().startswith("\x1b[31m?]0;pwn[red]")
+
+
+def test_the_name_of_a_file_that_is_read_is_only_text() -> None:
+    out = StringIO()
+    with Console(file=out, terminal=True).reading(Path("take[red].mcap")):
+        pass
+    assert "Reading take[red].mcap;" in out.getvalue()
+
+
+def test_what_workers_say_of_themselves_is_only_text() -> None:
+    monitor = Monitor()
+    monitor.start_ns = 1
+    for name in ("sim0", "fusion", "recorder", "streams"):
+        monitor.take(Health(worker=name, t_ns=0, state="running", error=PWN, detail=PWN))
+    camera = CameraState(name="sim0", focal_px=1.0, note=PWN)
+    monitor.take(RigState(t_ns=0, mode="cold", cameras=(camera,), note=PWN))
+    workers = (Worker("sim0", idle, camera_job()), Worker("fusion", idle, camera_job()))
+    board = Board(Config(camera=(CameraConfig(source="sim", name="sim0"),)), monitor, Supervisor(workers).lives)
+    out = StringIO()
+    console = Console(file=out)
+    console.print(picture(board))
+    PlainLines(console).say(line(board))
+    for text in summary(board, Path(PWN)):
+        PlainLines(console).say(text)
+    with LiveTable(console) as display:
+        display.say(PWN)
+    assert out.getvalue().count("?]0;pwn") >= 3
+    assert not {"\x1b", "\x07"} & set(out.getvalue())
+
+
+def test_a_failure_is_only_text(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), failures(debug=False):
+        raise ValueError(PWN)
+    assert SHOWN in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("convert", "{}", "--to", "csv,json"), ("replay", "{}", "--save", "x.npz", "--headless"), ("plot", "{}"),
+        ("recover", "{}"), ("import", "{}"), ("run", "--cams", "{}", "--pace", "all", "--headless", "--port", "0"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["names.mcap", "names.npz"])
+def test_files_whose_names_are_hostile_are_refused_in_plain_text(
+    command: tuple[str, ...], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / kind
+    if kind.endswith(".mcap"):
+        config = Config(camera=tuple(CameraConfig(source="0", name=name) for name in ("../../up", PWN)))
+        info = new_info(config, "live", START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS)
+        LogFile(path, info).finish()
+    else:
+        names = np.array(["left_hip", "right_hip", "left_shoulder", "right_shoulder", PWN])
+        np.savez(
+            path, xy=np.full((1, 3, 5, 2), 50.0), score=np.ones((1, 3, 5)), t_ns=np.arange(3)[None] * 10**8,
+            size_px=np.array([[99, 99]]), landmarks=names, cameras=np.array([PWN]),
+        )  # fmt: skip
+    code, output = pose_rig(*(part.format(path) for part in command))
+    assert code != 0 or command[0] == "recover"
+    assert not {"\x1b", "\x07"} & set(output)
+    assert not list(tmp_path.parent.glob("up*"))
+
+
+def test_a_marker_is_only_text(tmp_path: Path) -> None:
+    path = write(tmp_path / "take.mcap", [*talk(30), Marker(t_ns=START_NS, number=1, text=f"$\\frac{PWN}")])
+    code, output = pose_rig("plot", str(path), "--out", str(tmp_path / "r.html"))
+    assert code == 0, output
+    assert not {"\x1b", "\x07"} & set(output)
+
+
+def test_sentences_are_not_broken_into_lines() -> None:
+    out = StringIO()
+    path = "a folder/" * 20 + "take.mcap"
+    for text in (f"Written: {path}.", Text(f"Written: {path}.")):
+        Console(file=out).print(text)
+    assert out.getvalue() == f"Written: {path}.\n" * 2
+
+
+def test_characters_that_stdout_lacks_do_not_end_a_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pose_rig", "rig", str(poses_file(tmp_path / "poses.npz"))]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "200"}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert b"?cm" in done.stdout  # ±cm
+
+
+def test_a_narrow_terminal_still_shows_which_camera_is_in_which_state() -> None:
+    monitor = Monitor()
+    monitor.start_ns = 1
+    monitor.take(Health(worker="left", t_ns=0, state="running"))
+    workers = (Worker("left", idle, camera_job()), Worker("fusion", idle, camera_job()))
+    board = Board(Config(camera=(CameraConfig(source="sim", name="left"),)), monitor, Supervisor(workers).lives)
+    out = StringIO()
+    console = Console(file=out)
+    console.width = 40
+    console.print(picture(board))
+    assert out.getvalue().splitlines()[1].startswith("left   running ")

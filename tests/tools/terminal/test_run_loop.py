@@ -1,0 +1,241 @@
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from pose_rig.config import CameraConfig, Config
+from pose_rig.errors import PoseRigError
+from pose_rig.tools.rig_files.file import RigFile
+from pose_rig.tools.terminal import console as terminal
+from pose_rig.tools.terminal.execute import carry_out
+from pose_rig.tools.terminal.live_table import picture
+from pose_rig.tools.terminal.plain_lines import line
+from pose_rig.tools.terminal.run_loop import Run
+from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.summary import summary
+from pose_rig.tools.workers.plan import Plan, plan
+from pose_rig.tools.workers.worker_process import Incarnation
+from tests.tools import fakes
+
+
+class Recorded:
+    """A display that keeps what it is told, and does something once, as soon as a condition holds."""
+
+    def __init__(
+        self, when: Callable[[Board], bool] = lambda _: False, do: Callable[[Board], None] = lambda _: None
+    ) -> None:
+        self.said: list[str] = []
+        self._when, self._do, self._done = when, do, False
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def show(self, board: Board) -> None:
+        if not self._done and self._when(board):
+            self._done = True
+            self._do(board)
+
+
+def fake_plan(*frames: int, sources: tuple[str, ...] = (), **top: object) -> Plan:
+    """Returns a rig of fake cameras with so many frames each (0: endless)."""
+    cameras = tuple(
+        CameraConfig(source=sources[i] if sources else "fake", name=f"cam{i}", member=count)
+        for i, count in enumerate(frames)
+    )
+    config = msgspec.structs.replace(Config(camera=cameras, port=0), **top)
+    real = plan(config, "")
+    workers = tuple(
+        replace(worker, main=fakes.fusion if worker.name == "fusion" else fakes.camera) for worker in real.workers
+    )
+    return replace(real, workers=workers)
+
+
+def run(ready: Plan, display: Recorded, enough: Callable[[Board], bool] | None = None) -> Board:
+    rig = Run(ready, display, enough=enough)
+    rig.run()
+    return rig.board
+
+
+def kill(board: Board, name: str, number: int = signal.SIGKILL) -> None:
+    incarnation = board.lives[name].incarnation
+    assert incarnation is not None
+    assert incarnation.process.pid is not None
+    os.kill(incarnation.process.pid, number)
+
+
+def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
+    save = tmp_path / "poses.npz"
+    display = Recorded()
+    board = run(fake_plan(40, 60, save=str(save)), display)
+    assert save.exists()
+    provider, cold, settled = display.said
+    assert provider == "fusion: CPU (no CUDA in this onnxruntime)"
+    assert cold.startswith("Mode cold after 0.")
+    assert settled.startswith("Mode settled after 0.")
+    text = "\n".join(summary(board, save))
+    assert f"{board.monitor.poses} poses" in text
+    assert "latency 30.0 ms median, 30.0 ms at the 95th percentile" in text
+    assert re.search(r"cam0: \d+ frames", text)
+    assert re.search(r"cam1: \d+ frames", text)
+    assert "2 dropped, agreement 90%. bumped" in text
+    assert "settled after" in text
+    assert "fusion: CPU (no CUDA in this onnxruntime)" in text
+    assert "Scale: height 1.70 m assumed" in text
+    assert f"Poses saved to {save}." in text
+    assert 25 < board.monitor.pose_rate_hz < 120
+
+
+def test_pace_all_loses_nothing_and_knows_how_far_it_is() -> None:
+    seen: list[str] = []
+    display = Recorded(lambda board: board.progress()[0] > 20, lambda board: seen.append(line(board)))
+    board = run(fake_plan(50, 50, pace="all"), display)
+    assert board.progress() == (100, 100)
+    assert "of 100 frames" in seen[0]
+    assert "latency" not in "\n".join(summary(board, None))
+
+
+def test_a_killed_camera_is_named_and_restarted_while_poses_go_on() -> None:
+    display = Recorded(lambda board: board.monitor.poses > 20, lambda board: kill(board, "cam0"))
+    board = run(fake_plan(0, 0, duration_s=4.0), display)
+    assert "cam0: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
+    assert board.lives["cam0"].restarts == 1
+    assert board.monitor.workers["cam0"].health.restarts == 1
+    assert board.monitor.poses > 100
+    assert "restarted 1×" in "\n".join(summary(board, None))
+
+
+def test_a_killed_fusion_is_restarted() -> None:
+    display = Recorded(lambda board: board.monitor.poses > 20, lambda board: kill(board, "fusion"))
+    board = run(fake_plan(0, duration_s=4.0), display)
+    assert "fusion: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
+    assert board.monitor.poses > 40
+
+
+def test_a_camera_that_hangs_is_killed_and_restarted() -> None:
+    display = Recorded()
+    board = run(fake_plan(0, 0, sources=("mute", "fake"), duration_s=12.0), display)
+    assert "cam0: It said nothing for 10 s. Restarting in 0.5 s (restart 1)." in display.said
+    assert board.lives["cam1"].restarts == 0
+
+
+def test_a_fusion_that_saves_may_say_nothing_for_longer(tmp_path: Path) -> None:
+    rig = Run(fake_plan(0, save=str(tmp_path / "poses.npz")), Recorded())
+    incarnation = Incarnation.start("fusion", fakes.idle, fakes.camera_job(), 0, debug=False)
+    fusion = rig.board.lives["fusion"]
+    fusion.incarnation, incarnation.born_ns = incarnation, 0
+    rig.board.lives["cam0"].ended = True
+    rig.board.monitor.take(fakes.fusion_health("running", 1))
+    heard = rig.board.monitor.workers["fusion"]
+    heard.at_ns -= 12_000_000_000
+    rig._kill_hanging()
+    assert fusion.blame == ""
+    heard.at_ns -= 10_000_000_000
+    rig._kill_hanging()
+    assert fusion.blame == "It said nothing for 20 s."
+    incarnation.process.join()
+    incarnation.close()
+
+
+def test_an_unreadable_file_fails_the_run_with_its_sentence() -> None:
+    ready = fake_plan(0, sources=("broken",))
+    ready = replace(ready, workers=tuple(replace(worker, final_errors=True) for worker in ready.workers))
+    with pytest.raises(PoseRigError, match=r"^cam0: broken\.mp4 cannot be read as a video\."):
+        run(ready, Recorded())
+
+
+def test_what_is_wrong_with_frames_is_said_once_while_it_runs() -> None:
+    display = Recorded()
+    run(fake_plan(60, 60, sources=("spotty.mp4", "fake")), display)
+    assert [text for text in display.said if "could be read" in text] == ["cam0: 45 of 100 frames could be read."]
+
+
+def test_a_run_that_fails_says_too_that_its_rig_could_not_be_kept(tmp_path: Path) -> None:
+    path, out = tmp_path / "rig.toml", StringIO()
+    rig_file = RigFile(path)
+    path.write_text("[[camera\n")
+    ready = fake_plan(0, sources=("broken",), rig=str(path))
+    camera, fusion, *_ = ready.workers
+    ready = replace(ready, workers=(camera, replace(fusion, main=fakes.solved_and_lost)))
+    with pytest.raises(PoseRigError, match=r"^fusion: The graphics card is gone\."):
+        carry_out(ready, terminal.Console(file=out), rig_file, headless=True, debug=False)
+    assert "rig.toml is not TOML" in out.getvalue()
+
+
+def test_an_unreadable_camera_does_not_hold_up_the_others() -> None:
+    board = run(fake_plan(0, 0, sources=("broken", "fake"), duration_s=1.5), Recorded())
+    assert board.monitor.poses > 20
+    assert board.cameras()[0].note == "broken.mp4 cannot be read as a video."
+
+
+@pytest.mark.parametrize(("slow", "waits"), [("slow.mp4", True), ("slow webcam", False)])
+def test_the_clock_of_files_waits_until_all_of_them_are_ready(slow: str, waits: bool) -> None:
+    states: list[str] = []
+    display = Recorded(
+        lambda board: board.monitor.start_ns > 0, lambda board: states.extend(row.state for row in board.cameras())
+    )
+    rig = Run(fake_plan(5, 5, sources=(slow, "fake")), display, start_wait_s=0.2)
+    rig.run()
+    assert (states[0] == "ready") is waits
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal.Signals) -> None:
+    asked: list[float] = []
+
+    def interrupt(board: Board) -> None:
+        asked.append(time.monotonic())
+        signal.raise_signal(number)
+
+    save = tmp_path / "poses.npz"
+    display = Recorded(lambda board: board.monitor.poses > 5, interrupt)
+    board = run(fake_plan(0, 0, save=str(save)), display)
+    assert time.monotonic() - asked[0] < 8
+    assert save.exists()
+    assert display.said[-1] == "Stopping and saving the poses; Ctrl-C gives up."
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert all(life.incarnation is None for life in board.lives.values())
+
+
+def test_asking_twice_does_not_wait() -> None:
+    ready = fake_plan(0)
+    stuck = tuple(replace(worker, main=fakes.deaf_to_stop, grace_s=30.0) for worker in ready.workers)
+    asked: list[float] = []
+
+    def interrupt(board: Board) -> None:
+        asked.append(time.monotonic())
+        signal.raise_signal(signal.SIGINT)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    run(replace(ready, workers=stuck), Recorded(lambda board: True, interrupt))
+    assert time.monotonic() - asked[0] < 8
+
+
+def test_the_table_shows_every_camera_and_what_fusion_does() -> None:
+    drawn: list[str] = []
+
+    def draw(board: Board) -> None:
+        console = Console(file=StringIO(), width=160, force_terminal=False)
+        console.print(picture(board))
+        assert isinstance(console.file, StringIO)
+        drawn.append(console.file.getvalue())
+
+    run(fake_plan(0, 0, duration_s=1.0), Recorded(lambda board: board.monitor.poses > 15, draw))
+    header, first, second, note, fusion, footer = [line.rstrip() for line in drawn[0].splitlines()]
+    assert header.split() == [
+        "camera", "state", "fps", "age", "ms", "dropped", "restarts", "agreement", "focal", "px", "place",
+    ]  # fmt: skip
+    assert first.split() == ["cam0", "running", "50.0", "7", "2", "0", "90%", "900"]
+    assert second.split() == ["cam1", "running", "50.0", "7", "2", "0", "90%", "900"]
+    assert note == "cam1: bumped"
+    assert fusion.startswith("fusion: settled   50.0 poses/s   age 30 ms   graph 1.2 ms, smooth 0.1 ms   CPU")
+    assert "height 1.70 m assumed" in footer
+    assert footer.endswith("q stops")

@@ -1,0 +1,79 @@
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pose_rig.tools.terminal.stop_request import StopRequest
+
+WAIT_FOR_KEY = """
+import termios, time
+from pose_rig.tools.terminal.stop_request import StopRequest
+request = StopRequest(lambda: None)
+before = termios.tcgetattr(0)
+with request.listening():
+    print("listening", flush=True)
+    deadline = time.monotonic() + 10
+    while not request.asked and time.monotonic() < deadline:
+        time.sleep(0.01)
+print("asked" if request.asked else "not asked", "restored" if termios.tcgetattr(0) == before else "spoilt")
+"""
+COUNT_MARKS = """
+import time
+from pose_rig.tools.terminal.stop_request import StopRequest
+request = StopRequest(lambda: None)
+with request.listening():
+    print("listening", flush=True)
+    deadline = time.monotonic() + 10
+    while not request.asked and time.monotonic() < deadline:
+        time.sleep(0.01)
+    print(request.marks(), "marks, then", request.marks())
+"""
+IN_A_TERMINAL = "import pty, sys; pty.spawn([sys.executable, '-c', sys.argv[1]])"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals are different there")
+def test_q_stops_and_the_terminal_is_left_as_it_was() -> None:
+    command = [sys.executable, "-c", IN_A_TERMINAL, WAIT_FOR_KEY]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as terminal:
+        assert terminal.stdin is not None
+        assert terminal.stdout is not None
+        assert terminal.stdout.readline().strip() == "listening"
+        terminal.stdin.write("xq")
+        terminal.stdin.flush()
+        assert terminal.stdout.readline().strip() == "asked restored"
+
+
+def test_nothing_is_asked_at_first() -> None:
+    request = StopRequest(lambda: None)
+    with request.listening():
+        assert not request.asked
+
+
+def test_the_second_signal_hurries() -> None:
+    hurried: list[bool] = []
+    request = StopRequest(lambda: hurried.append(True))
+    with request.listening():
+        signal.raise_signal(signal.SIGTERM)
+        assert request.asked
+        assert hurried == []
+        signal.raise_signal(signal.SIGINT)
+        assert hurried == [True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals are different there")
+def test_m_marks_as_often_as_it_is_pressed() -> None:
+    command = [sys.executable, "-c", IN_A_TERMINAL, COUNT_MARKS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as terminal:
+        assert terminal.stdin is not None
+        assert terminal.stdout is not None
+        assert terminal.stdout.readline().strip() == "listening"
+        terminal.stdin.write("mxMmq")
+        terminal.stdin.flush()
+        assert terminal.stdout.readline().strip() == "3 marks, then 0"
+
+
+def test_without_a_terminal_nothing_is_marked() -> None:
+    request = StopRequest(lambda: None)
+    with request.listening():
+        assert request.marks() == 0

@@ -1,0 +1,226 @@
+import multiprocessing
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pose_rig.config import Config, FusionJob
+from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.tools.workers.supervisor import Death, Supervisor, Worker
+from pose_rig.tools.workers.worker_process import Incarnation
+from tests.tools.fakes import (
+    camera_job,
+    deaf,
+    defective,
+    defective_at_the_end,
+    finish,
+    idle,
+    leaky,
+    misused,
+    unmendable,
+    unplugged,
+    write_start,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
+
+
+def deaths_until(supervisor: Supervisor, count: int, within_s: float = 15) -> list[Death]:
+    deaths: list[Death] = []
+    deadline = time.monotonic() + within_s
+    while len(deaths) < count and time.monotonic() < deadline:
+        deaths += supervisor.poll()
+        time.sleep(0.01)
+    return deaths
+
+
+def pid_of(supervisor: Supervisor, name: str) -> int:
+    incarnation = supervisor.lives[name].incarnation
+    assert incarnation is not None
+    assert incarnation.process.pid is not None
+    return incarnation.process.pid
+
+
+def read_once_there(path: Path, start: str = "", within_s: float = 10) -> str:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if path.exists() and (text := path.read_text()) and text.startswith(start):
+            return text
+        time.sleep(0.01)
+    raise AssertionError(f"{path} never began with {start!r}")
+
+
+def test_a_killed_worker_is_named_and_restarted_and_the_other_lives_on() -> None:
+    with Supervisor([Worker("left", idle, camera_job()), Worker("right", idle, camera_job())]) as supervisor:
+        victim, survivor = pid_of(supervisor, "left"), pid_of(supervisor, "right")
+        os.kill(victim, signal.SIGKILL)
+        assert deaths_until(supervisor, 1) == [Death("left", "It was killed by signal 9 (SIGKILL).", 1, 0.5)]
+        deadline = time.monotonic() + 5
+        while supervisor.lives["left"].incarnation is None and time.monotonic() < deadline:
+            assert supervisor.poll() == []
+        assert pid_of(supervisor, "left") != victim
+        assert pid_of(supervisor, "right") == survivor
+        assert supervisor.lives["left"].restarts == 1
+
+
+def test_a_worker_killed_while_it_waits_for_stop_does_not_block_the_stop() -> None:
+    with Supervisor([Worker("left", idle, camera_job())]) as supervisor:
+        time.sleep(1)  # it waits on its event by now
+        os.kill(pid_of(supervisor, "left"), signal.SIGKILL)
+        start = time.monotonic()
+    assert time.monotonic() - start < 8
+
+
+def test_a_failing_worker_backs_off_and_says_why() -> None:
+    with Supervisor([Worker("left", unplugged, camera_job())]) as supervisor:
+        deaths = deaths_until(supervisor, 3)
+    assert [death.delay_s for death in deaths] == [0.5, 1.0, 2.0]
+    assert [death.restarts for death in deaths] == [1, 2, 3]
+    assert {death.cause for death in deaths} == {"Camera 0 cannot be opened."}
+
+
+def test_a_defect_is_named() -> None:
+    with Supervisor([Worker("left", defective, camera_job())]) as supervisor:
+        (death,) = deaths_until(supervisor, 1)
+    assert death.cause == "It hit a defect: ZeroDivisionError: no views."
+
+
+def test_a_file_that_cannot_be_opened_fails_the_run() -> None:
+    with (
+        pytest.raises(PoseRigError, match=r"^left: Camera 0 cannot be opened\. Plug it in\.$") as caught,
+        Supervisor([Worker("left", unplugged, camera_job(), final_errors=True)]) as supervisor,
+    ):
+        deaths_until(supervisor, 1)
+    assert caught.value.exit_code == 1
+
+
+def test_a_wrong_request_is_never_retried() -> None:
+    with (
+        pytest.raises(UsageError, match=r"^left: That cannot be\. Ask"),
+        Supervisor([Worker("left", misused, camera_job())]) as supervisor,
+    ):
+        deaths_until(supervisor, 1)
+
+
+def test_what_cannot_mend_is_never_retried_and_is_no_wrong_request() -> None:
+    with (
+        pytest.raises(PoseRigError, match=r"^fusion: weights\.onnx is not a pose-rig graph\. Export one\.$") as caught,
+        Supervisor([Worker("fusion", unmendable, camera_job(), vital=True)]) as supervisor,
+    ):
+        deaths_until(supervisor, 1)
+    assert caught.value.exit_code == 1
+    assert supervisor.lives["fusion"].restarts == 0
+
+
+def test_a_defect_while_it_finishes_fails_the_run_but_not_that_of_a_camera() -> None:
+    with Supervisor([Worker("left", defective_at_the_end, camera_job())]) as supervisor:
+        time.sleep(1.0)  # it waits for the end by now
+    assert supervisor.fault is None
+    with (
+        pytest.raises(PoseRigError, match=r"^fusion: It hit a defect: ZeroDivisionError: no rows\."),
+        Supervisor([Worker("fusion", defective_at_the_end, FusionJob(Config(), (), ""), grace_s=30.0)]),
+    ):
+        time.sleep(0.1)
+
+
+def test_a_defect_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
+    with Supervisor([Worker("left", leaky, camera_job())], debug=True) as supervisor:
+        (death,) = deaths_until(supervisor, 1)
+    assert death.cause == "It hit a defect: ValueError: rtsp://cam.lan/live did not answer."
+    traceback = capfd.readouterr().err
+    assert "rtsp://cam.lan/live did not answer" in traceback
+    assert "hunter2@" not in traceback.replace('raise ValueError("rtsp://joe:hunter2@', "")
+
+
+def test_a_worker_that_died_in_the_middle_of_its_report_is_one_that_died() -> None:
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe(duplex=False)
+    os.write(theirs.fileno(), struct.pack("!i", 99) + b"x")  # of 99 bytes one
+    theirs.close()
+    incarnation = Incarnation(spawn.Process(), spawn.Event(), spawn.Value("q", 0), ours, 0)
+    assert incarnation.cause() == ("It ended with exit code 0.", None)
+    ours.close()
+
+
+def test_a_vital_worker_that_keeps_dying_fails_the_run() -> None:
+    with (
+        pytest.raises(PoseRigError, match=r"^fusion died 5 times within 30 s: It hit a defect") as caught,
+        Supervisor([Worker("fusion", defective, camera_job(), vital=True)]) as supervisor,
+    ):
+        assert len(deaths_until(supervisor, 5, within_s=25)) < 5
+    assert "--debug" in caught.value.remedy
+
+
+def test_a_worker_that_finishes_is_left_alone() -> None:
+    with Supervisor([Worker("left", finish, camera_job())]) as supervisor:
+        deadline = time.monotonic() + 15
+        while not supervisor.lives["left"].ended and time.monotonic() < deadline:
+            assert supervisor.poll() == []
+            time.sleep(0.01)
+        assert deaths_until(supervisor, 1, within_s=0.7) == []
+        assert supervisor.lives["left"].ended
+        assert supervisor.lives["left"].restarts == 0
+
+
+def test_a_hanging_worker_is_killed_with_a_reason() -> None:
+    with Supervisor([Worker("left", idle, camera_job())]) as supervisor:
+        supervisor.kill("left", "It was silent for 10 s.")
+        (death,) = deaths_until(supervisor, 1)
+    assert death.cause == "It was silent for 10 s."
+
+
+def test_the_start_instant_reaches_workers_and_their_successors(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    with Supervisor([Worker("left", write_start, camera_job(str(note)))]) as supervisor:
+        supervisor.release(123_456)
+        assert read_once_there(note) == "0 123456"
+        deaths_until(supervisor, 1)
+        time.sleep(0.5)
+        supervisor.poll()
+        assert read_once_there(note, "1") == "1 123456"
+
+
+def test_all_are_out_within_two_seconds_even_the_deaf(tmp_path: Path) -> None:
+    workers = [Worker("deaf", deaf, camera_job(str(tmp_path / "deaf"))), Worker("idle", idle, camera_job())]
+    with Supervisor(workers) as supervisor:
+        read_once_there(tmp_path / "deaf")
+        pids = [pid_of(supervisor, name) for name in ("deaf", "idle")]
+        start = time.monotonic()
+    assert time.monotonic() - start < 8
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_no_worker_outlives_a_killed_supervisor() -> None:
+    code = (
+        "import time; from tests.tools.fakes import camera_job, idle\n"
+        "from pose_rig.tools.workers.supervisor import Supervisor, Worker\n"
+        "if __name__ == '__main__':\n"
+        "    with Supervisor([Worker('left', idle, camera_job())]) as supervisor:\n"
+        "        print(supervisor.lives['left'].incarnation.process.pid, flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout is not None
+        orphan = int(parent.stdout.readline())
+        time.sleep(1)
+        assert alive(orphan)
+        parent.kill()
+    deadline = time.monotonic() + 3
+    while alive(orphan) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not alive(orphan)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:  # a zombie that nobody reaps is dead, too
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+    except OSError:
+        return not Path("/proc").exists()

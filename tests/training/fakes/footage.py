@@ -1,0 +1,118 @@
+"""Small material for tests of training: poses that fit exactly, rigs of which everything is known, simulated takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pose_rig.arrays import Floats
+from pose_rig.geometry import rotation_from_vector
+from pose_rig.simulation.cameras import Cameras
+from pose_rig.simulation.motion import Clip
+from pose_rig.training.footage import simulated
+from pose_rig.training.footage.bank import Bank
+from pose_rig.training.footage.footage import Footage, Frame, Truth
+from tests.fusion.fakes import FPS, film, ring, standing, walk
+
+FLIP = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)  # of depth: nobody sees it
+SEEN = 0.95
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Poses (B,V,J,3), the same for all views of an instant but for their size, and what they look like, float64."""
+
+    pose: Tensor
+    rotation: Tensor
+    flat: Tensor
+    confidence: Tensor
+    norm: Tensor
+
+    @property
+    def mirrored(self) -> "Exact":
+        """The other poses that look the same: P R X = P (F R F)(F X)."""
+        return Exact(self.pose * FLIP, FLIP[:, None] * self.rotation * FLIP, self.flat, self.confidence, self.norm)
+
+
+def bodies(rng: np.random.Generator, count: int) -> Floats:
+    """(N,J,3): people who stand more or less, each a little different."""
+    out = standing() + rng.normal(0, 0.05, (count, len(standing()), 3))
+    return np.asarray(out - out[:, :1])
+
+
+def exact(seed: int = 0, instants: int = 6, views: int = 4, norm: float = 0.0) -> Exact:
+    """Poses seen without noise, norm 1 in every picture; ``norm`` > 0: with the first-order perspective of that."""
+    rng = np.random.default_rng(seed)
+    body = bodies(rng, instants)[:, None] * rng.uniform(0.5, 2.0, (instants, views, 1, 1))
+    rotation = rotation_from_vector(rng.normal(0, 1.0, (instants, views, 3)))
+    there = np.einsum("bvij,bvkj->bvki", rotation, body)
+    flat = there[..., :2] / np.linalg.norm(there[..., :2], axis=(-2, -1), keepdims=True)
+    if norm:
+        flat = perspective(there, norm)
+    confidence, k = np.full(flat.shape[:-1], SEEN), np.full((instants, views), norm)
+    return Exact(*(torch.from_numpy(value) for value in (body, rotation, flat, confidence, k)))
+
+
+def perspective(there: Floats, norm: float) -> Floats:
+    """(...,J,2), norm 1: poses (...,J,3) in their views, nearer joints further apart."""
+    there = there / np.linalg.norm(there[..., :2], axis=(-2, -1), keepdims=True)
+    picture = there[..., :2] / (1 + norm * there[..., 2:])
+    return np.asarray(picture / np.linalg.norm(picture, axis=(-2, -1), keepdims=True))
+
+
+def wrong(scene: Exact, seed: int = 9) -> Exact:
+    """The same 2D and confidences, lifted anyhow: somebody else in every view."""
+    lead = scene.flat.shape[:2]
+    other = exact(seed, lead.numel(), 1)
+    pose, rotation = (value.reshape(*lead, *value.shape[2:]) for value in (other.pose, other.rotation))
+    return Exact(pose, rotation, scene.flat, scene.confidence, scene.norm)
+
+
+def blind(scene: Exact, view: int, joint: int | slice) -> Exact:
+    """A view of the first instant does not see a joint, or anything."""
+    flat, confidence = scene.flat.clone(), scene.confidence.clone()
+    flat[0, view, joint], confidence[0, view, joint] = 0.0, 0.0
+    return Exact(scene.pose, scene.rotation, flat, confidence, scene.norm)
+
+
+def walking(
+    seconds: float = 2.0, views: int = 4, *, noise: float = 0.0, hz: float = 10.0, seed: int = 0, start_deg: float = 0.0
+) -> Footage:
+    """A walk before a ring of still cameras, of which everything is seen and known."""
+    rig = ring(views, start_deg=start_deg)
+    scene = film(walk(seconds, hz), rig, noise=noise, seed=seed, fps=hz)
+    over_time = (value[:, None] for value in (rig.rotation, rig.position, rig.focal_px, rig.size_px))
+    xy, local = Cameras(*over_time).project(scene.joints[None])
+    return Footage(
+        name=f"walk{seed}",
+        subject=f"walk{seed}",
+        xy_px=scene.xy_px.swapaxes(0, 1).astype(np.float32),
+        score=np.full(local.swapaxes(0, 1).shape[:3], SEEN, np.float32),
+        size_px=rig.size_px.astype(np.float32),
+        focal_px=rig.focal_px.astype(np.float32),
+        truth=Truth(local.swapaxes(0, 1).astype(np.float32), xy.swapaxes(0, 1).astype(np.float32)),
+    )
+
+
+@cache
+def clips() -> tuple[Clip, ...]:
+    """A captured walk, two seconds at a time."""
+    joints = walk(8.0).astype(np.float32)
+    parts = joints.reshape(4, -1, *joints.shape[1:])
+    return tuple(Clip(f"walking_{i}", FPS, part - part[:, :1], part[:, 0]) for i, part in enumerate(parts))
+
+
+@cache
+def takes(count: int = 6, views: int = 3, seed: int = 0) -> tuple[Footage, ...]:
+    """Simulated takes of two seconds."""
+    return tuple(simulated.footage(clips(), count, views, 2.0, seed))
+
+
+def banks(footage: Sequence[Footage], frame: Frame) -> tuple[Bank, Bank]:
+    """Instants to learn from, and every fifth, held back."""
+    held = [np.arange(one.instants) % 5 == 4 for one in footage]
+    learned = [one.at(~some) for one, some in zip(footage, held, strict=True)]
+    return Bank(learned, frame), Bank([one.at(some) for one, some in zip(footage, held, strict=True)], frame)

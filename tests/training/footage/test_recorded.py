@@ -1,0 +1,190 @@
+"""Sessions as footage: a walk before three cameras, which the rig follows and solves."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.config import CameraConfig
+from pose_rig.errors import SessionError, SourceError
+from pose_rig.graph import Engine
+from pose_rig.lifting.engine import OrtEngine
+from pose_rig.skeleton import INDEX, MIRROR, J, landmarks
+from pose_rig.training.footage.recorded import Recorded, recorded, recordings
+from pose_rig.wire.messages import Keypoints2D
+from tests.fusion.fakes import SIZE, film, relative_error_deg, ring, walk
+from tests.session.recorded import rig_of, write
+from tests.session.replaying import replay
+
+VIEWS, FPS, SECONDS = 3, 15.0, 6.0
+SCENE = film(walk(SECONDS, FPS), ring(VIEWS), fps=FPS)
+TRUTH_PX = landmarks("rig17").to_joints(SCENE.xy_px, SCENE.score)[0].swapaxes(0, 1)  # (T,V,J,2)
+ROUNDED_PX = 0.02  # keypoints that travel
+FRAMES = len(SCENE.joints)
+NAMES = tuple(f"cam{v}" for v in range(VIEWS))
+Change = Callable[[int, int, Floats, Floats], tuple[Floats, Floats]]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return OrtEngine(provider="cpu")
+
+
+def session(path: Path, change: Change = lambda view, i, xy, score: (xy, score), **config: object) -> Path:
+    """Writes a session of the walk; ``change`` may rewrite the people (P,J,2), (P,J) of a picture."""
+    messages = []
+    for i in range(FRAMES):
+        for view in range(VIEWS):
+            xy, score = change(view, i, SCENE.xy_px[view, i][None], SCENE.score[view, i][None])
+            messages.append(
+                Keypoints2D(
+                    camera=NAMES[view], index=i, t_ns=SCENE.t_ns(i), size_px=SIZE, landmarks="rig17",
+                    xy=xy.astype(np.float32), score=score.astype(np.float32),
+                )
+            )  # fmt: skip
+    return write(path, messages, rig_of(NAMES, pace="all", **config), "import")
+
+
+@pytest.fixture(scope="module")
+def whole(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recorded, list[float]]:
+    """A session in which nothing goes wrong, what is made of it, and what was told meanwhile."""
+    path, told = session(tmp_path_factory.mktemp("whole") / "walk.mcap"), list[float]()
+    return path, recorded(path, engine, told.append), told
+
+
+def test_what_was_seen_comes_back_with_the_rig_that_was_learned(whole: tuple[Path, Recorded, list[float]]) -> None:
+    _, made, told = whole
+    footage = made.footage
+    assert (footage.name, footage.subject, footage.moving, footage.truth) == ("walk", "walk", False, None)
+    assert footage.xy_px.shape == (FRAMES, VIEWS, J, 2)
+    assert np.abs(footage.xy_px - TRUTH_PX).max() < 1e-3
+    np.testing.assert_allclose(footage.score, 0.9, atol=0.01)
+    assert footage.size_px.tolist() == [list(SIZE)] * VIEWS
+    np.testing.assert_allclose(footage.focal_px, SCENE.cameras.focal_px, rtol=0.05)
+    assert footage.rotation is not None
+    assert relative_error_deg(footage.rotation.astype(float), SCENE.cameras.rotation).max() < 2
+    assert made.cameras is not None
+    assert made.cameras.known.all()
+    xy_px, _ = made.cameras.project(made.poses.astype(float))  # the poses lie where they were seen
+    assert np.median(np.linalg.norm(xy_px - TRUTH_PX, axis=-1)) < 6
+    assert told == sorted(told)
+    assert 0 < told[0] < 0.05
+    assert told[-1] == 1.0
+
+
+def test_poses_are_those_of_the_product_to_the_last_bit(
+    whole: tuple[Path, Recorded, list[float]], engine: Engine, tmp_path: Path
+) -> None:
+    path, made, _ = whole
+    replay(engine, path, tmp_path / "poses.npz", exact=False, passes=2)
+    with np.load(tmp_path / "poses.npz") as poses:
+        assert poses["xyz_raw"][:, :J].tobytes() == made.poses.tobytes()
+        assert made.footage.rotation is not None
+        np.testing.assert_allclose(poses["R"], made.footage.rotation, atol=1e-6)
+
+
+def test_keypoints_from_elsewhere_do_as_well(
+    whole: tuple[Path, Recorded, list[float]], engine: Engine, tmp_path: Path
+) -> None:
+    t_ns = np.tile([SCENE.t_ns(i) for i in range(FRAMES)], (VIEWS, 1))
+    np.savez(
+        tmp_path / "kp.npz", xy=SCENE.xy_px, score=SCENE.score, t_ns=t_ns, landmarks=np.array("rig17"),
+        size_px=np.tile(np.array(SIZE), (VIEWS, 1)),
+    )  # fmt: skip
+    told: list[float] = []
+    first, second = recordings([tmp_path / "kp.npz", whole[0]], engine, told.append)
+    assert first.footage.name == "kp"
+    assert np.abs(first.footage.xy_px - second.footage.xy_px).max() < ROUNDED_PX
+    assert np.abs(first.poses - second.poses).max() < 0.01
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_who_is_who_and_left_and_right_are_what_the_rig_found_out(engine: Engine, tmp_path: Path) -> None:
+    order = list(MIRROR)
+
+    def change(view: int, i: int, xy: Floats, score: Floats) -> tuple[Floats, Floats]:
+        if view == 1 and 40 <= i < 60:  # a back taken for a front
+            return xy[:, order], score[:, order]
+        if view == 2 and i > 20:  # somebody else, named first
+            return np.concatenate([0.7 * xy + [300.0, 40.0], xy]), np.repeat(score, 2, 0)
+        if view == 0 and i % 10 == 0:  # nobody
+            return xy[:0], score[:0]
+        return xy, score
+
+    footage = recorded(session(tmp_path / "odd.mcap", change), engine).footage
+    off = np.linalg.norm(footage.xy_px - TRUTH_PX, axis=-1)
+    seen = footage.score > 0
+    assert np.median(off[40:60, 1][seen[40:60, 1]]) < 1
+    assert (off[40:60, 1, INDEX["l_hip"]] < 1).mean() > 0.9
+    assert (off[21:, 2].max(-1) < 1).mean() > 0.9
+    assert seen[1:10, 0].all()
+
+
+def test_who_is_not_seen_by_a_camera_has_no_score_there(engine: Engine, tmp_path: Path) -> None:
+    def change(view: int, i: int, xy: Floats, score: Floats) -> tuple[Floats, Floats]:
+        gone = view == 2 and i >= 45
+        return (xy[:0], score[:0]) if gone else (xy, score)
+
+    footage = recorded(session(tmp_path / "gone.mcap", change), engine).footage
+    assert (footage.score[:45] > 0).all()
+    assert not footage.score[45:, 2].any()
+    assert (footage.score[45:, :2] > 0).all()
+
+
+def test_of_fast_cameras_every_second_instant_is_kept(engine: Engine, tmp_path: Path) -> None:
+    scene = film(walk(2.0, 60.0), ring(2), fps=60.0)
+    t_ns = np.tile([scene.t_ns(i) for i in range(120)], (2, 1))
+    np.savez(
+        tmp_path / "fast.npz", xy=scene.xy_px, score=scene.score, t_ns=t_ns, landmarks=np.array("rig17"),
+        size_px=np.tile(np.array(SIZE), (2, 1)), focal_px=np.array([1100.0, np.nan]),
+    )  # fmt: skip
+    made = recorded(tmp_path / "fast.npz", engine)
+    assert made.footage.instants == len(made.poses) == 60
+    truth = landmarks("rig17").to_joints(scene.xy_px, scene.score)[0].swapaxes(0, 1)
+    assert np.abs(made.footage.xy_px - truth[::2]).max() < ROUNDED_PX
+    assert made.footage.focal_px[0] == pytest.approx(1100.0, rel=0.05)  # which the file says
+
+
+def test_cameras_that_are_carried_share_nothing_between_instants(engine: Engine, tmp_path: Path) -> None:
+    cameras = tuple(CameraConfig(source="sim", name=name, moving=True) for name in NAMES)
+    path = session(tmp_path / "carried.mcap", camera=cameras)
+    made = recorded(path, engine)
+    assert made.footage.moving
+    assert made.footage.rotation is None
+    assert made.cameras is None
+    assert np.abs(made.footage.xy_px - TRUTH_PX).max() < 1e-3
+    assert made.footage.focal_px.tolist() == pytest.approx([0.9 * 1280] * VIEWS)
+
+
+def test_a_camera_that_was_bumped_counts_where_it_stood_longest(engine: Engine, tmp_path: Path) -> None:
+    def change(view: int, i: int, xy: Floats, score: Floats) -> tuple[Floats, Floats]:
+        return (np.add(xy, [250.0, 120.0]), score) if view == 1 and i >= 50 else (xy, score)
+
+    made = recorded(session(tmp_path / "bumped.mcap", change), engine)
+    seen = made.footage.score[:, 1, 0] > 0
+    assert (made.footage.score[:, [0, 2]] > 0).mean() > 0.95
+    assert min(seen[:50].sum(), seen[50:].sum()) <= 2 < 15 <= seen.sum()  # one place, and nothing from the other
+    assert made.cameras is not None
+    assert made.footage.rotation is not None
+    assert made.cameras.known.all()
+    np.testing.assert_allclose(made.cameras.rotation, made.footage.rotation, atol=0.05)
+    xy_px, _ = made.cameras.project(made.poses.astype(float))  # where the rig now has it, it sees what was seen
+    assert np.median(np.linalg.norm(xy_px - made.footage.xy_px, axis=-1)[seen, 1]) < 10
+
+
+def test_sessions_with_nothing_to_learn_from_are_said_so(engine: Engine, tmp_path: Path) -> None:
+    nobody = session(tmp_path / "nobody.mcap", lambda view, i, xy, score: (xy[:0], score[:0]))
+    with pytest.raises(
+        SessionError, match=r"^nobody shows somebody at 0 instants only\. Record a minute of the person"
+    ):
+        recorded(nobody, engine)
+    empty = write(tmp_path / "empty.mcap", [], rig_of(NAMES), "import")
+    with pytest.raises(SessionError, match=r"empty\.mcap has no keypoints\. There is nothing to learn from\."):
+        recorded(empty, engine)
+    with pytest.raises(SessionError, match=r"There is no session .*missing\.mcap\."):
+        recorded(tmp_path / "missing.mcap", engine)
+    with pytest.raises(SourceError, match=r"missing\.npz"):
+        recorded(tmp_path / "missing.npz", engine)
