@@ -4,9 +4,8 @@ Where the messages come from, what runs the network and where the poses go is to
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Protocol
 
 import cv2
@@ -14,19 +13,20 @@ import numpy as np
 
 from pose_rig.config import ASSUMED_HEIGHT_M, FusionJob
 from pose_rig.errors import PoseRigError
+from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.clocks import FileClock, LiveClock
 from pose_rig.fusion.intake import checked
 from pose_rig.fusion.outlet import Outlet
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample, Track
-from pose_rig.fusion.poses_file import PosesFile
 from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
 from pose_rig.fusion.rig.likeness import Likeness
 from pose_rig.fusion.rig.setup import Learner
 from pose_rig.fusion.spool import Spool
 from pose_rig.fusion.told import is_tellable, pose_of, refined_of
 from pose_rig.graph import Engine
+from pose_rig.skeleton import Landmarks
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, RigState, State
 from pose_rig.wire.meter import Meter
@@ -61,10 +61,31 @@ class Source(Door, Protocol):
         """Returns what is there, oldest first."""
 
 
+class PosesWriter(Protocol):
+    """Writes the poses file of a run."""
+
+    def add(
+        self, instant: FusedInstant, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
+    ) -> None:
+        """Adds a pose and the detections of each view at its time."""
+
+    def close(self, cameras: Calibration | None, backwards: OneEuro | None) -> object:
+        """Finishes the file: with the solved cameras, and smoothed once more backwards if there is a filter.
+
+        Raises:
+            SaveError: The file cannot be written where it was wanted.
+        """
+
+
+OpenPoses = Callable[[FusionJob], PosesWriter | None]  # None where the job saves no poses
+
+
 class Node:
     """One run of the fusion process."""
 
-    def __init__(self, job: FusionJob, engine: Engine, outlet: Outlet, learner: Learner) -> None:
+    def __init__(
+        self, job: FusionJob, engine: Engine, outlet: Outlet, learner: Learner, poses: PosesWriter | None
+    ) -> None:
         config = job.config
         self._config, self._outlet = config, outlet
         self._engine, self._learner = engine, learner
@@ -76,9 +97,7 @@ class Node:
         self._meter.detail = f"{engine.provider} ({engine.reason})"
         height = config.height_m or ASSUMED_HEIGHT_M
         self._height = (height, config.height_m is None)
-        self._file = (
-            PosesFile(Path(config.save), list(self._index), *self._height, job.restarts) if config.save else None
-        )
+        self._file = poses
         self._fixed: Solved | None = None  # the rig that is used from the start and kept
         self._fused = 0
         self._spoilt = 0  # instants in a row of which no pose could be made

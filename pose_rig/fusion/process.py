@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
 from pose_rig.config import FusionJob
-from pose_rig.fusion.node import Node
+from pose_rig.fusion.node import Node, OpenPoses
 from pose_rig.fusion.outlet import RECORDER_MARK, Outlet
 from pose_rig.fusion.rig.setup import Learner
 from pose_rig.fusion.rig.solver_process import SolverProcess
@@ -14,13 +14,14 @@ from pose_rig.wire.bus import Lane, Receiver, Sender, published
 from pose_rig.wire.stop import Stop
 
 
-def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
+def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> None:
     """Fuses until every camera has ended, or until it is stopped; then finishes the poses file.
 
     Args:
         job: What to do.
         stop: Asks the process to end.
         engine: Runs the graph.
+        open_poses: Opens the poses file of the job.
 
     Raises:
         PoseRigError: An endpoint is taken, or the poses file cannot be written.
@@ -32,7 +33,7 @@ def main(job: FusionJob, stop: Stop, engine: Engine) -> None:
         receivers = [stack.enter_context(Receiver(endpoint, lane, bind=True, keys=job.keys)) for endpoint in job.inputs]
         outlet = stack.enter_context(closing(open_outlet(job, stop, waits=not live)))
         learner = stack.enter_context(learning()) if live else Learner()
-        node = Node(job, engine, outlet, learner)
+        node = Node(job, engine, outlet, learner, open_poses(job))
         if live:
             node.run_live(receivers[0], stop)
         elif job.config.passes == 1:

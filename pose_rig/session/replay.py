@@ -10,6 +10,7 @@ from pose_rig.fusion.node import Node
 from pose_rig.fusion.process import learning, open_outlet
 from pose_rig.fusion.rig.setup import Learner
 from pose_rig.graph import Engine
+from pose_rig.session.formats.poses_file import open_poses
 from pose_rig.session.reader import Session
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, RigState
 from pose_rig.wire.records import Learned
@@ -36,7 +37,7 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
         session = stack.enter_context(Session(job.path))
         outlet = stack.enter_context(closing(open_outlet(job.fusion, stop, waits=True)))
         learner = stack.enter_context(learning(replayed=True)) if job.exact else Learner()
-        node = Node(job.fusion, engine, outlet, learner)
+        node = Node(job.fusion, engine, outlet, learner, open_poses(job.fusion))
         pace = Pace(job.realtime, stop)
         node.expects(total_frames(session, job))
         while not started() and not stop.is_set():

@@ -13,6 +13,7 @@ import numpy as np
 from pose_rig.config import FusionConfig, FusionJob, Keys, Pace
 from pose_rig.fusion.process import main
 from pose_rig.graph import Engine
+from pose_rig.session.formats.poses_file import open_poses
 from pose_rig.wire.bus import Lane, Receiver, Sender
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, State
 from tests.fusion.fakes import Scene, config
@@ -49,7 +50,7 @@ class Running:
 
     def _main(self, engine: Engine) -> None:
         try:
-            main(self.job, self.stop, engine)
+            main(self.job, self.stop, engine, open_poses)
         except BaseException as error:
             self.failure.append(error)
 

@@ -16,6 +16,7 @@ from pose_rig.fusion.node import Node
 from pose_rig.fusion.outlet import Outlet
 from pose_rig.fusion.process import learning, main
 from pose_rig.graph import Engine
+from pose_rig.session.formats.poses_file import open_poses
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.wire.records import Learned
@@ -239,13 +240,13 @@ def test_a_taken_endpoint_is_said_in_a_sentence(engine: Engine) -> None:
     with Sender("tcp://127.0.0.1:0", bind=True) as taken:
         job = FusionJob(config(1), (free_endpoint(),), taken.endpoint)
         with pytest.raises(UsageError, match=rf"Cannot listen on {taken.endpoint}: Address already in use"):
-            main(job, threading.Event(), engine)
+            main(job, threading.Event(), engine, open_poses)
 
 
 def test_an_unwritable_poses_file_is_said_in_a_sentence(engine: Engine, tmp_path: Path) -> None:
     job = FusionJob(config(1, save=str(tmp_path / "no" / "p.npz")), (free_endpoint(),), free_endpoint())
     with pytest.raises(PoseRigError, match=r"Cannot write .*p\.npz: No such file or directory\. Choose another place"):
-        main(job, threading.Event(), engine)
+        main(job, threading.Event(), engine, open_poses)
 
 
 class Recorded(Running):
@@ -280,7 +281,8 @@ def gone_through_again(engine: Engine, config: Config, record: Sequence[Message]
         learning(replayed=True) as learner,
     ):
         outlet = Outlet(sender, None, waits=True, stopped=lambda: False)
-        node = Node(FusionJob(rig, (), ""), engine, outlet, learner)
+        job = FusionJob(rig, (), "")
+        node = Node(job, engine, outlet, learner, open_poses(job))
         node.run_again(record, threading.Event())
         node.finish()
         heard: list[Message] = []

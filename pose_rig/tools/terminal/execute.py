@@ -119,7 +119,7 @@ def _kept(board: Board, rig_file: RigFile | None, faults: list[PoseRigError]) ->
 
 def _left(save: str) -> list[str]:
     """Returns what there is to say of poses that are there, but not as a poses file."""
-    from pose_rig.fusion.poses_rows import partial_of  # brings numpy
+    from pose_rig.session.formats.poses_rows import partial_of  # brings numpy
 
     if not save or not (partial := partial_of(Path(save))).is_file() or not partial.stat().st_size:
         return []

@@ -195,10 +195,11 @@ def _open_recorded(camera: CameraConfig, pace: Pace, start: Callable[[], int]) -
 
 
 def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
-    """The fusion worker: the one place where lifting and fusion are joined."""
+    """The fusion worker: the one place where lifting, fusion and the poses file are joined."""
     from pose_rig.fusion.process import main
+    from pose_rig.session.formats.poses_file import open_poses
 
-    main(job, stop, _engine(job))
+    main(job, stop, _engine(job), open_poses)
 
 
 def _engine(job: FusionJob) -> "OrtEngine":

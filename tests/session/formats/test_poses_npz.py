@@ -10,7 +10,7 @@ from pose_rig.errors import SourceError
 from pose_rig.session.formats.markers import marker_names
 from pose_rig.session.formats.poses_npz import REQUIRED, read_npz, write_npz
 from pose_rig.skeleton import JOINTS
-from tests.fusion.test_poses_file import write as write_as_run_does
+from tests.session.formats.test_poses_file import write as write_as_run_does
 from tests.session.posed import made, with_gaps
 
 

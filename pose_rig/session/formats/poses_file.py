@@ -17,17 +17,32 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.config import ASSUMED_HEIGHT_M, FusionJob
 from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.poses_rows import Head, Rows, partial_of, read_rows
 from pose_rig.fusion.rig.estimator import FusedInstant
 from pose_rig.geometry import camera_matrix
+from pose_rig.session.formats.poses_rows import Head, Rows, partial_of, read_rows
 from pose_rig.skeleton import JOINTS, Landmarks
 
 MODES = ("cold", "settled", "solved")
 NONE = ("none",)  # the landmarks of a run in which no detector said anything
+
+
+def open_poses(job: FusionJob) -> "PosesFile | None":
+    """Returns the poses file that a job asks for; None if it asks for none.
+
+    Raises:
+        PoseRigError: The folder cannot be written to.
+    """
+    config = job.config
+    if not config.save:
+        return None
+    cameras = [camera.name for camera in config.camera]
+    height_m, assumed = config.height_m or ASSUMED_HEIGHT_M, config.height_m is None
+    return PosesFile(Path(config.save), cameras, height_m, assumed, job.restarts)
 
 
 class PosesFile:

@@ -18,9 +18,9 @@ from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.poses_file import PosesFile, recover_poses
-from pose_rig.fusion.poses_rows import partial_of
 from pose_rig.fusion.rig.estimator import FusedInstant
+from pose_rig.session.formats.poses_file import PosesFile, recover_poses
+from pose_rig.session.formats.poses_rows import partial_of
 from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
 from pose_rig.wire.messages import Mode
 
@@ -202,7 +202,7 @@ def test_an_old_file_is_replaced_only_when_the_new_one_is_whole(tmp_path: Path) 
 
 KILLED = """
 import os, signal, sys
-from tests.fusion.test_poses_file import *
+from tests.session.formats.test_poses_file import *
 file = PosesFile(Path(sys.argv[1]), ["a"], 1.7, True)
 for index in range(100):
     file.add(instant(index, 1), [sample(1, 0)], [MARKS])
@@ -213,7 +213,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with a POSIX signal")
 def test_a_killed_process_leaves_its_rows_and_no_half_file(tmp_path: Path) -> None:
     path = tmp_path / "poses.npz"
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[3])
     assert done.returncode == -signal.SIGKILL
     assert not path.exists()
     kept = (tmp_path / "poses.npz.partial").stat().st_size
