@@ -14,7 +14,7 @@ from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import INDEX, RestPose, forward, rotate
 from pose_rig.humanoid.foot_lock import FootLock
 from pose_rig.humanoid.rest import rest_pose
-from pose_rig.humanoid.retarget import HumanoidSolver
+from pose_rig.humanoid.retarget import Retargeter
 from pose_rig.simulation.motion import Clip, whole_parts
 from pose_rig.skeleton import JOINTS
 
@@ -120,7 +120,7 @@ def walked(take: Take, xyz: Floats) -> Walked:
     """Returns what the lock does to a take whose joints were seen at (T,J,3) m."""
     score = np.ones(take.xyz.shape[:2])
     rest = rest_pose(take.joints, xyz, score, HEIGHT_M)
-    solver, lock = HumanoidSolver(rest, take.joints), FootLock(rest)
+    solver, lock = Retargeter(rest, take.joints), FootLock(rest)
     column = {name: i for i, name in enumerate(take.joints)}
     free, held, standing = [], [], []
     for i, joints in enumerate(xyz):

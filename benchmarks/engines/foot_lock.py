@@ -32,7 +32,7 @@ from benchmarks.engines.humanoid import everything
 from pose_rig.capture.simulated import pose
 from pose_rig.humanoid.foot_lock import FootLock
 from pose_rig.humanoid.rest import rest_pose
-from pose_rig.humanoid.retarget import HumanoidSolver
+from pose_rig.humanoid.retarget import Retargeter
 
 NOISE_MM = (5.0, 10.0)
 
@@ -82,7 +82,7 @@ def stepper() -> Callable[[], object]:
     names, xyz = everything(np.stack([pose(i / RATE_HZ) for i in range(600)]))
     score, column = np.ones(len(names)), {name: i for i, name in enumerate(names)}
     rest = rest_pose(names, xyz, np.ones(xyz.shape[:2]), HEIGHT_M)
-    solver, lock, steps = HumanoidSolver(rest, names), FootLock(rest), count()
+    solver, lock, steps = Retargeter(rest, names), FootLock(rest), count()
     t_ns = [int(i * 1e9 / RATE_HZ) for i in range(len(xyz))]
     poses = [solver.step(t, joints, score) for t, joints in zip(t_ns, xyz, strict=True)]
 

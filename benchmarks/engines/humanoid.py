@@ -19,7 +19,7 @@ from pose_rig.arrays import Floats
 from pose_rig.capture.simulated import pose
 from pose_rig.humanoid.bones import INDEX, JOINT_OF, Motion, forward
 from pose_rig.humanoid.rest import rest_pose
-from pose_rig.humanoid.retarget import HumanoidSolver, solve_motion
+from pose_rig.humanoid.retarget import Retargeter, retarget
 from pose_rig.simulation.clips import load_clips
 from pose_rig.skeleton import JOINTS
 
@@ -50,7 +50,7 @@ def everything(xyz: Floats) -> tuple[tuple[str, ...], Floats]:
 def stepper(joints: tuple[str, ...], xyz: Floats) -> Callable[[], object]:
     """Returns what takes one step after the other through (T,J,3) joints, round and round."""
     score = np.ones(xyz.shape[:2])
-    solver = HumanoidSolver(rest_pose(joints, xyz, score, HEIGHT_M), joints)
+    solver = Retargeter(rest_pose(joints, xyz, score, HEIGHT_M), joints)
     steps = count()
 
     def step() -> object:
@@ -73,7 +73,7 @@ def captured(report: Report, paths: Sequence[Path], *, quick: bool) -> None:
     for clip in load_clips(paths)[: 2 if quick else None]:
         xyz = clip.joints + clip.root[:, None]
         t_ns = np.round(np.arange(len(xyz)) * (1e9 / clip.fps)).astype(np.int64)
-        motion = solve_motion(JOINTS, t_ns, xyz, np.ones(xyz.shape[:2]))
+        motion = retarget(JOINTS, t_ns, xyz, np.ones(xyz.shape[:2]))
         misses.append(misses_mm(xyz, motion))
         alike = np.abs((motion.rotation[1:] * motion.rotation[:-1]).sum(-1)).min()
         steps.append(float(np.degrees(2 * np.arccos(min(alike, 1.0)))))

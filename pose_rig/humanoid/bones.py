@@ -76,20 +76,25 @@ class RestPose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """How a humanoid moved.
+    """Joint rotations of a humanoid over time.
 
     Attributes:
-        rest: Whose humanoid.
-        t_ns: (T,) int64 instants.
-        root: (T,3) m, where the hips are, ``rig``.
-        rotation: (T,B,4) quaternions of each bone relative to its parent, identity in T-pose; that of the hips is
-            relative to ``rig``. Sign-continuous over time.
+        rest: Rest pose that the rotations start from.
+        t_ns: (T,) int64 timestamps.
+        root: (T,3) m, position of the hips in ``rig``.
+        rotation: (T,B,4) unit quaternions x, y, z, w of each bone relative to its parent; identity is the T-pose. Those
+            of the hips are relative to ``rig``. Signs are continuous over time.
     """
 
     rest: RestPose
     t_ns: NDArray[np.int64]
     root: Floats
     rotation: Floats
+
+    @property
+    def bones(self) -> tuple[str, ...]:
+        """Names (B) of the bones, parents first, as in Unity's HumanBodyBones."""
+        return BONES
 
 
 def forward(rest: RestPose, root: Floats, rotation: Floats) -> tuple[Floats, Floats]:

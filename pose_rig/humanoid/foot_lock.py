@@ -26,7 +26,7 @@ FORGOTTEN_S = 0.5  # after nobody was seen for so long, nobody stands
 
 
 class FootLock:
-    """Holds feet that stand, and has them stand on the floor; instant by instant, after `HumanoidSolver`.
+    """Holds feet that stand, and has them stand on the floor; instant by instant, after `Retargeter`.
 
     Only a solved rig knows the room so well that a foot that stands is told from one that moves. Before that, and after
     it, what was corrected fades, and poses are let through as they are.

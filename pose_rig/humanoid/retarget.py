@@ -25,7 +25,7 @@ MOST_DEG = 55.0  # between two instants
 FORGOTTEN_S = 1.0  # after nobody was seen for so long, nothing is taken over from before
 
 
-class HumanoidSolver:
+class Retargeter:
     """Turns the bones of a humanoid to where the joints of a person are.
 
     What was an instant ago matters only for what the joints leave open: how straight limbs are twisted, and hands and
@@ -83,29 +83,34 @@ class HumanoidSolver:
         return self.root, self.rotation
 
 
-def solve_motion(
+def retarget(
     joints: tuple[str, ...],
     t_ns: NDArray[np.int64],
     xyz: NDArray[np.floating],
     score: NDArray[np.floating],
+    *,
+    height_m: float = ASSUMED_HEIGHT_M,
     rest: RestPose | None = None,
 ) -> Motion:
-    """Returns the motion of a take. While nobody is seen the humanoid stays as it was; before that, as it will be.
+    """Returns the joint rotations of a humanoid that follows a sequence of poses.
+
+    Frames without a person repeat the frame before them; frames before the first person repeat the first one.
 
     Args:
-        joints: (J) names, as for `HumanoidSolver`.
-        t_ns: (T,) instants, increasing.
-        xyz: (T,J,3) m; NaN while nobody is seen.
-        score: (T,J) 0 = guessed.
-        rest: The person's bones; None = those of the take, with the assumed stature for what nobody saw.
+        joints: (J) names, as for `Retargeter`.
+        t_ns: (T,) timestamps, increasing.
+        xyz: (T,J,3) m, ``rig``: right-handed, y up; NaN where no person is tracked.
+        score: (T,J) 0–1; 0 = guessed.
+        height_m: Body height; sets the bone lengths that cannot be measured.
+        rest: Rest pose; None = measured from the sequence by `rest_pose`.
     """
     if rest is None:
-        rest = rest_pose(joints, xyz, score, ASSUMED_HEIGHT_M)
-    solver = HumanoidSolver(rest, joints)
+        rest = rest_pose(joints, xyz, score, height_m)
+    retargeter = Retargeter(rest, joints)
     root, rotation = np.empty((len(t_ns), 3)), np.empty((len(t_ns), B, 4))
     for i, t in enumerate(t_ns.tolist()):
-        root[i], rotation[i] = solver.step(t, xyz[i], score[i])
-    somebody = np.flatnonzero((np.abs(xyz[:, :J]) < FAR_M).all((1, 2)))
-    if len(somebody):
-        root[: somebody[0]], rotation[: somebody[0]] = root[somebody[0]], rotation[somebody[0]]
+        root[i], rotation[i] = retargeter.step(t, xyz[i], score[i])
+    tracked = np.flatnonzero((np.abs(xyz[:, :J]) < FAR_M).all((1, 2)))
+    if len(tracked):
+        root[: tracked[0]], rotation[: tracked[0]] = root[tracked[0]], rotation[tracked[0]]
     return Motion(rest, t_ns, root, rotation)

@@ -111,12 +111,10 @@ class Material:
             even: At even distances, or at the instants of the poses unless another rate is wanted.
         """
         if even not in self._motions:
-            from pose_rig.humanoid.rest import rest_pose
-            from pose_rig.humanoid.retarget import solve_motion
+            from pose_rig.humanoid.retarget import retarget
 
             poses = self.even_poses if even or self.wishes.rate_hz else self.poses
-            rest = rest_pose(poses.joints, poses.xyz, poses.score, poses.height_m)
-            self._motions[even] = solve_motion(poses.joints, poses.t_ns, poses.xyz, poses.score, rest)
+            self._motions[even] = retarget(poses.joints, poses.t_ns, poses.xyz, poses.score, height_m=poses.height_m)
         return self._motions[even]
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """From the poses of the rig to what an avatar shall do now.
 
-A pose becomes joints a little ahead of their picture (`Lead`), joints become turns of bones (`HumanoidSolver`), feet
+A pose becomes joints a little ahead of their picture (`Lead`), joints become turns of bones (`Retargeter`), feet
 that stand are held (`FootLock`). When nobody is seen the avatar holds its pose for a while and then goes to rest, so
 that no receiver is ever left without an answer.
 """
@@ -16,7 +16,7 @@ from pose_rig.humanoid.avatar import NO_TURN
 from pose_rig.humanoid.foot_lock import FootLock
 from pose_rig.humanoid.live_rest import LiveRest
 from pose_rig.humanoid.predict import MOST_MS, Lead
-from pose_rig.humanoid.retarget import HumanoidSolver
+from pose_rig.humanoid.retarget import Retargeter
 from pose_rig.skeleton import JOINTS, joint_names
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.wire.messages import Pose3D
@@ -150,7 +150,7 @@ class Performer:
         self._joints, self._height_m = joints, height_m
         self._column = {name: i for i, name in enumerate(joints)}
         self._bones = LiveRest(height_m)
-        self._solver = HumanoidSolver(self._bones.rest, joints or JOINTS)
+        self._solver = Retargeter(self._bones.rest, joints or JOINTS)
         self._feet = FootLock(self._bones.rest)
         self._root, self._rotation = self._solver.root, self._solver.rotation
         self._xyz = np.zeros((len(joints or JOINTS), 3))

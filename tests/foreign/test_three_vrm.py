@@ -15,7 +15,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import JOINT_OF
-from pose_rig.humanoid.retarget import solve_motion
+from pose_rig.humanoid.retarget import retarget
 from pose_rig.humanoid.vrm import load_vrm
 from pose_rig.skeleton import JOINTS
 from pose_rig.streaming.profiles import UNITY, Root
@@ -82,7 +82,7 @@ def test_an_avatar_with_the_persons_bones_takes_their_pose(
 @pytest.mark.parametrize("version", [0, 1])
 def test_it_takes_the_pose_that_was_solved_from_joints(tmp_path: Path, receiver: Receiver, version: int) -> None:
     somebody = person(7, seconds=4.0)
-    motion = solve_motion(ALL, somebody.t_ns, somebody.xyz, np.ones(somebody.xyz.shape[:2]))
+    motion = retarget(ALL, somebody.t_ns, somebody.xyz, np.ones(somebody.xyz.shape[:2]))
     solved = replace(somebody, rest=motion.rest, root=motion.root, rotation=motion.rotation)
     avatar = write_vrm(tmp_path / "me.vrm", model_of(solved.rest, version, seed=version or None))
     places = receiver(avatar, sent(avatar, solved, len(solved.t_ns)))
@@ -91,7 +91,7 @@ def test_it_takes_the_pose_that_was_solved_from_joints(tmp_path: Path, receiver:
 
 def test_it_takes_the_pose_that_came_over_the_network(tmp_path: Path, receiver: Receiver) -> None:
     moving = person(8, seconds=4.0)
-    motion = solve_motion(ALL, moving.t_ns, moving.xyz, np.ones(moving.xyz.shape[:2]))
+    motion = retarget(ALL, moving.t_ns, moving.xyz, np.ones(moving.xyz.shape[:2]))
     avatar = write_vrm(tmp_path / "me.vrm", model_of(motion.rest, 1, seed=2))
     stopped = np.minimum(np.arange(90), 59)  # what came last is then what is shown
     datagrams = captured(["unity"], replace(moving, xyz=moving.xyz[stopped]), 90, str(avatar))["unity"]

@@ -15,7 +15,7 @@ from pose_rig.humanoid.bones import INDEX, RestPose, forward, rotate
 from pose_rig.humanoid.foot_lock import HIP_MOST_M, FootLock
 from pose_rig.humanoid.held_foot import EASE_S, LEASH_M, SOLE_MOST_M
 from pose_rig.humanoid.rest import rest_pose
-from pose_rig.humanoid.retarget import HumanoidSolver
+from pose_rig.humanoid.retarget import Retargeter
 from tests.streaming.captured.footfalls import (
     ANKLE_M,
     COLUMN,
@@ -68,7 +68,7 @@ def held(who: Stepper, rest: RestPose, solved: NDArray[np.bool_] | None = None, 
     score, names = np.ones(len(NAMES)), NAMES if toes else ON_JOINTS
     columns = [COLUMN[name] for name in names]
     column = {name: i for i, name in enumerate(names)}
-    solver, lock = HumanoidSolver(rest, names), FootLock(rest)
+    solver, lock = Retargeter(rest, names), FootLock(rest)
     free, out, standing = [], [], []
     for i, t in enumerate(who.t_ns.tolist()):
         free.append(solver.step(t, who.xyz[i, columns], score[columns]))
@@ -242,7 +242,7 @@ def test_knees_neither_bend_backwards_nor_turn_aside() -> None:
 def test_while_nobody_is_seen_everything_stays() -> None:
     who = stander(3.0).raised(0.03)
     rest, score = bones(stander(1.0)), np.ones(len(NAMES))
-    solver, lock = HumanoidSolver(rest, NAMES), FootLock(rest)
+    solver, lock = Retargeter(rest, NAMES), FootLock(rest)
     nobody = np.full_like(who.xyz[0], np.nan)
     for i, t in enumerate(who.t_ns.tolist()):
         last = lock.step(t, *solver.step(t, who.xyz[i], score), who.xyz[i], score, COLUMN, solved=True)
@@ -263,7 +263,7 @@ def test_feet_that_are_guessed_or_unknown_to_the_detector_are_not_held() -> None
         score[COLUMN[name]] = 0.0
     column = {name: i for name, i in COLUMN.items() if not name.startswith("right_")}
     score[COLUMN["r_ankle"]] = np.nan
-    solver, lock = HumanoidSolver(rest, NAMES), FootLock(rest)
+    solver, lock = Retargeter(rest, NAMES), FootLock(rest)
     for i, t in enumerate(who.t_ns.tolist()):
         free = solver.step(t, who.xyz[i], np.ones(len(NAMES)))
         assert lock.step(t, *free, who.xyz[i], score, column, solved=True) == free
@@ -273,7 +273,7 @@ def test_feet_that_are_guessed_or_unknown_to_the_detector_are_not_held() -> None
 def test_other_bones_are_worn_without_a_jump() -> None:
     who = stander(3.0).raised(0.03)
     rest, score = bones(stander(1.0)), np.ones(len(NAMES))
-    solver, lock = HumanoidSolver(rest, NAMES), FootLock(rest)
+    solver, lock = Retargeter(rest, NAMES), FootLock(rest)
     for i, t in enumerate(who.t_ns.tolist()):
         free = solver.step(t, who.xyz[i], score)
         before = lock.step(t, *free, who.xyz[i], score, COLUMN, solved=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, Motion, RestPose, forward, multiply, rotate
 from pose_rig.humanoid.rest import rest_pose
-from pose_rig.humanoid.retarget import HumanoidSolver, solve_motion
+from pose_rig.humanoid.retarget import Retargeter, retarget
 from pose_rig.skeleton import JOINTS, J
 from tests.streaming.people import ALL, Person, about, angles_deg, joints_of, person, random_rest, steps_deg
 
@@ -31,7 +31,7 @@ def scores(xyz: Floats, *, extras: bool = True) -> Floats:
 def solved(somebody: Person, xyz: Floats | None = None, *, extras: bool = True) -> Motion:
     xyz = somebody.xyz if xyz is None else xyz
     score = scores(xyz, extras=extras)
-    return solve_motion(ALL, somebody.t_ns, xyz, score, rest_pose(ALL, xyz, score, somebody.height_m))
+    return retarget(ALL, somebody.t_ns, xyz, score, height_m=somebody.height_m)
 
 
 def errors_deg(somebody: Person, motion: Motion, bones: list[str], *, in_room: bool = False) -> Floats:
@@ -102,7 +102,7 @@ def test_the_t_pose_has_no_rotations() -> None:
     rest = random_rest(1.7, rng)
     none = np.tile([0.0, 0.0, 0.0, 1.0], (30, len(BONES), 1))
     xyz = joints_of(rest, np.tile(rest.offset[0], (30, 1)), none, 1.7, rng)
-    motion = solve_motion(ALL, np.arange(30) * 10**7, xyz, scores(xyz), rest_pose(ALL, xyz, scores(xyz), 1.7))
+    motion = retarget(ALL, np.arange(30) * 10**7, xyz, scores(xyz), height_m=1.7)
     rest_deg = angles_deg(motion.rotation, none)
     head = [INDEX["Neck"], INDEX["Head"]]  # her nose is a little off
     assert np.delete(rest_deg, head, 1).max() < 1
@@ -141,7 +141,7 @@ def test_nothing_flips_where_straight_limbs_pass_through_everything(circle: str,
     xyz, _ = swept(bone, about(np.stack(vector, -1)), {})
     t_ns = np.arange(len(xyz)) * 33_333_333
     score = scores(xyz, extras=extras)
-    motion = solve_motion(ALL, t_ns, xyz, score, rest_pose(ALL, xyz, score, 1.7))
+    motion = retarget(ALL, t_ns, xyz, score, height_m=1.7)
     assert steps_deg(motion.rotation).max() < LARGEST_FLIP_DEG
 
 
@@ -152,7 +152,7 @@ def test_a_straight_arm_keeps_the_twist_of_the_bent_one(extras: bool) -> None:
     elbow = about(np.stack([0 * bend, -bend, 0 * bend], -1))
     xyz, _ = swept("LeftLowerArm", elbow, {"LeftUpperArm": turned})
     score = scores(xyz, extras=extras)
-    motion = solve_motion(ALL, np.arange(120) * 16_666_667, xyz, score, rest_pose(ALL, xyz, score, 1.7))
+    motion = retarget(ALL, np.arange(120) * 16_666_667, xyz, score, height_m=1.7)
     twist = angles_deg(motion.rotation[:, INDEX["LeftUpperArm"]], turned)
     assert np.median(twist[20:40]) < 5
     assert twist[61:75].max() < 25  # a quarter of a second later most of it is still there
@@ -161,7 +161,7 @@ def test_a_straight_arm_keeps_the_twist_of_the_bent_one(extras: bool) -> None:
 def test_knees_that_are_seen_bent_backwards_turn_no_leg_round() -> None:
     back = about(np.tile([-7.0, 0.0, 0.0], (200, 1)))
     xyz, _ = swept("LeftLowerLeg", back, {"RightLowerLeg": back})
-    motion = solve_motion(ALL, np.arange(200) * 16_666_667, xyz, scores(xyz, extras=False))
+    motion = retarget(ALL, np.arange(200) * 16_666_667, xyz, scores(xyz, extras=False))
     thighs = angles_deg(motion.rotation[:, [INDEX["LeftUpperLeg"], INDEX["RightUpperLeg"]]], np.array([0, 0, 0, 1.0]))
     assert thighs.max() < 30
 
@@ -172,8 +172,8 @@ def test_landmarks_that_are_not_seen_are_not_used() -> None:
     rubbish[:, J:] = np.random.default_rng(0).normal(0, 1, rubbish[:, J:].shape)
     rubbish[::2, J:] = np.nan
     rest = rest_pose(JOINTS, somebody.xyz[:, :J], scores(somebody.xyz)[:, :J], 1.7)
-    without = solve_motion(JOINTS, somebody.t_ns, somebody.xyz[:, :J], scores(somebody.xyz)[:, :J], rest)
-    unseen = solve_motion(ALL, somebody.t_ns, rubbish, scores(rubbish, extras=False), rest)
+    without = retarget(JOINTS, somebody.t_ns, somebody.xyz[:, :J], scores(somebody.xyz)[:, :J], rest=rest)
+    unseen = retarget(ALL, somebody.t_ns, rubbish, scores(rubbish, extras=False), rest=rest)
     assert np.array_equal(without.rotation, unseen.rotation)
 
 
@@ -181,7 +181,7 @@ def test_hands_and_feet_that_come_and_go_do_so_smoothly() -> None:
     somebody = PEOPLE[2]
     score = scores(somebody.xyz)
     score[np.arange(len(score)) // 20 % 2 == 1, J:] = 0
-    motion = solve_motion(ALL, somebody.t_ns, somebody.xyz, score)
+    motion = retarget(ALL, somebody.t_ns, somebody.xyz, score)
     assert steps_deg(motion.rotation).max() < LARGEST_FLIP_DEG
 
 
@@ -224,13 +224,13 @@ def test_before_somebody_is_seen_it_is_as_it_will_be() -> None:
 def test_after_a_long_gap_it_begins_anew() -> None:
     somebody = PEOPLE[0]
     late = solved(somebody, gapped(somebody, slice(50, 150)))
-    fresh = solve_motion(ALL, somebody.t_ns[150:], somebody.xyz[150:], scores(somebody.xyz[150:]), late.rest)
+    fresh = retarget(ALL, somebody.t_ns[150:], somebody.xyz[150:], scores(somebody.xyz[150:]), rest=late.rest)
     assert angles_deg(late.rotation[150:], fresh.rotation).max() < 1e-4
 
 
 def test_live_before_anybody_is_seen_the_person_is_at_rest() -> None:
     rest = rest_pose(ALL, PEOPLE[0].xyz, scores(PEOPLE[0].xyz), 1.7)
-    solver = HumanoidSolver(rest, ALL)
+    solver = Retargeter(rest, ALL)
     root, rotation = solver.step(0, np.full((len(ALL), 3), np.nan), np.zeros(len(ALL)))
     assert root == pytest.approx(rest.offset[0])
     assert (rotation == [0, 0, 0, 1]).all()
@@ -238,7 +238,7 @@ def test_live_before_anybody_is_seen_the_person_is_at_rest() -> None:
 
 def test_time_that_stands_or_goes_back_harms_nothing() -> None:
     somebody = PEOPLE[0]
-    solver = HumanoidSolver(rest_pose(ALL, somebody.xyz, scores(somebody.xyz), 1.7), ALL)
+    solver = Retargeter(rest_pose(ALL, somebody.xyz, scores(somebody.xyz), 1.7), ALL)
     for t_ns, i in ((10**9, 0), (10**9, 1), (0, 2), (2**62, 3)):
         root, rotation = solver.step(t_ns, somebody.xyz[i], np.ones(len(ALL)))
         assert np.isfinite(rotation).all()
@@ -260,7 +260,7 @@ def far() -> Floats:
 @pytest.mark.parametrize("joints", [same_point(), on_a_line(), far(), -on_a_line(), np.full((len(ALL), 3), np.inf)])
 def test_joints_that_are_nobody_give_numbers_all_the_same(joints: Floats) -> None:
     somebody = PEOPLE[0]
-    solver = HumanoidSolver(rest_pose(ALL, somebody.xyz, scores(somebody.xyz), 1.7), ALL)
+    solver = Retargeter(rest_pose(ALL, somebody.xyz, scores(somebody.xyz), 1.7), ALL)
     score: NDArray[np.float64] = np.ones(len(ALL))
     for i, xyz in enumerate((somebody.xyz[0], joints, somebody.xyz[1], joints, joints)):
         root, rotation = solver.step(i * 10**7, xyz, score)
@@ -269,7 +269,7 @@ def test_joints_that_are_nobody_give_numbers_all_the_same(joints: Floats) -> Non
 
 
 def test_nobody_at_all_is_a_motion_too() -> None:
-    motion = solve_motion(JOINTS, np.zeros(0, np.int64), np.zeros((0, J, 3)), np.zeros((0, J)))
+    motion = retarget(JOINTS, np.zeros(0, np.int64), np.zeros((0, J, 3)), np.zeros((0, J)))
     assert motion.rotation.shape == (0, len(BONES), 4)
     nobody = np.full((3, J, 3), np.nan)
-    assert np.isfinite(solve_motion(JOINTS, np.arange(3), nobody, np.zeros((3, J))).root).all()
+    assert np.isfinite(retarget(JOINTS, np.arange(3), nobody, np.zeros((3, J))).root).all()

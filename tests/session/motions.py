@@ -5,8 +5,7 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.capture import simulated
 from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, B, Motion, RestPose, multiply
-from pose_rig.humanoid.rest import rest_pose
-from pose_rig.humanoid.retarget import solve_motion
+from pose_rig.humanoid.retarget import retarget
 from pose_rig.skeleton import JOINTS
 
 OFFSETS = {
@@ -72,5 +71,5 @@ def walk() -> tuple[Motion, float, dict[str, Floats]]:
     xyz, rate_hz = simulated.motion()
     t_ns = np.round(np.arange(len(xyz)) * 1e9 / rate_hz).astype(np.int64)
     score = np.ones(xyz.shape[:2])
-    solved = solve_motion(JOINTS, t_ns, xyz, score, rest_pose(JOINTS, xyz, score, 1.7))
+    solved = retarget(JOINTS, t_ns, xyz, score, height_m=1.7)
     return solved, rate_hz, {bone: xyz[:, JOINTS.index(joint)] for bone, joint in JOINT_OF.items()}

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.engines import humanoid
 from pose_rig.capture.simulated import pose
-from pose_rig.humanoid.retarget import solve_motion
+from pose_rig.humanoid.retarget import retarget
 from pose_rig.skeleton import JOINTS
 
 
@@ -28,7 +28,7 @@ def test_steps_and_motion_files_are_measured(tmp_path: Path, monkeypatch: pytest
 
 def test_a_miss_is_the_way_from_seen_to_solved() -> None:
     xyz = np.stack([pose(i / 30) for i in range(30)])
-    motion = solve_motion(JOINTS, np.arange(30) * 33_333_333, xyz, np.ones(xyz.shape[:2]))
+    motion = retarget(JOINTS, np.arange(30) * 33_333_333, xyz, np.ones(xyz.shape[:2]))
     further = humanoid.misses_mm(xyz + np.array([0.0, 10.0, 0.0]), motion)
     assert np.median(humanoid.misses_mm(xyz, motion)) < 15
     assert np.median(further) == pytest.approx(10_000, abs=15)

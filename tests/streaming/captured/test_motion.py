@@ -5,8 +5,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, Motion, forward
-from pose_rig.humanoid.rest import rest_pose
-from pose_rig.humanoid.retarget import solve_motion
+from pose_rig.humanoid.retarget import retarget
 from pose_rig.skeleton import JOINTS, J
 from tests.streaming.captured.motion import Clip, clips
 from tests.streaming.people import ALL, angles_deg, joints_of, random_rest, steps_deg
@@ -25,7 +24,7 @@ SEEN = {INDEX[bone]: JOINTS.index(joint) for bone, joint in JOINT_OF.items() if 
 def solved(clip: Clip, *, extras: bool = True) -> Motion:
     score = np.ones(clip.xyz.shape[:2])
     score[:, J:] = float(extras)
-    return solve_motion(clip.joints, clip.t_ns, clip.xyz, score)
+    return retarget(clip.joints, clip.t_ns, clip.xyz, score)
 
 
 def misses_mm(clip: Clip, motion: Motion) -> Floats:
@@ -65,7 +64,7 @@ def test_captured_rotations_are_found_again_on_somebody_else(name: str, extras: 
         xyz = joints_of(rest, truth.root, truth.rotation, HEIGHT_M, rng)
         score = np.ones(xyz.shape[:2])
         score[:, J:] = float(extras)
-        again = solve_motion(ALL, clip.t_ns, xyz, score, rest_pose(ALL, xyz, score, HEIGHT_M))
+        again = retarget(ALL, clip.t_ns, xyz, score, height_m=HEIGHT_M)
         error = angles_deg(again.rotation, truth.rotation)[:, LIMBS]
         bend = angles_deg(truth.rotation[:, BEND_OF], np.array([0.0, 0.0, 0.0, 1.0]))
         errors.append(np.where(extras | (bend > STRAIGHT_DEG), error, np.nan))
