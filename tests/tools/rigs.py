@@ -7,7 +7,7 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.capture.simulated import SIZE_PX, matrices
 from pose_rig.config import CameraConfig, SolvedCamera
-from pose_rig.tools.rig_files.places import Place
+from pose_rig.tools.rig_files.rig_camera import Place
 from pose_rig.wire.messages import CameraState, RigState
 
 POINTS = np.random.default_rng(3).uniform([-1.0, 0.0, -1.0], [1.0, 1.8, 1.0], (20, 3))

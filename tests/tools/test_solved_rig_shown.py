@@ -10,13 +10,13 @@ from rich.console import Console
 from pose_rig.config import Config, load
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.arguments.camera_list import config_of
-from pose_rig.tools.rig_files.file import RigFile
-from pose_rig.tools.terminal.execute import keep_rig
-from pose_rig.tools.terminal.heard import Monitor
+from pose_rig.tools.rig_files.rig_toml import RigFile
 from pose_rig.tools.terminal.live_table import picture
 from pose_rig.tools.terminal.plain_lines import line
+from pose_rig.tools.terminal.runner import keep_rig
 from pose_rig.tools.terminal.status import Board
 from pose_rig.tools.terminal.summary import summary
+from pose_rig.tools.terminal.telemetry import Monitor
 from pose_rig.tools.workers.plan import plan
 from pose_rig.tools.workers.supervisor import Life
 from pose_rig.wire.messages import CameraState, RigState

@@ -10,8 +10,7 @@ from pose_rig.tools.arguments.inputs import CONVERTED, check_input
 from pose_rig.tools.arguments.lists import listed
 from pose_rig.tools.arguments.options import Debug, End, Force, Start
 from pose_rig.tools.arguments.outputs import check_folder, check_output
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import Console, failures
 
 MOST_HZ = 1000.0
 

@@ -15,12 +15,11 @@ from pose_rig.tools.arguments.outputs import check_outputs
 from pose_rig.tools.arguments.rig_options import RecordingOptions, RigOptions
 from pose_rig.tools.arguments.stream_options import StreamOptions
 from pose_rig.tools.cli.run import configured
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.execute import execute
-from pose_rig.tools.terminal.failures import failures
-from pose_rig.tools.terminal.fetching import network
-from pose_rig.tools.terminal.limits import REPEAT
+from pose_rig.tools.rig_files.validation import REPEAT
+from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.plain_lines import PlainLines
+from pose_rig.tools.terminal.runner import execute
 from pose_rig.tools.terminal.status import Board
 
 WEBCAM_FPS = 30.0

@@ -7,8 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pose_rig.tools.arguments.options import Debug
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import Console, failures
 
 if TYPE_CHECKING:
     from pose_rig.tools.cli.checks import Finding

@@ -9,8 +9,7 @@ import typer
 import pose_rig
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.arguments.options import Debug, Force
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import Console, failures
 from pose_rig.tools.terminal.plain_lines import PlainLines
 
 SHOWN = 3  # of the files that are there already

@@ -10,8 +10,7 @@ from pose_rig.installer import missing
 from pose_rig.tools.arguments.inputs import EXPORTED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import Console, failures
 
 
 def export(

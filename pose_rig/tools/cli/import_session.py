@@ -13,9 +13,8 @@ from pose_rig.tools.arguments.camera_list import named_cameras
 from pose_rig.tools.arguments.inputs import IMPORTED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_session
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
-from pose_rig.tools.terminal.limits import check, check_record
+from pose_rig.tools.rig_files.validation import check, check_record
+from pose_rig.tools.terminal.console import Console, failures
 
 if TYPE_CHECKING:
     from pose_rig.capture.keypoints import Keypoints

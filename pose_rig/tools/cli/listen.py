@@ -14,11 +14,11 @@ from pose_rig.errors import UsageError
 from pose_rig.streaming.address import PORTS, THIS_MACHINE, VMC_PORT, Address
 from pose_rig.streaming.inspect.vmc_receiver import VmcHeard
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
-from pose_rig.tools.terminal.heard_picture import all_well, facts, fault_lines, picture, speed
+from pose_rig.tools.rig_files.validation import check_duration
+from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.decoded_stream import all_well, facts, fault_lines, picture, speed
+from pose_rig.tools.terminal.live_view import watch
 from pose_rig.tools.terminal.plain_lines import PlainLines
-from pose_rig.tools.terminal.watching import check_duration, watch
 
 MOST_BYTES = 65_535  # of a datagram
 

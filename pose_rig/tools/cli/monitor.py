@@ -14,12 +14,12 @@ from pose_rig.errors import UsageError
 from pose_rig.streaming.address import PORTS, THIS_MACHINE
 from pose_rig.tools.arguments.camera_list import RESERVED
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.decoded_frame import decoded
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.rig_files.validation import check_duration
+from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.decoded_stream import decoded
+from pose_rig.tools.terminal.live_view import watch
 from pose_rig.tools.terminal.plain_lines import PlainLines
-from pose_rig.tools.terminal.watched_rig import ALL_WELL, SILENT_NS, WatchedRig
-from pose_rig.tools.terminal.watching import check_duration, watch
+from pose_rig.tools.terminal.remote_rig import ALL_WELL, SILENT_NS, WatchedRig
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Health, Target
 

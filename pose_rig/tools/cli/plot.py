@@ -9,8 +9,7 @@ from pose_rig.tools.arguments.inputs import PLOTTED, check_input
 from pose_rig.tools.arguments.lists import listed
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import Console, failures
 
 
 def plot(
@@ -47,7 +46,7 @@ def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:
     """Writes a report, and returns what is to be said of the session."""
     from pose_rig.session.reader import open_session
     from pose_rig.tools.report.data import of_poses_file, of_session
-    from pose_rig.tools.report.report import JOINTS, check_ending, write_report  # brings matplotlib
+    from pose_rig.tools.report.page import JOINTS, check_ending, write_report  # brings matplotlib
 
     check_ending(path)
     remarks: list[str] = []

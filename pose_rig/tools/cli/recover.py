@@ -10,8 +10,7 @@ from pose_rig.tools.arguments.file_kinds import SESSION, kind_of
 from pose_rig.tools.arguments.inputs import RECOVERED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import Console, failures
 
 POSES = re.compile(r"\.npz[\w.-]*\.partial$")  # rows of a poses file
 

@@ -29,12 +29,11 @@ from pose_rig.tools.arguments.options import (
 )
 from pose_rig.tools.arguments.outputs import check_outputs, make_room
 from pose_rig.tools.arguments.stream_options import StreamOptions
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.execute import carry_out
-from pose_rig.tools.terminal.failures import failures
-from pose_rig.tools.terminal.fetching import network
-from pose_rig.tools.terminal.limits import check
+from pose_rig.tools.rig_files.validation import check
+from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.plain_lines import PlainLines
+from pose_rig.tools.terminal.runner import carry_out
 from pose_rig.tools.workers.plan import plan, replay_plan
 from pose_rig.wire.messages import Pose3D
 

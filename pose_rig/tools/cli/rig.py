@@ -13,10 +13,9 @@ from pose_rig.config import SolvedCamera
 from pose_rig.tools.arguments.inputs import SHOWN, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.rig_files.load import load_rig
-from pose_rig.tools.rig_files.places import Place, azimuth_deg, position_m, roll_deg, tilt_deg, view_deg, weaknesses
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.rig_files.reader import load_rig
+from pose_rig.tools.rig_files.rig_camera import Place, azimuth_deg, position_m, roll_deg, tilt_deg, view_deg, weaknesses
+from pose_rig.tools.terminal.console import Console, failures
 
 COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "x m": lambda camera: f"{position_m(camera)[0]:+.2f}",
@@ -109,7 +108,7 @@ def _written(places: Sequence[Place], file: Path, picture: Path | None, export: 
     """Writes what was asked for, and returns where it is."""
     written = []
     if picture:
-        from pose_rig.tools.rig_files.picture import draw  # brings matplotlib
+        from pose_rig.tools.rig_files.drawing import draw  # brings matplotlib
 
         draw(places, picture, file.name)
         written.append(picture)

@@ -7,8 +7,8 @@ from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.arguments.options import Cams, Debug, Force, Headless
 from pose_rig.tools.arguments.rig_options import RecordingOptions, RigOptions
 from pose_rig.tools.arguments.stream_options import StreamOptions
-from pose_rig.tools.terminal.execute import execute
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import failures
+from pose_rig.tools.terminal.runner import execute
 
 
 def run(

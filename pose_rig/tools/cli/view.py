@@ -15,8 +15,7 @@ from pose_rig.installer import installer
 from pose_rig.tools.arguments.inputs import VIEWED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import Console, failures
 
 # A viewer of its own, that nobody on the network can talk to.
 VIEWER = (sys.executable, "-m", "rerun", "--new", "--bind", "127.0.0.1", "--hide-welcome-screen")
@@ -72,7 +71,7 @@ def _write(file: Path, recording: Path) -> tuple[set[str], list[str]]:
         PoseRigError: Rerun is not installed, the session cannot be read, or the recording cannot be written.
     """
     try:
-        from pose_rig.tools.rerun_view.file import write_rrd  # brings Rerun
+        from pose_rig.tools.rerun_view.rrd_file import write_rrd  # brings Rerun
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "rerun":
             raise

@@ -15,7 +15,7 @@ from pose_rig.arrays import Floats
 from pose_rig.config import SolvedCamera
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.geometry import camera_matrix
-from pose_rig.tools.rig_files.places import Place, rotation
+from pose_rig.tools.rig_files.rig_camera import Place, rotation
 
 Numbered = tuple[int, str, SolvedCamera]
 

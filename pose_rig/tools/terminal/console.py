@@ -1,16 +1,21 @@
 """What may be printed in a terminal: nothing that came in a file or a message can steer it."""
 
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import rich.console
+import typer
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
 
+from pose_rig.errors import PoseRigError
 from pose_rig.names import shown
+from pose_rig.redaction import redacted
 
 
 class Console(rich.console.Console):
@@ -41,3 +46,25 @@ class Console(rich.console.Console):
         """Yields what is written; what rich itself steers the terminal with stays."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else shown(text), style, control)
+
+
+@contextmanager
+def failures(debug: bool) -> Iterator[None]:
+    """Turns an exception of the block into its sentences and exit code; with ``debug`` the traceback comes first."""
+    try:
+        yield
+    except PoseRigError as error:
+        _tell(error.cause, error.remedy, debug)
+        raise typer.Exit(error.exit_code) from error
+    except Exception as error:  # the top of the command line
+        cause = f"pose-rig hit a defect: {type(error).__name__}: {error}."
+        _tell(redacted(cause), "Run again with --debug and report the traceback.", debug)
+        raise typer.Exit(1) from error
+
+
+def _tell(cause: str, remedy: str, debug: bool) -> None:
+    console = Console(stderr=True)
+    if debug:
+        console.print(redacted(traceback.format_exc()), soft_wrap=True)
+    console.print(f"Error: {cause}", style="red", soft_wrap=True)
+    console.print(remedy, soft_wrap=True)

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pose_rig.tools.arguments.camera_list import RECORDER, RESERVED, ends_by_itself
-from pose_rig.tools.terminal.heard import Monitor
-from pose_rig.tools.terminal.marking import Marking
+from pose_rig.tools.terminal.markers import Marking
 from pose_rig.tools.terminal.status import Board
-from pose_rig.tools.terminal.stop_request import StopRequest
+from pose_rig.tools.terminal.telemetry import Monitor
+from pose_rig.tools.terminal.user_input import StopRequest
 from pose_rig.tools.workers.plan import Plan
 from pose_rig.tools.workers.supervisor import Death, Supervisor
 from pose_rig.wire.bus import Receiver

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.tools.arguments.camera_list import RECORDER, STREAMS
-from pose_rig.tools.terminal.heard import Monitor
+from pose_rig.tools.terminal.telemetry import Monitor
 from pose_rig.tools.workers.supervisor import Life
 from pose_rig.wire.messages import CameraState, Target
 

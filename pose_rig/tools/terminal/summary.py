@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from pose_rig.errors import PoseRigError
-from pose_rig.tools.terminal.heard import Monitor
 from pose_rig.tools.terminal.status import Board, CameraRow
+from pose_rig.tools.terminal.telemetry import Monitor
 from pose_rig.wire.messages import SEES_NOBODY
 
 

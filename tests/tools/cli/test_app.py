@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pose_rig.tools.arguments.command import Command, flat
 from pose_rig.tools.cli.app import app
 from pose_rig.tools.cli.demo import laps_of
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import failures
 from pose_rig.wire.bus import Sender
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.tools.cli.demo import PATIENCE_S, SHOWN_S, Showing
-from pose_rig.tools.terminal.heard import Monitor
 from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.telemetry import Monitor
 from pose_rig.tools.workers.supervisor import Supervisor, Worker
 from pose_rig.wire.messages import RigState
 from tests.tools.fakes import camera_job, idle

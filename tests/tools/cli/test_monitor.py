@@ -15,8 +15,8 @@ from pose_rig.streaming.axes import UNITY
 from pose_rig.streaming.json_frames import frame as json_frame
 from pose_rig.streaming.vrchat import TrackerEncoder
 from pose_rig.tools.cli.monitor import Watcher
-from pose_rig.tools.terminal.decoded_frame import decoded
-from pose_rig.tools.terminal.watched_rig import ALL_WELL, MOST_WORKERS, WatchedRig
+from pose_rig.tools.terminal.decoded_stream import decoded
+from pose_rig.tools.terminal.remote_rig import ALL_WELL, MOST_WORKERS, WatchedRig
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.messages import CameraState, Health, Message, Pose3D, RigState, State, Streams, Target
 from tests.streaming.live import live, pose3d

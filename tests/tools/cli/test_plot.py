@@ -14,11 +14,11 @@ from pose_rig.session.formats.poses_npz import write_npz
 from pose_rig.session.reader import open_session
 from pose_rig.tools.cli.plot import plot
 from pose_rig.tools.report.data import CameraTrack, ReportData, of_poses_file, of_session, spans
-from pose_rig.tools.report.facts import camera_facts, facts
-from pose_rig.tools.report.motion import path_from_above, trajectories
-from pose_rig.tools.report.report import write_report
-from pose_rig.tools.report.rig import binned_percentiles, latency
-from pose_rig.tools.report.style import ALARM, DPI, WIDTH_IN
+from pose_rig.tools.report.motion_plots import path_from_above, trajectories
+from pose_rig.tools.report.page import write_report
+from pose_rig.tools.report.plot_style import ALARM, DPI, WIDTH_IN
+from pose_rig.tools.report.rig_plots import binned_percentiles, latency
+from pose_rig.tools.report.statistics import camera_facts, facts
 from tests.session.drawable import POSITION_M, pose
 from tests.tools.sessions import FRAME_NS, FRAMES, GONE, imported, sample, unsolved, write_session
 

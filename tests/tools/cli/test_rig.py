@@ -7,9 +7,8 @@ import pytest
 from pose_rig.config import Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.camera_list import config_of
-from pose_rig.tools.rig_files.file import RigFile
-from pose_rig.tools.rig_files.load import load_rig
-from pose_rig.tools.rig_files.places import (
+from pose_rig.tools.rig_files.reader import load_rig
+from pose_rig.tools.rig_files.rig_camera import (
     Place,
     azimuth_deg,
     position_m,
@@ -18,6 +17,7 @@ from pose_rig.tools.rig_files.places import (
     view_deg,
     weaknesses,
 )
+from pose_rig.tools.rig_files.rig_toml import RigFile
 from tests.tools.cli.test_app import pose_rig
 from tests.tools.rigs import facing, places, solved, state
 

@@ -28,7 +28,7 @@ from tests.tools.sessions import (
 )  # fmt: skip
 
 chunks = pytest.importorskip("rerun.chunk", reason="needs pip install pose-rig[view]")
-rerun_file = pytest.importorskip("pose_rig.tools.rerun_view.file")
+rerun_file = pytest.importorskip("pose_rig.tools.rerun_view.rrd_file")
 
 PICTURES = 5
 

@@ -11,7 +11,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.rig_files.export import FORMATS, export
-from pose_rig.tools.rig_files.places import Place, position_m
+from pose_rig.tools.rig_files.rig_camera import Place, position_m
 from tests.tools.rigs import POINTS, places, project, solved
 
 Z_UP = POINTS[:, [0, 2, 1]] * [1, -1, 1]  # x right, y forward, z up

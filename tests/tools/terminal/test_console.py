@@ -15,13 +15,12 @@ from rich.text import Text
 from pose_rig.config import CameraConfig, Config
 from pose_rig.session.mcap.info import new_info
 from pose_rig.session.mcap.log_file import LogFile
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
-from pose_rig.tools.terminal.heard import Monitor
+from pose_rig.tools.terminal.console import Console, failures
 from pose_rig.tools.terminal.live_table import LiveTable, picture
 from pose_rig.tools.terminal.plain_lines import PlainLines, line
 from pose_rig.tools.terminal.status import Board
 from pose_rig.tools.terminal.summary import summary
+from pose_rig.tools.terminal.telemetry import Monitor
 from pose_rig.tools.workers.supervisor import Supervisor, Worker
 from pose_rig.wire.messages import CameraState, Health, RigState
 from pose_rig.wire.records import Marker

@@ -14,12 +14,12 @@ from rich.console import Console
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError
-from pose_rig.tools.rig_files.file import RigFile
+from pose_rig.tools.rig_files.rig_toml import RigFile
 from pose_rig.tools.terminal import console as terminal
-from pose_rig.tools.terminal.execute import carry_out
 from pose_rig.tools.terminal.live_table import picture
 from pose_rig.tools.terminal.plain_lines import line
 from pose_rig.tools.terminal.run_loop import Run
+from pose_rig.tools.terminal.runner import carry_out
 from pose_rig.tools.terminal.status import Board
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import Plan, plan

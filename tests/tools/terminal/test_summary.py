@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from pose_rig.tools.arguments.camera_list import config_of
-from pose_rig.tools.terminal.execute import unfinished
 from pose_rig.tools.terminal.plain_lines import line
+from pose_rig.tools.terminal.runner import unfinished
 from pose_rig.tools.terminal.status import Board
 from pose_rig.tools.terminal.summary import nobody_seen, summary
 from pose_rig.wire.messages import CameraState, Health, RigState, State, Streams, Target

@@ -19,8 +19,7 @@ from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.cli.training.progress import TrainProgress
 from pose_rig.tools.cli.training.result_tables import DEFINITIONS, tables, write_csv
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import Console, failures
 from pose_rig.training.evaluation.published import TABLES
 from pose_rig.training.evaluation.scores import HALF_HEAD_PX
 

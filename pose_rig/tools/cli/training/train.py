@@ -12,8 +12,7 @@ from pose_rig.tools.arguments.options import Debug, Force, given
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.cli.training.evaluate import KINDS, datasets, kind_and_folder, motion_files
 from pose_rig.tools.cli.training.request import TAKES, VIEWS, Request, Sources, batch, terms
-from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.failures import failures
+from pose_rig.tools.terminal.console import Console, failures
 from pose_rig.training.methods import METHODS, TERMS
 
 FOLDER = ".run"

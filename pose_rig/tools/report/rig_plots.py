@@ -11,7 +11,7 @@ from pose_rig.arrays import Floats
 from pose_rig.names import shown
 from pose_rig.session.formats.poses import Poses
 from pose_rig.tools.report.data import CameraTrack, ReportData, spans
-from pose_rig.tools.report.style import (
+from pose_rig.tools.report.plot_style import (
     ALARM,
     CAMERAS,
     GREY,

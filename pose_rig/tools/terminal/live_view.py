@@ -1,6 +1,5 @@
 """Watching something until the user has seen enough: a table in a terminal, a few lines every second elsewhere."""
 
-import math
 import time
 from contextlib import nullcontext
 from typing import Protocol
@@ -8,9 +7,8 @@ from typing import Protocol
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from pose_rig.errors import UsageError
 from pose_rig.tools.terminal.plain_lines import PlainLines
-from pose_rig.tools.terminal.stop_request import StopRequest
+from pose_rig.tools.terminal.user_input import StopRequest
 
 TICK_S = 0.05
 DRAW_EVERY_S, SAY_EVERY_S = 0.25, 1.0
@@ -27,16 +25,6 @@ class Watched(Protocol):
 
     def lines(self) -> list[str]:
         """Returns the same in lines, called every second."""
-
-
-def check_duration(duration_s: float | None) -> None:
-    """Checks that a duration is one.
-
-    Raises:
-        UsageError: It is not.
-    """
-    if duration_s is not None and not (duration_s > 0 and math.isfinite(duration_s)):
-        raise UsageError(f"A duration of {duration_s:g} s is no time.", "Give seconds, such as --duration 30.")
 
 
 def watch(watched: Watched, console: Console, *, duration_s: float | None, headless: bool) -> None:

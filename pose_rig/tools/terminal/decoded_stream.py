@@ -3,18 +3,22 @@
 import math
 from collections.abc import Iterable
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pose_rig.streaming.inspect.vmc_receiver import Transform, VmcHeard
+from pose_rig.streaming.inspect.osc_reading import read
+from pose_rig.streaming.inspect.vmc_receiver import Transform, VmcHeard, plain
 from pose_rig.streaming.vrchat import euler_deg
+from pose_rig.wire.messages import Target
 
 SHOWN = (
     "Hips", "Spine", "Chest", "Head", "LeftUpperArm", "LeftLowerArm", "RightUpperArm", "RightLowerArm",
     "LeftUpperLeg", "LeftLowerLeg", "RightUpperLeg", "RightLowerLeg",
 )  # fmt: skip
 FAULTS_SHOWN = 8
+MOST_KEYS = 20
 RECENT_NS = 2_000_000_000
 SILENT_NS = 1_000_000_000
 
@@ -104,3 +108,45 @@ def _cells(bone: Transform) -> list[str]:
     size = max(math.hypot(*bone.rotation), 1e-9)
     x, y, z, w = (number / size for number in bone.rotation)
     return [f"{value:.3f}" for value in bone.position] + [f"{value + 0.0:.1f}" for value in euler_deg(x, y, z, w)]
+
+
+def last_vmc(target: Target) -> VmcHeard:
+    """Returns the last frame as a receiver of VMC would hear it."""
+    heard = VmcHeard()
+    for datagram in target.last:
+        heard.take(datagram, 0)
+    return heard
+
+
+def decoded(target: Target) -> list[str]:
+    """Returns the frame in a few lines; none if nothing is kept of it."""
+    if not target.last:
+        return []
+    if target.kind == "vmc":
+        return ["   ".join(facts(last_vmc(target)))]
+    if target.kind == "vrchat":
+        return _trackers(target.last)
+    return [_json(data) for data in target.last]
+
+
+def _trackers(datagrams: tuple[bytes, ...]) -> list[str]:
+    """Returns where VRChat's trackers are."""
+    places = []
+    for datagram in datagrams:
+        reading = read(datagram)
+        if reading.wrong:
+            return [reading.wrong]
+        for said in reading.messages:
+            *_, name, kind = said.address.split("/")
+            if kind == "position" and said.tags == "fff":
+                places.append(f"{name}: {metres(value for value in said.values if isinstance(value, float))}")
+    return ["   ".join(places)]
+
+
+def _json(data: bytes) -> str:
+    try:
+        said = msgspec.json.decode(data, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return f"no JSON: {error}"
+    kind, mode = plain(said.get("type")), plain(said.get("mode"))
+    return f"{kind}, mode {mode}: {', '.join(plain(key) for key in list(said)[:MOST_KEYS])}"

@@ -10,10 +10,10 @@ from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.tools.arguments.camera_list import check_readable, needs_detector
 from pose_rig.tools.arguments.inputs import check_files
 from pose_rig.tools.arguments.outputs import check_outputs, make_room
-from pose_rig.tools.rig_files.file import RigFile, is_writable
+from pose_rig.tools.rig_files.rig_toml import RigFile, is_writable
+from pose_rig.tools.rig_files.validation import check
 from pose_rig.tools.terminal.console import Console
-from pose_rig.tools.terminal.fetching import network
-from pose_rig.tools.terminal.limits import check
+from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.live_table import LiveTable
 from pose_rig.tools.terminal.plain_lines import PlainLines
 from pose_rig.tools.terminal.run_loop import Run

@@ -5,7 +5,7 @@ import pytest
 
 from pose_rig.config import CameraConfig, Config, DetectorConfig, FusionConfig, StreamConfig
 from pose_rig.errors import UsageError
-from pose_rig.tools.terminal.limits import check
+from pose_rig.tools.rig_files.validation import check, check_duration
 
 
 def test_a_live_camera_cannot_be_gone_through_twice() -> None:
@@ -91,3 +91,11 @@ def test_a_height_in_centimetres_is_told_from_nonsense(height_m: float, meant: s
 @pytest.mark.parametrize("height_m", [None, 0.4, 1.82, 2.6])
 def test_a_height_that_people_have_is_accepted(height_m: float | None) -> None:
     check(Config(height_m=height_m))
+
+
+@pytest.mark.parametrize("duration_s", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_duration_is_a_time(duration_s: float) -> None:
+    check_duration(None)
+    check_duration(0.5)
+    with pytest.raises(UsageError, match=r"A duration of \S+ s is no time. Give seconds"):
+        check_duration(duration_s)

@@ -1,13 +1,13 @@
 """What a rig must keep to, checked once whether it came from the command line or from a rig.toml."""
 
+import math
 from pathlib import Path
 
 from pose_rig.config import MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.lifting.weights_file import refuse_other
 from pose_rig.tools.arguments.camera_list import kind_of
-from pose_rig.tools.rig_files.file import check_solved, is_writable
-from pose_rig.tools.terminal.watching import check_duration
+from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
 from pose_rig.wire.messages import LARGEST_SIDE_PX
 
 HEIGHT_M = (0.4, 2.6)
@@ -67,6 +67,16 @@ def check_record(path: Path) -> None:
     """
     if path.suffix != ".mcap":
         raise UsageError(f"Sessions are kept as .mcap, and {path} is none.", f"Try {path.with_suffix('.mcap')}.")
+
+
+def check_duration(duration_s: float | None) -> None:
+    """Checks that a duration is one.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if duration_s is not None and not (duration_s > 0 and math.isfinite(duration_s)):
+        raise UsageError(f"A duration of {duration_s:g} s is no time.", "Give seconds, such as --duration 30.")
 
 
 def _check_stream(stream: StreamConfig) -> None:

@@ -20,7 +20,7 @@ from pose_rig.config import CameraConfig, Config, SolvedCamera, load
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.redaction import redacted
 from pose_rig.tools.arguments.camera_list import cameras_in, kind_of, unique
-from pose_rig.tools.rig_files.tables import entry_text, parse, write_entry
+from pose_rig.tools.rig_files.toml_tables import entry_text, parse, write_entry
 from pose_rig.wire.messages import FARTHEST_M, CameraState, RigState
 
 Groups = list[tuple[CameraConfig, ...]]  # the cameras behind every entry

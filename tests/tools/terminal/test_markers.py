@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pose_rig.session.reader import Session
-from pose_rig.tools.terminal.marking import Marking
+from pose_rig.tools.terminal.markers import Marking
 from pose_rig.tools.workers.plan import Recording
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.records import Marker

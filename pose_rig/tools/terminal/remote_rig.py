@@ -1,8 +1,7 @@
 """A running rig as it is heard from outside, and why an avatar does not move."""
 
-from pose_rig.streaming.inspect.vmc_receiver import VmcHeard
 from pose_rig.tools.arguments.camera_list import RECORDER, RESERVED, STREAMS
-from pose_rig.tools.terminal.heard_picture import fault_lines
+from pose_rig.tools.terminal.decoded_stream import fault_lines, last_vmc
 from pose_rig.wire.messages import Health, Message, Pose3D, RigState, Streams, Target
 
 SILENT_NS = 3_000_000_000  # everybody reports once a second
@@ -93,14 +92,6 @@ class WatchedRig:
                 f"What feeds engines has said nothing for {silent}: the rig starts it again, or was not given --vmc."
             ]
         return [text for target in self.streams.targets for text in _of_target(target)]
-
-
-def last_vmc(target: Target) -> VmcHeard:
-    """Returns the last frame as a receiver of VMC would hear it."""
-    heard = VmcHeard()
-    for datagram in target.last:
-        heard.take(datagram, 0)
-    return heard
 
 
 def _of_target(target: Target) -> list[str]:

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.rig_files.labels import spread
-from pose_rig.tools.rig_files.picture import COLOURS, DPI, WIDTH_IN, bounds, draw
-from pose_rig.tools.rig_files.places import Place, position_m
+from pose_rig.tools.rig_files.drawing import COLOURS, DPI, WIDTH_IN, bounds, draw, spread
+from pose_rig.tools.rig_files.rig_camera import Place, position_m
 from tests.tools.rigs import facing, places, solved
 
 

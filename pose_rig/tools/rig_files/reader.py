@@ -10,8 +10,8 @@ from pose_rig.config import SolvedCamera, load
 from pose_rig.errors import UsageError
 from pose_rig.npz import unpack
 from pose_rig.tools.arguments.camera_list import derived_name
-from pose_rig.tools.rig_files.file import check_solved
-from pose_rig.tools.rig_files.places import Place
+from pose_rig.tools.rig_files.rig_camera import Place
+from pose_rig.tools.rig_files.rig_toml import check_solved
 
 _SHAPES = {"K": (3, 3), "R": (3, 3), "t": (3,), "cameras": ()}
 _SDS = {"R_sd_deg": "rotation_sd_deg", "t_sd_m": "translation_sd_m", "focal_sd_px": "focal_sd_px"}

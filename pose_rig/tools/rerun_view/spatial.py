@@ -25,7 +25,7 @@ from pose_rig.session.formats.arrays import CameraKeypoints, CameraRefined
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import BONES
-from pose_rig.tools.rerun_view.clock import SessionClock
+from pose_rig.tools.rerun_view.timeline import SessionClock
 from pose_rig.wire.messages import CameraState, RigState
 
 SHOWN_HZ = 30.0

@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from pose_rig.tools.terminal.fetching import bar
+from pose_rig.tools.terminal.downloads import bar
 
 
 def test_a_terminal_shows_a_bar() -> None:

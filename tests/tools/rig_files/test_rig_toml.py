@@ -8,7 +8,7 @@ import pytest
 from pose_rig.config import CameraConfig, Config, load
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.arguments.camera_list import config_of, mark_moving
-from pose_rig.tools.rig_files.file import RigFile, check_solved, is_writable, solved_camera
+from pose_rig.tools.rig_files.rig_toml import RigFile, check_solved, is_writable, solved_camera
 from tests.tools.arguments.test_camera_list import keypoint_file
 from tests.tools.rigs import solved, state
 

@@ -4,9 +4,8 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from pose_rig.errors import UsageError
+from pose_rig.tools.terminal.live_view import watch
 from pose_rig.tools.terminal.plain_lines import PlainLines
-from pose_rig.tools.terminal.watching import check_duration, watch
 
 
 class Counter:
@@ -46,11 +45,3 @@ def test_lines_are_printed_as_they_are() -> None:
     lines.say("[red]a line that is longer than that[/red]")
     lines.say("next")
     assert file.getvalue() == "[red]a line that is longer than that[/red]\nnext\n"
-
-
-@pytest.mark.parametrize("duration_s", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_duration_is_a_time(duration_s: float) -> None:
-    check_duration(None)
-    check_duration(0.5)
-    with pytest.raises(UsageError, match=r"A duration of \S+ s is no time. Give seconds"):
-        check_duration(duration_s)

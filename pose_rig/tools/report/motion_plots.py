@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from pose_rig.session.formats.joint_angles import ANGLES, LIMBS, SIDES, angle_deg, limb_m, variation_percent
 from pose_rig.session.formats.poses import Poses
 from pose_rig.tools.report.data import ReportData
-from pose_rig.tools.report.style import (
+from pose_rig.tools.report.plot_style import (
     CAMERAS,
     GREY,
     INK,

@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from pose_rig.tools.terminal.stop_request import StopRequest
+from pose_rig.tools.terminal.user_input import StopRequest
 
 WAIT_FOR_KEY = """
 import termios, time
-from pose_rig.tools.terminal.stop_request import StopRequest
+from pose_rig.tools.terminal.user_input import StopRequest
 request = StopRequest(lambda: None)
 before = termios.tcgetattr(0)
 with request.listening():
@@ -20,7 +20,7 @@ print("asked" if request.asked else "not asked", "restored" if termios.tcgetattr
 """
 COUNT_MARKS = """
 import time
-from pose_rig.tools.terminal.stop_request import StopRequest
+from pose_rig.tools.terminal.user_input import StopRequest
 request = StopRequest(lambda: None)
 with request.listening():
     print("listening", flush=True)

@@ -12,9 +12,16 @@ import rerun.blueprint as rrb
 
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
-from pose_rig.tools.rerun_view.clock import SessionClock
-from pose_rig.tools.rerun_view.log import camera_path, log_detections, log_person, log_pictures, log_places, log_refined
-from pose_rig.tools.rerun_view.series import log_agreement, log_quality, log_words
+from pose_rig.tools.rerun_view.spatial import (
+    camera_path,
+    log_detections,
+    log_person,
+    log_pictures,
+    log_places,
+    log_refined,
+)
+from pose_rig.tools.rerun_view.time_series import log_agreement, log_quality, log_words
+from pose_rig.tools.rerun_view.timeline import SessionClock
 from pose_rig.wire.messages import Keypoints2D, Pose3D
 
 APPLICATION = "pose-rig"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
-from pose_rig.tools.rerun_view.clock import SessionClock
+from pose_rig.tools.rerun_view.timeline import SessionClock
 from pose_rig.wire.messages import RigState
 
 MODES = ("cold", "settled", "solved")

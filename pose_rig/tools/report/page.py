@@ -17,10 +17,10 @@ from pose_rig.errors import UsageError
 from pose_rig.joint_name import joint_name
 from pose_rig.session.mcap.whole_file import whole_file
 from pose_rig.tools.report.data import ReportData
-from pose_rig.tools.report.facts import CAMERA_HEADS, camera_facts, facts
-from pose_rig.tools.report.motion import angles, limb_lengths, path_from_above, trajectories
-from pose_rig.tools.report.rig import fit, frames, happenings, latency
-from pose_rig.tools.report.style import DPI, GREY, INK, LEFT_IN, WIDTH_IN
+from pose_rig.tools.report.motion_plots import angles, limb_lengths, path_from_above, trajectories
+from pose_rig.tools.report.plot_style import DPI, GREY, INK, LEFT_IN, WIDTH_IN
+from pose_rig.tools.report.rig_plots import fit, frames, happenings, latency
+from pose_rig.tools.report.statistics import CAMERA_HEADS, camera_facts, facts
 
 ENDINGS = (".html", ".png")
 JOINTS = ("head", "pelvis", "l_wrist", "r_wrist", "l_ankle", "r_ankle")
