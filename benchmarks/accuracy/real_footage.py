@@ -27,7 +27,7 @@ from benchmarks.accuracy.poses_score import PosesScore, score_poses
 from benchmarks.accuracy.reference import Reference, detected, pa_mpjpe_mm
 from benchmarks.accuracy.variants import Poses, fused_in_all_ways
 from benchmarks.contract import Report, parser
-from pose_rig.lifting.engine import SHIPPED, OrtEngine
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.simulation.clips import load_clips
 from pose_rig.simulation.motion import Clip, split
 from pose_rig.simulation.takes import simulate
@@ -81,7 +81,7 @@ def frames(text: str) -> tuple[int, int]:
 
 def simulated(report: Report, args: argparse.Namespace, clips: list[Clip]) -> None:
     """Fuses simulated takes in all ways, and adds their scores to the report."""
-    engine = OrtEngine(args.weights or SHIPPED, "cpu")
+    engine = OrtEngine(args.weights or DEFAULT_WEIGHTS, "cpu")
     long = [clip for clip in clips if len(clip.joints) / clip.fps >= SECONDS_LEAST] or clips
     chosen = np.random.default_rng(args.seed).permutation(len(long))[: args.takes].tolist()
     table = Table("views", *WAYS, title="Simulated takes: PA-MPJPE in mm (JDR in %), medians over the takes")

@@ -26,7 +26,7 @@ from benchmarks.accuracy.movement import lively
 from benchmarks.accuracy.rig_run import RigScore, Run
 from benchmarks.accuracy.simulated_rigs import rig_take
 from benchmarks.contract import Report, parser
-from pose_rig.lifting.engine import SHIPPED, OrtEngine
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.simulation.clips import load_clips
 from pose_rig.simulation.motion import Clip, split
 
@@ -161,7 +161,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--motion", type=Path, nargs="+", required=True, metavar="F.npz", help="see README.md")
     arguments.add_argument("--held-out", action="store_true", help="only clips that training keeps back")
-    arguments.add_argument("--weights", type=Path, default=SHIPPED, metavar="F.onnx", help="other than those shipped")
+    arguments.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="F.onnx", help="other than shipped")
     arguments.add_argument("--rigs", type=int, default=50, help="for every number of views")
     arguments.add_argument("--views", default="2,3,4,6,8", metavar="N,N")
     arguments.add_argument("--seconds", type=float, default=20.0, help="of movement before the poses are scored")

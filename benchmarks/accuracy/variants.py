@@ -11,8 +11,8 @@ import numpy as np
 from benchmarks.accuracy.paper_vote import SURE, vote
 from pose_rig.arrays import Floats
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config
-from pose_rig.fusion.calibration.self_solve import Task
-from pose_rig.fusion.pose.hypothesis import ABSENT, Prior, run
+from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, RotationPrior, run_graph
 from pose_rig.fusion.pose.observation import Observation, observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.estimator import Fusion
@@ -70,7 +70,7 @@ def fused_in_all_ways(take: Take, engine: Engine) -> Iterator[Poses]:
         yield Poses(settled, take.joints[t], truth_px, bodies, xy_px)
 
 
-def _left_settled(task: Task) -> str:
+def _left_settled(task: SolveTask) -> str:
     """Leaves a rig settled: `benchmarks.accuracy.self_solve` has the solved ones."""
     return f"{len(task.instants)} instants are left unsolved"
 
@@ -88,7 +88,7 @@ class Look:
     def __init__(self, observation: Observation, engine: Engine, focal_px: Floats, size_px: Floats) -> None:
         self._seen, self._engine = observation, engine
         self._focal_px, self._size_px = focal_px, size_px
-        self._pick = np.full(observation.views, ABSENT)
+        self._pick = np.full(observation.views, UNASSIGNED)
         self._pick[observation.view] = np.arange(len(observation.view))
         self._trust = np.ones(observation.views)
 
@@ -100,9 +100,9 @@ class Look:
         """
         lifted, turned = self._lifts(self._seen)
         voted = self._voted(lifted, turned)
-        cold = run(self._engine, self._seen, self._pick[None], None, self._trust)
-        prior = Prior(rotation, np.full(len(rotation), EXACT))
-        true = run(self._engine, self._seen, self._pick[None], prior, self._trust)
+        cold = run_graph(self._engine, self._seen, self._pick[None], None, self._trust)
+        prior = RotationPrior(rotation, np.full(len(rotation), EXACT))
+        true = run_graph(self._engine, self._seen, self._pick[None], prior, self._trust)
         bodies = {
             "one view": lifted,
             "mean of lifts": mean_shape(lifted, turned)[None],
@@ -120,8 +120,8 @@ class Look:
 
     def _lifts(self, observation: Observation) -> tuple[Floats, Floats]:
         """Returns (C,J,3) lifts and (C,3,3) ray_from_canonical as the lifter says, every view for itself."""
-        alone = np.where(np.eye(observation.views, dtype=bool), self._pick, ABSENT)[observation.view]
-        out = run(self._engine, observation, alone, None, self._trust)
+        alone = np.where(np.eye(observation.views, dtype=bool), self._pick, UNASSIGNED)[observation.view]
+        out = run_graph(self._engine, observation, alone, None, self._trust)
         rotation = out.rotation[np.arange(len(alone)), observation.view]
         return out.lifted.astype(float), rotation.astype(float)
 

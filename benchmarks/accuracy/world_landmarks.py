@@ -33,7 +33,7 @@ from pose_rig.capture.source import Frame, Source
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, DetectorConfig
 from pose_rig.errors import UsageError
 from pose_rig.lifting.checkpoint import load
-from pose_rig.lifting.engine import SHIPPED
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import landmarks
 from pose_rig.training.evaluation.evaluation import lift
@@ -220,7 +220,7 @@ def main() -> None:
     arguments.add_argument("--reference", type=Path, required=True, metavar="F.npz", help="where the person was")
     arguments.add_argument("--frames", type=frames, metavar="A:B", help="only these instants of the reference count")
     arguments.add_argument("--model", default="full")
-    arguments.add_argument("--weights", type=Path, default=SHIPPED, metavar="F", help="other than those shipped")
+    arguments.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="F", help="other than shipped")
     args = arguments.parse_args()
     report = Report.begin(args)
     lifter, _ = load(args.weights)

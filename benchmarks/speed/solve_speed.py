@@ -18,7 +18,7 @@ from benchmarks.accuracy.movement import lively  # noqa: E402
 from benchmarks.accuracy.simulated_rigs import rig_take  # noqa: E402
 from benchmarks.contract import Report, parser, time_ms  # noqa: E402
 from pose_rig.fusion.calibration.self_solve import self_solve  # noqa: E402
-from pose_rig.lifting.engine import SHIPPED, OrtEngine  # noqa: E402
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine  # noqa: E402
 from pose_rig.simulation.clips import load_clips  # noqa: E402
 from pose_rig.simulation.motion import split  # noqa: E402
 
@@ -31,7 +31,7 @@ def measure(report: Report, args: argparse.Namespace) -> None:
     """Adds the time of a solve, the first and a later one, for several numbers of views."""
     clips = load_clips(args.motion)
     clips = lively(split(clips)[1] if args.held_out else clips)
-    engine = OrtEngine(SHIPPED, "cpu")
+    engine = OrtEngine(DEFAULT_WEIGHTS, "cpu")
     for views in VIEWS[:1] if args.quick else VIEWS:
         rig = rig_take(clips, views, 3.0 if args.quick else SECONDS, np.random.default_rng([args.seed, views]))
         fusion = rig.fusion(engine)

@@ -24,7 +24,7 @@ from benchmarks.contract import Report, parser
 from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError
 from pose_rig.lifting.checkpoint import load
-from pose_rig.lifting.engine import SHIPPED, OrtEngine
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.model import Lifter
 from pose_rig.simulation.clips import load_clips
 from pose_rig.simulation.motion import split
@@ -89,7 +89,7 @@ def tune(recorded: Recorded, *, quick: bool) -> Tuned:
     """Returns what the shipped lifter learns from a session."""
     job = replace(JOB, steps=5, check=5) if quick else JOB
     with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
-        return fine_tune([recorded], load(SHIPPED)[0], job, place)
+        return fine_tune([recorded], load(DEFAULT_WEIGHTS)[0], job, place)
 
 
 def error_mm(lifter: Lifter, held: Footage, truth: Floats) -> float:
@@ -131,7 +131,7 @@ def main() -> None:
         for case in cases(args, Path(name)):
             recorded = recordings([case.path], engine)[0]
             tuned = tune(recorded, quick=args.quick)
-            before = error_mm(load(SHIPPED)[0], *case.scored(recorded))
+            before = error_mm(load(DEFAULT_WEIGHTS)[0], *case.scored(recorded))
             after = error_mm(tuned.outcome.lifter, *case.scored(recorded))
             print(case.name, tuned.before, tuned.after, tuned.refused or "adopted", flush=True)
             report.add(f"{case.name}: before", "mm", [before])

@@ -9,9 +9,9 @@ import numpy as np
 from pose_rig.errors import EngineError
 from pose_rig.graph import GUESS, INPUTS, GraphInput, GraphOutput
 from pose_rig.lifting.onnx_runtime import ort
-from pose_rig.lifting.weights_file import refuse_other
+from pose_rig.lifting.weights_file import check_is_graph
 
-SHIPPED = Path(__file__).parent / "weights" / "lifter.onnx"
+DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "lifter.onnx"
 ORDER = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 MOST_VIEWS, MOST_HYPOTHESES = 16, 128  # shape range of TensorRT engines; solving a rig takes 90 instants at once
 
@@ -29,8 +29,8 @@ class OrtEngine:
         EngineError: The file is not a graph of ours, or the provider asked for cannot run it.
     """
 
-    def __init__(self, path: Path = SHIPPED, provider: str = "auto", cache: Path | None = None) -> None:
-        refuse_other(path)
+    def __init__(self, path: Path = DEFAULT_WEIGHTS, provider: str = "auto", cache: Path | None = None) -> None:
+        check_is_graph(path)
         offered = ort.get_available_providers()
         wanted = list(ORDER) if provider == "auto" else [provider]
         reasons: list[str] = []

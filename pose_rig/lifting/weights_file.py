@@ -31,7 +31,7 @@ def kind_of(path: Path) -> Kind:
     return "checkpoint" if pickled else "other"
 
 
-def refuse_other(path: Path) -> None:
+def check_is_graph(path: Path) -> None:
     """Checks that a file may be the graph that a rig runs.
 
     Raises:

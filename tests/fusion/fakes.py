@@ -9,7 +9,7 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.config import CameraConfig, Config, SolvedCamera
-from pose_rig.fusion.calibration.self_solve import Solved, Task, self_solve
+from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
 from pose_rig.fusion.rig.setup import Learner
@@ -129,7 +129,7 @@ def config(views: int, **changes: object) -> Config:
 UNSOLVED = "nobody solves this rig"
 
 
-def unsolved(task: Task) -> Solved | str:
+def unsolved(task: SolveTask) -> Solved | str:
     """Solves no rig: what is tested is how a rig does that stays settled."""
     del task
     return UNSOLVED
@@ -140,7 +140,7 @@ def fusion(
     views: int,
     size: tuple[int, int] = SIZE,
     schema: str = "rig17",
-    solve: Callable[[Task], Solved | str] = self_solve,
+    solve: Callable[[SolveTask], Solved | str] = self_solve,
 ) -> Fusion:
     """A rig whose cameras have spoken; it averages and solves at once."""
     made = Fusion(config(views), engine, Learner(solve=solve))

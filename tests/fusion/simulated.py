@@ -12,10 +12,10 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import POINTS, SHARE, Priors, State, Tracks
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import noise
-from pose_rig.fusion.calibration.keyframes import Instant
-from pose_rig.fusion.calibration.rotation_averaging import Lens
-from pose_rig.fusion.calibration.self_solve import Task
-from pose_rig.fusion.pose.hypothesis import ABSENT, Reading
+from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
+from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
@@ -146,7 +146,7 @@ def _assumed(cameras: Calibration) -> Floats:
 
 def remembered(
     people: Floats, cameras: Calibration, *, seed: int | None = 0, fps: float = 15.0, t0_ns: int = 0
-) -> list[Instant]:
+) -> list[Keyframe]:
     """What a rig remembers of people: as a real detector sees them, or (no seed) without error."""
     xy, score = images(people, cameras), np.ones((len(people), len(cameras.known), J))
     rng = np.random.default_rng(seed)
@@ -158,14 +158,14 @@ def remembered(
     depth = depth * np.exp(rng.normal(0, 0.0 if seed is None else 0.08, apart.shape))
     upright = cameras.rotation @ np.array([0.0, 1.0, 0.0])
     return [
-        Instant(t0_ns + round(n * 1e9 / fps), xy[n], score[n], 0 * score[n] + 1, 0 * depth[n] + 1, None, upright, d)
+        Keyframe(t0_ns + round(n * 1e9 / fps), xy[n], score[n], 0 * score[n] + 1, 0 * depth[n] + 1, None, upright, d)
         for n, d in enumerate(depth)
     ]
 
 
-def reading_of(
+def hypothesis_of(
     samples: Sequence[Sample | None], sets: Sequence[Landmarks], body: Floats, cameras: Calibration
-) -> Reading:
+) -> Hypothesis:
     """What is made of samples with one person each: ``body`` (J,3) of any size is what the lifts say."""
     views = len(samples)
     observation = observe(0, samples, sets, cameras.focal_px, cameras.size_px)
@@ -185,15 +185,15 @@ def reading_of(
         pull=np.zeros((1, views, 3), single),
         stiffness=np.zeros((1, views, 9), single),
     )
-    return Reading(observation, np.array([c[0] if len(c) else ABSENT for c in candidates]), out)
+    return Hypothesis(observation, np.array([c[0] if len(c) else UNASSIGNED for c in candidates]), out)
 
 
-def task(instants: list[Instant], cameras: Calibration, *, off_deg: float = 3.0, seed: int = 0) -> Task:
+def task(instants: list[Keyframe], cameras: Calibration, *, off_deg: float = 3.0, seed: int = 0) -> SolveTask:
     """What a rig would be solved from: assumed focal lengths, rotations as averaged, some degrees off."""
     views = len(cameras.known)
     turn = rotation_from_vector(np.random.default_rng(seed).normal(0, np.radians(off_deg) / np.sqrt(3), (views, 3)))
-    lens = Lens(_assumed(cameras), cameras.size_px)
-    return Task(instants, lens, np.zeros(views, bool), turn @ cameras.rotation, np.ones(views, bool), HEIGHT_M)
+    lens = AssumedIntrinsics(_assumed(cameras), cameras.size_px)
+    return SolveTask(instants, lens, np.zeros(views, bool), turn @ cameras.rotation, np.ones(views, bool), HEIGHT_M)
 
 
 def relative_deg(found: Floats, true: Floats) -> Floats:

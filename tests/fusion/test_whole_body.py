@@ -4,10 +4,10 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.initialise import noise
-from pose_rig.fusion.pose.landmarks import SURE_M, Extras
+from pose_rig.fusion.pose.landmarks import SURE_M, ExtraLandmarks
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, J, landmarks, parent_of
-from tests.fusion.simulated import acrobat, calibration, images, reading_of
+from tests.fusion.simulated import acrobat, calibration, hypothesis_of, images
 
 BODY = acrobat(1, seed=3)[0]
 WHOLE = landmarks("wholebody133")
@@ -34,9 +34,9 @@ def test_fingers_and_faces_that_three_views_see_are_placed() -> None:
     samples = [Sample(0, xy[view][None], np.full((1, 133), 0.8)) for view in range(3)]
     sets = [WHOLE] * 3
     sd = noise(CAMERAS.flat(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
-    extras = Extras(sets)
-    reading = reading_of(samples, sets, BODY - BODY[0], CAMERAS)
-    points, covariance, score = extras.placed(reading, samples, sets, CAMERAS, np.ones(3), BODY, sd)
+    extras = ExtraLandmarks(sets)
+    hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
+    points, covariance, score = extras.placed(hypothesis, samples, sets, CAMERAS, np.ones(3), BODY, sd)
     wanted = true[[WHOLE.names.index(name) for name in extras.names]]
     assert len(extras.names) == 120
     assert np.linalg.norm(points - wanted, axis=-1).max() < 0.015

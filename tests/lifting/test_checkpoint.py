@@ -11,7 +11,7 @@ from onnx import numpy_helper
 
 from pose_rig.errors import AssetError
 from pose_rig.lifting.checkpoint import load, save
-from pose_rig.lifting.engine import SHIPPED, OrtEngine
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
 from pose_rig.training.export.export import Wishes, export
@@ -73,7 +73,7 @@ def test_weights_come_back_from_a_graph_in_half_precision(tmp_path: Path) -> Non
 
 
 def test_the_shipped_graph_is_one_to_go_on_from() -> None:
-    model, settings = load(SHIPPED)
+    model, settings = load(DEFAULT_WEIGHTS)
     given = example(3, 2, np.random.default_rng(0))
     canonical, rotation, _ = model(torch.from_numpy(given.flat), torch.from_numpy(given.confidence))
     lifted = (canonical @ rotation.mT).detach().numpy()

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from pose_rig.errors import EngineError, UsageError
 from pose_rig.graph import INPUTS, GraphOutput
 from pose_rig.lifting.checkpoint import save
-from pose_rig.lifting.engine import ORDER, SHIPPED, OrtEngine, warm_up
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine, warm_up
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
 from pose_rig.training.evaluation.metrics import pmpjpe
@@ -86,8 +86,8 @@ def test_the_shipped_weights_lift_people(engine: OrtEngine) -> None:
 
 
 def test_the_shipped_file_is_small_and_says_where_it_comes_from() -> None:
-    assert SHIPPED.stat().st_size < 8_000_000
-    meta = {entry.key: entry.value for entry in onnx.load(str(SHIPPED)).metadata_props}
+    assert DEFAULT_WEIGHTS.stat().st_size < 8_000_000
+    meta = {entry.key: entry.value for entry in onnx.load(str(DEFAULT_WEIGHTS)).metadata_props}
     assert {"motion", "seed", "step", "width"} <= set(meta)
     assert not any(value.startswith(("/", "~")) for value in meta.values()), "paths of the machine it was made on"
 
@@ -128,7 +128,7 @@ def test_a_file_of_something_else_is_said_so(tmp_path: Path) -> None:
 
 def test_a_graph_that_was_cut_off_is_said_so(tmp_path: Path) -> None:
     path = tmp_path / "half.onnx"
-    path.write_bytes(SHIPPED.read_bytes()[:100_000])
+    path.write_bytes(DEFAULT_WEIGHTS.read_bytes()[:100_000])
     with pytest.raises(EngineError, match=r"^No provider can run half\.onnx \(cpu: .+\)\. Check the file and"):
         OrtEngine(path, "cpu")
 
@@ -145,7 +145,7 @@ def test_a_checkpoint_is_told_from_a_graph(tmp_path: Path) -> None:
 def test_a_graph_may_be_called_anything(tmp_path: Path, engine: OrtEngine) -> None:
     given = example(2, 1, np.random.default_rng(5))
     for name in ("my.weights", "weights", "lifter.pt", "w.npz"):
-        (tmp_path / name).write_bytes(SHIPPED.read_bytes())
+        (tmp_path / name).write_bytes(DEFAULT_WEIGHTS.read_bytes())
         assert np.array_equal(OrtEngine(tmp_path / name, "cpu").run(given).body, engine.run(given).body)
 
 

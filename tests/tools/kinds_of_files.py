@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pose_rig.lifting.engine import SHIPPED
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.tools.arguments import file_kinds as kinds
 from pose_rig.tools.arguments.file_kinds import Kind
 from tests.session.recorded import talk, write
@@ -66,7 +66,7 @@ FILES: dict[str, tuple[Kind, Callable[[Path], object]]] = {
     "motion.npz": (kinds.MOTION, lambda path: _arrays(path, "joints17_rel", "clip_start", "fps")),
     "other.npz": (kinds.ARRAYS, lambda path: _arrays(path, "a")),
     "one.npy": (kinds.ARRAY, lambda path: np.save(path, np.zeros(3))),
-    "my.weights": (kinds.GRAPH, lambda path: path.write_bytes(SHIPPED.read_bytes()[:4096])),
+    "my.weights": (kinds.GRAPH, lambda path: path.write_bytes(DEFAULT_WEIGHTS.read_bytes()[:4096])),
     "lifter.pt": (kinds.CHECKPOINT, lambda path: _zip(path, "lifter/data.pkl", "lifter/version")),
     "me.vrm": (kinds.VRM, lambda path: _glb(path, {"extensions": {"VRMC_vrm": {}}})),
     "old.vrm": (kinds.VRM, lambda path: _glb(path, {"extensions": {"VRM": {}}})),

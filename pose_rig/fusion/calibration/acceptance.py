@@ -21,7 +21,7 @@ LENGTHS = (0.6, 1.6)  # bones of people, in shares of the average
 SAME_WAY_DEG = 15.0
 
 
-def why_not(found: Solved, names: Sequence[str], up: Floats, height_m: float) -> str:
+def rejection_reason(found: Solved, names: Sequence[str], up: Floats, height_m: float) -> str:
     """Returns why a solution is not used and what would help, for people; empty if it may be used."""
     calibration, known = found.calibration, np.flatnonzero(found.calibration.known).tolist()
     if found.misfit > FITS:
@@ -39,13 +39,13 @@ def why_not(found: Solved, names: Sequence[str], up: Floats, height_m: float) ->
     ]
     if weak:
         listed = ", ".join(names[v] for v in weak)
-        pairs = same_way(calibration, names)
+        pairs = parallel_cameras(calibration, names)
         advice = f"{pairs}: move one of them" if pairs and len(known) < 4 else "walk about and turn around once"
         return f"{listed} {'is' if len(weak) == 1 else 'are'} not sure yet: {advice}"
     return ""
 
 
-def same_way(calibration: Calibration, names: Sequence[str]) -> str:
+def parallel_cameras(calibration: Calibration, names: Sequence[str]) -> str:
     """Returns which pairs of cameras look the same way, as a sentence without its full stop; empty if none."""
     axes = calibration.rotation[:, 2]
     known = np.flatnonzero(calibration.known).tolist()

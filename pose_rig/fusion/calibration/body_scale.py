@@ -31,7 +31,7 @@ def upright_length(bones: Floats) -> float:
     return float(legs + length[INDEX["spine"]] + length[INDEX["thorax"]] + length[INDEX["head"]])
 
 
-class Placement:
+class BodyScale:
     """Learns a person's bones and places their poses.
 
     Args:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import LENGTH_OF, POINTS, SHARE, SPAN, State, Tracks
 from pose_rig.fusion.calibration.cameras import undistort
-from pose_rig.fusion.calibration.keyframes import Instant
+from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.resection import resect
 from pose_rig.fusion.calibration.triangulate import Rays, triangulate
 
@@ -31,7 +31,7 @@ REACH_M = 0.5  # standard deviation of a joint about the middle of the body
 
 
 def tracks_of(
-    instants: Sequence[Instant], focal_px: Floats, size_px: Floats, views: NDArray[np.int64]
+    instants: Sequence[Keyframe], focal_px: Floats, size_px: Floats, views: NDArray[np.int64]
 ) -> tuple[Tracks, Floats]:
     """Returns what some views saw (`bundle.Tracks`), and where (N,V,2) they saw the pelvis.
 
@@ -58,7 +58,7 @@ def noise(seen: Floats, there: NDArray[np.bool_]) -> Floats:
 
 
 def from_lifts(
-    instants: Sequence[Instant], pelvis: Floats, views: NDArray[np.int64], rotation: Floats, height_m: float
+    instants: Sequence[Keyframe], pelvis: Floats, views: NDArray[np.int64], rotation: Floats, height_m: float
 ) -> State:
     """Returns the rig that the lifted poses tell: given rotations, places from how large the person appears.
 

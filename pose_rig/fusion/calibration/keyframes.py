@@ -23,7 +23,7 @@ _LIMBS = list(LIMBS)
 
 
 @dataclass(frozen=True, slots=True)
-class Instant:
+class Keyframe:
     """What is remembered of one instant.
 
     Attributes:
@@ -60,7 +60,7 @@ class _Looks:
     seen: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, instants: Sequence[Instant]) -> "_Looks":
+    def of(cls, instants: Sequence[Keyframe]) -> "_Looks":
         xy_px, score = (np.stack([getattr(i, name)[:, _LIMBS] for i in instants]) for name in ("xy_px", "score"))
         return cls(xy_px, (score > 0) & (np.stack([i.weight for i in instants]) > 0)[..., None])
 
@@ -71,47 +71,47 @@ class _Looks:
         return _Looks(np.delete(self.xy_px, index, 0), np.delete(self.seen, index, 0))
 
 
-class Memory:
+class Keyframes:
     """Holds the instants that say most."""
 
     def __init__(self) -> None:
-        self.instants: list[Instant] = []
+        self.frames: list[Keyframe] = []
         self._looks: _Looks | None = None
         self._apart = np.zeros((0, 0))
 
-    def add(self, instant: Instant) -> None:
+    def add(self, instant: Keyframe) -> None:
         """Takes an instant in, and drops the one that is missed least when there are too many."""
         look = _Looks.of([instant])
         row = np.zeros(0) if self._looks is None else _difference(look, self._looks)
         self._looks = look if self._looks is None else self._looks.and_one(look)
-        self.instants.append(instant)
+        self.frames.append(instant)
         grown = np.full((len(row) + 1, len(row) + 1), np.inf)
         grown[:-1, :-1], grown[-1, :-1], grown[:-1, -1] = self._apart, row, row
         self._apart = grown
-        if len(self.instants) > REMEMBERED:
+        if len(self.frames) > REMEMBERED:
             self._drop(self._least())
 
     def without_view(self, view: int) -> None:
         """Forgets what a view saw."""
         if self._looks is None:
             return
-        there = np.arange(len(self.instants[0].weight)) != view
-        self.instants = [replace(instant, weight=instant.weight * there) for instant in self.instants]
-        self._looks = _Looks.of(self.instants)
+        there = np.arange(len(self.frames[0].weight)) != view
+        self.frames = [replace(instant, weight=instant.weight * there) for instant in self.frames]
+        self._looks = _Looks.of(self.frames)
 
     def _least(self) -> int:
         """Returns which instant to drop: of the two most alike the older, unless its views bear it out far better."""
         a, b = sorted(np.unravel_index(int(np.argmin(self._apart)), self._apart.shape))
-        worth = [float(self.instants[int(i)].weight.sum()) for i in (a, b)]
+        worth = [float(self.frames[int(i)].weight.sum()) for i in (a, b)]
         return int(b) if worth[0] > FAR_BETTER * worth[1] else int(a)
 
     def _drop(self, index: int) -> None:
-        del self.instants[index]
+        del self.frames[index]
         self._looks = None if self._looks is None else self._looks.without(index)
         self._apart = np.delete(np.delete(self._apart, index, 0), index, 1)
 
 
-def difference(a: Instant, others: Sequence[Instant]) -> Floats:
+def difference(a: Keyframe, others: Sequence[Keyframe]) -> Floats:
     """Returns (N,) how different others look: mean distance of the limb joints over all views, in person sizes."""
     return _difference(_Looks.of([a]), _Looks.of(others)) if others else np.zeros(0)
 

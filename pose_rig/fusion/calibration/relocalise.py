@@ -12,7 +12,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import LENGTH_OF, SHARE, SPAN, L, State, Tracks, residuals
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import on, tracks_of
-from pose_rig.fusion.calibration.keyframes import Instant
+from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.self_solve import FEWEST, FITS, Solved
 
 SAME_SHAPE = 0.02  # image sizes whose sides differ by no more than this, scaled, are the same picture
@@ -21,7 +21,7 @@ AVERAGE_SD = 0.1  # of people's bones about the average; the rig's own triangula
 SURE = 0.3  # trust above which a detection is looked at
 
 
-def recall(rig: Solved, instants: Sequence[Instant], size_px: Floats, height_m: float | None) -> Solved | None:
+def relocalise(rig: Solved, instants: Sequence[Keyframe], size_px: Floats, height_m: float | None) -> Solved | None:
     """Returns a rig of old, fit for use: without the cameras that see something else than they should.
 
     Args:
@@ -52,13 +52,13 @@ def recall(rig: Solved, instants: Sequence[Instant], size_px: Floats, height_m: 
     return replace(rig, calibration=moved, length=scale * length)
 
 
-def measured(cameras: Calibration, instants: Sequence[Instant]) -> Floats | None:
+def measured(cameras: Calibration, instants: Sequence[Keyframe]) -> Floats | None:
     """Returns (L,) m the bones of the person whom a solved rig has seen, None while that is too little."""
     looked_at = _look(cameras, instants)
     return None if looked_at is None else _bones(looked_at[1])[0]
 
 
-def _look(cameras: Calibration, instants: Sequence[Instant]) -> tuple[Tracks, State] | None:
+def _look(cameras: Calibration, instants: Sequence[Keyframe]) -> tuple[Tracks, State] | None:
     """Returns what the known cameras saw, triangulated; None if two hardly ever saw anybody."""
     views = np.flatnonzero(cameras.known)
     kept = [i for i in instants if (i.weight[views] > 0).sum() > 1]

@@ -6,12 +6,12 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.floor import floor
-from pose_rig.fusion.calibration.rotation_averaging import frame_of
+from pose_rig.fusion.calibration.rotation_averaging import gravity_aligned_rotation
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.calibration.vertical import lowest
 
 
-def in_room(found: Solved, up: Floats, height_m: float, *, upright: bool = True) -> Solved:
+def to_room_frame(found: Solved, up: Floats, height_m: float, *, upright: bool = True) -> Solved:
     """Returns a solved rig in the room's axes, the origin under where the person was last.
 
     Args:
@@ -22,7 +22,7 @@ def in_room(found: Solved, up: Floats, height_m: float, *, upright: bool = True)
     """
     cameras = found.calibration
     normal, level = floor(found.bodies, up, height_m) if upright else (up, lowest(found.bodies, up, height_m))
-    turn = frame_of(normal, cameras.rotation[int(np.flatnonzero(cameras.known)[0])][2])
+    turn = gravity_aligned_rotation(normal, cameras.rotation[int(np.flatnonzero(cameras.known)[0])][2])
     pelvis = found.bodies[-1, 0]
     origin = pelvis - (pelvis @ normal - level) * normal
     return replace(found, calibration=cameras.moved(turn, origin, 1.0), bodies=(found.bodies - origin) @ turn.T)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
-from pose_rig.fusion.calibration.keyframes import Instant
-from pose_rig.fusion.calibration.vertical import up_of
+from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.vertical import resolve_vertical
 from pose_rig.geometry import angle_deg, nearest_rotation, rectify, rotation_from_vector
 from pose_rig.graph import GATE, Engine, GraphInput, GraphOutput
 from pose_rig.skeleton import J
@@ -36,7 +36,7 @@ FLIP = np.diag([1.0, 1.0, -1.0])
 
 
 @dataclass(frozen=True, slots=True)
-class Lens:
+class AssumedIntrinsics:
     """How the cameras see, as far as it is known before they are solved.
 
     Attributes:
@@ -49,7 +49,7 @@ class Lens:
 
 
 @dataclass(frozen=True, slots=True)
-class Solution:
+class CameraRotations:
     """A rig's rotations.
 
     Attributes:
@@ -67,7 +67,9 @@ class Solution:
     person_up: Floats | None = None
 
 
-def solve(instants: Sequence[Instant], engine: Engine, lens: Lens, start: Solution | None) -> Solution | None:
+def estimate_rotations(
+    instants: Sequence[Keyframe], engine: Engine, lens: AssumedIntrinsics, start: CameraRotations | None
+) -> CameraRotations | None:
     """Returns the rig that explains the remembered instants, None if they do not suffice.
 
     Args:
@@ -83,18 +85,18 @@ def solve(instants: Sequence[Instant], engine: Engine, lens: Lens, start: Soluti
     if chirality(out.body) < 0:  # the mirror image explains the projections as well, but nobody bends that way
         rotation, sd_deg, _ = refine(instants, engine, lens, FLIP @ rotation @ FLIP, found.known)
     if start is None:
-        return _upright(Solution(rotation, sd_deg, found.known), instants)
+        return _upright(CameraRotations(rotation, sd_deg, found.known), instants)
     # refinement may turn the whole rig: turn it back onto what it was
     drift = nearest_rotation((rotation[start.known].swapaxes(-1, -2) @ start.rotation[start.known]).sum(0))
     return replace(start, rotation=rotation @ drift, sd_deg=sd_deg, known=found.known)
 
 
-def agreement(model_sd: NDArray[np.floating]) -> Floats:
+def consistency_weight(model_sd: NDArray[np.floating]) -> Floats:
     """Returns (...) how well views are explained by the others, 0–1, from their model errors; one half at the gate."""
     return np.asarray(1 / (1 + (model_sd / GATE) ** 2))
 
 
-def join(start: Solution | None, guessed: Solution | None) -> Solution | None:
+def join(start: CameraRotations | None, guessed: CameraRotations | None) -> CameraRotations | None:
     """Returns an earlier solution, extended by views that only the guesses know."""
     if start is None or guessed is None:
         return start or guessed
@@ -106,7 +108,7 @@ def join(start: Solution | None, guessed: Solution | None) -> Solution | None:
     return replace(start, rotation=rotation, known=start.known | guessed.known)
 
 
-def average(instants: Sequence[Instant]) -> Solution | None:
+def average(instants: Sequence[Keyframe]) -> CameraRotations | None:
     """Returns the robust mean of the guesses, in an arbitrary frame; None without two views that were seen together."""
     if not instants:
         return None
@@ -122,7 +124,7 @@ def average(instants: Sequence[Instant]) -> Solution | None:
         rotation, known = synchronise(np.einsum("nvu,nvuij->vuij", robust, relative), robust.sum(0))
     if known.sum() < 2:
         return None
-    return Solution(rotation, np.full(len(rotation), np.nan), known)
+    return CameraRotations(rotation, np.full(len(rotation), np.nan), known)
 
 
 def synchronise(mean: Floats, weight: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -150,7 +152,7 @@ def synchronise(mean: Floats, weight: Floats) -> tuple[Floats, NDArray[np.bool_]
 
 
 def refine(
-    instants: Sequence[Instant], engine: Engine, lens: Lens, rotation: Floats, known: NDArray[np.bool_]
+    instants: Sequence[Keyframe], engine: Engine, lens: AssumedIntrinsics, rotation: Floats, known: NDArray[np.bool_]
 ) -> tuple[Floats, Floats, GraphOutput]:
     """Returns rotations turned until the poses of all instants agree, their standard deviations, and those poses."""
     score = np.stack([i.score for i in instants])
@@ -158,7 +160,7 @@ def refine(
     weight = np.stack([i.weight for i in instants]) * known
     for _ in range(REFINE_ROUNDS):
         out = _run(engine, flat, score, norm, frames @ rotation, weight)
-        agreed = weight * agreement(out.model_sd)
+        agreed = weight * consistency_weight(out.model_sd)
         stiffness = out.stiffness.astype(float).reshape(*weight.shape, 3, 3)
         total = np.einsum("nv,nvji,nvjk,nvkl->vil", agreed, frames, stiffness, frames)
         pull = np.einsum("nv,nvji,nvj->vi", agreed, frames, out.pull.astype(float))
@@ -170,17 +172,17 @@ def refine(
     return rotation, np.degrees(np.sqrt(np.trace(spread, axis1=1, axis2=2))), out
 
 
-def _upright(found: Solution, instants: Sequence[Instant]) -> Solution:
+def _upright(found: CameraRotations, instants: Sequence[Keyframe]) -> CameraRotations:
     """Returns a solution with y up, −z where the first known camera looks."""
     rotation, known = found.rotation, found.known
     person_up = seen_up(rotation, instants, known)
-    up, doubt = up_of(rotation[known], person_up)
-    frame = frame_of(up, rotation[int(np.flatnonzero(known)[0])][2])
+    up, doubt = resolve_vertical(rotation[known], person_up)
+    frame = gravity_aligned_rotation(up, rotation[int(np.flatnonzero(known)[0])][2])
     lies = frame @ person_up / max(float(np.linalg.norm(person_up)), 1e-9) if doubt else None
     return replace(found, rotation=rotation @ frame.swapaxes(-1, -2), doubt=doubt, person_up=lies)
 
 
-def seen_up(rotation: Floats, instants: Sequence[Instant], known: NDArray[np.bool_]) -> Floats:
+def seen_up(rotation: Floats, instants: Sequence[Keyframe], known: NDArray[np.bool_]) -> Floats:
     """Returns (3,) the vertical as the lifts see it in the mean, of no particular length."""
     weight = np.stack([i.weight for i in instants]) * known
     votes = np.einsum("vji,nvj->nvi", rotation, np.stack([i.upright for i in instants]))
@@ -192,7 +194,7 @@ def seen_up(rotation: Floats, instants: Sequence[Instant], known: NDArray[np.boo
     return np.asarray(up)
 
 
-def frame_of(up: Floats, forward: Floats) -> Floats:
+def gravity_aligned_rotation(up: Floats, forward: Floats) -> Floats:
     """Returns rig_from_any (3,3) with y along ``up`` and −z along the level part of ``forward``."""
     y = up / max(float(np.linalg.norm(up)), 1e-9)
     level = forward - (forward @ y) * y

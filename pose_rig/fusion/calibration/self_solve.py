@@ -16,8 +16,8 @@ from pose_rig.chirality import chirality
 from pose_rig.fusion.calibration.bundle import POINTS, C, Priors, State, Tracks, adjust, covariance, residuals
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import from_lifts, from_pictures, on, tracks_of
-from pose_rig.fusion.calibration.keyframes import Instant
-from pose_rig.fusion.calibration.rotation_averaging import Lens
+from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
 from pose_rig.geometry import nearest_rotation
 from pose_rig.skeleton import INDEX, J
 
@@ -38,7 +38,7 @@ SURE_OF_SAME = 0.1  # are no larger than this share of the focal length
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class SolveTask:
     """What is to be solved.
 
     Attributes:
@@ -51,8 +51,8 @@ class Task:
         present: The rig in use, one more start.
     """
 
-    instants: Sequence[Instant]
-    lens: Lens
+    instants: Sequence[Keyframe]
+    lens: AssumedIntrinsics
     given: NDArray[np.bool_]
     rotation: Floats
     known: NDArray[np.bool_]
@@ -81,7 +81,7 @@ class Solved:
     misfit_before: float
 
 
-def self_solve(task: Task) -> Solved | str:
+def self_solve(task: SolveTask) -> Solved | str:
     """Returns the rig that explains the instants best, or why it cannot be told and what would help."""
     views = np.flatnonzero(task.known)
     instants = [i for i in task.instants if (i.weight[views] > 0).sum() > 1]
@@ -116,15 +116,15 @@ def _of_points() -> Floats:
     return out
 
 
-JOINTS_OF_POINTS = _of_points()
+JOINTS_FROM_POINTS = _of_points()
 
 
 def bodies(points: Floats) -> Floats:
     """Returns (N,J,3) poses from their points (N,P,3)."""
-    return np.asarray(JOINTS_OF_POINTS @ points)
+    return np.asarray(JOINTS_FROM_POINTS @ points)
 
 
-def _priors(task: Task, views: NDArray[np.int64]) -> Priors:
+def _priors(task: SolveTask, views: NDArray[np.int64]) -> Priors:
     given = task.given[views]
     usual = np.log(USUAL_FOCAL * task.lens.size_px.max(-1) / task.lens.focal_px)[views]
     zoom, sd = np.where(given, 0.0, usual), np.where(given, GIVEN_SD, ZOOM_SD)
@@ -132,7 +132,7 @@ def _priors(task: Task, views: NDArray[np.int64]) -> Priors:
 
 
 def _starts(
-    task: Task, instants: Sequence[Instant], scouts: Tracks, pelvis: Floats, views: NDArray[np.int64]
+    task: SolveTask, instants: Sequence[Keyframe], scouts: Tracks, pelvis: Floats, views: NDArray[np.int64]
 ) -> Iterator[State]:
     """Yields places to start from: the rig in use, the lifted poses, the pictures' own geometry."""
     present = _in_use(task, views)
@@ -159,7 +159,7 @@ def _near(start: State, tracks: Tracks, priors: Priors) -> State:
     return adjust(on(start, soft), soft, priors, SOFT_ROUNDS)[0]
 
 
-def _same_lens(state: State, sure: Floats, task: Task, views: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _same_lens(state: State, sure: Floats, task: SolveTask, views: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Returns (V,V) which cameras have one lens: same image size, and focal lengths that do not contradict it."""
     at = np.arange(len(views)) * C + 6
     spread = sure[at, at][:, None] + sure[at, at][None] - 2 * sure[np.ix_(at, at)]
@@ -172,7 +172,7 @@ def _same_lens(state: State, sure: Floats, task: Task, views: NDArray[np.int64])
 
 
 def _solved(
-    state: State, sure: Floats, train: Tracks, held_back: Tracks, task: Task, views: NDArray[np.int64]
+    state: State, sure: Floats, train: Tracks, held_back: Tracks, task: SolveTask, views: NDArray[np.int64]
 ) -> Solved:
     """Returns the solution in the frame of the rig in use, or of the rotations."""
     before = _in_use(task, views)
@@ -214,7 +214,7 @@ def _extent(points: Floats) -> Floats:
     return np.asarray(np.linalg.norm(points - points.mean(1, keepdims=True), axis=(1, 2)))
 
 
-def _in_use(task: Task, views: NDArray[np.int64]) -> State | None:
+def _in_use(task: SolveTask, views: NDArray[np.int64]) -> State | None:
     """Returns the rig in use, None if there is none that knows all the views."""
     calibration = task.present
     if calibration is None or not calibration.known[views].all():
@@ -225,7 +225,7 @@ def _in_use(task: Task, views: NDArray[np.int64]) -> State | None:
     )
 
 
-def _sure(task: Task, views: NDArray[np.int64], held_back: Tracks) -> State | None:
+def _sure(task: SolveTask, views: NDArray[np.int64], held_back: Tracks) -> State | None:
     """Returns the rig in use if it may be adjusted as it is: it fits, and no camera has been moved since."""
     before = _in_use(task, views)
     if before is None or task.present is None or task.present.rotation_sd[views].max() > SURE:

@@ -21,17 +21,17 @@ MOST = 2 / 3  # of the cameras must stand level with each other
 TRAVEL_M = 0.25  # standard deviation of where people walk, in the direction in which they do most
 ON_FEET_M = 0.08  # and of how high their lower foot is
 LEVEL = 0.03  # up weighs so little against across: a camera's tilt is anything, its roll about none
-AS_CAMERAS = (
+VERTICAL_FROM_CAMERAS = (
     "Up is as the cameras stand, for the person was never upright in their pictures. If it is the cameras that are "
     "turned, walk about; stand upright for a second at the beginning to be sure."
 )
-UNSURE = (
+VERTICAL_UNCERTAIN = (
     "Up is uncertain: as the pictures show it, the person was never upright, or the cameras are turned. Stand upright "
     "for a second at the beginning and start again, with most cameras level."
 )
 
 
-def up_of(rotation: Floats, person_up: Floats) -> tuple[Floats, str]:
+def resolve_vertical(rotation: Floats, person_up: Floats) -> tuple[Floats, str]:
     """Returns what is up (3,) and, if that is in doubt, why, for people.
 
     Args:
@@ -39,15 +39,15 @@ def up_of(rotation: Floats, person_up: Floats) -> tuple[Floats, str]:
         person_up: (3,) as the lifts see it, of any length.
     """
     unit = person_up / max(float(np.linalg.norm(person_up)), 1e-9)
-    level = levelled(rotation)
+    level = vertical_from_cameras(rotation)
     if level is None:
-        return person_up, "" if 2 * _stand(rotation, unit).sum() >= len(rotation) else UNSURE
+        return person_up, "" if 2 * _stand(rotation, unit).sum() >= len(rotation) else VERTICAL_UNCERTAIN
     if level @ unit > np.cos(np.radians(APART_DEG)):
         return person_up, ""
-    return level, AS_CAMERAS
+    return level, VERTICAL_FROM_CAMERAS
 
 
-def levelled(rotation: Floats) -> Floats | None:
+def vertical_from_cameras(rotation: Floats) -> Floats | None:
     """Returns what is up (3,) for cameras that stand level, None if they do not, or are less than two."""
     across, up = rotation[:, 0], -rotation[:, 1]
     _, axes = np.linalg.eigh(across.T @ across - LEVEL * up.T @ up)
@@ -62,7 +62,7 @@ def _stand(rotation: Floats, up: Floats) -> NDArray[np.bool_]:
     return np.asarray(~rolled & (-rotation[:, 1] @ up > np.cos(np.radians(TILT_DEG))))
 
 
-def lies(up: Floats) -> bool:
+def is_sideways(up: Floats) -> bool:
     """Whether a vertical (3,) in a camera's axes is none that a camera that stands level sees."""
     return bool(-up[1] < np.cos(np.radians(TILT_DEG)) * np.linalg.norm(up))
 

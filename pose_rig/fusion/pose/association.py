@@ -1,9 +1,9 @@
 """Who is followed: in every view the candidate that agrees with the other views.
 
 A detector that prefers a bystander in one camera, or takes a back for a front, must not pull the pose. First every view
-continues with whom it followed. If the views then disagree, or the person would have jumped, other readings of the
+continues with whom it followed. If the views then disagree, or the person would have jumped, other hypotheses of the
 instant are tried, all in one batch: in one view another candidate, or left and right exchanged, or the view left out.
-The reading whose views explain each other best is taken, and bettered again.
+The hypothesis whose views explain each other best is taken, and bettered again.
 
 Axes: H hypotheses, V views, C candidates, J joints.
 """
@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.pose.hypothesis import ABSENT, Prior, Reading, disagreement, run, select
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis, RotationPrior, disagreement, run_graph, select
 from pose_rig.fusion.pose.observation import Observation
-from pose_rig.fusion.pose.person_switch import Rivals, assignments
+from pose_rig.fusion.pose.person_switch import PersonSwitch, assignments
 from pose_rig.graph import GATE, Engine, GraphOutput
 from pose_rig.skeleton import J
 
 NEVER_NS = -(1 << 60)
 
-DOUBT = 0.5 * GATE  # a view whose model error exceeds this makes us look for another reading
+DOUBT = 0.5 * GATE  # a view whose model error exceeds this makes us look for another hypothesis
 LEFT_OUT = float(np.log(1 + 1.5**2))  # leaving a view out costs as much as a model error of 1.5 gates
-BETTER_BY = 0.25  # another reading must be this much cheaper: no flicker between equals
+BETTER_BY = 0.25  # another hypothesis must be this much cheaper: no flicker between equals
 JUMP = 0.25  # a person moving by this share of their size between looks is as dear as a model error of one gate
 STIR = 0.2  # jumps below this are everyday movement between two looks
 FORGET_S = 1.0  # where a person was matters no longer after this
@@ -31,7 +31,7 @@ BODY_FORGET_S = 0.2
 MOST_STEPS = 3
 
 
-class Follower:
+class PersonTracker:
     """Follows one person through all views."""
 
     def __init__(self, views: int) -> None:
@@ -39,12 +39,14 @@ class Follower:
         self._last_seen = np.zeros((views, J), bool)
         self._seen_ns = np.full(views, NEVER_NS)
         self._left_out = np.zeros(views, bool)
-        self._rivals = Rivals(views)
+        self._person_switch = PersonSwitch(views)
         self._body: Floats | None = None
         self._body_ns = 0
 
-    def read(self, observation: Observation, engine: Engine, prior: Prior | None, trust: Floats) -> Reading | None:
-        """Returns the best reading of an instant, None if nobody is there.
+    def associate(
+        self, observation: Observation, engine: Engine, prior: RotationPrior | None, trust: Floats
+    ) -> Hypothesis | None:
+        """Returns the best hypothesis of an instant, None if nobody is there.
 
         Args:
             observation: The candidates.
@@ -61,17 +63,17 @@ class Follower:
             pick = self._first(observation, pick, engine)
         elif jumps[pick].max() > STIR:
             observation, jumps, pick = self._as_before(observation, jumps, pick)
-        out = run(engine, observation, pick[None], prior, trust)
+        out = run_graph(engine, observation, pick[None], prior, trust)
         body_jumps = self._body_jumps(observation, out)
         judged = trust > 0  # a view whose place is not known yet cannot be judged
-        if (pick != ABSENT).sum() > 1 and not self._calm(pick, out, jumps, body_jumps, judged):
+        if (pick != UNASSIGNED).sum() > 1 and not self._calm(pick, out, jumps, body_jumps, judged):
             best = float(self._cost(observation, pick[None], out, jumps, body_jumps, judged)[0])
             if observation is seen:
                 observation = observation.with_mirrors()
                 jumps = self._jumps(observation)
             for _ in range(MOST_STEPS):
                 others = neighbours(observation, pick)
-                tried = run(engine, observation, others, prior, trust)
+                tried = run_graph(engine, observation, others, prior, trust)
                 body_jumps = self._body_jumps(observation, tried)
                 costs = self._cost(observation, others, tried, jumps, body_jumps, judged)
                 winner = int(np.argmin(costs))
@@ -80,29 +82,29 @@ class Follower:
                 pick, best, out = others[winner], float(costs[winner]), select(tried, winner)
                 if self._calm(pick, out, jumps, body_jumps[winner : winner + 1], judged):
                     break
-        other = None if pick.max() >= len(seen.view) else self._rivals.reconsider(seen, pick, engine)
+        other = None if pick.max() >= len(seen.view) else self._person_switch.reconsider(seen, pick, engine)
         if other is not None:
-            observation, pick, out = seen, other, run(engine, seen, other[None], prior, trust)
+            observation, pick, out = seen, other, run_graph(engine, seen, other[None], prior, trust)
         self._remember(observation, pick, out)
-        return Reading(observation, pick, out, switched=other is not None)
+        return Hypothesis(observation, pick, out, switched=other is not None)
 
     def _as_before(
         self, observation: Observation, jumps: Floats, pick: NDArray[np.int64]
     ) -> tuple[Observation, Floats, NDArray[np.int64]]:
-        """Returns the candidates, their jumps and a reading that goes on with what was found out an instant ago.
+        """Returns the candidates, their jumps and a hypothesis that goes on with what was found out an instant ago.
 
         Who lies nearer when mirrored is taken so; a view left out stays so while its candidate is elsewhere.
         """
         once = len(observation.view)
         both = observation.with_mirrors()
         all_jumps = self._jumps(both)
-        present = pick != ABSENT
+        present = pick != UNASSIGNED
         jump = np.where(present, jumps[pick], 0.0)
         mirrored = present & (jump > STIR) & (all_jumps[np.where(present, pick + once, 0)] < 0.5 * jump)
         gone = self._left_out & (jump > 1.0) & ~mirrored
         pick = np.where(mirrored, pick + once, pick)
         if present.sum() > gone.sum():
-            pick = np.where(gone, ABSENT, pick)
+            pick = np.where(gone, UNASSIGNED, pick)
         return (both, all_jumps, pick) if mirrored.any() else (observation, jumps, pick)
 
     @staticmethod
@@ -111,13 +113,13 @@ class Follower:
         others = assignments(observation, pick)
         if len(others) < 2:
             return pick
-        out = run(engine, observation, others, None, np.ones(observation.views))
-        costs = disagreement(out.model_sd, others != ABSENT).sum(-1)
+        out = run_graph(engine, observation, others, None, np.ones(observation.views))
+        costs = disagreement(out.model_sd, others != UNASSIGNED).sum(-1)
         return np.asarray(others[int(np.argmin(costs))])
 
     def _continue(self, observation: Observation, jumps: Floats) -> NDArray[np.int64]:
         """Each view's candidate nearest to whom it followed; the largest sure one where it followed nobody."""
-        pick = np.full(observation.views, ABSENT)
+        pick = np.full(observation.views, UNASSIGNED)
         pick[observation.view] = np.arange(len(observation.view))
         crowded = np.flatnonzero(np.bincount(observation.view) > 1)
         if len(crowded):
@@ -139,8 +141,8 @@ class Follower:
     def _calm(
         pick: NDArray[np.int64], out: GraphOutput, jumps: Floats, body_jumps: Floats, judged: NDArray[np.bool_]
     ) -> bool:
-        """Whether a reading gives no reason to look for another."""
-        present = pick != ABSENT
+        """Whether a hypothesis gives no reason to look for another."""
+        present = pick != UNASSIGNED
         agreed = out.model_sd[0][present & judged].max(initial=0.0) <= DOUBT
         return bool(agreed and jumps[pick[present]].max() <= 1.0 and body_jumps.max() <= 1.0)
 
@@ -166,14 +168,14 @@ class Follower:
         judged: NDArray[np.bool_],
     ) -> Floats:
         """Returns (H,) how ill the views explain each other; views left out cost a fixed price."""
-        present = picks != ABSENT
+        present = picks != UNASSIGNED
         error = disagreement(out.model_sd, present & judged) + np.log1p(jumps[picks] ** 2)
         price = np.where(present, error, LEFT_OUT * observation.present)
         return np.asarray(price.sum(-1) + np.log1p(body_jumps**2))
 
     def _remember(self, observation: Observation, pick: NDArray[np.int64], out: GraphOutput) -> None:
         self._body, self._body_ns = shape_of(out.body)[0], observation.t_ns
-        followed = pick != ABSENT
+        followed = pick != UNASSIGNED
         self._left_out = ~followed & observation.present
         self._last[followed] = observation.xy_px[pick[followed]]
         self._last_seen[followed] = observation.score[pick[followed]] > 0
@@ -195,19 +197,19 @@ def shape_of(body: NDArray[np.float32]) -> Floats:
 
 
 def neighbours(observation: Observation, pick: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns (H,V) the readings that differ in one view: another candidate, the same mirrored, or none.
+    """Returns (H,V) the hypotheses that differ in one view: another candidate, the same mirrored, or none.
 
     Args:
         observation: The candidates and, after them, the mirrored ones.
-        pick: (V,) the reading to start from.
+        pick: (V,) the hypothesis to start from.
     """
     found = []
     once = len(observation.view) // 2  # the mirrored ones come after the others
     for v in range(observation.views):
-        mirrored = (int(pick[v]) + once) % (2 * once) if pick[v] != ABSENT else ABSENT
+        mirrored = (int(pick[v]) + once) % (2 * once) if pick[v] != UNASSIGNED else UNASSIGNED
         options = [int(c) for c in observation.of(v) if c != pick[v] and (c < once or c == mirrored)]
-        if pick[v] != ABSENT and (pick != ABSENT).sum() > 1:
-            options.append(ABSENT)
+        if pick[v] != UNASSIGNED and (pick != UNASSIGNED).sum() > 1:
+            options.append(UNASSIGNED)
         for option in options:
             other = pick.copy()
             other[v] = option

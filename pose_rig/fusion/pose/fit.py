@@ -50,7 +50,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class TemporalPrior:
     """Where the person's points were an instant ago.
 
     Attributes:
@@ -64,7 +64,9 @@ class Before:
     expected: Floats
 
     @classmethod
-    def after(cls, elapsed_s: float, points: Floats, covariance: Floats, velocity: Floats | float = 0.0) -> "Before":
+    def after(
+        cls, elapsed_s: float, points: Floats, covariance: Floats, velocity: Floats | float = 0.0
+    ) -> "TemporalPrior":
         """Returns what points (P,3) with covariance (P,3,3) m² and velocity (P,3) m/s tell after some time."""
         precision = np.linalg.inv(covariance + (SPEED_M_S * elapsed_s) ** 2 * EYE3)
         return cls(points, np.asarray(precision, np.float64), points + velocity * elapsed_s)
@@ -75,7 +77,7 @@ def fit(
     cameras: Calibration,
     length: Floats,
     shape: Floats,
-    before: Before | None = None,
+    before: TemporalPrior | None = None,
     start: Floats | None = None,
 ) -> Fit:
     """Returns the poses that explain detections best.
@@ -111,7 +113,7 @@ def fit(
     return Fit(x, covariance, look.inlier().swapaxes(1, 2), np.sqrt(look.square).swapaxes(1, 2))
 
 
-def _found(rays: Rays, cameras: Calibration, shape: Floats, before: Before | None) -> Floats:
+def _found(rays: Rays, cameras: Calibration, shape: Floats, before: TemporalPrior | None) -> Floats:
     """Returns points (N,P,3) near where the rays meet and the lifts say."""
     loose = LOOSE if before is None else KNOWN * LOOSE
     x = shape + placed(rays, cameras, shape, before, loose)
@@ -179,7 +181,7 @@ def _blocks(a: Floats) -> Floats:
     return np.asarray(np.einsum("npipj->npij", a.reshape(count, size // 3, 3, size // 3, 3)))
 
 
-def placed(rays: Rays, cameras: Calibration, shape: Floats, before: Before | None, loose: float) -> Floats:
+def placed(rays: Rays, cameras: Calibration, shape: Floats, before: TemporalPrior | None, loose: float) -> Floats:
     """Returns (N,1,3) where a pose of known shape and size stands, as all rays together say."""
     flat, sd, weight = rays.by_point
     rows = planes(flat, cameras)

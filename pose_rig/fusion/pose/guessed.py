@@ -31,7 +31,7 @@ _CHAIN = tuple(  # joint, what it hangs on, share; parents before children
 _HEAD = [INDEX["head"], INDEX["nose"]]
 
 
-def with_guesses(covariance: Floats, joints: Floats, believed: Floats, centre: Floats) -> Floats:
+def inflate_covariance(covariance: Floats, joints: Floats, believed: Floats, centre: Floats) -> Floats:
     """Returns the covariance (J,3,3) m² of a pose, larger where it is guessed.
 
     Args:

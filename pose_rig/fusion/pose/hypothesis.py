@@ -1,6 +1,6 @@
-"""Readings of an instant: who is whom in every view, and what the graph makes of it.
+"""Hypotheses of an instant: who is whom in every view, and what the graph makes of it.
 
-Axes: H readings, V views, C candidates, J joints.
+Axes: H hypotheses, V views, C candidates, J joints.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.observation import Observation
 from pose_rig.graph import GATE, GUESS, Engine, GraphInput, GraphOutput
 
-ABSENT = -1
+UNASSIGNED = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Prior:
+class RotationPrior:
     """The cameras' rotations as the rig knows them.
 
     Attributes:
@@ -29,12 +29,12 @@ class Prior:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Hypothesis:
     """One way to read an instant.
 
     Attributes:
         observation: The candidates, as they were read.
-        pick: (V,) candidate of each view, `ABSENT` for none.
+        pick: (V,) candidate of each view, `UNASSIGNED` for none.
         out: What the graph made of it (H = 1).
         switched: Whether somebody else is followed from now on.
     """
@@ -47,7 +47,7 @@ class Reading:
     @property
     def present(self) -> NDArray[np.bool_]:
         """(V,) which views see the person followed."""
-        return np.asarray(self.pick != ABSENT)
+        return np.asarray(self.pick != UNASSIGNED)
 
     @property
     def chosen(self) -> NDArray[np.int64]:
@@ -65,11 +65,11 @@ class Reading:
         return self.observation.score[self.chosen] * self.present[:, None]
 
 
-def run(
-    engine: Engine, observation: Observation, picks: NDArray[np.int64], prior: Prior | None, trust: Floats
+def run_graph(
+    engine: Engine, observation: Observation, picks: NDArray[np.int64], prior: RotationPrior | None, trust: Floats
 ) -> GraphOutput:
-    """Returns what the graph makes of readings (H,V) of one instant."""
-    present = picks != ABSENT
+    """Returns what the graph makes of hypotheses (H,V) of one instant."""
+    present = picks != UNASSIGNED
     valid = np.where(present, picks, 0)
     frame = observation.ray_from_camera[valid]
     freedom = np.full(picks.shape, GUESS) if prior is None else np.broadcast_to(prior.sd, picks.shape)

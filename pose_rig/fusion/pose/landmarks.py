@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.triangulate import Rays, triangulate_with_covariance
-from pose_rig.fusion.pose.hypothesis import ABSENT, Reading
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, Landmarks, extra_landmarks, parent_of
 
@@ -20,7 +20,7 @@ ROUNDS, LOOSE = 3, 4.0  # as in `triangulate`: the joint that a landmark hangs o
 SURE_M = 0.06  # less sure than this is guessed
 
 
-class Extras:
+class ExtraLandmarks:
     """The extra landmarks of a rig whose cameras may have different landmark sets.
 
     Args:
@@ -42,7 +42,7 @@ class Extras:
 
     def placed(
         self,
-        reading: Reading,
+        hypothesis: Hypothesis,
         samples: Sequence[Sample | None],
         sets: Sequence[Landmarks | None],
         cameras: Calibration,
@@ -53,7 +53,7 @@ class Extras:
         """Returns where they are (E,3) m, their covariance (E,3,3) m², and scores (E,), 0 = guessed.
 
         Args:
-            reading: Who was followed.
+            hypothesis: Who was followed.
             samples: What each view saw.
             sets: Each view's landmark set.
             cameras: The solved rig.
@@ -61,7 +61,7 @@ class Extras:
             joints: (J,3) m, the pose.
             sd: (V,) standard deviation of good detections, ideal coordinates.
         """
-        xy, score = self._seen(reading, samples, sets)
+        xy, score = self._seen(hypothesis, samples, sets)
         rays = Rays(cameras.flat(xy), sd[:, None], (score > 0) * trust[:, None])
         prior = self.beside(joints)
         points, covariance, believed = triangulate_with_covariance(rays, cameras, prior, REACH_M, ROUNDS, LOOSE)
@@ -69,17 +69,17 @@ class Extras:
         return points, covariance, (score * np.clip(believed, 0, 1)).max(0) * sure
 
     def _seen(
-        self, reading: Reading, samples: Sequence[Sample | None], sets: Sequence[Landmarks | None]
+        self, hypothesis: Hypothesis, samples: Sequence[Sample | None], sets: Sequence[Landmarks | None]
     ) -> tuple[Floats, Floats]:
         """Returns pixels (V,E,2) and scores (V,E) of the person followed."""
         xy, score = np.zeros((len(samples), len(self.names), 2)), np.zeros((len(samples), len(self.names)))
         for v, (sample, marks) in enumerate(zip(samples, sets, strict=True)):
-            pick = reading.pick[v]
-            if sample is None or marks is None or pick == ABSENT:
+            pick = hypothesis.pick[v]
+            if sample is None or marks is None or pick == UNASSIGNED:
                 continue
-            mirrored = bool(reading.observation.mirrored[pick])
+            mirrored = bool(hypothesis.observation.mirrored[pick])
             columns = self._columns_in(marks, mirrored)
-            person = reading.observation.person[pick]
+            person = hypothesis.observation.person[pick]
             score[v] = np.where(columns >= 0, sample.score[person, columns], 0.0)
             xy[v] = np.where(score[v, :, None] > 0, sample.xy_px[person, columns], 0.0)
         return xy, score

@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.fusion.pose.hypothesis import ABSENT, disagreement, run
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, disagreement, run_graph
 from pose_rig.fusion.pose.observation import Observation
 from pose_rig.graph import Engine
 
@@ -23,7 +23,7 @@ ENOUGH = 0.8  # evidence (sum of differences in disagreement) for a switch: a se
 FADES = 0.9
 
 
-class Rivals:
+class PersonSwitch:
     """Adds up what speaks for following somebody else."""
 
     def __init__(self, views: int) -> None:
@@ -44,8 +44,8 @@ class Rivals:
         others = assignments(observation, pick)
         if len(others) < 2:
             return None
-        out = run(engine, observation, others, None, np.ones(observation.views))
-        costs = disagreement(out.model_sd, others != ABSENT).sum(-1)
+        out = run_graph(engine, observation, others, None, np.ones(observation.views))
+        costs = disagreement(out.model_sd, others != UNASSIGNED).sum(-1)
         best = int(np.argmin(costs))
         differs = others[best] != pick
         gain = float(costs[0] - costs[best])
@@ -59,7 +59,7 @@ class Rivals:
 def assignments(observation: Observation, pick: NDArray[np.int64]) -> NDArray[np.int64]:
     """Returns (H,V) ways to follow one person per view, the one in use first; views left out stay so."""
     options = [
-        [int(pick[v]), *(int(c) for c in observation.of(v) if c != pick[v])] if pick[v] != ABSENT else [ABSENT]
+        [int(pick[v]), *(int(c) for c in observation.of(v) if c != pick[v])] if pick[v] != UNASSIGNED else [UNASSIGNED]
         for v in range(observation.views)
     ]
     if np.prod([len(choices) for choices in options]) <= MOST:

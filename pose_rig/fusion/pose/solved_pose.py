@@ -1,4 +1,4 @@
-"""A reading of an instant, seen through a solved rig: where every joint is in the room, and how sure that is.
+"""A hypothesis of an instant, seen through a solved rig: where every joint is in the room, and how sure that is.
 
 Axes: V views, J = 17 joints, P points (`bundle.POINTS`).
 """
@@ -13,10 +13,10 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import LENGTH_OF, POINTS, SPAN
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import LEAST, NOISE, noise
-from pose_rig.fusion.calibration.self_solve import JOINTS_OF_POINTS, Solved
+from pose_rig.fusion.calibration.self_solve import JOINTS_FROM_POINTS, Solved
 from pose_rig.fusion.calibration.triangulate import Rays
-from pose_rig.fusion.pose.fit import Before, Fit, errors, fit
-from pose_rig.fusion.pose.hypothesis import Reading
+from pose_rig.fusion.pose.fit import Fit, TemporalPrior, errors, fit
+from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.medians import medians
 from pose_rig.skeleton import J
 
@@ -25,10 +25,10 @@ LEAP = 4.0  # standard deviations from where the joints were expected, their med
 ALONE = 3.0  # so many times what any other view sees
 FEW = 4  # joints seen
 CLEAR = 0.5  # agreement below which a view may have been misread
-CLEARLY = 0.2  # by which another reading must agree better
+CLEARLY = 0.2  # by which another hypothesis must agree better
 LOST = 0.3  # agreement of all views below which the place of an instant ago is given up
 _POINTS = list(POINTS)
-_PARTS = np.array([np.resize(np.flatnonzero(row), 4) for row in JOINTS_OF_POINTS])  # (J,4) points that make a joint
+_PARTS = np.array([np.resize(np.flatnonzero(row), 4) for row in JOINTS_FROM_POINTS])  # (J,4) points that make a joint
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,34 +59,36 @@ class SolvedPose:
         """(P,3) m, the joints that are seen for themselves."""
         return self.joints[_POINTS]
 
-    def before(self, elapsed_s: float, velocity: Floats | float = 0.0) -> Before:
+    def before(self, elapsed_s: float, velocity: Floats | float = 0.0) -> TemporalPrior:
         """Returns what this pose tells of one that comes so much later; velocity (P,3) m/s."""
-        return Before.after(elapsed_s, self.points, self.covariance[_POINTS], velocity)
+        return TemporalPrior.after(elapsed_s, self.points, self.covariance[_POINTS], velocity)
 
 
-def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | None) -> tuple[Reading, SolvedPose]:
-    """Returns the pose of an instant, and the reading with what the pose has cleared up.
+def solved_pose(
+    hypothesis: Hypothesis, rig: Solved, trust: Floats, before: TemporalPrior | None
+) -> tuple[Hypothesis, SolvedPose]:
+    """Returns the pose of an instant, and the hypothesis with what the pose has cleared up.
 
     Args:
-        reading: Who was seen where, and what the lifts say.
+        hypothesis: Who was seen where, and what the lifts say.
         rig: The cameras, and the person's bones.
         trust: (V,) weight of each view.
         before: Where the person was an instant ago; None = unknown.
     """
     calibration, length = rig.calibration, rig.length
-    body = reading.out.body[0][_POINTS].astype(float)
+    body = hypothesis.out.body[0][_POINTS].astype(float)
     size = median((length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6)).tolist())
     shape = (size * body)[None]
-    rays, there = _seen(reading, calibration)
-    believed, used, start = np.clip(reading.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0), trust, None
+    rays, there = _seen(hypothesis, calibration)
+    believed, used, start = np.clip(hypothesis.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0), trust, None
     if before is not None:
         error = errors(rays, calibration, before.expected[None])[0]
         agreed = _agreed(error, there)
-        expected = _cleared_up(reading, before.expected, agreed, calibration)
-        if expected is not reading:
-            believed = np.where((expected.pick != reading.pick)[:, None], 1.0, believed)
-            reading = expected
-            rays, there = _seen(reading, calibration)
+        expected = _cleared_up(hypothesis, before.expected, agreed, calibration)
+        if expected is not hypothesis:
+            believed = np.where((expected.pick != hypothesis.pick)[:, None], 1.0, believed)
+            hypothesis = expected
+            rays, there = _seen(hypothesis, calibration)
             error = errors(rays, calibration, before.expected[None])[0]
             agreed = _agreed(error, there)
         used = trust * ~_sudden(error, there, trust)
@@ -105,19 +107,19 @@ def solved_pose(reading: Reading, rig: Solved, trust: Floats, before: Before | N
         return _pose(found, rays, there, agreed, calibration), agreed
 
     pose, agreed = fitted(believed * used[:, None])
-    other = _cleared_up(reading, pose.points, agreed, calibration, trust > 0)
-    changed = other.pick != reading.pick
+    other = _cleared_up(hypothesis, pose.points, agreed, calibration, trust > 0)
+    changed = other.pick != hypothesis.pick
     if (changed & (trust > 0)).any():
-        reading = other
-        rays, there = _seen(reading, calibration)
+        hypothesis = other
+        rays, there = _seen(hypothesis, calibration)
         pose, _ = fitted(np.where(changed[:, None], trust[:, None], believed * used[:, None]))
-    return reading, pose
+    return hypothesis, pose
 
 
-def _seen(reading: Reading, calibration: Calibration) -> tuple[Rays, NDArray[np.bool_]]:
+def _seen(hypothesis: Hypothesis, calibration: Calibration) -> tuple[Rays, NDArray[np.bool_]]:
     """Returns what the person followed looks like, everything trusted, and (V,P) which points are seen."""
-    flat = calibration.flat(reading.followed_px[:, _POINTS])
-    there = reading.followed_score[:, _POINTS] > 0
+    flat = calibration.flat(hypothesis.followed_px[:, _POINTS])
+    there = hypothesis.followed_score[:, _POINTS] > 0
     return Rays(flat[None], noise(flat, there)[None], there[None].astype(float)), there
 
 
@@ -149,8 +151,8 @@ def _sudden(error: Floats, there: NDArray[np.bool_], trust: Floats) -> NDArray[n
 
 
 def _pose(found: Fit, rays: Rays, there: NDArray[np.bool_], agreed: Floats, calibration: Calibration) -> SolvedPose:
-    joints = JOINTS_OF_POINTS @ found.points[0]
-    covariance = (JOINTS_OF_POINTS**2 @ found.covariance[0].reshape(len(_POINTS), 9)).reshape(J, 3, 3)
+    joints = JOINTS_FROM_POINTS @ found.points[0]
+    covariance = (JOINTS_FROM_POINTS**2 @ found.covariance[0].reshape(len(_POINTS), 9)).reshape(J, 3, 3)
     inlier = (found.inlier[0] * there)[:, _PARTS].min(-1)
     projected, _ = calibration.project(joints)
     sd = np.asarray(rays.sd[0, :, 0])
@@ -158,32 +160,34 @@ def _pose(found: Fit, rays: Rays, there: NDArray[np.bool_], agreed: Floats, cali
 
 
 def _cleared_up(
-    reading: Reading,
+    hypothesis: Hypothesis,
     points: Floats,
     agreed: Floats,
     calibration: Calibration,
     asked: NDArray[np.bool_] | None = None,
-) -> Reading:
-    """Returns the reading with those people, or their mirror images, whom a pose bears out clearly better.
+) -> Hypothesis:
+    """Returns the hypothesis with those people, or their mirror images, whom a pose bears out clearly better.
 
     The lifts compare shapes; where a body must appear in a picture tells more.
 
     Args:
-        reading: As the lifts have it.
+        hypothesis: As the lifts have it.
         points: (P,3) m, the pose.
         agreed: (V,) how well those fit it who are followed.
         calibration: The cameras.
         asked: (V,) of which one must fit ill; None = any.
     """
-    unclear = reading.observation.present & (agreed < CLEAR)
+    unclear = hypothesis.observation.present & (agreed < CLEAR)
     if asked is not None and not (unclear & asked).any():
-        return reading
+        return hypothesis
     unclear = unclear & calibration.known
     if not unclear.any():
-        return reading
+        return hypothesis
     points_px, _ = calibration.project(points)
-    observation = reading.observation if reading.observation.mirrored.any() else reading.observation.with_mirrors()
-    pick = reading.pick.copy()
+    observation = (
+        hypothesis.observation if hypothesis.observation.mirrored.any() else hypothesis.observation.with_mirrors()
+    )
+    pick = hypothesis.pick.copy()
     for view in np.flatnonzero(unclear).tolist():
         candidates = observation.of(view)
         there = observation.score[candidates][:, _POINTS] > 0
@@ -193,7 +197,7 @@ def _cleared_up(
         best = int(np.argmax(fits))
         if fits[best] > max(CLEAR, agreed[view] + CLEARLY):
             pick[view] = candidates[best]
-    return replace(reading, observation=observation, pick=pick)
+    return replace(hypothesis, observation=observation, pick=pick)
 
 
 def _agreed(error: Floats, there: NDArray[np.bool_]) -> Floats:

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M, FOCAL_PER_LARGER_SIDE, Config
-from pose_rig.fusion.calibration.body_scale import Placement
+from pose_rig.fusion.calibration.body_scale import BodyScale
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.rotation_averaging import Lens, frame_of
+from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics, gravity_aligned_rotation
 from pose_rig.fusion.calibration.self_solve import Solved
-from pose_rig.fusion.pose.association import Follower
-from pose_rig.fusion.pose.fit import Before
-from pose_rig.fusion.pose.guessed import with_guesses
-from pose_rig.fusion.pose.hypothesis import ABSENT, Reading, run
-from pose_rig.fusion.pose.landmarks import Extras
+from pose_rig.fusion.pose.association import PersonTracker
+from pose_rig.fusion.pose.fit import TemporalPrior
+from pose_rig.fusion.pose.guessed import inflate_covariance
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis, run_graph
+from pose_rig.fusion.pose.landmarks import ExtraLandmarks
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
@@ -97,27 +97,27 @@ class Fusion:
         self.landmarks: list[Landmarks | None] = [None] * len(cameras)
         self.rig = Rig(setup_of(config, fixed), engine, learner or Learner())
         self.rig.lens = self._lens
-        self._follower = Follower(len(cameras))
-        self._placement = Placement(config.height_m or ASSUMED_HEIGHT_M)
+        self._tracker = PersonTracker(len(cameras))
+        self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
         self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
         self._up = np.zeros((len(cameras), 3))
         self._first_from = np.zeros((len(cameras), 3, 3))
         self._instants = 0
-        self._extras: Extras | None = None
+        self._extra: ExtraLandmarks | None = None
         self._last = np.zeros((J, 3))
         self._pose: SolvedPose | None = None  # an instant ago
         self._pose_ns = 0
         self._velocity = np.zeros((0, 3))
 
     @property
-    def _lens(self) -> Lens:
+    def _lens(self) -> AssumedIntrinsics:
         assumed = FOCAL_PER_LARGER_SIDE * self._size_px.max(-1)
-        return Lens(np.where(np.isfinite(self._given_focal), self._given_focal, assumed), self._size_px)
+        return AssumedIntrinsics(np.where(np.isfinite(self._given_focal), self._given_focal, assumed), self._size_px)
 
     @property
     def joints(self) -> tuple[str, ...]:
         """The names of what is placed: the 17 joints, then the landmarks that only a solved rig can place."""
-        return JOINTS + (() if self._extras is None else self._extras.names)
+        return JOINTS + (() if self._extra is None else self._extra.names)
 
     @property
     def calibration(self) -> Calibration | None:
@@ -142,34 +142,36 @@ class Fusion:
         """Returns the pose at an instant from what each view saw then."""
         focal_px = self.rig.focal_px
         observation = observe(t_ns, samples, self.landmarks, focal_px, self._size_px)
-        if self._extras is None and any(marks is not None for marks in self.landmarks):
-            self._extras = Extras(self.landmarks)
+        if self._extra is None and any(marks is not None for marks in self.landmarks):
+            self._extra = ExtraLandmarks(self.landmarks)
             self._last = np.zeros((len(self.joints), 3))
         prior, mode, trust, solved = self.rig.prior(t_ns), self.rig.mode, self.rig.trust(t_ns), self.rig.solved
         if (
             prior is not None and observation.present.any() and not trust[observation.view].any()
         ):  # only views are left whose place nobody knows
             prior, mode, trust, solved = None, "cold", np.ones(observation.views), None
-        reading = self._follower.read(observation, self._engine, prior, trust)
-        if reading is None:
+        hypothesis = self._tracker.associate(observation, self._engine, prior, trust)
+        if hypothesis is None:
             self.rig.nobody()
             return self._nobody(t_ns, mode)
-        guess = reading if prior is None else None
+        guess = hypothesis if prior is None else None
         if self.rig.wants_guess(observation.present, t_ns):
-            out = run(self._engine, reading.observation, reading.pick[None], None, np.ones(observation.views))
-            guess = Reading(reading.observation, reading.pick, out)
+            out = run_graph(
+                self._engine, hypothesis.observation, hypothesis.pick[None], None, np.ones(observation.views)
+            )
+            guess = Hypothesis(hypothesis.observation, hypothesis.pick, out)
         pose = None
         if solved is not None:
             trust = trust * solved.known
-            cleared, pose = solved_pose(reading, solved.rig, trust, self._before(t_ns))
+            cleared, pose = solved_pose(hypothesis, solved.rig, trust, self._before(t_ns))
             self._go_on(pose, t_ns)
-            instant = self._solved_instant(cleared, pose, solved, trust, samples, own_lifts(reading, cleared))
+            instant = self._solved_instant(cleared, pose, solved, trust, samples, own_lifts(hypothesis, cleared))
         else:
-            instant = self._instant(reading, mode, focal_px, settled=prior is not None)
-        self.rig.learn(reading, guess, pose)
+            instant = self._instant(hypothesis, mode, focal_px, settled=prior is not None)
+        self.rig.learn(hypothesis, guess, pose)
         return instant
 
-    def _before(self, t_ns: int) -> Before | None:
+    def _before(self, t_ns: int) -> TemporalPrior | None:
         """Returns what the last pose in the solved rig tells of this instant."""
         elapsed_ns = t_ns - self._pose_ns
         if self._pose is None or not 0 <= elapsed_ns <= STAYS_NS:
@@ -188,7 +190,7 @@ class Fusion:
 
     def _solved_instant(
         self,
-        reading: Reading,
+        hypothesis: Hypothesis,
         pose: SolvedPose,
         solved: SolvedRig,
         trust: Floats,
@@ -196,24 +198,24 @@ class Fusion:
         lifted: Floats,
     ) -> FusedInstant:
         cameras = solved.rig.calibration
-        seen = reading.followed_score > 0
-        distance = np.linalg.norm(pose.projected_px - reading.followed_px, axis=-1) * seen * (trust > 0)[:, None]
-        score = (reading.followed_score * pose.inlier * (trust > 0)[:, None]).max(0)
+        seen = hypothesis.followed_score > 0
+        distance = np.linalg.norm(pose.projected_px - hypothesis.followed_px, axis=-1) * seen * (trust > 0)[:, None]
+        score = (hypothesis.followed_score * pose.inlier * (trust > 0)[:, None]).max(0)
         parts = [(pose.joints, pose.covariance, score)]
-        if self._extras is not None and self._extras.names:
-            parts.append(self._extras.placed(reading, samples, self.landmarks, cameras, trust, pose.joints, pose.sd))
+        if self._extra is not None and self._extra.names:
+            parts.append(self._extra.placed(hypothesis, samples, self.landmarks, cameras, trust, pose.joints, pose.sd))
         raw, covariance, score = (np.concatenate(column) for column in zip(*parts, strict=True))
         sd_m = np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 3)
         believed = pose.inlier * (trust > 0)[:, None]
-        covariance[:J] = with_guesses(pose.covariance, pose.joints, believed, cameras.centre)
-        if self._extras is not None:
-            covariance[J:] += self._extras.beside(covariance[:J]) * (score[J:] == 0)[:, None, None]
-        self._last = self._smooth(reading.observation.t_ns, raw, sd_m)
+        covariance[:J] = inflate_covariance(pose.covariance, pose.joints, believed, cameras.centre)
+        if self._extra is not None:
+            covariance[J:] += self._extra.beside(covariance[:J]) * (score[J:] == 0)[:, None, None]
+        self._last = self._smooth(hypothesis.observation.t_ns, raw, sd_m)
         nothing = np.where(solved.known, 1.0, np.nan)
         residual = np.zeros(len(raw))
         residual[:J] = distance.sum(0) / np.maximum((seen & (trust > 0)[:, None]).sum(0), 1)
         return FusedInstant(
-            t_ns=reading.observation.t_ns,
+            t_ns=hypothesis.observation.t_ns,
             mode="solved",
             tracking=True,
             joints=self.joints,
@@ -222,30 +224,35 @@ class Fusion:
             covariance=covariance,
             score=score,
             residual_px=residual,
-            followed=np.where(reading.present, reading.observation.person[reading.chosen], ABSENT),
+            followed=np.where(hypothesis.present, hypothesis.observation.person[hypothesis.chosen], UNASSIGNED),
             refined_px=pose.projected_px * nothing[:, None, None],
             inlier=pose.inlier * nothing[:, None],
             lifted=lifted,
             rotation=cameras.rotation * nothing[:, None, None],
         )
 
-    def _instant(self, reading: Reading, mode: Mode, focal_px: Floats, *, settled: bool) -> FusedInstant:
-        observation, out, present, chosen = reading.observation, reading.out, reading.present, reading.chosen
+    def _instant(self, hypothesis: Hypothesis, mode: Mode, focal_px: Floats, *, settled: bool) -> FusedInstant:
+        observation, out, present, chosen = (
+            hypothesis.observation,
+            hypothesis.out,
+            hypothesis.present,
+            hypothesis.chosen,
+        )
         frame = observation.ray_from_camera[chosen]
         turned = frame.swapaxes(-1, -2) @ out.rotation[0].astype(float)  # camera_from_body
         rig_from_body = np.eye(3) if settled else self._rig_from_body(turned, frame, out.upright[chosen], present)
-        joints = self._placement(out.body[0].astype(float) @ rig_from_body.T)
-        raw = np.concatenate([joints, self._extras.beside(joints)]) if self._extras is not None else joints
+        joints = self._body_scale(out.body[0].astype(float) @ rig_from_body.T)
+        raw = np.concatenate([joints, self._extra.beside(joints)]) if self._extra is not None else joints
         self._last = self._smooth(observation.t_ns, raw)
         norm = observation.norm[chosen]
         fused = reproject(out.body[0], out.rotation[0], out.scale[0], out.offset[0], norm)
         flat = np.stack([out.refined[0].astype(float), fused])
         refined, reprojected = unrectify(flat, norm, frame, focal_px, self._size_px)
-        seen = reading.followed_score > 0
-        distance = np.linalg.norm(reprojected - reading.followed_px, axis=-1) * seen
+        seen = hypothesis.followed_score > 0
+        distance = np.linalg.norm(reprojected - hypothesis.followed_px, axis=-1) * seen
         nothing = np.where(present, 1.0, np.nan)
         score, residual = np.zeros(len(raw)), np.zeros(len(raw))
-        score[:J] = (reading.followed_score * out.inlier[0]).max(0)
+        score[:J] = (hypothesis.followed_score * out.inlier[0]).max(0)
         residual[:J] = distance.sum(0) / np.maximum(seen.sum(0), 1)
         return FusedInstant(
             t_ns=observation.t_ns,
@@ -257,10 +264,10 @@ class Fusion:
             covariance=np.full((len(raw), 3, 3), np.nan),
             score=score,
             residual_px=residual,
-            followed=np.where(present, observation.person[chosen], ABSENT),
+            followed=np.where(present, observation.person[chosen], UNASSIGNED),
             refined_px=refined * nothing[:, None, None],
             inlier=out.inlier[0] * nothing[:, None],
-            lifted=own_lifts(reading),
+            lifted=own_lifts(hypothesis),
             rotation=turned @ rig_from_body.T * nothing[:, None, None],
         )
 
@@ -276,7 +283,7 @@ class Fusion:
             covariance=np.full((count, 3, 3), np.nan),
             score=np.zeros(count),
             residual_px=np.zeros(count),
-            followed=np.full(views, ABSENT),
+            followed=np.full(views, UNASSIGNED),
             refined_px=np.full((views, J, 2), np.nan),
             inlier=np.full((views, J), np.nan),
             lifted=np.full((views, J, 3), np.nan),
@@ -294,7 +301,7 @@ class Fusion:
         first = int(np.flatnonzero(present)[0])
         if first and np.linalg.det(self._first_from[first]) > 0.1:
             first_turned = nearest_rotation(self._first_from[first]) @ turned[first]
-            return np.asarray(frame_of(self._up[0], ahead) @ first_turned)
+            return np.asarray(gravity_aligned_rotation(self._up[0], ahead) @ first_turned)
         self._instants += 1
         share = 1 / min(self._instants, UP_LEARNED_OVER)
         first_from = turned[first] @ turned.swapaxes(-1, -2)
@@ -304,24 +311,24 @@ class Fusion:
         self._up[first] += share * (vertical - self._up[first])
         if len(present) == 1 and self._instants >= UP_LEARNED_OVER:
             self.rig.see_up(self._up[0])
-        return np.asarray(frame_of(self._up[first], ahead) @ turned[first])
+        return np.asarray(gravity_aligned_rotation(self._up[first], ahead) @ turned[first])
 
 
-def own_lifts(reading: Reading, cleared: Reading | None = None) -> Floats:
+def own_lifts(hypothesis: Hypothesis, cleared: Hypothesis | None = None) -> Floats:
     """Returns (V,J,3) each view's own lift in its camera's axes, NaN where it sees nobody.
 
     Args:
-        reading: As the lifts have it.
+        hypothesis: As the lifts have it.
         cleared: As the pose has it, which may follow somebody in views that were left out before.
     """
-    chosen, present = reading.chosen, reading.present
+    chosen, present = hypothesis.chosen, hypothesis.present
     if cleared is not None:
         taken_in = cleared.present & ~present  # only those that are not exchanged were lifted
-        chosen = np.where(taken_in, cleared.pick % len(reading.out.lifted), chosen)
+        chosen = np.where(taken_in, cleared.pick % len(hypothesis.out.lifted), chosen)
         present = present | taken_in
     nothing = np.where(present, 1.0, np.nan)[:, None, None]
-    frame = reading.observation.ray_from_camera[chosen]
-    return np.asarray(np.einsum("vji,vkj->vki", frame, reading.out.lifted[chosen].astype(float)) * nothing)
+    frame = hypothesis.observation.ray_from_camera[chosen]
+    return np.asarray(np.einsum("vji,vkj->vki", frame, hypothesis.out.lifted[chosen].astype(float)) * nothing)
 
 
 def reproject(

@@ -9,7 +9,7 @@ import numpy as np
 
 from pose_rig.fusion.calibration.bundle import SHARE
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.rotation_averaging import Solution
+from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import CameraState, RigState
@@ -17,12 +17,12 @@ from pose_rig.wire.messages import CameraState, RigState
 UNKNOWN = np.eye(3).ravel()
 
 
-def settled(state: RigState, names: Sequence[str]) -> Solution:
+def settled(state: RigState, names: Sequence[str]) -> CameraRotations:
     """Returns the rotations of a settled rig."""
     rows = _rows(state, names)
     known = np.array([row.rotation is not None for row in rows])
     rotation = np.array([row.rotation or UNKNOWN for row in rows]).reshape(-1, 3, 3)
-    return Solution(rotation, np.array([row.rotation_sd_deg or 0.0 for row in rows]), known)
+    return CameraRotations(rotation, np.array([row.rotation_sd_deg or 0.0 for row in rows]), known)
 
 
 def solved(state: RigState, names: Sequence[str], height_m: float) -> Solved:

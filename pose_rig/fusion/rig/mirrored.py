@@ -21,7 +21,7 @@ from pose_rig.fusion.calibration.bundle import POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.resection import explained
 from pose_rig.fusion.pose.association import shape_of
-from pose_rig.fusion.pose.hypothesis import ABSENT, Reading
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.skeleton import MIRROR
 
@@ -54,19 +54,19 @@ class Mirrors:
         self._seen: dict[int, deque[tuple[Floats, Floats, float]]] = {}
         self._exchanged: dict[int, bool] = {}  # whether left and right are, rather than the picture
 
-    def look(self, reading: Reading, pose: SolvedPose | None, cameras: Calibration | None) -> None:
+    def look(self, hypothesis: Hypothesis, pose: SolvedPose | None, cameras: Calibration | None) -> None:
         """Takes in an instant, a few of them a second; pose and cameras of a solved rig, None until then."""
-        observation = reading.observation
+        observation = hypothesis.observation
         if abs(observation.t_ns - self._looked_ns) < EVERY_NS:
             return
         self._looked_ns = observation.t_ns
-        raw = _as_detected(reading)
-        self._compare(shape_of(reading.out.lifted)[raw], raw != ABSENT)
+        raw = _as_detected(hypothesis)
+        self._compare(shape_of(hypothesis.out.lifted)[raw], raw != UNASSIGNED)
         if pose is None or cameras is None:
             self._seen.clear()
             return
         flat = cameras.flat(observation.xy_px[raw][:, _POINTS])
-        there = (observation.score[raw][:, _POINTS] > 0) & (raw != ABSENT)[:, None]
+        there = (observation.score[raw][:, _POINTS] > 0) & (raw != UNASSIGNED)[:, None]
         for view in np.flatnonzero(there.any(1)).tolist():
             if (cameras.known & (np.arange(len(raw)) != view)).sum() > 1:
                 seen = self._seen.setdefault(view, deque(maxlen=LOOKS))
@@ -124,12 +124,12 @@ class Mirrors:
             del self._seen[view]
 
 
-def _as_detected(reading: Reading) -> NDArray[np.int64]:
-    """Returns (V,) the person of each view, left and right as the detector has them; `ABSENT` where that is unclear."""
-    observation = reading.observation
+def _as_detected(hypothesis: Hypothesis) -> NDArray[np.int64]:
+    """Returns (V,) the person of each view, left and right as detected; `UNASSIGNED` where that is unclear."""
+    observation = hypothesis.observation
     once = len(observation.view) // (2 if observation.mirrored.any() else 1)  # those exchanged come after the others
-    out = np.where(reading.present, reading.pick % max(once, 1), ABSENT)
-    for view in np.flatnonzero(~reading.present).tolist():
+    out = np.where(hypothesis.present, hypothesis.pick % max(once, 1), UNASSIGNED)
+    for view in np.flatnonzero(~hypothesis.present).tolist():
         candidates = observation.of(view)
         if (candidates < once).sum() == 1:
             out[view] = candidates[0]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.pose.hypothesis import Prior, Reading
+from pose_rig.fusion.pose.hypothesis import Hypothesis, RotationPrior
 from pose_rig.geometry import nearest_rotation
 
 FRESH_NS = 500_000_000  # where a camera looked says nothing after this
@@ -45,20 +45,20 @@ class Carried:
         """Returns (V,) which moving cameras it is known of where they look."""
         return np.asarray(self.moving & (np.abs(t_ns - self._seen_ns) < FRESH_NS))
 
-    def into(self, prior: Prior, t_ns: int) -> Prior:
+    def into(self, prior: RotationPrior, t_ns: int) -> RotationPrior:
         """Returns a rig's rotations with those of the moving cameras."""
         here = self.followed(t_ns)
         if not here.any():
             return prior
         rotation = np.where(here[:, None, None], self._rotation, prior.rotation)
-        return Prior(rotation, np.where(here, TURN_SD, prior.sd))
+        return RotationPrior(rotation, np.where(here, TURN_SD, prior.sd))
 
-    def follow(self, reading: Reading) -> None:
+    def follow(self, hypothesis: Hypothesis) -> None:
         """Takes over how an instant has turned the moving cameras that were followed already."""
-        here = self.followed(reading.observation.t_ns) & reading.present
-        self._take(reading.observation.t_ns, here, turned(reading))
+        here = self.followed(hypothesis.observation.t_ns) & hypothesis.present
+        self._take(hypothesis.observation.t_ns, here, turned(hypothesis))
 
-    def begin(self, guess: Reading, rotation: Floats, known: NDArray[np.bool_]) -> None:
+    def begin(self, guess: Hypothesis, rotation: Floats, known: NDArray[np.bool_]) -> None:
         """Begins to follow cameras that a cold look sees together with known ones.
 
         Args:
@@ -79,7 +79,7 @@ class Carried:
         self._seen_ns = np.where(here, t_ns, self._seen_ns)
 
 
-def turned(reading: Reading) -> Floats:
+def turned(hypothesis: Hypothesis) -> Floats:
     """Returns (V,3,3) camera_from_body, or from_rig if that was given, as the graph left it."""
-    frame = reading.observation.ray_from_camera[reading.chosen]
-    return np.asarray(frame.swapaxes(-1, -2) @ reading.out.rotation[0].astype(float))
+    frame = hypothesis.observation.ray_from_camera[hypothesis.chosen]
+    return np.asarray(frame.swapaxes(-1, -2) @ hypothesis.out.rotation[0].astype(float))

@@ -11,15 +11,20 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.acceptance import why_not
+from pose_rig.fusion.calibration.acceptance import rejection_reason
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
-from pose_rig.fusion.calibration.keyframes import Instant, Memory
-from pose_rig.fusion.calibration.relocalise import recall
-from pose_rig.fusion.calibration.room_frame import in_room
-from pose_rig.fusion.calibration.rotation_averaging import Lens, Solution, agreement, solve
-from pose_rig.fusion.calibration.self_solve import Solved, Task, self_solve
-from pose_rig.fusion.calibration.vertical import UNSURE, lies, walked
-from pose_rig.fusion.pose.hypothesis import Prior, Reading
+from pose_rig.fusion.calibration.keyframes import Keyframe, Keyframes
+from pose_rig.fusion.calibration.relocalise import relocalise
+from pose_rig.fusion.calibration.room_frame import to_room_frame
+from pose_rig.fusion.calibration.rotation_averaging import (
+    AssumedIntrinsics,
+    CameraRotations,
+    consistency_weight,
+    estimate_rotations,
+)
+from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways, walked
+from pose_rig.fusion.pose.hypothesis import Hypothesis, RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig import followed
 from pose_rig.fusion.rig.background import Background
@@ -69,10 +74,10 @@ class Rig:
     def __init__(self, setup: Setup, engine: Engine, learner: Learner) -> None:
         views = len(setup.names)
         self._setup, self._engine, self._learner = setup, engine, learner
-        self.lens = Lens(np.ones(views), np.ones((views, 2)))
+        self.lens = AssumedIntrinsics(np.ones(views), np.ones((views, 2)))
         self._why = self._doubt_of_up = ""
         self._health = Health(views)
-        self._averaging: Background[Solution] = Background(learner.executor, replayed=learner.replayed)
+        self._averaging: Background[CameraRotations] = Background(learner.executor, replayed=learner.replayed)
         self._solving: Background[Solved | str] = Background(learner.executor, replayed=learner.replayed)
         self._carried = Carried(setup.moving)
         self._unplaced_s, self._waited_ns = np.zeros(views), 0
@@ -80,7 +85,7 @@ class Rig:
         self._followed: RigState | None = None
         self._told: tuple[object, bytes] = (None, b"")
         self._remembered = setup.remembered
-        self._rotations: Solution | None = None
+        self._rotations: CameraRotations | None = None
         self._average_at = SETTLE_INSTANTS
         self.solved = SolvedRig(setup.fixed) if setup.fixed is not None else None
         self._forget_person()
@@ -107,7 +112,7 @@ class Rig:
     def _forget_person(self) -> None:
         if self.solved is not None and self._setup.fixed is None:
             self.solved.forget_person(self._setup.height_m)
-        self._memory = Memory()
+        self._keyframes = Keyframes()
         self._remembered_ns = self._first_ns = 0
         self._seen, self._solve_at = 0, SETTLE_INSTANTS
         self._solving.forget()
@@ -129,14 +134,14 @@ class Rig:
         """(V,) focal lengths in use."""
         return self.lens.focal_px if self.solved is None else self.solved.rig.calibration.focal_px
 
-    def prior(self, t_ns: int) -> Prior | None:
+    def prior(self, t_ns: int) -> RotationPrior | None:
         """Returns the cameras' rotations at an instant, None while cold."""
         if self.solved is not None:
             return self._carried.into(self.solved.prior, t_ns)
         if self._rotations is None:
             return None
         sd = np.full(len(self._setup.names), np.radians(INSTANT_SD_DEG))
-        return self._carried.into(Prior(self._rotations.rotation, sd), t_ns)
+        return self._carried.into(RotationPrior(self._rotations.rotation, sd), t_ns)
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -158,38 +163,38 @@ class Rig:
             new = new & self._carried.moving
         return self.mode != "cold" and self._due(t_ns) and bool(new.any())
 
-    def learn(self, reading: Reading, guess: Reading | None, pose: SolvedPose | None) -> None:
+    def learn(self, hypothesis: Hypothesis, guess: Hypothesis | None, pose: SolvedPose | None) -> None:
         """Takes in one instant.
 
         Args:
-            reading: What was made of it.
-            guess: A cold reading of the same instant; the reading itself while the rig is cold.
+            hypothesis: What was made of it.
+            guess: A cold hypothesis of the same instant; the hypothesis itself while the rig is cold.
             pose: What the solved rig made of it.
         """
-        observation = reading.observation
+        observation = hypothesis.observation
         if self._followed is None:
-            self._forget_others(reading)
-        agreed = np.where(reading.present, agreement(reading.out.model_sd[0].astype(float)), 0.0)
+            self._forget_others(hypothesis)
+        agreed = np.where(hypothesis.present, consistency_weight(hypothesis.out.model_sd[0].astype(float)), 0.0)
         if pose is not None:  # which knows nothing of where a carried camera is
             agreed = np.where(self._carried.moving, agreed, pose.agreed)
         self._health.update(observation.t_ns, observation.present, agreed)
         prior = self.prior(observation.t_ns) if self._carried.moving.any() else None
         if prior is not None:
-            self._carried.follow(reading)
-            if guess is not None and guess is not reading:
+            self._carried.follow(hypothesis)
+            if guess is not None and guess is not hypothesis:
                 self._carried.begin(guess, prior.rotation, self.known)
         if self._followed is not None:  # whatever there was to learn, the recording has it
             return
         self._wait(observation.t_ns, observation.present)
-        self._mirrors.look(reading, pose, None if self.solved is None else self.solved.rig.calibration)
+        self._mirrors.look(hypothesis, pose, None if self.solved is None else self.solved.rig.calibration)
         if self.solved is not None and pose is not None:
             self.solved.take_back(observation.t_ns, pose, self._health, self._carried.moving)
         self._take_out(observation.t_ns)
         if self._setup.fixed is not None:
             return
         self._take_results()
-        if self._due(observation.t_ns) and (reading.present & ~self._carried.moving).sum() > 1:
-            self._remember(reading, guess)
+        if self._due(observation.t_ns) and (hypothesis.present & ~self._carried.moving).sum() > 1:
+            self._remember(hypothesis, guess)
             self._think()
 
     def news(self) -> list[Learned]:
@@ -203,7 +208,7 @@ class Rig:
 
     def see_up(self, up: Floats) -> None:
         """Takes note of the vertical (3,), in its axes, that the only camera sees."""
-        self._doubt_of_up = UNSURE if lies(up) else ""
+        self._doubt_of_up = VERTICAL_UNCERTAIN if is_sideways(up) else ""
 
     def follow(self, state: RigState) -> None:
         """Takes the cameras and bones as a recording has them, and learns nothing from now on."""
@@ -241,11 +246,11 @@ class Rig:
             self._adopt(self_solve(self.task()))
         return None if self.solved is None else self.solved.rig
 
-    def _forget_others(self, reading: Reading) -> None:
+    def _forget_others(self, hypothesis: Hypothesis) -> None:
         """Forgets what was learned from somebody who is, or may be, another person than the one of this instant."""
-        if reading.switched:
+        if hypothesis.switched:
             self._forget() if self.solved is None else self._forget_person()
-        elif self._seen and reading.observation.t_ns - self._remembered_ns > GONE_NS:
+        elif self._seen and hypothesis.observation.t_ns - self._remembered_ns > GONE_NS:
             self._forget_person()
 
     def _wait(self, t_ns: int, present: NDArray[np.bool_]) -> None:
@@ -258,16 +263,16 @@ class Rig:
     def _due(self, t_ns: int) -> bool:
         return not self._seen or t_ns - self._remembered_ns >= REMEMBER_EVERY_NS
 
-    def _remember(self, reading: Reading, guess: Reading | None) -> None:
-        source = guess or reading
+    def _remember(self, hypothesis: Hypothesis, guess: Hypothesis | None) -> None:
+        source = guess or hypothesis
         observation = source.observation
         chosen = source.chosen
         frame = observation.ray_from_camera[chosen]
         norm, scale = observation.norm[chosen], source.out.scale[0].astype(float)
         stature = upright_length(bone_lengths(source.out.body[0].astype(float))) / EARS_TO_ANKLES
-        weight = source.present * agreement(source.out.model_sd[0].astype(float)) * ~self._carried.moving
-        self._memory.add(
-            Instant(
+        weight = source.present * consistency_weight(source.out.model_sd[0].astype(float)) * ~self._carried.moving
+        self._keyframes.add(
+            Keyframe(
                 t_ns=observation.t_ns,
                 xy_px=source.followed_px,
                 score=source.followed_score,
@@ -288,24 +293,24 @@ class Rig:
             return
         if self._seen < SETTLE_INSTANTS or self._remembered_ns - self._first_ns < SETTLE_NS:
             return
-        instants = tuple(self._memory.instants)
+        instants = tuple(self._keyframes.frames)
         if self.solved is not None:
             self.solved.look_at(instants)
         if self._remembered is not None and self.solved is None:
             self._recall(self._remembered, instants)
         if self.solved is None and self._seen >= self._average_at and not self._averaging.busy:
             self._average_at = self._next_at()
-            self._averaging.start(solve, instants, self._engine, self.lens, self._rotations)
+            self._averaging.start(estimate_rotations, instants, self._engine, self.lens, self._rotations)
             self._take_results()
         if self.mode != "cold" and self._seen >= self._solve_at and not self._solving.busy:
             self._solve_at = self._next_at()
             self._solving.start(self._learner.solve, self.task())
             self._take_results()
 
-    def _recall(self, rig: Solved, instants: Sequence[Instant]) -> None:
+    def _recall(self, rig: Solved, instants: Sequence[Keyframe]) -> None:
         """Uses a rig of old if it still fits."""
         setup, self._remembered = self._setup, None
-        recalled = recall(rig, instants, self.lens.size_px, setup.height_m if setup.height_given else None)
+        recalled = relocalise(rig, instants, self.lens.size_px, setup.height_m if setup.height_given else None)
         if recalled is None:
             self._why = "the remembered rig does not fit what the cameras see: it is learned anew"
         else:
@@ -314,14 +319,14 @@ class Rig:
     def _next_at(self) -> int:
         return self._seen + min(max(SETTLE_INSTANTS, round(self._seen * (SOLVE_AGAIN - 1))), SOLVE_LATEST)
 
-    def task(self) -> Task:
+    def task(self) -> SolveTask:
         """Returns what is to be solved as of now."""
         if self.solved is not None:
             rotation, present = self.solved.rig.calibration.rotation, self.solved.rig.calibration
         else:
             rotation, present = (np.zeros((0, 3, 3)) if self._rotations is None else self._rotations.rotation), None
-        setup, instants = self._setup, tuple(self._memory.instants)
-        return Task(instants, self.lens, setup.given, rotation, self.known, setup.height_m, present)
+        setup, instants = self._setup, tuple(self._keyframes.frames)
+        return SolveTask(instants, self.lens, setup.given, rotation, self.known, setup.height_m, present)
 
     def _take_results(self) -> None:
         averaged = self._averaging.take()
@@ -341,7 +346,7 @@ class Rig:
             return
         setup, up, lying = self._setup, np.array([0.0, 1.0, 0.0]), self._person_up
         person_up = up if lying is None else lying
-        reason = found if isinstance(found, str) else why_not(found, setup.names, person_up, setup.height_m)
+        reason = found if isinstance(found, str) else rejection_reason(found, setup.names, person_up, setup.height_m)
         self._why = "" if self.solved is not None else reason
         if reason or isinstance(found, str):
             return
@@ -350,7 +355,7 @@ class Rig:
         else:
             if lying is not None and walked(found.bodies, lying):  # it is the cameras that are turned
                 up, lying, self._doubt_of_up = lying, None, ""
-            self.solved = SolvedRig(in_room(found, up, setup.height_m, upright=lying is None))
+            self.solved = SolvedRig(to_room_frame(found, up, setup.height_m, upright=lying is None))
 
     def _take_out(self, t_ns: int) -> None:
         """Takes out cameras that have disagreed for long: they were moved, or see somebody else."""
@@ -362,7 +367,7 @@ class Rig:
                 return
             self._health.anew(view)
             self._carried.moved(view, t_ns)
-            self._memory.without_view(view)
+            self._keyframes.without_view(view)
             self._averaging.forget()
             self._solving.forget()
             if self.solved is not None:

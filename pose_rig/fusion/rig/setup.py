@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pose_rig.config import ASSUMED_HEIGHT_M, CameraConfig, Config
 from pose_rig.fusion.calibration.bundle import SHARE
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import Solved, Task, self_solve
+from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
 from pose_rig.skeleton import J
 
 
@@ -25,7 +25,7 @@ class Learner:
     """
 
     executor: Executor | None = None
-    solve: Callable[[Task], Solved | str] = self_solve
+    solve: Callable[[SolveTask], Solved | str] = self_solve
     replayed: bool = False
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import POINTS, SHARE
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.keyframes import Instant
+from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import measured
 from pose_rig.fusion.calibration.resection import Resection
 from pose_rig.fusion.calibration.self_solve import Solved
-from pose_rig.fusion.pose.hypothesis import Prior
+from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.consistency import DISAGREES, Health
 from pose_rig.wire.messages import CameraState
@@ -47,17 +47,17 @@ class SolvedRig:
         return self.rig.calibration.known & ~self._out
 
     @property
-    def prior(self) -> Prior:
+    def prior(self) -> RotationPrior:
         """The cameras' rotations."""
         cameras = self.rig.calibration
         sd = np.where(cameras.known, np.hypot(cameras.rotation_sd, LEAST_SD), UNKNOWN_SD)
-        return Prior(cameras.rotation, np.minimum(sd, UNKNOWN_SD))
+        return RotationPrior(cameras.rotation, np.minimum(sd, UNKNOWN_SD))
 
     def forget_person(self, height_m: float) -> None:
         """Goes back to average bones: somebody else may have come."""
         self.rig, self._stranger = replace(self.rig, length=SHARE * height_m), True
 
-    def look_at(self, instants: Sequence[Instant]) -> None:
+    def look_at(self, instants: Sequence[Keyframe]) -> None:
         """Measures the bones of somebody new."""
         if not self._stranger:
             return

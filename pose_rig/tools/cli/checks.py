@@ -126,14 +126,14 @@ def models() -> Iterator[Finding]:
 def providers() -> Iterator[Finding]:
     """Loads the shipped graph on every provider in turn."""
     try:
-        from pose_rig.lifting.engine import ORDER, SHIPPED, OrtEngine
+        from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine
     except ImportError as error:
         remedy = f"Run: {installer().again()}"
         yield Finding("fail", "inference", f"ONNX Runtime does not load: {error}.", remedy)
         return
     for name in ORDER:
         try:
-            OrtEngine(SHIPPED, name)
+            OrtEngine(DEFAULT_WEIGHTS, name)
         except PoseRigError as error:
             if name == "cpu":
                 yield Finding("fail", "inference", error.cause, f"Run: {installer().again()}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pose_rig.config import MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
-from pose_rig.lifting.weights_file import refuse_other
+from pose_rig.lifting.weights_file import check_is_graph
 from pose_rig.tools.arguments.camera_list import kind_of
 from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
 from pose_rig.wire.messages import LARGEST_SIDE_PX
@@ -48,7 +48,7 @@ def check(config: Config) -> None:
             f"There is no detector model {config.detector.model!r}.", f"Use {', '.join(MODELS)} or the path of a .task."
         )
     if config.fusion.weights:
-        refuse_other(Path(config.fusion.weights))
+        check_is_graph(Path(config.fusion.weights))
     if config.stream != StreamConfig():
         _check_stream(config.stream)
     if config.save and (path := Path(config.save)).suffix != ".npz":

@@ -204,10 +204,10 @@ def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> No
 
 def _engine(job: FusionJob) -> "OrtEngine":
     """Returns what runs the graph, warmed up."""
-    from pose_rig.lifting.engine import SHIPPED, OrtEngine, warm_up
+    from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
 
     settings = job.config.fusion
-    weights = Path(settings.weights) if settings.weights else SHIPPED
+    weights = Path(settings.weights) if settings.weights else DEFAULT_WEIGHTS
     engine = OrtEngine(weights, settings.provider, cache_folder() / "engines")
     warm_up(engine, len(job.config.camera))
     return engine

@@ -11,7 +11,7 @@ from benchmarks.contract import Figure, Report
 from pose_rig.errors import UsageError
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.lifting.checkpoint import load
-from pose_rig.lifting.engine import SHIPPED
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import INDEX, SCHEMAS
 from tests.fusion.fakes import FPS, film, ring, walk
@@ -22,7 +22,7 @@ SIDE = {"l": "left", "r": "right"}
 
 @pytest.fixture(scope="module")
 def lifter() -> Lifter:
-    return load(SHIPPED)[0]
+    return load(DEFAULT_WEIGHTS)[0]
 
 
 def landmarks_of(joints: np.ndarray) -> np.ndarray:

@@ -3,7 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pose_rig.fusion.calibration.acceptance import HUMAN, LENGTHS, SAME_WAY_DEG, SURE_DEG, SURE_FOCAL, same_way, why_not
+from pose_rig.fusion.calibration.acceptance import (
+    HUMAN,
+    LENGTHS,
+    SAME_WAY_DEG,
+    SURE_DEG,
+    SURE_FOCAL,
+    parallel_cameras,
+    rejection_reason,
+)
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import FITS, Solved
 from pose_rig.geometry import rotation_from_vector
@@ -18,7 +26,7 @@ def good(cameras: Calibration) -> Solved:
 
 
 def told(found: Solved) -> str:
-    return why_not(found, NAMES, UP, HEIGHT_M)
+    return rejection_reason(found, NAMES, UP, HEIGHT_M)
 
 
 def unsure(cameras: Calibration, views: list[int], sd_deg: float = SURE_DEG + 1) -> Calibration:
@@ -107,9 +115,9 @@ def test_two_of_four_that_look_the_same_way_do_not_matter() -> None:
 
 def test_which_cameras_look_the_same_way() -> None:
     cameras = calibration(4)
-    assert same_way(cameras, NAMES) == ""
-    assert same_way(alike(cameras, 1, 3, SAME_WAY_DEG + 1), NAMES) == ""
+    assert parallel_cameras(cameras, NAMES) == ""
+    assert parallel_cameras(alike(cameras, 1, 3, SAME_WAY_DEG + 1), NAMES) == ""
     both = alike(alike(cameras, 1, 3, 5), 1, 2, -5)
-    assert same_way(both, NAMES) == "left and right, left and back, right and back look the same way"
+    assert parallel_cameras(both, NAMES) == "left and right, left and back, right and back look the same way"
     both.known[3] = False
-    assert same_way(both, NAMES) == "left and right look the same way"
+    assert parallel_cameras(both, NAMES) == "left and right look the same way"

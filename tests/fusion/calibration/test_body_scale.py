@@ -3,7 +3,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
-from pose_rig.fusion.calibration.body_scale import ANKLE_HEIGHT, EARS_TO_ANKLES, Placement, bone_lengths, upright_length
+from pose_rig.fusion.calibration.body_scale import ANKLE_HEIGHT, EARS_TO_ANKLES, BodyScale, bone_lengths, upright_length
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import BONES, INDEX, J
 from tests.fusion.fakes import standing, walk
@@ -27,7 +27,7 @@ def test_upright_length_is_ankles_to_ears() -> None:
 
 @pytest.mark.parametrize("scale", [0.02, 1.0, 50.0])
 def test_a_standing_person_gets_the_stature_asked_for(scale: float) -> None:
-    placed = Placement(1.8)(scale * standing() @ TURN.T + 3.0)
+    placed = BodyScale(1.8)(scale * standing() @ TURN.T + 3.0)
     assert placed.shape == (J, 3)
     assert placed[0, [0, 2]] == pytest.approx([0, 0])
     assert upright_length(bone_lengths(placed)) == pytest.approx(STATURE)
@@ -36,12 +36,12 @@ def test_a_standing_person_gets_the_stature_asked_for(scale: float) -> None:
 
 
 def test_the_shape_is_kept_up_to_scale() -> None:
-    placed = Placement(1.8)(standing())
+    placed = BodyScale(1.8)(standing())
     assert placed - placed[0] == pytest.approx((placed[9, 1] - placed[0, 1]) / 0.68 * standing())
 
 
 def test_bones_stay_the_same_whatever_size_the_poses_come_in() -> None:
-    place, rng = Placement(1.8), np.random.default_rng(0)
+    place, rng = BodyScale(1.8), np.random.default_rng(0)
     placed = [place((pose - pose[0]) * np.exp(rng.normal(0, 0.3))) for pose in walk(4.0)]
     lengths = np.array([bone_lengths(pose) for pose in placed])
     assert (lengths.std(0) / lengths.mean(0)).max() < 0.05  # the captured neck and nose are not quite rigid
@@ -52,13 +52,13 @@ def test_a_crouching_first_instant_does_not_make_a_giant() -> None:
     crouched = standing()
     crouched[[INDEX["l_knee"], INDEX["r_knee"]]] = [[0.11, 0.1, 0.4], [-0.11, 0.1, 0.4]]
     crouched[[INDEX["l_ankle"], INDEX["r_ankle"]]] = [[0.11, -0.3, 0.3], [-0.11, -0.3, 0.3]]
-    placed = Placement(1.8)(crouched)
+    placed = BodyScale(1.8)(crouched)
     assert upright_length(bone_lengths(placed)) == pytest.approx(STATURE)
     assert np.ptp(placed[:, 1]) < 1.4
 
 
 def test_one_bad_instant_hardly_moves_the_bones() -> None:
-    place = Placement(1.8)
+    place = BodyScale(1.8)
     for pose in walk(3.0):
         before = place(pose)
     broken = walk(3.0)[-1].copy()
@@ -69,8 +69,8 @@ def test_one_bad_instant_hardly_moves_the_bones() -> None:
 
 
 def test_a_pose_of_no_extent_is_finite() -> None:
-    assert np.isfinite(Placement(1.7)(np.zeros((J, 3)))).all()
-    place = Placement(1.7)
+    assert np.isfinite(BodyScale(1.7)(np.zeros((J, 3)))).all()
+    place = BodyScale(1.7)
     place(standing())
     assert np.isfinite(place(np.zeros((J, 3)))).all()
 

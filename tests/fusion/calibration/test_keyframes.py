@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.keyframes import REMEMBERED, SEEN_ONCE, Instant, Memory, difference
+from pose_rig.fusion.calibration.keyframes import REMEMBERED, SEEN_ONCE, Keyframe, Keyframes, difference
 from pose_rig.skeleton import LIMBS, J
 from tests.fusion.simulated import acrobat, calibration, remembered, stroll
 
 CAMERAS = calibration(3)
 
 
-def instants_of(people: Floats) -> list[Instant]:
+def instants_of(people: Floats) -> list[Keyframe]:
     return remembered(people, CAMERAS, seed=None)
 
 
-def filled(instants: list[Instant]) -> Memory:
-    out = Memory()
+def filled(instants: list[Keyframe]) -> Keyframes:
+    out = Keyframes()
     for instant in instants:
         out.add(instant)
     return out
@@ -52,10 +52,10 @@ def test_instants_that_share_no_view_differ_very_much() -> None:
 
 
 def test_the_memory_never_grows_beyond_its_bound() -> None:
-    memory = Memory()
+    memory = Keyframes()
     for count, instant in enumerate(instants_of(stroll(20.0)), 1):
         memory.add(instant)
-        assert len(memory.instants) == min(count, REMEMBERED)
+        assert len(memory.frames) == min(count, REMEMBERED)
 
 
 def test_what_differs_is_kept_while_somebody_stands_still_for_long() -> None:
@@ -63,7 +63,7 @@ def test_what_differs_is_kept_while_somebody_stands_still_for_long() -> None:
     walk = remembered(stroll(6.0, 10.0), CAMERAS)
     still = remembered(np.tile(stroll(0.2, 10.0)[:1], (4 * REMEMBERED, 1, 1)), CAMERAS, seed=1, t0_ns=10**12)
     memory = filled([*walk, *still])
-    kept = [instant for instant in memory.instants if instant.t_ns < 10**12]
+    kept = [instant for instant in memory.frames if instant.t_ns < 10**12]
     assert len(kept) < REMEMBERED
     assert len(kept) >= len(walk) // 2
     assert max(difference(instant, kept).min() for instant in walk) < 0.1
@@ -73,9 +73,7 @@ def test_who_returns_to_the_same_poses_is_remembered_once() -> None:
     poses = instants_of(acrobat(40))
     again = [replace(instant, t_ns=instant.t_ns + 10**12) for instant in poses]
     memory = filled(again + poses + instants_of(acrobat(REMEMBERED - 40, seed=1)))
-    apart = [
-        difference(one, memory.instants[:n] + memory.instants[n + 1 :]).min() for n, one in enumerate(memory.instants)
-    ]
+    apart = [difference(one, memory.frames[:n] + memory.frames[n + 1 :]).min() for n, one in enumerate(memory.frames)]
     assert min(apart) > 0
 
 
@@ -83,7 +81,7 @@ def test_of_two_alike_the_one_that_views_bear_out_less_goes() -> None:
     instants = instants_of(acrobat(REMEMBERED))
     doubtful = replace(instants[7], weight=0.3 * instants[7].weight, t_ns=-1)
     for order in ([*instants, doubtful], [doubtful, *instants]):
-        kept = {instant.t_ns for instant in filled(order).instants}
+        kept = {instant.t_ns for instant in filled(order).frames}
         assert -1 not in kept
         assert len(kept) == REMEMBERED
 
@@ -91,14 +89,14 @@ def test_of_two_alike_the_one_that_views_bear_out_less_goes() -> None:
 def test_a_view_can_be_forgotten() -> None:
     memory = filled(instants_of(acrobat(5)))
     memory.without_view(1)
-    for instant in memory.instants:
+    for instant in memory.frames:
         assert instant.weight.tolist() == [1.0, 0.0, 1.0]
-    Memory().without_view(0)
+    Keyframes().without_view(0)
 
 
 def test_remembering_takes_no_longer_after_hours() -> None:
     rng = np.random.default_rng(0)
-    memory, base = Memory(), instants_of(acrobat(1))[0]
+    memory, base = Keyframes(), instants_of(acrobat(1))[0]
     blocks: list[float] = []
     for _ in range(8):
         new = [replace(base, xy_px=rng.uniform(0, 700, (3, J, 2))) for _ in range(REMEMBERED)]
@@ -108,5 +106,5 @@ def test_remembering_takes_no_longer_after_hours() -> None:
             memory.add(instant)
             spent.append(time.perf_counter() - begun)
         blocks.append(float(np.median(spent)))
-    assert len(memory.instants) == REMEMBERED
+    assert len(memory.frames) == REMEMBERED
     assert min(blocks[5:]) < 3 * min(blocks[1:4])

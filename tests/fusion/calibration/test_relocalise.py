@@ -7,8 +7,8 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.keyframes import Instant
-from pose_rig.fusion.calibration.relocalise import recall, resized
+from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.relocalise import relocalise, resized
 from pose_rig.fusion.calibration.self_solve import FEWEST, Solved
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import J
@@ -23,7 +23,7 @@ def of_old(cameras: Calibration = CAMERAS, length: Floats = LENGTH_M) -> Solved:
     return Solved(cameras, length, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
 
 
-def seen_by(cameras: Calibration, seed: int = 0) -> list[Instant]:
+def seen_by(cameras: Calibration, seed: int = 0) -> list[Keyframe]:
     return remembered(WALK, cameras, seed=seed)
 
 
@@ -37,7 +37,7 @@ def moved(view: int, deg: float) -> Calibration:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_rig_that_still_stands_is_used(seed: int) -> None:
-    rig = recall(of_old(), seen_by(CAMERAS, seed), SIZES, None)
+    rig = relocalise(of_old(), seen_by(CAMERAS, seed), SIZES, None)
     assert rig is not None
     assert rig.calibration.known.all()
     assert rig.calibration.centre == pytest.approx(CAMERAS.centre)
@@ -47,48 +47,48 @@ def test_a_rig_that_still_stands_is_used(seed: int) -> None:
 @pytest.mark.parametrize("view", range(4))
 @pytest.mark.parametrize("deg", [10.0, -25.0])
 def test_the_camera_that_was_moved_is_found(view: int, deg: float) -> None:
-    rig = recall(of_old(), seen_by(moved(view, deg)), SIZES, None)
+    rig = relocalise(of_old(), seen_by(moved(view, deg)), SIZES, None)
     assert rig is not None
     assert np.array_equal(rig.calibration.known, np.arange(4) != view)
 
 
 def test_a_rig_that_was_rebuilt_is_not_used() -> None:
     elsewhere = calibration(4, step_deg=50.0, distance_m=3.0)
-    assert recall(of_old(), seen_by(elsewhere), SIZES, None) is None
+    assert relocalise(of_old(), seen_by(elsewhere), SIZES, None) is None
 
 
 def test_a_camera_that_was_not_known_stays_so() -> None:
     known = np.array([True, False, True, True])
-    rig = recall(of_old(replace(CAMERAS, known=known)), seen_by(CAMERAS), SIZES, None)
+    rig = relocalise(of_old(replace(CAMERAS, known=known)), seen_by(CAMERAS), SIZES, None)
     assert rig is not None
     assert np.array_equal(rig.calibration.known, known)
 
 
 def test_too_little_seen_verifies_nothing() -> None:
     instants = seen_by(CAMERAS)
-    assert recall(of_old(), instants[: FEWEST - 1], SIZES, None) is None
+    assert relocalise(of_old(), instants[: FEWEST - 1], SIZES, None) is None
     alone = [replace(i, weight=np.array([1.0, 0.0, 0.0, 0.0])) for i in instants]
-    assert recall(of_old(), alone, SIZES, None) is None
+    assert relocalise(of_old(), alone, SIZES, None) is None
     known = np.arange(4) == 2
-    assert recall(of_old(replace(CAMERAS, known=known)), instants, SIZES, None) is None
+    assert relocalise(of_old(replace(CAMERAS, known=known)), instants, SIZES, None) is None
 
 
 def test_a_camera_that_saw_nobody_is_not_verified() -> None:
     unseen = [replace(i, weight=np.array([1.0, 1.0, 0.0, 1.0])) for i in seen_by(CAMERAS)]
-    rig = recall(of_old(), unseen, SIZES, None)
+    rig = relocalise(of_old(), unseen, SIZES, None)
     assert rig is not None
     assert rig.calibration.known.tolist() == [True, True, False, True]
 
 
 def test_the_bones_are_those_of_who_is_there_now() -> None:
-    rig = recall(of_old(length=1.2 * LENGTH_M), seen_by(CAMERAS), SIZES, None)
+    rig = relocalise(of_old(length=1.2 * LENGTH_M), seen_by(CAMERAS), SIZES, None)
     assert rig is not None
     assert rig.length / LENGTH_M == pytest.approx(np.ones(len(LENGTH_M)), abs=0.2)
     assert np.median(rig.length / LENGTH_M) == pytest.approx(1.0, abs=0.08)
 
 
 def test_a_height_that_is_given_sets_the_scale() -> None:
-    usual, taller = (recall(of_old(), seen_by(CAMERAS), SIZES, height) for height in (None, 1.1 * HEIGHT_M))
+    usual, taller = (relocalise(of_old(), seen_by(CAMERAS), SIZES, height) for height in (None, 1.1 * HEIGHT_M))
     assert usual is not None
     assert taller is not None
     factor = taller.calibration.centre / usual.calibration.centre
@@ -104,7 +104,7 @@ def test_focal_lengths_follow_the_size_of_the_pictures() -> None:
     assert half.size_px == pytest.approx(0.5 * SIZES)
     assert half.known.all()
     instants = [replace(i, xy_px=0.5 * i.xy_px) for i in seen_by(CAMERAS)]
-    rig = recall(of_old(), instants, 0.5 * SIZES, None)
+    rig = relocalise(of_old(), instants, 0.5 * SIZES, None)
     assert rig is not None
     assert rig.calibration.known.all()
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.room_frame import in_room
+from pose_rig.fusion.calibration.room_frame import to_room_frame
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, calibration, stroll
@@ -24,7 +24,7 @@ def anywhere(turn: Floats, known: tuple[bool, ...] = (True, True, True)) -> tupl
 @pytest.mark.parametrize("turn", TURNS)
 def test_the_room_is_upright_its_origin_under_the_person(turn: Floats) -> None:
     found, up = anywhere(turn)
-    room = in_room(found, up, HEIGHT_M)
+    room = to_room_frame(found, up, HEIGHT_M)
     assert room.bodies[-1, 0, [0, 2]] == pytest.approx([0.0, 0.0], abs=1e-9)
     assert room.bodies[:, :, 1] == pytest.approx(WALK[:, :, 1], abs=0.03)
     assert room.bodies[:, [3, 6], 1].min() == pytest.approx(0.039 * HEIGHT_M, abs=0.03)
@@ -33,21 +33,21 @@ def test_the_room_is_upright_its_origin_under_the_person(turn: Floats) -> None:
 @pytest.mark.parametrize("turn", TURNS)
 def test_the_first_camera_looks_along_minus_z(turn: Floats) -> None:
     found, up = anywhere(turn)
-    ahead = in_room(found, up, HEIGHT_M).calibration.rotation[0, 2]
+    ahead = to_room_frame(found, up, HEIGHT_M).calibration.rotation[0, 2]
     assert ahead[0] == pytest.approx(0.0, abs=1e-9)
     assert ahead[2] < -0.7
 
 
 def test_the_first_camera_that_is_known() -> None:
     found, up = anywhere(TURNS[0], (False, True, True))
-    ahead = in_room(found, up, HEIGHT_M).calibration.rotation[1, 2]
+    ahead = to_room_frame(found, up, HEIGHT_M).calibration.rotation[1, 2]
     assert ahead[0] == pytest.approx(0.0, abs=1e-9)
     assert ahead[2] < -0.7
 
 
 def test_cameras_and_people_move_together() -> None:
     found, up = anywhere(TURNS[1])
-    room = in_room(found, up, HEIGHT_M)
+    room = to_room_frame(found, up, HEIGHT_M)
     before, after = found.calibration.project(found.bodies), room.calibration.project(room.bodies)
     assert after[0] == pytest.approx(before[0])
     assert after[1] == pytest.approx(before[1])
@@ -57,5 +57,5 @@ def test_cameras_and_people_move_together() -> None:
 
 def test_cameras_stand_above_the_floor() -> None:
     found, up = anywhere(TURNS[0])
-    heights = in_room(found, up, HEIGHT_M).calibration.centre[:, 1]
+    heights = to_room_frame(found, up, HEIGHT_M).calibration.centre[:, 1]
     assert heights == pytest.approx(calibration(3).centre[:, 1], abs=0.05)

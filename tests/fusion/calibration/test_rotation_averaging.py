@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.keyframes import Instant
+from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.rotation_averaging import (
     FLIP,
-    Lens,
-    Solution,
+    AssumedIntrinsics,
+    CameraRotations,
     average,
-    frame_of,
+    estimate_rotations,
+    gravity_aligned_rotation,
     join,
     refine,
     seen_up,
-    solve,
     synchronise,
 )
 from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
@@ -31,10 +31,10 @@ def rotations(count: int, seed: int = 0) -> Floats:
     return nearest_rotation(np.random.default_rng(seed).normal(size=(count, 3, 3)))
 
 
-def blank(guess: Floats | None, weight: Floats, upright: Floats | None = None) -> Instant:
+def blank(guess: Floats | None, weight: Floats, upright: Floats | None = None) -> Keyframe:
     """An instant of which only the guess matters."""
     views = len(weight)
-    return Instant(
+    return Keyframe(
         t_ns=0,
         xy_px=np.zeros((views, J, 2)),
         score=np.ones((views, J)),
@@ -46,7 +46,7 @@ def blank(guess: Floats | None, weight: Floats, upright: Floats | None = None) -
     )
 
 
-def guesses(truth: Floats, count: int, noise_deg: float, outliers: float, seed: int = 1) -> list[Instant]:
+def guesses(truth: Floats, count: int, noise_deg: float, outliers: float, seed: int = 1) -> list[Keyframe]:
     """Cold guesses: every instant in a frame of its own, each view off by some noise, some views off by anything."""
     rng = np.random.default_rng(seed)
     views = len(truth)
@@ -121,9 +121,9 @@ def test_synchronising_exact_pairs_gives_them_back() -> None:
 
 def test_joining_keeps_the_frame_and_adds_the_new_view() -> None:
     truth = rotations(3)
-    start = Solution(truth, np.ones(3), np.array([True, True, False]))
+    start = CameraRotations(truth, np.ones(3), np.array([True, True, False]))
     elsewhere = rotations(1, 9)[0]
-    found = join(start, Solution(truth @ elsewhere, np.ones(3), np.ones(3, bool)))
+    found = join(start, CameraRotations(truth @ elsewhere, np.ones(3), np.ones(3, bool)))
     assert found is not None
     assert found.known.all()
     assert np.allclose(found.rotation, truth)
@@ -131,8 +131,8 @@ def test_joining_keeps_the_frame_and_adds_the_new_view() -> None:
 
 def test_joining_with_nothing_in_common_or_with_nothing() -> None:
     truth = rotations(3)
-    start = Solution(truth, np.ones(3), np.array([True, True, False]))
-    other = Solution(truth, np.ones(3), np.array([False, False, True]))
+    start = CameraRotations(truth, np.ones(3), np.array([True, True, False]))
+    other = CameraRotations(truth, np.ones(3), np.array([False, False, True]))
     assert join(start, other) is start
     assert join(start, None) is start
     assert join(None, other) is other
@@ -142,7 +142,7 @@ def test_joining_with_nothing_in_common_or_with_nothing() -> None:
 def test_frame_of_is_upright_and_level_and_proper() -> None:
     rng = np.random.default_rng(2)
     for up, forward in (*rng.normal(size=(20, 2, 3)), np.array([[0, -1.0, 0], [0, 0, 1.0]])):
-        frame = frame_of(up, forward)
+        frame = gravity_aligned_rotation(up, forward)
         assert np.allclose(frame @ frame.T, np.eye(3))
         assert np.linalg.det(frame) == pytest.approx(1)
         assert np.allclose(frame @ (up / np.linalg.norm(up)), [0, 1, 0])
@@ -153,7 +153,7 @@ def test_frame_of_is_upright_and_level_and_proper() -> None:
 
 @pytest.mark.parametrize("up", [[0.0, 1, 0], [0.0, -1, 0], [0.0, 0, 0]])
 def test_frame_of_a_camera_that_looks_along_the_vertical_is_finite(up: list[float]) -> None:
-    frame = frame_of(np.array(up), np.array([0.0, 1.0, 0.0]))
+    frame = gravity_aligned_rotation(np.array(up), np.array([0.0, 1.0, 0.0]))
     assert np.isfinite(frame).all()
 
 
@@ -165,22 +165,22 @@ def test_upright_frame_is_not_misled_by_a_few_lying_people() -> None:
     for n in range(60):
         seen = up + rng.normal(0, 0.05, 3) if n % 6 else np.array([1.0, 0.0, 0.0])
         instants.append(blank(None, np.ones(3), np.einsum("vij,j->vi", cameras, seen)))
-    frame = frame_of(seen_up(cameras, instants, np.ones(3, bool)), cameras[0, 2])
+    frame = gravity_aligned_rotation(seen_up(cameras, instants, np.ones(3, bool)), cameras[0, 2])
     assert np.degrees(np.arccos((frame @ up)[1])) < 4
     ahead = frame @ cameras[0][2]
     assert ahead[0] == pytest.approx(0, abs=1e-9)
 
 
-def lens_of(scene: Scene) -> Lens:
-    return Lens(scene.cameras.focal_px, scene.cameras.size_px)
+def lens_of(scene: Scene) -> AssumedIntrinsics:
+    return AssumedIntrinsics(scene.cameras.focal_px, scene.cameras.size_px)
 
 
-def remembered(scene: Scene, every: int = 3, guess: Floats | None = None) -> list[Instant]:
+def remembered(scene: Scene, every: int = 3, guess: Floats | None = None) -> list[Keyframe]:
     """What the rig would remember of a scene, with the true rotations (or others) as guesses."""
     xy, score = scene.xy_px.swapaxes(0, 1)[::every], scene.score.swapaxes(0, 1)[::every]
     rotation = scene.cameras.rotation if guess is None else guess
     return [
-        Instant(
+        Keyframe(
             t_ns=round(n * every * 1e9 / scene.fps), xy_px=xy[n], score=score[n], inlier=np.ones_like(score[n]),
             weight=np.ones(len(rotation)), guess=rotation, upright=rotation[:, :, 1], depth=np.full(len(rotation), 2.0),
         )
@@ -202,7 +202,7 @@ def test_simulated_rigs_are_solved_to_a_few_degrees(engine: Engine, views: int) 
         scene = film(walk(4.0), ring(views, start_deg=50.0 * seed), seed=seed)
         rng = np.random.default_rng(seed)
         wrong = rotation_from_vector(rng.normal(0, np.radians(7.0), (views, 3))) @ scene.cameras.rotation
-        found = solve(remembered(scene, guess=wrong), engine, lens_of(scene), None)
+        found = estimate_rotations(remembered(scene, guess=wrong), engine, lens_of(scene), None)
         assert found is not None
         assert found.known.all()
         errors.append(float(off(found.rotation, scene.cameras.rotation)[1:].mean()))
@@ -213,7 +213,7 @@ def test_three_views_are_solved_by_their_2d_alone(engine: Engine) -> None:
     errors = []
     for seed in range(3):
         scene = film(walk(4.0), ring(3, start_deg=50.0 * seed), seed=seed)
-        found = solve(remembered(scene), engine, lens_of(scene), None)
+        found = estimate_rotations(remembered(scene), engine, lens_of(scene), None)
         assert found is not None
         errors.append(float(off(found.rotation, scene.cameras.rotation)[1:].mean()))
     assert np.median(errors) < 2.0
@@ -223,7 +223,7 @@ def test_the_solved_rig_stands_upright(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     tilted = scene.cameras.rotation @ rotations(1, 4)[0]
     instants = [replace(i, upright=scene.cameras.rotation[:, :, 1]) for i in remembered(scene, guess=tilted)]
-    found = solve(instants, engine, lens_of(scene), None)
+    found = estimate_rotations(instants, engine, lens_of(scene), None)
     assert found is not None
     assert tilt_deg(found.rotation, scene).max() < 12
     assert (found.rotation[0].T @ np.array([0.0, 0.0, 1.0]))[2] < 0  # −z away from camera 0
@@ -231,10 +231,10 @@ def test_the_solved_rig_stands_upright(engine: Engine) -> None:
 
 def test_solving_on_keeps_the_frame(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
-    first = solve(remembered(scene), engine, lens_of(scene), None)
+    first = estimate_rotations(remembered(scene), engine, lens_of(scene), None)
     assert first is not None
     turned = replace(first, rotation=first.rotation @ rotation_from_vector(np.array([0.0, 1.0, 0.0])))
-    again = solve(remembered(scene), engine, lens_of(scene), turned)
+    again = estimate_rotations(remembered(scene), engine, lens_of(scene), turned)
     assert again is not None
     drift = nearest_rotation((again.rotation.swapaxes(1, 2) @ turned.rotation).sum(0))
     assert angle_deg(drift, np.eye(3)) < 0.01
@@ -245,16 +245,16 @@ def test_the_mirror_image_is_found_out(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     mirrored = FLIP @ scene.cameras.rotation @ FLIP
     assert off(mirrored, scene.cameras.rotation).max() > 60
-    found = solve(remembered(scene, guess=mirrored), engine, lens_of(scene), None)
+    found = estimate_rotations(remembered(scene, guess=mirrored), engine, lens_of(scene), None)
     assert found is not None
     assert off(found.rotation, scene.cameras.rotation).max() < 20
 
 
 def test_a_mirrored_solution_is_put_right_and_stays_upright(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
-    mirrored = Solution(FLIP @ scene.cameras.rotation @ FLIP, np.ones(4), KNOWN)
+    mirrored = CameraRotations(FLIP @ scene.cameras.rotation @ FLIP, np.ones(4), KNOWN)
     unguessed = [replace(i, guess=None) for i in remembered(scene)]
-    found = solve(unguessed, engine, lens_of(scene), mirrored)
+    found = estimate_rotations(unguessed, engine, lens_of(scene), mirrored)
     assert found is not None
     assert off(found.rotation, scene.cameras.rotation).max() < 20
     assert tilt_deg(found.rotation, scene).max() < 15

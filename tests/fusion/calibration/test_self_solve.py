@@ -9,8 +9,8 @@ from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
 from pose_rig.fusion.calibration.bundle import LENGTH_OF, POINTS, SPAN
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.keyframes import Instant
-from pose_rig.fusion.calibration.self_solve import FEWEST, FITS, HOLD_BACK, Solved, Task, bodies, self_solve
+from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.self_solve import FEWEST, FITS, HOLD_BACK, Solved, SolveTask, bodies, self_solve
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import (
@@ -32,11 +32,11 @@ MIXED = (800.0, 1000.0, 1200.0)
 FLIP = np.diag([1.0, 1.0, -1.0])
 
 
-def instants_of(cameras: Calibration, seed: int | None = 0) -> list[Instant]:
+def instants_of(cameras: Calibration, seed: int | None = 0) -> list[Keyframe]:
     return remembered(WALK, cameras, seed=seed, fps=RATE_HZ)
 
 
-def rig_of(given: Task) -> Solved:
+def rig_of(given: SolveTask) -> Solved:
     found = self_solve(given)
     assert isinstance(found, Solved), found
     return found

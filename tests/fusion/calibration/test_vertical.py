@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import Solved, Task, self_solve
-from pose_rig.fusion.calibration.vertical import AS_CAMERAS, UNSURE, levelled, lowest, up_of, walked
+from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.vertical import (
+    VERTICAL_FROM_CAMERAS,
+    VERTICAL_UNCERTAIN,
+    lowest,
+    resolve_vertical,
+    vertical_from_cameras,
+    walked,
+)
 from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
 from pose_rig.fusion.rig.setup import Learner
 from pose_rig.geometry import rotation_from_vector
@@ -36,7 +43,7 @@ def rolled(cameras: Cameras, deg: float) -> Cameras:
 
 
 def fused(
-    engine: Engine, motion: Floats, cameras: Cameras = RING, solve: Callable[[Task], Solved | str] = self_solve
+    engine: Engine, motion: Floats, cameras: Cameras = RING, solve: Callable[[SolveTask], Solved | str] = self_solve
 ) -> tuple[Fusion, list[FusedInstant]]:
     views = len(cameras.rotation)
     made = Fusion(config(views), engine, Learner(solve=solve))
@@ -55,12 +62,12 @@ def tilt_deg(out: FusedInstant, cameras: Cameras) -> float:
 @pytest.mark.parametrize("solve", [self_solve, unsolved])
 @pytest.mark.parametrize(("turn", "height_m"), [(LYING, 0.3), (HANGING, 1.3)], ids=["lying", "hanging"])
 def test_somebody_who_is_never_upright_does_not_turn_the_room(
-    engine: Engine, turn: Floats, height_m: float, solve: Callable[[Task], Solved | str]
+    engine: Engine, turn: Floats, height_m: float, solve: Callable[[SolveTask], Solved | str]
 ) -> None:
     made, out = fused(engine, on_the_spot(6.0, turn, height_m), solve=solve)
     assert out[-1].mode == ("solved" if solve is self_solve else "settled")
     assert tilt_deg(out[-1], RING) < 15
-    assert made.rig.note.endswith(AS_CAMERAS)
+    assert made.rig.note.endswith(VERTICAL_FROM_CAMERAS)
 
 
 def test_somebody_who_lies_lies_on_the_floor(engine: Engine) -> None:
@@ -91,7 +98,7 @@ def test_cameras_on_their_sides_leave_up_to_the_person(engine: Engine) -> None:
     aside = rolled(RING, 90.0)
     made, out = fused(engine, walk(4.0, FPS), aside, unsolved)
     assert tilt_deg(out[-1], aside) < 15
-    assert made.rig.note.endswith(UNSURE)
+    assert made.rig.note.endswith(VERTICAL_UNCERTAIN)
 
 
 @pytest.mark.parametrize("down_deg", [40.0, 10.0, 0.0, -10.0, -30.0])
@@ -99,7 +106,7 @@ def test_level_cameras_agree_on_up_unless_they_look_up(down_deg: float) -> None:
     turn = rotation_from_vector(np.radians([down_deg, 0.0, 3.0]))
     azimuth = rotation_from_vector(np.radians([0.0, 70.0, 0.0]) * np.arange(3)[:, None])
     rotation = turn @ np.diag([1.0, -1.0, -1.0]) @ azimuth
-    found = levelled(rotation)
+    found = vertical_from_cameras(rotation)
     if down_deg < -12:
         assert found is None
         return
@@ -108,27 +115,27 @@ def test_level_cameras_agree_on_up_unless_they_look_up(down_deg: float) -> None:
 
 
 def test_one_camera_alone_or_two_that_do_not_agree_say_nothing() -> None:
-    assert levelled(RING.rotation[:1]) is None
+    assert vertical_from_cameras(RING.rotation[:1]) is None
     mixed = RING.rotation[:2].copy()
     mixed[1] = rotation_from_vector(np.radians([0.0, 0.0, 90.0])) @ mixed[1]
-    assert levelled(mixed) is None
+    assert vertical_from_cameras(mixed) is None
 
 
 def test_a_camera_on_its_side_among_others_changes_nothing() -> None:
     mixed = RING.rotation.copy()
     mixed[2] = rotation_from_vector(np.radians([0.0, 0.0, 90.0])) @ mixed[2]
-    up, doubt = up_of(mixed, 2.0 * Y)
+    up, doubt = resolve_vertical(mixed, 2.0 * Y)
     assert doubt == ""
     assert up == pytest.approx(2.0 * Y)
 
 
 def test_leaning_somewhat_is_no_contradiction() -> None:
     leaning = rotation_from_vector(np.radians([30.0, 0.0, 0.0])) @ Y
-    up, doubt = up_of(RING.rotation, leaning)
+    up, doubt = resolve_vertical(RING.rotation, leaning)
     assert doubt == ""
     assert np.array_equal(up, leaning)
-    up, doubt = up_of(RING.rotation, rotation_from_vector(np.radians([60.0, 0.0, 0.0])) @ Y)
-    assert doubt == AS_CAMERAS
+    up, doubt = resolve_vertical(RING.rotation, rotation_from_vector(np.radians([60.0, 0.0, 0.0])) @ Y)
+    assert doubt == VERTICAL_FROM_CAMERAS
     assert up @ Y > 0.98
 
 
@@ -144,7 +151,7 @@ def test_the_floor_is_under_what_is_lowest() -> None:
     assert lowest(hanging, Y, 1.7) == pytest.approx(2.0 - 0.7 - 0.066, abs=0.01)
 
 
-@pytest.mark.parametrize(("turn", "said"), [(LYING, UNSURE), (np.eye(3), "")], ids=["lying", "upright"])
+@pytest.mark.parametrize(("turn", "said"), [(LYING, VERTICAL_UNCERTAIN), (np.eye(3), "")], ids=["lying", "upright"])
 def test_one_camera_says_that_it_cannot_know(engine: Engine, turn: Floats, said: str) -> None:
     side = Cameras(RING.rotation[1:2], RING.position[1:2], RING.focal_px[1:2], RING.size_px[1:2])
     made, out = fused(engine, on_the_spot(4.5, turn, 0.9), side)

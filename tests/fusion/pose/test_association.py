@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from pose_rig.fusion.pose.hypothesis import ABSENT
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.estimator import FusedInstant
 from pose_rig.geometry import rotation_from_vector
@@ -97,7 +97,7 @@ def test_a_view_that_turns_to_a_bystander_midway_is_left_out_and_comes_back(
     out = run(scene, fusion(engine, views), change)
     followed = np.array([o.followed for o in out])[:, 2]
     assert (followed[:20] == 0).all()
-    assert (followed[20:40] == ABSENT).mean() > 0.8
+    assert (followed[20:40] == UNASSIGNED).mean() > 0.8
     assert (followed[45:] == 0).all()
     assert error_mm(scene, out) < clean + 10
 
@@ -153,7 +153,7 @@ def test_a_back_taken_for_a_front_is_read_the_right_way_round(engine: Engine, cl
 def test_nobody_is_nobody(engine: Engine, nobody: Sample | None) -> None:
     out = fusion(engine, 3).step(0, [nobody, nobody, nobody])
     assert not out.tracking
-    assert (out.followed == ABSENT).all()
+    assert (out.followed == UNASSIGNED).all()
     assert (out.score == 0).all()
     assert np.isnan(out.rotation).all()
 

@@ -10,7 +10,7 @@ from pose_rig.fusion.calibration.bundle import POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import noise
 from pose_rig.fusion.calibration.triangulate import Rays
-from pose_rig.fusion.pose.fit import LIFT_SD_M, SPEED_M_S, Before, fit
+from pose_rig.fusion.pose.fit import LIFT_SD_M, SPEED_M_S, TemporalPrior, fit
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import LENGTH_M, acrobat, calibration, images, points_of
@@ -157,7 +157,7 @@ def panned(cameras: Calibration, view: int, deg: float) -> Calibration:
 @pytest.mark.parametrize("view", [0, 1, 2])
 def test_when_a_camera_is_panned_who_was_somewhere_stays_there(view: int) -> None:
     cameras = calibration(3)
-    before = Before.after(1 / 30, TRUE[0], SURE_M2)
+    before = TemporalPrior.after(1 / 30, TRUE[0], SURE_M2)
     rays = rays_of(panned(cameras, view, 12.0))
     one = Rays(rays.flat[:1], rays.sd[:1], rays.weight[:1])
     found = fit(one, cameras, LENGTH_M, lifted()[:1], before)
@@ -170,7 +170,7 @@ def test_when_a_camera_is_panned_who_was_somewhere_stays_there(view: int) -> Non
 
 def test_the_place_of_an_instant_ago_does_not_hold_who_moves() -> None:
     cameras = calibration(3)
-    before = Before.after(1 / 30, TRUE[0] + [0.2, 0.0, -0.1], SURE_M2)
+    before = TemporalPrior.after(1 / 30, TRUE[0] + [0.2, 0.0, -0.1], SURE_M2)
     rays = rays_of(cameras)
     found = fit(Rays(rays.flat[:1], rays.sd[:1], rays.weight[:1]), cameras, LENGTH_M, lifted()[:1], before)
     assert np.median(off_m(found.points)[0]) < 0.02
@@ -182,7 +182,7 @@ def test_a_joint_that_is_hidden_for_a_moment_stays_near_where_it_was() -> None:
     weight = rays.weight[:1].copy()
     weight[:, :, [ELBOW, WRIST]] = 0.0
     hidden = Rays(rays.flat[:1], rays.sd[:1], weight)
-    before = Before.after(1 / 30, TRUE[0], SURE_M2)
+    before = TemporalPrior.after(1 / 30, TRUE[0], SURE_M2)
     held, free = (fit(hidden, cameras, LENGTH_M, lifted(0.08)[:1], b) for b in (before, None))
     limb = [ELBOW, WRIST]
     assert off_m(held.points)[0, limb].mean() < off_m(free.points)[0, limb].mean()
@@ -191,7 +191,7 @@ def test_a_joint_that_is_hidden_for_a_moment_stays_near_where_it_was() -> None:
 
 
 def test_what_was_is_less_sure_the_longer_ago() -> None:
-    soon, late = (Before.after(elapsed_s, TRUE[0], SURE_M2) for elapsed_s in (0.0, 0.5))
+    soon, late = (TemporalPrior.after(elapsed_s, TRUE[0], SURE_M2) for elapsed_s in (0.0, 0.5))
     assert np.linalg.inv(soon.precision) == pytest.approx(SURE_M2)
     sd_m = np.sqrt(np.linalg.inv(late.precision)[:, [0, 1, 2], [0, 1, 2]])
     assert sd_m == pytest.approx(np.full_like(sd_m, 0.5 * SPEED_M_S), rel=1e-3)

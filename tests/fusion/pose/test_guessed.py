@@ -5,7 +5,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import Solved
-from pose_rig.fusion.pose.guessed import ALONE_M, DISTANCE, with_guesses
+from pose_rig.fusion.pose.guessed import ALONE_M, DISTANCE, inflate_covariance
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
 from pose_rig.fusion.rig.setup import Learner
@@ -91,19 +91,19 @@ def test_a_person_whom_one_camera_sees_may_be_nearer_or_farther(engine: Engine) 
 
 
 def test_what_cameras_see_is_as_sure_as_before() -> None:
-    told = with_guesses(SMALL, STANDING, np.ones((VIEWS, J)), CAMERAS.centre)
+    told = inflate_covariance(SMALL, STANDING, np.ones((VIEWS, J)), CAMERAS.centre)
     assert np.array_equal(told, SMALL)
 
 
 def test_hidden_bones_add_up() -> None:
     believed = np.ones((VIEWS, J))
     believed[:, of("knee", "ankle")] = 0.0
-    sd = np.sqrt(np.trace(with_guesses(SMALL, STANDING, believed, CAMERAS.centre), axis1=1, axis2=2) / 3)
+    sd = np.sqrt(np.trace(inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre), axis1=1, axis2=2) / 3)
     thigh, shank = 0.42, 0.40
     assert sd[of("knee")] == pytest.approx(0.21 * thigh, rel=0.05)
     assert sd[of("ankle")] == pytest.approx(0.21 * thigh + 0.19 * shank, rel=0.05)
     believed[:, of("knee")] = 1.0
-    sd = np.sqrt(np.trace(with_guesses(SMALL, STANDING, believed, CAMERAS.centre), axis1=1, axis2=2) / 3)
+    sd = np.sqrt(np.trace(inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre), axis1=1, axis2=2) / 3)
     assert sd[of("ankle")] == pytest.approx(0.19 * shank, rel=0.05)
     assert sd[np.delete(np.arange(J), of("ankle"))] == pytest.approx(0.01)
 
@@ -111,16 +111,16 @@ def test_hidden_bones_add_up() -> None:
 def test_an_ear_tells_where_the_nose_is() -> None:
     believed = np.ones((VIEWS, J))
     believed[:, INDEX["nose"]] = 0.0
-    assert np.array_equal(with_guesses(SMALL, STANDING, believed, CAMERAS.centre), SMALL)
+    assert np.array_equal(inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre), SMALL)
     believed[:, INDEX["head"]] = 0.0
-    told = with_guesses(SMALL, STANDING, believed, CAMERAS.centre)
+    told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)
     assert np.trace(told[INDEX["nose"]]) > 10 * np.trace(SMALL[0])
 
 
 def test_a_detection_that_is_not_believed_shows_nothing() -> None:
     believed = np.ones((VIEWS, J))
     believed[:, INDEX["l_wrist"]] = 0.02
-    told = with_guesses(SMALL, STANDING, believed, CAMERAS.centre)
+    told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)
     assert np.trace(told[INDEX["l_wrist"]]) > 100 * np.trace(SMALL[0])
 
 
@@ -129,10 +129,10 @@ def test_one_view_leaves_its_ray_open() -> None:
     believed[1:, INDEX["r_wrist"]] = 0.0
     ray = STANDING[INDEX["r_wrist"]] - CAMERAS.centre[0]
     along = ray / np.linalg.norm(ray)
-    told = with_guesses(SMALL, STANDING, believed, CAMERAS.centre)[INDEX["r_wrist"]]
+    told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)[INDEX["r_wrist"]]
     assert along @ told @ along == pytest.approx(0.01**2 + ALONE_M**2)
     assert np.trace(told) == pytest.approx(3 * 0.01**2 + ALONE_M**2)
     believed[1:] = 0.0
-    told = with_guesses(SMALL, STANDING, believed, CAMERAS.centre)
+    told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)
     far = np.linalg.norm(STANDING[0] - CAMERAS.centre[0])
     assert np.sqrt(np.trace(told, axis1=1, axis2=2)) == pytest.approx(np.full(len(JOINTS), DISTANCE * far), rel=0.01)

@@ -8,11 +8,11 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.initialise import noise
-from pose_rig.fusion.pose.hypothesis import Reading
-from pose_rig.fusion.pose.landmarks import REACH_M, SURE_M, Extras
+from pose_rig.fusion.pose.hypothesis import Hypothesis
+from pose_rig.fusion.pose.landmarks import REACH_M, SURE_M, ExtraLandmarks
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, J, Landmarks, landmarks, parent_of
-from tests.fusion.simulated import acrobat, calibration, images, reading_of
+from tests.fusion.simulated import acrobat, calibration, hypothesis_of, images
 
 BODY = acrobat(1, seed=3)[0]
 FULL, FEW = landmarks("mediapipe33"), landmarks("coco17")
@@ -46,11 +46,11 @@ def sample(view: int, marks: Landmarks, lost: Sequence[str] = ()) -> Sample:
 
 def look(
     samples: Sequence[Sample | None], sets: Sequence[Landmarks], trust: Floats = ALL
-) -> tuple[tuple[str, ...], Floats, Floats, Floats, Reading]:
+) -> tuple[tuple[str, ...], Floats, Floats, Floats, Hypothesis]:
     """Names, places, covariance and scores of the extras."""
-    extras = Extras(sets)
-    reading = reading_of(samples, sets, BODY - BODY[0], CAMERAS)
-    return (extras.names, *extras.placed(reading, samples, sets, CAMERAS, trust, BODY, SD), reading)
+    extras = ExtraLandmarks(sets)
+    hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
+    return (extras.names, *extras.placed(hypothesis, samples, sets, CAMERAS, trust, BODY, SD), hypothesis)
 
 
 def true(names: Sequence[str]) -> Floats:
@@ -58,14 +58,14 @@ def true(names: Sequence[str]) -> Floats:
 
 
 def test_the_names_are_those_of_all_views_once() -> None:
-    extras = Extras([FEW, None, FULL])
+    extras = ExtraLandmarks([FEW, None, FULL])
     assert extras.names[:4] == ("left_eye", "right_eye", "left_ear", "right_ear")
     assert len(set(extras.names)) == len(extras.names) == 20
-    assert Extras([None, None]).names == ()
+    assert ExtraLandmarks([None, None]).names == ()
 
 
 def test_guesses_are_at_their_joints() -> None:
-    extras = Extras([FULL])
+    extras = ExtraLandmarks([FULL])
     beside = extras.beside(BODY)
     assert beside[extras.names.index("left_heel")] == pytest.approx(BODY[INDEX["l_ankle"]])
     assert beside[extras.names.index("right_thumb")] == pytest.approx(BODY[INDEX["r_wrist"]])
@@ -134,10 +134,10 @@ def test_where_a_view_was_read_mirrored_left_is_right() -> None:
     samples = [sample(v, FULL) for v in range(3)]
     columns = [FULL.names.index(name) for name in swapped]
     samples[1] = Sample(0, samples[1].xy_px[:, columns], samples[1].score)
-    extras = Extras([FULL] * 3)
-    reading = reading_of(samples, [FULL] * 3, BODY - BODY[0], CAMERAS)
-    observation = reading.observation.with_mirrors()
-    mirrored = replace(reading, observation=observation, pick=np.array([0, 4, 2]))
+    extras = ExtraLandmarks([FULL] * 3)
+    hypothesis = hypothesis_of(samples, [FULL] * 3, BODY - BODY[0], CAMERAS)
+    observation = hypothesis.observation.with_mirrors()
+    mirrored = replace(hypothesis, observation=observation, pick=np.array([0, 4, 2]))
     assert observation.mirrored[4]
     points, _, score = extras.placed(mirrored, samples, [FULL] * 3, CAMERAS, ALL, BODY, SD)
     assert np.linalg.norm(points - true(extras.names), axis=-1).max() < 0.01

@@ -1,4 +1,4 @@
-"""Readings of an instant in a known rig."""
+"""Hypotheses of an instant in a known rig."""
 
 from dataclasses import replace
 
@@ -8,13 +8,13 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import Solved
-from pose_rig.fusion.pose.hypothesis import ABSENT, Reading
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.estimator import own_lifts
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, JOINT_SET, MIRROR, J, landmarks
-from tests.fusion.simulated import LENGTH_M, POINT_LIST, acrobat, calibration, images, reading_of
+from tests.fusion.simulated import LENGTH_M, POINT_LIST, acrobat, calibration, hypothesis_of, images
 
 PEOPLE = acrobat(6)
 BODY = PEOPLE[0]
@@ -28,18 +28,18 @@ def samples_of(pose: Floats, cameras: Calibration = CAMERAS) -> list[Sample | No
     return [Sample(0, xy[None], np.full((1, J), 0.9)) for xy in images(pose[None], cameras)[0]]
 
 
-def reading(samples: list[Sample | None], size: float = 0.3) -> Reading:
+def hypothesis(samples: list[Sample | None], size: float = 0.3) -> Hypothesis:
     """The lifts are some centimetres off and of no particular size."""
     lift = BODY - BODY[0] + np.random.default_rng(0).normal(0, 0.02, BODY.shape)
-    return reading_of(samples, [landmarks(JOINT_SET)] * len(samples), size * lift, CAMERAS)
+    return hypothesis_of(samples, [landmarks(JOINT_SET)] * len(samples), size * lift, CAMERAS)
 
 
-def see(given: Reading, trust: Floats = ALL, ago: SolvedPose | None = None) -> tuple[Reading, SolvedPose]:
-    """What is made of a reading; ``ago`` is the pose of a thirtieth of a second before."""
+def see(given: Hypothesis, trust: Floats = ALL, ago: SolvedPose | None = None) -> tuple[Hypothesis, SolvedPose]:
+    """What is made of a hypothesis; ``ago`` is the pose of a thirtieth of a second before."""
     return solved_pose(given, RIG, trust, None if ago is None else ago.before(1 / 30))
 
 
-def posed(given: Reading, trust: Floats = ALL, ago: SolvedPose | None = None) -> SolvedPose:
+def posed(given: Hypothesis, trust: Floats = ALL, ago: SolvedPose | None = None) -> SolvedPose:
     return see(given, trust, ago)[1]
 
 
@@ -59,7 +59,7 @@ def panned(view: int, deg: float) -> Calibration:
 
 @pytest.mark.parametrize("size", [0.05, 1.0, 20.0])
 def test_every_joint_is_in_its_place_whatever_size_the_lifts_have(size: float) -> None:
-    pose = posed(reading(samples_of(BODY), size))
+    pose = posed(hypothesis(samples_of(BODY), size))
     assert off_m(pose).max() < 0.03
     assert np.median(off_m(pose)) < 0.01
     assert pose.inlier.shape == (3, J)
@@ -68,7 +68,7 @@ def test_every_joint_is_in_its_place_whatever_size_the_lifts_have(size: float) -
 
 
 def test_middles_are_in_the_middle_and_surer_than_their_sides() -> None:
-    pose = posed(reading(samples_of(BODY)))
+    pose = posed(hypothesis(samples_of(BODY)))
     left, right = pose.joints[INDEX["l_hip"]], pose.joints[INDEX["r_hip"]]
     assert pose.joints[INDEX["pelvis"]] == pytest.approx(0.5 * (left + right))
     sizes = np.trace(pose.covariance, axis1=1, axis2=2)
@@ -78,13 +78,13 @@ def test_middles_are_in_the_middle_and_surer_than_their_sides() -> None:
 
 
 def test_where_the_cameras_should_see_it() -> None:
-    pose = posed(reading(samples_of(BODY)))
+    pose = posed(hypothesis(samples_of(BODY)))
     assert pose.projected_px == pytest.approx(CAMERAS.project(pose.joints)[0])
     assert pose.projected_px == pytest.approx(images(BODY[None], CAMERAS)[0], abs=8)
 
 
 def test_what_was_seen_is_told_as_ideal_coordinates() -> None:
-    pose = posed(reading(samples_of(BODY)))
+    pose = posed(hypothesis(samples_of(BODY)))
     assert pose.flat == pytest.approx(CAMERAS.flat(images(BODY[None], CAMERAS)[0][:, POINT_LIST]))
     assert pose.seen == pytest.approx(np.ones((3, len(POINT_LIST))))
     assert pose.sd.shape == (3,)
@@ -96,7 +96,7 @@ def test_a_wild_joint_is_not_believed() -> None:
     wild = images(BODY[None], CAMERAS)[0, 2]
     wild[WRIST] += 180.0
     samples[2] = Sample(0, wild[None], np.full((1, J), 0.9))
-    pose = posed(reading(samples))
+    pose = posed(hypothesis(samples))
     assert pose.inlier[2, WRIST] < 0.1
     assert pose.inlier[:2, WRIST].min() > 0.5
     assert off_m(pose)[WRIST] < 0.06
@@ -107,7 +107,7 @@ def test_a_joint_that_nobody_sees_is_less_sure() -> None:
     hidden = [
         replace(s, score=np.where(np.arange(J) == WRIST, 0.0, s.score)) for s in samples_of(BODY) if s is not None
     ]
-    pose = posed(reading([*hidden]))
+    pose = posed(hypothesis([*hidden]))
     sizes = np.trace(pose.covariance, axis1=1, axis2=2)
     assert sizes[WRIST] > 2 * sizes[INDEX["r_wrist"]]
     assert not pose.inlier[:, WRIST].any()
@@ -116,17 +116,17 @@ def test_a_joint_that_nobody_sees_is_less_sure() -> None:
 
 def test_a_view_that_is_not_trusted_does_not_pull_but_is_compared() -> None:
     moved = panned(2, 10.0)
-    pose = posed(reading(samples_of(BODY, moved)), np.array([1.0, 1.0, 0.0]))
+    pose = posed(hypothesis(samples_of(BODY, moved)), np.array([1.0, 1.0, 0.0]))
     assert off_m(pose).max() < 0.05
     assert pose.agreed[:2].min() > 0.8
     assert pose.agreed[2] < 0.2
-    straight = posed(reading(samples_of(BODY)), np.array([1.0, 1.0, 0.0]))
+    straight = posed(hypothesis(samples_of(BODY)), np.array([1.0, 1.0, 0.0]))
     assert straight.agreed[2] > 0.7
 
 
 def test_a_view_that_sees_nobody_agrees_with_nothing() -> None:
-    given = reading([*samples_of(BODY)[:2], None])
-    assert given.pick[2] == ABSENT
+    given = hypothesis([*samples_of(BODY)[:2], None])
+    assert given.pick[2] == UNASSIGNED
     pose = posed(given)
     assert off_m(pose).max() < 0.04
     assert pose.agreed[2] == 0
@@ -134,8 +134,8 @@ def test_a_view_that_sees_nobody_agrees_with_nothing() -> None:
 
 
 def test_one_view_goes_on_where_the_person_was() -> None:
-    whole = posed(reading(samples_of(BODY)))
-    alone = posed(reading([None, samples_of(BODY)[1], None]), ago=whole)
+    whole = posed(hypothesis(samples_of(BODY)))
+    alone = posed(hypothesis([None, samples_of(BODY)[1], None]), ago=whole)
     assert off_m(alone).max() < 0.15
     assert np.trace(alone.covariance, axis1=1, axis2=2).mean() > np.trace(whole.covariance, axis1=1, axis2=2).mean()
 
@@ -144,8 +144,8 @@ def test_one_view_goes_on_where_the_person_was() -> None:
 @pytest.mark.parametrize("deg", [-12.0, -5.0, 3.0, 5.0, 12.0])
 def test_a_camera_that_is_panned_is_told_from_the_others_by_where_the_person_was(view: int, deg: float) -> None:
     """The other two of camera 1 face each other: what they see together says little along the line between them."""
-    ago = posed(reading(samples_of(BODY)))
-    pose = posed(reading(samples_of(BODY, panned(view, deg))), ago=ago)
+    ago = posed(hypothesis(samples_of(BODY)))
+    pose = posed(hypothesis(samples_of(BODY, panned(view, deg))), ago=ago)
     others = np.arange(3) != view
     assert pose.agreed[others].min() > 0.6
     assert pose.agreed[view] < 0.3
@@ -154,9 +154,9 @@ def test_a_camera_that_is_panned_is_told_from_the_others_by_where_the_person_was
 
 def test_who_is_somewhere_else_altogether_is_found_there() -> None:
     """After a gap, or when somebody else is followed."""
-    ago = posed(reading(samples_of(BODY)))
+    ago = posed(hypothesis(samples_of(BODY)))
     there = BODY + np.array([1.2, 0.0, 1.0])
-    pose = posed(reading(samples_of(there)), ago=ago)
+    pose = posed(hypothesis(samples_of(there)), ago=ago)
     assert np.median(off_m(pose, there)) < 0.06
     assert pose.agreed.min() > 0.5
 
@@ -165,8 +165,8 @@ def test_a_view_that_took_a_back_for_a_front_is_read_anew() -> None:
     samples = samples_of(BODY)
     swapped = images(BODY[None], CAMERAS)[0, 1][list(MIRROR)]
     samples[1] = Sample(0, swapped[None], np.full((1, J), 0.9))
-    given = reading(samples)
-    read, pose = see(given, ago=posed(reading(samples_of(BODY))))
+    given = hypothesis(samples)
+    read, pose = see(given, ago=posed(hypothesis(samples_of(BODY))))
     assert bool(read.observation.mirrored[read.pick[1]])
     assert not read.observation.mirrored[read.pick[[0, 2]]].any()
     assert off_m(pose).max() < 0.04
@@ -177,16 +177,16 @@ def test_a_view_that_follows_a_bystander_goes_over_to_the_person() -> None:
     bystander = BODY + np.array([1.0, 0.0, -0.6])
     xy = images(np.stack([bystander, BODY]), CAMERAS)[:, 2]
     samples = [*samples_of(BODY)[:2], Sample(0, xy, np.full((2, J), 0.9))]
-    given = reading(samples)
+    given = hypothesis(samples)
     assert given.observation.person[given.pick[2]] == 0
-    read, pose = see(given, ago=posed(reading(samples_of(BODY))))
+    read, pose = see(given, ago=posed(hypothesis(samples_of(BODY))))
     assert read.observation.person[read.pick[2]] == 1
     assert off_m(pose).max() < 0.04
     assert read.observation.person[read.pick[:2]].tolist() == [0, 0]
 
 
 def test_a_reading_that_fits_is_left_as_it_is() -> None:
-    given = reading(samples_of(BODY))
+    given = hypothesis(samples_of(BODY))
     read, _ = see(given)
     assert np.array_equal(read.pick, given.pick)
     assert read.observation is given.observation
@@ -194,9 +194,9 @@ def test_a_reading_that_fits_is_left_as_it_is() -> None:
 
 def test_the_lift_of_a_view_that_the_pose_takes_in_is_told() -> None:
     """One that was left out by the lifts, and one whose left and right are exchanged."""
-    given = reading(samples_of(BODY))
+    given = hypothesis(samples_of(BODY))
     lifted = np.arange(3.0)[:, None, None] + np.ones((3, J, 3))
-    given = replace(given, out=replace(given.out, lifted=lifted.astype(np.float32)), pick=np.array([0, 1, ABSENT]))
+    given = replace(given, out=replace(given.out, lifted=lifted.astype(np.float32)), pick=np.array([0, 1, UNASSIGNED]))
     assert np.isfinite(own_lifts(given)).all((1, 2)).tolist() == [True, True, False]
     for pick in (2, 5):
         cleared = replace(given, observation=given.observation.with_mirrors(), pick=np.array([0, 1, pick]))

@@ -8,7 +8,7 @@ import torch
 
 from pose_rig.errors import UsageError
 from pose_rig.lifting.checkpoint import load
-from pose_rig.lifting.engine import SHIPPED
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.simulation.takes import project
 from pose_rig.skeleton import INDEX, J
@@ -23,7 +23,7 @@ VIEWS, EVERY = 4, 6
 
 @pytest.fixture(scope="module")
 def shipped() -> Lifter:
-    return load(SHIPPED)[0]
+    return load(DEFAULT_WEIGHTS)[0]
 
 
 def footage(views: int = VIEWS, noise: float = 0.0) -> Footage:

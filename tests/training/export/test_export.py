@@ -15,7 +15,7 @@ from onnx import TensorProto
 from pose_rig.errors import AssetError, EngineError, UsageError
 from pose_rig.graph import INPUTS, GraphOutput
 from pose_rig.lifting.checkpoint import save
-from pose_rig.lifting.engine import ORDER, SHIPPED, OrtEngine
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training.export.export import Exported, Wishes, export
 from pose_rig.training.export.module import RigGraph, example, reference, rounded
@@ -179,6 +179,6 @@ def test_a_gpu_lifts_the_same(tmp_path: Path, provider: str, precision: str) -> 
         pytest.skip(f"this onnxruntime has no {provider}")
     from pose_rig.lifting.checkpoint import load
 
-    lifter, settings = load(SHIPPED)
+    lifter, settings = load(DEFAULT_WEIGHTS)
     wishes = Wishes(precision, provider, tmp_path / "engines")  # type: ignore[arg-type]
     assert export(lifter, settings, tmp_path / "lifter.onnx", wishes).off_mm < MOST_OFF_MM

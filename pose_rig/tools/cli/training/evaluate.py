@@ -184,11 +184,11 @@ def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Meas
     """
     try:
         from pose_rig.lifting.checkpoint import load
-        from pose_rig.lifting.engine import SHIPPED
+        from pose_rig.lifting.engine import DEFAULT_WEIGHTS
         from pose_rig.training.evaluation.evaluation import measure
     except ModuleNotFoundError as error:
         raise missing("Measuring", str(error.name), "train") from error
-    files = [(path.name, path) for path in weights] or [("shipped weights", SHIPPED)]
+    files = [(path.name, path) for path in weights] or [("shipped weights", DEFAULT_WEIGHTS)]
     lifters = [(name, load(path)[0]) for name, path in files]
     for kind, footage, half_head_px in found:
         table = KINDS.get(kind, kind)

@@ -7,7 +7,7 @@ import torch
 
 from pose_rig.errors import UsageError
 from pose_rig.lifting.checkpoint import load
-from pose_rig.lifting.engine import SHIPPED
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
 from pose_rig.tools.cli.training.request import Request
 from pose_rig.training.finetune import JOB
@@ -45,7 +45,7 @@ def plan(request: Request) -> Planned:
         UsageError: A setting is out of range, or settings, source, start and result do not fit together.
         AssetError: The start holds no weights.
     """
-    path = request.start or (SHIPPED if request.sources.sessions else None)
+    path = request.start or (DEFAULT_WEIGHTS if request.sources.sessions else None)
     start = load(path)[0] if path is not None else None
     job = RunFolder.job(request.run) if request.resume else _job(request, start)
     recipe = job.recipe()

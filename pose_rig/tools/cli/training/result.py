@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pose_rig.errors import PoseRigError
 from pose_rig.lifting.checkpoint import save
-from pose_rig.lifting.engine import SHIPPED
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
 from pose_rig.simulation.synthetic import NAME
 from pose_rig.tools.cli.training.job import Planned
@@ -51,7 +51,7 @@ def adopt(request: Request, planned: Planned, trained: Trained, console: Console
         raise PoseRigError(
             f"The new weights are not adopted: {trained.refused}.", f"Nothing was written to {request.out}; {remedy}."
         )
-    start = request.start or (SHIPPED if request.sources.sessions else None)
+    start = request.start or (DEFAULT_WEIGHTS if request.sources.sessions else None)
     parent = {} if start is None else {"parent": start.name, "parent_sha256": _hash(start)}
     settings = {"job": job.to_json(), "sources": request.sources.names, "step": str(outcome.step)}
     settings |= parent | trained.figures

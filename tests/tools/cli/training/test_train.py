@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from pose_rig.arrays import Floats
 from pose_rig.lifting.checkpoint import load
-from pose_rig.lifting.engine import SHIPPED
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.weights_file import kind_of
 from pose_rig.tools.cli.app import app
 from pose_rig.tools.cli.training.progress import TrainProgress
@@ -96,7 +96,7 @@ def test_a_session_makes_weights_that_a_rig_runs(material: Path, tmp_path: Path)
         assert part in output
     told = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
     assert told["sources"] == "session.mcap, walk.npz"  # names alone, not where they lie
-    assert told["parent"] == SHIPPED.name
+    assert told["parent"] == DEFAULT_WEIGHTS.name
     assert len(told["parent_sha256"]) == 64
     assert Job.from_json(told["job"]) == Job(
         "taught", steps=10, rigs=4, per_rig=8, rate=3e-4, rehearsal=512, average=0.99, check=2, warm_up=2, patience=5
@@ -309,7 +309,7 @@ def test_wrong_use_ends_in_one_sentence(
     write_motion(tmp_path / "still.npz", clip_start=[0, 30], clip_len=[30, 30], clip_label=["a", "b"])
     np.savez(tmp_path / "kp.npz", xy=np.zeros(1))
     (tmp_path / "notes.txt").write_text("weights")
-    (tmp_path / "my.onnx").write_bytes(SHIPPED.read_bytes()[:100])
+    (tmp_path / "my.onnx").write_bytes(DEFAULT_WEIGHTS.read_bytes()[:100])
     before = sorted(tmp_path.iterdir())
     code, output = said("train", *arguments)
     assert text in output, output
