@@ -12,7 +12,8 @@ from benchmarks.accuracy.calibrated import cameras_of, enough_seen, triangulate
 from benchmarks.accuracy.similarity import Similarity, global_mm, mirrored, pa_mm
 from benchmarks.accuracy.simulated_rigs import RigTake, camera_states
 from pose_rig.arrays import Floats
-from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import angle_deg, rays
 from pose_rig.graph import Engine
 from pose_rig.simulation.cameras import Cameras
@@ -84,13 +85,13 @@ class Run:
 
     def __init__(self, rig: RigTake, engine: Engine) -> None:
         self.rig = rig
-        self.fusion: Fusion = rig.fusion(engine)
-        self.instants: list[FusedInstant] = []
+        self.fusion: Estimator = rig.fusion(engine)
+        self.instants: list[PoseEstimate] = []
         self.states: list[tuple[CameraState, ...]] = []
         self.calibrated = calibrated_poses(rig)
         self.comparable = enough_seen(rig.take.score[..., LIMB])
 
-    def go_on(self) -> FusedInstant:
+    def go_on(self) -> PoseEstimate:
         """Fuses the next instant and returns it."""
         t = len(self.instants)
         instant = self.fusion.step(self.rig.t_ns(t), self.rig.samples(t))

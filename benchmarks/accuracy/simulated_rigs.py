@@ -13,8 +13,8 @@ from benchmarks.accuracy.movement import FPS, LEGS, walk_about
 from pose_rig.arrays import Floats
 from pose_rig.config import CameraConfig, Config
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import Fusion
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.simulation.bodies import random_bones
@@ -55,11 +55,11 @@ class RigTake:
     stature_m: float
     height_m: float | None
 
-    def fusion(self, engine: Engine) -> Fusion:
+    def fusion(self, engine: Engine) -> Estimator:
         """Returns a rig that knows nothing yet and solves itself inline."""
         views = len(self.take.xy_px)
         cameras = tuple(CameraConfig(source="sim", name=f"cam{v}") for v in range(views))
-        out = Fusion(Config(camera=cameras, height_m=self.height_m), engine, None)
+        out = Estimator(Config(camera=cameras, height_m=self.height_m), engine, None)
         for v, (width, height) in enumerate(self.take.cameras.size_px.astype(int).tolist()):
             out.describe(v, (width, height), JOINT_SET)
         return out
@@ -74,7 +74,7 @@ class RigTake:
         return [Sample(self.t_ns(t), xy[v][None], score[v][None]) if score[v].any() else None for v in range(len(xy))]
 
 
-def camera_states(fusion: Fusion) -> tuple[CameraState, ...]:
+def camera_states(fusion: Estimator) -> tuple[CameraState, ...]:
     """Returns what a rig knows of its cameras."""
     return fusion.rig.states()
 

@@ -12,11 +12,11 @@ from benchmarks.accuracy.paper_vote import SURE, vote
 from pose_rig.arrays import Floats
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config
 from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, RotationPrior, run_graph
 from pose_rig.fusion.pose.observation import Observation, observe
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import Fusion
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import unrectify
 from pose_rig.graph import Engine, GraphOutput
 from pose_rig.simulation.takes import Take
@@ -49,7 +49,7 @@ def fused_in_all_ways(take: Take, engine: Engine) -> Iterator[Poses]:
     """Yields every `EVERY`-th instant of a take; the running rig sees all of them."""
     views, instants = take.score.shape[:2]
     config = Config(camera=tuple(CameraConfig(source="sim", name=f"cam{v}") for v in range(views)))
-    fusion = Fusion(config, engine, Learner(solve=_left_settled))
+    fusion = Estimator(config, engine, BackgroundCompute(solve=_left_settled))
     size_px = take.cameras.size_px
     for v in range(views):
         fusion.describe(v, (int(size_px[v, 0]), int(size_px[v, 1])), JOINT_SET)

@@ -17,10 +17,10 @@ from benchmarks.contract import Report, parser, time_ms
 from benchmarks.speed.memory_soak import soak
 from pose_rig.capture.simulated import SIZE_PX, SimulatedCamera
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import Fusion
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.lifting.engine import OrtEngine, warm_up
 from pose_rig.skeleton import JOINT_SET
@@ -95,7 +95,7 @@ def instants_cost(views: int, engine: OrtEngine, warm_up_instants: int, instants
     size_px = np.tile(np.array(SIZE_PX, float), (views, 1))
     costs = []
     with ThreadPoolExecutor(1) as executor:
-        fusion = Fusion(config, stopwatch, Learner(executor))
+        fusion = Estimator(config, stopwatch, BackgroundCompute(executor))
         for v in range(views):
             fusion.describe(v, SIZE_PX, JOINT_SET)
         for samples in simulated_views(views, warm_up_instants + instants):

@@ -16,15 +16,16 @@ from pose_rig.errors import PoseRigError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.clocks import FileClock, LiveClock
-from pose_rig.fusion.intake import checked
-from pose_rig.fusion.outlet import Outlet
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.keypoint_checks import checked
+from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample, Track
-from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.pose_messages import is_tellable, pose_of, refined_of
+from pose_rig.fusion.publisher import Publisher
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.likeness import Likeness
-from pose_rig.fusion.rig.setup import Learner
-from pose_rig.fusion.spool import Spool
-from pose_rig.fusion.told import is_tellable, pose_of, refined_of
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
 from pose_rig.wire.bus import Receiver
@@ -55,7 +56,7 @@ class Door(Protocol):
 
 
 class Source(Door, Protocol):
-    """Where the messages of one camera come from: a `Receiver`, or a `Spool` of what it once said."""
+    """Where the messages of one camera come from: a `Receiver`, or a `MessageFile` of what it once said."""
 
     def receive(self, timeout_ms: int, most: int = ...) -> list[Message]:
         """Returns what is there, oldest first."""
@@ -65,7 +66,7 @@ class PosesWriter(Protocol):
     """Writes the poses file of a run."""
 
     def add(
-        self, instant: FusedInstant, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
+        self, instant: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
     ) -> None:
         """Adds a pose and the detections of each view at its time."""
 
@@ -84,15 +85,15 @@ class Node:
     """One run of the fusion process."""
 
     def __init__(
-        self, job: FusionJob, engine: Engine, outlet: Outlet, learner: Learner, poses: PosesWriter | None
+        self, job: FusionJob, engine: Engine, outlet: Publisher, learner: BackgroundCompute, poses: PosesWriter | None
     ) -> None:
         config = job.config
         self._config, self._outlet = config, outlet
         self._engine, self._learner = engine, learner
         self._index = {camera.name: v for v, camera in enumerate(config.camera)}
         self._tracks = [Track() for _ in config.camera]
-        self._fusion = Fusion(config, engine, learner)
-        self._spools: list[Spool] | None = None  # during the first of two passes
+        self._fusion = Estimator(config, engine, learner)
+        self._spools: list[MessageFile] | None = None  # during the first of two passes
         self._meter = Meter(NAME, job.restarts)
         self._meter.detail = f"{engine.provider} ({engine.reason})"
         height = config.height_m or ASSUMED_HEIGHT_M
@@ -175,7 +176,7 @@ class Node:
     def run_twice(self, receivers: Sequence[Source], stop: Stop) -> None:
         """Learns the rig from the whole of the files, then fuses all of it with that rig."""
         with ExitStack() as stack:
-            self._spools = spools = [stack.enter_context(closing(Spool())) for _ in self._tracks]
+            self._spools = spools = [stack.enter_context(closing(MessageFile())) for _ in self._tracks]
             self.run_files(receivers, stop)
             self._spools, self._again = None, True
             if stop.is_set():
@@ -210,7 +211,7 @@ class Node:
         """Forgets all that was heard and learned; ``solved`` is a rig to begin and to end with."""
         self._fixed = solved
         self._tracks = [Track() for _ in self._tracks]
-        self._fusion = Fusion(self._config, self._engine, self._learner, solved)
+        self._fusion = Estimator(self._config, self._engine, self._learner, solved)
 
     def finish(self, remarks: Sequence[str] = ()) -> None:
         """Finishes the poses file and says good-bye.
@@ -318,7 +319,7 @@ class Node:
         self._fused += 1
         return pose
 
-    def _step(self, t_ns: int, samples: Sequence[Sample | None]) -> FusedInstant | None:
+    def _step(self, t_ns: int, samples: Sequence[Sample | None]) -> PoseEstimate | None:
         """Returns what the samples say of an instant, None if that is no pose; it is counted then.
 
         What has spoilt one pose may stay in the state, so the fusion begins anew when pose after pose is none.
@@ -340,13 +341,13 @@ class Node:
         if self._spoilt >= HOPELESS:
             raise PoseRigError(cause, "Run again with --debug and report what the cameras show.")
         if self._spoilt % SPOILT == 0:
-            self._fusion = Fusion(self._config, self._engine, self._learner, self._fixed)
+            self._fusion = Estimator(self._config, self._engine, self._learner, self._fixed)
             for view, track in enumerate(self._tracks):
                 if track.landmarks:
                     self._fusion.describe(view, track.size_px, track.landmarks)
         return None
 
-    def _publish(self, instant: FusedInstant, age_ns: int) -> Pose3D:
+    def _publish(self, instant: PoseEstimate, age_ns: int) -> Pose3D:
         pose = pose_of(instant, self._fused, age_ns, *self._height)
         self._outlet.send(pose)
         for refined in refined_of(instant, self._fused, tuple(self._index)):

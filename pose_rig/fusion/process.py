@@ -6,8 +6,8 @@ from contextlib import ExitStack, closing, contextmanager
 
 from pose_rig.config import FusionJob
 from pose_rig.fusion.node import Node, OpenPoses
-from pose_rig.fusion.outlet import RECORDER_MARK, Outlet
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.publisher import RECORDER_MARK, Publisher
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.solver_process import SolverProcess
 from pose_rig.graph import Engine
 from pose_rig.wire.bus import Lane, Receiver, Sender, published
@@ -31,8 +31,8 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
     lane: Lane = "live" if live else "lossless"
     with ExitStack() as stack:
         receivers = [stack.enter_context(Receiver(endpoint, lane, bind=True, keys=job.keys)) for endpoint in job.inputs]
-        outlet = stack.enter_context(closing(open_outlet(job, stop, waits=not live)))
-        learner = stack.enter_context(learning()) if live else Learner()
+        outlet = stack.enter_context(closing(open_publisher(job, stop, waits=not live)))
+        learner = stack.enter_context(learning()) if live else BackgroundCompute()
         node = Node(job, engine, outlet, learner, open_poses(job))
         if live:
             node.run_live(receivers[0], stop)
@@ -43,29 +43,29 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
         node.finish()
 
 
-def open_outlet(job: FusionJob, stop: Stop, *, waits: bool) -> Outlet:
-    """Returns where the messages of a job go; ``waits`` as in `Outlet`.
+def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:
+    """Returns where the messages of a job go; ``waits`` as in `Publisher`.
 
     Raises:
         UsageError: An endpoint is taken.
     """
     listeners = published(job.output, job.inside, job.keys)
     recorder = Sender(job.record, "lossless", keys=job.keys, mark=RECORDER_MARK) if job.record else None
-    return Outlet(listeners, recorder, waits=waits, stopped=stop.is_set)
+    return Publisher(listeners, recorder, waits=waits, stopped=stop.is_set)
 
 
 @contextmanager
-def learning(*, replayed: bool = False) -> Iterator[Learner]:
+def learning(*, replayed: bool = False) -> Iterator[BackgroundCompute]:
     """Learns beside the poses: averaging in a thread (it is the engine that works), solving in a process.
 
     Args:
-        replayed: As in `Learner`.
+        replayed: As in `BackgroundCompute`.
     """
     solver = SolverProcess()
     solver.start()
     executor = ThreadPoolExecutor(2, thread_name_prefix="rig")
     try:
-        yield Learner(executor, solver.solve, replayed)
+        yield BackgroundCompute(executor, solver.solve, replayed)
     finally:
         solver.close()
         executor.shutdown(wait=False, cancel_futures=True)

@@ -7,8 +7,8 @@ from math import inf
 
 from pose_rig.config import ReplayJob
 from pose_rig.fusion.node import Node
-from pose_rig.fusion.process import learning, open_outlet
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.process import learning, open_publisher
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_file import open_poses
 from pose_rig.session.reader import Session
@@ -35,8 +35,8 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
     """
     with ExitStack() as stack:
         session = stack.enter_context(Session(job.path))
-        outlet = stack.enter_context(closing(open_outlet(job.fusion, stop, waits=True)))
-        learner = stack.enter_context(learning(replayed=True)) if job.exact else Learner()
+        outlet = stack.enter_context(closing(open_publisher(job.fusion, stop, waits=True)))
+        learner = stack.enter_context(learning(replayed=True)) if job.exact else BackgroundCompute()
         node = Node(job.fusion, engine, outlet, learner, open_poses(job.fusion))
         pace = Pace(job.realtime, stop)
         node.expects(total_frames(session, job))

@@ -10,9 +10,10 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.config import CameraConfig, Config, SolvedCamera
 from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import angle_deg, rectify
 from pose_rig.graph import GUESS, Engine, GraphInput
 from pose_rig.simulation.cameras import Cameras, look_at
@@ -141,17 +142,17 @@ def fusion(
     size: tuple[int, int] = SIZE,
     schema: str = "rig17",
     solve: Callable[[SolveTask], Solved | str] = self_solve,
-) -> Fusion:
+) -> Estimator:
     """A rig whose cameras have spoken; it averages and solves at once."""
-    made = Fusion(config(views), engine, Learner(solve=solve))
+    made = Estimator(config(views), engine, BackgroundCompute(solve=solve))
     for view in range(views):
         made.describe(view, size, schema)
     return made
 
 
 def run(
-    scene: Scene, made: Fusion, change: Callable[[int, list[Sample | None]], Sequence[Sample | None]] | None = None
-) -> list[FusedInstant]:
+    scene: Scene, made: Estimator, change: Callable[[int, list[Sample | None]], Sequence[Sample | None]] | None = None
+) -> list[PoseEstimate]:
     """Fuses a whole scene; ``change`` may rewrite what the views saw at an instant."""
     out = []
     for index in range(len(scene.joints)):
@@ -165,7 +166,7 @@ def relative_error_deg(found: Floats, cameras: Floats) -> Floats:
     return angle_deg(found @ found[0].T, cameras @ cameras[0].T)
 
 
-def finite(instant: FusedInstant) -> bool:
+def finite(instant: PoseEstimate) -> bool:
     """Whether everything is a number, also of views that are absent where the contract says so.
 
     A solved rig has nothing to say about views whose place it does not know.

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import Fusion
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine
 from pose_rig.skeleton import J, landmarks
 from tests.fusion.fakes import config, finite, unsolved
@@ -47,9 +47,9 @@ def sample(rng: np.random.Generator, t_ns: int, shape: str, person: Floats, sure
     return None if rng.random() < 0.1 else Sample(t_ns, xy, score)
 
 
-def made(engine: Engine, known: bool, schema: str) -> Fusion:
+def made(engine: Engine, known: bool, schema: str) -> Estimator:
     fixed = Solved(CAMERAS, LENGTH_M, np.zeros((0, J, 3)), 1.0, 1.0, np.inf) if known else None
-    out = Fusion(config(VIEWS), engine, Learner(solve=unsolved), fixed)
+    out = Estimator(config(VIEWS), engine, BackgroundCompute(solve=unsolved), fixed)
     for view in range(VIEWS):
         out.describe(view, (1280, 720), schema)
     return out

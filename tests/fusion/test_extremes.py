@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.errors import MessageError, PoseRigError
-from pose_rig.fusion.intake import FAR, MOST_LANDMARKS, checked
-from pose_rig.fusion.told import is_tellable
+from pose_rig.fusion.keypoint_checks import FAR, MOST_LANDMARKS, checked
+from pose_rig.fusion.pose_messages import is_tellable
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.wire.messages import FARTHEST_M, FARTHEST_PX, Health, Keypoints2D, Pose3D
 from tests.fusion.fakes import Scene, film, fusion, ring, run, walk

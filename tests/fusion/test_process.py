@@ -13,8 +13,8 @@ import pytest
 from pose_rig.config import Config, FusionJob, Pace
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.node import Node
-from pose_rig.fusion.outlet import Outlet
 from pose_rig.fusion.process import learning, main
+from pose_rig.fusion.publisher import Publisher
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_file import open_poses
 from pose_rig.wire.bus import Receiver, Sender
@@ -280,7 +280,7 @@ def gone_through_again(engine: Engine, config: Config, record: Sequence[Message]
         Receiver(sender.endpoint, topics=("health/",)) as listener,
         learning(replayed=True) as learner,
     ):
-        outlet = Outlet(sender, None, waits=True, stopped=lambda: False)
+        outlet = Publisher(sender, None, waits=True, stopped=lambda: False)
         job = FusionJob(rig, (), "")
         node = Node(job, engine, outlet, learner, open_poses(job))
         node.run_again(record, threading.Event())

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import Fusion
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine
 from pose_rig.skeleton import LIMBS, J
 from pose_rig.training.evaluation.metrics import pmpjpe
@@ -27,7 +27,7 @@ def test_a_balancing_man_from_mediapipe_full(engine: Engine, mode: Mode) -> None
         truth, fps, sizes = take["ref3d_h36m17"].astype(float), float(take["fps"]), take["image_size_wh"].astype(int)
     score = np.where(np.isfinite(xy).all(-1), score, 0.0)
     xy = np.nan_to_num(xy)
-    made = Fusion(config(len(xy)), engine, Learner(solve=self_solve if mode == "solved" else unsolved))
+    made = Estimator(config(len(xy)), engine, BackgroundCompute(solve=self_solve if mode == "solved" else unsolved))
     for view, (width, height) in enumerate(sizes.tolist()):
         made.describe(view, (width, height), "mediapipe33")
     out = []

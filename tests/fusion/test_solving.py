@@ -12,9 +12,10 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.simulation.cameras import Cameras
@@ -39,28 +40,28 @@ from tests.fusion.fakes import (
 )
 
 
-def told(made: Fusion, view: int) -> CameraState:
+def told(made: Estimator, view: int) -> CameraState:
     return made.rig.states()[view]
 
 
-def rotations(made: Fusion) -> Floats:
+def rotations(made: Estimator) -> Floats:
     """(V,3,3) as told on the wire; NaN where nothing is."""
     nothing = (np.nan,) * 9
     return np.array([state.rotation or nothing for state in made.rig.states()]).reshape(-1, 3, 3)
 
 
-def centres(made: Fusion) -> Floats:
+def centres(made: Estimator) -> Floats:
     """(V,3) m where the cameras stand, as told on the wire."""
     steps = np.array([state.translation_m for state in made.rig.states()])
     return np.asarray(-np.einsum("vji,vj->vi", rotations(made), steps))
 
 
-def way(out: Sequence[FusedInstant]) -> list[str]:
+def way(out: Sequence[PoseEstimate]) -> list[str]:
     """The modes in their order, each once as long as it lasts."""
     return [o.mode for i, o in enumerate(out) if not i or o.mode != out[i - 1].mode]
 
 
-def error_mm(scene: Scene, out: Sequence[FusedInstant], start: int = 0) -> float:
+def error_mm(scene: Scene, out: Sequence[PoseEstimate], start: int = 0) -> float:
     poses = np.stack([o.xyz_raw for o in out])[start:]
     return float(1e3 * pmpjpe(poses, scene.joints[start : len(out)]).mean())
 
@@ -78,7 +79,7 @@ def sparing(times: int = 2) -> Callable[[SolveTask], Solved | str]:
     return solve
 
 
-def described(made: Fusion) -> Fusion:
+def described(made: Estimator) -> Estimator:
     for view in range(len(made.landmarks)):
         made.describe(view, SIZE, "rig17")
     return made
@@ -89,8 +90,8 @@ class Done:
     """A rig of four that has solved itself."""
 
     scene: Scene
-    made: Fusion
-    out: list[FusedInstant]
+    made: Estimator
+    out: list[PoseEstimate]
 
     @property
     def first(self) -> int:
@@ -100,7 +101,7 @@ class Done:
 
 @pytest.fixture(scope="module")
 def done(engine: Engine) -> Done:
-    scene, made = film(walk(6.0), ring(4)), described(Fusion(config(4, height_m=1.7), engine))
+    scene, made = film(walk(6.0), ring(4)), described(Estimator(config(4, height_m=1.7), engine))
     return Done(scene, made, run(scene, made))
 
 
@@ -159,7 +160,7 @@ def test_stature_is_what_was_asked_for(engine: Engine) -> None:
     scene = film(walk(4.0), ring(3))
     tops = []
     for height_m in (1.4, 1.9):
-        out = run(scene, described(Fusion(config(3, height_m=height_m), engine)))[-30:]
+        out = run(scene, described(Estimator(config(3, height_m=height_m), engine)))[-30:]
         assert {o.mode for o in out} == {"solved"}
         poses = np.stack([o.xyz_raw for o in out])
         assert poses[:, :, 1].min() == pytest.approx(0.039 * height_m, abs=0.06)
@@ -203,8 +204,8 @@ def test_no_pose_waits_while_the_rig_is_solved_beside_them(engine: Engine) -> No
         return found
 
     with ThreadPoolExecutor(2) as executor:
-        made = described(Fusion(config(3), engine, Learner(executor, slowly)))
-        out: list[FusedInstant] = []
+        made = described(Estimator(config(3), engine, BackgroundCompute(executor, slowly)))
+        out: list[PoseEstimate] = []
         for index in range(len(scene.joints)):
             if index == 80:
                 assert asked.wait(30)
@@ -223,7 +224,7 @@ def test_a_camera_that_is_bumped_is_named_and_comes_back(engine: Engine, how: st
     frames, start = 270, 120
     turn = rotation_from_vector(np.radians(TURNS[how]))
     scene, made = film(walk(9.0), turned_at(ring(4), 2, turn, start, frames)), fusion(engine, 4, solve=sparing())
-    out: list[FusedInstant] = []
+    out: list[PoseEstimate] = []
     notes: list[list[str]] = []
     for index in range(frames):
         out.append(made.step(scene.t_ns(index), scene.samples(index)))
@@ -272,7 +273,9 @@ def test_a_camera_that_is_said_to_move_is_never_learned_and_does_no_harm(engine:
     scene = carried(6.0)
     base = config(4)
     cameras = (*base.camera[:3], msgspec.structs.replace(base.camera[3], moving=True))
-    made = described(Fusion(msgspec.structs.replace(base, camera=cameras), engine, Learner(solve=sparing())))
+    made = described(
+        Estimator(msgspec.structs.replace(base, camera=cameras), engine, BackgroundCompute(solve=sparing()))
+    )
     asked: list[bool] = []
 
     def watch(index: int, samples: list[Sample | None]) -> list[Sample | None]:
@@ -292,17 +295,19 @@ def test_a_camera_that_is_said_to_move_is_never_learned_and_does_no_harm(engine:
 def test_only_cameras_that_move_are_never_solved(engine: Engine) -> None:
     base = config(3)
     cameras = tuple(msgspec.structs.replace(camera, moving=True) for camera in base.camera)
-    made = described(Fusion(msgspec.structs.replace(base, camera=cameras), engine))
+    made = described(Estimator(msgspec.structs.replace(base, camera=cameras), engine))
     scene = film(walk(3.0), ring(3))
     out = run(scene, made)
     assert way(out) == ["cold"]
     assert error_mm(scene, out) < 35
 
 
-def remembering(engine: Engine, rig: Cameras, height_m: float | None = None, learner: Learner | None = None) -> Fusion:
+def remembering(
+    engine: Engine, rig: Cameras, height_m: float | None = None, learner: BackgroundCompute | None = None
+) -> Estimator:
     """A rig that stood so in an earlier run; unless told otherwise it could not solve itself now."""
-    learner = learner or Learner(solve=unsolved)
-    return described(Fusion(Config(camera=remembered(rig), pace="all", height_m=height_m), engine, learner))
+    learner = learner or BackgroundCompute(solve=unsolved)
+    return described(Estimator(Config(camera=remembered(rig), pace="all", height_m=height_m), engine, learner))
 
 
 def test_a_remembered_rig_is_used_after_a_second(engine: Engine) -> None:
@@ -354,7 +359,7 @@ def test_a_remembered_rig_that_does_not_fit_is_dropped_and_that_is_said(engine: 
         return unsolved(task)
 
     with ThreadPoolExecutor(2) as executor:
-        made = remembering(engine, ring(3, step_deg=50.0, start_deg=20.0), learner=Learner(executor, later))
+        made = remembering(engine, ring(3, step_deg=50.0, start_deg=20.0), learner=BackgroundCompute(executor, later))
         out = run(scene, made)
         assert made.rig.note == "the remembered rig does not fit what the cameras see: it is learned anew"
         stop.set()

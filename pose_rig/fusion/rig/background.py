@@ -3,11 +3,28 @@
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pose_rig.errors import PoseRigError
+from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundCompute:
+    """Where a rig does what takes long.
+
+    Attributes:
+        executor: Runs it beside the poses; None = at once, which makes runs repeatable.
+        solve: Solves a rig; may wait for another process.
+        replayed: Whether a run is gone through again, in which it is known when what was learned.
+    """
+
+    executor: Executor | None = None
+    solve: Callable[[SolveTask], Solved | str] = self_solve
+    replayed: bool = False
 
 
 class Background(Generic[T]):

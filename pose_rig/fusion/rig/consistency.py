@@ -13,7 +13,7 @@ DISAGREES = 0.5  # agreement below this is named, and weighs less
 LEAST = 0.01
 
 
-class Health:
+class Consistency:
     """Agreement of the cameras, averaged over half a second.
 
     Attributes:

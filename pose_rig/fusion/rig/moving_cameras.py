@@ -17,7 +17,7 @@ AGAIN_NS = 5_000_000_000  # sooner than that it has only not been placed well ye
 RESTLESS_NS = 20_000_000_000  # this time is being carried about
 
 
-class Carried:
+class MovingCameras:
     """The cameras that move.
 
     Args:

@@ -26,12 +26,12 @@ from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
 from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways, walked
 from pose_rig.fusion.pose.hypothesis import Hypothesis, RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
-from pose_rig.fusion.rig import followed
-from pose_rig.fusion.rig.background import Background
-from pose_rig.fusion.rig.consistency import DISAGREES, Health
-from pose_rig.fusion.rig.mirrored import Mirrors
-from pose_rig.fusion.rig.moving_cameras import Carried, turned
-from pose_rig.fusion.rig.setup import Learner, Setup
+from pose_rig.fusion.rig import recorded_rig as followed
+from pose_rig.fusion.rig.background import Background, BackgroundCompute
+from pose_rig.fusion.rig.consistency import DISAGREES, Consistency
+from pose_rig.fusion.rig.mirrored_images import Mirrors
+from pose_rig.fusion.rig.moving_cameras import MovingCameras, turned
+from pose_rig.fusion.rig.setup import Setup
 from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.graph import Engine
 from pose_rig.wire.messages import SEES_NOBODY, CameraState, Mode, RigState
@@ -71,15 +71,15 @@ class Rig:
         solved: The rig once it is solved.
     """
 
-    def __init__(self, setup: Setup, engine: Engine, learner: Learner) -> None:
+    def __init__(self, setup: Setup, engine: Engine, learner: BackgroundCompute) -> None:
         views = len(setup.names)
         self._setup, self._engine, self._learner = setup, engine, learner
         self.lens = AssumedIntrinsics(np.ones(views), np.ones((views, 2)))
         self._why = self._doubt_of_up = ""
-        self._health = Health(views)
+        self._health = Consistency(views)
         self._averaging: Background[CameraRotations] = Background(learner.executor, replayed=learner.replayed)
         self._solving: Background[Solved | str] = Background(learner.executor, replayed=learner.replayed)
-        self._carried = Carried(setup.moving)
+        self._carried = MovingCameras(setup.moving)
         self._unplaced_s, self._waited_ns = np.zeros(views), 0
         self._mirrors = Mirrors(setup.names, setup.mirror)
         self._followed: RigState | None = None

@@ -1,7 +1,6 @@
 """What is known of a rig before anything was seen."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,23 +9,8 @@ from numpy.typing import NDArray
 from pose_rig.config import ASSUMED_HEIGHT_M, CameraConfig, Config
 from pose_rig.fusion.calibration.bundle import SHARE
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.skeleton import J
-
-
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """Where a rig does what takes long.
-
-    Attributes:
-        executor: Runs it beside the poses; None = at once, which makes runs repeatable.
-        solve: Solves a rig; may wait for another process.
-        replayed: Whether a run is gone through again, in which it is known when what was learned.
-    """
-
-    executor: Executor | None = None
-    solve: Callable[[SolveTask], Solved | str] = self_solve
-    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

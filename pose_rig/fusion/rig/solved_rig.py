@@ -19,7 +19,7 @@ from pose_rig.fusion.calibration.resection import Resection
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
-from pose_rig.fusion.rig.consistency import DISAGREES, Health
+from pose_rig.fusion.rig.consistency import DISAGREES, Consistency
 from pose_rig.wire.messages import CameraState
 
 LEAST_SD = np.radians(0.5)  # how far an instant may turn a camera: detectors' joints are not quite where they seem
@@ -70,7 +70,7 @@ class SolvedRig:
         self._out[view] = True
         self._returning[view] = Resection()
 
-    def take_back(self, t_ns: int, pose: SolvedPose, health: Health, moving: NDArray[np.bool_]) -> None:
+    def take_back(self, t_ns: int, pose: SolvedPose, health: Consistency, moving: NDArray[np.bool_]) -> None:
         """Looks at cameras that are out: one that agrees again is back, one that stands elsewhere is placed there.
 
         It is placed again for two more seconds, from more that it saw.

@@ -22,7 +22,7 @@ from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant
+from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import camera_matrix
 from pose_rig.session.formats.poses_rows import Head, Rows, partial_of, read_rows
 from pose_rig.skeleton import JOINTS, Landmarks
@@ -81,7 +81,7 @@ class PosesFile:
         return self._rows.count
 
     def add(
-        self, instant: FusedInstant, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
+        self, instant: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
     ) -> None:
         """Adds an instant and what each view saw then."""
         if not self._begun:

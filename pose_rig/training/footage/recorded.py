@@ -20,16 +20,17 @@ from pose_rig.capture.keypoint_file import load
 from pose_rig.config import CameraConfig, Config, FusionJob, ReplayJob
 from pose_rig.errors import SessionError
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import angle_deg
 from pose_rig.graph import Engine
 from pose_rig.session.importer import import_keypoints
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
-from pose_rig.training.footage.followed import followed
 from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.replay import Replay
+from pose_rig.training.footage.tracked_person import followed
 from pose_rig.wire.messages import Keypoints2D
 
 Say = Callable[[float], None]
@@ -120,11 +121,11 @@ class _Kept:
 
     def __init__(self) -> None:
         self._next_ns = -1.0
-        self._instants: list[FusedInstant] = []
+        self._instants: list[PoseEstimate] = []
         self._xy_px: list[Floats] = []
         self.score: list[Floats] = []
 
-    def add(self, instant: FusedInstant, samples: Sequence[Sample | None], fusion: Fusion) -> None:
+    def add(self, instant: PoseEstimate, samples: Sequence[Sample | None], fusion: Estimator) -> None:
         """Takes in an instant, unless the last one kept is near."""
         if instant.t_ns < self._next_ns:
             return

@@ -15,8 +15,9 @@ from pose_rig.fusion.calibration.vertical import (
     vertical_from_cameras,
     walked,
 )
-from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.simulation.cameras import Cameras
@@ -44,15 +45,15 @@ def rolled(cameras: Cameras, deg: float) -> Cameras:
 
 def fused(
     engine: Engine, motion: Floats, cameras: Cameras = RING, solve: Callable[[SolveTask], Solved | str] = self_solve
-) -> tuple[Fusion, list[FusedInstant]]:
+) -> tuple[Estimator, list[PoseEstimate]]:
     views = len(cameras.rotation)
-    made = Fusion(config(views), engine, Learner(solve=solve))
+    made = Estimator(config(views), engine, BackgroundCompute(solve=solve))
     for view in range(views):
         made.describe(view, SIZE, "rig17")
     return made, run(film(motion, cameras, fps=FPS), made)
 
 
-def tilt_deg(out: FusedInstant, cameras: Cameras) -> float:
+def tilt_deg(out: PoseEstimate, cameras: Cameras) -> float:
     """How far up is from up in the room, by where the cameras look."""
     known = np.isfinite(out.rotation).all((1, 2))
     room_up = (out.rotation.swapaxes(1, 2) @ cameras.rotation @ Y)[known].mean(0)

@@ -7,7 +7,7 @@ import pytest
 
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant
+from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.skeleton import INDEX, MIRROR
@@ -50,7 +50,7 @@ def only(index: int, samples: list[Sample | None], other: Scene, view: int) -> l
     return samples
 
 
-def error_mm(scene: Scene, out: list[FusedInstant]) -> float:
+def error_mm(scene: Scene, out: list[PoseEstimate]) -> float:
     return float(1e3 * pmpjpe(np.stack([o.xyz_raw for o in out]), scene.joints[: len(out)]).mean())
 
 

@@ -5,10 +5,11 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.guessed import ALONE_M, DISTANCE, inflate_covariance
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine
 from pose_rig.simulation.noise import detect
 from pose_rig.skeleton import INDEX, JOINTS, J
@@ -27,9 +28,11 @@ def of(*parts: str) -> list[int]:
     return [i for joint, i in INDEX.items() if joint.split("_")[-1] in parts]
 
 
-def fused(engine: Engine, score: Floats, motion: Floats = WALK) -> list[FusedInstant]:
+def fused(engine: Engine, score: Floats, motion: Floats = WALK) -> list[PoseEstimate]:
     """A motion before a known rig, detected as scored (V,T,J)."""
-    made = Fusion(config(VIEWS), engine, Learner(solve=unsolved), Solved(CAMERAS, LENGTH_M, WALK, 1.0, 1.0, np.inf))
+    made = Estimator(
+        config(VIEWS), engine, BackgroundCompute(solve=unsolved), Solved(CAMERAS, LENGTH_M, WALK, 1.0, 1.0, np.inf)
+    )
     for view in range(VIEWS):
         made.describe(view, (1280, 720), "rig17")
     seen = detect(images(motion, CAMERAS).swapaxes(0, 1), FPS, np.random.default_rng(0))
@@ -42,7 +45,7 @@ def fused(engine: Engine, score: Floats, motion: Floats = WALK) -> list[FusedIns
     return out
 
 
-def normalised(out: list[FusedInstant], joints: list[int], motion: Floats = WALK) -> float:
+def normalised(out: list[PoseEstimate], joints: list[int], motion: Floats = WALK) -> float:
     """Root mean square error of joints, per axis, in standard deviations as they were told; 1 is honest."""
     error = np.stack([o.xyz_raw for o in out])[:, joints] - motion[:, joints]
     covariance = np.stack([o.covariance for o in out])[:, joints]

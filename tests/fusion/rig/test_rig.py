@@ -7,28 +7,29 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.rig import LEARNED_S, LEARNING, LEFT_OUT
-from pose_rig.fusion.rig.setup import Learner
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.wire.messages import CameraState
 from tests.fusion.fakes import Scene, config, film, fusion, relative_error_deg, ring, run, turned_at, unsolved, walk
 
 
-def states(made: Fusion) -> dict[str, CameraState]:
+def states(made: Estimator) -> dict[str, CameraState]:
     return {state.name: state for state in made.rig.states()}
 
 
-def learned(made: Fusion) -> Floats:
+def learned(made: Estimator) -> Floats:
     """(V,3,3) the rotations that are told on the wire."""
     found = [state.rotation for state in made.rig.states()]
     assert all(rotation is not None for rotation in found)
     return np.array(found).reshape(-1, 3, 3)
 
 
-def notes_over_time(scene: Scene, made: Fusion) -> tuple[list[FusedInstant], list[dict[str, str]]]:
+def notes_over_time(scene: Scene, made: Estimator) -> tuple[list[PoseEstimate], list[dict[str, str]]]:
     notes: list[dict[str, str]] = []
 
     def watch(index: int, samples: list[Sample | None]) -> Sequence[Sample | None]:
@@ -97,7 +98,7 @@ def test_two_runs_are_the_same_to_the_bit(engine: Engine) -> None:
 def test_solved_in_the_background_it_settles_too(engine: Engine) -> None:
     scene = film(walk(3.0), ring(3))
     with ThreadPoolExecutor(1) as executor:
-        made = Fusion(config(3), engine, Learner(executor))
+        made = Estimator(config(3), engine, BackgroundCompute(executor))
         for view in range(3):
             made.describe(view, (1280, 720), "rig17")
         out = run(scene, made)
@@ -157,7 +158,7 @@ def test_a_view_that_sees_nobody_is_named(engine: Engine) -> None:
 
 
 def test_a_view_without_frames_is_named_and_has_no_size(engine: Engine) -> None:
-    made = Fusion(config(2), engine, Learner())
+    made = Estimator(config(2), engine, BackgroundCompute())
     made.describe(1, (1280, 720), "rig17")
     first, second = made.rig.states()
     assert (first.note, first.size_px, first.agreement) == ("no frames yet", None, None)

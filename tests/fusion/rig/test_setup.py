@@ -7,7 +7,8 @@ import pytest
 from pose_rig.config import CameraConfig, Config, SolvedCamera
 from pose_rig.fusion.calibration.bundle import SHARE
 from pose_rig.fusion.calibration.self_solve import self_solve
-from pose_rig.fusion.rig.setup import Learner, remembered, setup_of
+from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.setup import remembered, setup_of
 
 QUARTER = ((0.0, 0.0, -1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 STRAIGHT = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -83,4 +84,4 @@ def test_a_rig_that_was_solved_is_handed_on() -> None:
 
 
 def test_a_rig_learns_at_once_and_by_itself_unless_told_otherwise() -> None:
-    assert Learner() == Learner(executor=None, solve=self_solve)
+    assert BackgroundCompute() == BackgroundCompute(executor=None, solve=self_solve)

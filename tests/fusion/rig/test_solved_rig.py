@@ -10,7 +10,7 @@ from pose_rig.fusion.calibration.bundle import SHARE
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.pose.solved_pose import SolvedPose
-from pose_rig.fusion.rig.consistency import Health
+from pose_rig.fusion.rig.consistency import Consistency
 from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.skeleton import J
@@ -58,9 +58,9 @@ def pose_of(joints: Floats, believed: Calibration, true: Calibration) -> SolvedP
     )
 
 
-def watch(rig: SolvedRig, true: Calibration, seconds: float, moving: Floats | None = None) -> Health:
+def watch(rig: SolvedRig, true: Calibration, seconds: float, moving: Floats | None = None) -> Consistency:
     """Shows a rig what cameras that stand elsewhere see."""
-    health = Health(VIEWS)
+    health = Consistency(VIEWS)
     for n, joints in enumerate(stroll(seconds, FPS)):
         pose, t_ns = pose_of(joints, rig.rig.calibration, true), round(n * 1e9 / FPS)
         health.update(t_ns, ~STILL, pose.agreed)
@@ -119,7 +119,7 @@ def test_a_camera_that_sees_something_else_stays_out() -> None:
     before = calibration(VIEWS)
     rig = SolvedRig(solved(before))
     rig.take_out(BUMPED)
-    health, rng = Health(VIEWS), np.random.default_rng(0)
+    health, rng = Consistency(VIEWS), np.random.default_rng(0)
     for n, joints in enumerate(stroll(4.0, FPS)):
         pose = pose_of(joints, before, before)
         flat, agreed = pose.flat.copy(), pose.agreed.copy()
@@ -132,7 +132,7 @@ def test_a_camera_that_sees_something_else_stays_out() -> None:
 
 def test_a_camera_is_not_placed_by_points_that_fewer_than_two_others_see() -> None:
     before = calibration(VIEWS)
-    rig, true, health = SolvedRig(solved(before)), bumped(before), Health(VIEWS)
+    rig, true, health = SolvedRig(solved(before)), bumped(before), Consistency(VIEWS)
     rig.take_out(BUMPED)
     for n, joints in enumerate(stroll(2.5, FPS)):
         pose = pose_of(joints, before, true)

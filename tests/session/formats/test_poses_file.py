@@ -18,7 +18,7 @@ from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant
+from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.session.formats.poses_file import PosesFile, recover_poses
 from pose_rig.session.formats.poses_rows import partial_of
 from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
@@ -30,10 +30,10 @@ MARKS = landmarks("coco17")
 
 def instant(
     index: int, views: int = V, *, tracking: bool = True, mode: Mode = "cold", extra: tuple[str, ...] = ()
-) -> FusedInstant:
+) -> PoseEstimate:
     rng = np.random.default_rng(index)
     count = J + len(extra)
-    return FusedInstant(
+    return PoseEstimate(
         t_ns=index * 40_000_000,
         mode=mode,
         tracking=tracking,

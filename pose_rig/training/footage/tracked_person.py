@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant
+from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.skeleton import MIRROR, J, Landmarks
 
 BELIEVED, FEWEST_BELIEVED = 0.5, 0.2  # of a detection; share of the joints seen
@@ -18,7 +18,7 @@ MIRRORED_BY = 0.7  # the mirror image must lie so much nearer to what the rig ma
 
 
 def followed(
-    instant: FusedInstant, samples: Sequence[Sample | None], marks: Sequence[Landmarks | None]
+    instant: PoseEstimate, samples: Sequence[Sample | None], marks: Sequence[Landmarks | None]
 ) -> tuple[Floats, Floats]:
     """Returns the person followed in every view, (V,J,2) px and scores (V,J), as the rig reads left and right."""
     views = len(samples)

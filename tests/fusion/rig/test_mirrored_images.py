@@ -7,11 +7,11 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.association import shape_of
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import Fusion
-from pose_rig.fusion.rig.mirrored import LOOKS, contrasts
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.mirrored_images import LOOKS, contrasts
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.skeleton import MIRROR, J
@@ -41,7 +41,7 @@ def notes(
 ) -> list[str]:
     """What is said of every camera after a while; the odd ones show the person otherwise."""
     views = len(scene.xy_px)
-    made = Fusion(config(views), engine, Learner(solve=solve))
+    made = Estimator(config(views), engine, BackgroundCompute(solve=solve))
     for view in range(views):
         made.describe(view, SIZE, "rig17")
 
@@ -94,7 +94,7 @@ def test_if_all_are_mirrored_nothing_can_be_told(engine: Engine, scene: Scene) -
 def test_a_picture_that_was_flipped_for_nothing_is_to_be_flipped_back(engine: Engine, scene: Scene) -> None:
     cameras = [*config(3).camera]
     cameras[2] = type(cameras[2])(source="2.npz", name="cam2", mirror=True)
-    made = Fusion(config(3, camera=tuple(cameras)), engine, Learner(solve=unsolved))
+    made = Estimator(config(3, camera=tuple(cameras)), engine, BackgroundCompute(solve=unsolved))
     for view in range(3):
         made.describe(view, SIZE, "rig17")
     flipped = [as_seen_in_a_mirror(xy) if v == 2 else xy for v, xy in enumerate(scene.xy_px)]

@@ -10,7 +10,7 @@ from pose_rig.wire.messages import Message
 LENGTH_BYTES = 4
 
 
-class Spool:
+class MessageFile:
     """Messages in their order; written first, then read like a `pose_rig.wire.bus.Receiver`."""
 
     bad = 0

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
 from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import Fusion
-from pose_rig.fusion.rig.setup import Learner
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import angle_deg
 from pose_rig.graph import Engine
 from pose_rig.simulation.cameras import Cameras
@@ -63,7 +63,7 @@ def test_stature_is_what_was_asked_for(engine: Engine) -> None:
     scene = film(walk(2.0), ring(3))
     tops = []
     for height_m in (1.4, 1.9):
-        made = Fusion(config(3, height_m=height_m), engine, Learner(solve=unsolved))
+        made = Estimator(config(3, height_m=height_m), engine, BackgroundCompute(solve=unsolved))
         for view in range(3):
             made.describe(view, (1280, 720), "rig17")
         out = run(scene, made)[-1].xyz_raw
@@ -204,7 +204,7 @@ def test_an_unknown_landmark_set_is_refused(engine: Engine) -> None:
 
 
 def test_a_given_focal_length_is_used(engine: Engine) -> None:
-    made = Fusion(config(1), engine, None)
+    made = Estimator(config(1), engine, None)
     made.describe(0, (1000, 500), "rig17")
     assert made.rig.states()[0].focal_px == 900
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pose_rig.fusion.rig.estimator import FusedInstant
+from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.skeleton import joint_set
 from pose_rig.wire.messages import FARTHEST_M, FARTHEST_PX, Pose3D, Refined2D
 from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, shortened, stepped
@@ -15,7 +15,7 @@ from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, shortened, stepped
 LARGEST = float(np.finfo(np.float32).max) / 2  # of what travels as float32; rounding up must not make it infinite
 
 
-def is_tellable(instant: FusedInstant) -> bool:
+def is_tellable(instant: PoseEstimate) -> bool:
     """Returns whether all of a pose is finite and within the bounds of its message."""
     numbers = [instant.score, instant.residual_px]
     if _has_covariance(instant):
@@ -23,7 +23,7 @@ def is_tellable(instant: FusedInstant) -> bool:
     return bool((np.abs(instant.xyz) <= FARTHEST_M).all() and all((np.abs(n) <= LARGEST).all() for n in numbers))
 
 
-def pose_of(instant: FusedInstant, index: int, age_ns: int, height_m: float, height_assumed: bool) -> Pose3D:
+def pose_of(instant: PoseEstimate, index: int, age_ns: int, height_m: float, height_assumed: bool) -> Pose3D:
     """Returns the message of a pose.
 
     Args:
@@ -50,7 +50,7 @@ def pose_of(instant: FusedInstant, index: int, age_ns: int, height_m: float, hei
     )
 
 
-def refined_of(instant: FusedInstant, index: int, cameras: Sequence[str]) -> Iterator[Refined2D]:
+def refined_of(instant: PoseEstimate, index: int, cameras: Sequence[str]) -> Iterator[Refined2D]:
     """Yields what each camera sees of a pose, of those (V) that see it within all bounds."""
     for view, camera in enumerate(cameras):
         if instant.followed[view] >= 0 and (np.abs(instant.refined_px[view]) <= FARTHEST_PX).all():
@@ -63,5 +63,5 @@ def refined_of(instant: FusedInstant, index: int, cameras: Sequence[str]) -> Ite
             )
 
 
-def _has_covariance(instant: FusedInstant) -> bool:
+def _has_covariance(instant: PoseEstimate) -> bool:
     return instant.mode == "solved" and instant.tracking

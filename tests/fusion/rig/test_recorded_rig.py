@@ -6,8 +6,8 @@ import pytest
 
 from pose_rig.errors import MessageError
 from pose_rig.fusion.calibration.bundle import SHARE
-from pose_rig.fusion.rig import followed
-from pose_rig.fusion.rig.estimator import Fusion
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.rig import recorded_rig as followed
 from pose_rig.graph import Engine
 from pose_rig.wire.encoding import decode, encode
 from pose_rig.wire.messages import RigState
@@ -17,7 +17,7 @@ NAMES = ("cam0", "cam1", "cam2")
 
 
 @pytest.fixture(scope="module")
-def solved(engine: Engine) -> Fusion:
+def solved(engine: Engine) -> Estimator:
     """A fusion whose rig was solved."""
     made = fusion(engine, 3)
     run(film(walk(4.0), ring(3)), made)
@@ -25,7 +25,7 @@ def solved(engine: Engine) -> Fusion:
     return made
 
 
-def state_of(made: Fusion) -> RigState:
+def state_of(made: Estimator) -> RigState:
     """Returns the rig as it is recorded, and read again."""
     rig = made.rig
     state = RigState(t_ns=1, mode=rig.mode, cameras=rig.states(), bones_m=rig.bones_m)
@@ -34,7 +34,7 @@ def state_of(made: Fusion) -> RigState:
     return read
 
 
-def test_a_recorded_rig_is_that_rig_to_the_last_bit(solved: Fusion) -> None:
+def test_a_recorded_rig_is_that_rig_to_the_last_bit(solved: Estimator) -> None:
     assert solved.rig.solved is not None
     rig = solved.rig.solved.rig
     read = followed.solved(state_of(solved), NAMES, 1.7)
@@ -45,19 +45,19 @@ def test_a_recorded_rig_is_that_rig_to_the_last_bit(solved: Fusion) -> None:
         np.testing.assert_allclose(getattr(read.calibration, field), getattr(rig.calibration, field), rtol=1e-12)
 
 
-def test_a_recording_of_an_earlier_version_has_average_bones(solved: Fusion) -> None:
+def test_a_recording_of_an_earlier_version_has_average_bones(solved: Estimator) -> None:
     state = msgspec.structs.replace(state_of(solved), bones_m=())
     np.testing.assert_array_equal(followed.solved(state, NAMES, 1.8).length, SHARE * 1.8)
 
 
-def test_cameras_that_are_not_told_are_not_known(solved: Fusion) -> None:
+def test_cameras_that_are_not_told_are_not_known(solved: Estimator) -> None:
     state = state_of(solved)
     less = msgspec.structs.replace(state, cameras=state.cameras[:2])
     assert followed.solved(less, NAMES, 1.7).calibration.known.tolist() == [True, True, False]
     assert followed.settled(less, NAMES).known.tolist() == [True, True, False]
 
 
-def test_who_follows_is_solved_at_once_and_learns_nothing(solved: Fusion, engine: Engine) -> None:
+def test_who_follows_is_solved_at_once_and_learns_nothing(solved: Estimator, engine: Engine) -> None:
     made, state = fusion(engine, 3), state_of(solved)
     made.rig.follow(state)
     assert made.rig.changed()
@@ -70,7 +70,7 @@ def test_who_follows_is_solved_at_once_and_learns_nothing(solved: Fusion, engine
     assert made.rig.mode == "cold"
 
 
-def test_a_rig_whose_rotation_is_none_is_no_message(solved: Fusion) -> None:
+def test_a_rig_whose_rotation_is_none_is_no_message(solved: Estimator) -> None:
     state = state_of(solved)
     camera = msgspec.structs.replace(state.cameras[0], rotation=(1.0, 0.0))
     with pytest.raises(MessageError, match="field 'cameras' has a rotation of 2 numbers"):

@@ -13,7 +13,7 @@ PATIENCE_MS = 100  # between looks at whether to stop
 FAREWELL_MS = 500  # for the last messages to leave
 
 
-class Outlet:
+class Publisher:
     """Publishes, and hands to the recorder in the order in which things happened.
 
     Args:

@@ -4,7 +4,7 @@ Axes: V views, C candidates, J = 17 joints.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,10 @@ from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
 from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.rig import Rig
-from pose_rig.fusion.rig.setup import Learner, setup_of
+from pose_rig.fusion.rig.setup import setup_of
 from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.geometry import nearest_rotation, unrectify
 from pose_rig.graph import Engine
@@ -37,43 +39,7 @@ STEADY_NS = 100_000_000  # a person goes on as they did for about so long
 STAYS_NS = 200_000_000  # where a person was tells where they are for this long
 
 
-@dataclass(frozen=True, slots=True)
-class FusedInstant:
-    """All that is known of one instant. NaN where a view has nothing to say.
-
-    Attributes:
-        t_ns: The instant.
-        mode: How the rotations were known.
-        tracking: False when nobody was seen: the pose is then the last one known.
-        joints: (A) names: the 17 joints, then the detector's other landmarks.
-        xyz: (A,3) m, rig frame, smoothed; xyz_raw: before.
-        covariance: (A,3,3) m² of ``xyz_raw``; NaN where it is not known: until the rig is solved.
-        score: (A,) 0–1, 0 = guessed.
-        residual_px: (A,) mean distance of the detections; 0 for what is no joint of the 17.
-        followed: (V,) index of the person followed in each view's sample, −1 for none.
-        refined_px: (V,J,2).
-        inlier: (V,J).
-        lifted: (V,J,3) each view's own lift, camera axes, root-relative, unit scale.
-        rotation: (V,3,3) camera_from_rig.
-    """
-
-    t_ns: int
-    mode: Mode
-    tracking: bool
-    joints: tuple[str, ...]
-    xyz: Floats
-    xyz_raw: Floats
-    covariance: Floats
-    score: Floats
-    residual_px: Floats
-    followed: NDArray[np.int64]
-    refined_px: Floats
-    inlier: Floats
-    lifted: Floats
-    rotation: Floats
-
-
-class Fusion:
+class Estimator:
     """The state of one rig.
 
     Args:
@@ -87,7 +53,7 @@ class Fusion:
         self,
         config: Config,
         engine: Engine,
-        learner: Learner | None = None,
+        learner: BackgroundCompute | None = None,
         fixed: Solved | None = None,
     ) -> None:
         cameras = config.camera
@@ -95,7 +61,7 @@ class Fusion:
         self._given_focal = np.array([camera.focal_px or np.nan for camera in cameras])
         self._size_px = np.ones((len(cameras), 2))
         self.landmarks: list[Landmarks | None] = [None] * len(cameras)
-        self.rig = Rig(setup_of(config, fixed), engine, learner or Learner())
+        self.rig = Rig(setup_of(config, fixed), engine, learner or BackgroundCompute())
         self.rig.lens = self._lens
         self._tracker = PersonTracker(len(cameras))
         self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
@@ -138,7 +104,7 @@ class Fusion:
             self._size_px[view] = size_px
             self.rig.lens = self._lens
 
-    def step(self, t_ns: int, samples: Sequence[Sample | None]) -> FusedInstant:
+    def step(self, t_ns: int, samples: Sequence[Sample | None]) -> PoseEstimate:
         """Returns the pose at an instant from what each view saw then."""
         focal_px = self.rig.focal_px
         observation = observe(t_ns, samples, self.landmarks, focal_px, self._size_px)
@@ -196,7 +162,7 @@ class Fusion:
         trust: Floats,
         samples: Sequence[Sample | None],
         lifted: Floats,
-    ) -> FusedInstant:
+    ) -> PoseEstimate:
         cameras = solved.rig.calibration
         seen = hypothesis.followed_score > 0
         distance = np.linalg.norm(pose.projected_px - hypothesis.followed_px, axis=-1) * seen * (trust > 0)[:, None]
@@ -214,7 +180,7 @@ class Fusion:
         nothing = np.where(solved.known, 1.0, np.nan)
         residual = np.zeros(len(raw))
         residual[:J] = distance.sum(0) / np.maximum((seen & (trust > 0)[:, None]).sum(0), 1)
-        return FusedInstant(
+        return PoseEstimate(
             t_ns=hypothesis.observation.t_ns,
             mode="solved",
             tracking=True,
@@ -231,7 +197,7 @@ class Fusion:
             rotation=cameras.rotation * nothing[:, None, None],
         )
 
-    def _instant(self, hypothesis: Hypothesis, mode: Mode, focal_px: Floats, *, settled: bool) -> FusedInstant:
+    def _instant(self, hypothesis: Hypothesis, mode: Mode, focal_px: Floats, *, settled: bool) -> PoseEstimate:
         observation, out, present, chosen = (
             hypothesis.observation,
             hypothesis.out,
@@ -254,7 +220,7 @@ class Fusion:
         score, residual = np.zeros(len(raw)), np.zeros(len(raw))
         score[:J] = (hypothesis.followed_score * out.inlier[0]).max(0)
         residual[:J] = distance.sum(0) / np.maximum(seen.sum(0), 1)
-        return FusedInstant(
+        return PoseEstimate(
             t_ns=observation.t_ns,
             mode=mode,
             tracking=True,
@@ -271,9 +237,9 @@ class Fusion:
             rotation=turned @ rig_from_body.T * nothing[:, None, None],
         )
 
-    def _nobody(self, t_ns: int, mode: Mode) -> FusedInstant:
+    def _nobody(self, t_ns: int, mode: Mode) -> PoseEstimate:
         views, count = len(self.landmarks), len(self._last)
-        return FusedInstant(
+        return PoseEstimate(
             t_ns=t_ns,
             mode=mode,
             tracking=False,

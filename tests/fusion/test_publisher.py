@@ -8,7 +8,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from pose_rig.fusion.outlet import Outlet
+from pose_rig.fusion.publisher import Publisher
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Health, Message, Refined2D
@@ -38,7 +38,7 @@ class Ends:
         self.endpoint = free_endpoint()
         self.stop = threading.Event()
         listeners = Sender("tcp://127.0.0.1:0", bind=True)
-        self.outlet = Outlet(
+        self.outlet = Publisher(
             listeners, Sender(self.endpoint, "lossless", mark=MARK), waits=waits, stopped=self.stop.is_set
         )
         self.listener = Receiver(listeners.endpoint)
@@ -118,7 +118,7 @@ def test_a_message_that_breaks_its_own_rules_is_counted_and_the_next_one_sent(en
 
 def test_without_a_recorder_only_listeners_are_served() -> None:
     with Sender("tcp://127.0.0.1:0", bind=True) as sender, Receiver(sender.endpoint) as listener:
-        outlet = Outlet(sender, None, waits=True, stopped=lambda: False)
+        outlet = Publisher(sender, None, waits=True, stopped=lambda: False)
         with closing(outlet):
             deadline_s = time.monotonic() + 10
             while not (got := listener.receive(10)):

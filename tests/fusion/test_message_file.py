@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import MessageError
-from pose_rig.fusion.spool import Spool
+from pose_rig.fusion.message_file import MessageFile
 from pose_rig.wire.messages import Health, Keypoints2D
 
 
@@ -16,8 +16,8 @@ def keypoints(index: int, people: int = 1) -> Keypoints2D:
     )  # fmt: skip
 
 
-def filled(count: int) -> Spool:
-    spool = Spool()
+def filled(count: int) -> MessageFile:
+    spool = MessageFile()
     for index in range(count):
         spool.add(keypoints(index, people=index % 3))
     spool.add(Health(worker="cam0", t_ns=5, state="ended", total_frames=count))
@@ -53,7 +53,7 @@ def test_it_can_be_gone_through_again_and_again() -> None:
 
 
 def test_nothing_is_waited_for_at_the_end() -> None:
-    spool = Spool()
+    spool = MessageFile()
     spool.rewind()
     assert spool.receive(3_600_000) == []
     spool.close()
