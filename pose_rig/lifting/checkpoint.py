@@ -1,7 +1,6 @@
 """Weights on disk: a checkpoint knows the network it belongs to, and so does the graph that is exported from it."""
 
 import json
-import os
 import pickle  # for the name of its error alone: torch refuses pickled code, and says so with it
 import zipfile
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import torch
 from google.protobuf.message import DecodeError
 from torch import Tensor
 
+from pose_rig.atomic_file import atomic_file
 from pose_rig.errors import AssetError
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.lifting.weights_file import kind_of
@@ -31,9 +31,8 @@ def save(path: Path, model: torch.nn.Module, settings: dict[str, str]) -> None:
     assert isinstance(model, Lifter)  # noqa: S101 - narrows an averaged model's type
     path.parent.mkdir(parents=True, exist_ok=True)
     meta = json.dumps({"config": asdict(model.config), "settings": settings})
-    new = path.with_name(path.name + ".new")  # who is killed in the middle keeps what was there
-    torch.save({"meta": meta, "state": model.state_dict()}, new)
-    os.replace(new, path)
+    with atomic_file(path) as partial:
+        torch.save({"meta": meta, "state": model.state_dict()}, partial)
 
 
 def load(path: Path) -> tuple[Lifter, dict[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import PARTIAL
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.humanoid.bones import Motion
 from pose_rig.session.formats.bone_names import Names
@@ -177,7 +178,7 @@ def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes)
 
 def targets(path: Path, formats: Sequence[Format], folder: Path) -> list[Path]:
     """Returns what `convert` writes, one of each format; of ``json`` it is a folder."""
-    stem = path.name.removesuffix(".partial").removesuffix(path.suffix).removesuffix(".mcap")
+    stem = path.name.removesuffix(PARTIAL).removesuffix(path.suffix).removesuffix(".mcap")
     return [folder / f"{stem}{ENDINGS[name]}" for name in formats]
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from mcap.records import Channel, ChunkIndex, Metadata
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import partial_path
 from pose_rig.errors import MessageError, SessionError
 from pose_rig.session.draw.pictures import video_frame, video_topic
 from pose_rig.session.formats.arrays import CameraKeypoints, CameraRefined, keypoint_arrays, pose_arrays, refined_arrays
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.mcap.info import NAME, SessionInfo
-from pose_rig.session.mcap.log_file import partial_of
 from pose_rig.session.mcap.mcap_file import Entry, entries, summary_of
 from pose_rig.session.mcap.recover import find, recover
 from pose_rig.session.mcap.salvage import Salvage
@@ -101,7 +101,7 @@ class Session:
         stem, suffix = Path(self.info.recording or self._given.name).stem, ".mcap"
         for number in range(2, MOST_PARTS + 1):
             path = self._given.with_name(f"{stem}-{number}{suffix}")
-            found = next((one for one in (path, partial_of(path)) if one.is_file()), None)
+            found = next((one for one in (path, partial_path(path)) if one.is_file()), None)
             if found is None:
                 continue
             try:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from msgspec import structs
 
+from pose_rig.atomic_file import partial_path
 from pose_rig.config import RecordJob
 from pose_rig.session.mcap.info import new_info
-from pose_rig.session.mcap.log_file import LogFile, partial_of
+from pose_rig.session.mcap.log_file import LogFile
 from pose_rig.session.mcap.writer import Scribe
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES, encode
@@ -203,7 +204,7 @@ class Recorder:
         if self._file is not None:
             self._file.abandon()
         self._file = None
-        self.error = f"The recording ended: {reason} `pose-rig recover {self._path}.partial` keeps what it has."
+        self.error = f"The recording ended: {reason} `pose-rig recover {partial_path(self._path)}` keeps what it has."
 
 
 def own_path(path: Path, restarts: int) -> Path:
@@ -211,7 +212,7 @@ def own_path(path: Path, restarts: int) -> Path:
     if not restarts:
         return path
     others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(restarts + 1))
-    return next(other for other in others if not other.exists() and not partial_of(other).exists())
+    return next(other for other in others if not other.exists() and not partial_path(other).exists())
 
 
 def clocks() -> Clock:

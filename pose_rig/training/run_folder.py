@@ -7,7 +7,6 @@ lifter.pt      the best weights so far, a checkpoint of `pose_rig.lifting.checkp
 """
 
 import csv
-import os
 import pickle  # for the name of its error alone: torch refuses pickled code, and says so with it
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ from typing import Any, Self
 
 import torch
 
+from pose_rig.atomic_file import atomic_file
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.lifting.weights_file import kind_of
 from pose_rig.training.job import Job
@@ -93,9 +93,8 @@ class RunFolder:
 
     def save(self, state: dict[str, Any]) -> None:
         """Keeps where the run stands; a crash in the middle leaves what was there."""
-        new = self.path / (STATE + ".new")
-        torch.save(state, new)
-        os.replace(new, self.path / STATE)
+        with atomic_file(self.path / STATE) as partial:
+            torch.save(state, partial)
 
     def load(self) -> dict[str, Any]:
         """Returns where the run stands.

@@ -6,10 +6,11 @@ from pathlib import Path
 import msgspec
 from mcap.reader import NonSeekingReader, make_reader
 
+from pose_rig.atomic_file import partial_path
 from pose_rig.config import CameraConfig, Config, Origin
 from pose_rig.session.draw.draw import Drawing
 from pose_rig.session.mcap.info import new_info
-from pose_rig.session.mcap.log_file import LogFile, partial_of
+from pose_rig.session.mcap.log_file import LogFile
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Keypoints2D, Message, Pose3D
 from tests.session import drawable
@@ -66,7 +67,7 @@ def write(
         return file.finish()
     file.flush()
     file.abandon()
-    return partial_of(path)
+    return partial_path(path)
 
 
 def rows(path: Path) -> list[Row]:

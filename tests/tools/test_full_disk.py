@@ -35,7 +35,7 @@ def poses_in(output: str) -> Path:
 def test_poses_that_find_no_room_at_the_end_fail_the_run_and_are_elsewhere(tmp_path: Path) -> None:
     save = tmp_path / "poses.npz"
     save.write_bytes(b"an older take")
-    (tmp_path / "poses.npz.finished").symlink_to(FULL)
+    (tmp_path / "poses.partial.npz").symlink_to(FULL)
     keypoints = keypoint_file(tmp_path / "kp.npz")
     code, output = pose_rig_process(
         "run", "--cams", str(keypoints), "--pace", "all", "--headless", "--port", "0", "--save", str(save),
@@ -52,7 +52,7 @@ def test_poses_that_find_no_room_at_the_end_fail_the_run_and_are_elsewhere(tmp_p
 
 def test_poses_of_a_run_that_is_stopped_are_not_lost_silently(tmp_path: Path) -> None:
     save = tmp_path / "poses.npz"
-    (tmp_path / "poses.npz.finished").symlink_to(FULL)
+    (tmp_path / "poses.partial.npz").symlink_to(FULL)
     code, output = pose_rig_process(
         "run", "--cams", "sim:2", "--duration", "2", "--headless", "--port", "0", "--save", str(save)
     )

@@ -115,7 +115,7 @@ def test_a_full_disk_leaves_the_rig_file_as_it_was_and_no_half_one(tmp_path: Pat
     path = tmp_path / "studio.toml"
     path.write_text("height_m = 1.8\n")
     rig_file = RigFile(path)
-    (tmp_path / "studio.toml.partial").symlink_to("/dev/full")
+    (tmp_path / "studio.partial.toml").symlink_to("/dev/full")
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     with pytest.raises(PoseRigError, match=r"could not be written to .*No space left on device.*Make room"):
         keep_rig(board_of(config, state(config.camera)), rig_file)

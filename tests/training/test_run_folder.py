@@ -42,7 +42,7 @@ def test_where_it_stands_is_read_back(tmp_path: Path) -> None:
     assert state["step"] == 4
     assert torch.equal(state["weights"]["w"], torch.full((3,), 4))
     assert {file.name for file in (tmp_path / "run").iterdir()} >= {JOB, LOG, STATE}
-    assert not list((tmp_path / "run").glob("*.new"))
+    assert not list((tmp_path / "run").glob("*.partial*"))
 
 
 def test_a_run_is_not_written_over_and_only_its_own_job_goes_on(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from typing import TextIO
 import numpy as np
 
 from pose_rig.arrays import Floats
+from pose_rig.atomic_file import output_file
 from pose_rig.errors import PoseRigError
 from pose_rig.humanoid.bones import Motion
 from pose_rig.session.formats.bone_names import EXTRA, NamedBone, Names, named_bones
 from pose_rig.session.formats.euler import zxy_deg
-from pose_rig.session.mcap.whole_file import whole_file
 
 CENTIMETRES_PER_M = 100.0
 ROTATION = "Zrotation Xrotation Yrotation"
@@ -46,7 +46,7 @@ def write_bvh(
     if len(motion.t_ns) == 0:
         raise PoseRigError(f"There is no movement to write to {path}.", "Choose a part in which somebody is seen.")
     bones = named_bones(motion.rest, names)
-    with whole_file(path) as partial, partial.open("w", encoding="ascii", newline="\n") as file:
+    with output_file(path) as partial, partial.open("w", encoding="ascii", newline="\n") as file:
         file.writelines(f"{line}\n" for line in _hierarchy(bones, scale))
         file.write(f"MOTION\nFrames: {len(motion.t_ns)}\nFrame Time: {1 / rate_hz:.9f}\n")
         _write_rows(file, _channels(bones, motion, scale))

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from pose_rig.atomic_file import output_file
 from pose_rig.errors import UsageError
 from pose_rig.installer import missing
 from pose_rig.session.formats.markers import Markers, Naming
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.mcap.whole_file import whole_file
 
 MM = 1000.0
 GAP = -1.0  # residual of a point that is not there
@@ -48,7 +48,7 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Na
             "Write it in parts with --start and --end, at a lower --rate, or as TRC.",
         )
     content = _content(markers, poses)
-    with whole_file(path) as beside:
+    with output_file(path) as beside:
         content.write(str(beside))  # says nothing when it fails
         if beside.stat().st_size < frames * count * POINT_BYTES:
             raise OSError(errno.ENOSPC, "the disk is full")

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import partial_path
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.session.formats.arrays import neighbours
 
@@ -61,7 +62,7 @@ def write_keypoints_json(folder: Path, detections: Sequence[Detections], rate_hz
         try:
             _write_camera(target, seen, _nearest(seen.t_ns, start_ns, frames, rate_hz))
         except OSError as error:
-            shutil.rmtree(_partial(target), ignore_errors=True)
+            shutil.rmtree(partial_path(target), ignore_errors=True)
             raise PoseRigError(
                 f"Cannot write {target}: {error.strerror}.", "Make room or choose another folder with --out."
             ) from error
@@ -79,7 +80,7 @@ def _nearest(t_ns: NDArray[np.int64], start_ns: int, frames: int, rate_hz: float
 
 
 def _write_camera(target: Path, seen: Detections, rows: NDArray[np.int64]) -> None:
-    partial = _partial(target)
+    partial = partial_path(target)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     known = (seen.score > 0) & np.isfinite(seen.xy).all(-1)
@@ -90,10 +91,6 @@ def _write_camera(target: Path, seen: Detections, rows: NDArray[np.int64]) -> No
         content = msgspec.json.encode({"version": 1.3, "people": people})
         (partial / f"{seen.camera}_{number:06d}.json").write_bytes(content)
     os.replace(partial, target)
-
-
-def _partial(target: Path) -> Path:
-    return target.with_name(f"{target.name}.partial")
 
 
 def _person(triples: NDArray[np.float64]) -> dict[str, list[float]]:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import output_file
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.humanoid.bones import Motion
 from pose_rig.session.formats.bone_names import EXTRA, NamedBone, Names, named_bones
 from pose_rig.session.formats.gltf_figure import figure
-from pose_rig.session.mcap.whole_file import whole_file
 
 FLOAT, UNSIGNED_SHORT = 5126, 5123
 TYPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
@@ -68,7 +68,7 @@ def write_gltf(
         "bufferViews": data.views,
         "buffers": [{"byteLength": len(data.bytes)}],
     }
-    with whole_file(path) as partial:
+    with output_file(path) as partial:
         partial.write_bytes(_binary(document, data.bytes) if path.suffix == ".glb" else _text(document, data.bytes))
 
 

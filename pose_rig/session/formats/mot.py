@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.atomic_file import output_file
 from pose_rig.errors import SessionError
 from pose_rig.session.formats.joint_angles import ANGLES, SIDES, angle_deg
 from pose_rig.session.formats.markers import at_constant_rate
 from pose_rig.session.formats.poses import LONGEST_GAP_S, Poses
-from pose_rig.session.mcap.whole_file import whole_file
 
 # Names of Rajagopal's full body model (2016) and of those made from it, Pose2Sim's among them; the elevation is that of
 # arm models (shoulder_elv). docs/opensim.md says which mean the same.
@@ -128,7 +128,7 @@ def _write(path: Path, names: Sequence[str], rows: Floats, notes: Sequence[str])
         path.stem, "version=1", f"nRows={len(rows)}", f"nColumns={len(names)}", "inDegrees=yes", "",
         "Joint angles by pose-rig; docs/opensim.md says how they are defined.", *notes, "endheader", "\t".join(names),
     )  # fmt: skip
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+    with output_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
         file.write("\n".join(header) + "\n")
         for t_s, *angles in rows.tolist():
             file.write(f"{t_s:.9f}" + "".join(f"\t{angle:.6f}" for angle in angles) + "\n")

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import atomic_file, partial_path
 from pose_rig.config import ASSUMED_HEIGHT_M, FusionJob
 from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration.cameras import Calibration
@@ -24,7 +25,7 @@ from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import camera_matrix
-from pose_rig.session.formats.poses_rows import Head, Rows, partial_of, read_rows
+from pose_rig.session.formats.poses_rows import Head, Rows, read_rows
 from pose_rig.skeleton import JOINTS, Landmarks
 
 MODES = ("cold", "settled", "solved")
@@ -65,10 +66,10 @@ class PosesFile:
         self._path = path
         self._head = Head(tuple(cameras), NONE, JOINTS, height_m, height_assumed)
         self._begun = False
-        partial, before = partial_of(path), None
+        partial, before = partial_path(path), None
         try:
             if restarts and partial.exists():
-                os.replace(partial, before := partial_of(path, restarts))
+                os.replace(partial, before := partial_path(path.with_name(f"{path.name}.{restarts}")))
             self._rows = Rows(partial, before)
         except OSError as error:
             raise PoseRigError(
@@ -174,15 +175,8 @@ def recover_poses(partial: Path, out: Path) -> int:
 
 def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Writes an npz, whole or not at all."""
-    finished = path.with_name(path.name + ".finished")
-    try:
-        with finished.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        os.replace(finished, path)
-    except OSError:
-        with suppress(OSError):
-            finished.unlink(missing_ok=True)
-        raise
+    with atomic_file(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def _arrays(head: Head, data: NDArray[Any], cameras: Calibration | None) -> dict[str, NDArray[Any]]:

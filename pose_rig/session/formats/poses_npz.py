@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import output_file
 from pose_rig.errors import SourceError
 from pose_rig.joint_name import JointError, joint_index
 from pose_rig.names import is_label
 from pose_rig.npz import read_arrays
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.mcap.whole_file import whole_file
 from pose_rig.skeleton import JOINTS
 
 REMEDY = "docs/frames.md describes poses files."
@@ -62,7 +62,7 @@ def write_npz(path: Path, poses: Poses, further: Mapping[str, NDArray[Any]] | No
         "height_m": np.array(poses.height_m),
         "height_assumed": np.array(poses.height_assumed),
     }
-    with whole_file(path) as beside, beside.open("wb") as file:
+    with output_file(path) as beside, beside.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 

@@ -14,10 +14,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import PARTIAL
 from pose_rig.names import is_label, is_name
 from pose_rig.skeleton import J
 
-PARTIAL = ".partial"
 MOST_HEAD_BYTES = 1 << 16
 
 
@@ -173,11 +173,6 @@ def read_rows(path: Path) -> tuple[Head, NDArray[Any]]:
     if count < 1:
         raise ValueError("it has no rows")
     return head, np.memmap(path, head.row, "r+", len(line), (count,))
-
-
-def partial_of(path: Path, number: int = 0) -> Path:
-    """Returns where the rows of a poses file are while it is written; ``number`` counts those left by others."""
-    return path.with_name(f"{path.name}{f'.{number}' if number else ''}{PARTIAL}")
 
 
 def _first_line(path: Path) -> bytes:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import output_file
 from pose_rig.installer import missing
 from pose_rig.session.formats.joint_angles import angles_deg
 from pose_rig.session.formats.poses import FRAME, Poses
-from pose_rig.session.mcap.whole_file import whole_file
 
 
 def write_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
@@ -44,7 +44,7 @@ def write_angles_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> 
 def _write(path: Path, table: dict[str, NDArray[Any]]) -> None:
     numbers = np.stack([table[name] for name in list(table)[3:]], axis=1)
     row = "%d,%.9f,%s" + ",%.6g" * numbers.shape[1] + "\n"
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+    with output_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
         file.write(",".join(table) + "\n")
         for t_ns, t_s, mode, values in zip(table["t_ns"], table["t_s"], table["mode"], numbers, strict=True):
             file.write((row % (t_ns, t_s, mode, *values.tolist())).replace("nan", ""))
@@ -67,7 +67,7 @@ def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> Non
     except ImportError as error:
         raise missing("Parquet", "pyarrow", "files") from error
     table = pyarrow.table((poses.even(rate_hz) if rate_hz else poses).columns(), metadata=_metadata(poses))
-    with whole_file(path) as beside:
+    with output_file(path) as beside:
         pyarrow.parquet.write_table(table, beside)
 
 

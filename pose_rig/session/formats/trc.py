@@ -5,9 +5,9 @@ Axes: T frames, M markers.
 
 from pathlib import Path
 
+from pose_rig.atomic_file import output_file
 from pose_rig.session.formats.markers import Markers, Naming
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.mcap.whole_file import whole_file
 
 KEYS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
 
@@ -34,7 +34,7 @@ def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Na
     frames, count = markers.xyz.shape[:2]
     # nan, not nothing: OpenSim refuses rows that end in an empty cell
     row = "%d\t%.6f" + "\t%.6f" * (3 * count) + "\n"
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+    with output_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
         file.write(_header(path.name, markers))
         for frame, values in enumerate(markers.xyz.reshape(frames, -1)):
             file.write(row % (frame + 1, frame / markers.rate_hz, *values.tolist()))

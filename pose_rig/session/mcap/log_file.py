@@ -10,13 +10,13 @@ from mcap.data_stream import RecordBuilder
 from mcap.records import Channel, Metadata, Schema
 from mcap.writer import CompressionType, Writer
 
+from pose_rig.atomic_file import partial_path
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.session.draw.draw import Drawn, schema_of
 from pose_rig.session.mcap.info import NAME, SessionInfo
 from pose_rig.wire.encoding import json_schema
 from pose_rig.wire.messages import Message
 
-PARTIAL = ".partial"
 CHUNK_BYTES = 1 << 20  # written earlier than the next flush if so much has come together
 PROFILE = ""
 LIBRARY = "pose-rig"
@@ -40,7 +40,7 @@ class LogFile:
     """
 
     def __init__(self, path: Path, info: SessionInfo) -> None:
-        self._path, self._partial = path, partial_of(path)
+        self._path, self._partial = path, partial_path(path)
         self._unix_from_rig_ns = info.unix_from_rig_ns
         self._schemas: dict[object, int] = {}
         self._declared = RecordBuilder()
@@ -141,11 +141,6 @@ class LogFile:
         self.written += 1
 
 
-def partial_of(path: Path) -> Path:
-    """Returns what a session is called until it is finished."""
-    return path.with_name(path.name + PARTIAL)
-
-
 def refuse_existing(path: Path) -> None:
     """Refuses to write over a session.
 
@@ -163,7 +158,7 @@ def refuse_unfinished(path: Path) -> None:
     Raises:
         UsageError: One that was not finished is there.
     """
-    if (partial := partial_of(path)).exists():
+    if (partial := partial_path(path)).exists():
         raise UsageError(
             f"{partial} is left from a recording that was not finished.",
             f"Keep it with `pose-rig recover {partial}`, or remove it.",

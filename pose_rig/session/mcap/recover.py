@@ -10,12 +10,12 @@ from mcap.records import Channel, McapRecord, Message, Metadata, Schema
 from mcap.stream_reader import StreamReader
 from mcap.writer import Writer
 
+from pose_rig.atomic_file import PARTIAL, output_file, partial_path
 from pose_rig.errors import SessionError
 from pose_rig.session.mcap.info import NAME, SessionInfo
-from pose_rig.session.mcap.log_file import CHUNK_BYTES, LIBRARY, PARTIAL, PROFILE, partial_of
+from pose_rig.session.mcap.log_file import CHUNK_BYTES, LIBRARY, PROFILE
 from pose_rig.session.mcap.mcap_file import DAMAGE, MAGIC, MOST_CHANNELS, is_whole, summary_of
 from pose_rig.session.mcap.salvage import Salvage
-from pose_rig.session.mcap.whole_file import whole_file
 
 RECOVERED = "pose-rig recovered"  # metadata record of a recovered session
 SUFFIX = ".recovered.mcap"
@@ -65,8 +65,8 @@ def recover(source: Path, out: Path | None = None, *, replace: bool = False) -> 
         replace: Whether the copy may replace what comes from elsewhere.
 
     Raises:
-        SessionError: There is no such file, nothing in it can be kept, the copy cannot be written, or something else
-            is in its place.
+        SessionError: There is no such file, nothing in it can be kept, or something else is in the place of the copy.
+        PoseRigError: The copy cannot be written.
     """
     source = find(source)
     if is_whole(source) and out is None:
@@ -91,7 +91,7 @@ def find(path: Path) -> Path:
     Raises:
         SessionError: There is neither.
     """
-    for candidate in (path, partial_of(path)):
+    for candidate in (path, partial_path(path)):
         if candidate.is_file():
             return candidate
     raise SessionError(f"There is no session {path}.", "Check the path.")
@@ -119,7 +119,7 @@ def _begins_as_session(path: Path) -> bool:
 
 def _copy(source: Path, out: Path, print_of_source: dict[str, str]) -> Recovery:
     salvage = Salvage(source)
-    with whole_file(out) as copy, copy.open("wb") as file:
+    with output_file(out) as copy, copy.open("wb") as file:
         writer = Writer(file, chunk_size=CHUNK_BYTES)
         writer.start(PROFILE, LIBRARY)
         messages, unknown, headless = _write_all(writer, salvage.records())

@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pose_rig.atomic_file import partial_path
 from pose_rig.config import MODELS, Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.arguments import file_kinds as kinds
 from pose_rig.tools.arguments.file_kinds import Kind, kind_of
-
-PARTIAL = ".partial"  # what a session is called until it is finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def check_input(path: Path, wanted: Input) -> Kind:
     """
     kind = kind_of(path)
     if kind is kinds.MISSING and kinds.CUT_OFF in (*wanted.kinds, *wanted.also):
-        kind = kind_of(path.with_name(path.name + PARTIAL))
+        kind = kind_of(partial_path(path))
     if kind in wanted.kinds and kind.suffix not in ("", path.suffix.lower()):
         raise UsageError(f"{path} is {kind.name}, and its name does not end in {kind.suffix}.", "Rename it.")
     if kind in wanted.kinds or kind in wanted.also:

@@ -79,10 +79,10 @@ def _write(file: Path, recording: Path) -> tuple[set[str], list[str]]:
             "Rerun, the viewer, is not installed.",
             f"Install it with {installer().with_extra('view')}, or make a report with `pose-rig plot`.",
         ) from error
-    from pose_rig.session.mcap.whole_file import whole_file
+    from pose_rig.atomic_file import output_file
     from pose_rig.session.reader import open_session
 
-    with open_session(file) as session, whole_file(recording) as beside:
+    with open_session(file) as session, output_file(recording) as beside:
         return write_rrd(session, beside), session.remarks
 
 

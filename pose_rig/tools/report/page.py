@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import output_file
 from pose_rig.errors import UsageError
 from pose_rig.joint_name import joint_name
-from pose_rig.session.mcap.whole_file import whole_file
 from pose_rig.tools.report.data import ReportData
 from pose_rig.tools.report.motion_plots import angles, limb_lengths, path_from_above, trajectories
 from pose_rig.tools.report.plot_style import DPI, GREY, INK, LEFT_IN, WIDTH_IN
@@ -62,7 +62,7 @@ def write_report(data: ReportData, path: Path, joints: Sequence[str] = JOINTS) -
     check_ending(path)
     if data.poses is not None:
         joints = [joint_name(joint, data.poses.joints) for joint in joints]
-    with whole_file(path) as beside:
+    with output_file(path) as beside:
         if path.suffix.lower() == ".png":
             imsave(beside, np.vstack([_pixels(figure) for figure in (_head(data), *_pictures(data, joints))]))
         else:

@@ -5,9 +5,7 @@ camera, and belongs together: saving replaces all of them, since cameras solved 
 """
 
 import os
-import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy as np
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from pose_rig.atomic_file import atomic_file
 from pose_rig.config import CameraConfig, Config, SolvedCamera, load
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.redaction import redacted
@@ -96,7 +95,8 @@ class RigFile:
             if entries == self._entries:  # a camera that was pulled out meanwhile could not be told any more
                 groups = self._groups
             text = path.read_text("utf-8-sig") if path.is_file() else f"# {_TITLE}\n"
-            _replace(path, _written(text, groups, config, rig, path.parent))
+            with atomic_file(path) as partial:
+                partial.write_text(_written(text, groups, config, rig, path.parent), "utf-8")
         except (OSError, TOMLKitError) as error:
             raise PoseRigError(
                 f"The solved rig could not be written to {self._path}: {error}.",
@@ -205,18 +205,3 @@ def _identity(camera: CameraConfig) -> tuple[str, int]:
     if kind in ("keypoints", "video"):
         return str(Path(camera.source).resolve()), camera.member
     return redacted(camera.source) if kind == "url" else camera.source, camera.member
-
-
-def _replace(path: Path, text: str) -> None:
-    """Puts a text in the place of a file, whole or not at all."""
-    beside = path.with_name(path.name + ".partial")
-    try:
-        if path.exists():
-            beside.touch(0o600)  # nobody who may not read the one may read the other in between
-        beside.write_text(text, "utf-8")
-        if path.exists():
-            shutil.copymode(path, beside)
-        os.replace(beside, path)
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)

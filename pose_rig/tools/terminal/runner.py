@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pose_rig.assets.fetch import detector_model
+from pose_rig.atomic_file import partial_path
 from pose_rig.config import Config
 from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.tools.arguments.camera_list import check_readable, needs_detector
@@ -119,9 +120,7 @@ def _kept(board: Board, rig_file: RigFile | None, faults: list[PoseRigError]) ->
 
 def _left(save: str) -> list[str]:
     """Returns what there is to say of poses that are there, but not as a poses file."""
-    from pose_rig.session.formats.poses_rows import partial_of  # brings numpy
-
-    if not save or not (partial := partial_of(Path(save))).is_file() or not partial.stat().st_size:
+    if not save or not (partial := partial_path(Path(save))).is_file() or not partial.stat().st_size:
         return []
     return [f"The poses so far are in {partial}: `pose-rig recover {partial}` makes a poses file of them."]
 
@@ -130,11 +129,9 @@ def unfinished(board: Board) -> list[str]:
     """Returns what there is to say of a recording that was given up: it is there, but not under its name."""
     if not (record := board.config.record) or board.lost():
         return []
-    from pose_rig.session.mcap.log_file import partial_of  # brings MCAP
-
-    if Path(record).exists() or not partial_of(Path(record)).is_file():
+    if Path(record).exists() or not partial_path(Path(record)).is_file():
         return []
-    return [f"What was recorded is in {partial_of(Path(record))}: `pose-rig recover {record}` makes a session of it."]
+    return [f"What was recorded is in {partial_path(Path(record))}: `pose-rig recover {record}` makes a session of it."]
 
 
 def _detector_model(config: Config, console: Console) -> str:

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pose_rig.atomic_file import partial_path
 from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.session.formats.poses_file import PosesFile, recover_poses
-from pose_rig.session.formats.poses_rows import partial_of
 from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
 from pose_rig.wire.messages import Mode
 
@@ -288,7 +288,7 @@ def test_a_disk_that_is_full_at_the_end_keeps_the_old_file_and_the_poses(tmp_pat
     path = tmp_path / "poses.npz"
     path.write_bytes(b"an older take")
     file = filled(path)
-    (tmp_path / "poses.npz.finished").symlink_to(FULL)
+    (tmp_path / "poses.partial.npz").symlink_to(FULL)
     with pytest.raises(SaveError, match=r"Cannot write .*poses\.npz: No space left on device\. The 5 poses") as caught:
         file.close()
     with np.load(place_in(caught.value)) as got:
@@ -335,13 +335,13 @@ def test_rows_that_reach_a_limit_midway_are_kept_and_the_rest_is_said(
             file.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert recover_poses(partial_of(path), tmp_path / "kept.npz") == kept
+    assert recover_poses(partial_path(path), tmp_path / "kept.npz") == kept
 
 
 def test_a_fusion_that_is_started_again_goes_on_with_what_the_one_before_has_written(tmp_path: Path) -> None:
     path = tmp_path / "poses.npz"
     killed(path, 3)
-    with partial_of(path).open("ab") as file:
+    with partial_path(path).open("ab") as file:
         file.write(b"half a row")
     assert filled(path, 4, restarts=1, first=3).close() == path
     with np.load(path) as got, np.load(filled(tmp_path / "b.npz", 7).close()) as wanted:
@@ -356,13 +356,13 @@ def test_rows_of_another_kind_are_left_as_they_are(tmp_path: Path) -> None:
     other = PosesFile(path, ["a", "b"], 1.7, True, 2)
     other.add(instant(0, 2), [sample(1, 0), None], [MARKS, None])
     other.close()
-    assert recover_poses(partial_of(path, 2), tmp_path / "before.npz") == 3
+    assert recover_poses(partial_path(path.with_name("poses.npz.2")), tmp_path / "before.npz") == 3
 
 
 def test_what_a_killed_run_has_left_becomes_a_poses_file(tmp_path: Path) -> None:
     path = tmp_path / "poses.npz"
     killed(path, 3)
-    assert recover_poses(partial_of(path), path) == 3
+    assert recover_poses(partial_path(path), path) == 3
     with np.load(path) as got, np.load(filled(tmp_path / "b.npz", 3).close()) as wanted:
         for key in wanted.files:
             np.testing.assert_array_equal(got[key], wanted[key], err_msg=key)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from mcap.reader import make_reader
 
+from pose_rig.atomic_file import partial_path
 from pose_rig.errors import SessionError, UsageError
-from pose_rig.session.mcap.log_file import partial_of, refuse_existing
+from pose_rig.session.mcap.log_file import refuse_existing
 from pose_rig.session.mcap.mcap_file import is_whole
 from pose_rig.session.mcap.recover import recover
 from pose_rig.wire.encoding import encode
@@ -72,7 +73,7 @@ def test_what_was_flushed_survives_and_what_was_not_is_lost(tmp_path: Path) -> N
     file.flush()
     size_bytes = file.size_bytes
     file.add(frame(5), encode(frame(5)), UNIX_FROM_RIG_NS)
-    assert partial_of(tmp_path / "take.mcap").stat().st_size == size_bytes == file.size_bytes
+    assert partial_path(tmp_path / "take.mcap").stat().st_size == size_bytes == file.size_bytes
     assert recover(tmp_path / "take.mcap").messages == 5
     file.sync()
     assert recover(tmp_path / "take.mcap").messages == 6  # the source has grown
@@ -137,7 +138,7 @@ def test_a_disk_that_refuses_leaves_what_it_took(tmp_path: Path) -> None:
     path = tmp_path / "take.mcap"
     done = subprocess.run([sys.executable, "-c", ON_A_FULL_DISK, path], capture_output=True, text=True, timeout=60)
     assert (done.stdout.strip(), done.stderr) == ("File too large", "")
-    assert partial_of(path).stat().st_size == 40_000
+    assert partial_path(path).stat().st_size == 40_000
     recovered = recover(path)
     assert recovered.messages is not None
     assert recovered.messages > 20

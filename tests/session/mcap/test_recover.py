@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from mcap.reader import make_reader
 
-from pose_rig.errors import SessionError
+from pose_rig.errors import PoseRigError, SessionError
 from pose_rig.session.mcap.info import NAME, SessionInfo
 from pose_rig.session.mcap.mcap_file import is_whole
 from pose_rig.session.mcap.recover import RECOVERED, find, recover, recovered_path
@@ -153,7 +153,7 @@ def test_a_session_without_its_head_is_recovered_but_not_read(cut_off: Path) -> 
 
 
 def test_a_folder_that_is_none_is_said_in_a_sentence(cut_off: Path) -> None:
-    with pytest.raises(SessionError, match=r"Cannot write .*b\.mcap: No such file or directory\. Choose a folder"):
+    with pytest.raises(PoseRigError, match=r"Cannot write .*b\.mcap: No such file or directory\. Choose a folder"):
         recover(cut_off, cut_off.parent / "no" / "b.mcap")
 
 
@@ -161,7 +161,7 @@ def test_a_folder_that_is_none_is_said_in_a_sentence(cut_off: Path) -> None:
 def test_a_folder_that_cannot_be_written_to_is_said_in_a_sentence(cut_off: Path) -> None:
     cut_off.parent.chmod(0o500)
     try:
-        with pytest.raises(SessionError, match=r"Cannot write .*recovered\.mcap: Permission denied\. Choose a folder"):
+        with pytest.raises(PoseRigError, match=r"Cannot write .*recovered\.mcap: Permission denied\. Choose a folder"):
             recover(cut_off)
     finally:
         cut_off.parent.chmod(0o700)
