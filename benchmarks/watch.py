@@ -7,10 +7,10 @@ from pose_rig.assets.fetch import detector_model
 from pose_rig.config import Config
 from pose_rig.tools.arguments.camera_list import needs_detector
 from pose_rig.tools.terminal.run_loop import Run
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.workers.plan import plan
 
-LookOn = Callable[[int, Board], None]
+LookOn = Callable[[int, RunStatus], None]
 
 
 class Watcher:
@@ -24,17 +24,17 @@ class Watcher:
     def __init__(self, look_on: LookOn) -> None:
         self._look_on = look_on
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Prints what happened."""
         print(f"  {text}", flush=True)
 
-    def show(self, board: Board) -> None:
+    def update(self, status: RunStatus) -> None:
         """Passes on the rig once it runs."""
-        if board.monitor.start_ns:
-            self._look_on(time.monotonic_ns(), board)
+        if status.telemetry.start_ns:
+            self._look_on(time.monotonic_ns(), status)
 
 
-def watch(config: Config, look_on: LookOn) -> Board:
+def watch(config: Config, look_on: LookOn) -> RunStatus:
     """Runs a rig until its files or its time end, and returns it as it was.
 
     Raises:
@@ -43,4 +43,4 @@ def watch(config: Config, look_on: LookOn) -> Board:
     model = detector_model(config.detector.model, print) if any(map(needs_detector, config.camera)) else ""
     run = Run(plan(config, str(model)), Watcher(look_on))
     run.run()
-    return run.board
+    return run.status

@@ -20,7 +20,7 @@ from benchmarks.contract import Report, parser, rss_mb
 from benchmarks.engines.stream_receiver import Arrivals, Receivers
 from benchmarks.watch import watch
 from pose_rig.config import CameraConfig, Config, StreamConfig
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 
 TARGETS = ("unity", "vseeface", "vrchat", "json")
 DEAD = ("127.0.0.1:1/unreal", "192.0.2.254:39539/godot")  # refused; into the void
@@ -47,20 +47,20 @@ class Log:
     stages: dict[str, list[float]] = field(default_factory=dict)
     _looked_ns: int = 0
 
-    def __call__(self, now_ns: int, board: Board) -> None:
+    def __call__(self, now_ns: int, status: RunStatus) -> None:
         """Takes note of a running rig."""
-        if now_ns - board.monitor.start_ns < SETTLING_S * 1e9:
+        if now_ns - status.telemetry.start_ns < SETTLING_S * 1e9:
             return
         self.begin_ns = self.begin_ns or now_ns
-        if board.monitor.pose:
-            self.ages[board.monitor.pose.index] = board.monitor.pose.age_ns * 1e-6
-        incarnation = board.lives["streams"].incarnation
+        if status.telemetry.pose:
+            self.ages[status.telemetry.pose.index] = status.telemetry.pose.age_ns * 1e-6
+        incarnation = status.lives["streams"].incarnation
         if now_ns - self._looked_ns < 1e9 or incarnation is None or incarnation.process.pid is None:
             return
         self._looked_ns = now_ns
         self.cpu.append((now_ns, cpu_s(incarnation.process.pid)))
         self.rss.append(rss_mb(incarnation.process.pid))
-        for name, heard in board.monitor.workers.items():
+        for name, heard in status.telemetry.workers.items():
             kind = name if name in ("fusion", "streams") else "camera"
             for stage, ms in heard.health.stages_ms.items():
                 self.stages.setdefault(f"{kind}: {stage}", []).append(ms)

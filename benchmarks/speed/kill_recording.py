@@ -26,7 +26,7 @@ from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError
 from pose_rig.session.mcap.recover import find, recover
 from pose_rig.session.reader import Session
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Keypoints2D, Message, Pose3D
 from pose_rig.wire.records import Gap
@@ -95,10 +95,10 @@ def kill_one(path: Path, wait_s: float, worker: str) -> Outcome:
     """Returns what is left when one process dies; the others go on."""
     first_ns, killed_ns = 0, 0
 
-    def look_on(now_ns: int, board: Board) -> None:
+    def look_on(now_ns: int, status: RunStatus) -> None:
         nonlocal first_ns, killed_ns
-        first_ns = first_ns or (now_ns if board.monitor.poses else 0)
-        incarnation = board.lives[worker].incarnation
+        first_ns = first_ns or (now_ns if status.telemetry.poses else 0)
+        incarnation = status.lives[worker].incarnation
         if first_ns and not killed_ns and now_ns - first_ns > wait_s * 1e9 and incarnation and incarnation.process.pid:
             killed_ns = time.monotonic_ns()
             os.kill(incarnation.process.pid, signal.SIGKILL)

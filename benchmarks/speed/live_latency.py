@@ -17,7 +17,7 @@ from benchmarks.clips import looped_clips
 from benchmarks.contract import Report, parser
 from benchmarks.watch import watch
 from pose_rig.config import CameraConfig, Config, DetectorConfig
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 
 FPS = 30.0
 WANTED_FPS = {3: "≥ 29", 4: "≥ 25"}
@@ -47,16 +47,16 @@ class Log:
     ages_ms: list[float] = field(default_factory=list)
     fuse_ms: list[float] = field(default_factory=list)
 
-    def __call__(self, now_ns: int, board: Board) -> None:
+    def __call__(self, now_ns: int, status: RunStatus) -> None:
         """Takes note of a running rig."""
-        monitor = board.monitor
-        if now_ns - monitor.start_ns < self.after_s * 1e9:
-            self.first_age = len(monitor.ages_ns)
+        telemetry = status.telemetry
+        if now_ns - telemetry.start_ns < self.after_s * 1e9:
+            self.first_age = len(telemetry.ages_ns)
             return
-        if not self.poses or monitor.poses > self.poses[-1][0]:
-            self.poses.append((monitor.poses, now_ns))
-            self.ages_ms = (np.array(monitor.ages_ns[self.first_age :]) / 1e6).tolist()
-        for name, heard in monitor.workers.items():
+        if not self.poses or telemetry.poses > self.poses[-1][0]:
+            self.poses.append((telemetry.poses, now_ns))
+            self.ages_ms = (np.array(telemetry.ages_ns[self.first_age :]) / 1e6).tolist()
+        for name, heard in telemetry.workers.items():
             told = self.frames.setdefault(name, [])
             if told and told[-1][1] == heard.health.t_ns:
                 continue

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.contract import Report, parser, rss_mb
 from benchmarks.watch import watch
 from pose_rig.config import CameraConfig, Config
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 
 SETTLED_S = 10.0  # the solver's first rounds are over by then
 
@@ -30,9 +30,9 @@ class MemoryLog:
         self.at_s: list[float] = []
         self.rss_mb: list[float] = []
 
-    def __call__(self, now_ns: int, board: Board) -> None:
+    def __call__(self, now_ns: int, status: RunStatus) -> None:
         """Notes the memory if it is time to."""
-        incarnation = board.lives["fusion"].incarnation
+        incarnation = status.lives["fusion"].incarnation
         if incarnation is None or incarnation.process.pid is None or incarnation.process.exitcode is not None:
             return
         self._begin_ns = self._begin_ns or now_ns

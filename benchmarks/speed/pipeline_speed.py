@@ -21,7 +21,7 @@ from benchmarks.watch import watch
 from pose_rig.assets.fetch import detector_model
 from pose_rig.config import CameraConfig, Config, DetectorConfig
 from pose_rig.errors import PoseRigError
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 
 WARM_UP = 60  # frames per camera
 TARGET = "≥ 0.9"
@@ -31,9 +31,9 @@ def pipeline_fps(videos: list[Path], model: str, warm_up: int) -> float:
     """Returns frames per second, all cameras together, that end in a pose."""
     done: list[tuple[int, int]] = []  # (poses, ns): pose i needs frame i of every camera
 
-    def look_on(now_ns: int, board: Board) -> None:
-        if not done or board.monitor.poses > done[-1][0]:
-            done.append((board.monitor.poses, now_ns))
+    def look_on(now_ns: int, status: RunStatus) -> None:
+        if not done or status.telemetry.poses > done[-1][0]:
+            done.append((status.telemetry.poses, now_ns))
 
     cameras = tuple(CameraConfig(source=str(video), name=video.stem) for video in videos)
     watch(Config(camera=cameras, detector=DetectorConfig(model=model), pace="all", port=0), look_on)

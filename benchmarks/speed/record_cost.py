@@ -18,7 +18,7 @@ from benchmarks.watch import watch
 from pose_rig.assets.fetch import detector_model
 from pose_rig.config import CameraConfig, Config, DetectorConfig
 from pose_rig.errors import PoseRigError
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 
 CAMERAS = 4
 WARM_UP = 60  # frames per camera
@@ -30,9 +30,9 @@ def files_fps(videos: list[Path], model: str, record: str, warm_up: int) -> floa
     """Returns frames per second, all cameras together, that end in a pose."""
     done: list[tuple[int, int]] = []  # (poses, ns)
 
-    def look_on(now_ns: int, board: Board) -> None:
-        if not done or board.monitor.poses > done[-1][0]:
-            done.append((board.monitor.poses, now_ns))
+    def look_on(now_ns: int, status: RunStatus) -> None:
+        if not done or status.telemetry.poses > done[-1][0]:
+            done.append((status.telemetry.poses, now_ns))
 
     cameras = tuple(CameraConfig(source=str(video), name=video.stem) for video in videos)
     watch(Config(camera=cameras, detector=DetectorConfig(model=model), pace="all", port=0, record=record), look_on)
@@ -47,18 +47,18 @@ def live(seconds: float, record: str) -> tuple[float, float, float]:
     begin: tuple[int, int, int] | None = None  # poses, ns, ages
     end = (0, 0)
 
-    def look_on(now_ns: int, board: Board) -> None:
+    def look_on(now_ns: int, status: RunStatus) -> None:
         nonlocal begin, end
-        monitor = board.monitor
-        if begin is None and monitor.poses and now_ns - monitor.start_ns > START_S * 1e9:
-            begin = (monitor.poses, now_ns, len(monitor.ages_ns))
-        end = (monitor.poses, now_ns)
+        telemetry = status.telemetry
+        if begin is None and telemetry.poses and now_ns - telemetry.start_ns > START_S * 1e9:
+            begin = (telemetry.poses, now_ns, len(telemetry.ages_ns))
+        end = (telemetry.poses, now_ns)
 
     members = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=CAMERAS) for i in range(CAMERAS))
-    board = watch(Config(camera=members, port=0, duration_s=START_S + seconds, record=record), look_on)
+    status = watch(Config(camera=members, port=0, duration_s=START_S + seconds, record=record), look_on)
     if begin is None:
         raise PoseRigError("No poses came.", "Ask for more seconds.")
-    ages_ms = np.array(board.monitor.ages_ns[begin[2] :]) / 1e6
+    ages_ms = np.array(status.telemetry.ages_ns[begin[2] :]) / 1e6
     rate = (end[0] - begin[0]) / (end[1] - begin[1]) * 1e9
     return rate, float(np.median(ages_ms)), float(np.percentile(ages_ms, 95))
 

@@ -7,7 +7,7 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.capture.simulated import SIZE_PX, matrices
 from pose_rig.config import CameraConfig, SolvedCamera
-from pose_rig.tools.rig_files.rig_camera import Place
+from pose_rig.tools.rig_files.rig_camera import RigCamera
 from pose_rig.wire.messages import CameraState, RigState
 
 POINTS = np.random.default_rng(3).uniform([-1.0, 0.0, -1.0], [1.0, 1.8, 1.0], (20, 3))
@@ -29,18 +29,18 @@ def solved(member: int, **more: object) -> SolvedCamera:
     return SolvedCamera(**(values | more))  # type: ignore[arg-type]
 
 
-def places(count: int) -> list[Place]:
-    return [Place(f"cam{member}", solved(member)) for member in range(count)]
+def places(count: int) -> list[RigCamera]:
+    return [RigCamera(f"cam{member}", solved(member)) for member in range(count)]
 
 
-def facing(name: str, azimuth_deg: float, **more: object) -> Place:
+def facing(name: str, azimuth_deg: float, **more: object) -> RigCamera:
     """Returns a level camera 4 m from the person, at 1 m, that looks at them in this direction."""
     a = np.radians(azimuth_deg)
     forward, down = np.array([np.sin(a), 0.0, -np.cos(a)]), np.array([0.0, -1.0, 0.0])
     rotation = np.stack([np.cross(down, forward), down, forward])
     translation = -rotation @ (np.array([0.0, 1.0, 0.0]) - 4.0 * forward)
     turned = tuple(tuple(row) for row in rotation.tolist())
-    return Place(name, solved(0, rotation=turned, translation_m=tuple(translation.tolist()), **more))
+    return RigCamera(name, solved(0, rotation=turned, translation_m=tuple(translation.tolist()), **more))
 
 
 def project(camera: SolvedCamera, points: Floats) -> Floats:

@@ -17,7 +17,7 @@ from pose_rig.capture.simulated import SimulatedCamera, matrices, pose
 from pose_rig.config import CameraConfig
 from pose_rig.skeleton import INDEX, JOINTS
 from pose_rig.tools.arguments.camera_list import config_of
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.workers.plan import plan
 from pose_rig.training.evaluation.metrics import pmpjpe
 from tests.tools.terminal.test_run_loop import Recorded, kill, run
@@ -145,15 +145,15 @@ def test_killing_a_camera_leaves_a_live_pose_and_a_named_restarted_worker() -> N
     config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=5.0)
     poses_then: list[int] = []
 
-    def strike(board: Board) -> None:
-        kill(board, "sim0")
-        poses_then.append(board.monitor.poses)
+    def strike(status: RunStatus) -> None:
+        kill(status, "sim0")
+        poses_then.append(status.telemetry.poses)
 
-    display = Recorded(lambda board: board.monitor.poses > 60, strike)
-    board = run(plan(config, ""), display)
+    display = Recorded(lambda status: status.telemetry.poses > 60, strike)
+    status = run(plan(config, ""), display)
     assert any(text.startswith("sim0: It was killed by signal 9 (SIGKILL).") for text in display.said)
-    assert board.monitor.poses > poses_then[0] + 60
-    assert board.monitor.pose is not None
-    assert board.monitor.pose.tracking == 1
-    assert board.lives["sim0"].restarts == 1
-    assert board.monitor.workers["sim0"].health.state == "running"
+    assert status.telemetry.poses > poses_then[0] + 60
+    assert status.telemetry.pose is not None
+    assert status.telemetry.pose.tracking == 1
+    assert status.lives["sim0"].restarts == 1
+    assert status.telemetry.workers["sim0"].health.state == "running"

@@ -14,7 +14,7 @@ from pose_rig.config import CameraConfig, Config, StreamConfig
 from pose_rig.humanoid.bones import INDEX
 from pose_rig.streaming.axes import UNITY
 from pose_rig.tools.terminal.plain_lines import line
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import plan
 from tests.ports import free_port
@@ -45,17 +45,17 @@ def test_a_run_moves_an_avatar_and_a_browser_sees_it() -> None:
         stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}/unreal",), websocket=str(port), foot_lock=True)
         frames: list[dict[str, object]] = []
 
-        def look(board: Board) -> None:
+        def look(status: RunStatus) -> None:
             with connect(f"ws://127.0.0.1:{port}/?axes=blender&refined=1", close_timeout=0.2) as client:
                 frames.extend(json.loads(client.recv(timeout=5)) for _ in range(20))
 
         config = Config(camera=CAMERAS, port=0, duration_s=5.0, stream=stream)
-        display = Recorded(lambda board: board.monitor.poses > 60, look)
-        board = run(plan(config, ""), display)
+        display = Recorded(lambda status: status.telemetry.poses > 60, look)
+        status = run(plan(config, ""), display)
     tracked = [tracking for tracking, _ in told(catcher)]
     assert sum(tracked) > 60
-    assert f"vmc 127.0.0.1:{catcher.port}, websocket 127.0.0.1:{port}" in line(board)
-    sent = [text for text in summary(board, None) if text.startswith("Sent ")]
+    assert f"vmc 127.0.0.1:{catcher.port}, websocket 127.0.0.1:{port}" in line(status)
+    sent = [text for text in summary(status, None) if text.startswith("Sent ")]
     assert re.fullmatch(r"Sent \d+ frames to vmc 127\.0\.0\.1:\d+ \(UDP: nobody confirms them\)\.", sent[0])
     assert re.fullmatch(rf"Sent \d+ frames to websocket 127\.0\.0\.1:{port} \(clients: 1 ever, 0 now\)\.", sent[1])
     assert frames[0]["axes"] == "blender"
@@ -67,15 +67,15 @@ def test_what_feeds_engines_is_restarted_when_it_dies_and_poses_go_on() -> None:
     with closing(Catcher()) as catcher:
         stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",))
         config = Config(camera=CAMERAS, port=0, duration_s=LONGEST_S, stream=stream)
-        display = Recorded(lambda board: len(catcher.caught) > 100, lambda board: kill(board, "streams"))
-        board = run(
+        display = Recorded(lambda status: len(catcher.caught) > 100, lambda status: kill(status, "streams"))
+        status = run(
             plan(config, ""),
             display,
-            lambda board: board.monitor.poses > 120 and len({one.source for one in catcher.caught}) == 2,
+            lambda status: status.telemetry.poses > 120 and len({one.source for one in catcher.caught}) == 2,
         )
     assert "streams: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
     assert len({one.source for one in catcher.caught}) == 2, "one socket for each life"
-    assert board.monitor.poses > 120
+    assert status.telemetry.poses > 120
 
 
 def found_again(tracked: list[int]) -> bool:
@@ -89,8 +89,8 @@ def test_when_fusion_dies_the_avatar_is_told_that_nobody_is_seen() -> None:
         config = Config(camera=CAMERAS, port=0, duration_s=LONGEST_S, stream=stream)
         run(
             plan(config, ""),
-            Recorded(lambda board: board.monitor.poses > 60, lambda board: kill(board, "fusion")),
-            lambda board: found_again([tracking for tracking, _ in told(catcher)]),
+            Recorded(lambda status: status.telemetry.poses > 60, lambda status: kill(status, "fusion")),
+            lambda status: found_again([tracking for tracking, _ in told(catcher)]),
         )
     tracked = [tracking for tracking, _ in told(catcher)]
     first, last = tracked.index(1), len(tracked) - tracked[::-1].index(1)

@@ -24,7 +24,7 @@ from pose_rig.lifting.engine import OrtEngine
 from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
 from pose_rig.tools.arguments.camera_list import config_of
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.workers.plan import plan
 from pose_rig.wire.messages import Message, Pose3D
 from tests.session.recorded import write
@@ -51,12 +51,12 @@ def take(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = msgspec.structs.replace(
         config_of(f"sim:{CAMERAS}"), port=0, duration_s=LONGEST_S, record=str(path), save=str(path.with_suffix(".npz"))
     )
-    board = run(
+    status = run(
         plan(config, ""),
         Recorded(),
-        lambda board: board.monitor.solved is not None and board.elapsed_s() > SECONDS,
+        lambda status: status.telemetry.solved is not None and status.elapsed_s() > SECONDS,
     )
-    assert f"ecording: {path}, " in board.recording()
+    assert f"ecording: {path}, " in status.recording()
     return path
 
 
@@ -255,19 +255,19 @@ def test_an_imported_file_is_replayed_as_it_is_run(tmp_path: Path, engine: Engin
         assert (tmp_path / f"{source}.npz").read_bytes() == (tmp_path / "run.npz").read_bytes()
 
 
-def is_anew(board: Board) -> bool:
+def is_anew(status: RunStatus) -> bool:
     """Whether poses come from a fusion that was started again."""
-    pose = board.monitor.pose
-    return board.lives["fusion"].restarts == 1 and pose is not None and 20 < pose.index < 70
+    pose = status.telemetry.pose
+    return status.lives["fusion"].restarts == 1 and pose is not None and 20 < pose.index < 70
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
 def test_a_fusion_that_is_killed_is_replayed_with_its_restart(tmp_path: Path, engine: Engine) -> None:
     path = tmp_path / "take.mcap"
     config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=LONGEST_S, record=str(path))
-    display = Recorded(lambda board: board.monitor.poses > 70, lambda board: kill(board, "fusion"))
-    board = run(plan(config, ""), display, lambda board: is_anew(board) and board.monitor.poses > 130)
-    assert board.lives["fusion"].restarts == 1
+    display = Recorded(lambda status: status.telemetry.poses > 70, lambda status: kill(status, "fusion"))
+    status = run(plan(config, ""), display, lambda status: is_anew(status) and status.telemetry.poses > 130)
+    assert status.lives["fusion"].restarts == 1
     with Session(path) as session:
         poses = [message for message in session.messages(("pose",)) if isinstance(message, Pose3D)]
         starts = [health for health in session.health() if health.worker == "fusion" and health.state == "starting"]
@@ -288,23 +288,23 @@ def test_a_recorder_that_is_killed_costs_no_pose_and_goes_on_in_another_file_tha
     config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=LONGEST_S, record=str(path))
     poses_then: list[int] = []
 
-    def strike(board: Board) -> None:
-        kill(board, "recorder")
-        poses_then.append(board.monitor.poses)
+    def strike(status: RunStatus) -> None:
+        kill(status, "recorder")
+        poses_then.append(status.telemetry.poses)
 
-    board = run(
+    status = run(
         plan(config, ""),
-        Recorded(lambda board: board.monitor.solved is not None, strike),
-        lambda board: (
-            bool(poses_then) and board.monitor.poses > poses_then[0] + 250 and ", part 2" in board.recording()
+        Recorded(lambda status: status.telemetry.solved is not None, strike),
+        lambda status: (
+            bool(poses_then) and status.telemetry.poses > poses_then[0] + 250 and ", part 2" in status.recording()
         ),
     )
-    assert board.monitor.poses > poses_then[0] + 60
-    assert board.lives["fusion"].restarts == 0
-    assert board.lives["recorder"].restarts == 1
+    assert status.telemetry.poses > poses_then[0] + 60
+    assert status.lives["fusion"].restarts == 0
+    assert status.lives["recorder"].restarts == 1
     assert sorted(found.name for found in tmp_path.iterdir()) == ["take-2.mcap", "take.mcap.partial"]
-    assert f"{second}, " in board.recording()
-    assert ", part 2" in board.recording()
+    assert f"{second}, " in status.recording()
+    assert ", part 2" in status.recording()
     with Session(path) as before, Session(second) as after:
         assert (after.poses().t_ns[0] - before.poses().t_ns[-1]) * 1e-9 < 2.0
         assert before.remarks[1:] == [f"The recorder was started again: the run goes on in {second}."]

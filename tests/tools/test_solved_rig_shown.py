@@ -14,22 +14,22 @@ from pose_rig.tools.rig_files.rig_toml import RigFile
 from pose_rig.tools.terminal.live_table import picture
 from pose_rig.tools.terminal.plain_lines import line
 from pose_rig.tools.terminal.runner import keep_rig
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
-from pose_rig.tools.terminal.telemetry import Monitor
+from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.plan import plan
 from pose_rig.tools.workers.supervisor import Life
 from pose_rig.wire.messages import CameraState, RigState
 from tests.tools.rigs import state
 
 
-def board_of(config: Config, *rigs: RigState) -> Board:
-    monitor = Monitor()
-    monitor.start_ns = 1
+def board_of(config: Config, *rigs: RigState) -> RunStatus:
+    telemetry = Telemetry()
+    telemetry.start_ns = 1
     for rig in rigs:
-        monitor.take(rig)
+        telemetry.take(rig)
     workers = plan(msgspec.structs.replace(config, port=0), "").workers
-    return Board(config, monitor, {worker.name: Life(worker) for worker in workers})
+    return RunStatus(config, telemetry, {worker.name: Life(worker) for worker in workers})
 
 
 def settled(config: Config, note: str = "") -> RigState:
@@ -40,9 +40,9 @@ def settled(config: Config, note: str = "") -> RigState:
     return RigState(t_ns=2, mode="settled", cameras=cameras, note=note)
 
 
-def shown(board: Board, width: int = 80) -> str:
+def shown(status: RunStatus, width: int = 80) -> str:
     console = Console(file=StringIO(), width=width, force_terminal=False)
-    console.print(picture(board))
+    console.print(picture(status))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
@@ -55,21 +55,21 @@ def test_the_table_says_how_well_a_solved_camera_is_known() -> None:
 
 def test_the_table_says_what_would_help() -> None:
     config = config_of("sim:2")
-    board = board_of(config, settled(config, "Turn around once."))
-    _, first, second, _, advice, *_ = shown(board).splitlines()
+    status = board_of(config, settled(config, "Turn around once."))
+    _, first, second, _, advice, *_ = shown(status).splitlines()
     assert first.split()[-2:] == ["1152", "±3.0°"]
     assert second.split()[-2:] == ["1152", "moving"]
     assert advice.strip() == "Turn around once."
-    board.monitor.pose = None
-    assert line(board).endswith("| Turn around once.")
-    assert "Rig not solved: Turn around once." in summary(board, None)
+    status.telemetry.pose = None
+    assert line(status).endswith("| Turn around once.")
+    assert "Rig not solved: Turn around once." in summary(status, None)
 
 
 def test_the_summary_says_where_a_solved_rig_is_kept() -> None:
     config = config_of("sim:2")
-    board = board_of(config, state(config.camera), settled(config, "sim1 was moved."))
-    assert "Rig solved. `pose-rig run --rig rig.toml` keeps it for the next start." in summary(board, None)
-    assert "Rig solved: remembered in s.toml (`pose-rig rig s.toml` shows it)." in summary(board, None, Path("s.toml"))
+    status = board_of(config, state(config.camera), settled(config, "sim1 was moved."))
+    assert "Rig solved. `pose-rig run --rig rig.toml` keeps it for the next start." in summary(status, None)
+    assert "Rig solved: remembered in s.toml (`pose-rig rig s.toml` shows it)." in summary(status, None, Path("s.toml"))
 
 
 def test_the_summary_says_what_is_doubtful_about_a_solved_rig() -> None:
@@ -87,8 +87,8 @@ def test_the_last_solved_state_is_kept(tmp_path: Path) -> None:
     rig_file = RigFile(path)
     assert keep_rig(board_of(config, settled(config)), rig_file) is None
     assert not path.exists()
-    board = board_of(config, state(config.camera), state(config.camera, ("sim1",)), settled(config))
-    assert keep_rig(board, rig_file) == path
+    status = board_of(config, state(config.camera), state(config.camera, ("sim1",)), settled(config))
+    assert keep_rig(status, rig_file) == path
     assert [camera.solved is None for camera in load(path).camera] == [False, True]
 
 
@@ -104,9 +104,9 @@ def test_a_rig_file_that_broke_meanwhile_is_a_failure(tmp_path: Path) -> None:
     rig_file = RigFile(path)
     path.write_text("[[camera\n")
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
-    board = board_of(config, state(config.camera))
+    status = board_of(config, state(config.camera))
     with pytest.raises(PoseRigError, match=r"studio\.toml is not TOML"):
-        keep_rig(board, rig_file)
+        keep_rig(status, rig_file)
     assert path.read_text() == "[[camera\n"
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pose_rig.config import CameraConfig, Config, FusionJob, RecordJob, StreamConfig, StreamJob
 from pose_rig.errors import UsageError
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import Plan, plan
 from pose_rig.wire.bus import Sender
@@ -65,7 +65,7 @@ def forged() -> tuple[Health | Keypoints2D | Pose3D | RigState, ...]:
 
 
 @pytest.fixture
-def attacked() -> tuple[Board, list[str]]:
+def attacked() -> tuple[RunStatus, list[str]]:
     """A rig of fake cameras that runs while a stranger sends it all that ends it, to every port that it has."""
     ready = fake_plan(0, 0, duration_s=FORGED_S)
     over = threading.Event()
@@ -77,31 +77,31 @@ def attacked() -> tuple[Board, list[str]]:
                 stranger.post(*forged())
 
     attacking = threading.Thread(target=attack)
-    display = Recorded(lambda board: board.monitor.poses > 5, lambda _: attacking.start())
+    display = Recorded(lambda status: status.telemetry.poses > 5, lambda _: attacking.start())
     try:
-        board = run(ready, display)
+        status = run(ready, display)
     finally:
         over.set()
         attacking.join(10)
-    return board, display.said
+    return status, display.said
 
 
-def test_what_a_stranger_sends_changes_nothing(attacked: tuple[Board, list[str]]) -> None:
-    board, said = attacked
-    assert board.elapsed_s() >= FORGED_S, "it ended when its time was up, not when somebody else said so"
-    assert board.monitor.solved is None
-    assert not any("forged" in line for line in [*said, *summary(board, None)])
-    assert {name for name, heard in board.monitor.workers.items()} == {"cam0", "cam1", "fusion"}
-    assert all(not heard.health.error for heard in board.monitor.workers.values())
+def test_what_a_stranger_sends_changes_nothing(attacked: tuple[RunStatus, list[str]]) -> None:
+    status, said = attacked
+    assert status.elapsed_s() >= FORGED_S, "it ended when its time was up, not when somebody else said so"
+    assert status.telemetry.solved is None
+    assert not any("forged" in line for line in [*said, *summary(status, None)])
+    assert {name for name, heard in status.telemetry.workers.items()} == {"cam0", "cam1", "fusion"}
+    assert all(not heard.health.error for heard in status.telemetry.workers.values())
 
 
 def test_refused_connections_are_told_in_the_end() -> None:
     display = Recorded()
-    board = run(fake_plan(20), display)
-    assert not any("Refused" in line for line in summary(board, None))
+    status = run(fake_plan(20), display)
+    assert not any("Refused" in line for line in summary(status, None))
     health = Health(worker="fusion", t_ns=1, state="ended", refused=3, dropped=2, error="A message was bad.")
-    board.monitor.take(health)
-    text = summary(board, None)
+    status.telemetry.take(health)
+    text = summary(status, None)
     assert "Refused: 3 connections of programs that are not part of this rig." in text
     assert "fusion: 2 messages or instants dropped. A message was bad." in text
 
@@ -133,13 +133,13 @@ def test_keys_are_in_no_command_line_and_no_environment() -> None:
     ready = fake_plan(0, duration_s=1.0)
     seen: list[bytes] = []
 
-    def look(board: Board) -> None:
-        for life in board.lives.values():
+    def look(status: RunStatus) -> None:
+        for life in status.lives.values():
             assert life.incarnation is not None
             folder = Path(f"/proc/{life.incarnation.process.pid}")
             seen.extend((folder / name).read_bytes() for name in ("cmdline", "environ"))
 
-    run(ready, Recorded(lambda board: board.monitor.poses > 1, look))
+    run(ready, Recorded(lambda status: status.telemetry.poses > 1, look))
     assert len(seen) == 4
     for secret in (ready.keys.public, ready.keys.secret):
         assert not any(secret in text for text in seen)

@@ -4,7 +4,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pose_rig.tools.arguments.options import Debug
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 
 def cams(debug: Debug = False) -> None:
@@ -14,7 +14,7 @@ def cams(debug: Debug = False) -> None:
     """
     from pose_rig.capture.devices import plugged  # brings OpenCV
 
-    with failures(debug):
+    with exit_on_error(debug):
         console = Console()
         cameras = plugged()
         if not cameras:

@@ -10,7 +10,7 @@ from pose_rig.tools.arguments.inputs import CONVERTED, check_input
 from pose_rig.tools.arguments.lists import listed
 from pose_rig.tools.arguments.options import Debug, End, Force, Start
 from pose_rig.tools.arguments.outputs import check_folder, check_output
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 MOST_HZ = 1000.0
 
@@ -53,7 +53,7 @@ def convert(
     if the height of the person was given.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with failures(debug):
+    with exit_on_error(debug):
         from pose_rig.session.convert import FORMATS, Format, Wishes, targets  # brings MCAP
         from pose_rig.session.convert import convert as write
 

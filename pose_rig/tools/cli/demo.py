@@ -16,11 +16,10 @@ from pose_rig.tools.arguments.rig_options import RecordingOptions, RigOptions
 from pose_rig.tools.arguments.stream_options import StreamOptions
 from pose_rig.tools.cli.run import configured
 from pose_rig.tools.rig_files.validation import REPEAT
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.downloads import network
-from pose_rig.tools.terminal.plain_lines import PlainLines
-from pose_rig.tools.terminal.runner import execute
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.runner import run_rig
+from pose_rig.tools.terminal.status import RunStatus
 
 WEBCAM_FPS = 30.0
 LAP_S = 3.3  # a little less than one takes
@@ -50,9 +49,9 @@ def demo(
     `pose-rig demo --vmc 127.0.0.1 --laps 100` moves an avatar while you set up its engine (docs/engines.md). All other
     options are those of `pose-rig run`. Without --save the poses go to demo_poses.npz, which the next demo replaces.
     """
-    with failures(debug):
+    with exit_on_error(debug):
         console = Console()
-        say = PlainLines(console).say
+        say = console.print
         check_outputs(recording.into(Config(save=wishes.save or "")), force=force)  # before anything is fetched
         clip = demo_clip(say, network(console))
         whole = wishes.pace == "all"
@@ -67,7 +66,7 @@ def demo(
             if Path(POSES).is_file():
                 say(f"{POSES} of an earlier demo will be replaced; --save F.npz writes to another file.")
         own = POSES if wishes.save is None else ""
-        execute(config, force=force, own=own, enough=showing, headless=headless, debug=debug)
+        run_rig(config, force=force, own=own, stop_when=showing, headless=headless, debug=debug)
         if showing is not None and showing.in_vain:
             raise showing.in_vain
 
@@ -82,17 +81,17 @@ class Showing:
     def __init__(self) -> None:
         self.in_vain: PoseRigError | None = None
 
-    def __call__(self, board: Board) -> bool:
+    def __call__(self, status: RunStatus) -> bool:
         """Returns whether to end now: the rig has been solved and looked at, or time is up."""
-        elapsed_s = board.elapsed_s()
-        if board.monitor.solved is None and elapsed_s >= PATIENCE_S:
-            rates = [row.frames / elapsed_s for row in board.cameras()]
+        elapsed_s = status.elapsed_s()
+        if status.telemetry.solved is None and elapsed_s >= PATIENCE_S:
+            rates = [row.frames / elapsed_s for row in status.cameras()]
             self.in_vain = PoseRigError(
                 f"The rig was not solved within {elapsed_s:.0f} s: "
                 f"its cameras gave {min(rates):.0f} to {max(rates):.0f} frames per second.",
                 "Close what keeps this machine busy, or give it more time: --duration 300.",
             )
-        return self.in_vain is not None or (board.monitor.solved is not None and elapsed_s >= SHOWN_S)
+        return self.in_vain is not None or (status.telemetry.solved is not None and elapsed_s >= SHOWN_S)
 
 
 def laps_of(duration_s: float | None) -> int:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pose_rig.tools.arguments.options import Debug
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 if TYPE_CHECKING:
     from pose_rig.tools.cli.checks import Finding
@@ -20,7 +20,7 @@ def doctor(debug: Debug = False) -> None:
 
     Ends with exit code 1 if something must be mended before a rig can run.
     """
-    with failures(debug):
+    with exit_on_error(debug):
         from pose_rig.tools.cli.checks import CHECKS  # brings MCAP
 
         console = Console()

@@ -9,8 +9,7 @@ import typer
 import pose_rig
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.arguments.options import Debug, Force
-from pose_rig.tools.terminal.console import Console, failures
-from pose_rig.tools.terminal.plain_lines import PlainLines
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 SHOWN = 3  # of the files that are there already
 
@@ -24,8 +23,8 @@ def examples(
 
     Each says at its top how it is started; README.md there lists them.
     """
-    with failures(debug):
-        say = PlainLines(Console()).say
+    with exit_on_error(debug):
+        say = Console().print
         for path in copy_examples(Path(folder), force=force):
             say(str(path))
         say(f"Begin with {Path(folder) / 'README.md'}")

@@ -10,7 +10,7 @@ from pose_rig.installer import missing
 from pose_rig.tools.arguments.inputs import EXPORTED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 
 def export(
@@ -39,7 +39,7 @@ def export(
     be less than 1 mm of a joint in the mean. The file says what it was made of.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with failures(debug):
+    with exit_on_error(debug):
         path = out or checkpoint.with_suffix(".onnx")
         check_input(checkpoint, EXPORTED)
         check_output(path, force=force, sources=(checkpoint,))

@@ -14,7 +14,7 @@ from pose_rig.tools.arguments.inputs import IMPORTED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_session
 from pose_rig.tools.rig_files.validation import check, check_record
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 if TYPE_CHECKING:
     from pose_rig.capture.keypoints import Keypoints
@@ -56,7 +56,7 @@ def import_session(
     docs/cameras.md describes keypoint files.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with failures(debug):
+    with exit_on_error(debug):
         check_input(source, IMPORTED)
         place = source.resolve()
         path = out or Path(f"{place.name if place.is_dir() else place.stem}.mcap")

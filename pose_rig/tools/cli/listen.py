@@ -15,10 +15,9 @@ from pose_rig.streaming.address import PORTS, THIS_MACHINE, VMC_PORT, Address
 from pose_rig.streaming.inspect.vmc_receiver import VmcHeard
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.decoded_stream import all_well, facts, fault_lines, picture, speed
 from pose_rig.tools.terminal.live_view import watch
-from pose_rig.tools.terminal.plain_lines import PlainLines
 
 MOST_BYTES = 65_535  # of a datagram
 
@@ -45,16 +44,15 @@ def listen(
     what Unity (EVMC4U), Unreal (VRM4U), Godot and others would make of it. Nothing is answered, and no file that a
     sender names is opened. q or Ctrl-C stops.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with failures(debug):
+    with exit_on_error(debug):
         check_duration(duration)
         console = Console()
-        lines = PlainLines(console)
         with closing(bound(host, port)) as source:
             listener = Listener(source, all_bones=all_bones)
-            lines.say(f"Listening on {listener.address}.")
+            console.print(f"Listening on {listener.address}.")
             watch(listener, console, duration_s=duration, headless=headless)
         for line in listener.summary():
-            lines.say(line)
+            console.print(line)
 
 
 class Listener:

@@ -15,11 +15,10 @@ from pose_rig.streaming.address import PORTS, THIS_MACHINE
 from pose_rig.tools.arguments.camera_list import RESERVED
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.decoded_stream import decoded
 from pose_rig.tools.terminal.live_view import watch
-from pose_rig.tools.terminal.plain_lines import PlainLines
-from pose_rig.tools.terminal.remote_rig import ALL_WELL, SILENT_NS, WatchedRig
+from pose_rig.tools.terminal.remote_rig import ALL_WELL, SILENT_NS, RemoteRig
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Health, Target
 
@@ -43,7 +42,7 @@ def monitor(
     sent, nobody listening there, or all sent; then the receiver itself is the place to look. Watching changes
     nothing. `pose-rig listen` hears what really comes out of the network. q or Ctrl-C stops.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with failures(debug):
+    with exit_on_error(debug):
         check_duration(duration)
         if not PORTS[0] <= port < PORTS[1]:
             raise UsageError(f"There is no rig on port {port}.", f"Ports go from {PORTS[0]} to {PORTS[1] - 1}.")
@@ -52,9 +51,8 @@ def monitor(
             receiver.connect(f"tcp://{THIS_MACHINE}:{port + 1}")
             watcher = Watcher(receiver, port)
             watch(watcher, console, duration_s=duration, headless=headless)
-        lines = PlainLines(console)
         for line in watcher.summary():
-            lines.say(line)
+            console.print(line)
 
 
 class Watcher:
@@ -69,7 +67,7 @@ class Watcher:
         self._receiver = receiver
         self._began_s = time.monotonic()
         self._verdict: list[str] = []
-        self.rig = WatchedRig(port, time.monotonic_ns())
+        self.rig = RemoteRig(port, time.monotonic_ns())
 
     def listen(self, most_s: float) -> None:
         """Takes what comes, for so long at most."""
@@ -124,7 +122,7 @@ def camera_cells(health: Health, at_ns: int, now_ns: int) -> tuple[str, str, str
     return health.worker, state, f"{health.rate_hz:.0f}", f"{health.age_ms:.0f}", health.error
 
 
-def fusion_line(rig: WatchedRig) -> str:
+def fusion_line(rig: RemoteRig) -> str:
     """Returns how fusion does."""
     facts: list[str] = []
     if rig.pose:
@@ -137,7 +135,7 @@ def fusion_line(rig: WatchedRig) -> str:
     return "fusion: " + "   ".join(fact for fact in facts if fact)
 
 
-def sent_line(rig: WatchedRig) -> str:
+def sent_line(rig: RemoteRig) -> str:
     """Returns how far what is sent looks ahead."""
     lead_ms = rig.streams.lead_ms if rig.streams else 0.0
     return "sent to engines" + (f", {lead_ms:.0f} ms ahead of the picture:" if lead_ms else ":")
@@ -152,7 +150,7 @@ def target_line(target: Target) -> str:
     return f"{target.kind} {target.address}{profile} {sent}{clients}{failures}"
 
 
-def _cameras(rig: WatchedRig, now_ns: int) -> Table:
+def _cameras(rig: RemoteRig, now_ns: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for header in ("camera", "state", "fps", "age ms"):
         table.add_column(header, justify="right" if header in ("fps", "age ms") else "left", no_wrap=True)

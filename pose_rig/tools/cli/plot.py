@@ -9,7 +9,7 @@ from pose_rig.tools.arguments.inputs import PLOTTED, check_input
 from pose_rig.tools.arguments.lists import listed
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 
 def plot(
@@ -31,7 +31,7 @@ def plot(
     pose-rig plot S.mcap --out report.png                  one tall picture
     pose-rig plot poses.npz --joints head,l_wrist
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with failures(debug):
+    with exit_on_error(debug):
         check_input(file, PLOTTED)
         path = out or file.with_suffix(".html")
         check_output(path, force=force, sources=(file,))

@@ -10,7 +10,7 @@ from pose_rig.tools.arguments.file_kinds import SESSION, kind_of
 from pose_rig.tools.arguments.inputs import RECOVERED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 POSES = re.compile(r"\.npz[\w.-]*\.partial$")  # rows of a poses file
 
@@ -33,7 +33,7 @@ def recover(
     The rows of a poses file that was not finished (P.npz.partial) become one.
     """
     console = Console()
-    with failures(debug):
+    with exit_on_error(debug):
         if POSES.search(session.name):
             out = out or session.with_name(POSES.sub("", session.name) + ".npz")
             check_output(out, force=force, sources=(session,))

@@ -30,10 +30,9 @@ from pose_rig.tools.arguments.options import (
 from pose_rig.tools.arguments.outputs import check_outputs, make_room
 from pose_rig.tools.arguments.stream_options import StreamOptions
 from pose_rig.tools.rig_files.validation import check
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.downloads import network
-from pose_rig.tools.terminal.plain_lines import PlainLines
-from pose_rig.tools.terminal.runner import carry_out
+from pose_rig.tools.terminal.runner import run_plan
 from pose_rig.tools.workers.plan import plan, replay_plan
 from pose_rig.wire.messages import Pose3D
 
@@ -77,7 +76,7 @@ def replay(
     frame of the fastest camera is fused instead. With --save or --record it goes as fast as it can, unless --pace
     realtime is given.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with failures(debug):
+    with exit_on_error(debug):
         check_input(session, REPLAYED)
         top = {"height_m": height, "passes": passes, "port": port}
         fusion = {"weights": weights, "provider": provider}
@@ -106,13 +105,12 @@ def replay(
         check(structs.replace(config, camera=(), detector=DetectorConfig()))  # nobody opens these again
         check_outputs(config, force=force, sources=(session, recorded.path))
         console = Console()
-        lines = PlainLines(console)
         for remark in recorded.remarks:
-            lines.say(remark)
+            console.print(remark)
         if re_detect:
             sources = tuple(structs.replace(camera, source=str(recorded.path)) for camera in config.camera)
             seen_again = structs.replace(config, camera=sources)
-            model_path = str(detector_model(config.detector.model, lines.say, network(console)))
+            model_path = str(detector_model(config.detector.model, console.print, network(console)))
             ready, how = plan(seen_again, model_path, recorded.unix_from_rig_ns), "its video detected anew"
         else:
             exact = recorded.live and config.passes == 1 and not start_s
@@ -120,8 +118,8 @@ def replay(
             ready = replay_plan(config, job, recorded.unix_from_rig_ns)
             how = "instant by instant, as it was live" if exact else "frame by frame"
         make_room(config, force=force)
-        lines.say(f"Replaying {recorded.path}, {how}. Poses on {ready.output}.")
-        carry_out(ready, console, headless=headless, debug=debug)
+        console.print(f"Replaying {recorded.path}, {how}. Poses on {ready.output}.")
+        run_plan(ready, console, headless=headless, debug=debug)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,16 @@ from pose_rig.tools.arguments.inputs import SHOWN, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.rig_files.reader import load_rig
-from pose_rig.tools.rig_files.rig_camera import Place, azimuth_deg, position_m, roll_deg, tilt_deg, view_deg, weaknesses
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.rig_files.rig_camera import (
+    RigCamera,
+    azimuth_deg,
+    position_m,
+    roll_deg,
+    tilt_deg,
+    view_deg,
+    weaknesses,
+)
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "x m": lambda camera: f"{position_m(camera)[0]:+.2f}",
@@ -62,7 +70,7 @@ def rig(
     A rig.toml gets its solved part from `pose-rig run --rig rig.toml`.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with failures(debug):
+    with exit_on_error(debug):
         check_input(file, SHOWN)
         exports = tuple(wish for text in export or () for wish in _wishes(text))
         for path in (picture, *_targets(exports)):
@@ -77,7 +85,7 @@ def rig(
             console.print(f"Written: {path}.", soft_wrap=True)
 
 
-def table(places: Sequence[Place]) -> Table:
+def table(places: Sequence[RigCamera]) -> Table:
     """Returns the cameras of a rig, one a row."""
     out = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     out.add_column("camera", no_wrap=True)
@@ -104,7 +112,7 @@ def _targets(exports: Sequence[str]) -> list[Path]:
     return [wished(wish)[1] for wish in exports]
 
 
-def _written(places: Sequence[Place], file: Path, picture: Path | None, export: Sequence[str]) -> list[Path]:
+def _written(places: Sequence[RigCamera], file: Path, picture: Path | None, export: Sequence[str]) -> list[Path]:
     """Writes what was asked for, and returns where it is."""
     written = []
     if picture:

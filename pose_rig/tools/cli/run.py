@@ -7,8 +7,8 @@ from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.arguments.options import Cams, Debug, Force, Headless
 from pose_rig.tools.arguments.rig_options import RecordingOptions, RigOptions
 from pose_rig.tools.arguments.stream_options import StreamOptions
-from pose_rig.tools.terminal.console import failures
-from pose_rig.tools.terminal.runner import execute
+from pose_rig.tools.terminal.console import exit_on_error
+from pose_rig.tools.terminal.runner import run_rig
 
 
 def run(
@@ -38,9 +38,9 @@ def run(
     Ctrl-C or q stops and prints a summary. Options given here win over those in a rig.toml. `pose-rig cams` lists
     what is plugged in, `pose-rig doctor` says what is wrong, `pose-rig rig` shows where the cameras stand.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with failures(debug):
+    with exit_on_error(debug):
         config = configured(config_of(*cams), wishes, recording, stream)
-        execute(config, force=force, headless=headless, debug=debug)
+        run_rig(config, force=force, headless=headless, debug=debug)
 
 
 def configured(config: Config, wishes: RigOptions, recording: RecordingOptions, stream: StreamOptions) -> Config:

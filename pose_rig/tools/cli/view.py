@@ -15,7 +15,7 @@ from pose_rig.installer import installer
 from pose_rig.tools.arguments.inputs import VIEWED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 
 # A viewer of its own, that nobody on the network can talk to.
 VIEWER = (sys.executable, "-m", "rerun", "--new", "--bind", "127.0.0.1", "--hide-welcome-screen")
@@ -47,7 +47,7 @@ def view(
 
     Needs Rerun: pip install 'pose-rig[view]'. Without it, `pose-rig plot` makes a report.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with failures(debug), tempfile.TemporaryDirectory() as folder:
+    with exit_on_error(debug), tempfile.TemporaryDirectory() as folder:
         check_input(file, VIEWED)
         if save:
             check_output(save, force=force, sources=(file,))

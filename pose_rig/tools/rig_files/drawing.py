@@ -18,7 +18,7 @@ from matplotlib.ticker import MultipleLocator
 from pose_rig.arrays import Floats
 from pose_rig.config import SolvedCamera
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.rig_files.rig_camera import Place, axis, position_m, rotation
+from pose_rig.tools.rig_files.rig_camera import RigCamera, axis, position_m, rotation
 
 # Which of (x, y, z) go right and up the page.
 ABOVE = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
@@ -40,7 +40,7 @@ COLOURS = colormaps["tab10"]
 GREY, GRID, FLOOR = "#8a919c", "#e3e6eb", "#f1ede6"
 
 
-def draw(places: Sequence[Place], path: Path, title: str) -> None:
+def draw(places: Sequence[RigCamera], path: Path, title: str) -> None:
     """Draws the solved cameras of a rig into a PNG.
 
     Args:

@@ -15,7 +15,7 @@ from pose_rig.arrays import Floats
 from pose_rig.config import SolvedCamera
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.geometry import camera_matrix
-from pose_rig.tools.rig_files.rig_camera import Place, rotation
+from pose_rig.tools.rig_files.rig_camera import RigCamera, rotation
 
 Numbered = tuple[int, str, SolvedCamera]
 
@@ -38,7 +38,7 @@ def wished(wish: str) -> tuple[str, Path]:
     return kind, Path(target)
 
 
-def export(places: Sequence[Place], wish: str) -> Path:
+def export(places: Sequence[RigCamera], wish: str) -> Path:
     """Writes a solved rig in the format of another program; cameras that are not solved are left out.
 
     Args:

@@ -10,14 +10,14 @@ from pose_rig.config import SolvedCamera, load
 from pose_rig.errors import UsageError
 from pose_rig.npz import unpack
 from pose_rig.tools.arguments.camera_list import derived_name
-from pose_rig.tools.rig_files.rig_camera import Place
+from pose_rig.tools.rig_files.rig_camera import RigCamera
 from pose_rig.tools.rig_files.rig_toml import check_solved
 
 _SHAPES = {"K": (3, 3), "R": (3, 3), "t": (3,), "cameras": ()}
 _SDS = {"R_sd_deg": "rotation_sd_deg", "t_sd_m": "translation_sd_m", "focal_sd_px": "focal_sd_px"}
 
 
-def load_rig(path: Path) -> tuple[Place, ...]:
+def load_rig(path: Path) -> tuple[RigCamera, ...]:
     """Returns the cameras of a rig.toml or of a poses file (.npz), at least one of them solved.
 
     Raises:
@@ -37,12 +37,12 @@ def load_rig(path: Path) -> tuple[Place, ...]:
     return places
 
 
-def _from_toml(path: Path) -> tuple[Place, ...]:
+def _from_toml(path: Path) -> tuple[RigCamera, ...]:
     cameras = load(path).camera
-    return tuple(Place(camera.name or derived_name(camera.source), camera.solved) for camera in cameras)
+    return tuple(RigCamera(camera.name or derived_name(camera.source), camera.solved) for camera in cameras)
 
 
-def _from_poses(path: Path) -> tuple[Place, ...]:
+def _from_poses(path: Path) -> tuple[RigCamera, ...]:
     try:
         arrays = unpack(path, (*_SHAPES, *_SDS, "k1"))
     except ValueError as error:
@@ -52,7 +52,7 @@ def _from_poses(path: Path) -> tuple[Place, ...]:
         kinds = "U" if name == "cameras" else "iuf"
         if name not in arrays or arrays[name].shape != (*views, *shape) or arrays[name].dtype.kind not in kinds:
             raise UsageError(f"{path} is no poses file: {name} is missing or has another shape.", "Give one of ours.")
-    return tuple(Place(str(name), _solved(arrays, view)) for view, name in enumerate(arrays["cameras"]))
+    return tuple(RigCamera(str(name), _solved(arrays, view)) for view, name in enumerate(arrays["cameras"]))
 
 
 def _solved(arrays: dict[str, NDArray[Any]], view: int) -> SolvedCamera | None:

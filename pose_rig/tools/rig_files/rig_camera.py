@@ -23,7 +23,7 @@ UP = np.array([0.0, 1.0, 0.0])
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RigCamera:
     """A camera of a rig, solved or not.
 
     Attributes:
@@ -76,7 +76,7 @@ def view_deg(camera: SolvedCamera) -> float:
     return float(2 * np.degrees(np.arctan(camera.size_px[0] / 2 / camera.focal_px)))
 
 
-def weaknesses(places: Sequence[Place]) -> list[str]:
+def weaknesses(places: Sequence[RigCamera]) -> list[str]:
     """Returns what is weak about a rig, one sentence each; empty when it is well placed and well known."""
     solved = [(place.name, place.solved) for place in places if place.solved]
     found = [f"{place.name} is not solved." for place in places if not place.solved]

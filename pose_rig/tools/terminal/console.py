@@ -49,7 +49,7 @@ class Console(rich.console.Console):
 
 
 @contextmanager
-def failures(debug: bool) -> Iterator[None]:
+def exit_on_error(debug: bool) -> Iterator[None]:
     """Turns an exception of the block into its sentences and exit code; with ``debug`` the traceback comes first."""
     try:
         yield

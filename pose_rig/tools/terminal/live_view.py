@@ -4,11 +4,11 @@ import time
 from contextlib import nullcontext
 from typing import Protocol
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 
-from pose_rig.tools.terminal.plain_lines import PlainLines
-from pose_rig.tools.terminal.user_input import StopRequest
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.user_input import UserInput
 
 TICK_S = 0.05
 DRAW_EVERY_S, SAY_EVERY_S = 0.25, 1.0
@@ -36,9 +36,9 @@ def watch(watched: Watched, console: Console, *, duration_s: float | None, headl
         duration_s: For how long; None = until the user presses q or Ctrl-C.
         headless: Print lines even in a terminal.
     """
-    request = StopRequest(hurry=lambda: None)  # nothing here takes long
+    request = UserInput(hurry=lambda: None)  # nothing here takes long
     drawn = console.is_terminal and not headless
-    live, lines = Live(console=console, auto_refresh=False, transient=True), PlainLines(console)
+    live = Live(console=console, auto_refresh=False, transient=True)
     every_s = DRAW_EVERY_S if drawn else SAY_EVERY_S
     began_s = shown_s = time.monotonic()
     with request.listening(), live if drawn else nullcontext():
@@ -51,4 +51,4 @@ def watch(watched: Watched, console: Console, *, duration_s: float | None, headl
                 live.update(watched.picture(), refresh=True)
             else:
                 for line in watched.lines():
-                    lines.say(line)
+                    console.print(line)

@@ -11,7 +11,7 @@ FAREWELL_MS = 500
 NO_ROOM = "The recorder took no marker."
 
 
-class Marking:
+class MarkerSender:
     """Numbers markers and hands them to the recorder.
 
     Args:

@@ -4,9 +4,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-
-from pose_rig.tools.terminal.status import Board, CameraRow
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.status import CameraStatus, RunStatus
 
 SAY_EVERY_S = 5.0
 
@@ -30,42 +29,42 @@ class PlainLines:
     ) -> None:
         return None
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Prints a line."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(text)
 
-    def show(self, board: Board) -> None:
+    def update(self, status: RunStatus) -> None:
         """Prints the state if it is time to."""
         if time.monotonic() - self._said >= SAY_EVERY_S:
             self._said = time.monotonic()
-            self.say(line(board))
+            self.print(line(status))
 
 
-def line(board: Board) -> str:
+def line(status: RunStatus) -> str:
     """Returns the state of the rig in one line."""
-    if not board.monitor.start_ns:
-        fusion = board.monitor.workers.get("fusion")
-        states = [f"{row.name} {row.state}" for row in board.cameras()]
+    if not status.telemetry.start_ns:
+        fusion = status.telemetry.workers.get("fusion")
+        states = [f"{row.name} {row.state}" for row in status.cameras()]
         return "Starting: " + ", ".join([*states, f"fusion {fusion.health.state if fusion else 'starting'}"])
-    pose = board.monitor.pose
-    done, total = board.progress()
-    facts = [f"{board.elapsed_s():.0f} s", f"{board.monitor.poses} poses"]
+    pose = status.telemetry.pose
+    done, total = status.progress()
+    facts = [f"{status.elapsed_s():.0f} s", f"{status.telemetry.poses} poses"]
     if pose:
         facts.append(pose.mode if pose.tracking else f"{pose.mode}, nobody seen")
-    if board.config.pace == "all" and total:
+    if status.config.pace == "all" and total:
         facts.append(f"{done} of {total} frames")
     else:
-        facts += [_camera(row) for row in board.cameras()]
-    if recording := board.recording():
+        facts += [_camera(row) for row in status.cameras()]
+    if recording := status.recording():
         facts.append(recording)
-    if sending := board.sending():
+    if sending := status.sending():
         facts.append(sending)
-    if advice := board.advice():
+    if advice := status.advice():
         facts.append(advice)
     return " | ".join(facts)
 
 
-def _camera(row: CameraRow) -> str:
+def _camera(row: CameraStatus) -> str:
     if row.state not in ("ready", "running"):
         return f"{row.name} {row.state}"
     return f"{row.name} {row.rate_hz:.0f} fps" if row.arrived else f"{row.name} no frames yet"

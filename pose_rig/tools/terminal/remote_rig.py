@@ -9,7 +9,7 @@ MOST_WORKERS = 64
 ALL_WELL = "All is sent: look at the receiver (docs/engines.md)."
 
 
-class WatchedRig:
+class RemoteRig:
     """Keeps the newest of what a rig says.
 
     Args:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pose_rig.tools.arguments.camera_list import RECORDER, RESERVED, ends_by_itself
-from pose_rig.tools.terminal.markers import Marking
-from pose_rig.tools.terminal.status import Board
-from pose_rig.tools.terminal.telemetry import Monitor
-from pose_rig.tools.terminal.user_input import StopRequest
+from pose_rig.tools.terminal.markers import MarkerSender
+from pose_rig.tools.terminal.status import RunStatus
+from pose_rig.tools.terminal.telemetry import Telemetry
+from pose_rig.tools.terminal.user_input import UserInput
 from pose_rig.tools.workers.plan import Plan
 from pose_rig.tools.workers.supervisor import Death, Supervisor
 from pose_rig.wire.bus import Receiver
@@ -27,10 +27,10 @@ _ANNOUNCED = ("ready", "running", "ended", "failed")
 class Display(Protocol):
     """Where a run is shown."""
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Tells something that happened."""
 
-    def show(self, board: Board) -> None:
+    def update(self, status: RunStatus) -> None:
         """Shows the rig as it is; called at every tick."""
 
 
@@ -42,10 +42,10 @@ class Run:
         display: Where it is shown.
         debug: Let the workers write to the terminal.
         start_wait_s: How long live cameras may take to announce themselves before it begins without them.
-        enough: Whether to end now, asked at every tick; None = only the plan says when.
+        stop_when: Whether to end now, asked at every tick; None = only the plan says when.
 
     Attributes:
-        board: The rig as it is, and after the run as it was.
+        status: The rig as it is, and after the run as it was.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class Run:
         *,
         debug: bool = False,
         start_wait_s: float = START_WAIT_S,
-        enough: Callable[[Board], bool] | None = None,
+        stop_when: Callable[[RunStatus], bool] | None = None,
     ) -> None:
-        self._start_wait_s, self._enough = start_wait_s, enough
+        self._start_wait_s, self._stop_when = start_wait_s, stop_when
         self._plan = plan
         self._display = display
-        self._monitor = Monitor()
+        self._telemetry = Telemetry()
         self._supervisor = Supervisor(plan.workers, debug=debug)
         self._cameras = {camera.name for camera in plan.config.camera}
         self._began_ns = 0
@@ -69,7 +69,7 @@ class Run:
         self._modes_told = 0
         self._details_told: dict[str, str] = {}
         self._faults_told: set[tuple[str, str]] = set()
-        self.board = Board(plan.config, self._monitor, self._supervisor.lives)
+        self.status = RunStatus(plan.config, self._telemetry, self._supervisor.lives)
 
     def run(self) -> None:
         """Runs the rig until it ends, its time is up or the user stops it; no process is left afterwards.
@@ -77,10 +77,10 @@ class Run:
         Raises:
             PoseRigError: A worker failed for good.
         """
-        request = StopRequest(self._supervisor.hurry)
+        request = UserInput(self._supervisor.hurry)
         with (
             Receiver(self._plan.inside, keys=self._plan.keys, topics=("pose", "rig", "health/", "streams")) as receiver,
-            Marking(self._plan.recording) as marking,
+            MarkerSender(self._plan.recording) as marking,
             request.listening(),
         ):
             if self._plan.recording:
@@ -93,44 +93,44 @@ class Run:
                     while not (self._over() or request.asked):
                         self._tick(receiver)
                         for _ in range(request.marks()):
-                            self._display.say(marking.mark(self._rig_now_ns(), self.board.elapsed_s()))
-                    self._monitor.end_ns = time.monotonic_ns()
+                            self._display.print(marking.mark(self._rig_now_ns(), self.status.elapsed_s()))
+                    self._telemetry.end_ns = time.monotonic_ns()
                     if not self._fusion_ended():
                         saving = " and saving the poses; Ctrl-C gives up" if self._plan.config.save else ""
-                        self._display.say(f"Stopping{saving}.")
+                        self._display.print(f"Stopping{saving}.")
             finally:
                 self._listen(receiver, 0)
 
     def _tick(self, receiver: Receiver) -> None:
         self._listen(receiver, TICK_MS)
         for death in self._supervisor.poll():
-            self._display.say(_sentence(death))
-        if self._monitor.start_ns:
+            self._display.print(_sentence(death))
+        if self._telemetry.start_ns:
             self._kill_hanging()
         else:
             self._start_when_ready()
         self._tell()
-        self._display.show(self.board)
+        self._display.update(self.status)
 
     def _listen(self, receiver: Receiver, timeout_ms: int) -> None:
         for message in receiver.receive(timeout_ms):
-            self._monitor.take(message)
+            self._telemetry.take(message)
 
     def _start_when_ready(self) -> None:
         """Starts the clock of files once fusion is there and every camera has announced itself, or failed to."""
         now = time.monotonic_ns()
-        if RESERVED not in self._monitor.workers:
+        if RESERVED not in self._telemetry.workers:
             self._waiting_since_ns = now
             if now - self._began_ns > LOADING_S * 1e9 and "loading" not in self._details_told:
                 self._details_told["loading"] = "said"
-                self._display.say("Fusion is loading. With TensorRT the first time takes minutes.")
+                self._display.print("Fusion is loading. With TensorRT the first time takes minutes.")
         elif self._cameras_announced(now - self._waiting_since_ns):
-            self._monitor.start_ns = now
+            self._telemetry.start_ns = now
             self._supervisor.release(now)
 
     def _cameras_announced(self, waited_ns: int) -> bool:
         """Returns whether there is nothing to wait for any more; with pace ``all`` the cameras wait for us."""
-        heard, lives = self._monitor.workers, self._supervisor.lives
+        heard, lives = self._telemetry.workers, self._supervisor.lives
         return self._plan.config.pace == "all" or all(
             lives[camera.name].cause
             or (camera.name in heard and heard[camera.name].health.state in _ANNOUNCED)
@@ -145,9 +145,9 @@ class Run:
         now = time.monotonic_ns()
         lives = self._supervisor.lives
         saves = all(lives[camera.name].ended for camera in self._plan.config.camera)
-        fusion = self._monitor.workers.get(RESERVED)
+        fusion = self._telemetry.workers.get(RESERVED)
         fusion_speaks = fusion is not None and now - fusion.at_ns < SILENT_S / 2 * 1e9
-        for name, heard in self._monitor.workers.items():
+        for name, heard in self._telemetry.workers.items():
             life = lives.get(name)
             if life is None or life.incarnation is None or heard.at_ns < life.incarnation.born_ns:
                 continue
@@ -159,9 +159,9 @@ class Run:
 
     def _over(self) -> bool:
         duration_s = self._plan.config.duration_s
-        if self._fusion_ended() or (duration_s is not None and self.board.elapsed_s() >= duration_s):
+        if self._fusion_ended() or (duration_s is not None and self.status.elapsed_s() >= duration_s):
             return True
-        if self._enough is not None and self._enough(self.board):
+        if self._stop_when is not None and self._stop_when(self.status):
             return True
         # A fusion that was restarted meanwhile may never hear that the cameras have ended.
         lives = self._supervisor.lives
@@ -174,7 +174,7 @@ class Run:
         """Returns what the rig clock shows: that of the machine when live, that of the files otherwise."""
         if self._plan.config.pace == "realtime":
             return time.monotonic_ns()
-        return self._monitor.pose.t_ns if self._monitor.pose else 0
+        return self._telemetry.pose.t_ns if self._telemetry.pose else 0
 
     def _tell_fault(self, name: str, health: Health) -> None:
         """Says once what is wrong with a camera's frames, or at fusion; why a worker died is said when it has."""
@@ -182,22 +182,22 @@ class Run:
         meant = name in (RESERVED, *self._cameras) and health.state != "failed"
         if health.error and meant and not many and known not in self._faults_told:
             self._faults_told.add(known)
-            self._display.say(f"{name}: {health.error}")
+            self._display.print(f"{name}: {health.error}")
 
     def _fusion_ended(self) -> bool:
         return self._supervisor.lives[RESERVED].ended
 
     def _tell(self) -> None:
-        for name, heard in self._monitor.workers.items():
+        for name, heard in self._telemetry.workers.items():
             if name == RECORDER:
                 continue
             if (detail := heard.health.detail) and detail != self._details_told.get(name):
                 self._details_told[name] = detail
-                self._display.say(f"{name}: {detail}")
+                self._display.print(f"{name}: {detail}")
             self._tell_fault(name, heard.health)
-        for mode, at_s in self._monitor.modes[self._modes_told :]:
-            self._display.say(f"Mode {mode} after {at_s:.1f} s.")
-        self._modes_told = len(self._monitor.modes)
+        for mode, at_s in self._telemetry.modes[self._modes_told :]:
+            self._display.print(f"Mode {mode} after {at_s:.1f} s.")
+        self._modes_told = len(self._telemetry.modes)
 
 
 def _sentence(death: Death) -> str:

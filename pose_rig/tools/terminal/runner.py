@@ -18,17 +18,17 @@ from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.live_table import LiveTable
 from pose_rig.tools.terminal.plain_lines import PlainLines
 from pose_rig.tools.terminal.run_loop import Run
-from pose_rig.tools.terminal.status import Board
-from pose_rig.tools.terminal.summary import nobody_seen, summary
+from pose_rig.tools.terminal.status import RunStatus
+from pose_rig.tools.terminal.summary import no_person_error, summary
 from pose_rig.tools.workers.plan import Plan, plan
 
 
-def execute(
+def run_rig(
     config: Config,
     *,
     force: bool = False,
     own: str = "",
-    enough: Callable[[Board], bool] | None = None,
+    stop_when: Callable[[RunStatus], bool] | None = None,
     headless: bool = False,
     debug: bool = False,
 ) -> None:
@@ -38,7 +38,7 @@ def execute(
         config: The rig, its cameras named.
         force: Whether files that exist may be replaced.
         own: One that may always be; empty = none.
-        enough: As in `Run`.
+        stop_when: As in `Run`.
         headless: Print plain lines even in a terminal.
         debug: Let the workers write to the terminal.
 
@@ -52,22 +52,21 @@ def execute(
     check_outputs(config, force=force, sources=[Path(camera.source) for camera in config.camera], own=own)
     check_readable(config)
     console = Console()
-    lines = PlainLines(console)
     ready = plan(config, _detector_model(config, console))
     make_room(config, force=force)
     names = ", ".join(camera.name for camera in config.camera)
-    lines.say(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
+    console.print(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
     for line in _recalled(config):
-        lines.say(line)
-    carry_out(ready, console, rig_file, enough=enough, headless=headless, debug=debug)
+        console.print(line)
+    run_plan(ready, console, rig_file, stop_when=stop_when, headless=headless, debug=debug)
 
 
-def carry_out(
+def run_plan(
     ready: Plan,
     console: Console,
     rig_file: RigFile | None = None,
     *,
-    enough: Callable[[Board], bool] | None = None,
+    stop_when: Callable[[RunStatus], bool] | None = None,
     headless: bool,
     debug: bool,
 ) -> None:
@@ -77,16 +76,16 @@ def carry_out(
         ready: The plan.
         console: Where to.
         rig_file: What remembers the solved rig; None = nothing does.
-        enough: As in `Run`.
+        stop_when: As in `Run`.
         headless: As in `execute`.
         debug: As there.
 
     Raises:
         PoseRigError: The run failed, or nobody was seen in all of it.
     """
-    lines, save = PlainLines(console), ready.config.save
-    display = lines if headless or debug or not console.is_terminal else LiveTable(console)
-    run = Run(ready, display, debug=debug, enough=enough)
+    save = ready.config.save
+    display = PlainLines(console) if headless or debug or not console.is_terminal else LiveTable(console)
+    run = Run(ready, display, debug=debug, stop_when=stop_when)
     written_ns = _written_ns(save)
     faults: list[PoseRigError] = []
     try:
@@ -94,25 +93,25 @@ def carry_out(
             run.run()
     finally:
         saved = Path(save) if _written_ns(save) != written_ns else None
-        kept = _kept(run.board, rig_file, faults)
+        kept = _kept(run.status, rig_file, faults)
         unsaid = faults if sys.exc_info()[0] else []  # what the run fails with is all that is said otherwise
         also = (f"{fault.cause} {fault.remedy}" for fault in unsaid)
-        for line in (*summary(run.board, saved, kept), *_left(save), *unfinished(run.board), *also):
-            lines.say(line)
-    if lost := run.board.lost():
+        for line in (*summary(run.status, saved, kept), *_left(save), *unfinished(run.status), *also):
+            console.print(line)
+    if lost := run.status.lost():
         faults.append(SaveError(lost, "What was recorded until then is kept."))
-    if nobody := nobody_seen(run.board):
+    if nobody := no_person_error(run.status):
         faults.append(nobody)
     for fault in faults[:-1]:
-        lines.say(f"{fault.cause} {fault.remedy}")
+        console.print(f"{fault.cause} {fault.remedy}")
     if faults:
         raise faults[-1]
 
 
-def _kept(board: Board, rig_file: RigFile | None, faults: list[PoseRigError]) -> Path | None:
+def _kept(status: RunStatus, rig_file: RigFile | None, faults: list[PoseRigError]) -> Path | None:
     """Returns as `keep_rig`; notes why the rig could not be kept."""
     try:
-        return keep_rig(board, rig_file)
+        return keep_rig(status, rig_file)
     except PoseRigError as error:
         faults.append(error)
         return None
@@ -125,9 +124,9 @@ def _left(save: str) -> list[str]:
     return [f"The poses so far are in {partial}: `pose-rig recover {partial}` makes a poses file of them."]
 
 
-def unfinished(board: Board) -> list[str]:
+def unfinished(status: RunStatus) -> list[str]:
     """Returns what there is to say of a recording that was given up: it is there, but not under its name."""
-    if not (record := board.config.record) or board.lost():
+    if not (record := status.config.record) or status.lost():
         return []
     if Path(record).exists() or not partial_path(Path(record)).is_file():
         return []
@@ -138,7 +137,7 @@ def _detector_model(config: Config, console: Console) -> str:
     """Returns the path of the detector model, fetched if need be; empty if no camera wants one."""
     if not any(needs_detector(camera) for camera in config.camera):
         return ""
-    return str(detector_model(config.detector.model, PlainLines(console).say, network(console)))
+    return str(detector_model(config.detector.model, console.print, network(console)))
 
 
 def _recalled(config: Config) -> list[str]:
@@ -151,16 +150,16 @@ def _recalled(config: Config) -> list[str]:
     return said
 
 
-def keep_rig(board: Board, rig_file: RigFile | None) -> Path | None:
+def keep_rig(status: RunStatus, rig_file: RigFile | None) -> Path | None:
     """Writes the solved rig into its rig.toml and returns where that is; None if there is none, or no such file.
 
     Raises:
         PoseRigError: It cannot be written, although it could be at the start.
     """
-    path = Path(board.config.rig)
-    if rig_file is None or board.monitor.solved is None or not rig_file.writable:  # which was said at the start
+    path = Path(status.config.rig)
+    if rig_file is None or status.telemetry.solved is None or not rig_file.writable:  # which was said at the start
         return None
-    rig_file.remember(board.config, board.monitor.solved)
+    rig_file.remember(status.config, status.telemetry.solved)
     return path
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.tools.arguments.camera_list import RECORDER, STREAMS
-from pose_rig.tools.terminal.telemetry import Monitor
+from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import Life
 from pose_rig.wire.messages import CameraState, Target
 
@@ -15,7 +15,7 @@ QUIET_NS = 3_000_000_000  # workers report at least once a second
 
 
 @dataclass(frozen=True, slots=True)
-class CameraRow:
+class CameraStatus:
     """One camera, for people.
 
     Attributes:
@@ -54,26 +54,26 @@ class CameraRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class RunStatus:
     """A running rig: what was asked, what it says, how its processes do."""
 
     config: Config
-    monitor: Monitor
+    telemetry: Telemetry
     lives: Mapping[str, Life]
 
-    def cameras(self) -> list[CameraRow]:
+    def cameras(self) -> list[CameraStatus]:
         """Returns the cameras in their order."""
         return [self._camera(camera.name) for camera in self.config.camera]
 
     def elapsed_s(self) -> float:
         """Returns seconds from the start of the run until now or its end, 0 before it."""
-        start_ns, end_ns = self.monitor.start_ns, self.monitor.end_ns or time.monotonic_ns()
+        start_ns, end_ns = self.telemetry.start_ns, self.telemetry.end_ns or time.monotonic_ns()
         return (end_ns - start_ns) / 1e9 if start_ns else 0.0
 
     def progress(self) -> tuple[int, int]:
         """Returns frames done and frames there will be over all cameras and passes; 0 of 0 while nobody knows."""
         rows = self.cameras()
-        fusion = self.monitor.workers.get("fusion")
+        fusion = self.telemetry.workers.get("fusion")
         if not rows and fusion is not None:  # a replay
             return fusion.health.frames, fusion.health.total_frames or 0
         if any(row.total_frames is None for row in rows):
@@ -92,17 +92,17 @@ class Board:
 
     def stages(self) -> str:
         """Returns where fusion spends its time, empty until known."""
-        fusion = self.monitor.workers.get("fusion")
+        fusion = self.telemetry.workers.get("fusion")
         return ", ".join(f"{name} {ms:.1f} ms" for name, ms in fusion.health.stages_ms.items()) if fusion else ""
 
     def provider(self) -> str:
         """Returns what fusion says it runs on, empty until known."""
-        fusion = self.monitor.workers.get("fusion")
+        fusion = self.telemetry.workers.get("fusion")
         return fusion.health.detail if fusion else ""
 
     def recording(self) -> str:
         """Returns how the recording is doing, empty if there is none."""
-        heard = self.monitor.workers.get(RECORDER)
+        heard = self.telemetry.workers.get(RECORDER)
         if heard is None:
             return ""
         lost = f", {heard.health.dropped} messages lost" if heard.health.dropped else ""
@@ -110,12 +110,12 @@ class Board:
 
     def lost(self) -> str:
         """Returns why the recording is not whole, empty if it is or if there is none."""
-        heard = self.monitor.workers.get(RECORDER)
+        heard = self.telemetry.workers.get(RECORDER)
         return heard.health.error if heard and heard.health.state == "failed" else ""
 
     def sending(self) -> str:
         """Returns what engines get, empty if there are none."""
-        heard = self.monitor.workers.get(STREAMS)
+        heard = self.telemetry.workers.get(STREAMS)
         if heard is None:
             return ""
         health = heard.health
@@ -123,25 +123,25 @@ class Board:
 
     def sent(self) -> list[str]:
         """Returns what engines got, as far as anybody knows."""
-        return [_sent(target) for target in self.monitor.streams.targets] if self.monitor.streams else []
+        return [_sent(target) for target in self.telemetry.streams.targets] if self.telemetry.streams else []
 
     def advice(self) -> str:
         """Returns why the rig is not solved yet and what would help, empty when all is well."""
-        return self.monitor.rig.note if self.monitor.rig else ""
+        return self.telemetry.rig.note if self.telemetry.rig else ""
 
-    def _camera(self, name: str) -> CameraRow:
-        life, heard = self.lives[name], self.monitor.workers.get(name)
+    def _camera(self, name: str) -> CameraStatus:
+        life, heard = self.lives[name], self.telemetry.workers.get(name)
         frames = heard.frames.total if heard else 0
-        known = self.monitor.camera(name)
+        known = self.telemetry.camera(name)
         arrived = frames > 0 or (known is not None and (known.size_px is not None or heard is None))
         known = known if arrived else None  # before that the rig assumes all of it
         state = self._state(name)
         running = state == "running"
         error = (heard.health.error if heard else "") or (life.cause if life.incarnation is None else "")
         note = error or (known.note if known else "")
-        if not arrived and not note and self.monitor.start_ns:
+        if not arrived and not note and self.telemetry.start_ns:
             note = "no frames yet"
-        return CameraRow(
+        return CameraStatus(
             name=name,
             state=state,
             rate_hz=heard.health.rate_hz if heard and running else 0.0,
@@ -160,7 +160,7 @@ class Board:
         )
 
     def _state(self, name: str) -> str:
-        life, heard = self.lives[name], self.monitor.workers.get(name)
+        life, heard = self.lives[name], self.telemetry.workers.get(name)
         now = time.monotonic_ns()
         if life.ended:
             return "ended"

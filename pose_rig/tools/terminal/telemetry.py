@@ -2,13 +2,13 @@
 
 import time
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pose_rig.wire.messages import CameraState, Health, Message, Pose3D, RigState, Streams
 
 
 @dataclass(slots=True)
-class Tally:
+class Counter:
     """A count that starts again at 0 whenever the process that counts is restarted."""
 
     before: int = 0
@@ -27,7 +27,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Heard:
+class WorkerTelemetry:
     """What one worker last said, and its counts over all its restarts.
 
     Attributes:
@@ -41,13 +41,13 @@ class Heard:
 
     health: Health
     at_ns: int
-    frames: Tally
-    dropped: Tally
-    refused: Tally
     busy_until_ns: int
+    frames: Counter = field(default_factory=Counter)
+    dropped: Counter = field(default_factory=Counter)
+    refused: Counter = field(default_factory=Counter)
 
 
-class Monitor:
+class Telemetry:
     """Keeps the newest of every message and the figures for the summary.
 
     Attributes:
@@ -66,7 +66,7 @@ class Monitor:
     def __init__(self) -> None:
         self.start_ns = 0
         self.end_ns = 0
-        self.workers: dict[str, Heard] = {}
+        self.workers: dict[str, WorkerTelemetry] = {}
         self.rig: RigState | None = None
         self.solved: RigState | None = None
         self.pose: Pose3D | None = None
@@ -74,7 +74,7 @@ class Monitor:
         self.modes: list[tuple[str, float]] = []
         self.tracked = 0
         self.streams: Streams | None = None
-        self._indices = Tally()
+        self._indices = Counter()
         self._first_pose = self._last_pose = (0, 0)  # poses until then, and when
         self._first_ns = 0  # the first pose's own instant
 
@@ -121,7 +121,9 @@ class Monitor:
 
     def _take_health(self, health: Health) -> None:
         now = time.monotonic_ns()
-        heard = self.workers.setdefault(health.worker, Heard(health, now, Tally(), Tally(), Tally(), health.t_ns))
+        if health.worker not in self.workers:
+            self.workers[health.worker] = WorkerTelemetry(health, now, health.t_ns)
+        heard = self.workers[health.worker]
         before = heard.frames.total
         heard.health, heard.at_ns = health, now
         heard.frames.take(health.frames)

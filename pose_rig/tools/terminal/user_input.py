@@ -10,7 +10,7 @@ from types import FrameType
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-class StopRequest:
+class UserInput:
     """Notes that the user wants to stop; asking twice means at once.
 
     Args:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pose_rig.tools.arguments.command import Command, flat
 from pose_rig.tools.cli.app import app
 from pose_rig.tools.cli.demo import laps_of
-from pose_rig.tools.terminal.console import failures
+from pose_rig.tools.terminal.console import exit_on_error
 from pose_rig.wire.bus import Sender
 
 
@@ -220,7 +220,7 @@ def test_help_needs_no_heavy_library() -> None:
 
 def test_ctrl_c_ends_a_command_without_a_traceback() -> None:
     def command() -> None:
-        with failures(False):
+        with exit_on_error(False):
             raise KeyboardInterrupt
 
     interrupted = typer.Typer()

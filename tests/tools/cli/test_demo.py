@@ -6,21 +6,21 @@ import pytest
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.tools.cli.demo import PATIENCE_S, SHOWN_S, Showing
-from pose_rig.tools.terminal.status import Board
-from pose_rig.tools.terminal.telemetry import Monitor
+from pose_rig.tools.terminal.status import RunStatus
+from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import Supervisor, Worker
 from pose_rig.wire.messages import RigState
 from tests.tools.fakes import camera_job, idle
 
 
-def board(elapsed_s: float, *, solved: bool) -> Board:
-    monitor = Monitor()
-    monitor.end_ns = time.monotonic_ns()
-    monitor.start_ns = monitor.end_ns - round(elapsed_s * 1e9)
+def board(elapsed_s: float, *, solved: bool) -> RunStatus:
+    telemetry = Telemetry()
+    telemetry.end_ns = time.monotonic_ns()
+    telemetry.start_ns = telemetry.end_ns - round(elapsed_s * 1e9)
     if solved:
-        monitor.take(RigState(t_ns=0, mode="solved", cameras=()))
+        telemetry.take(RigState(t_ns=0, mode="solved", cameras=()))
     lives = Supervisor((Worker("cam01", idle, camera_job()), Worker("fusion", idle, camera_job()))).lives
-    return Board(Config(camera=(CameraConfig(source="a.mp4", name="cam01"),)), monitor, lives)
+    return RunStatus(Config(camera=(CameraConfig(source="a.mp4", name="cam01"),)), telemetry, lives)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pose_rig.streaming.json_frames import frame as json_frame
 from pose_rig.streaming.vrchat import TrackerEncoder
 from pose_rig.tools.cli.monitor import Watcher
 from pose_rig.tools.terminal.decoded_stream import decoded
-from pose_rig.tools.terminal.remote_rig import ALL_WELL, MOST_WORKERS, WatchedRig
+from pose_rig.tools.terminal.remote_rig import ALL_WELL, MOST_WORKERS, RemoteRig
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.messages import CameraState, Health, Message, Pose3D, RigState, State, Streams, Target
 from tests.streaming.live import live, pose3d
@@ -50,7 +50,7 @@ GOOD: tuple[Message, ...] = (health("cam1"), health("cam0"), health("fusion"), p
 
 def verdict(*messages: Message, after_s: float = 1.0) -> list[str]:
     """Returns the verdict so long after a rig said all this at once."""
-    rig = WatchedRig(5571, 0)
+    rig = RemoteRig(5571, 0)
     for message in messages:
         rig.take(message, S)
     return rig.verdict(S + round(after_s * S))
@@ -94,7 +94,7 @@ def test_the_verdict_is_in_plain_words(messages: tuple[Message, ...], after_s: f
 
 
 def test_a_rig_that_goes_on_without_its_parts() -> None:
-    rig = WatchedRig(5571, 0)
+    rig = RemoteRig(5571, 0)
     for message in GOOD:
         rig.take(message, S)
     rig.take(health("fusion"), 6 * S)
@@ -104,7 +104,7 @@ def test_a_rig_that_goes_on_without_its_parts() -> None:
 
 
 def test_a_rig_without_engines_is_told_how_to_have_some() -> None:
-    rig = WatchedRig(5571, 0)
+    rig = RemoteRig(5571, 0)
     for second in (1, 2, 3, 4):
         for message in GOOD[:4]:
             rig.take(message, second * S)
@@ -119,7 +119,7 @@ def test_every_target_has_its_own_verdict() -> None:
 
 
 def test_workers_without_end_are_not_kept() -> None:
-    rig = WatchedRig(5571, 0)
+    rig = RemoteRig(5571, 0)
     for i in range(2 * MOST_WORKERS):
         rig.take(health(f"cam{i}"), S)
     assert len(rig.workers) == MOST_WORKERS

@@ -9,7 +9,7 @@ from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.rig_files.reader import load_rig
 from pose_rig.tools.rig_files.rig_camera import (
-    Place,
+    RigCamera,
     azimuth_deg,
     position_m,
     roll_deg,
@@ -57,7 +57,7 @@ def test_a_rig_toml_is_read_without_its_cameras(tmp_path: Path) -> None:
 
 def test_a_poses_file_is_read_with_and_without_uncertainties(tmp_path: Path) -> None:
     left, right, lost = load_rig(poses_file(tmp_path / "poses.npz"))
-    assert (left.name, right.name, lost) == ("left", "right", Place("lost", None))
+    assert (left.name, right.name, lost) == ("left", "right", RigCamera("lost", None))
     assert left.solved == solved(0, k1=0.0, rotation_sd_deg=0.0, translation_sd_m=0.0, focal_sd_px=0.0)
     nan = np.nan
     sds = {"R_sd_deg": [0.4, 1, nan], "t_sd_m": [0.02, 1, nan], "focal_sd_px": [9.0, 1, nan], "k1": [-0.07, 0, nan]}
@@ -137,7 +137,7 @@ def test_views_that_do_not_cross_are_named() -> None:
 
 def test_what_is_known_only_roughly_is_named() -> None:
     rig = [*places(3), facing("shaky", 300.0, rotation_sd_deg=1.5, translation_sd_m=0.12, focal_sd_px=60.0)]
-    assert weaknesses([*rig, Place("lost", None)]) == [
+    assert weaknesses([*rig, RigCamera("lost", None)]) == [
         "lost is not solved.",
         "shaky is known only roughly: its direction to ±1.5°, its position to ±12 cm, its focal length to ±6 %. "
         "Move about in its view.",

@@ -6,14 +6,14 @@ import pytest
 
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.rig_files.drawing import COLOURS, DPI, WIDTH_IN, bounds, draw, spread
-from pose_rig.tools.rig_files.rig_camera import Place, position_m
+from pose_rig.tools.rig_files.rig_camera import RigCamera, position_m
 from tests.tools.rigs import facing, places, solved
 
 
 @pytest.mark.parametrize("count", [1, 2, 8])
 def test_every_solved_camera_is_drawn_in_its_colour(tmp_path: Path, count: int) -> None:
     path = tmp_path / "rig.png"
-    draw([*places(count), Place("lost", None)], path, "studio.toml")
+    draw([*places(count), RigCamera("lost", None)], path, "studio.toml")
     image = cv2.imread(str(path))
     assert image is not None
     assert image.shape[1] == round(WIDTH_IN * DPI)
@@ -24,7 +24,7 @@ def test_every_solved_camera_is_drawn_in_its_colour(tmp_path: Path, count: int) 
 
 
 def test_both_views_have_one_scale_and_show_everything(tmp_path: Path) -> None:
-    rig = [facing("near", 0.0), Place("high", solved(3, translation_m=(0.0, 3.5, 9.0)))]
+    rig = [facing("near", 0.0), RigCamera("high", solved(3, translation_m=(0.0, 3.5, 9.0)))]
     position = np.stack([position_m(place.solved) for place in rig if place.solved])
     low, high = bounds(position)
     assert (low < position).all()
@@ -57,6 +57,6 @@ def test_labels_do_not_cover_each_other() -> None:
 
 def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"The picture is a PNG, and rig\.svg is none\. Try --picture rig\.png"):
-        draw([Place("a", solved(0))], Path("rig.svg"), "x")
+        draw([RigCamera("a", solved(0))], Path("rig.svg"), "x")
     with pytest.raises(PoseRigError, match=r"Cannot write .*: No such file or directory. Check the folder of"):
-        draw([Place("a", solved(0))], tmp_path / "no" / "rig.png", "x")
+        draw([RigCamera("a", solved(0))], tmp_path / "no" / "rig.png", "x")

@@ -11,7 +11,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.rig_files.export import FORMATS, export
-from pose_rig.tools.rig_files.rig_camera import Place, position_m
+from pose_rig.tools.rig_files.rig_camera import RigCamera, position_m
 from tests.tools.rigs import POINTS, places, project, solved
 
 Z_UP = POINTS[:, [0, 2, 1]] * [1, -1, 1]  # x right, y forward, z up
@@ -42,7 +42,7 @@ def test_pose2sim_reads_a_z_up_world_that_it_turns_into_our_frame(tmp_path: Path
 
 
 def test_caliscope_reads_cameras_by_their_number(tmp_path: Path) -> None:
-    rig = [*places(2), Place("lost", None), Place("last", solved(3))]
+    rig = [*places(2), RigCamera("lost", None), RigCamera("last", solved(3))]
     data = toml(export(rig, f"caliscope:{tmp_path / 'camera_array.toml'}"))["cameras"]
     assert [(key, camera["cam_id"]) for key, camera in data.items()] == [("0", 0), ("1", 1), ("3", 3)]
     for key, camera in data.items():
@@ -71,7 +71,7 @@ def test_more_than_ten_cameras_keep_their_order_when_sorted_as_text(tmp_path: Pa
 
 
 def test_opencv_reads_our_own_frame(tmp_path: Path) -> None:
-    rig = [Place("10.0.0.7", solved(0)), Place("desk", solved(1))]
+    rig = [RigCamera("10.0.0.7", solved(0)), RigCamera("desk", solved(1))]
     storage = cv2.FileStorage(str(export(rig, f"opencv:{tmp_path / 'rig.yaml'}")), cv2.FileStorage_READ)
     nodes = storage.getNode("cameras")
     assert nodes.size() == 2

@@ -15,12 +15,12 @@ from rich.text import Text
 from pose_rig.config import CameraConfig, Config
 from pose_rig.session.mcap.info import new_info
 from pose_rig.session.mcap.log_file import LogFile
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.live_table import LiveTable, picture
 from pose_rig.tools.terminal.plain_lines import PlainLines, line
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
-from pose_rig.tools.terminal.telemetry import Monitor
+from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import Supervisor, Worker
 from pose_rig.wire.messages import CameraState, Health, RigState
 from pose_rig.wire.records import Marker
@@ -59,28 +59,28 @@ def test_the_name_of_a_file_that_is_read_is_only_text() -> None:
 
 
 def test_what_workers_say_of_themselves_is_only_text() -> None:
-    monitor = Monitor()
-    monitor.start_ns = 1
+    telemetry = Telemetry()
+    telemetry.start_ns = 1
     for name in ("sim0", "fusion", "recorder", "streams"):
-        monitor.take(Health(worker=name, t_ns=0, state="running", error=PWN, detail=PWN))
+        telemetry.take(Health(worker=name, t_ns=0, state="running", error=PWN, detail=PWN))
     camera = CameraState(name="sim0", focal_px=1.0, note=PWN)
-    monitor.take(RigState(t_ns=0, mode="cold", cameras=(camera,), note=PWN))
+    telemetry.take(RigState(t_ns=0, mode="cold", cameras=(camera,), note=PWN))
     workers = (Worker("sim0", idle, camera_job()), Worker("fusion", idle, camera_job()))
-    board = Board(Config(camera=(CameraConfig(source="sim", name="sim0"),)), monitor, Supervisor(workers).lives)
+    status = RunStatus(Config(camera=(CameraConfig(source="sim", name="sim0"),)), telemetry, Supervisor(workers).lives)
     out = StringIO()
     console = Console(file=out)
-    console.print(picture(board))
-    PlainLines(console).say(line(board))
-    for text in summary(board, Path(PWN)):
-        PlainLines(console).say(text)
+    console.print(picture(status))
+    PlainLines(console).print(line(status))
+    for text in summary(status, Path(PWN)):
+        PlainLines(console).print(text)
     with LiveTable(console) as display:
-        display.say(PWN)
+        display.print(PWN)
     assert out.getvalue().count("?]0;pwn") >= 3
     assert not {"\x1b", "\x07"} & set(out.getvalue())
 
 
 def test_a_failure_is_only_text(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(typer.Exit), failures(debug=False):
+    with pytest.raises(typer.Exit), exit_on_error(debug=False):
         raise ValueError(PWN)
     assert SHOWN in capsys.readouterr().err
 
@@ -138,13 +138,13 @@ def test_characters_that_stdout_lacks_do_not_end_a_command(tmp_path: Path) -> No
 
 
 def test_a_narrow_terminal_still_shows_which_camera_is_in_which_state() -> None:
-    monitor = Monitor()
-    monitor.start_ns = 1
-    monitor.take(Health(worker="left", t_ns=0, state="running"))
+    telemetry = Telemetry()
+    telemetry.start_ns = 1
+    telemetry.take(Health(worker="left", t_ns=0, state="running"))
     workers = (Worker("left", idle, camera_job()), Worker("fusion", idle, camera_job()))
-    board = Board(Config(camera=(CameraConfig(source="sim", name="left"),)), monitor, Supervisor(workers).lives)
+    status = RunStatus(Config(camera=(CameraConfig(source="sim", name="left"),)), telemetry, Supervisor(workers).lives)
     out = StringIO()
     console = Console(file=out)
     console.width = 40
-    console.print(picture(board))
+    console.print(picture(status))
     assert out.getvalue().splitlines()[1].startswith("left   running ")

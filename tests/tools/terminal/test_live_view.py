@@ -1,9 +1,10 @@
 from io import StringIO
 
 import pytest
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
+from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.live_view import watch
 from pose_rig.tools.terminal.plain_lines import PlainLines
 
@@ -31,7 +32,7 @@ class Counter:
 )
 def test_a_terminal_gets_a_table_and_everybody_else_lines(terminal: bool, headless: bool, text: str) -> None:
     counter, file = Counter(), StringIO()
-    watch(counter, Console(file=file, force_terminal=terminal), duration_s=3.0, headless=headless)
+    watch(counter, Console(file=file, terminal=terminal), duration_s=3.0, headless=headless)
     assert text in file.getvalue()
     assert bool(counter.drawn) != bool(counter.said)
     assert counter.drawn <= 12
@@ -41,7 +42,9 @@ def test_a_terminal_gets_a_table_and_everybody_else_lines(terminal: bool, headle
 
 def test_lines_are_printed_as_they_are() -> None:
     file = StringIO()
-    lines = PlainLines(Console(file=file, width=10))
-    lines.say("[red]a line that is longer than that[/red]")
-    lines.say("next")
+    console = Console(file=file)
+    console.width = 10
+    lines = PlainLines(console)
+    lines.print("[red]a line that is longer than that[/red]")
+    lines.print("next")
     assert file.getvalue() == "[red]a line that is longer than that[/red]\nnext\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pose_rig.session.reader import Session
-from pose_rig.tools.terminal.markers import Marking
+from pose_rig.tools.terminal.markers import MarkerSender
 from pose_rig.tools.workers.plan import Recording
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.records import Marker
@@ -17,16 +17,19 @@ from tests.ports import free_endpoint
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Marking, Receiver]]:
+def ends() -> Iterator[tuple[MarkerSender, Receiver]]:
     endpoint = free_endpoint()
-    with Receiver(endpoint, "lossless", bind=True) as receiver, Marking(Recording(endpoint, "", "live")) as marking:
-        yield marking, receiver
+    with (
+        Receiver(endpoint, "lossless", bind=True) as receiver,
+        MarkerSender(Recording(endpoint, "", "live")) as sender,
+    ):
+        yield sender, receiver
 
 
-def test_markers_are_numbered_and_reach_the_recorder(ends: tuple[Marking, Receiver]) -> None:
-    marking, receiver = ends
-    assert marking.mark(5_000, 12.34) == "Marker 1 at 12.3 s."
-    assert marking.mark(6_000, 15.0) == "Marker 2 at 15.0 s."
+def test_markers_are_numbered_and_reach_the_recorder(ends: tuple[MarkerSender, Receiver]) -> None:
+    sender, receiver = ends
+    assert sender.mark(5_000, 12.34) == "Marker 1 at 12.3 s."
+    assert sender.mark(6_000, 15.0) == "Marker 2 at 15.0 s."
     got: list[Marker] = []
     while len(got) < 2:
         got += [message for message in receiver.receive(5000) if isinstance(message, Marker)]
@@ -36,14 +39,14 @@ def test_markers_are_numbered_and_reach_the_recorder(ends: tuple[Marking, Receiv
 
 
 def test_where_nothing_is_recorded_that_is_said() -> None:
-    with Marking(None) as marking:
-        assert marking.mark(1, 1.0) == "Nothing is recorded: --record take.mcap keeps markers."
+    with MarkerSender(None) as sender:
+        assert sender.mark(1, 1.0) == "Nothing is recorded: --record take.mcap keeps markers."
 
 
 def test_a_recorder_that_is_gone_holds_nobody_up() -> None:
     began = time.monotonic()
-    with Marking(Recording(free_endpoint(), "", "live")) as marking:
-        said = [marking.mark(i, 0.0) for i in range(2000)]
+    with MarkerSender(Recording(free_endpoint(), "", "live")) as sender:
+        said = [sender.mark(i, 0.0) for i in range(2000)]
     assert said[0] == "Marker 1 at 0.0 s."
     assert said[-1] == "The recorder took no marker."
     assert time.monotonic() - began < 5

@@ -19,8 +19,8 @@ from pose_rig.tools.terminal import console as terminal
 from pose_rig.tools.terminal.live_table import picture
 from pose_rig.tools.terminal.plain_lines import line
 from pose_rig.tools.terminal.run_loop import Run
-from pose_rig.tools.terminal.runner import carry_out
-from pose_rig.tools.terminal.status import Board
+from pose_rig.tools.terminal.runner import run_plan
+from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import Plan, plan
 from pose_rig.tools.workers.worker_process import Incarnation
@@ -31,18 +31,18 @@ class Recorded:
     """A display that keeps what it is told, and does something once, as soon as a condition holds."""
 
     def __init__(
-        self, when: Callable[[Board], bool] = lambda _: False, do: Callable[[Board], None] = lambda _: None
+        self, when: Callable[[RunStatus], bool] = lambda _: False, do: Callable[[RunStatus], None] = lambda _: None
     ) -> None:
         self.said: list[str] = []
         self._when, self._do, self._done = when, do, False
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         self.said.append(text)
 
-    def show(self, board: Board) -> None:
-        if not self._done and self._when(board):
+    def update(self, status: RunStatus) -> None:
+        if not self._done and self._when(status):
             self._done = True
-            self._do(board)
+            self._do(status)
 
 
 def fake_plan(*frames: int, sources: tuple[str, ...] = (), **top: object) -> Plan:
@@ -59,14 +59,14 @@ def fake_plan(*frames: int, sources: tuple[str, ...] = (), **top: object) -> Pla
     return replace(real, workers=workers)
 
 
-def run(ready: Plan, display: Recorded, enough: Callable[[Board], bool] | None = None) -> Board:
-    rig = Run(ready, display, enough=enough)
+def run(ready: Plan, display: Recorded, stop_when: Callable[[RunStatus], bool] | None = None) -> RunStatus:
+    rig = Run(ready, display, stop_when=stop_when)
     rig.run()
-    return rig.board
+    return rig.status
 
 
-def kill(board: Board, name: str, number: int = signal.SIGKILL) -> None:
-    incarnation = board.lives[name].incarnation
+def kill(status: RunStatus, name: str, number: int = signal.SIGKILL) -> None:
+    incarnation = status.lives[name].incarnation
     assert incarnation is not None
     assert incarnation.process.pid is not None
     os.kill(incarnation.process.pid, number)
@@ -75,14 +75,14 @@ def kill(board: Board, name: str, number: int = signal.SIGKILL) -> None:
 def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
     save = tmp_path / "poses.npz"
     display = Recorded()
-    board = run(fake_plan(40, 60, save=str(save)), display)
+    status = run(fake_plan(40, 60, save=str(save)), display)
     assert save.exists()
     provider, cold, settled = display.said
     assert provider == "fusion: CPU (no CUDA in this onnxruntime)"
     assert cold.startswith("Mode cold after 0.")
     assert settled.startswith("Mode settled after 0.")
-    text = "\n".join(summary(board, save))
-    assert f"{board.monitor.poses} poses" in text
+    text = "\n".join(summary(status, save))
+    assert f"{status.telemetry.poses} poses" in text
     assert "latency 30.0 ms median, 30.0 ms at the 95th percentile" in text
     assert re.search(r"cam0: \d+ frames", text)
     assert re.search(r"cam1: \d+ frames", text)
@@ -91,50 +91,50 @@ def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
     assert "fusion: CPU (no CUDA in this onnxruntime)" in text
     assert "Scale: height 1.70 m assumed" in text
     assert f"Poses saved to {save}." in text
-    assert 25 < board.monitor.pose_rate_hz < 120
+    assert 25 < status.telemetry.pose_rate_hz < 120
 
 
 def test_pace_all_loses_nothing_and_knows_how_far_it_is() -> None:
     seen: list[str] = []
-    display = Recorded(lambda board: board.progress()[0] > 20, lambda board: seen.append(line(board)))
-    board = run(fake_plan(50, 50, pace="all"), display)
-    assert board.progress() == (100, 100)
+    display = Recorded(lambda status: status.progress()[0] > 20, lambda status: seen.append(line(status)))
+    status = run(fake_plan(50, 50, pace="all"), display)
+    assert status.progress() == (100, 100)
     assert "of 100 frames" in seen[0]
-    assert "latency" not in "\n".join(summary(board, None))
+    assert "latency" not in "\n".join(summary(status, None))
 
 
 def test_a_killed_camera_is_named_and_restarted_while_poses_go_on() -> None:
-    display = Recorded(lambda board: board.monitor.poses > 20, lambda board: kill(board, "cam0"))
-    board = run(fake_plan(0, 0, duration_s=4.0), display)
+    display = Recorded(lambda status: status.telemetry.poses > 20, lambda status: kill(status, "cam0"))
+    status = run(fake_plan(0, 0, duration_s=4.0), display)
     assert "cam0: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
-    assert board.lives["cam0"].restarts == 1
-    assert board.monitor.workers["cam0"].health.restarts == 1
-    assert board.monitor.poses > 100
-    assert "restarted 1×" in "\n".join(summary(board, None))
+    assert status.lives["cam0"].restarts == 1
+    assert status.telemetry.workers["cam0"].health.restarts == 1
+    assert status.telemetry.poses > 100
+    assert "restarted 1×" in "\n".join(summary(status, None))
 
 
 def test_a_killed_fusion_is_restarted() -> None:
-    display = Recorded(lambda board: board.monitor.poses > 20, lambda board: kill(board, "fusion"))
-    board = run(fake_plan(0, duration_s=4.0), display)
+    display = Recorded(lambda status: status.telemetry.poses > 20, lambda status: kill(status, "fusion"))
+    status = run(fake_plan(0, duration_s=4.0), display)
     assert "fusion: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
-    assert board.monitor.poses > 40
+    assert status.telemetry.poses > 40
 
 
 def test_a_camera_that_hangs_is_killed_and_restarted() -> None:
     display = Recorded()
-    board = run(fake_plan(0, 0, sources=("mute", "fake"), duration_s=12.0), display)
+    status = run(fake_plan(0, 0, sources=("mute", "fake"), duration_s=12.0), display)
     assert "cam0: It said nothing for 10 s. Restarting in 0.5 s (restart 1)." in display.said
-    assert board.lives["cam1"].restarts == 0
+    assert status.lives["cam1"].restarts == 0
 
 
 def test_a_fusion_that_saves_may_say_nothing_for_longer(tmp_path: Path) -> None:
     rig = Run(fake_plan(0, save=str(tmp_path / "poses.npz")), Recorded())
     incarnation = Incarnation.start("fusion", fakes.idle, fakes.camera_job(), 0, debug=False)
-    fusion = rig.board.lives["fusion"]
+    fusion = rig.status.lives["fusion"]
     fusion.incarnation, incarnation.born_ns = incarnation, 0
-    rig.board.lives["cam0"].ended = True
-    rig.board.monitor.take(fakes.fusion_health("running", 1))
-    heard = rig.board.monitor.workers["fusion"]
+    rig.status.lives["cam0"].ended = True
+    rig.status.telemetry.take(fakes.fusion_health("running", 1))
+    heard = rig.status.telemetry.workers["fusion"]
     heard.at_ns -= 12_000_000_000
     rig._kill_hanging()
     assert fusion.blame == ""
@@ -166,21 +166,22 @@ def test_a_run_that_fails_says_too_that_its_rig_could_not_be_kept(tmp_path: Path
     camera, fusion, *_ = ready.workers
     ready = replace(ready, workers=(camera, replace(fusion, main=fakes.solved_and_lost)))
     with pytest.raises(PoseRigError, match=r"^fusion: The graphics card is gone\."):
-        carry_out(ready, terminal.Console(file=out), rig_file, headless=True, debug=False)
+        run_plan(ready, terminal.Console(file=out), rig_file, headless=True, debug=False)
     assert "rig.toml is not TOML" in out.getvalue()
 
 
 def test_an_unreadable_camera_does_not_hold_up_the_others() -> None:
-    board = run(fake_plan(0, 0, sources=("broken", "fake"), duration_s=1.5), Recorded())
-    assert board.monitor.poses > 20
-    assert board.cameras()[0].note == "broken.mp4 cannot be read as a video."
+    status = run(fake_plan(0, 0, sources=("broken", "fake"), duration_s=1.5), Recorded())
+    assert status.telemetry.poses > 20
+    assert status.cameras()[0].note == "broken.mp4 cannot be read as a video."
 
 
 @pytest.mark.parametrize(("slow", "waits"), [("slow.mp4", True), ("slow webcam", False)])
 def test_the_clock_of_files_waits_until_all_of_them_are_ready(slow: str, waits: bool) -> None:
     states: list[str] = []
     display = Recorded(
-        lambda board: board.monitor.start_ns > 0, lambda board: states.extend(row.state for row in board.cameras())
+        lambda status: status.telemetry.start_ns > 0,
+        lambda status: states.extend(row.state for row in status.cameras()),
     )
     rig = Run(fake_plan(5, 5, sources=(slow, "fake")), display, start_wait_s=0.2)
     rig.run()
@@ -191,18 +192,18 @@ def test_the_clock_of_files_waits_until_all_of_them_are_ready(slow: str, waits: 
 def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal.Signals) -> None:
     asked: list[float] = []
 
-    def interrupt(board: Board) -> None:
+    def interrupt(status: RunStatus) -> None:
         asked.append(time.monotonic())
         signal.raise_signal(number)
 
     save = tmp_path / "poses.npz"
-    display = Recorded(lambda board: board.monitor.poses > 5, interrupt)
-    board = run(fake_plan(0, 0, save=str(save)), display)
+    display = Recorded(lambda status: status.telemetry.poses > 5, interrupt)
+    status = run(fake_plan(0, 0, save=str(save)), display)
     assert time.monotonic() - asked[0] < 8
     assert save.exists()
     assert display.said[-1] == "Stopping and saving the poses; Ctrl-C gives up."
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert all(life.incarnation is None for life in board.lives.values())
+    assert all(life.incarnation is None for life in status.lives.values())
 
 
 def test_asking_twice_does_not_wait() -> None:
@@ -210,25 +211,25 @@ def test_asking_twice_does_not_wait() -> None:
     stuck = tuple(replace(worker, main=fakes.deaf_to_stop, grace_s=30.0) for worker in ready.workers)
     asked: list[float] = []
 
-    def interrupt(board: Board) -> None:
+    def interrupt(status: RunStatus) -> None:
         asked.append(time.monotonic())
         signal.raise_signal(signal.SIGINT)
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 
-    run(replace(ready, workers=stuck), Recorded(lambda board: True, interrupt))
+    run(replace(ready, workers=stuck), Recorded(lambda status: True, interrupt))
     assert time.monotonic() - asked[0] < 8
 
 
 def test_the_table_shows_every_camera_and_what_fusion_does() -> None:
     drawn: list[str] = []
 
-    def draw(board: Board) -> None:
+    def draw(status: RunStatus) -> None:
         console = Console(file=StringIO(), width=160, force_terminal=False)
-        console.print(picture(board))
+        console.print(picture(status))
         assert isinstance(console.file, StringIO)
         drawn.append(console.file.getvalue())
 
-    run(fake_plan(0, 0, duration_s=1.0), Recorded(lambda board: board.monitor.poses > 15, draw))
+    run(fake_plan(0, 0, duration_s=1.0), Recorded(lambda status: status.telemetry.poses > 15, draw))
     header, first, second, note, fusion, footer = [line.rstrip() for line in drawn[0].splitlines()]
     assert header.split() == [
         "camera", "state", "fps", "age", "ms", "dropped", "restarts", "agreement", "focal", "px", "place",

@@ -8,8 +8,8 @@ import pytest
 from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.terminal.plain_lines import line
 from pose_rig.tools.terminal.runner import unfinished
-from pose_rig.tools.terminal.status import Board
-from pose_rig.tools.terminal.summary import nobody_seen, summary
+from pose_rig.tools.terminal.status import RunStatus
+from pose_rig.tools.terminal.summary import no_person_error, summary
 from pose_rig.wire.messages import CameraState, Health, RigState, State, Streams, Target
 from tests.tools.test_solved_rig_shown import board_of, shown
 
@@ -30,33 +30,33 @@ def unknown(name: str) -> CameraState:
     return CameraState(name=name, focal_px=0.9, note="no frames yet")
 
 
-def board(cameras: tuple[CameraState, ...], *healths: Health, streams: Streams | None = None) -> Board:
+def status(cameras: tuple[CameraState, ...], *healths: Health, streams: Streams | None = None) -> RunStatus:
     made = board_of(config_of("sim:2"), RigState(t_ns=2, mode="settled", cameras=cameras))
     for health in healths:
-        made.monitor.take(health)
+        made.telemetry.take(health)
     if streams is not None:
-        made.monitor.take(streams)
+        made.telemetry.take(streams)
     return made
 
 
 def test_a_file_that_ended_earlier_is_summed_up_over_the_time_it_was_seen() -> None:
     early = known("sim0", 0.0, 0.93, "sees nobody")
     late = known("sim1", 0.5, 0.9, "disagrees with the others")
-    over = board((early, late), told("sim0", "ended", 40), told("sim1", "ended", 60))
+    over = status((early, late), told("sim0", "ended", 40), told("sim1", "ended", 60))
     _, first, second, *_ = summary(over, None)
     assert first.startswith("  sim0: 40 frames, ")
     assert first.endswith(" 0 dropped, agreement 93%.")
     assert second.endswith(" 0 dropped, agreement 90%. disagrees with the others")
-    assert nobody_seen(over) is None
+    assert no_person_error(over) is None
 
 
 def test_a_run_in_which_nobody_was_seen_says_so_first() -> None:
     cameras = (known("sim0", note="sees nobody"), known("sim1", note="sees nobody"))
-    nobody = board(cameras, told("sim0", "ended", 40), told("sim1", "ended", 60))
+    nobody = status(cameras, told("sim0", "ended", 40), told("sim1", "ended", 60))
     first, _, camera, *_ = summary(nobody, None)
     assert first.startswith(NOBODY)
     assert camera.endswith("0 dropped, saw nobody.")
-    failure = nobody_seen(nobody)
+    failure = no_person_error(nobody)
     assert failure is not None
     assert failure.exit_code == 1
     assert str(failure) == first
@@ -64,33 +64,33 @@ def test_a_run_in_which_nobody_was_seen_says_so_first() -> None:
 
 def test_what_is_wrong_with_a_camera_is_told_though_its_file_ended_earlier() -> None:
     mirrored = "its picture looks mirrored: set mirror = true for it in the rig.toml"
-    over = board((known("sim0", 0.0, 0.7, mirrored), known("sim1", 0.5, 0.9)), told("sim0", "ended", 40))
+    over = status((known("sim0", 0.0, 0.7, mirrored), known("sim1", 0.5, 0.9)), told("sim0", "ended", 40))
     assert summary(over, None)[1].endswith(f"agreement 70%. {mirrored}")
 
 
 def test_a_camera_without_a_frame_is_named_with_the_reason() -> None:
     reason = "A frame was 32×24 instead of 64×48."
-    one = board(
+    one = status(
         (known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40), told("sim1", "ended", 0, reason, 7)
     )
     assert summary(one, None)[2] == f"  sim1 gave no frame, 7 dropped. {reason}"
-    assert nobody_seen(one) is None
-    late = board((known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40), told("sim1", "ready"))
+    assert no_person_error(one) is None
+    late = status((known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40), told("sim1", "ready"))
     assert summary(late, None)[2] == "  sim1 gave no frame. The run ended before its first one."
-    never = board((known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40))
+    never = status((known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40))
     assert summary(never, None)[2] == "  sim1 gave no frame. It was not ready when the run ended."
 
 
 def test_a_run_without_any_frame_says_so_first() -> None:
-    none = board((unknown("sim0"), unknown("sim1")), told("sim0", "ready"), told("sim1", "ready"))
+    none = status((unknown("sim0"), unknown("sim1")), told("sim0", "ready"), told("sim1", "ready"))
     assert summary(none, None)[0] == "No camera gave a frame. What is said of each camera tells why."
-    failure = nobody_seen(none)
+    failure = no_person_error(none)
     assert failure is not None
     assert failure.cause == "No camera gave a frame."
 
 
 def test_before_its_first_frame_a_camera_has_neither_focal_length_nor_agreement() -> None:
-    waiting = board((unknown("sim0"), known("sim1", 0.9, 0.9)), told("sim0", "ready"), told("sim1", "running", 5))
+    waiting = status((unknown("sim0"), known("sim1", 0.9, 0.9)), told("sim0", "ready"), told("sim1", "running", 5))
     table = shown(waiting).splitlines()
     assert table[1].split() == ["sim0", "ready", "0.0", "0", "0", "0", "–"]
     assert table[2].split()[-2:] == ["90%", "1152"]
@@ -99,13 +99,13 @@ def test_before_its_first_frame_a_camera_has_neither_focal_length_nor_agreement(
 
 
 def test_lines_say_that_there_are_no_frames_yet() -> None:
-    waiting = board((unknown("sim0"), known("sim1", 0.9, 0.9)), told("sim0", "ready"), told("sim1", "running", 5))
+    waiting = status((unknown("sim0"), known("sim1", 0.9, 0.9)), told("sim0", "ready"), told("sim1", "running", 5))
     assert " | sim0 no frames yet | sim1 0 fps" in line(waiting)
 
 
 def sent(**target: object) -> str:
     made = Target(kind="vmc", address="127.0.0.1:39539", **target)  # type: ignore[arg-type]
-    return board((), streams=Streams(t_ns=1, targets=(made,))).sent()[0]
+    return status((), streams=Streams(t_ns=1, targets=(made,))).sent()[0]
 
 
 def test_what_was_sent_is_said_as_far_as_anybody_knows() -> None:
@@ -121,10 +121,10 @@ def test_what_was_sent_is_said_as_far_as_anybody_knows() -> None:
 
 @pytest.mark.parametrize("saved", [None, Path("poses.npz")])
 def test_a_run_that_did_not_begin_is_no_failure_of_its_own(saved: Path | None) -> None:
-    early = board(())
-    early.monitor.start_ns = 0
+    early = status(())
+    early.telemetry.start_ns = 0
     assert summary(early, saved) == ["The run ended before it began."]
-    assert nobody_seen(early) is None
+    assert no_person_error(early) is None
 
 
 def test_a_recording_that_was_given_up_is_named(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ import sys
 
 import pytest
 
-from pose_rig.tools.terminal.user_input import StopRequest
+from pose_rig.tools.terminal.user_input import UserInput
 
 WAIT_FOR_KEY = """
 import termios, time
-from pose_rig.tools.terminal.user_input import StopRequest
-request = StopRequest(lambda: None)
+from pose_rig.tools.terminal.user_input import UserInput
+request = UserInput(lambda: None)
 before = termios.tcgetattr(0)
 with request.listening():
     print("listening", flush=True)
@@ -20,8 +20,8 @@ print("asked" if request.asked else "not asked", "restored" if termios.tcgetattr
 """
 COUNT_MARKS = """
 import time
-from pose_rig.tools.terminal.user_input import StopRequest
-request = StopRequest(lambda: None)
+from pose_rig.tools.terminal.user_input import UserInput
+request = UserInput(lambda: None)
 with request.listening():
     print("listening", flush=True)
     deadline = time.monotonic() + 10
@@ -45,14 +45,14 @@ def test_q_stops_and_the_terminal_is_left_as_it_was() -> None:
 
 
 def test_nothing_is_asked_at_first() -> None:
-    request = StopRequest(lambda: None)
+    request = UserInput(lambda: None)
     with request.listening():
         assert not request.asked
 
 
 def test_the_second_signal_hurries() -> None:
     hurried: list[bool] = []
-    request = StopRequest(lambda: hurried.append(True))
+    request = UserInput(lambda: hurried.append(True))
     with request.listening():
         signal.raise_signal(signal.SIGTERM)
         assert request.asked
@@ -74,6 +74,6 @@ def test_m_marks_as_often_as_it_is_pressed() -> None:
 
 
 def test_without_a_terminal_nothing_is_marked() -> None:
-    request = StopRequest(lambda: None)
+    request = UserInput(lambda: None)
     with request.listening():
         assert request.marks() == 0

@@ -19,7 +19,7 @@ from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.cli.training.progress import TrainProgress
 from pose_rig.tools.cli.training.result_tables import DEFINITIONS, tables, write_csv
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.training.evaluation.published import TABLES
 from pose_rig.training.evaluation.scores import HALF_HEAD_PX
 
@@ -91,7 +91,7 @@ def evaluate(
     has its joints, by a network that learns this from a subject who is used for nothing else.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with failures(debug):
+    with exit_on_error(debug):
         sets = [kind_and_folder(text) for text in datasets(dataset or ())]
         weights, simulated = paths_of(weights), motion_files(simulated)
         _check(weights, sets)

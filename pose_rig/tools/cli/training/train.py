@@ -12,7 +12,7 @@ from pose_rig.tools.arguments.options import Debug, Force, given
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.cli.training.evaluate import KINDS, datasets, kind_and_folder, motion_files
 from pose_rig.tools.cli.training.request import TAKES, VIEWS, Request, Sources, batch, terms
-from pose_rig.tools.terminal.console import Console, failures
+from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.training.methods import METHODS, TERMS
 
 FOLDER = ".run"
@@ -126,7 +126,7 @@ def train(
     `pose-rig eval --weights lifter.pt --simulated clips.npz --held-out` measures a checkpoint. docs/training.md
     explains the methods and their terms.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with failures(debug):
+    with exit_on_error(debug):
         settings = {
             "method": method,
             "without": terms(without) if without else None,
