@@ -31,7 +31,7 @@ from pose_rig.simulation.motion import split
 from pose_rig.skeleton import JOINT_SET, LIMBS
 from pose_rig.training.evaluation.evaluation import lift
 from pose_rig.training.evaluation.metrics import pmpjpe
-from pose_rig.training.finetune import FEWEST_JOINTS, JOB, Tuned, fine_tune, stretches
+from pose_rig.training.finetune import FEWEST_JOINTS, JOB, FinetuneResult, fine_tune, stretches
 from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.recorded import Recorded, recordings
 from pose_rig.training.run_folder import RunFolder
@@ -85,7 +85,7 @@ class Case:
         return recorded.footage.at(held), self.joints[np.clip(t, 0, len(self.joints) - 1)]
 
 
-def tune(recorded: Recorded, *, quick: bool) -> Tuned:
+def tune(recorded: Recorded, *, quick: bool) -> FinetuneResult:
     """Returns what the shipped lifter learns from a session."""
     job = replace(JOB, steps=5, check=5) if quick else JOB
     with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:

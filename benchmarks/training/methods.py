@@ -23,15 +23,15 @@ from rich.table import Table
 from benchmarks.contract import Report, parser
 from pose_rig.simulation.clips import load_clips
 from pose_rig.simulation.motion import split
+from pose_rig.training.canonical_frame import settled
 from pose_rig.training.evaluation.evaluation import lift
 from pose_rig.training.evaluation.metrics import n_mpjpe
 from pose_rig.training.evaluation.scores import Scores
-from pose_rig.training.footage.bank import Bank
+from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.simulated import footage
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.settle import settled
 from pose_rig.training.train import train
 
 SIX: dict[str, Any] = {"rotation": "6d"}
@@ -84,12 +84,14 @@ def material(motion: tuple[Path, ...], takes: int, held: int, ski: bool) -> tupl
 def run(task: Task) -> dict[str, float]:
     """Returns the scores of one run."""
     torch.set_num_threads(1)
-    job = Job(**ROWS[task.row], width=task.width, steps=task.steps, seed=task.seed, check=max(task.steps // 4, 1))
+    job = TrainingJob(
+        **ROWS[task.row], width=task.width, steps=task.steps, seed=task.seed, check=max(task.steps // 4, 1)
+    )
     learned, held = material(task.motion, task.takes, task.held, task.ski)
     frame = job.recipe().frame
-    bank = Bank(learned, frame)
+    bank = PoseDataset(learned, frame)
     with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
-        lifter = settled(train(job, bank, Bank(held[:8], frame), place).lifter, bank)
+        lifter = settled(train(job, bank, PoseDataset(held[:8], frame), place).lifter, bank)
     predicted, truth = [], []
     for one in held:
         assert one.truth is not None  # noqa: S101 - simulated

@@ -135,7 +135,7 @@ def _between_lifts(pose: Tensor, again: Tensor, confidence: Tensor) -> Tensor:
 
 
 def refine(flat: Tensor, confidence: Tensor, rotation: Tensor, canonical: Tensor) -> Tensor:
-    """Returns (B,V,J,2) refined 2D; the arguments are those of `pose_rig.training.votes.released`."""
+    """Returns (B,V,J,2) refined 2D; the arguments are those of `pose_rig.training.heatmap_voting.released`."""
     seen, sure, turn, pose = (value.detach().cpu().numpy() for value in (flat, confidence, rotation, canonical))
     refined = seen.copy()
     for b in range(seen.shape[0]):

@@ -21,8 +21,8 @@ from benchmarks.training.training_batches import RIGS, Lifts, batch_of, for_loop
 from pose_rig.lifting import csm
 from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import LIMBS
-from pose_rig.training import step, votes
-from pose_rig.training.footage.bank import Batch
+from pose_rig.training import heatmap_voting, training_step
+from pose_rig.training.footage.dataset import Batch
 from pose_rig.training.methods import METHODS
 from pose_rig.training.train import LONGEST_GRADIENT
 
@@ -63,8 +63,8 @@ def refinements(given: Lifts, *, compiled: bool) -> Actions:
     views, freedom = views_of(given), torch.full_like(given.confidence[..., 0], FREEDOM_RAD)
     ways: Actions = {
         LOOPS: partial(refine, *four),
-        RELEASED: partial(votes.released, *four),
-        "votes corrected": partial(votes.corrected, *four),
+        RELEASED: partial(heatmap_voting.released, *four),
+        "votes corrected": partial(heatmap_voting.corrected, *four),
         "fuse": partial(_constant, csm.fuse, views, freedom),
     }
     if compiled:
@@ -87,7 +87,7 @@ def views_of(given: Lifts) -> csm.Views:
     )  # fmt: skip
 
 
-def training_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> None:
+def optimiser_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> None:
     """Takes one step of the optimiser down a loss."""
     optimiser.zero_grad()
     torch.autograd.backward(loss())
@@ -102,11 +102,13 @@ def published_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Call
     optimiser.step()
 
 
-def our_loss(network: step.Network, batch: Batch, name: str) -> Tensor:
+def our_loss(network: training_step.Network, batch: Batch, name: str) -> Tensor:
     """Returns the loss of one of our methods in its second stage, where all terms count."""
     method = METHODS[name]
-    order = step.other_instants(RIGS, batch.per_rig, torch.Generator().manual_seed(0), batch.flat.device)
-    return step.total(step.losses(network, batch, method, method.late, order), method.late)
+    order = training_step.permutation_within_rigs(
+        RIGS, batch.per_rig, torch.Generator().manual_seed(0), batch.flat.device
+    )
+    return training_step.total(training_step.losses(network, batch, method, method.late, order), method.late)
 
 
 def in_bfloat16(network: Lifter, flat: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -125,9 +127,9 @@ def steps(batch: Batch, width: int, device: str, *, mixed: bool) -> Actions:
         actions[name] = partial(published_step, network, adam, partial(loss, network, for_loops(batch)))
     for name in OURS:
         network = lifter(width, device)
-        called: step.Network = partial(in_bfloat16, network) if mixed else network
+        called: training_step.Network = partial(in_bfloat16, network) if mixed else network
         adam = torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=1e-5, fused=True)
-        actions[name] = partial(training_step, network, adam, partial(our_loss, called, batch, name))
+        actions[name] = partial(optimiser_step, network, adam, partial(our_loss, called, batch, name))
     return actions
 
 
@@ -155,7 +157,7 @@ def measure_refinement(report: Report, args: argparse.Namespace) -> None:
     """Adds the figures of refinement alone."""
     views = VIEWS[0]
     given = lifts(batch_of(args.batch, views, args.device))
-    unsure = (given.confidence[..., list(LIMBS)] < votes.SURE).float().mean()
+    unsure = (given.confidence[..., list(LIMBS)] < heatmap_voting.SURE).float().mean()
     report.add("limb joints that the votes refine", "%", [100 * float(unsure)])
     warm_up, repeats = (1, 2) if args.quick else (3, 20)
     times = interleaved(refinements(given, compiled=args.compile), args.device, warm_up, repeats)

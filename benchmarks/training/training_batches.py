@@ -14,7 +14,7 @@ from pose_rig.capture.simulated import motion
 from pose_rig.lifting.model import Lifter, LifterConfig, rotation_from_axis_angle
 from pose_rig.simulation.motion import Clip
 from pose_rig.training.consensus import nearest
-from pose_rig.training.footage.bank import Bank, Batch, see
+from pose_rig.training.footage.dataset import Batch, PoseDataset, lifter_input
 from pose_rig.training.footage.simulated import footage
 
 RIGS = 8
@@ -46,8 +46,8 @@ def batch_of(instants: int, views: int, device: str) -> Batch:
     root = joints[:, :1]
     clip = Clip("walking", fps, (joints - root).astype(np.float32), root[:, 0].astype(np.float32))
     takes = footage([clip], RIGS, views, SECONDS, seed=0)
-    everybody = [take.at(np.flatnonzero(see(take, "image").confidence.any(-1).all(-1))) for take in takes]
-    bank = Bank([take for take in everybody if take.instants], "image", device)
+    everybody = [take.at(np.flatnonzero(lifter_input(take, "image").confidence.any(-1).all(-1))) for take in takes]
+    bank = PoseDataset([take for take in everybody if take.instants], "image", device)
     return bank.draw(RIGS, instants // RIGS, np.random.default_rng(0), flips=False)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pose_rig.graph import GUESS
 from pose_rig.lifting import csm
-from pose_rig.training.footage.bank import Batch
+from pose_rig.training.footage.dataset import Batch
 from pose_rig.training.terms import present
 
 DOUBT_RAD = 0.14  # 8°: rotations further off than that from the rig's mean lose their say
@@ -24,7 +24,7 @@ LIFTED_SD = 0.2  # doubt about lifted depths, about 40 cm: they err alike in all
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class FusedTarget:
     """The fused pose of every instant, as each view would see it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Agreement:
 
 
 @torch.no_grad()
-def agree(batch: Batch, pose: Tensor, rotation: Tensor, spread: Tensor) -> Agreement:
+def agree(batch: Batch, pose: Tensor, rotation: Tensor, spread: Tensor) -> FusedTarget:
     """Returns what the views agree on.
 
     Args:
@@ -109,11 +109,11 @@ def nearest(matrix: Tensor) -> Tensor:
     return out
 
 
-def _as_seen(fused: csm.Fused, there: Tensor) -> Agreement:
+def _as_seen(fused: csm.Fused, there: Tensor) -> FusedTarget:
     """Returns the fused poses in every view."""
     scale = fused.scale[..., None, None]
     target = torch.einsum("bvij,bkj->bvki", fused.rotation, fused.body) * scale
     covariance = torch.linalg.inv(fused.information.reshape(*fused.body.shape, 3))
     seen = torch.einsum("bvij,bkjl,bvml->bvkim", fused.rotation, covariance, fused.rotation) * scale[..., None] ** 2
     trust = there / (1 + (fused.model_sd / csm.DETECTOR_SD).square())
-    return Agreement(target - target[:, :, :1], seen, fused.refined, fused.inlier, trust)
+    return FusedTarget(target - target[:, :, :1], seen, fused.refined, fused.inlier, trust)

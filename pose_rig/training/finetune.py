@@ -20,19 +20,19 @@ from pose_rig.errors import SessionError
 from pose_rig.lifting.model import Lifter
 from pose_rig.simulation.motion import shipped
 from pose_rig.skeleton import BONES, LIMBS
+from pose_rig.training.canonical_frame import handed
+from pose_rig.training.distributed import ProcessGroup
 from pose_rig.training.evaluation.metrics import pmpjpe
-from pose_rig.training.footage.bank import Bank
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.dataset import PoseDataset
+from pose_rig.training.footage.footage import Footage, GroundTruth
 from pose_rig.training.footage.recorded import Recorded
 from pose_rig.training.footage.rehearsal import Rehearsal
-from pose_rig.training.footage.samples import Sampler
-from pose_rig.training.job import Job
-from pose_rig.training.ranks import Ranks
+from pose_rig.training.footage.simulated_views import SimulatedViewSampler
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.settle import handed
-from pose_rig.training.step import lift
-from pose_rig.training.train import Outcome, Progress, train
-from pose_rig.training.watch import look
+from pose_rig.training.train import Progress, TrainingResult, train
+from pose_rig.training.training_step import lift
+from pose_rig.training.validation import look
 
 STRETCHES = 15  # of a session; every fifth one is held back
 FEWEST_JOINTS = 10  # that a view must have seen to be scored
@@ -44,11 +44,11 @@ HANDED = 0.5  # of `settle.handed`, below which the lifter mixes people with the
 REHEARSED = 4096  # simulated views it is examined on
 SHORTEST = 40  # instants that a session must have; held-back stretches are then two instants long
 EXAM_SEED = 7919  # not one that people choose for training
-JOB = Job("taught", steps=1200, rate=3e-4, rehearsal=512, average=0.99, check=100, patience=5)
+JOB = TrainingJob("taught", steps=1200, rate=3e-4, rehearsal=512, average=0.99, check=100, patience=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
+class FinetuneMetrics:
     """How a lifter does on held-back instants and on simulated people.
 
     Attributes:
@@ -88,7 +88,7 @@ def taught(recorded: Recorded) -> Footage:
         raise SessionError(f"{footage.name}: {reason}.", "Fine-tune on sessions that look right in `pose-rig view`.")
     local = np.einsum("vij,tkj->tvki", footage.rotation, poses - poses[:, :1])
     score = np.where(known[:, None, None], footage.score, 0.0).astype(np.float32)
-    truth = Truth(np.nan_to_num(local).astype(np.float32), footage.xy_px)
+    truth = GroundTruth(np.nan_to_num(local).astype(np.float32), footage.xy_px)
     return replace(footage, score=score, truth=truth)
 
 
@@ -120,7 +120,7 @@ def hold_back(footage: Footage) -> tuple[Footage, Footage]:
     return footage.at(np.flatnonzero(learned)), footage.at(np.flatnonzero(held))
 
 
-class Examiner:
+class FinetuneEvaluator:
     """Asks lifters the same questions.
 
     Args:
@@ -129,8 +129,8 @@ class Examiner:
         device: Where it asks.
     """
 
-    def __init__(self, held: Sequence[Footage], simulated: Sampler, device: str) -> None:
-        self.bank = Bank(held, "ray", device)
+    def __init__(self, held: Sequence[Footage], simulated: SimulatedViewSampler, device: str) -> None:
+        self.bank = PoseDataset(held, "ray", device)
         joints = np.concatenate([one.truth.joints[:, 0] for one in held if one.truth is not None])
         size_m = np.linalg.norm(joints - joints[:, :1], axis=(1, 2))
         self._size_m = float(np.median(size_m[size_m > 0]))  # 0: nobody was followed then
@@ -139,11 +139,13 @@ class Examiner:
             torch.from_numpy(part).to(device) for part in (people.flat, people.confidence, people.canonical)
         ]
 
-    def ask(self, lifter: Lifter) -> Exam:
+    def ask(self, lifter: Lifter) -> FinetuneMetrics:
         """Returns how a lifter does."""
         lifter = lifter.eval()
         seen = look(lifter, self.bank)
-        return Exam(self.pa_mm(lifter), seen.reprojection, self._simulated_mm(lifter), handed(lifter, self.bank))
+        return FinetuneMetrics(
+            self.pa_mm(lifter), seen.reprojection, self._simulated_mm(lifter), handed(lifter, self.bank)
+        )
 
     @torch.no_grad()
     def pa_mm(self, lifter: Lifter) -> float:
@@ -168,7 +170,7 @@ def _pa(own: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float
     return pmpjpe(own[:, LIMBS], (true / size)[:, LIMBS])
 
 
-def verdict(before: Exam, after: Exam) -> str:
+def verdict(before: FinetuneMetrics, after: FinetuneMetrics) -> str:
     """Returns why new weights are not to be adopted, empty if they are."""
     if not after.pa_mm < NOT_WORSE * before.pa_mm:
         return f"on held-back instants a single view errs by {after.pa_mm:.1f} mm, {before.pa_mm:.1f} before"
@@ -180,7 +182,7 @@ def verdict(before: Exam, after: Exam) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class FinetuneResult:
     """What came of fine-tuning.
 
     Attributes:
@@ -189,22 +191,22 @@ class Tuned:
         refused: Why the new weights are not to be adopted, empty if they are.
     """
 
-    outcome: Outcome
-    before: Exam
-    after: Exam
+    outcome: TrainingResult
+    before: FinetuneMetrics
+    after: FinetuneMetrics
     refused: str
 
 
 def fine_tune(
     recorded: Sequence[Recorded],
     start: Lifter,
-    job: Job,
+    job: TrainingJob,
     folder: RunFolder,
     *,
-    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+    ranks: ProcessGroup = ProcessGroup(),  # noqa: B008 - frozen
     resume: bool = False,
     tell: Callable[[Progress], None] = lambda _: None,
-) -> Tuned:
+) -> FinetuneResult:
     """Returns what a lifter learned from sessions, and how it does where it has not learned.
 
     Args:
@@ -221,11 +223,11 @@ def fine_tune(
     """
     parts = [hold_back(taught(one)) for one in recorded]
     pool = shipped()
-    examiner = Examiner([held for _, held in parts], Sampler(pool, EXAM_SEED), job.device)
+    examiner = FinetuneEvaluator([held for _, held in parts], SimulatedViewSampler(pool, EXAM_SEED), job.device)
     before = examiner.ask(start.to(job.device))
     outcome = train(
         job,
-        Bank([learned for learned, _ in parts], "ray", job.device),
+        PoseDataset([learned for learned, _ in parts], "ray", job.device),
         examiner.bank,
         folder,
         start=deepcopy(start),
@@ -235,4 +237,4 @@ def fine_tune(
         tell=tell,
     )
     after = examiner.ask(outcome.lifter)
-    return Tuned(outcome, before, after, verdict(before, after))
+    return FinetuneResult(outcome, before, after, verdict(before, after))

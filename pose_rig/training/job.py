@@ -10,7 +10,7 @@ from pose_rig.training.methods import Method, RotationForm, method
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """A training run.
 
     Attributes:
@@ -102,7 +102,7 @@ class Job:
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
-    def from_json(cls, text: str) -> "Job":
+    def from_json(cls, text: str) -> "TrainingJob":
         """Returns the job of a text.
 
         Raises:

@@ -17,7 +17,7 @@ import torch
 from pose_rig.atomic_file import atomic_file
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.lifting.weights_file import kind_of
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 
 JOB, LOG, STATE, BEST = "job.json", "log.csv", "state.pt", "lifter.pt"
 
@@ -34,7 +34,7 @@ class RunFolder:
         UsageError: There is a run already, or none to go on with, or one of another job.
     """
 
-    def __init__(self, path: Path, job: Job, *, resume: bool = False) -> None:
+    def __init__(self, path: Path, job: TrainingJob, *, resume: bool = False) -> None:
         self.path = path
         there = (path / STATE).exists()
         if resume and not there:
@@ -54,7 +54,7 @@ class RunFolder:
         self._fresh = not resume
 
     @staticmethod
-    def job(path: Path) -> Job:
+    def job(path: Path) -> TrainingJob:
         """Returns what a run was asked for.
 
         Raises:
@@ -62,7 +62,7 @@ class RunFolder:
         """
         if not (path / JOB).is_file():
             raise UsageError(f"{path} holds no training run.", "Name the folder of one.")
-        return Job.from_json((path / JOB).read_text("utf-8"))
+        return TrainingJob.from_json((path / JOB).read_text("utf-8"))
 
     @property
     def best(self) -> Path:

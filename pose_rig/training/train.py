@@ -17,14 +17,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training import step as stepping
-from pose_rig.training.footage.bank import Bank, Batch
+from pose_rig.training import training_step
+from pose_rig.training.distributed import ProcessGroup
+from pose_rig.training.footage.dataset import Batch, PoseDataset
 from pose_rig.training.footage.rehearsal import Rehearsal
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.losses import lifting_loss
-from pose_rig.training.ranks import Ranks
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.watch import Look, look
+from pose_rig.training.validation import ValidationMetrics, look
 
 LONGEST_GRADIENT = 1.0
 BETTER = 0.998  # a look this much lower than the best one is an improvement
@@ -48,7 +48,7 @@ class Progress:
     loss: float
     seconds: float
     since: int
-    look: Look | None
+    look: ValidationMetrics | None
 
     @property
     def left_s(self) -> float:
@@ -57,7 +57,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TrainingResult:
     """What a run came to.
 
     Attributes:
@@ -68,25 +68,25 @@ class Outcome:
     """
 
     lifter: Lifter
-    first: Look
-    best: Look
+    first: ValidationMetrics
+    best: ValidationMetrics
     step: int
     stopped: str
 
 
 def train(
-    job: Job,
-    bank: Bank,
-    held: Bank,
+    job: TrainingJob,
+    bank: PoseDataset,
+    held: PoseDataset,
     folder: RunFolder,
     *,
     start: Lifter | None = None,
     rehearsal: Rehearsal | None = None,
-    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+    ranks: ProcessGroup = ProcessGroup(),  # noqa: B008 - frozen
     resume: bool = False,
     tell: Callable[[Progress], None] = lambda _: None,
-) -> Outcome:
-    """Trains and returns the best weights, as held-back instants have it (`pose_rig.training.watch.Look.score`).
+) -> TrainingResult:
+    """Trains and returns the weights of the best validation score (`ValidationMetrics.score`).
 
     Ctrl-C ends it; what was learned since the last look is then looked at too.
 
@@ -111,9 +111,9 @@ def train(
     kept = AveragedModel(lifter, multi_avg_fn=get_ema_multi_avg_fn(job.average))  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(lifter.parameters(), job.rate, weight_decay=job.decay, fused=True)
     parts = {"lifter": lifter, "kept": kept, "optimiser": optimiser}
-    at = Standing(look(kept.module, held))
+    at = TrainingState(look(kept.module, held))
     if resume:
-        at = Standing.resumed(folder.load(), parts)
+        at = TrainingState.resumed(folder.load(), parts)
     elif ranks.first:
         save(folder.best, kept.module, {"job": job.to_json()})
     began, began_step, now = time.monotonic(), at.step, at.best
@@ -123,11 +123,11 @@ def train(
             weights = recipe.weights(at.step / job.steps)
             for group in optimiser.param_groups:
                 group["lr"] = rate_at(job, at.step)
-            values = stepping.losses(network, batch, recipe, weights, order)
+            values = training_step.losses(network, batch, recipe, weights, order)
             if rehearsal is not None:
                 known = rehearsal.at(at.step)
                 values["rehearsal"] = lifting_loss(network(known["flat"], known["confidence"]), known).total
-            loss = stepping.total(values, weights)
+            loss = training_step.total(values, weights)
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             ranks.average(lifter)
@@ -154,23 +154,23 @@ def train(
         now = look(kept.module, held)
         if now.score(truth=truth) <= at.best.score(truth=truth):  # the folder stays as of its last look, to resume from
             assert isinstance(kept.module, Lifter)  # noqa: S101 - narrows an averaged model's type
-            return Outcome(kept.module.eval(), at.first, now, at.step, stopped)
-    return Outcome(load(folder.best)[0].to(job.device), at.first, at.best, at.step, stopped)
+            return TrainingResult(kept.module.eval(), at.first, now, at.step, stopped)
+    return TrainingResult(load(folder.best)[0].to(job.device), at.first, at.best, at.step, stopped)
 
 
 @dataclass(slots=True)
-class Standing:
+class TrainingState:
     """Where a run stands beside its weights.
 
     Attributes:
-        first: Look before it.
+        first: ValidationMetrics before it.
         best: The best look so far.
         step: Steps done.
         worse: Looks since the best one.
     """
 
-    first: Look
-    best: Look = field(init=False)
+    first: ValidationMetrics
+    best: ValidationMetrics = field(init=False)
     step: int = 0
     worse: int = 0
 
@@ -178,7 +178,7 @@ class Standing:
         """Nothing is better than the start yet."""
         self.best = self.first
 
-    def hears(self, now: Look, *, truth: bool) -> bool:
+    def hears(self, now: ValidationMetrics, *, truth: bool) -> bool:
         """Takes note of a look; returns whether it is the best."""
         better = now.score(truth=truth) < BETTER * self.best.score(truth=truth)
         self.worse = 0 if better else self.worse + 1
@@ -193,18 +193,18 @@ class Standing:
         return {**weights, **looks, "step": self.step, "worse": self.worse}
 
     @classmethod
-    def resumed(cls, state: dict[str, Any], parts: dict[str, Any]) -> "Standing":
+    def resumed(cls, state: dict[str, Any], parts: dict[str, Any]) -> "TrainingState":
         """Returns where a kept run stands, its parts filled with what was kept."""
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        out = cls(Look(*state["first"]), step=state["step"], worse=state["worse"])
-        out.best = Look(*state["best"])
+        out = cls(ValidationMetrics(*state["first"]), step=state["step"], worse=state["worse"])
+        out.best = ValidationMetrics(*state["best"])
         return out
 
 
-def _network(lifter: Lifter, job: Job) -> stepping.Network:
+def _network(lifter: Lifter, job: TrainingJob) -> training_step.Network:
     """Returns the lifter as it computes: compiled, in bfloat16 throughout, but for what the losses make of it."""
-    compute: stepping.Network = torch.compile(lifter) if job.compile else lifter
+    compute: training_step.Network = torch.compile(lifter) if job.compile else lifter
     if not job.mixed:
         return compute
 
@@ -215,15 +215,15 @@ def _network(lifter: Lifter, job: Job) -> stepping.Network:
     return mixed
 
 
-def _batch(job: Job, step: int, bank: Bank, ranks: Ranks) -> tuple[Batch, Tensor]:
+def _batch(job: TrainingJob, step: int, bank: PoseDataset, ranks: ProcessGroup) -> tuple[Batch, Tensor]:
     """Returns this process' part of the batch of a step, and of the permutation inside its rigs."""
     whole = bank.draw(job.rigs, job.per_rig, np.random.default_rng([job.seed, step]))
     generator = torch.Generator().manual_seed(job.seed * 1_000_003 + step)
-    order = stepping.other_instants(job.rigs, job.per_rig, generator, whole.flat.device)
+    order = training_step.permutation_within_rigs(job.rigs, job.per_rig, generator, whole.flat.device)
     return ranks.share(whole), ranks.order(order, job.per_rig)
 
 
-def rate_at(job: Job, step: int) -> float:
+def rate_at(job: TrainingJob, step: int) -> float:
     """Returns the learning rate of a step: up in a line, down along a cosine."""
     rise = min(1.0, (step + 1) / job.warm_up)
     return job.rate * rise * 0.5 * (1 + math.cos(math.pi * step / job.steps))

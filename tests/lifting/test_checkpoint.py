@@ -14,7 +14,7 @@ from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
-from pose_rig.training.export.export import Wishes, export
+from pose_rig.training.export.export import ExportOptions, export
 from pose_rig.training.export.module import example, rounded
 
 TURNED = LifterConfig(
@@ -65,7 +65,7 @@ def test_a_graph_gives_its_weights_back(tmp_path: Path, config: LifterConfig | N
 
 def test_weights_come_back_from_a_graph_in_half_precision(tmp_path: Path) -> None:
     model = small(3)
-    export(model, {}, tmp_path / "half.onnx", Wishes(precision="fp16"))
+    export(model, {}, tmp_path / "half.onnx", ExportOptions(precision="fp16"))
     again = load(tmp_path / "half.onnx")[0]
     assert again.config == model.config
     for name, weight in again.state_dict().items():

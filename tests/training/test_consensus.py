@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from pose_rig.skeleton import MIRROR
-from pose_rig.training.consensus import Agreement, agree, average, nearest
-from pose_rig.training.footage.bank import TENSORS, Bank, Batch
-from pose_rig.training.step import Lifted
+from pose_rig.training.consensus import FusedTarget, agree, average, nearest
+from pose_rig.training.footage.dataset import TENSORS, Batch, PoseDataset
+from pose_rig.training.training_step import Lifted
 from tests.training.fakes.lifters import lifts, rolled, true_lifts, true_rig
 from tests.training.fakes.walk_footage import exact, random_rotations
 
@@ -21,7 +21,7 @@ OFF_RAD = 0.08  # per axis, about 8° in all
 def scene() -> tuple[Batch, Lifted]:
     """A still rig, and lifts whose rotations and depths are off."""
     footage = exact(VIEWS, INSTANTS)
-    batch = replace(Bank([footage], "ray").all, per_rig=INSTANTS)
+    batch = replace(PoseDataset([footage], "ray").all, per_rig=INSTANTS)
     rotation = random_rotations(INSTANTS, VIEWS, sd=OFF_RAD) @ true_lifts(batch, true_rig(footage)).rotation
     rotation = rotation @ random_rotations(INSTANTS, 1, seed=1)  # people turn
     shape = batch.shape.clone()
@@ -48,7 +48,7 @@ def own(lifted: Lifted) -> Tensor:
     return torch.einsum("bvij,bvkj->bvki", lifted.rotation, lifted.pose)
 
 
-def agreed(batch: Batch, lifted: Lifted) -> Agreement:
+def agreed(batch: Batch, lifted: Lifted) -> FusedTarget:
     return agree(batch, lifted.pose, lifted.rotation, lifted.spread)
 
 

@@ -17,9 +17,9 @@ from pose_rig.training.finetune import (
     JOB,
     SHORTEST,
     STRETCHES,
-    Exam,
-    Examiner,
-    Tuned,
+    FinetuneEvaluator,
+    FinetuneMetrics,
+    FinetuneResult,
     fine_tune,
     hold_back,
     not_human,
@@ -28,8 +28,8 @@ from pose_rig.training.finetune import (
     verdict,
 )
 from pose_rig.training.footage.recorded import Recorded
-from pose_rig.training.footage.samples import Sampler
-from pose_rig.training.job import Job
+from pose_rig.training.footage.simulated_views import SimulatedViewSampler
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import Progress
 from tests.fusion.fakes import ring, walk
@@ -40,7 +40,7 @@ WALK = walk(6.0, HZ)
 QUICK = replace(
     JOB, width=32, steps=60, rate=3e-3, warm_up=10, rigs=4, per_rig=4, rehearsal=32, average=0.9, check=20
 )  # fmt: skip
-GOOD = Exam(100.0, 0.2, 80.0, 0.9)
+GOOD = FinetuneMetrics(100.0, 0.2, 80.0, 0.9)
 
 
 def session(instants: int = len(WALK)) -> Recorded:
@@ -165,8 +165,10 @@ def test_weights_are_adopted_if_they_are_better_and_forgot_nothing() -> None:
 
 
 def test_an_exam_asks_the_same_whenever_somebody_was_lost() -> None:
-    def ask(recorded: Recorded) -> Exam:
-        return Examiner([hold_back(taught(recorded))[1]], Sampler(shipped(), 1), "cpu").ask(beginner())
+    def ask(recorded: Recorded) -> FinetuneMetrics:
+        return FinetuneEvaluator([hold_back(taught(recorded))[1]], SimulatedViewSampler(shipped(), 1), "cpu").ask(
+            beginner()
+        )
 
     whole, lost = ask(session(150)), ask(with_gap(session(150), slice(85, 150)))  # two of three held-back stretches
     assert ask(session(150)) == whole
@@ -174,7 +176,7 @@ def test_an_exam_asks_the_same_whenever_somebody_was_lost() -> None:
     assert lost.pa_mm == pytest.approx(whole.pa_mm, rel=0.3)
 
 
-def tune(folder: Path, job: Job, start: Lifter, told: list[Progress] | None = None) -> Tuned:
+def tune(folder: Path, job: TrainingJob, start: Lifter, told: list[Progress] | None = None) -> FinetuneResult:
     with RunFolder(folder, job) as made:
         return fine_tune([session()], start, job, made, tell=(told if told is not None else []).append)
 
@@ -193,7 +195,7 @@ def test_who_knew_nothing_learns_from_a_rig_and_is_adopted(tmp_path: Path) -> No
     assert all(torch.equal(value, after[name]) for name, value in before.items())  # the rig may still run it
     assert not torch.equal(tuned.outcome.lifter.stem.weight, start.stem.weight)
     held = [hold_back(taught(session()))[1]]
-    examiner = Examiner(held, Sampler(shipped(), finetune.EXAM_SEED), "cpu")
+    examiner = FinetuneEvaluator(held, SimulatedViewSampler(shipped(), finetune.EXAM_SEED), "cpu")
     assert (examiner.ask(start), examiner.ask(tuned.outcome.lifter)) == (tuned.before, tuned.after)
 
 

@@ -8,18 +8,18 @@ import torch
 
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.train import Outcome, Progress, train
-from pose_rig.training.watch import look
+from pose_rig.training.train import Progress, TrainingResult, train
+from pose_rig.training.validation import look
 from tests.training.fakes.footage import banks, takes
 
-JOB = Job(method="ours", width=32, steps=100, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=40)
+JOB = TrainingJob(method="ours", width=32, steps=100, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=40)
 
 
 def stopped(
     folder: Path, step: int, rate: float = JOB.rate, start: Lifter | None = None, steps: int = JOB.steps
-) -> Outcome:
+) -> TrainingResult:
     """Runs until a step is done, then as after Ctrl-C."""
 
     def tell(now: Progress) -> None:

@@ -5,23 +5,27 @@ import json
 import pytest
 
 from pose_rig.errors import UsageError
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import method
 
 
 def test_a_job_is_read_back_as_it_was_written() -> None:
-    job = Job(method="csm-s1s2", without=("cam", "lifts"), bend=0.5, frame="ray", rate=3e-4, steps=7, mixed=True)
-    assert Job.from_json(job.to_json()) == job
-    assert Job.from_json(Job().to_json()) == Job()
+    job = TrainingJob(
+        method="csm-s1s2", without=("cam", "lifts"), bend=0.5, frame="ray", rate=3e-4, steps=7, mixed=True
+    )
+    assert TrainingJob.from_json(job.to_json()) == job
+    assert TrainingJob.from_json(TrainingJob().to_json()) == TrainingJob()
 
 
 def test_the_recipe_is_the_methods_unless_it_is_told_otherwise() -> None:
-    assert Job(method="canonpose").recipe() == method("canonpose")
-    other = Job(method="canonpose", without=("cam",), bend=0.5, frame="ray", rotation="6d", perspective=True).recipe()
+    assert TrainingJob(method="canonpose").recipe() == method("canonpose")
+    other = TrainingJob(
+        method="canonpose", without=("cam",), bend=0.5, frame="ray", rotation="6d", perspective=True
+    ).recipe()
     assert (other.frame, other.rotation, other.perspective) == ("ray", "6d", True)
     assert (other.early.cam, other.late.cam, other.early.bend, other.late.bend) == (0, 0, 0.5, 0.5)
     assert other.early.rep == method("canonpose").early.rep
-    assert Job(method="ours", bend=0.0).recipe().early.bend == 0
+    assert TrainingJob(method="ours", bend=0.0).recipe().early.bend == 0
 
 
 @pytest.mark.parametrize(
@@ -46,7 +50,7 @@ def test_the_recipe_is_the_methods_unless_it_is_told_otherwise() -> None:
 )
 def test_what_makes_no_training_is_said_at_once(changes: dict[str, object], text: str) -> None:
     with pytest.raises(UsageError, match=text):
-        Job(**changes)  # type: ignore[arg-type]
+        TrainingJob(**changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -61,8 +65,8 @@ def test_what_makes_no_training_is_said_at_once(changes: dict[str, object], text
 )
 def test_what_is_no_job_is_said(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        Job.from_json(text)
+        TrainingJob.from_json(text)
 
 
 def test_a_job_of_an_older_version_has_the_settings_it_did_not_know() -> None:
-    assert Job.from_json(json.dumps({"method": "canonpose"})) == Job(method="canonpose")
+    assert TrainingJob.from_json(json.dumps({"method": "canonpose"})) == TrainingJob(method="canonpose")

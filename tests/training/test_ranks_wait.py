@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 CODE = """
 import sys, time
 from pathlib import Path
-from pose_rig.training.ranks import ranks
+from pose_rig.training.distributed import ranks
 with ranks("cpu") as own:
     if own.first:
         time.sleep(0.3)

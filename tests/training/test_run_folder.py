@@ -9,10 +9,10 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import BEST, JOB, LOG, STATE, RunFolder
 
-ANY = Job(steps=7)
+ANY = TrainingJob(steps=7)
 
 
 def begun(path: Path) -> Path:
@@ -33,8 +33,8 @@ def test_what_was_asked_for_is_kept_from_the_first(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "a" / "b", ANY)
     assert RunFolder.job(tmp_path / "a" / "b") == ANY
     assert folder.best == tmp_path / "a" / "b" / BEST
-    assert RunFolder(tmp_path / "a" / "b", Job(steps=8)).path == folder.path  # nothing was learned yet
-    assert RunFolder.job(tmp_path / "a" / "b") == Job(steps=8)
+    assert RunFolder(tmp_path / "a" / "b", TrainingJob(steps=8)).path == folder.path  # nothing was learned yet
+    assert RunFolder.job(tmp_path / "a" / "b") == TrainingJob(steps=8)
 
 
 def test_where_it_stands_is_read_back(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_run_is_not_written_over_and_only_its_own_job_goes_on(tmp_path: Path) 
     with pytest.raises(UsageError, match=r"run holds a run already\. Go on with it with --resume, or name another"):
         RunFolder(path, ANY)
     with pytest.raises(UsageError, match=r"run holds a run of another job\. Its settings are in .*job\.json\."):
-        RunFolder(path, Job(steps=8), resume=True)
+        RunFolder(path, TrainingJob(steps=8), resume=True)
     assert RunFolder.job(path) == ANY
     with pytest.raises(UsageError, match=r"empty holds no run to go on with\. Leave --resume out to begin one\."):
         RunFolder(tmp_path / "empty", ANY, resume=True)

@@ -18,27 +18,27 @@ import torch
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.model import LifterConfig
 from pose_rig.simulation.motion import shipped
-from pose_rig.training.footage.bank import Bank
+from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.footage import Frame
 from pose_rig.training.footage.rehearsal import Rehearsal
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import METHODS, TERMS
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.train import BETTER, Outcome, Progress, Standing, rate_at, train
-from pose_rig.training.watch import Look, look
+from pose_rig.training.train import BETTER, Progress, TrainingResult, TrainingState, rate_at, train
+from pose_rig.training.validation import ValidationMetrics, look
 from tests.training import two_ranks
 from tests.training.fakes.footage import banks, takes
 
 ROOT = Path(__file__).parents[2]
-JOB = Job(method="ours", width=32, steps=12, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=4)
+JOB = TrainingJob(method="ours", width=32, steps=12, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=4)
 
 
 @cache
-def material(frame: Frame) -> tuple[Bank, Bank]:
+def material(frame: Frame) -> tuple[PoseDataset, PoseDataset]:
     return banks(takes(), frame)
 
 
-def run(folder: Path, job: Job, *, resume: bool = False, **settings: Any) -> Outcome:
+def run(folder: Path, job: TrainingJob, *, resume: bool = False, **settings: Any) -> TrainingResult:
     learned, held = material(job.recipe().frame)
     with RunFolder(folder, job, resume=resume) as made:
         return train(job, learned, held, made, resume=resume, **settings)
@@ -60,11 +60,11 @@ def same(one: object, other: object) -> bool:
     return one == other
 
 
-def weights(outcome: Outcome) -> dict[str, torch.Tensor]:
+def weights(outcome: TrainingResult) -> dict[str, torch.Tensor]:
     return dict(outcome.lifter.state_dict())
 
 
-def state(folder: Path, job: Job) -> dict[str, Any]:
+def state(folder: Path, job: TrainingJob) -> dict[str, Any]:
     return RunFolder(folder, job, resume=True).load()
 
 
@@ -97,7 +97,7 @@ def test_what_one_view_lifts_fits_the_others_ever_better(tmp_path: Path, name: s
     assert look(outcome.lifter, material(job.recipe().frame)[1]) == outcome.best
     model, settings = load(tmp_path / "lifter.pt")
     assert same(dict(model.state_dict()), weights(outcome))
-    assert Job.from_json(settings["job"]) == job
+    assert TrainingJob.from_json(settings["job"]) == job
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("the power went")])
@@ -158,10 +158,10 @@ def test_who_is_no_longer_better_stops_and_keeps_the_best(tmp_path: Path) -> Non
 
 
 def test_a_look_has_to_be_better_by_more_than_chance() -> None:
-    def scored(value: float) -> Look:
-        return Look(value, 0.0, 1 / value, 0.0)
+    def scored(value: float) -> ValidationMetrics:
+        return ValidationMetrics(value, 0.0, 1 / value, 0.0)
 
-    standing = Standing(scored(1.0))
+    standing = TrainingState(scored(1.0))
     heard = [standing.hears(scored(value), truth=False) for value in (0.999, 1.5, 0.9, 0.9 * (1 + BETTER) / 2, 0.5)]
     assert heard == [False, False, True, False, True]
     assert (standing.best, standing.first, standing.worse) == (scored(0.5), scored(1.0), 0)

@@ -12,7 +12,7 @@ from pose_rig.simulation.motion_file import OPTIONAL, REQUIRED, read_motion_file
 from pose_rig.tools.cli.training.report import exam_table
 from pose_rig.tools.cli.training.result_tables import ALL
 from pose_rig.training.evaluation.published import CANONPOSE, S1, S1S2, TABLES
-from pose_rig.training.finetune import Exam
+from pose_rig.training.finetune import FinetuneMetrics
 from pose_rig.training.methods import METHODS
 from tests.training.fakes.motion_files import write_motion
 
@@ -62,7 +62,7 @@ def test_scores_are_called_as_eval_prints_them() -> None:
 
 
 def test_the_lines_of_a_fine_tuning_are_those_that_are_printed() -> None:
-    exam = Exam(1.0, 1.0, 1.0, 1.0)
+    exam = FinetuneMetrics(1.0, 1.0, 1.0, 1.0)
     lines = first_cells(section("Fine-tune on your own recordings"))
     assert set(names_of(exam_table(exam, exam, 1))) <= set(lines)
 

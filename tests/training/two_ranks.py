@@ -6,21 +6,21 @@ from pathlib import Path
 
 import torch
 
-from pose_rig.training.footage.bank import Bank
-from pose_rig.training.job import Job
-from pose_rig.training.ranks import ranks
+from pose_rig.training.distributed import ranks
+from pose_rig.training.footage.dataset import PoseDataset
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import train
 from tests.training.fakes.footage import walking
 
-JOB = Job(method="ours", width=16, steps=6, rigs=4, per_rig=3, rate=3e-3, warm_up=2, check=3)
+JOB = TrainingJob(method="ours", width=16, steps=6, rigs=4, per_rig=3, rate=3e-3, warm_up=2, check=3)
 
 
 def run(folder: Path) -> None:
     """Trains where everything is always seen, so that means over processes are those of the whole."""
     torch.set_num_threads(1)
     told: list[float] = []
-    bank = Bank([walking(seed=seed, start_deg=40.0 * seed, views=3, noise=0.01) for seed in range(3)], "ray")
+    bank = PoseDataset([walking(seed=seed, start_deg=40.0 * seed, views=3, noise=0.01) for seed in range(3)], "ray")
     with ranks(JOB.device) as own:
         made = RunFolder(folder, JOB) if own.first else None
         own.wait(JOB.device)

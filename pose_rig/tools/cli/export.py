@@ -45,12 +45,12 @@ def export(
         check_output(path, force=force, sources=(checkpoint,))
         try:
             from pose_rig.lifting.checkpoint import load  # brings torch
-            from pose_rig.training.export.export import Wishes
+            from pose_rig.training.export.export import ExportOptions
             from pose_rig.training.export.export import export as write
         except ModuleNotFoundError as error:
             raise missing("Exporting", str(error.name), "train") from error
         lifter, settings = load(checkpoint)
-        wishes = Wishes(precision, provider, cache_folder() / "engines")
+        wishes = ExportOptions(precision, provider, cache_folder() / "engines")
         done = write(lifter, settings, path, wishes, source=checkpoint)
         changes = f"; {precision} on {provider} moves lifted joints by {done.off_mm:.2f} mm"
         console.print(

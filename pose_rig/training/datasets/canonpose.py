@@ -29,7 +29,7 @@ from pose_rig.training.datasets.layout import (
 from pose_rig.training.datasets.mat import read_h5
 from pose_rig.training.datasets.protocol import HUMAN36M, MPI_INF_3DHP, SKIPOSE, Protocol, Split
 from pose_rig.training.datasets.restricted_pickle import read_npy, read_pickle
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth
 
 SUFFIXES = (".pickle", ".pkl", ".npy", ".h5", ".hdf5")
 _K = 16
@@ -122,7 +122,7 @@ def _footage(
     if true_3d is not None:
         joints = metres(_views(path, data, true_3d, form, 3, rows), path.name).astype(np.float32)
         flat = xy if true_2d is None else _views(path, data, true_2d, form, 2, rows).astype(np.float32)
-        truth = Truth(np.nan_to_num(joints), np.nan_to_num(flat))
+        truth = GroundTruth(np.nan_to_num(joints), np.nan_to_num(flat))
     return Footage(
         f"{protocol.kind} {name}", name, xy, sure, size_px, assumed_focal_px(protocol.size_px), protocol.moving,
         truth=truth,

@@ -21,7 +21,7 @@ from pose_rig.training.datasets.layout import (
 )
 from pose_rig.training.datasets.mat import read_cells, read_h5
 from pose_rig.training.datasets.protocol import MPI_INF_3DHP, Split
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth
 
 SEQUENCE = "Seq1"
 _CAMERAS, _K = 14, 28
@@ -111,5 +111,5 @@ def _footage(
         score,
         np.array(size_px, np.float32),
         assumed_focal_px(size_px),
-        truth=Truth(np.nan_to_num(joints).astype(np.float32), xy),
+        truth=GroundTruth(np.nan_to_num(joints).astype(np.float32), xy),
     )

@@ -14,7 +14,7 @@ from pose_rig.skeleton import J
 from pose_rig.training.datasets.layout import HUMAN36M_17, joints_of, metres, seen
 from pose_rig.training.datasets.mat import read_h5
 from pose_rig.training.datasets.protocol import SKIPOSE, Split
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth
 
 SIDE_PX = 256
 CLEAN_LIST = "clean.txt"
@@ -73,7 +73,7 @@ def _footage(
         size_px=np.array(SKIPOSE.size_px, np.float32),
         focal_px=np.array(focal_px, np.float32),
         moving=SKIPOSE.moving,
-        truth=Truth(joints.astype(np.float32), xy),
+        truth=GroundTruth(joints.astype(np.float32), xy),
     )
 
 

@@ -25,7 +25,7 @@ from pose_rig.training.datasets.layout import (
 from pose_rig.training.datasets.protocol import HUMAN36M, Split
 from pose_rig.training.datasets.resection import Camera, resect
 from pose_rig.training.datasets.restricted_pickle import read_npz
-from pose_rig.training.footage.footage import Footage, Single, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth, Single
 
 TRUE_3D, TRUE_2D, DETECTED = "data_3d_h36m.npz", "data_2d_h36m_gt.npz", "data_2d_h36m_*.npz"
 Points = NDArray[np.float64]
@@ -64,7 +64,7 @@ def load(path: Path, split: Split) -> list[Footage]:
     return out
 
 
-def _footage(subject: str, action: str, xy_px: Points, truth: Truth | None, stride: int) -> Footage:
+def _footage(subject: str, action: str, xy_px: Points, truth: GroundTruth | None, stride: int) -> Footage:
     """Returns an action; videos go on after the truth has ended, and what has none then is left out."""
     last = len(xy_px) if truth is None else min(len(xy_px), len(truth.joints))
     xy, score = seen(xy_px, np.ones(xy_px.shape[:-1]))
@@ -75,12 +75,12 @@ def _footage(subject: str, action: str, xy_px: Points, truth: Truth | None, stri
         score=score[:last],
         size_px=np.array(HUMAN36M.size_px, np.float32),
         focal_px=assumed_focal_px(HUMAN36M.size_px),
-        truth=None if truth is None else Truth(truth.joints[:last], truth.xy_px[:last]),
+        truth=None if truth is None else GroundTruth(truth.joints[:last], truth.xy_px[:last]),
     )
     return whole.at(slice(None, None, stride))
 
 
-def _truth(room: Points, xy_px: Points, cameras: list[Camera | None]) -> Truth | None:
+def _truth(room: Points, xy_px: Points, cameras: list[Camera | None]) -> GroundTruth | None:
     """Returns what is known of an action, or None if a camera that filmed it is not."""
     if any(camera is None for camera in cameras):
         return None
@@ -89,7 +89,7 @@ def _truth(room: Points, xy_px: Points, cameras: list[Camera | None]) -> Truth |
     drawn: Single = np.stack([camera.project(room) for camera in found], 1).astype(np.float32)
     count = min(len(room), len(xy_px))
     labelled = np.isfinite(xy_px[:count])
-    return Truth(joints[:count], np.where(labelled, xy_px[:count], drawn[:count]).astype(np.float32))
+    return GroundTruth(joints[:count], np.where(labelled, xy_px[:count], drawn[:count]).astype(np.float32))
 
 
 def _cameras(subject: str, known: dict[str, Points], flats: dict[str, Points]) -> list[Camera | None]:

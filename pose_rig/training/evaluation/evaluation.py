@@ -19,14 +19,14 @@ from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import J
 from pose_rig.training.evaluation.scores import PAPER_JOINTS, Jdr, Scores
 from pose_rig.training.export.module import RigGraph, reference
-from pose_rig.training.footage.bank import Seen, see
+from pose_rig.training.footage.dataset import LifterInput, lifter_input
 from pose_rig.training.footage.footage import Footage
 
 AT_ONCE = 4096  # poses
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Evaluation:
     """What one lifter reached on one set of footage.
 
     Attributes:
@@ -47,7 +47,7 @@ class Measured:
 @torch.no_grad()
 def lift(lifter: Lifter, footage: Footage) -> Floats:
     """Returns (T,V,J,3) each view's own lift: that camera's axes, root-relative, no scale; NaN where nobody is seen."""
-    seen = see(footage, lifter.config.frame)
+    seen = lifter_input(footage, lifter.config.frame)
     device = lifter.stem.weight.device
     flat = torch.split(torch.from_numpy(seen.flat.reshape(-1, J, 2).astype(np.float32)), AT_ONCE)
     confidence = torch.split(torch.from_numpy(seen.confidence.reshape(-1, J).astype(np.float32)), AT_ONCE)
@@ -65,7 +65,7 @@ def refine(lifter: Lifter, footage: Footage) -> Floats:
 
     The lifter is run on the CPU, every instant by itself, its rotations guessed.
     """
-    seen = see(footage, lifter.config.frame)
+    seen = lifter_input(footage, lifter.config.frame)
     graph = RigGraph(copy.deepcopy(lifter).cpu())
     size = max(1, AT_ONCE // footage.views)
     parts = [_fused(graph, seen, slice(at, at + size)).refined for at in range(0, footage.instants, size)]
@@ -75,7 +75,7 @@ def refine(lifter: Lifter, footage: Footage) -> Floats:
 
 def measure(
     name: str, lifter: Lifter, dataset: str, footage: Sequence[Footage], half_head_px: float | None = None
-) -> Measured:
+) -> Evaluation:
     """Returns what a lifter reaches on footage with its truth.
 
     Args:
@@ -99,7 +99,7 @@ def measure(
     seen_px = _joined([np.where(take.score[..., None] > 0, take.xy_px, np.nan) for take in footage], views)
     exact = not (np.isfinite(seen_px) & (seen_px != true_px)).any()
     refined_px = [] if exact else [refine(lifter, take) for take in footage]
-    return Measured(
+    return Evaluation(
         weights=name,
         dataset=dataset,
         scores=Scores.of(
@@ -112,12 +112,12 @@ def measure(
     )
 
 
-def _somebody(seen: Seen) -> NDArray[np.bool_]:
+def _somebody(seen: LifterInput) -> NDArray[np.bool_]:
     """Returns (T,V) where there is a pose."""
     return np.asarray((seen.confidence > 0).any(-1))
 
 
-def _fused(graph: RigGraph, seen: Seen, part: slice) -> GraphOutput:
+def _fused(graph: RigGraph, seen: LifterInput, part: slice) -> GraphOutput:
     """Returns what lifter and fusion make of some instants, rotations guessed."""
     here = _somebody(seen)[part]
     given = GraphInput(
@@ -133,7 +133,7 @@ def _fused(graph: RigGraph, seen: Seen, part: slice) -> GraphOutput:
     return reference(graph, given)
 
 
-def _to_px(flat: Floats, seen: Seen, footage: Footage) -> Floats:
+def _to_px(flat: Floats, seen: LifterInput, footage: Footage) -> Floats:
     """Returns (T,V,J,2) px of 2D poses in the frame that the lifter sees."""
     if (seen.norm > 0).any():
         return unrectify(

@@ -23,7 +23,7 @@ from pose_rig.lifting.engine import OrtEngine
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.session.mcap.info import version_of
 from pose_rig.training.export.module import RigGraph, example, rounded
-from pose_rig.training.export.parity import AsWritten, check, check_lifts
+from pose_rig.training.export.parity import ReferenceEngine, check, check_lifts
 from pose_rig.training.export.quantise import Precision, halve, multiply_in_half, multiply_in_int8
 from pose_rig.training.export.trace import traced
 
@@ -31,7 +31,7 @@ CHECKED = (4, 32)  # views and people on whom reduced precision and other provid
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ExportOptions:
     """How a graph is to be.
 
     Attributes:
@@ -65,7 +65,11 @@ class Exported:
 
 
 def export(
-    lifter: Lifter, settings: Mapping[str, str], path: Path, wishes: Wishes | None = None, source: Path | None = None
+    lifter: Lifter,
+    settings: Mapping[str, str],
+    path: Path,
+    wishes: ExportOptions | None = None,
+    source: Path | None = None,
 ) -> Exported:
     """Writes the graph of a lifter, which stays as it is. Nothing is left of a graph that fails a check.
 
@@ -87,7 +91,7 @@ def export(
             f"This lifter sees people in the {lifter.config.frame} frame, and the rig shows it the ray frame.",
             "Export one that was trained on that, as `ours` is.",
         )
-    wishes = wishes or Wishes()
+    wishes = wishes or ExportOptions()
     graph = RigGraph(rounded(lifter))
     model = traced(graph)
     halve(model)
@@ -146,7 +150,7 @@ def _write(model: onnx.ModelProto, told: Mapping[str, str], path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def _check_wishes(exact: Path, wished: Path, wishes: Wishes) -> float:
+def _check_wishes(exact: Path, wished: Path, wishes: ExportOptions) -> float:
     """Returns what precision and provider change; builds the provider's engine by the way."""
     if wishes.precision == "fp32" and wishes.provider == "cpu":
         return 0.0
@@ -154,5 +158,5 @@ def _check_wishes(exact: Path, wished: Path, wishes: Wishes) -> float:
     what = f"{wishes.precision} on {wishes.provider}"
     engines: list[Engine] = [OrtEngine(wished, wishes.provider, wishes.cache)]
     if wishes.precision == "fp16":
-        engines.append(AsWritten(wished))
+        engines.append(ReferenceEngine(wished))
     return max(check_lifts(OrtEngine(exact, "cpu"), engine, people, what) for engine in engines)

@@ -38,7 +38,7 @@ def check(graph: RigGraph, path: Path) -> float:
     return worst
 
 
-class AsWritten:
+class ReferenceEngine:
     """Runs a graph in exactly the precision that it states; ONNX Runtime multiplies halves in single on the CPU.
 
     Args:

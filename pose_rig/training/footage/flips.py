@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from pose_rig.skeleton import MIRROR
-from pose_rig.training.footage.footage import Footage, Single, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth, Single
 
 _JOINTS = list(MIRROR)
 _SIGN = np.array([-1, 1, 1], np.float32)
@@ -19,7 +19,7 @@ def flip(footage: Footage) -> Footage:
     """
     truth = footage.truth
     if truth is not None:
-        truth = Truth(truth.joints[..., _JOINTS, :] * _SIGN, _flipped(truth.xy_px, footage.size_px))
+        truth = GroundTruth(truth.joints[..., _JOINTS, :] * _SIGN, _flipped(truth.xy_px, footage.size_px))
     return replace(
         footage,
         xy_px=_flipped(footage.xy_px, footage.size_px),

@@ -18,7 +18,7 @@ Single = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
+class GroundTruth:
     """What is known only of simulated rigs and of benchmark data; nothing self-supervised ever reads it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Footage:
     focal_px: Single
     moving: bool = False
     rotation: Single | None = None
-    truth: Truth | None = None
+    truth: GroundTruth | None = None
 
     def __post_init__(self) -> None:
         """Checks the shapes.
@@ -83,5 +83,9 @@ class Footage:
 
     def at(self, index: NDArray[np.integer] | NDArray[np.bool_] | slice) -> "Footage":
         """Returns some of the instants."""
-        truth = None if self.truth is None else Truth(*(getattr(self.truth, f.name)[index] for f in fields(Truth)))
+        truth = (
+            None
+            if self.truth is None
+            else GroundTruth(*(getattr(self.truth, f.name)[index] for f in fields(GroundTruth)))
+        )
         return replace(self, xy_px=self.xy_px[index], score=self.score[index], truth=truth)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from pose_rig.simulation.motion import PosePool
-from pose_rig.training.footage.samples import Sampler
+from pose_rig.training.footage.simulated_views import SimulatedViewSampler
 
 REUSE = 3  # simulating costs as much as learning: each view is shown this often, in other company
 CHUNK = 16  # steps' worth of views drawn together
@@ -30,7 +30,7 @@ class Rehearsal:
         """Returns the views of a step: ``flat``, ``confidence``, ``shape``, ``canonical``, ``rotation``."""
         number, place = divmod(step, CHUNK * REUSE)
         if number != self._number:
-            batch = Sampler(self._pool, [self._seed, number]).draw(self._size * CHUNK)
+            batch = SimulatedViewSampler(self._pool, [self._seed, number]).draw(self._size * CHUNK)
             self._chunk = {
                 name: torch.from_numpy(getattr(batch, name)).to(self._device) for name in batch.__dataclass_fields__
             }

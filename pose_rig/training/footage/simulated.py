@@ -7,7 +7,7 @@ import numpy as np
 from pose_rig.config import FOCAL_PER_LARGER_SIDE
 from pose_rig.simulation.motion import Clip
 from pose_rig.simulation.takes import Take, project, simulate
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth
 
 FPS = 30.0
 
@@ -60,5 +60,5 @@ def as_footage(take: Take, name: str, hz: float, *, moving: bool) -> Footage:
         size_px=size_px.astype(np.float32),
         focal_px=(FOCAL_PER_LARGER_SIDE * size_px.max(-1)).astype(np.float32),
         moving=moving,
-        truth=Truth(local[some].swapaxes(0, 1).astype(np.float32), xy[some].swapaxes(0, 1).astype(np.float32)),
+        truth=GroundTruth(local[some].swapaxes(0, 1).astype(np.float32), xy[some].swapaxes(0, 1).astype(np.float32)),
     )

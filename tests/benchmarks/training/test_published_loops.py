@@ -6,7 +6,7 @@ from torch import Tensor
 from benchmarks.training.published_loops import Batch, canonpose_loss, refine, step2_loss
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
-from pose_rig.training import terms, votes
+from pose_rig.training import heatmap_voting, terms
 
 INSTANTS, VIEWS = 6, 3
 
@@ -57,7 +57,7 @@ def test_loops_refine_as_released() -> None:
     views = [stacked(value).detach().double() for value in (seen.flat, seen.confidence, rotation, pose)]
     refined = refine(*views)
     assert (refined != views[0]).any()
-    torch.testing.assert_close(refined, votes.released(*views), atol=1e-6, rtol=0)
+    torch.testing.assert_close(refined, heatmap_voting.released(*views), atol=1e-6, rtol=0)
 
 
 def test_a_step_moves_every_weight_that_the_losses_see() -> None:

@@ -9,7 +9,7 @@ from benchmarks.training.train_speed import OURS, interleaved, our_loss, ratios,
 from benchmarks.training.training_batches import RIGS, batch_of, for_loops, lifter, lifts
 from pose_rig.lifting.csm import fuse
 from pose_rig.skeleton import LIMBS
-from pose_rig.training import votes
+from pose_rig.training import heatmap_voting
 
 
 def test_it_tells_what_it_does(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_everybody_is_seen_and_some_joints_are_unsure() -> None:
     batch = batch_of(16, 3, "cpu")
     assert batch.flat.shape[:2] == (16, 3)
     assert (batch.confidence > 0).any(-1).all()
-    unsure = (batch.confidence[..., list(LIMBS)] < votes.SURE).float().mean()
+    unsure = (batch.confidence[..., list(LIMBS)] < heatmap_voting.SURE).float().mean()
     assert 0.1 < unsure < 0.6
     given = for_loops(batch)
     assert given.flat.shape[0] == 48
@@ -45,9 +45,9 @@ def test_lifts_follow_what_is_seen_and_refinement_helps() -> None:
     picture = (given.canonical @ given.rotation.transpose(-1, -2))[..., :2]
     seen = batch.confidence > 0
     torch.testing.assert_close(picture[seen], batch.flat[seen], atol=1e-5, rtol=0)
-    unsure = batch.confidence < votes.SURE
+    unsure = batch.confidence < heatmap_voting.SURE
     unsure[..., [j for j in range(17) if j not in LIMBS]] = False
-    refined = votes.corrected(given.flat, given.confidence, given.rotation, given.canonical)
+    refined = heatmap_voting.corrected(given.flat, given.confidence, given.rotation, given.canonical)
 
     def off(flat: torch.Tensor) -> float:
         return float(torch.linalg.vector_norm(flat - batch.shape[..., :2], dim=-1)[unsure].mean())

@@ -7,7 +7,7 @@ import torch
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import INDEX, J
 from pose_rig.training.datasets.morphing import Morphing, MorphingConfig, morph, train_morphing
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth
 from tests.training.datasets.world import shoot
 
 SIZES = [(1000, 1000)] * 4
@@ -31,7 +31,7 @@ def detected(start_deg: float = 0.0) -> Footage:
         np.ones(wrong.shape[:3], np.float32),
         np.array(SIZES, np.float32),
         np.full(4, 900, np.float32),
-        truth=Truth(np.zeros((*xy.shape[:3], 3), np.float32), xy.astype(np.float32)),
+        truth=GroundTruth(np.zeros((*xy.shape[:3], 3), np.float32), xy.astype(np.float32)),
     )
 
 

@@ -12,10 +12,10 @@ from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.simulation.takes import project
 from pose_rig.skeleton import INDEX, J
-from pose_rig.training.evaluation.evaluation import Measured, lift, measure, refine
+from pose_rig.training.evaluation.evaluation import Evaluation, lift, measure, refine
 from pose_rig.training.evaluation.scores import Jdr, Scores
-from pose_rig.training.footage.bank import see
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.dataset import lifter_input
+from pose_rig.training.footage.footage import Footage, GroundTruth
 from tests.fusion.fakes import film, ring, walk
 
 VIEWS, EVERY = 4, 6
@@ -38,16 +38,16 @@ def footage(views: int = VIEWS, noise: float = 0.0) -> Footage:
         score=scene.score.swapaxes(0, 1).astype(np.float32),
         size_px=cameras.size_px.astype(np.float32),
         focal_px=cameras.focal_px.astype(np.float32),
-        truth=Truth(local.swapaxes(0, 1).astype(np.float32), xy.swapaxes(0, 1).astype(np.float32)),
+        truth=GroundTruth(local.swapaxes(0, 1).astype(np.float32), xy.swapaxes(0, 1).astype(np.float32)),
     )
 
 
-def truth(take: Footage) -> Truth:
+def truth(take: Footage) -> GroundTruth:
     assert take.truth is not None
     return take.truth
 
 
-def rates(measured: Measured) -> tuple[Jdr, Jdr]:
+def rates(measured: Evaluation) -> tuple[Jdr, Jdr]:
     assert measured.detected is not None
     assert measured.refined is not None
     return measured.detected, measured.refined
@@ -82,7 +82,7 @@ def test_a_camera_on_its_side_lifts_to_poses_on_their_side(shipped: Lifter) -> N
 
 def test_a_lifter_of_pictures_is_given_pictures() -> None:
     lifter, take = untrained(LifterConfig(width=16, frame="image")), footage(2)
-    seen = see(take, "image")
+    seen = lifter_input(take, "image")
     with torch.no_grad():
         canonical, rotation, _ = lifter(
             torch.tensor(seen.flat.reshape(-1, J, 2), dtype=torch.float32),

@@ -17,9 +17,9 @@ from pose_rig.graph import INPUTS, GraphOutput
 from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training.export.export import Exported, Wishes, export
+from pose_rig.training.export.export import Exported, ExportOptions, export
 from pose_rig.training.export.module import RigGraph, example, reference, rounded
-from pose_rig.training.export.parity import MOST_OFF_MM, TOLERANCE, AsWritten, check, check_lifts, off_mm
+from pose_rig.training.export.parity import MOST_OFF_MM, TOLERANCE, ReferenceEngine, check, check_lifts, off_mm
 from pose_rig.training.export.quantise import halve, lifter_layers, multiply_in_half, multiply_in_int8
 from pose_rig.training.export.trace import traced
 
@@ -111,20 +111,20 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_halves_change_next_to_nothing_and_are_looked_at(tmp_path: Path, made: tuple[Lifter, Exported]) -> None:
-    done = export(made[0], {}, tmp_path / "half.onnx", Wishes(precision="fp16"))
+    done = export(made[0], {}, tmp_path / "half.onnx", ExportOptions(precision="fp16"))
     assert 0 < done.off_mm < MOST_OFF_MM
     assert told(done.path)["precision"] == "fp16"
     types = {value.name: value.data_type for value in onnx.load(str(done.path)).graph.initializer}
     lifter = [kind for name, kind in types.items() if name.startswith("lifter.")]
     assert lifter == [TensorProto.FLOAT16] * len(lifter)  # biases, too
     given = example(3, 2, np.random.default_rng(1))
-    assert np.abs(OrtEngine(done.path, "cpu").run(given).body - AsWritten(done.path).run(given).body).max() < 0.01
+    assert np.abs(OrtEngine(done.path, "cpu").run(given).body - ReferenceEngine(done.path).run(given).body).max() < 0.01
 
 
 def test_whole_numbers_are_refused_where_they_show(tmp_path: Path) -> None:
     (tmp_path / "lifter.onnx").write_bytes(b"what was there")
     with pytest.raises(EngineError, match=r"^With int8 on cpu the lifted joints are \d+\.\d mm off in the mean; 1 mm"):
-        export(small(width=96), {}, tmp_path / "lifter.onnx", Wishes(precision="int8"))
+        export(small(width=96), {}, tmp_path / "lifter.onnx", ExportOptions(precision="int8"))
     assert [path.name for path in tmp_path.iterdir()] == ["lifter.onnx"]
     assert (tmp_path / "lifter.onnx").read_bytes() == b"what was there"
 
@@ -167,7 +167,7 @@ def test_a_difference_is_judged_in_millimetres(made: tuple[Lifter, Exported], tm
 @pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="this onnxruntime has cuda")
 def test_a_provider_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="cuda: not in this onnxruntime"):
-        export(small(), {}, tmp_path / "lifter.onnx", Wishes(provider="cuda"))
+        export(small(), {}, tmp_path / "lifter.onnx", ExportOptions(provider="cuda"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -180,5 +180,5 @@ def test_a_gpu_lifts_the_same(tmp_path: Path, provider: str, precision: str) -> 
     from pose_rig.lifting.checkpoint import load
 
     lifter, settings = load(DEFAULT_WEIGHTS)
-    wishes = Wishes(precision, provider, tmp_path / "engines")  # type: ignore[arg-type]
+    wishes = ExportOptions(precision, provider, tmp_path / "engines")  # type: ignore[arg-type]
     assert export(lifter, settings, tmp_path / "lifter.onnx", wishes).off_mm < MOST_OFF_MM

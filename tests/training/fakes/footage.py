@@ -13,8 +13,8 @@ from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.cameras import Cameras
 from pose_rig.simulation.motion import Clip
 from pose_rig.training.footage import simulated
-from pose_rig.training.footage.bank import Bank
-from pose_rig.training.footage.footage import Footage, Frame, Truth
+from pose_rig.training.footage.dataset import PoseDataset
+from pose_rig.training.footage.footage import Footage, Frame, GroundTruth
 from tests.fusion.fakes import FPS, film, ring, standing, walk
 
 FLIP = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)  # of depth: nobody sees it
@@ -93,7 +93,7 @@ def walking(
         score=np.full(local.swapaxes(0, 1).shape[:3], SEEN, np.float32),
         size_px=rig.size_px.astype(np.float32),
         focal_px=rig.focal_px.astype(np.float32),
-        truth=Truth(local.swapaxes(0, 1).astype(np.float32), xy.swapaxes(0, 1).astype(np.float32)),
+        truth=GroundTruth(local.swapaxes(0, 1).astype(np.float32), xy.swapaxes(0, 1).astype(np.float32)),
     )
 
 
@@ -111,8 +111,10 @@ def takes(count: int = 6, views: int = 3, seed: int = 0) -> tuple[Footage, ...]:
     return tuple(simulated.footage(clips(), count, views, 2.0, seed))
 
 
-def banks(footage: Sequence[Footage], frame: Frame) -> tuple[Bank, Bank]:
+def banks(footage: Sequence[Footage], frame: Frame) -> tuple[PoseDataset, PoseDataset]:
     """Instants to learn from, and every fifth, held back."""
     held = [np.arange(one.instants) % 5 == 4 for one in footage]
     learned = [one.at(~some) for one, some in zip(footage, held, strict=True)]
-    return Bank(learned, frame), Bank([one.at(some) for one, some in zip(footage, held, strict=True)], frame)
+    return PoseDataset(learned, frame), PoseDataset(
+        [one.at(some) for one, some in zip(footage, held, strict=True)], frame
+    )

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from pose_rig.training.consensus import nearest
-from pose_rig.training.footage.bank import Batch
+from pose_rig.training.footage.dataset import Batch
 from pose_rig.training.footage.footage import Footage
-from pose_rig.training.step import Lifted, Network
+from pose_rig.training.training_step import Lifted, Network
 
 FLIP = torch.tensor([1.0, 1.0, -1.0])  # of depth
 

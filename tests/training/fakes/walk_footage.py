@@ -11,7 +11,7 @@ import torch
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.simulation.clips import load_clips
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth
 from pose_rig.training.footage.simulated import footage
 from tests.fusion.fakes import walk
 from tests.training.fakes.motion_files import write_motion
@@ -41,7 +41,7 @@ def exact(views: int = 4, instants: int = 6, distance_m: float = 4.0) -> Footage
         score=np.ones(xy.shape[:3], np.float32),
         size_px=np.tile(np.array(SIZE_PX, np.float32), (views, 1)),
         focal_px=np.full(views, FOCAL_PX, np.float32),
-        truth=Truth(local.astype(np.float32), xy.astype(np.float32)),
+        truth=GroundTruth(local.astype(np.float32), xy.astype(np.float32)),
     )
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from pose_rig.skeleton import INDEX
 from pose_rig.training.footage.flips import flip
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth
 from tests.training.datasets.world import FOCAL_PX, shoot
 
 SIZES = [(1280, 720), (1000, 1002), (640, 480)]
@@ -24,7 +24,7 @@ def footage() -> Footage:
         np.array(SIZES, np.float32),
         np.full(3, FOCAL_PX, np.float32),
         rotation=rotation.astype(np.float32),
-        truth=Truth(shot.local.astype(np.float32), xy),
+        truth=GroundTruth(shot.local.astype(np.float32), xy),
     )
 
 

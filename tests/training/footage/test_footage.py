@@ -3,7 +3,7 @@ import pytest
 
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import J
-from pose_rig.training.footage.footage import Footage, Truth
+from pose_rig.training.footage.footage import Footage, GroundTruth
 
 T, V = 5, 3
 
@@ -45,7 +45,7 @@ def test_shapes_that_do_not_fit_are_named(changes: dict[str, object], text: str)
 @pytest.mark.parametrize("index", [np.array([3, 1]), np.array([False, True, False, True, False]), slice(1, None, 2)])
 def test_some_instants_keep_their_truth_and_their_rig(index: np.ndarray | slice) -> None:
     count = np.arange(T, dtype=np.float32)[:, None, None, None]
-    truth = Truth(np.broadcast_to(count, (T, V, J, 3)), np.broadcast_to(count, (T, V, J, 2)))
+    truth = GroundTruth(np.broadcast_to(count, (T, V, J, 3)), np.broadcast_to(count, (T, V, J, 2)))
     whole = footage(truth=truth, moving=True, rotation=np.tile(np.eye(3, dtype=np.float32), (V, 1, 1)))
     some = whole.at(index)
     expected = np.arange(T)[index]

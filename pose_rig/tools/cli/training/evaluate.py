@@ -24,7 +24,7 @@ from pose_rig.training.evaluation.published import TABLES
 from pose_rig.training.evaluation.scores import HALF_HEAD_PX
 
 if TYPE_CHECKING:
-    from pose_rig.training.evaluation.evaluation import Measured  # brings torch
+    from pose_rig.training.evaluation.evaluation import Evaluation  # brings torch
     from pose_rig.training.footage.footage import Footage
 
 VIEWS, SECONDS = 4, 8.0  # of simulated footage
@@ -103,7 +103,7 @@ def evaluate(
             )
         if held_out and not simulated:
             raise UsageError("Nothing is simulated.", "Add --simulated.")
-        measured: list[Measured] = []
+        measured: list[Evaluation] = []
         if sets or simulated:
             with TrainProgress(console, truth=False) as progress:
                 found = _benchmarks(sets, None if no_morph else progress)
@@ -176,7 +176,7 @@ def _check(weights: Sequence[Path], sets: Sequence[tuple[str, Path]]) -> None:
         raise UsageError("A dataset is given twice.", "Give each of them once.")
 
 
-def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Measured"]:
+def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Evaluation"]:
     """Yields what all weights reach on all footage.
 
     Raises:

@@ -11,7 +11,7 @@ from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
 from pose_rig.tools.cli.training.request import Request
 from pose_rig.training.finetune import JOB
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import Method
 from pose_rig.training.run_folder import RunFolder
 
@@ -29,7 +29,7 @@ class Planned:
         start: Weights to begin with; None = fresh ones.
     """
 
-    job: Job
+    job: TrainingJob
     start: Lifter | None
 
     @property
@@ -75,7 +75,7 @@ def plan(request: Request) -> Planned:
     return Planned(job, start)
 
 
-def _job(request: Request, start: Lifter | None) -> Job:
+def _job(request: Request, start: Lifter | None) -> TrainingJob:
     """Returns the defaults for the source with what was given; short runs look and warm up accordingly."""
     given: dict[str, Any] = dict(request.settings)
     device = given.get("device", "auto")
@@ -86,7 +86,7 @@ def _job(request: Request, start: Lifter | None) -> Job:
         given["rigs"], given["per_rig"] = given.pop("batch")
     if start is not None:
         given.setdefault("width", start.config.width)
-    job = replace(JOB if request.sources.sessions else Job(), **given)
+    job = replace(JOB if request.sources.sessions else TrainingJob(), **given)
     return replace(
         job, check=min(job.check, max(1, job.steps // LOOKS)), warm_up=min(job.warm_up, max(1, job.steps // WARM_UP))
     )

@@ -5,11 +5,11 @@ from math import isfinite
 
 from rich.table import Table
 
-from pose_rig.training.finetune import Exam
-from pose_rig.training.train import Outcome
+from pose_rig.training.finetune import FinetuneMetrics
+from pose_rig.training.train import TrainingResult
 
 
-def exam_table(before: Exam, after: Exam, held: int) -> Table:
+def exam_table(before: FinetuneMetrics, after: FinetuneMetrics, held: int) -> Table:
     """Returns a fine-tuned lifter beside the one it came from."""
     return _table(
         f"On {held} held-back instants, and on simulated people",
@@ -22,7 +22,7 @@ def exam_table(before: Exam, after: Exam, held: int) -> Table:
     )
 
 
-def look_table(outcome: Outcome, held: int) -> Table:
+def look_table(outcome: TrainingResult, held: int) -> Table:
     """Returns how a lifter did before its training and does now; against the truth where that is known."""
     first, best = outcome.first, outcome.best
     rows = [

@@ -15,7 +15,7 @@ from pose_rig.simulation.synthetic import NAME
 from pose_rig.tools.cli.training.job import Planned
 from pose_rig.tools.cli.training.request import Request, Sources
 from pose_rig.training.export.export import export
-from pose_rig.training.train import Outcome
+from pose_rig.training.train import TrainingResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Trained:
     """
 
     lifter: Lifter
-    outcome: Outcome
+    outcome: TrainingResult
     figures: dict[str, str]
     table: Table
     refused: str

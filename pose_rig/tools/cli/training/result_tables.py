@@ -13,7 +13,7 @@ from pose_rig.training.evaluation.published import CPS, JDR, TABLES, Row
 from pose_rig.training.evaluation.scores import Jdr, Scores
 
 if TYPE_CHECKING:
-    from pose_rig.training.evaluation.evaluation import Measured  # brings torch
+    from pose_rig.training.evaluation.evaluation import Evaluation  # brings torch
 
 US = "pose-rig, "
 NOT_MEASURED = "pose-rig: not measured here"
@@ -30,7 +30,7 @@ DEFINITIONS = (
 )
 
 
-def tables(measured: Sequence["Measured"], *, paper: bool = True) -> Iterator[Table]:
+def tables(measured: Sequence["Evaluation"], *, paper: bool = True) -> Iterator[Table]:
     """Yields the paper's tables in its order, then those of footage that is nobody's benchmark.
 
     Args:
@@ -45,7 +45,7 @@ def tables(measured: Sequence["Measured"], *, paper: bool = True) -> Iterator[Ta
         yield _table(f"JDR %, {name}", LIMB_TYPES, _rates(here))
 
 
-def write_csv(path: Path, measured: Sequence["Measured"]) -> None:
+def write_csv(path: Path, measured: Sequence["Evaluation"]) -> None:
     """Writes a row for each of ``measured``: weights, footage, scores, and the JDR of detected and refined 2D."""
     parts = {"": Scores, "detected_": Jdr, "refined_": Jdr}
     names = [f"{part}{field.name}" for part, kind in parts.items() for field in fields(kind)]
@@ -58,7 +58,7 @@ def write_csv(path: Path, measured: Sequence["Measured"]) -> None:
             table.writerow({"weights": one.weights, "dataset": one.dataset, **figures})
 
 
-def _of_the_paper(measured: Sequence["Measured"]) -> Iterator[Table]:
+def _of_the_paper(measured: Sequence["Evaluation"]) -> Iterator[Table]:
     for kind, published in TABLES.items():
         ours = [Row(_us(one), _errors(one.scores)[: len(published.columns)]) for one in _of(kind, measured)]
         yield _beside(published.title, published.columns, published.rows, ours)
@@ -67,11 +67,11 @@ def _of_the_paper(measured: Sequence["Measured"]) -> Iterator[Table]:
         yield _beside(f"JDR %, {TABLES[kind].title}", LIMB_TYPES, rows, _rates(_of(kind, measured), US))
 
 
-def _of(kind: str, measured: Sequence["Measured"]) -> list["Measured"]:
+def _of(kind: str, measured: Sequence["Evaluation"]) -> list["Evaluation"]:
     return [one for one in measured if one.dataset == kind]
 
 
-def _us(measured: "Measured") -> str:
+def _us(measured: "Evaluation") -> str:
     return f"{US}{measured.weights}"
 
 
@@ -95,7 +95,7 @@ def _beside(title: str, columns: Sequence[str], published: Iterable[Row], ours: 
     return table
 
 
-def _cps(measured: Sequence["Measured"]) -> Table:
+def _cps(measured: Sequence["Evaluation"]) -> Table:
     """Returns the table of Correct Poses Scores, one column per dataset."""
     sources = dict.fromkeys(row.source for rows in CPS.values() for row in rows)
     found = {(row.source, kind): row.values[0] for kind, rows in CPS.items() for row in rows}
@@ -115,7 +115,7 @@ def _everything(scores: Scores) -> tuple[float, ...]:
     return (*_errors(scores), scores.auc, scores.cps, scores.min_over_views_mm, scores.count)
 
 
-def _rates(measured: Iterable["Measured"], who: str = "") -> list[Row]:
+def _rates(measured: Iterable["Evaluation"], who: str = "") -> list[Row]:
     """Returns two rows for each that saw detections: as these were, and after all views had their say."""
     return [
         Row(f"{who}{one.weights}, {what}", rates.rates)

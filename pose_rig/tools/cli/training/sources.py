@@ -13,7 +13,7 @@ from pose_rig.training.datasets.morphed import morphed
 from pose_rig.training.finetune import hold_back
 from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.simulated import footage
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import Method
 
 SECONDS = 10.0  # of a simulated take
@@ -26,7 +26,7 @@ Both = tuple[list[Footage], list[Footage]]
 Say = Callable[[float], None]
 
 
-def read(sources: Sources, job: Job, progress: TrainProgress) -> Both:
+def read(sources: Sources, job: TrainingJob, progress: TrainProgress) -> Both:
     """Returns (to learn from, held back).
 
     Args:

@@ -18,14 +18,14 @@ from pose_rig.tools.cli.training.report import exam_table, look_table
 from pose_rig.tools.cli.training.request import Request
 from pose_rig.tools.cli.training.result import Trained, adopt
 from pose_rig.tools.cli.training.sources import read
+from pose_rig.training.canonical_frame import settled
+from pose_rig.training.distributed import ProcessGroup, ranks
 from pose_rig.training.finetune import fine_tune, hold_back, taught
-from pose_rig.training.footage.bank import Bank
+from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.recorded import recordings
 from pose_rig.training.footage.rehearsal import Rehearsal
-from pose_rig.training.job import Job
-from pose_rig.training.ranks import Ranks, ranks
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.settle import settled
 from pose_rig.training.train import train
 
 LOCAL_RANK = "LOCAL_RANK"  # of a process of `torchrun` on this machine: which of its GPUs is its own
@@ -64,7 +64,7 @@ def carry_out(request: Request, console: Console) -> None:
             adopt(request, planned, trained, console)
 
 
-def _fine_tuned(request: Request, planned: Planned, own: Ranks, progress: TrainProgress) -> Trained:
+def _fine_tuned(request: Request, planned: Planned, own: ProcessGroup, progress: TrainProgress) -> Trained:
     paths, job = request.sources.sessions, planned.job
     progress.say(f"Going through {request.sources.names} with the rig's own fusion, twice.")
     sessions = recordings(paths, OrtEngine(provider="cpu"), progress.reading)
@@ -89,14 +89,14 @@ def _fine_tuned(request: Request, planned: Planned, own: Ranks, progress: TrainP
     return Trained(tuned.outcome.lifter, tuned.outcome, figures, table, tuned.refused)
 
 
-def _from_scratch(request: Request, planned: Planned, own: Ranks, progress: TrainProgress) -> Trained:
+def _from_scratch(request: Request, planned: Planned, own: ProcessGroup, progress: TrainProgress) -> Trained:
     job = planned.job
     recipe = job.recipe()
     progress.say(f"Reading {request.sources.names}.")
     if NAME in request.sources.motion:
         progress.say(REMARK)
     footage = read(request.sources, job, progress)
-    learned, held = (Bank(part, recipe.frame, job.device) for part in footage)
+    learned, held = (PoseDataset(part, recipe.frame, job.device) for part in footage)
     _announce(request, planned, progress, len(held))
     with _folder(request, planned, own) as folder:
         outcome = train(
@@ -112,7 +112,7 @@ def _from_scratch(request: Request, planned: Planned, own: Ranks, progress: Trai
     return Trained(lifter, outcome, figures, look_table(outcome, len(held)), refused)
 
 
-def _rehearsal(request: Request, job: Job) -> Rehearsal | None:
+def _rehearsal(request: Request, job: TrainingJob) -> Rehearsal | None:
     """Returns simulated views beside the footage, of the movement learned from, else of the shipped postures."""
     if not job.rehearsal:
         return None
@@ -121,7 +121,7 @@ def _rehearsal(request: Request, job: Job) -> Rehearsal | None:
     return Rehearsal(pool, job.rehearsal, job.seed, job.device)
 
 
-def _folder(request: Request, planned: Planned, own: Ranks) -> RunFolder:
+def _folder(request: Request, planned: Planned, own: ProcessGroup) -> RunFolder:
     """Returns the run's folder; the first process makes it, and the others wait for that."""
     folder = RunFolder(request.run, planned.job, resume=request.resume) if own.first else None
     own.wait(planned.job.device)

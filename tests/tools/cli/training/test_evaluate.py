@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from pose_rig.tools.cli.app import app
 from pose_rig.tools.cli.training.evaluate import evaluate
 from pose_rig.tools.cli.training.result_tables import NOT_MEASURED, tables, write_csv
-from pose_rig.training.evaluation.evaluation import Measured
+from pose_rig.training.evaluation.evaluation import Evaluation
 from pose_rig.training.evaluation.scores import Jdr, Scores
 from tests.training.datasets.test_canonpose import flat_file, write
 from tests.training.datasets.test_morphed import detections
@@ -37,12 +37,12 @@ def rates(percent: float) -> Jdr:
     return Jdr(percent, percent, percent, percent, percent, percent, count=9)
 
 
-def measured(dataset: str, weights: str = "mine") -> Measured:
+def measured(dataset: str, weights: str = "mine") -> Evaluation:
     scores = Scores(None, 60.06, 40.0, 90.0, 55.5, 222.2, 33.3, 1234)
-    return Measured(weights, dataset, scores, rates(81.5), rates(92.5))
+    return Evaluation(weights, dataset, scores, rates(81.5), rates(92.5))
 
 
-def text(*found: Measured, paper: bool = True) -> str:
+def text(*found: Evaluation, paper: bool = True) -> str:
     console = Console(width=120, file=io.StringIO(), record=True)
     for table in tables(found, paper=paper):
         console.print(table)

@@ -21,10 +21,10 @@ from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.weights_file import kind_of
 from pose_rig.tools.cli.app import app
 from pose_rig.tools.cli.training.progress import TrainProgress
-from pose_rig.training.job import Job
+from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import Progress
-from pose_rig.training.watch import Look
+from pose_rig.training.validation import ValidationMetrics
 from tests.fusion.fakes import SIZE, film, ring, walk
 from tests.training.datasets.test_canonpose import flat_file, write
 from tests.training.datasets.test_morphed import detections
@@ -98,7 +98,7 @@ def test_a_session_makes_weights_that_a_rig_runs(material: Path, tmp_path: Path)
     assert told["sources"] == "session.mcap, walk.npz"  # names alone, not where they lie
     assert told["parent"] == DEFAULT_WEIGHTS.name
     assert len(told["parent_sha256"]) == 64
-    assert Job.from_json(told["job"]) == Job(
+    assert TrainingJob.from_json(told["job"]) == TrainingJob(
         "taught", steps=10, rigs=4, per_rig=8, rate=3e-4, rehearsal=512, average=0.99, check=2, warm_up=2, patience=5
     )
     before, after = (json.loads(told[key]) for key in ("before", "after"))
@@ -205,7 +205,7 @@ def test_a_method_of_the_paper_on_a_benchmark_and_on_from_its_checkpoint(tmp_pat
     assert code == 0, output
     assert "against the truth" not in output  # there is none in the file
     settings = load(first)[1]
-    assert Job.from_json(settings["job"]).without == ("cam", "lifts")
+    assert TrainingJob.from_json(settings["job"]).without == ("cam", "lifts")
     assert settings["sources"] == f"human36m={tmp_path.name}"
     code, output = said(*common, "--weights", first, "--rate", 1e-4, "--out", second)
     assert code in (0, 1), output  # nothing more may be left to learn
@@ -253,7 +253,7 @@ def test_ctrl_c_keeps_the_best_and_the_run_goes_on_from_there(material: Path, tm
     assert code == 0, output
     assert "Done after 240 steps." in output
     assert (run / "log.csv").read_text("utf-8").splitlines()[:2] == lines
-    assert Job.from_json(load(out)[1]["job"]).steps == 240
+    assert TrainingJob.from_json(load(out)[1]["job"]).steps == 240
 
 
 def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_without_torch_it_says_what_to_install(material: Path, tmp_path: Path) -
 
 def test_a_terminal_sees_bars_with_loss_score_and_the_time_that_is_left() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=140)
-    look = Look(reprojection=0.25, bent=0.005, n_mpjpe=0.125, pmpjpe=0.1)
+    look = ValidationMetrics(reprojection=0.25, bent=0.005, n_mpjpe=0.125, pmpjpe=0.1)
     with TrainProgress(console, truth=False) as progress:
         progress.reading(0.5)
         progress.training(Progress(step=50, steps=200, loss=0.5, seconds=30.0, since=50, look=look))

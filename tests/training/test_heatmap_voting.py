@@ -12,7 +12,7 @@ from benchmarks.training import published_loops
 from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, LIMBS, J
-from pose_rig.training.votes import SURE, corrected, released
+from pose_rig.training.heatmap_voting import SURE, corrected, released
 
 Refine = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 

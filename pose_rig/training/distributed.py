@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from pose_rig.errors import UsageError
-from pose_rig.training.footage.bank import TENSORS, Batch
+from pose_rig.training.footage.dataset import TENSORS, Batch
 
 
 @dataclass(frozen=True, slots=True)
-class Ranks:
+class ProcessGroup:
     """Which process this is, of how many."""
 
     rank: int = 0
@@ -66,19 +66,19 @@ class Ranks:
 
 
 @contextmanager
-def ranks(device: str) -> Iterator[Ranks]:
+def ranks(device: str) -> Iterator[ProcessGroup]:
     """Yields which process this is; joins the others if `torchrun` started it.
 
     Raises:
         UsageError: The environment is half of `torchrun`'s.
     """
     if "RANK" not in os.environ:
-        yield Ranks()
+        yield ProcessGroup()
         return
     if missing := [name for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
         raise UsageError(f"RANK is set, {missing[0]} is not.", "Start with torchrun, or unset RANK.")
     torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
-        yield Ranks(torch.distributed.get_rank(), torch.distributed.get_world_size())
+        yield ProcessGroup(torch.distributed.get_rank(), torch.distributed.get_world_size())
     finally:
         torch.distributed.destroy_process_group()

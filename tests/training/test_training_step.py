@@ -9,9 +9,9 @@ import torch
 
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training import terms
-from pose_rig.training.footage.bank import Bank, Batch
+from pose_rig.training.footage.dataset import Batch, PoseDataset
 from pose_rig.training.methods import METHODS, TERMS, Weights, method
-from pose_rig.training.step import lift, losses, other_instants, total
+from pose_rig.training.training_step import lift, losses, permutation_within_rigs, total
 from tests.training.fakes.lifters import knowing, rolled, true_lifts, true_rig
 from tests.training.fakes.walk_footage import exact, simulated
 
@@ -25,12 +25,12 @@ def small(name: str) -> Lifter:
 
 
 def batch_of(folder: Path, name: str) -> Batch:
-    bank = Bank(simulated(folder, takes=3, views=3), method(name).frame)
+    bank = PoseDataset(simulated(folder, takes=3, views=3), method(name).frame)
     return bank.draw(RIGS, PER_RIG, np.random.default_rng(0))
 
 
 def order() -> torch.Tensor:
-    return other_instants(RIGS, PER_RIG, torch.Generator().manual_seed(0), torch.device("cpu"))
+    return permutation_within_rigs(RIGS, PER_RIG, torch.Generator().manual_seed(0), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -89,7 +89,7 @@ def test_who_is_taught_alone_sees_no_other_view(tmp_path: Path) -> None:
 
 def test_the_truth_costs_nothing_but_what_a_rig_that_moved_does() -> None:
     footage, recipe = exact(), method("ours")
-    batch = replace(Bank([footage], "ray").all, per_rig=6)
+    batch = replace(PoseDataset([footage], "ray").all, per_rig=6)
     rig = true_rig(footage)
     person = true_lifts(batch, rig)
     values = losses(knowing(person), batch, recipe, recipe.early, torch.arange(6).roll(1))
@@ -108,7 +108,7 @@ def test_the_truth_costs_nothing_but_what_a_rig_that_moved_does() -> None:
 
 
 def test_perspective_is_the_methods() -> None:
-    batch = replace(Bank([exact()], "ray").all, per_rig=6)
+    batch = replace(PoseDataset([exact()], "ray").all, per_rig=6)
     person = true_lifts(batch, true_rig(exact()))
     recipe = method("ours")
     flat = replace(recipe, perspective=False)
@@ -118,7 +118,7 @@ def test_perspective_is_the_methods() -> None:
 
 def test_all_views_are_lifted_as_one_batch_in_their_order() -> None:
     lifter = small("ours").eval()
-    batch = Bank([exact()], "ray").all
+    batch = PoseDataset([exact()], "ray").all
     with torch.no_grad():
         whole = lift(lifter, batch.flat, batch.confidence)
         pose, rotation, spread = lifter(batch.flat[:, 2], batch.confidence[:, 2])
@@ -129,11 +129,11 @@ def test_all_views_are_lifted_as_one_batch_in_their_order() -> None:
 
 def test_other_instants_are_those_of_the_same_rig_each_once() -> None:
     generator = torch.Generator().manual_seed(0)
-    found = other_instants(5, 7, generator, torch.device("cpu"))
+    found = permutation_within_rigs(5, 7, generator, torch.device("cpu"))
     assert torch.equal(found.reshape(5, 7).sort(1).values.flatten(), torch.arange(35))
     assert not torch.equal(found, torch.arange(35))
     assert len({tuple(row) for row in (found.reshape(5, 7) - 7 * torch.arange(5)[:, None]).tolist()}) > 1
-    same = other_instants(5, 7, torch.Generator().manual_seed(0), torch.device("cpu"))
+    same = permutation_within_rigs(5, 7, torch.Generator().manual_seed(0), torch.device("cpu"))
     assert torch.equal(found, same)
 
 
@@ -146,7 +146,7 @@ def test_the_total_leaves_nothing_out() -> None:
 
 
 def test_a_batch_that_nobody_is_seen_in_teaches_nothing_and_breaks_nothing() -> None:
-    batch = Bank([exact()], "image").all
+    batch = PoseDataset([exact()], "image").all
     nobody = replace(batch, flat=0 * batch.flat, confidence=0 * batch.confidence)
     assert float(terms.present(nobody.confidence).sum()) == 0
     lifter, recipe = small("csm-s1s2"), method("csm-s1s2")

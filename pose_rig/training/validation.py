@@ -11,14 +11,14 @@ from torch import Tensor
 
 from pose_rig.training import terms
 from pose_rig.training.evaluation.metrics import n_mpjpe, pmpjpe
-from pose_rig.training.footage.bank import Bank
-from pose_rig.training.step import Network, lift
+from pose_rig.training.footage.dataset import PoseDataset
+from pose_rig.training.training_step import Network, lift
 
 PART = 1024  # instants at once
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ValidationMetrics:
     """How a lifter does.
 
     Attributes:
@@ -40,7 +40,7 @@ class Look:
 
 
 @torch.no_grad()
-def look(lifter: Network, bank: Bank) -> Look:
+def look(lifter: Network, bank: PoseDataset) -> ValidationMetrics:
     """Returns how a lifter does on all of a bank."""
     sums: list[tuple[float, float, int]] = []
     lifted: list[Tensor] = []
@@ -55,6 +55,8 @@ def look(lifter: Network, bank: Bank) -> Look:
     reprojection, bent = (np.average([row[i] for row in sums], weights=weight) for i in range(2))
     known = (bank.all.scored * terms.present(bank.all.confidence)).bool()
     if not known.any():
-        return Look(float(reprojection), float(bent), float("nan"), float("nan"))
+        return ValidationMetrics(float(reprojection), float(bent), float("nan"), float("nan"))
     own, true = (x[known].double().cpu().numpy() for x in (torch.cat(lifted), bank.all.shape))
-    return Look(float(reprojection), float(bent), float(n_mpjpe(own, true).mean()), float(pmpjpe(own, true).mean()))
+    return ValidationMetrics(
+        float(reprojection), float(bent), float(n_mpjpe(own, true).mean()), float(pmpjpe(own, true).mean())
+    )

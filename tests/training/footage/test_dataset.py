@@ -9,7 +9,7 @@ from pose_rig.errors import UsageError
 from pose_rig.geometry import rectify
 from pose_rig.skeleton import INDEX, MIRROR, J
 from pose_rig.training import terms
-from pose_rig.training.footage.bank import TENSORS, Bank, Batch, mirror, see
+from pose_rig.training.footage.dataset import TENSORS, Batch, PoseDataset, lifter_input, mirror
 from pose_rig.training.footage.footage import Footage, Frame
 from tests.fusion.fakes import ring
 from tests.training.fakes.footage import takes, walking
@@ -37,7 +37,7 @@ def numbered(footage: Footage, number: int) -> Footage:
 
 def test_the_ray_frame_is_that_of_the_rig() -> None:
     one = walking(noise=0.01)
-    seen = see(one, "ray")
+    seen = lifter_input(one, "ray")
     xy, score, focal, size = (x.astype(float) for x in (one.xy_px, one.score, one.focal_px, one.size_px))
     flat, norm, turn = rectify(xy, score, np.tile(focal, (one.instants, 1)), np.tile(size, (one.instants, 1, 1)))
     assert np.allclose(seen.flat, flat)
@@ -47,7 +47,7 @@ def test_the_ray_frame_is_that_of_the_rig() -> None:
 
 def test_the_image_frame_is_the_picture_centred_and_of_norm_one() -> None:
     one = walking(noise=0.01)
-    seen = see(one, "image")
+    seen = lifter_input(one, "image")
     xy = one.xy_px.astype(float) - one.xy_px[:, :, :1]
     assert np.allclose(seen.flat, xy / np.linalg.norm(xy, axis=(-2, -1), keepdims=True))
     assert (seen.norm == 0).all()
@@ -61,7 +61,7 @@ def test_joints_that_were_not_seen_are_zero_and_do_not_count_for_the_size(frame:
     joint = INDEX["l_wrist"]
     hidden = unseen(one, (slice(None), 0, joint))
     hidden.xy_px[:, 0, joint] = 1e6
-    seen, whole = see(hidden, frame), see(walking(), frame)
+    seen, whole = lifter_input(hidden, frame), lifter_input(walking(), frame)
     assert (seen.flat[:, 0, joint] == 0).all()
     assert (seen.confidence[:, 0, joint] == 0).all()
     kept = [i for i in range(1, J) if i != joint]
@@ -74,14 +74,14 @@ def test_joints_that_were_not_seen_are_zero_and_do_not_count_for_the_size(frame:
 @pytest.mark.parametrize("frame", FRAMES)
 def test_a_pose_that_cannot_be_centred_was_not_seen(frame: Frame) -> None:
     one = unseen(walking(), (3, 1, INDEX["thorax"]))
-    seen = see(one, frame)
+    seen = lifter_input(one, frame)
     assert (seen.confidence[3, 1] == 0).all()
     assert (seen.confidence[3, [0, 2, 3]] > 0).all()
 
 
 def test_rigs_lie_side_by_side_in_a_batch() -> None:
     footage = [numbered(walking(1.0), 3), numbered(walking(2.0), 6)]
-    batch = Bank(footage, "image").draw(7, 5, np.random.default_rng(0))
+    batch = PoseDataset(footage, "image").draw(7, 5, np.random.default_rng(0))
     assert batch.per_rig == 5
     shapes = {name: tuple(getattr(batch, name).shape) for name in TENSORS}
     assert shapes == {
@@ -97,14 +97,14 @@ def test_rigs_lie_side_by_side_in_a_batch() -> None:
 
 
 def test_long_takes_are_drawn_more_often() -> None:
-    bank = Bank([numbered(walking(1.0), 3), numbered(walking(3.0), 6)], "image")
+    bank = PoseDataset([numbered(walking(1.0), 3), numbered(walking(3.0), 6)], "image")
     assert (bank.lengths, len(bank)) == ([10, 30], 40)
     confidence = bank.draw(2000, 1, np.random.default_rng(0)).confidence[:, 0, 0]
     assert float((confidence > 0.5).float().mean()) == pytest.approx(0.75, abs=0.04)
 
 
 def test_all_chance_comes_from_the_generator() -> None:
-    bank = Bank(takes(), "ray")
+    bank = PoseDataset(takes(), "ray")
     one, again, other = (bank.draw(4, 4, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert same(one, again)
     assert not same(one, other)
@@ -112,7 +112,7 @@ def test_all_chance_comes_from_the_generator() -> None:
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_parts_are_everything_once_and_in_order(frame: Frame) -> None:
-    bank = Bank(takes(), frame)
+    bank = PoseDataset(takes(), frame)
     parts = bank.parts(7)
     assert [len(part.flat) for part in parts[:-1]] == [7] * (len(parts) - 1)
     for name in TENSORS:
@@ -121,7 +121,7 @@ def test_parts_are_everything_once_and_in_order(frame: Frame) -> None:
 
 def test_views_of_unequal_count_are_padded_by_views_that_saw_nobody() -> None:
     two, four = walking(views=2), replace(walking(), rotation=ring(4).rotation.astype(np.float32))
-    bank = Bank([two, four], "ray")
+    bank = PoseDataset([two, four], "ray")
     batch = bank.all
     first = slice(0, two.instants)
     assert batch.flat.shape[1] == 4
@@ -135,7 +135,7 @@ def test_views_of_unequal_count_are_padded_by_views_that_saw_nobody() -> None:
 
 def test_padding_is_never_counted() -> None:
     two, four = walking(views=2, noise=0.01), walking(seed=1)
-    alone, beside = Bank([two], "ray").all, Bank([two, four], "ray").parts(two.instants)[0]
+    alone, beside = PoseDataset([two], "ray").all, PoseDataset([two, four], "ray").parts(two.instants)[0]
     rng = torch.Generator().manual_seed(0)
     pose = torch.randn(two.instants, 4, J, 3, generator=rng)
     rotation = torch.linalg.qr(torch.randn(two.instants, 4, 3, 3, generator=rng))[0]
@@ -157,7 +157,7 @@ def test_padding_is_never_counted() -> None:
 
 
 def test_the_shape_is_the_truth_as_the_view_sees_it() -> None:
-    batch = Bank([walking()], "ray").all
+    batch = PoseDataset([walking()], "ray").all
     picture = batch.shape[..., :2]
     assert torch.allclose(picture.square().sum((-1, -2)).sqrt(), torch.ones(picture.shape[:2]), atol=1e-5)
     assert (batch.shape[:, :, 0] == 0).all()
@@ -172,7 +172,7 @@ def test_the_shape_is_the_truth_as_the_view_sees_it() -> None:
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_a_mirror_twice_shows_what_was_there(frame: Frame) -> None:
-    batch = Bank(takes(), frame).draw(4, 3, np.random.default_rng(0), flips=False)
+    batch = PoseDataset(takes(), frame).draw(4, 3, np.random.default_rng(0), flips=False)
     some = torch.tensor([True, False, True, False])
     once = mirror(batch, some)
     assert same(mirror(once, some), batch)
@@ -183,7 +183,7 @@ def test_a_mirror_twice_shows_what_was_there(frame: Frame) -> None:
 
 
 def test_a_mirror_shows_people_whom_the_same_cameras_could_have_seen() -> None:
-    plain = Bank([replace(walking(), rotation=ring(4).rotation.astype(np.float32))], "ray")
+    plain = PoseDataset([replace(walking(), rotation=ring(4).rotation.astype(np.float32))], "ray")
     batch = mirror(plain.draw(2, 6, np.random.default_rng(0), flips=False), torch.tensor([True, True]))
     assert float((batch.shape[..., :2] - batch.flat).square().sum(-1).sqrt().median()) < 0.02
     assert torch.allclose(torch.linalg.det(batch.view_from_camera), torch.ones(12, 4), atol=1e-5)
@@ -199,7 +199,7 @@ def test_a_mirror_shows_people_whom_the_same_cameras_could_have_seen() -> None:
 def test_a_mirror_exchanges_left_and_right() -> None:
     one = walking()
     one.score[..., INDEX["l_wrist"]] = 0.3
-    batch = Bank([one], "image").draw(1, 2, np.random.default_rng(0), flips=False)
+    batch = PoseDataset([one], "image").draw(1, 2, np.random.default_rng(0), flips=False)
     seen = mirror(batch, torch.tensor([True]))
     left, right = INDEX["l_wrist"], MIRROR[INDEX["l_wrist"]]
     assert torch.allclose(seen.confidence[..., right], torch.tensor(0.3))
@@ -208,7 +208,7 @@ def test_a_mirror_exchanges_left_and_right() -> None:
 
 
 def test_half_of_the_rigs_are_mirrored_all_instants_alike() -> None:
-    bank = Bank([walking(noise=0.01)], "image")
+    bank = PoseDataset([walking(noise=0.01)], "image")
     plain, flipped = (bank.draw(200, 2, np.random.default_rng(5), flips=flips) for flips in (False, True))
     changed = (plain.flat != flipped.flat).any(-1).any(-1).any(-1).reshape(200, 2)
     assert (changed[:, 0] == changed[:, 1]).all()
@@ -220,9 +220,9 @@ def test_instants_that_fewer_than_two_views_saw_are_left_out() -> None:
     one = unseen(one, ([2, 5], slice(1, None)))
     one = unseen(one, (5, 0))
     one = unseen(one, (7, slice(2, None)))
-    bank = Bank([one], "ray")
+    bank = PoseDataset([one], "ray")
     assert bank.lengths == [one.instants - 2]
-    alone = Bank([unseen(walking(1.0, views=1), (4,))], "image")  # of one camera, what that one saw
+    alone = PoseDataset([unseen(walking(1.0, views=1), (4,))], "image")  # of one camera, what that one saw
     assert alone.lengths == [9]
 
 
@@ -230,9 +230,9 @@ def test_instants_that_fewer_than_two_views_saw_are_left_out() -> None:
 def test_nobody_to_learn_from_is_said(footage: list[Footage]) -> None:
     text = r"Nobody is seen by two cameras at once\. Training needs a person before several cameras\."
     with pytest.raises(UsageError, match=text):
-        Bank(footage, "ray")
+        PoseDataset(footage, "ray")
 
 
 def test_moving_cameras_are_marked() -> None:
-    bank = Bank([walking(1.0), replace(walking(1.0), moving=True)], "ray")
+    bank = PoseDataset([walking(1.0), replace(walking(1.0), moving=True)], "ray")
     assert bank.all.moving.tolist() == [0.0] * 10 + [1.0] * 10

@@ -15,14 +15,14 @@ from pose_rig.geometry import nearest_rotation
 from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import INDEX
 from pose_rig.training import terms
-from pose_rig.training.footage.bank import Bank
-from pose_rig.training.step import lift
+from pose_rig.training.footage.dataset import PoseDataset
+from pose_rig.training.training_step import lift
 
 ENOUGH = 20000  # views looked at
 
 
 @torch.no_grad()
-def settled(lifter: Lifter, bank: Bank) -> Lifter:
+def settled(lifter: Lifter, bank: PoseDataset) -> Lifter:
     """Returns the lifter with its people the right way round, y up, facing +z in the mean.
 
     Args:
@@ -39,7 +39,7 @@ def settled(lifter: Lifter, bank: Bank) -> Lifter:
 
 
 @torch.no_grad()
-def handed(lifter: Lifter, bank: Bank) -> float:
+def handed(lifter: Lifter, bank: PoseDataset) -> float:
     """Returns how surely the people of a lifter are human rather than mirrored: −1 … 1."""
     return chirality(_poses(lifter, bank))
 
@@ -57,7 +57,7 @@ def upright(poses: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(nearest_rotation(np.stack([x, y, np.cross(x, y)])))
 
 
-def _poses(lifter: Lifter, bank: Bank) -> NDArray[np.float64]:
+def _poses(lifter: Lifter, bank: PoseDataset) -> NDArray[np.float64]:
     """Returns (N,J,3) canonical poses of views that see enough."""
     views = bank.all.flat.shape[1]
     step = max(1, len(bank) * views // ENOUGH)

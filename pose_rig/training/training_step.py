@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pose_rig.training import terms, votes
+from pose_rig.training import heatmap_voting, terms
 from pose_rig.training.consensus import agree
-from pose_rig.training.footage.bank import Batch
+from pose_rig.training.footage.dataset import Batch
 from pose_rig.training.methods import TERMS, Method, Weights
 
 Network = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]  # a lifter, compiled or not
@@ -80,7 +80,7 @@ def total(values: dict[str, Tensor], weights: Weights) -> Tensor:
     return torch.stack([getattr(weights, name, 1.0) * value for name, value in values.items()]).sum()
 
 
-def other_instants(rigs: int, per_rig: int, generator: torch.Generator, device: torch.device) -> Tensor:
+def permutation_within_rigs(rigs: int, per_rig: int, generator: torch.Generator, device: torch.device) -> Tensor:
     """Returns (rigs × per_rig,) a random permutation of the instants of each rig."""
     inside = torch.rand(rigs, per_rig, generator=generator).argsort(1)
     return (inside + per_rig * torch.arange(rigs)[:, None]).flatten().to(device)
@@ -102,7 +102,7 @@ def _towards_votes(
     lifter: Network, batch: Batch, first: Lifted, poses: Tensor, norm: Tensor, method: Method, weights: Weights
 ) -> dict[str, Tensor]:
     """Returns the terms of the paper: refined 2D as a target, and what is lifted from it."""
-    vote = votes.released if method.refinement == "released" else votes.corrected
+    vote = heatmap_voting.released if method.refinement == "released" else heatmap_voting.corrected
     refined = vote(batch.flat, batch.confidence, first.rotation.detach(), first.pose.detach())
     sure = batch.confidence
     if not method.released:  # Step 2 is told which joints were corrected

@@ -8,15 +8,15 @@ import torch
 
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training import terms
-from pose_rig.training.footage.bank import Bank, Batch
-from pose_rig.training.step import Lifted
-from pose_rig.training.watch import PART, Look, look
+from pose_rig.training.footage.dataset import Batch, PoseDataset
+from pose_rig.training.training_step import Lifted
+from pose_rig.training.validation import PART, ValidationMetrics, look
 from tests.training.fakes.lifters import FLIP, knowing, true_lifts, true_rig
 from tests.training.fakes.walk_footage import exact
 
 
-def truth() -> tuple[Bank, Lifted]:
-    bank = Bank([exact()], "ray")
+def truth() -> tuple[PoseDataset, Lifted]:
+    bank = PoseDataset([exact()], "ray")
     return bank, true_lifts(bank.all, true_rig(exact()))
 
 
@@ -56,14 +56,14 @@ def test_how_far_rotations_are_off_shows_from_other_views_and_not_after_alignmen
 def test_without_truth_only_what_needs_none_is_known() -> None:
     bank, lifted = truth()
     known = look(knowing(lifted), bank)
-    blind = look(knowing(lifted), Bank([replace(exact(), truth=None)], "ray"))
+    blind = look(knowing(lifted), PoseDataset([replace(exact(), truth=None)], "ray"))
     assert (blind.reprojection, blind.bent) == (known.reprojection, known.bent)
     assert blind.n_mpjpe != blind.n_mpjpe
     assert blind.pmpjpe != blind.pmpjpe
 
 
 def test_the_score_is_the_error_only_where_a_truth_is_learned_from() -> None:
-    known = Look(0.25, 0.5, 0.1, 0.05)
+    known = ValidationMetrics(0.25, 0.5, 0.1, 0.05)
     assert known.score(truth=True) == 0.1
     assert known.score(truth=False) == 0.75
     assert replace(known, n_mpjpe=float("nan")).score(truth=True) == 0.75
@@ -73,9 +73,11 @@ def test_many_instants_are_looked_at_in_parts_and_each_counts_once() -> None:
     torch.manual_seed(0)
     lifter = Lifter(LifterConfig(width=8, pose_blocks=1, camera_blocks=1)).eval()
     usual, odd = exact(3, 30), replace(exact(3, 30, 2.5), score=np.full((30, 3, 17), 0.3, np.float32))
-    many = Bank([usual] * 40 + [odd] * 6, "ray")
+    many = PoseDataset([usual] * 40 + [odd] * 6, "ray")
     assert PART < len(many) == 1380
-    found, first, second = (look(lifter, bank) for bank in (many, Bank([usual], "ray"), Bank([odd], "ray")))
+    found, first, second = (
+        look(lifter, bank) for bank in (many, PoseDataset([usual], "ray"), PoseDataset([odd], "ray"))
+    )
     assert second.reprojection < 0.5 * first.reprojection
     for name in ("reprojection", "bent", "n_mpjpe", "pmpjpe"):
         expected = (1200 * getattr(first, name) + 180 * getattr(second, name)) / 1380

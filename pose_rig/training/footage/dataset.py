@@ -22,7 +22,7 @@ _MIRROR = list(MIRROR)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LifterInput:
     """What a lifter sees of footage.
 
     Attributes:
@@ -38,7 +38,7 @@ class Seen:
     view_from_camera: Floats
 
 
-def see(footage: Footage, frame: Frame) -> Seen:
+def lifter_input(footage: Footage, frame: Frame) -> LifterInput:
     """Returns the 2D poses of footage as a lifter takes them (`pose_rig.lifting.model.LifterConfig.frame`)."""
     xy, whole = complete_root(footage.xy_px.astype(np.float64), footage.score.astype(np.float64))
     score = np.where(whole[..., None], footage.score, 0.0)
@@ -46,12 +46,12 @@ def see(footage: Footage, frame: Frame) -> Seen:
         focal_px = np.broadcast_to(footage.focal_px.astype(np.float64), score.shape[:2])
         size_px = np.broadcast_to(footage.size_px.astype(np.float64), (*score.shape[:2], 2))
         flat, norm, turn = rectify(xy, score, focal_px, size_px)
-        return Seen(flat, score, norm, turn)
+        return LifterInput(flat, score, norm, turn)
     seen = score > 0
     flat = np.where(seen[..., None], xy - xy[..., :1, :], 0.0)
     share = np.maximum(seen.mean(-1), 1 / seen.shape[-1])
     flat /= np.maximum(np.sqrt((flat**2).sum((-1, -2)) / share), 1e-6)[..., None, None]
-    return Seen(flat, score, np.zeros(score.shape[:2]), np.tile(np.eye(3), (*score.shape[:2], 1, 1)))
+    return LifterInput(flat, score, np.zeros(score.shape[:2]), np.tile(np.eye(3), (*score.shape[:2], 1, 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Batch:
     """Instants of several rigs, those of one rig side by side.
 
     Attributes:
-        flat: (B,V,J,2), confidence: (B,V,J), norm: (B,V), view_from_camera: (B,V,3,3) as in `Seen`.
+        flat: (B,V,J,2), confidence: (B,V,J), norm: (B,V), view_from_camera: (B,V,3,3) as in `LifterInput`.
         moving: (B,) 1 = the cameras move.
         rotation: (B,V,3,3) camera_from_rig as the rig has learned it, and
         known: (B,) whether it has.
@@ -83,7 +83,7 @@ class Batch:
 TENSORS = tuple(each.name for each in fields(Batch) if each.name != "per_rig")
 
 
-class Bank:
+class PoseDataset:
     """All footage as tensors.
 
     Args:
@@ -156,7 +156,7 @@ def mirror(batch: Batch, rigs: Tensor) -> Batch:
 
 def _arrays(footage: Footage, frame: Frame, views: int) -> dict[str, NDArray[np.float32]]:
     """Returns the fields of a `Batch`, padded to so many views."""
-    seen = see(footage, frame)
+    seen = lifter_input(footage, frame)
     count, missing = footage.instants, views - footage.views
     eye = np.eye(3)
     shape = np.zeros((*footage.xy_px.shape[:3], 3))

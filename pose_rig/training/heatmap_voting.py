@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pose_rig.skeleton import LIMBS
-from pose_rig.training.summit import Votes, highest
+from pose_rig.training.mode_seeking import Votes, highest
 
 SURE = 0.85  # joints above keep what was detected
 CELLS = 64  # of the grid, per unit of length and in all

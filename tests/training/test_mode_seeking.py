@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from pose_rig.training.summit import Votes, highest
+from pose_rig.training.mode_seeking import Votes, highest
 
 VIEWS = 4
 

@@ -37,7 +37,7 @@ class Batch:
     rotation: Single
 
 
-class Sampler:
+class SimulatedViewSampler:
     """Draws batches without end, the same for the same seed.
 
     Args:

@@ -11,8 +11,8 @@ from pose_rig.geometry import rotation_from_vector
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import INDEX, J
-from pose_rig.training.footage.bank import Bank
-from pose_rig.training.settle import handed, settled, upright
+from pose_rig.training.canonical_frame import handed, settled, upright
+from pose_rig.training.footage.dataset import PoseDataset
 from tests.fusion.fakes import standing
 from tests.training.fakes.walk_footage import exact
 
@@ -30,8 +30,8 @@ def lifter_of(pose: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Lifter
     return lifter
 
 
-def bank() -> Bank:
-    return Bank([exact()], "ray")
+def bank() -> PoseDataset:
+    return PoseDataset([exact()], "ray")
 
 
 def out(lifter: Lifter) -> tuple[Tensor, Tensor, Tensor]:

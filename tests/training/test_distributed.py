@@ -6,9 +6,9 @@ import torch
 
 from pose_rig.errors import UsageError
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training.footage.bank import TENSORS, Bank
-from pose_rig.training.ranks import Ranks, ranks
-from pose_rig.training.step import other_instants
+from pose_rig.training.distributed import ProcessGroup, ranks
+from pose_rig.training.footage.dataset import TENSORS, PoseDataset
+from pose_rig.training.training_step import permutation_within_rigs
 from tests.training.fakes.footage import takes
 
 RIGS, PER_RIG = 6, 4
@@ -16,8 +16,8 @@ RIGS, PER_RIG = 6, 4
 
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_shares_are_whole_rigs_and_together_everything(world: int) -> None:
-    whole = Bank(takes(), "image").draw(RIGS, PER_RIG, np.random.default_rng(0))
-    shares = [Ranks(rank, world).share(whole) for rank in range(world)]
+    whole = PoseDataset(takes(), "image").draw(RIGS, PER_RIG, np.random.default_rng(0))
+    shares = [ProcessGroup(rank, world).share(whole) for rank in range(world)]
     for name in TENSORS:
         together = torch.stack([getattr(share, name).unflatten(0, (-1, PER_RIG)) for share in shares], 1)
         assert torch.equal(together.flatten(0, 2), getattr(whole, name))
@@ -26,11 +26,11 @@ def test_shares_are_whole_rigs_and_together_everything(world: int) -> None:
 
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_instants_are_compared_with_those_they_were_to_be_compared_with(world: int) -> None:
-    whole = Bank(takes(), "image").draw(RIGS, PER_RIG, np.random.default_rng(0))
-    order = other_instants(RIGS, PER_RIG, torch.Generator().manual_seed(0), torch.device("cpu"))
+    whole = PoseDataset(takes(), "image").draw(RIGS, PER_RIG, np.random.default_rng(0))
+    order = permutation_within_rigs(RIGS, PER_RIG, torch.Generator().manual_seed(0), torch.device("cpu"))
     partners = torch.arange(RIGS * PER_RIG)[order].reshape(RIGS, PER_RIG)
     for rank in range(world):
-        own = Ranks(rank, world)
+        own = ProcessGroup(rank, world)
         numbers = torch.arange(RIGS * PER_RIG).reshape(RIGS, PER_RIG)[rank::world].flatten()
         found = numbers[own.order(order, PER_RIG)].reshape(-1, PER_RIG)
         assert torch.equal(found, partners[rank::world])
@@ -41,9 +41,9 @@ def test_instants_are_compared_with_those_they_were_to_be_compared_with(world: i
 def test_one_process_alone_is_the_first_and_averages_with_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
     with ranks("cpu") as own:
-        assert own == Ranks(0, 1)
+        assert own == ProcessGroup(0, 1)
     assert own.first
-    assert not Ranks(1, 2).first
+    assert not ProcessGroup(1, 2).first
     value = torch.tensor([3.0])
     assert own.mean(value) is value
     own.wait("cpu")
