@@ -96,6 +96,14 @@ class Motion:
         """Names (B) of the bones, parents first, as in Unity's HumanBodyBones."""
         return BONES
 
+    def __getitem__(self, bone: str) -> Floats:
+        """Returns (T,4) the rotations of a bone, ``RightLowerArm``.
+
+        Raises:
+            KeyError: There is no such bone.
+        """
+        return np.asarray(self.rotation[:, INDEX[bone]])
+
 
 def forward(rest: RestPose, root: Floats, rotation: Floats) -> tuple[Floats, Floats]:
     """Returns where the bones begin (...,B,3) m and how they are turned in the room (...,B,4).

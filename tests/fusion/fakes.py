@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from pose_rig.geometry import angle_deg, rectify
 from pose_rig.graph import GUESS, Engine, GraphInput
 from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.simulation.noise import drift
-from pose_rig.skeleton import INDEX, J
+from pose_rig.skeleton import INDEX, JOINT_SET, J
 
 FPS = 30.0
 NOISE = 0.006  # of the person's size in the picture, per axis: half of what MediaPipe does
@@ -95,6 +96,20 @@ def film(joints: Floats, cameras: Cameras, *, noise: float = NOISE, seed: int = 
     extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
     xy = xy + noise * extent * drift(xy.shape, fps, np.random.default_rng(seed))
     return Scene(joints, cameras, xy, np.full(xy.shape[:-1], SCORE), fps)
+
+
+def write_keypoints(path: Path, scene: Scene) -> None:
+    """Writes what the cameras detect as a keypoint file (docs/frames.md)."""
+    views, frames = scene.score.shape[:2]
+    t_ns = np.tile([scene.t_ns(i) for i in range(frames)], (views, 1))
+    np.savez(
+        path,
+        xy=scene.xy_px,
+        score=scene.score,
+        t_ns=t_ns,
+        landmarks=JOINT_SET,
+        size_px=scene.cameras.size_px.astype(int),
+    )
 
 
 def graph_input(scene: Scene, freedom: float = GUESS) -> GraphInput:

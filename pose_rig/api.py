@@ -1,0 +1,329 @@
+"""The programming interface: ``pose_rig.Rig``, ``open``, ``load``, ``subscribe`` and ``retarget`` (docs/python.md).
+
+Axes: V views, P people, K landmarks of the detector, J joints (the 17 of docs/frames.md, then further landmarks).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.capture.source import People
+from pose_rig.config import CameraConfig, Config
+from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.geometry import camera_matrix
+from pose_rig.humanoid.bones import Motion
+from pose_rig.humanoid.retarget import retarget as solve
+from pose_rig.joint_name import joint_index
+from pose_rig.lifting.engine import SHIPPED, OrtEngine, warm_up
+from pose_rig.session.formats.poses import Poses
+from pose_rig.session.formats.poses_npz import read_npz
+from pose_rig.session.reader import Session
+from pose_rig.skeleton import joint_names, landmarks
+from pose_rig.wire.bus import Receiver
+from pose_rig.wire.messages import Mode, Pose3D
+
+MAX_CAMERAS = 16
+HEIGHT_RANGE_M = (0.4, 2.6)
+POLL_MS = 100
+CAMERA_ARRAYS = {
+    "K": (3, 3), "R": (3, 3), "t": (3,), "dist": (5,), "R_sd_deg": (), "t_sd_m": (), "focal_sd_px": (),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """The 3D pose of one person at one time step.
+
+    Attributes:
+        t_s: Capture time, s; for a live rig on the clock of the machine that runs it.
+        joints: (J) names.
+        xyz: (J,3) m in ``rig`` axes: right-handed, y up; smoothed.
+        covariance: (J,3,3) m², of the pose before smoothing; NaN until the rig is solved.
+        score: (J,) 0–1, 0 = a guess: no camera saw the joint.
+        mode: ``cold``, ``settled`` or ``solved``: how well the cameras are known (docs/fusion.md).
+        tracking: False while no camera sees the person; ``xyz`` is then the last pose.
+        refined_px: (V,17,2) px, the pose in each image; NaN where the person is not visible. No views (V = 0) in poses
+            received from a live rig.
+    """
+
+    t_s: float
+    joints: tuple[str, ...]
+    xyz: Floats
+    covariance: Floats
+    score: Floats
+    mode: Mode
+    tracking: bool
+    refined_px: Floats
+
+    def __getitem__(self, joint: str) -> Floats:
+        """Returns (3,) m, the position of a joint, in any common spelling: ``r_wrist``, ``RightWrist``, ``RWrist``.
+
+        Raises:
+            JointError: There is no such joint (a KeyError).
+        """
+        return np.asarray(self.xyz[joint_index(joint, self.joints)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cameras:
+    """The cameras as the rig has solved them: ``x_camera = R x_rig + t``. NaN in the rows of cameras not solved yet.
+
+    Attributes:
+        solved: (V,) whether the row of a camera is known.
+        K: (V,3,3) px, intrinsic matrices.
+        R: (V,3,3) rotations camera_from_rig.
+        t: (V,3) m, translations.
+        dist: (V,5) OpenCV's distortion coefficients; only the first, k1, is estimated.
+        R_sd_deg: (V,) standard deviations of the rotations, degrees.
+        t_sd_m: (V,) of the translations, m.
+        focal_sd_px: (V,) of the focal lengths, px.
+    """
+
+    solved: NDArray[np.bool_]
+    K: Floats
+    R: Floats
+    t: Floats
+    dist: Floats
+    R_sd_deg: Floats
+    t_sd_m: Floats
+    focal_sd_px: Floats
+
+
+class Rig:
+    """Turns 2D keypoints of synchronised cameras into 3D poses, and calibrates the cameras while people move.
+
+    Arrays in, poses out: no camera, process, socket or file. The same code as the live rig: the first poses come from
+    the learned lifter alone (``cold``), and after some seconds of movement the cameras are solved. A time step takes
+    about 2 ms; the few at which the rig is solved take up to some seconds.
+
+    Args:
+        cameras: How many there are, 1 to 16.
+        size_px: Image (width, height), one for all cameras or one for each, (V,2).
+        landmarks: ``mediapipe33``, ``coco17``, ``body25``, ``halpe26``, or the K names joined by commas.
+        height_m: Body height of the person; None = 1.70 m is assumed, and lengths scale with it.
+        focal_px: Focal length, one for all cameras or one for each (NaN = not known); None = estimated.
+        weights: ONNX file of lifter and CSM; None = the one shipped.
+
+    Raises:
+        UsageError: An argument is wrong.
+    """
+
+    def __init__(
+        self,
+        cameras: int,
+        *,
+        size_px: ArrayLike,
+        landmarks: str = "mediapipe33",
+        height_m: float | None = None,
+        focal_px: ArrayLike | None = None,
+        weights: str | Path | None = None,
+    ) -> None:
+        if not 1 <= cameras <= MAX_CAMERAS:
+            raise UsageError(f"A rig has 1 to {MAX_CAMERAS} cameras; got {cameras}.", "Change cameras.")
+        if height_m is not None and not HEIGHT_RANGE_M[0] <= height_m <= HEIGHT_RANGE_M[1]:
+            raise UsageError(
+                f"height_m must be between {HEIGHT_RANGE_M[0]:g} and {HEIGHT_RANGE_M[1]:g}; got {height_m:g}.",
+                "Give the body height in metres, or None.",
+            )
+        sizes = _broadcast("size_px", size_px, (cameras, 2))
+        focal = _broadcast("focal_px", np.nan if focal_px is None else focal_px, (cameras,))
+        if (sizes < 1).any() or (focal <= 0).any():
+            raise UsageError("size_px and focal_px must be positive.", "They are in pixels.")
+        self._landmarks, self._count = landmarks, _count(landmarks)
+        config = Config(
+            camera=tuple(
+                CameraConfig(source=f"cam{v}", name=f"cam{v}", focal_px=f if np.isfinite(f) else None)
+                for v, f in enumerate(focal.tolist())
+            ),
+            height_m=height_m,
+            pace="all",
+        )
+        engine = OrtEngine(Path(weights) if weights else SHIPPED)
+        warm_up(engine, cameras)
+        self._fusion = Fusion(config, engine)
+        for view, (width, height) in enumerate(sizes.astype(int).tolist()):
+            self._fusion.describe(view, (width, height), landmarks)
+        self._views = cameras
+        self._t_ns: int | None = None
+
+    def step(self, t_s: float, xy: ArrayLike, score: ArrayLike | None = None) -> Pose | None:
+        """Returns the 3D pose at a time step; None if no camera sees anybody.
+
+        Args:
+            t_s: Time of capture, s; later than that of the step before.
+            xy: (V,K,2) px, x right, y down, NaN = not detected; with several people in view (V,P,K,2): the rig follows
+                one of them.
+            score: (V,K) or (V,P,K), 0–1, 0 = not detected; None = 1 for all that are not NaN.
+
+        Raises:
+            UsageError: An array has the wrong shape, or the time does not increase.
+        """
+        places = np.asarray(xy, np.float64)
+        if places.ndim == 3:
+            places = places[:, None]
+        if places.shape[:1] + places.shape[2:] != (self._views, self._count, 2):
+            raise UsageError(
+                f"xy must have shape ({self._views}, {self._count}, 2) or ({self._views}, P, {self._count}, 2); "
+                f"got {np.shape(xy)}.",
+                f"There are {self._views} cameras with {self._count} landmarks ({self._landmarks}).",
+            )
+        scores = np.ones(places.shape[:-1]) if score is None else np.asarray(score, np.float64)
+        if scores.size != places.size // 2 or scores.shape[-1:] != (self._count,):
+            raise UsageError(
+                f"score must have one number for every landmark of xy {np.shape(xy)}; got {scores.shape}.",
+                "Leave it out if the detector has none.",
+            )
+        t_ns = round(t_s * 1e9)
+        if self._t_ns is not None and t_ns <= self._t_ns:
+            raise UsageError(
+                f"t_s must increase from step to step; got {t_s:g} after {self._t_ns * 1e-9:g}.", "Sort the frames."
+            )
+        self._t_ns = t_ns
+        samples = [_sample(t_ns, *view) for view in zip(places, scores.reshape(places.shape[:-1]), strict=True)]
+        fused = self._fusion.step(t_ns, samples)
+        return _from_fused(fused) if fused.tracking else None
+
+    @property
+    def mode(self) -> Mode:
+        """``cold``, ``settled`` or ``solved``: how well the cameras are known."""
+        return self._fusion.rig.mode
+
+    @property
+    def note(self) -> str:
+        """Why the rig is not solved, or what is uncertain about it; empty if all is well."""
+        return self._fusion.rig.note
+
+    @property
+    def cameras(self) -> Cameras:
+        """The cameras as solved so far."""
+        return _cameras(self._fusion.calibration, self._views)
+
+
+def open(path: str | Path) -> Session:  # noqa: A001
+    """Returns a recorded session, open for reading; use it in a ``with`` statement.
+
+    Args:
+        path: A session recorded by ``pose-rig record``, or made by ``pose-rig import``.
+
+    Raises:
+        SessionError: There is no such file, or it is not a session.
+    """
+    return Session(path)
+
+
+def load(path: str | Path) -> Poses:
+    """Returns the poses in a poses file: ``pose-rig run --save poses.npz`` and ``convert --to npz`` write them.
+
+    Raises:
+        SourceError: The file cannot be read, or is not a poses file.
+    """
+    return read_npz(path)
+
+
+def subscribe(endpoint: str = "tcp://127.0.0.1:5571", *, timeout_s: float | None = None) -> Iterator[Pose]:
+    """Yields the poses of a running rig as they arrive, also those in which nobody is tracked.
+
+    A subscriber that is too slow loses poses; it never delays the rig.
+
+    Args:
+        endpoint: Where ``pose-rig run`` publishes: ``tcp://HOST:PORT``.
+        timeout_s: How long to wait for a pose; None = for ever.
+
+    Raises:
+        UsageError: There can be no such endpoint.
+        PoseRigError: No pose arrived within ``timeout_s``.
+    """
+    with Receiver(endpoint, topics=(Pose3D.TOPIC,)) as receiver:
+        waited_ms = 0
+        while True:
+            messages = receiver.receive(POLL_MS)
+            for message in messages:
+                if isinstance(message, Pose3D):
+                    yield _from_message(message)
+            waited_ms = 0 if messages else waited_ms + POLL_MS
+            if timeout_s is not None and waited_ms >= timeout_s * 1e3:
+                raise PoseRigError(
+                    f"No pose arrived from {endpoint} within {timeout_s:g} s.", "Is `pose-rig run` running there?"
+                )
+
+
+def retarget(poses: Poses) -> Motion:
+    """Returns the joint rotations of a humanoid that moves as the person did.
+
+    ``motion.bones`` (B) names, ``motion.t_ns`` (T,), ``motion.root`` (T,3) m, the position of the hips,
+    ``motion.rotation`` (T,B,4) quaternions x, y, z, w of each bone relative to its parent, ``motion.rest`` the bones'
+    lengths and rest pose. ``motion["RightLowerArm"]`` is the rotation (T,4) of one bone.
+
+    Args:
+        poses: Of a session (``session.poses()``) or a poses file (`load`).
+    """
+    return solve(poses.joints, poses.t_ns, poses.xyz, poses.score, height_m=poses.height_m)
+
+
+def _broadcast(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
+    try:
+        return np.broadcast_to(np.asarray(value, np.float64), shape)
+    except ValueError as error:
+        raise UsageError(
+            f"{name} must have shape {shape} or be the same for all cameras; got shape {np.shape(value)}.",
+            f"Give one {name} for each of the {shape[0]} cameras.",
+        ) from error
+
+
+def _count(schema: str) -> int:
+    return len(landmarks(schema).names)
+
+
+def _sample(t_ns: int, xy_PK2: Floats, score_PK: Floats) -> Sample:
+    people = People.from_arrays(xy_PK2, score_PK)
+    return Sample(t_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
+
+
+def _from_fused(fused: FusedInstant) -> Pose:
+    return Pose(
+        t_s=fused.t_ns * 1e-9,
+        joints=fused.joints,
+        xyz=fused.xyz,
+        covariance=fused.covariance,
+        score=fused.score,
+        mode=fused.mode,
+        tracking=fused.tracking,
+        refined_px=fused.refined_px,
+    )
+
+
+def _from_message(message: Pose3D) -> Pose:
+    joints = joint_names(message.joints)
+    unknown = np.full((len(joints), 3, 3), np.nan)
+    return Pose(
+        t_s=message.t_ns * 1e-9,
+        joints=joints,
+        xyz=message.xyz.astype(np.float64),
+        covariance=message.covariance_m2.astype(np.float64) if message.covariance_m2.size else unknown,
+        score=message.score.astype(np.float64),
+        mode=message.mode,
+        tracking=bool(message.tracking),
+        refined_px=np.zeros((0, 17, 2)),
+    )
+
+
+def _cameras(calibration: Calibration | None, views: int) -> Cameras:
+    rows = {key: np.full((views, *shape), np.nan) for key, shape in CAMERA_ARRAYS.items()}
+    if calibration is None:
+        return Cameras(np.zeros(views, bool), **rows)
+    known = calibration.known
+    rows["R"][known], rows["t"][known] = calibration.rotation[known], calibration.translation[known]
+    rows["R_sd_deg"][known] = np.degrees(calibration.rotation_sd[known])
+    rows["t_sd_m"][known] = calibration.translation_sd[known]
+    rows["focal_sd_px"][known] = (calibration.focal_sd * calibration.focal_px)[known]
+    for view in np.flatnonzero(known):
+        rows["K"][view] = camera_matrix(calibration.focal_px[view], calibration.size_px[view])
+        rows["dist"][view] = [calibration.k1[view], 0, 0, 0, 0]
+    return Cameras(known.copy(), **rows)
