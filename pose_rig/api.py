@@ -21,7 +21,7 @@ from pose_rig.geometry import camera_matrix
 from pose_rig.humanoid.bones import Motion
 from pose_rig.humanoid.retarget import retarget as solve
 from pose_rig.joint_name import joint_index
-from pose_rig.lifting.engine import SHIPPED, OrtEngine, warm_up
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.formats.poses_npz import read_npz
 from pose_rig.session.reader import Session
@@ -145,7 +145,7 @@ class Rig:
             height_m=height_m,
             pace="all",
         )
-        engine = OrtEngine(Path(weights) if weights else SHIPPED)
+        engine = OrtEngine(Path(weights) if weights else DEFAULT_WEIGHTS)
         warm_up(engine, cameras)
         self._fusion = Fusion(config, engine)
         for view, (width, height) in enumerate(sizes.astype(int).tolist()):
