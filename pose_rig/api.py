@@ -15,8 +15,9 @@ from pose_rig.capture.source import People
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.rig.estimator import FusedInstant, Fusion
+from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import camera_matrix
 from pose_rig.humanoid.bones import Motion
 from pose_rig.humanoid.retarget import retarget as solve
@@ -147,9 +148,9 @@ class Rig:
         )
         engine = OrtEngine(Path(weights) if weights else DEFAULT_WEIGHTS)
         warm_up(engine, cameras)
-        self._fusion = Fusion(config, engine)
+        self._estimator = Estimator(config, engine)
         for view, (width, height) in enumerate(sizes.astype(int).tolist()):
-            self._fusion.describe(view, (width, height), landmarks)
+            self._estimator.describe(view, (width, height), landmarks)
         self._views = cameras
         self._t_ns: int | None = None
 
@@ -187,23 +188,23 @@ class Rig:
             )
         self._t_ns = t_ns
         samples = [_sample(t_ns, *view) for view in zip(places, scores.reshape(places.shape[:-1]), strict=True)]
-        fused = self._fusion.step(t_ns, samples)
-        return _from_fused(fused) if fused.tracking else None
+        estimate = self._estimator.step(t_ns, samples)
+        return _from_estimate(estimate) if estimate.tracking else None
 
     @property
     def mode(self) -> Mode:
         """``cold``, ``settled`` or ``solved``: how well the cameras are known."""
-        return self._fusion.rig.mode
+        return self._estimator.rig.mode
 
     @property
     def note(self) -> str:
         """Why the rig is not solved, or what is uncertain about it; empty if all is well."""
-        return self._fusion.rig.note
+        return self._estimator.rig.note
 
     @property
     def cameras(self) -> Cameras:
         """The cameras as solved so far."""
-        return _cameras(self._fusion.calibration, self._views)
+        return _cameras(self._estimator.calibration, self._views)
 
 
 def open(path: str | Path) -> Session:  # noqa: A001
@@ -286,16 +287,16 @@ def _sample(t_ns: int, xy_PK2: Floats, score_PK: Floats) -> Sample:
     return Sample(t_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
 
 
-def _from_fused(fused: FusedInstant) -> Pose:
+def _from_estimate(estimate: PoseEstimate) -> Pose:
     return Pose(
-        t_s=fused.t_ns * 1e-9,
-        joints=fused.joints,
-        xyz=fused.xyz,
-        covariance=fused.covariance,
-        score=fused.score,
-        mode=fused.mode,
-        tracking=fused.tracking,
-        refined_px=fused.refined_px,
+        t_s=estimate.t_ns * 1e-9,
+        joints=estimate.joints,
+        xyz=estimate.xyz,
+        covariance=estimate.covariance,
+        score=estimate.score,
+        mode=estimate.mode,
+        tracking=estimate.tracking,
+        refined_px=estimate.refined_px,
     )
 
 
