@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from pose_rig.assets.fetch import demo_clip
+from pose_rig.assets.catalog import demo_clip
 
 CLIP_FRAMES = 100
 CLIP_FPS = 60.0

@@ -24,7 +24,7 @@ from benchmarks.clips import CLIP_FPS
 from benchmarks.contract import ROOT
 from benchmarks.readme_scene import CAMERAS, LABEL_PT, LEFT, RIGHT, TRUNK, SolvedView, draw_scene, skeleton
 from pose_rig.arrays import Floats
-from pose_rig.assets.fetch import demo_clip
+from pose_rig.assets.catalog import demo_clip
 from pose_rig.skeleton import J
 
 OUT = ROOT / "docs" / "images" / "rig.png"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from pose_rig.assets.fetch import detector_model
+from pose_rig.assets.catalog import detector_model
 from pose_rig.config import Config
 from pose_rig.tools.arguments.camera_list import needs_detector
 from pose_rig.tools.terminal.run_loop import Run

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.capture.source import People
+from pose_rig.capture.source import Detections
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.calibration.cameras import Calibration
@@ -283,7 +283,7 @@ def _count(schema: str) -> int:
 
 
 def _sample(t_ns: int, xy_PK2: Floats, score_PK: Floats) -> Sample:
-    people = People.from_arrays(xy_PK2, score_PK)
+    people = Detections.from_arrays(xy_PK2, score_PK)
     return Sample(t_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
 
 

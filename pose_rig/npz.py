@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from pose_rig.errors import ContentError
 
 # what numpy and zipfile raise about damaged files
-DAMAGE = (
+READ_ERRORS = (
     OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, SyntaxError, KeyError,
     MemoryError, OverflowError, tokenize.TokenError,
 )  # fmt: skip
 PLAIN = re.compile(r"[<>|=]?(?:[biuf][1248]|[SU]\d{1,9})")  # numbers, truth values, text
 NPY = b"\x93NUMPY"  # how a single array begins
 # What a file may unpack to: keypoints, poses and motion compress two- to tenfold, empty people up to a hundredfold.
-SMALL_BYTES, MOST_FOLD = 1 << 27, 32
+MIN_UNPACKED_LIMIT_BYTES, MAX_COMPRESSION_RATIO = 1 << 27, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Header:
     size_bytes: int
 
 
-def most_bytes(path: Path) -> int:
+def max_unpacked_bytes(path: Path) -> int:
     """Returns how much a file may unpack to."""
-    return max(SMALL_BYTES, MOST_FOLD * path.stat().st_size)
+    return max(MIN_UNPACKED_LIMIT_BYTES, MAX_COMPRESSION_RATIO * path.stat().st_size)
 
 
 def read_header(file: IO[bytes]) -> Header:
@@ -108,7 +108,7 @@ def check_text(array: NDArray[Any]) -> None:
             raise ValueError("text has numbers that are no characters")
 
 
-def unpack(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
+def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
     """Returns the arrays of an npz by name.
 
     Args:
@@ -127,12 +127,12 @@ def unpack(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArr
             chosen = {name: info for name, info in members.items() if wanted is None or name in wanted}
             check_members(path, chosen.values())
             return {name: _member(archive, info) for name, info in chosen.items()}
-    except DAMAGE as error:
+    except READ_ERRORS as error:
         raise ValueError(str(error) or type(error).__name__) from error
 
 
 def read_arrays(path: Path, remedy: str, wanted: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of an npz by name, as `unpack` does.
+    """Returns the arrays of an npz by name, as `load_npz` does.
 
     Args:
         path: The file.
@@ -143,7 +143,7 @@ def read_arrays(path: Path, remedy: str, wanted: Collection[str] | None = None) 
         SourceError: It cannot be read.
     """
     try:
-        return unpack(path, wanted)
+        return load_npz(path, wanted)
     except ValueError as error:
         raise ContentError(f"{path} cannot be read as npz: {error}.", remedy) from error
 
@@ -158,13 +158,13 @@ def read_npy(path: Path, remedy: str) -> NDArray[Any]:
         with path.open("rb") as file:
             header = _plain(read_header(file))
             return read_body(file, header, path.stat().st_size - file.tell())
-    except DAMAGE as error:
+    except READ_ERRORS as error:
         reason = str(error) or type(error).__name__
         raise ContentError(f"{path} cannot be read as npy: {reason}.", remedy) from error
 
 
 def check_members(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
-    """Refuses members of an archive that unpack to very much, or are compressed as no array is.
+    """Refuses members of an archive that unpack to too much, or are compressed as no array is.
 
     Raises:
         ValueError: There are such.
@@ -181,7 +181,7 @@ def check_unpacked(path: Path, size_bytes: int) -> None:
     Raises:
         ValueError: It is one.
     """
-    if size_bytes > most_bytes(path):
+    if size_bytes > max_unpacked_bytes(path):
         raise ValueError(
             f"its {path.stat().st_size / 1e6:.3g} MB would unpack to {size_bytes / 1e6:.0f} MB, as no such file does"
         )

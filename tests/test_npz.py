@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.errors import ContentError
-from pose_rig.npz import SMALL_BYTES, read_arrays, read_npy
+from pose_rig.npz import MIN_UNPACKED_LIMIT_BYTES, read_arrays, read_npy
 
 
 def header(descr: Any, shape: tuple[int, ...], fortran: bool = False) -> bytes:
@@ -76,8 +76,8 @@ def test_what_is_no_array_is_refused(tmp_path: Path, content: bytes, reason: str
 def test_a_small_file_that_unpacks_to_very_much_is_refused_unread(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("xy.npy", "w") as entry:
-            entry.write(header("<f8", (SMALL_BYTES // 8,)))
-            for _ in range(SMALL_BYTES >> 20):
+            entry.write(header("<f8", (MIN_UNPACKED_LIMIT_BYTES // 8,)))
+            for _ in range(MIN_UNPACKED_LIMIT_BYTES >> 20):
                 entry.write(bytes(1 << 20))
         archive.writestr("t.npy", header("<f8", (1,)) + bytes(8))
     reason = r"bomb\.npz cannot be read as npz: its 0\.13. MB would unpack to 134 MB, as no such file does\. Help\."

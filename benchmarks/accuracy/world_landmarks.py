@@ -27,9 +27,9 @@ from benchmarks.accuracy.real_footage import frames
 from benchmarks.accuracy.reference import LIMB, Reference, pa_mpjpe_mm
 from benchmarks.contract import Report, parser
 from pose_rig.arrays import Floats
-from pose_rig.assets.fetch import detector_model
-from pose_rig.capture.open import open_source
+from pose_rig.assets.catalog import detector_model
 from pose_rig.capture.source import Frame, Source
+from pose_rig.capture.source_factory import open_source
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, DetectorConfig
 from pose_rig.errors import UsageError
 from pose_rig.lifting.checkpoint import load

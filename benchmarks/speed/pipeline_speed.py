@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.clips import CLIP_FPS, looped_clips
 from benchmarks.contract import Report, parser
 from benchmarks.watch import watch
-from pose_rig.assets.fetch import detector_model
+from pose_rig.assets.catalog import detector_model
 from pose_rig.config import CameraConfig, Config, DetectorConfig
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.terminal.status import RunStatus
@@ -68,8 +68,8 @@ def bare_fps(videos: list[Path], model: str, warm_up: int) -> float:
 def detect_all(video: str, model: str, go: Event, report: Connection) -> None:
     """Decodes a video and looks for people in every frame; says when it is ready, then when each frame was done."""
     from pose_rig.capture.detector import MediaPipeDetector
-    from pose_rig.capture.device import open_device, open_ffmpeg, size_px
     from pose_rig.capture.source import Frame
+    from pose_rig.capture.video_capture import open_device, open_ffmpeg, size_px
 
     device = open_ffmpeg(video, open_device)
     detector = MediaPipeDetector(DetectorConfig(model=model))

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.clips import looped_clips
 from benchmarks.contract import Report, parser
 from benchmarks.watch import watch
-from pose_rig.assets.fetch import detector_model
+from pose_rig.assets.catalog import detector_model
 from pose_rig.config import CameraConfig, Config, DetectorConfig
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.terminal.status import RunStatus

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.clips import looped_clips
 from benchmarks.contract import MB, Report, parser
-from pose_rig.assets.fetch import detector_model
+from pose_rig.assets.catalog import detector_model
 from pose_rig.capture.process import main as camera_main
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig
 from pose_rig.wire.bus import Receiver
@@ -70,7 +70,7 @@ def play(videos: list[Path], model: str, seconds: float, after_s: float, *, vide
     stop, start_ns = SPAWN.Event(), SPAWN.Value("q", 0)
     with (
         Receiver("tcp://127.0.0.1:0", bind=True) as keypoints,
-        Receiver("tcp://127.0.0.1:0", "lossless", bind=True, largest=MAX_VIDEO_BYTES) as pictures,
+        Receiver("tcp://127.0.0.1:0", "lossless", bind=True, max_bytes=MAX_VIDEO_BYTES) as pictures,
     ):
         workers = [
             SPAWN.Process(

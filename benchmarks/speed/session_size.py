@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from benchmarks.clips import CLIP_FPS
 from benchmarks.contract import MB, Report, parser
 from benchmarks.watch import watch
-from pose_rig.assets.fetch import demo_clip, detector_model
+from pose_rig.assets.catalog import demo_clip, detector_model
 from pose_rig.capture.detector import MediaPipeDetector
-from pose_rig.capture.device import open_device, open_ffmpeg, size_px
 from pose_rig.capture.source import Frame
+from pose_rig.capture.video_capture import open_device, open_ffmpeg, size_px
 from pose_rig.config import Config, DetectorConfig
 from pose_rig.session.recorder import FLUSH_EVERY_S
 from pose_rig.tools.arguments.camera_list import config_of

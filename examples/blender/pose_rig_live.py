@@ -261,7 +261,7 @@ class POSE_RIG_OT_start(bpy.types.Operator):  # noqa: N801
 class POSE_RIG_OT_stop(bpy.types.Operator):  # noqa: N801
     """Stop listening; the armature keeps its pose."""
 
-    bl_idname = "pose_rig.wire.stop"
+    bl_idname = "pose_rig.stop"
     bl_label = "Stop"
 
     def execute(self, context: Any) -> set[str]:
@@ -285,7 +285,7 @@ class POSE_RIG_PT_panel(bpy.types.Panel):  # noqa: N801
         settings.enabled = receiver is None
         for name in ("address", "port", "armature"):
             settings.prop(context.scene.pose_rig, name)
-        self.layout.operator("pose_rig.start" if receiver is None else "pose_rig.wire.stop")
+        self.layout.operator("pose_rig.start" if receiver is None else "pose_rig.stop")
         if receiver is not None:
             shown = receiver.frame or {"mode": "nothing yet", "tracking": 1}
             self.layout.label(text=f"{receiver.received} frames, {receiver.bad} bad")

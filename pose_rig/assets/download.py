@@ -16,11 +16,11 @@ from pose_rig.errors import AssetError
 CHUNK = 1 << 18  # bytes
 FRUITLESS = 3  # attempts in a row that bring nothing, after which an address is given up
 PAUSE_S = 1.0  # between attempts
-SHOWN_STEPS = 10  # lines of progress for a whole file
+SHOWN_STEPS = 10  # print_progress of progress for a whole file
 GIVEN_UP_STATUS = frozenset(range(400, 500)) - {408, 416, 425, 429}  # asking again will not help
 
-Show = Callable[[int], None]  # how many bytes there are
-Meter = Callable[[str, int], AbstractContextManager[Show]]  # name and bytes of a file → `Show`
+ShowBytes = Callable[[int], None]  # how many bytes there are
+ProgressMeter = Callable[[str, int], AbstractContextManager[ShowBytes]]  # name and bytes of a file → `ShowBytes`
 
 
 class OtherFileError(UnreachableError):
@@ -51,11 +51,11 @@ class RemoteFile:
         return path.is_file() and path.stat().st_size == self.size and _sha256(path) in self.sha256
 
 
-def lines(say: Callable[[str], None]) -> Meter:
-    """Returns a meter that says how far a download is, in ten lines."""
+def print_progress(say: Callable[[str], None]) -> ProgressMeter:
+    """Returns a meter that says how far a download is, in ten print_progress."""
 
     @contextmanager
-    def meter(name: str, size: int) -> Iterator[Show]:
+    def meter(name: str, size: int) -> Iterator[ShowBytes]:
         said = 0
 
         def show(count: int) -> None:
@@ -74,7 +74,7 @@ def download(
     sources: Iterable[Callable[[], str]],
     folder: Path,
     access: Access,
-    meter: Meter,
+    meter: ProgressMeter,
     pause_s: float = PAUSE_S,
 ) -> Path:
     """Returns where a file lies in a folder, downloaded unless it was put there by hand.
@@ -112,7 +112,7 @@ def by_hand(file: RemoteFile, folder: Path) -> str:
     return f"Connect to the network and try again; or download {file.page} in a browser and put it into {folder}."
 
 
-def _from(url: str, file: RemoteFile, part: Path, access: Access, show: Show, pause_s: float) -> None:
+def _from(url: str, file: RemoteFile, part: Path, access: Access, show: ShowBytes, pause_s: float) -> None:
     """Downloads from one address, on from what there is of the file.
 
     Raises:
@@ -137,7 +137,7 @@ def _from(url: str, file: RemoteFile, part: Path, access: Access, show: Show, pa
         clean = True  # what was there before may have been the start of something else: once more from its beginning
 
 
-def _attempt(url: str, file: RemoteFile, part: Path, access: Access, show: Show) -> None:
+def _attempt(url: str, file: RemoteFile, part: Path, access: Access, show: ShowBytes) -> None:
     """Asks for what is missing, and adds it.
 
     Raises:
@@ -171,7 +171,7 @@ def _attempt(url: str, file: RemoteFile, part: Path, access: Access, show: Show)
         raise UnreachableError(f"{urlsplit(url).hostname}: the connection ends early")
 
 
-def _append(answer: Answer, part: Path, start: int, most: int, show: Show) -> None:
+def _append(answer: Answer, part: Path, start: int, most: int, show: ShowBytes) -> None:
     """Writes an answer to a file from byte ``start`` on; not much more than ``most`` bytes in all."""
     try:
         out = part.open("r+b" if start else "wb")

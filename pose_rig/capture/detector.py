@@ -20,7 +20,7 @@ import mediapipe
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
-from pose_rig.capture.source import Frame, People
+from pose_rig.capture.source import Detections, Frame
 from pose_rig.config import DetectorConfig
 from pose_rig.errors import AssetError
 
@@ -66,7 +66,7 @@ class MediaPipeDetector:
                 self._search.detect(image)
             self._follower(1).detect_for_video(image, self._t_ms)
 
-    def detect(self, frame: Frame) -> People:
+    def detect(self, frame: Frame) -> Detections:
         """Returns the people of a frame; xy as MediaPipe says, also outside the image; score = its visibility."""
         if frame.image is None:
             return _people([], frame.size_px)
@@ -123,11 +123,11 @@ class MediaPipeDetector:
             ) from error
 
 
-def _people(found: list[Any], size_px: tuple[int, int]) -> People:
+def _people(found: list[Any], size_px: tuple[int, int]) -> Detections:
     """Returns people from MediaPipe's landmarks, which are fractions of the image."""
     rows = [[(mark.x, mark.y, mark.visibility) for mark in person] for person in found]
     values = np.array(rows, np.float64).reshape(len(rows), K, 3)
-    return People.from_arrays(values[..., :2] * size_px, values[..., 2])
+    return Detections.from_arrays(values[..., :2] * size_px, values[..., 2])
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from pose_rig import skeleton
 from pose_rig.arrays import Image
 from pose_rig.capture.keypoints import Keypoints, advances, checked
-from pose_rig.capture.recording import Instant
-from pose_rig.capture.source import People
+from pose_rig.capture.recording import RecordedFrame
+from pose_rig.capture.source import Detections
 from pose_rig.errors import ContentError, SourceError
 from pose_rig.npz import read_arrays
-from pose_rig.wire.messages import LARGEST_SIDE_PX
+from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
 REQUIRED = ("xy", "score", "t_ns", "landmarks", "size_px")
 OPTIONAL = ("cameras", "focal_px")
@@ -63,8 +63,8 @@ def _check_shapes(path: Path, xy: NDArray[Any], score: NDArray[Any], t_ns: NDArr
     if t_ns.dtype.kind == "u" and (t_ns > np.iinfo(np.int64).max).any():
         raise _bad(path, "t_ns", f"reaches {t_ns.max()}, which are no nanoseconds")
     sound = size_px.shape == (views, 2) and size_px.dtype.kind in "iuf"
-    if not sound or not ((size_px >= 1) & (size_px <= LARGEST_SIDE_PX)).all():
-        wanted = f"expected positive numbers {(views, 2)}, {LARGEST_SIDE_PX} at most"
+    if not sound or not ((size_px >= 1) & (size_px <= MAX_IMAGE_SIDE_PX)).all():
+        wanted = f"expected positive numbers {(views, 2)}, {MAX_IMAGE_SIDE_PX} at most"
         raise _bad(path, "size_px", f"is {size_px.dtype} {size_px.shape}, {wanted}")
 
 
@@ -96,18 +96,18 @@ class KeypointTrack:
         self.fps = 1e9 / float(np.median(np.diff(self._t_ns))) if len(self._t_ns) > 1 else 30.0
         self.detail = f"2D keypoints, {self._xy.shape[-2]} landmarks at {self.fps:.4g}/s"
 
-    def advance(self) -> Instant | None:
+    def advance(self) -> RecordedFrame | None:
         """Moves on to the next frame; None at the end."""
         self._at += 1
-        return Instant(self._at, int(self._t_ns[self._at])) if self._at < len(self._t_ns) else None
+        return RecordedFrame(self._at, int(self._t_ns[self._at])) if self._at < len(self._t_ns) else None
 
     def seek(self, own_ns: int) -> None:
         """Goes to just before ``own_ns``."""
         self._at = int(np.searchsorted(self._t_ns, own_ns)) - 1
 
-    def content(self) -> tuple[Image | None, People | None]:
+    def content(self) -> tuple[Image | None, Detections | None]:
         """Returns the people of the frame."""
-        return None, People.from_arrays(self._xy[self._at], self._score[self._at])
+        return None, Detections.from_arrays(self._xy[self._at], self._score[self._at])
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import ContentError
 from pose_rig.skeleton import landmarks
-from pose_rig.wire.messages import LARGEST_SIDE_PX
+from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
 SCORE_LIMIT = 1.5  # heads with SimCC or heat maps overshoot 1 a little; beyond this it is another scale
 NORMALISED = 1.5  # half of the coordinates lie within this: no pixels
@@ -110,7 +110,7 @@ def _check_scores(score: NDArray[np.float32], name: str) -> None:
 
 
 def _check_camera(size_px: tuple[int, int], focal_px: float | None, name: str, remedy: str) -> None:
-    if not all(1 <= side <= LARGEST_SIDE_PX for side in size_px):
+    if not all(1 <= side <= MAX_IMAGE_SIDE_PX for side in size_px):
         raise ContentError(f"{name}: {size_px[0]}×{size_px[1]} px is no size of an image.", remedy)
     low, high = (factor * max(size_px) for factor in FOCAL_PER_SIDE)
     if focal_px is not None and not low <= focal_px <= high:

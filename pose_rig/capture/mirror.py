@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pose_rig.capture.source import Frame, People, Source
+from pose_rig.capture.source import Detections, Frame, Source
 from pose_rig.skeleton import landmarks, other_side
 
 
@@ -41,15 +41,15 @@ class Unmirrored:
         image = (
             frame.image if frame.image is None or frame.image.ndim < 2 else np.ascontiguousarray(frame.image[:, ::-1])
         )
-        return replace(frame, image=image, people=self._turned(frame.people, frame.size_px[0]))
+        return replace(frame, image=image, detections=self._turned(frame.detections, frame.size_px[0]))
 
     def close(self) -> None:
         """Closes the source."""
         self._source.close()
 
-    def _turned(self, people: People | None, width_px: int) -> People | None:
+    def _turned(self, people: Detections | None, width_px: int) -> Detections | None:
         if people is None:
             return None
         xy, score = people.xy[:, self._columns].copy(), people.score[:, self._columns]
         xy[..., 0] = np.where(score > 0, width_px - xy[..., 0], 0)  # the picture's middle is at half its width
-        return People(xy, score)
+        return Detections(xy, score)

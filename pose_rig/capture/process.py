@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pose_rig.capture.image import to_bgr
-from pose_rig.capture.open import open_source
 from pose_rig.capture.source import Detector, Frame, Source
-from pose_rig.capture.video_lane import VideoLane
+from pose_rig.capture.source_factory import open_source
+from pose_rig.capture.video_sender import VideoLane
 from pose_rig.config import CameraConfig, CameraJob, Pace
 from pose_rig.errors import MessageError, PoseRigError
-from pose_rig.wire.bus import Lane, Sender
+from pose_rig.wire.bus import Delivery, Sender
 from pose_rig.wire.messages import Keypoints2D, Message, State
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.stop import Stop
@@ -20,7 +20,7 @@ from pose_rig.wire.stop import Stop
 HEALTH_EVERY_S = 0.5
 READY_EVERY_S = 0.1
 SLICE_S = 0.1  # the longest wait before ``stop`` is looked at again
-LANE_OPENS_S = 0.3  # a live lane drops what is sent before the receiver has heard of it
+LANE_OPENS_S = 0.3  # a live delivery drops what is sent before the receiver has heard of it
 DRAIN_MS = 2000
 
 
@@ -50,8 +50,8 @@ def main(job: CameraJob, stop: Stop, start_ns: Start, open_source: OpenSource = 
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor stops us
-    lane: Lane = "lossless" if job.pace == "all" else "live"
-    worker = _Worker(job, stop, start_ns, Sender(job.endpoint, lane, keys=job.keys))
+    delivery: Delivery = "lossless" if job.pace == "all" else "best-effort"
+    worker = _Worker(job, stop, start_ns, Sender(job.endpoint, delivery, keys=job.keys))
     try:
         worker.run(open_source)
     except PoseRigError as error:
@@ -121,24 +121,24 @@ class _Worker:
             self._source.close()
         if self._detector is not None:
             self._detector.close()
-        self._sender.drain(0 if self._stop.is_set() else DRAIN_MS)
+        self._sender.close(linger_ms=0 if self._stop.is_set() else DRAIN_MS)
 
     def _handle(self, frame: Frame, landmarks: str) -> None:
         """Detects and sends one frame; one that cannot be used is counted."""
-        self._meter.arrived(frame.index)
+        self._meter.count_received(frame.index)
         began = time.monotonic_ns()
-        people = frame.people
+        people = frame.detections
         if self._detector is not None:
             image, reason = to_bgr(frame.image, frame.size_px)
             if image is None:
-                self._meter.unusable(reason)
+                self._meter.count_dropped(reason)
                 return
             if self._video is not None:
                 self._video.offer(frame.index, frame.t_ns, image)
             landmarks = self._detector.landmarks
             people = self._detector.detect(Frame(frame.index, frame.t_ns, frame.size_px, image, None))
         if people is None:
-            self._meter.unusable("A frame came without people.")
+            self._meter.count_dropped("A frame came without people.")
             return
         stages_ms = {"detect": (time.monotonic_ns() - began) / 1e6}
         message = Keypoints2D(
@@ -148,10 +148,10 @@ class _Worker:
         try:
             sent = self._send(message)
         except MessageError as error:
-            self._meter.unusable(error.cause)
+            self._meter.count_dropped(error.cause)
             return
         if sent:
-            self._meter.done(self._age_ms(frame, began), stages_ms)
+            self._meter.count_sent(self._age_ms(frame, began), stages_ms)
 
     def _age_ms(self, frame: Frame, began_ns: int) -> float:
         """Returns the time since the frame was due or grabbed; since it was read, where it has a time of its own."""
@@ -168,7 +168,7 @@ class _Worker:
         self._send(self._meter.health(state, error or fault))
 
     def _send(self, message: Message) -> bool:
-        """Sends, waiting for room on a lossless lane; False if the worker was stopped meanwhile."""
+        """Sends, waiting for room on a lossless delivery; False if the worker was stopped meanwhile."""
         while not self._sender.send(message, timeout_ms=round(SLICE_S * 1000)):
             if self._stop.is_set():
                 return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pose_rig.arrays import Image
-from pose_rig.capture.source import Frame, People
+from pose_rig.capture.source import Detections, Frame
 from pose_rig.config import Pace
 
 # A source that joins late seeks rather than decoding its way there: grabbing is only about 5 × real time. Later on it
@@ -19,7 +19,7 @@ START_CHECK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Instant:
+class RecordedFrame:
     """A frame's place in its recording: number from 0, and own time in ns."""
 
     index: int
@@ -40,13 +40,13 @@ class Recording(Protocol):
     def fault(self) -> str:
         """As in `Source`."""
 
-    def advance(self) -> Instant | None:
+    def advance(self) -> RecordedFrame | None:
         """Moves on to the next frame, without decoding where that can be helped; None at the end."""
 
     def seek(self, own_ns: int) -> None:
         """Goes to about ``own_ns``, so that the next `advance` arrives at or before it."""
 
-    def content(self) -> tuple[Image | None, People | None]:
+    def content(self) -> tuple[Image | None, Detections | None]:
         """Returns the image, or the people, of the frame it is at."""
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class PacedSource:
         self._start = start
         self._offset_ns = round(offset_ms * 1e6)
         self._period_ns = round(1e9 / recording.fps)
-        self._next: Instant | None = None
+        self._next: RecordedFrame | None = None
         self._own_ns = 0  # of the frame it is at
         self._sought_ns = self._seek_cost_ns = 0  # when a seek ended last, and how long it took
         self._read_ns = 0  # when the last frame was handed out, 0 once the skipping after it has begun
@@ -126,11 +126,11 @@ class PacedSource:
             pass
         if self._next is None:
             return None
-        instant, self._next = self._next, None
+        frame, self._next = self._next, None
         self._read_ns, self._joined = self._clock.monotonic_ns(), True
-        image, people = self._recording.content()
+        image, detections = self._recording.content()
         start_ns = self._start() if self._realtime else 0
-        return Frame(instant.index, start_ns + instant.own_ns + self._offset_ns, self.size_px, image, people)
+        return Frame(frame.index, start_ns + frame.own_ns + self._offset_ns, self.size_px, image, detections)
 
     def close(self) -> None:
         """Closes the recording."""

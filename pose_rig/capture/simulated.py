@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Image
-from pose_rig.capture.recording import Instant
-from pose_rig.capture.source import People
+from pose_rig.capture.recording import RecordedFrame
+from pose_rig.capture.source import Detections
 from pose_rig.config import CameraConfig
 from pose_rig.errors import UsageError
 from pose_rig.geometry import camera_matrix
@@ -98,24 +98,24 @@ class SimulatedCamera:
         self._phase = random.uniform(0, 2 * np.pi, (len(NOISE_HZ), *frames.shape[1:2], 2))
         self._at = -1
 
-    def advance(self) -> Instant | None:
+    def advance(self) -> RecordedFrame | None:
         """Moves on to the next frame; None at the end."""
         self._at += 1
         if self.total_frames is not None and self._at >= self.total_frames:
             return None
-        return Instant(self._at, round(self._at * 1e9 / self.fps))
+        return RecordedFrame(self._at, round(self._at * 1e9 / self.fps))
 
     def seek(self, own_ns: int) -> None:
         """Goes to just before ``own_ns``."""
         self._at = max(0, int(own_ns * 1e-9 * self.fps)) - 1
 
-    def content(self) -> tuple[Image | None, People | None]:
+    def content(self) -> tuple[Image | None, Detections | None]:
         """Returns the person as a detector would see it; a joint outside the image is not seen."""
         time_s = self._at / self.fps
         rays_J3 = (pose(time_s) @ self._R.T + self._t) @ self._K.T
         xy_J2 = rays_J3[:, :2] / rays_J3[:, 2:] + self._noise(time_s)
         inside = ((xy_J2 >= 0) & (xy_J2 < self.size_px)).all(-1)
-        return None, People.from_arrays(xy_J2[None], np.where(inside, SCORE, 0.0)[None])
+        return None, Detections.from_arrays(xy_J2[None], np.where(inside, SCORE, 0.0)[None])
 
     def close(self) -> None:
         """Nothing is held open."""

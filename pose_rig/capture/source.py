@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Image
-from pose_rig.wire.messages import FARTHEST_PX
-from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, stepped
+from pose_rig.wire.messages import MAX_COORDINATE_PX
+from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, quantize
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class Detections:
     """The people of one frame.
 
     Attributes:
@@ -27,7 +27,7 @@ class People:
     score: NDArray[np.float32]
 
     @classmethod
-    def from_arrays(cls, xy_PK2: NDArray[Any], score_PK: NDArray[Any]) -> "People":
+    def from_arrays(cls, xy_PK2: NDArray[Any], score_PK: NDArray[Any]) -> "Detections":
         """Returns the people of whom anything is seen; a landmark beyond all bounds or of score 0 is not seen.
 
         All keypoints come through here, and are rounded (`pose_rig.wire.precision`).
@@ -38,9 +38,9 @@ class People:
         """
         xy = np.asarray(xy_PK2, np.float32)
         score = np.nan_to_num(np.asarray(score_PK, np.float32), nan=0.0).clip(0.0, 1.0)
-        score = np.where((np.abs(xy) <= FARTHEST_PX).all(-1), score, np.float32(0))
-        xy = stepped(np.where(score[..., None] > 0, xy, np.float32(0)), XY_STEP_PX)
-        score = np.where(score > 0, stepped(score, SCORE_STEP).clip(SCORE_STEP), np.float32(0))
+        score = np.where((np.abs(xy) <= MAX_COORDINATE_PX).all(-1), score, np.float32(0))
+        xy = quantize(np.where(score[..., None] > 0, xy, np.float32(0)), XY_STEP_PX)
+        score = np.where(score > 0, quantize(score, SCORE_STEP).clip(SCORE_STEP), np.float32(0))
         seen = score.any(-1)
         return cls(xy[seen], score[seen])
 
@@ -54,14 +54,14 @@ class Frame:
         t_ns: Capture instant: monotonic clock at grab, or the frame's own time from 0 with pace ``all``.
         size_px: Image (width, height) the source promised.
         image: (H,W,3) uint8 BGR as the device gave it, not yet checked; None when there are no pixels.
-        people: What the source itself knows of the people; None when a detector has to find them.
+        detections: What the source itself knows of the people; None when a detector has to find them.
     """
 
     index: int
     t_ns: int
     size_px: tuple[int, int]
     image: Image | None
-    people: People | None
+    detections: Detections | None
 
 
 class Source(Protocol):
@@ -126,7 +126,7 @@ class Detector(Protocol):
     def warm_up(self, size_px: tuple[int, int]) -> None:
         """Does what the first frame would have to wait for; no result depends on it."""
 
-    def detect(self, frame: Frame) -> People:
+    def detect(self, frame: Frame) -> Detections:
         """Returns the people of a frame whose image is (H,W,3) uint8 BGR."""
 
     def close(self) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import cv2
 
 from pose_rig.arrays import Image
-from pose_rig.capture.device import Device, size_px
-from pose_rig.capture.mp4_length import played_s
-from pose_rig.capture.recording import Instant
-from pose_rig.capture.source import People
+from pose_rig.capture.mp4_duration import played_s
+from pose_rig.capture.recording import RecordedFrame
+from pose_rig.capture.source import Detections
+from pose_rig.capture.video_capture import Device, size_px
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
 from pose_rig.redaction import redacted
@@ -58,10 +58,10 @@ class VideoFile:
         if camera.size_px not in (None, self.size_px):
             self.detail += f", wanted {camera.size_px[0]}×{camera.size_px[1]} but files keep their size"
         self.fault = ""
-        self._at = Instant(-1, -1)
+        self._at = RecordedFrame(-1, -1)
         self._first_ns: int | None = None
 
-    def advance(self) -> Instant | None:
+    def advance(self) -> RecordedFrame | None:
         """Moves on to the next frame; None at the end.
 
         Raises:
@@ -75,7 +75,7 @@ class VideoFile:
             damaged = 0
         index = self._at.index + 1 + damaged
         self._lap_damaged += damaged
-        self._at = Instant(index, self._own_ns(index))
+        self._at = RecordedFrame(index, self._own_ns(index))
         return self._at
 
     def _grab(self) -> int | None:
@@ -133,9 +133,9 @@ class VideoFile:
             self._lap_index += self._lap_frames
             self._lap_ns = round(self._lap_index * 1e9 / self.fps)
         if self._device.set(cv2.CAP_PROP_POS_FRAMES, index - self._lap_index):
-            self._at, self._sought = Instant(index - 1, -1), True
+            self._at, self._sought = RecordedFrame(index - 1, -1), True
 
-    def content(self) -> tuple[Image | None, People | None]:
+    def content(self) -> tuple[Image | None, Detections | None]:
         """Returns the decoded frame; no image where it is damaged."""
         decoded, image = self._device.retrieve()
         return (image if decoded else None), None

@@ -1,10 +1,10 @@
-"""Plugged-in cameras."""
+"""ConnectedCamera-in cameras."""
 
 import cv2
 
-from pose_rig.capture.device import Device, OpenDevice, camera_backend, open_device, size_px
-from pose_rig.capture.devices import Plugged
-from pose_rig.capture.live import LiveSource
+from pose_rig.capture.connected_cameras import ConnectedCamera
+from pose_rig.capture.live_source import LiveSource
+from pose_rig.capture.video_capture import Device, OpenDevice, camera_backend, open_device, size_px
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
 
@@ -15,7 +15,7 @@ FOURCC = "MJPG"
 FPS_SLACK = 0.5
 
 
-def open_webcam(camera: CameraConfig, plugged: Plugged, open_device: OpenDevice = open_device) -> LiveSource:
+def open_webcam(camera: CameraConfig, plugged: ConnectedCamera, open_device: OpenDevice = open_device) -> LiveSource:
     """Returns the camera, set up; what it did not grant is told in ``detail``.
 
     Args:

@@ -44,11 +44,11 @@ class MessageFile:
         except OSError as error:  # what was still to be written
             raise _full(error) from error
 
-    def receive(self, timeout_ms: int, most: int = 1) -> list[Message]:
+    def receive(self, timeout_ms: int, max_messages: int = 1) -> list[Message]:
         """Returns the next messages, at most so many; none at the end. Nothing is waited for."""
         del timeout_ms
         found: list[Message] = []
-        while len(found) < most and (head := self._file.read(LENGTH_BYTES)):
+        while len(found) < max_messages and (head := self._file.read(LENGTH_BYTES)):
             found.append(decode(self._file.read(int.from_bytes(head, "little"))))
         return found
 

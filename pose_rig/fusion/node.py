@@ -58,7 +58,7 @@ class Door(Protocol):
 class Source(Door, Protocol):
     """Where the messages of one camera come from: a `Receiver`, or a `MessageFile` of what it once said."""
 
-    def receive(self, timeout_ms: int, most: int = ...) -> list[Message]:
+    def receive(self, timeout_ms: int, max_messages: int = ...) -> list[Message]:
         """Returns what is there, oldest first."""
 
 
@@ -196,7 +196,7 @@ class Node:
         while not stop.is_set():
             for receiver, track in zip(receivers, self._tracks, strict=True):
                 if clock.ahead(track) < AHEAD:
-                    for message in receiver.receive(0, most=8):
+                    for message in receiver.receive(0, max_messages=8):
                         self._take(message)
             t_ns = clock.tick(self._tracks)
             if t_ns is not None:
@@ -240,7 +240,7 @@ class Node:
             if not track.ended and clock.ahead(track) < AHEAD
         ]
         for receiver in behind[:1]:
-            for message in receiver.receive(IDLE_MS, most=8):
+            for message in receiver.receive(IDLE_MS, max_messages=8):
                 self._take(message)
 
     def _take(self, message: Message) -> int | None:
@@ -259,20 +259,20 @@ class Node:
             if not self._again:
                 self._outlet.send(message)
             return view
-        self._meter.unusable(f"{message.topic} is nothing for a fusion process.")
+        self._meter.count_dropped(f"{message.topic} is nothing for a fusion process.")
         return None
 
     def _take_keypoints(self, message: Keypoints2D) -> int | None:
         view = self._index.get(message.camera)
         if view is None:
-            self._meter.unusable(f"A camera calls itself {message.camera!r}, which is not part of this rig.")
+            self._meter.count_dropped(f"A camera calls itself {message.camera!r}, which is not part of this rig.")
             return None
         track = self._tracks[view]
         try:
             usable = checked(message, track.landmarks, live=self._config.pace == "realtime")
             self._fusion.describe(view, message.size_px, message.landmarks)
         except PoseRigError as error:
-            self._meter.unusable(error.cause)
+            self._meter.count_dropped(error.cause)
             return None
         if self._spools is None:
             self._outlet.keep(message)
@@ -281,7 +281,7 @@ class Node:
             if self._spools is not None:
                 self._spools[view].add(message)
         else:
-            self._meter.unusable(f"{message.camera} sent a frame that is not newer than the one before.")
+            self._meter.count_dropped(f"{message.camera} sent a frame that is not newer than the one before.")
         return view
 
     def _fuse(self, t_ns: int, *, live: bool = False, age_ns: int | None = None) -> Pose3D | None:
@@ -315,7 +315,7 @@ class Node:
             "fuse": (stepped - synced) / 1e6,
             "send": (time.perf_counter_ns() - stepped) / 1e6,
         }
-        self._meter.done(age_ns / 1e6, stages_ms)
+        self._meter.count_sent(age_ns / 1e6, stages_ms)
         self._fused += 1
         return pose
 
@@ -337,7 +337,7 @@ class Node:
             return instant
         self._spoilt += 1
         cause = f"No pose could be made of what the cameras sent: {reason}."
-        self._meter.unusable(cause)
+        self._meter.count_dropped(cause)
         if self._spoilt >= HOPELESS:
             raise PoseRigError(cause, "Run again with --debug and report what the cameras show.")
         if self._spoilt % SPOILT == 0:

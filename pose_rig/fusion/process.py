@@ -10,7 +10,7 @@ from pose_rig.fusion.publisher import RECORDER_MARK, Publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.solver_process import SolverProcess
 from pose_rig.graph import Engine
-from pose_rig.wire.bus import Lane, Receiver, Sender, published
+from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.stop import Stop
 
 
@@ -28,9 +28,11 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
     """
     # what goes wrong on the way leaves the poses so far to the fusion that is started next, or to `recover`
     live = job.config.pace == "realtime"
-    lane: Lane = "live" if live else "lossless"
+    delivery: Delivery = "best-effort" if live else "lossless"
     with ExitStack() as stack:
-        receivers = [stack.enter_context(Receiver(endpoint, lane, bind=True, keys=job.keys)) for endpoint in job.inputs]
+        receivers = [
+            stack.enter_context(Receiver(endpoint, delivery, bind=True, keys=job.keys)) for endpoint in job.inputs
+        ]
         outlet = stack.enter_context(closing(open_publisher(job, stop, waits=not live)))
         learner = stack.enter_context(learning()) if live else BackgroundCompute()
         node = Node(job, engine, outlet, learner, open_poses(job))
@@ -49,8 +51,8 @@ def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:
     Raises:
         UsageError: An endpoint is taken.
     """
-    listeners = published(job.output, job.inside, job.keys)
-    recorder = Sender(job.record, "lossless", keys=job.keys, mark=RECORDER_MARK) if job.record else None
+    listeners = bind_publisher(job.output, job.inside, job.keys)
+    recorder = Sender(job.record, "lossless", keys=job.keys, send_hwm=RECORDER_MARK) if job.record else None
     return Publisher(listeners, recorder, waits=waits, stopped=stop.is_set)
 
 

@@ -17,8 +17,8 @@ class Publisher:
     """Publishes, and hands to the recorder in the order in which things happened.
 
     Args:
-        listeners: A live lane.
-        recorder: A lossless lane; None = nothing is recorded.
+        listeners: A PUB socket.
+        recorder: A PUSH socket; None = nothing is recorded.
         waits: Whether to wait for a recorder that is behind; otherwise what it cannot take is counted, and told to it
             as a `Gap` as soon as it can take something again.
         stopped: Whether to wait no longer.
@@ -61,7 +61,7 @@ class Publisher:
         self._tell_gap()
         for sender in (self._listeners, self._recorder):
             if sender is not None:
-                sender.drain(FAREWELL_MS)
+                sender.close(linger_ms=FAREWELL_MS)
 
     def _encoded(self, message: Message) -> bytes:
         try:

@@ -6,7 +6,7 @@ from heapq import merge
 from pathlib import Path
 
 from pose_rig.capture.keypoints import Keypoints, advances
-from pose_rig.capture.source import People
+from pose_rig.capture.source import Detections
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import SessionError
 from pose_rig.session.mcap.info import new_info
@@ -48,7 +48,7 @@ def _frames(keypoints: Keypoints, view: int, camera: CameraConfig) -> Iterator[K
     """Yields what one view saw; frames whose time does not advance are padding and left out."""
     kept = advances(keypoints.t_ns)[view].nonzero()[0].tolist()
     for index, t in enumerate(kept):
-        people = People.from_arrays(keypoints.xy[view, t], keypoints.score[view, t])
+        people = Detections.from_arrays(keypoints.xy[view, t], keypoints.score[view, t])
         yield Keypoints2D(
             camera=camera.name,
             index=index,

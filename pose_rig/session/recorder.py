@@ -46,7 +46,7 @@ def main(job: RecordJob, stop: Stop) -> None:
         PoseRigError: An endpoint is taken, or the file cannot be begun.
     """
     with (
-        Receiver(job.input, "lossless", bind=True, keys=job.keys, largest=MAX_VIDEO_BYTES) as receiver,
+        Receiver(job.input, "lossless", bind=True, keys=job.keys, max_bytes=MAX_VIDEO_BYTES) as receiver,
         Sender(job.output, bind=True, keys=job.keys) as sender,
     ):
         recorder = Recorder(job)
@@ -55,7 +55,7 @@ def main(job: RecordJob, stop: Stop) -> None:
         finally:
             recorder.finish()
             sender.send(recorder.health("failed" if recorder.error else "ended"))
-            sender.drain(round(IDLE_S * 1000))
+            sender.close(linger_ms=round(IDLE_S * 1000))
 
 
 class Recorder:

@@ -115,10 +115,10 @@ class CameraSource:
         self._next: Message | None = None
         self._ended = False
 
-    def receive(self, timeout_ms: int, most: int = 1) -> list[Message]:
+    def receive(self, timeout_ms: int, max_messages: int = 1) -> list[Message]:
         """Returns the next messages that are due, at most so many; waits up to ``timeout_ms`` for the first."""
         found: list[Message] = []
-        while len(found) < most and not self._ended:
+        while len(found) < max_messages and not self._ended:
             self._next = self._next or next(self._messages, None)
             if self._next is None:
                 self._ended = True

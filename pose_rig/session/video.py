@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from pose_rig.arrays import Image
-from pose_rig.capture.recording import Instant
-from pose_rig.capture.source import People
+from pose_rig.capture.recording import RecordedFrame
+from pose_rig.capture.source import Detections
 from pose_rig.errors import SessionError
 from pose_rig.installer import installer
 from pose_rig.wire.records import VideoFrame
@@ -171,13 +171,13 @@ class SessionVideo:
         """Says so if pictures could not be decoded."""
         return f"{self.skipped} pictures could not be decoded." if self.skipped else ""
 
-    def advance(self) -> Instant | None:
+    def advance(self) -> RecordedFrame | None:
         """Decodes the next picture; None at the end."""
         picture = next(self._pictures, None)
         if picture is None:
             return None
         self._image = picture.image
-        return Instant(picture.index, picture.t_ns)
+        return RecordedFrame(picture.index, picture.t_ns)
 
     def seek(self, own_ns: int) -> None:
         """Goes to the last keyframe that is not after ``own_ns``, or to the first picture."""
@@ -190,7 +190,7 @@ class SessionVideo:
         self._decoder.restart()
         self._pictures = pictures(islice(self._frames(), keyframe, None), self._decoder)
 
-    def content(self) -> tuple[Image | None, People | None]:
+    def content(self) -> tuple[Image | None, Detections | None]:
         """Returns the picture."""
         return self._image, None
 

@@ -12,7 +12,7 @@ from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.outputs import Output, open_outputs
 from pose_rig.streaming.pace import Pace
 from pose_rig.streaming.performer import Performer
-from pose_rig.wire.bus import Receiver, Sender, published
+from pose_rig.wire.bus import Receiver, Sender, bind_publisher
 from pose_rig.wire.messages import Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.stop import Stop
@@ -38,13 +38,13 @@ def main(job: StreamJob, stop: Stop) -> None:
         outputs = [stack.enter_context(closing(output)) for output in open_outputs(job.stream)]
         topics = ("pose", "refined/", "rig") if job.stream.websocket else ("pose", "rig")
         receiver = stack.enter_context(Receiver(job.input, keys=job.keys, topics=topics))
-        sender = stack.enter_context(published(job.output, job.inside, job.keys))
+        sender = stack.enter_context(bind_publisher(job.output, job.inside, job.keys))
         feeder = Feeder(job, outputs, sender)
         while not stop.is_set():
             feeder.hear(receiver.receive(feeder.patience_ms()))
             feeder.go_on()
         feeder.say_goodbye()
-        sender.drain(FAREWELL_MS)
+        sender.close(linger_ms=FAREWELL_MS)
 
 
 class Feeder:
@@ -73,7 +73,7 @@ class Feeder:
         now_ns = time.monotonic_ns()
         for message in messages:
             if isinstance(message, Pose3D):
-                self._meter.arrived(message.index)
+                self._meter.count_received(message.index)
                 self._performer.take(message, now_ns)
                 self._came_ns = now_ns
             elif isinstance(message, Refined2D):
@@ -115,7 +115,7 @@ class Feeder:
             "solve": (played_ns - now_ns) * 1e-6,
             "send": (sent_ns - played_ns) * 1e-6,
         }
-        self._meter.done(pose.age_ms + stages["solve"] + stages["send"], stages)
+        self._meter.count_sent(pose.age_ms + stages["solve"] + stages["send"], stages)
         self._leads_ms.append(pose.lead_ms)
 
     def _complete(self, pose: LivePose) -> LivePose:

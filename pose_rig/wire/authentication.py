@@ -1,8 +1,8 @@
-"""Who may speak on a socket: the workers of this run, by CURVE (RFC 26), or anybody on a socket that is open to all.
+"""CURVE authentication (RFC 26) of the workers of one run, with a ZAP handler (RFC 27).
 
-All workers of a run hold one key pair, made anew for every run and handed over when they are started. Who binds proves
-with it that it is of this run, and so does who connects: the handler (ZAP, RFC 27) accepts the very key that the socket
-serves and no other, for by itself a CURVE server accepts whoever knows its public key.
+All workers of a run hold one key pair, which is generated for every run and passed to them at start. By itself a CURVE
+server accepts every client that knows its public key; the ZAP handler here accepts only clients that have proven to
+hold the very key pair that the socket serves. A public socket uses the NULL mechanism: every ZMTP 3 client may connect.
 """
 
 import threading
@@ -15,84 +15,83 @@ from pose_rig.config import Keys
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
 
-HANDLER = "inproc://zeromq.zap.01"  # where libzmq asks; one per context
-OPEN = b"open"  # the domain of sockets that are open to all; of others it is their public key
+ZAP_ENDPOINT = "inproc://zeromq.zap.01"  # fixed by RFC 27; one handler per context
+PUBLIC_DOMAIN = b"open"  # ZAP domain of public sockets; the domain of other sockets is their public key
 ACCEPTED, REFUSED = (b"200", b"OK"), (b"400", b"This key is not of this run.")
 
 Socket = zmq.Socket[Any]
 
 
-def fresh_keys() -> Keys:
-    """Returns a key pair that nobody has seen.
+def generate_keys() -> Keys:
+    """Returns a new CURVE key pair.
 
     Raises:
-        PoseRigError: This libzmq has no CURVE.
+        PoseRigError: This libzmq was built without CURVE.
     """
     try:
         return Keys(*zmq.curve_keypair())
     except zmq.ZMQError as error:
         raise PoseRigError(
-            "This pyzmq was built without CURVE, by which the workers of a rig know each other.",
+            "This pyzmq was built without CURVE, which authenticates the workers of a rig.",
             f"Install it again: {installer().again()}.",
         ) from error
 
 
-def serve(socket: Socket, keys: Keys) -> None:
-    """Lets only those who hold the keys connect to what the socket binds next."""
-    _ask(socket, keys.public)
+def require_keys(socket: Socket, keys: Keys) -> None:
+    """Makes the socket a CURVE server: what it binds next accepts only clients that hold the keys."""
+    _enforce_domain(socket, keys.public)
     socket.curve_publickey, socket.curve_secretkey = keys.public, keys.secret
     socket.curve_server = True
 
 
-def call(socket: Socket, keys: Keys) -> None:
-    """Makes the socket connect only to those who hold the keys from now on."""
+def use_keys(socket: Socket, keys: Keys) -> None:
+    """Makes the socket a CURVE client: from now on it connects only to servers that hold the keys."""
     socket.curve_publickey, socket.curve_secretkey, socket.curve_serverkey = keys.public, keys.secret, keys.public
 
 
-def open_to_all(socket: Socket) -> None:
-    """Lets anybody connect to what the socket binds next, who speaks ZMTP 3 as every libzmq since version 4 does.
+def allow_any(socket: Socket) -> None:
+    """Makes the socket public: what it binds next accepts every client that speaks ZMTP 3 (libzmq 4 and later).
 
     Older versions have no handshake; what a browser sends to a port can pass for them.
     """
     socket.curve_server = False
-    _ask(socket, OPEN)
+    _enforce_domain(socket, PUBLIC_DOMAIN)
 
 
-def _ask(socket: Socket, domain: bytes) -> None:
-    """Has every connection to what the socket binds next decided by the handler: none without one."""
+def _enforce_domain(socket: Socket, domain: bytes) -> None:
+    """Passes every connection to what the socket binds next to the ZAP handler; without one all are refused."""
     _start_handler(socket.context)
     socket.zap_domain = domain
     socket.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
 
 
 def _start_handler(context: "zmq.Context[Any]") -> None:
-    """Starts the handler of a context, if it has none."""
+    """Starts the ZAP handler of a context, unless it runs already."""
     handler = context.socket(zmq.REP)
     handler.setsockopt(zmq.LINGER, 0)
     try:
-        handler.bind(HANDLER)
+        handler.bind(ZAP_ENDPOINT)
     except zmq.ZMQError as error:
         handler.close()
         if error.errno != zmq.EADDRINUSE:
             raise
         return
-    threading.Thread(target=_answer, args=(handler,), name="authentication", daemon=True).start()
+    threading.Thread(target=_handle_requests, args=(handler,), name="authentication", daemon=True).start()
 
 
-def _answer(handler: Socket) -> None:
-    """The thread of the handler."""
+def _handle_requests(handler: Socket) -> None:
     while True:
         try:
             version, request, domain, _, _, mechanism, *credentials = handler.recv_multipart()
-            status, text = ACCEPTED if _is_welcome(domain, mechanism, credentials) else REFUSED
+            status, text = ACCEPTED if _is_allowed(domain, mechanism, credentials) else REFUSED
             handler.send_multipart([version, request, status, text, b"", b""])
         except zmq.ContextTerminated:
             handler.close()
             return
 
 
-def _is_welcome(domain: bytes, mechanism: bytes, credentials: list[bytes]) -> bool:
-    """Returns whether who connects may, by the domain of the socket and the key that they have proven to hold."""
+def _is_allowed(domain: bytes, mechanism: bytes, credentials: list[bytes]) -> bool:
+    """Returns whether a client may connect to a socket of this domain."""
     if mechanism == b"CURVE":
         return z85.encode(credentials[0]) == domain
-    return domain == OPEN
+    return domain == PUBLIC_DOMAIN

@@ -1,10 +1,11 @@
 """Sending and receiving messages over ZeroMQ.
 
-Two kinds of lane. *Live* (PUB → SUB): never blocks, old messages are dropped. *Lossless* (PUSH → PULL), for files read
-with pace ``all``: the sender waits when the receiver is behind.
+Two patterns of ZeroMQ's guide. Publish-subscribe (PUB → SUB), *best-effort*: never blocks, messages are dropped at the
+high-water mark. Pipeline (PUSH → PULL), *lossless*, for files that are read with pace ``all`` and for the recorder: the
+sender blocks while the receiver is behind.
 
-With `Keys` only the workers of the same run can take part (`pose_rig.wire.authentication`). Without them anybody can;
-that is for listeners outside the rig, and nothing is ever received from them.
+With `Keys` only the workers of the same run can connect (`pose_rig.wire.authentication`). Without them every program
+can; such a socket only publishes, to programs outside the rig.
 """
 
 from collections.abc import Callable
@@ -18,96 +19,47 @@ from pose_rig.errors import MessageError, UsageError
 from pose_rig.wire import authentication
 from pose_rig.wire.encoding import MAX_BYTES, decode, encode
 from pose_rig.wire.messages import Message
-from pose_rig.wire.reconnection import Reconnection
-from pose_rig.wire.refusals import Refusals
+from pose_rig.wire.socket_monitor import SocketMonitor
 
-Lane = Literal["live", "lossless"]
-# Measured: HWM 1 yields data seconds old (the newest is dropped at the mark), 16 keeps the median age under 10 ms.
-LIVE_RECEIVE_MARK = 64
-LIVE_SEND_MARK = 16
-LOSSLESS_MARK = 64
-CURVE_BYTES = 1024  # of a handshake of the workers, and more than their subscriptions need
-# Subscriptions of strangers. libzmq keeps each byte as a node of a tree, in the thread that sends. Measured: a flood of
-# them held a message up for 6 s with libzmq's own values, for 20 ms with these.
-OPEN_BYTES = 256
-OPEN_MARK = 1  # subscriptions of one connection that are looked at before each message
+Delivery = Literal["best-effort", "lossless"]
+# High-water marks, messages. Measured: RCVHWM 1 yields data that are seconds old (the newest message is dropped at the
+# mark), 16 keeps the median age under 10 ms.
+SUB_RCVHWM = 64
+PUB_SNDHWM = 16
+PIPELINE_HWM = 64
+MAX_CURVE_BYTES = 1024  # of a handshake of the workers, and more than their subscriptions need
+# Subscriptions of other programs. libzmq keeps each byte as a node of a tree, in the thread that sends. Measured: a
+# flood of them delayed a message by 6 s with libzmq's defaults, by 20 ms with these.
+MAX_PUBLIC_BYTES = 256
+PUBLIC_RCVHWM = 1  # subscriptions of one connection that are handled before each message
 
 _context = zmq.Context.instance
 
 
-class Sender:
-    """The sending end of a lane.
+class _Socket:
+    """A ZeroMQ socket with a monitor. ``endpoint`` is where it is bound or connected first."""
 
-    Args:
-        endpoint: ``tcp://HOST:PORT``; port 0 with ``bind`` takes a free one.
-        lane: Live drops, lossless waits.
-        bind: Wait for receivers here; otherwise connect to one.
-        keys: Those of this run; None = anybody may receive.
-        mark: Messages that a lossless lane holds.
-    """
+    endpoint: str
 
-    def __init__(
-        self,
-        endpoint: str,
-        lane: Lane = "live",
-        *,
-        bind: bool = False,
-        keys: Keys | None = None,
-        mark: int = LOSSLESS_MARK,
-    ) -> None:
-        self._socket: zmq.Socket[bytes] = _context().socket(zmq.PUB if lane == "live" else zmq.PUSH)
+    def __init__(self, kind: int, bind: bool, keys: Keys | None) -> None:
+        self._socket: zmq.Socket[bytes] = _context().socket(kind)
         self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.SNDHWM, LIVE_SEND_MARK if lane == "live" else mark)
-        self._refusals = Refusals(self._socket) if bind else None
-        self._reconnection = None if bind else Reconnection(self._socket)
-        self.endpoint = self._attach(endpoint, bind, keys)
+        self._monitor = SocketMonitor(self._socket, bind=bind)
+        self._keys = keys
 
     @property
     def refused(self) -> int:
-        """How many connections were turned away."""
-        return self._refusals.count if self._refusals else 0
+        """Connections refused since the start."""
+        return self._monitor.refused
 
-    def open_to_all(self, endpoint: str) -> str:
-        """Lets anybody receive at one more place; returns it.
+    def close(self, linger_ms: int = 0) -> None:
+        """Closes the socket.
 
-        Raises:
-            UsageError: It is taken.
+        Args:
+            linger_ms: How long queued messages may still take to be sent; 0 drops them.
         """
-        return self._attach(endpoint, bind=True, keys=None)
-
-    def send(self, message: Message, timeout_ms: int = -1) -> bool:
-        """Sends a message; returns False if a lossless lane had no room within ``timeout_ms`` (−1 = wait).
-
-        Raises:
-            MessageError: The message breaks its own rules.
-        """
-        return self.send_bytes(encode(message), timeout_ms)
-
-    def send_bytes(self, data: bytes, timeout_ms: int = -1) -> bool:
-        """Sends a message that is encoded already; otherwise like `send`."""
-        if self._reconnection:
-            self._reconnection.look()
-        if self._socket.getsockopt(zmq.TYPE) == zmq.PUSH and not self._socket.poll(timeout_ms, zmq.POLLOUT):
-            return False
-        self._socket.send(data)
-        return True
-
-    def drain(self, timeout_ms: int) -> None:
-        """Closes the lane after giving what is still queued ``timeout_ms`` to leave."""
-        for watch in (self._refusals, self._reconnection):
-            if watch:
-                watch.close()
-        self._socket.close(linger=timeout_ms)
-
-    def close(self) -> None:
-        """Closes the lane; what is queued is dropped."""
-        self.drain(0)
-
-    def _attach(self, endpoint: str, bind: bool, keys: Keys | None) -> str:
-        stranger = bind and keys is None
-        self._socket.setsockopt(zmq.MAXMSGSIZE, OPEN_BYTES if stranger else CURVE_BYTES)
-        self._socket.setsockopt(zmq.RCVHWM, OPEN_MARK if stranger else LIVE_RECEIVE_MARK)
-        return _attach(self._socket, endpoint, bind, keys, self.close)
+        self._monitor.close()
+        self._socket.close(linger=linger_ms)
 
     def __enter__(self) -> Self:
         return self
@@ -118,82 +70,138 @@ class Sender:
         self.close()
 
 
-def published(output: str, inside: str, keys: Keys | None) -> Sender:
-    """Returns a live lane for anybody at ``output``, and for the workers of this run at ``inside`` unless it is empty.
-
-    What the workers hear does not come from ``output``: another program can listen there while ours is restarted.
-
-    Raises:
-        UsageError: One of them is taken.
-    """
-    if not inside:
-        return Sender(output, bind=True)
-    sender = Sender(inside, bind=True, keys=keys)
-    sender.open_to_all(output)
-    return sender
-
-
-class Receiver:
-    """The receiving end of a lane. Bytes that are not messages are counted in ``bad``, never raised.
+class Sender(_Socket):
+    """A PUB or PUSH socket.
 
     Args:
         endpoint: ``tcp://HOST:PORT``; port 0 with ``bind`` takes a free one.
-        lane: As the sender's.
-        bind: Wait for senders here; otherwise connect to one.
-        keys: Those of this run; None = anybody may send.
-        topics: Topic prefixes wanted (live lanes only).
-        largest: Bytes; who sends more is cut off.
+        delivery: ``best-effort`` (PUB) drops, ``lossless`` (PUSH) blocks.
+        bind: Bind to the endpoint; otherwise connect to it.
+        keys: Keys of this run; None = every program may receive.
+        send_hwm: High-water mark of a lossless sender, messages.
     """
 
     def __init__(
         self,
         endpoint: str,
-        lane: Lane = "live",
+        delivery: Delivery = "best-effort",
+        *,
+        bind: bool = False,
+        keys: Keys | None = None,
+        send_hwm: int = PIPELINE_HWM,
+    ) -> None:
+        self._lossless = delivery == "lossless"
+        super().__init__(zmq.PUSH if self._lossless else zmq.PUB, bind, keys)
+        self._socket.setsockopt(zmq.SNDHWM, send_hwm if self._lossless else PUB_SNDHWM)
+        self.endpoint = self._attach(endpoint, bind, keys)
+
+    def bind_public(self, endpoint: str) -> str:
+        """Binds to one more endpoint, where every program may receive, and returns it.
+
+        Raises:
+            UsageError: The endpoint is in use.
+        """
+        return self._attach(endpoint, bind=True, keys=None)
+
+    def send(self, message: Message, timeout_ms: int = -1) -> bool:
+        """Sends a message; returns False if a lossless sender was blocked for ``timeout_ms`` (−1 = no limit).
+
+        Raises:
+            MessageError: A field is invalid.
+        """
+        return self.send_bytes(encode(message), timeout_ms)
+
+    def send_bytes(self, data: bytes, timeout_ms: int = -1) -> bool:
+        """Sends an encoded message; otherwise like `send`."""
+        self._monitor.reconnect()
+        if self._lossless and not self._socket.poll(timeout_ms, zmq.POLLOUT):
+            return False
+        self._socket.send(data)
+        return True
+
+    def _attach(self, endpoint: str, bind: bool, keys: Keys | None) -> str:
+        public = bind and keys is None
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_PUBLIC_BYTES if public else MAX_CURVE_BYTES)
+        self._socket.setsockopt(zmq.RCVHWM, PUBLIC_RCVHWM if public else SUB_RCVHWM)
+        return _attach(self._socket, endpoint, bind, keys, self.close)
+
+
+def bind_publisher(public: str, internal: str, keys: Keys | None) -> Sender:
+    """Returns a publisher for every program at ``public``, and for the workers of this run at ``internal``.
+
+    The workers do not subscribe to ``public``: another program may bind to it while our publisher is being restarted.
+
+    Args:
+        public: Endpoint without authentication.
+        internal: Endpoint that requires the keys; empty = none.
+        keys: Keys of this run.
+
+    Raises:
+        UsageError: An endpoint is in use.
+    """
+    if not internal:
+        return Sender(public, bind=True)
+    sender = Sender(internal, bind=True, keys=keys)
+    sender.bind_public(public)
+    return sender
+
+
+class Receiver(_Socket):
+    """A SUB or PULL socket. Invalid messages are counted, never raised.
+
+    Args:
+        endpoint: ``tcp://HOST:PORT``; port 0 with ``bind`` takes a free one.
+        delivery: That of the sender.
+        bind: Bind to the endpoint; otherwise connect to it.
+        keys: Keys of this run; None = every program may send.
+        topics: Topic prefixes to subscribe to (SUB only).
+        max_bytes: A peer that sends a larger message is disconnected.
+
+    Attributes:
+        bad: Invalid messages received.
+        last_error: Why the last of them was invalid.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        delivery: Delivery = "best-effort",
         *,
         bind: bool = False,
         keys: Keys | None = None,
         topics: tuple[str, ...] = ("",),
-        largest: int = MAX_BYTES,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._socket: zmq.Socket[bytes] = _context().socket(zmq.SUB if lane == "live" else zmq.PULL)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, largest + CURVE_BYTES)
-        self._socket.setsockopt(zmq.RCVHWM, LIVE_RECEIVE_MARK if lane == "live" else LOSSLESS_MARK)
-        if lane == "live":
+        lossless = delivery == "lossless"
+        super().__init__(zmq.PULL if lossless else zmq.SUB, bind, keys)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, max_bytes + MAX_CURVE_BYTES)
+        self._socket.setsockopt(zmq.RCVHWM, PIPELINE_HWM if lossless else SUB_RCVHWM)
+        if not lossless:
             for topic in topics:
                 self._socket.subscribe(topic)
-        self._keys = keys
-        self._refusals = Refusals(self._socket) if bind else None
-        self._reconnection = None if bind else Reconnection(self._socket)
         self.endpoint = _attach(self._socket, endpoint, bind, keys, self.close)
         self.bad = 0
         self.last_error = ""
 
-    @property
-    def refused(self) -> int:
-        """How many connections were turned away."""
-        return self._refusals.count if self._refusals else 0
-
     def connect(self, endpoint: str) -> None:
-        """Receives from one more sender, of the same run if the first one was.
+        """Connects to one more sender, with the same keys.
 
         Raises:
-            UsageError: There can be none.
+            UsageError: The endpoint is not valid.
         """
         _attach(self._socket, endpoint, False, self._keys, self.close)
 
-    def receive(self, timeout_ms: int, most: int = 256) -> list[Message]:
-        """Returns what has arrived, oldest first, waiting up to ``timeout_ms`` (−1 = for ever) for the first."""
-        return [message for message, _ in self.receive_with_bytes(timeout_ms, most)]
+    def receive(self, timeout_ms: int, max_messages: int = 256) -> list[Message]:
+        """Returns the received messages, oldest first; waits up to ``timeout_ms`` (−1 = no limit) for the first."""
+        return [message for message, _ in self.receive_with_bytes(timeout_ms, max_messages)]
 
-    def receive_with_bytes(self, timeout_ms: int, most: int = 256) -> list[tuple[Message, bytes]]:
-        """Returns like `receive`, each message with the bytes that it came in."""
+    def receive_with_bytes(self, timeout_ms: int, max_messages: int = 256) -> list[tuple[Message, bytes]]:
+        """Returns like `receive`, each message with its encoded bytes."""
         messages: list[tuple[Message, bytes]] = []
-        if self._reconnection:
-            self._reconnection.look()
+        self._monitor.reconnect()
         if not self._socket.poll(timeout_ms):
             return messages
-        for _ in range(most):
+        for _ in range(max_messages):
             try:
                 parts = self._socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
@@ -207,38 +215,23 @@ class Receiver:
                 self.last_error = error.cause
         return messages
 
-    def close(self) -> None:
-        """Closes the lane."""
-        for watch in (self._refusals, self._reconnection):
-            if watch:
-                watch.close()
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def _attach(
     socket: "zmq.Socket[bytes]", endpoint: str, bind: bool, keys: Keys | None, close: Callable[[], None]
 ) -> str:
-    """Binds or connects a socket and returns where; closes it if that cannot be."""
+    """Binds or connects a socket and returns the endpoint; closes the socket if that fails."""
     try:
         if bind:
-            authentication.serve(socket, keys) if keys else authentication.open_to_all(socket)
+            authentication.require_keys(socket, keys) if keys else authentication.allow_any(socket)
             socket.bind(endpoint.replace(":0", ":*") if endpoint.endswith(":0") else endpoint)
             return socket.getsockopt_string(zmq.LAST_ENDPOINT)
         if keys:
-            authentication.call(socket, keys)
+            authentication.use_keys(socket, keys)
         socket.connect(endpoint)
         return endpoint
     except zmq.ZMQError as error:
         close()
         raise UsageError(
             f"Cannot {'listen on' if bind else 'connect to'} {endpoint}: {error.strerror}.",
-            "Is another rig running? Choose another port with --port, 0 for any free one.",
+            "If another rig is running, choose another port with --port, or 0 for a free one.",
         ) from error

@@ -13,22 +13,22 @@ import numpy as np
 
 VERSION = 1
 
-SEES_NOBODY = "sees nobody"  # note of a camera; all others say that something is wrong
+NO_PERSON = "no person detected"  # note of a camera; all others say that something is wrong
 
 Mode = Literal["cold", "settled", "solved"]
 State = Literal["starting", "ready", "running", "ended", "failed"]
 # ns. 146 years, and the sum of two still fits 64 bits.
-Instant = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
+TimeNs = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 # Frames, messages. What a float64 holds exactly; 4 million years at 60 Hz.
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
-LARGEST_SIDE_PX = 1 << 14  # 16K video and sensors of 200 megapixels
-Side = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_SIDE_PX)]
+MAX_IMAGE_SIDE_PX = 1 << 14  # 16K video and sensors of 200 megapixels
+Side = Annotated[int, msgspec.Meta(ge=1, le=MAX_IMAGE_SIDE_PX)]
 Size = tuple[Side, Side]
 # Whatever else is measured; neither infinite nor NaN.
 Real = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-FARTHEST_PX = 1e6  # of a point from the corner of a picture
-FARTHEST_M = 1e3  # of a joint from the origin: a pose beyond it is none
+MAX_COORDINATE_PX = 1e6  # of a point from the corner of a picture
+MAX_COORDINATE_M = 1e3  # of a joint from the origin: a pose beyond it is none
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -68,11 +68,11 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "keypoints/"
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {"xy": ("P", "K", 2), "score": ("P", "K")}
-    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xy": (-FARTHEST_PX, FARTHEST_PX), "score": (0, 1)}
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xy": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX), "score": (0, 1)}
 
     camera: str
     index: Count
-    t_ns: Instant
+    t_ns: TimeNs
     size_px: Size
     landmarks: str
     xy: Array
@@ -109,11 +109,11 @@ class Pose3D(Message, frozen=True, kw_only=True, eq=False):
         "xyz": ("J", 3), "score": ("J",), "residual_px": ("J",), "covariance_m2": ("J", 3, 3),
     }  # fmt: skip
     OPTIONAL: ClassVar[tuple[str, ...]] = ("covariance_m2",)
-    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xyz": (-FARTHEST_M, FARTHEST_M), "score": (0, 1)}
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xyz": (-MAX_COORDINATE_M, MAX_COORDINATE_M), "score": (0, 1)}
 
     index: Count
-    t_ns: Instant
-    age_ns: Instant
+    t_ns: TimeNs
+    age_ns: TimeNs
     person: Count
     joints: str
     xyz: Array
@@ -139,11 +139,11 @@ class Refined2D(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "refined/"
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {"xy": ("J", 2), "inlier": ("J",)}
-    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xy": (-FARTHEST_PX, FARTHEST_PX), "inlier": (0, 1)}
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xy": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX), "inlier": (0, 1)}
 
     camera: str
     index: Count
-    t_ns: Instant
+    t_ns: TimeNs
     xy: Array
     inlier: Array
 
@@ -201,7 +201,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "rig"
 
-    t_ns: Instant
+    t_ns: TimeNs
     mode: Mode
     cameras: tuple[CameraState, ...]
     note: str = ""
@@ -230,7 +230,7 @@ class Health(Message, frozen=True, kw_only=True, eq=False):
     TOPIC: ClassVar[str] = "health/"
 
     worker: str
-    t_ns: Instant
+    t_ns: TimeNs
     state: State
     rate_hz: Real = 0.0
     age_ms: Real = 0.0
@@ -294,6 +294,6 @@ class Streams(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "streams"
 
-    t_ns: Instant
+    t_ns: TimeNs
     targets: tuple[Target, ...]
     lead_ms: Real = 0.0

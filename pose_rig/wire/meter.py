@@ -32,7 +32,7 @@ class Meter:
         self.total_frames: int | None = None
         self.refused = 0  # connections
 
-    def arrived(self, index: int) -> None:
+    def count_received(self, index: int) -> None:
         """Counts the frames skipped before frame ``index``.
 
         Those before the first one were nobody's loss; numbers that fall belong to a camera that was restarted.
@@ -42,12 +42,12 @@ class Meter:
         self._joined = True
         self._next_index = index + 1
 
-    def unusable(self, reason: str) -> None:
+    def count_dropped(self, reason: str) -> None:
         """Counts a frame that could not be used."""
         self._dropped += 1
         self._fault, self._fault_s = reason, time.monotonic()
 
-    def done(self, age_ms: float, stages_ms: dict[str, float]) -> None:
+    def count_sent(self, age_ms: float, stages_ms: dict[str, float]) -> None:
         """Counts a frame that was sent."""
         self._frames += 1
         self._recent.append((time.monotonic(), age_ms, stages_ms))

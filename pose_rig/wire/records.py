@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pose_rig.wire.messages import Count, Instant, Message, Size
+from pose_rig.wire.messages import Count, Message, Size, TimeNs
 
 
 class VideoFrame(Message, frozen=True, kw_only=True, eq=False):
@@ -22,7 +22,7 @@ class VideoFrame(Message, frozen=True, kw_only=True, eq=False):
 
     camera: str
     index: Count
-    t_ns: Instant
+    t_ns: TimeNs
     size_px: Size
     format: Literal["h264", "jpeg"]
     keyframe: bool
@@ -45,7 +45,7 @@ class Marker(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "marker"
 
-    t_ns: Instant
+    t_ns: TimeNs
     number: Count
     text: str
 
@@ -67,8 +67,8 @@ class Gap(Message, frozen=True, kw_only=True, eq=False):
 
     source: str
     what: Literal["frames", "video", "messages"]
-    from_ns: Instant
-    t_ns: Instant
+    from_ns: TimeNs
+    t_ns: TimeNs
     missing: Count
     reason: str = ""
 
@@ -105,6 +105,6 @@ class Clock(Message, frozen=True, kw_only=True, eq=False):
     TOPIC: ClassVar[str] = "clock"
 
     host: str
-    t_ns: Instant
-    unix_ns: Instant
-    uncertainty_ns: Instant
+    t_ns: TimeNs
+    unix_ns: TimeNs
+    uncertainty_ns: TimeNs

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.assets.download import CHUNK, RemoteFile, Show, download, lines
+from pose_rig.assets.download import CHUNK, RemoteFile, ShowBytes, download, print_progress
 from pose_rig.assets.web import Access, UnreachableError
 from pose_rig.errors import AssetError
-from tests.serving import Page, Site, serve
+from tests.http_server import Page, Site, serve
 
 BODY = bytes(range(256)) * 40
 FILE = RemoteFile("thing.bin", "https://example.org/thing.bin", len(BODY), (hashlib.sha256(BODY).hexdigest(),))
@@ -26,7 +26,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 def fetch(folder: Path, *urls: str, said: list[str] | None = None) -> Path:
     say: Callable[[str], None] = (said if said is not None else []).append
-    return download(FILE, [lambda url=url: url for url in urls], folder, Access(), lines(say), 0.0)  # type: ignore[misc]
+    return download(FILE, [lambda url=url: url for url in urls], folder, Access(), print_progress(say), 0.0)  # type: ignore[misc]
 
 
 def entries(folder: Path) -> list[str]:
@@ -42,7 +42,7 @@ def test_a_whole_file_and_how_far_it_is(site: Site, tmp_path: Path) -> None:
 
 def test_the_lines_of_a_large_file() -> None:
     said: list[str] = []
-    with lines(said.append)("big", 50_000_000) as show:
+    with print_progress(said.append)("big", 50_000_000) as show:
         for count in range(0, 50_000_001, 100_000):
             show(count)
     assert len(said) == 10
@@ -78,7 +78,7 @@ def test_ctrl_c_leaves_what_there_is_and_the_next_run_goes_on(site: Site, tmp_pa
     site.pages["/f"] = Page(large)
 
     @contextmanager
-    def meter(name: str, size: int) -> Iterator[Show]:
+    def meter(name: str, size: int) -> Iterator[ShowBytes]:
         def show(count: int) -> None:
             if count >= CHUNK:
                 raise KeyboardInterrupt
@@ -89,7 +89,7 @@ def test_ctrl_c_leaves_what_there_is_and_the_next_run_goes_on(site: Site, tmp_pa
         download(file, [lambda: f"{site.url}/f"], tmp_path, Access(), meter, 0.0)
     kept = (tmp_path / "large.bin.part").stat().st_size
     assert kept >= CHUNK
-    download(file, [lambda: f"{site.url}/f"], tmp_path, Access(), lines(lambda text: None), 0.0)
+    download(file, [lambda: f"{site.url}/f"], tmp_path, Access(), print_progress(lambda text: None), 0.0)
     assert site.asked[-1].range == f"bytes={kept}-"
     assert (tmp_path / "large.bin").read_bytes() == large
 
@@ -160,12 +160,12 @@ def test_the_next_source_is_asked_where_one_fails(site: Site, tmp_path: Path) ->
         raise UnreachableError("the mirror does not have it")
 
     sources = [nowhere, lambda: f"{site.url}/missing", lambda: f"{site.url}/f"]
-    path = download(FILE, sources, tmp_path, Access(), lines(lambda text: None), 0.0)
+    path = download(FILE, sources, tmp_path, Access(), print_progress(lambda text: None), 0.0)
     assert path.read_bytes() == BODY
     assert [asked.path for asked in site.asked] == ["/missing", "/f"]  # 404 is not asked again
     path.unlink()
     with pytest.raises(AssetError, match=r"fetched: the mirror does not have it; 127\.0\.0\.1 answers 404 Not Found\."):
-        download(FILE, sources[:2], tmp_path, Access(), lines(lambda text: None), 0.0)
+        download(FILE, sources[:2], tmp_path, Access(), print_progress(lambda text: None), 0.0)
 
 
 def test_a_file_on_this_machine(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pose_rig.assets.index_settings import IndexSettings
 from pose_rig.assets.package_index import sources
 from pose_rig.assets.web import UnreachableError
-from tests.serving import Page, Site, serve
+from tests.http_server import Page, Site, serve
 
 NAME = "thing-1.0-py3-none-any.whl"
 HTML = "text/html; charset=utf-8"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pose_rig.assets.web import Access, UnreachableError, open_url
-from tests.serving import Page, Site, serve
+from tests.http_server import Page, Site, serve
 
 
 @pytest.fixture

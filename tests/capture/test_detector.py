@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Image
-from pose_rig.assets.fetch import demo_clip, detector_model
+from pose_rig.assets.catalog import demo_clip, detector_model
 from pose_rig.capture.detector import MediaPipeDetector
-from pose_rig.capture.source import Frame, People
+from pose_rig.capture.source import Detections, Frame
 from pose_rig.config import DetectorConfig
 from pose_rig.errors import AssetError
 from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX
@@ -52,11 +52,11 @@ def frame(index: int, image: Image) -> Frame:
     return Frame(index, index * 16_666_667, (image.shape[1], image.shape[0]), image, None)
 
 
-def detect_all(detector: MediaPipeDetector, pictures: list[Image]) -> list[People]:
+def detect_all(detector: MediaPipeDetector, pictures: list[Image]) -> list[Detections]:
     return [detector.detect(frame(index, image)) for index, image in enumerate(pictures)]
 
 
-def bones(people: People, person: int) -> float:
+def bones(people: Detections, person: int) -> float:
     """Height of the nose over the mid-ankles, px."""
     return float(people.xy[person, [27, 28], 1].mean() - people.xy[person, 0, 1])
 

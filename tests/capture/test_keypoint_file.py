@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pose_rig.capture.keypoint_file import KeypointTrack, load
-from pose_rig.capture.open import expand, open_source
+from pose_rig.capture.source_factory import expand, open_source
 from pose_rig.config import CameraConfig
 from pose_rig.errors import PoseRigError, SourceError, UsageError
 from pose_rig.skeleton import SCHEMAS
@@ -18,8 +18,8 @@ def people_of(path: Path, member: int = 0) -> list[tuple[int, np.ndarray[Any, An
     source = open_source(CameraConfig(source=str(path), member=member), "all", lambda: 0)
     found = []
     while frame := source.read():
-        assert frame.people is not None
-        found.append((frame.t_ns, frame.people.xy, frame.people.score))
+        assert frame.detections is not None
+        found.append((frame.t_ns, frame.detections.xy, frame.detections.score))
     return found
 
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pose_rig.capture.live import LiveSource
+from pose_rig.capture.live_source import LiveSource
 from pose_rig.capture.mirror import Unmirrored
-from pose_rig.capture.open import open_source
 from pose_rig.capture.source import Frame, Source
+from pose_rig.capture.source_factory import open_source
 from pose_rig.config import CameraConfig, load
 from pose_rig.skeleton import SCHEMAS, landmarks, other_side
 from tests.capture.fakes import SIZE, FakeDevice, write_clip
@@ -44,7 +44,8 @@ def test_keypoints_of_mirrored_pictures_change_sides(tmp_path: Path) -> None:
         tmp_path / "a.npz", xy=xy, score=score, t_ns=np.array([[0, 1000]]), size_px=np.array([[100, 80]])
     )
     plain, turned = (
-        first(open_source(CameraConfig(source=str(path), mirror=mirror), "all", int)).people for mirror in (False, True)
+        first(open_source(CameraConfig(source=str(path), mirror=mirror), "all", int)).detections
+        for mirror in (False, True)
     )
     assert plain is not None
     assert turned is not None
@@ -59,14 +60,14 @@ def test_keypoints_of_mirrored_pictures_change_sides(tmp_path: Path) -> None:
 
 def test_turned_round_twice_it_is_what_it_was(tmp_path: Path) -> None:
     path = write_keypoints(tmp_path / "a.npz")
-    once = first(open_source(CameraConfig(source=str(path), mirror=True), "all", int)).people
-    plain = first(open_source(CameraConfig(source=str(path)), "all", int)).people
+    once = first(open_source(CameraConfig(source=str(path), mirror=True), "all", int)).detections
+    plain = first(open_source(CameraConfig(source=str(path)), "all", int)).detections
     assert once is not None
     assert plain is not None
     again = write_keypoints(
         tmp_path / "b.npz", xy=np.tile(once.xy[0], (2, 12, 1, 1)), score=np.tile(once.score[0], (2, 12, 1))
     )
-    back = first(open_source(CameraConfig(source=str(again), mirror=True), "all", int)).people
+    back = first(open_source(CameraConfig(source=str(again), mirror=True), "all", int)).detections
     assert back is not None
     assert back.xy == pytest.approx(plain.xy)
     assert back.score == pytest.approx(plain.score)

@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 import pytest
 
-from pose_rig.capture.open import open_source
 from pose_rig.capture.process import main
-from pose_rig.capture.source import People
+from pose_rig.capture.source import Detections
+from pose_rig.capture.source_factory import open_source
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
 from pose_rig.errors import AssetError
-from pose_rig.wire.bus import Lane, Receiver
+from pose_rig.wire.bus import Delivery, Receiver
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from pose_rig.wire.precision import XY_STEP_PX
@@ -36,11 +36,11 @@ DEADLINE_S = 60.0
 
 
 class CameraProcess:
-    """A spawned camera process and the receiving end of its lane."""
+    """A spawned camera process and the receiving end of its delivery."""
 
     def __init__(self, camera: CameraConfig, pace: Pace, model: str = "", start_ns: int = 0, video: str = "") -> None:
-        lane: Lane = "lossless" if pace == "all" else "live"
-        self.receiver = Receiver("tcp://127.0.0.1:0", lane, bind=True)
+        delivery: Delivery = "lossless" if pace == "all" else "best-effort"
+        self.receiver = Receiver("tcp://127.0.0.1:0", delivery, bind=True)
         self.stop: Event = SPAWN.Event()
         self.start_ns: Any = SPAWN.Value("q", start_ns)
         job = CameraJob(camera, DetectorConfig(model=model), pace, self.receiver.endpoint, video, restarts=2)
@@ -186,7 +186,7 @@ def test_runs_alone_in_a_thread_too(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> str:
-    from pose_rig.assets.fetch import detector_model
+    from pose_rig.assets.catalog import detector_model
 
     try:
         return str(detector_model("full", lambda text: None))
@@ -196,7 +196,7 @@ def model() -> str:
 
 @pytest.fixture(scope="module")
 def clip() -> tuple[Path, ...]:
-    from pose_rig.assets.fetch import demo_clip
+    from pose_rig.assets.catalog import demo_clip
 
     try:
         return demo_clip(lambda text: None)
@@ -289,7 +289,7 @@ def test_a_stream_that_breaks_off_is_told(spawn: Any, model: str, tmp_path: Path
 @pytest.mark.network
 def test_with_pace_all_the_recorder_gets_every_picture(spawn: Any, model: str, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", size=(320, 240))
-    with Receiver("tcp://127.0.0.1:0", "lossless", bind=True, largest=MAX_VIDEO_BYTES) as recorder:
+    with Receiver("tcp://127.0.0.1:0", "lossless", bind=True, max_bytes=MAX_VIDEO_BYTES) as recorder:
         camera = spawn(CameraConfig(source=str(path), name="left", repeat=8), "all", model, video=recorder.endpoint)
         ended = camera.until("ended")
         recorded: list[Message] = []
@@ -351,6 +351,6 @@ def test_stops_while_the_recorder_takes_nothing(model: str, tmp_path: Path) -> N
 
 def test_points_beyond_all_bounds_are_not_seen() -> None:
     xy = np.array([[[3e38, 5], [5, -2e6], [np.inf, 5], [7, 9]]], np.float32)
-    people = People.from_arrays(xy, np.ones((1, 4), np.float32))
+    people = Detections.from_arrays(xy, np.ones((1, 4), np.float32))
     np.testing.assert_array_equal(people.score, [[0, 0, 0, 1]])
     np.testing.assert_array_equal(people.xy, [[[0, 0], [0, 0], [0, 0], [7, 9]]])

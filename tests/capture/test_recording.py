@@ -3,8 +3,8 @@ import time
 import pytest
 
 from pose_rig.arrays import Image
-from pose_rig.capture.recording import SEEK_BEHIND_S, Instant, PacedSource
-from pose_rig.capture.source import People
+from pose_rig.capture.recording import SEEK_BEHIND_S, PacedSource, RecordedFrame
+from pose_rig.capture.source import Detections
 from pose_rig.config import Pace
 
 
@@ -20,15 +20,15 @@ class FakeRecording:
         self.seeks: list[int] = []
         self.decoded = 0
 
-    def advance(self) -> Instant | None:
+    def advance(self) -> RecordedFrame | None:
         self.at += 1
-        return Instant(self.at, self.at * 10_000_000) if self.at < (self.total_frames or 0) else None
+        return RecordedFrame(self.at, self.at * 10_000_000) if self.at < (self.total_frames or 0) else None
 
     def seek(self, own_ns: int) -> None:
         self.seeks.append(own_ns)
         self.at = own_ns // 10_000_000 - 1
 
-    def content(self) -> tuple[Image | None, People | None]:
+    def content(self) -> tuple[Image | None, Detections | None]:
         self.decoded += 1
         return None, None
 
@@ -128,10 +128,10 @@ class SlowRecording(FakeRecording):
         self._clock, self._grab_s, self._keyframe = clock, grab_ms / 1e3, keyframe
         self.fps = 30.0
 
-    def advance(self) -> Instant | None:
+    def advance(self) -> RecordedFrame | None:
         self._clock.sleep(self._grab_s)
         self.at += 1
-        return Instant(self.at, round(self.at * 1e9 / 30))
+        return RecordedFrame(self.at, round(self.at * 1e9 / 30))
 
     def seek(self, own_ns: int) -> None:
         index = int(own_ns * 30e-9)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pose_rig.capture.open import expand, open_source
 from pose_rig.capture.simulated import SimulatedCamera, matrices, motion, pose
 from pose_rig.capture.source import Frame
+from pose_rig.capture.source_factory import expand, open_source
 from pose_rig.config import CameraConfig
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import INDEX
@@ -44,10 +44,10 @@ def test_what_a_camera_sees_is_the_motion_plus_little_noise() -> None:
     K, R, t = matrices(2)
     errors, seen = [], 0
     for frame in frames_of(2):
-        assert frame.people is not None
+        assert frame.detections is not None
         rays = (pose(frame.t_ns / 1e9) @ R.T + t) @ K.T
-        inside = frame.people.score[0] > 0
-        errors.append((frame.people.xy[0] - rays[:, :2] / rays[:, 2:])[inside])
+        inside = frame.detections.score[0] > 0
+        errors.append((frame.detections.xy[0] - rays[:, :2] / rays[:, 2:])[inside])
         seen += int(inside.sum())
     error = np.concatenate(errors)
     assert 0.5 < error.std() < 4
@@ -57,12 +57,12 @@ def test_what_a_camera_sees_is_the_motion_plus_little_noise() -> None:
 def test_members_differ_and_runs_do_not() -> None:
     first, again, other = frames_of(0), frames_of(0), frames_of(1)
     assert all(
-        a.people and b.people and a.people.xy.tobytes() == b.people.xy.tobytes()
+        a.detections and b.detections and a.detections.xy.tobytes() == b.detections.xy.tobytes()
         for a, b in zip(first, again, strict=True)
     )
-    assert first[0].people is not None
-    assert other[0].people is not None
-    assert not np.allclose(first[0].people.xy, other[0].people.xy)
+    assert first[0].detections is not None
+    assert other[0].detections is not None
+    assert not np.allclose(first[0].detections.xy, other[0].detections.xy)
 
 
 def test_live_it_never_ends() -> None:

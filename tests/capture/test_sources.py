@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from pose_rig import skeleton
-from pose_rig.capture.device import open_device
-from pose_rig.capture.devices import Plugged, plugged
-from pose_rig.capture.live import LiveSource
-from pose_rig.capture.open import open_source
+from pose_rig.capture.connected_cameras import ConnectedCamera, connected_cameras
+from pose_rig.capture.live_source import LiveSource
 from pose_rig.capture.source import Frame, Source
+from pose_rig.capture.source_factory import open_source
+from pose_rig.capture.video_capture import open_device
 from pose_rig.capture.webcam import open_webcam
 from pose_rig.config import CameraConfig, Pace
 from tests.capture.fakes import SIZE, FakeDevice, web_server, write_clip
@@ -42,7 +42,7 @@ def opened(tmp_path: Path) -> Iterator[Open]:
 
         def open_kind(kind: str, pace: Pace) -> Source:
             if kind == "webcam":
-                fake = Plugged(0, "Fake Cam", "/dev/video0", "Fake Cam")
+                fake = ConnectedCamera(0, "Fake Cam", "/dev/video0", "Fake Cam")
                 source: Source = open_webcam(CameraConfig(source="0", size_px=SIZE), fake, FakeDevice().opener)
             else:
                 source = open_source(CameraConfig(source=targets[kind]), pace, lambda: start_ns, open_device)
@@ -73,11 +73,11 @@ def test_frames_are_whole_and_in_order(opened: Open, kind: str) -> None:
         assert frame.size_px == source.size_px
         if source.landmarks:
             assert frame.image is None
-            assert frame.people is not None
-            assert frame.people.xy.shape[1:] == (len(skeleton.landmarks(source.landmarks).names), 2)
-            assert frame.people.score.shape == frame.people.xy.shape[:2]
+            assert frame.detections is not None
+            assert frame.detections.xy.shape[1:] == (len(skeleton.landmarks(source.landmarks).names), 2)
+            assert frame.detections.score.shape == frame.detections.xy.shape[:2]
         else:
-            assert frame.people is None
+            assert frame.detections is None
             assert frame.image is not None
             assert frame.image.shape == (source.size_px[1], source.size_px[0], 3)
             assert frame.image.dtype == np.uint8
@@ -128,7 +128,7 @@ def test_pace_all_gives_every_frame_with_its_own_time_and_then_the_end(opened: O
 def test_pace_all_is_repeatable(opened: Open, kind: str) -> None:
     def bits(source: Source) -> list[tuple[int, bytes]]:
         return [
-            (frame.t_ns, frame.people.xy.tobytes() if frame.people else np.asarray(frame.image).tobytes())
+            (frame.t_ns, frame.detections.xy.tobytes() if frame.detections else np.asarray(frame.image).tobytes())
             for frame in read_some(source, 1000)
         ]
 
@@ -144,7 +144,7 @@ def test_live_sources_have_no_end(opened: Open, kind: str) -> None:
 
 @pytest.mark.camera
 def test_a_real_camera_gives_frames() -> None:
-    cameras = plugged()
+    cameras = connected_cameras()
     if not cameras:
         pytest.skip("no camera is plugged in")
     source = open_source(CameraConfig(source=cameras[0].identity), "realtime", lambda: 0)

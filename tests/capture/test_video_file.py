@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pose_rig.capture.device import open_ffmpeg
-from pose_rig.capture.open import open_source
 from pose_rig.capture.source import Frame, Source
+from pose_rig.capture.source_factory import open_source
+from pose_rig.capture.video_capture import open_ffmpeg
 from pose_rig.capture.video_file import VideoFile
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError

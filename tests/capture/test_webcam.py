@@ -1,13 +1,13 @@
 import cv2
 import pytest
 
-from pose_rig.capture.devices import Plugged
+from pose_rig.capture.connected_cameras import ConnectedCamera
 from pose_rig.capture.webcam import open_webcam
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
 from tests.capture.fakes import FakeDevice
 
-PLUGGED = Plugged(2, "Fake Cam", "/dev/video2", "/dev/v4l/by-id/fake")
+PLUGGED = ConnectedCamera(2, "Fake Cam", "/dev/video2", "/dev/v4l/by-id/fake")
 
 
 def test_asks_for_jpeg_size_and_rate_and_tells_what_was_granted() -> None:

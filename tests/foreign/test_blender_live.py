@@ -111,7 +111,7 @@ def test_it_makes_an_armature_that_moves_as_the_person(tmp_path: Path, judge: Ju
     assert said["bad"] > 10 * len(GARBAGE)
     assert sorted(said["names"]) == sorted(BONES)
     assert min(said["lengths"]) > 0.01
-    assert said["panel"][:4] == ["address: 127.0.0.1", f"port: {port}", said["panel"][2], "pose_rig.wire.stop"]
+    assert said["panel"][:4] == ["address: 127.0.0.1", f"port: {port}", said["panel"][2], "pose_rig.stop"]
     assert said["panel"][4].endswith(" bad")
     assert said["panel"][5:] == ["solved", ""]
     assert len(said["indices"]) >= 15

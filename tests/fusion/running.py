@@ -14,7 +14,7 @@ from pose_rig.config import FusionConfig, FusionJob, Keys, Pace
 from pose_rig.fusion.process import main
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_file import open_poses
-from pose_rig.wire.bus import Lane, Receiver, Sender
+from pose_rig.wire.bus import Delivery, Receiver, Sender
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, State
 from tests.fusion.fakes import Scene, config
 from tests.ports import free_endpoint
@@ -35,18 +35,18 @@ class Running:
         keys: Keys | None = None,
         **changes: object,
     ) -> None:
-        lane: Lane = "live" if pace == "realtime" else "lossless"
-        inputs = tuple(free_endpoint() for _ in range(views if lane == "lossless" else 1))
+        delivery: Delivery = "best-effort" if pace == "realtime" else "lossless"
+        inputs = tuple(free_endpoint() for _ in range(views if delivery == "lossless" else 1))
         rig = config(views, pace=pace, fusion=FusionConfig(rate_hz=rate_hz), **changes)
-        record = free_endpoint() if lane == "lossless" else ""
+        record = free_endpoint() if delivery == "lossless" else ""
         self.job = FusionJob(rig, inputs, free_endpoint(), record, keys=keys)
         self.stop = threading.Event()
         self.failure: list[BaseException] = []
-        self.consumer = Receiver(record, lane, bind=True, keys=keys) if record else Receiver(self.job.output)
+        self.consumer = Receiver(record, delivery, bind=True, keys=keys) if record else Receiver(self.job.output)
         self.heard: list[Message] = []
         self.thread = threading.Thread(target=self._main, args=(engine,))
         self.thread.start()
-        self.senders = [Sender(inputs[v % len(inputs)], lane, keys=keys) for v in range(views)]
+        self.senders = [Sender(inputs[v % len(inputs)], delivery, keys=keys) for v in range(views)]
 
     def _main(self, engine: Engine) -> None:
         try:

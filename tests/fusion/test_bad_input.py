@@ -9,11 +9,11 @@ import pytest
 import zmq
 
 from pose_rig.fusion.node import STRANGER as STRANGERS
-from pose_rig.wire.authentication import fresh_keys
+from pose_rig.wire.authentication import generate_keys
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from tests.fusion.fakes import Scene, film, ring, walk
 from tests.fusion.running import VIEWS, Live, Running, is_finite, keypoints, play, told
-from tests.strangers import attacker
+from tests.untrusted_clients import attacker
 
 RNG = np.random.default_rng(0)
 
@@ -81,7 +81,7 @@ def test_a_camera_that_is_not_of_this_rig_is_named(start: Callable[..., Running]
 
 
 def test_a_program_of_another_run_changes_nothing_and_is_counted(start: Callable[..., Running]) -> None:
-    keys, scene = fresh_keys(), film(walk(1.0), ring(VIEWS))
+    keys, scene = generate_keys(), film(walk(1.0), ring(VIEWS))
     running = start("realtime", keys=keys)
     live = Live(running, scene)
     running.until(lambda: sum(pose.tracking for pose in running.poses()) > 10, live)

@@ -14,7 +14,7 @@ from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.fusion.keypoint_checks import FAR, MOST_LANDMARKS, checked
 from pose_rig.fusion.pose_messages import is_tellable
 from pose_rig.graph import Engine, GraphInput, GraphOutput
-from pose_rig.wire.messages import FARTHEST_M, FARTHEST_PX, Health, Keypoints2D, Pose3D
+from pose_rig.wire.messages import MAX_COORDINATE_M, MAX_COORDINATE_PX, Health, Keypoints2D, Pose3D
 from tests.fusion.fakes import Scene, film, fusion, ring, run, walk
 from tests.fusion.running import VIEWS, Running, is_finite, keypoints, play
 
@@ -143,10 +143,10 @@ def test_a_pose_beyond_all_bounds_is_not_told(engine: Engine, scene: Scene, fiel
 def test_random_points_within_all_bounds_end_no_process(engine: Engine, scene: Scene, seed: int) -> None:
     """Whatever the cameras see, every frame is a pose or is counted."""
     rng = np.random.default_rng(seed)
-    scale = np.exp(rng.uniform(0, np.log(FARTHEST_PX), (VIEWS, FRAMES, 17, 2)))
-    wild = replace(scene, xy_px=np.clip(rng.normal(size=scale.shape) * scale, -FARTHEST_PX, FARTHEST_PX))
+    scale = np.exp(rng.uniform(0, np.log(MAX_COORDINATE_PX), (VIEWS, FRAMES, 17, 2)))
+    wild = replace(scene, xy_px=np.clip(rng.normal(size=scale.shape) * scale, -MAX_COORDINATE_PX, MAX_COORDINATE_PX))
     running = recorded(engine, wild)
     assert not running.failure
     last = last_of(running)
     assert last.frames + last.dropped == FRAMES
-    assert all(is_finite(pose) and np.abs(pose.xyz).max() <= FARTHEST_M for pose in poses_of(running))
+    assert all(is_finite(pose) and np.abs(pose.xyz).max() <= MAX_COORDINATE_M for pose in poses_of(running))

@@ -40,14 +40,14 @@ def test_messages_come_back_in_their_order_and_as_they_were() -> None:
 
 def test_no_more_come_than_are_asked_for_and_none_at_the_end() -> None:
     spool = filled(5)
-    assert [len(spool.receive(0, most=4)) for _ in range(4)] == [4, 2, 0, 0]
+    assert [len(spool.receive(0, max_messages=4)) for _ in range(4)] == [4, 2, 0, 0]
     spool.close()
 
 
 def test_it_can_be_gone_through_again_and_again() -> None:
     spool = filled(3)
     for _ in range(3):
-        assert len(spool.receive(0, most=100)) == 4
+        assert len(spool.receive(0, max_messages=100)) == 4
         spool.rewind()
     spool.close()
 
@@ -65,5 +65,5 @@ def test_what_breaks_the_rules_of_messages_is_refused_when_it_is_added() -> None
     wrong = Keypoints2D(**{f: getattr(wrong, f) for f in wrong.__struct_fields__} | {"xy": wrong.xy * np.nan})
     with pytest.raises(MessageError, match=r"field 'xy' is not finite"):
         spool.add(wrong)
-    assert len(spool.receive(0, most=9)) == 2
+    assert len(spool.receive(0, max_messages=9)) == 2
     spool.close()

@@ -39,7 +39,7 @@ class Ends:
         self.stop = threading.Event()
         listeners = Sender("tcp://127.0.0.1:0", bind=True)
         self.outlet = Publisher(
-            listeners, Sender(self.endpoint, "lossless", mark=MARK), waits=waits, stopped=self.stop.is_set
+            listeners, Sender(self.endpoint, "lossless", send_hwm=MARK), waits=waits, stopped=self.stop.is_set
         )
         self.listener = Receiver(listeners.endpoint)
         self.recorder: Receiver | None = None

@@ -87,7 +87,7 @@ class Recording:
             self.heard += [message for message in self._receiver.receive(20) if isinstance(message, Health)]
 
     def close(self) -> None:
-        self.sender.drain(1000)
+        self.sender.close(linger_ms=1000)
         self.thread.join(20)
         self.heard += [message for message in self._receiver.receive(500) if isinstance(message, Health)]
         self._receiver.close()

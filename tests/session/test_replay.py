@@ -138,21 +138,21 @@ def test_a_camera_gives_its_frames_and_no_others_and_ends(tmp_path: Path) -> Non
     cameras = ("a", "a-2")
     path = write(tmp_path / "take.mcap", [frame(i, camera) for i in range(10) for camera in cameras], rig_of(cameras))
     with closing(CameraSource(job_of(path, None), "a", Pace(False, threading.Event()))) as source:
-        got = [message for _ in range(4) for message in source.receive(0, most=4)]
+        got = [message for _ in range(4) for message in source.receive(0, max_messages=4)]
         assert [m.index for m in got if isinstance(m, Keypoints2D)] == list(range(10))
         assert {m.camera for m in got if isinstance(m, Keypoints2D)} == {"a"}
         assert isinstance(got[-1], Health)
         assert (got[-1].worker, got[-1].state) == ("a", "ended")
-        assert source.receive(0, most=4) == []
+        assert source.receive(0, max_messages=4) == []
 
 
 def test_a_camera_gives_what_is_due(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", [frame(3 * i) for i in range(10)])
     with closing(CameraSource(job_of(path, None), "cam0", Pace(True, threading.Event()))) as source:
-        assert len(source.receive(0, most=8)) == 1  # the first: now begins
-        assert source.receive(0, most=8) == []
+        assert len(source.receive(0, max_messages=8)) == 1  # the first: now begins
+        assert source.receive(0, max_messages=8) == []
         time.sleep(0.25)
-        assert len(source.receive(0, most=8)) == 2
+        assert len(source.receive(0, max_messages=8)) == 2
 
 
 def test_waiting_ends_when_it_is_due_or_asked_to_stop() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Image
-from pose_rig.assets.fetch import detector_model
+from pose_rig.assets.catalog import detector_model
 from pose_rig.capture.process import main
 from pose_rig.capture.recording import PacedSource, Recording
 from pose_rig.capture.source import Source

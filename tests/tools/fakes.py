@@ -11,7 +11,7 @@ import numpy as np
 
 from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, FusionJob
 from pose_rig.errors import EngineError, SourceError, UsageError
-from pose_rig.wire.bus import Lane, Receiver, Sender, published
+from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.messages import CameraState, Health, Pose3D, RigState, State
 
 
@@ -79,7 +79,7 @@ def camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
         raise SourceError("broken.mp4 cannot be read as a video.", "Check that it plays.")
     total = job.camera.member or None
     count = 0
-    with Sender(job.endpoint, "lossless" if job.pace == "all" else "live", keys=job.keys) as sender:
+    with Sender(job.endpoint, "lossless" if job.pace == "all" else "best-effort", keys=job.keys) as sender:
         if job.camera.source in ("slow.mp4", "slow webcam"):  # to get ready
             stop.wait(3.0)
         wait_for_start(sender, job, stop, start_ns)
@@ -90,7 +90,7 @@ def camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
             sender.send(health(job, "running", count, total))
             stop.wait(0.02)
         sender.send(health(job, "ended", count, total))
-        sender.drain(500)
+        sender.close(linger_ms=500)
 
 
 def health(job: CameraJob, state: State, frames: int, total: int | None) -> Health:
@@ -110,11 +110,11 @@ def health(job: CameraJob, state: State, frames: int, total: int | None) -> Heal
 
 def fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     """Passes on the cameras' health, publishes a pose every 20 ms, ends when all cameras have, writes ``save``."""
-    lane: Lane = "lossless" if job.config.pace == "all" else "live"
-    receivers = [Receiver(endpoint, lane, bind=True, keys=job.keys) for endpoint in job.inputs]
+    delivery: Delivery = "lossless" if job.config.pace == "all" else "best-effort"
+    receivers = [Receiver(endpoint, delivery, bind=True, keys=job.keys) for endpoint in job.inputs]
     states: dict[str, str] = {}
     index = 0
-    with published(job.output, job.inside, job.keys) as sender:
+    with bind_publisher(job.output, job.inside, job.keys) as sender:
         while not stop.is_set() and list(states.values()) != ["ended"] * len(job.config.camera):
             for receiver in receivers:
                 for message in receiver.receive(20 // len(receivers)):
@@ -128,7 +128,7 @@ def fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
         if job.config.save:
             Path(job.config.save).write_bytes(b"poses")
         sender.send(fusion_health("ended", index))
-        sender.drain(500)
+        sender.close(linger_ms=500)
 
 
 def solved_and_lost(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
@@ -138,7 +138,7 @@ def solved_and_lost(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") 
                     translation_m=(0, 0, 3))
         for camera in job.config.camera
     )  # fmt: skip
-    with published(job.output, job.inside, job.keys) as sender:
+    with bind_publisher(job.output, job.inside, job.keys) as sender:
         while not start_ns.value and not stop.wait(0.02):
             sender.send(RigState(t_ns=0, mode="solved", cameras=cameras))
             sender.send(fusion_health("ready", 0))

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from pose_rig.assets.fetch import demo_clip, detector_model
+from pose_rig.assets.catalog import demo_clip, detector_model
 from pose_rig.errors import AssetError
 
 FRAMES = 20

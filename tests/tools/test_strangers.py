@@ -17,8 +17,8 @@ from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import Plan, plan
 from pose_rig.wire.bus import Sender
 from pose_rig.wire.messages import Health, Keypoints2D, Pose3D, RigState
-from tests.strangers import attacker, port_of
 from tests.tools.terminal.test_run_loop import Recorded, fake_plan, run
+from tests.untrusted_clients import attacker, port_of
 
 FORGED_S = 3.0
 

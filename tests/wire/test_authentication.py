@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,10 +11,10 @@ import zmq
 
 from pose_rig.config import Keys
 from pose_rig.errors import UsageError
-from pose_rig.wire.authentication import fresh_keys
-from pose_rig.wire.bus import CURVE_BYTES, OPEN_BYTES, Receiver, Sender, published
+from pose_rig.wire.authentication import generate_keys
+from pose_rig.wire.bus import MAX_CURVE_BYTES, MAX_PUBLIC_BYTES, Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.messages import Health
-from tests.strangers import ZMTP_3, attacker, is_closed, pushed, subscriber, subscription
+from tests.untrusted_clients import ZMTP_3, attacker, is_closed, pushed, subscriber, subscription
 
 RNG = np.random.default_rng(0)
 
@@ -26,7 +25,7 @@ OWN = Health(worker="left", t_ns=2, state="running")
 
 @pytest.fixture(scope="module")
 def keys() -> Keys:
-    return fresh_keys()
+    return generate_keys()
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -36,30 +35,30 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("lane", ["live", "lossless"])
-def test_a_worker_hears_its_own_run_alone_and_counts_the_others(keys: Keys, lane: Literal["live", "lossless"]) -> None:
+@pytest.mark.parametrize("delivery", ["best-effort", "lossless"])
+def test_only_the_same_run_can_send_and_others_are_counted(keys: Keys, delivery: Delivery) -> None:
     with (
-        Receiver(LOOPBACK, lane, bind=True, keys=keys) as receiver,
-        Sender(receiver.endpoint, lane, keys=keys) as sender,
-        attacker([receiver.endpoint], keys.public) as stranger,
+        Receiver(LOOPBACK, delivery, bind=True, keys=keys) as receiver,
+        Sender(receiver.endpoint, delivery, keys=keys) as sender,
+        attacker([receiver.endpoint], keys.public) as untrusted,
     ):
-        heard = []
+        received = []
 
         def attack() -> bool:
-            stranger.send(ENDED)
+            untrusted.send(ENDED)
             sender.send(OWN)
-            heard.extend(receiver.receive(10))
-            return len(heard) > 5 and receiver.refused >= 3
+            received.extend(receiver.receive(10))
+            return len(received) > 5 and receiver.refused >= 3
 
-        stranger.post(ENDED)
+        untrusted.post(ENDED)
         until(attack)
-        assert {message.t_ns for message in heard if isinstance(message, Health)} == {OWN.t_ns}
+        assert {message.t_ns for message in received if isinstance(message, Health)} == {OWN.t_ns}
         assert receiver.bad == 0
 
 
-def test_who_knows_the_public_key_alone_is_refused(keys: Keys) -> None:
-    """What CURVE does by itself is to accept them."""
-    stranger = Keys(*fresh_keys_of_another())
+def test_a_client_that_knows_only_the_public_key_is_refused(keys: Keys) -> None:
+    """CURVE by itself accepts them."""
+    untrusted = Keys(*zmq.curve_keypair())
     with (
         Receiver(LOOPBACK, "lossless", bind=True, keys=keys) as receiver,
         Sender(receiver.endpoint, "lossless") as plain,
@@ -67,7 +66,7 @@ def test_who_knows_the_public_key_alone_is_refused(keys: Keys) -> None:
         made = plain._socket.context.socket(zmq.PUSH)
         with closing(made):
             made.setsockopt(zmq.LINGER, 0)
-            made.curve_publickey, made.curve_secretkey = stranger.public, stranger.secret
+            made.curve_publickey, made.curve_secretkey = untrusted.public, untrusted.secret
             made.curve_serverkey = keys.public
             made.connect(receiver.endpoint)
             made.send(b"health/left\0")
@@ -76,56 +75,52 @@ def test_who_knows_the_public_key_alone_is_refused(keys: Keys) -> None:
             assert receiver.bad == 0
 
 
-def fresh_keys_of_another() -> tuple[bytes, bytes]:
-    return zmq.curve_keypair()
-
-
-def test_a_rival_who_listens_where_a_worker_should_is_not_heard(keys: Keys) -> None:
-    with Sender(LOOPBACK, bind=True) as rival, Receiver(rival.endpoint, keys=keys, topics=("health/",)) as receiver:
+def test_messages_of_another_program_on_a_workers_port_are_not_received(keys: Keys) -> None:
+    with Sender(LOOPBACK, bind=True) as other, Receiver(other.endpoint, keys=keys, topics=("health/",)) as receiver:
         deadline = time.monotonic() + 1.0
         while time.monotonic() < deadline:
-            rival.send(ENDED)
+            other.send(ENDED)
             assert receiver.receive(10) == []
 
 
-@pytest.mark.parametrize("lane", ["live", "lossless"])
+@pytest.mark.parametrize("delivery", ["best-effort", "lossless"])
 @pytest.mark.parametrize("answer", [ZMTP_3, b"HTTP/1.1 400 Bad Request\r\n\r\n" + bytes(80)])
-def test_a_rival_who_goes_leaves_the_way_free(keys: Keys, answer: bytes, lane: Literal["live", "lossless"]) -> None:
-    """libzmq would never connect again to where somebody else has answered."""
-    with socket.create_server(("127.0.0.1", 0)) as rival:
-        endpoint = f"tcp://127.0.0.1:{rival.getsockname()[1]}"
-        sender = Sender(endpoint, lane, keys=keys)
-        answered, _ = rival.accept()
+def test_reconnects_after_another_program_has_left_the_port(keys: Keys, answer: bytes, delivery: Delivery) -> None:
+    """libzmq by itself never reconnects after an answer of another program."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        endpoint = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        sender = Sender(endpoint, delivery, keys=keys)
+        answered, _ = other.accept()
         answered.sendall(answer)
         assert is_closed(answered)
         answered.close()
-    with sender, Receiver(endpoint, lane, bind=True, keys=keys) as receiver:
+    with sender, Receiver(endpoint, delivery, bind=True, keys=keys) as receiver:
 
-        def told() -> bool:
+        def received_one() -> bool:
             sender.send(OWN, 10)
             return bool(receiver.receive(10))
 
-        until(told)
+        until(received_one)
 
 
-def test_one_lane_is_open_to_all_at_one_place_and_to_workers_at_another(keys: Keys) -> None:
-    with published(LOOPBACK, LOOPBACK, keys) as sender:
-        public = sender.open_to_all(LOOPBACK)
+def test_a_publisher_has_a_public_and_an_authenticated_endpoint(keys: Keys) -> None:
+    with bind_publisher(LOOPBACK, LOOPBACK, keys) as sender:
+        public = sender.bind_public(LOOPBACK)
         with (
-            Receiver(public) as anybody,
+            Receiver(public) as anyone,
             Receiver(sender.endpoint, keys=keys) as worker,
-            Receiver(sender.endpoint) as spy,
+            Receiver(sender.endpoint) as without_keys,
         ):
-            got = {"anybody": 0, "worker": 0}
+            got = {"anyone": 0, "worker": 0}
 
-            def told() -> bool:
+            def received_one() -> bool:
                 sender.send(OWN)
-                got["anybody"] += len(anybody.receive(10))
+                got["anyone"] += len(anyone.receive(10))
                 got["worker"] += len(worker.receive(10))
                 return min(got.values()) > 3
 
-            until(told)
-            assert spy.receive(0) == []
+            until(received_one)
+            assert without_keys.receive(0) == []
             until(lambda: sender.refused)
 
 
@@ -139,51 +134,51 @@ def test_a_web_page_cannot_even_subscribe() -> None:
         until(lambda: sender.refused == 1)
 
 
-@pytest.mark.parametrize(("size", "is_cut"), [(OPEN_BYTES // 2, False), (10_000_000, True)])
-def test_a_large_subscription_is_cut_off_and_a_usual_one_is_not(size: int, is_cut: bool) -> None:
-    with Sender(LOOPBACK, bind=True) as sender, closing(subscriber(sender.endpoint)) as stranger:
-        stranger.settimeout(5.0 if is_cut else 0.5)
-        _send_what_goes(stranger, subscription(RNG.bytes(size)))
-        assert is_closed(stranger) == is_cut
+@pytest.mark.parametrize(("size", "is_disconnected"), [(MAX_PUBLIC_BYTES // 2, False), (10_000_000, True)])
+def test_a_large_subscription_is_disconnected_and_a_usual_one_is_not(size: int, is_disconnected: bool) -> None:
+    with Sender(LOOPBACK, bind=True) as sender, closing(subscriber(sender.endpoint)) as untrusted:
+        untrusted.settimeout(5.0 if is_disconnected else 0.5)
+        _send_until_closed(untrusted, subscription(RNG.bytes(size)))
+        assert is_closed(untrusted) == is_disconnected
         sender.send(OWN)
 
 
-def test_a_flood_of_subscriptions_does_not_hold_a_message_up() -> None:
+def test_a_flood_of_subscriptions_does_not_delay_a_message() -> None:
     flood = b"".join(subscription(RNG.bytes(200)) for _ in range(100_000))
-    with Sender(LOOPBACK, bind=True) as sender, closing(subscriber(sender.endpoint)) as stranger:
-        flooding = threading.Thread(target=_send_what_goes, args=(stranger, flood))
+    with Sender(LOOPBACK, bind=True) as sender, closing(subscriber(sender.endpoint)) as untrusted:
+        flooding = threading.Thread(target=_send_until_closed, args=(untrusted, flood))
         flooding.start()
-        slowest_s, until_s = 0.0, time.monotonic() + 1.5
-        while time.monotonic() < until_s:
+        max_delay_s, end_s = 0.0, time.monotonic() + 1.5
+        while time.monotonic() < end_s:
             began_s = time.monotonic()
             sender.send(OWN)
-            slowest_s = max(slowest_s, time.monotonic() - began_s)
+            max_delay_s = max(max_delay_s, time.monotonic() - began_s)
             time.sleep(0.005)
     flooding.join()
-    assert slowest_s < 0.5
+    assert max_delay_s < 0.5
 
 
-def _send_what_goes(connection: socket.socket, data: bytes) -> None:
+def _send_until_closed(connection: socket.socket, data: bytes) -> None:
     with suppress(OSError):
         connection.sendall(data)
 
 
-def test_what_a_peer_may_send_is_bounded_on_every_socket(keys: Keys) -> None:
-    with Sender(LOOPBACK, bind=True) as open_to_all, Sender(LOOPBACK, bind=True, keys=keys) as inside:
-        assert open_to_all._socket.getsockopt(zmq.MAXMSGSIZE) == OPEN_BYTES
-        assert inside._socket.getsockopt(zmq.MAXMSGSIZE) == CURVE_BYTES
+def test_the_message_size_is_limited_on_every_socket(keys: Keys) -> None:
+    with Sender(LOOPBACK, bind=True) as public, Sender(LOOPBACK, bind=True, keys=keys) as inside:
+        assert public._socket.getsockopt(zmq.MAXMSGSIZE) == MAX_PUBLIC_BYTES
+        assert inside._socket.getsockopt(zmq.MAXMSGSIZE) == MAX_CURVE_BYTES
 
 
 def test_keys_are_new_every_time_and_never_shown(keys: Keys) -> None:
-    assert fresh_keys() != keys
+    assert generate_keys() != keys
     assert repr(keys) == "Keys()"
     assert pickle.loads(pickle.dumps(keys)) == keys  # noqa: S301 - as a process that is started gets them
 
 
-def test_the_rig_fails_where_another_program_listens_already(keys: Keys) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as rival:
-        taken = f"tcp://127.0.0.1:{rival.getsockname()[1]}"
+def test_an_endpoint_in_use_is_an_error(keys: Keys) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         with pytest.raises(UsageError, match=f"^Cannot listen on {taken}: Address"):
-            published(taken, LOOPBACK, keys)
+            bind_publisher(taken, LOOPBACK, keys)
         with pytest.raises(UsageError, match=f"^Cannot listen on {taken}: Address"):
-            published(LOOPBACK, taken, keys)
+            bind_publisher(LOOPBACK, taken, keys)

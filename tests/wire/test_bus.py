@@ -6,7 +6,7 @@ import pytest
 import zmq
 
 from pose_rig.errors import UsageError
-from pose_rig.wire.bus import LIVE_RECEIVE_MARK, Receiver, Sender
+from pose_rig.wire.bus import SUB_RCVHWM, Receiver, Sender
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 
 LOOPBACK = "tcp://127.0.0.1:0"
@@ -23,7 +23,7 @@ def frames_of(receiver: Receiver, timeout_ms: int) -> list[int]:
 
 
 def connect(sender: Sender, receiver: Receiver) -> None:
-    """Sends until something arrives, for a subscription takes a moment, and takes in what did."""
+    """Sends until a message arrives, as a subscription takes time, then empties the queue."""
     deadline = time.monotonic() + 5
     while not receiver.receive(20):
         assert time.monotonic() < deadline
@@ -50,7 +50,7 @@ def test_a_message_arrives_whole() -> None:
     np.testing.assert_array_equal(got.xy, keypoints.xy)
 
 
-def test_a_live_sender_never_blocks_and_the_receiver_gets_the_beginning_of_a_flood() -> None:
+def test_a_publisher_never_blocks_and_the_subscriber_gets_the_beginning_of_a_flood() -> None:
     with Sender(LOOPBACK, bind=True) as sender, Receiver(sender.endpoint) as receiver:
         connect(sender, receiver)
         start = time.monotonic()
@@ -64,12 +64,12 @@ def test_a_live_sender_never_blocks_and_the_receiver_gets_the_beginning_of_a_flo
     assert got == sorted(got)
 
 
-def test_a_live_sender_without_receivers_never_blocks() -> None:
+def test_a_publisher_without_subscribers_never_blocks() -> None:
     with Sender(LOOPBACK, bind=True) as sender:
         assert all(sender.send(health(count)) for count in range(1000))
 
 
-def test_a_live_receiver_that_keeps_up_gets_the_newest() -> None:
+def test_a_subscriber_that_keeps_up_gets_the_newest() -> None:
     with Sender(LOOPBACK, bind=True) as sender, Receiver(sender.endpoint) as receiver:
         connect(sender, receiver)
         for count in range(1, 4):
@@ -77,38 +77,40 @@ def test_a_live_receiver_that_keeps_up_gets_the_newest() -> None:
             assert frames_of(receiver, 2000) == [count]
 
 
-def test_a_lossless_lane_loses_nothing_to_a_slow_receiver() -> None:
-    count = 20 * LIVE_RECEIVE_MARK
+def test_a_lossless_sender_drops_nothing_for_a_slow_receiver() -> None:
+    count = 20 * SUB_RCVHWM
     with Receiver(LOOPBACK, "lossless", bind=True) as receiver, Sender(receiver.endpoint, "lossless") as sender:
         thread = threading.Thread(target=lambda: [sender.send(health(i)) for i in range(count)])
         thread.start()
         got: list[int] = []
-        while len(got) < count and (new := [m.frames for m in receiver.receive(2000, most=7) if isinstance(m, Health)]):
+        while len(got) < count and (
+            new := [m.frames for m in receiver.receive(2000, max_messages=7) if isinstance(m, Health)]
+        ):
             got += new
             time.sleep(0.001)
         thread.join()
     assert got == list(range(count))
 
 
-def test_a_lossless_sender_says_when_there_is_no_room() -> None:
+def test_a_lossless_sender_reports_a_full_queue() -> None:
     with Sender("tcp://127.0.0.1:9", "lossless") as sender:  # nobody listens on the discard port
         sent = [sender.send(health(i), timeout_ms=10) for i in range(100)]
     assert not sent[-1]
 
 
-def test_a_drained_lane_delivers_what_was_queued() -> None:
+def test_linger_delivers_queued_messages() -> None:
     with Receiver(LOOPBACK, "lossless", bind=True) as receiver:
         sender = Sender(receiver.endpoint, "lossless")
         for i in range(10):
             sender.send(health(i))
-        sender.drain(2000)
+        sender.close(linger_ms=2000)
         got: list[int] = []
         while len(got) < 10 and (new := frames_of(receiver, 2000)):
             got += new
     assert got == list(range(10))
 
 
-def test_only_the_wanted_topics_arrive() -> None:
+def test_only_subscribed_topics_arrive() -> None:
     with Sender(LOOPBACK, bind=True) as sender, Receiver(sender.endpoint, topics=("health/right",)) as receiver:
         deadline = time.monotonic() + 5
         messages: list[Message] = []

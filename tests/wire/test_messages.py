@@ -116,7 +116,7 @@ def test_bytes_of_version_1_decode_for_ever(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STORED)
-def test_what_is_encoded_decodes_to_itself(name: str) -> None:
+def test_encoding_and_decoding_returns_the_same_message(name: str) -> None:
     assert_same(decode(encode(STORED[name])), STORED[name])
 
 
@@ -129,7 +129,7 @@ def test_bytes_of_a_newer_sender_with_more_fields_decode(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STORED)
-def test_bytes_cut_short_are_refused(name: str) -> None:
+def test_truncated_bytes_are_rejected(name: str) -> None:
     data = (DATA / f"{name}.bin").read_bytes()
     for length in range(len(data)):
         with pytest.raises(MessageError):
@@ -138,7 +138,7 @@ def test_bytes_cut_short_are_refused(name: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_random_bytes_raise_nothing_but_message_errors(data: bytes) -> None:
-    assert decode_or_refuse(data).startswith("Message on topic ")
+    assert decode_or_reject(data).startswith("Message on topic ")
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats()
@@ -154,7 +154,7 @@ LEAVES = SCALARS | st.text(max_size=5) | st.binary(max_size=16)
     ),
 )
 def test_random_payloads_raise_nothing_but_message_errors(topic: str, payload: object) -> None:
-    decode_or_refuse(topic.encode() + b"\0" + msgspec.msgpack.encode(payload))
+    decode_or_reject(topic.encode() + b"\0" + msgspec.msgpack.encode(payload))
 
 
 @given(st.sampled_from(sorted(STORED)), st.data())
@@ -162,7 +162,7 @@ def test_damaged_messages_raise_nothing_but_message_errors(name: str, data: st.D
     whole = bytearray((DATA / f"{name}.bin").read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    decode_or_refuse(bytes(whole))
+    decode_or_reject(bytes(whole))
 
 
 @given(
@@ -172,11 +172,11 @@ def test_damaged_messages_raise_nothing_but_message_errors(name: str, data: st.D
 )
 def test_random_arrays_raise_nothing_but_message_errors(shape: list[int], data: bytes, dtype: str) -> None:
     fields = fields_of("v1_pose") | {"xyz": [dtype, shape, data]}
-    decode_or_refuse(b"pose\0" + msgspec.msgpack.encode(fields))
+    decode_or_reject(b"pose\0" + msgspec.msgpack.encode(fields))
 
 
-def decode_or_refuse(data: bytes) -> str:
-    """Returns why the bytes are refused, empty if they are a message."""
+def decode_or_reject(data: bytes) -> str:
+    """Returns why the bytes are rejected, empty if they are a message."""
     try:
         message = decode(data)
     except MessageError as error:
@@ -186,14 +186,14 @@ def decode_or_refuse(data: bytes) -> str:
 
 
 def fields_of(name: str) -> dict[str, Any]:
-    """Returns the fields of a stored message as they travel."""
+    """Returns the encoded fields of a stored message."""
     payload = (DATA / f"{name}.bin").read_bytes().split(b"\0", 1)[1]
     fields: dict[str, Any] = msgspec.msgpack.decode(payload)
     return fields
 
 
 def wire_of(value: float, *shape: int) -> list[object]:
-    """Returns an array of one value as it travels."""
+    """Returns the encoded form of an array of one value."""
     return ["<f4", shape, np.full(shape, value, "<f4").tobytes()]
 
 
@@ -242,7 +242,7 @@ def wire_of(value: float, *shape: int) -> list[object]:
         ("v1_keypoints", "camera", "right", "'topic' does not match its content, 'keypoints/right'"),
     ],
 )
-def test_a_wrong_field_is_named_with_its_topic(name: str, field: str, value: object, text: str) -> None:
+def test_an_invalid_field_is_named_with_its_topic(name: str, field: str, value: object, text: str) -> None:
     topic = topic_of((DATA / f"{name}.bin").read_bytes())
     data = topic.encode() + b"\0" + msgspec.msgpack.encode(fields_of(name) | {field: value})
     with pytest.raises(MessageError, match=f"^Message on topic '{topic}': field {text}") as caught:
@@ -271,20 +271,20 @@ def test_a_missing_field_is_named(name: str) -> None:
         ({"covariance_m2": np.zeros((0, 3, 3), np.float32)}, r"field 'covariance_m2' has shape \(0, 3, 3\)"),
     ],
 )
-def test_a_wrong_message_is_not_sent(changes: dict[str, Any], text: str) -> None:
+def test_an_invalid_message_is_not_encoded(changes: dict[str, Any], text: str) -> None:
     with pytest.raises(MessageError, match=text):
         encode(msgspec.structs.replace(STORED["v1_pose"], **changes))
 
 
 @pytest.mark.parametrize("joints", [17, 33])
-def test_covariance_is_there_for_every_joint_or_not_at_all(joints: int) -> None:
+def test_covariance_has_every_joint_or_is_empty(joints: int) -> None:
     changes = {"xyz": ramp(joints, 3), "score": ramp(joints) / 999, "residual_px": ramp(joints)}
     for covariance in (np.zeros(0, np.float32), ramp(joints, 3, 3)):
         pose = msgspec.structs.replace(STORED["v1_pose"], **changes, covariance_m2=covariance)
         assert_same(decode(encode(pose)), pose)
 
 
-def test_a_sender_that_knows_no_covariance_and_no_notes_is_understood() -> None:
+def test_messages_without_covariance_and_notes_decode() -> None:
     pose, rig = (decode((DATA / f"{name}.bin").read_bytes()) for name in ("v1_pose", "v1_rig"))
     assert isinstance(pose, Pose3D)
     assert pose.covariance_m2.shape == (0,)
@@ -293,17 +293,17 @@ def test_a_sender_that_knows_no_covariance_and_no_notes_is_understood() -> None:
     assert {(camera.k1, camera.size_px, camera.moving) for camera in rig.cameras} == {(0.0, None, False)}
 
 
-def test_too_many_bytes_are_refused() -> None:
+def test_too_many_bytes_are_rejected() -> None:
     with pytest.raises(MessageError, match=f"field 'payload' has {MAX_BYTES + 6} bytes"):
         decode(b"pose\0" + bytes(MAX_BYTES + 1))
 
 
-def test_an_unknown_topic_is_refused() -> None:
+def test_an_unknown_topic_is_rejected() -> None:
     with pytest.raises(MessageError, match="Message on topic 'weather': field 'topic' is unknown"):
         decode(b"weather\0\x80")
 
 
-def test_deep_nesting_is_refused() -> None:
+def test_deep_nesting_is_rejected() -> None:
     with pytest.raises(MessageError):
         decode(b"pose\0" + b"\x91" * 100_000)
 

@@ -1,4 +1,4 @@
-"""What only recordings hold, as bytes."""
+"""Encoding of the messages that only recordings contain."""
 
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,14 @@ def values(message: Message) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", STORED)
-def test_bytes_of_version_1_are_understood_for_ever(name: str) -> None:
+def test_bytes_of_version_1_decode_for_ever(name: str) -> None:
     data = (DATA / f"{name}.bin").read_bytes()
     assert values(decode(data)) == values(STORED[name])
     assert type(decode(data)) is type(STORED[name])
 
 
 @pytest.mark.parametrize("name", STORED)
-def test_what_is_sent_is_what_is_received(name: str) -> None:
+def test_encoding_and_decoding_returns_the_same_message(name: str) -> None:
     assert values(decode(encode(STORED[name]))) == values(STORED[name])
 
 
@@ -66,16 +66,16 @@ def test_topics(name: str, topic: str) -> None:
         ("v1_learned", "work", "guessing", "'work' is not valid: Invalid enum value 'guessing'"),
     ],
 )
-def test_a_wrong_field_is_named(name: str, field: str, value: object, text: str) -> None:
+def test_an_invalid_field_is_named(name: str, field: str, value: object, text: str) -> None:
     topic = STORED[name].topic
     data = topic.encode() + b"\0" + msgspec.msgpack.encode(values(STORED[name]) | {field: value})
     with pytest.raises(MessageError, match=f"^Message on topic '{topic}': field {text}"):
         decode(data)
 
 
-def test_only_pictures_may_be_large() -> None:
-    picture = msgspec.structs.replace(STORED["v1_video"], data=bytes(MAX_BYTES))
-    assert values(decode(encode(picture))) == values(picture)
+def test_only_video_frames_may_be_large() -> None:
+    frame = msgspec.structs.replace(STORED["v1_video"], data=bytes(MAX_BYTES))
+    assert values(decode(encode(frame))) == values(frame)
     text = msgspec.structs.replace(STORED["v1_marker"], text="a" * MAX_BYTES)
     with pytest.raises(MessageError, match=rf"field 'payload' has {len(encode(text))} bytes"):
         decode(encode(text))

@@ -34,7 +34,7 @@ from pose_rig.fusion.rig.moving_cameras import MovingCameras, turned
 from pose_rig.fusion.rig.setup import Setup
 from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.graph import Engine
-from pose_rig.wire.messages import SEES_NOBODY, CameraState, Mode, RigState
+from pose_rig.wire.messages import NO_PERSON, CameraState, Mode, RigState
 from pose_rig.wire.records import Learned
 
 REMEMBER_EVERY_NS = 66_000_000  # 15 Hz: neighbouring instants say the same (lag-1 correlation 0.9 at 25 Hz)
@@ -404,7 +404,7 @@ class Rig:
         """Returns why a camera is not trusted, empty if it is."""
         health, moving = self._health, self._carried.moving[view]
         if not health.present[view]:
-            return SEES_NOBODY
+            return NO_PERSON
         if moving and not self._setup.moving[view]:
             return "keeps moving: it is followed, its place is not learned"
         if self.mode != "cold" and not self.known[view] and not moving:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pose_rig.skeleton import BONES, INDEX, J, landmarks
 from pose_rig.wire.messages import Keypoints2D, Refined2D
-from pose_rig.wire.precision import stepped
+from pose_rig.wire.precision import quantize
 
 STEP_PX = 0.25
 RAW, REFINED = (255, 176, 32), (46, 230, 140)  # red, green, blue
@@ -70,5 +70,5 @@ def _add(
 
 
 def _rounded(xy: NDArray[np.float32]) -> list[list[float]]:
-    rounded: list[list[float]] = stepped(xy, STEP_PX).tolist()
+    rounded: list[list[float]] = quantize(xy, STEP_PX).tolist()
     return rounded

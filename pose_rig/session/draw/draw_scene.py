@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pose_rig.skeleton import BONES, INDEX, J, joint_names, parent_of
 from pose_rig.wire.messages import Pose3D
-from pose_rig.wire.precision import stepped
+from pose_rig.wire.precision import quantize
 
 FRAME = "rig"
 STEP_M = 1 / 1024
@@ -67,7 +67,7 @@ def scene(pose: Pose3D, when: Timestamp) -> SceneUpdate:
     entity.CopyFrom(template)
     entity.timestamp.CopyFrom(when)
     entity.id = f"person {pose.person}"
-    places = iter(stepped(pose.xyz[joints], STEP_M).tolist())
+    places = iter(quantize(pose.xyz[joints], STEP_M).tolist())
     for line in entity.lines:
         for point in line.points:
             point.x, point.y, point.z = next(places)
@@ -87,7 +87,7 @@ def cloud(pose: Pose3D | None, when: Timestamp) -> PointCloud:
     points = np.zeros(0, _POINT)
     if pose is not None:
         points = np.zeros(len(pose.xyz), _POINT)
-        points["xyz"] = stepped(pose.xyz, STEP_M)
+        points["xyz"] = quantize(pose.xyz, STEP_M)
         points["rgba"][:, :3] = _colours(pose.joints)
         points["rgba"][:, 3] = np.where(pose.score > 0, SURE, GUESSED)
     return PointCloud(

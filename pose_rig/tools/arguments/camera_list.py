@@ -22,7 +22,7 @@ from pose_rig.tools.arguments.lists import listed
 from pose_rig.tools.arguments.source_list import sources
 
 if TYPE_CHECKING:
-    from pose_rig.capture.open import Kind
+    from pose_rig.capture.source_factory import Kind
 
 RESERVED = "fusion"  # the fusion worker's name
 RECORDER = "recorder"  # and the recorder's
@@ -49,7 +49,7 @@ class Entry:
 
 def kind_of(source: str) -> "Kind":
     """Returns what a source is, by its spelling; a file need not exist."""
-    from pose_rig.capture import open as opening  # brings OpenCV, which fusion's process has no use for
+    from pose_rig.capture import source_factory as opening  # brings OpenCV, which fusion's process has no use for
 
     return opening.kind_of(source)
 
@@ -144,7 +144,7 @@ def check_readable(config: Config) -> None:
     Raises:
         SourceError: A file is not a video.
     """
-    from pose_rig.capture.open import open_source
+    from pose_rig.capture.source_factory import open_source
 
     for camera in config.camera:
         if kind_of(camera.source) == "video":
@@ -179,7 +179,7 @@ def _beside(toml: Path, camera: CameraConfig) -> CameraConfig:
 
 def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
     """Returns the cameras behind one entry: several for simulated rigs and for keypoint files."""
-    from pose_rig.capture.open import expand
+    from pose_rig.capture.source_factory import expand
 
     camera = entry.camera
     try:

@@ -34,7 +34,7 @@ def _sources(item: str) -> Iterator[str]:
 
 
 def _videos(folder: Path) -> list[str]:
-    from pose_rig.capture.open import VIDEO_SUFFIXES  # brings OpenCV
+    from pose_rig.capture.source_factory import VIDEO_SUFFIXES  # brings OpenCV
 
     files = [path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
     if files:

@@ -12,11 +12,11 @@ def cams(debug: Debug = False) -> None:
 
     An index may change when a camera is plugged in again; what stands under "found again by" does not.
     """
-    from pose_rig.capture.devices import plugged  # brings OpenCV
+    from pose_rig.capture.connected_cameras import connected_cameras  # brings OpenCV
 
     with exit_on_error(debug):
         console = Console()
-        cameras = plugged()
+        cameras = connected_cameras()
         if not cameras:
             console.print("No camera is plugged in. Without one: `pose-rig demo`, or `pose-rig run --cams sim:4`.")
             return

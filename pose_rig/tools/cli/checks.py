@@ -17,7 +17,7 @@ from pose_rig.config import LEAST_FREE_BYTES
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import Installer, installer
 from pose_rig.session.mcap.info import version_of
-from pose_rig.wire.bus import Lane, Receiver, Sender
+from pose_rig.wire.bus import Delivery, Receiver, Sender
 from pose_rig.wire.messages import Health
 
 PACKAGES = ("numpy", "mediapipe", "onnxruntime", "pyzmq", "msgspec", "rich", "typer")
@@ -147,9 +147,9 @@ def providers() -> Iterator[Finding]:
 
 def cameras() -> Iterator[Finding]:
     """Looks for cameras that may be opened."""
-    from pose_rig.capture.devices import plugged
+    from pose_rig.capture.connected_cameras import connected_cameras
 
-    found = plugged()
+    found = connected_cameras()
     if not found:
         yield Finding("warn", "cameras", "None is plugged in.", "Without one: pose-rig demo")
     elif not any(camera.name for camera in found):
@@ -193,8 +193,8 @@ def disk() -> Iterator[Finding]:
 
 def _round_trips(count: int) -> tuple[int, float]:
     """Returns how many of ``count`` messages arrived, and milliseconds per message."""
-    lane: Lane = "lossless"
-    with Receiver("tcp://127.0.0.1:0", lane, bind=True) as receiver, Sender(receiver.endpoint, lane) as sender:
+    delivery: Delivery = "lossless"
+    with Receiver("tcp://127.0.0.1:0", delivery, bind=True) as receiver, Sender(receiver.endpoint, delivery) as sender:
         began, arrived = time.monotonic(), 0
         for _ in range(count):
             sender.send(Health(worker="doctor", t_ns=time.monotonic_ns(), state="ready"), 2000)

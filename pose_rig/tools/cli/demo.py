@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from pose_rig.assets.fetch import demo_clip
+from pose_rig.assets.catalog import demo_clip
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.arguments.options import Debug, Force, Headless

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from msgspec import structs
 
-from pose_rig.assets.fetch import detector_model
+from pose_rig.assets.catalog import detector_model
 from pose_rig.config import Config, DetectorConfig, FusionJob, ReplayJob, StreamConfig
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.tools.arguments.inputs import REPLAYED, check_files, check_input

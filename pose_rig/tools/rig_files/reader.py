@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pose_rig.config import SolvedCamera, load
 from pose_rig.errors import UsageError
-from pose_rig.npz import unpack
+from pose_rig.npz import load_npz
 from pose_rig.tools.arguments.camera_list import derived_name
 from pose_rig.tools.rig_files.rig_camera import RigCamera
 from pose_rig.tools.rig_files.rig_toml import check_solved
@@ -44,7 +44,7 @@ def _from_toml(path: Path) -> tuple[RigCamera, ...]:
 
 def _from_poses(path: Path) -> tuple[RigCamera, ...]:
     try:
-        arrays = unpack(path, (*_SHAPES, *_SDS, "k1"))
+        arrays = load_npz(path, (*_SHAPES, *_SDS, "k1"))
     except ValueError as error:
         raise UsageError(f"{path} cannot be read: {error}.", "Give a poses file that pose-rig wrote.") from error
     views = arrays["cameras"].shape[:1] if "cameras" in arrays else (0,)

@@ -20,7 +20,7 @@ from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.redaction import redacted
 from pose_rig.tools.arguments.camera_list import cameras_in, kind_of, unique
 from pose_rig.tools.rig_files.toml_tables import entry_text, parse, write_entry
-from pose_rig.wire.messages import FARTHEST_M, CameraState, RigState
+from pose_rig.wire.messages import MAX_COORDINATE_M, CameraState, RigState
 
 Groups = list[tuple[CameraConfig, ...]]  # the cameras behind every entry
 
@@ -119,7 +119,9 @@ def check_solved(name: str, solved: SolvedCamera) -> None:
     rotation = np.array(solved.rotation)
     numbers = [*rotation.ravel(), *solved.translation_m, solved.focal_px, solved.k1]
     sds = (solved.rotation_sd_deg, solved.translation_sd_m, solved.focal_sd_px)
-    large = max(map(abs, numbers)) > LARGEST or max(sds) > LARGEST or max(map(abs, solved.translation_m)) > FARTHEST_M
+    large = (
+        max(map(abs, numbers)) > LARGEST or max(sds) > LARGEST or max(map(abs, solved.translation_m)) > MAX_COORDINATE_M
+    )
     sizes = min(solved.size_px) < 1 or max(solved.size_px) > LARGEST_PX
     if not np.isfinite([*numbers, *sds]).all() or large or sizes or solved.focal_px < SHORTEST_PX or min(sds) < 0:
         wrong = "has numbers that no camera has"

@@ -8,7 +8,7 @@ from pose_rig.errors import UsageError
 from pose_rig.lifting.weights_file import check_is_graph
 from pose_rig.tools.arguments.camera_list import kind_of
 from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
-from pose_rig.wire.messages import LARGEST_SIDE_PX
+from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
 HEIGHT_M = (0.4, 2.6)
 PEOPLE = (1, 8)
@@ -17,7 +17,7 @@ STREAM_RATE_HZ = (1.0, 240.0)
 PORT = (0, 65534)  # the one above it says what goes to engines
 REPEAT = (1, 1000)
 FPS = (0.1, 1000.0)
-SIDE_PX = (16, LARGEST_SIDE_PX)
+SIDE_PX = (16, MAX_IMAGE_SIDE_PX)
 FOCAL_PX = (1.0, 1e6)
 OFFSET_MS = (-86_400_000.0, 86_400_000.0)  # a day
 CUTOFF_HZ = (0.01, 1000.0)

@@ -7,17 +7,17 @@ from functools import partial
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from pose_rig.assets.download import Show
-from pose_rig.assets.fetch import Network
+from pose_rig.assets.catalog import NetworkFetcher
+from pose_rig.assets.download import ShowBytes
 
 
-def network(console: Console) -> Network:
+def network(console: Console) -> NetworkFetcher:
     """Returns where assets come from, downloads shown on a console."""
-    return Network(partial(bar, console) if console.is_terminal else None)
+    return NetworkFetcher(partial(bar, console) if console.is_terminal else None)
 
 
 @contextmanager
-def bar(console: Console, name: str, size: int) -> Iterator[Show]:
+def bar(console: Console, name: str, size: int) -> Iterator[ShowBytes]:
     """Draws a download as a bar.
 
     Args:

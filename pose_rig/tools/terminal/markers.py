@@ -43,4 +43,4 @@ class MarkerSender:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._sender is not None:
-            self._sender.drain(FAREWELL_MS)
+            self._sender.close(linger_ms=FAREWELL_MS)

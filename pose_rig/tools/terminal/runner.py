@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pose_rig.assets.fetch import detector_model
+from pose_rig.assets.catalog import detector_model
 from pose_rig.atomic_file import partial_path
 from pose_rig.config import Config
 from pose_rig.errors import PoseRigError, SaveError

@@ -7,7 +7,7 @@ import numpy as np
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.terminal.status import CameraStatus, RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry
-from pose_rig.wire.messages import SEES_NOBODY
+from pose_rig.wire.messages import NO_PERSON
 
 
 def summary(status: RunStatus, saved: Path | None, kept: Path | None = None) -> list[str]:
@@ -84,7 +84,7 @@ def _camera(row: CameraStatus, telemetry: Telemetry) -> str:
     facts.append("saw nobody" if row.mean_agreement is None else f"agreement {row.mean_agreement:.0%}")
     if row.restarts:
         facts.append(f"restarted {row.restarts}×")
-    last = "" if row.note == SEES_NOBODY else row.note  # which at the end is no news of the run
+    last = "" if row.note == NO_PERSON else row.note  # which at the end is no news of the run
     return f"  {row.name}: {', '.join(facts)}. {row.error or last}".rstrip()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pose_rig.config import Config, Keys
 from pose_rig.errors import UsageError
-from pose_rig.wire.authentication import fresh_keys
+from pose_rig.wire.authentication import generate_keys
 
 HOST = "127.0.0.1"
 # Below the ports that systems give to whoever connects somewhere: none of these is taken between looking and listening.
@@ -58,7 +58,7 @@ def free_endpoints(config: Config, lanes: int) -> Endpoints:
 
         fed = config.stream.wanted
         return Endpoints(
-            keys=fresh_keys(),
+            keys=generate_keys(),
             output=free(config.port),
             streams=free(config.port + 1 if config.port else 0) if fed else "",
             inside=free(),

@@ -172,8 +172,8 @@ def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> No
     With pace ``all`` nothing waits for the clock, so it waits here until fusion and terminal listen. A camera whose
     source is a session shows what that one recorded.
     """
-    from pose_rig.capture.open import open_source
     from pose_rig.capture.process import main
+    from pose_rig.capture.source_factory import open_source
 
     recorded = Path(job.camera.source).suffix == SESSION_SUFFIX
     while job.pace == "all" and not start_ns.value:

@@ -12,12 +12,12 @@ from typing import IO, Any
 import numpy as np
 
 from pose_rig.errors import UsageError
-from pose_rig.npz import DAMAGE, check_members, most_bytes, read_body, read_header
+from pose_rig.npz import READ_ERRORS, check_members, max_unpacked_bytes, read_body, read_header
 from pose_rig.training.datasets.pickle_machine import Bounded, Machine, RefusedError
 from pose_rig.training.datasets.pickle_result import resolved
 
 # what the machine, pickletools, numpy and zipfile raise about damaged files
-_DAMAGE = (*DAMAGE, IndexError, AttributeError)
+_DAMAGE = (*READ_ERRORS, IndexError, AttributeError)
 
 
 def read_pickle(path: Path) -> Any:
@@ -50,7 +50,7 @@ def read_npy(path: Path) -> Any:
 
 def _whole(path: Path, reader: Callable[[IO[bytes], int, int], Any]) -> Any:
     with path.open("rb") as file:
-        return reader(file, path.stat().st_size, most_bytes(path))
+        return reader(file, path.stat().st_size, max_unpacked_bytes(path))
 
 
 def _entries(path: Path) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _entries(path: Path) -> dict[str, Any]:
         out = {}
         for info in members:
             with archive.open(info) as entry:
-                out[info.filename.removesuffix(".npy")] = _array(entry, info.file_size, most_bytes(path))
+                out[info.filename.removesuffix(".npy")] = _array(entry, info.file_size, max_unpacked_bytes(path))
     return out
 
 

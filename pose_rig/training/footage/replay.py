@@ -54,7 +54,7 @@ class Replay:
                     return
 
     def _hear(self, view: int, source: CameraSource) -> None:
-        for message in source.receive(0, most=AT_ONCE):
+        for message in source.receive(0, max_messages=AT_ONCE):
             if isinstance(message, Keypoints2D):
                 self.fusion.describe(view, message.size_px, message.landmarks)
                 self.tracks[view].add(message)

@@ -150,7 +150,7 @@ def test_a_view_that_disagrees_is_named_and_weighs_less(engine: Engine) -> None:
 def test_a_view_that_sees_nobody_is_named(engine: Engine) -> None:
     scene, made = film(walk(1.0), ring(3)), fusion(engine, 3)
     run(scene, made, lambda _, samples: [samples[0], None, samples[2]])
-    assert states(made)["cam1"].note == "sees nobody"
+    assert states(made)["cam1"].note == "no person detected"
     assert states(made)["cam1"].health == 0
     assert states(made)["cam1"].agreement is None
     assert states(made)["cam0"].note == ""
@@ -162,13 +162,13 @@ def test_a_view_without_frames_is_named_and_has_no_size(engine: Engine) -> None:
     made.describe(1, (1280, 720), "rig17")
     first, second = made.rig.states()
     assert (first.note, first.size_px, first.agreement) == ("no frames yet", None, None)
-    assert (second.note, second.size_px, second.agreement) == ("sees nobody", (1280, 720), None)
+    assert (second.note, second.size_px, second.agreement) == ("no person detected", (1280, 720), None)
 
 
 def test_when_nobody_is_seen_every_camera_says_so(engine: Engine) -> None:
     scene, made = film(walk(1.0), ring(2)), fusion(engine, 2)
     run(scene, made, lambda index, samples: samples if index < 10 else [None, None])
-    assert {(state.note, state.health) for state in made.rig.states()} == {("sees nobody", 0.0)}
+    assert {(state.note, state.health) for state in made.rig.states()} == {("no person detected", 0.0)}
 
 
 def test_a_view_that_joins_late_gets_its_rotation(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pose_rig.config import Keys, StreamConfig, StreamJob
 from pose_rig.streaming.process import main
-from pose_rig.wire.authentication import fresh_keys
+from pose_rig.wire.authentication import generate_keys
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.messages import Message, Streams
 from tests.ports import free_port
@@ -84,7 +84,7 @@ class Rig:
 @contextmanager
 def running(stream: StreamConfig) -> Iterator[Rig]:
     """Runs the process, and makes sure that it hears before it is left to the test."""
-    keys = fresh_keys()
+    keys = generate_keys()
     with Sender("tcp://127.0.0.1:0", bind=True, keys=keys) as poses:
         yield from _running(stream, poses, f"tcp://127.0.0.1:{free_port()}", keys)
 

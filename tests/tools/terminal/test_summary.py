@@ -40,7 +40,7 @@ def status(cameras: tuple[CameraState, ...], *healths: Health, streams: Streams 
 
 
 def test_a_file_that_ended_earlier_is_summed_up_over_the_time_it_was_seen() -> None:
-    early = known("sim0", 0.0, 0.93, "sees nobody")
+    early = known("sim0", 0.0, 0.93, "no person detected")
     late = known("sim1", 0.5, 0.9, "disagrees with the others")
     over = status((early, late), told("sim0", "ended", 40), told("sim1", "ended", 60))
     _, first, second, *_ = summary(over, None)
@@ -51,7 +51,7 @@ def test_a_file_that_ended_earlier_is_summed_up_over_the_time_it_was_seen() -> N
 
 
 def test_a_run_in_which_nobody_was_seen_says_so_first() -> None:
-    cameras = (known("sim0", note="sees nobody"), known("sim1", note="sees nobody"))
+    cameras = (known("sim0", note="no person detected"), known("sim1", note="no person detected"))
     nobody = status(cameras, told("sim0", "ended", 40), told("sim1", "ended", 60))
     first, _, camera, *_ = summary(nobody, None)
     assert first.startswith(NOBODY)

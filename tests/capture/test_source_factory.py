@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.capture.open import expand, kind_of, open_source
+from pose_rig.capture.source_factory import expand, kind_of, open_source
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError, UsageError
 from tests.capture.fakes import web_server
@@ -55,6 +55,6 @@ def test_a_url_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_opening_sources_needs_no_detector() -> None:
-    code = "import sys, pose_rig.capture.open, pose_rig.capture.process; print('mediapipe' in sys.modules)"
+    code = "import sys, pose_rig.capture.source_factory, pose_rig.capture.process; print('mediapipe' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

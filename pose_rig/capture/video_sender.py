@@ -120,7 +120,7 @@ class VideoLane:
         self._until_s = float("inf")
         self._fault = ""
         self.missing = 0
-        self._sender = Sender(endpoint, "lossless", keys=keys, mark=MARK)
+        self._sender = Sender(endpoint, "lossless", keys=keys, send_hwm=MARK)
         self._thread = threading.Thread(target=self._work, name=f"video {camera}")
         self._thread.start()
 
@@ -183,7 +183,7 @@ class VideoLane:
         except Exception as error:  # the top of a thread: whatever it is, the detection goes on and tells
             self._fault = f"no more video: {type(error).__name__}: {error}"
         finally:
-            self._sender.drain(LINGER_MS[self._stop.is_set()])
+            self._sender.close(linger_ms=LINGER_MS[self._stop.is_set()])
 
     def _record(self, picture: Picture) -> None:
         """Sends a picture, or counts it if time is up."""

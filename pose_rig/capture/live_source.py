@@ -3,8 +3,8 @@
 import threading
 import time
 
-from pose_rig.capture.device import Device
 from pose_rig.capture.source import Frame
+from pose_rig.capture.video_capture import Device
 from pose_rig.errors import SourceError
 
 FROZEN_AFTER_S = 2.0

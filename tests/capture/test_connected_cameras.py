@@ -6,8 +6,8 @@ import cv2
 import pytest
 
 from pose_rig.capture.camera_names import Listed, list_cameras
-from pose_rig.capture.devices import Plugged, find, plugged
-from pose_rig.capture.open import kind_of
+from pose_rig.capture.connected_cameras import ConnectedCamera, connected_cameras, find_camera
+from pose_rig.capture.source_factory import kind_of
 from pose_rig.errors import SourceError
 from tests.capture.fakes import FakeDevice
 
@@ -76,16 +76,16 @@ def rig(tmp_path: Path) -> Path:
 
 
 def test_lists_cameras_by_number_without_their_metadata_nodes(rig: Path) -> None:
-    assert plugged(rig, "linux") == (
-        Plugged(2, "HD Pro Webcam C920", "/dev/video2", "/dev/v4l/by-id/usb-C920_A-video-index0"),
-        Plugged(4, "Twin", "/dev/video4", "/dev/video4"),
-        Plugged(6, "Twin", "/dev/video6", "/dev/video6"),
-        Plugged(10, "Integrated Camera", "/dev/video10", "Integrated Camera", "5986:9102"),
+    assert connected_cameras(rig, "linux") == (
+        ConnectedCamera(2, "HD Pro Webcam C920", "/dev/video2", "/dev/v4l/by-id/usb-C920_A-video-index0"),
+        ConnectedCamera(4, "Twin", "/dev/video4", "/dev/video4"),
+        ConnectedCamera(6, "Twin", "/dev/video6", "/dev/video6"),
+        ConnectedCamera(10, "Integrated Camera", "/dev/video10", "Integrated Camera", "5986:9102"),
     )
 
 
 def test_no_cameras(tmp_path: Path) -> None:
-    assert plugged(tmp_path, "linux") == ()
+    assert connected_cameras(tmp_path, "linux") == ()
 
 
 @pytest.mark.parametrize(
@@ -100,41 +100,41 @@ def test_no_cameras(tmp_path: Path) -> None:
     ],
 )
 def test_finds_by_number_path_identity_and_name(rig: Path, source: str, index: int) -> None:
-    assert find(source, rig, "linux").index == index
+    assert find_camera(source, rig, "linux").index == index
 
 
 def test_a_camera_plugged_in_again_under_another_number_is_found_by_its_identity(rig: Path) -> None:
-    identity = find("2", rig, "linux").identity
+    identity = find_camera("2", rig, "linux").identity
     (rig / "sys/class/video4linux/video2/index").write_text("1")
     plug(rig, 8, "HD Pro Webcam C920", "usb-C920_A-video-index0")
-    assert find(identity, rig, "linux").index == 8
+    assert find_camera(identity, rig, "linux").index == 8
 
 
 def test_says_what_is_plugged_in_when_a_camera_is_not(rig: Path) -> None:
     with pytest.raises(SourceError, match=r"no file or camera '7'.*2 \(HD Pro Webcam C920\), 4 \(Twin\)"):
-        find("7", rig, "linux")
+        find_camera("7", rig, "linux")
 
 
 def test_says_that_a_name_is_ambiguous(rig: Path) -> None:
     with pytest.raises(SourceError, match=r"2 cameras are called 'twin'\. Name one by number"):
-        find("twin", rig, "linux")
+        find_camera("twin", rig, "linux")
 
 
 @pytest.mark.parametrize("name", ["HP FHD/IR Camera", "One, two", "123"])
 def test_a_name_that_means_something_else_on_the_command_line_is_no_identity(tmp_path: Path, name: str) -> None:
     plug(tmp_path, 0, name)
-    assert plugged(tmp_path, "linux")[0].identity == "/dev/video0"
+    assert connected_cameras(tmp_path, "linux")[0].identity == "/dev/video0"
 
 
 @pytest.mark.parametrize("system", ["win32", "darwin"])
 def test_other_systems_tell_names(system: str) -> None:
-    assert plugged(system=system, list_cameras=lists) == (
-        Plugged(0, "HD Pro Webcam C920", LEFT, LEFT, "046d:082d"),
-        Plugged(1, "HD Pro Webcam C920", RIGHT, RIGHT, "046d:082d"),
-        Plugged(2, "Integrated Camera", r"\\?\usb#vid_5986&pid_9102#x", "Integrated Camera", "5986:9102"),
-        Plugged(3, "OBS Virtual Camera", "", "OBS Virtual Camera"),
-        Plugged(4, "", "0x14100000046d0825", "0x14100000046d0825"),
-        Plugged(5, "Front/Rear, wide", "0x15", "0x15"),
+    assert connected_cameras(system=system, list_cameras=lists) == (
+        ConnectedCamera(0, "HD Pro Webcam C920", LEFT, LEFT, "046d:082d"),
+        ConnectedCamera(1, "HD Pro Webcam C920", RIGHT, RIGHT, "046d:082d"),
+        ConnectedCamera(2, "Integrated Camera", r"\\?\usb#vid_5986&pid_9102#x", "Integrated Camera", "5986:9102"),
+        ConnectedCamera(3, "OBS Virtual Camera", "", "OBS Virtual Camera"),
+        ConnectedCamera(4, "", "0x14100000046d0825", "0x14100000046d0825"),
+        ConnectedCamera(5, "Front/Rear, wide", "0x15", "0x15"),
     )
 
 
@@ -146,27 +146,27 @@ def test_other_systems_tell_names(system: str) -> None:
     ],
 )  # fmt: skip
 def test_other_systems_find_by_number_path_usb_and_name(source: str, index: int) -> None:
-    assert find(source, system="win32", list_cameras=lists).index == index
+    assert find_camera(source, system="win32", list_cameras=lists).index == index
 
 
 def test_what_identifies_a_camera_is_read_as_a_camera() -> None:
     """And not as a file or a list, whatever the system calls it."""
-    for camera in plugged(system="win32", list_cameras=lists):
+    for camera in connected_cameras(system="win32", list_cameras=lists):
         assert kind_of(camera.identity) == "webcam"
         assert "," not in camera.identity
-        assert find(camera.identity, system="win32", list_cameras=lists) == camera
+        assert find_camera(camera.identity, system="win32", list_cameras=lists) == camera
 
 
 def test_other_systems_say_what_is_plugged_in() -> None:
     with pytest.raises(SourceError, match=r"no file or camera 'brio'\..*Plugged in now: 0 \(HD Pro Webcam C920\), 1"):
-        find("brio", system="darwin", list_cameras=lists)
+        find_camera("brio", system="darwin", list_cameras=lists)
     for source in ("c920", "046d:082d"):
         with pytest.raises(SourceError, match=rf"2 cameras are called '{source}'\. Name one by number: 0"):
-            find(source, system="darwin", list_cameras=lists)
+            find_camera(source, system="darwin", list_cameras=lists)
 
 
 def test_a_number_that_the_list_lacks_is_tried() -> None:
-    assert find("7", system="win32", list_cameras=lists) == Plugged(7, "", "", "7")
+    assert find_camera("7", system="win32", list_cameras=lists) == ConnectedCamera(7, "", "", "7")
 
 
 def test_the_real_library_speaks_as_we_expect() -> None:
@@ -178,8 +178,8 @@ def test_the_real_library_speaks_as_we_expect() -> None:
     assert found is not None
     assert all(isinstance(camera.index, int) for camera in found)
     listed: Listed = CameraInfo(3, "C920", LEFT, 0x046D, 0x082D, cv2.CAP_DSHOW)
-    assert plugged(system="win32", list_cameras=lambda backend: [listed]) == (
-        Plugged(3, "C920", LEFT, "C920", "046d:082d"),
+    assert connected_cameras(system="win32", list_cameras=lambda backend: [listed]) == (
+        ConnectedCamera(3, "C920", LEFT, "C920", "046d:082d"),
     )
     assert list_cameras(-5) is None  # a backend that it does not know
 
@@ -190,12 +190,12 @@ def test_where_no_names_are_known_numbers_are_probed() -> None:
     def open_device(target: str | int, backend: int, params: Sequence[int]) -> FakeDevice:
         return devices[int(target)]
 
-    found = plugged(system="darwin", open_device=open_device, list_cameras=lists_nothing)
-    assert found == (Plugged(0, "", "", "0"), Plugged(3, "", "", "3"))
+    found = connected_cameras(system="darwin", open_device=open_device, list_cameras=lists_nothing)
+    assert found == (ConnectedCamera(0, "", "", "0"), ConnectedCamera(3, "", "", "3"))
     assert all(device.released.is_set() for device in devices.values())
 
 
 def test_where_no_names_are_known_cameras_go_by_number() -> None:
-    assert find("1", system="win32", list_cameras=lists_nothing) == Plugged(1, "", "", "1")
+    assert find_camera("1", system="win32", list_cameras=lists_nothing) == ConnectedCamera(1, "", "", "1")
     with pytest.raises(SourceError, match=r"The names of cameras are not known here .*: use numbers"):
-        find("Logitech", system="win32", list_cameras=lists_nothing)
+        find_camera("Logitech", system="win32", list_cameras=lists_nothing)

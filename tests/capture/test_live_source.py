@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from pose_rig.capture.live import LiveSource
+from pose_rig.capture.live_source import LiveSource
 from pose_rig.errors import SourceError
 from tests.capture.fakes import SIZE, FakeDevice
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pose_rig.capture.camera_names import ListCameras, list_cameras
-from pose_rig.capture.device import OpenDevice, camera_backend, open_device
+from pose_rig.capture.video_capture import OpenDevice, camera_backend, open_device
 from pose_rig.errors import SourceError
 
 PROBED_INDICES = 8
@@ -15,7 +15,7 @@ WINDOWS_PATH = "\\\\?\\"  # how device paths begin there
 
 
 @dataclass(frozen=True, slots=True)
-class Plugged:
+class ConnectedCamera:
     """A plugged-in camera.
 
     Attributes:
@@ -34,12 +34,12 @@ class Plugged:
     usb: str = ""
 
 
-def plugged(
+def connected_cameras(
     root: Path = ROOT,
     system: str = sys.platform,
     open_device: OpenDevice = open_device,
     list_cameras: ListCameras = list_cameras,
-) -> tuple[Plugged, ...]:
+) -> tuple[ConnectedCamera, ...]:
     """Returns the plugged-in cameras in order of their index.
 
     Nothing is opened where the system can be asked; elsewhere indices are probed, which takes seconds and yields no
@@ -58,14 +58,14 @@ def plugged(
     for index in range(PROBED_INDICES):
         device = open_device(index, camera_backend(), ())
         if device.isOpened():
-            found.append(Plugged(index, "", "", str(index)))
+            found.append(ConnectedCamera(index, "", "", str(index)))
         device.release()
     return tuple(found)
 
 
-def find(
+def find_camera(
     source: str, root: Path = ROOT, system: str = sys.platform, list_cameras: ListCameras = list_cameras
-) -> Plugged:
+) -> ConnectedCamera:
     """Returns the camera that an index, device path, ``vendor:product`` or name means.
 
     Raises:
@@ -76,7 +76,7 @@ def find(
     if len(matches) == 1:
         return matches[0]
     if source.isdecimal() and system != "linux":  # OpenCV may open what that list lacks, and tries
-        return Plugged(int(source), "", "", source)
+        return ConnectedCamera(int(source), "", "", source)
     if cameras is None:
         raise SourceError(
             f"There is no file or camera {source!r}.",
@@ -90,7 +90,7 @@ def find(
     )
 
 
-def _matches(source: str, cameras: tuple[Plugged, ...], root: Path) -> list[Plugged]:
+def _matches(source: str, cameras: tuple[ConnectedCamera, ...], root: Path) -> list[ConnectedCamera]:
     """Returns the cameras that a source may mean, by the surest sign that any of them bears."""
     if source.isdecimal():
         return [camera for camera in cameras if camera.index == int(source)]
@@ -98,7 +98,7 @@ def _matches(source: str, cameras: tuple[Plugged, ...], root: Path) -> list[Plug
         target = (root / source.lstrip("/")).resolve().name
         return [camera for camera in cameras if Path(camera.path).name == target]
     wanted = source.casefold()
-    signs: tuple[Callable[[Plugged], bool], ...] = (
+    signs: tuple[Callable[[ConnectedCamera], bool], ...] = (
         lambda camera: camera.path.casefold() == wanted,
         lambda camera: camera.usb == wanted,
         lambda camera: camera.name.casefold() == wanted,
@@ -108,7 +108,7 @@ def _matches(source: str, cameras: tuple[Plugged, ...], root: Path) -> list[Plug
     return next((matches for matches in found if matches), [])
 
 
-def _known(root: Path, system: str, list_cameras: ListCameras) -> tuple[Plugged, ...] | None:
+def _known(root: Path, system: str, list_cameras: ListCameras) -> tuple[ConnectedCamera, ...] | None:
     """Returns the cameras that the system tells of; None if it does not."""
     if system == "linux":
         return _linux(root)
@@ -117,7 +117,7 @@ def _known(root: Path, system: str, list_cameras: ListCameras) -> tuple[Plugged,
         return None
     names = [camera.name or "" for camera in listed]
     found = [
-        Plugged(
+        ConnectedCamera(
             camera.index,
             name,
             camera.path or "",
@@ -129,7 +129,7 @@ def _known(root: Path, system: str, list_cameras: ListCameras) -> tuple[Plugged,
     return tuple(sorted(found, key=lambda camera: camera.index))
 
 
-def _linux(root: Path) -> tuple[Plugged, ...]:
+def _linux(root: Path) -> tuple[ConnectedCamera, ...]:
     by_id = {link.resolve().name: link for link in sorted((root / "dev/v4l/by-id").glob("*"))}
     found: list[tuple[int, str, Path]] = []
     for node in (root / "sys/class/video4linux").glob("video*"):
@@ -139,7 +139,7 @@ def _linux(root: Path) -> tuple[Plugged, ...]:
     names = [name for _, name, _ in found]
     links = {name: f"/dev/v4l/by-id/{link.name}" for name, link in by_id.items()}
     return tuple(
-        Plugged(
+        ConnectedCamera(
             index,
             name,
             f"/dev/{node.name}",

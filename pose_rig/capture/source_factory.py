@@ -7,13 +7,14 @@ from typing import Literal
 import cv2
 import msgspec
 
-from pose_rig.capture import devices, keypoint_file
-from pose_rig.capture.device import OpenDevice, open_device, open_ffmpeg, size_px
-from pose_rig.capture.live import LiveSource
+from pose_rig.capture import keypoint_file
+from pose_rig.capture.connected_cameras import WINDOWS_PATH, find_camera
+from pose_rig.capture.live_source import LiveSource
 from pose_rig.capture.mirror import Unmirrored
 from pose_rig.capture.recording import PacedSource, Recording
 from pose_rig.capture.simulated import SimulatedCamera
 from pose_rig.capture.source import Source
+from pose_rig.capture.video_capture import OpenDevice, open_device, open_ffmpeg, size_px
 from pose_rig.capture.video_file import VideoFile, check_file
 from pose_rig.capture.webcam import open_webcam
 from pose_rig.config import CameraConfig, Pace
@@ -36,7 +37,7 @@ def kind_of(source: str) -> Kind:
         return "keypoints"
     if "://" in source:
         return "url"
-    if source.isdecimal() or source.startswith(("/dev/", devices.WINDOWS_PATH)):
+    if source.isdecimal() or source.startswith(("/dev/", WINDOWS_PATH)):
         return "webcam"
     path = Path(source)
     if path.suffix.lower() in VIDEO_SUFFIXES or len(path.parts) > 1 or path.is_file():
@@ -56,7 +57,7 @@ def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
     """
     kind = kind_of(camera.source)
     if kind == "webcam":
-        plugged = devices.find(camera.source)
+        plugged = find_camera(camera.source)
         name = camera.name or f"cam{plugged.index}"
         return (msgspec.structs.replace(camera, source=plugged.identity, name=name),)
     if kind == "sim":
@@ -129,7 +130,7 @@ def _opened(camera: CameraConfig, pace: Pace, start: Callable[[], int], open_dev
 
 
 def _open_webcam(camera: CameraConfig, open_device: OpenDevice) -> LiveSource:
-    return open_webcam(camera, devices.find(camera.source), open_device)
+    return open_webcam(camera, find_camera(camera.source), open_device)
 
 
 def _open_url(camera: CameraConfig, open_device: OpenDevice) -> LiveSource | VideoFile:

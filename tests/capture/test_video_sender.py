@@ -18,7 +18,7 @@ import pytest
 from av.video.frame import PictureType
 
 from pose_rig.arrays import Image
-from pose_rig.capture.video_lane import MARK, NICENESS, SLOW_ENCODER, SLOW_RECORDER, STOPPED, WAITING, VideoLane
+from pose_rig.capture.video_sender import MARK, NICENESS, SLOW_ENCODER, SLOW_RECORDER, STOPPED, WAITING, VideoLane
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
 from pose_rig.video.encoded import Encoded
@@ -51,7 +51,7 @@ def differs(image: Any, index: int, size: tuple[int, int] = SIZE) -> float:
 
 @pytest.fixture
 def recorder() -> Iterator[Receiver]:
-    with Receiver("tcp://127.0.0.1:0", "lossless", bind=True, largest=MAX_VIDEO_BYTES) as receiver:
+    with Receiver("tcp://127.0.0.1:0", "lossless", bind=True, max_bytes=MAX_VIDEO_BYTES) as receiver:
         yield receiver
 
 
@@ -274,7 +274,7 @@ def test_never_waits_for_a_recorder_that_takes_nothing(lane: Callable[..., Video
     assert float(np.median(took_s)) < 0.01
     assert max(took_s) < 3
     assert pictures.missing >= 300 - MARK - WAITING - 2  # no more are kept
-    with Receiver(nobody, "lossless", bind=True, largest=MAX_VIDEO_BYTES) as late:
+    with Receiver(nobody, "lossless", bind=True, max_bytes=MAX_VIDEO_BYTES) as late:
         messages: list[Message] = []
         while len(frames_of(messages)) < 300 - pictures.missing:
             news = late.receive(10_000)
