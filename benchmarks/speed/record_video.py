@@ -20,9 +20,10 @@ from benchmarks.clips import looped_clips
 from benchmarks.contract import MB, Report, parser
 from pose_rig.assets.catalog import detector_model
 from pose_rig.capture.process import main as camera_main
-from pose_rig.config import CameraConfig, CameraJob, DetectorConfig
+from pose_rig.config import CameraConfig, DetectorConfig
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES
+from pose_rig.wire.jobs import CameraJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from pose_rig.wire.records import Gap, VideoFrame
 

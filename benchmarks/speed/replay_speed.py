@@ -21,11 +21,12 @@ from msgspec import structs
 
 from benchmarks.contract import Report, parser
 from benchmarks.watch import watch
-from pose_rig.config import CameraConfig, Config, FusionJob, ReplayJob
+from pose_rig.config import CameraConfig, Config
 from pose_rig.lifting.engine import OrtEngine, warm_up
 from pose_rig.session.reader import Session
 from pose_rig.session.replay import main as replay_main
 from pose_rig.tools.workers.worker_process import BLAS_THREADS
+from pose_rig.wire.jobs import FusionJob, ReplayJob
 from pose_rig.wire.messages import Pose3D
 
 CAMERAS = 4

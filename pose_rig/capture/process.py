@@ -10,15 +10,15 @@ from pose_rig.capture.image import to_bgr
 from pose_rig.capture.source import Detector, Frame, Source
 from pose_rig.capture.source_factory import open_source
 from pose_rig.capture.video_sender import VideoLane
-from pose_rig.config import CameraConfig, CameraJob, Pace
+from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.wire.bus import Delivery, Sender
+from pose_rig.wire.jobs import CameraJob
 from pose_rig.wire.messages import Keypoints2D, Message, State
 from pose_rig.wire.meter import Meter
+from pose_rig.wire.services import CAMERA_READY_REPORT_S, CAMERA_REPORT_S
 from pose_rig.wire.stop import Stop
 
-HEALTH_EVERY_S = 0.5
-READY_EVERY_S = 0.1
 SLICE_S = 0.1  # the longest wait before ``stop`` is looked at again
 LANE_OPENS_S = 0.3  # a live delivery drops what is sent before the receiver has heard of it
 DRAIN_MS = 2000
@@ -104,7 +104,7 @@ class _Worker:
                     self._tell("ended")
                     return
                 self._handle(frame, source.landmarks)
-            if time.monotonic() - self._told_s > (READY_EVERY_S if state == "ready" else HEALTH_EVERY_S):
+            if time.monotonic() - self._told_s > (CAMERA_READY_REPORT_S if state == "ready" else CAMERA_REPORT_S):
                 self._tell(state)
 
     def fail(self, text: str) -> None:

@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 
 from pose_rig.arrays import Image
-from pose_rig.config import Keys
 from pose_rig.video.encoder import Compressor, KeepingUp, OpenEncoder, open_h264
+from pose_rig.wire.authentication import Keys
 from pose_rig.wire.bus import Sender
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Message

@@ -11,7 +11,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from pose_rig.config import ASSUMED_HEIGHT_M, FusionJob
+from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import Solved
@@ -29,13 +29,13 @@ from pose_rig.fusion.rig.likeness import Likeness
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
 from pose_rig.wire.bus import Receiver
+from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, RigState, State
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.records import Learned
+from pose_rig.wire.services import FUSION, FUSION_REPORT_S
 from pose_rig.wire.stop import Stop
 
-NAME = "fusion"
-TELL_EVERY_S = 0.25
 AHEAD = 32  # samples a file may run ahead of the others
 IDLE_MS = 20  # wait for more of a file
 SPOILT = 10  # instants in a row without a usable pose after which the fusion begins anew ...
@@ -94,7 +94,7 @@ class Node:
         self._tracks = [Track() for _ in config.camera]
         self._fusion = Estimator(config, engine, learner)
         self._spools: list[MessageFile] | None = None  # during the first of two passes
-        self._meter = Meter(NAME, job.restarts)
+        self._meter = Meter(FUSION, job.restarts)
         self._meter.detail = f"{engine.provider} ({engine.reason})"
         height = config.height_m or ASSUMED_HEIGHT_M
         self._height = (height, config.height_m is None)
@@ -165,7 +165,7 @@ class Node:
                 next_index = message.index + 1
                 self._fused = message.index
                 likeness.compare(message, self._fuse(message.t_ns, age_ns=message.age_ns))
-            elif isinstance(message, Health) and message.worker == NAME:
+            elif isinstance(message, Health) and message.worker == FUSION:
                 if message.state == "starting":  # it was restarted then
                     self._begin_anew()
                     next_index, follows = 0, False
@@ -362,7 +362,7 @@ class Node:
         """
         self._left_out = left_out
         rig, now_s = self._fusion.rig, time.monotonic()
-        if now_s - self._told_s < TELL_EVERY_S and rig.mode == self._mode:
+        if now_s - self._told_s < FUSION_REPORT_S and rig.mode == self._mode:
             return
         self._told_s, self._mode = now_s, rig.mode
         self._outlet.send(self._rig_state())

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
-from pose_rig.config import FusionJob
 from pose_rig.fusion.node import Node, OpenPoses
 from pose_rig.fusion.publisher import RECORDER_MARK, Publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.solver_process import SolverProcess
 from pose_rig.graph import Engine
 from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
+from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.stop import Stop
 
 

@@ -7,6 +7,7 @@ from pose_rig.wire.bus import Sender
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Message
 from pose_rig.wire.records import Gap
+from pose_rig.wire.services import FUSION
 
 RECORDER_MARK = 4096  # messages; some ten seconds of eight cameras, should a disk think for so long
 PATIENCE_MS = 100  # between looks at whether to stop
@@ -84,7 +85,7 @@ class Publisher:
         if not self._missing:
             return
         gap = Gap(
-            source="fusion",
+            source=FUSION,
             what="messages",
             from_ns=self._whole_until_ns,
             t_ns=max(self._now_ns, self._whole_until_ns),

@@ -10,21 +10,19 @@ from pathlib import Path
 from msgspec import structs
 
 from pose_rig.atomic_file import partial_path
-from pose_rig.config import RecordJob
 from pose_rig.session.mcap.info import new_info
 from pose_rig.session.mcap.log_file import LogFile
 from pose_rig.session.mcap.writer import Scribe
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES, encode
+from pose_rig.wire.jobs import RecordJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, State
 from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
+from pose_rig.wire.services import FUSION, RECORDER, RECORDER_REPORT_S
 from pose_rig.wire.stop import Stop
 
-NAME = "recorder"
-FUSION = "fusion"
 FLUSH_EVERY_S = 0.3  # a killed process loses no more than this
 SYNC_EVERY_S = 5.0  # a power cut no more than this
-TELL_EVERY_S = 0.5
 CLOCK_EVERY_S = 10.0
 WAIT_MS = 100
 IDLE_S = 0.3  # of silence after fusion has ended: nothing more will come
@@ -106,7 +104,7 @@ class Recorder:
             self.take(got)
             self.keep_up(now_s)
             self._bad, self._refused = receiver.bad, receiver.refused + sender.refused
-            if now_s - self._told_s >= TELL_EVERY_S:
+            if now_s - self._told_s >= RECORDER_REPORT_S:
                 self._told_s = now_s
                 sender.send(self.health("running"))
 
@@ -160,7 +158,7 @@ class Recorder:
         part = self._job.restarts + 1
         seconds, written = now_s - self._counts[0][0], self._written - self._counts[0][1]
         return Health(
-            worker=NAME,
+            worker=RECORDER,
             t_ns=time.monotonic_ns(),
             state=state,
             rate_hz=written / seconds if seconds > 0 else 0.0,

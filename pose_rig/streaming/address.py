@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pose_rig.errors import UsageError
+from pose_rig.wire.services import LOOPBACK
 
 PORTS = (1, 65535)
-VMC_PORT, VRCHAT_PORT, JSON_PORT, WEBSOCKET_PORT = 39539, 9000, 39570, 39571
-THIS_MACHINE = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,10 @@ def receiver(text: str, default_port: int, choices: Sequence[str] = ()) -> Addre
         UsageError: It is written otherwise, or the choice is unknown.
     """
     place, slash, choice = text.partition("/")
-    example = f"Write it like {THIS_MACHINE}:{default_port}" + (f"/{choices[0]}." if choices else ".")
+    example = f"Write it like {LOOPBACK}:{default_port}" + (f"/{choices[0]}." if choices else ".")
     if slash and choice not in choices:
         known = ", ".join(choices)
-        remedy = f"Known are {known}: {place or THIS_MACHINE}/{choices[0]}." if choices else example
+        remedy = f"Known are {known}: {place or LOOPBACK}/{choices[0]}." if choices else example
         raise UsageError(f"There is no {choice!r} to send to {place or text!r} as.", remedy)
     host, port = _host_and_port(place, text, example)
     if not host:
@@ -64,7 +63,7 @@ def listener(text: str, default_port: int) -> Address:
     """
     example = f"Write {default_port}, or 0.0.0.0:{default_port} to let other machines in."
     if text.isascii() and text.isdigit():
-        text = f"{THIS_MACHINE}:{text}"
+        text = f"{LOOPBACK}:{text}"
     host, port = _host_and_port(text, text, example)
     if not host:
         raise UsageError(f"{text!r} is no place to listen at.", example)

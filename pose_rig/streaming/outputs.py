@@ -9,7 +9,7 @@ from typing import Protocol
 from pose_rig.config import StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.humanoid.vrm import load_vrm
-from pose_rig.streaming.address import JSON_PORT, VMC_PORT, VRCHAT_PORT, WEBSOCKET_PORT, Address, listener, receiver
+from pose_rig.streaming.address import Address, listener, receiver
 from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import JsonEncoder
 from pose_rig.streaming.live_pose import LivePose
@@ -20,6 +20,7 @@ from pose_rig.streaming.vmc import VmcEncoder
 from pose_rig.streaming.vrchat import PARTS, TrackerEncoder
 from pose_rig.streaming.websocket import WebSocketServer
 from pose_rig.wire.messages import Target
+from pose_rig.wire.services import JSON_PORT, VMC_PORT, VRCHAT_PORT, WEBSOCKET_PORT
 
 
 class Output(Protocol):

@@ -20,8 +20,8 @@ from pose_rig.humanoid.retarget import Retargeter
 from pose_rig.skeleton import JOINTS, joint_names
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.wire.messages import Pose3D
+from pose_rig.wire.services import POSE_STALE_S
 
-SILENT_S = 0.5  # without a pose, as after the fusion process died: nobody is seen
 HOLD_S = 1.0  # the last pose is held, as when somebody walks behind a pillar
 TO_REST_S, FROM_REST_S = 1.0, 0.25
 _S = 1_000_000_000
@@ -86,7 +86,7 @@ class Performer:
         lead_s, tracking = 0.0, 0
         if self._newest is not None:
             self._sent_index = self._newest.pose.index
-            tracking = int(self._newest.pose.tracking and now_ns - self._newest.at_ns < SILENT_S * _S)
+            tracking = int(self._newest.pose.tracking and now_ns - self._newest.at_ns < POSE_STALE_S * _S)
             lead_s = self._lead_s(self._newest, now_ns)
             if tracking:
                 self._play(self._newest, lead_s)

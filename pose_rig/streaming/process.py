@@ -7,21 +7,20 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from statistics import median
 
-from pose_rig.config import StreamConfig, StreamJob
+from pose_rig.config import StreamConfig
 from pose_rig.streaming.live_pose import LivePose
 from pose_rig.streaming.outputs import Output, open_outputs
 from pose_rig.streaming.pace import Pace
 from pose_rig.streaming.performer import Performer
 from pose_rig.wire.bus import Receiver, Sender, bind_publisher
+from pose_rig.wire.jobs import StreamJob
 from pose_rig.wire.messages import Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.wire.meter import Meter
+from pose_rig.wire.services import REFINED_STALE_S, STREAMS, STREAMS_REPORT_S
 from pose_rig.wire.stop import Stop
 
-NAME = "streams"
-REPORT_NS = 1_000_000_000
 PATIENCE_MS = 50  # between looks at whether to stop
 FAREWELL_MS = 200  # for the last report to leave
-STALE_NS = 500_000_000  # a 2D pose that much older than the 3D one is of a camera that sees nobody any more
 
 
 def main(job: StreamJob, stop: Stop) -> None:
@@ -36,7 +35,7 @@ def main(job: StreamJob, stop: Stop) -> None:
     """
     with ExitStack() as stack:
         outputs = [stack.enter_context(closing(output)) for output in open_outputs(job.stream)]
-        topics = ("pose", "refined/", "rig") if job.stream.websocket else ("pose", "rig")
+        topics = (Pose3D.TOPIC, RigState.TOPIC, *([Refined2D.TOPIC] if job.stream.websocket else []))
         receiver = stack.enter_context(Receiver(job.input, keys=job.keys, topics=topics))
         sender = stack.enter_context(bind_publisher(job.output, job.inside, job.keys))
         feeder = Feeder(job, outputs, sender)
@@ -61,7 +60,7 @@ class Feeder:
         self._performer = Performer(stream.lead, foot_lock=stream.foot_lock)
         self._pace = Pace(stream.rate_hz)
         self._outputs, self._sender = outputs, sender
-        self._meter = Meter(NAME, job.restarts)
+        self._meter = Meter(STREAMS, job.restarts)
         self._cameras: dict[str, tuple[int, int]] = {}
         self._refined: dict[str, Refined2D] = {}
         self._came_ns = 0
@@ -92,7 +91,7 @@ class Feeder:
         if self._pace.ready(now_ns, new=new):
             self._pace.sent(now_ns, new=new)
             self._send(now_ns)
-        if now_ns - self._reported_ns >= REPORT_NS:
+        if now_ns - self._reported_ns >= STREAMS_REPORT_S * 1e9:
             self._reported_ns = now_ns
             self._report(now_ns)
 
@@ -122,7 +121,7 @@ class Feeder:
         """Returns a pose with what the cameras see."""
         if not self._refined:
             return replace(pose, cameras=self._cameras)
-        fresh = {name: view for name, view in self._refined.items() if pose.t_ns - view.t_ns < STALE_NS}
+        fresh = {name: view for name, view in self._refined.items() if pose.t_ns - view.t_ns < REFINED_STALE_S * 1e9}
         return replace(pose, cameras=self._cameras, refined=fresh)
 
     def _report(self, now_ns: int) -> None:

@@ -6,12 +6,12 @@ hold the very key pair that the socket serves. A public socket uses the NULL mec
 """
 
 import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 import zmq
 from zmq.utils import z85
 
-from pose_rig.config import Keys
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
 
@@ -20,6 +20,19 @@ PUBLIC_DOMAIN = b"open"  # ZAP domain of public sockets; the domain of other soc
 ACCEPTED, REFUSED = (b"200", b"OK"), (b"400", b"This key is not of this run.")
 
 Socket = zmq.Socket[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The CURVE key pair of one run (docs/wire.md): every worker has it, no output shows it.
+
+    Attributes:
+        public: In Z85, ZeroMQ's encoding of keys; as good as a secret, since only the workers of this run receive it.
+        secret: In Z85.
+    """
+
+    public: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
 
 
 def generate_keys() -> Keys:

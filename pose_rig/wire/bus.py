@@ -14,9 +14,9 @@ from typing import Literal, Self
 
 import zmq
 
-from pose_rig.config import Keys
 from pose_rig.errors import MessageError, UsageError
 from pose_rig.wire import authentication
+from pose_rig.wire.authentication import Keys
 from pose_rig.wire.encoding import MAX_BYTES, decode, encode
 from pose_rig.wire.messages import Message
 from pose_rig.wire.socket_monitor import SocketMonitor

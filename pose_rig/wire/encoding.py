@@ -15,6 +15,7 @@ from pose_rig.errors import MessageError
 from pose_rig.names import is_label, is_name
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
+from pose_rig.wire.services import FUSION
 
 WIRE_DTYPE = "<f4"
 MAX_BYTES = 1 << 20  # a message of ours is about 1 kB; a megabyte is somebody else's
@@ -90,7 +91,7 @@ def _field_error(message: Message) -> tuple[str, str] | None:
 def _name_error(message: Message) -> tuple[str, str] | None:
     """Returns (field, reason) of the first name that is none: they become topics, paths and columns of tables."""
     for field in ("camera", "source", "worker"):
-        if not is_name(name := getattr(message, field, "fusion")):
+        if not is_name(name := getattr(message, field, FUSION)):
             return field, f"is {name[:80]!r}, which is no name"
     for field in ("landmarks", "joints"):
         if not _labelled(getattr(message, field, "rig17")):

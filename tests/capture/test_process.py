@@ -21,10 +21,11 @@ import pytest
 from pose_rig.capture.process import main
 from pose_rig.capture.source import Detections
 from pose_rig.capture.source_factory import open_source
-from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
+from pose_rig.config import CameraConfig, DetectorConfig, Pace
 from pose_rig.errors import AssetError
 from pose_rig.wire.bus import Delivery, Receiver
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES
+from pose_rig.wire.jobs import CameraJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from pose_rig.wire.precision import XY_STEP_PX
 from pose_rig.wire.records import VideoFrame

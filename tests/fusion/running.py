@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pose_rig.config import FusionConfig, FusionJob, Keys, Pace
+from pose_rig.config import FusionConfig, Pace
 from pose_rig.fusion.process import main
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_file import open_poses
+from pose_rig.wire.authentication import Keys
 from pose_rig.wire.bus import Delivery, Receiver, Sender
+from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, State
 from tests.fusion.fakes import Scene, config
 from tests.ports import free_endpoint

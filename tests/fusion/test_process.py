@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pose_rig.config import Config, FusionJob, Pace
+from pose_rig.config import Config, Pace
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.node import Node
 from pose_rig.fusion.process import learning, main
@@ -18,6 +18,7 @@ from pose_rig.fusion.publisher import Publisher
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_file import open_poses
 from pose_rig.wire.bus import Receiver, Sender
+from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.wire.records import Learned
 from tests.fusion.fakes import config, film, relative_error_deg, remembered, ring, walk

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from pose_rig.config import FusionJob, ReplayJob
 from pose_rig.graph import Engine
 from pose_rig.session.reader import Session
 from pose_rig.session.replay import main
 from pose_rig.wire.bus import Receiver
+from pose_rig.wire.jobs import FusionJob, ReplayJob
 from tests.ports import free_endpoint
 
 

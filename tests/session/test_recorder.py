@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.config import RecordJob
 from pose_rig.errors import UsageError
 from pose_rig.session.mcap.mcap_file import is_whole
 from pose_rig.session.mcap.recover import recover
@@ -21,6 +20,7 @@ from pose_rig.session.reader import Session
 from pose_rig.session.recorder import FLUSH_EVERY_S, Recorder, clocks, main, own_path
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.encoding import encode
+from pose_rig.wire.jobs import RecordJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, State
 from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
 from tests.ports import free_endpoint
@@ -32,7 +32,7 @@ NEVER = "tcp://127.0.0.1:9"
 # A recorder whose disk takes no more than so many bytes, fed without end; it says how it is doing.
 ON_A_FULL_DISK = """
 import resource, sys
-from pose_rig.config import RecordJob
+from pose_rig.wire.jobs import RecordJob
 from pose_rig.wire.encoding import encode
 from pose_rig.session.recorder import Recorder
 from tests.session.recorded import frame, rig_of

@@ -16,13 +16,14 @@ from pose_rig.assets.catalog import detector_model
 from pose_rig.capture.process import main
 from pose_rig.capture.recording import PacedSource, Recording
 from pose_rig.capture.source import Source
-from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, Pace
+from pose_rig.config import CameraConfig, DetectorConfig, Pace
 from pose_rig.errors import AssetError, SessionError
 from pose_rig.installer import installer
 from pose_rig.session import video
 from pose_rig.session.video import SessionVideo, VideoDecoder, pictures
 from pose_rig.video.encoder import Encoder, JpegEncoder, open_h264
 from pose_rig.wire.bus import Receiver
+from pose_rig.wire.jobs import CameraJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from pose_rig.wire.records import VideoFrame
 

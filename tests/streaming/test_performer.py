@@ -8,7 +8,8 @@ from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import forward
 from pose_rig.humanoid.predict import MOST_MS
 from pose_rig.streaming.live_pose import LivePose
-from pose_rig.streaming.performer import HOLD_S, SILENT_S, TO_REST_S, Performer
+from pose_rig.streaming.performer import HOLD_S, TO_REST_S, Performer
+from pose_rig.wire.services import POSE_STALE_S
 from tests.streaming.live import HZ, pose3d
 from tests.streaming.people import Person, angles_deg, person
 
@@ -105,8 +106,8 @@ def test_a_rig_that_falls_silent_has_lost_the_person() -> None:
     performer, somebody = Performer(), person(1, seconds=1.0)
     played(performer, somebody, 0, 30)
     now = at(29)
-    assert performer.at(now + round((SILENT_S - 0.05) * S)).tracking == 1
-    assert performer.at(now + round((SILENT_S + 0.05) * S)).tracking == 0
+    assert performer.at(now + round((POSE_STALE_S - 0.05) * S)).tracking == 1
+    assert performer.at(now + round((POSE_STALE_S + 0.05) * S)).tracking == 0
     rest = [performer.at(now + i * 20 * MS) for i in range(200)][-1]
     np.testing.assert_allclose(np.abs(rest.rotation[:, 3]), 1.0)
 

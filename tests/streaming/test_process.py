@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
-from pose_rig.config import StreamConfig, StreamJob
+from pose_rig.config import StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.streaming.process import main
 from pose_rig.wire.bus import Receiver
+from pose_rig.wire.jobs import StreamJob
 from pose_rig.wire.messages import CameraState, Health, Message, Refined2D, RigState, Streams
 from tests.ports import free_port
 from tests.streaming.captured.datagrams import Catcher, running

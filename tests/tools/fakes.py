@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pose_rig.config import CameraConfig, CameraJob, DetectorConfig, FusionJob
+from pose_rig.config import CameraConfig, DetectorConfig
 from pose_rig.errors import EngineError, SourceError, UsageError
 from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
+from pose_rig.wire.jobs import CameraJob, FusionJob
 from pose_rig.wire.messages import CameraState, Health, Pose3D, RigState, State
 
 

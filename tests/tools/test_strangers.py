@@ -10,12 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from pose_rig.config import CameraConfig, Config, FusionJob, RecordJob, StreamConfig, StreamJob
+from pose_rig.config import CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import Plan, plan
 from pose_rig.wire.bus import Sender
+from pose_rig.wire.jobs import FusionJob, RecordJob, StreamJob
 from pose_rig.wire.messages import Health, Keypoints2D, Pose3D, RigState
 from tests.tools.terminal.test_run_loop import Recorded, fake_plan, run
 from tests.untrusted_clients import attacker, port_of

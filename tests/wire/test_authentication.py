@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import zmq
 
-from pose_rig.config import Keys
 from pose_rig.errors import UsageError
-from pose_rig.wire.authentication import generate_keys
+from pose_rig.wire.authentication import Keys, generate_keys
 from pose_rig.wire.bus import MAX_CURVE_BYTES, MAX_PUBLIC_BYTES, Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.messages import Health
 from tests.untrusted_clients import ZMTP_3, attacker, is_closed, pushed, subscriber, subscription

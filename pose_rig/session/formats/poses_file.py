@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.atomic_file import atomic_file, partial_path
-from pose_rig.config import ASSUMED_HEIGHT_M, FusionJob
+from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.pose.smooth import OneEuro
@@ -27,6 +27,7 @@ from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import camera_matrix
 from pose_rig.session.formats.poses_rows import Head, Rows, read_rows
 from pose_rig.skeleton import JOINTS, Landmarks
+from pose_rig.wire.jobs import FusionJob
 
 MODES = ("cold", "settled", "solved")
 NONE = ("none",)  # the landmarks of a run in which no detector said anything

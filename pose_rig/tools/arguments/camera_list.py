@@ -20,13 +20,11 @@ from pose_rig.tools.arguments import file_kinds
 from pose_rig.tools.arguments.inputs import CAMS, check_input
 from pose_rig.tools.arguments.lists import listed
 from pose_rig.tools.arguments.source_list import sources
+from pose_rig.wire.services import RESERVED_NAMES
 
 if TYPE_CHECKING:
     from pose_rig.capture.source_factory import Kind
 
-RESERVED = "fusion"  # the fusion worker's name
-RECORDER = "recorder"  # and the recorder's
-STREAMS = "streams"  # and that of what feeds engines
 MOTION_JPEG = (".mjpeg", ".mjpg")  # begins as a single JPEG does
 _FORMS = (
     "Give an index (0), a device path or name, a URL, a video file, a folder of videos, a keypoint file (.npz), sim:4, "
@@ -102,7 +100,7 @@ def cameras_in(path: Path) -> list[tuple[CameraConfig, ...]]:
 
 def named_cameras(cameras: Iterable[CameraConfig]) -> tuple[CameraConfig, ...]:
     """Returns cameras under names that are unique and may be part of a topic."""
-    taken, named = [RESERVED, RECORDER, STREAMS], []
+    taken, named = list(RESERVED_NAMES), []
     for camera in cameras:
         taken.append(unique(as_name(camera.name or derived_name(camera.source)), taken))
         named.append(msgspec.structs.replace(camera, name=taken[-1]))
@@ -219,7 +217,7 @@ def _check_file(path: Path) -> None:
 def _named(entries: list[Entry], *, absent_too: bool = False) -> list[tuple[CameraConfig, ...]]:
     """Returns the cameras of every entry with unique names; names that the rig.toml gives stay as they are."""
     given = [entry.camera.name for entry in entries if entry.camera.name]
-    taken = [RESERVED, RECORDER, STREAMS, *given]
+    taken = [*RESERVED_NAMES, *given]
     for name in given:
         if name != as_name(name):
             raise UsageError(f"{name[:80]!r} is no camera name.", f"Try {as_name(name)!r}: letters, digits, . _ and -.")

@@ -11,13 +11,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pose_rig.errors import UsageError
-from pose_rig.streaming.address import PORTS, THIS_MACHINE, VMC_PORT, Address
+from pose_rig.streaming.address import PORTS, Address
 from pose_rig.streaming.inspect.vmc_receiver import VmcHeard
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
 from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.decoded_stream import all_well, facts, fault_lines, picture, speed
 from pose_rig.tools.terminal.live_view import watch
+from pose_rig.wire.services import LOOPBACK, VMC_PORT
 
 MOST_BYTES = 65_535  # of a datagram
 
@@ -26,7 +27,7 @@ def listen(
     port: Annotated[int, typer.Option(metavar="N", help="The port to listen on; 0 = any free one.")] = VMC_PORT,
     host: Annotated[
         str, typer.Option(metavar="HOST", help="Where to listen; 0.0.0.0 hears other machines too.")
-    ] = THIS_MACHINE,
+    ] = LOOPBACK,
     all_bones: Annotated[bool, typer.Option("--all", help="Show every bone, not the main ones alone.")] = False,
     duration: Duration = None,
     headless: Headless = False,

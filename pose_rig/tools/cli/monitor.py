@@ -11,18 +11,16 @@ from rich.text import Text
 
 from pose_rig.config import Config
 from pose_rig.errors import UsageError
-from pose_rig.streaming.address import PORTS, THIS_MACHINE
-from pose_rig.tools.arguments.camera_list import RESERVED
+from pose_rig.streaming.address import PORTS
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
 from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.decoded_stream import decoded
 from pose_rig.tools.terminal.live_view import watch
-from pose_rig.tools.terminal.remote_rig import ALL_WELL, SILENT_NS, RemoteRig
+from pose_rig.tools.terminal.remote_rig import ALL_WELL, RemoteRig
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Health, Target
-
-TOPICS = ("pose", "rig", "health/", "streams")
+from pose_rig.wire.services import FUSION, LOOPBACK, REPORT_STALE_S, STATUS_TOPICS, STREAMS_PORT_OFFSET
 
 
 def monitor(
@@ -47,8 +45,8 @@ def monitor(
         if not PORTS[0] <= port < PORTS[1]:
             raise UsageError(f"There is no rig on port {port}.", f"Ports go from {PORTS[0]} to {PORTS[1] - 1}.")
         console = Console()
-        with closing(Receiver(f"tcp://{THIS_MACHINE}:{port}", topics=TOPICS)) as receiver:
-            receiver.connect(f"tcp://{THIS_MACHINE}:{port + 1}")
+        with closing(Receiver(f"tcp://{LOOPBACK}:{port}", topics=STATUS_TOPICS)) as receiver:
+            receiver.connect(f"tcp://{LOOPBACK}:{port + STREAMS_PORT_OFFSET}")
             watcher = Watcher(receiver, port)
             watch(watcher, console, duration_s=duration, headless=headless)
         for line in watcher.summary():
@@ -117,7 +115,7 @@ class Watcher:
 
 def camera_cells(health: Health, at_ns: int, now_ns: int) -> tuple[str, str, str, str, str]:
     """Returns name, state, frames per second, age (ms) and what is wrong, of a camera that said so at an instant."""
-    silent = now_ns - at_ns > SILENT_NS
+    silent = now_ns - at_ns > REPORT_STALE_S * 1e9
     state = f"silent for {(now_ns - at_ns) / 1e9:.0f} s" if silent else health.state
     return health.worker, state, f"{health.rate_hz:.0f}", f"{health.age_ms:.0f}", health.error
 
@@ -127,7 +125,7 @@ def fusion_line(rig: RemoteRig) -> str:
     facts: list[str] = []
     if rig.pose:
         facts += [rig.pose.mode, "somebody seen" if rig.pose.tracking else "nobody seen"]
-    if said := rig.workers.get(RESERVED):
+    if said := rig.workers.get(FUSION):
         health = said[0]
         facts += [health.state, f"{health.rate_hz:.0f} poses/s", f"age {health.age_ms:.0f} ms", health.error]
     if rig.rig:

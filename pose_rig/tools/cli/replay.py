@@ -8,7 +8,7 @@ import typer
 from msgspec import structs
 
 from pose_rig.assets.catalog import detector_model
-from pose_rig.config import Config, DetectorConfig, FusionJob, ReplayJob, StreamConfig
+from pose_rig.config import Config, DetectorConfig, StreamConfig
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.tools.arguments.inputs import REPLAYED, check_files, check_input
 from pose_rig.tools.arguments.options import (
@@ -34,6 +34,7 @@ from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.runner import run_plan
 from pose_rig.tools.workers.plan import plan, replay_plan
+from pose_rig.wire.jobs import FusionJob, ReplayJob
 from pose_rig.wire.messages import Pose3D
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pose_rig.tools.terminal.status import CameraStatus, RunStatus
+from pose_rig.wire.services import FUSION
 
 DRAW_EVERY_S = 0.25
 MOST_KEPT = 12  # characters of a name and a state that a narrow terminal keeps
@@ -93,13 +94,13 @@ def _cells(row: CameraStatus) -> tuple[RenderableType, ...]:
 
 def _fusion_line(status: RunStatus) -> str:
     telemetry = status.telemetry
-    fusion = telemetry.workers.get("fusion")
+    fusion = telemetry.workers.get(FUSION)
     if fusion is None:
         return "fusion: starting"
     pose = telemetry.pose
     mode = pose.mode if pose else fusion.health.state
     seen = "" if pose is None or pose.tracking else ", nobody seen"
-    restarts = status.lives["fusion"].restarts
+    restarts = status.lives[FUSION].restarts
     facts = [f"{mode}{seen}", f"{fusion.health.rate_hz:.1f} poses/s", f"age {fusion.health.age_ms:.0f} ms"]
     facts += [text for text in (status.stages(), status.provider(), fusion.health.error) if text]
     if restarts:

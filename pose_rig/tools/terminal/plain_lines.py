@@ -6,6 +6,7 @@ from typing import Self
 
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.status import CameraStatus, RunStatus
+from pose_rig.wire.services import FUSION
 
 SAY_EVERY_S = 5.0
 
@@ -43,7 +44,7 @@ class PlainLines:
 def line(status: RunStatus) -> str:
     """Returns the state of the rig in one line."""
     if not status.telemetry.start_ns:
-        fusion = status.telemetry.workers.get("fusion")
+        fusion = status.telemetry.workers.get(FUSION)
         states = [f"{row.name} {row.state}" for row in status.cameras()]
         return "Starting: " + ", ".join([*states, f"fusion {fusion.health.state if fusion else 'starting'}"])
     pose = status.telemetry.pose

@@ -1,10 +1,9 @@
 """A running rig as it is heard from outside, and why an avatar does not move."""
 
-from pose_rig.tools.arguments.camera_list import RECORDER, RESERVED, STREAMS
 from pose_rig.tools.terminal.decoded_stream import fault_lines, last_vmc
 from pose_rig.wire.messages import Health, Message, Pose3D, RigState, Streams, Target
+from pose_rig.wire.services import REPORT_STALE_S, RESERVED_NAMES, STREAMS
 
-SILENT_NS = 3_000_000_000  # everybody reports once a second
 MOST_WORKERS = 64
 ALL_WELL = "All is sent: look at the receiver (docs/engines.md)."
 
@@ -52,17 +51,17 @@ class RemoteRig:
 
     def cameras(self) -> list[tuple[Health, int]]:
         """Returns what cameras said of themselves, and when, by their names."""
-        return [said for name, said in sorted(self.workers.items()) if name not in (RESERVED, RECORDER, STREAMS)]
+        return [said for name, said in sorted(self.workers.items()) if name not in RESERVED_NAMES]
 
     def verdict(self, now_ns: int) -> list[str]:
         """Returns why an avatar may not move, what matters most first; or that it is not for want of what is sent."""
         if not self._heard_ns:
-            if now_ns - self._began_ns < SILENT_NS:
+            if now_ns - self._began_ns < REPORT_STALE_S * 1e9:
                 return [f"Listening to port {self.port}."]
             return [
                 f"No rig is running on port {self.port}: start one with `pose-rig run --cams 0,1,2 --vmc 127.0.0.1`."
             ]
-        if now_ns - self._heard_ns > SILENT_NS:
+        if now_ns - self._heard_ns > REPORT_STALE_S * 1e9:
             return [
                 f"The rig on port {self.port} has said nothing for {_s(now_ns, self._heard_ns)}: it ended, or hangs."
             ]
@@ -75,7 +74,7 @@ class RemoteRig:
             return [f"No camera is running. {errors}".rstrip()]
         if self.pose is None:
             return ["The rig has made no pose yet: it is starting."]
-        if now_ns - self._pose_ns > SILENT_NS:
+        if now_ns - self._pose_ns > REPORT_STALE_S * 1e9:
             return [f"The rig has made no pose for {_s(now_ns, self._pose_ns)}."]
         if not self.pose.tracking:
             return ["The rig sees nobody: the avatar rests until somebody stands in the picture."]
@@ -83,10 +82,10 @@ class RemoteRig:
 
     def _of_streams(self, now_ns: int) -> list[str]:
         if self.streams is None:
-            if now_ns - self._first_ns < SILENT_NS:
+            if now_ns - self._first_ns < REPORT_STALE_S * 1e9:
                 return ["Waiting to hear what is sent to engines."]
             return ["Nothing is sent to engines: add --vmc 127.0.0.1 to `pose-rig run`."]
-        if now_ns - self._streams_ns > SILENT_NS:
+        if now_ns - self._streams_ns > REPORT_STALE_S * 1e9:
             silent = _s(now_ns, self._streams_ns)
             return [
                 f"What feeds engines has said nothing for {silent}: the rig starts it again, or was not given --vmc."

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from pose_rig.tools.arguments.camera_list import RECORDER, RESERVED, ends_by_itself
+from pose_rig.tools.arguments.camera_list import ends_by_itself
 from pose_rig.tools.terminal.markers import MarkerSender
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry
@@ -13,13 +13,13 @@ from pose_rig.tools.workers.plan import Plan
 from pose_rig.tools.workers.supervisor import Death, Supervisor
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Health
+from pose_rig.wire.services import FUSION, HANG_TIMEOUT_S, RECORDER, STATUS_TOPICS
 
 TICK_MS = 50
 LOADING_S = 10.0  # fusion usually takes one
 START_WAIT_S = 15.0  # for cameras to announce themselves; a webcam can take ten seconds to open
 FILES_WAIT_S = 120.0  # for files, whose first frames would be lost; on a busy machine the detector takes long to load
 MOST_FAULTS = 64  # that are told; some name what was wrong with a single message
-SILENT_S = 10.0  # a live worker that says nothing for this long hangs: it says something every second
 ENDING_S = 10.0  # for fusion to end once all cameras have
 _ANNOUNCED = ("ready", "running", "ended", "failed")
 
@@ -79,7 +79,7 @@ class Run:
         """
         request = UserInput(self._supervisor.hurry)
         with (
-            Receiver(self._plan.inside, keys=self._plan.keys, topics=("pose", "rig", "health/", "streams")) as receiver,
+            Receiver(self._plan.inside, keys=self._plan.keys, topics=STATUS_TOPICS) as receiver,
             MarkerSender(self._plan.recording) as marking,
             request.listening(),
         ):
@@ -119,7 +119,7 @@ class Run:
     def _start_when_ready(self) -> None:
         """Starts the clock of files once fusion is there and every camera has announced itself, or failed to."""
         now = time.monotonic_ns()
-        if RESERVED not in self._telemetry.workers:
+        if FUSION not in self._telemetry.workers:
             self._waiting_since_ns = now
             if now - self._began_ns > LOADING_S * 1e9 and "loading" not in self._details_told:
                 self._details_told["loading"] = "said"
@@ -145,16 +145,16 @@ class Run:
         now = time.monotonic_ns()
         lives = self._supervisor.lives
         saves = all(lives[camera.name].ended for camera in self._plan.config.camera)
-        fusion = self._telemetry.workers.get(RESERVED)
-        fusion_speaks = fusion is not None and now - fusion.at_ns < SILENT_S / 2 * 1e9
+        fusion = self._telemetry.workers.get(FUSION)
+        fusion_speaks = fusion is not None and now - fusion.at_ns < HANG_TIMEOUT_S / 2 * 1e9
         for name, heard in self._telemetry.workers.items():
             life = lives.get(name)
             if life is None or life.incarnation is None or heard.at_ns < life.incarnation.born_ns:
                 continue
             if name == RECORDER:  # a disk may take its time, and poses do not wait for it
                 continue
-            limit_s = max(SILENT_S, life.worker.grace_s) if name == RESERVED and saves else SILENT_S
-            if now - heard.at_ns > limit_s * 1e9 and (fusion_speaks or name == RESERVED):
+            limit_s = max(HANG_TIMEOUT_S, life.worker.grace_s) if name == FUSION and saves else HANG_TIMEOUT_S
+            if now - heard.at_ns > limit_s * 1e9 and (fusion_speaks or name == FUSION):
                 self._supervisor.kill(name, f"It said nothing for {limit_s:.0f} s.")
 
     def _over(self) -> bool:
@@ -165,7 +165,7 @@ class Run:
             return True
         # A fusion that was restarted meanwhile may never hear that the cameras have ended.
         lives = self._supervisor.lives
-        if not lives[RESERVED].restarts or not all(lives[camera.name].ended for camera in self._plan.config.camera):
+        if not lives[FUSION].restarts or not all(lives[camera.name].ended for camera in self._plan.config.camera):
             return False
         self._cameras_ended_ns = self._cameras_ended_ns or time.monotonic_ns()
         return time.monotonic_ns() - self._cameras_ended_ns > ENDING_S * 1e9
@@ -179,13 +179,13 @@ class Run:
     def _tell_fault(self, name: str, health: Health) -> None:
         """Says once what is wrong with a camera's frames, or at fusion; why a worker died is said when it has."""
         known, many = (name, health.error), len(self._faults_told) >= MOST_FAULTS
-        meant = name in (RESERVED, *self._cameras) and health.state != "failed"
+        meant = name in (FUSION, *self._cameras) and health.state != "failed"
         if health.error and meant and not many and known not in self._faults_told:
             self._faults_told.add(known)
             self._display.print(f"{name}: {health.error}")
 
     def _fusion_ended(self) -> bool:
-        return self._supervisor.lives[RESERVED].ended
+        return self._supervisor.lives[FUSION].ended
 
     def _tell(self) -> None:
         for name, heard in self._telemetry.workers.items():

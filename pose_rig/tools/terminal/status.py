@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
-from pose_rig.tools.arguments.camera_list import RECORDER, STREAMS
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import Life
 from pose_rig.wire.messages import CameraState, Target
+from pose_rig.wire.services import FUSION, RECORDER, REPORT_STALE_S, STREAMS
 
 UNNOTICED = 2  # frames that may go out before the system says that nobody listens
-QUIET_NS = 3_000_000_000  # workers report at least once a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class RunStatus:
     def progress(self) -> tuple[int, int]:
         """Returns frames done and frames there will be over all cameras and passes; 0 of 0 while nobody knows."""
         rows = self.cameras()
-        fusion = self.telemetry.workers.get("fusion")
+        fusion = self.telemetry.workers.get(FUSION)
         if not rows and fusion is not None:  # a replay
             return fusion.health.frames, fusion.health.total_frames or 0
         if any(row.total_frames is None for row in rows):
@@ -92,12 +91,12 @@ class RunStatus:
 
     def stages(self) -> str:
         """Returns where fusion spends its time, empty until known."""
-        fusion = self.telemetry.workers.get("fusion")
+        fusion = self.telemetry.workers.get(FUSION)
         return ", ".join(f"{name} {ms:.1f} ms" for name, ms in fusion.health.stages_ms.items()) if fusion else ""
 
     def provider(self) -> str:
         """Returns what fusion says it runs on, empty until known."""
-        fusion = self.telemetry.workers.get("fusion")
+        fusion = self.telemetry.workers.get(FUSION)
         return fusion.health.detail if fusion else ""
 
     def recording(self) -> str:
@@ -168,7 +167,7 @@ class RunStatus:
             return f"restarts in {max(0, life.due_ns - now) / 1e9:.1f} s"
         if heard is None or (life.incarnation and heard.at_ns < life.incarnation.born_ns):
             return "starting"
-        if self.config.pace == "realtime" and now - heard.at_ns > QUIET_NS and life.incarnation:
+        if self.config.pace == "realtime" and now - heard.at_ns > REPORT_STALE_S * 1e9 and life.incarnation:
             return f"silent for {(now - heard.at_ns) / 1e9:.0f} s"
         return heard.health.state
 

@@ -8,6 +8,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.tools.terminal.status import CameraStatus, RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.wire.messages import NO_PERSON
+from pose_rig.wire.services import FUSION
 
 
 def summary(status: RunStatus, saved: Path | None, kept: Path | None = None) -> list[str]:
@@ -32,7 +33,7 @@ def summary(status: RunStatus, saved: Path | None, kept: Path | None = None) -> 
     lines += _rig(status, kept)
     if provider := status.provider():
         lines.append(f"fusion: {provider}")
-    if (fusion := telemetry.workers.get("fusion")) and fusion.dropped.total:
+    if (fusion := telemetry.workers.get(FUSION)) and fusion.dropped.total:
         lines.append(f"fusion: {fusion.dropped.total} messages or instants dropped. {fusion.health.error}".rstrip())
     if telemetry.refused:
         lines.append(f"Refused: {telemetry.refused} connections of programs that are not part of this rig.")

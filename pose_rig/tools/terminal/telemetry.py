@@ -5,6 +5,7 @@ from array import array
 from dataclasses import dataclass, field
 
 from pose_rig.wire.messages import CameraState, Health, Message, Pose3D, RigState, Streams
+from pose_rig.wire.services import FUSION
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ class Telemetry:
     @property
     def poses(self) -> int:
         """Poses made, including those that a busy terminal missed."""
-        fusion = self.workers.get("fusion")
+        fusion = self.workers.get(FUSION)
         return max(self._indices.total, fusion.frames.total if fusion else 0)
 
     @property

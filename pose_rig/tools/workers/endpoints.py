@@ -6,11 +6,11 @@ import socket
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from pose_rig.config import Config, Keys
+from pose_rig.config import Config
 from pose_rig.errors import UsageError
-from pose_rig.wire.authentication import generate_keys
+from pose_rig.wire.authentication import Keys, generate_keys
+from pose_rig.wire.services import LOOPBACK, STREAMS_PORT_OFFSET
 
-HOST = "127.0.0.1"
 # Below the ports that systems give to whoever connects somewhere: none of these is taken between looking and listening.
 FREE_PORTS = range(20_000, 32_768)
 MOST_TRIED = 100
@@ -54,13 +54,13 @@ def free_endpoints(config: Config, lanes: int) -> Endpoints:
 
         def free(port: int = 0) -> str:
             probe = probes.enter_context(_bound(port) if port else _bound_somewhere())
-            return f"tcp://{HOST}:{probe.getsockname()[1]}"
+            return f"tcp://{LOOPBACK}:{probe.getsockname()[1]}"
 
         fed = config.stream.wanted
         return Endpoints(
             keys=generate_keys(),
             output=free(config.port),
-            streams=free(config.port + 1 if config.port else 0) if fed else "",
+            streams=free(config.port + STREAMS_PORT_OFFSET if config.port else 0) if fed else "",
             inside=free(),
             streams_inside=free() if fed else "",
             inputs=tuple(free() for _ in range(lanes)),
@@ -82,11 +82,11 @@ def _bound(port: int) -> socket.socket:
     if os.name == "posix":  # what a run left behind a moment ago does not count; Windows means something else by it
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        probe.bind((HOST, port))
+        probe.bind((LOOPBACK, port))
     except (OSError, OverflowError) as error:
         probe.close()
         raise UsageError(
-            f"Cannot listen on tcp://{HOST}:{port}: {getattr(error, 'strerror', None) or error}.",
+            f"Cannot listen on tcp://{LOOPBACK}:{port}: {getattr(error, 'strerror', None) or error}.",
             "Is another rig running? Choose another port with --port, 0 for any free one.",
         ) from error
     return probe

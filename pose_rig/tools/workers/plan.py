@@ -10,28 +10,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pose_rig.assets.cache import cache_folder
-from pose_rig.config import (
-    CameraConfig,
-    CameraJob,
-    Config,
-    FusionJob,
-    Keys,
-    Origin,
-    Pace,
-    RecordJob,
-    ReplayJob,
-    StreamJob,
-)  # fmt: skip
+from pose_rig.config import CameraConfig, Config, Origin, Pace
 from pose_rig.tools.arguments.camera_list import (
-    RECORDER,
-    RESERVED,
-    STREAMS,
     ends_by_itself,
     needs_detector,
     without_passwords,
 )
 from pose_rig.tools.workers.endpoints import Endpoints, free_endpoints
 from pose_rig.tools.workers.supervisor import GRACE_S, Worker
+from pose_rig.wire.authentication import Keys
+from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
+from pose_rig.wire.services import FUSION, RECORDER, STREAMS
 
 if TYPE_CHECKING:
     from pose_rig.capture.source import Source
@@ -116,7 +105,7 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
         for i, camera in enumerate(config.camera)
     ]
     fusion = Worker(
-        RESERVED,
+        FUSION,
         run_fusion,
         FusionJob(config, at.inputs, at.output, recording.input if recording else "", at.inside, at.keys),
         vital=True,
@@ -160,7 +149,7 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     recording = _recording(at, "live" if job.exact else "files", unix_from_rig_ns)
     fusion = FusionJob(config, (), at.output, recording.input if recording else "", at.inside, at.keys)
     grace_s = SAVING_GRACE_S if config.save else GRACE_S
-    worker = Worker(RESERVED, run_replay, replace(job, fusion=fusion), final_errors=True, vital=True, grace_s=grace_s)
+    worker = Worker(FUSION, run_replay, replace(job, fusion=fusion), final_errors=True, vital=True, grace_s=grace_s)
     workers = (worker, *feeders(config, at), *recorders(config, recording))
     seen = msgspec.structs.replace(config, camera=())
     return Plan(seen, workers, at.output, at.inside, at.keys, recording, at.streams_inside)

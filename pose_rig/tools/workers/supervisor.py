@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-from pose_rig.config import CameraJob
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.workers.main import Failure, Main
 from pose_rig.tools.workers.worker_process import Incarnation, Job
+from pose_rig.wire.jobs import CameraJob
 
 BACKOFF_S = 0.5  # before the first restart, doubled each time
 BACKOFF_MOST_S = 8.0

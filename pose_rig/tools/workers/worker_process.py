@@ -15,8 +15,8 @@ from typing import Self
 
 import msgspec
 
-from pose_rig.config import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
 from pose_rig.tools.workers.main import Failure, Main, serve
+from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
 
 Job = CameraJob | FusionJob | RecordJob | ReplayJob | StreamJob
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.capture.keypoint_file import load
-from pose_rig.config import CameraConfig, Config, FusionJob, ReplayJob
+from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import SessionError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator
@@ -31,6 +31,7 @@ from pose_rig.skeleton import J
 from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.replay import Replay
 from pose_rig.training.footage.tracked_person import followed
+from pose_rig.wire.jobs import FusionJob, ReplayJob
 from pose_rig.wire.messages import Keypoints2D
 
 Say = Callable[[float], None]

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
-from pose_rig.config import ReplayJob
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
@@ -13,6 +12,7 @@ from pose_rig.fusion.pose.sync import Sample, Track
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.graph import Engine
 from pose_rig.session.replay import CameraSource, Pace
+from pose_rig.wire.jobs import ReplayJob
 from pose_rig.wire.messages import Keypoints2D
 
 AT_ONCE = 8  # messages taken from one camera before the next has its turn

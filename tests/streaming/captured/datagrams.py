@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from pose_rig.config import Keys, StreamConfig, StreamJob
+from pose_rig.config import StreamConfig
 from pose_rig.streaming.process import main
-from pose_rig.wire.authentication import generate_keys
+from pose_rig.wire.authentication import Keys, generate_keys
 from pose_rig.wire.bus import Receiver, Sender
+from pose_rig.wire.jobs import StreamJob
 from pose_rig.wire.messages import Message, Streams
 from tests.ports import free_port
 from tests.streaming.live import HZ, pose3d

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.config import Config, FusionJob
+from pose_rig.config import Config
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.workers.supervisor import Death, Supervisor, Worker
 from pose_rig.tools.workers.worker_process import Incarnation
+from pose_rig.wire.jobs import FusionJob
 from tests.tools.fakes import (
     camera_job,
     deaf,

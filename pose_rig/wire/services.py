@@ -1,0 +1,28 @@
+"""The workers of a rig: names, ports, how often each publishes, and after how long what it published is stale.
+
+Topics belong to the messages (`pose_rig.wire.messages`); docs/wire.md describes both for other programs.
+"""
+
+from pose_rig.wire.messages import Health, Pose3D, RigState, Streams
+
+FUSION, RECORDER, STREAMS = "fusion", "recorder", "streams"  # a camera worker has the name of its camera
+RESERVED_NAMES = (FUSION, RECORDER, STREAMS)  # no camera may have one
+
+LOOPBACK = "127.0.0.1"
+STREAMS_PORT_OFFSET = 1  # the streams worker publishes this far above the port of the poses (`Config.port`)
+VMC_PORT, VRCHAT_PORT, JSON_PORT, WEBSOCKET_PORT = 39539, 9000, 39570, 39571  # of receivers, unless one is given
+
+STATUS_TOPICS = (Pose3D.TOPIC, RigState.TOPIC, Health.TOPIC, Streams.TOPIC)  # all that a display needs
+
+# How often a worker publishes its Health, s; poses and keypoints are published as they are made.
+CAMERA_REPORT_S = 0.5
+CAMERA_READY_REPORT_S = 0.1  # until its first frame: the start of files depends on it
+FUSION_REPORT_S = 0.25  # with RigState; at once when the mode changes
+RECORDER_REPORT_S = 0.5
+STREAMS_REPORT_S = 1.0  # with Streams
+
+# How old the newest message may be, s.
+POSE_STALE_S = 0.5  # then nobody is tracked, as after the fusion process died
+REFINED_STALE_S = 0.5  # older than the pose by more: this camera does not detect the person at present
+REPORT_STALE_S = 3.0  # then a worker is shown as silent
+HANG_TIMEOUT_S = 10.0  # then a live worker is killed and restarted
