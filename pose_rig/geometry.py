@@ -23,7 +23,7 @@ _QUARTERS = np.stack(
 )
 
 
-def rays(xy_px: Floats, focal_px: Floats, size_px: Floats) -> Floats:
+def normalised_coordinates(xy_px: Floats, focal_px: Floats, size_px: Floats) -> Floats:
     """Returns normalised image coordinates ``(x − c)/f`` with the principal point at the image centre.
 
     Args:
@@ -79,20 +79,20 @@ def turn_to(axis: Floats) -> Floats:
     return np.stack(rows, -1).reshape(*axis.shape[:-1], 3, 3)
 
 
-def quarter_turn(flat: Floats, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
+def quarter_turn(ray_xy: Floats, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Returns (...) how many quarter turns bring the body's head end to the top of the picture (−y).
 
     Makes the lifter indifferent to cameras mounted on their side or upside down.
 
     Args:
-        flat: (...,J,2) root-centred ray coordinates.
+        ray_xy: (...,J,2) root-centred ray coordinates.
         seen: (...,J) whether the joint was seen.
     """
     weight = seen.astype(float)[..., None]
 
     def centre(joints: list[int]) -> Floats:
         w = weight[..., joints, :]
-        return np.asarray((w * flat[..., joints, :]).sum(-2) / np.maximum(w.sum(-2), 1.0))
+        return np.asarray((w * ray_xy[..., joints, :]).sum(-2) / np.maximum(w.sum(-2), 1.0))
 
     up = centre(_UPPER) - centre(_LOWER)
     # quarter k turns by k·90° (image axes, y down); wanted: up → (0, −1)
@@ -109,27 +109,27 @@ def rectify(xy_px: Floats, score: Floats, focal_px: Floats, size_px: Floats) -> 
         size_px: (...,2) px.
 
     Returns:
-        flat: (...,J,2) root-centred, unit Frobenius norm; 0 where not seen.
-        norm: (...) what it was divided by: 1/(root depth) in units of ``flat``.
+        ray_xy: (...,J,2) root-centred, unit Frobenius norm; 0 where not seen.
+        norm: (...) what it was divided by: 1/(root depth) in units of ``ray_xy``.
         ray_from_camera: (...,3,3).
     """
     seen = score > 0
-    coordinates = rays(xy_px, focal_px, size_px)
+    coordinates = normalised_coordinates(xy_px, focal_px, size_px)
     bundle = np.concatenate([coordinates, np.ones_like(coordinates[..., :1])], -1)
     root = bundle[..., 0, :]
     ray_from_camera = turn_to(root / np.linalg.norm(root, axis=-1, keepdims=True))
     turned = np.einsum("...ik,...jk->...ji", ray_from_camera, bundle)
-    flat = np.where(seen[..., None], turned[..., :2] / np.maximum(turned[..., 2:], 0.05), 0.0)
-    quarter = _QUARTERS[quarter_turn(flat, seen)]
-    flat = np.einsum("...ik,...jk->...ji", quarter[..., :2, :2], flat)
+    ray_xy = np.where(seen[..., None], turned[..., :2] / np.maximum(turned[..., 2:], 0.05), 0.0)
+    quarter = _QUARTERS[quarter_turn(ray_xy, seen)]
+    ray_xy = np.einsum("...ik,...jk->...ji", quarter[..., :2, :2], ray_xy)
     count = np.maximum(seen.sum(-1), 1) / seen.shape[-1]
-    norm = np.maximum(np.sqrt((flat**2).sum((-1, -2)) / count), 1e-6)
-    return flat / norm[..., None, None], norm, quarter @ ray_from_camera
+    norm = np.maximum(np.sqrt((ray_xy**2).sum((-1, -2)) / count), 1e-6)
+    return ray_xy / norm[..., None, None], norm, quarter @ ray_from_camera
 
 
-def unrectify(flat: Floats, norm: Floats, ray_from_camera: Floats, focal_px: Floats, size_px: Floats) -> Floats:
+def unrectify(ray_xy: Floats, norm: Floats, ray_from_camera: Floats, focal_px: Floats, size_px: Floats) -> Floats:
     """Returns (...,J,2) px from the ray frame; the inverse of `rectify` for any joints."""
-    bundle = np.concatenate([flat * norm[..., None, None], np.ones_like(flat[..., :1])], -1)
+    bundle = np.concatenate([ray_xy * norm[..., None, None], np.ones_like(ray_xy[..., :1])], -1)
     turned = np.einsum("...ki,...jk->...ji", ray_from_camera, bundle)
     coordinates = turned[..., :2] / np.maximum(turned[..., 2:], 0.05)
     return np.asarray(coordinates * focal_px[..., None, None] + 0.5 * size_px[..., None, :])

@@ -1,80 +1,93 @@
-"""What goes into the inference graph (lifter + CSM) and what comes out: the contract of `lifting` and `fusion`.
+"""Inputs and outputs of the inference graph (lifter and CSM), the interface between `lifting` and `fusion`.
 
-Axes: C candidates (all people in all views), H hypotheses of who is whom (or instants), V views, J = 17 joints.
+Axes: C candidates (all people in all views), H hypotheses (or keyframes), V views, J = 17 joints.
 Lengths are in units of a view's 2D norm in its ray frame (`pose_rig.geometry.rectify`).
 """
 
-from dataclasses import dataclass, fields
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Single = NDArray[np.float32]
 
-GUESS = 1.0  # radians
+# Names of the ONNX file, in the order of the graph's arguments and results.
+ONNX_INPUTS = ("flat", "confidence", "norm", "pick", "weight", "rotation", "freedom", "doubt")
+ONNX_OUTPUTS = (
+    "lifted", "upright", "refined", "body", "rotation_used", "inlier", "model_sd", "scale", "offset", "pull",
+    "stiffness",
+)  # fmt: skip
+LIFTER_ROTATION_SD = 1.0  # rad; at this `freedom` the graph uses the lifter's own rotations
 
-GATE = 0.03  # model error (about 6 cm) beyond which the other views may not overrule a view's detections
+GATE_MODEL_SD = 0.03  # model error (about 6 cm) beyond which the other views may not overrule a view's detections
 
 
 @dataclass(frozen=True, slots=True)
 class GraphInput:
-    """What the graph takes.
+    """Arguments of the graph.
 
     Attributes:
-        flat: (C,J,2) 2D poses in their ray frames.
-        confidence: (C,J) 0–1, 0 = not seen.
+        ray_xy: (C,J,2) 2D poses in their ray frames.
+        confidence: (C,J) 0–1, 0 = not visible.
         norm: (C,) inverse root depth of each, for the perspective term.
-        pick: (H,V) int64, the candidate each view contributes.
-        weight: (H,V) trust in that contribution, 0 = the view is absent (its pick must still be valid).
-        rotation: (H,V,3,3) ray_from_rig; ignored where guesses are asked for.
-        freedom: (H,V) standard deviation of these rotations, radians: how far each instant may turn them; `GUESS` asks
-            for the lifter's own rotations instead (for all views of a hypothesis, or for none). Above 0.
-        doubt: (H,1) added to the lifter's own doubt about its depths, in units of ``flat``.
+        assignment: (H,V) int64, index of each view's candidate.
+        view_weight: (H,V), 0 = the view is absent (its index must still be valid).
+        ray_from_rig: (H,V,3,3); ignored where the lifter's rotations are used.
+        rotation_prior_sd: (H,V) prior standard deviation of these rotations, rad, above 0; likewise ignored.
+        depth_bias_sd: (H,1) added to the lifter's own standard deviation of depths, in units of ``ray_xy``.
+        lifter_rotations: (H,) whether to use the lifter's own rotations, for all views of a hypothesis.
     """
 
-    flat: Single
+    ray_xy: Single
     confidence: Single
     norm: Single
-    pick: NDArray[np.int64]
-    weight: Single
-    rotation: Single
-    freedom: Single
-    doubt: Single
+    assignment: NDArray[np.int64]
+    view_weight: Single
+    ray_from_rig: Single
+    rotation_prior_sd: Single
+    depth_bias_sd: Single
+    lifter_rotations: NDArray[np.bool_]
+
+    def onnx(self) -> dict[str, NDArray[Any]]:
+        """Returns the arrays by the names of the ONNX file."""
+        freedom = np.where(self.lifter_rotations[:, None], np.float32(LIFTER_ROTATION_SD), self.rotation_prior_sd)
+        arrays = (
+            self.ray_xy, self.confidence, self.norm, self.assignment, self.view_weight, self.ray_from_rig, freedom,
+            self.depth_bias_sd,
+        )  # fmt: skip
+        return dict(zip(ONNX_INPUTS, arrays, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class GraphOutput:
-    """What the graph gives.
+    """Results of the graph, in the order of `ONNX_OUTPUTS`.
 
     Attributes:
-        lifted: (C,J,3) each candidate's own lift, ray frame, root-relative.
-        upright: (C,3) the vertical in the ray frame, as the lifter sees it.
-        refined: (H,V,J,2) 2D after the other views had their say.
-        body: (H,J,3) fused pose: rig axes, or the body's own (y up, facing +z) where rotations are guesses.
-        rotation: (H,V,3,3) ray_from_body as used.
-        inlier: (H,V,J) probability that the detection was right.
-        model_sd: (H,V) how far the other views' prediction is off beyond the known noise.
-        scale: (H,V) ``flat`` units per unit of ``body``; mean 1 over the views that are there.
-        offset: (H,V,2) where the body's origin lies.
-        pull: (H,V,3) and stiffness: (H,V,9) normal equations of a small turn of each view (`pose_rig.lifting.csm`).
+        lifted: (C,J,3) 3D pose lifted from each candidate alone, ray frame, root-relative.
+        upright: (C,3) the vertical in the ray frame, as estimated by the lifter.
+        refined: (H,V,J,2) 2D corrected by the other views.
+        body: (H,J,3) fused pose: rig axes, or body axes (y up, facing +z) with the lifter's rotations.
+        ray_from_body: (H,V,3,3) as used.
+        inlier: (H,V,J) probability that the detection is an inlier.
+        model_sd: (H,V) error of the other views' prediction beyond the known noise.
+        scale: (H,V) units of ``ray_xy`` per unit of ``body``; mean 1 over the views present.
+        offset: (H,V,2) projection of the body's origin.
+        rotation_gradient: (H,V,3) and rotation_hessian: (H,V,9) normal equations of a small rotation of each view
+            (`pose_rig.lifting.csm`).
     """
 
     lifted: Single
     upright: Single
     refined: Single
     body: Single
-    rotation: Single
+    ray_from_body: Single
     inlier: Single
     model_sd: Single
     scale: Single
     offset: Single
-    pull: Single
-    stiffness: Single
-
-
-INPUTS = tuple(field.name for field in fields(GraphInput))
-OUTPUTS = tuple(field.name for field in fields(GraphOutput))
+    rotation_gradient: Single
+    rotation_hessian: Single
 
 
 class Engine(Protocol):

@@ -6,8 +6,8 @@ from pose_rig.geometry import (
     angle_deg,
     complete_root,
     nearest_rotation,
+    normalised_coordinates,
     quarter_turn,
-    rays,
     rectify,
     rotation_from_vector,
     turn_to,
@@ -46,8 +46,8 @@ def exponential(vector: Floats) -> Floats:
 
 def test_rays_are_zero_at_the_centre_and_one_a_focal_length_away() -> None:
     xy = np.array([[640.0, 360.0], [640.0 + 1100.0, 360.0 - 1100.0]])
-    assert np.allclose(rays(xy, FOCAL, SIZE), [[0, 0], [1, -1]])
-    assert rays(np.zeros((4, 2, 17, 2)), np.ones((4, 2)), np.ones((4, 2, 2))).shape == (4, 2, 17, 2)
+    assert np.allclose(normalised_coordinates(xy, FOCAL, SIZE), [[0, 0], [1, -1]])
+    assert normalised_coordinates(np.zeros((4, 2, 17, 2)), np.ones((4, 2)), np.ones((4, 2, 2))).shape == (4, 2, 17, 2)
 
 
 def test_turn_to_takes_the_axis_to_z_by_the_smallest_rotation() -> None:
@@ -65,12 +65,12 @@ def test_turn_to_takes_the_axis_to_z_by_the_smallest_rotation() -> None:
 @pytest.mark.parametrize("roll_deg", [0.0, 20.0, 90.0, 180.0, 270.0])
 def test_rectify_puts_the_pelvis_on_the_axis_and_the_head_up(roll_deg: float) -> None:
     xy = picture(np.array([1.2, 0.4, 4.0]), roll_deg)
-    flat, norm, frame = rectify(xy, np.ones(J), FOCAL, SIZE)
-    assert np.allclose(flat[0], 0)
-    assert np.linalg.norm(flat) == pytest.approx(1)
-    assert flat[INDEX["head"], 1] < -0.2  # image axes: up is −y
+    ray_xy, norm, frame = rectify(xy, np.ones(J), FOCAL, SIZE)
+    assert np.allclose(ray_xy[0], 0)
+    assert np.linalg.norm(ray_xy) == pytest.approx(1)
+    assert ray_xy[INDEX["head"], 1] < -0.2  # image axes: up is −y
     assert np.linalg.det(frame) == pytest.approx(1)
-    root = np.array([*rays(xy, FOCAL, SIZE)[0], 1.0])
+    root = np.array([*normalised_coordinates(xy, FOCAL, SIZE)[0], 1.0])
     assert np.allclose(frame @ root / np.linalg.norm(root), Z)
     assert 1 / norm == pytest.approx(np.linalg.norm([1.2, 0.4, 4.0]) / 2.0, rel=0.4)  # a person's norm is about 2 m
 
@@ -84,26 +84,26 @@ def test_a_camera_on_its_side_gives_the_same_picture_to_the_lifter(quarters: int
 
 
 def test_quarter_turn_counts_clockwise_in_the_image() -> None:
-    flat = np.zeros((4, J, 2))
+    ray_xy = np.zeros((4, J, 2))
     for turn, up in enumerate([(0, -1), (-1, 0), (0, 1), (1, 0)]):
-        flat[turn, [INDEX["thorax"], INDEX["nose"], INDEX["head"]]] = up
-    assert quarter_turn(flat, np.ones((4, J), bool)).tolist() == [0, 1, 2, 3]
+        ray_xy[turn, [INDEX["thorax"], INDEX["nose"], INDEX["head"]]] = up
+    assert quarter_turn(ray_xy, np.ones((4, J), bool)).tolist() == [0, 1, 2, 3]
 
 
 def test_quarter_turn_needs_no_head() -> None:
-    flat, _, _ = rectify(picture(np.array([0.0, 0.0, 4.0]), 90.0), np.ones(J), FOCAL, SIZE)
+    ray_xy, _, _ = rectify(picture(np.array([0.0, 0.0, 4.0]), 90.0), np.ones(J), FOCAL, SIZE)
     seen = np.ones(J, bool)
     seen[[INDEX["nose"], INDEX["head"], INDEX["l_knee"], INDEX["r_knee"]]] = False
-    assert quarter_turn(flat, seen) == 0
+    assert quarter_turn(ray_xy, seen) == 0
 
 
 @pytest.mark.parametrize("roll_deg", [0.0, 90.0, 200.0])
 def test_unrectify_undoes_rectify(roll_deg: float) -> None:
     xy = np.stack([picture(np.array([x, 0.3, 3.5]), roll_deg) for x in (-1.0, 0.2, 1.3)])
     focal, size = np.full(3, 1100.0), np.tile(SIZE, (3, 1))
-    flat, norm, frame = rectify(xy, np.ones((3, J)), focal, size)
-    assert (flat.shape, norm.shape, frame.shape) == ((3, J, 2), (3,), (3, 3, 3))
-    assert np.allclose(unrectify(flat, norm, frame, focal, size), xy)
+    ray_xy, norm, frame = rectify(xy, np.ones((3, J)), focal, size)
+    assert (ray_xy.shape, norm.shape, frame.shape) == ((3, J, 2), (3,), (3, 3, 3))
+    assert np.allclose(unrectify(ray_xy, norm, frame, focal, size), xy)
 
 
 def test_missing_joints_are_zero_and_change_neither_scale_nor_frame_much() -> None:
@@ -113,21 +113,21 @@ def test_missing_joints_are_zero_and_change_neither_scale_nor_frame_much() -> No
     score[missing] = 0
     garbled = xy.copy()
     garbled[missing] = 1e6
-    flat, partial_norm, partial_frame = rectify(garbled, score, FOCAL, SIZE)
-    assert np.allclose(flat[missing], 0)
+    ray_xy, partial_norm, partial_frame = rectify(garbled, score, FOCAL, SIZE)
+    assert np.allclose(ray_xy[missing], 0)
     assert np.allclose(partial_frame, frame)
     assert partial_norm == pytest.approx(norm, rel=0.05)
     seen = score > 0
-    assert np.allclose(unrectify(flat, partial_norm, partial_frame, FOCAL, SIZE)[seen], xy[seen])
+    assert np.allclose(unrectify(ray_xy, partial_norm, partial_frame, FOCAL, SIZE)[seen], xy[seen])
 
 
 def test_rectify_stays_finite_on_nothing_and_on_a_single_point() -> None:
     for xy, score in ((picture(np.array([0.0, 0.0, 4.0])), np.zeros(J)), (np.full((J, 2), 300.0), np.ones(J))):
-        flat, norm, frame = rectify(xy, score, FOCAL, SIZE)
-        assert np.isfinite(flat).all()
+        ray_xy, norm, frame = rectify(xy, score, FOCAL, SIZE)
+        assert np.isfinite(ray_xy).all()
         assert np.isfinite(frame).all()
         assert norm > 0
-        assert np.allclose(flat, 0, atol=1e-6)
+        assert np.allclose(ray_xy, 0, atol=1e-6)
 
 
 def test_nearest_rotation_is_proper_and_recovers_noisy_rotations() -> None:

@@ -14,7 +14,7 @@ from benchmarks.accuracy.simulated_rigs import RigTake, camera_states
 from pose_rig.arrays import Floats
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose_estimate import PoseEstimate
-from pose_rig.geometry import angle_deg, rays
+from pose_rig.geometry import angle_deg, normalised_coordinates
 from pose_rig.graph import Engine
 from pose_rig.simulation.cameras import Cameras
 from pose_rig.skeleton import LIMBS
@@ -166,7 +166,7 @@ def camera_miss(true: Cameras, view: int, aligned: Similarity, state: CameraStat
 def calibrated_poses(rig: RigTake) -> Floats:
     """Returns (T,L,3) m in the room: robust triangulation through the true cameras."""
     true = rig.take.cameras
-    flat = rays(rig.take.xy_px[..., LIMB, :], true.focal_px[:, None], true.size_px[:, None])
+    flat = normalised_coordinates(rig.take.xy_px[..., LIMB, :], true.focal_px[:, None], true.size_px[:, None])
     score = rig.take.score[..., LIMB]
     translation = -np.einsum("vij,vj->vi", true.rotation, true.position)
     return triangulate(cameras_of(true.rotation, translation), np.where(score[..., None] > 0, flat, np.nan), score)

@@ -112,7 +112,7 @@ class Look:
         }
         xy_px = {
             "detector": self._by_view(self._seen.xy_px),
-            "vote": self._by_view(self._to_px(voted.flat)),
+            "vote": self._by_view(self._to_px(voted.ray_xy)),
             "SP cold": self._refined_px(cold),
             "SP true": self._refined_px(true),
         }
@@ -122,15 +122,15 @@ class Look:
         """Returns (C,J,3) lifts and (C,3,3) ray_from_canonical as the lifter says, every view for itself."""
         alone = np.where(np.eye(observation.views, dtype=bool), self._pick, UNASSIGNED)[observation.view]
         out = run_graph(self._engine, observation, alone, None, self._trust)
-        rotation = out.rotation[np.arange(len(alone)), observation.view]
+        rotation = out.ray_from_body[np.arange(len(alone)), observation.view]
         return out.lifted.astype(float), rotation.astype(float)
 
     def _voted(self, lifted: Floats, rotation: Floats) -> Observation:
         """Returns the candidates after the vote; joints that it moved count as sure."""
         seen = self._seen
-        flat = vote(seen.flat, seen.score, lifted, rotation)
-        moved = (flat != seen.flat).any(-1)
-        return replace(seen, flat=flat, score=np.where(moved, SURE, seen.score))
+        ray_xy = vote(seen.ray_xy, seen.score, lifted, rotation)
+        moved = (ray_xy != seen.ray_xy).any(-1)
+        return replace(seen, ray_xy=ray_xy, score=np.where(moved, SURE, seen.score))
 
     def _to_px(self, flat: Floats) -> Floats:
         """Returns (C,J,2) px of candidates in their ray frames."""

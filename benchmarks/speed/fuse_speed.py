@@ -56,7 +56,7 @@ class StopwatchEngine:
         if threading.get_ident() == self._thread:
             self.spent_ns += time.perf_counter_ns() - began
             self.runs += 1
-            self.newest = given if len(given.pick) == 1 else self.newest
+            self.newest = given if len(given.assignment) == 1 else self.newest
         return out
 
 

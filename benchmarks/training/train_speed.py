@@ -60,21 +60,21 @@ def ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
 def refinements(given: Lifts, *, compiled: bool) -> Actions:
     """Returns ways of refining 2D."""
     four = (given.flat, given.confidence, given.rotation, given.canonical)
-    views, freedom = views_of(given), torch.full_like(given.confidence[..., 0], FREEDOM_RAD)
+    views, rotation_prior_sd = views_of(given), torch.full_like(given.confidence[..., 0], FREEDOM_RAD)
     ways: Actions = {
         LOOPS: partial(refine, *four),
         RELEASED: partial(heatmap_voting.released, *four),
         "votes corrected": partial(heatmap_voting.corrected, *four),
-        "fuse": partial(_constant, csm.fuse, views, freedom),
+        "fuse": partial(_constant, csm.fuse, views, rotation_prior_sd),
     }
     if compiled:
-        ways["fuse, compiled"] = partial(_constant, torch.compile(csm.fuse), views, freedom)
+        ways["fuse, compiled"] = partial(_constant, torch.compile(csm.fuse), views, rotation_prior_sd)
     return ways
 
 
 @torch.no_grad()
-def _constant(fuse: Callable[[csm.Views, Tensor], csm.Fused], views: csm.Views, freedom: Tensor) -> Tensor:
-    return fuse(views, freedom).refined
+def _constant(fuse: Callable[[csm.Views, Tensor], csm.Fused], views: csm.Views, rotation_prior_sd: Tensor) -> Tensor:
+    return fuse(views, rotation_prior_sd).refined
 
 
 def views_of(given: Lifts) -> csm.Views:
@@ -82,8 +82,8 @@ def views_of(given: Lifts) -> csm.Views:
     depth = torch.einsum("bvi,bvji->bvj", given.rotation[:, :, 2], given.canonical)
     there = torch.ones_like(depth[..., 0])
     return csm.Views(
-        flat=given.flat, confidence=given.confidence, weight=there, norm=torch.zeros_like(there), depth=depth,
-        depth_sd=torch.full_like(depth, 0.06), rotation=given.rotation,
+        ray_xy=given.flat, confidence=given.confidence, weight=there, norm=torch.zeros_like(there), depth=depth,
+        depth_sd=torch.full_like(depth, 0.06), ray_from_body=given.rotation,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pose_rig.fusion.pose.sync import HELD_PERIODS, Track, period
+from pose_rig.fusion.pose.sync import HELD_PERIODS, SampleBuffer, period
 
 LATENCIES = 32  # samples over which a camera's latency is a median; older ones than RECENT_NS count no longer:
 RECENT_NS = 1_500_000_000  # the latency of a slow camera may change by much within 32 samples
@@ -44,7 +44,7 @@ class LiveClock:
             self._next_ns = now_ns + self._period_ns
         return max(0, (self._next_ns - now_ns) // 1_000_000)
 
-    def tick(self, now_ns: int, tracks: Sequence[Track]) -> int | None:
+    def tick(self, now_ns: int, tracks: Sequence[SampleBuffer]) -> int | None:
         """Returns the instant to fuse now, None if it is not time or no camera has spoken yet."""
         if now_ns < self._next_ns:
             return None
@@ -61,7 +61,7 @@ class LiveClock:
         self._last_ns = max(round(instant_ns), self._last_ns + 1)
         return self._last_ns
 
-    def _within_reach(self, instant_ns: float, now_ns: int, tracks: Sequence[Track]) -> float:
+    def _within_reach(self, instant_ns: float, now_ns: int, tracks: Sequence[SampleBuffer]) -> float:
         """Returns the instant, or an earlier one if no camera has anything near it although some still send."""
         sending = [
             (track.newest_ns, track.period_ns)
@@ -83,10 +83,10 @@ class FileClock:
 
     def __init__(self) -> None:
         self._last_ns = -1
-        self._leader: Track | None = None
+        self._leader: SampleBuffer | None = None
         self._ranks: list[float] = []  # the files' periods, by their first frames
 
-    def tick(self, tracks: Sequence[Track]) -> int | None:
+    def tick(self, tracks: Sequence[SampleBuffer]) -> int | None:
         """Returns the next instant that every file that has not ended has reached, None if more must come first."""
         if not self._ranks:
             if any(not track.ended and len(track.times_ns) < LOOK for track in tracks):
@@ -101,9 +101,9 @@ class FileClock:
         self._last_ns = t_ns
         return t_ns
 
-    def ahead(self, track: Track) -> int:
+    def ahead(self, track: SampleBuffer) -> int:
         """Returns how many samples of a file are not fused yet."""
         return sum(t > self._last_ns for t in track.times_ns)
 
-    def _next_of(self, track: Track) -> int | None:
+    def _next_of(self, track: SampleBuffer) -> int | None:
         return next((t for t in track.times_ns if t > self._last_ns), None)

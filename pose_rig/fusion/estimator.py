@@ -62,7 +62,7 @@ class Estimator:
         self._size_px = np.ones((len(cameras), 2))
         self.landmarks: list[Landmarks | None] = [None] * len(cameras)
         self.rig = Rig(setup_of(config, fixed), engine, learner or BackgroundCompute())
-        self.rig.lens = self._lens
+        self.rig.intrinsics = self._intrinsics
         self._tracker = PersonTracker(len(cameras))
         self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
         self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
@@ -76,7 +76,7 @@ class Estimator:
         self._velocity = np.zeros((0, 3))
 
     @property
-    def _lens(self) -> AssumedIntrinsics:
+    def _intrinsics(self) -> AssumedIntrinsics:
         assumed = FOCAL_PER_LARGER_SIDE * self._size_px.max(-1)
         return AssumedIntrinsics(np.where(np.isfinite(self._given_focal), self._given_focal, assumed), self._size_px)
 
@@ -102,7 +102,7 @@ class Estimator:
             self.landmarks[view] = marks
             self._size_px = self._size_px.copy()
             self._size_px[view] = size_px
-            self.rig.lens = self._lens
+            self.rig.intrinsics = self._intrinsics
 
     def step(self, t_ns: int, samples: Sequence[Sample | None]) -> PoseEstimate:
         """Returns the pose at an instant from what each view saw then."""
@@ -123,9 +123,9 @@ class Estimator:
         guess = hypothesis if prior is None else None
         if self.rig.wants_guess(observation.present, t_ns):
             out = run_graph(
-                self._engine, hypothesis.observation, hypothesis.pick[None], None, np.ones(observation.views)
+                self._engine, hypothesis.observation, hypothesis.assignment[None], None, np.ones(observation.views)
             )
-            guess = Hypothesis(hypothesis.observation, hypothesis.pick, out)
+            guess = Hypothesis(hypothesis.observation, hypothesis.assignment, out)
         pose = None
         if solved is not None:
             trust = trust * solved.known
@@ -164,9 +164,9 @@ class Estimator:
         lifted: Floats,
     ) -> PoseEstimate:
         cameras = solved.rig.calibration
-        seen = hypothesis.followed_score > 0
-        distance = np.linalg.norm(pose.projected_px - hypothesis.followed_px, axis=-1) * seen * (trust > 0)[:, None]
-        score = (hypothesis.followed_score * pose.inlier * (trust > 0)[:, None]).max(0)
+        seen = hypothesis.score > 0
+        distance = np.linalg.norm(pose.projected_px - hypothesis.xy_px, axis=-1) * seen * (trust > 0)[:, None]
+        score = (hypothesis.score * pose.inlier * (trust > 0)[:, None]).max(0)
         parts = [(pose.joints, pose.covariance, score)]
         if self._extra is not None and self._extra.names:
             parts.append(self._extra.placed(hypothesis, samples, self.landmarks, cameras, trust, pose.joints, pose.sd))
@@ -190,7 +190,7 @@ class Estimator:
             covariance=covariance,
             score=score,
             residual_px=residual,
-            followed=np.where(hypothesis.present, hypothesis.observation.person[hypothesis.chosen], UNASSIGNED),
+            followed=np.where(hypothesis.present, hypothesis.observation.person[hypothesis.candidate], UNASSIGNED),
             refined_px=pose.projected_px * nothing[:, None, None],
             inlier=pose.inlier * nothing[:, None],
             lifted=lifted,
@@ -202,23 +202,23 @@ class Estimator:
             hypothesis.observation,
             hypothesis.out,
             hypothesis.present,
-            hypothesis.chosen,
+            hypothesis.candidate,
         )
         frame = observation.ray_from_camera[chosen]
-        turned = frame.swapaxes(-1, -2) @ out.rotation[0].astype(float)  # camera_from_body
+        turned = frame.swapaxes(-1, -2) @ out.ray_from_body[0].astype(float)  # camera_from_body
         rig_from_body = np.eye(3) if settled else self._rig_from_body(turned, frame, out.upright[chosen], present)
         joints = self._body_scale(out.body[0].astype(float) @ rig_from_body.T)
         raw = np.concatenate([joints, self._extra.beside(joints)]) if self._extra is not None else joints
         self._last = self._smooth(observation.t_ns, raw)
         norm = observation.norm[chosen]
-        fused = reproject(out.body[0], out.rotation[0], out.scale[0], out.offset[0], norm)
+        fused = reproject(out.body[0], out.ray_from_body[0], out.scale[0], out.offset[0], norm)
         flat = np.stack([out.refined[0].astype(float), fused])
         refined, reprojected = unrectify(flat, norm, frame, focal_px, self._size_px)
-        seen = hypothesis.followed_score > 0
-        distance = np.linalg.norm(reprojected - hypothesis.followed_px, axis=-1) * seen
+        seen = hypothesis.score > 0
+        distance = np.linalg.norm(reprojected - hypothesis.xy_px, axis=-1) * seen
         nothing = np.where(present, 1.0, np.nan)
         score, residual = np.zeros(len(raw)), np.zeros(len(raw))
-        score[:J] = (hypothesis.followed_score * out.inlier[0]).max(0)
+        score[:J] = (hypothesis.score * out.inlier[0]).max(0)
         residual[:J] = distance.sum(0) / np.maximum(seen.sum(0), 1)
         return PoseEstimate(
             t_ns=observation.t_ns,
@@ -287,10 +287,10 @@ def own_lifts(hypothesis: Hypothesis, cleared: Hypothesis | None = None) -> Floa
         hypothesis: As the lifts have it.
         cleared: As the pose has it, which may follow somebody in views that were left out before.
     """
-    chosen, present = hypothesis.chosen, hypothesis.present
+    chosen, present = hypothesis.candidate, hypothesis.present
     if cleared is not None:
         taken_in = cleared.present & ~present  # only those that are not exchanged were lifted
-        chosen = np.where(taken_in, cleared.pick % len(hypothesis.out.lifted), chosen)
+        chosen = np.where(taken_in, cleared.assignment % len(hypothesis.out.lifted), chosen)
         present = present | taken_in
     nothing = np.where(present, 1.0, np.nan)[:, None, None]
     frame = hypothesis.observation.ray_from_camera[chosen]

@@ -20,7 +20,7 @@ from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.keypoint_checks import checked
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.pose.smooth import OneEuro
-from pose_rig.fusion.pose.sync import Sample, Track
+from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose_messages import is_tellable, pose_of, refined_of
 from pose_rig.fusion.publisher import Publisher
@@ -91,7 +91,7 @@ class Node:
         self._config, self._outlet = config, outlet
         self._engine, self._learner = engine, learner
         self._index = {camera.name: v for v, camera in enumerate(config.camera)}
-        self._tracks = [Track() for _ in config.camera]
+        self._tracks = [SampleBuffer() for _ in config.camera]
         self._fusion = Estimator(config, engine, learner)
         self._spools: list[MessageFile] | None = None  # during the first of two passes
         self._meter = Meter(FUSION, job.restarts)
@@ -210,7 +210,7 @@ class Node:
     def _begin_anew(self, solved: Solved | None = None) -> None:
         """Forgets all that was heard and learned; ``solved`` is a rig to begin and to end with."""
         self._fixed = solved
-        self._tracks = [Track() for _ in self._tracks]
+        self._tracks = [SampleBuffer() for _ in self._tracks]
         self._fusion = Estimator(self._config, self._engine, self._learner, solved)
 
     def finish(self, remarks: Sequence[str] = ()) -> None:

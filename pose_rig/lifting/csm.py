@@ -8,7 +8,7 @@ blended by their precision, the detection being an inlier or not with a probabil
 Written once, in tensor operations every inference engine has: `pose_rig.training.export.trace` traces it behind the
 lifter into one graph with the number of views free. Nothing in the running rig imports this module.
 
-Axes: H instants (or hypotheses), V views, J joints. Lengths in units of the lifter's flat input.
+Axes: H instants (or hypotheses), V views, J joints. Lengths in units of the lifter's ray_xy input.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pose_rig.graph import GATE, GUESS
+from pose_rig.graph import GATE_MODEL_SD, LIFTER_ROTATION_SD
 from pose_rig.skeleton import J
 
 DETECTOR_SD = 0.012  # per axis: about 1.2 % of a standing person's height, as measured for MediaPipe
@@ -64,11 +64,11 @@ def _quaternion_products() -> Tensor:
 
 
 def _shifted(row: int, column: int) -> list[int]:
-    """Returns the flat indices of a 3×3 matrix with rows and columns shifted cyclically."""
+    """Returns the ray_xy indices of a 3×3 matrix with rows and columns shifted cyclically."""
     return [(i + row) % 3 * 3 + (j + column) % 3 for i in range(3) for j in range(3)]
 
 
-# 3×3 matrices travel flat, row-major, as nine numbers; 2×2 ones as four.
+# 3×3 matrices travel ray_xy, row-major, as nine numbers; 2×2 ones as four.
 EYE3 = torch.eye(3).flatten()
 _MINOR_A, _MINOR_B = _shifted(1, 1) + _shifted(1, 2), _shifted(2, 2) + _shifted(2, 1)
 MINORS = torch.cat([torch.eye(9), -torch.eye(9)])  # differences of products → cofactors
@@ -114,22 +114,22 @@ class Views:
     """What the views bring.
 
     Attributes:
-        flat: (H,V,J,2) 2D in each view's ray frame.
-        confidence: (H,V,J) 0–1, 0 = not seen: ``flat`` is then the lifter's guess.
+        ray_xy: (H,V,J,2) 2D in each view's ray frame.
+        confidence: (H,V,J) 0–1, 0 = not seen: ``ray_xy`` is then the lifter's guess.
         weight: (H,V) trust in the whole view, 0 = absent.
         norm: (H,V) inverse root depth, for the perspective term; 0 = weak perspective.
         depth: (H,V,J) lifted depth, root-relative, ray frame.
         depth_sd: (H,V,J).
-        rotation: (H,V,3,3) ray_from_body, one body frame for all views.
+        ray_from_body: (H,V,3,3), one body frame for all views.
     """
 
-    flat: Tensor
+    ray_xy: Tensor
     confidence: Tensor
     weight: Tensor
     norm: Tensor
     depth: Tensor
     depth_sd: Tensor
-    rotation: Tensor
+    ray_from_body: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,49 +139,47 @@ class Fused:
     Attributes:
         refined: (H,V,J,2) 2D in each view's ray frame.
         body: (H,J,3) fused pose, body frame, root-relative up to the views' 2D offsets.
-        rotation: (H,V,3,3) ray_from_body, as used.
+        ray_from_body: (H,V,3,3), as used.
         inlier: (H,V,J) probability that the detection was right.
         model_sd: (H,V) how far off the other views' prediction is for this view beyond the known noise.
-        scale: (H,V) ``flat`` units of a view per unit of ``body``; mean 1.
+        scale: (H,V) ``ray_xy`` units of a view per unit of ``body``; mean 1.
         offset: (H,V,2) where the body's origin lies in a view.
-        pull: (H,V,3) gradient and
-        stiffness: (H,V,9) Gauss–Newton matrix of a small turn of each view's rays (radians, ray axes) towards the
-            common pose: what the rig adds up over many instants.
+        rotation_gradient: (H,V,3) and rotation_hessian: (H,V,9) Gauss–Newton normal equations of a small rotation of
+            each view (rad, ray axes) towards the common pose, summed over keyframes by `rotation_averaging`.
         information: (H,J,9) inverse covariance of ``body``, 3×3 by rows.
     """
 
     refined: Tensor
     body: Tensor
-    rotation: Tensor
+    ray_from_body: Tensor
     inlier: Tensor
     model_sd: Tensor
     scale: Tensor
     offset: Tensor
-    pull: Tensor
-    stiffness: Tensor
+    rotation_gradient: Tensor
+    rotation_hessian: Tensor
     information: Tensor
 
 
-def fuse(views: Views, freedom: Tensor, rounds: int = ROUNDS) -> Fused:
+def fuse(views: Views, rotation_prior_sd: Tensor, rounds: int = ROUNDS) -> Fused:
     """Returns what the views agree on.
 
     Args:
         views: What they bring.
-        freedom: (H,V) standard deviation of the given rotations, radians: each view may turn towards the common pose
-            as far as this prior lets it.
-        rounds: Times that pose, scales, rotations and inliers are solved in turn.
+        rotation_prior_sd: (H,V) prior standard deviation of the given rotations, rad.
+        rounds: Iterations of the alternation over pose, scales, rotations and inliers.
     """
     # everything below has axes H, V, J, and one for components
     present = views.weight[..., None, None]
-    here = (present > 0).to(views.flat.dtype)
+    here = (present > 0).to(views.ray_xy.dtype)
     count = here.sum(1, keepdim=True).clamp_min(1e-3)
     confidence = views.confidence.unsqueeze(-1)
     depth = views.depth.unsqueeze(-1)
     norm = views.norm[..., None, None]
-    stiff = 1 / freedom[..., None, None].square()
+    stiff = 1 / rotation_prior_sd[..., None, None].square()
     held = stiff * EYE3 + VAGUE * EYE3
     turned = torch.zeros_like(stiff)  # (H,V,1,3) so far
-    seen = (confidence > 0).to(views.flat.dtype)
+    seen = (confidence > 0).to(views.ray_xy.dtype)
     doubt = (1 - confidence * (1 / SURE_SCORE)).clamp_min(0)
     variance = (DETECTOR_SD + DETECTOR_SD * (UNSURE_SD - 1) * doubt).square()
     outlier = SURE_OUTLIER + (UNSURE_OUTLIER - SURE_OUTLIER) * doubt
@@ -189,26 +187,26 @@ def fuse(views: Views, freedom: Tensor, rounds: int = ROUNDS) -> Fused:
     variances = torch.cat([variance, torch.full_like(variance, OUTLIER_SD**2)], -1)
     depth_weight = present / views.depth_sd.unsqueeze(-1).square()
     inlier = 1 - outlier
-    rotation = views.rotation
+    ray_from_body = views.ray_from_body
     scale = torch.ones_like(present)
-    offset = torch.zeros_like(views.flat[:, :, :1])
+    offset = torch.zeros_like(views.ray_xy[:, :, :1])
     model = torch.full_like(present, 0.01**2)
     near = depth * norm
     for turn in range(rounds):
         stretch = 1 + near.clamp(-PERSPECTIVE_LIMIT, PERSPECTIVE_LIMIT)
-        corrected = views.flat * stretch
+        corrected = views.ray_xy * stretch
         a = present * inlier / (variance + model)
         b = depth_weight * inlier
         weights = torch.cat([a, a, b], -1)
-        entries = _tail(rotation, 1, 9)
+        entries = _tail(ray_from_body, 1, 9)
         square = scale.square()
         ray = entries[..., _RAY_A] * entries[..., _RAY_B]
         information = (a * square) * EYE3 + ((b - a) * square) * ray
         measured = torch.cat([corrected - offset, depth], -1)
-        vector = (weights * measured * scale) @ rotation
+        vector = (weights * measured * scale) @ ray_from_body
         total, full = information.sum(1, keepdim=True) + VAGUE * EYE3, vector.sum(1, keepdim=True)
         body = _times(inverse3(total), full)  # (H,1,J,3)
-        back = rotation.transpose(-1, -2)
+        back = ray_from_body.transpose(-1, -2)
         local = body @ back
         scale, offset = _place(corrected, local[..., :2], a, here, count)
         local = local * scale
@@ -221,21 +219,22 @@ def fuse(views: Views, freedom: Tensor, rounds: int = ROUNDS) -> Fused:
         model = _model_variance(innovation, variance, spread, seen)
         evidence, pulls = _compare(innovation, spread, variances + model)
         inlier = torch.sigmoid(odds + evidence)
-        pull, stiffness = _turn_equations(torch.cat([corrected - offset, depth], -1), local, a, b, weights)
+        measured = torch.cat([corrected - offset, depth], -1)
+        gradient, hessian = _turn_equations(measured, local, a, b, weights)
         if turn < rounds - 1:
-            step = _times(inverse3(stiffness + held), pull - stiff * turned)
+            step = _times(inverse3(hessian + held), gradient - stiff * turned)
             turned = turned + step
-            rotation = _small_rotation(step) @ rotation
+            ray_from_body = _small_rotation(step) @ ray_from_body
     mixture = (torch.cat([inlier, 1 - inlier], -1) * variances) @ EACH_TWICE
     refined = (corrected - (mixture * pulls) @ E_TWICE.T) / stretch
-    # the gate: guessed rotations that explain the views this ill may not overrule what was detected
-    astray = (((model * here).amax(1, keepdim=True) > GATE**2) & (freedom[..., None, None] > 0.5 * GUESS)).to(
-        seen.dtype
-    ) * seen
-    refined = refined + astray * (views.flat - refined)
+    # the gate: the lifter's rotations, where the views disagree under them, may not overrule the detections
+    ungated = (model * here).amax(1, keepdim=True) > GATE_MODEL_SD**2
+    ungated = ungated & (rotation_prior_sd[..., None, None] > 0.5 * LIFTER_ROTATION_SD)
+    astray = ungated.to(seen.dtype) * seen
+    refined = refined + astray * (views.ray_xy - refined)
     return Fused(
-        refined, body[:, 0], rotation, inlier[..., 0], model[..., 0, 0].sqrt(), scale[..., 0, 0], offset[:, :, 0],
-        pull[:, :, 0], stiffness[:, :, 0], total[:, 0],
+        refined, body[:, 0], ray_from_body, inlier[..., 0], model[..., 0, 0].sqrt(), scale[..., 0, 0], offset[:, :, 0],
+        gradient[:, :, 0], hessian[:, :, 0], total[:, 0],
     )  # fmt: skip
 
 
@@ -251,7 +250,7 @@ def inverse3(matrix: Tensor) -> Tensor:
 
 
 def _times(matrix: Tensor, vector: Tensor) -> Tensor:
-    """Returns (...,3) flat 3×3 matrices (...,9) times vectors (...,3)."""
+    """Returns (...,3) ray_xy 3×3 matrices (...,9) times vectors (...,3)."""
     return (matrix * (vector @ SPREAD3)) @ SUM3
 
 
@@ -295,7 +294,7 @@ def _small_rotation(vector: Tensor) -> Tensor:
 def _model_variance(innovation: Tensor, variance: Tensor, spread: Tensor, seen: Tensor) -> Tensor:
     """Returns (H,V,1,1) the median excess of the innovations over what is known to be uncertain.
 
-    1.386 = median of χ² with two degrees of freedom. Joints not seen count as no excess.
+    1.386 = median of χ² with two degrees of rotation_prior_sd. Joints not seen count as no excess.
     """
     square = innovation.square().sum(-1, keepdim=True) * (1 / 1.386)
     excess = (square - variance - spread @ TRACE) * seen

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pose_rig.errors import EngineError
-from pose_rig.graph import GUESS, INPUTS, GraphInput, GraphOutput
+from pose_rig.graph import ONNX_INPUTS, GraphInput, GraphOutput
 from pose_rig.lifting.onnx_runtime import ort
 from pose_rig.lifting.weights_file import check_is_graph
 
@@ -58,7 +58,7 @@ class OrtEngine:
             )
         self.reason = "; ".join(reasons) or "first choice"
         names = {node.name for node in self._session.get_inputs()}
-        if names != set(INPUTS):
+        if names != set(ONNX_INPUTS):
             raise EngineError(
                 f"{path.name} is not a pose-rig graph: its inputs are {', '.join(sorted(names))}.",
                 "Export one with `pose-rig export`.",
@@ -68,7 +68,7 @@ class OrtEngine:
     def run(self, given: GraphInput) -> GraphOutput:
         """Returns the graph's outputs for any number of candidates, hypotheses and views."""
         assert self._session is not None  # noqa: S101 - set by __init__ or it raised
-        return GraphOutput(*self._session.run(self._outputs, {name: getattr(given, name) for name in INPUTS}))
+        return GraphOutput(*self._session.run(self._outputs, given.onnx()))
 
 
 def _missing(name: str) -> str:
@@ -128,14 +128,15 @@ def warm_up(engine: OrtEngine, views: int, runs: int = 3) -> None:
         EngineError: It does not run: its inputs have our names only, or the provider cannot after all.
     """
     given = GraphInput(
-        flat=np.zeros((views, 17, 2), np.float32),
+        ray_xy=np.zeros((views, 17, 2), np.float32),
         confidence=np.ones((views, 17), np.float32),
         norm=np.full(views, 0.3, np.float32),
-        pick=np.arange(views)[None],
-        weight=np.ones((1, views), np.float32),
-        rotation=np.tile(np.eye(3, dtype=np.float32), (1, views, 1, 1)),
-        freedom=np.full((1, views), GUESS, np.float32),
-        doubt=np.zeros((1, 1), np.float32),
+        assignment=np.arange(views)[None],
+        view_weight=np.ones((1, views), np.float32),
+        ray_from_rig=np.tile(np.eye(3, dtype=np.float32), (1, views, 1, 1)),
+        rotation_prior_sd=np.ones((1, views), np.float32),
+        depth_bias_sd=np.zeros((1, 1), np.float32),
+        lifter_rotations=np.ones(1, bool),
     )
     try:
         for _ in range(runs):

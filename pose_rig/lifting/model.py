@@ -74,30 +74,30 @@ class Lifter(nn.Module):
         with torch.no_grad():
             self.camera_head.bias.copy_(torch.tensor(upright))
 
-    def forward(self, flat: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, ray_xy: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Lifts 2D poses.
 
         Args:
-            flat: (N,J,2) root-centred, unit norm, ray frame (`pose_rig.geometry.rectify`).
+            ray_xy: (N,J,2) root-centred, unit norm, ray frame (`pose_rig.geometry.rectify`).
             confidence: (N,J) 0–1, 0 = not seen.
 
         Returns:
-            canonical: (N,J,3) root-relative, in units of ``flat``; y up, the person faces +z.
+            canonical: (N,J,3) root-relative, in units of ``ray_xy``; y up, the person faces +z.
             ray_from_canonical: (N,3,3).
             depth_spread: (N,J) how far off the depth of each joint may be in the ray frame (Laplace scale), in the
                 same units; what the fusion trusts it by.
         """
-        x = self.shared(self.stem(torch.cat([flat.reshape(flat.shape[0], 2 * J), confidence], 1)))
+        x = self.shared(self.stem(torch.cat([ray_xy.reshape(ray_xy.shape[0], 2 * J), confidence], 1)))
         pose = self.pose_head(self.pose(x))
-        canonical = pose[:, : 3 * J].reshape(flat.shape[0], J, 3)
+        canonical = pose[:, : 3 * J].reshape(ray_xy.shape[0], J, 3)
         spread = nn.functional.softplus(pose[:, 3 * J :] - 3.0) + MIN_SPREAD
         canonical = canonical - canonical[:, :1]
         rotation = ROTATION_FROM[self.config.rotation](self.camera_head(self.camera(x)))
         if self.config.mirrored:  # P R X = P (F R F)(F X): the other of the two poses that look the same
-            flip = torch.tensor([1.0, 1.0, -1.0], device=flat.device)
+            flip = torch.tensor([1.0, 1.0, -1.0], device=ray_xy.device)
             canonical, rotation = canonical * flip, flip[:, None] * rotation * flip
         if self.config.body_from_canonical:
-            turn = torch.tensor(self.config.body_from_canonical, device=flat.device).reshape(3, 3)
+            turn = torch.tensor(self.config.body_from_canonical, device=ray_xy.device).reshape(3, 3)
             canonical, rotation = canonical @ turn.T, rotation @ turn.T
         return canonical, rotation, spread
 

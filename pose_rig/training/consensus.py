@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pose_rig.graph import GUESS
+from pose_rig.graph import LIFTER_ROTATION_SD
 from pose_rig.lifting import csm
 from pose_rig.training.footage.dataset import Batch
 from pose_rig.training.terms import present
@@ -60,14 +60,14 @@ def agree(batch: Batch, pose: Tensor, rotation: Tensor, spread: Tensor) -> Fused
 
     def views(given: Tensor) -> csm.Views:
         return csm.Views(
-            flat=filled, confidence=batch.confidence, weight=there, norm=batch.norm, depth=lifted[..., 2],
-            depth_sd=csm.LAPLACE_SD * spread + LIFTED_SD, rotation=given,
+            ray_xy=filled, confidence=batch.confidence, weight=there, norm=batch.norm, depth=lifted[..., 2],
+            depth_sd=csm.LAPLACE_SD * spread + LIFTED_SD, ray_from_body=given,
         )  # fmt: skip
 
     def used(rig: Tensor) -> Tensor:
         return torch.where(settled[:, None, None, None], batch.view_from_camera @ rig, rotation)
 
-    freedom = torch.where(settled, SETTLED_RAD, GUESS)[:, None].expand_as(there)
+    freedom = torch.where(settled, SETTLED_RAD, LIFTER_ROTATION_SD)[:, None].expand_as(there)
     fused = csm.fuse(views(used(rig)), freedom)
     return _as_seen(fused, there)
 
@@ -112,8 +112,9 @@ def nearest(matrix: Tensor) -> Tensor:
 def _as_seen(fused: csm.Fused, there: Tensor) -> FusedTarget:
     """Returns the fused poses in every view."""
     scale = fused.scale[..., None, None]
-    target = torch.einsum("bvij,bkj->bvki", fused.rotation, fused.body) * scale
+    rotation = fused.ray_from_body
+    target = torch.einsum("bvij,bkj->bvki", rotation, fused.body) * scale
     covariance = torch.linalg.inv(fused.information.reshape(*fused.body.shape, 3))
-    seen = torch.einsum("bvij,bkjl,bvml->bvkim", fused.rotation, covariance, fused.rotation) * scale[..., None] ** 2
+    seen = torch.einsum("bvij,bkjl,bvml->bvkim", rotation, covariance, rotation) * scale[..., None] ** 2
     trust = there / (1 + (fused.model_sd / csm.DETECTOR_SD).square())
     return FusedTarget(target - target[:, :, :1], seen, fused.refined, fused.inlier, trust)

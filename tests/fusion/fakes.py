@@ -16,7 +16,7 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import angle_deg, rectify
-from pose_rig.graph import GUESS, Engine, GraphInput
+from pose_rig.graph import Engine, GraphInput
 from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.simulation.noise import drift
 from pose_rig.skeleton import INDEX, JOINT_SET, J
@@ -112,20 +112,21 @@ def write_keypoints(path: Path, scene: Scene) -> None:
     )
 
 
-def graph_input(scene: Scene, freedom: float = GUESS) -> GraphInput:
-    """Every instant of a scene as one hypothesis, with the true rotations unless guesses are asked for."""
+def graph_input(scene: Scene, rotation_prior_sd: float | None = None) -> GraphInput:
+    """Every instant of a scene as one hypothesis, with the true rotations, or without a prior the lifter's."""
     xy, score = scene.xy_px.swapaxes(0, 1), scene.score.swapaxes(0, 1)
     frames, views = score.shape[:2]
     flat, norm, frame = rectify(xy, score, scene.cameras.focal_px, scene.cameras.size_px)
     return GraphInput(
-        flat=flat.reshape(-1, J, 2).astype(np.float32),
+        ray_xy=flat.reshape(-1, J, 2).astype(np.float32),
         confidence=score.reshape(-1, J).astype(np.float32),
         norm=norm.ravel().astype(np.float32),
-        pick=np.arange(frames * views).reshape(frames, views),
-        weight=np.ones((frames, views), np.float32),
-        rotation=(frame @ scene.cameras.rotation).astype(np.float32),
-        freedom=np.full((frames, views), freedom, np.float32),
-        doubt=np.zeros((frames, 1), np.float32),
+        assignment=np.arange(frames * views).reshape(frames, views),
+        view_weight=np.ones((frames, views), np.float32),
+        ray_from_rig=(frame @ scene.cameras.rotation).astype(np.float32),
+        rotation_prior_sd=np.full((frames, views), rotation_prior_sd or 1.0, np.float32),
+        depth_bias_sd=np.zeros((frames, 1), np.float32),
+        lifter_rotations=np.full(frames, rotation_prior_sd is None),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import POINTS, SHARE, Priors, State, Tracks
+from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT, POINTS, Priors, State, Tracks
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import noise
 from pose_rig.fusion.calibration.keyframes import Keyframe
@@ -35,7 +35,7 @@ BONE = {
     "hip": 0.056, "knee": 0.238, "ankle": 0.226, "thorax": 0.30037, "head": 0.118, "shoulder": 0.103,
     "elbow": 0.168, "wrist": 0.148, "nose": 0.060,
 }  # fmt: skip
-LENGTH_M = SHARE * HEIGHT_M
+LENGTH_M = LENGTH_PER_HEIGHT * HEIGHT_M
 
 
 def usual_bones() -> Floats:
@@ -169,7 +169,7 @@ def hypothesis_of(
     """What is made of samples with one person each: ``body`` (J,3) of any size is what the lifts say."""
     views = len(samples)
     observation = observe(0, samples, sets, cameras.focal_px, cameras.size_px)
-    candidates = [observation.of(v) for v in range(views)]
+    candidates = [observation.candidates_of(v) for v in range(views)]
     count = len(observation.view)
     single = np.float32
     out = GraphOutput(
@@ -177,13 +177,13 @@ def hypothesis_of(
         upright=np.zeros((count, 3), single),
         refined=np.zeros((1, views, J, 2), single),
         body=body[None].astype(single),
-        rotation=np.tile(np.eye(3, dtype=single), (1, views, 1, 1)),
+        ray_from_body=np.tile(np.eye(3, dtype=single), (1, views, 1, 1)),
         inlier=np.ones((1, views, J), single),
         model_sd=np.zeros((1, views), single),
         scale=np.ones((1, views), single),
         offset=np.zeros((1, views, 2), single),
-        pull=np.zeros((1, views, 3), single),
-        stiffness=np.zeros((1, views, 9), single),
+        rotation_gradient=np.zeros((1, views, 3), single),
+        rotation_hessian=np.zeros((1, views, 9), single),
     )
     return Hypothesis(observation, np.array([c[0] if len(c) else UNASSIGNED for c in candidates]), out)
 
@@ -192,8 +192,10 @@ def task(instants: list[Keyframe], cameras: Calibration, *, off_deg: float = 3.0
     """What a rig would be solved from: assumed focal lengths, rotations as averaged, some degrees off."""
     views = len(cameras.known)
     turn = rotation_from_vector(np.random.default_rng(seed).normal(0, np.radians(off_deg) / np.sqrt(3), (views, 3)))
-    lens = AssumedIntrinsics(_assumed(cameras), cameras.size_px)
-    return SolveTask(instants, lens, np.zeros(views, bool), turn @ cameras.rotation, np.ones(views, bool), HEIGHT_M)
+    intrinsics = AssumedIntrinsics(_assumed(cameras), cameras.size_px)
+    return SolveTask(
+        instants, intrinsics, np.zeros(views, bool), turn @ cameras.rotation, np.ones(views, bool), HEIGHT_M
+    )
 
 
 def relative_deg(found: Floats, true: Floats) -> Floats:

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from pose_rig.fusion.clocks import FileClock, LiveClock
-from pose_rig.fusion.pose.sync import Track
+from pose_rig.fusion.pose.sync import SampleBuffer
 from tests.fusion.pose.test_sync import message, person
 
 MS = 1_000_000
 
 
-def feed(track: Track, *times_ms: float) -> None:
+def feed(track: SampleBuffer, *times_ms: float) -> None:
     for t_ms in times_ms:
         assert track.add(message(round(t_ms * MS), [person(100)]))
 
@@ -18,7 +18,7 @@ def seen_over_time(files: list[list[float]], chunk: int) -> list[tuple[float, ..
 
     The person has moved on by a pixel in every frame; −1 = the file had nothing near the instant.
     """
-    clock, tracks = FileClock(), [Track() for _ in files]
+    clock, tracks = FileClock(), [SampleBuffer() for _ in files]
     at = [0] * len(files)
     fused: list[tuple[float, ...]] = []
     for _ in range(10_000):
@@ -90,7 +90,7 @@ def test_a_file_of_one_frame_and_an_empty_one() -> None:
 
 
 def test_nothing_is_fused_before_every_file_has_reached_the_instant() -> None:
-    clock, tracks = FileClock(), [Track(), Track()]
+    clock, tracks = FileClock(), [SampleBuffer(), SampleBuffer()]
     feed(tracks[0], *frames(40, 25))
     assert clock.tick(tracks) is None
     feed(tracks[1], *frames(20, 25))
@@ -104,7 +104,7 @@ def test_nothing_is_fused_before_every_file_has_reached_the_instant() -> None:
 
 
 def test_live_ticks_are_even() -> None:
-    clock, track = LiveClock(50, 1), Track()
+    clock, track = LiveClock(50, 1), SampleBuffer()
     feed(track, 0, 33, 66)
     clock.arrived(0, 30 * MS, 0)
     now = 1_000 * MS
@@ -122,7 +122,7 @@ def test_live_ticks_are_even() -> None:
 
 
 def test_live_ticks_that_were_missed_are_left_out_and_counted() -> None:
-    clock, track = LiveClock(50, 1), Track()
+    clock, track = LiveClock(50, 1), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
     assert clock.tick(20 * MS, [track]) is not None
@@ -133,7 +133,7 @@ def test_live_ticks_that_were_missed_are_left_out_and_counted() -> None:
 
 
 def test_live_a_short_delay_is_caught_up_with() -> None:
-    clock, track = LiveClock(50, 1), Track()
+    clock, track = LiveClock(50, 1), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
     assert [clock.tick(90 * MS + i, [track]) is not None for i in range(6)] == [True, True, True, True, False, False]
@@ -143,11 +143,11 @@ def test_live_a_short_delay_is_caught_up_with() -> None:
 def test_live_waits_for_the_first_word() -> None:
     clock = LiveClock(60, 2)
     clock.wait_ms(0)
-    assert clock.tick(100 * MS, [Track(), Track()]) is None
+    assert clock.tick(100 * MS, [SampleBuffer(), SampleBuffer()]) is None
 
 
 def test_the_instant_trails_by_the_latency_but_waits_for_a_slow_camera_one_period_only() -> None:
-    clock, tracks = LiveClock(50, 3), [Track(), Track(), Track()]
+    clock, tracks = LiveClock(50, 3), [SampleBuffer(), SampleBuffer(), SampleBuffer()]
     for track in tracks:
         feed(track, 0, 40, 80)
     for _ in range(8):
@@ -161,7 +161,7 @@ def test_the_instant_trails_by_the_latency_but_waits_for_a_slow_camera_one_perio
 
 
 def test_the_instant_never_goes_back() -> None:
-    clock, track = LiveClock(50, 1), Track()
+    clock, track = LiveClock(50, 1), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
     first = clock.tick(20 * MS, [track])
@@ -177,13 +177,13 @@ def test_an_age_from_the_future_counts_as_none() -> None:
     clock = LiveClock(50, 1)
     clock.arrived(0, -(10**12), 0)
     clock.wait_ms(0)
-    assert clock.tick(20 * MS, [Track()]) == 20 * MS
+    assert clock.tick(20 * MS, [SampleBuffer()]) == 20 * MS
 
 
 @pytest.mark.parametrize("cameras", [1, 4])
 def test_live_cameras_that_fall_behind_more_and_more_are_fused_all_the_same(cameras: int) -> None:
     """Five frames a second, each 80 ms later than the one before."""
-    clock, tracks = LiveClock(50, cameras), [Track() for _ in range(cameras)]
+    clock, tracks = LiveClock(50, cameras), [SampleBuffer() for _ in range(cameras)]
     clock.wait_ms(0)
     seen = ticks = 0
     for now_ms in range(0, 10_000, 20):

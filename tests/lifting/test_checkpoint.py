@@ -75,7 +75,7 @@ def test_weights_come_back_from_a_graph_in_half_precision(tmp_path: Path) -> Non
 def test_the_shipped_graph_is_one_to_go_on_from() -> None:
     model, settings = load(DEFAULT_WEIGHTS)
     given = example(3, 2, np.random.default_rng(0))
-    canonical, rotation, _ = model(torch.from_numpy(given.flat), torch.from_numpy(given.confidence))
+    canonical, rotation, _ = model(torch.from_numpy(given.ray_xy), torch.from_numpy(given.confidence))
     lifted = (canonical @ rotation.mT).detach().numpy()
     assert np.abs(lifted - OrtEngine(provider="cpu").run(given).lifted).max() < 1e-4
     assert {"motion", "seed", "step"} <= set(settings)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pose_rig.arrays import Floats
 from pose_rig.geometry import angle_deg, rotation_from_vector
-from pose_rig.graph import GUESS
+from pose_rig.graph import LIFTER_ROTATION_SD
 from pose_rig.lifting import csm
 from pose_rig.skeleton import INDEX, J
 from tests.fusion.fakes import walk
@@ -49,10 +49,10 @@ def double() -> Iterator[ModuleType]:
 
 @dataclass
 class Truth:
-    """H scenes of V views: shape (H,J,3) with 2D norm about 1, rotation (H,V,3,3), scale (H,V), offset (H,V,2)."""
+    """H scenes of V views: shape (H,J,3) with 2D norm about 1, ray_from_body (H,V,3,3), scale (H,V), offset (H,V,2)."""
 
     shape: Floats
-    rotation: Floats
+    ray_from_body: Floats
     scale: Floats
     offset: Floats
     norm: float
@@ -60,10 +60,10 @@ class Truth:
     @property
     def local(self) -> Floats:
         """(H,V,J,3) the shape in each view's ray frame, scaled."""
-        return np.asarray(np.einsum("hv,hvij,hkj->hvki", self.scale, self.rotation, self.shape))
+        return np.asarray(np.einsum("hv,hvij,hkj->hvki", self.scale, self.ray_from_body, self.shape))
 
     @property
-    def flat(self) -> Floats:
+    def ray_xy(self) -> Floats:
         """(H,V,J,2)."""
         near = self.norm * (self.local[..., 2:] - self.local[:, :, :1, 2:])
         return np.asarray((self.local[..., :2] + self.offset[:, :, None]) / (1 + near))
@@ -82,48 +82,48 @@ def truth(views: int, *, scenes: int = 12, norm: float = 0.0, spread: float = 0.
     azimuth = np.zeros((scenes, views, 3))
     azimuth[..., 1] = rng.uniform(0, 6.3, (scenes, 1)) + np.radians(75) * np.arange(views)
     upside_down = np.diag([1.0, -1.0, -1.0])  # the room's y is up, the image's is down
-    rotation = (
+    ray_from_body = (
         rotation_from_vector(rng.normal(0, 0.15, (scenes, views, 3))) @ upside_down @ rotation_from_vector(azimuth)
     )
     scale = np.exp(rng.normal(0, spread, (scenes, views)))
     scale /= scale.mean(1, keepdims=True)
-    return Truth(shape, rotation, scale, rng.normal(0, 0.02, (scenes, views, 2)), norm)
+    return Truth(shape, ray_from_body, scale, rng.normal(0, 0.02, (scenes, views, 2)), norm)
 
 
 def views_of(scene: Truth, module: ModuleType, **changes: Any) -> Any:
     """What perfect views would bring, or what ``changes`` says."""
     lead = scene.scale.shape
     content = {
-        "flat": scene.flat,
+        "ray_xy": scene.ray_xy,
         "confidence": np.ones((*lead, J)),
         "weight": np.ones(lead),
         "norm": np.full(lead, scene.norm),
         "depth": scene.depth,
         "depth_sd": np.full((*lead, J), 0.06),
-        "rotation": scene.rotation,
+        "ray_from_body": scene.ray_from_body,
         **changes,
     }
     kind = torch.float32 if module is csm else torch.float64
     return module.Views(**{name: torch.tensor(value, dtype=kind) for name, value in content.items()})
 
 
-def known(scene: Truth, module: ModuleType, freedom: float = HELD) -> Tensor:
+def known(scene: Truth, module: ModuleType, rotation_prior_sd: float = HELD) -> Tensor:
     """How far the views may turn: (H,V) radians."""
-    return torch.full(scene.scale.shape, freedom, dtype=torch.float32 if module is csm else torch.float64)
+    return torch.full(scene.scale.shape, rotation_prior_sd, dtype=torch.float32 if module is csm else torch.float64)
 
 
 def noisy(scene: Truth, sd: float, seed: int = 0) -> Floats:
-    return scene.flat + np.random.default_rng(seed).normal(0, sd, scene.flat.shape)
+    return scene.ray_xy + np.random.default_rng(seed).normal(0, sd, scene.ray_xy.shape)
 
 
-def error(flat: Any, scene: Truth) -> Floats:
+def error(ray_xy: Any, scene: Truth) -> Floats:
     """(H,V,J) distance from the true 2D."""
-    return np.asarray(np.linalg.norm(np.asarray(flat) - scene.flat, axis=-1))
+    return np.asarray(np.linalg.norm(np.asarray(ray_xy) - scene.ray_xy, axis=-1))
 
 
-def stiffness_of(out: Any) -> Floats:
+def hessian_of(out: Any) -> Floats:
     """(H,V,3,3)."""
-    return np.asarray(out.stiffness).reshape(*out.scale.shape, 3, 3)
+    return np.asarray(out.rotation_hessian).reshape(*out.scale.shape, 3, 3)
 
 
 def centred(body: Any) -> Floats:
@@ -134,13 +134,13 @@ def centred(body: Any) -> Floats:
 @pytest.mark.parametrize("views", [1, 2, 3, 4, 8])
 def test_shapes_for_any_number_of_views(views: int) -> None:
     scene = truth(views)
-    out = csm.fuse(views_of(scene, csm), known(scene, csm, GUESS))
+    out = csm.fuse(views_of(scene, csm), known(scene, csm, LIFTER_ROTATION_SD))
     h = len(scene.shape)
     shapes = {name: tuple(getattr(out, name).shape) for name in csm.Fused.__dataclass_fields__}
     assert shapes == {
-        "refined": (h, views, J, 2), "body": (h, J, 3), "rotation": (h, views, 3, 3), "inlier": (h, views, J),
-        "model_sd": (h, views), "scale": (h, views), "offset": (h, views, 2), "pull": (h, views, 3),
-        "stiffness": (h, views, 9), "information": (h, J, 9),
+        "refined": (h, views, J, 2), "body": (h, J, 3), "ray_from_body": (h, views, 3, 3), "inlier": (h, views, J),
+        "model_sd": (h, views), "scale": (h, views), "offset": (h, views, 2), "rotation_gradient": (h, views, 3),
+        "rotation_hessian": (h, views, 9), "information": (h, J, 9),
     }  # fmt: skip
     assert all(torch.isfinite(getattr(out, name)).all() for name in shapes)
 
@@ -153,7 +153,7 @@ def test_weak_perspective_without_noise_is_recovered_exactly(views: int, double:
     assert np.abs(out.scale.numpy() - scene.scale).max() < 1e-5
     assert np.allclose(out.scale.mean(1), 1, atol=1e-12)
     assert error(out.refined, scene).max() < 1e-3  # where the origin lies in each view converges last
-    local = np.einsum("hv,hvij,hkj->hvki", out.scale, out.rotation, out.body)
+    local = np.einsum("hv,hvij,hkj->hvki", out.scale, out.ray_from_body, out.body)
     assert error(local[..., :2] + out.offset.numpy()[:, :, None], scene).max() < 2e-3
     assert out.inlier.min() > 0.9
     assert np.allclose(out.model_sd, double.MIN_MODEL_SD)
@@ -165,7 +165,9 @@ def test_as_shipped_it_is_exact_to_a_tenth_of_a_pixel_where_the_roots_are_right(
     out = double.fuse(views_of(scene, double), known(scene, double))
     assert error(out.refined, scene).max() < 2e-4
     assert np.abs(centred(out.body) - centred(scene.shape)).max() < 1e-4
-    assert np.abs(np.linalg.solve(stiffness_of(out), out.pull.numpy()[..., None])).max() < 1e-3  # nothing wants to turn
+    assert (
+        np.abs(np.linalg.solve(hessian_of(out), out.rotation_gradient.numpy()[..., None])).max() < 1e-3
+    )  # nothing wants to turn
 
 
 @pytest.mark.parametrize("views", [3, 4])
@@ -180,9 +182,12 @@ def test_from_three_views_on_the_lifted_depth_is_not_needed(views: int, double: 
 def test_views_of_the_fused_pose_obey_the_geometry_of_scaled_orthography(double: ModuleType) -> None:
     """x_i = rho (A x_j + b z), n·x_i = rho m·x_j, and x_iᵀ F x_j = 0, with the rotations and scales as fused."""
     scene = truth(3)
-    guess = rotation_from_vector(np.random.default_rng(1).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.rotation
-    out = double.fuse(views_of(scene, double, flat=noisy(scene, 0.01), rotation=guess), known(scene, double, GUESS))
-    R, scale = out.rotation.numpy(), out.scale.numpy()
+    guess = rotation_from_vector(np.random.default_rng(1).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.ray_from_body
+    out = double.fuse(
+        views_of(scene, double, ray_xy=noisy(scene, 0.01), ray_from_body=guess),
+        known(scene, double, LIFTER_ROTATION_SD),
+    )
+    R, scale = out.ray_from_body.numpy(), out.scale.numpy()
     assert np.abs(R @ R.swapaxes(-1, -2) - np.eye(3)).max() < 1e-12
     local = np.einsum("hv,hvij,hkj->hvki", scale, R, out.body)
     for i, j in ((0, 1), (1, 2), (2, 0)):
@@ -208,56 +213,58 @@ def test_the_perspective_term_helps_on_perspective_views(double: ModuleType) -> 
     assert off[0] < 0.25 * off[1]
 
 
-@pytest.mark.parametrize("freedom", [HELD, GUESS])
-def test_the_mirrored_scene_gives_the_mirrored_result(freedom: float, double: ModuleType) -> None:
+@pytest.mark.parametrize("rotation_prior_sd", [HELD, LIFTER_ROTATION_SD])
+def test_the_mirrored_scene_gives_the_mirrored_result(rotation_prior_sd: float, double: ModuleType) -> None:
     scene = truth(3)
     flip = np.diag([1.0, 1.0, -1.0])
-    guess = rotation_from_vector(np.random.default_rng(2).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.rotation
-    flat = noisy(scene, 0.01)
-    out = double.fuse(views_of(scene, double, flat=flat, rotation=guess), known(scene, double, freedom))
+    guess = rotation_from_vector(np.random.default_rng(2).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.ray_from_body
+    ray_xy = noisy(scene, 0.01)
+    out = double.fuse(
+        views_of(scene, double, ray_xy=ray_xy, ray_from_body=guess), known(scene, double, rotation_prior_sd)
+    )
     mirrored = double.fuse(
-        views_of(scene, double, flat=flat, rotation=flip @ guess @ flip, depth=-scene.depth),
-        known(scene, double, freedom),
+        views_of(scene, double, ray_xy=ray_xy, ray_from_body=flip @ guess @ flip, depth=-scene.depth),
+        known(scene, double, rotation_prior_sd),
     )
     for name in ("refined", "inlier", "model_sd", "scale", "offset"):
         assert np.allclose(getattr(mirrored, name), getattr(out, name), atol=1e-10), name
     assert np.allclose(mirrored.body, out.body.numpy() @ flip, atol=1e-10)
-    assert np.allclose(mirrored.rotation, flip @ out.rotation.numpy() @ flip, atol=1e-10)
-    assert np.allclose(mirrored.pull, out.pull.numpy() * [-1, -1, 1], atol=1e-6)
+    assert np.allclose(mirrored.ray_from_body, flip @ out.ray_from_body.numpy() @ flip, atol=1e-10)
+    assert np.allclose(mirrored.rotation_gradient, out.rotation_gradient.numpy() * [-1, -1, 1], atol=1e-6)
 
 
 @pytest.mark.parametrize("apart_deg", [0.0, 180.0])
-@pytest.mark.parametrize("freedom", [HELD, GUESS])
-def test_two_views_along_one_axis_do_no_harm(apart_deg: float, freedom: float) -> None:
+@pytest.mark.parametrize("rotation_prior_sd", [HELD, LIFTER_ROTATION_SD])
+def test_two_views_along_one_axis_do_no_harm(apart_deg: float, rotation_prior_sd: float) -> None:
     scene = truth(2, scenes=50)
     about_y = rotation_from_vector(np.array([0.0, np.radians(apart_deg), 0.0]))
-    scene.rotation[:, 1] = about_y @ scene.rotation[:, 0]
-    flat = noisy(scene, 0.012)
-    out = csm.fuse(views_of(scene, csm, flat=flat), known(scene, csm, freedom))
+    scene.ray_from_body[:, 1] = about_y @ scene.ray_from_body[:, 0]
+    ray_xy = noisy(scene, 0.012)
+    out = csm.fuse(views_of(scene, csm, ray_xy=ray_xy), known(scene, csm, rotation_prior_sd))
     assert torch.isfinite(out.refined).all()
     assert torch.isfinite(out.body).all()
-    assert error(out.refined, scene).mean() < error(flat, scene).mean()
+    assert error(out.refined, scene).mean() < error(ray_xy, scene).mean()
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_guessed_rotations_that_are_nonsense_do_no_harm(views: int) -> None:
     scene = truth(views, scenes=75)
-    flat = noisy(scene, 0.012)
+    ray_xy = noisy(scene, 0.012)
     nonsense = rotation_from_vector(np.random.default_rng(3).uniform(-3, 3, (*scene.scale.shape, 3)))
-    out = csm.fuse(views_of(scene, csm, flat=flat, rotation=nonsense), known(scene, csm, GUESS))
+    out = csm.fuse(views_of(scene, csm, ray_xy=ray_xy, ray_from_body=nonsense), known(scene, csm, LIFTER_ROTATION_SD))
     threshold = 0.03  # about 13 px on a person of 425 px
-    lost = (error(flat, scene) < threshold).mean() - (error(out.refined, scene) < threshold).mean()
+    lost = (error(ray_xy, scene) < threshold).mean() - (error(out.refined, scene) < threshold).mean()
     assert lost < (0.01 if views == 2 else 0.005)
-    assert error(out.refined, scene).mean() < 1.05 * error(flat, scene).mean()
+    assert error(out.refined, scene).mean() < 1.05 * error(ray_xy, scene).mean()
 
 
 @pytest.mark.parametrize("views", [3, 4])
 def test_one_wrong_joint_is_put_right_by_the_other_views(views: int) -> None:
     scene = truth(views)
-    flat = noisy(scene, 0.006)
-    flat[:, 1, WRIST] += np.array([0.15, -0.1])
-    out = csm.fuse(views_of(scene, csm, flat=flat), known(scene, csm))
-    before, after = error(flat, scene), error(out.refined, scene)
+    ray_xy = noisy(scene, 0.006)
+    ray_xy[:, 1, WRIST] += np.array([0.15, -0.1])
+    out = csm.fuse(views_of(scene, csm, ray_xy=ray_xy), known(scene, csm))
+    before, after = error(ray_xy, scene), error(out.refined, scene)
     assert np.median(after[:, 1, WRIST]) < 0.25 * before[:, 1, WRIST].min()
     assert np.median(out.inlier[:, 1, WRIST]) < 0.1
     others = np.ones((views, J), bool)
@@ -267,45 +274,46 @@ def test_one_wrong_joint_is_put_right_by_the_other_views(views: int) -> None:
 
 def test_an_unsure_joint_is_doubted_more_than_a_sure_one() -> None:
     scene = truth(3)
-    flat, confidence = noisy(scene, 0.006), np.ones((*scene.scale.shape, J))
-    flat[:, 1, WRIST] += 0.05
-    sure = csm.fuse(views_of(scene, csm, flat=flat), known(scene, csm))
+    ray_xy, confidence = noisy(scene, 0.006), np.ones((*scene.scale.shape, J))
+    ray_xy[:, 1, WRIST] += 0.05
+    sure = csm.fuse(views_of(scene, csm, ray_xy=ray_xy), known(scene, csm))
     confidence[:, 1, WRIST] = 0.1
-    unsure = csm.fuse(views_of(scene, csm, flat=flat, confidence=confidence), known(scene, csm))
+    unsure = csm.fuse(views_of(scene, csm, ray_xy=ray_xy, confidence=confidence), known(scene, csm))
     assert error(unsure.refined, scene)[:, 1, WRIST].mean() < error(sure.refined, scene)[:, 1, WRIST].mean()
 
 
 def test_one_view_keeps_its_own_2d_and_takes_its_own_depth() -> None:
     scene = truth(1)
     scene.offset[:] = 0  # a single view's root is the origin
-    out = csm.fuse(views_of(scene, csm), known(scene, csm, GUESS))
+    out = csm.fuse(views_of(scene, csm), known(scene, csm, LIFTER_ROTATION_SD))
     assert error(out.refined, scene).max() < 1e-3
-    local = np.einsum("hvij,hkj->hvki", out.rotation, out.body)
+    local = np.einsum("hvij,hkj->hvki", out.ray_from_body, out.body)
     assert np.abs(centred(local[:, 0]) - centred(scene.local[:, 0])).max() < 0.01
     assert np.allclose(out.scale, 1)
 
 
-@pytest.mark.parametrize("freedom", [HELD, GUESS])
+@pytest.mark.parametrize("rotation_prior_sd", [HELD, LIFTER_ROTATION_SD])
 @pytest.mark.parametrize("place", [0, 2])
-def test_an_absent_view_changes_nothing_whatever_it_holds(place: int, freedom: float) -> None:
+def test_an_absent_view_changes_nothing_whatever_it_holds(place: int, rotation_prior_sd: float) -> None:
     scene = truth(3)
-    given = views_of(scene, csm, flat=noisy(scene, 0.012))
-    alone = csm.fuse(given, known(scene, csm, freedom))
+    given = views_of(scene, csm, ray_xy=noisy(scene, 0.012))
+    alone = csm.fuse(given, known(scene, csm, rotation_prior_sd))
     rng = np.random.default_rng(4)
     h = len(scene.shape)
     garbage = {
-        "flat": rng.normal(0, 3, (h, 1, J, 2)), "confidence": rng.uniform(0, 1, (h, 1, J)), "weight": np.zeros((h, 1)),
-        "norm": np.full((h, 1), 5.0), "depth": rng.normal(0, 5, (h, 1, J)), "depth_sd": np.full((h, 1, J), 1e-3),
-        "rotation": np.tile(np.eye(3), (h, 1, 1, 1)),
+        "ray_xy": rng.normal(0, 3, (h, 1, J, 2)), "confidence": rng.uniform(0, 1, (h, 1, J)),
+        "weight": np.zeros((h, 1)), "norm": np.full((h, 1), 5.0),
+        "depth": rng.normal(0, 5, (h, 1, J)), "depth_sd": np.full((h, 1, J), 1e-3),
+        "ray_from_body": np.tile(np.eye(3), (h, 1, 1, 1)),
     }  # fmt: skip
     widened = {
         name: torch.tensor(np.concatenate([before[:, :place], value, before[:, place:]], axis=1), dtype=torch.float32)
         for name, value in garbage.items()
         for before in [getattr(given, name).numpy()]
     }
-    out = csm.fuse(csm.Views(**widened), torch.full((h, 4), freedom))
+    out = csm.fuse(csm.Views(**widened), torch.full((h, 4), rotation_prior_sd))
     assert torch.allclose(out.body, alone.body, atol=1e-5)
-    for name in ("refined", "inlier", "model_sd", "scale", "offset", "rotation"):
+    for name in ("refined", "inlier", "model_sd", "scale", "offset", "ray_from_body"):
         value = np.delete(getattr(out, name).numpy(), place, axis=1)
         assert np.allclose(value, getattr(alone, name), atol=2e-4), name
         assert torch.isfinite(getattr(out, name)).all()
@@ -313,16 +321,16 @@ def test_an_absent_view_changes_nothing_whatever_it_holds(place: int, freedom: f
 
 def test_all_views_absent_is_finite() -> None:
     scene = truth(3)
-    out = csm.fuse(views_of(scene, csm, weight=np.zeros_like(scene.scale)), known(scene, csm, GUESS))
+    out = csm.fuse(views_of(scene, csm, weight=np.zeros_like(scene.scale)), known(scene, csm, LIFTER_ROTATION_SD))
     assert all(torch.isfinite(getattr(out, name)).all() for name in csm.Fused.__dataclass_fields__)
 
 
 def test_a_view_of_no_joints_is_filled_by_the_others() -> None:
     scene = truth(4)
-    flat, confidence = scene.flat, np.ones((*scene.scale.shape, J))
+    ray_xy, confidence = scene.ray_xy, np.ones((*scene.scale.shape, J))
     confidence[:, 0, WRIST] = 0
-    flat[:, 0, WRIST] += 0.3  # the lifter's guess, far off
-    out = csm.fuse(views_of(scene, csm, flat=flat, confidence=confidence), known(scene, csm))
+    ray_xy[:, 0, WRIST] += 0.3  # the lifter's guess, far off
+    out = csm.fuse(views_of(scene, csm, ray_xy=ray_xy, confidence=confidence), known(scene, csm))
     assert np.median(error(out.refined, scene)[:, 0, WRIST]) < 0.05
 
 
@@ -330,32 +338,32 @@ def test_cold_a_wrong_rotation_is_turned_most_of_the_way_back() -> None:
     scene = truth(4)
     axis = np.random.default_rng(6).normal(size=(len(scene.shape), 3))
     axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
-    guess = scene.rotation.copy()
+    guess = scene.ray_from_body.copy()
     guess[:, 2] = rotation_from_vector(axis * np.radians(10.0)) @ guess[:, 2]
-    out = csm.fuse(views_of(scene, csm, rotation=guess), known(scene, csm, GUESS))
+    out = csm.fuse(views_of(scene, csm, ray_from_body=guess), known(scene, csm, LIFTER_ROTATION_SD))
 
     def off(rotation: Floats) -> Floats:
         others = [rotation[:, 2] @ rotation[:, v].swapaxes(1, 2) for v in (0, 1, 3)]
-        right = [scene.rotation[:, 2] @ scene.rotation[:, v].swapaxes(1, 2) for v in (0, 1, 3)]
+        right = [scene.ray_from_body[:, 2] @ scene.ray_from_body[:, v].swapaxes(1, 2) for v in (0, 1, 3)]
         return np.asarray(np.mean([angle_deg(a, b) for a, b in zip(others, right, strict=True)], axis=0))
 
     assert np.allclose(off(guess), 10)
-    assert np.median(off(out.rotation.numpy().astype(float))) < 4
-    held = csm.fuse(views_of(scene, csm, rotation=guess), known(scene, csm))
-    assert np.allclose(held.rotation, guess, atol=2e-3)
+    assert np.median(off(out.ray_from_body.numpy().astype(float))) < 4
+    held = csm.fuse(views_of(scene, csm, ray_from_body=guess), known(scene, csm))
+    assert np.allclose(held.ray_from_body, guess, atol=2e-3)
     assert held.model_sd[:, 2].mean() > 2 * out.model_sd[:, 2].mean()
 
 
 def test_pull_and_stiffness_are_the_gauss_newton_step_to_the_truth(double: ModuleType) -> None:
     scene = truth(4)
     turn = np.radians(2.0) * np.array([0.36, -0.48, 0.8])
-    guess = scene.rotation.copy()
+    guess = scene.ray_from_body.copy()
     guess[:, 1] = rotation_from_vector(turn) @ guess[:, 1]
-    out = double.fuse(views_of(scene, double, rotation=guess), known(scene, double))
-    stiffness = stiffness_of(out)
-    assert np.allclose(stiffness, stiffness.swapaxes(-1, -2))
-    assert (np.linalg.eigvalsh(stiffness) > 0).all()
-    step = np.linalg.solve(stiffness, out.pull.numpy()[..., None])[..., 0]
+    out = double.fuse(views_of(scene, double, ray_from_body=guess), known(scene, double))
+    rotation_hessian = hessian_of(out)
+    assert np.allclose(rotation_hessian, rotation_hessian.swapaxes(-1, -2))
+    assert (np.linalg.eigvalsh(rotation_hessian) > 0).all()
+    step = np.linalg.solve(rotation_hessian, out.rotation_gradient.numpy()[..., None])[..., 0]
     # the other three views hold the pose, not quite: the step undoes most of the turn
     assert np.abs(step[:, 1] + turn).max() < 0.6 * np.linalg.norm(turn)
     assert ((step[:, 1] * -turn).sum(-1) > 0.3 * (turn @ turn)).all()

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from pose_rig.errors import EngineError, UsageError
-from pose_rig.graph import INPUTS, GraphOutput
+from pose_rig.graph import ONNX_INPUTS, GraphInput, GraphOutput
 from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine, warm_up
 from pose_rig.lifting.model import Lifter, LifterConfig
@@ -20,6 +20,8 @@ from pose_rig.skeleton import J
 from pose_rig.training.evaluation.metrics import pmpjpe
 from pose_rig.training.export.module import example
 from tests.fusion.fakes import film, graph_input, ring, walk
+
+PER_HYPOTHESIS = [field.name for field in fields(GraphInput)][3:]
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +32,10 @@ def engine() -> OrtEngine:
 def shapes(views: int, hypotheses: int) -> dict[str, tuple[int, ...]]:
     c, h, v = views * hypotheses, hypotheses, views
     return {
-        "lifted": (c, J, 3), "upright": (c, 3), "refined": (h, v, J, 2), "body": (h, J, 3), "rotation": (h, v, 3, 3),
-        "inlier": (h, v, J), "model_sd": (h, v), "scale": (h, v), "offset": (h, v, 2), "pull": (h, v, 3),
-        "stiffness": (h, v, 9),
+        "lifted": (c, J, 3), "upright": (c, 3), "refined": (h, v, J, 2), "body": (h, J, 3),
+        "ray_from_body": (h, v, 3, 3), "inlier": (h, v, J),
+        "model_sd": (h, v), "scale": (h, v), "offset": (h, v, 2), "rotation_gradient": (h, v, 3),
+        "rotation_hessian": (h, v, 9),
     }  # fmt: skip
 
 
@@ -44,7 +47,7 @@ def test_the_shipped_graph_takes_any_number_of_views_and_hypotheses(
     out = engine.run(example(views, hypotheses, np.random.default_rng(0)))
     assert {field.name: getattr(out, field.name).shape for field in fields(GraphOutput)} == shapes(views, hypotheses)
     assert all(np.isfinite(getattr(out, field.name)).all() for field in fields(GraphOutput))
-    rotation = out.rotation.astype(float)
+    rotation = out.ray_from_body.astype(float)
     assert np.allclose(rotation @ rotation.swapaxes(-1, -2), np.eye(3), atol=1e-4)
     assert np.allclose(out.scale.mean(1), 1, atol=1e-4)
 
@@ -53,14 +56,14 @@ def test_hypotheses_do_not_see_each_other(engine: OrtEngine) -> None:
     given = example(4, 5, np.random.default_rng(1))
     all_at_once = engine.run(given)
     for h in range(5):
-        one = engine.run(replace(given, **{name: getattr(given, name)[h : h + 1] for name in INPUTS[3:]}))
+        one = engine.run(replace(given, **{name: getattr(given, name)[h : h + 1] for name in PER_HYPOTHESIS}))
         assert np.allclose(one.body[0], all_at_once.body[h], atol=1e-4)
         assert np.allclose(one.refined[0], all_at_once.refined[h], atol=1e-4)
 
 
 def test_a_candidate_may_be_picked_often(engine: OrtEngine) -> None:
     given = example(3, 1, np.random.default_rng(2))
-    twice = replace(given, **{name: np.repeat(getattr(given, name), 2, axis=0) for name in INPUTS[3:]})
+    twice = replace(given, **{name: np.repeat(getattr(given, name), 2, axis=0) for name in PER_HYPOTHESIS})
     out = engine.run(twice)
     assert np.allclose(out.body[0], out.body[1], atol=1e-4)
 
@@ -105,7 +108,7 @@ def test_warm_up_runs_on_nothing_in_particular(engine: OrtEngine) -> None:
 
 def test_no_person_at_all_is_finite(engine: OrtEngine) -> None:
     given = example(3, 1, np.random.default_rng(4))
-    out = engine.run(replace(given, flat=np.zeros_like(given.flat), confidence=np.zeros_like(given.confidence)))
+    out = engine.run(replace(given, ray_xy=np.zeros_like(given.ray_xy), confidence=np.zeros_like(given.confidence)))
     assert all(np.isfinite(getattr(out, field.name)).all() for field in fields(GraphOutput))
 
 
@@ -167,9 +170,9 @@ def without(provider: str) -> Callable[[Callable[..., None]], Callable[..., None
 
 def test_a_graph_that_has_our_names_alone_is_refused_before_it_is_used(tmp_path: Path) -> None:
     """Its inputs are called like ours, and have other shapes: it loads, and does not run."""
-    tensor = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in INPUTS]
+    tensor = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ONNX_INPUTS]
     out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1])
-    graph = helper.make_graph([helper.make_node("Identity", [INPUTS[0]], ["out"])], "other", tensor, [out])
+    graph = helper.make_graph([helper.make_node("Identity", [ONNX_INPUTS[0]], ["out"])], "other", tensor, [out])
     path = tmp_path / "other.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
     with pytest.raises(EngineError, match=r"^The graph does not run on cpu: ") as caught:

@@ -21,9 +21,9 @@ def small(seed: int = 0, config: LifterConfig = SMALL) -> Lifter:
 
 def both(config: LifterConfig) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
     """What the same weights say of the same people without and with a configuration."""
-    flat, confidence = torch.randn(5, J, 2), torch.rand(5, J)
+    ray_xy, confidence = torch.randn(5, J, 2), torch.rand(5, J)
     with torch.no_grad():
-        return small()(flat, confidence), small(config=config)(flat, confidence)
+        return small()(ray_xy, confidence), small(config=config)(ray_xy, confidence)
 
 
 @pytest.mark.parametrize("count", [1, 7])
@@ -38,10 +38,10 @@ def test_shapes_and_what_always_holds(count: int) -> None:
 
 def test_every_input_and_every_weight_matters() -> None:
     model = small()
-    flat, confidence = torch.randn(3, J, 2, requires_grad=True), torch.rand(3, J, requires_grad=True)
-    canonical, rotation, spread = model(flat, confidence)
+    ray_xy, confidence = torch.randn(3, J, 2, requires_grad=True), torch.rand(3, J, requires_grad=True)
+    canonical, rotation, spread = model(ray_xy, confidence)
     (canonical.square().sum() + rotation[:, 0, 1].sum() + spread.sum()).backward()
-    for tensor in (flat, confidence, *model.parameters()):
+    for tensor in (ray_xy, confidence, *model.parameters()):
         assert tensor.grad is not None
         assert tensor.grad.abs().sum() > 0
 

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import SHARE
+from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import FITS, MIRRORED, Solved
 from pose_rig.skeleton import INDEX
@@ -28,7 +28,7 @@ def rejection_reason(found: Solved, names: Sequence[str], up: Floats, height_m: 
         return f"the views do not fit together yet (off by {found.misfit:.1f} × what detectors err): keep moving"
     if found.human < HUMAN:
         return MIRRORED
-    share = found.length / (SHARE * height_m)
+    share = found.length / (LENGTH_PER_HEIGHT * height_m)
     if share.min() < LENGTHS[0] or share.max() > LENGTHS[1]:
         return "the bones came out longer or shorter than people's: keep moving"
     points_up = (found.bodies[:, INDEX["head"]] - found.bodies[:, [INDEX["l_ankle"], INDEX["r_ankle"]]].mean(1)) @ up

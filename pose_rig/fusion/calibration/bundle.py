@@ -37,7 +37,7 @@ _LENGTHS = (
     (0.118, 0.14, 0.030, ("thorax head",)),
     (0.060, 0.35, 0.015, ("head nose",)),
 )
-SHARE = np.array([share for share, *_ in _LENGTHS])
+LENGTH_PER_HEIGHT = np.array([share for share, *_ in _LENGTHS])
 SPREAD = np.array([spread for _, spread, *_ in _LENGTHS])
 L = len(_LENGTHS)
 LENGTH_OF = np.array([i for i, (*_, spans) in enumerate(_LENGTHS) for _ in spans])
@@ -110,7 +110,7 @@ class State:
     @classmethod
     def of(cls, rotation: Floats, translation: Floats, zoom: Floats, k1: Floats, height_m: float) -> "State":
         """Returns cameras alone, before an average person's bones; points come later."""
-        return cls(rotation, translation, zoom, k1, np.zeros((0, len(POINTS), 3)), SHARE * height_m)
+        return cls(rotation, translation, zoom, k1, np.zeros((0, len(POINTS), 3)), LENGTH_PER_HEIGHT * height_m)
 
     def stepped(self, cameras: Floats, length: Floats, points: Floats) -> "State":
         """Returns the state after a step: cameras (V,C), lengths (L,), points (N,P,3)."""
@@ -132,14 +132,14 @@ class Priors:
     Attributes:
         height_m: Stature, for the lengths.
         zoom: (V,) the log focal lengths, zoom_sd: (V,) how sure that is.
-        same_lens: (V,V) True where two cameras have the same lens.
+        same_camera_model: (V,V) True where two cameras have the same intrinsics.
         anchor: The view that stays.
     """
 
     height_m: float
     zoom: Floats
     zoom_sd: Floats
-    same_lens: NDArray[np.bool_]
+    same_camera_model: NDArray[np.bool_]
     anchor: int
 
 
@@ -166,12 +166,12 @@ def cost_of(state: State, tracks: Tracks, priors: Priors) -> float:
 
 
 def _prior_cost(state: State, priors: Priors) -> float:
-    mean = SHARE * priors.height_m
+    mean = LENGTH_PER_HEIGHT * priors.height_m
     cost = (((state.length - mean) / (SPREAD * mean)) ** 2).sum()
     cost += (((state.length / mean).mean() - 1) / SIZE_SD) ** 2
     cost += (((state.zoom - priors.zoom) / priors.zoom_sd) ** 2).sum() + ((state.k1 / K1_SD) ** 2).sum()
     apart = state.zoom[:, None] - state.zoom[None]
-    return float(cost + 0.5 * (priors.same_lens * (apart / 0.01) ** 2).sum())
+    return float(cost + 0.5 * (priors.same_camera_model * (apart / 0.01) ** 2).sum())
 
 
 @dataclass(slots=True)
@@ -285,7 +285,7 @@ def _add_bones(system: System, state: State) -> None:
 
 def _add_priors(system: System, state: State, priors: Priors) -> None:
     views = len(state.zoom)
-    mean = SHARE * priors.height_m
+    mean = LENGTH_PER_HEIGHT * priors.height_m
     at = np.arange(L) + views * C
     system.a[at, at] += (SPREAD * mean) ** -2
     system.ga[at] += (mean - state.length) / (SPREAD * mean) ** 2
@@ -295,7 +295,7 @@ def _add_priors(system: System, state: State, priors: Priors) -> None:
     zoom = np.arange(views) * C + 6
     system.a[zoom, zoom] += priors.zoom_sd**-2
     system.ga[zoom] += (priors.zoom - state.zoom) / priors.zoom_sd**2
-    tie = priors.same_lens * 0.01**-2
+    tie = priors.same_camera_model * 0.01**-2
     laplacian = np.diag(tie.sum(1)) - tie
     system.a[np.ix_(zoom, zoom)] += laplacian
     system.ga[zoom] -= laplacian @ state.zoom

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import LENGTH_OF, POINTS, SHARE, SPAN, State, Tracks
+from pose_rig.fusion.calibration.bundle import LENGTH_OF, LENGTH_PER_HEIGHT, POINTS, SPAN, State, Tracks
 from pose_rig.fusion.calibration.cameras import undistort
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.resection import resect
@@ -144,7 +144,7 @@ def from_pictures(tracks: Tracks, zoom: float, height_m: float) -> State | None:
     cameras = State.of(rotation, translation, zooms, np.zeros(views), height_m)
     points = triangulate(Rays(flat, tracks.sd, tracks.weight), cameras)
     span = np.linalg.norm(SPAN @ points, axis=-1)
-    scale = float(np.median(SHARE[LENGTH_OF] * height_m / np.maximum(np.median(span, axis=0), 1e-9)))
+    scale = float(np.median(LENGTH_PER_HEIGHT[LENGTH_OF] * height_m / np.maximum(np.median(span, axis=0), 1e-9)))
     return replace(cameras, translation=scale * translation)
 
 

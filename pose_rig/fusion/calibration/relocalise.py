@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import LENGTH_OF, SHARE, SPAN, L, State, Tracks, residuals
+from pose_rig.fusion.calibration.bundle import LENGTH_OF, LENGTH_PER_HEIGHT, SPAN, L, State, Tracks, residuals
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import on, tracks_of
 from pose_rig.fusion.calibration.keyframes import Keyframe
@@ -73,8 +73,8 @@ def _bones(state: State) -> tuple[Floats, float]:
     """Returns lengths (L,) m as triangulated, kept within what people have, and the stature that goes with them."""
     bones = np.median(np.linalg.norm(SPAN @ state.points, axis=-1), axis=0)
     length = np.array([bones[i == LENGTH_OF].mean() for i in range(L)])
-    stature = float(np.median(length / SHARE))
-    mean = SHARE * stature
+    stature = float(np.median(length / LENGTH_PER_HEIGHT))
+    mean = LENGTH_PER_HEIGHT * stature
     return mean + (length - mean).clip(-2 * AVERAGE_SD * mean, 2 * AVERAGE_SD * mean), stature
 
 

@@ -19,7 +19,7 @@ from pose_rig.chirality import chirality
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.vertical import resolve_vertical
 from pose_rig.geometry import angle_deg, nearest_rotation, rectify, rotation_from_vector
-from pose_rig.graph import GATE, Engine, GraphInput, GraphOutput
+from pose_rig.graph import GATE_MODEL_SD, Engine, GraphInput, GraphOutput
 from pose_rig.skeleton import J
 
 AGREE_DEG = 8.0  # guesses this far from the mean count half
@@ -68,22 +68,22 @@ class CameraRotations:
 
 
 def estimate_rotations(
-    instants: Sequence[Keyframe], engine: Engine, lens: AssumedIntrinsics, start: CameraRotations | None
+    instants: Sequence[Keyframe], engine: Engine, intrinsics: AssumedIntrinsics, start: CameraRotations | None
 ) -> CameraRotations | None:
     """Returns the rig that explains the remembered instants, None if they do not suffice.
 
     Args:
         instants: What is remembered, at least one.
         engine: Runs the graph.
-        lens: How the cameras see.
+        intrinsics: How the cameras see.
         start: An earlier solution to go on from; its frame is kept.
     """
     found = join(start, average([i for i in instants if i.guess is not None]))
     if found is None:
         return None
-    rotation, sd_deg, out = refine(instants, engine, lens, found.rotation, found.known)
+    rotation, sd_deg, out = refine(instants, engine, intrinsics, found.rotation, found.known)
     if chirality(out.body) < 0:  # the mirror image explains the projections as well, but nobody bends that way
-        rotation, sd_deg, _ = refine(instants, engine, lens, FLIP @ rotation @ FLIP, found.known)
+        rotation, sd_deg, _ = refine(instants, engine, intrinsics, FLIP @ rotation @ FLIP, found.known)
     if start is None:
         return _upright(CameraRotations(rotation, sd_deg, found.known), instants)
     # refinement may turn the whole rig: turn it back onto what it was
@@ -93,7 +93,7 @@ def estimate_rotations(
 
 def consistency_weight(model_sd: NDArray[np.floating]) -> Floats:
     """Returns (...) how well views are explained by the others, 0–1, from their model errors; one half at the gate."""
-    return np.asarray(1 / (1 + (model_sd / GATE) ** 2))
+    return np.asarray(1 / (1 + (model_sd / GATE_MODEL_SD) ** 2))
 
 
 def join(start: CameraRotations | None, guessed: CameraRotations | None) -> CameraRotations | None:
@@ -152,18 +152,24 @@ def synchronise(mean: Floats, weight: Floats) -> tuple[Floats, NDArray[np.bool_]
 
 
 def refine(
-    instants: Sequence[Keyframe], engine: Engine, lens: AssumedIntrinsics, rotation: Floats, known: NDArray[np.bool_]
+    instants: Sequence[Keyframe],
+    engine: Engine,
+    intrinsics: AssumedIntrinsics,
+    rotation: Floats,
+    known: NDArray[np.bool_],
 ) -> tuple[Floats, Floats, GraphOutput]:
     """Returns rotations turned until the poses of all instants agree, their standard deviations, and those poses."""
     score = np.stack([i.score for i in instants])
-    flat, norm, frames = rectify(np.stack([i.xy_px for i in instants]), score, lens.focal_px, lens.size_px)
+    ray_xy, norm, frames = rectify(
+        np.stack([i.xy_px for i in instants]), score, intrinsics.focal_px, intrinsics.size_px
+    )
     weight = np.stack([i.weight for i in instants]) * known
     for _ in range(REFINE_ROUNDS):
-        out = _run(engine, flat, score, norm, frames @ rotation, weight)
+        out = _run(engine, ray_xy, score, norm, frames @ rotation, weight)
         agreed = weight * consistency_weight(out.model_sd)
-        stiffness = out.stiffness.astype(float).reshape(*weight.shape, 3, 3)
+        stiffness = out.rotation_hessian.astype(float).reshape(*weight.shape, 3, 3)
         total = np.einsum("nv,nvji,nvjk,nvkl->vil", agreed, frames, stiffness, frames)
-        pull = np.einsum("nv,nvji,nvj->vi", agreed, frames, out.pull.astype(float))
+        pull = np.einsum("nv,nvji,nvj->vi", agreed, frames, out.rotation_gradient.astype(float))
         step = np.linalg.solve(total + np.eye(3), pull[..., None])[..., 0]
         rotation = rotation_from_vector(step) @ rotation
         if np.degrees(np.linalg.norm(step, axis=-1).max()) < MIN_STEP_DEG:
@@ -204,18 +210,19 @@ def gravity_aligned_rotation(up: Floats, forward: Floats) -> Floats:
     return np.stack([np.cross(y, z), y, z])
 
 
-def _run(engine: Engine, flat: Floats, score: Floats, norm: Floats, rotation: Floats, weight: Floats) -> GraphOutput:
+def _run(engine: Engine, ray_xy: Floats, score: Floats, norm: Floats, rotation: Floats, weight: Floats) -> GraphOutput:
     """Returns the graph's view of all instants at once, with given rotations (N,V,3,3) ray_from_rig."""
     count, views = weight.shape
     return engine.run(
         GraphInput(
-            flat=flat.reshape(count * views, J, 2).astype(np.float32),
+            ray_xy=ray_xy.reshape(count * views, J, 2).astype(np.float32),
             confidence=score.reshape(count * views, J).astype(np.float32),
             norm=norm.ravel().astype(np.float32),
-            pick=np.arange(count * views).reshape(count, views),
-            weight=weight.astype(np.float32),
-            rotation=rotation.astype(np.float32),
-            freedom=np.full((count, views), HELD, np.float32),
-            doubt=np.where((weight > 0).sum(1, keepdims=True) > 2, BIAS, 0.0).astype(np.float32),
+            assignment=np.arange(count * views).reshape(count, views),
+            view_weight=weight.astype(np.float32),
+            ray_from_rig=rotation.astype(np.float32),
+            rotation_prior_sd=np.full((count, views), HELD, np.float32),
+            depth_bias_sd=np.where((weight > 0).sum(1, keepdims=True) > 2, BIAS, 0.0).astype(np.float32),
+            lifter_rotations=np.zeros(count, bool),
         )
     )

@@ -33,7 +33,7 @@ HOLD_BACK = 5  # every fifth instant judges
 FITS = 2.0  # median error of detections, in standard deviations of a good detector (1.2 if all is as assumed)
 SURE = np.radians(1.0)  # of a camera that has not been placed by a few poses (`solved_rig`)
 MIRRORED = "it cannot be told from its mirror image yet: bend your arms and knees"
-SAME = 2.0  # standard deviations within which cameras of one image size are taken to have one lens, if these
+SAME = 2.0  # standard deviations within which cameras of one image size are taken to have one intrinsics, if these
 SURE_OF_SAME = 0.1  # are no larger than this share of the focal length
 
 
@@ -43,7 +43,7 @@ class SolveTask:
 
     Attributes:
         instants: What is remembered.
-        lens: Focal lengths assumed or given.
+        intrinsics: Focal lengths assumed or given.
         given: (V,) whether the user gave the focal length.
         rotation: (V,3,3) camera_from_rig as averaged; its frame is kept.
         known: (V,) whose rotation that is.
@@ -52,7 +52,7 @@ class SolveTask:
     """
 
     instants: Sequence[Keyframe]
-    lens: AssumedIntrinsics
+    intrinsics: AssumedIntrinsics
     given: NDArray[np.bool_]
     rotation: Floats
     known: NDArray[np.bool_]
@@ -87,7 +87,7 @@ def self_solve(task: SolveTask) -> Solved | str:
     instants = [i for i in task.instants if (i.weight[views] > 0).sum() > 1]
     if len(instants) < FEWEST or len(views) < 2:
         return "two cameras have hardly seen the person together: stand where several see all of you"
-    tracks, pelvis = tracks_of(instants, task.lens.focal_px[views], task.lens.size_px[views], views)
+    tracks, pelvis = tracks_of(instants, task.intrinsics.focal_px[views], task.intrinsics.size_px[views], views)
     priors = _priors(task, views)
     judges = np.arange(len(instants)) % HOLD_BACK == HOLD_BACK - 1
     train, held_back = tracks.at(np.flatnonzero(~judges)), tracks.at(np.flatnonzero(judges))
@@ -101,7 +101,7 @@ def self_solve(task: SolveTask) -> Solved | str:
     state, _ = adjust(on(best, train), train, priors)
     same = _same_lens(state, covariance(state, train, priors), task, views)
     if same.any():
-        priors = replace(priors, same_lens=same)
+        priors = replace(priors, same_camera_model=same)
         state, _ = adjust(state, train, priors)
     return _solved(state, covariance(state, train, priors), train, held_back, task, views)
 
@@ -126,7 +126,7 @@ def bodies(points: Floats) -> Floats:
 
 def _priors(task: SolveTask, views: NDArray[np.int64]) -> Priors:
     given = task.given[views]
-    usual = np.log(USUAL_FOCAL * task.lens.size_px.max(-1) / task.lens.focal_px)[views]
+    usual = np.log(USUAL_FOCAL * task.intrinsics.size_px.max(-1) / task.intrinsics.focal_px)[views]
     zoom, sd = np.where(given, 0.0, usual), np.where(given, GIVEN_SD, ZOOM_SD)
     return Priors(task.height_m, zoom, sd, np.zeros((len(views), len(views)), bool), 0)
 
@@ -160,12 +160,12 @@ def _near(start: State, tracks: Tracks, priors: Priors) -> State:
 
 
 def _same_lens(state: State, sure: Floats, task: SolveTask, views: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Returns (V,V) which cameras have one lens: same image size, and focal lengths that do not contradict it."""
+    """Returns (V,V) which cameras have one intrinsics: same image size, and focal lengths that do not contradict it."""
     at = np.arange(len(views)) * C + 6
     spread = sure[at, at][:, None] + sure[at, at][None] - 2 * sure[np.ix_(at, at)]
     sd = np.sqrt(np.maximum(spread, 1e-12))
     alike = (np.abs(state.zoom[:, None] - state.zoom[None]) < SAME * sd) & (sd < SURE_OF_SAME)
-    size = task.lens.size_px[views]
+    size = task.intrinsics.size_px[views]
     free = ~task.given[views]
     same = alike & (size[:, None] == size[None]).all(-1) & free[:, None] & free[None]
     return np.asarray(same & ~np.eye(len(views), dtype=bool))
@@ -184,7 +184,7 @@ def _solved(
         scale = float(np.median(_extent(usual) / np.maximum(_extent(state.points), 1e-9)))
         shift = np.median((usual - scale * state.points @ turn.T).reshape(-1, 3), axis=0)
     sd = np.sqrt(np.maximum(np.diag(sure), 0.0)).reshape(len(views), C)
-    count, lens = len(task.known), task.lens
+    count, intrinsics = len(task.known), task.intrinsics
 
     def wide(values: Floats, otherwise: Floats | float) -> Floats:
         out = np.broadcast_to(np.asarray(otherwise, float), (count, *values.shape[1:])).copy()
@@ -194,9 +194,9 @@ def _solved(
     calibration = Calibration(
         rotation=wide(state.rotation, np.eye(3)),
         translation=wide(state.translation, 0.0),
-        focal_px=lens.focal_px * wide(np.exp(state.zoom), 1.0),
+        focal_px=intrinsics.focal_px * wide(np.exp(state.zoom), 1.0),
         k1=wide(state.k1, 0.0),
-        size_px=lens.size_px,
+        size_px=intrinsics.size_px,
         known=task.known.copy(),
         rotation_sd=wide(np.linalg.norm(sd[:, :3], axis=1), np.inf),
         translation_sd=wide(np.linalg.norm(sd[:, 3:6], axis=1), np.inf),
@@ -219,7 +219,7 @@ def _in_use(task: SolveTask, views: NDArray[np.int64]) -> State | None:
     calibration = task.present
     if calibration is None or not calibration.known[views].all():
         return None
-    zoom = np.log(calibration.focal_px / task.lens.focal_px)[views]
+    zoom = np.log(calibration.focal_px / task.intrinsics.focal_px)[views]
     return State.of(
         calibration.rotation[views], calibration.translation[views], zoom, calibration.k1[views], task.height_m
     )

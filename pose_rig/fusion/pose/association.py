@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis, RotationPrior, disagreement, run_graph, select
 from pose_rig.fusion.pose.observation import Observation
-from pose_rig.fusion.pose.person_switch import PersonSwitch, assignments
-from pose_rig.graph import GATE, Engine, GraphOutput
+from pose_rig.fusion.pose.person_switch import PersonSwitch, candidate_assignments
+from pose_rig.graph import GATE_MODEL_SD, Engine, GraphOutput
 from pose_rig.skeleton import J
 
 NEVER_NS = -(1 << 60)
 
-DOUBT = 0.5 * GATE  # a view whose model error exceeds this makes us look for another hypothesis
+DOUBT = 0.5 * GATE_MODEL_SD  # a view whose model error exceeds this makes us look for another hypothesis
 LEFT_OUT = float(np.log(1 + 1.5**2))  # leaving a view out costs as much as a model error of 1.5 gates
 BETTER_BY = 0.25  # another hypothesis must be this much cheaper: no flicker between equals
 JUMP = 0.25  # a person moving by this share of their size between looks is as dear as a model error of one gate
@@ -58,38 +58,38 @@ class PersonTracker:
             return None
         seen = observation
         jumps = self._jumps(observation)
-        pick = self._continue(observation, jumps)
+        assignment = self._continue(observation, jumps)
         if observation.t_ns - self._seen_ns.max() > FORGET_S * 1e9:
-            pick = self._first(observation, pick, engine)
-        elif jumps[pick].max() > STIR:
-            observation, jumps, pick = self._as_before(observation, jumps, pick)
-        out = run_graph(engine, observation, pick[None], prior, trust)
+            assignment = self._first(observation, assignment, engine)
+        elif jumps[assignment].max() > STIR:
+            observation, jumps, assignment = self._as_before(observation, jumps, assignment)
+        out = run_graph(engine, observation, assignment[None], prior, trust)
         body_jumps = self._body_jumps(observation, out)
         judged = trust > 0  # a view whose place is not known yet cannot be judged
-        if (pick != UNASSIGNED).sum() > 1 and not self._calm(pick, out, jumps, body_jumps, judged):
-            best = float(self._cost(observation, pick[None], out, jumps, body_jumps, judged)[0])
+        if (assignment != UNASSIGNED).sum() > 1 and not self._calm(assignment, out, jumps, body_jumps, judged):
+            best = float(self._cost(observation, assignment[None], out, jumps, body_jumps, judged)[0])
             if observation is seen:
                 observation = observation.with_mirrors()
                 jumps = self._jumps(observation)
             for _ in range(MOST_STEPS):
-                others = neighbours(observation, pick)
+                others = neighbours(observation, assignment)
                 tried = run_graph(engine, observation, others, prior, trust)
                 body_jumps = self._body_jumps(observation, tried)
                 costs = self._cost(observation, others, tried, jumps, body_jumps, judged)
                 winner = int(np.argmin(costs))
                 if costs[winner] > best - BETTER_BY:
                     break
-                pick, best, out = others[winner], float(costs[winner]), select(tried, winner)
-                if self._calm(pick, out, jumps, body_jumps[winner : winner + 1], judged):
+                assignment, best, out = others[winner], float(costs[winner]), select(tried, winner)
+                if self._calm(assignment, out, jumps, body_jumps[winner : winner + 1], judged):
                     break
-        other = None if pick.max() >= len(seen.view) else self._person_switch.reconsider(seen, pick, engine)
+        other = None if assignment.max() >= len(seen.view) else self._person_switch.update(seen, assignment, engine)
         if other is not None:
-            observation, pick, out = seen, other, run_graph(engine, seen, other[None], prior, trust)
-        self._remember(observation, pick, out)
-        return Hypothesis(observation, pick, out, switched=other is not None)
+            observation, assignment, out = seen, other, run_graph(engine, seen, other[None], prior, trust)
+        self._remember(observation, assignment, out)
+        return Hypothesis(observation, assignment, out, switched=other is not None)
 
     def _as_before(
-        self, observation: Observation, jumps: Floats, pick: NDArray[np.int64]
+        self, observation: Observation, jumps: Floats, assignment: NDArray[np.int64]
     ) -> tuple[Observation, Floats, NDArray[np.int64]]:
         """Returns the candidates, their jumps and a hypothesis that goes on with what was found out an instant ago.
 
@@ -98,36 +98,36 @@ class PersonTracker:
         once = len(observation.view)
         both = observation.with_mirrors()
         all_jumps = self._jumps(both)
-        present = pick != UNASSIGNED
-        jump = np.where(present, jumps[pick], 0.0)
-        mirrored = present & (jump > STIR) & (all_jumps[np.where(present, pick + once, 0)] < 0.5 * jump)
+        present = assignment != UNASSIGNED
+        jump = np.where(present, jumps[assignment], 0.0)
+        mirrored = present & (jump > STIR) & (all_jumps[np.where(present, assignment + once, 0)] < 0.5 * jump)
         gone = self._left_out & (jump > 1.0) & ~mirrored
-        pick = np.where(mirrored, pick + once, pick)
+        assignment = np.where(mirrored, assignment + once, assignment)
         if present.sum() > gone.sum():
-            pick = np.where(gone, UNASSIGNED, pick)
-        return (both, all_jumps, pick) if mirrored.any() else (observation, jumps, pick)
+            assignment = np.where(gone, UNASSIGNED, assignment)
+        return (both, all_jumps, assignment) if mirrored.any() else (observation, jumps, assignment)
 
     @staticmethod
-    def _first(observation: Observation, pick: NDArray[np.int64], engine: Engine) -> NDArray[np.int64]:
+    def _first(observation: Observation, assignment: NDArray[np.int64], engine: Engine) -> NDArray[np.int64]:
         """Returns whom to follow when nobody was: those who agree best."""
-        others = assignments(observation, pick)
+        others = candidate_assignments(observation, assignment)
         if len(others) < 2:
-            return pick
+            return assignment
         out = run_graph(engine, observation, others, None, np.ones(observation.views))
         costs = disagreement(out.model_sd, others != UNASSIGNED).sum(-1)
         return np.asarray(others[int(np.argmin(costs))])
 
     def _continue(self, observation: Observation, jumps: Floats) -> NDArray[np.int64]:
         """Each view's candidate nearest to whom it followed; the largest sure one where it followed nobody."""
-        pick = np.full(observation.views, UNASSIGNED)
-        pick[observation.view] = np.arange(len(observation.view))
+        assignment = np.full(observation.views, UNASSIGNED)
+        assignment[observation.view] = np.arange(len(observation.view))
         crowded = np.flatnonzero(np.bincount(observation.view) > 1)
         if len(crowded):
             worth = extent(observation) * observation.score.mean(-1)
         for v in crowded.tolist():
-            candidates = observation.of(v)
-            pick[v] = candidates[np.lexsort((-worth[candidates], jumps[candidates]))[0]]
-        return pick
+            candidates = observation.candidates_of(v)
+            assignment[v] = candidates[np.lexsort((-worth[candidates], jumps[candidates]))[0]]
+        return assignment
 
     def _jumps(self, observation: Observation) -> Floats:
         """Returns (C,) how far each candidate is from whom its view followed, in units of `JUMP`; 0 = nobody."""
@@ -139,12 +139,12 @@ class PersonTracker:
 
     @staticmethod
     def _calm(
-        pick: NDArray[np.int64], out: GraphOutput, jumps: Floats, body_jumps: Floats, judged: NDArray[np.bool_]
+        assignment: NDArray[np.int64], out: GraphOutput, jumps: Floats, body_jumps: Floats, judged: NDArray[np.bool_]
     ) -> bool:
         """Whether a hypothesis gives no reason to look for another."""
-        present = pick != UNASSIGNED
+        present = assignment != UNASSIGNED
         agreed = out.model_sd[0][present & judged].max(initial=0.0) <= DOUBT
-        return bool(agreed and jumps[pick[present]].max() <= 1.0 and body_jumps.max() <= 1.0)
+        return bool(agreed and jumps[assignment[present]].max() <= 1.0 and body_jumps.max() <= 1.0)
 
     def _body_jumps(self, observation: Observation, out: GraphOutput) -> Floats:
         """Returns (H,) how far the 3D poses are from the last one, in units of `BODY_JUMP`, however they are turned."""
@@ -161,24 +161,24 @@ class PersonTracker:
     @staticmethod
     def _cost(
         observation: Observation,
-        picks: NDArray[np.int64],
+        assignments: NDArray[np.int64],
         out: GraphOutput,
         jumps: Floats,
         body_jumps: Floats,
         judged: NDArray[np.bool_],
     ) -> Floats:
         """Returns (H,) how ill the views explain each other; views left out cost a fixed price."""
-        present = picks != UNASSIGNED
-        error = disagreement(out.model_sd, present & judged) + np.log1p(jumps[picks] ** 2)
+        present = assignments != UNASSIGNED
+        error = disagreement(out.model_sd, present & judged) + np.log1p(jumps[assignments] ** 2)
         price = np.where(present, error, LEFT_OUT * observation.present)
         return np.asarray(price.sum(-1) + np.log1p(body_jumps**2))
 
-    def _remember(self, observation: Observation, pick: NDArray[np.int64], out: GraphOutput) -> None:
+    def _remember(self, observation: Observation, assignment: NDArray[np.int64], out: GraphOutput) -> None:
         self._body, self._body_ns = shape_of(out.body)[0], observation.t_ns
-        followed = pick != UNASSIGNED
+        followed = assignment != UNASSIGNED
         self._left_out = ~followed & observation.present
-        self._last[followed] = observation.xy_px[pick[followed]]
-        self._last_seen[followed] = observation.score[pick[followed]] > 0
+        self._last[followed] = observation.xy_px[assignment[followed]]
+        self._last_seen[followed] = observation.score[assignment[followed]] > 0
         self._seen_ns[followed] = observation.t_ns
 
 
@@ -196,22 +196,22 @@ def shape_of(body: NDArray[np.float32]) -> Floats:
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=(1, 2), keepdims=True), 1e-9))
 
 
-def neighbours(observation: Observation, pick: NDArray[np.int64]) -> NDArray[np.int64]:
+def neighbours(observation: Observation, assignment: NDArray[np.int64]) -> NDArray[np.int64]:
     """Returns (H,V) the hypotheses that differ in one view: another candidate, the same mirrored, or none.
 
     Args:
         observation: The candidates and, after them, the mirrored ones.
-        pick: (V,) the hypothesis to start from.
+        assignment: (V,) the hypothesis to start from.
     """
     found = []
     once = len(observation.view) // 2  # the mirrored ones come after the others
     for v in range(observation.views):
-        mirrored = (int(pick[v]) + once) % (2 * once) if pick[v] != UNASSIGNED else UNASSIGNED
-        options = [int(c) for c in observation.of(v) if c != pick[v] and (c < once or c == mirrored)]
-        if pick[v] != UNASSIGNED and (pick != UNASSIGNED).sum() > 1:
+        mirrored = (int(assignment[v]) + once) % (2 * once) if assignment[v] != UNASSIGNED else UNASSIGNED
+        options = [int(c) for c in observation.candidates_of(v) if c != assignment[v] and (c < once or c == mirrored)]
+        if assignment[v] != UNASSIGNED and (assignment != UNASSIGNED).sum() > 1:
             options.append(UNASSIGNED)
         for option in options:
-            other = pick.copy()
+            other = assignment.copy()
             other[v] = option
             found.append(other)
     return np.array(found, np.int64).reshape(-1, observation.views)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.observation import Observation
-from pose_rig.graph import GATE, GUESS, Engine, GraphInput, GraphOutput
+from pose_rig.graph import GATE_MODEL_SD, Engine, GraphInput, GraphOutput
 
 UNASSIGNED = -1
 
@@ -34,55 +34,55 @@ class Hypothesis:
 
     Attributes:
         observation: The candidates, as they were read.
-        pick: (V,) candidate of each view, `UNASSIGNED` for none.
+        assignment: (V,) candidate of each view, `UNASSIGNED` for none.
         out: What the graph made of it (H = 1).
         switched: Whether somebody else is followed from now on.
     """
 
     observation: Observation
-    pick: NDArray[np.int64]
+    assignment: NDArray[np.int64]
     out: GraphOutput
     switched: bool = False
 
     @property
     def present(self) -> NDArray[np.bool_]:
         """(V,) which views see the person followed."""
-        return np.asarray(self.pick != UNASSIGNED)
+        return np.asarray(self.assignment != UNASSIGNED)
 
     @property
-    def chosen(self) -> NDArray[np.int64]:
+    def candidate(self) -> NDArray[np.int64]:
         """(V,) each view's candidate; any one where there is none."""
-        return np.where(self.present, self.pick, 0)
+        return np.where(self.present, self.assignment, 0)
 
     @property
-    def followed_px(self) -> Floats:
+    def xy_px(self) -> Floats:
         """(V,J,2) the person followed; meaningless where absent."""
-        return self.observation.xy_px[self.chosen]
+        return self.observation.xy_px[self.candidate]
 
     @property
-    def followed_score(self) -> Floats:
+    def score(self) -> Floats:
         """(V,J) 0–1; 0 where absent."""
-        return self.observation.score[self.chosen] * self.present[:, None]
+        return self.observation.score[self.candidate] * self.present[:, None]
 
 
 def run_graph(
-    engine: Engine, observation: Observation, picks: NDArray[np.int64], prior: RotationPrior | None, trust: Floats
+    engine: Engine, observation: Observation, assignments: NDArray[np.int64], prior: RotationPrior | None, trust: Floats
 ) -> GraphOutput:
     """Returns what the graph makes of hypotheses (H,V) of one instant."""
-    present = picks != UNASSIGNED
-    valid = np.where(present, picks, 0)
+    present = assignments != UNASSIGNED
+    valid = np.where(present, assignments, 0)
     frame = observation.ray_from_camera[valid]
-    freedom = np.full(picks.shape, GUESS) if prior is None else np.broadcast_to(prior.sd, picks.shape)
     return engine.run(
         GraphInput(
-            flat=observation.flat.astype(np.float32),
+            ray_xy=observation.ray_xy.astype(np.float32),
             confidence=observation.score.astype(np.float32),
             norm=observation.norm.astype(np.float32),
-            pick=valid,
-            weight=(present * trust).astype(np.float32),
-            rotation=(frame if prior is None else frame @ prior.rotation).astype(np.float32),
-            freedom=freedom.astype(np.float32),
-            doubt=np.zeros((len(picks), 1), np.float32),
+            assignment=valid,
+            view_weight=(present * trust).astype(np.float32),
+            ray_from_rig=(frame if prior is None else frame @ prior.rotation).astype(np.float32),
+            rotation_prior_sd=np.broadcast_to(1.0 if prior is None else prior.sd, assignments.shape).astype(np.float32),
+            depth_bias_sd=np.zeros((len(assignments), 1), np.float32),
+            lifter_rotations=np.full(len(assignments), prior is None),
         )
     )
 
@@ -100,4 +100,4 @@ def select(out: GraphOutput, hypothesis: int) -> GraphOutput:
 
 def disagreement(model_sd: NDArray[np.float32], present: NDArray[np.bool_]) -> Floats:
     """Returns (H,V) how ill each view is explained by the others, from model errors (H,V); 0.7 at the gate."""
-    return np.where(present, np.log1p((model_sd / GATE) ** 2), 0.0)
+    return np.where(present, np.log1p((model_sd / GATE_MODEL_SD) ** 2), 0.0)

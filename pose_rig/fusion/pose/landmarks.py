@@ -74,12 +74,12 @@ class ExtraLandmarks:
         """Returns pixels (V,E,2) and scores (V,E) of the person followed."""
         xy, score = np.zeros((len(samples), len(self.names), 2)), np.zeros((len(samples), len(self.names)))
         for v, (sample, marks) in enumerate(zip(samples, sets, strict=True)):
-            pick = hypothesis.pick[v]
-            if sample is None or marks is None or pick == UNASSIGNED:
+            assignment = hypothesis.assignment[v]
+            if sample is None or marks is None or assignment == UNASSIGNED:
                 continue
-            mirrored = bool(hypothesis.observation.mirrored[pick])
+            mirrored = bool(hypothesis.observation.mirrored[assignment])
             columns = self._columns_in(marks, mirrored)
-            person = hypothesis.observation.person[pick]
+            person = hypothesis.observation.person[assignment]
             score[v] = np.where(columns >= 0, sample.score[person, columns], 0.0)
             xy[v] = np.where(score[v, :, None] > 0, sample.xy_px[person, columns], 0.0)
         return xy, score

@@ -28,7 +28,7 @@ class Observation:
         person: (C,) which person of that view's sample it is.
         xy_px: (C,J,2).
         score: (C,J) 0–1.
-        flat: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify`.
+        ray_xy: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify`.
         mirrored: (C,) whether left and right were exchanged.
         views: V.
     """
@@ -38,7 +38,7 @@ class Observation:
     person: NDArray[np.int64]
     xy_px: Floats
     score: Floats
-    flat: Floats
+    ray_xy: Floats
     norm: Floats
     ray_from_camera: Floats
     mirrored: NDArray[np.bool_]
@@ -56,7 +56,7 @@ class Observation:
             person=np.tile(self.person, 2),
             xy_px=np.concatenate([self.xy_px, self.xy_px[:, order]]),
             score=np.concatenate([self.score, self.score[:, order]]),
-            flat=np.concatenate([self.flat, self.flat[:, order]]),
+            ray_xy=np.concatenate([self.ray_xy, self.ray_xy[:, order]]),
             norm=np.tile(self.norm, 2),
             ray_from_camera=np.tile(self.ray_from_camera, (2, 1, 1)),
             mirrored=np.concatenate([self.mirrored, ~self.mirrored]),
@@ -67,7 +67,7 @@ class Observation:
         """(V,) which views see anybody."""
         return np.asarray(np.bincount(self.view, minlength=self.views) > 0)
 
-    def of(self, view: int) -> NDArray[np.int64]:
+    def candidates_of(self, view: int) -> NDArray[np.int64]:
         """Returns the candidates of a view."""
         return np.flatnonzero(self.view == view)
 
@@ -95,8 +95,8 @@ def observe(
     xy_px, rooted = complete_root(xy_px, score)
     usable = rooted & ((score > 0).sum(-1) >= FEWEST_JOINTS)
     view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
-    flat, norm, frame = rectify(xy_px, score, focal_px[view], size_px[view])
-    return Observation(t_ns, view, person, xy_px, score, flat, norm, frame, np.zeros(len(view), bool), len(samples))
+    ray_xy, norm, frame = rectify(xy_px, score, focal_px[view], size_px[view])
+    return Observation(t_ns, view, person, xy_px, score, ray_xy, norm, frame, np.zeros(len(view), bool), len(samples))
 
 
 def _joints(seen: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats]:

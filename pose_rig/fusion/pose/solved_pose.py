@@ -86,7 +86,7 @@ def solved_pose(
         agreed = _agreed(error, there)
         expected = _cleared_up(hypothesis, before.expected, agreed, calibration)
         if expected is not hypothesis:
-            believed = np.where((expected.pick != hypothesis.pick)[:, None], 1.0, believed)
+            believed = np.where((expected.assignment != hypothesis.assignment)[:, None], 1.0, believed)
             hypothesis = expected
             rays, there = _seen(hypothesis, calibration)
             error = errors(rays, calibration, before.expected[None])[0]
@@ -108,7 +108,7 @@ def solved_pose(
 
     pose, agreed = fitted(believed * used[:, None])
     other = _cleared_up(hypothesis, pose.points, agreed, calibration, trust > 0)
-    changed = other.pick != hypothesis.pick
+    changed = other.assignment != hypothesis.assignment
     if (changed & (trust > 0)).any():
         hypothesis = other
         rays, there = _seen(hypothesis, calibration)
@@ -118,8 +118,8 @@ def solved_pose(
 
 def _seen(hypothesis: Hypothesis, calibration: Calibration) -> tuple[Rays, NDArray[np.bool_]]:
     """Returns what the person followed looks like, everything trusted, and (V,P) which points are seen."""
-    flat = calibration.flat(hypothesis.followed_px[:, _POINTS])
-    there = hypothesis.followed_score[:, _POINTS] > 0
+    flat = calibration.flat(hypothesis.xy_px[:, _POINTS])
+    there = hypothesis.score[:, _POINTS] > 0
     return Rays(flat[None], noise(flat, there)[None], there[None].astype(float)), there
 
 
@@ -187,17 +187,17 @@ def _cleared_up(
     observation = (
         hypothesis.observation if hypothesis.observation.mirrored.any() else hypothesis.observation.with_mirrors()
     )
-    pick = hypothesis.pick.copy()
+    assignment = hypothesis.assignment.copy()
     for view in np.flatnonzero(unclear).tolist():
-        candidates = observation.of(view)
+        candidates = observation.candidates_of(view)
         there = observation.score[candidates][:, _POINTS] > 0
         off_px = np.linalg.norm(observation.xy_px[candidates][:, _POINTS] - points_px[view], axis=-1)
         sd_px = np.maximum(NOISE * np.ptp(points_px[view], axis=0).max(), 1e-6)
         fits = _agreed(off_px / sd_px, there)
         best = int(np.argmax(fits))
         if fits[best] > max(CLEAR, agreed[view] + CLEARLY):
-            pick[view] = candidates[best]
-    return replace(hypothesis, observation=observation, pick=pick)
+            assignment[view] = candidates[best]
+    return replace(hypothesis, observation=observation, assignment=assignment)
 
 
 def _agreed(error: Floats, there: NDArray[np.bool_]) -> Floats:

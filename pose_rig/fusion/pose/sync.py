@@ -38,7 +38,7 @@ class Sample:
     score: Floats
 
 
-class Track:
+class SampleBuffer:
     """One camera's recent samples."""
 
     def __init__(self) -> None:

@@ -128,9 +128,9 @@ def _as_detected(hypothesis: Hypothesis) -> NDArray[np.int64]:
     """Returns (V,) the person of each view, left and right as detected; `UNASSIGNED` where that is unclear."""
     observation = hypothesis.observation
     once = len(observation.view) // (2 if observation.mirrored.any() else 1)  # those exchanged come after the others
-    out = np.where(hypothesis.present, hypothesis.pick % max(once, 1), UNASSIGNED)
+    out = np.where(hypothesis.present, hypothesis.assignment % max(once, 1), UNASSIGNED)
     for view in np.flatnonzero(~hypothesis.present).tolist():
-        candidates = observation.of(view)
+        candidates = observation.candidates_of(view)
         if (candidates < once).sum() == 1:
             out[view] = candidates[0]
     return np.asarray(out)

@@ -81,5 +81,5 @@ class MovingCameras:
 
 def turned(hypothesis: Hypothesis) -> Floats:
     """Returns (V,3,3) camera_from_body, or from_rig if that was given, as the graph left it."""
-    frame = hypothesis.observation.ray_from_camera[hypothesis.chosen]
-    return np.asarray(frame.swapaxes(-1, -2) @ hypothesis.out.rotation[0].astype(float))
+    frame = hypothesis.observation.ray_from_camera[hypothesis.candidate]
+    return np.asarray(frame.swapaxes(-1, -2) @ hypothesis.out.ray_from_body[0].astype(float))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pose_rig.fusion.calibration.bundle import SHARE
+from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
 from pose_rig.fusion.calibration.self_solve import Solved
@@ -39,7 +39,7 @@ def solved(state: RigState, names: Sequence[str], height_m: float) -> Solved:
         translation_sd=np.array([row.translation_sd_m or 0.0 for row in rows]),
         focal_sd=np.array([(row.focal_sd_px or 0.0) / (row.focal_px or 1.0) for row in rows]),
     )
-    average = SHARE * height_m
+    average = LENGTH_PER_HEIGHT * height_m
     length = np.array(state.bones_m) if len(state.bones_m) == len(average) else average
     return Solved(calibration, length, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
 

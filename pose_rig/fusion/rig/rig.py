@@ -67,14 +67,14 @@ class Rig:
         learner: Where it does what takes long.
 
     Attributes:
-        lens: How the cameras see, as assumed or given.
+        intrinsics: How the cameras see, as assumed or given.
         solved: The rig once it is solved.
     """
 
     def __init__(self, setup: Setup, engine: Engine, learner: BackgroundCompute) -> None:
         views = len(setup.names)
         self._setup, self._engine, self._learner = setup, engine, learner
-        self.lens = AssumedIntrinsics(np.ones(views), np.ones((views, 2)))
+        self.intrinsics = AssumedIntrinsics(np.ones(views), np.ones((views, 2)))
         self._why = self._doubt_of_up = ""
         self._health = Consistency(views)
         self._averaging: Background[CameraRotations] = Background(learner.executor, replayed=learner.replayed)
@@ -132,7 +132,7 @@ class Rig:
     @property
     def focal_px(self) -> Floats:
         """(V,) focal lengths in use."""
-        return self.lens.focal_px if self.solved is None else self.solved.rig.calibration.focal_px
+        return self.intrinsics.focal_px if self.solved is None else self.solved.rig.calibration.focal_px
 
     def prior(self, t_ns: int) -> RotationPrior | None:
         """Returns the cameras' rotations at an instant, None while cold."""
@@ -266,7 +266,7 @@ class Rig:
     def _remember(self, hypothesis: Hypothesis, guess: Hypothesis | None) -> None:
         source = guess or hypothesis
         observation = source.observation
-        chosen = source.chosen
+        chosen = source.candidate
         frame = observation.ray_from_camera[chosen]
         norm, scale = observation.norm[chosen], source.out.scale[0].astype(float)
         stature = upright_length(bone_lengths(source.out.body[0].astype(float))) / EARS_TO_ANKLES
@@ -274,8 +274,8 @@ class Rig:
         self._keyframes.add(
             Keyframe(
                 t_ns=observation.t_ns,
-                xy_px=source.followed_px,
-                score=source.followed_score,
+                xy_px=source.xy_px,
+                score=source.score,
                 inlier=source.out.inlier[0].astype(float),
                 weight=weight if self.solved is None else weight * self.solved.known,
                 guess=None if guess is None else turned(guess),
@@ -300,7 +300,7 @@ class Rig:
             self._recall(self._remembered, instants)
         if self.solved is None and self._seen >= self._average_at and not self._averaging.busy:
             self._average_at = self._next_at()
-            self._averaging.start(estimate_rotations, instants, self._engine, self.lens, self._rotations)
+            self._averaging.start(estimate_rotations, instants, self._engine, self.intrinsics, self._rotations)
             self._take_results()
         if self.mode != "cold" and self._seen >= self._solve_at and not self._solving.busy:
             self._solve_at = self._next_at()
@@ -310,7 +310,7 @@ class Rig:
     def _recall(self, rig: Solved, instants: Sequence[Keyframe]) -> None:
         """Uses a rig of old if it still fits."""
         setup, self._remembered = self._setup, None
-        recalled = relocalise(rig, instants, self.lens.size_px, setup.height_m if setup.height_given else None)
+        recalled = relocalise(rig, instants, self.intrinsics.size_px, setup.height_m if setup.height_given else None)
         if recalled is None:
             self._why = "the remembered rig does not fit what the cameras see: it is learned anew"
         else:
@@ -326,7 +326,7 @@ class Rig:
         else:
             rotation, present = (np.zeros((0, 3, 3)) if self._rotations is None else self._rotations.rotation), None
         setup, instants = self._setup, tuple(self._keyframes.frames)
-        return SolveTask(instants, self.lens, setup.given, rotation, self.known, setup.height_m, present)
+        return SolveTask(instants, self.intrinsics, setup.given, rotation, self.known, setup.height_m, present)
 
     def _take_results(self) -> None:
         averaged = self._averaging.take()
@@ -383,11 +383,11 @@ class Rig:
 
     def _state(self, view: int) -> CameraState:
         known, health, moving = bool(self.known[view]), self._health, bool(self._carried.moving[view])
-        arrived = bool(self.lens.size_px[view].min() > 1)
+        arrived = bool(self.intrinsics.size_px[view].min() > 1)
         state = CameraState(
             name=self._setup.names[view],
             focal_px=float(self.focal_px[view]),
-            size_px=(int(self.lens.size_px[view, 0]), int(self.lens.size_px[view, 1])) if arrived else None,
+            size_px=(int(self.intrinsics.size_px[view, 0]), int(self.intrinsics.size_px[view, 1])) if arrived else None,
             moving=moving,
             health=float(health.value[view]),
             agreement=health.mean(view),

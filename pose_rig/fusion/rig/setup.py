@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.config import ASSUMED_HEIGHT_M, CameraConfig, Config
-from pose_rig.fusion.calibration.bundle import SHARE
+from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.skeleton import J
@@ -70,4 +70,4 @@ def remembered(cameras: Sequence[CameraConfig], height_m: float) -> Solved | Non
         translation_sd=np.array([row.translation_sd_m for row in rows]),
         focal_sd=np.array([row.focal_sd_px / row.focal_px for row in rows]),
     )
-    return Solved(calibration, SHARE * height_m, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
+    return Solved(calibration, LENGTH_PER_HEIGHT * height_m, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)

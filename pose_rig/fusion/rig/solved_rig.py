@@ -11,7 +11,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import POINTS, SHARE
+from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT, POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import measured
@@ -55,7 +55,7 @@ class SolvedRig:
 
     def forget_person(self, height_m: float) -> None:
         """Goes back to average bones: somebody else may have come."""
-        self.rig, self._stranger = replace(self.rig, length=SHARE * height_m), True
+        self.rig, self._stranger = replace(self.rig, length=LENGTH_PER_HEIGHT * height_m), True
 
     def look_at(self, instants: Sequence[Keyframe]) -> None:
         """Measures the bones of somebody new."""

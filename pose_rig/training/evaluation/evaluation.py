@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
 from pose_rig.geometry import complete_root, unrectify
-from pose_rig.graph import GUESS, GraphInput, GraphOutput
+from pose_rig.graph import GraphInput, GraphOutput
 from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import J
 from pose_rig.training.evaluation.scores import PAPER_JOINTS, Jdr, Scores
@@ -121,14 +121,15 @@ def _fused(graph: RigGraph, seen: LifterInput, part: slice) -> GraphOutput:
     """Returns what lifter and fusion make of some instants, rotations guessed."""
     here = _somebody(seen)[part]
     given = GraphInput(
-        flat=seen.flat[part].reshape(-1, J, 2).astype(np.float32),
+        ray_xy=seen.flat[part].reshape(-1, J, 2).astype(np.float32),
         confidence=seen.confidence[part].reshape(-1, J).astype(np.float32),
         norm=seen.norm[part].ravel().astype(np.float32),
-        pick=np.arange(here.size).reshape(here.shape),
-        weight=here.astype(np.float32),
-        rotation=np.tile(np.eye(3, dtype=np.float32), (*here.shape, 1, 1)),
-        freedom=np.full(here.shape, GUESS, np.float32),
-        doubt=np.zeros((len(here), 1), np.float32),
+        assignment=np.arange(here.size).reshape(here.shape),
+        view_weight=here.astype(np.float32),
+        ray_from_rig=np.tile(np.eye(3, dtype=np.float32), (*here.shape, 1, 1)),
+        rotation_prior_sd=np.ones(here.shape, np.float32),
+        depth_bias_sd=np.zeros((len(here), 1), np.float32),
+        lifter_rotations=np.ones(len(here), bool),
     )
     return reference(graph, given)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pose_rig.geometry import rectify
-from pose_rig.graph import GUESS, INPUTS, GraphInput, GraphOutput
+from pose_rig.graph import LIFTER_ROTATION_SD, GraphInput, GraphOutput
 from pose_rig.lifting import csm
 from pose_rig.lifting.model import Lifter
 from pose_rig.simulation.bodies import random_bones, rebuild
@@ -41,25 +41,25 @@ class RigGraph(nn.Module):
         freedom: Tensor,
         doubt: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Returns the fields of `GraphOutput` in order."""
+        """Returns the fields of `GraphOutput` in order; arguments as in `ONNX_INPUTS`."""
         canonical, ray_from_canonical, spread = self.lifter(flat, confidence)
         lifted = canonical @ ray_from_canonical.transpose(1, 2)
-        guessed = freedom[..., None, None] > 0.5 * GUESS
+        guessed = freedom[..., None, None] > 0.5 * LIFTER_ROTATION_SD
         guess = lifted[..., :2] / (1 + norm[:, None, None] * lifted[..., 2:]).clamp_min(0.5)
         filled = torch.where(confidence.unsqueeze(-1) > 0, flat, guess)
         views = csm.Views(
-            flat=filled[pick],
+            ray_xy=filled[pick],
             confidence=confidence[pick],
             weight=weight,
             norm=norm[pick],
             depth=lifted[..., 2][pick],
             depth_sd=csm.LAPLACE_SD * spread[pick] + doubt.unsqueeze(-1),
-            rotation=torch.where(guessed, ray_from_canonical[pick], rotation),
+            ray_from_body=torch.where(guessed, ray_from_canonical[pick], rotation),
         )
         fused = csm.fuse(views, freedom)
         return (
-            lifted, ray_from_canonical[:, :, 1], fused.refined, fused.body, fused.rotation, fused.inlier,
-            fused.model_sd, fused.scale, fused.offset, fused.pull, fused.stiffness,
+            lifted, ray_from_canonical[:, :, 1], fused.refined, fused.body, fused.ray_from_body, fused.inlier,
+            fused.model_sd, fused.scale, fused.offset, fused.rotation_gradient, fused.rotation_hessian,
         )  # fmt: skip
 
 
@@ -88,20 +88,21 @@ def example(views: int, hypotheses: int, rng: np.random.Generator) -> GraphInput
     score = rng.uniform(0.3, 1.0, (count, J))
     flat, norm, frame = rectify(xy, score, cameras.focal_px, cameras.size_px)
     return GraphInput(
-        flat=flat.astype(np.float32),
+        ray_xy=flat.astype(np.float32),
         confidence=score.astype(np.float32),
         norm=norm.astype(np.float32),
-        pick=np.arange(count).reshape(hypotheses, views),
-        weight=np.ones((hypotheses, views), np.float32),
-        rotation=(frame @ cameras.rotation).astype(np.float32).reshape(hypotheses, views, 3, 3),
-        freedom=np.where(np.arange(hypotheses)[:, None] % 2, 0.1, GUESS).repeat(views, 1).astype(np.float32),
-        doubt=np.zeros((hypotheses, 1), np.float32),
+        assignment=np.arange(count).reshape(hypotheses, views),
+        view_weight=np.ones((hypotheses, views), np.float32),
+        ray_from_rig=(frame @ cameras.rotation).astype(np.float32).reshape(hypotheses, views, 3, 3),
+        rotation_prior_sd=np.full((hypotheses, views), 0.1, np.float32),
+        depth_bias_sd=np.zeros((hypotheses, 1), np.float32),
+        lifter_rotations=np.arange(hypotheses) % 2 == 0,
     )
 
 
 def tensors(given: GraphInput) -> tuple[Tensor, ...]:
     """Returns the graph's inputs in order."""
-    return tuple(torch.from_numpy(np.ascontiguousarray(getattr(given, name))) for name in INPUTS)
+    return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in given.onnx().values())
 
 
 def reference(graph: RigGraph, given: GraphInput) -> GraphOutput:

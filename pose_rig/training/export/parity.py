@@ -7,7 +7,7 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 
 from pose_rig.errors import EngineError
-from pose_rig.graph import INPUTS, Engine, GraphInput, GraphOutput
+from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.training.export.module import RigGraph, example, reference
 
@@ -53,7 +53,7 @@ class ReferenceEngine:
 
     def run(self, given: GraphInput) -> GraphOutput:
         """Returns the graph's outputs for any number of candidates, hypotheses and views."""
-        return GraphOutput(*self._graph.run(None, {name: getattr(given, name) for name in INPUTS}))
+        return GraphOutput(*self._graph.run(None, given.onnx()))
 
 
 def off_mm(exact: Engine, other: Engine, people: GraphInput) -> float:

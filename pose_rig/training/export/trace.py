@@ -9,7 +9,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from pose_rig.graph import INPUTS, OUTPUTS
+from pose_rig.graph import ONNX_INPUTS, ONNX_OUTPUTS
 from pose_rig.training.export.module import RigGraph, example, tensors
 
 OPSET = 17
@@ -28,7 +28,6 @@ FREE = {
 
 def traced(graph: RigGraph) -> onnx.ModelProto:
     """Returns the graph of a module."""
-    names = ["rotation_used" if name == "rotation" else name for name in OUTPUTS]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # the tracing exporter is the one that keeps axes free; it is told to be old
         warnings.filterwarnings("ignore", "You are using the legacy", DeprecationWarning)
@@ -40,8 +39,8 @@ def traced(graph: RigGraph) -> onnx.ModelProto:
             graph,
             tensors(example(4, 2, np.random.default_rng(0))),
             str(raw),
-            input_names=list(INPUTS),
-            output_names=names,
+            input_names=list(ONNX_INPUTS),
+            output_names=list(ONNX_OUTPUTS),
             dynamic_axes=FREE,
             opset_version=OPSET,
             dynamo=False,

@@ -8,7 +8,7 @@ from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.node import AHEAD
-from pose_rig.fusion.pose.sync import Sample, Track
+from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.graph import Engine
 from pose_rig.session.replay import CameraSource, Pace
@@ -33,7 +33,7 @@ class Replay:
     def __init__(self, job: ReplayJob, engine: Engine, solved: Solved | None) -> None:
         self._job = job
         self.fusion = Estimator(job.fusion.config, engine, None, solved)
-        self.tracks = [Track() for _ in job.fusion.config.camera]
+        self.tracks = [SampleBuffer() for _ in job.fusion.config.camera]
 
     def __iter__(self) -> Iterator[tuple[PoseEstimate, list[Sample | None]]]:
         clock, pace = FileClock(), Pace(False, threading.Event())

@@ -9,8 +9,8 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import (
     CORRELATED,
     LENGTH_OF,
+    LENGTH_PER_HEIGHT,
     POINTS,
-    SHARE,
     SPAN,
     C,
     L,
@@ -84,7 +84,7 @@ def test_the_gradient_is_the_slope_of_the_cost() -> None:
     tracks = blurred(tracks, rng, outliers=0.2)
     tracks = replace(tracks, weight=rng.uniform(0, 1, tracks.weight.shape))
     same = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]], bool)
-    priors = replace(priors, zoom=priors.zoom + 0.1, zoom_sd=np.array([0.35, 0.02, 0.1]), same_lens=same)
+    priors = replace(priors, zoom=priors.zoom + 0.1, zoom_sd=np.array([0.35, 0.02, 0.1]), same_camera_model=same)
     state = disturbed(state, rng)
     slope = gradient_of(state, tracks, priors)
     for k, told in enumerate(slope):
@@ -100,7 +100,7 @@ def test_the_normal_matrix_is_the_curvature_where_all_is_true() -> None:
     span = np.linalg.norm(SPAN @ state.points, axis=-1)
     state = replace(state, length=np.array([span[:, i == LENGTH_OF].mean() for i in range(L)]))
     same = ~np.eye(3, dtype=bool)
-    priors = replace(priors, same_lens=same)
+    priors = replace(priors, same_camera_model=same)
     system = linearise(state, tracks, priors)
     whole, globals_count = np.zeros((len(gradient_of(state, tracks, priors)),) * 2), len(system.a)
     whole[:globals_count, :globals_count] = system.a
@@ -189,7 +189,7 @@ def test_cameras_of_one_lens_get_one_focal_length() -> None:
     state, tracks, priors = truth(acrobat(16), calibration(3))
     tracks = blurred(tracks, rng)
     apart, _ = adjust(state, tracks, priors)
-    tied, _ = adjust(state, tracks, replace(priors, same_lens=~np.eye(3, dtype=bool)))
+    tied, _ = adjust(state, tracks, replace(priors, same_camera_model=~np.eye(3, dtype=bool)))
     assert np.ptp(tied.zoom) < 0.5 * np.ptp(apart.zoom)
     assert np.ptp(tied.zoom) < 0.015
 
@@ -287,9 +287,9 @@ def test_the_covariance_is_how_far_solutions_scatter() -> None:
 
 
 def test_lengths_are_those_of_people() -> None:
-    shares = dict(zip(LENGTH_OF.tolist(), SHARE[LENGTH_OF].tolist(), strict=True))
+    shares = dict(zip(LENGTH_OF.tolist(), LENGTH_PER_HEIGHT[LENGTH_OF].tolist(), strict=True))
     assert len(shares) == L
-    upright = SHARE[1] + SHARE[2] + SHARE[6] + SHARE[7]
+    upright = LENGTH_PER_HEIGHT[1] + LENGTH_PER_HEIGHT[2] + LENGTH_PER_HEIGHT[6] + LENGTH_PER_HEIGHT[7]
     assert 0.85 < upright < 0.95  # ankles to ears
     assert INDEX["nose"] in POINTS
     assert INDEX["head"] in POINTS

@@ -290,9 +290,9 @@ def test_a_view_that_is_not_known_is_neither_used_nor_turned(engine: Engine) -> 
 
 def test_the_true_rotations_explain_a_scene_better_than_wrong_ones(engine: Engine) -> None:
     scene = film(walk(2.0), ring(4))
-    given = graph_input(scene, freedom=1e-3)
+    given = graph_input(scene, rotation_prior_sd=1e-3)
     right = engine.run(given).model_sd
-    wrong = given.rotation.copy()
+    wrong = given.ray_from_rig.copy()
     wrong[:, 1] = rotation_from_vector(np.array([0.0, 0.4, 0.0])) @ wrong[:, 1]
-    turned = engine.run(replace(given, rotation=wrong.astype(np.float32))).model_sd
+    turned = engine.run(replace(given, ray_from_rig=wrong.astype(np.float32))).model_sd
     assert turned[:, 1].mean() > 2 * right[:, 1].mean()

@@ -172,8 +172,8 @@ def test_cameras_of_one_picture_size_but_other_lenses_do_not() -> None:
 def test_a_focal_length_that_is_given_is_kept() -> None:
     cameras = calibration(3, focal_px=MIXED)
     given = task(instants_of(cameras), cameras)
-    lens = replace(given.lens, focal_px=np.array([800.0, 1152.0, 1152.0]))
-    found = rig_of(replace(given, lens=lens, given=np.array([True, False, False])))
+    intrinsics = replace(given.intrinsics, focal_px=np.array([800.0, 1152.0, 1152.0]))
+    found = rig_of(replace(given, intrinsics=intrinsics, given=np.array([True, False, False])))
     assert found.calibration.focal_px[0] == pytest.approx(800.0, rel=0.03)
     assert relative_deg(found.calibration.rotation, cameras.rotation).max() < 1.5
 
@@ -195,7 +195,7 @@ def test_a_camera_that_is_not_known_has_no_place() -> None:
     assert np.isinf(got.focal_sd[2])
     assert np.isfinite(got.rotation_sd[known]).all()
     assert relative_deg(got.rotation[known], cameras.rotation[known]).max() < 1.5
-    assert got.focal_px[2] == given.lens.focal_px[2]
+    assert got.focal_px[2] == given.intrinsics.focal_px[2]
 
 
 def test_too_little_gives_no_rig_but_the_reason() -> None:

@@ -182,7 +182,7 @@ class Counting:
     reason: str = ""
 
     def run(self, given: GraphInput) -> GraphOutput:
-        self.runs.append(len(given.pick))
+        self.runs.append(len(given.assignment))
         return self.engine.run(given)
 
 

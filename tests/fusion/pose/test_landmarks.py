@@ -137,7 +137,7 @@ def test_where_a_view_was_read_mirrored_left_is_right() -> None:
     extras = ExtraLandmarks([FULL] * 3)
     hypothesis = hypothesis_of(samples, [FULL] * 3, BODY - BODY[0], CAMERAS)
     observation = hypothesis.observation.with_mirrors()
-    mirrored = replace(hypothesis, observation=observation, pick=np.array([0, 4, 2]))
+    mirrored = replace(hypothesis, observation=observation, assignment=np.array([0, 4, 2]))
     assert observation.mirrored[4]
     points, _, score = extras.placed(mirrored, samples, [FULL] * 3, CAMERAS, ALL, BODY, SD)
     assert np.linalg.norm(points - true(extras.names), axis=-1).max() < 0.01

@@ -126,7 +126,7 @@ def test_a_view_that_is_not_trusted_does_not_pull_but_is_compared() -> None:
 
 def test_a_view_that_sees_nobody_agrees_with_nothing() -> None:
     given = hypothesis([*samples_of(BODY)[:2], None])
-    assert given.pick[2] == UNASSIGNED
+    assert given.assignment[2] == UNASSIGNED
     pose = posed(given)
     assert off_m(pose).max() < 0.04
     assert pose.agreed[2] == 0
@@ -167,8 +167,8 @@ def test_a_view_that_took_a_back_for_a_front_is_read_anew() -> None:
     samples[1] = Sample(0, swapped[None], np.full((1, J), 0.9))
     given = hypothesis(samples)
     read, pose = see(given, ago=posed(hypothesis(samples_of(BODY))))
-    assert bool(read.observation.mirrored[read.pick[1]])
-    assert not read.observation.mirrored[read.pick[[0, 2]]].any()
+    assert bool(read.observation.mirrored[read.assignment[1]])
+    assert not read.observation.mirrored[read.assignment[[0, 2]]].any()
     assert off_m(pose).max() < 0.04
     assert pose.agreed.min() > 0.7
 
@@ -178,17 +178,17 @@ def test_a_view_that_follows_a_bystander_goes_over_to_the_person() -> None:
     xy = images(np.stack([bystander, BODY]), CAMERAS)[:, 2]
     samples = [*samples_of(BODY)[:2], Sample(0, xy, np.full((2, J), 0.9))]
     given = hypothesis(samples)
-    assert given.observation.person[given.pick[2]] == 0
+    assert given.observation.person[given.assignment[2]] == 0
     read, pose = see(given, ago=posed(hypothesis(samples_of(BODY))))
-    assert read.observation.person[read.pick[2]] == 1
+    assert read.observation.person[read.assignment[2]] == 1
     assert off_m(pose).max() < 0.04
-    assert read.observation.person[read.pick[:2]].tolist() == [0, 0]
+    assert read.observation.person[read.assignment[:2]].tolist() == [0, 0]
 
 
 def test_a_reading_that_fits_is_left_as_it_is() -> None:
     given = hypothesis(samples_of(BODY))
     read, _ = see(given)
-    assert np.array_equal(read.pick, given.pick)
+    assert np.array_equal(read.assignment, given.assignment)
     assert read.observation is given.observation
 
 
@@ -196,10 +196,12 @@ def test_the_lift_of_a_view_that_the_pose_takes_in_is_told() -> None:
     """One that was left out by the lifts, and one whose left and right are exchanged."""
     given = hypothesis(samples_of(BODY))
     lifted = np.arange(3.0)[:, None, None] + np.ones((3, J, 3))
-    given = replace(given, out=replace(given.out, lifted=lifted.astype(np.float32)), pick=np.array([0, 1, UNASSIGNED]))
+    given = replace(
+        given, out=replace(given.out, lifted=lifted.astype(np.float32)), assignment=np.array([0, 1, UNASSIGNED])
+    )
     assert np.isfinite(own_lifts(given)).all((1, 2)).tolist() == [True, True, False]
-    for pick in (2, 5):
-        cleared = replace(given, observation=given.observation.with_mirrors(), pick=np.array([0, 1, pick]))
+    for assignment in (2, 5):
+        cleared = replace(given, observation=given.observation.with_mirrors(), assignment=np.array([0, 1, assignment]))
         told = own_lifts(given, cleared)
         assert told[:2] == pytest.approx(own_lifts(given)[:2])
         assert np.linalg.norm(told[2, 0]) == pytest.approx(3 * np.sqrt(3))

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.pose.sync import KEPT, Sample, Track, apart, blend, counterparts
+from pose_rig.fusion.pose.sync import KEPT, Sample, SampleBuffer, apart, blend, counterparts
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import Keypoints2D
 from tests.fusion.fakes import standing
@@ -25,19 +25,19 @@ def message(t_ns: int, people: ArrayLike, score: float = 0.8, index: int = 0) ->
     )  # fmt: skip
 
 
-def track(*samples: tuple[int, ArrayLike]) -> Track:
-    made = Track()
+def track(*samples: tuple[int, ArrayLike]) -> SampleBuffer:
+    made = SampleBuffer()
     for t_ns, people in samples:
         assert made.add(message(t_ns, people))
     return made
 
 
-def moving(count: int = 10, period_ns: int = PERIOD) -> Track:
+def moving(count: int = 10, period_ns: int = PERIOD) -> SampleBuffer:
     """A person at x = 100 + 2 px per period."""
     return track(*((i * period_ns, [person(100.0 + 2 * i)]) for i in range(count)))
 
 
-def x_at(made: Track, t_ns: int) -> float | None:
+def x_at(made: SampleBuffer, t_ns: int) -> float | None:
     sample = made.at(t_ns)
     return None if sample is None else float(sample.xy_px[0, 0, 0])
 
@@ -64,7 +64,7 @@ def test_before_the_first_sample_there_is_nothing_but_a_breath() -> None:
 
 
 def test_nothing_yet() -> None:
-    made = Track()
+    made = SampleBuffer()
     assert made.at(5) is None
     assert made.newest_ns is None
     assert made.times_ns == []

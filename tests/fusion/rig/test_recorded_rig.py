@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import MessageError
-from pose_rig.fusion.calibration.bundle import SHARE
+from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.rig import recorded_rig as followed
 from pose_rig.graph import Engine
@@ -47,7 +47,7 @@ def test_a_recorded_rig_is_that_rig_to_the_last_bit(solved: Estimator) -> None:
 
 def test_a_recording_of_an_earlier_version_has_average_bones(solved: Estimator) -> None:
     state = msgspec.structs.replace(state_of(solved), bones_m=())
-    np.testing.assert_array_equal(followed.solved(state, NAMES, 1.8).length, SHARE * 1.8)
+    np.testing.assert_array_equal(followed.solved(state, NAMES, 1.8).length, LENGTH_PER_HEIGHT * 1.8)
 
 
 def test_cameras_that_are_not_told_are_not_known(solved: Estimator) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pose_rig.config import CameraConfig, Config, SolvedCamera
-from pose_rig.fusion.calibration.bundle import SHARE
+from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import self_solve
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.setup import remembered, setup_of
@@ -54,7 +54,7 @@ def test_a_solved_rig_is_remembered_as_it_was() -> None:
     assert np.degrees(cameras.rotation_sd[0]) == pytest.approx(1.5)
     assert cameras.translation_sd[0] == 0.03
     assert cameras.focal_sd[0] == pytest.approx(0.02)
-    assert np.allclose(rig.length, SHARE * 1.8)
+    assert np.allclose(rig.length, LENGTH_PER_HEIGHT * 1.8)
     assert all(np.isfinite(getattr(cameras, name)).all() for name in ("rotation", "translation", "focal_px", "size_px"))
 
 

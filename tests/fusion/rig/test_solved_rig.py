@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import SHARE
+from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.pose.solved_pose import SolvedPose
@@ -25,7 +25,7 @@ STILL = np.zeros(VIEWS, bool)
 
 
 def solved(cameras: Calibration | None = None, **changes: float) -> Solved:
-    rig = Solved(cameras or calibration(VIEWS), SHARE * HEIGHT_M, np.zeros((0, J, 3)), 1.2, 1.0, np.inf)
+    rig = Solved(cameras or calibration(VIEWS), LENGTH_PER_HEIGHT * HEIGHT_M, np.zeros((0, J, 3)), 1.2, 1.0, np.inf)
     return replace(rig, **changes)  # type: ignore[arg-type]
 
 

@@ -13,7 +13,7 @@ import torch
 from onnx import TensorProto
 
 from pose_rig.errors import AssetError, EngineError, UsageError
-from pose_rig.graph import INPUTS, GraphOutput
+from pose_rig.graph import ONNX_INPUTS, GraphOutput
 from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine
 from pose_rig.lifting.model import Lifter, LifterConfig
@@ -71,7 +71,7 @@ def test_exporting_leaves_the_lifter_as_it_was() -> None:
 def test_a_file_carries_half_the_bytes(made: tuple[Lifter, Exported]) -> None:
     lifter, done = made
     model = onnx.load(str(done.path))
-    assert [node.name for node in model.graph.input] == list(INPUTS)
+    assert [node.name for node in model.graph.input] == list(ONNX_INPUTS)
     weights = sum(weight.numel() for weight in lifter.parameters())
     large = sum(np.prod(value.dims) for value in model.graph.initializer if value.data_type == TensorProto.FLOAT16)
     assert large > 0.8 * weights
