@@ -49,8 +49,8 @@ def test_what_a_terminal_would_obey_is_not_shown() -> None:
         (RigState(t_ns=0, mode="cold", cameras=(CameraState(name="[red]", focal_px=1.0),)), "cameras"),
     ],
 )
-def test_messages_about_what_has_no_name_are_none(message: Health | RigState, field: str) -> None:
-    with pytest.raises(MessageError, match=f"field '{field}'.* no name"):
+def test_messages_with_an_invalid_name_are_not_encoded(message: Health | RigState, field: str) -> None:
+    with pytest.raises(MessageError, match=f"field '{field}'.* not a valid name"):
         encode(message)
 
 

@@ -1,7 +1,7 @@
-"""Messages as bytes: typed, versioned, validated, never pickled.
+"""Encoding of messages: typed, versioned, validated, never pickled.
 
-One ZeroMQ part per message: ``topic NUL payload``, the payload msgpack, arrays as little-endian bytes with dtype and
-shape.
+One ZeroMQ part per message: ``topic NUL payload``. The payload is msgpack, arrays are little-endian bytes with dtype
+and shape.
 """
 
 from functools import lru_cache
@@ -18,26 +18,26 @@ from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
 from pose_rig.wire.services import FUSION
 
 WIRE_DTYPE = "<f4"
-MAX_BYTES = 1 << 20  # a message of ours is about 1 kB; a megabyte is somebody else's
-MAX_VIDEO_BYTES = 1 << 25  # a 4K picture as JPEG of the best quality has about 10 MB
+MAX_BYTES = 1 << 20  # a message has about 1 kB
+MAX_VIDEO_BYTES = 1 << 25  # a 4K image as JPEG of the best quality has about 10 MB
 
 
 class _WireArray(msgspec.Struct, frozen=True, array_like=True):
-    """An array on the wire."""
+    """An encoded array."""
 
     dtype: str
     shape: tuple[int, ...]
     data: bytes
 
 
-ANY: tuple[type[Message], ...] = (
+MESSAGE_TYPES: tuple[type[Message], ...] = (
     Keypoints2D, Pose3D, Refined2D, RigState, Health, Streams, VideoFrame, Marker, Gap, Learned, Clock,
 )  # fmt: skip
 
 
 def _encode_array(value: Any) -> _WireArray:
     if not isinstance(value, np.ndarray):
-        raise NotImplementedError(f"{type(value).__name__} does not travel in messages")
+        raise NotImplementedError(f"{type(value).__name__} cannot be encoded")
     array = np.ascontiguousarray(value, WIRE_DTYPE)
     return _WireArray(WIRE_DTYPE, array.shape, array.tobytes())
 
@@ -60,61 +60,60 @@ def _decode_array(kind: type, value: Any) -> Any:
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_encode_array)
-_decoders = {kind.TOPIC: msgspec.msgpack.Decoder(kind, dec_hook=_decode_array) for kind in ANY}
+_decoders = {kind.TOPIC: msgspec.msgpack.Decoder(kind, dec_hook=_decode_array) for kind in MESSAGE_TYPES}
 
 
 def _field_error(message: Message) -> tuple[str, str] | None:
-    """Returns (field, reason) of the first value that breaks the rules, None if there is none."""
+    """Returns (field, reason) of the first invalid value, None if all are valid."""
     axes: dict[str, int] = {}
     for field, expected in message.ARRAYS.items():
         array: NDArray[np.float32] = getattr(message, field)
         if field in message.OPTIONAL and array.shape == (0,):
             continue
         wanted = tuple(axes.get(axis, axis) if isinstance(axis, str) else axis for axis in expected)
-        fits = array.ndim == len(wanted) and all(
-            isinstance(want, str) or want == got for want, got in zip(wanted, array.shape, strict=True)
-        )
-        if not fits:
+        if array.ndim != len(wanted) or any(
+            isinstance(want, int) and want != got for want, got in zip(wanted, array.shape, strict=True)
+        ):
             return field, f"has shape {array.shape}, expected {wanted}"
         axes.update({axis: side for axis, side in zip(expected, array.shape, strict=True) if isinstance(axis, str)})
         low, high = message.RANGES.get(field, (-np.inf, np.inf))
         if array.size and not low <= array.min() <= array.max() <= high:  # false too if one of them is NaN
             finite = array[np.isfinite(array)]
             wrong = finite[(finite < low) | (finite > high)]
-            return field, f"has {wrong[0]:g}, beyond {low:g} to {high:g}" if len(wrong) else "is not finite"
-    for name in ("t_ns", "index", "age_ns"):  # decoding has looked at the bounds of all numbers already
+            return field, f"has {wrong[0]:g}, outside {low:g} to {high:g}" if len(wrong) else "is not finite"
+    for name in ("t_ns", "index", "age_ns"):  # decoding has checked the bounds of all numbers already
         if not 0 <= getattr(message, name, 0) < 1 << 62:
             return name, "is out of range"
     return _name_error(message)
 
 
 def _name_error(message: Message) -> tuple[str, str] | None:
-    """Returns (field, reason) of the first name that is none: they become topics, paths and columns of tables."""
+    """Returns (field, reason) of the first invalid name; names become topics, paths and columns of tables."""
     for field in ("camera", "source", "worker"):
         if not is_name(name := getattr(message, field, FUSION)):
-            return field, f"is {name[:80]!r}, which is no name"
+            return field, f"is {name[:80]!r}, which is not a valid name"
     for field in ("landmarks", "joints"):
-        if not _labelled(getattr(message, field, "rig17")):
-            return field, "has names that are none"
+        if not _are_labels(getattr(message, field, "rig17")):
+            return field, "has invalid names"
     if isinstance(message, RigState):
         for camera in message.cameras:
             if not is_name(camera.name):
-                return "cameras", f"has one called {camera.name[:80]!r}, which is no name"
+                return "cameras", f"has a camera named {camera.name[:80]!r}, which is not a valid name"
             if camera.rotation is not None and len(camera.rotation) != 9:
                 return "cameras", f"has a rotation of {len(camera.rotation)} numbers"
     return None
 
 
 @lru_cache(maxsize=64)
-def _labelled(names: str) -> bool:
+def _are_labels(names: str) -> bool:
     return all(is_label(name) for name in names.split(","))
 
 
 def encode(message: Message) -> bytes:
-    """Returns the bytes of a message, topic included.
+    """Returns the encoded message, topic included.
 
     Raises:
-        MessageError: A field has the wrong shape or is not finite.
+        MessageError: A field is invalid.
     """
     if wrong := _field_error(message):
         raise MessageError(message.topic, *wrong)
@@ -122,7 +121,7 @@ def encode(message: Message) -> bytes:
 
 
 def json_schema(kind: type[Message]) -> bytes:
-    """Returns the JSON Schema of a message as it is encoded, for whoever reads it without this program."""
+    """Returns the JSON Schema of an encoded message, for other programs."""
     wire = {
         "type": "array",
         "description": "dtype, shape, bytes in C order",
@@ -132,7 +131,7 @@ def json_schema(kind: type[Message]) -> bytes:
 
 
 def topic_of(data: bytes) -> str:
-    """Returns the topic of encoded bytes, readable whatever they are."""
+    """Returns the topic of encoded bytes; printable for any bytes."""
     return bytes(data[:80]).split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
@@ -140,7 +139,7 @@ def decode(data: bytes) -> Message:
     """Returns the message in ``data``, its arrays read-only views of it.
 
     Raises:
-        MessageError: The bytes are not one of our messages; names topic and field.
+        MessageError: The bytes are not a valid message; names topic and field.
     """
     topic = topic_of(data)
     prefix = topic.split("/", 1)[0] + "/" if "/" in topic else topic

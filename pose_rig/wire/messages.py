@@ -1,7 +1,7 @@
-"""What the processes of a rig say to each other (docs/wire.md). Fields are only ever added, with defaults.
+"""Messages between the processes of a rig (docs/wire.md). Fields are only ever added, with defaults.
 
-`pose_rig.wire.records` has what they say to the recorder alone, `pose_rig.wire.encoding` how all of it becomes bytes.
-All numbers have bounds that no rig comes near; what lies beyond is refused when it is decoded.
+`pose_rig.wire.records` has the messages that only recordings contain, `pose_rig.wire.encoding` the encoding. All
+numbers have bounds far beyond those of any rig; decoding rejects values outside.
 
 Axes: P people, K detector landmarks, J skeleton joints.
 """
@@ -13,30 +13,30 @@ import numpy as np
 
 VERSION = 1
 
-NO_PERSON = "no person detected"  # note of a camera; all others say that something is wrong
+NO_PERSON = "no person detected"  # the one note of a camera that is not a fault
 
 Mode = Literal["cold", "settled", "solved"]
 State = Literal["starting", "ready", "running", "ended", "failed"]
-# ns. 146 years, and the sum of two still fits 64 bits.
+# ns. 146 years; the sum of two still fits 64 bits.
 TimeNs = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
-# Frames, messages. What a float64 holds exactly; 4 million years at 60 Hz.
+# Frames or messages. The range that float64 represents exactly.
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 MAX_IMAGE_SIDE_PX = 1 << 14  # 16K video and sensors of 200 megapixels
-Side = Annotated[int, msgspec.Meta(ge=1, le=MAX_IMAGE_SIDE_PX)]
-Size = tuple[Side, Side]
-# Whatever else is measured; neither infinite nor NaN.
+SidePx = Annotated[int, msgspec.Meta(ge=1, le=MAX_IMAGE_SIDE_PX)]
+SizePx = tuple[SidePx, SidePx]  # (width, height)
+# Any other quantity; finite.
 Real = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-MAX_COORDINATE_PX = 1e6  # of a point from the corner of a picture
-MAX_COORDINATE_M = 1e3  # of a joint from the origin: a pose beyond it is none
+Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+MAX_COORDINATE_PX = 1e6
+MAX_COORDINATE_M = 1e3
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Base of all messages.
 
-    ``TOPIC`` is the topic or its prefix, ``ARRAYS`` names the axes of every array field, ``OPTIONAL`` those that may be
-    empty instead, ``RANGES`` the least and the largest value of those that are not finite alone.
+    ``TOPIC`` is the topic or its prefix, ``ARRAYS`` has the axes of every array field, ``OPTIONAL`` those that may
+    be empty instead, ``RANGES`` their (minimum, maximum); without an entry, values must be finite.
     """
 
     TOPIC: ClassVar[str] = ""
@@ -53,17 +53,17 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
-    """What one detector saw in one frame.
+    """2D detections in one frame of one camera.
 
     Attributes:
         camera: Name of the camera.
         index: Frame number of this camera, from 0; gaps are dropped frames.
-        t_ns: Capture instant: monotonic clock at grab, or the frame's own time from 0 for files read with pace ``all``.
+        t_ns: Capture time: monotonic clock at grab, or the time in the file from 0 for files read with pace ``all``.
         size_px: Image (width, height).
         landmarks: Landmark schema: a name of `pose_rig.skeleton.SCHEMAS`, or K names joined by commas.
         xy: (P,K,2) px, x right, y down. (0, 0) where the score is 0.
-        score: (P,K) 0–1, 0 = not seen.
-        stages_ms: Time spent per stage of the camera process.
+        score: (P,K) 0–1, 0 = not visible.
+        stages_ms: Processing time per stage of the camera process.
     """
 
     TOPIC: ClassVar[str] = "keypoints/"
@@ -73,7 +73,7 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
     camera: str
     index: Count
     t_ns: TimeNs
-    size_px: Size
+    size_px: SizePx
     landmarks: str
     xy: Array
     score: Array
@@ -86,22 +86,22 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Pose3D(Message, frozen=True, kw_only=True, eq=False):
-    """The pose at one instant.
+    """The 3D pose of one time step.
 
     Attributes:
-        index: Number of the fused instant, from 0.
-        t_ns: Capture instant, rig clock.
-        age_ns: From capture to publication.
-        person: Identity of the person, 0 while one is followed.
+        index: Time step, from 0.
+        t_ns: Capture time, rig clock.
+        age_ns: Latency from capture to publication.
+        person: Identity of the person, 0 while one person is tracked.
         joints: The joint set: ``rig17`` (`pose_rig.skeleton.JOINTS`), or that and further names joined by commas.
         xyz: (J,3) m in ``rig``: right-handed, y up, −z away from camera 0.
-        score: (J,) 0–1, 0 = guessed.
+        score: (J,) 0–1, 0 = predicted, not observed.
         covariance_m2: (J,3,3) m² of ``xyz`` before smoothing; empty until the rig is solved.
-        residual_px: (J,) mean distance of the detections from the fused pose.
-        mode: How the rig is known.
-        tracking: 0 when nobody is seen; ``xyz`` is then the last pose known.
-        height_m: Stature the scale rests on.
-        height_assumed: True when nobody gave that stature.
+        residual_px: (J,) mean reprojection error of the detections.
+        mode: How the cameras are calibrated.
+        tracking: 0 while no person is detected; ``xyz`` is then the last known pose.
+        height_m: Body height that sets the scale.
+        height_assumed: Whether that height is the default rather than configured.
     """
 
     TOPIC: ClassVar[str] = "pose"
@@ -127,14 +127,14 @@ class Pose3D(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Refined2D(Message, frozen=True, kw_only=True, eq=False):
-    """One camera's 2D pose after the other views have had their say.
+    """The 2D pose of one camera, corrected by the other views.
 
     Attributes:
         camera: Name of the camera.
-        index: Number of the fused instant.
-        t_ns: Capture instant, rig clock.
+        index: Time step.
+        t_ns: Capture time, rig clock.
         xy: (J,2) px.
-        inlier: (J,) 0–1, probability that the detector was right.
+        inlier: (J,) 0–1, probability that the detection is an inlier.
     """
 
     TOPIC: ClassVar[str] = "refined/"
@@ -154,22 +154,22 @@ class Refined2D(Message, frozen=True, kw_only=True, eq=False):
 
 
 class CameraState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rig knows about one camera.
+    """The calibration of one camera.
 
     Attributes:
         name: Name of the camera.
-        rotation: camera_from_rig, row-major 3×3; None until known.
+        rotation: Rotation of camera_from_rig, row-major 3×3; None until known.
         rotation_sd_deg: Its standard deviation.
-        translation_m: Camera_from_rig translation; None until solved.
+        translation_m: Translation of camera_from_rig; None until solved.
         translation_sd_m: Its standard deviation.
         focal_px: Focal length used.
         focal_sd_px: Its standard deviation; None while assumed.
-        k1: Radial lens term, 0 unless solved.
-        size_px: Image (width, height); None until seen.
-        moving: Whether it is being carried about.
-        health: 0–1, agreement with the other cameras; 0 = not seen or ignored.
-        note: Why a camera is not trusted, for people.
-        agreement: Mean of the agreement over all instants at which it saw somebody; None before the first.
+        k1: Radial distortion coefficient, 0 unless solved.
+        size_px: Image (width, height); None before the first frame.
+        moving: Whether the camera is being moved.
+        health: 0–1, agreement with the other cameras; 0 = no detection, or ignored.
+        note: Why the camera is ignored or down-weighted, for display.
+        agreement: Mean agreement over all time steps with a detection; None before the first.
     """
 
     name: str
@@ -180,23 +180,22 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     focal_px: Real
     focal_sd_px: Real | None = None
     k1: Real = 0.0
-    size_px: Size | None = None
+    size_px: SizePx | None = None
     moving: bool = False
-    health: Share = 0.0
+    health: Fraction = 0.0
     note: str = ""
-    agreement: Share | None = None
+    agreement: Fraction | None = None
 
 
 class RigState(Message, frozen=True, kw_only=True, eq=False):
-    """The cameras as the rig knows them now.
+    """The current calibration of all cameras.
 
     Attributes:
-        t_ns: When, rig clock.
-        mode: How they are known.
-        cameras: One by one.
-        note: Why the rig is not solved (yet), or what is doubtful about it, and what would help, for people; empty when
-            all is well.
-        bones_m: Lengths of the person's bones in a solved rig, m (`fusion.calibration.bundle`); empty until then.
+        t_ns: Rig clock.
+        mode: How the cameras are calibrated.
+        cameras: One entry per camera.
+        note: Why the rig is not solved or its calibration is uncertain, and a remedy, for display; else empty.
+        bones_m: Bone lengths of the person in a solved rig, m (`fusion.calibration.bundle`); empty until then.
     """
 
     TOPIC: ClassVar[str] = "rig"
@@ -209,22 +208,22 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Health(Message, frozen=True, kw_only=True, eq=False):
-    """How a worker is doing, at least once a second.
+    """The status of a worker, at least once a second.
 
     Attributes:
-        worker: Name of the worker; a camera worker is called like its camera.
+        worker: Name of the worker; a camera worker has the name of its camera.
         t_ns: Monotonic clock at sending.
-        state: Where it is in its life; a file that has been read to its end is ``ended``.
-        rate_hz: Frames or poses per second of late.
-        age_ms: From grab to sending, median of late.
-        dropped: Frames or messages lost, or poses that could not be made, since the start.
-        restarts: How often the supervisor restarted it.
-        error: One sentence, empty when all is well.
-        detail: Short facts for people (device name, provider, negotiated format).
-        stages_ms: Median time per stage of late.
-        frames: Frames or poses done since the start.
-        total_frames: How many there will be; None when nobody knows.
-        refused: Connections of programs that are not part of this rig, turned away since the start.
+        state: ``ended``: a file has been read to its end.
+        rate_hz: Frames or poses per second, over the last seconds.
+        age_ms: Median latency from grab to sending, over the last seconds.
+        dropped: Frames, messages or poses dropped since the start.
+        restarts: How often the supervisor restarted the worker.
+        error: One sentence, empty without an error.
+        detail: Device name, provider or negotiated format, for display.
+        stages_ms: Median processing time per stage, over the last seconds.
+        frames: Frames or poses processed since the start.
+        total_frames: Frames of the source; None if unknown.
+        refused: Refused connections of other programs since the start.
     """
 
     TOPIC: ClassVar[str] = "health/"
@@ -250,21 +249,21 @@ class Health(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """One place that the person is sent to.
+    """One output stream.
 
     Attributes:
         kind: The protocol.
-        address: ``HOST:PORT``; of ``websocket``, where it listens.
-        profile: Whose rules the sender keeps, or which axes; empty where there is no choice.
-        rate_hz: Frames per second of late.
+        address: ``HOST:PORT`` of the receiver; for ``websocket``, of the server.
+        profile: Variant of the protocol, or the axes; empty if there is only one.
+        rate_hz: Frames per second, over the last seconds.
         frames: Frames sent.
-        datagrams: Datagrams, or messages, sent.
+        datagrams: Datagrams, or WebSocket messages, sent.
         octets: Bytes sent.
-        failures: Datagrams that the system refused, clients turned away, and messages of theirs that made no sense.
-        clients: Connected clients; None for datagrams, which know of nobody.
-        error: What went wrong last, one sentence; empty when all is well.
+        failures: Datagrams that could not be sent, clients refused, and invalid messages of clients.
+        clients: Connected clients; None for datagrams, which have no connection.
+        error: The last error, one sentence; empty without one.
         last: The datagrams of the last frame, or its JSON.
-        unheard: Frames of which the system says that nobody listened there; over a network it seldom does.
+        unheard: Frames for which the operating system reported a closed port; over a network it seldom does.
         clients_ever: Clients that ever connected; None for datagrams.
     """
 
@@ -284,12 +283,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Streams(Message, frozen=True, kw_only=True, eq=False):
-    """What is sent where, about once a second.
+    """The status of all output streams, about once a second.
 
     Attributes:
         t_ns: Monotonic clock at sending.
-        targets: One by one.
-        lead_ms: How far what is sent looks ahead.
+        targets: One entry per output stream.
+        lead_ms: How far ahead the poses sent are predicted.
     """
 
     TOPIC: ClassVar[str] = "streams"

@@ -1,4 +1,4 @@
-"""How a worker process is doing, over the last seconds."""
+"""Statistics of a worker process over the last seconds."""
 
 import time
 from collections import deque
@@ -8,11 +8,11 @@ from pose_rig.redaction import redacted
 from pose_rig.wire.messages import Health, State
 
 WINDOW_S = 2.0
-FAULT_SHOWN_S = 5.0
+ERROR_SHOWN_S = 5.0
 
 
 class Meter:
-    """Counts frames and drops, and makes a `Health` of them.
+    """Counts processed and dropped frames, and returns them as `Health`.
 
     Args:
         worker: Name of the worker.
@@ -25,9 +25,9 @@ class Meter:
         self._frames = 0
         self._dropped = 0
         self._next_index = 0
-        self._joined = False
-        self._fault = ""
-        self._fault_s = 0.0
+        self._started = False
+        self._error = ""
+        self._error_s = 0.0
         self.detail = ""
         self.total_frames: int | None = None
         self.refused = 0  # connections
@@ -35,43 +35,43 @@ class Meter:
     def count_received(self, index: int) -> None:
         """Counts the frames skipped before frame ``index``.
 
-        Those before the first one were nobody's loss; numbers that fall belong to a camera that was restarted.
+        Frames before the first one received are not dropped; a falling index is that of a restarted camera.
         """
-        if self._joined:
+        if self._started:
             self._dropped += max(0, index - self._next_index)
-        self._joined = True
+        self._started = True
         self._next_index = index + 1
 
     def count_dropped(self, reason: str) -> None:
-        """Counts a frame that could not be used."""
+        """Counts a frame that could not be processed."""
         self._dropped += 1
-        self._fault, self._fault_s = reason, time.monotonic()
+        self._error, self._error_s = reason, time.monotonic()
 
     def count_sent(self, age_ms: float, stages_ms: dict[str, float]) -> None:
-        """Counts a frame that was sent."""
+        """Counts a processed frame."""
         self._frames += 1
         self._recent.append((time.monotonic(), age_ms, stages_ms))
 
-    def health(self, state: State, error: str = "", lost: int = 0) -> Health:
-        """Returns the message; without ``error`` it tells of the last unusable frame, if that was just now.
+    def health(self, state: State, error: str = "", dropped: int = 0) -> Health:
+        """Returns the message; without ``error`` it has that of the last dropped frame, for `ERROR_SHOWN_S`.
 
         Args:
-            state: Where the worker is in its life.
+            state: State of the worker.
             error: One sentence.
-            lost: Messages lost elsewhere, added to those counted here.
+            dropped: Messages dropped elsewhere, added to those counted here.
         """
         now = time.monotonic()
         while self._recent and self._recent[0][0] < now - WINDOW_S:
             self._recent.popleft()
-        if not error and (state == "ended" or now - self._fault_s < FAULT_SHOWN_S):
-            error = self._fault
+        if not error and (state == "ended" or now - self._error_s < ERROR_SHOWN_S):
+            error = self._error
         return Health(
             worker=self._worker,
             t_ns=time.monotonic_ns(),
             state=state,
             rate_hz=self._rate_hz(),
             age_ms=median(age for _, age, _ in self._recent) if self._recent else 0.0,
-            dropped=self._dropped + lost,
+            dropped=self._dropped + dropped,
             restarts=self._restarts,
             error=redacted(error),
             detail=redacted(self.detail),

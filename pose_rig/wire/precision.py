@@ -1,6 +1,6 @@
-"""How finely numbers travel and are kept: what is finer is noise, and noise is what recordings cannot pack.
+"""Quantization of messages: digits below the noise of a detector do not compress.
 
-An hour of four cameras takes 115 MB of keypoints rather than 164.
+Measured: an hour of keypoints of four cameras takes 115 MB, unquantized 164 MB.
 """
 
 from typing import Any
@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-XY_STEP_PX = 1 / 64  # no detector is right to a hundredth of this
+XY_STEP_PX = 1 / 64  # the error of a detector is above 1 px
 SCORE_STEP = 1 / 1024
-_SHORT = np.int32(-(1 << 15))  # keeps sign, exponent and 8 bits: half a percent, for what is an estimate of an error
+_MANTISSA_MASK = np.int32(-(1 << 15))  # keeps sign, exponent and 8 bits: within 0.5 %
 
 
 def quantize(values: NDArray[np.floating[Any]], step: float) -> NDArray[np.float32]:
-    """Returns the nearest multiples of a step, a power of two, as float32."""
+    """Returns the nearest multiples of a step (a power of two) as float32."""
     return (np.round(values / step) * step).astype(np.float32)
 
 
 def truncate_mantissa(values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Returns values cut to eight binary digits, as float32; symmetric matrices stay symmetric."""
-    return (values.astype(np.float32).view(np.int32) & _SHORT).view(np.float32)
+    """Returns values with a mantissa of 8 bits as float32; symmetric matrices stay symmetric."""
+    return (values.astype(np.float32).view(np.int32) & _MANTISSA_MASK).view(np.float32)

@@ -1,21 +1,21 @@
-"""What a recording holds beyond the talk of the processes: pictures, markers, gaps, and when what was learned."""
+"""Messages that only recordings contain: video, markers, gaps, clock offsets and results of background computations."""
 
 from typing import ClassVar, Literal
 
-from pose_rig.wire.messages import Count, Message, Size, TimeNs
+from pose_rig.wire.messages import Count, Message, SizePx, TimeNs
 
 
 class VideoFrame(Message, frozen=True, kw_only=True, eq=False):
-    """One picture of one camera, compressed.
+    """One encoded image of one camera.
 
     Attributes:
         camera: Name of the camera.
-        index: Frame number, as in the keypoints of the same picture.
-        t_ns: Capture instant, as there.
+        index: Frame number, as in the keypoints of the same frame.
+        t_ns: Capture time, as in those keypoints.
         size_px: Image (width, height).
-        format: ``h264``: one access unit in Annex B form, without B-frames; ``jpeg``: a picture by itself.
-        keyframe: Whether decoding can begin here.
-        data: The bytes.
+        format: ``h264``: one access unit in Annex B form, without B-frames; ``jpeg``: one JPEG image.
+        keyframe: Whether decoding can start here.
+        data: The encoded image.
     """
 
     TOPIC: ClassVar[str] = "video/"
@@ -23,7 +23,7 @@ class VideoFrame(Message, frozen=True, kw_only=True, eq=False):
     camera: str
     index: Count
     t_ns: TimeNs
-    size_px: Size
+    size_px: SizePx
     format: Literal["h264", "jpeg"]
     keyframe: bool
     data: bytes
@@ -35,12 +35,12 @@ class VideoFrame(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Marker(Message, frozen=True, kw_only=True, eq=False):
-    """Something that the user wants to find again.
+    """A marker that the user has set.
 
     Attributes:
-        t_ns: When, rig clock.
-        number: Which one, from 1.
-        text: What it is called.
+        t_ns: Rig clock.
+        number: From 1.
+        text: Label.
     """
 
     TOPIC: ClassVar[str] = "marker"
@@ -51,16 +51,15 @@ class Marker(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Gap(Message, frozen=True, kw_only=True, eq=False):
-    """Something is missing here.
+    """A gap in a recording.
 
     Attributes:
         source: Name of the camera or worker.
-        what: What is missing: ``frames`` of a camera, ``video`` pictures that were not kept, or ``messages`` that the
-            recorder could not take.
-        from_ns: The last instant before it, rig clock.
-        t_ns: The first instant after it.
-        missing: How many, as far as that is known.
-        reason: Why, for people.
+        what: What was dropped: ``frames`` of a camera, ``video`` images, or ``messages`` to the recorder.
+        from_ns: Last time before the gap, rig clock.
+        t_ns: First time after it.
+        missing: How many are known to be missing.
+        reason: For display.
     """
 
     TOPIC: ClassVar[str] = "gap/"
@@ -79,11 +78,11 @@ class Gap(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Learned(Message, frozen=True, kw_only=True, eq=False):
-    """What was computed beside the poses came into use: with this a live run can be gone through again exactly.
+    """The result of a background computation came into use; makes the replay of a live run exact.
 
     Attributes:
-        work: What was computed.
-        asked: How often the fusion had asked for it by then, from 1.
+        work: Which computation.
+        asked: How many of these had been started by then, from 1.
     """
 
     TOPIC: ClassVar[str] = "learned"
@@ -93,13 +92,13 @@ class Learned(Message, frozen=True, kw_only=True, eq=False):
 
 
 class Clock(Message, frozen=True, kw_only=True, eq=False):
-    """What two clocks of one machine showed at the same time.
+    """The monotonic clock and the wall clock of one machine, read together.
 
     Attributes:
         host: The machine.
         t_ns: Its monotonic clock, which is the rig clock of live runs.
-        unix_ns: Its time of day.
-        uncertainty_ns: How far apart the two may have been read.
+        unix_ns: Its wall clock.
+        uncertainty_ns: Maximum time between the two readings.
     """
 
     TOPIC: ClassVar[str] = "clock"

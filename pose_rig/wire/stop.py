@@ -1,10 +1,10 @@
-"""How a worker hears that it shall end."""
+"""The stop event of a worker."""
 
 from typing import Protocol
 
 
 class Stop(Protocol):
-    """What we use of ``multiprocessing.Event``."""
+    """The part of ``multiprocessing.Event`` that workers use."""
 
     def is_set(self) -> bool:
-        """Whether to stop."""
+        """Whether the worker has to exit."""
