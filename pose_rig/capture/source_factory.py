@@ -29,7 +29,7 @@ VIDEO_SUFFIXES = frozenset({
 })  # fmt: skip
 
 
-def kind_of(source: str) -> Kind:
+def source_kind(source: str) -> Kind:
     """Returns what kind of source the user means; a file need not exist."""
     if source == "sim":
         return "sim"
@@ -55,7 +55,7 @@ def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
         SourceError: There is no such camera, or the keypoint file is not sound; names the key.
         UsageError: There would be more simulated cameras than can be counted.
     """
-    kind = kind_of(camera.source)
+    kind = source_kind(camera.source)
     if kind == "webcam":
         plugged = find_camera(camera.source)
         name = camera.name or f"cam{plugged.index}"
@@ -109,7 +109,7 @@ def open_source(
 
 
 def _opened(camera: CameraConfig, pace: Pace, start: Callable[[], int], open_device: OpenDevice) -> Source:
-    kind = kind_of(camera.source)
+    kind = source_kind(camera.source)
     if kind in ("webcam", "url"):
         opened = _open_url(camera, open_device) if kind == "url" else _open_webcam(camera, open_device)
         if isinstance(opened, LiveSource):

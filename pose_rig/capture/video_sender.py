@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from pose_rig.arrays import Image
-from pose_rig.video.encoder import Compressor, KeepingUp, OpenEncoder, open_h264
+from pose_rig.video.encoder import Compressor, EncoderLoad, OpenEncoder, open_h264
 from pose_rig.wire.authentication import Keys
 from pose_rig.wire.bus import Sender
 from pose_rig.wire.encoding import encode
@@ -110,7 +110,7 @@ class VideoLane:
     ) -> None:
         self._camera, self._size_px, self._stop, self._whole = camera, size_px, stop, whole
         self._compressor = Compressor(open_encoder)
-        self._keeping_up = KeepingUp()
+        self._keeping_up = EncoderLoad()
         self._queue: queue.Queue[Picture] = queue.Queue(WAITING)
         self._left_out = Missing()  # since the last picture that found room
         self._unsaid = Missing()  # of which the thread has not told yet

@@ -16,7 +16,7 @@ from torch import Tensor
 from pose_rig.atomic_file import atomic_file
 from pose_rig.errors import AssetError
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.lifting.weights_file import kind_of
+from pose_rig.lifting.weights_file import weights_format
 from pose_rig.npz import check_members
 
 CONFIG = "config"  # a graph's metadata: the network's configuration as JSON
@@ -69,7 +69,7 @@ def load(path: Path) -> tuple[Lifter, dict[str, str]]:
 
 
 def _read(path: Path) -> Parts:
-    kind = kind_of(path)
+    kind = weights_format(path)
     if kind == "other":
         raise ValueError("it is neither a checkpoint nor a graph")
     return _in_graph(path) if kind == "graph" else _in_checkpoint(path)

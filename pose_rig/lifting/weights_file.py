@@ -6,13 +6,13 @@ from typing import Literal
 
 from pose_rig.errors import EngineError, UsageError
 
-Kind = Literal["graph", "checkpoint", "other"]
+WeightsFormat = Literal["graph", "checkpoint", "other"]
 
 GRAPH_BEGINS = b"\x08"  # ONNX: a protobuf whose first field is the version of the format
 PICKLED = "data.pkl"  # torch keeps a zip with this file in its folder
 
 
-def kind_of(path: Path) -> Kind:
+def weights_format(path: Path) -> WeightsFormat:
     """Returns what a file is: a graph that runs, a checkpoint of training, or neither.
 
     Raises:
@@ -41,7 +41,7 @@ def check_is_graph(path: Path) -> None:
     if not path.is_file():
         raise UsageError(f"There are no weights at {path}.", "Check --weights, or leave it out for the shipped ones.")
     try:
-        kind = kind_of(path)
+        kind = weights_format(path)
     except OSError as error:
         raise EngineError(f"Cannot read {path}: {error.strerror}.", "Check who may read it.") from error
     if kind == "checkpoint":

@@ -12,6 +12,6 @@ In a notebook::
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.formats.poses_npz import read_npz as load
 from pose_rig.session.reader import Session
-from pose_rig.session.reader import open_session as open  # noqa: A004
+from pose_rig.session.reader import Session as open  # noqa: A004, N813
 
 __all__ = ["Poses", "Session", "load", "open"]

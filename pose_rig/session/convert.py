@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pose_rig.atomic_file import PARTIAL
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.humanoid.bones import Motion
-from pose_rig.session.formats.bone_names import Names
-from pose_rig.session.formats.markers import Naming
+from pose_rig.session.formats.bone_names import BoneNaming
+from pose_rig.session.formats.markers import MarkerNaming
 from pose_rig.session.formats.poses import Poses, check_part, even_count
 from pose_rig.session.reader import Session
 from pose_rig.wire.messages import Keypoints2D
@@ -23,7 +23,7 @@ FORMATS: tuple[str, ...] = get_args(Format)
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ConvertOptions:
     """How files are to be written.
 
     Attributes:
@@ -39,24 +39,24 @@ class Wishes:
     rate_hz: float | None = None
     from_s: float | None = None
     to_s: float | None = None
-    bone_names: Names = "vrm"
+    bone_names: BoneNaming = "vrm"
     bvh_scale: float = 100.0
-    markers: Naming = "opensim"
+    markers: MarkerNaming = "opensim"
 
 
-class Material:
+class ConvertSource:
     """What there is to convert: read, and turned into joint rotations, when it is first asked for.
 
     Args:
         path: A session, or a poses file (npz).
-        wishes: Which part of it, at what rate.
+        options: Which part of it, at what rate.
 
     Attributes:
         notes: What users should know of what was written.
     """
 
-    def __init__(self, path: Path, wishes: Wishes) -> None:
-        self.path, self.wishes = path, wishes
+    def __init__(self, path: Path, options: ConvertOptions) -> None:
+        self.path, self.options = path, options
         self._session = None if path.suffix.lower() == ".npz" else Session(path)
         self.notes: list[str] = []
         self._poses: Poses | None = None
@@ -93,17 +93,17 @@ class Material:
             UsageError: It is not.
         """
         if self._session is not None:
-            check_part(self.wishes.from_s, self.wishes.to_s, self._session.duration_s)
+            check_part(self.options.from_s, self.options.to_s, self._session.duration_s)
 
     @property
-    def remarks(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What users should know of a session: what of it is missing, and whether it is part of another."""
-        return [] if self._session is None else self._session.remarks
+        return [] if self._session is None else self._session.warnings
 
     @property
     def even_poses(self) -> Poses:
         """The poses at even distances."""
-        return self.poses.even(self.wishes.rate_hz)
+        return self.poses.even(self.options.rate_hz)
 
     def motion(self, *, even: bool) -> Motion:
         """Returns the movement as joint rotations.
@@ -114,7 +114,7 @@ class Material:
         if even not in self._motions:
             from pose_rig.humanoid.retarget import retarget
 
-            poses = self.even_poses if even or self.wishes.rate_hz else self.poses
+            poses = self.even_poses if even or self.options.rate_hz else self.poses
             self._motions[even] = retarget(poses.joints, poses.t_ns, poses.xyz, poses.score, height_m=poses.height_m)
         return self._motions[even]
 
@@ -124,7 +124,7 @@ class Material:
             self._session.close()
 
     def _read(self) -> Poses:
-        part = self.wishes.from_s, self.wishes.to_s
+        part = self.options.from_s, self.options.to_s
         if self._session is not None:
             return self._session.poses(*part)
         from pose_rig.session.formats.poses_npz import read_npz
@@ -135,7 +135,7 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
-class Converted:
+class Conversion:
     """What was written.
 
     Attributes:
@@ -147,22 +147,22 @@ class Converted:
     notes: Sequence[str]
 
 
-def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes) -> Converted:
+def convert(path: Path, formats: Sequence[Format], folder: Path, options: ConvertOptions) -> Conversion:
     """Writes files.
 
     Args:
         path: A session, or a poses file (npz).
         formats: Which files.
         folder: Where to; made if it is not there. Files are called like the source.
-        wishes: How.
+        options: How.
 
     Raises:
         UsageError: A file would replace its own source.
         PoseRigError: The source cannot be read, has no poses, or a file cannot be written.
     """
     written: list[Path] = []
-    with closing(Material(path, wishes)) as material:
-        material.check_part()
+    with closing(ConvertSource(path, options)) as source:
+        source.check_part()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -172,8 +172,8 @@ def convert(path: Path, formats: Sequence[Format], folder: Path, wishes: Wishes)
         for name, target in zip(formats, targets(path, formats, folder), strict=True):
             if target.resolve() == path.resolve():
                 raise UsageError(f"{target} is the source itself.", "Choose another folder with --out.")
-            written += WRITERS[name](target, material)
-        return Converted(written, [*material.remarks, *_notes(formats, material)])
+            written += WRITERS[name](target, source)
+        return Conversion(written, [*source.warnings, *_notes(formats, source)])
 
 
 def targets(path: Path, formats: Sequence[Format], folder: Path) -> list[Path]:
@@ -182,112 +182,110 @@ def targets(path: Path, formats: Sequence[Format], folder: Path) -> list[Path]:
     return [folder / f"{stem}{ENDINGS[name]}" for name in formats]
 
 
-def _notes(formats: Sequence[Format], material: Material) -> list[str]:
-    notes = material.notes
+def _notes(formats: Sequence[Format], source: ConvertSource) -> list[str]:
+    notes = source.notes
     if "bvh" in formats:
-        scale = material.wishes.bvh_scale
+        scale = source.options.bvh_scale
         unit = {100.0: "centimetres", 1.0: "metres", 1000.0: "millimetres"}.get(scale, f"1/{scale:g} m")
         notes.append(f"The bvh is in {unit}; the format cannot say so.")
     if not set(formats) <= {"json", "angles", "mot"}:  # in which there are no lengths
-        poses = material.poses
+        poses = source.poses
         assumed = " was assumed: lengths are those of such a person" if poses.height_assumed else " was given"
         notes.append(f"A height of {poses.height_m:.2f} m{assumed}.")
     return notes
 
 
-def _bvh(path: Path, material: Material) -> list[Path]:
+def _bvh(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.bvh import write_bvh
 
-    wishes, rate_hz = material.wishes, material.wishes.rate_hz or material.poses.rate_hz
-    write_bvh(path, material.motion(even=True), rate_hz=rate_hz, names=wishes.bone_names, scale=wishes.bvh_scale)
+    options, rate_hz = source.options, source.options.rate_hz or source.poses.rate_hz
+    write_bvh(path, source.motion(even=True), rate_hz=rate_hz, names=options.bone_names, scale=options.bvh_scale)
     return [path]
 
 
-def _gltf(path: Path, material: Material) -> list[Path]:
+def _gltf(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.gltf import write_gltf
 
-    poses = material.poses
+    poses = source.poses
     write_gltf(
         path,
-        material.motion(even=False),
+        source.motion(even=False),
         height_m=poses.height_m,
         height_assumed=poses.height_assumed,
-        names=material.wishes.bone_names,
+        names=source.options.bone_names,
         title=path.stem,
     )
     return [path]
 
 
-def _trc(path: Path, material: Material) -> list[Path]:
+def _trc(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.trc import write_trc
 
-    markers = write_trc(path, material.poses, material.wishes.rate_hz, material.wishes.markers)
+    markers = write_trc(path, source.poses, source.options.rate_hz, source.options.markers)
     if len(markers.parts_s) > 1:
         parts = ", ".join(f"{from_s:.2f}–{to_s:.2f} s" for from_s, to_s in markers.parts_s)
-        material.notes.append(
-            f"Somebody is seen at {parts} only; OpenSim's inverse kinematics wants one part at a time."
-        )
+        source.notes.append(f"Somebody is seen at {parts} only; OpenSim's inverse kinematics wants one part at a time.")
     return [path]
 
 
-def _c3d(path: Path, material: Material) -> list[Path]:
+def _c3d(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.c3d import write_c3d
 
-    write_c3d(path, material.poses, material.wishes.rate_hz, material.wishes.markers)
+    write_c3d(path, source.poses, source.options.rate_hz, source.options.markers)
     return [path]
 
 
-def _csv(path: Path, material: Material) -> list[Path]:
+def _csv(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.table import write_csv
 
-    write_csv(path, material.poses, material.wishes.rate_hz)
+    write_csv(path, source.poses, source.options.rate_hz)
     return [path]
 
 
-def _parquet(path: Path, material: Material) -> list[Path]:
+def _parquet(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.table import write_parquet
 
-    write_parquet(path, material.poses, material.wishes.rate_hz)
+    write_parquet(path, source.poses, source.options.rate_hz)
     return [path]
 
 
-def _angles(path: Path, material: Material) -> list[Path]:
+def _angles(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.table import write_angles_csv
 
-    write_angles_csv(path, material.poses, material.wishes.rate_hz)
+    write_angles_csv(path, source.poses, source.options.rate_hz)
     return [path]
 
 
-def _mot(path: Path, material: Material) -> list[Path]:
+def _mot(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.mot import write_mot
 
-    material.notes += write_mot(path, material.poses, material.wishes.rate_hz)
+    source.notes += write_mot(path, source.poses, source.options.rate_hz)
     return [path]
 
 
-def _npz(path: Path, material: Material) -> list[Path]:
+def _npz(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.poses_npz import write_npz
 
-    poses = material.poses if material.wishes.rate_hz is None else material.even_poses
+    poses = source.poses if source.options.rate_hz is None else source.even_poses
     further: Mapping[str, NDArray[Any]] = {}
-    if material.path.suffix.lower() != ".npz":
-        from pose_rig.session.views import view_arrays
+    if source.path.suffix.lower() != ".npz":
+        from pose_rig.session.camera_arrays import view_arrays
 
-        further = view_arrays(material.session, poses)
+        further = view_arrays(source.session, poses)
     write_npz(path, poses, further)
     return [path]
 
 
-def _json(path: Path, material: Material) -> list[Path]:
+def _json(path: Path, source: ConvertSource) -> list[Path]:
     from pose_rig.session.formats.detections_json import Detections, write_keypoints_json
 
-    session, wishes = material.session, material.wishes
+    session, options = source.session, source.options
     cameras = [camera for camera in session.cameras if session.topics.get(Keypoints2D.TOPIC + camera)]
-    seen = [session.keypoints(camera, wishes.from_s, wishes.to_s) for camera in cameras]
+    seen = [session.keypoints(camera, options.from_s, options.to_s) for camera in cameras]
     rates_hz = [1e9 / float(np.median(np.diff(one.t_ns))) for one in seen if len(one.t_ns) > 1]
-    if not (wishes.rate_hz or rates_hz):
+    if not (options.rate_hz or rates_hz):
         raise SessionError(f"{session.path} has too few frames to know their rate.", "Give it with --rate.")
-    rate_hz = wishes.rate_hz or max(rates_hz)
+    rate_hz = options.rate_hz or max(rates_hz)
     even_count(max(float(one.t_ns[-1] - one.t_ns[0]) for one in seen) * 1e-9, rate_hz)
     detections = [Detections(one.camera, one.t_ns, one.xy, one.score) for one in seen]
     return write_keypoints_json(path, detections, rate_hz)
@@ -297,7 +295,7 @@ ENDINGS: dict[Format, str] = {
     "bvh": ".bvh", "gltf": ".glb", "trc": ".trc", "c3d": ".c3d", "csv": ".csv", "parquet": ".parquet",
     "angles": "_angles.csv", "mot": ".mot", "npz": ".npz", "json": "_2d",
 }  # fmt: skip
-WRITERS: dict[Format, Callable[[Path, Material], list[Path]]] = {
+WRITERS: dict[Format, Callable[[Path, ConvertSource], list[Path]]] = {
     "bvh": _bvh, "gltf": _gltf, "trc": _trc, "c3d": _c3d, "csv": _csv, "parquet": _parquet, "angles": _angles,
     "mot": _mot, "npz": _npz, "json": _json,
 }  # fmt: skip

@@ -10,8 +10,8 @@ from pose_rig.capture.source import Detections
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import SessionError
 from pose_rig.session.mcap.info import new_info
-from pose_rig.session.mcap.log_file import LogFile
-from pose_rig.session.mcap.writer import Scribe
+from pose_rig.session.mcap.mcap_writer import McapWriter
+from pose_rig.session.mcap.session_writer import SessionWriter
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Keypoints2D
 
@@ -29,8 +29,8 @@ def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
         SessionError: It cannot be written.
     """
     unix_ns = time.time_ns()
-    file = LogFile(path, new_info(config, "import", unix_ns, unix_ns))
-    scribe = Scribe(file, unix_ns, over_pictures=False)
+    file = McapWriter(path, new_info(config, "import", unix_ns, unix_ns))
+    scribe = SessionWriter(file, unix_ns, over_pictures=False)
     views = (_frames(keypoints, view, camera) for view, camera in enumerate(config.camera))
     frames = 0
     try:

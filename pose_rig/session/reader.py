@@ -15,13 +15,19 @@ from numpy.typing import NDArray
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import MessageError, SessionError
-from pose_rig.session.draw.pictures import video_frame, video_topic
-from pose_rig.session.formats.arrays import CameraKeypoints, CameraRefined, keypoint_arrays, pose_arrays, refined_arrays
+from pose_rig.session.draw.images import video_frame, video_topic
+from pose_rig.session.formats.message_arrays import (
+    CameraKeypoints,
+    CameraRefined,
+    keypoint_arrays,
+    pose_arrays,
+    refined_arrays,
+)
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.mcap.info import NAME, SessionInfo
-from pose_rig.session.mcap.mcap_file import Entry, entries, summary_of
+from pose_rig.session.mcap.mcap_reader import RawMessage, entries, summary_of
 from pose_rig.session.mcap.recover import find, recover
-from pose_rig.session.mcap.salvage import Salvage
+from pose_rig.session.mcap.recovery_reader import RecoveryReader
 from pose_rig.wire.encoding import decode
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.wire.records import Gap, Marker, VideoFrame
@@ -77,7 +83,7 @@ class Session:
         return self._bad_messages + len(self._bad_chunks)
 
     @property
-    def remarks(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What users should know of what they get: what is missing, as far as it has been read, one sentence each."""
         said = []
         if self._recovery.messages is not None:
@@ -200,7 +206,7 @@ class Session:
         """Returns what is missing, and why."""
         return list(self._of(Gap, (Gap.TOPIC,)))
 
-    def pictures(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> Iterator[VideoFrame]:
+    def video_frames(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> Iterator[VideoFrame]:
         """Yields the recorded pictures of a camera, compressed; none if no video was recorded.
 
         Raises:
@@ -229,9 +235,9 @@ class Session:
         Raises:
             SessionError: There is no such camera, or the package that decodes H.264 is not installed.
         """
-        from pose_rig.session.video import pictures  # brings OpenCV
+        from pose_rig.session.video import decoded_frames  # brings OpenCV
 
-        for picture in pictures(self.pictures(camera, from_s, to_s)):
+        for picture in decoded_frames(self.video_frames(camera, from_s, to_s)):
             yield picture.t_ns, picture.image
 
     def close(self) -> None:
@@ -254,7 +260,7 @@ class Session:
 
     def _entries(
         self, topics: Sequence[str], from_s: float | None, to_s: float | None, *, bus: bool = True
-    ) -> Iterator[Entry]:
+    ) -> Iterator[RawMessage]:
         channels = self._bus_channels(topics) if bus else self._channels(topics)
         wanted = frozenset(channel.id for channel in channels)
         from_ns, to_ns = (None if s is None else self.start_unix_ns + round(s * 1e9) for s in (from_s, to_s))
@@ -280,22 +286,10 @@ class Session:
         self._bad_chunks[chunk.chunk_start_offset] = chunk
 
 
-def open_session(path: str | Path) -> Session:
-    """Returns a session, open for reading; one that was cut off is recovered first, into a copy beside it.
-
-    Args:
-        path: A session recorded by ``pose-rig record``, or made by ``pose-rig import``.
-
-    Raises:
-        SessionError: There is no such file, or it is no session.
-    """
-    return Session(path)
-
-
 def _info(path: Path) -> SessionInfo:
     """Returns the head of a session; where the first is damaged, the one behind the first chunk."""
     fault: SessionError | None = None
-    for record in islice(Salvage(path).records(), HEAD_RECORDS):
+    for record in islice(RecoveryReader(path).records(), HEAD_RECORDS):
         if isinstance(record, Metadata) and record.name == NAME:
             try:
                 return SessionInfo.from_metadata(record.metadata)

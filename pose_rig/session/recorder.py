@@ -11,8 +11,8 @@ from msgspec import structs
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.session.mcap.info import new_info
-from pose_rig.session.mcap.log_file import LogFile
-from pose_rig.session.mcap.writer import Scribe
+from pose_rig.session.mcap.mcap_writer import McapWriter
+from pose_rig.session.mcap.session_writer import SessionWriter
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES, encode
 from pose_rig.wire.jobs import RecordJob
@@ -76,8 +76,8 @@ class Recorder:
         self._path = own_path(Path(job.path), job.restarts)
         whole = Path(job.path).name
         info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns, whole, job.restarts + 1)
-        self._file: LogFile | None = LogFile(self._path, info)
-        self._scribe = Scribe(self._file, self._unix_from_rig_ns, over_pictures=job.config.video)
+        self._file: McapWriter | None = McapWriter(self._path, info)
+        self._scribe = SessionWriter(self._file, self._unix_from_rig_ns, over_pictures=job.config.video)
         self._newest_ns = 0  # rig clock of files
         self._log_ns = 0
         self._lost = self._bad = 0  # messages that came too late, and that were none

@@ -44,16 +44,16 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
             node.ready()
             time.sleep(READY_S)
         if job.exact:
-            known = session.remarks  # which are said before a replay begins
+            known = session.warnings  # which are said before a replay begins
             rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
             node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop, rig)
-            node.finish([remark for remark in session.remarks if remark not in known])
+            node.finish([warning for warning in session.warnings if warning not in known])
             return
         sources = [
             stack.enter_context(closing(CameraSource(job, camera.name, pace))) for camera in job.fusion.config.camera
         ]
         (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
-        new = [remark for source in sources for remark in source.remarks if remark not in session.remarks]
+        new = [warning for source in sources for warning in source.warnings if warning not in session.warnings]
         node.finish(tuple(dict.fromkeys(new)))
 
 
@@ -134,9 +134,9 @@ class CameraSource:
         return found
 
     @property
-    def remarks(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What users should know of what was read."""
-        return self._session.remarks
+        return self._session.warnings
 
     def close(self) -> None:
         """Closes the file."""

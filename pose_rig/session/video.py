@@ -24,7 +24,7 @@ JPEG_END = b"\xff\xd9"  # OpenCV decodes half a JPEG without a word
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DecodedFrame:
     """A decoded picture.
 
     Attributes:
@@ -106,7 +106,7 @@ class VideoDecoder:
         return self._h264.decode(frame.data) if self._h264 is not None else None
 
 
-def pictures(frames: Iterable[VideoFrame], decoder: VideoDecoder | None = None) -> Iterator[Picture]:
+def decoded_frames(frames: Iterable[VideoFrame], decoder: VideoDecoder | None = None) -> Iterator[DecodedFrame]:
     """Yields the pictures of one camera's messages, in their order; what cannot be decoded is skipped.
 
     Args:
@@ -120,7 +120,7 @@ def pictures(frames: Iterable[VideoFrame], decoder: VideoDecoder | None = None) 
     for frame in frames:
         image = decoder.decode(frame)
         if image is not None:
-            yield Picture(frame.index, frame.t_ns, image)
+            yield DecodedFrame(frame.index, frame.t_ns, image)
 
 
 class SessionVideo:
@@ -158,7 +158,7 @@ class SessionVideo:
         self.detail = f"recorded, {self.size_px[0]}×{self.size_px[1]} {begin[0].format} at {self.fps:.4g}/s"
         self._frames = frames
         self._decoder = VideoDecoder(open_decoder)
-        self._pictures: Iterator[Picture] = pictures(frames(), self._decoder)
+        self._pictures: Iterator[DecodedFrame] = decoded_frames(frames(), self._decoder)
         self._image: Image | None = None
 
     @property
@@ -188,7 +188,7 @@ class SessionVideo:
             if frame.keyframe:
                 keyframe = place
         self._decoder.restart()
-        self._pictures = pictures(islice(self._frames(), keyframe, None), self._decoder)
+        self._pictures = decoded_frames(islice(self._frames(), keyframe, None), self._decoder)
 
     def content(self) -> tuple[Image | None, Detections | None]:
         """Returns the picture."""

@@ -16,7 +16,7 @@ import torch
 
 from pose_rig.atomic_file import atomic_file
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.lifting.weights_file import kind_of
+from pose_rig.lifting.weights_file import weights_format
 from pose_rig.training.job import TrainingJob
 
 JOB, LOG, STATE, BEST = "job.json", "log.csv", "state.pt", "lifter.pt"
@@ -104,7 +104,7 @@ class RunFolder:
         """
         path = self.path / STATE
         try:
-            if kind_of(path) != "checkpoint":
+            if weights_format(path) != "checkpoint":
                 raise ValueError("it is no file of weights")
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError) as error:

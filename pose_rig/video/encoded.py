@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 Format = Literal["h264", "jpeg"]
 
 
-class Encoded(NamedTuple):
+class EncodedImage(NamedTuple):
     """A compressed picture.
 
     Attributes:

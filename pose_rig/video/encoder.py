@@ -13,7 +13,7 @@ import cv2
 from pose_rig.arrays import Image
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
-from pose_rig.video.encoded import Encoded
+from pose_rig.video.encoded import EncodedImage
 
 # The detector's landmarks move by 1.4 px (median, 1080×1920), as they do by noise of one grey level: 1.3 px.
 JPEG_QUALITY = 80
@@ -24,7 +24,7 @@ MOST_MISSING = 0.1  # of the pictures of such a window
 class Encoder(Protocol):
     """Compresses pictures of one size, one in, one out."""
 
-    def encode(self, t_ns: int, image: Image) -> Encoded:
+    def encode(self, t_ns: int, image: Image) -> EncodedImage:
         """Returns a (H,W,3) uint8 BGR picture taken at ``t_ns``, compressed.
 
         Raises:
@@ -38,10 +38,10 @@ OpenEncoder = Callable[[tuple[int, int]], Encoder]
 class JpegEncoder:
     """Every picture by itself."""
 
-    def encode(self, t_ns: int, image: Image) -> Encoded:
+    def encode(self, t_ns: int, image: Image) -> EncodedImage:
         """Returns the picture as JPEG."""
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        return Encoded("jpeg", True, data.tobytes())
+        return EncodedImage("jpeg", True, data.tobytes())
 
 
 def open_h264(size_px: tuple[int, int]) -> Encoder:
@@ -85,7 +85,7 @@ class Compressor:
                 return self.prepare(size_px)
         return self._encoder
 
-    def compress(self, t_ns: int, image: Image) -> Encoded:
+    def compress(self, t_ns: int, image: Image) -> EncodedImage:
         """Returns a (H,W,3) uint8 BGR picture taken at ``t_ns``, compressed."""
         encoder = self.prepare((image.shape[1], image.shape[0]))
         try:
@@ -101,7 +101,7 @@ class Compressor:
             self.note = f"video as JPEG, as H.264 does not work here: {reason}"
 
 
-class KeepingUp:
+class EncoderLoad:
     """Whether an encoder keeps up with its camera.
 
     Attributes:

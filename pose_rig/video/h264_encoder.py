@@ -10,7 +10,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from pose_rig.arrays import Image
 from pose_rig.errors import PoseRigError
-from pose_rig.video.encoded import Encoded
+from pose_rig.video.encoded import EncodedImage
 
 CODEC: Final = "libx264"
 # The detector's landmarks move by 1.5 px (median, 1080×1920 demo clip), as they do by noise of one grey level: 1.3 px.
@@ -54,7 +54,7 @@ class H264Encoder:
                 f"{CODEC} does not take {size_px[0]}×{size_px[1]} pictures: {error}.", "Install PyAV's own wheel."
             ) from error
 
-    def encode(self, t_ns: int, image: Image) -> Encoded:
+    def encode(self, t_ns: int, image: Image) -> EncodedImage:
         """Returns a (H,W,3) uint8 BGR picture as one access unit.
 
         Raises:
@@ -77,4 +77,4 @@ class H264Encoder:
         self._pictures += 1
         if keyframe:
             self._key_ns = t_ns
-        return Encoded("h264", packets[0].is_keyframe, bytes(packets[0]))
+        return EncodedImage("h264", packets[0].is_keyframe, bytes(packets[0]))

@@ -7,7 +7,7 @@ import pytest
 
 from pose_rig.capture.camera_names import Listed, list_cameras
 from pose_rig.capture.connected_cameras import ConnectedCamera, connected_cameras, find_camera
-from pose_rig.capture.source_factory import kind_of
+from pose_rig.capture.source_factory import source_kind
 from pose_rig.errors import SourceError
 from tests.capture.fakes import FakeDevice
 
@@ -152,7 +152,7 @@ def test_other_systems_find_by_number_path_usb_and_name(source: str, index: int)
 def test_what_identifies_a_camera_is_read_as_a_camera() -> None:
     """And not as a file or a list, whatever the system calls it."""
     for camera in connected_cameras(system="win32", list_cameras=lists):
-        assert kind_of(camera.identity) == "webcam"
+        assert source_kind(camera.identity) == "webcam"
         assert "," not in camera.identity
         assert find_camera(camera.identity, system="win32", list_cameras=lists) == camera
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.capture.source_factory import expand, kind_of, open_source
+from pose_rig.capture.source_factory import expand, open_source, source_kind
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError, UsageError
 from tests.capture.fakes import web_server
@@ -25,13 +25,13 @@ from tests.capture.fakes import web_server
     ],
 )
 def test_kinds(source: str, kind: str) -> None:
-    assert kind_of(source) == kind
+    assert source_kind(source) == kind
 
 
 def test_a_file_without_suffix_is_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("take").touch()
-    assert kind_of("take") == "video"
+    assert source_kind("take") == "video"
 
 
 def test_a_video_stays_what_it_is() -> None:

@@ -21,8 +21,8 @@ from pose_rig.arrays import Image
 from pose_rig.capture.video_sender import MARK, NICENESS, SLOW_ENCODER, SLOW_RECORDER, STOPPED, WAITING, VideoLane
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
-from pose_rig.video.encoded import Encoded
-from pose_rig.video.encoder import JpegEncoder, KeepingUp, open_h264
+from pose_rig.video.encoded import EncodedImage
+from pose_rig.video.encoder import EncoderLoad, JpegEncoder, open_h264
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES
 from pose_rig.wire.messages import Message
@@ -118,10 +118,10 @@ class Held:
     def open(self, size_px: tuple[int, int]) -> "Held":
         return self
 
-    def encode(self, t_ns: int, image: Image) -> Encoded:
+    def encode(self, t_ns: int, image: Image) -> EncodedImage:
         self.busy.set()
         assert self.go.wait(10)
-        encoded: Encoded = self._inner.encode(t_ns, image)
+        encoded: EncodedImage = self._inner.encode(t_ns, image)
         return encoded
 
 
@@ -134,9 +134,9 @@ class Slow:
     def open(self, size_px: tuple[int, int]) -> "Slow":
         return self
 
-    def encode(self, t_ns: int, image: Image) -> Encoded:
+    def encode(self, t_ns: int, image: Image) -> EncodedImage:
         time.sleep(self._seconds)
-        return Encoded("h264", True, b"\0\0\0\1")
+        return EncodedImage("h264", True, b"\0\0\0\1")
 
 
 class Breaking:
@@ -148,11 +148,11 @@ class Breaking:
     def open(self, size_px: tuple[int, int]) -> "Breaking":
         return self
 
-    def encode(self, t_ns: int, image: Image) -> Encoded:
+    def encode(self, t_ns: int, image: Image) -> EncodedImage:
         self._done += 1
         if self._done == 3:
             raise self._error
-        return Encoded("h264", True, b"\0\0\0\1")
+        return EncodedImage("h264", True, b"\0\0\0\1")
 
 
 def test_ffmpeg_decodes_the_stream_to_the_pictures_that_went_in(
@@ -310,7 +310,7 @@ def test_a_slow_encoder_is_given_up_for_jpeg(lane: Callable[..., VideoLane], rec
 
 @pytest.mark.parametrize(("missing", "failed"), [(5, False), (6, True)])
 def test_more_than_a_tenth_missing_for_five_seconds_is_too_much(missing: int, failed: bool) -> None:
-    keeping_up = KeepingUp()
+    keeping_up = EncoderLoad()
     for index in range(50):
         keeping_up.add(index * STEP_NS, index < missing)
         assert not keeping_up.failed

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import BONES, PARENTS, Motion, forward
-from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, Names
+from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, BoneNaming
 from pose_rig.session.formats.bvh import write_bvh
 from pose_rig.session.formats.gltf import write_gltf
 from tests.foreign.conftest import Judge
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.foreign
 
 CLOSE_M = 1e-4
 RATE_HZ = 60
-VRM: Names = "vrm"
+VRM: BoneNaming = "vrm"
 
 
 def made(count: int, seed: int = 7) -> Motion:
@@ -42,7 +42,7 @@ def in_blender(moved: Motion, frames: NDArray[np.int64]) -> Floats:
     return np.stack([x, -z, y], -1)
 
 
-def heads(path: Path, said: dict[str, list[str]], names: Names) -> Floats:
+def heads(path: Path, said: dict[str, list[str]], names: BoneNaming) -> Floats:
     """Returns (T,B,3) where Blender has the heads of our bones."""
     found: Floats = np.load(path)["heads"]
     return found[:, [said["names"].index(NAMES[names][bone]) for bone in BONES]]
@@ -54,7 +54,7 @@ def numbered(frames: NDArray[Any], first: int) -> str:
 
 
 @pytest.mark.parametrize("names", CONVENTIONS)
-def test_bvh_with_default_settings(tmp_path: Path, judge: Judge, names: Names) -> None:
+def test_bvh_with_default_settings(tmp_path: Path, judge: Judge, names: BoneNaming) -> None:
     moved, frames = made(240), np.arange(240)
     write_bvh(tmp_path / "a.bvh", moved, rate_hz=RATE_HZ, names=names)
     said = judge("read_in_blender.py", tmp_path / "a.bvh", tmp_path / "a.npz", 24, numbered(frames, 1))
@@ -126,7 +126,7 @@ def test_a_take_of_five_minutes(tmp_path: Path, judge: Judge, suffix: str) -> No
 
 @pytest.mark.parametrize("suffix", ["glb", "gltf"])
 @pytest.mark.parametrize("names", CONVENTIONS)
-def test_gltf(tmp_path: Path, judge: Judge, names: Names, suffix: str) -> None:
+def test_gltf(tmp_path: Path, judge: Judge, names: BoneNaming, suffix: str) -> None:
     path, moved, frames = tmp_path / f"a.{suffix}", made(120), np.arange(120)
     write_gltf(path, moved, height_m=1.75, height_assumed=False, names=names)
     said = judge("read_in_blender.py", path, tmp_path / "a.npz", RATE_HZ, numbered(frames, 0))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pose_rig.session.formats.bone_names import CONVENTIONS, Names
+from pose_rig.session.formats.bone_names import CONVENTIONS, BoneNaming
 from pose_rig.session.formats.gltf import write_gltf
 from tests.session.motions import motion
 
@@ -31,7 +31,7 @@ def node() -> str:
 @pytest.mark.parametrize("count", [1, 600])
 @pytest.mark.parametrize("suffix", ["glb", "gltf"])
 @pytest.mark.parametrize("names", CONVENTIONS)
-def test_it_has_nothing_to_say(tmp_path: Path, node: str, names: Names, suffix: str, count: int) -> None:
+def test_it_has_nothing_to_say(tmp_path: Path, node: str, names: BoneNaming, suffix: str, count: int) -> None:
     path = tmp_path / f"walk.{suffix}"
     write_gltf(path, motion(np.random.default_rng(7), count), height_m=1.75, height_assumed=True, names=names)
     script = Path(__file__).with_name("validate_gltf.js")

@@ -8,9 +8,9 @@ from mcap.reader import NonSeekingReader, make_reader
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.config import CameraConfig, Config, Origin
-from pose_rig.session.draw.draw import Drawing
+from pose_rig.session.draw.drawing import Drawing
 from pose_rig.session.mcap.info import new_info
-from pose_rig.session.mcap.log_file import LogFile
+from pose_rig.session.mcap.mcap_writer import McapWriter
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Keypoints2D, Message, Pose3D
 from tests.session import drawable
@@ -45,9 +45,9 @@ def rig_of(cameras: Iterable[str] = CAMERAS, **changes: object) -> Config:
     return msgspec.structs.replace(Config(camera=members), **changes)
 
 
-def begin(path: Path, config: Config | None = None, origin: Origin = "live") -> LogFile:
+def begin(path: Path, config: Config | None = None, origin: Origin = "live") -> McapWriter:
     """Returns a session that was begun."""
-    return LogFile(path, new_info(config or rig_of(), origin, START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS))
+    return McapWriter(path, new_info(config or rig_of(), origin, START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS))
 
 
 def write(

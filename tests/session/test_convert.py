@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import PoseRigError, SessionError, UsageError
-from pose_rig.session.convert import ENDINGS, FORMATS, Format, Wishes, convert
+from pose_rig.session.convert import ENDINGS, FORMATS, ConvertOptions, Format, convert
 from pose_rig.session.formats.poses_npz import read_npz, write_npz
 from tests.session.posed import made
 from tests.session.recorded import frame, talk, write
@@ -15,7 +15,7 @@ from tests.tools.sessions import imported, sample, unsolved, write_session
 
 OF_POSES: tuple[Format, ...] = ("bvh", "gltf", "trc", "c3d", "csv", "parquet", "angles", "mot", "npz")
 NEEDED = {"c3d": "ezc3d", "parquet": "pyarrow"}
-EVERYTHING = Wishes()
+EVERYTHING = ConvertOptions()
 
 
 @pytest.fixture
@@ -68,20 +68,20 @@ def test_npz_holds_what_the_cameras_saw_too(take: Path, tmp_path: Path) -> None:
 
 
 def test_part_and_rate_are_as_wished(take: Path, tmp_path: Path) -> None:
-    convert(take, ["npz"], tmp_path, Wishes(from_s=0.5, to_s=1.0))
+    convert(take, ["npz"], tmp_path, ConvertOptions(from_s=0.5, to_s=1.0))
     part = read_npz(tmp_path / "take.npz")
     assert 15 <= len(part) <= 16
-    convert(take, ["npz"], tmp_path / "slow", Wishes(rate_hz=10.0))
+    convert(take, ["npz"], tmp_path / "slow", ConvertOptions(rate_hz=10.0))
     slow = read_npz(tmp_path / "slow" / "take.npz")
     assert set(np.diff(slow.t_ns).tolist()) == {100_000_000}
-    convert(tmp_path / "take.npz", ["csv"], tmp_path / "from", Wishes(from_s=0.25))
+    convert(tmp_path / "take.npz", ["csv"], tmp_path / "from", ConvertOptions(from_s=0.25))
     lines = [line for line in (tmp_path / "from" / "take.csv").read_text().splitlines() if line[:1].isdigit()]
     assert 0 < len(lines) < len(part)
 
 
 def test_notes_say_the_unit_of_a_bvh(take: Path, tmp_path: Path) -> None:
     for scale, unit in ((1.0, "metres"), (1000.0, "millimetres"), (50.0, "1/50 m")):
-        notes = convert(take, ["bvh"], tmp_path, Wishes(bvh_scale=scale)).notes
+        notes = convert(take, ["bvh"], tmp_path, ConvertOptions(bvh_scale=scale)).notes
         assert notes[0] == f"The bvh is in {unit}; the format cannot say so."
     assert convert(take, ["json", "angles"], tmp_path, EVERYTHING).notes == []
 
@@ -141,7 +141,7 @@ def test_one_frame_has_no_rate_but_is_json(tmp_path: Path) -> None:
     take = write(tmp_path / "take.mcap", [frame(0), frame(0, "cam1")])
     with pytest.raises(SessionError, match="rate"):
         convert(take, ["json"], tmp_path, EVERYTHING)
-    convert(take, ["json"], tmp_path, Wishes(rate_hz=30.0))
+    convert(take, ["json"], tmp_path, ConvertOptions(rate_hz=30.0))
     assert len(list((tmp_path / "take_2d" / "cam0_json").iterdir())) == 1
 
 

@@ -18,8 +18,8 @@ from mcap.records import Chunk
 from mcap.writer import Writer
 
 from pose_rig.session.mcap.info import NAME, SessionInfo, new_info
-from pose_rig.session.mcap.log_file import CHUNK_BYTES
-from pose_rig.session.mcap.mcap_file import MOST_CHUNK_BYTES
+from pose_rig.session.mcap.mcap_reader import MOST_CHUNK_BYTES
+from pose_rig.session.mcap.mcap_writer import CHUNK_BYTES
 from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
 from pose_rig.wire.encoding import MAX_BYTES, MAX_VIDEO_BYTES, encode, json_schema
@@ -65,8 +65,8 @@ def read_all(path: Path) -> tuple[list[bytes], SessionInfo, list[str], float]:
     """Returns all that can be read of a session."""
     with Session(path) as session:
         found = [encode(message) for message in session.messages()]
-        list(session.pictures("cam0"))
-        return found, session.info, session.remarks, session.duration_s
+        list(session.video_frames("cam0"))
+        return found, session.info, session.warnings, session.duration_s
 
 
 def look_at(sample: Sample, path: Path, at: int, mask: int) -> None:
@@ -134,7 +134,7 @@ def test_a_chunk_of_which_seconds_are_lost_says_how_many(tmp_path: Path) -> None
     path.write_bytes(data)
     with Session(path) as session:
         assert len(session.poses()) == 60
-        assert session.remarks == [f"{path} is damaged: 1 pieces, 1.0 s of it, were left out."]
+        assert session.warnings == [f"{path} is damaged: 1 pieces, 1.0 s of it, were left out."]
     found = recover(path, tmp_path / "copy.mcap")
     assert found.loss == "A damaged piece was left out: 1.0 s are missing."
     assert recover(path, tmp_path / "copy.mcap").loss == found.loss
@@ -207,7 +207,7 @@ def test_a_session_that_unpacks_to_gigabytes_is_read_in_a_little_memory(tmp_path
     assert path.stat().st_size < 100_000
     with at_most(6 * MOST_CHUNK_BYTES), Session(path) as session:
         assert list(session.messages()) == []
-        assert "damaged pieces were left out" in session.remarks[0]
+        assert "damaged pieces were left out" in session.warnings[0]
     assert session.path == tmp_path / "take.recovered.mcap"
 
 
@@ -215,7 +215,7 @@ def test_messages_that_are_too_large_are_left_out_and_counted(tmp_path: Path) ->
     path = begun(tmp_path / "take.mcap", (bytes(MAX_BYTES + 1) for _ in range(2)))
     with Session(path) as session:
         assert list(session.messages()) == []
-        assert session.remarks == [f"2 messages in {path} make no sense and were left out."]
+        assert session.warnings == [f"2 messages in {path} make no sense and were left out."]
 
 
 def test_chunks_of_ours_are_below_what_is_read() -> None:
@@ -229,4 +229,4 @@ def test_messages_of_times_that_cannot_be_are_left_out_and_said(tmp_path: Path, 
     with Session(path) as session:
         assert list(session.messages()) == []
         assert 0 <= session.start_unix_ns < 1 << 62
-        assert session.remarks == [f"{path} is damaged: 1 pieces, 0.0 s of it, were left out."]
+        assert session.warnings == [f"{path} is damaged: 1 pieces, 0.0 s of it, were left out."]

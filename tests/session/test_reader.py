@@ -9,15 +9,15 @@ import pytest
 
 import pose_rig.session
 from pose_rig.errors import SessionError
-from pose_rig.session.draw.pictures import picture
+from pose_rig.session.draw.images import picture
 from pose_rig.session.mcap.info import new_info
-from pose_rig.session.mcap.log_file import LogFile
-from pose_rig.session.reader import Session, open_session
+from pose_rig.session.mcap.mcap_writer import McapWriter
+from pose_rig.session.reader import Session
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D
 from pose_rig.wire.records import Gap, Marker, VideoFrame
 from tests.session.drawable import BODY, NAMES, SIZE_PX, refined, rig, seen
-from tests.session.mcap.test_salvage import CHUNK, damage, places
+from tests.session.mcap.test_recovery_reader import CHUNK, damage, places
 from tests.session.posed import made as posed
 from tests.session.recorded import FRAME_NS, START_NS, UNIX_FROM_RIG_NS, begin, frame, pose, rig_of, talk, write
 
@@ -58,7 +58,7 @@ def test_messages_come_as_they_were_recorded(tmp_path: Path) -> None:
 def test_a_session_that_was_cut_off_is_read_from_a_recovered_copy(tmp_path: Path) -> None:
     partial = write(tmp_path / "take.mcap", talk(5), finished=False)
     before = partial.read_bytes()
-    with open_session(tmp_path / "take.mcap") as session:
+    with Session(tmp_path / "take.mcap") as session:
         assert session.path.name == "take.recovered.mcap"
         assert len(session.poses()) == 5
     assert partial.read_bytes() == before
@@ -218,15 +218,15 @@ def test_pictures_come_back_as_they_were_sent(tmp_path: Path) -> None:
         file.show(picture(sent, UNIX_FROM_RIG_NS), i)
     file.finish()
     with Session(tmp_path / "take.mcap") as session:
-        frames = list(session.pictures("cam0"))
+        frames = list(session.video_frames("cam0"))
         assert [(f.index, f.t_ns, f.data, f.format, f.keyframe, f.size_px) for f in frames] == [
             (i, START_NS + i * FRAME_NS, jpeg, "jpeg", True, SIZE_PX) for i in (0, 2)
         ]
-        assert [f.index for f in session.pictures("cam0", from_s=FRAME_S)] == [2]
-        assert list(session.pictures("cam1")) == []
+        assert [f.index for f in session.video_frames("cam0", from_s=FRAME_S)] == [2]
+        assert list(session.video_frames("cam1")) == []
         assert [type(message) for message in session.messages()] == [Keypoints2D, Keypoints2D]
         with pytest.raises(SessionError, match="There is no camera 'left'"):
-            next(session.pictures("left"))
+            next(session.video_frames("left"))
 
 
 @pytest.mark.parametrize("name", ["missing.mcap", "."])
@@ -242,7 +242,7 @@ def test_a_damaged_index_costs_nothing_and_is_said(tmp_path: Path) -> None:
     path.write_bytes(data)
     with Session(path) as session:
         assert len(list(session.messages())) == 9
-        assert session.remarks == [
+        assert session.warnings == [
             f"{path} is cut off or damaged: what can be read of it is in {tmp_path / 'take.recovered.mcap'}."
         ]
 
@@ -250,7 +250,7 @@ def test_a_damaged_index_costs_nothing_and_is_said(tmp_path: Path) -> None:
 def test_a_session_of_settings_to_come_is_said_in_a_sentence(tmp_path: Path) -> None:
     info = new_info(rig_of(), "live", START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS)
     info = replace(info, config_json=info.config_json.replace('"passes":1', '"graces":1'))
-    file = LogFile(tmp_path / "take.mcap", info)
+    file = McapWriter(tmp_path / "take.mcap", info)
     for message in talk(3):
         file.add(message, encode(message), START_NS + UNIX_FROM_RIG_NS)
     with Session(file.finish()) as session:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pose_rig.errors import UsageError
-from pose_rig.session.mcap.mcap_file import is_whole
+from pose_rig.session.mcap.mcap_reader import is_whole
 from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
 from pose_rig.session.recorder import FLUSH_EVERY_S, Recorder, clocks, main, own_path
@@ -213,7 +213,7 @@ def test_pictures_are_kept_once_and_only_as_viewers_want_them(tmp_path: Path) ->
     recorder.finish()
     assert [row[0] for row in rows(tmp_path / "take.mcap") if row[2].find(jpeg) >= 0] == ["/camera/cam0/image"]
     with Session(tmp_path / "take.mcap") as session:
-        (back,) = session.pictures("cam0")
+        (back,) = session.video_frames("cam0")
     assert (back.index, back.t_ns, back.data) == (3, START_NS, jpeg)
 
 

@@ -20,7 +20,7 @@ from pose_rig.config import CameraConfig, DetectorConfig, Pace
 from pose_rig.errors import AssetError, SessionError
 from pose_rig.installer import installer
 from pose_rig.session import video
-from pose_rig.session.video import SessionVideo, VideoDecoder, pictures
+from pose_rig.session.video import SessionVideo, VideoDecoder, decoded_frames
 from pose_rig.video.encoder import Encoder, JpegEncoder, open_h264
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.jobs import CameraJob
@@ -70,7 +70,7 @@ def h264() -> list[VideoFrame]:
 def seen(frames: list[VideoFrame], decoder: VideoDecoder | None = None) -> list[int]:
     """Returns the numbers of the pictures that come out, each having been looked at."""
     found = []
-    for picture in pictures(iter(frames), decoder):
+    for picture in decoded_frames(iter(frames), decoder):
         assert picture.t_ns == START_NS + picture.index * STEP_NS
         assert differs(picture.image, picture.index) < NEARLY
         found.append(picture.index)
@@ -92,7 +92,7 @@ def test_jpeg_and_h264_may_follow_each_other(h264: list[VideoFrame]) -> None:
 
 def test_a_size_may_change() -> None:
     frames = recorded(range(3)) + recorded(range(3, 6), size=(64, 48))
-    found = list(pictures(frames))
+    found = list(decoded_frames(frames))
     assert [differs(picture.image, i, SIZE if i < 3 else (64, 48)) < NEARLY for i, picture in enumerate(found)] == [
         True
     ] * 6

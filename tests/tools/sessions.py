@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from pose_rig.config import CameraConfig, Config, Origin
-from pose_rig.session.draw.draw import Drawing
-from pose_rig.session.draw.pictures import picture
+from pose_rig.session.draw.drawing import Drawing
+from pose_rig.session.draw.images import picture
 from pose_rig.session.mcap.info import new_info
-from pose_rig.session.mcap.log_file import LogFile
+from pose_rig.session.mcap.mcap_writer import McapWriter
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from pose_rig.wire.records import Gap, Marker, VideoFrame
@@ -61,7 +61,7 @@ def moving_pose(i: int) -> Message:
 def write_session(path: Path, messages: Iterable[Message], origin: Origin = "live") -> Path:
     """Writes a session as the recorder does."""
     config = Config(camera=tuple(CameraConfig(source="sim", name=f"cam{i}", member=i, members=2) for i in range(2)))
-    file = LogFile(path, new_info(config, origin, START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS))
+    file = McapWriter(path, new_info(config, origin, START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS))
     drawing = Drawing(over_pictures=True)
     for message in messages:
         if isinstance(message, VideoFrame):

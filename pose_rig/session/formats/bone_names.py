@@ -12,8 +12,8 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import BONES, INDEX, PARENT, RestPose
 
-Names = Literal["vrm", "mixamo", "cmu"]
-CONVENTIONS: tuple[Names, ...] = ("vrm", "mixamo", "cmu")
+BoneNaming = Literal["vrm", "mixamo", "cmu"]
+CONVENTIONS: tuple[BoneNaming, ...] = ("vrm", "mixamo", "cmu")
 EXTRA = -1
 
 # of MotionBuilder, which Mixamo and the BVH release of the CMU database share; with Left and Right before them
@@ -29,13 +29,13 @@ LIMBS = {
 }
 SIDED = {side + ours: side + theirs for side in ("Left", "Right") for ours, theirs in LIMBS.items()}
 TRUNK = {"Hips": "Hips", "Spine": "Spine", "Neck": "Neck", "Head": "Head"}
-NAMES: dict[Names, dict[str, str]] = {
+NAMES: dict[BoneNaming, dict[str, str]] = {
     "vrm": {bone: bone for bone in BONES},
     "mixamo": {bone: f"mixamorig:{name}" for bone, name in {**TRUNK, "Chest": "Spine2", **SIDED}.items()},
     "cmu": {**TRUNK, "Chest": "Spine1", **SIDED},
 }
 # our bone → the extra bone before it
-EXTRAS: dict[Names, dict[str, str]] = {
+EXTRAS: dict[BoneNaming, dict[str, str]] = {
     "vrm": {},
     "mixamo": {"Chest": "mixamorig:Spine1"},
     "cmu": {
@@ -66,7 +66,7 @@ class NamedBone:
     tip: Floats
 
 
-def named_bones(rest: RestPose, names: Names) -> list[NamedBone]:
+def named_bones(rest: RestPose, names: BoneNaming) -> list[NamedBone]:
     """Returns the bones in the order of `BONES`, which is depth first, extras included.
 
     Args:

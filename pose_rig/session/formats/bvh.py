@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.atomic_file import output_file
 from pose_rig.errors import PoseRigError
 from pose_rig.humanoid.bones import Motion
-from pose_rig.session.formats.bone_names import EXTRA, NamedBone, Names, named_bones
-from pose_rig.session.formats.euler import zxy_deg
+from pose_rig.session.formats.bone_names import EXTRA, BoneNaming, NamedBone, named_bones
 
 CENTIMETRES_PER_M = 100.0
 ROTATION = "Zrotation Xrotation Yrotation"
@@ -24,12 +24,12 @@ POSITION = "Xposition Yposition Zposition"
 # the lever of a tall person's leg turns 0.0001° into 2 µm
 ANGLE = "%.4f"
 LENGTH = "%.6f"
-# lines formatted at once: 2 MB of text
-LINES = 4096
+ROWS_PER_WRITE = 4096  # 2 MB of text
+GIMBAL_LOCK = 1e-7  # rad, about: below this z and y cannot be told apart in float64, and z - y keeps its value
 
 
 def write_bvh(
-    path: Path, motion: Motion, *, rate_hz: float, names: Names = "vrm", scale: float = CENTIMETRES_PER_M
+    path: Path, motion: Motion, *, rate_hz: float, names: BoneNaming = "vrm", scale: float = CENTIMETRES_PER_M
 ) -> None:
     """Writes a movement as BVH.
 
@@ -92,6 +92,50 @@ def _channels(bones: list[NamedBone], motion: Motion, scale: float) -> Floats:
 
 def _write_rows(file: TextIO, rows: Floats) -> None:
     line = " ".join([LENGTH] * 3 + [ANGLE] * (rows.shape[1] - 3)) + "\n"
-    for first in range(0, len(rows), LINES):
-        part = rows[first : first + LINES]
+    for first in range(0, len(rows), ROWS_PER_WRITE):
+        part = rows[first : first + ROWS_PER_WRITE]
         file.write(line * len(part) % tuple(part.ravel().tolist()))
+
+
+def zxy_deg(rotation: Floats) -> Floats:
+    """Returns (T,3) degrees about z, x, y of one bone's rotations, continuous over time.
+
+    The half angles follow from sums and differences of the quaternion's parts, which stay exact at x = ±90°; after
+    Bernardes and Viollet, "Quaternion to Euler angles conversion", PLoS ONE 17(11), 2022.
+
+    Args:
+        rotation: (T,4) unit quaternions x, y, z, w.
+    """
+    x, y, z, w = rotation.T
+    plus, minus = np.hypot(w + x, y + z), np.hypot(w - x, z - y)
+    half_sum = _held(np.arctan2(y + z, w + x), plus < GIMBAL_LOCK)
+    half_difference = _held(np.arctan2(z - y, w - x), minus < GIMBAL_LOCK)
+    tilt = 2 * np.arctan2(plus - minus, plus + minus)
+    return np.rad2deg(_continuous(np.stack([half_sum + half_difference, tilt, half_sum - half_difference], -1)))
+
+
+def _held(angle: Floats, locked: NDArray[np.bool_]) -> Floats:
+    """Returns (T,) the angles, where they are locked the last one before (0 in the beginning)."""
+    last = np.maximum.accumulate(np.where(locked, -1, np.arange(len(angle))))
+    return np.where(last < 0, 0.0, angle[last])
+
+
+def _continuous(zxy: Floats) -> Floats:
+    """Returns (T,3) of the equivalent triples of radians those that are nearest to the ones before."""
+    flat = np.vstack([np.zeros((1, 3)), zxy])
+    # the distance of two triples is the same if both are exchanged for their twins: only changes of side matter
+    stay = np.abs(_wrapped(flat[1:] - flat[:-1])).sum(1)
+    change = np.abs(_wrapped(_twin(flat[1:]) - flat[:-1])).sum(1)
+    twin = np.cumsum(change < stay) % 2 == 1
+    flat[1:] = np.where(twin[:, None], _twin(zxy), zxy)
+    return np.unwrap(flat, axis=0)[1:]
+
+
+def _twin(zxy: Floats) -> Floats:
+    """Returns (T,3) the other angles, in radians, of the same rotations."""
+    return np.asarray([np.pi, np.pi, np.pi] + zxy * [1.0, -1.0, 1.0])
+
+
+def _wrapped(angle: Floats) -> Floats:
+    """Returns radians within ±π."""
+    return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)

@@ -12,7 +12,7 @@ import numpy as np
 from pose_rig.atomic_file import output_file
 from pose_rig.errors import UsageError
 from pose_rig.installer import missing
-from pose_rig.session.formats.markers import Markers, Naming
+from pose_rig.session.formats.markers import MarkerNaming, Markers
 from pose_rig.session.formats.poses import Poses
 
 MM = 1000.0
@@ -21,7 +21,7 @@ MOST_FRAMES = 65535  # 16 bits; ezc3d and c3d ignore the fields that some labora
 POINT_BYTES = 16
 
 
-def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> Markers:
+def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
     """Writes the joints as points: millimetres, y up, gaps as NaN with residual −1.
 
     What the millimetres rest on is written to POINT:DESCRIPTIONS and to SUBJECTS:HEIGHT_ASSUMED.

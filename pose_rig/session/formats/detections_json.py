@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.session.formats.arrays import neighbours
+from pose_rig.session.formats.message_arrays import neighbours
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pose_rig.atomic_file import output_file
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.humanoid.bones import Motion
-from pose_rig.session.formats.bone_names import EXTRA, NamedBone, Names, named_bones
+from pose_rig.session.formats.bone_names import EXTRA, BoneNaming, NamedBone, named_bones
 from pose_rig.session.formats.gltf_figure import figure
 
 FLOAT, UNSIGNED_SHORT = 5126, 5123
@@ -28,7 +28,13 @@ GLTF_VERSION = 2
 
 
 def write_gltf(
-    path: Path, motion: Motion, *, height_m: float, height_assumed: bool, names: Names = "vrm", title: str = "pose-rig"
+    path: Path,
+    motion: Motion,
+    *,
+    height_m: float,
+    height_assumed: bool,
+    names: BoneNaming = "vrm",
+    title: str = "pose-rig",
 ) -> None:
     """Writes a movement as glTF.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.session.formats.poses import FEWEST, Poses
 
-Naming = Literal["opensim", "rig"]
+MarkerNaming = Literal["opensim", "rig"]
 
 # Pose2Sim's names where the rule of `_opensim_name` does not give them. Neck and Head of its models lie elsewhere (8 cm
 # above the shoulders, the crown), so the middles of shoulders and ears must not be called that.
@@ -60,7 +60,7 @@ class Markers:
         return tuple((first / self.rate_hz, (end - 1) / self.rate_hz) for first, end in edges.tolist())
 
     @classmethod
-    def from_poses(cls, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> "Markers":
+    def from_poses(cls, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> "Markers":
         """Returns the markers of poses.
 
         Args:
@@ -104,7 +104,7 @@ def scale(poses: Poses) -> str:
     return f"height {poses.height_m:.2f} m as given"
 
 
-def marker_names(joints: tuple[str, ...], naming: Naming) -> tuple[str, ...]:
+def marker_names(joints: tuple[str, ...], naming: MarkerNaming) -> tuple[str, ...]:
     """Returns a name without blanks for every joint, no two alike."""
     words = tuple("_".join(name.split()) for name in joints)
     if naming == "rig":

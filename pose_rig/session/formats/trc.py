@@ -6,13 +6,13 @@ Axes: T frames, M markers.
 from pathlib import Path
 
 from pose_rig.atomic_file import output_file
-from pose_rig.session.formats.markers import Markers, Naming
+from pose_rig.session.formats.markers import MarkerNaming, Markers
 from pose_rig.session.formats.poses import Poses
 
 KEYS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames"
 
 
-def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Naming = "opensim") -> Markers:
+def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
     """Writes the joints as markers: metres, y up, frames from 1, times from 0 s, gaps as ``nan``.
 
     The format has no field for remarks, so what the metres rest on follows the file's name in the first line.

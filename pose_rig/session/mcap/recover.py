@@ -13,9 +13,9 @@ from mcap.writer import Writer
 from pose_rig.atomic_file import PARTIAL, output_file, partial_path
 from pose_rig.errors import SessionError
 from pose_rig.session.mcap.info import NAME, SessionInfo
-from pose_rig.session.mcap.log_file import CHUNK_BYTES, LIBRARY, PROFILE
-from pose_rig.session.mcap.mcap_file import DAMAGE, MAGIC, MOST_CHANNELS, is_whole, summary_of
-from pose_rig.session.mcap.salvage import Salvage
+from pose_rig.session.mcap.mcap_reader import DAMAGE, MAGIC, MOST_CHANNELS, is_whole, summary_of
+from pose_rig.session.mcap.mcap_writer import CHUNK_BYTES, LIBRARY, PROFILE
+from pose_rig.session.mcap.recovery_reader import RecoveryReader
 
 RECOVERED = "pose-rig recovered"  # metadata record of a recovered session
 SUFFIX = ".recovered.mcap"
@@ -118,7 +118,7 @@ def _begins_as_session(path: Path) -> bool:
 
 
 def _copy(source: Path, out: Path, print_of_source: dict[str, str]) -> Recovery:
-    salvage = Salvage(source)
+    salvage = RecoveryReader(source)
     with output_file(out) as copy, copy.open("wb") as file:
         writer = Writer(file, chunk_size=CHUNK_BYTES)
         writer.start(PROFILE, LIBRARY)

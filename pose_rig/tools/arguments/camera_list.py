@@ -45,21 +45,21 @@ class Entry:
     single: bool = False
 
 
-def kind_of(source: str) -> "Kind":
+def source_kind(source: str) -> "Kind":
     """Returns what a source is, by its spelling; a file need not exist."""
     from pose_rig.capture import source_factory as opening  # brings OpenCV, which fusion's process has no use for
 
-    return opening.kind_of(source)
+    return opening.source_kind(source)
 
 
 def ends_by_itself(camera: CameraConfig) -> bool:
     """Returns whether a camera is a recording or simulated: it ends, and cannot mend as a device or stream may."""
-    return kind_of(camera.source) in ("sim", "keypoints", "video")
+    return source_kind(camera.source) in ("sim", "keypoints", "video")
 
 
 def needs_detector(camera: CameraConfig) -> bool:
     """Returns whether a camera gives pixels; the others bring their own keypoints."""
-    return kind_of(camera.source) not in ("sim", "keypoints")
+    return source_kind(camera.source) not in ("sim", "keypoints")
 
 
 def config_of(*cams: str) -> Config:
@@ -145,7 +145,7 @@ def check_readable(config: Config) -> None:
     from pose_rig.capture.source_factory import open_source
 
     for camera in config.camera:
-        if kind_of(camera.source) == "video":
+        if source_kind(camera.source) == "video":
             open_source(camera, config.pace, lambda: 0).close()
 
 
@@ -170,7 +170,7 @@ def _entry(item: str) -> Entry:
 
 def _beside(toml: Path, camera: CameraConfig) -> CameraConfig:
     """Returns a camera whose file, if it has one, is found from the folder of the rig.toml."""
-    if kind_of(camera.source) not in ("keypoints", "video"):
+    if source_kind(camera.source) not in ("keypoints", "video"):
         return camera
     return msgspec.structs.replace(camera, source=str(toml.parent / os.path.expanduser(camera.source)))
 
@@ -181,7 +181,7 @@ def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
 
     camera = entry.camera
     try:
-        if kind_of(camera.source) in ("keypoints", "video"):
+        if source_kind(camera.source) in ("keypoints", "video"):
             _check_file(Path(camera.source))
         members = expand(camera)
     except (SourceError, UsageError):
@@ -206,7 +206,7 @@ def _check_file(path: Path) -> None:
     Raises:
         UsageError: It is not there, or is something else.
     """
-    kind = file_kinds.kind_of(path)
+    kind = file_kinds.file_kind(path)
     if kind is file_kinds.MISSING:
         raise UsageError(f"There is no file {path}.", f"Check the path. {_FORMS}")
     if kind is file_kinds.IMAGE and path.suffix.lower() in MOTION_JPEG:
@@ -243,7 +243,7 @@ def unique(name: str, taken: list[str]) -> str:
 
 def derived_name(source: str) -> str:
     """Returns what a camera is called if nobody named it."""
-    if kind_of(source) == "url":
+    if source_kind(source) == "url":
         try:
             return urlsplit(redacted(source)).hostname or "stream"
         except ValueError:  # no address at all, which opening it will tell

@@ -97,7 +97,7 @@ RIG_KEYS = re.compile(r"^\s*(\[{1,2}\s*(camera|detector|fusion|stream)\b|height_
 TS_PACKET_BYTES = 188
 
 
-def kind_of(path: Path) -> Kind:
+def file_kind(path: Path) -> Kind:
     """Returns what is at a path."""
     try:
         mode, size = (status := path.stat()).st_mode, status.st_size

@@ -9,7 +9,7 @@ from pose_rig.atomic_file import partial_path
 from pose_rig.config import MODELS, Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.arguments import file_kinds as kinds
-from pose_rig.tools.arguments.file_kinds import Kind, kind_of
+from pose_rig.tools.arguments.file_kinds import Kind, file_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ def check_input(path: Path, wanted: Input) -> Kind:
     Raises:
         UsageError: It is not there, cannot be read, is empty, or is something else; says what, and who takes that.
     """
-    kind = kind_of(path)
+    kind = file_kind(path)
     if kind is kinds.MISSING and kinds.CUT_OFF in (*wanted.kinds, *wanted.also):
-        kind = kind_of(partial_path(path))
+        kind = file_kind(partial_path(path))
     if kind in wanted.kinds and kind.suffix not in ("", path.suffix.lower()):
         raise UsageError(f"{path} is {kind.name}, and its name does not end in {kind.suffix}.", "Rename it.")
     if kind in wanted.kinds or kind in wanted.also:
@@ -103,7 +103,7 @@ def check_files(config: Config) -> None:
     for text, wanted in (
         (config.fusion.weights, WEIGHTS), (model, MODEL), (config.stream.avatar, AVATAR), (config.rig, RIG_FILE),
     ):  # fmt: skip
-        if text and kind_of(Path(text)) is not kinds.MISSING:
+        if text and file_kind(Path(text)) is not kinds.MISSING:
             check_input(Path(text), wanted)
 
 

@@ -67,7 +67,7 @@ def check_session(path: Path, *, force: bool, sources: Iterable[Path] = ()) -> N
     Raises:
         UsageError: As in `check_output`, or one was.
     """
-    from pose_rig.session.mcap.log_file import refuse_unfinished  # brings protobuf
+    from pose_rig.session.mcap.mcap_writer import refuse_unfinished  # brings protobuf
 
     check_output(path, force=force, sources=sources)
     refuse_unfinished(path)

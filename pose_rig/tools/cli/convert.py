@@ -54,7 +54,7 @@ def convert(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
     with exit_on_error(debug):
-        from pose_rig.session.convert import FORMATS, Format, Wishes, targets  # brings MCAP
+        from pose_rig.session.convert import FORMATS, ConvertOptions, Format, targets  # brings MCAP
         from pose_rig.session.convert import convert as write
 
         check_input(source, CONVERTED)
@@ -70,7 +70,7 @@ def convert(
         check_folder(folder)
         for target in targets(source, formats, folder):
             _check_target(target, source, force=force)
-        written = write(source, formats, folder, Wishes(rate, start_s, end_s, bvh_names, bvh_scale, markers))
+        written = write(source, formats, folder, ConvertOptions(rate, start_s, end_s, bvh_names, bvh_scale, markers))
         for line in (*(f"Written: {path}." for path in written.paths), *written.notes):
             console.print(line)
 

@@ -36,24 +36,24 @@ def plot(
         path = out or file.with_suffix(".html")
         check_output(path, force=force, sources=(file,))
         with Console(stderr=True).reading(file):
-            remarks = _write(file, path, tuple(name for name in listed(joints or ()) if name))
-        for remark in remarks:
-            Console().print(remark, style="yellow", soft_wrap=True)
+            warnings = _write(file, path, tuple(name for name in listed(joints or ()) if name))
+        for warning in warnings:
+            Console().print(warning, style="yellow", soft_wrap=True)
         Console().print(f"Written: {path}.", soft_wrap=True)
 
 
 def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:
     """Writes a report, and returns what is to be said of the session."""
-    from pose_rig.session.reader import open_session
+    from pose_rig.session.reader import Session
     from pose_rig.tools.report.data import of_poses_file, of_session
     from pose_rig.tools.report.page import JOINTS, check_ending, write_report  # brings matplotlib
 
     check_ending(path)
-    remarks: list[str] = []
+    warnings: list[str] = []
     if file.suffix.lower() == ".npz":
         data = of_poses_file(file)
     else:
-        with open_session(file) as session:
-            data, remarks = of_session(session), session.remarks
+        with Session(file) as session:
+            data, warnings = of_session(session), session.warnings
     write_report(data, path, joints or JOINTS)
-    return remarks
+    return warnings

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pose_rig.tools.arguments.file_kinds import SESSION, kind_of
+from pose_rig.tools.arguments.file_kinds import SESSION, file_kind
 from pose_rig.tools.arguments.inputs import RECOVERED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_output
@@ -44,7 +44,7 @@ def recover(
 
         check_input(session, RECOVERED)
         if out:
-            recovered = kind_of(out) is SESSION  # perhaps the same one, earlier
+            recovered = file_kind(out) is SESSION  # perhaps the same one, earlier
             check_output(out, force=force or recovered, sources=(find(session),))
         found = mend(session, out, replace=force)
         if found.messages is None:

@@ -106,8 +106,8 @@ def replay(
         check(structs.replace(config, camera=(), detector=DetectorConfig()))  # nobody opens these again
         check_outputs(config, force=force, sources=(session, recorded.path))
         console = Console()
-        for remark in recorded.remarks:
-            console.print(remark)
+        for warning in recorded.warnings:
+            console.print(warning)
         if re_detect:
             sources = tuple(structs.replace(camera, source=str(recorded.path)) for camera in config.camera)
             seen_again = structs.replace(config, camera=sources)
@@ -132,14 +132,14 @@ class Recorded:
         config: What it was recorded with.
         live: Whether it holds the poses of a live run.
         unix_from_rig_ns: What turns its clock into the time of day.
-        remarks: What users should know of it.
+        warnings: What users should know of it.
     """
 
     path: Path
     config: Config
     live: bool
     unix_from_rig_ns: int
-    remarks: list[str]
+    warnings: list[str]
 
 
 def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recorded:
@@ -162,4 +162,4 @@ def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recor
         if not any(session.topics.get(f"keypoints/{camera}") for camera in session.cameras):
             raise SessionError(f"{session.path} has no keypoints.", "There is nothing to replay.")
         live = session.info.origin == "live" and Pose3D.TOPIC in session.topics
-        return Recorded(session.path, session.info.config, live, session.info.unix_from_rig_ns, session.remarks)
+        return Recorded(session.path, session.info.config, live, session.info.unix_from_rig_ns, session.warnings)

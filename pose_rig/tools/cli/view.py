@@ -53,9 +53,9 @@ def view(
             check_output(save, force=force, sources=(file,))
         recording = save or Path(folder) / f"{file.stem}.rrd"
         with Console(stderr=True).reading(file):
-            formats, remarks = _write(file, recording)
-        for remark in remarks:
-            Console().print(remark, style="yellow", soft_wrap=True)
+            formats, warnings = _write(file, recording)
+        for warning in warnings:
+            Console().print(warning, style="yellow", soft_wrap=True)
         if "h264" in formats and not web and not shutil.which("ffmpeg"):
             Console().print(FFMPEG, style="yellow", soft_wrap=True)
         if save:
@@ -80,10 +80,10 @@ def _write(file: Path, recording: Path) -> tuple[set[str], list[str]]:
             f"Install it with {installer().with_extra('view')}, or make a report with `pose-rig plot`.",
         ) from error
     from pose_rig.atomic_file import output_file
-    from pose_rig.session.reader import open_session
+    from pose_rig.session.reader import Session
 
-    with open_session(file) as session, output_file(recording) as beside:
-        return write_rrd(session, beside), session.remarks
+    with Session(file) as session, output_file(recording) as beside:
+        return write_rrd(session, beside), session.warnings
 
 
 def _show(recording: Path, web: bool) -> None:

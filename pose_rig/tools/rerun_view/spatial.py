@@ -19,9 +19,9 @@ import numpy as np
 import rerun as rr
 from numpy.typing import NDArray
 
-from pose_rig.session.draw.draw_image import RAW, REFINED, landmark_bones
-from pose_rig.session.draw.draw_scene import side_colour, skeleton_bones
-from pose_rig.session.formats.arrays import CameraKeypoints, CameraRefined
+from pose_rig.session.draw.annotations import RAW, REFINED, landmark_bones
+from pose_rig.session.draw.scene import side_colour, skeleton_bones
+from pose_rig.session.formats.message_arrays import CameraKeypoints, CameraRefined
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import BONES
@@ -139,7 +139,7 @@ def log_refined(camera: str, refined: CameraRefined, clock: SessionClock, to: rr
 def log_pictures(session: Session, camera: str, clock: SessionClock, to: rr.RecordingStream) -> set[str]:
     """Logs the recorded pictures of a camera as they are, not decoded, and returns their formats."""
     formats = set()
-    for kind, pictures in groupby(session.pictures(camera), attrgetter("format")):
+    for kind, pictures in groupby(session.video_frames(camera), attrgetter("format")):
         formats.add(kind)
         if kind == "h264":
             to.log(camera_path(camera, "video"), rr.VideoStream.from_fields(codec=rr.VideoCodec.H264), static=True)

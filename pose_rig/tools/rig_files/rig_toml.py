@@ -18,7 +18,7 @@ from pose_rig.atomic_file import atomic_file
 from pose_rig.config import CameraConfig, Config, SolvedCamera, load
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.redaction import redacted
-from pose_rig.tools.arguments.camera_list import cameras_in, kind_of, unique
+from pose_rig.tools.arguments.camera_list import cameras_in, source_kind, unique
 from pose_rig.tools.rig_files.toml_tables import entry_text, parse, write_entry
 from pose_rig.wire.messages import MAX_COORDINATE_M, CameraState, RigState
 
@@ -188,9 +188,9 @@ def _entry(camera: CameraConfig, name: str, folder: Path) -> dict[str, Any]:
 
 def _seen_from(folder: Path, source: str) -> str:
     """Returns a source as it is written in a rig.toml in ``folder``: files relative to it, no passwords."""
-    if kind_of(source) == "url":
+    if source_kind(source) == "url":
         return redacted(source)
-    if kind_of(source) not in ("keypoints", "video") or Path(source).is_absolute():
+    if source_kind(source) not in ("keypoints", "video") or Path(source).is_absolute():
         return source
     return os.path.relpath(Path(source).resolve(), folder)
 
@@ -203,7 +203,7 @@ def _find(camera: CameraConfig, known: Sequence[CameraConfig]) -> int | None:
 
 
 def _identity(camera: CameraConfig) -> tuple[str, int]:
-    kind = kind_of(camera.source)
+    kind = source_kind(camera.source)
     if kind in ("keypoints", "video"):
         return str(Path(camera.source).resolve()), camera.member
     return redacted(camera.source) if kind == "url" else camera.source, camera.member

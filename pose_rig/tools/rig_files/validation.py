@@ -6,7 +6,7 @@ from pathlib import Path
 from pose_rig.config import MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.lifting.weights_file import check_is_graph
-from pose_rig.tools.arguments.camera_list import kind_of
+from pose_rig.tools.arguments.camera_list import source_kind
 from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
@@ -121,7 +121,7 @@ def _in_range(name: str, value: float | None, limits: tuple[float, float], unit:
 def _check_pace(config: Config) -> None:
     if config.passes == 2:
         for camera in config.camera:
-            if kind_of(camera.source) == "webcam":
+            if source_kind(camera.source) == "webcam":
                 raise UsageError(
                     f"{camera.name} is live and cannot be gone through twice.", "Leave --passes out, or give files."
                 )
@@ -131,7 +131,7 @@ def _check_pace(config: Config) -> None:
             )
     if config.pace == "all":
         for camera in config.camera:
-            if kind_of(camera.source) == "webcam":
+            if source_kind(camera.source) == "webcam":
                 raise UsageError(f"{camera.name} is live; pace `all` reads every frame of files.", "Leave --pace out.")
 
 

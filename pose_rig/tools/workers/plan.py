@@ -174,13 +174,13 @@ def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> No
 def _open_recorded(camera: CameraConfig, pace: Pace, start: Callable[[], int]) -> "Source":
     """Returns the recorded pictures of a camera as a source."""
     from pose_rig.capture.recording import PacedSource
-    from pose_rig.session.draw.pictures import video_topic
+    from pose_rig.session.draw.images import video_topic
     from pose_rig.session.reader import Session
     from pose_rig.session.video import SessionVideo
 
     session = Session(camera.source)
     total = session.topics.get(video_topic(camera.name))
-    return PacedSource(SessionVideo(camera.name, lambda: session.pictures(camera.name), total), pace, start)
+    return PacedSource(SessionVideo(camera.name, lambda: session.video_frames(camera.name), total), pace, start)
 
 
 def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:

@@ -6,14 +6,14 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import BONES, PARENTS, B
-from pose_rig.session.formats.bone_names import CONVENTIONS, EXTRA, EXTRAS, NAMES, Names, named_bones
+from pose_rig.session.formats.bone_names import CONVENTIONS, EXTRA, EXTRAS, NAMES, BoneNaming, named_bones
 from tests.session.motions import rest
 
 COUNT = {"vrm": B, "mixamo": B + 1, "cmu": B + 4}
 
 
 @pytest.mark.parametrize("names", CONVENTIONS)
-def test_every_bone_is_there_once_parents_first_and_depth_first(names: Names) -> None:
+def test_every_bone_is_there_once_parents_first_and_depth_first(names: BoneNaming) -> None:
     bones = named_bones(rest(), names)
     assert len({bone.name for bone in bones}) == len(bones) == COUNT[names]
     assert [bone.source for bone in bones if bone.source != EXTRA] == list(range(B))
@@ -26,7 +26,7 @@ def test_every_bone_is_there_once_parents_first_and_depth_first(names: Names) ->
 
 
 @pytest.mark.parametrize("names", CONVENTIONS)
-def test_extras_lie_on_the_way_and_leave_the_others_where_they_are(names: Names) -> None:
+def test_extras_lie_on_the_way_and_leave_the_others_where_they_are(names: BoneNaming) -> None:
     bones = named_bones(rest(), names)
     place: list[Floats] = []
     for bone in bones:

@@ -9,8 +9,8 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError
 from pose_rig.humanoid.bones import BONES, INDEX, B, Motion, forward
-from pose_rig.session.formats.bone_names import CONVENTIONS, EXTRA, NAMES, Names, named_bones
-from pose_rig.session.formats.bvh import LINES, write_bvh
+from pose_rig.session.formats.bone_names import CONVENTIONS, EXTRA, NAMES, BoneNaming, named_bones
+from pose_rig.session.formats.bvh import ROWS_PER_WRITE, write_bvh
 from tests.session.motions import motion, rest, walk
 
 with warnings.catch_warnings():  # of what it imports itself
@@ -29,7 +29,7 @@ def still(count: int) -> Motion:
     return Motion(rest(), np.arange(count) * 16_666_667, np.tile(rest().offset[0], (count, 1)), rotation)
 
 
-def places(path: Path, names: Names) -> Floats:
+def places(path: Path, names: BoneNaming) -> Floats:
     """Returns (T,B,3) where the bones begin, as `bvhio` sees it."""
     root = bvhio.readAsHierarchy(str(path))
     first, last = root.getKeyframeRange()
@@ -48,7 +48,7 @@ def rows(path: Path) -> Floats:
 
 
 @pytest.mark.parametrize("names", CONVENTIONS)
-def test_every_joint_is_where_it_was(tmp_path: Path, names: Names) -> None:
+def test_every_joint_is_where_it_was(tmp_path: Path, names: BoneNaming) -> None:
     moved = made(120)
     write_bvh(tmp_path / "walk.bvh", moved, rate_hz=60.0, names=names)
     expected, _ = forward(moved.rest, moved.root, moved.rotation)
@@ -75,7 +75,7 @@ def test_the_unit_can_be_chosen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", CONVENTIONS)
-def test_extra_bones_never_turn(tmp_path: Path, names: Names) -> None:
+def test_extra_bones_never_turn(tmp_path: Path, names: BoneNaming) -> None:
     write_bvh(tmp_path / "walk.bvh", made(20), rate_hz=60.0, names=names)
     turns = rows(tmp_path / "walk.bvh")[:, 3:].reshape(20, -1, 3)
     for index, bone in enumerate(named_bones(rest(), names)):
@@ -102,7 +102,7 @@ def test_the_frame_time_is_exact_enough(tmp_path: Path, rate_hz: float, frame_ti
     assert f"\nMOTION\nFrames: 2\nFrame Time: {frame_time}\n" in (tmp_path / "walk.bvh").read_text("ascii")
 
 
-@pytest.mark.parametrize("count", [1, LINES, 2 * LINES + 1])
+@pytest.mark.parametrize("count", [1, ROWS_PER_WRITE, 2 * ROWS_PER_WRITE + 1])
 def test_takes_of_any_length_are_written_whole(tmp_path: Path, count: int) -> None:
     moved = made(count)
     write_bvh(tmp_path / "walk.bvh", moved, rate_hz=60.0)

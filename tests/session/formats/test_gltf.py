@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.humanoid.bones import BONES, Motion, forward, multiply, rotate
-from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, Names
+from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, BoneNaming
 from pose_rig.session.formats.gltf import write_gltf
 from tests.session.motions import motion
 
@@ -68,7 +68,7 @@ def places(document: pygltflib.GLTF2, count: int) -> dict[str, Floats]:
 
 @pytest.mark.parametrize("suffix", [".glb", ".gltf"])
 @pytest.mark.parametrize("names", CONVENTIONS)
-def test_every_joint_is_where_it_was(tmp_path: Path, names: Names, suffix: str) -> None:
+def test_every_joint_is_where_it_was(tmp_path: Path, names: BoneNaming, suffix: str) -> None:
     moved, path = made(90), tmp_path / f"walk{suffix}"
     write_gltf(path, moved, height_m=1.8, height_assumed=False, names=names)
     found = places(pygltflib.GLTF2().load(str(path)), 90)

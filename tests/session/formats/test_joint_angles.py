@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pose_rig.session.formats.arrays import pose_arrays
 from pose_rig.session.formats.joint_angles import ANGLES, SIDES, angle_deg, angles_deg, limb_m, variation_percent
+from pose_rig.session.formats.message_arrays import pose_arrays
 from pose_rig.session.formats.poses import Poses
 from pose_rig.skeleton import INDEX
 from tests.session.drawable import pose

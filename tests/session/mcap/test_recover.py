@@ -12,10 +12,10 @@ from mcap.reader import make_reader
 
 from pose_rig.errors import PoseRigError, SessionError
 from pose_rig.session.mcap.info import NAME, SessionInfo
-from pose_rig.session.mcap.mcap_file import is_whole
+from pose_rig.session.mcap.mcap_reader import is_whole
 from pose_rig.session.mcap.recover import RECOVERED, find, recover, recovered_path
 from pose_rig.session.reader import Session
-from tests.session.mcap.test_salvage import CHUNK, damage, places
+from tests.session.mcap.test_recovery_reader import CHUNK, damage, places
 from tests.session.recorded import START_NS, UNIX_FROM_RIG_NS, Row, rows, sent, talk, write
 
 SPARE = "take.recovered.mcap"
@@ -235,7 +235,7 @@ def test_a_flipped_byte_of_a_finished_session_costs_one_chunk(cut_off: Path, fli
     assert copy.messages is not None
     assert copy.messages >= 60 - 6
     with Session(path) as session:
-        read, said = len(list(session.messages())), " ".join(session.remarks)
+        read, said = len(list(session.messages())), " ".join(session.warnings)
     assert read in (60, 60 - 6)
     assert ("left out" in said) == (read < 60)
 
@@ -248,7 +248,7 @@ def test_many_flipped_bytes_are_read_or_refused_in_a_sentence(cut_off: Path, fli
     path.write_bytes(flipped(write(path, talk(20)).read_bytes(), flips))
     with suppress(SessionError), Session(path) as session:
         assert len(list(session.messages())) <= 60
-        list(session.pictures("cam0"))
+        list(session.video_frames("cam0"))
 
 
 def test_a_damaged_chunk_is_counted_and_said(cut_off: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError, UsageError
-from pose_rig.tools.arguments.camera_list import config_of, ends_by_itself, kind_of, mark_moving, needs_detector
+from pose_rig.tools.arguments.camera_list import config_of, ends_by_itself, mark_moving, needs_detector, source_kind
 
 
 def names(cams: str) -> list[str]:
@@ -39,7 +39,7 @@ def keypoint_file(path: Path, views: int, **more: object) -> Path:
     ],
 )  # fmt: skip
 def test_the_kind_of_a_source(source: str, kind: str) -> None:
-    assert kind_of(source) == kind
+    assert source_kind(source) == kind
 
 
 def test_names_come_from_the_sources(clip: Path) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.session.formats.poses_npz import write_npz
-from pose_rig.session.reader import open_session
+from pose_rig.session.reader import Session
 from pose_rig.tools.cli.plot import plot
 from pose_rig.tools.report.data import CameraTrack, ReportData, of_poses_file, of_session, spans
 from pose_rig.tools.report.motion_plots import path_from_above, trajectories
@@ -31,7 +31,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def told(path: Path) -> ReportData:
-    with open_session(path) as opened:
+    with Session(path) as opened:
         return of_session(opened)
 
 
@@ -114,7 +114,7 @@ def test_somebody_in_a_rig_that_is_never_solved_is_reported(tmp_path: Path) -> N
 
 
 def test_a_poses_file_is_reported_too(session: Path, tmp_path: Path) -> None:
-    with open_session(session) as opened:
+    with Session(session) as opened:
         write_npz(tmp_path / "poses.npz", opened.poses())
     data = of_poses_file(tmp_path / "poses.npz")
     write_report(data, tmp_path / "r.html")

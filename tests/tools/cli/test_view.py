@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from typer import Typer
 from typer.testing import CliRunner
 
-from pose_rig.session.reader import open_session
+from pose_rig.session.reader import Session
 from pose_rig.tools.cli.view import view
 from pose_rig.video.encoder import JpegEncoder, open_h264
 from pose_rig.wire.records import VideoFrame
@@ -73,7 +73,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def logged(session: Path) -> Logged:
     path = session.with_suffix(".rrd")
-    with open_session(session) as opened:
+    with Session(session) as opened:
         assert rerun_file.write_rrd(opened, path) == {"h264", "jpeg"}
     return Logged(path)
 
@@ -121,8 +121,8 @@ def test_raw_and_refined_2d_lie_over_the_pictures(logged: Logged) -> None:
 
 
 def test_pictures_are_those_that_were_recorded(session: Path, logged: Logged) -> None:
-    with open_session(session) as opened:
-        recorded = {camera: [picture.data for picture in opened.pictures(camera)] for camera in opened.cameras}
+    with Session(session) as opened:
+        recorded = {camera: [picture.data for picture in opened.video_frames(camera)] for camera in opened.cameras}
     video, image = logged.columns["/cameras/cam0/video"], logged.columns["/cameras/cam1/image"]
     samples = [bytes(row[0]) for row in video["VideoStream:sample"] if row]
     assert samples == recorded["cam0"]
@@ -153,7 +153,7 @@ def test_what_happened_is_said_in_words(logged: Logged) -> None:
 @pytest.mark.parametrize("messages", [imported, unsolved])
 def test_a_session_that_lacks_things_is_shown(messages: Any, tmp_path: Path) -> None:
     path = write_session(tmp_path / "S.mcap", messages(), "import")
-    with open_session(path) as opened:
+    with Session(path) as opened:
         assert rerun_file.write_rrd(opened, tmp_path / "S.rrd") == set()
     entities = Logged(tmp_path / "S.rrd").columns
     assert "/cameras/cam0/detections" in entities

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pose_rig.config import CameraConfig, Config
 from pose_rig.session.mcap.info import new_info
-from pose_rig.session.mcap.log_file import LogFile
+from pose_rig.session.mcap.mcap_writer import McapWriter
 from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.live_table import LiveTable, picture
 from pose_rig.tools.terminal.plain_lines import PlainLines, line
@@ -101,7 +101,7 @@ def test_files_whose_names_are_hostile_are_refused_in_plain_text(
     if kind.endswith(".mcap"):
         config = Config(camera=tuple(CameraConfig(source="0", name=name) for name in ("../../up", PWN)))
         info = new_info(config, "live", START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS)
-        LogFile(path, info).finish()
+        McapWriter(path, info).finish()
     else:
         names = np.array(["left_hip", "right_hip", "left_shoulder", "right_shoulder", PWN])
         np.savez(

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from pose_rig.arrays import Floats
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
-from pose_rig.lifting.weights_file import kind_of
+from pose_rig.lifting.weights_file import weights_format
 from pose_rig.tools.cli.app import app
 from pose_rig.tools.cli.training.progress import TrainProgress
 from pose_rig.training.job import TrainingJob
@@ -150,7 +150,7 @@ def test_ours_from_scratch(material: Path, tmp_path: Path, name: str) -> None:
     assert code == 0, output
     assert "Training `ours` on cpu: 12 steps of 2 x 8 instants," in output
     assert "N-MPJPE against the truth" in output
-    assert kind_of(out) == ("checkpoint" if out.suffix == ".pt" else "graph")
+    assert weights_format(out) == ("checkpoint" if out.suffix == ".pt" else "graph")
     lifter, settings = load(out)
     assert lifter.config.width == 16
     assert lifter.config.frame == "ray"

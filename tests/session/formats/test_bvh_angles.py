@@ -3,7 +3,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import multiply
-from pose_rig.session.formats.euler import zxy_deg
+from pose_rig.session.formats.bvh import zxy_deg
 from tests.session.motions import about
 
 X, Y, Z = np.eye(3)

@@ -12,7 +12,7 @@ from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, McapRecord, Message, Metadata, Schema
 from mcap.stream_reader import breakup_chunk
 
-from pose_rig.session.mcap.mcap_file import DAMAGE, HEAD, MAGIC, MOST_CHUNK_BYTES, most_unpacked, unpacked
+from pose_rig.session.mcap.mcap_reader import DAMAGE, HEAD, MAGIC, MOST_CHUNK_BYTES, most_unpacked, unpacked
 
 LARGEST_RECORD_BYTES = 2 * MOST_CHUNK_BYTES  # ours end near 32 MB; a longer one is a damaged length
 OPCODES = range(1, 16)  # of all kinds of records
@@ -22,7 +22,7 @@ CHUNK_HEAD_BYTES = COMPRESSION_AT + len(COMPRESSION) + 8  # the last of which sa
 FRAME = b"\x28\xb5\x2f\xfd"  # with which what is compressed begins; the index of a chunk looks like one but for this
 
 
-class Salvage:
+class RecoveryReader:
     """Reads what can be read of a file.
 
     A record whose length cannot be true, or behind which there is no other, leads on to the next chunk.

@@ -1,4 +1,4 @@
-from pose_rig.session.mcap.gaps import GapFinder
+from pose_rig.session.mcap.session_writer import GapFinder
 from pose_rig.wire.messages import Health
 from pose_rig.wire.records import Gap
 from tests.session.recorded import frame, pose

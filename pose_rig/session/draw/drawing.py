@@ -13,9 +13,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import Message as Protobuf
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pose_rig.session.draw.draw_image import detections, refined
-from pose_rig.session.draw.draw_rig import calibration, transforms
-from pose_rig.session.draw.draw_scene import cloud, nobody, scene
+from pose_rig.session.draw.annotations import detections, refined
+from pose_rig.session.draw.cameras import calibration, transforms
+from pose_rig.session.draw.scene import cloud, nobody, scene
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 
 # A stream is drawn no oftener: of 60 Hz every second message, of 30 Hz all, even if they tremble.

@@ -9,7 +9,7 @@ from mcap.reader import make_reader
 from mcap.records import ChunkIndex
 from mcap.writer import CompressionType, Writer
 
-from pose_rig.session.mcap.mcap_file import MAGIC, Entry, entries, is_whole, summary_of
+from pose_rig.session.mcap.mcap_reader import MAGIC, RawMessage, entries, is_whole, summary_of
 from tests.session.recorded import FRAME_NS, START_NS, UNIX_FROM_RIG_NS, sent, talk, write
 
 UNIX_NS = START_NS + UNIX_FROM_RIG_NS
@@ -18,7 +18,7 @@ UNIX_NS = START_NS + UNIX_FROM_RIG_NS
 def read(
     path: Path, topics: Iterable[str] = ("keypoints/cam0", "keypoints/cam1", "pose"), from_ns: int | None = None,
     to_ns: int | None = None,
-) -> tuple[list[Entry], int]:  # fmt: skip
+) -> tuple[list[RawMessage], int]:  # fmt: skip
     """Returns the entries of a file, and how many chunks were damaged."""
     damaged: list[ChunkIndex] = []
     with path.open("rb") as file:
@@ -26,7 +26,7 @@ def read(
         assert summary is not None
         wanted = frozenset(channel.id for channel in summary.channels.values() if channel.topic in topics)
         found = list(entries(file, summary, wanted, from_ns, to_ns, damaged.append))
-    return [Entry(e.channel, e.sequence, e.log_unix_ns, e.publish_unix_ns, e.data) for e in found], len(damaged)
+    return [RawMessage(e.channel, e.sequence, e.log_unix_ns, e.publish_unix_ns, e.data) for e in found], len(damaged)
 
 
 def test_entries_come_in_the_order_in_which_they_were_written(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from mcap.records import Channel, Message, Metadata
 
 from pose_rig.session.mcap.info import NAME
-from pose_rig.session.mcap.salvage import Salvage
+from pose_rig.session.mcap.recovery_reader import RecoveryReader
 from tests.session.recorded import Row, sent, talk, write
 
 CHUNK, MESSAGE_INDEX = 6, 7
@@ -14,7 +14,7 @@ CHUNK, MESSAGE_INDEX = 6, 7
 
 def read(path: Path) -> tuple[list[Row], int]:
     """Returns the messages that can be read of a file, and how many pieces cannot."""
-    salvage, topics, out = Salvage(path), dict[int, str](), list[Row]()
+    salvage, topics, out = RecoveryReader(path), dict[int, str](), list[Row]()
     for record in salvage.records():
         if isinstance(record, Channel):
             topics[record.id] = record.topic
@@ -51,7 +51,7 @@ def without(*chunks: int) -> list[Row]:
 
 def test_a_sound_file_is_read_from_first_to_last(path: Path) -> None:
     assert read(path) == (sent(talk(10)), 0)
-    ours = list(Salvage(path).records())
+    ours = list(RecoveryReader(path).records())
     assert len(ours) == 30 + 3 + 3 + 2 + 2 + 2  # messages; channels, schemas and head twice
     assert next(record for record in ours if isinstance(record, Metadata)).name == NAME
 

@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
 from pose_rig.geometry import quaternion
-from pose_rig.session.draw.draw_scene import FRAME
+from pose_rig.session.draw.scene import FRAME
 from pose_rig.wire.messages import CameraState
 
 ROOT = "map"

@@ -12,7 +12,7 @@ from mcap.writer import CompressionType, Writer
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import SessionError, UsageError
-from pose_rig.session.draw.draw import Drawn, schema_of
+from pose_rig.session.draw.drawing import Drawn, schema_of
 from pose_rig.session.mcap.info import NAME, SessionInfo
 from pose_rig.wire.encoding import json_schema
 from pose_rig.wire.messages import Message
@@ -22,7 +22,7 @@ PROFILE = ""
 LIBRARY = "pose-rig"
 
 
-class LogFile:
+class McapWriter:
     """Writes one session.
 
     What was added before a `flush` survives a killed process; what was added before a `sync` survives a power cut.

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.session.camera_arrays import view_arrays
 from pose_rig.session.reader import Session
-from pose_rig.session.views import view_arrays
 from tests.session.drawable import FOCAL_PX, POSITION_M, ROTATION, refined, rig, seen
 from tests.session.recorded import FRAME_NS, START_NS, frame, pose, rig_of, talk, write
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError
 from pose_rig.geometry import camera_matrix
-from pose_rig.session.formats.arrays import CameraKeypoints, CameraRefined, neighbours
+from pose_rig.session.formats.message_arrays import CameraKeypoints, CameraRefined, neighbours
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J

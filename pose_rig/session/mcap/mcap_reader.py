@@ -49,7 +49,7 @@ KINDS: dict[int, type[McapRecord]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RawMessage:
     """One message as it lies in the file.
 
     Attributes:
@@ -121,7 +121,7 @@ def entries(
     from_unix_ns: int | None,
     to_unix_ns: int | None,
     damaged: Callable[[ChunkIndex], None],
-) -> Iterator[Entry]:
+) -> Iterator[RawMessage]:
     """Yields messages in the order in which they were written, one chunk in memory at a time.
 
     Args:
@@ -158,7 +158,7 @@ def _chunk(file: IO[bytes], index: ChunkIndex) -> bytes:
     return unpacked(chunk)
 
 
-def _messages(data: memoryview, wanted: frozenset[int]) -> Iterator[Entry]:
+def _messages(data: memoryview, wanted: frozenset[int]) -> Iterator[RawMessage]:
     at = 0
     while at < len(data):
         opcode, length = HEAD.unpack_from(data, at)
@@ -170,7 +170,7 @@ def _messages(data: memoryview, wanted: frozenset[int]) -> Iterator[Entry]:
             if max(log_ns, publish_ns) >= LATEST_NS:
                 raise McapError("a message has a time that cannot be")
             if channel in wanted:
-                yield Entry(channel, sequence, log_ns, publish_ns, data[body + _MESSAGE.size : at])
+                yield RawMessage(channel, sequence, log_ns, publish_ns, data[body + _MESSAGE.size : at])
 
 
 def _checked_summary(file: IO[bytes]) -> Summary:

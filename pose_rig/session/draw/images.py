@@ -4,8 +4,8 @@ from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
 from foxglove_schemas_protobuf.CompressedVideo_pb2 import CompressedVideo
 from google.protobuf.message import DecodeError
 
-from pose_rig.session.draw.draw import Drawn, timestamp
-from pose_rig.session.draw.draw_rig import camera_frame
+from pose_rig.session.draw.cameras import camera_frame
+from pose_rig.session.draw.drawing import Drawn, timestamp
 from pose_rig.wire.records import VideoFrame
 
 SPS = 7  # kind of NAL unit

@@ -14,9 +14,9 @@ from mcap.reader import make_reader
 from mcap.writer import Writer
 
 from pose_rig.geometry import quaternion
-from pose_rig.session.draw.draw import Drawing, Drawn, schema_of
-from pose_rig.session.draw.draw_image import landmark_bones
-from pose_rig.session.draw.draw_scene import GUESSED, LEFT, MIDDLE, RIGHT, SURE, skeleton_bones
+from pose_rig.session.draw.annotations import landmark_bones
+from pose_rig.session.draw.drawing import Drawing, Drawn, schema_of
+from pose_rig.session.draw.scene import GUESSED, LEFT, MIDDLE, RIGHT, SURE, skeleton_bones
 from pose_rig.skeleton import BONES, INDEX, J, landmarks
 from pose_rig.wire.messages import Health, Message
 from tests.session.drawable import BODY, FOCAL_PX, NAMES, POSITION_M, ROTATION, keypoints, pose, refined, rig, seen
