@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pose_rig.fusion.pose.sync import HELD_PERIODS, SampleBuffer, period
+from pose_rig.fusion.pose.sync import MAX_HOLD_PERIODS, SampleBuffer, median_period
 
 LATENCIES = 32  # samples over which a camera's latency is a median; older ones than RECENT_NS count no longer:
 RECENT_NS = 1_500_000_000  # the latency of a slow camera may change by much within 32 samples
 HEARD_INTERVALS = 2.0  # a camera whose next sample is not overdue by more than this many usual intervals still sends
-REACH_PERIODS = HELD_PERIODS - 0.5  # how far past its newest sample a camera is asked, safely before it is gone
+REACH_PERIODS = MAX_HOLD_PERIODS - 0.5  # how far past its newest sample a camera is asked, safely before it is gone
 BEHIND_NS = 100_000_000  # ticks are left out, not caught up with, when this late
 LOOK = 16  # samples of every file that decide which is the fastest
 
@@ -75,7 +75,7 @@ class LiveClock:
 
 def _still_sends(arrivals_ns: list[int], now_ns: int) -> bool:
     """Returns whether the next sample after these is to be expected."""
-    return len(arrivals_ns) > 1 and now_ns - arrivals_ns[-1] < HEARD_INTERVALS * period(arrivals_ns)
+    return len(arrivals_ns) > 1 and now_ns - arrivals_ns[-1] < HEARD_INTERVALS * median_period(arrivals_ns)
 
 
 class FileClock:
@@ -91,7 +91,7 @@ class FileClock:
         if not self._ranks:
             if any(not track.ended and len(track.times_ns) < LOOK for track in tracks):
                 return None
-            self._ranks = [period(track.times_ns[:LOOK]) for track in tracks]
+            self._ranks = [median_period(track.times_ns[:LOOK]) for track in tracks]
         if self._leader is None or (self._leader.ended and self._next_of(self._leader) is None):
             going = [v for v, track in enumerate(tracks) if self._next_of(track) is not None or not track.ended]
             self._leader = tracks[min(going, key=self._ranks.__getitem__)] if going else None

@@ -17,13 +17,13 @@ from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics, gr
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.pose.association import PersonTracker
 from pose_rig.fusion.pose.fit import TemporalPrior
-from pose_rig.fusion.pose.guessed import inflate_covariance
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis, run_graph
 from pose_rig.fusion.pose.landmarks import ExtraLandmarks
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
 from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.pose.uncertainty import inflate_covariance
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.rig import Rig
@@ -142,7 +142,7 @@ class Estimator:
         elapsed_ns = t_ns - self._pose_ns
         if self._pose is None or not 0 <= elapsed_ns <= STAYS_NS:
             return None
-        return self._pose.before(elapsed_ns * 1e-9, self._velocity)
+        return self._pose.temporal_prior(elapsed_ns * 1e-9, self._velocity)
 
     def _go_on(self, pose: SolvedPose, t_ns: int) -> None:
         """Takes note of where the person is, and how they move."""
@@ -169,13 +169,15 @@ class Estimator:
         score = (hypothesis.score * pose.inlier * (trust > 0)[:, None]).max(0)
         parts = [(pose.joints, pose.covariance, score)]
         if self._extra is not None and self._extra.names:
-            parts.append(self._extra.placed(hypothesis, samples, self.landmarks, cameras, trust, pose.joints, pose.sd))
+            parts.append(
+                self._extra.triangulate(hypothesis, samples, self.landmarks, cameras, trust, pose.joints, pose.sd)
+            )
         raw, covariance, score = (np.concatenate(column) for column in zip(*parts, strict=True))
         sd_m = np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 3)
         believed = pose.inlier * (trust > 0)[:, None]
         covariance[:J] = inflate_covariance(pose.covariance, pose.joints, believed, cameras.centre)
         if self._extra is not None:
-            covariance[J:] += self._extra.beside(covariance[:J]) * (score[J:] == 0)[:, None, None]
+            covariance[J:] += self._extra.at_parents(covariance[:J]) * (score[J:] == 0)[:, None, None]
         self._last = self._smooth(hypothesis.observation.t_ns, raw, sd_m)
         nothing = np.where(solved.known, 1.0, np.nan)
         residual = np.zeros(len(raw))
@@ -208,7 +210,7 @@ class Estimator:
         turned = frame.swapaxes(-1, -2) @ out.ray_from_body[0].astype(float)  # camera_from_body
         rig_from_body = np.eye(3) if settled else self._rig_from_body(turned, frame, out.upright[chosen], present)
         joints = self._body_scale(out.body[0].astype(float) @ rig_from_body.T)
-        raw = np.concatenate([joints, self._extra.beside(joints)]) if self._extra is not None else joints
+        raw = np.concatenate([joints, self._extra.at_parents(joints)]) if self._extra is not None else joints
         self._last = self._smooth(observation.t_ns, raw)
         norm = observation.norm[chosen]
         fused = reproject(out.body[0], out.ray_from_body[0], out.scale[0], out.offset[0], norm)

@@ -36,7 +36,7 @@ def test_fingers_and_faces_that_three_views_see_are_placed() -> None:
     sd = noise(CAMERAS.flat(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
     extras = ExtraLandmarks(sets)
     hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
-    points, covariance, score = extras.placed(hypothesis, samples, sets, CAMERAS, np.ones(3), BODY, sd)
+    points, covariance, score = extras.triangulate(hypothesis, samples, sets, CAMERAS, np.ones(3), BODY, sd)
     wanted = true[[WHOLE.names.index(name) for name in extras.names]]
     assert len(extras.names) == 120
     assert np.linalg.norm(points - wanted, axis=-1).max() < 0.015

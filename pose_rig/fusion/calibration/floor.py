@@ -3,10 +3,15 @@
 Axes: N instants, J joints.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.body_scale import ANKLE_HEIGHT
+from pose_rig.fusion.calibration.rotation_averaging import gravity_aligned_rotation
+from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.vertical import lowest_height
 from pose_rig.skeleton import INDEX
 
 TILT_SD = 0.05  # radians by which the vertical that the lifts see is off
@@ -16,7 +21,7 @@ ROUNDS = 20
 _ANKLES = [INDEX["l_ankle"], INDEX["r_ankle"]]
 
 
-def floor(bodies: Floats, up: Floats, height_m: float) -> tuple[Floats, float]:
+def fit_floor(bodies: Floats, up: Floats, height_m: float) -> tuple[Floats, float]:
     """Returns the upward normal (3,) of the floor and its height along it, m.
 
     The lower foot of most instants stands on the floor; feet below it are rarer than feet above it.
@@ -47,3 +52,22 @@ def floor(bodies: Floats, up: Floats, height_m: float) -> tuple[Floats, float]:
     level = middle @ axes
     level = level + (plane[2] - middle[2]) * up
     return normal, float(level @ normal) - ANKLE_HEIGHT * height_m
+
+
+def to_room_frame(found: Solved, up: Floats, height_m: float, *, upright: bool = True) -> Solved:
+    """Returns a solved rig in the room's axes, the origin under where the person was last.
+
+    Args:
+        found: In any axes.
+        up: (3,) the vertical in these axes, as the lifts see it.
+        height_m: Stature.
+        upright: Whether the person stood on their feet; if not, the floor is under whatever of them is lowest_height.
+    """
+    cameras = found.calibration
+    normal, level = (
+        fit_floor(found.bodies, up, height_m) if upright else (up, lowest_height(found.bodies, up, height_m))
+    )
+    turn = gravity_aligned_rotation(normal, cameras.rotation[int(np.flatnonzero(cameras.known)[0])][2])
+    pelvis = found.bodies[-1, 0]
+    origin = pelvis - (pelvis @ normal - level) * normal
+    return replace(found, calibration=cameras.moved(turn, origin, 1.0), bodies=(found.bodies - origin) @ turn.T)

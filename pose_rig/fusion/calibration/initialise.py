@@ -69,7 +69,7 @@ def from_lifts(
         rotation: (V,3,3) camera_from_rig of these views.
         height_m: Stature.
     """
-    depth = height_m * np.stack([i.depth[views] for i in instants])
+    depth = height_m * np.stack([i.pelvis_depth[views] for i in instants])
     weight = np.stack([i.weight[views] for i in instants])
     ray = np.concatenate([pelvis, np.ones_like(pelvis[..., :1])], -1)
     ray = ray / np.linalg.norm(ray, axis=-1, keepdims=True)
@@ -92,8 +92,8 @@ def on(cameras: State, tracks: Tracks) -> State:
     the person usually is.
     """
     factor = np.exp(cameras.zoom)[:, None]
-    flat = undistort(tracks.seen / factor[..., None], cameras.k1[:, None])
-    rays = Rays(flat, tracks.sd / factor, tracks.weight)
+    ideal_xy = undistort(tracks.seen / factor[..., None], cameras.k1[:, None])
+    rays = Rays(ideal_xy, tracks.sd / factor, tracks.weight)
     points = triangulate(rays, cameras, rounds=ROUGH_ROUNDS)
     middle = np.median(points, axis=1, keepdims=True)
     usual = np.median(middle, axis=0, keepdims=True)
@@ -110,13 +110,13 @@ def from_pictures(tracks: Tracks, zoom: float, height_m: float) -> State | None:
         height_m: Stature, for the scale.
     """
     views = tracks.weight.shape[1]
-    flat = tracks.seen / np.exp(zoom)
+    ideal_xy = tracks.seen / np.exp(zoom)
     good = tracks.weight > 0.3
     sd, zooms = float(np.median(tracks.sd)), np.full(views, zoom)
     found: list[tuple[tuple[int, int], tuple[Floats, Floats, float]]] = []
     for v, u in combinations(range(views), 2):
         both = good[:, v] & good[:, u]
-        if both.sum() >= ENOUGH and (seen_by_two := _pair(flat[:, v][both], flat[:, u][both], sd)) is not None:
+        if both.sum() >= ENOUGH and (seen_by_two := _pair(ideal_xy[:, v][both], ideal_xy[:, u][both], sd)) is not None:
             found.append(((v, u), seen_by_two))
     if not found:
         return None
@@ -127,7 +127,7 @@ def from_pictures(tracks: Tracks, zoom: float, height_m: float) -> State | None:
     for _ in range(views - 2):
         here = tracks.weight * np.isin(np.arange(views), placed)[:, None]
         points = triangulate(
-            Rays(flat, tracks.sd, here), State.of(rotation, translation, zooms, np.zeros(views), height_m)
+            Rays(ideal_xy, tracks.sd, here), State.of(rotation, translation, zooms, np.zeros(views), height_m)
         )
         sure = (here > 0.3).sum(1) >= 2
         left = [v for v in range(views) if v not in placed]
@@ -136,13 +136,13 @@ def from_pictures(tracks: Tracks, zoom: float, height_m: float) -> State | None:
         use = sure & good[:, best]
         if max(counts) < ENOUGH:
             return None
-        posed = resect(points[use], flat[:, best][use], GUESSED * float(np.median(tracks.sd[:, best])))
+        posed = resect(points[use], ideal_xy[:, best][use], GUESSED * float(np.median(tracks.sd[:, best])))
         if posed is None:
             return None
         rotation[best], translation[best] = posed
         placed.append(best)
     cameras = State.of(rotation, translation, zooms, np.zeros(views), height_m)
-    points = triangulate(Rays(flat, tracks.sd, tracks.weight), cameras)
+    points = triangulate(Rays(ideal_xy, tracks.sd, tracks.weight), cameras)
     span = np.linalg.norm(SPAN @ points, axis=-1)
     scale = float(np.median(LENGTH_PER_HEIGHT[LENGTH_OF] * height_m / np.maximum(np.median(span, axis=0), 1e-9)))
     return replace(cameras, translation=scale * translation)

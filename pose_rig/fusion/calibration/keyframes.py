@@ -32,9 +32,9 @@ class Keyframe:
         score: (V,J) 0–1, 0 = not seen.
         inlier: (V,J) 0–1, how far the views bore each other out.
         weight: (V,) 0 where a view was absent or disagreed.
-        guess: (V,3,3) camera_from_body as the cold graph found it; None when the rotations were given.
-        upright: (V,3) the vertical in camera axes, as each lift sees it.
-        depth: (V,) distance of the pelvis in statures, as the size of the fused pose in each picture tells.
+        camera_from_body: (V,3,3) with the lifter's rotations; None if the rotations were given.
+        up: (V,3) the vertical in camera axes, as estimated by the lifter.
+        pelvis_depth: (V,) distance of the pelvis in body heights, from the size of the fused pose in each image.
     """
 
     t_ns: int
@@ -42,9 +42,9 @@ class Keyframe:
     score: Floats
     inlier: Floats
     weight: Floats
-    guess: Floats | None
-    upright: Floats
-    depth: Floats
+    camera_from_body: Floats | None
+    up: Floats
+    pelvis_depth: Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.self_solve import FEWEST, FITS, Solved
 
 SAME_SHAPE = 0.02  # image sizes whose sides differ by no more than this, scaled, are the same picture
-SAME_SIZE = 0.08  # a person measured within this of their stature is no reason to change the rig's scale
+SAME_SIZE = 0.08  # a person measure_bone_lengths within this of their stature is no reason to change the rig's scale
 AVERAGE_SD = 0.1  # of people's bones about the average; the rig's own triangulation is as sure after a second
 SURE = 0.3  # trust above which a detection is looked at
 
@@ -52,7 +52,7 @@ def relocalise(rig: Solved, instants: Sequence[Keyframe], size_px: Floats, heigh
     return replace(rig, calibration=moved, length=scale * length)
 
 
-def measured(cameras: Calibration, instants: Sequence[Keyframe]) -> Floats | None:
+def measure_bone_lengths(cameras: Calibration, instants: Sequence[Keyframe]) -> Floats | None:
     """Returns (L,) m the bones of the person whom a solved rig has seen, None while that is too little."""
     looked_at = _look(cameras, instants)
     return None if looked_at is None else _bones(looked_at[1])[0]

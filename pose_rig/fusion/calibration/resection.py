@@ -27,11 +27,11 @@ class Resection:
         self._count = 0
 
     @property
-    def over(self) -> bool:
+    def complete(self) -> bool:
         """Whether enough has been seen to leave the rest to the solving of the whole rig."""
         return len(self._seen) == KEPT
 
-    def add(self, t_ns: int, points: Floats, flat: Floats, sd: float) -> tuple[Floats, Floats] | None:
+    def add(self, t_ns: int, points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats] | None:
         """Takes in points (P,3) m that were seen at ideal coordinates (P,2); looks at a few instants per second.
 
         Returns:
@@ -39,40 +39,40 @@ class Resection:
         """
         if self._seen and t_ns - self._seen[-1][0] < EVERY_NS:
             return None
-        self._seen.append((t_ns, points, flat, sd))
+        self._seen.append((t_ns, points, ideal_xy, sd))
         self._count += 1
         return self._place() if self._count % AT_EVERY == 0 else None
 
     def _place(self) -> tuple[Floats, Floats] | None:
         points = np.concatenate([points for _, points, _, _ in self._seen])
-        flat = np.concatenate([flat for _, _, flat, _ in self._seen])
+        ideal_xy = np.concatenate([ideal_xy for _, _, ideal_xy, _ in self._seen])
         sd = float(np.median([sd for *_, sd in self._seen]))
-        return resect(points, flat, sd)
+        return resect(points, ideal_xy, sd)
 
 
-def resect(points: Floats, flat: Floats, sd: float) -> tuple[Floats, Floats] | None:
+def resect(points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats] | None:
     """Returns where a camera stands that sees points (N,3) at ideal coordinates (N,2), None if most do not fit."""
-    consensus = _consensus(points, flat, sd)
+    consensus = _consensus(points, ideal_xy, sd)
     if consensus is None or len(consensus[2]) < INSIDE * len(points):
         return None
     rough, far, used = consensus
-    turn, step = cv2.solvePnPRefineLM(points[used], flat[used], np.eye(3), None, rough, far)
+    turn, step = cv2.solvePnPRefineLM(points[used], ideal_xy[used], np.eye(3), None, rough, far)
     return np.asarray(cv2.Rodrigues(turn)[0], np.float64), np.asarray(step, np.float64)[:, 0]
 
 
-def explained(points: Floats, flat: Floats, sd: float) -> float:
+def inlier_share(points: Floats, ideal_xy: Floats, sd: float) -> float:
     """Returns the share of points (N,3) that some camera sees at ideal coordinates (N,2)."""
-    consensus = _consensus(points, flat, sd)
+    consensus = _consensus(points, ideal_xy, sd)
     return 0.0 if consensus is None else len(consensus[2]) / len(points)
 
 
-def _consensus(points: Floats, flat: Floats, sd: float) -> tuple[Floats, Floats, NDArray[np.int64]] | None:
+def _consensus(points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats, NDArray[np.int64]] | None:
     """Returns rotation vector and translation (3,1) that most points fit, and which do; None if there are too few."""
     if len(points) < ENOUGH:
         return None
     cv2.setRNGSeed(0)
     found, turn, step, inside = cv2.solvePnPRansac(
-        points, flat, np.eye(3), None, iterationsCount=200, reprojectionError=REACH * sd, flags=cv2.SOLVEPNP_SQPNP
+        points, ideal_xy, np.eye(3), None, iterationsCount=200, reprojectionError=REACH * sd, flags=cv2.SOLVEPNP_SQPNP
     )
     if not found or inside is None:
         return None

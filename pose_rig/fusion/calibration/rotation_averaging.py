@@ -53,17 +53,17 @@ class CameraRotations:
     """A rig's rotations.
 
     Attributes:
-        rotation: (V,3,3) camera_from_rig; the rig is y up, −z away from the first camera.
+        camera_from_rig: (V,3,3); the rig is y up, −z away from the first camera.
         sd_deg: (V,) their standard deviation, degrees.
         known: (V,) False for views that were never seen together with others.
-        doubt: What is doubtful about the vertical, for people.
+        warning: Message if the vertical is uncertain.
         person_up: (3,) the vertical as the lifts see it, rig axes; None = y.
     """
 
-    rotation: Floats
+    camera_from_rig: Floats
     sd_deg: Floats
     known: NDArray[np.bool_]
-    doubt: str = ""
+    warning: str = ""
     person_up: Floats | None = None
 
 
@@ -78,17 +78,17 @@ def estimate_rotations(
         intrinsics: How the cameras see.
         start: An earlier solution to go on from; its frame is kept.
     """
-    found = join(start, average([i for i in instants if i.guess is not None]))
+    found = join(start, average([i for i in instants if i.camera_from_body is not None]))
     if found is None:
         return None
-    rotation, sd_deg, out = refine(instants, engine, intrinsics, found.rotation, found.known)
+    rotation, sd_deg, out = refine(instants, engine, intrinsics, found.camera_from_rig, found.known)
     if chirality(out.body) < 0:  # the mirror image explains the projections as well, but nobody bends that way
         rotation, sd_deg, _ = refine(instants, engine, intrinsics, FLIP @ rotation @ FLIP, found.known)
     if start is None:
         return _upright(CameraRotations(rotation, sd_deg, found.known), instants)
     # refinement may turn the whole rig: turn it back onto what it was
-    drift = nearest_rotation((rotation[start.known].swapaxes(-1, -2) @ start.rotation[start.known]).sum(0))
-    return replace(start, rotation=rotation @ drift, sd_deg=sd_deg, known=found.known)
+    drift = nearest_rotation((rotation[start.known].swapaxes(-1, -2) @ start.camera_from_rig[start.known]).sum(0))
+    return replace(start, camera_from_rig=rotation @ drift, sd_deg=sd_deg, known=found.known)
 
 
 def consistency_weight(model_sd: NDArray[np.floating]) -> Floats:
@@ -103,16 +103,16 @@ def join(start: CameraRotations | None, guessed: CameraRotations | None) -> Came
     both = start.known & guessed.known
     if not both.any():
         return start
-    turn = nearest_rotation((guessed.rotation[both].swapaxes(-1, -2) @ start.rotation[both]).sum(0))
-    rotation = np.where(start.known[:, None, None], start.rotation, guessed.rotation @ turn)
-    return replace(start, rotation=rotation, known=start.known | guessed.known)
+    turn = nearest_rotation((guessed.camera_from_rig[both].swapaxes(-1, -2) @ start.camera_from_rig[both]).sum(0))
+    rotation = np.where(start.known[:, None, None], start.camera_from_rig, guessed.camera_from_rig @ turn)
+    return replace(start, camera_from_rig=rotation, known=start.known | guessed.known)
 
 
 def average(instants: Sequence[Keyframe]) -> CameraRotations | None:
     """Returns the robust mean of the guesses, in an arbitrary frame; None without two views that were seen together."""
     if not instants:
         return None
-    guess = np.stack([i.guess for i in instants if i.guess is not None])
+    guess = np.stack([i.camera_from_body for i in instants if i.camera_from_body is not None])
     weight = np.stack([i.weight for i in instants])
     relative = np.einsum("nvij,nukj->nvuik", guess, guess)  # camera v from camera u
     pair_weight = weight[:, :, None] * weight[:, None, :]
@@ -180,18 +180,18 @@ def refine(
 
 def _upright(found: CameraRotations, instants: Sequence[Keyframe]) -> CameraRotations:
     """Returns a solution with y up, −z where the first known camera looks."""
-    rotation, known = found.rotation, found.known
+    rotation, known = found.camera_from_rig, found.known
     person_up = seen_up(rotation, instants, known)
-    up, doubt = resolve_vertical(rotation[known], person_up)
+    up, warning = resolve_vertical(rotation[known], person_up)
     frame = gravity_aligned_rotation(up, rotation[int(np.flatnonzero(known)[0])][2])
-    lies = frame @ person_up / max(float(np.linalg.norm(person_up)), 1e-9) if doubt else None
-    return replace(found, rotation=rotation @ frame.swapaxes(-1, -2), doubt=doubt, person_up=lies)
+    lies = frame @ person_up / max(float(np.linalg.norm(person_up)), 1e-9) if warning else None
+    return replace(found, camera_from_rig=rotation @ frame.swapaxes(-1, -2), warning=warning, person_up=lies)
 
 
 def seen_up(rotation: Floats, instants: Sequence[Keyframe], known: NDArray[np.bool_]) -> Floats:
     """Returns (3,) the vertical as the lifts see it in the mean, of no particular length."""
     weight = np.stack([i.weight for i in instants]) * known
-    votes = np.einsum("vji,nvj->nvi", rotation, np.stack([i.upright for i in instants]))
+    votes = np.einsum("vji,nvj->nvi", rotation, np.stack([i.up for i in instants]))
     up = np.einsum("nv,nvi->i", weight, votes)
     for _ in range(AVERAGE_ROUNDS):  # a lying or bent person misleads single lifts: the direction most agree on
         up = up / max(float(np.linalg.norm(up)), 1e-9)

@@ -35,20 +35,20 @@ class Rays:
     """What was seen.
 
     Attributes:
-        flat: (...,V,P,2) ideal coordinates x/z, y/z.
+        ideal_xy: (...,V,P,2) ideal coordinates x/z, y/z.
         sd: (...,V,1) or (...,V,P) their standard deviation.
         weight: (...,V,P) trust, 0 = not seen.
     """
 
-    flat: Floats
+    ideal_xy: Floats
     sd: Floats
     weight: Floats
 
     @cached_property
     def by_point(self) -> tuple[Floats, Floats, Floats]:
-        """``flat`` (...,P,V,2), ``sd`` (...,1,V) or (...,P,V), and ``weight`` (...,P,V)."""
-        flat, sd, weight = self.flat.swapaxes(-3, -2), self.sd.swapaxes(-1, -2), self.weight.swapaxes(-1, -2)
-        return np.ascontiguousarray(flat), sd, np.ascontiguousarray(weight)
+        """``ideal_xy`` (...,P,V,2), ``sd`` (...,1,V) or (...,P,V), and ``weight`` (...,P,V)."""
+        ideal_xy, sd, weight = self.ideal_xy.swapaxes(-3, -2), self.sd.swapaxes(-1, -2), self.weight.swapaxes(-1, -2)
+        return np.ascontiguousarray(ideal_xy), sd, np.ascontiguousarray(weight)
 
 
 def seen_from(cameras: Posed, points: Floats) -> Floats:
@@ -57,15 +57,15 @@ def seen_from(cameras: Posed, points: Floats) -> Floats:
     return np.asarray(turned.reshape(*points.shape[:-1], -1, 3) + cameras.translation)
 
 
-def planes(flat: Floats, cameras: Posed) -> Floats:
+def planes(ideal_xy: Floats, cameras: Posed) -> Floats:
     """Returns (...,P,V,2,4) the two planes of every ray: ``rows · (x, 1) = 0``; off them it is the error in m × depth.
 
     Args:
-        flat: (...,P,V,2) ideal coordinates.
+        ideal_xy: (...,P,V,2) ideal coordinates.
         cameras: From where.
     """
     frame = np.concatenate([cameras.rotation, cameras.translation[..., None]], -1)
-    return np.asarray(flat[..., None] * frame[:, 2:] - frame[:, :2])
+    return np.asarray(ideal_xy[..., None] * frame[:, 2:] - frame[:, :2])
 
 
 def normal_equations(rows: Floats, weight: Floats) -> tuple[Floats, Floats]:
@@ -119,30 +119,30 @@ def _meet(
     rays: Rays, cameras: Posed, prior: Floats | None, prior_sd_m: float | Floats, rounds: int, loose: float
 ) -> tuple[Floats, Floats, Floats]:
     """Returns points, their information (...,P,3,3) 1/m², and the trust in each ray."""
-    flat, sd, weight = rays.by_point
-    rows = planes(flat, cameras)
+    ideal_xy, sd, weight = rays.by_point
+    rows = planes(ideal_xy, cameras)
     depth, trust = np.ones_like(weight), weight
-    points = np.zeros((*flat.shape[:-2], 3))
+    points = np.zeros((*ideal_xy.shape[:-2], 3))
     hold = np.zeros(1) if prior is None else np.asarray(prior_sd_m, float) ** -2.0
     held = 0.0 if prior is None else hold[..., None] * prior
     known = 0 if prior is None else 1
     if prior is not None:
-        depth, trust = _met(flat, sd, weight, cameras, prior, loose)
+        depth, trust = _met(ideal_xy, sd, weight, cameras, prior, loose)
     for k in range(rounds):
         a, b = normal_equations(rows, trust / (sd * depth) ** 2)
         a = a + (hold + 1e-9 * (a[..., 0, 0] + a[..., 1, 1] + a[..., 2, 2]) + 1e-9)[..., None, None] * EYE3
         points = np.asarray(np.linalg.solve(a, (b + held)[..., None])[..., 0], np.float64)
-        depth, trust = _met(flat, sd, weight, cameras, points, max(1.0, loose * 0.5 ** (k + known)))
+        depth, trust = _met(ideal_xy, sd, weight, cameras, points, max(1.0, loose * 0.5 ** (k + known)))
     return points, a, trust.swapaxes(-1, -2)
 
 
 def _met(
-    flat: Floats, sd: Floats, weight: Floats, cameras: Posed, points: Floats, loose: float
+    ideal_xy: Floats, sd: Floats, weight: Floats, cameras: Posed, points: Floats, loose: float
 ) -> tuple[Floats, Floats]:
     """Returns depths (...,P,V) of points (...,P,3) and the trust (...,P,V) in the rays that should meet them."""
     local = seen_from(cameras, points)
     depth = np.maximum(local[..., 2], NEAREST_M)
-    square = length2((local[..., :2] / depth[..., None] - flat) / sd[..., None])
+    square = length2((local[..., :2] / depth[..., None] - ideal_xy) / sd[..., None])
     trust = (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER * loose) ** 2) ** 2 + 1e-6
     return depth, weight * trust
 

@@ -67,8 +67,8 @@ def is_sideways(up: Floats) -> bool:
     return bool(-up[1] < np.cos(np.radians(TILT_DEG)) * np.linalg.norm(up))
 
 
-def walked(bodies: Floats, up: Floats) -> bool:
-    """Whether people (N,J,3) m have walked about on their feet, which nobody does who lies or hangs."""
+def has_walked(bodies: Floats, up: Floats) -> bool:
+    """Whether people (N,J,3) m have has_walked about on their feet, which nobody does who lies or hangs."""
     pelvis = bodies[:, 0] - bodies[:, 0].mean(0)
     level = pelvis - (pelvis @ up)[:, None] * up
     travel = np.sqrt(np.linalg.eigvalsh(level.T @ level / max(len(level), 1))[-1])
@@ -76,6 +76,6 @@ def walked(bodies: Floats, up: Floats) -> bool:
     return bool(travel > TRAVEL_M and lower.std() < ON_FEET_M)
 
 
-def lowest(bodies: Floats, up: Floats, height_m: float) -> float:
-    """Returns how high the floor is under people (N,J,3) m who lie, crawl or hang: what is lowest of them is on it."""
+def lowest_height(bodies: Floats, up: Floats, height_m: float) -> float:
+    """Returns the floor height, m, under people (N,J,3) who lie, crawl or hang: their lowest joint touches it."""
     return float(np.percentile((bodies @ up).min(1), 20)) - ANKLE_HEIGHT * height_m

@@ -148,10 +148,10 @@ class _Look:
 
 
 def _look(rays: Rays, cameras: Calibration, x: Floats) -> _Look:
-    flat, sd, _ = rays.by_point
+    ideal_xy, sd, _ = rays.by_point
     local = seen_from(cameras, x)
     ideal = local[..., :2] / np.maximum(local[..., 2:], NEAREST_M)
-    error = (flat - ideal) / sd[..., None]
+    error = (ideal_xy - ideal) / sd[..., None]
     return _Look(local, ideal, error, length2(error))
 
 
@@ -183,8 +183,8 @@ def _blocks(a: Floats) -> Floats:
 
 def placed(rays: Rays, cameras: Calibration, shape: Floats, before: TemporalPrior | None, loose: float) -> Floats:
     """Returns (N,1,3) where a pose of known shape and size stands, as all rays together say."""
-    flat, sd, weight = rays.by_point
-    rows = planes(flat, cameras)
+    ideal_xy, sd, weight = rays.by_point
+    rows = planes(ideal_xy, cameras)
     rows[..., 3] += (rows[..., :3] @ shape[:, :, None, :, None])[..., 0]  # what is left to the place
     rows = rows.reshape(len(shape), 1, -1, 2, 4)
     depth, trust = np.ones_like(weight), weight
@@ -203,10 +203,10 @@ def placed(rays: Rays, cameras: Calibration, shape: Floats, before: TemporalPrio
 
 def _misses(rays: Rays, cameras: Calibration, points: Floats, loose: float) -> tuple[Floats, Floats]:
     """Returns depths (N,P,V) of points and the trust (N,P,V) in the rays that should meet them."""
-    flat, _, weight = rays.by_point
+    ideal_xy, _, weight = rays.by_point
     local = seen_from(cameras, points)
     depth = np.maximum(local[..., 2], NEAREST_M)
-    square = length2(local[..., :2] - flat * depth[..., None]) / LIFT_SD_M**2  # at that distance
+    square = length2(local[..., :2] - ideal_xy * depth[..., None]) / LIFT_SD_M**2  # at that distance
     trust = weight * (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER * loose) ** 2) ** 2
     return depth, trust + 1e-6 * weight
 

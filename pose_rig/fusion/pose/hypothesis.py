@@ -20,11 +20,11 @@ class RotationPrior:
     """The cameras' rotations as the rig knows them.
 
     Attributes:
-        rotation: (V,3,3) camera_from_rig.
+        camera_from_rig: (V,3,3).
         sd: (V,) their standard deviation, radians.
     """
 
-    rotation: Floats
+    camera_from_rig: Floats
     sd: Floats
 
 
@@ -79,7 +79,7 @@ def run_graph(
             norm=observation.norm.astype(np.float32),
             assignment=valid,
             view_weight=(present * trust).astype(np.float32),
-            ray_from_rig=(frame if prior is None else frame @ prior.rotation).astype(np.float32),
+            ray_from_rig=(frame if prior is None else frame @ prior.camera_from_rig).astype(np.float32),
             rotation_prior_sd=np.broadcast_to(1.0 if prior is None else prior.sd, assignments.shape).astype(np.float32),
             depth_bias_sd=np.zeros((len(assignments), 1), np.float32),
             lifter_rotations=np.full(len(assignments), prior is None),

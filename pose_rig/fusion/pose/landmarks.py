@@ -36,11 +36,11 @@ class ExtraLandmarks:
         self._parent = np.array([INDEX[parent_of(name)] for name in self.names], np.int64)
         self._columns: dict[str, NDArray[np.int64]] = {}
 
-    def beside(self, joints: Floats) -> Floats:
+    def at_parents(self, joints: Floats) -> Floats:
         """Returns (E,...) of the joints (J,...) that they hang on: where they must be guessed, and how surely."""
         return joints[self._parent]
 
-    def placed(
+    def triangulate(
         self,
         hypothesis: Hypothesis,
         samples: Sequence[Sample | None],
@@ -63,7 +63,7 @@ class ExtraLandmarks:
         """
         xy, score = self._seen(hypothesis, samples, sets)
         rays = Rays(cameras.flat(xy), sd[:, None], (score > 0) * trust[:, None])
-        prior = self.beside(joints)
+        prior = self.at_parents(joints)
         points, covariance, believed = triangulate_with_covariance(rays, cameras, prior, REACH_M, ROUNDS, LOOSE)
         sure = np.trace(covariance, axis1=1, axis2=2) < SURE_M**2
         return points, covariance, (score * np.clip(believed, 0, 1)).max(0) * sure

@@ -17,7 +17,6 @@ from pose_rig.fusion.calibration.self_solve import JOINTS_FROM_POINTS, Solved
 from pose_rig.fusion.calibration.triangulate import Rays
 from pose_rig.fusion.pose.fit import Fit, TemporalPrior, errors, fit
 from pose_rig.fusion.pose.hypothesis import Hypothesis
-from pose_rig.fusion.pose.medians import medians
 from pose_rig.skeleton import J
 
 AGREES = 3.0  # standard deviations at which a detection agrees by a half
@@ -41,25 +40,25 @@ class SolvedPose:
         inlier: (V,J) 0–1, how far each detection was believed.
         agreed: (V,) 0–1, how well what each view saw fits the pose; 0 where it saw nothing of it.
         projected_px: (V,J,2) where each view should see the joints.
-        flat: (V,P,2) ideal coordinates of what was seen (P: `bundle.POINTS`), sd: (V,) their standard deviation,
+        ideal_xy: (V,P,2) ideal coordinates of what was seen (P: `bundle.POINTS`), sd: (V,) their standard deviation,
             seen: (V,P) 0–1.
     """
 
     joints: Floats
     covariance: Floats
     inlier: Floats
-    agreed: Floats
+    agreement: Floats
     projected_px: Floats
-    flat: Floats
+    ideal_xy: Floats
     sd: Floats
-    seen: Floats
+    visible: Floats
 
     @property
     def points(self) -> Floats:
         """(P,3) m, the joints that are seen for themselves."""
         return self.joints[_POINTS]
 
-    def before(self, elapsed_s: float, velocity: Floats | float = 0.0) -> TemporalPrior:
+    def temporal_prior(self, elapsed_s: float, velocity: Floats | float = 0.0) -> TemporalPrior:
         """Returns what this pose tells of one that comes so much later; velocity (P,3) m/s."""
         return TemporalPrior.after(elapsed_s, self.points, self.covariance[_POINTS], velocity)
 
@@ -96,7 +95,7 @@ def solved_pose(
             start = before.expected[None]
 
     def fitted(believed: Floats) -> tuple[SolvedPose, Floats]:
-        weighed = Rays(rays.flat, rays.sd, rays.weight * believed)
+        weighed = Rays(rays.ideal_xy, rays.sd, rays.weight * believed)
         found = fit(weighed, calibration, length, shape, before, start)
         agreed = _agreed(found.error[0], there)
         if before is not None and agreed[trust > 0].max(initial=0.0) < LOST:
@@ -118,9 +117,9 @@ def solved_pose(
 
 def _seen(hypothesis: Hypothesis, calibration: Calibration) -> tuple[Rays, NDArray[np.bool_]]:
     """Returns what the person followed looks like, everything trusted, and (V,P) which points are seen."""
-    flat = calibration.flat(hypothesis.xy_px[:, _POINTS])
+    ideal_xy = calibration.flat(hypothesis.xy_px[:, _POINTS])
     there = hypothesis.score[:, _POINTS] > 0
-    return Rays(flat[None], noise(flat, there)[None], there[None].astype(float)), there
+    return Rays(ideal_xy[None], noise(ideal_xy, there)[None], there[None].astype(float)), there
 
 
 def _at_home(agreed: Floats, there: NDArray[np.bool_], trust: Floats) -> bool:
@@ -146,7 +145,7 @@ def _sudden(error: Floats, there: NDArray[np.bool_], trust: Floats) -> NDArray[n
     judged = (trust > 0) & (there.sum(1) >= FEW)
     if judged.sum() < 3:
         return np.zeros(len(trust), bool)
-    leap = np.where(judged, medians(error, there), 0.0)
+    leap = np.where(judged, _medians(error, there), 0.0)
     return np.asarray((leap > LEAP) & (leap > ALONE * np.sort(leap)[-2]))
 
 
@@ -156,7 +155,7 @@ def _pose(found: Fit, rays: Rays, there: NDArray[np.bool_], agreed: Floats, cali
     inlier = (found.inlier[0] * there)[:, _PARTS].min(-1)
     projected, _ = calibration.project(joints)
     sd = np.asarray(rays.sd[0, :, 0])
-    return SolvedPose(joints, covariance, inlier, agreed, projected, rays.flat[0], sd, there.astype(float))
+    return SolvedPose(joints, covariance, inlier, agreed, projected, rays.ideal_xy[0], sd, there.astype(float))
 
 
 def _cleared_up(
@@ -202,4 +201,12 @@ def _cleared_up(
 
 def _agreed(error: Floats, there: NDArray[np.bool_]) -> Floats:
     """Returns (V,) the median over the joints seen of how well each fits, from errors (V,P) in standard deviations."""
-    return medians(1 / (1 + (error / AGREES) ** 2), there)
+    return _medians(1 / (1 + (error / AGREES) ** 2), there)
+
+
+def _medians(values: Floats, there: NDArray[np.bool_]) -> Floats:
+    """Returns (R,) row medians of values (R,N) where a mask (R,N) holds, 0 for none; faster than numpy's on few."""
+    ordered = np.sort(np.where(there, values, np.inf), axis=1)
+    row, count = np.arange(len(values)), there.sum(1)
+    middle = 0.5 * (ordered[row, np.maximum(count - 1, 0) // 2] + ordered[row, count // 2])
+    return np.where(count > 0, middle, 0.0)

@@ -1,7 +1,7 @@
 """Bringing cameras to a common instant.
 
 Every camera runs on its own clock; the fusion asks each for what it saw at one instant, and each answers by
-interpolating between the two samples around it, or by extrapolating at most one frame period past the newest.
+interpolating between the two samples around it, or by extrapolating at most one frame median_period past the newest.
 
 Axes: P people, K landmarks.
 """
@@ -17,10 +17,10 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.wire.messages import Keypoints2D
 
-KEPT = 64  # samples per camera; two are needed, the rest bridges a late burst
-FIRST_PERIOD_NS = 33_333_333
-HELD_PERIODS = 3.0  # a view stays as it was for this long after its last sample (a drop or two), then it is gone
-SAME_PERSON = 0.5  # people of two frames further apart than this share of their size are different ones
+MAX_SAMPLES = 64  # samples per camera; two are needed, the rest bridges a late burst
+DEFAULT_PERIOD_NS = 33_333_333
+MAX_HOLD_PERIODS = 3.0  # a view stays as it was for this long after its last sample (a drop or two), then it is gone
+MAX_PERSON_DISTANCE = 0.5  # people of two frames further pose_distance than this share of their size are different ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class SampleBuffer:
     """One camera's recent samples."""
 
     def __init__(self) -> None:
-        self._samples: deque[Sample] = deque(maxlen=KEPT)
+        self._samples: deque[Sample] = deque(maxlen=MAX_SAMPLES)
         self.size_px = (1, 1)
         self.landmarks = ""
         self.last_index = -1
@@ -74,7 +74,7 @@ class SampleBuffer:
     @property
     def period_ns(self) -> float:
         """Time between samples, median of the newest."""
-        return period(self.times_ns)
+        return median_period(self.times_ns)
 
     def at(self, t_ns: int) -> Sample | None:
         """Returns what the camera saw at an instant, None if it has nothing near it."""
@@ -87,8 +87,8 @@ class SampleBuffer:
             else:
                 after = sample
                 break
-        usual = period(times)
-        reach = HELD_PERIODS * usual
+        usual = median_period(times)
+        reach = MAX_HOLD_PERIODS * usual
         if before is None:
             return after if after is not None and after.t_ns - t_ns <= 0.5 * usual else None
         if before.t_ns == t_ns:
@@ -98,22 +98,22 @@ class SampleBuffer:
         if after.t_ns - before.t_ns > 2 * reach:  # a long gap: nobody knows what happened in it
             near = before if t_ns - before.t_ns < after.t_ns - t_ns else after
             return near if abs(near.t_ns - t_ns) <= reach else None
-        return blend(before, after, t_ns)
+        return interpolate(before, after, t_ns)
 
     def _ahead(self, newest: Sample, t_ns: int, usual_ns: float) -> Sample:
         previous = self._samples[-2] if len(self._samples) > 1 else None
         if previous is None or newest.t_ns - previous.t_ns > 2 * usual_ns:
             return newest
-        return blend(previous, newest, min(t_ns, round(newest.t_ns + usual_ns)))
+        return interpolate(previous, newest, min(t_ns, round(newest.t_ns + usual_ns)))
 
 
-def period(times_ns: Sequence[int]) -> float:
+def median_period(times_ns: Sequence[int]) -> float:
     """Returns the usual time between instants, the median over the last 16."""
     steps = [b - a for a, b in pairwise(times_ns[-16:])]
-    return float(median(steps)) if steps else FIRST_PERIOD_NS
+    return float(median(steps)) if steps else DEFAULT_PERIOD_NS
 
 
-def blend(a: Sample, b: Sample, t_ns: int) -> Sample:
+def interpolate(a: Sample, b: Sample, t_ns: int) -> Sample:
     """Returns the people of the sample nearer in time, moved along their way between the two samples.
 
     Linear in time, also beyond ``b``. Who has no counterpart in the other sample stays where they are.
@@ -121,7 +121,7 @@ def blend(a: Sample, b: Sample, t_ns: int) -> Sample:
     part = (t_ns - a.t_ns) / (b.t_ns - a.t_ns)
     near, far = (a, b) if part < 0.5 else (b, a)
     xy, score = near.xy_px.copy(), near.score.copy()
-    for person, other in enumerate(counterparts(near, far)):
+    for person, other in enumerate(match_people(near, far)):
         if other is None:
             continue
         start, end = (person, other) if near is a else (other, person)
@@ -133,24 +133,24 @@ def blend(a: Sample, b: Sample, t_ns: int) -> Sample:
     return Sample(t_ns, xy, score)
 
 
-def counterparts(near: Sample, far: Sample) -> list[int | None]:
+def match_people(near: Sample, far: Sample) -> list[int | None]:
     """Returns for every person of ``near`` the index of the same person in ``far``, nearest first, None if absent."""
     found: list[int | None] = [None] * len(near.xy_px)
     if not len(near.xy_px) or not len(far.xy_px):
         return found
-    distance = np.array([[apart(p, s, q, r) for q, r in zip(far.xy_px, far.score, strict=True)]
+    distance = np.array([[pose_distance(p, s, q, r) for q, r in zip(far.xy_px, far.score, strict=True)]
                          for p, s in zip(near.xy_px, near.score, strict=True)])  # fmt: skip
     while np.isfinite(distance).any():
         i, j = np.unravel_index(np.argmin(distance), distance.shape)
-        if distance[i, j] > SAME_PERSON:
+        if distance[i, j] > MAX_PERSON_DISTANCE:
             break
         found[int(i)] = int(j)
         distance[i, :], distance[:, j] = np.inf, np.inf
     return found
 
 
-def apart(xy_a: Floats, score_a: Floats, xy_b: Floats, score_b: Floats) -> float:
-    """Returns how far two 2D poses (K,2) of one camera are apart, as a share of the person's size; inf if unknown."""
+def pose_distance(xy_a: Floats, score_a: Floats, xy_b: Floats, score_b: Floats) -> float:
+    """Returns the median distance of two 2D poses (K,2), as a share of the person's size; inf if unknown."""
     both = (score_a > 0) & (score_b > 0)
     if both.sum() < 3:
         return float("inf")

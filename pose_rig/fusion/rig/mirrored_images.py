@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.resection import explained
+from pose_rig.fusion.calibration.resection import inlier_share
 from pose_rig.fusion.pose.association import shape_of
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.solved_pose import SolvedPose
@@ -118,7 +118,7 @@ class Mirrors:
             body, ideal = (np.concatenate([look[i] for look in seen]) for i in range(2))
             spread = float(np.median([look[2] for look in seen]))
             exchanged, mirrored = (
-                explained(body, side * ideal, spread) for side in (np.ones(2), np.array([-1.0, 1.0]))
+                inlier_share(body, side * ideal, spread) for side in (np.ones(2), np.array([-1.0, 1.0]))
             )
             self._exchanged[view] = 1 - exchanged < CLEARLY * (1 - mirrored)
             del self._seen[view]

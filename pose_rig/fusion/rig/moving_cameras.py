@@ -50,7 +50,7 @@ class MovingCameras:
         here = self.followed(t_ns)
         if not here.any():
             return prior
-        rotation = np.where(here[:, None, None], self._rotation, prior.rotation)
+        rotation = np.where(here[:, None, None], self._rotation, prior.camera_from_rig)
         return RotationPrior(rotation, np.where(here, TURN_SD, prior.sd))
 
     def follow(self, hypothesis: Hypothesis) -> None:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.acceptance import rejection_reason
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
+from pose_rig.fusion.calibration.floor import to_room_frame
 from pose_rig.fusion.calibration.keyframes import Keyframe, Keyframes
 from pose_rig.fusion.calibration.relocalise import relocalise
-from pose_rig.fusion.calibration.room_frame import to_room_frame
 from pose_rig.fusion.calibration.rotation_averaging import (
     AssumedIntrinsics,
     CameraRotations,
@@ -23,7 +23,7 @@ from pose_rig.fusion.calibration.rotation_averaging import (
     estimate_rotations,
 )
 from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
-from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways, walked
+from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, has_walked, is_sideways
 from pose_rig.fusion.pose.hypothesis import Hypothesis, RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig import recorded_rig as followed
@@ -141,7 +141,7 @@ class Rig:
         if self._rotations is None:
             return None
         sd = np.full(len(self._setup.names), np.radians(INSTANT_SD_DEG))
-        return self._carried.into(RotationPrior(self._rotations.rotation, sd), t_ns)
+        return self._carried.into(RotationPrior(self._rotations.camera_from_rig, sd), t_ns)
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -176,13 +176,13 @@ class Rig:
             self._forget_others(hypothesis)
         agreed = np.where(hypothesis.present, consistency_weight(hypothesis.out.model_sd[0].astype(float)), 0.0)
         if pose is not None:  # which knows nothing of where a carried camera is
-            agreed = np.where(self._carried.moving, agreed, pose.agreed)
+            agreed = np.where(self._carried.moving, agreed, pose.agreement)
         self._health.update(observation.t_ns, observation.present, agreed)
         prior = self.prior(observation.t_ns) if self._carried.moving.any() else None
         if prior is not None:
             self._carried.follow(hypothesis)
             if guess is not None and guess is not hypothesis:
-                self._carried.begin(guess, prior.rotation, self.known)
+                self._carried.begin(guess, prior.camera_from_rig, self.known)
         if self._followed is not None:  # whatever there was to learn, the recording has it
             return
         self._wait(observation.t_ns, observation.present)
@@ -278,9 +278,9 @@ class Rig:
                 score=source.score,
                 inlier=source.out.inlier[0].astype(float),
                 weight=weight if self.solved is None else weight * self.solved.known,
-                guess=None if guess is None else turned(guess),
-                upright=np.einsum("vji,vj->vi", frame, source.out.upright[chosen].astype(float)),
-                depth=1 / np.maximum(norm * scale * stature, 1e-6),
+                camera_from_body=None if guess is None else turned(guess),
+                up=np.einsum("vji,vj->vi", frame, source.out.upright[chosen].astype(float)),
+                pelvis_depth=1 / np.maximum(norm * scale * stature, 1e-6),
             )
         )
         self._first_ns = self._first_ns if self._seen else observation.t_ns
@@ -324,7 +324,10 @@ class Rig:
         if self.solved is not None:
             rotation, present = self.solved.rig.calibration.rotation, self.solved.rig.calibration
         else:
-            rotation, present = (np.zeros((0, 3, 3)) if self._rotations is None else self._rotations.rotation), None
+            rotation, present = (
+                (np.zeros((0, 3, 3)) if self._rotations is None else self._rotations.camera_from_rig),
+                None,
+            )
         setup, instants = self._setup, tuple(self._keyframes.frames)
         return SolveTask(instants, self.intrinsics, setup.given, rotation, self.known, setup.height_m, present)
 
@@ -333,7 +336,7 @@ class Rig:
         if averaged is not None:
             sure = averaged.known & (averaged.sd_deg < SURE_DEG)
             if sure.sum() > 1:
-                self._doubt_of_up = averaged.doubt if self.solved is None else self._doubt_of_up
+                self._doubt_of_up = averaged.warning if self.solved is None else self._doubt_of_up
                 self._rotations = replace(averaged, known=sure)
         self._adopt(self._solving.take())
         for work in (self._averaging, self._solving):
@@ -353,7 +356,7 @@ class Rig:
         if self.solved is not None:
             self.solved.better(found)
         else:
-            if lying is not None and walked(found.bodies, lying):  # it is the cameras that are turned
+            if lying is not None and has_walked(found.bodies, lying):  # it is the cameras that are turned
                 up, lying, self._doubt_of_up = lying, None, ""
             self.solved = SolvedRig(to_room_frame(found, up, setup.height_m, upright=lying is None))
 
@@ -396,7 +399,7 @@ class Rig:
         if known and self.solved is not None:
             return self.solved.told(state, view)
         if known and self._rotations is not None:
-            rotation = tuple(self._rotations.rotation[view].ravel().tolist())
+            rotation = tuple(self._rotations.camera_from_rig[view].ravel().tolist())
             return structs.replace(state, rotation=rotation, rotation_sd_deg=float(self._rotations.sd_deg[view]))
         return state
 

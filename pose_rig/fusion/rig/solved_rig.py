@@ -14,7 +14,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT, POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.relocalise import measured
+from pose_rig.fusion.calibration.relocalise import measure_bone_lengths
 from pose_rig.fusion.calibration.resection import Resection
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.pose.hypothesis import RotationPrior
@@ -61,7 +61,7 @@ class SolvedRig:
         """Measures the bones of somebody new."""
         if not self._stranger:
             return
-        length = measured(replace(self.rig.calibration, known=self.known), instants)
+        length = measure_bone_lengths(replace(self.rig.calibration, known=self.known), instants)
         if length is not None:
             self.rig, self._stranger = replace(self.rig, length=length), False
 
@@ -83,15 +83,15 @@ class SolvedRig:
                 self._out[view] = False
                 del self._returning[view]
                 continue
-            seen = (pose.seen[view] > 0) & sure
+            seen = (pose.visible[view] > 0) & sure
             if not seen.any():
                 continue
             points = pose.joints[list(POINTS)]
-            place = resection.add(t_ns, points[seen], pose.flat[view][seen], float(pose.sd[view]))
+            place = resection.add(t_ns, points[seen], pose.ideal_xy[view][seen], float(pose.sd[view]))
             if place is not None:
                 self._place(view, *place)
                 health.anew(view)
-            if resection.over and not self._out[view]:
+            if resection.complete and not self._out[view]:
                 del self._returning[view]
 
     def _place(self, view: int, rotation: Floats, translation: Floats) -> None:

@@ -2,14 +2,17 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.floor import floor
+from pose_rig.fusion.calibration.floor import fit_floor, to_room_frame
+from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX
-from tests.fusion.simulated import HEIGHT_M, stroll
+from tests.fusion.simulated import HEIGHT_M, LENGTH_M, calibration, stroll
 
 UP = np.array([0.0, 1.0, 0.0])
 WALK = stroll(8.0, 10.0)  # its floor is at 0
 TURNS = [np.zeros(3), np.array([1.2, 0.0, 0.3]), np.array([0.0, 2.0, np.pi / 2])]
+SHORT_WALK = stroll(6.0, 10.0)
+RIG_TURNS = [np.array([0.2, 1.3, -0.1]), np.array([1.7, 0.4, 0.0]), np.array([3.0, 0.0, 0.0])]
 
 
 def tilt_deg(normal: Floats, up: Floats = UP) -> float:
@@ -20,7 +23,7 @@ def tilt_deg(normal: Floats, up: Floats = UP) -> float:
 @pytest.mark.parametrize("height", [0.0, 1.4, -3.0])
 def test_the_floor_is_where_feet_stand_in_any_axes(turn: Floats, height: float) -> None:
     rotation = rotation_from_vector(turn)
-    normal, level = floor((WALK + height * UP) @ rotation.T, rotation @ UP, HEIGHT_M)
+    normal, level = fit_floor((WALK + height * UP) @ rotation.T, rotation @ UP, HEIGHT_M)
     assert np.linalg.norm(normal) == pytest.approx(1)
     assert tilt_deg(normal, rotation @ UP) < 0.5
     assert level == pytest.approx(height, abs=0.015)
@@ -29,7 +32,7 @@ def test_the_floor_is_where_feet_stand_in_any_axes(turn: Floats, height: float) 
 def test_jumps_do_not_lift_the_floor() -> None:
     jumping = WALK.copy()
     jumping[::3, :, 1] += 0.4
-    normal, level = floor(jumping, UP, HEIGHT_M)
+    normal, level = fit_floor(jumping, UP, HEIGHT_M)
     assert tilt_deg(normal) < 0.7
     assert level == pytest.approx(0.0, abs=0.02)
 
@@ -40,7 +43,7 @@ def test_ankles_that_are_misread_below_the_floor_now_and_then_do_not_lower_it(ev
     rng = np.random.default_rng(0)
     lost = WALK + 0.01 * rng.normal(0, 1, WALK.shape)
     lost[::every, INDEX["l_ankle"], 1] -= depth_m
-    normal, level = floor(lost, UP, HEIGHT_M)
+    normal, level = fit_floor(lost, UP, HEIGHT_M)
     assert level == pytest.approx(0.0, abs=0.025)
     assert tilt_deg(normal) < 0.7
 
@@ -48,7 +51,7 @@ def test_ankles_that_are_misread_below_the_floor_now_and_then_do_not_lower_it(ev
 @pytest.mark.parametrize("axis", [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.7, 0.0, -0.7]])
 def test_where_feet_have_been_about_the_room_a_tilted_vertical_is_put_right(axis: Floats) -> None:
     tilted = rotation_from_vector(np.radians(6) * np.asarray(axis)) @ UP
-    normal, level = floor(WALK, tilted, HEIGHT_M)
+    normal, level = fit_floor(WALK, tilted, HEIGHT_M)
     assert tilt_deg(normal) < 2.0
     assert level == pytest.approx(0.0, abs=0.03)
 
@@ -57,19 +60,68 @@ def test_who_only_stands_still_leaves_the_vertical_as_the_lifts_see_it() -> None
     rng = np.random.default_rng(0)
     still = WALK[:1] + 0.01 * rng.normal(0, 1, (40, *WALK.shape[1:]))
     tilted = rotation_from_vector(np.radians(4) * np.array([1.0, 0.0, 0.0])) @ UP
-    normal, level = floor(still, tilted, HEIGHT_M)
+    normal, level = fit_floor(still, tilted, HEIGHT_M)
     assert tilt_deg(normal, tilted) < 1.5
     ankles = WALK[0, [INDEX["l_ankle"], INDEX["r_ankle"]]] @ normal
     assert level == pytest.approx(ankles.min() - 0.039 * HEIGHT_M, abs=0.03)
 
 
 def test_a_single_pose_has_a_floor() -> None:
-    normal, level = floor(WALK[:1], UP, HEIGHT_M)
+    normal, level = fit_floor(WALK[:1], UP, HEIGHT_M)
     assert tilt_deg(normal) < 0.1
     assert level == pytest.approx(WALK[0, [3, 6], 1].min() - 0.039 * HEIGHT_M, abs=1e-6)
 
 
 def test_who_is_taller_has_higher_ankles() -> None:
-    _, low = floor(WALK, UP, 2.0)
-    _, high = floor(WALK, UP, 1.0)
+    _, low = fit_floor(WALK, UP, 2.0)
+    _, high = fit_floor(WALK, UP, 1.0)
     assert high - low == pytest.approx(0.039, abs=1e-6)
+
+
+def anywhere(turn: Floats, known: tuple[bool, ...] = (True, True, True)) -> tuple[Solved, Floats]:
+    """A solved rig in axes of its own, and what is up there."""
+    rotation, origin = rotation_from_vector(turn), np.array([4.0, -2.0, 1.0])
+    cameras = calibration(3).moved(rotation, origin, 1.0)
+    cameras.known[:] = known
+    bodies = (SHORT_WALK - origin) @ rotation.T
+    return Solved(cameras, LENGTH_M, bodies, 1.0, 1.0, np.inf), rotation @ UP
+
+
+@pytest.mark.parametrize("turn", RIG_TURNS)
+def test_the_room_is_upright_its_origin_under_the_person(turn: Floats) -> None:
+    found, up = anywhere(turn)
+    room = to_room_frame(found, up, HEIGHT_M)
+    assert room.bodies[-1, 0, [0, 2]] == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert room.bodies[:, :, 1] == pytest.approx(SHORT_WALK[:, :, 1], abs=0.03)
+    assert room.bodies[:, [3, 6], 1].min() == pytest.approx(0.039 * HEIGHT_M, abs=0.03)
+
+
+@pytest.mark.parametrize("turn", RIG_TURNS)
+def test_the_first_camera_looks_along_minus_z(turn: Floats) -> None:
+    found, up = anywhere(turn)
+    ahead = to_room_frame(found, up, HEIGHT_M).calibration.rotation[0, 2]
+    assert ahead[0] == pytest.approx(0.0, abs=1e-9)
+    assert ahead[2] < -0.7
+
+
+def test_the_first_camera_that_is_known() -> None:
+    found, up = anywhere(RIG_TURNS[0], (False, True, True))
+    ahead = to_room_frame(found, up, HEIGHT_M).calibration.rotation[1, 2]
+    assert ahead[0] == pytest.approx(0.0, abs=1e-9)
+    assert ahead[2] < -0.7
+
+
+def test_cameras_and_people_move_together() -> None:
+    found, up = anywhere(RIG_TURNS[1])
+    room = to_room_frame(found, up, HEIGHT_M)
+    before, after = found.calibration.project(found.bodies), room.calibration.project(room.bodies)
+    assert after[0] == pytest.approx(before[0])
+    assert after[1] == pytest.approx(before[1])
+    assert np.linalg.det(room.calibration.rotation) == pytest.approx(np.ones(3))
+    assert room.length is found.length
+
+
+def test_cameras_stand_above_the_floor() -> None:
+    found, up = anywhere(RIG_TURNS[0])
+    heights = to_room_frame(found, up, HEIGHT_M).calibration.centre[:, 1]
+    assert heights == pytest.approx(calibration(3).centre[:, 1], abs=0.05)

@@ -97,7 +97,8 @@ def test_a_fifth_of_wrong_people_do_not_move_cameras_placed_by_lifts() -> None:
     cameras = known_lens()
     instants = remembered(stroll(6.0), cameras)
     strange = [
-        replace(i, depth=i.depth * np.array([1.0, 2.5, 1.0])) if n % 5 == 0 else i for n, i in enumerate(instants)
+        replace(i, pelvis_depth=i.pelvis_depth * np.array([1.0, 2.5, 1.0])) if n % 5 == 0 else i
+        for n, i in enumerate(instants)
     ]
     _, pelvis = tracks_of(strange, cameras.focal_px, cameras.size_px, EVERY)
     found, usual = (from_lifts(i, pelvis, EVERY, cameras.rotation, HEIGHT_M) for i in (strange, instants))

@@ -31,7 +31,7 @@ def rotations(count: int, seed: int = 0) -> Floats:
     return nearest_rotation(np.random.default_rng(seed).normal(size=(count, 3, 3)))
 
 
-def blank(guess: Floats | None, weight: Floats, upright: Floats | None = None) -> Keyframe:
+def blank(guess: Floats | None, weight: Floats, up: Floats | None = None) -> Keyframe:
     """An instant of which only the guess matters."""
     views = len(weight)
     return Keyframe(
@@ -40,9 +40,9 @@ def blank(guess: Floats | None, weight: Floats, upright: Floats | None = None) -
         score=np.ones((views, J)),
         inlier=np.ones((views, J)),
         weight=weight,
-        guess=guess,
-        upright=np.tile([0.0, -1.0, 0.0], (views, 1)) if upright is None else upright,
-        depth=np.full(views, 2.0),
+        camera_from_body=guess,
+        up=np.tile([0.0, -1.0, 0.0], (views, 1)) if up is None else up,
+        pelvis_depth=np.full(views, 2.0),
     )
 
 
@@ -68,20 +68,20 @@ def test_averaging_finds_the_rotations_through_noise_and_outliers() -> None:
     truth = rotations(4)
     found = average(guesses(truth, 200, 6.0, 0.15))
     assert found is not None
-    assert found.rotation.shape == (4, 3, 3)
+    assert found.camera_from_rig.shape == (4, 3, 3)
     assert found.known.all()
-    assert np.allclose(np.linalg.det(found.rotation), 1)
-    assert off(found.rotation, truth).max() < 2.5
+    assert np.allclose(np.linalg.det(found.camera_from_rig), 1)
+    assert off(found.camera_from_rig, truth).max() < 2.5
     plain = average(guesses(truth, 1, 6.0, 0.0))
     assert plain is not None
-    assert off(plain.rotation, truth).max() > off(found.rotation, truth).max()
+    assert off(plain.camera_from_rig, truth).max() > off(found.camera_from_rig, truth).max()
 
 
 def test_exact_guesses_are_averaged_exactly() -> None:
     truth = rotations(5)
     found = average(guesses(truth, 10, 0.0, 0.0))
     assert found is not None
-    assert off(found.rotation, truth).max() < 1e-4
+    assert off(found.camera_from_rig, truth).max() < 1e-4
 
 
 def test_views_that_were_never_seen_together_are_joined_by_a_third() -> None:
@@ -91,7 +91,7 @@ def test_views_that_were_never_seen_together_are_joined_by_a_third() -> None:
     found = average(chain)
     assert found is not None
     assert found.known.all()
-    assert off(found.rotation, truth).max() < 1.5
+    assert off(found.camera_from_rig, truth).max() < 1.5
 
 
 def test_a_view_that_no_other_was_seen_with_is_not_known() -> None:
@@ -100,8 +100,8 @@ def test_a_view_that_no_other_was_seen_with_is_not_known() -> None:
     found = average(instants)
     assert found is not None
     assert found.known.tolist() == [True, True, True, False]
-    assert np.array_equal(found.rotation[3], np.eye(3))
-    assert off(found.rotation[:3], truth[:3]).max() < 1
+    assert np.array_equal(found.camera_from_rig[3], np.eye(3))
+    assert off(found.camera_from_rig[:3], truth[:3]).max() < 1
 
 
 @pytest.mark.parametrize("weight", [[1.0, 0, 0], [0.0, 0, 0]])
@@ -126,7 +126,7 @@ def test_joining_keeps_the_frame_and_adds_the_new_view() -> None:
     found = join(start, CameraRotations(truth @ elsewhere, np.ones(3), np.ones(3, bool)))
     assert found is not None
     assert found.known.all()
-    assert np.allclose(found.rotation, truth)
+    assert np.allclose(found.camera_from_rig, truth)
 
 
 def test_joining_with_nothing_in_common_or_with_nothing() -> None:
@@ -182,7 +182,8 @@ def remembered(scene: Scene, every: int = 3, guess: Floats | None = None) -> lis
     return [
         Keyframe(
             t_ns=round(n * every * 1e9 / scene.fps), xy_px=xy[n], score=score[n], inlier=np.ones_like(score[n]),
-            weight=np.ones(len(rotation)), guess=rotation, upright=rotation[:, :, 1], depth=np.full(len(rotation), 2.0),
+            weight=np.ones(len(rotation)), camera_from_body=rotation, up=rotation[:, :, 1],
+            pelvis_depth=np.full(len(rotation), 2.0),
         )
         for n in range(len(xy))
     ]  # fmt: skip
@@ -205,7 +206,7 @@ def test_simulated_rigs_are_solved_to_a_few_degrees(engine: Engine, views: int) 
         found = estimate_rotations(remembered(scene, guess=wrong), engine, lens_of(scene), None)
         assert found is not None
         assert found.known.all()
-        errors.append(float(off(found.rotation, scene.cameras.rotation)[1:].mean()))
+        errors.append(float(off(found.camera_from_rig, scene.cameras.rotation)[1:].mean()))
     assert np.median(errors) < 8.0
 
 
@@ -215,30 +216,30 @@ def test_three_views_are_solved_by_their_2d_alone(engine: Engine) -> None:
         scene = film(walk(4.0), ring(3, start_deg=50.0 * seed), seed=seed)
         found = estimate_rotations(remembered(scene), engine, lens_of(scene), None)
         assert found is not None
-        errors.append(float(off(found.rotation, scene.cameras.rotation)[1:].mean()))
+        errors.append(float(off(found.camera_from_rig, scene.cameras.rotation)[1:].mean()))
     assert np.median(errors) < 2.0
 
 
 def test_the_solved_rig_stands_upright(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     tilted = scene.cameras.rotation @ rotations(1, 4)[0]
-    instants = [replace(i, upright=scene.cameras.rotation[:, :, 1]) for i in remembered(scene, guess=tilted)]
+    instants = [replace(i, up=scene.cameras.rotation[:, :, 1]) for i in remembered(scene, guess=tilted)]
     found = estimate_rotations(instants, engine, lens_of(scene), None)
     assert found is not None
-    assert tilt_deg(found.rotation, scene).max() < 12
-    assert (found.rotation[0].T @ np.array([0.0, 0.0, 1.0]))[2] < 0  # −z away from camera 0
+    assert tilt_deg(found.camera_from_rig, scene).max() < 12
+    assert (found.camera_from_rig[0].T @ np.array([0.0, 0.0, 1.0]))[2] < 0  # −z away from camera 0
 
 
 def test_solving_on_keeps_the_frame(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     first = estimate_rotations(remembered(scene), engine, lens_of(scene), None)
     assert first is not None
-    turned = replace(first, rotation=first.rotation @ rotation_from_vector(np.array([0.0, 1.0, 0.0])))
+    turned = replace(first, camera_from_rig=first.camera_from_rig @ rotation_from_vector(np.array([0.0, 1.0, 0.0])))
     again = estimate_rotations(remembered(scene), engine, lens_of(scene), turned)
     assert again is not None
-    drift = nearest_rotation((again.rotation.swapaxes(1, 2) @ turned.rotation).sum(0))
+    drift = nearest_rotation((again.camera_from_rig.swapaxes(1, 2) @ turned.camera_from_rig).sum(0))
     assert angle_deg(drift, np.eye(3)) < 0.01
-    assert angle_deg(again.rotation, turned.rotation).max() < 3
+    assert angle_deg(again.camera_from_rig, turned.camera_from_rig).max() < 3
 
 
 def test_the_mirror_image_is_found_out(engine: Engine) -> None:
@@ -247,17 +248,17 @@ def test_the_mirror_image_is_found_out(engine: Engine) -> None:
     assert off(mirrored, scene.cameras.rotation).max() > 60
     found = estimate_rotations(remembered(scene, guess=mirrored), engine, lens_of(scene), None)
     assert found is not None
-    assert off(found.rotation, scene.cameras.rotation).max() < 20
+    assert off(found.camera_from_rig, scene.cameras.rotation).max() < 20
 
 
 def test_a_mirrored_solution_is_put_right_and_stays_upright(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     mirrored = CameraRotations(FLIP @ scene.cameras.rotation @ FLIP, np.ones(4), KNOWN)
-    unguessed = [replace(i, guess=None) for i in remembered(scene)]
+    unguessed = [replace(i, camera_from_body=None) for i in remembered(scene)]
     found = estimate_rotations(unguessed, engine, lens_of(scene), mirrored)
     assert found is not None
-    assert off(found.rotation, scene.cameras.rotation).max() < 20
-    assert tilt_deg(found.rotation, scene).max() < 15
+    assert off(found.camera_from_rig, scene.cameras.rotation).max() < 20
+    assert tilt_deg(found.camera_from_rig, scene).max() < 15
 
 
 def test_refinement_betters_wrong_rotations_and_says_how_sure_it_is(engine: Engine) -> None:

@@ -12,9 +12,9 @@ SD = 0.005
 
 def rays_of(people: Floats, views: int, *, noise: float = 0.0, seed: int = 0) -> Rays:
     cameras = calibration(views)
-    flat = cameras.flat(images(people, cameras))
-    flat = flat + np.random.default_rng(seed).normal(0, 1, flat.shape) * noise
-    return Rays(flat, np.full((*flat.shape[:2], 1), SD), np.ones(flat.shape[:-1]))
+    ideal_xy = cameras.flat(images(people, cameras))
+    ideal_xy = ideal_xy + np.random.default_rng(seed).normal(0, 1, ideal_xy.shape) * noise
+    return Rays(ideal_xy, np.full((*ideal_xy.shape[:2], 1), SD), np.ones(ideal_xy.shape[:-1]))
 
 
 def test_both_planes_of_a_ray_hold_its_point() -> None:
@@ -41,16 +41,16 @@ def test_exact_rays_meet_in_the_point(views: int) -> None:
 def test_any_leading_axes() -> None:
     people = acrobat(3)
     rays = rays_of(people, 3)
-    one = triangulate(Rays(rays.flat[1], rays.sd[1], rays.weight[1]), calibration(3))
+    one = triangulate(Rays(rays.ideal_xy[1], rays.sd[1], rays.weight[1]), calibration(3))
     assert one == pytest.approx(people[1], abs=1e-6)
 
 
 def test_a_ray_that_points_elsewhere_is_not_followed() -> None:
     people, cameras = acrobat(4), calibration(4)
     rays = rays_of(people, 4, noise=0.2 * SD)
-    wrong = rays.flat.copy()
+    wrong = rays.ideal_xy.copy()
     wrong[:, 2, 5] += [0.12, -0.08]
-    points, _, trust = triangulate_with_covariance(replace(rays, flat=wrong), cameras)
+    points, _, trust = triangulate_with_covariance(replace(rays, ideal_xy=wrong), cameras)
     assert np.linalg.norm(points[:, 5] - people[:, 5], axis=-1).max() < 0.02
     assert trust[:, 2, 5].max() < 0.05
     assert trust[:, [0, 1, 3], 5].min() > 0.7
@@ -59,7 +59,7 @@ def test_a_ray_that_points_elsewhere_is_not_followed() -> None:
 def test_a_ray_without_weight_says_nothing() -> None:
     people, cameras = acrobat(4), calibration(3)
     rays = rays_of(people, 3)
-    wrong, weight = rays.flat.copy(), rays.weight.copy()
+    wrong, weight = rays.ideal_xy.copy(), rays.weight.copy()
     wrong[:, 1], weight[:, 1] = 0.7, 0.0
     assert triangulate(Rays(wrong, rays.sd, weight), cameras) == pytest.approx(people, abs=1e-5)
 
@@ -67,13 +67,13 @@ def test_a_ray_without_weight_says_nothing() -> None:
 def test_the_surer_view_counts_more() -> None:
     people = acrobat(1)
     rays = rays_of(people, 4)
-    flat = rays.flat.copy()
-    flat[:, 0] += [2 * SD, 0.0]
+    ideal_xy = rays.ideal_xy.copy()
+    ideal_xy[:, 0] += [2 * SD, 0.0]
     errors = []
     for factor in (0.3, 3.0):
         sd = rays.sd.copy()
         sd[:, 0] *= factor
-        errors.append(np.linalg.norm(triangulate(Rays(flat, sd, rays.weight), calibration(4), rounds=2) - people))
+        errors.append(np.linalg.norm(triangulate(Rays(ideal_xy, sd, rays.weight), calibration(4), rounds=2) - people))
     assert errors[1] < 0.5 * errors[0]
 
 
@@ -84,7 +84,7 @@ def test_seen_by_one_view_a_point_is_on_its_ray_near_where_it_was_thought_to_be(
     guess = people + 0.2 * cameras.rotation[1, 2] + 0.1 * cameras.rotation[1, 0]
     found = triangulate(replace(rays, weight=weight), cameras, guess, 0.3)
     seen, _ = cameras.project(found)
-    assert cameras.flat(seen)[:, 1] == pytest.approx(rays.flat[:, 1], abs=0.003)
+    assert cameras.flat(seen)[:, 1] == pytest.approx(rays.ideal_xy[:, 1], abs=0.003)
     off = (found - people) @ cameras.rotation[1].T
     assert off[..., 2] == pytest.approx(0.2, abs=0.06)
 
@@ -118,8 +118,8 @@ def test_the_covariance_is_how_far_points_scatter() -> None:
 def test_two_views_that_look_alike_are_unsure_along_their_rays() -> None:
     cameras = calibration(2, step_deg=8.0)
     people = acrobat(1)
-    flat = cameras.flat(images(people, cameras))
-    rays = Rays(flat, np.full((1, 2, 1), SD), np.ones(flat.shape[:-1]))
+    ideal_xy = cameras.flat(images(people, cameras))
+    rays = Rays(ideal_xy, np.full((1, 2, 1), SD), np.ones(ideal_xy.shape[:-1]))
     _, covariance, _ = triangulate_with_covariance(rays, cameras)
     spread, axes = np.linalg.eigh(covariance[0])
     assert (spread[:, 2] > 25 * spread[:, 1]).all()

@@ -10,10 +10,10 @@ from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
 from pose_rig.fusion.calibration.vertical import (
     VERTICAL_FROM_CAMERAS,
     VERTICAL_UNCERTAIN,
-    lowest,
+    has_walked,
+    lowest_height,
     resolve_vertical,
     vertical_from_cameras,
-    walked,
 )
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose_estimate import PoseEstimate
@@ -142,14 +142,14 @@ def test_leaning_somewhat_is_no_contradiction() -> None:
 
 def test_walking_is_told_from_lying_and_from_standing() -> None:
     motion = np.stack([standing() + np.array([0.6 * np.sin(t), 0.9, 0.0]) for t in np.linspace(0, 6, 40)])
-    assert walked(motion, Y)
-    assert not walked(np.stack([standing()] * 9), Y)
-    assert not walked(motion, np.array([1.0, 0.0, 0.0]))
+    assert has_walked(motion, Y)
+    assert not has_walked(np.stack([standing()] * 9), Y)
+    assert not has_walked(motion, np.array([1.0, 0.0, 0.0]))
 
 
 def test_the_floor_is_under_what_is_lowest() -> None:
     hanging = np.stack([standing() @ HANGING.T + [0.0, 2.0, 0.0]] * 5)
-    assert lowest(hanging, Y, 1.7) == pytest.approx(2.0 - 0.7 - 0.066, abs=0.01)
+    assert lowest_height(hanging, Y, 1.7) == pytest.approx(2.0 - 0.7 - 0.066, abs=0.01)
 
 
 @pytest.mark.parametrize(("turn", "said"), [(LYING, VERTICAL_UNCERTAIN), (np.eye(3), "")], ids=["lying", "upright"])

@@ -24,10 +24,10 @@ SURE_M2 = np.tile(0.01**2 * np.eye(3), (len(POINTS), 1, 1))
 
 def rays_of(cameras: Calibration, error: float = 0.0, seed: int = 0) -> Rays:
     """What cameras see of `PEOPLE`; errors in standard deviations."""
-    flat = cameras.flat(images(PEOPLE, cameras))[:, :, list(POINTS)]
-    sd = noise(flat, np.ones(flat.shape[:-1], bool))
-    flat = flat + error * sd[..., None] * np.random.default_rng(seed).normal(0, 1, flat.shape)
-    return Rays(flat, sd, np.ones(flat.shape[:-1]))
+    ideal_xy = cameras.flat(images(PEOPLE, cameras))[:, :, list(POINTS)]
+    sd = noise(ideal_xy, np.ones(ideal_xy.shape[:-1], bool))
+    ideal_xy = ideal_xy + error * sd[..., None] * np.random.default_rng(seed).normal(0, 1, ideal_xy.shape)
+    return Rays(ideal_xy, sd, np.ones(ideal_xy.shape[:-1]))
 
 
 def lifted(error_m: float = 0.03, seed: int = 1) -> Floats:
@@ -105,9 +105,9 @@ def test_a_joint_that_nobody_sees_hangs_on_its_bone() -> None:
 def test_a_wild_detection_is_not_believed() -> None:
     cameras = calibration(3)
     rays = rays_of(cameras, 0.3)
-    wild = rays.flat.copy()
+    wild = rays.ideal_xy.copy()
     wild[:, 2, WRIST] += 25 * rays.sd[:, 2]
-    found = fit(replace(rays, flat=wild), cameras, LENGTH_M, lifted())
+    found = fit(replace(rays, ideal_xy=wild), cameras, LENGTH_M, lifted())
     assert found.inlier[:, 2, WRIST].max() < 0.05
     assert found.error[:, 2, WRIST].min() > 8
     assert np.delete(found.inlier, WRIST, axis=2).min() > 0.3
@@ -120,9 +120,9 @@ def test_a_joint_that_two_views_of_three_mistake_alike_is_drawn_back_by_its_bone
     elsewhere = TRUE.copy()
     elsewhere[:, WRIST] += [0.0, 0.0, 0.5]
     seen, _ = cameras.project(elsewhere)
-    wrong = rays.flat.copy()
+    wrong = rays.ideal_xy.copy()
     wrong[:, :2, WRIST] = cameras.flat(seen)[:, :2, WRIST]
-    bones = fit(replace(rays, flat=wrong), cameras, LENGTH_M, lifted())
+    bones = fit(replace(rays, ideal_xy=wrong), cameras, LENGTH_M, lifted())
     assert np.median(off_m(bones.points)[:, WRIST]) < 0.25
     assert np.median(off_m(bones.points)[:, ELBOW]) < 0.08
 
@@ -159,7 +159,7 @@ def test_when_a_camera_is_panned_who_was_somewhere_stays_there(view: int) -> Non
     cameras = calibration(3)
     before = TemporalPrior.after(1 / 30, TRUE[0], SURE_M2)
     rays = rays_of(panned(cameras, view, 12.0))
-    one = Rays(rays.flat[:1], rays.sd[:1], rays.weight[:1])
+    one = Rays(rays.ideal_xy[:1], rays.sd[:1], rays.weight[:1])
     found = fit(one, cameras, LENGTH_M, lifted()[:1], before)
     assert np.linalg.norm(found.points[0] - TRUE[0], axis=-1).max() < 0.08
     assert np.linalg.norm((found.points[0] - TRUE[0]).mean(0)) < 0.02
@@ -172,7 +172,7 @@ def test_the_place_of_an_instant_ago_does_not_hold_who_moves() -> None:
     cameras = calibration(3)
     before = TemporalPrior.after(1 / 30, TRUE[0] + [0.2, 0.0, -0.1], SURE_M2)
     rays = rays_of(cameras)
-    found = fit(Rays(rays.flat[:1], rays.sd[:1], rays.weight[:1]), cameras, LENGTH_M, lifted()[:1], before)
+    found = fit(Rays(rays.ideal_xy[:1], rays.sd[:1], rays.weight[:1]), cameras, LENGTH_M, lifted()[:1], before)
     assert np.median(off_m(found.points)[0]) < 0.02
 
 
@@ -181,7 +181,7 @@ def test_a_joint_that_is_hidden_for_a_moment_stays_near_where_it_was() -> None:
     rays = rays_of(cameras)
     weight = rays.weight[:1].copy()
     weight[:, :, [ELBOW, WRIST]] = 0.0
-    hidden = Rays(rays.flat[:1], rays.sd[:1], weight)
+    hidden = Rays(rays.ideal_xy[:1], rays.sd[:1], weight)
     before = TemporalPrior.after(1 / 30, TRUE[0], SURE_M2)
     held, free = (fit(hidden, cameras, LENGTH_M, lifted(0.08)[:1], b) for b in (before, None))
     limb = [ELBOW, WRIST]

@@ -50,7 +50,7 @@ def look(
     """Names, places, covariance and scores of the extras."""
     extras = ExtraLandmarks(sets)
     hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
-    return (extras.names, *extras.placed(hypothesis, samples, sets, CAMERAS, trust, BODY, SD), hypothesis)
+    return (extras.names, *extras.triangulate(hypothesis, samples, sets, CAMERAS, trust, BODY, SD), hypothesis)
 
 
 def true(names: Sequence[str]) -> Floats:
@@ -66,7 +66,7 @@ def test_the_names_are_those_of_all_views_once() -> None:
 
 def test_guesses_are_at_their_joints() -> None:
     extras = ExtraLandmarks([FULL])
-    beside = extras.beside(BODY)
+    beside = extras.at_parents(BODY)
     assert beside[extras.names.index("left_heel")] == pytest.approx(BODY[INDEX["l_ankle"]])
     assert beside[extras.names.index("right_thumb")] == pytest.approx(BODY[INDEX["r_wrist"]])
     assert beside[extras.names.index("mouth_left")] == pytest.approx(BODY[INDEX["head"]])
@@ -139,6 +139,6 @@ def test_where_a_view_was_read_mirrored_left_is_right() -> None:
     observation = hypothesis.observation.with_mirrors()
     mirrored = replace(hypothesis, observation=observation, assignment=np.array([0, 4, 2]))
     assert observation.mirrored[4]
-    points, _, score = extras.placed(mirrored, samples, [FULL] * 3, CAMERAS, ALL, BODY, SD)
+    points, _, score = extras.triangulate(mirrored, samples, [FULL] * 3, CAMERAS, ALL, BODY, SD)
     assert np.linalg.norm(points - true(extras.names), axis=-1).max() < 0.01
     assert (score > 0.5).all()

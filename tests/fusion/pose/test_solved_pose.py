@@ -36,7 +36,7 @@ def hypothesis(samples: list[Sample | None], size: float = 0.3) -> Hypothesis:
 
 def see(given: Hypothesis, trust: Floats = ALL, ago: SolvedPose | None = None) -> tuple[Hypothesis, SolvedPose]:
     """What is made of a hypothesis; ``ago`` is the pose of a thirtieth of a second before."""
-    return solved_pose(given, RIG, trust, None if ago is None else ago.before(1 / 30))
+    return solved_pose(given, RIG, trust, None if ago is None else ago.temporal_prior(1 / 30))
 
 
 def posed(given: Hypothesis, trust: Floats = ALL, ago: SolvedPose | None = None) -> SolvedPose:
@@ -64,7 +64,7 @@ def test_every_joint_is_in_its_place_whatever_size_the_lifts_have(size: float) -
     assert np.median(off_m(pose)) < 0.01
     assert pose.inlier.shape == (3, J)
     assert pose.inlier.min() > 0.5
-    assert pose.agreed.min() > 0.8
+    assert pose.agreement.min() > 0.8
 
 
 def test_middles_are_in_the_middle_and_surer_than_their_sides() -> None:
@@ -85,8 +85,8 @@ def test_where_the_cameras_should_see_it() -> None:
 
 def test_what_was_seen_is_told_as_ideal_coordinates() -> None:
     pose = posed(hypothesis(samples_of(BODY)))
-    assert pose.flat == pytest.approx(CAMERAS.flat(images(BODY[None], CAMERAS)[0][:, POINT_LIST]))
-    assert pose.seen == pytest.approx(np.ones((3, len(POINT_LIST))))
+    assert pose.ideal_xy == pytest.approx(CAMERAS.flat(images(BODY[None], CAMERAS)[0][:, POINT_LIST]))
+    assert pose.visible == pytest.approx(np.ones((3, len(POINT_LIST))))
     assert pose.sd.shape == (3,)
     assert (pose.sd > 0).all()
 
@@ -100,7 +100,7 @@ def test_a_wild_joint_is_not_believed() -> None:
     assert pose.inlier[2, WRIST] < 0.1
     assert pose.inlier[:2, WRIST].min() > 0.5
     assert off_m(pose)[WRIST] < 0.06
-    assert pose.agreed.min() > 0.7  # one joint does not make a view wrong
+    assert pose.agreement.min() > 0.7  # one joint does not make a view wrong
 
 
 def test_a_joint_that_nobody_sees_is_less_sure() -> None:
@@ -118,10 +118,10 @@ def test_a_view_that_is_not_trusted_does_not_pull_but_is_compared() -> None:
     moved = panned(2, 10.0)
     pose = posed(hypothesis(samples_of(BODY, moved)), np.array([1.0, 1.0, 0.0]))
     assert off_m(pose).max() < 0.05
-    assert pose.agreed[:2].min() > 0.8
-    assert pose.agreed[2] < 0.2
+    assert pose.agreement[:2].min() > 0.8
+    assert pose.agreement[2] < 0.2
     straight = posed(hypothesis(samples_of(BODY)), np.array([1.0, 1.0, 0.0]))
-    assert straight.agreed[2] > 0.7
+    assert straight.agreement[2] > 0.7
 
 
 def test_a_view_that_sees_nobody_agrees_with_nothing() -> None:
@@ -129,7 +129,7 @@ def test_a_view_that_sees_nobody_agrees_with_nothing() -> None:
     assert given.assignment[2] == UNASSIGNED
     pose = posed(given)
     assert off_m(pose).max() < 0.04
-    assert pose.agreed[2] == 0
+    assert pose.agreement[2] == 0
     assert not pose.inlier[2].any()
 
 
@@ -147,8 +147,8 @@ def test_a_camera_that_is_panned_is_told_from_the_others_by_where_the_person_was
     ago = posed(hypothesis(samples_of(BODY)))
     pose = posed(hypothesis(samples_of(BODY, panned(view, deg))), ago=ago)
     others = np.arange(3) != view
-    assert pose.agreed[others].min() > 0.6
-    assert pose.agreed[view] < 0.3
+    assert pose.agreement[others].min() > 0.6
+    assert pose.agreement[view] < 0.3
     assert off_m(pose).max() < 0.08
 
 
@@ -158,7 +158,7 @@ def test_who_is_somewhere_else_altogether_is_found_there() -> None:
     there = BODY + np.array([1.2, 0.0, 1.0])
     pose = posed(hypothesis(samples_of(there)), ago=ago)
     assert np.median(off_m(pose, there)) < 0.06
-    assert pose.agreed.min() > 0.5
+    assert pose.agreement.min() > 0.5
 
 
 def test_a_view_that_took_a_back_for_a_front_is_read_anew() -> None:
@@ -170,7 +170,7 @@ def test_a_view_that_took_a_back_for_a_front_is_read_anew() -> None:
     assert bool(read.observation.mirrored[read.assignment[1]])
     assert not read.observation.mirrored[read.assignment[[0, 2]]].any()
     assert off_m(pose).max() < 0.04
-    assert pose.agreed.min() > 0.7
+    assert pose.agreement.min() > 0.7
 
 
 def test_a_view_that_follows_a_bystander_goes_over_to_the_person() -> None:

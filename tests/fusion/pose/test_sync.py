@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.pose.sync import KEPT, Sample, SampleBuffer, apart, blend, counterparts
+from pose_rig.fusion.pose.sync import MAX_SAMPLES, Sample, SampleBuffer, interpolate, match_people, pose_distance
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import Keypoints2D
 from tests.fusion.fakes import standing
@@ -126,16 +126,16 @@ def test_nobody_is_somebody_to_know_of() -> None:
 def test_an_unseen_joint_is_not_blended() -> None:
     a, b = (Sample(t, np.array([person(x)]), np.full((1, J), 0.8)) for t, x in ((0, 100.0), (PERIOD, 200.0)))
     b.score[0, 5], b.xy_px[0, 5] = 0, 0
-    mid = blend(a, b, PERIOD // 4)
+    mid = interpolate(a, b, PERIOD // 4)
     assert mid.xy_px[0, 5] == pytest.approx(a.xy_px[0, 5])
     assert mid.score[0, 5] == 0.8
-    late = blend(a, b, 3 * PERIOD // 4)
+    late = interpolate(a, b, 3 * PERIOD // 4)
     assert late.score[0, 5] == 0
 
 
 def test_extrapolated_scores_stay_in_range() -> None:
     a, b = (Sample(t, np.array([person(100)]), np.full((1, J), s)) for t, s in ((0, 0.2), (PERIOD, 0.9)))
-    assert blend(a, b, 2 * PERIOD).score.max() == 1.0
+    assert interpolate(a, b, 2 * PERIOD).score.max() == 1.0
 
 
 @pytest.mark.parametrize("t_ns", [3 * PERIOD, 9 * PERIOD])
@@ -147,7 +147,7 @@ def test_what_is_not_newer_is_left_out(t_ns: int) -> None:
 
 
 def test_memory_stays_bounded() -> None:
-    assert len(moving(200).times_ns) == KEPT
+    assert len(moving(200).times_ns) == MAX_SAMPLES
 
 
 def test_the_period_is_the_median_of_late() -> None:
@@ -158,19 +158,19 @@ def test_the_period_is_the_median_of_late() -> None:
 
 def test_apart_is_a_share_of_the_size_and_unknown_without_three_joints() -> None:
     ones = np.ones(J)
-    assert apart(person(100), ones, person(100), ones) == 0
-    assert apart(person(100), ones, person(130), ones) == pytest.approx(30 / (1.52 * 200), rel=0.01)
+    assert pose_distance(person(100), ones, person(100), ones) == 0
+    assert pose_distance(person(100), ones, person(130), ones) == pytest.approx(30 / (1.52 * 200), rel=0.01)
     few = np.zeros(J)
     few[:2] = 1
-    assert apart(person(100), ones, person(100), few) == np.inf
+    assert pose_distance(person(100), ones, person(100), few) == np.inf
 
 
 def test_counterparts_are_nearest_first_and_never_shared() -> None:
     def sample(*x: float) -> Sample:
         return Sample(0, np.array([person(value) for value in x]).reshape(-1, J, 2), np.ones((len(x), J)))
 
-    assert counterparts(sample(100, 120), sample(118, 101)) == [1, 0]
-    assert counterparts(sample(100, 104), sample(103)) == [None, 0]
-    assert counterparts(sample(100), sample(700)) == [None]
-    assert counterparts(sample(100), sample()) == [None]
-    assert counterparts(sample(), sample(100)) == []
+    assert match_people(sample(100, 120), sample(118, 101)) == [1, 0]
+    assert match_people(sample(100, 104), sample(103)) == [None, 0]
+    assert match_people(sample(100), sample(700)) == [None]
+    assert match_people(sample(100), sample()) == [None]
+    assert match_people(sample(), sample(100)) == []

@@ -50,11 +50,11 @@ def pose_of(joints: Floats, believed: Calibration, true: Calibration) -> SolvedP
         joints=joints,
         covariance=np.zeros((J, 3, 3)),
         inlier=inlier,
-        agreed=np.median(inlier, axis=1),
+        agreement=np.median(inlier, axis=1),
         projected_px=projected,
-        flat=believed.flat(seen_px[:, POINT_LIST]),
+        ideal_xy=believed.flat(seen_px[:, POINT_LIST]),
         sd=np.full(len(inlier), SD),
-        seen=np.ones((len(inlier), len(POINT_LIST))),
+        visible=np.ones((len(inlier), len(POINT_LIST))),
     )
 
 
@@ -63,7 +63,7 @@ def watch(rig: SolvedRig, true: Calibration, seconds: float, moving: Floats | No
     health = Consistency(VIEWS)
     for n, joints in enumerate(stroll(seconds, FPS)):
         pose, t_ns = pose_of(joints, rig.rig.calibration, true), round(n * 1e9 / FPS)
-        health.update(t_ns, ~STILL, pose.agreed)
+        health.update(t_ns, ~STILL, pose.agreement)
         rig.take_back(t_ns, pose, health, STILL if moving is None else moving.astype(bool))
     return health
 
@@ -122,11 +122,11 @@ def test_a_camera_that_sees_something_else_stays_out() -> None:
     health, rng = Consistency(VIEWS), np.random.default_rng(0)
     for n, joints in enumerate(stroll(4.0, FPS)):
         pose = pose_of(joints, before, before)
-        flat, agreed = pose.flat.copy(), pose.agreed.copy()
+        flat, agreed = pose.ideal_xy.copy(), pose.agreement.copy()
         flat[BUMPED] = rng.uniform(-0.5, 0.5, flat[BUMPED].shape)
         agreed[BUMPED] = 0.05
         health.update(round(n * 1e9 / FPS), ~STILL, agreed)
-        rig.take_back(round(n * 1e9 / FPS), replace(pose, flat=flat, agreed=agreed), health, STILL)
+        rig.take_back(round(n * 1e9 / FPS), replace(pose, ideal_xy=flat, agreement=agreed), health, STILL)
     assert not rig.known[BUMPED]
 
 
@@ -137,7 +137,7 @@ def test_a_camera_is_not_placed_by_points_that_fewer_than_two_others_see() -> No
     for n, joints in enumerate(stroll(2.5, FPS)):
         pose = pose_of(joints, before, true)
         inlier = pose.inlier * (np.arange(VIEWS) == 0)[:, None]
-        health.update(round(n * 1e9 / FPS), ~STILL, pose.agreed)
+        health.update(round(n * 1e9 / FPS), ~STILL, pose.agreement)
         rig.take_back(round(n * 1e9 / FPS), replace(pose, inlier=inlier), health, STILL)
     assert not rig.known[BUMPED]
 
@@ -188,7 +188,7 @@ def test_a_better_solution_leaves_cameras_that_are_out_where_they_were() -> None
 def test_an_instant_may_turn_a_camera_the_further_the_less_is_known_of_it() -> None:
     cameras = replace(calibration(VIEWS), rotation_sd=np.radians([0.01, 1.0, 3.0, np.inf]))
     prior = SolvedRig(solved(unknown(cameras, 3))).prior
-    assert np.array_equal(prior.rotation, cameras.rotation)
+    assert np.array_equal(prior.camera_from_rig, cameras.rotation)
     sd_deg = np.degrees(prior.sd)
     assert sd_deg[0] >= 0.3  # nothing is known better than detectors are
     assert (np.diff(sd_deg) > 0).all()

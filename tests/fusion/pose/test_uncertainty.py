@@ -6,8 +6,8 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import Solved
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.pose.guessed import ALONE_M, DISTANCE, inflate_covariance
 from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.pose.uncertainty import ALONE_M, DISTANCE, inflate_covariance
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine
