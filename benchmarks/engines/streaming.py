@@ -54,12 +54,12 @@ class Log:
         self.begin_ns = self.begin_ns or now_ns
         if status.telemetry.pose:
             self.ages[status.telemetry.pose.index] = status.telemetry.pose.age_ns * 1e-6
-        incarnation = status.lives["streams"].incarnation
-        if now_ns - self._looked_ns < 1e9 or incarnation is None or incarnation.process.pid is None:
+        running = status.states["streams"].running
+        if now_ns - self._looked_ns < 1e9 or running is None or running.process.pid is None:
             return
         self._looked_ns = now_ns
-        self.cpu.append((now_ns, cpu_s(incarnation.process.pid)))
-        self.rss.append(rss_mb(incarnation.process.pid))
+        self.cpu.append((now_ns, cpu_s(running.process.pid)))
+        self.rss.append(rss_mb(running.process.pid))
         for name, heard in status.telemetry.workers.items():
             kind = name if name in ("fusion", "streams") else "camera"
             for stage, ms in heard.health.stages_ms.items():

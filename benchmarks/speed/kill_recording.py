@@ -98,10 +98,10 @@ def kill_one(path: Path, wait_s: float, worker: str) -> Outcome:
     def look_on(now_ns: int, status: RunStatus) -> None:
         nonlocal first_ns, killed_ns
         first_ns = first_ns or (now_ns if status.telemetry.poses else 0)
-        incarnation = status.lives[worker].incarnation
-        if first_ns and not killed_ns and now_ns - first_ns > wait_s * 1e9 and incarnation and incarnation.process.pid:
+        running = status.states[worker].running
+        if first_ns and not killed_ns and now_ns - first_ns > wait_s * 1e9 and running and running.process.pid:
             killed_ns = time.monotonic_ns()
-            os.kill(incarnation.process.pid, signal.SIGKILL)
+            os.kill(running.process.pid, signal.SIGKILL)
 
     members = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=CAMERAS) for i in range(CAMERAS))
     watch(Config(camera=members, port=0, record=str(path), duration_s=wait_s + GOES_ON_S + 2), look_on)

@@ -32,13 +32,13 @@ class MemoryLog:
 
     def __call__(self, now_ns: int, status: RunStatus) -> None:
         """Notes the memory if it is time to."""
-        incarnation = status.lives["fusion"].incarnation
-        if incarnation is None or incarnation.process.pid is None or incarnation.process.exitcode is not None:
+        running = status.states["fusion"].running
+        if running is None or running.process.pid is None or running.process.exitcode is not None:
             return
         self._begin_ns = self._begin_ns or now_ns
         if now_ns - self._begin_ns >= len(self.at_s) * self._every_ns:
             self.at_s.append((now_ns - self._begin_ns) / 1e9)
-            self.rss_mb.append(rss_mb(incarnation.process.pid))
+            self.rss_mb.append(rss_mb(running.process.pid))
 
 
 def soak(seconds: float, every_s: float, cameras: int = 4) -> MemoryLog:

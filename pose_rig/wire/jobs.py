@@ -8,15 +8,15 @@ from pose_rig.wire.authentication import Keys
 
 @dataclass(frozen=True, slots=True)
 class CameraJob:
-    """All that one camera process is told.
+    """What a camera worker is started with.
 
     Attributes:
-        camera: The camera, its name filled in.
-        detector: The detector; ``model`` is a path by now, or empty where the source brings its own keypoints.
+        camera: The camera, named.
+        detector: The detector; ``model`` is a path, or empty where the source has its own keypoints.
         pace: As in `Config`.
-        endpoint: Where the fusion node listens.
-        video: Where the recorder listens for pictures; empty = they are not wanted.
-        keys: Those of this run; None = its channels are open to all.
+        endpoint: Fusion receives keypoints here.
+        video: The recorder receives frames here; empty = the video is not recorded.
+        keys: Of this run; None = the sockets require none.
         restarts: How often this worker was restarted.
     """
 
@@ -31,15 +31,15 @@ class CameraJob:
 
 @dataclass(frozen=True, slots=True)
 class FusionJob:
-    """All that the fusion process is told.
+    """What the fusion worker is started with.
 
     Attributes:
         config: The rig, cameras named.
-        inputs: Endpoints to listen on: one per camera with pace ``all`` (lossless), else one for all (live).
-        output: Endpoint to publish on, for anybody.
-        record: Where the recorder listens; empty = nothing is recorded.
-        inside: Endpoint to publish on for the workers of this run alone; empty = for nobody.
-        keys: Those of this run; None = its channels are open to all.
+        inputs: Endpoints to receive on: one per camera with pace ``all`` (lossless), else one for all (live).
+        output: Endpoint to publish on for any program.
+        record: The recorder receives here; empty = nothing is recorded.
+        inside: Endpoint to publish on for the workers of this run; empty = none.
+        keys: Of this run; None = the sockets require none.
         restarts: How often this worker was restarted.
     """
 
@@ -54,13 +54,13 @@ class FusionJob:
 
 @dataclass(frozen=True, slots=True)
 class ReplayJob:
-    """All that a replay is told.
+    """What the fusion worker of a replay is started with.
 
     Attributes:
-        fusion: What to make of the keypoints, and where the poses go; its inputs are not used.
+        fusion: Configuration and outputs; its inputs are not used.
         path: The session.
-        exact: Go through a live run again instant by instant; otherwise fuse every frame of the fastest camera.
-        realtime: As fast as it was; otherwise as fast as it goes.
+        exact: Repeat a live run at its own time steps; otherwise fuse every frame of the fastest camera.
+        realtime: Play at the recorded speed; otherwise as fast as possible.
         from_s: Seconds from the start of the session; None = from the start.
         to_s: The same for the end.
         restarts: How often this worker was restarted.
@@ -77,18 +77,18 @@ class ReplayJob:
 
 @dataclass(frozen=True, slots=True)
 class RecordJob:
-    """All that the recorder is told.
+    """What the recorder is started with.
 
     Attributes:
         config: The rig that is recorded, without passwords.
         path: The session to write (MCAP).
-        input: Endpoint to listen on.
-        output: Endpoint on which it says how it is doing.
-        origin: ``live``: the rig clock is that of this machine, now; ``files``: it is that of the files.
-        unix_from_rig_ns: What turns the rig clock into the time of day, where that is known from an earlier recording.
+        input: Endpoint to receive on.
+        output: Endpoint to publish its Health on.
+        origin: ``live``: the rig clock is the monotonic clock of this machine; ``files``: that of the files.
+        unix_from_rig_ns: Unix time minus rig clock, if known from an earlier recording.
         least_free_bytes: The recording ends when less than this is free on its disk.
-        keys: Those of this run; None = its channels are open to all.
-        restarts: How often this worker was restarted; every incarnation writes a file of its own.
+        keys: Of this run; None = the sockets require none.
+        restarts: How often this worker was restarted; every process writes its own file.
     """
 
     config: Config
@@ -104,14 +104,14 @@ class RecordJob:
 
 @dataclass(frozen=True, slots=True)
 class StreamJob:
-    """All that the process that feeds engines is told.
+    """What the streams worker is started with.
 
     Attributes:
-        stream: What goes where.
-        input: Where fusion publishes.
-        output: Endpoint on which it says how it is doing and what it sends, for anybody.
-        inside: The same for the workers of this run alone; empty = for nobody.
-        keys: Those of this run; None = its channels are open to all.
+        stream: Receivers and options.
+        input: Fusion publishes here.
+        output: Endpoint to publish Health and Streams on for any program.
+        inside: The same for the workers of this run; empty = none.
+        keys: Of this run; None = the sockets require none.
         restarts: How often this worker was restarted.
     """
 

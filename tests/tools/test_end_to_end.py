@@ -155,5 +155,5 @@ def test_killing_a_camera_leaves_a_live_pose_and_a_named_restarted_worker() -> N
     assert status.telemetry.poses > poses_then[0] + 60
     assert status.telemetry.pose is not None
     assert status.telemetry.pose.tracking == 1
-    assert status.lives["sim0"].restarts == 1
+    assert status.states["sim0"].restarts == 1
     assert status.telemetry.workers["sim0"].health.state == "running"

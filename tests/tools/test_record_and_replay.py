@@ -258,7 +258,7 @@ def test_an_imported_file_is_replayed_as_it_is_run(tmp_path: Path, engine: Engin
 def is_anew(status: RunStatus) -> bool:
     """Whether poses come from a fusion that was started again."""
     pose = status.telemetry.pose
-    return status.lives["fusion"].restarts == 1 and pose is not None and 20 < pose.index < 70
+    return status.states["fusion"].restarts == 1 and pose is not None and 20 < pose.index < 70
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
@@ -267,7 +267,7 @@ def test_a_fusion_that_is_killed_is_replayed_with_its_restart(tmp_path: Path, en
     config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=LONGEST_S, record=str(path))
     display = Recorded(lambda status: status.telemetry.poses > 70, lambda status: kill(status, "fusion"))
     status = run(plan(config, ""), display, lambda status: is_anew(status) and status.telemetry.poses > 130)
-    assert status.lives["fusion"].restarts == 1
+    assert status.states["fusion"].restarts == 1
     with Session(path) as session:
         poses = [message for message in session.messages(("pose",)) if isinstance(message, Pose3D)]
         starts = [health for health in session.health() if health.worker == "fusion" and health.state == "starting"]
@@ -300,8 +300,8 @@ def test_a_recorder_that_is_killed_costs_no_pose_and_goes_on_in_another_file_tha
         ),
     )
     assert status.telemetry.poses > poses_then[0] + 60
-    assert status.lives["fusion"].restarts == 0
-    assert status.lives["recorder"].restarts == 1
+    assert status.states["fusion"].restarts == 0
+    assert status.states["recorder"].restarts == 1
     assert sorted(found.name for found in tmp_path.iterdir()) == ["take-2.mcap", "take.mcap.partial"]
     assert f"{second}, " in status.recording()
     assert ", part 2" in status.recording()

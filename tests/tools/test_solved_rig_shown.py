@@ -18,7 +18,7 @@ from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.plan import plan
-from pose_rig.tools.workers.supervisor import Life
+from pose_rig.tools.workers.supervisor import WorkerState
 from pose_rig.wire.messages import CameraState, RigState
 from tests.tools.rigs import state
 
@@ -29,7 +29,7 @@ def board_of(config: Config, *rigs: RigState) -> RunStatus:
     for rig in rigs:
         telemetry.take(rig)
     workers = plan(msgspec.structs.replace(config, port=0), "").workers
-    return RunStatus(config, telemetry, {worker.name: Life(worker) for worker in workers})
+    return RunStatus(config, telemetry, {worker.name: WorkerState(worker) for worker in workers})
 
 
 def settled(config: Config, note: str = "") -> RigState:

@@ -135,9 +135,9 @@ def test_keys_are_in_no_command_line_and_no_environment() -> None:
     seen: list[bytes] = []
 
     def look(status: RunStatus) -> None:
-        for life in status.lives.values():
-            assert life.incarnation is not None
-            folder = Path(f"/proc/{life.incarnation.process.pid}")
+        for worker in status.states.values():
+            assert worker.running is not None
+            folder = Path(f"/proc/{worker.running.process.pid}")
             seen.extend((folder / name).read_bytes() for name in ("cmdline", "environ"))
 
     run(ready, Recorded(lambda status: status.telemetry.poses > 1, look))

@@ -100,7 +100,7 @@ def _fusion_line(status: RunStatus) -> str:
     pose = telemetry.pose
     mode = pose.mode if pose else fusion.health.state
     seen = "" if pose is None or pose.tracking else ", nobody seen"
-    restarts = status.lives[FUSION].restarts
+    restarts = status.states[FUSION].restarts
     facts = [f"{mode}{seen}", f"{fusion.health.rate_hz:.1f} poses/s", f"age {fusion.health.age_ms:.0f} ms"]
     facts += [text for text in (status.stages(), status.provider(), fusion.health.error) if text]
     if restarts:

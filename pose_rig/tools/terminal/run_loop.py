@@ -10,7 +10,7 @@ from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.terminal.user_input import UserInput
 from pose_rig.tools.workers.plan import Plan
-from pose_rig.tools.workers.supervisor import Death, Supervisor
+from pose_rig.tools.workers.supervisor import Supervisor, WorkerExit
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Health
 from pose_rig.wire.services import FUSION, HANG_TIMEOUT_S, RECORDER, STATUS_TOPICS
@@ -69,7 +69,7 @@ class Run:
         self._modes_told = 0
         self._details_told: dict[str, str] = {}
         self._faults_told: set[tuple[str, str]] = set()
-        self.status = RunStatus(plan.config, self._telemetry, self._supervisor.lives)
+        self.status = RunStatus(plan.config, self._telemetry, self._supervisor.states)
 
     def run(self) -> None:
         """Runs the rig until it ends, its time is up or the user stops it; no process is left afterwards.
@@ -77,7 +77,7 @@ class Run:
         Raises:
             PoseRigError: A worker failed for good.
         """
-        request = UserInput(self._supervisor.hurry)
+        request = UserInput(self._supervisor.skip_wait)
         with (
             Receiver(self._plan.inside, keys=self._plan.keys, topics=STATUS_TOPICS) as receiver,
             MarkerSender(self._plan.recording) as marking,
@@ -103,8 +103,8 @@ class Run:
 
     def _tick(self, receiver: Receiver) -> None:
         self._listen(receiver, TICK_MS)
-        for death in self._supervisor.poll():
-            self._display.print(_sentence(death))
+        for worker_exit in self._supervisor.poll():
+            self._display.print(_sentence(worker_exit))
         if self._telemetry.start_ns:
             self._kill_hanging()
         else:
@@ -126,13 +126,13 @@ class Run:
                 self._display.print("Fusion is loading. With TensorRT the first time takes minutes.")
         elif self._cameras_announced(now - self._waiting_since_ns):
             self._telemetry.start_ns = now
-            self._supervisor.release(now)
+            self._supervisor.start_clock(now)
 
     def _cameras_announced(self, waited_ns: int) -> bool:
         """Returns whether there is nothing to wait for any more; with pace ``all`` the cameras wait for us."""
-        heard, lives = self._telemetry.workers, self._supervisor.lives
+        heard, states = self._telemetry.workers, self._supervisor.states
         return self._plan.config.pace == "all" or all(
-            lives[camera.name].cause
+            states[camera.name].cause
             or (camera.name in heard and heard[camera.name].health.state in _ANNOUNCED)
             or waited_ns > (FILES_WAIT_S if ends_by_itself(camera) else self._start_wait_s) * 1e9
             for camera in self._plan.config.camera
@@ -143,19 +143,19 @@ class Run:
         if self._plan.config.pace != "realtime":
             return  # a lossless sender may wait for as long as it takes
         now = time.monotonic_ns()
-        lives = self._supervisor.lives
-        saves = all(lives[camera.name].ended for camera in self._plan.config.camera)
+        states = self._supervisor.states
+        saves = all(states[camera.name].ended for camera in self._plan.config.camera)
         fusion = self._telemetry.workers.get(FUSION)
         fusion_speaks = fusion is not None and now - fusion.at_ns < HANG_TIMEOUT_S / 2 * 1e9
         for name, heard in self._telemetry.workers.items():
-            life = lives.get(name)
-            if life is None or life.incarnation is None or heard.at_ns < life.incarnation.born_ns:
+            worker = states.get(name)
+            if worker is None or worker.running is None or heard.at_ns < worker.running.started_ns:
                 continue
             if name == RECORDER:  # a disk may take its time, and poses do not wait for it
                 continue
-            limit_s = max(HANG_TIMEOUT_S, life.worker.grace_s) if name == FUSION and saves else HANG_TIMEOUT_S
+            limit_s = max(HANG_TIMEOUT_S, worker.spec.stop_timeout_s) if name == FUSION and saves else HANG_TIMEOUT_S
             if now - heard.at_ns > limit_s * 1e9 and (fusion_speaks or name == FUSION):
-                self._supervisor.kill(name, f"It said nothing for {limit_s:.0f} s.")
+                self._supervisor.kill(name, f"No report for {limit_s:.0f} s.")
 
     def _over(self) -> bool:
         duration_s = self._plan.config.duration_s
@@ -164,8 +164,8 @@ class Run:
         if self._stop_when is not None and self._stop_when(self.status):
             return True
         # A fusion that was restarted meanwhile may never hear that the cameras have ended.
-        lives = self._supervisor.lives
-        if not lives[FUSION].restarts or not all(lives[camera.name].ended for camera in self._plan.config.camera):
+        states = self._supervisor.states
+        if not states[FUSION].restarts or not all(states[camera.name].ended for camera in self._plan.config.camera):
             return False
         self._cameras_ended_ns = self._cameras_ended_ns or time.monotonic_ns()
         return time.monotonic_ns() - self._cameras_ended_ns > ENDING_S * 1e9
@@ -185,7 +185,7 @@ class Run:
             self._display.print(f"{name}: {health.error}")
 
     def _fusion_ended(self) -> bool:
-        return self._supervisor.lives[FUSION].ended
+        return self._supervisor.states[FUSION].ended
 
     def _tell(self) -> None:
         for name, heard in self._telemetry.workers.items():
@@ -200,5 +200,5 @@ class Run:
         self._modes_told = len(self._telemetry.modes)
 
 
-def _sentence(death: Death) -> str:
-    return f"{death.name}: {death.cause} Restarting in {death.delay_s:g} s (restart {death.restarts})."
+def _sentence(worker: WorkerExit) -> str:
+    return f"{worker.name}: {worker.cause} Restarting in {worker.delay_s:g} s (restart {worker.restarts})."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.tools.terminal.telemetry import Telemetry
-from pose_rig.tools.workers.supervisor import Life
+from pose_rig.tools.workers.supervisor import WorkerState
 from pose_rig.wire.messages import CameraState, Target
 from pose_rig.wire.services import FUSION, RECORDER, REPORT_STALE_S, STREAMS
 
@@ -19,7 +19,7 @@ class CameraStatus:
 
     Attributes:
         name: Name of the camera.
-        state: Where it is in its life.
+        state: Where it is in its life cycle.
         rate_hz: Frames per second of late.
         age_ms: From grab to sending, median of late.
         arrived: Whether any frame of it has arrived.
@@ -58,7 +58,7 @@ class RunStatus:
 
     config: Config
     telemetry: Telemetry
-    lives: Mapping[str, Life]
+    states: Mapping[str, WorkerState]
 
     def cameras(self) -> list[CameraStatus]:
         """Returns the cameras in their order."""
@@ -129,14 +129,14 @@ class RunStatus:
         return self.telemetry.rig.note if self.telemetry.rig else ""
 
     def _camera(self, name: str) -> CameraStatus:
-        life, heard = self.lives[name], self.telemetry.workers.get(name)
+        worker, heard = self.states[name], self.telemetry.workers.get(name)
         frames = heard.frames.total if heard else 0
         known = self.telemetry.camera(name)
         arrived = frames > 0 or (known is not None and (known.size_px is not None or heard is None))
         known = known if arrived else None  # before that the rig assumes all of it
         state = self._state(name)
         running = state == "running"
-        error = (heard.health.error if heard else "") or (life.cause if life.incarnation is None else "")
+        error = (heard.health.error if heard else "") or (worker.cause if worker.running is None else "")
         note = error or (known.note if known else "")
         if not arrived and not note and self.telemetry.start_ns:
             note = "no frames yet"
@@ -153,21 +153,21 @@ class RunStatus:
             place=_place(known) if known else "",
             agreement=known.health if known else None,
             mean_agreement=(known.agreement or known.health or None) if known else None,
-            restarts=life.restarts,
+            restarts=worker.restarts,
             error=error,
             note=note,
         )
 
     def _state(self, name: str) -> str:
-        life, heard = self.lives[name], self.telemetry.workers.get(name)
+        worker, heard = self.states[name], self.telemetry.workers.get(name)
         now = time.monotonic_ns()
-        if life.ended:
+        if worker.ended:
             return "ended"
-        if life.due_ns is not None:
-            return f"restarts in {max(0, life.due_ns - now) / 1e9:.1f} s"
-        if heard is None or (life.incarnation and heard.at_ns < life.incarnation.born_ns):
+        if worker.restart_at_ns is not None:
+            return f"restarts in {max(0, worker.restart_at_ns - now) / 1e9:.1f} s"
+        if heard is None or (worker.running and heard.at_ns < worker.running.started_ns):
             return "starting"
-        if self.config.pace == "realtime" and now - heard.at_ns > REPORT_STALE_S * 1e9 and life.incarnation:
+        if self.config.pace == "realtime" and now - heard.at_ns > REPORT_STALE_S * 1e9 and worker.running:
             return f"silent for {(now - heard.at_ns) / 1e9:.0f} s"
         return heard.health.state
 

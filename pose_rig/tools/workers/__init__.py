@@ -1,1 +1,1 @@
-"""The processes of a rig: their table, their start, their supervision."""
+"""The worker processes of a rig: which there are, start, supervision."""

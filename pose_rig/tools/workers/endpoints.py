@@ -1,4 +1,4 @@
-"""Where the workers of a run listen on this machine (docs/wire.md has the table), and the keys that they ask for."""
+"""The endpoints of a run on this machine (docs/wire.md has the table), and the keys that they require."""
 
 import os
 import random
@@ -11,23 +11,23 @@ from pose_rig.errors import UsageError
 from pose_rig.wire.authentication import Keys, generate_keys
 from pose_rig.wire.services import LOOPBACK, STREAMS_PORT_OFFSET
 
-# Below the ports that systems give to whoever connects somewhere: none of these is taken between looking and listening.
+# Below the ports that systems assign to outgoing connections: a free one stays free until the worker binds it.
 FREE_PORTS = range(20_000, 32_768)
-MOST_TRIED = 100
+MAX_TRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the workers of one run listen.
+    """The endpoints of the workers of one run.
 
     Attributes:
-        keys: Those of this run; all but the first two endpoints ask for them.
-        output: Fusion publishes here for anybody, and
-        streams: what feeds engines too; empty if nothing does.
-        inside: Fusion publishes here for the workers, and
-        streams_inside: what feeds engines too.
-        inputs: Fusion listens here, on one lane or on several.
-        recorded: The recorder listens at the first and publishes at the second; empty if there is none.
+        keys: Of this run; required by all endpoints but ``output`` and ``streams``.
+        output: Fusion publishes here for any program.
+        streams: The streams worker publishes here for any program; empty if nothing is streamed.
+        inside: Fusion publishes here for the workers of this run.
+        streams_inside: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
+        inputs: Fusion receives keypoints here: one for each camera, or one for all.
+        recorder: (where the recorder receives, where it publishes); None if nothing is recorded.
     """
 
     keys: Keys
@@ -36,19 +36,19 @@ class Endpoints:
     inside: str
     streams_inside: str
     inputs: tuple[str, ...]
-    recorded: tuple[str, ...]
+    recorder: tuple[str, str] | None
 
 
-def free_endpoints(config: Config, lanes: int) -> Endpoints:
-    """Returns endpoints that are free, all tried at once, so that no two of them are the same.
+def free_endpoints(config: Config, inputs: int) -> Endpoints:
+    """Returns free endpoints, all bound at the same time so that they differ.
 
     Args:
-        config: What is wanted.
-        lanes: How many inputs fusion has.
+        config: Says which are needed.
+        inputs: Number of fusion's inputs.
 
     Raises:
-        UsageError: The port of the poses, or the one above it, is taken.
-        PoseRigError: There can be no keys.
+        UsageError: The port of the poses or that of the streams worker is taken.
+        PoseRigError: pyzmq has no CURVE.
     """
     with ExitStack() as probes:
 
@@ -56,30 +56,30 @@ def free_endpoints(config: Config, lanes: int) -> Endpoints:
             probe = probes.enter_context(_bound(port) if port else _bound_somewhere())
             return f"tcp://{LOOPBACK}:{probe.getsockname()[1]}"
 
-        fed = config.stream.wanted
+        streaming = config.stream.wanted
         return Endpoints(
             keys=generate_keys(),
             output=free(config.port),
-            streams=free(config.port + STREAMS_PORT_OFFSET if config.port else 0) if fed else "",
+            streams=free(config.port + STREAMS_PORT_OFFSET if config.port else 0) if streaming else "",
             inside=free(),
-            streams_inside=free() if fed else "",
-            inputs=tuple(free() for _ in range(lanes)),
-            recorded=(free(), free()) if config.record else (),
+            streams_inside=free() if streaming else "",
+            inputs=tuple(free() for _ in range(inputs)),
+            recorder=(free(), free()) if config.record else None,
         )
 
 
 def _bound_somewhere() -> socket.socket:
-    """Returns a socket on a port that nobody has, as `_bound`."""
-    for port in random.sample(FREE_PORTS, MOST_TRIED):
+    """Returns a socket bound to a free port."""
+    for port in random.sample(FREE_PORTS, MAX_TRIES):
         with suppress(UsageError):
             return _bound(port)
     return _bound(0)
 
 
 def _bound(port: int) -> socket.socket:
-    """Returns a socket that has a port and does not listen: who connects too early is to try again."""
+    """Returns a bound socket that does not listen: early connections are refused and retried."""
     probe = socket.socket()
-    if os.name == "posix":  # what a run left behind a moment ago does not count; Windows means something else by it
+    if os.name == "posix":  # ports of a run that has just ended are free; on Windows the option means something else
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         probe.bind((LOOPBACK, port))

@@ -1,4 +1,4 @@
-"""The table of workers: started with spawn, watched, restarted with back-off, stopped in time."""
+"""Starts worker processes with spawn, monitors them, restarts them with back-off, and stops them in time."""
 
 import threading
 import time
@@ -8,50 +8,50 @@ from types import TracebackType
 from typing import Self
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.workers.main import Failure, Main
-from pose_rig.tools.workers.worker_process import Incarnation, Job
+from pose_rig.tools.workers.entry_point import Failure, Main
+from pose_rig.tools.workers.worker_process import Job, WorkerProcess
 from pose_rig.wire.jobs import CameraJob
 
 BACKOFF_S = 0.5  # before the first restart, doubled each time
-BACKOFF_MOST_S = 8.0
-HEALTHY_S = 10.0  # a worker that lived this long starts again from BACKOFF_S
-VITAL_DEATHS = 5  # so many deaths of a vital worker ...
-VITAL_WINDOW_S = 30.0  # ... within this time end the run
-GRACE_S = 1.2  # from the stop event to SIGTERM
-LAST_WORDS_S = 0.3  # from SIGTERM to SIGKILL
+MAX_BACKOFF_S = 8.0
+BACKOFF_RESET_S = 10.0  # a worker that ran this long restarts after BACKOFF_S again
+MAX_EXITS = 5  # so many exits of a required worker ...
+EXIT_WINDOW_S = 30.0  # ... within this time end the run
+STOP_TIMEOUT_S = 1.2  # from the stop event to SIGTERM
+KILL_TIMEOUT_S = 0.3  # from SIGTERM to SIGKILL
 _NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One line of the table.
+    """What one worker runs.
 
     Attributes:
-        name: Name for people; a camera worker is called like its camera.
+        name: Shown to the user; a camera worker has the name of its camera.
         main: Module-level function that runs in the process.
         job: Its first argument.
-        vital: The run fails if it keeps dying; otherwise it is restarted for ever.
-        final_errors: If it gives up by itself the run fails: a file does not mend, a webcam may.
-        grace_s: Time it gets to finish once asked to stop.
+        required: The run fails after `MAX_EXITS` exits; other workers are restarted without limit.
+        fail_on_error: The run fails at the first error: a damaged file stays damaged, a webcam may recover.
+        stop_timeout_s: From the stop event to SIGTERM.
     """
 
     name: str
     main: Main
     job: Job
-    vital: bool = False
-    final_errors: bool = False
-    grace_s: float = GRACE_S
+    required: bool = False
+    fail_on_error: bool = False
+    stop_timeout_s: float = STOP_TIMEOUT_S
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
-    """A worker that ended otherwise than by finishing.
+class WorkerExit:
+    """An unexpected exit of a worker.
 
     Attributes:
         name: Name of the worker.
         cause: One sentence.
-        restarts: Number of the restart to come.
-        delay_s: Until then.
+        restarts: Number of the coming restart.
+        delay_s: Until the restart.
     """
 
     name: str
@@ -61,54 +61,55 @@ class Death:
 
 
 @dataclass(slots=True)
-class Life:
-    """How a worker is doing.
+class WorkerState:
+    """The state of a worker over all its processes.
 
     Attributes:
-        worker: Its line of the table.
-        incarnation: Its process, None between two of them and after the last.
+        spec: What it runs.
+        running: Its process; None between two processes and after the last.
         restarts: How often it was restarted.
-        in_a_row: Deaths since it was last healthy.
-        deaths_ns: When it died of late.
-        due_ns: When it is restarted; None if it is not waiting for that.
-        ended: It finished by itself.
-        cause: Why it died last, empty if it never did.
-        blame: Why it was killed by us, until that death has been seen.
+        consecutive_exits: Unexpected exits since it last ran for `BACKOFF_RESET_S`.
+        exits_ns: Times of the unexpected exits within `EXIT_WINDOW_S`.
+        restart_at_ns: When it is restarted; None if no restart is due.
+        ended: It finished without error.
+        cause: Cause of its last unexpected exit; empty if there was none.
+        kill_reason: Why the supervisor killed its process, until the exit is handled.
     """
 
-    worker: Worker
-    incarnation: Incarnation | None = None
+    spec: Worker
+    running: WorkerProcess | None = None
     restarts: int = 0
-    in_a_row: int = 0
-    deaths_ns: list[int] = field(default_factory=list)
-    due_ns: int | None = None
+    consecutive_exits: int = 0
+    exits_ns: list[int] = field(default_factory=list)
+    restart_at_ns: int | None = None
     ended: bool = False
     cause: str = ""
-    blame: str = ""
+    kill_reason: str = ""
 
 
 class Supervisor:
-    """Starts the workers on entering, and leaves none behind on leaving.
+    """Starts the workers on entering its context and ends all of them on leaving.
 
     Args:
-        workers: The table.
+        workers: What to run.
         debug: Let the workers write to the terminal.
 
     Attributes:
-        fault: What a worker that was asked to stop could not do; None if all could, but for cameras.
+        states: By name.
+        error: Of a worker other than a camera that failed while it stopped; None if all succeeded.
     """
 
     def __init__(self, workers: Sequence[Worker], *, debug: bool = False) -> None:
-        self.fault: PoseRigError | None = None
-        self.lives = {worker.name: Life(worker) for worker in workers}
+        self.error: PoseRigError | None = None
+        self.states = {worker.name: WorkerState(worker) for worker in workers}
         self._debug = debug
         self._start_ns = 0
-        self._hurry = False
+        self._skip_wait = False
 
     def __enter__(self) -> Self:
         try:
-            for life in self.lives.values():
-                self._spawn(life)
+            for state in self.states.values():
+                self._spawn(state)
         except BaseException:
             self.stop()
             raise
@@ -118,107 +119,106 @@ class Supervisor:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        if kind is None and self.fault is not None:
-            raise self.fault
+        if kind is None and self.error is not None:
+            raise self.error
 
-    def release(self, start_ns: int) -> None:
-        """Tells every worker, and those to come, the monotonic instant from which files count their time."""
+    def start_clock(self, start_ns: int) -> None:
+        """Sends all present and future workers the monotonic time from which files count theirs."""
         self._start_ns = start_ns
-        for life in self.lives.values():
-            if life.incarnation:
-                life.incarnation.start_ns.get_obj().value = start_ns
+        for state in self.states.values():
+            if state.running:
+                state.running.start_ns.get_obj().value = start_ns
 
-    def poll(self) -> list[Death]:
-        """Restarts what is due and returns the deaths since the last call.
+    def poll(self) -> list[WorkerExit]:
+        """Restarts the workers that are due and returns the unexpected exits since the last call.
 
         Raises:
-            PoseRigError: A worker failed for good; names it.
+            PoseRigError: A worker that is not restarted failed; names it.
         """
-        deaths = []
-        for life in self.lives.values():
-            if life.incarnation and life.incarnation.process.exitcode is not None:
-                if death := self._bury(life, life.incarnation):
-                    deaths.append(death)
-            elif life.due_ns is not None and time.monotonic_ns() >= life.due_ns:
-                life.restarts += 1
-                self._spawn(life)
-        return deaths
+        exits = []
+        for state in self.states.values():
+            if state.running and state.running.process.exitcode is not None:
+                if worker_exit := self._on_exit(state, state.running):
+                    exits.append(worker_exit)
+            elif state.restart_at_ns is not None and time.monotonic_ns() >= state.restart_at_ns:
+                state.restarts += 1
+                self._spawn(state)
+        return exits
 
-    def kill(self, name: str, cause: str) -> None:
-        """Kills a worker that hangs; `poll` restarts it, giving ``cause`` as the reason."""
-        life = self.lives[name]
-        if life.incarnation:
-            life.blame = cause
-            life.incarnation.process.kill()
+    def kill(self, name: str, reason: str) -> None:
+        """Kills a worker that hangs; `poll` restarts it and returns ``reason`` as the cause."""
+        state = self.states[name]
+        if state.running:
+            state.kill_reason = reason
+            state.running.process.kill()
 
-    def hurry(self) -> None:
-        """Makes a `stop` under way, or the next one, not wait for anybody."""
-        self._hurry = True
+    def skip_wait(self) -> None:
+        """Makes the current or next `stop` terminate the workers without waiting for them."""
+        self._skip_wait = True
 
     def stop(self) -> None:
-        """Ends all workers: asks, then terminates, then kills."""
-        living = [(life.worker, life.incarnation) for life in self.lives.values() if life.incarnation]
-        for _, incarnation in living:
+        """Ends all workers: sets their stop events, then terminates, then kills them."""
+        running = [(state.spec, state.running) for state in self.states.values() if state.running]
+        for _, process in running:
             # In a thread: setting an event can block for ever if a process was killed while waiting for it.
-            threading.Thread(target=incarnation.stop.set, daemon=True).start()
-        asked = time.monotonic()
-        self._await(living, lambda worker: asked + worker.grace_s)
-        for worker, incarnation in living:
-            failure = incarnation.cause()[1] if (incarnation.process.exitcode or 0) > 0 else None
+            threading.Thread(target=process.stop.set, daemon=True).start()
+        stopped_s = time.monotonic()
+        self._wait(running, lambda worker: stopped_s + worker.stop_timeout_s)
+        for worker, process in running:
+            failure = process.exit_cause()[1] if (process.process.exitcode or 0) > 0 else None
             if failure and (failure.final or not isinstance(worker.job, CameraJob)):  # a camera has nothing to finish
-                self.fault = PoseRigError(f"{worker.name}: {failure.cause}", failure.remedy)
-        for _, incarnation in living:
-            incarnation.process.terminate()
-        terminated = time.monotonic()
-        self._await(living, lambda _: terminated + LAST_WORDS_S)
-        for _, incarnation in living:
-            incarnation.process.kill()
-            incarnation.process.join()
-            incarnation.close()
-        for life in self.lives.values():
-            life.incarnation, life.due_ns = None, None
+                self.error = PoseRigError(f"{worker.name}: {failure.cause}", failure.remedy)
+        for _, process in running:
+            process.process.terminate()
+        terminated_s = time.monotonic()
+        self._wait(running, lambda _: terminated_s + KILL_TIMEOUT_S)
+        for _, process in running:
+            process.process.kill()
+            process.process.join()
+            process.close()
+        for state in self.states.values():
+            state.running, state.restart_at_ns = None, None
 
-    def _await(self, living: list[tuple[Worker, Incarnation]], deadline: Callable[[Worker], float]) -> None:
-        while not self._hurry and any(
-            incarnation.process.exitcode is None and time.monotonic() < deadline(worker)
-            for worker, incarnation in living
+    def _wait(self, running: list[tuple[Worker, WorkerProcess]], deadline_s: Callable[[Worker], float]) -> None:
+        while not self._skip_wait and any(
+            process.process.exitcode is None and time.monotonic() < deadline_s(worker) for worker, process in running
         ):
             time.sleep(0.01)
 
-    def _spawn(self, life: Life) -> None:
-        worker = life.worker
-        job = replace(worker.job, restarts=life.restarts)
-        life.incarnation = Incarnation.start(worker.name, worker.main, job, self._start_ns, self._debug)
-        life.due_ns = None
+    def _spawn(self, state: WorkerState) -> None:
+        job = replace(state.spec.job, restarts=state.restarts)
+        state.running = WorkerProcess.start(state.spec.name, state.spec.main, job, self._start_ns, self._debug)
+        state.restart_at_ns = None
 
-    def _bury(self, life: Life, incarnation: Incarnation) -> Death | None:
-        now = time.monotonic_ns()
-        code = incarnation.process.exitcode
-        cause, failure = incarnation.cause()
-        lived_ns = now - incarnation.born_ns
-        incarnation.close()
-        life.incarnation = None
+    def _on_exit(self, state: WorkerState, running: WorkerProcess) -> WorkerExit | None:
+        now_ns = time.monotonic_ns()
+        code = running.process.exitcode
+        cause, failure = running.exit_cause()
+        ran_ns = now_ns - running.started_ns
+        running.close()
+        state.running = None
         if code == 0:
-            life.ended = True
+            state.ended = True
             return None
-        life.cause, life.blame = life.blame or (failure.cause if failure else cause), ""
-        life.in_a_row = 1 if lived_ns >= HEALTHY_S * _NS else life.in_a_row + 1
-        life.deaths_ns = [then for then in life.deaths_ns if now - then < VITAL_WINDOW_S * _NS] + [now]
-        _raise_if_final(life, code or 0, failure)
-        delay_s = min(BACKOFF_S * 2 ** (life.in_a_row - 1), BACKOFF_MOST_S)
-        life.due_ns = now + round(delay_s * _NS)
-        return Death(life.worker.name, life.cause, life.restarts + 1, delay_s)
+        state.cause, state.kill_reason = state.kill_reason or cause, ""
+        state.consecutive_exits = 1 if ran_ns >= BACKOFF_RESET_S * _NS else state.consecutive_exits + 1
+        state.exits_ns = [t_ns for t_ns in state.exits_ns if now_ns - t_ns < EXIT_WINDOW_S * _NS] + [now_ns]
+        _raise_if_final(state, code or 0, failure)
+        delay_s = min(BACKOFF_S * 2 ** (state.consecutive_exits - 1), MAX_BACKOFF_S)
+        state.restart_at_ns = now_ns + round(delay_s * _NS)
+        return WorkerExit(state.spec.name, state.cause, state.restarts + 1, delay_s)
 
 
-def _raise_if_final(life: Life, code: int, failure: Failure | None) -> None:
-    worker = life.worker
+def _raise_if_final(state: WorkerState, code: int, failure: Failure | None) -> None:
+    worker = state.spec
     usage = code == UsageError.exit_code
-    final = worker.final_errors or (failure is not None and failure.final)
+    final = worker.fail_on_error or (failure is not None and failure.final)
     if usage or (final and code > 0):  # a worker killed by a signal has code < 0
         kind = UsageError if usage else PoseRigError
-        raise kind(f"{worker.name}: {life.cause}", failure.remedy if failure else "Mend that source or leave it out.")
-    if worker.vital and len(life.deaths_ns) >= VITAL_DEATHS:
+        remedy = failure.remedy if failure else "Repair that source, or remove it from --cams."
+        raise kind(f"{worker.name}: {state.cause}", remedy)
+    if worker.required and len(state.exits_ns) >= MAX_EXITS:
         raise PoseRigError(
-            f"{worker.name} died {len(life.deaths_ns)} times within {VITAL_WINDOW_S:.0f} s: {life.cause}",
-            failure.remedy if failure else "Run again with --debug to see what it says.",
+            f"{worker.name} failed {len(state.exits_ns)} times within {EXIT_WINDOW_S:.0f} s: {state.cause}",
+            failure.remedy if failure else "Run again with --debug to see its output.",
         )

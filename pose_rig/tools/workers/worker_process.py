@@ -15,7 +15,7 @@ from typing import Self
 
 import msgspec
 
-from pose_rig.tools.workers.main import Failure, Main, serve
+from pose_rig.tools.workers.entry_point import Failure, Main, serve
 from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
 
 Job = CameraJob | FusionJob | RecordJob | ReplayJob | StreamJob
@@ -25,7 +25,7 @@ _spawn = multiprocessing.get_context("spawn")
 
 
 @dataclass(slots=True)
-class Incarnation:
+class WorkerProcess:
     """One process of a worker.
 
     Every process has its own event and value: one killed while it holds their locks would block all that share them.
@@ -35,7 +35,7 @@ class Incarnation:
     stop: Event
     start_ns: "Synchronized[int]"
     report: Connection
-    born_ns: int
+    started_ns: int
 
     @classmethod
     def start(cls, name: str, main: Main, job: Job, start_ns: int, debug: bool) -> Self:
@@ -43,19 +43,19 @@ class Incarnation:
         stop, start = _spawn.Event(), _spawn.Value("q", start_ns)
         ours, theirs = _spawn.Pipe(duplex=False)
         process = _spawn.Process(target=serve, args=(main, job, stop, start, theirs, debug), name=name, daemon=True)
-        with _without_sigint(), _one_thread():
+        with _sigint_blocked(), _single_threaded_blas():
             process.start()
         theirs.close()
         return cls(process, stop, start, ours, time.monotonic_ns())
 
-    def cause(self) -> tuple[str, Failure | None]:
-        """Returns why the process ended: a sentence, and the failure it reported itself if it did."""
+    def exit_cause(self) -> tuple[str, Failure | None]:
+        """Returns why the process exited: a sentence, and the failure that it reported, if any."""
         try:
             if self.report.poll():
                 failure = msgspec.msgpack.decode(self.report.recv_bytes(), type=Failure)
                 return failure.cause, failure
         except (EOFError, OSError):
-            pass  # it ended without a word, or in the middle of one, which its exit code explains below
+            pass  # it exited before or while it reported; the exit code explains why
         code = self.process.exitcode or 0
         if code < 0:
             name = next((known.name for known in signal.Signals if known == -code), "unknown")
@@ -63,14 +63,14 @@ class Incarnation:
         return f"It ended with exit code {code}.", None
 
     def close(self) -> None:
-        """Frees what the ended process leaves."""
+        """Releases the resources of the exited process."""
         self.process.close()
         self.report.close()
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Starts a process whose linear algebra keeps to one thread: small matrices only wait for more."""
+def _single_threaded_blas() -> Iterator[None]:
+    """Processes started in this context use one BLAS thread: the matrices are too small to gain from more."""
     added = {name: "1" for name in BLAS_THREADS if name not in os.environ}
     os.environ.update(added)
     try:
@@ -81,8 +81,8 @@ def _one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _without_sigint() -> Iterator[None]:
-    """Starts a process deaf to Ctrl-C from its first instruction on; what is missed here arrives afterwards."""
+def _sigint_blocked() -> Iterator[None]:
+    """Processes started in this context ignore Ctrl-C from the first instruction; here it is delivered afterwards."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows: the worker ignores Ctrl-C as soon as it runs
         yield
         return

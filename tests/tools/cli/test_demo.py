@@ -19,8 +19,8 @@ def board(elapsed_s: float, *, solved: bool) -> RunStatus:
     telemetry.start_ns = telemetry.end_ns - round(elapsed_s * 1e9)
     if solved:
         telemetry.take(RigState(t_ns=0, mode="solved", cameras=()))
-    lives = Supervisor((Worker("cam01", idle, camera_job()), Worker("fusion", idle, camera_job()))).lives
-    return RunStatus(Config(camera=(CameraConfig(source="a.mp4", name="cam01"),)), telemetry, lives)
+    states = Supervisor((Worker("cam01", idle, camera_job()), Worker("fusion", idle, camera_job()))).states
+    return RunStatus(Config(camera=(CameraConfig(source="a.mp4", name="cam01"),)), telemetry, states)
 
 
 @pytest.mark.parametrize(

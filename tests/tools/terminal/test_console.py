@@ -66,7 +66,7 @@ def test_what_workers_say_of_themselves_is_only_text() -> None:
     camera = CameraState(name="sim0", focal_px=1.0, note=PWN)
     telemetry.take(RigState(t_ns=0, mode="cold", cameras=(camera,), note=PWN))
     workers = (Worker("sim0", idle, camera_job()), Worker("fusion", idle, camera_job()))
-    status = RunStatus(Config(camera=(CameraConfig(source="sim", name="sim0"),)), telemetry, Supervisor(workers).lives)
+    status = RunStatus(Config(camera=(CameraConfig(source="sim", name="sim0"),)), telemetry, Supervisor(workers).states)
     out = StringIO()
     console = Console(file=out)
     console.print(picture(status))
@@ -142,7 +142,7 @@ def test_a_narrow_terminal_still_shows_which_camera_is_in_which_state() -> None:
     telemetry.start_ns = 1
     telemetry.take(Health(worker="left", t_ns=0, state="running"))
     workers = (Worker("left", idle, camera_job()), Worker("fusion", idle, camera_job()))
-    status = RunStatus(Config(camera=(CameraConfig(source="sim", name="left"),)), telemetry, Supervisor(workers).lives)
+    status = RunStatus(Config(camera=(CameraConfig(source="sim", name="left"),)), telemetry, Supervisor(workers).states)
     out = StringIO()
     console = Console(file=out)
     console.width = 40

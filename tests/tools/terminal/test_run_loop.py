@@ -23,7 +23,7 @@ from pose_rig.tools.terminal.runner import run_plan
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import Plan, plan
-from pose_rig.tools.workers.worker_process import Incarnation
+from pose_rig.tools.workers.worker_process import WorkerProcess
 from tests.tools import fakes
 
 
@@ -66,10 +66,10 @@ def run(ready: Plan, display: Recorded, stop_when: Callable[[RunStatus], bool] |
 
 
 def kill(status: RunStatus, name: str, number: int = signal.SIGKILL) -> None:
-    incarnation = status.lives[name].incarnation
-    assert incarnation is not None
-    assert incarnation.process.pid is not None
-    os.kill(incarnation.process.pid, number)
+    running = status.states[name].running
+    assert running is not None
+    assert running.process.pid is not None
+    os.kill(running.process.pid, number)
 
 
 def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_killed_camera_is_named_and_restarted_while_poses_go_on() -> None:
     display = Recorded(lambda status: status.telemetry.poses > 20, lambda status: kill(status, "cam0"))
     status = run(fake_plan(0, 0, duration_s=4.0), display)
     assert "cam0: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
-    assert status.lives["cam0"].restarts == 1
+    assert status.states["cam0"].restarts == 1
     assert status.telemetry.workers["cam0"].health.restarts == 1
     assert status.telemetry.poses > 100
     assert "restarted 1×" in "\n".join(summary(status, None))
@@ -123,31 +123,31 @@ def test_a_killed_fusion_is_restarted() -> None:
 def test_a_camera_that_hangs_is_killed_and_restarted() -> None:
     display = Recorded()
     status = run(fake_plan(0, 0, sources=("mute", "fake"), duration_s=12.0), display)
-    assert "cam0: It said nothing for 10 s. Restarting in 0.5 s (restart 1)." in display.said
-    assert status.lives["cam1"].restarts == 0
+    assert "cam0: No report for 10 s. Restarting in 0.5 s (restart 1)." in display.said
+    assert status.states["cam1"].restarts == 0
 
 
 def test_a_fusion_that_saves_may_say_nothing_for_longer(tmp_path: Path) -> None:
     rig = Run(fake_plan(0, save=str(tmp_path / "poses.npz")), Recorded())
-    incarnation = Incarnation.start("fusion", fakes.idle, fakes.camera_job(), 0, debug=False)
-    fusion = rig.status.lives["fusion"]
-    fusion.incarnation, incarnation.born_ns = incarnation, 0
-    rig.status.lives["cam0"].ended = True
+    running = WorkerProcess.start("fusion", fakes.idle, fakes.camera_job(), 0, debug=False)
+    fusion = rig.status.states["fusion"]
+    fusion.running, running.started_ns = running, 0
+    rig.status.states["cam0"].ended = True
     rig.status.telemetry.take(fakes.fusion_health("running", 1))
     heard = rig.status.telemetry.workers["fusion"]
     heard.at_ns -= 12_000_000_000
     rig._kill_hanging()
-    assert fusion.blame == ""
+    assert fusion.kill_reason == ""
     heard.at_ns -= 10_000_000_000
     rig._kill_hanging()
-    assert fusion.blame == "It said nothing for 20 s."
-    incarnation.process.join()
-    incarnation.close()
+    assert fusion.kill_reason == "No report for 20 s."
+    running.process.join()
+    running.close()
 
 
 def test_an_unreadable_file_fails_the_run_with_its_sentence() -> None:
     ready = fake_plan(0, sources=("broken",))
-    ready = replace(ready, workers=tuple(replace(worker, final_errors=True) for worker in ready.workers))
+    ready = replace(ready, workers=tuple(replace(worker, fail_on_error=True) for worker in ready.workers))
     with pytest.raises(PoseRigError, match=r"^cam0: broken\.mp4 cannot be read as a video\."):
         run(ready, Recorded())
 
@@ -203,12 +203,12 @@ def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal
     assert save.exists()
     assert display.said[-1] == "Stopping and saving the poses; Ctrl-C gives up."
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert all(life.incarnation is None for life in status.lives.values())
+    assert all(worker.running is None for worker in status.states.values())
 
 
 def test_asking_twice_does_not_wait() -> None:
     ready = fake_plan(0)
-    stuck = tuple(replace(worker, main=fakes.deaf_to_stop, grace_s=30.0) for worker in ready.workers)
+    stuck = tuple(replace(worker, main=fakes.deaf_to_stop, stop_timeout_s=30.0) for worker in ready.workers)
     asked: list[float] = []
 
     def interrupt(status: RunStatus) -> None:

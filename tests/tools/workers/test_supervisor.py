@@ -11,8 +11,8 @@ import pytest
 
 from pose_rig.config import Config
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.workers.supervisor import Death, Supervisor, Worker
-from pose_rig.tools.workers.worker_process import Incarnation
+from pose_rig.tools.workers.supervisor import Supervisor, Worker, WorkerExit
+from pose_rig.tools.workers.worker_process import WorkerProcess
 from pose_rig.wire.jobs import FusionJob
 from tests.tools.fakes import (
     camera_job,
@@ -31,20 +31,20 @@ from tests.tools.fakes import (
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
 
 
-def deaths_until(supervisor: Supervisor, count: int, within_s: float = 15) -> list[Death]:
-    deaths: list[Death] = []
+def exits_until(supervisor: Supervisor, count: int, within_s: float = 15) -> list[WorkerExit]:
+    exits: list[WorkerExit] = []
     deadline = time.monotonic() + within_s
-    while len(deaths) < count and time.monotonic() < deadline:
-        deaths += supervisor.poll()
+    while len(exits) < count and time.monotonic() < deadline:
+        exits += supervisor.poll()
         time.sleep(0.01)
-    return deaths
+    return exits
 
 
 def pid_of(supervisor: Supervisor, name: str) -> int:
-    incarnation = supervisor.lives[name].incarnation
-    assert incarnation is not None
-    assert incarnation.process.pid is not None
-    return incarnation.process.pid
+    running = supervisor.states[name].running
+    assert running is not None
+    assert running.process.pid is not None
+    return running.process.pid
 
 
 def read_once_there(path: Path, start: str = "", within_s: float = 10) -> str:
@@ -60,13 +60,13 @@ def test_a_killed_worker_is_named_and_restarted_and_the_other_lives_on() -> None
     with Supervisor([Worker("left", idle, camera_job()), Worker("right", idle, camera_job())]) as supervisor:
         victim, survivor = pid_of(supervisor, "left"), pid_of(supervisor, "right")
         os.kill(victim, signal.SIGKILL)
-        assert deaths_until(supervisor, 1) == [Death("left", "It was killed by signal 9 (SIGKILL).", 1, 0.5)]
+        assert exits_until(supervisor, 1) == [WorkerExit("left", "It was killed by signal 9 (SIGKILL).", 1, 0.5)]
         deadline = time.monotonic() + 5
-        while supervisor.lives["left"].incarnation is None and time.monotonic() < deadline:
+        while supervisor.states["left"].running is None and time.monotonic() < deadline:
             assert supervisor.poll() == []
         assert pid_of(supervisor, "left") != victim
         assert pid_of(supervisor, "right") == survivor
-        assert supervisor.lives["left"].restarts == 1
+        assert supervisor.states["left"].restarts == 1
 
 
 def test_a_worker_killed_while_it_waits_for_stop_does_not_block_the_stop() -> None:
@@ -79,24 +79,24 @@ def test_a_worker_killed_while_it_waits_for_stop_does_not_block_the_stop() -> No
 
 def test_a_failing_worker_backs_off_and_says_why() -> None:
     with Supervisor([Worker("left", unplugged, camera_job())]) as supervisor:
-        deaths = deaths_until(supervisor, 3)
-    assert [death.delay_s for death in deaths] == [0.5, 1.0, 2.0]
-    assert [death.restarts for death in deaths] == [1, 2, 3]
-    assert {death.cause for death in deaths} == {"Camera 0 cannot be opened."}
+        exits = exits_until(supervisor, 3)
+    assert [worker_exit.delay_s for worker_exit in exits] == [0.5, 1.0, 2.0]
+    assert [worker_exit.restarts for worker_exit in exits] == [1, 2, 3]
+    assert {worker_exit.cause for worker_exit in exits} == {"Camera 0 cannot be opened."}
 
 
 def test_a_defect_is_named() -> None:
     with Supervisor([Worker("left", defective, camera_job())]) as supervisor:
-        (death,) = deaths_until(supervisor, 1)
-    assert death.cause == "It hit a defect: ZeroDivisionError: no views."
+        (worker_exit,) = exits_until(supervisor, 1)
+    assert worker_exit.cause == "Internal error: ZeroDivisionError: no views."
 
 
 def test_a_file_that_cannot_be_opened_fails_the_run() -> None:
     with (
         pytest.raises(PoseRigError, match=r"^left: Camera 0 cannot be opened\. Plug it in\.$") as caught,
-        Supervisor([Worker("left", unplugged, camera_job(), final_errors=True)]) as supervisor,
+        Supervisor([Worker("left", unplugged, camera_job(), fail_on_error=True)]) as supervisor,
     ):
-        deaths_until(supervisor, 1)
+        exits_until(supervisor, 1)
     assert caught.value.exit_code == 1
 
 
@@ -105,34 +105,34 @@ def test_a_wrong_request_is_never_retried() -> None:
         pytest.raises(UsageError, match=r"^left: That cannot be\. Ask"),
         Supervisor([Worker("left", misused, camera_job())]) as supervisor,
     ):
-        deaths_until(supervisor, 1)
+        exits_until(supervisor, 1)
 
 
 def test_what_cannot_mend_is_never_retried_and_is_no_wrong_request() -> None:
     with (
         pytest.raises(PoseRigError, match=r"^fusion: weights\.onnx is not a pose-rig graph\. Export one\.$") as caught,
-        Supervisor([Worker("fusion", unmendable, camera_job(), vital=True)]) as supervisor,
+        Supervisor([Worker("fusion", unmendable, camera_job(), required=True)]) as supervisor,
     ):
-        deaths_until(supervisor, 1)
+        exits_until(supervisor, 1)
     assert caught.value.exit_code == 1
-    assert supervisor.lives["fusion"].restarts == 0
+    assert supervisor.states["fusion"].restarts == 0
 
 
 def test_a_defect_while_it_finishes_fails_the_run_but_not_that_of_a_camera() -> None:
     with Supervisor([Worker("left", defective_at_the_end, camera_job())]) as supervisor:
         time.sleep(1.0)  # it waits for the end by now
-    assert supervisor.fault is None
+    assert supervisor.error is None
     with (
-        pytest.raises(PoseRigError, match=r"^fusion: It hit a defect: ZeroDivisionError: no rows\."),
-        Supervisor([Worker("fusion", defective_at_the_end, FusionJob(Config(), (), ""), grace_s=30.0)]),
+        pytest.raises(PoseRigError, match=r"^fusion: Internal error: ZeroDivisionError: no rows\."),
+        Supervisor([Worker("fusion", defective_at_the_end, FusionJob(Config(), (), ""), stop_timeout_s=30.0)]),
     ):
         time.sleep(0.1)
 
 
 def test_a_defect_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
     with Supervisor([Worker("left", leaky, camera_job())], debug=True) as supervisor:
-        (death,) = deaths_until(supervisor, 1)
-    assert death.cause == "It hit a defect: ValueError: rtsp://cam.lan/live did not answer."
+        (worker_exit,) = exits_until(supervisor, 1)
+    assert worker_exit.cause == "Internal error: ValueError: rtsp://cam.lan/live did not answer."
     traceback = capfd.readouterr().err
     assert "rtsp://cam.lan/live did not answer" in traceback
     assert "hunter2@" not in traceback.replace('raise ValueError("rtsp://joe:hunter2@', "")
@@ -143,44 +143,44 @@ def test_a_worker_that_died_in_the_middle_of_its_report_is_one_that_died() -> No
     ours, theirs = spawn.Pipe(duplex=False)
     os.write(theirs.fileno(), struct.pack("!i", 99) + b"x")  # of 99 bytes one
     theirs.close()
-    incarnation = Incarnation(spawn.Process(), spawn.Event(), spawn.Value("q", 0), ours, 0)
-    assert incarnation.cause() == ("It ended with exit code 0.", None)
+    running = WorkerProcess(spawn.Process(), spawn.Event(), spawn.Value("q", 0), ours, 0)
+    assert running.exit_cause() == ("It ended with exit code 0.", None)
     ours.close()
 
 
 def test_a_vital_worker_that_keeps_dying_fails_the_run() -> None:
     with (
-        pytest.raises(PoseRigError, match=r"^fusion died 5 times within 30 s: It hit a defect") as caught,
-        Supervisor([Worker("fusion", defective, camera_job(), vital=True)]) as supervisor,
+        pytest.raises(PoseRigError, match=r"^fusion failed 5 times within 30 s: Internal error") as caught,
+        Supervisor([Worker("fusion", defective, camera_job(), required=True)]) as supervisor,
     ):
-        assert len(deaths_until(supervisor, 5, within_s=25)) < 5
+        assert len(exits_until(supervisor, 5, within_s=25)) < 5
     assert "--debug" in caught.value.remedy
 
 
 def test_a_worker_that_finishes_is_left_alone() -> None:
     with Supervisor([Worker("left", finish, camera_job())]) as supervisor:
         deadline = time.monotonic() + 15
-        while not supervisor.lives["left"].ended and time.monotonic() < deadline:
+        while not supervisor.states["left"].ended and time.monotonic() < deadline:
             assert supervisor.poll() == []
             time.sleep(0.01)
-        assert deaths_until(supervisor, 1, within_s=0.7) == []
-        assert supervisor.lives["left"].ended
-        assert supervisor.lives["left"].restarts == 0
+        assert exits_until(supervisor, 1, within_s=0.7) == []
+        assert supervisor.states["left"].ended
+        assert supervisor.states["left"].restarts == 0
 
 
 def test_a_hanging_worker_is_killed_with_a_reason() -> None:
     with Supervisor([Worker("left", idle, camera_job())]) as supervisor:
         supervisor.kill("left", "It was silent for 10 s.")
-        (death,) = deaths_until(supervisor, 1)
-    assert death.cause == "It was silent for 10 s."
+        (worker_exit,) = exits_until(supervisor, 1)
+    assert worker_exit.cause == "It was silent for 10 s."
 
 
 def test_the_start_instant_reaches_workers_and_their_successors(tmp_path: Path) -> None:
     note = tmp_path / "note"
     with Supervisor([Worker("left", write_start, camera_job(str(note)))]) as supervisor:
-        supervisor.release(123_456)
+        supervisor.start_clock(123_456)
         assert read_once_there(note) == "0 123456"
-        deaths_until(supervisor, 1)
+        exits_until(supervisor, 1)
         time.sleep(0.5)
         supervisor.poll()
         assert read_once_there(note, "1") == "1 123456"
@@ -202,7 +202,7 @@ def test_no_worker_outlives_a_killed_supervisor() -> None:
         "from pose_rig.tools.workers.supervisor import Supervisor, Worker\n"
         "if __name__ == '__main__':\n"
         "    with Supervisor([Worker('left', idle, camera_job())]) as supervisor:\n"
-        "        print(supervisor.lives['left'].incarnation.process.pid, flush=True); time.sleep(60)\n"
+        "        print(supervisor.states['left'].running.process.pid, flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
         assert parent.stdout is not None

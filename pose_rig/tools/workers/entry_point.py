@@ -1,4 +1,4 @@
-"""What every worker process runs around its `main`: quiet signals, a watch on its parent, a sentence when it fails."""
+"""The entry point of every worker process: signals, output, exit with its parent, and a report if it fails."""
 
 import logging
 import os
@@ -19,14 +19,14 @@ from pose_rig.errors import PoseRigError
 from pose_rig.names import shown
 from pose_rig.redaction import redacted
 
-# A worker's main: its job (a CameraJob or FusionJob), the event that asks it to stop, and the monotonic instant from
-# which files and simulated cameras count their time, 0 until it is known.
+# The main function of a worker: its job, the stop event, and the monotonic time from which files and simulated cameras
+# count theirs, 0 until it is known.
 Main = Callable[[Any, Event, "Synchronized[int]"], None]
-MOST_CHARACTERS = 2000  # of a sentence; a longer one is an array somebody printed
+MAX_CHARACTERS = 2000  # of a sentence; longer ones contain printed arrays
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a worker gave up, in its own words; ``final`` as in `PoseRigError`."""
+    """Why a worker failed: `PoseRigError.cause`, ``remedy`` and ``final``."""
 
     cause: str
     remedy: str
@@ -34,29 +34,29 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def serve(main: Main, job: Any, stop: Event, start_ns: "Synchronized[int]", report: Connection, debug: bool) -> None:
-    """Runs ``main`` in this process, and exits with 0, or 1 or 2 after sending a `Failure` through ``report``.
+    """Runs ``main`` in this process and exits with 0, or with 1 or 2 after sending a `Failure` through ``report``.
 
-    The process ends by itself when its parent is gone. Without ``debug`` what libraries print goes nowhere, because it
-    would tear the table in the terminal.
+    The process exits when its parent does. Without ``debug`` the output of libraries is discarded, because it would
+    break up the table in the terminal.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; only the parent acts
-    threading.Thread(target=_exit_with_parent, name="parent watch", daemon=True).start()
+    threading.Thread(target=_exit_with_parent, name="parent monitor", daemon=True).start()
     if debug:
         logging.basicConfig(level=logging.INFO)
     else:
-        _silence()
+        _discard_output()
     try:
         main(job, stop, start_ns)
     except PoseRigError as error:
         _fail(report, Failure(error.cause, error.remedy, error.final), error.exit_code)
-    except Exception as error:  # the top of a worker: whatever happened becomes a sentence and a restart
-        text = redacted(f"It hit a defect: {type(error).__name__}: {error}.")
+    except Exception as error:  # the top of a worker: any failure is reported, and the worker is restarted
+        text = redacted(f"Internal error: {type(error).__name__}: {error}.")
         _fail(report, Failure(text, "Run again with --debug and report the traceback."), 1)
 
 
 def _fail(report: Connection, failure: Failure, exit_code: int) -> None:
     sys.stderr.write(shown(redacted(traceback.format_exc())))
-    short = Failure(failure.cause[:MOST_CHARACTERS], failure.remedy[:MOST_CHARACTERS], failure.final)
+    short = Failure(failure.cause[:MAX_CHARACTERS], failure.remedy[:MAX_CHARACTERS], failure.final)
     report.send_bytes(msgspec.msgpack.encode(short))
     sys.exit(exit_code)
 
@@ -68,8 +68,8 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _silence() -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _discard_output() -> None:
+    devnull = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)
-    os.close(nowhere)
+        os.dup2(devnull, stream)
+    os.close(devnull)

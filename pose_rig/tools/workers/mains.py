@@ -1,0 +1,84 @@
+"""The main functions of the workers. Each imports its libraries in its own process."""
+
+from collections.abc import Callable
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pose_rig.assets.cache import cache_folder
+from pose_rig.config import CameraConfig, Pace
+from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
+
+if TYPE_CHECKING:
+    from pose_rig.capture.source import Source
+    from pose_rig.lifting.engine import OrtEngine
+
+SESSION_SUFFIX = ".mcap"
+
+
+def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Runs a camera worker; a camera whose source is a session plays the recorded video.
+
+    With pace ``all`` capture does not depend on the clock, so this waits until fusion and terminal are connected.
+    """
+    from pose_rig.capture.process import main
+    from pose_rig.capture.source_factory import open_source
+
+    recorded = Path(job.camera.source).suffix == SESSION_SUFFIX
+    while job.pace == "all" and not start_ns.value:
+        if stop.wait(0.02):
+            return
+    main(job, stop, start_ns, _open_recorded if recorded else open_source)
+
+
+def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Runs the fusion worker; only here lifting, fusion and the poses file are combined."""
+    from pose_rig.fusion.process import main
+    from pose_rig.session.formats.poses_file import open_poses
+
+    main(job, stop, _engine(job), open_poses)
+
+
+def run_replay(job: ReplayJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Runs the fusion worker of a replay, which reads the session itself."""
+    from pose_rig.session.replay import main
+
+    main(job, stop, _engine(job.fusion), lambda: start_ns.value > 0)
+
+
+def run_streams(job: StreamJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Runs the worker that sends poses to engines."""
+    from pose_rig.streaming.process import main
+
+    main(job, stop)
+
+
+def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+    """Runs the recorder."""
+    from pose_rig.session.recorder import main
+
+    main(job, stop)
+
+
+def _engine(job: FusionJob) -> "OrtEngine":
+    """Returns the inference engine, warmed up."""
+    from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
+
+    settings = job.config.fusion
+    weights = Path(settings.weights) if settings.weights else DEFAULT_WEIGHTS
+    engine = OrtEngine(weights, settings.provider, cache_folder() / "engines")
+    warm_up(engine, len(job.config.camera))
+    return engine
+
+
+def _open_recorded(camera: CameraConfig, pace: Pace, start: Callable[[], int]) -> "Source":
+    """Returns the recorded video of a camera as a source."""
+    from pose_rig.capture.recording import PacedSource
+    from pose_rig.session.draw.images import video_topic
+    from pose_rig.session.reader import Session
+    from pose_rig.session.video import SessionVideo
+
+    session = Session(camera.source)
+    total = session.topics.get(video_topic(camera.name))
+    return PacedSource(SessionVideo(camera.name, lambda: session.video_frames(camera.name), total), pace, start)
