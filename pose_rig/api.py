@@ -24,7 +24,7 @@ from pose_rig.humanoid.retarget import retarget as solve
 from pose_rig.joint_name import joint_index
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.formats.poses_npz import read_npz
+from pose_rig.session.formats.poses_file import read_poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import joint_names, landmarks
 from pose_rig.wire.bus import Receiver
@@ -225,7 +225,7 @@ def load(path: str | Path) -> Poses:
     Raises:
         SourceError: The file cannot be read, or is not a poses file.
     """
-    return read_npz(path)
+    return read_poses(path)
 
 
 def subscribe(endpoint: str = "tcp://127.0.0.1:5571", *, timeout_s: float | None = None) -> Iterator[Pose]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pose_rig
-from pose_rig.session.formats.poses_npz import read_npz
+from pose_rig.session.formats.poses_file import read_poses
 from pose_rig.skeleton import J
 from pose_rig.wire.bus import Sender
 from pose_rig.wire.messages import Pose3D
@@ -91,7 +91,7 @@ def test_poses_are_those_of_the_command_line_to_the_last_bit(tmp_path: Path, sce
     one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(Path(pose_rig.__file__).parents[1])}
     for command in (("-c", code), run):
         subprocess.run([sys.executable, *command], cwd=tmp_path, env=one_thread, capture_output=True, check=True)
-    saved = read_npz(tmp_path / "p.npz")
+    saved = read_poses(tmp_path / "p.npz")
     assert "solved" in saved.mode
     assert np.array_equal(saved.xyz, np.load(tmp_path / "xyz.npy"))
 

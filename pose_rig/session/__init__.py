@@ -10,7 +10,7 @@ In a notebook::
 """
 
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.formats.poses_npz import read_npz as load
+from pose_rig.session.formats.poses_file import read_poses as load
 from pose_rig.session.reader import Session
 from pose_rig.session.reader import Session as open  # noqa: A004, N813
 

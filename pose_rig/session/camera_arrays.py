@@ -12,6 +12,7 @@ from pose_rig.errors import SessionError
 from pose_rig.geometry import camera_matrix
 from pose_rig.session.formats.message_arrays import CameraKeypoints, CameraRefined, neighbours
 from pose_rig.session.formats.poses import Poses
+from pose_rig.session.formats.poses_file import unsolved_cameras
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
 from pose_rig.skeleton import landmarks as landmark_set
@@ -79,16 +80,20 @@ def _followed(
     return xy, score
 
 
-def _cameras(session: Session) -> dict[str, NDArray[Any]]:
-    """Returns the cameras as the rig knew them last, NaN where it did not."""
+def _cameras(session: Session) -> dict[str, NDArray[np.float64]]:
+    """Returns the cameras of the last rig state, NaN where not solved."""
     states = session.rig_states()
     known = {camera.name: camera for camera in states[-1].cameras} if states else {}
-    views = len(session.cameras)
-    out = {"K": np.full((views, 3, 3), np.nan), "R": np.full((views, 3, 3), np.nan), "t": np.full((views, 3), np.nan),
-           "k1": np.full(views, np.nan)}  # fmt: skip
+    arrays = unsolved_cameras(len(session.cameras))
     for v, name in enumerate(session.cameras):
         camera = known.get(name)
         if camera is not None and camera.rotation and camera.translation_m and camera.size_px:
-            out["K"][v], out["k1"][v] = camera_matrix(camera.focal_px, camera.size_px), camera.k1
-            out["R"][v], out["t"][v] = np.reshape(camera.rotation, (3, 3)), camera.translation_m
-    return out
+            arrays["K"][v], arrays["k1"][v] = camera_matrix(camera.focal_px, camera.size_px), camera.k1
+            arrays["R"][v], arrays["t"][v] = np.reshape(camera.rotation, (3, 3)), camera.translation_m
+            for key, sd in (
+                ("R_sd_deg", camera.rotation_sd_deg),
+                ("t_sd_m", camera.translation_sd_m),
+                ("focal_sd_px", camera.focal_sd_px),
+            ):
+                arrays[key][v] = np.nan if sd is None else sd
+    return arrays

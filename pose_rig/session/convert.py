@@ -127,9 +127,9 @@ class ConvertSource:
         part = self.options.from_s, self.options.to_s
         if self._session is not None:
             return self._session.poses(*part)
-        from pose_rig.session.formats.poses_npz import read_npz
+        from pose_rig.session.formats.poses_file import read_poses
 
-        poses = read_npz(self.path)
+        poses = read_poses(self.path)
         check_part(*part, float(poses.t_s[-1]) if len(poses) else 0.0)
         return poses.between(*part)
 
@@ -264,7 +264,7 @@ def _mot(path: Path, source: ConvertSource) -> list[Path]:
 
 
 def _npz(path: Path, source: ConvertSource) -> list[Path]:
-    from pose_rig.session.formats.poses_npz import write_npz
+    from pose_rig.session.formats.poses_file import write_poses
 
     poses = source.poses if source.options.rate_hz is None else source.even_poses
     further: Mapping[str, NDArray[Any]] = {}
@@ -272,7 +272,7 @@ def _npz(path: Path, source: ConvertSource) -> list[Path]:
         from pose_rig.session.camera_arrays import view_arrays
 
         further = view_arrays(source.session, poses)
-    write_npz(path, poses, further)
+    write_poses(path, poses, further)
     return [path]
 
 

@@ -9,7 +9,7 @@ from pose_rig.fusion.node import Node
 from pose_rig.fusion.process import learning, open_publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine
-from pose_rig.session.formats.poses_file import open_poses
+from pose_rig.session.formats.poses_writer import open_poses
 from pose_rig.session.reader import Session
 from pose_rig.wire.jobs import ReplayJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, RigState

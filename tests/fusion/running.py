@@ -13,7 +13,7 @@ import numpy as np
 from pose_rig.config import FusionConfig, Pace
 from pose_rig.fusion.process import main
 from pose_rig.graph import Engine
-from pose_rig.session.formats.poses_file import open_poses
+from pose_rig.session.formats.poses_writer import open_poses
 from pose_rig.wire.authentication import Keys
 from pose_rig.wire.bus import Delivery, Receiver, Sender
 from pose_rig.wire.jobs import FusionJob

@@ -16,7 +16,7 @@ from pose_rig.fusion.node import Node
 from pose_rig.fusion.process import learning, main
 from pose_rig.fusion.publisher import Publisher
 from pose_rig.graph import Engine
-from pose_rig.session.formats.poses_file import open_poses
+from pose_rig.session.formats.poses_writer import open_poses
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState

@@ -8,7 +8,7 @@ import pytest
 
 from pose_rig.errors import PoseRigError, SessionError, UsageError
 from pose_rig.session.convert import ENDINGS, FORMATS, ConvertOptions, Format, convert
-from pose_rig.session.formats.poses_npz import read_npz, write_npz
+from pose_rig.session.formats.poses_file import read_poses, write_poses
 from tests.session.posed import made
 from tests.session.recorded import frame, talk, write
 from tests.tools.sessions import imported, sample, unsolved, write_session
@@ -48,7 +48,7 @@ def test_a_session_becomes_every_kind_of_file(take: Path, tmp_path: Path) -> Non
 
 def test_a_poses_file_becomes_every_kind_of_file_of_poses(tmp_path: Path) -> None:
     formats = available(tuple(name for name in OF_POSES if name != "npz"))
-    write_npz(tmp_path / "poses.npz", made(30))
+    write_poses(tmp_path / "poses.npz", made(30))
     done = convert(tmp_path / "poses.npz", formats, tmp_path, EVERYTHING)
     assert {path.name for path in done.paths} == {f"poses{ENDINGS[name]}" for name in formats}
     assert done.notes[-1] == "A height of 1.82 m was given."
@@ -58,7 +58,7 @@ def test_a_poses_file_becomes_every_kind_of_file_of_poses(tmp_path: Path) -> Non
 
 def test_npz_holds_what_the_cameras_saw_too(take: Path, tmp_path: Path) -> None:
     convert(take, ["npz"], tmp_path, EVERYTHING)
-    poses = read_npz(tmp_path / "take.npz")
+    poses = read_poses(tmp_path / "take.npz")
     assert len(poses) == 60
     assert poses.tracked.sum() == 54
     with np.load(tmp_path / "take.npz") as arrays:
@@ -69,10 +69,10 @@ def test_npz_holds_what_the_cameras_saw_too(take: Path, tmp_path: Path) -> None:
 
 def test_part_and_rate_are_as_wished(take: Path, tmp_path: Path) -> None:
     convert(take, ["npz"], tmp_path, ConvertOptions(from_s=0.5, to_s=1.0))
-    part = read_npz(tmp_path / "take.npz")
+    part = read_poses(tmp_path / "take.npz")
     assert 15 <= len(part) <= 16
     convert(take, ["npz"], tmp_path / "slow", ConvertOptions(rate_hz=10.0))
-    slow = read_npz(tmp_path / "slow" / "take.npz")
+    slow = read_poses(tmp_path / "slow" / "take.npz")
     assert set(np.diff(slow.t_ns).tolist()) == {100_000_000}
     convert(tmp_path / "take.npz", ["csv"], tmp_path / "from", ConvertOptions(from_s=0.25))
     lines = [line for line in (tmp_path / "from" / "take.csv").read_text().splitlines() if line[:1].isdigit()]
@@ -116,7 +116,7 @@ def test_nobody_cannot_be_converted(tmp_path: Path) -> None:
 
 
 def test_a_source_is_not_written_over(tmp_path: Path) -> None:
-    write_npz(tmp_path / "poses.npz", made(30))
+    write_poses(tmp_path / "poses.npz", made(30))
     before = (tmp_path / "poses.npz").read_bytes()
     with pytest.raises(UsageError, match=r"poses\.npz is the source itself\. Choose another folder with --out\."):
         convert(tmp_path / "poses.npz", ["npz"], tmp_path, EVERYTHING)

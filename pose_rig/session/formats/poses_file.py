@@ -1,219 +1,164 @@
-"""The poses file (architecture: "Poses out"): every fused instant of a run, as one npz.
+"""The poses file (npz) of ``--save`` and ``convert --to npz``: its keys, writing and reading (docs/frames.md).
 
-Rows go to ``<file>.partial`` as they come, so memory stays flat over hours and a crash loses nothing that was fused:
-a fusion that is started again goes on with them, and `recover_poses` makes the poses file of what was left.
-
-Axes: T instants, V views, K landmarks, J = 17 joints; ``xyz`` has further ones where the detector knows more.
+Axes: T time steps, V views, K landmarks, J joints.
 """
 
-import os
-import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.atomic_file import atomic_file, partial_path
-from pose_rig.config import ASSUMED_HEIGHT_M
-from pose_rig.errors import PoseRigError, SaveError
-from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.pose.smooth import OneEuro
-from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose_estimate import PoseEstimate
-from pose_rig.geometry import camera_matrix
-from pose_rig.session.formats.poses_rows import Head, Rows, read_rows
-from pose_rig.skeleton import JOINTS, Landmarks
-from pose_rig.wire.jobs import FusionJob
+from pose_rig.atomic_file import output_file
+from pose_rig.errors import SourceError
+from pose_rig.joint_name import JointError, joint_index
+from pose_rig.names import is_label
+from pose_rig.npz import read_arrays
+from pose_rig.session.formats.poses import Poses
+from pose_rig.skeleton import JOINTS
 
-MODES = ("cold", "settled", "solved")
-NONE = ("none",)  # the landmarks of a run in which no detector said anything
-
-
-def open_poses(job: FusionJob) -> "PosesFile | None":
-    """Returns the poses file that a job asks for; None if it asks for none.
-
-    Raises:
-        PoseRigError: The folder cannot be written to.
-    """
-    config = job.config
-    if not config.save:
-        return None
-    cameras = [camera.name for camera in config.camera]
-    height_m, assumed = config.height_m or ASSUMED_HEIGHT_M, config.height_m is None
-    return PosesFile(Path(config.save), cameras, height_m, assumed, job.restarts)
-
-
-class PosesFile:
-    """Writes one poses file.
-
-    Args:
-        path: Where; replaced when finished.
-        cameras: Their names.
-        height_m: Stature the scale rests on.
-        height_assumed: Whether nobody gave it.
-        restarts: How often the fusion was restarted; what the one before has written is gone on with.
-
-    Raises:
-        PoseRigError: The folder cannot be written to.
-    """
-
-    def __init__(
-        self, path: Path, cameras: Sequence[str], height_m: float, height_assumed: bool, restarts: int = 0
-    ) -> None:
-        self._path = path
-        self._head = Head(tuple(cameras), NONE, JOINTS, height_m, height_assumed)
-        self._begun = False
-        partial, before = partial_path(path), None
-        try:
-            if restarts and partial.exists():
-                os.replace(partial, before := partial_path(path.with_name(f"{path.name}.{restarts}")))
-            self._rows = Rows(partial, before)
-        except OSError as error:
-            raise PoseRigError(
-                f"Cannot write {path}: {error.strerror}.", "Choose another place with --save."
-            ) from error
-
-    @property
-    def rows(self) -> int:
-        """Instants written so far."""
-        return self._rows.count
-
-    def add(
-        self, instant: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
-    ) -> None:
-        """Adds an instant and what each view saw then."""
-        if not self._begun:
-            self._begun = True
-            names = next((marks.names for marks in landmarks if marks is not None), NONE)
-            self._head = msgspec.structs.replace(self._head, landmarks=names, joints=instant.joints)
-            self._rows.begin(self._head)
-        row = np.zeros((), self._head.row)
-        lost = 1.0 if instant.tracking else np.nan
-        row["t_ns"], row["mode"] = instant.t_ns, MODES.index(instant.mode)
-        row["xyz"], row["xyz_raw"] = instant.xyz * lost, instant.xyz_raw * lost
-        row["score"], row["xy_refined"], row["covariance"] = instant.score, instant.refined_px, instant.covariance
-        row["lifted"], row["rotation"] = instant.lifted, instant.rotation
-        row["xy"] = np.nan
-        for v, (sample, marks) in enumerate(zip(samples, landmarks, strict=True)):
-            if sample is None or marks is None or not len(sample.xy_px):
-                continue
-            person = max(int(instant.followed[v]), 0)  # of a view left out, what it saw is kept: nothing is hidden
-            columns = [marks.names.index(name) if name in marks.names else -1 for name in self._head.landmarks]
-            seen = (sample.score[person, columns] > 0) & (np.array(columns) >= 0)
-            row["xy"][v] = np.where(seen[:, None], sample.xy_px[person, columns], np.nan)
-            row["xy_score"][v] = np.where(seen, sample.score[person, columns], 0.0)
-        self._rows.add(row.tobytes())
-
-    def close(self, cameras: Calibration | None = None, backwards: OneEuro | None = None) -> Path:
-        """Finishes the file and returns where it is.
-
-        Args:
-            cameras: As they were solved; None = they were not.
-            backwards: A fresh filter that smooths the poses once more from the last to the first; the mean of both
-                ways lags behind nothing. None = they stay as streamed.
-
-        Raises:
-            SaveError: The disk is full or the folder is gone: says where the poses are instead.
-        """
-        data = self._rows.written(self._head.row)
-        if backwards is not None:
-            _smooth_backwards(data, backwards)
-        arrays = _arrays(self._head, data, cameras)
-        try:
-            _write(self._path, arrays)
-        except OSError as error:
-            raise self._elsewhere(arrays, error) from error
-        del arrays, data  # which hold the file
-        self._rows.remove()
-        if self._rows.lost:
-            raise SaveError(
-                f"{self._path} lacks {self._rows.lost} of the {self.rows + self._rows.lost} poses: {self._rows.fault}.",
-                "Make room before the next run.",
-            )
-        return self._path
-
-    def _elsewhere(self, arrays: dict[str, NDArray[Any]], fault: OSError) -> SaveError:
-        """Writes the poses to the folder for temporary files, and returns what is to be said."""
-        cause, rows = f"Cannot write {self._path}: {fault.strerror}.", self._rows
-        lost = f" {rows.lost} more were lost." if rows.lost else ""
-        place = Path(tempfile.mkdtemp(prefix="pose-rig-")) / self._path.name
-        try:
-            _write(place, arrays)
-        except OSError:
-            with suppress(OSError):
-                place.parent.rmdir()
-            rows.close()
-            remedy = f"{rows.count} poses are in {rows.path}: make room, then `pose-rig recover {rows.path}`."
-            return SaveError(cause, remedy + lost)
-        rows.remove()
-        return SaveError(cause, f"The {rows.count} poses are in {place}: move them to where there is room.{lost}")
+REMEDY = "docs/frames.md describes poses files."
+# key → (dtype kinds, shape), in the order of the file; a converted session has no key that it cannot fill
+KEYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
+    "joints": ("U", ("J",)),
+    "mode": ("U", ("T",)),
+    "cameras": ("U", ("V",)),
+    "landmarks": ("U", ("K",)),
+    "K": ("f", ("V", 3, 3)),
+    "R": ("f", ("V", 3, 3)),
+    "t": ("f", ("V", 3)),
+    "k1": ("f", ("V",)),
+    "R_sd_deg": ("f", ("V",)),
+    "t_sd_m": ("f", ("V",)),
+    "focal_sd_px": ("f", ("V",)),
+    "height_m": ("iuf", ()),
+    "height_assumed": ("b", ()),
+    "t_ns": ("iu", ("T",)),
+    "xyz": ("f", ("T", "J", 3)),
+    "xyz_raw": ("f", ("T", "J", 3)),  # --save only
+    "covariance": ("f", ("T", "J", 3, 3)),
+    "score": ("f", ("T", "J")),
+    "xy": ("f", ("T", "V", "K", 2)),
+    "xy_score": ("f", ("T", "V", "K")),
+    "xy_refined": ("f", ("T", "V", len(JOINTS), 2)),
+    "lifted": ("f", ("T", "V", len(JOINTS), 3)),  # --save only
+    "rotation": ("f", ("T", "V", 3, 3)),  # --save only
+    "residual_px": ("f", ("T", "J")),  # convert only
+    "age_ns": ("iu", ("T",)),  # convert only
+}
+CAMERA_KEYS = ("K", "R", "t", "k1", "R_sd_deg", "t_sd_m", "focal_sd_px")
+REQUIRED = ("t_ns", "joints", "xyz", "score", "mode", "height_m", "height_assumed")
+OPTIONAL = ("covariance", "residual_px", "age_ns")
 
 
-def recover_poses(partial: Path, out: Path) -> int:
-    """Makes a poses file of the rows that a run has left, and returns how many they are; the rows stay.
-
-    Args:
-        partial: What was left.
-        out: Where the poses file goes; what is there is replaced.
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes the arrays of a poses file under the names and in the order of `KEYS`.
 
     Raises:
-        PoseRigError: The rows cannot be read, or the poses file cannot be written.
+        OSError: The file cannot be written.
     """
-    try:
-        head, data = read_rows(partial)
-    except (OSError, ValueError) as error:
-        raise PoseRigError(f"{partial} holds no poses: {error}.", "It was cut off as it began.") from error
-    try:
-        _write(out, _arrays(head, data, None))
-    except OSError as error:
-        raise PoseRigError(f"Cannot write {out}: {error.strerror}.", "Choose another place with --out.") from error
-    return len(data)
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{key: arrays[key] for key in sorted(arrays, key=list(KEYS).index)})
 
 
-def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Writes an npz, whole or not at all."""
-    with atomic_file(path) as partial, partial.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-
-
-def _arrays(head: Head, data: NDArray[Any], cameras: Calibration | None) -> dict[str, NDArray[Any]]:
-    """Returns what a poses file holds."""
-    arrays: dict[str, NDArray[Any]] = {
-        "joints": np.array(head.joints),
-        "mode": np.array(MODES)[data["mode"]],
-        "cameras": np.array(head.cameras),
-        "landmarks": np.array(head.landmarks),
-        **_solved(cameras, len(head.cameras)),
-        "height_m": np.array(head.height_m),
-        "height_assumed": np.array(head.height_assumed),
+def unsolved_cameras(views: int) -> dict[str, NDArray[np.float64]]:
+    """Returns the arrays of `CAMERA_KEYS`, all NaN."""
+    return {
+        key: np.full((views, *(side for side in KEYS[key][1] if isinstance(side, int))), np.nan) for key in CAMERA_KEYS
     }
-    return arrays | {name: data[name] for name in data.dtype.names or () if name != "mode"}
 
 
-def _smooth_backwards(data: NDArray[Any], smooth: OneEuro) -> None:
-    """Replaces ``xyz`` of all rows by the mean of what was smoothed forwards and the same backwards."""
-    for row in data[::-1]:
-        if not np.isfinite(row["xyz"]).all():
-            continue
-        sd_m = np.sqrt(np.trace(row["covariance"].astype(float), axis1=1, axis2=2) / 3)
-        back = smooth(-int(row["t_ns"]), row["xyz_raw"].astype(float), sd_m if np.isfinite(sd_m).all() else None)
-        row["xyz"] = 0.5 * (row["xyz"] + back)
+def write_poses(path: Path, poses: Poses, views: Mapping[str, NDArray[Any]] | None = None) -> None:
+    """Writes a poses file.
+
+    Args:
+        path: Replaced when finished.
+        poses: The poses.
+        views: Further arrays of `KEYS`: 2D keypoints and cameras.
+
+    Raises:
+        PoseRigError: The file cannot be written.
+    """
+    arrays: dict[str, Any] = {
+        "t_ns": poses.t_ns,
+        "joints": np.array(poses.joints),
+        "xyz": poses.xyz,
+        "score": poses.score,
+        "mode": poses.mode,
+        "covariance": poses.covariance_m2,
+        "residual_px": poses.residual_px,
+        "age_ns": poses.age_ns,
+        "height_m": np.array(poses.height_m),
+        "height_assumed": np.array(poses.height_assumed),
+    }
+    with output_file(path) as partial:
+        write_arrays(partial, {**arrays, **(views or {})})
 
 
-def _solved(cameras: Calibration | None, views: int) -> dict[str, NDArray[Any]]:
-    """Returns the solved cameras, NaN where they are not: ``x_camera = R x_rig + t``, k1 as OpenCV's."""
-    shapes = {"K": (3, 3), "R": (3, 3), "t": (3,), "k1": (), "R_sd_deg": (), "t_sd_m": (), "focal_sd_px": ()}
-    arrays = {key: np.full((views, *shape), np.nan) for key, shape in shapes.items()}
-    if cameras is None:
-        return arrays
-    for v in np.flatnonzero(cameras.known).tolist():
-        focal = cameras.focal_px[v]
-        arrays["K"][v] = camera_matrix(focal, cameras.size_px[v])
-        arrays["R"][v], arrays["t"][v], arrays["k1"][v] = cameras.rotation[v], cameras.translation[v], cameras.k1[v]
-        arrays["R_sd_deg"][v] = np.degrees(cameras.rotation_sd[v])
-        arrays["t_sd_m"][v], arrays["focal_sd_px"][v] = cameras.translation_sd[v], cameras.focal_sd[v] * focal
-    return arrays
+def read_poses(path: Path | str) -> Poses:
+    """Returns the poses in a poses file; what it does not hold is NaN, ages are 0.
+
+    Joints may be spelled otherwise (`pose_rig.joint_name.joint_index`) and be in another order.
+
+    Raises:
+        SourceError: The file cannot be read, or a key is missing or has the wrong shape or values; names the key.
+    """
+    path = Path(path)
+    arrays = read_arrays(path, REMEDY, (*REQUIRED, *OPTIONAL))
+    sizes: dict[str | int, int] = {}
+    for key in (*REQUIRED, *OPTIONAL):
+        if key in arrays:
+            _check_shape(path, key, arrays[key], sizes)
+        elif key in REQUIRED:
+            raise SourceError(f"{path}: key {key!r} is missing.", REMEDY)
+    if not all(is_label(str(name)) for name in arrays["joints"]):
+        raise SourceError(f"{path}: key 'joints' contains an invalid name.", REMEDY)
+    if (np.diff(arrays["t_ns"].astype(np.int64)) <= 0).any():
+        raise SourceError(f"{path}: key 't_ns' must increase from row to row.", REMEDY)
+    return _poses(path, arrays)
+
+
+def _check_shape(path: Path, key: str, array: NDArray[Any], sizes: dict[str | int, int]) -> None:
+    """Checks an array against `KEYS`, and adds its axes to the ``sizes`` that later arrays must have."""
+    kinds, axes = KEYS[key]
+    expected = tuple(sizes.get(axis, axis) for axis in axes)
+    fits = array.ndim == len(expected) and all(
+        isinstance(side, str) or side == got for side, got in zip(expected, array.shape, strict=True)
+    )
+    if not fits or array.dtype.kind not in kinds:
+        raise SourceError(f"{path}: key {key!r} is {array.dtype} {array.shape}, expected {expected}.", REMEDY)
+    sizes.update({axis: side for axis, side in zip(axes, array.shape, strict=True) if isinstance(axis, str)})
+
+
+def _joint_order(path: Path, names: tuple[str, ...]) -> tuple[tuple[str, ...], list[int]]:
+    """Returns the joints in our spelling, the 17 of `JOINTS` first, and the index of each in ``names``.
+
+    Raises:
+        SourceError: One of the 17 is missing.
+    """
+    try:
+        ours = [joint_index(joint, names) for joint in JOINTS]
+    except JointError as error:
+        raise SourceError(f"{path}: key 'joints' is not complete. {error.cause}", REMEDY) from error
+    others = [j for j in range(len(names)) if j not in ours]
+    return (*JOINTS, *(names[j] for j in others)), ours + others
+
+
+def _poses(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Poses:
+    steps, joints = arrays["score"].shape
+    covariance = arrays.get("covariance", np.full((steps, joints, 3, 3), np.nan))
+    residual = arrays.get("residual_px", np.full((steps, joints), np.nan))
+    names, order = _joint_order(path, tuple(str(name) for name in arrays["joints"]))
+    return Poses(
+        t_ns=arrays["t_ns"].astype(np.int64),
+        joints=names,
+        xyz=arrays["xyz"][:, order].astype(np.float32),
+        score=arrays["score"][:, order].astype(np.float32),
+        covariance_m2=covariance[:, order].astype(np.float32),
+        residual_px=residual[:, order].astype(np.float32),
+        mode=arrays["mode"],
+        age_ns=arrays.get("age_ns", np.zeros(steps)).astype(np.int64),
+        height_m=float(arrays["height_m"]),
+        height_assumed=bool(arrays["height_assumed"]),
+    )

@@ -56,7 +56,7 @@ def recover(
 
 
 def _recover_poses(partial: Path, out: Path, console: Console) -> None:
-    from pose_rig.session.formats.poses_file import recover_poses
+    from pose_rig.session.formats.poses_writer import recover_poses
 
     poses = recover_poses(partial, out)
     console.print(f"Recovered: {out}, {poses} poses. {partial} can be removed.", soft_wrap=True)

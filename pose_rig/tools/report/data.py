@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.formats.poses_npz import read_npz
+from pose_rig.session.formats.poses_file import read_poses
 from pose_rig.session.reader import Session
 from pose_rig.wire.messages import Keypoints2D, Pose3D, RigState
 from pose_rig.wire.records import Gap
@@ -93,7 +93,7 @@ def of_poses_file(path: Path) -> ReportData:
     Raises:
         SourceError: It is none.
     """
-    poses = read_npz(path)
+    poses = read_poses(path)
     poses_s = poses.t_s
     return ReportData(path.name, "poses", None, float(poses_s[-1]) if len(poses) else 0.0, poses, poses_s)
 

@@ -35,7 +35,7 @@ def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> No
 def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     """Runs the fusion worker; only here lifting, fusion and the poses file are combined."""
     from pose_rig.fusion.process import main
-    from pose_rig.session.formats.poses_file import open_poses
+    from pose_rig.session.formats.poses_writer import open_poses
 
     main(job, stop, _engine(job), open_poses)
 

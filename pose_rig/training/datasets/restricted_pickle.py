@@ -29,7 +29,7 @@ def read_pickle(path: Path) -> Any:
     return _read(path, lambda: _whole(path, _unpickle))
 
 
-def read_npz(path: Path) -> dict[str, Any]:
+def read_poses(path: Path) -> dict[str, Any]:
     """Returns the arrays of an npz by name; one of no axes (what numpy makes of a dict) as the object within.
 
     Raises:

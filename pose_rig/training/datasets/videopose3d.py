@@ -24,7 +24,7 @@ from pose_rig.training.datasets.layout import (
 )
 from pose_rig.training.datasets.protocol import HUMAN36M, Split
 from pose_rig.training.datasets.resection import Camera, resect
-from pose_rig.training.datasets.restricted_pickle import read_npz
+from pose_rig.training.datasets.restricted_pickle import read_poses
 from pose_rig.training.footage.footage import Footage, GroundTruth, Single
 
 TRUE_3D, TRUE_2D, DETECTED = "data_3d_h36m.npz", "data_2d_h36m_gt.npz", "data_2d_h36m_*.npz"
@@ -134,7 +134,7 @@ def _views(path: Path, found: Any, layout: str) -> Points:
 
 def _layout(path: Path) -> str:
     """Returns whose joints a file of 2D poses has: ``coco`` or ``h36m``."""
-    metadata = read_npz(path).get("metadata", {})
+    metadata = read_poses(path).get("metadata", {})
     return str(metadata.get("layout_name", "h36m")) if isinstance(metadata, dict) else "h36m"
 
 
@@ -144,7 +144,7 @@ def _actions(path: Path, key: str) -> dict[str, dict[str, Any]]:
     Raises:
         UsageError: The file has none.
     """
-    found = read_npz(path).get(key)
+    found = read_poses(path).get(key)
     if not isinstance(found, dict) or not all(isinstance(actions, dict) for actions in found.values()):
         raise UsageError(f"{path} has no {key} of subjects and actions.", "Make it with VideoPose3D's scripts.")
     return found

@@ -10,7 +10,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.session.formats.poses_npz import write_npz
+from pose_rig.session.formats.poses_file import write_poses
 from pose_rig.session.reader import Session
 from pose_rig.tools.cli.plot import plot
 from pose_rig.tools.report.data import CameraTrack, ReportData, of_poses_file, of_session, spans
@@ -115,7 +115,7 @@ def test_somebody_in_a_rig_that_is_never_solved_is_reported(tmp_path: Path) -> N
 
 def test_a_poses_file_is_reported_too(session: Path, tmp_path: Path) -> None:
     with Session(session) as opened:
-        write_npz(tmp_path / "poses.npz", opened.poses())
+        write_poses(tmp_path / "poses.npz", opened.poses())
     data = of_poses_file(tmp_path / "poses.npz")
     write_report(data, tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text("utf-8")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import UsageError
-from pose_rig.training.datasets.restricted_pickle import read_npy, read_npz, read_pickle
+from pose_rig.training.datasets.restricted_pickle import read_npy, read_pickle, read_poses
 from tests.training.datasets.crafted_pickles import CRAFTED, crafted, record_with_object
 
 DATA = {
@@ -80,7 +80,7 @@ def test_pickles_of_python_2_are_read(tmp_path: Path) -> None:
 
 def test_objects_in_npz_and_npy_are_read(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", positions_2d=np.array(DATA, object), plain=np.arange(3))
-    found = read_npz(tmp_path / "a.npz")
+    found = read_poses(tmp_path / "a.npz")
     assert_is_data(found["positions_2d"])
     np.testing.assert_equal(found["plain"], np.arange(3))
     np.save(tmp_path / "b.npy", np.array(DATA, object))
@@ -108,7 +108,7 @@ def test_objects_in_an_npz_that_run_something_are_refused(tmp_path: Path) -> Non
     mark = tmp_path / "mark"
     np.savez(tmp_path / "bad.npz", positions_2d=np.array({"S1": Runs(os.system, f"touch {mark}")}, object))
     with pytest.raises(UsageError, match="which no data need"):
-        read_npz(tmp_path / "bad.npz")
+        read_poses(tmp_path / "bad.npz")
     assert not mark.exists()
 
 
@@ -133,7 +133,7 @@ def test_damaged_files_are_named(tmp_path: Path, keep: int) -> None:
         read_pickle(path)
     path.rename(tmp_path / "short.npz")
     with pytest.raises(UsageError, match=r"short\.npz cannot be read: "):
-        read_npz(tmp_path / "short.npz")
+        read_poses(tmp_path / "short.npz")
 
 
 @pytest.fixture(scope="module")
@@ -204,4 +204,4 @@ def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path: Path) -> No
     with pytest.raises(
         UsageError, match=r"MB would unpack to 268 MB, as no such file does\. Copy or download it again"
     ):
-        read_npz(tmp_path / "bomb.npz")
+        read_poses(tmp_path / "bomb.npz")
