@@ -150,7 +150,7 @@ class Rig:
         warm_up(engine, cameras)
         self._estimator = Estimator(config, engine)
         for view, (width, height) in enumerate(sizes.astype(int).tolist()):
-            self._estimator.describe(view, (width, height), landmarks)
+            self._estimator.set_camera(view, (width, height), landmarks)
         self._views = cameras
         self._t_ns: int | None = None
 
@@ -194,12 +194,12 @@ class Rig:
     @property
     def mode(self) -> Mode:
         """``cold``, ``settled`` or ``solved``: how well the cameras are known."""
-        return self._estimator.rig.mode
+        return self._estimator.mode
 
     @property
     def note(self) -> str:
         """Why the rig is not solved, or what is uncertain about it; empty if all is well."""
-        return self._estimator.rig.note
+        return self._estimator.rig_state().note
 
     @property
     def cameras(self) -> Cameras:

@@ -61,7 +61,7 @@ class RigTake:
         cameras = tuple(CameraConfig(source="sim", name=f"cam{v}") for v in range(views))
         out = Estimator(Config(camera=cameras, height_m=self.height_m), engine, None)
         for v, (width, height) in enumerate(self.take.cameras.size_px.astype(int).tolist()):
-            out.describe(v, (width, height), JOINT_SET)
+            out.set_camera(v, (width, height), JOINT_SET)
         return out
 
     def t_ns(self, t: int) -> int:
@@ -76,7 +76,7 @@ class RigTake:
 
 def camera_states(fusion: Estimator) -> tuple[CameraState, ...]:
     """Returns what a rig knows of its cameras."""
-    return fusion.rig.states()
+    return fusion.rig_state().cameras
 
 
 def rig_take(clips: Sequence[Clip], views: int, seconds: float, rng: np.random.Generator) -> RigTake:

@@ -52,7 +52,7 @@ def fused_in_all_ways(take: Take, engine: Engine) -> Iterator[Poses]:
     fusion = Estimator(config, engine, BackgroundCompute(solve=_left_settled))
     size_px = take.cameras.size_px
     for v in range(views):
-        fusion.describe(v, (int(size_px[v, 0]), int(size_px[v, 1])), JOINT_SET)
+        fusion.set_camera(v, (int(size_px[v, 0]), int(size_px[v, 1])), JOINT_SET)
     focal_px = FOCAL_PER_LARGER_SIDE * size_px.max(-1)
     for t in range(instants):
         t_ns = round(t * 1e9 / take.fps)

@@ -97,7 +97,7 @@ def instants_cost(views: int, engine: OrtEngine, warm_up_instants: int, instants
     with ThreadPoolExecutor(1) as executor:
         fusion = Estimator(config, stopwatch, BackgroundCompute(executor))
         for v in range(views):
-            fusion.describe(v, SIZE_PX, JOINT_SET)
+            fusion.set_camera(v, SIZE_PX, JOINT_SET)
         for samples in simulated_views(views, warm_up_instants + instants):
             t_ns = samples[0].t_ns
             stopwatch.spent_ns = stopwatch.runs = 0

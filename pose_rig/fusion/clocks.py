@@ -1,25 +1,31 @@
-"""Which instants are fused: the fusion's own ticks when live, the frames of the fastest file with pace ``all``."""
+"""When a time step is due: at an even rate when live, at the frames of the fastest file with pace ``all``."""
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
 
+from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.pose.sync import MAX_HOLD_PERIODS, SampleBuffer, median_period
+from pose_rig.wire.messages import Keypoints2D
 
-LATENCIES = 32  # samples over which a camera's latency is a median; older ones than RECENT_NS count no longer:
-RECENT_NS = 1_500_000_000  # the latency of a slow camera may change by much within 32 samples
-HEARD_INTERVALS = 2.0  # a camera whose next sample is not overdue by more than this many usual intervals still sends
-REACH_PERIODS = MAX_HOLD_PERIODS - 0.5  # how far past its newest sample a camera is asked, safely before it is gone
-BEHIND_NS = 100_000_000  # ticks are left out, not caught up with, when this late
-LOOK = 16  # samples of every file that decide which is the fastest
+LATENCY_SAMPLES = 32  # over which a camera's latency is a median; older ones than LATENCY_WINDOW_NS are left out:
+LATENCY_WINDOW_NS = 1_500_000_000  # the latency of a slow camera may change by much within 32 samples
+MAX_OVERDUE_PERIODS = 2.0  # a camera whose next sample is later than this has stopped sending
+MAX_EXTRAPOLATION_PERIODS = MAX_HOLD_PERIODS - 0.5  # past the newest sample of a camera, before it counts as gone
+MAX_LATE_NS = 100_000_000  # time steps that are later than this are skipped instead of caught up with
+RANKING_FRAMES = 16  # of every file, which decide which one is the fastest
+MAX_AHEAD_FRAMES = 32  # by which a file may be read ahead of the time steps
+MESSAGES_PER_READ = 8
+IDLE_MS = 20  # wait for more of a file
 
 
 class LiveClock:
-    """Ticks evenly; fuses the instant that most cameras have just delivered.
+    """Ticks evenly; the time step is the time for which most cameras have just delivered a frame.
 
-    The instant trails the tick by the cameras' latency, from grab to arrival: the views then have a sample near it, and
-    the pose is about one detector time old. A slow camera is waited for at most one period of the others. Where all of
-    them come later and later, the instant stays within reach of the newest sample.
+    It trails the tick by the cameras' latency, from grab to arrival, so that the views have a sample near it and the
+    pose is about one detector time old. It waits for a slow camera by at most one period of the others. Where the
+    latency of all of them grows, the time step stays near enough to the newest sample.
 
     Args:
         rate_hz: Ticks per second.
@@ -31,79 +37,112 @@ class LiveClock:
         self._latency: list[list[tuple[int, int]]] = [[] for _ in range(cameras)]  # (arrival, age)
         self._next_ns = 0
         self._last_ns = -1
-        self.left_out = 0
+        self.skipped = 0
+        self.over = False
+
+    def read(self, cameras: CameraInputs) -> None:
+        """Takes in what arrives, waiting for it until the next tick."""
+        for source in cameras.sources:
+            for message in source.receive(self.wait_ms(time.monotonic_ns())):
+                view = cameras.take(message)
+                if view is not None and isinstance(message, Keypoints2D):
+                    now_ns = time.monotonic_ns()
+                    self.arrived(view, now_ns - message.t_ns, now_ns)
+        self.over = cameras.ended
 
     def arrived(self, camera: int, age_ns: int, now_ns: int) -> None:
-        """Takes note of the age of a sample that arrives now."""
-        recent = [(then, age) for then, age in self._latency[camera][1 - LATENCIES :] if now_ns - then < RECENT_NS]
+        """Adds the age of a sample that arrives now to the camera's latencies."""
+        window = self._latency[camera][1 - LATENCY_SAMPLES :]
+        recent = [(arrival, age) for arrival, age in window if now_ns - arrival < LATENCY_WINDOW_NS]
         self._latency[camera] = [*recent, (now_ns, max(age_ns, 0))]
 
     def wait_ms(self, now_ns: int) -> int:
-        """Returns how long to wait for the next tick."""
+        """Returns the time left until the next tick."""
         if self._next_ns == 0:
             self._next_ns = now_ns + self._period_ns
         return max(0, (self._next_ns - now_ns) // 1_000_000)
 
-    def tick(self, now_ns: int, tracks: Sequence[SampleBuffer]) -> int | None:
-        """Returns the instant to fuse now, None if it is not time or no camera has spoken yet."""
+    def tick(self, tracks: Sequence[SampleBuffer], now_ns: int | None = None) -> int | None:
+        """Returns the time step that is due now (None = by the monotonic clock), None if none is."""
+        now_ns = time.monotonic_ns() if now_ns is None else now_ns
         if now_ns < self._next_ns:
             return None
         late = now_ns - self._next_ns
-        skipped = late // self._period_ns if late > BEHIND_NS else 0
-        self.left_out += skipped
+        skipped = late // self._period_ns if late > MAX_LATE_NS else 0
+        self.skipped += skipped
         self._next_ns += (1 + skipped) * self._period_ns
         medians = [float(np.median([age for _, age in ages])) for ages in self._latency if ages]
         if not medians:
             return None
         fastest = min(track.period_ns for track in tracks)
         latency = min(max(medians), float(np.median(medians)) + fastest)
-        instant_ns = self._within_reach(now_ns - latency, now_ns, tracks)
-        self._last_ns = max(round(instant_ns), self._last_ns + 1)
+        t_ns = self._within_reach(now_ns - latency, now_ns, tracks)
+        self._last_ns = max(round(t_ns), self._last_ns + 1)
         return self._last_ns
 
-    def _within_reach(self, instant_ns: float, now_ns: int, tracks: Sequence[SampleBuffer]) -> float:
-        """Returns the instant, or an earlier one if no camera has anything near it although some still send."""
+    def _within_reach(self, t_ns: float, now_ns: int, tracks: Sequence[SampleBuffer]) -> float:
+        """Returns the time step, or an earlier one if no camera has a sample near it although some still send."""
         sending = [
             (track.newest_ns, track.period_ns)
             for track, ages in zip(tracks, self._latency, strict=True)
-            if track.newest_ns is not None and _still_sends([then for then, _ in ages], now_ns)
+            if track.newest_ns is not None and _is_sending([arrival for arrival, _ in ages], now_ns)
         ]
-        if any(newest + REACH_PERIODS * usual >= instant_ns for newest, usual in sending):
-            return instant_ns
-        return max((newest + usual for newest, usual in sending), default=instant_ns)
+        if any(newest + MAX_EXTRAPOLATION_PERIODS * usual >= t_ns for newest, usual in sending):
+            return t_ns
+        return max((newest + usual for newest, usual in sending), default=t_ns)
 
 
-def _still_sends(arrivals_ns: list[int], now_ns: int) -> bool:
-    """Returns whether the next sample after these is to be expected."""
-    return len(arrivals_ns) > 1 and now_ns - arrivals_ns[-1] < HEARD_INTERVALS * median_period(arrivals_ns)
+def _is_sending(arrivals_ns: list[int], now_ns: int) -> bool:
+    """Returns whether another sample after these is to be expected."""
+    return len(arrivals_ns) > 1 and now_ns - arrivals_ns[-1] < MAX_OVERDUE_PERIODS * median_period(arrivals_ns)
 
 
 class FileClock:
-    """Walks through the frames of the fastest file, then of whichever goes on after it."""
+    """Makes every frame of the fastest file a time step; when that ends, of the fastest that goes on."""
+
+    skipped = 0
 
     def __init__(self) -> None:
         self._last_ns = -1
         self._leader: SampleBuffer | None = None
-        self._ranks: list[float] = []  # the files' periods, by their first frames
+        self._periods_ns: list[float] = []  # of the files, by their first frames
+        self._idle = False
+        self.over = False
+
+    def read(self, cameras: CameraInputs) -> None:
+        """Takes in more of every file that is not far ahead; waits a little if nothing was due last time."""
+        wait_ms = IDLE_MS if self._idle else 0
+        for source, track in zip(cameras.sources, cameras.tracks, strict=True):
+            if self.ahead(track) >= MAX_AHEAD_FRAMES:
+                continue
+            for message in source.receive(0 if track.ended else wait_ms, max_messages=MESSAGES_PER_READ):
+                cameras.take(message)
+            wait_ms = wait_ms if track.ended else 0
 
     def tick(self, tracks: Sequence[SampleBuffer]) -> int | None:
-        """Returns the next instant that every file that has not ended has reached, None if more must come first."""
-        if not self._ranks:
-            if any(not track.ended and len(track.times_ns) < LOOK for track in tracks):
-                return None
-            self._ranks = [median_period(track.times_ns[:LOOK]) for track in tracks]
-        if self._leader is None or (self._leader.ended and self._next_of(self._leader) is None):
-            going = [v for v, track in enumerate(tracks) if self._next_of(track) is not None or not track.ended]
-            self._leader = tracks[min(going, key=self._ranks.__getitem__)] if going else None
-        t_ns = self._next_of(self._leader) if self._leader else None
-        if t_ns is None or any(not track.ended and (track.newest_ns or -1) < t_ns for track in tracks):
-            return None
-        self._last_ns = t_ns
+        """Returns the next time step that every file that has not ended has reached, None if more must be read."""
+        t_ns = self._next_ns(tracks)
+        self._last_ns = self._last_ns if t_ns is None else t_ns
+        self._idle = t_ns is None
+        self.over = t_ns is None and all(track.ended for track in tracks)
         return t_ns
 
     def ahead(self, track: SampleBuffer) -> int:
-        """Returns how many samples of a file are not fused yet."""
+        """Returns how many samples of a file are after the last time step."""
         return sum(t > self._last_ns for t in track.times_ns)
+
+    def _next_ns(self, tracks: Sequence[SampleBuffer]) -> int | None:
+        if not self._periods_ns:
+            if any(not track.ended and len(track.times_ns) < RANKING_FRAMES for track in tracks):
+                return None
+            self._periods_ns = [median_period(track.times_ns[:RANKING_FRAMES]) for track in tracks]
+        if self._leader is None or (self._leader.ended and self._next_of(self._leader) is None):
+            left = [v for v, track in enumerate(tracks) if self._next_of(track) is not None or not track.ended]
+            self._leader = tracks[min(left, key=self._periods_ns.__getitem__)] if left else None
+        t_ns = self._next_of(self._leader) if self._leader else None
+        if t_ns is None or any(not track.ended and (track.newest_ns or -1) < t_ns for track in tracks):
+            return None
+        return t_ns
 
     def _next_of(self, track: SampleBuffer) -> int | None:
         return next((t for t in track.times_ns if t > self._last_ns), None)

@@ -14,7 +14,7 @@ from pose_rig.config import ASSUMED_HEIGHT_M, FOCAL_PER_LARGER_SIDE, Config
 from pose_rig.fusion.calibration.body_scale import BodyScale
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics, gravity_aligned_rotation
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import Solved, SolveTask
 from pose_rig.fusion.pose.association import PersonTracker
 from pose_rig.fusion.pose.fit import TemporalPrior
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis, run_graph
@@ -32,7 +32,8 @@ from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.geometry import nearest_rotation, unrectify
 from pose_rig.graph import Engine
 from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
-from pose_rig.wire.messages import Mode
+from pose_rig.wire.messages import Mode, RigState
+from pose_rig.wire.records import Learned
 
 UP_LEARNED_OVER = 60  # cold instants after which one more moves the vertical by a sixtieth
 STEADY_NS = 100_000_000  # a person goes on as they did for about so long
@@ -45,27 +46,28 @@ class Estimator:
     Args:
         config: Cameras named.
         engine: Runs the graph.
-        learner: Where the rig does what takes long; None = at once, which makes runs repeatable.
+        background: Where long computations run; None = within `step`, which makes runs repeatable.
         fixed: A solved rig to use from the start and to keep.
     """
 
     def __init__(
-        self,
-        config: Config,
-        engine: Engine,
-        learner: BackgroundCompute | None = None,
-        fixed: Solved | None = None,
+        self, config: Config, engine: Engine, background: BackgroundCompute | None = None, fixed: Solved | None = None
     ) -> None:
-        cameras = config.camera
-        self._engine = engine
+        self._config, self._engine, self._background = config, engine, background or BackgroundCompute()
+        self._fixed = fixed
+        self.restart()
+
+    def restart(self) -> None:
+        """Discards everything but the configuration and fixed cameras."""
+        cameras = self._config.camera
         self._given_focal = np.array([camera.focal_px or np.nan for camera in cameras])
         self._size_px = np.ones((len(cameras), 2))
         self.landmarks: list[Landmarks | None] = [None] * len(cameras)
-        self.rig = Rig(setup_of(config, fixed), engine, learner or BackgroundCompute())
-        self.rig.intrinsics = self._intrinsics
+        self._rig = Rig(setup_of(self._config, self._fixed), self._engine, self._background)
+        self._rig.intrinsics = self._intrinsics
         self._tracker = PersonTracker(len(cameras))
-        self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
-        self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
+        self._body_scale = BodyScale(self._config.height_m or ASSUMED_HEIGHT_M)
+        self._smooth = OneEuro(self._config.fusion.min_cutoff_hz, self._config.fusion.beta)
         self._up = np.zeros((len(cameras), 3))
         self._first_from = np.zeros((len(cameras), 3, 3))
         self._instants = 0
@@ -74,6 +76,49 @@ class Estimator:
         self._pose: SolvedPose | None = None  # an instant ago
         self._pose_ns = 0
         self._velocity = np.zeros((0, 3))
+
+    def fix_cameras(self) -> None:
+        """Solves the rig from all keyframes, then restarts with its cameras, which are kept from then on.
+
+        Where it cannot be solved, it starts over as it was; the reason stays in the note of `rig_state`.
+        """
+        self._fixed, note = self._rig.finish(), self._rig.note
+        self.restart()
+        self._rig.note = note
+
+    @property
+    def mode(self) -> Mode:
+        """How the cameras are known."""
+        return self._rig.mode
+
+    def rig_state(self, t_ns: int = 0) -> RigState:
+        """Returns all that is known of the cameras; ``t_ns`` is the time in the message."""
+        rig = self._rig
+        return RigState(t_ns=t_ns, mode=rig.mode, cameras=rig.states(), note=rig.note, bones_m=rig.bones_m)
+
+    def solve_task(self) -> SolveTask:
+        """Returns the task of solving the rig from all keyframes."""
+        return self._rig.task()
+
+    def view_weights(self, t_ns: int) -> Floats:
+        """Returns (V,) 0–1, how much each view counts."""
+        return self._rig.trust(t_ns)
+
+    def rig_changed(self) -> bool:
+        """Returns whether the cameras or bones in use have changed since this was last called."""
+        return self._rig.changed()
+
+    def background_results(self) -> list[Learned]:
+        """Returns which results of background computations were used since this was last called."""
+        return self._rig.news()
+
+    def expect(self, result: Learned) -> None:
+        """Adds when a background result was used in the run that is replayed."""
+        self._rig.expect(result)
+
+    def follow(self, state: RigState) -> None:
+        """Uses the recorded cameras and bones from now on."""
+        self._rig.follow(state)
 
     @property
     def _intrinsics(self) -> AssumedIntrinsics:
@@ -88,11 +133,11 @@ class Estimator:
     @property
     def calibration(self) -> Calibration | None:
         """The solved cameras, None until then; those that are out are not known."""
-        solved = self.rig.solved
+        solved = self._rig.solved
         return None if solved is None else replace(solved.rig.calibration, known=solved.known)
 
-    def describe(self, view: int, size_px: tuple[int, int], schema: str) -> None:
-        """Takes note of a camera's image size and landmark set, which its first sample tells.
+    def set_camera(self, view: int, size_px: tuple[int, int], schema: str) -> None:
+        """Sets a camera's image size and landmark set, which are known from its first frame on.
 
         Raises:
             UsageError: The landmark set is unknown.
@@ -102,26 +147,26 @@ class Estimator:
             self.landmarks[view] = marks
             self._size_px = self._size_px.copy()
             self._size_px[view] = size_px
-            self.rig.intrinsics = self._intrinsics
+            self._rig.intrinsics = self._intrinsics
 
     def step(self, t_ns: int, samples: Sequence[Sample | None]) -> PoseEstimate:
         """Returns the pose at an instant from what each view saw then."""
-        focal_px = self.rig.focal_px
+        focal_px = self._rig.focal_px
         observation = observe(t_ns, samples, self.landmarks, focal_px, self._size_px)
         if self._extra is None and any(marks is not None for marks in self.landmarks):
             self._extra = ExtraLandmarks(self.landmarks)
             self._last = np.zeros((len(self.joints), 3))
-        prior, mode, trust, solved = self.rig.prior(t_ns), self.rig.mode, self.rig.trust(t_ns), self.rig.solved
+        prior, mode, trust, solved = self._rig.prior(t_ns), self._rig.mode, self._rig.trust(t_ns), self._rig.solved
         if (
             prior is not None and observation.present.any() and not trust[observation.view].any()
         ):  # only views are left whose place nobody knows
             prior, mode, trust, solved = None, "cold", np.ones(observation.views), None
         hypothesis = self._tracker.associate(observation, self._engine, prior, trust)
         if hypothesis is None:
-            self.rig.nobody()
+            self._rig.nobody()
             return self._nobody(t_ns, mode)
         guess = hypothesis if prior is None else None
-        if self.rig.wants_guess(observation.present, t_ns):
+        if self._rig.wants_guess(observation.present, t_ns):
             out = run_graph(
                 self._engine, hypothesis.observation, hypothesis.assignment[None], None, np.ones(observation.views)
             )
@@ -134,7 +179,7 @@ class Estimator:
             instant = self._solved_instant(cleared, pose, solved, trust, samples, own_lifts(hypothesis, cleared))
         else:
             instant = self._instant(hypothesis, mode, focal_px, settled=prior is not None)
-        self.rig.learn(hypothesis, guess, pose)
+        self._rig.learn(hypothesis, guess, pose)
         return instant
 
     def _before(self, t_ns: int) -> TemporalPrior | None:
@@ -278,7 +323,7 @@ class Estimator:
         vertical = np.einsum("vij,vkj,vk->vi", first_from, frame, upright.astype(float))[present].mean(0)
         self._up[first] += share * (vertical - self._up[first])
         if len(present) == 1 and self._instants >= UP_LEARNED_OVER:
-            self.rig.see_up(self._up[0])
+            self._rig.see_up(self._up[0])
         return np.asarray(gravity_aligned_rotation(self._up[first], ahead) @ turned[first])
 
 

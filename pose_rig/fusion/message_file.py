@@ -13,10 +13,6 @@ LENGTH_BYTES = 4
 class MessageFile:
     """Messages in their order; written first, then read like a `pose_rig.wire.bus.Receiver`."""
 
-    bad = 0
-    last_error = ""
-    refused = 0
-
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
 

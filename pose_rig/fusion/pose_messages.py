@@ -15,7 +15,7 @@ from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, quantize, truncate_m
 LARGEST = float(np.finfo(np.float32).max) / 2  # of what travels as float32; rounding up must not make it infinite
 
 
-def is_tellable(instant: PoseEstimate) -> bool:
+def is_publishable(instant: PoseEstimate) -> bool:
     """Returns whether all of a pose is finite and within the bounds of its message."""
     numbers = [instant.score, instant.residual_px]
     if _has_covariance(instant):
@@ -23,7 +23,7 @@ def is_tellable(instant: PoseEstimate) -> bool:
     return bool((np.abs(instant.xyz) <= MAX_COORDINATE_M).all() and all((np.abs(n) <= LARGEST).all() for n in numbers))
 
 
-def pose_of(instant: PoseEstimate, index: int, age_ns: int, height_m: float, height_assumed: bool) -> Pose3D:
+def pose_message(instant: PoseEstimate, index: int, age_ns: int, height_m: float, height_assumed: bool) -> Pose3D:
     """Returns the message of a pose.
 
     Args:
@@ -50,7 +50,7 @@ def pose_of(instant: PoseEstimate, index: int, age_ns: int, height_m: float, hei
     )
 
 
-def refined_of(instant: PoseEstimate, index: int, cameras: Sequence[str]) -> Iterator[Refined2D]:
+def refined_messages(instant: PoseEstimate, index: int, cameras: Sequence[str]) -> Iterator[Refined2D]:
     """Yields what each camera sees of a pose, of those (V) that see it within all bounds."""
     for view, camera in enumerate(cameras):
         if instant.followed[view] >= 0 and (np.abs(instant.refined_px[view]) <= MAX_COORDINATE_PX).all():

@@ -1,16 +1,22 @@
 """The fusion process: keypoints in, poses out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
-from pose_rig.fusion.node import Node, OpenPoses
+from pose_rig.fusion.camera_inputs import CameraInputs, Source
+from pose_rig.fusion.clocks import FileClock, LiveClock
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.message_file import MessageFile
+from pose_rig.fusion.output import OpenPoses, Output
 from pose_rig.fusion.publisher import RECORDER_MARK, Publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.solver_process import SolverProcess
+from pose_rig.fusion.time_steps import Clock, time_steps
 from pose_rig.graph import Engine
 from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.jobs import FusionJob
+from pose_rig.wire.messages import Health, Message
 from pose_rig.wire.stop import Stop
 
 
@@ -21,28 +27,70 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
         job: What to do.
         stop: Asks the process to end.
         engine: Runs the graph.
-        open_poses: Opens the poses file of the job.
+        open_poses: Opens the poses file.
 
     Raises:
         PoseRigError: An endpoint is taken, or the poses file cannot be written.
     """
-    # what goes wrong on the way leaves the poses so far to the fusion that is started next, or to `recover`
-    live = job.config.pace == "realtime"
+    # after an error the poses so far are left to the fusion that is started next, or to `recover`
+    config, live = job.config, job.config.pace == "realtime"
     delivery: Delivery = "best-effort" if live else "lossless"
     with ExitStack() as stack:
         receivers = [
             stack.enter_context(Receiver(endpoint, delivery, bind=True, keys=job.keys)) for endpoint in job.inputs
         ]
-        outlet = stack.enter_context(closing(open_publisher(job, stop, waits=not live)))
-        learner = stack.enter_context(learning()) if live else BackgroundCompute()
-        node = Node(job, engine, outlet, learner, open_poses(job))
+        publisher = stack.enter_context(closing(open_publisher(job, stop, waits=not live)))
+        background = stack.enter_context(background_compute()) if live else BackgroundCompute()
+        estimator = Estimator(config, engine, background)
+        output = Output(job, estimator, publisher, open_poses(job), described(engine), receivers)
         if live:
-            node.run_live(receivers[0], stop)
-        elif job.config.passes == 1:
-            node.run_files(receivers, stop)
+            names = [camera.name for camera in config.camera]
+            cameras = CameraInputs(names, receivers, live=True, accept=output.forward, reject=output.reject)
+            fuse(cameras, LiveClock(config.fusion.rate_hz, len(names)), estimator, output, stop)
         else:
-            node.run_twice(receivers, stop)
-        node.finish()
+            fuse_files(job, receivers, estimator, output, stop)
+        output.finish()
+
+
+def fuse(cameras: CameraInputs, clock: Clock, estimator: Estimator, output: Output, stop: Stop) -> None:
+    """Publishes the pose of every time step."""
+    for step in time_steps(cameras, clock, estimator, stop):
+        if step is not None:
+            output.publish(step)
+        output.report(clock.skipped)
+
+
+def fuse_files(job: FusionJob, sources: Sequence[Source], estimator: Estimator, output: Output, stop: Stop) -> None:
+    """Fuses every frame of the fastest file; with two passes, the first one solves the rig for the second one."""
+    names = [camera.name for camera in job.config.camera]
+    if job.config.passes == 1:
+        cameras = CameraInputs(names, sources, accept=output.forward, reject=output.reject)
+        fuse(cameras, FileClock(), estimator, output, stop)
+        return
+    with ExitStack() as stack:
+        files = [stack.enter_context(closing(MessageFile())) for _ in names]
+
+        def store(view: int, message: Message) -> None:
+            files[view].add(message)
+            if isinstance(message, Health):
+                output.forward(view, message)
+
+        cameras = CameraInputs(names, sources, accept=store, reject=output.reject)
+        for step in time_steps(cameras, FileClock(), estimator, stop):
+            if step is not None and step.pose is None:
+                output.reject(step.failure)
+            output.report()
+        if stop.is_set():
+            return
+        estimator.fix_cameras()
+        for file in files:
+            file.rewind()
+        fuse(CameraInputs(names, files, accept=output.record_keypoints), FileClock(), estimator, output, stop)
+
+
+def described(engine: Engine) -> str:
+    """Returns where the graph runs and why, for people."""
+    return f"{engine.provider} ({engine.reason})"
 
 
 def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:
@@ -51,14 +99,14 @@ def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:
     Raises:
         UsageError: An endpoint is taken.
     """
-    listeners = bind_publisher(job.output, job.inside, job.keys)
+    subscribers = bind_publisher(job.output, job.inside, job.keys)
     recorder = Sender(job.record, "lossless", keys=job.keys, send_hwm=RECORDER_MARK) if job.record else None
-    return Publisher(listeners, recorder, waits=waits, stopped=stop.is_set)
+    return Publisher(subscribers, recorder, waits=waits, stopped=stop.is_set)
 
 
 @contextmanager
-def learning(*, replayed: bool = False) -> Iterator[BackgroundCompute]:
-    """Learns beside the poses: averaging in a thread (it is the engine that works), solving in a process.
+def background_compute(*, replayed: bool = False) -> Iterator[BackgroundCompute]:
+    """Averages rotations in a thread (the engine does the work) and solves the rig in a process.
 
     Args:
         replayed: As in `BackgroundCompute`.

@@ -9,16 +9,16 @@ from pose_rig.wire.messages import Message
 from pose_rig.wire.records import Gap
 from pose_rig.wire.services import FUSION
 
-RECORDER_MARK = 4096  # messages; some ten seconds of eight cameras, should a disk think for so long
-PATIENCE_MS = 100  # between looks at whether to stop
-FAREWELL_MS = 500  # for the last messages to leave
+RECORDER_MARK = 4096  # messages: about ten seconds of eight cameras, for a disk that blocks
+STOP_POLL_MS = 100
+LINGER_MS = 500  # for the last messages
 
 
 class Publisher:
     """Publishes, and hands to the recorder in the order in which things happened.
 
     Args:
-        listeners: A PUB socket.
+        subscribers: A PUB socket.
         recorder: A PUSH socket; None = nothing is recorded.
         waits: Whether to wait for a recorder that is behind; otherwise what it cannot take is counted, and told to it
             as a `Gap` as soon as it can take something again.
@@ -29,8 +29,10 @@ class Publisher:
         last_error: What was wrong with the last of them.
     """
 
-    def __init__(self, listeners: Sender, recorder: Sender | None, *, waits: bool, stopped: Callable[[], bool]) -> None:
-        self._listeners, self._recorder = listeners, recorder
+    def __init__(
+        self, subscribers: Sender, recorder: Sender | None, *, waits: bool, stopped: Callable[[], bool]
+    ) -> None:
+        self._subscribers, self._recorder = subscribers, recorder
         self._waits, self._stopped = waits, stopped
         self.bad = 0
         self.last_error = ""
@@ -39,30 +41,35 @@ class Publisher:
 
     @property
     def refused(self) -> int:
-        """How many connections of listeners were turned away."""
-        return self._listeners.refused
+        """How many connections of subscribers were turned away."""
+        return self._subscribers.refused
 
-    def at(self, t_ns: int) -> None:
-        """Says what the rig clock shows, for gaps."""
+    def set_time(self, t_ns: int) -> None:
+        """Sets the time of the rig clock, for gaps."""
         self._now_ns = t_ns
 
     def send(self, message: Message) -> None:
-        """Publishes a message, and has it recorded."""
+        """Publishes and records a message."""
         if data := self._encoded(message):
-            self._listeners.send_bytes(data)
-            self._keep(data)
+            self._subscribers.send_bytes(data)
+            self._record(data)
 
-    def keep(self, message: Message) -> None:
-        """Has a message recorded that listeners have no use for."""
+    def publish(self, message: Message) -> None:
+        """Publishes a message without recording it."""
+        if data := self._encoded(message):
+            self._subscribers.send_bytes(data)
+
+    def record(self, message: Message) -> None:
+        """Records a message without publishing it."""
         if self._recorder is not None and (data := self._encoded(message)):
-            self._keep(data)
+            self._record(data)
 
     def close(self) -> None:
         """Closes both ways after giving what is still queued some time to leave."""
-        self._tell_gap()
-        for sender in (self._listeners, self._recorder):
+        self._send_gap()
+        for sender in (self._subscribers, self._recorder):
             if sender is not None:
-                sender.close(linger_ms=FAREWELL_MS)
+                sender.close(linger_ms=LINGER_MS)
 
     def _encoded(self, message: Message) -> bytes:
         try:
@@ -72,16 +79,16 @@ class Publisher:
             self.last_error = error.cause
             return b""
 
-    def _keep(self, data: bytes) -> None:
+    def _record(self, data: bytes) -> None:
         if self._recorder is None:
             return
-        self._tell_gap()
+        self._send_gap()
         if self._missing or not self._push(data):
             self._missing += 1
         else:
             self._whole_until_ns = self._now_ns
 
-    def _tell_gap(self) -> None:
+    def _send_gap(self) -> None:
         if not self._missing:
             return
         gap = Gap(
@@ -100,7 +107,7 @@ class Publisher:
             return False
         if not self._waits:
             return self._recorder.send_bytes(data, 0)
-        while not self._recorder.send_bytes(data, PATIENCE_MS):
+        while not self._recorder.send_bytes(data, STOP_POLL_MS):
             if self._stopped():
                 return False
         return True

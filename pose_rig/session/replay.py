@@ -5,20 +5,25 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from math import inf
 
-from pose_rig.fusion.node import Node
-from pose_rig.fusion.process import learning, open_publisher
+from pose_rig.fusion.camera_inputs import CameraInputs
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.output import Output
+from pose_rig.fusion.process import background_compute, described, fuse_files, open_publisher
+from pose_rig.fusion.recorded_clock import RecordedClock
 from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.time_steps import time_steps
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_writer import open_poses
 from pose_rig.session.reader import Session
-from pose_rig.wire.jobs import ReplayJob
+from pose_rig.session.replay_comparison import ReplayComparison
+from pose_rig.wire.jobs import FusionJob, ReplayJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, RigState
 from pose_rig.wire.records import Learned
 from pose_rig.wire.stop import Stop
 
 TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC, RigState.TOPIC)
 READY_S = 0.05
-LOOK_S = 0.1  # between looks at whether to stop
+STOP_POLL_S = 0.1
 
 
 def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]) -> None:
@@ -28,33 +33,76 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
         job: What to do.
         stop: Asks the process to end.
         engine: Runs the graph.
-        started: Whether those who want to listen do by now.
+        started: Whether all subscribers are connected.
 
     Raises:
         PoseRigError: The session cannot be read, an endpoint is taken, or the poses file cannot be written.
     """
+    fusion = job.fusion
     with ExitStack() as stack:
         session = stack.enter_context(Session(job.path))
-        outlet = stack.enter_context(closing(open_publisher(job.fusion, stop, waits=True)))
-        learner = stack.enter_context(learning(replayed=True)) if job.exact else BackgroundCompute()
-        node = Node(job.fusion, engine, outlet, learner, open_poses(job.fusion))
-        pace = Pace(job.realtime, stop)
-        node.expects(total_frames(session, job))
+        publisher = stack.enter_context(closing(open_publisher(fusion, stop, waits=True)))
+        background = stack.enter_context(background_compute(replayed=True)) if job.exact else BackgroundCompute()
+        estimator = Estimator(fusion.config, engine, background)
+        output = Output(fusion, estimator, publisher, open_poses(fusion), described(engine))
+        playback = Playback(job.realtime, stop)
+        output.expect(total_frames(session, job))
         while not started() and not stop.is_set():
-            node.ready()
+            output.ready()
             time.sleep(READY_S)
         if job.exact:
-            known = session.warnings  # which are said before a replay begins
-            rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
-            node.run_again(_in_time(session.messages(TOPICS), pace, _last_ns(session, job)), stop, rig)
-            node.finish([warning for warning in session.warnings if warning not in known])
-            return
-        sources = [
-            stack.enter_context(closing(CameraSource(job, camera.name, pace))) for camera in job.fusion.config.camera
-        ]
-        (node.run_twice if job.fusion.config.passes == 2 else node.run_files)(sources, stop)
-        new = [warning for source in sources for warning in source.warnings if warning not in session.warnings]
-        node.finish(tuple(dict.fromkeys(new)))
+            notes = replay_exactly(session, job, playback, estimator, output, stop)
+        else:
+            sources = [
+                stack.enter_context(closing(CameraSource(job, camera.name, playback)))
+                for camera in fusion.config.camera
+            ]
+            fuse_files(fusion, sources, estimator, output, stop)
+            notes = list(dict.fromkeys(note for source in sources for note in source.warnings))
+            notes = [note for note in notes if note not in session.warnings]
+        output.finish(notes)
+
+
+def replay_exactly(
+    session: Session, job: ReplayJob, playback: "Playback", estimator: Estimator, output: Output, stop: Stop
+) -> list[str]:
+    """Repeats a live run bit by bit; returns how far that succeeded and what was wrong with the session, for people."""
+    known = session.warnings  # which are shown before a replay begins
+    rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
+    messages = _in_time(session.messages(TOPICS), playback, _last_ns(session, job))
+    result = repeat(messages, job.fusion, estimator, output, stop, rig)
+    return [*(warning for warning in session.warnings if warning not in known), *result]
+
+
+def repeat(
+    messages: Iterator[Message],
+    job: FusionJob,
+    estimator: Estimator,
+    output: Output,
+    stop: Stop,
+    rig: RigState | None = None,
+) -> list[str]:
+    """Publishes the poses of a recorded live run once more; returns how far they are from the recorded ones.
+
+    Args:
+        messages: Those of the recording.
+        job: What the fusion does.
+        estimator: Computes the poses.
+        output: Publishes them.
+        stop: Asks to end.
+        rig: As in `RecordedClock`.
+    """
+    cameras = CameraInputs(
+        [camera.name for camera in job.config.camera], (), accept=output.forward, reject=output.reject
+    )
+    clock, comparison = RecordedClock(messages, estimator, rig), ReplayComparison()
+    for step in time_steps(cameras, clock, estimator, stop):
+        if step is not None and clock.pose is not None:
+            if clock.follows_from_ns is not None:
+                comparison.follows(clock.follows_from_ns)
+            comparison.compare(clock.pose, output.publish(step, clock.pose))
+        output.report()
+    return comparison.summary()
 
 
 def total_frames(session: Session, job: ReplayJob) -> int | None:
@@ -66,7 +114,7 @@ def total_frames(session: Session, job: ReplayJob) -> int | None:
     return max((session.topics.get(Keypoints2D.TOPIC + camera, 0) for camera in session.cameras), default=0)
 
 
-class Pace:
+class Playback:
     """When a message of a session is due.
 
     Args:
@@ -85,7 +133,7 @@ class Pace:
     def wait(self, t_ns: int) -> None:
         """Waits until it has."""
         while (left_s := self._left_s(t_ns)) > 0 and not self._stop.is_set():
-            time.sleep(min(left_s, LOOK_S))
+            time.sleep(min(left_s, STOP_POLL_S))
 
     def _left_s(self, t_ns: int) -> float:
         if not self._realtime:
@@ -101,16 +149,12 @@ class CameraSource:
     Args:
         job: Which session, and which part of it.
         camera: Whose keypoints.
-        pace: When they are due.
+        playback: When they are due.
     """
 
-    bad = 0
-    last_error = ""
-    refused = 0
-
-    def __init__(self, job: ReplayJob, camera: str, pace: Pace) -> None:
+    def __init__(self, job: ReplayJob, camera: str, playback: Playback) -> None:
         self._session = Session(job.path)
-        self._camera, self._pace = camera, pace
+        self._camera, self._playback = camera, playback
         self._messages = self._session.messages((Keypoints2D.TOPIC + camera,), job.from_s, job.to_s)
         self._next: Message | None = None
         self._ended = False
@@ -123,7 +167,7 @@ class CameraSource:
             if self._next is None:
                 self._ended = True
                 found.append(Health(worker=self._camera, t_ns=time.monotonic_ns(), state="ended"))
-            elif self._pace.due(getattr(self._next, "t_ns", 0)):
+            elif self._playback.due(getattr(self._next, "t_ns", 0)):
                 found.append(self._next)
                 self._next = None
             elif found or timeout_ms <= 0:
@@ -143,13 +187,13 @@ class CameraSource:
         self._session.close()
 
 
-def _in_time(messages: Iterator[Message], pace: Pace, last_ns: float) -> Iterator[Message]:
+def _in_time(messages: Iterator[Message], playback: Playback, last_ns: float) -> Iterator[Message]:
     """Yields messages up to the last pose wanted: what the cameras saw right after it is part of it."""
     for message in messages:
         if isinstance(message, Pose3D):
             if message.t_ns > last_ns:
                 return
-            pace.wait(message.t_ns)
+            playback.wait(message.t_ns)
         yield message
 
 

@@ -162,7 +162,7 @@ def fusion(
     """A rig whose cameras have spoken; it averages and solves at once."""
     made = Estimator(config(views), engine, BackgroundCompute(solve=solve))
     for view in range(views):
-        made.describe(view, size, schema)
+        made.set_camera(view, size, schema)
     return made
 
 

@@ -51,7 +51,7 @@ def made(engine: Engine, known: bool, schema: str) -> Estimator:
     fixed = Solved(CAMERAS, LENGTH_M, np.zeros((0, J, 3)), 1.0, 1.0, np.inf) if known else None
     out = Estimator(config(VIEWS), engine, BackgroundCompute(solve=unsolved), fixed)
     for view in range(VIEWS):
-        out.describe(view, (1280, 720), schema)
+        out.set_camera(view, (1280, 720), schema)
     return out
 
 
@@ -79,4 +79,4 @@ def test_whatever_comes_every_step_gives_numbers(
         assert finite(out)
         if out.tracking and out.mode == "solved":
             assert (np.linalg.eigvalsh(out.covariance) > -1e-9).all()
-        assert all(isinstance(state.note, str) for state in rig.rig.states())
+        assert all(isinstance(state.note, str) for state in rig.rig_state().cameras)

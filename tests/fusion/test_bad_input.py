@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zmq
 
-from pose_rig.fusion.node import STRANGER as STRANGERS
+from pose_rig.fusion.output import CONNECTION_REFUSED
 from pose_rig.wire.authentication import generate_keys
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from tests.fusion.fakes import Scene, film, ring, walk
@@ -43,7 +43,7 @@ def tell_of(running: Running, scene: Scene) -> None:
     running.senders[1].send(stranger_of(scene))
 
 
-STRANGER = "A camera calls itself 'cam9', which is not part of this rig."
+UNKNOWN_CAMERA = "Unknown camera 'cam9': not in this rig's configuration."
 
 
 def test_random_bytes_are_counted_and_change_nothing(
@@ -76,7 +76,7 @@ def test_a_camera_that_is_not_of_this_rig_is_named(start: Callable[..., Running]
         tell_of(running, scene)
 
     running.until(lambda: bool(running.health()) and running.health()[-1].dropped > 5, strange)
-    assert running.health()[-1].error == STRANGER
+    assert running.health()[-1].error == UNKNOWN_CAMERA
     assert all(is_finite(pose) for pose in running.poses())
 
 
@@ -95,7 +95,7 @@ def test_a_program_of_another_run_changes_nothing_and_is_counted(start: Callable
             stranger.send(*ended, keypoints(scene, 0, 0, time.monotonic_ns()))
 
         running.until(lambda: any(health.refused >= 3 for health in running.health()), attack)
-    assert STRANGERS in {health.error for health in running.health()}
+    assert CONNECTION_REFUSED in {health.error for health in running.health()}
     assert all(pose.tracking == 1 and is_finite(pose) for pose in running.poses())
     assert all("Message on topic" not in health.error for health in running.health())
 
@@ -108,7 +108,7 @@ def test_old_bad_bytes_do_not_hide_a_new_fault(
     running.until(lambda: any(health.error for health in running.health()), lambda: vandal.send(b"nonsense"))
     end = time.monotonic() + 1.0
     running.until(lambda: time.monotonic() > end, lambda: tell_of(running, scene))
-    assert running.health()[-1].error == STRANGER
+    assert running.health()[-1].error == UNKNOWN_CAMERA
 
 
 @pytest.mark.parametrize("passes", [1, 2])

@@ -65,7 +65,7 @@ def test_stature_is_what_was_asked_for(engine: Engine) -> None:
     for height_m in (1.4, 1.9):
         made = Estimator(config(3, height_m=height_m), engine, BackgroundCompute(solve=unsolved))
         for view in range(3):
-            made.describe(view, (1280, 720), "rig17")
+            made.set_camera(view, (1280, 720), "rig17")
         out = run(scene, made)[-1].xyz_raw
         tops.append(out[INDEX["head"], 1])
         assert out[:, 1].min() == pytest.approx(0.039 * height_m)
@@ -171,7 +171,7 @@ def test_cameras_of_different_size_rotation_and_focal_length(engine: Engine) -> 
     scene = film(walk(2.0), Cameras(roll @ base.rotation, base.position, focal, sizes))
     made = fusion(engine, 4)
     for view, (width, height) in enumerate(sizes.astype(int).tolist()):
-        made.describe(view, (width, height), "rig17")
+        made.set_camera(view, (width, height), "rig17")
     out = run(scene, made)
     assert all(finite(o) for o in out)
     assert error_mm(scene, np.stack([o.xyz_raw for o in out])).mean() < 25
@@ -186,7 +186,7 @@ def test_cameras_of_different_size_rotation_and_focal_length(engine: Engine) -> 
 def test_every_landmark_set_alone_and_mixed(engine: Engine, schemas: list[str]) -> None:
     scene, made = film(walk(0.5), ring(3), noise=0.0), fusion(engine, 3)
     for view, schema in enumerate(schemas):
-        made.describe(view, (1280, 720), schema)
+        made.set_camera(view, (1280, 720), schema)
     out = [
         made.step(scene.t_ns(i), [in_schema(scene, v, i, schema) for v, schema in enumerate(schemas)])
         for i in range(len(scene.joints))
@@ -200,13 +200,13 @@ def test_every_landmark_set_alone_and_mixed(engine: Engine, schemas: list[str]) 
 def test_an_unknown_landmark_set_is_refused(engine: Engine) -> None:
     made = fusion(engine, 1)
     with pytest.raises(UsageError, match=r"The landmark set 'a,b' is unknown or lacks hips and shoulders\."):
-        made.describe(0, (640, 480), "a,b")
+        made.set_camera(0, (640, 480), "a,b")
 
 
 def test_a_given_focal_length_is_used(engine: Engine) -> None:
     made = Estimator(config(1), engine, None)
-    made.describe(0, (1000, 500), "rig17")
-    assert made.rig.states()[0].focal_px == 900
+    made.set_camera(0, (1000, 500), "rig17")
+    assert made.rig_state().cameras[0].focal_px == 900
 
 
 class Anything:

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.errors import MessageError, PoseRigError
-from pose_rig.fusion.keypoint_checks import FAR, MOST_LANDMARKS, checked
-from pose_rig.fusion.pose_messages import is_tellable
+from pose_rig.fusion.camera_inputs import MAX_LANDMARKS, MAX_OFFSET_IMAGES, checked
+from pose_rig.fusion.pose_messages import is_publishable
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.wire.messages import MAX_COORDINATE_M, MAX_COORDINATE_PX, Health, Keypoints2D, Pose3D
 from tests.fusion.fakes import Scene, film, fusion, ring, run, walk
@@ -35,7 +35,12 @@ def test_points_far_beyond_the_picture_are_not_seen_and_the_others_are(scene: Sc
     good = keypoints(scene, 0, 0)
     xy = good.xy.copy()
     width, height = good.size_px
-    xy[0, :4] = [[-FAR * width - 1, 5], [5, (1 + FAR) * height + 1], [-FAR * width + 1, 5], [5, (1 + FAR) * height - 1]]
+    xy[0, :4] = [
+        [-MAX_OFFSET_IMAGES * width - 1, 5],
+        [5, (1 + MAX_OFFSET_IMAGES) * height + 1],
+        [-MAX_OFFSET_IMAGES * width + 1, 5],
+        [5, (1 + MAX_OFFSET_IMAGES) * height - 1],
+    ]
     got = checked(changed(good, xy=xy), "", live=False)
     np.testing.assert_array_equal(got.score[0, :4] > 0, [False, False, True, True])
     np.testing.assert_array_equal(got.xy[0, 2:], xy[0, 2:])
@@ -48,11 +53,11 @@ def test_points_far_beyond_the_picture_are_not_seen_and_the_others_are(scene: Sc
         ({"xy": np.zeros((17, 17, 2), np.float32), "score": np.zeros((17, 17), np.float32)}, "'xy' has 17 people"),
         (
             {
-                "landmarks": ",".join(f"p{i}" for i in range(MOST_LANDMARKS + 1)),
-                "xy": np.zeros((1, MOST_LANDMARKS + 1, 2), np.float32),
-                "score": np.zeros((1, MOST_LANDMARKS + 1), np.float32),
+                "landmarks": ",".join(f"p{i}" for i in range(MAX_LANDMARKS + 1)),
+                "xy": np.zeros((1, MAX_LANDMARKS + 1, 2), np.float32),
+                "score": np.zeros((1, MAX_LANDMARKS + 1), np.float32),
             },
-            f"'xy' has {MOST_LANDMARKS + 1} landmarks",
+            f"'xy' has {MAX_LANDMARKS + 1} landmarks",
         ),
         ({"t_ns": 1}, "'t_ns' lies in the past"),
         ({"t_ns": 1 << 61}, "'t_ns' lies in the future"),
@@ -115,7 +120,7 @@ def test_one_bad_answer_costs_poses_and_never_the_process(engine: Engine, scene:
     assert spoilt.count > 22
     poses, last = poses_of(running), last_of(running)
     assert last.state == "ended"
-    assert last.error.startswith("No pose could be made of what the cameras sent: ")
+    assert last.error.startswith("No pose could be computed from the keypoints: ")
     assert 1 <= last.dropped <= 13
     assert last.frames + last.dropped == FRAMES
     assert poses[-1].tracking == 1
@@ -127,16 +132,16 @@ def test_a_graph_that_never_answers_ends_the_run(engine: Engine) -> None:
     running = recorded(Spoilt(engine, "nan", range(100_000)), film(walk(25.0), ring(VIEWS)))
     (failure,) = running.failure
     assert isinstance(failure, PoseRigError)
-    assert failure.cause.startswith("No pose could be made of what the cameras sent: ")
+    assert failure.cause.startswith("No pose could be computed from the keypoints: ")
 
 
 @pytest.mark.parametrize(("field", "value"), [("xyz", np.nan), ("xyz", 2e5), ("score", np.inf), ("residual_px", 1e39)])
 def test_a_pose_beyond_all_bounds_is_not_told(engine: Engine, scene: Scene, field: str, value: float) -> None:
     instant = run(scene, fusion(engine, VIEWS))[-1]
-    assert is_tellable(instant)
+    assert is_publishable(instant)
     wrong = np.array(getattr(instant, field))
     wrong.flat[0] = value
-    assert not is_tellable(replace(instant, **{field: wrong}))  # type: ignore[arg-type]
+    assert not is_publishable(replace(instant, **{field: wrong}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(4))

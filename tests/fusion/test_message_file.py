@@ -17,53 +17,52 @@ def keypoints(index: int, people: int = 1) -> Keypoints2D:
 
 
 def filled(count: int) -> MessageFile:
-    spool = MessageFile()
+    file = MessageFile()
     for index in range(count):
-        spool.add(keypoints(index, people=index % 3))
-    spool.add(Health(worker="cam0", t_ns=5, state="ended", total_frames=count))
-    spool.rewind()
-    return spool
+        file.add(keypoints(index, people=index % 3))
+    file.add(Health(worker="cam0", t_ns=5, state="ended", total_frames=count))
+    file.rewind()
+    return file
 
 
 def test_messages_come_back_in_their_order_and_as_they_were() -> None:
-    spool = filled(5)
-    back = [message for _ in range(6) for message in spool.receive(0)]
+    file = filled(5)
+    back = [message for _ in range(6) for message in file.receive(0)]
     for index, message in enumerate(back[:5]):
         assert isinstance(message, Keypoints2D)
         assert (message.camera, message.index, message.t_ns) == ("cam0", index, index * 10)
         assert np.array_equal(message.xy, keypoints(index, people=index % 3).xy)
     assert isinstance(back[5], Health)
     assert (back[5].state, back[5].total_frames) == ("ended", 5)
-    assert (spool.bad, spool.last_error) == (0, "")
-    spool.close()
+    file.close()
 
 
 def test_no_more_come_than_are_asked_for_and_none_at_the_end() -> None:
-    spool = filled(5)
-    assert [len(spool.receive(0, max_messages=4)) for _ in range(4)] == [4, 2, 0, 0]
-    spool.close()
+    file = filled(5)
+    assert [len(file.receive(0, max_messages=4)) for _ in range(4)] == [4, 2, 0, 0]
+    file.close()
 
 
 def test_it_can_be_gone_through_again_and_again() -> None:
-    spool = filled(3)
+    file = filled(3)
     for _ in range(3):
-        assert len(spool.receive(0, max_messages=100)) == 4
-        spool.rewind()
-    spool.close()
+        assert len(file.receive(0, max_messages=100)) == 4
+        file.rewind()
+    file.close()
 
 
 def test_nothing_is_waited_for_at_the_end() -> None:
-    spool = MessageFile()
-    spool.rewind()
-    assert spool.receive(3_600_000) == []
-    spool.close()
+    file = MessageFile()
+    file.rewind()
+    assert file.receive(3_600_000) == []
+    file.close()
 
 
 def test_what_breaks_the_rules_of_messages_is_refused_when_it_is_added() -> None:
-    spool = filled(1)
+    file = filled(1)
     wrong = keypoints(0)
     wrong = Keypoints2D(**{f: getattr(wrong, f) for f in wrong.__struct_fields__} | {"xy": wrong.xy * np.nan})
     with pytest.raises(MessageError, match=r"field 'xy' is not finite"):
-        spool.add(wrong)
-    assert len(spool.receive(0, max_messages=9)) == 2
-    spool.close()
+        file.add(wrong)
+    assert len(file.receive(0, max_messages=9)) == 2
+    file.close()

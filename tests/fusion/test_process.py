@@ -12,11 +12,13 @@ import pytest
 
 from pose_rig.config import Config, Pace
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.fusion.node import Node
-from pose_rig.fusion.process import learning, main
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.output import Output
+from pose_rig.fusion.process import background_compute, described, main
 from pose_rig.fusion.publisher import Publisher
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_writer import open_poses
+from pose_rig.session.replay import repeat
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
@@ -279,13 +281,13 @@ def gone_through_again(engine: Engine, config: Config, record: Sequence[Message]
     with (
         Sender("tcp://127.0.0.1:0", bind=True) as sender,
         Receiver(sender.endpoint, topics=("health/",)) as listener,
-        learning(replayed=True) as learner,
+        background_compute(replayed=True) as background,
     ):
         outlet = Publisher(sender, None, waits=True, stopped=lambda: False)
         job = FusionJob(rig, (), "")
-        node = Node(job, engine, outlet, learner, open_poses(job))
-        node.run_again(record, threading.Event())
-        node.finish()
+        estimator = Estimator(rig, engine, background)
+        output = Output(job, estimator, outlet, open_poses(job), described(engine))
+        output.finish(repeat(iter(record), job, estimator, output, threading.Event()))
         heard: list[Message] = []
         while not heard or not isinstance(heard[-1], Health) or heard[-1].state != "ended":
             got = listener.receive(5000)

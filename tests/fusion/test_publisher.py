@@ -96,7 +96,7 @@ def test_listeners_and_recorder_get_the_same_bytes(ends: Ends) -> None:
 def test_what_is_only_kept_is_not_published(ends: Ends) -> None:
     ends.record()
     until_heard(ends)
-    ends.outlet.keep(Learned(work="solving", asked=3))
+    ends.outlet.record(Learned(work="solving", asked=3))
     ends.outlet.send(marker(1))
     recorded = [type(message) for message in ends.recorded(3)]
     assert recorded[-2:] == [Learned, Marker]
@@ -109,7 +109,7 @@ def test_a_message_that_breaks_its_own_rules_is_counted_and_the_next_one_sent(en
         camera="left", index=0, t_ns=0, xy=np.full((17, 2), np.nan, np.float32), inlier=np.ones(17, np.float32)
     )
     ends.outlet.send(wrong)
-    ends.outlet.keep(wrong)
+    ends.outlet.record(wrong)
     ends.outlet.send(marker(1))
     assert numbers(ends.recorded(1)) == [1]
     assert ends.outlet.bad == 2
@@ -123,7 +123,7 @@ def test_without_a_recorder_only_listeners_are_served() -> None:
             deadline_s = time.monotonic() + 10
             while not (got := listener.receive(10)):
                 assert time.monotonic() < deadline_s
-                outlet.keep(marker(1))
+                outlet.record(marker(1))
                 outlet.send(marker(2))
         assert numbers(got)[0] == 2
 
@@ -131,27 +131,27 @@ def test_without_a_recorder_only_listeners_are_served() -> None:
 def test_a_recorder_that_is_behind_delays_nothing_and_is_told_what_it_missed(ends: Ends) -> None:
     began = time.monotonic()
     for number in range(1, 101):
-        ends.outlet.at(number)
-        ends.outlet.keep(marker(number))
+        ends.outlet.set_time(number)
+        ends.outlet.record(marker(number))
     assert time.monotonic() - began < 5
     ends.record()
     first = ends.recorded(MARK)
     kept = numbers(first)
     assert kept == list(range(1, len(kept) + 1))
-    ends.outlet.at(101)
-    ends.outlet.keep(marker(101))
+    ends.outlet.set_time(101)
+    ends.outlet.record(marker(101))
     gap, after = ends.recorded(2)
     assert isinstance(gap, Gap)
     assert (gap.source, gap.what, gap.reason) == ("fusion", "messages", "the recorder was behind")
     assert (gap.from_ns, gap.t_ns, gap.missing) == (kept[-1], 101, 100 - kept[-1])
     assert numbers([after]) == [101]
-    ends.outlet.keep(marker(102))
+    ends.outlet.record(marker(102))
     assert numbers(ends.recorded(1)) == [102]  # told once
 
 
 def test_a_gap_at_the_very_end_is_told_too(ends: Ends) -> None:
     for number in range(1, 21):
-        ends.outlet.keep(marker(number))
+        ends.outlet.record(marker(number))
     ends.record()
     kept = numbers(ends.recorded(MARK))
     ends.outlet.close()
@@ -160,7 +160,7 @@ def test_a_gap_at_the_very_end_is_told_too(ends: Ends) -> None:
 
 def keep_all(ends: Ends, count: int) -> None:
     for number in range(count):
-        ends.outlet.keep(marker(number))
+        ends.outlet.record(marker(number))
 
 
 def test_files_wait_for_the_recorder() -> None:

@@ -29,7 +29,7 @@ def test_a_balancing_man_from_mediapipe_full(engine: Engine, mode: Mode) -> None
     xy = np.nan_to_num(xy)
     made = Estimator(config(len(xy)), engine, BackgroundCompute(solve=self_solve if mode == "solved" else unsolved))
     for view, (width, height) in enumerate(sizes.tolist()):
-        made.describe(view, (width, height), "mediapipe33")
+        made.set_camera(view, (width, height), "mediapipe33")
     out = []
     for index in range(len(truth)):
         t_ns = int(index / fps * 1e9)
@@ -46,4 +46,4 @@ def test_a_balancing_man_from_mediapipe_full(engine: Engine, mode: Mode) -> None
     raw, smooth = errors_mm([o.xyz_raw for o in out]), errors_mm([o.xyz for o in out])
     assert min(raw.mean(), smooth.mean()) < 34
     assert min(raw[there].mean(), smooth[there].mean()) <= (22 if mode == "solved" else 26)
-    assert all(state.note == "" for state in made.rig.states())
+    assert all(state.note == "" for state in made.rig_state().cameras)

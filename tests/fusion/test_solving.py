@@ -41,18 +41,18 @@ from tests.fusion.fakes import (
 
 
 def told(made: Estimator, view: int) -> CameraState:
-    return made.rig.states()[view]
+    return made.rig_state().cameras[view]
 
 
 def rotations(made: Estimator) -> Floats:
     """(V,3,3) as told on the wire; NaN where nothing is."""
     nothing = (np.nan,) * 9
-    return np.array([state.rotation or nothing for state in made.rig.states()]).reshape(-1, 3, 3)
+    return np.array([state.rotation or nothing for state in made.rig_state().cameras]).reshape(-1, 3, 3)
 
 
 def centres(made: Estimator) -> Floats:
     """(V,3) m where the cameras stand, as told on the wire."""
-    steps = np.array([state.translation_m for state in made.rig.states()])
+    steps = np.array([state.translation_m for state in made.rig_state().cameras])
     return np.asarray(-np.einsum("vji,vj->vi", rotations(made), steps))
 
 
@@ -81,7 +81,7 @@ def sparing(times: int = 2) -> Callable[[SolveTask], Solved | str]:
 
 def described(made: Estimator) -> Estimator:
     for view in range(len(made.landmarks)):
-        made.describe(view, SIZE, "rig17")
+        made.set_camera(view, SIZE, "rig17")
     return made
 
 
@@ -108,7 +108,7 @@ def done(engine: Engine) -> Done:
 def test_a_rig_solves_itself_within_seconds_of_movement(done: Done) -> None:
     assert [mode for mode in way(done.out) if mode != "settled"] == ["cold", "solved"]  # and it never goes back
     assert done.first < 90
-    assert done.made.rig.note == ""
+    assert done.made.rig_state().note == ""
     assert all(finite(o) for o in done.out)
     assert all(np.isfinite(o.covariance).all() for o in done.out[done.first :])
     assert all(np.isnan(o.covariance).all() for o in done.out[: done.first])
@@ -125,7 +125,7 @@ def test_a_solved_rig_knows_where_its_cameras_stand(done: Done) -> None:
     ratio = found[pairs] / true[pairs]
     assert np.abs(ratio / np.median(ratio) - 1).max() < 0.06
     assert np.median(ratio) == pytest.approx(1, abs=0.12)  # the walker is not quite 1.7 m tall
-    for view, state in enumerate(done.made.rig.states()):
+    for view, state in enumerate(done.made.rig_state().cameras):
         assert state.focal_px == pytest.approx(1100, rel=0.08)
         assert (state.note, state.moving, state.size_px) == ("", False, SIZE)
         assert state.health > 0.8
@@ -228,7 +228,7 @@ def test_a_camera_that_is_bumped_is_named_and_comes_back(engine: Engine, how: st
     notes: list[list[str]] = []
     for index in range(frames):
         out.append(made.step(scene.t_ns(index), scene.samples(index)))
-        notes.append([state.note for state in made.rig.states()])
+        notes.append([state.note for state in made.rig_state().cameras])
     assert {o.mode for o in out[start:]} == {"solved"}
     accused = [any(note[v] for note in notes[start:]) for v in range(4)]
     assert accused == [False, False, True, False]
@@ -289,7 +289,7 @@ def test_a_camera_that_is_said_to_move_is_never_learned_and_does_no_harm(engine:
     assert way(out)[-1] == "solved"
     assert error_mm(scene, out, 120) < 16
     assert told(made, 3).note == ""
-    assert [state.moving for state in made.rig.states()] == [False, False, False, True]
+    assert [state.moving for state in made.rig_state().cameras] == [False, False, False, True]
 
 
 def test_only_cameras_that_move_are_never_solved(engine: Engine) -> None:
@@ -313,14 +313,14 @@ def remembering(
 def test_a_remembered_rig_is_used_after_a_second(engine: Engine) -> None:
     scene = film(walk(3.0), ring(3))
     made = remembering(engine, scene.cameras)
-    assert made.rig.mode == "cold"
+    assert made.mode == "cold"
     out = run(scene, made)
     assert way(out) == ["cold", "solved"]
     assert 25 < [o.mode for o in out].index("solved") < 45
     assert error_mm(scene, out, 45) < 12
     assert np.allclose(rotations(made), scene.cameras.rotation)
     assert np.allclose(centres(made), scene.cameras.position)  # without a stature, the rig keeps its scale
-    assert made.rig.note == ""
+    assert made.rig_state().note == ""
 
 
 @pytest.mark.parametrize("gone", [0, 2])
@@ -361,7 +361,7 @@ def test_a_remembered_rig_that_does_not_fit_is_dropped_and_that_is_said(engine: 
     with ThreadPoolExecutor(2) as executor:
         made = remembering(engine, ring(3, step_deg=50.0, start_deg=20.0), learner=BackgroundCompute(executor, later))
         out = run(scene, made)
-        assert made.rig.note == "the remembered rig does not fit what the cameras see: it is learned anew"
+        assert made.rig_state().note == "the remembered rig does not fit what the cameras see: it is learned anew"
         stop.set()
     assert way(out) == ["cold", "settled"]
     assert made.calibration is None
@@ -370,7 +370,7 @@ def test_a_remembered_rig_that_does_not_fit_is_dropped_and_that_is_said(engine: 
 def test_a_rig_that_cannot_be_solved_stays_settled_and_says_why(engine: Engine) -> None:
     made = fusion(engine, 3, solve=unsolved)
     assert way(run(film(walk(2.5), ring(3)), made)) == ["cold", "settled"]
-    assert made.rig.note == UNSOLVED
+    assert made.rig_state().note == UNSOLVED
 
 
 def test_a_camera_that_was_moved_since_is_placed_anew_in_the_remembered_rig(engine: Engine) -> None:
@@ -382,8 +382,8 @@ def test_a_camera_that_was_moved_since_is_placed_anew_in_the_remembered_rig(engi
     named: list[bool] = []
 
     def watch(index: int, samples: list[Sample | None]) -> list[Sample | None]:
-        known = [state.note == "" for state in made.rig.states()]
-        named.append(made.rig.mode == "solved" and known == [True, False, True, True])
+        known = [state.note == "" for state in made.rig_state().cameras]
+        named.append(made.mode == "solved" and known == [True, False, True, True])
         return samples
 
     out = run(scene, made, watch)

@@ -15,7 +15,7 @@ from pose_rig.graph import Engine
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.session.importer import import_keypoints
 from pose_rig.session.reader import Session
-from pose_rig.session.replay import CameraSource, Pace, main, total_frames
+from pose_rig.session.replay import CameraSource, Playback, main, total_frames
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from tests.fusion.fakes import Scene, film, ring, walk
 from tests.fusion.running import Running, play
@@ -137,7 +137,7 @@ def test_how_much_there_is_is_known_unless_it_is_a_part(imported: Path, tmp_path
 def test_a_camera_gives_its_frames_and_no_others_and_ends(tmp_path: Path) -> None:
     cameras = ("a", "a-2")
     path = write(tmp_path / "take.mcap", [frame(i, camera) for i in range(10) for camera in cameras], rig_of(cameras))
-    with closing(CameraSource(job_of(path, None), "a", Pace(False, threading.Event()))) as source:
+    with closing(CameraSource(job_of(path, None), "a", Playback(False, threading.Event()))) as source:
         got = [message for _ in range(4) for message in source.receive(0, max_messages=4)]
         assert [m.index for m in got if isinstance(m, Keypoints2D)] == list(range(10))
         assert {m.camera for m in got if isinstance(m, Keypoints2D)} == {"a"}
@@ -148,7 +148,7 @@ def test_a_camera_gives_its_frames_and_no_others_and_ends(tmp_path: Path) -> Non
 
 def test_a_camera_gives_what_is_due(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", [frame(3 * i) for i in range(10)])
-    with closing(CameraSource(job_of(path, None), "cam0", Pace(True, threading.Event()))) as source:
+    with closing(CameraSource(job_of(path, None), "cam0", Playback(True, threading.Event()))) as source:
         assert len(source.receive(0, max_messages=8)) == 1  # the first: now begins
         assert source.receive(0, max_messages=8) == []
         time.sleep(0.25)
@@ -157,16 +157,16 @@ def test_a_camera_gives_what_is_due(tmp_path: Path) -> None:
 
 def test_waiting_ends_when_it_is_due_or_asked_to_stop() -> None:
     stop = threading.Event()
-    pace = Pace(True, stop)
-    assert pace.due(100)
-    assert not pace.due(10**9)
+    playback = Playback(True, stop)
+    assert playback.due(100)
+    assert not playback.due(10**9)
     began = time.monotonic()
-    pace.wait(200_000_100)
+    playback.wait(200_000_100)
     assert 0.15 < time.monotonic() - began < 5
     stop.set()
-    pace.wait(10**12)
+    playback.wait(10**12)
     assert time.monotonic() - began < 8
-    assert Pace(False, stop).due(1 << 60)
+    assert Playback(False, stop).due(1 << 60)
 
 
 def test_a_session_that_is_gone_is_said_in_a_sentence(tmp_path: Path, engine: Engine) -> None:

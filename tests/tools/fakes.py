@@ -110,17 +110,20 @@ def health(job: CameraJob, state: State, frames: int, total: int | None) -> Heal
 
 
 def fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
-    """Passes on the cameras' health, publishes a pose every 20 ms, ends when all cameras have, writes ``save``."""
+    """Passes on the cameras' health, publishes a pose every 20 ms, ends when all cameras have, writes ``save``.
+
+    The last health of each camera is published once more at the end, as the fusion process does.
+    """
     delivery: Delivery = "lossless" if job.config.pace == "all" else "best-effort"
     receivers = [Receiver(endpoint, delivery, bind=True, keys=job.keys) for endpoint in job.inputs]
-    states: dict[str, str] = {}
+    cameras: dict[str, Health] = {}
     index = 0
     with bind_publisher(job.output, job.inside, job.keys) as sender:
-        while not stop.is_set() and list(states.values()) != ["ended"] * len(job.config.camera):
+        while not stop.is_set() and [h.state for h in cameras.values()] != ["ended"] * len(job.config.camera):
             for receiver in receivers:
                 for message in receiver.receive(20 // len(receivers)):
                     if isinstance(message, Health):
-                        states[message.worker] = message.state
+                        cameras[message.worker] = message
                         sender.send(message)
             if start_ns.value:
                 publish(sender, job, index, start_ns.value)
@@ -128,6 +131,8 @@ def fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
             sender.send(fusion_health("running", index))
         if job.config.save:
             Path(job.config.save).write_bytes(b"poses")
+        for last in cameras.values():
+            sender.send(last)
         sender.send(fusion_health("ended", index))
         sender.close(linger_ms=500)
 

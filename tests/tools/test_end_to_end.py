@@ -65,7 +65,7 @@ def test_keypoints_from_a_file_become_the_same_poses_every_time(tmp_path: Path) 
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert f"Poses saved to {path}." in done.stdout
-        assert re.search(r"^  kp0: \d+ frames, .*agreement \d+%", done.stdout, re.MULTILINE)
+        assert re.search(r"^  kp0: 30 frames, .*agreement \d+%", done.stdout, re.MULTILINE)
     assert saved[0].read_bytes() == saved[1].read_bytes()
     with np.load(saved[0]) as poses:
         assert set(poses) >= {
@@ -92,7 +92,7 @@ def test_a_run_in_which_nobody_is_seen_fails_and_says_so(tmp_path: Path) -> None
     summary = done.stdout.splitlines()
     told = next(place for place, text in enumerate(summary) if text.startswith("Nobody was seen in any camera. Check "))
     assert summary[told + 1].startswith("Ran ")
-    assert re.fullmatch(r"  kp0: \d+ frames, .* saw nobody\.", summary[told + 2])
+    assert re.fullmatch(r"  kp0: 40 frames, .* 0 dropped, saw nobody\.", summary[told + 2])
     assert "Error: Nobody was seen in any camera." in done.stderr
 
 

@@ -7,8 +7,11 @@ Axes: T instants, V views, K landmarks, J = 17 joints.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +23,19 @@ from pose_rig.capture.keypoint_file import load
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import SessionError
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.camera_inputs import CameraInputs
+from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.time_steps import time_steps
 from pose_rig.geometry import angle_deg
 from pose_rig.graph import Engine
 from pose_rig.session.importer import import_keypoints
 from pose_rig.session.reader import Session
+from pose_rig.session.replay import CameraSource, Playback
 from pose_rig.skeleton import J
 from pose_rig.training.footage.footage import Footage
-from pose_rig.training.footage.replay import Replay
 from pose_rig.training.footage.tracked_person import followed
 from pose_rig.wire.jobs import FusionJob, ReplayJob
 from pose_rig.wire.messages import Keypoints2D
@@ -99,22 +105,34 @@ def _in_session(path: Path, name: str, engine: Engine, say: Say) -> Recorded:
         job = ReplayJob(FusionJob(config, (), ""), str(session.path), exact=False, realtime=False)
     if not max(frames, default=0):
         raise SessionError(f"{path} has no keypoints.", "There is nothing to learn from.")
-    steps = 2 * max(frames)
-    first, step = Replay(job, engine, None), 0
-    for step, _ in enumerate(first, 1):
-        say(min(step / steps, 1.0))
-    second = Replay(job, engine, first.fusion.rig.finish())
+    estimator, steps = Estimator(config, engine), 2 * max(frames)
+    number = count(1)
+    for _ in _time_steps(job, estimator):
+        say(min(next(number) / steps, 1.0))
+    estimator.fix_cameras()
     kept = _Kept()
-    for last, (instant, samples) in enumerate(second, step + 1):
-        say(min(last / steps, 1.0))
-        kept.add(instant, samples, second.fusion)
+    for pose, samples in _time_steps(job, estimator):
+        say(min(next(number) / steps, 1.0))
+        kept.add(pose, samples, estimator)
     seen = sum(1 for score in kept.score if score.any())
     if seen < FEWEST:
         raise SessionError(
             f"{name} shows somebody at {seen} instants only.",
             "Record a minute of the person, in full view of all cameras.",
         )
-    return kept.recorded(name, second)
+    return kept.recorded(name, estimator)
+
+
+def _time_steps(job: ReplayJob, estimator: Estimator) -> Iterator[tuple[PoseEstimate, Sequence[Sample | None]]]:
+    """Yields the poses of a session and the samples of each view."""
+    names = [camera.name for camera in job.fusion.config.camera]
+    stop = threading.Event()
+    with ExitStack() as stack:
+        playback = Playback(False, stop)
+        sources = [stack.enter_context(closing(CameraSource(job, name, playback))) for name in names]
+        for step in time_steps(CameraInputs(names, sources), FileClock(), estimator, stop):
+            if step is not None and step.pose is not None:
+                yield step.pose, step.samples
 
 
 class _Kept:
@@ -126,22 +144,21 @@ class _Kept:
         self._xy_px: list[Floats] = []
         self.score: list[Floats] = []
 
-    def add(self, instant: PoseEstimate, samples: Sequence[Sample | None], fusion: Estimator) -> None:
+    def add(self, instant: PoseEstimate, samples: Sequence[Sample | None], estimator: Estimator) -> None:
         """Takes in an instant, unless the last one kept is near."""
         if instant.t_ns < self._next_ns:
             return
         self._next_ns = instant.t_ns + 0.85e9 / MOST_HZ  # cameras are not quite even
-        xy_px, score = followed(instant, samples, fusion.landmarks)
+        xy_px, score = followed(instant, samples, estimator.landmarks)
         self._instants.append(instant)
         self._xy_px.append(xy_px)
         self.score.append(score)
 
-    def recorded(self, name: str, replay: Replay) -> Recorded:
+    def recorded(self, name: str, estimator: Estimator) -> Recorded:
         """Returns what was kept, under a name."""
-        fusion = replay.fusion
-        states = fusion.rig.states()
+        states = estimator.rig_state().cameras
         moving = any(state.moving for state in states)
-        score, rotation, cameras = np.stack(self.score), None, fusion.calibration
+        score, rotation, cameras = np.stack(self.score), None, estimator.calibration
         if not moving and any(instant.mode == "solved" for instant in self._instants):
             rotation, stands = self._stood()
             score = score * stands[..., None]
@@ -157,8 +174,8 @@ class _Kept:
             subject=name,
             xy_px=np.stack(self._xy_px).astype(np.float32),
             score=score.astype(np.float32),
-            size_px=np.array([track.size_px for track in replay.tracks], np.float32),
-            focal_px=fusion.rig.focal_px.astype(np.float32),
+            size_px=np.array([state.size_px or (1, 1) for state in states], np.float32),
+            focal_px=np.array([state.focal_px for state in states], np.float32),
             moving=moving,
             rotation=None if rotation is None else rotation.astype(np.float32),
         )

@@ -49,7 +49,7 @@ def fused(
     views = len(cameras.rotation)
     made = Estimator(config(views), engine, BackgroundCompute(solve=solve))
     for view in range(views):
-        made.describe(view, SIZE, "rig17")
+        made.set_camera(view, SIZE, "rig17")
     return made, run(film(motion, cameras, fps=FPS), made)
 
 
@@ -68,7 +68,7 @@ def test_somebody_who_is_never_upright_does_not_turn_the_room(
     made, out = fused(engine, on_the_spot(6.0, turn, height_m), solve=solve)
     assert out[-1].mode == ("solved" if solve is self_solve else "settled")
     assert tilt_deg(out[-1], RING) < 15
-    assert made.rig.note.endswith(VERTICAL_FROM_CAMERAS)
+    assert made.rig_state().note.endswith(VERTICAL_FROM_CAMERAS)
 
 
 def test_somebody_who_lies_lies_on_the_floor(engine: Engine) -> None:
@@ -81,7 +81,7 @@ def test_somebody_who_lies_lies_on_the_floor(engine: Engine) -> None:
 def test_who_walks_is_upright_and_nothing_is_in_doubt(engine: Engine) -> None:
     made, out = fused(engine, walk(5.0, FPS))
     assert tilt_deg(out[-1], RING) < 6
-    assert made.rig.note == ""
+    assert made.rig_state().note == ""
 
 
 def test_cameras_that_hang_upside_down_do_not_turn_who_walks_about(engine: Engine) -> None:
@@ -91,7 +91,7 @@ def test_cameras_that_hang_upside_down_do_not_turn_who_walks_about(engine: Engin
     made, out = fused(engine, straight - straight[:, :1] * [1, 0, 1] + way[:, None], hung)
     assert out[-1].mode == "solved"
     assert tilt_deg(out[-1], hung) < 15
-    assert made.rig.note == ""
+    assert made.rig_state().note == ""
 
 
 def test_cameras_on_their_sides_leave_up_to_the_person(engine: Engine) -> None:
@@ -99,7 +99,7 @@ def test_cameras_on_their_sides_leave_up_to_the_person(engine: Engine) -> None:
     aside = rolled(RING, 90.0)
     made, out = fused(engine, walk(4.0, FPS), aside, unsolved)
     assert tilt_deg(out[-1], aside) < 15
-    assert made.rig.note.endswith(VERTICAL_UNCERTAIN)
+    assert made.rig_state().note.endswith(VERTICAL_UNCERTAIN)
 
 
 @pytest.mark.parametrize("down_deg", [40.0, 10.0, 0.0, -10.0, -30.0])
@@ -157,4 +157,4 @@ def test_one_camera_says_that_it_cannot_know(engine: Engine, turn: Floats, said:
     side = Cameras(RING.rotation[1:2], RING.position[1:2], RING.focal_px[1:2], RING.size_px[1:2])
     made, out = fused(engine, on_the_spot(4.5, turn, 0.9), side)
     assert out[-1].mode == "cold"
-    assert made.rig.note == said
+    assert made.rig_state().note == said

@@ -34,7 +34,7 @@ def fused(engine: Engine, score: Floats, motion: Floats = WALK) -> list[PoseEsti
         config(VIEWS), engine, BackgroundCompute(solve=unsolved), Solved(CAMERAS, LENGTH_M, WALK, 1.0, 1.0, np.inf)
     )
     for view in range(VIEWS):
-        made.describe(view, (1280, 720), "rig17")
+        made.set_camera(view, (1280, 720), "rig17")
     seen = detect(images(motion, CAMERAS).swapaxes(0, 1), FPS, np.random.default_rng(0))
     out = []
     for index in range(len(motion)):

@@ -43,7 +43,7 @@ def notes(
     views = len(scene.xy_px)
     made = Estimator(config(views), engine, BackgroundCompute(solve=solve))
     for view in range(views):
-        made.describe(view, SIZE, "rig17")
+        made.set_camera(view, SIZE, "rig17")
 
     def change(_: int, samples: list[Sample | None]) -> list[Sample | None]:
         return [
@@ -54,7 +54,7 @@ def notes(
         ]
 
     run(scene, made, change)
-    return [state.note for state in made.rig.states()]
+    return [state.note for state in made.rig_state().cameras]
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +96,10 @@ def test_a_picture_that_was_flipped_for_nothing_is_to_be_flipped_back(engine: En
     cameras[2] = type(cameras[2])(source="2.npz", name="cam2", mirror=True)
     made = Estimator(config(3, camera=tuple(cameras)), engine, BackgroundCompute(solve=unsolved))
     for view in range(3):
-        made.describe(view, SIZE, "rig17")
+        made.set_camera(view, SIZE, "rig17")
     flipped = [as_seen_in_a_mirror(xy) if v == 2 else xy for v, xy in enumerate(scene.xy_px)]
     run(Scene(scene.joints, scene.cameras, np.stack(flipped), scene.score, scene.fps), made)
-    assert made.rig.states()[2].note == (
+    assert made.rig_state().cameras[2].note == (
         "its picture looks mirrored since it is flipped: remove mirror = true from the rig.toml"
     )
 

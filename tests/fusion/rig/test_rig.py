@@ -19,12 +19,12 @@ from tests.fusion.fakes import Scene, config, film, fusion, relative_error_deg, 
 
 
 def states(made: Estimator) -> dict[str, CameraState]:
-    return {state.name: state for state in made.rig.states()}
+    return {state.name: state for state in made.rig_state().cameras}
 
 
 def learned(made: Estimator) -> Floats:
     """(V,3,3) the rotations that are told on the wire."""
-    found = [state.rotation for state in made.rig.states()]
+    found = [state.rotation for state in made.rig_state().cameras]
     assert all(rotation is not None for rotation in found)
     return np.array(found).reshape(-1, 3, 3)
 
@@ -41,8 +41,8 @@ def notes_over_time(scene: Scene, made: Estimator) -> tuple[list[PoseEstimate], 
 
 def test_before_anything_is_seen_nothing_is_known(engine: Engine) -> None:
     made = fusion(engine, 2)
-    assert made.rig.mode == "cold"
-    for state in made.rig.states():
+    assert made.mode == "cold"
+    for state in made.rig_state().cameras:
         assert (state.rotation, state.rotation_sd_deg, state.health) == (None, None, 0)
         assert state.focal_px == 0.9 * 1280
 
@@ -56,7 +56,7 @@ def test_still_cameras_settle_within_seconds(engine: Engine, views: int) -> None
     assert 20 < settled < 75
     assert set(modes[settled:]) == {"settled"}
     assert relative_error_deg(learned(made), scene.cameras.rotation).max() < (20 if views == 2 else 12)
-    for state in made.rig.states():
+    for state in made.rig_state().cameras:
         assert state.note == ""
         assert state.health > 0.8
         assert state.rotation_sd_deg is not None
@@ -100,7 +100,7 @@ def test_solved_in_the_background_it_settles_too(engine: Engine) -> None:
     with ThreadPoolExecutor(1) as executor:
         made = Estimator(config(3), engine, BackgroundCompute(executor))
         for view in range(3):
-            made.describe(view, (1280, 720), "rig17")
+            made.set_camera(view, (1280, 720), "rig17")
         out = run(scene, made)
     assert "settled" in {o.mode for o in out}
 
@@ -141,7 +141,7 @@ def test_a_view_that_disagrees_is_named_and_weighs_less(engine: Engine) -> None:
     run(scene, made, change)
     assert states(made)["cam1"].note == "disagrees with the others"
     assert [states(made)[name].note for name in ("cam0", "cam2", "cam3")] == ["", "", ""]
-    trust = made.rig.trust(scene.t_ns(len(scene.joints) - 1))
+    trust = made.view_weights(scene.t_ns(len(scene.joints) - 1))
     assert trust[1] < 0.6
     assert trust[[0, 2, 3]].min() > 0.9
     assert states(made)["cam1"].health < 0.5
@@ -159,8 +159,8 @@ def test_a_view_that_sees_nobody_is_named(engine: Engine) -> None:
 
 def test_a_view_without_frames_is_named_and_has_no_size(engine: Engine) -> None:
     made = Estimator(config(2), engine, BackgroundCompute())
-    made.describe(1, (1280, 720), "rig17")
-    first, second = made.rig.states()
+    made.set_camera(1, (1280, 720), "rig17")
+    first, second = made.rig_state().cameras
     assert (first.note, first.size_px, first.agreement) == ("no frames yet", None, None)
     assert (second.note, second.size_px, second.agreement) == ("no person detected", (1280, 720), None)
 
@@ -168,7 +168,7 @@ def test_a_view_without_frames_is_named_and_has_no_size(engine: Engine) -> None:
 def test_when_nobody_is_seen_every_camera_says_so(engine: Engine) -> None:
     scene, made = film(walk(1.0), ring(2)), fusion(engine, 2)
     run(scene, made, lambda index, samples: samples if index < 10 else [None, None])
-    assert {(state.note, state.health) for state in made.rig.states()} == {("no person detected", 0.0)}
+    assert {(state.note, state.health) for state in made.rig_state().cameras} == {("no person detected", 0.0)}
 
 
 def test_a_view_that_joins_late_gets_its_rotation(engine: Engine) -> None:

@@ -1,5 +1,4 @@
 import os
-import re
 import signal
 import threading
 import time
@@ -84,8 +83,8 @@ def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
     text = "\n".join(summary(status, save))
     assert f"{status.telemetry.poses} poses" in text
     assert "latency 30.0 ms median, 30.0 ms at the 95th percentile" in text
-    assert re.search(r"cam0: \d+ frames", text)
-    assert re.search(r"cam1: \d+ frames", text)
+    assert "cam0: 40 frames" in text
+    assert "cam1: 60 frames" in text
     assert "2 dropped, agreement 90%. bumped" in text
     assert "settled after" in text
     assert "fusion: CPU (no CUDA in this onnxruntime)" in text

@@ -1,7 +1,7 @@
 import msgspec
 import numpy as np
 
-from pose_rig.fusion.rig.likeness import Likeness
+from pose_rig.session.replay_comparison import ReplayComparison
 from pose_rig.wire.messages import Pose3D
 from tests.session.recorded import pose
 
@@ -13,20 +13,20 @@ def moved(before: Pose3D, mm: float) -> Pose3D:
 
 
 def test_poses_that_are_the_same_are_counted() -> None:
-    likeness = Likeness()
+    comparison = ReplayComparison()
     for i in range(3):
-        likeness.compare(pose(i), pose(i))
-    assert likeness.verdict() == ["3 of 3 poses are those of the recording to the last bit"]
+        comparison.compare(pose(i), pose(i))
+    assert comparison.summary() == ["3 of 3 poses are those of the recording to the last bit"]
 
 
 def test_others_are_measured_and_those_in_another_mode_counted() -> None:
-    likeness = Likeness()
-    likeness.compare(pose(0), pose(0))
+    comparison = ReplayComparison()
+    comparison.compare(pose(0), pose(0))
     for i, mm in enumerate((1.0, 2.0, 40.0), 1):
-        likeness.compare(pose(i), moved(pose(i), mm))
-    likeness.compare(pose(4), pose(4, mode="cold"))
-    likeness.compare(pose(5), None)
-    assert likeness.verdict() == [
+        comparison.compare(pose(i), moved(pose(i), mm))
+    comparison.compare(pose(4), pose(4, mode="cold"))
+    comparison.compare(pose(5), None)
+    assert comparison.summary() == [
         "1 of 6 poses are those of the recording to the last bit",
         "3 differ by 2 mm in the median, 40 mm at most",
         "2 are in another mode, or with nobody",
@@ -34,13 +34,13 @@ def test_others_are_measured_and_those_in_another_mode_counted() -> None:
 
 
 def test_what_follows_the_recorded_rig_is_judged_once_it_is_warm() -> None:
-    likeness = Likeness()
-    likeness.compare(pose(0, t_ns=SECOND_NS), pose(0, t_ns=SECOND_NS))
-    likeness.follows(2 * SECOND_NS)
+    comparison = ReplayComparison()
+    comparison.compare(pose(0, t_ns=SECOND_NS), pose(0, t_ns=SECOND_NS))
+    comparison.follows(2 * SECOND_NS)
     for at_s, mm in ((2.0, 30.0), (2.5, 3.0), (3.5, 0.25)):
         before = pose(9, t_ns=round(at_s * SECOND_NS))
-        likeness.compare(before, moved(before, mm))
-    assert likeness.verdict() == [
+        comparison.compare(before, moved(before, mm))
+    assert comparison.summary() == [
         "messages are missing 1.0 s after the first pose: from there on the rig is the one that was recorded",
         "1 of 4 poses are those of the recording to the last bit",
         "3 differ by 3 mm in the median, 30 mm at most, 0.25 mm after the first second",

@@ -1,0 +1,129 @@
+"""The messages of a rig's cameras, checked and sorted into one track per camera."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from pose_rig.errors import MessageError, PoseRigError
+from pose_rig.fusion.pose.sync import SampleBuffer
+from pose_rig.skeleton import landmarks
+from pose_rig.wire.messages import Health, Keypoints2D, Message
+
+MAX_PEOPLE = 16  # per image
+MAX_LANDMARKS = 1024  # per person; the largest known set has 543
+MAX_CLOCK_ERROR_NS = 10_000_000_000  # files may be shifted against each other by some seconds
+MAX_OFFSET_IMAGES = 10  # image sizes beyond the border: detectors extrapolate a foot, but no person is that large
+
+
+class Source(Protocol):
+    """Where messages are read from: a `pose_rig.wire.bus.Receiver`, a `MessageFile` or a recording."""
+
+    def receive(self, timeout_ms: int, max_messages: int = ...) -> list[Message]:
+        """Returns the available messages, oldest first."""
+
+
+class CameraInputs:
+    """One track per camera, filled from messages.
+
+    Args:
+        names: (V) of the cameras.
+        sources: Where their messages come from: one per camera, or one for all.
+        live: Whether timestamps are those of this machine's clock; otherwise they are those of a file.
+        accept: Called with the view and each message that is used.
+        reject: Called with the reason for each message that is not.
+
+    Attributes:
+        tracks: (V) the recent samples of each camera.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        sources: Sequence[Source],
+        *,
+        live: bool = False,
+        accept: Callable[[int, Message], None] = lambda view, message: None,
+        reject: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self._view = {name: v for v, name in enumerate(names)}
+        self._live, self._accept, self._reject = live, accept, reject
+        self.sources = sources
+        self.tracks = [SampleBuffer() for _ in names]
+
+    @property
+    def ended(self) -> bool:
+        """Whether no camera will send anything more."""
+        return all(track.ended for track in self.tracks)
+
+    def restart(self) -> None:
+        """Discards all samples."""
+        self.tracks = [SampleBuffer() for _ in self.tracks]
+
+    def take(self, message: Message) -> int | None:
+        """Adds a message to the track of its camera; returns the view, None if the message was rejected."""
+        if isinstance(message, Keypoints2D):
+            return self._take_keypoints(message)
+        view = self._view.get(message.worker) if isinstance(message, Health) else None
+        if view is None or not isinstance(message, Health):
+            self._reject(f"{message.topic} is no message of a camera.")
+            return None
+        # a file that failed is over; a camera that failed is restarted
+        self.tracks[view].ended = message.state == "ended" or (message.state == "failed" and not self._live)
+        self._accept(view, message)
+        return view
+
+    def _take_keypoints(self, message: Keypoints2D) -> int | None:
+        view = self._view.get(message.camera)
+        if view is None:
+            self._reject(f"Unknown camera {message.camera!r}: not in this rig's configuration.")
+            return None
+        track = self.tracks[view]
+        try:
+            usable = checked(message, track.landmarks, live=self._live)
+        except PoseRigError as error:
+            self._reject(error.cause)
+            return None
+        self._accept(view, message)
+        if track.add(usable):
+            track.ended = False
+        else:
+            self._reject(f"{message.camera} sent a frame that is not newer than the one before.")
+        return view
+
+
+def checked(message: Keypoints2D, known: str, *, live: bool) -> Keypoints2D:
+    """Returns keypoints without points far outside the image: their score becomes 0.
+
+    Args:
+        message: From a camera.
+        known: The landmark set of the camera's earlier messages; empty = none.
+        live: As in `CameraInputs`.
+
+    Raises:
+        MessageError: It cannot be from a camera of this rig.
+        UsageError: The landmark set is unknown.
+    """
+    people, count = message.xy.shape[:2]
+    if count > MAX_LANDMARKS:
+        raise MessageError(message.topic, "xy", f"has {count} landmarks")
+    if count != len(landmarks(message.landmarks).names):
+        raise MessageError(message.topic, "xy", f"has {count} landmarks, {message.landmarks[:80]} has not")
+    if not live and known not in ("", message.landmarks):
+        raise MessageError(message.topic, "landmarks", f"changes from {known[:80]} within a file")
+    if people > MAX_PEOPLE:
+        raise MessageError(message.topic, "xy", f"has {people} people")
+    if live and abs(message.t_ns - time.monotonic_ns()) > MAX_CLOCK_ERROR_NS:
+        when = "future" if message.t_ns > time.monotonic_ns() else "past"
+        raise MessageError(message.topic, "t_ns", f"lies in the {when}: the sender has another clock, or hangs")
+    size = np.asarray(message.size_px, np.float32)
+    far = np.any(np.abs(message.xy - size / 2) > (MAX_OFFSET_IMAGES + 0.5) * size, axis=-1)
+    if not far.any():
+        return message
+    return msgspec.structs.replace(
+        message,
+        xy=np.where(far[..., None], np.float32(0), message.xy),
+        score=np.where(far, np.float32(0), message.score),
+    )

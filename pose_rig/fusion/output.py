@@ -1,0 +1,202 @@
+"""What the fusion process gives: poses, the state of the rig, its own health, and the poses file."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pose_rig.config import ASSUMED_HEIGHT_M
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose.smooth import OneEuro
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.pose_messages import pose_message, refined_messages
+from pose_rig.fusion.publisher import Publisher
+from pose_rig.fusion.time_steps import TimeStep
+from pose_rig.skeleton import Landmarks
+from pose_rig.wire.jobs import FusionJob
+from pose_rig.wire.messages import Health, Message, Mode, Pose3D, RigState, State
+from pose_rig.wire.meter import Meter
+from pose_rig.wire.services import FUSION, FUSION_REPORT_S
+
+CONNECTION_REFUSED = "A program that is not part of this rig tried to connect and was refused."
+
+
+class Endpoint(Protocol):
+    """A socket that counts the messages and connections that it rejects."""
+
+    bad: int
+    last_error: str
+
+    @property
+    def refused(self) -> int:
+        """How many connections were refused."""
+
+
+class PosesWriter(Protocol):
+    """Writes the poses file of a run."""
+
+    def add(
+        self, instant: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
+    ) -> None:
+        """Adds a pose and the detections of each view at its time."""
+
+    def close(self, cameras: Calibration | None, backwards: OneEuro | None) -> object:
+        """Finishes the file: with the solved cameras, and smoothed once more backwards if there is a filter.
+
+        Raises:
+            SaveError: The file cannot be written where it was wanted.
+        """
+
+
+OpenPoses = Callable[[FusionJob], PosesWriter | None]  # None where the job saves no poses
+
+
+class Output:
+    """Publishes and saves what a run gives.
+
+    Args:
+        job: What the process does.
+        estimator: Whose poses these are.
+        publisher: Where messages go.
+        poses: The poses file, if there is one.
+        detail: Facts about the process for people.
+        endpoints: Further sockets, whose rejected messages and connections are reported.
+    """
+
+    def __init__(
+        self,
+        job: FusionJob,
+        estimator: Estimator,
+        publisher: Publisher,
+        poses: PosesWriter | None,
+        detail: str,
+        endpoints: Sequence[Endpoint] = (),
+    ) -> None:
+        self._config, self._estimator, self._publisher, self._file = job.config, estimator, publisher, poses
+        self._cameras = tuple(camera.name for camera in job.config.camera)
+        self._meter = Meter(FUSION, job.restarts)
+        self._meter.detail = detail
+        self._endpoints: Sequence[Endpoint] = (publisher, *endpoints)
+        self._camera_health: dict[str, Health] = {}
+        self._next_index = 0
+        self._newest_ns = 0  # time of the last pose
+        self._rejected = self._skipped = 0  # messages; time steps
+        self._reported_s = 0.0
+        self._mode: Mode | None = None
+        publisher.send(self._meter.health("starting"))
+
+    def expect(self, total: int | None) -> None:
+        """Sets how many poses there will be, None if that is unknown."""
+        self._meter.total_frames = total
+
+    def ready(self) -> None:
+        """Reports that the process can begin."""
+        self._publisher.send(self._meter.health("ready"))
+
+    def forward(self, view: int, message: Message) -> None:
+        """Records keypoints; publishes and records the health of a camera."""
+        if not isinstance(message, Health):
+            self._publisher.record(message)
+            return
+        if message.total_frames is not None:
+            self._meter.total_frames = max(message.total_frames, self._meter.total_frames or 0)
+        self._camera_health[message.worker] = message
+        self._publisher.send(message)
+
+    def record_keypoints(self, view: int, message: Message) -> None:
+        """Records keypoints; the health of cameras was published before."""
+        if not isinstance(message, Health):
+            self._publisher.record(message)
+
+    def reject(self, reason: str) -> None:
+        """Counts a message or a time step that could not be used."""
+        self._meter.count_dropped(reason)
+
+    def publish(self, step: TimeStep, recorded: Pose3D | None = None) -> Pose3D | None:
+        """Publishes and saves the pose of a time step, and returns its message; None if it has no pose.
+
+        Args:
+            step: The time step.
+            recorded: The pose of the run that is replayed: its number and age are kept.
+        """
+        if recorded is not None:
+            self._next_index = recorded.index
+        if step.pose is None:
+            self.reject(step.failure)
+            return None
+        started_ns = time.perf_counter_ns()
+        age_ns = self._age_ns(step) if recorded is None else recorded.age_ns
+        self._newest_ns = step.t_ns
+        self._publisher.set_time(step.t_ns)
+        for result in self._estimator.background_results():
+            self._publisher.record(result)
+        height_m, assumed = self._config.height_m or ASSUMED_HEIGHT_M, self._config.height_m is None
+        pose = pose_message(step.pose, self._next_index, age_ns, height_m, assumed)
+        self._publisher.send(pose)
+        for refined in refined_messages(step.pose, self._next_index, self._cameras):
+            self._publisher.send(refined)
+        if self._estimator.rig_changed():  # at once, so that a recording has each rig with the poses made with it
+            self._publisher.send(self._rig_state())
+        if self._file is not None:
+            self._file.add(step.pose, step.samples, self._estimator.landmarks)
+        stages_ns = {"sync": step.sync_ns, "fuse": step.estimate_ns, "send": time.perf_counter_ns() - started_ns}
+        self._meter.count_sent(age_ns / 1e6, {stage: ns / 1e6 for stage, ns in stages_ns.items()})
+        self._next_index += 1
+        return pose
+
+    def report(self, skipped: int = 0) -> None:
+        """Publishes the state of rig and process, every `FUSION_REPORT_S` and when the mode changes.
+
+        Args:
+            skipped: Time steps that were due and left out, since the start.
+        """
+        self._skipped = skipped
+        mode, now_s = self._estimator.mode, time.monotonic()
+        if now_s - self._reported_s < FUSION_REPORT_S and mode == self._mode:
+            return
+        self._reported_s, self._mode = now_s, mode
+        self._publisher.send(self._rig_state())
+        self._publisher.send(self._health("running" if self._next_index else "ready"))
+
+    def finish(self, notes: Sequence[str] = ()) -> None:
+        """Finishes the poses file, and reports for the last time.
+
+        Args:
+            notes: Further facts for people.
+
+        Raises:
+            SaveError: The poses file cannot be written where it was wanted.
+        """
+        self._meter.detail = "; ".join((self._meter.detail, *notes))
+        try:
+            if self._file is not None:
+                settings = self._config.fusion
+                both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
+                self._file.close(self._estimator.calibration, both_ways)
+        finally:
+            self._publisher.send(self._rig_state())
+            for health in self._camera_health.values():  # subscribers may have missed the last one; a recording has it
+                self._publisher.publish(health)
+            self._publisher.send(self._health("ended"))
+
+    def _age_ns(self, step: TimeStep) -> int:
+        """Returns the time from capture to now; for files, the time that the pose took."""
+        if self._config.pace == "realtime":
+            return max(time.monotonic_ns() - step.t_ns, 0)
+        return step.sync_ns + step.estimate_ns
+
+    def _health(self, state: State) -> Health:
+        """Returns the health of the process, with the newest fault of an endpoint since this was last called."""
+        rejected = sum(endpoint.bad for endpoint in self._endpoints)
+        refused = sum(endpoint.refused for endpoint in self._endpoints)
+        fault = ""
+        if rejected > self._rejected:
+            fault = next(endpoint.last_error for endpoint in self._endpoints if endpoint.bad)
+        if refused > self._meter.refused:
+            fault = CONNECTION_REFUSED
+        self._rejected, self._meter.refused = rejected, refused
+        return self._meter.health(state, fault, rejected + self._skipped)
+
+    def _rig_state(self) -> RigState:
+        return self._estimator.rig_state(time.monotonic_ns() if self._config.pace == "realtime" else self._newest_ns)

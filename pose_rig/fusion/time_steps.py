@@ -1,0 +1,108 @@
+"""The loop of the fusion: read messages, sample every camera at the next time step, estimate the pose.
+
+Live runs, files, replays of sessions and training differ in the clock and in where messages come from, nothing else.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from pose_rig.errors import PoseRigError
+from pose_rig.fusion.camera_inputs import CameraInputs
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.pose.sync import Sample, SampleBuffer
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.pose_messages import is_publishable
+from pose_rig.wire.stop import Stop
+
+RESTART_AFTER_FAILURES = 10  # time steps in a row without a usable pose: the cause may be in the estimator's state
+MAX_FAILURES = 600  # ten seconds at 60 Hz
+NUMERIC_ERRORS = (ArithmeticError, ValueError, np.linalg.LinAlgError, cv2.error)
+
+
+class Clock(Protocol):
+    """Decides when messages are read and when a time step is due.
+
+    Attributes:
+        over: Whether no time step will be due any more.
+        skipped: Time steps that were due and left out.
+    """
+
+    over: bool
+    skipped: int
+
+    def read(self, cameras: CameraInputs) -> None:
+        """Takes in the messages that may come before the next time step."""
+
+    def tick(self, tracks: Sequence[SampleBuffer]) -> int | None:
+        """Returns the time step that is due, None if none is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStep:
+    """One time step.
+
+    Attributes:
+        t_ns: Its time, rig clock.
+        samples: (V) the detections of each view at that time, None where there are none.
+        pose: None if none could be computed.
+        failure: Why, empty if one was.
+        sync_ns: Time spent on sampling the cameras, estimate_ns: on the pose.
+    """
+
+    t_ns: int
+    samples: Sequence[Sample | None]
+    pose: PoseEstimate | None
+    failure: str
+    sync_ns: int
+    estimate_ns: int
+
+
+def time_steps(cameras: CameraInputs, clock: Clock, estimator: Estimator, stop: Stop) -> Iterator[TimeStep | None]:
+    """Yields every time step as it is computed, and None whenever messages were read and none is due.
+
+    Args:
+        cameras: Their messages.
+        clock: Says when a time step is due.
+        estimator: Restarted after `RESTART_AFTER_FAILURES`.
+        stop: Ends the loop.
+
+    Raises:
+        PoseRigError: No pose could be computed for `MAX_FAILURES` time steps.
+    """
+    failures = 0
+    while not stop.is_set() and not clock.over:
+        clock.read(cameras)
+        for view, track in enumerate(cameras.tracks):
+            if track.landmarks:
+                estimator.set_camera(view, track.size_px, track.landmarks)
+        t_ns = clock.tick(cameras.tracks)
+        if t_ns is None:
+            yield None
+            continue
+        step = _compute(t_ns, cameras.tracks, estimator)
+        failures = failures + 1 if step.pose is None else 0
+        if failures >= MAX_FAILURES:
+            raise PoseRigError(step.failure, "Run again with --debug and report what the cameras show.")
+        if failures and failures % RESTART_AFTER_FAILURES == 0:
+            estimator.restart()
+        yield step
+
+
+def _compute(t_ns: int, tracks: Sequence[SampleBuffer], estimator: Estimator) -> TimeStep:
+    started_ns = time.perf_counter_ns()
+    samples = [track.at(t_ns) for track in tracks]
+    sampled_ns = time.perf_counter_ns()
+    pose, failure = None, ""
+    try:
+        pose = estimator.step(t_ns, samples)
+        failure = "" if is_publishable(pose) else "it is not finite"
+    except NUMERIC_ERRORS as error:
+        failure = f"{type(error).__name__}: {str(error)[:200]}"
+    if failure:
+        pose, failure = None, f"No pose could be computed from the keypoints: {failure}."
+    return TimeStep(t_ns, samples, pose, failure, sampled_ns - started_ns, time.perf_counter_ns() - sampled_ns)
