@@ -167,7 +167,7 @@ def test_packages_do_nothing_when_imported(path: Path) -> None:
 @pytest.mark.parametrize(
     ("modules", "blocked"),
     [
-        ("pose_rig.capture, pose_rig.capture.process, pose_rig.capture.detector", "torch"),
+        ("pose_rig.capture, pose_rig.capture.process, pose_rig.capture.mediapipe_detector", "torch"),
         ("pose_rig.lifting.engine", "torch mediapipe cv2"),
         ("pose_rig.fusion, pose_rig.fusion.process, pose_rig.fusion.rig.solver_process", "torch mediapipe onnxruntime"),
         ("pose_rig.tools.cli.app, pose_rig.tools.workers.plan", "torch mediapipe cv2 onnxruntime"),

@@ -81,10 +81,10 @@ def simulated_views(views: int, instants: int) -> list[list[Sample]]:
 
 
 def _look(camera: SimulatedCamera) -> Sample:
-    instant, (_, people) = camera.advance(), camera.content()
+    instant, (_, people) = camera.grab(), camera.retrieve()
     assert instant is not None  # noqa: S101 - it is endless
     assert people is not None  # noqa: S101 - it needs no detector
-    return Sample(instant.own_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
+    return Sample(instant.pts_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
 
 
 def instants_cost(views: int, engine: OrtEngine, warm_up_instants: int, instants: int) -> tuple[list[Cost], GraphInput]:

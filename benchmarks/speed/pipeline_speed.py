@@ -67,19 +67,17 @@ def bare_fps(videos: list[Path], model: str, warm_up: int) -> float:
 
 def detect_all(video: str, model: str, go: Event, report: Connection) -> None:
     """Decodes a video and looks for people in every frame; says when it is ready, then when each frame was done."""
-    from pose_rig.capture.detector import MediaPipeDetector
-    from pose_rig.capture.source import Frame
-    from pose_rig.capture.video_capture import open_device, open_ffmpeg, size_px
+    from pose_rig.capture.mediapipe_detector import MediaPipeDetector
+    from pose_rig.capture.video_capture import open_device, open_ffmpeg
 
     device = open_ffmpeg(video, open_device)
     detector = MediaPipeDetector(DetectorConfig(model=model))
-    size = size_px(device)
     ends_ns: list[int] = []
     report.send("ready")
     go.wait()
     while device.grab():
         t_ns = round(len(ends_ns) * 1e9 / CLIP_FPS)
-        detector.detect(Frame(len(ends_ns), t_ns, size, device.retrieve()[1], None))
+        detector.detect(device.retrieve()[1], t_ns)
         ends_ns.append(time.monotonic_ns())
     report.send(ends_ns)
     detector.close()

@@ -21,8 +21,7 @@ from benchmarks.clips import CLIP_FPS
 from benchmarks.contract import MB, Report, parser
 from benchmarks.watch import watch
 from pose_rig.assets.catalog import demo_clip, detector_model
-from pose_rig.capture.detector import MediaPipeDetector
-from pose_rig.capture.source import Frame
+from pose_rig.capture.mediapipe_detector import MediaPipeDetector
 from pose_rig.capture.video_capture import open_device, open_ffmpeg, size_px
 from pose_rig.config import Config, DetectorConfig
 from pose_rig.session.recorder import FLUSH_EVERY_S
@@ -43,7 +42,7 @@ def seen(video: Path, model: str) -> tuple[NDArray[np.float32], NDArray[np.float
     with closing(MediaPipeDetector(DetectorConfig(model=model))) as detector:
         count = 0
         while device.grab():
-            people = detector.detect(Frame(count, round(count * 1e9 / CLIP_FPS), size, device.retrieve()[1], None))
+            people = detector.detect(device.retrieve()[1], round(count * 1e9 / CLIP_FPS))
             count += 1
             if count % 2 and len(people.xy):
                 xy.append(people.xy[0])

@@ -1,38 +1,38 @@
-"""What plugged-in cameras call themselves on Windows and macOS, where cv2-enumerate-cameras asks the system."""
+"""The names of connected cameras on Windows and macOS, from cv2-enumerate-cameras."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
-class Listed(Protocol):
-    """What we use of ``cv2_enumerate_cameras.CameraInfo``."""
+class CameraInfo(Protocol):
+    """The part of ``cv2_enumerate_cameras.CameraInfo`` that capture uses."""
 
     @property
     def index(self) -> int:
-        """Number under which OpenCV opens it, with the backend that was asked for."""
+        """Index for ``cv2.VideoCapture``, with the same backend."""
 
     @property
     def name(self) -> str | None:
-        """What it calls itself."""
+        """Product name."""
 
     @property
     def path(self) -> str | None:
-        """Device path on Windows, unique id on macOS: stays the same while the camera stays at its socket."""
+        """Device path on Windows, unique id on macOS; unchanged while the camera stays at its USB port."""
 
     @property
     def vid(self) -> int | None:
-        """USB vendor."""
+        """USB vendor id."""
 
     @property
     def pid(self) -> int | None:
-        """USB product."""
+        """USB product id."""
 
 
-ListCameras = Callable[[int], Sequence[Listed] | None]
+ListCameras = Callable[[int], Sequence[CameraInfo] | None]
 
 
-def list_cameras(backend: int) -> Sequence[Listed] | None:
-    """Returns the cameras of a capture backend; None where the system cannot be asked.
+def list_cameras(backend: int) -> Sequence[CameraInfo] | None:
+    """Returns the cameras of a capture backend; None if the operating system cannot list them.
 
     Args:
         backend: A ``cv2.CAP_…`` of cameras.
@@ -40,7 +40,7 @@ def list_cameras(backend: int) -> Sequence[Listed] | None:
     try:
         import cv2_enumerate_cameras
 
-        found: Sequence[Listed] = cv2_enumerate_cameras.enumerate_cameras(backend)
+        found: Sequence[CameraInfo] = cv2_enumerate_cameras.enumerate_cameras(backend)
     except (ImportError, NotImplementedError, OSError, RuntimeError):
-        return None  # cameras then go by number, and `pose-rig doctor` says so
+        return None  # cameras then have numbers only, which `pose-rig doctor` reports
     return found

@@ -1,4 +1,4 @@
-"""Which cameras are plugged in, and finding one again when its number has changed."""
+"""The connected cameras, and finding one again after its index has changed."""
 
 import sys
 from collections.abc import Callable
@@ -11,20 +11,19 @@ from pose_rig.errors import SourceError
 
 PROBED_INDICES = 8
 ROOT = Path("/")
-WINDOWS_PATH = "\\\\?\\"  # how device paths begin there
+WINDOWS_DEVICE_PREFIX = "\\\\?\\"  # of device paths
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectedCamera:
-    """A plugged-in camera.
+    """A connected camera.
 
     Attributes:
-        index: Number of the device now; it may change with every plugging.
-        name: What the camera calls itself; empty where the system does not say.
-        path: Device path, on macOS its unique id; empty where the system does not say.
-        identity: What to write as its source so that it is found again: path by id, else its name if no other camera
-            has it, else path or index.
-        usb: ``vendor:product`` as ``lsusb`` prints it; empty where the system does not say.
+        index: Index of the device; it may change when the camera is plugged in again.
+        name: Product name; empty if unknown.
+        path: Device path, on macOS the unique id; empty if unknown.
+        identity: Source by which the camera is found again: path by id, else its name if unique, else path or index.
+        usb: ``vendor:product`` as ``lsusb`` prints it; empty if unknown.
     """
 
     index: int
@@ -40,16 +39,16 @@ def connected_cameras(
     open_device: OpenDevice = open_device,
     list_cameras: ListCameras = list_cameras,
 ) -> tuple[ConnectedCamera, ...]:
-    """Returns the plugged-in cameras in order of their index.
+    """Returns the connected cameras by index.
 
-    Nothing is opened where the system can be asked; elsewhere indices are probed, which takes seconds and yields no
-    names.
+    Uses the list of the operating system without opening a device; without such a list, probes the first indices, which
+    takes seconds and yields no names.
 
     Args:
-        root: Where ``/sys`` and ``/dev`` are found.
+        root: Folder of ``/sys`` and ``/dev``.
         system: As `sys.platform`.
         open_device: Opens a capture device, for probing.
-        list_cameras: Asks the system, where it is not Linux.
+        list_cameras: Lists the cameras on Windows and macOS.
     """
     known = _known(root, system, list_cameras)
     if known is not None:
@@ -66,21 +65,21 @@ def connected_cameras(
 def find_camera(
     source: str, root: Path = ROOT, system: str = sys.platform, list_cameras: ListCameras = list_cameras
 ) -> ConnectedCamera:
-    """Returns the camera that an index, device path, ``vendor:product`` or name means.
+    """Returns the camera with an index, device path, ``vendor:product`` or name.
 
     Raises:
-        SourceError: No such camera is plugged in, or several have that name.
+        SourceError: No such camera is connected, or several have that name.
     """
     cameras = _known(root, system, list_cameras)
     matches = _matches(source, cameras or (), root)
     if len(matches) == 1:
         return matches[0]
-    if source.isdecimal() and system != "linux":  # OpenCV may open what that list lacks, and tries
+    if source.isdecimal() and system != "linux":  # OpenCV may open cameras that the list lacks
         return ConnectedCamera(int(source), "", "", source)
     if cameras is None:
         raise SourceError(
             f"There is no file or camera {source!r}.",
-            "The names of cameras are not known here (pose-rig doctor says why): use numbers, see `pose-rig cams`.",
+            "Camera names are not available here (pose-rig doctor shows why): use numbers, see `pose-rig cams`.",
         )
     present = ", ".join(f"{camera.index} ({camera.name})" for camera in cameras) or "none"
     if matches:
@@ -91,25 +90,25 @@ def find_camera(
 
 
 def _matches(source: str, cameras: tuple[ConnectedCamera, ...], root: Path) -> list[ConnectedCamera]:
-    """Returns the cameras that a source may mean, by the surest sign that any of them bears."""
+    """Returns the cameras that match a source by the most specific property that matches any."""
     if source.isdecimal():
         return [camera for camera in cameras if camera.index == int(source)]
     if source.startswith("/dev/"):
         target = (root / source.lstrip("/")).resolve().name
         return [camera for camera in cameras if Path(camera.path).name == target]
     wanted = source.casefold()
-    signs: tuple[Callable[[ConnectedCamera], bool], ...] = (
+    matchers: tuple[Callable[[ConnectedCamera], bool], ...] = (
         lambda camera: camera.path.casefold() == wanted,
         lambda camera: camera.usb == wanted,
         lambda camera: camera.name.casefold() == wanted,
         lambda camera: wanted in camera.name.casefold(),
     )
-    found = ([camera for camera in cameras if sign(camera)] for sign in signs)
+    found = ([camera for camera in cameras if matcher(camera)] for matcher in matchers)
     return next((matches for matches in found if matches), [])
 
 
 def _known(root: Path, system: str, list_cameras: ListCameras) -> tuple[ConnectedCamera, ...] | None:
-    """Returns the cameras that the system tells of; None if it does not."""
+    """Returns the cameras that the operating system lists; None if it has no list."""
     if system == "linux":
         return _linux(root)
     listed = list_cameras(camera_backend())
@@ -133,7 +132,7 @@ def _linux(root: Path) -> tuple[ConnectedCamera, ...]:
     by_id = {link.resolve().name: link for link in sorted((root / "dev/v4l/by-id").glob("*"))}
     found: list[tuple[int, str, Path]] = []
     for node in (root / "sys/class/video4linux").glob("video*"):
-        if _text(node / "index") in ("", "0"):  # the others carry metadata, not pictures
+        if _text(node / "index") in ("", "0"):  # the others carry metadata, not images
             found.append((int(node.name.removeprefix("video")), _text(node / "name"), node))
     found.sort()
     names = [name for _, name, _ in found]
@@ -151,7 +150,7 @@ def _linux(root: Path) -> tuple[ConnectedCamera, ...]:
 
 
 def _identity(name: str, names: list[str], by_id: str, path: str) -> str:
-    """Returns what a camera is found again by; a name that would be taken for a list, a path or a number is none."""
+    """Returns `ConnectedCamera.identity`; a name that reads as a list, a path or a number is not used."""
     if by_id:
         return by_id
     plain = bool(name) and not name.isdecimal() and not set(name) & set("/\\,")
@@ -166,7 +165,7 @@ def _usb(node: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    """Returns a sysfs attribute; empty where there is none, or the camera has just been pulled out."""
+    """Returns a sysfs attribute; empty if it is missing or the camera has just been unplugged."""
     try:
         return path.read_text("utf-8", "replace").strip()
     except OSError:

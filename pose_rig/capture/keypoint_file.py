@@ -1,4 +1,4 @@
-"""2D keypoints from a file, in place of cameras and a detector.
+"""2D keypoints from a file, instead of cameras and a detector.
 
 Axes: V views, T frames, P people, K landmarks.
 """
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pose_rig import skeleton
 from pose_rig.arrays import Image
-from pose_rig.capture.keypoints import Keypoints, advances, checked
+from pose_rig.capture.keypoints import Keypoints, is_later, validate
 from pose_rig.capture.recording import RecordedFrame
 from pose_rig.capture.source import Detections
 from pose_rig.errors import ContentError, SourceError
@@ -24,10 +24,10 @@ REMEDY = "docs/cameras.md describes the file of 2D keypoints."
 
 
 def load(path: Path) -> Keypoints:
-    """Returns the content of an npz of 2D keypoints (architecture: "2D in").
+    """Returns the content of an npz of 2D keypoints (docs/cameras.md).
 
     Raises:
-        ContentError: The file cannot be read, or a key is missing or has the wrong shape or values; names the key.
+        ContentError: The file cannot be read, or a key is missing or has an invalid shape or value; names the key.
         UsageError: The landmark set is unknown.
     """
     arrays = read_arrays(path, REMEDY, (*REQUIRED, *OPTIONAL))
@@ -44,7 +44,7 @@ def load(path: Path) -> Keypoints:
         tuple((int(width), int(height)) for width, height in size_px),
         _cameras(path, arrays, len(xy)), _focals(path, arrays, len(xy)),
     )  # fmt: skip
-    return checked(keypoints, str(path), REMEDY)
+    return validate(keypoints, str(path), REMEDY)
 
 
 def _check_shapes(path: Path, xy: NDArray[Any], score: NDArray[Any], t_ns: NDArray[Any], size_px: NDArray[Any]) -> None:
@@ -61,9 +61,9 @@ def _check_shapes(path: Path, xy: NDArray[Any], score: NDArray[Any], t_ns: NDArr
     if t_ns.shape != xy.shape[:2] or t_ns.dtype.kind not in "iu":
         raise _bad(path, "t_ns", f"is {t_ns.dtype} {t_ns.shape}, expected whole numbers {xy.shape[:2]}, nanoseconds")
     if t_ns.dtype.kind == "u" and (t_ns > np.iinfo(np.int64).max).any():
-        raise _bad(path, "t_ns", f"reaches {t_ns.max()}, which are no nanoseconds")
-    sound = size_px.shape == (views, 2) and size_px.dtype.kind in "iuf"
-    if not sound or not ((size_px >= 1) & (size_px <= MAX_IMAGE_SIDE_PX)).all():
+        raise _bad(path, "t_ns", f"reaches {t_ns.max()}, too large for nanoseconds")
+    valid = size_px.shape == (views, 2) and size_px.dtype.kind in "iuf"
+    if not valid or not ((size_px >= 1) & (size_px <= MAX_IMAGE_SIDE_PX)).all():
         wanted = f"expected positive numbers {(views, 2)}, {MAX_IMAGE_SIDE_PX} at most"
         raise _bad(path, "size_px", f"is {size_px.dtype} {size_px.shape}, {wanted}")
 
@@ -85,10 +85,10 @@ class KeypointTrack:
         keypoints = load(path)
         if not 0 <= member < len(keypoints.xy):
             raise SourceError(f"{path} has no view {member}.", f"Its views are 0 to {len(keypoints.xy) - 1}.")
-        kept = advances(keypoints.t_ns)[member]
+        kept = is_later(keypoints.t_ns)[member]
         self._xy, self._score = keypoints.xy[member][kept], keypoints.score[member][kept]
         self._t_ns = keypoints.t_ns[member][kept]
-        self._at = -1
+        self._index = -1
         self.identity = f"{path}#{member}"
         self.size_px = keypoints.size_px[member]
         self.total_frames: int | None = len(self._t_ns)
@@ -96,21 +96,21 @@ class KeypointTrack:
         self.fps = 1e9 / float(np.median(np.diff(self._t_ns))) if len(self._t_ns) > 1 else 30.0
         self.detail = f"2D keypoints, {self._xy.shape[-2]} landmarks at {self.fps:.4g}/s"
 
-    def advance(self) -> RecordedFrame | None:
-        """Moves on to the next frame; None at the end."""
-        self._at += 1
-        return RecordedFrame(self._at, int(self._t_ns[self._at])) if self._at < len(self._t_ns) else None
+    def grab(self) -> RecordedFrame | None:
+        """Moves to the next frame; None at the end."""
+        self._index += 1
+        return RecordedFrame(self._index, int(self._t_ns[self._index])) if self._index < len(self._t_ns) else None
 
-    def seek(self, own_ns: int) -> None:
-        """Goes to just before ``own_ns``."""
-        self._at = int(np.searchsorted(self._t_ns, own_ns)) - 1
+    def seek(self, pts_ns: int) -> None:
+        """Moves to the frame before ``pts_ns``."""
+        self._index = int(np.searchsorted(self._t_ns, pts_ns)) - 1
 
-    def content(self) -> tuple[Image | None, Detections | None]:
-        """Returns the people of the frame."""
-        return None, Detections.from_arrays(self._xy[self._at], self._score[self._at])
+    def retrieve(self) -> tuple[Image | None, Detections | None]:
+        """Returns the detections of the frame."""
+        return None, Detections.from_arrays(self._xy[self._index], self._score[self._index])
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: the file is closed already."""
 
 
 def _bad(path: Path, key: str, reason: str) -> ContentError:

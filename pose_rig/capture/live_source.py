@@ -1,4 +1,4 @@
-"""Live devices: a thread that always holds just the newest frame."""
+"""Live devices: a thread grabs all frames and keeps only the newest."""
 
 import threading
 import time
@@ -7,24 +7,24 @@ from pose_rig.capture.source import Frame
 from pose_rig.capture.video_capture import Device
 from pose_rig.errors import SourceError
 
-FROZEN_AFTER_S = 2.0
-FIRST_FRAME_S = 5.0  # cameras need seconds to wake up, DirectShow ones most
-JOIN_S = 0.3  # a thread stuck in the driver is left behind and ends with the process
+FROZEN_TIMEOUT_S = 2.0
+FIRST_FRAME_TIMEOUT_S = 5.0  # cameras take seconds to start, DirectShow ones longest
+JOIN_TIMEOUT_S = 0.3  # a thread that is blocked in the driver ends with the process
 
 
 class LiveSource:
-    """A live device as a `Source`: frames are grabbed without pause, and only the newest is kept.
+    """A live device as a `Source`: frames are grabbed continuously, and only the newest is kept.
 
-    Each is stamped with the monotonic clock right after the grab, before it is decoded. There is no end.
+    Each frame has the monotonic time right after its grab, before it is decoded. There is no end.
 
     Args:
-        device: Opened and set up; from now on the thread's, which also releases it.
-        identity: What it is found again by.
-        detail: What was negotiated.
-        size_px: (width, height) it promised.
-        fps: Frames per second it promised.
-        frozen_after_s: No frame for this long counts as frozen.
-        first_frame_s: The same for the first frame.
+        device: Open and configured; only the thread uses it from now on, and releases it.
+        identity: As in `Source`.
+        detail: As in `Source`.
+        size_px: Negotiated (width, height).
+        fps: Negotiated frames per second.
+        frozen_timeout_s: A device that delivers no frame for this long is frozen.
+        first_frame_timeout_s: The same for the first frame.
     """
 
     landmarks = ""
@@ -39,65 +39,65 @@ class LiveSource:
         size_px: tuple[int, int],
         fps: float,
         *,
-        frozen_after_s: float = FROZEN_AFTER_S,
-        first_frame_s: float = FIRST_FRAME_S,
+        frozen_timeout_s: float = FROZEN_TIMEOUT_S,
+        first_frame_timeout_s: float = FIRST_FRAME_TIMEOUT_S,
     ) -> None:
         self.identity, self.detail, self.size_px, self.fps = identity, detail, size_px, fps
         self._device = device
-        self._frozen_after_s = frozen_after_s
-        self._silent_until_s = time.monotonic() + first_frame_s
-        self._news = threading.Condition()
+        self._frozen_timeout_s = frozen_timeout_s
+        self._deadline_s = time.monotonic() + first_frame_timeout_s
+        self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._lost = False
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._grab_on, name=f"grab {identity}", daemon=True)
+        self._thread = threading.Thread(target=self._grab_frames, name=f"grab {identity}", daemon=True)
         self._thread.start()
 
     def poll(self, timeout_s: float) -> bool:
-        """Waits up to ``timeout_s`` for a frame that was not read yet.
+        """Waits up to ``timeout_s`` for a new frame.
 
         Raises:
-            SourceError: The device is gone, or has been silent for too long.
+            SourceError: The device was lost or is frozen.
         """
-        with self._news:
-            self._news.wait_for(lambda: self._newest is not None or self._lost, timeout_s)
+        with self._changed:
+            self._changed.wait_for(lambda: self._newest is not None or self._lost, timeout_s)
             if self._newest is not None:
                 return True
             if self._lost:
-                raise SourceError(f"{self.identity} was lost.", "Check its cable or network; it is tried again.")
-            if time.monotonic() > self._silent_until_s:
+                raise SourceError(f"{self.identity} was lost.", "Check its cable or network; pose-rig reconnects.")
+            if time.monotonic() > self._deadline_s:
                 raise SourceError(
-                    f"{self.identity} is frozen: no frame for {self._frozen_after_s:g} s.",
+                    f"{self.identity} is frozen: no frame for {self._frozen_timeout_s:g} s.",
                     "Unplug it and plug it in again; several cameras on one USB hub may exceed its bandwidth.",
                 )
             return False
 
     def read(self) -> Frame | None:
         """Returns the newest frame; there is no end."""
-        while not self.poll(self._frozen_after_s):
+        while not self.poll(self._frozen_timeout_s):
             pass
-        with self._news:
+        with self._changed:
             frame, self._newest = self._newest, None
             return frame
 
     def close(self) -> None:
-        """Stops the thread, which releases the device as soon as the driver lets it."""
+        """Stops the thread, which releases the device as soon as the driver returns."""
         self._closing.set()
-        self._thread.join(JOIN_S)
+        self._thread.join(JOIN_TIMEOUT_S)
 
-    def _grab_on(self) -> None:
+    def _grab_frames(self) -> None:
         index = 0
         try:
             while not self._closing.is_set() and self._device.grab():
                 t_ns = time.monotonic_ns()
                 decoded, image = self._device.retrieve()
-                with self._news:
+                with self._changed:
                     self._newest = Frame(index, t_ns, self.size_px, image if decoded else None, None)
-                    self._silent_until_s = time.monotonic() + self._frozen_after_s
-                    self._news.notify_all()
+                    self._deadline_s = time.monotonic() + self._frozen_timeout_s
+                    self._changed.notify_all()
                 index += 1
         finally:
             self._device.release()
-            with self._news:
+            with self._changed:
                 self._lost = True
-                self._news.notify_all()
+                self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Pictures that are mirrored, turned round before anything else sees them."""
+"""Flipping the images and keypoints of a mirrored camera."""
 
 from dataclasses import replace
 
@@ -8,48 +8,48 @@ from pose_rig.capture.source import Detections, Frame, Source
 from pose_rig.skeleton import landmarks, other_side
 
 
-class Unmirrored:
-    """A source whose pictures are mirrored, as it would be without.
+class UnmirroredSource:
+    """A mirrored source, with its images flipped horizontally.
 
-    Keypoints that were found in mirrored pictures are on the other side, and are called by the other side's names.
+    Keypoints that were detected in mirrored images are flipped too, and left and right landmarks are swapped.
 
     Args:
-        source: Closed together with this one.
+        source: The mirrored source; closed together with this one.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._columns = list(other_side(landmarks(source.landmarks).names)) if source.landmarks else []
         self.identity, self.size_px, self.fps = source.identity, source.size_px, source.fps
-        self.detail = f"{source.detail}, mirrored back"
+        self.detail = f"{source.detail}, unmirrored"
         self.total_frames, self.landmarks = source.total_frames, source.landmarks
 
     @property
     def fault(self) -> str:
-        """As that of the source."""
+        """As in `Source`."""
         return self._source.fault
 
     def poll(self, timeout_s: float) -> bool:
-        """As that of the source."""
+        """As in `Source`."""
         return self._source.poll(timeout_s)
 
     def read(self) -> Frame | None:
-        """Returns the frame as it would be in a picture that is not mirrored, None at the end."""
+        """Returns the flipped frame, None at the end."""
         frame = self._source.read()
         if frame is None:
             return None
         image = (
             frame.image if frame.image is None or frame.image.ndim < 2 else np.ascontiguousarray(frame.image[:, ::-1])
         )
-        return replace(frame, image=image, detections=self._turned(frame.detections, frame.size_px[0]))
+        return replace(frame, image=image, detections=self._flipped(frame.detections, frame.size_px[0]))
 
     def close(self) -> None:
         """Closes the source."""
         self._source.close()
 
-    def _turned(self, people: Detections | None, width_px: int) -> Detections | None:
-        if people is None:
+    def _flipped(self, detections: Detections | None, width_px: int) -> Detections | None:
+        if detections is None:
             return None
-        xy, score = people.xy[:, self._columns].copy(), people.score[:, self._columns]
-        xy[..., 0] = np.where(score > 0, width_px - xy[..., 0], 0)  # the picture's middle is at half its width
+        xy, score = detections.xy[:, self._columns].copy(), detections.score[:, self._columns]
+        xy[..., 0] = np.where(score > 0, width_px - xy[..., 0], 0)
         return Detections(xy, score)

@@ -1,7 +1,6 @@
-"""How long the picture of an MP4 or QuickTime file plays, by what the file says itself.
+"""The duration of the video track of an MP4 or QuickTime file, from its headers (ISO/IEC 14496-12).
 
-OpenCV tells how many frames are stored, and leaves out those that an edit list hides (a cut without encoding anew). The
-boxes are those of ISO/IEC 14496-12.
+OpenCV returns the number of stored frames, but does not decode those that an edit list hides (cut without encoding).
 """
 
 import struct
@@ -9,32 +8,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-LARGEST_BOX = 1 << 20  # bytes; the headers that are read here have some hundred
+MAX_HEADER_BYTES = 1 << 20  # the headers that are read have some hundred
 
 
-def played_s(path: Path) -> float | None:
-    """Returns the length of the picture track in seconds; None if the file is of another kind, or does not say."""
+def video_duration_s(path: Path) -> float | None:
+    """Returns the duration of the video track in seconds; None if the file has another format or no duration."""
     try:
         with path.open("rb") as file:
-            return _played_s(file, path.stat().st_size) or None  # 0: it is written piece by piece
+            return _video_duration_s(file, path.stat().st_size) or None  # 0: a fragmented file
     except (OSError, struct.error, IndexError):
-        return None  # damaged here; the video is read by others; this is only to know what to expect
+        return None  # OpenCV may still read a file with damaged headers
 
 
-def _played_s(file: BinaryIO, size: int) -> float | None:
+def _video_duration_s(file: BinaryIO, size: int) -> float | None:
     moov = next((box for kind, *box in _boxes(file, 0, size) if kind == b"moov"), None)
     if moov is None:
         return None
     headers = [_header(file, *box) for kind, *box in _boxes(file, *moov) if kind == b"mvhd"]
     for kind, *trak in _boxes(file, *moov):
-        if kind == b"trak" and _is_picture(file, *trak) and headers:
+        if kind == b"trak" and _is_video(file, *trak) and headers:
             tracks = [_header(file, *box) for kind, *box in _boxes(file, *trak) if kind == b"tkhd"]
             return _duration(tracks[0], 20) / _timescale(headers[0])
     return None
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yields (kind, start, end) of the contents of the boxes between two places."""
+    """Yields (kind, start, end) of the content of each box between two file positions."""
     while start + 8 <= end:
         file.seek(start)
         length, kind = struct.unpack(">I4s", file.read(8))
@@ -50,10 +49,10 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 def _header(file: BinaryIO, start: int, end: int) -> bytes:
     file.seek(start)
-    return file.read(min(end - start, LARGEST_BOX))
+    return file.read(min(end - start, MAX_HEADER_BYTES))
 
 
-def _is_picture(file: BinaryIO, start: int, end: int) -> bool:
+def _is_video(file: BinaryIO, start: int, end: int) -> bool:
     for kind, *media in _boxes(file, start, end):
         if kind == b"mdia":
             return any(kind == b"hdlr" and _header(file, *box)[8:12] == b"vide" for kind, *box in _boxes(file, *media))
@@ -67,7 +66,7 @@ def _timescale(header: bytes) -> int:
 
 
 def _duration(header: bytes, at: int) -> int:
-    """Returns the duration in a ``tkhd``, ticks of the movie; it is at ``at`` in version 0."""
+    """Returns the duration in a ``tkhd``, movie ticks; ``at`` is its offset in version 0."""
     wide = header[0] == 1
     (ticks,) = struct.unpack_from(">Q" if wide else ">I", header, at + 8 if wide else at)
     return int(ticks)

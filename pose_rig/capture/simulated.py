@@ -1,7 +1,9 @@
-"""A simulated rig: a real walk, seen by perspective cameras in a ring, without hardware or detector.
+"""A simulated rig: a captured walk, projected into perspective cameras in a ring, without hardware or detector.
 
-The motion is 5 s of the CMU Graphics Lab Motion Capture Database (NOTICE), forth and back. Everything is a function of
-the frame number, so two runs agree to the bit. Axes: T frames, J joints. Frame ``rig``: m, y up, floor at y = 0.
+The motion is 5 s of the CMU Graphics Lab Motion Capture Database (NOTICE), forward and backward. All values depend on
+the frame number only, so two runs are identical to the bit.
+
+Axes: T frames, J joints. Frame ``rig``: m, y up, floor at y = 0.
 """
 
 from functools import cache
@@ -21,14 +23,14 @@ from pose_rig.skeleton import JOINT_SET
 SIZE_PX = (1280, 720)
 FPS = 30.0
 FOCAL_PER_LARGER_SIDE = 0.85
-AZIMUTH_STEP_DEG = 75.0  # any number of cameras is well spread, and no two face each other
+AZIMUTH_STEP_DEG = 75.0  # spreads any number of cameras, without opposite pairs
 DISTANCE_M = (3.2, 4.8)
 HEIGHT_M = (1.0, 2.2)
 ROLL_DEG = 6.0
-AIM = np.array([0.0, 0.9, 0.0])
-NOISE_PER_LARGER_SIDE = 0.0015  # standard deviation; about 2 px at 1280
-NOISE_HZ = (0.7, 1.9)
-SCORE = 0.9
+TARGET_M = np.array([0.0, 0.9, 0.0])
+NOISE_SD_PER_LARGER_SIDE = 0.0015  # about 2 px at 1280
+NOISE_FREQUENCIES_HZ = (0.7, 1.9)
+DETECTION_SCORE = 0.9
 
 
 @cache
@@ -39,12 +41,12 @@ def motion() -> tuple[NDArray[np.float64], float]:
 
 
 def pose(time_s: float) -> NDArray[np.float64]:
-    """Returns (J,3) joints in m, ``rig`` frame, of a motion that runs forth and back for ever."""
+    """Returns (J,3) joints in m, ``rig`` frame, at a time; the motion is repeated forward and backward."""
     xyz_TJ3, fps = motion()
     last = len(xyz_TJ3) - 1
-    place = last - abs(last - time_s * fps % (2 * last))
-    before = min(int(place), last - 1)
-    weight = place - before
+    position = last - abs(last - time_s * fps % (2 * last))
+    before = min(int(position), last - 1)
+    weight = position - before
     return np.asarray((1 - weight) * xyz_TJ3[before] + weight * xyz_TJ3[before + 1])
 
 
@@ -57,13 +59,13 @@ def matrices(
     distance = DISTANCE_M[0] + (DISTANCE_M[1] - DISTANCE_M[0]) * golden
     height = HEIGHT_M[0] + (HEIGHT_M[1] - HEIGHT_M[0]) * (member * 0.382 % 1)
     centre = np.array([distance * np.sin(azimuth), height, distance * np.cos(azimuth)])
-    forward = (AIM - centre) / np.linalg.norm(AIM - centre)
+    forward = (TARGET_M - centre) / np.linalg.norm(TARGET_M - centre)
     right = np.cross(forward, [0.0, 1.0, 0.0])
     right /= np.linalg.norm(right)
-    upright = np.stack([right, np.cross(forward, right), forward])  # OpenCV axes: x right, y down, z forward
+    unrolled = np.stack([right, np.cross(forward, right), forward])  # OpenCV axes: x right, y down, z forward
     roll = np.radians(ROLL_DEG) * (golden - 0.5)
-    turn = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-    rotation = turn @ upright
+    roll_matrix = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    rotation = roll_matrix @ unrolled
     focal = FOCAL_PER_LARGER_SIDE * max(size_px)
     return camera_matrix(focal, size_px), rotation, -rotation @ centre
 
@@ -72,8 +74,8 @@ class SimulatedCamera:
     """One camera of the simulated rig as a recording.
 
     Args:
-        camera: ``member`` of ``members``; ``size_px`` and ``fps`` are granted as wished.
-        endless: Go forth and back for ever, as a live camera would; else once.
+        camera: ``member`` of ``members``; ``size_px`` and ``fps`` are used as given.
+        endless: Repeat the motion for ever, as a live camera would; else once.
 
     Raises:
         UsageError: ``member`` is not one of ``members``.
@@ -95,32 +97,32 @@ class SimulatedCamera:
         self.detail = f"simulated, {self.size_px[0]}×{self.size_px[1]} at {self.fps:.4g}/s"
         self._K, self._R, self._t = matrices(camera.member, self.size_px)
         random = np.random.default_rng(camera.member)
-        self._phase = random.uniform(0, 2 * np.pi, (len(NOISE_HZ), *frames.shape[1:2], 2))
-        self._at = -1
+        self._phase = random.uniform(0, 2 * np.pi, (len(NOISE_FREQUENCIES_HZ), *frames.shape[1:2], 2))
+        self._index = -1
 
-    def advance(self) -> RecordedFrame | None:
-        """Moves on to the next frame; None at the end."""
-        self._at += 1
-        if self.total_frames is not None and self._at >= self.total_frames:
+    def grab(self) -> RecordedFrame | None:
+        """Moves to the next frame; None at the end."""
+        self._index += 1
+        if self.total_frames is not None and self._index >= self.total_frames:
             return None
-        return RecordedFrame(self._at, round(self._at * 1e9 / self.fps))
+        return RecordedFrame(self._index, round(self._index * 1e9 / self.fps))
 
-    def seek(self, own_ns: int) -> None:
-        """Goes to just before ``own_ns``."""
-        self._at = max(0, int(own_ns * 1e-9 * self.fps)) - 1
+    def seek(self, pts_ns: int) -> None:
+        """Moves to the frame before ``pts_ns``."""
+        self._index = max(0, int(pts_ns * 1e-9 * self.fps)) - 1
 
-    def content(self) -> tuple[Image | None, Detections | None]:
-        """Returns the person as a detector would see it; a joint outside the image is not seen."""
-        time_s = self._at / self.fps
+    def retrieve(self) -> tuple[Image | None, Detections | None]:
+        """Returns the projected person; joints outside the image have score 0."""
+        time_s = self._index / self.fps
         rays_J3 = (pose(time_s) @ self._R.T + self._t) @ self._K.T
         xy_J2 = rays_J3[:, :2] / rays_J3[:, 2:] + self._noise(time_s)
         inside = ((xy_J2 >= 0) & (xy_J2 < self.size_px)).all(-1)
-        return None, Detections.from_arrays(xy_J2[None], np.where(inside, SCORE, 0.0)[None])
+        return None, Detections.from_arrays(xy_J2[None], np.where(inside, DETECTION_SCORE, 0.0)[None])
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing."""
 
     def _noise(self, time_s: float) -> NDArray[np.float64]:
-        """Returns (J,2) px of smooth error: a sum of slow waves."""
-        waves = np.sin(2 * np.pi * time_s * np.array(NOISE_HZ)[:, None, None] + self._phase)
-        return np.asarray(waves.sum(0) * NOISE_PER_LARGER_SIDE * max(self.size_px))
+        """Returns (J,2) px of smooth noise: a sum of sine waves."""
+        waves = np.sin(2 * np.pi * time_s * np.array(NOISE_FREQUENCIES_HZ)[:, None, None] + self._phase)
+        return np.asarray(waves.sum(0) * NOISE_SD_PER_LARGER_SIDE * max(self.size_px))

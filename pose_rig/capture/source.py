@@ -1,4 +1,4 @@
-"""What every camera looks like to the rest: a `Source` of `Frame`s.
+"""The interface of cameras, files and streams: a `Source` of `Frame`s.
 
 Axes: P people, K landmarks.
 """
@@ -16,11 +16,11 @@ from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX, quantize
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """The people of one frame.
+    """The people detected in one frame.
 
     Attributes:
         xy: (P,K,2) float32 px, x right, y down; (0, 0) where the score is 0.
-        score: (P,K) float32 0–1, 0 = not seen.
+        score: (P,K) float32 0–1, 0 = not visible.
     """
 
     xy: NDArray[np.float32]
@@ -28,21 +28,19 @@ class Detections:
 
     @classmethod
     def from_arrays(cls, xy_PK2: NDArray[Any], score_PK: NDArray[Any]) -> "Detections":
-        """Returns the people of whom anything is seen; a landmark beyond all bounds or of score 0 is not seen.
-
-        All keypoints come through here, and are rounded (`pose_rig.wire.precision`).
+        """Returns quantized detections (`pose_rig.wire.precision`), without people that have no visible landmark.
 
         Args:
-            xy_PK2: (P,K,2) px, NaN = not seen.
-            score_PK: (P,K), NaN = not seen, clipped to 0–1.
+            xy_PK2: (P,K,2) px; NaN, infinite or beyond `MAX_COORDINATE_PX` = not visible.
+            score_PK: (P,K), clipped to 0–1; NaN or 0 = not visible.
         """
         xy = np.asarray(xy_PK2, np.float32)
         score = np.nan_to_num(np.asarray(score_PK, np.float32), nan=0.0).clip(0.0, 1.0)
         score = np.where((np.abs(xy) <= MAX_COORDINATE_PX).all(-1), score, np.float32(0))
         xy = quantize(np.where(score[..., None] > 0, xy, np.float32(0)), XY_STEP_PX)
         score = np.where(score > 0, quantize(score, SCORE_STEP).clip(SCORE_STEP), np.float32(0))
-        seen = score.any(-1)
-        return cls(xy[seen], score[seen])
+        visible = score.any(-1)
+        return cls(xy[visible], score[visible])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +48,11 @@ class Frame:
     """One frame of one camera.
 
     Attributes:
-        index: Number of the frame in its source, from 0; gaps are frames that were dropped.
-        t_ns: Capture instant: monotonic clock at grab, or the frame's own time from 0 with pace ``all``.
-        size_px: Image (width, height) the source promised.
-        image: (H,W,3) uint8 BGR as the device gave it, not yet checked; None when there are no pixels.
-        detections: What the source itself knows of the people; None when a detector has to find them.
+        index: Number of the frame in its source, from 0; gaps are dropped frames.
+        t_ns: Capture time: monotonic clock at grab, or the time in the file from 0 with pace ``all``.
+        size_px: Negotiated image (width, height).
+        image: (H,W,3) uint8 BGR as the device delivered it, not validated; None without an image.
+        detections: Those of a source that has its own; None if a detector is needed.
     """
 
     index: int
@@ -65,18 +63,15 @@ class Frame:
 
 
 class Source(Protocol):
-    """A camera, file or stream.
-
-    ``poll`` and ``read`` work like those of a socket: as long as ``poll`` returns False nothing blocks.
-    """
+    """A camera, file or stream. While `poll` returns False, no call blocks."""
 
     @property
     def identity(self) -> str:
-        """What the source is found again by after a restart: device path by id, URL, file path."""
+        """Identifies the source after a restart: device path by id, URL or file path."""
 
     @property
     def detail(self) -> str:
-        """Short facts for people: negotiated format, and what of the wish was not granted."""
+        """Negotiated format, and which settings the device did not accept, for display."""
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -88,46 +83,29 @@ class Source(Protocol):
 
     @property
     def total_frames(self) -> int | None:
-        """How many frames there will be; None when nobody knows."""
+        """Number of frames; None if unknown."""
 
     @property
     def landmarks(self) -> str:
-        """Landmark schema of the people it brings; empty when it needs a detector."""
+        """Landmark schema of its detections; empty if a detector is needed."""
 
     @property
     def fault(self) -> str:
-        """What was wrong with what it gave so far, one sentence; empty when nothing was."""
+        """One sentence about frames that could not be read; empty without any."""
 
     def poll(self, timeout_s: float) -> bool:
-        """Waits up to ``timeout_s`` and returns whether `read` has an answer now.
+        """Waits up to ``timeout_s`` and returns whether `read` returns without blocking.
 
         Raises:
-            SourceError: The source is lost, or gave nothing for too long.
+            SourceError: The source was lost, or delivered no frame for too long.
         """
 
     def read(self) -> Frame | None:
-        """Returns the frame, None at the end. To be called after `poll` returned True.
+        """Returns the next frame, None at the end. Call it after `poll` returned True.
 
         Raises:
-            SourceError: The source is lost.
+            SourceError: The source was lost.
         """
 
     def close(self) -> None:
-        """Gives the device back, within 0.5 s."""
-
-
-class Detector(Protocol):
-    """Finds the people in the frames of one source, in their order."""
-
-    @property
-    def landmarks(self) -> str:
-        """Landmark schema of the people it finds."""
-
-    def warm_up(self, size_px: tuple[int, int]) -> None:
-        """Does what the first frame would have to wait for; no result depends on it."""
-
-    def detect(self, frame: Frame) -> Detections:
-        """Returns the people of a frame whose image is (H,W,3) uint8 BGR."""
-
-    def close(self) -> None:
-        """Frees the model."""
+        """Releases the device, within 0.5 s."""

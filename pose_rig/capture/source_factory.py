@@ -1,4 +1,4 @@
-"""From what the user wrote to a `Source`."""
+"""Creates the `Source` of a configured camera."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +8,9 @@ import cv2
 import msgspec
 
 from pose_rig.capture import keypoint_file
-from pose_rig.capture.connected_cameras import WINDOWS_PATH, find_camera
+from pose_rig.capture.connected_cameras import WINDOWS_DEVICE_PREFIX, find_camera
 from pose_rig.capture.live_source import LiveSource
-from pose_rig.capture.mirror import Unmirrored
+from pose_rig.capture.mirror import UnmirroredSource
 from pose_rig.capture.recording import PacedSource, Recording
 from pose_rig.capture.simulated import SimulatedCamera
 from pose_rig.capture.source import Source
@@ -21,7 +21,7 @@ from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import UsageError
 from pose_rig.redaction import redacted
 
-MOST_SIMULATED = 10_000  # far more than a rig may have, but few enough to be counted
+MAX_SIMULATED = 10_000  # bounds the time and memory of `expand`
 Kind = Literal["sim", "keypoints", "url", "video", "webcam"]
 VIDEO_SUFFIXES = frozenset({
     ".3gp", ".avi", ".flv", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv",
@@ -30,14 +30,14 @@ VIDEO_SUFFIXES = frozenset({
 
 
 def source_kind(source: str) -> Kind:
-    """Returns what kind of source the user means; a file need not exist."""
+    """Returns the kind of a source; a file need not exist."""
     if source == "sim":
         return "sim"
     if source.lower().endswith(".npz"):
         return "keypoints"
     if "://" in source:
         return "url"
-    if source.isdecimal() or source.startswith(("/dev/", WINDOWS_PATH)):
+    if source.isdecimal() or source.startswith(("/dev/", WINDOWS_DEVICE_PREFIX)):
         return "webcam"
     path = Path(source)
     if path.suffix.lower() in VIDEO_SUFFIXES or len(path.parts) > 1 or path.is_file():
@@ -46,22 +46,22 @@ def source_kind(source: str) -> Kind:
 
 
 def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
-    """Returns the cameras that one entry of the command line means, so that a restarted worker finds the same ones.
+    """Returns the cameras of one configured entry, in a form that identifies them after a restart.
 
-    A keypoint file or the simulated rig becomes all its members, with names (and focal lengths) from the file. A
-    webcam's number becomes its identity. Everything else stays as it is.
+    A keypoint file or the simulated rig becomes all its members, with names and focal lengths from the file. The index
+    of a webcam becomes its identity. Other entries are returned unchanged.
 
     Raises:
-        SourceError: There is no such camera, or the keypoint file is not sound; names the key.
-        UsageError: There would be more simulated cameras than can be counted.
+        SourceError: There is no such camera, or the keypoint file is invalid; names the key.
+        UsageError: There would be too many simulated cameras.
     """
     kind = source_kind(camera.source)
     if kind == "webcam":
-        plugged = find_camera(camera.source)
-        name = camera.name or f"cam{plugged.index}"
-        return (msgspec.structs.replace(camera, source=plugged.identity, name=name),)
+        found = find_camera(camera.source)
+        name = camera.name or f"cam{found.index}"
+        return (msgspec.structs.replace(camera, source=found.identity, name=name),)
     if kind == "sim":
-        if camera.members > MOST_SIMULATED:
+        if camera.members > MAX_SIMULATED:
             raise UsageError(f"A simulated rig of {camera.members} cameras is too large.", "Give fewer members.")
         name = camera.name or "sim"
         return tuple(
@@ -85,7 +85,7 @@ def expand(camera: CameraConfig) -> tuple[CameraConfig, ...]:
 
 
 def _numbered(name: str, member: int) -> str:
-    """Returns the name of a member; a name that ends in a digit is kept apart from the number."""
+    """Returns the name of a member; after a digit the number is separated by a hyphen."""
     return f"{name}-{member}" if name[-1:].isdigit() else f"{name}{member}"
 
 
@@ -95,17 +95,17 @@ def open_source(
     """Returns the opened source.
 
     Args:
-        camera: Which one, and what is wished of it.
+        camera: The camera.
         pace: As in `pose_rig.config.Config`.
-        start: Returns when the rig starts (monotonic ns), 0 until that is known; recordings wait for it.
+        start: Returns the start time of the rig (monotonic ns), 0 until it is known; recordings wait for it.
         open_device: Opens the capture device.
 
     Raises:
-        SourceError: It cannot be opened.
+        SourceError: The source cannot be opened.
         UsageError: A live camera cannot be read with pace ``all``.
     """
     source = _opened(camera, pace, start, open_device)
-    return Unmirrored(source) if camera.mirror else source
+    return UnmirroredSource(source) if camera.mirror else source
 
 
 def _opened(camera: CameraConfig, pace: Pace, start: Callable[[], int], open_device: OpenDevice) -> Source:
@@ -134,7 +134,7 @@ def _open_webcam(camera: CameraConfig, open_device: OpenDevice) -> LiveSource:
 
 
 def _open_url(camera: CameraConfig, open_device: OpenDevice) -> LiveSource | VideoFile:
-    """Returns a stream as it comes, or a recording if the server knows how long it is."""
+    """Returns a live stream, or a recording if the server reports its number of frames."""
     device = open_ffmpeg(camera.source, open_device)
     if device.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoFile(camera, device)

@@ -1,4 +1,4 @@
-"""Video files, and recordings that a web server holds."""
+"""Video files, local or on a web server."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 
 from pose_rig.arrays import Image
-from pose_rig.capture.mp4_duration import played_s
+from pose_rig.capture.mp4_duration import video_duration_s
 from pose_rig.capture.recording import RecordedFrame
 from pose_rig.capture.source import Detections
 from pose_rig.capture.video_capture import Device, size_px
@@ -14,26 +14,27 @@ from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
 from pose_rig.redaction import redacted
 
-DEFAULT_FPS = 30.0  # where the file names none
-FPS_LIMIT = 1000.0  # a container that claims more means its time base
-MOVING_PICTURES = (".gif", ".webp", ".avif", ".apng")  # may be videos as well
-MOST_DAMAGED = 100  # frames in a row that cannot be decoded, and
-DAMAGED_S = 1.0  # how long they may take; then it is over
-# How far from its end the last frame may be. Most containers tell the length of all they hold, and sound may go on
-# for a little longer than the picture; MP4 tells that of the picture itself.
-TAIL_S = 0.5
-TAIL_FRAMES = 1.5
+DEFAULT_FPS = 30.0  # if the file has none
+MAX_FPS = 1000.0  # a container with more contains its time base instead
+ANIMATED_IMAGE_SUFFIXES = (".gif", ".webp", ".avif", ".apng")  # may be videos
+# The file ends after this many consecutive frames that cannot be decoded, or after this time.
+MAX_DAMAGED_FRAMES = 100
+DAMAGED_TIMEOUT_S = 1.0
+# Tolerated distance of the last frame from the end of the file. Most containers have the duration of all tracks, and
+# the sound may be longer than the video; MP4 has the duration of the video track.
+END_TOLERANCE_S = 0.5
+END_TOLERANCE_FRAMES = 1.5
 
 
 class VideoFile:
-    """A finite video as a recording; frames stand upright as the file's rotation asks.
+    """A video file as a `Recording`; its rotation is applied.
 
     Args:
-        camera: ``source`` is the path or URL; ``fps`` overrules the times in the file.
-        device: Opened; closed together with the recording.
+        camera: ``source`` is the path or URL; ``fps`` overrides the timestamps in the file.
+        device: Open; closed together with the recording.
 
     Attributes:
-        fault: Says so if not all of the frames could be read.
+        fault: How many frames could be read, if not all.
     """
 
     landmarks = ""
@@ -43,100 +44,98 @@ class VideoFile:
         self._device = device
         self.size_px = size_px(device)
         own_fps = self._device.get(cv2.CAP_PROP_FPS)
-        self._own_fps = own_fps if 0 < own_fps < FPS_LIMIT else DEFAULT_FPS
+        self._own_fps = own_fps if 0 < own_fps < MAX_FPS else DEFAULT_FPS
         self._fixed_fps = camera.fps
         self.fps = camera.fps or self._own_fps
         count = int(self._device.get(cv2.CAP_PROP_FRAME_COUNT))
         self._lap_frames, self._laps_left = max(count, 0), camera.repeat - 1
-        self._played_s = played_s(Path(camera.source))
-        self._lap_index = self._lap_ns = 0  # where the lap began
-        self._lap_damaged = 0  # frames of it that could not be decoded
-        self._sought = False  # whether some were passed over
-        self._stamp_s = 0.0  # the frame's time as the file has it
+        self._duration_s = video_duration_s(Path(camera.source))
+        self._lap_index = self._lap_ns = 0  # first frame and start of this lap
+        self._lap_damaged = 0  # frames of this lap that could not be decoded
+        self._has_seeked = False  # whether frames were skipped by seeking
+        self._stamp_s = 0.0  # timestamp in the file of the last frame
         self.total_frames = count * camera.repeat if count > 0 else None
         self.detail = f"{self.size_px[0]}×{self.size_px[1]} at {self.fps:.4g}/s"
         if camera.size_px not in (None, self.size_px):
-            self.detail += f", wanted {camera.size_px[0]}×{camera.size_px[1]} but files keep their size"
+            self.detail += f", wanted {camera.size_px[0]}×{camera.size_px[1]} but the size of files cannot be set"
         self.fault = ""
-        self._at = RecordedFrame(-1, -1)
+        self._frame = RecordedFrame(-1, -1)
         self._first_ns: int | None = None
 
-    def advance(self) -> RecordedFrame | None:
-        """Moves on to the next frame; None at the end.
+    def grab(self) -> RecordedFrame | None:
+        """Grabs the next frame that can be decoded; None at the end.
 
         Raises:
-            SourceError: There is not a single frame.
+            SourceError: No frame can be read.
         """
-        damaged = self._grab()
+        damaged = self._grab_next()
         if damaged is None:
-            self._check_lap()
-            if not self._next_lap():
+            self._check_complete()
+            if not self._rewind():
                 return None
             damaged = 0
-        index = self._at.index + 1 + damaged
+        index = self._frame.index + 1 + damaged
         self._lap_damaged += damaged
-        self._at = RecordedFrame(index, self._own_ns(index))
-        return self._at
+        self._frame = RecordedFrame(index, self._pts_ns(index))
+        return self._frame
 
-    def _grab(self) -> int | None:
-        """Takes the next frame that can be decoded, and returns how many could not before it; None at the end."""
-        expected = self._lap_index + self._lap_frames - self._at.index - 1
-        until_s = time.monotonic() + DAMAGED_S
-        for damaged in range(1 + min(max(expected, 0), MOST_DAMAGED)):
+    def _grab_next(self) -> int | None:
+        """Grabs the next intact frame and returns the number of damaged ones before it; None at the end."""
+        expected = self._lap_index + self._lap_frames - self._frame.index - 1
+        until_s = time.monotonic() + DAMAGED_TIMEOUT_S
+        for damaged in range(1 + min(max(expected, 0), MAX_DAMAGED_FRAMES)):
             if self._device.grab():
                 return damaged
             if time.monotonic() > until_s:
                 break
         return None
 
-    def _check_lap(self) -> None:
-        """Says at the end of a lap if frames are missing.
+    def _check_complete(self) -> None:
+        """Sets ``fault`` at the end of a lap if frames are missing.
 
         Raises:
-            SourceError: All of them are.
+            SourceError: No frame could be read.
         """
-        reached = self._at.index + 1 - self._lap_index
+        reached = self._frame.index + 1 - self._lap_index
         if self._first_ns is None and reached <= 0:
-            raise SourceError(
-                f"{self.identity} has no frame that can be read.", "Check that it plays in a video player."
-            )
-        ended_early = reached < self._lap_frames - 1 and self._left_s() > 0
+            raise SourceError(f"{self.identity} has no readable frame.", "Check that it plays in a video player.")
+        ended_early = reached < self._lap_frames - 1 and self._missing_s() > 0
         total = self._lap_frames if ended_early else reached
         if ended_early or self._lap_damaged:
-            read = "Not all" if self._sought else str(reached - self._lap_damaged)
+            read = "Not all" if self._has_seeked else str(reached - self._lap_damaged)
             self.fault = f"{read} of {total} frames could be read: the file is cut off or damaged."
 
-    def _left_s(self) -> float:
-        """Returns by how much the last frame came before it may be the last."""
+    def _missing_s(self) -> float:
+        """Returns how far the last frame is from the end of the file, beyond the tolerance."""
         period_s = 1 / self._own_fps
         end_s = self._stamp_s + period_s
-        if self._played_s is not None:
-            return self._played_s - end_s - TAIL_FRAMES * period_s
-        return self._lap_frames * period_s - end_s - TAIL_S
+        if self._duration_s is not None:
+            return self._duration_s - end_s - END_TOLERANCE_FRAMES * period_s
+        return self._lap_frames * period_s - end_s - END_TOLERANCE_S
 
-    def _next_lap(self) -> bool:
-        """Goes back to the first frame if the file is to be played again; returns whether it is there."""
+    def _rewind(self) -> bool:
+        """Seeks to the first frame if the file has to be repeated; returns whether a frame was grabbed."""
         if self._laps_left < 1 or not self._device.set(cv2.CAP_PROP_POS_FRAMES, 0) or not self._device.grab():
             return False
         self._laps_left -= 1
-        self._lap_index, self._lap_damaged = self._at.index + 1, 0
-        self._lap_ns = self._at.own_ns + round(1e9 / self.fps)
+        self._lap_index, self._lap_damaged = self._frame.index + 1, 0
+        self._lap_ns = self._frame.pts_ns + round(1e9 / self.fps)
         return True
 
-    def seek(self, own_ns: int) -> None:
-        """Goes to the frame at about ``own_ns``."""
+    def seek(self, pts_ns: int) -> None:
+        """Seeks to the frame at about ``pts_ns``."""
         if self._first_ns is None:
-            self.advance()  # times count from the first frame
-        index = max(0, int(own_ns * 1e-9 * self.fps))
+            self.grab()  # timestamps are relative to the first frame
+        index = max(0, int(pts_ns * 1e-9 * self.fps))
         while self._laps_left and self._lap_frames and index >= self._lap_index + self._lap_frames:
             self._laps_left -= 1
             self._lap_index += self._lap_frames
             self._lap_ns = round(self._lap_index * 1e9 / self.fps)
         if self._device.set(cv2.CAP_PROP_POS_FRAMES, index - self._lap_index):
-            self._at, self._sought = RecordedFrame(index - 1, -1), True
+            self._frame, self._has_seeked = RecordedFrame(index - 1, -1), True
 
-    def content(self) -> tuple[Image | None, Detections | None]:
-        """Returns the decoded frame; no image where it is damaged."""
+    def retrieve(self) -> tuple[Image | None, Detections | None]:
+        """Returns the decoded frame; None if it is damaged."""
         decoded, image = self._device.retrieve()
         return (image if decoded else None), None
 
@@ -144,8 +143,8 @@ class VideoFile:
         """Closes the file."""
         self._device.release()
 
-    def _own_ns(self, index: int) -> int:
-        """Returns the frame's time from the file where those increase, else counted on at the nominal rate."""
+    def _pts_ns(self, index: int) -> int:
+        """Returns the timestamp in the file, or the last one + one nominal frame interval if it did not increase."""
         stamp_ns = round(self._device.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
         if self._first_ns is None:
             self._first_ns = stamp_ns
@@ -153,15 +152,15 @@ class VideoFile:
         if self._fixed_fps:
             return round(index * 1e9 / self.fps)
         stamp_ns += self._lap_ns - self._first_ns
-        return stamp_ns if stamp_ns > self._at.own_ns else self._at.own_ns + round(1e9 / self.fps)
+        return stamp_ns if stamp_ns > self._frame.pts_ns else self._frame.pts_ns + round(1e9 / self.fps)
 
 
 def check_file(path: Path) -> None:
-    """Raises a SourceError that says why a file cannot be read, if so."""
+    """Raises a SourceError if a file cannot be read as a video."""
     if not path.is_file():
         raise SourceError(f"There is no file {path}.", "Check the path.")
-    if cv2.haveImageReader(str(path)) and path.suffix.lower() not in MOVING_PICTURES:
-        raise SourceError(f"{path} is a picture, not a video.", "Give a video; a row of pictures can be made one.")
+    if cv2.haveImageReader(str(path)) and path.suffix.lower() not in ANIMATED_IMAGE_SUFFIXES:
+        raise SourceError(f"{path} is an image, not a video.", "ffmpeg converts an image sequence.")
     try:
         path.open("rb").close()
     except OSError as error:

@@ -1,8 +1,8 @@
-"""The pictures of one camera on their way to the recorder, beside the detection and never before it.
+"""Encodes the images of one camera and sends them to the recorder, without delaying the detector.
 
-`VideoLane.offer` puts a picture into a short queue; a thread compresses and sends it. Where the thread is behind,
-because compressing takes long or the recorder does not take what it is sent, pictures are left out *before* they are
-compressed, so that what is sent can be decoded without them. They are counted, and told as a `Gap` in their place.
+`VideoSender.put` adds an image to a short queue; a thread encodes and sends it. While the thread is behind, because
+encoding takes long or the recorder does not receive, images are dropped *before* they are encoded, so that the sent
+stream can be decoded without them. Dropped images are counted, and reported as a `Gap` in their place.
 """
 
 import os
@@ -21,30 +21,30 @@ from pose_rig.wire.messages import Message
 from pose_rig.wire.records import Gap, VideoFrame
 from pose_rig.wire.stop import Stop
 
-WAITING = 4  # pictures in the queue; 100 MB at 3840×2160
-MARK = 32  # compressed ones on their way: a recorder may pause for a second
-SLICE_S = 0.05  # the longest wait before it is looked whether to end
-CLOSE_S = 2.0  # for what is still queued when the camera ends by itself
-FLUSH_S = 0.15  # the same once the worker has been stopped
-# Measured on two cores that one camera's detector nearly fills: pictures of 1080×1920 make it do 0.63 × as many frames
-# if they are compressed at the same priority, 0.99 × at this one, at the expense of pictures.
+QUEUE_FRAMES = 4  # 100 MB at 3840×2160
+SEND_HWM = 32  # encoded images; bridges a pause of the recorder of one second
+POLL_S = 0.05  # the stop event is checked at least this often
+CLOSE_TIMEOUT_S = 2.0  # for queued images when the camera ends by itself
+STOP_TIMEOUT_S = 0.15  # for queued images after the worker was stopped
+# Measured on two cores that one camera's detector nearly fills: encoding 1080×1920 reduces its throughput to 0.63 × at
+# the same priority, and to 0.99 × at this one, at the expense of images.
 NICENESS = 19
-LINGER_MS = (2000, 50)  # for what the recorder has not yet taken then
-SLOW_ENCODER = "Compressing them took too long."
-SLOW_RECORDER = "The recorder did not take them."
+LINGER_MS, LINGER_STOPPED_MS = 2000, 50
+SLOW_ENCODER = "Encoding took too long."
+SLOW_RECORDER = "The recorder did not receive them."
 STOPPED = "The camera was stopped."
-GIVEN_UP = "It takes too long."
+TOO_SLOW = "It is too slow."
 
 
 @dataclass(slots=True)
-class Missing:
-    """Pictures in a row that are left out.
+class DroppedFrames:
+    """Consecutive dropped images.
 
     Attributes:
-        count: How many.
-        first_ns: Instant of the first, and
-        last_ns: of the last.
-        reason: Why the first was.
+        count: Number of images.
+        first_ns: Capture time of the first.
+        last_ns: Capture time of the last.
+        reason: Why the first was dropped.
     """
 
     count: int = 0
@@ -52,49 +52,49 @@ class Missing:
     last_ns: int = 0
     reason: str = ""
 
-    def add(self, other: "Missing") -> None:
-        """Adds those that follow."""
+    def add(self, other: "DroppedFrames") -> None:
+        """Appends the images that follow."""
         if other.count:
             if not self.count:
                 self.first_ns, self.reason = other.first_ns, other.reason
             self.count, self.last_ns = self.count + other.count, other.last_ns
 
     def add_one(self, t_ns: int, reason: str) -> None:
-        """Adds the one that follows."""
-        self.add(Missing(1, t_ns, t_ns, reason))
+        """Appends the image that follows."""
+        self.add(DroppedFrames(1, t_ns, t_ns, reason))
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """What waits in the queue.
+class QueuedFrame:
+    """An image in the queue.
 
     Attributes:
-        index: As in the frame, and
-        t_ns: too.
+        index: As in `Frame`.
+        t_ns: As in `Frame`.
         image: (H,W,3) uint8 BGR.
-        before: Those left out right before it.
+        dropped_before: The images dropped right before it.
     """
 
     index: int
     t_ns: int
     image: Image
-    before: Missing
+    dropped_before: DroppedFrames
 
 
-class VideoLane:
-    """The pictures of one camera, compressed and sent by a thread of its own.
+class VideoSender:
+    """Encodes and sends the images of one camera in a thread.
 
     Args:
-        camera: Its name.
-        endpoint: Where the recorder listens (lossless).
-        size_px: (width, height) that the pictures will have, so that all is ready for the first.
-        stop: Set when the worker is to end; nothing waits long then.
-        whole: Wait rather than leave anything out: for files with pace ``all``.
-        keys: Those of this run, which the recorder asks for.
-        open_encoder: Opens the encoder; if that fails pictures go as JPEG.
+        camera: Name of the camera.
+        endpoint: Endpoint of the recorder.
+        size_px: Expected image (width, height), to open the encoder in advance.
+        stop: Set when the worker has to exit.
+        lossless: Block instead of dropping images: for files with pace ``all``.
+        keys: Keys of this run, which the recorder requires.
+        open_encoder: Opens the encoder; if that fails, images are sent as JPEG.
 
     Attributes:
-        missing: Pictures left out since the start.
+        dropped: Images dropped since the start.
     """
 
     def __init__(
@@ -104,142 +104,139 @@ class VideoLane:
         size_px: tuple[int, int],
         stop: Stop,
         *,
-        whole: bool = False,
+        lossless: bool = False,
         keys: Keys | None = None,
         open_encoder: OpenEncoder = open_h264,
     ) -> None:
-        self._camera, self._size_px, self._stop, self._whole = camera, size_px, stop, whole
+        self._camera, self._size_px, self._stop, self._lossless = camera, size_px, stop, lossless
         self._compressor = Compressor(open_encoder)
-        self._keeping_up = EncoderLoad()
-        self._queue: queue.Queue[Picture] = queue.Queue(WAITING)
-        self._left_out = Missing()  # since the last picture that found room
-        self._unsaid = Missing()  # of which the thread has not told yet
+        self._encoder_load = EncoderLoad()
+        self._queue: queue.Queue[QueuedFrame] = queue.Queue(QUEUE_FRAMES)
+        self._dropped_since_put = DroppedFrames()
+        self._unreported = DroppedFrames()  # used by the thread only
         self._sent_ns: int | None = None
-        self._blocked = False
+        self._blocked = False  # by the recorder
         self._closing = threading.Event()
-        self._until_s = float("inf")
+        self._deadline_s = float("inf")
         self._fault = ""
-        self.missing = 0
-        self._sender = Sender(endpoint, "lossless", keys=keys, send_hwm=MARK)
-        self._thread = threading.Thread(target=self._work, name=f"video {camera}")
+        self.dropped = 0
+        self._sender = Sender(endpoint, "lossless", keys=keys, send_hwm=SEND_HWM)
+        self._thread = threading.Thread(target=self._run, name=f"video {camera}")
         self._thread.start()
 
     @property
     def detail(self) -> str:
-        """What becomes of the pictures, for people."""
-        missing = f", {self.missing} pictures left out" if self.missing else ""
-        return (self._fault or self._compressor.note) + missing
+        """The video format and the number of dropped images, for display."""
+        dropped = f", {self.dropped} images dropped" if self.dropped else ""
+        return (self._fault or self._compressor.note) + dropped
 
-    def offer(self, index: int, t_ns: int, image: Image) -> None:
-        """Takes a picture, or leaves it out and counts it: at once, but for a ``whole`` lane, which waits for room.
+    def put(self, index: int, t_ns: int, image: Image) -> None:
+        """Queues an image; if the queue is full, blocks (lossless) or drops the image.
 
         Args:
-            index: As in the keypoints of the same picture.
-            t_ns: Capture instant, as there.
-            image: (H,W,3) uint8 BGR. It is not copied: nobody may write to it from now on.
+            index: As in the keypoints of the same frame.
+            t_ns: Capture time, as in those keypoints.
+            image: (H,W,3) uint8 BGR. It is not copied and must not be changed afterwards.
         """
-        fits = self._put(Picture(index, t_ns, image, self._left_out))
-        if fits:
-            self._left_out = Missing()
+        queued = self._put(QueuedFrame(index, t_ns, image, self._dropped_since_put))
+        if queued:
+            self._dropped_since_put = DroppedFrames()
         else:
-            self._left_out.add_one(t_ns, SLOW_RECORDER if self._blocked else SLOW_ENCODER)
-            self.missing += 1
-        self._keeping_up.add(t_ns, not fits and not self._blocked)
+            self._dropped_since_put.add_one(t_ns, SLOW_RECORDER if self._blocked else SLOW_ENCODER)
+            self.dropped += 1
+        self._encoder_load.add(t_ns, not queued and not self._blocked)
 
     def close(self) -> None:
-        """Sends what is still queued and ends; within 0.25 s once the worker has been stopped."""
+        """Sends the queued images and ends; within 0.25 s after the worker was stopped."""
         self._closing.set()
-        patience_s = float("inf") if self._whole else CLOSE_S
-        asked_s = time.monotonic()
-        while self._thread.is_alive() and not self._stop.is_set() and time.monotonic() - asked_s < patience_s:
-            self._thread.join(SLICE_S)
-        self._until_s = time.monotonic() + FLUSH_S
+        deadline_s = time.monotonic() + (float("inf") if self._lossless else CLOSE_TIMEOUT_S)
+        while self._thread.is_alive() and not self._stop.is_set() and time.monotonic() < deadline_s:
+            self._thread.join(POLL_S)
+        self._deadline_s = time.monotonic() + STOP_TIMEOUT_S
         self._thread.join()
 
-    def _put(self, picture: Picture) -> bool:
+    def _put(self, frame: QueuedFrame) -> bool:
         while self._thread.is_alive():
             try:
-                self._queue.put(picture, block=self._whole, timeout=SLICE_S)
+                self._queue.put(frame, block=self._lossless, timeout=POLL_S)
                 return True
             except queue.Full:
-                if not self._whole or self._stop.is_set():
+                if not self._lossless or self._stop.is_set():
                     return False
         return False
 
-    def _work(self) -> None:
+    def _run(self) -> None:
         """The thread."""
         try:
-            if not self._whole:
-                _yield_to_others()
+            if not self._lossless:
+                _lower_priority()
             self._compressor.prepare(self._size_px)
-            while time.monotonic() < self._until_s:
+            while time.monotonic() < self._deadline_s:
                 closing = self._closing.is_set()
                 try:
-                    self._record(self._queue.get(timeout=SLICE_S))
+                    self._process(self._queue.get(timeout=POLL_S))
                 except queue.Empty:
                     if closing:
                         break
-            self._tell_rest()
-        except Exception as error:  # the top of a thread: whatever it is, the detection goes on and tells
+            self._drop_queued()
+        except Exception as error:  # the top of a thread: report every failure; the detector continues
             self._fault = f"no more video: {type(error).__name__}: {error}"
         finally:
-            self._sender.close(linger_ms=LINGER_MS[self._stop.is_set()])
+            self._sender.close(linger_ms=LINGER_STOPPED_MS if self._stop.is_set() else LINGER_MS)
 
-    def _record(self, picture: Picture) -> None:
-        """Sends a picture, or counts it if time is up."""
-        self._unsaid.add(picture.before)
-        if self._keeping_up.failed:
-            self._compressor.give_up(GIVEN_UP)
-        height, width = picture.image.shape[:2]
-        encoded = self._compressor.compress(picture.t_ns, picture.image)
+    def _process(self, frame: QueuedFrame) -> None:
+        """Encodes and sends an image, or drops it after the deadline."""
+        self._unreported.add(frame.dropped_before)
+        if self._encoder_load.failed:
+            self._compressor.give_up(TOO_SLOW)
+        height, width = frame.image.shape[:2]
+        encoded = self._compressor.compress(frame.t_ns, frame.image)
         message = VideoFrame(
-            camera=self._camera, index=picture.index, t_ns=picture.t_ns, size_px=(width, height),
+            camera=self._camera, index=frame.index, t_ns=frame.t_ns, size_px=(width, height),
             format=encoded.format, keyframe=encoded.keyframe, data=encoded.data,
         )  # fmt: skip
-        if self._tell_missing(picture.t_ns) and self._send(message):
-            self._sent_ns = picture.t_ns
+        if self._report_dropped(frame.t_ns) and self._send(message):
+            self._sent_ns = frame.t_ns
         else:
-            self._lose(picture)
+            self._drop(frame)
 
-    def _tell_rest(self) -> None:
-        """Counts what is not sent any more, and tells it."""
+    def _drop_queued(self) -> None:
+        """Drops the images that are still queued, and reports them."""
         while not self._queue.empty():
-            picture = self._queue.get_nowait()
-            self._unsaid.add(picture.before)
-            self._lose(picture)
-        self._unsaid.add(self._left_out)
-        self._tell_missing(self._unsaid.last_ns)
+            frame = self._queue.get_nowait()
+            self._unreported.add(frame.dropped_before)
+            self._drop(frame)
+        self._unreported.add(self._dropped_since_put)
+        self._report_dropped(self._unreported.last_ns)
 
-    def _lose(self, picture: Picture) -> None:
-        self._unsaid.add_one(picture.t_ns, STOPPED)
-        self.missing += 1
+    def _drop(self, frame: QueuedFrame) -> None:
+        self._unreported.add_one(frame.t_ns, STOPPED)
+        self.dropped += 1
 
-    def _tell_missing(self, t_ns: int) -> bool:
-        """Tells what is missing before an instant; returns whether that is done."""
-        missing = self._unsaid
-        if not missing.count:
+    def _report_dropped(self, t_ns: int) -> bool:
+        """Sends the `Gap` before a time; returns whether no dropped image is left unreported."""
+        dropped = self._unreported
+        if not dropped.count:
             return True
-        from_ns = missing.first_ns if self._sent_ns is None else self._sent_ns
-        told = self._send(
-            Gap(
-                source=self._camera, what="video", from_ns=from_ns, t_ns=t_ns, missing=missing.count,
-                reason=missing.reason,
-            )
+        from_ns = dropped.first_ns if self._sent_ns is None else self._sent_ns
+        gap = Gap(
+            source=self._camera, what="video", from_ns=from_ns, t_ns=t_ns, missing=dropped.count, reason=dropped.reason
         )  # fmt: skip
-        if told:
-            self._unsaid = Missing()
-        return told
+        if not self._send(gap):
+            return False
+        self._unreported = DroppedFrames()
+        return True
 
     def _send(self, message: Message) -> bool:
-        """Sends as soon as the recorder lets it; returns False if time is up."""
+        """Sends as soon as the recorder receives; returns False after the deadline."""
         data = encode(message)
         self._blocked = not self._sender.send_bytes(data, timeout_ms=0)
-        while self._blocked and time.monotonic() < self._until_s:
-            self._blocked = not self._sender.send_bytes(data, timeout_ms=round(SLICE_S * 1000))
+        while self._blocked and time.monotonic() < self._deadline_s:
+            self._blocked = not self._sender.send_bytes(data, timeout_ms=round(POLL_S * 1000))
         return not self._blocked
 
 
-def _yield_to_others() -> None:
-    """Lets the thread that calls it run when no other wants to; on Linux, elsewhere a process has one priority."""
+def _lower_priority() -> None:
+    """Lowers the priority of the calling thread; on Linux only, elsewhere all threads of a process share one."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

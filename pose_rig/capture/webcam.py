@@ -1,4 +1,4 @@
-"""ConnectedCamera-in cameras."""
+"""Webcams."""
 
 import cv2
 
@@ -12,46 +12,46 @@ SIZE_PX = (1280, 720)
 FPS = 30.0
 # Uncompressed 1280×720 at 30/s fills a USB 2 bus with one camera; as JPEG four fit.
 FOURCC = "MJPG"
-FPS_SLACK = 0.5
+FPS_TOLERANCE = 0.5
 
 
-def open_webcam(camera: CameraConfig, plugged: ConnectedCamera, open_device: OpenDevice = open_device) -> LiveSource:
-    """Returns the camera, set up; what it did not grant is told in ``detail``.
+def open_webcam(camera: CameraConfig, connected: ConnectedCamera, open_device: OpenDevice = open_device) -> LiveSource:
+    """Returns the open camera; ``detail`` lists the requested settings that it did not accept.
 
     Args:
-        camera: The wish: size and rate.
-        plugged: Which camera.
+        camera: Requested size and rate.
+        connected: Which camera.
         open_device: Opens the capture device.
 
     Raises:
-        SourceError: It cannot be opened.
+        SourceError: The camera cannot be opened.
     """
-    device = open_device(plugged.index, camera_backend(), ())
-    name = plugged.name or f"camera {plugged.index}"
+    device = open_device(connected.index, camera_backend(), ())
+    name = connected.name or f"camera {connected.index}"
     if not device.isOpened():
         device.release()
         raise SourceError(
-            f"{name} ({plugged.path or plugged.index}) cannot be opened.",
+            f"{name} ({connected.path or connected.index}) cannot be opened.",
             "Close other programs that use it, and check that you may read the device.",
         )
     wanted_size, wanted_fps = camera.size_px or SIZE_PX, camera.fps or FPS
-    _ask(device, wanted_size, wanted_fps)
+    _request_format(device, wanted_size, wanted_fps)
     size, fps = size_px(device), device.get(cv2.CAP_PROP_FPS)
     fourcc = _fourcc(device)
     facts = f"{name}, {size[0]}×{size[1]} {fourcc} at {fps:.4g}/s"
     refused = []
     if size != wanted_size:
         refused.append(f"{wanted_size[0]}×{wanted_size[1]}")
-    if abs(fps - wanted_fps) > FPS_SLACK:
+    if abs(fps - wanted_fps) > FPS_TOLERANCE:
         refused.append(f"{wanted_fps:.4g}/s")
     if fourcc != FOURCC:
         refused.append(FOURCC)
     detail = f"{facts}, not granted: {', '.join(refused)}" if refused else facts
-    return LiveSource(device, plugged.identity, detail, size, fps if fps > 0 else wanted_fps)
+    return LiveSource(device, connected.identity, detail, size, fps if fps > 0 else wanted_fps)
 
 
-def _ask(device: Device, size_px: tuple[int, int], fps: float) -> None:
-    """Asks for format, size and rate, in the order in which drivers need it."""
+def _request_format(device: Device, size_px: tuple[int, int], fps: float) -> None:
+    """Requests format, size and rate, in the order that drivers require."""
     device.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*FOURCC))
     device.set(cv2.CAP_PROP_FRAME_WIDTH, size_px[0])
     device.set(cv2.CAP_PROP_FRAME_HEIGHT, size_px[1])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from heapq import merge
 from pathlib import Path
 
-from pose_rig.capture.keypoints import Keypoints, advances
+from pose_rig.capture.keypoints import Keypoints, is_later
 from pose_rig.capture.source import Detections
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import SessionError
@@ -46,7 +46,7 @@ def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
 
 def _frames(keypoints: Keypoints, view: int, camera: CameraConfig) -> Iterator[Keypoints2D]:
     """Yields what one view saw; frames whose time does not advance are padding and left out."""
-    kept = advances(keypoints.t_ns)[view].nonzero()[0].tolist()
+    kept = is_later(keypoints.t_ns)[view].nonzero()[0].tolist()
     for index, t in enumerate(kept):
         people = Detections.from_arrays(keypoints.xy[view, t], keypoints.score[view, t])
         yield Keypoints2D(

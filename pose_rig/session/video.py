@@ -171,7 +171,7 @@ class SessionVideo:
         """Says so if pictures could not be decoded."""
         return f"{self.skipped} pictures could not be decoded." if self.skipped else ""
 
-    def advance(self) -> RecordedFrame | None:
+    def grab(self) -> RecordedFrame | None:
         """Decodes the next picture; None at the end."""
         picture = next(self._pictures, None)
         if picture is None:
@@ -179,18 +179,18 @@ class SessionVideo:
         self._image = picture.image
         return RecordedFrame(picture.index, picture.t_ns)
 
-    def seek(self, own_ns: int) -> None:
-        """Goes to the last keyframe that is not after ``own_ns``, or to the first picture."""
+    def seek(self, pts_ns: int) -> None:
+        """Goes to the last keyframe that is not after ``pts_ns``, or to the first picture."""
         keyframe = 0
         for place, frame in enumerate(self._frames()):
-            if frame.t_ns > own_ns:
+            if frame.t_ns > pts_ns:
                 break
             if frame.keyframe:
                 keyframe = place
         self._decoder.restart()
         self._pictures = decoded_frames(islice(self._frames(), keyframe, None), self._decoder)
 
-    def content(self) -> tuple[Image | None, Detections | None]:
+    def retrieve(self) -> tuple[Image | None, Detections | None]:
         """Returns the picture."""
         return self._image, None
 

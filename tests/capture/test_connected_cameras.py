@@ -5,7 +5,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from pose_rig.capture.camera_names import Listed, list_cameras
+from pose_rig.capture.camera_names import CameraInfo as ListedCamera
+from pose_rig.capture.camera_names import list_cameras
 from pose_rig.capture.connected_cameras import ConnectedCamera, connected_cameras, find_camera
 from pose_rig.capture.source_factory import source_kind
 from pose_rig.errors import SourceError
@@ -35,7 +36,7 @@ LISTED = (
 )
 
 
-def lists(backend: int) -> Sequence[Listed]:
+def lists(backend: int) -> Sequence[ListedCamera]:
     """A system that tells what is plugged in."""
     return LISTED
 
@@ -177,7 +178,7 @@ def test_the_real_library_speaks_as_we_expect() -> None:
     found = list_cameras(supported_backends[0])
     assert found is not None
     assert all(isinstance(camera.index, int) for camera in found)
-    listed: Listed = CameraInfo(3, "C920", LEFT, 0x046D, 0x082D, cv2.CAP_DSHOW)
+    listed: ListedCamera = CameraInfo(3, "C920", LEFT, 0x046D, 0x082D, cv2.CAP_DSHOW)
     assert connected_cameras(system="win32", list_cameras=lambda backend: [listed]) == (
         ConnectedCamera(3, "C920", LEFT, "C920", "046d:082d"),
     )
@@ -197,5 +198,5 @@ def test_where_no_names_are_known_numbers_are_probed() -> None:
 
 def test_where_no_names_are_known_cameras_go_by_number() -> None:
     assert find_camera("1", system="win32", list_cameras=lists_nothing) == ConnectedCamera(1, "", "", "1")
-    with pytest.raises(SourceError, match=r"The names of cameras are not known here .*: use numbers"):
+    with pytest.raises(SourceError, match=r"Camera names are not available here .*: use numbers"):
         find_camera("Logitech", system="win32", list_cameras=lists_nothing)

@@ -1,142 +1,37 @@
-"""The real MediaPipe on the demo clip."""
+from typing import Any
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
 
-from pose_rig.arrays import Image
-from pose_rig.assets.catalog import demo_clip, detector_model
-from pose_rig.capture.detector import MediaPipeDetector
-from pose_rig.capture.source import Detections, Frame
-from pose_rig.config import DetectorConfig
-from pose_rig.errors import AssetError
-from pose_rig.wire.precision import SCORE_STEP, XY_STEP_PX
-
-FRAMES = 12
-pytestmark = pytest.mark.network
+from pose_rig.capture.detector import to_bgr
 
 
-@pytest.fixture(scope="module")
-def pictures() -> list[Image]:
-    """The first frames of the demo clip's camera 1, at half size."""
-    try:
-        clip = demo_clip(lambda text: None)
-    except AssetError as error:
-        pytest.skip(str(error))
-    device = cv2.VideoCapture(str(clip[0]))
-    found = [cv2.resize(device.read()[1], (540, 960)).astype(np.uint8) for _ in range(FRAMES)]
-    device.release()
-    return found
+def test_colour_passes_untouched() -> None:
+    image = np.full((4, 6, 3), 9, np.uint8)
+    assert to_bgr(image, (6, 4)) == (image, "")
 
 
-@pytest.fixture(scope="module")
-def model() -> str:
-    try:
-        return str(detector_model("full", lambda text: None))
-    except AssetError as error:
-        pytest.skip(str(error))
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1), (4, 6, 4)])
+def test_grey_and_bgra_are_converted(shape: tuple[int, ...]) -> None:
+    converted, reason = to_bgr(np.full(shape, 9, np.uint8), (6, 4))
+    assert reason == ""
+    assert converted is not None
+    assert converted.shape == (4, 6, 3)
+    assert (converted == 9).all()
 
 
-@pytest.fixture
-def detector(model: str) -> Iterator[MediaPipeDetector]:
-    opened = MediaPipeDetector(DetectorConfig(model=model, people=2))
-    yield opened
-    opened.close()
-
-
-def frame(index: int, image: Image) -> Frame:
-    return Frame(index, index * 16_666_667, (image.shape[1], image.shape[0]), image, None)
-
-
-def detect_all(detector: MediaPipeDetector, pictures: list[Image]) -> list[Detections]:
-    return [detector.detect(frame(index, image)) for index, image in enumerate(pictures)]
-
-
-def bones(people: Detections, person: int) -> float:
-    """Height of the nose over the mid-ankles, px."""
-    return float(people.xy[person, [27, 28], 1].mean() - people.xy[person, 0, 1])
-
-
-def test_one_man_is_found_in_pixels(detector: MediaPipeDetector, pictures: list[Image]) -> None:
-    for people in detect_all(detector, pictures):
-        assert people.xy.shape == (1, 33, 2)
-        assert people.score.shape == (1, 33)
-        assert 250 < bones(people, 0) < 400
-        assert people.score[0, [11, 12, 23, 24]].min() > 0.9
-
-
-def test_warming_up_changes_nothing(model: str, pictures: list[Image]) -> None:
-    runs = []
-    for warm in (False, True):
-        detector = MediaPipeDetector(DetectorConfig(model=model, people=2))
-        if warm:
-            detector.warm_up((pictures[0].shape[1], pictures[0].shape[0]))
-        late = [replace(one, t_ns=one.t_ns + 10**12) for one in map(frame, range(len(pictures)), pictures)]
-        runs.append([people.xy.tobytes() + people.score.tobytes() for people in map(detector.detect, late)])
-        detector.close()
-    assert runs[0] == runs[1]
-
-
-def test_two_runs_agree_to_the_bit(model: str, pictures: list[Image]) -> None:
-    runs = []
-    for _ in range(2):
-        detector = MediaPipeDetector(DetectorConfig(model=model, people=2))
-        runs.append([people.xy.tobytes() + people.score.tobytes() for people in detect_all(detector, pictures)])
-        detector.close()
-    assert runs[0] == runs[1]
-
-
-def test_two_people_are_both_found_and_followed(detector: MediaPipeDetector, pictures: list[Image]) -> None:
-    doubled = [np.concatenate([image, image[:, ::-1]], axis=1) for image in pictures]
-    for people in detect_all(detector, doubled):
-        assert people.xy.shape == (2, 33, 2)
-        left, right = sorted(people.xy[:, 0, 0])
-        assert left < 540 < right
-
-
-def test_blue_and_red_are_not_exchanged(detector: MediaPipeDetector, pictures: list[Image], model: str) -> None:
-    """MediaPipe itself, on the image turned to RGB by hand, says the same."""
-    import mediapipe
-    from mediapipe.tasks.python import BaseOptions, vision
-
-    options = vision.PoseLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=model), running_mode=vision.RunningMode.VIDEO
-    )
-    with vision.PoseLandmarker.create_from_options(options) as landmarker:
-        rgb = np.ascontiguousarray(pictures[0][..., ::-1])
-        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
-        marks = landmarker.detect_for_video(image, 0).pose_landmarks[0]
-    people = detector.detect(frame(0, pictures[0]))
-    np.testing.assert_allclose(people.xy[0], [(mark.x * 540, mark.y * 960) for mark in marks], 0, XY_STEP_PX / 2)
-    np.testing.assert_allclose(people.score[0], [mark.visibility for mark in marks], 0, SCORE_STEP)
-
-
-def test_nobody(detector: MediaPipeDetector) -> None:
-    people = detector.detect(frame(0, np.zeros((96, 54, 3), np.uint8)))
-    assert people.xy.shape == (0, 33, 2)
-    assert people.score.shape == (0, 33)
-
-
-def test_time_that_stands_still_or_goes_back_is_borne(detector: MediaPipeDetector, pictures: list[Image]) -> None:
-    for t_ns in (5_000_000, 5_000_000, 0):
-        people = detector.detect(Frame(0, t_ns, (540, 960), pictures[0], None))
-        assert len(people.xy) == 1
-
-
-def test_a_file_that_is_no_model(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "bad.task"
-    path.write_bytes(b"nonsense")
-    with pytest.raises(AssetError, match=r"MediaPipe does not accept the model bad\.task"):
-        MediaPipeDetector(DetectorConfig(model=str(path)))
-    assert capfd.readouterr().err == ""
-
-
-def test_mediapipe_says_nothing_on_stderr(model: str, pictures: list[Image], capfd: pytest.CaptureFixture[str]) -> None:
-    detector = MediaPipeDetector(DetectorConfig(model=model, people=2))
-    detect_all(detector, pictures)
-    detector.close()
-    assert capfd.readouterr().err == ""
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        (None, "empty or damaged"),
+        (np.zeros((0, 0, 3), np.uint8), "empty or damaged"),
+        (np.zeros((6, 4, 3), np.uint8), "4×6 instead of 6×4"),
+        (np.zeros((4, 6, 2), np.uint8), "2 channels"),
+        (np.zeros((4, 6, 3), np.uint16), r"uint16"),
+        (np.zeros(24, np.uint8), r"uint8 (24,)"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_a_reason(image: Any, text: str) -> None:
+    refused, reason = to_bgr(image, (6, 4))
+    assert refused is None
+    assert text in reason

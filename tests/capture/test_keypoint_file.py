@@ -86,11 +86,15 @@ def test_every_view_becomes_a_camera(tmp_path: Path) -> None:
         (
             "t_ns",
             np.full((VIEWS, FRAMES), 2**63 + 5, np.uint64),
-            "key 't_ns' reaches 9223372036854775813, which are no",
+            "key 't_ns' reaches 9223372036854775813, too large",
         ),
         ("size_px", np.array([[np.nan, 80], [120, 90]]), "expected positive numbers"),
         ("size_px", np.array([[np.inf, 80], [120, 90]]), "expected positive numbers"),
-        ("focal_px", np.array([-100.0, 100.0]), "camera 0: a focal length of -100 px does not belong to images of 100"),
+        (
+            "focal_px",
+            np.array([-100.0, 100.0]),
+            "camera 0: a focal length of -100 px is not plausible for images of 100",
+        ),
         (
             "score",
             np.zeros((VIEWS, FRAMES, 16)),
@@ -176,8 +180,8 @@ def test_frames_that_a_camera_did_not_have_are_padding(tmp_path: Path) -> None:
     np.savez(path, **content)  # type: ignore[arg-type]
     track = KeypointTrack(path, 1)
     times = []
-    while (instant := track.advance()) is not None:
-        times.append(instant.own_ns)
+    while (instant := track.grab()) is not None:
+        times.append(instant.pts_ns)
     assert len(times) == FRAMES - 1
     assert times == sorted(times)
 

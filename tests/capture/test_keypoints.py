@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pose_rig.capture.keypoints import Keypoints, checked
+from pose_rig.capture.keypoints import Keypoints, validate
 from pose_rig.errors import ContentError
 from pose_rig.skeleton import SCHEMAS
 
@@ -31,10 +31,10 @@ def keypoints(**changes: Any) -> Keypoints:
 
 
 def check(given: Keypoints) -> Keypoints:
-    return checked(given, "take.npz", "It is described.")
+    return validate(given, "take.npz", "It is described.")
 
 
-def test_what_is_right_stays_as_it_is() -> None:
+def test_valid_keypoints_are_unchanged() -> None:
     given = keypoints()
     found = check(given)
     np.testing.assert_array_equal(found.xy, given.xy.astype(np.float32))
@@ -45,7 +45,7 @@ def test_what_is_right_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     "point", [(0, 0), (-1, -1), (-3.5, 200), (900, -0.01), (np.nan, 500), (np.inf, 500), (1e300, 500)]
 )
-def test_points_that_stand_for_nothing_are_not_seen_whatever_their_score(point: tuple[float, float]) -> None:
+def test_placeholders_are_not_visible_whatever_their_score(point: tuple[float, float]) -> None:
     xy = keypoints().xy.copy()
     xy[1, 4, 0, 7] = point
     found = check(keypoints(xy=xy))
@@ -55,13 +55,13 @@ def test_points_that_stand_for_nothing_are_not_seen_whatever_their_score(point: 
 
 
 @pytest.mark.parametrize("point", [(0, 500), (900, 0), (1950, 500)])
-def test_points_at_the_border_and_a_little_beyond_are_seen(point: tuple[float, float]) -> None:
+def test_points_at_the_border_and_slightly_outside_are_visible(point: tuple[float, float]) -> None:
     xy = keypoints().xy.copy()
     xy[1, 4, 0, 7] = point
     assert (check(keypoints(xy=xy)).score > 0).all()
 
 
-def test_whoever_is_all_zeros_is_nobody() -> None:
+def test_a_person_of_zeros_is_not_visible() -> None:
     xy = np.repeat(keypoints().xy, 2, axis=2)
     xy[:, :, 1] = 0
     found = check(keypoints(xy=xy, score=np.full(xy.shape[:-1], 0.4)))
@@ -70,7 +70,7 @@ def test_whoever_is_all_zeros_is_nobody() -> None:
 
 
 @pytest.mark.parametrize("score", [np.nan, 0.0, -0.1])
-def test_scores_that_are_none_are_not_seen(score: float) -> None:
+def test_points_without_a_valid_score_are_not_visible(score: float) -> None:
     scores = keypoints().score.copy()
     scores[0, 0, 0, 0] = score
     found = check(keypoints(score=scores))
@@ -79,7 +79,7 @@ def test_scores_that_are_none_are_not_seen(score: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", [">f8", "<f4", "<i2", ">i4", "<u2"])
-def test_any_kind_of_number_will_do(dtype: str) -> None:
+def test_every_numeric_dtype_is_accepted(dtype: str) -> None:
     xy = np.asfortranarray(keypoints().xy.astype(dtype))
     found = check(keypoints(xy=xy))
     assert found.xy.dtype == np.float32
@@ -105,11 +105,11 @@ XY = keypoints().xy
         (with_sides(V=0), "take.npz has no cameras"),
         (with_sides(T=0), "take.npz has no frames"),
         (with_sides(K=0), "take.npz has no landmarks"),
-        (with_sides(P=0), "take.npz sees nobody in any frame"),
-        ({"xy": XY * np.nan}, "take.npz sees nobody in any frame"),
-        ({"xy": XY * 0}, "take.npz sees nobody in any frame"),
-        ({"score": np.zeros(XY.shape[:-1])}, "take.npz sees nobody in any frame"),
-        ({"score": np.full(XY.shape[:-1], np.nan)}, "take.npz sees nobody in any frame"),
+        (with_sides(P=0), "take.npz has no visible keypoint in any frame"),
+        ({"xy": XY * np.nan}, "take.npz has no visible keypoint in any frame"),
+        ({"xy": XY * 0}, "take.npz has no visible keypoint in any frame"),
+        ({"score": np.zeros(XY.shape[:-1])}, "take.npz has no visible keypoint in any frame"),
+        ({"score": np.full(XY.shape[:-1], np.nan)}, "take.npz has no visible keypoint in any frame"),
         ({"score": np.full(XY.shape[:-1], -2.0)}, "no score is above 0, the lowest is -2. Write how likely"),
         ({"score": np.full(XY.shape[:-1], 97.0)}, "scores reach 97, expected 0–1. Divide them by 100, as they are per"),
         ({"score": np.linspace(-9.5, 13.5, XY[..., 0].size).reshape(XY.shape[:-1])}, "from -9.5 to 13.5,.* logit"),
@@ -120,10 +120,10 @@ XY = keypoints().xy
         ({"xy": np.concatenate([XY[:2], XY[2:] / SIZE])}, "keypoints are not in pixels"),
         ({"xy": XY - (960, 540)}, "of a camera's keypoints lie outside of 1920×1080 px. Give the size of the images"),
         ({"xy": XY * 2}, "take.npz, camera left: .* lie outside of 1920×1080 px"),
-        ({"xy": XY[..., ::-1]}, "width first.* With width and height, or x and y, exchanged they are inside"),
-        ({"size_px": ((1080, 1920),) * VIEWS}, "With width and height, or x and y, exchanged they are inside"),
-        ({"size_px": (SIZE, SIZE, (10**6, 1080))}, "camera right: 1000000×1080 px is no size of an image"),
-        ({"focal_px": (None, -1400.0, None)}, "camera 1: a focal length of -1400 px does not belong to images of 1920"),
+        ({"xy": XY[..., ::-1]}, "width first.* With width and height, or x and y, swapped they are inside"),
+        ({"size_px": ((1080, 1920),) * VIEWS}, "With width and height, or x and y, swapped they are inside"),
+        ({"size_px": (SIZE, SIZE, (10**6, 1080))}, "camera right: 1000000×1080 px is not a valid image size"),
+        ({"focal_px": (None, -1400.0, None)}, "camera 1: a focal length of -1400 px is not plausible for images"),
         ({"focal_px": (1.2, None, None)}, "camera left: a focal length of 1.2 px .* Give focal_px in pixels, or NaN"),
         ({"focal_px": (None, None, float("inf"))}, "camera right: a focal length of inf px"),
         ({"t_ns": times(EVEN * 0)}, "must start at 0 or later and increase from frame to frame"),
@@ -131,13 +131,13 @@ XY = keypoints().xy
         ({"t_ns": times(EVEN // 2 * 10**7)}, "must start at 0 or later and increase from frame to frame"),
         ({"t_ns": times((EVEN - 5) * 10**7)}, "must start at 0 or later and increase from frame to frame"),
         ({"t_ns": times(EVEN * 10**7 + 2**62)}, r"times \(key 't_ns'\) reach 146 years. They are nanoseconds"),
-        ({"t_ns": times(EVEN * 33)}, "frames are 33 ns apart, which is no camera's rate. .* are nanoseconds"),
+        ({"t_ns": times(EVEN * 33)}, "frames are 33 ns apart, which is not a plausible frame rate. .* are nanoseconds"),
         ({"t_ns": times(EVEN)}, "frames are 1 ns apart"),
         ({"t_ns": times(EVEN * 33_333_333_333)}, r"frames are 3\.33333e\+10 ns apart"),
-        ({"t_ns": times(EVEN * 10**7) + np.array([[0], [0], [10**18]])}, "sees somebody only when no other does"),
+        ({"t_ns": times(EVEN * 10**7) + np.array([[0], [0], [10**18]])}, "do not overlap in time"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused_with_its_cause(changes: dict[str, Any], reason: str) -> None:
+def test_invalid_keypoints_are_rejected_with_the_cause(changes: dict[str, Any], reason: str) -> None:
     sides = len(changes.get("xy", XY))
     few = {} if sides else {"size_px": (), "cameras": (), "focal_px": ()}
     with pytest.raises(ContentError, match=reason) as error:
@@ -151,7 +151,7 @@ def test_one_frame_is_enough() -> None:
     assert (check(one).score == 1).all()
 
 
-def test_guesses_beyond_the_border_say_nothing_about_the_size() -> None:
+def test_extrapolated_points_outside_the_image_do_not_affect_the_size_check() -> None:
     """MediaPipe places legs that the image does not show, and scores them low."""
     xy, score = XY.copy(), keypoints().score.copy()
     xy[..., 7:, 1] += 900
@@ -159,24 +159,24 @@ def test_guesses_beyond_the_border_say_nothing_about_the_size() -> None:
     np.testing.assert_array_equal(check(keypoints(xy=xy, score=score)).score > 0, score > 0)
 
 
-def test_a_view_that_sees_nobody_is_one_of_the_rig() -> None:
+def test_a_view_without_detections_is_valid() -> None:
     xy = XY.copy()
     xy[1] = np.nan
     assert not check(keypoints(xy=xy)).score[1].any()
 
 
-def test_a_camera_that_comes_late_is_one_of_the_rig() -> None:
+def test_a_camera_that_starts_late_is_valid() -> None:
     t_ns = np.array(keypoints().t_ns)
     t_ns[2] += 10 * 33_333_333
     assert (check(keypoints(t_ns=t_ns)).score > 0).all()
 
 
-def test_a_wrong_size_is_told_by_the_body_however_many_points_the_face_has() -> None:
+def test_a_wrong_size_is_found_by_the_body_however_many_points_the_face_has() -> None:
     random = np.random.default_rng(1)
     names = SCHEMAS["wholebody133"]
     xy = random.uniform((900, 200), (1000, 300), (VIEWS, FRAMES, 1, 133, 2))
     xy[..., [names.index(f"{side}_ankle") for side in ("left", "right")], 1] = 1050
-    score = np.full(xy.shape[:-1], 0.3)  # a detector that is never sure
+    score = np.full(xy.shape[:-1], 0.3)  # a detector with low scores
     whole = keypoints(xy=xy, score=score, landmarks="wholebody133")
     assert (check(whole).score > 0).all()
     with pytest.raises(ContentError, match=r"camera left: 13% of a camera's keypoints lie outside of 1080×1000 px"):

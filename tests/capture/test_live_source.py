@@ -7,8 +7,10 @@ from pose_rig.errors import SourceError
 from tests.capture.fakes import SIZE, FakeDevice
 
 
-def live(device: FakeDevice, frozen_after_s: float = 0.2) -> LiveSource:
-    return LiveSource(device, "Fake Cam", "", SIZE, 100.0, frozen_after_s=frozen_after_s, first_frame_s=frozen_after_s)
+def live(device: FakeDevice, frozen_timeout_s: float = 0.2) -> LiveSource:
+    return LiveSource(
+        device, "Fake Cam", "", SIZE, 100.0, frozen_timeout_s=frozen_timeout_s, first_frame_timeout_s=frozen_timeout_s
+    )
 
 
 def test_only_the_newest_frame_is_kept_and_the_gap_shows_in_the_index() -> None:

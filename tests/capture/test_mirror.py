@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose_rig.capture.live_source import LiveSource
-from pose_rig.capture.mirror import Unmirrored
+from pose_rig.capture.mirror import UnmirroredSource
 from pose_rig.capture.source import Frame, Source
 from pose_rig.capture.source_factory import open_source
 from pose_rig.config import CameraConfig, load
@@ -74,8 +74,8 @@ def test_turned_round_twice_it_is_what_it_was(tmp_path: Path) -> None:
 
 
 def test_a_live_camera_says_that_its_picture_is_turned() -> None:
-    source = Unmirrored(LiveSource(FakeDevice(), "cam", "webcam, 64×48", SIZE, 100.0))
-    assert source.detail == "webcam, 64×48, mirrored back"
+    source = UnmirroredSource(LiveSource(FakeDevice(), "cam", "webcam, 64×48", SIZE, 100.0))
+    assert source.detail == "webcam, 64×48, unmirrored"
     frame = first(source)
     assert frame.image is not None
     assert frame.image[2, -3].min() > 200

@@ -37,7 +37,7 @@ DEADLINE_S = 60.0
 
 
 class CameraProcess:
-    """A spawned camera process and the receiving end of its delivery."""
+    """A spawned camera process and the receiver of its messages."""
 
     def __init__(self, camera: CameraConfig, pace: Pace, model: str = "", start_ns: int = 0, video: str = "") -> None:
         delivery: Delivery = "lossless" if pace == "all" else "best-effort"
@@ -50,7 +50,7 @@ class CameraProcess:
         self.messages: list[Message] = []
 
     def until(self, state: str) -> Health:
-        """Receives until the worker says that it is in a state."""
+        """Receives until the worker reports a state."""
         deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
             for message in self.receiver.receive(100):
@@ -102,7 +102,7 @@ def test_pace_all_sends_every_frame_and_ends_last(spawn: Any, tmp_path: Path) ->
     assert (ended.frames, ended.total_frames, ended.dropped, ended.restarts) == (12, 12, 0, 2)
 
 
-def test_recordings_wait_for_the_common_start(spawn: Any) -> None:
+def test_recordings_wait_for_the_start_time(spawn: Any) -> None:
     camera = spawn(CameraConfig(source="sim", name="sim0"), "realtime")
     camera.until("ready")
     camera.until("ready")
@@ -120,7 +120,7 @@ def test_recordings_wait_for_the_common_start(spawn: Any) -> None:
     assert time.monotonic() - began < 4
 
 
-def test_stops_while_it_waits_for_the_start(spawn: Any) -> None:
+def test_stops_while_waiting_for_the_start_time(spawn: Any) -> None:
     camera = spawn(CameraConfig(source="sim", name="sim0"), "realtime")
     camera.until("ready")
     camera.stop.set()
@@ -129,7 +129,7 @@ def test_stops_while_it_waits_for_the_start(spawn: Any) -> None:
     assert time.monotonic() - began < 4
 
 
-def test_stops_while_nobody_takes_what_it_sends(spawn: Any, tmp_path: Path) -> None:
+def test_stops_while_nothing_receives(spawn: Any, tmp_path: Path) -> None:
     frames = 40_000  # more than all queues on the way hold
     path = write_keypoints(
         tmp_path / "kp.npz",
@@ -149,13 +149,13 @@ def test_stops_while_nobody_takes_what_it_sends(spawn: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("pace", ["realtime", "all"])
-def test_a_source_that_cannot_be_opened_is_told_in_a_sentence(spawn: Any, pace: Pace) -> None:
+def test_a_source_that_cannot_be_opened_is_reported(spawn: Any, pace: Pace) -> None:
     camera = spawn(CameraConfig(source="nowhere.mp4", name="a"), pace)
     assert camera.until("failed").error == "There is no file nowhere.mp4. Check the path."
     assert camera.exit_code() == 1
 
 
-def test_a_detector_model_that_is_none_is_told_in_a_sentence(spawn: Any, tmp_path: Path) -> None:
+def test_an_invalid_detector_model_is_reported(spawn: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.task").write_bytes(b"nonsense")
     clip = write_clip(tmp_path / "a.mp4")
     camera = spawn(CameraConfig(source=str(clip), name="a"), "all", str(tmp_path / "bad.task"))
@@ -172,7 +172,7 @@ class NotStarted:
     value = 0
 
 
-def test_runs_alone_in_a_thread_too(tmp_path: Path) -> None:
+def test_runs_in_a_thread_too(tmp_path: Path) -> None:
     path = write_keypoints(tmp_path / "kp.npz")
     with Receiver("tcp://127.0.0.1:0", "lossless", bind=True) as receiver:
         job = CameraJob(CameraConfig(source=str(path), name="a"), DetectorConfig(), "all", receiver.endpoint)
@@ -225,7 +225,7 @@ def test_a_real_video_through_the_real_detector(spawn: Any, model: str, clip: tu
 
 
 @pytest.mark.network
-def test_a_video_of_nobody_sends_nobody(spawn: Any, model: str, tmp_path: Path) -> None:
+def test_a_video_without_people_sends_no_detections(spawn: Any, model: str, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "nobody.mp4", size=(320, 240))
     camera = spawn(CameraConfig(source=str(path), name="a"), "all", model)
     camera.until("ended")
@@ -233,8 +233,8 @@ def test_a_video_of_nobody_sends_nobody(spawn: Any, model: str, tmp_path: Path) 
     assert len(camera.keypoints()) == 12
 
 
-class OddDevice(FakeDevice):
-    """Of four pictures one is too small, one grey, one damaged, one good."""
+class FaultyDevice(FakeDevice):
+    """Of four images one is too small, one grey, one damaged, one valid."""
 
     def retrieve(self) -> tuple[bool, Any]:
         kind = self.grabbed % 4
@@ -246,8 +246,8 @@ class OddDevice(FakeDevice):
 
 
 @pytest.mark.network
-def test_frames_of_the_wrong_shape_are_counted_and_told_and_the_rest_goes_on(model: str) -> None:
-    device = OddDevice({cv2.CAP_PROP_FRAME_WIDTH: 64, cv2.CAP_PROP_FRAME_HEIGHT: 48})
+def test_invalid_frames_are_counted_and_reported_and_valid_ones_are_sent(model: str) -> None:
+    device = FaultyDevice({cv2.CAP_PROP_FRAME_WIDTH: 64, cv2.CAP_PROP_FRAME_HEIGHT: 48})
     stop = threading.Event()
     errors: set[str] = set()
     with Receiver("tcp://127.0.0.1:0", bind=True) as receiver:
@@ -280,7 +280,7 @@ def test_frames_of_the_wrong_shape_are_counted_and_told_and_the_rest_goes_on(mod
 
 
 @pytest.mark.network
-def test_a_stream_that_breaks_off_is_told(spawn: Any, model: str, tmp_path: Path) -> None:
+def test_a_stream_that_ends_is_reported_as_lost(spawn: Any, model: str, tmp_path: Path) -> None:
     with web_server(tmp_path) as url:
         camera = spawn(CameraConfig(source=f"{url}/short.mjpg", name="a"), "realtime", model)
         assert "short.mjpg was lost. Check its cable or network" in camera.until("failed").error
@@ -288,7 +288,7 @@ def test_a_stream_that_breaks_off_is_told(spawn: Any, model: str, tmp_path: Path
 
 
 @pytest.mark.network
-def test_with_pace_all_the_recorder_gets_every_picture(spawn: Any, model: str, tmp_path: Path) -> None:
+def test_with_pace_all_the_recorder_gets_every_image(spawn: Any, model: str, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", size=(320, 240))
     with Receiver("tcp://127.0.0.1:0", "lossless", bind=True, max_bytes=MAX_VIDEO_BYTES) as recorder:
         camera = spawn(CameraConfig(source=str(path), name="left", repeat=8), "all", model, video=recorder.endpoint)
@@ -310,16 +310,16 @@ def test_with_pace_all_the_recorder_gets_every_picture(spawn: Any, model: str, t
 
 
 @contextmanager
-def mute_recorder() -> Iterator[str]:
-    """The endpoint of something that listens, and says and takes nothing."""
+def blocked_recorder() -> Iterator[str]:
+    """The endpoint of a server that neither sends nor receives."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.mark.network
-def test_detection_goes_on_where_the_recorder_takes_nothing(spawn: Any, model: str, tmp_path: Path) -> None:
+def test_detection_continues_while_the_recorder_does_not_receive(spawn: Any, model: str, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", size=(320, 240))
-    with mute_recorder() as endpoint:
+    with blocked_recorder() as endpoint:
         camera = spawn(CameraConfig(source=str(path), name="a", repeat=6), "realtime", model, video=endpoint)
         camera.until("ready")
         camera.start_ns.value = time.monotonic_ns()
@@ -328,14 +328,14 @@ def test_detection_goes_on_where_the_recorder_takes_nothing(spawn: Any, model: s
     # a busy machine skips frames; those before the first and after the last that it had time for are not counted
     assert 36 < ended.frames + ended.dropped <= 72
     assert ended.frames > 3
-    assert int(re.findall(r"video as H.264, (\d+) pictures left out", ended.detail)[0]) > 0
+    assert int(re.findall(r"video as H.264, (\d+) images dropped", ended.detail)[0]) > 0
 
 
 @pytest.mark.network
-def test_stops_while_the_recorder_takes_nothing(model: str, tmp_path: Path) -> None:
+def test_stops_while_the_recorder_does_not_receive(model: str, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", size=(320, 240))
     stop = threading.Event()
-    with mute_recorder() as video, Receiver("tcp://127.0.0.1:0", "lossless", bind=True) as receiver:
+    with blocked_recorder() as video, Receiver("tcp://127.0.0.1:0", "lossless", bind=True) as receiver:
         camera = CameraConfig(source=str(path), name="a", repeat=99)
         job = CameraJob(camera, DetectorConfig(model=model), "all", receiver.endpoint, video)
         thread = threading.Thread(target=main, args=(job, stop, NotStarted()))
@@ -350,7 +350,7 @@ def test_stops_while_the_recorder_takes_nothing(model: str, tmp_path: Path) -> N
         assert time.monotonic() - began < 4
 
 
-def test_points_beyond_all_bounds_are_not_seen() -> None:
+def test_points_beyond_the_bounds_are_not_visible() -> None:
     xy = np.array([[[3e38, 5], [5, -2e6], [np.inf, 5], [7, 9]]], np.float32)
     people = Detections.from_arrays(xy, np.ones((1, 4), np.float32))
     np.testing.assert_array_equal(people.score, [[0, 0, 0, 1]])

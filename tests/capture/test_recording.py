@@ -20,15 +20,15 @@ class FakeRecording:
         self.seeks: list[int] = []
         self.decoded = 0
 
-    def advance(self) -> RecordedFrame | None:
+    def grab(self) -> RecordedFrame | None:
         self.at += 1
         return RecordedFrame(self.at, self.at * 10_000_000) if self.at < (self.total_frames or 0) else None
 
-    def seek(self, own_ns: int) -> None:
-        self.seeks.append(own_ns)
-        self.at = own_ns // 10_000_000 - 1
+    def seek(self, pts_ns: int) -> None:
+        self.seeks.append(pts_ns)
+        self.at = pts_ns // 10_000_000 - 1
 
-    def content(self) -> tuple[Image | None, Detections | None]:
+    def retrieve(self) -> tuple[Image | None, Detections | None]:
         self.decoded += 1
         return None, None
 
@@ -128,15 +128,15 @@ class SlowRecording(FakeRecording):
         self._clock, self._grab_s, self._keyframe = clock, grab_ms / 1e3, keyframe
         self.fps = 30.0
 
-    def advance(self) -> RecordedFrame | None:
+    def grab(self) -> RecordedFrame | None:
         self._clock.sleep(self._grab_s)
         self.at += 1
         return RecordedFrame(self.at, round(self.at * 1e9 / 30))
 
-    def seek(self, own_ns: int) -> None:
-        index = int(own_ns * 30e-9)
+    def seek(self, pts_ns: int) -> None:
+        index = int(pts_ns * 30e-9)
         self._clock.sleep(index % self._keyframe * self._grab_s)
-        self.seeks.append(own_ns)
+        self.seeks.append(pts_ns)
         self.at = index - 1
 
 

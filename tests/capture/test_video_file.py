@@ -55,7 +55,7 @@ def test_a_wished_size_is_refused_and_told(tmp_path: Path) -> None:
     source = opened(write_clip(tmp_path / "a.mp4"), size_px=(32, 24))
     source.close()
     assert source.size_px == SIZE
-    assert source.detail == "64×48 at 25/s, wanted 32×24 but files keep their size"
+    assert source.detail == "64×48 at 25/s, wanted 32×24 but the size of files cannot be set"
 
 
 def test_times_that_do_not_increase_are_counted_on() -> None:
@@ -66,19 +66,19 @@ def test_times_that_do_not_increase_are_counted_on() -> None:
             return next(stamps) if prop == cv2.CAP_PROP_POS_MSEC else super().get(prop)
 
     video = VideoFile(CameraConfig(source="x.mp4"), Jumping({cv2.CAP_PROP_FPS: FPS}))
-    times_ms = [instant.own_ns / 1e6 for _ in range(5) if (instant := video.advance())]
+    times_ms = [instant.pts_ns / 1e6 for _ in range(5) if (instant := video.grab())]
     assert times_ms == [0, 40, 80, 120, 200]
 
 
 def test_seeking_arrives_at_the_frame(tmp_path: Path) -> None:
     video = VideoFile(CameraConfig(source="x"), cv2.VideoCapture(str(write_clip(tmp_path / "a.mp4")), cv2.CAP_FFMPEG))
     video.seek(200_000_000)
-    instant = video.advance()
-    image, _ = video.content()
+    instant = video.grab()
+    image, _ = video.retrieve()
     video.close()
     assert instant is not None
     assert instant.index == 5
-    assert instant.own_ns == pytest.approx(200_000_000, abs=1e6)
+    assert instant.pts_ns == pytest.approx(200_000_000, abs=1e6)
     assert image is not None
     assert abs(int(image[40, 60, 0]) - (15 * 5 + 20)) < 8
 
@@ -132,13 +132,13 @@ def test_seeking_finds_the_second_time_round(tmp_path: Path) -> None:
     camera = CameraConfig(source="x", repeat=3)
     video = VideoFile(camera, cv2.VideoCapture(str(write_clip(tmp_path / "a.mp4")), cv2.CAP_FFMPEG))
     video.seek(round((2 * FRAMES + 5) / FPS * 1e9))
-    instant = video.advance()
-    image, _ = video.content()
-    rest = sum(video.advance() is not None for _ in range(FRAMES))
+    instant = video.grab()
+    image, _ = video.retrieve()
+    rest = sum(video.grab() is not None for _ in range(FRAMES))
     video.close()
     assert instant is not None
     assert instant.index == 2 * FRAMES + 5
-    assert instant.own_ns == pytest.approx((2 * FRAMES + 5) / FPS * 1e9, abs=1e6)
+    assert instant.pts_ns == pytest.approx((2 * FRAMES + 5) / FPS * 1e9, abs=1e6)
     assert level_of(image) == 5
     assert rest == FRAMES - 6
 
@@ -182,9 +182,9 @@ class Damaged(FakeDevice):
 @pytest.mark.parametrize("fps", [None, FPS])
 def test_frames_that_are_damaged_in_the_middle_are_left_out_and_told(fps: float | None) -> None:
     video = VideoFile(CameraConfig(source="x.avi", fps=fps), Damaged((4, 5, 8)))
-    instants = [instant for _ in range(12) if (instant := video.advance())]
+    instants = [instant for _ in range(12) if (instant := video.grab())]
     assert [instant.index for instant in instants] == [0, 1, 2, 3, 6, 7, 9, 10, 11]
-    assert [instant.own_ns for instant in instants] == [40_000_000 * instant.index for instant in instants]
+    assert [instant.pts_ns for instant in instants] == [40_000_000 * instant.index for instant in instants]
     assert video.fault == f"9 of 12 frames {CUT_OFF}"
 
 
@@ -208,7 +208,7 @@ def test_a_file_that_is_played_beyond_its_cut_says_that_not_all_could_be_read(tm
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     video = VideoFile(CameraConfig(source=str(path)), cv2.VideoCapture(str(path), cv2.CAP_FFMPEG))
     video.seek(3_000_000_000)
-    while video.advance() is not None:
+    while video.grab() is not None:
         pass
     video.close()
     assert video.fault == f"Not all of 100 frames {CUT_OFF}"
@@ -218,17 +218,17 @@ def test_a_video_without_a_frame_is_named(tmp_path: Path) -> None:
     path = tmp_path / "empty.avi"
     cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, SIZE).release()
     source = opened(path)
-    with pytest.raises(SourceError, match=r"empty\.avi has no frame that can be read\. Check that it plays"):
+    with pytest.raises(SourceError, match=r"empty\.avi has no readable frame\. Check that it plays"):
         source.read()
     source.close()
 
 
 @pytest.mark.parametrize("name", ["still.png", "still.jpg", "still.mp4"])
-def test_a_picture_is_no_video(tmp_path: Path, name: str) -> None:
+def test_an_image_is_not_a_video(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), picture(0))
     path = path.rename(tmp_path / name)
-    with pytest.raises(SourceError, match=r"still\.\w+ is a picture, not a video\. Give a video"):
+    with pytest.raises(SourceError, match=r"still\.\w+ is an image, not a video\. ffmpeg converts"):
         opened(path)
 
 

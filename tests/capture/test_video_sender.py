@@ -1,4 +1,4 @@
-"""Pictures through real encoders and real ZeroMQ, judged by FFmpeg."""
+"""Pictures through real encoders and real ZeroMQ, decoded_by_ffmpeg by FFmpeg."""
 
 import io
 import os
@@ -18,7 +18,15 @@ import pytest
 from av.video.frame import PictureType
 
 from pose_rig.arrays import Image
-from pose_rig.capture.video_sender import MARK, NICENESS, SLOW_ENCODER, SLOW_RECORDER, STOPPED, WAITING, VideoLane
+from pose_rig.capture.video_sender import (
+    NICENESS,
+    QUEUE_FRAMES,
+    SEND_HWM,
+    SLOW_ENCODER,
+    SLOW_RECORDER,
+    STOPPED,
+    VideoSender,
+)
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
 from pose_rig.video.encoded import EncodedImage
@@ -31,12 +39,13 @@ from tests.ports import free_endpoint
 
 SIZE = (96, 64)
 STEP_NS = 100_000_000
+StartSender = Callable[..., VideoSender]
 NEVER = threading.Event()
-NEARLY = 4.0  # grey levels, mean: what compression may change
+MAX_DIFFERENCE = 4.0  # grey levels, mean: what compression may change
 
 
 def drawing(index: int, size: tuple[int, int] = SIZE) -> Image:
-    """A soft slope with a square that moves by a pixel per picture."""
+    """A gradient with a square that moves by a pixel per frame."""
     width, height = size
     image = np.zeros((height, width, 3), np.uint8)
     image[..., 1] = np.linspace(40, 200, width).astype(np.uint8)
@@ -56,17 +65,17 @@ def recorder() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def nobody() -> str:
-    """An endpoint at which nobody listens (yet)."""
+def no_recorder() -> str:
+    """An endpoint at which no_recorder listens (yet)."""
     return free_endpoint()
 
 
 @pytest.fixture
-def lane() -> Iterator[Callable[..., VideoLane]]:
-    opened: list[VideoLane] = []
+def sender() -> Iterator[StartSender]:
+    opened: list[VideoSender] = []
 
-    def start(endpoint: str, stop: threading.Event = NEVER, size: tuple[int, int] = SIZE, **kwargs: Any) -> VideoLane:
-        opened.append(VideoLane("left", endpoint, size, stop, **kwargs))
+    def start(endpoint: str, stop: threading.Event = NEVER, size: tuple[int, int] = SIZE, **kwargs: Any) -> VideoSender:
+        opened.append(VideoSender("left", endpoint, size, stop, **kwargs))
         return opened[-1]
 
     yield start
@@ -75,7 +84,7 @@ def lane() -> Iterator[Callable[..., VideoLane]]:
 
 
 def received(recorder: Receiver, pictures: int) -> list[Message]:
-    """Returns what comes until so many pictures are there or told to be missing."""
+    """Returns the messages up to a number of images, received or reported as dropped."""
     messages: list[Message] = []
     deadline = time.monotonic() + 20
     while counted(messages) < pictures:
@@ -96,8 +105,8 @@ def gaps_of(messages: list[Message]) -> list[Gap]:
     return [message for message in messages if isinstance(message, Gap)]
 
 
-def judged(stream: bytes) -> list[Any]:
-    """Returns the frames that FFmpeg finds in an Annex B stream it knows nothing else about."""
+def decoded_by_ffmpeg(stream: bytes) -> list[Any]:
+    """Returns the frames that FFmpeg decodes from an Annex B stream."""
     with av.open(io.BytesIO(stream), "r", format="h264") as container:
         return list(container.decode(video=0))
 
@@ -107,15 +116,15 @@ def units(data: bytes) -> list[int]:
     return [unit[0] & 31 for unit in re.split(b"\0\0\0?\1", data)[1:]]
 
 
-class Held:
-    """An encoder that waits until it is let."""
+class BlockedEncoder:
+    """An encoder that blocks until it is released."""
 
     def __init__(self, inner: Any = None) -> None:
         self.go = threading.Event()
         self.busy = threading.Event()
         self._inner = inner or JpegEncoder()
 
-    def open(self, size_px: tuple[int, int]) -> "Held":
+    def open(self, size_px: tuple[int, int]) -> "BlockedEncoder":
         return self
 
     def encode(self, t_ns: int, image: Image) -> EncodedImage:
@@ -125,13 +134,13 @@ class Held:
         return encoded
 
 
-class Slow:
-    """An encoder that takes its time."""
+class SlowEncoder:
+    """An encoder that sleeps."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
-    def open(self, size_px: tuple[int, int]) -> "Slow":
+    def open(self, size_px: tuple[int, int]) -> "SlowEncoder":
         return self
 
     def encode(self, t_ns: int, image: Image) -> EncodedImage:
@@ -139,13 +148,13 @@ class Slow:
         return EncodedImage("h264", True, b"\0\0\0\1")
 
 
-class Breaking:
-    """An encoder that fails at its third picture."""
+class FailingEncoder:
+    """An encoder that fails at its third image."""
 
     def __init__(self, error: Exception) -> None:
         self._error, self._done = error, 0
 
-    def open(self, size_px: tuple[int, int]) -> "Breaking":
+    def open(self, size_px: tuple[int, int]) -> "FailingEncoder":
         return self
 
     def encode(self, t_ns: int, image: Image) -> EncodedImage:
@@ -155,12 +164,10 @@ class Breaking:
         return EncodedImage("h264", True, b"\0\0\0\1")
 
 
-def test_ffmpeg_decodes_the_stream_to_the_pictures_that_went_in(
-    lane: Callable[..., VideoLane], recorder: Receiver, tmp_path: Path
-) -> None:
-    pictures = lane(recorder.endpoint, whole=True)
+def test_ffmpeg_decodes_the_stream_to_the_same_images(sender: StartSender, recorder: Receiver, tmp_path: Path) -> None:
+    video = sender(recorder.endpoint, lossless=True)
     for index in range(25):
-        pictures.offer(index, 7 + index * STEP_NS, drawing(index))
+        video.put(index, 7 + index * STEP_NS, drawing(index))
     frames = frames_of(received(recorder, 25))
     assert [(frame.index, frame.t_ns) for frame in frames] == [(i, 7 + i * STEP_NS) for i in range(25)]
     assert {(frame.camera, frame.size_px, frame.format) for frame in frames} == {("left", SIZE, "h264")}
@@ -170,133 +177,131 @@ def test_ffmpeg_decodes_the_stream_to_the_pictures_that_went_in(
         wanted = [7, 8, 5] if frame.keyframe else [1]  # parameter sets and a picture by itself; a picture
         assert [unit for unit in units(frame.data) if unit != 6] == wanted
     stream = b"".join(frame.data for frame in frames)
-    decoded = judged(stream)
+    decoded = decoded_by_ffmpeg(stream)
     assert {PictureType(frame.pict_type) for frame in decoded} == {PictureType.I, PictureType.P}
-    assert max(differs(frame.to_ndarray(format="bgr24"), i) for i, frame in enumerate(decoded)) < NEARLY
+    assert max(differs(frame.to_ndarray(format="bgr24"), i) for i, frame in enumerate(decoded)) < MAX_DIFFERENCE
     path = tmp_path / "a.h264"
     path.write_bytes(stream)
     opencv = cv2.VideoCapture(str(path))
     again = [opencv.read()[1] for _ in range(25)]
-    assert max(differs(image, i) for i, image in enumerate(again)) < NEARLY
-    assert "video as H.264" in pictures.detail
+    assert max(differs(image, i) for i, image in enumerate(again)) < MAX_DIFFERENCE
+    assert "video as H.264" in video.detail
 
 
-def test_decoding_can_begin_at_any_keyframe(lane: Callable[..., VideoLane], recorder: Receiver) -> None:
-    pictures = lane(recorder.endpoint, whole=True)
+def test_decoding_can_start_at_any_keyframe(sender: StartSender, recorder: Receiver) -> None:
+    video = sender(recorder.endpoint, lossless=True)
     for index in range(15):
-        pictures.offer(index, index * STEP_NS, drawing(index))
+        video.put(index, index * STEP_NS, drawing(index))
     frames = frames_of(received(recorder, 15))
-    decoded = judged(b"".join(frame.data for frame in frames[10:]))
+    decoded = decoded_by_ffmpeg(b"".join(frame.data for frame in frames[10:]))
     assert len(decoded) == 5
-    assert max(differs(frame.to_ndarray(format="bgr24"), 10 + i) for i, frame in enumerate(decoded)) < NEARLY
+    assert max(differs(frame.to_ndarray(format="bgr24"), 10 + i) for i, frame in enumerate(decoded)) < MAX_DIFFERENCE
 
 
-def test_odd_sizes_and_a_size_that_changes(lane: Callable[..., VideoLane], recorder: Receiver) -> None:
-    pictures = lane(recorder.endpoint, size=(97, 65), whole=True)
+def test_odd_sizes_and_a_size_that_changes(sender: StartSender, recorder: Receiver) -> None:
+    video = sender(recorder.endpoint, size=(97, 65), lossless=True)
     sizes = [(97, 65)] * 3 + [(64, 49)] * 3
     for index, size in enumerate(sizes):
-        pictures.offer(index, index * STEP_NS, drawing(index, size))
+        video.put(index, index * STEP_NS, drawing(index, size))
     frames = frames_of(received(recorder, 6))
     assert [frame.size_px for frame in frames] == sizes
     assert [frame.index for frame in frames if frame.keyframe] == [0, 3]
     for first in (0, 3):
-        for i, frame in enumerate(judged(b"".join(frame.data for frame in frames[first : first + 3]))):
+        for i, frame in enumerate(decoded_by_ffmpeg(b"".join(frame.data for frame in frames[first : first + 3]))):
             image = frame.to_ndarray(format="bgr24")
             assert image.shape[:2] == tuple(side + side % 2 for side in reversed(sizes[first]))
-            assert differs(image, first + i, sizes[first]) < NEARLY
+            assert differs(image, first + i, sizes[first]) < MAX_DIFFERENCE
 
 
-def test_what_is_left_out_is_counted_exactly_and_told_in_its_place(
-    lane: Callable[..., VideoLane], recorder: Receiver
-) -> None:
-    held = Held()
-    pictures = lane(recorder.endpoint, open_encoder=held.open)
-    pictures.offer(0, 0, drawing(0))
-    assert held.busy.wait(10)
-    for index in range(1, WAITING + 6):
-        pictures.offer(index, index * STEP_NS, drawing(index))
-    assert pictures.missing == 5
-    held.go.set()
-    messages = received(recorder, WAITING + 1)
-    next_ns = (WAITING + 6) * STEP_NS
-    pictures.offer(WAITING + 6, next_ns, drawing(0))
+def test_dropped_images_are_counted_and_reported_in_their_place(sender: StartSender, recorder: Receiver) -> None:
+    blocked = BlockedEncoder()
+    video = sender(recorder.endpoint, open_encoder=blocked.open)
+    video.put(0, 0, drawing(0))
+    assert blocked.busy.wait(10)
+    for index in range(1, QUEUE_FRAMES + 6):
+        video.put(index, index * STEP_NS, drawing(index))
+    assert video.dropped == 5
+    blocked.go.set()
+    messages = received(recorder, QUEUE_FRAMES + 1)
+    next_ns = (QUEUE_FRAMES + 6) * STEP_NS
+    video.put(QUEUE_FRAMES + 6, next_ns, drawing(0))
     messages += received(recorder, 6)
-    assert [message.index for message in frames_of(messages)] == [*range(WAITING + 1), WAITING + 6]
+    assert [message.index for message in frames_of(messages)] == [*range(QUEUE_FRAMES + 1), QUEUE_FRAMES + 6]
     (gap,) = gaps_of(messages)
-    assert messages.index(gap) == WAITING + 1
+    assert messages.index(gap) == QUEUE_FRAMES + 1
     assert (gap.source, gap.what, gap.missing, gap.reason) == ("left", "video", 5, SLOW_ENCODER)
-    assert (gap.from_ns, gap.t_ns) == (WAITING * STEP_NS, next_ns)
-    assert pictures.detail.endswith(", 5 pictures left out")
+    assert (gap.from_ns, gap.t_ns) == (QUEUE_FRAMES * STEP_NS, next_ns)
+    assert video.detail.endswith(", 5 images dropped")
 
 
-def test_what_is_left_out_last_is_told_at_the_end(lane: Callable[..., VideoLane], recorder: Receiver) -> None:
-    held = Held()
-    pictures = lane(recorder.endpoint, open_encoder=held.open)
-    pictures.offer(0, 0, drawing(0))
-    assert held.busy.wait(10)
-    for index in range(1, WAITING + 3):
-        pictures.offer(index, index * STEP_NS, drawing(index))
-    held.go.set()
-    pictures.close()
-    messages = received(recorder, WAITING + 3)
+def test_images_dropped_last_are_reported_at_the_end(sender: StartSender, recorder: Receiver) -> None:
+    blocked = BlockedEncoder()
+    video = sender(recorder.endpoint, open_encoder=blocked.open)
+    video.put(0, 0, drawing(0))
+    assert blocked.busy.wait(10)
+    for index in range(1, QUEUE_FRAMES + 3):
+        video.put(index, index * STEP_NS, drawing(index))
+    blocked.go.set()
+    video.close()
+    messages = received(recorder, QUEUE_FRAMES + 3)
     (gap,) = gaps_of(messages)
     assert messages[-1] is gap
     assert gap.missing >= 2  # more where closing had no time for the last ones
-    assert (gap.from_ns, gap.t_ns) == ((WAITING + 2 - gap.missing) * STEP_NS, (WAITING + 2) * STEP_NS)
+    assert (gap.from_ns, gap.t_ns) == ((QUEUE_FRAMES + 2 - gap.missing) * STEP_NS, (QUEUE_FRAMES + 2) * STEP_NS)
 
 
-def test_the_stream_decodes_without_what_was_left_out(lane: Callable[..., VideoLane], recorder: Receiver) -> None:
-    held = Held(open_h264(SIZE))
-    pictures = lane(recorder.endpoint, open_encoder=held.open)
+def test_the_stream_decodes_without_the_dropped_images(sender: StartSender, recorder: Receiver) -> None:
+    blocked = BlockedEncoder(open_h264(SIZE))
+    video = sender(recorder.endpoint, open_encoder=blocked.open)
     for index in range(40):
-        held.go.set() if index in (12, 25) else held.go.clear() if index in (0, 15) else None
-        pictures.offer(index, index * STEP_NS // 10, drawing(index))
+        blocked.go.set() if index in (12, 25) else blocked.go.clear() if index in (0, 15) else None
+        video.put(index, index * STEP_NS // 10, drawing(index))
         time.sleep(0.005)
-    pictures.close()
+    video.close()
     messages = received(recorder, 40)
     frames = frames_of(messages)
     assert counted(messages) == 40
-    assert sum(gap.missing for gap in gaps_of(messages)) == pictures.missing > 5
-    decoded = judged(b"".join(frame.data for frame in frames))
+    assert sum(gap.missing for gap in gaps_of(messages)) == video.dropped > 5
+    decoded = decoded_by_ffmpeg(b"".join(frame.data for frame in frames))
     assert len(decoded) == len(frames)
     for frame, image in zip(frames, decoded, strict=True):
-        assert differs(image.to_ndarray(format="bgr24"), frame.index) < NEARLY
+        assert differs(image.to_ndarray(format="bgr24"), frame.index) < MAX_DIFFERENCE
 
 
-def test_never_waits_for_a_recorder_that_takes_nothing(lane: Callable[..., VideoLane], nobody: str) -> None:
-    pictures = lane(nobody)
+def test_a_recorder_that_does_not_receive_never_blocks(sender: StartSender, no_recorder: str) -> None:
+    video = sender(no_recorder)
     took_s = []
     for index in range(300):
         began = time.perf_counter()
-        pictures.offer(index, index * STEP_NS // 30, drawing(index))
+        video.put(index, index * STEP_NS // 30, drawing(index))
         took_s.append(time.perf_counter() - began)
         time.sleep(0.002)
     assert float(np.median(took_s)) < 0.01
     assert max(took_s) < 3
-    assert pictures.missing >= 300 - MARK - WAITING - 2  # no more are kept
-    with Receiver(nobody, "lossless", bind=True, max_bytes=MAX_VIDEO_BYTES) as late:
+    assert video.dropped >= 300 - SEND_HWM - QUEUE_FRAMES - 2  # no more are kept
+    with Receiver(no_recorder, "lossless", bind=True, max_bytes=MAX_VIDEO_BYTES) as late:
         messages: list[Message] = []
-        while len(frames_of(messages)) < 300 - pictures.missing:
-            news = late.receive(10_000)
-            assert news
-            messages += news
-        pictures.offer(300, 300 * STEP_NS // 30, drawing(300))
+        while len(frames_of(messages)) < 300 - video.dropped:
+            new = late.receive(10_000)
+            assert new
+            messages += new
+        video.put(300, 300 * STEP_NS // 30, drawing(300))
         messages += received(late, 301 - counted(messages))
     assert counted(messages) == 301
     assert messages[-1].topic == "video/left"
     reasons = {gap.reason for gap in gaps_of(messages)}
     assert reasons
     assert reasons <= {SLOW_RECORDER, SLOW_ENCODER}  # the encoder too where the machine is busy
-    assert "H.264" in pictures.detail  # not the encoder's fault
+    assert "H.264" in video.detail  # not the encoder's fault
 
 
-def test_a_slow_encoder_is_given_up_for_jpeg(lane: Callable[..., VideoLane], recorder: Receiver) -> None:
-    slow = Slow(0.03)
-    pictures = lane(recorder.endpoint, open_encoder=slow.open)
+def test_a_slow_encoder_is_replaced_by_jpeg(sender: StartSender, recorder: Receiver) -> None:
+    slow = SlowEncoder(0.03)
+    video = sender(recorder.endpoint, open_encoder=slow.open)
     for index in range(60):
-        pictures.offer(index, index * STEP_NS, drawing(index))
+        video.put(index, index * STEP_NS, drawing(index))
         time.sleep(0.01)
-    pictures.close()
+    video.close()
     frames = frames_of(received(recorder, 60))
     formats = [frame.format for frame in frames]
     switch = formats.index("jpeg")
@@ -304,78 +309,78 @@ def test_a_slow_encoder_is_given_up_for_jpeg(lane: Callable[..., VideoLane], rec
     assert set(formats[switch:]) == {"jpeg"}
     for frame in frames[switch:]:
         assert frame.keyframe
-        assert differs(cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR), frame.index) < NEARLY
-    assert pictures.detail.startswith("video as JPEG, as H.264 does not work here: It takes too long.")
+        assert (
+            differs(cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR), frame.index) < MAX_DIFFERENCE
+        )
+    assert video.detail.startswith("video as JPEG, as H.264 does not work here: It is too slow.")
 
 
 @pytest.mark.parametrize(("missing", "failed"), [(5, False), (6, True)])
-def test_more_than_a_tenth_missing_for_five_seconds_is_too_much(missing: int, failed: bool) -> None:
-    keeping_up = EncoderLoad()
+def test_an_encoder_that_drops_more_than_a_tenth_in_five_seconds_is_too_slow(missing: int, failed: bool) -> None:
+    load = EncoderLoad()
     for index in range(50):
-        keeping_up.add(index * STEP_NS, index < missing)
-        assert not keeping_up.failed
-    keeping_up.add(50 * STEP_NS, False)
-    assert keeping_up.failed == failed
+        load.add(index * STEP_NS, index < missing)
+        assert not load.failed
+    load.add(50 * STEP_NS, False)
+    assert load.failed == failed
 
 
-def test_without_an_encoder_pictures_are_jpeg(lane: Callable[..., VideoLane], recorder: Receiver) -> None:
-    def refuse(size_px: tuple[int, int]) -> JpegEncoder:
+def test_without_an_encoder_images_are_jpeg(sender: StartSender, recorder: Receiver) -> None:
+    def fail(size_px: tuple[int, int]) -> JpegEncoder:
         raise PoseRigError(f"No encoder for {size_px}.", "Buy one.")
 
-    pictures = lane(recorder.endpoint, whole=True, open_encoder=refuse)
+    video = sender(recorder.endpoint, lossless=True, open_encoder=fail)
     for index in range(3):
-        pictures.offer(index, index * STEP_NS, drawing(index))
+        video.put(index, index * STEP_NS, drawing(index))
     assert [frame.format for frame in frames_of(received(recorder, 3))] == ["jpeg"] * 3
-    assert pictures.detail == "video as JPEG, as H.264 does not work here: No encoder for (96, 64). Buy one."
+    assert video.detail == "video as JPEG, as H.264 does not work here: No encoder for (96, 64). Buy one."
 
 
-def test_an_encoder_that_fails_midway_costs_no_picture(lane: Callable[..., VideoLane], recorder: Receiver) -> None:
-    breaking = Breaking(PoseRigError("It broke.", "Repair it."))
-    pictures = lane(recorder.endpoint, whole=True, open_encoder=breaking.open)
+def test_an_encoder_that_fails_later_drops_no_image(sender: StartSender, recorder: Receiver) -> None:
+    failing = FailingEncoder(PoseRigError("It broke.", "Repair it."))
+    video = sender(recorder.endpoint, lossless=True, open_encoder=failing.open)
     for index in range(5):
-        pictures.offer(index, index * STEP_NS, drawing(index))
+        video.put(index, index * STEP_NS, drawing(index))
     frames = frames_of(received(recorder, 5))
     assert [(frame.index, frame.format) for frame in frames] == [
         (0, "h264"), (1, "h264"), (2, "jpeg"), (3, "jpeg"), (4, "jpeg"),
     ]  # fmt: skip
-    assert pictures.detail == "video as JPEG, as H.264 does not work here: It broke. Repair it."
+    assert video.detail == "video as JPEG, as H.264 does not work here: It broke. Repair it."
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_an_unforeseen_failure_ends_the_video_and_nothing_else(
-    lane: Callable[..., VideoLane], recorder: Receiver, whole: bool
-) -> None:
-    breaking = Breaking(RuntimeError("what?"))
-    pictures = lane(recorder.endpoint, whole=whole, open_encoder=breaking.open)
+@pytest.mark.parametrize("lossless", [False, True])
+def test_an_unexpected_error_ends_the_video_only(sender: StartSender, recorder: Receiver, lossless: bool) -> None:
+    failing = FailingEncoder(RuntimeError("what?"))
+    video = sender(recorder.endpoint, lossless=lossless, open_encoder=failing.open)
     for index in range(20):
-        pictures.offer(index, index * STEP_NS, drawing(index))
-    pictures.close()
+        video.put(index, index * STEP_NS, drawing(index))
+    video.close()
     assert len(frames_of(received(recorder, 2))) == 2
-    assert "no more video: RuntimeError: what?" in pictures.detail
+    assert "no more video: RuntimeError: what?" in video.detail
 
 
-def test_a_whole_lane_waits_instead_of_leaving_out(lane: Callable[..., VideoLane], recorder: Receiver) -> None:
-    slow = Slow(0.01)
-    pictures = lane(recorder.endpoint, whole=True, open_encoder=slow.open)
+def test_a_lossless_sender_blocks_instead_of_dropping(sender: StartSender, recorder: Receiver) -> None:
+    slow = SlowEncoder(0.01)
+    video = sender(recorder.endpoint, lossless=True, open_encoder=slow.open)
     began = time.monotonic()
     for index in range(30):
-        pictures.offer(index, index * STEP_NS, drawing(index))
+        video.put(index, index * STEP_NS, drawing(index))
     assert time.monotonic() - began > 0.2
-    pictures.close()
+    video.close()
     messages = received(recorder, 30)
     assert [frame.index for frame in frames_of(messages)] == list(range(30))
     assert gaps_of(messages) == []
-    assert pictures.missing == 0
+    assert video.dropped == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
-@pytest.mark.parametrize(("whole", "niceness"), [(False, NICENESS), (True, 0)])
-def test_compresses_when_nobody_else_wants_to_work_unless_all_wait_for_it(
-    lane: Callable[..., VideoLane], recorder: Receiver, whole: bool, niceness: int
+@pytest.mark.parametrize(("lossless", "niceness"), [(False, NICENESS), (True, 0)])
+def test_encodes_at_low_priority_unless_lossless(
+    sender: StartSender, recorder: Receiver, lossless: bool, niceness: int
 ) -> None:
     own = os.getpriority(os.PRIO_PROCESS, 0)
-    pictures = lane(recorder.endpoint, whole=whole)
-    pictures.offer(0, 0, drawing(0))
+    video = sender(recorder.endpoint, lossless=lossless)
+    video.put(0, 0, drawing(0))
     received(recorder, 1)
     (thread,) = (thread for thread in threading.enumerate() if thread.name == "video left")
     assert thread.native_id is not None
@@ -383,38 +388,40 @@ def test_compresses_when_nobody_else_wants_to_work_unless_all_wait_for_it(
     assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_stops_in_time_while_nobody_takes_anything(lane: Callable[..., VideoLane], nobody: str, whole: bool) -> None:
+@pytest.mark.parametrize("lossless", [False, True])
+def test_stops_in_time_while_the_recorder_does_not_receive(
+    sender: StartSender, no_recorder: str, lossless: bool
+) -> None:
     stop = threading.Event()
-    pictures = lane(nobody, stop, whole=whole)
+    video = sender(no_recorder, stop, lossless=lossless)
     threading.Timer(0.5, stop.set).start()
     offered = 0
     while not stop.is_set():
-        pictures.offer(offered, offered * STEP_NS // 30, drawing(offered))
+        video.put(offered, offered * STEP_NS // 30, drawing(offered))
         offered += 1
         time.sleep(0.005)
     began = time.monotonic()
-    pictures.close()
+    video.close()
     assert time.monotonic() - began < 5
-    assert offered > MARK
-    assert pictures.missing >= offered - MARK - 1
+    assert offered > SEND_HWM
+    assert video.dropped >= offered - SEND_HWM - 1
 
 
-def test_what_a_stop_leaves_behind_is_told(lane: Callable[..., VideoLane], recorder: Receiver) -> None:
+def test_images_dropped_by_a_stop_are_reported(sender: StartSender, recorder: Receiver) -> None:
     stop = threading.Event()
-    slow = Slow(0.15)
-    pictures = lane(recorder.endpoint, stop, open_encoder=slow.open)
-    for index in range(WAITING):
-        pictures.offer(index, index * STEP_NS, drawing(index))
+    slow = SlowEncoder(0.15)
+    video = sender(recorder.endpoint, stop, open_encoder=slow.open)
+    for index in range(QUEUE_FRAMES):
+        video.put(index, index * STEP_NS, drawing(index))
     stop.set()
-    pictures.close()
-    messages = received(recorder, WAITING)
+    video.close()
+    messages = received(recorder, QUEUE_FRAMES)
     (gap,) = gaps_of(messages)
-    assert 1 <= gap.missing == pictures.missing < WAITING
-    assert (gap.t_ns, gap.reason) == ((WAITING - 1) * STEP_NS, STOPPED)
+    assert 1 <= gap.missing == video.dropped < QUEUE_FRAMES
+    assert (gap.t_ns, gap.reason) == ((QUEUE_FRAMES - 1) * STEP_NS, STOPPED)
 
 
-def test_tells_what_to_install_where_pyav_is_missing() -> None:
+def test_a_missing_pyav_is_reported_with_the_command_to_install_it() -> None:
     code = """
 import sys
 sys.modules["av"] = None
@@ -429,12 +436,12 @@ except PoseRigError as error:
     assert done.stdout == f"PyAV is not installed. For H.264: {installer().with_extra('video')}.\n"
 
 
-def test_a_size_that_h264_cannot_have_is_refused_in_a_sentence() -> None:
+def test_an_invalid_size_is_an_error() -> None:
     with pytest.raises(PoseRigError, match="libx264 does not take 0×0 pictures"):
         open_h264((0, 0))
 
 
-def test_instants_that_jump_begin_anew() -> None:
+def test_a_jump_in_time_starts_with_a_keyframe() -> None:
     encoder = open_h264(SIZE)
     keyframes = [encoder.encode(t_ns, drawing(0)).keyframe for t_ns in (5 * STEP_NS, 6 * STEP_NS, 0, STEP_NS)]
     assert keyframes == [True, False, True, False]

@@ -220,12 +220,12 @@ def test_is_a_recording_with_the_instants_it_was_made_at(h264: list[VideoFrame])
 def test_seek_goes_to_the_keyframe_before(h264: list[VideoFrame], place: int, arrives: int) -> None:
     recording = SessionVideo("left", lambda: iter(h264))
     for _ in range(15):
-        recording.advance()
+        recording.grab()
     recording.seek(START_NS + place * STEP_NS)
-    instant = recording.advance()
+    instant = recording.grab()
     assert instant is not None
-    assert (instant.index, instant.own_ns) == (arrives, START_NS + arrives * STEP_NS)
-    image, people = recording.content()
+    assert (instant.index, instant.pts_ns) == (arrives, START_NS + arrives * STEP_NS)
+    image, people = recording.retrieve()
     assert image is not None
     assert people is None
     assert differs(image, arrives) < NEARLY
@@ -244,9 +244,9 @@ def test_an_end_and_a_close_end_reading(h264: list[VideoFrame]) -> None:
             open_readers -= 1
 
     recording = SessionVideo("left", frames)
-    assert [recording.advance() is not None for _ in range(5)] == [True, True, True, False, False]
+    assert [recording.grab() is not None for _ in range(5)] == [True, True, True, False, False]
     recording.seek(0)
-    recording.advance()
+    recording.grab()
     assert open_readers == 1
     recording.close()
     assert open_readers == 0

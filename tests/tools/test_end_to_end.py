@@ -42,15 +42,15 @@ def keypoint_file(path: Path, seconds: float = 1.0, views: int = 2) -> Path:
     t_ns = np.zeros((views, count), np.int64)
     for view, camera in enumerate(cameras):
         for frame in range(count):
-            instant = camera.advance()
-            _, people = camera.content()
+            instant = camera.grab()
+            _, people = camera.retrieve()
             assert instant is not None
             assert people is not None
             t_ns[view, frame], xy[view, frame, :17], score[view, frame, :17] = (
-                instant.own_ns, people.xy[0], people.score[0],
+                instant.pts_ns, people.xy[0], people.score[0],
             )  # fmt: skip
             intrinsics, rotation, translation = matrices(view)
-            seen = (heels(instant.own_ns) @ rotation.T + translation) @ intrinsics.T
+            seen = (heels(instant.pts_ns) @ rotation.T + translation) @ intrinsics.T
             xy[view, frame, 17:], score[view, frame, 17:] = seen[:, :2] / seen[:, 2:], 0.9
     names = ",".join((*JOINTS, *HEELS))
     np.savez(path, xy=xy, score=score, t_ns=t_ns, landmarks=names, size_px=np.full((views, 2), (1280, 720)))

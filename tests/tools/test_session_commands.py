@@ -178,7 +178,7 @@ def test_help_teaches_by_example() -> None:
     [
         ({"xy": np.random.default_rng(0).uniform(0, 1, (2, 12, 17, 2))}, "kp.npz: keypoints are not in pixels."),
         ({"xy": np.zeros((2, 0, 17, 2)), "score": np.zeros((2, 0, 17)), "t_ns": np.zeros((2, 0), int)}, "no frames."),
-        ({"xy": np.full((2, 12, 17, 2), np.nan)}, "kp.npz sees nobody in any frame."),
+        ({"xy": np.full((2, 12, 17, 2), np.nan)}, "kp.npz has no visible keypoint in any frame."),
         ({"score": None}, "kp.npz: key 'score' is missing."),
     ],
 )

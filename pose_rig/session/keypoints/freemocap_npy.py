@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.capture.keypoints import Keypoints, checked
+from pose_rig.capture.keypoints import Keypoints, validate
 from pose_rig.errors import ContentError, UsageError
 from pose_rig.npz import read_npy
 from pose_rig.session.keypoints.keypoint_frames import SETS, SIZE_REMEDY, checked_rate
@@ -65,7 +65,7 @@ def read_freemocap(
     keypoints = Keypoints(
         xy, _score(array)[:, :, None], np.tile(t_ns, (len(array), 1)), schema, known.size_px, names, known.focal_px
     )
-    return checked(keypoints, str(path), SIZE_REMEDY)
+    return validate(keypoints, str(path), SIZE_REMEDY)
 
 
 def _score(array: NDArray[Any]) -> NDArray[np.float32]:

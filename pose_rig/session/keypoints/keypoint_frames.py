@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.capture.keypoints import Keypoints, checked
+from pose_rig.capture.keypoints import Keypoints, validate
 from pose_rig.errors import ContentError, UsageError
 from pose_rig.session.keypoints.pose2sim_project import Views
 from pose_rig.skeleton import SCHEMAS, landmarks, schema_name
@@ -80,7 +80,7 @@ def keypoints_of(
     if named != xy.shape[-2]:
         raise UsageError(f"{source}: people have {xy.shape[-2]} landmarks, {schema} has {named}.", "Name another set.")
     keypoints = Keypoints(xy, score, t_ns, schema, views.size_px, tuple(cameras), views.focal_px)
-    return checked(keypoints, str(source), SIZE_REMEDY)
+    return validate(keypoints, str(source), SIZE_REMEDY)
 
 
 def _arrays(

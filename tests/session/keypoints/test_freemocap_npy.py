@@ -55,7 +55,7 @@ def test_a_third_channel_of_0_to_1_is_the_score(tmp_path: Path) -> None:
         (np.full((2, 5, 33, 2), "x"), "expected pixels"),
         (np.array([{}], object), "cannot be read as npy: Object arrays cannot be loaded, as they are pickled"),
         (pixels() / 1920, "keypoints are not in pixels"),
-        (pixels() * np.nan, "sees nobody in any frame"),
+        (pixels() * np.nan, "has no visible keypoint in any frame"),
     ],
 )
 def test_other_arrays_are_named(tmp_path: Path, array: NDArray[Any], reason: str) -> None:

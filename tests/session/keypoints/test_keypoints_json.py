@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from pose_rig.capture.keypoint_file import load
-from pose_rig.capture.keypoints import advances
+from pose_rig.capture.keypoints import is_later
 from pose_rig.errors import PoseRigError, SourceError, UsageError
 from pose_rig.session.formats.detections_json import Detections, write_keypoints_json
 from pose_rig.session.keypoints.keypoint_frames import BODY_25B, SETS, frame_number
@@ -56,7 +56,7 @@ def test_equal_numbers_are_equal_instants_and_a_missing_one_is_a_dropped_frame(t
     for number in (8, 9):
         frame(tmp_path / "b_json" / f"b_{number}.json", person(x=number))
     found = read_keypoints_json(tmp_path, 10.0, SIZE)
-    real = advances(found.t_ns)
+    real = is_later(found.t_ns)
     assert (found.t_ns[0][real[0]] / 1e8).tolist() == [0, 1, 3]
     assert (found.t_ns[1][real[1]] / 1e8).tolist() == [1, 2]
     assert found.xy[1, real[1], 0, 0, 0].tolist() == [8, 9]
