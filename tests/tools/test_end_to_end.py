@@ -90,10 +90,12 @@ def test_a_run_in_which_nobody_is_seen_fails_and_says_so(tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     summary = done.stdout.splitlines()
-    told = next(place for place, text in enumerate(summary) if text.startswith("Nobody was seen in any camera. Check "))
+    told = next(
+        place for place, text in enumerate(summary) if text.startswith("No person was detected in any camera. Check ")
+    )
     assert summary[told + 1].startswith("Ran ")
-    assert re.fullmatch(r"  kp0: 40 frames, .* 0 dropped, saw nobody\.", summary[told + 2])
-    assert "Error: Nobody was seen in any camera." in done.stderr
+    assert re.fullmatch(r"  kp0: 40 frames, .* 0 dropped, no person detected\.", summary[told + 2])
+    assert "Error: No person was detected in any camera." in done.stderr
 
 
 def test_files_gone_through_twice_are_solved_from_first_to_last(tmp_path: Path) -> None:

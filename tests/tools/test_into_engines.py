@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 from pose_rig.config import CameraConfig, Config, StreamConfig
 from pose_rig.humanoid.bones import INDEX
 from pose_rig.streaming.axes import UNITY
-from pose_rig.tools.terminal.plain_lines import line
+from pose_rig.tools.terminal.run_display import status_line
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import plan
@@ -54,9 +54,9 @@ def test_a_run_moves_an_avatar_and_a_browser_sees_it() -> None:
         status = run(plan(config, ""), display)
     tracked = [tracking for tracking, _ in told(catcher)]
     assert sum(tracked) > 60
-    assert f"vmc 127.0.0.1:{catcher.port}, websocket 127.0.0.1:{port}" in line(status)
+    assert f"vmc 127.0.0.1:{catcher.port}, websocket 127.0.0.1:{port}" in status_line(status)
     sent = [text for text in summary(status, None) if text.startswith("Sent ")]
-    assert re.fullmatch(r"Sent \d+ frames to vmc 127\.0\.0\.1:\d+ \(UDP: nobody confirms them\)\.", sent[0])
+    assert re.fullmatch(r"Sent \d+ frames to vmc 127\.0\.0\.1:\d+ \(UDP: receipt is not confirmed\)\.", sent[0])
     assert re.fullmatch(rf"Sent \d+ frames to websocket 127\.0\.0\.1:{port} \(clients: 1 ever, 0 now\)\.", sent[1])
     assert frames[0]["axes"] == "blender"
     assert set(frames[0]["cameras"]) == {"sim0", "sim1", "sim2"}  # type: ignore[call-overload]
@@ -105,7 +105,7 @@ def test_a_session_is_replayed_into_an_engine(tmp_path: Path) -> None:
         address = f"127.0.0.1:{catcher.port}"
         code, said = pose_rig_process("replay", str(session), "--vmc", address, "--port", "0", "--headless")
     assert code == 0, said
-    assert f"frames to vmc {address} (UDP: nobody confirms them)." in said
+    assert f"frames to vmc {address} (UDP: receipt is not confirmed)." in said
     assert told(catcher)
 
 

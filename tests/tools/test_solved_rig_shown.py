@@ -11,9 +11,8 @@ from pose_rig.config import Config, load
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.rig_files.rig_toml import RigFile
-from pose_rig.tools.terminal.live_table import picture
-from pose_rig.tools.terminal.plain_lines import line
-from pose_rig.tools.terminal.runner import keep_rig
+from pose_rig.tools.terminal.run_display import render_table, status_line
+from pose_rig.tools.terminal.runner import save_rig
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.terminal.telemetry import Telemetry
@@ -27,7 +26,7 @@ def board_of(config: Config, *rigs: RigState) -> RunStatus:
     telemetry = Telemetry()
     telemetry.start_ns = 1
     for rig in rigs:
-        telemetry.take(rig)
+        telemetry.update(rig)
     workers = plan(msgspec.structs.replace(config, port=0), "").workers
     return RunStatus(config, telemetry, {worker.name: WorkerState(worker) for worker in workers})
 
@@ -42,7 +41,7 @@ def settled(config: Config, note: str = "") -> RigState:
 
 def shown(status: RunStatus, width: int = 80) -> str:
     console = Console(file=StringIO(), width=width, force_terminal=False)
-    console.print(picture(status))
+    console.print(render_table(status))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
@@ -61,15 +60,15 @@ def test_the_table_says_what_would_help() -> None:
     assert second.split()[-2:] == ["1152", "moving"]
     assert advice.strip() == "Turn around once."
     status.telemetry.pose = None
-    assert line(status).endswith("| Turn around once.")
+    assert status_line(status).endswith("| Turn around once.")
     assert "Rig not solved: Turn around once." in summary(status, None)
 
 
 def test_the_summary_says_where_a_solved_rig_is_kept() -> None:
     config = config_of("sim:2")
     status = board_of(config, state(config.camera), settled(config, "sim1 was moved."))
-    assert "Rig solved. `pose-rig run --rig rig.toml` keeps it for the next start." in summary(status, None)
-    assert "Rig solved: remembered in s.toml (`pose-rig rig s.toml` shows it)." in summary(status, None, Path("s.toml"))
+    assert "Rig solved. `pose-rig run --rig rig.toml` saves it for the next start." in summary(status, None)
+    assert "Rig solved and saved to s.toml (`pose-rig rig s.toml` shows it)." in summary(status, None, Path("s.toml"))
 
 
 def test_the_summary_says_what_is_doubtful_about_a_solved_rig() -> None:
@@ -85,17 +84,17 @@ def test_the_last_solved_state_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "studio.toml"
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     rig_file = RigFile(path)
-    assert keep_rig(board_of(config, settled(config)), rig_file) is None
+    assert save_rig(board_of(config, settled(config)), rig_file) is None
     assert not path.exists()
     status = board_of(config, state(config.camera), state(config.camera, ("sim1",)), settled(config))
-    assert keep_rig(status, rig_file) == path
+    assert save_rig(status, rig_file) == path
     assert [camera.solved is None for camera in load(path).camera] == [False, True]
 
 
 def test_a_run_without_a_rig_file_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = config_of("sim:2")
-    assert keep_rig(board_of(config, state(config.camera)), None) is None
+    assert save_rig(board_of(config, state(config.camera)), None) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,7 +105,7 @@ def test_a_rig_file_that_broke_meanwhile_is_a_failure(tmp_path: Path) -> None:
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     status = board_of(config, state(config.camera))
     with pytest.raises(PoseRigError, match=r"studio\.toml is not TOML"):
-        keep_rig(status, rig_file)
+        save_rig(status, rig_file)
     assert path.read_text() == "[[camera\n"
 
 
@@ -118,7 +117,7 @@ def test_a_full_disk_leaves_the_rig_file_as_it_was_and_no_half_one(tmp_path: Pat
     (tmp_path / "studio.partial.toml").symlink_to("/dev/full")
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     with pytest.raises(PoseRigError, match=r"could not be written to .*No space left on device.*Make room"):
-        keep_rig(board_of(config, state(config.camera)), rig_file)
+        save_rig(board_of(config, state(config.camera)), rig_file)
     assert [found.name for found in tmp_path.iterdir()] == ["studio.toml"]
     assert path.read_text() == "height_m = 1.8\n"
 
@@ -130,4 +129,4 @@ def test_a_folder_that_vanished_meanwhile_is_a_failure(tmp_path: Path) -> None:
     path.parent.rmdir()
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     with pytest.raises(PoseRigError, match=r"could not be written to .*No such file or directory"):
-        keep_rig(board_of(config, state(config.camera)), rig_file)
+        save_rig(board_of(config, state(config.camera)), rig_file)

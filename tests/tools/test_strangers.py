@@ -101,10 +101,10 @@ def test_refused_connections_are_told_in_the_end() -> None:
     status = run(fake_plan(20), display)
     assert not any("Refused" in line for line in summary(status, None))
     health = Health(worker="fusion", t_ns=1, state="ended", refused=3, dropped=2, error="A message was bad.")
-    status.telemetry.take(health)
+    status.telemetry.update(health)
     text = summary(status, None)
-    assert "Refused: 3 connections of programs that are not part of this rig." in text
-    assert "fusion: 2 messages or instants dropped. A message was bad." in text
+    assert "Refused 3 connections of programs that are not part of this rig." in text
+    assert "fusion: 2 messages or time steps dropped. A message was bad." in text
 
 
 def test_a_program_that_has_the_port_first_ends_the_run(tmp_path: Path) -> None:

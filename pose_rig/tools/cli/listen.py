@@ -16,8 +16,8 @@ from pose_rig.streaming.inspect.vmc_receiver import VmcHeard
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
 from pose_rig.tools.terminal.console import Console, exit_on_error
-from pose_rig.tools.terminal.decoded_stream import all_well, facts, fault_lines, picture, speed
-from pose_rig.tools.terminal.live_view import watch
+from pose_rig.tools.terminal.decoded_stream import fault_lines, no_fault_text, rate_text, render_vmc, vmc_facts
+from pose_rig.tools.terminal.screen import watch
 from pose_rig.wire.services import LOOPBACK, VMC_PORT
 
 MOST_BYTES = 65_535  # of a datagram
@@ -71,9 +71,9 @@ class Listener:
         self._began_ns = time.monotonic_ns()
         self._told: set[str] = set()
 
-    def listen(self, most_s: float) -> None:
+    def receive(self, timeout_s: float) -> None:
         """Takes what comes, for so long at most, however much that is."""
-        until_s = time.monotonic() + most_s
+        until_s = time.monotonic() + timeout_s
         while (left_s := until_s - time.monotonic()) > 0:
             self._source.settimeout(left_s)
             try:
@@ -82,11 +82,11 @@ class Listener:
                 return
             self.heard.take(datagram, time.monotonic_ns(), str(Address(*sender[:2])))
 
-    def picture(self) -> RenderableType:
+    def render(self) -> RenderableType:
         """Returns what was heard as a table."""
         if not self.heard.datagrams:
             return Text(f"Nothing yet on {self.address}.   q stops", style="yellow")
-        table = picture(self.heard, time.monotonic_ns(), all_bones=self._all_bones)
+        table = render_vmc(self.heard, time.monotonic_ns(), all_bones=self._all_bones)
         return Group(table, Text("q stops", style="dim"))
 
     def lines(self) -> list[str]:
@@ -96,7 +96,7 @@ class Listener:
             return [f"{self._elapsed_s():.0f} s | nothing yet on {self.address}"]
         new = [fault for fault in heard.faults() if fault.name not in self._told]
         self._told.update(fault.name for fault in new)
-        line = " | ".join([f"{self._elapsed_s():.0f} s", speed(heard, now_ns), *facts(heard)])
+        line = " | ".join([f"{self._elapsed_s():.0f} s", rate_text(heard, now_ns), *vmc_facts(heard)])
         return [line, *(f"{fault.name}: {fault.sentence}" for fault in new)]
 
     def summary(self) -> list[str]:
@@ -115,10 +115,10 @@ class Listener:
             f"{heard.largest} bytes{senders}."
         ]
         if heard.frames:
-            lines.append(", ".join(facts(heard)) + ".")
+            lines.append(", ".join(vmc_facts(heard)) + ".")
         if heard.vrm:
             lines.append(f"The sender names a model, which was not opened: {heard.vrm}")
-        return lines + (fault_lines(heard) or [all_well(heard)])
+        return lines + (fault_lines(heard) or [no_fault_text(heard)])
 
     def _elapsed_s(self) -> float:
         return (time.monotonic_ns() - self._began_ns) / 1e9

@@ -15,9 +15,9 @@ from pose_rig.streaming.address import PORTS
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
 from pose_rig.tools.terminal.console import Console, exit_on_error
-from pose_rig.tools.terminal.decoded_stream import decoded
-from pose_rig.tools.terminal.live_view import watch
-from pose_rig.tools.terminal.remote_rig import ALL_WELL, RemoteRig
+from pose_rig.tools.terminal.decoded_stream import decoded_frame
+from pose_rig.tools.terminal.remote_rig import ALL_SENT, RemoteRig
+from pose_rig.tools.terminal.screen import watch
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Health, Target
 from pose_rig.wire.services import FUSION, LOOPBACK, REPORT_STALE_S, STATUS_TOPICS, STREAMS_PORT_OFFSET
@@ -67,38 +67,40 @@ class Watcher:
         self._verdict: list[str] = []
         self.rig = RemoteRig(port, time.monotonic_ns())
 
-    def listen(self, most_s: float) -> None:
+    def receive(self, timeout_s: float) -> None:
         """Takes what comes, for so long at most."""
-        until_s = time.monotonic() + most_s
+        until_s = time.monotonic() + timeout_s
         while (left_s := until_s - time.monotonic()) > 0:
             for message in self._receiver.receive(round(left_s * 1e3)):
-                self.rig.take(message, time.monotonic_ns())
+                self.rig.update(message, time.monotonic_ns())
 
-    def picture(self) -> RenderableType:
+    def render(self) -> RenderableType:
         """Returns the cameras, fusion, the targets with their last frames, and the verdict."""
         now_ns = time.monotonic_ns()
-        verdict = self.rig.verdict(now_ns)
+        verdict = self.rig.diagnosis(now_ns)
         parts: list[RenderableType] = []
         if self.rig.workers:
             parts += [_cameras(self.rig, now_ns), Text(fusion_line(self.rig))]
         if self.rig.streams:
             parts += [Text(sent_line(self.rig)), _targets(self.rig.streams.targets)]
             for target in self.rig.streams.targets:
-                parts += [Text(f"{target.kind} {target.address}: {line}", style="dim") for line in decoded(target)]
-        parts += [Text(text, style="green" if text == ALL_WELL else "yellow") for text in verdict]
+                parts += [
+                    Text(f"{target.kind} {target.address}: {line}", style="dim") for line in decoded_frame(target)
+                ]
+        parts += [Text(text, style="green" if text == ALL_SENT else "yellow") for text in verdict]
         return Group(*parts, Text("q stops", style="dim"))
 
     def lines(self) -> list[str]:
         """Returns the same in lines, the verdict where it is a new one."""
         elapsed_s = time.monotonic() - self._began_s
-        before, self._verdict = self._verdict, self.rig.verdict(time.monotonic_ns())
+        before, self._verdict = self._verdict, self.rig.diagnosis(time.monotonic_ns())
         new = self._verdict if self._verdict != before else []
         return [f"{elapsed_s:.0f} s | {line}" for line in self._facts()] + new
 
     def summary(self) -> list[str]:
         """Returns what there is to say in the end."""
         strange = [f"{self._receiver.bad} messages made no sense: {self._receiver.last_error}"]
-        return self.rig.verdict(time.monotonic_ns()) + (strange if self._receiver.bad else [])
+        return self.rig.diagnosis(time.monotonic_ns()) + (strange if self._receiver.bad else [])
 
     def _facts(self) -> list[str]:
         if not self.rig.workers:
@@ -109,7 +111,7 @@ class Watcher:
             " | ".join([*(f"{name} {state} {rate} fps" for name, state, rate, *_ in cells), fusion_line(self.rig)])
         ]
         for target in self.rig.streams.targets if self.rig.streams else ():
-            lines.append(" | ".join([target_line(target), *decoded(target)]))
+            lines.append(" | ".join([target_line(target), *decoded_frame(target)]))
         return lines
 
 

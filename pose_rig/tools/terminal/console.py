@@ -1,4 +1,4 @@
-"""What may be printed in a terminal: nothing that came in a file or a message can steer it."""
+"""The console of all commands, and how a command fails."""
 
 import traceback
 from collections.abc import Iterable, Iterator
@@ -19,52 +19,56 @@ from pose_rig.redaction import redacted
 
 
 class Console(rich.console.Console):
-    """A terminal in which text is text.
+    """A terminal in which every text is printed literally.
 
-    Square brackets are no markup unless the caller says so, and control characters are shown as question marks:
-    names, texts and errors come from files and from the network.
+    Texts come from files and from the network: square brackets are no markup, and control characters are shown as
+    question marks.
 
     Args:
-        stderr: Write there instead of to stdout.
-        file: Write there instead.
-        terminal: Whether to take it for a terminal; None = look.
+        stderr: Write to stderr instead of stdout.
+        file: Write to this file instead.
+        terminal: Whether the output is a terminal; None = detect.
     """
 
     def __init__(self, *, stderr: bool = False, file: IO[str] | None = None, terminal: bool | None = None) -> None:
         super().__init__(stderr=stderr, file=file, force_terminal=terminal, markup=False, emoji=False, highlight=False)
 
     def print(self, *objects: Any, **how: Any) -> None:
-        """Prints; a sentence is never broken into lines, or a path or command in it could not be copied or searched."""
-        sentence = all(isinstance(one, str | Text) for one in objects)
-        super().print(*objects, **{"soft_wrap": sentence, **how})
+        """Prints; text is not wrapped, so that paths and commands in it can be copied and searched."""
+        text = all(isinstance(one, str | Text) for one in objects)
+        super().print(*objects, **{"soft_wrap": text, **how})
 
     def reading(self, file: Path) -> Status:
-        """Returns what shows that a session is being read, for the time of a block."""
-        return self.status(Text(f"Reading {file.name}; an hour takes a minute or two."))  # of a str it takes markup
+        """Returns a context manager that shows that a session is being read."""
+        return self.status(Text(f"Reading {file.name}; an hour takes a minute or two."))  # a str would be markup
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yields what is written; what rich itself steers the terminal with stays."""
+        """Yields the output, without control characters that do not come from rich itself."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else shown(text), style, control)
 
 
 @contextmanager
 def exit_on_error(debug: bool) -> Iterator[None]:
-    """Turns an exception of the block into its sentences and exit code; with ``debug`` the traceback comes first."""
+    """Prints an exception of the block as cause and remedy, and exits with its code.
+
+    Args:
+        debug: Print the traceback first.
+    """
     try:
         yield
     except PoseRigError as error:
-        _tell(error.cause, error.remedy, debug)
+        _print_error(error.cause, error.remedy, debug)
         raise typer.Exit(error.exit_code) from error
     except Exception as error:  # the top of the command line
-        cause = f"pose-rig hit a defect: {type(error).__name__}: {error}."
-        _tell(redacted(cause), "Run again with --debug and report the traceback.", debug)
+        cause = f"Internal error in pose-rig: {type(error).__name__}: {error}."
+        _print_error(redacted(cause), "Run again with --debug and report the traceback.", debug)
         raise typer.Exit(1) from error
 
 
-def _tell(cause: str, remedy: str, debug: bool) -> None:
+def _print_error(cause: str, remedy: str, debug: bool) -> None:
     console = Console(stderr=True)
     if debug:
-        console.print(redacted(traceback.format_exc()), soft_wrap=True)
-    console.print(f"Error: {cause}", style="red", soft_wrap=True)
-    console.print(remedy, soft_wrap=True)
+        console.print(redacted(traceback.format_exc()))
+    console.print(f"Error: {cause}", style="red")
+    console.print(remedy)

@@ -1,4 +1,4 @@
-"""What was heard in the VMC protocol, for people."""
+"""Streams to engines, decoded from their bytes and formatted for a terminal."""
 
 import math
 from collections.abc import Iterable
@@ -13,140 +13,143 @@ from pose_rig.streaming.inspect.vmc_receiver import Transform, VmcHeard, plain
 from pose_rig.streaming.vrchat import euler_deg
 from pose_rig.wire.messages import Target
 
-SHOWN = (
+MAIN_BONES = (
     "Hips", "Spine", "Chest", "Head", "LeftUpperArm", "LeftLowerArm", "RightUpperArm", "RightLowerArm",
     "LeftUpperLeg", "LeftLowerLeg", "RightUpperLeg", "RightLowerLeg",
 )  # fmt: skip
-FAULTS_SHOWN = 8
-MOST_KEYS = 20
-RECENT_NS = 2_000_000_000
-SILENT_NS = 1_000_000_000
+MAX_FAULTS = 8
+MAX_ADDRESSES = 6
+MAX_KEYS = 20
+SENDER_TIMEOUT_NS = 2_000_000_000
+RECEIVE_TIMEOUT_NS = 1_000_000_000
 
 
-def facts(heard: VmcHeard) -> list[str]:
-    """Returns what the last frame says, in short."""
-    said = [ok_text(heard)]
-    if heard.root:
-        said.append(f"root {metres(heard.root.position)}")
-    if hips := heard.bones.get("Hips"):
-        said.append(f"hips {metres(hips.position)}")
-    said.append(f"{len(heard.bones)} bones")
-    if heard.blends:
-        said.append(f"{heard.blends} blend shapes")
-    return said
+def decoded_frame(target: Target) -> list[str]:
+    """Returns the last frame that was sent to a target, in lines; empty if it was not kept."""
+    if not target.last:
+        return []
+    if target.kind == "vmc":
+        return ["   ".join(vmc_facts(last_vmc(target)))]
+    if target.kind == "vrchat":
+        return [_trackers(target.last)]
+    return [_json_keys(data) for data in target.last]
 
 
-def ok_text(heard: VmcHeard) -> str:
-    """Returns what the sender says of itself."""
-    ok = heard.ok
+def last_vmc(target: Target) -> VmcHeard:
+    """Returns the last frame that was sent to a target as a VMC receiver decodes it."""
+    received = VmcHeard()
+    for datagram in target.last:
+        received.take(datagram, 0)
+    return received
+
+
+def vmc_facts(received: VmcHeard) -> list[str]:
+    """Returns the content of the last frame in short."""
+    facts = [_ok_text(received)]
+    if received.root:
+        facts.append(f"root {_position(received.root.position)}")
+    if hips := received.bones.get("Hips"):
+        facts.append(f"hips {_position(hips.position)}")
+    facts.append(f"{len(received.bones)} bones")
+    if received.blends:
+        facts.append(f"{received.blends} blend shapes")
+    return facts
+
+
+def rate_text(received: VmcHeard, now_ns: int) -> str:
+    """Returns the frame rate and the senders."""
+    if now_ns - received.last_ns > RECEIVE_TIMEOUT_NS:
+        return f"nothing for {(now_ns - received.last_ns) / 1e9:.0f} s"
+    senders = [sender for sender, last_ns in received.senders.items() if now_ns - last_ns < SENDER_TIMEOUT_NS]
+    return f"{received.rate_hz(now_ns):.1f} Hz" + (f" from {', '.join(senders)}" if senders else "")
+
+
+def fault_lines(received: VmcHeard) -> list[str]:
+    """Returns what known receivers cannot handle, one sentence each."""
+    return [f"{fault.name} ×{fault.count}: {fault.sentence}" for fault in received.faults()]
+
+
+def no_fault_text(received: VmcHeard) -> str:
+    """Returns the result for a stream without faults."""
+    return "No known receiver has a problem with this stream." if received.bones else "No bones were received."
+
+
+def render_vmc(received: VmcHeard, now_ns: int, *, all_bones: bool) -> RenderableType:
+    """Returns a received VMC stream for a terminal: rate, bones, faults."""
+    frames = f"{received.frames} frames, {received.datagrams} datagrams of at most {received.largest} bytes"
+    parts: list[RenderableType] = [
+        Text(f"{rate_text(received, now_ns)}   {frames}"),
+        Text("   ".join(vmc_facts(received))),
+    ]
+    if received.t_s is not None:
+        parts.append(Text(f"T {received.t_s:.2f} s", style="dim"))
+    if received.vrm:
+        parts.append(Text(f"The sender names a model, which is not opened: {received.vrm}", style="dim"))
+    names = tuple(received.bones) if all_bones else tuple(name for name in MAIN_BONES if name in received.bones)
+    if names:
+        parts.append(_bone_table(received, names))
+    if received.others:
+        others = ", ".join(f"{address} ×{count}" for address, count in list(received.others.items())[:MAX_ADDRESSES])
+        parts.append(Text(f"Ignored: {others}", style="dim"))
+    faults = fault_lines(received)
+    parts += [Text(line, style="yellow") for line in faults[:MAX_FAULTS]]
+    if not faults:
+        parts.append(Text(no_fault_text(received), style="green"))
+    return Group(*parts)
+
+
+def _ok_text(received: VmcHeard) -> str:
+    """Returns the state that the sender reports in /VMC/Ext/OK."""
+    ok = received.ok
     if ok is None:
         return "no OK"
     words = ["loaded" if ok.loaded == 1 else "nothing loaded"]
     if ok.calibration is not None:
         words.append("calibrated" if ok.calibration == 3 else f"calibration {ok.calibration}")
     if ok.tracking is not None:
-        words.append("somebody seen" if ok.tracking == 1 else "nobody seen")
+        words.append("tracking" if ok.tracking == 1 else "not tracking")
     numbers = (ok.loaded, ok.calibration, ok.mode, ok.tracking)
     return f"OK {' '.join(str(number) for number in numbers if number is not None)} ({', '.join(words)})"
 
 
-def metres(position: Iterable[float]) -> str:
-    """Returns a place in words."""
-    return " ".join(f"{round(value, 2) + 0.0:.2f}" for value in position) + " m"
+def _position(position_m: Iterable[float]) -> str:
+    return " ".join(f"{round(value, 2) + 0.0:.2f}" for value in position_m) + " m"  # + 0.0: no −0.00
 
 
-def speed(heard: VmcHeard, now_ns: int) -> str:
-    """Returns how fast frames come and from whom."""
-    if now_ns - heard.last_ns > SILENT_NS:
-        return f"silent for {(now_ns - heard.last_ns) / 1e9:.0f} s"
-    senders = [sender for sender, last_ns in heard.senders.items() if now_ns - last_ns < RECENT_NS]
-    return f"{heard.rate_hz(now_ns):.1f} Hz" + (f" from {', '.join(senders)}" if senders else "")
-
-
-def fault_lines(heard: VmcHeard) -> list[str]:
-    """Returns what receivers stumble over, a sentence each."""
-    return [f"{fault.name} ×{fault.count}: {fault.sentence}" for fault in heard.faults()]
-
-
-def all_well(heard: VmcHeard) -> str:
-    """Returns what to say where there are no faults."""
-    return "No receiver that we know stumbles over this." if heard.bones else "No bones have come."
-
-
-def picture(heard: VmcHeard, now_ns: int, *, all_bones: bool) -> RenderableType:
-    """Returns a table of the bones, between how it comes and what is wrong with it."""
-    frames = f"{heard.frames} frames, {heard.datagrams} datagrams of at most {heard.largest} bytes"
-    parts: list[RenderableType] = [Text(f"{speed(heard, now_ns)}   {frames}"), Text("   ".join(facts(heard)))]
-    if heard.t_s is not None:
-        parts.append(Text(f"T {heard.t_s:.2f} s", style="dim"))
-    if heard.vrm:
-        parts.append(Text(f"The sender names a model, which is not opened: {heard.vrm}", style="dim"))
-    names = tuple(heard.bones) if all_bones else tuple(name for name in SHOWN if name in heard.bones)
-    if names:
-        parts.append(_bones(heard, names))
-    if heard.others:
-        others = ", ".join(f"{address} ×{count}" for address, count in list(heard.others.items())[:6])
-        parts.append(Text(f"Not looked at: {others}", style="dim"))
-    wrong = fault_lines(heard)
-    parts += [Text(line, style="yellow") for line in wrong[:FAULTS_SHOWN]]
-    if not wrong:
-        parts.append(Text(all_well(heard), style="green"))
-    return Group(*parts)
-
-
-def _bones(heard: VmcHeard, names: tuple[str, ...]) -> Table:
+def _bone_table(received: VmcHeard, names: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")  # fits 80 columns
     table.add_column("bone", no_wrap=True)
     for header in ("x m", "y m", "z m", "x °", "y °", "z °"):
         table.add_column(header, justify="right", no_wrap=True, min_width=7)
     for name in names:
-        table.add_row(name, *_cells(heard.bones[name]))
+        table.add_row(name, *_bone_cells(received.bones[name]))
     return table
 
 
-def _cells(bone: Transform) -> list[str]:
+def _bone_cells(bone: Transform) -> list[str]:
     size = max(math.hypot(*bone.rotation), 1e-9)
     x, y, z, w = (number / size for number in bone.rotation)
     return [f"{value:.3f}" for value in bone.position] + [f"{value + 0.0:.1f}" for value in euler_deg(x, y, z, w)]
 
 
-def last_vmc(target: Target) -> VmcHeard:
-    """Returns the last frame as a receiver of VMC would hear it."""
-    heard = VmcHeard()
-    for datagram in target.last:
-        heard.take(datagram, 0)
-    return heard
-
-
-def decoded(target: Target) -> list[str]:
-    """Returns the frame in a few lines; none if nothing is kept of it."""
-    if not target.last:
-        return []
-    if target.kind == "vmc":
-        return ["   ".join(facts(last_vmc(target)))]
-    if target.kind == "vrchat":
-        return _trackers(target.last)
-    return [_json(data) for data in target.last]
-
-
-def _trackers(datagrams: tuple[bytes, ...]) -> list[str]:
-    """Returns where VRChat's trackers are."""
-    places = []
+def _trackers(datagrams: tuple[bytes, ...]) -> str:
+    """Returns the positions of VRChat's trackers."""
+    positions = []
     for datagram in datagrams:
         reading = read(datagram)
         if reading.wrong:
-            return [reading.wrong]
-        for said in reading.messages:
-            *_, name, kind = said.address.split("/")
-            if kind == "position" and said.tags == "fff":
-                places.append(f"{name}: {metres(value for value in said.values if isinstance(value, float))}")
-    return ["   ".join(places)]
+            return reading.wrong
+        for message in reading.messages:
+            *_, name, kind = message.address.split("/")
+            if kind == "position" and message.tags == "fff":
+                positions.append(f"{name}: {_position(v for v in message.values if isinstance(v, float))}")
+    return "   ".join(positions)
 
 
-def _json(data: bytes) -> str:
+def _json_keys(data: bytes) -> str:
     try:
-        said = msgspec.json.decode(data, type=dict[str, object])
+        frame = msgspec.json.decode(data, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return f"no JSON: {error}"
-    kind, mode = plain(said.get("type")), plain(said.get("mode"))
-    return f"{kind}, mode {mode}: {', '.join(plain(key) for key in list(said)[:MOST_KEYS])}"
+    kind, mode = plain(frame.get("type")), plain(frame.get("mode"))
+    return f"{kind}, mode {mode}: {', '.join(plain(key) for key in list(frame)[:MAX_KEYS])}"

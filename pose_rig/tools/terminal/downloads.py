@@ -1,4 +1,4 @@
-"""Showing how far a download is: a bar in a terminal, lines elsewhere."""
+"""Progress of downloads: a bar in a terminal, lines elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +12,18 @@ from pose_rig.assets.download import ShowBytes
 
 
 def network(console: Console) -> NetworkFetcher:
-    """Returns where assets come from, downloads shown on a console."""
+    """Returns the source of assets, its downloads shown on a console."""
     return NetworkFetcher(partial(bar, console) if console.is_terminal else None)
 
 
 @contextmanager
 def bar(console: Console, name: str, size: int) -> Iterator[ShowBytes]:
-    """Draws a download as a bar.
+    """Shows a download as a progress bar; yields the function that takes the bytes received so far.
 
     Args:
         console: A terminal.
-        name: Of the file.
-        size: Its bytes.
+        name: Name of the file.
+        size: Its size in bytes.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:

@@ -1,26 +1,26 @@
-"""A running rig as it is heard from outside, and why an avatar does not move."""
+"""A running rig as received from its ports, and a diagnosis of why an avatar does not move."""
 
 from pose_rig.tools.terminal.decoded_stream import fault_lines, last_vmc
 from pose_rig.wire.messages import Health, Message, Pose3D, RigState, Streams, Target
 from pose_rig.wire.services import REPORT_STALE_S, RESERVED_NAMES, STREAMS
 
-MOST_WORKERS = 64
-ALL_WELL = "All is sent: look at the receiver (docs/engines.md)."
+MAX_WORKERS = 64
+ALL_SENT = "Everything is sent: check the receiver (docs/engines.md)."
 
 
 class RemoteRig:
-    """Keeps the newest of what a rig says.
+    """Keeps the newest messages of a rig.
 
     Args:
-        port: Where it publishes.
+        port: The port that it publishes on.
         now_ns: Monotonic clock.
 
     Attributes:
         port: As given.
-        workers: What each worker said of itself, and when (ns, monotonic).
-        rig: The cameras as the rig knows them.
+        workers: The newest report of each worker, and when it was received (ns, monotonic).
+        rig: The newest state of the rig.
         pose: The newest pose.
-        streams: What is sent where.
+        streams: The newest report on the streams to engines.
     """
 
     def __init__(self, port: int, now_ns: int) -> None:
@@ -29,16 +29,16 @@ class RemoteRig:
         self.rig: RigState | None = None
         self.pose: Pose3D | None = None
         self.streams: Streams | None = None
-        self._began_ns = now_ns
-        self._heard_ns = self._first_ns = self._pose_ns = self._streams_ns = 0
+        self._start_ns = now_ns
+        self._first_ns = self._newest_ns = self._pose_ns = self._streams_ns = 0
 
-    def take(self, message: Message, now_ns: int) -> None:
-        """Takes a message that has just come."""
+    def update(self, message: Message, now_ns: int) -> None:
+        """Takes a message that was received now."""
         if isinstance(message, Streams):
             self.streams, self._streams_ns = message, now_ns
             return
         if isinstance(message, Health):
-            if message.worker in self.workers or len(self.workers) < MOST_WORKERS:
+            if message.worker in self.workers or len(self.workers) < MAX_WORKERS:
                 self.workers[message.worker] = (message, now_ns)
             if message.worker == STREAMS:
                 return
@@ -47,64 +47,65 @@ class RemoteRig:
         elif isinstance(message, RigState):
             self.rig = message
         self._first_ns = self._first_ns or now_ns
-        self._heard_ns = now_ns
+        self._newest_ns = now_ns
 
     def cameras(self) -> list[tuple[Health, int]]:
-        """Returns what cameras said of themselves, and when, by their names."""
-        return [said for name, said in sorted(self.workers.items()) if name not in RESERVED_NAMES]
+        """Returns the newest report of each camera and when it was received, ordered by name."""
+        return [report for name, report in sorted(self.workers.items()) if name not in RESERVED_NAMES]
 
-    def verdict(self, now_ns: int) -> list[str]:
-        """Returns why an avatar may not move, what matters most first; or that it is not for want of what is sent."""
-        if not self._heard_ns:
-            if now_ns - self._began_ns < REPORT_STALE_S * 1e9:
+    def diagnosis(self, now_ns: int) -> list[str]:
+        """Returns the reasons why an avatar may not move, most important first; `ALL_SENT` if there are none."""
+        if not self._newest_ns:
+            if not _stale(self._start_ns, now_ns):
                 return [f"Listening to port {self.port}."]
             return [
                 f"No rig is running on port {self.port}: start one with `pose-rig run --cams 0,1,2 --vmc 127.0.0.1`."
             ]
-        if now_ns - self._heard_ns > REPORT_STALE_S * 1e9:
-            return [
-                f"The rig on port {self.port} has said nothing for {_s(now_ns, self._heard_ns)}: it ended, or hangs."
-            ]
-        return [*self._of_pose(now_ns), *self._of_streams(now_ns)] or [ALL_WELL]
+        if _stale(self._newest_ns, now_ns):
+            since = _seconds(self._newest_ns, now_ns)
+            return [f"No message from the rig on port {self.port} for {since}: it ended or hangs."]
+        return [*self._pose_problems(now_ns), *self._stream_problems(now_ns)] or [ALL_SENT]
 
-    def _of_pose(self, now_ns: int) -> list[str]:
+    def _pose_problems(self, now_ns: int) -> list[str]:
         cameras = self.cameras()
         if cameras and all(health.state != "running" for health, _ in cameras):
             errors = " ".join(f"{health.worker}: {health.error}" for health, _ in cameras if health.error)
             return [f"No camera is running. {errors}".rstrip()]
         if self.pose is None:
-            return ["The rig has made no pose yet: it is starting."]
-        if now_ns - self._pose_ns > REPORT_STALE_S * 1e9:
-            return [f"The rig has made no pose for {_s(now_ns, self._pose_ns)}."]
+            return ["The rig has published no pose yet: it is starting."]
+        if _stale(self._pose_ns, now_ns):
+            return [f"The rig has published no pose for {_seconds(self._pose_ns, now_ns)}."]
         if not self.pose.tracking:
-            return ["The rig sees nobody: the avatar rests until somebody stands in the picture."]
+            return ["No person is detected: the avatar keeps its rest pose until a person is in the images."]
         return []
 
-    def _of_streams(self, now_ns: int) -> list[str]:
+    def _stream_problems(self, now_ns: int) -> list[str]:
         if self.streams is None:
-            if now_ns - self._first_ns < REPORT_STALE_S * 1e9:
-                return ["Waiting to hear what is sent to engines."]
+            if not _stale(self._first_ns, now_ns):
+                return ["Waiting for a report on what is sent to engines."]
             return ["Nothing is sent to engines: add --vmc 127.0.0.1 to `pose-rig run`."]
-        if now_ns - self._streams_ns > REPORT_STALE_S * 1e9:
-            silent = _s(now_ns, self._streams_ns)
-            return [
-                f"What feeds engines has said nothing for {silent}: the rig starts it again, or was not given --vmc."
-            ]
-        return [text for target in self.streams.targets for text in _of_target(target)]
+        if _stale(self._streams_ns, now_ns):
+            since = _seconds(self._streams_ns, now_ns)
+            return [f"No report from the streams worker for {since}: it is being restarted, or the rig has no --vmc."]
+        return [text for target in self.streams.targets for text in _target_problems(target)]
 
 
-def _of_target(target: Target) -> list[str]:
+def _target_problems(target: Target) -> list[str]:
     name = f"{target.kind} {target.address}"
     if target.clients == 0:
-        return [f"Nobody is connected to ws://{target.address}. {target.error}".rstrip()]
+        return [f"No client is connected to ws://{target.address}. {target.error}".rstrip()]
     if target.error:
         return [f"Sent to {name}, but: {target.error} Is the receiver running there, on that port?"]
     if not target.rate_hz:
-        return [f"Nothing goes to {name} at present."]
+        return [f"Nothing is sent to {name} at present."]
     if target.kind == "vmc":
         return [f"{name}: {line}" for line in fault_lines(last_vmc(target))]
     return []
 
 
-def _s(now_ns: int, then_ns: int) -> str:
+def _stale(then_ns: int, now_ns: int) -> bool:
+    return now_ns - then_ns >= REPORT_STALE_S * 1e9
+
+
+def _seconds(then_ns: int, now_ns: int) -> str:
     return f"{(now_ns - then_ns) / 1e9:.0f} s"

@@ -1,4 +1,4 @@
-"""The main loop of a run: listen to the rig, mend what dies, show it, end it."""
+"""The main loop of a run: receive messages, restart failed workers, show the status, end."""
 
 import time
 from collections.abc import Callable
@@ -10,28 +10,27 @@ from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.terminal.user_input import UserInput
 from pose_rig.tools.workers.plan import Plan
-from pose_rig.tools.workers.supervisor import Supervisor, WorkerExit
+from pose_rig.tools.workers.supervisor import Supervisor
 from pose_rig.wire.bus import Receiver
-from pose_rig.wire.messages import Health
 from pose_rig.wire.services import FUSION, HANG_TIMEOUT_S, RECORDER, STATUS_TOPICS
 
-TICK_MS = 50
-LOADING_S = 10.0  # fusion usually takes one
-START_WAIT_S = 15.0  # for cameras to announce themselves; a webcam can take ten seconds to open
-FILES_WAIT_S = 120.0  # for files, whose first frames would be lost; on a busy machine the detector takes long to load
-MOST_FAULTS = 64  # that are told; some name what was wrong with a single message
-ENDING_S = 10.0  # for fusion to end once all cameras have
-_ANNOUNCED = ("ready", "running", "ended", "failed")
+POLL_MS = 50
+LOADING_NOTICE_S = 10.0  # fusion usually loads within one
+CAMERA_START_TIMEOUT_S = 15.0  # opening a webcam can take ten seconds
+FILE_START_TIMEOUT_S = 120.0  # first frames would be lost; the detector loads slowly on a busy machine
+FUSION_END_TIMEOUT_S = 10.0  # after all cameras have ended
+MAX_PRINTED_MESSAGES = 64  # some errors name a single message
+_STARTED_STATES = ("ready", "running", "ended", "failed")
 
 
 class Display(Protocol):
     """Where a run is shown."""
 
     def print(self, text: str) -> None:
-        """Tells something that happened."""
+        """Prints an event."""
 
     def update(self, status: RunStatus) -> None:
-        """Shows the rig as it is; called at every tick."""
+        """Shows the status; called in every iteration."""
 
 
 class Run:
@@ -41,11 +40,11 @@ class Run:
         plan: Its workers.
         display: Where it is shown.
         debug: Let the workers write to the terminal.
-        start_wait_s: How long live cameras may take to announce themselves before it begins without them.
-        stop_when: Whether to end now, asked at every tick; None = only the plan says when.
+        start_wait_s: Time after which live cameras that are not ready are no longer waited for.
+        stop_when: Returns whether to end the run, called in every iteration; None = only the plan decides.
 
     Attributes:
-        status: The rig as it is, and after the run as it was.
+        status: The status, also after the run.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Run:
         display: Display,
         *,
         debug: bool = False,
-        start_wait_s: float = START_WAIT_S,
+        start_wait_s: float = CAMERA_START_TIMEOUT_S,
         stop_when: Callable[[RunStatus], bool] | None = None,
     ) -> None:
         self._start_wait_s, self._stop_when = start_wait_s, stop_when
@@ -62,26 +61,24 @@ class Run:
         self._display = display
         self._telemetry = Telemetry()
         self._supervisor = Supervisor(plan.workers, debug=debug)
-        self._cameras = {camera.name for camera in plan.config.camera}
-        self._began_ns = 0
-        self._waiting_since_ns = 0
+        self._launch_ns = 0
+        self._fusion_ready_ns = 0
         self._cameras_ended_ns = 0
-        self._modes_told = 0
-        self._details_told: dict[str, str] = {}
-        self._faults_told: set[tuple[str, str]] = set()
+        self._printed: set[str] = set()
+        self._printed_modes = 0
         self.status = RunStatus(plan.config, self._telemetry, self._supervisor.states)
 
     def run(self) -> None:
         """Runs the rig until it ends, its time is up or the user stops it; no process is left afterwards.
 
         Raises:
-            PoseRigError: A worker failed for good.
+            PoseRigError: A worker failed and cannot be restarted.
         """
-        request = UserInput(self._supervisor.skip_wait)
+        user = UserInput(on_second_stop=self._supervisor.skip_wait)
         with (
             Receiver(self._plan.inside, keys=self._plan.keys, topics=STATUS_TOPICS) as receiver,
-            MarkerSender(self._plan.recording) as marking,
-            request.listening(),
+            MarkerSender(self._plan.recording) as markers,
+            user.listening(),
         ):
             if self._plan.recording:
                 receiver.connect(self._plan.recording.output)
@@ -89,116 +86,107 @@ class Run:
                 receiver.connect(self._plan.streams)
             try:
                 with self._supervisor:
-                    self._began_ns = time.monotonic_ns()
-                    while not (self._over() or request.asked):
-                        self._tick(receiver)
-                        for _ in range(request.marks()):
-                            self._display.print(marking.mark(self._rig_now_ns(), self.status.elapsed_s()))
+                    self._launch_ns = time.monotonic_ns()
+                    while not (self._is_over() or user.stop_requested):
+                        self._iterate(receiver)
+                        for _ in range(user.take_markers()):
+                            self._display.print(markers.send(self._rig_clock_ns(), self.status.elapsed_s()))
                     self._telemetry.end_ns = time.monotonic_ns()
-                    if not self._fusion_ended():
-                        saving = " and saving the poses; Ctrl-C gives up" if self._plan.config.save else ""
+                    if not self._supervisor.states[FUSION].ended:
+                        saving = " and saving the poses; Ctrl-C again discards them" if self._plan.config.save else ""
                         self._display.print(f"Stopping{saving}.")
             finally:
-                self._listen(receiver, 0)
+                self._receive(receiver, 0)
 
-    def _tick(self, receiver: Receiver) -> None:
-        self._listen(receiver, TICK_MS)
+    def _iterate(self, receiver: Receiver) -> None:
+        self._receive(receiver, POLL_MS)
         for worker_exit in self._supervisor.poll():
-            self._display.print(_sentence(worker_exit))
+            restart = f"Restarting in {worker_exit.delay_s:g} s (restart {worker_exit.restarts})."
+            self._display.print(f"{worker_exit.name}: {worker_exit.cause} {restart}")
         if self._telemetry.start_ns:
             self._kill_hanging()
         else:
             self._start_when_ready()
-        self._tell()
+        self._print_events()
         self._display.update(self.status)
 
-    def _listen(self, receiver: Receiver, timeout_ms: int) -> None:
+    def _receive(self, receiver: Receiver, timeout_ms: int) -> None:
         for message in receiver.receive(timeout_ms):
-            self._telemetry.take(message)
+            self._telemetry.update(message)
 
     def _start_when_ready(self) -> None:
-        """Starts the clock of files once fusion is there and every camera has announced itself, or failed to."""
-        now = time.monotonic_ns()
+        """Starts the clock of files once fusion and every camera are ready or have failed."""
+        now_ns = time.monotonic_ns()
         if FUSION not in self._telemetry.workers:
-            self._waiting_since_ns = now
-            if now - self._began_ns > LOADING_S * 1e9 and "loading" not in self._details_told:
-                self._details_told["loading"] = "said"
-                self._display.print("Fusion is loading. With TensorRT the first time takes minutes.")
-        elif self._cameras_announced(now - self._waiting_since_ns):
-            self._telemetry.start_ns = now
-            self._supervisor.start_clock(now)
+            self._fusion_ready_ns = now_ns
+            if now_ns - self._launch_ns > LOADING_NOTICE_S * 1e9:
+                self._print_once("Fusion is loading. The first start with TensorRT takes minutes.")
+        elif self._cameras_ready(now_ns - self._fusion_ready_ns):
+            self._telemetry.start_ns = now_ns
+            self._supervisor.start_clock(now_ns)
 
-    def _cameras_announced(self, waited_ns: int) -> bool:
-        """Returns whether there is nothing to wait for any more; with pace ``all`` the cameras wait for us."""
-        heard, states = self._telemetry.workers, self._supervisor.states
+    def _cameras_ready(self, waited_ns: int) -> bool:
+        """Returns whether the run can start; with pace ``all`` it can at once, since cameras wait for the start."""
+        workers, states = self._telemetry.workers, self._supervisor.states
         return self._plan.config.pace == "all" or all(
             states[camera.name].cause
-            or (camera.name in heard and heard[camera.name].health.state in _ANNOUNCED)
-            or waited_ns > (FILES_WAIT_S if ends_by_itself(camera) else self._start_wait_s) * 1e9
+            or (camera.name in workers and workers[camera.name].health.state in _STARTED_STATES)
+            or waited_ns > (FILE_START_TIMEOUT_S if ends_by_itself(camera) else self._start_wait_s) * 1e9
             for camera in self._plan.config.camera
         )
 
     def _kill_hanging(self) -> None:
-        """Kills live workers that run but say nothing; `poll` starts them again."""
+        """Kills live workers that run but send no reports; the supervisor restarts them."""
         if self._plan.config.pace != "realtime":
-            return  # a lossless sender may wait for as long as it takes
-        now = time.monotonic_ns()
-        states = self._supervisor.states
-        saves = all(states[camera.name].ended for camera in self._plan.config.camera)
+            return  # a lossless sender may block for any time
+        now_ns = time.monotonic_ns()
         fusion = self._telemetry.workers.get(FUSION)
-        fusion_speaks = fusion is not None and now - fusion.at_ns < HANG_TIMEOUT_S / 2 * 1e9
-        for name, heard in self._telemetry.workers.items():
-            worker = states.get(name)
-            if worker is None or worker.running is None or heard.at_ns < worker.running.started_ns:
+        fusion_reports = fusion is not None and now_ns - fusion.received_ns < HANG_TIMEOUT_S / 2 * 1e9
+        for name, worker in self._telemetry.workers.items():
+            process = self._supervisor.states.get(name)
+            if process is None or process.running is None or worker.received_ns < process.running.started_ns:
                 continue
-            if name == RECORDER:  # a disk may take its time, and poses do not wait for it
+            if name == RECORDER:  # a disk may be slow, and poses do not wait for it
                 continue
-            limit_s = max(HANG_TIMEOUT_S, worker.spec.stop_timeout_s) if name == FUSION and saves else HANG_TIMEOUT_S
-            if now - heard.at_ns > limit_s * 1e9 and (fusion_speaks or name == FUSION):
-                self._supervisor.kill(name, f"No report for {limit_s:.0f} s.")
+            saving = name == FUSION and self._cameras_ended()
+            timeout_s = max(HANG_TIMEOUT_S, process.spec.stop_timeout_s) if saving else HANG_TIMEOUT_S
+            if now_ns - worker.received_ns > timeout_s * 1e9 and (fusion_reports or name == FUSION):
+                self._supervisor.kill(name, f"No report for {timeout_s:.0f} s.")
 
-    def _over(self) -> bool:
-        duration_s = self._plan.config.duration_s
-        if self._fusion_ended() or (duration_s is not None and self.status.elapsed_s() >= duration_s):
+    def _is_over(self) -> bool:
+        duration_s, fusion = self._plan.config.duration_s, self._supervisor.states[FUSION]
+        if fusion.ended or (duration_s is not None and self.status.elapsed_s() >= duration_s):
             return True
         if self._stop_when is not None and self._stop_when(self.status):
             return True
-        # A fusion that was restarted meanwhile may never hear that the cameras have ended.
-        states = self._supervisor.states
-        if not states[FUSION].restarts or not all(states[camera.name].ended for camera in self._plan.config.camera):
+        # A fusion that was restarted in between may never receive that the cameras have ended.
+        if not fusion.restarts or not self._cameras_ended():
             return False
         self._cameras_ended_ns = self._cameras_ended_ns or time.monotonic_ns()
-        return time.monotonic_ns() - self._cameras_ended_ns > ENDING_S * 1e9
+        return time.monotonic_ns() - self._cameras_ended_ns > FUSION_END_TIMEOUT_S * 1e9
 
-    def _rig_now_ns(self) -> int:
-        """Returns what the rig clock shows: that of the machine when live, that of the files otherwise."""
+    def _cameras_ended(self) -> bool:
+        return all(self._supervisor.states[camera.name].ended for camera in self._plan.config.camera)
+
+    def _rig_clock_ns(self) -> int:
+        """Returns the time of the rig clock: the machine's when live, otherwise that of the newest pose."""
         if self._plan.config.pace == "realtime":
             return time.monotonic_ns()
         return self._telemetry.pose.t_ns if self._telemetry.pose else 0
 
-    def _tell_fault(self, name: str, health: Health) -> None:
-        """Says once what is wrong with a camera's frames, or at fusion; why a worker died is said when it has."""
-        known, many = (name, health.error), len(self._faults_told) >= MOST_FAULTS
-        meant = name in (FUSION, *self._cameras) and health.state != "failed"
-        if health.error and meant and not many and known not in self._faults_told:
-            self._faults_told.add(known)
-            self._display.print(f"{name}: {health.error}")
-
-    def _fusion_ended(self) -> bool:
-        return self._supervisor.states[FUSION].ended
-
-    def _tell(self) -> None:
-        for name, heard in self._telemetry.workers.items():
-            if name == RECORDER:
-                continue
-            if (detail := heard.health.detail) and detail != self._details_told.get(name):
-                self._details_told[name] = detail
-                self._display.print(f"{name}: {detail}")
-            self._tell_fault(name, heard.health)
-        for mode, at_s in self._telemetry.modes[self._modes_told :]:
+    def _print_events(self) -> None:
+        """Prints new modes, and each worker's details and errors once; the supervisor reports why a worker exited."""
+        reporting = {FUSION, *(camera.name for camera in self._plan.config.camera)}
+        for name, worker in self._telemetry.workers.items():
+            if name != RECORDER and worker.health.detail:
+                self._print_once(f"{name}: {worker.health.detail}")
+            if name in reporting and worker.health.error and worker.health.state != "failed":
+                self._print_once(f"{name}: {worker.health.error}")
+        for mode, at_s in self._telemetry.modes[self._printed_modes :]:
             self._display.print(f"Mode {mode} after {at_s:.1f} s.")
-        self._modes_told = len(self._telemetry.modes)
+        self._printed_modes = len(self._telemetry.modes)
 
-
-def _sentence(worker: WorkerExit) -> str:
-    return f"{worker.name}: {worker.cause} Restarting in {worker.delay_s:g} s (restart {worker.restarts})."
+    def _print_once(self, text: str) -> None:
+        if text not in self._printed and len(self._printed) < MAX_PRINTED_MESSAGES:
+            self._printed.add(text)
+            self._display.print(text)

@@ -1,4 +1,4 @@
-"""What the terminal shows of a rig, as plain values: the live table, the plain lines and the summary draw from here."""
+"""The status of a run as plain values, from which the live table, the status line and the summary are made."""
 
 import time
 from collections.abc import Mapping
@@ -7,44 +7,44 @@ from dataclasses import dataclass
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import WorkerState
-from pose_rig.wire.messages import CameraState, Target
+from pose_rig.wire.messages import CameraState, Health, Target
 from pose_rig.wire.services import FUSION, RECORDER, REPORT_STALE_S, STREAMS
 
-UNNOTICED = 2  # frames that may go out before the system says that nobody listens
+UNREPORTED_FRAMES = 2  # sent before the system reports that a port is closed
 
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """One camera, for people.
+    """One camera of a run.
 
     Attributes:
         name: Name of the camera.
-        state: Where it is in its life cycle.
-        rate_hz: Frames per second of late.
-        age_ms: From grab to sending, median of late.
-        arrived: Whether any frame of it has arrived.
-        frames: Frames done, as far as it has told.
-        total_frames: Frames there will be, None when nobody knows.
-        dropped: Frames lost.
-        focal: Focal length, px, and its ± once that is known.
-        place: How well it is known where it is: ± of rotation and position; empty until known.
+        state: State of its worker.
+        rate_hz: Recent frame rate.
+        age_ms: Recent median of the time from grab to sending.
+        has_frames: Whether it has delivered a frame.
+        frames: Frames processed.
+        total_frames: Frames of its file, None if unknown.
+        dropped: Frames dropped.
+        focal: Focal length, px, and its ± once known.
+        pose_sd: ± of rotation and position; empty until known.
         agreement: 0–1 with the other cameras, None until known.
-        mean_agreement: The same over all of the run in which it saw somebody, None if it never did.
-        restarts: How often it was restarted.
-        error: What is wrong with its frames, or why it has none, empty when all is well.
-        note: That, or else why the rig does not trust it.
+        mean_agreement: The same over all time in which it detected a person, None if it never did.
+        restarts: How often its worker was restarted.
+        error: What is wrong with its frames, or why there are none; empty otherwise.
+        note: The error, or else why the rig ignores the camera.
     """
 
     name: str
     state: str
     rate_hz: float
     age_ms: float
-    arrived: bool
+    has_frames: bool
     frames: int
     total_frames: int | None
     dropped: int
     focal: str
-    place: str
+    pose_sd: str
     agreement: float | None
     mean_agreement: float | None
     restarts: int
@@ -54,7 +54,13 @@ class CameraStatus:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """A running rig: what was asked, what it says, how its processes do."""
+    """The status of a run.
+
+    Attributes:
+        config: Its configuration.
+        telemetry: What was received from its workers.
+        states: The states of its processes, by name.
+    """
 
     config: Config
     telemetry: Telemetry
@@ -64,138 +70,137 @@ class RunStatus:
         """Returns the cameras in their order."""
         return [self._camera(camera.name) for camera in self.config.camera]
 
+    def health(self, worker: str) -> Health | None:
+        """Returns the newest report of a worker, None if there is none."""
+        known = self.telemetry.workers.get(worker)
+        return known.health if known else None
+
     def elapsed_s(self) -> float:
-        """Returns seconds from the start of the run until now or its end, 0 before it."""
+        """Returns the time from the start of the run until now or its end, 0 before the start."""
         start_ns, end_ns = self.telemetry.start_ns, self.telemetry.end_ns or time.monotonic_ns()
         return (end_ns - start_ns) / 1e9 if start_ns else 0.0
 
     def progress(self) -> tuple[int, int]:
-        """Returns frames done and frames there will be over all cameras and passes; 0 of 0 while nobody knows."""
-        rows = self.cameras()
-        fusion = self.telemetry.workers.get(FUSION)
-        if not rows and fusion is not None:  # a replay
-            return fusion.health.frames, fusion.health.total_frames or 0
-        if any(row.total_frames is None for row in rows):
+        """Returns frames done and frames in total over all cameras and passes; 0 of 0 if the total is unknown."""
+        cameras, fusion = self.cameras(), self.health(FUSION)
+        if not cameras and fusion is not None:  # a replay
+            return fusion.frames, fusion.total_frames or 0
+        if any(camera.total_frames is None for camera in cameras):
             return 0, 0
-        done = sum(min(row.frames, row.total_frames or 0) for row in rows)  # who is restarted begins anew
-        total = sum(row.total_frames or 0 for row in rows)
-        if self.config.passes == 2 and fusion is not None:  # the second pass is fusion's alone
-            return done + min(fusion.health.frames * len(rows), total), 2 * total
+        done = sum(min(camera.frames, camera.total_frames or 0) for camera in cameras)  # a restart repeats frames
+        total = sum(camera.total_frames or 0 for camera in cameras)
+        if self.config.passes == 2 and fusion is not None:  # fusion alone does the second pass
+            return done + min(fusion.frames * len(cameras), total), 2 * total
         return done, total
 
+    def mode(self) -> str:
+        """Returns the mode of the newest pose, and whether it lacks a person; empty before the first pose."""
+        pose = self.telemetry.pose
+        return (pose.mode if pose.tracking else f"{pose.mode}, no person detected") if pose else ""
+
     def height(self) -> str:
-        """Returns what the scale rests on."""
+        """Returns the body height that sets the scale."""
         if self.config.height_m is None:
             return f"height {ASSUMED_HEIGHT_M:.2f} m assumed (give --height for true metres)"
         return f"height {self.config.height_m:.2f} m"
 
-    def stages(self) -> str:
-        """Returns where fusion spends its time, empty until known."""
-        fusion = self.telemetry.workers.get(FUSION)
-        return ", ".join(f"{name} {ms:.1f} ms" for name, ms in fusion.health.stages_ms.items()) if fusion else ""
-
     def provider(self) -> str:
-        """Returns what fusion says it runs on, empty until known."""
-        fusion = self.telemetry.workers.get(FUSION)
-        return fusion.health.detail if fusion else ""
+        """Returns the execution provider of fusion, empty until known."""
+        fusion = self.health(FUSION)
+        return fusion.detail if fusion else ""
 
     def recording(self) -> str:
-        """Returns how the recording is doing, empty if there is none."""
-        heard = self.telemetry.workers.get(RECORDER)
-        if heard is None:
+        """Returns the state of the recording, empty if there is none."""
+        health = self.health(RECORDER)
+        if health is None:
             return ""
-        lost = f", {heard.health.dropped} messages lost" if heard.health.dropped else ""
-        return f"recording: {heard.health.detail}{lost}. {heard.health.error}".rstrip()
+        dropped = f", {health.dropped} messages dropped" if health.dropped else ""
+        return f"recording: {health.detail}{dropped}. {health.error}".rstrip()
 
-    def lost(self) -> str:
-        """Returns why the recording is not whole, empty if it is or if there is none."""
-        heard = self.telemetry.workers.get(RECORDER)
-        return heard.health.error if heard and heard.health.state == "failed" else ""
+    def recording_error(self) -> str:
+        """Returns why the recording is incomplete, empty if it is complete or if there is none."""
+        health = self.health(RECORDER)
+        return health.error if health and health.state == "failed" else ""
 
-    def sending(self) -> str:
-        """Returns what engines get, empty if there are none."""
-        heard = self.telemetry.workers.get(STREAMS)
-        if heard is None:
+    def streaming(self) -> str:
+        """Returns the state of the streams to engines, empty if there are none."""
+        health = self.health(STREAMS)
+        if health is None:
             return ""
-        health = heard.health
         return f"sending: {health.detail}, {health.rate_hz:.0f} Hz, {health.age_ms:.0f} ms old. {health.error}".rstrip()
 
-    def sent(self) -> list[str]:
-        """Returns what engines got, as far as anybody knows."""
-        return [_sent(target) for target in self.telemetry.streams.targets] if self.telemetry.streams else []
+    def stream_totals(self) -> list[str]:
+        """Returns one sentence per target: how many frames were sent to it."""
+        return [_stream_total(target) for target in self.telemetry.streams.targets] if self.telemetry.streams else []
 
     def advice(self) -> str:
-        """Returns why the rig is not solved yet and what would help, empty when all is well."""
+        """Returns why the rig is not solved yet and what would help, empty if nothing is needed."""
         return self.telemetry.rig.note if self.telemetry.rig else ""
 
     def _camera(self, name: str) -> CameraStatus:
-        worker, heard = self.states[name], self.telemetry.workers.get(name)
-        frames = heard.frames.total if heard else 0
+        process, worker = self.states[name], self.telemetry.workers.get(name)
+        health = worker.health if worker else Health(worker=name, t_ns=0, state="starting")
+        frames = worker.frames.total if worker else 0
         known = self.telemetry.camera(name)
-        arrived = frames > 0 or (known is not None and (known.size_px is not None or heard is None))
-        known = known if arrived else None  # before that the rig assumes all of it
+        has_frames = frames > 0 or (known is not None and (known.size_px is not None or worker is None))
+        known = known if has_frames else None  # until then the rig only has assumptions
         state = self._state(name)
         running = state == "running"
-        error = (heard.health.error if heard else "") or (worker.cause if worker.running is None else "")
-        note = error or (known.note if known else "")
-        if not arrived and not note and self.telemetry.start_ns:
-            note = "no frames yet"
+        error = health.error or (process.cause if process.running is None else "")
+        waiting = "no frames yet" if self.telemetry.start_ns and not has_frames else ""
         return CameraStatus(
             name=name,
             state=state,
-            rate_hz=heard.health.rate_hz if heard and running else 0.0,
-            age_ms=heard.health.age_ms if heard and running else 0.0,
-            arrived=arrived,
+            rate_hz=health.rate_hz if running else 0.0,
+            age_ms=health.age_ms if running else 0.0,
+            has_frames=has_frames,
             frames=frames,
-            total_frames=heard.health.total_frames if heard else None,
-            dropped=heard.dropped.total if heard else 0,
+            total_frames=health.total_frames,
+            dropped=worker.dropped.total if worker else 0,
             focal=_focal(known) if known else "",
-            place=_place(known) if known else "",
+            pose_sd=_pose_sd(known) if known else "",
             agreement=known.health if known else None,
             mean_agreement=(known.agreement or known.health or None) if known else None,
-            restarts=worker.restarts,
+            restarts=process.restarts,
             error=error,
-            note=note,
+            note=error or (known.note if known else "") or waiting,
         )
 
     def _state(self, name: str) -> str:
-        worker, heard = self.states[name], self.telemetry.workers.get(name)
-        now = time.monotonic_ns()
-        if worker.ended:
+        process, worker = self.states[name], self.telemetry.workers.get(name)
+        now_ns = time.monotonic_ns()
+        if process.ended:
             return "ended"
-        if worker.restart_at_ns is not None:
-            return f"restarts in {max(0, worker.restart_at_ns - now) / 1e9:.1f} s"
-        if heard is None or (worker.running and heard.at_ns < worker.running.started_ns):
+        if process.restart_at_ns is not None:
+            return f"restarts in {max(0, process.restart_at_ns - now_ns) / 1e9:.1f} s"
+        if worker is None or (process.running and worker.received_ns < process.running.started_ns):
             return "starting"
-        if self.config.pace == "realtime" and now - heard.at_ns > REPORT_STALE_S * 1e9 and worker.running:
-            return f"silent for {(now - heard.at_ns) / 1e9:.0f} s"
-        return heard.health.state
+        age_ns = now_ns - worker.received_ns
+        if self.config.pace == "realtime" and age_ns > REPORT_STALE_S * 1e9 and process.running:
+            return f"no report for {age_ns / 1e9:.0f} s"
+        return worker.health.state
 
 
-def _sent(target: Target) -> str:
-    """Returns what one target got."""
+def _stream_total(target: Target) -> str:
     place = f"{target.kind} {target.address}"
     if target.clients_ever is not None:
         if not target.clients_ever:
-            return f"Nobody connected to {place}."
+            return f"No client connected to {place}."
         clients = f"clients: {target.clients_ever} ever, {target.clients or 0} now"
         return f"Sent {target.frames} frames to {place} ({clients})."
-    if target.unheard >= max(target.frames - UNNOTICED, 1):
-        return f"Nobody listened at {place}: {target.frames} frames went nowhere. Is the receiver running there?"
-    some = f", at {target.unheard} of them nobody listened" if target.unheard else ""
-    return f"Sent {target.frames} frames to {place} (UDP: nobody confirms them{some})."
+    if target.unheard >= max(target.frames - UNREPORTED_FRAMES, 1):
+        return f"No receiver at {place}: all {target.frames} frames were lost. Is the receiver running there?"
+    closed = f", {target.unheard} of them while the port was closed" if target.unheard else ""
+    return f"Sent {target.frames} frames to {place} (UDP: receipt is not confirmed{closed})."
 
 
-def _focal(known: CameraState) -> str:
-    return f"{known.focal_px:.0f}" + ("" if known.focal_sd_px is None else f" ±{known.focal_sd_px:.0f}")
+def _focal(camera: CameraState) -> str:
+    return f"{camera.focal_px:.0f}" + ("" if camera.focal_sd_px is None else f" ±{camera.focal_sd_px:.0f}")
 
 
-def _place(known: CameraState) -> str:
-    if known.moving:
+def _pose_sd(camera: CameraState) -> str:
+    if camera.moving:
         return "moving"
-    facts = []
-    if known.rotation_sd_deg is not None:
-        facts.append(f"±{known.rotation_sd_deg:.1f}°")
-    if known.translation_sd_m is not None:
-        facts.append(f"±{known.translation_sd_m * 100:.0f} cm")
-    return " ".join(facts)
+    rotation = "" if camera.rotation_sd_deg is None else f"±{camera.rotation_sd_deg:.1f}°"
+    position = "" if camera.translation_sd_m is None else f"±{camera.translation_sd_m * 100:.0f} cm"
+    return f"{rotation} {position}".strip()

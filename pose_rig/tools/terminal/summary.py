@@ -1,4 +1,4 @@
-"""What a run prints when it is over."""
+"""The summary that is printed after a run."""
 
 from pathlib import Path
 
@@ -11,51 +11,52 @@ from pose_rig.wire.messages import NO_PERSON
 from pose_rig.wire.services import FUSION
 
 
-def summary(status: RunStatus, saved: Path | None, kept: Path | None = None) -> list[str]:
-    """Returns the lines that sum up a run.
+def summary(status: RunStatus, poses_file: Path | None, rig_file: Path | None = None) -> list[str]:
+    """Returns the lines of the summary.
 
     Args:
-        status: The rig after the run.
-        saved: The poses file, None if there is none.
-        kept: The rig.toml that the solved rig was written to, None if it was not.
+        status: The status after the run.
+        poses_file: The saved poses, None if there are none.
+        rig_file: The rig.toml that the solved rig was written to, None if it was not.
     """
     telemetry = status.telemetry
     if not telemetry.start_ns:
-        return ["The run ended before it began."]
-    nobody = no_person_error(status)
+        return ["The run ended before it started."]
+    modes = ", ".join(f"{mode} after {at_s:.1f} s" for mode, at_s in telemetry.modes)
+    error = no_person_error(status)
     lines = [
-        *([f"{nobody.cause} {nobody.remedy}"] if nobody else []),
+        str(error) if error else "",
         f"Ran {status.elapsed_s():.1f} s: {telemetry.poses} poses, {telemetry.pose_rate_hz:.1f} per second"
         + (f", latency {_latency(telemetry)}." if status.config.pace == "realtime" else "."),
-        *(_camera(row, telemetry) for row in status.cameras()),
-        "Mode: " + (", ".join(f"{mode} after {at_s:.1f} s" for mode, at_s in telemetry.modes) or "none reached") + ".",
+        *(_camera_line(camera, telemetry) for camera in status.cameras()),
+        f"Mode: {modes or 'none reached'}.",
+        *_rig_lines(status, rig_file),
     ]
-    lines += _rig(status, kept)
     if provider := status.provider():
         lines.append(f"fusion: {provider}")
     if (fusion := telemetry.workers.get(FUSION)) and fusion.dropped.total:
-        lines.append(f"fusion: {fusion.dropped.total} messages or instants dropped. {fusion.health.error}".rstrip())
+        lines.append(f"fusion: {fusion.dropped.total} messages or time steps dropped. {fusion.health.error}".rstrip())
     if telemetry.refused:
-        lines.append(f"Refused: {telemetry.refused} connections of programs that are not part of this rig.")
+        lines.append(f"Refused {telemetry.refused} connections of programs that are not part of this rig.")
     lines.append(f"Scale: {status.height()}.")
     if recording := status.recording():
         lines.append(recording[0].upper() + recording[1:])
-    lines += status.sent()
-    if saved:
-        lines.append(f"Poses saved to {saved}.")
-    return lines
+    lines += status.stream_totals()
+    if poses_file:
+        lines.append(f"Poses saved to {poses_file}.")
+    return [line for line in lines if line]
 
 
 def no_person_error(status: RunStatus) -> PoseRigError | None:
-    """Returns why a run that began came to nothing, None if anybody was seen."""
-    rows = status.cameras()
-    if status.telemetry.seen or not status.telemetry.start_ns:
+    """Returns why a run has no result, None if a person was detected or if it did not start."""
+    cameras = status.cameras()
+    if status.telemetry.person_detected or not status.telemetry.start_ns:
         return None
-    if rows and not any(row.arrived for row in rows):
-        return PoseRigError("No camera gave a frame.", "What is said of each camera tells why.")
+    if cameras and not any(camera.has_frames for camera in cameras):
+        return PoseRigError("No camera delivered a frame.", "The line of each camera gives the reason.")
     return PoseRigError(
-        "Nobody was seen in any camera.",
-        "Check that the person stands in the pictures as a whole, upright, in the light and large enough.",
+        "No person was detected in any camera.",
+        "Check that the whole person is in the images, upright, well lit and large enough.",
     )
 
 
@@ -66,34 +67,32 @@ def _latency(telemetry: Telemetry) -> str:
     return f"{median:.1f} ms median, {high:.1f} ms at the 95th percentile"
 
 
-def _rig(status: RunStatus, kept: Path | None) -> list[str]:
-    if kept or status.telemetry.solved:
-        hint = "" if status.config.rig else " `pose-rig run --rig rig.toml` keeps it for the next start."
-        said = f"Rig solved: remembered in {kept} (`pose-rig rig {kept}` shows it)." if kept else "Rig solved." + hint
-        doubtful = status.telemetry.rig is not None and status.telemetry.rig.mode == "solved" and status.advice()
-        return [said, status.advice()] if doubtful else [said]
-    return [f"Rig not solved: {status.advice()}"] if status.advice() else []
+def _rig_lines(status: RunStatus, rig_file: Path | None) -> list[str]:
+    telemetry, advice = status.telemetry, status.advice()
+    if rig_file is None and telemetry.solved is None:
+        return [f"Rig not solved: {advice}"] if advice else []
+    if rig_file:
+        solved = f"Rig solved and saved to {rig_file} (`pose-rig rig {rig_file}` shows it)."
+    else:
+        hint = "" if status.config.rig else " `pose-rig run --rig rig.toml` saves it for the next start."
+        solved = f"Rig solved.{hint}"
+    still_solved = telemetry.rig is not None and telemetry.rig.mode == "solved"
+    return [solved, advice if still_solved else ""]
 
 
-def _camera(row: CameraStatus, telemetry: Telemetry) -> str:
-    heard = telemetry.workers.get(row.name)
-    if heard is None or not row.arrived:
-        return _without_frames(row)
-    seconds = (heard.busy_until_ns - telemetry.start_ns) / 1e9
-    rate_hz = heard.frames.total / seconds if seconds > 0 else 0.0
-    facts = [f"{heard.frames.total} frames", f"{rate_hz:.1f} fps", f"{heard.dropped.total} dropped"]
-    facts.append("saw nobody" if row.mean_agreement is None else f"agreement {row.mean_agreement:.0%}")
-    if row.restarts:
-        facts.append(f"restarted {row.restarts}×")
-    last = "" if row.note == NO_PERSON else row.note  # which at the end is no news of the run
-    return f"  {row.name}: {', '.join(facts)}. {row.error or last}".rstrip()
-
-
-def _without_frames(row: CameraStatus) -> str:
-    facts = [f"{row.name} gave no frame"]
-    if row.dropped:
-        facts.append(f"{row.dropped} dropped")
-    if row.restarts:
-        facts.append(f"restarted {row.restarts}×")
-    late = "It was not ready when the run ended." if row.state == "starting" else "The run ended before its first one."
-    return f"  {', '.join(facts)}. {row.error or late}"
+def _camera_line(camera: CameraStatus, telemetry: Telemetry) -> str:
+    worker = telemetry.workers.get(camera.name)
+    restarts = [f"restarted {camera.restarts}×"] if camera.restarts else []
+    if worker is None or not camera.has_frames:
+        dropped = [f"{camera.dropped} dropped"] if camera.dropped else []
+        facts = [f"{camera.name} delivered no frame", *dropped, *restarts]
+        starting = camera.state == "starting"
+        reason = "It was not ready when the run ended." if starting else "The run ended before its first one."
+        return f"  {', '.join(facts)}. {camera.error or reason}"
+    seconds = (worker.last_frame_ns - telemetry.start_ns) / 1e9
+    rate_hz = worker.frames.total / seconds if seconds > 0 else 0.0
+    agreement = camera.mean_agreement
+    facts = [f"{worker.frames.total} frames", f"{rate_hz:.1f} fps", f"{worker.dropped.total} dropped"]
+    facts += ["no person detected" if agreement is None else f"agreement {agreement:.0%}", *restarts]
+    note = "" if camera.note == NO_PERSON else camera.note  # true of the last frames only
+    return f"  {camera.name}: {', '.join(facts)}. {camera.error or note}".rstrip()

@@ -1,4 +1,4 @@
-"""What a running rig has said about itself so far."""
+"""What a run has received from its workers: the newest messages and the statistics of the summary."""
 
 import time
 from array import array
@@ -10,58 +10,68 @@ from pose_rig.wire.services import FUSION
 
 @dataclass(slots=True)
 class Counter:
-    """A count that starts again at 0 whenever the process that counts is restarted."""
+    """A count that goes on when the process that reports it is restarted."""
 
-    before: int = 0
+    earlier: int = 0
     latest: int = 0
 
-    def take(self, count: int) -> None:
-        """Notes the newest count of that process."""
+    def update(self, count: int) -> None:
+        """Takes the newest count of the process; a smaller one than before means that it was restarted."""
         if count < self.latest:
-            self.before += self.latest
+            self.earlier += self.latest
         self.latest = count
 
     @property
     def total(self) -> int:
-        """All that was counted."""
-        return self.before + self.latest
+        """The count over all restarts."""
+        return self.earlier + self.latest
 
 
 @dataclass(slots=True)
 class WorkerTelemetry:
-    """What one worker last said, and its counts over all its restarts.
+    """The newest report of a worker, and its counts over all restarts.
 
     Attributes:
-        health: Its newest message.
-        at_ns: When that arrived, monotonic clock.
-        frames: Frames or poses done.
-        dropped: Frames or messages lost.
-        refused: Connections of programs that are not part of the rig, turned away.
-        busy_until_ns: When ``frames`` last grew.
+        health: The newest report.
+        received_ns: When it was received, monotonic clock.
+        last_frame_ns: When ``frames`` last grew.
+        frames: Frames or poses processed.
+        dropped: Frames or messages dropped.
+        refused: Connections of foreign programs that were refused.
     """
 
     health: Health
-    at_ns: int
-    busy_until_ns: int
+    received_ns: int
+    last_frame_ns: int
     frames: Counter = field(default_factory=Counter)
     dropped: Counter = field(default_factory=Counter)
     refused: Counter = field(default_factory=Counter)
 
+    def update(self, health: Health, now_ns: int) -> None:
+        """Takes a new report."""
+        before = self.frames.total
+        self.health, self.received_ns = health, now_ns
+        self.frames.update(health.frames)
+        self.dropped.update(health.dropped)
+        self.refused.update(health.refused)
+        if self.frames.total > before:
+            self.last_frame_ns = health.t_ns
+
 
 class Telemetry:
-    """Keeps the newest of every message and the figures for the summary.
+    """The newest message of every kind, and statistics over all of them.
 
     Attributes:
-        start_ns: Monotonic instant at which the run began, 0 until then.
-        end_ns: When it ended, 0 until then.
-        workers: What each worker said, by name.
-        rig: The cameras as the rig knows them.
-        solved: The newest of these that was solved.
+        start_ns: When the run started, monotonic clock; 0 until then.
+        end_ns: When it ended; 0 until then.
+        workers: Reports by the name of the worker.
+        rig: The newest state of the rig.
+        solved: The newest state in which it was solved.
         pose: The newest pose.
-        ages_ns: Age of every pose heard.
-        modes: Each mode entered, and when (s from the first pose).
-        tracked: Poses heard in which somebody was seen.
-        streams: What goes to engines.
+        ages_ns: Age of every received pose.
+        modes: Each mode that the rig entered, and when (s after the first pose).
+        tracked: Number of received poses in which a person was tracked.
+        streams: The newest report on the streams to engines.
     """
 
     def __init__(self) -> None:
@@ -76,71 +86,59 @@ class Telemetry:
         self.tracked = 0
         self.streams: Streams | None = None
         self._indices = Counter()
-        self._first_pose = self._last_pose = (0, 0)  # poses until then, and when
-        self._first_ns = 0  # the first pose's own instant
+        self._first_pose = self._last_pose = (0, 0)  # number of poses, and when they were received
+        self._first_pose_ns = 0  # timestamp of the first pose
 
-    def take(self, message: Message) -> None:
-        """Notes one message."""
+    def update(self, message: Message) -> None:
+        """Takes a message."""
         if isinstance(message, Health):
-            self._take_health(message)
+            now_ns = time.monotonic_ns()
+            worker = self.workers.setdefault(message.worker, WorkerTelemetry(message, now_ns, message.t_ns))
+            worker.update(message, now_ns)
         elif isinstance(message, RigState):
             self.rig = message
             if message.mode == "solved":
                 self.solved = message
         elif isinstance(message, Pose3D):
-            self._take_pose(message)
+            self._update_pose(message)
         elif isinstance(message, Streams):
             self.streams = message
 
     @property
     def poses(self) -> int:
-        """Poses made, including those that a busy terminal missed."""
+        """Number of poses that were computed, including those that were not received here."""
         fusion = self.workers.get(FUSION)
         return max(self._indices.total, fusion.frames.total if fusion else 0)
 
     @property
     def pose_rate_hz(self) -> float:
-        """Poses per second between the first and the last heard; 0 with fewer than two."""
-        (count, instant_ns), (last_count, last_ns) = self._first_pose, self._last_pose
-        return (last_count - count) / (last_ns - instant_ns) * 1e9 if last_ns > instant_ns else 0.0
+        """Poses per second between the first and the last received one; 0 for fewer than two."""
+        (first_count, first_ns), (last_count, last_ns) = self._first_pose, self._last_pose
+        return (last_count - first_count) / (last_ns - first_ns) * 1e9 if last_ns > first_ns else 0.0
 
     @property
-    def seen(self) -> bool:
-        """Whether anybody was ever seen in any camera."""
-        return self.tracked > 0 or any(
-            camera.agreement is not None for camera in (self.rig.cameras if self.rig else ())
-        )
+    def person_detected(self) -> bool:
+        """Whether a person was detected in any camera at any time."""
+        cameras = self.rig.cameras if self.rig else ()
+        return self.tracked > 0 or any(camera.agreement is not None for camera in cameras)
 
     @property
     def refused(self) -> int:
-        """Connections of programs that are not part of this rig, turned away by all workers together."""
-        return sum(heard.refused.total for heard in self.workers.values())
+        """Number of connections of foreign programs that all workers together refused."""
+        return sum(worker.refused.total for worker in self.workers.values())
 
     def camera(self, name: str) -> CameraState | None:
-        """Returns what the rig knows about a camera, None if nothing yet."""
+        """Returns the newest state of a camera, None if there is none."""
         return next((camera for camera in self.rig.cameras if camera.name == name), None) if self.rig else None
 
-    def _take_health(self, health: Health) -> None:
-        now = time.monotonic_ns()
-        if health.worker not in self.workers:
-            self.workers[health.worker] = WorkerTelemetry(health, now, health.t_ns)
-        heard = self.workers[health.worker]
-        before = heard.frames.total
-        heard.health, heard.at_ns = health, now
-        heard.frames.take(health.frames)
-        heard.dropped.take(health.dropped)
-        heard.refused.take(health.refused)
-        if heard.frames.total > before:
-            heard.busy_until_ns = health.t_ns
-
-    def _take_pose(self, pose: Pose3D) -> None:
-        self._indices.take(pose.index + 1)
-        if not self.end_ns:  # what is read when all has stopped arrived earlier, nobody knows when
+    def _update_pose(self, pose: Pose3D) -> None:
+        self._indices.update(pose.index + 1)
+        if not self.end_ns:  # poses read after the end arrived earlier, at an unknown time
             self._last_pose = (self._indices.total, time.monotonic_ns())
         if not self.pose:
-            self._first_pose, self._first_ns = self._last_pose, pose.t_ns
+            self._first_pose, self._first_pose_ns = self._last_pose, pose.t_ns
         self.pose = pose
         self.ages_ns.append(pose.age_ns)
         self.tracked += pose.tracking > 0
         if not self.modes or self.modes[-1][0] != pose.mode:
-            self.modes.append((pose.mode, (pose.t_ns - self._first_ns) / 1e9))
+            self.modes.append((pose.mode, (pose.t_ns - self._first_pose_ns) / 1e9))

@@ -1,4 +1,4 @@
-"""How a user ends a run: Ctrl-C, SIGTERM, a closed terminal, or the q key; and marks an instant with m."""
+"""What the user does during a run: Ctrl-C, SIGTERM, a closed terminal or the q key stop it; the m key sets a marker."""
 
 import contextlib
 import os
@@ -11,55 +11,55 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP
 
 
 class UserInput:
-    """Notes that the user wants to stop; asking twice means at once.
+    """Requests of the user to stop the run and to set markers.
 
     Args:
-        hurry: Called when the user asks again.
+        on_second_stop: Called when a second signal arrives, which means: stop at once.
     """
 
-    def __init__(self, hurry: Callable[[], None]) -> None:
-        self._hurry = hurry
-        self._asked = False
-        self._marks = 0
-        self._key_pressed: Callable[[], str] = str
+    def __init__(self, on_second_stop: Callable[[], None]) -> None:
+        self._on_second_stop = on_second_stop
+        self._stop_requested = False
+        self._markers = 0
+        self._read_key: Callable[[], str] = str
 
     @property
-    def asked(self) -> bool:
-        """Whether the user has asked."""
-        self._listen()
-        return self._asked
+    def stop_requested(self) -> bool:
+        """Whether the user wants to stop."""
+        self._read_keys()
+        return self._stop_requested
 
-    def marks(self) -> int:
-        """Returns how often the user marked an instant since the last call."""
-        self._listen()
-        marks, self._marks = self._marks, 0
-        return marks
+    def take_markers(self) -> int:
+        """Returns how many markers the user set since the last call."""
+        self._read_keys()
+        markers, self._markers = self._markers, 0
+        return markers
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Catches the signals and the key; the terminal is as before afterwards."""
+        """Handles signals and keys within a block; restores the terminal afterwards."""
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
-            with _keyboard() as self._key_pressed:
+            with _keyboard() as self._read_key:
                 yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _listen(self) -> None:
-        while key := self._key_pressed().lower():
-            self._asked |= key == "q"
-            self._marks += key == "m"
+    def _read_keys(self) -> None:
+        while key := self._read_key().lower():
+            self._stop_requested |= key == "q"
+            self._markers += key == "m"
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
-            self._hurry()
-        self._asked = True
+        if self._stop_requested:
+            self._on_second_stop()
+        self._stop_requested = True
 
 
 @contextlib.contextmanager
 def _keyboard() -> Iterator[Callable[[], str]]:
-    """Gives a function that returns the keys pressed since the last call, never waiting."""
+    """Yields a function that returns the next pressed key, or an empty string at once if there is none."""
     if not sys.stdin or not sys.stdin.isatty():
         yield str
     elif sys.platform == "win32":
@@ -67,8 +67,8 @@ def _keyboard() -> Iterator[Callable[[], str]]:
 
         yield lambda: msvcrt.getwch() if msvcrt.kbhit() else ""
     else:
-        with _raw_terminal(sys.stdin.fileno()) as pressed:
-            yield pressed
+        with _raw_terminal(sys.stdin.fileno()) as read_key:
+            yield read_key
 
 
 if sys.platform != "win32":
@@ -78,22 +78,23 @@ if sys.platform != "win32":
 
     @contextlib.contextmanager
     def _raw_terminal(terminal: int) -> Iterator[Callable[[], str]]:
-        if not _in_foreground(terminal):  # touching the terminal from the background would suspend us
+        if not _in_foreground(terminal):  # a background process that changes the terminal is suspended
             yield str
             return
         before = termios.tcgetattr(terminal)
         tty.setcbreak(terminal)
+
+        def read_key() -> str:
+            ready = select.select([terminal], [], [], 0)[0]
+            return os.read(terminal, 1).decode("ascii", "ignore") if ready else ""
+
         try:
-            yield (
-                lambda: (
-                    os.read(terminal, 1).decode("ascii", "ignore") if select.select([terminal], [], [], 0)[0] else ""
-                )
-            )
+            yield read_key
         finally:
             termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
     def _in_foreground(terminal: int) -> bool:
         try:
             return os.tcgetpgrp(terminal) == os.getpgrp()
-        except OSError:  # a terminal, but that of another session
+        except OSError:  # a terminal of another session
             return False

@@ -18,7 +18,7 @@ def board(elapsed_s: float, *, solved: bool) -> RunStatus:
     telemetry.end_ns = time.monotonic_ns()
     telemetry.start_ns = telemetry.end_ns - round(elapsed_s * 1e9)
     if solved:
-        telemetry.take(RigState(t_ns=0, mode="solved", cameras=()))
+        telemetry.update(RigState(t_ns=0, mode="solved", cameras=()))
     states = Supervisor((Worker("cam01", idle, camera_job()), Worker("fusion", idle, camera_job()))).states
     return RunStatus(Config(camera=(CameraConfig(source="a.mp4", name="cam01"),)), telemetry, states)
 

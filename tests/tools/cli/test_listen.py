@@ -62,7 +62,7 @@ def listener() -> Iterator[Listener]:
 
 def drawn(listener: Listener) -> str:
     console = Console(file=StringIO(), width=100, record=True)
-    console.print(listener.picture())
+    console.print(listener.render())
     return console.export_text()
 
 
@@ -79,9 +79,9 @@ def test_a_sender_is_heard_and_judged() -> None:
     assert code == 0
     assert f"Listening on 127.0.0.1:{port}." in output
     assert "Hz from 127.0.0.1:" in output
-    assert "OK 1 3 0 1 (loaded, calibrated, somebody seen)" in output
+    assert "OK 1 3 0 1 (loaded, calibrated, tracking)" in output
     assert "hips 0.00 1.00 0.00 m | 8 bones" in output
-    assert output.endswith("No receiver that we know stumbles over this.")
+    assert output.endswith("No known receiver has a problem with this stream.")
 
 
 def test_what_is_wrong_is_told_once_and_again_in_the_end() -> None:
@@ -110,25 +110,25 @@ def test_the_table_shows_the_main_bones_or_all(listener: Listener) -> None:
     turned = bone("Head", (0.0, 0.08, 0.01), (0.0, 0.70710678, 0.0, 0.70710678))
     send(listener, *frame(0, tuple(name for name in PARENTS if name != "UpperChest")), bundle(turned).dgram)
     send(listener, message("/VMC/Ext/VRM", "me\x1b.vrm").dgram, message("/VMC/Ext/Hmd/Pos", "x").dgram)
-    listener.listen(0.2)
+    listener.receive(0.2)
     table = drawn(listener)
     (head,) = (line.split() for line in table.splitlines() if line.startswith("Head"))
     assert head == ["Head", "0.000", "0.080", "0.010", "0.0", "90.0", "0.0"]
     assert "LeftThumbProximal" not in table
     assert "The sender names a model, which is not opened: me·.vrm" in table
-    assert "Not looked at: /VMC/Ext/Hmd/Pos ×1" in table
+    assert "Ignored: /VMC/Ext/Hmd/Pos ×1" in table
     assert "large datagrams ×1: Datagrams of up to" in table
     with bound("127.0.0.1", 0) as source:
         every = Listener(source, all_bones=True)
         send(every, *frame(0, tuple(PARENTS)))
-        every.listen(0.2)
+        every.receive(0.2)
         assert all(name in drawn(every) for name in PARENTS)
 
 
 def test_all_is_well_in_the_table(listener: Listener) -> None:
     send(listener, *frame(0))
-    listener.listen(0.2)
-    assert "No receiver that we know stumbles over this." in drawn(listener)
+    listener.receive(0.2)
+    assert "No known receiver has a problem with this stream." in drawn(listener)
 
 
 def test_a_flood_of_garbage_holds_nothing_up(listener: Listener) -> None:
@@ -144,7 +144,7 @@ def test_a_flood_of_garbage_holds_nothing_up(listener: Listener) -> None:
     try:
         for _ in range(5):
             began_s = time.monotonic()
-            listener.listen(0.05)
+            listener.receive(0.05)
             assert time.monotonic() - began_s < 5
     finally:
         over.set()

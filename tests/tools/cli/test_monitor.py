@@ -15,8 +15,8 @@ from pose_rig.streaming.axes import UNITY
 from pose_rig.streaming.json_frames import frame as json_frame
 from pose_rig.streaming.vrchat import TrackerEncoder
 from pose_rig.tools.cli.monitor import Watcher
-from pose_rig.tools.terminal.decoded_stream import decoded
-from pose_rig.tools.terminal.remote_rig import ALL_WELL, MOST_WORKERS, RemoteRig
+from pose_rig.tools.terminal.decoded_stream import decoded_frame
+from pose_rig.tools.terminal.remote_rig import ALL_SENT, MAX_WORKERS, RemoteRig
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.messages import CameraState, Health, Message, Pose3D, RigState, State, Streams, Target
 from tests.streaming.live import live, pose3d
@@ -52,8 +52,8 @@ def verdict(*messages: Message, after_s: float = 1.0) -> list[str]:
     """Returns the verdict so long after a rig said all this at once."""
     rig = RemoteRig(5571, 0)
     for message in messages:
-        rig.take(message, S)
-    return rig.verdict(S + round(after_s * S))
+        rig.update(message, S)
+    return rig.diagnosis(S + round(after_s * S))
 
 
 def target(**more: object) -> Streams:
@@ -68,23 +68,23 @@ FAULTY = (bundle(bone("Hips"), bone("Spine", (0.0, 0.0, 0.0)), ok(), vmc_time(0.
     [
         ((), 1.0, "Listening to port 5571."),
         ((), 3.0, "No rig is running on port 5571: start one with `pose-rig run --cams 0,1,2 --vmc 127.0.0.1`."),
-        (GOOD, 1.0, ALL_WELL),
-        (GOOD, 5.0, "The rig on port 5571 has said nothing for 5 s: it ended, or hangs."),
+        (GOOD, 1.0, ALL_SENT),
+        (GOOD, 5.0, "No message from the rig on port 5571 for 5 s: it ended or hangs."),
         ((streams(), health("streams")), 4.0, "No rig is running on port 5571"),
         ((health("cam0", "failed", "It is gone."), *GOOD[3:]), 1.0, "No camera is running. cam0: It is gone."),
-        ((health("cam0"), health("fusion", "starting"), streams()), 1.0, "The rig has made no pose yet"),
-        ((*GOOD[:3], pose(0), streams()), 1.0, "The rig sees nobody: the avatar rests until somebody stands"),
-        (GOOD[:4], 1.0, "Waiting to hear what is sent to engines."),
-        ((*GOOD[:4], target(rate_hz=0.0)), 1.0, "Nothing goes to vmc 127.0.0.1:39539 at present."),
+        ((health("cam0"), health("fusion", "starting"), streams()), 1.0, "The rig has published no pose yet"),
+        ((*GOOD[:3], pose(0), streams()), 1.0, "No person is detected: the avatar keeps its rest pose"),
+        (GOOD[:4], 1.0, "Waiting for a report on what is sent to engines."),
+        ((*GOOD[:4], target(rate_hz=0.0)), 1.0, "Nothing is sent to vmc 127.0.0.1:39539 at present."),
         (
             (*GOOD[:4], target(error="Nobody listens at 127.0.0.1:39539.")), 1.0,
             "Sent to vmc 127.0.0.1:39539, but: Nobody listens at 127.0.0.1:39539. Is the receiver running there,",
         ),
         (
             (*GOOD[:4], target(kind="websocket", clients=0, address="127.0.0.1:39571")), 1.0,
-            "Nobody is connected to ws://127.0.0.1:39571.",
+            "No client is connected to ws://127.0.0.1:39571.",
         ),
-        ((*GOOD[:4], target(kind="websocket", clients=1, last=())), 1.0, ALL_WELL),
+        ((*GOOD[:4], target(kind="websocket", clients=1, last=())), 1.0, ALL_SENT),
         ((*GOOD[:4], target(last=FAULTY)), 1.0, "vmc 127.0.0.1:39539: zero positions ×1: Bones at 0, 0, 0 of"),
     ],
 )  # fmt: skip
@@ -96,19 +96,19 @@ def test_the_verdict_is_in_plain_words(messages: tuple[Message, ...], after_s: f
 def test_a_rig_that_goes_on_without_its_parts() -> None:
     rig = RemoteRig(5571, 0)
     for message in GOOD:
-        rig.take(message, S)
-    rig.take(health("fusion"), 6 * S)
-    stuck, silent = rig.verdict(6 * S)
-    assert stuck == "The rig has made no pose for 5 s."
-    assert silent.startswith("What feeds engines has said nothing for 5 s: the rig starts it again")
+        rig.update(message, S)
+    rig.update(health("fusion"), 6 * S)
+    stuck, silent = rig.diagnosis(6 * S)
+    assert stuck == "The rig has published no pose for 5 s."
+    assert silent.startswith("No report from the streams worker for 5 s: it is being restarted")
 
 
 def test_a_rig_without_engines_is_told_how_to_have_some() -> None:
     rig = RemoteRig(5571, 0)
     for second in (1, 2, 3, 4):
         for message in GOOD[:4]:
-            rig.take(message, second * S)
-    assert rig.verdict(4 * S + 1) == ["Nothing is sent to engines: add --vmc 127.0.0.1 to `pose-rig run`."]
+            rig.update(message, second * S)
+    assert rig.diagnosis(4 * S + 1) == ["Nothing is sent to engines: add --vmc 127.0.0.1 to `pose-rig run`."]
 
 
 def test_every_target_has_its_own_verdict() -> None:
@@ -120,24 +120,21 @@ def test_every_target_has_its_own_verdict() -> None:
 
 def test_workers_without_end_are_not_kept() -> None:
     rig = RemoteRig(5571, 0)
-    for i in range(2 * MOST_WORKERS):
-        rig.take(health(f"cam{i}"), S)
-    assert len(rig.workers) == MOST_WORKERS
+    for i in range(2 * MAX_WORKERS):
+        rig.update(health(f"cam{i}"), S)
+    assert len(rig.workers) == MAX_WORKERS
 
 
 def test_the_last_frame_is_decoded_from_its_bytes() -> None:
     somebody = live(SOMEBODY)
-    (line,) = decoded(VMC)
-    assert (
-        line
-        == "OK 1 3 0 1 (loaded, calibrated, somebody seen)   root 0.00 0.00 0.00 m   hips 0.00 1.00 0.00 m   8 bones"
-    )
+    (line,) = decoded_frame(VMC)
+    assert line == "OK 1 3 0 1 (loaded, calibrated, tracking)   root 0.00 0.00 0.00 m   hips 0.00 1.00 0.00 m   8 bones"
     datagrams = tuple(map(bytes, TrackerEncoder(("hip",)).encode(somebody, 0)))
-    (line,) = decoded(replace(VMC, kind="vrchat", last=datagrams))
+    (line,) = decoded_frame(replace(VMC, kind="vrchat", last=datagrams))
     x, y, z = UNITY.points(SOMEBODY.root[0])
     assert line.startswith("head: ")
     assert line.endswith(f"1: {x:.2f} {y:.2f} {z:.2f} m")
-    (line,) = decoded(replace(VMC, kind="json", last=(json_frame(somebody, UNITY),)))
+    (line,) = decoded_frame(replace(VMC, kind="json", last=(json_frame(somebody, UNITY),)))
     assert line.startswith("frame, mode solved: type, index, t_ns")
 
 
@@ -152,9 +149,9 @@ def test_the_last_frame_is_decoded_from_its_bytes() -> None:
     ],
 )  # fmt: skip
 def test_a_last_frame_that_is_none(kind: str, data: bytes, text: str) -> None:
-    (line,) = decoded(replace(VMC, kind=kind, last=(data,)))
+    (line,) = decoded_frame(replace(VMC, kind=kind, last=(data,)))
     assert line.startswith(text)
-    assert decoded(replace(VMC, kind=kind, last=())) == []
+    assert decoded_frame(replace(VMC, kind=kind, last=())) == []
 
 
 @contextmanager
@@ -208,8 +205,8 @@ def test_a_rig_that_runs_is_shown_in_lines() -> None:
     assert code == 0
     assert "2 s | cam0 running 30 fps | cam1 running 30 fps | fusion: solved somebody seen running" in output
     assert "2 s | vmc 127.0.0.1:39539/unity 60 frames/s, 1800 datagrams | OK 1 3 0 1 (loaded," in output
-    assert output.count(ALL_WELL) == 2  # when it became so, and in the end
-    assert output.endswith(ALL_WELL)
+    assert output.count(ALL_SENT) == 2  # when it became so, and in the end
+    assert output.endswith(ALL_SENT)
 
 
 def test_without_a_rig_it_says_so() -> None:
@@ -232,16 +229,16 @@ def test_the_table_shows_cameras_fusion_and_targets() -> None:
         watcher = Watcher(receiver, port)
         until_s = time.monotonic() + 10
         while (watcher.rig.rig is None or watcher.rig.streams is None) and time.monotonic() < until_s:
-            watcher.listen(0.05)
+            watcher.receive(0.05)
         console = Console(file=StringIO(), width=120, record=True)
-        console.print(watcher.picture())
+        console.print(watcher.render())
         rows = [line.split() for line in console.export_text().splitlines()]
     assert ["cam0", "failed", "30", "21", "Camera", "0", "was", "unplugged."] in rows
     assert ["vmc", "127.0.0.1:39539", "unity", "59.8", "1800", "–", "0"] in rows
     assert ["websocket", "127.0.0.1:39571", "30.0", "0", "2", "3"] in rows
     assert ["sent", "to", "engines,", "40", "ms", "ahead", "of", "the", "picture:"] in rows
     assert any(row[:2] == ["fusion:", "solved"] and row[-2:] == ["Walk", "about."] for row in rows)
-    assert ALL_WELL.split() in rows
+    assert ALL_SENT.split() in rows
 
 
 def test_messages_that_make_no_sense_are_counted() -> None:
@@ -250,7 +247,7 @@ def test_messages_that_make_no_sense_are_counted() -> None:
         until_s = time.monotonic() + 10
         while not receiver.bad and time.monotonic() < until_s:
             rig.send_bytes(b"pose\0noise")
-            watcher.listen(0.02)
+            watcher.receive(0.02)
         assert " messages made no sense: Message on topic" in watcher.summary()[-1]
 
 

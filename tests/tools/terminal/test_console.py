@@ -16,8 +16,7 @@ from pose_rig.config import CameraConfig, Config
 from pose_rig.session.mcap.info import new_info
 from pose_rig.session.mcap.mcap_writer import McapWriter
 from pose_rig.tools.terminal.console import Console, exit_on_error
-from pose_rig.tools.terminal.live_table import LiveTable, picture
-from pose_rig.tools.terminal.plain_lines import PlainLines, line
+from pose_rig.tools.terminal.run_display import render_table, run_screen, status_line
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.terminal.telemetry import Telemetry
@@ -62,18 +61,18 @@ def test_what_workers_say_of_themselves_is_only_text() -> None:
     telemetry = Telemetry()
     telemetry.start_ns = 1
     for name in ("sim0", "fusion", "recorder", "streams"):
-        telemetry.take(Health(worker=name, t_ns=0, state="running", error=PWN, detail=PWN))
+        telemetry.update(Health(worker=name, t_ns=0, state="running", error=PWN, detail=PWN))
     camera = CameraState(name="sim0", focal_px=1.0, note=PWN)
-    telemetry.take(RigState(t_ns=0, mode="cold", cameras=(camera,), note=PWN))
+    telemetry.update(RigState(t_ns=0, mode="cold", cameras=(camera,), note=PWN))
     workers = (Worker("sim0", idle, camera_job()), Worker("fusion", idle, camera_job()))
     status = RunStatus(Config(camera=(CameraConfig(source="sim", name="sim0"),)), telemetry, Supervisor(workers).states)
     out = StringIO()
     console = Console(file=out)
-    console.print(picture(status))
-    PlainLines(console).print(line(status))
+    console.print(render_table(status))
+    console.print(status_line(status))
     for text in summary(status, Path(PWN)):
-        PlainLines(console).print(text)
-    with LiveTable(console) as display:
+        console.print(text)
+    with run_screen(console, headless=False) as display:
         display.print(PWN)
     assert out.getvalue().count("?]0;pwn") >= 3
     assert not {"\x1b", "\x07"} & set(out.getvalue())
@@ -140,11 +139,11 @@ def test_characters_that_stdout_lacks_do_not_end_a_command(tmp_path: Path) -> No
 def test_a_narrow_terminal_still_shows_which_camera_is_in_which_state() -> None:
     telemetry = Telemetry()
     telemetry.start_ns = 1
-    telemetry.take(Health(worker="left", t_ns=0, state="running"))
+    telemetry.update(Health(worker="left", t_ns=0, state="running"))
     workers = (Worker("left", idle, camera_job()), Worker("fusion", idle, camera_job()))
     status = RunStatus(Config(camera=(CameraConfig(source="sim", name="left"),)), telemetry, Supervisor(workers).states)
     out = StringIO()
     console = Console(file=out)
     console.width = 40
-    console.print(picture(status))
+    console.print(render_table(status))
     assert out.getvalue().splitlines()[1].startswith("left   running ")

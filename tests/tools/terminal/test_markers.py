@@ -28,8 +28,8 @@ def ends() -> Iterator[tuple[MarkerSender, Receiver]]:
 
 def test_markers_are_numbered_and_reach_the_recorder(ends: tuple[MarkerSender, Receiver]) -> None:
     sender, receiver = ends
-    assert sender.mark(5_000, 12.34) == "Marker 1 at 12.3 s."
-    assert sender.mark(6_000, 15.0) == "Marker 2 at 15.0 s."
+    assert sender.send(5_000, 12.34) == "Marker 1 at 12.3 s."
+    assert sender.send(6_000, 15.0) == "Marker 2 at 15.0 s."
     got: list[Marker] = []
     while len(got) < 2:
         got += [message for message in receiver.receive(5000) if isinstance(message, Marker)]
@@ -38,17 +38,17 @@ def test_markers_are_numbered_and_reach_the_recorder(ends: tuple[MarkerSender, R
     ]  # fmt: skip
 
 
-def test_where_nothing_is_recorded_that_is_said() -> None:
+def test_without_a_recording_the_user_is_informed() -> None:
     with MarkerSender(None) as sender:
-        assert sender.mark(1, 1.0) == "Nothing is recorded: --record take.mcap keeps markers."
+        assert sender.send(1, 1.0) == "Nothing is recorded: markers need --record take.mcap."
 
 
-def test_a_recorder_that_is_gone_holds_nobody_up() -> None:
+def test_a_missing_recorder_does_not_block() -> None:
     began = time.monotonic()
     with MarkerSender(Recording(free_endpoint(), "", "live")) as sender:
-        said = [sender.mark(i, 0.0) for i in range(2000)]
-    assert said[0] == "Marker 1 at 0.0 s."
-    assert said[-1] == "The recorder took no marker."
+        messages = [sender.send(i, 0.0) for i in range(2000)]
+    assert messages[0] == "Marker 1 at 0.0 s."
+    assert messages[-1] == "The recorder did not accept the marker."
     assert time.monotonic() - began < 5
 
 

@@ -15,8 +15,7 @@ from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.rig_files.rig_toml import RigFile
 from pose_rig.tools.terminal import console as terminal
-from pose_rig.tools.terminal.live_table import picture
-from pose_rig.tools.terminal.plain_lines import line
+from pose_rig.tools.terminal.run_display import render_table, status_line
 from pose_rig.tools.terminal.run_loop import Run
 from pose_rig.tools.terminal.runner import run_plan
 from pose_rig.tools.terminal.status import RunStatus
@@ -95,7 +94,7 @@ def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
 
 def test_pace_all_loses_nothing_and_knows_how_far_it_is() -> None:
     seen: list[str] = []
-    display = Recorded(lambda status: status.progress()[0] > 20, lambda status: seen.append(line(status)))
+    display = Recorded(lambda status: status.progress()[0] > 20, lambda status: seen.append(status_line(status)))
     status = run(fake_plan(50, 50, pace="all"), display)
     assert status.progress() == (100, 100)
     assert "of 100 frames" in seen[0]
@@ -132,12 +131,12 @@ def test_a_fusion_that_saves_may_say_nothing_for_longer(tmp_path: Path) -> None:
     fusion = rig.status.states["fusion"]
     fusion.running, running.started_ns = running, 0
     rig.status.states["cam0"].ended = True
-    rig.status.telemetry.take(fakes.fusion_health("running", 1))
+    rig.status.telemetry.update(fakes.fusion_health("running", 1))
     heard = rig.status.telemetry.workers["fusion"]
-    heard.at_ns -= 12_000_000_000
+    heard.received_ns -= 12_000_000_000
     rig._kill_hanging()
     assert fusion.kill_reason == ""
-    heard.at_ns -= 10_000_000_000
+    heard.received_ns -= 10_000_000_000
     rig._kill_hanging()
     assert fusion.kill_reason == "No report for 20 s."
     running.process.join()
@@ -200,7 +199,7 @@ def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal
     status = run(fake_plan(0, 0, save=str(save)), display)
     assert time.monotonic() - asked[0] < 8
     assert save.exists()
-    assert display.said[-1] == "Stopping and saving the poses; Ctrl-C gives up."
+    assert display.said[-1] == "Stopping and saving the poses; Ctrl-C again discards them."
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert all(worker.running is None for worker in status.states.values())
 
@@ -224,14 +223,14 @@ def test_the_table_shows_every_camera_and_what_fusion_does() -> None:
 
     def draw(status: RunStatus) -> None:
         console = Console(file=StringIO(), width=160, force_terminal=False)
-        console.print(picture(status))
+        console.print(render_table(status))
         assert isinstance(console.file, StringIO)
         drawn.append(console.file.getvalue())
 
     run(fake_plan(0, 0, duration_s=1.0), Recorded(lambda status: status.telemetry.poses > 15, draw))
     header, first, second, note, fusion, footer = [line.rstrip() for line in drawn[0].splitlines()]
     assert header.split() == [
-        "camera", "state", "fps", "age", "ms", "dropped", "restarts", "agreement", "focal", "px", "place",
+        "camera", "state", "fps", "age", "ms", "dropped", "restarts", "agreement", "focal", "px", "pose",
     ]  # fmt: skip
     assert first.split() == ["cam0", "running", "50.0", "7", "2", "0", "90%", "900"]
     assert second.split() == ["cam1", "running", "50.0", "7", "2", "0", "90%", "900"]

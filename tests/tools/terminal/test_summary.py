@@ -6,14 +6,14 @@ import msgspec
 import pytest
 
 from pose_rig.tools.arguments.camera_list import config_of
-from pose_rig.tools.terminal.plain_lines import line
-from pose_rig.tools.terminal.runner import unfinished
+from pose_rig.tools.terminal.run_display import status_line
+from pose_rig.tools.terminal.runner import partial_recording
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import no_person_error, summary
 from pose_rig.wire.messages import CameraState, Health, RigState, State, Streams, Target
 from tests.tools.test_solved_rig_shown import board_of, shown
 
-NOBODY = "Nobody was seen in any camera. Check that the person stands in the pictures"
+NOBODY = "No person was detected in any camera. Check that the whole person is in the images"
 
 
 def told(name: str, state: State, frames: int = 0, error: str = "", dropped: int = 0) -> Health:
@@ -33,9 +33,9 @@ def unknown(name: str) -> CameraState:
 def status(cameras: tuple[CameraState, ...], *healths: Health, streams: Streams | None = None) -> RunStatus:
     made = board_of(config_of("sim:2"), RigState(t_ns=2, mode="settled", cameras=cameras))
     for health in healths:
-        made.telemetry.take(health)
+        made.telemetry.update(health)
     if streams is not None:
-        made.telemetry.take(streams)
+        made.telemetry.update(streams)
     return made
 
 
@@ -55,7 +55,7 @@ def test_a_run_in_which_nobody_was_seen_says_so_first() -> None:
     nobody = status(cameras, told("sim0", "ended", 40), told("sim1", "ended", 60))
     first, _, camera, *_ = summary(nobody, None)
     assert first.startswith(NOBODY)
-    assert camera.endswith("0 dropped, saw nobody.")
+    assert camera.endswith("0 dropped, no person detected.")
     failure = no_person_error(nobody)
     assert failure is not None
     assert failure.exit_code == 1
@@ -73,20 +73,20 @@ def test_a_camera_without_a_frame_is_named_with_the_reason() -> None:
     one = status(
         (known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40), told("sim1", "ended", 0, reason, 7)
     )
-    assert summary(one, None)[2] == f"  sim1 gave no frame, 7 dropped. {reason}"
+    assert summary(one, None)[2] == f"  sim1 delivered no frame, 7 dropped. {reason}"
     assert no_person_error(one) is None
     late = status((known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40), told("sim1", "ready"))
-    assert summary(late, None)[2] == "  sim1 gave no frame. The run ended before its first one."
+    assert summary(late, None)[2] == "  sim1 delivered no frame. The run ended before its first one."
     never = status((known("sim0", 0.9, 0.9), unknown("sim1")), told("sim0", "ended", 40))
-    assert summary(never, None)[2] == "  sim1 gave no frame. It was not ready when the run ended."
+    assert summary(never, None)[2] == "  sim1 delivered no frame. It was not ready when the run ended."
 
 
 def test_a_run_without_any_frame_says_so_first() -> None:
     none = status((unknown("sim0"), unknown("sim1")), told("sim0", "ready"), told("sim1", "ready"))
-    assert summary(none, None)[0] == "No camera gave a frame. What is said of each camera tells why."
+    assert summary(none, None)[0] == "No camera delivered a frame. The line of each camera gives the reason."
     failure = no_person_error(none)
     assert failure is not None
-    assert failure.cause == "No camera gave a frame."
+    assert failure.cause == "No camera delivered a frame."
 
 
 def test_before_its_first_frame_a_camera_has_neither_focal_length_nor_agreement() -> None:
@@ -100,22 +100,24 @@ def test_before_its_first_frame_a_camera_has_neither_focal_length_nor_agreement(
 
 def test_lines_say_that_there_are_no_frames_yet() -> None:
     waiting = status((unknown("sim0"), known("sim1", 0.9, 0.9)), told("sim0", "ready"), told("sim1", "running", 5))
-    assert " | sim0 no frames yet | sim1 0 fps" in line(waiting)
+    assert " | sim0 no frames yet | sim1 0 fps" in status_line(waiting)
 
 
 def sent(**target: object) -> str:
     made = Target(kind="vmc", address="127.0.0.1:39539", **target)  # type: ignore[arg-type]
-    return status((), streams=Streams(t_ns=1, targets=(made,))).sent()[0]
+    return status((), streams=Streams(t_ns=1, targets=(made,))).stream_totals()[0]
 
 
 def test_what_was_sent_is_said_as_far_as_anybody_knows() -> None:
     place = "vmc 127.0.0.1:39539"
-    assert sent(frames=810) == f"Sent 810 frames to {place} (UDP: nobody confirms them)."
-    assert sent(frames=810, unheard=100).endswith("(UDP: nobody confirms them, at 100 of them nobody listened).")
-    nobody = f"Nobody listened at {place}: 810 frames went nowhere. Is the receiver running there?"
+    assert sent(frames=810) == f"Sent 810 frames to {place} (UDP: receipt is not confirmed)."
+    assert sent(frames=810, unheard=100).endswith(
+        "(UDP: receipt is not confirmed, 100 of them while the port was closed)."
+    )
+    nobody = f"No receiver at {place}: all 810 frames were lost. Is the receiver running there?"
     assert sent(frames=810, unheard=809) == nobody
     assert sent(frames=5, clients=1, clients_ever=3) == f"Sent 5 frames to {place} (clients: 3 ever, 1 now)."
-    assert sent(clients=0, clients_ever=0) == f"Nobody connected to {place}."
+    assert sent(clients=0, clients_ever=0) == f"No client connected to {place}."
     assert sent(frames=0).startswith("Sent 0 frames")
 
 
@@ -123,7 +125,7 @@ def test_what_was_sent_is_said_as_far_as_anybody_knows() -> None:
 def test_a_run_that_did_not_begin_is_no_failure_of_its_own(saved: Path | None) -> None:
     early = status(())
     early.telemetry.start_ns = 0
-    assert summary(early, saved) == ["The run ended before it began."]
+    assert summary(early, saved) == ["The run ended before it started."]
     assert no_person_error(early) is None
 
 
@@ -132,10 +134,10 @@ def test_a_recording_that_was_given_up_is_named(tmp_path: Path) -> None:
     over = board_of(
         msgspec.structs.replace(config_of("sim:2"), record=str(record)), RigState(t_ns=2, mode="settled", cameras=())
     )
-    assert unfinished(over) == []
+    assert partial_recording(over) == []
     partial.write_bytes(b"")
-    assert unfinished(over) == [
-        f"What was recorded is in {partial}: `pose-rig recover {record}` makes a session of it."
+    assert partial_recording(over) == [
+        f"The unfinished recording is in {partial}: `pose-rig recover {record}` makes a session of it."
     ]
     record.write_bytes(b"")
-    assert unfinished(over) == []
+    assert partial_recording(over) == []

@@ -9,25 +9,25 @@ from pose_rig.tools.terminal.user_input import UserInput
 WAIT_FOR_KEY = """
 import termios, time
 from pose_rig.tools.terminal.user_input import UserInput
-request = UserInput(lambda: None)
+user = UserInput(lambda: None)
 before = termios.tcgetattr(0)
-with request.listening():
+with user.listening():
     print("listening", flush=True)
     deadline = time.monotonic() + 10
-    while not request.asked and time.monotonic() < deadline:
+    while not user.stop_requested and time.monotonic() < deadline:
         time.sleep(0.01)
-print("asked" if request.asked else "not asked", "restored" if termios.tcgetattr(0) == before else "spoilt")
+print("asked" if user.stop_requested else "not asked", "restored" if termios.tcgetattr(0) == before else "spoilt")
 """
 COUNT_MARKS = """
 import time
 from pose_rig.tools.terminal.user_input import UserInput
-request = UserInput(lambda: None)
-with request.listening():
+user = UserInput(lambda: None)
+with user.listening():
     print("listening", flush=True)
     deadline = time.monotonic() + 10
-    while not request.asked and time.monotonic() < deadline:
+    while not user.stop_requested and time.monotonic() < deadline:
         time.sleep(0.01)
-    print(request.marks(), "marks, then", request.marks())
+    print(user.take_markers(), "marks, then", user.take_markers())
 """
 IN_A_TERMINAL = "import pty, sys; pty.spawn([sys.executable, '-c', sys.argv[1]])"
 
@@ -45,20 +45,20 @@ def test_q_stops_and_the_terminal_is_left_as_it_was() -> None:
 
 
 def test_nothing_is_asked_at_first() -> None:
-    request = UserInput(lambda: None)
-    with request.listening():
-        assert not request.asked
+    user = UserInput(lambda: None)
+    with user.listening():
+        assert not user.stop_requested
 
 
 def test_the_second_signal_hurries() -> None:
-    hurried: list[bool] = []
-    request = UserInput(lambda: hurried.append(True))
-    with request.listening():
+    second_stops: list[bool] = []
+    user = UserInput(lambda: second_stops.append(True))
+    with user.listening():
         signal.raise_signal(signal.SIGTERM)
-        assert request.asked
-        assert hurried == []
+        assert user.stop_requested
+        assert second_stops == []
         signal.raise_signal(signal.SIGINT)
-        assert hurried == [True]
+        assert second_stops == [True]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals are different there")
@@ -74,6 +74,6 @@ def test_m_marks_as_often_as_it_is_pressed() -> None:
 
 
 def test_without_a_terminal_nothing_is_marked() -> None:
-    request = UserInput(lambda: None)
-    with request.listening():
-        assert request.marks() == 0
+    user = UserInput(lambda: None)
+    with user.listening():
+        assert user.take_markers() == 0

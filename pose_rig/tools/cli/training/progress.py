@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
-from pose_rig.tools.terminal.plain_lines import SAY_EVERY_S
+from pose_rig.tools.terminal.run_display import LINE_INTERVAL_S
 
 if TYPE_CHECKING:
     from pose_rig.training.train import Progress  # brings torch
@@ -54,7 +54,7 @@ class TrainProgress:
 
     def _show(self, what: str, fraction: float, said: str) -> None:
         if not self._console.is_terminal:
-            if time.monotonic() - self._said >= SAY_EVERY_S:
+            if time.monotonic() - self._said >= LINE_INTERVAL_S:
                 self._said = time.monotonic()
                 self.say(f"{what}: {said}")
             return

@@ -1,0 +1,97 @@
+"""A run in the terminal: a live table, or a status line every five seconds."""
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.screen import Screen
+from pose_rig.tools.terminal.status import CameraStatus, RunStatus
+from pose_rig.wire.services import FUSION
+
+LINE_INTERVAL_S = 5.0
+MIN_TEXT_WIDTH = 12  # characters of a name and a state that a narrow terminal keeps
+_COLOURS = {"running": "green", "ready": "green", "ended": "dim", "starting": "yellow"}
+
+
+def run_screen(console: Console, *, headless: bool) -> Screen[RunStatus]:
+    """Returns a screen that shows a run.
+
+    Args:
+        console: Where to.
+        headless: Print lines even in a terminal.
+    """
+    return Screen(console, render_table, lambda status: [status_line(status)], LINE_INTERVAL_S, headless=headless)
+
+
+def render_table(status: RunStatus) -> RenderableType:
+    """Returns the table of the cameras, their problems, a line about fusion, and a bar if the end is known."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")  # fits 80 columns
+    cameras = status.cameras()
+    for header, texts in (("camera", [c.name for c in cameras]), ("state", [c.state for c in cameras])):
+        table.add_column(header, no_wrap=True, min_width=min(max(map(len, (header, *texts))), MIN_TEXT_WIDTH))
+    for header in ("fps", "age ms", "dropped", "restarts", "agreement", "focal px", "pose"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for camera in cameras:
+        table.add_row(*_cells(camera))
+    parts: list[RenderableType] = [table]
+    parts += [Text(f"{camera.name}: {camera.note}", style="yellow") for camera in cameras if camera.note]
+    parts.append(Text(_fusion_line(status), no_wrap=True, overflow="ellipsis"))
+    parts += [Text(text) for text in (status.recording(), status.streaming()) if text]
+    if advice := status.advice():
+        parts.append(Text(advice, style="yellow"))
+    done, total = status.progress()
+    if status.config.pace == "all" and total:
+        parts += [ProgressBar(total=total, completed=done, width=60), Text(f"{done} of {total} frames")]
+    marks = ", m sets a marker" if status.config.record else ""
+    parts.append(Text(f"{status.elapsed_s():.0f} s   {status.height()}   q stops{marks}", style="dim"))
+    return Group(*parts)
+
+
+def status_line(status: RunStatus) -> str:
+    """Returns the status in one line."""
+    cameras = status.cameras()
+    if not status.telemetry.start_ns:
+        fusion = status.health(FUSION)
+        states = [f"{camera.name} {camera.state}" for camera in cameras]
+        return "Starting: " + ", ".join([*states, f"fusion {fusion.state if fusion else 'starting'}"])
+    done, total = status.progress()
+    if status.config.pace == "all" and total:
+        progress = [f"{done} of {total} frames"]
+    else:
+        progress = [_camera_text(camera) for camera in cameras]
+    facts = [f"{status.elapsed_s():.0f} s", f"{status.telemetry.poses} poses", status.mode(), *progress]
+    facts += [status.recording(), status.streaming(), status.advice()]
+    return " | ".join(fact for fact in facts if fact)
+
+
+def _cells(camera: CameraStatus) -> tuple[RenderableType, ...]:
+    agreement = "–" if camera.agreement is None else f"{camera.agreement:.0%}"
+    return (
+        Text(camera.name),
+        Text(camera.state, style=_COLOURS.get(camera.state, "red")),
+        f"{camera.rate_hz:.1f}",
+        f"{camera.age_ms:.0f}",
+        str(camera.dropped),
+        str(camera.restarts),
+        agreement,
+        camera.focal,
+        camera.pose_sd,
+    )
+
+
+def _fusion_line(status: RunStatus) -> str:
+    health, restarts = status.health(FUSION), status.states[FUSION].restarts
+    if health is None:
+        return "fusion: starting"
+    stages = ", ".join(f"{name} {ms:.1f} ms" for name, ms in health.stages_ms.items())
+    facts = [status.mode() or health.state, f"{health.rate_hz:.1f} poses/s", f"age {health.age_ms:.0f} ms"]
+    facts += [stages, health.detail, health.error, f"restarts {restarts}" if restarts else ""]
+    return "fusion: " + "   ".join(fact for fact in facts if fact)
+
+
+def _camera_text(camera: CameraStatus) -> str:
+    if camera.state not in ("ready", "running"):
+        return f"{camera.name} {camera.state}"
+    return f"{camera.name} {camera.rate_hz:.0f} fps" if camera.has_frames else f"{camera.name} no frames yet"
