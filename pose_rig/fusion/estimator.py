@@ -14,7 +14,7 @@ from pose_rig.config import ASSUMED_HEIGHT_M, FOCAL_PER_LARGER_SIDE, Config
 from pose_rig.fusion.calibration.body_scale import BodyScale
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics, gravity_aligned_rotation
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.pose.association import PersonTracker
 from pose_rig.fusion.pose.fit import TemporalPrior
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis, run_graph
@@ -51,7 +51,11 @@ class Estimator:
     """
 
     def __init__(
-        self, config: Config, engine: Engine, background: BackgroundCompute | None = None, fixed: Solved | None = None
+        self,
+        config: Config,
+        engine: Engine,
+        background: BackgroundCompute | None = None,
+        fixed: RigSolution | None = None,
     ) -> None:
         self._config, self._engine, self._background = config, engine, background or BackgroundCompute()
         self._fixed = fixed
@@ -134,7 +138,7 @@ class Estimator:
     def calibration(self) -> Calibration | None:
         """The solved cameras, None until then; those that are out are not known."""
         solved = self._rig.solved
-        return None if solved is None else replace(solved.rig.calibration, known=solved.known)
+        return None if solved is None else replace(solved.rig.cameras, known=solved.known)
 
     def set_camera(self, view: int, size_px: tuple[int, int], schema: str) -> None:
         """Sets a camera's image size and landmark set, which are known from its first frame on.
@@ -208,7 +212,7 @@ class Estimator:
         samples: Sequence[Sample | None],
         lifted: Floats,
     ) -> PoseEstimate:
-        cameras = solved.rig.calibration
+        cameras = solved.rig.cameras
         seen = hypothesis.score > 0
         distance = np.linalg.norm(pose.projected_px - hypothesis.xy_px, axis=-1) * seen * (trust > 0)[:, None]
         score = (hypothesis.score * pose.inlier * (trust > 0)[:, None]).max(0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.config import CameraConfig, Config, SolvedCamera
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
@@ -146,7 +146,7 @@ def config(views: int, **changes: object) -> Config:
 UNSOLVED = "nobody solves this rig"
 
 
-def unsolved(task: SolveTask) -> Solved | str:
+def unsolved(task: SolveTask) -> RigSolution | str:
     """Solves no rig: what is tested is how a rig does that stays settled."""
     del task
     return UNSOLVED
@@ -157,7 +157,7 @@ def fusion(
     views: int,
     size: tuple[int, int] = SIZE,
     schema: str = "rig17",
-    solve: Callable[[SolveTask], Solved | str] = self_solve,
+    solve: Callable[[SolveTask], RigSolution | str] = self_solve,
 ) -> Estimator:
     """A rig whose cameras have spoken; it averages and solves at once."""
     made = Estimator(config(views), engine, BackgroundCompute(solve=solve))

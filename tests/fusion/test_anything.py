@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
@@ -48,7 +48,7 @@ def sample(rng: np.random.Generator, t_ns: int, shape: str, person: Floats, sure
 
 
 def made(engine: Engine, known: bool, schema: str) -> Estimator:
-    fixed = Solved(CAMERAS, LENGTH_M, np.zeros((0, J, 3)), 1.0, 1.0, np.inf) if known else None
+    fixed = RigSolution(CAMERAS, LENGTH_M, np.zeros((0, J, 3)), 1.0, 1.0, np.inf) if known else None
     out = Estimator(config(VIEWS), engine, BackgroundCompute(solve=unsolved), fixed)
     for view in range(VIEWS):
         out.set_camera(view, (1280, 720), schema)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
@@ -151,7 +151,7 @@ def test_the_first_camera_may_come_last(engine: Engine) -> None:
 
 @pytest.mark.parametrize(("mode", "solve"), [("settled", unsolved), ("solved", self_solve)])
 def test_when_only_a_view_is_left_that_the_rig_does_not_know_it_carries_the_pose(
-    engine: Engine, mode: Mode, solve: Callable[[SolveTask], Solved | str]
+    engine: Engine, mode: Mode, solve: Callable[[SolveTask], RigSolution | str]
 ) -> None:
     scene = film(walk(4.0), ring(4))
     out = run(scene, fusion(engine, 4, solve=solve), lambda i, s: [*s[:3], None] if i < 90 else [None] * 3 + s[3:])

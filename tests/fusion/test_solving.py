@@ -11,7 +11,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.config import Config
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
@@ -66,11 +66,11 @@ def error_mm(scene: Scene, out: Sequence[PoseEstimate], start: int = 0) -> float
     return float(1e3 * pmpjpe(poses, scene.joints[start : len(out)]).mean())
 
 
-def sparing(times: int = 2) -> Callable[[SolveTask], Solved | str]:
+def sparing(times: int = 2) -> Callable[[SolveTask], RigSolution | str]:
     """Solves a few times, then never again: what is tested comes afterwards, and solving takes time."""
     left = [None] * times
 
-    def solve(task: SolveTask) -> Solved | str:
+    def solve(task: SolveTask) -> RigSolution | str:
         if not left:
             return unsolved(task)
         left.pop()
@@ -196,7 +196,7 @@ def test_no_pose_waits_while_the_rig_is_solved_beside_them(engine: Engine) -> No
     scene = film(walk(4.0), ring(3))
     asked, go, answered = (threading.Event() for _ in range(3))
 
-    def slowly(task: SolveTask) -> Solved | str:
+    def slowly(task: SolveTask) -> RigSolution | str:
         asked.set()
         assert go.wait(30)
         found = self_solve(task)
@@ -354,7 +354,7 @@ def test_a_remembered_rig_that_does_not_fit_is_dropped_and_that_is_said(engine: 
     scene = film(walk(3.0), ring(3))
     stop = threading.Event()
 
-    def later(task: SolveTask) -> Solved | str:
+    def later(task: SolveTask) -> RigSolution | str:
         assert stop.wait(30)
         return unsolved(task)
 

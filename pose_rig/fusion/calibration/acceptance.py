@@ -11,7 +11,7 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import FITS, MIRRORED, Solved
+from pose_rig.fusion.calibration.self_solve import FITS, MIRRORED, RigSolution
 from pose_rig.skeleton import INDEX
 
 SURE_DEG = 4.5  # rotations less sure than this cost more than full perspective gains
@@ -21,17 +21,19 @@ LENGTHS = (0.6, 1.6)  # bones of people, in shares of the average
 SAME_WAY_DEG = 15.0
 
 
-def rejection_reason(found: Solved, names: Sequence[str], up: Floats, height_m: float) -> str:
+def rejection_reason(found: RigSolution, names: Sequence[str], up: Floats, height_m: float) -> str:
     """Returns why a solution is not used and what would help, for people; empty if it may be used."""
-    calibration, known = found.calibration, np.flatnonzero(found.calibration.known).tolist()
-    if found.misfit > FITS:
-        return f"the views do not fit together yet (off by {found.misfit:.1f} × what detectors err): keep moving"
-    if found.human < HUMAN:
+    calibration, known = found.cameras, np.flatnonzero(found.cameras.known).tolist()
+    if found.validation_error > FITS:
+        return (
+            f"the views do not fit together yet (off by {found.validation_error:.1f} × what detectors err): keep moving"
+        )
+    if found.chirality < HUMAN:
         return MIRRORED
-    share = found.length / (LENGTH_PER_HEIGHT * height_m)
+    share = found.bone_length_m / (LENGTH_PER_HEIGHT * height_m)
     if share.min() < LENGTHS[0] or share.max() > LENGTHS[1]:
         return "the bones came out longer or shorter than people's: keep moving"
-    points_up = (found.bodies[:, INDEX["head"]] - found.bodies[:, [INDEX["l_ankle"], INDEX["r_ankle"]]].mean(1)) @ up
+    points_up = (found.poses[:, INDEX["head"]] - found.poses[:, [INDEX["l_ankle"], INDEX["r_ankle"]]].mean(1)) @ up
     if np.median(points_up) < 0:
         return "the person came out upside down: stand up for a moment"
     weak = [

@@ -10,7 +10,7 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.body_scale import ANKLE_HEIGHT
 from pose_rig.fusion.calibration.rotation_averaging import gravity_aligned_rotation
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.calibration.vertical import lowest_height
 from pose_rig.skeleton import INDEX
 
@@ -54,7 +54,7 @@ def fit_floor(bodies: Floats, up: Floats, height_m: float) -> tuple[Floats, floa
     return normal, float(level @ normal) - ANKLE_HEIGHT * height_m
 
 
-def to_room_frame(found: Solved, up: Floats, height_m: float, *, upright: bool = True) -> Solved:
+def to_room_frame(found: RigSolution, up: Floats, height_m: float, *, upright: bool = True) -> RigSolution:
     """Returns a solved rig in the room's axes, the origin under where the person was last.
 
     Args:
@@ -63,11 +63,9 @@ def to_room_frame(found: Solved, up: Floats, height_m: float, *, upright: bool =
         height_m: Stature.
         upright: Whether the person stood on their feet; if not, the floor is under whatever of them is lowest_height.
     """
-    cameras = found.calibration
-    normal, level = (
-        fit_floor(found.bodies, up, height_m) if upright else (up, lowest_height(found.bodies, up, height_m))
-    )
+    cameras = found.cameras
+    normal, level = fit_floor(found.poses, up, height_m) if upright else (up, lowest_height(found.poses, up, height_m))
     turn = gravity_aligned_rotation(normal, cameras.rotation[int(np.flatnonzero(cameras.known)[0])][2])
-    pelvis = found.bodies[-1, 0]
+    pelvis = found.poses[-1, 0]
     origin = pelvis - (pelvis @ normal - level) * normal
-    return replace(found, calibration=cameras.moved(turn, origin, 1.0), bodies=(found.bodies - origin) @ turn.T)
+    return replace(found, cameras=cameras.moved(turn, origin, 1.0), poses=(found.poses - origin) @ turn.T)

@@ -13,7 +13,7 @@ from pose_rig.fusion.calibration.bundle import LENGTH_OF, LENGTH_PER_HEIGHT, SPA
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import on, tracks_of
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.self_solve import FEWEST, FITS, Solved
+from pose_rig.fusion.calibration.self_solve import FEWEST, FITS, RigSolution
 
 SAME_SHAPE = 0.02  # image sizes whose sides differ by no more than this, scaled, are the same picture
 SAME_SIZE = 0.08  # a person measure_bone_lengths within this of their stature is no reason to change the rig's scale
@@ -21,7 +21,9 @@ AVERAGE_SD = 0.1  # of people's bones about the average; the rig's own triangula
 SURE = 0.3  # trust above which a detection is looked at
 
 
-def relocalise(rig: Solved, instants: Sequence[Keyframe], size_px: Floats, height_m: float | None) -> Solved | None:
+def relocalise(
+    rig: RigSolution, instants: Sequence[Keyframe], size_px: Floats, height_m: float | None
+) -> RigSolution | None:
     """Returns a rig of old, fit for use: without the cameras that see something else than they should.
 
     Args:
@@ -33,7 +35,7 @@ def relocalise(rig: Solved, instants: Sequence[Keyframe], size_px: Floats, heigh
     Returns:
         The rig with the bones of the person who is there now; None if it fits for fewer than two cameras.
     """
-    cameras = resized(rig.calibration, size_px)
+    cameras = resized(rig.cameras, size_px)
     views = np.flatnonzero(cameras.known)
     looked_at = _look(cameras, instants)
     if looked_at is None:
@@ -49,7 +51,7 @@ def relocalise(rig: Solved, instants: Sequence[Keyframe], size_px: Floats, heigh
     length, stature = _bones(state)
     scale = 1.0 if height_m is None or abs(height_m / stature - 1) < SAME_SIZE else height_m / stature
     moved = replace(cameras, known=agrees).moved(np.eye(3), np.zeros(3), scale)
-    return replace(rig, calibration=moved, length=scale * length)
+    return replace(rig, cameras=moved, bone_length_m=scale * length)
 
 
 def measure_bone_lengths(cameras: Calibration, instants: Sequence[Keyframe]) -> Floats | None:

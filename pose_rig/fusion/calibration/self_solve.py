@@ -61,27 +61,28 @@ class SolveTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Solved:
-    """A solved rig.
+class RigSolution:
+    """The solved cameras and the person's bones.
 
     Attributes:
-        calibration: The cameras, in the frame of the rig in use; else in that of the averaged rotations.
-        length: (L,) m, the person's bones (`bundle`).
-        bodies: (N,J,3) m, the poses it was solved from.
-        misfit: Median error of the detections held back, in standard deviations of a good detector: about 1.2.
-        human: −1 … 1, how surely the poses are human rather than mirrored.
-        misfit_before: The same as ``misfit`` for the rig in use so far; infinite if there was none.
+        cameras: In the frame of the rig in use; else in that of the averaged rotations.
+        bone_length_m: (L,) the person's bones (`bundle`).
+        poses: (N,J,3) m, from which the rig was solved.
+        validation_error: Median reprojection error of the detections that were not used, in standard deviations of a
+            good detector: about 1.2.
+        chirality: −1 … 1, how surely the poses are human rather than mirrored.
+        previous_error: The validation error of the rig in use so far; infinite if there was none.
     """
 
-    calibration: Calibration
-    length: Floats
-    bodies: Floats
-    misfit: float
-    human: float
-    misfit_before: float
+    cameras: Calibration
+    bone_length_m: Floats
+    poses: Floats
+    validation_error: float
+    chirality: float
+    previous_error: float
 
 
-def self_solve(task: SolveTask) -> Solved | str:
+def self_solve(task: SolveTask) -> RigSolution | str:
     """Returns the rig that explains the instants best, or why it cannot be told and what would help."""
     views = np.flatnonzero(task.known)
     instants = [i for i in task.instants if (i.weight[views] > 0).sum() > 1]
@@ -173,7 +174,7 @@ def _same_lens(state: State, sure: Floats, task: SolveTask, views: NDArray[np.in
 
 def _solved(
     state: State, sure: Floats, train: Tracks, held_back: Tracks, task: SolveTask, views: NDArray[np.int64]
-) -> Solved:
+) -> RigSolution:
     """Returns the solution in the frame of the rig in use, or of the rotations."""
     before = _in_use(task, views)
     turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ task.rotation[views]).sum(0)).T
@@ -204,7 +205,7 @@ def _solved(
     ).moved(turn, -turn.T @ shift / scale, scale)
     joints = bodies(scale * state.points @ turn.T + shift)
     misfit_before = np.inf if before is None else _misfit(before, held_back)
-    return Solved(
+    return RigSolution(
         calibration, scale * state.length, joints, _misfit(state, held_back), chirality(joints), misfit_before
     )
 

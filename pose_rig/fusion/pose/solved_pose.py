@@ -13,7 +13,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import LENGTH_OF, POINTS, SPAN
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import LEAST, NOISE, noise
-from pose_rig.fusion.calibration.self_solve import JOINTS_FROM_POINTS, Solved
+from pose_rig.fusion.calibration.self_solve import JOINTS_FROM_POINTS, RigSolution
 from pose_rig.fusion.calibration.triangulate import Rays
 from pose_rig.fusion.pose.fit import Fit, TemporalPrior, errors, fit
 from pose_rig.fusion.pose.hypothesis import Hypothesis
@@ -64,7 +64,7 @@ class SolvedPose:
 
 
 def solved_pose(
-    hypothesis: Hypothesis, rig: Solved, trust: Floats, before: TemporalPrior | None
+    hypothesis: Hypothesis, rig: RigSolution, trust: Floats, before: TemporalPrior | None
 ) -> tuple[Hypothesis, SolvedPose]:
     """Returns the pose of an instant, and the hypothesis with what the pose has cleared up.
 
@@ -74,7 +74,7 @@ def solved_pose(
         trust: (V,) weight of each view.
         before: Where the person was an instant ago; None = unknown.
     """
-    calibration, length = rig.calibration, rig.length
+    calibration, length = rig.cameras, rig.bone_length_m
     body = hypothesis.out.body[0][_POINTS].astype(float)
     size = median((length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6)).tolist())
     shape = (size * body)[None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pose_rig.errors import PoseRigError
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class BackgroundCompute:
     """
 
     executor: Executor | None = None
-    solve: Callable[[SolveTask], Solved | str] = self_solve
+    solve: Callable[[SolveTask], RigSolution | str] = self_solve
     replayed: bool = False
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import CameraState, RigState
 
@@ -25,7 +25,7 @@ def settled(state: RigState, names: Sequence[str]) -> CameraRotations:
     return CameraRotations(rotation, np.array([row.rotation_sd_deg or 0.0 for row in rows]), known)
 
 
-def solved(state: RigState, names: Sequence[str], height_m: float) -> Solved:
+def solved(state: RigState, names: Sequence[str], height_m: float) -> RigSolution:
     """Returns a solved rig; bones of an average person where an earlier version recorded none."""
     rows = _rows(state, names)
     calibration = Calibration(
@@ -41,7 +41,7 @@ def solved(state: RigState, names: Sequence[str], height_m: float) -> Solved:
     )
     average = LENGTH_PER_HEIGHT * height_m
     length = np.array(state.bones_m) if len(state.bones_m) == len(average) else average
-    return Solved(calibration, length, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
+    return RigSolution(calibration, length, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
 
 
 def _rows(state: RigState, names: Sequence[str]) -> list[CameraState]:

@@ -22,7 +22,7 @@ from pose_rig.fusion.calibration.rotation_averaging import (
     consistency_weight,
     estimate_rotations,
 )
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, has_walked, is_sideways
 from pose_rig.fusion.pose.hypothesis import Hypothesis, RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
@@ -78,7 +78,7 @@ class Rig:
         self._why = self._doubt_of_up = ""
         self._health = Consistency(views)
         self._averaging: Background[CameraRotations] = Background(learner.executor, replayed=learner.replayed)
-        self._solving: Background[Solved | str] = Background(learner.executor, replayed=learner.replayed)
+        self._solving: Background[RigSolution | str] = Background(learner.executor, replayed=learner.replayed)
         self._carried = MovingCameras(setup.moving)
         self._unplaced_s, self._waited_ns = np.zeros(views), 0
         self._mirrors = Mirrors(setup.names, setup.mirror)
@@ -132,7 +132,7 @@ class Rig:
     @property
     def focal_px(self) -> Floats:
         """(V,) focal lengths in use."""
-        return self.intrinsics.focal_px if self.solved is None else self.solved.rig.calibration.focal_px
+        return self.intrinsics.focal_px if self.solved is None else self.solved.rig.cameras.focal_px
 
     def prior(self, t_ns: int) -> RotationPrior | None:
         """Returns the cameras' rotations at an instant, None while cold."""
@@ -186,7 +186,7 @@ class Rig:
         if self._followed is not None:  # whatever there was to learn, the recording has it
             return
         self._wait(observation.t_ns, observation.present)
-        self._mirrors.look(hypothesis, pose, None if self.solved is None else self.solved.rig.calibration)
+        self._mirrors.look(hypothesis, pose, None if self.solved is None else self.solved.rig.cameras)
         if self.solved is not None and pose is not None:
             self.solved.take_back(observation.t_ns, pose, self._health, self._carried.moving)
         self._take_out(observation.t_ns)
@@ -234,13 +234,13 @@ class Rig:
     @property
     def bones_m(self) -> tuple[float, ...]:
         """(L,) m, the person's bones in a solved rig; empty until then."""
-        return () if self.solved is None else tuple(self.solved.rig.length.tolist())
+        return () if self.solved is None else tuple(self.solved.rig.bone_length_m.tolist())
 
     def nobody(self) -> None:
         """Takes in an instant at which no camera saw anybody."""
         self._health.nobody()
 
-    def finish(self) -> Solved | None:
+    def finish(self) -> RigSolution | None:
         """Solves the rig from all that is remembered and returns it; None if it cannot be."""
         if self.mode != "cold":
             self._adopt(self_solve(self.task()))
@@ -307,7 +307,7 @@ class Rig:
             self._solving.start(self._learner.solve, self.task())
             self._take_results()
 
-    def _recall(self, rig: Solved, instants: Sequence[Keyframe]) -> None:
+    def _recall(self, rig: RigSolution, instants: Sequence[Keyframe]) -> None:
         """Uses a rig of old if it still fits."""
         setup, self._remembered = self._setup, None
         recalled = relocalise(rig, instants, self.intrinsics.size_px, setup.height_m if setup.height_given else None)
@@ -322,7 +322,7 @@ class Rig:
     def task(self) -> SolveTask:
         """Returns what is to be solved as of now."""
         if self.solved is not None:
-            rotation, present = self.solved.rig.calibration.rotation, self.solved.rig.calibration
+            rotation, present = self.solved.rig.cameras.rotation, self.solved.rig.cameras
         else:
             rotation, present = (
                 (np.zeros((0, 3, 3)) if self._rotations is None else self._rotations.camera_from_rig),
@@ -343,7 +343,7 @@ class Rig:
             if work.fault:
                 self._why = f"{work.fault} It is tried again."
 
-    def _adopt(self, found: Solved | str | None) -> None:
+    def _adopt(self, found: RigSolution | str | None) -> None:
         """Goes over to a solved rig if it may be trusted; else says why not. None = nothing was found out."""
         if found is None:
             return
@@ -356,7 +356,7 @@ class Rig:
         if self.solved is not None:
             self.solved.better(found)
         else:
-            if lying is not None and has_walked(found.bodies, lying):  # it is the cameras that are turned
+            if lying is not None and has_walked(found.poses, lying):  # it is the cameras that are turned
                 up, lying, self._doubt_of_up = lying, None, ""
             self.solved = SolvedRig(to_room_frame(found, up, setup.height_m, upright=lying is None))
 

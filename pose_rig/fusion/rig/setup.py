@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pose_rig.config import ASSUMED_HEIGHT_M, CameraConfig, Config
 from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.skeleton import J
 
 
@@ -33,11 +33,11 @@ class Setup:
     mirror: Sequence[bool]
     height_m: float
     height_given: bool = False
-    remembered: Solved | None = None
-    fixed: Solved | None = None
+    remembered: RigSolution | None = None
+    fixed: RigSolution | None = None
 
 
-def setup_of(config: Config, fixed: Solved | None) -> Setup:
+def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
     """Returns what a configuration says; ``fixed`` as in `Setup`."""
     cameras, height_m = config.camera, config.height_m or ASSUMED_HEIGHT_M
     return Setup(
@@ -52,7 +52,7 @@ def setup_of(config: Config, fixed: Solved | None) -> Setup:
     )
 
 
-def remembered(cameras: Sequence[CameraConfig], height_m: float) -> Solved | None:
+def remembered(cameras: Sequence[CameraConfig], height_m: float) -> RigSolution | None:
     """Returns the rig that the cameras were solved to in an earlier run; None without two of them."""
     known = np.array([camera.solved is not None and not camera.moving for camera in cameras])
     if known.sum() < 2:
@@ -70,4 +70,4 @@ def remembered(cameras: Sequence[CameraConfig], height_m: float) -> Solved | Non
         translation_sd=np.array([row.translation_sd_m for row in rows]),
         focal_sd=np.array([row.focal_sd_px / row.focal_px for row in rows]),
     )
-    return Solved(calibration, LENGTH_PER_HEIGHT * height_m, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
+    return RigSolution(calibration, LENGTH_PER_HEIGHT * height_m, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)

@@ -16,7 +16,7 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import measure_bone_lengths
 from pose_rig.fusion.calibration.resection import Resection
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.consistency import DISAGREES, Consistency
@@ -35,35 +35,35 @@ class SolvedRig:
         rig: As solved.
     """
 
-    def __init__(self, rig: Solved) -> None:
+    def __init__(self, rig: RigSolution) -> None:
         self.rig = rig
-        self._out = np.zeros(len(rig.calibration.known), bool)
+        self._out = np.zeros(len(rig.cameras.known), bool)
         self._stranger = False
-        self._returning = {int(v): Resection() for v in np.flatnonzero(~rig.calibration.known)}
+        self._returning = {int(v): Resection() for v in np.flatnonzero(~rig.cameras.known)}
 
     @property
     def known(self) -> NDArray[np.bool_]:
         """(V,) whose place is known and believed."""
-        return self.rig.calibration.known & ~self._out
+        return self.rig.cameras.known & ~self._out
 
     @property
     def prior(self) -> RotationPrior:
         """The cameras' rotations."""
-        cameras = self.rig.calibration
+        cameras = self.rig.cameras
         sd = np.where(cameras.known, np.hypot(cameras.rotation_sd, LEAST_SD), UNKNOWN_SD)
         return RotationPrior(cameras.rotation, np.minimum(sd, UNKNOWN_SD))
 
     def forget_person(self, height_m: float) -> None:
         """Goes back to average bones: somebody else may have come."""
-        self.rig, self._stranger = replace(self.rig, length=LENGTH_PER_HEIGHT * height_m), True
+        self.rig, self._stranger = replace(self.rig, bone_length_m=LENGTH_PER_HEIGHT * height_m), True
 
     def look_at(self, instants: Sequence[Keyframe]) -> None:
         """Measures the bones of somebody new."""
         if not self._stranger:
             return
-        length = measure_bone_lengths(replace(self.rig.calibration, known=self.known), instants)
+        length = measure_bone_lengths(replace(self.rig.cameras, known=self.known), instants)
         if length is not None:
-            self.rig, self._stranger = replace(self.rig, length=length), False
+            self.rig, self._stranger = replace(self.rig, bone_length_m=length), False
 
     def take_out(self, view: int) -> None:
         """Stops believing where a camera is."""
@@ -79,7 +79,7 @@ class SolvedRig:
         for view, resection in list(self._returning.items()):
             if moving[view]:
                 continue
-            if self.rig.calibration.known[view] and self._out[view] and health.value[view] > DISAGREES:
+            if self.rig.cameras.known[view] and self._out[view] and health.value[view] > DISAGREES:
                 self._out[view] = False
                 del self._returning[view]
                 continue
@@ -95,7 +95,7 @@ class SolvedRig:
                 del self._returning[view]
 
     def _place(self, view: int, rotation: Floats, translation: Floats) -> None:
-        cameras = self.rig.calibration
+        cameras = self.rig.cameras
         here = np.arange(len(cameras.known)) == view
         moved = replace(
             cameras,
@@ -106,25 +106,27 @@ class SolvedRig:
             translation_sd=np.where(here, RESECTED_SD * np.linalg.norm(translation), cameras.translation_sd),
             focal_sd=np.where(here & ~np.isfinite(cameras.focal_sd), 1.0, cameras.focal_sd),
         )
-        self.rig = replace(self.rig, calibration=moved)
+        self.rig = replace(self.rig, cameras=moved)
         self._out[view] = False
 
-    def better(self, found: Solved) -> None:
+    def better(self, found: RigSolution) -> None:
         """Goes over to a new solution that explains what was held back as well and is surer, or explains more."""
-        old, new = self.rig.calibration, found.calibration
+        old, new = self.rig.cameras, found.cameras
         both = old.known & new.known
         surer = new.focal_sd[both].sum() < old.focal_sd[both].sum()
-        if found.misfit > WORSE_BY * found.misfit_before:
+        if found.validation_error > WORSE_BY * found.previous_error:
             return
-        if not surer and found.misfit >= found.misfit_before:
-            self.rig = replace(self.rig, length=found.length)  # the bones are those of whoever is there now
+        if not surer and found.validation_error >= found.previous_error:
+            self.rig = replace(
+                self.rig, bone_length_m=found.bone_length_m
+            )  # the bones are those of whoever is there now
             return
         kept = old.known & ~new.known  # cameras that are out keep their place until they are found elsewhere
-        self.rig = replace(found, calibration=_filled(new, old, kept))
+        self.rig = replace(found, cameras=_filled(new, old, kept))
 
     def told(self, state: CameraState, view: int) -> CameraState:
         """Returns a camera's state with what is known of its place."""
-        cameras = self.rig.calibration
+        cameras = self.rig.cameras
         return structs.replace(
             state,
             rotation=tuple(cameras.rotation[view].ravel().tolist()),

@@ -12,7 +12,7 @@ import threading
 from typing import BinaryIO
 
 from pose_rig.errors import PoseRigError
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 
 GENTLER = 3  # detectors come first, but a rig that waits for its solution is worth a little of their time
 ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -34,7 +34,7 @@ class SolverProcess:
         self._begins_or_ends = threading.Lock()
         self._one_by_one = threading.Lock()  # a fusion that begins anew asks while its former task is under way
 
-    def solve(self, task: SolveTask) -> Solved | str:
+    def solve(self, task: SolveTask) -> RigSolution | str:
         """Returns what `self_solve` says; waits for it.
 
         Raises:
@@ -43,7 +43,7 @@ class SolverProcess:
         with self._one_by_one:
             return self._solve(task)
 
-    def _solve(self, task: SolveTask) -> Solved | str:
+    def _solve(self, task: SolveTask) -> RigSolution | str:
         process = self.start()
         ours, theirs = process.stdin, process.stdout
         if ours is None or theirs is None:
@@ -51,7 +51,7 @@ class SolverProcess:
         try:
             pickle.dump(task, ours)
             ours.flush()
-            solved: Solved | str = pickle.load(theirs)  # noqa: S301
+            solved: RigSolution | str = pickle.load(theirs)  # noqa: S301
         except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:  # ValueError: `close` was quicker
             process.kill()
             process.wait()

@@ -13,7 +13,7 @@ from pose_rig.fusion.calibration.acceptance import (
     rejection_reason,
 )
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import FITS, Solved
+from pose_rig.fusion.calibration.self_solve import FITS, RigSolution
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, calibration, stroll
 
@@ -21,11 +21,11 @@ UP = np.array([0.0, 1.0, 0.0])
 NAMES = ("front", "left", "right", "back")
 
 
-def good(cameras: Calibration) -> Solved:
-    return Solved(cameras, LENGTH_M, stroll(3.0, 5.0), 1.2, 0.9, np.inf)
+def good(cameras: Calibration) -> RigSolution:
+    return RigSolution(cameras, LENGTH_M, stroll(3.0, 5.0), 1.2, 0.9, np.inf)
 
 
-def told(found: Solved) -> str:
+def told(found: RigSolution) -> str:
     return rejection_reason(found, NAMES, UP, HEIGHT_M)
 
 
@@ -50,22 +50,25 @@ def test_a_good_rig_may_be_used(views: int) -> None:
     ("change", "reason"),
     [
         (
-            {"misfit": FITS + 0.54},
+            {"validation_error": FITS + 0.54},
             "the views do not fit together yet (off by 2.5 × what detectors err): keep moving",
         ),
-        ({"misfit": np.inf}, "the views do not fit together yet (off by inf × what detectors err): keep moving"),
-        ({"human": HUMAN - 0.01}, "it cannot be told from its mirror image yet: bend your arms and knees"),
-        ({"human": -0.9}, "it cannot be told from its mirror image yet: bend your arms and knees"),
         (
-            {"length": LENGTH_M * np.where(np.arange(9) == 3, LENGTHS[1] + 0.1, 1)},
+            {"validation_error": np.inf},
+            "the views do not fit together yet (off by inf × what detectors err): keep moving",
+        ),
+        ({"chirality": HUMAN - 0.01}, "it cannot be told from its mirror image yet: bend your arms and knees"),
+        ({"chirality": -0.9}, "it cannot be told from its mirror image yet: bend your arms and knees"),
+        (
+            {"bone_length_m": LENGTH_M * np.where(np.arange(9) == 3, LENGTHS[1] + 0.1, 1)},
             "the bones came out longer or shorter than people's: keep moving",
         ),
         (
-            {"length": LENGTH_M * (LENGTHS[0] - 0.05)},
+            {"bone_length_m": LENGTH_M * (LENGTHS[0] - 0.05)},
             "the bones came out longer or shorter than people's: keep moving",
         ),
         (
-            {"bodies": stroll(3.0, 5.0) * [1, -1, -1]},
+            {"poses": stroll(3.0, 5.0) * [1, -1, -1]},
             "the person came out upside down: stand up for a moment",
         ),
     ],
@@ -76,13 +79,13 @@ def test_why_a_rig_is_not_used(change: dict[str, object], reason: str) -> None:
 
 @pytest.mark.parametrize("misfit", [FITS, 0.3])
 def test_a_rig_that_fits_is_not_refused_for_it(misfit: float) -> None:
-    assert told(replace(good(calibration(3)), misfit=misfit)) == ""
+    assert told(replace(good(calibration(3)), validation_error=misfit)) == ""
 
 
 def test_a_few_instants_upside_down_do_not_matter() -> None:
     bodies = stroll(3.0, 5.0)
     bodies[::3] *= [1, -1, -1]
-    assert told(replace(good(calibration(3)), bodies=bodies)) == ""
+    assert told(replace(good(calibration(3)), poses=bodies)) == ""
 
 
 def test_cameras_that_are_not_sure_are_named() -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.floor import fit_floor, to_room_frame
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, calibration, stroll
@@ -78,35 +78,35 @@ def test_who_is_taller_has_higher_ankles() -> None:
     assert high - low == pytest.approx(0.039, abs=1e-6)
 
 
-def anywhere(turn: Floats, known: tuple[bool, ...] = (True, True, True)) -> tuple[Solved, Floats]:
+def anywhere(turn: Floats, known: tuple[bool, ...] = (True, True, True)) -> tuple[RigSolution, Floats]:
     """A solved rig in axes of its own, and what is up there."""
     rotation, origin = rotation_from_vector(turn), np.array([4.0, -2.0, 1.0])
     cameras = calibration(3).moved(rotation, origin, 1.0)
     cameras.known[:] = known
     bodies = (SHORT_WALK - origin) @ rotation.T
-    return Solved(cameras, LENGTH_M, bodies, 1.0, 1.0, np.inf), rotation @ UP
+    return RigSolution(cameras, LENGTH_M, bodies, 1.0, 1.0, np.inf), rotation @ UP
 
 
 @pytest.mark.parametrize("turn", RIG_TURNS)
 def test_the_room_is_upright_its_origin_under_the_person(turn: Floats) -> None:
     found, up = anywhere(turn)
     room = to_room_frame(found, up, HEIGHT_M)
-    assert room.bodies[-1, 0, [0, 2]] == pytest.approx([0.0, 0.0], abs=1e-9)
-    assert room.bodies[:, :, 1] == pytest.approx(SHORT_WALK[:, :, 1], abs=0.03)
-    assert room.bodies[:, [3, 6], 1].min() == pytest.approx(0.039 * HEIGHT_M, abs=0.03)
+    assert room.poses[-1, 0, [0, 2]] == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert room.poses[:, :, 1] == pytest.approx(SHORT_WALK[:, :, 1], abs=0.03)
+    assert room.poses[:, [3, 6], 1].min() == pytest.approx(0.039 * HEIGHT_M, abs=0.03)
 
 
 @pytest.mark.parametrize("turn", RIG_TURNS)
 def test_the_first_camera_looks_along_minus_z(turn: Floats) -> None:
     found, up = anywhere(turn)
-    ahead = to_room_frame(found, up, HEIGHT_M).calibration.rotation[0, 2]
+    ahead = to_room_frame(found, up, HEIGHT_M).cameras.rotation[0, 2]
     assert ahead[0] == pytest.approx(0.0, abs=1e-9)
     assert ahead[2] < -0.7
 
 
 def test_the_first_camera_that_is_known() -> None:
     found, up = anywhere(RIG_TURNS[0], (False, True, True))
-    ahead = to_room_frame(found, up, HEIGHT_M).calibration.rotation[1, 2]
+    ahead = to_room_frame(found, up, HEIGHT_M).cameras.rotation[1, 2]
     assert ahead[0] == pytest.approx(0.0, abs=1e-9)
     assert ahead[2] < -0.7
 
@@ -114,14 +114,14 @@ def test_the_first_camera_that_is_known() -> None:
 def test_cameras_and_people_move_together() -> None:
     found, up = anywhere(RIG_TURNS[1])
     room = to_room_frame(found, up, HEIGHT_M)
-    before, after = found.calibration.project(found.bodies), room.calibration.project(room.bodies)
+    before, after = found.cameras.project(found.poses), room.cameras.project(room.poses)
     assert after[0] == pytest.approx(before[0])
     assert after[1] == pytest.approx(before[1])
-    assert np.linalg.det(room.calibration.rotation) == pytest.approx(np.ones(3))
-    assert room.length is found.length
+    assert np.linalg.det(room.cameras.rotation) == pytest.approx(np.ones(3))
+    assert room.bone_length_m is found.bone_length_m
 
 
 def test_cameras_stand_above_the_floor() -> None:
     found, up = anywhere(RIG_TURNS[0])
-    heights = to_room_frame(found, up, HEIGHT_M).calibration.centre[:, 1]
+    heights = to_room_frame(found, up, HEIGHT_M).cameras.centre[:, 1]
     assert heights == pytest.approx(calibration(3).centre[:, 1], abs=0.05)

@@ -9,7 +9,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import relocalise, resized
-from pose_rig.fusion.calibration.self_solve import FEWEST, Solved
+from pose_rig.fusion.calibration.self_solve import FEWEST, RigSolution
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import J
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, SIZE_PX, calibration, remembered, stroll
@@ -19,8 +19,8 @@ SIZES = CAMERAS.size_px
 WALK = stroll(3.0, 10.0)
 
 
-def of_old(cameras: Calibration = CAMERAS, length: Floats = LENGTH_M) -> Solved:
-    return Solved(cameras, length, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
+def of_old(cameras: Calibration = CAMERAS, length: Floats = LENGTH_M) -> RigSolution:
+    return RigSolution(cameras, length, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
 
 
 def seen_by(cameras: Calibration, seed: int = 0) -> list[Keyframe]:
@@ -39,9 +39,9 @@ def moved(view: int, deg: float) -> Calibration:
 def test_a_rig_that_still_stands_is_used(seed: int) -> None:
     rig = relocalise(of_old(), seen_by(CAMERAS, seed), SIZES, None)
     assert rig is not None
-    assert rig.calibration.known.all()
-    assert rig.calibration.centre == pytest.approx(CAMERAS.centre)
-    assert rig.calibration.rotation == pytest.approx(CAMERAS.rotation)
+    assert rig.cameras.known.all()
+    assert rig.cameras.centre == pytest.approx(CAMERAS.centre)
+    assert rig.cameras.rotation == pytest.approx(CAMERAS.rotation)
 
 
 @pytest.mark.parametrize("view", range(4))
@@ -49,7 +49,7 @@ def test_a_rig_that_still_stands_is_used(seed: int) -> None:
 def test_the_camera_that_was_moved_is_found(view: int, deg: float) -> None:
     rig = relocalise(of_old(), seen_by(moved(view, deg)), SIZES, None)
     assert rig is not None
-    assert np.array_equal(rig.calibration.known, np.arange(4) != view)
+    assert np.array_equal(rig.cameras.known, np.arange(4) != view)
 
 
 def test_a_rig_that_was_rebuilt_is_not_used() -> None:
@@ -61,7 +61,7 @@ def test_a_camera_that_was_not_known_stays_so() -> None:
     known = np.array([True, False, True, True])
     rig = relocalise(of_old(replace(CAMERAS, known=known)), seen_by(CAMERAS), SIZES, None)
     assert rig is not None
-    assert np.array_equal(rig.calibration.known, known)
+    assert np.array_equal(rig.cameras.known, known)
 
 
 def test_too_little_seen_verifies_nothing() -> None:
@@ -77,25 +77,25 @@ def test_a_camera_that_saw_nobody_is_not_verified() -> None:
     unseen = [replace(i, weight=np.array([1.0, 1.0, 0.0, 1.0])) for i in seen_by(CAMERAS)]
     rig = relocalise(of_old(), unseen, SIZES, None)
     assert rig is not None
-    assert rig.calibration.known.tolist() == [True, True, False, True]
+    assert rig.cameras.known.tolist() == [True, True, False, True]
 
 
 def test_the_bones_are_those_of_who_is_there_now() -> None:
     rig = relocalise(of_old(length=1.2 * LENGTH_M), seen_by(CAMERAS), SIZES, None)
     assert rig is not None
-    assert rig.length / LENGTH_M == pytest.approx(np.ones(len(LENGTH_M)), abs=0.2)
-    assert np.median(rig.length / LENGTH_M) == pytest.approx(1.0, abs=0.08)
+    assert rig.bone_length_m / LENGTH_M == pytest.approx(np.ones(len(LENGTH_M)), abs=0.2)
+    assert np.median(rig.bone_length_m / LENGTH_M) == pytest.approx(1.0, abs=0.08)
 
 
 def test_a_height_that_is_given_sets_the_scale() -> None:
     usual, taller = (relocalise(of_old(), seen_by(CAMERAS), SIZES, height) for height in (None, 1.1 * HEIGHT_M))
     assert usual is not None
     assert taller is not None
-    factor = taller.calibration.centre / usual.calibration.centre
+    factor = taller.cameras.centre / usual.cameras.centre
     assert factor == pytest.approx(np.full((4, 3), factor[0, 0]))
     assert factor[0, 0] == pytest.approx(1.1, rel=0.08)
-    assert taller.length == pytest.approx(factor[0, 0] * usual.length)
-    assert taller.calibration.rotation == pytest.approx(usual.calibration.rotation)
+    assert taller.bone_length_m == pytest.approx(factor[0, 0] * usual.bone_length_m)
+    assert taller.cameras.rotation == pytest.approx(usual.cameras.rotation)
 
 
 def test_focal_lengths_follow_the_size_of_the_pictures() -> None:
@@ -106,7 +106,7 @@ def test_focal_lengths_follow_the_size_of_the_pictures() -> None:
     instants = [replace(i, xy_px=0.5 * i.xy_px) for i in seen_by(CAMERAS)]
     rig = relocalise(of_old(), instants, 0.5 * SIZES, None)
     assert rig is not None
-    assert rig.calibration.known.all()
+    assert rig.cameras.known.all()
 
 
 def test_a_picture_of_another_shape_is_another_camera() -> None:

@@ -10,7 +10,7 @@ from pose_rig.chirality import chirality
 from pose_rig.fusion.calibration.bundle import LENGTH_OF, POINTS, SPAN
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.self_solve import FEWEST, FITS, HOLD_BACK, Solved, SolveTask, bodies, self_solve
+from pose_rig.fusion.calibration.self_solve import FEWEST, FITS, HOLD_BACK, RigSolution, SolveTask, bodies, self_solve
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import (
@@ -36,30 +36,30 @@ def instants_of(cameras: Calibration, seed: int | None = 0) -> list[Keyframe]:
     return remembered(WALK, cameras, seed=seed, fps=RATE_HZ)
 
 
-def rig_of(given: SolveTask) -> Solved:
+def rig_of(given: SolveTask) -> RigSolution:
     found = self_solve(given)
-    assert isinstance(found, Solved), found
+    assert isinstance(found, RigSolution), found
     return found
 
 
-def solved(cameras: Calibration, seed: int | None = 0) -> Solved:
+def solved(cameras: Calibration, seed: int | None = 0) -> RigSolution:
     return rig_of(task(instants_of(cameras, seed), cameras, seed=seed or 0))
 
 
 @pytest.fixture(scope="module")
-def three() -> Solved:
+def three() -> RigSolution:
     """Three cameras of one model."""
     return solved(calibration(3))
 
 
-def focal_off(found: Solved, cameras: Calibration) -> Floats:
+def focal_off(found: RigSolution, cameras: Calibration) -> Floats:
     """(V,) share by which focal lengths are off."""
-    return np.abs(found.calibration.focal_px / cameras.focal_px - 1)
+    return np.abs(found.cameras.focal_px / cameras.focal_px - 1)
 
 
-def pose_error_m(found: Solved) -> float:
+def pose_error_m(found: RigSolution) -> float:
     """Median distance of a joint, once the whole walk is moved, turned and stretched onto the truth; never mirrored."""
-    got, true = points_of(found.bodies).reshape(-1, 3), points_of(LEARNED).reshape(-1, 3)
+    got, true = points_of(found.poses).reshape(-1, 3), points_of(LEARNED).reshape(-1, 3)
     return float(np.median(np.linalg.norm(aligned(got, true) - true, axis=-1)))
 
 
@@ -69,46 +69,46 @@ def pose_error_m(found: Solved) -> float:
 def test_unknown_cameras_are_found(views: int, focal_px: tuple[float, ...], seed: int) -> None:
     cameras = calibration(views, focal_px=focal_px)
     found = solved(cameras, seed)
-    got = found.calibration
+    got = found.cameras
     assert relative_deg(got.rotation, cameras.rotation).max() < 1.5
     assert focal_off(found, cameras).max() < 0.06 if len(focal_px) == 1 else 0.09
     assert got.known.all()
     assert pose_error_m(found) < 0.03
-    assert chirality(found.bodies) > 0.3
-    assert found.human > 0.3
-    assert 0.3 < found.misfit < FITS
-    assert found.misfit_before == np.inf
+    assert chirality(found.poses) > 0.3
+    assert found.chirality > 0.3
+    assert 0.3 < found.validation_error < FITS
+    assert found.previous_error == np.inf
     off_deg = angle_deg(got.rotation @ got.rotation[0].T, cameras.rotation @ cameras.rotation[0].T)[1:]
     assert (off_deg < 4 * np.degrees(got.rotation_sd).max()).all()
 
 
-def test_two_cameras_are_found_too_less_exactly(three: Solved) -> None:
+def test_two_cameras_are_found_too_less_exactly(three: RigSolution) -> None:
     cameras = calibration(2)
     found = solved(cameras)
-    assert relative_deg(found.calibration.rotation, cameras.rotation).max() < 3
+    assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 3
     assert focal_off(found, cameras).max() < 0.12
     assert pose_error_m(found) < 0.05
-    assert chirality(found.bodies) > 0.3
-    assert found.calibration.focal_sd.max() > three.calibration.focal_sd.max()
+    assert chirality(found.poses) > 0.3
+    assert found.cameras.focal_sd.max() > three.cameras.focal_sd.max()
 
 
-def test_the_person_is_as_tall_as_they_say(three: Solved) -> None:
-    span = np.median(np.linalg.norm(SPAN @ points_of(three.bodies), axis=-1), axis=0)
+def test_the_person_is_as_tall_as_they_say(three: RigSolution) -> None:
+    span = np.median(np.linalg.norm(SPAN @ points_of(three.poses), axis=-1), axis=0)
     assert np.median(span / LENGTH_M[LENGTH_OF]) == pytest.approx(1.0, abs=0.06)
-    assert three.length.sum() == pytest.approx(LENGTH_M.sum(), rel=0.06)
+    assert three.bone_length_m.sum() == pytest.approx(LENGTH_M.sum(), rel=0.06)
 
 
 def test_without_noise_the_person_is_as_tall_as_they_say() -> None:
     found = solved(calibration(3), None)
-    assert found.length == pytest.approx(LENGTH_M, rel=0.05)
+    assert found.bone_length_m == pytest.approx(LENGTH_M, rel=0.05)
     assert pose_error_m(found) < 0.004
 
 
-def test_the_same_instants_give_the_same_rig(three: Solved) -> None:
+def test_the_same_instants_give_the_same_rig(three: RigSolution) -> None:
     again = solved(calibration(3))
-    assert np.array_equal(three.calibration.rotation, again.calibration.rotation)
-    assert np.array_equal(three.calibration.focal_px, again.calibration.focal_px)
-    assert np.array_equal(three.bodies, again.bodies)
+    assert np.array_equal(three.cameras.rotation, again.cameras.rotation)
+    assert np.array_equal(three.cameras.focal_px, again.cameras.focal_px)
+    assert np.array_equal(three.poses, again.poses)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -119,14 +119,14 @@ def test_from_mirrored_rotations_the_rig_is_not_mirrored(seed: int) -> None:
     if isinstance(found, str):
         assert found == "it cannot be told from its mirror image yet: bend your arms and knees"
     else:
-        assert chirality(found.bodies) > 0.3
-        assert relative_deg(found.calibration.rotation, cameras.rotation).max() < 2
+        assert chirality(found.poses) > 0.3
+        assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 2
 
 
 def test_from_rotations_far_off_the_pictures_themselves_help() -> None:
     cameras = calibration(4)
     found = rig_of(task(instants_of(cameras), cameras, off_deg=40.0))
-    assert relative_deg(found.calibration.rotation, cameras.rotation).max() < 1.5
+    assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.5
 
 
 def test_the_frame_is_that_of_the_averaged_rotations() -> None:
@@ -134,17 +134,17 @@ def test_the_frame_is_that_of_the_averaged_rotations() -> None:
     turn = rotation_from_vector(np.array([0.4, 2.0, -0.3]))
     given = task(instants_of(cameras), cameras, off_deg=1.0)
     found = rig_of(replace(given, rotation=given.rotation @ turn))
-    assert angle_deg(found.calibration.rotation, cameras.rotation @ turn).max() < 2.5
+    assert angle_deg(found.cameras.rotation, cameras.rotation @ turn).max() < 2.5
 
 
 def test_the_frame_of_a_rig_in_use_is_kept() -> None:
     cameras = calibration(3)
     present = cameras.moved(rotation_from_vector(np.array([0.1, 1.5, 0.2])), np.array([1.0, -0.5, 2.0]), 1.0)
     found = rig_of(replace(task(instants_of(cameras), cameras), present=present))
-    assert angle_deg(found.calibration.rotation, present.rotation).max() < 2
+    assert angle_deg(found.cameras.rotation, present.rotation).max() < 2
     there = (WALK[:, 0] - [1.0, -0.5, 2.0]) @ rotation_from_vector(np.array([0.1, 1.5, 0.2])).T
-    assert np.median(found.bodies[:, 0], axis=0) == pytest.approx(np.median(there, axis=0), abs=0.35)
-    assert found.misfit_before == pytest.approx(found.misfit, rel=0.1)
+    assert np.median(found.poses[:, 0], axis=0) == pytest.approx(np.median(there, axis=0), abs=0.35)
+    assert found.previous_error == pytest.approx(found.validation_error, rel=0.1)
 
 
 def test_a_rig_in_use_that_is_wrong_fits_worse() -> None:
@@ -155,12 +155,12 @@ def test_a_rig_in_use_that_is_wrong_fits_worse() -> None:
         cameras, rotation=turn @ cameras.rotation, translation=(turn @ cameras.translation[..., None])[..., 0]
     )
     found = rig_of(replace(task(instants_of(cameras), cameras), present=bumped))
-    assert found.misfit < 0.8 * found.misfit_before
-    assert relative_deg(found.calibration.rotation, cameras.rotation).max() < 1.5
+    assert found.validation_error < 0.8 * found.previous_error
+    assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.5
 
 
-def test_cameras_of_one_model_get_one_focal_length(three: Solved) -> None:
-    focal = three.calibration.focal_px
+def test_cameras_of_one_model_get_one_focal_length(three: RigSolution) -> None:
+    focal = three.cameras.focal_px
     assert np.ptp(focal) / focal.mean() < 0.015
 
 
@@ -174,13 +174,13 @@ def test_a_focal_length_that_is_given_is_kept() -> None:
     given = task(instants_of(cameras), cameras)
     intrinsics = replace(given.intrinsics, focal_px=np.array([800.0, 1152.0, 1152.0]))
     found = rig_of(replace(given, intrinsics=intrinsics, given=np.array([True, False, False])))
-    assert found.calibration.focal_px[0] == pytest.approx(800.0, rel=0.03)
-    assert relative_deg(found.calibration.rotation, cameras.rotation).max() < 1.5
+    assert found.cameras.focal_px[0] == pytest.approx(800.0, rel=0.03)
+    assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.5
 
 
 def test_a_strong_radial_term_is_found_where_people_fill_the_picture() -> None:
     cameras = calibration(3, focal_px=(620.0,), k1=-0.12, distance_m=2.6)
-    k1 = solved(cameras, None).calibration.k1
+    k1 = solved(cameras, None).cameras.k1
     assert (k1 < -0.03).all()  # a third at least: the rest is held back by what lenses usually are
 
 
@@ -189,7 +189,7 @@ def test_a_camera_that_is_not_known_has_no_place() -> None:
     given = task(instants_of(cameras), cameras)
     known = np.array([True, True, False, True])
     found = rig_of(replace(given, known=known))
-    got = found.calibration
+    got = found.cameras
     assert np.array_equal(got.known, known)
     assert np.isinf(got.rotation_sd[2])
     assert np.isinf(got.focal_sd[2])
@@ -218,7 +218,7 @@ def test_somebody_who_stands_still_is_no_error() -> None:
     cameras = calibration(3)
     still = remembered(np.tile(WALK[:1], (20, 1, 1)), cameras)
     found = self_solve(task(still, cameras))
-    assert isinstance(found, str) or np.isfinite(found.calibration.rotation).all()
+    assert isinstance(found, str) or np.isfinite(found.cameras.rotation).all()
 
 
 def test_bodies_have_their_middles() -> None:

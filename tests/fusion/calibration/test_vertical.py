@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 from pose_rig.fusion.calibration.vertical import (
     VERTICAL_FROM_CAMERAS,
     VERTICAL_UNCERTAIN,
@@ -44,7 +44,10 @@ def rolled(cameras: Cameras, deg: float) -> Cameras:
 
 
 def fused(
-    engine: Engine, motion: Floats, cameras: Cameras = RING, solve: Callable[[SolveTask], Solved | str] = self_solve
+    engine: Engine,
+    motion: Floats,
+    cameras: Cameras = RING,
+    solve: Callable[[SolveTask], RigSolution | str] = self_solve,
 ) -> tuple[Estimator, list[PoseEstimate]]:
     views = len(cameras.rotation)
     made = Estimator(config(views), engine, BackgroundCompute(solve=solve))
@@ -63,7 +66,7 @@ def tilt_deg(out: PoseEstimate, cameras: Cameras) -> float:
 @pytest.mark.parametrize("solve", [self_solve, unsolved])
 @pytest.mark.parametrize(("turn", "height_m"), [(LYING, 0.3), (HANGING, 1.3)], ids=["lying", "hanging"])
 def test_somebody_who_is_never_upright_does_not_turn_the_room(
-    engine: Engine, turn: Floats, height_m: float, solve: Callable[[SolveTask], Solved | str]
+    engine: Engine, turn: Floats, height_m: float, solve: Callable[[SolveTask], RigSolution | str]
 ) -> None:
     made, out = fused(engine, on_the_spot(6.0, turn, height_m), solve=solve)
     assert out[-1].mode == ("solved" if solve is self_solve else "settled")

@@ -7,7 +7,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.estimator import own_lifts
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
@@ -20,7 +20,7 @@ PEOPLE = acrobat(6)
 BODY = PEOPLE[0]
 CAMERAS = calibration(3)
 ALL = np.ones(3)
-RIG = Solved(CAMERAS, LENGTH_M, np.zeros((0, J, 3)), 1.0, 1.0, np.inf)
+RIG = RigSolution(CAMERAS, LENGTH_M, np.zeros((0, J, 3)), 1.0, 1.0, np.inf)
 WRIST = INDEX["l_wrist"]
 
 

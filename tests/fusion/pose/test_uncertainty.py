@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose.uncertainty import ALONE_M, DISTANCE, inflate_covariance
@@ -31,7 +31,7 @@ def of(*parts: str) -> list[int]:
 def fused(engine: Engine, score: Floats, motion: Floats = WALK) -> list[PoseEstimate]:
     """A motion before a known rig, detected as scored (V,T,J)."""
     made = Estimator(
-        config(VIEWS), engine, BackgroundCompute(solve=unsolved), Solved(CAMERAS, LENGTH_M, WALK, 1.0, 1.0, np.inf)
+        config(VIEWS), engine, BackgroundCompute(solve=unsolved), RigSolution(CAMERAS, LENGTH_M, WALK, 1.0, 1.0, np.inf)
     )
     for view in range(VIEWS):
         made.set_camera(view, (1280, 720), "rig17")

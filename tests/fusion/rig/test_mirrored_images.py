@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.self_solve import Solved, SolveTask, self_solve
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.association import shape_of
 from pose_rig.fusion.pose.sync import Sample
@@ -37,7 +37,7 @@ def notes(
     scene: Scene,
     odd: Sequence[int],
     how: Callable[[Floats], Floats] = as_seen_in_a_mirror,
-    solve: Callable[[SolveTask], Solved | str] = self_solve,
+    solve: Callable[[SolveTask], RigSolution | str] = self_solve,
 ) -> list[str]:
     """What is said of every camera after a while; the odd ones show the person otherwise."""
     views = len(scene.xy_px)
@@ -63,7 +63,9 @@ def scene() -> Scene:
 
 
 @pytest.mark.parametrize("solve", [self_solve, unsolved])
-def test_one_mirrored_camera_is_named(engine: Engine, scene: Scene, solve: Callable[[SolveTask], Solved | str]) -> None:
+def test_one_mirrored_camera_is_named(
+    engine: Engine, scene: Scene, solve: Callable[[SolveTask], RigSolution | str]
+) -> None:
     assert notes(engine, scene, [1], solve=solve)[1] == MINE
 
 

@@ -37,21 +37,21 @@ def test_a_recorded_rig_is_that_rig_to_the_last_bit(solved: Estimator) -> None:
     assert cameras is not None
     read = followed.solved(state_of(solved), NAMES, 1.7)
     for field in ("rotation", "translation", "focal_px", "k1", "size_px", "known", "translation_sd"):
-        np.testing.assert_array_equal(getattr(read.calibration, field), getattr(cameras, field), err_msg=field)
-    np.testing.assert_array_equal(read.length, solved.rig_state().bones_m)
+        np.testing.assert_array_equal(getattr(read.cameras, field), getattr(cameras, field), err_msg=field)
+    np.testing.assert_array_equal(read.bone_length_m, solved.rig_state().bones_m)
     for field in ("rotation_sd", "focal_sd"):  # told in other units
-        np.testing.assert_allclose(getattr(read.calibration, field), getattr(cameras, field), rtol=1e-12)
+        np.testing.assert_allclose(getattr(read.cameras, field), getattr(cameras, field), rtol=1e-12)
 
 
 def test_a_recording_of_an_earlier_version_has_average_bones(solved: Estimator) -> None:
     state = msgspec.structs.replace(state_of(solved), bones_m=())
-    np.testing.assert_array_equal(followed.solved(state, NAMES, 1.8).length, LENGTH_PER_HEIGHT * 1.8)
+    np.testing.assert_array_equal(followed.solved(state, NAMES, 1.8).bone_length_m, LENGTH_PER_HEIGHT * 1.8)
 
 
 def test_cameras_that_are_not_told_are_not_known(solved: Estimator) -> None:
     state = state_of(solved)
     less = msgspec.structs.replace(state, cameras=state.cameras[:2])
-    assert followed.solved(less, NAMES, 1.7).calibration.known.tolist() == [True, True, False]
+    assert followed.solved(less, NAMES, 1.7).cameras.known.tolist() == [True, True, False]
     assert followed.settled(less, NAMES).known.tolist() == [True, True, False]
 
 

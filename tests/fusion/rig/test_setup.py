@@ -44,7 +44,7 @@ def test_what_the_user_says_is_taken_over() -> None:
 def test_a_solved_rig_is_remembered_as_it_was() -> None:
     rig = remembered((camera("a", FRONT), camera("b"), camera("c", SIDE)), 1.8)
     assert rig is not None
-    cameras = rig.calibration
+    cameras = rig.cameras
     assert cameras.known.tolist() == [True, False, True]
     assert np.array_equal(cameras.rotation[[0, 2]], [STRAIGHT, QUARTER])
     assert cameras.translation[[0, 2]].tolist() == [[0.1, 1.2, 4.0], [0.2, 1.1, 3.0]]
@@ -54,7 +54,7 @@ def test_a_solved_rig_is_remembered_as_it_was() -> None:
     assert np.degrees(cameras.rotation_sd[0]) == pytest.approx(1.5)
     assert cameras.translation_sd[0] == 0.03
     assert cameras.focal_sd[0] == pytest.approx(0.02)
-    assert np.allclose(rig.length, LENGTH_PER_HEIGHT * 1.8)
+    assert np.allclose(rig.bone_length_m, LENGTH_PER_HEIGHT * 1.8)
     assert all(np.isfinite(getattr(cameras, name)).all() for name in ("rotation", "translation", "focal_px", "size_px"))
 
 
@@ -74,7 +74,7 @@ def test_less_than_two_cameras_that_stayed_are_no_rig(cameras: tuple[CameraConfi
 def test_a_camera_that_is_carried_about_now_stands_nowhere() -> None:
     rig = remembered((camera("a", FRONT), camera("b", SIDE), camera("c", SIDE, moving=True)), 1.7)
     assert rig is not None
-    assert rig.calibration.known.tolist() == [True, True, False]
+    assert rig.cameras.known.tolist() == [True, True, False]
 
 
 def test_a_rig_that_was_solved_is_handed_on() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import Solved
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.consistency import Consistency
 from pose_rig.fusion.rig.solved_rig import SolvedRig
@@ -24,8 +24,10 @@ SD = 0.002  # about 2 px
 STILL = np.zeros(VIEWS, bool)
 
 
-def solved(cameras: Calibration | None = None, **changes: float) -> Solved:
-    rig = Solved(cameras or calibration(VIEWS), LENGTH_PER_HEIGHT * HEIGHT_M, np.zeros((0, J, 3)), 1.2, 1.0, np.inf)
+def solved(cameras: Calibration | None = None, **changes: float) -> RigSolution:
+    rig = RigSolution(
+        cameras or calibration(VIEWS), LENGTH_PER_HEIGHT * HEIGHT_M, np.zeros((0, J, 3)), 1.2, 1.0, np.inf
+    )
     return replace(rig, **changes)  # type: ignore[arg-type]
 
 
@@ -62,7 +64,7 @@ def watch(rig: SolvedRig, true: Calibration, seconds: float, moving: Floats | No
     """Shows a rig what cameras that stand elsewhere see."""
     health = Consistency(VIEWS)
     for n, joints in enumerate(stroll(seconds, FPS)):
-        pose, t_ns = pose_of(joints, rig.rig.calibration, true), round(n * 1e9 / FPS)
+        pose, t_ns = pose_of(joints, rig.rig.cameras, true), round(n * 1e9 / FPS)
         health.update(t_ns, ~STILL, pose.agreement)
         rig.take_back(t_ns, pose, health, STILL if moving is None else moving.astype(bool))
     return health
@@ -80,8 +82,8 @@ def test_a_camera_that_agrees_again_is_back_where_it_was() -> None:
     rig.take_out(BUMPED)
     watch(rig, true, 0.2)
     assert rig.known.all()
-    assert np.array_equal(rig.rig.calibration.rotation, true.rotation)
-    assert np.array_equal(rig.rig.calibration.translation, true.translation)
+    assert np.array_equal(rig.rig.cameras.rotation, true.rotation)
+    assert np.array_equal(rig.rig.cameras.translation, true.translation)
 
 
 def test_a_camera_that_stands_elsewhere_is_placed_there_after_a_second() -> None:
@@ -92,7 +94,7 @@ def test_a_camera_that_stands_elsewhere_is_placed_there_after_a_second() -> None
     assert not rig.known[BUMPED]
     health = watch(rig, true, 1.2)
     assert rig.known.all()
-    found = rig.rig.calibration
+    found = rig.rig.cameras
     assert angle_deg(found.rotation[BUMPED], true.rotation[BUMPED]) < 0.01
     assert np.linalg.norm(found.translation[BUMPED] - true.translation[BUMPED]) < 1e-3
     others = np.arange(VIEWS) != BUMPED
@@ -111,8 +113,8 @@ def test_a_camera_that_comes_late_is_placed_by_what_the_others_see() -> None:
     assert not rig.known[BUMPED]
     watch(rig, true, 1.2)
     assert rig.known.all()
-    assert angle_deg(rig.rig.calibration.rotation[BUMPED], true.rotation[BUMPED]) < 0.01
-    assert np.isfinite(rig.rig.calibration.focal_sd).all()
+    assert angle_deg(rig.rig.cameras.rotation[BUMPED], true.rotation[BUMPED]) < 0.01
+    assert np.isfinite(rig.rig.cameras.focal_sd).all()
 
 
 def test_a_camera_that_sees_something_else_stays_out() -> None:
@@ -166,9 +168,9 @@ def other(cameras: Calibration, focal_sd: float) -> Calibration:
 )
 def test_a_new_solution_is_used_only_if_it_is_better(misfit: float, before: float, focal_sd: float, used: bool) -> None:
     old = calibration(VIEWS)
-    rig, found = SolvedRig(solved(old)), solved(other(old, focal_sd), misfit=misfit, misfit_before=before)
+    rig, found = SolvedRig(solved(old)), solved(other(old, focal_sd), validation_error=misfit, previous_error=before)
     rig.better(found)
-    assert np.array_equal(rig.rig.calibration.focal_px, (found if used else solved(old)).calibration.focal_px)
+    assert np.array_equal(rig.rig.cameras.focal_px, (found if used else solved(old)).cameras.focal_px)
 
 
 def test_a_better_solution_leaves_cameras_that_are_out_where_they_were() -> None:
@@ -177,11 +179,11 @@ def test_a_better_solution_leaves_cameras_that_are_out_where_they_were() -> None
     rig.take_out(BUMPED)
     new = unknown(other(old, 0.005), BUMPED)
     new = replace(new, rotation=np.where(new.known[:, None, None], new.rotation, np.eye(3)))
-    rig.better(solved(new, misfit=1.0, misfit_before=1.2))
+    rig.better(solved(new, validation_error=1.0, previous_error=1.2))
     assert rig.known.tolist() == [True, True, False, True]
-    assert np.array_equal(rig.rig.calibration.rotation[BUMPED], old.rotation[BUMPED])
-    assert rig.rig.calibration.focal_px[BUMPED] == old.focal_px[BUMPED]
-    watch(rig, replace(old, focal_px=rig.rig.calibration.focal_px), 0.3)
+    assert np.array_equal(rig.rig.cameras.rotation[BUMPED], old.rotation[BUMPED])
+    assert rig.rig.cameras.focal_px[BUMPED] == old.focal_px[BUMPED]
+    watch(rig, replace(old, focal_px=rig.rig.cameras.focal_px), 0.3)
     assert rig.known.all()  # and there it is found again
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pose_rig.fusion.calibration.self_solve import Solved, self_solve
+from pose_rig.fusion.calibration.self_solve import RigSolution, self_solve
 from pose_rig.fusion.rig.solver_process import SolverLostError, SolverProcess, serve
 from tests.fusion.simulated import calibration, remembered, stroll, task
 
@@ -26,12 +26,12 @@ def solver() -> Iterator[SolverProcess]:
     made.close()
 
 
-def same(a: Solved | str, b: Solved | str) -> bool:
-    assert isinstance(a, Solved)
-    assert isinstance(b, Solved)
+def same(a: RigSolution | str, b: RigSolution | str) -> bool:
+    assert isinstance(a, RigSolution)
+    assert isinstance(b, RigSolution)
     fields = ("rotation", "translation", "focal_px", "k1", "known", "rotation_sd", "translation_sd", "focal_sd")
-    return all(np.array_equal(getattr(a.calibration, f), getattr(b.calibration, f)) for f in fields) and np.array_equal(
-        a.bodies, b.bodies
+    return all(np.array_equal(getattr(a.cameras, f), getattr(b.cameras, f)) for f in fields) and np.array_equal(
+        a.poses, b.poses
     )
 
 
@@ -71,10 +71,10 @@ def test_it_finds_what_would_be_found_here_and_stays_for_the_next_task(solver: S
     assert same(first, solver.solve(SMALL))
     assert process_of(solver).pid == number
     here = self_solve(SMALL)
-    assert isinstance(here, Solved)
-    assert isinstance(first, Solved)
-    assert np.allclose(first.calibration.rotation, here.calibration.rotation, atol=1e-6)
-    assert np.allclose(first.calibration.translation, here.calibration.translation, atol=1e-5)
+    assert isinstance(here, RigSolution)
+    assert isinstance(first, RigSolution)
+    assert np.allclose(first.cameras.rotation, here.cameras.rotation, atol=1e-6)
+    assert np.allclose(first.cameras.translation, here.cameras.translation, atol=1e-5)
 
 
 def test_why_a_rig_cannot_be_solved_comes_back(solver: SolverProcess) -> None:
@@ -94,15 +94,15 @@ def test_a_process_that_was_killed_at_work_is_told_once_and_then_there_is_a_new_
     assert isinstance(lost, SolverLostError)
     assert lost.cause == "The process that solves the rig has died."
     assert lost.remedy == "It is started again with the next attempt."
-    assert isinstance(solver.solve(SMALL), Solved)
+    assert isinstance(solver.solve(SMALL), RigSolution)
 
 
 def test_a_process_that_was_killed_at_rest_is_replaced_and_nothing_is_told(solver: SolverProcess) -> None:
-    assert isinstance(solver.solve(SMALL), Solved)
+    assert isinstance(solver.solve(SMALL), RigSolution)
     idle = process_of(solver)
     idle.kill()
     idle.wait()
-    assert isinstance(solver.solve(SMALL), Solved)
+    assert isinstance(solver.solve(SMALL), RigSolution)
     assert process_of(solver).pid != idle.pid
 
 
