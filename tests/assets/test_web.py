@@ -1,4 +1,4 @@
-"""Opening addresses on the loopback."""
+"""Opening URLs on the loopback interface."""
 
 import base64
 import shutil
@@ -26,19 +26,19 @@ def basic(login: str) -> str:
     return "Basic " + base64.b64encode(login.encode()).decode()
 
 
-def test_it_reads_what_is_there(site: Site) -> None:
+def test_a_url_is_read(site: Site) -> None:
     site.pages["/a"] = Page(b"content")
     answer = open_url(f"{site.url}/a", Access(), {"Range": "bytes=3-"})
     assert (answer.status, answer.read()) == (206, b"tent")
     answer.close()
 
 
-def test_a_password_is_sent_and_never_shown(site: Site) -> None:
+def test_a_password_is_sent_and_not_shown_in_errors(site: Site) -> None:
     url = site.url.replace("//", "//me:secret@")
     with pytest.raises(UnreachableError, match=r"^127\.0\.0\.1 answers 404 Not Found$") as raised:
         open_url(f"{url}/missing", Access())
     assert raised.value.status == 404
-    assert site.asked[0].login == basic("me:secret")
+    assert site.requests[0].login == basic("me:secret")
 
 
 def test_a_password_of_the_users_netrc_is_sent(site: Site, tmp_path: Path) -> None:
@@ -48,17 +48,17 @@ def test_a_password_of_the_users_netrc_is_sent(site: Site, tmp_path: Path) -> No
     site.pages["/a"] = Page(b"x")
     open_url(f"{site.url}/a", Access()).close()
     open_url(f"{site.url.replace('//', '//you:own@')}/a", Access()).close()
-    assert [asked.login for asked in site.asked] == [basic("me:hidden"), basic("you:own")]
+    assert [request.login for request in site.requests] == [basic("me:hidden"), basic("you:own")]
 
 
-def test_a_password_does_not_follow_to_another_host(site: Site) -> None:
+def test_a_password_is_not_sent_to_another_host(site: Site) -> None:
     site.pages["/a"] = Page(status=302, location=site.url.replace("127.0.0.1", "localhost") + "/b")
     site.pages["/b"] = Page(b"x")
     open_url(site.url.replace("//", "//me:secret@") + "/a", Access()).close()
-    assert [(asked.path, asked.login) for asked in site.asked] == [("/a", basic("me:secret")), ("/b", "")]
+    assert [(request.path, request.login) for request in site.requests] == [("/a", basic("me:secret")), ("/b", "")]
 
 
-def test_a_proxy_is_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_used(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("no_proxy")
     monkeypatch.delenv("NO_PROXY", raising=False)
     site.pages["http://mirror.example/a"] = Page(b"through the proxy")
@@ -68,13 +68,13 @@ def test_a_proxy_is_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://example.org/a", "/etc/passwd", "data:,x"])
-def test_other_addresses_are_refused(url: str) -> None:
-    with pytest.raises(UnreachableError, match="is no address of https, http, file"):
+def test_other_schemes_are_rejected(url: str) -> None:
+    with pytest.raises(UnreachableError, match="is not a URL of https, http, file"):
         open_url(url, Access())
 
 
 def test_certificates(tmp_path: Path) -> None:
-    """One that nobody vouches for is refused, unless the user names it or trusts the host."""
+    """A self-signed one is rejected unless the user configures it or trusts the host."""
     if shutil.which("openssl") is None:
         pytest.skip("needs openssl to make a certificate")
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"

@@ -13,7 +13,7 @@ from pose_rig.errors import UsageError
 from pose_rig.wire.authentication import Keys, generate_keys
 from pose_rig.wire.bus import MAX_CURVE_BYTES, MAX_PUBLIC_BYTES, Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.messages import Health
-from tests.untrusted_clients import ZMTP_3, attacker, is_closed, pushed, subscriber, subscription
+from tests.untrusted_clients import ZMTP_3, attacker, is_closed, subscriber, subscription, tcp_client
 
 RNG = np.random.default_rng(0)
 
@@ -127,7 +127,7 @@ def test_a_web_page_cannot_even_subscribe() -> None:
     """It can speak ZMTP 1.0 only: its first byte is that of an HTTP method."""
     with (
         Sender(LOOPBACK, bind=True) as sender,
-        closing(pushed(sender.endpoint, b"POST / HTTP/1.1\r\n\r\n\x02\0\x01")) as page,
+        closing(tcp_client(sender.endpoint, b"POST / HTTP/1.1\r\n\r\n\x02\0\x01")) as page,
     ):
         assert is_closed(page)
         until(lambda: sender.refused == 1)
