@@ -127,8 +127,8 @@ def judge(paths: Sequence[Path], heard: Sequence[Pose3D], killed_ns: int) -> Out
         rest = [message for path in paths[1:] for message in Session(path).messages()]
     except PoseRigError as error:
         return Outcome(float("inf"), [error.cause])
-    if again.path != recovered.path or again.anew or damaged:
-        out.wrong.append(f"recovered again: {again.anew}, damaged: {damaged}")
+    if again.path != recovered.path or again.written or damaged:
+        out.wrong.append(f"recovered again: {again.written}, damaged: {damaged}")
     before = [message for message in messages if getattr(message, "t_ns", 0) <= killed_ns]
     streams = {camera: [m for m in before if isinstance(m, Keypoints2D) and m.camera == camera] for camera in cameras}
     poses = [message for message in before if isinstance(message, Pose3D)]

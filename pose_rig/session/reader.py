@@ -1,19 +1,16 @@
 """Reading sessions: messages one by one, or all of them as arrays.
 
-Axes: T samples, P people, K landmarks, J joints.
+Axes: T time steps, P people, K landmarks, J joints.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-import numpy as np
-from mcap.records import Channel, ChunkIndex, Metadata
-from numpy.typing import NDArray
+from mcap.records import Channel, ChunkIndex
 
-from pose_rig.atomic_file import partial_path
+from pose_rig.arrays import Image
 from pose_rig.errors import MessageError, SessionError
 from pose_rig.session.draw.images import video_frame, video_topic
 from pose_rig.session.formats.message_arrays import (
@@ -24,107 +21,92 @@ from pose_rig.session.formats.message_arrays import (
     refined_arrays,
 )
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.mcap.info import NAME, SessionInfo
-from pose_rig.session.mcap.mcap_reader import RawMessage, entries, summary_of
-from pose_rig.session.mcap.recover import find, recover
+from pose_rig.session.mcap.mcap_reader import RawMessage, read_messages, read_summary
+from pose_rig.session.mcap.recover import find
+from pose_rig.session.mcap.recovered_summary import recovered_summary
 from pose_rig.session.mcap.recovery_reader import RecoveryReader
+from pose_rig.session.parts import later_parts, read_info
 from pose_rig.wire.encoding import decode
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.wire.records import Gap, Marker, VideoFrame
 
 M = TypeVar("M", bound=Message)
-HEAD_RECORDS = 20_000  # among which the head of the session is, and once more behind the first chunk
-MOST_PARTS = 32  # of one recording that are looked for
-REMEDY = "Sessions come from `pose-rig record` and `pose-rig import`."
-BUS = "msgpack"  # encoding of the channels that hold messages of the bus
+BUS_ENCODING = "msgpack"  # of the channels with messages of the bus
 
 
 class Session:
     """A recorded session, open for reading. Close it, or use it in a ``with`` statement.
 
     Args:
-        path: The session. One that was cut off is recovered first, into a copy beside it.
+        path: The session, or its ``.partial``. One that was cut off is read as far as possible, which takes longer
+            to open. Reading writes no file.
 
     Attributes:
         path: The file that is read.
-        info: Its head: versions, cameras, configuration, clocks.
+        info: Its header: versions, cameras, configuration, clocks.
 
     Raises:
-        SessionError: There is no such file, or it is no session.
+        SessionError: There is no such file, or it is not a session.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._given = find(Path(path))
-        self._recovery = recover(self._given)
-        self.path = self._recovery.path
+        self.path = find(Path(path))
+        self._recovery: RecoveryReader | None = None
         self._bad_messages = 0
         self._bad_chunks: dict[int, ChunkIndex] = {}
+        self._start_unix_ns: int | None = None
         self._file = self.path.open("rb")
         try:
-            self.info = _info(self.path)
-            summary = summary_of(self._file)
+            summary = read_summary(self._file)
             if summary is None:
-                raise SessionError(f"{self.path} has a damaged index.", "Try `pose-rig recover` with --out.")
+                self._recovery = RecoveryReader(self.path)
+                summary = recovered_summary(self._recovery)
+            self.info = read_info(self.path)
         except SessionError:
             self._file.close()
             raise
         self._summary = summary
-        self._start_unix_ns: int | None = None
 
     def __repr__(self) -> str:
         poses = self.topics.get(Pose3D.TOPIC, 0)
         cameras = f"{len(self.cameras)} cameras ({', '.join(self.cameras)})"
-        long = "closed" if self._file.closed else f"{self.duration_s:.1f} s"  # which the file is read for
-        return f"Session({str(self.path)!r}: {long}, {cameras}, {poses} poses)"
+        duration = "closed" if self._file.closed else f"{self.duration_s:.1f} s"
+        return f"Session({str(self.path)!r}: {duration}, {cameras}, {poses} poses)"
 
     @property
     def damaged(self) -> int:
-        """Messages and pieces of the file that could not be read so far."""
-        return self._bad_messages + len(self._bad_chunks)
+        """Messages and chunks that could not be read so far."""
+        return self._bad_messages + len(self._bad_chunks) + (self._recovery.damaged if self._recovery else 0)
 
     @property
     def warnings(self) -> list[str]:
-        """What users should know of what they get: what is missing, as far as it has been read, one sentence each."""
-        said = []
-        if self._recovery.messages is not None:
-            loss = f" {self._recovery.loss}".rstrip()
-            said.append(f"{self._given} is cut off or damaged: what can be read of it is in {self.path}.{loss}")
+        """What is missing, as far as the session has been read, one sentence each."""
+        found = []
+        if self._recovery is not None:
+            hint = f"`pose-rig recover {self.path}` writes a complete copy."
+            found.append(f"{self.path} is cut off or damaged. {hint} {self._recovery.loss}".rstrip())
         if self._bad_chunks:
-            lost_s = sum(max(c.message_end_time - c.message_start_time, 0) for c in self._bad_chunks.values()) * 1e-9
-            said.append(f"{self.path} is damaged: {len(self._bad_chunks)} pieces, {lost_s:.1f} s of it, were left out.")
+            chunks = self._bad_chunks.values()
+            lost_s = sum(max(chunk.message_end_time - chunk.message_start_time, 0) for chunk in chunks) * 1e-9
+            found.append(f"{self.path} is damaged: {len(chunks)} chunks, {lost_s:.1f} s of it, were left out.")
         if self._bad_messages:
-            said.append(f"{self._bad_messages} messages in {self.path} make no sense and were left out.")
+            found.append(f"{self._bad_messages} messages in {self.path} are invalid and were left out.")
         if self.info.part > 1:
-            said.append(
+            found.append(
                 f"{self.path} is part {self.info.part} of {self.info.recording}: it begins in the middle of a run."
             )
-        if later := [str(path) for path in self._later_parts()]:
-            said.append(f"The recorder was started again: the run goes on in {', '.join(later)}.")
-        return said
-
-    def _later_parts(self) -> Iterator[Path]:
-        """Yields the files beside this one that the same run goes on in."""
-        stem, suffix = Path(self.info.recording or self._given.name).stem, ".mcap"
-        for number in range(2, MOST_PARTS + 1):
-            path = self._given.with_name(f"{stem}-{number}{suffix}")
-            found = next((one for one in (path, partial_path(path)) if one.is_file()), None)
-            if found is None:
-                continue
-            try:
-                other = _info(found)
-            except (OSError, SessionError):
-                continue
-            if other.recording == self.info.recording != "" and other.started_unix_ns > self.info.started_unix_ns:
-                yield path
+        if later := [str(path) for path in later_parts(self.path, self.info)]:
+            found.append(f"The recorder was restarted: the run continues in {', '.join(later)}.")
+        return found
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Names of the cameras, in their order."""
+        """Names of the cameras."""
         return self.info.cameras
 
     @property
     def topics(self) -> dict[str, int]:
-        """Every topic of the file, and how many messages it has."""
+        """Number of messages by topic."""
         counts = self._summary.statistics.channel_message_counts if self._summary.statistics else {}
         found: dict[str, int] = {}
         for channel in self._summary.channels.values():
@@ -139,9 +121,9 @@ class Session:
 
     @property
     def start_unix_ns(self) -> int:
-        """Time of day of the first keypoints, from which the seconds of a session count."""
+        """Unix time of the first keypoints, at which the time of a session begins."""
         if self._start_unix_ns is None:
-            first = next(self._entries((Keypoints2D.TOPIC, Pose3D.TOPIC), None, None), None)
+            first = next(self._raw_messages((Keypoints2D.TOPIC, Pose3D.TOPIC), None, None), None)
             self._start_unix_ns = first.publish_unix_ns if first else self.info.started_unix_ns
         return self._start_unix_ns
 
@@ -150,39 +132,39 @@ class Session:
     ) -> Iterator[Message]:
         """Yields messages in the order in which they were recorded.
 
-        What is not a message of this version is counted in ``damaged``.
+        What is not a message of this version is counted in `damaged`.
 
         Args:
-            topics: Those wanted, or what they begin with up to a slash: ``("pose", "keypoints/")``; all by default.
+            topics: Topics, or prefixes that end in a slash: ``("pose", "keypoints/")``; all by default.
             from_s: Seconds from the start of the session; None = from the start.
             to_s: Seconds from the start of the session; None = to the end.
         """
         names = {channel.id: channel.topic for channel in self._bus_channels(topics)}
-        for entry in self._entries(topics, from_s, to_s):
+        for raw in self._raw_messages(topics, from_s, to_s):
             try:
-                yield decode(names[entry.channel].encode() + b"\0" + bytes(entry.data))
+                yield decode(names[raw.channel].encode() + b"\0" + bytes(raw.data))
             except MessageError:
                 self._bad_messages += 1
 
     def poses(self, from_s: float | None = None, to_s: float | None = None) -> Poses:
-        """Returns the pose at every instant, as it was recorded.
+        """Returns the recorded poses.
 
         Raises:
-            SessionError: The session has none: it was imported, and not replayed.
+            SessionError: There are none: the session was imported, and not replayed.
         """
         return pose_arrays(self._of(Pose3D, (Pose3D.TOPIC,), from_s, to_s))
 
     def keypoints(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> CameraKeypoints:
-        """Returns what the detector of a camera saw.
+        """Returns the detections of a camera.
 
         Raises:
-            SessionError: There is no such camera, or it saw no frame.
+            SessionError: There is no such camera, or it has no frame.
         """
         topic = Keypoints2D.TOPIC + self._known(camera)
         return keypoint_arrays(camera, self._of(Keypoints2D, (topic,), from_s, to_s))
 
     def refined(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> CameraRefined:
-        """Returns a camera's refined 2D poses; none (T = 0) where the session has no poses.
+        """Returns the refined 2D poses of a camera; T = 0 if the session has no poses.
 
         Raises:
             SessionError: There is no such camera.
@@ -191,23 +173,23 @@ class Session:
         return refined_arrays(self._of(Refined2D, (topic,), from_s, to_s))
 
     def rig_states(self) -> list[RigState]:
-        """Returns the cameras as the rig knew them, about four times a second."""
+        """Returns the calibration of the cameras, about four times a second."""
         return list(self._of(RigState, (RigState.TOPIC,)))
 
     def health(self) -> list[Health]:
-        """Returns how the workers were doing."""
+        """Returns the health of the workers."""
         return list(self._of(Health, (Health.TOPIC,)))
 
     def markers(self) -> list[Marker]:
-        """Returns what the user marked."""
+        """Returns the markers that the user set."""
         return list(self._of(Marker, (Marker.TOPIC,)))
 
     def gaps(self) -> list[Gap]:
-        """Returns what is missing, and why."""
+        """Returns the gaps in the streams, with their reasons."""
         return list(self._of(Gap, (Gap.TOPIC,)))
 
     def video_frames(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> Iterator[VideoFrame]:
-        """Yields the recorded pictures of a camera, compressed; none if no video was recorded.
+        """Yields the recorded video of a camera, encoded; nothing if no video was recorded.
 
         Raises:
             SessionError: There is no such camera.
@@ -218,27 +200,24 @@ class Session:
         known = self._summary.schemas
         channels = self._channels((video_topic(camera),))
         schemas = {c.id: known[c.schema_id].name if c.schema_id in known else "" for c in channels}
-        for entry in self._entries((video_topic(camera),), from_s, to_s, bus=False):
-            t_ns = entry.publish_unix_ns - self.info.unix_from_rig_ns
-            data, schema = bytes(entry.data), schemas[entry.channel]
-            frame = video_frame(camera, entry.sequence, t_ns, first.size_px, data, schema)
+        for raw in self._raw_messages((video_topic(camera),), from_s, to_s, bus=False):
+            t_ns = raw.publish_unix_ns - self.info.unix_from_rig_ns
+            frame = video_frame(camera, raw.sequence, t_ns, first.size_px, bytes(raw.data), schemas[raw.channel])
             if frame is None:
                 self._bad_messages += 1
             else:
                 yield frame
 
-    def video(
-        self, camera: str, from_s: float | None = None, to_s: float | None = None
-    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        """Yields the instant (rig clock, ns) and the picture (H,W,3) uint8 BGR of every recorded frame of a camera.
+    def video(self, camera: str, from_s: float | None = None, to_s: float | None = None) -> Iterator[tuple[int, Image]]:
+        """Yields time (rig clock, ns) and image (H,W,3) uint8 BGR of every recorded frame of a camera.
 
         Raises:
             SessionError: There is no such camera, or the package that decodes H.264 is not installed.
         """
         from pose_rig.session.video import decoded_frames  # brings OpenCV
 
-        for picture in decoded_frames(self.video_frames(camera, from_s, to_s)):
-            yield picture.t_ns, picture.image
+        for frame in decoded_frames(self.video_frames(camera, from_s, to_s)):
+            yield frame.t_ns, frame.image
 
     def close(self) -> None:
         """Closes the file."""
@@ -258,16 +237,16 @@ class Session:
         found = self.messages(topics, from_s, to_s)
         return (message for message in found if isinstance(message, kind))
 
-    def _entries(
+    def _raw_messages(
         self, topics: Sequence[str], from_s: float | None, to_s: float | None, *, bus: bool = True
     ) -> Iterator[RawMessage]:
         channels = self._bus_channels(topics) if bus else self._channels(topics)
-        wanted = frozenset(channel.id for channel in channels)
+        numbers = frozenset(channel.id for channel in channels)
         from_ns, to_ns = (None if s is None else self.start_unix_ns + round(s * 1e9) for s in (from_s, to_s))
-        return entries(self._file, self._summary, wanted, from_ns, to_ns, self._count_damage)
+        return read_messages(self._file, self._summary, numbers, from_ns, to_ns, self._count_damage)
 
     def _bus_channels(self, topics: Sequence[str]) -> list[Channel]:
-        return [channel for channel in self._channels(topics) if channel.message_encoding == BUS]
+        return [channel for channel in self._channels(topics) if channel.message_encoding == BUS_ENCODING]
 
     def _channels(self, topics: Sequence[str]) -> list[Channel]:
         groups = tuple(topic for topic in topics if not topic or topic.endswith("/"))
@@ -284,17 +263,3 @@ class Session:
 
     def _count_damage(self, chunk: ChunkIndex) -> None:
         self._bad_chunks[chunk.chunk_start_offset] = chunk
-
-
-def _info(path: Path) -> SessionInfo:
-    """Returns the head of a session; where the first is damaged, the one behind the first chunk."""
-    fault: SessionError | None = None
-    for record in islice(RecoveryReader(path).records(), HEAD_RECORDS):
-        if isinstance(record, Metadata) and record.name == NAME:
-            try:
-                return SessionInfo.from_metadata(record.metadata)
-            except SessionError as error:
-                fault = error
-    if fault:
-        raise SessionError(f"{path}: {fault.cause}", fault.remedy) from fault
-    raise SessionError(f"{path} is an MCAP file, but no session of pose-rig.", REMEDY)

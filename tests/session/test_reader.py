@@ -12,6 +12,7 @@ from pose_rig.errors import SessionError
 from pose_rig.session.draw.images import picture
 from pose_rig.session.mcap.info import new_info
 from pose_rig.session.mcap.mcap_writer import McapWriter
+from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D
@@ -55,14 +56,32 @@ def test_messages_come_as_they_were_recorded(tmp_path: Path) -> None:
     assert [encode(message) for message in found] == [encode(message) for message in messages]
 
 
-def test_a_session_that_was_cut_off_is_read_from_a_recovered_copy(tmp_path: Path) -> None:
-    partial = write(tmp_path / "take.mcap", talk(5), finished=False)
-    before = partial.read_bytes()
-    with Session(tmp_path / "take.mcap") as session:
-        assert session.path.name == "take.recovered.mcap"
-        assert len(session.poses()) == 5
-    assert partial.read_bytes() == before
-    assert len(read(partial)) == 15
+def test_a_session_that_was_cut_off_is_read_as_a_finished_one_and_nothing_is_written(tmp_path: Path) -> None:
+    partial = write(tmp_path / "take.mcap", talk(50), chunk=7, finished=False)
+    before = partial.read_bytes(), partial.stat().st_mtime_ns
+    copy = recover(partial, tmp_path.parent / "copy.mcap").path
+    with Session(tmp_path / "take.mcap") as session, Session(copy) as recovered:
+        assert session.path == partial
+        assert session.warnings == [
+            f"{partial} is cut off or damaged. `pose-rig recover {partial}` writes a complete copy."
+        ]
+        assert session.topics == recovered.topics
+        assert (session.duration_s, session.start_unix_ns) == (recovered.duration_s, recovered.start_unix_ns)
+        for part in ((None, None), (0.4, 0.9)):
+            for topics in (("",), ("pose",), ("keypoints/",)):
+                found, wanted = (list(one.messages(topics, *part)) for one in (session, recovered))
+                assert [encode(message) for message in found] == [encode(message) for message in wanted]
+    assert (partial.read_bytes(), partial.stat().st_mtime_ns) == before
+    assert list(tmp_path.iterdir()) == [partial]
+
+
+def test_what_is_damaged_in_a_session_that_was_cut_off_is_said(tmp_path: Path) -> None:
+    partial = write(tmp_path / "take.mcap", talk(20), chunk=6, finished=False)
+    damage(partial, places(partial, CHUNK)[3] + 60)
+    with Session(partial) as session:
+        assert len(list(session.messages())) == 54
+        assert session.damaged == 1
+        assert session.warnings[0].endswith("A damaged piece was left out: 0.1 s are missing.")
 
 
 def test_topics_are_chosen_by_name_or_up_to_a_slash(tmp_path: Path) -> None:
@@ -242,9 +261,7 @@ def test_a_damaged_index_costs_nothing_and_is_said(tmp_path: Path) -> None:
     path.write_bytes(data)
     with Session(path) as session:
         assert len(list(session.messages())) == 9
-        assert session.warnings == [
-            f"{path} is cut off or damaged: what can be read of it is in {tmp_path / 'take.recovered.mcap'}."
-        ]
+        assert session.warnings == [f"{path} is cut off or damaged. `pose-rig recover {path}` writes a complete copy."]
 
 
 def test_a_session_of_settings_to_come_is_said_in_a_sentence(tmp_path: Path) -> None:

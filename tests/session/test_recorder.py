@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pose_rig.errors import UsageError
-from pose_rig.session.mcap.mcap_reader import is_whole
+from pose_rig.session.mcap.mcap_reader import is_complete
 from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
 from pose_rig.session.recorder import FLUSH_EVERY_S, Recorder, clocks, main, own_path
@@ -128,7 +128,7 @@ def test_who_is_asked_to_stop_still_takes_what_is_on_its_way(tmp_path: Path) -> 
         recording.listen(0.4)  # longer than the rest in silence is waited for after fusion has ended
     recording.close()
     assert len(on_bus(tmp_path / "take.mcap")) == 5
-    assert is_whole(tmp_path / "take.mcap")
+    assert is_complete(tmp_path / "take.mcap")
 
 
 def test_bytes_that_are_no_message_are_counted(tmp_path: Path) -> None:

@@ -307,7 +307,7 @@ def test_a_recorder_that_is_killed_costs_no_pose_and_goes_on_in_another_file_tha
     assert ", part 2" in status.recording()
     with Session(path) as before, Session(second) as after:
         assert (after.poses().t_ns[0] - before.poses().t_ns[-1]) * 1e-9 < 2.0
-        assert before.warnings[1:] == [f"The recorder was started again: the run goes on in {second}."]
+        assert before.warnings[1:] == [f"The recorder was restarted: the run continues in {second}."]
         assert after.warnings == [f"{second} is part 2 of take.mcap: it begins in the middle of a run."]
         first_count, modes = len(before.poses()), after.poses().mode
     assert f"{first_count} of {first_count} poses are those" in replay(engine, path, None)

@@ -14,7 +14,7 @@ from pose_rig.errors import SessionError
 from pose_rig.names import is_name
 
 CHECKSUM = "crc32"  # of all else that the record holds
-LATEST_NS = 1 << 62  # of a time of day: the year 2116; differences of two still fit 64 bits
+MAX_UNIX_NS = 1 << 62  # the year 2116; differences of two still fit 64 bits
 NAME = "pose-rig"  # of the metadata record in the file
 DAMAGED = "Its keypoints and poses may still be there for other readers of MCAP."
 PACKAGES = ("numpy", "mediapipe", "onnxruntime", "opencv-contrib-python", "mcap", "pyzmq", "msgspec", "av")
@@ -102,7 +102,7 @@ class SessionInfo:
             )
         except (KeyError, ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
             raise SessionError(f"The head of the session is damaged: {error}.", DAMAGED) from error
-        if not (0 <= info.started_unix_ns < LATEST_NS and abs(info.unix_from_rig_ns) < LATEST_NS):
+        if not (0 <= info.started_unix_ns < MAX_UNIX_NS and abs(info.unix_from_rig_ns) < MAX_UNIX_NS):
             raise SessionError("The head of the session is damaged: it has a time that cannot be.", DAMAGED)
         for camera in info.cameras:
             if not is_name(camera):

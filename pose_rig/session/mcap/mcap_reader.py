@@ -1,10 +1,10 @@
-"""A finished MCAP, read chunk by chunk in the order in which it was written.
+"""Reading a finished MCAP file by its summary, chunk by chunk in file order.
 
-Nothing that a file says of itself is believed before it has been looked at: every place and length lies within the
-file, and what is compressed grows to no more than we ever write. What breaks these rules is damage, and no exception.
+Nothing in a file is trusted: every offset and length is checked against the file, and a chunk decompresses to no more
+than the largest one that is written. A violation is damage, not an exception.
 
-The library's own reader seeks and allocates what a file says; its iterator takes all messages of a file into memory
-when they are wanted in their order, and makes an object of every message that nobody asked for.
+The library's reader seeks and allocates as the file says, holds all messages in memory to iterate in file order, and
+creates an object for every message of every channel.
 """
 
 import io
@@ -22,24 +22,24 @@ from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, ChunkIndex, Footer, McapRecord, MetadataIndex, Schema, Statistics
 from mcap.summary import Summary
 
-from pose_rig.session.mcap.info import LATEST_NS
+from pose_rig.session.mcap.info import MAX_UNIX_NS
 
 MAGIC = b"\x89MCAP0\r\n"
 FOOTER_BYTES = 1 + 8 + 20 + len(MAGIC)
-HEAD = struct.Struct("<BQ")  # opcode, length
+RECORD_HEADER = struct.Struct("<BQ")  # opcode, length
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
-MOST_CHUNK_BYTES = 1 << 26  # unpacked; ours have a megabyte and a message, which has 32 MB at most
-# A session unpacks to so many times its size at most, beyond one chunk; ours to some 3 times, to 30 if nobody is seen.
-MOST_TIMES = 1000
-MOST_CHANNELS = 4096  # a rig of 16 cameras has about 150
-MOST_SUMMARY_BYTES = 1 << 28  # a day of such a rig needs half
-# what the library and its decompressors raise about bytes that are not what they should be
-DAMAGE: tuple[type[Exception], ...] = (
+MAX_CHUNK_BYTES = 1 << 26  # decompressed; ours hold a megabyte and a message of 32 MB at most
+# All chunks decompress to at most this many times the size of the file; ours to about 3, to 30 without any detection.
+MAX_COMPRESSION_RATIO = 1000
+MAX_CHANNELS = 4096  # a rig of 16 cameras has about 150
+MAX_SUMMARY_BYTES = 1 << 28  # a day of such a rig needs half
+# raised by the library and the decompressor for invalid bytes
+DECODE_ERRORS: tuple[type[Exception], ...] = (
     McapError, zstandard.ZstdError, struct.error, ValueError, KeyError, IndexError, EOFError, OverflowError,
     RuntimeError, MemoryError,
 )  # fmt: skip
-UNREADABLE: tuple[type[Exception], ...] = (*DAMAGE, OSError)  # or the disk itself
-KINDS: dict[int, type[McapRecord]] = {
+READ_ERRORS: tuple[type[Exception], ...] = (*DECODE_ERRORS, OSError)
+SUMMARY_RECORDS: dict[int, type[McapRecord]] = {
     Opcode.SCHEMA: Schema,
     Opcode.CHANNEL: Channel,
     Opcode.CHUNK_INDEX: ChunkIndex,
@@ -50,13 +50,13 @@ KINDS: dict[int, type[McapRecord]] = {
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """One message as it lies in the file.
+    """One message of a chunk, not decoded.
 
     Attributes:
-        channel: Its channel.
-        sequence: Its number.
+        channel: Its channel's ID.
+        sequence: Its sequence number.
         log_unix_ns: When it was recorded.
-        publish_unix_ns: When it happened.
+        publish_unix_ns: When it was published.
         data: Its bytes.
     """
 
@@ -67,144 +67,162 @@ class RawMessage:
     data: memoryview
 
 
-def is_whole(path: Path) -> bool:
-    """Returns whether a file was finished, and has an index that can be believed."""
+def is_complete(path: Path) -> bool:
+    """Returns whether a file was finished and has a valid summary."""
     try:
         with path.open("rb") as file:
-            return summary_of(file) is not None
+            return read_summary(file) is not None
     except OSError:
         return False
 
 
-def summary_of(file: IO[bytes]) -> Summary | None:
-    """Returns the index of a finished file, None if there is none or it is damaged."""
+def read_summary(file: IO[bytes]) -> Summary | None:
+    """Returns the summary of a finished file, None if there is none or it is damaged."""
     try:
         return _checked_summary(file)
-    except DAMAGE:
+    except DECODE_ERRORS:
         return None
 
 
-def most_unpacked(size: int) -> int:
-    """Returns how many bytes all chunks of a file of so many bytes may unpack to."""
-    return MOST_CHUNK_BYTES + MOST_TIMES * size
+def max_decompressed_bytes(size: int) -> int:
+    """Returns the limit on the decompressed size of all chunks of a file of ``size`` bytes."""
+    return MAX_CHUNK_BYTES + MAX_COMPRESSION_RATIO * size
 
 
-def unpacked(chunk: Chunk) -> bytes:
-    """Returns what a chunk holds.
+def decompressed(chunk: Chunk) -> bytes:
+    """Returns the records of a chunk.
 
     Raises:
-        McapError: It is larger than it says or than any of ours, is compressed in another way, or does not match its
-            checksum; and so the decompressor of `DAMAGE`.
+        McapError: The chunk is larger than it says or than any of ours, has another compression, or does not match
+            its checksum. The decompressor raises others of `DECODE_ERRORS`.
     """
     size = chunk.uncompressed_size
-    if size > MOST_CHUNK_BYTES:
-        raise McapError(f"a chunk says that it holds {size} bytes")
+    if size > MAX_CHUNK_BYTES:
+        raise McapError(f"a chunk has a declared size of {size} bytes")
     if chunk.compression == "zstd":
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MOST_CHUNK_BYTES)
+        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_CHUNK_BYTES)
         with decompressor.stream_reader(chunk.data) as stream:
             data = stream.read(size + 1)
     elif not chunk.compression:
         data = chunk.data
     else:
-        raise McapError(f"a chunk is compressed as {chunk.compression!r}")
+        raise McapError(f"a chunk has the compression {chunk.compression!r}")
     if len(data) != size:
-        raise McapError("a chunk holds more or less than it says")
+        raise McapError("a chunk does not have its declared size")
     if chunk.uncompressed_crc and zlib.crc32(data) != chunk.uncompressed_crc:
         raise McapError("a chunk does not match its checksum")
     return data
 
 
-def entries(
+def records_in(data: memoryview) -> Iterator[tuple[int, int, int]]:
+    """Yields opcode, begin and end of each record in a sequence of records.
+
+    Raises:
+        McapError: A record reaches beyond the end.
+    """
+    begin = 0
+    while begin < len(data):
+        opcode, length = RECORD_HEADER.unpack_from(data, begin)
+        begin += RECORD_HEADER.size
+        end = begin + length
+        if end > len(data):
+            raise McapError("a record reaches beyond the end")
+        yield opcode, begin, end
+        begin = end
+
+
+def raw_message(data: memoryview, begin: int, end: int) -> RawMessage:
+    """Returns the message record at ``data[begin:end]``.
+
+    Raises:
+        McapError: Its time is out of range.
+    """
+    channel, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data[:end], begin)
+    if max(log_ns, publish_ns) >= MAX_UNIX_NS:
+        raise McapError("the time of a message is out of range")
+    return RawMessage(channel, sequence, log_ns, publish_ns, data[begin + _MESSAGE.size : end])
+
+
+def read_messages(
     file: IO[bytes],
     summary: Summary,
-    wanted: frozenset[int],
+    channels: frozenset[int],
     from_unix_ns: int | None,
     to_unix_ns: int | None,
-    damaged: Callable[[ChunkIndex], None],
+    on_damage: Callable[[ChunkIndex], None],
 ) -> Iterator[RawMessage]:
-    """Yields messages in the order in which they were written, one chunk in memory at a time.
+    """Yields messages in file order, holding one chunk in memory at a time.
 
     Args:
         file: Open for reading.
-        summary: Its index.
-        wanted: Channels.
-        from_unix_ns: Publish time from which on they are wanted; None = from the start.
-        to_unix_ns: Publish time up to which; None = to the end.
-        damaged: Called for every chunk that cannot be read; the others are.
+        summary: Its summary.
+        channels: IDs of the channels to read.
+        from_unix_ns: First publish time, inclusive; None = from the start.
+        to_unix_ns: Last publish time, inclusive; None = to the end.
+        on_damage: Called for every chunk that cannot be read; reading continues with the next.
     """
     first, last = from_unix_ns or 0, to_unix_ns if to_unix_ns is not None else 1 << 64
     for index in sorted(summary.chunk_indexes, key=lambda index: index.chunk_start_offset):
-        there = index.message_index_offsets
-        if index.message_end_time < first or (there and wanted.isdisjoint(there)):
+        present = index.message_index_offsets
+        if index.message_end_time < first or (present and channels.isdisjoint(present)):
             continue
         try:
-            found = list(_messages(memoryview(_chunk(file, index)), wanted))
-        except UNREADABLE:
-            damaged(index)
+            found = list(_messages(memoryview(_read_chunk(file, index)), channels))
+        except READ_ERRORS:
+            on_damage(index)
             continue
-        for entry in found:
-            if first <= entry.publish_unix_ns <= last:
-                yield entry
+        for message in found:
+            if first <= message.publish_unix_ns <= last:
+                yield message
 
 
-def _chunk(file: IO[bytes], index: ChunkIndex) -> bytes:
+def _read_chunk(file: IO[bytes], index: ChunkIndex) -> bytes:
     file.seek(index.chunk_start_offset)
     record = file.read(index.chunk_length)
-    if len(record) != index.chunk_length or HEAD.unpack_from(record)[1] != index.chunk_length - HEAD.size:
-        raise McapError("a chunk is not as long as the index says")
-    chunk = Chunk.read(ReadDataStream(io.BytesIO(memoryview(record)[HEAD.size :])))
+    if len(record) != index.chunk_length:
+        raise McapError("a chunk reaches beyond the end")
+    chunk = Chunk.read(ReadDataStream(io.BytesIO(memoryview(record)[RECORD_HEADER.size :])))
     if chunk.uncompressed_size != index.uncompressed_size:
-        raise McapError("a chunk does not hold as much as the index says")
-    return unpacked(chunk)
+        raise McapError("a chunk does not have the size of its index")
+    return decompressed(chunk)
 
 
-def _messages(data: memoryview, wanted: frozenset[int]) -> Iterator[RawMessage]:
-    at = 0
-    while at < len(data):
-        opcode, length = HEAD.unpack_from(data, at)
-        body, at = at + HEAD.size, at + HEAD.size + length
-        if at > len(data):
-            raise McapError("a record reaches beyond its chunk")
+def _messages(data: memoryview, channels: frozenset[int]) -> Iterator[RawMessage]:
+    for opcode, begin, end in records_in(data):
         if opcode == Opcode.MESSAGE:
-            channel, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data[:at], body)
-            if max(log_ns, publish_ns) >= LATEST_NS:
-                raise McapError("a message has a time that cannot be")
-            if channel in wanted:
-                yield RawMessage(channel, sequence, log_ns, publish_ns, data[body + _MESSAGE.size : at])
+            message = raw_message(data, begin, end)
+            if message.channel in channels:
+                yield message
 
 
 def _checked_summary(file: IO[bytes]) -> Summary:
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    begins = file.read(len(MAGIC)) == MAGIC
+    has_magic = file.read(len(MAGIC)) == MAGIC
     file.seek(max(size - FOOTER_BYTES, 0))
-    end = file.read()
-    opcode, length = HEAD.unpack_from(end)
-    footer = Footer.read(ReadDataStream(io.BytesIO(end[HEAD.size :])))
-    start, stop = footer.summary_start, size - FOOTER_BYTES
-    if not begins or opcode != Opcode.FOOTER or length != 20 or end[-len(MAGIC) :] != MAGIC:
-        raise McapError("the file does not begin and end as an MCAP does")
-    if not len(MAGIC) <= start < stop or stop - start > MOST_SUMMARY_BYTES:
-        raise McapError("the index is somewhere else")
+    tail = file.read()
+    opcode, length = RECORD_HEADER.unpack_from(tail)
+    footer = Footer.read(ReadDataStream(io.BytesIO(tail[RECORD_HEADER.size :])))
+    start, end = footer.summary_start, size - FOOTER_BYTES
+    if not has_magic or opcode != Opcode.FOOTER or length != 20 or tail[-len(MAGIC) :] != MAGIC:
+        raise McapError("the file does not begin and end as an MCAP file")
+    if not len(MAGIC) <= start < end or end - start > MAX_SUMMARY_BYTES:
+        raise McapError("the offset of the summary is invalid")
     file.seek(start)
-    section = file.read(stop - start)
-    if footer.summary_crc not in (0, zlib.crc32(end[: HEAD.size + 16], zlib.crc32(section))):
-        raise McapError("the index does not match its checksum")
-    summary = _summary(section)
-    _check(summary, start, size)
+    section = file.read(end - start)
+    if footer.summary_crc not in (0, zlib.crc32(tail[: RECORD_HEADER.size + 16], zlib.crc32(section))):
+        raise McapError("the summary does not match its checksum")
+    summary = _parsed_summary(section)
+    _check_summary(summary, start, size)
     return summary
 
 
-def _summary(section: bytes) -> Summary:
-    summary, at = Summary(), 0
-    while at < len(section):
-        opcode, length = HEAD.unpack_from(section, at)
-        body, at = at + HEAD.size, at + HEAD.size + length
-        if at > len(section):
-            raise McapError("a record reaches beyond the index")
-        if opcode not in KINDS:
+def _parsed_summary(section: bytes) -> Summary:
+    summary = Summary()
+    for opcode, begin, end in records_in(memoryview(section)):
+        if opcode not in SUMMARY_RECORDS:
             continue
-        match KINDS[opcode].read(ReadDataStream(io.BytesIO(section[body:at]))):  # type: ignore[attr-defined]
+        match SUMMARY_RECORDS[opcode].read(ReadDataStream(io.BytesIO(section[begin:end]))):  # type: ignore[attr-defined]
             case Schema() as schema:
                 summary.schemas[schema.id] = schema
             case Channel() as channel:
@@ -218,15 +236,15 @@ def _summary(section: bytes) -> Summary:
     return summary
 
 
-def _check(summary: Summary, data_end: int, size: int) -> None:
-    """Raises `McapError` if an index leads out of the data, or to more than a session can hold."""
-    if len(summary.channels) > MOST_CHANNELS:
+def _check_summary(summary: Summary, data_end: int, size: int) -> None:
+    """Raises `McapError` if an index points outside the data section, or the chunks exceed the limits."""
+    if len(summary.channels) > MAX_CHANNELS:
         raise McapError(f"there are {len(summary.channels)} channels")
     if any(channel.schema_id and channel.schema_id not in summary.schemas for channel in summary.channels.values()):
         raise McapError("a channel has no schema")
     places = [(index.chunk_start_offset, index.chunk_length) for index in summary.chunk_indexes]
     places += [(index.offset, index.length) for index in summary.metadata_indexes]
-    if any(at < len(MAGIC) or length < HEAD.size or at + length > data_end for at, length in places):
-        raise McapError("the index leads out of the data")
-    if sum(index.uncompressed_size for index in summary.chunk_indexes) > most_unpacked(size):
-        raise McapError("the chunks would unpack to more than a session can hold")
+    if any(at < len(MAGIC) or length < RECORD_HEADER.size or at + length > data_end for at, length in places):
+        raise McapError("an index points outside the data section")
+    if sum(index.uncompressed_size for index in summary.chunk_indexes) > max_decompressed_bytes(size):
+        raise McapError("the chunks decompress to more than the limit")

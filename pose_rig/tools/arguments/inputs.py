@@ -37,7 +37,7 @@ class Input:
 
 IMPORT = {kinds.KEYPOINTS: "pose-rig import {}"}
 REPLAY = {kinds.SESSION: "pose-rig replay {}", kinds.CUT_OFF: "pose-rig replay {}"}
-CUT_OFF = (kinds.CUT_OFF,)  # sessions are recovered where they are read
+CUT_OFF = (kinds.CUT_OFF,)  # a session that was cut off can be read
 
 CAMS = Input(
     "--cams", (kinds.VIDEO, kinds.KEYPOINTS, kinds.RIG), (kinds.TOML, kinds.UNKNOWN, kinds.TEXT, kinds.DEVICE), REPLAY

@@ -1,4 +1,4 @@
-"""``pose-rig recover``: a recording that was cut off becomes a session again."""
+"""``pose-rig recover``: writes a complete session from a recording that was cut off."""
 
 import re
 from pathlib import Path
@@ -25,12 +25,12 @@ def recover(
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Make a session of a recording that was cut off: by a crash, a kill, a dead battery.
+    """Write a complete session from a recording that was cut off: by a crash, a kill, a dead battery.
 
-    What was cut off is never touched; all that can be read of it is copied. Doing it again changes nothing. `replay`,
-    `convert`, `view`, `plot` and pose_rig.session.open() do it by themselves.
+    All that can be read is copied; the source is not changed. A second call changes nothing. `replay`, `convert`,
+    `view`, `plot` and pose_rig.session.open() read such a recording without it.
 
-    The rows of a poses file that was not finished (P.npz.partial) become one.
+    An unfinished poses file (P.npz.partial) becomes a poses file.
     """
     console = Console()
     with exit_on_error(debug):
@@ -50,7 +50,7 @@ def recover(
         if found.messages is None:
             text = f"{found.path} is whole: there is nothing to recover."
         else:
-            text = f"{'Recovered' if found.anew else 'Recovered before'}: {found.path}, {found.messages} messages."
+            text = f"{'Recovered' if found.written else 'Recovered before'}: {found.path}, {found.messages} messages."
             text = f"{text} {found.loss}".rstrip()
         console.print(text, soft_wrap=True)
 

@@ -128,7 +128,7 @@ class Recorded:
     """What a replay must know of a session.
 
     Attributes:
-        path: The file that is read: a recovered one, if the session was cut off.
+        path: The file that is read: the ``.partial`` of a session that was cut off.
         config: What it was recorded with.
         live: Whether it holds the poses of a live run.
         unix_from_rig_ns: What turns its clock into the time of day.

@@ -9,7 +9,7 @@ from mcap.reader import make_reader
 from mcap.records import ChunkIndex
 from mcap.writer import CompressionType, Writer
 
-from pose_rig.session.mcap.mcap_reader import MAGIC, RawMessage, entries, is_whole, summary_of
+from pose_rig.session.mcap.mcap_reader import MAGIC, RawMessage, is_complete, read_messages, read_summary
 from tests.session.recorded import FRAME_NS, START_NS, UNIX_FROM_RIG_NS, sent, talk, write
 
 UNIX_NS = START_NS + UNIX_FROM_RIG_NS
@@ -22,10 +22,10 @@ def read(
     """Returns the entries of a file, and how many chunks were damaged."""
     damaged: list[ChunkIndex] = []
     with path.open("rb") as file:
-        summary = summary_of(file)
+        summary = read_summary(file)
         assert summary is not None
         wanted = frozenset(channel.id for channel in summary.channels.values() if channel.topic in topics)
-        found = list(entries(file, summary, wanted, from_ns, to_ns, damaged.append))
+        found = list(read_messages(file, summary, wanted, from_ns, to_ns, damaged.append))
     return [RawMessage(e.channel, e.sequence, e.log_unix_ns, e.publish_unix_ns, e.data) for e in found], len(damaged)
 
 
@@ -76,7 +76,7 @@ def test_an_uncompressed_file_of_others_is_read_too(tmp_path: Path) -> None:
         channel = writer.register_channel("pose", "msgpack", 0)
         writer.add_message(channel, 5, b"abc", 7, 3)
         writer.finish()  # type: ignore[no-untyped-call]
-    assert is_whole(path)
+    assert is_complete(path)
     found, _ = read(path)
     assert [(e.sequence, e.log_unix_ns, e.publish_unix_ns, bytes(e.data)) for e in found] == [(3, 5, 7, b"abc")]
 
@@ -84,23 +84,23 @@ def test_an_uncompressed_file_of_others_is_read_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", [1, 8, 9, 36, 37, 500])
 def test_a_file_without_its_end_is_not_whole(tmp_path: Path, missing: int) -> None:
     path = write(tmp_path / "take.mcap", talk(5))
-    assert is_whole(path)
+    assert is_complete(path)
     path.write_bytes(path.read_bytes()[:-missing])
-    assert not is_whole(path)
+    assert not is_complete(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"M", MAGIC, MAGIC * 9, b"PK" + bytes(100), bytes(100)])
 def test_other_files_are_not_whole(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "take.mcap").write_bytes(content)
-    assert not is_whole(tmp_path / "take.mcap")
-    assert not is_whole(tmp_path / "missing.mcap")
-    assert not is_whole(tmp_path)
+    assert not is_complete(tmp_path / "take.mcap")
+    assert not is_complete(tmp_path / "missing.mcap")
+    assert not is_complete(tmp_path)
 
 
 def test_a_damaged_index_is_none(tmp_path: Path) -> None:
     data = bytearray(write(tmp_path / "take.mcap", talk(5)).read_bytes())
     with io.BytesIO(data) as file:
         footer_at = len(data) - 8 - 20
-        assert summary_of(file) is not None
+        assert read_summary(file) is not None
     data[footer_at : footer_at + 8] = (12).to_bytes(8, "little")  # where the index begins
-    assert summary_of(io.BytesIO(data)) is None
+    assert read_summary(io.BytesIO(data)) is None

@@ -9,7 +9,7 @@ from mcap.reader import make_reader
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import SessionError, UsageError
-from pose_rig.session.mcap.mcap_reader import is_whole
+from pose_rig.session.mcap.mcap_reader import is_complete
 from pose_rig.session.mcap.mcap_writer import refuse_existing
 from pose_rig.session.mcap.recover import recover
 from pose_rig.wire.encoding import encode
@@ -55,7 +55,7 @@ def test_a_session_is_partial_until_it_is_finished(tmp_path: Path) -> None:
     assert file.written == 1
     assert file.finish() == path
     assert [found.name for found in tmp_path.iterdir()] == ["take.mcap"]
-    assert is_whole(path)
+    assert is_complete(path)
     assert rows(path) == sent([frame(0)])
 
 

@@ -12,7 +12,7 @@ from mcap.reader import make_reader
 
 from pose_rig.errors import PoseRigError, SessionError
 from pose_rig.session.mcap.info import NAME, SessionInfo
-from pose_rig.session.mcap.mcap_reader import is_whole
+from pose_rig.session.mcap.mcap_reader import is_complete
 from pose_rig.session.mcap.recover import RECOVERED, find, recover, recovered_path
 from pose_rig.session.reader import Session
 from tests.session.mcap.test_recovery_reader import CHUNK, damage, places
@@ -39,8 +39,8 @@ def metadata(path: Path) -> dict[str, dict[str, str]]:
 def test_all_of_what_was_cut_off_is_copied_beside_it(cut_off: Path) -> None:
     before = print_of(cut_off)
     found = recover(cut_off)
-    assert (found.path, found.messages, found.damaged_chunks, found.anew) == (cut_off.parent / SPARE, 60, 0, True)
-    assert is_whole(found.path)
+    assert (found.path, found.messages, found.damaged_chunks, found.written) == (cut_off.parent / SPARE, 60, 0, True)
+    assert is_complete(found.path)
     assert rows(found.path) == sent(talk(20))
     assert print_of(cut_off) == before
     assert sorted(os.listdir(cut_off.parent)) == ["take.mcap.partial", SPARE]
@@ -60,7 +60,7 @@ def test_twice_changes_nothing(cut_off: Path) -> None:
     recover(cut_off)
     before = print_of(cut_off.parent / SPARE)
     again = recover(cut_off)
-    assert (again.path, again.messages, again.anew) == (cut_off.parent / SPARE, 60, False)
+    assert (again.path, again.messages, again.written) == (cut_off.parent / SPARE, 60, False)
     assert recover(cut_off.parent / SPARE).messages is None  # it is whole
     assert print_of(cut_off.parent / SPARE) == before
 
@@ -73,7 +73,7 @@ def test_a_session_that_has_grown_is_recovered_anew(cut_off: Path, tmp_path: Pat
     second = recover(cut_off)
     assert first.messages is not None
     assert first.messages < 60
-    assert (second.messages, second.anew, second.path) == (60, True, first.path)
+    assert (second.messages, second.written, second.path) == (60, True, first.path)
     assert len(rows(second.path)) == 60
 
 
@@ -81,10 +81,10 @@ def test_a_whole_session_is_left_alone(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", talk(5))
     before = print_of(path)
     found = recover(path)
-    assert (found.path, found.messages, found.anew) == (path, None, False)
+    assert (found.path, found.messages, found.written) == (path, None, False)
     assert os.listdir(tmp_path) == ["take.mcap"]
     copy = recover(path, tmp_path / "copy.mcap")
-    assert (copy.path, copy.messages, copy.anew) == (tmp_path / "copy.mcap", 15, True)
+    assert (copy.path, copy.messages, copy.written) == (tmp_path / "copy.mcap", 15, True)
     assert rows(copy.path) == rows(path)
     assert print_of(path) == before
 
@@ -147,8 +147,8 @@ def test_a_session_without_its_head_is_recovered_but_not_read(cut_off: Path) -> 
     cut_off.write_bytes(data[:head] + data[first:again] + data[again + length :])
     for found in (recover(cut_off), recover(cut_off)):
         assert found.messages == 60
-        assert found.loss.startswith("The head of a session of pose-rig is not there, or damaged: only other readers")
-    with pytest.raises(SessionError, match=r"take\.recovered\.mcap is an MCAP file, but no session of pose-rig\."):
+        assert found.loss.startswith("The header of the session is missing or damaged: only other MCAP readers")
+    with pytest.raises(SessionError, match=r"take\.mcap\.partial is an MCAP file, but no session of pose-rig\."):
         Session(cut_off)
 
 
@@ -256,7 +256,7 @@ def test_a_damaged_chunk_is_counted_and_said(cut_off: Path) -> None:
     found = recover(cut_off)
     assert (found.messages, found.damaged_chunks) == (54, 1)
     again = recover(cut_off)
-    assert (again.messages, again.damaged_chunks, again.anew) == (54, 1, False)
+    assert (again.messages, again.damaged_chunks, again.written) == (54, 1, False)
 
 
 def test_a_session_that_is_damaged_all_over_was_not_cut_off(cut_off: Path) -> None:

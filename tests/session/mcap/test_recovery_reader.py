@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from mcap.records import Channel, Message, Metadata
+from mcap.records import Channel, Metadata
 
 from pose_rig.session.mcap.info import NAME
+from pose_rig.session.mcap.mcap_reader import RawMessage
 from pose_rig.session.mcap.recovery_reader import RecoveryReader
 from tests.session.recorded import Row, sent, talk, write
 
@@ -14,13 +15,13 @@ CHUNK, MESSAGE_INDEX = 6, 7
 
 def read(path: Path) -> tuple[list[Row], int]:
     """Returns the messages that can be read of a file, and how many pieces cannot."""
-    salvage, topics, out = RecoveryReader(path), dict[int, str](), list[Row]()
-    for record in salvage.records():
+    reader, topics, out = RecoveryReader(path), dict[int, str](), list[Row]()
+    for record in reader.records():
         if isinstance(record, Channel):
             topics[record.id] = record.topic
-        elif isinstance(record, Message):
-            out.append((topics[record.channel_id], record.sequence, record.data))
-    return out, salvage.damaged
+        elif isinstance(record, RawMessage):
+            out.append((topics[record.channel], record.sequence, bytes(record.data)))
+    return out, reader.damaged
 
 
 def places(path: Path, opcode: int) -> list[int]:
