@@ -116,7 +116,7 @@ def test_a_full_disk_leaves_the_rig_file_as_it_was_and_no_half_one(tmp_path: Pat
     rig_file = RigFile(path)
     (tmp_path / "studio.partial.toml").symlink_to("/dev/full")
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
-    with pytest.raises(PoseRigError, match=r"could not be written to .*No space left on device.*Make room"):
+    with pytest.raises(PoseRigError, match=r"could not be written to .*No space left on device.*Free disk space"):
         save_rig(board_of(config, state(config.camera)), rig_file)
     assert [found.name for found in tmp_path.iterdir()] == ["studio.toml"]
     assert path.read_text() == "height_m = 1.8\n"

@@ -13,7 +13,7 @@ from pose_rig.tools.arguments.camera_list import named_cameras
 from pose_rig.tools.arguments.inputs import IMPORTED, check_input
 from pose_rig.tools.arguments.options import Debug, Force
 from pose_rig.tools.arguments.outputs import check_session
-from pose_rig.tools.rig_files.validation import check, check_record
+from pose_rig.tools.rig_files.validation import check_config, check_record
 from pose_rig.tools.terminal.console import Console, exit_on_error
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def import_session(
         check_session(path, force=force, sources=(source,))
         keypoints = _read(source, fps, _size_px(size), landmarks)
         config = _config(source, keypoints, height)
-        check(structs.replace(config, camera=()))  # nobody opens a folder of keypoints as a camera
+        check_config(structs.replace(config, camera=()))  # nobody opens a folder of keypoints as a camera
         from pose_rig.session.importer import import_keypoints  # brings MCAP
 
         if force:

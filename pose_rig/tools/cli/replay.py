@@ -29,7 +29,7 @@ from pose_rig.tools.arguments.options import (
 )
 from pose_rig.tools.arguments.outputs import check_outputs, make_room
 from pose_rig.tools.arguments.stream_options import StreamOptions
-from pose_rig.tools.rig_files.validation import check
+from pose_rig.tools.rig_files.validation import check_config
 from pose_rig.tools.terminal.console import Console, exit_on_error
 from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.runner import run_plan
@@ -103,7 +103,7 @@ def replay(
             stream=stream.into(StreamConfig()),
         )
         check_files(config)
-        check(structs.replace(config, camera=(), detector=DetectorConfig()))  # nobody opens these again
+        check_config(structs.replace(config, camera=(), detector=DetectorConfig()))  # nobody opens these again
         check_outputs(config, force=force, sources=(session, recorded.path))
         console = Console()
         for warning in recorded.warnings:

@@ -17,11 +17,11 @@ from pose_rig.tools.rig_files.reader import load_rig
 from pose_rig.tools.rig_files.rig_camera import (
     RigCamera,
     azimuth_deg,
+    horizontal_fov_deg,
     position_m,
+    rig_warnings,
     roll_deg,
     tilt_deg,
-    view_deg,
-    weaknesses,
 )
 from pose_rig.tools.terminal.console import Console, exit_on_error
 
@@ -36,7 +36,7 @@ COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "±": lambda camera: _known(camera.rotation_sd_deg, 1, "°"),
     "focal px": lambda camera: f"{camera.focal_px:.0f}",
     "±px": lambda camera: _known(camera.focal_sd_px, 0),
-    "view": lambda camera: _angle(view_deg(camera)),
+    "view": lambda camera: _angle(horizontal_fov_deg(camera)),
 }
 _LEGEND = (
     "From where the person first stood: x right of camera 0's view, y up from the floor, z towards camera 0. Looks: "
@@ -79,8 +79,8 @@ def rig(
         places = load_rig(file)
         console.print(table(places))
         console.print(_LEGEND, style="dim")
-        for weakness in weaknesses(places):
-            console.print(weakness, style="yellow", soft_wrap=True)
+        for warning in rig_warnings(places):
+            console.print(warning, style="yellow", soft_wrap=True)
         for path in _written(places, file, picture, exports):
             console.print(f"Written: {path}.", soft_wrap=True)
 
@@ -107,18 +107,18 @@ def _wishes(text: str) -> list[str]:
 def _targets(exports: Sequence[str]) -> list[Path]:
     if not exports:
         return []
-    from pose_rig.tools.rig_files.export import wished  # brings OpenCV
+    from pose_rig.tools.rig_files.export import parse_export  # brings OpenCV
 
-    return [wished(wish)[1] for wish in exports]
+    return [parse_export(wish)[1] for wish in exports]
 
 
 def _written(places: Sequence[RigCamera], file: Path, picture: Path | None, export: Sequence[str]) -> list[Path]:
     """Writes what was asked for, and returns where it is."""
     written = []
     if picture:
-        from pose_rig.tools.rig_files.drawing import draw  # brings matplotlib
+        from pose_rig.tools.rig_files.drawing import draw_rig  # brings matplotlib
 
-        draw(places, picture, file.name)
+        draw_rig(places, picture, file.name)
         written.append(picture)
     if export:
         from pose_rig.tools.rig_files.export import export as write  # brings OpenCV

@@ -1,4 +1,4 @@
-"""A solved rig as a picture, to scale: from above, and below that the way camera 0 looks.
+"""Drawing a solved rig to scale: a top view, and below it a front view in the viewing direction of camera 0.
 
 Frame ``rig``: m, y up, floor at y = 0, camera 0 looks along −z. Axes: V cameras.
 """
@@ -18,52 +18,59 @@ from matplotlib.ticker import MultipleLocator
 from pose_rig.arrays import Floats
 from pose_rig.config import SolvedCamera
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.rig_files.rig_camera import RigCamera, axis, position_m, rotation
+from pose_rig.tools.rig_files.rig_camera import (
+    RigCamera,
+    SolvedCameras,
+    camera_from_rig,
+    optical_axis,
+    position_m,
+    solved_cameras,
+)
 
-# Which of (x, y, z) go right and up the page.
-ABOVE = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
-FRONT = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+# (2,3) page_from_rig: right and up on the page
+TOP_VIEW = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+FRONT_VIEW = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 WIDTH_IN, DPI = 9.0, 130
-BORDERS_IN = (0.75, 0.25, 0.9, 0.75, 0.75)  # left, right, below, between the views, above
-AROUND_M = np.array([0.9, 0.5, 0.9])  # room beside, above and below, before and behind the outermost camera
-LEAST_M = np.array([1.5, 2.0, 1.5])  # shown on each side of the person in any case, and above the floor
-MOST_UPRIGHT = 0.65  # width of the page over the heights of both views, at least
-PYRAMID = 0.09  # depth of the drawn viewing pyramid, share of the picture
+BORDERS_IN = (0.75, 0.25, 0.9, 0.75, 0.75)  # left, right, bottom, between the views, top
+CAMERA_MARGIN_M = np.array([0.9, 0.5, 0.9])  # around the outermost cameras
+MIN_EXTENT_M = np.array([1.5, 2.0, 1.5])  # around the person, and above the floor
+MIN_ASPECT = 0.65  # width of the page over the heights of both views
+PYRAMID_DEPTH = 0.09  # of a drawn viewing pyramid, share of the drawing
 CIRCLE_SD = 2.0
-LARGEST_CIRCLE = 0.04  # share of the picture that the largest circle may fill once enlarged
-ENLARGED = (50, 20, 10, 5, 2, 1)
-PERSON_M = 1.7  # a figure at the origin, for scale
-GAP_PX = 9.0
-ROUNDS = 200
-BACK = 0.05  # how strongly a label is drawn back to where it belongs, at first
+MAX_CIRCLE = 0.04  # radius of the largest enlarged circle, share of the drawing
+ENLARGEMENTS = (50, 20, 10, 5, 2, 1)
+PERSON_M = 1.7  # height of the figure at the origin
+LABEL_GAP_PX = 9.0
+LABEL_ITERATIONS = 200
+LABEL_PULL = 0.05  # share of the way back to its preferred position that a label moves in the first iteration
 COLOURS = colormaps["tab10"]
 GREY, GRID, FLOOR = "#8a919c", "#e3e6eb", "#f1ede6"
 
 
-def draw(places: Sequence[RigCamera], path: Path, title: str) -> None:
+def draw_rig(cameras: Sequence[RigCamera], path: Path, title: str) -> None:
     """Draws the solved cameras of a rig into a PNG.
 
     Args:
-        places: The cameras, at least one solved.
+        cameras: The cameras, at least one solved.
         path: Where to.
-        title: What the picture is called.
+        title: The title of the drawing.
 
     Raises:
-        UsageError: The path is no PNG.
-        PoseRigError: It cannot be written.
+        UsageError: The path does not end in .png.
+        PoseRigError: The file cannot be written.
     """
     if path.suffix.lower() != ".png":
-        raise UsageError(f"The picture is a PNG, and {path} is none.", f"Try --picture {path.with_suffix('.png')}.")
-    solved = [(number, place.name, place.solved) for number, place in enumerate(places) if place.solved]
+        raise UsageError(f"The drawing is a PNG; got {path}.", f"Try --picture {path.with_suffix('.png')}.")
+    solved = solved_cameras(cameras)
     low, high = bounds(np.stack([position_m(camera) for _, _, camera in solved]))
-    figure, above, front = _page(low, high, title)
+    figure, top, front = _page(low, high, title)
     size_m = float((high - low).max())
-    enlarged = _enlarged([camera for _, _, camera in solved], size_m)
-    _person(above, front)
-    for axes, view in ((above, ABOVE), (front, FRONT)):
-        for number, _, camera in solved:
-            _camera(axes, view, camera, COLOURS(number % 10), PYRAMID * size_m, enlarged)
-        _names(axes, view, solved, enlarged)
+    enlarged = _enlargement([camera for _, _, camera in solved], size_m)
+    _draw_person(top, front)
+    for axes, view in ((top, TOP_VIEW), (front, FRONT_VIEW)):
+        for index, _, camera in solved:
+            _draw_camera(axes, view, camera, COLOURS(index % 10), PYRAMID_DEPTH * size_m, enlarged)
+        _draw_labels(axes, view, solved, enlarged)
     figure.text(0.5, 0.12 / figure.get_figheight(), _legend(enlarged), ha="center", color=GREY, fontsize=9)
     try:
         figure.savefig(path)
@@ -72,29 +79,29 @@ def draw(places: Sequence[RigCamera], path: Path, title: str) -> None:
 
 
 def bounds(position: Floats) -> tuple[Floats, Floats]:
-    """Returns the lower and the upper corner (3,) of what is shown, for cameras at (V,3); all in m."""
-    low = np.minimum(position.min(0) - AROUND_M, -LEAST_M)
-    high = np.maximum(position.max(0) + AROUND_M, LEAST_M)
-    low[1] = min(position[:, 1].min() - AROUND_M[1], -0.25)
-    missing = (high - low)[1:].sum() * MOST_UPRIGHT - (high - low)[0]
-    if missing > 0:  # a long and narrow rig: more floor beside it keeps the page from becoming a ribbon
+    """Returns the lower and the upper corner (3,) of the drawn space, for camera positions (V,3); all in m."""
+    low = np.minimum(position.min(0) - CAMERA_MARGIN_M, -MIN_EXTENT_M)
+    high = np.maximum(position.max(0) + CAMERA_MARGIN_M, MIN_EXTENT_M)
+    low[1] = min(position[:, 1].min() - CAMERA_MARGIN_M[1], -0.25)
+    missing = (high - low)[1:].sum() * MIN_ASPECT - (high - low)[0]
+    if missing > 0:  # a long, narrow rig: more floor on both sides keeps the page readable
         low[0], high[0] = low[0] - missing / 2, high[0] + missing / 2
     return low, high
 
 
 def _page(low: Floats, high: Floats, title: str) -> tuple[Figure, Axes, Axes]:
-    """Returns an empty page with the two views, both at the same scale and one under the other."""
-    left, right, below, between, over = BORDERS_IN
+    """Returns an empty page with the top view above the front view, at the same scale."""
+    left, right, bottom, between, over = BORDERS_IN
     width, height, depth = high - low
-    inch = (WIDTH_IN - left - right) / width  # per metre
-    tall_in = below + height * inch + between + depth * inch + over
-    figure = Figure(figsize=(WIDTH_IN, tall_in), dpi=DPI, facecolor="white")
+    in_per_m = (WIDTH_IN - left - right) / width
+    height_in = bottom + height * in_per_m + between + depth * in_per_m + over
+    figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     wide = (WIDTH_IN - left - right) / WIDTH_IN
-    front = figure.add_axes((left / WIDTH_IN, below / tall_in, wide, height * inch / tall_in))
-    start = (below + height * inch + between) / tall_in
-    above = figure.add_axes((left / WIDTH_IN, start, wide, depth * inch / tall_in))
-    for axes, text in ((above, "from above"), (front, "from the front, as camera 0 looks")):
+    front = figure.add_axes((left / WIDTH_IN, bottom / height_in, wide, height * in_per_m / height_in))
+    bottom_of_top = (bottom + height * in_per_m + between) / height_in
+    top = figure.add_axes((left / WIDTH_IN, bottom_of_top, wide, depth * in_per_m / height_in))
+    for axes, text in ((top, "top view"), (front, "front view, in the viewing direction of camera 0")):
         axes.set_title(text, loc="left", fontsize=10, color=GREY)
         axes.xaxis.set_major_locator(MultipleLocator(1 if width < 16 else 5))
         axes.yaxis.set_major_locator(MultipleLocator(1 if max(width, depth) < 16 else 5))
@@ -105,21 +112,21 @@ def _page(low: Floats, high: Floats, title: str) -> tuple[Figure, Axes, Axes]:
         axes.set_aspect("equal")
         axes.set_xlim(low[0], high[0])
         axes.set_xlabel("x, m", color=GREY, fontsize=9)
-    above.set_ylim(-high[2], -low[2])
-    above.yaxis.set_major_formatter(lambda value, _: f"{0 - value:g}".replace("-", "−"))
-    above.set_ylabel("z, m (towards camera 0)", color=GREY, fontsize=9)
+    top.set_ylim(-high[2], -low[2])
+    top.yaxis.set_major_formatter(lambda value, _: f"{0 - value:g}".replace("-", "−"))
+    top.set_ylabel("z, m (towards camera 0)", color=GREY, fontsize=9)
     front.set_ylim(low[1], high[1])
     front.set_ylabel("height, m", color=GREY, fontsize=9)
     front.axhspan(low[1], 0, color=FLOOR, zorder=0)
     front.axhline(0, color=GREY, linewidth=1)
-    figure.text(left / WIDTH_IN, 1 - 0.36 / tall_in, title, fontsize=13, fontweight="bold")
-    return figure, above, front
+    figure.text(left / WIDTH_IN, 1 - 0.36 / height_in, title, fontsize=13, fontweight="bold")
+    return figure, top, front
 
 
-def _person(above: Axes, front: Axes) -> None:
-    """Draws the origin, and somebody standing there."""
-    above.plot([0], [0], marker="+", markersize=14, color=GREY)
-    above.annotate("origin", (0, 0), (6, -12), textcoords="offset points", color=GREY, fontsize=8)
+def _draw_person(top: Axes, front: Axes) -> None:
+    """Draws the origin and a standing figure."""
+    top.plot([0], [0], marker="+", markersize=14, color=GREY)
+    top.annotate("origin", (0, 0), (6, -12), textcoords="offset points", color=GREY, fontsize=8)
     hip, neck, head = 0.53 * PERSON_M, 0.83 * PERSON_M, 0.93 * PERSON_M
     for line in (
         [(-0.13, 0.0), (0.0, hip), (0.13, 0.0)],
@@ -130,19 +137,20 @@ def _person(above: Axes, front: Axes) -> None:
     front.add_patch(Circle((0, head), 0.07 * PERSON_M, color=GREY, linewidth=0))
 
 
-def _camera(
+def _draw_camera(
     axes: Axes, view: Floats, camera: SolvedCamera, colour: tuple[float, ...], depth_m: float, enlarged: int
 ) -> None:
-    """Draws a camera as its viewing pyramid, its axis until above the person, and how well its place is known."""
-    place = position_m(camera)
+    """Draws a camera: viewing pyramid, optical axis as far as the person, and uncertainty of the position."""
+    position = position_m(camera)
     half = np.array(camera.size_px) / 2 / camera.focal_px
     corners = np.array([[x * half[0], y * half[1], 1.0] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
-    far = (place + depth_m * corners @ rotation(camera)) @ view.T
-    near = view @ place
+    far = (position + depth_m * corners @ camera_from_rig(camera)) @ view.T
+    near = view @ position
     for i in range(4):
         axes.add_patch(Polygon([near, far[i], far[(i + 1) % 4]], color=colour, alpha=0.13, linewidth=0))
         axes.plot(*np.stack([near, far[i], far[(i + 1) % 4]]).T, color=colour, linewidth=1.0, alpha=0.9)
-    end = view @ (place + max(float(-place @ axis(camera)), depth_m) * axis(camera))
+    axis = optical_axis(camera)
+    end = view @ (position + max(float(-position @ axis), depth_m) * axis)
     axes.plot(*np.stack([near, end]).T, color=colour, linewidth=0.9, linestyle=(0, (1, 3)))
     axes.plot(*near, marker="o", markersize=4, color=colour)
     axes.add_patch(
@@ -150,12 +158,12 @@ def _camera(
     )
 
 
-def _names(axes: Axes, view: Floats, solved: Sequence[tuple[int, str, SolvedCamera]], enlarged: int) -> None:
-    """Writes the names behind the cameras, clear of each other."""
+def _draw_labels(axes: Axes, view: Floats, solved: SolvedCameras, enlarged: int) -> None:
+    """Writes the names behind the cameras, without overlap."""
     halo: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="white")]
     texts = [
-        axes.text(0, 0, name, color=COLOURS(number % 10), weight="bold", size=9, ha="center", va="center")
-        for number, name, _ in solved
+        axes.text(0, 0, name, color=COLOURS(index % 10), weight="bold", size=9, ha="center", va="center")
+        for index, name, _ in solved
     ]
     for text in texts:
         text.set_path_effects(halo)
@@ -163,9 +171,9 @@ def _names(axes: Axes, view: Floats, solved: Sequence[tuple[int, str, SolvedCame
     points = axes.transData.transform([view @ position_m(camera) for _, _, camera in solved])
     px_per_m = axes.transData.transform([1.0, 0.0])[0] - axes.transData.transform([0.0, 0.0])[0]
     radius = px_per_m * np.array([_radius_m(camera, enlarged) for _, _, camera in solved])
-    behind = np.stack([-view @ axis(camera) for _, _, camera in solved])
+    behind = np.stack([-view @ optical_axis(camera) for _, _, camera in solved])
     frame = axes.get_window_extent()
-    centres = spread(points, radius, sizes, behind, np.array([[frame.x0, frame.y0], [frame.x1, frame.y1]]))
+    centres = place_labels(points, radius, sizes, behind, np.array([[frame.x0, frame.y0], [frame.x1, frame.y1]]))
     for text, (x, y) in zip(texts, axes.transData.inverted().transform(centres), strict=True):
         text.set_position((x, y))
 
@@ -174,10 +182,10 @@ def _radius_m(camera: SolvedCamera, enlarged: int) -> float:
     return CIRCLE_SD * camera.translation_sd_m * enlarged
 
 
-def _enlarged(cameras: Sequence[SolvedCamera], size_m: float) -> int:
-    """Returns how many times larger the circles are drawn so that they can be seen."""
+def _enlargement(cameras: Sequence[SolvedCamera], size_m: float) -> int:
+    """Returns the factor by which the circles are enlarged to be visible."""
     largest = max(CIRCLE_SD * camera.translation_sd_m for camera in cameras)
-    return next((times for times in ENLARGED if largest * times <= LARGEST_CIRCLE * size_m), 1)
+    return next((times for times in ENLARGEMENTS if largest * times <= MAX_CIRCLE * size_m), 1)
 
 
 def _legend(enlarged: int) -> str:
@@ -185,30 +193,30 @@ def _legend(enlarged: int) -> str:
     return f"Circles: ±{CIRCLE_SD:g} standard deviations of the position{larger}. Figure: {PERSON_M:.2f} m, for scale."
 
 
-def spread(points: Floats, radius: Floats, sizes: Floats, away: Floats, frame: Floats) -> Floats:
-    """Returns (V,2) centres of labels that lie beside their points, inside the frame, and overlap as little as can be.
+def place_labels(points: Floats, radius: Floats, sizes: Floats, away: Floats, frame: Floats) -> Floats:
+    """Returns (V,2) centres of labels next to their points, inside the frame, with as little overlap as possible.
 
     Args:
         points: (V,2) px.
-        radius: (V,) room to keep around each point, px.
+        radius: (V,) free space around each point, px.
         sizes: (V,2) width and height of each label, px.
-        away: (V,2) where each label would best lie, seen from its point; any length.
-        frame: (2,2) lower and upper corner of where labels may lie, px.
+        away: (V,2) preferred direction of each label from its point; any length.
+        frame: (2,2) lower and upper corner of the area for labels, px.
     """
     length = np.linalg.norm(away, axis=1, keepdims=True)
     direction = np.where(length > 1e-3, away / np.maximum(length, 1e-9), [0.0, 1.0])
-    home = points + direction * (sizes / 2 + GAP_PX / 2 + radius[:, None])
+    home = points + direction * (sizes / 2 + LABEL_GAP_PX / 2 + radius[:, None])
     centres = home.copy()
-    boxes = np.concatenate([sizes, np.full_like(sizes, GAP_PX)])  # the points themselves must not be covered either
-    for done in range(ROUNDS):
-        centres += BACK * (1 - done / ROUNDS) * (home - centres)
+    boxes = np.concatenate([sizes, np.full_like(sizes, LABEL_GAP_PX)])  # the points must not be covered either
+    for done in range(LABEL_ITERATIONS):
+        centres += LABEL_PULL * (1 - done / LABEL_ITERATIONS) * (home - centres)
         centres += _push(np.concatenate([centres, points]), boxes)[: len(points)]
         centres = np.clip(centres, frame[0] + sizes / 2, frame[1] - sizes / 2)
     return centres
 
 
 def _push(centres: Floats, sizes: Floats) -> Floats:
-    """Returns (N,2) the steps that part overlapping boxes, each along the axis on which they overlap least."""
+    """Returns (N,2) the steps that separate overlapping boxes, each along the axis of least overlap."""
     apart = centres[:, None] - centres[None]
     overlap = (sizes[:, None] + sizes[None]) / 2 + 2.0 - np.abs(apart)
     hit = (overlap > 0).all(-1) & ~np.eye(len(centres), dtype=bool)

@@ -1,4 +1,4 @@
-"""Reading a solved rig from where it is kept: a rig.toml, or a poses file."""
+"""Reading a solved rig from a rig.toml or a poses file."""
 
 from pathlib import Path
 from typing import Any
@@ -21,42 +21,42 @@ def load_rig(path: Path) -> tuple[RigCamera, ...]:
     """Returns the cameras of a rig.toml or of a poses file (.npz), at least one of them solved.
 
     Raises:
-        UsageError: The file cannot be read, makes no sense, or has no solved camera.
+        UsageError: The file cannot be read, has invalid values, or has no solved camera.
     """
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", "Give a rig.toml or a poses file: pose-rig rig FILE.")
-    places = _from_poses(path) if path.suffix.lower() == ".npz" else _from_toml(path)
-    if not any(place.solved for place in places):
+    cameras = _from_poses(path) if path.suffix.lower() == ".npz" else _from_toml(path)
+    if not any(camera.solved for camera in cameras):
         raise UsageError(
             f"{path} has no solved camera.",
-            "Let `pose-rig run` solve the rig: cameras stand still, somebody moves and turns in view of all.",
+            "Solve the rig with `pose-rig run`: static cameras, and a person who moves and turns in view of all.",
         )
-    for place in places:
-        if place.solved:
-            check_solved(place.name, place.solved)
-    return places
+    for camera in cameras:
+        if camera.solved:
+            check_solved(camera.name, camera.solved)
+    return cameras
 
 
 def _from_toml(path: Path) -> tuple[RigCamera, ...]:
-    cameras = load(path).camera
-    return tuple(RigCamera(camera.name or derived_name(camera.source), camera.solved) for camera in cameras)
+    return tuple(RigCamera(one.name or derived_name(one.source), one.solved) for one in load(path).camera)
 
 
 def _from_poses(path: Path) -> tuple[RigCamera, ...]:
+    remedy = "Give a poses file written by pose-rig."
     try:
         arrays = load_npz(path, (*_SHAPES, *_SDS, "k1"))
     except ValueError as error:
-        raise UsageError(f"{path} cannot be read: {error}.", "Give a poses file that pose-rig wrote.") from error
+        raise UsageError(f"{path} cannot be read: {error}.", remedy) from error
     views = arrays["cameras"].shape[:1] if "cameras" in arrays else (0,)
     for name, shape in _SHAPES.items():
         kinds = "U" if name == "cameras" else "iuf"
         if name not in arrays or arrays[name].shape != (*views, *shape) or arrays[name].dtype.kind not in kinds:
-            raise UsageError(f"{path} is no poses file: {name} is missing or has another shape.", "Give one of ours.")
+            raise UsageError(f"{path} is not a poses file: {name} is missing or has a wrong shape.", remedy)
     return tuple(RigCamera(str(name), _solved(arrays, view)) for view, name in enumerate(arrays["cameras"]))
 
 
 def _solved(arrays: dict[str, NDArray[Any]], view: int) -> SolvedCamera | None:
-    """Returns one camera; None if the file says that it is not solved. Its principal point is the image centre."""
+    """Returns one camera with its principal point in the image centre; None if it is not solved."""
     matrix, r, (x, y, z) = arrays["K"][view], arrays["R"][view].tolist(), arrays["t"][view].tolist()
     if np.isnan(arrays["R"][view]).any() or np.isnan(matrix).any() or np.isnan([x, y, z]).any():
         return None
@@ -72,5 +72,5 @@ def _solved(arrays: dict[str, NDArray[Any]], view: int) -> SolvedCamera | None:
 
 
 def _finite(arrays: dict[str, NDArray[Any]], name: str, view: int) -> float:
-    """Returns an optional number of a camera, 0 where it is not known."""
+    """Returns an optional value of a camera, 0 where it is unknown."""
     return float(np.nan_to_num(arrays[name][view])) if name in arrays else 0.0

@@ -1,6 +1,6 @@
-"""Where solved cameras stand and look, in words and figures for people, and which of it is weak.
+"""Solved cameras in figures for people: position, viewing direction, field of view, and what is uncertain.
 
-Frame ``rig``: m, y up, floor at y = 0, −z is the way camera 0 looks (docs/frames.md). Axes: V cameras.
+Frame ``rig``: m, y up, floor at y = 0, camera 0 looks along −z (docs/frames.md). Axes: V cameras.
 """
 
 import itertools
@@ -14,100 +14,109 @@ from pose_rig.config import SolvedCamera
 from pose_rig.geometry import nearest_rotation
 
 # Two rays that meet at less than 20° give a depth three times as uncertain as their width, and worse below.
-ALIKE_DEG = 20.0
-ROTATION_SD_DEG = 1.0  # 7 cm at 4 m
-POSITION_SD_M = 0.05
-FOCAL_SD = 0.03  # share of the focal length
-LEVEL = 1e-3  # shorter level parts of a viewing axis have no direction
+MIN_AXIS_ANGLE_DEG = 20.0
+MAX_ROTATION_SD_DEG = 1.0  # 7 cm at 4 m
+MAX_POSITION_SD_M = 0.05
+MAX_FOCAL_SD = 0.03  # share of the focal length
+MIN_HORIZONTAL = 1e-3  # a viewing axis with a shorter horizontal part has no azimuth
 UP = np.array([0.0, 1.0, 0.0])
 
 
 @dataclass(frozen=True, slots=True)
 class RigCamera:
-    """A camera of a rig, solved or not.
+    """A camera of a rig.
 
     Attributes:
         name: Name of the camera.
-        solved: Where it stands, None if nobody knows.
+        solved: Its calibration, None if it is not solved.
     """
 
     name: str
     solved: SolvedCamera | None
 
 
-def rotation(camera: SolvedCamera) -> Floats:
-    """Returns (3,3) camera_from_rig, free of the rounding of the file."""
+SolvedCameras = list[tuple[int, str, SolvedCamera]]  # index in the rig, name, calibration
+
+
+def solved_cameras(cameras: Sequence[RigCamera]) -> SolvedCameras:
+    """Returns the solved cameras of a rig."""
+    return [(index, camera.name, camera.solved) for index, camera in enumerate(cameras) if camera.solved]
+
+
+def camera_from_rig(camera: SolvedCamera) -> Floats:
+    """Returns (3,3) the rotation, orthonormal despite the rounding of the file."""
     return nearest_rotation(np.array(camera.rotation))
 
 
 def position_m(camera: SolvedCamera) -> Floats:
-    """Returns (3,) where the camera stands, m, ``rig``."""
-    return np.asarray(-rotation(camera).T @ camera.translation_m)
+    """Returns (3,) the position, m, ``rig``."""
+    return np.asarray(-camera_from_rig(camera).T @ camera.translation_m)
 
 
-def axis(camera: SolvedCamera) -> Floats:
-    """Returns (3,) the unit vector along which it looks, ``rig``."""
-    return np.asarray(rotation(camera)[2])
+def optical_axis(camera: SolvedCamera) -> Floats:
+    """Returns (3,) the unit vector of the viewing direction, ``rig``."""
+    return np.asarray(camera_from_rig(camera)[2])
 
 
 def azimuth_deg(camera: SolvedCamera) -> float | None:
-    """Returns 0–360, clockwise from above, 0 = the way camera 0 looks; None straight up or down."""
-    x, _, z = axis(camera)
-    return float(np.degrees(np.arctan2(x, -z)) % 360) if np.hypot(x, z) > LEVEL else None
+    """Returns 0–360, clockwise from above, 0 = viewing direction of camera 0; None straight up or down."""
+    x, _, z = optical_axis(camera)
+    return float(np.degrees(np.arctan2(x, -z)) % 360) if np.hypot(x, z) > MIN_HORIZONTAL else None
 
 
 def tilt_deg(camera: SolvedCamera) -> float:
-    """Returns by how much it looks above the horizon, negative below."""
-    return float(np.degrees(np.arcsin(np.clip(axis(camera)[1], -1, 1))))
+    """Returns the angle of the viewing direction above the horizon, negative below."""
+    return float(np.degrees(np.arcsin(np.clip(optical_axis(camera)[1], -1, 1))))
 
 
 def roll_deg(camera: SolvedCamera) -> float | None:
-    """Returns by how much it is turned about its own axis, clockwise from behind; None straight up or down."""
-    level = np.cross(axis(camera), UP)
-    if np.linalg.norm(level) < LEVEL:
+    """Returns the rotation about the optical axis, clockwise from behind; None straight up or down."""
+    axis = optical_axis(camera)
+    level = np.cross(axis, UP)
+    if np.linalg.norm(level) < MIN_HORIZONTAL:
         return None
     level /= np.linalg.norm(level)
-    right = rotation(camera)[0]
-    return float(np.degrees(np.arctan2(right @ np.cross(axis(camera), level), right @ level)))
+    right = camera_from_rig(camera)[0]
+    return float(np.degrees(np.arctan2(right @ np.cross(axis, level), right @ level)))
 
 
-def view_deg(camera: SolvedCamera) -> float:
+def horizontal_fov_deg(camera: SolvedCamera) -> float:
     """Returns the horizontal field of view."""
     return float(2 * np.degrees(np.arctan(camera.size_px[0] / 2 / camera.focal_px)))
 
 
-def weaknesses(places: Sequence[RigCamera]) -> list[str]:
-    """Returns what is weak about a rig, one sentence each; empty when it is well placed and well known."""
-    solved = [(place.name, place.solved) for place in places if place.solved]
-    found = [f"{place.name} is not solved." for place in places if not place.solved]
+def rig_warnings(cameras: Sequence[RigCamera]) -> list[str]:
+    """Returns what is weak about a rig, one sentence each; empty for a well placed and well known rig."""
+    solved = [(name, camera) for _, name, camera in solved_cameras(cameras)]
+    found = [f"{camera.name} is not solved." for camera in cameras if not camera.solved]
     if len(solved) == 2:
-        found.append("Only two cameras: a third one would see what they hide, and hold them in place.")
-    found += _pairs(solved)
+        found.append("Only two cameras: a third one would see occluded joints and stabilise the solution.")
+    found += _parallel_pairs(solved)
     for name, camera in solved:
-        found += _doubts(name, camera)
+        found += _uncertainties(name, camera)
     return found
 
 
-def _pairs(solved: Sequence[tuple[str, SolvedCamera]]) -> list[str]:
-    """Returns the pairs whose views hardly cross, if no third camera crosses both."""
-    axes = np.stack([axis(camera) for _, camera in solved])
+def _parallel_pairs(solved: Sequence[tuple[str, SolvedCamera]]) -> list[str]:
+    """Returns the pairs with almost parallel optical axes, if no third camera crosses both."""
+    axes = np.stack([optical_axis(camera) for _, camera in solved])
     angle = np.degrees(np.arccos(np.clip(axes @ axes.T, -1, 1)))
-    crosses = (angle > ALIKE_DEG) & (angle < 180 - ALIKE_DEG)
+    crosses = (angle > MIN_AXIS_ANGLE_DEG) & (angle < 180 - MIN_AXIS_ANGLE_DEG)
     return [
         f"{solved[i][0]} and {solved[j][0]} "
-        + ("look nearly the same way" if angle[i, j] < 90 else "face each other")
-        + f" ({angle[i, j]:.0f}° between their axes), and no other camera crosses both: depth along them is weak."
+        + ("have almost the same viewing direction" if angle[i, j] < 90 else "face each other")
+        + f" ({angle[i, j]:.0f}° between their axes), and no other camera crosses both: depth along them is uncertain."
         for i, j in itertools.combinations(range(len(solved)), 2)
         if not crosses[i, j] and not (crosses[i] & crosses[j]).any()
     ]
 
 
-def _doubts(name: str, camera: SolvedCamera) -> list[str]:
-    doubts = []
-    if camera.rotation_sd_deg > ROTATION_SD_DEG:
-        doubts.append(f"its direction to ±{camera.rotation_sd_deg:.1f}°")
-    if camera.translation_sd_m > POSITION_SD_M:
-        doubts.append(f"its position to ±{camera.translation_sd_m * 100:.0f} cm")
-    if camera.focal_sd_px > FOCAL_SD * camera.focal_px:
-        doubts.append(f"its focal length to ±{100 * camera.focal_sd_px / camera.focal_px:.0f} %")
-    return [f"{name} is known only roughly: {', '.join(doubts)}. Move about in its view."] if doubts else []
+def _uncertainties(name: str, camera: SolvedCamera) -> list[str]:
+    found = []
+    if camera.rotation_sd_deg > MAX_ROTATION_SD_DEG:
+        found.append(f"direction ±{camera.rotation_sd_deg:.1f}°")
+    if camera.translation_sd_m > MAX_POSITION_SD_M:
+        found.append(f"position ±{camera.translation_sd_m * 100:.0f} cm")
+    if camera.focal_sd_px > MAX_FOCAL_SD * camera.focal_px:
+        found.append(f"focal length ±{100 * camera.focal_sd_px / camera.focal_px:.0f} %")
+    return [f"{name} is uncertain: {', '.join(found)}. Move around in its view."] if found else []

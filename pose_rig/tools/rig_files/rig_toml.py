@@ -1,7 +1,7 @@
-"""The rig.toml that remembers: what a rig found out about its cameras, kept for the next start.
+"""The rig.toml: the solved cameras of a run are saved in it and restored at the next start.
 
-The file stays the user's: comments and layout survive. What is solved stands in a ``[camera.solved]`` part of each
-camera, and belongs together: saving replaces all of them, since cameras solved in different runs share no frame.
+Comments and layout are kept. Each solved camera has a ``[camera.solved]`` table. Saving replaces all of these tables,
+since cameras that were solved in different runs have no common frame.
 """
 
 import os
@@ -22,24 +22,25 @@ from pose_rig.tools.arguments.camera_list import cameras_in, source_kind, unique
 from pose_rig.tools.rig_files.toml_tables import entry_text, parse, write_entry
 from pose_rig.wire.messages import MAX_COORDINATE_M, CameraState, RigState
 
-Groups = list[tuple[CameraConfig, ...]]  # the cameras behind every entry
+Groups = list[tuple[CameraConfig, ...]]  # the cameras of every [[camera]] entry
 
-# beyond what any camera has: px of a focal length and of a picture's side; all other numbers are smaller still
-LARGEST, SHORTEST_PX, LARGEST_PX = 1e6, 1.0, 1 << 14
-NOT_ORTHONORMAL = 1e-3  # more than rounding, less than a mistake
-# Decimals kept: far below what is known, and below 1e-5 px.
+MAX_NUMBER = 1e6  # of a focal length in px, the largest of all values
+MIN_FOCAL_PX = 1.0
+MAX_SIDE_PX = 1 << 14
+MAX_ORTHONORMAL_ERROR = 1e-3  # rounding is below it, a wrong rotation above
+# Decimals in the file: far below the standard deviations, and below 1e-5 px.
 ROTATION_DECIMALS, LENGTH_DECIMALS, FOCAL_DECIMALS, SD_DECIMALS = 9, 6, 4, 5
-_TITLE = "A rig, written by pose-rig. `pose-rig run --cams` takes it; what is solved is checked before it is used."
+_TITLE = "A rig written by pose-rig. `pose-rig run --cams` reads it; solved cameras are checked before they are used."
 
 
 class RigFile:
-    """One rig.toml, from the start of a run to its end; there need be no such file yet.
+    """The rig.toml of a run.
 
     Args:
-        path: Where it is, or will be.
+        path: Its path; the file need not exist yet.
 
     Attributes:
-        writable: Whether it could be written when the run began.
+        writable: Whether it can be written, at the start of the run.
 
     Raises:
         UsageError: The file is not a rig.toml.
@@ -50,90 +51,95 @@ class RigFile:
         self.writable = is_writable(path)
         self._entries, self._groups = _read(path)
 
-    def recall(self, config: Config) -> Config:
-        """Returns the rig with what the file remembers; as it is if there is no such file.
+    def restore(self, config: Config) -> Config:
+        """Returns a configuration with the solved cameras of the file; unchanged if there is no file.
 
-        A camera is known again by its source (docs/rig.md). Whether its picture is mirrored comes along, and the
-        stature: the scale of the rig rests on it.
+        A camera is identified by its source (docs/rig.md). ``mirror`` is restored as well, and the body height, which
+        sets the scale of the rig.
 
         Raises:
-            UsageError: The file remembers other cameras only.
+            UsageError: The file has none of the cameras.
         """
         if not self._path.is_file():
             return config
         known = [camera for group in self._groups for camera in group]
         found = [_find(camera, known) for camera in config.camera]
-        if known and all(place is None for place in found):
+        if known and all(index is None for index in found):
             raise UsageError(
-                f"{self._path} is about other cameras: {', '.join(camera.name for camera in known)}.",
-                "Keep this rig in a file of its own: give another --rig.",
+                f"{self._path} belongs to other cameras: {', '.join(camera.name for camera in known)}.",
+                "Give another --rig for these cameras.",
             )
         cameras = tuple(
             msgspec.structs.replace(
                 camera,
-                solved=None if place is None or camera.moving else known[place].solved,
-                mirror=camera.mirror or (place is not None and known[place].mirror),
+                solved=None if index is None or camera.moving else known[index].solved,
+                mirror=camera.mirror or (index is not None and known[index].mirror),
             )
-            for camera, place in zip(config.camera, found, strict=True)
+            for camera, index in zip(config.camera, found, strict=True)
         )
         height_m = load(self._path).height_m if config.height_m is None else config.height_m
         return msgspec.structs.replace(config, camera=cameras, height_m=height_m)
 
-    def remember(self, config: Config, rig: RigState) -> None:
-        """Writes a solved rig into the file, made if need be, whole or not at all.
+    def save(self, config: Config, rig: RigState) -> None:
+        """Writes a solved rig into the file, atomically; creates the file if necessary.
 
         Args:
-            config: The rig that ran.
+            config: The configuration of the run.
             rig: Its solved state.
 
         Raises:
-            PoseRigError: The file cannot be written, or is no rig.toml any more.
+            PoseRigError: The file cannot be written, or is not a rig.toml any more.
         """
         path = self._path.resolve()
         try:
             entries, groups = _read(path)
-            if entries == self._entries:  # a camera that was pulled out meanwhile could not be told any more
+            if entries == self._entries:  # a camera that was unplugged in the meantime cannot be expanded again
                 groups = self._groups
             text = path.read_text("utf-8-sig") if path.is_file() else f"# {_TITLE}\n"
             with atomic_file(path) as partial:
-                partial.write_text(_written(text, groups, config, rig, path.parent), "utf-8")
+                partial.write_text(_text(text, groups, config, rig, path.parent), "utf-8")
         except (OSError, TOMLKitError) as error:
             raise PoseRigError(
                 f"The solved rig could not be written to {self._path}: {error}.",
-                "Make room or mend the file, and run again.",
+                "Free disk space or repair the file, and run again.",
             ) from error
 
 
 def is_writable(path: Path) -> bool:
-    """Returns whether a rig can be kept at ``path``: written beside it, then put in its place."""
+    """Returns whether a file can be written to ``path`` and its folder."""
     folder = path.resolve().parent
     return folder.is_dir() and os.access(folder, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
 
 
 def check_solved(name: str, solved: SolvedCamera) -> None:
-    """Checks what a file says about a solved camera.
+    """Checks a ``[camera.solved]`` table.
 
     Raises:
-        UsageError: It cannot be a camera; names it.
+        UsageError: A value is out of range, or the rotation is not orthonormal; names the camera.
     """
     rotation = np.array(solved.rotation)
     numbers = [*rotation.ravel(), *solved.translation_m, solved.focal_px, solved.k1]
     sds = (solved.rotation_sd_deg, solved.translation_sd_m, solved.focal_sd_px)
-    large = (
-        max(map(abs, numbers)) > LARGEST or max(sds) > LARGEST or max(map(abs, solved.translation_m)) > MAX_COORDINATE_M
+    in_range = (
+        np.isfinite([*numbers, *sds]).all()
+        and max(map(abs, (*numbers, *sds))) <= MAX_NUMBER
+        and max(map(abs, solved.translation_m)) <= MAX_COORDINATE_M
+        and min(solved.size_px) >= 1
+        and max(solved.size_px) <= MAX_SIDE_PX
+        and solved.focal_px >= MIN_FOCAL_PX
+        and min(sds) >= 0
     )
-    sizes = min(solved.size_px) < 1 or max(solved.size_px) > LARGEST_PX
-    if not np.isfinite([*numbers, *sds]).all() or large or sizes or solved.focal_px < SHORTEST_PX or min(sds) < 0:
-        wrong = "has numbers that no camera has"
-    elif abs(rotation @ rotation.T - np.eye(3)).max() > NOT_ORTHONORMAL or np.linalg.det(rotation) < 0:
-        wrong = "has a rotation that is none"
+    if not in_range:
+        problem = "has values that are out of range"
+    elif abs(rotation @ rotation.T - np.eye(3)).max() > MAX_ORTHONORMAL_ERROR or np.linalg.det(rotation) < 0:
+        problem = "has a rotation that is not orthonormal"
     else:
         return
-    raise UsageError(f"The solved part of camera {name} {wrong}.", "Remove it; the next run finds it anew.")
+    raise UsageError(f"The solved part of camera {name} {problem}.", "Remove it; the next run estimates it again.")
 
 
 def solved_camera(state: CameraState) -> SolvedCamera | None:
-    """Returns what is worth keeping of a camera's state, None if it is not solved."""
+    """Returns the part of a camera's state that is saved, None if the camera is not solved or moves."""
     if state.rotation is None or state.translation_m is None or state.size_px is None or state.moving:
         return None
     r = [round(value, ROTATION_DECIMALS) for value in state.rotation]
@@ -151,43 +157,43 @@ def solved_camera(state: CameraState) -> SolvedCamera | None:
 
 
 def _read(path: Path) -> tuple[tuple[CameraConfig, ...], Groups]:
-    """Returns what stands in a rig.toml, and the cameras behind each entry; nothing if there is no file."""
+    """Returns the ``[[camera]]`` entries of a rig.toml and the cameras of each; empty if there is no file."""
     return (load(path).camera, cameras_in(path)) if path.is_file() else ((), [])
 
 
-def _written(text: str, groups: Groups, config: Config, rig: RigState, folder: Path) -> str:
-    """Returns the text of a rig.toml in which every camera of the run, and no other, has its solved part."""
+def _text(text: str, groups: Groups, config: Config, rig: RigState, folder: Path) -> str:
+    """Returns the text of a rig.toml in which the cameras of the run, and no others, have their solved tables."""
     solved = {state.name: part for state in rig.cameras if (part := solved_camera(state))}
     kept = [camera for group in groups for camera in group]
     found = [_find(camera, kept) for camera in config.camera]
-    part_of = {place: solved.get(camera.name) for camera, place in zip(config.camera, found, strict=True)}
+    part_of = {index: solved.get(camera.name) for camera, index in zip(config.camera, found, strict=True)}
     document = parse(text)
     if config.height_m is not None and document.get("height_m") != config.height_m:
         document["height_m"] = config.height_m
-    place = 0
+    first = 0
     for table, group in zip(list(document.get("camera", ())), groups, strict=True):
-        write_entry(document["camera"], table, group, [part_of.get(place + number) for number in range(len(group))])
-        place += len(group)
+        write_entry(document["camera"], table, group, [part_of.get(first + number) for number in range(len(group))])
+        first += len(group)
     blocks = [tomlkit.dumps(document).rstrip() + "\n"]
     taken = [camera.name for camera in kept]
-    for camera, known in zip(config.camera, found, strict=True):
-        if known is None:
+    for camera, index in zip(config.camera, found, strict=True):
+        if index is None:
             taken.append(unique(camera.name, taken))
             blocks.append(entry_text(_entry(camera, taken[-1], folder), solved.get(camera.name)))
     return "\n".join(blocks)
 
 
 def _entry(camera: CameraConfig, name: str, folder: Path) -> dict[str, Any]:
-    """Returns the keys of a ``[[camera]]`` that means this very camera, without its solved part."""
+    """Returns the keys of a new ``[[camera]]`` entry, without its solved table."""
     default: dict[str, Any] = msgspec.to_builtins(CameraConfig(source=""))
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(camera, name=name, solved=None))
-    plain["source"] = _seen_from(folder, camera.source)
-    picks = camera.members > 1  # then the member is written even if it is 0
-    return {key: value for key, value in plain.items() if value != default[key] or (key == "member" and picks)}
+    plain["source"] = _source_text(folder, camera.source)
+    several = camera.members > 1  # then the member is written even if it is 0
+    return {key: value for key, value in plain.items() if value != default[key] or (key == "member" and several)}
 
 
-def _seen_from(folder: Path, source: str) -> str:
-    """Returns a source as it is written in a rig.toml in ``folder``: files relative to it, no passwords."""
+def _source_text(folder: Path, source: str) -> str:
+    """Returns a source as written in a rig.toml in ``folder``: files relative to it, no passwords."""
     if source_kind(source) == "url":
         return redacted(source)
     if source_kind(source) not in ("keypoints", "video") or Path(source).is_absolute():
@@ -196,9 +202,9 @@ def _seen_from(folder: Path, source: str) -> str:
 
 
 def _find(camera: CameraConfig, known: Sequence[CameraConfig]) -> int | None:
-    """Returns which of the known cameras this one is: of the same source, and of the same name if there are several."""
-    same = [place for place, other in enumerate(known) if _identity(other) == _identity(camera)]
-    named = [place for place in same if known[place].name == camera.name]
+    """Returns the index of a camera among those of the file: by its source, then by its name."""
+    same = [index for index, other in enumerate(known) if _identity(other) == _identity(camera)]
+    named = [index for index in same if known[index].name == camera.name]
     return next(iter(named or same), None)
 
 

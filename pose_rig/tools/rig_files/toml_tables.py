@@ -1,4 +1,4 @@
-"""The ``[[camera]]`` tables of a rig.toml, changed in place: comments and layout stay where the user put them."""
+"""Editing the ``[[camera]]`` tables of a rig.toml in place; comments and layout are kept."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from pose_rig.config import CameraConfig, SolvedCamera
 
 
 def parse(text: str) -> tomlkit.TOMLDocument:
-    """Returns a rig.toml to be changed, its cameras, if they stood in one line, in tables of their own.
+    """Returns an editable rig.toml; inline cameras become tables.
 
     Raises:
         TOMLKitError: It is not TOML.
@@ -28,17 +28,17 @@ def parse(text: str) -> tomlkit.TOMLDocument:
 def write_entry(
     tables: AoT, table: Table, cameras: Sequence[CameraConfig], parts: Sequence[SolvedCamera | None]
 ) -> None:
-    """Writes the solved parts of one entry; one that stands for several cameras becomes one entry for each.
+    """Writes the solved tables of one entry; an entry of several cameras is split into one entry each.
 
     Args:
         tables: All entries.
-        table: The one.
-        cameras: The cameras it stands for.
-        parts: What is known of each of them; None = not solved, what was known before goes.
+        table: The entry.
+        cameras: Its cameras.
+        parts: Their solved tables; None = not solved, an older table is removed.
     """
     if not any(parts) and "solved" not in table:
         return
-    tail = _take_tail(table)  # what stands above the next entry, which the parser counts to this one
+    tail = _take_tail(table)  # comments above the next entry, which the parser assigns to this one
     plain = table.unwrap()
     here = next(number for number, other in enumerate(tables) if other is table)
     for number, (camera, part) in enumerate(zip(cameras, parts, strict=True)):
@@ -53,7 +53,7 @@ def write_entry(
 
 
 def entry_text(plain: Mapping[str, Any], part: SolvedCamera | None) -> str:
-    """Returns a new entry with these keys and this solved part, to be put at the end of a rig.toml."""
+    """Returns a new entry with these keys and this solved table."""
     table, tables, document = _table(plain), tomlkit.aot(), tomlkit.document()
     _set_solved(table, part)
     tables.append(table)
@@ -87,7 +87,7 @@ def _set_solved(table: Table, part: SolvedCamera | None) -> None:
 
 
 def _end(table: Table) -> list[tuple[Any, Item]]:
-    """Returns the lines that the table ends with, to be changed."""
+    """Returns the editable list of lines at the end of a table."""
     solved = table.get("solved")
     return (solved if isinstance(solved, Table) else table).value.body
 
@@ -104,6 +104,6 @@ def _take_tail(table: Table) -> list[Item]:
 
 
 def _add_tail(table: Table, tail: Sequence[Item]) -> None:
-    """Puts lines at the end of a table, after one blank line."""
+    """Appends lines to a table, after one blank line."""
     first = next((number for number, item in enumerate(tail) if not isinstance(item, Whitespace)), len(tail))
     _end(table).extend((None, item) for item in (tomlkit.nl(), *tail[first:]))

@@ -1,4 +1,4 @@
-"""What a rig must keep to, checked once whether it came from the command line or from a rig.toml."""
+"""Validation of a configuration, whether it comes from the command line or from a rig.toml."""
 
 import math
 from pathlib import Path
@@ -14,7 +14,7 @@ HEIGHT_M = (0.4, 2.6)
 PEOPLE = (1, 8)
 RATE_HZ = (1.0, 500.0)
 STREAM_RATE_HZ = (1.0, 240.0)
-PORT = (0, 65534)  # the one above it says what goes to engines
+PORT = (0, 65534)  # the next higher port reports what is sent to engines
 REPEAT = (1, 1000)
 FPS = (0.1, 1000.0)
 SIDE_PX = (16, MAX_IMAGE_SIDE_PX)
@@ -22,20 +22,19 @@ FOCAL_PX = (1.0, 1e6)
 OFFSET_MS = (-86_400_000.0, 86_400_000.0)  # a day
 CUTOFF_HZ = (0.01, 1000.0)
 BETA = (0.0, 1000.0)
-RIG_NAME = "rig.toml"
 
 
-def check(config: Config) -> None:
-    """Checks everything that can be known to be wrong before a process is started.
+def check_config(config: Config) -> None:
+    """Checks a configuration before any process is started.
 
     Raises:
-        UsageError: Something is; names it.
+        UsageError: A value is out of range, a file is missing, or options contradict each other.
     """
     _check_height(config.height_m)
     _in_range("number of people", config.detector.people, PEOPLE, "")
     _in_range("pose rate", config.fusion.rate_hz, RATE_HZ, "Hz")
     _in_range("port", config.port, PORT, "")
-    _in_range("least confidence", config.detector.min_confidence, (0.0, 1.0), "")
+    _in_range("minimum confidence", config.detector.min_confidence, (0.0, 1.0), "")
     _in_range("min_cutoff_hz", config.fusion.min_cutoff_hz, CUTOFF_HZ, "Hz")
     _in_range("beta", config.fusion.beta, BETA, "")
     check_duration(config.duration_s)
@@ -52,31 +51,31 @@ def check(config: Config) -> None:
     if config.stream != StreamConfig():
         _check_stream(config.stream)
     if config.save and (path := Path(config.save)).suffix != ".npz":
-        raise UsageError(f"Poses are saved as .npz, and {path} is none.", f"Try --save {path.with_suffix('.npz')}.")
+        raise UsageError(f"Poses are saved as .npz; got {path}.", f"Try --save {path.with_suffix('.npz')}.")
     if config.record:
         check_record(Path(config.record))
     elif config.video:
-        raise UsageError("Video is kept in a recording, and none is wanted.", "Add --record take.mcap.")
+        raise UsageError("--video needs a recording.", "Add --record take.mcap.")
 
 
 def check_record(path: Path) -> None:
-    """Checks what a session is to be called; `outputs.check_session` checks whether it can be written.
+    """Checks the name of a session file; `outputs.check_session` checks whether it can be written.
 
     Raises:
-        UsageError: It has another ending.
+        UsageError: The suffix is not .mcap.
     """
     if path.suffix != ".mcap":
-        raise UsageError(f"Sessions are kept as .mcap, and {path} is none.", f"Try {path.with_suffix('.mcap')}.")
+        raise UsageError(f"Sessions are saved as .mcap; got {path}.", f"Try {path.with_suffix('.mcap')}.")
 
 
 def check_duration(duration_s: float | None) -> None:
-    """Checks that a duration is one.
+    """Checks a duration.
 
     Raises:
-        UsageError: It is not.
+        UsageError: It is not positive and finite.
     """
     if duration_s is not None and not (duration_s > 0 and math.isfinite(duration_s)):
-        raise UsageError(f"A duration of {duration_s:g} s is no time.", "Give seconds, such as --duration 30.")
+        raise UsageError(f"The duration must be positive; got {duration_s:g} s.", "Use for example --duration 30.")
 
 
 def _check_stream(stream: StreamConfig) -> None:
@@ -119,27 +118,20 @@ def _in_range(name: str, value: float | None, limits: tuple[float, float], unit:
 
 
 def _check_pace(config: Config) -> None:
-    if config.passes == 2:
-        for camera in config.camera:
-            if source_kind(camera.source) == "webcam":
-                raise UsageError(
-                    f"{camera.name} is live and cannot be gone through twice.", "Leave --passes out, or give files."
-                )
-        if config.pace != "all":
-            raise UsageError(
-                "Two passes go through every frame of every file; pace `realtime` does not.", "Add --pace all."
-            )
-    if config.pace == "all":
-        for camera in config.camera:
-            if source_kind(camera.source) == "webcam":
-                raise UsageError(f"{camera.name} is live; pace `all` reads every frame of files.", "Leave --pace out.")
+    live = [camera.name for camera in config.camera if source_kind(camera.source) == "webcam"]
+    if config.passes == 2 and live:
+        raise UsageError(f"{live[0]} is live and has no second pass.", "Leave --passes out, or give files.")
+    if config.passes == 2 and config.pace != "all":
+        raise UsageError("Two passes need every frame; pace `realtime` skips frames.", "Add --pace all.")
+    if config.pace == "all" and live:
+        raise UsageError(f"{live[0]} is live; pace `all` reads every frame of files.", "Leave --pace out.")
 
 
 def _check_rig(config: Config) -> None:
     path = Path(config.rig)
     if config.rig and not path.is_file() and (path.suffix != ".toml" or not is_writable(path)):
         raise UsageError(
-            f"Cannot keep a rig in {path}.", f"Give a .toml in a folder that exists and is writable: --rig {RIG_NAME}."
+            f"Cannot save a rig to {path}.", "Give a .toml in a folder that exists and is writable: --rig rig.toml."
         )
     for camera in config.camera:
         if camera.solved:

@@ -12,7 +12,7 @@ from pose_rig.tools.arguments.camera_list import check_readable, needs_detector
 from pose_rig.tools.arguments.inputs import check_files
 from pose_rig.tools.arguments.outputs import check_outputs, make_room
 from pose_rig.tools.rig_files.rig_toml import RigFile, is_writable
-from pose_rig.tools.rig_files.validation import check
+from pose_rig.tools.rig_files.validation import check_config
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.run_display import run_screen
@@ -45,9 +45,9 @@ def run_rig(
         PoseRigError: The rig cannot run, or failed.
     """
     rig_file = RigFile(Path(config.rig)) if config.rig else None
-    config = rig_file.recall(config) if rig_file else config
+    config = rig_file.restore(config) if rig_file else config
     check_files(config)
-    check(config)
+    check_config(config)
     check_outputs(config, force=force, sources=[Path(camera.source) for camera in config.camera], own=own)
     check_readable(config)
     console = Console()
@@ -123,7 +123,7 @@ def save_rig(status: RunStatus, rig_file: RigFile | None) -> Path | None:
     solved = status.telemetry.solved
     if rig_file is None or solved is None or not rig_file.writable:
         return None
-    rig_file.remember(status.config, solved)
+    rig_file.save(status.config, solved)
     return Path(status.config.rig)
 
 

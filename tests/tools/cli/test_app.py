@@ -46,15 +46,15 @@ def pose_rig_process(*arguments: str) -> tuple[int, str]:
         (["run", "--cams", "sim", "--height", "nan"], 2, "A height of nan m is out of range."),
         (["run", "--cams", "sim", "--rate", "0"], 2, "A pose rate of 0 Hz is out of range."),
         (["run", "--cams", "sim", "--people", "0"], 2, "A number of people of 0 is out of range."),
-        (["run", "--cams", "sim", "--duration", "-1"], 2, "A duration of -1 s is no time."),
-        (["run", "--cams", "sim", "--save", "poses.csv"], 2, "Poses are saved as .npz, and poses.csv is none."),
+        (["run", "--cams", "sim", "--duration", "-1"], 2, "The duration must be positive; got -1 s."),
+        (["run", "--cams", "sim", "--save", "poses.csv"], 2, "Poses are saved as .npz; got poses.csv."),
         (["run", "--cams", "sim", "--save", "no/such/p.npz"], 2, "Cannot write no/such/p.npz."),
         (["run", "--cams", "sim", "--weights", "w.onnx"], 2, "There are no weights at w.onnx."),
-        (["run", "--cams", "sim", "--passes", "2"], 2, "Two passes go through every frame of every file; pace"),
+        (["run", "--cams", "sim", "--passes", "2"], 2, "Two passes need every frame; pace"),
         (["run", "--cams", "sim", "--passes", "3"], 2, "Invalid value for '--passes'"),
         (["run", "--cams", "sim:2", "--moving", "5"], 2, "There is no camera '5' that could move."),
-        (["run", "--cams", "sim", "--rig", "no/such/rig.toml"], 2, "Cannot keep a rig in no/such/rig.toml."),
-        (["run", "--cams", "sim", "--rig", "rig.txt"], 2, "Cannot keep a rig in rig.txt."),
+        (["run", "--cams", "sim", "--rig", "no/such/rig.toml"], 2, "Cannot save a rig to no/such/rig.toml."),
+        (["run", "--cams", "sim", "--rig", "rig.txt"], 2, "Cannot save a rig to rig.txt."),
         (["run", "--cams", "sim", "--model", "huge"], 2, "There is no detector model 'huge'."),
         (["run", "--cams", "sim", "--moving", "0", "--moving", "7"], 2, "There is no camera '7' that could move."),
         (["frobnicate"], 2, "No such command 'frobnicate'"),
@@ -111,7 +111,7 @@ def test_what_is_solved_must_make_sense(tmp_path: Path) -> None:
         "translation_m = [0, 0, 4]\nrotation = [[1, 0, 0], [0, 1, 0], [0, 0, 2]]\n"
     )
     code, output = pose_rig("run", "--cams", str(toml))
-    assert "Error: The solved part of camera sim0 has a rotation that is none." in output
+    assert "Error: The solved part of camera sim0 has a rotation that is not orthonormal." in output
     assert code == 2
 
 

@@ -170,8 +170,8 @@ def test_a_port_that_is_taken() -> None:
         (("--port", "vmc"), "Invalid value for '--port'"),
         (("--host", "no such host"), "There is no host 'no such host'. Leave --host away"),
         (("--host", "192.0.2.1"), "Cannot listen on 192.0.2.1:39539: "),
-        (("--duration", 0), "A duration of 0 s is no time. Give seconds, such as --duration 30."),
-        (("--duration", "nan"), "A duration of nan s is no time."),
+        (("--duration", 0), "The duration must be positive; got 0 s. Use for example --duration 30."),
+        (("--duration", "nan"), "The duration must be positive; got nan s."),
     ],
 )
 def test_wrong_use_ends_in_one_sentence(arguments: tuple[object, ...], text: str) -> None:

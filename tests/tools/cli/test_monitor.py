@@ -256,7 +256,7 @@ def test_messages_that_make_no_sense_are_counted() -> None:
     [
         (("--port", 65535), "There is no rig on port 65535. Ports go from 1 to 65534."),
         (("--port", 0), "There is no rig on port 0."),
-        (("--duration", -3), "A duration of -3 s is no time."),
+        (("--duration", -3), "The duration must be positive; got -3 s."),
     ],
 )
 def test_wrong_use_ends_in_one_sentence(arguments: tuple[object, ...], text: str) -> None:

@@ -11,11 +11,11 @@ from pose_rig.tools.rig_files.reader import load_rig
 from pose_rig.tools.rig_files.rig_camera import (
     RigCamera,
     azimuth_deg,
+    horizontal_fov_deg,
     position_m,
+    rig_warnings,
     roll_deg,
     tilt_deg,
-    view_deg,
-    weaknesses,
 )
 from pose_rig.tools.rig_files.rig_toml import RigFile
 from tests.tools.cli.test_app import pose_rig
@@ -40,7 +40,7 @@ def poses_file(path: Path, **more: object) -> Path:
 
 def rig_file(path: Path, count: int = 3) -> Config:
     config = msgspec.structs.replace(config_of(f"sim:{count}"), rig=str(path))
-    RigFile(Path(config.rig)).remember(config, state(config.camera))
+    RigFile(Path(config.rig)).save(config, state(config.camera))
     return config
 
 
@@ -67,10 +67,10 @@ def test_a_poses_file_is_read_with_and_without_uncertainties(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        ({"R": np.full((3, 3, 3), np.nan)}, "has no solved camera. Let `pose-rig run` solve the rig"),
-        ({"t": np.zeros((2, 3))}, "is no poses file: t is missing or has another shape"),
+        ({"R": np.full((3, 3, 3), np.nan)}, "has no solved camera. Solve the rig with `pose-rig run`"),
+        ({"t": np.zeros((2, 3))}, "is not a poses file: t is missing or has a wrong shape"),
         ({"cameras": np.array([object()] * 3)}, "cannot be read: Object arrays cannot be loaded"),
-        ({"K": np.tile(-np.eye(3), (3, 1, 1))}, "camera left has numbers that no camera has"),
+        ({"K": np.tile(-np.eye(3), (3, 1, 1))}, "camera left has values that are out of range"),
     ],
 )
 def test_a_poses_file_that_is_wrong_is_named(tmp_path: Path, more: dict[str, object], text: str) -> None:
@@ -97,7 +97,7 @@ def test_places_are_told_as_people_see_them() -> None:
     assert azimuth_deg(right) == pytest.approx(90.0)
     assert tilt_deg(right) == pytest.approx(0.0)
     assert roll_deg(right) == pytest.approx(0.0)
-    assert view_deg(right) == pytest.approx(60.931, abs=1e-3)
+    assert horizontal_fov_deg(right) == pytest.approx(60.931, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -121,26 +121,25 @@ def test_rotated_mounts(
 
 
 def test_a_well_placed_rig_has_no_weakness() -> None:
-    assert weaknesses([facing(str(azimuth), azimuth) for azimuth in (0.0, 90.0, 180.0, 270.0)]) == []
+    assert rig_warnings([facing(str(azimuth), azimuth) for azimuth in (0.0, 90.0, 180.0, 270.0)]) == []
 
 
 def test_views_that_do_not_cross_are_named() -> None:
     alike, same, opposite = facing("a", 0.0), facing("b", 12.0), facing("c", 176.0)
-    assert weaknesses([alike, same]) == [
-        "Only two cameras: a third one would see what they hide, and hold them in place.",
-        "a and b look nearly the same way (12° between their axes), and no other camera crosses both: depth along them "
-        "is weak.",
+    assert rig_warnings([alike, same]) == [
+        "Only two cameras: a third one would see occluded joints and stabilise the solution.",
+        "a and b have almost the same viewing direction (12° between their axes), and no other camera crosses both: "
+        "depth along them is uncertain.",
     ]
-    assert "a and c face each other (176° between their axes)" in "\n".join(weaknesses([alike, same, opposite]))
-    assert weaknesses([alike, same, facing("d", 90.0)]) == []
+    assert "a and c face each other (176° between their axes)" in "\n".join(rig_warnings([alike, same, opposite]))
+    assert rig_warnings([alike, same, facing("d", 90.0)]) == []
 
 
 def test_what_is_known_only_roughly_is_named() -> None:
     rig = [*places(3), facing("shaky", 300.0, rotation_sd_deg=1.5, translation_sd_m=0.12, focal_sd_px=60.0)]
-    assert weaknesses([*rig, RigCamera("lost", None)]) == [
+    assert rig_warnings([*rig, RigCamera("lost", None)]) == [
         "lost is not solved.",
-        "shaky is known only roughly: its direction to ±1.5°, its position to ±12 cm, its focal length to ±6 %. "
-        "Move about in its view.",
+        "shaky is uncertain: direction ±1.5°, position ±12 cm, focal length ±6 %. Move around in its view.",
     ]
 
 
@@ -166,8 +165,8 @@ def test_the_command_shows_draws_and_exports(tmp_path: Path) -> None:
     ("arguments", "code", "text"),
     [
         (["nowhere.toml"], 2, "Error: There is no file nowhere.toml."),
-        (["{rig}", "--export", "blender:x"], 2, "Error: 'blender:x' is no export."),
-        (["{rig}", "--picture", "rig.jpg"], 2, "Error: The picture is a PNG, and rig.jpg is none."),
+        (["{rig}", "--export", "blender:x"], 2, "Error: Unknown export 'blender:x'."),
+        (["{rig}", "--picture", "rig.jpg"], 2, "Error: The drawing is a PNG; got rig.jpg."),
         (["{rig}", "--picture", "no/such/rig.png"], 2, "Error: Cannot write no/such/rig.png."),
     ],
 )
@@ -199,6 +198,6 @@ def test_a_wrong_export_is_refused_before_anything_is_written(tmp_path: Path) ->
     file = poses_file(tmp_path / "poses.npz")
     right, picture = f"opencv:{tmp_path / 'rig.yaml'}", str(tmp_path / "rig.png")
     code, output = pose_rig("rig", str(file), "--picture", picture, "--export", right, "--export", "blender:x")
-    assert "'blender:x' is no export." in output
+    assert "Unknown export 'blender:x'." in output
     assert code == 2
     assert list(tmp_path.iterdir()) == [file]

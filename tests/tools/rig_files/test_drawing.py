@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.rig_files.drawing import COLOURS, DPI, WIDTH_IN, bounds, draw, spread
+from pose_rig.tools.rig_files.drawing import COLOURS, DPI, WIDTH_IN, bounds, draw_rig, place_labels
 from pose_rig.tools.rig_files.rig_camera import RigCamera, position_m
 from tests.tools.rigs import facing, places, solved
 
@@ -13,7 +13,7 @@ from tests.tools.rigs import facing, places, solved
 @pytest.mark.parametrize("count", [1, 2, 8])
 def test_every_solved_camera_is_drawn_in_its_colour(tmp_path: Path, count: int) -> None:
     path = tmp_path / "rig.png"
-    draw([*places(count), RigCamera("lost", None)], path, "studio.toml")
+    draw_rig([*places(count), RigCamera("lost", None)], path, "studio.toml")
     image = cv2.imread(str(path))
     assert image is not None
     assert image.shape[1] == round(WIDTH_IN * DPI)
@@ -31,7 +31,7 @@ def test_both_views_have_one_scale_and_show_everything(tmp_path: Path) -> None:
     assert (high > position).all()
     assert low[1] < 0
     path = tmp_path / "rig.png"
-    draw(rig, path, "x")
+    draw_rig(rig, path, "x")
     image = cv2.imread(str(path))
     assert image is not None
     left, right, below, between, over = (0.75, 0.25, 0.9, 0.75, 0.75)
@@ -48,7 +48,7 @@ def test_labels_do_not_cover_each_other() -> None:
     points = np.array([[100.0, 100.0], [103.0, 101.0], [102.0, 99.0], [100.0, 100.0]])
     sizes = np.tile([60.0, 14.0], (4, 1))
     frame = np.array([[0.0, 0.0], [300.0, 300.0]])
-    centres = spread(points, np.zeros(4), sizes, np.zeros((4, 2)), frame)
+    centres = place_labels(points, np.zeros(4), sizes, np.zeros((4, 2)), frame)
     apart = abs(centres[:, None] - centres[None])[np.triu_indices(4, 1)]
     assert ((apart[:, 0] > 55) | (apart[:, 1] > 12)).all()
     assert (centres - sizes / 2 >= frame[0]).all()
@@ -56,7 +56,7 @@ def test_labels_do_not_cover_each_other() -> None:
 
 
 def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"The picture is a PNG, and rig\.svg is none\. Try --picture rig\.png"):
-        draw([RigCamera("a", solved(0))], Path("rig.svg"), "x")
+    with pytest.raises(UsageError, match=r"The drawing is a PNG; got rig\.svg\. Try --picture rig\.png"):
+        draw_rig([RigCamera("a", solved(0))], Path("rig.svg"), "x")
     with pytest.raises(PoseRigError, match=r"Cannot write .*: No such file or directory. Check the folder of"):
-        draw([RigCamera("a", solved(0))], tmp_path / "no" / "rig.png", "x")
+        draw_rig([RigCamera("a", solved(0))], tmp_path / "no" / "rig.png", "x")

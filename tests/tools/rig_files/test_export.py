@@ -89,7 +89,7 @@ def test_opencv_reads_our_own_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wish", ["opencv", "opencv:", "blender:rig.toml", ":rig.toml"])
 def test_an_unknown_format_is_named(wish: str) -> None:
-    with pytest.raises(UsageError, match=f"^'{wish}' is no export. Give a format and a path, such as pose2sim:"):
+    with pytest.raises(UsageError, match=f"^Unknown export '{wish}'. Give a format and a path, such as pose2sim:"):
         export(places(2), wish)
 
 

@@ -42,13 +42,13 @@ def run_of(cams: str, rig: Path, **top: object) -> Config:
 
 
 def recall(config: Config) -> Config:
-    return RigFile(Path(config.rig)).recall(config)
+    return RigFile(Path(config.rig)).restore(config)
 
 
 def remembered(path: Path, unsolved: tuple[str, ...] = ()) -> str:
     """Returns the file at ``path`` after a run of it."""
     config = config_of(str(path))
-    RigFile(Path(config.rig)).remember(config, state(config.camera, unsolved))
+    RigFile(Path(config.rig)).save(config, state(config.camera, unsolved))
     return path.read_text("utf-8")
 
 
@@ -57,7 +57,7 @@ def test_a_new_file_is_a_rig_of_its_own(clips: Path, monkeypatch: pytest.MonkeyP
     (clips / "kept").mkdir()
     path = clips / "kept" / "studio.toml"
     config = run_of("a.mp4,kp.npz,sim:2", path, height_m=1.82)
-    RigFile(Path(config.rig)).remember(config, state(config.camera, ("kp1",)))
+    RigFile(Path(config.rig)).save(config, state(config.camera, ("kp1",)))
     again = config_of(str(path))
     assert again.height_m == 1.82
     assert [camera.name for camera in again.camera] == ["a", "kp0", "kp1", "sim0", "sim1"]
@@ -69,13 +69,13 @@ def test_a_new_file_is_a_rig_of_its_own(clips: Path, monkeypatch: pytest.MonkeyP
 
 
 def kept_without_height(config: Config, path: Path) -> str:
-    RigFile(path).remember(msgspec.structs.replace(config, height_m=None), state(config.camera))
+    RigFile(path).save(msgspec.structs.replace(config, height_m=None), state(config.camera))
     return path.read_text("utf-8")
 
 
 def test_what_is_kept_comes_back_within_rounding(tmp_path: Path) -> None:
     config = run_of("sim:3", tmp_path / "rig.toml")
-    RigFile(Path(config.rig)).remember(config, state(config.camera))
+    RigFile(Path(config.rig)).save(config, state(config.camera))
     for member, camera in enumerate(recall(config).camera):
         truth = solved(member)
         assert camera.solved is not None
@@ -154,7 +154,7 @@ def test_cameras_are_known_by_their_source(clips: Path, monkeypatch: pytest.Monk
     assert config.height_m == 1.9
     assert recall(run_of("a.mp4", path, height_m=0.0)).height_m == 0.0  # refused later, not overruled
     assert recall(run_of("a.mp4", path, height_m=1.5)).height_m == 1.5
-    RigFile(Path(config.rig)).remember(config, state(config.camera))
+    RigFile(Path(config.rig)).save(config, state(config.camera))
     again = config_of(str(path)).camera
     assert [camera.name for camera in again] == ["door", "a", "sim0"]
     assert again[0].solved is not None
@@ -172,7 +172,7 @@ def test_a_mirrored_camera_of_the_file_is_mirrored(clips: Path, monkeypatch: pyt
 def test_of_equal_sources_the_name_decides(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clips)
     config = run_of("a.mp4,a.mp4", clips / "rig.toml")
-    RigFile(Path(config.rig)).remember(config, state(config.camera))
+    RigFile(Path(config.rig)).save(config, state(config.camera))
     depths = [camera.solved and camera.solved.translation_m[2] for camera in recall(config).camera]
     assert depths == [pytest.approx(3.229673), pytest.approx(4.344781)]
 
@@ -181,7 +181,7 @@ def test_a_camera_that_left_loses_its_place_and_a_taken_name_is_numbered(clips: 
     path = clips / "rig.toml"
     path.write_text(f'[[camera]]\nsource = "gone.mp4"\nname = "b"\n{SOLVED}\n[[camera]]\nsource = "a.mp4"\n', "utf-8")
     config = run_of(f"{clips / 'a.mp4'},{clips / 'b.mp4'}", path)
-    RigFile(Path(config.rig)).remember(config, state(config.camera))
+    RigFile(Path(config.rig)).save(config, state(config.camera))
     cameras = load(path).camera
     assert [(camera.name, bool(camera.solved)) for camera in cameras] == [("b", False), ("", True), ("b-2", True)]
 
@@ -189,7 +189,7 @@ def test_a_camera_that_left_loses_its_place_and_a_taken_name_is_numbered(clips: 
 def test_no_password_is_written(tmp_path: Path) -> None:
     path = tmp_path / "rig.toml"
     config = run_of("rtsp://me:secret@10.0.0.7/live", path)
-    RigFile(Path(config.rig)).remember(config, state(config.camera))
+    RigFile(Path(config.rig)).save(config, state(config.camera))
     assert 'source = "rtsp://10.0.0.7/live"' in path.read_text("utf-8")
     assert "secret" not in path.read_text("utf-8")
     assert recall(config).camera[0].solved is not None
@@ -199,7 +199,7 @@ def test_no_password_is_written(tmp_path: Path) -> None:
 def test_a_file_about_other_cameras_is_refused(clips: Path) -> None:
     path = clips / "rig.toml"
     path.write_text('[[camera]]\nsource = "a.mp4"\n')
-    with pytest.raises(UsageError, match=r"rig\.toml is about other cameras: a\. Keep this rig in a file of its own"):
+    with pytest.raises(UsageError, match=r"rig\.toml belongs to other cameras: a\. Give another --rig"):
         recall(run_of("sim:2", path))
 
 
@@ -218,23 +218,23 @@ def test_moving_and_unseen_cameras_are_not_kept() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"focal_px": 0.0}, "has numbers that no camera has"),
-        ({"translation_m": (0.0, float("nan"), 1.0)}, "has numbers that no camera has"),
-        ({"translation_m": (0.0, 1e300, 1.0)}, "has numbers that no camera has"),
-        ({"translation_m": (0.0, 2e5, 1.0)}, "has numbers that no camera has"),
-        ({"focal_px": 1e300}, "has numbers that no camera has"),
-        ({"focal_px": 1e-300}, "has numbers that no camera has"),
-        ({"focal_sd_px": 1e308}, "has numbers that no camera has"),
-        ({"k1": -1e300}, "has numbers that no camera has"),
-        ({"size_px": (1 << 62, 720)}, "has numbers that no camera has"),
-        ({"rotation_sd_deg": -1.0}, "has numbers that no camera has"),
-        ({"rotation": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0))}, "has a rotation that is none"),
-        ({"rotation": ((1.0, 0.0, 0.0), (0.0, 1.1, 0.0), (0.0, 0.0, 1.0))}, "has a rotation that is none"),
+        ({"focal_px": 0.0}, "has values that are out of range"),
+        ({"translation_m": (0.0, float("nan"), 1.0)}, "has values that are out of range"),
+        ({"translation_m": (0.0, 1e300, 1.0)}, "has values that are out of range"),
+        ({"translation_m": (0.0, 2e5, 1.0)}, "has values that are out of range"),
+        ({"focal_px": 1e300}, "has values that are out of range"),
+        ({"focal_px": 1e-300}, "has values that are out of range"),
+        ({"focal_sd_px": 1e308}, "has values that are out of range"),
+        ({"k1": -1e300}, "has values that are out of range"),
+        ({"size_px": (1 << 62, 720)}, "has values that are out of range"),
+        ({"rotation_sd_deg": -1.0}, "has values that are out of range"),
+        ({"rotation": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, -1.0))}, "has a rotation that is not orthonormal"),
+        ({"rotation": ((1.0, 0.0, 0.0), (0.0, 1.1, 0.0), (0.0, 0.0, 1.0))}, "has a rotation that is not orthonormal"),
     ],
 )
 def test_a_camera_that_cannot_be_is_named(change: dict[str, object], text: str) -> None:
     check_solved("left", solved(0))
-    with pytest.raises(UsageError, match=f"^The solved part of camera left {text}. Remove it; the next run finds it"):
+    with pytest.raises(UsageError, match=f"^The solved part of camera left {text}. Remove it; the next run"):
         check_solved("left", solved(0, **change))
 
 
@@ -244,11 +244,11 @@ def test_a_file_that_broke_meanwhile_is_left_alone(clips: Path) -> None:
     config, rig_file = config_of(str(path)), RigFile(path)
     path.write_text("[[camera\n")
     with pytest.raises(PoseRigError, match="is not TOML"):
-        rig_file.remember(config, state(config.camera))
+        rig_file.save(config, state(config.camera))
     assert path.read_text() == "[[camera\n"
     nowhere = RigFile(clips / "no" / "rig.toml")
-    with pytest.raises(PoseRigError, match=r"The solved rig could not be written to .*Make room or mend the file"):
-        nowhere.remember(config, state(config.camera))
+    with pytest.raises(PoseRigError, match=r"The solved rig could not be written to .*Free disk space or repair"):
+        nowhere.save(config, state(config.camera))
 
 
 def test_what_can_be_written(tmp_path: Path) -> None:
@@ -276,13 +276,13 @@ def test_a_camera_that_left_the_machine_meanwhile_is_still_the_one_of_its_entry(
     rig_file = RigFile(path)
     (clips / "kp.npz").unlink()
     path.write_text("# still mine\n" + path.read_text())
-    rig_file.remember(config, state(config.camera))
+    rig_file.save(config, state(config.camera))
     assert [(camera.name, camera.member) for camera in load(path).camera] == [("kp0", 0), ("kp1", 1), ("", 0)]
     assert path.read_text().startswith("# still mine\n")
 
 
 def test_a_moving_camera_has_no_place(tmp_path: Path) -> None:
     config = run_of("sim:2", tmp_path / "rig.toml")
-    RigFile(Path(config.rig)).remember(config, state(config.camera))
+    RigFile(Path(config.rig)).save(config, state(config.camera))
     moving = msgspec.structs.replace(config, camera=mark_moving(config.camera, "1"))
     assert [camera.solved is None for camera in recall(moving).camera] == [False, True]
