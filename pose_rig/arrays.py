@@ -1,4 +1,4 @@
-"""Types of arrays that many modules share."""
+"""Array types."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Arrays in files that may come from anywhere, and be damaged or made up in any way.
+"""Reading npz and npy files from untrusted sources.
 
-Nothing is allocated before it is known that the file has the bytes for it, and nothing is unpickled.
+Memory is allocated only after a check that the file has that many bytes; pickled objects are never loaded.
 """
 
 import math
@@ -19,26 +19,26 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import ContentError
 
-# what numpy and zipfile raise about damaged files
+# what numpy and zipfile raise for damaged files
 READ_ERRORS = (
     OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, SyntaxError, KeyError,
     MemoryError, OverflowError, tokenize.TokenError,
 )  # fmt: skip
-PLAIN = re.compile(r"[<>|=]?(?:[biuf][1248]|[SU]\d{1,9})")  # numbers, truth values, text
-NPY = b"\x93NUMPY"  # how a single array begins
-# What a file may unpack to: keypoints, poses and motion compress two- to tenfold, empty people up to a hundredfold.
+ALLOWED_DTYPES = re.compile(r"[<>|=]?(?:[biuf][1248]|[SU]\d{1,9})")  # numbers, booleans, text
+NPY_MAGIC = b"\x93NUMPY"
+# Limit of the unpacked size. Keypoints, poses and motion compress 2 to 10 times, absent people up to 100 times.
 MIN_UNPACKED_LIMIT_BYTES, MAX_COMPRESSION_RATIO = 1 << 27, 32
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What an npy stream says about its array.
+    """The header of an npy stream.
 
     Attributes:
-        shape: Sides, none of them negative.
-        fortran: Whether the first axis runs fastest.
-        dtype: Numbers, truth values or text; or objects, which are pickled.
-        size_bytes: Of the array; of objects 0.
+        shape: As in numpy.
+        fortran: Whether the data is in Fortran order.
+        dtype: Numbers, booleans or text; or objects, which are pickled.
+        size_bytes: Size of the array; 0 for objects.
     """
 
     shape: tuple[int, ...]
@@ -48,22 +48,22 @@ class Header:
 
 
 def max_unpacked_bytes(path: Path) -> int:
-    """Returns how much a file may unpack to."""
+    """Returns the limit of the unpacked size of a file."""
     return max(MIN_UNPACKED_LIMIT_BYTES, MAX_COMPRESSION_RATIO * path.stat().st_size)
 
 
 def read_header(file: IO[bytes]) -> Header:
-    """Returns the header of an npy stream, which then stands at the array.
+    """Returns the header of an npy stream, and moves the stream to the array.
 
     Raises:
-        ValueError: It is none, or its values are neither numbers nor text nor objects.
+        ValueError: The header is invalid, or the dtype is neither numbers nor text nor objects.
     """
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"version {version} of npy is not known")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
-    if not dtype.hasobject and not PLAIN.fullmatch(dtype.str):
+    if not dtype.hasobject and not ALLOWED_DTYPES.fullmatch(dtype.str):
         raise ValueError(f"{dtype} are neither numbers nor text")
     if dtype.hasobject and dtype != np.dtype(object):
         raise ValueError("it holds records with objects in them")
@@ -76,12 +76,12 @@ def read_body(file: IO[bytes], header: Header, left_bytes: int) -> NDArray[Any]:
     """Returns the array that follows a header.
 
     Args:
-        file: Stands at the array.
-        header: Of numbers or text.
-        left_bytes: What the stream still has.
+        file: Stream at the array.
+        header: Its header; numbers or text.
+        left_bytes: Remaining bytes of the stream.
 
     Raises:
-        ValueError: The stream has more or less than the header says.
+        ValueError: The remaining bytes do not match the header.
     """
     if header.size_bytes != left_bytes:
         raise ValueError(f"an array of {header.shape} has {header.size_bytes} bytes, not {left_bytes}")
@@ -97,15 +97,15 @@ def read_body(file: IO[bytes], header: Header, left_bytes: int) -> NDArray[Any]:
 
 
 def check_text(array: NDArray[Any]) -> None:
-    """Refuses text of numbers that are no characters.
+    """Checks that text has valid Unicode code points.
 
     Raises:
-        ValueError: There are such.
+        ValueError: It has others.
     """
     if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
         codes = np.frombuffer(array.tobytes(), array.dtype.str[0] + "u4")
         if (codes > sys.maxunicode).any():
-            raise ValueError("text has numbers that are no characters")
+            raise ValueError("text has invalid code points")
 
 
 def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -113,14 +113,14 @@ def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDA
 
     Args:
         path: The file.
-        wanted: Names of those that are read, the others are not looked at; None = all.
+        wanted: Names of the arrays to read; None = all.
 
     Raises:
-        ValueError: It cannot be read, or unpacks to more than such files do; tells the reason only.
+        ValueError: The file cannot be read, or unpacks to more than `max_unpacked_bytes`.
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(NPY)) == NPY:
+            if file.read(len(NPY_MAGIC)) == NPY_MAGIC:
                 raise ValueError("it is a single array")
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -136,11 +136,11 @@ def read_arrays(path: Path, remedy: str, wanted: Collection[str] | None = None) 
 
     Args:
         path: The file.
-        remedy: What helps if it cannot be read, for people.
-        wanted: Names of those that are read; None = all.
+        remedy: Remedy of the error.
+        wanted: Names of the arrays to read; None = all.
 
     Raises:
-        SourceError: It cannot be read.
+        ContentError: The file cannot be read.
     """
     try:
         return load_npz(path, wanted)
@@ -152,7 +152,7 @@ def read_npy(path: Path, remedy: str) -> NDArray[Any]:
     """Returns the array of an npy file.
 
     Raises:
-        SourceError: It cannot be read.
+        ContentError: The file cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -164,26 +164,26 @@ def read_npy(path: Path, remedy: str) -> NDArray[Any]:
 
 
 def check_members(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
-    """Refuses members of an archive that unpack to too much, or are compressed as no array is.
+    """Checks the unpacked size and the compression of members of an archive.
 
     Raises:
-        ValueError: There are such.
+        ValueError: The size is above `max_unpacked_bytes`, or the compression is not deflate.
     """
     infos = list(members)
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in infos):
-        raise ValueError("it is compressed in another way than arrays are")  # LZMA takes what memory a file asks for
+        raise ValueError("its compression is not deflate")  # LZMA allocates as much memory as the file requests
     check_unpacked(path, sum(info.file_size for info in infos))
 
 
 def check_unpacked(path: Path, size_bytes: int) -> None:
-    """Refuses a small file that unpacks to very much.
+    """Checks the unpacked size of a file.
 
     Raises:
-        ValueError: It is one.
+        ValueError: It is above `max_unpacked_bytes`.
     """
     if size_bytes > max_unpacked_bytes(path):
         raise ValueError(
-            f"its {path.stat().st_size / 1e6:.3g} MB would unpack to {size_bytes / 1e6:.0f} MB, as no such file does"
+            f"its {path.stat().st_size / 1e6:.3g} MB would unpack to {size_bytes / 1e6:.0f} MB, which is too much"
         )
 
 
