@@ -31,9 +31,10 @@ from pose_rig.simulation.motion import split
 from pose_rig.skeleton import JOINT_SET, LIMBS
 from pose_rig.training.evaluation.evaluation import lift
 from pose_rig.training.evaluation.metrics import pmpjpe
-from pose_rig.training.finetune import FEWEST_JOINTS, JOB, FinetuneResult, fine_tune, stretches
+from pose_rig.training.finetune import DEFAULT_JOB, MIN_VISIBLE_JOINTS, FinetuneResult, fine_tune
 from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.recorded import Recorded, recordings
+from pose_rig.training.pseudo_labels import split_frames
 from pose_rig.training.run_folder import RunFolder
 
 SECONDS = 60.0
@@ -80,14 +81,14 @@ class Case:
 
     def scored(self, recorded: Recorded) -> tuple[Footage, Floats]:
         """Returns the held-back footage, and the truth at its instants."""
-        _, held = stretches(recorded.footage.instants)
+        _, held = split_frames(recorded.footage.frames)
         t = np.round(recorded.t_ns[held] / 1e9 * self.fps).astype(int)
         return recorded.footage.at(held), self.joints[np.clip(t, 0, len(self.joints) - 1)]
 
 
 def tune(recorded: Recorded, *, quick: bool) -> FinetuneResult:
     """Returns what the shipped lifter learns from a session."""
-    job = replace(JOB, steps=5, check=5) if quick else JOB
+    job = replace(DEFAULT_JOB, steps=5, check=5) if quick else DEFAULT_JOB
     with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
         return fine_tune([recorded], load(DEFAULT_WEIGHTS)[0], job, place)
 
@@ -95,7 +96,7 @@ def tune(recorded: Recorded, *, quick: bool) -> FinetuneResult:
 def error_mm(lifter: Lifter, held: Footage, truth: Floats) -> float:
     """Returns the mean PA-MPJPE of single-view lifts (T,V) of footage, where the view sees enough."""
     known = np.asarray(np.isfinite(truth).all((1, 2)))
-    seen = ((held.score > 0).sum(-1) >= FEWEST_JOINTS) & known[:, None]
+    seen = ((held.score > 0).sum(-1) >= MIN_VISIBLE_JOINTS) & known[:, None]
     t, _ = np.nonzero(seen)
     joints = list(LIMBS)
     return float(1000 * pmpjpe(lift(lifter, held)[seen][:, joints], truth[t][:, joints]).mean())
@@ -132,8 +133,8 @@ def main() -> None:
             recorded = recordings([case.path], engine)[0]
             tuned = tune(recorded, quick=args.quick)
             before = error_mm(load(DEFAULT_WEIGHTS)[0], *case.scored(recorded))
-            after = error_mm(tuned.outcome.lifter, *case.scored(recorded))
-            print(case.name, tuned.before, tuned.after, tuned.refused or "adopted", flush=True)
+            after = error_mm(tuned.training.lifter, *case.scored(recorded))
+            print(case.name, tuned.before, tuned.after, tuned.rejection or "adopted", flush=True)
             report.add(f"{case.name}: before", "mm", [before])
             report.add(f"{case.name}: after", "mm", [after])
             report.add(f"{case.name}: ratio", "", [after / before], WANTED)
@@ -142,7 +143,7 @@ def main() -> None:
                 refused = tune(
                     recordings([noise(Path(name) / "noise.npz", np.random.default_rng(args.seed))], engine)[0],
                     quick=args.quick,
-                ).refused
+                ).rejection
             except PoseRigError as error:
                 refused = str(error)
             print("noise:", refused or "ADOPTED", flush=True)

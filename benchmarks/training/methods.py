@@ -23,7 +23,7 @@ from rich.table import Table
 from benchmarks.contract import Report, parser
 from pose_rig.simulation.clips import load_clips
 from pose_rig.simulation.motion import split
-from pose_rig.training.canonical_frame import settled
+from pose_rig.training.canonical_frame import with_canonical_frame
 from pose_rig.training.evaluation.evaluation import lift
 from pose_rig.training.evaluation.metrics import n_mpjpe
 from pose_rig.training.evaluation.scores import Scores
@@ -91,7 +91,7 @@ def run(task: Task) -> dict[str, float]:
     frame = job.recipe().frame
     bank = PoseDataset(learned, frame)
     with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
-        lifter = settled(train(job, bank, PoseDataset(held[:8], frame), place).lifter, bank)
+        lifter = with_canonical_frame(train(job, bank, PoseDataset(held[:8], frame), place).lifter, bank)
     predicted, truth = [], []
     for one in held:
         assert one.truth is not None  # noqa: S101 - simulated

@@ -21,7 +21,7 @@ from pose_rig.skeleton import LIMBS
 Array = NDArray[np.floating]
 Lift = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
-SURE = 0.85
+MIN_CONFIDENCE = 0.85
 CELLS = 64
 BLOB_SD, LINE_SD = 3, 2  # cells
 LINE_X, LINE_Y = (12.8, 51.2), (6.4, 57.6)  # cells
@@ -39,7 +39,7 @@ class Batch:
         views: V.
     """
 
-    flat: Tensor
+    pose_2d: Tensor
     confidence: Tensor
     subject: Tensor
     views: int
@@ -47,17 +47,17 @@ class Batch:
 
 def canonpose_loss(lift: Lift, batch: Batch) -> Tensor:
     """Returns the loss of CanonPose: reprojection, of one's own and other views' poses, and camera consistency."""
-    pose, rotation, _ = lift(batch.flat, batch.confidence)
+    pose, rotation, _ = lift(batch.pose_2d, batch.confidence)
     return _canonpose_terms(batch, pose, rotation)
 
 
 def step2_loss(lift: Lift, batch: Batch) -> Tensor:
     """Returns the loss of Cross-View Self-Fusion, Steps 1 and 2, with the weights of its first stage."""
-    pose, rotation, _ = lift(batch.flat, batch.confidence)
+    pose, rotation, _ = lift(batch.pose_2d, batch.confidence)
     loss = _canonpose_terms(batch, pose, rotation)
-    stacked = (_by_view(value, batch.views) for value in (batch.flat, batch.confidence, rotation, pose))
+    stacked = (_by_view(value, batch.views) for value in (batch.pose_2d, batch.confidence, rotation, pose))
     refined = refine(*stacked).flatten(0, 1)
-    loss = loss + _reprojection(batch.flat, refined, batch.confidence)
+    loss = loss + _reprojection(batch.pose_2d, refined, batch.confidence)
     loss = loss + 0.01 * _reprojection(refined, _picture(rotation, pose), batch.confidence)
     loss = loss + 0.01 * _other_views(refined, batch, pose, rotation)
     again, _, _ = lift(refined, batch.confidence)
@@ -66,8 +66,8 @@ def step2_loss(lift: Lift, batch: Batch) -> Tensor:
 
 
 def _canonpose_terms(batch: Batch, pose: Tensor, rotation: Tensor) -> Tensor:
-    own = _reprojection(batch.flat, _picture(rotation, pose), batch.confidence)
-    others = _other_views(batch.flat, batch, pose, rotation)
+    own = _reprojection(batch.pose_2d, _picture(rotation, pose), batch.confidence)
+    others = _other_views(batch.pose_2d, batch, pose, rotation)
     return own + others + 0.1 * _camera_consistency(batch, pose, rotation)
 
 
@@ -81,18 +81,18 @@ def _picture(rotation: Tensor, pose: Tensor) -> Tensor:
     return (pose @ rotation.transpose(-1, -2))[..., :2]
 
 
-def _reprojection(flat: Tensor, picture: Tensor, confidence: Tensor) -> Tensor:
+def _reprojection(pose_2d: Tensor, picture: Tensor, confidence: Tensor) -> Tensor:
     """Returns the mean over samples of 1/(2J) Σ_j c_j |w_j/rms(w) − y_j/rms(y)|₁."""
-    flat = flat / flat.square().mean((-1, -2), keepdim=True).sqrt()
+    pose_2d = pose_2d / pose_2d.square().mean((-1, -2), keepdim=True).sqrt()
     picture = picture / picture.square().mean((-1, -2), keepdim=True).sqrt()
-    return ((flat - picture).abs().sum(-1) * confidence).sum() / (2 * flat.shape[-2] * len(flat))
+    return ((pose_2d - picture).abs().sum(-1) * confidence).sum() / (2 * pose_2d.shape[-2] * len(pose_2d))
 
 
-def _other_views(flat: Tensor, batch: Batch, pose: Tensor, rotation: Tensor) -> Tensor:
+def _other_views(pose_2d: Tensor, batch: Batch, pose: Tensor, rotation: Tensor) -> Tensor:
     """Returns the sum over views c of the reprojection of the pose of c in all other views."""
-    seen, sure = _by_view(flat, batch.views), _by_view(batch.confidence, batch.views)
+    seen, sure = _by_view(pose_2d, batch.views), _by_view(batch.confidence, batch.views)
     poses, rotations = _by_view(pose, batch.views), _by_view(rotation, batch.views)
-    loss = flat.new_zeros(())
+    loss = pose_2d.new_zeros(())
     for c in range(batch.views):
         others = [v for v in range(batch.views) if v != c]
         picture = _picture(rotations[:, others], poses[:, c : c + 1])
@@ -102,9 +102,9 @@ def _other_views(flat: Tensor, batch: Batch, pose: Tensor, rotation: Tensor) -> 
 
 def _camera_consistency(batch: Batch, pose: Tensor, rotation: Tensor) -> Tensor:
     """Returns the reprojection under relative rotations of other instants of the same subject."""
-    seen, sure = _by_view(batch.flat, batch.views), _by_view(batch.confidence, batch.views)
+    seen, sure = _by_view(batch.pose_2d, batch.views), _by_view(batch.confidence, batch.views)
     poses, rotations = _by_view(pose, batch.views), _by_view(rotation, batch.views)
-    loss = batch.flat.new_zeros(())
+    loss = batch.pose_2d.new_zeros(())
     for c in range(batch.views):
         others = [v for v in range(batch.views) if v != c]
         here = poses[:, c] @ rotations[:, c].transpose(-1, -2)
@@ -113,8 +113,8 @@ def _camera_consistency(batch: Batch, pose: Tensor, rotation: Tensor) -> Tensor:
             rows = torch.nonzero(batch.subject == subject)[:, 0]
             exchanged = rows[torch.randperm(len(rows), device=rows.device)]
             picture = _picture(relative[exchanged], here[rows][:, None]).flatten(0, 1)
-            flat, confidence = seen[rows][:, others].flatten(0, 1), sure[rows][:, others].flatten(0, 1)
-            loss = loss + _reprojection(flat, picture, confidence)
+            pose_2d, confidence = seen[rows][:, others].flatten(0, 1), sure[rows][:, others].flatten(0, 1)
+            loss = loss + _reprojection(pose_2d, picture, confidence)
     return loss
 
 
@@ -134,22 +134,22 @@ def _between_lifts(pose: Tensor, again: Tensor, confidence: Tensor) -> Tensor:
     return (confidence.sqrt().sum(-1) * apart).sum() / pose.numel()
 
 
-def refine(flat: Tensor, confidence: Tensor, rotation: Tensor, canonical: Tensor) -> Tensor:
+def refine(pose_2d: Tensor, confidence: Tensor, rotation: Tensor, canonical: Tensor) -> Tensor:
     """Returns (B,V,J,2) refined 2D; the arguments are those of `pose_rig.training.heatmap_voting.released`."""
-    seen, sure, turn, pose = (value.detach().cpu().numpy() for value in (flat, confidence, rotation, canonical))
+    seen, sure, turn, pose = (value.detach().cpu().numpy() for value in (pose_2d, confidence, rotation, canonical))
     refined = seen.copy()
     for b in range(seen.shape[0]):
         for v in range(seen.shape[1]):
             pictures = _pictures(turn[b, v], pose[b])
             relative = turn[b, v] @ turn[b].swapaxes(-1, -2)
             for j in LIMBS:
-                if sure[b, v, j] >= SURE:
+                if sure[b, v, j] >= MIN_CONFIDENCE:
                     continue
                 votes = _reprojection_votes(pictures[:, j], sure[0, :, j])
                 votes += _line_votes(relative, seen[b, :, j], sure[b, :, j], v)
                 row, column = np.unravel_index(np.argmax(votes), votes.shape)
                 refined[b, v, j] = (np.array([column, row]) - CELLS / 2) / CELLS
-    return torch.from_numpy(refined).to(flat.device)
+    return torch.from_numpy(refined).to(pose_2d.device)
 
 
 def _pictures(rotation: Array, poses: Array) -> Array:

@@ -24,7 +24,7 @@ from pose_rig.skeleton import LIMBS
 from pose_rig.training import heatmap_voting, training_step
 from pose_rig.training.footage.dataset import Batch
 from pose_rig.training.methods import METHODS
-from pose_rig.training.train import LONGEST_GRADIENT
+from pose_rig.training.train import MAX_GRADIENT_NORM
 
 LOOPS, CANONPOSE, STEP2 = "published loops", "CanonPose in loops", "published Step 2 in loops"
 RELEASED = "votes as released"  # to compare results with, not speed
@@ -59,7 +59,7 @@ def ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
 
 def refinements(given: Lifts, *, compiled: bool) -> Actions:
     """Returns ways of refining 2D."""
-    four = (given.flat, given.confidence, given.rotation, given.canonical)
+    four = (given.pose_2d, given.confidence, given.rotation, given.canonical)
     views, rotation_prior_sd = views_of(given), torch.full_like(given.confidence[..., 0], FREEDOM_RAD)
     ways: Actions = {
         LOOPS: partial(refine, *four),
@@ -82,7 +82,7 @@ def views_of(given: Lifts) -> csm.Views:
     depth = torch.einsum("bvi,bvji->bvj", given.rotation[:, :, 2], given.canonical)
     there = torch.ones_like(depth[..., 0])
     return csm.Views(
-        ray_xy=given.flat, confidence=given.confidence, weight=there, norm=torch.zeros_like(there), depth=depth,
+        ray_xy=given.pose_2d, confidence=given.confidence, weight=there, norm=torch.zeros_like(there), depth=depth,
         depth_sd=torch.full_like(depth, 0.06), ray_from_body=given.rotation,
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ def optimiser_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Call
     """Takes one step of the optimiser down a loss."""
     optimiser.zero_grad()
     torch.autograd.backward(loss())
-    torch.nn.utils.clip_grad_norm_(network.parameters(), LONGEST_GRADIENT)
+    torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
     optimiser.step()
 
 
@@ -106,15 +106,15 @@ def our_loss(network: training_step.Network, batch: Batch, name: str) -> Tensor:
     """Returns the loss of one of our methods in its second stage, where all terms count."""
     method = METHODS[name]
     order = training_step.permutation_within_rigs(
-        RIGS, batch.per_rig, torch.Generator().manual_seed(0), batch.flat.device
+        RIGS, batch.per_rig, torch.Generator().manual_seed(0), batch.pose_2d.device
     )
-    return training_step.total(training_step.losses(network, batch, method, method.late, order), method.late)
+    return training_step.total_loss(training_step.loss_terms(network, batch, method, method.late, order), method.late)
 
 
-def in_bfloat16(network: Lifter, flat: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def in_bfloat16(network: Lifter, pose_2d: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Returns what the network returns, computed in bfloat16; losses stay as exact as ever."""
-    with torch.autocast(flat.device.type, torch.bfloat16):
-        canonical, rotation, spread = network(flat, confidence)
+    with torch.autocast(pose_2d.device.type, torch.bfloat16):
+        canonical, rotation, spread = network(pose_2d, confidence)
     return canonical, rotation, spread
 
 
@@ -157,7 +157,7 @@ def measure_refinement(report: Report, args: argparse.Namespace) -> None:
     """Adds the figures of refinement alone."""
     views = VIEWS[0]
     given = lifts(batch_of(args.batch, views, args.device))
-    unsure = (given.confidence[..., list(LIMBS)] < heatmap_voting.SURE).float().mean()
+    unsure = (given.confidence[..., list(LIMBS)] < heatmap_voting.MIN_CONFIDENCE).float().mean()
     report.add("limb joints that the votes refine", "%", [100 * float(unsure)])
     warm_up, repeats = (1, 2) if args.quick else (3, 20)
     times = interleaved(refinements(given, compiled=args.compile), args.device, warm_up, repeats)

@@ -13,7 +13,7 @@ from benchmarks.training.published_loops import Batch as LoopBatch
 from pose_rig.capture.simulated import motion
 from pose_rig.lifting.model import Lifter, LifterConfig, rotation_from_axis_angle
 from pose_rig.simulation.motion import Clip
-from pose_rig.training.consensus import nearest
+from pose_rig.training.consensus import nearest_rotation
 from pose_rig.training.footage.dataset import Batch, PoseDataset, lifter_input
 from pose_rig.training.footage.simulated import footage
 
@@ -34,7 +34,7 @@ class Lifts:
         canonical: (B,V,J,3).
     """
 
-    flat: Tensor
+    pose_2d: Tensor
     confidence: Tensor
     rotation: Tensor
     canonical: Tensor
@@ -47,27 +47,27 @@ def batch_of(instants: int, views: int, device: str) -> Batch:
     clip = Clip("walking", fps, (joints - root).astype(np.float32), root[:, 0].astype(np.float32))
     takes = footage([clip], RIGS, views, SECONDS, seed=0)
     everybody = [take.at(np.flatnonzero(lifter_input(take, "image").confidence.any(-1).all(-1))) for take in takes]
-    bank = PoseDataset([take for take in everybody if take.instants], "image", device)
-    return bank.draw(RIGS, instants // RIGS, np.random.default_rng(0), flips=False)
+    bank = PoseDataset([take for take in everybody if take.frames], "image", device)
+    return bank.sample(RIGS, instants // RIGS, np.random.default_rng(0), augment=False)
 
 
 def lifts(batch: Batch) -> Lifts:
     """Returns lifts that follow what was seen, mistakes included, and are near the truth in depth and rotation."""
     generator = torch.Generator().manual_seed(0)
-    shape = batch.shape.cpu()
-    rotation = nearest(shape.transpose(-1, -2) @ shape[:, :1])
+    shape = batch.true_pose.cpu()
+    rotation = nearest_rotation(shape.transpose(-1, -2) @ shape[:, :1])
     wrong = rotation_from_axis_angle(ROTATION_RAD * torch.randn(rotation[..., 0].numel() // 3, 3, generator=generator))
     depth = shape[..., 2:] + DEPTH * torch.randn(shape[..., 2:].shape, generator=generator)
-    plane = torch.where(batch.confidence.unsqueeze(-1) > 0, batch.flat, batch.shape[..., :2]).cpu()
+    plane = torch.where(batch.confidence.unsqueeze(-1) > 0, batch.pose_2d, batch.true_pose[..., :2]).cpu()
     rotation = wrong.reshape(rotation.shape) @ rotation
     canonical = torch.cat([plane, depth], -1) @ rotation
-    return Lifts(batch.flat, batch.confidence, rotation.to(batch.flat.device), canonical.to(batch.flat.device))
+    return Lifts(batch.pose_2d, batch.confidence, rotation.to(batch.pose_2d.device), canonical.to(batch.pose_2d.device))
 
 
 def for_loops(batch: Batch) -> LoopBatch:
     """Returns the batch as the published loops take it, every rig a subject."""
-    subject = torch.arange(len(batch.flat), device=batch.flat.device) // batch.per_rig
-    return LoopBatch(batch.flat.flatten(0, 1), batch.confidence.flatten(0, 1), subject, batch.flat.shape[1])
+    subject = torch.arange(len(batch.pose_2d), device=batch.pose_2d.device) // batch.per_rig
+    return LoopBatch(batch.pose_2d.flatten(0, 1), batch.confidence.flatten(0, 1), subject, batch.pose_2d.shape[1])
 
 
 def lifter(width: int, device: str) -> Lifter:

@@ -1,7 +1,7 @@
-"""What training from scratch leaves open: which of two mirror images people are, and where their up and front are.
+"""The canonical frame of a lifter that was trained from scratch: handedness, up and front.
 
-Projections tell neither (P R X = P (F R F)(F X) for F = diag(1,1,−1); P R X = P (R Aᵀ)(A X) for any rotation A). Both
-are decided once for the whole network, without labels, and written into its configuration.
+Projections determine neither (P R X = P (F R F)(F X) for F = diag(1,1,−1); P R X = P (R Aᵀ)(A X) for any rotation A).
+Both are estimated once for the whole network, without labels, and stored in its configuration.
 """
 
 from dataclasses import replace
@@ -14,38 +14,37 @@ from pose_rig.chirality import chirality
 from pose_rig.geometry import nearest_rotation
 from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import INDEX
-from pose_rig.training import terms
 from pose_rig.training.footage.dataset import PoseDataset
+from pose_rig.training.losses import visible_views
 from pose_rig.training.training_step import lift
 
-ENOUGH = 20000  # views looked at
+MAX_VIEWS = 20000  # that are lifted for the estimate
 
 
 @torch.no_grad()
-def settled(lifter: Lifter, bank: PoseDataset) -> Lifter:
-    """Returns the lifter with its people the right way round, y up, facing +z in the mean.
+def with_canonical_frame(lifter: Lifter, dataset: PoseDataset) -> Lifter:
+    """Returns the lifter with its poses not mirrored, y up, on average facing +z.
 
     Args:
         lifter: From any training.
-        bank: What it was trained on.
+        dataset: Its training set.
     """
-    plain = _configured(lifter, mirrored=False, turn=())
-    poses = _poses(plain, bank)
+    poses = _poses(_configured(lifter, mirrored=False, turn=()), dataset)
     mirrored = chirality(poses) < 0
     if mirrored:
         poses = poses * np.array([1.0, 1.0, -1.0])
-    turn = upright(poses)
+    turn = body_from_canonical(poses)
     return _configured(lifter, mirrored=mirrored, turn=tuple(float(value) for value in turn.ravel()))
 
 
 @torch.no_grad()
-def handed(lifter: Lifter, bank: PoseDataset) -> float:
-    """Returns how surely the people of a lifter are human rather than mirrored: −1 … 1."""
-    return chirality(_poses(lifter, bank))
+def handedness(lifter: Lifter, dataset: PoseDataset) -> float:
+    """Returns the chirality of the lifted poses: 1 = people, −1 = their mirror images."""
+    return chirality(_poses(lifter, dataset))
 
 
-def upright(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns (3,3) body_from_canonical for poses (N,J,3): in the mean y goes up the trunk, x from right to left."""
+def body_from_canonical(poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns (3,3) for poses (N,J,3): on average y points up the trunk, x from right to left."""
     size = np.linalg.norm(poses, axis=(1, 2), keepdims=True).clip(1e-9)
     whole = poses / size
     up = (whole[:, INDEX["thorax"]] - whole[:, INDEX["pelvis"]]).mean(0)
@@ -57,13 +56,12 @@ def upright(poses: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(nearest_rotation(np.stack([x, y, np.cross(x, y)])))
 
 
-def _poses(lifter: Lifter, bank: PoseDataset) -> NDArray[np.float64]:
-    """Returns (N,J,3) canonical poses of views that see enough."""
-    views = bank.all.flat.shape[1]
-    step = max(1, len(bank) * views // ENOUGH)
-    flat, confidence = bank.all.flat[::step], bank.all.confidence[::step]
-    lifted = lift(lifter, flat, confidence)
-    return np.asarray(lifted.pose[terms.present(confidence).bool()].double().cpu().numpy())
+def _poses(lifter: Lifter, dataset: PoseDataset) -> NDArray[np.float64]:
+    """Returns (N,J,3) canonical poses of a part of the dataset."""
+    stride = max(1, len(dataset) * dataset.all.pose_2d.shape[1] // MAX_VIEWS)
+    confidence = dataset.all.confidence[::stride]
+    lifted = lift(lifter, dataset.all.pose_2d[::stride], confidence)
+    return np.asarray(lifted.pose[visible_views(confidence).bool()].double().cpu().numpy())
 
 
 def _configured(lifter: Lifter, *, mirrored: bool, turn: tuple[float, ...]) -> Lifter:

@@ -1,4 +1,4 @@
-"""Data parallel training: as many processes as `torchrun` starts, every one with its share of each batch."""
+"""Data parallel training: every process of `torchrun` trains on its shard of each batch."""
 
 import os
 from collections.abc import Iterator
@@ -14,63 +14,62 @@ from pose_rig.training.footage.dataset import TENSORS, Batch
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """Which process this is, of how many."""
+    """Rank of this process, and the number of processes."""
 
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
 
     @property
-    def first(self) -> bool:
-        """Whether this one writes and speaks."""
+    def is_main(self) -> bool:
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
-    def share(self, batch: Batch) -> Batch:
-        """Returns this process' rigs of a batch."""
-        if self.world == 1:
+    def shard(self, batch: Batch) -> Batch:
+        """Returns the rigs of a batch that belong to this process."""
+        if self.world_size == 1:
             return batch
-        rows = self._rows(len(batch.flat) // batch.per_rig, batch.per_rig, batch.flat.device)
+        rows = self._rows(len(batch.pose_2d) // batch.per_rig, batch.per_rig, batch.pose_2d.device)
         return replace(batch, **{name: getattr(batch, name)[rows] for name in TENSORS})
 
-    def order(self, order: Tensor, per_rig: int) -> Tensor:
-        """Returns this process' part of a permutation inside rigs, counted from its own first instant."""
-        rigs = len(order) // per_rig
-        rows = self._rows(rigs, per_rig, order.device)
-        inside = order[rows] % per_rig
-        own = torch.arange(len(rows) // per_rig, device=order.device).repeat_interleave(per_rig)
-        return own * per_rig + inside
+    def shard_permutation(self, permutation: Tensor, per_rig: int) -> Tensor:
+        """Returns the part of a permutation within rigs that belongs to this process, as indices into its shard."""
+        rows = self._rows(len(permutation) // per_rig, per_rig, permutation.device)
+        inside = permutation[rows] % per_rig
+        rigs = torch.arange(len(rows) // per_rig, device=permutation.device).repeat_interleave(per_rig)
+        return rigs * per_rig + inside
 
-    def average(self, model: nn.Module) -> None:
+    def average_gradients(self, model: nn.Module) -> None:
         """Replaces the gradients by their mean over all processes."""
-        if self.world == 1:
+        if self.world_size == 1:
             return
         for weight in model.parameters():
             if weight.grad is not None:
                 torch.distributed.all_reduce(weight.grad)
-                weight.grad /= self.world
+                weight.grad /= self.world_size
 
     def mean(self, values: Tensor) -> Tensor:
         """Returns the mean of a tensor over all processes."""
-        if self.world > 1:
+        if self.world_size > 1:
             values = values.clone()
             torch.distributed.all_reduce(values)
-            values /= self.world
+            values /= self.world_size
         return values
 
-    def wait(self, device: str) -> None:
-        """Returns when all processes are here."""
-        float(self.mean(torch.zeros((), device=device)))  # a number: the host waits too
+    def barrier(self, device: str) -> None:
+        """Returns when all processes have called it."""
+        float(self.mean(torch.zeros((), device=device)))  # float: wait on the host too
 
     def _rows(self, rigs: int, per_rig: int, device: torch.device) -> Tensor:
-        chosen = torch.arange(self.rank, rigs, self.world, device=device)
+        chosen = torch.arange(self.rank, rigs, self.world_size, device=device)
         return (chosen[:, None] * per_rig + torch.arange(per_rig, device=device)).flatten()
 
 
 @contextmanager
-def ranks(device: str) -> Iterator[ProcessGroup]:
-    """Yields which process this is; joins the others if `torchrun` started it.
+def process_group(device: str) -> Iterator[ProcessGroup]:
+    """Joins the processes that `torchrun` started, if it did.
 
     Raises:
-        UsageError: The environment is half of `torchrun`'s.
+        UsageError: Some of the environment variables of `torchrun` are missing.
     """
     if "RANK" not in os.environ:
         yield ProcessGroup()

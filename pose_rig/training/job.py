@@ -1,12 +1,16 @@
-"""What a training run was asked for; kept in its folder and in everything that comes out of it."""
+"""Settings of a training run; stored in its folder and in the weights."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
 from pose_rig.errors import UsageError
-from pose_rig.training.footage.footage import Frame
+from pose_rig.training.footage.footage import InputFrame
 from pose_rig.training.methods import Method, RotationForm, method
+
+MINIMUM = {
+    "width": 8, "steps": 1, "rigs": 1, "per_rig": 1, "warm_up": 1, "check": 1, "rehearsal": 0, "patience": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,33 +19,32 @@ class TrainingJob:
 
     Attributes:
         method: Name of the method (`pose_rig.training.methods`).
-        without: Terms of the loss that are switched off.
-        bend: Weight of the bend term, in all stages; negative = the method's own.
-        frame: What the lifter sees, and
-        rotation: how its rotation leaves it; empty = the method's own.
-        perspective: Reproject with perspective, whether the method does or not.
-        width: Units per layer of a new network.
+        without: Loss terms that are switched off.
+        bend: Weight of the bend term, in both stages; negative = that of the method.
+        frame: Frame of the lifter's input; empty = that of the method.
+        rotation: Representation of the predicted rotation; empty = that of the method.
+        perspective: Use perspective in the reprojection even if the method does not.
+        width: Units per hidden layer of a new network.
         steps: Optimiser steps.
-        rigs: Rigs in a batch, and
-        per_rig: instants of each; all ranks together.
-        rate: Peak learning rate: it rises over the first `warm_up` steps and falls along a cosine.
-        warm_up: Steps.
+        rigs: Rigs per batch, over all processes.
+        per_rig: Frames of each rig.
+        rate: Peak learning rate, after a linear warm-up and before a cosine decay.
+        warm_up: Warm-up steps.
         decay: Weight decay (AdamW).
-        rehearsal: Simulated views per step, of which everything is known, so that what was learned before is not
-            forgotten; 0 = none.
-        average: Decay of the running mean of the weights, which is what is kept; 0 = keep the last ones.
-        check: Steps between two looks at held-back instants.
-        patience: Looks without improvement after which it ends; 0 = never before the last step.
-        seed: Of all chance.
+        rehearsal: Simulated views with labels per step, against catastrophic forgetting; 0 = none.
+        average: Decay of the exponential moving average of the weights, which is what is kept; 0 = the last weights.
+        check: Steps between validations.
+        patience: Early stopping after this many validations without improvement; 0 = never.
+        seed: Random seed.
         device: ``cpu``, ``cuda``.
-        mixed: Networks compute in bfloat16, where the device is quicker at it.
-        compile: Have torch compile the network; pays on long runs.
+        mixed: Run the network in bfloat16.
+        compile: Compile the network with torch; worth it for long runs.
     """
 
     method: str = "ours"
     without: tuple[str, ...] = ()
     bend: float = -1.0
-    frame: Frame | Literal[""] = ""
+    frame: InputFrame | Literal[""] = ""
     rotation: RotationForm | Literal[""] = ""
     perspective: bool = False
     width: int = 512
@@ -64,57 +67,51 @@ class TrainingJob:
         """Checks the values.
 
         Raises:
-            UsageError: One is out of range, or a name is unknown.
+            UsageError: A value is out of range, or a name is unknown.
         """
-        least = {
-            "width": 8,
-            "steps": 1,
-            "rigs": 1,
-            "per_rig": 1,
-            "warm_up": 1,
-            "check": 1,
-            "rehearsal": 0,
-            "patience": 0,
-        }
-        for name, lowest in least.items():
-            if getattr(self, name) < lowest:
-                raise UsageError(f"{name} = {getattr(self, name)} makes no training.", f"Use {lowest} at least.")
+        for name, minimum in MINIMUM.items():
+            if (value := getattr(self, name)) < minimum:
+                raise UsageError(f"{name} must be at least {minimum}; got {value}.", f"Use {minimum} or more.")
         if not 0 < self.rate < 1:
-            raise UsageError(f"A learning rate of {self.rate:g} makes no training.", "Use something like 0.001.")
+            raise UsageError(f"The learning rate must be between 0 and 1; got {self.rate:g}.", "Use e.g. 0.001.")
         if not 0 <= self.average < 1:
             raise UsageError(
-                f"A running mean with a decay of {self.average:g} learns nothing.", "Use something like 0.99, or 0."
+                f"The decay of the moving average must be at least 0 and below 1; got {self.average:g}.",
+                "Use e.g. 0.99, or 0 for none.",
             )
         self.recipe()
 
     def recipe(self) -> Method:
-        """Returns the method with the terms that were switched off or weighed otherwise."""
-        recipe = method(self.method).without(self.without)
-        recipe = recipe.seeing(
-            self.frame or recipe.frame,
-            self.rotation or recipe.rotation,
-            perspective=self.perspective or recipe.perspective,
+        """Returns the method with the changes of this job."""
+        changed = method(self.method).without(self.without)
+        changed = replace(
+            changed,
+            frame=self.frame or changed.frame,
+            rotation=self.rotation or changed.rotation,
+            perspective=self.perspective or changed.perspective,
         )
-        return recipe if self.bend < 0 else recipe.bent(self.bend)
+        return changed if self.bend < 0 else changed.with_bend(self.bend)
 
     def to_json(self) -> str:
-        """Returns the job as text."""
+        """Returns the job as JSON."""
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "TrainingJob":
-        """Returns the job of a text.
+        """Returns the job of a JSON text.
 
         Raises:
-            UsageError: It is not the text of a job.
+            UsageError: It is not JSON of a job.
         """
         try:
             values = json.loads(text)
-            known = {field.name for field in fields(cls)}
-            if unknown := set(values) - known:
+            if unknown := set(values) - {field.name for field in fields(cls)}:
                 raise UsageError(
-                    f"The job has unknown settings: {', '.join(sorted(unknown))}.", "Is it of a newer version?"
+                    f"The training job has unknown settings: {', '.join(sorted(unknown))}.",
+                    "Use the version of pose-rig that wrote it.",
                 )
             return cls(**{**values, "without": tuple(values.get("without", ()))})
         except (ValueError, TypeError) as error:
-            raise UsageError(f"The job cannot be read: {error}.", "Name the folder of a training run.") from error
+            raise UsageError(
+                f"The training job cannot be read: {error}.", "Name the folder of a training run."
+            ) from error

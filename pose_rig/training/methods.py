@@ -1,37 +1,37 @@
-"""Ways of training by name: what the lifter sees, what its 2D is refined by, and which terms weigh how much when.
+"""Training methods by name: input frame of the lifter, refinement of the 2D, and the weights of the loss terms.
 
-The self-supervised ones are steps on one path: CanonPose (Wandt et al., CVPR 2021), Cross-View Self-Fusion with its
-first step and with both (Kim et al., ACCV 2022), and ours.
+The self-supervised ones build on each other: CanonPose (Wandt et al., CVPR 2021), Cross-View Self-Fusion with Step 1
+and with both steps (Kim et al., ACCV 2022), and ours.
 """
 
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from pose_rig.errors import UsageError
-from pose_rig.training.footage.footage import Frame
+from pose_rig.training.footage.footage import InputFrame
 
 RotationForm = Literal["6d", "axis_angle"]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights of the terms in `pose_rig.training.terms`; 0 = not computed.
+    """Weights of the loss terms (`pose_rig.training.losses`); a term of weight 0 is not computed.
 
     Attributes:
-        rep: Reprojection of a view's own pose, and
-        view: of the other views' poses.
-        cam: Cameras of a static rig stay where they are.
-        ref: Detected against refined 2D; constant, a figure to watch.
-        frep: As ``rep``, against refined 2D, and
-        fview: as ``view``.
-        rep2: As ``rep``, Step 2: lifted from refined 2D, against it, and
-        view2: as ``view``.
-        consistent: Step 2: all views lift the same canonical pose.
-        lifts: Detected and refined 2D lift to the same pose.
-        sp: All pairs against the fused pose, by precision.
-        spread: Likelihood of the lifter's own doubt about its depths.
-        bend: Noses lie before ears, knees bend forward, elbows backward.
-        supervised: Against the true pose.
+        rep: Reprojection of a view's own pose.
+        view: Reprojection of the other views' poses.
+        cam: Camera consistency of a static rig.
+        ref: Detected against refined 2D; has no gradient, for the log only.
+        frep: ``rep`` against refined 2D.
+        fview: ``view`` against refined 2D.
+        rep2: ``rep`` of Step 2: poses lifted from refined 2D, against it.
+        view2: ``view`` of Step 2.
+        consistent: Step 2: the canonical poses of all views are equal.
+        lifts: The lifts of detected and refined 2D are equal.
+        sp: All pairs of views against the fused pose, weighted by its precision.
+        spread: Negative log-likelihood of the lifted depths under the predicted spread.
+        bend: The nose is in front of the ears, knees bend forward, elbows backward.
+        supervised: Distance to the true pose.
     """
 
     rep: float = 0.0
@@ -51,24 +51,24 @@ class Weights:
 
 
 TERMS = tuple(field.name for field in fields(Weights))
-IDLE = ("ref", "spread")  # these teach no pose
+TERMS_WITHOUT_POSE_GRADIENT = ("ref", "spread")
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way of training.
+    """A training method.
 
     Attributes:
         name: ``canonpose``.
-        source: Whose it is.
-        early: Weights of the first stage, and
-        late: of the second, which begins
-        switch: at this share of the training; 1 = never.
-        frame: What the lifter sees (`pose_rig.lifting.model.LifterConfig`).
-        rotation: How its rotation leaves it.
-        perspective: Whether reprojection knows that near limbs look larger.
-        refinement: What makes refined 2D: the paper's votes as released or corrected, or the views' agreement.
-        released: Take terms as the released code computes them.
+        source: Its publication.
+        early: Weights of the first stage.
+        late: Weights of the second stage.
+        switch: Share of the steps after which the second stage begins; 1 = never.
+        frame: Coordinate frame of the lifter's input (`pose_rig.lifting.model.LifterConfig`).
+        rotation: Representation of the predicted rotation.
+        perspective: Whether the reprojection is perspective.
+        refinement: How 2D is refined: the paper's heatmap voting as released or corrected, or the views' fused pose.
+        released: Compute the terms as the released code does.
     """
 
     name: str
@@ -76,40 +76,36 @@ class Method:
     early: Weights
     late: Weights
     switch: float = 1.0
-    frame: Frame = "image"
+    frame: InputFrame = "image"
     rotation: RotationForm = "axis_angle"
     perspective: bool = False
     refinement: Literal["", "released", "corrected", "agreement"] = ""
     released: bool = False
 
-    def weights(self, done: float) -> Weights:
-        """Returns the weights when so much of the training (0–1) is done."""
-        return self.late if done >= self.switch else self.early
+    def weights(self, progress: float) -> Weights:
+        """Returns the weights at a progress of 0–1."""
+        return self.late if progress >= self.switch else self.early
 
     def without(self, terms: tuple[str, ...]) -> "Method":
-        """Returns the method with some terms switched off.
+        """Returns the method with the weights of some terms set to 0 (an ablation).
 
         Raises:
-            UsageError: There is no such term, or a stage would have nothing to learn from.
+            UsageError: A term is unknown, or no term is left that trains the pose.
         """
         if unknown := [term for term in terms if term not in TERMS]:
-            raise UsageError(f"{unknown[0]!r} is no term of the loss.", f"Terms are {', '.join(TERMS)}.")
+            raise UsageError(f"Unknown loss term {unknown[0]!r}.", f"Use one of {', '.join(TERMS)}.")
         off = dict.fromkeys(terms, 0.0)
         left = replace(self, early=replace(self.early, **off), late=replace(self.late, **off))
         for stage in (left.early, left.late):
-            if not any(getattr(stage, name) for name in TERMS if name not in IDLE):
+            if not any(getattr(stage, name) for name in TERMS if name not in TERMS_WITHOUT_POSE_GRADIENT):
                 raise UsageError(
-                    f"{self.name} without {', '.join(terms)} has nothing to learn from.", "Keep one of them at least."
+                    f"{self.name} without {', '.join(terms)} has no loss term left.", "Keep at least one of them."
                 )
         return left
 
-    def bent(self, weight: float) -> "Method":
+    def with_bend(self, weight: float) -> "Method":
         """Returns the method with another weight of the bend term in both stages."""
         return replace(self, early=replace(self.early, bend=weight), late=replace(self.late, bend=weight))
-
-    def seeing(self, frame: Frame, rotation: RotationForm, *, perspective: bool) -> "Method":
-        """Returns the method for a lifter that sees and turns otherwise, with perspective or without."""
-        return replace(self, frame=frame, rotation=rotation, perspective=perspective)
 
 
 _CANONPOSE = Weights(rep=1, view=1, cam=0.1)
@@ -143,18 +139,10 @@ METHODS = {
             refinement="released",
             released=True,
         ),
-        Method(
-            "ours",
-            "pose-rig",
-            _OURS,
-            _OURS,
-            frame="ray",
-            rotation="6d",
-            perspective=True,
-        ),
+        Method("ours", "pose-rig", _OURS, _OURS, frame="ray", rotation="6d", perspective=True),
         Method(
             "ours-sp",
-            "pose-rig, second stage towards the views' agreement",
+            "pose-rig, second stage against the fused pose of all views",
             _OURS,
             replace(_OURS, sp=1, spread=0.01),
             0.5,
@@ -165,7 +153,7 @@ METHODS = {
         ),
         Method(
             "taught",
-            "pose-rig, fine-tuning: towards what the whole rig made of each instant",
+            "pose-rig, fine-tuning on the poses of the whole rig",
             _TAUGHT,
             _TAUGHT,
             frame="ray",
@@ -180,8 +168,8 @@ def method(name: str) -> Method:
     """Returns a method by its name.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is no such method.
     """
     if name not in METHODS:
-        raise UsageError(f"{name!r} is no method of training.", f"Methods are {', '.join(METHODS)}.")
+        raise UsageError(f"Unknown training method {name!r}.", f"Use one of {', '.join(METHODS)}.")
     return METHODS[name]

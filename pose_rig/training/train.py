@@ -1,7 +1,7 @@
-"""Trains a lifter: one loop for every method, every source, one process or several.
+"""Training of a lifter: one loop for every method and source, in one process or several.
 
-The chance of a step depends on the seed and the step's number alone, so that a run which was interrupted goes on bit
-for bit, and two processes see together what one would have seen.
+The random numbers of a step depend on the seed and the step only: a resumed run is equal bit for bit to one that was
+not interrupted, and several processes together draw the batches of a single one.
 """
 
 import math
@@ -17,213 +17,231 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training import training_step
 from pose_rig.training.distributed import ProcessGroup
 from pose_rig.training.footage.dataset import Batch, PoseDataset
-from pose_rig.training.footage.rehearsal import Rehearsal
+from pose_rig.training.footage.simulated_views import Rehearsal
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.losses import lifting_loss
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.validation import ValidationMetrics, look
+from pose_rig.training.training_step import Network, loss_terms, permutation_within_rigs, total_loss
+from pose_rig.training.validation import ValidationMetrics, validate
 
-LONGEST_GRADIENT = 1.0
-BETTER = 0.998  # a look this much lower than the best one is an improvement
+MAX_GRADIENT_NORM = 1.0
+IMPROVEMENT_RATIO = 0.998  # a validation score below this share of the best one is an improvement
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """Progress of a run after a step.
 
     Attributes:
-        step: Steps done, of
-        steps: so many.
-        loss: Of the last step.
-        seconds: Since this process began, for
-        since: so many steps.
-        look: The last look at held-back instants.
+        step: Steps done.
+        steps: Steps in total.
+        loss: Loss of the last step.
+        seconds: Seconds since the start of this process.
+        new_steps: Steps done by this process.
+        validation: The last validation.
     """
 
     step: int
     steps: int
     loss: float
     seconds: float
-    since: int
-    look: ValidationMetrics | None
+    new_steps: int
+    validation: ValidationMetrics | None
 
     @property
     def left_s(self) -> float:
-        """Seconds that are left at this pace."""
-        return self.seconds / max(self.since, 1) * (self.steps - self.step)
+        """Estimated seconds until the last step."""
+        return self.seconds / max(self.new_steps, 1) * (self.steps - self.step)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What a run came to.
+    """Result of a run.
 
     Attributes:
         lifter: The best weights.
-        first, best: Looks at held-back instants before, and with the best weights.
+        initial, best: Validation before the training, and of the best weights.
         step: Steps done.
-        stopped: Why it ended: ``done``, ``no longer better``, ``interrupted``.
+        stop_reason: ``done``, ``early stopping`` or ``interrupted``.
     """
 
     lifter: Lifter
-    first: ValidationMetrics
+    initial: ValidationMetrics
     best: ValidationMetrics
     step: int
-    stopped: str
+    stop_reason: str
 
 
 def train(
     job: TrainingJob,
-    bank: PoseDataset,
-    held: PoseDataset,
+    dataset: PoseDataset,
+    validation_set: PoseDataset,
     folder: RunFolder,
     *,
     start: Lifter | None = None,
     rehearsal: Rehearsal | None = None,
-    ranks: ProcessGroup = ProcessGroup(),  # noqa: B008 - frozen
+    group: ProcessGroup = ProcessGroup(),  # noqa: B008 - frozen
     resume: bool = False,
-    tell: Callable[[Progress], None] = lambda _: None,
+    on_step: Callable[[Progress], None] = lambda _: None,
 ) -> TrainingResult:
     """Trains and returns the weights of the best validation score (`ValidationMetrics.score`).
 
-    Ctrl-C ends it; what was learned since the last look is then looked at too.
+    Ctrl-C stops the training; the weights of that moment are then validated too.
 
     Args:
-        job: How.
-        bank: What it learns from.
-        held: Instants kept out of it.
-        folder: Where everything is kept; only the first process writes.
-        start: Weights to begin with, else fresh ones; a run that goes on has its own.
-        rehearsal: Simulated views beside the footage.
-        ranks: Which process this is.
-        resume: Go on where the folder's run stands.
-        tell: Hears how far it is, after every step.
+        job: Settings.
+        dataset: Training set.
+        validation_set: Frames that are not in the training set.
+        folder: Run folder; only the process of rank 0 writes to it.
+        start: Initial weights, None = random ones; a resumed run has its own.
+        rehearsal: Simulated views that are added to every step.
+        group: The processes that train together.
+        resume: Continue the run of the folder.
+        on_step: Called after every step.
     """
-    recipe = job.recipe()
-    truth = recipe.late.supervised > 0
+    method = job.recipe()
+    supervised = method.late.supervised > 0
+
+    # model, running mean of its weights, optimiser
     torch.manual_seed(job.seed)
-    begin = load(folder.best)[0] if resume else start
-    lifter = begin or Lifter(LifterConfig(width=job.width, frame=recipe.frame, rotation=recipe.rotation))
+    initial = load(folder.best)[0] if resume else start
+    lifter = initial or Lifter(LifterConfig(width=job.width, frame=method.frame, rotation=method.rotation))
     lifter = lifter.to(job.device).train()
     network = _network(lifter, job)
-    kept = AveragedModel(lifter, multi_avg_fn=get_ema_multi_avg_fn(job.average))  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(lifter, multi_avg_fn=get_ema_multi_avg_fn(job.average))  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(lifter.parameters(), job.rate, weight_decay=job.decay, fused=True)
-    parts = {"lifter": lifter, "kept": kept, "optimiser": optimiser}
-    at = TrainingState(look(kept.module, held))
+    modules = {"lifter": lifter, "kept": averaged, "optimiser": optimiser}
+
+    # state of the run
+    state = TrainingState(validate(averaged.module, validation_set))
     if resume:
-        at = TrainingState.resumed(folder.load(), parts)
-    elif ranks.first:
-        save(folder.best, kept.module, {"job": job.to_json()})
-    began, began_step, now = time.monotonic(), at.step, at.best
+        state = TrainingState.from_dict(folder.load(), modules)
+    elif group.is_main:
+        save(folder.best, averaged.module, {"job": job.to_json()})
+    start_time, start_step, metrics = time.monotonic(), state.step, state.best
+
     try:
-        while at.step < job.steps and not (job.patience and at.worse >= job.patience):
-            batch, order = _batch(job, at.step, bank, ranks)
-            weights = recipe.weights(at.step / job.steps)
-            for group in optimiser.param_groups:
-                group["lr"] = rate_at(job, at.step)
-            values = training_step.losses(network, batch, recipe, weights, order)
+        while state.step < job.steps and not (job.patience and state.validations_since_best >= job.patience):
+            # batch, loss weights and learning rate of this step
+            batch, permutation = _batch(job, state.step, dataset, group)
+            weights = method.weights(state.step / job.steps)
+            for parameters in optimiser.param_groups:
+                parameters["lr"] = learning_rate(job, state.step)
+
+            # forward
+            terms = loss_terms(network, batch, method, weights, permutation)
             if rehearsal is not None:
-                known = rehearsal.at(at.step)
-                values["rehearsal"] = lifting_loss(network(known["flat"], known["confidence"]), known).total
-            loss = training_step.total(values, weights)
+                views = rehearsal.at(state.step)
+                terms["rehearsal"] = lifting_loss(network(views["pose_2d"], views["confidence"]), views)["total"]
+            loss = total_loss(terms, weights)
+
+            # backward and update
             optimiser.zero_grad()
             torch.autograd.backward(loss)
-            ranks.average(lifter)
-            torch.nn.utils.clip_grad_norm_(lifter.parameters(), LONGEST_GRADIENT)
+            group.average_gradients(lifter)
+            torch.nn.utils.clip_grad_norm_(lifter.parameters(), MAX_GRADIENT_NORM)
             optimiser.step()
-            kept.update_parameters(lifter)
-            at.step += 1
-            last = float(ranks.mean(loss.detach()))
-            if at.step % job.check == 0 or at.step == job.steps:
-                now = look(kept.module, held)
-                better = at.hears(now, truth=truth)
-                if ranks.first:
-                    if better:
-                        save(folder.best, kept.module, {"job": job.to_json(), "step": str(at.step)})
-                    terms = {name: float(value.detach()) for name, value in values.items()}
-                    seconds = time.monotonic() - began
-                    folder.log(at.step, {"loss": last, "seconds": seconds, **asdict(now), **terms})
-                    folder.save(at.state(parts))
-                ranks.wait(job.device)  # nobody reads the best weights before they are written
-            tell(Progress(at.step, job.steps, last, time.monotonic() - began, at.step - began_step, now))
-        stopped = "done" if at.step == job.steps else "no longer better"
+            averaged.update_parameters(lifter)
+            state.step += 1
+            loss_value = float(group.mean(loss.detach()))
+
+            # validation, log and checkpoint
+            if state.step % job.check == 0 or state.step == job.steps:
+                metrics = validate(averaged.module, validation_set)
+                improved = state.update(metrics, supervised=supervised)
+                if group.is_main:
+                    if improved:
+                        save(folder.best, averaged.module, {"job": job.to_json(), "step": str(state.step)})
+                    values = {name: float(value.detach()) for name, value in terms.items()}
+                    seconds = time.monotonic() - start_time
+                    folder.log(state.step, {"loss": loss_value, "seconds": seconds, **asdict(metrics), **values})
+                    folder.save(state.to_dict(modules))
+                group.barrier(job.device)  # no process reads the best weights before they are written
+            seconds = time.monotonic() - start_time
+            on_step(Progress(state.step, job.steps, loss_value, seconds, state.step - start_step, metrics))
+        stop_reason = "done" if state.step == job.steps else "early stopping"
     except KeyboardInterrupt:
-        stopped = "interrupted"
-        now = look(kept.module, held)
-        if now.score(truth=truth) <= at.best.score(truth=truth):  # the folder stays as of its last look, to resume from
-            assert isinstance(kept.module, Lifter)  # noqa: S101 - narrows an averaged model's type
-            return TrainingResult(kept.module.eval(), at.first, now, at.step, stopped)
-    return TrainingResult(load(folder.best)[0].to(job.device), at.first, at.best, at.step, stopped)
+        stop_reason = "interrupted"
+        metrics = validate(averaged.module, validation_set)
+        if metrics.score(supervised=supervised) <= state.best.score(supervised=supervised):
+            # not saved: the run can be resumed from its last validation
+            assert isinstance(averaged.module, Lifter)  # noqa: S101 - narrows an averaged model's type
+            return TrainingResult(averaged.module.eval(), state.initial, metrics, state.step, stop_reason)
+    return TrainingResult(load(folder.best)[0].to(job.device), state.initial, state.best, state.step, stop_reason)
 
 
 @dataclass(slots=True)
 class TrainingState:
-    """Where a run stands beside its weights.
+    """State of a run apart from its weights.
 
     Attributes:
-        first: ValidationMetrics before it.
-        best: The best look so far.
+        initial: Validation before the training.
+        best: Best validation so far.
         step: Steps done.
-        worse: Looks since the best one.
+        validations_since_best: For early stopping.
     """
 
-    first: ValidationMetrics
+    initial: ValidationMetrics
     best: ValidationMetrics = field(init=False)
     step: int = 0
-    worse: int = 0
+    validations_since_best: int = 0
 
     def __post_init__(self) -> None:
-        """Nothing is better than the start yet."""
-        self.best = self.first
+        """Sets the best validation to the initial one."""
+        self.best = self.initial
 
-    def hears(self, now: ValidationMetrics, *, truth: bool) -> bool:
-        """Takes note of a look; returns whether it is the best."""
-        better = now.score(truth=truth) < BETTER * self.best.score(truth=truth)
-        self.worse = 0 if better else self.worse + 1
-        if better:
-            self.best = now
-        return better
+    def update(self, metrics: ValidationMetrics, *, supervised: bool) -> bool:
+        """Adds a validation and returns whether it is an improvement."""
+        improved = metrics.score(supervised=supervised) < IMPROVEMENT_RATIO * self.best.score(supervised=supervised)
+        self.validations_since_best = 0 if improved else self.validations_since_best + 1
+        if improved:
+            self.best = metrics
+        return improved
 
-    def state(self, parts: dict[str, Any]) -> dict[str, Any]:
-        """Returns what is kept to go on from."""
-        looks = {"first": astuple(self.first), "best": astuple(self.best)}
-        weights = {name: part.state_dict() for name, part in parts.items()}
-        return {**weights, **looks, "step": self.step, "worse": self.worse}
+    def to_dict(self, modules: dict[str, Any]) -> dict[str, Any]:
+        """Returns the content of the state file, from which a run can be resumed."""
+        return {
+            **{name: module.state_dict() for name, module in modules.items()},
+            "first": astuple(self.initial),
+            "best": astuple(self.best),
+            "step": self.step,
+            "worse": self.validations_since_best,
+        }
 
     @classmethod
-    def resumed(cls, state: dict[str, Any], parts: dict[str, Any]) -> "TrainingState":
-        """Returns where a kept run stands, its parts filled with what was kept."""
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        out = cls(ValidationMetrics(*state["first"]), step=state["step"], worse=state["worse"])
-        out.best = ValidationMetrics(*state["best"])
+    def from_dict(cls, content: dict[str, Any], modules: dict[str, Any]) -> "TrainingState":
+        """Returns the state of a state file, and loads the modules' states."""
+        for name, module in modules.items():
+            module.load_state_dict(content[name])
+        out = cls(ValidationMetrics(*content["first"]), content["step"], content["worse"])
+        out.best = ValidationMetrics(*content["best"])
         return out
 
 
-def _network(lifter: Lifter, job: TrainingJob) -> training_step.Network:
-    """Returns the lifter as it computes: compiled, in bfloat16 throughout, but for what the losses make of it."""
-    compute: training_step.Network = torch.compile(lifter) if job.compile else lifter
+def learning_rate(job: TrainingJob, step: int) -> float:
+    """Returns the learning rate of a step: linear warm-up, cosine decay."""
+    warm_up = min(1.0, (step + 1) / job.warm_up)
+    return job.rate * warm_up * 0.5 * (1 + math.cos(math.pi * step / job.steps))
+
+
+def _network(lifter: Lifter, job: TrainingJob) -> Network:
+    """Returns the lifter as a function, compiled and in mixed precision as the job asks for."""
+    compute: Network = torch.compile(lifter) if job.compile else lifter
     if not job.mixed:
         return compute
 
-    def mixed(flat: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def mixed(pose_2d: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with torch.autocast(job.device.split(":")[0], torch.bfloat16):
-            return compute(flat, confidence)
+            return compute(pose_2d, confidence)
 
     return mixed
 
 
-def _batch(job: TrainingJob, step: int, bank: PoseDataset, ranks: ProcessGroup) -> tuple[Batch, Tensor]:
-    """Returns this process' part of the batch of a step, and of the permutation inside its rigs."""
-    whole = bank.draw(job.rigs, job.per_rig, np.random.default_rng([job.seed, step]))
+def _batch(job: TrainingJob, step: int, dataset: PoseDataset, group: ProcessGroup) -> tuple[Batch, Tensor]:
+    """Returns this process's shard of the batch of a step, and of the permutation within its rigs."""
+    batch = dataset.sample(job.rigs, job.per_rig, np.random.default_rng([job.seed, step]))
     generator = torch.Generator().manual_seed(job.seed * 1_000_003 + step)
-    order = training_step.permutation_within_rigs(job.rigs, job.per_rig, generator, whole.flat.device)
-    return ranks.share(whole), ranks.order(order, job.per_rig)
-
-
-def rate_at(job: TrainingJob, step: int) -> float:
-    """Returns the learning rate of a step: up in a line, down along a cosine."""
-    rise = min(1.0, (step + 1) / job.warm_up)
-    return job.rate * rise * 0.5 * (1 + math.cos(math.pi * step / job.steps))
+    permutation = permutation_within_rigs(job.rigs, job.per_rig, generator, batch.pose_2d.device)
+    return group.shard(batch), group.shard_permutation(permutation, job.per_rig)

@@ -1,6 +1,6 @@
-"""How good a lifter is on held-back instants, with and without the truth.
+"""Validation of a lifter, with and without ground truth.
 
-Axes: N instants, V views, J joints.
+Axes: N frames, V views, J joints.
 """
 
 from dataclasses import dataclass
@@ -9,23 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pose_rig.training import terms
+from pose_rig.training import losses
 from pose_rig.training.evaluation.metrics import n_mpjpe, pmpjpe
 from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.training_step import Network, lift
 
-PART = 1024  # instants at once
+BATCH_FRAMES = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationMetrics:
-    """How a lifter does.
+    """Metrics of a lifter on a validation set.
 
     Attributes:
-        reprojection: What one view lifts, looked at from another view, against what that one saw: the reprojection
-            loss of the paper, over all pairs of views. Needs no truth.
-        bent: How far poses bend the wrong way (`terms.bends`).
-        n_mpjpe: Of single-view lifts against the truth, in units of the 2D norm (about 2 m); NaN without truth.
+        reprojection: Reprojection loss of the paper over all pairs of different views. Needs no ground truth.
+        bent: How far joints bend the wrong way (`pose_rig.training.losses.bending`).
+        n_mpjpe: Of single-view lifts, in units of the 2D norm (about 2 m); NaN without ground truth.
         pmpjpe: The same after similarity alignment.
     """
 
@@ -34,29 +33,27 @@ class ValidationMetrics:
     n_mpjpe: float
     pmpjpe: float
 
-    def score(self, *, truth: bool) -> float:
-        """Returns what training wants to be small: the error, where there is a truth to learn from, else label-free."""
-        return self.n_mpjpe if truth and self.n_mpjpe == self.n_mpjpe else self.reprojection + self.bent
+    def score(self, *, supervised: bool) -> float:
+        """Returns the validation score, lower is better: the error where labels are trained on, else label-free."""
+        return self.n_mpjpe if supervised and not np.isnan(self.n_mpjpe) else self.reprojection + self.bent
 
 
 @torch.no_grad()
-def look(lifter: Network, bank: PoseDataset) -> ValidationMetrics:
-    """Returns how a lifter does on all of a bank."""
-    sums: list[tuple[float, float, int]] = []
-    lifted: list[Tensor] = []
-    for part in bank.parts(PART):
-        out = lift(lifter, part.flat, part.confidence)
-        poses = terms.turned(out.rotation, out.pose)
-        _, across = terms.pairs(part.flat, part.confidence, part.norm, poses)
-        bent = terms.bends(out.pose, terms.present(part.confidence))
-        sums.append((float(across) / part.flat.shape[1], float(bent), len(part.flat)))
-        lifted.append(torch.diagonal(poses, dim1=1, dim2=2).movedim(-1, 1))
-    weight = np.array([count for _, _, count in sums], float)
-    reprojection, bent = (np.average([row[i] for row in sums], weights=weight) for i in range(2))
-    known = (bank.all.scored * terms.present(bank.all.confidence)).bool()
+def validate(lifter: Network, dataset: PoseDataset) -> ValidationMetrics:
+    """Returns the metrics of a lifter on all of a dataset."""
+    rows: list[tuple[float, float, int]] = []
+    poses_in_views: list[Tensor] = []
+    for batch in dataset.batches(BATCH_FRAMES):
+        lifted = lift(lifter, batch.pose_2d, batch.confidence)
+        poses = losses.in_all_views(lifted.view_from_canonical, lifted.pose)
+        _, across = losses.pairs(batch.pose_2d, batch.confidence, batch.inverse_depth, poses)
+        bent = losses.bending(lifted.pose, losses.visible_views(batch.confidence))
+        rows.append((float(across) / batch.pose_2d.shape[1], float(bent), len(batch.pose_2d)))
+        poses_in_views.append(torch.diagonal(poses, dim1=1, dim2=2).movedim(-1, 1))
+    frames = np.array([count for _, _, count in rows], float)
+    reprojection, bend = (float(np.average([row[i] for row in rows], weights=frames)) for i in range(2))
+    known = (dataset.all.has_truth * losses.visible_views(dataset.all.confidence)).bool()
     if not known.any():
-        return ValidationMetrics(float(reprojection), float(bent), float("nan"), float("nan"))
-    own, true = (x[known].double().cpu().numpy() for x in (torch.cat(lifted), bank.all.shape))
-    return ValidationMetrics(
-        float(reprojection), float(bent), float(n_mpjpe(own, true).mean()), float(pmpjpe(own, true).mean())
-    )
+        return ValidationMetrics(reprojection, bend, float("nan"), float("nan"))
+    own, true = (x[known].double().cpu().numpy() for x in (torch.cat(poses_in_views), dataset.all.true_pose))
+    return ValidationMetrics(reprojection, bend, float(n_mpjpe(own, true).mean()), float(pmpjpe(own, true).mean()))

@@ -11,7 +11,7 @@ from pose_rig.geometry import rotation_from_vector
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import INDEX, J
-from pose_rig.training.canonical_frame import handed, settled, upright
+from pose_rig.training.canonical_frame import body_from_canonical, handedness, with_canonical_frame
 from pose_rig.training.footage.dataset import PoseDataset
 from tests.fusion.fakes import standing
 from tests.training.fakes.walk_footage import exact
@@ -37,7 +37,7 @@ def bank() -> PoseDataset:
 def out(lifter: Lifter) -> tuple[Tensor, Tensor, Tensor]:
     seen = bank().all
     with torch.no_grad():
-        canonical, rotation, _ = lifter(seen.flat.flatten(0, 1), seen.confidence.flatten(0, 1))
+        canonical, rotation, _ = lifter(seen.pose_2d.flatten(0, 1), seen.confidence.flatten(0, 1))
     return canonical, rotation, canonical @ rotation.mT
 
 
@@ -45,10 +45,10 @@ def out(lifter: Lifter) -> tuple[Tensor, Tensor, Tensor]:
 def test_people_are_put_right_and_look_as_before(tmp_path: Path, mirrored: bool) -> None:
     sign = FLIP if mirrored else np.ones(3)
     before = lifter_of(standing() @ TURN.T * sign)
-    after = settled(before, bank())
+    after = with_canonical_frame(before, bank())
     assert after.config.mirrored is mirrored
-    assert (handed(before, bank()) < 0) is mirrored
-    assert handed(after, bank()) > 0
+    assert (handedness(before, bank()) < 0) is mirrored
+    assert handedness(after, bank()) > 0
     canonical, rotation, view = out(after)
     assert torch.allclose(canonical, torch.from_numpy(standing()).float().expand_as(canonical), atol=1e-5)
     assert torch.allclose(torch.linalg.det(rotation), torch.ones(len(rotation)), atol=1e-5)
@@ -60,29 +60,29 @@ def test_people_are_put_right_and_look_as_before(tmp_path: Path, mirrored: bool)
 
 
 def test_who_is_settled_stays_so() -> None:
-    once = settled(lifter_of(standing() @ TURN.T * FLIP), bank())
-    assert settled(once, bank()).config == once.config
-    right = settled(lifter_of(standing()), bank())
+    once = with_canonical_frame(lifter_of(standing() @ TURN.T * FLIP), bank())
+    assert with_canonical_frame(once, bank()).config == once.config
+    right = with_canonical_frame(lifter_of(standing()), bank())
     assert not right.config.mirrored
     assert np.allclose(right.config.body_from_canonical, np.eye(3).ravel(), atol=1e-6)
 
 
 def test_upright_counts_every_pose_alike_whatever_its_size() -> None:
     poses = np.stack([standing(), 100 * standing() @ TURN.T])
-    middle, same = upright(poses), upright(np.stack([standing(), standing() @ TURN.T]))
+    middle, same = body_from_canonical(poses), body_from_canonical(np.stack([standing(), standing() @ TURN.T]))
     assert np.allclose(middle, same)
     assert np.linalg.det(middle) == pytest.approx(1)
-    assert np.allclose(upright(poses[1:]), TURN.T)
+    assert np.allclose(body_from_canonical(poses[1:]), TURN.T)
 
 
 def test_who_leans_is_turned_by_the_trunk_before_hips_and_shoulders() -> None:
     leaning = standing()
     leaning[:, 0] += 0.4 * leaning[:, 1]
-    turned = leaning @ upright(leaning[None]).T
+    turned = leaning @ body_from_canonical(leaning[None]).T
     assert np.allclose(turned[INDEX["thorax"], [0, 2]], 0, atol=1e-9)
     assert turned[INDEX["thorax"], 1] > 0
     assert turned[INDEX["l_hip"], 0] > 0
 
 
 def test_poses_without_any_extent_turn_nothing_to_nonsense() -> None:
-    assert np.linalg.det(upright(np.zeros((3, J, 3)))) == pytest.approx(1)
+    assert np.linalg.det(body_from_canonical(np.zeros((3, J, 3)))) == pytest.approx(1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pose_rig.skeleton import MIRROR
-from pose_rig.training.consensus import FusedTarget, agree, average, nearest
+from pose_rig.training.consensus import FusedTarget, average_rotations, fuse_views, nearest_rotation
 from pose_rig.training.footage.dataset import TENSORS, Batch, PoseDataset
 from pose_rig.training.training_step import Lifted
 from tests.training.fakes.lifters import lifts, rolled, true_lifts, true_rig
@@ -22,9 +22,9 @@ def scene() -> tuple[Batch, Lifted]:
     """A still rig, and lifts whose rotations and depths are off."""
     footage = exact(VIEWS, INSTANTS)
     batch = replace(PoseDataset([footage], "ray").all, per_rig=INSTANTS)
-    rotation = random_rotations(INSTANTS, VIEWS, sd=OFF_RAD) @ true_lifts(batch, true_rig(footage)).rotation
+    rotation = random_rotations(INSTANTS, VIEWS, sd=OFF_RAD) @ true_lifts(batch, true_rig(footage)).view_from_canonical
     rotation = rotation @ random_rotations(INSTANTS, 1, seed=1)  # people turn
-    shape = batch.shape.clone()
+    shape = batch.true_pose.clone()
     shape[..., 1:, 2] += 0.05 * torch.randn(shape[..., 1:, 2].shape, generator=torch.Generator().manual_seed(0))
     return batch, lifts(batch, rotation, shape)
 
@@ -41,15 +41,15 @@ def apart_rad(rig: Tensor, true: Tensor) -> Tensor:
 
 
 def miss(found: Tensor, batch: Batch) -> float:
-    return float((found - batch.shape).norm(dim=-1).mean())
+    return float((found - batch.true_pose).norm(dim=-1).mean())
 
 
 def own(lifted: Lifted) -> Tensor:
-    return torch.einsum("bvij,bvkj->bvki", lifted.rotation, lifted.pose)
+    return torch.einsum("bvij,bvkj->bvki", lifted.view_from_canonical, lifted.pose)
 
 
 def agreed(batch: Batch, lifted: Lifted) -> FusedTarget:
-    return agree(batch, lifted.pose, lifted.rotation, lifted.spread)
+    return fuse_views(batch, lifted.pose, lifted.view_from_canonical, lifted.spread)
 
 
 def part(batch: Batch, views: int) -> Batch:
@@ -60,16 +60,16 @@ def part(batch: Batch, views: int) -> Batch:
 
 def without(batch: Batch, view: int) -> Batch:
     """A view that saw nobody."""
-    flat, confidence = batch.flat.clone(), batch.confidence.clone()
-    flat[:, view], confidence[:, view] = 0.0, 0.0
-    return replace(batch, flat=flat, confidence=confidence)
+    pose_2d, confidence = batch.pose_2d.clone(), batch.confidence.clone()
+    pose_2d[:, view], confidence[:, view] = 0.0, 0.0
+    return replace(batch, pose_2d=pose_2d, confidence=confidence)
 
 
 def test_the_mean_of_a_rig_is_nearer_the_truth_than_its_instants() -> None:
     batch, lifted = scene()
     true = true_rig(exact(VIEWS, INSTANTS))
-    single = batch.view_from_camera.mT @ lifted.rotation
-    mean = average(batch, lifted.rotation, there(batch))
+    single = batch.view_from_camera.mT @ lifted.view_from_canonical
+    mean = average_rotations(batch, lifted.view_from_canonical, there(batch))
     assert mean.shape == (INSTANTS, VIEWS, 3, 3)
     assert torch.equal(mean, mean[:1].expand_as(mean))
     assert torch.allclose(torch.linalg.det(mean), torch.ones(INSTANTS, VIEWS), atol=1e-5)
@@ -79,21 +79,21 @@ def test_the_mean_of_a_rig_is_nearer_the_truth_than_its_instants() -> None:
 def test_instants_that_are_wrong_altogether_lose_their_say() -> None:
     batch, lifted = scene()
     true = true_rig(exact(VIEWS, INSTANTS))
-    rotation = lifted.rotation.clone()
+    rotation = lifted.view_from_canonical.clone()
     turn = random_rotations(1, seed=5, sd=2.0)[0]
     rotation[:8, 1] = batch.view_from_camera[:8, 1] @ turn @ batch.view_from_camera[:8, 1].mT @ rotation[:8, 1]
     single = batch.view_from_camera.mT @ rotation
-    plain = nearest((single @ single[:, :1].mT).mean(0))
-    found = apart_rad(average(batch, rotation, there(batch))[0], true)
+    plain = nearest_rotation((single @ single[:, :1].mT).mean(0))
+    found = apart_rad(average_rotations(batch, rotation, there(batch))[0], true)
     assert float(found[1]) < 0.4 * float(apart_rad(plain, true)[1])
 
 
 def test_every_rig_has_its_own_mean() -> None:
     batch, lifted = scene()
     half = replace(batch, per_rig=INSTANTS // 2)
-    rotation = lifted.rotation.clone()
+    rotation = lifted.view_from_canonical.clone()
     rotation[INSTANTS // 2 :, 1] = random_rotations(1, seed=7)[0] @ rotation[INSTANTS // 2 :, 1]
-    mean, before = (average(half, x, there(half)) for x in (rotation, lifted.rotation))
+    mean, before = (average_rotations(half, x, there(half)) for x in (rotation, lifted.view_from_canonical))
     assert torch.equal(mean[: INSTANTS // 2], before[: INSTANTS // 2])
     assert not torch.allclose(mean[INSTANTS // 2 :], before[INSTANTS // 2 :], atol=0.1)
 
@@ -105,34 +105,34 @@ def test_the_target_is_nearer_the_truth_than_any_lift() -> None:
     assert (found.target[:, :, 0] == 0).all()
     assert (torch.linalg.eigvalsh(found.covariance) > 0).all()
     assert float(found.trust.min()) > 0.5
-    assert float((found.refined - batch.flat).norm(dim=-1).mean()) < 0.01
+    assert float((found.refined - batch.pose_2d).norm(dim=-1).mean()) < 0.01
 
 
 def test_a_joint_that_one_view_puts_elsewhere_is_put_back() -> None:
     batch, lifted = scene()
-    flat = batch.flat.clone()
+    pose_2d = batch.pose_2d.clone()
     wrist = 13
-    flat[:, 1, wrist] += 0.25
-    found = agreed(replace(batch, flat=flat), lifted)
+    pose_2d[:, 1, wrist] += 0.25
+    found = agreed(replace(batch, pose_2d=pose_2d), lifted)
     assert float(found.inlier[:, 1, wrist].mean()) < 0.2
     assert float(found.inlier[:, 1, :wrist].mean()) > 0.8
-    back = (found.refined - batch.flat)[:, 1, wrist].norm(dim=-1)
+    back = (found.refined - batch.pose_2d)[:, 1, wrist].norm(dim=-1)
     assert float(back.mean()) < 0.1
 
 
 def bystander(batch: Batch, view: int) -> Batch:
     """A view that follows the person of another time of the walk."""
-    flat = batch.flat.clone()
-    flat[:, view] = flat[:, view].roll(INSTANTS // 2, 0).roll(3, 1)
-    flat[:, view] -= flat[:, view, :1].clone()
-    return replace(batch, flat=flat)
+    pose_2d = batch.pose_2d.clone()
+    pose_2d[:, view] = pose_2d[:, view].roll(INSTANTS // 2, 0).roll(3, 1)
+    pose_2d[:, view] -= pose_2d[:, view, :1].clone()
+    return replace(batch, pose_2d=pose_2d)
 
 
 def swapped(batch: Batch, view: int) -> Batch:
     """A view that takes left for right."""
-    flat = batch.flat.clone()
-    flat[:, view] = flat[:, view][:, list(MIRROR)]
-    return replace(batch, flat=flat)
+    pose_2d = batch.pose_2d.clone()
+    pose_2d[:, view] = pose_2d[:, view][:, list(MIRROR)]
+    return replace(batch, pose_2d=pose_2d)
 
 
 @pytest.mark.parametrize("spoiled", [bystander, swapped])
@@ -149,7 +149,7 @@ def test_a_view_that_sees_nobody_has_no_trust_and_no_say() -> None:
     elsewhere.pose[:, 3] += torch.randn(INSTANTS, 17, 3, generator=torch.Generator().manual_seed(2))
     gone = without(batch, 3)
     found, same = agreed(gone, lifted), agreed(gone, elsewhere)
-    three = agreed(part(batch, 3), Lifted(lifted.pose[:, :3], lifted.rotation[:, :3], lifted.spread[:, :3]))
+    three = agreed(part(batch, 3), Lifted(lifted.pose[:, :3], lifted.view_from_canonical[:, :3], lifted.spread[:, :3]))
     assert (found.trust[:, 3] == 0).all()
     assert (found.trust[:, :3] > 0).all()
     assert torch.allclose(found.target[:, :3], same.target[:, :3], atol=1e-5)
@@ -159,7 +159,7 @@ def test_a_view_that_sees_nobody_has_no_trust_and_no_say() -> None:
 def test_a_rig_that_knows_its_cameras_asks_no_lifter() -> None:
     batch, lifted = scene()
     rig = true_rig(exact(VIEWS, INSTANTS)).expand(INSTANTS, -1, -1, -1)
-    known = replace(batch, rotation=rig, known=torch.ones(INSTANTS))
+    known = replace(batch, camera_from_rig=rig, has_rotation=torch.ones(INSTANTS))
     shape = own(lifted)
     found = agreed(known, lifted)
     anyhow = agreed(known, lifts(batch, random_rotations(INSTANTS, VIEWS, seed=3), shape))
@@ -170,7 +170,10 @@ def test_a_rig_that_knows_its_cameras_asks_no_lifter() -> None:
 def test_pictures_may_lie_anyhow_between_instants() -> None:
     batch, lifted = scene()
     other, roll = rolled(batch)
-    found, turned = agreed(batch, lifted), agreed(other, replace(lifted, rotation=roll @ lifted.rotation))
+    found, turned = (
+        agreed(batch, lifted),
+        agreed(other, replace(lifted, view_from_canonical=roll @ lifted.view_from_canonical)),
+    )
     assert torch.allclose(torch.einsum("bvij,bvkj->bvki", roll, found.target), turned.target, atol=2e-3)
 
 
@@ -188,15 +191,17 @@ def test_moving_cameras_are_taken_instant_by_instant() -> None:
 
 def test_no_gradient_passes() -> None:
     batch, lifted = scene()
-    pose, rotation, spread = (x.clone().requires_grad_() for x in (lifted.pose, lifted.rotation, lifted.spread))
-    found = agree(batch, pose, rotation, spread)
+    pose, rotation, spread = (
+        x.clone().requires_grad_() for x in (lifted.pose, lifted.view_from_canonical, lifted.spread)
+    )
+    found = fuse_views(batch, pose, rotation, spread)
     assert not any(x.requires_grad for x in (found.target, found.covariance, found.refined, found.trust))
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_nearest_rotation_is_proper(sign: float) -> None:
     rotation = random_rotations(5)
-    found = nearest(sign * rotation)
+    found = nearest_rotation(sign * rotation)
     assert torch.allclose(torch.linalg.det(found), torch.ones(5), atol=1e-5)
     assert torch.allclose(found @ found.mT, torch.eye(3).expand(5, 3, 3), atol=1e-5)
     assert torch.allclose(found, rotation, atol=1e-5) is (sign > 0)

@@ -6,7 +6,7 @@ import torch
 
 from pose_rig.errors import UsageError
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training.distributed import ProcessGroup, ranks
+from pose_rig.training.distributed import ProcessGroup, process_group
 from pose_rig.training.footage.dataset import TENSORS, PoseDataset
 from pose_rig.training.training_step import permutation_within_rigs
 from tests.training.fakes.footage import takes
@@ -16,8 +16,8 @@ RIGS, PER_RIG = 6, 4
 
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_shares_are_whole_rigs_and_together_everything(world: int) -> None:
-    whole = PoseDataset(takes(), "image").draw(RIGS, PER_RIG, np.random.default_rng(0))
-    shares = [ProcessGroup(rank, world).share(whole) for rank in range(world)]
+    whole = PoseDataset(takes(), "image").sample(RIGS, PER_RIG, np.random.default_rng(0))
+    shares = [ProcessGroup(rank, world).shard(whole) for rank in range(world)]
     for name in TENSORS:
         together = torch.stack([getattr(share, name).unflatten(0, (-1, PER_RIG)) for share in shares], 1)
         assert torch.equal(together.flatten(0, 2), getattr(whole, name))
@@ -26,30 +26,30 @@ def test_shares_are_whole_rigs_and_together_everything(world: int) -> None:
 
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_instants_are_compared_with_those_they_were_to_be_compared_with(world: int) -> None:
-    whole = PoseDataset(takes(), "image").draw(RIGS, PER_RIG, np.random.default_rng(0))
+    whole = PoseDataset(takes(), "image").sample(RIGS, PER_RIG, np.random.default_rng(0))
     order = permutation_within_rigs(RIGS, PER_RIG, torch.Generator().manual_seed(0), torch.device("cpu"))
     partners = torch.arange(RIGS * PER_RIG)[order].reshape(RIGS, PER_RIG)
     for rank in range(world):
         own = ProcessGroup(rank, world)
         numbers = torch.arange(RIGS * PER_RIG).reshape(RIGS, PER_RIG)[rank::world].flatten()
-        found = numbers[own.order(order, PER_RIG)].reshape(-1, PER_RIG)
+        found = numbers[own.shard_permutation(order, PER_RIG)].reshape(-1, PER_RIG)
         assert torch.equal(found, partners[rank::world])
-        expected = whole.flat[partners[rank::world].flatten()]
-        assert torch.equal(own.share(whole).flat[own.order(order, PER_RIG)], expected)
+        expected = whole.pose_2d[partners[rank::world].flatten()]
+        assert torch.equal(own.shard(whole).pose_2d[own.shard_permutation(order, PER_RIG)], expected)
 
 
 def test_one_process_alone_is_the_first_and_averages_with_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
-    with ranks("cpu") as own:
+    with process_group("cpu") as own:
         assert own == ProcessGroup(0, 1)
-    assert own.first
-    assert not ProcessGroup(1, 2).first
+    assert own.is_main
+    assert not ProcessGroup(1, 2).is_main
     value = torch.tensor([3.0])
     assert own.mean(value) is value
-    own.wait("cpu")
+    own.barrier("cpu")
     lifter = Lifter(LifterConfig(width=8, pose_blocks=1, camera_blocks=1))
     lifter.stem.bias.grad = torch.ones(8)
-    own.average(lifter)
+    own.average_gradients(lifter)
     assert torch.equal(lifter.stem.bias.grad, torch.ones(8))
 
 
@@ -60,5 +60,5 @@ def test_half_of_torchruns_environment_is_said(monkeypatch: pytest.MonkeyPatch, 
         monkeypatch.setenv(name, value)
     monkeypatch.delenv(missing)
     text = rf"RANK is set, {missing} is not\. Start with torchrun, or unset RANK\."
-    with pytest.raises(UsageError, match=text), ranks("cpu"):
+    with pytest.raises(UsageError, match=text), process_group("cpu"):
         pass

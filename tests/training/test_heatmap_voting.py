@@ -12,7 +12,7 @@ from benchmarks.training import published_loops
 from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, LIMBS, J
-from pose_rig.training.heatmap_voting import SURE, corrected, released
+from pose_rig.training.heatmap_voting import MIN_CONFIDENCE, corrected, released
 
 Refine = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
@@ -24,13 +24,13 @@ CELL = 1 / 64
 class Scene:
     """What both functions take, in float64."""
 
-    flat: Tensor
+    pose_2d: Tensor
     confidence: Tensor
     rotation: Tensor
     canonical: Tensor
 
     def arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return self.flat, self.confidence, self.rotation, self.canonical
+        return self.pose_2d, self.confidence, self.rotation, self.canonical
 
     def only(self, index: slice) -> "Scene":
         return Scene(*(value[index] for value in self.arguments()))
@@ -45,41 +45,41 @@ def exact(rng: np.random.Generator, instants: int = 6, views: int = 4) -> Scene:
     body = rng.uniform(-0.35, 0.35, (instants, 1, J, 3))
     body -= body[:, :, :1]
     rotation = rotations(rng, instants, views)
-    flat = np.einsum("bvci,bvji->bvjc", rotation[:, :, :2], np.broadcast_to(body, (instants, views, J, 3)))
-    flat /= np.linalg.norm(flat, axis=(2, 3), keepdims=True)
+    pose_2d = np.einsum("bvci,bvji->bvjc", rotation[:, :, :2], np.broadcast_to(body, (instants, views, J, 3)))
+    pose_2d /= np.linalg.norm(pose_2d, axis=(2, 3), keepdims=True)
     lifted = body * rng.uniform(0.5, 2.0, (instants, views, 1, 1))
     confidence = np.full((instants, views, J), 0.95)
-    return Scene(*(torch.from_numpy(value) for value in (flat, confidence, rotation, lifted)))
+    return Scene(*(torch.from_numpy(value) for value in (pose_2d, confidence, rotation, lifted)))
 
 
 def noisy(seed: int, instants: int = 4, views: int = 4) -> Scene:
     """Whatever a lifter may make of whatever a detector may see."""
     rng = np.random.default_rng(seed)
     scene = exact(rng, instants, views)
-    flat = scene.flat + torch.from_numpy(rng.normal(0, 0.03, scene.flat.shape))
-    flat = flat / flat.square().sum((-1, -2), keepdim=True).sqrt()
+    pose_2d = scene.pose_2d + torch.from_numpy(rng.normal(0, 0.03, scene.pose_2d.shape))
+    pose_2d = pose_2d / pose_2d.square().sum((-1, -2), keepdim=True).sqrt()
     confidence = torch.from_numpy(rng.uniform(0.2, 1.0, scene.confidence.shape))
     canonical = scene.canonical + torch.from_numpy(rng.normal(0, 0.05, scene.canonical.shape))
-    return Scene(flat, confidence, scene.rotation, canonical)
+    return Scene(pose_2d, confidence, scene.rotation, canonical)
 
 
 def misplaced(scene: Scene, view: int, by: tuple[float, float] = (0.2, -0.15)) -> Scene:
     """One wrist detected elsewhere in one view, not surely; its lift follows it."""
-    flat, confidence, canonical = (value.clone() for value in (scene.flat, scene.confidence, scene.canonical))
+    pose_2d, confidence, canonical = (value.clone() for value in (scene.pose_2d, scene.confidence, scene.canonical))
     moved = torch.tensor([*by, 0.0], dtype=torch.float64)
-    flat[:, view, WRIST] += moved[:2]
-    flat /= flat.square().sum((-1, -2), keepdim=True).sqrt()
+    pose_2d[:, view, WRIST] += moved[:2]
+    pose_2d /= pose_2d.square().sum((-1, -2), keepdim=True).sqrt()
     confidence[:, view, WRIST] = 0.4
     size = canonical[:, view].square().sum((-1, -2), keepdim=True).sqrt()[..., 0]
     canonical[:, view, WRIST] += size * (scene.rotation[:, view].transpose(-1, -2) @ moved)
-    return Scene(flat, confidence, scene.rotation, canonical)
+    return Scene(pose_2d, confidence, scene.rotation, canonical)
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_released_is_what_its_description_says(views: int) -> None:
     scene = noisy(views, instants=3, views=views)
     refined = released(*scene.arguments())
-    assert (refined != scene.flat).any(-1).float().mean() > 0.3
+    assert (refined != scene.pose_2d).any(-1).float().mean() > 0.3
     torch.testing.assert_close(refined, published_loops.refine(*scene.arguments()), atol=1e-6, rtol=0)
 
 
@@ -92,8 +92,8 @@ def test_released_votes_with_the_confidences_of_the_first_instant() -> None:
 @pytest.mark.parametrize("refine", [released, corrected])
 def test_sure_joints_and_trunk_and_head_stay(refine: Refine) -> None:
     scene = noisy(1)
-    moved = (refine(*scene.arguments()) != scene.flat).any(-1)
-    assert not moved[scene.confidence >= SURE].any()
+    moved = (refine(*scene.arguments()) != scene.pose_2d).any(-1)
+    assert not moved[scene.confidence >= MIN_CONFIDENCE].any()
     others = [j for j in range(J) if j not in LIMBS]
     assert not moved[..., others].any()
     assert moved[..., list(LIMBS)].any()
@@ -106,22 +106,22 @@ def test_a_misplaced_wrist_is_put_back(views: int) -> None:
     refined = corrected(*seen.arguments())
     # in the scale of what was seen, which the outlier has changed
     still = [j for j in range(J) if j != WRIST]
-    was = scene.flat[:, 1, still]
-    size = (seen.flat[:, 1, still] * was).sum((-1, -2)) / was.square().sum((-1, -2))
-    off = (refined[:, 1, WRIST] - size[:, None] * scene.flat[:, 1, WRIST]).norm(dim=-1)
-    assert (seen.flat[:, 1, WRIST] - scene.flat[:, 1, WRIST]).norm(dim=-1).min() > 10 * CELL
+    was = scene.pose_2d[:, 1, still]
+    size = (seen.pose_2d[:, 1, still] * was).sum((-1, -2)) / was.square().sum((-1, -2))
+    off = (refined[:, 1, WRIST] - size[:, None] * scene.pose_2d[:, 1, WRIST]).norm(dim=-1)
+    assert (seen.pose_2d[:, 1, WRIST] - scene.pose_2d[:, 1, WRIST]).norm(dim=-1).min() > 10 * CELL
     assert off.median() < 0.15 * CELL
     assert off.max() < CELL
 
 
 def test_it_is_put_back_without_bias_and_released_half_a_cell_off() -> None:
     scene = exact(np.random.default_rng(3), 200, 4)
-    unsure = Scene(scene.flat, torch.full_like(scene.confidence, 0.6), scene.rotation, scene.canonical)
+    unsure = Scene(scene.pose_2d, torch.full_like(scene.confidence, 0.6), scene.rotation, scene.canonical)
     limbs = list(LIMBS)
-    near = scene.flat[:, :, limbs].abs().amax(-1) < 0.4
-    off = (corrected(*unsure.arguments()) - scene.flat)[:, :, limbs][near] / CELL
+    near = scene.pose_2d[:, :, limbs].abs().amax(-1) < 0.4
+    off = (corrected(*unsure.arguments()) - scene.pose_2d)[:, :, limbs][near] / CELL
     assert off.abs().max() < 0.05
-    released_off = (released(*unsure.arguments()) - scene.flat)[:, :, limbs][near] / CELL
+    released_off = (released(*unsure.arguments()) - scene.pose_2d)[:, :, limbs][near] / CELL
     assert -0.7 < released_off.median() < -0.3
 
 
@@ -132,7 +132,7 @@ def test_near_vertical_lines_and_those_of_two_views_count() -> None:
     turn = torch.from_numpy(rotation_from_vector(np.array([1.2, 0.0, 0.0])))
     rotation = torch.stack([scene.rotation[:, 0], turn @ scene.rotation[:, 0]], 1)
     picture = torch.einsum("bvci,bvji->bvjc", rotation[:, :, :2], scene.canonical)
-    flat = picture / picture.square().sum((-1, -2), keepdim=True).sqrt()
+    pose_2d = picture / picture.square().sum((-1, -2), keepdim=True).sqrt()
     canonical = scene.canonical.clone()
     size = canonical.square().sum((-1, -2), keepdim=True).sqrt()[:, 1, :, 0]
     # the other view's lift has the wrong depth, so that its reprojection is wrong along the line and a little beside it
@@ -141,8 +141,8 @@ def test_near_vertical_lines_and_those_of_two_views_count() -> None:
     confidence = scene.confidence.clone()
     confidence[:, 0, WRIST] = 0.1
     canonical[:, 0, WRIST] += 0.5 * canonical[:, 0].norm(dim=(-1, -2))[:, None]  # its own vote is far away
-    refined = corrected(flat, confidence, rotation, canonical)
-    beside = (refined - flat)[:, 0, WRIST, 0].abs()
+    refined = corrected(pose_2d, confidence, rotation, canonical)
+    beside = (refined - pose_2d)[:, 0, WRIST, 0].abs()
     assert beside.max() < 0.03 * 0.6  # blob alone: 0.03 and more
 
 
@@ -150,7 +150,7 @@ def test_a_missing_view_neither_votes_nor_is_refined() -> None:
     scene = misplaced(exact(np.random.default_rng(8), 6, 4), 1)
     three = scene.only(slice(None))
     gone = Scene(*(value.clone() for value in three.arguments()))
-    gone.flat[:, 3] = 0.0
+    gone.pose_2d[:, 3] = 0.0
     gone.confidence[:, 3] = 0.0
     gone.canonical[:, 3] = torch.randn(
         gone.canonical[:, 3].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64
@@ -163,8 +163,8 @@ def test_a_missing_view_neither_votes_nor_is_refined() -> None:
 
 def test_nobody_seen_leaves_everything_as_it_was() -> None:
     scene = noisy(2)
-    refined = corrected(scene.flat, torch.zeros_like(scene.confidence), scene.rotation, scene.canonical)
-    torch.testing.assert_close(refined, scene.flat, atol=0, rtol=0)
+    refined = corrected(scene.pose_2d, torch.zeros_like(scene.confidence), scene.rotation, scene.canonical)
+    torch.testing.assert_close(refined, scene.pose_2d, atol=0, rtol=0)
 
 
 @pytest.mark.parametrize("refine", [released, corrected])
@@ -173,9 +173,9 @@ def test_views_along_one_axis_give_finite_places(refine: Refine, degrees: float)
     scene = noisy(4, views=3)
     turn = torch.from_numpy(rotation_from_vector(np.array([0.0, np.radians(degrees), 0.0])))
     rotation = torch.stack([scene.rotation[:, 0], turn @ scene.rotation[:, 0], scene.rotation[:, 2]], 1)
-    refined = refine(scene.flat, scene.confidence, rotation, scene.canonical)
+    refined = refine(scene.pose_2d, scene.confidence, rotation, scene.canonical)
     assert refined.isfinite().all()
-    assert (refined - scene.flat).abs().max() < 1.5
+    assert (refined - scene.pose_2d).abs().max() < 1.5
 
 
 def test_the_same_view_twice_puts_a_wrist_where_the_other_sees_it() -> None:
@@ -197,18 +197,18 @@ def test_what_corrected_says_of_an_instant_depends_on_no_other() -> None:
 def test_refined_2d_is_a_constant(refine: Refine) -> None:
     scene = noisy(10)
     canonical = scene.canonical.clone().requires_grad_()
-    assert not refine(scene.flat, scene.confidence, scene.rotation, canonical).requires_grad
+    assert not refine(scene.pose_2d, scene.confidence, scene.rotation, canonical).requires_grad
 
 
 @pytest.mark.parametrize("refine", [released, corrected])
 def test_nothing_to_refine_is_no_trouble(refine: Refine) -> None:
     scene = exact(np.random.default_rng(11))
-    torch.testing.assert_close(refine(*scene.arguments()), scene.flat, atol=0, rtol=0)
+    torch.testing.assert_close(refine(*scene.arguments()), scene.pose_2d, atol=0, rtol=0)
 
 
 @pytest.mark.parametrize("refine", [released, corrected])
 def test_a_single_view_hears_its_own_lift(refine: Refine) -> None:
     scene = exact(np.random.default_rng(12), views=1)
-    unsure = Scene(scene.flat, torch.full_like(scene.confidence, 0.5), scene.rotation, scene.canonical)
-    off = (refine(*unsure.arguments()) - scene.flat).abs().amax(-1)
-    assert off[scene.flat.abs().amax(-1) < 0.45].max() < 1.01 * CELL
+    unsure = Scene(scene.pose_2d, torch.full_like(scene.confidence, 0.5), scene.rotation, scene.canonical)
+    off = (refine(*unsure.arguments()) - scene.pose_2d).abs().amax(-1)
+    assert off[scene.pose_2d.abs().amax(-1) < 0.45].max() < 1.01 * CELL

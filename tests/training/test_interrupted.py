@@ -11,7 +11,7 @@ from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import Progress, TrainingResult, train
-from pose_rig.training.validation import look
+from pose_rig.training.validation import validate
 from tests.training.fakes.footage import banks, takes
 
 JOB = TrainingJob(method="ours", width=32, steps=100, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=40)
@@ -28,26 +28,26 @@ def stopped(
 
     job = replace(JOB, rate=rate, steps=steps)
     with RunFolder(folder, job) as made:
-        return train(job, *banks(takes(), "ray"), made, start=start, tell=tell)
+        return train(job, *banks(takes(), "ray"), made, start=start, on_step=tell)
 
 
 @pytest.mark.parametrize("step", [30, 70])
 def test_what_was_learned_since_the_last_look_is_kept_if_it_is_better(tmp_path: Path, step: int) -> None:
     outcome = stopped(tmp_path, step)
-    assert (outcome.stopped, outcome.step) == ("interrupted", step)
-    assert outcome.best.score(truth=False) < outcome.first.score(truth=False)
-    assert look(outcome.lifter, banks(takes(), "ray")[1]) == outcome.best
+    assert (outcome.stop_reason, outcome.step) == ("interrupted", step)
+    assert outcome.best.score(supervised=False) < outcome.initial.score(supervised=False)
+    assert validate(outcome.lifter, banks(takes(), "ray")[1]) == outcome.best
     assert not outcome.lifter.training
     told = load(tmp_path / "lifter.pt")[0]  # as of the last look, from which a run goes on
     assert not torch.equal(told.stem.weight, outcome.lifter.stem.weight)
-    assert look(told, banks(takes(), "ray")[1]).score(truth=False) > outcome.best.score(truth=False)
+    assert validate(told, banks(takes(), "ray")[1]).score(supervised=False) > outcome.best.score(supervised=False)
 
 
 def test_what_got_worse_is_not_kept(tmp_path: Path) -> None:
     good = stopped(tmp_path / "good", 70).lifter
     weights = good.stem.weight.detach().clone()
     outcome = stopped(tmp_path / "worse", 12, rate=0.9, start=good)
-    assert (outcome.stopped, outcome.step, outcome.best) == ("interrupted", 12, outcome.first)
+    assert (outcome.stop_reason, outcome.step, outcome.best) == ("interrupted", 12, outcome.initial)
     assert torch.equal(outcome.lifter.stem.weight, weights)
 
 

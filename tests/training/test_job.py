@@ -31,21 +31,24 @@ def test_the_recipe_is_the_methods_unless_it_is_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"steps": 0}, r"steps = 0 makes no training\. Use 1 at least\."),
-        ({"width": 4}, r"width = 4 makes no training\. Use 8 at least\."),
-        ({"rigs": 0}, r"rigs = 0 makes no training\."),
-        ({"per_rig": 0}, r"per_rig = 0 makes no training\."),
-        ({"warm_up": 0}, r"warm_up = 0 makes no training\."),
-        ({"check": 0}, r"check = 0 makes no training\."),
-        ({"rehearsal": -1}, r"rehearsal = -1 makes no training\. Use 0 at least\."),
-        ({"patience": -1}, r"patience = -1 makes no training\."),
-        ({"rate": 0.0}, r"A learning rate of 0 makes no training\. Use something like 0\.001\."),
-        ({"rate": 1.5}, r"A learning rate of 1\.5 makes no training\."),
-        ({"rate": float("nan")}, r"A learning rate of nan makes no training\."),
-        ({"average": 1.0}, r"A running mean with a decay of 1 learns nothing\. Use something like 0\.99, or 0\."),
-        ({"average": -0.1}, r"A running mean with a decay of -0\.1 learns nothing\."),
-        ({"method": "magic"}, r"'magic' is no method of training\. Methods are supervised, canonpose, "),
-        ({"without": ("camera",)}, r"'camera' is no term of the loss\. Terms are rep, view, cam, "),
+        ({"steps": 0}, r"steps must be at least \d; got 0\. Use 1 or more\."),
+        ({"width": 4}, r"width must be at least \d; got 4\. Use 8 or more\."),
+        ({"rigs": 0}, r"rigs must be at least \d; got 0\."),
+        ({"per_rig": 0}, r"per_rig must be at least \d; got 0\."),
+        ({"warm_up": 0}, r"warm_up must be at least \d; got 0\."),
+        ({"check": 0}, r"check must be at least \d; got 0\."),
+        ({"rehearsal": -1}, r"rehearsal must be at least \d; got -1\. Use 0 or more\."),
+        ({"patience": -1}, r"patience must be at least \d; got -1\."),
+        ({"rate": 0.0}, r"The learning rate must be between 0 and 1; got 0\. Use e\.g\. 0\.001\."),
+        ({"rate": 1.5}, r"The learning rate must be between 0 and 1; got 1\.5\."),
+        ({"rate": float("nan")}, r"The learning rate must be between 0 and 1; got nan\."),
+        (
+            {"average": 1.0},
+            r"The decay of the moving average must be at least 0 and below 1; got 1\. Use e\.g\. 0\.99, or 0",
+        ),
+        ({"average": -0.1}, r"The decay of the moving average must be at least 0 and below 1; got -0\.1\."),
+        ({"method": "magic"}, r"Unknown training method 'magic'\. Use one of supervised, canonpose, "),
+        ({"without": ("camera",)}, r"Unknown loss term 'camera'\. Use one of rep, view, cam, "),
     ],
 )
 def test_what_makes_no_training_is_said_at_once(changes: dict[str, object], text: str) -> None:
@@ -56,11 +59,14 @@ def test_what_makes_no_training_is_said_at_once(changes: dict[str, object], text
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", r"The job cannot be read: Expecting .*\. Name the folder of a training run\."),
-        ("7", r"The job cannot be read: .*not iterable"),
-        ('{"width": "wide"}', r"The job cannot be read: .*not supported between"),
-        ('{"magic": 1, "hope": 2}', r"The job has unknown settings: hope, magic\. Is it of a newer version\?"),
-        ('{"steps": 0}', r"steps = 0 makes no training\."),
+        ("{", r"The training job cannot be read: Expecting .*\. Name the folder of a training run\."),
+        ("7", r"The training job cannot be read: .*not iterable"),
+        ('{"width": "wide"}', r"The training job cannot be read: .*not supported between"),
+        (
+            '{"magic": 1, "hope": 2}',
+            r"The training job has unknown settings: hope, magic\. Use the version of pose-rig that wrote it\.",
+        ),
+        ('{"steps": 0}', r"steps must be at least \d; got 0\."),
     ],
 )
 def test_what_is_no_job_is_said(text: str, said: str) -> None:

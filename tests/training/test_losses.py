@@ -1,125 +1,196 @@
+"""The terms that look from view to view, one by one, against answers that are known."""
+
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from pose_rig.arrays import Floats
-from pose_rig.geometry import nearest_rotation, rotation_from_vector
-from pose_rig.lifting.model import MIN_SPREAD
-from pose_rig.skeleton import J
-from pose_rig.training.evaluation.metrics import n_mpjpe, pmpjpe
-from pose_rig.training.losses import distance, lifting_loss
-from tests.fusion.fakes import standing
+from pose_rig.geometry import rotation_from_vector
+from pose_rig.skeleton import INDEX, J
+from pose_rig.training import losses
+from tests.training.fakes.footage import FLIP, Exact, blind, exact, wrong
+
+TIGHT = 1e-6  # what the small number under every root leaves
+UPRIGHT = 1  # a seed of which nobody is seen end-on: depths beyond what the perspective goes with
+EYE = torch.eye(3, dtype=torch.float64)
 
 
-def target(count: int = 5) -> dict[str, Tensor]:
-    rng = np.random.default_rng(0)
-    rotation = nearest_rotation(rng.normal(size=(count, 3, 3)))
-    canonical = rng.normal(0, 0.3, (count, J, 3))
-    arrays = {"shape": canonical @ rotation.swapaxes(1, 2), "canonical": canonical, "rotation": rotation}
-    return {name: torch.tensor(value, dtype=torch.float32) for name, value in arrays.items()}
+def own(scene: Exact) -> Tensor:
+    """(B,V,J,3) poses in their views."""
+    return torch.einsum("bvij,bvkj->bvki", scene.rotation, scene.pose)
 
 
-def test_distance_is_the_mean_of_lengths() -> None:
-    a = torch.zeros(2, 2, 3)
-    b = torch.tensor([[[3.0, 4, 0], [0, 0, 0]], [[0, 0, 2], [0, 0, 1]]])
-    assert float(distance(a, b)) == pytest.approx(2.0, abs=1e-3)
-    assert float(distance(a, a)) == pytest.approx(0, abs=2e-4)
+def pairs(scene: Exact) -> tuple[Tensor, Tensor]:
+    return losses.pairs(
+        scene.pose_2d, scene.confidence, scene.inverse_depth, losses.in_all_views(scene.rotation, scene.pose)
+    )
 
 
-def test_at_the_truth_nothing_is_left_but_the_spread() -> None:
-    truth = target()
-    spread = torch.full((5, J), MIN_SPREAD)
-    terms = lifting_loss((truth["canonical"], truth["rotation"], spread), truth)
-    for part in (terms.pose, terms.canonical, terms.rotation):
-        assert float(part) < 1e-3
-    assert float(terms.spread) == pytest.approx(np.log(MIN_SPREAD), rel=1e-3)
+def cam(scene: Exact, camera_from_view: Tensor, order: Tensor, static: Tensor | None = None) -> Tensor:
+    still = torch.ones(len(scene.pose_2d), dtype=torch.float64) if static is None else static
+    return losses.camera_consistency(
+        scene.pose_2d, scene.confidence, scene.inverse_depth, scene.rotation, scene.pose, camera_from_view, order, still
+    )
 
 
-@pytest.mark.parametrize("part", ["canonical", "rotation"])
-def test_further_from_the_truth_costs_more(part: str) -> None:
-    truth, spread = target(), torch.full((5, J), 0.1)
-    costs = []
-    for size in (0.0, 0.1, 0.2, 0.4):
-        outputs = {name: value.clone() for name, value in truth.items()}
-        if part == "canonical":
-            outputs["canonical"] += size
-        else:
-            turn = torch.tensor(rotation_from_vector(np.array([size, 0, 0])), dtype=torch.float32)
-            outputs["rotation"] = turn @ outputs["rotation"]
-        terms = lifting_loss((outputs["canonical"], outputs["rotation"], spread), truth)
-        costs.append(float(terms.total))
-    assert costs == sorted(costs)
-    assert costs[-1] > costs[0] + 0.05
+def rolled(scene: Exact) -> Tensor:
+    """(B,) π: the next instant."""
+    return torch.arange(len(scene.pose_2d)).roll(-1)
 
 
-def test_the_best_spread_is_how_far_the_depth_is_off() -> None:
-    truth = target()
-    canonical = truth["canonical"] + 0.1 * truth["rotation"][:, 2][:, None]  # 0.1 along the ray for every joint
-
-    def cost(size: float) -> float:
-        return float(lifting_loss((canonical, truth["rotation"], torch.full((5, J), size)), truth).spread)
-
-    assert min((0.02, 0.05, 0.1, 0.2, 0.5), key=cost) == 0.1
-
-
-def test_descent_reaches_the_truth() -> None:
-    truth = target(3)
-    canonical = torch.zeros(3, J, 3, requires_grad=True)
-    log_spread = torch.zeros(3, J, requires_grad=True)
-    optimiser = torch.optim.Adam([canonical, log_spread], 0.02)
-    first = last = 0.0
-    for step in range(150):
-        terms = lifting_loss((canonical, truth["rotation"], log_spread.exp()), truth)
-        optimiser.zero_grad()
-        torch.autograd.backward(terms.total)
-        optimiser.step()
-        first, last = (float(terms.pose), 0.0) if step == 0 else (first, float(terms.pose))
-    assert last < 0.1 * first
+def still_rig(seed: int = 0) -> tuple[Exact, Tensor]:
+    """People who turn before cameras that stand still, and camera_from_view: views have turned pictures."""
+    scene = exact(seed)
+    instants, views = scene.pose_2d.shape[:2]
+    rng = np.random.default_rng(seed + 1)
+    camera, view = (rotation_from_vector(rng.normal(0, 1, (n, views, 3))) for n in (1, instants))
+    person = rotation_from_vector(rng.normal(0, 1, (instants, 1, 3)))
+    rotation = torch.from_numpy(view.swapaxes(-1, -2) @ camera @ person)
+    pose_2d = torch.einsum("bvij,bvkj->bvki", rotation, scene.pose)[..., :2]
+    pose_2d = pose_2d / pose_2d.square().sum((-1, -2), keepdim=True).sqrt()
+    return Exact(scene.pose, rotation, pose_2d, scene.confidence, scene.inverse_depth), torch.from_numpy(view)
 
 
-def test_the_pose_is_not_moved_by_the_spread() -> None:
-    truth = target()
-    canonical = (truth["canonical"] + 0.05).requires_grad_()
-    gradients = []
-    for size in (0.01, 1.0):
-        spread = torch.full((5, J), size)
-        gradients.append(
-            torch.autograd.grad(lifting_loss((canonical, truth["rotation"], spread), truth).total, canonical)[0]
-        )
-    assert torch.allclose(gradients[0], gradients[1])
+def test_reprojection_of_exact_poses_is_zero() -> None:
+    scene = exact()
+    assert losses.reprojection(scene.pose_2d, scene.confidence, scene.inverse_depth, own(scene)).abs().max() < TIGHT
 
 
-def poses(count: int = 6) -> Floats:
-    return np.asarray(standing() + np.random.default_rng(1).normal(0, 0.1, (count, J, 3)))
+@pytest.mark.parametrize("inverse_depth", [0.1, 0.3])
+def test_reprojection_knows_the_perspective(inverse_depth: float) -> None:
+    scene = exact(UPRIGHT, inverse_depth=inverse_depth)
+    assert losses.reprojection(scene.pose_2d, scene.confidence, scene.inverse_depth, own(scene)).max() < TIGHT
+    weak = losses.reprojection(scene.pose_2d, scene.confidence, 0 * scene.inverse_depth, own(scene))
+    assert weak.min() > 10 * TIGHT
 
 
-def test_metrics_are_zero_up_to_what_they_forgive() -> None:
-    a = poses()
-    turn = rotation_from_vector(np.array([0.3, -0.8, 0.4]))
-    assert n_mpjpe(3.0 * a, a) == pytest.approx(0, abs=1e-12)
-    assert n_mpjpe(a @ turn.T, a).min() > 0.05
-    assert pmpjpe(0.2 * a @ turn.T + [1, 2, 3], a) == pytest.approx(0, abs=1e-9)
+def test_reprojection_is_the_papers() -> None:
+    scene = wrong(exact())
+    w, c, y = (x[2, 1].numpy() for x in (scene.pose_2d, scene.confidence, own(scene)))
+    off = w / np.sqrt((w**2).mean()) - y[:, :2] / np.sqrt((y[:, :2] ** 2).mean())
+    expected = (c * np.abs(off).sum(1)).sum() / (2 * J)
+    found = losses.reprojection(scene.pose_2d, scene.confidence, scene.inverse_depth, own(scene))
+    assert found.shape == scene.pose_2d.shape[:2]
+    assert float(found[2, 1]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_metrics_of_known_errors() -> None:
-    a = np.zeros((1, 2, 3))
-    a[0, :, 0] = [-1, 1]
-    b = a + np.array([0, 0.5, 0])
-    assert n_mpjpe(b, a) == pytest.approx(np.linalg.norm([1 - 1 / 1.25, 0.4]))
-    assert pmpjpe(b, a) == pytest.approx(0, abs=1e-12)
+def test_joints_nobody_saw_change_no_reprojection() -> None:
+    scene, joint = wrong(exact()), INDEX["l_wrist"]
+    hidden = blind(scene, 1, joint)
+    there = own(hidden)
+    elsewhere = there.clone()
+    elsewhere[0, 1, joint] += 7.0
+    first, second = (
+        losses.reprojection(hidden.pose_2d, hidden.confidence, hidden.inverse_depth, y) for y in (there, elsewhere)
+    )
+    assert torch.equal(first, second)
+    pose_2d = hidden.pose_2d.clone()
+    assert not torch.allclose(first, losses.reprojection(pose_2d, scene.confidence, hidden.inverse_depth, there))
 
 
-def test_a_mirror_image_is_not_forgiven() -> None:
-    a = poses()
-    assert pmpjpe(a * [1, 1, -1], a).min() > 0.02
-    assert (pmpjpe(a * [-1, 1, 1], a) <= n_mpjpe(a * [-1, 1, 1], a) + 1e-9).all()
+def test_pairs_are_what_a_loop_over_views_makes() -> None:
+    scene = wrong(exact(inverse_depth=0.2))
+    instants, views = scene.pose_2d.shape[:2]
+    rep: list[float] = []
+    view: list[float] = []
+    for b in range(instants):
+        for v in range(views):
+            for u in range(views):
+                pose = scene.rotation[b, v] @ scene.pose[b, u].T
+                loss = losses.reprojection(
+                    scene.pose_2d[b, v], scene.confidence[b, v], scene.inverse_depth[b, v], pose.T
+                )
+                (rep if u == v else view).append(float(loss))
+    found = pairs(scene)
+    assert float(found[0]) == pytest.approx(np.mean(rep))
+    assert float(found[1]) == pytest.approx(views * np.mean(view))
 
 
-def test_metrics_of_a_collapsed_pose_are_finite() -> None:
-    a = poses()
-    for metric in (n_mpjpe, pmpjpe):
-        out = metric(np.zeros_like(a), a)
-        assert out.shape == (6,)
-        assert np.isfinite(out).all()
-        assert (out > 0.1).all()
+def test_a_view_that_saw_nobody_takes_part_in_no_pair() -> None:
+    scene = wrong(exact(instants=1))
+    absent = blind(scene, 3, slice(None))
+    three = Exact(*(value[:, :3] for value in astuple(scene)))
+    rep, view = pairs(absent)
+    assert torch.allclose(rep, pairs(three)[0])
+    assert torch.allclose(view / 4, pairs(three)[1] / 3)  # a sum over views, each with the mean of who is there
+    nowhere = Exact(absent.pose.clone(), absent.rotation, absent.pose_2d, absent.confidence, absent.inverse_depth)
+    nowhere.pose[0, 3] = 1e6
+    assert [float(x) for x in pairs(nowhere)] == [float(rep), float(view)]
+
+
+def test_where_nobody_is_seen_losses_are_zero_and_finite() -> None:
+    scene = exact(instants=1, views=2)
+    for view in range(2):
+        scene = blind(scene, view, slice(None))
+    pose = scene.pose.requires_grad_()
+    rep, view_loss = losses.pairs(
+        scene.pose_2d, scene.confidence, scene.inverse_depth, losses.in_all_views(scene.rotation, pose)
+    )
+    (rep + view_loss).backward()  # type: ignore[no-untyped-call]
+    assert rep.item() == view_loss.item() == 0
+    assert pose.grad is not None
+    assert (pose.grad == 0).all()
+
+
+def test_no_weak_projection_tells_people_from_their_mirror_image() -> None:
+    scene = wrong(exact())
+    for found, mirrored in zip(pairs(scene), pairs(scene.mirrored), strict=True):
+        assert torch.allclose(found, mirrored, rtol=1e-9)
+    rig, camera_from_view = still_rig()
+    order, flipped = rolled(rig), FLIP[:, None] * camera_from_view * FLIP
+    lifted = wrong(rig)
+    assert torch.allclose(cam(lifted, camera_from_view, order), cam(lifted.mirrored, flipped, order), rtol=1e-9)
+
+
+def test_perspective_tells_people_from_their_mirror_image() -> None:
+    scene = exact(inverse_depth=0.2)
+    assert max(float(x) for x in pairs(scene)) < 1e-5
+    assert min(float(x) for x in pairs(scene.mirrored)) > 0.01
+
+
+def test_cameras_that_stand_still_are_consistent() -> None:
+    rig, camera_from_view = still_rig()
+    assert float(cam(rig, camera_from_view, rolled(rig))) < 1e-5
+    assert float(cam(rig, EYE.expand_as(camera_from_view), rolled(rig))) > 0.1  # pictures turned: not the cameras
+
+
+def test_a_camera_that_turned_is_not_unless_it_may() -> None:
+    rig, camera_from_view = still_rig()
+    turn = torch.from_numpy(rotation_from_vector(np.array([0.0, 0.5, 0.0])))
+    rotation = rig.rotation.clone()
+    rotation[2, 1] = turn @ rotation[2, 1]
+    other = Exact(rig.pose, rotation, rig.pose_2d, rig.confidence, rig.inverse_depth)
+    instants = torch.arange(len(rig.pose_2d))
+    assert float(cam(other, camera_from_view, rolled(rig))) > 0.01
+    near = (instants != 2) & (rolled(rig) != 2)
+    assert float(cam(other, camera_from_view, rolled(rig), near.double())) < 1e-5
+    assert float(cam(other, camera_from_view, rolled(rig), torch.zeros(len(instants), dtype=torch.float64))) == 0
+
+
+def test_an_instant_that_is_compared_with_itself_is_the_loss_across_views() -> None:
+    scene = wrong(exact(inverse_depth=0.1))
+    camera_from_view = still_rig()[1]
+    found = cam(scene, camera_from_view, torch.arange(len(scene.pose_2d)))
+    assert torch.allclose(found, pairs(scene)[1])
+
+
+def test_a_view_that_is_missing_at_either_instant_has_no_camera() -> None:
+    rig, camera_from_view = still_rig()
+    gone = blind(rig, 1, slice(None))
+    rotation = gone.rotation.clone()
+    rotation[0, 1] = torch.from_numpy(rotation_from_vector(np.ones(3))) @ rotation[0, 1]
+    lost = Exact(gone.pose, rotation, gone.pose_2d, gone.confidence, gone.inverse_depth)
+    assert float(cam(lost, camera_from_view, rolled(rig))) < 1e-5
+
+
+def test_refinement_is_what_was_moved() -> None:
+    pose_2d = torch.zeros(1, 2, J, 2)
+    pose_2d[:, :, 1], pose_2d[:, :, 2] = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    confidence, refined = torch.full((1, 2, J), 0.5), pose_2d.clone()
+    assert losses.refinement(pose_2d, confidence, refined) == 0
+    refined[0, 0, 1] = torch.tensor([-1.0, 0.0])  # two units of rms √(2/34), in one of two views
+    expected = 0.5 * 2 / (2 / (2 * J)) ** 0.5 / (2 * J) / 2
+    assert float(losses.refinement(pose_2d, confidence, refined)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.refinement(pose_2d, torch.zeros_like(confidence), refined)) == 0

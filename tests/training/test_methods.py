@@ -25,7 +25,7 @@ def test_methods_are_known_by_their_names() -> None:
     assert all(method(name).name == name for name in METHODS)
     with pytest.raises(UsageError) as error:
         method("magic")
-    assert str(error.value) == f"'magic' is no method of training. Methods are {NAMES}."
+    assert str(error.value) == f"Unknown training method 'magic'. Use one of {NAMES}."
 
 
 def test_only_the_supervised_ones_read_the_truth() -> None:
@@ -69,23 +69,23 @@ def test_terms_can_be_switched_off_by_name_in_both_stages() -> None:
     assert whole.without(()) == whole
     with pytest.raises(UsageError) as error:
         whole.without(("cam", "camera"))
-    assert str(error.value) == f"'camera' is no term of the loss. Terms are {', '.join(TERMS)}."
+    assert str(error.value) == f"Unknown loss term 'camera'. Use one of {', '.join(TERMS)}."
 
 
 def test_something_has_to_be_left_to_learn_from() -> None:
     with pytest.raises(UsageError) as error:
         method("canonpose").without(("rep", "view", "cam"))
-    assert str(error.value) == "canonpose without rep, view, cam has nothing to learn from. Keep one of them at least."
-    with pytest.raises(UsageError, match=r"^supervised without supervised has nothing to learn from\."):
+    assert str(error.value) == "canonpose without rep, view, cam has no loss term left. Keep at least one of them."
+    with pytest.raises(UsageError, match=r"^supervised without supervised has no loss term left\."):
         method("supervised").without(("supervised",))
     assert weighed(method("canonpose").without(("rep", "view")).early) == {"cam"}
 
 
 def test_what_makes_the_difference_can_be_chosen_one_by_one() -> None:
     paper = method("canonpose")
-    bent = paper.bent(0.3)
+    bent = paper.with_bend(0.3)
     assert (bent.early.bend, bent.late.bend) == (0.3, 0.3)
-    assert bent.bent(0.0) == paper
-    other = paper.seeing("ray", "6d", perspective=True)
+    assert bent.with_bend(0.0) == paper
+    other = replace(paper, frame="ray", rotation="6d", perspective=True)
     assert (other.frame, other.rotation, other.perspective) == ("ray", "6d", True)
     assert (other.early, other.late) == (paper.early, paper.late)

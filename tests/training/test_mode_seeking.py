@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
-from pose_rig.training.mode_seeking import Votes, highest
+from pose_rig.training.mode_seeking import Segments, find_mode
 
 VIEWS = 4
 
 
-def drawn(count: int) -> Votes:
+def drawn(count: int) -> Segments:
     """Points and segments all over a field of 30 × 30 cells."""
     rng = np.random.default_rng(0)
 
@@ -18,12 +18,12 @@ def drawn(count: int) -> Votes:
     angle, reach = per_vote(0, np.pi), per_vote(5, 40)
     reach[:VIEWS] = 0
     precision = torch.tensor([1 / 9] * VIEWS + [1 / 4] * (VIEWS - 1), dtype=torch.float64)[:, None, None]
-    return Votes(
+    return Segments(
         per_vote(-15, 15), per_vote(-15, 15), angle.cos(), angle.sin(), reach, per_vote(0.2, 1), precision
     )  # fmt: skip
 
 
-def height_at(votes: Votes, places: torch.Tensor) -> torch.Tensor:
+def height_at(votes: Segments, places: torch.Tensor) -> torch.Tensor:
     """Returns (P,N) the sum of the votes at places (P,N or 1,2)."""
     off_x, off_y = places[..., 0] - votes.x, places[..., 1] - votes.y  # U,P,N
     way = (off_x * votes.along_x + off_y * votes.along_y).clamp(-votes.reach, votes.reach)
@@ -33,7 +33,7 @@ def height_at(votes: Votes, places: torch.Tensor) -> torch.Tensor:
 
 def test_nothing_on_a_fine_grid_is_higher() -> None:
     votes = drawn(60)
-    place, height = highest(votes)
+    place, height = find_mode(votes)
     axis = torch.arange(-20.0, 20.5, 0.5, dtype=torch.float64)
     grid = torch.cartesian_prod(axis, axis)[:, None]
     best = height_at(votes, grid).amax(0)

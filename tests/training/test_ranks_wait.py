@@ -8,12 +8,12 @@ ROOT = Path(__file__).parents[2]
 CODE = """
 import sys, time
 from pathlib import Path
-from pose_rig.training.distributed import ranks
-with ranks("cpu") as own:
-    if own.first:
+from pose_rig.training.distributed import process_group
+with process_group("cpu") as own:
+    if own.is_main:
         time.sleep(0.3)
         Path(sys.argv[1]).write_text("written")
-    own.wait("cpu")
+    own.barrier("cpu")
     assert Path(sys.argv[1]).read_text() == "written"
 """
 

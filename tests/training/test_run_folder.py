@@ -47,12 +47,12 @@ def test_where_it_stands_is_read_back(tmp_path: Path) -> None:
 
 def test_a_run_is_not_written_over_and_only_its_own_job_goes_on(tmp_path: Path) -> None:
     path = begun(tmp_path / "run")
-    with pytest.raises(UsageError, match=r"run holds a run already\. Go on with it with --resume, or name another"):
+    with pytest.raises(UsageError, match=r"run has a run already\. Continue it with --resume, or name another"):
         RunFolder(path, ANY)
-    with pytest.raises(UsageError, match=r"run holds a run of another job\. Its settings are in .*job\.json\."):
+    with pytest.raises(UsageError, match=r"run has a run with other settings\. They are in .*job\.json\."):
         RunFolder(path, TrainingJob(steps=8), resume=True)
     assert RunFolder.job(path) == ANY
-    with pytest.raises(UsageError, match=r"empty holds no run to go on with\. Leave --resume out to begin one\."):
+    with pytest.raises(UsageError, match=r"empty has no run to resume\. Leave --resume out to begin one\."):
         RunFolder(tmp_path / "empty", ANY, resume=True)
     assert not (tmp_path / "empty").exists()
     with pytest.raises(UsageError, match=r"empty holds no training run\. Name the folder of one\."):
@@ -69,7 +69,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_a_broken_state_is_said(tmp_path: Path, content: bytes) -> None:
     path = begun(tmp_path / "run")
     (path / STATE).write_bytes(content)
-    with pytest.raises(UsageError, match=r"state\.pt cannot be read: .*[^.]\. Begin the run anew\."):
+    with pytest.raises(UsageError, match=r"state\.pt cannot be read: .*[^.]\. Start the run again\."):
         RunFolder(path, ANY, resume=True).load()
 
 
@@ -79,7 +79,7 @@ def test_a_state_with_a_hole_in_its_middle_is_said(tmp_path: Path) -> None:
     place = whole.index(b"step")
     for hole in range(place - 8, place + 40, 4):
         (path / STATE).write_bytes(whole[:hole] + b"\xff" * 8 + whole[hole + 8 :])
-        with pytest.raises(UsageError, match=r"state\.pt cannot be read: .*[^.]\. Begin the run anew\."):
+        with pytest.raises(UsageError, match=r"state\.pt cannot be read: .*[^.]\. Start the run again\."):
             RunFolder(path, ANY, resume=True).load()
 
 

@@ -19,13 +19,13 @@ from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.model import LifterConfig
 from pose_rig.simulation.motion import shipped
 from pose_rig.training.footage.dataset import PoseDataset
-from pose_rig.training.footage.footage import Frame
-from pose_rig.training.footage.rehearsal import Rehearsal
+from pose_rig.training.footage.footage import InputFrame
+from pose_rig.training.footage.simulated_views import Rehearsal
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import METHODS, TERMS
 from pose_rig.training.run_folder import RunFolder
-from pose_rig.training.train import BETTER, Progress, TrainingResult, TrainingState, rate_at, train
-from pose_rig.training.validation import ValidationMetrics, look
+from pose_rig.training.train import IMPROVEMENT_RATIO, Progress, TrainingResult, TrainingState, learning_rate, train
+from pose_rig.training.validation import ValidationMetrics, validate
 from tests.training import two_ranks
 from tests.training.fakes.footage import banks, takes
 
@@ -34,7 +34,7 @@ JOB = TrainingJob(method="ours", width=32, steps=12, rigs=3, per_rig=4, rate=3e-
 
 
 @cache
-def material(frame: Frame) -> tuple[PoseDataset, PoseDataset]:
+def material(frame: InputFrame) -> tuple[PoseDataset, PoseDataset]:
     return banks(takes(), frame)
 
 
@@ -80,9 +80,9 @@ def stops_after(step: int, error: BaseException) -> Callable[[Progress], None]:
 def test_what_one_view_lifts_fits_the_others_ever_better(tmp_path: Path, name: str, steps: int) -> None:
     job = replace(JOB, method=name, steps=steps, check=steps // 4, warm_up=10)
     told: list[Progress] = []
-    outcome = run(tmp_path, job, tell=told.append)
-    assert (outcome.stopped, outcome.step) == ("done", steps)
-    assert outcome.best.reprojection < 0.75 * outcome.first.reprojection
+    outcome = run(tmp_path, job, on_step=told.append)
+    assert (outcome.stop_reason, outcome.step) == ("done", steps)
+    assert outcome.best.reprojection < 0.75 * outcome.initial.reprojection
     losses = [now.loss for now in told]
     early = int(job.recipe().switch * steps)  # stages weigh differently
     assert np.mean(losses[early - 10 : early]) < 0.8 * np.mean(losses[:5])
@@ -94,7 +94,7 @@ def test_what_one_view_lifts_fits_the_others_ever_better(tmp_path: Path, name: s
     late = job.recipe().weights(1.0)
     assert {term for term in TERMS if getattr(late, term)} <= set(lines[-1])
     assert outcome.lifter.config == LifterConfig(32, frame=job.recipe().frame, rotation=job.recipe().rotation)
-    assert look(outcome.lifter, material(job.recipe().frame)[1]) == outcome.best
+    assert validate(outcome.lifter, material(job.recipe().frame)[1]) == outcome.best
     model, settings = load(tmp_path / "lifter.pt")
     assert same(dict(model.state_dict()), weights(outcome))
     assert TrainingJob.from_json(settings["job"]) == job
@@ -106,18 +106,20 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path, error: BaseExcep
     rehearsal = Rehearsal(shipped(), 8, 0, "cpu")
     whole = run(tmp_path / "whole", job, rehearsal=rehearsal)
     if isinstance(error, KeyboardInterrupt):
-        assert run(tmp_path / "run", job, tell=stops_after(6, error), rehearsal=rehearsal).stopped == "interrupted"
+        assert (
+            run(tmp_path / "run", job, on_step=stops_after(6, error), rehearsal=rehearsal).stop_reason == "interrupted"
+        )
     else:  # only Ctrl-C is a way to end
         with pytest.raises(type(error), match=str(error)):
-            run(tmp_path / "run", job, tell=stops_after(6, error), rehearsal=rehearsal)
+            run(tmp_path / "run", job, on_step=stops_after(6, error), rehearsal=rehearsal)
     assert state(tmp_path / "run", job)["step"] == 4
     assert not same(state(tmp_path / "run", job)["lifter"], state(tmp_path / "whole", job)["lifter"])
     told: list[Progress] = []
-    again = run(tmp_path / "run", job, resume=True, tell=told.append, rehearsal=rehearsal)
+    again = run(tmp_path / "run", job, resume=True, on_step=told.append, rehearsal=rehearsal)
     assert [now.step for now in told] == list(range(5, 13))
     assert same(state(tmp_path / "run", job), state(tmp_path / "whole", job))
     assert same(weights(again), weights(whole))
-    assert (again.first, again.best) == (whole.first, whole.best)
+    assert (again.initial, again.best) == (whole.initial, whole.best)
     assert table(tmp_path / "run") == table(tmp_path / "whole")
 
 
@@ -129,10 +131,10 @@ def test_chance_is_the_seeds_alone(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_the_best_weights_so_far(tmp_path: Path) -> None:
-    outcome = run(tmp_path, replace(JOB, steps=100, check=10), tell=stops_after(25, KeyboardInterrupt()))
-    assert (outcome.stopped, outcome.step) == ("interrupted", 25)
-    assert outcome.best.reprojection + outcome.best.bent < outcome.first.reprojection + outcome.first.bent
-    assert look(outcome.lifter, material("ray")[1]) == outcome.best
+    outcome = run(tmp_path, replace(JOB, steps=100, check=10), on_step=stops_after(25, KeyboardInterrupt()))
+    assert (outcome.stop_reason, outcome.step) == ("interrupted", 25)
+    assert outcome.best.reprojection + outcome.best.bent < outcome.initial.reprojection + outcome.initial.bent
+    assert validate(outcome.lifter, material("ray")[1]) == outcome.best
     assert int(load(tmp_path / "lifter.pt")[1]["step"]) in (10, 20)
 
 
@@ -140,21 +142,21 @@ def test_where_everything_gets_worse_the_best_weights_are_those_it_began_with(tm
     start = run(tmp_path / "start", replace(JOB, steps=60, check=60)).lifter
     before = {name: value.clone() for name, value in start.state_dict().items()}
     wild = replace(JOB, rate=0.9, warm_up=1, width=16)  # of a new network; this one has its own
-    outcome = run(tmp_path / "wild", wild, start=start, tell=stops_after(3, KeyboardInterrupt()))
+    outcome = run(tmp_path / "wild", wild, start=start, on_step=stops_after(3, KeyboardInterrupt()))
     assert outcome.lifter.config == start.config
     assert same(weights(outcome), before)
     assert not same(dict(start.state_dict()), before)
-    assert outcome.first == outcome.best == look(outcome.lifter, material("ray")[1])
+    assert outcome.initial == outcome.best == validate(outcome.lifter, material("ray")[1])
 
 
 def test_who_is_no_longer_better_stops_and_keeps_the_best(tmp_path: Path) -> None:
     outcome = run(tmp_path, replace(JOB, steps=100, check=3, patience=2, rate=1e-12))
-    assert (outcome.stopped, outcome.step) == ("no longer better", 6)
-    assert outcome.best == outcome.first
+    assert (outcome.stop_reason, outcome.step) == ("early stopping", 6)
+    assert outcome.best == outcome.initial
     assert "step" not in load(tmp_path / "lifter.pt")[1]
     assert [line["step"] for line in table(tmp_path)] == ["3", "6"]
     patient = run(tmp_path / "patient", replace(JOB, steps=9, check=3, rate=1e-12))
-    assert (patient.stopped, patient.step) == ("done", 9)
+    assert (patient.stop_reason, patient.step) == ("done", 9)
 
 
 def test_a_look_has_to_be_better_by_more_than_chance() -> None:
@@ -162,11 +164,14 @@ def test_a_look_has_to_be_better_by_more_than_chance() -> None:
         return ValidationMetrics(value, 0.0, 1 / value, 0.0)
 
     standing = TrainingState(scored(1.0))
-    heard = [standing.hears(scored(value), truth=False) for value in (0.999, 1.5, 0.9, 0.9 * (1 + BETTER) / 2, 0.5)]
+    heard = [
+        standing.update(scored(value), supervised=False)
+        for value in (0.999, 1.5, 0.9, 0.9 * (1 + IMPROVEMENT_RATIO) / 2, 0.5)
+    ]
     assert heard == [False, False, True, False, True]
-    assert (standing.best, standing.first, standing.worse) == (scored(0.5), scored(1.0), 0)
-    assert not standing.hears(scored(0.4), truth=True)  # what the truth says is worse
-    assert standing.worse == 1
+    assert (standing.best, standing.initial, standing.validations_since_best) == (scored(0.5), scored(1.0), 0)
+    assert not standing.update(scored(0.4), supervised=True)  # what the truth says is worse
+    assert standing.validations_since_best == 1
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -191,7 +196,7 @@ def test_a_term_is_switched_off_by_its_name(tmp_path: Path) -> None:
 def test_what_is_supervised_is_judged_by_the_truth(tmp_path: Path) -> None:
     job = replace(JOB, method="supervised", steps=40, check=20)
     outcome = run(tmp_path, job)
-    assert outcome.best.n_mpjpe < 0.9 * outcome.first.n_mpjpe
+    assert outcome.best.n_mpjpe < 0.9 * outcome.initial.n_mpjpe
     assert int(load(tmp_path / "lifter.pt")[1]["step"]) in (20, 40)
 
 
@@ -219,7 +224,7 @@ def test_rehearsal_counts_beside_the_footage(tmp_path: Path) -> None:
 def test_mixed_precision_learns_nearly_the_same(tmp_path: Path) -> None:
     losses: dict[bool, list[float]] = {False: [], True: []}
     for mixed, told in losses.items():
-        run(tmp_path / f"{mixed}", replace(JOB, mixed=mixed), tell=lambda now, told=told: told.append(now.loss))
+        run(tmp_path / f"{mixed}", replace(JOB, mixed=mixed), on_step=lambda now, told=told: told.append(now.loss))
     assert losses[True] != losses[False]
     assert losses[True] == pytest.approx(losses[False], rel=0.1)
     assert all(value.dtype == torch.float32 for value in load(tmp_path / "True" / "lifter.pt")[0].state_dict().values())
@@ -227,7 +232,7 @@ def test_mixed_precision_learns_nearly_the_same(tmp_path: Path) -> None:
 
 def test_the_learning_rate_rises_in_a_line_and_falls_along_a_cosine() -> None:
     job = replace(JOB, rate=0.01, steps=1000, warm_up=10)
-    rates = [rate_at(job, step) for step in range(1000)]
+    rates = [learning_rate(job, step) for step in range(1000)]
     assert rates[:5] == pytest.approx([0.001, 0.002, 0.003, 0.004, 0.005], rel=1e-3)
     assert max(rates) == pytest.approx(0.01, rel=1e-3)
     assert rates.index(max(rates)) in (9, 10)

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training import terms
+from pose_rig.training import losses
 from pose_rig.training.footage.dataset import Batch, PoseDataset
 from pose_rig.training.methods import METHODS, TERMS, Weights, method
-from pose_rig.training.training_step import lift, losses, permutation_within_rigs, total
+from pose_rig.training.training_step import lift, loss_terms, permutation_within_rigs, total_loss
 from tests.training.fakes.lifters import knowing, rolled, true_lifts, true_rig
 from tests.training.fakes.walk_footage import exact, simulated
 
@@ -26,7 +26,7 @@ def small(name: str) -> Lifter:
 
 def batch_of(folder: Path, name: str) -> Batch:
     bank = PoseDataset(simulated(folder, takes=3, views=3), method(name).frame)
-    return bank.draw(RIGS, PER_RIG, np.random.default_rng(0))
+    return bank.sample(RIGS, PER_RIG, np.random.default_rng(0))
 
 
 def order() -> torch.Tensor:
@@ -38,11 +38,11 @@ def order() -> torch.Tensor:
 def test_what_weighs_is_computed_finite_and_teaches(tmp_path: Path, name: str, late: bool) -> None:
     recipe, lifter = method(name), small(name)
     weights = recipe.late if late else recipe.early
-    values = losses(lifter, batch_of(tmp_path, name), recipe, weights, order())
+    values = loss_terms(lifter, batch_of(tmp_path, name), recipe, weights, order())
     assert {term for term, weight in zip(TERMS, astuple(weights), strict=True) if weight} <= set(values)
     assert set(values) <= set(TERMS)
     assert all(bool(torch.isfinite(value)) and value.dim() == 0 for value in values.values())
-    torch.autograd.backward(total(values, weights))
+    torch.autograd.backward(total_loss(values, weights))
     gradients = [weight.grad for weight in lifter.parameters() if weight.grad is not None]
     assert all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
     assert lifter.stem.weight.grad is not None
@@ -51,7 +51,7 @@ def test_what_weighs_is_computed_finite_and_teaches(tmp_path: Path, name: str, l
 
 def test_what_refinement_moved_is_a_figure_that_teaches_nothing(tmp_path: Path) -> None:
     weights = method("csm-s1s2").early
-    values = losses(small("csm-s1s2"), batch_of(tmp_path, "csm-s1s2"), method("csm-s1s2"), weights, order())
+    values = loss_terms(small("csm-s1s2"), batch_of(tmp_path, "csm-s1s2"), method("csm-s1s2"), weights, order())
     assert float(values["ref"].detach()) > 0
     assert [name for name, value in values.items() if not value.requires_grad] == ["ref"]
 
@@ -60,14 +60,14 @@ def test_what_refinement_moved_is_a_figure_that_teaches_nothing(tmp_path: Path) 
 def test_terms_that_are_switched_off_are_not_computed(tmp_path: Path, term: str) -> None:
     recipe = method("ours-sp").without((term,))
     whole, some = (
-        losses(small("ours-sp"), batch_of(tmp_path, "ours-sp"), each, each.late, order())
+        loss_terms(small("ours-sp"), batch_of(tmp_path, "ours-sp"), each, each.late, order())
         for each in (method("ours-sp"), recipe)
     )
     if term != "sp":  # comes with the views' agreement, which the spread needs too
         assert set(whole) - set(some) == {term}
     for name in set(whole) & set(some):
         assert torch.equal(whole[name], some[name])
-    assert not torch.equal(total(whole, recipe.late), total(whole, method("ours-sp").late))
+    assert not torch.equal(total_loss(whole, recipe.late), total_loss(whole, method("ours-sp").late))
 
 
 @pytest.mark.parametrize(
@@ -76,15 +76,15 @@ def test_terms_that_are_switched_off_are_not_computed(tmp_path: Path, term: str)
 )
 def test_whatever_is_left_on_is_computed(tmp_path: Path, name: str, off: tuple[str, ...]) -> None:
     recipe = method(name).without(off)
-    values = losses(small(name), batch_of(tmp_path, name), recipe, recipe.early, order())
+    values = loss_terms(small(name), batch_of(tmp_path, name), recipe, recipe.early, order())
     assert {term for term, weight in zip(TERMS, astuple(recipe.early), strict=True) if weight} <= set(values)
-    assert total(values, recipe.early).requires_grad
+    assert total_loss(values, recipe.early).requires_grad
 
 
 def test_who_is_taught_alone_sees_no_other_view(tmp_path: Path) -> None:
     batch = batch_of(tmp_path, "supervised")
     weights = method("supervised").early
-    assert set(losses(small("supervised"), batch, method("supervised"), weights, order())) == {"supervised"}
+    assert set(loss_terms(small("supervised"), batch, method("supervised"), weights, order())) == {"supervised"}
 
 
 def test_the_truth_costs_nothing_but_what_a_rig_that_moved_does() -> None:
@@ -92,18 +92,18 @@ def test_the_truth_costs_nothing_but_what_a_rig_that_moved_does() -> None:
     batch = replace(PoseDataset([footage], "ray").all, per_rig=6)
     rig = true_rig(footage)
     person = true_lifts(batch, rig)
-    values = losses(knowing(person), batch, recipe, recipe.early, torch.arange(6).roll(1))
+    values = loss_terms(knowing(person), batch, recipe, recipe.early, torch.arange(6).roll(1))
     assert set(values) == {"rep", "view", "cam", "bend"}
     assert max(float(value) for value in values.values()) < 1e-3
     other = rolled(batch)[0]
-    lying = losses(knowing(true_lifts(other, rig)), other, recipe, recipe.early, torch.arange(6).roll(1))
+    lying = loss_terms(knowing(true_lifts(other, rig)), other, recipe, recipe.early, torch.arange(6).roll(1))
     assert float(lying["cam"]) < 1e-3
     moved = rig.repeat(6, 1, 1, 1)
     moved[3] = rig[[1, 0, 2, 3]]
-    off = losses(knowing(true_lifts(batch, moved)), batch, recipe, recipe.early, torch.arange(6).roll(1))
+    off = loss_terms(knowing(true_lifts(batch, moved)), batch, recipe, recipe.early, torch.arange(6).roll(1))
     assert float(off["cam"]) > 0.05
     gone = replace(batch, moving=torch.ones(6))
-    moving = losses(knowing(true_lifts(batch, moved)), gone, recipe, recipe.early, torch.arange(6).roll(1))
+    moving = loss_terms(knowing(true_lifts(batch, moved)), gone, recipe, recipe.early, torch.arange(6).roll(1))
     assert float(moving["cam"]) == 0
 
 
@@ -112,7 +112,7 @@ def test_perspective_is_the_methods() -> None:
     person = true_lifts(batch, true_rig(exact()))
     recipe = method("ours")
     flat = replace(recipe, perspective=False)
-    near, weak = (losses(knowing(person), batch, each, each.early, torch.arange(6)) for each in (recipe, flat))
+    near, weak = (loss_terms(knowing(person), batch, each, each.early, torch.arange(6)) for each in (recipe, flat))
     assert float(weak["view"]) > 10 * float(near["view"])
 
 
@@ -120,10 +120,10 @@ def test_all_views_are_lifted_as_one_batch_in_their_order() -> None:
     lifter = small("ours").eval()
     batch = PoseDataset([exact()], "ray").all
     with torch.no_grad():
-        whole = lift(lifter, batch.flat, batch.confidence)
-        pose, rotation, spread = lifter(batch.flat[:, 2], batch.confidence[:, 2])
+        whole = lift(lifter, batch.pose_2d, batch.confidence)
+        pose, rotation, spread = lifter(batch.pose_2d[:, 2], batch.confidence[:, 2])
     assert whole.pose.shape == (6, 4, 17, 3)
-    for one, all_views in ((pose, whole.pose), (rotation, whole.rotation), (spread, whole.spread)):
+    for one, all_views in ((pose, whole.pose), (rotation, whole.view_from_canonical), (spread, whole.spread)):
         assert torch.allclose(all_views[:, 2], one, atol=1e-6)
 
 
@@ -140,17 +140,17 @@ def test_other_instants_are_those_of_the_same_rig_each_once() -> None:
 def test_the_total_leaves_nothing_out() -> None:
     values = {name: torch.tensor(2.0**i) for i, name in enumerate(TERMS)}
     for i, name in enumerate(TERMS):
-        assert float(total(values, replace(Weights(), **{name: 0.5}))) == 2.0**i / 2
-    assert float(total(values, Weights(*[1.0] * len(TERMS)))) == 2.0 ** len(TERMS) - 1
-    assert float(total({**values, "rehearsal": torch.tensor(3.0)}, Weights())) == 3
+        assert float(total_loss(values, replace(Weights(), **{name: 0.5}))) == 2.0**i / 2
+    assert float(total_loss(values, Weights(*[1.0] * len(TERMS)))) == 2.0 ** len(TERMS) - 1
+    assert float(total_loss({**values, "rehearsal": torch.tensor(3.0)}, Weights())) == 3
 
 
 def test_a_batch_that_nobody_is_seen_in_teaches_nothing_and_breaks_nothing() -> None:
     batch = PoseDataset([exact()], "image").all
-    nobody = replace(batch, flat=0 * batch.flat, confidence=0 * batch.confidence)
-    assert float(terms.present(nobody.confidence).sum()) == 0
+    nobody = replace(batch, pose_2d=0 * batch.pose_2d, confidence=0 * batch.confidence)
+    assert float(losses.visible_views(nobody.confidence).sum()) == 0
     lifter, recipe = small("csm-s1s2"), method("csm-s1s2")
-    values = losses(lifter, nobody, recipe, recipe.early, torch.arange(6))
-    torch.autograd.backward(total(values, recipe.early))
+    values = loss_terms(lifter, nobody, recipe, recipe.early, torch.arange(6))
+    torch.autograd.backward(total_loss(values, recipe.early))
     gradients = [weight.grad for weight in lifter.parameters() if weight.grad is not None]
     assert all(float(gradient.abs().sum()) == 0 for gradient in gradients)

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.training import terms
+from pose_rig.training import losses
 from pose_rig.training.footage.dataset import Batch, PoseDataset
 from pose_rig.training.training_step import Lifted
-from pose_rig.training.validation import PART, ValidationMetrics, look
+from pose_rig.training.validation import BATCH_FRAMES, ValidationMetrics, validate
 from tests.training.fakes.lifters import FLIP, knowing, true_lifts, true_rig
 from tests.training.fakes.walk_footage import exact
 
@@ -23,8 +23,9 @@ def truth() -> tuple[PoseDataset, Lifted]:
 def across(batch: Batch, lifted: Lifted) -> float:
     """The mean of the reprojection losses of every view's pose in every other view."""
     return float(np.mean([
-        terms.reprojection(
-            batch.flat[:, v], batch.confidence[:, v], batch.norm[:, v], lifted.pose[:, u] @ lifted.rotation[:, v].mT
+        losses.reprojection(
+            batch.pose_2d[:, v], batch.confidence[:, v], batch.inverse_depth[:, v],
+            lifted.pose[:, u] @ lifted.view_from_canonical[:, v].mT,
         ).mean()
         for v in range(4) for u in range(4) if u != v
     ]))  # fmt: skip
@@ -32,8 +33,8 @@ def across(batch: Batch, lifted: Lifted) -> float:
 
 def test_the_truth_scores_best_and_its_mirror_image_by_perspective_and_bends_alone() -> None:
     bank, lifted = truth()
-    mirrored = Lifted(lifted.pose * FLIP, FLIP[:, None] * lifted.rotation * FLIP, lifted.spread)
-    right, wrong = (look(knowing(each), bank) for each in (lifted, mirrored))
+    mirrored = Lifted(lifted.pose * FLIP, FLIP[:, None] * lifted.view_from_canonical * FLIP, lifted.spread)
+    right, wrong = (validate(knowing(each), bank) for each in (lifted, mirrored))
     assert right.n_mpjpe < 1e-5
     assert right.pmpjpe < 1e-5
     assert right.reprojection < 1e-3
@@ -44,9 +45,9 @@ def test_the_truth_scores_best_and_its_mirror_image_by_perspective_and_bends_alo
 
 def test_how_far_rotations_are_off_shows_from_other_views_and_not_after_alignment() -> None:
     bank, lifted = truth()
-    turned = replace(lifted, rotation=lifted.rotation.clone())
-    turned.rotation[:, 1] = lifted.rotation[:, 2]
-    right, off = (look(knowing(each), bank) for each in (lifted, turned))
+    turned = replace(lifted, view_from_canonical=lifted.view_from_canonical.clone())
+    turned.view_from_canonical[:, 1] = lifted.view_from_canonical[:, 2]
+    right, off = (validate(knowing(each), bank) for each in (lifted, turned))
     assert off.reprojection > right.reprojection + 0.05
     assert off.reprojection == pytest.approx(across(bank.all, turned), rel=1e-4)
     assert off.n_mpjpe > 0.02
@@ -55,8 +56,8 @@ def test_how_far_rotations_are_off_shows_from_other_views_and_not_after_alignmen
 
 def test_without_truth_only_what_needs_none_is_known() -> None:
     bank, lifted = truth()
-    known = look(knowing(lifted), bank)
-    blind = look(knowing(lifted), PoseDataset([replace(exact(), truth=None)], "ray"))
+    known = validate(knowing(lifted), bank)
+    blind = validate(knowing(lifted), PoseDataset([replace(exact(), truth=None)], "ray"))
     assert (blind.reprojection, blind.bent) == (known.reprojection, known.bent)
     assert blind.n_mpjpe != blind.n_mpjpe
     assert blind.pmpjpe != blind.pmpjpe
@@ -64,9 +65,9 @@ def test_without_truth_only_what_needs_none_is_known() -> None:
 
 def test_the_score_is_the_error_only_where_a_truth_is_learned_from() -> None:
     known = ValidationMetrics(0.25, 0.5, 0.1, 0.05)
-    assert known.score(truth=True) == 0.1
-    assert known.score(truth=False) == 0.75
-    assert replace(known, n_mpjpe=float("nan")).score(truth=True) == 0.75
+    assert known.score(supervised=True) == 0.1
+    assert known.score(supervised=False) == 0.75
+    assert replace(known, n_mpjpe=float("nan")).score(supervised=True) == 0.75
 
 
 def test_many_instants_are_looked_at_in_parts_and_each_counts_once() -> None:
@@ -74,9 +75,9 @@ def test_many_instants_are_looked_at_in_parts_and_each_counts_once() -> None:
     lifter = Lifter(LifterConfig(width=8, pose_blocks=1, camera_blocks=1)).eval()
     usual, odd = exact(3, 30), replace(exact(3, 30, 2.5), score=np.full((30, 3, 17), 0.3, np.float32))
     many = PoseDataset([usual] * 40 + [odd] * 6, "ray")
-    assert PART < len(many) == 1380
+    assert BATCH_FRAMES < len(many) == 1380
     found, first, second = (
-        look(lifter, bank) for bank in (many, PoseDataset([usual], "ray"), PoseDataset([odd], "ray"))
+        validate(lifter, bank) for bank in (many, PoseDataset([usual], "ray"), PoseDataset([odd], "ray"))
     )
     assert second.reprojection < 0.5 * first.reprojection
     for name in ("reprojection", "bent", "n_mpjpe", "pmpjpe"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from pose_rig.training.distributed import ranks
+from pose_rig.training.distributed import process_group
 from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
@@ -21,12 +21,12 @@ def run(folder: Path) -> None:
     torch.set_num_threads(1)
     told: list[float] = []
     bank = PoseDataset([walking(seed=seed, start_deg=40.0 * seed, views=3, noise=0.01) for seed in range(3)], "ray")
-    with ranks(JOB.device) as own:
-        made = RunFolder(folder, JOB) if own.first else None
-        own.wait(JOB.device)
+    with process_group(JOB.device) as own:
+        made = RunFolder(folder, JOB) if own.is_main else None
+        own.barrier(JOB.device)
         with made or RunFolder(folder, JOB) as mine:
-            outcome = train(JOB, bank, bank, mine, ranks=own, tell=lambda now: told.append(now.loss))
-        said = {"losses": told, "weights": outcome.lifter.stem.weight.flatten().tolist(), "world": own.world}
+            outcome = train(JOB, bank, bank, mine, group=own, on_step=lambda now: told.append(now.loss))
+        said = {"losses": told, "weights": outcome.lifter.stem.weight.flatten().tolist(), "world": own.world_size}
         (folder / f"rank{own.rank}.json").write_text(json.dumps(said))
 
 

@@ -1,4 +1,4 @@
-"""Benchmark data whose 2D poses are moved to where the benchmark has its joints, if its protocol asks for that."""
+"""Benchmarks with skeleton morphing: detected joints are moved to the joint definition of the benchmark."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from pose_rig.training.datasets.morphing import PAPER, MorphingConfig, morph, tr
 from pose_rig.training.datasets.protocol import Split
 from pose_rig.training.footage.footage import Footage, Single
 
-SAME_PX = 0.1  # a label that serves as the 2D pose differs from itself by its rounding at most,
-OTHER = 0.01  # but for gaps: share of the joints beyond which these are no labels
+ROUNDING_PX = 0.1  # largest difference of a 2D pose to its label if it is that label, but for gaps
+MAX_GAPS = 0.01  # share of joints that may differ more
 
 
 def morphed(
@@ -19,23 +19,23 @@ def morphed(
     folder: Path,
     split: Split,
     *,
-    say: Callable[[str], None],
-    tell: Callable[[float], None] = lambda _: None,
+    log: Callable[[str], None],
+    on_progress: Callable[[float], None] = lambda _: None,
     device: str = "cpu",
     config: MorphingConfig | None = None,
 ) -> list[Footage]:
-    """Returns the footage of one split of a benchmark, morphed if its protocol asks for it and the folder can teach it.
+    """Returns the footage of one split of a benchmark, morphed if its protocol has morphing and the labels are there.
 
-    The network is trained anew each time, always from the same seed: training and test are morphed alike.
+    The network is trained each time, always from the same seed: training and test are morphed alike.
 
     Args:
-        kind: As for `pose_rig.training.datasets.load.load`,
-        folder: and so is this,
-        split: and this.
-        say: Told in one line who teaches the morphing, or why 2D poses are used as they are.
-        tell: Told how far the network's training is, 0–1.
-        device: Where it is trained.
-        config: How; None = as CanonPose does.
+        kind: As for `pose_rig.training.datasets.load.load`.
+        folder: As for `load`.
+        split: As for `load`.
+        log: Called with a line that names the subject of the morphing, or why there is none.
+        on_progress: Called with the progress of the training, 0–1.
+        device: Device of the training.
+        config: Settings; None = those of CanonPose.
 
     Raises:
         UsageError: As for `load`.
@@ -44,34 +44,34 @@ def morphed(
     people = ", ".join(protocol_of(kind).morphing)
     teachers = (found(kind, folder, "morphing") or []) if people else []
     if reason := why_not(people, teachers):
-        say(f"{kind}: 2D poses are used as they are; {reason}.")
+        log(f"{kind}: 2D poses are not morphed: {reason}.")
         return takes
-    say(f"{kind}: the 2D truth of {people} teaches where joints belong (skeleton morphing).")
-    network, _ = train_morphing(teachers, config, device, tell)
+    log(f"{kind}: skeleton morphing is trained on the 2D ground truth of {people}.")
+    network, _ = train_morphing(teachers, config, device, on_progress)
     return [morph(take, network) for take in takes]
 
 
 def why_not(people: str, teachers: Sequence[Footage]) -> str:
-    """Returns why nothing is morphed, empty if it is.
+    """Returns why 2D poses are not morphed; empty if they are.
 
     Args:
-        people: Names of those who teach the morphing by the protocol.
-        teachers: What there is of them.
+        people: Names of the subjects that the protocol has for morphing.
+        teachers: Their footage.
     """
     if not people:
-        return "no skeleton morphing belongs to its protocol"
+        return "its protocol has none"
     if not teachers:
-        return f"skeleton morphing would learn from {people}, who is not there"
+        return f"{people} is missing"
     off = [_off_px(one) for one in teachers if one.truth is not None]
     if not sum(map(len, off)):
-        return f"skeleton morphing would learn from the 2D truth of {people}, which is not there"
-    if (np.concatenate(off) > SAME_PX).mean() <= OTHER:
-        return f"there is no 2D truth of {people} that differs from them"
+        return f"the 2D ground truth of {people} is missing"
+    if (np.concatenate(off) > ROUNDING_PX).mean() <= MAX_GAPS:
+        return f"those of {people} are the 2D ground truth itself"
     return ""
 
 
 def _off_px(footage: Footage) -> Single:
-    """Returns (N,) how far the joints that are seen are from their truth, px."""
-    assert footage.truth is not None  # noqa: S101 - asked for
+    """Returns (N,) px the distances of the visible joints to the ground truth."""
+    assert footage.truth is not None  # noqa: S101 - checked by the caller
     off = np.linalg.norm(footage.xy_px - footage.truth.xy_px, axis=-1)[..., PAPER]
     return np.asarray(off[footage.score[..., PAPER] > 0], np.float32)

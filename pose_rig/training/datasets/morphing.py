@@ -1,7 +1,7 @@
-"""Skeleton morphing: 2D joints of a detector moved to where a benchmark has them (Wandt et al., CVPR 2021).
+"""Skeleton morphing: 2D joints of a detector are moved to the joints of a benchmark (Wandt et al., CVPR 2021).
 
-Detectors and benchmarks disagree on hips, neck and head. A network learns the difference from one subject whose 2D
-truth is known, is then frozen, and moves the detections of all others. A rig of one detector needs none.
+Detectors and benchmarks define hips, neck and head differently. A network is trained on one subject with 2D ground
+truth, frozen, and applied to the detections of all others. A rig with one detector does not need it.
 
 Axes: N poses, K = 16 joints of the paper, J = 17 joints, T instants, V views.
 """
@@ -27,7 +27,7 @@ _BATCH = 8192
 
 
 class Residual(nn.Module):
-    """Two activated linear layers, added to their input, as CanonPose has them."""
+    """A residual block of two linear layers, as in CanonPose."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Residual(nn.Module):
 
 
 class Morphing(nn.Module):
-    """The network: 32 numbers of a pose → width, two residual blocks → 32 that are added to the pose."""
+    """A residual network from 32 coordinates of a pose to the 32 of the morphed pose."""
 
     def __init__(self, width: int = 1024) -> None:
         super().__init__()
@@ -49,27 +49,27 @@ class Morphing(nn.Module):
         self.blocks = nn.ModuleList(Residual(width) for _ in range(2))
         self.head = nn.Linear(width, 2 * _K)
 
-    def forward(self, flat: Tensor) -> Tensor:
+    def forward(self, pose_2d: Tensor) -> Tensor:
         """Returns (N,32) morphed poses of (N,32): all x, then all y, about the detector's pelvis, of unit norm."""
-        x = self.stem(flat)
+        x = self.stem(pose_2d)
         for block in self.blocks:
             x = nn.functional.leaky_relu(block(x))
-        moved: Tensor = flat + self.head(x)
-        return moved
+        morphed: Tensor = pose_2d + self.head(x)
+        return morphed
 
 
 @dataclass(frozen=True, slots=True)
 class MorphingConfig:
-    """How the network is trained; the defaults are CanonPose's.
+    """Hyperparameters; the defaults are those of CanonPose.
 
     Attributes:
         width: Units per hidden layer.
-        epochs: Passes over all poses.
-        batch: Poses per step.
+        epochs: Passes over the training set.
+        batch: Poses per batch.
         learning_rate: Of Adam.
         weight_decay: Of Adam.
-        milestones: Epochs after which the learning rate is a tenth.
-        seed: Of the weights and the order.
+        milestones: Epochs after which the learning rate is divided by 10.
+        seed: Random seed.
     """
 
     width: int = 1024
@@ -85,24 +85,24 @@ def train_morphing(
     footage: Sequence[Footage],
     config: MorphingConfig | None = None,
     device: str = "cpu",
-    tell: Callable[[float], None] = lambda _: None,
+    on_progress: Callable[[float], None] = lambda _: None,
 ) -> tuple[Morphing, list[float]]:
-    """Returns a frozen network that morphs detections into the 2D truth, and its mean squared error in each epoch.
+    """Returns a frozen network that morphs detections, and its mean squared error in each epoch.
 
-    The truth is put in the norm of the detection that it belongs to, so that pixels come out again, and the pelvis may
-    move too; a lifter norms poses anew, to which this makes no difference.
+    The ground truth is divided by the norm of its detection, so that the output can be converted to pixels, and the
+    pelvis may move too.
 
     Args:
-        footage: Of the morphing subjects, with truth.
-        config: How it is trained; None = the defaults.
-        device: Where it is trained; it comes back on the CPU.
-        tell: Hears how far it is, 0–1, after every epoch.
+        footage: The morphing subjects, with ground truth.
+        config: Hyperparameters; None = the defaults.
+        device: Device of the training; the network is returned on the CPU.
+        on_progress: Called with the progress, 0–1, after every epoch.
 
     Raises:
-        UsageError: Nobody in the footage has truth.
+        UsageError: The footage has no ground truth.
     """
     config = config or MorphingConfig()
-    flat, target, weight = (torch.from_numpy(part).to(device) for part in _pairs(footage))
+    pose_2d, target, weight = (torch.from_numpy(part).to(device) for part in _pairs(footage))
     torch.manual_seed(config.seed)
     network = Morphing(config.width).to(device)
     decay = config.weight_decay  # fused: 2.4 times the steps per second of one core
@@ -111,69 +111,68 @@ def train_morphing(
     errors = []
     for epoch in range(config.epochs):
         total = 0.0
-        for rows in torch.split(torch.randperm(len(flat)).to(device), config.batch):
-            off = (network(flat[rows]) - target[rows]) * weight[rows]
+        for rows in torch.split(torch.randperm(len(pose_2d)).to(device), config.batch):
+            off = (network(pose_2d[rows]) - target[rows]) * weight[rows]
             loss = off.square().sum() / weight[rows].sum().clamp(min=1)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             total += loss.item() * len(rows)
         schedule.step()
-        errors.append(total / len(flat))
-        tell((epoch + 1) / config.epochs)
+        errors.append(total / len(pose_2d))
+        on_progress((epoch + 1) / config.epochs)
     return network.requires_grad_(False).eval().cpu(), errors
 
 
 def morph(footage: Footage, network: Morphing) -> Footage:
-    """Returns the footage with its 2D poses morphed.
+    """Returns the footage with its visible 2D joints morphed.
 
-    Scores stay, and so do joints that are not seen. The spine, which is not among the 16, is put in the middle of hips
-    and shoulders where all of them are seen.
+    The spine, which is not one of the 16, becomes the centre of hips and shoulders where all of them are visible.
     """
-    flat, root, norm, whole = _normed(footage)
+    pose_2d, root, norm, whole = _normalised(footage)
     device = network.stem.weight.device
     with torch.no_grad():
-        parts = [network(part.to(device)).cpu() for part in torch.split(torch.from_numpy(flat), _BATCH)]
-    moved = torch.cat(parts).numpy() if parts else flat
-    joints = _points(moved) * norm + root
+        parts = [network(part.to(device)).cpu() for part in torch.split(torch.from_numpy(pose_2d), _BATCH)]
+    morphed = torch.cat(parts).numpy() if parts else pose_2d
+    joints = _points(morphed) * norm + root
     out = footage.xy_px.reshape(-1, *footage.xy_px.shape[2:]).copy()
-    seen = (footage.score.reshape(len(out), -1) > 0) & whole[:, None]
-    out[:, PAPER] = np.where(seen[:, PAPER, None], joints, out[:, PAPER])
-    trunk = seen[:, _TRUNK].all(-1) & seen[:, INDEX["spine"]]
+    visible = (footage.score.reshape(len(out), -1) > 0) & whole[:, None]
+    out[:, PAPER] = np.where(visible[:, PAPER, None], joints, out[:, PAPER])
+    trunk = visible[:, _TRUNK].all(-1) & visible[:, INDEX["spine"]]
     out[trunk, INDEX["spine"]] = out[trunk][:, _TRUNK].mean(1)
     return replace(footage, xy_px=out.reshape(footage.xy_px.shape))
 
 
 def _pairs(footage: Sequence[Footage]) -> tuple[Single, Single, Single]:
-    """Returns (N,32) detections and their truth in the same norm, and (N,32) 1 where the detection is seen."""
-    flats, targets, weights = [], [], []
+    """Returns (N,32) detections, their ground truth in the same norm, and (N,32) 1 where the joint is visible."""
+    poses_2d, targets, weights = [], [], []
     for one in footage:
         if one.truth is None:
             continue
-        flat, root, norm, whole = _normed(one)
+        pose_2d, root, norm, whole = _normalised(one)
         truth = (one.truth.xy_px.reshape(-1, len(JOINTS), 2)[:, PAPER] - root) / norm
         score = one.score.reshape(-1, len(JOINTS))[:, PAPER] > 0
-        flats.append(flat[whole])
+        poses_2d.append(pose_2d[whole])
         targets.append(_row(truth)[whole])
         weights.append(np.tile(score, 2)[whole].astype(np.float32))
-    if not sum(len(flat) for flat in flats):
-        raise UsageError("Nobody's 2D truth is known.", "Skeleton morphing learns from a subject with 2D labels.")
-    return np.concatenate(flats), np.concatenate(targets), np.concatenate(weights)
+    if not sum(len(pose_2d) for pose_2d in poses_2d):
+        raise UsageError("There is no 2D ground truth.", "Skeleton morphing needs a subject with 2D labels.")
+    return np.concatenate(poses_2d), np.concatenate(targets), np.concatenate(weights)
 
 
-def _normed(footage: Footage) -> tuple[Single, Single, Single, NDArray[np.bool_]]:
-    """Returns (N,32) poses about their pelvis, of unit norm, 0 where unseen, and what they were normed by.
+def _normalised(footage: Footage) -> tuple[Single, Single, Single, NDArray[np.bool_]]:
+    """Returns (N,32) root-centred poses of unit norm, 0 where not visible, with (N,1,2) px root and (N,1,1) px norm.
 
-    That is: (N,1,2) pelvis px, (N,1,1) norm px; and (N,) where there is a pose at all.
+    The last array is (N,), True where there is a pose.
     """
     xy, whole = complete_root(footage.xy_px.astype(np.float64), footage.score.astype(np.float64))
     poses = xy.reshape(-1, *xy.shape[2:])
     root = poses[:, :1]
-    seen = footage.score.reshape(len(poses), -1)[:, PAPER] > 0
-    offsets = np.where(seen[..., None], (poses - root)[:, PAPER], 0)
+    visible = footage.score.reshape(len(poses), -1)[:, PAPER] > 0
+    offsets = np.where(visible[..., None], (poses - root)[:, PAPER], 0)
     norm = np.maximum(np.linalg.norm(offsets, axis=(1, 2), keepdims=True), 1e-6)
-    flat = _row(offsets / norm)
-    return flat, root.astype(np.float32), norm.astype(np.float32), whole.ravel()
+    pose_2d = _row(offsets / norm)
+    return pose_2d, root.astype(np.float32), norm.astype(np.float32), whole.ravel()
 
 
 def _row(points: NDArray[np.floating]) -> Single:

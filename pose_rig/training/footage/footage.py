@@ -1,6 +1,6 @@
-"""What training learns from, wherever it comes from: synchronised 2D poses of one person before one rig.
+"""Training and evaluation footage from any source: synchronised 2D poses of one person in front of one rig.
 
-Axes: T instants, V views, J = 17 joints.
+Axes: T frames, V views, J = 17 joints.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import J
 
-Frame = Literal["ray", "image"]
+InputFrame = Literal["ray", "image"]  # `pose_rig.lifting.model.LifterConfig.frame`
 
 Single = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroundTruth:
-    """What is known only of simulated rigs and of benchmark data; nothing self-supervised ever reads it.
+    """True poses, known for simulated rigs and benchmarks only; self-supervised training does not read them.
 
     Attributes:
-        joints: (T,V,J,3) m, in each camera's axes (x right, y down, z away).
-        xy_px: (T,V,J,2) where the joints are in the picture.
+        joints: (T,V,J,3) m, in the axes of each camera (x right, y down, z forward).
+        xy_px: (T,V,J,2) projections of the joints.
     """
 
     joints: Single
@@ -32,18 +32,18 @@ class GroundTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footage:
-    """One person before one rig.
+    """One person in front of one rig.
 
     Attributes:
-        name: Of the take, for messages and tables.
-        subject: Who it is; people of one name share their bones.
-        xy_px: (T,V,J,2) px, x right, y down; meaningless where the score is 0.
-        score: (T,V,J) 0–1, 0 = not seen; a view that is missing at an instant has seen nothing.
+        name: Name of the take, for messages and tables.
+        subject: Name of the person.
+        xy_px: (T,V,J,2) px, x right, y down; undefined where the score is 0.
+        score: (T,V,J) 0–1, 0 = not visible, also where a view has no image.
         size_px: (V,2) image width, height.
         focal_px: (V,) known or assumed.
-        moving: Whether the cameras move; nothing is then shared between instants.
-        rotation: (V,3,3) camera_from_rig if the rig has learned it by itself, else None.
-        truth: For scoring and supervised training, else None.
+        moving: Whether the cameras move.
+        camera_from_rig: (V,3,3) rotations if the rig has solved them, else None.
+        truth: For scores and supervised training, else None.
     """
 
     name: str
@@ -53,39 +53,34 @@ class Footage:
     size_px: Single
     focal_px: Single
     moving: bool = False
-    rotation: Single | None = None
+    camera_from_rig: Single | None = None
     truth: GroundTruth | None = None
 
     def __post_init__(self) -> None:
         """Checks the shapes.
 
         Raises:
-            UsageError: They do not fit together.
+            UsageError: An array has another shape than the 2D poses require.
         """
         t, v = self.xy_px.shape[:2]
-        wanted = {"xy_px": (t, v, J, 2), "score": (t, v, J), "size_px": (v, 2), "focal_px": (v,)}
-        for name, shape in wanted.items():
-            if getattr(self, name).shape != shape:
-                raise UsageError(
-                    f"{self.name}: {name} has the shape {getattr(self, name).shape}.",
-                    f"{shape} belongs to these 2D poses.",
-                )
+        expected = {"xy_px": (t, v, J, 2), "score": (t, v, J), "size_px": (v, 2), "focal_px": (v,)}
+        for name, shape in expected.items():
+            if (found := getattr(self, name).shape) != shape:
+                raise UsageError(f"{self.name}: {name} has the shape {found}.", f"These 2D poses require {shape}.")
 
     @property
-    def instants(self) -> int:
-        """How many there are."""
+    def frames(self) -> int:
+        """Number of frames."""
         return len(self.xy_px)
 
     @property
     def views(self) -> int:
-        """How many cameras there are."""
+        """Number of cameras."""
         return int(self.xy_px.shape[1])
 
     def at(self, index: NDArray[np.integer] | NDArray[np.bool_] | slice) -> "Footage":
-        """Returns some of the instants."""
-        truth = (
-            None
-            if self.truth is None
-            else GroundTruth(*(getattr(self.truth, f.name)[index] for f in fields(GroundTruth)))
-        )
+        """Returns the footage of some frames."""
+        truth = self.truth
+        if truth is not None:
+            truth = GroundTruth(*(getattr(truth, field.name)[index] for field in fields(truth)))
         return replace(self, xy_px=self.xy_px[index], score=self.score[index], truth=truth)

@@ -177,7 +177,7 @@ class _Kept:
             size_px=np.array([state.size_px or (1, 1) for state in states], np.float32),
             focal_px=np.array([state.focal_px for state in states], np.float32),
             moving=moving,
-            rotation=None if rotation is None else rotation.astype(np.float32),
+            camera_from_rig=None if rotation is None else rotation.astype(np.float32),
         )
         poses = [np.where(i.tracking, i.xyz_raw[:J], np.nan) for i in self._instants]
         t_ns = np.array([instant.t_ns for instant in self._instants], np.int64)

@@ -1,13 +1,15 @@
-"""Batches for training the lifter: one simulated view of one simulated person each.
+"""Simulated single views of simulated people, for rehearsal and evaluation of the lifter.
 
 Axes: N samples, J = 17 joints.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pose_rig.config import FOCAL_PER_LARGER_SIDE
 from pose_rig.geometry import complete_root, rectify
@@ -16,34 +18,37 @@ from pose_rig.simulation.cameras import random_cameras, truth
 from pose_rig.simulation.motion import PosePool
 from pose_rig.simulation.noise import detect, drop
 
+REUSE = 3  # epochs over a chunk: a view costs as much to simulate as to learn from
+CHUNK_STEPS = 16  # steps whose views are simulated together
+
 Single = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What the lifter sees, and what it should say.
+class SimulatedViews:
+    """Input and ground truth of the lifter.
 
     Attributes:
-        flat: (N,J,2) and confidence: (N,J), as `pose_rig.lifting.model.Lifter` takes them.
-        shape: (N,J,3) the pose in the ray frame, units of ``flat``.
-        canonical: (N,J,3) the same, turned upright and facing +z.
-        rotation: (N,3,3) ray_from_canonical.
+        pose_2d: (N,J,2) and confidence: (N,J), as `pose_rig.lifting.model.Lifter` takes them.
+        pose_in_view: (N,J,3) in the ray frame, units of ``pose_2d``.
+        canonical: (N,J,3) the same pose, upright and facing +z.
+        view_from_canonical: (N,3,3).
     """
 
-    flat: Single
+    pose_2d: Single
     confidence: Single
-    shape: Single
+    pose_in_view: Single
     canonical: Single
-    rotation: Single
+    view_from_canonical: Single
 
 
 class SimulatedViewSampler:
-    """Draws batches without end, the same for the same seed.
+    """Draws simulated views, the same ones for the same seed.
 
     Args:
-        pool: Postures to draw from.
-        seed: Of the random generator.
-        vary: False keeps captured postures as they are (for validation).
+        pool: Poses to draw from.
+        seed: Seed of the random generator.
+        vary: False keeps captured poses as they are.
     """
 
     def __init__(self, pool: PosePool, seed: int | Sequence[int], *, vary: bool = True) -> None:
@@ -51,24 +56,51 @@ class SimulatedViewSampler:
         self._rng = np.random.default_rng(seed)
         self._vary = vary
 
-    def draw(self, count: int) -> Batch:
-        """Returns ``count`` fresh samples."""
+    def sample(self, count: int) -> SimulatedViews:
+        """Returns ``count`` new samples."""
         rng = self._rng
         draws = (self._pool.draw(count, rng), self._pool.draw(count, rng))
         people = random_people(draws, rng, vary=self._vary)
         cameras = random_cameras((count,), np.zeros((count, 3)), rng)
         xy, local = cameras.project(people)
-        seen = drop(detect(xy[:, None], 30.0, rng), rng)
-        score = seen.score[:, 0]
-        xy, _ = complete_root(seen.xy_px[:, 0], score)
-        assumed = np.where(
+        detections = drop(detect(xy[:, None], 30.0, rng), rng)
+        score = detections.score[:, 0]
+        xy, _ = complete_root(detections.xy_px[:, 0], score)
+        assumed_focal_px = np.where(
             rng.random(count) < 0.5,
             FOCAL_PER_LARGER_SIDE * cameras.size_px.max(-1),
             cameras.focal_px * np.exp(rng.normal(0, 0.03, count)),
         )
-        flat, norm, frame = rectify(xy, score, assumed, cameras.size_px)
-        shape, frame = truth(local, norm, frame, cameras.focal_px / assumed)
-        rotation = frame @ cameras.rotation @ heading(people).swapaxes(-1, -2)
-        canonical = shape @ rotation
-        single = (array.astype(np.float32) for array in (flat, score, shape, canonical, rotation))
-        return Batch(*single)
+        pose_2d, inverse_depth, ray_from_camera = rectify(xy, score, assumed_focal_px, cameras.size_px)
+        pose, ray_from_camera = truth(local, inverse_depth, ray_from_camera, cameras.focal_px / assumed_focal_px)
+        ray_from_canonical = ray_from_camera @ cameras.rotation @ heading(people).swapaxes(-1, -2)
+        arrays = (pose_2d, score, pose, pose @ ray_from_canonical, ray_from_canonical)
+        return SimulatedViews(*(array.astype(np.float32) for array in arrays))
+
+
+class Rehearsal:
+    """Simulated views for every step, a function of seed and step only, so that a run can be resumed.
+
+    Args:
+        pool: Poses to draw from.
+        size: Views per step.
+        seed: Seed of the random generator.
+        device: Device of the tensors.
+    """
+
+    def __init__(self, pool: PosePool, size: int, seed: int, device: str) -> None:
+        self._pool, self._size, self._seed, self._device = pool, size, seed, device
+        self._number = -1
+        self._chunk: dict[str, Tensor] = {}
+
+    def at(self, step: int) -> dict[str, Tensor]:
+        """Returns the fields of `SimulatedViews` for a step."""
+        number, step_in_chunk = divmod(step, CHUNK_STEPS * REUSE)
+        if number != self._number:
+            views = SimulatedViewSampler(self._pool, [self._seed, number]).sample(self._size * CHUNK_STEPS)
+            self._chunk = {name: torch.from_numpy(value).to(self._device) for name, value in asdict(views).items()}
+            self._number = number
+        epoch, part = divmod(step_in_chunk, CHUNK_STEPS)
+        order = np.random.default_rng([self._seed, number, epoch]).permutation(self._size * CHUNK_STEPS)
+        rows = torch.from_numpy(order[part * self._size : (part + 1) * self._size]).to(self._device)
+        return {name: value[rows] for name, value in self._chunk.items()}

@@ -30,12 +30,12 @@ def test_actions_take_turns() -> None:
 
 def test_everybody_is_seen_and_some_joints_are_unsure() -> None:
     batch = batch_of(16, 3, "cpu")
-    assert batch.flat.shape[:2] == (16, 3)
+    assert batch.pose_2d.shape[:2] == (16, 3)
     assert (batch.confidence > 0).any(-1).all()
-    unsure = (batch.confidence[..., list(LIMBS)] < heatmap_voting.SURE).float().mean()
+    unsure = (batch.confidence[..., list(LIMBS)] < heatmap_voting.MIN_CONFIDENCE).float().mean()
     assert 0.1 < unsure < 0.6
     given = for_loops(batch)
-    assert given.flat.shape[0] == 48
+    assert given.pose_2d.shape[0] == 48
     assert len(set(given.subject.tolist())) == RIGS
 
 
@@ -44,17 +44,17 @@ def test_lifts_follow_what_is_seen_and_refinement_helps() -> None:
     given = lifts(batch)
     picture = (given.canonical @ given.rotation.transpose(-1, -2))[..., :2]
     seen = batch.confidence > 0
-    torch.testing.assert_close(picture[seen], batch.flat[seen], atol=1e-5, rtol=0)
-    unsure = batch.confidence < heatmap_voting.SURE
+    torch.testing.assert_close(picture[seen], batch.pose_2d[seen], atol=1e-5, rtol=0)
+    unsure = batch.confidence < heatmap_voting.MIN_CONFIDENCE
     unsure[..., [j for j in range(17) if j not in LIMBS]] = False
-    refined = heatmap_voting.corrected(given.flat, given.confidence, given.rotation, given.canonical)
+    refined = heatmap_voting.corrected(given.pose_2d, given.confidence, given.rotation, given.canonical)
 
-    def off(flat: torch.Tensor) -> float:
-        return float(torch.linalg.vector_norm(flat - batch.shape[..., :2], dim=-1)[unsure].mean())
+    def off(pose_2d: torch.Tensor) -> float:
+        return float(torch.linalg.vector_norm(pose_2d - batch.true_pose[..., :2], dim=-1)[unsure].mean())
 
-    assert off(refined) < 0.7 * off(given.flat)
+    assert off(refined) < 0.7 * off(given.pose_2d)
     fused = fuse(views_of(given), torch.full((16, 4), 0.1))
-    assert off(fused.refined) < 0.9 * off(given.flat)
+    assert off(fused.refined) < 0.9 * off(given.pose_2d)
 
 
 def test_all_ways_of_refining_keep_the_shape() -> None:
@@ -62,7 +62,7 @@ def test_all_ways_of_refining_keep_the_shape() -> None:
     for refine in refinements(given, compiled=False).values():
         refined = refine()
         assert isinstance(refined, torch.Tensor)
-        assert refined.shape == given.flat.shape
+        assert refined.shape == given.pose_2d.shape
         assert refined.isfinite().all()
 
 

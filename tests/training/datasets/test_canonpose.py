@@ -56,7 +56,7 @@ def write(path: Path, data: Any) -> None:
 def test_flat_rows_are_subjects_views_and_our_joints(tmp_path: Path) -> None:
     write(tmp_path / "h36m_detections.pickle", flat_file())
     takes = load("human36m", tmp_path, "train")
-    assert [(take.name, take.subject, take.instants) for take in takes] == [
+    assert [(take.name, take.subject, take.frames) for take in takes] == [
         ("human36m S5", "S5", 3),
         ("human36m S6", "S6", 1),
     ]
@@ -74,7 +74,7 @@ def test_flat_rows_are_subjects_views_and_our_joints(tmp_path: Path) -> None:
     assert five.size_px.tolist() == [[1000, 1002], [1000, 1000], [1000, 1000], [1000, 1002]]
     assert five.focal_px == pytest.approx([901.8, 900, 900, 901.8])
     assert not five.moving
-    assert five.rotation is None
+    assert five.camera_from_rig is None
     assert [take.subject for take in load("human36m", tmp_path, "test")] == ["S9", "S11"]
     assert [take.subject for take in load("human36m", tmp_path, "morphing")] == ["S1"]
 
@@ -117,8 +117,8 @@ def test_the_file_of_the_split_is_taken(tmp_path: Path) -> None:
     data = deep_file()
     write(tmp_path / "h36m_train.pickle", data)
     write(tmp_path / "h36m_test.pickle", data | {"subjects": [11] * 8})
-    assert [take.instants for take in load("human36m", tmp_path, "train")] == [3, 1]
-    assert [take.instants for take in load("human36m", tmp_path, "test")] == [8]
+    assert [take.frames for take in load("human36m", tmp_path, "train")] == [3, 1]
+    assert [take.frames for take in load("human36m", tmp_path, "test")] == [8]
 
 
 def test_mpi_inf_3dhp_in_this_layout_has_the_left_arm_first(tmp_path: Path) -> None:

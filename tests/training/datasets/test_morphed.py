@@ -49,14 +49,14 @@ def test_what_one_subject_teaches_moves_the_joints_of_all_others(tmp_path: Path,
     write(tmp_path / "alphapose.pickle", detections())
     lines: list[str] = []
     told: list[float] = []
-    takes = morphed("human36m", tmp_path, split, say=lines.append, tell=told.append, config=QUICK)
-    assert lines == ["human36m: the 2D truth of S1 teaches where joints belong (skeleton morphing)."]
+    takes = morphed("human36m", tmp_path, split, log=lines.append, on_progress=told.append, config=QUICK)
+    assert lines == ["human36m: skeleton morphing is trained on the 2D ground truth of S1."]
     assert told == pytest.approx([(i + 1) / QUICK.epochs for i in range(QUICK.epochs)])
     before = load("human36m", tmp_path, split)
     assert head_off_px(before) == pytest.approx(HEAD_PX, rel=1e-3)
     assert head_off_px(takes) < 0.4 * HEAD_PX
     assert [take.name for take in takes] == [take.name for take in before]
-    again = morphed("human36m", tmp_path, split, say=lines.append, config=QUICK)
+    again = morphed("human36m", tmp_path, split, log=lines.append, config=QUICK)
     np.testing.assert_array_equal(again[0].xy_px, takes[0].xy_px)
 
 
@@ -67,20 +67,20 @@ def without(key: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (flat_file(), "there is no 2D truth of S1 that differs from them"),
-        (without("p2d_gt"), "there is no 2D truth of S1 that differs from them"),
-        (without("p3d_gt"), "skeleton morphing would learn from the 2D truth of S1, which is not there"),
+        (flat_file(), "those of S1 are the 2D ground truth itself"),
+        (without("p2d_gt"), "those of S1 are the 2D ground truth itself"),
+        (without("p3d_gt"), "the 2D ground truth of S1 is missing"),
         (
             {**detections(), "subjects": np.repeat([5, 5, 9], COUNT)},
-            "skeleton morphing would learn from S1, who is not there",
+            "S1 is missing",
         ),
     ],
 )
 def test_what_cannot_be_morphed_stays_and_why_is_said(tmp_path: Path, data: dict[str, Any], reason: str) -> None:
     write(tmp_path / "alphapose.pickle", data)
     lines: list[str] = []
-    takes = morphed("human36m", tmp_path, "test", say=lines.append)
-    assert lines == [f"human36m: 2D poses are used as they are; {reason}."]
+    takes = morphed("human36m", tmp_path, "test", log=lines.append)
+    assert lines == [f"human36m: 2D poses are not morphed: {reason}."]
     for take, plain in zip(takes, load("human36m", tmp_path, "test"), strict=True):
         np.testing.assert_array_equal(take.xy_px, plain.xy_px)
 
@@ -90,12 +90,12 @@ def test_a_protocol_without_morphing_subjects_needs_none(tmp_path: Path) -> None
     cameras = {f"cam_0{v}": as_file(shot.xy_px[:, v], PAPER_16, 16).reshape(5, 32) for v in range(6)}
     write(tmp_path / "ski.pickle", {"subjects": [103] * 5, "poses_2d_pred": cameras})
     lines: list[str] = []
-    takes = morphed("skipose", tmp_path, "train", say=lines.append)
-    assert lines == ["skipose: 2D poses are used as they are; no skeleton morphing belongs to its protocol."]
+    takes = morphed("skipose", tmp_path, "train", log=lines.append)
+    assert lines == ["skipose: 2D poses are not morphed: its protocol has none."]
     np.testing.assert_array_equal(takes[0].xy_px, load_single(tmp_path / "ski.pickle", SKIPOSE, "train")[0].xy_px)
 
 
 def test_a_damaged_file_is_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "alphapose.pickle").write_bytes(b"damaged")
     with pytest.raises(UsageError, match=r"alphapose\.pickle"):
-        morphed("human36m", tmp_path, "test", say=pytest.fail)
+        morphed("human36m", tmp_path, "test", log=pytest.fail)

@@ -90,8 +90,8 @@ def test_defaults_are_those_of_the_paper() -> None:
 
 
 def test_without_labels_nothing_can_be_learned() -> None:
-    with pytest.raises(UsageError, match="Nobody's 2D truth is known"):
+    with pytest.raises(UsageError, match="There is no 2D ground truth"):
         train_morphing([replace(detected(), truth=None)], QUICK)
     unseen = replace(detected(), score=np.zeros((50, 4, J), np.float32))
-    with pytest.raises(UsageError, match="learns from a subject with 2D labels"):
+    with pytest.raises(UsageError, match="needs a subject with 2D labels"):
         train_morphing([unseen], QUICK)

@@ -54,7 +54,7 @@ def test_training_takes_four_cameras_and_every_fifth_frame(tmp_path: Path) -> No
     write_train(tmp_path / "mpi_inf_3dhp")
     write_train(tmp_path / "mpi_inf_3dhp", "S1")
     (take,) = load("mpi-inf-3dhp", tmp_path, "train")
-    assert (take.name, take.subject, take.instants, take.views) == ("mpi-inf-3dhp S2", "S2", 5, 4)
+    assert (take.name, take.subject, take.frames, take.views) == ("mpi-inf-3dhp S2", "S2", 5, 4)
     np.testing.assert_allclose(take.xy_px, SHOT.xy_px[::5, CHOSEN], rtol=1e-5)
     assert take.truth is not None
     np.testing.assert_allclose(take.truth.joints, SHOT.local[::5, CHOSEN], atol=1e-5)
@@ -69,7 +69,7 @@ def test_the_test_takes_valid_frames_and_the_common_skeleton(tmp_path: Path) -> 
     write_test(tmp_path, "TS1")
     one, five = load("mpi-inf-3dhp", tmp_path, "test")
     valid = np.arange(22) % 3 > 0
-    assert (one.subject, five.subject, five.views, five.instants) == ("TS1", "TS5", 1, valid.sum())
+    assert (one.subject, five.subject, five.views, five.frames) == ("TS1", "TS5", 1, valid.sum())
     assert five.truth is not None
     np.testing.assert_allclose(five.xy_px, SHOT.xy_px[valid, :1], rtol=1e-5)
     np.testing.assert_allclose(five.truth.joints, 0.95 * SHOT.local[valid, :1], atol=1e-5)

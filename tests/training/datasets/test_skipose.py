@@ -42,7 +42,7 @@ def write(folder: Path, content: dict[str, Any], split: str = "train") -> None:
 def test_rows_of_one_instant_become_views(tmp_path: Path) -> None:
     write(tmp_path / "Ski-PosePTZ-CameraDataset-png", rows())
     first, second = load("skipose", tmp_path, "train")
-    assert [(take.name, take.subject, take.instants, take.views) for take in (first, second)] == [
+    assert [(take.name, take.subject, take.frames, take.views) for take in (first, second)] == [
         ("skipose 103", "S2", 1, 6),
         ("skipose 110", "S2", 3, 6),
     ]
@@ -71,7 +71,7 @@ def test_clean_is_what_the_list_says(tmp_path: Path) -> None:
     write(tmp_path, rows())
     (tmp_path / "train" / "clean.txt").write_text("110 10\n110 30\n")
     (take,) = load("skipose-clean", tmp_path, "train")
-    assert (take.name, take.instants) == ("skipose 110", 2)
+    assert (take.name, take.frames) == ("skipose 110", 2)
     np.testing.assert_allclose(take.xy_px, SHOT.xy_px[[1, 3]], rtol=1e-5)
 
 

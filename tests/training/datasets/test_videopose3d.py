@@ -48,7 +48,7 @@ def write(folder: Path, shots: dict[tuple[str, str], Shot], *, detector: str = "
 def test_actions_become_takes_with_the_truth_in_the_axes_of_each_camera(tmp_path: Path) -> None:
     write(tmp_path, SHOTS)
     takes = load("human36m", tmp_path, "train")
-    assert [(take.name, take.subject, take.instants) for take in takes] == [
+    assert [(take.name, take.subject, take.frames) for take in takes] == [
         ("S5 Walking", "S5", 12),
         ("S5 Walking 1", "S5", 16),
     ]
@@ -59,7 +59,7 @@ def test_actions_become_takes_with_the_truth_in_the_axes_of_each_camera(tmp_path
         np.testing.assert_allclose(take.truth.joints, shot.local[::5], atol=0.01)
         assert take.score.min() == 1
         assert take.size_px[0].tolist() == [1000, 1002]
-    assert [(take.name, take.instants) for take in load("human36m", tmp_path, "test")] == [("S9 Waiting", 3)]
+    assert [(take.name, take.frames) for take in load("human36m", tmp_path, "test")] == [("S9 Waiting", 3)]
     with pytest.raises(UsageError, match="nobody of 'morphing'"):
         load("human36m", tmp_path, "morphing")
 
@@ -78,7 +78,7 @@ def test_without_both_labels_there_is_no_truth(tmp_path: Path, name: str) -> Non
     (tmp_path / name).unlink()
     take = load("human36m", tmp_path, "train")[0]
     assert take.truth is None
-    assert take.instants == 14  # 67 frames of the video
+    assert take.frames == 14  # 67 frames of the video
 
 
 def test_a_missing_camera_has_score_0_and_leaves_the_others_known(tmp_path: Path) -> None:

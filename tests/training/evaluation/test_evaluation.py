@@ -12,7 +12,7 @@ from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.simulation.takes import project
 from pose_rig.skeleton import INDEX, J
-from pose_rig.training.evaluation.evaluation import Evaluation, lift, measure, refine
+from pose_rig.training.evaluation.evaluation import Evaluation, evaluate, lift, refine
 from pose_rig.training.evaluation.scores import Jdr, Scores
 from pose_rig.training.footage.dataset import lifter_input
 from pose_rig.training.footage.footage import Footage, GroundTruth
@@ -85,7 +85,7 @@ def test_a_lifter_of_pictures_is_given_pictures() -> None:
     seen = lifter_input(take, "image")
     with torch.no_grad():
         canonical, rotation, _ = lifter(
-            torch.tensor(seen.flat.reshape(-1, J, 2), dtype=torch.float32),
+            torch.tensor(seen.pose_2d.reshape(-1, J, 2), dtype=torch.float32),
             torch.tensor(seen.confidence.reshape(-1, J), dtype=torch.float32),
         )
     expected = (canonical @ rotation.transpose(1, 2)).numpy().reshape(10, 2, J, 3)
@@ -99,7 +99,7 @@ def test_where_nobody_is_seen_there_is_no_pose(shipped: Lifter) -> None:
     for poses in (lifted, refined):
         assert np.isnan(poses[2, 1]).all()
         assert np.isfinite(np.delete(poses.reshape(-1, poses[0, 0].size), 2 * VIEWS + 1, axis=0)).all()
-    assert measure("w", shipped, "d", [take]).scores.count == 10 * VIEWS - 1
+    assert evaluate("w", shipped, "d", [take]).scores.count == 10 * VIEWS - 1
 
 
 def test_all_views_together_find_a_lost_wrist(shipped: Lifter) -> None:
@@ -121,7 +121,7 @@ def test_what_an_untrained_lifter_makes_nothing_of_stays_as_detected(frame: str)
 
 def test_takes_of_different_rigs_are_measured_together(shipped: Lifter) -> None:
     one, two = footage(2, noise=0.01), footage(3, noise=0.01)
-    both, alone = measure("w", shipped, "d", [one, two]), [measure("w", shipped, "d", [take]) for take in (one, two)]
+    both, alone = evaluate("w", shipped, "d", [one, two]), [evaluate("w", shipped, "d", [take]) for take in (one, two)]
     assert (both.weights, both.dataset) == ("w", "d")
     assert both.scores.count == rates(both)[0].count == 10 * 2 + 10 * 3
     weighted = (20 * alone[0].scores.n_mpjpe_mm + 30 * alone[1].scores.n_mpjpe_mm) / 50
@@ -133,21 +133,21 @@ def test_what_saw_the_truth_has_no_detection_rates(shipped: Lifter) -> None:
     take = footage()
     exact = replace(take, xy_px=truth(take).xy_px.copy())
     exact.score[0] = 0.0
-    found = measure("w", shipped, "d", [exact])
+    found = evaluate("w", shipped, "d", [exact])
     assert (found.detected, found.refined) == (None, None)
     exact.xy_px[5, 1, 3] += 1.0
-    assert measure("w", shipped, "d", [exact]).detected is not None
+    assert evaluate("w", shipped, "d", [exact]).detected is not None
 
 
 def test_one_camera_alone_is_measured(shipped: Lifter) -> None:
-    alone = measure("w", shipped, "d", [footage(1, noise=0.005)])
+    alone = evaluate("w", shipped, "d", [footage(1, noise=0.005)])
     assert alone.scores.count == 10
     assert np.isfinite([alone.scores.pmpjpe_mm, *rates(alone)[1].rates]).all()
     assert rates(alone)[1].hip > 90
 
 
 def test_without_truth_nothing_is_measured(shipped: Lifter) -> None:
-    with pytest.raises(UsageError, match=r"The true poses of walk are not known\. Evaluate on takes that come"):
-        measure("w", shipped, "d", [replace(footage(), truth=None)])
-    with pytest.raises(UsageError, match=r"There is no footage in nowhere\."):
-        measure("w", shipped, "nowhere", [])
+    with pytest.raises(UsageError, match=r"walk has no ground truth\. Evaluate on takes with true poses"):
+        evaluate("w", shipped, "d", [replace(footage(), truth=None)])
+    with pytest.raises(UsageError, match=r"nowhere has no footage\."):
+        evaluate("w", shipped, "nowhere", [])

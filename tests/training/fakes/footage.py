@@ -14,7 +14,7 @@ from pose_rig.simulation.cameras import Cameras
 from pose_rig.simulation.motion import Clip
 from pose_rig.training.footage import simulated
 from pose_rig.training.footage.dataset import PoseDataset
-from pose_rig.training.footage.footage import Footage, Frame, GroundTruth
+from pose_rig.training.footage.footage import Footage, GroundTruth, InputFrame
 from tests.fusion.fakes import FPS, film, ring, standing, walk
 
 FLIP = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)  # of depth: nobody sees it
@@ -27,14 +27,16 @@ class Exact:
 
     pose: Tensor
     rotation: Tensor
-    flat: Tensor
+    pose_2d: Tensor
     confidence: Tensor
-    norm: Tensor
+    inverse_depth: Tensor
 
     @property
     def mirrored(self) -> "Exact":
         """The other poses that look the same: P R X = P (F R F)(F X)."""
-        return Exact(self.pose * FLIP, FLIP[:, None] * self.rotation * FLIP, self.flat, self.confidence, self.norm)
+        return Exact(
+            self.pose * FLIP, FLIP[:, None] * self.rotation * FLIP, self.pose_2d, self.confidence, self.inverse_depth
+        )
 
 
 def bodies(rng: np.random.Generator, count: int) -> Floats:
@@ -43,39 +45,39 @@ def bodies(rng: np.random.Generator, count: int) -> Floats:
     return np.asarray(out - out[:, :1])
 
 
-def exact(seed: int = 0, instants: int = 6, views: int = 4, norm: float = 0.0) -> Exact:
+def exact(seed: int = 0, instants: int = 6, views: int = 4, inverse_depth: float = 0.0) -> Exact:
     """Poses seen without noise, norm 1 in every picture; ``norm`` > 0: with the first-order perspective of that."""
     rng = np.random.default_rng(seed)
     body = bodies(rng, instants)[:, None] * rng.uniform(0.5, 2.0, (instants, views, 1, 1))
     rotation = rotation_from_vector(rng.normal(0, 1.0, (instants, views, 3)))
     there = np.einsum("bvij,bvkj->bvki", rotation, body)
-    flat = there[..., :2] / np.linalg.norm(there[..., :2], axis=(-2, -1), keepdims=True)
-    if norm:
-        flat = perspective(there, norm)
-    confidence, k = np.full(flat.shape[:-1], SEEN), np.full((instants, views), norm)
-    return Exact(*(torch.from_numpy(value) for value in (body, rotation, flat, confidence, k)))
+    pose_2d = there[..., :2] / np.linalg.norm(there[..., :2], axis=(-2, -1), keepdims=True)
+    if inverse_depth:
+        pose_2d = perspective(there, inverse_depth)
+    confidence, k = np.full(pose_2d.shape[:-1], SEEN), np.full((instants, views), inverse_depth)
+    return Exact(*(torch.from_numpy(value) for value in (body, rotation, pose_2d, confidence, k)))
 
 
-def perspective(there: Floats, norm: float) -> Floats:
+def perspective(there: Floats, inverse_depth: float) -> Floats:
     """(...,J,2), norm 1: poses (...,J,3) in their views, nearer joints further apart."""
     there = there / np.linalg.norm(there[..., :2], axis=(-2, -1), keepdims=True)
-    picture = there[..., :2] / (1 + norm * there[..., 2:])
+    picture = there[..., :2] / (1 + inverse_depth * there[..., 2:])
     return np.asarray(picture / np.linalg.norm(picture, axis=(-2, -1), keepdims=True))
 
 
 def wrong(scene: Exact, seed: int = 9) -> Exact:
     """The same 2D and confidences, lifted anyhow: somebody else in every view."""
-    lead = scene.flat.shape[:2]
+    lead = scene.pose_2d.shape[:2]
     other = exact(seed, lead.numel(), 1)
     pose, rotation = (value.reshape(*lead, *value.shape[2:]) for value in (other.pose, other.rotation))
-    return Exact(pose, rotation, scene.flat, scene.confidence, scene.norm)
+    return Exact(pose, rotation, scene.pose_2d, scene.confidence, scene.inverse_depth)
 
 
 def blind(scene: Exact, view: int, joint: int | slice) -> Exact:
     """A view of the first instant does not see a joint, or anything."""
-    flat, confidence = scene.flat.clone(), scene.confidence.clone()
-    flat[0, view, joint], confidence[0, view, joint] = 0.0, 0.0
-    return Exact(scene.pose, scene.rotation, flat, confidence, scene.norm)
+    pose_2d, confidence = scene.pose_2d.clone(), scene.confidence.clone()
+    pose_2d[0, view, joint], confidence[0, view, joint] = 0.0, 0.0
+    return Exact(scene.pose, scene.rotation, pose_2d, confidence, scene.inverse_depth)
 
 
 def walking(
@@ -111,9 +113,9 @@ def takes(count: int = 6, views: int = 3, seed: int = 0) -> tuple[Footage, ...]:
     return tuple(simulated.footage(clips(), count, views, 2.0, seed))
 
 
-def banks(footage: Sequence[Footage], frame: Frame) -> tuple[PoseDataset, PoseDataset]:
+def banks(footage: Sequence[Footage], frame: InputFrame) -> tuple[PoseDataset, PoseDataset]:
     """Instants to learn from, and every fifth, held back."""
-    held = [np.arange(one.instants) % 5 == 4 for one in footage]
+    held = [np.arange(one.frames) % 5 == 4 for one in footage]
     learned = [one.at(~some) for one, some in zip(footage, held, strict=True)]
     return PoseDataset(learned, frame), PoseDataset(
         [one.at(some) for one, some in zip(footage, held, strict=True)], frame

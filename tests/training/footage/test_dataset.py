@@ -8,14 +8,14 @@ from torch import Tensor
 from pose_rig.errors import UsageError
 from pose_rig.geometry import rectify
 from pose_rig.skeleton import INDEX, MIRROR, J
-from pose_rig.training import terms
+from pose_rig.training import losses
 from pose_rig.training.footage.dataset import TENSORS, Batch, PoseDataset, lifter_input, mirror
-from pose_rig.training.footage.footage import Footage, Frame
+from pose_rig.training.footage.footage import Footage, InputFrame
 from tests.fusion.fakes import ring
 from tests.training.fakes.footage import takes, walking
 from tests.training.fakes.lifters import true_lifts, true_rig
 
-FRAMES: tuple[Frame, ...] = ("image", "ray")
+FRAMES: tuple[InputFrame, ...] = ("image", "ray")
 
 
 def same(a: Batch, b: Batch) -> bool:
@@ -30,7 +30,7 @@ def unseen(footage: Footage, where: tuple[object, ...]) -> Footage:
 
 def numbered(footage: Footage, number: int) -> Footage:
     """Confidences that tell the take (tenths) and the instant (thousandths)."""
-    instant = np.arange(footage.instants, dtype=np.float32)[:, None, None]
+    instant = np.arange(footage.frames, dtype=np.float32)[:, None, None]
     score = np.broadcast_to(0.1 * number + 0.001 * instant, footage.score.shape)
     return replace(footage, score=score.astype(np.float32))
 
@@ -39,9 +39,9 @@ def test_the_ray_frame_is_that_of_the_rig() -> None:
     one = walking(noise=0.01)
     seen = lifter_input(one, "ray")
     xy, score, focal, size = (x.astype(float) for x in (one.xy_px, one.score, one.focal_px, one.size_px))
-    flat, norm, turn = rectify(xy, score, np.tile(focal, (one.instants, 1)), np.tile(size, (one.instants, 1, 1)))
-    assert np.allclose(seen.flat, flat)
-    assert np.allclose(seen.norm, norm)
+    flat, norm, turn = rectify(xy, score, np.tile(focal, (one.frames, 1)), np.tile(size, (one.frames, 1, 1)))
+    assert np.allclose(seen.pose_2d, flat)
+    assert np.allclose(seen.inverse_depth, norm)
     assert np.allclose(seen.view_from_camera, turn)
 
 
@@ -49,30 +49,30 @@ def test_the_image_frame_is_the_picture_centred_and_of_norm_one() -> None:
     one = walking(noise=0.01)
     seen = lifter_input(one, "image")
     xy = one.xy_px.astype(float) - one.xy_px[:, :, :1]
-    assert np.allclose(seen.flat, xy / np.linalg.norm(xy, axis=(-2, -1), keepdims=True))
-    assert (seen.norm == 0).all()
+    assert np.allclose(seen.pose_2d, xy / np.linalg.norm(xy, axis=(-2, -1), keepdims=True))
+    assert (seen.inverse_depth == 0).all()
     assert (seen.view_from_camera == np.eye(3)).all()
     assert np.allclose(seen.confidence, one.score)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_joints_that_were_not_seen_are_zero_and_do_not_count_for_the_size(frame: Frame) -> None:
+def test_joints_that_were_not_seen_are_zero_and_do_not_count_for_the_size(frame: InputFrame) -> None:
     one = walking()
     joint = INDEX["l_wrist"]
     hidden = unseen(one, (slice(None), 0, joint))
     hidden.xy_px[:, 0, joint] = 1e6
     seen, whole = lifter_input(hidden, frame), lifter_input(walking(), frame)
-    assert (seen.flat[:, 0, joint] == 0).all()
+    assert (seen.pose_2d[:, 0, joint] == 0).all()
     assert (seen.confidence[:, 0, joint] == 0).all()
     kept = [i for i in range(1, J) if i != joint]
-    others = seen.flat[:, 0, kept] / whole.flat[:, 0, kept]
+    others = seen.pose_2d[:, 0, kept] / whole.pose_2d[:, 0, kept]
     assert np.allclose(others, others[:, :1, :1], rtol=1e-4)
-    assert np.allclose(np.sqrt((seen.flat[:, 0] ** 2).sum((-1, -2)) * J / (J - 1)), 1)
-    assert np.array_equal(seen.flat[:, 1:], whole.flat[:, 1:])
+    assert np.allclose(np.sqrt((seen.pose_2d[:, 0] ** 2).sum((-1, -2)) * J / (J - 1)), 1)
+    assert np.array_equal(seen.pose_2d[:, 1:], whole.pose_2d[:, 1:])
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_a_pose_that_cannot_be_centred_was_not_seen(frame: Frame) -> None:
+def test_a_pose_that_cannot_be_centred_was_not_seen(frame: InputFrame) -> None:
     one = unseen(walking(), (3, 1, INDEX["thorax"]))
     seen = lifter_input(one, frame)
     assert (seen.confidence[3, 1] == 0).all()
@@ -81,12 +81,13 @@ def test_a_pose_that_cannot_be_centred_was_not_seen(frame: Frame) -> None:
 
 def test_rigs_lie_side_by_side_in_a_batch() -> None:
     footage = [numbered(walking(1.0), 3), numbered(walking(2.0), 6)]
-    batch = PoseDataset(footage, "image").draw(7, 5, np.random.default_rng(0))
+    batch = PoseDataset(footage, "image").sample(7, 5, np.random.default_rng(0))
     assert batch.per_rig == 5
     shapes = {name: tuple(getattr(batch, name).shape) for name in TENSORS}
     assert shapes == {
-        "flat": (35, 4, J, 2), "confidence": (35, 4, J), "norm": (35, 4), "view_from_camera": (35, 4, 3, 3),
-        "moving": (35,), "rotation": (35, 4, 3, 3), "known": (35,), "shape": (35, 4, J, 3), "scored": (35, 4),
+        "pose_2d": (35, 4, J, 2), "confidence": (35, 4, J), "inverse_depth": (35, 4), "view_from_camera": (35, 4, 3, 3),
+        "moving": (35,), "camera_from_rig": (35, 4, 3, 3), "has_rotation": (35,), "true_pose": (35, 4, J, 3),
+        "has_truth": (35, 4),
     }  # fmt: skip
     assert all(getattr(batch, name).dtype == torch.float32 for name in TENSORS)
     take = (batch.confidence[:, 0, 0] * 10).long().reshape(7, 5)
@@ -99,118 +100,128 @@ def test_rigs_lie_side_by_side_in_a_batch() -> None:
 def test_long_takes_are_drawn_more_often() -> None:
     bank = PoseDataset([numbered(walking(1.0), 3), numbered(walking(3.0), 6)], "image")
     assert (bank.lengths, len(bank)) == ([10, 30], 40)
-    confidence = bank.draw(2000, 1, np.random.default_rng(0)).confidence[:, 0, 0]
+    confidence = bank.sample(2000, 1, np.random.default_rng(0)).confidence[:, 0, 0]
     assert float((confidence > 0.5).float().mean()) == pytest.approx(0.75, abs=0.04)
 
 
 def test_all_chance_comes_from_the_generator() -> None:
     bank = PoseDataset(takes(), "ray")
-    one, again, other = (bank.draw(4, 4, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, again, other = (bank.sample(4, 4, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert same(one, again)
     assert not same(one, other)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_parts_are_everything_once_and_in_order(frame: Frame) -> None:
+def test_parts_are_everything_once_and_in_order(frame: InputFrame) -> None:
     bank = PoseDataset(takes(), frame)
-    parts = bank.parts(7)
-    assert [len(part.flat) for part in parts[:-1]] == [7] * (len(parts) - 1)
+    parts = bank.batches(7)
+    assert [len(part.pose_2d) for part in parts[:-1]] == [7] * (len(parts) - 1)
     for name in TENSORS:
         assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(bank.all, name))
 
 
 def test_views_of_unequal_count_are_padded_by_views_that_saw_nobody() -> None:
-    two, four = walking(views=2), replace(walking(), rotation=ring(4).rotation.astype(np.float32))
+    two, four = walking(views=2), replace(walking(), camera_from_rig=ring(4).rotation.astype(np.float32))
     bank = PoseDataset([two, four], "ray")
     batch = bank.all
-    first = slice(0, two.instants)
-    assert batch.flat.shape[1] == 4
+    first = slice(0, two.frames)
+    assert batch.pose_2d.shape[1] == 4
     assert (batch.confidence[first, 2:] == 0).all()
-    assert (batch.scored[first] == torch.tensor([1.0, 1.0, 0.0, 0.0])).all()
-    assert torch.equal(batch.view_from_camera[first, 2:], torch.eye(3).expand(two.instants, 2, 3, 3))
-    assert torch.equal(batch.rotation[0, 2:], torch.eye(3).expand(2, 3, 3))
-    assert batch.known.tolist() == [0.0] * two.instants + [1.0] * four.instants
-    assert torch.allclose(batch.rotation[-1], torch.from_numpy(ring(4).rotation).float())
+    assert (batch.has_truth[first] == torch.tensor([1.0, 1.0, 0.0, 0.0])).all()
+    assert torch.equal(batch.view_from_camera[first, 2:], torch.eye(3).expand(two.frames, 2, 3, 3))
+    assert torch.equal(batch.camera_from_rig[0, 2:], torch.eye(3).expand(2, 3, 3))
+    assert batch.has_rotation.tolist() == [0.0] * two.frames + [1.0] * four.frames
+    assert torch.allclose(batch.camera_from_rig[-1], torch.from_numpy(ring(4).rotation).float())
 
 
 def test_padding_is_never_counted() -> None:
     two, four = walking(views=2, noise=0.01), walking(seed=1)
-    alone, beside = PoseDataset([two], "ray").all, PoseDataset([two, four], "ray").parts(two.instants)[0]
+    alone, beside = PoseDataset([two], "ray").all, PoseDataset([two, four], "ray").batches(two.frames)[0]
     rng = torch.Generator().manual_seed(0)
-    pose = torch.randn(two.instants, 4, J, 3, generator=rng)
-    rotation = torch.linalg.qr(torch.randn(two.instants, 4, 3, 3, generator=rng))[0]
+    pose = torch.randn(two.frames, 4, J, 3, generator=rng)
+    rotation = torch.linalg.qr(torch.randn(two.frames, 4, 3, 3, generator=rng))[0]
 
-    def losses(batch: Batch) -> list[Tensor]:
-        views = batch.flat.shape[1]
+    def values(batch: Batch) -> list[Tensor]:
+        views = batch.pose_2d.shape[1]
         x, r = pose[:, :views], rotation[:, :views]
-        rep, view = terms.pairs(batch.flat, batch.confidence, batch.norm, terms.turned(r, x))
+        rep, view = losses.pairs(batch.pose_2d, batch.confidence, batch.inverse_depth, losses.in_all_views(r, x))
         shape = torch.einsum("bvij,bvkj->bvki", r, x)
         return [
-            rep, view / views, terms.consistency_3d(x, batch.confidence),
-            terms.lifts_agree(x, 0.5 * x + 1, batch.confidence), terms.bends(x, terms.present(batch.confidence)),
-            terms.supervised(shape, batch.shape, batch.scored),
+            rep, view / views, losses.consistency_3d(x, batch.confidence),
+            losses.lift_consistency(x, 0.5 * x + 1, batch.confidence),
+            losses.bending(x, losses.visible_views(batch.confidence)),
+            losses.supervised(shape, batch.true_pose, batch.has_truth),
         ]  # fmt: skip
 
-    for one, other in zip(losses(alone), losses(beside), strict=True):
+    for one, other in zip(values(alone), values(beside), strict=True):
         assert float(one) > 0.001
         assert torch.allclose(one, other, rtol=1e-5)
 
 
 def test_the_shape_is_the_truth_as_the_view_sees_it() -> None:
     batch = PoseDataset([walking()], "ray").all
-    picture = batch.shape[..., :2]
+    picture = batch.true_pose[..., :2]
     assert torch.allclose(picture.square().sum((-1, -2)).sqrt(), torch.ones(picture.shape[:2]), atol=1e-5)
-    assert (batch.shape[:, :, 0] == 0).all()
-    assert float((picture - batch.flat).square().sum(-1).sqrt().median()) < 0.02  # without perspective
+    assert (batch.true_pose[:, :, 0] == 0).all()
+    assert float((picture - batch.pose_2d).square().sum(-1).sqrt().median()) < 0.02  # without perspective
     lifts = true_lifts(batch, true_rig(walking()))
-    rep, view = terms.pairs(batch.flat, batch.confidence, batch.norm, terms.turned(lifts.rotation, lifts.pose))
+    rep, view = losses.pairs(
+        batch.pose_2d, batch.confidence, batch.inverse_depth, losses.in_all_views(lifts.view_from_canonical, lifts.pose)
+    )
     assert float(rep) < 0.01
     assert float(view) / 4 < 0.01
-    weak = terms.pairs(batch.flat, batch.confidence, 0 * batch.norm, terms.turned(lifts.rotation, lifts.pose))
+    weak = losses.pairs(
+        batch.pose_2d,
+        batch.confidence,
+        0 * batch.inverse_depth,
+        losses.in_all_views(lifts.view_from_canonical, lifts.pose),
+    )
     assert float(weak[0]) > 3 * float(rep)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_a_mirror_twice_shows_what_was_there(frame: Frame) -> None:
-    batch = PoseDataset(takes(), frame).draw(4, 3, np.random.default_rng(0), flips=False)
+def test_a_mirror_twice_shows_what_was_there(frame: InputFrame) -> None:
+    batch = PoseDataset(takes(), frame).sample(4, 3, np.random.default_rng(0), augment=False)
     some = torch.tensor([True, False, True, False])
     once = mirror(batch, some)
     assert same(mirror(once, some), batch)
     for rig in range(4):
         rows = slice(3 * rig, 3 * rig + 3)
-        assert torch.equal(once.flat[rows], batch.flat[rows]) is not bool(some[rig])
-    assert torch.equal(once.norm, batch.norm)
+        assert torch.equal(once.pose_2d[rows], batch.pose_2d[rows]) is not bool(some[rig])
+    assert torch.equal(once.inverse_depth, batch.inverse_depth)
 
 
 def test_a_mirror_shows_people_whom_the_same_cameras_could_have_seen() -> None:
-    plain = PoseDataset([replace(walking(), rotation=ring(4).rotation.astype(np.float32))], "ray")
-    batch = mirror(plain.draw(2, 6, np.random.default_rng(0), flips=False), torch.tensor([True, True]))
-    assert float((batch.shape[..., :2] - batch.flat).square().sum(-1).sqrt().median()) < 0.02
+    plain = PoseDataset([replace(walking(), camera_from_rig=ring(4).rotation.astype(np.float32))], "ray")
+    batch = mirror(plain.sample(2, 6, np.random.default_rng(0), augment=False), torch.tensor([True, True]))
+    assert float((batch.true_pose[..., :2] - batch.pose_2d).square().sum(-1).sqrt().median()) < 0.02
     assert torch.allclose(torch.linalg.det(batch.view_from_camera), torch.ones(12, 4), atol=1e-5)
-    rotation = batch.view_from_camera @ batch.rotation  # the mirrored rig, one mirrored room for all views
-    pose = torch.einsum("bvji,bvkj->bvki", rotation, batch.shape)
-    assert float(terms.consistency_3d(pose, batch.confidence)) < 1e-3  # all views see one person
-    rep, view = terms.pairs(batch.flat, batch.confidence, batch.norm, terms.turned(rotation, pose))
+    rotation = batch.view_from_camera @ batch.camera_from_rig  # the mirrored rig, one mirrored room for all views
+    pose = torch.einsum("bvji,bvkj->bvki", rotation, batch.true_pose)
+    assert float(losses.consistency_3d(pose, batch.confidence)) < 1e-3  # all views see one person
+    rep, view = losses.pairs(batch.pose_2d, batch.confidence, batch.inverse_depth, losses.in_all_views(rotation, pose))
     assert max(float(rep), float(view) / 4) < 0.01
-    assert float(terms.bends(pose, terms.present(batch.confidence))) < 0.002  # and that is no depth mirror image
-    assert float(terms.bends(pose * torch.tensor([1.0, 1.0, -1.0]), terms.present(batch.confidence))) > 0.01
+    assert (
+        float(losses.bending(pose, losses.visible_views(batch.confidence))) < 0.002
+    )  # and that is no depth mirror image
+    assert float(losses.bending(pose * torch.tensor([1.0, 1.0, -1.0]), losses.visible_views(batch.confidence))) > 0.01
 
 
 def test_a_mirror_exchanges_left_and_right() -> None:
     one = walking()
     one.score[..., INDEX["l_wrist"]] = 0.3
-    batch = PoseDataset([one], "image").draw(1, 2, np.random.default_rng(0), flips=False)
+    batch = PoseDataset([one], "image").sample(1, 2, np.random.default_rng(0), augment=False)
     seen = mirror(batch, torch.tensor([True]))
     left, right = INDEX["l_wrist"], MIRROR[INDEX["l_wrist"]]
     assert torch.allclose(seen.confidence[..., right], torch.tensor(0.3))
     assert torch.equal(seen.confidence[..., left], batch.confidence[..., right])
-    assert torch.equal(seen.flat[..., left, :], batch.flat[..., right, :] * torch.tensor([-1.0, 1.0]))
+    assert torch.equal(seen.pose_2d[..., left, :], batch.pose_2d[..., right, :] * torch.tensor([-1.0, 1.0]))
 
 
 def test_half_of_the_rigs_are_mirrored_all_instants_alike() -> None:
     bank = PoseDataset([walking(noise=0.01)], "image")
-    plain, flipped = (bank.draw(200, 2, np.random.default_rng(5), flips=flips) for flips in (False, True))
-    changed = (plain.flat != flipped.flat).any(-1).any(-1).any(-1).reshape(200, 2)
+    plain, flipped = (bank.sample(200, 2, np.random.default_rng(5), augment=flips) for flips in (False, True))
+    changed = (plain.pose_2d != flipped.pose_2d).any(-1).any(-1).any(-1).reshape(200, 2)
     assert (changed[:, 0] == changed[:, 1]).all()
     assert float(changed.float().mean()) == pytest.approx(0.5, abs=0.12)
 
@@ -221,14 +232,14 @@ def test_instants_that_fewer_than_two_views_saw_are_left_out() -> None:
     one = unseen(one, (5, 0))
     one = unseen(one, (7, slice(2, None)))
     bank = PoseDataset([one], "ray")
-    assert bank.lengths == [one.instants - 2]
+    assert bank.lengths == [one.frames - 2]
     alone = PoseDataset([unseen(walking(1.0, views=1), (4,))], "image")  # of one camera, what that one saw
     assert alone.lengths == [9]
 
 
 @pytest.mark.parametrize("footage", [[], [unseen(walking(1.0), (slice(None),))]])
 def test_nobody_to_learn_from_is_said(footage: list[Footage]) -> None:
-    text = r"Nobody is seen by two cameras at once\. Training needs a person before several cameras\."
+    text = r"In no frame is a person visible in two cameras\. Training needs a person in view of several"
     with pytest.raises(UsageError, match=text):
         PoseDataset(footage, "ray")
 

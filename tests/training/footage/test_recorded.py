@@ -63,8 +63,8 @@ def test_what_was_seen_comes_back_with_the_rig_that_was_learned(whole: tuple[Pat
     np.testing.assert_allclose(footage.score, 0.9, atol=0.01)
     assert footage.size_px.tolist() == [list(SIZE)] * VIEWS
     np.testing.assert_allclose(footage.focal_px, SCENE.cameras.focal_px, rtol=0.05)
-    assert footage.rotation is not None
-    assert relative_error_deg(footage.rotation.astype(float), SCENE.cameras.rotation).max() < 2
+    assert footage.camera_from_rig is not None
+    assert relative_error_deg(footage.camera_from_rig.astype(float), SCENE.cameras.rotation).max() < 2
     assert made.cameras is not None
     assert made.cameras.known.all()
     xy_px, _ = made.cameras.project(made.poses.astype(float))  # the poses lie where they were seen
@@ -81,8 +81,8 @@ def test_poses_are_those_of_the_product_to_the_last_bit(
     replay(engine, path, tmp_path / "poses.npz", exact=False, passes=2)
     with np.load(tmp_path / "poses.npz") as poses:
         assert poses["xyz_raw"][:, :J].tobytes() == made.poses.tobytes()
-        assert made.footage.rotation is not None
-        np.testing.assert_allclose(poses["R"], made.footage.rotation, atol=1e-6)
+        assert made.footage.camera_from_rig is not None
+        np.testing.assert_allclose(poses["R"], made.footage.camera_from_rig, atol=1e-6)
 
 
 def test_keypoints_from_elsewhere_do_as_well(
@@ -142,7 +142,7 @@ def test_of_fast_cameras_every_second_instant_is_kept(engine: Engine, tmp_path: 
         size_px=np.tile(np.array(SIZE), (2, 1)), focal_px=np.array([1100.0, np.nan]),
     )  # fmt: skip
     made = recorded(tmp_path / "fast.npz", engine)
-    assert made.footage.instants == len(made.poses) == 60
+    assert made.footage.frames == len(made.poses) == 60
     truth = landmarks("rig17").to_joints(scene.xy_px, scene.score)[0].swapaxes(0, 1)
     assert np.abs(made.footage.xy_px - truth[::2]).max() < ROUNDED_PX
     assert made.footage.focal_px[0] == pytest.approx(1100.0, rel=0.05)  # which the file says
@@ -153,7 +153,7 @@ def test_cameras_that_are_carried_share_nothing_between_instants(engine: Engine,
     path = session(tmp_path / "carried.mcap", camera=cameras)
     made = recorded(path, engine)
     assert made.footage.moving
-    assert made.footage.rotation is None
+    assert made.footage.camera_from_rig is None
     assert made.cameras is None
     assert np.abs(made.footage.xy_px - TRUTH_PX).max() < 1e-3
     assert made.footage.focal_px.tolist() == pytest.approx([0.9 * 1280] * VIEWS)
@@ -168,9 +168,9 @@ def test_a_camera_that_was_bumped_counts_where_it_stood_longest(engine: Engine, 
     assert (made.footage.score[:, [0, 2]] > 0).mean() > 0.95
     assert min(seen[:50].sum(), seen[50:].sum()) <= 2 < 15 <= seen.sum()  # one place, and nothing from the other
     assert made.cameras is not None
-    assert made.footage.rotation is not None
+    assert made.footage.camera_from_rig is not None
     assert made.cameras.known.all()
-    np.testing.assert_allclose(made.cameras.rotation, made.footage.rotation, atol=0.05)
+    np.testing.assert_allclose(made.cameras.rotation, made.footage.camera_from_rig, atol=0.05)
     xy_px, _ = made.cameras.project(made.poses.astype(float))  # where the rig now has it, it sees what was seen
     assert np.median(np.linalg.norm(xy_px - made.footage.xy_px, axis=-1)[seen, 1]) < 10
 

@@ -43,7 +43,7 @@ def test_takes_are_footage_of_the_asked_form(tmp_path: Path) -> None:
         assert take.xy_px.shape == (10, 3, J, 2)
         assert take.xy_px.dtype == take.score.dtype == np.float32
         assert not take.moving
-        assert take.rotation is None
+        assert take.camera_from_rig is None
         assert take.focal_px == pytest.approx(FOCAL_PER_LARGER_SIDE * take.size_px.max(-1))
 
 

@@ -185,7 +185,7 @@ def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Eval
     try:
         from pose_rig.lifting.checkpoint import load
         from pose_rig.lifting.engine import DEFAULT_WEIGHTS
-        from pose_rig.training.evaluation.evaluation import measure
+        from pose_rig.training.evaluation.evaluation import evaluate as evaluate_lifter
     except ModuleNotFoundError as error:
         raise missing("Measuring", str(error.name), "train") from error
     files = [(path.name, path) for path in weights] or [("shipped weights", DEFAULT_WEIGHTS)]
@@ -193,7 +193,7 @@ def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Eval
     for kind, footage, half_head_px in found:
         table = KINDS.get(kind, kind)
         for name, lifter in lifters:
-            yield measure(name if table == kind else f"{name}, {kind}", lifter, table, footage, half_head_px)
+            yield evaluate_lifter(name if table == kind else f"{name}, {kind}", lifter, table, footage, half_head_px)
 
 
 def _benchmarks(sets: Sequence[tuple[str, Path]], morphing: TrainProgress | None) -> Iterator[Found]:
@@ -208,7 +208,7 @@ def _benchmarks(sets: Sequence[tuple[str, Path]], morphing: TrainProgress | None
         if morphing is None:
             footage = load(kind, folder, "test")
         else:
-            footage = morphed(kind, folder, "test", say=morphing.say, tell=morphing.reading, device=device)
+            footage = morphed(kind, folder, "test", log=morphing.say, on_progress=morphing.reading, device=device)
         yield kind, footage, HALF_HEAD_PX if kind == "human36m" else None
 
 

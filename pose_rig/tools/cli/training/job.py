@@ -10,7 +10,7 @@ from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
 from pose_rig.tools.cli.training.request import Request
-from pose_rig.training.finetune import JOB
+from pose_rig.training.finetune import DEFAULT_JOB
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import Method
 from pose_rig.training.run_folder import RunFolder
@@ -86,7 +86,7 @@ def _job(request: Request, start: Lifter | None) -> TrainingJob:
         given["rigs"], given["per_rig"] = given.pop("batch")
     if start is not None:
         given.setdefault("width", start.config.width)
-    job = replace(JOB if request.sources.sessions else TrainingJob(), **given)
+    job = replace(DEFAULT_JOB if request.sources.sessions else TrainingJob(), **given)
     return replace(
         job, check=min(job.check, max(1, job.steps // LOOKS)), warm_up=min(job.warm_up, max(1, job.steps // WARM_UP))
     )

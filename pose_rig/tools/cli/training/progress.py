@@ -65,6 +65,6 @@ class TrainProgress:
 
 def facts(progress: "Progress", *, truth: bool) -> str:
     """Returns step, loss, the score of held-back instants and the time that is left, in one line."""
-    held = f"held back {progress.look.score(truth=truth):.4f}, " if progress.look is not None else ""
+    held = f"held back {progress.validation.score(supervised=truth):.4f}, " if progress.validation is not None else ""
     minutes, seconds = divmod(round(progress.left_s), 60)
     return f"step {progress.step} of {progress.steps}, loss {progress.loss:.4f}, {held}{minutes}:{seconds:02} left"

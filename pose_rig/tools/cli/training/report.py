@@ -14,17 +14,21 @@ def exam_table(before: FinetuneMetrics, after: FinetuneMetrics, held: int) -> Ta
     return _table(
         f"On {held} held-back instants, and on simulated people",
         [
-            ("error of a single view, mm", f"{before.pa_mm:.1f}", f"{after.pa_mm:.1f}"),
+            ("error of a single view, mm", f"{before.pa_mpjpe_mm:.1f}", f"{after.pa_mpjpe_mm:.1f}"),
             ("error seen from another camera", f"{before.reprojection:.4f}", f"{after.reprojection:.4f}"),
-            ("error on simulated people, mm", f"{before.simulated_mm:.1f}", f"{after.simulated_mm:.1f}"),
-            ("human, not mirrored (-1 to 1)", f"{before.handed:.2f}", f"{after.handed:.2f}"),
+            (
+                "error on simulated people, mm",
+                f"{before.simulated_pa_mpjpe_mm:.1f}",
+                f"{after.simulated_pa_mpjpe_mm:.1f}",
+            ),
+            ("human, not mirrored (-1 to 1)", f"{before.handedness:.2f}", f"{after.handedness:.2f}"),
         ],
     )
 
 
 def look_table(outcome: TrainingResult, held: int) -> Table:
     """Returns how a lifter did before its training and does now; against the truth where that is known."""
-    first, best = outcome.first, outcome.best
+    first, best = outcome.initial, outcome.best
     rows = [
         ("error seen from another camera", f"{first.reprojection:.4f}", f"{best.reprojection:.4f}"),
         ("bent the wrong way", f"{first.bent:.4f}", f"{best.bent:.4f}"),

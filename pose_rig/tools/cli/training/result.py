@@ -46,7 +46,7 @@ def adopt(request: Request, planned: Planned, trained: Trained, console: Console
     outcome, job = trained.outcome, planned.job
     if trained.refused:
         remedy = "train on more and livelier footage, or with a lower --rate"
-        if outcome.stopped == "interrupted":  # before the first look there is nothing to go on from
+        if outcome.stop_reason == "interrupted":  # before the first look there is nothing to go on from
             remedy = "begin it again" if outcome.step < job.check else "go on with --resume"
         raise PoseRigError(
             f"The new weights are not adopted: {trained.refused}.", f"Nothing was written to {request.out}; {remedy}."

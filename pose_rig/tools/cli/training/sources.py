@@ -10,11 +10,11 @@ from pose_rig.tools.cli.training.progress import TrainProgress
 from pose_rig.tools.cli.training.request import Sources
 from pose_rig.training.datasets.load import load
 from pose_rig.training.datasets.morphed import morphed
-from pose_rig.training.finetune import hold_back
 from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.simulated import footage
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import Method
+from pose_rig.training.pseudo_labels import split_footage
 
 SECONDS = 10.0  # of a simulated take
 AT_ONCE = 20  # takes simulated between two words about it
@@ -42,7 +42,7 @@ def read(sources: Sources, job: TrainingJob, progress: TrainProgress) -> Both:
     takes: list[Footage] = []
     for kind, folder in sources.datasets:
         if sources.morph:
-            takes += morphed(kind, folder, "train", say=progress.say, tell=progress.reading, device=job.device)
+            takes += morphed(kind, folder, "train", log=progress.say, on_progress=progress.reading, device=job.device)
         else:
             takes += load(kind, folder, "train")
     return held_back(takes)
@@ -56,11 +56,11 @@ def held_back(takes: Sequence[Footage]) -> Both:
     """
     if len(takes) >= EVERY:
         return [take for i, take in enumerate(takes) if i % EVERY != EVERY - 1], list(takes[EVERY - 1 :: EVERY])
-    pairs = [hold_back(take) for take in takes]
-    if not any(held.instants for _, held in pairs):
-        count = sum(take.instants for take in takes)
+    pairs = [split_footage(take) for take in takes]
+    if not any(held.frames for _, held in pairs):
+        count = sum(take.frames for take in takes)
         raise UsageError(f"{count} instants are too few to learn from.", "Give more of the dataset.")
-    return [learned for learned, _ in pairs], [held for _, held in pairs if held.instants]
+    return [learned for learned, _ in pairs], [held for _, held in pairs if held.frames]
 
 
 def _simulated(sources: Sources, recipe: Method, seed: int, say: Say) -> Both:

@@ -18,13 +18,14 @@ from pose_rig.tools.cli.training.report import exam_table, look_table
 from pose_rig.tools.cli.training.request import Request
 from pose_rig.tools.cli.training.result import Trained, adopt
 from pose_rig.tools.cli.training.sources import read
-from pose_rig.training.canonical_frame import settled
-from pose_rig.training.distributed import ProcessGroup, ranks
-from pose_rig.training.finetune import fine_tune, hold_back, taught
+from pose_rig.training.canonical_frame import with_canonical_frame
+from pose_rig.training.distributed import ProcessGroup, process_group
+from pose_rig.training.finetune import fine_tune
 from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.recorded import recordings
-from pose_rig.training.footage.rehearsal import Rehearsal
+from pose_rig.training.footage.simulated_views import Rehearsal
 from pose_rig.training.job import TrainingJob
+from pose_rig.training.pseudo_labels import pseudo_label, split_footage
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import train
 
@@ -32,7 +33,7 @@ LOCAL_RANK = "LOCAL_RANK"  # of a process of `torchrun` on this machine: which o
 
 STOPPED = {
     "done": "Done after {step} steps.",
-    "no longer better": "Ended after {step} steps: held-back instants got no better any more.",
+    "early stopping": "Ended after {step} steps: held-back instants got no better any more.",
     "interrupted": "Stopped after {step} steps; going on with the best weights so far.",
 }
 
@@ -47,19 +48,19 @@ def carry_out(request: Request, console: Console) -> None:
     planned = plan(request)
     if planned.job.device == "cuda" and LOCAL_RANK in os.environ:
         torch.cuda.set_device(int(os.environ[LOCAL_RANK]))
-    with ranks(planned.job.device) as own:
-        if planned.job.rigs % own.world:
+    with process_group(planned.job.device) as own:
+        if planned.job.rigs % own.world_size:
             raise UsageError(
-                f"{planned.job.rigs} rigs of a batch cannot be shared evenly by {own.world} processes.",
-                f"Use a --batch of {8 * own.world} or a multiple of it.",
+                f"{planned.job.rigs} rigs of a batch cannot be shared evenly by {own.world_size} processes.",
+                f"Use a --batch of {8 * own.world_size} or a multiple of it.",
             )
-        if not own.first:
+        if not own.is_main:
             console = Console(quiet=True)
         with TrainProgress(console, truth=planned.truth) as progress:
             learn = _fine_tuned if request.sources.sessions else _from_scratch
             trained = learn(request, planned, own, progress)
-            progress.say(STOPPED[trained.outcome.stopped].format(step=trained.outcome.step))
-        if own.first:
+            progress.say(STOPPED[trained.outcome.stop_reason].format(step=trained.outcome.step))
+        if own.is_main:
             console.print(trained.table)
             adopt(request, planned, trained, console)
 
@@ -70,8 +71,8 @@ def _fine_tuned(request: Request, planned: Planned, own: ProcessGroup, progress:
     sessions = recordings(paths, OrtEngine(provider="cpu"), progress.reading)
     held = 0
     for one in sessions:
-        held += hold_back(taught(one))[1].instants  # before anything is trained: what cannot teach is said so
-        progress.say(f"{one.footage.name}: {one.footage.instants} instants, {one.footage.views} views.")
+        held += split_footage(pseudo_label(one))[1].frames  # before anything is trained: what cannot teach is said so
+        progress.say(f"{one.footage.name}: {one.footage.frames} instants, {one.footage.views} views.")
     _announce(request, planned, progress, held)
     assert planned.start is not None  # noqa: S101 - sessions always have one
     with _folder(request, planned, own) as folder:
@@ -80,13 +81,13 @@ def _fine_tuned(request: Request, planned: Planned, own: ProcessGroup, progress:
             planned.start,
             job,
             folder,
-            ranks=own,
+            group=own,
             resume=request.resume,
-            tell=progress.training,
+            on_step=progress.training,
         )
     figures = {name: json.dumps(asdict(exam)) for name, exam in (("before", tuned.before), ("after", tuned.after))}
     table = exam_table(tuned.before, tuned.after, held)
-    return Trained(tuned.outcome.lifter, tuned.outcome, figures, table, tuned.refused)
+    return Trained(tuned.training.lifter, tuned.training, figures, table, tuned.rejection)
 
 
 def _from_scratch(request: Request, planned: Planned, own: ProcessGroup, progress: TrainProgress) -> Trained:
@@ -101,14 +102,14 @@ def _from_scratch(request: Request, planned: Planned, own: ProcessGroup, progres
     with _folder(request, planned, own) as folder:
         outcome = train(
             job, learned, held, folder,
-            start=planned.start, rehearsal=_rehearsal(request, job), ranks=own, resume=request.resume,
-            tell=progress.training,
+            start=planned.start, rehearsal=_rehearsal(request, job), group=own, resume=request.resume,
+            on_step=progress.training,
         )  # fmt: skip
-    better = outcome.best.score(truth=planned.truth) < outcome.first.score(truth=planned.truth)
-    figures = {name: json.dumps(asdict(one)) for name, one in (("before", outcome.first), ("after", outcome.best))}
+    better = outcome.best.score(supervised=planned.truth) < outcome.initial.score(supervised=planned.truth)
+    figures = {name: json.dumps(asdict(one)) for name, one in (("before", outcome.initial), ("after", outcome.best))}
     refused = "" if better else "held-back instants were not lifted better at any look"
     fresh = planned.start is None  # who starts from weights has their frame, and their people the right way round
-    lifter = settled(outcome.lifter, learned) if fresh else outcome.lifter
+    lifter = with_canonical_frame(outcome.lifter, learned) if fresh else outcome.lifter
     return Trained(lifter, outcome, figures, look_table(outcome, len(held)), refused)
 
 
@@ -123,8 +124,8 @@ def _rehearsal(request: Request, job: TrainingJob) -> Rehearsal | None:
 
 def _folder(request: Request, planned: Planned, own: ProcessGroup) -> RunFolder:
     """Returns the run's folder; the first process makes it, and the others wait for that."""
-    folder = RunFolder(request.run, planned.job, resume=request.resume) if own.first else None
-    own.wait(planned.job.device)
+    folder = RunFolder(request.run, planned.job, resume=request.resume) if own.is_main else None
+    own.barrier(planned.job.device)
     return folder or RunFolder(request.run, planned.job, resume=request.resume)
 
 

@@ -163,7 +163,7 @@ def test_detections_are_morphed_before_they_are_measured_unless_told_otherwise(t
     for option in ((), ("--no-morph",)):
         code, output = said("--dataset", f"human36m={tmp_path}", *option, "--json", tmp_path / "f.json", "--force")
         assert code == 0, output
-        assert ("human36m: the 2D truth of S1 teaches where joints belong" in output) == (not option)
+        assert ("human36m: skeleton morphing is trained on the 2D ground truth of S1" in output) == (not option)
         found.append(json.loads((tmp_path / "f.json").read_text("utf-8")))
     morphed, plain = found
     assert (morphed["morph"], plain["morph"]) == (True, False)

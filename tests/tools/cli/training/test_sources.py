@@ -16,10 +16,10 @@ def take(instants: int) -> Footage:
 
 def test_every_fifth_take_of_a_dataset_is_held_back_or_stretches_of_the_few_there_are() -> None:
     learned, held = held_back([take(i) for i in range(1, 13)])
-    assert [one.instants for one in held] == [5, 10]
-    assert [one.instants for one in learned] == [1, 2, 3, 4, 6, 7, 8, 9, 11, 12]
+    assert [one.frames for one in held] == [5, 10]
+    assert [one.frames for one in learned] == [1, 2, 3, 4, 6, 7, 8, 9, 11, 12]
     learned, held = held_back([take(150), take(300)])
-    assert [one.instants for one in learned] == [120, 240]
-    assert [one.instants for one in held] == [21, 45]
+    assert [one.frames for one in learned] == [120, 240]
+    assert [one.frames for one in held] == [21, 45]
     with pytest.raises(UsageError, match=r"^7 instants are too few to learn from\. Give more of the dataset\."):
         held_back([take(4), take(3)])

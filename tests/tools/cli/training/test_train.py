@@ -102,8 +102,8 @@ def test_a_session_makes_weights_that_a_rig_runs(material: Path, tmp_path: Path)
         "taught", steps=10, rigs=4, per_rig=8, rate=3e-4, rehearsal=512, average=0.99, check=2, warm_up=2, patience=5
     )
     before, after = (json.loads(told[key]) for key in ("before", "after"))
-    assert after["pa_mm"] < before["pa_mm"]
-    assert f"│ {before['pa_mm']:.1f} │ {after['pa_mm']:.1f} │" in output
+    assert after["pa_mpjpe_mm"] < before["pa_mpjpe_mm"]
+    assert f"│ {before['pa_mpjpe_mm']:.1f} │ {after['pa_mpjpe_mm']:.1f} │" in output
     assert sorted(path.name for path in (tmp_path / "my.run").iterdir() if "tfevents" not in path.name) == [
         "job.json", "lifter.pt", "log.csv", "state.pt",
     ]  # fmt: skip
@@ -122,7 +122,7 @@ def test_what_did_not_get_better_is_refused_and_nothing_is_written(material: Pat
     out = tmp_path / "my.weights"
     code, output = said("train", material / "walk.npz", "--steps", 4, "--batch", 8, "--rate", 0.9, "--out", out)
     assert code == 1
-    assert "Error: The new weights are not adopted: on held-back instants a single view errs by" in output
+    assert "Error: The new weights are not adopted: the single-view error on the validation set is" in output
     assert f"Nothing was written to {out}; train on more and livelier footage, or with a lower --rate." in output
     assert not out.exists()
 
@@ -130,8 +130,8 @@ def test_what_did_not_get_better_is_refused_and_nothing_is_written(material: Pat
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        ("noise", "Error: In session the cameras move, or the rig never learned where they stand. Fine-tune on"),
-        ("short", "Error: session is too short: the rig follows somebody at 30 instants"),
+        ("noise", "Error: In session the cameras move, or the rig could not be solved. Fine-tune on"),
+        ("short", "Error: session is too short: the person is tracked in 30 frames"),
     ],
 )
 def test_a_session_that_cannot_teach_ends_before_the_training(tmp_path: Path, kind: str, text: str) -> None:
@@ -220,7 +220,7 @@ def test_a_benchmark_is_morphed_where_its_protocol_asks_for_it_unless_told_other
         out = tmp_path / f"{told}.pt"
         code, output = said(*source, *option, "--steps", 20, "--batch", 8, "--out", out)
         assert code == 0, output
-        assert ("the 2D truth of S1 teaches where joints belong (skeleton morphing)." in output) == told
+        assert ("skeleton morphing is trained on the 2D ground truth of S1." in output) == told
         assert load(out)[1]["sources"] == f"human36m={tmp_path.name}{note}"
 
 
@@ -246,7 +246,7 @@ def test_ctrl_c_keeps_the_best_and_the_run_goes_on_from_there(material: Path, tm
     code, output = said(*source, "--out", out, "--run", run)
     assert (code, f"{out} exists already. Choose another name, or add --force" in output) == (2, True)
     code, output = said(*source, "--out", out, "--run", run, "--force")
-    assert (code, f"{run} holds a run already." in output) == (2, True)
+    assert (code, f"{run} has a run already." in output) == (2, True)
     code, output = said(*source, "--out", out, "--run", run, "--resume", "--steps", 500)
     assert (code, "A run that goes on keeps its settings. Leave --steps out, or --resume." in output) == (2, True)
     code, output = said(*source, "--out", out, "--run", run, "--resume")
@@ -284,9 +284,9 @@ def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> N
         (["kp.npz", "--weights", "gone.pt"], "There is no file gone.pt. Check the path: --weights takes a"),
         (["kp.npz", "--weights", "my.onnx", "--out", "my.onnx"], "would be written over what it starts from."),
         (["kp.npz", "--batch", "0"], "A batch of 0 makes no training."),
-        (["kp.npz", "--steps", "0"], "steps = 0 makes no training. Use 1 at least."),
-        (["kp.npz", "--method", "magic"], "'magic' is no method of training. Methods are supervised, canonpose,"),
-        (["kp.npz", "--without", "gravity"], "'gravity' is no term of the loss. Terms are rep, view,"),
+        (["kp.npz", "--steps", "0"], "steps must be at least 1; got 0. Use 1 or more."),
+        (["kp.npz", "--method", "magic"], "Unknown training method 'magic'. Use one of supervised, canonpose,"),
+        (["kp.npz", "--without", "gravity"], "Unknown loss term 'gravity'. Use one of rep, view,"),
         (["kp.npz", "--without", "rep,view,supervised"], "Without these terms nothing tells `taught` where joints"),
         (["kp.npz", "--method", "csm-s1"], "No rig can run what `csm-s1` trains: it sees people as they lie in"),
         (["kp.npz", "--method", "csm-s1", "--out", "a.pt"], "`csm-s1` shows people in the image frame, and lifter"),
@@ -294,7 +294,7 @@ def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> N
             ["--simulated", "motion.npz", "--method", "csm-s1", "--rehearsal", "8", "--out", "a.pt"],
             "What is rehearsed lies in the ray frame, and `csm-s1` sees the image. Leave --rehearsal out, or use",
         ),
-        (["kp.npz", "--resume"], "my.run holds no training run."),
+        (["kp.npz", "--resume"], "my.run has no training run."),
         (["--dataset", "h36m"], "'h36m' is no dataset. Use KIND=FOLDER with one of human36m,"),
         (["--dataset", "human36m=.", "--out", "a.pt"], ". has no files of human36m for 'train' that are known here."),
         (["--simulated", "still.npz"], "Of 2 clips of movement none is left to hold back."),
@@ -334,7 +334,7 @@ def test_a_terminal_sees_bars_with_loss_score_and_the_time_that_is_left() -> Non
     look = ValidationMetrics(reprojection=0.25, bent=0.005, n_mpjpe=0.125, pmpjpe=0.1)
     with TrainProgress(console, truth=False) as progress:
         progress.reading(0.5)
-        progress.training(Progress(step=50, steps=200, loss=0.5, seconds=30.0, since=50, look=look))
+        progress.training(Progress(step=50, steps=200, loss=0.5, seconds=30.0, new_steps=50, validation=look))
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
     assert " 50 %" in shown

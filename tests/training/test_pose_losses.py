@@ -10,7 +10,7 @@ from torch import Tensor
 from pose_rig.chirality import chirality
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, J
-from pose_rig.training import terms
+from pose_rig.training import losses
 from tests.fusion.fakes import standing
 from tests.training.fakes.footage import FLIP, blind, exact, wrong
 
@@ -22,26 +22,26 @@ SCALED = 0.1
 def test_the_same_pose_in_all_views_is_consistent() -> None:
     scene = exact()
     same = scene.pose[:, :1].expand_as(scene.pose)
-    assert float(terms.consistency_3d(same, scene.confidence)) == 0
-    assert float(terms.consistency_3d_released(same)) == 0
-    assert float(terms.consistency_3d(scene.pose, scene.confidence)) < TIGHT  # of other sizes only
-    assert float(terms.consistency_3d_released(scene.pose)) > 0.01
+    assert float(losses.consistency_3d(same, scene.confidence)) == 0
+    assert float(losses.consistency_3d_released(same)) == 0
+    assert float(losses.consistency_3d(scene.pose, scene.confidence)) < TIGHT  # of other sizes only
+    assert float(losses.consistency_3d_released(scene.pose)) > 0.01
 
 
 def test_consistency_is_no_reward_for_shrinking_as_the_released_one_is() -> None:
     pose, confidence = wrong(exact()).pose, exact().confidence
-    full, small = (terms.consistency_3d(x, confidence) for x in (pose, SCALED * pose))
+    full, small = (losses.consistency_3d(x, confidence) for x in (pose, SCALED * pose))
     assert float(full) > 0.001
     assert torch.allclose(small, full, rtol=1e-4)
-    assert torch.allclose(terms.consistency_3d_released(SCALED * pose), SCALED * terms.consistency_3d_released(pose))
+    assert torch.allclose(losses.consistency_3d_released(SCALED * pose), SCALED * losses.consistency_3d_released(pose))
 
 
 def test_consistency_leaves_out_who_saw_nothing() -> None:
     scene = blind(exact(instants=1), 2, slice(None))
     pose = scene.pose.clone()
     pose[0, 2] = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (J, 3)))
-    assert float(terms.consistency_3d(pose, scene.confidence)) < TIGHT
-    assert float(terms.consistency_3d(pose, torch.ones_like(scene.confidence))) > 0.001
+    assert float(losses.consistency_3d(pose, scene.confidence)) < TIGHT
+    assert float(losses.consistency_3d(pose, torch.ones_like(scene.confidence))) > 0.001
 
 
 def test_consistency_as_released_weighs_views_as_the_loop_does() -> None:
@@ -51,20 +51,20 @@ def test_consistency_as_released_weighs_views_as_the_loop_does() -> None:
     for i in range(views - 1):
         for u in range(i + 1, views):
             expected += float((pose[:, i] - pose[:, u]).abs().sum()) / (3 * J * instants) / (views - 1 - i)
-    assert float(terms.consistency_3d_released(pose)) == pytest.approx(expected, rel=1e-6)
+    assert float(losses.consistency_3d_released(pose)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_lifts_that_agree_cost_nothing_and_shrinking_saves_nothing() -> None:
     scene, other = exact(), exact(5)
-    root = terms.TINY**0.5
-    assert float(terms.lifts_agree(scene.pose, scene.pose, scene.confidence)) <= root
-    assert float(terms.lifts_agree(scene.pose, 3 * scene.pose, scene.confidence)) <= 2 * root
-    full = terms.lifts_agree(scene.pose, other.pose, scene.confidence)
-    small = terms.lifts_agree(SCALED * scene.pose, SCALED * other.pose, scene.confidence)
+    root = losses.EPSILON**0.5
+    assert float(losses.lift_consistency(scene.pose, scene.pose, scene.confidence)) <= root
+    assert float(losses.lift_consistency(scene.pose, 3 * scene.pose, scene.confidence)) <= 2 * root
+    full = losses.lift_consistency(scene.pose, other.pose, scene.confidence)
+    small = losses.lift_consistency(SCALED * scene.pose, SCALED * other.pose, scene.confidence)
     assert float(full) > 0.01
     assert torch.allclose(small, full, rtol=1e-3)
-    released = terms.lifts_agree_released(scene.pose, other.pose, scene.confidence)
-    shrunk = terms.lifts_agree_released(SCALED * scene.pose, SCALED * other.pose, scene.confidence)
+    released = losses.lift_consistency_released(scene.pose, other.pose, scene.confidence)
+    shrunk = losses.lift_consistency_released(SCALED * scene.pose, SCALED * other.pose, scene.confidence)
     assert torch.allclose(shrunk, SCALED * released, rtol=1e-3)
 
 
@@ -73,7 +73,7 @@ def test_lifts_agree_as_released_weighs_whole_poses() -> None:
     confidence = torch.rand(2, 2, J, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     norms = (first - second).flatten(2).norm(dim=-1)
     expected = (confidence.sqrt().sum(-1) * norms).sum() / (3 * J * 2 * 2)
-    assert torch.allclose(terms.lifts_agree_released(first, second, confidence), expected, rtol=1e-5)
+    assert torch.allclose(losses.lift_consistency_released(first, second, confidence), expected, rtol=1e-5)
 
 
 def test_lifts_agree_by_the_root_of_confidence() -> None:
@@ -81,14 +81,16 @@ def test_lifts_agree_by_the_root_of_confidence() -> None:
     confidence = torch.linspace(0.1, 1.0, J, dtype=torch.float64)
     x, y = (scene.pose[0, 0] / scene.pose[0, 0].norm() for scene in (first, second))
     expected = (confidence.sqrt() * (x - y).norm(dim=-1)).mean()
-    assert torch.allclose(terms.lifts_agree(first.pose, second.pose, confidence.expand(1, 1, J)), expected, rtol=1e-3)
+    assert torch.allclose(
+        losses.lift_consistency(first.pose, second.pose, confidence.expand(1, 1, J)), expected, rtol=1e-3
+    )
 
 
 def test_lifts_agree_counts_who_was_seen() -> None:
     scene = blind(exact(instants=1), 0, slice(None))
     again = scene.pose.clone()
     again[0, 0] += torch.from_numpy(np.random.default_rng(0).normal(0, 1, (J, 3)))
-    assert float(terms.lifts_agree(scene.pose, again, scene.confidence)) <= terms.TINY**0.5
+    assert float(losses.lift_consistency(scene.pose, again, scene.confidence)) <= losses.EPSILON**0.5
 
 
 def person() -> Tensor:
@@ -99,34 +101,34 @@ def test_bends_of_people_are_right_and_of_their_mirror_images_wrong() -> None:
     weight = torch.ones(4, dtype=torch.float64)
     turns = torch.from_numpy(rotation_from_vector(np.random.default_rng(0).normal(0, 1, (4, 3))))
     people = person() @ turns.mT
-    assert float(terms.bends(people, weight)) == 0
-    assert float(terms.bends(2 * people, weight)) == 0
+    assert float(losses.bending(people, weight)) == 0
+    assert float(losses.bending(2 * people, weight)) == 0
     mirrored = people * FLIP
     assert chirality(mirrored.numpy()) < 0 < chirality(people.numpy())
     size = float(person().square().sum().sqrt())
     nose, knee, elbow = 0.11, 0.03, 0.07  # m, from `STANDING`: how far each of them sticks out forward, or backward
-    expected = (terms.NOSE_AHEAD + (nose + 2 * knee + 2 * elbow) / size) / 5
-    assert float(terms.bends(mirrored, weight)) == pytest.approx(expected, rel=1e-4)
+    expected = (losses.MIN_NOSE_OFFSET + (nose + 2 * knee + 2 * elbow) / size) / 5
+    assert float(losses.bending(mirrored, weight)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_noses_have_to_stick_out_further_than_heads_turn() -> None:
     pose = person()
     pose[INDEX["nose"], 2] = 0.0
-    assert float(terms.bends(pose, torch.tensor(1.0))) == pytest.approx(terms.NOSE_AHEAD / 5, rel=1e-4)
+    assert float(losses.bending(pose, torch.tensor(1.0))) == pytest.approx(losses.MIN_NOSE_OFFSET / 5, rel=1e-4)
 
 
 def test_bends_count_where_they_weigh() -> None:
     both = torch.stack([person(), person() * FLIP])
-    assert float(terms.bends(both, torch.tensor([1.0, 0.0], dtype=torch.float64))) == 0
-    alone = terms.bends(both[1], torch.tensor(1.0))
-    assert torch.allclose(terms.bends(both, torch.ones(2, dtype=torch.float64)), alone / 2)
+    assert float(losses.bending(both, torch.tensor([1.0, 0.0], dtype=torch.float64))) == 0
+    alone = losses.bending(both[1], torch.tensor(1.0))
+    assert torch.allclose(losses.bending(both, torch.ones(2, dtype=torch.float64)), alone / 2)
 
 
 def towards(off: Tensor, covariance: Tensor, weight: float = 1.0) -> float:
     """The precise term of one pair whose joints are all off by the same."""
     target = torch.zeros(1, 1, J, 3, dtype=torch.float64)
     poses = (target + off).unsqueeze(2)
-    found = terms.precise(poses, target, covariance.expand(1, 1, J, 3, 3), 0.02, torch.full((1, 1, 1), weight))
+    found = losses.fused_pose(poses, target, covariance.expand(1, 1, J, 3, 3), 0.02, torch.full((1, 1, 1), weight))
     return float(found)
 
 
@@ -148,54 +150,58 @@ def test_every_direction_counts_as_it_is_known() -> None:
 
 def test_precise_is_weighed_by_pairs() -> None:
     scene = exact(instants=1, views=2)
-    poses = terms.turned(scene.rotation, scene.pose[:, :1].expand_as(scene.pose))
+    poses = losses.in_all_views(scene.rotation, scene.pose[:, :1].expand_as(scene.pose))
     target = poses[:, :, 0].clone()
     poses[0, 1, 0] += 0.5
     zero = torch.zeros(1, 2, J, 3, 3, dtype=torch.float64)
     weight = torch.ones(1, 2, 2, dtype=torch.float64)
     far = 0.5 * 3**0.5
-    assert float(terms.precise(poses, target, zero, 0.02, weight)) == pytest.approx(far / 4, rel=0.01)
+    assert float(losses.fused_pose(poses, target, zero, 0.02, weight)) == pytest.approx(far / 4, rel=0.01)
     weight[0, 1, 0] = 0.0
-    assert float(terms.precise(poses, target, zero, 0.02, weight)) == pytest.approx(1e-3, rel=1e-3)
+    assert float(losses.fused_pose(poses, target, zero, 0.02, weight)) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_supervised_is_the_mean_distance_where_the_truth_is_known() -> None:
     shape = torch.zeros(1, 2, J, 3)
     near = shape + torch.tensor([0.3, 0.0, 0.4])
     near[0, 1] += 100.0
-    assert float(terms.supervised(near, shape, torch.tensor([[1.0, 0.0]]))) == pytest.approx(0.5, rel=1e-5)
-    assert float(terms.supervised(near, shape, torch.zeros(1, 2))) == 0
+    assert float(losses.supervised(near, shape, torch.tensor([[1.0, 0.0]]))) == pytest.approx(0.5, rel=1e-5)
+    assert float(losses.supervised(near, shape, torch.zeros(1, 2))) == 0
 
 
 def test_doubt_is_least_where_it_is_as_large_as_the_error_and_teaches_no_pose() -> None:
     target, weight = torch.zeros(1, 1, J, 3), torch.ones(1, 1)
     pose = torch.full((1, 1, J, 3), 0.2, requires_grad=True)
-    losses = {b: float(terms.doubt(pose, target, torch.full((1, 1, J), b), weight)) for b in (0.1, 0.15, 0.2, 0.3, 0.4)}
-    assert min(losses, key=losses.__getitem__) == 0.2
-    assert losses[0.2] == pytest.approx(1 + np.log(0.2), rel=1e-5)
+    values = {
+        b: float(losses.depth_nll(pose, target, torch.full((1, 1, J), b), weight)) for b in (0.1, 0.15, 0.2, 0.3, 0.4)
+    }
+    assert min(values, key=values.__getitem__) == 0.2
+    assert values[0.2] == pytest.approx(1 + np.log(0.2), rel=1e-5)
     spread = torch.full((1, 1, J), 0.1, requires_grad=True)
-    terms.doubt(pose, target, spread, weight).backward()  # type: ignore[no-untyped-call]
+    losses.depth_nll(pose, target, spread, weight).backward()  # type: ignore[no-untyped-call]
     assert pose.grad is None
     assert spread.grad is not None
     assert (spread.grad < 0).all()
 
 
-SMALL = exact(7, 2, 2, norm=0.2)
+SMALL = exact(7, 2, 2, inverse_depth=0.2)
 LIFTED = wrong(SMALL)
 RANDOM = torch.from_numpy(np.random.default_rng(1).normal(0, 0.3, (2, 2, J, 3)))
 COVARIANCE = 0.01 * torch.einsum("bvji,bvjk->bvjik", RANDOM, RANDOM) + 1e-4 * EYE
 TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "pairs": lambda x, r: torch.stack(terms.pairs(SMALL.flat, SMALL.confidence, SMALL.norm, terms.turned(r, x))).sum(),
-    "camera_consistency": lambda x, r: terms.camera_consistency(
-        SMALL.flat, SMALL.confidence, SMALL.norm, r, x, SMALL.rotation, torch.tensor([1, 0]), torch.ones(2)
+    "pairs": lambda x, r: torch.stack(
+        losses.pairs(SMALL.pose_2d, SMALL.confidence, SMALL.inverse_depth, losses.in_all_views(r, x))
+    ).sum(),
+    "camera_consistency": lambda x, r: losses.camera_consistency(
+        SMALL.pose_2d, SMALL.confidence, SMALL.inverse_depth, r, x, SMALL.rotation, torch.tensor([1, 0]), torch.ones(2)
     ),
-    "consistency_3d": lambda x, _: terms.consistency_3d(x + RANDOM, SMALL.confidence),
-    "consistency_3d_released": lambda x, _: terms.consistency_3d_released(x),
-    "lifts_agree": lambda x, _: terms.lifts_agree(x, RANDOM, SMALL.confidence),
-    "lifts_agree_released": lambda x, _: terms.lifts_agree_released(x, RANDOM, SMALL.confidence),
-    "precise": lambda x, r: terms.precise(terms.turned(r, x), RANDOM, COVARIANCE, 0.02, torch.ones(2, 2, 2)),
-    "bends": lambda x, _: terms.bends(x * FLIP, torch.ones(2, 2)),
-    "supervised": lambda x, _: terms.supervised(x, RANDOM, torch.ones(2, 2)),
+    "consistency_3d": lambda x, _: losses.consistency_3d(x + RANDOM, SMALL.confidence),
+    "consistency_3d_released": lambda x, _: losses.consistency_3d_released(x),
+    "lifts_agree": lambda x, _: losses.lift_consistency(x, RANDOM, SMALL.confidence),
+    "lifts_agree_released": lambda x, _: losses.lift_consistency_released(x, RANDOM, SMALL.confidence),
+    "precise": lambda x, r: losses.fused_pose(losses.in_all_views(r, x), RANDOM, COVARIANCE, 0.02, torch.ones(2, 2, 2)),
+    "bends": lambda x, _: losses.bending(x * FLIP, torch.ones(2, 2)),
+    "supervised": lambda x, _: losses.supervised(x, RANDOM, torch.ones(2, 2)),
 }
 
 
@@ -209,4 +215,6 @@ def test_gradients_are_right(name: str) -> None:
 def test_the_gradient_of_doubt_is_right() -> None:
     spread = torch.full((2, 2, J), 0.2, dtype=torch.float64, requires_grad=True)
     weight = torch.ones(2, 2)
-    assert torch.autograd.gradcheck(lambda b: terms.doubt(RANDOM, LIFTED.pose, b, weight), (spread,), fast_mode=True)
+    assert torch.autograd.gradcheck(
+        lambda b: losses.depth_nll(RANDOM, LIFTED.pose, b, weight), (spread,), fast_mode=True
+    )
