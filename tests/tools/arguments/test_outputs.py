@@ -178,7 +178,7 @@ def test_a_folder_that_is_missing_or_a_file_is_named(here: Path, words: Words) -
         ("plot", "S.html", "--out", "S.html"),
         ("run", "--cams", "kp.npz", "--pace", "all", "--save", "kp.npz"),
         ("replay", "S.mcap", "--record", "./S.mcap"),
-        ("replay", "cut.mcap", "--record", "cut.mcap.partial"),
+        ("replay", "cut.mcap", "--record", "./cut.mcap"),
         ("eval", "--simulated", "motion.npz", "--json", "motion.npz"),
         ("view", "S.mcap", "--save", "./S.mcap"),
         ("recover", "S.mcap", "--out", "S.mcap"),
