@@ -72,7 +72,7 @@ def fused_in_all_ways(take: Take, engine: Engine) -> Iterator[Poses]:
 
 def _left_settled(task: SolveTask) -> str:
     """Leaves a rig settled: `benchmarks.accuracy.self_solve` has the solved ones."""
-    return f"{len(task.instants)} instants are left unsolved"
+    return f"{len(task.keyframes)} instants are left unsolved"
 
 
 class Look:

@@ -38,9 +38,9 @@ def measure(report: Report, args: argparse.Namespace) -> None:
         for t in range(len(rig.take.joints)):
             fusion.step(rig.t_ns(t), rig.samples(t))
         task = fusion.solve_task()
-        for name, work in (("first solve", replace(task, present=None)), ("solved anew", task)):
+        for name, work in (("first solve", replace(task, current=None)), ("solved anew", task)):
             times = time_ms(partial(self_solve, work), 1, 2 if args.quick else args.repeats)
-            report.add(f"{views} views: {name}, {len(task.instants)} instants", "ms", times, WANTED_MS.get(views, ""))
+            report.add(f"{views} views: {name}, {len(task.keyframes)} instants", "ms", times, WANTED_MS.get(views, ""))
 
 
 def main() -> None:

@@ -195,7 +195,7 @@ class RigState(Message, frozen=True, kw_only=True, eq=False):
         mode: How the cameras are calibrated.
         cameras: One entry per camera.
         note: Why the rig is not solved or its calibration is uncertain, and a remedy, for display; else empty.
-        bones_m: Bone lengths of the person in a solved rig, m (`fusion.calibration.bundle`); empty until then.
+        bones_m: Bone lengths of the person in a solved rig, m (`fusion.calibration.segments`); empty until then.
     """
 
     TOPIC: ClassVar[str] = "rig"

@@ -1,6 +1,6 @@
 """People whose bones are known, and rigs that see them: what a rig that solves itself must find again.
 
-Axes: N instants, V views, J = 17 joints, P points (`pose_rig.fusion.calibration.bundle.POINTS`).
+Axes: N instants, V views, J = 17 joints, P points (`pose_rig.fusion.calibration.segments.POINTS`).
 """
 
 from collections.abc import Sequence
@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT, POINTS, Priors, State, Tracks
+from pose_rig.fusion.calibration.bundle import BundleState, Priors, Tracks
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.initialise import noise
+from pose_rig.fusion.calibration.initialise import detection_sd
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
+from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT, POINTS
 from pose_rig.fusion.calibration.self_solve import SolveTask
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.observation import observe
@@ -115,26 +116,26 @@ def points_of(people: Floats) -> Floats:
     return people[:, POINT_LIST]
 
 
-def truth(people: Floats, cameras: Calibration) -> tuple[State, Tracks, Priors]:
+def truth(people: Floats, cameras: Calibration) -> tuple[BundleState, Tracks, Priors]:
     """What bundle adjustment should find, what it is given (without any error), and priors that agree with it."""
     state, focal = exact(cameras, people), _assumed(cameras)
     seen = (images(people, cameras)[:, :, POINT_LIST] - 0.5 * cameras.size_px[:, None]) / focal[:, None, None]
     views = len(focal)
-    tracks = Tracks(seen, noise(seen, np.ones(seen.shape[:-1], bool)), np.ones(seen.shape[:-1]))
-    priors = Priors(HEIGHT_M, state.zoom, np.full(views, 0.35), np.zeros((views, views), bool), 0)
+    tracks = Tracks(seen, detection_sd(seen, np.ones(seen.shape[:-1], bool)), np.ones(seen.shape[:-1]))
+    priors = Priors(HEIGHT_M, state.log_focal_scale, np.full(views, 0.35), np.zeros((views, views), bool), 0)
     return state, tracks, priors
 
 
-def exact(cameras: Calibration, people: Floats) -> State:
+def exact(cameras: Calibration, people: Floats) -> BundleState:
     """The state that cameras and people are."""
     zoom = np.log(cameras.focal_px / _assumed(cameras))
-    state = State.of(cameras.rotation, cameras.translation, zoom, cameras.k1, HEIGHT_M)
+    state = BundleState.from_cameras(cameras.rotation, cameras.translation, zoom, cameras.k1, HEIGHT_M)
     return replace(state, points=points_of(people))
 
 
 def blurred(tracks: Tracks, rng: np.random.Generator, outliers: float = 0.0) -> Tracks:
     """Tracks with the noise they claim, and a share of joints that are seen anywhere on the body."""
-    seen = tracks.seen + rng.normal(0, 1, tracks.seen.shape) * tracks.sd[..., None]
+    seen = tracks.xy + rng.normal(0, 1, tracks.xy.shape) * tracks.sd[..., None]
     wrong = rng.random(tracks.weight.shape) < outliers
     seen = np.where(wrong[..., None], seen + rng.normal(0, 30, seen.shape) * tracks.sd[..., None], seen)
     return Tracks(seen, tracks.sd, tracks.weight)

@@ -1,1 +1,1 @@
-"""The rig's own calibration: from 2D poses of a moving person to camera poses and focal lengths."""
+"""Self-calibration: from 2D poses of a moving person to camera poses and intrinsics."""

@@ -1,8 +1,8 @@
-"""From a pose in its own units to metres in the room.
+"""Poses in metres before the rig is solved.
 
-Size rests on the stature given (or assumed): the person's bones are learned as they move, and every instant is scaled
-so that its bones have those lengths. Place: without solved cameras the room is unknown, so the pelvis stays above the
-origin and the lowest joint on the floor.
+The scale follows from the body height, given or assumed: average bone lengths are estimated over time, and every pose
+is scaled to them. Without solved cameras the position in the room is unknown, so the pelvis stays above the origin and
+the lowest joint on the floor.
 
 Axes: J = 17 joints.
 """
@@ -12,10 +12,10 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.skeleton import BONES, INDEX
 
-# Height of the ears minus height of the ankles, as a share of stature (Drillis and Contini 1966: 0.93 and 0.039).
+# Height of the ears minus height of the ankles, as a share of body height (Drillis and Contini 1966: 0.93 and 0.039).
 EARS_TO_ANKLES = 0.891
 ANKLE_HEIGHT = 0.039
-LEARNED_OVER = 300  # instants after which a new one moves the bones by 1/300
+AVERAGED_FRAMES = 300  # bone lengths: cumulative mean, from here on an exponential one
 _PARENT, _CHILD = (np.array(side) for side in zip(*BONES, strict=True))
 
 
@@ -25,17 +25,17 @@ def bone_lengths(joints: Floats) -> Floats:
 
 
 def upright_length(bones: Floats) -> float:
-    """Returns ankles to ears of a person standing straight with bones (16,)."""
+    """Returns the distance from ankles to ears of a person standing straight with bones (16,)."""
     length = dict(zip(_CHILD.tolist(), bones.tolist(), strict=True))
     legs = sum(0.5 * length[INDEX[f"{side}_{part}"]] for side in "lr" for part in ("knee", "ankle"))
     return float(legs + length[INDEX["spine"]] + length[INDEX["thorax"]] + length[INDEX["head"]])
 
 
 class BodyScale:
-    """Learns a person's bones and places their poses.
+    """Estimates a person's bone lengths and scales their poses.
 
     Args:
-        height_m: Stature.
+        height_m: Body height.
     """
 
     def __init__(self, height_m: float) -> None:
@@ -46,12 +46,12 @@ class BodyScale:
     def __call__(self, joints: Floats) -> Floats:
         """Returns a pose (J,3) of any size, y up, in metres: pelvis above the origin, lowest joint on the floor."""
         bones = bone_lengths(joints)
-        usual = bones if self._bones is None else self._bones
-        scale = float(np.median(usual / np.maximum(bones, 1e-6)))
-        self._count = min(self._count + 1, LEARNED_OVER)
-        usual = usual + (scale * bones - usual) / self._count
-        self._bones = usual * (EARS_TO_ANKLES * self._height_m / max(upright_length(usual), 1e-6))
+        mean = bones if self._bones is None else self._bones
+        scale = float(np.median(mean / np.maximum(bones, 1e-6)))
+        self._count = min(self._count + 1, AVERAGED_FRAMES)
+        mean = mean + (scale * bones - mean) / self._count
+        self._bones = mean * (EARS_TO_ANKLES * self._height_m / max(upright_length(mean), 1e-6))
         scale = float(np.median(self._bones / np.maximum(bones, 1e-6)))
-        placed = scale * (joints - joints[:1])
-        placed[:, 1] += ANKLE_HEIGHT * self._height_m - placed[:, 1].min()
-        return np.asarray(placed)
+        scaled = scale * (joints - joints[:1])
+        scaled[:, 1] += ANKLE_HEIGHT * self._height_m - scaled[:, 1].min()
+        return np.asarray(scaled)

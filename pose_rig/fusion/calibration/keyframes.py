@@ -1,9 +1,9 @@
-"""What the rig remembers: a bounded choice of instants that differ.
+"""Keyframes: a bounded set of detections in which the images differ.
 
-A person who stands still for an hour teaches nothing new. Once the memory is full, the instant that resembles another
-one most makes room; what resembles is measured in the pictures, so places, directions and poses all count.
+A person who stands still for an hour adds no information. When the set is full, one of the two most similar keyframes
+is dropped; similarity is measured in the images, so that positions, directions and poses all count.
 
-Axes: N remembered instants, V views, J = 17 joints.
+Axes: N keyframes, V views, J = 17 joints, L limb joints.
 """
 
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.triangulate import length2
 from pose_rig.skeleton import LIMBS
 
-REMEMBERED = 120
-FAR_BETTER = 1.5
-SEEN_ONCE = 10.0  # how different two instants are that no view saw both, in sizes of a person
+MAX_KEYFRAMES = 120
+MIN_WEIGHT_RATIO = 1.5  # an older keyframe is kept if the views of the newer one agree so much less
+DISJOINT_DISTANCE = 10.0  # person sizes; of keyframes without a view in common
 _LIMBS = list(LIMBS)
 
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
-    """What is remembered of one instant.
+    """Detections at one time step.
 
     Attributes:
-        t_ns: The instant.
-        xy_px: (V,J,2) of the candidates followed.
-        score: (V,J) 0–1, 0 = not seen.
-        inlier: (V,J) 0–1, how far the views bore each other out.
-        weight: (V,) 0 where a view was absent or disagreed.
+        t_ns: Time.
+        xy_px: (V,J,2) of the candidates assigned.
+        score: (V,J) 0–1, 0 = not visible.
+        inlier: (V,J) 0–1, probability of an inlier given the other views.
+        weight: (V,) 0 where a view was absent or inconsistent.
         camera_from_body: (V,3,3) with the lifter's rotations; None if the rotations were given.
         up: (V,3) the vertical in camera axes, as estimated by the lifter.
         pelvis_depth: (V,) distance of the pelvis in body heights, from the size of the fused pose in each image.
@@ -48,77 +48,81 @@ class Keyframe:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looks:
-    """What tells instants apart. L limb joints.
+class _LimbImages:
+    """Limb joints of several keyframes.
 
     Attributes:
         xy_px: (N,V,L,2).
-        seen: (N,V,L).
+        visible: (N,V,L).
     """
 
     xy_px: Floats
-    seen: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, instants: Sequence[Keyframe]) -> "_Looks":
-        xy_px, score = (np.stack([getattr(i, name)[:, _LIMBS] for i in instants]) for name in ("xy_px", "score"))
-        return cls(xy_px, (score > 0) & (np.stack([i.weight for i in instants]) > 0)[..., None])
+    def of(cls, keyframes: Sequence[Keyframe]) -> "_LimbImages":
+        xy_px, score = (np.stack([getattr(k, name)[:, _LIMBS] for k in keyframes]) for name in ("xy_px", "score"))
+        return cls(xy_px, (score > 0) & (np.stack([k.weight for k in keyframes]) > 0)[..., None])
 
-    def and_one(self, other: "_Looks") -> "_Looks":
-        return _Looks(np.concatenate([self.xy_px, other.xy_px]), np.concatenate([self.seen, other.seen]))
+    def appended(self, other: "_LimbImages") -> "_LimbImages":
+        return _LimbImages(np.concatenate([self.xy_px, other.xy_px]), np.concatenate([self.visible, other.visible]))
 
-    def without(self, index: int) -> "_Looks":
-        return _Looks(np.delete(self.xy_px, index, 0), np.delete(self.seen, index, 0))
+    def without(self, index: int) -> "_LimbImages":
+        return _LimbImages(np.delete(self.xy_px, index, 0), np.delete(self.visible, index, 0))
 
 
 class Keyframes:
-    """Holds the instants that say most."""
+    """The keyframes of a rig.
+
+    Attributes:
+        frames: Oldest first.
+    """
 
     def __init__(self) -> None:
         self.frames: list[Keyframe] = []
-        self._looks: _Looks | None = None
-        self._apart = np.zeros((0, 0))
+        self._images: _LimbImages | None = None
+        self._distance = np.zeros((0, 0))
 
-    def add(self, instant: Keyframe) -> None:
-        """Takes an instant in, and drops the one that is missed least when there are too many."""
-        look = _Looks.of([instant])
-        row = np.zeros(0) if self._looks is None else _difference(look, self._looks)
-        self._looks = look if self._looks is None else self._looks.and_one(look)
-        self.frames.append(instant)
+    def add(self, keyframe: Keyframe) -> None:
+        """Adds a keyframe and, if there are too many, drops the most redundant one."""
+        image = _LimbImages.of([keyframe])
+        row = np.zeros(0) if self._images is None else _image_distance(image, self._images)
+        self._images = image if self._images is None else self._images.appended(image)
+        self.frames.append(keyframe)
         grown = np.full((len(row) + 1, len(row) + 1), np.inf)
-        grown[:-1, :-1], grown[-1, :-1], grown[:-1, -1] = self._apart, row, row
-        self._apart = grown
-        if len(self.frames) > REMEMBERED:
-            self._drop(self._least())
+        grown[:-1, :-1], grown[-1, :-1], grown[:-1, -1] = self._distance, row, row
+        self._distance = grown
+        if len(self.frames) > MAX_KEYFRAMES:
+            self._drop(self._most_redundant())
 
     def without_view(self, view: int) -> None:
-        """Forgets what a view saw."""
-        if self._looks is None:
+        """Sets the weight of a view to 0."""
+        if self._images is None:
             return
-        there = np.arange(len(self.frames[0].weight)) != view
-        self.frames = [replace(instant, weight=instant.weight * there) for instant in self.frames]
-        self._looks = _Looks.of(self.frames)
+        others = np.arange(len(self.frames[0].weight)) != view
+        self.frames = [replace(keyframe, weight=keyframe.weight * others) for keyframe in self.frames]
+        self._images = _LimbImages.of(self.frames)
 
-    def _least(self) -> int:
-        """Returns which instant to drop: of the two most alike the older, unless its views bear it out far better."""
-        a, b = sorted(np.unravel_index(int(np.argmin(self._apart)), self._apart.shape))
-        worth = [float(self.frames[int(i)].weight.sum()) for i in (a, b)]
-        return int(b) if worth[0] > FAR_BETTER * worth[1] else int(a)
+    def _most_redundant(self) -> int:
+        """Returns the older of the two most similar keyframes, unless its views agree much better."""
+        a, b = sorted(np.unravel_index(int(np.argmin(self._distance)), self._distance.shape))
+        weight = [float(self.frames[int(i)].weight.sum()) for i in (a, b)]
+        return int(b) if weight[0] > MIN_WEIGHT_RATIO * weight[1] else int(a)
 
     def _drop(self, index: int) -> None:
         del self.frames[index]
-        self._looks = None if self._looks is None else self._looks.without(index)
-        self._apart = np.delete(np.delete(self._apart, index, 0), index, 1)
+        self._images = None if self._images is None else self._images.without(index)
+        self._distance = np.delete(np.delete(self._distance, index, 0), index, 1)
 
 
-def difference(a: Keyframe, others: Sequence[Keyframe]) -> Floats:
-    """Returns (N,) how different others look: mean distance of the limb joints over all views, in person sizes."""
-    return _difference(_Looks.of([a]), _Looks.of(others)) if others else np.zeros(0)
+def image_distance(a: Keyframe, others: Sequence[Keyframe]) -> Floats:
+    """Returns (N,) distances to others: the mean over limb joints and views, in person sizes."""
+    return _image_distance(_LimbImages.of([a]), _LimbImages.of(others)) if others else np.zeros(0)
 
 
-def _difference(a: _Looks, others: _Looks) -> Floats:
+def _image_distance(a: _LimbImages, others: _LimbImages) -> Floats:
     size = np.maximum(np.ptp(a.xy_px[0], axis=1).max(-1), 1.0)
-    both = a.seen & others.seen
+    both = a.visible & others.visible
     moved = np.sqrt(length2(others.xy_px - a.xy_px)) / size[:, None]
     count = both.sum((1, 2))
-    return np.where(count > 0, (moved * both).sum((1, 2)) / np.maximum(count, 1), SEEN_ONCE)
+    return np.where(count > 0, (moved * both).sum((1, 2)) / np.maximum(count, 1), DISJOINT_DISTANCE)

@@ -1,4 +1,4 @@
-"""Finding the place of one camera from poses that the others give: after a bump, or when it joins late.
+"""Resection: the pose of one camera from known 3D points, after it was moved or when it joins late.
 
 Axes: P points.
 """
@@ -11,68 +11,72 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 
-EVERY_NS = 66_000_000
-KEPT = 45  # instants, three seconds
-AT_EVERY = 15  # instants: the camera is placed anew after each of the three seconds
-ENOUGH = 60  # points
-INSIDE = 0.5  # share of the points that must fit
-REACH = 3.0  # standard deviations
+SAMPLE_INTERVAL_NS = 66_000_000
+MAX_SAMPLES = 45  # three seconds
+RESECTION_STRIDE = 15  # samples: the pose is estimated after each of the three seconds
+MIN_POINTS = 60
+MIN_INLIER_SHARE = 0.5
+INLIER_THRESHOLD_SD = 3.0
 
 
 class Resection:
-    """Collects what one camera saw of known points."""
+    """Collects 2D–3D correspondences of one camera."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[int, Floats, Floats, float]] = deque(maxlen=KEPT)
+        self._samples: deque[tuple[int, Floats, Floats, float]] = deque(maxlen=MAX_SAMPLES)
         self._count = 0
 
     @property
     def complete(self) -> bool:
-        """Whether enough has been seen to leave the rest to the solving of the whole rig."""
-        return len(self._seen) == KEPT
+        """Whether there are enough samples; bundle adjustment of the whole rig does the rest."""
+        return len(self._samples) == MAX_SAMPLES
 
     def add(self, t_ns: int, points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats] | None:
-        """Takes in points (P,3) m that were seen at ideal coordinates (P,2); looks at a few instants per second.
+        """Adds points (P,3) m with ideal coordinates (P,2), at most 15 times a second.
 
         Returns:
-            Now and then the camera's rotation (3,3) camera_from_rig and translation (3,), if it can be told.
+            Once a second the rotation (3,3) camera_from_rig and translation (3,), if resection succeeds.
         """
-        if self._seen and t_ns - self._seen[-1][0] < EVERY_NS:
+        if self._samples and t_ns - self._samples[-1][0] < SAMPLE_INTERVAL_NS:
             return None
-        self._seen.append((t_ns, points, ideal_xy, sd))
+        self._samples.append((t_ns, points, ideal_xy, sd))
         self._count += 1
-        return self._place() if self._count % AT_EVERY == 0 else None
+        return self._pose() if self._count % RESECTION_STRIDE == 0 else None
 
-    def _place(self) -> tuple[Floats, Floats] | None:
-        points = np.concatenate([points for _, points, _, _ in self._seen])
-        ideal_xy = np.concatenate([ideal_xy for _, _, ideal_xy, _ in self._seen])
-        sd = float(np.median([sd for *_, sd in self._seen]))
+    def _pose(self) -> tuple[Floats, Floats] | None:
+        points = np.concatenate([points for _, points, _, _ in self._samples])
+        ideal_xy = np.concatenate([ideal_xy for _, _, ideal_xy, _ in self._samples])
+        sd = float(np.median([sd for *_, sd in self._samples]))
         return resect(points, ideal_xy, sd)
 
 
 def resect(points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats] | None:
-    """Returns where a camera stands that sees points (N,3) at ideal coordinates (N,2), None if most do not fit."""
-    consensus = _consensus(points, ideal_xy, sd)
-    if consensus is None or len(consensus[2]) < INSIDE * len(points):
+    """Returns rotation and translation of a camera from points (N,3) at ideal coordinates (N,2).
+
+    None without enough points, or if most are outliers.
+    """
+    consensus = _ransac(points, ideal_xy, sd)
+    if consensus is None or len(consensus[2]) < MIN_INLIER_SHARE * len(points):
         return None
-    rough, far, used = consensus
-    turn, step = cv2.solvePnPRefineLM(points[used], ideal_xy[used], np.eye(3), None, rough, far)
+    rotation, translation, inlier = consensus
+    turn, step = cv2.solvePnPRefineLM(points[inlier], ideal_xy[inlier], np.eye(3), None, rotation, translation)
     return np.asarray(cv2.Rodrigues(turn)[0], np.float64), np.asarray(step, np.float64)[:, 0]
 
 
 def inlier_share(points: Floats, ideal_xy: Floats, sd: float) -> float:
-    """Returns the share of points (N,3) that some camera sees at ideal coordinates (N,2)."""
-    consensus = _consensus(points, ideal_xy, sd)
+    """Returns the share of points (N,3) that are inliers of the best camera pose, given ideal coordinates (N,2)."""
+    consensus = _ransac(points, ideal_xy, sd)
     return 0.0 if consensus is None else len(consensus[2]) / len(points)
 
 
-def _consensus(points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats, NDArray[np.int64]] | None:
-    """Returns rotation vector and translation (3,1) that most points fit, and which do; None if there are too few."""
-    if len(points) < ENOUGH:
+def _ransac(points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats, NDArray[np.int64]] | None:
+    """Returns rotation vector and translation (3,1) with most inliers, and their indices; None with too few points."""
+    if len(points) < MIN_POINTS:
         return None
     cv2.setRNGSeed(0)
+    threshold = INLIER_THRESHOLD_SD * sd
     found, turn, step, inside = cv2.solvePnPRansac(
-        points, ideal_xy, np.eye(3), None, iterationsCount=200, reprojectionError=REACH * sd, flags=cv2.SOLVEPNP_SQPNP
+        points, ideal_xy, np.eye(3), None, iterationsCount=200, reprojectionError=threshold, flags=cv2.SOLVEPNP_SQPNP
     )
     if not found or inside is None:
         return None

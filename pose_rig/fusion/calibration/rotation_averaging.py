@@ -1,11 +1,11 @@
-"""The cameras' rotations: guessed anew at every instant (cold), then learned and held (settled).
+"""Rotations of static cameras, averaged over keyframes.
 
-Static cameras keep their rotations relative to each other while the person moves. Every cold instant gives a guess; the
-guesses are averaged on SO(3) after the viewing-ray rotation has been removed, then turned until the
-fused poses of all remembered instants explain the 2D best (5.4 e): Gauss–Newton steps whose normal equations the graph
-delivers per instant and view. What is left undetermined, the mirror image, is settled by the body (`chirality`).
+Static cameras keep their relative rotations while the person moves. The lifter's rotations of every keyframe are
+averaged on SO(3) after the viewing-ray rotation has been removed. Gauss–Newton steps, whose normal equations the graph
+delivers per keyframe and view, then minimise the reprojection error of the fused poses. The remaining mirror ambiguity
+is resolved by the body's `chirality`.
 
-Axes: N remembered instants, V views.
+Axes: N keyframes, V views.
 """
 
 from collections.abc import Sequence
@@ -22,25 +22,25 @@ from pose_rig.geometry import angle_deg, nearest_rotation, rectify, rotation_fro
 from pose_rig.graph import GATE_MODEL_SD, Engine, GraphInput, GraphOutput
 from pose_rig.skeleton import J
 
-AGREE_DEG = 8.0  # guesses this far from the mean count half
-AVERAGE_ROUNDS = 8
-REFINE_ROUNDS = 12
-MIN_STEP_DEG = 0.05  # turns smaller than this end the refinement
-CORRELATED = 10.0  # neighbouring instants share their errors: lag-1 correlation 0.9 at 25 Hz makes ten worth one
-# The lifter errs alike at every instant, so its depths do not average out, and three views fix the rotations without
-# them: started from the truth, refinement stays within 1° with this added to their standard deviation, and wanders 4–7°
-# without. Two views need the depths.
-BIAS = 0.5
-HELD = 1e-3  # radians: rotations that are not to move
+CAUCHY_SCALE_DEG = 8.0  # distance from the mean at which a rotation has half of its weight
+AVERAGE_ITERATIONS = 8
+REFINE_ITERATIONS = 12
+MIN_STEP_DEG = 0.05  # convergence of the refinement
+KEYFRAMES_PER_INDEPENDENT = 10.0  # neighbouring errors correlate: lag-1 correlation 0.9 at 25 Hz
+# The lifter's error is the same in every keyframe, so its depths do not average out, and three views determine the
+# rotations without them: started from the truth, refinement stays within 1° with this added to their standard
+# deviation, and drifts by 4–7° without. Two views need the depths.
+DEPTH_BIAS_SD = 0.5
+FIXED_ROTATION_SD = 1e-3  # rad
 FLIP = np.diag([1.0, 1.0, -1.0])
 
 
 @dataclass(frozen=True, slots=True)
 class AssumedIntrinsics:
-    """How the cameras see, as far as it is known before they are solved.
+    """Intrinsics before the rig is solved; the principal point is the image centre.
 
     Attributes:
-        focal_px: (V,) focal lengths in use.
+        focal_px: (V,) focal lengths, given or assumed.
         size_px: (V,2) width, height.
     """
 
@@ -50,14 +50,14 @@ class AssumedIntrinsics:
 
 @dataclass(frozen=True, slots=True)
 class CameraRotations:
-    """A rig's rotations.
+    """Rotations of a rig.
 
     Attributes:
         camera_from_rig: (V,3,3); the rig is y up, −z away from the first camera.
         sd_deg: (V,) their standard deviation, degrees.
-        known: (V,) False for views that were never seen together with others.
+        known: (V,) False for views without any frame in common with others.
         warning: Message if the vertical is uncertain.
-        person_up: (3,) the vertical as the lifts see it, rig axes; None = y.
+        person_up: (3,) the vertical as estimated by the lifter, rig axes; None = y.
     """
 
     camera_from_rig: Floats
@@ -68,59 +68,61 @@ class CameraRotations:
 
 
 def estimate_rotations(
-    instants: Sequence[Keyframe], engine: Engine, intrinsics: AssumedIntrinsics, start: CameraRotations | None
+    keyframes: Sequence[Keyframe], engine: Engine, intrinsics: AssumedIntrinsics, initial: CameraRotations | None
 ) -> CameraRotations | None:
-    """Returns the rig that explains the remembered instants, None if they do not suffice.
+    """Returns the rotations that agree best with the keyframes, None if these do not suffice.
 
     Args:
-        instants: What is remembered, at least one.
+        keyframes: At least one.
         engine: Runs the graph.
-        intrinsics: How the cameras see.
-        start: An earlier solution to go on from; its frame is kept.
+        intrinsics: Of the cameras.
+        initial: An earlier result, whose frame is kept.
     """
-    found = join(start, average([i for i in instants if i.camera_from_body is not None]))
+    found = extend(initial, average_rotations([k for k in keyframes if k.camera_from_body is not None]))
     if found is None:
         return None
-    rotation, sd_deg, out = refine(instants, engine, intrinsics, found.camera_from_rig, found.known)
-    if chirality(out.body) < 0:  # the mirror image explains the projections as well, but nobody bends that way
-        rotation, sd_deg, _ = refine(instants, engine, intrinsics, FLIP @ rotation @ FLIP, found.known)
-    if start is None:
-        return _upright(CameraRotations(rotation, sd_deg, found.known), instants)
-    # refinement may turn the whole rig: turn it back onto what it was
-    drift = nearest_rotation((rotation[start.known].swapaxes(-1, -2) @ start.camera_from_rig[start.known]).sum(0))
-    return replace(start, camera_from_rig=rotation @ drift, sd_deg=sd_deg, known=found.known)
+    rotation, sd_deg, out = refine_rotations(keyframes, engine, intrinsics, found.camera_from_rig, found.known)
+    if chirality(out.body) < 0:  # the mirror image has the same reprojection error, but joints bend the wrong way
+        mirrored = FLIP @ rotation @ FLIP
+        rotation, sd_deg, _ = refine_rotations(keyframes, engine, intrinsics, mirrored, found.known)
+    if initial is None:
+        return _gravity_aligned(CameraRotations(rotation, sd_deg, found.known), keyframes)
+    # gauge: refinement may rotate the whole rig
+    before = initial.camera_from_rig[initial.known]
+    drift = nearest_rotation((rotation[initial.known].swapaxes(-1, -2) @ before).sum(0))
+    return replace(initial, camera_from_rig=rotation @ drift, sd_deg=sd_deg, known=found.known)
 
 
 def consistency_weight(model_sd: NDArray[np.floating]) -> Floats:
-    """Returns (...) how well views are explained by the others, 0–1, from their model errors; one half at the gate."""
+    """Returns (...) Cauchy weights 0–1 of views from their model errors; one half at the gate."""
     return np.asarray(1 / (1 + (model_sd / GATE_MODEL_SD) ** 2))
 
 
-def join(start: CameraRotations | None, guessed: CameraRotations | None) -> CameraRotations | None:
-    """Returns an earlier solution, extended by views that only the guesses know."""
-    if start is None or guessed is None:
-        return start or guessed
-    both = start.known & guessed.known
+def extend(initial: CameraRotations | None, averaged: CameraRotations | None) -> CameraRotations | None:
+    """Returns earlier rotations, extended by the views that only the average has."""
+    if initial is None or averaged is None:
+        return initial or averaged
+    both = initial.known & averaged.known
     if not both.any():
-        return start
-    turn = nearest_rotation((guessed.camera_from_rig[both].swapaxes(-1, -2) @ start.camera_from_rig[both]).sum(0))
-    rotation = np.where(start.known[:, None, None], start.camera_from_rig, guessed.camera_from_rig @ turn)
-    return replace(start, camera_from_rig=rotation, known=start.known | guessed.known)
+        return initial
+    turn = nearest_rotation((averaged.camera_from_rig[both].swapaxes(-1, -2) @ initial.camera_from_rig[both]).sum(0))
+    rotation = np.where(initial.known[:, None, None], initial.camera_from_rig, averaged.camera_from_rig @ turn)
+    return replace(initial, camera_from_rig=rotation, known=initial.known | averaged.known)
 
 
-def average(instants: Sequence[Keyframe]) -> CameraRotations | None:
-    """Returns the robust mean of the guesses, in an arbitrary frame; None without two views that were seen together."""
-    if not instants:
+def average_rotations(keyframes: Sequence[Keyframe]) -> CameraRotations | None:
+    """Returns the robust mean of the lifter's rotations in an arbitrary frame; None without two connected views."""
+    if not keyframes:
         return None
-    guess = np.stack([i.camera_from_body for i in instants if i.camera_from_body is not None])
-    weight = np.stack([i.weight for i in instants])
-    relative = np.einsum("nvij,nukj->nvuik", guess, guess)  # camera v from camera u
+    rotations = np.stack([k.camera_from_body for k in keyframes if k.camera_from_body is not None])
+    weight = np.stack([k.weight for k in keyframes])
+    relative = np.einsum("nvij,nukj->nvuik", rotations, rotations)  # camera v from camera u
     pair_weight = weight[:, :, None] * weight[:, None, :]
     mean = np.einsum("nvu,nvuij->vuij", pair_weight, relative)
     rotation, known = synchronise(mean, pair_weight.sum(0))
-    for _ in range(AVERAGE_ROUNDS):
-        off = angle_deg(relative, np.einsum("vij,ukj->vuik", rotation, rotation)[None])
-        robust = pair_weight / (1 + (off / AGREE_DEG) ** 2)
+    for _ in range(AVERAGE_ITERATIONS):
+        error = angle_deg(relative, np.einsum("vij,ukj->vuik", rotation, rotation)[None])
+        robust = pair_weight / (1 + (error / CAUCHY_SCALE_DEG) ** 2)
         rotation, known = synchronise(np.einsum("nvu,nvuij->vuij", robust, relative), robust.sum(0))
     if known.sum() < 2:
         return None
@@ -128,91 +130,94 @@ def average(instants: Sequence[Keyframe]) -> CameraRotations | None:
 
 
 def synchronise(mean: Floats, weight: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Returns rotations (V,3,3) that fit summed relative rotations (V,V,3,3) best, and which views they reach.
+    """Returns rotations (V,3,3) that fit summed relative rotations (V,V,3,3) best, and the views connected.
 
-    Spectral: the top three eigenvectors of the block matrix, each 3×3 block projected to SO(3).
+    Spectral synchronisation: the top three eigenvectors of the block matrix, each 3×3 block projected to SO(3).
     """
     views = len(mean)
-    together = weight - np.diag(np.diag(weight)) > 0
-    reached = np.zeros(views, bool)
-    reached[int(np.argmax(together.sum(1)))] = True
+    adjacent = weight - np.diag(np.diag(weight)) > 0
+    connected = np.zeros(views, bool)
+    connected[int(np.argmax(adjacent.sum(1)))] = True
     for _ in range(views):
-        reached |= together[reached].any(0)
+        connected |= adjacent[connected].any(0)
     degree = np.maximum(weight.sum(1), 1e-9)
     blocks = mean / np.sqrt(degree[:, None] * degree[None])[..., None, None]
-    blocks = blocks * (reached[:, None] & reached[None])[..., None, None]
+    blocks = blocks * (connected[:, None] & connected[None])[..., None, None]
     matrix = blocks.transpose(0, 2, 1, 3).reshape(3 * views, 3 * views)
     _, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
     stacked = vectors[:, -3:].reshape(views, 3, 3)
-    if np.linalg.det(stacked[reached]).sum() < 0:
+    if np.linalg.det(stacked[connected]).sum() < 0:
         stacked = stacked @ FLIP
     rotation = np.tile(np.eye(3), (views, 1, 1))
-    rotation[reached] = nearest_rotation(stacked[reached])
-    return rotation, reached
+    rotation[connected] = nearest_rotation(stacked[connected])
+    return rotation, connected
 
 
-def refine(
-    instants: Sequence[Keyframe],
+def refine_rotations(
+    keyframes: Sequence[Keyframe],
     engine: Engine,
     intrinsics: AssumedIntrinsics,
     rotation: Floats,
     known: NDArray[np.bool_],
 ) -> tuple[Floats, Floats, GraphOutput]:
-    """Returns rotations turned until the poses of all instants agree, their standard deviations, and those poses."""
-    score = np.stack([i.score for i in instants])
-    ray_xy, norm, frames = rectify(
-        np.stack([i.xy_px for i in instants]), score, intrinsics.focal_px, intrinsics.size_px
-    )
-    weight = np.stack([i.weight for i in instants]) * known
-    for _ in range(REFINE_ROUNDS):
-        out = _run(engine, ray_xy, score, norm, frames @ rotation, weight)
-        agreed = weight * consistency_weight(out.model_sd)
-        stiffness = out.rotation_hessian.astype(float).reshape(*weight.shape, 3, 3)
-        total = np.einsum("nv,nvji,nvjk,nvkl->vil", agreed, frames, stiffness, frames)
-        pull = np.einsum("nv,nvji,nvj->vi", agreed, frames, out.rotation_gradient.astype(float))
-        step = np.linalg.solve(total + np.eye(3), pull[..., None])[..., 0]
+    """Returns rotations after Gauss–Newton over all keyframes, their standard deviations, and the fused poses."""
+    score = np.stack([k.score for k in keyframes])
+    xy_px = np.stack([k.xy_px for k in keyframes])
+    ray_xy, norm, ray_from_camera = rectify(xy_px, score, intrinsics.focal_px, intrinsics.size_px)
+    weight = np.stack([k.weight for k in keyframes]) * known
+    for _ in range(REFINE_ITERATIONS):
+        out = _run_graph(engine, ray_xy, score, norm, ray_from_camera @ rotation, weight)
+        robust = weight * consistency_weight(out.model_sd)
+        hessian = out.rotation_hessian.astype(float).reshape(*weight.shape, 3, 3)
+        total = np.einsum("nv,nvji,nvjk,nvkl->vil", robust, ray_from_camera, hessian, ray_from_camera)
+        gradient = np.einsum("nv,nvji,nvj->vi", robust, ray_from_camera, out.rotation_gradient.astype(float))
+        step = np.linalg.solve(total + np.eye(3), gradient[..., None])[..., 0]
         rotation = rotation_from_vector(step) @ rotation
         if np.degrees(np.linalg.norm(step, axis=-1).max()) < MIN_STEP_DEG:
             break
-    spread = np.linalg.inv(total + np.eye(3)) * CORRELATED
-    return rotation, np.degrees(np.sqrt(np.trace(spread, axis1=1, axis2=2))), out
+    covariance = np.linalg.inv(total + np.eye(3)) * KEYFRAMES_PER_INDEPENDENT
+    return rotation, np.degrees(np.sqrt(np.trace(covariance, axis1=1, axis2=2))), out
 
 
-def _upright(found: CameraRotations, instants: Sequence[Keyframe]) -> CameraRotations:
-    """Returns a solution with y up, −z where the first known camera looks."""
+def _gravity_aligned(found: CameraRotations, keyframes: Sequence[Keyframe]) -> CameraRotations:
+    """Returns rotations in a frame with y up, −z along the axis of the first known camera."""
     rotation, known = found.camera_from_rig, found.known
-    person_up = seen_up(rotation, instants, known)
+    person_up = mean_vertical(rotation, keyframes, known)
     up, warning = resolve_vertical(rotation[known], person_up)
     frame = gravity_aligned_rotation(up, rotation[int(np.flatnonzero(known)[0])][2])
-    lies = frame @ person_up / max(float(np.linalg.norm(person_up)), 1e-9) if warning else None
-    return replace(found, camera_from_rig=rotation @ frame.swapaxes(-1, -2), warning=warning, person_up=lies)
+    aligned_up = frame @ person_up / max(float(np.linalg.norm(person_up)), 1e-9) if warning else None
+    aligned = rotation @ frame.swapaxes(-1, -2)
+    return replace(found, camera_from_rig=aligned, warning=warning, person_up=aligned_up)
 
 
-def seen_up(rotation: Floats, instants: Sequence[Keyframe], known: NDArray[np.bool_]) -> Floats:
-    """Returns (3,) the vertical as the lifts see it in the mean, of no particular length."""
-    weight = np.stack([i.weight for i in instants]) * known
-    votes = np.einsum("vji,nvj->nvi", rotation, np.stack([i.up for i in instants]))
-    up = np.einsum("nv,nvi->i", weight, votes)
-    for _ in range(AVERAGE_ROUNDS):  # a lying or bent person misleads single lifts: the direction most agree on
+def mean_vertical(rotation: Floats, keyframes: Sequence[Keyframe], known: NDArray[np.bool_]) -> Floats:
+    """Returns (3,) the robust mean of the lifter's verticals, of arbitrary length."""
+    weight = np.stack([k.weight for k in keyframes]) * known
+    verticals = np.einsum("vji,nvj->nvi", rotation, np.stack([k.up for k in keyframes]))
+    up = np.einsum("nv,nvi->i", weight, verticals)
+    for _ in range(AVERAGE_ITERATIONS):  # single lifts of a lying or bent person are outliers
         up = up / max(float(np.linalg.norm(up)), 1e-9)
-        robust = weight / (1 + (np.linalg.norm(votes - up, axis=-1) / np.radians(AGREE_DEG)) ** 2)
-        up = np.einsum("nv,nvi->i", robust, votes)
+        robust = weight / (1 + (np.linalg.norm(verticals - up, axis=-1) / np.radians(CAUCHY_SCALE_DEG)) ** 2)
+        up = np.einsum("nv,nvi->i", robust, verticals)
     return np.asarray(up)
 
 
 def gravity_aligned_rotation(up: Floats, forward: Floats) -> Floats:
-    """Returns rig_from_any (3,3) with y along ``up`` and −z along the level part of ``forward``."""
+    """Returns aligned_from_any (3,3) with y along ``up`` and −z along the horizontal part of ``forward``."""
     y = up / max(float(np.linalg.norm(up)), 1e-9)
     level = forward - (forward @ y) * y
-    if np.linalg.norm(level) < 1e-3:  # looking straight down or up: any level direction will do
+    if np.linalg.norm(level) < 1e-3:  # vertical camera axis: any horizontal direction will do
         level = np.cross(y, [1.0, 0.0, 0.0]) if abs(y[0]) < 0.9 else np.cross(y, [0.0, 1.0, 0.0])
     z = -level / np.linalg.norm(level)
     return np.stack([np.cross(y, z), y, z])
 
 
-def _run(engine: Engine, ray_xy: Floats, score: Floats, norm: Floats, rotation: Floats, weight: Floats) -> GraphOutput:
-    """Returns the graph's view of all instants at once, with given rotations (N,V,3,3) ray_from_rig."""
+def _run_graph(
+    engine: Engine, ray_xy: Floats, score: Floats, norm: Floats, ray_from_rig: Floats, weight: Floats
+) -> GraphOutput:
+    """Returns the graph's output for all keyframes in one batch, with given rotations (N,V,3,3)."""
     count, views = weight.shape
+    bias = np.where((weight > 0).sum(1, keepdims=True) > 2, DEPTH_BIAS_SD, 0.0)
     return engine.run(
         GraphInput(
             ray_xy=ray_xy.reshape(count * views, J, 2).astype(np.float32),
@@ -220,9 +225,9 @@ def _run(engine: Engine, ray_xy: Floats, score: Floats, norm: Floats, rotation: 
             norm=norm.ravel().astype(np.float32),
             assignment=np.arange(count * views).reshape(count, views),
             view_weight=weight.astype(np.float32),
-            ray_from_rig=rotation.astype(np.float32),
-            rotation_prior_sd=np.full((count, views), HELD, np.float32),
-            depth_bias_sd=np.where((weight > 0).sum(1, keepdims=True) > 2, BIAS, 0.0).astype(np.float32),
+            ray_from_rig=ray_from_rig.astype(np.float32),
+            rotation_prior_sd=np.full((count, views), FIXED_ROTATION_SD, np.float32),
+            depth_bias_sd=bias.astype(np.float32),
             lifter_rotations=np.zeros(count, bool),
         )
     )

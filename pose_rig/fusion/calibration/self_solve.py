@@ -1,8 +1,9 @@
-"""The rig solves itself: remembered instants in, cameras and the person's bones out, with how sure they are.
+"""Self-calibration of the rig: keyframes in; cameras, segment lengths and their standard deviations out.
 
-Several starts are tried on some of the instants; the best goes on with all but those held back, which then judge.
+Bundle adjustment runs from several initial states on some of the keyframes; the best one is refined on the training
+set, and the validation set measures its reprojection error.
 
-Axes: N instants, V views, P points.
+Axes: N keyframes, V views, P points.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,51 +14,58 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
-from pose_rig.fusion.calibration.bundle import POINTS, C, Priors, State, Tracks, adjust, covariance, residuals
+from pose_rig.fusion.calibration.bundle import BundleState, C, Priors, Tracks, adjust, camera_covariance, residuals
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.initialise import from_lifts, from_pictures, on, tracks_of
+from pose_rig.fusion.calibration.initialise import (
+    USED_WEIGHT,
+    build_tracks,
+    from_lifted_poses,
+    from_two_view_geometry,
+    with_points,
+)
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
+from pose_rig.fusion.calibration.segments import joints_from_points
 from pose_rig.geometry import nearest_rotation
-from pose_rig.skeleton import INDEX, J
 
-FEWEST = 12  # instants that two views saw
-SCOUTS = 40  # instants on which starts are compared
-SOFT, SOFT_ROUNDS = 3.0, 6
-SCOUT_ROUNDS = 8
-USUAL_FOCAL = 0.75  # webcams, phones and action cameras: 0.55 … 1.1 of the larger image side
-ZOOM_SD = 0.3
-GIVEN_SD = 0.02  # of a focal length that the user gave
-START_ZOOMS = (-0.4, 0.0)
-HOLD_BACK = 5  # every fifth instant judges
-FITS = 2.0  # median error of detections, in standard deviations of a good detector (1.2 if all is as assumed)
-SURE = np.radians(1.0)  # of a camera that has not been placed by a few poses (`solved_rig`)
-MIRRORED = "it cannot be told from its mirror image yet: bend your arms and knees"
-SAME = 2.0  # standard deviations within which cameras of one image size are taken to have one intrinsics, if these
-SURE_OF_SAME = 0.1  # are no larger than this share of the focal length
+MIN_KEYFRAMES = 12  # with the person in two views
+INIT_KEYFRAMES = 40  # on which initial states are compared
+INIT_ITERATIONS = 8
+RELAXED_SD_FACTOR, RELAXED_ITERATIONS = 3.0, 6
+FOCAL_PER_LARGER_SIDE = 0.75  # prior mean; webcams, phones and action cameras: 0.55 … 1.1
+LOG_FOCAL_SCALE_SD = 0.3
+GIVEN_LOG_FOCAL_SD = 0.02  # of a focal length from the configuration
+INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)
+VALIDATION_STRIDE = 5  # every fifth keyframe is in the validation set
+MAX_ERROR_SD = 2.0  # median reprojection error, in standard deviations of an inlier (1.2 if the noise is as assumed)
+MAX_ROTATION_SD = np.radians(1.0)  # of a camera that was not placed by resection alone (`solved_rig`)
+MIRROR_AMBIGUITY = "the pose cannot be told from its mirror image yet: bend your arms and knees"
+TOO_FEW_KEYFRAMES = "two cameras rarely had the person in view together: stand where several show all of you"
+SAME_MODEL_DIFFERENCE_SD = 2.0  # focal lengths of one camera model differ by less, and their difference has a standard
+MAX_SAME_MODEL_SD = 0.1  # deviation below this share of the focal length
 
 
 @dataclass(frozen=True, slots=True)
 class SolveTask:
-    """What is to be solved.
+    """Input of `self_solve`.
 
     Attributes:
-        instants: What is remembered.
+        keyframes: Detections.
         intrinsics: Focal lengths assumed or given.
-        given: (V,) whether the user gave the focal length.
-        rotation: (V,3,3) camera_from_rig as averaged; its frame is kept.
-        known: (V,) whose rotation that is.
-        height_m: Stature.
-        present: The rig in use, one more start.
+        focal_given: (V,) whether the focal length comes from the configuration.
+        camera_from_rig: (V,3,3) from rotation averaging, or of the current rig; defines the frame.
+        known: (V,) views with a known rotation.
+        height_m: Body height.
+        current: The current rig, the only initial state if it covers all views.
     """
 
-    instants: Sequence[Keyframe]
+    keyframes: Sequence[Keyframe]
     intrinsics: AssumedIntrinsics
-    given: NDArray[np.bool_]
-    rotation: Floats
+    focal_given: NDArray[np.bool_]
+    camera_from_rig: Floats
     known: NDArray[np.bool_]
     height_m: float
-    present: Calibration | None = None
+    current: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class RigSolution:
 
     Attributes:
         cameras: In the frame of the rig in use; else in that of the averaged rotations.
-        bone_length_m: (L,) the person's bones (`bundle`).
+        bone_length_m: (L,) the person's bones (`segments`).
         poses: (N,J,3) m, from which the rig was solved.
         validation_error: Median reprojection error of the detections that were not used, in standard deviations of a
             good detector: about 1.2.
@@ -83,159 +91,146 @@ class RigSolution:
 
 
 def self_solve(task: SolveTask) -> RigSolution | str:
-    """Returns the rig that explains the instants best, or why it cannot be told and what would help."""
+    """Returns the rig of minimal reprojection error, or why there is none and what would help."""
     views = np.flatnonzero(task.known)
-    instants = [i for i in task.instants if (i.weight[views] > 0).sum() > 1]
-    if len(instants) < FEWEST or len(views) < 2:
-        return "two cameras have hardly seen the person together: stand where several see all of you"
-    tracks, pelvis = tracks_of(instants, task.intrinsics.focal_px[views], task.intrinsics.size_px[views], views)
+    keyframes = [k for k in task.keyframes if (k.weight[views] > 0).sum() > 1]
+    if len(keyframes) < MIN_KEYFRAMES or len(views) < 2:
+        return TOO_FEW_KEYFRAMES
+    tracks, pelvis = build_tracks(keyframes, task.intrinsics.focal_px[views], task.intrinsics.size_px[views], views)
     priors = _priors(task, views)
-    judges = np.arange(len(instants)) % HOLD_BACK == HOLD_BACK - 1
-    train, held_back = tracks.at(np.flatnonzero(~judges)), tracks.at(np.flatnonzero(judges))
-    scouts = train.at(np.arange(0, len(train.weight), max(1, len(train.weight) // SCOUTS)))
-    best = _sure(task, views, held_back)
+    validated = np.arange(len(keyframes)) % VALIDATION_STRIDE == VALIDATION_STRIDE - 1
+    training, validation = tracks.at(np.flatnonzero(~validated)), tracks.at(np.flatnonzero(validated))
+    best = _accurate_current(task, views, validation)
     if best is None:
-        starts = [_near(start, scouts, priors) for start in _starts(task, instants, scouts, pelvis, views)]
-        best = _best(starts, scouts, priors)
+        few = training.at(np.arange(0, len(training.weight), max(1, len(training.weight) // INIT_KEYFRAMES)))
+        initial = [_relaxed(state, few, priors) for state in _initial_states(task, keyframes, few, pelvis, views)]
+        best = _best(initial, few, priors)
     if best is None:
-        return MIRRORED
-    state, _ = adjust(on(best, train), train, priors)
-    same = _same_lens(state, covariance(state, train, priors), task, views)
-    if same.any():
-        priors = replace(priors, same_camera_model=same)
-        state, _ = adjust(state, train, priors)
-    return _solved(state, covariance(state, train, priors), train, held_back, task, views)
-
-
-def _of_points() -> Floats:
-    """Returns (J,P): points → joints, pelvis, thorax and spine being middles."""
-    out = np.zeros((J, len(POINTS)))
-    out[list(POINTS), np.arange(len(POINTS))] = 1.0
-    for middle, side in (("pelvis", "hip"), ("thorax", "shoulder")):
-        out[INDEX[middle]] = 0.5 * (out[INDEX[f"l_{side}"]] + out[INDEX[f"r_{side}"]])
-    out[INDEX["spine"]] = 0.5 * (out[INDEX["pelvis"]] + out[INDEX["thorax"]])
-    return out
-
-
-JOINTS_FROM_POINTS = _of_points()
-
-
-def bodies(points: Floats) -> Floats:
-    """Returns (N,J,3) poses from their points (N,P,3)."""
-    return np.asarray(JOINTS_FROM_POINTS @ points)
+        return MIRROR_AMBIGUITY
+    state, _ = adjust(with_points(best, training), training, priors)
+    same_model = _same_model(state, camera_covariance(state, training, priors), task, views)
+    if same_model.any():
+        priors = replace(priors, same_model=same_model)
+        state, _ = adjust(state, training, priors)
+    return _solved(state, camera_covariance(state, training, priors), training, validation, task, views)
 
 
 def _priors(task: SolveTask, views: NDArray[np.int64]) -> Priors:
-    given = task.given[views]
-    usual = np.log(USUAL_FOCAL * task.intrinsics.size_px.max(-1) / task.intrinsics.focal_px)[views]
-    zoom, sd = np.where(given, 0.0, usual), np.where(given, GIVEN_SD, ZOOM_SD)
-    return Priors(task.height_m, zoom, sd, np.zeros((len(views), len(views)), bool), 0)
+    given, intrinsics = task.focal_given[views], task.intrinsics
+    usual = np.log(FOCAL_PER_LARGER_SIDE * intrinsics.size_px.max(-1) / intrinsics.focal_px)[views]
+    mean, sd = np.where(given, 0.0, usual), np.where(given, GIVEN_LOG_FOCAL_SD, LOG_FOCAL_SCALE_SD)
+    return Priors(task.height_m, mean, sd, np.zeros((len(views), len(views)), bool), 0)
 
 
-def _starts(
-    task: SolveTask, instants: Sequence[Keyframe], scouts: Tracks, pelvis: Floats, views: NDArray[np.int64]
-) -> Iterator[State]:
-    """Yields places to start from: the rig in use, the lifted poses, the pictures' own geometry."""
-    present = _in_use(task, views)
-    if present is not None:
-        yield present
-        return  # what was solved once needs no other start; nor do poses wait for one
-    yield from_lifts(instants, pelvis, views, task.rotation[views], task.height_m)
-    for log_zoom in START_ZOOMS:
-        start = from_pictures(scouts, log_zoom, task.height_m)
-        if start is not None:
-            yield start
+def _initial_states(
+    task: SolveTask, keyframes: Sequence[Keyframe], tracks: Tracks, pelvis: Floats, views: NDArray[np.int64]
+) -> Iterator[BundleState]:
+    """Yields the current rig alone, or states from the lifted poses and from two-view geometry."""
+    current = _current(task, views)
+    if current is not None:
+        yield current
+        return
+    yield from_lifted_poses(keyframes, pelvis, views, task.camera_from_rig[views], task.height_m)
+    for log_focal_scale in INIT_LOG_FOCAL_SCALES:
+        state = from_two_view_geometry(tracks, log_focal_scale, task.height_m)
+        if state is not None:
+            yield state
 
 
-def _best(starts: Sequence[State], scouts: Tracks, priors: Priors) -> State | None:
-    """Returns the start that comes out cheapest, None if all are mirrored. There is nothing to choose from one."""
-    tried = [adjust(start, scouts, priors, SCOUT_ROUNDS) for start in starts] if len(starts) > 1 else [(starts[0], 0.0)]
-    human = [(cost, state) for state, cost in tried if chirality(bodies(state.points)) > 0]
+def _best(initial: Sequence[BundleState], tracks: Tracks, priors: Priors) -> BundleState | None:
+    """Returns the state of lowest cost after a few iterations, None if all are mirrored. One alone is not adjusted."""
+    adjusted = [(initial[0], 0.0)]
+    if len(initial) > 1:
+        adjusted = [adjust(state, tracks, priors, INIT_ITERATIONS) for state in initial]
+    human = [(cost, state) for state, cost in adjusted if chirality(joints_from_points(state.points)) > 0]
     return min(human, key=lambda pair: pair[0])[1] if human else None
 
 
-def _near(start: State, tracks: Tracks, priors: Priors) -> State:
-    """Returns a start brought nearer while detections that are far off still pull: later they count as wrong."""
-    soft = replace(tracks, sd=SOFT * tracks.sd)
-    return adjust(on(start, soft), soft, priors, SOFT_ROUNDS)[0]
+def _relaxed(state: BundleState, tracks: Tracks, priors: Priors) -> BundleState:
+    """Returns a state adjusted under a wider loss, in which large errors are not outliers yet."""
+    relaxed = replace(tracks, sd=RELAXED_SD_FACTOR * tracks.sd)
+    return adjust(with_points(state, relaxed), relaxed, priors, RELAXED_ITERATIONS)[0]
 
 
-def _same_lens(state: State, sure: Floats, task: SolveTask, views: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Returns (V,V) which cameras have one intrinsics: same image size, and focal lengths that do not contradict it."""
+def _same_model(state: BundleState, covariance: Floats, task: SolveTask, views: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Returns (V,V) cameras of one model: equal image size, and focal lengths that agree within their errors."""
     at = np.arange(len(views)) * C + 6
-    spread = sure[at, at][:, None] + sure[at, at][None] - 2 * sure[np.ix_(at, at)]
-    sd = np.sqrt(np.maximum(spread, 1e-12))
-    alike = (np.abs(state.zoom[:, None] - state.zoom[None]) < SAME * sd) & (sd < SURE_OF_SAME)
+    variance = covariance[at, at][:, None] + covariance[at, at][None] - 2 * covariance[np.ix_(at, at)]
+    sd = np.sqrt(np.maximum(variance, 1e-12))
+    difference = np.abs(state.log_focal_scale[:, None] - state.log_focal_scale[None])
+    alike = (difference < SAME_MODEL_DIFFERENCE_SD * sd) & (sd < MAX_SAME_MODEL_SD)
     size = task.intrinsics.size_px[views]
-    free = ~task.given[views]
+    free = ~task.focal_given[views]
     same = alike & (size[:, None] == size[None]).all(-1) & free[:, None] & free[None]
     return np.asarray(same & ~np.eye(len(views), dtype=bool))
 
 
 def _solved(
-    state: State, sure: Floats, train: Tracks, held_back: Tracks, task: SolveTask, views: NDArray[np.int64]
+    state: BundleState,
+    covariance: Floats,
+    training: Tracks,
+    validation: Tracks,
+    task: SolveTask,
+    views: NDArray[np.int64],
 ) -> RigSolution:
-    """Returns the solution in the frame of the rig in use, or of the rotations."""
-    before = _in_use(task, views)
-    turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ task.rotation[views]).sum(0)).T
+    """Returns the rig in the frame of the current rig, or of the averaged rotations."""
+    current = _current(task, views)
+    turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ task.camera_from_rig[views]).sum(0)).T
     shift, scale = np.zeros(3), 1.0
-    if before is not None:  # the poses stay where they are, and as large
-        turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ before.rotation).sum(0)).T
-        usual = on(before, train).points
-        scale = float(np.median(_extent(usual) / np.maximum(_extent(state.points), 1e-9)))
-        shift = np.median((usual - scale * state.points @ turn.T).reshape(-1, 3), axis=0)
-    sd = np.sqrt(np.maximum(np.diag(sure), 0.0)).reshape(len(views), C)
+    if current is not None:  # position and size of the poses are kept
+        turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ current.rotation).sum(0)).T
+        points = with_points(current, training).points
+        scale = float(np.median(_extent(points) / np.maximum(_extent(state.points), 1e-9)))
+        shift = np.median((points - scale * state.points @ turn.T).reshape(-1, 3), axis=0)
+    sd = np.sqrt(np.maximum(np.diag(covariance), 0.0)).reshape(len(views), C)
     count, intrinsics = len(task.known), task.intrinsics
 
-    def wide(values: Floats, otherwise: Floats | float) -> Floats:
+    def all_views(values: Floats, otherwise: Floats | float) -> Floats:
         out = np.broadcast_to(np.asarray(otherwise, float), (count, *values.shape[1:])).copy()
         out[views] = values
         return out
 
     calibration = Calibration(
-        rotation=wide(state.rotation, np.eye(3)),
-        translation=wide(state.translation, 0.0),
-        focal_px=intrinsics.focal_px * wide(np.exp(state.zoom), 1.0),
-        k1=wide(state.k1, 0.0),
+        rotation=all_views(state.rotation, np.eye(3)),
+        translation=all_views(state.translation, 0.0),
+        focal_px=intrinsics.focal_px * all_views(np.exp(state.log_focal_scale), 1.0),
+        k1=all_views(state.k1, 0.0),
         size_px=intrinsics.size_px,
         known=task.known.copy(),
-        rotation_sd=wide(np.linalg.norm(sd[:, :3], axis=1), np.inf),
-        translation_sd=wide(np.linalg.norm(sd[:, 3:6], axis=1), np.inf),
-        focal_sd=wide(sd[:, 6], np.inf),
+        rotation_sd=all_views(np.linalg.norm(sd[:, :3], axis=1), np.inf),
+        translation_sd=all_views(np.linalg.norm(sd[:, 3:6], axis=1), np.inf),
+        focal_sd=all_views(sd[:, 6], np.inf),
     ).moved(turn, -turn.T @ shift / scale, scale)
-    joints = bodies(scale * state.points @ turn.T + shift)
-    misfit_before = np.inf if before is None else _misfit(before, held_back)
-    return RigSolution(
-        calibration, scale * state.length, joints, _misfit(state, held_back), chirality(joints), misfit_before
-    )
+    joints = joints_from_points(scale * state.points @ turn.T + shift)
+    error, current_error = _error_sd(state, validation), np.inf if current is None else _error_sd(current, validation)
+    return RigSolution(calibration, scale * state.length, joints, error, chirality(joints), current_error)
 
 
 def _extent(points: Floats) -> Floats:
-    """Returns (N,) how large poses (N,P,3) are."""
+    """Returns (N,) the size of poses (N,P,3)."""
     return np.asarray(np.linalg.norm(points - points.mean(1, keepdims=True), axis=(1, 2)))
 
 
-def _in_use(task: SolveTask, views: NDArray[np.int64]) -> State | None:
-    """Returns the rig in use, None if there is none that knows all the views."""
-    calibration = task.present
+def _current(task: SolveTask, views: NDArray[np.int64]) -> BundleState | None:
+    """Returns the current rig, None if there is none or it lacks one of the views."""
+    calibration = task.current
     if calibration is None or not calibration.known[views].all():
         return None
-    zoom = np.log(calibration.focal_px / task.intrinsics.focal_px)[views]
-    return State.of(
-        calibration.rotation[views], calibration.translation[views], zoom, calibration.k1[views], task.height_m
-    )
+    log_focal_scale = np.log(calibration.focal_px / task.intrinsics.focal_px)[views]
+    rotation, translation, k1 = calibration.rotation[views], calibration.translation[views], calibration.k1[views]
+    return BundleState.from_cameras(rotation, translation, log_focal_scale, k1, task.height_m)
 
 
-def _sure(task: SolveTask, views: NDArray[np.int64], held_back: Tracks) -> State | None:
-    """Returns the rig in use if it may be adjusted as it is: it fits, and no camera has been moved since."""
-    before = _in_use(task, views)
-    if before is None or task.present is None or task.present.rotation_sd[views].max() > SURE:
+def _accurate_current(task: SolveTask, views: NDArray[np.int64], validation: Tracks) -> BundleState | None:
+    """Returns the current rig if it can be adjusted directly: accurate, and no camera has moved since."""
+    current = _current(task, views)
+    if current is None or task.current is None or task.current.rotation_sd[views].max() > MAX_ROTATION_SD:
         return None
-    return before if _misfit(before, held_back) < FITS else None
+    return current if _error_sd(current, validation) < MAX_ERROR_SD else None
 
 
-def _misfit(cameras: State, held_back: Tracks) -> float:
-    """Returns the median error of detections, in their standard deviations, about points triangulated from them."""
-    *_, square = residuals(on(cameras, held_back), held_back)
-    seen = held_back.weight > 0.3
-    return float(np.sqrt(np.median(square[seen]))) if seen.any() else float("inf")
+def _error_sd(cameras: BundleState, validation: Tracks) -> float:
+    """Returns the median reprojection error of triangulated points, in standard deviations of an inlier."""
+    *_, square = residuals(with_points(cameras, validation), validation)
+    used = validation.weight > USED_WEIGHT
+    return float(np.sqrt(np.median(square[used]))) if used.any() else float("inf")

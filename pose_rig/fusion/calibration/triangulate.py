@@ -1,6 +1,6 @@
-"""Where rays of several views meet: robust, in full perspective.
+"""Robust triangulation under full perspective, by iteratively reweighted least squares.
 
-Axes: V views, P points; leading axes are anything (instants).
+Axes: V views, P points; any leading axes (keyframes).
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import NEAREST_M
 
-ROUNDS = 6
-OUTLIER = 3.0  # standard deviations at which a ray counts a quarter
-LOOSE = 8.0  # the first round forgives so much more
+ITERATIONS = 6
+OUTLIER_SD = 3.0  # standard deviations at which a ray has a quarter of its weight
+INITIAL_RELAXATION = 8.0  # factor of OUTLIER_SD in the first iteration, halved in each (graduated non-convexity)
 EYE3 = np.eye(3)
 
 
-class Posed(Protocol):
-    """Cameras that stand somewhere."""
+class CameraPoses(Protocol):
+    """Extrinsics of several cameras."""
 
     @property
     def rotation(self) -> Floats:
@@ -32,12 +32,12 @@ class Posed(Protocol):
 
 @dataclass(frozen=True)
 class Rays:
-    """What was seen.
+    """2D measurements.
 
     Attributes:
         ideal_xy: (...,V,P,2) ideal coordinates x/z, y/z.
         sd: (...,V,1) or (...,V,P) their standard deviation.
-        weight: (...,V,P) trust, 0 = not seen.
+        weight: (...,V,P), 0 = not visible.
     """
 
     ideal_xy: Floats
@@ -51,100 +51,108 @@ class Rays:
         return np.ascontiguousarray(ideal_xy), sd, np.ascontiguousarray(weight)
 
 
-def seen_from(cameras: Posed, points: Floats) -> Floats:
+def to_camera_frames(cameras: CameraPoses, points: Floats) -> Floats:
     """Returns points (...,P,3) in the frames of the cameras, (...,P,V,3)."""
-    turned = points @ cameras.rotation.reshape(-1, 3).T
-    return np.asarray(turned.reshape(*points.shape[:-1], -1, 3) + cameras.translation)
+    rotated = points @ cameras.rotation.reshape(-1, 3).T
+    return np.asarray(rotated.reshape(*points.shape[:-1], -1, 3) + cameras.translation)
 
 
-def planes(ideal_xy: Floats, cameras: Posed) -> Floats:
-    """Returns (...,P,V,2,4) the two planes of every ray: ``rows · (x, 1) = 0``; off them it is the error in m × depth.
+def dlt_rows(ideal_xy: Floats, cameras: CameraPoses) -> Floats:
+    """Returns (...,P,V,2,4) two planes per ray, ``row · (x, 1) = 0`` (direct linear transform, H&Z 12.2).
+
+    For other points the product is the error in m × depth.
 
     Args:
         ideal_xy: (...,P,V,2) ideal coordinates.
-        cameras: From where.
+        cameras: Their extrinsics.
     """
     frame = np.concatenate([cameras.rotation, cameras.translation[..., None]], -1)
     return np.asarray(ideal_xy[..., None] * frame[:, 2:] - frame[:, :2])
 
 
 def normal_equations(rows: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Returns (...,P,3,3) and (...,P,3): the matrix and the right side for points that lie on all their planes.
+    """Returns matrix (...,P,3,3) and right side (...,P,3) for the points nearest to their planes.
 
     Args:
-        rows: (...,P,V,2,4).
+        rows: (...,P,V,2,4) from `dlt_rows`.
         weight: (...,P,V).
     """
-    flat_rows = rows.reshape(*rows.shape[:-3], -1, 4)
-    weighed = (rows * weight[..., None, None]).reshape(flat_rows.shape)
-    product = weighed[..., :3].swapaxes(-1, -2) @ flat_rows
+    stacked = rows.reshape(*rows.shape[:-3], -1, 4)
+    weighted = (rows * weight[..., None, None]).reshape(stacked.shape)
+    product = weighted[..., :3].swapaxes(-1, -2) @ stacked
     return product[..., :3], -product[..., 3]
 
 
 def triangulate(
     rays: Rays,
-    cameras: Posed,
+    cameras: CameraPoses,
     prior: Floats | None = None,
     prior_sd_m: float | Floats = 1.0,
-    rounds: int = ROUNDS,
-    loose: float = LOOSE,
+    iterations: int = ITERATIONS,
+    relaxation: float = INITIAL_RELAXATION,
 ) -> Floats:
-    """Returns points (...,P,3) where the rays meet.
+    """Returns points (...,P,3).
 
     Args:
-        rays: What was seen.
-        cameras: From where.
-        prior: (...,P,3) where the points are thought to be; None = nothing is known.
-        prior_sd_m: How sure that is, broadcast to (...,P).
-        rounds: How often outliers are weighed anew.
-        loose: How much more the first round forgives.
+        rays: 2D measurements.
+        cameras: Their extrinsics.
+        prior: (...,P,3) prior mean; None = no prior.
+        prior_sd_m: Its standard deviation, broadcast to (...,P).
+        iterations: Of the reweighting.
+        relaxation: Factor of the outlier threshold in the first iteration.
     """
-    return _meet(rays, cameras, prior, prior_sd_m, rounds, loose)[0]
+    return _solve(rays, cameras, prior, prior_sd_m, iterations, relaxation)[0]
 
 
 def triangulate_with_covariance(
     rays: Rays,
-    cameras: Posed,
+    cameras: CameraPoses,
     prior: Floats | None = None,
     prior_sd_m: float | Floats = 1.0,
-    rounds: int = ROUNDS,
-    loose: float = LOOSE,
+    iterations: int = ITERATIONS,
+    relaxation: float = INITIAL_RELAXATION,
 ) -> tuple[Floats, Floats, Floats]:
-    """Returns points as `triangulate`, their covariance (...,P,3,3) m², and the trust (...,V,P) in each ray."""
-    points, information, trust = _meet(rays, cameras, prior, prior_sd_m, rounds, loose)
-    return points, np.asarray(np.linalg.inv(information), np.float64), trust
+    """Returns points as `triangulate`, their covariance (...,P,3,3) m², and the robust weight (...,V,P) of each ray."""
+    points, information, weight = _solve(rays, cameras, prior, prior_sd_m, iterations, relaxation)
+    return points, np.asarray(np.linalg.inv(information), np.float64), weight
 
 
-def _meet(
-    rays: Rays, cameras: Posed, prior: Floats | None, prior_sd_m: float | Floats, rounds: int, loose: float
+def _solve(
+    rays: Rays,
+    cameras: CameraPoses,
+    prior: Floats | None,
+    prior_sd_m: float | Floats,
+    iterations: int,
+    relaxation: float,
 ) -> tuple[Floats, Floats, Floats]:
-    """Returns points, their information (...,P,3,3) 1/m², and the trust in each ray."""
+    """Returns points, their information matrices (...,P,3,3) 1/m², and the robust weight of each ray."""
     ideal_xy, sd, weight = rays.by_point
-    rows = planes(ideal_xy, cameras)
-    depth, trust = np.ones_like(weight), weight
+    rows = dlt_rows(ideal_xy, cameras)
+    depth, robust = np.ones_like(weight), weight
     points = np.zeros((*ideal_xy.shape[:-2], 3))
-    hold = np.zeros(1) if prior is None else np.asarray(prior_sd_m, float) ** -2.0
-    held = 0.0 if prior is None else hold[..., None] * prior
-    known = 0 if prior is None else 1
+    information = np.zeros(1) if prior is None else np.asarray(prior_sd_m, float) ** -2.0
+    right = 0.0 if prior is None else information[..., None] * prior
+    first = 0 if prior is None else 1
     if prior is not None:
-        depth, trust = _met(ideal_xy, sd, weight, cameras, prior, loose)
-    for k in range(rounds):
-        a, b = normal_equations(rows, trust / (sd * depth) ** 2)
-        a = a + (hold + 1e-9 * (a[..., 0, 0] + a[..., 1, 1] + a[..., 2, 2]) + 1e-9)[..., None, None] * EYE3
-        points = np.asarray(np.linalg.solve(a, (b + held)[..., None])[..., 0], np.float64)
-        depth, trust = _met(ideal_xy, sd, weight, cameras, points, max(1.0, loose * 0.5 ** (k + known)))
-    return points, a, trust.swapaxes(-1, -2)
+        depth, robust = _reweighted(ideal_xy, sd, weight, cameras, prior, relaxation)
+    for k in range(iterations):
+        a, b = normal_equations(rows, robust / (sd * depth) ** 2)
+        a = a + (information + 1e-9 * (a[..., 0, 0] + a[..., 1, 1] + a[..., 2, 2]) + 1e-9)[..., None, None] * EYE3
+        points = np.asarray(np.linalg.solve(a, (b + right)[..., None])[..., 0], np.float64)
+        relaxed = max(1.0, relaxation * 0.5 ** (k + first))
+        depth, robust = _reweighted(ideal_xy, sd, weight, cameras, points, relaxed)
+    return points, a, robust.swapaxes(-1, -2)
 
 
-def _met(
-    ideal_xy: Floats, sd: Floats, weight: Floats, cameras: Posed, points: Floats, loose: float
+def _reweighted(
+    ideal_xy: Floats, sd: Floats, weight: Floats, cameras: CameraPoses, points: Floats, relaxation: float
 ) -> tuple[Floats, Floats]:
-    """Returns depths (...,P,V) of points (...,P,3) and the trust (...,P,V) in the rays that should meet them."""
-    local = seen_from(cameras, points)
+    """Returns depths (...,P,V) of points (...,P,3) and the robust weights (...,P,V) of their rays."""
+    local = to_camera_frames(cameras, points)
     depth = np.maximum(local[..., 2], NEAREST_M)
     square = length2((local[..., :2] / depth[..., None] - ideal_xy) / sd[..., None])
-    trust = (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER * loose) ** 2) ** 2 + 1e-6
-    return depth, weight * trust
+    robust = (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER_SD * relaxation) ** 2) ** 2 + 1e-6
+    return depth, weight * robust
 
 
 def length2(vectors: Floats) -> Floats:

@@ -1,8 +1,8 @@
-"""The pose of an instant in a solved rig: rays of all views, bones of known length, and what the lifts say.
+"""The pose of an instant in a solved rig: rays of all views, segment_residuals of known length, and what the lifts say.
 
-Rays decide where two views or more see a joint; bones and lifts decide where they do not.
+Rays decide where two views or more see a joint; segment_residuals and lifts decide where they do not.
 
-Axes: N instants, V views, P points (`bundle.POINTS`), S spans.
+Axes: N instants, V views, P points (`segments.POINTS`), S spans.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import OUTLIER, bones
+from pose_rig.fusion.calibration.bundle import OUTLIER_SD
 from pose_rig.fusion.calibration.cameras import NEAREST_M, Calibration
+from pose_rig.fusion.calibration.segments import segment_residuals
 from pose_rig.fusion.calibration.triangulate import (
     EYE3,
     Rays,
+    dlt_rows,
     length2,
     normal_equations,
-    planes,
-    seen_from,
+    to_camera_frames,
     triangulate,
 )
 
@@ -85,7 +86,7 @@ def fit(
     Args:
         rays: What was seen.
         cameras: The rig.
-        length: (L,) m, the person's bones.
+        length: (L,) m, the person's segments.
         shape: (N,P,3) m, the pose as the lifts see it, rig axes, anywhere.
         before: Where the points were an instant ago; None = unknown.
         start: (N,P,3) m, near where the points are; None = they are looked for.
@@ -143,13 +144,13 @@ class _Look:
 
     def inlier(self, loose: float = 1.0) -> Floats:
         """Returns (N,P,V) how far each detection is believed; outliers are forgiven ``loose`` times more."""
-        c2 = (OUTLIER * loose) ** 2
+        c2 = (OUTLIER_SD * loose) ** 2
         return np.asarray((self.local[..., 2] > NEAREST_M) * (c2 / (c2 + self.square)) ** 2)
 
 
 def _look(rays: Rays, cameras: Calibration, x: Floats) -> _Look:
     ideal_xy, sd, _ = rays.by_point
-    local = seen_from(cameras, x)
+    local = to_camera_frames(cameras, x)
     ideal = local[..., :2] / np.maximum(local[..., 2:], NEAREST_M)
     error = (ideal_xy - ideal) / sd[..., None]
     return _Look(local, ideal, error, length2(error))
@@ -167,8 +168,8 @@ def _of_detections(look: _Look, rays: Rays, cameras: Calibration, trust: Floats)
 
 
 def _with_bones(blocks: Floats, g: Floats, x: Floats, length: Floats) -> tuple[Floats, Floats]:
-    """Returns normal equations of all points together (N,P·3,P·3), (N,P·3) from those of each point, with bones."""
-    rows, off, sound = bones(x, length)
+    """Returns normal equations of all points together (N,P·3,P·3), (N,P·3) from those of each point, with segments."""
+    rows, off, sound = segment_residuals(x, length)
     weighed = (rows * sound[..., None]).swapaxes(1, 2)
     a = weighed @ rows
     _blocks(a)[...] += blocks
@@ -184,7 +185,7 @@ def _blocks(a: Floats) -> Floats:
 def placed(rays: Rays, cameras: Calibration, shape: Floats, before: TemporalPrior | None, loose: float) -> Floats:
     """Returns (N,1,3) where a pose of known shape and size stands, as all rays together say."""
     ideal_xy, sd, weight = rays.by_point
-    rows = planes(ideal_xy, cameras)
+    rows = dlt_rows(ideal_xy, cameras)
     rows[..., 3] += (rows[..., :3] @ shape[:, :, None, :, None])[..., 0]  # what is left to the place
     rows = rows.reshape(len(shape), 1, -1, 2, 4)
     depth, trust = np.ones_like(weight), weight
@@ -204,10 +205,10 @@ def placed(rays: Rays, cameras: Calibration, shape: Floats, before: TemporalPrio
 def _misses(rays: Rays, cameras: Calibration, points: Floats, loose: float) -> tuple[Floats, Floats]:
     """Returns depths (N,P,V) of points and the trust (N,P,V) in the rays that should meet them."""
     ideal_xy, _, weight = rays.by_point
-    local = seen_from(cameras, points)
+    local = to_camera_frames(cameras, points)
     depth = np.maximum(local[..., 2], NEAREST_M)
     square = length2(local[..., :2] - ideal_xy * depth[..., None]) / LIFT_SD_M**2  # at that distance
-    trust = weight * (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER * loose) ** 2) ** 2
+    trust = weight * (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER_SD * loose) ** 2) ** 2
     return depth, trust + 1e-6 * weight
 
 

@@ -1,6 +1,6 @@
 """A hypothesis of an instant, seen through a solved rig: where every joint is in the room, and how sure that is.
 
-Axes: V views, J = 17 joints, P points (`bundle.POINTS`).
+Axes: V views, J = 17 joints, P points (`segments.POINTS`).
 """
 
 from dataclasses import dataclass, replace
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import LENGTH_OF, POINTS, SPAN
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.initialise import LEAST, NOISE, noise
-from pose_rig.fusion.calibration.self_solve import JOINTS_FROM_POINTS, RigSolution
+from pose_rig.fusion.calibration.initialise import MIN_INLIER, RELATIVE_DETECTION_SD, detection_sd
+from pose_rig.fusion.calibration.segments import JOINTS_FROM_POINTS, LENGTH_INDEX, POINTS, SEGMENTS
+from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.calibration.triangulate import Rays
 from pose_rig.fusion.pose.fit import Fit, TemporalPrior, errors, fit
 from pose_rig.fusion.pose.hypothesis import Hypothesis
@@ -40,7 +40,7 @@ class SolvedPose:
         inlier: (V,J) 0–1, how far each detection was believed.
         agreed: (V,) 0–1, how well what each view saw fits the pose; 0 where it saw nothing of it.
         projected_px: (V,J,2) where each view should see the joints.
-        ideal_xy: (V,P,2) ideal coordinates of what was seen (P: `bundle.POINTS`), sd: (V,) their standard deviation,
+        ideal_xy: (V,P,2) ideal coordinates of what was seen (P: `segments.POINTS`), sd: (V,) their standard deviation,
             seen: (V,P) 0–1.
     """
 
@@ -76,10 +76,10 @@ def solved_pose(
     """
     calibration, length = rig.cameras, rig.bone_length_m
     body = hypothesis.out.body[0][_POINTS].astype(float)
-    size = median((length[LENGTH_OF] / np.maximum(np.linalg.norm(SPAN @ body, axis=-1), 1e-6)).tolist())
+    size = median((length[LENGTH_INDEX] / np.maximum(np.linalg.norm(SEGMENTS @ body, axis=-1), 1e-6)).tolist())
     shape = (size * body)[None]
     rays, there = _seen(hypothesis, calibration)
-    believed, used, start = np.clip(hypothesis.out.inlier[0][:, _POINTS].astype(float), LEAST, 1.0), trust, None
+    believed, used, start = np.clip(hypothesis.out.inlier[0][:, _POINTS].astype(float), MIN_INLIER, 1.0), trust, None
     if before is not None:
         error = errors(rays, calibration, before.expected[None])[0]
         agreed = _agreed(error, there)
@@ -119,7 +119,7 @@ def _seen(hypothesis: Hypothesis, calibration: Calibration) -> tuple[Rays, NDArr
     """Returns what the person followed looks like, everything trusted, and (V,P) which points are seen."""
     ideal_xy = calibration.flat(hypothesis.xy_px[:, _POINTS])
     there = hypothesis.score[:, _POINTS] > 0
-    return Rays(ideal_xy[None], noise(ideal_xy, there)[None], there[None].astype(float)), there
+    return Rays(ideal_xy[None], detection_sd(ideal_xy, there)[None], there[None].astype(float)), there
 
 
 def _at_home(agreed: Floats, there: NDArray[np.bool_], trust: Floats) -> bool:
@@ -191,7 +191,7 @@ def _cleared_up(
         candidates = observation.candidates_of(view)
         there = observation.score[candidates][:, _POINTS] > 0
         off_px = np.linalg.norm(observation.xy_px[candidates][:, _POINTS] - points_px[view], axis=-1)
-        sd_px = np.maximum(NOISE * np.ptp(points_px[view], axis=0).max(), 1e-6)
+        sd_px = np.maximum(RELATIVE_DETECTION_SD * np.ptp(points_px[view], axis=0).max(), 1e-6)
         fits = _agreed(off_px / sd_px, there)
         best = int(np.argmax(fits))
         if fits[best] > max(CLEAR, agreed[view] + CLEARLY):

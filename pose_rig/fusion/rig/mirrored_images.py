@@ -7,7 +7,7 @@ right are exchanged. Full perspective tells them apart, once the rig is solved: 
 
 Nothing can be told where every picture is mirrored: the person then is, and nobody else is there to compare with.
 
-Axes: V views, J = 17 joints, P points (`bundle.POINTS`), S looks.
+Axes: V views, J = 17 joints, P points (`segments.POINTS`), S looks.
 """
 
 from collections import deque
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.resection import inlier_share
+from pose_rig.fusion.calibration.segments import POINTS
 from pose_rig.fusion.pose.association import shape_of
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.solved_pose import SolvedPose

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pose_rig.fusion.calibration.bundle import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
+from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import CameraState, RigState

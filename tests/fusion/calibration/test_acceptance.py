@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from pose_rig.fusion.calibration.acceptance import (
-    HUMAN,
-    LENGTHS,
-    SAME_WAY_DEG,
-    SURE_DEG,
-    SURE_FOCAL,
+    LENGTH_RANGE,
+    MAX_FOCAL_SD,
+    MAX_ROTATION_SD_DEG,
+    MIN_CHIRALITY,
+    PARALLEL_DEG,
     parallel_cameras,
     rejection_reason,
 )
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.self_solve import FITS, RigSolution
+from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, RigSolution
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, calibration, stroll
 
@@ -29,7 +29,7 @@ def told(found: RigSolution) -> str:
     return rejection_reason(found, NAMES, UP, HEIGHT_M)
 
 
-def unsure(cameras: Calibration, views: list[int], sd_deg: float = SURE_DEG + 1) -> Calibration:
+def unsure(cameras: Calibration, views: list[int], sd_deg: float = MAX_ROTATION_SD_DEG + 1) -> Calibration:
     sd = cameras.rotation_sd.copy()
     sd[views] = np.radians(sd_deg)
     return replace(cameras, rotation_sd=sd)
@@ -50,26 +50,29 @@ def test_a_good_rig_may_be_used(views: int) -> None:
     ("change", "reason"),
     [
         (
-            {"validation_error": FITS + 0.54},
-            "the views do not fit together yet (off by 2.5 × what detectors err): keep moving",
+            {"validation_error": MAX_ERROR_SD + 0.54},
+            "the reprojection error is too large (2.5 × the detection noise): keep moving",
         ),
         (
             {"validation_error": np.inf},
-            "the views do not fit together yet (off by inf × what detectors err): keep moving",
-        ),
-        ({"chirality": HUMAN - 0.01}, "it cannot be told from its mirror image yet: bend your arms and knees"),
-        ({"chirality": -0.9}, "it cannot be told from its mirror image yet: bend your arms and knees"),
-        (
-            {"bone_length_m": LENGTH_M * np.where(np.arange(9) == 3, LENGTHS[1] + 0.1, 1)},
-            "the bones came out longer or shorter than people's: keep moving",
+            "the reprojection error is too large (inf × the detection noise): keep moving",
         ),
         (
-            {"bone_length_m": LENGTH_M * (LENGTHS[0] - 0.05)},
-            "the bones came out longer or shorter than people's: keep moving",
+            {"chirality": MIN_CHIRALITY - 0.01},
+            "the pose cannot be told from its mirror image yet: bend your arms and knees",
+        ),
+        ({"chirality": -0.9}, "the pose cannot be told from its mirror image yet: bend your arms and knees"),
+        (
+            {"bone_length_m": LENGTH_M * np.where(np.arange(9) == 3, LENGTH_RANGE[1] + 0.1, 1)},
+            "the estimated bone lengths are outside the human range: keep moving",
+        ),
+        (
+            {"bone_length_m": LENGTH_M * (LENGTH_RANGE[0] - 0.05)},
+            "the estimated bone lengths are outside the human range: keep moving",
         ),
         (
             {"poses": stroll(3.0, 5.0) * [1, -1, -1]},
-            "the person came out upside down: stand up for a moment",
+            "the estimated person is upside down: stand upright for a moment",
         ),
     ],
 )
@@ -77,7 +80,7 @@ def test_why_a_rig_is_not_used(change: dict[str, object], reason: str) -> None:
     assert told(replace(good(calibration(3)), **change)) == reason  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("misfit", [FITS, 0.3])
+@pytest.mark.parametrize("misfit", [MAX_ERROR_SD, 0.3])
 def test_a_rig_that_fits_is_not_refused_for_it(misfit: float) -> None:
     assert told(replace(good(calibration(3)), validation_error=misfit)) == ""
 
@@ -90,14 +93,17 @@ def test_a_few_instants_upside_down_do_not_matter() -> None:
 
 def test_cameras_that_are_not_sure_are_named() -> None:
     cameras = unsure(calibration(3), [1])
-    assert told(good(cameras)) == "left is not sure yet: walk about and turn around once"
-    assert told(good(unsure(cameras, [2]))) == "left, right are not sure yet: walk about and turn around once"
-    focal_sd = cameras.focal_sd.copy()
-    focal_sd[0] = SURE_FOCAL + 0.01
-    assert told(good(replace(calibration(3), focal_sd=focal_sd))) == (
-        "front is not sure yet: walk about and turn around once"
+    assert told(good(cameras)) == "the calibration of left is still uncertain: walk about and turn around once"
+    assert (
+        told(good(unsure(cameras, [2])))
+        == "the calibration of left, right is still uncertain: walk about and turn around once"
     )
-    assert told(good(unsure(calibration(3), [1], SURE_DEG - 0.1))) == ""
+    focal_sd = cameras.focal_sd.copy()
+    focal_sd[0] = MAX_FOCAL_SD + 0.01
+    assert told(good(replace(calibration(3), focal_sd=focal_sd))) == (
+        "the calibration of front is still uncertain: walk about and turn around once"
+    )
+    assert told(good(unsure(calibration(3), [1], MAX_ROTATION_SD_DEG - 0.1))) == ""
 
 
 def test_cameras_that_are_not_known_are_not_asked() -> None:
@@ -107,20 +113,23 @@ def test_cameras_that_are_not_known_are_not_asked() -> None:
 
 
 def test_two_that_look_the_same_way_should_be_moved() -> None:
-    cameras = unsure(alike(calibration(3), 0, 2, SAME_WAY_DEG - 5), [2])
-    assert told(good(cameras)) == "right is not sure yet: front and right look the same way: move one of them"
+    cameras = unsure(alike(calibration(3), 0, 2, PARALLEL_DEG - 5), [2])
+    assert (
+        told(good(cameras)) == "the calibration of right is still uncertain: "
+        "front and right point in the same direction: move one of them"
+    )
 
 
 def test_two_of_four_that_look_the_same_way_do_not_matter() -> None:
-    cameras = unsure(alike(calibration(4), 0, 2, SAME_WAY_DEG - 5), [2])
-    assert told(good(cameras)) == "right is not sure yet: walk about and turn around once"
+    cameras = unsure(alike(calibration(4), 0, 2, PARALLEL_DEG - 5), [2])
+    assert told(good(cameras)) == "the calibration of right is still uncertain: walk about and turn around once"
 
 
 def test_which_cameras_look_the_same_way() -> None:
     cameras = calibration(4)
     assert parallel_cameras(cameras, NAMES) == ""
-    assert parallel_cameras(alike(cameras, 1, 3, SAME_WAY_DEG + 1), NAMES) == ""
+    assert parallel_cameras(alike(cameras, 1, 3, PARALLEL_DEG + 1), NAMES) == ""
     both = alike(alike(cameras, 1, 3, 5), 1, 2, -5)
-    assert parallel_cameras(both, NAMES) == "left and right, left and back, right and back look the same way"
+    assert parallel_cameras(both, NAMES) == "left and right, left and back, right and back point in the same direction"
     both.known[3] = False
-    assert parallel_cameras(both, NAMES) == "left and right look the same way"
+    assert parallel_cameras(both, NAMES) == "left and right point in the same direction"

@@ -7,23 +7,19 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import (
-    CORRELATED,
-    LENGTH_OF,
-    LENGTH_PER_HEIGHT,
-    POINTS,
-    SPAN,
+    FRAMES_PER_INDEPENDENT,
+    BundleState,
     C,
-    L,
     Priors,
-    State,
     Tracks,
     adjust,
-    cost_of,
-    covariance,
+    camera_covariance,
     linearise,
     residuals,
+    robust_cost,
 )
-from pose_rig.fusion.calibration.initialise import on
+from pose_rig.fusion.calibration.initialise import with_points
+from pose_rig.fusion.calibration.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS, L
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import (
@@ -42,29 +38,29 @@ P = len(POINTS)
 STEP = 1e-5
 
 
-def step_of(state: State, values: Floats) -> State:
+def step_of(state: BundleState, values: Floats) -> BundleState:
     """The state after a step (V·C + L + N·P·3,)."""
-    cameras, length, points = np.split(values, [len(state.zoom) * C, len(state.zoom) * C + L])
-    return state.stepped(cameras.reshape(-1, C), length, points.reshape(state.points.shape))
+    cameras, length, points = np.split(values, [len(state.log_focal_scale) * C, len(state.log_focal_scale) * C + L])
+    return state.updated(cameras.reshape(-1, C), length, points.reshape(state.points.shape))
 
 
-def gradient_of(state: State, tracks: Tracks, priors: Priors) -> Floats:
+def gradient_of(state: BundleState, tracks: Tracks, priors: Priors) -> Floats:
     """What `linearise` says about the slope of the cost, in the order of `step_of`."""
     system = linearise(state, tracks, priors)
-    return -np.concatenate([system.ga, system.gb.ravel()])
+    return -np.concatenate([system.gradient_global, system.gradient_points.ravel()])
 
 
-def disturbed(state: State, rng: np.random.Generator, size: float = 1.0) -> State:
+def disturbed(state: BundleState, rng: np.random.Generator, size: float = 1.0) -> BundleState:
     """A state some degrees, centimetres and per cent off."""
-    views = len(state.zoom)
+    views = len(state.log_focal_scale)
     cameras = rng.normal(0, 1, (views, C)) * [0.05, 0.05, 0.05, 0.15, 0.15, 0.15, 0.08, 0.0] * size
-    return state.stepped(cameras, rng.normal(0, 0.02, L) * size, rng.normal(0, 0.06, state.points.shape) * size)
+    return state.updated(cameras, rng.normal(0, 0.02, L) * size, rng.normal(0, 0.06, state.points.shape) * size)
 
 
 def test_spans_are_the_bones_they_are_named_after() -> None:
     points = points_of(acrobat(4))
-    span = np.linalg.norm(SPAN @ points, axis=-1)
-    assert span == pytest.approx(np.tile(LENGTH_M[LENGTH_OF], (4, 1)), abs=2e-4)
+    span = np.linalg.norm(SEGMENTS @ points, axis=-1)
+    assert span == pytest.approx(np.tile(LENGTH_M[LENGTH_INDEX], (4, 1)), abs=2e-4)
 
 
 def test_errors_are_in_standard_deviations_and_zero_where_all_is_true() -> None:
@@ -72,7 +68,7 @@ def test_errors_are_in_standard_deviations_and_zero_where_all_is_true() -> None:
     *_, square = residuals(state, tracks)
     assert square.shape == (3, 3, P)
     assert square == pytest.approx(np.zeros_like(square), abs=1e-18)
-    off = Tracks(tracks.seen + tracks.sd[..., None] * [3.0, 4.0], tracks.sd, tracks.weight)
+    off = Tracks(tracks.xy + tracks.sd[..., None] * [3.0, 4.0], tracks.sd, tracks.weight)
     *_, square = residuals(state, off)
     assert square == pytest.approx(np.full_like(square, 25.0))
 
@@ -84,27 +80,32 @@ def test_the_gradient_is_the_slope_of_the_cost() -> None:
     tracks = blurred(tracks, rng, outliers=0.2)
     tracks = replace(tracks, weight=rng.uniform(0, 1, tracks.weight.shape))
     same = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]], bool)
-    priors = replace(priors, zoom=priors.zoom + 0.1, zoom_sd=np.array([0.35, 0.02, 0.1]), same_camera_model=same)
+    priors = replace(
+        priors,
+        log_focal_scale=priors.log_focal_scale + 0.1,
+        log_focal_scale_sd=np.array([0.35, 0.02, 0.1]),
+        same_model=same,
+    )
     state = disturbed(state, rng)
     slope = gradient_of(state, tracks, priors)
     for k, told in enumerate(slope):
         step = np.zeros(len(slope))
         step[k] = STEP
-        rise = cost_of(step_of(state, step), tracks, priors) - cost_of(step_of(state, -step), tracks, priors)
+        rise = robust_cost(step_of(state, step), tracks, priors) - robust_cost(step_of(state, -step), tracks, priors)
         assert rise / (2 * STEP) == pytest.approx(told, rel=1e-4, abs=1e-3 * np.abs(slope).max() * STEP + 1e-2), k
 
 
 def test_the_normal_matrix_is_the_curvature_where_all_is_true() -> None:
     """At zero error Gauss–Newton is exact: the matrix is the derivative of the gradient."""
     state, tracks, priors = truth(acrobat(2), calibration(3, focal_px=(800.0, 1000.0, 1200.0), k1=0.05))
-    span = np.linalg.norm(SPAN @ state.points, axis=-1)
-    state = replace(state, length=np.array([span[:, i == LENGTH_OF].mean() for i in range(L)]))
+    span = np.linalg.norm(SEGMENTS @ state.points, axis=-1)
+    state = replace(state, length=np.array([span[:, i == LENGTH_INDEX].mean() for i in range(L)]))
     same = ~np.eye(3, dtype=bool)
-    priors = replace(priors, same_camera_model=same)
+    priors = replace(priors, same_model=same)
     system = linearise(state, tracks, priors)
-    whole, globals_count = np.zeros((len(gradient_of(state, tracks, priors)),) * 2), len(system.a)
-    whole[:globals_count, :globals_count] = system.a
-    for n, (e, b) in enumerate(zip(system.e, system.b, strict=True)):
+    whole, globals_count = np.zeros((len(gradient_of(state, tracks, priors)),) * 2), len(system.hessian_global)
+    whole[:globals_count, :globals_count] = system.hessian_global
+    for n, (e, b) in enumerate(zip(system.hessian_cross, system.hessian_points, strict=True)):
         at = slice(globals_count + n * 3 * P, globals_count + (n + 1) * 3 * P)
         whole[at, at], whole[at, :globals_count], whole[:globals_count, at] = b, e, e.T
     rng = np.random.default_rng(1)
@@ -122,8 +123,8 @@ def test_a_point_behind_a_camera_pulls_nothing() -> None:
     system = linearise(replace(state, points=behind), tracks, priors)
     only_first = replace(tracks, weight=tracks.weight * (np.arange(2) == 0)[:, None])
     expected = linearise(replace(state, points=behind), only_first, priors)
-    assert system.e[0, 3 * 3 : 3 * 4, C : 2 * C] == pytest.approx(np.zeros((3, C)))
-    assert system.gb[0, 3 * 3 : 3 * 4] == pytest.approx(expected.gb[0, 3 * 3 : 3 * 4])
+    assert system.hessian_cross[0, 3 * 3 : 3 * 4, C : 2 * C] == pytest.approx(np.zeros((3, C)))
+    assert system.gradient_points[0, 3 * 3 : 3 * 4] == pytest.approx(expected.gradient_points[0, 3 * 3 : 3 * 4])
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
@@ -135,7 +136,7 @@ def test_exact_pictures_give_the_exact_rig(views: int) -> None:
     found, cost = adjust(start, tracks, priors, 60)
     assert cost < 0.01
     assert relative_deg(found.rotation, state.rotation).max() < 0.02
-    assert found.zoom == pytest.approx(state.zoom, abs=1e-3)
+    assert found.log_focal_scale == pytest.approx(state.log_focal_scale, abs=1e-3)
     assert found.k1 == pytest.approx(np.zeros(views), abs=1e-3)
     assert found.length == pytest.approx(LENGTH_M, rel=2e-3)
     points, true = found.points.reshape(-1, 3), state.points.reshape(-1, 3)
@@ -145,7 +146,9 @@ def test_exact_pictures_give_the_exact_rig(views: int) -> None:
 def test_the_scale_is_that_of_the_bones() -> None:
     state, tracks, priors = truth(acrobat(24), calibration(3))
     taller = replace(priors, height_m=2 * HEIGHT_M)
-    start = State.of(state.rotation, 2 * state.translation, state.zoom, state.k1, 2 * HEIGHT_M)
+    start = BundleState.from_cameras(
+        state.rotation, 2 * state.translation, state.log_focal_scale, state.k1, 2 * HEIGHT_M
+    )
     found, _ = adjust(replace(start, points=2 * state.points), tracks, taller)
     assert found.length == pytest.approx(2 * LENGTH_M, rel=2e-3)
     centre = [-np.einsum("vji,vj->vi", s.rotation, s.translation) for s in (state, found)]
@@ -156,7 +159,7 @@ def test_the_scale_is_that_of_the_bones() -> None:
 def test_the_anchor_stays_where_it_is() -> None:
     state, tracks, priors = truth(acrobat(12), calibration(3))
     start = disturbed(state, np.random.default_rng(3))
-    found, _ = adjust(start, tracks, replace(priors, anchor=1))
+    found, _ = adjust(start, tracks, replace(priors, gauge_view=1))
     assert angle_deg(found.rotation[1], start.rotation[1]) < 0.01
     assert found.translation[1] == pytest.approx(start.translation[1], abs=1e-4)
     assert np.linalg.norm(found.translation[0] - start.translation[0]) > 0.05
@@ -165,9 +168,9 @@ def test_the_anchor_stays_where_it_is() -> None:
 def test_the_radial_term_is_found() -> None:
     cameras = calibration(3, focal_px=(700.0,), k1=-0.08)
     state, tracks, priors = truth(acrobat(30), cameras)
-    sharp = Tracks(tracks.seen, 0.1 * tracks.sd, tracks.weight)
+    sharp = Tracks(tracks.xy, 0.1 * tracks.sd, tracks.weight)
     start = replace(disturbed(state, np.random.default_rng(4), 0.5), k1=np.zeros(3))
-    found, _ = adjust(on(start, sharp), sharp, priors, 60)
+    found, _ = adjust(with_points(start, sharp), sharp, priors, 60)
     assert found.k1 == pytest.approx(np.full(3, -0.08), abs=0.02)
     assert relative_deg(found.rotation, state.rotation).max() < 0.05
 
@@ -176,12 +179,12 @@ def test_the_radial_term_is_found() -> None:
 def test_a_fifth_of_wild_detections_does_little(seed: int) -> None:
     state, tracks, priors = truth(acrobat(40), calibration(3, focal_px=(850.0, 1000.0, 1150.0)))
     rng = np.random.default_rng(seed)
-    tracks = blurred(Tracks(tracks.seen, 0.25 * tracks.sd, tracks.weight), rng, outliers=0.2)
+    tracks = blurred(Tracks(tracks.xy, 0.25 * tracks.sd, tracks.weight), rng, outliers=0.2)
     soft = replace(tracks, sd=3 * tracks.sd)  # as `self_solve` does: what is far off pulls at first
     near, _ = adjust(disturbed(state, rng, 0.5), soft, priors)
     found, _ = adjust(near, tracks, priors)
     assert relative_deg(found.rotation, state.rotation).max() < 0.5
-    assert found.zoom == pytest.approx(state.zoom, abs=0.03)
+    assert found.log_focal_scale == pytest.approx(state.log_focal_scale, abs=0.03)
 
 
 def test_cameras_of_one_lens_get_one_focal_length() -> None:
@@ -189,17 +192,17 @@ def test_cameras_of_one_lens_get_one_focal_length() -> None:
     state, tracks, priors = truth(acrobat(16), calibration(3))
     tracks = blurred(tracks, rng)
     apart, _ = adjust(state, tracks, priors)
-    tied, _ = adjust(state, tracks, replace(priors, same_camera_model=~np.eye(3, dtype=bool)))
-    assert np.ptp(tied.zoom) < 0.5 * np.ptp(apart.zoom)
-    assert np.ptp(tied.zoom) < 0.015
+    tied, _ = adjust(state, tracks, replace(priors, same_model=~np.eye(3, dtype=bool)))
+    assert np.ptp(tied.log_focal_scale) < 0.5 * np.ptp(apart.log_focal_scale)
+    assert np.ptp(tied.log_focal_scale) < 0.015
 
 
 def test_a_focal_length_that_is_known_well_is_kept() -> None:
     rng = np.random.default_rng(6)
     state, tracks, priors = truth(acrobat(16), calibration(3))
-    sure = replace(priors, zoom_sd=np.array([0.001, 0.35, 0.35]))
+    sure = replace(priors, log_focal_scale_sd=np.array([0.001, 0.35, 0.35]))
     found, _ = adjust(disturbed(state, rng, 0.3), blurred(tracks, rng), sure)
-    assert found.zoom[0] == pytest.approx(state.zoom[0], abs=0.003)
+    assert found.log_focal_scale[0] == pytest.approx(state.log_focal_scale[0], abs=0.003)
 
 
 def test_a_camera_that_saw_nothing_leaves_the_others_alone() -> None:
@@ -215,23 +218,23 @@ def test_the_cost_never_rises() -> None:
     state, tracks, priors = truth(acrobat(10), calibration(3))
     tracks, start = blurred(tracks, rng, 0.1), disturbed(state, rng)
     costs = [adjust(start, tracks, priors, rounds)[1] for rounds in (0, 1, 2, 4, 8, 30)]
-    assert costs[0] == pytest.approx(cost_of(start, tracks, priors))
+    assert costs[0] == pytest.approx(robust_cost(start, tracks, priors))
     assert (np.diff(costs) <= 1e-9).all()
     assert costs[-1] < 0.2 * costs[0]
 
 
-def charted(found: State, state: State) -> Floats:
+def charted(found: BundleState, state: BundleState) -> Floats:
     """(V·C,) how far cameras are from others: turn, centre, log focal length, k1."""
-    out = np.zeros((len(state.zoom), C))
+    out = np.zeros((len(state.log_focal_scale), C))
     for v, (turn, true) in enumerate(zip(found.rotation, state.rotation, strict=True)):
         small = turn @ true.T
         out[v, :3] = 0.5 * np.array([small[2, 1] - small[1, 2], small[0, 2] - small[2, 0], small[1, 0] - small[0, 1]])
         out[v, 3:6] = -turn.T @ found.translation[v] + true.T @ state.translation[v]
-    out[:, 6], out[:, 7] = found.zoom - state.zoom, found.k1 - state.k1
+    out[:, 6], out[:, 7] = found.log_focal_scale - state.log_focal_scale, found.k1 - state.k1
     return out.ravel()
 
 
-def gauge(state: State) -> Floats:
+def gauge(state: BundleState) -> Floats:
     """(V·C,7) what turning, moving and stretching the whole rig a little does to the cameras."""
     columns = []
     for k in range(7):
@@ -246,7 +249,7 @@ def gauge(state: State) -> Floats:
 
 def test_where_the_whole_rig_is_counts_as_no_error() -> None:
     state, tracks, priors = truth(acrobat(12), calibration(3))
-    sure = covariance(state, tracks, priors)
+    sure = camera_covariance(state, tracks, priors)
     assert sure == pytest.approx(sure.T, abs=1e-12)
     assert np.linalg.eigvalsh(sure).min() > -1e-12
     directions = gauge(state)
@@ -262,7 +265,7 @@ def test_where_the_whole_rig_is_counts_as_no_error() -> None:
 
 def test_four_times_as_much_seen_is_twice_as_sure() -> None:
     cameras = calibration(3)
-    few, many = (covariance(*truth(acrobat(count), cameras)) for count in (12, 48))
+    few, many = (camera_covariance(*truth(acrobat(count), cameras)) for count in (12, 48))
     ratio = np.sqrt(np.diag(few) / np.diag(many)).reshape(3, C)[:, :6]
     assert np.median(ratio) == pytest.approx(2.0, abs=0.4)
 
@@ -270,24 +273,24 @@ def test_four_times_as_much_seen_is_twice_as_sure() -> None:
 def test_the_covariance_is_how_far_solutions_scatter() -> None:
     rng = np.random.default_rng(9)
     state, tracks, priors = truth(acrobat(16), calibration(3, focal_px=(700.0,)))
-    told = covariance(state, tracks, priors)
+    told = camera_covariance(state, tracks, priors)
     basis, _ = np.linalg.qr(gauge(state))
     off = np.stack([charted(adjust(state, blurred(tracks, rng), priors)[0], state) for _ in range(30)])
     off = off - off @ basis @ basis.T
     scatter, sd = (off**2).mean(0).reshape(3, C), np.diag(told).reshape(3, C)
     for part in (slice(0, 3), slice(3, 6), slice(6, 7)):  # the radial term leans on its prior
         # what is seen here errs independently from instant to instant, which the covariance does not count on
-        ratio = np.sqrt(CORRELATED * scatter[:, part].sum() / sd[:, part].sum())
+        ratio = np.sqrt(FRAMES_PER_INDEPENDENT * scatter[:, part].sum() / sd[:, part].sum())
         assert 0.7 < ratio < 1.4, (part, ratio)
     size, directions = np.linalg.eigh(told)
     free = size > 1e-9 * size.max()
     assert free.sum() == 3 * C - 7
-    along = np.sqrt(CORRELATED * ((off @ directions[:, free]) ** 2).mean(0) / size[free])
+    along = np.sqrt(FRAMES_PER_INDEPENDENT * ((off @ directions[:, free]) ** 2).mean(0) / size[free])
     assert along.max() < 2.2
 
 
 def test_lengths_are_those_of_people() -> None:
-    shares = dict(zip(LENGTH_OF.tolist(), LENGTH_PER_HEIGHT[LENGTH_OF].tolist(), strict=True))
+    shares = dict(zip(LENGTH_INDEX.tolist(), LENGTH_PER_HEIGHT[LENGTH_INDEX].tolist(), strict=True))
     assert len(shares) == L
     upright = LENGTH_PER_HEIGHT[1] + LENGTH_PER_HEIGHT[2] + LENGTH_PER_HEIGHT[6] + LENGTH_PER_HEIGHT[7]
     assert 0.85 < upright < 0.95  # ankles to ears

@@ -3,9 +3,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pose_rig.fusion.calibration.bundle import LENGTH_OF, SPAN, Tracks
+from pose_rig.fusion.calibration.bundle import Tracks
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.initialise import LEAST, NOISE, from_lifts, from_pictures, noise, on, tracks_of
+from pose_rig.fusion.calibration.initialise import (
+    MIN_INLIER,
+    RELATIVE_DETECTION_SD,
+    build_tracks,
+    detection_sd,
+    from_lifted_poses,
+    from_two_view_geometry,
+    with_points,
+)
+from pose_rig.fusion.calibration.segments import LENGTH_INDEX, SEGMENTS
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import (
     ASSUMED,
@@ -35,9 +44,9 @@ def test_tracks_are_what_was_seen_in_assumed_focal_lengths() -> None:
     people, cameras = acrobat(4), calibration(3)
     instants = remembered(people, cameras, seed=None)
     focal = np.array([1000.0, 500.0, 2000.0])
-    tracks, pelvis = tracks_of(instants, focal, cameras.size_px, EVERY)
+    tracks, pelvis = build_tracks(instants, focal, cameras.size_px, EVERY)
     seen = (images(people, cameras) - [640.0, 360.0]) / focal[:, None, None]
-    assert tracks.seen == pytest.approx(seen[:, :, POINT_LIST])
+    assert tracks.xy == pytest.approx(seen[:, :, POINT_LIST])
     assert pelvis == pytest.approx(seen[:, :, 0])
     assert tracks.weight == pytest.approx(np.ones((4, 3, 14)))
 
@@ -46,9 +55,9 @@ def test_some_views_only() -> None:
     cameras = calibration(3)
     instants = remembered(acrobat(4), cameras, seed=None)
     some = np.array([2, 0])
-    whole, _ = tracks_of(instants, np.full(3, 900.0), cameras.size_px, EVERY)
-    part, pelvis = tracks_of(instants, np.full(2, 900.0), cameras.size_px[some], some)
-    assert part.seen == pytest.approx(whole.seen[:, some])
+    whole, _ = build_tracks(instants, np.full(3, 900.0), cameras.size_px, EVERY)
+    part, pelvis = build_tracks(instants, np.full(2, 900.0), cameras.size_px[some], some)
+    assert part.xy == pytest.approx(whole.xy[:, some])
     assert pelvis.shape == (4, 2, 2)
 
 
@@ -58,35 +67,35 @@ def test_trust_is_that_of_view_and_joint_but_no_joint_is_given_up() -> None:
     score, inlier = instant.score.copy(), instant.inlier.copy()
     score[0, POINT_LIST[2]], inlier[1, POINT_LIST[3]], inlier[1, POINT_LIST[4]] = 0.0, 0.4, 0.0
     changed = replace(instant, score=score, inlier=inlier, weight=np.array([1.0, 0.5, 0.0]))
-    tracks, _ = tracks_of([changed], np.full(3, 900.0), cameras.size_px, EVERY)
+    tracks, _ = build_tracks([changed], np.full(3, 900.0), cameras.size_px, EVERY)
     assert tracks.weight[0, 0, [1, 2]].tolist() == [1.0, 0.0]
-    assert tracks.weight[0, 1, [1, 3, 4]] == pytest.approx([0.5, 0.2, 0.5 * LEAST])
+    assert tracks.weight[0, 1, [1, 3, 4]] == pytest.approx([0.5, 0.2, 0.5 * MIN_INLIER])
     assert not tracks.weight[0, 2].any()
 
 
 def test_who_appears_larger_is_seen_less_exactly() -> None:
     seen = np.random.default_rng(0).uniform(-0.2, 0.2, (3, 14, 2))
     there = np.ones((3, 14), bool)
-    sd = noise(seen, there)
+    sd = detection_sd(seen, there)
     assert sd.shape == (3, 1)
-    assert noise(3 * seen, there) == pytest.approx(3 * sd)
-    assert sd[0, 0] == pytest.approx(NOISE * np.ptp(seen[0], axis=0).max())
+    assert detection_sd(3 * seen, there) == pytest.approx(3 * sd)
+    assert sd[0, 0] == pytest.approx(RELATIVE_DETECTION_SD * np.ptp(seen[0], axis=0).max())
 
 
 def test_what_is_not_seen_has_no_part_in_the_size() -> None:
     seen = np.zeros((1, 4, 2))
     seen[0, :, 0] = [0.0, 0.1, 0.3, 50.0]
-    assert noise(seen, np.array([[True, True, True, False]])) == pytest.approx(NOISE * 0.3)
-    assert np.isfinite(noise(seen, np.zeros((1, 4), bool))).all()
-    assert noise(np.zeros((1, 4, 2)), np.ones((1, 4), bool)).min() > 0  # all in one pixel
+    assert detection_sd(seen, np.array([[True, True, True, False]])) == pytest.approx(RELATIVE_DETECTION_SD * 0.3)
+    assert np.isfinite(detection_sd(seen, np.zeros((1, 4), bool))).all()
+    assert detection_sd(np.zeros((1, 4, 2)), np.ones((1, 4), bool)).min() > 0  # all in one pixel
 
 
 def test_lifts_tell_where_cameras_stand() -> None:
     cameras = known_lens()
     instants = remembered(acrobat(30), cameras, seed=None)
-    tracks, pelvis = tracks_of(instants, cameras.focal_px, cameras.size_px, EVERY)
-    found = from_lifts(instants, pelvis, EVERY, cameras.rotation, HEIGHT_M)
-    shift = np.median(on(found, tracks).points - acrobat(30)[:, POINT_LIST], axis=(0, 1))
+    tracks, pelvis = build_tracks(instants, cameras.focal_px, cameras.size_px, EVERY)
+    found = from_lifted_poses(instants, pelvis, EVERY, cameras.rotation, HEIGHT_M)
+    shift = np.median(with_points(found, tracks).points - acrobat(30)[:, POINT_LIST], axis=(0, 1))
     centre = -np.einsum("vji,vj->vi", found.rotation, found.translation) - shift
     assert centre == pytest.approx(cameras.centre, abs=0.02)
     assert found.rotation == pytest.approx(cameras.rotation)
@@ -100,8 +109,8 @@ def test_a_fifth_of_wrong_people_do_not_move_cameras_placed_by_lifts() -> None:
         replace(i, pelvis_depth=i.pelvis_depth * np.array([1.0, 2.5, 1.0])) if n % 5 == 0 else i
         for n, i in enumerate(instants)
     ]
-    _, pelvis = tracks_of(strange, cameras.focal_px, cameras.size_px, EVERY)
-    found, usual = (from_lifts(i, pelvis, EVERY, cameras.rotation, HEIGHT_M) for i in (strange, instants))
+    _, pelvis = build_tracks(strange, cameras.focal_px, cameras.size_px, EVERY)
+    found, usual = (from_lifted_poses(i, pelvis, EVERY, cameras.rotation, HEIGHT_M) for i in (strange, instants))
     apart = [np.diff(-np.einsum("vji,vj->vi", s.rotation, s.translation), axis=0) for s in (found, usual)]
     assert apart[0] == pytest.approx(apart[1], abs=0.15)
     assert apart[0] == pytest.approx(np.diff(cameras.centre, axis=0), abs=0.5)
@@ -109,7 +118,7 @@ def test_a_fifth_of_wrong_people_do_not_move_cameras_placed_by_lifts() -> None:
 
 def test_points_of_exact_cameras_are_exact() -> None:
     state, tracks, _ = truth(acrobat(6), calibration(3, focal_px=(800.0, 1200.0), k1=0.06))
-    assert on(replace(state, points=state.points[:0]), tracks).points == pytest.approx(state.points, abs=0.02)
+    assert with_points(replace(state, points=state.points[:0]), tracks).points == pytest.approx(state.points, abs=0.02)
 
 
 def test_a_joint_that_nobody_sees_is_near_the_body() -> None:
@@ -117,7 +126,7 @@ def test_a_joint_that_nobody_sees_is_near_the_body() -> None:
     weight = tracks.weight.copy()
     weight[:, :, 4] = 0.0
     weight[:, 1:, 7] = 0.0  # and one that a single view sees
-    points = on(state, replace(tracks, weight=weight)).points
+    points = with_points(state, replace(tracks, weight=weight)).points
     middle = np.median(state.points, axis=1)
     for joint in (4, 7):
         assert np.linalg.norm(points[:, joint] - middle, axis=-1).max() < 1.2
@@ -126,9 +135,9 @@ def test_a_joint_that_nobody_sees_is_near_the_body() -> None:
 def test_nobody_is_triangulated_out_of_the_room() -> None:
     """Rays that nearly miss each other meet far away; people do not go there."""
     state, tracks, _ = truth(acrobat(8), calibration(2))
-    seen = tracks.seen.copy()
+    seen = tracks.xy.copy()
     seen[3, 1] = seen[3, 1] @ rotation_from_vector(np.array([0.0, 0.0, 0.4]))[:2, :2] + [1.2, 0.0]
-    points = on(state, replace(tracks, seen=seen)).points
+    points = with_points(state, replace(tracks, xy=seen)).points
     assert np.linalg.norm(points[3] - np.median(state.points, axis=(0, 1)), axis=-1).max() < 6
 
 
@@ -136,8 +145,8 @@ def test_nobody_is_triangulated_out_of_the_room() -> None:
 def test_pictures_tell_the_rig(views: int) -> None:
     cameras = known_lens(views)
     _, tracks, _ = truth(acrobat(30), cameras)
-    found = from_pictures(
-        blurred(Tracks(tracks.seen, 0.1 * tracks.sd, tracks.weight), np.random.default_rng(0)), 0.0, HEIGHT_M
+    found = from_two_view_geometry(
+        blurred(Tracks(tracks.xy, 0.1 * tracks.sd, tracks.weight), np.random.default_rng(0)), 0.0, HEIGHT_M
     )
     assert found is not None
     assert relative_deg(found.rotation, cameras.rotation).max() < 0.5
@@ -151,32 +160,32 @@ def test_pictures_tell_the_rig(views: int) -> None:
 def test_pictures_with_a_detectors_errors_tell_it_roughly_and_always_the_same() -> None:
     cameras = known_lens()
     instants = remembered(stroll(8.0), cameras)
-    tracks, _ = tracks_of(instants, cameras.focal_px, cameras.size_px, EVERY)
-    found, again = from_pictures(tracks, 0.0, HEIGHT_M), from_pictures(tracks, 0.0, HEIGHT_M)
+    tracks, _ = build_tracks(instants, cameras.focal_px, cameras.size_px, EVERY)
+    found, again = from_two_view_geometry(tracks, 0.0, HEIGHT_M), from_two_view_geometry(tracks, 0.0, HEIGHT_M)
     assert found is not None
     assert again is not None
     assert np.array_equal(found.rotation, again.rotation)
     assert relative_deg(found.rotation, cameras.rotation).max() < 6
-    span = np.median(np.linalg.norm(SPAN @ on(found, tracks).points, axis=-1), axis=0)
-    assert np.median(span / LENGTH_M[LENGTH_OF]) == pytest.approx(1.0, abs=0.15)
+    span = np.median(np.linalg.norm(SEGMENTS @ with_points(found, tracks).points, axis=-1), axis=0)
+    assert np.median(span / LENGTH_M[LENGTH_INDEX]) == pytest.approx(1.0, abs=0.15)
 
 
 def test_pictures_that_show_too_little_tell_nothing() -> None:
     cameras = known_lens()
     _, tracks, _ = truth(acrobat(2), cameras)
-    assert from_pictures(tracks, 0.0, HEIGHT_M) is None
+    assert from_two_view_geometry(tracks, 0.0, HEIGHT_M) is None
     _, tracks, _ = truth(acrobat(30), cameras)
     apart = np.zeros_like(tracks.weight)
     for view in range(3):
         apart[view::3, view] = 1.0
-    assert from_pictures(replace(tracks, weight=apart), 0.0, HEIGHT_M) is None
+    assert from_two_view_geometry(replace(tracks, weight=apart), 0.0, HEIGHT_M) is None
     third = tracks.weight.copy()
     third[2:, 2] = 0.0
-    assert from_pictures(replace(tracks, weight=third), 0.0, HEIGHT_M) is None
+    assert from_two_view_geometry(replace(tracks, weight=third), 0.0, HEIGHT_M) is None
 
 
 def test_rays_that_fit_no_rig_tell_nothing() -> None:
     _, tracks, _ = truth(acrobat(30), known_lens())
-    anywhere = np.random.default_rng(0).uniform(-0.5, 0.5, tracks.seen.shape)
-    found = from_pictures(Tracks(anywhere, 0.01 * tracks.sd, tracks.weight), 0.0, HEIGHT_M)
+    anywhere = np.random.default_rng(0).uniform(-0.5, 0.5, tracks.xy.shape)
+    found = from_two_view_geometry(Tracks(anywhere, 0.01 * tracks.sd, tracks.weight), 0.0, HEIGHT_M)
     assert found is None

@@ -9,7 +9,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import relocalise, resized
-from pose_rig.fusion.calibration.self_solve import FEWEST, RigSolution
+from pose_rig.fusion.calibration.self_solve import MIN_KEYFRAMES, RigSolution
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import J
 from tests.fusion.simulated import HEIGHT_M, LENGTH_M, SIZE_PX, calibration, remembered, stroll
@@ -66,7 +66,7 @@ def test_a_camera_that_was_not_known_stays_so() -> None:
 
 def test_too_little_seen_verifies_nothing() -> None:
     instants = seen_by(CAMERAS)
-    assert relocalise(of_old(), instants[: FEWEST - 1], SIZES, None) is None
+    assert relocalise(of_old(), instants[: MIN_KEYFRAMES - 1], SIZES, None) is None
     alone = [replace(i, weight=np.array([1.0, 0.0, 0.0, 0.0])) for i in instants]
     assert relocalise(of_old(), alone, SIZES, None) is None
     known = np.arange(4) == 2

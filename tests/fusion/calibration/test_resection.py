@@ -2,12 +2,19 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.resection import AT_EVERY, ENOUGH, EVERY_NS, KEPT, Resection, resect
+from pose_rig.fusion.calibration.resection import (
+    MAX_SAMPLES,
+    MIN_POINTS,
+    RESECTION_STRIDE,
+    SAMPLE_INTERVAL_NS,
+    Resection,
+    resect,
+)
 from pose_rig.geometry import angle_deg
 from tests.fusion.simulated import calibration, images, points_of, stroll
 
 SD = 0.004
-TICK = EVERY_NS + 1_000_000
+TICK = SAMPLE_INTERVAL_NS + 1_000_000
 OTHER = calibration(3)
 
 
@@ -57,15 +64,19 @@ def test_a_place_that_most_points_contradict_is_none() -> None:
 
 def test_few_points_do_not_suffice() -> None:
     points, ideal_xy = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(1.0)))
-    assert resect(points[: ENOUGH - 1], ideal_xy[: ENOUGH - 1], SD) is None
-    assert resect(points[::3][:ENOUGH], ideal_xy[::3][:ENOUGH], SD) is not None
+    assert resect(points[: MIN_POINTS - 1], ideal_xy[: MIN_POINTS - 1], SD) is None
+    assert resect(points[::3][:MIN_POINTS], ideal_xy[::3][:MIN_POINTS], SD) is not None
 
 
 def test_every_second_of_movement_tells_the_place_more_exactly() -> None:
     out = Resection()
-    told = added(out, KEPT)
+    told = added(out, MAX_SAMPLES)
     places = [place for place in told if place is not None]
-    assert [n for n, place in enumerate(told, 1) if place is not None] == [AT_EVERY, 2 * AT_EVERY, KEPT]
+    assert [n for n, place in enumerate(told, 1) if place is not None] == [
+        RESECTION_STRIDE,
+        2 * RESECTION_STRIDE,
+        MAX_SAMPLES,
+    ]
     for rotation, translation in places:
         assert angle_deg(rotation, OTHER.rotation[1]) < 0.6
         assert translation == pytest.approx(OTHER.translation[1], abs=0.05)
@@ -74,9 +85,9 @@ def test_every_second_of_movement_tells_the_place_more_exactly() -> None:
 def test_it_is_over_once_the_memory_is_full() -> None:
     out = Resection()
     assert not out.complete
-    added(out, KEPT - 1)
+    added(out, MAX_SAMPLES - 1)
     assert not out.complete
-    added(out, 1, start=KEPT - 1)
+    added(out, 1, start=MAX_SAMPLES - 1)
     assert out.complete
 
 
@@ -88,13 +99,13 @@ def test_a_fast_rig_does_not_shorten_what_is_needed() -> None:
 def test_what_fits_nowhere_has_no_place() -> None:
     out, rng = Resection(), np.random.default_rng(0)
     points, ideal_xy = seen(stroll(3.0))
-    for n in range(AT_EVERY):
+    for n in range(RESECTION_STRIDE):
         assert out.add(n * TICK, points[n], rng.uniform(-0.5, 0.5, ideal_xy[n].shape), SD) is None
 
 
 def test_what_was_before_a_move_is_forgotten() -> None:
     out = Resection()
-    added(out, AT_EVERY, view=0)
-    told = added(out, 2 * KEPT - AT_EVERY, start=AT_EVERY)
+    added(out, RESECTION_STRIDE, view=0)
+    told = added(out, 2 * MAX_SAMPLES - RESECTION_STRIDE, start=RESECTION_STRIDE)
     assert told[-1] is not None
     assert angle_deg(told[-1][0], OTHER.rotation[1]) < 0.5

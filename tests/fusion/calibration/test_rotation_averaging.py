@@ -11,12 +11,12 @@ from pose_rig.fusion.calibration.rotation_averaging import (
     FLIP,
     AssumedIntrinsics,
     CameraRotations,
-    average,
+    average_rotations,
     estimate_rotations,
+    extend,
     gravity_aligned_rotation,
-    join,
-    refine,
-    seen_up,
+    mean_vertical,
+    refine_rotations,
     synchronise,
 )
 from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
@@ -66,20 +66,20 @@ def off(found: Floats, truth: Floats) -> Floats:
 
 def test_averaging_finds_the_rotations_through_noise_and_outliers() -> None:
     truth = rotations(4)
-    found = average(guesses(truth, 200, 6.0, 0.15))
+    found = average_rotations(guesses(truth, 200, 6.0, 0.15))
     assert found is not None
     assert found.camera_from_rig.shape == (4, 3, 3)
     assert found.known.all()
     assert np.allclose(np.linalg.det(found.camera_from_rig), 1)
     assert off(found.camera_from_rig, truth).max() < 2.5
-    plain = average(guesses(truth, 1, 6.0, 0.0))
+    plain = average_rotations(guesses(truth, 1, 6.0, 0.0))
     assert plain is not None
     assert off(plain.camera_from_rig, truth).max() > off(found.camera_from_rig, truth).max()
 
 
 def test_exact_guesses_are_averaged_exactly() -> None:
     truth = rotations(5)
-    found = average(guesses(truth, 10, 0.0, 0.0))
+    found = average_rotations(guesses(truth, 10, 0.0, 0.0))
     assert found is not None
     assert off(found.camera_from_rig, truth).max() < 1e-4
 
@@ -88,7 +88,7 @@ def test_views_that_were_never_seen_together_are_joined_by_a_third() -> None:
     truth = rotations(3)
     instants = guesses(truth, 60, 1.0, 0.0)
     chain = [replace(i, weight=np.array([1.0, 1, 0] if n % 2 else [0.0, 1, 1])) for n, i in enumerate(instants)]
-    found = average(chain)
+    found = average_rotations(chain)
     assert found is not None
     assert found.known.all()
     assert off(found.camera_from_rig, truth).max() < 1.5
@@ -97,7 +97,7 @@ def test_views_that_were_never_seen_together_are_joined_by_a_third() -> None:
 def test_a_view_that_no_other_was_seen_with_is_not_known() -> None:
     truth = rotations(4)
     instants = [replace(i, weight=np.array([1.0, 1, 1, 0])) for i in guesses(truth, 20, 1.0, 0.0)]
-    found = average(instants)
+    found = average_rotations(instants)
     assert found is not None
     assert found.known.tolist() == [True, True, True, False]
     assert np.array_equal(found.camera_from_rig[3], np.eye(3))
@@ -107,8 +107,8 @@ def test_a_view_that_no_other_was_seen_with_is_not_known() -> None:
 @pytest.mark.parametrize("weight", [[1.0, 0, 0], [0.0, 0, 0]])
 def test_without_two_views_together_nothing_is_known(weight: list[float]) -> None:
     truth = rotations(3)
-    assert average([replace(i, weight=np.array(weight)) for i in guesses(truth, 5, 1.0, 0.0)]) is None
-    assert average([]) is None
+    assert average_rotations([replace(i, weight=np.array(weight)) for i in guesses(truth, 5, 1.0, 0.0)]) is None
+    assert average_rotations([]) is None
 
 
 def test_synchronising_exact_pairs_gives_them_back() -> None:
@@ -123,7 +123,7 @@ def test_joining_keeps_the_frame_and_adds_the_new_view() -> None:
     truth = rotations(3)
     start = CameraRotations(truth, np.ones(3), np.array([True, True, False]))
     elsewhere = rotations(1, 9)[0]
-    found = join(start, CameraRotations(truth @ elsewhere, np.ones(3), np.ones(3, bool)))
+    found = extend(start, CameraRotations(truth @ elsewhere, np.ones(3), np.ones(3, bool)))
     assert found is not None
     assert found.known.all()
     assert np.allclose(found.camera_from_rig, truth)
@@ -133,10 +133,10 @@ def test_joining_with_nothing_in_common_or_with_nothing() -> None:
     truth = rotations(3)
     start = CameraRotations(truth, np.ones(3), np.array([True, True, False]))
     other = CameraRotations(truth, np.ones(3), np.array([False, False, True]))
-    assert join(start, other) is start
-    assert join(start, None) is start
-    assert join(None, other) is other
-    assert join(None, None) is None
+    assert extend(start, other) is start
+    assert extend(start, None) is start
+    assert extend(None, other) is other
+    assert extend(None, None) is None
 
 
 def test_frame_of_is_upright_and_level_and_proper() -> None:
@@ -165,7 +165,7 @@ def test_upright_frame_is_not_misled_by_a_few_lying_people() -> None:
     for n in range(60):
         seen = up + rng.normal(0, 0.05, 3) if n % 6 else np.array([1.0, 0.0, 0.0])
         instants.append(blank(None, np.ones(3), np.einsum("vij,j->vi", cameras, seen)))
-    frame = gravity_aligned_rotation(seen_up(cameras, instants, np.ones(3, bool)), cameras[0, 2])
+    frame = gravity_aligned_rotation(mean_vertical(cameras, instants, np.ones(3, bool)), cameras[0, 2])
     assert np.degrees(np.arccos((frame @ up)[1])) < 4
     ahead = frame @ cameras[0][2]
     assert ahead[0] == pytest.approx(0, abs=1e-9)
@@ -265,12 +265,12 @@ def test_refinement_betters_wrong_rotations_and_says_how_sure_it_is(engine: Engi
     scene = film(walk(3.0), ring(4))
     wrong = scene.cameras.rotation.copy()
     wrong[2] = rotation_from_vector(np.radians([0.0, 15.0, 8.0])) @ wrong[2]
-    rotation, sd_deg, out = refine(remembered(scene), engine, lens_of(scene), wrong, KNOWN)
+    rotation, sd_deg, out = refine_rotations(remembered(scene), engine, lens_of(scene), wrong, KNOWN)
     assert off(rotation, scene.cameras.rotation)[2] < 0.7 * off(wrong, scene.cameras.rotation)[2]
     assert sd_deg.shape == (4,)
     assert (sd_deg > 0).all()
     assert (sd_deg < 8).all()
-    few = refine(remembered(scene, every=30), engine, lens_of(scene), wrong, KNOWN)[1]
+    few = refine_rotations(remembered(scene, every=30), engine, lens_of(scene), wrong, KNOWN)[1]
     assert (few > sd_deg).all()
     assert out.body.shape == (30, J, 3)
 
@@ -280,10 +280,10 @@ def test_a_view_that_is_not_known_is_neither_used_nor_turned(engine: Engine) -> 
     rotation = scene.cameras.rotation.copy()
     rotation[3] = rotations(1, 5)[0]
     known = np.array([True, True, True, False])
-    found, sd_deg, _ = refine(remembered(scene), engine, lens_of(scene), rotation, known)
+    found, sd_deg, _ = refine_rotations(remembered(scene), engine, lens_of(scene), rotation, known)
     alone = film(walk(2.0), ring(3))
     alone = Scene(alone.joints, alone.cameras, scene.xy_px[:3], scene.score[:3])
-    without, _, _ = refine(remembered(alone), engine, lens_of(alone), rotation[:3], known[:3])
+    without, _, _ = refine_rotations(remembered(alone), engine, lens_of(alone), rotation[:3], known[:3])
     assert np.array_equal(found[3], rotation[3])
     assert np.allclose(found[:3], without, atol=1e-3)
     assert sd_deg[3] > 90

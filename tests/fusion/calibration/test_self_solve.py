@@ -7,10 +7,17 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
-from pose_rig.fusion.calibration.bundle import LENGTH_OF, POINTS, SPAN
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.self_solve import FEWEST, FITS, HOLD_BACK, RigSolution, SolveTask, bodies, self_solve
+from pose_rig.fusion.calibration.segments import LENGTH_INDEX, POINTS, SEGMENTS, joints_from_points
+from pose_rig.fusion.calibration.self_solve import (
+    MAX_ERROR_SD,
+    MIN_KEYFRAMES,
+    VALIDATION_STRIDE,
+    RigSolution,
+    SolveTask,
+    self_solve,
+)
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import (
@@ -27,7 +34,7 @@ from tests.fusion.simulated import (
 
 RATE_HZ = 5.0
 WALK = stroll(11.0, RATE_HZ)
-LEARNED = WALK[np.arange(len(WALK)) % HOLD_BACK != HOLD_BACK - 1]
+LEARNED = WALK[np.arange(len(WALK)) % VALIDATION_STRIDE != VALIDATION_STRIDE - 1]
 MIXED = (800.0, 1000.0, 1200.0)
 FLIP = np.diag([1.0, 1.0, -1.0])
 
@@ -76,7 +83,7 @@ def test_unknown_cameras_are_found(views: int, focal_px: tuple[float, ...], seed
     assert pose_error_m(found) < 0.03
     assert chirality(found.poses) > 0.3
     assert found.chirality > 0.3
-    assert 0.3 < found.validation_error < FITS
+    assert 0.3 < found.validation_error < MAX_ERROR_SD
     assert found.previous_error == np.inf
     off_deg = angle_deg(got.rotation @ got.rotation[0].T, cameras.rotation @ cameras.rotation[0].T)[1:]
     assert (off_deg < 4 * np.degrees(got.rotation_sd).max()).all()
@@ -93,8 +100,8 @@ def test_two_cameras_are_found_too_less_exactly(three: RigSolution) -> None:
 
 
 def test_the_person_is_as_tall_as_they_say(three: RigSolution) -> None:
-    span = np.median(np.linalg.norm(SPAN @ points_of(three.poses), axis=-1), axis=0)
-    assert np.median(span / LENGTH_M[LENGTH_OF]) == pytest.approx(1.0, abs=0.06)
+    span = np.median(np.linalg.norm(SEGMENTS @ points_of(three.poses), axis=-1), axis=0)
+    assert np.median(span / LENGTH_M[LENGTH_INDEX]) == pytest.approx(1.0, abs=0.06)
     assert three.bone_length_m.sum() == pytest.approx(LENGTH_M.sum(), rel=0.06)
 
 
@@ -115,9 +122,11 @@ def test_the_same_instants_give_the_same_rig(three: RigSolution) -> None:
 def test_from_mirrored_rotations_the_rig_is_not_mirrored(seed: int) -> None:
     """Averaged rotations may be those of the mirror image, which the pictures cannot tell apart from afar."""
     cameras = calibration(3)
-    found = self_solve(replace(task(instants_of(cameras, seed), cameras), rotation=FLIP @ cameras.rotation @ FLIP))
+    found = self_solve(
+        replace(task(instants_of(cameras, seed), cameras), camera_from_rig=FLIP @ cameras.rotation @ FLIP)
+    )
     if isinstance(found, str):
-        assert found == "it cannot be told from its mirror image yet: bend your arms and knees"
+        assert found == "the pose cannot be told from its mirror image yet: bend your arms and knees"
     else:
         assert chirality(found.poses) > 0.3
         assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 2
@@ -133,14 +142,14 @@ def test_the_frame_is_that_of_the_averaged_rotations() -> None:
     cameras = calibration(3)
     turn = rotation_from_vector(np.array([0.4, 2.0, -0.3]))
     given = task(instants_of(cameras), cameras, off_deg=1.0)
-    found = rig_of(replace(given, rotation=given.rotation @ turn))
+    found = rig_of(replace(given, camera_from_rig=given.camera_from_rig @ turn))
     assert angle_deg(found.cameras.rotation, cameras.rotation @ turn).max() < 2.5
 
 
 def test_the_frame_of_a_rig_in_use_is_kept() -> None:
     cameras = calibration(3)
     present = cameras.moved(rotation_from_vector(np.array([0.1, 1.5, 0.2])), np.array([1.0, -0.5, 2.0]), 1.0)
-    found = rig_of(replace(task(instants_of(cameras), cameras), present=present))
+    found = rig_of(replace(task(instants_of(cameras), cameras), current=present))
     assert angle_deg(found.cameras.rotation, present.rotation).max() < 2
     there = (WALK[:, 0] - [1.0, -0.5, 2.0]) @ rotation_from_vector(np.array([0.1, 1.5, 0.2])).T
     assert np.median(found.poses[:, 0], axis=0) == pytest.approx(np.median(there, axis=0), abs=0.35)
@@ -154,7 +163,7 @@ def test_a_rig_in_use_that_is_wrong_fits_worse() -> None:
     bumped = replace(
         cameras, rotation=turn @ cameras.rotation, translation=(turn @ cameras.translation[..., None])[..., 0]
     )
-    found = rig_of(replace(task(instants_of(cameras), cameras), present=bumped))
+    found = rig_of(replace(task(instants_of(cameras), cameras), current=bumped))
     assert found.validation_error < 0.8 * found.previous_error
     assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.5
 
@@ -173,7 +182,7 @@ def test_a_focal_length_that_is_given_is_kept() -> None:
     cameras = calibration(3, focal_px=MIXED)
     given = task(instants_of(cameras), cameras)
     intrinsics = replace(given.intrinsics, focal_px=np.array([800.0, 1152.0, 1152.0]))
-    found = rig_of(replace(given, intrinsics=intrinsics, given=np.array([True, False, False])))
+    found = rig_of(replace(given, intrinsics=intrinsics, focal_given=np.array([True, False, False])))
     assert found.cameras.focal_px[0] == pytest.approx(800.0, rel=0.03)
     assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.5
 
@@ -205,12 +214,12 @@ def test_too_little_gives_no_rig_but_the_reason() -> None:
     known = np.array([False, True, False])
     for few in (
         task([], cameras),
-        task(instants[: FEWEST - 1], cameras),
+        task(instants[: MIN_KEYFRAMES - 1], cameras),
         task(alone, cameras),
         replace(task(instants, cameras), known=known),
     ):
         assert self_solve(few) == (
-            "two cameras have hardly seen the person together: stand where several see all of you"
+            "two cameras rarely had the person in view together: stand where several show all of you"
         )
 
 
@@ -223,6 +232,6 @@ def test_somebody_who_stands_still_is_no_error() -> None:
 
 def test_bodies_have_their_middles() -> None:
     people = acrobat(3)
-    assert bodies(points_of(people)) == pytest.approx(people)
-    assert bodies(np.zeros((0, len(POINTS), 3))).shape == (0, 17, 3)
+    assert joints_from_points(points_of(people)) == pytest.approx(people)
+    assert joints_from_points(np.zeros((0, len(POINTS), 3))).shape == (0, 17, 3)
     assert INDEX["spine"] not in POINTS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.triangulate import Rays, planes, triangulate, triangulate_with_covariance
+from pose_rig.fusion.calibration.triangulate import Rays, dlt_rows, triangulate, triangulate_with_covariance
 from tests.fusion.simulated import acrobat, calibration, images
 
 SD = 0.005
@@ -19,14 +19,14 @@ def rays_of(people: Floats, views: int, *, noise: float = 0.0, seed: int = 0) ->
 
 def test_both_planes_of_a_ray_hold_its_point() -> None:
     people, cameras = acrobat(3), calibration(3)
-    rows = planes(rays_of(people, 3).by_point[0], cameras)
+    rows = dlt_rows(rays_of(people, 3).by_point[0], cameras)
     assert rows.shape == (3, 17, 3, 2, 4)
     assert np.einsum("npvki,npi->npvk", rows[..., :3], people) == pytest.approx(-rows[..., 3])
 
 
 def test_beside_its_plane_a_point_is_off_by_what_the_picture_shows_times_depth() -> None:
     people, cameras = acrobat(1), calibration(2)
-    rows = planes(rays_of(people, 2).by_point[0], cameras)
+    rows = dlt_rows(rays_of(people, 2).by_point[0], cameras)
     aside = people + 0.1 * cameras.rotation[0, 0]  # 10 cm to the right as camera 0 sees it
     off = np.einsum("npvki,npi->npvk", rows[..., :3], aside) + rows[..., 3]
     assert off[0, :, 0] == pytest.approx(np.tile([-0.1, 0.0], (17, 1)))
@@ -73,7 +73,9 @@ def test_the_surer_view_counts_more() -> None:
     for factor in (0.3, 3.0):
         sd = rays.sd.copy()
         sd[:, 0] *= factor
-        errors.append(np.linalg.norm(triangulate(Rays(ideal_xy, sd, rays.weight), calibration(4), rounds=2) - people))
+        errors.append(
+            np.linalg.norm(triangulate(Rays(ideal_xy, sd, rays.weight), calibration(4), iterations=2) - people)
+        )
     assert errors[1] < 0.5 * errors[0]
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.initialise import noise
+from pose_rig.fusion.calibration.initialise import detection_sd
+from pose_rig.fusion.calibration.segments import POINTS
 from pose_rig.fusion.calibration.triangulate import Rays
 from pose_rig.fusion.pose.fit import LIFT_SD_M, SPEED_M_S, TemporalPrior, fit
 from pose_rig.geometry import rotation_from_vector
@@ -25,7 +25,7 @@ SURE_M2 = np.tile(0.01**2 * np.eye(3), (len(POINTS), 1, 1))
 def rays_of(cameras: Calibration, error: float = 0.0, seed: int = 0) -> Rays:
     """What cameras see of `PEOPLE`; errors in standard deviations."""
     ideal_xy = cameras.flat(images(PEOPLE, cameras))[:, :, list(POINTS)]
-    sd = noise(ideal_xy, np.ones(ideal_xy.shape[:-1], bool))
+    sd = detection_sd(ideal_xy, np.ones(ideal_xy.shape[:-1], bool))
     ideal_xy = ideal_xy + error * sd[..., None] * np.random.default_rng(seed).normal(0, 1, ideal_xy.shape)
     return Rays(ideal_xy, sd, np.ones(ideal_xy.shape[:-1]))
 

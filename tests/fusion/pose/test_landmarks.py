@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.initialise import noise
+from pose_rig.fusion.calibration.initialise import detection_sd
 from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.landmarks import REACH_M, SURE_M, ExtraLandmarks
 from pose_rig.fusion.pose.sync import Sample
@@ -18,7 +18,7 @@ BODY = acrobat(1, seed=3)[0]
 FULL, FEW = landmarks("mediapipe33"), landmarks("coco17")
 CAMERAS = calibration(3)
 ALL = np.ones(3)
-SD = noise(CAMERAS.flat(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
+SD = detection_sd(CAMERAS.flat(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
 _OWN = {"left": "l", "right": "r"}
 
 

@@ -78,8 +78,8 @@ def test_it_finds_what_would_be_found_here_and_stays_for_the_next_task(solver: S
 
 
 def test_why_a_rig_cannot_be_solved_comes_back(solver: SolverProcess) -> None:
-    few = task(list(SMALL.instants[:5]), calibration(3))
-    assert "hardly seen the person together" in str(solver.solve(few))
+    few = task(list(SMALL.keyframes[:5]), calibration(3))
+    assert "rarely had the person in view together" in str(solver.solve(few))
     assert solver.solve(few) == self_solve(few)
 
 
@@ -147,7 +147,7 @@ def test_it_ends_when_its_input_does() -> None:
 
 
 def test_tasks_are_solved_one_after_the_other() -> None:
-    few = task(list(SMALL.instants[:5]), calibration(3))
+    few = task(list(SMALL.keyframes[:5]), calibration(3))
     tasks, solutions = io.BytesIO(b"".join(pickle.dumps(one) for one in (few, SMALL, few))), io.BytesIO()
     serve(tasks, solutions)
     solutions.seek(0)

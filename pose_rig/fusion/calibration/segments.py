@@ -1,0 +1,76 @@
+"""Body segments: lengths of an average person, and how they follow from the joints.
+
+Axes: P points (joints that detectors measure directly), S segments, L segment lengths, J = 17 joints.
+"""
+
+import numpy as np
+
+from pose_rig.arrays import Floats
+from pose_rig.skeleton import INDEX, LIMBS, J
+
+POINTS = (*LIMBS, INDEX["nose"], INDEX["head"])
+# length: (share of body height, relative sd between people, sd in m while a person moves, segments);
+# shares after Drillis and Contini (1966), moved to where detectors place hips and heads; segments from → to, thorax =
+# middle of the shoulders. Detected hips move within the body, and a trunk bends.
+_LENGTHS = (
+    (0.112, 0.16, 0.015, ("l_hip r_hip",)),
+    (0.238, 0.08, 0.020, ("l_hip l_knee", "r_hip r_knee")),
+    (0.226, 0.08, 0.015, ("l_knee l_ankle", "r_knee r_ankle")),
+    (0.206, 0.11, 0.020, ("l_shoulder r_shoulder",)),
+    (0.168, 0.08, 0.015, ("l_shoulder l_elbow", "r_shoulder r_elbow")),
+    (0.148, 0.08, 0.015, ("l_elbow l_wrist", "r_elbow r_wrist")),
+    (0.304, 0.08, 0.040, ("l_hip l_shoulder", "r_hip r_shoulder")),
+    (0.118, 0.14, 0.030, ("thorax head",)),
+    (0.060, 0.35, 0.015, ("head nose",)),
+)
+LENGTH_PER_HEIGHT = np.array([share for share, *_ in _LENGTHS])
+RELATIVE_LENGTH_SD = np.array([sd for _, sd, *_ in _LENGTHS])
+L = len(_LENGTHS)
+LENGTH_INDEX = np.array([i for i, (*_, segments) in enumerate(_LENGTHS) for _ in segments])
+SEGMENT_SD_M = np.array([sd for _, _, sd, segments in _LENGTHS for _ in segments])
+ROBUST_SCALE_SD = 4.0  # Geman–McClure scale: a joint that two views detect alike at a wrong place
+
+
+def _segment(text: str) -> Floats:
+    row = np.zeros(len(POINTS))
+    for sign, name in zip((-1.0, 1.0), text.split(), strict=True):
+        parts = ("l_shoulder", "r_shoulder") if name == "thorax" else (name,)
+        for part in parts:
+            row[POINTS.index(INDEX[part])] += sign / len(parts)
+    return row
+
+
+def _joints_from_points() -> Floats:
+    """Returns (J,P): pelvis, thorax and spine are midpoints."""
+    out = np.zeros((J, len(POINTS)))
+    out[list(POINTS), np.arange(len(POINTS))] = 1.0
+    for middle, side in (("pelvis", "hip"), ("thorax", "shoulder")):
+        out[INDEX[middle]] = 0.5 * (out[INDEX[f"l_{side}"]] + out[INDEX[f"r_{side}"]])
+    out[INDEX["spine"]] = 0.5 * (out[INDEX["pelvis"]] + out[INDEX["thorax"]])
+    return out
+
+
+SEGMENTS = np.stack([_segment(text) for *_, segments in _LENGTHS for text in segments])  # (S,P)
+JACOBIAN_BY_LENGTH = np.zeros((len(SEGMENTS), L))  # of the residuals of `segment_residuals`
+JACOBIAN_BY_LENGTH[np.arange(len(SEGMENTS)), LENGTH_INDEX] = -1 / SEGMENT_SD_M
+JOINTS_FROM_POINTS = _joints_from_points()
+
+
+def joints_from_points(points: Floats) -> Floats:
+    """Returns (N,J,3) poses from their points (N,P,3)."""
+    return np.asarray(JOINTS_FROM_POINTS @ points)
+
+
+def segment_residuals(points: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
+    """Returns Jacobian (N,S,P·3), residuals in standard deviations (N,S) and robust weights (N,S).
+
+    Args:
+        points: (N,P,3) m.
+        length: (L,) m.
+    """
+    vector = SEGMENTS @ points
+    norm = np.maximum(np.linalg.norm(vector, axis=-1), 1e-6)
+    direction = vector / (norm * SEGMENT_SD_M)[..., None]  # (N,S,3)
+    jacobian = (SEGMENTS[None, :, :, None] * direction[:, :, None]).reshape(len(vector), len(SEGMENTS), -1)
+    residual = (length[LENGTH_INDEX] - norm) / SEGMENT_SD_M
+    return jacobian, residual, (ROBUST_SCALE_SD**2 / (ROBUST_SCALE_SD**2 + residual**2)) ** 2
