@@ -12,7 +12,7 @@ import typer
 
 from pose_rig.config import StreamConfig, load
 from pose_rig.skeleton import INDEX, JOINT_SET, JOINTS, PARENTS, J
-from pose_rig.streaming.outputs import places
+from pose_rig.streaming.outputs import parse_addresses
 from pose_rig.tools.cli.app import app
 from pose_rig.wire.bus import Sender
 from pose_rig.wire.messages import Pose3D
@@ -95,8 +95,8 @@ def test_the_stream_table_of_the_engines_page_has_all_keys(tmp_path: Path) -> No
     text, path = block("docs/engines.md", "toml"), tmp_path / "rig.toml"
     path.write_text(text, "utf-8")
     stream = load(path).stream
-    wanted = places(stream)
-    assert all((wanted.vmc, wanted.vrchat, wanted.json, wanted.websocket))
+    wanted = parse_addresses(stream)
+    assert all(wanted.values())
     assert re.findall(r"^(\w+) =", text, re.MULTILINE) == [*StreamConfig.__struct_fields__]
 
 

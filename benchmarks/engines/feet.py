@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import INDEX, RestPose, forward, rotate
+from pose_rig.humanoid.bones import INDEX, RestPose, forward_kinematics, rotate
 from pose_rig.humanoid.foot_lock import FootLock
-from pose_rig.humanoid.rest import rest_pose
+from pose_rig.humanoid.rest_pose import rest_pose
 from pose_rig.humanoid.retarget import Retargeter
 from pose_rig.simulation.motion import Clip, whole_parts
 from pose_rig.skeleton import JOINTS
@@ -95,7 +95,7 @@ class Shown:
     @classmethod
     def of(cls, rest: RestPose, root: Floats, rotation: Floats) -> "Shown":
         """Returns what a motion shows: root (T,3), rotation (T,B,4)."""
-        begin, turned = forward(rest, root, rotation)
+        begin, turned = forward_kinematics(rest, root, rotation)
         toes = [INDEX[f"{side}Toes"] for side in SIDES]
         tips = begin[:, toes] + rotate(turned[:, toes], rest.tip[toes])
         return cls(begin[:, [INDEX[f"{side}Foot"] for side in SIDES]], tips, rotation)
@@ -127,7 +127,7 @@ def walked(take: Take, xyz: Floats) -> Walked:
         t_ns = int(i * 1e9 / take.rate_hz)
         free.append(solver.step(t_ns, joints, score[i]))
         held.append(lock.step(t_ns, *free[-1], joints, score[i], column, solved=True))
-        standing.append(lock.standing)
+        standing.append(lock.locked)
     shown = [
         Shown.of(rest, np.stack([root for root, _ in way]), np.stack([turned for _, turned in way]))
         for way in (free, held)

@@ -31,7 +31,7 @@ from benchmarks.engines.feet import (
 from benchmarks.engines.humanoid import everything
 from pose_rig.capture.simulated import pose
 from pose_rig.humanoid.foot_lock import FootLock
-from pose_rig.humanoid.rest import rest_pose
+from pose_rig.humanoid.rest_pose import rest_pose
 from pose_rig.humanoid.retarget import Retargeter
 
 NOISE_MM = (5.0, 10.0)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from benchmarks.contract import Report, parser, time_ms
 from pose_rig.arrays import Floats
 from pose_rig.capture.simulated import pose
-from pose_rig.humanoid.bones import INDEX, JOINT_OF, Motion, forward
-from pose_rig.humanoid.rest import rest_pose
+from pose_rig.humanoid.bones import INDEX, JOINT_OF, Motion, forward_kinematics
+from pose_rig.humanoid.rest_pose import rest_pose
 from pose_rig.humanoid.retarget import Retargeter, retarget
 from pose_rig.simulation.clips import load_clips
 from pose_rig.skeleton import JOINTS
@@ -62,7 +62,7 @@ def stepper(joints: tuple[str, ...], xyz: Floats) -> Callable[[], object]:
 
 def misses_mm(xyz: NDArray[np.floating], motion: Motion) -> Floats:
     """Returns (T×12) how far the humanoid's joints are from those that were seen (T,17,3)."""
-    begin, _ = forward(motion.rest, motion.root, motion.rotation)
+    begin, _ = forward_kinematics(motion.rest, motion.root, motion.rotation)
     ways = [begin[:, INDEX[b]] - xyz[:, JOINTS.index(j)] for b, j in JOINT_OF.items() if b != "Hips"]
     return np.asarray(np.linalg.norm(np.concatenate(ways), axis=-1) * 1e3)
 

@@ -1,9 +1,9 @@
-"""The humanoid that engines and animation files know: its bones, its rest pose, its motion.
+"""The bones of a humanoid, its rest pose, its joint rotations over time, and forward kinematics.
 
-Space: that of ``rig``, which is also that of BVH and glTF: right-handed, y up; in rest the person faces +z and has the
-left hand at +x, arms stretched out sideways, palms down (T-pose). Quaternions are x, y, z, w.
+Space: ``rig``, which BVH and glTF share: right-handed, y up. The rest pose is a T-pose: facing +z, left hand at +x,
+arms stretched out sideways, palms down. Quaternions are x, y, z, w.
 
-Axes: T instants, B bones.
+Axes: T time steps, B bones.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 
-# bone → parent, parents first; the names are those of Unity's HumanBodyBones, which VRM and VMC use too
+# bone → parent, parents first; names of Unity's HumanBodyBones, which VRM and VMC share
 PARENT: dict[str, str] = {
     "Hips": "",
     "Spine": "Hips",
@@ -41,7 +41,7 @@ BONES = tuple(PARENT)
 B = len(BONES)
 INDEX = {name: i for i, name in enumerate(BONES)}
 PARENTS = tuple(INDEX[parent] if parent else -1 for parent in PARENT.values())
-# joint of ours at which a bone begins; the others begin between joints
+# rig17 joint at the start of a bone; the other bones start between joints
 JOINT_OF: dict[str, str] = {
     "Hips": "pelvis",
     "LeftUpperArm": "l_shoulder",
@@ -57,17 +57,35 @@ JOINT_OF: dict[str, str] = {
     "RightLowerLeg": "r_knee",
     "RightFoot": "r_ankle",
 }
+FINGERS = ("Thumb", "Index", "Middle", "Ring", "Little")
+PHALANGES = ("Proximal", "Intermediate", "Distal")
+
+
+def _unity_parents() -> dict[str, str]:
+    parents = {**PARENT, "UpperChest": "Chest", "Jaw": "Head"}
+    parents |= dict.fromkeys(("Neck", "LeftShoulder", "RightShoulder"), "UpperChest")
+    for side in ("Left", "Right"):
+        parents[f"{side}Eye"] = "Head"
+        for finger in FINGERS:
+            parent = f"{side}Hand"
+            for phalanx in PHALANGES:
+                parents[f"{side}{finger}{phalanx}"] = parent
+                parent = f"{side}{finger}{phalanx}"
+    return parents
+
+
+UNITY_PARENT: dict[str, str] = _unity_parents()  # bone → parent in a humanoid that has all 55 bones of Unity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RestPose:
-    """One person's humanoid at rest.
+    """Rest pose (T-pose) of a humanoid with one person's bone lengths.
 
     Attributes:
-        offset: (B,3) m from the beginning of the parent bone to that of this one, in T-pose; of the hips: their height
-            above the floor, (0, y, 0).
-        tip: (B,3) m from the beginning of a bone to its end; what an end site or a tail shows. The end of a bone that
-            has a child straight on lies at that child.
+        offset: (B,3) m from the start of the parent bone to the start of the bone; of the hips: their height above the
+            floor, (0, y, 0).
+        tip: (B,3) m from the start of a bone to its end (an end site in BVH, a tail in Blender). The end of a bone with
+            a child in line is the start of that child.
     """
 
     offset: Floats
@@ -105,28 +123,28 @@ class Motion:
         return np.asarray(self.rotation[:, INDEX[bone]])
 
 
-def forward(rest: RestPose, root: Floats, rotation: Floats) -> tuple[Floats, Floats]:
-    """Returns where the bones begin (...,B,3) m and how they are turned in the room (...,B,4).
+def forward_kinematics(rest: RestPose, root: Floats, rotation: Floats) -> tuple[Floats, Floats]:
+    """Returns the start (...,B,3) m and the rotation (...,B,4) of every bone in ``rig``.
 
     Args:
-        rest: Whose humanoid.
-        root: (...,3) m, the hips.
-        rotation: (...,B,4) local quaternions.
+        rest: Rest pose.
+        root: (...,3) m, position of the hips.
+        rotation: (...,B,4) local quaternions, as in `Motion`.
     """
-    place: list[Floats] = []
-    turned: list[Floats] = []
+    position: list[Floats] = []
+    world: list[Floats] = []
     for bone, parent in enumerate(PARENTS):
         if parent < 0:
-            place.append(root)
-            turned.append(rotation[..., bone, :])
+            position.append(root)
+            world.append(rotation[..., bone, :])
         else:
-            place.append(place[parent] + rotate(turned[parent], rest.offset[bone]))
-            turned.append(multiply(turned[parent], rotation[..., bone, :]))
-    return np.stack(place, -2), np.stack(turned, -2)
+            position.append(position[parent] + rotate(world[parent], rest.offset[bone]))
+            world.append(multiply(world[parent], rotation[..., bone, :]))
+    return np.stack(position, -2), np.stack(world, -2)
 
 
 def multiply(a: Floats, b: Floats) -> Floats:
-    """Returns (...,4) the quaternion that turns by ``b`` first and then by ``a``."""
+    """Returns the product (...,4) of quaternions: the rotation by ``b`` followed by that by ``a``."""
     av, aw, bv, bw = a[..., :3], a[..., 3:], b[..., :3], b[..., 3:]
     vector = aw * bv + bw * av + np.cross(av, bv)
     scalar = aw * bw - (av * bv).sum(-1, keepdims=True)
@@ -134,12 +152,12 @@ def multiply(a: Floats, b: Floats) -> Floats:
 
 
 def inverse(q: Floats) -> Floats:
-    """Returns (...,4) the conjugate of unit quaternions."""
+    """Returns the inverse (...,4) of unit quaternions."""
     return np.asarray(q * np.array([-1.0, -1.0, -1.0, 1.0]))
 
 
 def rotate(q: Floats, vector: Floats) -> Floats:
-    """Returns (...,3) vectors turned by unit quaternions (...,4)."""
+    """Returns vectors (...,3) rotated by unit quaternions (...,4)."""
     axis, w = q[..., :3], q[..., 3:]
     t = 2 * np.cross(axis, vector)
     return np.asarray(vector + w * t + np.cross(axis, t))

@@ -1,6 +1,6 @@
-"""From joints in the room to rotations of a humanoid, instant by instant: live, and for files.
+"""Retargeting: joint positions to joint rotations of a humanoid, frame by frame while streaming, and for whole takes.
 
-Axes: T instants, J joints, B bones.
+Axes: T time steps, J joints, B bones.
 """
 
 import math
@@ -11,75 +11,74 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M
 from pose_rig.humanoid.bones import B, Motion, RestPose
-from pose_rig.humanoid.limbs import limb, set_arm, set_leg
-from pose_rig.humanoid.posture import Instant, Posture
-from pose_rig.humanoid.rest import rest_pose
-from pose_rig.humanoid.trunk import set_trunk
+from pose_rig.humanoid.humanoid_pose import HumanoidPose, JointFrame
+from pose_rig.humanoid.limbs import limb, retarget_arm, retarget_leg
+from pose_rig.humanoid.rest_pose import rest_pose
+from pose_rig.humanoid.trunk import retarget_trunk
 from pose_rig.skeleton import J
 
-FAR_M = 1e4  # nobody is so far away
-# Limbs of sprinters and kickers turn by some 1300° a second. What turns faster is a joint that jumped: the humanoid
-# follows over a few instants. The second figure lets slow cameras through, and no flip.
-FASTEST_DEG_S = 1300.0
-MOST_DEG = 55.0  # between two instants
-FORGOTTEN_S = 1.0  # after nobody was seen for so long, nothing is taken over from before
+MAX_DISTANCE_M = 1e4  # from the origin; positions beyond it are invalid
+# Limbs of sprinters and kickers rotate by about 1300° per second. Faster rotations come from joints that jumped: the
+# humanoid follows over a few frames. The second limit allows for slow cameras, and excludes flips.
+MAX_SPEED_DEG_S = 1300.0
+MAX_STEP_DEG = 55.0  # between two frames
+RESET_S = 1.0  # without a tracked person, the previous frame is dropped
 
 
 class Retargeter:
-    """Turns the bones of a humanoid to where the joints of a person are.
+    """Rotates the bones of a humanoid to the measured joints of a person.
 
-    What was an instant ago matters only for what the joints leave open: how straight limbs are twisted, and hands and
-    feet that nobody sees.
+    The previous frame matters only where the joints leave a rotation open: the twist of straight limbs, and hands and
+    feet that are not visible.
 
     Args:
-        rest: The person's bones.
-        joints: (J) names of the joints that will come; the first 17 are `pose_rig.skeleton.JOINTS`, of the others those
-            of feet, hands and face that are known to mediapipe33 are used, under its names.
+        rest: Rest pose of the person.
+        joints: (J) names of the joints; the first 17 are `pose_rig.skeleton.JOINTS`. Of the others, the landmarks of
+            feet, hands and face of mediapipe33 are used, under its names.
 
     Attributes:
-        root: (3,) m, where the hips are.
-        rotation: (B,4) as in `pose_rig.humanoid.bones.Motion`. Both are those of the last instant; before the
-            first, the person at rest.
+        root: (3,) m, position of the hips in the last frame; before the first, that of the rest pose.
+        rotation: (B,4) as in `pose_rig.humanoid.bones.Motion`, likewise.
     """
 
     def __init__(self, rest: RestPose, joints: tuple[str, ...]) -> None:
         self._column = {name: i for i, name in enumerate(joints)}
-        self._posture = Posture(rest)
+        self._pose = HumanoidPose(rest)
         self._arms = (limb("Left", "Arm"), limb("Right", "Arm"))
         self._legs = (limb("Left", "Leg"), limb("Right", "Leg"))
         self._t_ns = 0
-        self.root: Floats = np.array(self._posture.root)
-        self.rotation: Floats = np.array(self._posture.local)
+        self.root: Floats = np.array(self._pose.root)
+        self.rotation: Floats = np.array(self._pose.rotations)
 
-    def wear(self, rest: RestPose) -> None:
-        """Goes on with bones whose lengths have become better known."""
-        self._posture.wear(rest)
+    def set_rest_pose(self, rest: RestPose) -> None:
+        """Changes bone lengths."""
+        self._pose.set_rest_pose(rest)
 
     def step(self, t_ns: int, xyz: NDArray[np.floating], score: NDArray[np.floating]) -> tuple[Floats, Floats]:
-        """Returns ``root`` and ``rotation`` of an instant; those of the last one if nobody is seen.
+        """Returns ``root`` and ``rotation`` of a frame; those of the previous one if no person is tracked.
 
         Args:
-            t_ns: When it was; later than the last one, else everything begins anew.
-            xyz: (J,3) m, ``rig``; if one of the first 17 is NaN, nobody is seen.
-            score: (J,) 0–1; landmarks beyond the 17 with 0 are not used.
+            t_ns: Timestamp; one that is not later than the previous one starts over.
+            xyz: (J,3) m, ``rig``; if one of the first 17 is NaN, no person is tracked.
+            score: (J,) 0–1; landmarks beyond the 17 with score 0 are not used.
         """
-        near = (np.abs(xyz) < FAR_M).all(-1)
-        if not near[:J].all():
+        valid = (np.abs(xyz) < MAX_DISTANCE_M).all(-1)
+        if not valid[:J].all():
             return self.root, self.rotation
         dt_s = (t_ns - self._t_ns) * 1e-9
-        posture = self._posture
-        posture.fresh = posture.fresh or not 0.0 <= dt_s <= FORGOTTEN_S
-        posture.most_rad = min(math.radians(max(FASTEST_DEG_S * dt_s, MOST_DEG)), math.pi)
-        known = np.where(near & np.isfinite(score), score, 0.0)
-        seen = Instant(self._column, xyz.tolist(), known.tolist(), dt_s)
-        set_trunk(posture, seen)
+        pose = self._pose
+        pose.restart = pose.restart or not 0.0 <= dt_s <= RESET_S
+        pose.max_step_rad = min(math.radians(max(MAX_SPEED_DEG_S * dt_s, MAX_STEP_DEG)), math.pi)
+        visible = np.where(valid & np.isfinite(score), score, 0.0)
+        joints = JointFrame(self._column, xyz.tolist(), visible.tolist(), dt_s)
+        retarget_trunk(pose, joints)
         for arm in self._arms:
-            set_arm(posture, seen, arm)
+            retarget_arm(pose, joints, arm)
         for leg in self._legs:
-            set_leg(posture, seen, leg)
-        posture.fresh = False
+            retarget_leg(pose, joints, leg)
+        pose.restart = False
         self._t_ns = t_ns
-        self.root, self.rotation = np.array(posture.root), np.array(posture.local)
+        self.root, self.rotation = np.array(pose.root), np.array(pose.rotations)
         return self.root, self.rotation
 
 
@@ -110,7 +109,7 @@ def retarget(
     root, rotation = np.empty((len(t_ns), 3)), np.empty((len(t_ns), B, 4))
     for i, t in enumerate(t_ns.tolist()):
         root[i], rotation[i] = retargeter.step(t, xyz[i], score[i])
-    tracked = np.flatnonzero((np.abs(xyz[:, :J]) < FAR_M).all((1, 2)))
+    tracked = np.flatnonzero((np.abs(xyz[:, :J]) < MAX_DISTANCE_M).all((1, 2)))
     if len(tracked):
         root[: tracked[0]], rotation[: tracked[0]] = root[tracked[0]], rotation[tracked[0]]
     return Motion(rest, t_ns, root, rotation)

@@ -1,120 +1,123 @@
-"""Hips, spine, chest, shoulders, neck and head, from joints.
+"""Retargeting of hips, spine, chest, shoulders, neck and head.
 
-Nobody sees a spine. The line of the hips and that from hips to shoulders hold the pelvis, the same line and that of the
-shoulders hold the chest; what lies between is bent evenly, and such that the shoulders come out where they are.
+The spine is not observed. The hip line and the line from hips to shoulders determine the pelvis; the latter and the
+shoulder line determine the chest. The bend between them is divided evenly, such that the shoulders are where they were
+measured.
 """
 
 import math
 
-from pose_rig.humanoid.joint_limits import FREE, Limits, limits_of
-from pose_rig.humanoid.posture import Instant, Posture
+from pose_rig.humanoid.humanoid_pose import HumanoidPose, JointFrame
+from pose_rig.humanoid.joint_limits import UNLIMITED_DEG, JointLimits, limits_of
 from pose_rig.humanoid.quaternion import (
     Quaternion,
     Vector,
     X,
     Y,
-    arc,
-    back,
+    add,
     dot,
-    length,
-    minus,
-    part,
-    plus,
-    scaled,
-    times,
-    turn,
-    unit,
+    fraction,
+    inverse,
+    multiply,
+    norm,
+    normalize,
+    rotate,
+    scale,
+    shortest_arc,
+    subtract,
 )
-from pose_rig.humanoid.twist import Clue, eased, off_axis, rolled
+from pose_rig.humanoid.twist import TwistHint, lever_m, smoothed, swing_twist
 
-LEVER_M = 0.05  # a lever so long makes a clue of strength 1
-FACE_LEVER_M = 0.04  # likewise, of landmarks of the face, which are exact to millimetres among each other
-SHRUG = 0.5  # of the slope of the shoulders, how much the chest leans; the collar bones have the rest
-NATURAL = 0.1  # strength of the wish not to be twisted
-NECK_STRENGTH = 0.3  # of the neck as a clue to how the head is tilted sideways
-NOSE_DOWN_RAD = math.radians(13.0)  # below the ears' horizontal; measured on MediaPipe's landmarks
+UNIT_LEVER_M = 0.05  # lever arm of a hint of weight 1
+FACE_UNIT_LEVER_M = 0.04  # likewise for face landmarks, whose relative positions are exact to millimetres
+CHEST_SHARE = 0.5  # of the slope of the shoulder line; the clavicles have the rest
+NEUTRAL_WEIGHT = 0.1  # of no twist
+NECK_WEIGHT = 0.3  # of the neck as a hint of the lateral tilt of the head
+NOSE_DOWN_RAD = math.radians(13.0)  # of the nose below the ears; measured on MediaPipe's landmarks
 NOSE: Vector = (0.0, -math.sin(NOSE_DOWN_RAD), math.cos(NOSE_DOWN_RAD))
-FACE_STRENGTH = 3.0  # of a face that is seen: follows within 10 ms
+FACE_WEIGHT = 3.0  # of a visible face: followed within 10 ms
 FACE = (("left_ear", "right_ear"), ("left_eye", "right_eye"), ("mouth_left", "mouth_right"))
-ANY = Limits((FREE, FREE, FREE), (FREE, FREE, FREE), FREE)
+UNLIMITED = JointLimits((UNLIMITED_DEG,) * 3, (UNLIMITED_DEG,) * 3, UNLIMITED_DEG)
 CHEST, SPINE, HEAD, NECK = (limits_of(bone) for bone in ("Chest", "Spine", "Head", "Neck"))
-SIDES = (("LeftShoulder", "l_shoulder"), ("RightShoulder", "r_shoulder"))
-CLAVICLE = {bone: limits_of(bone) for bone, _ in SIDES}
+SHOULDERS = (("LeftShoulder", "l_shoulder"), ("RightShoulder", "r_shoulder"))
+SHOULDER_LIMITS = {bone: limits_of(bone) for bone, _ in SHOULDERS}
 
 
-def set_trunk(posture: Posture, seen: Instant) -> None:
-    """Sets all bones but those of the limbs."""
-    posture.root = seen.at("pelvis")
-    posture.set("Hips", _hips(posture, seen))
-    _bend(posture, ("Spine", "Chest"), _chest(posture, seen), _shoulders_at(posture), seen.at("thorax"), SPINE)
-    for bone, joint in SIDES:
-        rest = unit(posture.tip(bone), X)
-        aim = unit(posture.seen_from(bone, minus(seen.at(joint), posture.begin(bone))), rest)
-        posture.set(bone, arc(rest, CLAVICLE[bone].aimed(rest, aim)))
-    # ears and neck are in line at rest; the joint between them is too near to be aimed at
-    _bend(posture, ("Neck", "Head"), _head(posture, seen), (0.0, 0.0, 0.0), seen.at("head"), NECK)
+def retarget_trunk(pose: HumanoidPose, joints: JointFrame) -> None:
+    """Sets all bones except those of arms and legs."""
+    pose.root = joints.position("pelvis")
+    pose.set("Hips", _hips(pose, joints))
+    _bend(pose, ("Spine", "Chest"), _chest(pose, joints), _rest_thorax(pose), joints.position("thorax"), SPINE)
+    for bone, joint in SHOULDERS:
+        rest = normalize(pose.tip(bone), X)
+        aim = normalize(pose.in_parent(bone, subtract(joints.position(joint), pose.start(bone))), rest)
+        pose.set(bone, shortest_arc(rest, SHOULDER_LIMITS[bone].limit_aim(rest, aim)))
+    # ears and neck are in line at rest; the joint between them is too close to be aimed at
+    _bend(pose, ("Neck", "Head"), _head(pose, joints), (0.0, 0.0, 0.0), joints.position("head"), NECK)
 
 
-def _hips(posture: Posture, seen: Instant) -> Quaternion:
-    before = posture.before("Hips")
-    trunk = seen.way("pelvis", "thorax")
-    aim = unit(seen.way("r_hip", "l_hip"), X if before is None else turn(before, X))
-    clue = Clue(Y, trunk, (off_axis(trunk, aim) / LEVER_M) ** 2)
-    return rolled(X, aim, before, [clue], 0.0, ANY, seen.dt_s, at_once=True)
+def _hips(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
+    previous = pose.previous("Hips")
+    trunk = joints.vector("pelvis", "thorax")
+    aim = normalize(joints.vector("r_hip", "l_hip"), X if previous is None else rotate(previous, X))
+    hint = TwistHint(Y, trunk, (lever_m(trunk, aim) / UNIT_LEVER_M) ** 2)
+    return swing_twist(X, aim, previous, [hint], 0.0, UNLIMITED, joints.dt_s, limit_speed=False)
 
 
-def _chest(posture: Posture, seen: Instant) -> Quaternion:
-    """Returns how the chest is turned relative to the hips."""
-    trunk = posture.seen_from("Spine", seen.way("pelvis", "thorax"))
-    across = posture.seen_from("Spine", seen.way("r_shoulder", "l_shoulder"))
-    left = unit(across, X)
-    aim = CHEST.aimed(Y, unit(minus(trunk, scaled(left, SHRUG * dot(trunk, left))), Y))
-    clue = Clue(X, across, (off_axis(across, aim) / LEVER_M) ** 2)
-    return rolled(Y, aim, posture.before("Spine", "Chest"), [clue], NATURAL, CHEST, seen.dt_s, at_once=True)
+def _chest(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
+    """Returns the rotation of the chest relative to the hips."""
+    trunk = pose.in_parent("Spine", joints.vector("pelvis", "thorax"))
+    across = pose.in_parent("Spine", joints.vector("r_shoulder", "l_shoulder"))
+    left = normalize(across, X)
+    aim = CHEST.limit_aim(Y, normalize(subtract(trunk, scale(left, CHEST_SHARE * dot(trunk, left))), Y))
+    hint = TwistHint(X, across, (lever_m(across, aim) / UNIT_LEVER_M) ** 2)
+    previous = pose.previous("Spine", "Chest")
+    return swing_twist(Y, aim, previous, [hint], NEUTRAL_WEIGHT, CHEST, joints.dt_s, limit_speed=False)
 
 
-def _shoulders_at(posture: Posture) -> Vector:
-    """Returns the middle of the shoulders at rest, from where the chest begins."""
-    both = [plus(posture.offset(bone), posture.tip(bone)) for bone, _ in SIDES]
-    return scaled(plus(*both), 0.5)
+def _rest_thorax(pose: HumanoidPose) -> Vector:
+    """Returns the midpoint of the shoulders at rest, from the start of the chest."""
+    both = [add(pose.offset(bone), pose.tip(bone)) for bone, _ in SHOULDERS]
+    return scale(add(*both), 0.5)
 
 
-def _head(posture: Posture, seen: Instant) -> Quaternion:
-    """Returns how the head is turned relative to the chest."""
-    before = posture.before("Neck", "Head")
-    aim = unit(posture.seen_from("Neck", seen.way("head", "nose")), NOSE if before is None else turn(before, NOSE))
-    aim = HEAD.aimed(NOSE, aim)
-    clues = [Clue(posture.offset("Head"), posture.seen_from("Neck", seen.way("thorax", "head")), NECK_STRENGTH)]
+def _head(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
+    """Returns the rotation of the head relative to the chest."""
+    previous = pose.previous("Neck", "Head")
+    nose = pose.in_parent("Neck", joints.vector("head", "nose"))
+    aim = HEAD.limit_aim(NOSE, normalize(nose, NOSE if previous is None else rotate(previous, NOSE)))
+    hints = [TwistHint(pose.offset("Head"), pose.in_parent("Neck", joints.vector("thorax", "head")), NECK_WEIGHT)]
     for left, right in FACE:
-        score = seen.score(left, right)
+        score = joints.score(left, right)
         if score > 0:
-            across = posture.seen_from("Neck", seen.way(right, left))
-            clues.append(Clue(X, across, score * (off_axis(across, aim) / FACE_LEVER_M) ** 2))
-    target = rolled(NOSE, aim, before, clues, NATURAL, HEAD, seen.dt_s)
-    return eased(before, target, FACE_STRENGTH, seen.dt_s)
+            across = pose.in_parent("Neck", joints.vector(right, left))
+            hints.append(TwistHint(X, across, score * (lever_m(across, aim) / FACE_UNIT_LEVER_M) ** 2))
+    target = swing_twist(NOSE, aim, previous, hints, NEUTRAL_WEIGHT, HEAD, joints.dt_s)
+    return smoothed(previous, target, FACE_WEIGHT, joints.dt_s)
 
 
 def _bend(
-    posture: Posture, bones: tuple[str, str], whole: Quaternion, end: Vector, target: Vector, limits: Limits
+    pose: HumanoidPose, bones: tuple[str, str], total: Quaternion, point: Vector, target: Vector, limits: JointLimits
 ) -> None:
-    """Sets two bones such that together they are turned by ``whole``, and a point of the second is where it was seen.
+    """Sets two bones such that their product is ``total``, and a point of the second is at its measured position.
 
     Args:
-        posture: The parent of the first bone has been set.
+        pose: The parent of the first bone has been set.
         bones: The second is the child of the first.
-        whole: Rotation of the second relative to the parent of the first.
-        end: The point, from where the second bone begins at rest.
-        target: Where the point was seen.
-        limits: Of the first bone.
+        total: Rotation of the second relative to the parent of the first.
+        point: The point, from the start of the second bone at rest.
+        target: Measured position of the point.
+        limits: Joint limits of the first bone.
     """
     first, second = bones
-    middle = minus(target, turn(times(posture.frame(first), whole), end))
-    way = posture.seen_from(first, minus(middle, posture.begin(first)))
-    rest = unit(posture.offset(second), Y)
-    half = part(whole, 0.5)
-    even = turn(half, rest)
-    # who curls up is shorter than their bones: what the way lacks says nothing of its direction
-    lacking = max(length(posture.offset(second)) - length(way), 0.0)
-    lower = times(arc(even, limits.aimed(rest, unit(plus(way, scaled(even, lacking)), even))), half)
-    posture.set(first, lower)
-    posture.set(second, times(back(lower), whole))
+    middle = subtract(target, rotate(multiply(pose.parent_rotation(first), total), point))
+    measured = pose.in_parent(first, subtract(middle, pose.start(first)))
+    rest = normalize(pose.offset(second), Y)
+    half = fraction(total, 0.5)
+    even = rotate(half, rest)
+    # a curled-up trunk is shorter than its bones: the missing length has no measured direction
+    missing = max(norm(pose.offset(second)) - norm(measured), 0.0)
+    aim = limits.limit_aim(rest, normalize(add(measured, scale(even, missing)), even))
+    lower = multiply(shortest_arc(even, aim), half)
+    pose.set(first, lower)
+    pose.set(second, multiply(inverse(lower), total))

@@ -1,7 +1,7 @@
-"""The axes of engines: what in ``rig`` is right-handed, y up, becomes what each of them expects.
+"""Coordinate axes of engines, converted from ``rig`` (right-handed, y up).
 
-In all of them a person who faces camera 0 stands as the engine's own characters do when they are imported. Every
-conversion is a change of signs and order, so a rotation is converted by its vector part alone.
+A person who faces camera 0 faces the same way as the engine's imported characters. Every conversion changes order and
+signs only, so a rotation is converted by its vector part alone.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Axes:
     """One engine's axes.
 
     Attributes:
-        name: Of the engine.
-        order: (3,) which coordinate of ``rig`` becomes x, y, z.
-        sign: (3,) and with which sign.
-        up: The axis that points up.
-        forward: The axis that somebody faces who faces camera 0.
-        unit: Of lengths.
-        per_m: Units in a metre.
+        name: Engine.
+        order: (3,) coordinate of ``rig`` that becomes x, y, z.
+        sign: (3,) its sign.
+        up: Axis that points up.
+        forward: Axis that a person facing camera 0 faces.
+        unit: Unit of length.
+        per_m: Units per metre.
     """
 
     name: Name
@@ -39,7 +39,7 @@ class Axes:
 
     @property
     def handedness(self) -> Literal["left", "right"]:
-        """Of the axes; those of ``rig`` are right-handed."""
+        """Handedness of the axes; those of ``rig`` are right-handed."""
         return "right" if self._parity > 0 else "left"
 
     @property
@@ -52,15 +52,15 @@ class Axes:
         return np.asarray(xyz[..., self.order] * self._scale)
 
     def rotations(self, q: Floats) -> Floats:
-        """Returns quaternions (...,4), x y z w, of ``rig`` in these axes: an axis turns along, and by its parity."""
-        return np.asarray(q[..., (*self.order, 3)] * self._turn)
+        """Returns quaternions (...,4), x y z w, of ``rig`` in these axes, by its vector part and the parity."""
+        return np.asarray(q[..., (*self.order, 3)] * self._vector_sign)
 
     @cached_property
     def _scale(self) -> Floats:
         return np.array(self.sign) * self.per_m
 
     @cached_property
-    def _turn(self) -> Floats:
+    def _vector_sign(self) -> Floats:
         return np.array([*(sign * self._parity for sign in self.sign), 1.0])
 
 

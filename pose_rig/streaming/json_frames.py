@@ -1,4 +1,4 @@
-"""The person as JSON, in the axes of whoever receives it (docs/wire.md).
+"""Poses as JSON, in the axes of the receiver (docs/wire.md).
 
 Axes: J joints, B bones.
 """
@@ -17,14 +17,17 @@ from pose_rig.streaming.live_pose import LivePose
 
 VERSION = 1
 DIGITS_M, DIGITS_PX = 4, 1  # a tenth of a millimetre, and of a pixel
+SCHEMA_INTERVAL_NS = 1_000_000_000  # over UDP, where new receivers are not announced
 _encode = msgspec.json.Encoder().encode
 
 
-SCHEMA_EVERY_NS = 1_000_000_000  # over UDP, which knows nobody who has just begun to listen
-
-
 def schema(pose: LivePose, axes: Axes) -> bytes:
-    """Returns what a client must know to read the frames that follow: one of them, and the axes it wants."""
+    """Returns the message that describes the frames after it.
+
+    Args:
+        pose: One of the poses.
+        axes: Axes of the receiver.
+    """
     return _encode(
         {
             "type": "schema",
@@ -53,11 +56,11 @@ def frame(pose: LivePose, axes: Axes, *, refined: bool = False) -> bytes:
     """Returns a frame.
 
     Args:
-        pose: What to send.
-        axes: Those of the client.
-        refined: Whether the 2D pose of each camera is wanted.
+        pose: The pose.
+        axes: Axes of the receiver.
+        refined: Whether to include the 2D pose of each camera.
     """
-    said: dict[str, object] = {
+    fields: dict[str, object] = {
         "type": "frame",
         "index": pose.index,
         "t_ns": pose.t_ns,
@@ -71,59 +74,59 @@ def frame(pose: LivePose, axes: Axes, *, refined: bool = False) -> bytes:
         "rotations": (np.round(axes.rotations(pose.rotation), DIGITS_M) + 0.0).tolist(),
     }
     if refined:
-        said["refined"] = {
+        fields["refined"] = {
             camera: {
                 "xy": np.round(view.xy.astype(np.float64), DIGITS_PX).tolist(),
                 "inlier": np.round(view.inlier.astype(np.float64), 2).tolist(),
             }
             for camera, view in pose.refined.items()
         }
-    return _encode(said)
+    return _encode(fields)
 
 
-class Schema:
-    """The schema of the poses that come, made anew only when something in it changes.
+class SchemaCache:
+    """Encodes the schema again only when something in it changes.
 
     Args:
-        axes: Those of the receiver.
+        axes: Axes of the receiver.
     """
 
     def __init__(self, axes: Axes) -> None:
         self._axes = axes
         self._pose: LivePose | None = None
-        self._said = b""
+        self._schema = b""
 
-    def of(self, pose: LivePose) -> bytes:
-        """Returns the schema of a pose; the same bytes as before where nothing has changed."""
+    def get(self, pose: LivePose) -> bytes:
+        """Returns the schema of a pose; the same object as before where nothing changed."""
         if self._pose is None or not _same_schema(pose, self._pose):
-            self._said = schema(pose, self._axes)
+            self._schema = schema(pose, self._axes)
         self._pose = pose
-        return self._said
+        return self._schema
 
 
 class JsonEncoder:
-    """Makes datagrams of poses: frames, and the schema once a second and whenever it changes.
+    """Encodes poses as datagrams: frames, and the schema once a second and whenever it changes.
 
     Args:
-        axes: Those of the receiver.
+        axes: Axes of the receiver.
     """
 
     def __init__(self, axes: Axes) -> None:
-        self._axes, self._schema = axes, Schema(axes)
-        self._said, self._said_ns = b"", 0
+        self._axes, self._schemas = axes, SchemaCache(axes)
+        self._sent, self._sent_ns = b"", 0
 
     def encode(self, pose: LivePose, now_ns: int) -> list[bytes]:
         """Returns the datagrams of a frame."""
-        said = self._schema.of(pose)
-        again = said is not self._said or now_ns - self._said_ns > SCHEMA_EVERY_NS
-        if again:
-            self._said, self._said_ns = said, now_ns
-        return [said, frame(pose, self._axes)] if again else [frame(pose, self._axes)]
+        current = self._schemas.get(pose)
+        due = current is not self._sent or now_ns - self._sent_ns > SCHEMA_INTERVAL_NS
+        if due:
+            self._sent, self._sent_ns = current, now_ns
+        return [current, frame(pose, self._axes)] if due else [frame(pose, self._axes)]
 
 
 def _same_schema(a: LivePose, b: LivePose) -> bool:
-    facts = (a.mode, a.joints, a.cameras, a.height_m, a.height_assumed)
-    return a.rest is b.rest and facts == (b.mode, b.joints, b.cameras, b.height_m, b.height_assumed)
+    fields = (a.mode, a.joints, a.cameras, a.height_m, a.height_assumed)
+    return a.rest is b.rest and fields == (b.mode, b.joints, b.cameras, b.height_m, b.height_assumed)
 
 
 def _lengths(xyz: Floats, axes: Axes) -> object:

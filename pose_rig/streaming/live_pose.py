@@ -1,4 +1,4 @@
-"""The person at one instant, ready to be sent.
+"""One retargeted pose, the input of all encoders.
 
 Axes: J joints, B bones of the humanoid.
 """
@@ -13,25 +13,25 @@ from pose_rig.wire.messages import Mode, Refined2D
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LivePose:
-    """What is sent of an instant, in ``rig`` and metres.
+    """A pose and its humanoid, in ``rig`` and metres.
 
     Attributes:
-        index: Number of the pose; −1 before the first, when the person is at rest.
-        t_ns: Capture instant, rig clock.
-        age_ms: How old the picture is.
-        lead_ms: How far this looks ahead of the capture instant.
-        mode: How the rig is known.
-        tracking: 0 when nobody is seen.
+        index: Number of the pose; −1 before the first, when the humanoid is in its rest pose.
+        t_ns: Capture timestamp, rig clock.
+        age_ms: Time since capture.
+        lead_ms: How far the pose is predicted beyond the capture timestamp.
+        mode: Mode of the rig.
+        tracking: 0 while no person is tracked.
         joints: (J) names.
         xyz: (J,3) m.
         score: (J,) 0 = guessed.
-        rest: The person's humanoid.
-        root: (3,) m, where the hips are.
+        rest: Rest pose.
+        root: (3,) m, position of the hips.
         rotation: (B,4) as in `pose_rig.humanoid.bones.Motion`.
-        height_m: Stature that lengths rest on.
-        height_assumed: Whether nobody gave it.
-        cameras: Size of each camera's picture, px.
-        refined: The 2D pose in each camera that sees the person.
+        height_m: Body height that sets the scale.
+        height_assumed: Whether that height is the default.
+        cameras: Image size of each camera, px.
+        refined: 2D pose in each camera that detects the person.
     """
 
     index: int

@@ -1,43 +1,45 @@
-"""Everything that the user wants the person sent to."""
+"""Outputs of the streaming process: UDP targets and the WebSocket server, made from the user's options."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from pose_rig.config import StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.humanoid.vrm import load_vrm
-from pose_rig.streaming.address import Address, listener, receiver
+from pose_rig.streaming.address import (
+    Address,
+    parse_listen_address,
+    parse_target,
+)
 from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import JsonEncoder
 from pose_rig.streaming.live_pose import LivePose
-from pose_rig.streaming.profiles import PROFILES
-from pose_rig.streaming.traffic import DatagramKind
+from pose_rig.streaming.target_stats import DatagramKind
 from pose_rig.streaming.udp import UdpTarget
-from pose_rig.streaming.vmc import VmcEncoder
-from pose_rig.streaming.vrchat import PARTS, TrackerEncoder
+from pose_rig.streaming.vmc import PROFILES, VmcEncoder
+from pose_rig.streaming.vrchat import TRACKER_BONES, TrackerEncoder
 from pose_rig.streaming.websocket import WebSocketServer
 from pose_rig.wire.messages import Target
 from pose_rig.wire.services import JSON_PORT, VMC_PORT, VRCHAT_PORT, WEBSOCKET_PORT
 
 
 class Output(Protocol):
-    """Where frames go."""
+    """A destination of frames."""
 
     def send(self, pose: LivePose, now_ns: int) -> None:
-        """Sends a frame; never waits, never raises."""
+        """Sends a frame; never blocks, never raises."""
 
     def targets(self) -> list[Target]:
-        """Returns how each of its targets stands."""
+        """Returns the counters of its targets."""
 
     def close(self) -> None:
-        """Ends."""
+        """Closes its sockets."""
 
 
-class Encoder(Protocol):
-    """Makes datagrams of a pose."""
+class DatagramEncoder(Protocol):
+    """Encodes poses as datagrams."""
 
     def encode(self, pose: LivePose, now_ns: int) -> Sequence[bytes | memoryview]:
         """Returns the datagrams of a frame."""
@@ -47,11 +49,11 @@ class UdpOutput:
     """Receivers that get the same datagrams.
 
     Args:
-        encoder: What makes them.
+        encoder: Encoder of the datagrams.
         targets: The receivers.
     """
 
-    def __init__(self, encoder: Encoder, targets: Sequence[UdpTarget]) -> None:
+    def __init__(self, encoder: DatagramEncoder, targets: Sequence[UdpTarget]) -> None:
         self._encoder, self._targets = encoder, targets
         self._last: Sequence[bytes | memoryview] = ()
 
@@ -62,10 +64,8 @@ class UdpOutput:
             target.send(self._last)
 
     def targets(self) -> list[Target]:
-        """Returns how each of its targets stands."""
-        for target in self._targets:
-            target.traffic.keep(self._last)
-        return [target.traffic.target() for target in self._targets]
+        """Returns the counters of its targets."""
+        return [target.stats.message(self._last) for target in self._targets]
 
     def close(self) -> None:
         """Closes the sockets."""
@@ -73,61 +73,52 @@ class UdpOutput:
             target.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """All that is asked for, understood."""
-
-    vmc: tuple[Address, ...]
-    vrchat: tuple[Address, ...]
-    json: tuple[Address, ...]
-    websocket: tuple[Address, ...]
-
-
-def places(stream: StreamConfig) -> Places:
-    """Returns where the user wants the person sent to.
+def parse_addresses(stream: StreamConfig) -> dict[str, list[Address]]:
+    """Returns the addresses of each protocol: ``vmc``, ``vrchat``, ``json``, ``websocket``.
 
     Raises:
-        UsageError: Something is written wrongly, or does not go together.
+        UsageError: An address, a tracker or a combination of options is invalid.
     """
     for part in stream.trackers:
-        if part not in PARTS:
-            raise UsageError(f"VRChat has no tracker for {part!r}.", f"Choose from {', '.join(PARTS)}.")
+        if part not in TRACKER_BONES:
+            raise UsageError(f"Unknown VRChat tracker {part!r}.", f"Choose from {', '.join(TRACKER_BONES)}.")
     if stream.scale == "avatar" and not stream.avatar:
-        raise UsageError("There is no avatar to fit the way through the room to.", "Add --avatar model.vrm.")
-    return Places(
-        vmc=tuple(receiver(text, VMC_PORT, tuple(PROFILES)) for text in stream.vmc),
-        vrchat=tuple(receiver(text, VRCHAT_PORT) for text in stream.vrchat),
-        json=tuple(receiver(text, JSON_PORT, tuple(AXES)) for text in stream.json),
-        websocket=(listener(stream.websocket, WEBSOCKET_PORT),) if stream.websocket else (),
-    )
+        raise UsageError("--scale avatar needs an avatar.", "Add --avatar model.vrm.")
+    return {
+        "vmc": [parse_target(text, VMC_PORT, tuple(PROFILES)) for text in stream.vmc],
+        "vrchat": [parse_target(text, VRCHAT_PORT) for text in stream.vrchat],
+        "json": [parse_target(text, JSON_PORT, tuple(AXES)) for text in stream.json],
+        "websocket": [parse_listen_address(stream.websocket, WEBSOCKET_PORT)] if stream.websocket else [],
+    }
 
 
 def open_outputs(stream: StreamConfig) -> list[Output]:
     """Returns the outputs, ready to send.
 
     Raises:
-        UsageError: One cannot be had.
+        UsageError: An option is invalid, or an output cannot be opened.
     """
-    wanted = places(stream)
+    addresses = parse_addresses(stream)
     avatar = load_vrm(Path(stream.avatar)) if stream.avatar else None
     fit = avatar is not None and stream.scale != "body"
     outputs: list[Output] = []
     with ExitStack() as undo:
 
-        def add(kind: DatagramKind, encoder: Encoder, addresses: Sequence[Address]) -> None:
+        def add(kind: DatagramKind, encoder: DatagramEncoder, receivers: Sequence[Address]) -> None:
             targets = []
-            for address in addresses:
+            for address in receivers:
                 targets.append(UdpTarget(kind, address))
                 undo.callback(targets[-1].close)
             outputs.append(UdpOutput(encoder, targets))
 
-        for profile, same in _by_choice(wanted.vmc).items():
-            add("vmc", VmcEncoder(PROFILES[profile], avatar, stream.root or None, fit=fit), same)
-        if wanted.vrchat:
-            add("vrchat", TrackerEncoder(stream.trackers), wanted.vrchat)
-        for axes, same in _by_choice(wanted.json).items():
-            add("json", JsonEncoder(AXES[axes]), same)
-        for address in wanted.websocket:
+        for profile, receivers in _by_choice(addresses["vmc"]).items():
+            encoder = VmcEncoder(avatar, all_bones=PROFILES[profile], root=stream.root or "hips", fit=fit)
+            add("vmc", encoder, receivers)
+        if addresses["vrchat"]:
+            add("vrchat", TrackerEncoder(stream.trackers), addresses["vrchat"])
+        for axes, receivers in _by_choice(addresses["json"]).items():
+            add("json", JsonEncoder(AXES[axes]), receivers)
+        for address in addresses["websocket"]:
             outputs.append(WebSocketServer(address, stream.origins))
             undo.callback(outputs[-1].close)
         undo.pop_all()
@@ -135,7 +126,7 @@ def open_outputs(stream: StreamConfig) -> list[Output]:
 
 
 def _by_choice(addresses: Sequence[Address]) -> dict[str, list[Address]]:
-    """Returns those that get the same datagrams, in the order in which they were given."""
+    """Returns groups of addresses that get the same datagrams, in the given order."""
     groups: dict[str, list[Address]] = {}
     for address in addresses:
         groups.setdefault(address.choice, []).append(address)

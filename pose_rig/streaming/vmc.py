@@ -1,88 +1,107 @@
-"""The person as datagrams of the VMC protocol, for every receiver there is.
+"""VMC protocol: poses as OSC datagrams for any receiver (marionette).
 
-Source: VMC protocol 3.1 (https://protocol.vmc.info/english), and what receivers do with it (`profiles`).
+Source: VMC protocol 3.1 (https://protocol.vmc.info/english), and the behaviour of receivers in their sources
+(docs/engines.md). Every receiver gets: one socket for the whole run, datagrams of at most 1400 bytes, parents before
+children, float32 throughout, OK and T last and once per frame, and the local positions of a real skeleton. EVMC4U,
+VRM4U and Godot's tracker each break without some of that.
 
 Axes: N bones of the avatar.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.avatar import Avatar, of_person
+from pose_rig.humanoid.avatar import Avatar, person_avatar
 from pose_rig.humanoid.bones import RestPose
 from pose_rig.streaming.axes import UNITY
 from pose_rig.streaming.live_pose import LivePose
-from pose_rig.streaming.osc import Line, Packets, split
-from pose_rig.streaming.profiles import Profile, Root
+from pose_rig.streaming.osc import DatagramBuffer, MessageLayout, split
 
-LOADED, CALIBRATED, NORMAL = 1, 3, 0  # what /VMC/Ext/OK says before tracking
-TRANSFORM = 7  # x y z and a quaternion
-LEVEL = np.array([1.0, 0.0, 1.0])
+Root = Literal["hips", "root"]
+LOADED, CALIBRATED, NORMAL = 1, 3, 0  # arguments of /VMC/Ext/OK before tracking
+TRANSFORM_FLOATS = 7  # position x y z and a quaternion
+HORIZONTAL = np.array([1.0, 0.0, 1.0])
+
+
+# Receiver → whether it needs all bones of Unity's humanoid, unmeasured ones at rest, because it takes a missing bone
+# for a lost one. unity: EVMC4U; unreal: VRM4U; godot: Godot XR VMC tracker.
+PROFILES: dict[str, bool] = {
+    "unity": False,
+    "unreal": False,
+    "godot": False,
+    "warudo": True,
+    "vnyan": True,
+    "vseeface": True,
+}
 
 
 class VmcEncoder:
-    """Makes datagrams of poses. They are written over for the next frame.
+    """Encodes poses as VMC datagrams. The next frame overwrites them.
 
     Args:
-        profile: Whose rules to keep.
-        avatar: The user's own; None = a humanoid of the person's lengths.
-        root: Which bone carries the way through the room; None = as the profile has it.
-        fit: Whether the way through the room fits the legs of the avatar, rather than being in metres.
+        avatar: The user's avatar; None = a humanoid with the person's bone lengths.
+        all_bones: Whether that humanoid has all bones of Unity's, not only the measured ones.
+        root: Bone that carries the translation through the room. Godot's tracker ignores the root.
+        fit: Whether the translation is scaled to the legs of the avatar instead of being in metres.
     """
 
-    def __init__(self, profile: Profile, avatar: Avatar | None, root: Root | None = None, *, fit: bool = False) -> None:
-        self._profile, self._own, self._fit = profile, avatar, fit
-        self._on_root = (root or profile.root) == "root"
+    def __init__(
+        self, avatar: Avatar | None = None, *, all_bones: bool = False, root: Root = "hips", fit: bool = False
+    ) -> None:
+        self._user_avatar, self._all_bones, self._fit = avatar, all_bones, fit
+        self._on_root = root == "root"
         self._rest: RestPose | None = None
         self._start_ns = 0
         self._avatar: Avatar | None = None
-        self._before: Floats = np.zeros(0)
+        self._previous: Floats = np.zeros(0)
 
     def encode(self, pose: LivePose, now_ns: int) -> list[memoryview]:
-        """Returns the datagrams of a frame, in the order in which they must be sent."""
-        avatar = self._avatar_of(pose.rest)
+        """Returns the datagrams of a frame, in sending order."""
+        avatar = self._avatar_for(pose.rest)
         root = pose.root * (avatar.hips_height_m / pose.rest.offset[0, 1]) if self._fit else pose.root
-        floats = self._packets.floats
+        floats = self._buffer.floats
         if self._on_root:
-            way = root * LEVEL
-            floats[self._places[0]] = UNITY.points(way)
-            root = root - way
-        floats[self._places[1]] = UNITY.points(avatar.hips(root))
-        floats[self._turns] = self._continued(UNITY.rotations(avatar.turned(pose.rotation)))
+            horizontal = root * HORIZONTAL
+            floats[self._positions[0]] = UNITY.points(horizontal)
+            root = root - horizontal
+        floats[self._positions[1]] = UNITY.points(avatar.hips_translation(root))
+        floats[self._rotations] = self._sign_continuous(UNITY.rotations(avatar.local_rotations(pose.rotation)))
         self._start_ns = self._start_ns or now_ns
         floats[self._time] = (now_ns - self._start_ns) * 1e-9
-        self._packets.integers[self._tracking] = pose.tracking
-        return self._packets.datagrams
+        self._buffer.integers[self._tracking] = pose.tracking
+        return self._buffer.datagrams
 
-    def _avatar_of(self, rest: RestPose) -> Avatar:
-        """Returns what is sent; the person's own lengths get better known as time goes by."""
-        if self._avatar is None or (self._own is None and rest is not self._rest):
+    def _avatar_for(self, rest: RestPose) -> Avatar:
+        """Returns the avatar to send; bone lengths of the person are updated while they are being measured."""
+        if self._avatar is None or (self._user_avatar is None and rest is not self._rest):
             self._rest = rest
-            avatar = self._own or of_person(rest, whole=self._profile.whole)
+            avatar = self._user_avatar or person_avatar(rest, all_bones=self._all_bones)
             if self._avatar is None:
-                self._lay_out(avatar)
-            self._packets.floats[self._places[2:]] = UNITY.points(avatar.translation[1:])
+                self._allocate(avatar)
+            self._buffer.floats[self._positions[2:]] = UNITY.points(avatar.translation[1:])
             self._avatar = avatar
         return self._avatar
 
-    def _lay_out(self, avatar: Avatar) -> None:
-        """Prepares the datagrams: the root, the bones, parents before children; at last, on their own, OK and T."""
-        lines = [Line("/VMC/Ext/Root/Pos", ("root",), TRANSFORM)]
-        lines += [Line("/VMC/Ext/Bone/Pos", (name,), TRANSFORM) for name in avatar.names]
-        end = [Line("/VMC/Ext/OK", numbers=4, whole=True), Line("/VMC/Ext/T", numbers=1)]
-        self._packets = Packets([*split(lines), end])
-        *transforms, ok, self._time = self._packets.first.tolist()
-        words = np.array(transforms)[:, None] + np.arange(TRANSFORM)
-        self._places, self._turns = words[:, :3], words[1:, 3:]
-        self._packets.floats[words[0]] = (*[0.0] * 6, 1.0)
-        self._packets.integers[ok : ok + 3] = (LOADED, CALIBRATED, NORMAL)
+    def _allocate(self, avatar: Avatar) -> None:
+        """Allocates the datagrams: root and bones, parents first; then a datagram with OK and T."""
+        messages = [MessageLayout("/VMC/Ext/Root/Pos", ("root",), TRANSFORM_FLOATS)]
+        messages += [MessageLayout("/VMC/Ext/Bone/Pos", (name,), TRANSFORM_FLOATS) for name in avatar.names]
+        end = [MessageLayout("/VMC/Ext/OK", numbers=4, integers=True), MessageLayout("/VMC/Ext/T", numbers=1)]
+        self._buffer = DatagramBuffer([*split(messages), end])
+        *transforms, ok, self._time = self._buffer.first.tolist()
+        words = np.array(transforms)[:, None] + np.arange(TRANSFORM_FLOATS)
+        self._positions, self._rotations = words[:, :3], words[1:, 3:]
+        self._buffer.floats[words[0]] = (*[0.0] * 6, 1.0)
+        self._buffer.integers[ok : ok + 3] = (LOADED, CALIBRATED, NORMAL)
         self._tracking = ok + 3
 
-    def _continued(self, q: Floats) -> Floats:
-        """Returns quaternions (N,4) with the signs that are nearest to those sent before: q and −q turn alike."""
-        if len(self._before):
-            away = np.einsum("ni,ni->n", q, self._before) < 0
-            if away.any():
-                q[away] *= -1
-        self._before = q
+    def _sign_continuous(self, q: Floats) -> Floats:
+        """Returns quaternions (N,4) with the signs nearest to the previous frame: q and −q are the same rotation."""
+        if len(self._previous):
+            flipped = np.einsum("ni,ni->n", q, self._previous) < 0
+            if flipped.any():
+                q[flipped] *= -1
+        self._previous = q
         return q

@@ -1,9 +1,9 @@
-"""The person as VRChat's OSC trackers.
+"""VRChat OSC trackers.
 
 Source: https://docs.vrchat.com/docs/osc-trackers: world space, Unity's axes, metres, Euler angles in degrees. VRChat
-finds out at calibration which tracker is which body part, and lays the room onto its own by the root of the head bone.
+assigns trackers to body parts at calibration, and aligns our room with its own by the position of the head.
 
-In plain numbers, for a handful of them numpy takes longer.
+Plain floats: for a handful of bones numpy is slower.
 """
 
 import math
@@ -12,85 +12,86 @@ from collections.abc import Sequence
 import numpy as np
 
 from pose_rig.humanoid.bones import INDEX, PARENTS
-from pose_rig.humanoid.quaternion import Quaternion, Vector, plus, times, turn
+from pose_rig.humanoid.quaternion import Quaternion, Vector, add, multiply, rotate
 from pose_rig.streaming.live_pose import LivePose
-from pose_rig.streaming.osc import Line, Packets
+from pose_rig.streaming.osc import DatagramBuffer, MessageLayout
 
-# body part that the user names → bones at whose beginnings the trackers sit
-PARTS: dict[str, tuple[str, ...]] = {
+# body part on the command line → bones at whose start the trackers are
+TRACKER_BONES: dict[str, tuple[str, ...]] = {
     "hip": ("Hips",),
     "chest": ("Chest",),
     "feet": ("LeftFoot", "RightFoot"),
     "knees": ("LeftLowerLeg", "RightLowerLeg"),
     "elbows": ("LeftLowerArm", "RightLowerArm"),
 }
-GIMBAL = 0.9999999  # sine of a pitch at which yaw and roll are one
+GIMBAL_LOCK_SIN = 0.9999999  # sine of the pitch above which yaw and roll are one angle
 
 
 class TrackerEncoder:
-    """Makes one datagram of a pose.
+    """Encodes poses as one datagram each.
 
     Args:
-        parts: Those of `PARTS` that are sent, beside the head. VRChat advises few where accuracy is limited.
+        parts: Keys of `TRACKER_BONES` to send in addition to the head. VRChat recommends few at limited accuracy.
     """
 
     def __init__(self, parts: Sequence[str]) -> None:
-        self._bones = [INDEX["Head"], *(INDEX[bone] for part in PARTS if part in parts for bone in PARTS[part])]
+        bones = [bone for part, bones in TRACKER_BONES.items() if part in parts for bone in bones]
+        self._bones = [INDEX[bone] for bone in ("Head", *bones)]
         names = ["head", *(str(number) for number in range(1, len(self._bones)))]
         kinds = ("position", "rotation")
-        lines = [Line(f"/tracking/trackers/{name}/{kind}", numbers=3) for name in names for kind in kinds]
-        self._chain = _chain(self._bones)
-        self._packets = Packets([lines])
-        self._words = self._packets.first[:, None] + np.arange(3)
+        messages = [MessageLayout(f"/tracking/trackers/{name}/{kind}", numbers=3) for name in names for kind in kinds]
+        self._chain = _with_ancestors(self._bones)
+        self._buffer = DatagramBuffer([messages])
+        self._words = self._buffer.first[:, None] + np.arange(3)
 
     def encode(self, pose: LivePose, now_ns: int) -> list[memoryview]:
         """Returns the datagram of a frame."""
         del now_ns
-        place, turned = _in_room(pose, self._chain)
+        position, rotation = _forward_kinematics(pose, self._chain)
         numbers = []
         for bone in self._bones:
-            numbers += [_point(place[bone]), euler_deg(*_turn(turned[bone]))]
-        self._packets.floats[self._words] = numbers
-        return self._packets.datagrams
+            numbers += [_unity_point(position[bone]), euler_deg(*_unity_rotation(rotation[bone]))]
+        self._buffer.floats[self._words] = numbers
+        return self._buffer.datagrams
 
 
-def _chain(bones: Sequence[int]) -> list[int]:
-    """Returns bones and all that they hang on, parents first."""
+def _with_ancestors(bones: Sequence[int]) -> list[int]:
+    """Returns bones and all their ancestors, parents first."""
     chain: set[int] = set()
     for bone in bones:
-        above = bone
-        while above >= 0:
-            chain.add(above)
-            above = PARENTS[above]
+        ancestor = bone
+        while ancestor >= 0:
+            chain.add(ancestor)
+            ancestor = PARENTS[ancestor]
     return sorted(chain)
 
 
-def _in_room(pose: LivePose, chain: Sequence[int]) -> tuple[dict[int, Vector], dict[int, Quaternion]]:
-    """Returns where bones begin, m, and how they are turned; as `humanoid.forward`, ten times as fast for one pose."""
+def _forward_kinematics(pose: LivePose, chain: Sequence[int]) -> tuple[dict[int, Vector], dict[int, Quaternion]]:
+    """Returns start (m) and rotation of bones in ``rig``; ten times as fast as `forward_kinematics` for one pose."""
     offset, local = pose.rest.offset.tolist(), pose.rotation.tolist()
-    place: dict[int, Vector] = {0: tuple(pose.root.tolist())}
-    turned: dict[int, Quaternion] = {0: tuple(local[0])}
+    position: dict[int, Vector] = {0: tuple(pose.root.tolist())}
+    rotation: dict[int, Quaternion] = {0: tuple(local[0])}
     for bone in chain[1:]:
         parent = PARENTS[bone]
-        place[bone] = plus(place[parent], turn(turned[parent], offset[bone]))
-        turned[bone] = times(turned[parent], local[bone])
-    return place, turned
+        position[bone] = add(position[parent], rotate(rotation[parent], offset[bone]))
+        rotation[bone] = multiply(rotation[parent], local[bone])
+    return position, rotation
 
 
-def _point(place: Vector) -> Vector:
-    """Returns a place in Unity's axes, as `axes.UNITY` does."""
-    return -place[0], place[1], place[2]
+def _unity_point(point: Vector) -> Vector:
+    """Returns a point in Unity's axes, as `axes.UNITY` does."""
+    return -point[0], point[1], point[2]
 
 
-def _turn(q: Quaternion) -> Quaternion:
-    """Returns a turn in Unity's axes, likewise."""
+def _unity_rotation(q: Quaternion) -> Quaternion:
+    """Returns a rotation in Unity's axes, as `axes.UNITY` does."""
     return q[0], -q[1], -q[2], q[3]
 
 
 def euler_deg(x: float, y: float, z: float, w: float) -> Vector:
-    """Returns Unity's Euler angles x y z, °, of a quaternion: turned about z first, then x, then y."""
+    """Returns Unity's Euler angles x y z, °, of a quaternion: rotation about z first, then x, then y."""
     sine = max(-1.0, min(1.0, 2 * (w * x - y * z)))
-    if abs(sine) > GIMBAL:
+    if abs(sine) > GIMBAL_LOCK_SIN:
         yaw, roll = 2 * math.atan2(y, w), 0.0
     else:
         yaw = math.atan2(2 * (x * z + w * y), 1 - 2 * (x * x + y * y))

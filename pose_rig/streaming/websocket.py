@@ -1,7 +1,7 @@
-"""Clients that connect for JSON: engines without a UDP socket, browsers.
+"""WebSocket server that sends poses as JSON to engines without UDP sockets and to browsers.
 
-The server runs in a thread of its own. Every client has one place for the newest frame: who reads slowly finds that
-older ones are gone, and the rig never waits.
+The server runs in its own thread. Every client has a queue of one frame: a slow client skips frames, and the rig never
+waits.
 """
 
 import asyncio
@@ -21,23 +21,22 @@ from websockets.http11 import Request, Response
 from pose_rig.errors import UsageError
 from pose_rig.streaming.address import Address
 from pose_rig.streaming.axes import AXES
-from pose_rig.streaming.json_frames import Schema, frame
+from pose_rig.streaming.json_frames import SchemaCache, frame
 from pose_rig.streaming.live_pose import LivePose
-from pose_rig.streaming.newcomer import Newcomer
-from pose_rig.streaming.traffic import Traffic
-from pose_rig.streaming.web_client import Client, Wish
+from pose_rig.streaming.target_stats import TargetStats
+from pose_rig.streaming.websocket_client import Client, ClientOptions, Connection
 from pose_rig.wire.messages import Target
 
-MOST_CLIENTS = 8
-MOST_BYTES = 4096  # of a client's message
-MOST_WAITING = 4  # of a client's messages that were not read yet
-# Of frames on their way to a client, in the system and here; it would keep megabytes for one that sleeps, and show it
-# minutes of the past. Some ten frames.
-BUFFER_BYTES = 1 << 15
-PATIENCE_S = 5.0  # a client that does not answer for so long, takes nothing of what it is sent, or asks for nothing
-CLOSING_S = 0.5
-# Web pages that come from this machine. A page from elsewhere runs on this machine too, and must not see its owner.
-OWN_PAGES = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+MAX_CLIENTS = 8
+MAX_MESSAGE_BYTES = 4096  # from a client
+MAX_QUEUED_MESSAGES = 4  # from a client, not read yet
+# Frames in flight to a client, in the system and here: about ten. Megabytes would pile up for a suspended client, which
+# would then show minutes of old frames.
+SEND_BUFFER_BYTES = 1 << 15
+TIMEOUT_S = 5.0  # for a client's handshake, pongs and reads
+CLOSE_TIMEOUT_S = 0.5
+# Origins of pages served by this machine. Pages from elsewhere run in a browser here too, and must not see the person.
+LOCAL_ORIGINS = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 ERROR_REMEDY = 'Send {"axes": "unity", "refined": true, "rate": 30} or a part of it (docs/wire.md).'
 
 
@@ -45,23 +44,23 @@ class WebSocketServer:
     """Serves JSON to clients.
 
     Args:
-        address: Where to listen.
-        origins: Web pages beyond those of this machine that may connect.
-        patience_s: For clients that do not answer, take nothing or ask for nothing.
+        address: Address to listen on.
+        origins: Origins of web pages that may connect, in addition to those of this machine.
+        timeout_s: For a client's handshake, pongs and reads.
 
     Raises:
-        UsageError: It cannot listen there.
+        UsageError: It cannot listen on that address.
     """
 
-    def __init__(self, address: Address, origins: tuple[str, ...] = (), patience_s: float = PATIENCE_S) -> None:
-        self.traffic = Traffic("websocket", address, "")
+    def __init__(self, address: Address, origins: tuple[str, ...] = (), timeout_s: float = TIMEOUT_S) -> None:
+        self.stats = TargetStats("websocket", address, "")
         self._address, self._origins = address, origins
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._clients: set[Client] = set()
-        self._ever = 0
-        self._unfinished: dict[ServerConnection, None] = {}
+        self._clients_ever = 0
+        self._pending: dict[ServerConnection, None] = {}
         self._last = b""
-        self._schemas = {name: Schema(axes) for name, axes in AXES.items()}
+        self._schemas = {name: SchemaCache(axes) for name, axes in AXES.items()}
         self._loop = asyncio.new_event_loop()
         try:
             self._server = self._loop.run_until_complete(self._listen())
@@ -73,65 +72,65 @@ class WebSocketServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Port that it listens on."""
         return int(self._server.sockets[0].getsockname()[1])
 
     @property
     def clients(self) -> int:
-        """How many are connected."""
+        """Number of connected clients."""
         return len(self._clients)
 
     def send(self, pose: LivePose, now_ns: int) -> None:
-        """Offers a pose to every client; never waits."""
-        wishes: set[tuple[str, bool]] = {
-            (client.wish.axes.name, client.wish.refined) for client in tuple(self._clients)
+        """Queues a pose for every client; never blocks."""
+        formats: set[tuple[str, bool]] = {
+            (client.options.axes.name, client.options.refined) for client in tuple(self._clients)
         }
-        if not wishes or pose.index < 0:
+        if not formats or pose.index < 0:
             return
-        said = {axes: self._schemas[axes].of(pose) for axes, _ in wishes}
-        seen = {(axes, refined): frame(pose, AXES[axes], refined=refined) for axes, refined in wishes}
-        self.traffic.sent(list(seen.values()))
-        self._last = next(iter(seen.values()))
-        self._loop.call_soon_threadsafe(self._deliver, said, seen, now_ns)
+        schemas = {axes: self._schemas[axes].get(pose) for axes, _ in formats}
+        frames = {(axes, refined): frame(pose, AXES[axes], refined=refined) for axes, refined in formats}
+        self.stats.sent(list(frames.values()))
+        self._last = next(iter(frames.values()))
+        self._loop.call_soon_threadsafe(self._queue, schemas, frames, now_ns)
 
     def targets(self) -> list[Target]:
-        """Returns how it stands."""
-        self.traffic.keep([self._last] if self._last else [])
-        return [self.traffic.target(self.clients, self._ever)]
+        """Returns the counters of the server."""
+        last = [self._last] if self._last else []
+        return [self.stats.message(last, clients=self.clients, clients_ever=self._clients_ever)]
 
     def close(self) -> None:
-        """Says goodbye to the clients, and ends the thread."""
+        """Closes the connections and stops the thread."""
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def _deliver(self, said: dict[str, bytes], seen: dict[tuple[str, bool], bytes], now_ns: int) -> None:
+    def _queue(self, schemas: dict[str, bytes], frames: dict[tuple[str, bool], bytes], now_ns: int) -> None:
         for client in self._clients:
-            wish = client.wish.axes.name, client.wish.refined
-            if wish in seen:  # otherwise it has changed its mind meanwhile
-                client.offer(said[wish[0]], seen[wish], now_ns)
+            key = client.options.axes.name, client.options.refined
+            if key in frames:  # otherwise its options have changed since
+                client.put(schemas[key[0]], frames[key], now_ns)
 
     async def _listen(self) -> Server:
         try:
             return await serve(
-                self._serve_one,
+                self._serve_client,
                 self._address.host,
                 self._address.port,
-                origins=[None, OWN_PAGES, *self._origins],  # type: ignore[list-item]  # names are plain strings
-                process_request=self._greet,
-                process_response=self._turned_away,
-                create_connection=partial(Newcomer, self._unfinished, self.traffic.failed),  # type: ignore[arg-type]
-                open_timeout=self._patience_s,
+                origins=[None, LOCAL_ORIGINS, *self._origins],  # type: ignore[list-item]  # origins are plain strings
+                process_request=self._check_request,
+                process_response=self._count_forbidden,
+                create_connection=partial(Connection, self._pending, self.stats.failed),  # type: ignore[arg-type]
+                open_timeout=self._timeout_s,
                 compression=None,  # costs more than it saves on a local network
-                max_size=MOST_BYTES,
-                max_queue=MOST_WAITING,
-                write_limit=BUFFER_BYTES,
-                ping_interval=self._patience_s,
-                ping_timeout=self._patience_s,
-                close_timeout=CLOSING_S,
+                max_size=MAX_MESSAGE_BYTES,
+                max_queue=MAX_QUEUED_MESSAGES,
+                write_limit=SEND_BUFFER_BYTES,
+                ping_interval=self._timeout_s,
+                ping_timeout=self._timeout_s,
+                close_timeout=CLOSE_TIMEOUT_S,
                 server_header=None,
-                logger=_quiet(),
+                logger=_quiet_logger(),
             )
         except OSError as error:
             raise UsageError(
@@ -143,66 +142,65 @@ class WebSocketServer:
         self._server.close()
         await self._server.wait_closed()
 
-    def _greet(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Returns why a client is turned away; None if it is not."""
-        self._unfinished.pop(connection, None)
-        if self.clients >= MOST_CLIENTS:
-            self.traffic.failed(f"There was no room for client {MOST_CLIENTS + 1}.")
-            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"There are {MOST_CLIENTS} clients already.\n")
+    def _check_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Returns the response to a rejected request; None to accept it."""
+        self._pending.pop(connection, None)
+        if self.clients >= MAX_CLIENTS:
+            self.stats.failed(f"A client was rejected: {MAX_CLIENTS} are connected already.")
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"At most {MAX_CLIENTS} clients can connect.\n")
         try:
-            Wish.in_address(request.path)
+            ClientOptions.from_path(request.path)
         except ValueError as error:
-            self.traffic.failed(f"A client asked for what there is not: {error}")
+            self.stats.failed(f"A client was rejected: {error}")
             return connection.respond(HTTPStatus.BAD_REQUEST, f"{error}\n")
         return None
 
-    def _turned_away(self, connection: ServerConnection, request: Request, response: Response) -> None:
+    def _count_forbidden(self, connection: ServerConnection, request: Request, response: Response) -> None:
         del connection
         if response.status_code == HTTPStatus.FORBIDDEN:
-            self.traffic.failed(
-                f"A page of {request.headers.get('Origin', '?')[:80]!r} was turned away; --origin lets it in."
-            )
+            origin = request.headers.get("Origin", "?")[:80]
+            self.stats.failed(f"A page with origin {origin!r} was rejected; --origin accepts it.")
 
-    async def _serve_one(self, connection: ServerConnection) -> None:
-        client = Client(Wish.in_address(connection.request.path if connection.request else "/"))
-        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+    async def _serve_client(self, connection: ServerConnection) -> None:
+        client = Client(ClientOptions.from_path(connection.request.path if connection.request else "/"))
+        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._clients.add(client)
-        self._ever += 1
-        sending = asyncio.create_task(self._send(connection, client))
+        self._clients_ever += 1
+        sending = asyncio.create_task(self._send_frames(connection, client))
         try:
             async for text in connection:
-                if complaint := _hear(client, text):
-                    self.traffic.failed(f"A client said what makes no sense: {complaint}")
-                    await self._say(connection, _error(complaint))
+                if cause := _apply_options(client, text):
+                    self.stats.failed(f"A client sent an invalid request: {cause}")
+                    await self._send_text(connection, _error(cause))
         except ConnectionClosed:
-            return  # it went without a word, or sent too much at once
+            return  # closed without a close frame, or it sent too much at once
         finally:
             self._clients.discard(client)
             sending.cancel()
 
-    async def _send(self, connection: ServerConnection, client: Client) -> None:
-        """Sends a client what it is offered until it is gone."""
+    async def _send_frames(self, connection: ServerConnection, client: Client) -> None:
+        """Sends queued frames until the client disconnects."""
         try:
             while True:
-                for text in await client.next():
-                    await self._say(connection, text)
+                for text in await client.get():
+                    await self._send_text(connection, text)
         except ConnectionClosed:
-            return  # whoever reads from it finds out too, and ends
+            return  # the reading task gets the same exception and ends
 
-    async def _say(self, connection: ServerConnection, text: bytes) -> None:
-        """Sends a client something; one that takes nothing for too long is let go, for others want its place."""
+    async def _send_text(self, connection: ServerConnection, text: bytes) -> None:
+        """Sends a message; a client that reads nothing until the timeout is disconnected to free its place."""
         try:
-            async with asyncio.timeout(self._patience_s):
+            async with asyncio.timeout(self._timeout_s):
                 await connection.send(text, text=True)
         except TimeoutError:
-            self.traffic.failed(f"A client took nothing for {self._patience_s:g} s, and was let go.")
+            self.stats.failed(f"A client was disconnected: it read nothing for {self._timeout_s:g} s.")
             connection.transport.abort()
 
 
-def _hear(client: Client, text: str | bytes) -> str:
-    """Does what a client asks for; returns what is wrong with it, empty if nothing is."""
+def _apply_options(client: Client, text: str | bytes) -> str:
+    """Applies the options that a client sent; returns what is wrong with them, or an empty string."""
     try:
-        client.want(client.wish.changed(msgspec.json.decode(text, type=dict[str, Any])))
+        client.set_options(client.options.updated(msgspec.json.decode(text, type=dict[str, Any])))
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         return str(error)[:200]
     return ""
@@ -212,8 +210,8 @@ def _error(cause: str) -> bytes:
     return msgspec.json.encode({"type": "error", "cause": cause, "remedy": ERROR_REMEDY})
 
 
-def _quiet() -> logging.Logger:
-    """Returns a logger that keeps what broken clients do out of the terminal; it is counted."""
+def _quiet_logger() -> logging.Logger:
+    """Returns a logger that keeps client errors out of the terminal; they are counted instead."""
     logger = logging.getLogger("pose_rig.websocket")
     logger.setLevel(logging.CRITICAL)
     return logger

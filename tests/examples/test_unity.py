@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import BONES, PARENTS, RestPose, forward, inverse, multiply, rotate
+from pose_rig.humanoid.bones import BONES, PARENTS, RestPose, forward_kinematics, inverse, multiply, rotate
 from pose_rig.streaming.axes import UNITY
 from pose_rig.streaming.json_frames import frame, schema
 from tests.streaming.live import live
@@ -49,7 +49,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def places_at_rest(rest: RestPose) -> Floats:
     """Returns (B,3) m in Unity's axes where the bones begin."""
-    return UNITY.points(forward(rest, rest.offset[0], np.eye(4)[[3] * len(BONES)])[0])
+    return UNITY.points(forward_kinematics(rest, rest.offset[0], np.eye(4)[[3] * len(BONES)])[0])
 
 
 def avatar(rest: RestPose) -> str:
@@ -107,7 +107,7 @@ def test_the_avatar_moves_as_the_person(program: list[str], tmp_path: Path) -> N
     old = frames[3]
     steps = [[], *([SCHEMA, old, *GARBAGE, new, *GARBAGE] for new in frames)]
     found, turned, said = played(program, tmp_path, steps)
-    places, turns = forward(SOMEBODY.rest, SOMEBODY.root, SOMEBODY.rotation)
+    places, turns = forward_kinematics(SOMEBODY.rest, SOMEBODY.root, SOMEBODY.rotation)
     assert len(found) == 21
     assert np.linalg.norm(found[1:] - in_the_scene(SIZE * UNITY.points(places)), axis=-1).max() < CLOSE_M
     at_rest = multiply(inverse(TURN / np.linalg.norm(TURN)), turned[0])

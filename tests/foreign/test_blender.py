@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import BONES, PARENTS, Motion, forward
+from pose_rig.humanoid.bones import BONES, PARENTS, Motion, forward_kinematics
 from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, BoneNaming
 from pose_rig.session.formats.bvh import write_bvh
 from pose_rig.session.formats.gltf import write_gltf
@@ -38,7 +38,7 @@ def held(count: int) -> Motion:
 
 def in_blender(moved: Motion, frames: NDArray[np.int64]) -> Floats:
     """Returns (T,B,3) m where the bones begin, in Blender's axes: x, −z, y."""
-    x, y, z = np.moveaxis(forward(moved.rest, moved.root[frames], moved.rotation[frames])[0], -1, 0)
+    x, y, z = np.moveaxis(forward_kinematics(moved.rest, moved.root[frames], moved.rotation[frames])[0], -1, 0)
     return np.stack([x, -z, y], -1)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import BONES, INDEX, PARENTS, RestPose, forward
+from pose_rig.humanoid.bones import BONES, INDEX, PARENTS, RestPose, forward_kinematics
 from pose_rig.streaming.axes import BLENDER
 from pose_rig.streaming.json_frames import frame, schema
 from tests.foreign.conftest import Judge
@@ -69,7 +69,7 @@ def groups(somebody: Person, first: int = 0) -> list[list[bytes]]:
 
 def in_blender(somebody: Person, indices: list[int]) -> tuple[Floats, Floats]:
     """Returns (T,B,3) m where the bones begin, and (T,B,4) how they are turned."""
-    places, turned = forward(somebody.rest, somebody.root[indices], somebody.rotation[indices])
+    places, turned = forward_kinematics(somebody.rest, somebody.root[indices], somebody.rotation[indices])
     return BLENDER.points(places), BLENDER.rotations(turned)
 
 
@@ -87,7 +87,7 @@ def agree(found: tuple[Floats, Floats], expected: tuple[Floats, Floats], size: f
 
 def character(rest: RestPose, size: float) -> list[list[Any]]:
     """Returns the bones of a character of another size; they have axes of their own, and there are more than ours."""
-    places = size * BLENDER.points(forward(rest, rest.offset[0], np.eye(4)[[3] * len(BONES)])[0])
+    places = size * BLENDER.points(forward_kinematics(rest, rest.offset[0], np.eye(4)[[3] * len(BONES)])[0])
     rng = np.random.default_rng(1)
     bones: list[list[Any]] = [["Root", "", [0, 0, 0], [0, 1, 0], 0.3]]
     for bone, (name, parent) in enumerate(zip(BONES, PARENTS, strict=True)):

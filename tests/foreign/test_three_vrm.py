@@ -18,8 +18,7 @@ from pose_rig.humanoid.bones import JOINT_OF
 from pose_rig.humanoid.retarget import retarget
 from pose_rig.humanoid.vrm import load_vrm
 from pose_rig.skeleton import JOINTS
-from pose_rig.streaming.profiles import UNITY, Root
-from pose_rig.streaming.vmc import VmcEncoder
+from pose_rig.streaming.vmc import Root, VmcEncoder
 from tests.streaming.captured.datagrams import captured
 from tests.streaming.live import live
 from tests.streaming.people import ALL, Person, person
@@ -63,7 +62,7 @@ def off_mm(places: Floats, wanted: Floats) -> float:
 
 
 def sent(avatar: Path, somebody: Person, count: int, root: Root = "hips") -> list[bytes]:
-    encoder = VmcEncoder(UNITY, load_vrm(avatar), root)
+    encoder = VmcEncoder(load_vrm(avatar), root=root)
     return [bytes(one) for i in range(count) for one in encoder.encode(live(somebody, i), int(somebody.t_ns[i]) + 1)]
 
 

@@ -2,27 +2,27 @@ import numpy as np
 import pytest
 from vmcp.typing import Bone
 
-from pose_rig.humanoid.avatar import of_person
+from pose_rig.humanoid.avatar import person_avatar
 from pose_rig.humanoid.bones import BONES, INDEX
 from tests.streaming.people import person
 
 
 def test_a_person_is_their_own_avatar() -> None:
     somebody = person(1, seconds=0.2)
-    avatar = of_person(somebody.rest)
+    avatar = person_avatar(somebody.rest)
     assert avatar.names == BONES
-    np.testing.assert_array_equal(avatar.hips(somebody.root[3]), somebody.root[3])
+    np.testing.assert_array_equal(avatar.hips_translation(somebody.root[3]), somebody.root[3])
     np.testing.assert_array_equal(avatar.translation, somebody.rest.offset)
-    np.testing.assert_array_equal(avatar.turned(somebody.rotation[3]), somebody.rotation[3])
+    np.testing.assert_array_equal(avatar.local_rotations(somebody.rotation[3]), somebody.rotation[3])
     assert avatar.hips_height_m == somebody.rest.offset[0, 1]
 
 
 def test_a_whole_avatar_has_every_bone_of_the_humanoid_but_the_optional_chest() -> None:
     somebody = person(1, seconds=0.2)
-    avatar = of_person(somebody.rest, whole=True)
+    avatar = person_avatar(somebody.rest, all_bones=True)
     assert set(avatar.names) == {bone.value for bone in Bone} - {"UpperChest"}
     assert all(parent < bone for bone, parent in enumerate(avatar.parents))
-    rotation = avatar.turned(somebody.rotation[3])
+    rotation = avatar.local_rotations(somebody.rotation[3])
     np.testing.assert_array_equal(rotation[len(BONES) :], np.tile([0.0, 0.0, 0.0, 1.0], (len(rotation) - 21, 1)))
 
 
@@ -32,7 +32,7 @@ def test_fingers_lie_where_fingers_are(side: str, out: float) -> None:
     tip = rest.tip.copy()
     tip[INDEX[f"{side}Hand"]] = [out * 0.19, 0.0, 0.0]
     tip[INDEX["Head"]] = [0.0, 0.2, 0.0]
-    avatar = of_person(type(rest)(rest.offset, tip), whole=True)
+    avatar = person_avatar(type(rest)(rest.offset, tip), all_bones=True)
     place = avatar.translation.copy()
     for bone, parent in enumerate(avatar.parents):
         place[bone] += place[parent] if parent >= 0 else 0

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from benchmarks.engines.feet import LEGS
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import INDEX, RestPose, forward, rotate
-from pose_rig.humanoid.foot_lock import HIP_MOST_M, FootLock
-from pose_rig.humanoid.held_foot import EASE_S, LEASH_M, SOLE_MOST_M
-from pose_rig.humanoid.rest import rest_pose
+from pose_rig.humanoid.bones import INDEX, RestPose, forward_kinematics, rotate
+from pose_rig.humanoid.foot_lock import MAX_LIFT_M, FootLock
+from pose_rig.humanoid.locked_foot import MAX_DISTANCE_M, MAX_HEIGHT_CORRECTION_M, RELEASE_S
+from pose_rig.humanoid.rest_pose import rest_pose
 from pose_rig.humanoid.retarget import Retargeter
 from tests.streaming.captured.footfalls import (
     ANKLE_M,
@@ -49,13 +49,13 @@ class Held:
     def ankles(self, *, free: bool = False) -> Floats:
         """Returns (T,S,3) m."""
         root, rotation = (self.free_root, self.free_rotation) if free else (self.root, self.rotation)
-        begin, _ = forward(self.rest, root, rotation)
+        begin, _ = forward_kinematics(self.rest, root, rotation)
         return begin[:, [INDEX[f"{side}Foot"] for side in SIDES]]
 
     def tips(self, *, free: bool = False) -> Floats:
         """Returns (T,S,3) m, of the toes."""
         root, rotation = (self.free_root, self.free_rotation) if free else (self.root, self.rotation)
-        begin, turned = forward(self.rest, root, rotation)
+        begin, turned = forward_kinematics(self.rest, root, rotation)
         toes = [INDEX[f"{side}Toes"] for side in SIDES]
         return begin[:, toes] + rotate(turned[:, toes], self.rest.tip[toes])
 
@@ -74,7 +74,7 @@ def held(who: Stepper, rest: RestPose, solved: NDArray[np.bool_] | None = None, 
         free.append(solver.step(t, who.xyz[i, columns], score[columns]))
         now = True if solved is None else bool(solved[i])
         out.append(lock.step(t, *free[-1], who.xyz[i, columns], score[columns], column, solved=now))
-        standing.append(lock.standing)
+        standing.append(lock.locked)
     roots = [np.stack([root for root, _ in way]) for way in (free, out)]
     turns = [np.stack([rotation for _, rotation in way]) for way in (free, out)]
     return Held(rest, roots[0], turns[0], roots[1], turns[1], np.array(standing))
@@ -154,8 +154,8 @@ def test_a_foot_that_is_shuffled_along_is_held_on_a_leash() -> None:
     seen = held(Stepper(who.xyz + way, who.stands), bones(who))
     beside = np.linalg.norm((seen.ankles() - seen.ankles(free=True))[..., [0, 2]], axis=-1)
     assert seen.standing[-1].all()
-    assert beside[-1] == pytest.approx([LEASH_M, LEASH_M], abs=0.005)
-    assert beside.max() < LEASH_M + 0.005
+    assert beside[-1] == pytest.approx([MAX_DISTANCE_M, MAX_DISTANCE_M], abs=0.005)
+    assert beside.max() < MAX_DISTANCE_M + 0.005
 
 
 def test_hips_that_are_off_do_not_shake_the_knees() -> None:
@@ -198,7 +198,7 @@ def test_nothing_is_done_before_the_rig_is_solved_and_changes_of_mode_do_not_sho
     assert np.abs((seen.root - seen.free_root)[239, 1]) > 0.02
     change = np.linalg.norm(np.diff(seen.ankles() - seen.ankles(free=True), axis=0), axis=-1)
     free = np.linalg.norm(np.diff(seen.ankles(free=True), axis=0), axis=-1)
-    assert (change - free).max() < LEASH_M / EASE_S / RATE_HZ
+    assert (change - free).max() < MAX_DISTANCE_M / RELEASE_S / RATE_HZ
     assert np.array_equal(seen.rotation[-60:], seen.free_rotation[-60:])
     assert np.array_equal(seen.root[-60:], seen.free_root[-60:])
 
@@ -225,7 +225,7 @@ def test_hips_are_raised_by_no_more_than_a_bound() -> None:
     offset[[INDEX["LeftFoot"], INDEX["RightFoot"]], 1] -= 0.25  # with longer shanks the soles are far below the floor
     offset[0, 1] += 0.25
     seen = held(who, RestPose(offset, bones(who).tip))
-    assert (seen.root - seen.free_root)[-1, 1] == pytest.approx(HIP_MOST_M + SOLE_MOST_M, abs=0.005)
+    assert (seen.root - seen.free_root)[-1, 1] == pytest.approx(MAX_LIFT_M + MAX_HEIGHT_CORRECTION_M, abs=0.005)
 
 
 def test_knees_neither_bend_backwards_nor_turn_aside() -> None:
@@ -251,9 +251,9 @@ def test_while_nobody_is_seen_everything_stays() -> None:
         root, rotation = lock.step(t + later * 1_000_000, *free, nobody, score, COLUMN, solved=True)
         assert np.allclose(root, last[0], atol=1e-9)
         assert np.allclose(rotation, last[1], atol=1e-9)
-        assert lock.standing == (True, True)
+        assert lock.locked == (True, True)
     lock.step(t + 2_020_000_000, *free, who.xyz[-1], score, COLUMN, solved=True)
-    assert lock.standing == (False, False)
+    assert lock.locked == (False, False)
 
 
 def test_feet_that_are_guessed_or_unknown_to_the_detector_are_not_held() -> None:
@@ -267,7 +267,7 @@ def test_feet_that_are_guessed_or_unknown_to_the_detector_are_not_held() -> None
     for i, t in enumerate(who.t_ns.tolist()):
         free = solver.step(t, who.xyz[i], np.ones(len(NAMES)))
         assert lock.step(t, *free, who.xyz[i], score, column, solved=True) == free
-    assert lock.standing == (False, False)
+    assert lock.locked == (False, False)
 
 
 def test_other_bones_are_worn_without_a_jump() -> None:
@@ -278,12 +278,12 @@ def test_other_bones_are_worn_without_a_jump() -> None:
         free = solver.step(t, who.xyz[i], score)
         before = lock.step(t, *free, who.xyz[i], score, COLUMN, solved=True)
     longer = RestPose(rest.offset * 1.02, rest.tip * 1.02)
-    lock.wear(longer)
+    lock.set_rest_pose(longer)
     after = lock.step(t + 16_666_667, *free, who.xyz[-1], score, COLUMN, solved=True)
-    assert lock.standing == (True, True)
+    assert lock.locked == (True, True)
     assert np.abs(after[0] - before[0]).max() < 0.01
     assert np.abs(after[1] - before[1]).max() < 0.05
-    ankles = [forward(longer, *pose)[0][[INDEX[f"{side}Foot"] for side in SIDES]] for pose in (free, after)]
+    ankles = [forward_kinematics(longer, *pose)[0][[INDEX[f"{side}Foot"] for side in SIDES]] for pose in (free, after)]
     assert np.abs(ankles[1] - ankles[0])[:, [0, 2]].max() < 0.01
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from pose_rig.humanoid.bones import BONES
-from pose_rig.humanoid.joint_limits import LIMITS, limits_of, squeezed
-from pose_rig.humanoid.quaternion import X, Y, Z, about, dot, rotation_vector, scaled, turn
+from pose_rig.humanoid.joint_limits import LIMITS, limits_of, soft_limit
+from pose_rig.humanoid.quaternion import X, Y, Z, dot, from_axis_angle, rotate, rotation_vector, scale
 
 
 def test_within_the_range_nothing_changes_and_beyond_it_no_step_is_made() -> None:
     angles = np.linspace(0, 3, 301)
-    out = np.array([squeezed(angle, 1.0, 0.2) for angle in angles.tolist()])
+    out = np.array([soft_limit(angle, 1.0, 0.2) for angle in angles.tolist()])
     assert np.array_equal(out[angles <= 1], angles[angles <= 1])
     assert (np.diff(out) >= 0).all()
     assert np.diff(out).max() < 0.0101
@@ -22,38 +22,39 @@ def test_within_the_range_nothing_changes_and_beyond_it_no_step_is_made() -> Non
 
 @pytest.mark.parametrize(("side", "sense"), [("Left", -1.0), ("Right", 1.0)])
 def test_an_elbow_bends_one_way(side: str, sense: float) -> None:
-    elbow, rest = limits_of(f"{side}LowerArm"), X if side == "Left" else scaled(X, -1.0)
-    bent = turn(about(Y, sense * math.radians(120)), rest)
-    assert elbow.aimed(rest, bent) == bent
-    broken = elbow.aimed(rest, turn(about(Y, -sense * math.radians(60)), rest))
+    elbow, rest = limits_of(f"{side}LowerArm"), X if side == "Left" else scale(X, -1.0)
+    bent = rotate(from_axis_angle(Y, sense * math.radians(120)), rest)
+    assert elbow.limit_aim(rest, bent) == bent
+    broken = elbow.limit_aim(rest, rotate(from_axis_angle(Y, -sense * math.radians(60)), rest))
     assert 10 < math.degrees(math.acos(dot(broken, rest))) < 18
 
 
 def test_a_knee_bends_one_way() -> None:
     rest = (0.0, -1.0, 0.0)
-    bent, broken = (turn(about(X, math.radians(angle)), rest) for angle in (130, -60))
-    assert limits_of("LeftLowerLeg").aimed(rest, bent) == bent
-    assert math.degrees(math.acos(dot(limits_of("RightLowerLeg").aimed(rest, broken), rest))) < 18
+    bent, broken = (rotate(from_axis_angle(X, math.radians(angle)), rest) for angle in (130, -60))
+    assert limits_of("LeftLowerLeg").limit_aim(rest, bent) == bent
+    assert math.degrees(math.acos(dot(limits_of("RightLowerLeg").limit_aim(rest, broken), rest))) < 18
 
 
 def test_thighs_go_further_outwards_than_inwards_on_either_side() -> None:
     rest = (0.0, -1.0, 0.0)
     for side, out in (("Left", 1.0), ("Right", -1.0)):
         reach = [
-            abs(rotation_vector(about(Z, angle))[2])
+            abs(rotation_vector(from_axis_angle(Z, angle))[2])
             for angle in (out * math.radians(60), -out * math.radians(60))
-            if limits_of(f"{side}UpperLeg").aimed(rest, turn(about(Z, angle), rest)) == turn(about(Z, angle), rest)
+            if limits_of(f"{side}UpperLeg").limit_aim(rest, rotate(from_axis_angle(Z, angle), rest))
+            == rotate(from_axis_angle(Z, angle), rest)
         ]
         assert len(reach) == 1
-        outwards = turn(about(Z, out * math.radians(60)), rest)
-        assert limits_of(f"{side}UpperLeg").aimed(rest, outwards) == outwards
+        outwards = rotate(from_axis_angle(Z, out * math.radians(60)), rest)
+        assert limits_of(f"{side}UpperLeg").limit_aim(rest, outwards) == outwards
 
 
 def test_a_twist_is_limited_both_ways() -> None:
     forearm = limits_of("LeftLowerArm")
-    assert forearm.twisted(1.0) == 1.0
-    assert math.degrees(forearm.twisted(math.pi)) == pytest.approx(95, abs=1)
-    assert forearm.twisted(-3.0) == -forearm.twisted(3.0)
+    assert forearm.limit_twist(1.0) == 1.0
+    assert math.degrees(forearm.limit_twist(math.pi)) == pytest.approx(95, abs=1)
+    assert forearm.limit_twist(-3.0) == -forearm.limit_twist(3.0)
 
 
 def test_every_limit_belongs_to_a_bone() -> None:
@@ -69,6 +70,8 @@ def test_limits_make_no_jump_anywhere() -> None:
     for bone in ("LeftUpperArm", "RightLowerLeg", "LeftFoot", "RightShoulder"):
         limits, rest = limits_of(bone), (0.0, -1.0, 0.0)
         for axis in (X, Z, (0.6, 0.0, 0.8)):
-            aims = [limits.aimed(rest, turn(about(axis, angle), rest)) for angle in round_and_round.tolist()]
+            aims = [
+                limits.limit_aim(rest, rotate(from_axis_angle(axis, angle), rest)) for angle in round_and_round.tolist()
+            ]
             steps = [math.degrees(math.acos(min(dot(a, b), 1.0))) for a, b in pairwise(aims)]
             assert max(steps) < 3, bone

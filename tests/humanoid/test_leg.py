@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import INDEX, B, forward
-from pose_rig.humanoid.leg import MOST_BEND_RAD, Leg
+from pose_rig.humanoid.bones import INDEX, B, forward_kinematics
+from pose_rig.humanoid.leg import MAX_BEND_CHANGE_RAD, Leg
 from tests.streaming.people import about, angles_deg, person, random_rest
 
 REST = random_rest(1.7, np.random.default_rng(1))
@@ -20,30 +20,30 @@ def bent(knee_deg: float) -> Floats:
     return rotation
 
 
-def put(rotation: Floats, by: Floats) -> tuple[Floats, Floats, Floats]:
+def placed(rotation: Floats, by: Floats) -> tuple[Floats, Floats, Floats]:
     """Returns by how far the ankle is moved (3,) m that should be, what became of (B,4), and the foot in the room."""
     leg, out = Leg(REST, "Left"), rotation.copy()
     root = REST.offset[0]
-    leg.take((float(root[0]), float(root[1]), float(root[2])), rotation.tolist())
+    leg.set_pose((float(root[0]), float(root[1]), float(root[2])), rotation.tolist())
     x, y, z = (np.array(leg.ankle) + by).tolist()
-    leg.put((x, y, z), leg.foot, out)
-    (before, _), (begin, turned) = forward(REST, root, rotation), forward(REST, root, out)
+    leg.place_foot((x, y, z), leg.foot, out)
+    (before, _), (begin, turned) = forward_kinematics(REST, root, rotation), forward_kinematics(REST, root, out)
     return begin[FOOT] - before[FOOT], out, turned[FOOT]
 
 
 @pytest.mark.parametrize("by", [[0.03, 0.0, 0.0], [0.0, 0.01, 0.0], [0.0, -0.01, 0.0], [-0.01, 0.01, 0.03]])
 def test_the_ankle_of_a_bent_leg_comes_to_where_it_is_wanted_and_the_foot_stays_turned(by: list[float]) -> None:
     rotation = bent(60.0)
-    moved, out, foot = put(rotation, np.array(by))
+    moved, out, foot = placed(rotation, np.array(by))
     assert moved == pytest.approx(by, abs=1e-3)  # a bound on the bend is felt before it is reached
-    assert angles_deg(foot, forward(REST, REST.offset[0], rotation)[1][FOOT]) < 1e-3
+    assert angles_deg(foot, forward_kinematics(REST, REST.offset[0], rotation)[1][FOOT]) < 1e-3
     assert np.abs(out[LOWER, 1:3]).max() < 1e-9  # a hinge
     others = [bone for bone in range(B) if bone not in (UPPER, LOWER, FOOT)]
     assert np.array_equal(out[others], rotation[others])
 
 
 def test_a_leg_is_not_stretched_beyond_its_length() -> None:
-    moved, out, _ = put(bent(10.0), np.array([0.0, -0.10, 0.0]))
+    moved, out, _ = placed(bent(10.0), np.array([0.0, -0.10, 0.0]))
     assert moved[1] > -0.01
     assert 0.0 <= angles_deg(out[LOWER], np.array(KEPT)) <= 10.0
     assert out[LOWER, 0] >= 0.0
@@ -52,7 +52,7 @@ def test_a_leg_is_not_stretched_beyond_its_length() -> None:
 def test_a_straight_knee_gives_way_softly_and_forwards() -> None:
     bends = []
     for by_m in (0.001, 0.003, 0.010):
-        _, out, _ = put(bent(0.0), np.array([0.0, by_m, 0.0]))
+        _, out, _ = placed(bent(0.0), np.array([0.0, by_m, 0.0]))
         assert out[LOWER, 0] > 0.0
         bends.append(float(angles_deg(out[LOWER], np.array(KEPT))))
     assert bends == sorted(bends)
@@ -60,13 +60,13 @@ def test_a_straight_knee_gives_way_softly_and_forwards() -> None:
 
 
 def test_what_was_measured_is_not_bent_by_more_than_a_bound() -> None:
-    _, out, _ = put(bent(40.0), np.array([0.0, 0.3, 0.0]))
-    assert angles_deg(out[LOWER], bent(40.0)[LOWER]) <= np.degrees(MOST_BEND_RAD)
+    _, out, _ = placed(bent(40.0), np.array([0.0, 0.3, 0.0]))
+    assert angles_deg(out[LOWER], bent(40.0)[LOWER]) <= np.degrees(MAX_BEND_CHANGE_RAD)
 
 
 def test_a_knee_measured_beyond_straight_is_never_bent_further_back() -> None:
     for by_m in (-0.05, 0.0, 0.05):
-        _, out, _ = put(bent(-8.0), np.array([0.0, by_m, 0.0]))
+        _, out, _ = placed(bent(-8.0), np.array([0.0, by_m, 0.0]))
         bend_deg = np.degrees(2 * np.arctan2(out[LOWER, 0], out[LOWER, 3]))
         assert bend_deg > -8.1
 
@@ -76,18 +76,18 @@ def test_rotations_stay_on_the_side_of_what_came_in() -> None:
     leg = Leg(who.rest, "Right")
     for root, rotation in zip(who.root.tolist(), who.rotation, strict=True):
         out = rotation.copy()
-        leg.take((root[0], root[1], root[2]), rotation.tolist())
+        leg.set_pose((root[0], root[1], root[2]), rotation.tolist())
         x, y, z = leg.ankle
-        leg.put((x + 0.02, y, z), leg.foot, out)
+        leg.place_foot((x + 0.02, y, z), leg.foot, out)
         assert ((out * rotation).sum(-1) > 0.9).all()
 
 
 def test_the_sole_is_below_the_ankle_by_its_lower_end() -> None:
     leg = Leg(REST, "Left")
     level_m = -leg.toes[1]
-    assert leg.over_sole_m(KEPT) == pytest.approx(level_m)
+    assert leg.sole_depth_m(KEPT) == pytest.approx(level_m)
     for down_deg in (30.0, -30.0):  # on the toes, on the heel
         x, y, z, w = about(np.array([down_deg, 0.0, 0.0])).tolist()
-        assert leg.over_sole_m((x, y, z, w)) > level_m
+        assert leg.sole_depth_m((x, y, z, w)) > level_m
     assert leg.ankle_m == pytest.approx(level_m)
     assert leg.toes_m == pytest.approx(0.0, abs=1e-9)

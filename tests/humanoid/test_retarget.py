@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, Motion, RestPose, forward, multiply, rotate
-from pose_rig.humanoid.rest import rest_pose
+from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, Motion, RestPose, forward_kinematics, multiply, rotate
+from pose_rig.humanoid.rest_pose import rest_pose
 from pose_rig.humanoid.retarget import Retargeter, retarget
 from pose_rig.skeleton import JOINTS, J
 from tests.streaming.people import ALL, Person, about, angles_deg, joints_of, person, random_rest, steps_deg
@@ -38,13 +38,16 @@ def errors_deg(somebody: Person, motion: Motion, bones: list[str], *, in_room: b
     """(bones) medians."""
     ours, truth = motion.rotation, somebody.rotation
     if in_room:
-        ours, truth = forward(motion.rest, motion.root, ours)[1], forward(somebody.rest, somebody.root, truth)[1]
+        ours, truth = (
+            forward_kinematics(motion.rest, motion.root, ours)[1],
+            forward_kinematics(somebody.rest, somebody.root, truth)[1],
+        )
     which = [INDEX[bone] for bone in bones]
     return np.asarray(np.median(angles_deg(ours[:, which], truth[:, which]), 0))
 
 
 def misses_mm(xyz: Floats, motion: Motion) -> Floats:
-    begin, _ = forward(motion.rest, motion.root, motion.rotation)
+    begin, _ = forward_kinematics(motion.rest, motion.root, motion.rotation)
     bones = {bone: joint for bone, joint in JOINT_OF.items() if bone != "Hips"}
     ours = begin[:, [INDEX[bone] for bone in bones]]
     return np.asarray(np.linalg.norm(ours - xyz[:, [JOINTS.index(joint) for joint in bones.values()]], axis=-1) * 1e3)

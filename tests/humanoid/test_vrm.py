@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pose_rig.errors import UsageError
-from pose_rig.humanoid.avatar import FIXED, Avatar
-from pose_rig.humanoid.bones import BONES, INDEX, RestPose, forward
-from pose_rig.humanoid.glb import MOST_BYTES
+from pose_rig.humanoid.avatar import UNMEASURED, Avatar
+from pose_rig.humanoid.bones import BONES, INDEX, RestPose, forward_kinematics
+from pose_rig.humanoid.glb import MAX_FILE_BYTES
 from pose_rig.humanoid.vrm import REQUIRED, load_vrm
 from tests.streaming.live import posed
 from tests.streaming.people import Person, person
@@ -45,7 +45,7 @@ def placed(avatar: Avatar, model: Model, somebody: Person, i: int) -> dict[str, 
 def assert_moves_as(
     somebody: Person, avatar: Avatar, model: Model, i: int, renamed: dict[str, str] | None = None
 ) -> None:
-    wanted, _ = forward(somebody.rest, somebody.root[i], somebody.rotation[i])
+    wanted, _ = forward_kinematics(somebody.rest, somebody.root[i], somebody.rotation[i])
     found = placed(avatar, model, somebody, i)
     for bone, row in INDEX.items():
         name = (renamed or {}).get(bone, bone)
@@ -88,7 +88,7 @@ def test_at_rest_everything_is_as_in_the_file(tmp_path: Path, version: int) -> N
 def test_fingers_turn_with_the_hand_alone(tmp_path: Path) -> None:
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model_of(SOMEBODY.rest, 1, seed=4)))
     for name, source in zip(avatar.names, avatar.source, strict=True):
-        assert source[0] == INDEX.get(name, FIXED)
+        assert source[0] == INDEX.get(name, UNMEASURED)
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -122,7 +122,7 @@ def test_its_own_proportions_are_kept(tmp_path: Path) -> None:
     dwarf = RestPose(0.5 * SOMEBODY.rest.offset, SOMEBODY.rest.tip)
     model = model_of(dwarf, 0)
     avatar = load_vrm(write_vrm(tmp_path / "dwarf.vrm", model))
-    wanted, _ = forward(dwarf, SOMEBODY.root[7], SOMEBODY.rotation[7])
+    wanted, _ = forward_kinematics(dwarf, SOMEBODY.root[7], SOMEBODY.rotation[7])
     found = placed(avatar, model, SOMEBODY, 7)
     np.testing.assert_allclose(found["LeftHand"], wanted[INDEX["LeftHand"]], atol=1e-6)
     assert avatar.hips_height_m == pytest.approx(0.5 * SOMEBODY.rest.offset[0, 1])
@@ -157,17 +157,17 @@ def test_bones_that_are_assigned_to_nothing_are_not_there(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("data", "cause"),
     [
-        (b"", "is no VRM: it is not a binary glTF file (GLB)."),
-        (b'{"asset": {"version": "2.0"}}', "is no VRM: it is not a binary glTF file (GLB)."),
-        (struct.pack("<4sIII4s", b"glTF", 1, 20, 0, b"JSON"), "is no binary glTF file of version 2."),
-        (struct.pack("<4sIII4s", b"glTF", 2, 20, 0, b"BIN\0"), "is no binary glTF file of version 2."),
-        (glb(b'{"nodes": []}')[:-2], "is cut off: it has 34 bytes of 36."),
-        (struct.pack("<4sIII4s", b"glTF", 2, 20, 4, b"JSON"), "is cut off: it has 20 bytes of 20."),
-        (struct.pack("<4sIII4s", b"glTF", 2, 20, 2**32 - 1, b"JSON"), "is larger than any avatar."),
-        (glb(b'{"nodes": 3}'), "is no sound VRM: Expected `array`, got `int` - at `$.nodes`."),
-        (glb(b'{"nodes": [{"translation": [1, NaN, 0]}]}'), "is no sound VRM: JSON is malformed"),
-        (glb(b'{"x": ' + b"[" * 9999), "is no sound VRM: maximum recursion depth exceeded"),
-        (glb(b"{}"), "is a glTF file, but no VRM."),
+        (b"", "is not a VRM: it is not binary glTF (GLB)."),
+        (b'{"asset": {"version": "2.0"}}', "is not a VRM: it is not binary glTF (GLB)."),
+        (struct.pack("<4sIII4s", b"glTF", 1, 20, 0, b"JSON"), "is not binary glTF of version 2."),
+        (struct.pack("<4sIII4s", b"glTF", 2, 20, 0, b"BIN\0"), "is not binary glTF of version 2."),
+        (glb(b'{"nodes": []}')[:-2], "is truncated: it has 34 bytes of 36."),
+        (struct.pack("<4sIII4s", b"glTF", 2, 20, 4, b"JSON"), "is truncated: it has 20 bytes of 20."),
+        (struct.pack("<4sIII4s", b"glTF", 2, 20, 2**32 - 1, b"JSON"), "is too large."),
+        (glb(b'{"nodes": 3}'), "is not a valid VRM: Expected `array`, got `int` - at `$.nodes`."),
+        (glb(b'{"nodes": [{"translation": [1, NaN, 0]}]}'), "is not a valid VRM: JSON is malformed"),
+        (glb(b'{"x": ' + b"[" * 9999), "is not a valid VRM: maximum recursion depth exceeded"),
+        (glb(b"{}"), "is a glTF file, but not a VRM."),
         (glb(b'{"extensions": {"VRM": {}}}'), "has no humanoid."),
         (glb(b'{"extensions": {"VRMC_vrm": {}}}'), "has no humanoid."),
     ],
@@ -223,24 +223,24 @@ def with_bone(name: str, node: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "cause"),
     [
-        (without_bones("Spine", "LeftHand"), "lacks what every humanoid has: Spine, LeftHand."),
-        (without_bones(*BONES), f"lacks what every humanoid has: {', '.join(REQUIRED)}."),
-        (with_bone("LeftHand", 999), "has two bones in one node, or a bone in none."),
-        (with_bone("LeftHand", 2**70), "has two bones in one node, or a bone in none."),
-        (with_bone("LeftHand", 5), "has two bones in one node, or a bone in none."),
-        (with_bone_elsewhere("LeftHand"), "do not hang on its hips: LeftHand."),
+        (without_bones("Spine", "LeftHand"), "lacks required bones: Spine, LeftHand."),
+        (without_bones(*BONES), f"lacks required bones: {', '.join(REQUIRED)}."),
+        (with_bone("LeftHand", 999), "has two bones in one node, or a bone without a node."),
+        (with_bone("LeftHand", 2**70), "has two bones in one node, or a bone without a node."),
+        (with_bone("LeftHand", 5), "has two bones in one node, or a bone without a node."),
+        (with_bone_elsewhere("LeftHand"), "are not descendants of Hips: LeftHand."),
         (spoilt({"children": [10_000]}), "has a child 10000, which does not exist."),
         (spoilt({"children": [-1]}), "has a child -1, which does not exist."),
-        (spoilt({"children": [0]}), "hangs on itself, or on over 1000 others."),
+        (spoilt({"children": [0]}), "is its own ancestor, or has over 1000 ancestors."),
         (spoilt({"children": [3]}), "has two parents."),
-        (spoilt({"scale": [0, 1, 1]}), "is placed, turned or scaled impossibly."),
-        (spoilt({"rotation": [0, 0, 0, 0]}), "is placed, turned or scaled impossibly."),
-        (spoilt({"matrix": [1, 2, 3]}), "is placed, turned or scaled impossibly."),
-        (spoilt({"matrix": [0] * 16}), "is placed, turned or scaled impossibly."),
-        (spoilt({"matrix": [1e308] * 16}), "is placed, turned or scaled impossibly."),
-        (spoilt({"translation": [0, 1e308, 0]}), "is placed, turned or scaled impossibly."),
-        (spoilt({"translation": [0, 1e6, 0]}), "comes to lie or to be scaled impossibly."),
-        (tiny("Hips", "LeftHand"), "comes to lie or to be scaled impossibly."),
+        (spoilt({"scale": [0, 1, 1]}), "has an invalid transformation."),
+        (spoilt({"rotation": [0, 0, 0, 0]}), "has an invalid transformation."),
+        (spoilt({"matrix": [1, 2, 3]}), "has an invalid transformation."),
+        (spoilt({"matrix": [0] * 16}), "has an invalid transformation."),
+        (spoilt({"matrix": [1e308] * 16}), "has an invalid transformation."),
+        (spoilt({"translation": [0, 1e308, 0]}), "has an invalid transformation."),
+        (spoilt({"translation": [0, 1e6, 0]}), "has an invalid position or scale."),
+        (tiny("Hips", "LeftHand"), "has an invalid position or scale."),
         (upside_down(), "are not above its feet."),
     ],
 )
@@ -258,7 +258,7 @@ def test_a_hand_that_hangs_on_a_leg_is_named(tmp_path: Path) -> None:
     hand, leg = model.bones["LeftHand"], model.bones["LeftUpperLeg"]
     model.nodes[model.bones["LeftLowerArm"]]["children"].remove(hand)
     model.nodes[leg]["children"].append(hand)
-    with pytest.raises(UsageError, match=r"The LeftHand of the VRM .* hangs on the LeftUpperLeg\."):
+    with pytest.raises(UsageError, match=r"The parent of LeftHand in the VRM .* is LeftUpperLeg\."):
         load_vrm(write_vrm(tmp_path / "me.vrm", model))
 
 
@@ -266,14 +266,14 @@ def test_no_file_is_none(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.vrm", Path("\0")):
         with pytest.raises(UsageError) as raised:
             load_vrm(path)
-        assert str(raised.value) == f"There is no avatar {path}. Give a VRM file that exists."
+        assert str(raised.value) == f"The avatar {path} does not exist. Give the path of a VRM file."
 
 
 def test_files_beyond_all_measure_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "me.vrm"
     path.write_bytes(glb(b"{}"))
-    os.truncate(path, MOST_BYTES + 1)
-    with pytest.raises(UsageError, match=r"is larger than any avatar\. Use one of less than 512 MB\."):
+    os.truncate(path, MAX_FILE_BYTES + 1)
+    with pytest.raises(UsageError, match=r"is too large\. Use an avatar of less than 512 MB\."):
         load_vrm(path)
 
 
@@ -365,10 +365,10 @@ def scaled(model: Model, factor: float) -> Model:
 @pytest.mark.parametrize(
     ("factor", "said"),
     [
-        (100.0, r"is \d+ m tall up to its head: it was probably exported in centimetres\. Export it in metres"),
-        (1 / 0.0254, r"is \d+\.?\d* m tall up to its head: it was probably exported in another unit\."),
-        (3.28, r"is \d\.\d+ m tall up to its head: it was probably exported in another unit\."),
-        (0.01, r"is 0\.\d+ m tall up to its head: it was probably exported scaled down\."),
+        (100.0, r"is \d+ m above its feet: it was probably exported in centimetres\. Export it in metres"),
+        (1 / 0.0254, r"is \d+\.?\d* m above its feet: it was probably exported in another unit\."),
+        (3.28, r"is \d\.\d+ m above its feet: it was probably exported in another unit\."),
+        (0.01, r"is 0\.\d+ m above its feet: it was probably exported scaled down\."),
     ],
 )
 def test_an_avatar_in_another_unit_is_refused(tmp_path: Path, version: int, factor: float, said: str) -> None:
@@ -390,5 +390,5 @@ def test_limbs_without_length_or_endless_ones_are_refused(tmp_path: Path, bone: 
     node = model.nodes[model.bones[bone]]
     sideways = [factor * value for value in node["translation"]]
     node["translation"] = sideways if factor < 1 else [sideways[0] or 40.0, 0.0, 40.0]
-    with pytest.raises(UsageError, match=rf"^The {bone} of .*me\.vrm lies \S+ m from the .*\. Export it anew"):
+    with pytest.raises(UsageError, match=rf"^The {bone} of .*me\.vrm is \S+ m from the .*\. Export it again"):
         load_vrm(write_vrm(tmp_path / "me.vrm", model))

@@ -57,5 +57,5 @@ def pose3d(somebody: Person, i: int, *, t_ns: int | None = None, tracking: int =
 def posed(avatar: Avatar, root: Floats, rotation: Floats) -> tuple[Floats, Floats]:
     """Returns translation (N,3) and rotation (N,4) of every bone of an avatar, relative to what it hangs on."""
     translation = avatar.translation.copy()
-    translation[0] = avatar.hips(root)
-    return translation, avatar.turned(rotation)
+    translation[0] = avatar.hips_translation(root)
+    return translation, avatar.local_rotations(rotation)

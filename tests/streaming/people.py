@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, B, RestPose, forward, multiply, rotate
+from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, B, RestPose, forward_kinematics, multiply, rotate
 from pose_rig.skeleton import JOINTS
 
 EXTRAS = tuple(
@@ -129,7 +129,7 @@ def random_rest(height_m: float, rng: np.random.Generator) -> RestPose:
 
 def joints_of(rest: RestPose, root: Floats, rotation: Floats, height_m: float, rng: np.random.Generator) -> Floats:
     """Returns (T,J,3) m where the joints `ALL` of a humanoid are."""
-    begin, turned = forward(rest, root, rotation)
+    begin, turned = forward_kinematics(rest, root, rotation)
 
     def point(bone: str, at: list[float]) -> Floats:
         part = height_m * np.array(at) * np.exp(rng.normal(0, 0.05, 3))

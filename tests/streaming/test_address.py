@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pose_rig.errors import UsageError
-from pose_rig.streaming.address import Address, listener, receiver
+from pose_rig.streaming.address import Address, parse_listen_address, parse_target
 
 PROFILES = ("unity", "godot")
 
@@ -20,63 +20,63 @@ PROFILES = ("unity", "godot")
     ],
 )
 def test_what_is_given_is_taken_and_the_rest_is_usual(text: str, wanted: Address) -> None:
-    assert receiver(text, 39539, PROFILES) == wanted
+    assert parse_target(text, 39539, PROFILES) == wanted
 
 
 def test_an_address_is_written_as_it_is_read() -> None:
-    assert [str(receiver(text, 1)) for text in ("a:2", "[::1]:3")] == ["a:2", "[::1]:3"]
+    assert [str(parse_target(text, 1)) for text in ("a:2", "[::1]:3")] == ["a:2", "[::1]:3"]
 
 
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("studio/maya", "There is no 'maya' to send to 'studio' as."),
-        ("studio/", "There is no '' to send to 'studio' as."),
-        ("studio:0", "'0' in 'studio:0' is no port."),
-        ("studio:70000", "'70000' in 'studio:70000' is no port."),
-        ("studio:ten", "'ten' in 'studio:ten' is no port."),
-        ("studio:-1", "'-1' in 'studio:-1' is no port."),
-        ("studio:٣", "'٣' in 'studio:٣' is no port."),
-        ("::1", "':1' in '::1' is no port."),
-        ("[::1", "'[::1' is no address."),
-        ("[::1]39539", "'[::1]39539' is no address."),
-        ("my studio", "'my studio' is no address."),
-        ("", "'' names no host."),
-        (":39539", "':39539' names no host."),
+        ("studio/maya", "Unknown choice 'maya' after the slash in 'studio/maya'."),
+        ("studio/", "Unknown choice '' after the slash in 'studio/'."),
+        ("studio:0", "'0' in 'studio:0' is not a port number."),
+        ("studio:70000", "'70000' in 'studio:70000' is not a port number."),
+        ("studio:ten", "'ten' in 'studio:ten' is not a port number."),
+        ("studio:-1", "'-1' in 'studio:-1' is not a port number."),
+        ("studio:٣", "'٣' in 'studio:٣' is not a port number."),
+        ("::1", "':1' in '::1' is not a port number."),
+        ("[::1", "'[::1' is not an address."),
+        ("[::1]39539", "'[::1]39539' is not an address."),
+        ("my studio", "'my studio' is not an address."),
+        ("", "'' has no host."),
+        (":39539", "':39539' has no host."),
     ],
 )
 def test_what_is_written_wrongly_is_named(text: str, cause: str) -> None:
     with pytest.raises(UsageError) as error:
-        receiver(text, 39539, PROFILES)
+        parse_target(text, 39539, PROFILES)
     assert error.value.cause == cause
     assert "127.0.0.1" in error.value.remedy or "unity" in error.value.remedy
 
 
 def test_where_there_is_nothing_to_choose_nothing_is_chosen() -> None:
-    assert receiver("studio", 9000) == Address("studio", 9000)
+    assert parse_target("studio", 9000) == Address("studio", 9000)
     with pytest.raises(UsageError) as error:
-        receiver("studio/unity", 9000)
+        parse_target("studio/unity", 9000)
     assert error.value.remedy == "Write it like 127.0.0.1:9000."
 
 
 def test_who_listens_does_so_for_this_machine_alone() -> None:
-    assert listener("39571", 1) == Address("127.0.0.1", 39571)
+    assert parse_listen_address("39571", 1) == Address("127.0.0.1", 39571)
     everywhere = "0.0.0.0"  # noqa: S104
-    assert listener(f"{everywhere}:39571", 1) == Address(everywhere, 39571)
-    assert listener(everywhere, 39571) == Address(everywhere, 39571)
+    assert parse_listen_address(f"{everywhere}:39571", 1) == Address(everywhere, 39571)
+    assert parse_listen_address(everywhere, 39571) == Address(everywhere, 39571)
 
 
 @pytest.mark.parametrize("text", ["", "0", "99999", "studio:", ":5"])
 def test_a_place_to_listen_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        listener(text, 39571)
+        parse_listen_address(text, 39571)
 
 
 @given(st.text(max_size=30))
 def test_anything_is_an_address_or_a_mistake_of_the_user(text: str) -> None:
     for listens in (False, True):
         try:
-            address = listener(text, 39571) if listens else receiver(text, 39539, PROFILES)
+            address = parse_listen_address(text, 39571) if listens else parse_target(text, 39539, PROFILES)
         except UsageError:
             continue
         assert address.host

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pose_rig.humanoid.bones import forward, multiply, rotate
+from pose_rig.humanoid.bones import forward_kinematics, multiply, rotate
 from pose_rig.streaming.axes import AXES, BLENDER, GODOT, RIG, UNITY, UNREAL, Axes
 from tests.streaming.people import person
 
@@ -53,8 +53,8 @@ def test_turning_and_converting_may_be_done_in_either_order(axes: Axes) -> None:
 @pytest.mark.parametrize("axes", AXES.values(), ids=lambda axes: axes.name)
 def test_a_skeleton_posed_in_an_engine_is_the_posed_skeleton(axes: Axes) -> None:
     somebody = person(3, seconds=0.5)
-    place, turned = forward(somebody.rest, somebody.root, somebody.rotation)
+    place, turned = forward_kinematics(somebody.rest, somebody.root, somebody.rotation)
     there = type(somebody.rest)(axes.points(somebody.rest.offset), axes.points(somebody.rest.tip))
-    their_place, their_turn = forward(there, axes.points(somebody.root), axes.rotations(somebody.rotation))
+    their_place, their_turn = forward_kinematics(there, axes.points(somebody.root), axes.rotations(somebody.rotation))
     np.testing.assert_allclose(their_place, axes.points(place), atol=1e-6)
     np.testing.assert_allclose(their_turn, axes.rotations(turned), atol=1e-9)

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from pose_rig.humanoid.bones import BONES, PARENTS, RestPose, forward
+from pose_rig.humanoid.bones import BONES, PARENTS, RestPose, forward_kinematics
 from pose_rig.streaming.axes import AXES, RIG, UNITY, UNREAL
-from pose_rig.streaming.json_frames import JsonEncoder, Schema, frame, schema
+from pose_rig.streaming.json_frames import JsonEncoder, SchemaCache, frame, schema
 from pose_rig.wire.messages import Refined2D
 from tests.streaming.live import live
 from tests.streaming.people import ALL, person
@@ -37,8 +37,8 @@ def test_a_client_that_knows_only_the_schema_finds_the_joints(axes: object) -> N
     pose = live(somebody, 7)
     said, seen = json.loads(schema(pose, axes)), json.loads(frame(pose, axes))
     rest = np.array(said["rest"])
-    place, _ = forward(RestPose(rest, rest), np.array(seen["root"]), np.array(seen["rotations"]))
-    wanted, _ = forward(somebody.rest, somebody.root[7], somebody.rotation[7])
+    place, _ = forward_kinematics(RestPose(rest, rest), np.array(seen["root"]), np.array(seen["rotations"]))
+    wanted, _ = forward_kinematics(somebody.rest, somebody.root[7], somebody.rotation[7])
     np.testing.assert_allclose(place / axes.per_m, axes.points(wanted) / axes.per_m, atol=2e-3)
     np.testing.assert_allclose(seen["joints"], axes.points(somebody.xyz[7]), atol=1e-4 * axes.per_m)
 
@@ -60,12 +60,12 @@ def test_the_poses_of_the_cameras_come_if_wanted() -> None:
 
 def test_the_schema_is_made_anew_only_when_something_changes() -> None:
     somebody, other = person(1, seconds=0.2), person(2, seconds=0.2)
-    said = Schema(UNITY)
-    first = said.of(live(somebody))
-    assert said.of(live(somebody, 3)) is first
-    assert said.of(live(somebody, rest=other.rest)) != first
-    assert json.loads(said.of(live(somebody, mode="cold")))["mode"] == "cold"
-    assert said.of(live(somebody)) == first
+    said = SchemaCache(UNITY)
+    first = said.get(live(somebody))
+    assert said.get(live(somebody, 3)) is first
+    assert said.get(live(somebody, rest=other.rest)) != first
+    assert json.loads(said.get(live(somebody, mode="cold")))["mode"] == "cold"
+    assert said.get(live(somebody)) == first
 
 
 def test_over_udp_the_schema_comes_at_first_each_second_and_when_it_changes() -> None:

@@ -79,7 +79,7 @@ def test_a_dead_target_costs_the_others_nothing() -> None:
             report = streams(rig.heard())
     assert len(catcher.caught) > 3 * 60
     errors = {target.address: target.error for target in report.targets}
-    assert errors["127.0.0.1:1"] == "Nobody listens at 127.0.0.1:1."
+    assert errors["127.0.0.1:1"] == "Nothing listens on 127.0.0.1:1."
     assert errors[f"127.0.0.1:{catcher.port}"] == ""
 
 
@@ -124,14 +124,14 @@ def test_what_a_camera_saw_long_ago_is_not_sent() -> None:
 @pytest.mark.parametrize(
     ("stream", "cause"),
     [
-        (StreamConfig(vmc=("127.0.0.1/maya",)), "There is no 'maya' to send to '127.0.0.1' as."),
-        (StreamConfig(vmc=("127.0.0.1:0",)), "'0' in '127.0.0.1:0' is no port."),
-        (StreamConfig(vrchat=("127.0.0.1",), trackers=("tail",)), "VRChat has no tracker for 'tail'."),
-        (StreamConfig(json=("no.such.host.invalid",)), "There is no host 'no.such.host.invalid'."),
-        (StreamConfig(vmc=("127.0.0.1",), avatar="none.vrm"), "There is no avatar none.vrm."),
+        (StreamConfig(vmc=("127.0.0.1/maya",)), "Unknown choice 'maya' after the slash in '127.0.0.1/maya'."),
+        (StreamConfig(vmc=("127.0.0.1:0",)), "'0' in '127.0.0.1:0' is not a port number."),
+        (StreamConfig(vrchat=("127.0.0.1",), trackers=("tail",)), "Unknown VRChat tracker 'tail'."),
+        (StreamConfig(json=("no.such.host.invalid",)), "Unknown host 'no.such.host.invalid'."),
+        (StreamConfig(vmc=("127.0.0.1",), avatar="none.vrm"), "The avatar none.vrm does not exist."),
         (
             StreamConfig(vmc=("127.0.0.1",), scale="avatar"),
-            "There is no avatar to fit the way through the room to.",
+            "--scale avatar needs an avatar.",
         ),
     ],
 )

@@ -14,9 +14,9 @@ from vmcp.events import BoneTransformEvent, RelativeTimeEvent, RootTransformEven
 from vmcp.typing import Bone, CalibrationState, ModelState, TrackingState
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import BONES, INDEX, PARENT, forward
+from pose_rig.humanoid.bones import BONES, INDEX, PARENT, forward_kinematics
 from pose_rig.streaming.axes import UNITY
-from pose_rig.streaming.profiles import PROFILES
+from pose_rig.streaming.vmc import PROFILES
 from tests.streaming.captured.datagrams import Caught, captured
 from tests.streaming.people import Person, person
 
@@ -143,7 +143,7 @@ def test_godot_finds_parents_first_and_the_body_by_adding_places_up(take: Take) 
             seen.add(name)
         pose = np.stack([bones[name] for name in BONES])
         rest = type(take.somebody.rest)(pose[:, :3], np.zeros_like(pose[:, :3]))
-        place, _ = forward(rest, pose[0, :3], pose[:, 3:])
+        place, _ = forward_kinematics(rest, pose[0, :3], pose[:, 3:])
         wanted = UNITY.points(take.somebody.xyz[:COUNT, list(JOINTS_OF.values())].astype(float))
         off_m = np.linalg.norm(wanted - place[[INDEX[bone] for bone in JOINTS_OF]], axis=-1).max(-1)
         assert off_m.min() < 0.15  # in the first second bones are those of an average person
@@ -155,7 +155,7 @@ def test_vseeface_finds_every_bone_in_every_frame_from_one_socket(take: Take) ->
     names = {tuple(take.bones(frame)) for frame in take.frames}
     assert len(names) == 1
     whole = {bone.value for bone in Bone} - {"UpperChest"}
-    assert set(names.pop()) == (whole if PROFILES[take.profile].whole else set(BONES))
+    assert set(names.pop()) == (whole if PROFILES[take.profile] else set(BONES))
 
 
 def test_frames_come_evenly(take: Take) -> None:

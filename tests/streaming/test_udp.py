@@ -17,7 +17,7 @@ def test_what_is_sent_arrives_in_its_order_from_one_socket() -> None:
             for _ in range(3):
                 target.send([b"one", memoryview(b"two")])
             got = [receiver.recvfrom(100) for _ in range(6)]
-            state = target.traffic.target()
+            state = target.stats.message(())
     assert [data for data, _ in got] == [b"one", b"two"] * 3
     assert len({source for _, source in got}) == 1
     assert (state.frames, state.datagrams, state.octets, state.failures) == (3, 6, 18, 0)
@@ -30,8 +30,8 @@ def test_where_nobody_listens_is_told_and_costs_no_datagram() -> None:
     with closing(UdpTarget("vmc", Address("127.0.0.1", port))) as target:
         for _ in range(4):
             target.send([b"a", b"b"])
-        assert target.traffic.target().error == f"Nobody listens at 127.0.0.1:{port}."
-        assert (target.traffic.target().frames, target.traffic.target().unheard) == (4, 4)  # "b" tells of "a"
+        assert target.stats.message(()).error == f"Nothing listens on 127.0.0.1:{port}."
+        assert (target.stats.message(()).frames, target.stats.message(()).unheard) == (4, 4)  # "b" tells of "a"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:  # now somebody does
             receiver.bind(("127.0.0.1", port))
             receiver.settimeout(2.0)
@@ -47,12 +47,12 @@ def test_a_datagram_that_the_system_refuses_is_counted_and_the_next_is_sent() ->
         with closing(UdpTarget("json", Address("127.0.0.1", port))) as target:
             target.send([bytes(70000), b"small"])
             assert receiver.recv(10) == b"small"
-            state = target.traffic.target()
+            state = target.stats.message(())
     assert state.failures == 1
-    assert state.error.startswith(f"The system did not send to 127.0.0.1:{port}: ")
+    assert state.error.startswith(f"Sending to 127.0.0.1:{port} failed: ")
 
 
 def test_a_host_that_nobody_knows_is_named() -> None:
     with pytest.raises(UsageError) as error:
         UdpTarget("vmc", Address("no such host", 39539))
-    assert error.value.cause == "There is no host 'no such host'."
+    assert error.value.cause == "Unknown host 'no such host'."

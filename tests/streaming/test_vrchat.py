@@ -3,9 +3,9 @@ import pytest
 from pythonosc.osc_bundle import OscBundle
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import INDEX, forward, multiply
+from pose_rig.humanoid.bones import INDEX, forward_kinematics, multiply
 from pose_rig.streaming.axes import UNITY
-from pose_rig.streaming.vrchat import PARTS, TrackerEncoder, euler_deg
+from pose_rig.streaming.vrchat import TRACKER_BONES, TrackerEncoder, euler_deg
 from tests.streaming.live import live
 from tests.streaming.people import about, person
 
@@ -24,13 +24,13 @@ def test_the_head_and_what_is_chosen_are_sent_and_nothing_else() -> None:
 
 
 def test_no_more_trackers_than_vrchat_knows() -> None:
-    numbers = {address.split("/")[3] for address in read(tuple(PARTS))}
+    numbers = {address.split("/")[3] for address in read(tuple(TRACKER_BONES))}
     assert numbers == {"head", *map(str, range(1, 9))}
 
 
 def test_trackers_sit_on_the_bones() -> None:
     somebody = person(6, seconds=0.5)
-    place, turned = forward(somebody.rest, somebody.root[5], somebody.rotation[5])
+    place, turned = forward_kinematics(somebody.rest, somebody.root[5], somebody.rotation[5])
     said = read(("knees",))
     for number, bone in ((1, "LeftLowerLeg"), (2, "RightLowerLeg")):
         at, angles = (said[f"/tracking/trackers/{number}/{kind}"] for kind in ("position", "rotation"))
@@ -42,7 +42,7 @@ def test_trackers_sit_on_the_bones() -> None:
 def test_the_head_is_the_root_of_the_head_bone() -> None:
     """VRChat lays the room onto its own by that, and says that it is not the eyes."""
     somebody = person(6, seconds=0.5)
-    place, _ = forward(somebody.rest, somebody.root[5], somebody.rotation[5])
+    place, _ = forward_kinematics(somebody.rest, somebody.root[5], somebody.rotation[5])
     head = read(())["/tracking/trackers/head/position"]
     np.testing.assert_allclose(head, UNITY.points(place[INDEX["Head"]]), atol=1e-5)
 

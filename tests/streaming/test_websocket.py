@@ -12,8 +12,8 @@ from websockets.typing import Origin
 
 from pose_rig.errors import UsageError
 from pose_rig.streaming.address import Address
-from pose_rig.streaming.newcomer import MOST_UNFINISHED
-from pose_rig.streaming.websocket import MOST_BYTES, MOST_CLIENTS, PATIENCE_S, WebSocketServer
+from pose_rig.streaming.websocket import MAX_CLIENTS, MAX_MESSAGE_BYTES, TIMEOUT_S, WebSocketServer
+from pose_rig.streaming.websocket_client import MAX_PENDING_HANDSHAKES
 from tests.streaming.live import live
 from tests.streaming.people import Person, person
 
@@ -25,8 +25,8 @@ def somebody() -> Person:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Iterator[WebSocketServer]:
-    patience_s = getattr(request, "param", PATIENCE_S)
-    server = WebSocketServer(Address("127.0.0.1", 0), ("https://stage.example",), patience_s)
+    timeout_s = getattr(request, "param", TIMEOUT_S)
+    server = WebSocketServer(Address("127.0.0.1", 0), ("https://stage.example",), timeout_s)
     yield server
     server.close()
 
@@ -55,19 +55,19 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def heard(connection: ClientConnection) -> dict[str, Any]:
-    said = json.loads(connection.recv(timeout=5))
-    assert isinstance(said, dict)
-    return said
+def received(connection: ClientConnection) -> dict[str, Any]:
+    message = json.loads(connection.recv(timeout=5))
+    assert isinstance(message, dict)
+    return message
 
 
 def test_a_client_gets_the_schema_and_then_frames(server: WebSocketServer, somebody: Person) -> None:
     with client(server, "?axes=unity&refined=1") as connection:
         server.send(live(somebody, 3), 1)
-        said, seen = heard(connection), heard(connection)
+        message, seen = received(connection), received(connection)
         server.send(live(somebody, 4), 2)
-        more = heard(connection)
-    assert (said["type"], said["axes"]) == ("schema", "unity")
+        more = received(connection)
+    assert (message["type"], message["axes"]) == ("schema", "unity")
     assert (seen["type"], seen["index"], seen["refined"]) == ("frame", 3, {})
     assert (more["type"], more["index"]) == ("frame", 4)
     state = server.targets()[0]
@@ -77,17 +77,17 @@ def test_a_client_gets_the_schema_and_then_frames(server: WebSocketServer, someb
 def test_every_client_has_its_own_axes_and_may_change_them(server: WebSocketServer, somebody: Person) -> None:
     with client(server) as one, client(server, "?axes=blender") as other:
         server.send(live(somebody), 1)
-        assert [heard(one)["axes"], heard(other)["axes"]] == ["rig", "blender"]
-        heard(one), heard(other)
+        assert [received(one)["axes"], received(other)["axes"]] == ["rig", "blender"]
+        received(one), received(other)
         one.send('{"axes": "unreal"}')
         kinds = []
         while "schema" not in kinds:
             server.send(live(somebody), 1)
             with suppress(TimeoutError):
-                said = json.loads(one.recv(timeout=0.1))
-                kinds.append(said["type"])
+                message = json.loads(one.recv(timeout=0.1))
+                kinds.append(message["type"])
             assert len(kinds) < 50
-        assert said["axes"] == "unreal"
+        assert message["axes"] == "unreal"
 
 
 def test_a_client_gets_no_more_frames_than_it_asked_for(server: WebSocketServer, somebody: Person) -> None:
@@ -107,23 +107,23 @@ def test_what_makes_no_sense_is_answered_and_the_client_stays(server: WebSocketS
     mistakes = {
         "nonsense": "JSON is malformed",
         "[1]": "Expected `object`",
-        '{"axes": "maya"}': "There are no axes 'maya'; known are rig, unity, unreal, blender, godot.",
-        '{"rate": -1}': "A rate of -1 frames per second cannot be.",
-        '{"rate": true}': "A rate of True frames per second cannot be.",
-        '{"refined": 3}': "`refined` is true or false, not 3.",
-        '{"speed": 3}': "There is no 'speed' to choose.",
+        '{"axes": "maya"}': "Unknown axes 'maya'; choose from rig, unity, unreal, blender, godot.",
+        '{"rate": -1}': "`rate` must be above 0 and at most 1000; got -1.",
+        '{"rate": true}': "`rate` must be above 0 and at most 1000; got True.",
+        '{"refined": 3}': "`refined` must be true or false; got 3.",
+        '{"speed": 3}': "Unknown option 'speed'.",
     }
     with client(server) as connection:
-        for said, cause in mistakes.items():
-            connection.send(said)
-            answer = heard(connection)
+        for message, cause in mistakes.items():
+            connection.send(message)
+            answer = received(connection)
             assert answer["type"] == "error"
             assert answer["cause"].startswith(cause)
             assert "docs/wire.md" in answer["remedy"]
         connection.send(b"\xff\x00")
-        assert heard(connection)["type"] == "error"
+        assert received(connection)["type"] == "error"
         server.send(live(somebody), 1)
-        assert heard(connection)["type"] == "schema"
+        assert received(connection)["type"] == "schema"
     assert server.targets()[0].failures == len(mistakes) + 1
 
 
@@ -157,22 +157,22 @@ def test_pages_from_elsewhere_are_turned_away(server: WebSocketServer, origin: s
 
 def test_there_is_room_for_so_many_and_no_more(server: WebSocketServer) -> None:
     with ExitStack() as stack:
-        for _ in range(MOST_CLIENTS - 1):
+        for _ in range(MAX_CLIENTS - 1):
             stack.enter_context(client(server))
         with client(server):
             assert refused(server) == 503
-        until(lambda: server.clients == MOST_CLIENTS - 1)
+        until(lambda: server.clients == MAX_CLIENTS - 1)
         with client(server):
-            assert server.clients == MOST_CLIENTS
+            assert server.clients == MAX_CLIENTS
 
 
 def test_who_says_too_much_at_once_is_gone_and_the_others_stay(server: WebSocketServer, somebody: Person) -> None:
     with client(server) as quiet, client(server) as loud:
-        loud.send("x" * (MOST_BYTES + 1))
+        loud.send("x" * (MAX_MESSAGE_BYTES + 1))
         with pytest.raises(ConnectionClosed):
             loud.recv(timeout=5)
         server.send(live(somebody), 1)
-        assert heard(quiet)["type"] == "schema"
+        assert received(quiet)["type"] == "schema"
 
 
 def test_bytes_that_are_no_websocket_do_no_harm(server: WebSocketServer, somebody: Person) -> None:
@@ -181,7 +181,7 @@ def test_bytes_that_are_no_websocket_do_no_harm(server: WebSocketServer, somebod
             with socket.create_connection(("127.0.0.1", server.port)) as raw:
                 raw.sendall(garbage)
         server.send(live(somebody), 1)
-        assert heard(connection)["type"] == "schema"
+        assert received(connection)["type"] == "schema"
 
 
 def narrow(server: WebSocketServer) -> socket.socket:
@@ -206,7 +206,7 @@ def test_a_client_that_reads_late_has_lost_frames_and_costs_nobody_anything(
         assert slowest_s < 1.0
         server.send(live(somebody, 99, mode="cold"), 1)
         fetched = 1
-        while heard(asleep).get("mode") != "cold":
+        while received(asleep).get("mode") != "cold":
             fetched += 1
         assert fetched < 100, "old frames are gone"
 
@@ -238,7 +238,7 @@ HELLO = (
 @pytest.mark.parametrize("server", [0.5], indirect=True)
 def test_clients_that_never_read_are_let_go_and_another_finds_room(server: WebSocketServer, somebody: Person) -> None:
     with ExitStack() as stack:
-        for count in range(MOST_CLIENTS):
+        for count in range(MAX_CLIENTS):
             asleep = stack.enter_context(closing(narrow(server)))
             asleep.sendall(HELLO.encode())
             until(lambda count=count: server.clients > count)  # type: ignore[misc]
@@ -250,8 +250,8 @@ def test_clients_that_never_read_are_let_go_and_another_finds_room(server: WebSo
         assert not server.clients
         with client(server) as awake:
             server.send(live(somebody, 1), 1)
-            assert heard(awake)["type"] == "schema"
-    assert server.targets()[0].failures >= MOST_CLIENTS + 1
+            assert received(awake)["type"] == "schema"
+    assert server.targets()[0].failures >= MAX_CLIENTS + 1
 
 
 @pytest.mark.parametrize("server", [0.5], indirect=True)
@@ -266,7 +266,7 @@ def test_a_client_that_answers_no_ping_is_let_go_where_nothing_is_sent(server: W
 def test_who_never_finishes_the_handshake_keeps_nobody_out(server: WebSocketServer, somebody: Person) -> None:
     """Each byte of a request comes later than the one before, from more connections than there is room for."""
     with ExitStack() as stack:
-        slow = [stack.enter_context(closing(narrow(server))) for _ in range(MOST_UNFINISHED + 8)]
+        slow = [stack.enter_context(closing(narrow(server))) for _ in range(MAX_PENDING_HANDSHAKES + 8)]
         for letter in HELLO[:3]:
             for connection in slow:
                 with suppress(OSError):  # it has been let go
@@ -274,7 +274,7 @@ def test_who_never_finishes_the_handshake_keeps_nobody_out(server: WebSocketServ
         until(lambda: server.targets()[0].failures >= 8)
         with client(server) as quick:
             server.send(live(somebody, 1), 1)
-            assert heard(quick)["type"] == "schema"
+            assert received(quick)["type"] == "schema"
         deadline = time.monotonic() + 30
         while server.targets()[0].failures < len(slow) and time.monotonic() < deadline:
             for connection in slow:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.avatar import of_person
+from pose_rig.humanoid.avatar import person_avatar
 from pose_rig.humanoid.bones import RestPose, multiply, rotate
 from tests.streaming.people import about
 
@@ -114,7 +114,7 @@ def model_of(
         without: Bones that it lacks; what would hang on them hangs on the one above.
         renamed: Bones that it has under other names.
     """
-    person, model = of_person(rest, whole=True), Model(version)
+    person, model = person_avatar(rest, all_bones=True), Model(version)
     rng = np.random.default_rng(seed)
     world, node_of = [np.eye(4)], [model.add("Model", np.eye(4), None)]
     place = np.zeros((len(person.names), 3))

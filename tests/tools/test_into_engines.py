@@ -127,5 +127,5 @@ def test_a_target_that_cannot_be_had_ends_the_run_with_its_sentence() -> None:
     options = ["--headless", "--port", "0", "--duration", "5", "--vmc", "no.such.host.invalid"]
     code, said = pose_rig_process("run", "--cams", "sim:2", *options)
     assert code == 2
-    assert "streams: There is no host 'no.such.host.invalid'.\nCheck its name, or give its number.\n" in said
+    assert "streams: Unknown host 'no.such.host.invalid'.\nCheck the name, or give its IP address.\n" in said
     assert "Traceback" not in said

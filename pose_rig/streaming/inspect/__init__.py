@@ -1,1 +1,1 @@
-"""What others stream as VMC, read and checked."""
+"""Decoding and checking of VMC streams from any program."""

@@ -1,122 +1,123 @@
-"""Where frames of the VMC protocol begin and end, and whether their parts come in an order that receivers can take.
+"""Frames in a VMC stream: their boundaries, rate, and the order of their messages.
 
-A frame ends with its T; where there is none, it ends before a bone that it has already.
+A frame ends with its T; without a T, it ends before a bone that it contains already.
 """
 
 from collections import deque
 from dataclasses import dataclass
 
-from pose_rig.humanoid.unity_bones import PARENTS
+from pose_rig.humanoid.bones import UNITY_PARENT
 from pose_rig.streaming.inspect.vmc_faults import Faults
 
-WINDOW_NS = 2_000_000_000
-MOST_INSTANTS = 1024  # what is faster than 512 Hz is shown as that
-LONG_WITHOUT = 100  # frames
-# OK and T that come later than this after the bones before them, and sooner before those that follow, belong to these
-APART_NS, SOONER = 4_000_000, 4
-AGREEING = 3  # frames in a row; one alone may be a listener that was held up
+RATE_WINDOW_NS = 2_000_000_000
+MAX_TIMESTAMPS = 1024  # rates above 512 Hz are shown as that
+MAX_FRAMES_WITHOUT = 100  # an OK or a T
+# An OK or T belongs to the bones after it if it arrives later than this after the bones before it, and the bones after
+# it follow this many times sooner.
+LATE_NS, LATE_RATIO = 4_000_000, 4
+MIN_LATE_FRAMES = 3  # in a row; a single one may be a delayed listener
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When a message came (ns, monotonic), and in the how-manieth datagram."""
+    """Arrival of a message: timestamp (ns, monotonic) and number of the datagram."""
 
     t_ns: int
     datagram: int
 
 
-class FrameWatch:
-    """Follows frames.
+class FrameChecker:
+    """Splits a stream into frames and checks them.
 
     Args:
-        faults: Where to note what is wrong with them.
+        faults: Counter of faults.
 
     Attributes:
-        count: Frames so far.
+        count: Number of frames.
     """
 
     def __init__(self, faults: Faults) -> None:
         self.count = 0
         self._faults = faults
-        self._now: dict[str, None] = {}
-        self._before: frozenset[str] = frozenset()
-        self._ends_ns: deque[int] = deque(maxlen=MOST_INSTANTS)
+        self._bones: dict[str, None] = {}  # of the current frame, in order of arrival
+        self._previous_bones: frozenset[str] = frozenset()
+        self._ends_ns: deque[int] = deque(maxlen=MAX_TIMESTAMPS)
         self._last_bone: Arrival | None = None
-        self._committed: Arrival | None = None  # when the first OK or T after the last bone came
+        self._commit: Arrival | None = None  # first OK or T after the last bone
         self._late_in_a_row = 0
-        self._something = True  # since the last T
-        self._without_ok = self._without_t = 0
+        self._content_since_t = True
+        self._frames_without_ok = self._frames_without_t = 0
 
     def rate_hz(self, now_ns: int) -> float:
-        """Returns frames per second over the last two."""
-        recent = [t_ns for t_ns in self._ends_ns if t_ns > now_ns - WINDOW_NS]
+        """Returns frames per second over the last two seconds."""
+        recent = [t_ns for t_ns in self._ends_ns if t_ns > now_ns - RATE_WINDOW_NS]
         return (len(recent) - 1) / (recent[-1] - recent[0]) * 1e9 if len(recent) > 1 and recent[-1] > recent[0] else 0.0
 
-    def bone(self, name: str, at: Arrival) -> None:
-        """Takes note of a bone."""
-        if name in self._now:
-            self._end(at)
-        if self._committed and self._last_bone:
-            self._check_late(self._last_bone, self._committed, at)
-        self._last_bone, self._committed = at, None
-        self._now[name] = None
-        self._something = True
+    def add_bone(self, name: str, at: Arrival) -> None:
+        """Adds a bone."""
+        if name in self._bones:
+            self._end_frame(at)
+        if self._commit and self._last_bone:
+            self._check_late(self._last_bone, self._commit, at)
+        self._last_bone, self._commit = at, None
+        self._bones[name] = None
+        self._content_since_t = True
 
-    def other(self) -> None:
-        """Takes note of a message that is neither a bone nor OK nor T."""
-        self._something = True
+    def add_other(self) -> None:
+        """Adds a message that is neither a bone nor OK nor T."""
+        self._content_since_t = True
 
-    def ok(self, at: Arrival) -> None:
-        """Takes note of an OK."""
-        self._without_ok = 0
-        self._committed = self._committed or at
+    def add_ok(self, at: Arrival) -> None:
+        """Adds an OK."""
+        self._frames_without_ok = 0
+        self._commit = self._commit or at
 
-    def time(self, at: Arrival) -> None:
-        """Takes note of a T, which ends the frame."""
-        self._without_t = 0
-        self._committed = self._committed or at
-        if not self._something:
-            self._faults.note("T too often")
-        self._something = False
-        self._end(at)
+    def add_time(self, at: Arrival) -> None:
+        """Adds a T, which ends the frame."""
+        self._frames_without_t = 0
+        self._commit = self._commit or at
+        if not self._content_since_t:
+            self._faults.count("T too often")
+        self._content_since_t = False
+        self._end_frame(at)
 
-    def _end(self, at: Arrival) -> None:
+    def _end_frame(self, at: Arrival) -> None:
         self.count += 1
         self._ends_ns.append(at.t_ns)
-        if not self._now:
+        if not self._bones:
             return
-        names = frozenset(self._now)
-        if self._before and names.isdisjoint(self._before):
-            self._faults.note("T too often")
-        elif missing := self._before - names:
-            self._faults.note("missing bones", min(missing))
+        bones = frozenset(self._bones)
+        if self._previous_bones and bones.isdisjoint(self._previous_bones):
+            self._faults.count("T too often")
+        elif missing := self._previous_bones - bones:
+            self._faults.count("missing bones", min(missing))
         self._check_order()
-        self._without_ok += 1
-        self._without_t += 1
-        if self._without_ok > LONG_WITHOUT:
-            self._faults.note("no OK")
-        if self._without_t > LONG_WITHOUT:
-            self._faults.note("no T")
-        self._before, self._now = names, {}
+        self._frames_without_ok += 1
+        self._frames_without_t += 1
+        if self._frames_without_ok > MAX_FRAMES_WITHOUT:
+            self._faults.count("no OK")
+        if self._frames_without_t > MAX_FRAMES_WITHOUT:
+            self._faults.count("no T")
+        self._previous_bones, self._bones = bones, {}
 
     def _check_order(self) -> None:
-        """Looks for bones that come before the nearest of those above them."""
-        come: set[str] = set()
-        for name in self._now:
-            above = PARENTS[name]
-            while above and above not in self._now:
-                above = PARENTS[above]
-            if above and above not in come:
-                self._faults.note("children first", f"{name} before {above}")
-            come.add(name)
+        """Checks that every bone comes after its nearest ancestor in the frame."""
+        arrived: set[str] = set()
+        for name in self._bones:
+            ancestor = UNITY_PARENT[name]
+            while ancestor and ancestor not in self._bones:
+                ancestor = UNITY_PARENT[ancestor]
+            if ancestor and ancestor not in arrived:
+                self._faults.count("children first", f"{name} before {ancestor}")
+            arrived.add(name)
 
-    def _check_late(self, before: Arrival, committed: Arrival, after: Arrival) -> None:
-        """Looks whether bones come after the OK or T of their own frame, by what lies closer together."""
-        if committed.datagram == after.datagram:
-            self._faults.note("bones after OK")
+    def _check_late(self, before: Arrival, commit: Arrival, after: Arrival) -> None:
+        """Checks whether bones come after the OK or T of their own frame, by what is closer in time."""
+        if commit.datagram == after.datagram:
+            self._faults.count("bones after OK")
             return
-        waited_ns, followed_ns = committed.t_ns - before.t_ns, after.t_ns - committed.t_ns
-        late = waited_ns > APART_NS and followed_ns * SOONER < waited_ns
+        before_ns, after_ns = commit.t_ns - before.t_ns, after.t_ns - commit.t_ns
+        late = before_ns > LATE_NS and after_ns * LATE_RATIO < before_ns
         self._late_in_a_row = self._late_in_a_row + 1 if late else 0
-        if self._late_in_a_row >= AGREEING:
-            self._faults.note("bones after OK")
+        if self._late_in_a_row >= MIN_LATE_FRAMES:
+            self._faults.count("bones after OK")

@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pose_rig.errors import UsageError
-from pose_rig.streaming.address import PORTS, Address
-from pose_rig.streaming.inspect.vmc_receiver import VmcHeard
+from pose_rig.streaming.address import PORT_RANGE, Address
+from pose_rig.streaming.inspect.vmc_receiver import VmcReceiver
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
 from pose_rig.tools.terminal.console import Console, exit_on_error
@@ -65,7 +65,7 @@ class Listener:
     """
 
     def __init__(self, source: socket.socket, *, all_bones: bool = False) -> None:
-        self.heard = VmcHeard()
+        self.heard = VmcReceiver()
         self.address = Address(*source.getsockname()[:2])
         self._source, self._all_bones = source, all_bones
         self._began_ns = time.monotonic_ns()
@@ -80,7 +80,7 @@ class Listener:
                 datagram, sender = self._source.recvfrom(MOST_BYTES)
             except TimeoutError:
                 return
-            self.heard.take(datagram, time.monotonic_ns(), str(Address(*sender[:2])))
+            self.heard.add(datagram, time.monotonic_ns(), str(Address(*sender[:2])))
 
     def render(self) -> RenderableType:
         """Returns what was heard as a table."""
@@ -134,8 +134,8 @@ def bound(host: str, port: int) -> socket.socket:
     Raises:
         UsageError: It cannot be had.
     """
-    if not 0 <= port <= PORTS[1]:
-        raise UsageError(f"{port} is no port.", f"Ports go from {PORTS[0]} to {PORTS[1]}.")
+    if not 0 <= port <= PORT_RANGE[1]:
+        raise UsageError(f"{port} is no port.", f"Ports go from {PORT_RANGE[0]} to {PORT_RANGE[1]}.")
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
     except (OSError, UnicodeError) as error:
@@ -153,7 +153,7 @@ def _refused(address: Address, error: OSError) -> UsageError:
     if error.errno == errno.EADDRINUSE:
         return UsageError(
             f"Another program listens on {address} already.",
-            f"Close it, or listen with --port {address.port % PORTS[1] + 1} and send there.",
+            f"Close it, or listen with --port {address.port % PORT_RANGE[1] + 1} and send there.",
         )
     return UsageError(
         f"Cannot listen on {address}: {error.strerror}.",

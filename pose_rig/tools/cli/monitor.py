@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pose_rig.config import Config
 from pose_rig.errors import UsageError
-from pose_rig.streaming.address import PORTS
+from pose_rig.streaming.address import PORT_RANGE
 from pose_rig.tools.arguments.options import Debug, Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
 from pose_rig.tools.terminal.console import Console, exit_on_error
@@ -42,8 +42,10 @@ def monitor(
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     with exit_on_error(debug):
         check_duration(duration)
-        if not PORTS[0] <= port < PORTS[1]:
-            raise UsageError(f"There is no rig on port {port}.", f"Ports go from {PORTS[0]} to {PORTS[1] - 1}.")
+        if not PORT_RANGE[0] <= port < PORT_RANGE[1]:
+            raise UsageError(
+                f"There is no rig on port {port}.", f"Ports go from {PORT_RANGE[0]} to {PORT_RANGE[1] - 1}."
+            )
         console = Console()
         with closing(Receiver(f"tcp://{LOOPBACK}:{port}", topics=STATUS_TOPICS)) as receiver:
             receiver.connect(f"tcp://{LOOPBACK}:{port + STREAMS_PORT_OFFSET}")

@@ -79,14 +79,14 @@ def check_duration(duration_s: float | None) -> None:
 
 
 def _check_stream(stream: StreamConfig) -> None:
-    from pose_rig.humanoid.predict import MOST_MS
+    from pose_rig.humanoid.predict import MAX_LEAD_MS
     from pose_rig.humanoid.vrm import load_vrm
-    from pose_rig.streaming.outputs import places  # brings WebSockets
+    from pose_rig.streaming.outputs import parse_addresses  # brings WebSockets
 
     _in_range("stream rate", stream.rate_hz, STREAM_RATE_HZ, "Hz")
     if stream.lead != "auto":
-        _in_range("lead", stream.lead, (0.0, MOST_MS), "ms")
-    places(stream)
+        _in_range("lead", stream.lead, (0.0, MAX_LEAD_MS), "ms")
+    parse_addresses(stream)
     if stream.avatar:
         load_vrm(Path(stream.avatar))
 

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pose_rig.streaming.inspect.osc_reading import read
-from pose_rig.streaming.inspect.vmc_receiver import Transform, VmcHeard, plain
+from pose_rig.streaming.inspect.osc_decoder import decode
+from pose_rig.streaming.inspect.vmc_receiver import Transform, VmcReceiver, printable
 from pose_rig.streaming.vrchat import euler_deg
 from pose_rig.wire.messages import Target
 
@@ -35,15 +35,15 @@ def decoded_frame(target: Target) -> list[str]:
     return [_json_keys(data) for data in target.last]
 
 
-def last_vmc(target: Target) -> VmcHeard:
+def last_vmc(target: Target) -> VmcReceiver:
     """Returns the last frame that was sent to a target as a VMC receiver decodes it."""
-    received = VmcHeard()
+    received = VmcReceiver()
     for datagram in target.last:
-        received.take(datagram, 0)
+        received.add(datagram, 0)
     return received
 
 
-def vmc_facts(received: VmcHeard) -> list[str]:
+def vmc_facts(received: VmcReceiver) -> list[str]:
     """Returns the content of the last frame in short."""
     facts = [_ok_text(received)]
     if received.root:
@@ -56,7 +56,7 @@ def vmc_facts(received: VmcHeard) -> list[str]:
     return facts
 
 
-def rate_text(received: VmcHeard, now_ns: int) -> str:
+def rate_text(received: VmcReceiver, now_ns: int) -> str:
     """Returns the frame rate and the senders."""
     if now_ns - received.last_ns > RECEIVE_TIMEOUT_NS:
         return f"nothing for {(now_ns - received.last_ns) / 1e9:.0f} s"
@@ -64,17 +64,17 @@ def rate_text(received: VmcHeard, now_ns: int) -> str:
     return f"{received.rate_hz(now_ns):.1f} Hz" + (f" from {', '.join(senders)}" if senders else "")
 
 
-def fault_lines(received: VmcHeard) -> list[str]:
+def fault_lines(received: VmcReceiver) -> list[str]:
     """Returns what known receivers cannot handle, one sentence each."""
     return [f"{fault.name} ×{fault.count}: {fault.sentence}" for fault in received.faults()]
 
 
-def no_fault_text(received: VmcHeard) -> str:
+def no_fault_text(received: VmcReceiver) -> str:
     """Returns the result for a stream without faults."""
     return "No known receiver has a problem with this stream." if received.bones else "No bones were received."
 
 
-def render_vmc(received: VmcHeard, now_ns: int, *, all_bones: bool) -> RenderableType:
+def render_vmc(received: VmcReceiver, now_ns: int, *, all_bones: bool) -> RenderableType:
     """Returns a received VMC stream for a terminal: rate, bones, faults."""
     frames = f"{received.frames} frames, {received.datagrams} datagrams of at most {received.largest} bytes"
     parts: list[RenderableType] = [
@@ -98,7 +98,7 @@ def render_vmc(received: VmcHeard, now_ns: int, *, all_bones: bool) -> Renderabl
     return Group(*parts)
 
 
-def _ok_text(received: VmcHeard) -> str:
+def _ok_text(received: VmcReceiver) -> str:
     """Returns the state that the sender reports in /VMC/Ext/OK."""
     ok = received.ok
     if ok is None:
@@ -116,7 +116,7 @@ def _position(position_m: Iterable[float]) -> str:
     return " ".join(f"{round(value, 2) + 0.0:.2f}" for value in position_m) + " m"  # + 0.0: no −0.00
 
 
-def _bone_table(received: VmcHeard, names: tuple[str, ...]) -> Table:
+def _bone_table(received: VmcReceiver, names: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")  # fits 80 columns
     table.add_column("bone", no_wrap=True)
     for header in ("x m", "y m", "z m", "x °", "y °", "z °"):
@@ -136,9 +136,9 @@ def _trackers(datagrams: tuple[bytes, ...]) -> str:
     """Returns the positions of VRChat's trackers."""
     positions = []
     for datagram in datagrams:
-        reading = read(datagram)
-        if reading.wrong:
-            return reading.wrong
+        reading = decode(datagram)
+        if reading.error:
+            return reading.error
         for message in reading.messages:
             *_, name, kind = message.address.split("/")
             if kind == "position" and message.tags == "fff":
@@ -151,5 +151,5 @@ def _json_keys(data: bytes) -> str:
         frame = msgspec.json.decode(data, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return f"no JSON: {error}"
-    kind, mode = plain(frame.get("type")), plain(frame.get("mode"))
-    return f"{kind}, mode {mode}: {', '.join(plain(key) for key in list(frame)[:MAX_KEYS])}"
+    kind, mode = printable(frame.get("type")), printable(frame.get("mode"))
+    return f"{kind}, mode {mode}: {', '.join(printable(key) for key in list(frame)[:MAX_KEYS])}"

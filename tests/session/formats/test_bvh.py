@@ -8,7 +8,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError
-from pose_rig.humanoid.bones import BONES, INDEX, B, Motion, forward
+from pose_rig.humanoid.bones import BONES, INDEX, B, Motion, forward_kinematics
 from pose_rig.session.formats.bone_names import CONVENTIONS, EXTRA, NAMES, BoneNaming, named_bones
 from pose_rig.session.formats.bvh import ROWS_PER_WRITE, write_bvh
 from tests.session.motions import motion, rest, walk
@@ -51,7 +51,7 @@ def rows(path: Path) -> Floats:
 def test_every_joint_is_where_it_was(tmp_path: Path, names: BoneNaming) -> None:
     moved = made(120)
     write_bvh(tmp_path / "walk.bvh", moved, rate_hz=60.0, names=names)
-    expected, _ = forward(moved.rest, moved.root, moved.rotation)
+    expected, _ = forward_kinematics(moved.rest, moved.root, moved.rotation)
     error_m = np.linalg.norm(places(tmp_path / "walk.bvh", names) / 100 - expected, axis=-1)
     assert error_m.max() < 1e-4
 
@@ -70,7 +70,7 @@ def test_a_real_walk_comes_out_where_it_was_seen(tmp_path: Path) -> None:
 def test_the_unit_can_be_chosen(tmp_path: Path) -> None:
     moved = made(5)
     write_bvh(tmp_path / "walk.bvh", moved, rate_hz=60.0, scale=1.0)
-    expected, _ = forward(moved.rest, moved.root, moved.rotation)
+    expected, _ = forward_kinematics(moved.rest, moved.root, moved.rotation)
     np.testing.assert_allclose(places(tmp_path / "walk.bvh", "vrm"), expected, atol=1e-4)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.humanoid.bones import BONES, Motion, forward, multiply, rotate
+from pose_rig.humanoid.bones import BONES, Motion, forward_kinematics, multiply, rotate
 from pose_rig.session.formats.bone_names import CONVENTIONS, NAMES, BoneNaming
 from pose_rig.session.formats.gltf import write_gltf
 from tests.session.motions import motion
@@ -72,7 +72,7 @@ def test_every_joint_is_where_it_was(tmp_path: Path, names: BoneNaming, suffix: 
     moved, path = made(90), tmp_path / f"walk{suffix}"
     write_gltf(path, moved, height_m=1.8, height_assumed=False, names=names)
     found = places(pygltflib.GLTF2().load(str(path)), 90)
-    expected, _ = forward(moved.rest, moved.root, moved.rotation)
+    expected, _ = forward_kinematics(moved.rest, moved.root, moved.rotation)
     for index, bone in enumerate(BONES):
         np.testing.assert_allclose(found[NAMES[names][bone]], expected[:, index], atol=1e-5)
 

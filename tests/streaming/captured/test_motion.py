@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, Motion, forward
+from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, Motion, forward_kinematics
 from pose_rig.humanoid.retarget import retarget
 from pose_rig.skeleton import JOINTS, J
 from tests.streaming.captured.motion import Clip, clips
@@ -28,7 +28,7 @@ def solved(clip: Clip, *, extras: bool = True) -> Motion:
 
 
 def misses_mm(clip: Clip, motion: Motion) -> Floats:
-    begin, _ = forward(motion.rest, motion.root, motion.rotation)
+    begin, _ = forward_kinematics(motion.rest, motion.root, motion.rotation)
     ways = begin[:, list(SEEN)] - clip.xyz[:, list(SEEN.values())]
     return np.asarray(np.linalg.norm(ways, axis=-1).ravel() * 1e3)
 

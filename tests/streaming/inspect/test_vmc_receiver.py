@@ -7,65 +7,64 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 
-from pose_rig.humanoid.live_rest import LiveRest
-from pose_rig.humanoid.unity_bones import PARENTS
+from pose_rig.humanoid.bones import UNITY_PARENT
+from pose_rig.humanoid.rest_pose import RestPoseEstimator
 from pose_rig.streaming.inspect.vmc_receiver import (
-    MOST_BLENDS,
-    MOST_OTHERS,
-    MOST_SENDERS,
+    MAX_BLENDS,
+    MAX_OTHERS,
+    MAX_SENDERS,
     Ok,
     Transform,
-    VmcHeard,
-    plain,
+    VmcReceiver,
+    printable,
 )
-from pose_rig.streaming.profiles import PROFILES
-from pose_rig.streaming.vmc import VmcEncoder
+from pose_rig.streaming.vmc import PROFILES, VmcEncoder
 from tests.streaming.live import live
 from tests.streaming.people import person
-from tests.streaming.vmc_said import FRAME_NS, NAMES, bone, bones, bundle, frame, message, ok, root, time
+from tests.streaming.vmc_messages import FRAME_NS, NAMES, bone, bones, bundle, frame, message, ok, root, time
 
 RNG = np.random.default_rng(0)
 
 Frame = Sequence[bytes]
 
 
-def hear(frames: Sequence[Frame], apart_ns: int = 100_000) -> VmcHeard:
-    """Returns what was heard of frames at 60 Hz, the datagrams of each so far apart."""
-    heard = VmcHeard()
+def received(frames: Sequence[Frame], apart_ns: int = 100_000) -> VmcReceiver:
+    """Returns what was receiver of frames at 60 Hz, the datagrams of each so far apart."""
+    receiver = VmcReceiver()
     for i, datagrams in enumerate(frames):
         for k, datagram in enumerate(datagrams):
-            heard.take(datagram, i * FRAME_NS + k * apart_ns, "127.0.0.1:50000")
-    return heard
+            receiver.add(datagram, i * FRAME_NS + k * apart_ns, "127.0.0.1:50000")
+    return receiver
 
 
-def faults(heard: VmcHeard) -> dict[str, int]:
-    return {fault.name: fault.count for fault in heard.faults()}
+def faults(receiver: VmcReceiver) -> dict[str, int]:
+    return {fault.name: fault.count for fault in receiver.faults()}
 
 
 def test_a_sender_that_keeps_the_rules_is_understood() -> None:
-    heard = hear([frame(i) for i in range(150)])
-    assert faults(heard) == {}
-    assert heard.frames == 150
-    assert heard.rate_hz(150 * FRAME_NS) == pytest.approx(60, abs=0.1)
-    assert heard.rate_hz(150 * FRAME_NS + 3_000_000_000) == 0
-    assert tuple(heard.bones) == NAMES
-    assert heard.bones["Hips"] == Transform((0, 1, 0), (0, 0, 0, 1))
-    assert heard.root == Transform((0, 0, 0), (0, 0, 0, 1))
-    assert heard.ok == Ok(1, 3, 0, 1)
-    assert heard.t_s == pytest.approx(149 * FRAME_NS * 1e-9, abs=1e-5)
-    assert list(heard.senders) == ["127.0.0.1:50000"]
-    assert heard.datagrams == 300
-    assert heard.octets == 150 * sum(map(len, frame(0)))
-    assert heard.largest == len(frame(0)[0])
+    receiver = received([frame(i) for i in range(150)])
+    assert faults(receiver) == {}
+    assert receiver.frames == 150
+    assert receiver.rate_hz(150 * FRAME_NS) == pytest.approx(60, abs=0.1)
+    assert receiver.rate_hz(150 * FRAME_NS + 3_000_000_000) == 0
+    assert tuple(receiver.bones) == NAMES
+    assert receiver.bones["Hips"] == Transform((0, 1, 0), (0, 0, 0, 1))
+    assert receiver.root == Transform((0, 0, 0), (0, 0, 0, 1))
+    assert receiver.ok == Ok(1, 3, 0, 1)
+    assert receiver.t_s == pytest.approx(149 * FRAME_NS * 1e-9, abs=1e-5)
+    assert list(receiver.senders) == ["127.0.0.1:50000"]
+    assert receiver.datagrams == 300
+    assert receiver.octets == 150 * sum(map(len, frame(0)))
+    assert receiver.largest == len(frame(0)[0])
 
 
 def test_a_frame_may_come_as_messages_without_a_bundle_or_as_bundles_within_a_bundle() -> None:
     loose = [part.dgram for part in (root(), *(bone(name) for name in NAMES), ok(), time(1.0))]
     nested = [bundle(bundle(root(), bundle(*(bone(name) for name in NAMES))), ok(), time(1.0)).dgram]
     for datagrams in (loose, nested):
-        heard = hear([datagrams] * 10)
-        assert faults(heard) == {}
-        assert (heard.frames, tuple(heard.bones)) == (10, NAMES)
+        receiver = received([datagrams] * 10)
+        assert faults(receiver) == {}
+        assert (receiver.frames, tuple(receiver.bones)) == (10, NAMES)
 
 
 def test_what_is_not_looked_at_is_listed() -> None:
@@ -77,11 +76,11 @@ def test_what_is_not_looked_at_is_listed() -> None:
         message("/VMC/Ext/Hmd/Pos", "hmd", 0.0, 1.7, 0.0, 0.0, 0.0, 0.0, 1.0),
         message("/VMC/Ext/Hmd/Pos", "hmd", 0.0, 1.7, 0.0, 0.0, 0.0, 0.0, 1.0),
     ]
-    heard = hear([[*(part.dgram for part in more), *frame(0)]])
-    assert heard.vrm == "C:\\avatars\\me.vrm"
-    assert heard.blends == 2
-    assert heard.others == {"/VMC/Ext/Hmd/Pos": 2}
-    assert faults(heard) == {}
+    receiver = received([[*(part.dgram for part in more), *frame(0)]])
+    assert receiver.vrm == "C:\\avatars\\me.vrm"
+    assert receiver.blends == 2
+    assert receiver.others == {"/VMC/Ext/Hmd/Pos": 2}
+    assert faults(receiver) == {}
 
 
 def one(said: OscMessage) -> Callable[[int], Frame]:
@@ -113,10 +112,10 @@ BROKEN: dict[str, tuple[Callable[[int], Frame], str, str, int]] = {
         one(message("/VMC/Ext/Bone/Pos", "Spine", 0.0, 0.1, 0.0)), "short messages",
         "/VMC/Ext/Bone/Pos with too few arguments", 30,
     ),
-    "no name": (one(message("/VMC/Ext/Bone/Pos", *[0.0] * 8)), "short messages", "without the name of a bone", 30),
+    "no name": (one(message("/VMC/Ext/Bone/Pos", *[0.0] * 8)), "short messages", "without a bone name", 30),
     "nothing": (one(message("/VMC/Ext/Bone/Pos")), "short messages", "/VMC/Ext/Bone/Pos", 30),
-    "nan": (one(bone("Spine", (0.0, float("nan"), 0.0))), "not finite", "Numbers that are none (Bone/Pos)", 30),
-    "unknown": (one(bone("spine_01")), "unknown bones", "Bones that no humanoid has (spine_01)", 30),
+    "nan": (one(bone("Spine", (0.0, float("nan"), 0.0))), "not finite", "NaN or infinite (Bone/Pos)", 30),
+    "unknown": (one(bone("spine_01")), "unknown bones", "Bones that Unity's humanoid does not have (spine_01)", 30),
     "zero": (
         one(bone("Spine", (0.0, 0.0, 0.0))), "zero positions",
         "Bones at 0, 0, 0 of their parents (Spine): EVMC4U applies positions, and the avatar collapses.", 30,
@@ -125,88 +124,90 @@ BROKEN: dict[str, tuple[Callable[[int], Frame], str, str, int]] = {
     "child first": (whole(SPINE, HIPS, ok(), time(1.0)), "children first", "(Spine before Hips)", 30),
     "grandchild first": (whole(bone("Chest"), HIPS, ok(), time(1.0)), "children first", "(Chest before Hips)", 30),
     "OK first": (whole(ok(), time(1.0), HIPS, SPINE), "bones after OK", "Bones after the OK and T of their frame", 29),
-    "T between": (whole(HIPS, time(1.0), SPINE, ok(), time(1.0)), "T too often", "More than one T in a frame", 59),
-    "T twice": (whole(HIPS, SPINE, ok(), time(1.0), time(1.0)), "T too often", "More than one T in a frame", 30),
+    "T between": (whole(HIPS, time(1.0), SPINE, ok(), time(1.0)), "T too often", "More than one T per frame", 59),
+    "T twice": (whole(HIPS, SPINE, ok(), time(1.0), time(1.0)), "T too often", "More than one T per frame", 30),
     "loading": (whole(HIPS, ok(0, 3, 0, 1), time(1.0)), "not loaded", "no model loaded", 30),
-    "calibrating": (whole(HIPS, ok(1, 2, 0, 1), time(1.0)), "not calibrated", "OK says calibration 2 and not 3", 30),
+    "calibrating": (whole(HIPS, ok(1, 2, 0, 1), time(1.0)), "not calibrated", "state 2 instead of 3", 30),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_breaks_a_receiver_is_said_in_plain_words(name: str) -> None:
     said, fault, text, count = BROKEN[name]
-    heard = hear([said(i) for i in range(30)])
-    (found,) = (found for found in heard.faults() if found.name == fault)
+    receiver = received([said(i) for i in range(30)])
+    (found,) = (found for found in receiver.faults() if found.name == fault)
     assert text in found.sentence
     assert found.count == count
-    assert set(faults(heard)) <= {fault, "bones after OK"}  # a T in the middle is one before bones too
+    assert set(faults(receiver)) <= {fault, "bones after OK"}  # a T in the middle is one before bones too
 
 
 def test_numbers_of_the_wrong_type_are_shown_all_the_same() -> None:
-    heard = hear([[bone("Spine", (0, 1, 0), (0, 0, 0, 1)).dgram]])
-    assert heard.bones["Spine"].position == (0, 1, 0)
+    receiver = received([[bone("Spine", (0, 1, 0), (0, 0, 0, 1)).dgram]])
+    assert receiver.bones["Spine"].position == (0, 1, 0)
 
 
 def test_datagrams_that_networks_cut_up() -> None:
-    heard = hear([[bundle(*(bone(name) for name in PARENTS), ok(), time(0.0)).dgram]])
-    fault = heard.faults()[0]
-    assert fault.sentence.startswith(f"Datagrams of up to {heard.largest} bytes: networks cut up")
-    assert heard.largest > 4000
+    receiver = received([[bundle(*(bone(name) for name in UNITY_PARENT), ok(), time(0.0)).dgram]])
+    fault = receiver.faults()[0]
+    assert fault.sentence.startswith(f"Datagrams of up to {receiver.largest} bytes: networks fragment")
+    assert receiver.largest > 4000
 
 
 def test_ok_and_t_in_a_datagram_of_their_own_before_the_bones() -> None:
-    assert faults(hear([frame(i)[::-1] for i in range(30)])) == {"bones after OK": 27}  # from the third in a row
+    assert faults(received([frame(i)[::-1] for i in range(30)])) == {"bones after OK": 27}  # from the third in a row
 
 
 def test_a_listener_that_was_held_up_blames_nobody() -> None:
-    heard = VmcHeard()
+    receiver = VmcReceiver()
     for i in range(60):
         for k, datagram in enumerate(frame(i)):
             at_ns = i * FRAME_NS + k * 100_000
-            heard.take(datagram, max(at_ns, (at_ns // 300_000_000) * 300_000_000 + 200_000_000), "a:1")
-    assert faults(heard) == {}
+            receiver.add(datagram, max(at_ns, (at_ns // 300_000_000) * 300_000_000 + 200_000_000), "a:1")
+    assert faults(receiver) == {}
 
 
 def test_a_sign_flip_is_one_and_a_turn_is_none() -> None:
-    still, turned = (0.0, 0.0, 0.0, 1.0), (0.0, 0.70710678, 0.0, 0.70710678)
-    for rotations, flips in (((still, turned, still), 0), ((still, (0.0, 0.0, 0.0, -1.0), still), 2)):
-        heard = hear([[bundle(bone("Head", rotation=rotation), ok(), time(0.0)).dgram] for rotation in rotations])
-        assert faults(heard) == ({"sign flips": flips} if flips else {})
+    still, y90 = (0.0, 0.0, 0.0, 1.0), (0.0, 0.70710678, 0.0, 0.70710678)
+    for rotations, flips in (((still, y90, still), 0), ((still, (0.0, 0.0, 0.0, -1.0), still), 2)):
+        receiver = received(
+            [[bundle(bone("Head", rotation=rotation), ok(), time(0.0)).dgram] for rotation in rotations]
+        )
+        assert faults(receiver) == ({"sign flips": flips} if flips else {})
 
 
 def test_bones_that_go_missing() -> None:
-    heard = hear([frame(i, NAMES if i % 10 else NAMES[:4]) for i in range(31)])
-    assert faults(heard) == {"missing bones": 3}
-    assert "(Head)" in heard.faults()[0].sentence
+    receiver = received([frame(i, NAMES if i % 10 else NAMES[:4]) for i in range(31)])
+    assert faults(receiver) == {"missing bones": 3}
+    assert "(Head)" in receiver.faults()[0].sentence
 
 
 def test_without_ok_or_t() -> None:
-    heard = hear([[bones().dgram] for _ in range(151)])
-    assert heard.frames == 150
-    assert faults(heard) == {"no OK": 50, "no T": 50}
-    assert heard.rate_hz(150 * FRAME_NS) == pytest.approx(60, abs=0.1)
+    receiver = received([[bones().dgram] for _ in range(151)])
+    assert receiver.frames == 150
+    assert faults(receiver) == {"no OK": 50, "no T": 50}
+    assert receiver.rate_hz(150 * FRAME_NS) == pytest.approx(60, abs=0.1)
 
 
 def test_two_senders_are_told_from_one_that_was_started_again() -> None:
-    again, two, many = VmcHeard(), VmcHeard(), VmcHeard()
+    again, two, many = VmcReceiver(), VmcReceiver(), VmcReceiver()
     for i in range(200):
         for datagram in frame(i):
-            again.take(datagram, i * FRAME_NS, "h:1" if i < 100 else "h:2")
-            two.take(datagram, i * FRAME_NS, f"h:{i % 2}")
-            many.take(datagram, i * FRAME_NS, f"h:{i}")
+            again.add(datagram, i * FRAME_NS, "h:1" if i < 100 else "h:2")
+            two.add(datagram, i * FRAME_NS, f"h:{i % 2}")
+            many.add(datagram, i * FRAME_NS, f"h:{i}")
     assert faults(again) == {}
     assert faults(two) == {"several senders": 198}
-    assert two.faults()[0].sentence == "h:0 and h:1 send in turns: receivers mix them, or follow the newest."
+    assert two.faults()[0].sentence == "h:0 and h:1 send alternately: receivers mix them, or follow the newest."
     assert faults(many) == {"several senders": 198}
-    assert len(many.senders) == MOST_SENDERS
+    assert len(many.senders) == MAX_SENDERS
 
 
 def test_noise_is_counted_and_never_raised() -> None:
-    heard = hear([[b"hello"], frame(0), [b""]])
-    assert (heard.bad, heard.datagrams, heard.frames) == (2, 4, 1)
-    (fault,) = heard.faults()
+    receiver = received([[b"hello"], frame(0), [b""]])
+    assert (receiver.bad, receiver.datagrams, receiver.frames) == (2, 4, 1)
+    (fault,) = receiver.faults()
     assert fault.name == "not OSC"
-    assert fault.sentence.startswith("A datagram of 0 bytes that begins with '' is no OSC")
+    assert fault.sentence.startswith("A datagram of 0 bytes that starts with '' is not OSC")
 
 
 HOSTILE = {
@@ -223,41 +224,41 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_datagrams_are_counted(name: str) -> None:
-    heard = VmcHeard()
-    heard.take(HOSTILE[name], 0)
-    assert heard.bad == 1
+    receiver = VmcReceiver()
+    receiver.add(HOSTILE[name], 0)
+    assert receiver.bad == 1
 
 
 def test_bundles_within_bundles_within_bundles() -> None:
     data = b""
     for _ in range(1500):
         data = b"#bundle\0" + bytes(8) + (len(data).to_bytes(4, "big") + data if data else b"")
-    heard = VmcHeard()
-    heard.take(data, 0)
-    assert heard.bad == 0
+    receiver = VmcReceiver()
+    receiver.add(data, 0)
+    assert receiver.bad == 0
 
 
 @given(st.lists(st.one_of(st.binary(max_size=64), st.binary(max_size=48).map(b"/VMC/Ext/OK\0,".__add__)), max_size=8))
 def test_whatever_comes_is_taken(datagrams: list[bytes]) -> None:
-    heard = hear([datagrams])
-    assert heard.datagrams == len(datagrams)
-    assert all(fault.sentence for fault in heard.faults())
+    receiver = received([datagrams])
+    assert receiver.datagrams == len(datagrams)
+    assert all(fault.sentence for fault in receiver.faults())
 
 
 def test_nothing_makes_it_grow() -> None:
     def flood(begin: int) -> None:
         for i in range(begin, begin + 1000):
             said = (bone(f"Bone{i}"), message(f"/x/{i}", "y"), message("/VMC/Ext/Blend/Val", f"b{i}", 0.0))
-            heard.take(bundle(*said).dgram, i * 1000, f"h:{i}")
-            heard.take(RNG.bytes(100), i * 1000, f"h:{i}")
-            heard.take(bone("Hips").dgram, i * 1000, f"h:{i}")
+            receiver.add(bundle(*said).dgram, i * 1000, f"h:{i}")
+            receiver.add(RNG.bytes(100), i * 1000, f"h:{i}")
+            receiver.add(bone("Hips").dgram, i * 1000, f"h:{i}")
 
-    heard = VmcHeard()
+    receiver = VmcReceiver()
     flood(0)
     flood(1000)
-    assert len(heard.others) == MOST_OTHERS
-    assert heard.blends == MOST_BLENDS
-    assert len(heard.senders) == MOST_SENDERS
+    assert len(receiver.others) == MAX_OTHERS
+    assert receiver.blends == MAX_BLENDS
+    assert len(receiver.senders) == MAX_SENDERS
     tracemalloc.start()
     try:
         flood(2000)
@@ -269,24 +270,24 @@ def test_nothing_makes_it_grow() -> None:
 
 
 def test_what_strangers_say_is_safe_to_print() -> None:
-    assert plain("\x1b[2Jgone\nnext") == "·[2Jgone·next"
-    assert plain("x" * 200) == "x" * 80 + "…"
-    heard = hear([[bone("\x1b[31mHips").dgram, message("/\x07").dgram]])
-    assert "\x1b" not in heard.faults()[0].sentence
-    assert heard.others == {"/·": 1}
+    assert printable("\x1b[2Jgone\nnext") == "·[2Jgone·next"
+    assert printable("x" * 200) == "x" * 80 + "…"
+    receiver = received([[bone("\x1b[31mHips").dgram, message("/\x07").dgram]])
+    assert "\x1b" not in receiver.faults()[0].sentence
+    assert receiver.others == {"/·": 1}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_nobody_stumbles_over_what_we_send(profile: str) -> None:
-    somebody, rest = person(1, seconds=3.0), LiveRest(1.75).rest
-    encoder = VmcEncoder(PROFILES[profile], None)
+    somebody, rest = person(1, seconds=3.0), RestPoseEstimator(1.75).rest
+    encoder = VmcEncoder(all_bones=PROFILES[profile])
     frames = []
     for i in range(len(somebody.t_ns)):
         datagrams = encoder.encode(live(somebody, i, rest=rest), int(somebody.t_ns[i]) + 1)
         frames.append([bytes(datagram) for datagram in datagrams])
-    heard = hear(frames)
-    assert heard.faults() == []
-    assert heard.frames == len(frames)
-    assert len(heard.bones) == (21 if not PROFILES[profile].whole else 54)
-    assert heard.ok == Ok(1, 3, 0, 1)
-    assert heard.largest <= 1400
+    receiver = received(frames)
+    assert receiver.faults() == []
+    assert receiver.frames == len(frames)
+    assert len(receiver.bones) == (21 if not PROFILES[profile] else 54)
+    assert receiver.ok == Ok(1, 3, 0, 1)
+    assert receiver.largest <= 1400

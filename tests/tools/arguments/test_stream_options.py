@@ -42,15 +42,15 @@ def test_a_lead_that_is_no_time_is_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "cause"),
     [
-        (["--vmc", "127.0.0.1/maya"], "There is no 'maya' to send to '127.0.0.1' as."),
-        (["--vmc", "127.0.0.1:99999"], "'99999' in '127.0.0.1:99999' is no port."),
-        (["--json", "127.0.0.1/maya"], "There is no 'maya' to send to '127.0.0.1' as."),
-        (["--websocket", "a:port"], "'port' in 'a:port' is no port."),
+        (["--vmc", "127.0.0.1/maya"], "Unknown choice 'maya' after the slash in '127.0.0.1/maya'."),
+        (["--vmc", "127.0.0.1:99999"], "'99999' in '127.0.0.1:99999' is not a port number."),
+        (["--json", "127.0.0.1/maya"], "Unknown choice 'maya' after the slash in '127.0.0.1/maya'."),
+        (["--websocket", "a:port"], "'port' in 'a:port' is not a port number."),
         (["--vmc", "127.0.0.1", "--lead", "900"], "A lead of 900 ms is out of range."),
         (["--vmc", "127.0.0.1", "--stream-rate", "0"], "A stream rate of 0 Hz is out of range."),
-        (["--vmc", "127.0.0.1", "--avatar", "none.vrm"], "There is no avatar none.vrm."),
-        (["--vmc", "127.0.0.1", "--scale", "avatar"], "There is no avatar to fit the way through the room to."),
-        (["--vrchat", "127.0.0.1", "--trackers", "tail"], "VRChat has no tracker for 'tail'."),
+        (["--vmc", "127.0.0.1", "--avatar", "none.vrm"], "The avatar none.vrm does not exist."),
+        (["--vmc", "127.0.0.1", "--scale", "avatar"], "--scale avatar needs an avatar."),
+        (["--vrchat", "127.0.0.1", "--trackers", "tail"], "Unknown VRChat tracker 'tail'."),
         (["--foot-lock"], "There is nowhere to send the person to."),
     ],
 )

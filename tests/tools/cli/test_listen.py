@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from pose_rig.humanoid.unity_bones import PARENTS
+from pose_rig.humanoid.bones import UNITY_PARENT
 from pose_rig.tools.cli.listen import Listener, bound
 from tests.ports import free_port
-from tests.streaming.vmc_said import FRAME_NS, bone, bundle, frame, message
+from tests.streaming.vmc_messages import FRAME_NS, bone, bundle, frame, message
 from tests.tools.cli.test_app import pose_rig
 
 RNG = np.random.default_rng(0)
@@ -91,7 +91,7 @@ def test_what_is_wrong_is_told_once_and_again_in_the_end() -> None:
     assert code == 0
     assert output.count("zero positions: Bones at 0, 0, 0 of their parents (Spine)") == 1
     assert output.count("zero positions ×") == 1
-    assert output.count("that begins with 'hello' is no OSC") == 2
+    assert output.count("that starts with 'hello' is not OSC") == 2
     assert "| no OK |" in output
 
 
@@ -108,7 +108,7 @@ def test_who_hears_nothing_is_told_where_to_look() -> None:
 def test_the_table_shows_the_main_bones_or_all(listener: Listener) -> None:
     assert "Nothing yet" in drawn(listener)
     turned = bone("Head", (0.0, 0.08, 0.01), (0.0, 0.70710678, 0.0, 0.70710678))
-    send(listener, *frame(0, tuple(name for name in PARENTS if name != "UpperChest")), bundle(turned).dgram)
+    send(listener, *frame(0, tuple(name for name in UNITY_PARENT if name != "UpperChest")), bundle(turned).dgram)
     send(listener, message("/VMC/Ext/VRM", "me\x1b.vrm").dgram, message("/VMC/Ext/Hmd/Pos", "x").dgram)
     listener.receive(0.2)
     table = drawn(listener)
@@ -120,9 +120,9 @@ def test_the_table_shows_the_main_bones_or_all(listener: Listener) -> None:
     assert "large datagrams ×1: Datagrams of up to" in table
     with bound("127.0.0.1", 0) as source:
         every = Listener(source, all_bones=True)
-        send(every, *frame(0, tuple(PARENTS)))
+        send(every, *frame(0, tuple(UNITY_PARENT)))
         every.receive(0.2)
-        assert all(name in drawn(every) for name in PARENTS)
+        assert all(name in drawn(every) for name in UNITY_PARENT)
 
 
 def test_all_is_well_in_the_table(listener: Listener) -> None:

@@ -21,8 +21,8 @@ from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.messages import CameraState, Health, Message, Pose3D, RigState, State, Streams, Target
 from tests.streaming.live import live, pose3d
 from tests.streaming.people import person
-from tests.streaming.vmc_said import bone, bundle, frame, ok
-from tests.streaming.vmc_said import time as vmc_time
+from tests.streaming.vmc_messages import bone, bundle, frame, ok
+from tests.streaming.vmc_messages import time as vmc_time
 from tests.tools.cli.test_app import pose_rig
 
 S = 1_000_000_000
@@ -77,8 +77,8 @@ FAULTY = (bundle(bone("Hips"), bone("Spine", (0.0, 0.0, 0.0)), ok(), vmc_time(0.
         (GOOD[:4], 1.0, "Waiting for a report on what is sent to engines."),
         ((*GOOD[:4], target(rate_hz=0.0)), 1.0, "Nothing is sent to vmc 127.0.0.1:39539 at present."),
         (
-            (*GOOD[:4], target(error="Nobody listens at 127.0.0.1:39539.")), 1.0,
-            "Sent to vmc 127.0.0.1:39539, but: Nobody listens at 127.0.0.1:39539. Is the receiver running there,",
+            (*GOOD[:4], target(error="Nothing listens on 127.0.0.1:39539.")), 1.0,
+            "Sent to vmc 127.0.0.1:39539, but: Nothing listens on 127.0.0.1:39539. Is the receiver running there,",
         ),
         (
             (*GOOD[:4], target(kind="websocket", clients=0, address="127.0.0.1:39571")), 1.0,
@@ -142,7 +142,7 @@ def test_the_last_frame_is_decoded_from_its_bytes() -> None:
     ("kind", "data", "text"),
     [
         ("vmc", b"noise", "no OK   0 bones"),
-        ("vrchat", b"noise", "A datagram of 5 bytes that begins with 'noise' is no OSC"),
+        ("vrchat", b"noise", "A datagram of 5 bytes that starts with 'noise' is not OSC"),
         ("json", b"noise", "no JSON: "),
         ("json", b"[1]", "no JSON: "),
         ("websocket", b'{"a\\u001b": 1}', "None, mode None: a·"),

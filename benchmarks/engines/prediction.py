@@ -1,6 +1,6 @@
 """What looking ahead brings and what it costs: captured motion, seen with noise, shown late.
 
-    python -m benchmarks.engines.lead --motion clips.npz --json lead.json
+    python -m benchmarks.engines.prediction --motion clips.npz --json lead.json
 
 Joints are off by noise as detectors make it, filtered as they are live, and shown after so many milliseconds: as they
 were, and led by as much. *Off* is how far a joint is shown from where it is now; *shake* how much more or less it moves
@@ -16,7 +16,7 @@ from benchmarks.engines.feet import RATE_HZ, Take, takes
 from pose_rig.arrays import Floats
 from pose_rig.config import FusionConfig
 from pose_rig.fusion.pose.smooth import OneEuro
-from pose_rig.humanoid.predict import Lead
+from pose_rig.humanoid.predict import PosePredictor
 from pose_rig.skeleton import J
 
 LATE_MS = (33.0, 67.0, 100.0)
@@ -26,11 +26,11 @@ NOISE_M = 0.01
 def shown(xyz: Floats, rate_hz: float, lead_s: float) -> Floats:
     """Returns (T,J,3) m what is made of poses (T,J,3) m at each instant."""
     settings = FusionConfig()
-    smooth, lead, out = OneEuro(settings.min_cutoff_hz, settings.beta), Lead(), np.empty_like(xyz)
+    smooth, predictor, out = OneEuro(settings.min_cutoff_hz, settings.beta), PosePredictor(), np.empty_like(xyz)
     for i, joints in enumerate(xyz):
         t_ns = round((i + 1) * 1e9 / rate_hz)
-        lead.take(t_ns, smooth(t_ns, joints), anew=False)
-        out[i] = lead.ahead(lead_s)
+        predictor.add(t_ns, smooth(t_ns, joints), restart=False)
+        out[i] = predictor.predict(lead_s)
     return out
 
 

@@ -5,10 +5,10 @@ import pytest
 from msgspec import structs
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import forward
-from pose_rig.humanoid.predict import MOST_MS
+from pose_rig.humanoid.bones import forward_kinematics
+from pose_rig.humanoid.predict import MAX_LEAD_MS
 from pose_rig.streaming.live_pose import LivePose
-from pose_rig.streaming.performer import HOLD_S, TO_REST_S, Performer
+from pose_rig.streaming.live_retargeter import HOLD_S, TO_REST_S, LiveRetargeter
 from pose_rig.wire.services import POSE_STALE_S
 from tests.streaming.live import HZ, pose3d
 from tests.streaming.people import Person, angles_deg, person
@@ -22,21 +22,21 @@ def at(i: int) -> int:
     return S + round(i * S / HZ)
 
 
-def played(performer: Performer, somebody: Person, first: int, count: int, **more: object) -> LivePose:
+def played(retargeter: LiveRetargeter, somebody: Person, first: int, count: int, **more: object) -> LivePose:
     """Plays poses as they come, and returns the last one."""
-    pose = performer.at(at(first))
+    pose = retargeter.pose_at(at(first))
     for i in range(first, first + count):
-        performer.take(pose3d(somebody, i, **more), at(i))  # type: ignore[arg-type]
-        pose = performer.at(at(i))
+        retargeter.add(pose3d(somebody, i, **more), at(i))  # type: ignore[arg-type]
+        pose = retargeter.pose_at(at(i))
     return pose
 
 
 def places(pose: LivePose) -> Floats:
-    return forward(pose.rest, pose.root, pose.rotation)[0]
+    return forward_kinematics(pose.rest, pose.root, pose.rotation)[0]
 
 
 def test_before_the_first_pose_somebody_stands_at_rest() -> None:
-    pose = Performer().at(S)
+    pose = LiveRetargeter().pose_at(S)
     assert (pose.index, pose.tracking, pose.mode) == (-1, 0, "cold")
     np.testing.assert_allclose(pose.rotation, np.tile([0, 0, 0, 1.0], (21, 1)))
     assert pose.root[1] == pose.rest.offset[0, 1] > 0.8
@@ -44,37 +44,37 @@ def test_before_the_first_pose_somebody_stands_at_rest() -> None:
 
 def test_an_avatar_follows_the_person() -> None:
     somebody = person(1, seconds=4.0)
-    pose = played(Performer(), somebody, 0, 200)
-    wanted, _ = forward(somebody.rest, somebody.root[199], somebody.rotation[199])
+    pose = played(LiveRetargeter(), somebody, 0, 200)
+    wanted, _ = forward_kinematics(somebody.rest, somebody.root[199], somebody.rotation[199])
     off_m = np.linalg.norm(places(pose) - wanted, axis=-1)
     assert np.median(off_m) < 0.02
     assert (pose.index, pose.tracking, pose.age_ms) == (199, 1, AGE_MS)
 
 
 def test_a_pose_that_was_sent_is_not_new() -> None:
-    performer, somebody = Performer(), person(1, seconds=1.0)
-    news = [performer.has_new]
-    performer.take(pose3d(somebody, 0), at(0))
-    news.append(performer.has_new)
-    performer.at(at(0))
-    assert [*news, performer.has_new] == [False, True, False]
+    retargeter, somebody = LiveRetargeter(), person(1, seconds=1.0)
+    news = [retargeter.has_new]
+    retargeter.add(pose3d(somebody, 0), at(0))
+    news.append(retargeter.has_new)
+    retargeter.pose_at(at(0))
+    assert [*news, retargeter.has_new] == [False, True, False]
 
 
 def test_the_same_pose_is_sent_the_same_again() -> None:
-    performer, somebody = Performer(), person(1, seconds=2.0)
-    pose = played(performer, somebody, 0, 60)
-    again = performer.at(at(59) + 10 * MS)
+    retargeter, somebody = LiveRetargeter(), person(1, seconds=2.0)
+    pose = played(retargeter, somebody, 0, 60)
+    again = retargeter.pose_at(at(59) + 10 * MS)
     np.testing.assert_array_equal(again.rotation, pose.rotation)
     assert again.age_ms == pytest.approx(pose.age_ms + 10)
 
 
 def test_who_is_lost_is_held_and_then_goes_to_rest_without_a_jump() -> None:
-    performer, somebody = Performer(), person(1, seconds=3.0)
-    held = played(performer, somebody, 0, 60)
+    retargeter, somebody = LiveRetargeter(), person(1, seconds=3.0)
+    held = played(retargeter, somebody, 0, 60)
     poses = []
     for i in range(60, 60 + int((HOLD_S + TO_REST_S + 1.0) * HZ)):
-        performer.take(pose3d(somebody, 59, t_ns=at(i), tracking=0), at(i))
-        poses.append(performer.at(at(i)))
+        retargeter.add(pose3d(somebody, 59, t_ns=at(i), tracking=0), at(i))
+        poses.append(retargeter.pose_at(at(i)))
     assert all(pose.tracking == 0 for pose in poses)
     np.testing.assert_array_equal(poses[int((HOLD_S - 0.1) * HZ)].rotation, held.rotation)
     np.testing.assert_allclose(np.abs(poses[-1].rotation[:, 3]), 1.0)
@@ -86,29 +86,29 @@ def test_who_is_lost_is_held_and_then_goes_to_rest_without_a_jump() -> None:
 
 
 def test_who_comes_back_is_followed_again_without_a_jump() -> None:
-    performer, somebody = Performer(), person(1, seconds=6.0)
-    played(performer, somebody, 0, 30)
+    retargeter, somebody = LiveRetargeter(), person(1, seconds=6.0)
+    played(retargeter, somebody, 0, 30)
     gone = 30 + int((HOLD_S + TO_REST_S + 0.5) * HZ)
-    before = played(performer, somebody, 30, gone - 30, tracking=0)
+    before = played(retargeter, somebody, 30, gone - 30, tracking=0)
     steps = []
     for i in range(gone, gone + 40):
-        performer.take(pose3d(somebody, i), at(i))
-        pose = performer.at(at(i))
+        retargeter.add(pose3d(somebody, i), at(i))
+        pose = retargeter.pose_at(at(i))
         steps.append(angles_deg(pose.rotation, before.rotation).max())
         before = pose
     assert before.tracking == 1
     assert max(steps) < 25.0
-    wanted, _ = forward(somebody.rest, somebody.root[gone + 39], somebody.rotation[gone + 39])
+    wanted, _ = forward_kinematics(somebody.rest, somebody.root[gone + 39], somebody.rotation[gone + 39])
     assert np.median(np.linalg.norm(places(before) - wanted, axis=-1)) < 0.05
 
 
 def test_a_rig_that_falls_silent_has_lost_the_person() -> None:
-    performer, somebody = Performer(), person(1, seconds=1.0)
-    played(performer, somebody, 0, 30)
+    retargeter, somebody = LiveRetargeter(), person(1, seconds=1.0)
+    played(retargeter, somebody, 0, 30)
     now = at(29)
-    assert performer.at(now + round((POSE_STALE_S - 0.05) * S)).tracking == 1
-    assert performer.at(now + round((POSE_STALE_S + 0.05) * S)).tracking == 0
-    rest = [performer.at(now + i * 20 * MS) for i in range(200)][-1]
+    assert retargeter.pose_at(now + round((POSE_STALE_S - 0.05) * S)).tracking == 1
+    assert retargeter.pose_at(now + round((POSE_STALE_S + 0.05) * S)).tracking == 0
+    rest = [retargeter.pose_at(now + i * 20 * MS) for i in range(200)][-1]
     np.testing.assert_allclose(np.abs(rest.rotation[:, 3]), 1.0)
 
 
@@ -117,38 +117,38 @@ def test_looking_ahead_brings_the_avatar_nearer_to_now() -> None:
     late = round(0.05 * HZ)
     off: dict[object, list[float]] = {}
     for lead in (0.0, 50.0, "auto"):
-        performer = Performer(lead)
+        retargeter = LiveRetargeter(lead)
         for i in range(300):
-            performer.take(structs.replace(pose3d(somebody, i), age_ns=50 * MS), at(i))
-            pose = performer.at(at(i))
+            retargeter.add(structs.replace(pose3d(somebody, i), age_ns=50 * MS), at(i))
+            pose = retargeter.pose_at(at(i))
             if i > 120:
-                wanted, _ = forward(somebody.rest, somebody.root[i + late], somebody.rotation[i + late])
+                wanted, _ = forward_kinematics(somebody.rest, somebody.root[i + late], somebody.rotation[i + late])
                 off.setdefault(lead, []).append(float(np.linalg.norm(places(pose) - wanted, axis=-1).mean()))
     assert np.median(off[50.0]) < 0.6 * np.median(off[0.0])
     assert np.median(off["auto"]) < 0.6 * np.median(off[0.0])
 
 
 def test_auto_looks_as_far_ahead_as_the_picture_is_old_and_not_further_than_makes_sense() -> None:
-    performer, somebody = Performer("auto"), person(1, seconds=1.0)
-    played(performer, somebody, 0, 30)
-    assert performer.at(at(29) + 10 * MS).lead_ms == pytest.approx(AGE_MS + 10)
-    assert performer.at(at(29) + 400 * MS).lead_ms == MOST_MS
+    retargeter, somebody = LiveRetargeter("auto"), person(1, seconds=1.0)
+    played(retargeter, somebody, 0, 30)
+    assert retargeter.pose_at(at(29) + 10 * MS).lead_ms == pytest.approx(AGE_MS + 10)
+    assert retargeter.pose_at(at(29) + 400 * MS).lead_ms == MAX_LEAD_MS
 
 
 def test_another_person_begins_anew() -> None:
-    performer = Performer()
+    retargeter = LiveRetargeter()
     small, tall = person(1, seconds=1.0), person(2, seconds=1.0)
-    played(performer, small, 0, 40)
-    pose = played(performer, tall, 0, 3)
+    played(retargeter, small, 0, 40)
+    pose = played(retargeter, tall, 0, 3)
     assert pose.height_m == tall.height_m
     assert np.isfinite(pose.rotation).all()
 
 
 def test_a_replay_that_begins_anew_is_followed() -> None:
-    performer, somebody = Performer(), person(1, seconds=3.0)
-    played(performer, somebody, 60, 60)
+    retargeter, somebody = LiveRetargeter(), person(1, seconds=3.0)
+    played(retargeter, somebody, 60, 60)
     for i in range(30):
-        performer.take(pose3d(somebody, i), at(200 + i))
-        pose = performer.at(at(200 + i))
-    wanted, _ = forward(somebody.rest, somebody.root[29], somebody.rotation[29])
+        retargeter.add(pose3d(somebody, i), at(200 + i))
+        pose = retargeter.pose_at(at(200 + i))
+    wanted, _ = forward_kinematics(somebody.rest, somebody.root[29], somebody.rotation[29])
     assert np.median(np.linalg.norm(places(pose) - wanted, axis=-1)) < 0.06

@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 
-from pose_rig.humanoid.bones import BONES, INDEX, forward
-from pose_rig.humanoid.rest import PART, rest_pose
+from pose_rig.humanoid.bones import BONES, INDEX, forward_kinematics
+from pose_rig.humanoid.rest_pose import (
+    BODY_PROPORTIONS,
+    SAMPLE_INTERVAL_S,
+    UPDATE_TIMES_S,
+    RestPoseEstimator,
+    rest_pose,
+)
 from pose_rig.skeleton import JOINTS
+from tests.streaming.live import HZ, pose3d
 from tests.streaming.people import ALL, person
 
 SOMEBODY = person(1, seconds=3)
+THIGH = INDEX["LeftLowerLeg"]
 SURE = np.ones(SOMEBODY.xyz.shape[:2])
 LIMBS = ("UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot")
 
@@ -36,7 +44,7 @@ def test_a_few_bad_instants_and_guessed_joints_do_not_matter() -> None:
 def test_it_is_a_t_pose_on_the_floor_alike_on_both_sides() -> None:
     rest = rest_pose(ALL, SOMEBODY.xyz, SURE, SOMEBODY.height_m)
     none = np.tile([0.0, 0.0, 0.0, 1.0], (len(BONES), 1))
-    begin, _ = forward(rest, rest.offset[0], none)
+    begin, _ = forward_kinematics(rest, rest.offset[0], none)
     at = {bone: begin[i] for bone, i in INDEX.items()}
     assert at["LeftHand"][0] > at["LeftLowerArm"][0] > at["LeftUpperArm"][0] > at["LeftShoulder"][0] > 0
     assert np.ptp([at[f"Left{bone}"][1] for bone in ("Shoulder", "UpperArm", "LowerArm", "Hand")]) < 1e-9
@@ -59,14 +67,14 @@ def test_the_ankle_is_as_high_above_the_sole_as_seen() -> None:
 @pytest.mark.parametrize("nobody", [SOMEBODY.xyz[:0], np.full_like(SOMEBODY.xyz, np.nan), 0 * SOMEBODY.xyz])
 def test_of_nobody_it_is_that_of_an_average_person(nobody: np.ndarray) -> None:
     rest = rest_pose(ALL, nobody, np.ones(nobody.shape[:2]), 1.8)
-    assert -rest.offset[INDEX["RightFoot"], 1] == pytest.approx(1.8 * PART["shank"])
+    assert -rest.offset[INDEX["RightFoot"], 1] == pytest.approx(1.8 * BODY_PROPORTIONS["shank"])
     top = sum(rest.offset[INDEX[bone]] for bone in ("Hips", "Spine", "Chest", "Neck", "Head")) + rest.tip[INDEX["Head"]]
     assert top[1] == pytest.approx(1.8, abs=0.05)
 
 
 def test_seventeen_joints_suffice() -> None:
     rest = rest_pose(JOINTS, SOMEBODY.xyz[:, :17], SURE[:, :17], SOMEBODY.height_m)
-    assert rest.offset[INDEX["LeftToes"], 1] == pytest.approx(-PART["ankle"] * SOMEBODY.height_m)
+    assert rest.offset[INDEX["LeftToes"], 1] == pytest.approx(-BODY_PROPORTIONS["ankle"] * SOMEBODY.height_m)
     assert np.isfinite(rest.offset).all()
     assert np.isfinite(rest.tip).all()
 
@@ -79,3 +87,38 @@ def test_who_stoops_has_the_neck_forward_at_rest() -> None:
     xyz[:, ALL.index("head")] += 0.08 * ahead / np.linalg.norm(ahead, axis=-1, keepdims=True)
     head, before = (rest_pose(ALL, a, SURE, SOMEBODY.height_m).offset[INDEX["Head"]] for a in (xyz, SOMEBODY.xyz))
     assert np.arctan2(head[2], head[1]) > np.arctan2(before[2], before[1]) + 0.2
+
+
+def test_it_begins_with_an_average_person_of_that_stature() -> None:
+    tall, small = RestPoseEstimator(1.9).rest.offset, RestPoseEstimator(1.5).rest.offset
+    np.testing.assert_allclose(tall / 1.9, small / 1.5, atol=1e-12)
+    assert tall[0, 1] > 0.9
+
+
+def test_bones_become_those_of_the_person_within_seconds() -> None:
+    somebody = person(1, seconds=6.0)
+    estimator = RestPoseEstimator(somebody.height_m)
+    for i in range(len(somebody.t_ns)):
+        estimator.update(ALL, pose3d(somebody, i))
+    np.testing.assert_allclose(estimator.rest.offset[THIGH], somebody.rest.offset[THIGH], atol=2e-3)
+
+
+def test_it_says_when_they_are_other_ones_and_looks_only_so_often() -> None:
+    somebody = person(1, seconds=60.0, rate_hz=1 / SAMPLE_INTERVAL_S)
+    estimator, before, times = RestPoseEstimator(somebody.height_m), [], 0
+    for i in range(len(somebody.t_ns)):
+        before.append(estimator.rest)
+        changed = estimator.update(ALL, pose3d(somebody, i))
+        assert changed == (estimator.rest is not before[-1])
+        times += changed
+    assert times == len(UPDATE_TIMES_S)
+
+
+def test_lengths_before_the_rig_was_solved_are_forgotten() -> None:
+    small, tall = person(1, seconds=3.0), person(2, seconds=6.0)
+    estimator = RestPoseEstimator(tall.height_m)
+    for i in range(len(small.t_ns)):
+        estimator.update(ALL, pose3d(small, i, mode="settled"))
+    for i in range(len(tall.t_ns)):
+        estimator.update(ALL, pose3d(tall, i, t_ns=int((3 + i / HZ) * 1e9)))
+    np.testing.assert_allclose(estimator.rest.offset[THIGH], tall.rest.offset[THIGH], atol=2e-3)

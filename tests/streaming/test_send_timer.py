@@ -3,20 +3,20 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from pose_rig.streaming.pace import INTO_STEP, Pace
+from pose_rig.streaming.send_timer import CATCH_UP_FRACTION, SendTimer
 
 MS = 1_000_000
 
 
 def ticks(rate_hz: float, poses_ms: Iterable[float], until_ms: int) -> list[tuple[int, bool]]:
     """Returns when (ms) it sent, and whether something new, on a clock of whole milliseconds."""
-    pace, sent, new, coming = Pace(rate_hz), [], False, sorted(poses_ms)
+    timer, sent, new, coming = SendTimer(rate_hz), [], False, sorted(poses_ms)
     for now in range(until_ms):
         while coming and coming[0] <= now:
             coming.pop(0)
             new = True
-        if pace.ready(now * MS, new=new):
-            pace.sent(now * MS, new=new)
+        if timer.ready(now * MS, new=new):
+            timer.sent(now * MS, new=new)
             sent.append((now, new))
             new = False
     return sent
@@ -45,7 +45,7 @@ def test_it_falls_into_step_with_poses_that_come_at_its_rate(late_ms: float) -> 
 @pytest.mark.parametrize("rate_hz", [10.0, 60.0])
 def test_on_average_it_is_never_faster_than_asked(rate_hz: float) -> None:
     sent = ticks(rate_hz, np.arange(0, 5000, 4), 5000)
-    assert len(sent) <= 5 * rate_hz * (1 + INTO_STEP) + 2
+    assert len(sent) <= 5 * rate_hz * (1 + CATCH_UP_FRACTION) + 2
     assert len(sent) >= 5 * rate_hz - 2
     assert all(new for _, new in sent)
 
@@ -64,18 +64,18 @@ def test_slow_cameras_do_not_slow_the_avatar_down() -> None:
 
 
 def test_after_a_pause_of_the_whole_machine_it_does_not_hurry() -> None:
-    pace = Pace(50.0)
-    pace.sent(0, new=True)
+    timer = SendTimer(50.0)
+    timer.sent(0, new=True)
     now = 10_000 * MS
-    assert pace.ready(now, new=True)
-    pace.sent(now, new=True)
-    assert not pace.ready(now + 5 * MS, new=True)
+    assert timer.ready(now, new=True)
+    timer.sent(now, new=True)
+    assert not timer.ready(now + 5 * MS, new=True)
 
 
 def test_waiting_is_until_it_is_ready() -> None:
-    pace = Pace(50.0)
-    pace.sent(1_000 * MS, new=True)
+    timer = SendTimer(50.0)
+    timer.sent(1_000 * MS, new=True)
     for new in (True, False):
-        wait_ms = round(pace.wait_s(1_000 * MS, new=new) * 1e3)
-        assert not pace.ready((1_000 + wait_ms - 1) * MS, new=new)
-        assert pace.ready((1_000 + wait_ms) * MS, new=new)
+        wait_ms = round(timer.wait_s(1_000 * MS, new=new) * 1e3)
+        assert not timer.ready((1_000 + wait_ms - 1) * MS, new=new)
+        assert timer.ready((1_000 + wait_ms) * MS, new=new)

@@ -1,4 +1,4 @@
-"""Contact of one point of a foot, from where it was seen."""
+"""FootContact of one point of a foot, from where it was seen."""
 
 import math
 
@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.contact import FAST_M_S, LEVEL_MOST_M, STILL_HIGH_S, Contact
+from pose_rig.humanoid.foot_contact import MAX_LEVEL_OFFSET_M, MIN_SLOW_RAISED_S, RELEASE_SPEED_M_S, FootContact
 
 DT_S = 1 / 60
 HEIGHT_M = 0.08
 G = 9.81
 
 
-def seen(contact: Contact, path: Floats, other_above_m: float = 0.0) -> list[bool]:
+def seen(contact: FootContact, path: Floats, other_clearance_m: float = 0.0) -> list[bool]:
     """Returns (T) whether a point stands that takes a path (T,3) m."""
     standing = []
     for x, y, z in path.tolist():
-        contact.step(DT_S, (x, y, z), other_above_m)
-        standing.append(contact.standing)
+        contact.step(DT_S, (x, y, z), other_clearance_m)
+        standing.append(contact.active)
     return standing
 
 
@@ -32,7 +32,7 @@ def moved(start: Floats, velocity: list[float], seconds: float) -> Floats:
 
 
 def test_what_is_still_and_low_stands_within_a_fifth_of_a_second() -> None:
-    standing = seen(Contact(HEIGHT_M), still(0.5))
+    standing = seen(FootContact(HEIGHT_M), still(0.5))
     assert not standing[0]
     assert standing.index(True) * DT_S < 0.2
     assert all(standing[standing.index(True) :])
@@ -44,13 +44,13 @@ def test_noise_of_ten_millimetres_hardly_ever_lets_go_of_a_foot_that_stands() ->
     noise = rng.normal(0, 0.010, (1200, 3))
     for i in range(1, len(noise)):
         noise[i] = kept * noise[i - 1] + math.sqrt(1 - kept**2) * noise[i]
-    standing = seen(Contact(HEIGHT_M), still(20.0) + noise)
+    standing = seen(FootContact(HEIGHT_M), still(20.0) + noise)
     assert np.mean(standing[60:]) > 0.97
 
 
 @pytest.mark.parametrize("velocity", [[0.0, 0.0, 1.0], [0.0, 2.0, 0.0]])
 def test_what_moves_like_a_swing_is_let_go_of_within_a_tenth_of_a_second(velocity: list[float]) -> None:
-    contact = Contact(HEIGHT_M)
+    contact = FootContact(HEIGHT_M)
     path = np.concatenate([still(0.5), moved(still(0.1)[-1], velocity, 0.3)])
     standing = seen(contact, path)
     assert standing[29]
@@ -58,20 +58,20 @@ def test_what_moves_like_a_swing_is_let_go_of_within_a_tenth_of_a_second(velocit
 
 
 def test_a_foot_that_takes_off_is_let_go_of_within_two_instants() -> None:
-    standing = seen(Contact(HEIGHT_M), np.concatenate([still(0.5), moved(still(0.1)[-1], [0.0, 2.5, 0.0], 0.1)]))
+    standing = seen(FootContact(HEIGHT_M), np.concatenate([still(0.5), moved(still(0.1)[-1], [0.0, 2.5, 0.0], 0.1)]))
     assert standing[29]
     assert not any(standing[31:])
 
 
 def test_a_foot_swung_low_over_the_floor_never_stands() -> None:
     path = moved(np.array([0.0, HEIGHT_M + 0.013, 0.0]), [0.0, 0.0, 1.0], 1.0)
-    assert not any(seen(Contact(HEIGHT_M), path))
+    assert not any(seen(FootContact(HEIGHT_M), path))
 
 
 def test_between_slow_and_fast_a_contact_stays_what_it_is() -> None:
-    between = [0.0, 0.0, 0.9 * FAST_M_S]
-    assert not any(seen(Contact(HEIGHT_M), moved(still(0.1)[-1], between, 1.0)))
-    assert all(seen(Contact(HEIGHT_M), np.concatenate([still(0.5), moved(still(0.1)[-1], between, 0.5)]))[15:])
+    between = [0.0, 0.0, 0.9 * RELEASE_SPEED_M_S]
+    assert not any(seen(FootContact(HEIGHT_M), moved(still(0.1)[-1], between, 1.0)))
+    assert all(seen(FootContact(HEIGHT_M), np.concatenate([still(0.5), moved(still(0.1)[-1], between, 0.5)]))[15:])
 
 
 @pytest.mark.parametrize("flight_s", [0.3, 0.5, 0.8])
@@ -79,7 +79,7 @@ def test_nothing_stands_at_the_top_of_a_jump(flight_s: float) -> None:
     t = np.arange(round(flight_s / DT_S) + 1) * DT_S
     height = 0.5 * G * t * (flight_s - t)
     jump = np.stack([0 * t, HEIGHT_M + height, 0 * t], -1)
-    contact = Contact(HEIGHT_M)
+    contact = FootContact(HEIGHT_M)
     standing = seen(contact, np.concatenate([still(0.5), jump, still(0.5)]), math.inf)
     assert standing[29]
     assert not any(standing[32 : 30 + len(t)])
@@ -88,38 +88,38 @@ def test_nothing_stands_at_the_top_of_a_jump(flight_s: float) -> None:
 
 
 def test_on_something_high_a_foot_stands_after_a_while_and_is_told_to_be_high() -> None:
-    contact = Contact(HEIGHT_M)
+    contact = FootContact(HEIGHT_M)
     standing = seen(contact, still(1.0, HEIGHT_M + 0.3), 0.3)
-    assert standing.index(True) * DT_S > STILL_HIGH_S
-    assert contact.standing
-    assert contact.high
+    assert standing.index(True) * DT_S > MIN_SLOW_RAISED_S
+    assert contact.active
+    assert contact.raised
     assert not any(seen(contact, moved(still(0.1, HEIGHT_M + 0.3)[-1], [0.0, 2.5, 0.0], 0.2))[2:])
 
 
 def test_a_foot_lifted_above_the_other_one_does_not_stand() -> None:
-    assert not any(seen(Contact(HEIGHT_M), still(2.0, HEIGHT_M + 0.15), other_above_m=0.0))
+    assert not any(seen(FootContact(HEIGHT_M), still(2.0, HEIGHT_M + 0.15), other_clearance_m=0.0))
 
 
 def test_a_floor_some_centimetres_off_is_learned() -> None:
-    contact = Contact(HEIGHT_M)
+    contact = FootContact(HEIGHT_M)
     seen(contact, still(5.0, HEIGHT_M + 0.04))
-    assert contact.standing
-    assert not contact.high
-    assert abs(contact.above_m) < 0.005
+    assert contact.active
+    assert not contact.raised
+    assert abs(contact.clearance_m) < 0.005
 
 
 def test_a_step_is_not_learned_for_the_floor() -> None:
-    contact = Contact(HEIGHT_M)
-    seen(contact, still(10.0, HEIGHT_M + LEVEL_MOST_M + 0.04), math.inf)
-    assert contact.high
-    assert contact.above_m == pytest.approx(LEVEL_MOST_M + 0.04)
+    contact = FootContact(HEIGHT_M)
+    seen(contact, still(10.0, HEIGHT_M + MAX_LEVEL_OFFSET_M + 0.04), math.inf)
+    assert contact.raised
+    assert contact.clearance_m == pytest.approx(MAX_LEVEL_OFFSET_M + 0.04)
 
 
 def test_what_is_forgotten_does_not_stand_and_has_to_be_still_again_but_knows_its_floor() -> None:
-    contact = Contact(HEIGHT_M)
+    contact = FootContact(HEIGHT_M)
     seen(contact, still(5.0, HEIGHT_M + 0.04))
-    contact.forget()
-    assert not contact.standing
-    assert contact.above_m == math.inf
+    contact.reset()
+    assert not contact.active
+    assert contact.clearance_m == math.inf
     assert not any(seen(contact, still(0.1, HEIGHT_M + 0.04)))
-    assert abs(contact.above_m) < 0.005
+    assert abs(contact.clearance_m) < 0.005

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.engines.feet import RATE_HZ, Take
-from benchmarks.engines.lead import off_and_shake_mm, shown
+from benchmarks.engines.prediction import off_and_shake_mm, shown
 from pose_rig.skeleton import JOINTS
 
 

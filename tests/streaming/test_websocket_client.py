@@ -1,0 +1,65 @@
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from pose_rig.streaming.axes import RIG, UNITY
+from pose_rig.streaming.websocket_client import Client, ClientOptions
+
+S = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("/", ClientOptions()),
+        ("/?axes=unity", ClientOptions(UNITY)),
+        ("/?refined=1", ClientOptions(RIG, True)),
+        ("/?refined=false&rate=30", ClientOptions(RIG, False, 30.0)),
+        ("/anything?axes=rig&axes=unity", ClientOptions(UNITY)),
+    ],
+)
+def test_an_address_says_what_is_wanted(path: str, options: ClientOptions) -> None:
+    assert ClientOptions.from_path(path) == options
+
+
+def test_what_is_not_asked_for_stays_as_it_was() -> None:
+    options = ClientOptions(UNITY, True, 10.0)
+    assert options.updated({}) == options
+    assert options.updated({"rate": 5}) == ClientOptions(UNITY, True, 5.0)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"axes": 3}, {"axes": None}, {"rate": "3"}, {"rate": 0}, {"refined": None}, {"": 1}]
+)
+def test_what_cannot_be_had_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        ClientOptions().updated(changes)
+
+
+def test_only_the_newest_frame_waits_and_the_schema_comes_when_it_is_new() -> None:
+    async def scene() -> list[list[bytes]]:
+        client, got = Client(ClientOptions()), []
+        for said, seen in ((b"s", b"1"), (b"s", b"2")):
+            client.put(said, seen, S)
+        got.append(await client.get())
+        client.put(b"s", b"3", S)
+        got.append(await client.get())
+        client.put(b"t", b"4", S)
+        got.append(await client.get())
+        return got
+
+    assert asyncio.run(scene()) == [[b"s", b"2"], [b"3"], [b"t", b"4"]]
+
+
+def test_a_client_that_wants_few_frames_is_offered_few() -> None:
+    async def scene() -> int:
+        client, taken = Client(ClientOptions(rate_hz=10.0)), 0
+        for i in range(60):
+            client.put(b"s", b"%d" % i, S + i * S // 60)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(client.get(), 0.002)
+                taken += 1
+        return taken
+
+    assert 10 <= asyncio.run(scene()) <= 11
