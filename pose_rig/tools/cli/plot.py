@@ -45,15 +45,15 @@ def plot(
 def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:
     """Writes a report, and returns what is to be said of the session."""
     from pose_rig.session.reader import Session
-    from pose_rig.tools.report.data import of_poses_file, of_session
-    from pose_rig.tools.report.page import JOINTS, check_ending, write_report  # brings matplotlib
+    from pose_rig.tools.report.data import poses_file_data, session_data
+    from pose_rig.tools.report.page import JOINTS, check_suffix, write_report  # brings matplotlib
 
-    check_ending(path)
+    check_suffix(path)
     warnings: list[str] = []
     if file.suffix.lower() == ".npz":
-        data = of_poses_file(file)
+        data = poses_file_data(file)
     else:
         with Session(file) as session:
-            data, warnings = of_session(session), session.warnings
+            data, warnings = session_data(session), session.warnings
     write_report(data, path, joints or JOINTS)
     return warnings

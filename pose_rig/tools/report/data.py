@@ -1,11 +1,10 @@
-"""What a report of a session rests on, in seconds from its start.
+"""The data of a report, in seconds from the start of the session.
 
 Axes: T poses, F frames of one camera, S states of the rig.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,13 @@ from pose_rig.wire.records import Gap
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
-    """Frames of a camera that are missing.
+class FrameGap:
+    """Missing frames of a camera.
 
     Attributes:
-        from_s: The last frame before.
-        to_s: The first one after.
-        missing: How many.
+        from_s: Time of the last frame before.
+        to_s: Time of the first frame after.
+        missing: Number of missing frames.
     """
 
     from_s: float
@@ -40,66 +39,70 @@ class CameraTrack:
 
     Attributes:
         name: Its name.
-        frames_s: (F,) when it gave a frame.
-        holes: Where frames are missing.
-        states_s: (S,) when the rig spoke of it.
-        agreement: (S,) 0–1, how far it agreed with the others.
-        place_m: (3,) where it stood at the end, m, ``rig``; None if that was not solved.
-        looks: (3,) the way it looked then.
+        frames_s: (F,) time of its frames.
+        gaps: Where frames are missing.
+        states_s: (S,) time of the states.
+        agreement: (S,) 0–1 with the other cameras.
+        position_m: (3,) last position, m, ``rig``; None if it was never solved.
+        optical_axis: (3,) viewing direction then.
     """
 
     name: str
     frames_s: Floats
-    holes: tuple[Hole, ...]
+    gaps: tuple[FrameGap, ...]
     states_s: Floats
     agreement: Floats
-    place_m: Floats | None = None
-    looks: Floats | None = None
+    position_m: Floats | None = None
+    optical_axis: Floats | None = None
 
     @property
     def missing(self) -> int:
-        """How many frames are missing in all."""
-        return sum(hole.missing for hole in self.holes)
+        """Number of missing frames."""
+        return sum(gap.missing for gap in self.gaps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportData:
-    """A session, or a poses file, as far as a report speaks of it.
+    """The content of a session or a poses file.
 
     Attributes:
         name: Name of the file.
         origin: ``live``, ``files``, ``import``, or ``poses`` for a poses file.
-        began_unix_s: When it was recorded; None if nobody knows.
-        duration_s: How long it is.
-        poses: What was fused; None if nothing was.
-        poses_s: (T,) when.
-        cameras: One by one.
-        markers: What the user marked: when, and how they called it.
+        start_unix_s: Start of the recording; None if unknown.
+        duration_s: Its length.
+        poses: The fused poses; None if there are none.
+        poses_s: (T,) their times.
+        cameras: The cameras.
+        markers: Time and text of the markers that the user set.
     """
 
     name: str
     origin: str
-    began_unix_s: float | None
+    start_unix_s: float | None
     duration_s: float
     poses: Poses | None
     poses_s: Floats
     cameras: tuple[CameraTrack, ...] = ()
     markers: tuple[tuple[float, str], ...] = ()
 
+    @property
+    def tracked_poses(self) -> Poses | None:
+        """The poses; None if a person is tracked in none of them."""
+        return self.poses if self.poses is not None and self.poses.tracked.any() else None
 
-def of_poses_file(path: Path) -> ReportData:
-    """Returns what a poses file (.npz) tells.
+
+def poses_file_data(path: Path) -> ReportData:
+    """Returns the data of a poses file (.npz).
 
     Raises:
-        SourceError: It is none.
+        SourceError: The file cannot be read.
     """
     poses = read_poses(path)
-    poses_s = poses.t_s
-    return ReportData(path.name, "poses", None, float(poses_s[-1]) if len(poses) else 0.0, poses, poses_s)
+    return ReportData(path.name, "poses", None, float(poses.t_s[-1]) if len(poses) else 0.0, poses, poses.t_s)
 
 
-def of_session(session: Session) -> ReportData:
-    """Returns what a session tells."""
+def session_data(session: Session) -> ReportData:
+    """Returns the data of a session."""
     start_ns = session.start_unix_ns - session.info.unix_from_rig_ns
     poses = session.poses() if session.topics.get(Pose3D.TOPIC) else None
     states = session.rig_states()
@@ -107,7 +110,7 @@ def of_session(session: Session) -> ReportData:
     return ReportData(
         name=session.path.name,
         origin=session.info.origin,
-        began_unix_s=session.info.started_unix_ns * 1e-9,
+        start_unix_s=session.info.started_unix_ns * 1e-9,
         duration_s=session.duration_s,
         poses=poses,
         poses_s=_seconds([] if poses is None else poses.t_ns, start_ns),
@@ -117,34 +120,26 @@ def of_session(session: Session) -> ReportData:
 
 
 def _camera(session: Session, name: str, states: Sequence[RigState], gaps: Sequence[Gap], start_ns: int) -> CameraTrack:
-    seen = session.topics.get(Keypoints2D.TOPIC + name)
+    has_frames = session.topics.get(Keypoints2D.TOPIC + name)
     known = [(state.t_ns, camera) for state in states for camera in state.cameras if camera.name == name]
-    place = looks = None
+    position = axis = None
     if known and (last := known[-1][1]).rotation and last.translation_m:
         camera_from_rig = np.reshape(last.rotation, (3, 3))
-        place, looks = -camera_from_rig.T @ np.array(last.translation_m), camera_from_rig[2]
+        position, axis = -camera_from_rig.T @ np.array(last.translation_m), camera_from_rig[2]
     return CameraTrack(
         name,
-        _seconds(session.keypoints(name).t_ns if seen else [], start_ns),
+        _seconds(session.keypoints(name).t_ns if has_frames else [], start_ns),
         tuple(
-            Hole((gap.from_ns - start_ns) * 1e-9, (gap.t_ns - start_ns) * 1e-9, gap.missing)
+            FrameGap((gap.from_ns - start_ns) * 1e-9, (gap.t_ns - start_ns) * 1e-9, gap.missing)
             for gap in gaps
             if gap.source == name and gap.what == "frames"
         ),
         _seconds([t_ns for t_ns, _ in known], start_ns),
         np.array([camera.health for _, camera in known]),
-        place,
-        looks,
+        position,
+        axis,
     )
 
 
 def _seconds(t_ns: "Sequence[int] | NDArray[np.int64]", start_ns: int) -> Floats:
     return np.asarray((np.array(t_ns, np.int64) - start_ns) * 1e-9, np.float64)
-
-
-def spans(values: NDArray[np.str_]) -> list[tuple[int, int, str]]:
-    """Returns the runs of equal values: the first, the one past the last, and the value."""
-    if not len(values):
-        return []
-    cuts = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
-    return [(a, b, str(values[a])) for a, b in pairwise(cuts)]

@@ -1,4 +1,4 @@
-"""A session on one page: a table of figures and the pictures below it, as one HTML file or one tall PNG."""
+"""A report on one page: statistics, and the plots below them, as an HTML file or a PNG."""
 
 import base64
 import html
@@ -17,15 +17,15 @@ from pose_rig.atomic_file import output_file
 from pose_rig.errors import UsageError
 from pose_rig.joint_name import joint_name
 from pose_rig.tools.report.data import ReportData
-from pose_rig.tools.report.motion_plots import angles, limb_lengths, path_from_above, trajectories
+from pose_rig.tools.report.motion_plots import angle_plot, limb_length_plot, top_view, trajectory_plot
 from pose_rig.tools.report.plot_style import DPI, GREY, INK, LEFT_IN, WIDTH_IN
-from pose_rig.tools.report.rig_plots import fit, frames, happenings, latency
-from pose_rig.tools.report.statistics import CAMERA_HEADS, camera_facts, facts
+from pose_rig.tools.report.rig_plots import camera_plot, latency_plot, reprojection_error_plot, timeline
+from pose_rig.tools.report.statistics import CAMERA_HEADS, camera_statistics, session_statistics
 
-ENDINGS = (".html", ".png")
+SUFFIXES = (".html", ".png")
 JOINTS = ("head", "pelvis", "l_wrist", "r_wrist", "l_ankle", "r_ankle")
 TITLE_IN, ROW_IN, FOOT_IN = 0.75, 0.24, 0.15
-FACTS_IN, CAMERAS_IN = 1.2, (5.7, 7.7, 8.65, 9.65, 10.65)  # where the columns of the head begin, or end
+VALUES_IN, CAMERAS_IN = 1.2, (5.7, 7.7, 8.65, 9.65, 10.65)  # left or right edges of the columns
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #20242b; max-width: 1100px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.4em; } img { width: 100%; display: block; margin: 1.2em 0; }
@@ -35,71 +35,68 @@ th { color: #7b838f; font-weight: normal; } td + td + td, .cameras td + td, .cam
 """
 
 
-def check_ending(path: Path) -> None:
-    """Refuses a report of a kind that we do not write.
+def check_suffix(path: Path) -> None:
+    """Checks the format of a report.
 
     Raises:
-        UsageError: It is neither HTML nor PNG.
+        UsageError: The suffix is neither .html nor .png.
     """
-    if path.suffix.lower() not in ENDINGS:
-        raise UsageError(
-            f"A report is {' or '.join(ENDINGS)}, and {path} is neither.", f"Try --out {path.with_suffix('.html')}."
-        )
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"A report is {' or '.join(SUFFIXES)}; got {path}.", f"Try --out {path.with_suffix('.html')}.")
 
 
 def write_report(data: ReportData, path: Path, joints: Sequence[str] = JOINTS) -> None:
     """Writes a report.
 
     Args:
-        data: What it is about.
-        path: An HTML file, with all pictures in it, or a PNG; replaced when finished.
-        joints: Those whose ways are drawn.
+        data: Its data.
+        path: An HTML file that contains its plots, or a PNG; replaced when finished.
+        joints: The joints whose trajectories are plotted.
 
     Raises:
-        UsageError: The ending is another one, or there is no such joint.
+        UsageError: The suffix or a joint is unknown.
         PoseRigError: The file cannot be written.
     """
-    check_ending(path)
+    check_suffix(path)
     if data.poses is not None:
         joints = [joint_name(joint, data.poses.joints) for joint in joints]
-    with output_file(path) as beside:
+    with output_file(path) as partial:
         if path.suffix.lower() == ".png":
-            imsave(beside, np.vstack([_pixels(figure) for figure in (_head(data), *_pictures(data, joints))]))
+            imsave(partial, np.vstack([_pixels(figure) for figure in (_head(data), *_plots(data, joints))]))
         else:
-            beside.write_text(_page(data, _pictures(data, joints)), "utf-8")
+            partial.write_text(_html(data, _plots(data, joints)), "utf-8")
 
 
-def _pictures(data: ReportData, joints: Sequence[str]) -> Iterator[Figure]:
-    """Yields the pictures for which there is something to show."""
-    poses = data.poses if data.poses is not None and data.poses.tracked.any() else None
+def _plots(data: ReportData, joints: Sequence[str]) -> Iterator[Figure]:
+    """Yields the plots for which there are data."""
+    poses = data.tracked_poses
     if data.cameras or poses:
-        yield happenings(data)
+        yield timeline(data)
     if data.cameras:
-        yield frames(data)
+        yield camera_plot(data)
     if poses is None:
         return
-    for picture in (latency(data, poses), fit(data, poses)):
-        if picture is not None:
-            yield picture
-    yield trajectories(data, poses, joints)
-    yield angles(data, poses)
-    yield limb_lengths(data, poses)
-    yield path_from_above(data, poses)
+    for figure in (latency_plot(data, poses), reprojection_error_plot(data, poses)):
+        if figure is not None:
+            yield figure
+    yield trajectory_plot(data, poses, joints)
+    yield angle_plot(data, poses)
+    yield limb_length_plot(data, poses)
+    yield top_view(data, poses)
 
 
-def _page(data: ReportData, pictures: Iterator[Figure]) -> str:
-    """Returns the HTML."""
+def _html(data: ReportData, figures: Iterator[Figure]) -> str:
     title = html.escape(data.name)
-    told = "".join(_row(("th", what), ("td", figure)) for what, figure in facts(data))
-    cameras = "".join(_row(*(("td", cell) for cell in camera_facts(camera))) for camera in data.cameras)
+    statistics = "".join(_row(("th", label), ("td", value)) for label, value in session_statistics(data))
+    cameras = "".join(_row(*(("td", cell) for cell in camera_statistics(camera))) for camera in data.cameras)
     if cameras:
         cameras = _row(*(("th", head) for head in CAMERA_HEADS)) + cameras
-    images = [f'<img src="data:image/png;base64,{_base64(picture)}" alt="">' for picture in pictures]
+    images = [f'<img src="data:image/png;base64,{_base64(figure)}" alt="">' for figure in figures]
     return "\n".join(
         [
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
             f"<title>{title}</title><style>{STYLE}</style></head>\n<body><h1>{title}</h1>",
-            f'<div class="tables"><table>{told}</table>\n<table class="cameras">{cameras}</table></div>',
+            f'<div class="tables"><table>{statistics}</table>\n<table class="cameras">{cameras}</table></div>',
             *images,
             "</body></html>\n",
         ]
@@ -111,20 +108,20 @@ def _row(*cells: tuple[str, str]) -> str:
 
 
 def _head(data: ReportData) -> Figure:
-    """Returns the title and the table of figures as a picture."""
-    told = facts(data)
-    rows = [CAMERA_HEADS, *map(camera_facts, data.cameras)] if data.cameras else []
-    tall_in = TITLE_IN + ROW_IN * max(len(told), len(rows)) + FOOT_IN
-    figure = Figure(figsize=(WIDTH_IN, tall_in), dpi=DPI, facecolor="white")
+    """Returns the title and the statistics as a figure."""
+    statistics = session_statistics(data)
+    rows = [CAMERA_HEADS, *map(camera_statistics, data.cameras)] if data.cameras else []
+    height_in = TITLE_IN + ROW_IN * max(len(statistics), len(rows)) + FOOT_IN
+    figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
 
     def write(x_in: float, row: float, text: str, colour: str = INK, **more: Any) -> None:
-        y = 1 - (TITLE_IN + ROW_IN * (row + 0.5)) / tall_in
+        y = 1 - (TITLE_IN + ROW_IN * (row + 0.5)) / height_in
         figure.text(x_in / WIDTH_IN, y, text, color=colour, va="center", **({"fontsize": 9.5} | more))
 
     write(LEFT_IN, -1.6, data.name, fontsize=17, fontweight="bold")
-    for row, (what, number) in enumerate(told):
-        write(LEFT_IN, row, what, GREY)
-        write(LEFT_IN + FACTS_IN, row, number)
+    for row, (label, value) in enumerate(statistics):
+        write(LEFT_IN, row, label, GREY)
+        write(LEFT_IN + VALUES_IN, row, value)
     for row, cells in enumerate(rows):
         for x_in, cell in zip(CAMERAS_IN, cells, strict=True):
             write(x_in, row, cell, GREY if row == 0 else INK, ha="left" if x_in == CAMERAS_IN[0] else "right")

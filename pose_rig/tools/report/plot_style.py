@@ -1,4 +1,4 @@
-"""How the pictures of a report look: one width, quiet axes, the same colours for sides, modes and cameras."""
+"""The common style of the plots of a report: width, axes, colours of sides, modes and cameras."""
 
 from collections.abc import Sequence
 
@@ -19,18 +19,18 @@ RIGHT, LEFT, MIDDLE = "#d9483b", "#2f7de1", "#5b6470"
 MODES = {"cold": "#b8c4d6", "settled": "#f2c14e", "solved": "#4fae72"}
 INK, GREY, GRID, ALARM = "#20242b", "#7b838f", "#e6e9ee", "#c8322b"
 MINUTES_FROM_S = 180.0
-LONGEST_LINE = 20_000  # points; further ones fall on the same pixels
+MAX_LINE_POINTS = 20_000  # more would fall on the same pixels
 LEGEND_COLUMNS = 8
-BREAK_S = 0.5  # a line does not cross a longer pause
+MAX_LINE_GAP_S = 0.5  # lines are interrupted in longer gaps
 
 
 def page(title: str, note: str, heights_in: Sequence[float], columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """Returns an empty picture with rows of axes, left to right and top to bottom.
+    """Returns a figure and its empty axes, left to right and top to bottom.
 
     Args:
-        title: What it shows.
+        title: Title of the figure.
         note: How to read it, in one line.
-        heights_in: Of every row.
+        heights_in: Height of every row.
         columns: Axes per row.
     """
     tall_in = TITLE_IN + sum(heights_in) + BETWEEN_IN * (len(heights_in) - 1) + BELOW_IN
@@ -46,12 +46,12 @@ def page(title: str, note: str, heights_in: Sequence[float], columns: int = 1) -
         for column in range(columns):
             left_in = LEFT_IN + column * (wide_in + gap_in)
             box = (left_in / WIDTH_IN, top_in / tall_in, wide_in / WIDTH_IN, height_in / tall_in)
-            out.append(_quiet(figure.add_axes(box)))
+            out.append(_styled(figure.add_axes(box)))
         top_in -= BETWEEN_IN
     return figure, out
 
 
-def _quiet(axes: Axes) -> Axes:
+def _styled(axes: Axes) -> Axes:
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(colors=GREY, length=0, labelsize=8)
@@ -61,7 +61,7 @@ def _quiet(axes: Axes) -> Axes:
 
 
 def time_axis(axes: Sequence[Axes], duration_s: float) -> None:
-    """Gives all the same time along x, and its numbers to the last one."""
+    """Sets the same time axis for all axes; only the last ones show its numbers."""
     minutes = duration_s > MINUTES_FROM_S
     for each in axes:
         each.set_xlim(0.0, max(duration_s, 1e-3))
@@ -71,13 +71,13 @@ def time_axis(axes: Sequence[Axes], duration_s: float) -> None:
     axes[-1].set_xlabel("min:s" if minutes else "s", color=GREY, fontsize=9)
 
 
-def label(axes: Axes, text: str) -> None:
-    """Says what is along y."""
+def label_y(axes: Axes, text: str) -> None:
+    """Labels the y axis."""
     axes.set_ylabel(text, color=GREY, fontsize=9)
 
 
 def legend(axes: Axes, inside: bool = False) -> None:
-    """Names the lines: right of the picture's title, or in the upper right corner of the axes."""
+    """Adds a legend to the right of the title of the figure, or in the upper right corner of the axes."""
     figure = axes.get_figure(root=True)
     if figure is None or not axes.get_legend_handles_labels()[0]:
         return
@@ -91,16 +91,18 @@ def legend(axes: Axes, inside: bool = False) -> None:
 
 
 def line(axes: Axes, x: Floats, y: Floats, colour: str | tuple[float, ...], name: str = "", width: float = 1.1) -> None:
-    """Draws a line that is broken where it pauses, thinned to what a page can show."""
-    step = max(1, len(x) // LONGEST_LINE)
+    """Draws a line, interrupted in gaps and reduced to the resolution of a page."""
+    step = max(1, len(x) // MAX_LINE_POINTS)
     x, y = x[::step], np.array(y[::step], float)
-    pauses = np.flatnonzero(np.diff(x) > max(BREAK_S, 3 * step * float(np.median(np.diff(x)))) if len(x) > 2 else [])
-    x, y = np.insert(x, pauses + 1, x[pauses]), np.insert(y, pauses + 1, np.nan)
+    gaps = np.flatnonzero(
+        np.diff(x) > max(MAX_LINE_GAP_S, 3 * step * float(np.median(np.diff(x)))) if len(x) > 2 else []
+    )
+    x, y = np.insert(x, gaps + 1, x[gaps]), np.insert(y, gaps + 1, np.nan)
     axes.plot(x, y, color=colour, linewidth=width, label=name or "_", solid_joinstyle="round")
 
 
-def say(axes: Axes, text: str) -> None:
-    """Writes across empty axes why they are empty."""
+def empty_note(axes: Axes, text: str) -> None:
+    """Writes into empty axes why they are empty."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY, fontsize=10)
     axes.set_yticks([])
 

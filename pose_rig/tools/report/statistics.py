@@ -1,4 +1,4 @@
-"""The figures of a report: what is worth a number, in words for people."""
+"""The statistics at the head of a report."""
 
 import time
 from collections.abc import Iterator
@@ -9,64 +9,62 @@ from pose_rig.session.formats.joint_angles import LIMBS, SIDES, limb_m, variatio
 from pose_rig.session.formats.poses import Poses
 from pose_rig.tools.report.data import CameraTrack, ReportData
 
-Fact = tuple[str, str]
 ORIGINS = {
     "live": "live cameras",
     "files": "files, every frame",
-    "import": "2D keypoints from elsewhere",
+    "import": "imported 2D keypoints",
     "poses": "a poses file: no cameras, no latency",
 }
-INSTANTS = 1000  # at which the agreement is looked at
+AGREEMENT_SAMPLES = 1000
 CAMERA_HEADS = ("camera", "frames", "per second", "missing", "agreement")
 
 
-def facts(data: ReportData) -> list[Fact]:
-    """Returns what is said of a session as a whole: what, and the figure."""
-    out = [("from", ORIGINS.get(data.origin, data.origin))]
-    if data.began_unix_s is not None:
-        out.append(("recorded", time.strftime("%Y-%m-%d %H:%M", time.localtime(data.began_unix_s))))
-    out.append(("length", _clock(data.duration_s)))
+def session_statistics(data: ReportData) -> list[tuple[str, str]]:
+    """Returns label and value of the statistics of a session."""
+    out = [("source", ORIGINS.get(data.origin, data.origin))]
+    if data.start_unix_s is not None:
+        out.append(("recorded", time.strftime("%Y-%m-%d %H:%M", time.localtime(data.start_unix_s))))
+    out.append(("length", _duration(data.duration_s)))
     if data.poses is None or not len(data.poses):
-        return [*out, ("poses", "none: `pose-rig replay` makes some")]
-    return [*out, *_pose_facts(data, data.poses)]
+        return [*out, ("poses", "none: `pose-rig replay` computes them")]
+    return [*out, *_pose_statistics(data, data.poses)]
 
 
-def _pose_facts(data: ReportData, poses: Poses) -> Iterator[Fact]:
+def _pose_statistics(data: ReportData, poses: Poses) -> Iterator[tuple[str, str]]:
     yield "poses", f"{len(poses)}, {poses.rate_hz:g} per second"
-    yield "somebody seen", f"{100 * poses.tracked.mean():.0f} % of the time"
+    yield "person tracked", f"{100 * poses.tracked.mean():.0f} % of the time"
     yield "rig", _modes(data, poses)
-    yield "stature", f"{poses.height_m:.2f} m" + (", assumed" if poses.height_assumed else "")
+    yield "body height", f"{poses.height_m:.2f} m" + (", assumed" if poses.height_assumed else "")
     if data.origin == "live" and poses.age_ns.any():
-        half, most = np.percentile(poses.age_ns * 1e-6, (50, 95))
-        yield "latency", f"{half:.0f} ms, 95 % below {most:.0f} ms"
-    known = [variation_percent(limb_m(poses, limb, side)) for limb in LIMBS for side in SIDES]
-    if np.isfinite(known).any():
-        yield "bone lengths", f"vary by {np.nanmedian(known):.1f} % (median of {np.isfinite(known).sum()} limbs)"
+        median, high = np.percentile(poses.age_ns * 1e-6, (50, 95))
+        yield "latency", f"{median:.0f} ms, 95 % below {high:.0f} ms"
+    variations = [variation_percent(limb_m(poses, limb, side)) for limb in LIMBS for side in SIDES]
+    if (limbs := np.isfinite(variations).sum()) > 0:
+        yield "bone lengths", f"vary by {np.nanmedian(variations):.1f} % (median of {limbs} limbs)"
 
 
 def _modes(data: ReportData, poses: Poses) -> str:
-    """Returns how long the rig was known in which way."""
     solved = poses.mode == "solved"
     if not solved.any():
         return f"never solved; {'settled' if (poses.mode == 'settled').any() else 'cold'}"
     return f"solved after {data.poses_s[solved.argmax()]:.1f} s, for {100 * solved.mean():.0f} % of the time"
 
 
-def camera_facts(camera: CameraTrack) -> tuple[str, ...]:
-    """Returns what is said of a camera, in the order of `CAMERA_HEADS`."""
-    frames = camera.frames_s
-    rate = (len(frames) - 1) / (frames[-1] - frames[0]) if len(frames) > 1 else 0.0
-    agreement = f"{_usual_agreement(camera):.2f}" if len(camera.agreement) and len(frames) else "–"
-    share = 100 * camera.missing / max(camera.missing + len(frames), 1)
+def camera_statistics(camera: CameraTrack) -> tuple[str, ...]:
+    """Returns the statistics of a camera in the order of `CAMERA_HEADS`."""
+    frames_s = camera.frames_s
+    rate = (len(frames_s) - 1) / (frames_s[-1] - frames_s[0]) if len(frames_s) > 1 else 0.0
+    agreement = f"{_median_agreement(camera):.2f}" if len(camera.agreement) and len(frames_s) else "–"
+    share = 100 * camera.missing / max(camera.missing + len(frames_s), 1)
     missing = f"{camera.missing} ({share:.1f} %)" if camera.missing else "0"
-    return camera.name, str(len(frames)), f"{rate:.1f}", missing, agreement
+    return camera.name, str(len(frames_s)), f"{rate:.1f}", missing, agreement
 
 
-def _usual_agreement(camera: CameraTrack) -> float:
-    """Returns the median over the time that it gave frames: the rig speaks oftener at some times than at others."""
-    even_s = np.linspace(camera.frames_s[0], camera.frames_s[-1], INSTANTS)
+def _median_agreement(camera: CameraTrack) -> float:
+    """Returns the median over time; the states are not evenly spaced."""
+    even_s = np.linspace(camera.frames_s[0], camera.frames_s[-1], AGREEMENT_SAMPLES)
     return float(np.median(np.interp(even_s, camera.states_s, camera.agreement)))
 
 
-def _clock(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"

@@ -1,4 +1,4 @@
-"""A session as a Rerun recording (.rrd), laid out: space on the left, pictures on the right, time below."""
+"""A session as a Rerun recording (.rrd): 3D view on the left, images on the right, time series below."""
 
 import errno
 import os
@@ -9,114 +9,103 @@ from pathlib import Path
 import numpy as np
 import rerun as rr
 import rerun.blueprint as rrb
+from numpy.typing import NDArray
 
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.tools.rerun_view.spatial import (
     camera_path,
+    log_cameras,
     log_detections,
+    log_images,
     log_person,
-    log_pictures,
-    log_places,
     log_refined,
 )
-from pose_rig.tools.rerun_view.time_series import log_agreement, log_quality, log_words
-from pose_rig.tools.rerun_view.timeline import SessionClock
+from pose_rig.tools.rerun_view.time_series import log_agreement, log_events, log_quality
+from pose_rig.tools.rerun_view.timed_stream import TimedStream
 from pose_rig.wire.messages import Keypoints2D, Pose3D
 
 APPLICATION = "pose-rig"
-LEAST_BYTES = 1 << 16  # free on the disk
-Sizes = dict[str, tuple[int, int]]
+MIN_FREE_BYTES = 1 << 16
 
 
 def write_rrd(session: Session, path: Path) -> set[str]:
-    """Writes a session as a Rerun recording, and returns the formats of the pictures in it: ``h264``, ``jpeg``.
+    """Writes a session as a Rerun recording, and returns the formats of the images in it: ``h264``, ``jpeg``.
 
     Args:
         session: The session.
         path: Where to.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
-    poses = session.poses() if session.topics.get(Pose3D.TOPIC) else None
-    states = session.rig_states()
-    to = rr.RecordingStream(APPLICATION)
-    path.touch()  # Rerun itself says less well why it cannot, and without any room it waits for ever
-    if shutil.disk_usage(path.parent).free < LEAST_BYTES:
+    path.touch()  # Rerun's own errors give no reason, and with a full disk it blocks for ever
+    if shutil.disk_usage(path.parent).free < MIN_FREE_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    to.save(path)
-    rr.set_log_time_enabled(False, recording=to)
-    to.send_recording_name(session.path.stem)
-    to.log("/", rr.ViewCoordinates.RIGHT_HAND_Y_UP, static=True)
-    clock = _clock(session, poses)
-    if poses is not None:
-        log_person(poses, clock, to)
-        log_quality(poses, clock, to)
-    log_agreement(states, session.cameras, clock, to)
-    log_words(session, states, clock, to)
-    formats = set[str]()
-    for camera in session.cameras:
-        log_refined(camera, session.refined(camera), clock, to)
-        formats |= log_pictures(session, camera, clock, to)
-    sizes = _log_detections(session, clock, to)
-    log_places(states, sizes, clock, to)
-    to.send_blueprint(layout(session.cameras, sizes))
-    _finish(to)
+    stream = rr.RecordingStream(APPLICATION)
+    stream.save(path)
+    rr.set_log_time_enabled(False, recording=stream)
+    stream.send_recording_name(session.path.stem)
+    formats, sizes = _log_session(session, stream)
+    stream.send_blueprint(layout(session.cameras, sizes))
+    try:
+        stream.flush()
+        stream.disconnect()
+    except RuntimeError as error:  # without a reason; since the file could be created, the disk must be full
+        raise OSError(errno.ENOSPC, "Rerun could not write the whole recording") from error
     return formats
 
 
-def _finish(to: rr.RecordingStream) -> None:
-    """Waits until all is written.
-
-    Raises:
-        OSError: It could not be.
-    """
-    try:
-        to.flush()
-        to.disconnect()
-    except RuntimeError as error:  # Rerun keeps the reason to itself; the file could be made, so there is no room
-        raise OSError(errno.ENOSPC, "Rerun could not write all of it") from error
-
-
-def _clock(session: Session, poses: Poses | None) -> SessionClock:
-    """Returns the timelines; without poses the frames of the first camera that saw any give the numbers."""
+def _log_session(session: Session, stream: rr.RecordingStream) -> tuple[set[str], dict[str, tuple[int, int]]]:
+    """Logs a session, and returns the formats of its images and the image size of each camera."""
+    poses = session.poses() if session.topics.get(Pose3D.TOPIC) else None
+    states = session.rig_states()
+    detected = [camera for camera in session.cameras if session.topics.get(Keypoints2D.TOPIC + camera)]
+    start_ns = session.start_unix_ns - session.info.unix_from_rig_ns
+    timed = TimedStream(stream, start_ns, _frames_ns(session, poses, detected))
+    timed.log_static("/", rr.ViewCoordinates.RIGHT_HAND_Y_UP)
     if poses is not None:
-        frames_ns = poses.t_ns
-    else:
-        seen = [name for name in session.cameras if session.topics.get(Keypoints2D.TOPIC + name)]
-        frames_ns = session.keypoints(seen[0]).t_ns if seen else np.zeros(0, np.int64)
-    return SessionClock(session.start_unix_ns - session.info.unix_from_rig_ns, frames_ns)
-
-
-def _log_detections(session: Session, clock: SessionClock, to: rr.RecordingStream) -> Sizes:
-    """Logs what the cameras saw, and returns how large their pictures are."""
-    sizes: Sizes = {}
+        log_person(poses, timed)
+        log_quality(poses, timed)
+    log_agreement(states, session.cameras, timed)
+    log_events(session, states, timed)
+    formats = set[str]()
     for camera in session.cameras:
-        if session.topics.get(Keypoints2D.TOPIC + camera):
-            seen = session.keypoints(camera)
-            sizes[camera] = seen.size_px
-            log_detections(seen, clock, to)
-    return sizes
+        log_refined(camera, session.refined(camera), timed)
+        formats |= log_images(session, camera, timed)
+    sizes = {}
+    for camera in detected:
+        keypoints = session.keypoints(camera)
+        sizes[camera] = keypoints.size_px
+        log_detections(keypoints, timed)
+    log_cameras(states, sizes, timed)
+    return formats, sizes
 
 
-def layout(cameras: Sequence[str], sizes: Sizes) -> rrb.Blueprint:
-    """Returns how it is laid out."""
-    solid = [camera_path(camera, *part) for camera in cameras for part in ((), ("video",), ("image",))]
-    space = rrb.Spatial3DView(origin="/", name="Space", contents=["+ /person/**", *(f"+ /{path}" for path in solid)])
-    pictures = [_picture(camera, sizes.get(camera)) for camera in cameras]
+def _frames_ns(session: Session, poses: Poses | None, detected: Sequence[str]) -> NDArray[np.int64]:
+    """Returns the times of the numbered frames: of the poses, or of the first camera with detections."""
+    if poses is not None:
+        return poses.t_ns
+    return session.keypoints(detected[0]).t_ns if detected else np.zeros(0, np.int64)
+
+
+def layout(cameras: Sequence[str], sizes: dict[str, tuple[int, int]]) -> rrb.Blueprint:
+    """Returns the layout of the viewer."""
+    entities = [camera_path(camera, *part) for camera in cameras for part in ((), ("video",), ("image",))]
+    space = rrb.Spatial3DView(origin="/", name="Space", contents=["+ /person/**", *(f"+ /{path}" for path in entities)])
+    images = [_image_view(camera, sizes.get(camera)) for camera in cameras]
     over_time: list[rrb.View | rrb.Container] = [
         rrb.TimeSeriesView(
             origin="/agreement", name="Agreement of the cameras", axis_y=rrb.ScalarAxis(range=(0.0, 1.05))
         ),
         rrb.Tabs(
-            rrb.TimeSeriesView(origin="/fit", name="Fit, px"),
+            rrb.TimeSeriesView(origin="/reprojection_error", name="Reprojection error, px"),
             rrb.TimeSeriesView(origin="/latency", name="Latency, ms"),
             rrb.TimeSeriesView(origin="/mode", name="Mode"),
         ),
-        rrb.TextLogView(origin="/log", name="What happened"),
+        rrb.TextLogView(origin="/log", name="Events"),
     ]
-    above = rrb.Horizontal(space, rrb.Grid(*pictures), column_shares=[3, 2]) if pictures else space
+    above = rrb.Horizontal(space, rrb.Grid(*images), column_shares=[3, 2]) if images else space
     return rrb.Blueprint(
         rrb.Vertical(above, rrb.Horizontal(*over_time), row_shares=[3, 1]),
         rrb.TimePanel(state="collapsed", timeline="time"),
@@ -126,6 +115,6 @@ def layout(cameras: Sequence[str], sizes: Sizes) -> rrb.Blueprint:
     )
 
 
-def _picture(camera: str, size_px: tuple[int, int] | None) -> rrb.Spatial2DView:
+def _image_view(camera: str, size_px: tuple[int, int] | None) -> rrb.Spatial2DView:
     bounds = None if size_px is None else rrb.VisualBounds2D(x_range=(0, size_px[0]), y_range=(0, size_px[1]))
     return rrb.Spatial2DView(origin=camera_path(camera), name=camera, visual_bounds=bounds)

@@ -1,11 +1,12 @@
-"""What Rerun shows of a session over time.
+"""The time series and events of a session in Rerun.
 
-| entity | what |
+| entity | content |
 |---|---|
-| ``agreement/<name>`` | how far a camera agrees with the others, 0–1 |
-| ``fit``, ``latency`` | mean distance of the detections from the pose, px; age of the poses, ms |
+| ``agreement/<name>`` | agreement of a camera with the others, 0–1 |
+| ``reprojection_error`` | mean distance of the detections from the pose, px |
+| ``latency`` | age of the poses, ms |
 | ``mode`` | 0 cold, 1 settled, 2 solved |
-| ``log`` | modes, notes, markers, gaps, errors in words |
+| ``log`` | modes, notes, markers, gaps and errors as text |
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,62 +19,57 @@ from numpy.typing import NDArray
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
-from pose_rig.tools.rerun_view.timeline import SessionClock
+from pose_rig.tools.rerun_view.timed_stream import TimedStream
 from pose_rig.wire.messages import RigState
 
 MODES = ("cold", "settled", "solved")
 CAMERAS = colormaps["tab10"]
 GREY = (170, 178, 190)
 INFO, WARN, ERROR = "INFO", "WARN", "ERROR"
-Said = tuple[int, str, str]  # when (rig clock, ns), level, sentence
+Event = tuple[int, str, str]  # time (rig clock, ns), level, text
 
 
-def log_agreement(
-    states: Sequence[RigState], cameras: Sequence[str], clock: SessionClock, to: rr.RecordingStream
-) -> None:
-    """Logs how far each camera agrees with the others."""
+def log_agreement(states: Sequence[RigState], cameras: Sequence[str], timed: TimedStream) -> None:
+    """Logs the agreement of each camera with the others."""
     for number, name in enumerate(cameras):
         known = [(state.t_ns, camera.health) for state in states for camera in state.cameras if camera.name == name]
         red, green, blue, _ = (round(255 * value) for value in CAMERAS(number % 10))
-        t_ns = np.array([when for when, _ in known], np.int64)
-        _series(
-            rr.new_entity_path(["agreement", name]), name, (red, green, blue), t_ns, [h for _, h in known], clock, to
-        )
+        t_ns, agreement = np.array([t for t, _ in known], np.int64), np.array([value for _, value in known])
+        _log_series(rr.new_entity_path(["agreement", name]), name, t_ns, agreement, timed, (red, green, blue))
 
 
-def log_quality(poses: Poses, clock: SessionClock, to: rr.RecordingStream) -> None:
-    """Logs the fit, the latency and the mode of the poses."""
-    seen = poses.tracked
-    fit = poses.residual_px[:, :J].mean(1)
-    _series("fit", "detections to pose, px", GREY, poses.t_ns[seen], fit[seen], clock, to)
-    _series("latency", "age of poses, ms", GREY, poses.t_ns, poses.age_ns * 1e-6, clock, to)
-    number = np.array([MODES.index(mode) for mode in poses.mode.tolist()], np.float64)
-    _series("mode", "0 cold, 1 settled, 2 solved", GREY, poses.t_ns, number, clock, to)
+def log_quality(poses: Poses, timed: TimedStream) -> None:
+    """Logs reprojection error, latency and mode of the poses."""
+    tracked = poses.tracked
+    error_px = poses.residual_px[:, :J].mean(1)
+    _log_series("reprojection_error", "detections to pose, px", poses.t_ns[tracked], error_px[tracked], timed)
+    _log_series("latency", "age of poses, ms", poses.t_ns, poses.age_ns * 1e-6, timed)
+    modes = np.array([MODES.index(mode) for mode in poses.mode.tolist()], np.float64)
+    _log_series("mode", "0 cold, 1 settled, 2 solved", poses.t_ns, modes, timed)
 
 
-def _series(
+def _log_series(
     path: str,
     name: str,
-    colour: tuple[int, int, int],
     t_ns: NDArray[np.int64],
-    values: "Sequence[float] | NDArray[np.floating]",
-    clock: SessionClock,
-    to: rr.RecordingStream,
+    values: NDArray[np.floating],
+    timed: TimedStream,
+    colour: tuple[int, int, int] = GREY,
 ) -> None:
     if len(t_ns):
-        to.log(path, rr.SeriesLines(colors=colour, names=name, widths=1.5), static=True)
-        to.send_columns(path, clock.columns(t_ns), rr.Scalars.columns(scalars=values))
+        timed.log_static(path, rr.SeriesLines(colors=colour, names=name, widths=1.5))
+        timed.send(path, t_ns, rr.Scalars.columns(scalars=values))
 
 
-def log_words(session: Session, states: Sequence[RigState], clock: SessionClock, to: rr.RecordingStream) -> None:
-    """Logs in words what happened."""
-    said = sorted([*_of_rig(states), *_of_session(session), *_of_workers(session)])
-    if said:
-        columns = rr.TextLog.columns(text=[text for _, _, text in said], level=[level for _, level, _ in said])
-        to.send_columns("log", clock.columns(np.array([t_ns for t_ns, _, _ in said])), columns)
+def log_events(session: Session, states: Sequence[RigState], timed: TimedStream) -> None:
+    """Logs the events of a session as text."""
+    events = sorted([*_rig_events(states), *_session_events(session), *_worker_errors(session)])
+    if events:
+        columns = rr.TextLog.columns(text=[text for _, _, text in events], level=[level for _, level, _ in events])
+        timed.send("log", np.array([t_ns for t_ns, _, _ in events]), columns)
 
 
-def _of_rig(states: Sequence[RigState]) -> Iterator[Said]:
+def _rig_events(states: Sequence[RigState]) -> Iterator[Event]:
     mode = note = ""
     for state in states:
         if state.mode != mode:
@@ -83,14 +79,14 @@ def _of_rig(states: Sequence[RigState]) -> Iterator[Said]:
         mode, note = state.mode, state.note
 
 
-def _of_session(session: Session) -> Iterator[Said]:
+def _session_events(session: Session) -> Iterator[Event]:
     for marker in session.markers():
         yield marker.t_ns, INFO, f"Marker {marker.number}: {marker.text}"
     for gap in session.gaps():
-        yield gap.from_ns, WARN, f"{gap.source}: {gap.missing} {gap.what} missing, {gap.reason or 'nobody knows why'}."
+        yield gap.from_ns, WARN, f"{gap.source}: {gap.missing} {gap.what} missing, {gap.reason or 'reason unknown'}."
 
 
-def _of_workers(session: Session) -> Iterator[Said]:
+def _worker_errors(session: Session) -> Iterator[Event]:
     last: dict[str, str] = {}
     for health in session.health():
         if health.error and health.error != last.get(health.worker):

@@ -13,12 +13,12 @@ from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.session.formats.poses_file import write_poses
 from pose_rig.session.reader import Session
 from pose_rig.tools.cli.plot import plot
-from pose_rig.tools.report.data import CameraTrack, ReportData, of_poses_file, of_session, spans
-from pose_rig.tools.report.motion_plots import path_from_above, trajectories
+from pose_rig.tools.report.data import CameraTrack, ReportData, poses_file_data, session_data
+from pose_rig.tools.report.motion_plots import top_view, trajectory_plot
 from pose_rig.tools.report.page import write_report
 from pose_rig.tools.report.plot_style import ALARM, DPI, WIDTH_IN
-from pose_rig.tools.report.rig_plots import binned_percentiles, latency
-from pose_rig.tools.report.statistics import camera_facts, facts
+from pose_rig.tools.report.rig_plots import binned_percentiles, latency_plot, spans
+from pose_rig.tools.report.statistics import camera_statistics, session_statistics
 from tests.session.drawable import POSITION_M, pose
 from tests.tools.sessions import FRAME_NS, FRAMES, GONE, imported, sample, unsolved, write_session
 
@@ -30,41 +30,41 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_session(tmp_path_factory.mktemp("session") / "S.mcap", sample())
 
 
-def told(path: Path) -> ReportData:
+def data_of(path: Path) -> ReportData:
     with Session(path) as opened:
-        return of_session(opened)
+        return session_data(opened)
 
 
-def test_a_session_is_told_in_seconds_from_its_start(session: Path) -> None:
-    data = told(session)
+def test_times_are_seconds_from_the_start_of_the_session(session: Path) -> None:
+    data = data_of(session)
     assert data.origin == "live"
     assert data.duration_s == pytest.approx((FRAMES - 1) * FRAME_S, abs=0.01)
     assert data.poses_s[[0, -1]] == pytest.approx([0.0, (FRAMES - 1) * FRAME_S])
     first, second = data.cameras
     assert (len(first.frames_s), len(second.frames_s)) == (60, 55)
-    assert [(round(hole.from_s / FRAME_S), round(hole.to_s / FRAME_S)) for hole in second.holes] == [(29, 35)]
+    assert [(round(gap.from_s / FRAME_S), round(gap.to_s / FRAME_S)) for gap in second.gaps] == [(29, 35)]
     assert (first.missing, second.missing) == (0, 5)
     ((at_s, text),) = data.markers
     assert (round(at_s / FRAME_S), text) == (10, "take 1")
     assert first.agreement.tolist() == [0.9] * 6
     for camera, position in zip(data.cameras, POSITION_M, strict=True):
-        assert camera.place_m is not None
-        np.testing.assert_allclose(camera.place_m, position, atol=1e-9)
+        assert camera.position_m is not None
+        np.testing.assert_allclose(camera.position_m, position, atol=1e-9)
 
 
-def test_figures_are_those_of_the_session(session: Path) -> None:
-    figures = dict(facts(told(session)))
+def test_statistics_of_a_session(session: Path) -> None:
+    figures = dict(session_statistics(data_of(session)))
     assert figures["poses"] == "60, 30 per second"
-    assert figures["somebody seen"] == "90 % of the time"
+    assert figures["person tracked"] == "90 % of the time"
     assert figures["rig"] == "solved after 0.7 s, for 67 % of the time"
-    assert figures["stature"] == "1.70 m, assumed"
+    assert figures["body height"] == "1.70 m, assumed"
     assert figures["latency"] == "23 ms, 95 % below 26 ms"
     assert figures["bone lengths"].startswith("vary by 0.0 %")
-    assert camera_facts(told(session).cameras[1]) == ("cam1", "55", "27.5", "5 (8.3 %)", "0.90")
+    assert camera_statistics(data_of(session).cameras[1]) == ("cam1", "55", "27.5", "5 (8.3 %)", "0.90")
 
 
-def test_an_html_report_holds_its_figures_and_pictures(session: Path, tmp_path: Path) -> None:
-    write_report(told(session), tmp_path / "r.html")
+def test_an_html_report_contains_its_statistics_and_plots(session: Path, tmp_path: Path) -> None:
+    write_report(data_of(session), tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text("utf-8")
     assert "http" not in page
     assert "<td>solved after 0.7 s, for 67 % of the time</td>" in page
@@ -79,7 +79,7 @@ def test_an_html_report_holds_its_figures_and_pictures(session: Path, tmp_path: 
 
 
 def test_a_png_report_is_one_tall_page_in_which_gaps_are_red(session: Path, tmp_path: Path) -> None:
-    write_report(told(session), tmp_path / "r.png", ["head"])
+    write_report(data_of(session), tmp_path / "r.png", ["head"])
     image = cv2.imread(str(tmp_path / "r.png"))
     assert image is not None
     assert image.shape[1] == round(WIDTH_IN * DPI)
@@ -93,35 +93,35 @@ def test_a_png_report_is_one_tall_page_in_which_gaps_are_red(session: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("messages", "pictures", "said"),
-    [(imported, 2, "none: `pose-rig replay` makes some"), (unsolved, 2, "never solved; cold")],
+    ("messages", "pictures", "text"),
+    [(imported, 2, "none: `pose-rig replay` computes them"), (unsolved, 2, "never solved; cold")],
 )
-def test_what_a_session_lacks_is_left_out(messages: object, pictures: int, said: str, tmp_path: Path) -> None:
+def test_plots_without_data_are_left_out(messages: object, pictures: int, text: str, tmp_path: Path) -> None:
     assert callable(messages)
-    write_report(told(write_session(tmp_path / "S.mcap", messages(), "import")), tmp_path / "r.html")
+    write_report(data_of(write_session(tmp_path / "S.mcap", messages(), "import")), tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text("utf-8")
     assert page.count("<img") == pictures
-    assert said in page
+    assert text in page
 
 
-def test_somebody_in_a_rig_that_is_never_solved_is_reported(tmp_path: Path) -> None:
-    data = told(write_session(tmp_path / "S.mcap", [pose(i * FRAME_NS, mode="cold", index=i) for i in range(3)]))
+def test_a_rig_that_is_never_solved_is_reported(tmp_path: Path) -> None:
+    data = data_of(write_session(tmp_path / "S.mcap", [pose(i * FRAME_NS, mode="cold", index=i) for i in range(3)]))
     assert data.poses is not None
-    figure = path_from_above(data, data.poses)
+    figure = top_view(data, data.poses)
     assert [text.get_text() for text in figure.axes[0].texts] == [
-        "The rig was never solved, so nobody knows where in the room they were."
+        "The rig was never solved, so positions in the room are unknown."
     ]
 
 
 def test_a_poses_file_is_reported_too(session: Path, tmp_path: Path) -> None:
     with Session(session) as opened:
         write_poses(tmp_path / "poses.npz", opened.poses())
-    data = of_poses_file(tmp_path / "poses.npz")
+    data = poses_file_data(tmp_path / "poses.npz")
     write_report(data, tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text("utf-8")
     assert "a poses file: no cameras, no latency" in page
     assert data.poses is not None
-    assert latency(data, data.poses) is None
+    assert latency_plot(data, data.poses) is None
     assert page.count("<img") == 6
 
 
@@ -129,12 +129,12 @@ def lines(figure: Figure) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float6
     return [np.asarray(line.get_ydata(), float) for line in figure.axes[0].get_lines()]
 
 
-def test_ways_are_interrupted_where_nobody_is_seen(session: Path) -> None:
-    data = told(session)
+def test_trajectories_are_interrupted_where_no_person_is_tracked(session: Path) -> None:
+    data = data_of(session)
     assert data.poses is not None
-    (way,) = lines(trajectories(data, data.poses, ["pelvis"]))
-    assert np.flatnonzero(np.isnan(way)).tolist() == list(GONE)
-    assert way[FRAMES - 1] == pytest.approx(0.59)
+    (trajectory,) = lines(trajectory_plot(data, data.poses, ["pelvis"]))
+    assert np.flatnonzero(np.isnan(trajectory)).tolist() == list(GONE)
+    assert trajectory[FRAMES - 1] == pytest.approx(0.59)
 
 
 def test_percentiles_of_bins() -> None:
@@ -148,14 +148,14 @@ def test_runs_of_equal_values() -> None:
     assert spans(np.array([], str)) == []
 
 
-def test_what_cannot_be_reported_is_refused(session: Path, tmp_path: Path) -> None:
-    data = told(session)
-    with pytest.raises(UsageError, match=r"A report is \.html or \.png, and r\.pdf is neither\. Try --out r\.html\."):
+def test_invalid_reports_are_refused(session: Path, tmp_path: Path) -> None:
+    data = data_of(session)
+    with pytest.raises(UsageError, match=r"A report is \.html or \.png; got r\.pdf\. Try --out r\.html\."):
         write_report(data, Path("r.pdf"))
     with pytest.raises(UsageError, match=r"There is no joint 'tail'\. There are pelvis, r_hip, "):
         write_report(data, tmp_path / "r.png", ["tail"])
     write_report(data, tmp_path / "r.png", ["LWrist", "right_wrist"])
-    little = told(write_session(tmp_path / "little.mcap", imported()))
+    little = data_of(write_session(tmp_path / "little.mcap", imported()))
     with pytest.raises(PoseRigError, match=r"Cannot write .*: No such file or directory\."):
         write_report(little, tmp_path / "no" / "r.html")
 
@@ -175,8 +175,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, [str(session), "--out", "r.pdf"]).exit_code == 2
 
 
-def test_agreement_counts_by_time_and_not_by_how_often_it_is_told() -> None:
-    told_often = np.concatenate([np.zeros(90), np.linspace(0.01, 1.0, 10)])
+def test_agreement_is_weighted_by_time_and_not_by_states() -> None:
+    dense_s = np.concatenate([np.zeros(90), np.linspace(0.01, 1.0, 10)])
     agreement = np.concatenate([np.zeros(90), np.full(10, 0.8)])
-    track = CameraTrack("a", np.linspace(0.0, 1.0, 31), (), told_often, agreement)
-    assert camera_facts(track) == ("a", "31", "30.0", "0", "0.80")
+    track = CameraTrack("a", np.linspace(0.0, 1.0, 31), (), dense_s, agreement)
+    assert camera_statistics(track) == ("a", "31", "30.0", "0", "0.80")

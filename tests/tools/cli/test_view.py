@@ -30,7 +30,7 @@ from tests.tools.sessions import (
 chunks = pytest.importorskip("rerun.chunk", reason="needs pip install pose-rig[view]")
 rerun_file = pytest.importorskip("pose_rig.tools.rerun_view.rrd_file")
 
-PICTURES = 5
+IMAGES = 5
 
 
 class Logged:
@@ -48,14 +48,14 @@ class Logged:
     def arrays(self, entity: str, component: str) -> list[NDArray[np.float64]]:
         return [np.array(row if row is not None else []) for row in self.columns[entity][component]]
 
-    def words(self) -> list[str]:
+    def events(self) -> list[str]:
         return [f"{level[0]}: {text[0]}" for level, text in zip(
             self.columns["/log"]["TextLog:level"], self.columns["/log"]["TextLog:text"], strict=True)]  # fmt: skip
 
 
-def pictures(camera: str, encoder: Any) -> list[VideoFrame]:
+def images(camera: str, encoder: Any) -> list[VideoFrame]:
     frames = []
-    for i in range(PICTURES):
+    for i in range(IMAGES):
         t_ns = START_NS + i * FRAME_NS
         kind, keyframe, data = encoder.encode(t_ns, np.full((64, 64, 3), 40 * i, np.uint8))
         frames.append(VideoFrame(
@@ -66,7 +66,7 @@ def pictures(camera: str, encoder: Any) -> list[VideoFrame]:
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    messages = [*sample(), *pictures("cam0", open_h264((64, 64))), *pictures("cam1", JpegEncoder())]
+    messages = [*sample(), *images("cam0", open_h264((64, 64))), *images("cam1", JpegEncoder())]
     return write_session(tmp_path_factory.mktemp("session") / "S.mcap", messages)
 
 
@@ -78,7 +78,7 @@ def logged(session: Path) -> Logged:
     return Logged(path)
 
 
-def test_joints_and_bones_are_in_space_while_somebody_is_seen(logged: Logged) -> None:
+def test_joints_and_bones_are_logged_while_a_person_is_tracked(logged: Logged) -> None:
     joints = [row for row in logged.arrays("/person", "Points3D:positions") if row.ndim]
     assert [len(row) for row in joints] == [0 if i in GONE else len(NAMES) for i in range(FRAMES)]
     np.testing.assert_allclose(joints[0][:17], BODY, atol=1e-6)
@@ -89,7 +89,7 @@ def test_joints_and_bones_are_in_space_while_somebody_is_seen(logged: Logged) ->
     assert "left_thumb" in names
 
 
-def test_times_are_seconds_from_the_start_and_numbers_of_poses(logged: Logged) -> None:
+def test_timelines_are_seconds_from_the_start_and_pose_indices(logged: Logged) -> None:
     person = logged.columns["/person"]
     assert person["time"] == [i * FRAME_NS for i in range(FRAMES)]
     assert [frame for frame in person["frame"] if frame is not None] == list(range(FRAMES))
@@ -98,7 +98,7 @@ def test_times_are_seconds_from_the_start_and_numbers_of_poses(logged: Logged) -
     assert "log_time" not in person
 
 
-def test_cameras_stand_where_they_stand_once_they_are_solved(logged: Logged) -> None:
+def test_cameras_have_their_poses_once_they_are_solved(logged: Logged) -> None:
     for camera, position in enumerate(POSITION_M):
         columns = logged.columns[f"/cameras/cam{camera}"]
         assert columns["frame"] == [0, SOLVED_FROM]
@@ -109,7 +109,7 @@ def test_cameras_stand_where_they_stand_once_they_are_solved(logged: Logged) -> 
         assert hidden < 0.001 < 0.1 < shown
 
 
-def test_raw_and_refined_2d_lie_over_the_pictures(logged: Logged) -> None:
+def test_raw_and_refined_2d_are_drawn_over_the_images(logged: Logged) -> None:
     dots = [row for row in logged.arrays("/cameras/cam0/detections", "Points2D:positions") if row.ndim == 2]
     np.testing.assert_allclose(dots[0], seen(0)[:16], atol=1e-4)  # one wrist is not seen
     both = [row for row in logged.arrays("/cameras/cam1/detections", "Points2D:positions") if row.ndim == 2]
@@ -120,28 +120,28 @@ def test_raw_and_refined_2d_lie_over_the_pictures(logged: Logged) -> None:
     np.testing.assert_allclose(lines[-1][0], seen(0)[[0, 1]], atol=1e-4)
 
 
-def test_pictures_are_those_that_were_recorded(session: Path, logged: Logged) -> None:
+def test_images_are_those_that_were_recorded(session: Path, logged: Logged) -> None:
     with Session(session) as opened:
         recorded = {camera: [picture.data for picture in opened.video_frames(camera)] for camera in opened.cameras}
     video, image = logged.columns["/cameras/cam0/video"], logged.columns["/cameras/cam1/image"]
     samples = [bytes(row[0]) for row in video["VideoStream:sample"] if row]
     assert samples == recorded["cam0"]
     assert [bytes(row[0]) for row in image["EncodedImage:blob"]] == recorded["cam1"]
-    assert image["EncodedImage:media_type"] == [["image/jpeg"]] * PICTURES
+    assert image["EncodedImage:media_type"] == [["image/jpeg"]] * IMAGES
 
 
-def test_agreement_fit_latency_and_mode_are_curves(logged: Logged) -> None:
+def test_agreement_error_latency_and_mode_are_time_series(logged: Logged) -> None:
     def curve(entity: str) -> list[float]:
         return [row[0] for row in logged.columns[entity]["Scalars:scalars"] if row]
 
     assert curve("/agreement/cam1") == [0.9] * 6
-    assert curve("/fit") == [2.0] * (FRAMES - len(GONE))
+    assert curve("/reprojection_error") == [2.0] * (FRAMES - len(GONE))
     assert curve("/latency")[:2] == pytest.approx([20.0, 20.1])
     assert curve("/mode") == [0.0] * SOLVED_FROM + [2.0] * (FRAMES - SOLVED_FROM)
 
 
-def test_what_happened_is_said_in_words(logged: Logged) -> None:
-    assert logged.words() == [
+def test_events_are_logged_as_text(logged: Logged) -> None:
+    assert logged.events() == [
         "INFO: The rig is settled.",
         "INFO: Marker 1: take 1",
         "INFO: The rig is solved.",
@@ -151,7 +151,7 @@ def test_what_happened_is_said_in_words(logged: Logged) -> None:
 
 
 @pytest.mark.parametrize("messages", [imported, unsolved])
-def test_a_session_that_lacks_things_is_shown(messages: Any, tmp_path: Path) -> None:
+def test_an_incomplete_session_is_written(messages: Any, tmp_path: Path) -> None:
     path = write_session(tmp_path / "S.mcap", messages(), "import")
     with Session(path) as opened:
         assert rerun_file.write_rrd(opened, tmp_path / "S.rrd") == set()
@@ -167,7 +167,7 @@ def command(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_the_command_saves_instead_of_showing(session: Path, tmp_path: Path) -> None:
+def test_the_command_saves_a_recording(session: Path, tmp_path: Path) -> None:
     code, output = command(session, "--save", tmp_path / "S.rrd")
     assert code == 0
     assert output.endswith(f"Written: {tmp_path / 'S.rrd'}.\n")
@@ -189,7 +189,7 @@ app(sys.argv[1:])
 """
 
 
-def test_without_rerun_it_says_how_to_get_it(session: Path) -> None:
+def test_without_rerun_the_error_tells_how_to_install_it(session: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_RERUN, str(session)], capture_output=True, text=True, check=False, timeout=60
     )
