@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pose_rig.assets.catalog import detector_model
 from pose_rig.config import Config
-from pose_rig.tools.arguments.camera_list import needs_detector
+from pose_rig.tools.arguments.camera_sources import needs_detector
 from pose_rig.tools.terminal.run_loop import Run
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.workers.plan import plan

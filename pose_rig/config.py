@@ -1,4 +1,4 @@
-"""What a run is made of: `rig.toml` and the command line become these frozen records.
+"""The configuration of a run: frozen records with the keys of a rig.toml, most of which are command-line options too.
 
 Example of a rig.toml::
 
@@ -18,8 +18,9 @@ Example of a rig.toml::
 """
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -31,20 +32,37 @@ MODELS = ("lite", "full", "heavy")
 # Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which SP bears.
 FOCAL_PER_LARGER_SIDE = 0.9
 ASSUMED_HEIGHT_M = 1.70
-MOST_BYTES, MOST_DOTS = 1 << 18, 1000  # of a rig.toml, and in one line of it; one of 16 solved cameras has 10 kB
-MOST_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
-LEAST_FREE_BYTES = 200_000_000  # a minute of four cameras' video, and room for the rest of the system
+MAX_FILE_BYTES, MAX_LINE_DOTS = 1 << 18, 1000  # of a rig.toml; one of 16 solved cameras has 10 kB
+MAX_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
+MIN_FREE_BYTES = 200_000_000  # a minute of four cameras' video, and room for the rest of the system
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """The command-line option of a key (`pose_rig.tools.arguments.config_options` makes it).
+
+    Attributes:
+        help: One sentence, which also documents the key.
+        metavar: Placeholder of the value in the help; empty = by type.
+        name: Without dashes; empty = that of the key.
+        output: Whether the option says where results go.
+    """
+
+    help: str
+    metavar: str = ""
+    name: str = ""
+    output: bool = False
 
 
 class SolvedCamera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a camera stands and how it sees, as the rig found out: ``x_camera = rotation @ x_rig + translation_m``.
+    """Solved intrinsics and extrinsics of a camera: ``x_camera = rotation @ x_rig + translation_m``.
 
     Attributes:
         size_px: (width, height) of the images it was solved for; the principal point is their centre.
         rotation: camera_from_rig, three rows.
-        translation_m: m; metres are as true as the stature that was given.
+        translation_m: m, of camera_from_rig; as accurate as the given body height.
         focal_px: Focal length.
-        k1: Radial term, ``seen = ideal (1 + k1 |ideal|²)`` (focal lengths); 0 unless the data ask for one.
+        k1: Radial distortion, ``distorted = ideal (1 + k1 |ideal|²)`` (focal lengths); 0 unless the data require it.
         rotation_sd_deg: Standard deviation of the rotation.
         translation_sd_m: Of the position.
         focal_sd_px: Of the focal length.
@@ -66,16 +84,16 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Attributes:
         source: Index, device path or name, URL, video file, keypoint file (npz), or ``sim``.
         name: Unique name, used as topic; empty = derived from the source.
-        size_px: Wanted (width, height); None = 1280×720 for webcams, a file's own otherwise.
-        fps: Wanted frames per second; None = 30 for webcams, a file's own otherwise.
+        size_px: Wanted (width, height); None = 1280×720 for webcams, that of the file otherwise.
+        fps: Wanted frames per second; None = 30 for webcams, that of the file otherwise.
         focal_px: Focal length if known.
-        offset_ms: Added to a file's own time, to line up recordings that did not start together.
-        repeat: For video files: how often they are played, one time after the other.
-        member: For sources of several cameras (keypoint files, ``sim``): which one, from 0.
-        members: For ``sim``: how many cameras the simulated rig has.
-        moving: Whether the camera is carried about; the rig does not try to learn its place.
-        mirror: Whether its picture is mirrored, as webcams often show whom they film: it is turned round first of all.
-        solved: Where it stood in an earlier run; used if the first seconds agree with it.
+        offset_ms: Added to the timestamps of a file, to align recordings that did not start together.
+        repeat: How often a video file is played.
+        member: Index of the camera in a source of several cameras (keypoint files, ``sim``).
+        members: For ``sim``: number of cameras of the simulated rig.
+        moving: Whether the camera moves during the run; its pose is then not solved.
+        mirror: Whether its images are mirrored, as webcams often do; they are flipped back first.
+        solved: Its calibration from an earlier run; used if the first seconds agree with it.
     """
 
     source: str
@@ -96,69 +114,79 @@ class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The 2D detector.
 
     Attributes:
-        model: ``lite``, ``full``, ``heavy`` or the path of a MediaPipe ``.task`` file.
-        people: Most people looked for in one image.
         min_confidence: Detections, presence and tracks below this are dropped, 0–1.
     """
 
-    model: str = "full"
-    people: int = 2
+    model: Annotated[str, Option("2D detector: lite, full (default), heavy, or a .task file.", "NAME|PATH")] = "full"
+    people: Annotated[int, Option("Maximum number of people detected in an image (2); one is followed.", "N")] = 2
     min_confidence: float = 0.5
 
 
 class FusionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fusion node.
+    """The fusion worker.
 
     Attributes:
-        rate_hz: Poses per second when live.
         min_cutoff_hz: One-Euro filter: cut-off at rest; lower = smoother and later.
         beta: One-Euro filter: how fast the cut-off opens with speed, Hz per m/s.
-        weights: ONNX graph of lifter + CSM; empty = the one shipped.
-        provider: Inference provider; ``auto`` = TensorRT, CUDA, CPU in that order.
     """
 
-    rate_hz: float = 60.0
+    rate_hz: Annotated[float, Option("Poses per second when live (60).", "HZ", "rate")] = 60.0
     min_cutoff_hz: float = 2.5
     beta: float = 8.0
-    weights: str = ""
-    provider: Literal["auto", "tensorrt", "cuda", "cpu"] = "auto"
+    weights: Annotated[str, Option("ONNX graph of lifter and fusion; default: the shipped one.", "F")] = ""
+    provider: Annotated[
+        Literal["auto", "tensorrt", "cuda", "cpu"],
+        Option("Inference provider; auto: the first that works of TensorRT, CUDA, CPU."),
+    ] = "auto"
 
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the moving person is sent, and how; `pose_rig.streaming.address` says how places are written.
+    """Where the live pose is sent, and how; `pose_rig.streaming.address` has the syntax of addresses."""
 
-    Attributes:
-        vmc: Receivers of the VMC protocol, ``HOST[:PORT][/PROFILE]``.
-        vrchat: VRChat's OSC trackers, ``HOST[:PORT]``.
-        json: Receivers of JSON over UDP, ``HOST[:PORT][/AXES]``.
-        websocket: Where clients may connect for JSON, ``[HOST:]PORT``; empty = nowhere.
-        origins: Web pages beyond those of this machine that may connect: ``https://example.org``.
-        avatar: Path of the user's VRM; empty = a humanoid of the person's own lengths.
-        scale: Whether the way through the room is that of the body, in metres, or fits the legs of the avatar; empty =
-            ``avatar`` if there is one.
-        root: Which bone carries the way through the room; empty = as the receiver's profile has it.
-        trackers: Of VRChat, beside the head.
-        lead: Milliseconds to look ahead, or ``auto``: as much as the picture is old.
-        foot_lock: Whether feet that stand are held.
-        rate_hz: Frames per second at most.
-    """
-
-    vmc: tuple[str, ...] = ()
-    vrchat: tuple[str, ...] = ()
-    json: tuple[str, ...] = ()
-    websocket: str = ""
-    origins: tuple[str, ...] = ()
-    avatar: str = ""
-    scale: Literal["", "body", "avatar"] = ""
-    root: Literal["", "hips", "root"] = ""
-    trackers: tuple[str, ...] = ("hip", "feet")
-    lead: float | Literal["auto"] = 0.0
-    foot_lock: bool = False
-    rate_hz: float = 60.0
+    vmc: Annotated[
+        tuple[str, ...],
+        Option(
+            "Send VMC there (port 39539); PROFILE: unity (default), unreal, godot, warudo, vnyan, vseeface.",
+            "HOST[:PORT][/PROFILE]",
+        ),
+    ] = ()
+    vrchat: Annotated[tuple[str, ...], Option("Send VRChat's OSC trackers there (port 9000).", "HOST[:PORT]")] = ()
+    json: Annotated[
+        tuple[str, ...],
+        Option(
+            "Send JSON over UDP there (port 39570); AXES: rig (default), unity, unreal, blender, godot.",
+            "HOST[:PORT][/AXES]",
+        ),
+    ] = ()
+    websocket: Annotated[
+        str, Option("Accept WebSocket clients for JSON; without HOST, of this machine only.", "[HOST:]PORT")
+    ] = ""
+    origins: Annotated[
+        tuple[str, ...], Option("Origin of a web page on another host that may connect too.", "URL", "origin")
+    ] = ()
+    avatar: Annotated[
+        str, Option("Your avatar (VRM 0 or 1); default: a humanoid with the bone lengths of the person.", "F.vrm")
+    ] = ""
+    scale: Annotated[
+        Literal["", "body", "avatar"],
+        Option("Root motion in metres (body), or scaled to the legs of the avatar (default with --avatar)."),
+    ] = ""
+    root: Annotated[
+        Literal["", "hips", "root"], Option("Bone that carries the root motion in VMC; default: as in the profile.")
+    ] = ""
+    trackers: Annotated[
+        tuple[str, ...], Option("VRChat trackers: hip, chest, feet, knees, elbows (default: hip,feet).", "A,B")
+    ] = ("hip", "feet")
+    lead: Annotated[
+        float | Literal["auto"],
+        Option("Predict the pose so far ahead, auto: by its latency; increases jitter.", "MS|auto"),
+    ] = 0.0
+    foot_lock: Annotated[bool, Option("Lock feet to the floor while they rest on it, once the rig is solved.")] = False
+    rate_hz: Annotated[float, Option("Maximum frames per second (60).", "HZ", "stream-rate")] = 60.0
 
     @property
     def wanted(self) -> bool:
-        """Whether anything is sent anywhere."""
+        """Whether there is any receiver."""
         return bool(self.vmc or self.vrchat or self.json or self.websocket)
 
 
@@ -166,45 +194,32 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A whole rig.
 
     Attributes:
-        camera: The cameras, in order; camera 0 gives the rig its forward direction.
-        height_m: Stature of the person; None = 1.70 m is assumed and every output says so.
-        pace: ``realtime``, or ``all``: every frame of every file, as fast as it goes, repeatable.
-        passes: 2 = with pace ``all``: learn the rig from the whole of the files, then fuse all of it with that rig.
-        rig: Path of the rig.toml that remembers the solved rig; empty = none.
-        port: Where poses are published on this machine; 0 = any free port.
-        save: Path of the poses file written at the end; empty = none.
-        record: Path of the session (MCAP) that everything is recorded to; empty = none.
-        video: Whether the pictures of the cameras are recorded too.
-        duration_s: End after this long; None = until the files end or the user stops it.
-        stream: Engines and programs that it is sent to.
+        camera: The cameras, in order; camera 0 defines the forward direction of the rig.
+        detector: The 2D detector.
+        fusion: The fusion worker.
+        stream: Receivers of the live pose.
     """
 
     camera: tuple[CameraConfig, ...] = ()
-    height_m: float | None = None
+    height_m: Annotated[
+        float | None, Option("Body height of the person; without it 1.70 m is assumed.", "M", "height")
+    ] = None
     detector: DetectorConfig = msgspec.field(default_factory=DetectorConfig)
     fusion: FusionConfig = msgspec.field(default_factory=FusionConfig)
-    pace: Pace = "realtime"
-    passes: Literal[1, 2] = 1
-    rig: str = ""
-    port: int = 5571
-    save: str = ""
-    record: str = ""
-    video: bool = False
-    duration_s: float | None = None
+    pace: Annotated[
+        Pace,
+        Option("Files: play in real time (default), or read every frame as fast as possible, reproducibly."),
+    ] = "realtime"
+    passes: Annotated[
+        Literal[1, 2], Option("2: solve the rig from the whole recording first, then fuse it (files: with --pace all).")
+    ] = 1
+    rig: Annotated[str, Option("Save the solved rig there, and start from it next time.", "RIG.toml")] = ""
+    port: Annotated[int, Option("Publish poses on this port (5571); 0 = any free one.", "N", output=True)] = 5571
+    save: Annotated[str, Option("Write the poses there at the end.", "F.npz", output=True)] = ""
+    record: Annotated[str, Option("Record a session there, without video.", "S.mcap", output=True)] = ""
+    video: Annotated[bool, Option("Record the video too (H.264; JPEG where that is too slow).", output=True)] = False
+    duration_s: Annotated[float | None, Option("Stop after so many seconds.", "S", "duration")] = None
     stream: StreamConfig = msgspec.field(default_factory=StreamConfig)
-
-
-def _text(path: Path) -> str:
-    """Returns the text of a rig.toml, which may begin with a byte order mark.
-
-    Raises:
-        UsageError: It is none; reading keys of very many parts takes the parser minutes.
-    """
-    with path.open("rb") as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES or max(line.count(b".") for line in data.split(b"\n")) > MOST_DOTS:
-        raise UsageError(f"{path} is no rig.toml: it is too large, or has too long lines.", "Check the path.")
-    return data.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 def load(path: Path) -> Config:
@@ -218,6 +233,19 @@ def load(path: Path) -> Config:
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.", "Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} is not TOML: {error}.", "Mend that line.") from error
+        raise UsageError(f"{path} is not TOML: {error}.", "Correct that line.") from error
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {error}.", "docs/cameras.md lists every key.") from error
+
+
+def _text(path: Path) -> str:
+    """Returns the text of a rig.toml without byte order mark.
+
+    Raises:
+        UsageError: It is too large, or has a key of so many parts that the parser would take minutes.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES or max(line.count(b".") for line in data.split(b"\n")) > MAX_LINE_DOTS:
+        raise UsageError(f"{path} is no rig.toml: it is too large, or has too long lines.", "Check the path.")
+    return data.decode("utf-8-sig").replace("\r\n", "\n")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pose_rig.config import LEAST_FREE_BYTES, CameraConfig, Config, DetectorConfig, Origin, Pace, StreamConfig
+from pose_rig.config import MIN_FREE_BYTES, CameraConfig, Config, DetectorConfig, Origin, Pace, StreamConfig
 from pose_rig.wire.authentication import Keys
 
 
@@ -97,7 +97,7 @@ class RecordJob:
     output: str
     origin: Origin = "live"
     unix_from_rig_ns: int | None = None
-    least_free_bytes: int = LEAST_FREE_BYTES
+    least_free_bytes: int = MIN_FREE_BYTES
     keys: Keys | None = None
     restarts: int = 0
 

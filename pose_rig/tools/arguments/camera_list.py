@@ -1,4 +1,4 @@
-"""From what the user typed after ``--cams`` to named cameras, each known to make sense before anything is started."""
+"""The cameras of a rig, from the values of ``--cams`` or a rig.toml: checked and named."""
 
 import itertools
 import os
@@ -7,25 +7,21 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import msgspec
+from msgspec.structs import replace
 
-from pose_rig.config import MOST_CAMERAS, CameraConfig, Config, load
+from pose_rig.config import MAX_CAMERAS, CameraConfig, Config, load
 from pose_rig.errors import SourceError, UsageError
 from pose_rig.names import as_name
 from pose_rig.redaction import redacted
-from pose_rig.tools.arguments import file_kinds
+from pose_rig.tools.arguments import file_types
+from pose_rig.tools.arguments.camera_sources import source_kind, sources
 from pose_rig.tools.arguments.inputs import CAMS, check_input
-from pose_rig.tools.arguments.lists import listed
-from pose_rig.tools.arguments.source_list import sources
+from pose_rig.tools.arguments.value_lists import split_values
 from pose_rig.wire.services import RESERVED_NAMES
 
-if TYPE_CHECKING:
-    from pose_rig.capture.source_factory import Kind
-
-MOTION_JPEG = (".mjpeg", ".mjpg")  # begins as a single JPEG does
+MOTION_JPEG = (".mjpeg", ".mjpg")  # has the header of a single JPEG
 _FORMS = (
     "Give an index (0), a device path or name, a URL, a video file, a folder of videos, a keypoint file (.npz), sim:4, "
     "or one rig.toml."
@@ -37,40 +33,23 @@ class Entry:
     """One item of ``--cams``, or one ``[[camera]]`` of a rig.toml.
 
     Attributes:
-        camera: What stands there.
-        single: Whether it picks one camera of its source; otherwise it stands for all of them.
+        camera: The camera, or all cameras of its source.
+        single: Whether it selects one camera of its source.
     """
 
     camera: CameraConfig
     single: bool = False
 
 
-def source_kind(source: str) -> "Kind":
-    """Returns what a source is, by its spelling; a file need not exist."""
-    from pose_rig.capture import source_factory as opening  # brings OpenCV, which fusion's process has no use for
-
-    return opening.source_kind(source)
-
-
-def ends_by_itself(camera: CameraConfig) -> bool:
-    """Returns whether a camera is a recording or simulated: it ends, and cannot mend as a device or stream may."""
-    return source_kind(camera.source) in ("sim", "keypoints", "video")
-
-
-def needs_detector(camera: CameraConfig) -> bool:
-    """Returns whether a camera gives pixels; the others bring their own keypoints."""
-    return source_kind(camera.source) not in ("sim", "keypoints")
-
-
 def config_of(*cams: str) -> Config:
-    """Returns the rig that ``--cams`` means, its cameras named.
+    """Returns the rig of ``--cams``, its cameras named.
 
     Args:
-        cams: Sources, joined by commas or one by one, or the path of one rig.toml.
+        cams: Sources, separated by commas or one by one, or the path of one rig.toml.
 
     Raises:
-        UsageError: A source makes no sense, a file does not exist, or two cameras share a name.
-        SourceError: A camera is not plugged in, or a keypoint file is not sound.
+        UsageError: A source is invalid, a file does not exist, or two cameras have the same name.
+        SourceError: A camera is not plugged in, or a keypoint file is invalid.
     """
     items = sources(cams)
     if len(items) == 1 and items[0].lower().endswith(".toml"):
@@ -78,66 +57,65 @@ def config_of(*cams: str) -> Config:
         if path.exists():
             check_input(path, CAMS)
         config = load(path)
-        config = msgspec.structs.replace(config, rig=str(path.parent / config.rig if config.rig else path))
+        config = replace(config, rig=str(path.parent / config.rig if config.rig else path))
         entries = _entries(path, config)
     else:
         config = Config()
         entries = [_entry(item) for item in items]
     cameras = tuple(itertools.chain.from_iterable(_named(entries)))
-    if not 1 <= len(cameras) <= MOST_CAMERAS:
-        raise UsageError(f"These are {len(cameras)} cameras.", f"A rig has 1 to {MOST_CAMERAS}. {_FORMS}")
-    return msgspec.structs.replace(config, camera=cameras)
+    if not 1 <= len(cameras) <= MAX_CAMERAS:
+        raise UsageError(f"A rig has 1 to {MAX_CAMERAS} cameras; got {len(cameras)}.", _FORMS)
+    return replace(config, camera=cameras)
 
 
 def cameras_in(path: Path) -> list[tuple[CameraConfig, ...]]:
-    """Returns the cameras behind every ``[[camera]]`` of a rig.toml, named; one that is not there stands for itself.
+    """Returns the cameras of every ``[[camera]]`` of a rig.toml, named; one that is not available as it is written.
 
     Raises:
-        UsageError: The file is not a rig.toml, or two of its cameras share a name.
+        UsageError: The file is not a rig.toml, or two of its cameras have the same name.
     """
-    return _named(_entries(path, load(path)), absent_too=True)
+    return _named(_entries(path, load(path)), allow_missing=True)
 
 
 def named_cameras(cameras: Iterable[CameraConfig]) -> tuple[CameraConfig, ...]:
-    """Returns cameras under names that are unique and may be part of a topic."""
+    """Returns cameras with unique names that are valid in topics."""
     taken, named = list(RESERVED_NAMES), []
     for camera in cameras:
         taken.append(unique(as_name(camera.name or derived_name(camera.source)), taken))
-        named.append(msgspec.structs.replace(camera, name=taken[-1]))
+        named.append(replace(camera, name=taken[-1]))
     return tuple(named)
 
 
 def mark_moving(cameras: tuple[CameraConfig, ...], *moving: str) -> tuple[CameraConfig, ...]:
-    """Returns the cameras, those that ``--moving`` means marked and no others.
+    """Returns the cameras, of which exactly those of ``--moving`` are marked as moving.
 
     Args:
-        cameras: All of them, named.
-        moving: Names or numbers in the list, from 0, joined by commas or one by one; or ``all``.
+        cameras: All cameras, named.
+        moving: Names or indices from 0, separated by commas or one by one; or ``all``.
 
     Raises:
-        UsageError: There is no such camera.
+        UsageError: A camera is unknown.
     """
-    items = listed(moving)
+    items = split_values(moving)
     if items == ("all",):
-        return tuple(msgspec.structs.replace(camera, moving=True) for camera in cameras)
+        return tuple(replace(camera, moving=True) for camera in cameras)
     names = [camera.name for camera in cameras]
-    meant = set()
+    chosen = set()
     for item in items:
         if item not in names and not (item.isdecimal() and int(item) < len(names)):
-            known = ", ".join(f"{number} {name}" for number, name in enumerate(names))
-            raise UsageError(f"There is no camera {item!r} that could move.", f"Name some of: {known}; or all.")
-        meant.add(item if item in names else names[int(item)])
-    return tuple(msgspec.structs.replace(camera, moving=camera.name in meant) for camera in cameras)
+            known = ", ".join(f"{index} {name}" for index, name in enumerate(names))
+            raise UsageError(f"Unknown camera {item!r} in --moving.", f"The cameras are {known}; or all.")
+        chosen.add(item if item in names else names[int(item)])
+    return tuple(replace(camera, moving=camera.name in chosen) for camera in cameras)
 
 
 def without_passwords(config: Config) -> Config:
-    """Returns a configuration as it may be shown and kept."""
-    cameras = tuple(msgspec.structs.replace(c, source=redacted(c.source)) for c in config.camera)
-    return msgspec.structs.replace(config, camera=cameras)
+    """Returns a configuration that may be displayed and stored."""
+    return replace(config, camera=tuple(replace(camera, source=redacted(camera.source)) for camera in config.camera))
 
 
 def check_readable(config: Config) -> None:
-    """Opens every video file and closes it again, so that a run fails before anything is started.
+    """Opens and closes every video file, so that a damaged one is found before a worker starts.
 
     Raises:
         SourceError: A file is not a video.
@@ -150,33 +128,36 @@ def check_readable(config: Config) -> None:
 
 
 def _entries(path: Path, config: Config) -> list[Entry]:
-    """Returns the entries of a rig.toml; one that says which ``member`` it is picks that camera only."""
+    """Returns the entries of a rig.toml; one with a key ``member`` selects that camera only."""
     written = tomllib.loads(path.read_text("utf-8-sig")).get("camera", ())
-    return [Entry(_beside(path, camera), "member" in text) for camera, text in zip(config.camera, written, strict=True)]
+    return [
+        Entry(_relative_to(path, camera), "member" in table)
+        for camera, table in zip(config.camera, written, strict=True)
+    ]
 
 
 def _entry(item: str) -> Entry:
-    """Returns one item of the list as if it stood in a rig.toml."""
+    """Returns the entry of one item of ``--cams``."""
     if not item:
         raise UsageError(
-            "--cams has an empty item.", f"Names with spaces need quotes, and no space stands beside a comma. {_FORMS}"
+            "--cams has an empty item.", f"Quote names with spaces, and write no space next to a comma. {_FORMS}"
         )
     if item.lower().endswith(".toml"):
-        raise UsageError(f"{item} stands among other cameras.", "A rig.toml describes the whole rig: give it alone.")
+        raise UsageError(f"{item} cannot be combined with other cameras.", "Give a rig.toml alone.")
     if match := re.fullmatch(r"sim:(\d{1,4})", item):
         return Entry(CameraConfig(source="sim", members=int(match[1])))
     return Entry(CameraConfig(source=item))
 
 
-def _beside(toml: Path, camera: CameraConfig) -> CameraConfig:
-    """Returns a camera whose file, if it has one, is found from the folder of the rig.toml."""
+def _relative_to(toml: Path, camera: CameraConfig) -> CameraConfig:
+    """Returns a camera whose file, if it has one, is relative to the folder of the rig.toml."""
     if source_kind(camera.source) not in ("keypoints", "video"):
         return camera
-    return msgspec.structs.replace(camera, source=str(toml.parent / os.path.expanduser(camera.source)))
+    return replace(camera, source=str(toml.parent / os.path.expanduser(camera.source)))
 
 
-def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
-    """Returns the cameras behind one entry: several for simulated rigs and for keypoint files."""
+def _members(entry: Entry, *, allow_missing: bool) -> tuple[CameraConfig, ...]:
+    """Returns the cameras of one entry: several for simulated rigs and keypoint files."""
     from pose_rig.capture.source_factory import expand
 
     camera = entry.camera
@@ -185,53 +166,58 @@ def _members(entry: Entry, *, absent_too: bool) -> tuple[CameraConfig, ...]:
             _check_file(Path(camera.source))
         members = expand(camera)
     except (SourceError, UsageError):
-        if absent_too:
+        if allow_missing:
             return (camera,)
         raise
     if entry.single:
         if not 0 <= camera.member < len(members):
-            raise UsageError(f"{camera.source} has no camera {camera.member}.", f"It has 0 to {len(members) - 1}.")
+            last = len(members) - 1
+            raise UsageError(
+                f"{camera.source} has no camera {camera.member}.", f"Set member to a value of 0 to {last}."
+            )
         return (members[camera.member],)
     if len(members) > 1 and camera.solved:
         raise UsageError(
-            f"{camera.source} stands for {len(members)} cameras, and one `solved` place is given.",
-            "Remove it; the rig finds all of them anew.",
+            f"{camera.source} has {len(members)} cameras, but one [camera.solved] is given.",
+            "Remove it; the rig solves all of them again.",
         )
     return members
 
 
 def _check_file(path: Path) -> None:
-    """Checks that a file may be a camera's; a video may look like anything that is not known to be something else.
+    """Checks that a file may be a camera; a video may have any content that is not of another known type.
 
     Raises:
-        UsageError: It is not there, or is something else.
+        UsageError: It does not exist, or is of another type.
     """
-    kind = file_kinds.file_kind(path)
-    if kind is file_kinds.MISSING:
+    kind = file_types.file_type(path)
+    if kind is file_types.MISSING:
         raise UsageError(f"There is no file {path}.", f"Check the path. {_FORMS}")
-    if kind is file_kinds.IMAGE and path.suffix.lower() in MOTION_JPEG:
+    if kind is file_types.IMAGE and path.suffix.lower() in MOTION_JPEG:
         return
     check_input(path, CAMS)
 
 
-def _named(entries: list[Entry], *, absent_too: bool = False) -> list[tuple[CameraConfig, ...]]:
-    """Returns the cameras of every entry with unique names; names that the rig.toml gives stay as they are."""
+def _named(entries: list[Entry], *, allow_missing: bool = False) -> list[tuple[CameraConfig, ...]]:
+    """Returns the cameras of every entry with unique names; names in the rig.toml are kept."""
     given = [entry.camera.name for entry in entries if entry.camera.name]
     taken = [*RESERVED_NAMES, *given]
     for name in given:
         if name != as_name(name):
-            raise UsageError(f"{name[:80]!r} is no camera name.", f"Try {as_name(name)!r}: letters, digits, . _ and -.")
+            raise UsageError(
+                f"{name[:80]!r} is not a valid camera name.", f"Use letters, digits, . _ and -: {as_name(name)!r}."
+            )
         if taken.count(name) > 1:
             raise UsageError(f"The camera name {name!r} is taken.", "Give every camera a name of its own.")
     named = []
     for entry in entries:
-        members = _members(entry, absent_too=absent_too)
+        members = _members(entry, allow_missing=allow_missing)
         names = []
         for camera in members:
             own = entry.camera.name if len(members) == 1 else ""
             names.append(own or unique(as_name(camera.name or derived_name(camera.source)), taken))
             taken.append(names[-1])
-        named.append(tuple(msgspec.structs.replace(c, name=name) for c, name in zip(members, names, strict=True)))
+        named.append(tuple(replace(camera, name=name) for camera, name in zip(members, names, strict=True)))
     return named
 
 
@@ -242,10 +228,10 @@ def unique(name: str, taken: list[str]) -> str:
 
 
 def derived_name(source: str) -> str:
-    """Returns what a camera is called if nobody named it."""
+    """Returns the name of a camera that was given none."""
     if source_kind(source) == "url":
         try:
             return urlsplit(redacted(source)).hostname or "stream"
-        except ValueError:  # no address at all, which opening it will tell
+        except ValueError:  # not a valid URL; opening it reports that
             return "stream"
     return Path(source).stem

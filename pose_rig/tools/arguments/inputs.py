@@ -1,4 +1,4 @@
-"""What every argument takes, and what is said to whoever gives it something else."""
+"""Which types of files every argument accepts, and the errors for other types."""
 
 import shlex
 from collections.abc import Mapping
@@ -8,113 +8,113 @@ from pathlib import Path
 from pose_rig.atomic_file import partial_path
 from pose_rig.config import MODELS, Config
 from pose_rig.errors import UsageError
-from pose_rig.tools.arguments import file_kinds as kinds
-from pose_rig.tools.arguments.file_kinds import Kind, file_kind
+from pose_rig.tools.arguments import file_types as types
+from pose_rig.tools.arguments.file_types import FileType, file_type
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class FileInput:
     """An argument or an option that takes files.
 
     Attributes:
-        of: What takes them, as the user types it.
-        kinds: Those that it takes.
-        also: Those that it hands to a reader, which tells more of what is wrong with them.
-        hints: What helps with another kind, where that is not the usual command for it.
+        of: The argument, as the user types it.
+        types: Accepted types.
+        also: Types that are passed on to the reader, whose errors are more precise.
+        hints: Commands to suggest for other types, where they differ from the usual one.
     """
 
     of: str
-    kinds: tuple[Kind, ...]
-    also: tuple[Kind, ...] = ()
-    hints: Mapping[Kind, str] = field(default_factory=dict)
+    types: tuple[FileType, ...]
+    also: tuple[FileType, ...] = ()
+    hints: Mapping[FileType, str] = field(default_factory=dict)
 
     @property
-    def wanted(self) -> str:
-        """The kinds that it takes, in words."""
-        *names, last = (kind.name for kind in self.kinds)
+    def accepted(self) -> str:
+        """The accepted types in words."""
+        *names, last = (one.name for one in self.types)
         return f"{', '.join(names)} or {last}" if names else last
 
 
-IMPORT = {kinds.KEYPOINTS: "pose-rig import {}"}
-REPLAY = {kinds.SESSION: "pose-rig replay {}", kinds.CUT_OFF: "pose-rig replay {}"}
-CUT_OFF = (kinds.CUT_OFF,)  # a session that was cut off can be read
+IMPORT = {types.KEYPOINTS: "pose-rig import {}"}
+REPLAY = {types.SESSION: "pose-rig replay {}", types.CUT_OFF: "pose-rig replay {}"}
+CUT_OFF = (types.CUT_OFF,)  # a session that was cut off can be read
 
-CAMS = Input(
-    "--cams", (kinds.VIDEO, kinds.KEYPOINTS, kinds.RIG), (kinds.TOML, kinds.UNKNOWN, kinds.TEXT, kinds.DEVICE), REPLAY
+CAMS = FileInput(
+    "--cams", (types.VIDEO, types.KEYPOINTS, types.RIG), (types.TOML, types.UNKNOWN, types.TEXT, types.DEVICE), REPLAY
 )
-REPLAYED = Input("`pose-rig replay`", (kinds.SESSION,), CUT_OFF, IMPORT)
-CONVERTED = Input("`pose-rig convert`", (kinds.SESSION, kinds.POSES), CUT_OFF, IMPORT)
-PLOTTED = Input("`pose-rig plot`", (kinds.SESSION, kinds.POSES), CUT_OFF, IMPORT)
-VIEWED = Input("`pose-rig view`", (kinds.SESSION,), CUT_OFF, IMPORT)
-RECOVERED = Input("`pose-rig recover`", (kinds.CUT_OFF,), (kinds.SESSION, kinds.UNKNOWN))
-SHOWN = Input("`pose-rig rig`", (kinds.RIG, kinds.POSES), (kinds.TOML,))
-IMPORTED = Input(
+REPLAYED = FileInput("`pose-rig replay`", (types.SESSION,), CUT_OFF, IMPORT)
+CONVERTED = FileInput("`pose-rig convert`", (types.SESSION, types.POSES), CUT_OFF, IMPORT)
+PLOTTED = FileInput("`pose-rig plot`", (types.SESSION, types.POSES), CUT_OFF, IMPORT)
+VIEWED = FileInput("`pose-rig view`", (types.SESSION,), CUT_OFF, IMPORT)
+RECOVERED = FileInput("`pose-rig recover`", (types.CUT_OFF,), (types.SESSION, types.UNKNOWN))
+SHOWN = FileInput("`pose-rig rig`", (types.RIG, types.POSES), (types.TOML,))
+IMPORTED = FileInput(
     "`pose-rig import`",
-    (kinds.KEYPOINTS, kinds.FOLDER, kinds.JSON, kinds.CSV, kinds.ARRAY),
-    (kinds.ARRAYS, kinds.HDF5, kinds.PICKLE, kinds.TRC, kinds.C3D, kinds.BVH),
+    (types.KEYPOINTS, types.FOLDER, types.JSON, types.CSV, types.ARRAY),
+    (types.ARRAYS, types.HDF5, types.PICKLE, types.TRC, types.C3D, types.BVH),
     REPLAY,
 )
-EXPORTED = Input("`pose-rig export`", (kinds.CHECKPOINT, kinds.GRAPH))
-TAUGHT = Input(
+EXPORTED = FileInput("`pose-rig export`", (types.CHECKPOINT, types.GRAPH))
+TAUGHT = FileInput(
     "`pose-rig train`",
-    (kinds.SESSION, kinds.KEYPOINTS),
+    (types.SESSION, types.KEYPOINTS),
     CUT_OFF,
     {
-        kinds.MOTION: "pose-rig train --simulated {}",
-        kinds.CHECKPOINT: "pose-rig train take.mcap --weights {}",
-        kinds.GRAPH: "pose-rig train take.mcap --weights {}",
+        types.MOTION: "pose-rig train --simulated {}",
+        types.CHECKPOINT: "pose-rig train take.mcap --weights {}",
+        types.GRAPH: "pose-rig train take.mcap --weights {}",
     },
 )
-SIMULATED = Input("--simulated", (kinds.MOTION,))
-MEASURED = Input("--weights", (kinds.CHECKPOINT, kinds.GRAPH))
-WEIGHTS = Input("--weights", (kinds.GRAPH,))
-MODEL = Input("--model", (kinds.TASK,))
-AVATAR = Input("--avatar", (kinds.VRM,), (kinds.GLB,))
-RIG_FILE = Input("--rig", (kinds.RIG,), (kinds.TOML, kinds.EMPTY))
+SIMULATED = FileInput("--simulated", (types.MOTION,))
+MEASURED = FileInput("--weights", (types.CHECKPOINT, types.GRAPH))
+WEIGHTS = FileInput("--weights", (types.GRAPH,))
+MODEL = FileInput("--model", (types.TASK,))
+AVATAR = FileInput("--avatar", (types.VRM,), (types.GLB,))
+RIG_FILE = FileInput("--rig", (types.RIG,), (types.TOML, types.EMPTY))
 
 
-def check_input(path: Path, wanted: Input) -> Kind:
-    """Returns what a file is, if it is something that is wanted there.
+def check_input(path: Path, wanted: FileInput) -> FileType:
+    """Returns the type of a file, if the argument accepts it.
 
     Args:
-        path: The file; a session that has not got its name yet is found as well.
-        wanted: What takes it.
+        path: The file; an unfinished session is found as well.
+        wanted: The argument.
 
     Raises:
-        UsageError: It is not there, cannot be read, is empty, or is something else; says what, and who takes that.
+        UsageError: It does not exist, cannot be read, is empty, or is of another type; suggests a command for that.
     """
-    kind = file_kind(path)
-    if kind is kinds.MISSING and kinds.CUT_OFF in (*wanted.kinds, *wanted.also):
-        kind = file_kind(partial_path(path))
-    if kind in wanted.kinds and kind.suffix not in ("", path.suffix.lower()):
-        raise UsageError(f"{path} is {kind.name}, and its name does not end in {kind.suffix}.", "Rename it.")
-    if kind in wanted.kinds or kind in wanted.also:
+    kind = file_type(path)
+    if kind is types.MISSING and types.CUT_OFF in (*wanted.types, *wanted.also):
+        kind = file_type(partial_path(path))
+    if kind in wanted.types and kind.suffix not in ("", path.suffix.lower()):
+        raise UsageError(f"{path} is {kind.name}, but its name does not end in {kind.suffix}.", "Rename it.")
+    if kind in wanted.types or kind in wanted.also:
         return kind
     raise _refused(path, kind, wanted)
 
 
 def check_files(config: Config) -> None:
-    """Checks the files that a rig uses beside its cameras, as far as they are there.
+    """Checks the types of the files that a rig uses apart from its cameras, as far as they exist.
 
     Raises:
-        UsageError: One of them is something else.
+        UsageError: One is of another type.
     """
     model = "" if config.detector.model in MODELS else config.detector.model
     for text, wanted in (
         (config.fusion.weights, WEIGHTS), (model, MODEL), (config.stream.avatar, AVATAR), (config.rig, RIG_FILE),
     ):  # fmt: skip
-        if text and file_kind(Path(text)) is not kinds.MISSING:
+        if text and file_type(Path(text)) is not types.MISSING:
             check_input(Path(text), wanted)
 
 
-def _refused(path: Path, kind: Kind, wanted: Input) -> UsageError:
-    takes = f"{wanted.of} takes {wanted.wanted}."
-    if kind is kinds.MISSING:
+def _refused(path: Path, kind: FileType, wanted: FileInput) -> UsageError:
+    takes = f"{wanted.of} takes {wanted.accepted}."
+    if kind is types.MISSING:
         return UsageError(f"There is no file {path}.", f"Check the path: {takes}")
-    if kind is kinds.UNREADABLE:
-        return UsageError(f"Cannot read {path}.", "Check the path, and who may read it.")
-    if kind is kinds.EMPTY:
+    if kind is types.UNREADABLE:
+        return UsageError(f"Cannot read {path}.", "Check the path and its permissions.")
+    if kind is types.EMPTY:
         return UsageError(f"{path} is empty.", f"Check the path: {takes}")
     hint = wanted.hints.get(kind, kind.use)
-    remedy = f"Did you mean `{hint.format(shlex.quote(str(path)))}`?" if hint else "Give one of those."
+    remedy = f"Did you mean `{hint.format(shlex.quote(str(path)))}`?" if hint else "Give one of these."
     return UsageError(f"{path} is {kind.name}: {takes}", remedy)

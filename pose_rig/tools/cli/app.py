@@ -2,13 +2,14 @@
 
 import io
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from pose_rig.tools.arguments.command import Command, flat
 from pose_rig.tools.cli.cams import cams
+from pose_rig.tools.cli.command import Command, as_command
 from pose_rig.tools.cli.convert import convert
 from pose_rig.tools.cli.demo import demo
 from pose_rig.tools.cli.doctor import doctor
@@ -27,22 +28,29 @@ from pose_rig.tools.cli.training.evaluate import evaluate
 from pose_rig.tools.cli.training.train import train
 from pose_rig.tools.cli.view import view
 
+# panel of the help → its commands, by name
+PANELS: dict[str, dict[str, Callable[..., None]]] = {
+    "Capture": {"run": run, "demo": demo, "record": record, "rig": rig},
+    "Sessions": {
+        "replay": replay, "import": import_session, "convert": convert, "view": view, "plot": plot, "recover": recover,
+    },
+    "Engines": {"monitor": monitor, "listen": listen, "examples": examples},
+    "Training": {"train": train, "eval": evaluate, "export": export},
+    "Help": {"doctor": doctor, "cams": cams},
+}  # fmt: skip
+
 app = typer.Typer(
     name="pose-rig",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    run, demo, monitor, listen, record, replay, convert, view, plot, recover, train, export, rig, cams, doctor,
-    examples,
-):  # fmt: skip
-    app.command(cls=Command)(flat(command))
-app.command("import", cls=Command)(flat(import_session))
-app.command("eval", cls=Command)(flat(evaluate))
+for panel, commands in PANELS.items():
+    for name, function in commands.items():
+        app.command(name, cls=Command, rich_help_panel=panel)(as_command(function))
 
 
-def _tell_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"pose-rig {version('pose-rig')}")
         raise typer.Exit
@@ -50,15 +58,15 @@ def _tell_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    told: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True)
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Motion capture from a handful of ordinary cameras, without a calibration. Start with `pose-rig demo`."""
+    """Markerless motion capture with ordinary cameras, without calibration. Start with `pose-rig demo`."""
 
 
 def main() -> None:
-    """Runs the command line; where stdout lacks a character of ours (a pipe on Windows), it shows ? instead."""
+    """Runs the command line; characters that stdout cannot encode (a pipe on Windows) are printed as ?."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     app(prog_name="pose-rig")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pose_rig.assets.cache import cache_folder
-from pose_rig.config import LEAST_FREE_BYTES
+from pose_rig.config import MIN_FREE_BYTES
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import Installer, installer
 from pose_rig.session.mcap.info import version_of
@@ -33,7 +33,7 @@ TWINS = {
 }
 FIRST_REPORTING = (0, 10, 35)  # the first MediaPipe that writes to its vendor's log over the network
 SILENT_MEDIAPIPE = "mediapipe>=0.10.32,<0.10.35"
-LEAST_FREE_GB = LEAST_FREE_BYTES / 1e9
+LEAST_FREE_GB = MIN_FREE_BYTES / 1e9
 GOOD_FREE_GB = 2.0
 ROUND_TRIPS = 200
 

@@ -7,10 +7,10 @@ import typer
 
 from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.inputs import CONVERTED, check_input
-from pose_rig.tools.arguments.lists import listed
-from pose_rig.tools.arguments.options import Debug, End, Force, Start
+from pose_rig.tools.arguments.options import End, Force, Start
 from pose_rig.tools.arguments.outputs import check_folder, check_output
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.arguments.value_lists import split_values
+from pose_rig.tools.terminal.console import Console
 
 MOST_HZ = 1000.0
 
@@ -36,7 +36,6 @@ def convert(
         Literal["opensim", "rig"], typer.Option(help="Whose marker names, for trc and c3d.")
     ] = "opensim",
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Write the movement of a session as files that other programs read.
 
@@ -53,26 +52,25 @@ def convert(
     if the height of the person was given.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with exit_on_error(debug):
-        from pose_rig.session.convert import FORMATS, ConvertOptions, Format, targets  # brings MCAP
-        from pose_rig.session.convert import convert as write
+    from pose_rig.session.convert import FORMATS, ConvertOptions, Format, targets  # brings MCAP
+    from pose_rig.session.convert import convert as write
 
-        check_input(source, CONVERTED)
-        formats = cast(list[Format], list(dict.fromkeys(name.lower() for name in listed(to))))
-        for name in formats:
-            if name not in FORMATS:
-                raise UsageError(f"{name!r} is no format.", f"Choose from {', '.join(FORMATS)}.")
-        if rate is not None and not 0 < rate <= MOST_HZ:
-            raise UsageError(f"{rate:g} instants per second are out of range.", f"Use up to {MOST_HZ:g}.")
-        if not bvh_scale > 0:
-            raise UsageError(f"{bvh_scale:g} units per metre are none.", "Use 100 for centimetres, 1 for metres.")
-        folder = out or source.parent
-        check_folder(folder)
-        for target in targets(source, formats, folder):
-            _check_target(target, source, force=force)
-        written = write(source, formats, folder, ConvertOptions(rate, start_s, end_s, bvh_names, bvh_scale, markers))
-        for line in (*(f"Written: {path}." for path in written.paths), *written.notes):
-            console.print(line)
+    check_input(source, CONVERTED)
+    formats = cast(list[Format], list(dict.fromkeys(name.lower() for name in split_values(to))))
+    for name in formats:
+        if name not in FORMATS:
+            raise UsageError(f"{name!r} is no format.", f"Choose from {', '.join(FORMATS)}.")
+    if rate is not None and not 0 < rate <= MOST_HZ:
+        raise UsageError(f"{rate:g} instants per second are out of range.", f"Use up to {MOST_HZ:g}.")
+    if not bvh_scale > 0:
+        raise UsageError(f"{bvh_scale:g} units per metre are none.", "Use 100 for centimetres, 1 for metres.")
+    folder = out or source.parent
+    check_folder(folder)
+    for target in targets(source, formats, folder):
+        _check_target(target, source, force=force)
+    written = write(source, formats, folder, ConvertOptions(rate, start_s, end_s, bvh_names, bvh_scale, markers))
+    for line in (*(f"Written: {path}." for path in written.paths), *written.notes):
+        console.print(line)
 
 
 def _check_target(target: Path, source: Path, *, force: bool) -> None:

@@ -1,4 +1,4 @@
-"""``pose-rig demo``: the whole rig on a real four-camera clip, no hardware needed."""
+"""``pose-rig demo``: a whole run on a real four-camera clip."""
 
 import math
 from pathlib import Path
@@ -10,91 +10,87 @@ from msgspec.structs import replace
 from pose_rig.assets.catalog import demo_clip
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError
-from pose_rig.tools.arguments.options import Debug, Force, Headless
+from pose_rig.tools.arguments.config_options import ConfigOptions
+from pose_rig.tools.arguments.options import Debug, Force, Headless, Moving, configured
 from pose_rig.tools.arguments.outputs import check_outputs
-from pose_rig.tools.arguments.rig_options import RecordingOptions, RigOptions
-from pose_rig.tools.arguments.stream_options import StreamOptions
-from pose_rig.tools.cli.run import configured
 from pose_rig.tools.rig_files.validation import REPEAT
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.runner import run_rig
 from pose_rig.tools.terminal.status import RunStatus
 
 WEBCAM_FPS = 30.0
-LAP_S = 3.3  # a little less than one takes
-SHOWN_S = 10.0  # time enough to see the rig solve itself
-PATIENCE_S = 60.0  # where other programs keep the machine busy
+CLIP_S = 3.3  # a little less than the duration of the clip
+MIN_DEMO_S = 10.0  # long enough to see the rig being solved
+MAX_UNSOLVED_S = 60.0  # on a machine that is busy with other programs
 POSES = "demo_poses.npz"
 
 
 def demo(
-    wishes: RigOptions,
-    recording: RecordingOptions,
-    stream: StreamOptions,
+    options: ConfigOptions,
+    moving: Moving = None,
     laps: Annotated[
         int | None,
-        typer.Option(min=REPEAT[0], max=REPEAT[1], help="How often it plays; default: until the rig is solved."),
+        typer.Option(min=REPEAT[0], max=REPEAT[1], help="How often the clip plays; default: until the rig is solved."),
     ] = None,
     force: Force = False,
     headless: Headless = False,
     debug: Debug = False,
 ) -> None:
-    """Run the rig on a real four-camera clip: a man on a balance beam.
+    """Run on a real four-camera clip of a man on a balance beam; no cameras needed.
 
-    The clip is the demo take of Pose2Sim (BSD-3), fetched once and kept. Every camera runs in a process of its own, as
-    with `pose-rig run`. The clip was taken at 60 frames per second and plays at 30, as webcams would give it, over and
-    over for ten seconds, or until the rig is solved; `--pace all` reads every frame once, with its own time. Watch the
-    mode: cold, settled, solved.
+    The clip is the demo take of Pose2Sim (BSD-3); it is downloaded once. As with `pose-rig run`, every camera runs in
+    a process of its own. The clip has 60 frames per second and plays at 30, as a webcam would, repeatedly for ten
+    seconds, or until the rig is solved; `--pace all` reads every frame once, with its own timestamp. The mode goes from
+    cold to settled to solved.
     `pose-rig demo --vmc 127.0.0.1 --laps 100` moves an avatar while you set up its engine (docs/engines.md). All other
     options are those of `pose-rig run`. Without --save the poses go to demo_poses.npz, which the next demo replaces.
     """
-    with exit_on_error(debug):
-        console = Console()
-        say = console.print
-        check_outputs(recording.into(Config(save=wishes.save or "")), force=force)  # before anything is fetched
-        clip = demo_clip(say, network(console))
-        whole = wishes.pace == "all"
-        showing = None if whole or laps or wishes.duration is not None else Showing()
-        fps, repeat = (None, 1) if whole else (WEBCAM_FPS, laps or laps_of(wishes.duration))
-        cameras = tuple(CameraConfig(source=str(path), name=path.stem, fps=fps, repeat=repeat) for path in clip)
-        config = configured(Config(camera=cameras), wishes, recording, stream)
-        if wishes.port is None and not config.stream.wanted:  # `pose-rig monitor` looks at the usual one
-            config = replace(config, port=0)  # any, so that it runs beside another rig
-        if wishes.save is None:
-            config = replace(config, save=POSES)
-            if Path(POSES).is_file():
-                say(f"{POSES} of an earlier demo will be replaced; --save F.npz writes to another file.")
-        own = POSES if wishes.save is None else ""
-        run_rig(config, force=force, own=own, stop_when=showing, headless=headless, debug=debug)
-        if showing is not None and showing.in_vain:
-            raise showing.in_vain
+    console = Console()
+    wanted = configured(Config(), options, None)
+    check_outputs(wanted, force=force)  # before anything is downloaded
+    clip = demo_clip(console.print, network(console))
+    every_frame = wanted.pace == "all"
+    until_solved = None if every_frame or laps or wanted.duration_s is not None else UntilSolved()
+    fps, repeat = (None, 1) if every_frame else (WEBCAM_FPS, laps or laps_of(wanted.duration_s))
+    cameras = tuple(CameraConfig(source=str(path), name=path.stem, fps=fps, repeat=repeat) for path in clip)
+    config = configured(Config(camera=cameras), options, moving)
+    if "port" not in options.values and not config.stream.wanted:  # `pose-rig monitor` uses the default port
+        config = replace(config, port=0)  # any free one: another rig may be running
+    own = "" if config.save else POSES
+    if own:
+        config = replace(config, save=POSES)
+        if Path(POSES).is_file():
+            console.print(f"{POSES} of an earlier demo will be replaced; --save F.npz writes to another file.")
+    run_rig(config, force=force, own=own, stop_when=until_solved, headless=headless, debug=debug)
+    if until_solved is not None and until_solved.error:
+        raise until_solved.error
 
 
-class Showing:
-    """Whether a demo has shown what there is to see.
+class UntilSolved:
+    """Ends a demo `MIN_DEMO_S` after its start if the rig is solved by then, or as soon as it is.
 
     Attributes:
-        in_vain: Why it never will, None as long as it may.
+        error: That it was not solved within `MAX_UNSOLVED_S`; None otherwise.
     """
 
     def __init__(self) -> None:
-        self.in_vain: PoseRigError | None = None
+        self.error: PoseRigError | None = None
 
     def __call__(self, status: RunStatus) -> bool:
-        """Returns whether to end now: the rig has been solved and looked at, or time is up."""
+        """Returns whether to stop now."""
         elapsed_s = status.elapsed_s()
-        if status.telemetry.solved is None and elapsed_s >= PATIENCE_S:
+        if status.telemetry.solved is None and elapsed_s >= MAX_UNSOLVED_S:
             rates = [row.frames / elapsed_s for row in status.cameras()]
-            self.in_vain = PoseRigError(
+            self.error = PoseRigError(
                 f"The rig was not solved within {elapsed_s:.0f} s: "
                 f"its cameras gave {min(rates):.0f} to {max(rates):.0f} frames per second.",
-                "Close what keeps this machine busy, or give it more time: --duration 300.",
+                "Close other programs on this machine, or give it more time: --duration 300.",
             )
-        return self.in_vain is not None or (status.telemetry.solved is not None and elapsed_s >= SHOWN_S)
+        return self.error is not None or (status.telemetry.solved is not None and elapsed_s >= MIN_DEMO_S)
 
 
 def laps_of(duration_s: float | None) -> int:
-    """Returns how often the clip plays: for as long as the user wants to see it, else as long as a demo may take."""
-    wanted_s = PATIENCE_S if duration_s is None or not math.isfinite(duration_s) else duration_s
-    return min(max(math.ceil(wanted_s / LAP_S), REPEAT[0]), REPEAT[1])
+    """Returns how often the clip plays: for the given duration, else for the longest that a demo may take."""
+    wanted_s = MAX_UNSOLVED_S if duration_s is None or not math.isfinite(duration_s) else duration_s
+    return min(max(math.ceil(wanted_s / CLIP_S), REPEAT[0]), REPEAT[1])

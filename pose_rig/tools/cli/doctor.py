@@ -6,8 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pose_rig.tools.arguments.options import Debug
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 
 if TYPE_CHECKING:
     from pose_rig.tools.cli.checks import Finding
@@ -15,23 +14,22 @@ if TYPE_CHECKING:
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-def doctor(debug: Debug = False) -> None:
+def doctor() -> None:
     """Check this machine: Python, packages, models, inference providers, cameras, network, disk.
 
     Ends with exit code 1 if something must be mended before a rig can run.
     """
-    with exit_on_error(debug):
-        from pose_rig.tools.cli.checks import CHECKS  # brings MCAP
+    from pose_rig.tools.cli.checks import CHECKS  # brings MCAP
 
-        console = Console()
-        findings: list[Finding] = []
-        for check in CHECKS:
-            for finding in check():
-                findings.append(finding)
-                console.print(_line(finding))
-        worst = [finding for finding in findings if finding.status == "fail"]
-        text = f"{len(worst)} thing(s) to mend." if worst else "Ready to run: `pose-rig demo`."
-        console.print(text)
+    console = Console()
+    findings: list[Finding] = []
+    for check in CHECKS:
+        for finding in check():
+            findings.append(finding)
+            console.print(_line(finding))
+    worst = [finding for finding in findings if finding.status == "fail"]
+    text = f"{len(worst)} thing(s) to mend." if worst else "Ready to run: `pose-rig demo`."
+    console.print(text)
     if worst:
         raise typer.Exit(1)
 

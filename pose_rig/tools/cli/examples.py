@@ -8,8 +8,8 @@ import typer
 
 import pose_rig
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.arguments.options import Debug, Force
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.arguments.options import Force
+from pose_rig.tools.terminal.console import Console
 
 SHOWN = 3  # of the files that are there already
 
@@ -17,17 +17,15 @@ SHOWN = 3  # of the files that are there already
 def examples(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Where to; made if it is not there.")],
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Copy the example receivers (Unity, Godot, Blender, Python, a web page) into a folder.
 
     Each says at its top how it is started; README.md there lists them.
     """
-    with exit_on_error(debug):
-        say = Console().print
-        for path in copy_examples(Path(folder), force=force):
-            say(str(path))
-        say(f"Begin with {Path(folder) / 'README.md'}")
+    say = Console().print
+    for path in copy_examples(Path(folder), force=force):
+        say(str(path))
+    say(f"Begin with {Path(folder) / 'README.md'}")
 
 
 def copy_examples(folder: Path, *, force: bool = False) -> list[Path]:

@@ -8,9 +8,9 @@ import typer
 from pose_rig.assets.cache import cache_folder
 from pose_rig.installer import missing
 from pose_rig.tools.arguments.inputs import EXPORTED, check_input
-from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 
 
 def export(
@@ -26,7 +26,6 @@ def export(
         typer.Option(help="Where it is tried, too; tensorrt: its engine is built and kept."),
     ] = "cpu",
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Make the graph of lifter and fusion that `pose-rig run --weights` takes.
 
@@ -39,23 +38,22 @@ def export(
     be less than 1 mm of a joint in the mean. The file says what it was made of.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with exit_on_error(debug):
-        path = out or checkpoint.with_suffix(".onnx")
-        check_input(checkpoint, EXPORTED)
-        check_output(path, force=force, sources=(checkpoint,))
-        try:
-            from pose_rig.lifting.checkpoint import load  # brings torch
-            from pose_rig.training.export.export import ExportOptions
-            from pose_rig.training.export.export import export as write
-        except ModuleNotFoundError as error:
-            raise missing("Exporting", str(error.name), "train") from error
-        lifter, settings = load(checkpoint)
-        wishes = ExportOptions(precision, provider, cache_folder() / "engines")
-        done = write(lifter, settings, path, wishes, source=checkpoint)
-        changes = f"; {precision} on {provider} moves lifted joints by {done.off_mm:.2f} mm"
-        console.print(
-            f"Written: {done.path}, {done.size_mb:.1f} MB, differs from torch by {done.differs:.0e}"
-            f"{changes if done.off_mm else ''}.",
-            soft_wrap=True,
-        )  # fmt: skip
-        console.print(f"Use it with `pose-rig run --weights {done.path}`.", soft_wrap=True)
+    path = out or checkpoint.with_suffix(".onnx")
+    check_input(checkpoint, EXPORTED)
+    check_output(path, force=force, sources=(checkpoint,))
+    try:
+        from pose_rig.lifting.checkpoint import load  # brings torch
+        from pose_rig.training.export.export import ExportOptions
+        from pose_rig.training.export.export import export as write
+    except ModuleNotFoundError as error:
+        raise missing("Exporting", str(error.name), "train") from error
+    lifter, settings = load(checkpoint)
+    wishes = ExportOptions(precision, provider, cache_folder() / "engines")
+    done = write(lifter, settings, path, wishes, source=checkpoint)
+    changes = f"; {precision} on {provider} moves lifted joints by {done.off_mm:.2f} mm"
+    console.print(
+        f"Written: {done.path}, {done.size_mb:.1f} MB, differs from torch by {done.differs:.0e}"
+        f"{changes if done.off_mm else ''}.",
+        soft_wrap=True,
+    )  # fmt: skip
+    console.print(f"Use it with `pose-rig run --weights {done.path}`.", soft_wrap=True)

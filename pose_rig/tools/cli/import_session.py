@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec import structs
 
-from pose_rig.config import MOST_CAMERAS, CameraConfig, Config
+from pose_rig.config import MAX_CAMERAS, CameraConfig, Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.camera_list import named_cameras
 from pose_rig.tools.arguments.inputs import IMPORTED, check_input
-from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_session
 from pose_rig.tools.rig_files.validation import check_config, check_record
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 
 if TYPE_CHECKING:
     from pose_rig.capture.keypoints import Keypoints
@@ -42,7 +42,6 @@ def import_session(
     ] = None,
     height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person.")] = None,
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Make a session of 2D keypoints that another program found.
 
@@ -56,22 +55,21 @@ def import_session(
     docs/cameras.md describes keypoint files.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with exit_on_error(debug):
-        check_input(source, IMPORTED)
-        place = source.resolve()
-        path = out or Path(f"{place.name if place.is_dir() else place.stem}.mcap")
-        check_record(path)
-        check_session(path, force=force, sources=(source,))
-        keypoints = _read(source, fps, _size_px(size), landmarks)
-        config = _config(source, keypoints, height)
-        check_config(structs.replace(config, camera=()))  # nobody opens a folder of keypoints as a camera
-        from pose_rig.session.importer import import_keypoints  # brings MCAP
+    check_input(source, IMPORTED)
+    place = source.resolve()
+    path = out or Path(f"{place.name if place.is_dir() else place.stem}.mcap")
+    check_record(path)
+    check_session(path, force=force, sources=(source,))
+    keypoints = _read(source, fps, _size_px(size), landmarks)
+    config = _config(source, keypoints, height)
+    check_config(structs.replace(config, camera=()))  # a folder of keypoints is not opened as a camera
+    from pose_rig.session.importer import import_keypoints  # brings MCAP
 
-        if force:
-            path.unlink(missing_ok=True)
-        frames = import_keypoints(keypoints, config, path)
-        names = ", ".join(camera.name for camera in config.camera)
-        console.print(f"Imported: {path}, {frames} frames of {names}.", soft_wrap=True)
+    if force:
+        path.unlink(missing_ok=True)
+    frames = import_keypoints(keypoints, config, path)
+    names = ", ".join(camera.name for camera in config.camera)
+    console.print(f"Imported: {path}, {frames} frames of {names}.", soft_wrap=True)
 
 
 def _read(source: Path, fps: float | None, size_px: tuple[int, int] | None, landmarks: str | None) -> "Keypoints":
@@ -83,8 +81,8 @@ def _read(source: Path, fps: float | None, size_px: tuple[int, int] | None, land
 def _config(source: Path, keypoints: "Keypoints", height_m: float | None) -> Config:
     """Returns the rig of imported keypoints."""
     views = len(keypoints.cameras)
-    if views > MOST_CAMERAS:
-        raise UsageError(f"These are {views} cameras.", f"A rig has 1 to {MOST_CAMERAS}.")
+    if views > MAX_CAMERAS:
+        raise UsageError(f"These are {views} cameras.", f"A rig has 1 to {MAX_CAMERAS}.")
     members = source.suffix.lower() == ".npz"  # of which each can be opened as a camera
     cameras = named_cameras(
         CameraConfig(

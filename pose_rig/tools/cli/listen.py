@@ -13,9 +13,9 @@ from rich.text import Text
 from pose_rig.errors import UsageError
 from pose_rig.streaming.address import PORT_RANGE, Address
 from pose_rig.streaming.inspect.vmc_receiver import VmcReceiver
-from pose_rig.tools.arguments.options import Debug, Duration, Headless
+from pose_rig.tools.arguments.options import Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.decoded_stream import fault_lines, no_fault_text, rate_text, render_vmc, vmc_facts
 from pose_rig.tools.terminal.screen import watch
 from pose_rig.wire.services import LOOPBACK, VMC_PORT
@@ -31,7 +31,6 @@ def listen(
     all_bones: Annotated[bool, typer.Option("--all", help="Show every bone, not the main ones alone.")] = False,
     duration: Duration = None,
     headless: Headless = False,
-    debug: Debug = False,
 ) -> None:
     """Decode what anybody sends in the VMC protocol: frames per second, bones, and what breaks receivers.
 
@@ -45,15 +44,14 @@ def listen(
     what Unity (EVMC4U), Unreal (VRM4U), Godot and others would make of it. Nothing is answered, and no file that a
     sender names is opened. q or Ctrl-C stops.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with exit_on_error(debug):
-        check_duration(duration)
-        console = Console()
-        with closing(bound(host, port)) as source:
-            listener = Listener(source, all_bones=all_bones)
-            console.print(f"Listening on {listener.address}.")
-            watch(listener, console, duration_s=duration, headless=headless)
-        for line in listener.summary():
-            console.print(line)
+    check_duration(duration)
+    console = Console()
+    with closing(bound(host, port)) as source:
+        listener = Listener(source, all_bones=all_bones)
+        console.print(f"Listening on {listener.address}.")
+        watch(listener, console, duration_s=duration, headless=headless)
+    for line in listener.summary():
+        console.print(line)
 
 
 class Listener:

@@ -12,9 +12,9 @@ from rich.text import Text
 from pose_rig.config import Config
 from pose_rig.errors import UsageError
 from pose_rig.streaming.address import PORT_RANGE
-from pose_rig.tools.arguments.options import Debug, Duration, Headless
+from pose_rig.tools.arguments.options import Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.decoded_stream import decoded_frame
 from pose_rig.tools.terminal.remote_rig import ALL_SENT, RemoteRig
 from pose_rig.tools.terminal.screen import watch
@@ -27,7 +27,6 @@ def monitor(
     port: Annotated[int, typer.Option(metavar="N", help="The port of the rig, as its --port.")] = Config().port,
     duration: Duration = None,
     headless: Headless = False,
-    debug: Debug = False,
 ) -> None:
     """Watch a running rig: its cameras, and what is sent where, decoded; says why an avatar does not move.
 
@@ -40,19 +39,16 @@ def monitor(
     sent, nobody listening there, or all sent; then the receiver itself is the place to look. Watching changes
     nothing. `pose-rig listen` hears what really comes out of the network. q or Ctrl-C stops.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with exit_on_error(debug):
-        check_duration(duration)
-        if not PORT_RANGE[0] <= port < PORT_RANGE[1]:
-            raise UsageError(
-                f"There is no rig on port {port}.", f"Ports go from {PORT_RANGE[0]} to {PORT_RANGE[1] - 1}."
-            )
-        console = Console()
-        with closing(Receiver(f"tcp://{LOOPBACK}:{port}", topics=STATUS_TOPICS)) as receiver:
-            receiver.connect(f"tcp://{LOOPBACK}:{port + STREAMS_PORT_OFFSET}")
-            watcher = Watcher(receiver, port)
-            watch(watcher, console, duration_s=duration, headless=headless)
-        for line in watcher.summary():
-            console.print(line)
+    check_duration(duration)
+    if not PORT_RANGE[0] <= port < PORT_RANGE[1]:
+        raise UsageError(f"There is no rig on port {port}.", f"Ports go from {PORT_RANGE[0]} to {PORT_RANGE[1] - 1}.")
+    console = Console()
+    with closing(Receiver(f"tcp://{LOOPBACK}:{port}", topics=STATUS_TOPICS)) as receiver:
+        receiver.connect(f"tcp://{LOOPBACK}:{port + STREAMS_PORT_OFFSET}")
+        watcher = Watcher(receiver, port)
+        watch(watcher, console, duration_s=duration, headless=headless)
+    for line in watcher.summary():
+        console.print(line)
 
 
 class Watcher:

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from pose_rig.tools.arguments.inputs import PLOTTED, check_input
-from pose_rig.tools.arguments.lists import listed
-from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.arguments.value_lists import split_values
+from pose_rig.tools.terminal.console import Console
 
 
 def plot(
@@ -22,7 +22,6 @@ def plot(
         typer.Option(metavar="A,B", help="Joints whose ways are drawn; default: head, pelvis, wrists, ankles."),
     ] = None,
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Make a report of a session: ways, joint angles, bone lengths, drops, latency, agreement.
 
@@ -31,15 +30,14 @@ def plot(
     pose-rig plot S.mcap --out report.png                  one tall picture
     pose-rig plot poses.npz --joints head,l_wrist
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with exit_on_error(debug):
-        check_input(file, PLOTTED)
-        path = out or file.with_suffix(".html")
-        check_output(path, force=force, sources=(file,))
-        with Console(stderr=True).reading(file):
-            warnings = _write(file, path, tuple(name for name in listed(joints or ()) if name))
-        for warning in warnings:
-            Console().print(warning, style="yellow", soft_wrap=True)
-        Console().print(f"Written: {path}.", soft_wrap=True)
+    check_input(file, PLOTTED)
+    path = out or file.with_suffix(".html")
+    check_output(path, force=force, sources=(file,))
+    with Console(stderr=True).reading(file):
+        warnings = _write(file, path, tuple(name for name in split_values(joints or ()) if name))
+    for warning in warnings:
+        Console().print(warning, style="yellow", soft_wrap=True)
+    Console().print(f"Written: {path}.", soft_wrap=True)
 
 
 def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:

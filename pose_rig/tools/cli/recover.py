@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from pose_rig.tools.arguments.file_kinds import SESSION, file_kind
+from pose_rig.tools.arguments.file_types import SESSION, file_type
 from pose_rig.tools.arguments.inputs import RECOVERED, check_input
-from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 
 POSES = re.compile(r"\.npz[\w.-]*\.partial$")  # rows of a poses file
 
@@ -23,7 +23,6 @@ def recover(
         Path | None, typer.Option(metavar="F.mcap", help="Where to; default: S.recovered.mcap beside it.")
     ] = None,
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Write a complete session from a recording that was cut off: by a crash, a kill, a dead battery.
 
@@ -33,26 +32,25 @@ def recover(
     An unfinished poses file (P.npz.partial) becomes a poses file.
     """
     console = Console()
-    with exit_on_error(debug):
-        if POSES.search(session.name):
-            out = out or session.with_name(POSES.sub("", session.name) + ".npz")
-            check_output(out, force=force, sources=(session,))
-            _recover_poses(session, out, console)
-            return
-        from pose_rig.session.mcap.recover import find  # brings MCAP
-        from pose_rig.session.mcap.recover import recover as mend
+    if POSES.search(session.name):
+        out = out or session.with_name(POSES.sub("", session.name) + ".npz")
+        check_output(out, force=force, sources=(session,))
+        _recover_poses(session, out, console)
+        return
+    from pose_rig.session.mcap.recover import find  # brings MCAP
+    from pose_rig.session.mcap.recover import recover as mend
 
-        check_input(session, RECOVERED)
-        if out:
-            recovered = file_kind(out) is SESSION  # perhaps the same one, earlier
-            check_output(out, force=force or recovered, sources=(find(session),))
-        found = mend(session, out, replace=force)
-        if found.messages is None:
-            text = f"{found.path} is whole: there is nothing to recover."
-        else:
-            text = f"{'Recovered' if found.written else 'Recovered before'}: {found.path}, {found.messages} messages."
-            text = f"{text} {found.loss}".rstrip()
-        console.print(text, soft_wrap=True)
+    check_input(session, RECOVERED)
+    if out:
+        recovered = file_type(out) is SESSION  # perhaps the same one, earlier
+        check_output(out, force=force or recovered, sources=(find(session),))
+    found = mend(session, out, replace=force)
+    if found.messages is None:
+        text = f"{found.path} is whole: there is nothing to recover."
+    else:
+        text = f"{'Recovered' if found.written else 'Recovered before'}: {found.path}, {found.messages} messages."
+        text = f"{text} {found.loss}".rstrip()
+    console.print(text, soft_wrap=True)
 
 
 def _recover_poses(partial: Path, out: Path, console: Console) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pose_rig.config import SolvedCamera
 from pose_rig.tools.arguments.inputs import SHOWN, check_input
-from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.rig_files.reader import load_rig
 from pose_rig.tools.rig_files.rig_camera import (
@@ -23,7 +23,7 @@ from pose_rig.tools.rig_files.rig_camera import (
     roll_deg,
     tilt_deg,
 )
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 
 COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "x m": lambda camera: f"{position_m(camera)[0]:+.2f}",
@@ -58,7 +58,6 @@ def rig(
         ),
     ] = None,
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Show where the cameras of a solved rig stand, how well that is known, and what is weak.
 
@@ -70,19 +69,18 @@ def rig(
     A rig.toml gets its solved part from `pose-rig run --rig rig.toml`.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with exit_on_error(debug):
-        check_input(file, SHOWN)
-        exports = tuple(wish for text in export or () for wish in _wishes(text))
-        for path in (picture, *_targets(exports)):
-            if path:
-                check_output(path, force=force, sources=(file,))
-        places = load_rig(file)
-        console.print(table(places))
-        console.print(_LEGEND, style="dim")
-        for warning in rig_warnings(places):
-            console.print(warning, style="yellow", soft_wrap=True)
-        for path in _written(places, file, picture, exports):
-            console.print(f"Written: {path}.", soft_wrap=True)
+    check_input(file, SHOWN)
+    exports = tuple(wish for text in export or () for wish in _wishes(text))
+    for path in (picture, *_targets(exports)):
+        if path:
+            check_output(path, force=force, sources=(file,))
+    places = load_rig(file)
+    console.print(table(places))
+    console.print(_LEGEND, style="dim")
+    for warning in rig_warnings(places):
+        console.print(warning, style="yellow", soft_wrap=True)
+    for path in _written(places, file, picture, exports):
+        console.print(f"Written: {path}.", soft_wrap=True)
 
 
 def table(places: Sequence[RigCamera]) -> Table:

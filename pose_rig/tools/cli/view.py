@@ -13,9 +13,9 @@ import typer
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
 from pose_rig.tools.arguments.inputs import VIEWED, check_input
-from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 
 # A viewer of its own, that nobody on the network can talk to.
 VIEWER = (sys.executable, "-m", "rerun", "--new", "--bind", "127.0.0.1", "--hide-welcome-screen")
@@ -36,7 +36,6 @@ def view(
     ] = None,
     web: Annotated[bool, typer.Option("--web", help="Show it in the browser; Ctrl-C ends that.")] = False,
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Look at a session: skeleton and cameras in space, pictures with raw and refined 2D, agreement over time.
 
@@ -47,7 +46,7 @@ def view(
 
     Needs Rerun: pip install 'pose-rig[view]'. Without it, `pose-rig plot` makes a report.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with exit_on_error(debug), tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         check_input(file, VIEWED)
         if save:
             check_output(save, force=force, sources=(file,))

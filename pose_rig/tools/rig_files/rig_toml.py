@@ -18,7 +18,8 @@ from pose_rig.atomic_file import atomic_file
 from pose_rig.config import CameraConfig, Config, SolvedCamera, load
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.redaction import redacted
-from pose_rig.tools.arguments.camera_list import cameras_in, source_kind, unique
+from pose_rig.tools.arguments.camera_list import cameras_in, unique
+from pose_rig.tools.arguments.camera_sources import source_kind
 from pose_rig.tools.rig_files.toml_tables import entry_text, parse, write_entry
 from pose_rig.wire.messages import MAX_COORDINATE_M, CameraState, RigState
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pose_rig.config import MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.lifting.weights_file import check_is_graph
-from pose_rig.tools.arguments.camera_list import source_kind
+from pose_rig.tools.arguments.camera_sources import source_kind
 from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 

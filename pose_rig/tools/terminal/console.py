@@ -57,6 +57,8 @@ def exit_on_error(debug: bool) -> Iterator[None]:
     """
     try:
         yield
+    except typer.Exit:
+        raise
     except PoseRigError as error:
         _print_error(error.cause, error.remedy, debug)
         raise typer.Exit(error.exit_code) from error

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from pose_rig.tools.arguments.camera_list import ends_by_itself
+from pose_rig.tools.arguments.camera_sources import ends_by_itself
 from pose_rig.tools.terminal.markers import MarkerSender
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry

@@ -8,7 +8,8 @@ from pose_rig.assets.catalog import detector_model
 from pose_rig.atomic_file import partial_path
 from pose_rig.config import Config
 from pose_rig.errors import PoseRigError, SaveError
-from pose_rig.tools.arguments.camera_list import check_readable, needs_detector
+from pose_rig.tools.arguments.camera_list import check_readable
+from pose_rig.tools.arguments.camera_sources import needs_detector
 from pose_rig.tools.arguments.inputs import check_files
 from pose_rig.tools.arguments.outputs import check_outputs, make_room
 from pose_rig.tools.rig_files.rig_toml import RigFile, is_writable

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from pose_rig.config import CameraConfig, Config, Origin
-from pose_rig.tools.arguments.camera_list import ends_by_itself, needs_detector, without_passwords
+from pose_rig.tools.arguments.camera_list import without_passwords
+from pose_rig.tools.arguments.camera_sources import ends_by_itself, needs_detector
 from pose_rig.tools.workers.endpoints import Endpoints, free_endpoints
 from pose_rig.tools.workers.mains import run_camera, run_fusion, run_recorder, run_replay, run_streams
 from pose_rig.tools.workers.supervisor import STOP_TIMEOUT_S, Worker

@@ -5,7 +5,8 @@ import pytest
 
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError, UsageError
-from pose_rig.tools.arguments.camera_list import config_of, ends_by_itself, mark_moving, needs_detector, source_kind
+from pose_rig.tools.arguments.camera_list import config_of, mark_moving
+from pose_rig.tools.arguments.camera_sources import ends_by_itself, needs_detector, source_kind
 
 
 def names(cams: str) -> list[str]:
@@ -99,9 +100,9 @@ def test_files_in_a_rig_toml_lie_beside_it(tmp_path: Path, clip: Path) -> None:
         ("missing.npz", r"^There is no file missing\.npz\. Check the path"),
         ("missing.toml", r"^Cannot read missing\.toml: No such file"),
         ("0,,1", "^--cams has an empty item"),
-        ("sim:0", "^These are 0 cameras"),
-        ("sim:99", "^These are 99 cameras"),
-        ("0,rig.toml,1", r"^rig\.toml stands among other cameras"),
+        ("sim:0", "cameras; got 0"),
+        ("sim:99", "cameras; got 99"),
+        ("0,rig.toml,1", r"^rig\.toml cannot be combined with other cameras"),
     ],
 )
 def test_wrong_cameras_are_named(cams: str, text: str) -> None:
@@ -125,7 +126,7 @@ def test_focal_lengths_come_from_the_keypoint_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("camera", "text"),
     [
-        ('name = "a/b"\nsource = "0"', "'a/b' is no camera name"),
+        ('name = "a/b"\nsource = "0"', "'a/b' is not a valid camera name"),
         ('name = "a"\nsource = "0"\n[[camera]]\nname = "a"\nsource = "1"', "camera name 'a' is taken"),
         ('name = "fusion"\nsource = "0"', "camera name 'fusion' is taken"),
     ],
@@ -166,12 +167,12 @@ def test_an_entry_that_names_its_member_is_one_camera(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ('source = "kp.npz"\nmember = 3', r"kp\.npz has no camera 3\. It has 0 to 2\."),
-        ('source = "sim"\nmember = -1\nmembers = 2', r"sim has no camera -1\. It has 0 to 1\."),
+        ('source = "kp.npz"\nmember = 3', r"kp\.npz has no camera 3\. Set member to a value of 0 to 2\."),
+        ('source = "sim"\nmember = -1\nmembers = 2', r"sim has no camera -1\. Set member to a value of 0 to 1\."),
         (
             'source = "kp.npz"\n[camera.solved]\nsize_px = [9, 9]\nfocal_px = 9\ntranslation_m = [0, 0, 0]\n'
             "rotation = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]",
-            r"kp\.npz stands for 3 cameras, and one `solved` place is given\. Remove it",
+            r"kp\.npz has 3 cameras, but one \[camera\.solved\] is given\. Remove it",
         ),
     ],
 )
@@ -206,7 +207,7 @@ def test_moving_cameras_are_marked_by_name_or_number(moving: str, marked: list[b
 
 @pytest.mark.parametrize("moving", ["3", "left", "sim0,,sim1", "-1"])
 def test_a_moving_camera_that_is_none_is_named(moving: str) -> None:
-    with pytest.raises(UsageError, match=r"that could move. Name some of: 0 sim0, 1 sim1, 2 sim2; or all"):
+    with pytest.raises(UsageError, match=r"in --moving. The cameras are 0 sim0, 1 sim1, 2 sim2; or all"):
         mark_moving(config_of("sim:3").camera, moving)
 
 

@@ -7,15 +7,14 @@ import pytest
 
 from pose_rig.config import Config, DetectorConfig, FusionConfig, StreamConfig
 from pose_rig.errors import UsageError
-from pose_rig.tools.arguments import file_kinds as kinds
-from pose_rig.tools.arguments import inputs
-from pose_rig.tools.arguments.inputs import Input, check_files, check_input
+from pose_rig.tools.arguments import file_types, inputs
+from pose_rig.tools.arguments.inputs import FileInput, check_files, check_input
 from tests.tools.cli.test_app import pose_rig
-from tests.tools.kinds_of_files import FILES, make
+from tests.tools.sample_files import FILES, make
 
-INPUTS = {name: wanted for name, wanted in vars(inputs).items() if isinstance(wanted, Input)}
+INPUTS = {name: wanted for name, wanted in vars(inputs).items() if isinstance(wanted, FileInput)}
 # command → how it is given a file
-COMMANDS: dict[str, tuple[Input, tuple[str, ...]]] = {
+COMMANDS: dict[str, tuple[FileInput, tuple[str, ...]]] = {
     "run --cams": (inputs.CAMS, ("run", "--cams", "{}")),
     "record --cams": (inputs.CAMS, ("record", "--cams", "{}")),
     "run --weights": (inputs.WEIGHTS, ("run", "--cams", "sim", "--weights", "{}")),
@@ -51,7 +50,7 @@ def test_every_pair_is_taken_or_refused_with_what_it_is_and_what_is_wanted(files
     wanted = INPUTS[taker]
     for name, (kind, _) in FILES.items():
         path = files / name
-        if kind in (*wanted.kinds, *wanted.also):
+        if kind in (*wanted.types, *wanted.also):
             assert check_input(path, wanted) is kind
             continue
         with pytest.raises(UsageError) as caught:
@@ -60,8 +59,8 @@ def test_every_pair_is_taken_or_refused_with_what_it_is_and_what_is_wanted(files
         assert str(path) in cause
         assert cause.endswith(".")
         assert remedy.endswith((".", "?"))
-        if kind not in (kinds.MISSING, kinds.UNREADABLE, kinds.EMPTY):
-            assert cause == f"{path} is {kind.name}: {wanted.of} takes {wanted.wanted}."
+        if kind not in (file_types.MISSING, file_types.UNREADABLE, file_types.EMPTY):
+            assert cause == f"{path} is {kind.name}: {wanted.of} takes {wanted.accepted}."
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -73,11 +72,11 @@ def test_every_command_refuses_what_it_does_not_take_before_anything_starts(
     wanted, arguments = COMMANDS[command]
     for name in ("loop.mp4", "empty.mp4", "walk.mcap", "poses.npz", "clip.mp4", "me.vrm", "lifter.pt", "photo.jpg"):
         kind = FILES[name][0]
-        if kind in (*wanted.kinds, *wanted.also):
+        if kind in (*wanted.types, *wanted.also):
             continue
         code, output = pose_rig(*(argument.format(name) for argument in arguments))
-        said = {kinds.UNREADABLE: f"Cannot read {name}.", kinds.EMPTY: f"{name} is empty."}
-        assert f"Error: {said.get(kind, f'{name} is {kind.name}: {wanted.of} takes {wanted.wanted}.')}" in output
+        said = {file_types.UNREADABLE: f"Cannot read {name}.", file_types.EMPTY: f"{name} is empty."}
+        assert f"Error: {said.get(kind, f'{name} is {kind.name}: {wanted.of} takes {wanted.accepted}.')}" in output
         assert output.count("\n") == 2, output
         assert code == 2
     assert sorted(files.iterdir()) == before
@@ -112,7 +111,7 @@ def test_every_command_says_that_a_file_is_not_there(
     ],
 )
 def test_the_right_command_is_named(
-    files: Path, monkeypatch: pytest.MonkeyPatch, name: str, wanted: Input, hint: str
+    files: Path, monkeypatch: pytest.MonkeyPatch, name: str, wanted: FileInput, hint: str
 ) -> None:
     monkeypatch.chdir(files)
     with pytest.raises(UsageError) as caught:
@@ -128,13 +127,13 @@ def test_the_name_of_a_file_with_spaces_is_quoted(tmp_path: Path) -> None:
 
 def test_what_is_opened_by_its_name_must_have_it(tmp_path: Path) -> None:
     path = make(tmp_path, "poses.npz").rename(tmp_path / "poses.bin")
-    with pytest.raises(UsageError, match=r"is a poses file, and its name does not end in \.npz\. Rename it\."):
+    with pytest.raises(UsageError, match=r"is a poses file, but its name does not end in \.npz\. Rename it\."):
         check_input(path, inputs.PLOTTED)
 
 
 def test_a_session_is_found_while_it_has_not_got_its_name(tmp_path: Path) -> None:
     make(tmp_path, "fall.mcap.partial")
-    assert check_input(tmp_path / "fall.mcap", inputs.REPLAYED) is kinds.CUT_OFF
+    assert check_input(tmp_path / "fall.mcap", inputs.REPLAYED) is file_types.CUT_OFF
 
 
 @pytest.mark.parametrize(

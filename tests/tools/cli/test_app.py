@@ -1,5 +1,6 @@
 """The command line as a user meets it."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -11,10 +12,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pose_rig.tools.arguments.command import Command, flat
-from pose_rig.tools.cli.app import app
+from pose_rig.tools.cli.app import PANELS, app
+from pose_rig.tools.cli.command import Command, as_command
 from pose_rig.tools.cli.demo import laps_of
-from pose_rig.tools.terminal.console import exit_on_error
 from pose_rig.wire.bus import Sender
 
 
@@ -52,11 +52,11 @@ def pose_rig_process(*arguments: str) -> tuple[int, str]:
         (["run", "--cams", "sim", "--weights", "w.onnx"], 2, "There are no weights at w.onnx."),
         (["run", "--cams", "sim", "--passes", "2"], 2, "Two passes need every frame; pace"),
         (["run", "--cams", "sim", "--passes", "3"], 2, "Invalid value for '--passes'"),
-        (["run", "--cams", "sim:2", "--moving", "5"], 2, "There is no camera '5' that could move."),
+        (["run", "--cams", "sim:2", "--moving", "5"], 2, "Unknown camera '5' in --moving."),
         (["run", "--cams", "sim", "--rig", "no/such/rig.toml"], 2, "Cannot save a rig to no/such/rig.toml."),
         (["run", "--cams", "sim", "--rig", "rig.txt"], 2, "Cannot save a rig to rig.txt."),
         (["run", "--cams", "sim", "--model", "huge"], 2, "There is no detector model 'huge'."),
-        (["run", "--cams", "sim", "--moving", "0", "--moving", "7"], 2, "There is no camera '7' that could move."),
+        (["run", "--cams", "sim", "--moving", "0", "--moving", "7"], 2, "Unknown camera '7' in --moving."),
         (["frobnicate"], 2, "No such command 'frobnicate'"),
         (["rnu"], 2, "No such command 'rnu'. Did you mean 'run'?"),
         (["run", "--camz", "0"], 2, "No such option: --camz"),
@@ -140,6 +140,41 @@ def test_without_arguments_the_commands_are_listed() -> None:
         assert f"│ {command} " in output
 
 
+def panels(output: str) -> dict[str, list[str]]:
+    """Returns the first words of the lines in every panel of a help text."""
+    found: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        if match := re.match(r"╭─ (.*?) ─", line):
+            lines = found.setdefault(match[1], [])
+        elif match := re.match(r"│[ *]+(--[\w-]+)|│ (\w+) ", line):
+            lines.append(match[1] or match[2])
+    return found
+
+
+def test_the_help_groups_commands() -> None:
+    found = panels(pose_rig("--help")[1])
+    assert {panel: found[panel] for panel in PANELS} == {panel: list(commands) for panel, commands in PANELS.items()}
+    assert sum(map(len, PANELS.values())) == len(app.registered_commands)
+
+
+@pytest.mark.parametrize("name", [name for commands in PANELS.values() for name in commands])
+def test_every_command_is_described_in_one_sentence(name: str) -> None:
+    function = next(commands[name] for commands in PANELS.values() if name in commands)
+    first = (inspect.getdoc(function) or "").split("\n\n")[0]
+    assert first.count("\n") == 0
+    assert first.endswith(".")
+
+
+def test_the_help_groups_options() -> None:
+    found = panels(pose_rig("run", "--help")[1])
+    assert list(found) == ["Options", "Cameras", "Rig", "Output", "Detection and fusion", "Engines"]
+    assert found["Cameras"] == ["--cams", "--moving"]
+    assert found["Output"] == ["--port", "--save", "--record", "--video"]
+    assert found["Options"] == ["--force", "--headless", "--debug", "--help"]
+    assert "--vmc" in found["Engines"]
+    assert "--height" in found["Rig"]
+
+
 def test_cams_says_what_is_plugged_in() -> None:
     code, output = pose_rig("cams")
     assert code == 0
@@ -219,12 +254,11 @@ def test_help_needs_no_heavy_library() -> None:
 
 
 def test_ctrl_c_ends_a_command_without_a_traceback() -> None:
-    def command() -> None:
-        with exit_on_error(False):
-            raise KeyboardInterrupt
+    def interrupt() -> None:
+        raise KeyboardInterrupt
 
     interrupted = typer.Typer()
-    interrupted.command(cls=Command)(flat(command))
+    interrupted.command(cls=Command)(as_command(interrupt))
     result = CliRunner().invoke(interrupted, [])
     assert (result.exit_code, result.output) == (130, "")
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from pose_rig.config import CameraConfig, Config
-from pose_rig.tools.cli.demo import PATIENCE_S, SHOWN_S, Showing
+from pose_rig.tools.cli.demo import MAX_UNSOLVED_S, MIN_DEMO_S, UntilSolved
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import Supervisor, Worker
@@ -25,18 +25,23 @@ def board(elapsed_s: float, *, solved: bool) -> RunStatus:
 
 @pytest.mark.parametrize(
     ("elapsed_s", "solved", "enough"),
-    [(0.5 * SHOWN_S, True, False), (SHOWN_S, True, True), (SHOWN_S, False, False), (0.9 * PATIENCE_S, False, False)],
+    [
+        (0.5 * MIN_DEMO_S, True, False),
+        (MIN_DEMO_S, True, True),
+        (MIN_DEMO_S, False, False),
+        (0.9 * MAX_UNSOLVED_S, False, False),
+    ],
 )
 def test_it_shows_a_solved_rig_and_waits_for_one(elapsed_s: float, solved: bool, enough: bool) -> None:
-    showing = Showing()
+    showing = UntilSolved()
     assert showing(board(elapsed_s, solved=solved)) == enough
-    assert showing.in_vain is None
+    assert showing.error is None
 
 
 def test_it_ends_with_the_reason_where_the_machine_is_too_slow() -> None:
-    showing = Showing()
-    assert showing(board(PATIENCE_S, solved=False))
-    assert str(showing.in_vain) == (
+    showing = UntilSolved()
+    assert showing(board(MAX_UNSOLVED_S, solved=False))
+    assert str(showing.error) == (
         "The rig was not solved within 60 s: its cameras gave 0 to 0 frames per second. "
-        "Close what keeps this machine busy, or give it more time: --duration 300."
+        "Close other programs on this machine, or give it more time: --duration 300."
     )

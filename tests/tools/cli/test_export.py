@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.tools.cli.command import as_command
 from pose_rig.tools.cli.export import export
 from pose_rig.training.export.module import example
 
@@ -18,7 +19,7 @@ from pose_rig.training.export.module import example
 def said(*arguments: str) -> tuple[int, str]:
     """Runs the command; returns its exit code and what it says, on one line."""
     app = typer.Typer()
-    app.command()(export)
+    app.command()(as_command(export))
     done = CliRunner().invoke(app, arguments)
     return done.exit_code, " ".join(done.output.split())
 
@@ -77,8 +78,9 @@ def test_without_torch_it_says_what_to_install(checkpoint: Path) -> None:
 
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "import typer; from pose_rig.tools.cli.export import export\n"
-        f"app = typer.Typer(); app.command()(export); app([{str(checkpoint)!r}])"
+        "import typer; from pose_rig.tools.cli.command import as_command\n"
+        "from pose_rig.tools.cli.export import export\n"
+        f"app = typer.Typer(); app.command()(as_command(export)); app([{str(checkpoint)!r}])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.session.formats.poses_file import write_poses
 from pose_rig.session.reader import Session
+from pose_rig.tools.cli.command import as_command
 from pose_rig.tools.cli.plot import plot
 from pose_rig.tools.report.data import CameraTrack, ReportData, poses_file_data, session_data
 from pose_rig.tools.report.motion_plots import top_view, trajectory_plot
@@ -163,7 +164,7 @@ def test_invalid_reports_are_refused(session: Path, tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path) -> None:
     session = write_session(tmp_path / "S.mcap", imported())
     app = Typer()
-    app.command()(plot)
+    app.command()(as_command(plot))
     out = tmp_path / "r.html"
     result = CliRunner().invoke(app, [str(session), "--out", str(out), "--joints", "head, l_wrist"])
     assert result.exit_code == 0

@@ -10,6 +10,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from pose_rig.session.reader import Session
+from pose_rig.tools.cli.command import as_command
 from pose_rig.tools.cli.view import view
 from pose_rig.video.encoder import JpegEncoder, open_h264
 from pose_rig.wire.records import VideoFrame
@@ -162,7 +163,7 @@ def test_an_incomplete_session_is_written(messages: Any, tmp_path: Path) -> None
 
 def command(*arguments: object) -> tuple[int, str]:
     app = Typer()
-    app.command()(view)
+    app.command()(as_command(view))
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     return result.exit_code, result.output
 
@@ -182,9 +183,10 @@ WITHOUT_RERUN = """
 import sys
 sys.modules["rerun"] = None  # as if it were not installed
 from typer import Typer
+from pose_rig.tools.cli.command import as_command
 from pose_rig.tools.cli.view import view
 app = Typer()
-app.command()(view)
+app.command()(as_command(view))
 app(sys.argv[1:])
 """
 

@@ -14,12 +14,12 @@ from pose_rig.errors import UsageError
 from pose_rig.installer import missing
 from pose_rig.simulation.synthetic import NAME, REMARK
 from pose_rig.tools.arguments.inputs import MEASURED, SIMULATED, check_input
-from pose_rig.tools.arguments.lists import listed_paths
-from pose_rig.tools.arguments.options import Debug, Force
+from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
+from pose_rig.tools.arguments.value_lists import split_paths
 from pose_rig.tools.cli.training.progress import TrainProgress
 from pose_rig.tools.cli.training.result_tables import DEFINITIONS, tables, write_csv
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 from pose_rig.training.evaluation.published import TABLES
 from pose_rig.training.evaluation.scores import HALF_HEAD_PX
 
@@ -74,7 +74,6 @@ def evaluate(
     takes: Takes = 64,
     seed: Seed = 0,
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Show the paper's tables, and measure a lifter for them.
 
@@ -91,38 +90,37 @@ def evaluate(
     has its joints, by a network that learns this from a subject who is used for nothing else.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    with exit_on_error(debug):
-        sets = [kind_and_folder(text) for text in datasets(dataset or ())]
-        weights, simulated = paths_of(weights), motion_files(simulated)
-        _check(weights, sets)
-        for file in filter(None, (json_file, csv_file)):
-            check_output(file, force=force, sources=(*weights, *simulated))
-        if no_morph and not sets:
-            raise UsageError(
-                "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
-            )
-        if held_out and not simulated:
-            raise UsageError("Nothing is simulated.", "Add --simulated.")
-        measured: list[Evaluation] = []
-        if sets or simulated:
-            with TrainProgress(console, truth=False) as progress:
-                found = _benchmarks(sets, None if no_morph else progress)
-                if simulated:
-                    found = chain(found, _simulated(simulated, takes, seed, held_out=held_out))
-                measured = list(_measured(weights, found))
-        elif csv_file:
-            raise UsageError("There is nothing of ours to write.", "Add --simulated or --dataset.")
-        elif weights:
-            raise UsageError("There is nothing to measure these weights on.", "Add --simulated or --dataset.")
-        for table in tables(measured, paper=bool(sets) or not simulated):
-            console.print(table)
-        for line in (*DEFINITIONS, *([REMARK] if NAME in (simulated or ()) else [])):
-            console.print(line)
-        if json_file:
-            figures = {"seed": seed, "morph": not no_morph, "measured": [asdict(one) for one in measured]}
-            json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
-        if csv_file:
-            write_csv(csv_file, measured)
+    sets = [kind_and_folder(text) for text in datasets(dataset or ())]
+    weights, simulated = paths_of(weights), motion_files(simulated)
+    _check(weights, sets)
+    for file in filter(None, (json_file, csv_file)):
+        check_output(file, force=force, sources=(*weights, *simulated))
+    if no_morph and not sets:
+        raise UsageError(
+            "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
+        )
+    if held_out and not simulated:
+        raise UsageError("Nothing is simulated.", "Add --simulated.")
+    measured: list[Evaluation] = []
+    if sets or simulated:
+        with TrainProgress(console, truth=False) as progress:
+            found = _benchmarks(sets, None if no_morph else progress)
+            if simulated:
+                found = chain(found, _simulated(simulated, takes, seed, held_out=held_out))
+            measured = list(_measured(weights, found))
+    elif csv_file:
+        raise UsageError("There is nothing of ours to write.", "Add --simulated or --dataset.")
+    elif weights:
+        raise UsageError("There is nothing to measure these weights on.", "Add --simulated or --dataset.")
+    for table in tables(measured, paper=bool(sets) or not simulated):
+        console.print(table)
+    for line in (*DEFINITIONS, *([REMARK] if NAME in (simulated or ()) else [])):
+        console.print(line)
+    if json_file:
+        figures = {"seed": seed, "morph": not no_morph, "measured": [asdict(one) for one in measured]}
+        json_file.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    if csv_file:
+        write_csv(csv_file, measured)
 
 
 def datasets(texts: Sequence[str]) -> list[str]:
@@ -132,7 +130,7 @@ def datasets(texts: Sequence[str]) -> list[str]:
 
 def paths_of(given: Sequence[Path] | None) -> list[Path]:
     """Returns the files of an option that takes several."""
-    return [Path(text) for text in listed_paths(map(str, given or ()))]
+    return [Path(text) for text in split_paths(map(str, given or ()))]
 
 
 def motion_files(given: Sequence[Path] | None) -> list[Path]:

@@ -8,11 +8,11 @@ import typer
 from pose_rig.errors import UsageError
 from pose_rig.installer import missing
 from pose_rig.tools.arguments.inputs import MEASURED, TAUGHT, check_input
-from pose_rig.tools.arguments.options import Debug, Force, given
+from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.cli.training.evaluate import KINDS, datasets, kind_and_folder, motion_files
 from pose_rig.tools.cli.training.request import TAKES, VIEWS, Request, Sources, batch, terms
-from pose_rig.tools.terminal.console import Console, exit_on_error
+from pose_rig.tools.terminal.console import Console
 from pose_rig.training.methods import METHODS, TERMS
 
 FOLDER = ".run"
@@ -102,7 +102,6 @@ def train(
         bool, typer.Option("--resume", help="Go on with the run folder's run.", rich_help_panel=HOW)
     ] = False,
     force: Force = False,
-    debug: Debug = False,
 ) -> None:
     """Teach the lifter your people from your own recordings, without a label; or train one from scratch.
 
@@ -126,40 +125,46 @@ def train(
     `pose-rig eval --weights lifter.pt --simulated clips.npz --held-out` measures a checkpoint. docs/training.md
     explains the methods and their terms.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
-    with exit_on_error(debug):
-        settings = {
-            "method": method,
-            "without": terms(without) if without else None,
-            "steps": steps,
-            "batch": None if batch_size is None else batch(batch_size),
-            "width": width,
-            "rate": rate,
-            "rehearsal": rehearsal,
-            "patience": patience,
-            "seed": seed,
-            "device": None if device == "auto" else device,
-            "mixed": mixed,
-            "compile": compiled or None,
-        }
-        if not simulated and (takes or views or ski):
-            raise UsageError("Takes, views and ski are of simulated rigs.", "Add --simulated.")
-        if no_morph and not dataset:
-            raise UsageError(
-                "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
-            )
-        motion = motion_files(simulated)
-        for path in sessions or ():
-            check_input(path, TAUGHT)
-        if weights:
-            check_input(weights, MEASURED)
-        sets = tuple(kind_and_folder(text) for text in datasets(dataset or ()))
-        sources = Sources(
-            tuple(sessions or ()), sets, tuple(motion), takes or TAKES, views or VIEWS, ski, not no_morph
-        )  # fmt: skip
-        request = Request(sources, out, run or out.with_suffix(FOLDER), weights, resume, given(settings))
-        check_output(out, force=force or resume)
-        try:
-            from pose_rig.tools.cli.training.work import carry_out  # brings torch
-        except ModuleNotFoundError as error:
-            raise missing("Training", str(error.name), "train") from error
-        carry_out(request, Console())
+    settings = {
+        "method": method,
+        "without": terms(without) if without else None,
+        "steps": steps,
+        "batch": None if batch_size is None else batch(batch_size),
+        "width": width,
+        "rate": rate,
+        "rehearsal": rehearsal,
+        "patience": patience,
+        "seed": seed,
+        "device": None if device == "auto" else device,
+        "mixed": mixed,
+        "compile": compiled or None,
+    }
+    if not simulated and (takes or views or ski):
+        raise UsageError("Takes, views and ski are of simulated rigs.", "Add --simulated.")
+    if no_morph and not dataset:
+        raise UsageError(
+            "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
+        )
+    motion = motion_files(simulated)
+    for path in sessions or ():
+        check_input(path, TAUGHT)
+    if weights:
+        check_input(weights, MEASURED)
+    sets = tuple(kind_and_folder(text) for text in datasets(dataset or ()))
+    sources = Sources(
+        tuple(sessions or ()), sets, tuple(motion), takes or TAKES, views or VIEWS, ski, not no_morph
+    )  # fmt: skip
+    request = Request(
+        sources,
+        out,
+        run or out.with_suffix(FOLDER),
+        weights,
+        resume,
+        {name: value for name, value in settings.items() if value is not None},
+    )
+    check_output(out, force=force or resume)
+    try:
+        from pose_rig.tools.cli.training.work import carry_out  # brings torch
+    except ModuleNotFoundError as error:
+        raise missing("Training", str(error.name), "train") from error
+    carry_out(request, Console())

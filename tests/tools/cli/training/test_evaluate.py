@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from pose_rig.tools.cli.app import app
+from pose_rig.tools.cli.command import as_command
 from pose_rig.tools.cli.training.evaluate import evaluate
 from pose_rig.tools.cli.training.result_tables import NOT_MEASURED, tables, write_csv
 from pose_rig.training.evaluation.evaluation import Evaluation
@@ -27,7 +28,7 @@ from tests.training.fakes.motion_files import write_motion
 def said(*arguments: object) -> tuple[int, str]:
     """Returns exit code and output in one line."""
     app = typer.Typer()
-    app.command()(evaluate)
+    app.command()(as_command(evaluate))
     result = CliRunner(env={"COLUMNS": "160"}).invoke(app, list(map(str, arguments)))
     assert "Traceback" not in result.output
     return result.exit_code, " ".join(result.output.split())

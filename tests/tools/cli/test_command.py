@@ -2,7 +2,6 @@
 
 import inspect
 import re
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +12,17 @@ import typer
 from typer.testing import CliRunner
 
 import pose_rig as pose_rig_package
-from pose_rig.tools.arguments.command import RENAMED, Command, flat, flowing, gathered, renamed
+from pose_rig.tools.arguments.config_options import ConfigOptions, Keys
 from pose_rig.tools.cli.app import app
+from pose_rig.tools.cli.command import (
+    RENAMED,
+    Command,
+    as_command,
+    unwrapped,
+    with_present_names,
+    with_repeated_cams,
+    with_simulated_files,
+)
 from tests.tools.cli.test_app import pose_rig
 from tests.tools.sessions import sample, write_session
 
@@ -32,7 +40,7 @@ from tests.tools.sessions import sample, write_session
     ],
 )
 def test_what_a_shell_makes_of_a_pattern_is_all_of_it_cameras(words: str, gathered_words: str) -> None:
-    assert gathered(words.split()) == gathered_words.split()
+    assert with_repeated_cams(words.split()) == gathered_words.split()
 
 
 def test_a_pattern_that_the_shell_expanded_reaches_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,9 +50,7 @@ def test_a_pattern_that_the_shell_expanded_reaches_the_command(tmp_path: Path, m
     for command in ("run", "record"):
         for cams in (("a.mp4", "b.mp4", "c.mp4"), ("a.mp4,b.mp4", "c.mp4"), ("*.mp4",), (".",)):
             code, output = pose_rig(command, "--cams", *cams, "--moving", "a,9")
-            assert "There is no camera '9' that could move. Name some of: 0 a, 1 b, 2 c; or all." in " ".join(
-                output.split()
-            )
+            assert "Unknown camera '9' in --moving. The cameras are 0 a, 1 b, 2 c; or all." in " ".join(output.split())
             assert code == 2
 
 
@@ -53,10 +59,10 @@ def test_old_names_still_work_warn_and_are_not_in_the_help(
     command: str, old: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     new = RENAMED[command][old]
-    assert renamed(command, [old, "7", "--headless"]) == [new, "7", "--headless"]
-    warning = f"{old} is now {new}; the old name goes in the next release.\n"
+    assert with_present_names(command, [old, "7", "--headless"]) == [new, "7", "--headless"]
+    warning = f"{old} is now {new}; the old name is removed in the next release.\n"
     assert capsys.readouterr().err == warning
-    assert renamed(command, [f"{old}=7"]) == [f"{new}=7"]
+    assert with_present_names(command, [f"{old}=7"]) == [f"{new}=7"]
     assert capsys.readouterr() == ("", warning)
     _, output = pose_rig(command, "--help")
     listed = [word for line in output.splitlines() if line.startswith("│") for word in line.split()[1:3]]
@@ -66,8 +72,8 @@ def test_old_names_still_work_warn_and_are_not_in_the_help(
 
 def test_new_names_do_not_warn(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--start", "1", "--end", "2", "--to", "bvh", "from", "--from-here"]
-    assert renamed("convert", words) == words
-    assert renamed("eval", ["--from", "1"]) == ["--from", "1"]
+    assert with_present_names("convert", words) == words
+    assert with_present_names("eval", ["--from", "1"]) == ["--from", "1"]
     assert capsys.readouterr().err == ""
 
 
@@ -88,32 +94,29 @@ def test_a_part_is_converted_under_new_and_old_names(tmp_path: Path, monkeypatch
     assert Path("new/take.csv").read_bytes() == Path("old/take.csv").read_bytes()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Options of a test."""
+def test_options_of_the_configuration_are_given_one_by_one() -> None:
+    got: list[tuple[str, ConfigOptions, bool]] = []
 
-    size: Annotated[int, typer.Option(help="How large.")] = 3
-    names: Annotated[list[str] | None, typer.Option(metavar="A,B")] = None
-
-
-def test_a_group_is_given_option_by_option() -> None:
-    got: list[tuple[str, Group, bool]] = []
-
-    def command(place: Annotated[str, typer.Argument()], group: Group, loud: bool = False) -> None:
+    def act(
+        place: Annotated[str, typer.Argument()],
+        options: Annotated[ConfigOptions, Keys(only=("stream.*", "save"))],
+        loud: bool = False,
+    ) -> None:
         """Does it, [loudly] or not."""
-        got.append((place, group, loud))
+        got.append((place, options, loud))
 
     app = typer.Typer()
-    app.command(cls=Command)(flat(command))
-    result = CliRunner().invoke(app, ["here", "--names", "a", "--names", "b", "--loud"])
+    app.command(cls=Command)(as_command(act))
+    result = CliRunner().invoke(app, ["here", "--vmc", "a", "--vmc", "b,c", "--save", "p.npz", "--loud"])
     assert result.exit_code == 0, result.output
-    assert got == [("here", Group(names=["a", "b"]), True)]
+    assert got == [("here", ConfigOptions({"stream.vmc": ("a", "b", "c"), "save": "p.npz"}), True)]
     assert "Does it, [loudly] or not." in CliRunner().invoke(app, ["--help"]).output
+    assert "--height" not in CliRunner().invoke(app, ["--help"]).output
 
 
 def test_paragraphs_of_the_help_flow_and_examples_stay_as_they_are() -> None:
     doc = "First.\n\n\b\npose-rig a   one\npose-rig b   two\n\nA paragraph that\ngoes on."
-    assert flowing(doc) == "First.\n\n\b\npose-rig a   one\npose-rig b   two\n\nA paragraph that goes on."
+    assert unwrapped(doc) == "First.\n\n\b\npose-rig a   one\npose-rig b   two\n\nA paragraph that goes on."
 
 
 @pytest.mark.parametrize("command", ["run", "demo", "replay"])
@@ -155,3 +158,19 @@ def test_every_option_behind_a_command_in_the_docs_is_one_of_it() -> None:
                 assert used <= known, f"{path.name}: pose-rig {name}{rest}"
                 seen += len(used)
     assert seen > 30
+
+
+@pytest.mark.parametrize(
+    ("line", "full"),
+    [
+        ("--simulated", "--simulated synthetic"),
+        ("--simulated --takes 5", "--simulated synthetic --takes 5"),
+        ("--takes 5 --simulated", "--takes 5 --simulated synthetic"),
+        ("--simulated a.npz --simulated b.npz", "--simulated a.npz --simulated b.npz"),
+        ("--simulated a.npz --simulated", "--simulated a.npz --simulated synthetic"),
+        ("--simulated=a.npz -h", "--simulated=a.npz -h"),
+        ("", ""),
+    ],
+)
+def test_where_no_file_follows_the_movement_is_synthetic(line: str, full: str) -> None:
+    assert with_simulated_files(line.split()) == full.split()

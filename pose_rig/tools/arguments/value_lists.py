@@ -1,21 +1,21 @@
-"""Options that take lists: joined by commas, given again, or both."""
+"""Options with several values: separated by commas, repeated, or both."""
 
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
-def listed(texts: Iterable[str]) -> tuple[str, ...]:
-    """Returns the items of ``a,b`` and of every further text, without the space around them."""
+def split_values(texts: Iterable[str]) -> tuple[str, ...]:
+    """Returns the values in ``a,b`` and in every further text, without the space around them."""
     return tuple(item.strip() for text in texts for item in text.split(","))
 
 
-def listed_paths(texts: Iterable[str]) -> tuple[str, ...]:
-    """Returns the items of ``a,b`` and of every further text; commas that belong to the name of a file stay in it.
+def split_paths(texts: Iterable[str]) -> tuple[str, ...]:
+    """Returns the paths in ``a,b`` and in every further text; commas within the name of a file do not separate.
 
-    A ``~`` that begins an item is the home folder, as the shell has it in front of the first item alone.
+    A ``~`` that begins a path is the home folder; the shell replaces it only in front of the first one.
     """
-    return tuple(item for text in texts for item in _paths([_home(piece) for piece in text.split(",")]))
+    return tuple(item for text in texts for item in _paths([_expanded(piece) for piece in text.split(",")]))
 
 
 def _paths(pieces: Sequence[str]) -> Iterable[str]:
@@ -28,7 +28,7 @@ def _paths(pieces: Sequence[str]) -> Iterable[str]:
         at = end
 
 
-def _home(piece: str) -> str:
+def _expanded(piece: str) -> str:
     return os.path.expanduser(piece.strip()) if piece.lstrip().startswith("~") else piece
 
 

@@ -1,6 +1,6 @@
-"""What a file is, told by its content: its name may end as it likes.
+"""The type of a file, detected from its content, whatever its suffix.
 
-No heavy library is needed and no more than the head of a file is read, so every command can ask first.
+Only the head of a file is read and no large library imported, so every command can check its inputs first.
 """
 
 import re
@@ -13,18 +13,18 @@ from pathlib import Path
 from pose_rig.lifting.weights_file import GRAPH_BEGINS, PICKLED
 
 HEAD_BYTES = 1 << 16
-MOST_JSON_BYTES = 1 << 26  # of an avatar: real ones have a few hundred kB
+MAX_JSON_BYTES = 1 << 26  # of an avatar: real ones have a few hundred kB
 MCAP = b"\x89MCAP0\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of file.
+class FileType:
+    """A type of file.
 
     Attributes:
-        name: What it is called in a sentence.
-        use: The command that takes one, ``{}`` = its path; empty = none does.
-        suffix: How its name must end, for those that are opened by their name.
+        name: Its name in a sentence.
+        use: The command that takes it, ``{}`` = its path; empty = none.
+        suffix: The suffix that its readers require; empty = any.
     """
 
     name: str
@@ -32,43 +32,43 @@ class Kind:
     suffix: str = ""
 
 
-MISSING = Kind("not there")
-UNREADABLE = Kind("a file that cannot be read")
-EMPTY = Kind("an empty file")
-FOLDER = Kind("a folder")
-DEVICE = Kind("a device")
-SESSION = Kind("a session", "pose-rig view {}")
-CUT_OFF = Kind("a session that was cut off", "pose-rig recover {}")
-RIG = Kind("a rig.toml", "pose-rig rig {}", ".toml")
-TOML = Kind("a TOML file that is no rig.toml")
-VIDEO = Kind("a video", "pose-rig run --cams {}")
-KEYPOINTS = Kind("a file of 2D keypoints", "pose-rig run --cams {}", ".npz")
-POSES = Kind("a poses file", "pose-rig plot {}", ".npz")
-MOTION = Kind("a motion file", "pose-rig eval --simulated {}")
-ARRAYS = Kind("an npz of other arrays")
-ARRAY = Kind("a single array (.npy)")
-GRAPH = Kind("a graph of weights", "pose-rig run --cams 0,1 --weights {}")
-CHECKPOINT = Kind("a checkpoint of training", "pose-rig export {}")
-VRM = Kind("an avatar (VRM)", "pose-rig run --cams 0,1 --vmc 127.0.0.1 --avatar {}")
-GLB = Kind("a glTF file that is no VRM")
-TASK = Kind("a detector (.task)", "pose-rig run --cams 0,1 --model {}")
-TFLITE = Kind("a bare TFLite model")
-JSON = Kind("a JSON file", "pose-rig import {}")
-CSV = Kind("a table (CSV)", "pose-rig import {}")
-HDF5 = Kind("an HDF5 file")
-PARQUET = Kind("a Parquet table")
-IMAGE = Kind("an image")
-BVH, TRC, C3D = Kind("a BVH file"), Kind("a TRC file"), Kind("a C3D file")
-RERUN = Kind("a recording of Rerun", "rerun {}")
-HTML = Kind("a web page")
-PICKLE = Kind("a pickle, which pose-rig never opens")
-ZIP = Kind("a zip archive of other files")
-BROKEN_ZIP = Kind("a zip archive (an npz, a checkpoint or a detector) that is damaged or cut off")
-TEXT = Kind("a text file")
-UNKNOWN = Kind("nothing that pose-rig knows")
+MISSING = FileType("not there")
+UNREADABLE = FileType("a file that cannot be read")
+EMPTY = FileType("an empty file")
+FOLDER = FileType("a folder")
+DEVICE = FileType("a device")
+SESSION = FileType("a session", "pose-rig view {}")
+CUT_OFF = FileType("a session that was cut off", "pose-rig recover {}")
+RIG = FileType("a rig.toml", "pose-rig rig {}", ".toml")
+TOML = FileType("a TOML file but not a rig.toml")
+VIDEO = FileType("a video", "pose-rig run --cams {}")
+KEYPOINTS = FileType("a file of 2D keypoints", "pose-rig run --cams {}", ".npz")
+POSES = FileType("a poses file", "pose-rig plot {}", ".npz")
+MOTION = FileType("a motion file", "pose-rig eval --simulated {}")
+ARRAYS = FileType("an npz of other arrays")
+ARRAY = FileType("a single array (.npy)")
+GRAPH = FileType("a graph of weights", "pose-rig run --cams 0,1 --weights {}")
+CHECKPOINT = FileType("a checkpoint of training", "pose-rig export {}")
+VRM = FileType("an avatar (VRM)", "pose-rig run --cams 0,1 --vmc 127.0.0.1 --avatar {}")
+GLB = FileType("a glTF file but not a VRM")
+TASK = FileType("a detector (.task)", "pose-rig run --cams 0,1 --model {}")
+TFLITE = FileType("a bare TFLite model")
+JSON = FileType("a JSON file", "pose-rig import {}")
+CSV = FileType("a table (CSV)", "pose-rig import {}")
+HDF5 = FileType("an HDF5 file")
+PARQUET = FileType("a Parquet table")
+IMAGE = FileType("an image")
+BVH, TRC, C3D = FileType("a BVH file"), FileType("a TRC file"), FileType("a C3D file")
+RERUN = FileType("a recording of Rerun", "rerun {}")
+HTML = FileType("a web page")
+PICKLE = FileType("a pickle, which pose-rig never opens")
+ZIP = FileType("a zip archive of other files")
+BROKEN_ZIP = FileType("a zip archive (an npz, a checkpoint or a detector) that is damaged or cut off")
+TEXT = FileType("a text file")
+UNKNOWN = FileType("of an unknown type")
 
-# (offset, bytes there, kind)
-MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
+# (offset, bytes, type)
+MAGIC: tuple[tuple[int, bytes, FileType], ...] = (
     (0, b"\x93NUMPY", ARRAY),
     (0, b"\x89HDF\r\n\x1a\n", HDF5),
     (0, b"PAR1", PARQUET),
@@ -84,8 +84,8 @@ MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x80\x02", PICKLE), (0, b"\x80\x03", PICKLE), (0, b"\x80\x04", PICKLE), (0, b"\x80\x05", PICKLE),
     (0, GRAPH_BEGINS, GRAPH),
 )  # fmt: skip
-# what the text of a file begins with
-TEXTS: tuple[tuple[str, Kind], ...] = (
+# (pattern of the beginning of a text file, type)
+TEXTS: tuple[tuple[str, FileType], ...] = (
     (r"HIERARCHY\b", BVH),
     (r"PathFileType\b", TRC),
     (r"(?i)<(!doctype html|html)", HTML),
@@ -97,8 +97,8 @@ RIG_KEYS = re.compile(r"^\s*(\[{1,2}\s*(camera|detector|fusion|stream)\b|height_
 TS_PACKET_BYTES = 188
 
 
-def file_kind(path: Path) -> Kind:
-    """Returns what is at a path."""
+def file_type(path: Path) -> FileType:
+    """Returns the type of a file."""
     try:
         mode, size = (status := path.stat()).st_mode, status.st_size
         if stat.S_ISDIR(mode):
@@ -109,14 +109,14 @@ def file_kind(path: Path) -> Kind:
             head = file.read(HEAD_BYTES)
             file.seek(max(size - len(MCAP), 0))
             tail = file.read(len(MCAP))
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: no name of a file at all
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: not a valid file name
         return MISSING
     except OSError:
         return UNREADABLE
     return _kind(path, head, tail) if head else EMPTY
 
 
-def _kind(path: Path, head: bytes, tail: bytes) -> Kind:
+def _kind(path: Path, head: bytes, tail: bytes) -> FileType:
     if head.startswith(MCAP):
         return SESSION if tail == MCAP and len(head) > len(MCAP) else CUT_OFF
     if head.startswith(b"PK"):
@@ -135,11 +135,17 @@ def _kind(path: Path, head: bytes, tail: bytes) -> Kind:
     return RIG if kind is TOML and RIG_KEYS.search(text) else kind
 
 
-def _archive(path: Path) -> Kind:
+def _archive(path: Path) -> FileType:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [name.rpartition("/")[2] for name in archive.namelist()]
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, struct.error):  # names that are no UTF-8, too
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        NotImplementedError,
+        ValueError,
+        struct.error,
+    ):  # also for names that are not UTF-8
         return BROKEN_ZIP
     arrays = {name.removesuffix(".npy") for name in members if name.endswith(".npy")}
     if PICKLED in members:
@@ -159,11 +165,11 @@ def _gltf_json(path: Path) -> bytes:
     """Returns the first chunk of a binary glTF, which is its JSON."""
     with path.open("rb") as file:
         head = file.read(20)
-        return file.read(min(struct.unpack_from("<I", head, 12)[0], MOST_JSON_BYTES)) if len(head) == 20 else b""
+        return file.read(min(struct.unpack_from("<I", head, 12)[0], MAX_JSON_BYTES)) if len(head) == 20 else b""
 
 
 def _text(head: bytes) -> str | None:
-    """Returns the beginning of a file as text, None if it is none."""
+    """Returns the beginning of a text file; None for a binary file."""
     if b"\0" in head:
         return None
     for cut in range(4):  # the head may end within a character

@@ -2,23 +2,23 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.tools.arguments import file_kinds as kinds
-from pose_rig.tools.arguments.file_kinds import Kind, file_kind
-from tests.tools.kinds_of_files import FILES, make
+from pose_rig.tools.arguments import file_types
+from pose_rig.tools.arguments.file_types import FileType, file_type
+from tests.tools.sample_files import FILES, make
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_content_tells_what_a_file_is(tmp_path: Path, name: str) -> None:
     path = make(tmp_path, name)
-    assert file_kind(path) is FILES[name][0]
+    assert file_type(path) is FILES[name][0]
     if path.is_file():
-        assert file_kind(path.rename(tmp_path / "x.npz")) is FILES[name][0]
+        assert file_type(path.rename(tmp_path / "x.npz")) is FILES[name][0]
 
 
 def test_every_kind_is_told(tmp_path: Path) -> None:
-    every = {kind for kind in vars(kinds).values() if isinstance(kind, Kind)}
-    assert every - {kind for kind, _ in FILES.values()} == {kinds.DEVICE}
-    assert file_kind(Path("/dev/null")) is kinds.DEVICE
+    every = {kind for kind in vars(file_types).values() if isinstance(kind, FileType)}
+    assert every - {kind for kind, _ in FILES.values()} == {file_types.DEVICE}
+    assert file_type(Path("/dev/null")) is file_types.DEVICE
 
 
 @pytest.mark.parametrize(
@@ -30,26 +30,26 @@ def test_every_kind_is_told(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_videos_are_known_by_their_container(tmp_path: Path, head: bytes) -> None:
     (tmp_path / "a").write_bytes(head + bytes(64))
-    assert file_kind(tmp_path / "a") is kinds.VIDEO
+    assert file_type(tmp_path / "a") is file_types.VIDEO
 
 
 def test_a_session_that_is_being_written_is_not_whole(tmp_path: Path) -> None:
     content = make(tmp_path, "walk.mcap").read_bytes()
     for size in (8, 9, len(content) - 1):
         (tmp_path / "a").write_bytes(content[:size])
-        assert file_kind(tmp_path / "a") is kinds.CUT_OFF
+        assert file_type(tmp_path / "a") is file_types.CUT_OFF
 
 
 def test_text_may_be_cut_within_a_character(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("ä" * kinds.HEAD_BYTES)
-    assert file_kind(tmp_path / "a") is kinds.TEXT
-    (tmp_path / "b").write_text("\ufeffx,y\n" + "ä" * kinds.HEAD_BYTES)
-    assert file_kind(tmp_path / "b") is kinds.CSV
+    (tmp_path / "a").write_text("ä" * file_types.HEAD_BYTES)
+    assert file_type(tmp_path / "a") is file_types.TEXT
+    (tmp_path / "b").write_text("\ufeffx,y\n" + "ä" * file_types.HEAD_BYTES)
+    assert file_type(tmp_path / "b") is file_types.CSV
 
 
 def test_no_name_of_a_file_is_not_there() -> None:
-    assert file_kind(Path("a\0b")) is kinds.MISSING
-    assert file_kind(Path("/dev/null/a")) is kinds.MISSING
+    assert file_type(Path("a\0b")) is file_types.MISSING
+    assert file_type(Path("/dev/null/a")) is file_types.MISSING
 
 
 def test_a_zip_archive_that_cannot_be_listed_is_damaged(tmp_path: Path) -> None:
@@ -62,4 +62,4 @@ def test_a_zip_archive_that_cannot_be_listed_is_damaged(tmp_path: Path) -> None:
     unnamed[name] = 0xA8
     for damaged in (content[: len(content) // 2], bytes(unnamed)):
         (tmp_path / "a").write_bytes(damaged)
-        assert file_kind(tmp_path / "a") is kinds.BROKEN_ZIP
+        assert file_type(tmp_path / "a") is file_types.BROKEN_ZIP

@@ -4,7 +4,7 @@ import pytest
 
 from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.camera_list import config_of
-from pose_rig.tools.arguments.source_list import sources
+from pose_rig.tools.arguments.camera_sources import sources
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def test_what_is_no_pattern_and_no_folder_stays_as_it_is(clips: Path, source: st
 @pytest.mark.parametrize(
     ("cams", "text"),
     [
-        ("*.mp4", r"No file is called like \*\.mp4\. Check the pattern and the folder\."),
-        ("empty", r"There is no video in the folder empty\. Give the folder that has the videos"),
+        ("*.mp4", r"No file matches \*\.mp4\. Check the pattern and the folder\."),
+        ("empty", r"There is no video in the folder empty\. Give the folder with the videos"),
         ("json", r"json is a folder of JSON\. Did you mean `pose-rig import json`\?"),
         ("csv", r"csv is a folder of CSV\. Did you mean `pose-rig import csv`\?"),
-        ("clips,", r"--cams has an empty item\. Names with spaces need quotes"),
-        ("clips,rig.toml", r"rig\.toml stands among other cameras\."),
+        ("clips,", r"--cams has an empty item\. Quote names with spaces"),
+        ("clips,rig.toml", r"rig\.toml cannot be combined with other cameras\."),
         ("clips/notes.txt,nowhere.mp4", r"There is no file nowhere\.mp4\."),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_rig_toml_is_known_by_its_content_as_well(clips: Path) -> None:
     Path("studio.cfg").write_text('[[camera]]\nsource = "sim"\n')
     for cams, text in (
         ("walk.toml", r"walk\.toml is a session that was cut off: --cams takes a video,"),
-        ("./studio.cfg", r"studio\.cfg is a rig\.toml, and its name does not end in \.toml\. Rename it\."),
+        ("./studio.cfg", r"studio\.cfg is a rig\.toml, but its name does not end in \.toml\. Rename it\."),
     ):
         with pytest.raises(UsageError, match=text):
             config_of(cams)
