@@ -1,10 +1,9 @@
-"""Files as CanonPose and its successors keep them: one dict of all instants, with an array per camera.
+"""Files of CanonPose and its successors: one dict of all frames, with an array per camera.
 
-``poses_2d_pred`` and ``confidences`` hold what a detector saw, ``p2d_gt`` or ``poses_2d_annot`` the 2D truth,
-``p3d_gt``, ``poses_3d_annot`` or ``poses_3d`` the 3D truth in the axes of each camera, ``subjects`` one number per
-instant.
+``poses_2d_pred`` and ``confidences`` are detections, ``p2d_gt`` or ``poses_2d_annot`` the 2D ground truth, ``p3d_gt``,
+``poses_3d_annot`` or ``poses_3d`` the 3D ground truth in the axes of each camera, ``subjects`` one number per frame.
 
-Axes: N instants, V cameras, K = 16 joints of the file, J = 17 joints.
+Axes: N frames, V cameras, K = 16 joints of the file, J = 17 joints.
 """
 
 from collections.abc import Mapping
@@ -20,16 +19,15 @@ from pose_rig.training.datasets.layout import (
     CANONPOSE_16,
     CANONPOSE_LEFT_16,
     PAPER_16,
-    assumed_focal_px,
+    benchmark_footage,
     joints_of,
     metres,
     scores_of,
-    seen,
 )
 from pose_rig.training.datasets.mat import read_h5
 from pose_rig.training.datasets.protocol import HUMAN36M, MPI_INF_3DHP, SKIPOSE, Protocol, Split
 from pose_rig.training.datasets.restricted_pickle import read_npy, read_pickle
-from pose_rig.training.footage.footage import Footage, GroundTruth
+from pose_rig.training.footage.footage import Footage
 
 SUFFIXES = (".pickle", ".pkl", ".npy", ".h5", ".hdf5")
 _K = 16
@@ -39,18 +37,18 @@ _TRUE_3D = ("p3d_gt", "poses_3d_annot", "poses_3d")
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How the files of one benchmark are written.
+    """Format of the files of one benchmark.
 
     Attributes:
-        cameras: Keys of the cameras, in the order of the protocol's.
-        flat: Joint order of (N, 2K) and (N, 3K) arrays; those of (N,K,2) and (N,K,3) are in the paper's.
-        planar: Whether such a row holds all x, then all y, rather than joint after joint.
-        subject: What stands before a subject's number in its name.
+        cameras: Keys of the cameras, in the order of the protocol.
+        row: Joint order of (N, 2K) and (N, 3K) arrays; (N,K,2) and (N,K,3) arrays have that of the paper.
+        planar: Whether a row has all x, then all y, instead of joint after joint.
+        subject: Prefix of the names of subjects.
         test_subject: The same in test files.
     """
 
     cameras: tuple[str, ...]
-    flat: dict[str, int]
+    row: dict[str, int]
     planar: bool
     subject: str = "S"
     test_subject: str = "S"
@@ -64,7 +62,7 @@ _FORMS = {
 
 
 def find(folder: Path, split: Split) -> Path | None:
-    """Returns the file in a folder that is for a split: the one that says so in its name, or says nothing."""
+    """Returns the file for a split: one with the split in its name, or with no split in it."""
     other = "train" if split == "test" else "test"
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and other not in path.name)
     files = [path for path in files if path.name != "labels.h5"]
@@ -75,12 +73,12 @@ def load(path: Path, protocol: Protocol, split: Split) -> list[Footage]:
     """Returns one footage per subject of the split.
 
     Args:
-        path: The file; it has been thinned out already, so all of its instants are kept.
-        protocol: Whose it is.
-        split: Which subjects.
+        path: The file; it is subsampled already, so all of its frames are kept.
+        protocol: Protocol of the benchmark.
+        split: The subjects.
 
     Raises:
-        UsageError: It is of another form, or damaged.
+        UsageError: The file has another format, or is damaged.
     """
     data = _read(path)
     form = _FORMS[protocol.kind]
@@ -96,69 +94,59 @@ def load(path: Path, protocol: Protocol, split: Split) -> list[Footage]:
 
 
 def _numbers(path: Path, data: Mapping[str, Any]) -> NDArray[np.int64]:
-    """Returns (N,) the subject of each instant."""
+    """Returns (N,) the number of the subject of each frame."""
     entries = np.asarray(_part(path, data, "subjects")).ravel()
     try:
         return np.array([int(str(entry).lstrip("TS")) for entry in entries], np.int64)
     except ValueError as error:
-        raise UsageError(
-            f"{path}: subjects are no numbers: {error}.", "One number per instant belongs there."
-        ) from error
+        raise UsageError(f"{path}: subjects are not numbers: {error}.", "One number per frame is required.") from error
 
 
 def _footage(
     path: Path, data: Mapping[str, Any], protocol: Protocol, form: _Form, name: str, rows: NDArray[np.bool_]
 ) -> Footage:
-    """Returns the instants of one subject."""
+    """Returns the frames of one subject."""
     xy_px = _views(path, data, "poses_2d_pred", form, 2, rows)
-    score = np.ones(xy_px.shape[:-1])
-    if "confidences" in data:
-        score = _scores(path, data, form, rows)
-    xy, sure = seen(xy_px, score)
-    size_px = np.array(protocol.size_px, np.float32)
+    score = _scores(path, data, form, rows) if "confidences" in data else None
     true_2d = next((key for key in _TRUE_2D if key in data), None)
     true_3d = next((key for key in _TRUE_3D if key in data), None)
-    truth = None
+    joints = true_px = None
     if true_3d is not None:
-        joints = metres(_views(path, data, true_3d, form, 3, rows), path.name).astype(np.float32)
-        flat = xy if true_2d is None else _views(path, data, true_2d, form, 2, rows).astype(np.float32)
-        truth = GroundTruth(np.nan_to_num(joints), np.nan_to_num(flat))
-    return Footage(
-        f"{protocol.kind} {name}", name, xy, sure, size_px, assumed_focal_px(protocol.size_px), protocol.moving,
-        truth=truth,
-    )  # fmt: skip
+        joints = metres(_views(path, data, true_3d, form, 3, rows), path.name)
+        true_px = None if true_2d is None else _views(path, data, true_2d, form, 2, rows)
+    return benchmark_footage(protocol, f"{protocol.kind} {name}", name, xy_px, score, joints=joints, true_px=true_px)
 
 
 def _views(
     path: Path, data: Mapping[str, Any], key: str, form: _Form, axes: int, rows: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Returns (T,V,J,axes) the rows of one entry; NaN where a camera is missing."""
+    """Returns (T,V,J,axes) rows of one entry; NaN where a camera is missing."""
     part = _part(path, data, key)
     out = []
     for camera in form.cameras:
         values: NDArray[np.float64] = np.asarray(part.get(camera, np.full((len(rows), _K, axes), np.nan)), np.float64)
         places = PAPER_16
         if values.shape == (len(rows), _K * axes):
-            places = form.flat
+            places = form.row
             values = _planes(values, axes) if form.planar else values.reshape(-1, _K, axes)
         if np.shape(values) != (len(rows), _K, axes):
             raise UsageError(
                 f"{path}: {key} of camera {camera} has the shape {values.shape}.",
-                f"({len(rows)}, {_K}, {axes}) or ({len(rows)}, {_K * axes}) belongs to {len(rows)} subjects.",
+                f"({len(rows)}, {_K}, {axes}) or ({len(rows)}, {_K * axes}) is required for {len(rows)} subjects.",
             )
         out.append(joints_of(values[rows], places))
     if not any(camera in part for camera in form.cameras):
-        raise UsageError(f"{path}: {key} has none of the cameras.", f"They are called {', '.join(form.cameras)}.")
+        raise UsageError(f"{path}: {key} has none of the cameras.", f"The keys are {', '.join(form.cameras)}.")
     return np.stack(out, 1)
 
 
 def _planes(values: NDArray[np.float64], axes: int) -> NDArray[np.float64]:
-    """Returns (N,K,axes) of rows that hold all x, then all y."""
+    """Returns (N,K,axes) of rows with all x, then all y."""
     return values.reshape(-1, axes, _K).swapaxes(1, 2)
 
 
 def _scores(path: Path, data: Mapping[str, Any], form: _Form, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Returns (T,V,J) confidences, in the order of the joints of the 2D poses that they belong to."""
+    """Returns (T,V,J) confidences; their joint order is that of the 2D poses."""
     part, poses = _part(path, data, "confidences"), _part(path, data, "poses_2d_pred")
     out = []
     for camera in form.cameras:
@@ -166,10 +154,10 @@ def _scores(path: Path, data: Mapping[str, Any], form: _Form, rows: NDArray[np.b
         if values.size != len(rows) * _K:
             raise UsageError(
                 f"{path}: confidences of camera {camera} have the shape {values.shape}.",
-                f"({len(rows)}, {_K}) belongs to {len(rows)} subjects.",
+                f"({len(rows)}, {_K}) is required for {len(rows)} subjects.",
             )
-        flat = camera in poses and np.ndim(poses[camera]) == 2
-        out.append(scores_of(values.reshape(-1, _K)[rows], form.flat if flat else PAPER_16))
+        is_row = camera in poses and np.ndim(poses[camera]) == 2
+        out.append(scores_of(values.reshape(-1, _K)[rows], form.row if is_row else PAPER_16))
     return np.stack(out, 1)
 
 
@@ -177,17 +165,21 @@ def _part(path: Path, data: Mapping[str, Any], key: str) -> Any:
     """Returns an entry of the file.
 
     Raises:
-        UsageError: It has none.
+        UsageError: It is missing.
     """
     if not isinstance(data, Mapping) or key not in data:
-        raise UsageError(f"{path} has no entry {key!r}.", "Files like CanonPose's have poses_2d_pred and subjects.")
+        raise UsageError(
+            f"{path} has no entry {key!r}.", "Files of CanonPose's format have poses_2d_pred and subjects."
+        )
     if key != "subjects" and not isinstance(data[key], Mapping):
-        raise UsageError(f"{path}: {key} is no dict of cameras.", "Files like CanonPose's have an array per camera.")
+        raise UsageError(
+            f"{path}: {key} is not a dict of cameras.", "Files of CanonPose's format have an array per camera."
+        )
     return data[key]
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """Returns a file's content as nested dicts of arrays."""
+    """Returns the content of a file as nested dicts of arrays."""
     if path.suffix.lower() in (".h5", ".hdf5"):
         return read_h5(path)
     data: Mapping[str, Any] = read_npy(path) if path.suffix.lower() == ".npy" else read_pickle(path)

@@ -1,4 +1,4 @@
-"""Benchmark data by name, in whichever of the known layouts a folder has."""
+"""Benchmarks by name, in any of the supported file formats."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ _EXPECTED = {
 
 
 def protocol_of(kind: str) -> Protocol:
-    """Returns the rules of a benchmark.
+    """Returns the protocol of a benchmark.
 
     Raises:
         UsageError: It is unknown.
     """
     if kind not in KINDS:
-        raise UsageError(f"There is no benchmark {kind!r}.", f"Use one of {', '.join(KINDS)}.")
+        raise UsageError(f"Unknown benchmark {kind!r}.", f"Use one of {', '.join(KINDS)}.")
     return SKIPOSE if kind == CLEAN else PROTOCOLS[kind]
 
 
@@ -32,39 +32,40 @@ def load(kind: str, folder: Path, split: Split) -> list[Footage]:
 
     Args:
         kind: One of `KINDS`.
-        folder: Where its files are, as they were downloaded or as CanonPose or VideoPose3D prepared them.
-        split: ``train``, ``test``, or ``morphing`` for the subjects that teach the skeleton morphing.
+        folder: Folder of its files, as downloaded or as prepared by CanonPose or VideoPose3D.
+        split: ``train``, ``test``, or ``morphing`` for the subjects of the skeleton morphing.
 
     Raises:
-        UsageError: The folder has none of the layouts, nobody of the split, or a file of the wrong form.
+        UsageError: The folder has no supported file, no subject of the split, or a file of another format.
     """
     protocol, footage = protocol_of(kind), found(kind, folder, split)
     if footage is None:
         raise UsageError(
-            f"{folder} has no files of {protocol.kind} for {split!r} that are known here.",
-            f"It needs {_EXPECTED[protocol.kind]}, or one file like CanonPose's ({', '.join(canonpose.SUFFIXES)}).",
+            f"{folder} has no supported file of {protocol.kind} for {split!r}.",
+            f"Supported are {_EXPECTED[protocol.kind]}, and one file of CanonPose's format "
+            f"({', '.join(canonpose.SUFFIXES)}).",
         )
     if not footage:
-        people = ", ".join(protocol.subjects(split)) or "anybody"
-        raise UsageError(f"The files in {folder} have nobody of {split!r}.", f"They need {people}.")
+        subjects = ", ".join(protocol.subjects(split)) or "any subject"
+        raise UsageError(f"The files in {folder} have no subject of {split!r}.", f"Add {subjects}.")
     return footage
 
 
 def found(kind: str, folder: Path, split: Split) -> list[Footage] | None:
-    """Returns what a folder has of one split of a benchmark; None = no file that is known here.
+    """Returns the footage of a folder for one split; None = it has no supported file.
 
     Raises:
-        UsageError: Benchmark or split are unknown, there is no such folder, or a file is of the wrong form.
+        UsageError: Benchmark, split or folder do not exist, or a file has another format.
     """
     protocol = protocol_of(kind)
     protocol.subjects(split)
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder.", f"Give the one with the files of {protocol.kind}.")
-    return _by_layout(protocol, folder, split, clean=kind == CLEAN)
+        raise UsageError(f"{folder} is not a folder.", f"Name the folder with the files of {protocol.kind}.")
+    return _by_format(protocol, folder, split, clean=kind == CLEAN)
 
 
-def _by_layout(protocol: Protocol, folder: Path, split: Split, *, clean: bool) -> list[Footage] | None:
-    """Returns what the first layout that fits has, or None if none does."""
+def _by_format(protocol: Protocol, folder: Path, split: Split, *, clean: bool) -> list[Footage] | None:
+    """Returns the footage of the first file format that is found, or None."""
     if protocol is HUMAN36M and (npz := videopose3d.find(folder)):
         return videopose3d.load(npz, split)
     if protocol is MPI_INF_3DHP and (files := mpi_inf_3dhp.find(folder, split)):

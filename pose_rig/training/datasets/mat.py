@@ -1,4 +1,4 @@
-"""HDF5 and MATLAB files as arrays; their libraries are in the extra ``datasets``."""
+"""Reading of HDF5 and MATLAB files, with the libraries of the extra ``datasets``."""
 
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,7 @@ from pose_rig.errors import UsageError
 from pose_rig.installer import missing
 from pose_rig.npz import check_unpacked
 
-# what h5py and scipy raise about damaged files
+# raised by h5py and scipy for damaged files
 _DAMAGE = (OSError, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError)
 
 
@@ -30,7 +30,7 @@ def library(name: str) -> Any:
 def read_h5(path: Path) -> dict[str, Any]:
     """Returns the datasets of an HDF5 file by name, those of a group as a dict.
 
-    Files of MATLAB 7.3 are such files too; their axes come in reverse: (N,1,17,3) where MATLAB says 3×17×1×N.
+    Files of MATLAB 7.3 are HDF5 files with reversed axes: (N,1,17,3) for MATLAB's 3×17×1×N.
 
     Raises:
         UsageError: It cannot be read.
@@ -44,10 +44,10 @@ def read_h5(path: Path) -> dict[str, Any]:
 
 
 def read_cells(path: Path, name: str) -> list[NDArray[np.float64]]:
-    """Returns the matrices within a cell array of a MATLAB file (up to version 7.2), one after another.
+    """Returns the matrices of a cell array in a MATLAB file (up to version 7.2).
 
     Raises:
-        UsageError: It cannot be read, or has no such cells.
+        UsageError: It cannot be read, or has no such cell array.
     """
     matlab = library("scipy.io.matlab")
     try:
@@ -56,12 +56,12 @@ def read_cells(path: Path, name: str) -> list[NDArray[np.float64]]:
         raise UsageError(f"{path} cannot be read as a MATLAB file: {error}.", "Copy or download it again.") from error
     cells = content.get(name)
     if not isinstance(cells, np.ndarray) or cells.dtype != object:
-        raise UsageError(f"{path} has no cells named {name!r}.", "Take annot.mat as MPI-INF-3DHP comes.")
+        raise UsageError(f"{path} has no cells named {name!r}.", "Use annot.mat of MPI-INF-3DHP as downloaded.")
     return [np.asarray(cell, np.float64) for cell in cells.ravel()]
 
 
 def _size_bytes(group: Any) -> int:
-    """Returns how large the datasets are once they are read."""
+    """Returns the size of all datasets in memory."""
     return sum(_size_bytes(item) if hasattr(item, "items") else item.nbytes for item in group.values())
 
 
@@ -69,5 +69,5 @@ def _content(group: Any) -> dict[str, Any]:
     return {
         name: _content(item) if hasattr(item, "items") else np.asarray(item)
         for name, item in group.items()
-        if not name.startswith("#")  # where MATLAB keeps what it refers to
+        if not name.startswith("#")  # MATLAB's references
     }

@@ -1,8 +1,7 @@
-"""The part of pickle's stack machine that puts data together.
+"""The opcodes of pickle's stack machine that build plain data.
 
-Arguments are read by `pickletools`, which makes nothing but numbers, text and bytes of them. What each opcode does
-stands in one table; what is not in it (objects of classes, extensions, persistent ids, buffers from elsewhere) is
-refused.
+Arguments are read by `pickletools`, which returns numbers, text and bytes only. One table has the action of each
+opcode; all others (instances of classes, extensions, persistent ids, out-of-band buffers) are refused.
 """
 
 import codecs
@@ -12,7 +11,7 @@ from typing import IO, Any
 
 from pose_rig.training.datasets.pickled_arrays import PickledArray, PickledDtype, array_of, encoded, scalar_of
 
-_NDARRAY = "ndarray"  # is named as the kind of array to make, and never called
+_NDARRAY = "ndarray"  # an argument only, never called
 _KNOWN: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): PickledDtype,
@@ -31,15 +30,15 @@ LEAVES = (int, float, bool, str, bytes, type(None))
 
 
 class RefusedError(Exception):
-    """A pickle asks for something that is no data."""
+    """A pickle contains something other than plain data."""
 
 
 class Bounded:
-    """A stream that never reads beyond its end, however much an opcode says that it has.
+    """A stream that does not read beyond its end.
 
     Args:
         file: The stream.
-        left_bytes: What it has from where it stands.
+        left_bytes: Number of bytes from its position to its end.
     """
 
     def __init__(self, file: IO[bytes], left_bytes: int) -> None:
@@ -49,10 +48,10 @@ class Bounded:
         """Returns the next bytes.
 
         Raises:
-            EOFError: There are not so many.
+            EOFError: There are fewer.
         """
         if not 0 <= count <= self._left:
-            raise EOFError("it ends in the middle of something")
+            raise EOFError("unexpected end of the file")
         self._left -= count
         return self._file.read(count)
 
@@ -64,10 +63,10 @@ class Bounded:
 
 
 class Machine:
-    """Goes through the opcodes of one pickle.
+    """Executes the opcodes of one pickle.
 
     Attributes:
-        stack: What has been pushed since the last mark.
+        stack: The values since the last mark.
     """
 
     def __init__(self) -> None:
@@ -76,10 +75,10 @@ class Machine:
         self._memo: dict[int, Any] = {}
 
     def run(self, stream: Bounded) -> Any:
-        """Returns what a pickle leaves on the stack.
+        """Returns the value of a pickle.
 
         Raises:
-            RefusedError: It asks for something that is no data.
+            RefusedError: It contains something other than plain data.
             ValueError, IndexError, TypeError, EOFError: It is damaged.
         """
         while True:
@@ -94,17 +93,17 @@ class Machine:
                 raise RefusedError(f"pickle's {name}")
 
     def mark(self) -> None:
-        """Begins a new stack."""
+        """Starts a new stack."""
         self._below.append(self.stack)
         self.stack = []
 
     def to_mark(self) -> list[Any]:
-        """Returns what was pushed since the last mark, and goes back to the stack below."""
+        """Removes the stack since the last mark and returns it."""
         found, self.stack = self.stack, self._below.pop()
         return found
 
     def last(self, count: int) -> tuple[Any, ...]:
-        """Returns what was pushed last, in its order."""
+        """Removes the last values and returns them in order."""
         start = len(self.stack) - count
         if start < 0:
             raise IndexError("the stack is empty")
@@ -113,7 +112,7 @@ class Machine:
         return found
 
     def fill(self, kind: type, values: Iterable[Any]) -> None:
-        """Puts values, or of a dict keys and values in turn, into the container on top."""
+        """Adds values (of a dict: alternating keys and values) to the container on top of the stack."""
         target = self.stack[-1]
         if type(target) is not kind:
             raise TypeError(f"values are put into a {type(target).__name__}")
@@ -125,37 +124,37 @@ class Machine:
             target.extend(values)
 
     def keep(self, place: int) -> None:
-        """Remembers what is on top."""
+        """Stores the top of the stack in the memo."""
         self._memo[place] = self.stack[-1]
 
     def memoize(self) -> None:
-        """Remembers what is on top in the next place."""
+        """Stores the top of the stack at the next index of the memo."""
         self.keep(len(self._memo))
 
     def recall(self, place: int) -> None:
-        """Pushes what was remembered."""
+        """Pushes a value of the memo."""
         self.stack.append(self._memo[place])
 
     def name(self, module: Any, name: Any) -> None:
-        """Pushes what may be called."""
+        """Pushes one of the known functions and classes."""
         found = _KNOWN.get((str(module).replace("numpy.core.", "numpy._core."), str(name)))
         if found is None:
             raise RefusedError(f"{str(module)[:80]}.{str(name)[:80]}")
         self.stack.append(found)
 
     def call(self) -> None:
-        """Calls one of those."""
+        """Calls a function with its arguments."""
         function, arguments = self.last(2)
         if type(arguments) is not tuple:
-            raise TypeError("something is called without arguments")
+            raise TypeError("invalid arguments of a call")
         self.stack.append(function(*arguments))
 
     def build(self) -> None:
-        """Gives an array or its dtype its state."""
+        """Sets the state of an array or dtype."""
         state = self.stack.pop()
         target = self.stack[-1]
         if not isinstance(target, PickledArray | PickledDtype):
-            raise TypeError(f"a {type(target).__name__} is given a state")
+            raise TypeError(f"a {type(target).__name__} has no state")
         target.set_state(state)
 
 
@@ -164,36 +163,36 @@ def _next(stream: Bounded) -> tuple[str, Any]:
     code = stream.read(1).decode("latin1")
     opcode = _OPCODES.get(code)
     if opcode is None:
-        raise ValueError(f"pickle has no opcode {code!r}")
-    if opcode.name == "STRING":  # of Python 2, which had no bytes: pickletools takes ASCII only
+        raise ValueError(f"unknown opcode {code!r}")
+    if opcode.name == "STRING":  # Python 2 bytes; pickletools accepts ASCII only
         quoted = stream.readline().strip()
         if len(quoted) < 2 or quoted[:1] not in b"'\"" or quoted[-1:] != quoted[:1]:
-            raise ValueError("text is not in quotes")
+            raise ValueError("a string without quotes")
         return opcode.name, codecs.escape_decode(quoted[1:-1])[0].decode("latin1")
     return opcode.name, None if opcode.arg is None else opcode.arg.reader(stream)  # type: ignore[arg-type]
 
 
 def _key(value: Any) -> Any:
-    """Returns a key or a member of a set: no containers but tuples of plain things, as hashes go into their depths.
+    """Returns a dict key or set member: a plain value or a tuple of them, since hashing recurses into containers.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: It is another type.
     """
     parts = value if type(value) is tuple else (value,)
     if not all(type(part) in LEAVES for part in parts):
-        raise TypeError(f"a {type(value).__name__} is used as a key")
+        raise TypeError(f"a {type(value).__name__} cannot be a key")
     return value
 
 
 def _pairs(values: list[Any]) -> dict[Any, Any]:
     if len(values) % 2:
-        raise ValueError("a key has no value")
+        raise ValueError("a key without a value")
     return {_key(key): value for key, value in zip(values[::2], values[1::2], strict=True)}
 
 
 def _push(make: Callable[[Machine], Any]) -> Callable[[Machine, Any], None]:
     def act(machine: Machine, _: Any) -> None:
-        value = make(machine)  # first: it may bring another stack
+        value = make(machine)  # first, since it may replace the stack
         machine.stack.append(value)
 
     return act

@@ -1,7 +1,7 @@
-"""What a pickle held, in plain containers and arrays, of bounded depth and size.
+"""The value of a pickle as plain containers and arrays, of bounded depth and size.
 
-A list that stands in a list twice costs a pickle nothing, but whoever makes an array of it pays for it twice, and
-after thirty levels a billion times. So sizes are counted as if nothing was shared.
+A list may contain another list twice; thirty levels of this unpack to a billion elements. So sizes are counted without
+sharing.
 """
 
 from typing import Any
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from pose_rig.training.datasets.pickle_machine import LEAVES
 from pose_rig.training.datasets.pickled_arrays import PickledArray
 
-DEEPEST = 32  # subjects, actions, cameras, arrays of arrays
+MAX_DEPTH = 32
 
 
 class _Resolver:
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
-        self._known: dict[int, tuple[Any, int]] = {}  # what something became, and how large it is if nothing is shared
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._known: dict[int, tuple[Any, int]] = {}  # by id: result, and size without sharing
 
     def of(self, value: Any, depth: int = 0) -> tuple[Any, int]:
         if type(value) in LEAVES or isinstance(value, np.generic | bytearray):
@@ -26,11 +26,11 @@ class _Resolver:
         if isinstance(value, np.ndarray):
             return value, 8 + value.nbytes
         if id(value) not in self._known:
-            if depth > DEEPEST:
-                raise ValueError(f"it is nested more than {DEEPEST} deep, or holds itself")
+            if depth > MAX_DEPTH:
+                raise ValueError(f"it is nested more than {MAX_DEPTH} deep, or contains itself")
             result, size = self._container(value, depth + 1)
-            if size > self._most:
-                raise ValueError(f"it would unpack to more than {self._most / 1e6:.0f} MB")
+            if size > self._max_bytes:
+                raise ValueError(f"it would unpack to more than {self._max_bytes / 1e6:.0f} MB")
             self._known[id(value)] = result, size
         return self._known[id(value)]
 
@@ -48,24 +48,24 @@ class _Resolver:
         if isinstance(value, PickledArray) and value.objects is not None:
             found = [self.of(part, depth) for part in value.objects]
             return _of_objects([part for part, _ in found], value), 8 + sum(8 + size for _, size in found)
-        raise ValueError("it has something else than data")
+        raise ValueError("it contains something other than data")
 
 
-def resolved(value: Any, most_bytes: int) -> Any:
-    """Returns what the machine left, its arrays as arrays.
+def resolved(value: Any, max_bytes: int) -> Any:
+    """Returns a value of the machine with numpy arrays.
 
     Args:
-        value: What the machine left.
-        most_bytes: How large it may be.
+        value: The value.
+        max_bytes: Largest allowed size.
 
     Raises:
-        ValueError: It is larger, nested too deeply, or has something else than data.
+        ValueError: It is larger, nested too deeply, or contains something other than data.
     """
-    return _Resolver(most_bytes).of(value)[0]
+    return _Resolver(max_bytes).of(value)[0]
 
 
 def _of_objects(parts: list[Any], array: PickledArray) -> NDArray[Any]:
     out = np.empty(len(parts), object)
-    for i, part in enumerate(parts):  # one by one: numpy would make more axes of arrays of equal shape
+    for i, part in enumerate(parts):  # one by one: numpy would stack arrays of equal shape
         out[i] = part
     return out.reshape(array.shape, order=array.order)

@@ -1,7 +1,7 @@
-"""What numpy writes into pickles, put together from plain parts: nothing of numpy's own unpickling is used.
+"""numpy's dtypes and arrays in pickles, without numpy's own unpickling.
 
-A dtype or an array that takes its state from a pickle can be made to read any memory. Here a dtype is one of a few
-codes, and an array a copy of exactly as many bytes as it has.
+The state of a pickled dtype or array can be crafted to read any memory. Here a dtype is one of a few codes, and an
+array is a copy of exactly as many bytes as it has.
 """
 
 import math
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from pose_rig.npz import check_text
 
 _CODE = re.compile(r"[biuf][1248]|[SU]\d{1,6}")  # as in numpy's pickles, without the byte order
-MOST_AXES = 32
+MAX_AXES = 32
 Order = Literal["C", "F"]
 
 
 class PickledDtype:
-    """A dtype as it is told: first its code, then its byte order.
+    """A dtype: its code, and later its byte order.
 
     Args:
         code: ``f4``, ``U5``, or ``O8`` for objects.
 
     Raises:
-        ValueError: It is another one.
+        ValueError: The code is another one.
     """
 
     def __init__(self, code: Any, *_flags: Any) -> None:
@@ -33,17 +33,17 @@ class PickledDtype:
         self._code = code
         self._order = "="
         if not self.objects and not (isinstance(code, str) and _CODE.fullmatch(code)):
-            raise ValueError(f"dtype({str(code)[:40]!r}) is no plain data type")
+            raise ValueError(f"dtype({str(code)[:40]!r}) is not a plain data type")
 
     def set_state(self, state: Any) -> None:
-        """Takes in version, byte order, and that it has no parts; sizes are known from its code."""
+        """Sets the byte order, and checks that the dtype has no fields and the size of its code."""
         if not isinstance(state, tuple) or len(state) < 8 or not isinstance(state[0], int):
-            raise ValueError("the state of a data type has another form")
+            raise ValueError("invalid state of a data type")
         order, parts = state[1], state[2:5]
         if order not in ("<", ">", "|", "=") or any(part is not None for part in parts):
-            raise ValueError("a data type with parts is no plain data type")
+            raise ValueError("a data type with fields is not a plain data type")
         if not self.objects and state[5] not in (-1, self.plain.itemsize):
-            raise ValueError("a data type has another size than its values")
+            raise ValueError("invalid size of a data type")
         self._order = order
 
     @property
@@ -53,20 +53,19 @@ class PickledDtype:
         Raises:
             ValueError: It is of objects.
         """
-        text = "O" if self.objects else f"{self._order}{self._code}"
         if self.objects:
-            raise ValueError(f"dtype({text!r}) is no plain data type")
-        return np.dtype(text)  # or TypeError: there are f2, but no b8
+            raise ValueError("dtype('O') is not a plain data type")
+        return np.dtype(f"{self._order}{self._code}")  # TypeError for e.g. b8
 
 
 class PickledArray:
-    """An array that a pickle names before it tells what is in it.
+    """An array; its state follows later in the pickle.
 
     Attributes:
-        value: The array, of numbers or text; None for objects and before it is told.
+        value: The array of numbers or text; None for objects, and before the state is set.
         objects: The elements of an array of objects.
-        shape: Its sides.
-        order: Which axis runs fastest.
+        shape: Its shape.
+        order: Its memory order.
     """
 
     def __init__(self, *_kind: Any) -> None:
@@ -76,11 +75,11 @@ class PickledArray:
         self.order: Order = "C"
 
     def set_state(self, state: Any) -> None:
-        """Takes in version, shape, dtype, order and content."""
+        """Sets shape, dtype, order and content."""
         if self.value is not None or self.objects is not None:
-            raise ValueError("an array is told twice")
+            raise ValueError("the state of an array is set twice")
         if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], PickledDtype):
-            raise ValueError("the state of an array has another form")
+            raise ValueError("invalid state of an array")
         _, shape, dtype, fortran, content = state
         self.shape, self.order = checked_shape(shape), "F" if fortran else "C"
         if not dtype.objects:
@@ -88,17 +87,17 @@ class PickledArray:
         elif isinstance(content, list) and len(content) == math.prod(self.shape):
             self.objects = content
         else:
-            raise ValueError(f"an array of objects has no list of {math.prod(self.shape)}")
+            raise ValueError(f"an array of objects needs a list of {math.prod(self.shape)}")
 
 
 def checked_shape(shape: Any) -> tuple[int, ...]:
-    """Returns the sides of an array.
+    """Returns the shape of an array.
 
     Raises:
-        ValueError: They are none.
+        ValueError: It is not a shape.
     """
     sides = (shape,) if isinstance(shape, int) else shape
-    if not isinstance(sides, tuple) or len(sides) > MOST_AXES:
+    if not isinstance(sides, tuple) or len(sides) > MAX_AXES:
         raise ValueError("an array has no shape")
     if any(type(side) is not int or side < 0 for side in sides):
         raise ValueError(f"an array has the shape {str(sides)[:80]}")
@@ -106,14 +105,14 @@ def checked_shape(shape: Any) -> tuple[int, ...]:
 
 
 def array_of(content: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
-    """Returns an array that is a copy of bytes.
+    """Returns an array from a copy of bytes.
 
     Raises:
-        ValueError: They are not as many as it has.
+        ValueError: Their number does not match dtype and shape.
     """
-    data = content.encode("latin1") if isinstance(content, str) else content  # Python 2 had no bytes
+    data = content.encode("latin1") if isinstance(content, str) else content  # Python 2
     if not isinstance(data, bytes | bytearray) or not isinstance(dtype, PickledDtype) or order not in ("C", "F"):
-        raise ValueError("an array is made of something else than bytes")
+        raise ValueError("an array is not made of bytes")
     plain, sides = dtype.plain, checked_shape(shape)
     if len(data) != math.prod(sides) * plain.itemsize:
         raise ValueError(f"an array of {str(sides)[:80]} has {len(data)} bytes")
@@ -125,20 +124,16 @@ def array_of(content: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
 
 
 def scalar_of(dtype: Any, content: Any) -> Any:
-    """Returns a number of numpy's that is written as bytes.
-
-    Raises:
-        ValueError: They are not as many as it has.
-    """
+    """Returns a numpy scalar from bytes; errors as `array_of`."""
     return array_of(content, dtype, (1,), "C")[0]
 
 
 def encoded(text: Any, encoding: Any = "latin1") -> bytes:
-    """Returns the bytes that protocol 2 wrote as text.
+    """Returns the bytes that protocol 2 writes as text.
 
     Raises:
-        ValueError: They are written otherwise.
+        ValueError: The encoding is another one.
     """
     if encoding != "latin1" or not isinstance(text, str):
-        raise ValueError(f"bytes are written as latin1, not {str(encoding)[:40]!r}")
+        raise ValueError(f"bytes are encoded as latin1, not {str(encoding)[:40]!r}")
     return text.encode("latin1")

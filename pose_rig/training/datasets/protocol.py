@@ -1,4 +1,4 @@
-"""How each benchmark is trained and scored: who, which cameras, which instants, which joints."""
+"""Protocols of the benchmarks: subjects, cameras, frames and joints of training and test."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,20 +12,19 @@ SPLITS: tuple[Split, ...] = ("train", "test", "morphing")
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """The rules of one benchmark.
+    """Protocol of one benchmark.
 
     Attributes:
         kind: Name of the benchmark.
-        train: Subjects that the lifter learns from, without their truth.
-        test: Subjects it is scored on.
-        morphing: Subjects whose 2D truth teaches the skeleton morphing (`pose_rig.training.datasets.morphing`) and who
-            are left out of everything else. Detections of all others are then morphed, training and test alike; labels
-            need none.
+        train: Subjects of the training set.
+        test: Subjects of the test set.
+        morphing: Subjects for the skeleton morphing (`pose_rig.training.datasets.morphing`), used for nothing else.
+            Detections of all other subjects are morphed; labels are not.
         cameras: Names of the training cameras, in the order of the views.
-        size_px: Width and height of the picture of each.
-        train_stride: One of so many instants is kept where a file has all of them.
-        test_stride: The same for the test.
-        joints: Those that count.
+        size_px: Image width and height of each.
+        train_stride: Every such frame is kept where a file has all frames.
+        test_stride: The same for the test set.
+        joints: Joints that are scored.
         moving: Whether the cameras move.
     """
 
@@ -41,21 +40,21 @@ class Protocol:
     moving: bool = False
 
     def subjects(self, split: Split) -> tuple[str, ...]:
-        """Returns who belongs to a split.
+        """Returns the subjects of a split.
 
         Raises:
             UsageError: There is no such split.
         """
         if split not in SPLITS:
-            raise UsageError(f"There is no split {split!r}.", f"Use one of {', '.join(SPLITS)}.")
+            raise UsageError(f"Unknown split {split!r}.", f"Use one of {', '.join(SPLITS)}.")
         return {"train": self.train, "test": self.test, "morphing": self.morphing}[split]
 
     def stride(self, split: Split) -> int:
-        """Returns how many instants there are for each that is kept."""
+        """Returns the stride of a split."""
         return self.test_stride if split == "test" else self.train_stride
 
 
-# Training on S5–S8 with S1 for the morphing, and every 64th frame of the test, as CanonPose; 10 of 50 frames a second.
+# As CanonPose: training on S5–S8, S1 for the morphing, every 64th frame of the test; 10 of 50 Hz.
 HUMAN36M = Protocol(
     kind="human36m",
     train=("S5", "S6", "S7", "S8"),
@@ -77,7 +76,7 @@ MPI_INF_3DHP = Protocol(
     train_stride=5,
     test_stride=1,
 )
-# Whoever is in the files: they come as one for training and one for the test.
+# All subjects in the files: there is one for training and one for the test.
 SKIPOSE = Protocol(
     kind="skipose",
     train=(),

@@ -1,8 +1,8 @@
-"""A camera from joints whose labels are known both in the room and in its picture.
+"""Resection of a camera from 2D and 3D joint labels.
 
-Detections would not do: a few pixels of their error turn a camera whose optical centre is not known by degrees.
+Detections are not accurate enough: errors of a few pixels rotate a camera with unknown principal point by degrees.
 
-Axes: T instants, J = 17 joints, N points.
+Axes: T frames, J = 17 joints, N points.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from pose_rig.config import FOCAL_PER_LARGER_SIDE
 from pose_rig.errors import UsageError
 from pose_rig.geometry import camera_matrix
 
-_POINTS = 4000  # more make it no better, only slower
-_FEWEST = 60  # some four poses
-_WORST_PX = 2.0  # labels are projections and fit to a fraction of a pixel
+_MAX_POINTS = 4000  # more are slower, not more accurate
+_MIN_POINTS = 60  # some four poses
+_MAX_MEDIAN_ERROR_PX = 2.0  # labels are projections, with errors of a fraction of a pixel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Camera:
 
     Attributes:
         matrix: (3,3) px.
-        distortion: As OpenCV has it.
+        distortion: (5,) OpenCV's.
         rotation: (3,3) camera_from_room.
         translation: (3,) m.
     """
@@ -42,42 +42,42 @@ class Camera:
 
     def project(self, room: Floats) -> Floats:
         """Returns (...,2) px of (...,3) m in the room."""
-        flat = np.ascontiguousarray(room.reshape(-1, 1, 3))
-        turn = cv2.Rodrigues(self.rotation)[0]
-        xy_px = cv2.projectPoints(flat, turn, self.translation, self.matrix, self.distortion)[0]
+        points = np.ascontiguousarray(room.reshape(-1, 1, 3))
+        vector = cv2.Rodrigues(self.rotation)[0]
+        xy_px = cv2.projectPoints(points, vector, self.translation, self.matrix, self.distortion)[0]
         return np.asarray(xy_px, np.float64).reshape(*room.shape[:-1], 2)
 
 
 def resect(room: Floats, xy_px: Floats, size_px: tuple[int, int], name: str) -> Camera | None:
-    """Returns the camera that shows joints where they are seen, or None if too few are.
+    """Returns the camera of least reprojection error, or None if too few joints are labelled.
 
     Args:
         room: (T,J,3) m.
-        xy_px: (T,J,2) NaN where not seen.
-        size_px: Width and height of the picture.
-        name: Of the camera, for messages.
+        xy_px: (T,J,2); NaN = not visible.
+        size_px: Image width and height.
+        name: Name of the camera, for messages.
 
     Raises:
-        UsageError: No camera shows these joints there.
+        UsageError: The reprojection error is too large.
     """
     usable = np.isfinite(xy_px).all(-1) & np.isfinite(room).all(-1)
     points, marks = room[usable], xy_px[usable]
-    if len(points) < _FEWEST:
+    if len(points) < _MIN_POINTS:
         return None
-    some = np.linspace(0, len(points) - 1, min(len(points), _POINTS)).astype(int)
+    some = np.linspace(0, len(points) - 1, min(len(points), _MAX_POINTS)).astype(int)
     points, marks = points[some], marks[some]
     camera = _fit(points, marks, size_px)
-    off_px = float(np.median(np.linalg.norm(camera.project(points) - marks, axis=-1)))
-    if not off_px < _WORST_PX:
+    error_px = float(np.median(np.linalg.norm(camera.project(points) - marks, axis=-1)))
+    if not error_px < _MAX_MEDIAN_ERROR_PX:
         raise UsageError(
-            f"{name}: no camera shows the 3D poses where the 2D labels are, {off_px:.0f} px apart at best.",
-            "They are not of the same take; get both files from one source.",
+            f"{name}: 3D poses and 2D labels do not match; the reprojection error is {error_px:.0f} px.",
+            "Use both files of the same source.",
         )
     return camera
 
 
 def _fit(points: Floats, marks: Floats, size_px: tuple[int, int]) -> Camera:
-    """Returns the camera of least squares."""
+    """Returns the camera of least squares by OpenCV."""
     _, matrix, distortion, turns, shifts = cv2.calibrateCamera(
         [points.astype(np.float32)],
         [marks.astype(np.float32)],

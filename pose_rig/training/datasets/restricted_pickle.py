@@ -1,7 +1,7 @@
-"""Pickles and npz files with objects in them, from anywhere: arrays, numbers, text, containers, nothing that runs.
+"""Safe reading of pickles, and of npy and npz files with pickled objects, from untrusted sources.
 
-Python's unpickler is not used, nor numpy's part of it: a pickle can make them crash, or fill the memory. The opcodes
-are gone through in Python (`pickle_machine`), and only those of data are known.
+The unpicklers of Python and numpy are not used: a pickle can run code, crash them or exhaust the memory. The opcodes
+are executed in Python (`pickle_machine`), and only those of plain data are supported.
 """
 
 import zipfile
@@ -16,34 +16,34 @@ from pose_rig.npz import READ_ERRORS, check_members, max_unpacked_bytes, read_bo
 from pose_rig.training.datasets.pickle_machine import Bounded, Machine, RefusedError
 from pose_rig.training.datasets.pickle_result import resolved
 
-# what the machine, pickletools, numpy and zipfile raise about damaged files
+# raised by the machine, pickletools, numpy and zipfile for damaged files
 _DAMAGE = (*READ_ERRORS, IndexError, AttributeError)
 
 
 def read_pickle(path: Path) -> Any:
-    """Returns what a pickle holds.
+    """Returns the value of a pickle.
 
     Raises:
-        UsageError: It holds more than data, or is damaged.
+        UsageError: It contains something other than data, or is damaged.
     """
     return _read(path, lambda: _whole(path, _unpickle))
 
 
-def read_poses(path: Path) -> dict[str, Any]:
-    """Returns the arrays of an npz by name; one of no axes (what numpy makes of a dict) as the object within.
+def read_npz(path: Path) -> dict[str, Any]:
+    """Returns the arrays of an npz file by name; 0-dimensional arrays of objects (such as dicts) as the object.
 
     Raises:
-        UsageError: It holds more than data, or is damaged.
+        UsageError: It contains something other than data, or is damaged.
     """
     entries: dict[str, Any] = _read(path, lambda: _entries(path))
     return entries
 
 
 def read_npy(path: Path) -> Any:
-    """Returns the array of an npy file; one of no axes (what numpy makes of a dict) as the object within.
+    """Returns the array of an npy file; a 0-dimensional array of objects (such as a dict) as the object.
 
     Raises:
-        UsageError: It holds more than data, or is damaged.
+        UsageError: It contains something other than data, or is damaged.
     """
     return _read(path, lambda: _whole(path, _array))
 
@@ -64,28 +64,28 @@ def _entries(path: Path) -> dict[str, Any]:
     return out
 
 
-def _unpickle(file: IO[bytes], left_bytes: int, most: int) -> Any:
-    return resolved(Machine().run(Bounded(file, left_bytes)), most)
+def _unpickle(file: IO[bytes], left_bytes: int, max_bytes: int) -> Any:
+    return resolved(Machine().run(Bounded(file, left_bytes)), max_bytes)
 
 
-def _array(file: IO[bytes], size_bytes: int, most: int) -> Any:
-    """Returns the array of an npy stream of a size; ``most`` as in `resolved`."""
+def _array(file: IO[bytes], size_bytes: int, max_bytes: int) -> Any:
+    """Returns the array of an npy stream; ``max_bytes`` as in `resolved`."""
     header = read_header(file)
     left_bytes = size_bytes - file.tell()
-    array = _unpickle(file, left_bytes, most) if header.dtype.hasobject else read_body(file, header, left_bytes)
+    array = _unpickle(file, left_bytes, max_bytes) if header.dtype.hasobject else read_body(file, header, left_bytes)
     if not isinstance(array, np.ndarray):
-        raise ValueError("there is no array in it")
+        raise ValueError("it has no array")
     return array.item() if array.ndim == 0 else array
 
 
 def _read(path: Path, reader: Callable[[], Any]) -> Any:
-    """Returns what the reader makes of a file."""
+    """Returns the result of a reader, with its exceptions as errors of the user."""
     try:
         return reader()
     except RefusedError as error:
         raise UsageError(
-            f"{path} wants to run {error}, which no data need.",
-            "Do not open it elsewhere either; write arrays, lists and numbers only, or get the file from its source.",
+            f"{path} contains {error}, which is not data.",
+            "It may run code when it is opened elsewhere. Save arrays, lists and numbers only.",
         ) from error
     except _DAMAGE as error:
         reason = str(error) or type(error).__name__

@@ -149,8 +149,8 @@ def test_skipose_in_this_layout_goes_joint_after_joint(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"subjects": None}, "subjects are no numbers"),
-        ({"poses_2d_pred": np.zeros((8, 32))}, "poses_2d_pred is no dict of cameras"),
+        ({"subjects": None}, "subjects are not numbers"),
+        ({"poses_2d_pred": np.zeros((8, 32))}, "poses_2d_pred is not a dict of cameras"),
         ({"poses_2d_pred": {"cam9": np.zeros((8, 32))}}, "poses_2d_pred has none of the cameras"),
         ({"poses_2d_pred": {HUMAN36M.cameras[0]: np.zeros((8, 34))}}, r"has the shape \(8, 34\)"),
         ({"poses_2d_pred": {HUMAN36M.cameras[0]: np.zeros((7, 32))}}, r"has the shape \(7, 32\)"),

@@ -4,7 +4,7 @@ import pytest
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import INDEX, JOINTS, J
 from pose_rig.training.datasets import layout
-from pose_rig.training.datasets.layout import joints_of, metres, scores_of, seen
+from pose_rig.training.datasets.layout import joints_of, metres, scores_of, visible_keypoints
 from pose_rig.training.datasets.protocol import HUMAN36M, MPI_INF_3DHP, PROTOCOLS, SKIPOSE
 from tests.fusion.fakes import standing
 from tests.training.datasets.world import as_file
@@ -43,7 +43,7 @@ def test_what_is_missing_is_0() -> None:
     xy[0, 3, 1] = np.nan
     score = np.ones((2, J))
     score[1, 4] = 0
-    flat, sure = seen(xy, score)
+    flat, sure = visible_keypoints(xy, score)
     assert flat.dtype == sure.dtype == np.float32
     assert flat[0, 3].tolist() == flat[1, 4].tolist() == [0, 0]
     assert (sure[0, 3], sure[1, 4], sure.sum()) == (0, 0, 2 * J - 2)
@@ -57,7 +57,7 @@ def test_units_are_told_by_the_size_of_people(unit: float) -> None:
 
 @pytest.mark.parametrize("unit", [0.01, 10, 1e5])
 def test_people_of_no_size_are_refused(unit: float) -> None:
-    with pytest.raises(UsageError, match="which is no size in m, cm or mm"):
+    with pytest.raises(UsageError, match="which is not plausible in m, cm or mm"):
         metres(standing()[None] * unit, "a file")
 
 
@@ -73,5 +73,5 @@ def test_protocols() -> None:
         assert not {*protocol.train, *protocol.morphing} & {*protocol.test}
         assert not {*protocol.train} & {*protocol.morphing}
         assert len(protocol.cameras) == len(protocol.size_px)
-    with pytest.raises(UsageError, match="There is no split 'val'"):
+    with pytest.raises(UsageError, match="Unknown split 'val'"):
         HUMAN36M.subjects("val")  # type: ignore[arg-type]

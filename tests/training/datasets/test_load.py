@@ -11,14 +11,14 @@ from pose_rig.training.datasets.protocol import SKIPOSE
 def test_kinds() -> None:
     assert KINDS == ("human36m", "mpi-inf-3dhp", "skipose", "skipose-clean")
     assert protocol_of("skipose-clean") is SKIPOSE
-    with pytest.raises(UsageError, match=r"There is no benchmark 'coco'\. Use one of human36m, "):
+    with pytest.raises(UsageError, match=r"Unknown benchmark 'coco'\. Use one of human36m, "):
         load("coco", Path(), "train")
 
 
 def test_a_folder_is_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         load("human36m", tmp_path / "nothing", "train")
-    with pytest.raises(UsageError, match="There is no split 'all'"):
+    with pytest.raises(UsageError, match="Unknown split 'all'"):
         load("human36m", tmp_path, "all")  # type: ignore[arg-type]
 
 
@@ -32,7 +32,7 @@ def test_a_folder_is_asked_for(tmp_path: Path) -> None:
 )
 def test_an_empty_folder_is_told_what_it_needs(tmp_path: Path, kind: str, files: str) -> None:
     (tmp_path / "labels.h5").touch()
-    with pytest.raises(UsageError, match=rf"has no files of {kind} for 'test' .* It needs {files}.*, or one file"):
+    with pytest.raises(UsageError, match=rf"file of {kind} for 'test'\. Supported are {files}.*, and one file"):
         load(kind, tmp_path, "test")
 
 

@@ -90,8 +90,8 @@ def test_a_joint_without_a_label_has_score_0(tmp_path: Path) -> None:
     ("change", "text"),
     [
         ({"annot2": np.zeros((22, 56))}, "has no cells named 'annot2'"),
-        ({"annot2": cells(SHOT.xy_px, 2)[:5]}, r"annot2 has the shapes \[\(22, 56\).* 14 cells of N × 56 belong there"),
-        ({"annot3": cells(SHOT.xy_px, 2)}, r"annot3 has the shapes \[\(22, 56\).* 14 cells of N × 84 belong there"),
+        ({"annot2": cells(SHOT.xy_px, 2)[:5]}, r"annot2 has the shapes \[\(22, 56\).* 14 cells of N × 56 are required"),
+        ({"annot3": cells(SHOT.xy_px, 2)}, r"annot3 has the shapes \[\(22, 56\).* 14 cells of N × 84 are required"),
     ],
 )
 def test_training_files_of_another_form_are_refused(tmp_path: Path, change: Any, text: str) -> None:
@@ -105,7 +105,7 @@ def test_training_files_of_another_form_are_refused(tmp_path: Path, change: Any,
     [
         ({"annot2": np.zeros((22, 17, 2))}, r"has \{'annot2': \(22, 17, 2\)"),
         ({"univ_annot3": np.zeros((21, 1, 17, 3))}, r"'univ_annot3': \(21, 1, 17, 3\)"),
-        ({"valid_frame": np.zeros((21, 1))}, "has 21 valid_frame for 22 instants"),
+        ({"valid_frame": np.zeros((21, 1))}, "has 21 valid_frame for 22 frames"),
     ],
 )
 def test_test_files_of_another_form_are_refused(tmp_path: Path, change: Any, text: str) -> None:

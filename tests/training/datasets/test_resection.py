@@ -47,6 +47,6 @@ def test_too_little_says_nothing() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     xy_px = np.random.default_rng(0).uniform(0, 1000, SHOT.xy_px[:, 0].shape)
     with pytest.raises(
-        UsageError, match=r"camera 5: no camera shows the 3D poses where the 2D labels are, \d+ px apart"
+        UsageError, match=r"camera 5: 3D poses and 2D labels do not match; the reprojection error is \d+ px"
     ):
         resect(SHOT.room, xy_px, SIZE, "camera 5")

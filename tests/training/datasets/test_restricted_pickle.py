@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import UsageError
-from pose_rig.training.datasets.restricted_pickle import read_npy, read_pickle, read_poses
+from pose_rig.training.datasets.restricted_pickle import read_npy, read_npz, read_pickle
 from tests.training.datasets.crafted_pickles import CRAFTED, crafted, record_with_object
 
 DATA = {
@@ -80,7 +80,7 @@ def test_pickles_of_python_2_are_read(tmp_path: Path) -> None:
 
 def test_objects_in_npz_and_npy_are_read(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", positions_2d=np.array(DATA, object), plain=np.arange(3))
-    found = read_poses(tmp_path / "a.npz")
+    found = read_npz(tmp_path / "a.npz")
     assert_is_data(found["positions_2d"])
     np.testing.assert_equal(found["plain"], np.arange(3))
     np.save(tmp_path / "b.npy", np.array(DATA, object))
@@ -91,31 +91,33 @@ def test_objects_in_npz_and_npy_are_read(tmp_path: Path) -> None:
 def test_a_pickle_that_runs_something_is_refused(tmp_path: Path, protocol: int) -> None:
     path, mark = tmp_path / "bad.pickle", tmp_path / "mark"
     path.write_bytes(pickle.dumps({"poses_2d_pred": [np.zeros(3), Runs(os.system, f"touch {mark}")]}, protocol))
-    with pytest.raises(UsageError, match=r"bad\.pickle wants to run (posix|nt)\.system, which no data need\.") as error:
+    with pytest.raises(UsageError, match=r"bad\.pickle contains (posix|nt)\.system, which is not data\.") as error:
         read_pickle(path)
-    assert error.value.remedy.startswith("Do not open it elsewhere either; write arrays, lists and numbers only")
+    assert error.value.remedy.startswith(
+        "It may run code when it is opened elsewhere. Save arrays, lists and numbers only"
+    )
     assert not mark.exists()
 
 
 @pytest.mark.parametrize("function", [eval, getattr, np.load, np.memmap, pickle.loads, __import__])
 def test_nothing_but_data_is_known(tmp_path: Path, function: Callable[..., Any]) -> None:
     (tmp_path / "bad.pickle").write_bytes(pickle.dumps(Runs(function, "x")))
-    with pytest.raises(UsageError, match="which no data need"):
+    with pytest.raises(UsageError, match="which is not data"):
         read_pickle(tmp_path / "bad.pickle")
 
 
 def test_objects_in_an_npz_that_run_something_are_refused(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     np.savez(tmp_path / "bad.npz", positions_2d=np.array({"S1": Runs(os.system, f"touch {mark}")}, object))
-    with pytest.raises(UsageError, match="which no data need"):
-        read_poses(tmp_path / "bad.npz")
+    with pytest.raises(UsageError, match="which is not data"):
+        read_npz(tmp_path / "bad.npz")
     assert not mark.exists()
 
 
 def test_bytes_are_never_taken_for_objects(tmp_path: Path) -> None:
     buffer = np._core.numeric._frombuffer  # type: ignore[attr-defined]
     (tmp_path / "bad.pickle").write_bytes(pickle.dumps(Runs(buffer, b"\x01" * 8, np.dtype(object), (1,), "C")))
-    with pytest.raises(UsageError, match=r"cannot be read: dtype\('O'\) is no plain data type"):
+    with pytest.raises(UsageError, match=r"cannot be read: dtype\('O'\) is not a plain data type"):
         read_pickle(tmp_path / "bad.pickle")
 
 
@@ -133,7 +135,7 @@ def test_damaged_files_are_named(tmp_path: Path, keep: int) -> None:
         read_pickle(path)
     path.rename(tmp_path / "short.npz")
     with pytest.raises(UsageError, match=r"short\.npz cannot be read: "):
-        read_poses(tmp_path / "short.npz")
+        read_npz(tmp_path / "short.npz")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +158,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("crime", CRAFTED)
 def test_crafted_pickles_are_refused_in_a_sentence(answers: dict[str, str], crime: str) -> None:
     assert re.fullmatch(
-        r"UsageError: .*\.pickle (cannot be read: .+\. Copy|wants to run .+\. Do not open).*", answers[crime]
+        r"UsageError: .*\.pickle (cannot be read: .+\. Copy|contains .+, which is not data\. It may run).*",
+        answers[crime],
     )
 
 
@@ -168,7 +171,7 @@ def test_crafted_pickles_fill_no_memory(answers: dict[str, str]) -> None:
 
 def test_records_are_no_plain_data(tmp_path: Path) -> None:
     (tmp_path / "bad.pickle").write_bytes(record_with_object())
-    with pytest.raises(UsageError, match="is no plain data type"):
+    with pytest.raises(UsageError, match="is not a plain data type"):
         read_pickle(tmp_path / "bad.pickle")
     np.save(tmp_path / "bad.npy", np.array([(1.0, {})], [("a", "f8"), ("b", "O")]))
     with pytest.raises(UsageError, match="it holds records with objects in them"):
@@ -176,7 +179,7 @@ def test_records_are_no_plain_data(tmp_path: Path) -> None:
 
 
 def test_a_crafted_pickle_in_a_data_set_is_refused_in_a_sentence(answers: dict[str, str]) -> None:
-    assert "data_2d_h36m_gt.npz cannot be read: dtype('V8') is no plain data type" in answers["data set"]
+    assert "data_2d_h36m_gt.npz cannot be read: dtype('V8') is not a plain data type" in answers["data set"]
 
 
 def test_lists_that_share_a_list_are_read(tmp_path: Path) -> None:
@@ -202,4 +205,4 @@ def test_arrays_of_python_2_in_text_are_read(tmp_path: Path) -> None:
 def test_a_small_file_that_unpacks_to_very_much_is_refused(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "bomb.npz", positions_2d=np.zeros(1 << 25))
     with pytest.raises(UsageError, match=r"MB would unpack to 268 MB, which is too much\. Copy or download it again"):
-        read_poses(tmp_path / "bomb.npz")
+        read_npz(tmp_path / "bomb.npz")

@@ -63,7 +63,7 @@ def test_the_splits_are_files(tmp_path: Path) -> None:
     write(tmp_path, rows())
     write(tmp_path, {key: value[:6] for key, value in rows().items()}, "test")
     assert sum(int(take.score[..., 0].sum()) for take in load("skipose", tmp_path, "test")) == 6
-    with pytest.raises(UsageError, match="has no files of skipose for 'morphing'"):
+    with pytest.raises(UsageError, match="has no supported file of skipose for 'morphing'"):
         load("skipose", tmp_path, "morphing")
 
 
@@ -80,7 +80,7 @@ def test_clean_needs_a_list(tmp_path: Path, content: str | None) -> None:
     write(tmp_path, rows())
     if content is not None:
         (tmp_path / "train" / "clean.txt").write_text(content)
-    with pytest.raises(UsageError, match=r"clean\.txt cannot be read: .*Write one line per clean instant"):
+    with pytest.raises(UsageError, match=r"clean\.txt cannot be read: .*Write one line per clean frame"):
         load("skipose-clean", tmp_path, "train")
 
 

@@ -60,7 +60,7 @@ def test_actions_become_takes_with_the_truth_in_the_axes_of_each_camera(tmp_path
         assert take.score.min() == 1
         assert take.size_px[0].tolist() == [1000, 1002]
     assert [(take.name, take.frames) for take in load("human36m", tmp_path, "test")] == [("S9 Waiting", 3)]
-    with pytest.raises(UsageError, match="nobody of 'morphing'"):
+    with pytest.raises(UsageError, match="no subject of 'morphing'"):
         load("human36m", tmp_path, "morphing")
 
 
@@ -112,7 +112,7 @@ def test_2d_and_3d_of_different_takes_are_refused(tmp_path: Path) -> None:
     shot = SHOTS["S9", "Waiting"]
     mixed = np.random.default_rng(0).uniform(0, 1000, shot.xy_px.shape)
     write(tmp_path, {("S9", "Waiting"): Shot(shot.room, shot.local, mixed)})
-    with pytest.raises(UsageError, match=r"S9, camera 54138969: no camera shows the 3D poses where the 2D labels are"):
+    with pytest.raises(UsageError, match=r"S9, camera 54138969: 3D poses and 2D labels do not match"):
         load("human36m", tmp_path, "test")
 
 

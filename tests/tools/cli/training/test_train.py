@@ -296,7 +296,7 @@ def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> N
         ),
         (["kp.npz", "--resume"], "my.run has no training run."),
         (["--dataset", "h36m"], "'h36m' is no dataset. Use KIND=FOLDER with one of human36m,"),
-        (["--dataset", "human36m=.", "--out", "a.pt"], ". has no files of human36m for 'train' that are known here."),
+        (["--dataset", "human36m=.", "--out", "a.pt"], ". has no supported file of human36m for 'train'."),
         (["--simulated", "still.npz"], "Of 2 clips of movement none is left to hold back."),
         (["--simulated", "motion.npz", "--views", "1"], "Invalid value for '--views'"),
     ],
