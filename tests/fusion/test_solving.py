@@ -238,7 +238,7 @@ def test_a_camera_that_is_bumped_is_named_and_comes_back(engine: Engine, how: st
     assert told_of_it == [
         "",
         "disagrees with the others",
-        "was moved, came late or sees somebody else: its place is being learned",
+        "was moved, joined late or follows another person: its pose is being estimated",
         "",
     ]
     assert relative_error_deg(rotations(made), scene.cameras.rotation[:, -1]).max() < 2
@@ -361,7 +361,9 @@ def test_a_remembered_rig_that_does_not_fit_is_dropped_and_that_is_said(engine: 
     with ThreadPoolExecutor(2) as executor:
         made = remembering(engine, ring(3, step_deg=50.0, start_deg=20.0), learner=BackgroundCompute(executor, later))
         out = run(scene, made)
-        assert made.rig_state().note == "the remembered rig does not fit what the cameras see: it is learned anew"
+        assert (
+            made.rig_state().note == "the rig of an earlier run no longer fits: the cameras are estimated from scratch"
+        )
         stop.set()
     assert way(out) == ["cold", "settled"]
     assert made.calibration is None

@@ -1,4 +1,4 @@
-"""Work that takes seconds, off the path of the poses."""
+"""Computations that take seconds, in the background so that no pose waits for them."""
 
 from collections import deque
 from collections.abc import Callable
@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class BackgroundCompute:
-    """Where a rig does what takes long.
+    """Where long computations of a rig run.
 
     Attributes:
-        executor: Runs it beside the poses; None = at once, which makes runs repeatable.
+        executor: Runs them in the background; None = in the foreground, which makes runs repeatable.
         solve: Solves a rig; may wait for another process.
-        replayed: Whether a run is gone through again, in which it is known when what was learned.
+        replayed: Whether a run is repeated exactly: results are taken when `BackgroundTask.expect` says.
     """
 
     executor: Executor | None = None
@@ -27,44 +27,43 @@ class BackgroundCompute:
     replayed: bool = False
 
 
-class Background(Generic[T]):
-    """Runs one piece of work at a time.
+class BackgroundTask(Generic[T]):
+    """Runs one computation at a time.
 
     Args:
-        executor: Where; None = at once, which makes runs repeatable.
-        replayed: Take results only when `expect` says so, waiting for them if need be.
+        background: Where.
 
     Attributes:
-        fault: Why the last piece of work failed, empty if it did not.
+        failure: Why the last computation failed, empty if it did not.
     """
 
-    def __init__(self, executor: Executor | None, *, replayed: bool = False) -> None:
-        self._executor = executor
+    def __init__(self, background: BackgroundCompute) -> None:
+        self._executor = background.executor
         self._future: Future[T | None] | None = None
-        self._heard = True
-        self._asked = 0
+        self._discarded = False
+        self._calls = 0  # of `take`
         self._taken: list[int] = []
-        self._expected: deque[int] | None = deque() if replayed else None
-        self.fault = ""
+        self._expected: deque[int] | None = deque() if background.replayed else None
+        self.failure = ""
 
-    def expect(self, asked: int) -> None:
-        """Says at which call of `take` a result was there in the run that is replayed."""
+    def expect(self, call: int) -> None:
+        """Adds the call of `take`, counted from 1, that returned a result in the run that is replayed."""
         if self._expected is not None:
-            self._expected.append(asked)
+            self._expected.append(call)
 
-    def news(self) -> list[int]:
-        """Returns at which calls of `take`, from 1, a result was there since this was last called."""
+    def taken(self) -> list[int]:
+        """Returns the calls of `take`, counted from 1, that returned a result since this was last called."""
         taken, self._taken = self._taken, []
         return taken if self._executor is not None else []
 
     @property
     def busy(self) -> bool:
-        """Whether work is under way or its result has not been taken."""
+        """Whether a computation is running or its result was not taken."""
         return self._future is not None
 
     def start(self, work: Callable[..., T | None], *arguments: Any) -> None:
-        """Begins a piece of work; nothing may be under way."""
-        self._heard = True
+        """Starts a computation; none may be running."""
+        self._discarded = False
         if self._executor is not None:
             self._future = self._executor.submit(work, *arguments)
         else:
@@ -73,28 +72,28 @@ class Background(Generic[T]):
             self._future = done
 
     def take(self) -> T | None:
-        """Returns the result once, as soon as it is there."""
-        self._asked += 1
+        """Returns the result once, when it is finished."""
+        self._calls += 1
         if self._future is None or not self._is_due(self._future):
             return None
         future, self._future = self._future, None
-        self._taken.append(self._asked)
+        self._taken.append(self._calls)
         try:
             result = future.result()
         except PoseRigError as error:
-            self.fault = error.cause
+            self.failure = error.cause
             return None
-        self.fault = ""
-        return result if self._heard else None
+        self.failure = ""
+        return None if self._discarded else result
 
     def _is_due(self, future: "Future[T | None]") -> bool:
         if self._expected is None:
             return future.done()
-        if not self._expected or self._expected[0] > self._asked:
+        if not self._expected or self._expected[0] > self._calls:
             return False
         self._expected.popleft()
         return True
 
-    def forget(self) -> None:
-        """Lets the result of what is under way go unheard."""
-        self._heard = False
+    def discard(self) -> None:
+        """Discards the result of the computation that is running."""
+        self._discarded = True

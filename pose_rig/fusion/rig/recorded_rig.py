@@ -1,4 +1,4 @@
-"""The rig as a recording has it, put to use again where what it was learned from is not there.
+"""The rig of a recording, used in a replay whose recording lacks messages that the rig was estimated from.
 
 Axes: V views, L bones.
 """
@@ -17,7 +17,7 @@ from pose_rig.wire.messages import CameraState, RigState
 UNKNOWN = np.eye(3).ravel()
 
 
-def settled(state: RigState, names: Sequence[str]) -> CameraRotations:
+def recorded_rotations(state: RigState, names: Sequence[str]) -> CameraRotations:
     """Returns the rotations of a settled rig."""
     rows = _rows(state, names)
     known = np.array([row.rotation is not None for row in rows])
@@ -25,8 +25,8 @@ def settled(state: RigState, names: Sequence[str]) -> CameraRotations:
     return CameraRotations(rotation, np.array([row.rotation_sd_deg or 0.0 for row in rows]), known)
 
 
-def solved(state: RigState, names: Sequence[str], height_m: float) -> RigSolution:
-    """Returns a solved rig; bones of an average person where an earlier version recorded none."""
+def recorded_solution(state: RigState, names: Sequence[str], height_m: float) -> RigSolution:
+    """Returns a solved rig; average bones where an earlier version recorded none."""
     rows = _rows(state, names)
     calibration = Calibration(
         rotation=np.array([row.rotation or UNKNOWN for row in rows]).reshape(-1, 3, 3),
@@ -47,3 +47,12 @@ def solved(state: RigState, names: Sequence[str], height_m: float) -> RigSolutio
 def _rows(state: RigState, names: Sequence[str]) -> list[CameraState]:
     known = {camera.name: camera for camera in state.cameras}
     return [known.get(name) or CameraState(name=name, focal_px=1.0) for name in names]
+
+
+def same_rig(a: RigState, b: RigState) -> bool:
+    """Returns whether two states have the same mode, cameras and bones."""
+    return (a.mode, a.bones_m, _cameras(a)) == (b.mode, b.bones_m, _cameras(b))
+
+
+def _cameras(state: RigState) -> list[tuple[object, ...]]:
+    return [(c.name, c.rotation, c.translation_m, c.focal_px, c.k1, c.moving, c.size_px) for c in state.cameras]

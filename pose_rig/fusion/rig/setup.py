@@ -1,4 +1,4 @@
-"""What is known of a rig before anything was seen."""
+"""What is known of a rig before its first frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class Setup:
     Attributes:
         names: (V) of the cameras.
         given: (V,) whether the user gave the focal length.
-        moving: (V,) whether the camera is carried about: its place is not learned.
-        mirror: Whether the pictures were turned round: they were mirrored.
-        height_m: Stature, height_given: whether the user gave it.
-        remembered: The rig as it was in an earlier run, used if the first instants agree with it.
-        fixed: A solved rig that is used from the start and not bettered any more.
+        moving: (V,) whether the camera moves: its pose is not estimated.
+        mirror: Whether the images are flipped before detection, because the camera mirrors them.
+        height_m: Body height, height_given: whether the user gave it.
+        remembered: The solved rig of an earlier run, used if the first keyframes agree with it.
+        fixed: A solved rig that is used from the start and kept.
     """
 
     names: Sequence[str]
@@ -38,7 +38,7 @@ class Setup:
 
 
 def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
-    """Returns what a configuration says; ``fixed`` as in `Setup`."""
+    """Returns what a configuration contains; ``fixed`` as in `Setup`."""
     cameras, height_m = config.camera, config.height_m or ASSUMED_HEIGHT_M
     return Setup(
         names=tuple(camera.name for camera in cameras),
@@ -53,12 +53,12 @@ def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
 
 
 def remembered(cameras: Sequence[CameraConfig], height_m: float) -> RigSolution | None:
-    """Returns the rig that the cameras were solved to in an earlier run; None without two of them."""
+    """Returns the solved rig of an earlier run, None if fewer than two of its cameras were solved."""
     known = np.array([camera.solved is not None and not camera.moving for camera in cameras])
     if known.sum() < 2:
         return None
     solved = [camera.solved for camera in cameras if camera.solved is not None]
-    rows = [camera.solved or solved[0] for camera in cameras]  # the rows of those that were not are not looked at
+    rows = [camera.solved or solved[0] for camera in cameras]  # the rows of cameras that were not solved are not used
     calibration = Calibration(
         rotation=np.array([row.rotation for row in rows]),
         translation=np.array([row.translation_m for row in rows]),

@@ -1,4 +1,4 @@
-"""A solved rig in use: which cameras are believed, which are on their way back, when a better solution takes over.
+"""A solved rig in use: which cameras are trusted, which are being placed again, when a new solution replaces it.
 
 Axes: V views.
 """
@@ -19,127 +19,131 @@ from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT, POINTS
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose
-from pose_rig.fusion.rig.consistency import DISAGREES, Consistency
+from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
 from pose_rig.wire.messages import CameraState
 
-LEAST_SD = np.radians(0.5)  # how far an instant may turn a camera: detectors' joints are not quite where they seem
-UNKNOWN_SD = np.radians(8.0)
-RESECTED_SD = np.radians(1.5)  # of a camera placed by the poses of a second
-WORSE_BY = 1.02  # a new solution may explain what was held back so much worse, if it is surer
+MIN_ROTATION_SD = np.radians(0.5)  # of a camera within one time step: detected joints are not quite at the joints
+UNKNOWN_ROTATION_SD = np.radians(8.0)
+RESECTED_ROTATION_SD = np.radians(1.5)  # of a camera placed by the poses of a second
+MAX_ERROR_GROWTH = 1.02  # of a new solution that is more certain
 
 
 class SolvedRig:
     """The rig in use.
 
     Args:
-        rig: As solved.
+        solution: The cameras and bones it starts with.
+
+    Attributes:
+        solution: As it is now.
     """
 
-    def __init__(self, rig: RigSolution) -> None:
-        self.rig = rig
-        self._out = np.zeros(len(rig.cameras.known), bool)
-        self._stranger = False
-        self._returning = {int(v): Resection() for v in np.flatnonzero(~rig.cameras.known)}
+    def __init__(self, solution: RigSolution) -> None:
+        self.solution = solution
+        self._excluded = np.zeros(len(solution.cameras.known), bool)
+        self._measure_bones = False
+        self._resections = {int(v): Resection() for v in np.flatnonzero(~solution.cameras.known)}
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(V,) whose place is known and believed."""
-        return self.rig.cameras.known & ~self._out
+        """(V,) whose pose is known and trusted."""
+        return self.solution.cameras.known & ~self._excluded
 
     @property
     def prior(self) -> RotationPrior:
         """The cameras' rotations."""
-        cameras = self.rig.cameras
-        sd = np.where(cameras.known, np.hypot(cameras.rotation_sd, LEAST_SD), UNKNOWN_SD)
-        return RotationPrior(cameras.rotation, np.minimum(sd, UNKNOWN_SD))
+        cameras = self.solution.cameras
+        sd = np.where(cameras.known, np.hypot(cameras.rotation_sd, MIN_ROTATION_SD), UNKNOWN_ROTATION_SD)
+        return RotationPrior(cameras.rotation, np.minimum(sd, UNKNOWN_ROTATION_SD))
 
-    def forget_person(self, height_m: float) -> None:
-        """Goes back to average bones: somebody else may have come."""
-        self.rig, self._stranger = replace(self.rig, bone_length_m=LENGTH_PER_HEIGHT * height_m), True
+    def discard_person(self, height_m: float) -> None:
+        """Replaces the bones by average ones until those of the next person are measured."""
+        self.solution = replace(self.solution, bone_length_m=LENGTH_PER_HEIGHT * height_m)
+        self._measure_bones = True
 
-    def look_at(self, instants: Sequence[Keyframe]) -> None:
-        """Measures the bones of somebody new."""
-        if not self._stranger:
+    def measure_person(self, keyframes: Sequence[Keyframe]) -> None:
+        """Measures the bones of another person."""
+        if not self._measure_bones:
             return
-        length = measure_bone_lengths(replace(self.rig.cameras, known=self.known), instants)
-        if length is not None:
-            self.rig, self._stranger = replace(self.rig, bone_length_m=length), False
+        length_m = measure_bone_lengths(replace(self.solution.cameras, known=self.known), keyframes)
+        if length_m is not None:
+            self.solution, self._measure_bones = replace(self.solution, bone_length_m=length_m), False
 
-    def take_out(self, view: int) -> None:
-        """Stops believing where a camera is."""
-        self._out[view] = True
-        self._returning[view] = Resection()
+    def exclude(self, view: int) -> None:
+        """Stops to trust the pose of a camera."""
+        self._excluded[view] = True
+        self._resections[view] = Resection()
 
-    def take_back(self, t_ns: int, pose: SolvedPose, health: Consistency, moving: NDArray[np.bool_]) -> None:
-        """Looks at cameras that are out: one that agrees again is back, one that stands elsewhere is placed there.
+    def readmit(self, t_ns: int, pose: SolvedPose, consistency: Consistency, moving: NDArray[np.bool_]) -> None:
+        """Trusts excluded cameras that agree again, and places those that were moved by resection.
 
-        It is placed again for two more seconds, from more that it saw.
+        The resection is repeated for two more seconds, from more keypoints.
         """
-        sure = (pose.inlier[self.known][:, list(POINTS)] > DISAGREES).sum(0) > 1  # placed by two others at least
-        for view, resection in list(self._returning.items()):
+        trusted = (pose.inlier[self.known][:, list(POINTS)] > MIN_AGREEMENT).sum(0) > 1  # by two other views
+        for view, resection in list(self._resections.items()):
             if moving[view]:
                 continue
-            if self.rig.cameras.known[view] and self._out[view] and health.value[view] > DISAGREES:
-                self._out[view] = False
-                del self._returning[view]
+            agrees = consistency.agreement[view] > MIN_AGREEMENT
+            if self.solution.cameras.known[view] and self._excluded[view] and agrees:
+                self._excluded[view] = False
+                del self._resections[view]
                 continue
-            seen = (pose.visible[view] > 0) & sure
-            if not seen.any():
+            visible = (pose.visible[view] > 0) & trusted
+            if not visible.any():
                 continue
             points = pose.joints[list(POINTS)]
-            place = resection.add(t_ns, points[seen], pose.ideal_xy[view][seen], float(pose.sd[view]))
-            if place is not None:
-                self._place(view, *place)
-                health.anew(view)
-            if resection.complete and not self._out[view]:
-                del self._returning[view]
+            found = resection.add(t_ns, points[visible], pose.ideal_xy[view][visible], float(pose.sd[view]))
+            if found is not None:
+                self._place(view, *found)
+                consistency.reset(view)
+            if resection.complete and not self._excluded[view]:
+                del self._resections[view]
 
     def _place(self, view: int, rotation: Floats, translation: Floats) -> None:
-        cameras = self.rig.cameras
+        cameras = self.solution.cameras
         here = np.arange(len(cameras.known)) == view
-        moved = replace(
+        placed = replace(
             cameras,
             rotation=np.where(here[:, None, None], rotation, cameras.rotation),
             translation=np.where(here[:, None], translation, cameras.translation),
             known=cameras.known | here,
-            rotation_sd=np.where(here, RESECTED_SD, cameras.rotation_sd),
-            translation_sd=np.where(here, RESECTED_SD * np.linalg.norm(translation), cameras.translation_sd),
+            rotation_sd=np.where(here, RESECTED_ROTATION_SD, cameras.rotation_sd),
+            translation_sd=np.where(here, RESECTED_ROTATION_SD * np.linalg.norm(translation), cameras.translation_sd),
             focal_sd=np.where(here & ~np.isfinite(cameras.focal_sd), 1.0, cameras.focal_sd),
         )
-        self.rig = replace(self.rig, cameras=moved)
-        self._out[view] = False
+        self.solution = replace(self.solution, cameras=placed)
+        self._excluded[view] = False
 
-    def better(self, found: RigSolution) -> None:
-        """Goes over to a new solution that explains what was held back as well and is surer, or explains more."""
-        old, new = self.rig.cameras, found.cameras
+    def improve(self, found: RigSolution) -> None:
+        """Uses a new solution if it is more certain at about the same validation error, or has a smaller one."""
+        old, new = self.solution.cameras, found.cameras
         both = old.known & new.known
-        surer = new.focal_sd[both].sum() < old.focal_sd[both].sum()
-        if found.validation_error > WORSE_BY * found.previous_error:
+        more_certain = new.focal_sd[both].sum() < old.focal_sd[both].sum()
+        if found.validation_error > MAX_ERROR_GROWTH * found.previous_error:
             return
-        if not surer and found.validation_error >= found.previous_error:
-            self.rig = replace(
-                self.rig, bone_length_m=found.bone_length_m
-            )  # the bones are those of whoever is there now
+        if not more_certain and found.validation_error >= found.previous_error:
+            # the bones are those of the person who is there now
+            self.solution = replace(self.solution, bone_length_m=found.bone_length_m)
             return
-        kept = old.known & ~new.known  # cameras that are out keep their place until they are found elsewhere
-        self.rig = replace(found, cameras=_filled(new, old, kept))
-
-    def told(self, state: CameraState, view: int) -> CameraState:
-        """Returns a camera's state with what is known of its place."""
-        cameras = self.rig.cameras
-        return structs.replace(
-            state,
-            rotation=tuple(cameras.rotation[view].ravel().tolist()),
-            rotation_sd_deg=float(np.degrees(cameras.rotation_sd[view])),
-            translation_m=tuple(cameras.translation[view].tolist()),
-            translation_sd_m=float(cameras.translation_sd[view]),
-            focal_sd_px=float(cameras.focal_sd[view] * cameras.focal_px[view]),
-            k1=float(cameras.k1[view]),
-        )
+        kept = old.known & ~new.known  # excluded cameras keep their pose until they are placed again
+        self.solution = replace(found, cameras=_with_rows(new, old, kept))
 
 
-def _filled(new: Calibration, old: Calibration, kept: NDArray[np.bool_]) -> Calibration:
-    """Returns the new cameras with some rows of the old ones."""
+def with_pose(state: CameraState, cameras: Calibration, view: int) -> CameraState:
+    """Returns a camera's state with its solved pose."""
+    return structs.replace(
+        state,
+        rotation=tuple(cameras.rotation[view].ravel().tolist()),
+        rotation_sd_deg=float(np.degrees(cameras.rotation_sd[view])),
+        translation_m=tuple(cameras.translation[view].tolist()),
+        translation_sd_m=float(cameras.translation_sd[view]),
+        focal_sd_px=float(cameras.focal_sd[view] * cameras.focal_px[view]),
+        k1=float(cameras.k1[view]),
+    )
+
+
+def _with_rows(new: Calibration, old: Calibration, kept: NDArray[np.bool_]) -> Calibration:
+    """Returns the new cameras with some rows (V,) of the old ones."""
     rows = {
         name: np.where(kept.reshape(-1, *[1] * (getattr(new, name).ndim - 1)), getattr(old, name), getattr(new, name))
         for name in ("rotation", "translation", "focal_px", "k1", "known", "rotation_sd", "translation_sd", "focal_sd")

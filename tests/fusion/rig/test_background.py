@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pose_rig.errors import PoseRigError
-from pose_rig.fusion.rig.background import Background
+from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
 
 
 def fail() -> int:
@@ -14,14 +14,14 @@ def fail() -> int:
 
 
 def test_before_anything_was_begun_there_is_nothing_to_take() -> None:
-    work: Background[int] = Background(None)
+    work: BackgroundTask[int] = BackgroundTask(BackgroundCompute())
     assert not work.busy
     assert work.take() is None
-    assert work.fault == ""
+    assert work.failure == ""
 
 
 def test_without_an_executor_the_work_is_done_at_once() -> None:
-    work: Background[int] = Background(None)
+    work: BackgroundTask[int] = BackgroundTask(BackgroundCompute())
     done: list[int] = []
 
     def add(number: int) -> int:
@@ -41,7 +41,7 @@ def test_with_an_executor_nothing_is_waited_for() -> None:
         return threading.current_thread().name
 
     with ThreadPoolExecutor(1, thread_name_prefix="beside") as executor:
-        work: Background[str] = Background(executor)
+        work: BackgroundTask[str] = BackgroundTask(BackgroundCompute(executor))
         work.start(wait)
         assert [work.busy, work.take(), work.busy] == [True, None, True]
         go.set()
@@ -51,39 +51,39 @@ def test_with_an_executor_nothing_is_waited_for() -> None:
 def test_what_was_forgotten_goes_unheard_but_still_keeps_it_busy() -> None:
     go = threading.Event()
     with ThreadPoolExecutor(1) as executor:
-        work: Background[int] = Background(executor)
+        work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor))
         work.start(lambda: 1 if go.wait(10) else None)
-        work.forget()
+        work.discard()
         assert work.busy
         go.set()
     assert [work.take(), work.busy] == [None, False]
-    work = Background(None)
-    work.forget()
+    work = BackgroundTask(BackgroundCompute())
+    work.discard()
     work.start(lambda: 2)
     assert work.take() == 2  # what is begun afterwards is heard
 
 
 def test_a_failure_is_told_until_the_next_piece_of_work_is_done() -> None:
     with ThreadPoolExecutor(1) as executor:
-        work: Background[int] = Background(executor)
+        work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor))
         outcome = []
         for task in (fail, lambda: 3):
             work.start(task)
             while work.busy:
                 taken = work.take()
-            outcome.append((taken, work.fault))
+            outcome.append((taken, work.failure))
     assert outcome == [(None, "The work went wrong."), (3, "")]
 
 
 def test_without_an_executor_a_failure_ends_the_run_as_any_other_would() -> None:
-    work: Background[int] = Background(None)
+    work: BackgroundTask[int] = BackgroundTask(BackgroundCompute())
     with pytest.raises(PoseRigError, match=r"The work went wrong\. Try again\."):
         work.start(fail)
 
 
 def test_a_mistake_of_the_program_is_not_hidden() -> None:
     with ThreadPoolExecutor(1) as executor:
-        work: Background[float] = Background(executor)
+        work: BackgroundTask[float] = BackgroundTask(BackgroundCompute(executor))
         work.start(lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         work.take()
@@ -91,7 +91,7 @@ def test_a_mistake_of_the_program_is_not_hidden() -> None:
 
 def test_when_results_were_there_is_told_once() -> None:
     with ThreadPoolExecutor(1) as executor:
-        work: Background[int] = Background(executor)
+        work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor))
         work.take()  # nothing was begun: asked in vain
         asked = 1
         for number in (1, 2):
@@ -100,46 +100,46 @@ def test_when_results_were_there_is_told_once() -> None:
             while work.take() is None:
                 calls += 1
             asked += calls
-            assert work.news() == [asked]
+            assert work.taken() == [asked]
         work.take()
-        assert work.news() == []
+        assert work.taken() == []
 
 
 def test_work_that_is_done_at_once_has_no_news() -> None:
-    work: Background[int] = Background(None)
+    work: BackgroundTask[int] = BackgroundTask(BackgroundCompute())
     work.start(lambda: 1)
     assert work.take() == 1
-    assert work.news() == []
+    assert work.taken() == []
 
 
 def test_a_replay_takes_results_when_they_were_taken_and_waits_for_them() -> None:
     go = threading.Event()
     threading.Timer(0.2, go.set).start()
     with ThreadPoolExecutor(1) as executor:
-        work: Background[int] = Background(executor, replayed=True)
+        work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor, replayed=True))
         work.start(lambda: 5)
         assert [work.take() for _ in range(3)] == [None] * 3  # done, but it was not then
         work.expect(5)
         assert [work.take(), work.take()] == [None, 5]
-        assert work.news() == [5]
+        assert work.taken() == [5]
         work.start(lambda: 7 if go.wait(10) else None)
         work.expect(6)
         assert work.take() == 7  # it is waited for
-        assert work.news() == [6]
+        assert work.taken() == [6]
 
 
 def test_a_replay_lets_failures_happen_again() -> None:
     with ThreadPoolExecutor(1) as executor:
-        work: Background[int] = Background(executor, replayed=True)
+        work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor, replayed=True))
         work.expect(1)
         work.start(fail)
         assert work.take() is None
-        assert work.fault == "The work went wrong."
+        assert work.failure == "The work went wrong."
 
 
 def test_a_live_run_expects_nothing() -> None:
     with ThreadPoolExecutor(1) as executor:
-        work: Background[int] = Background(executor)
+        work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor))
         work.expect(100)
         work.start(lambda: 1)
     assert work.take() == 1

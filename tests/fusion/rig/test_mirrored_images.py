@@ -11,13 +11,13 @@ from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.association import shape_of
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.mirrored_images import LOOKS, contrasts
+from pose_rig.fusion.rig.mirrored_images import MIN_SAMPLES, contrasts
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.skeleton import MIRROR, J
 from tests.fusion.fakes import SIZE, Scene, config, film, ring, run, standing, unsolved, walk
 
-MINE = "its picture looks mirrored: set mirror = true for it in the rig.toml"
+MINE = "its image looks mirrored: set mirror = true for it in the rig.toml"
 LONG_S = 8.0
 NOISE = 0.03 * np.random.default_rng(0).normal(0, 1, (2, J, 3))
 
@@ -81,8 +81,8 @@ def test_one_of_four_that_was_left_out_is_named_too(engine: Engine) -> None:
 
 def test_of_two_cameras_nobody_can_say_which_one(engine: Engine) -> None:
     said = notes(engine, film(walk(LONG_S, 15.0), ring(2), fps=15.0), [1])
-    assert said[0].startswith("its picture or that of cam1 looks mirrored: set mirror = true")
-    assert said[1].startswith("its picture or that of cam0 looks mirrored: set mirror = true")
+    assert said[0].startswith("its image or that of cam1 looks mirrored: set mirror = true")
+    assert said[1].startswith("its image or that of cam0 looks mirrored: set mirror = true")
 
 
 def test_a_detector_that_takes_left_for_right_is_no_mirror_once_the_rig_is_solved(engine: Engine, scene: Scene) -> None:
@@ -102,7 +102,7 @@ def test_a_picture_that_was_flipped_for_nothing_is_to_be_flipped_back(engine: En
     flipped = [as_seen_in_a_mirror(xy) if v == 2 else xy for v, xy in enumerate(scene.xy_px)]
     run(Scene(scene.joints, scene.cameras, np.stack(flipped), scene.score, scene.fps), made)
     assert made.rig_state().cameras[2].note == (
-        "its picture looks mirrored since it is flipped: remove mirror = true from the rig.toml"
+        "its image looks mirrored since it is flipped: remove mirror = true from the rig.toml"
     )
 
 
@@ -120,5 +120,5 @@ def test_contrast_is_between_a_pose_and_its_mirror_image() -> None:
 
 
 def test_a_second_is_too_little(engine: Engine) -> None:
-    scene = film(walk(LOOKS / 15 - 0.2, 15.0), ring(3), fps=15.0)
+    scene = film(walk(MIN_SAMPLES / 15 - 0.2, 15.0), ring(3), fps=15.0)
     assert not any("mirrored" in note for note in notes(engine, scene, [1], solve=unsolved))

@@ -7,7 +7,7 @@ import pytest
 from pose_rig.errors import MessageError
 from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.rig import recorded_rig as followed
+from pose_rig.fusion.rig.recorded_rig import recorded_rotations, recorded_solution
 from pose_rig.graph import Engine
 from pose_rig.wire.encoding import decode, encode
 from pose_rig.wire.messages import RigState
@@ -35,7 +35,7 @@ def state_of(made: Estimator) -> RigState:
 def test_a_recorded_rig_is_that_rig_to_the_last_bit(solved: Estimator) -> None:
     cameras = solved.calibration
     assert cameras is not None
-    read = followed.solved(state_of(solved), NAMES, 1.7)
+    read = recorded_solution(state_of(solved), NAMES, 1.7)
     for field in ("rotation", "translation", "focal_px", "k1", "size_px", "known", "translation_sd"):
         np.testing.assert_array_equal(getattr(read.cameras, field), getattr(cameras, field), err_msg=field)
     np.testing.assert_array_equal(read.bone_length_m, solved.rig_state().bones_m)
@@ -45,14 +45,14 @@ def test_a_recorded_rig_is_that_rig_to_the_last_bit(solved: Estimator) -> None:
 
 def test_a_recording_of_an_earlier_version_has_average_bones(solved: Estimator) -> None:
     state = msgspec.structs.replace(state_of(solved), bones_m=())
-    np.testing.assert_array_equal(followed.solved(state, NAMES, 1.8).bone_length_m, LENGTH_PER_HEIGHT * 1.8)
+    np.testing.assert_array_equal(recorded_solution(state, NAMES, 1.8).bone_length_m, LENGTH_PER_HEIGHT * 1.8)
 
 
 def test_cameras_that_are_not_told_are_not_known(solved: Estimator) -> None:
     state = state_of(solved)
     less = msgspec.structs.replace(state, cameras=state.cameras[:2])
-    assert followed.solved(less, NAMES, 1.7).cameras.known.tolist() == [True, True, False]
-    assert followed.settled(less, NAMES).known.tolist() == [True, True, False]
+    assert recorded_solution(less, NAMES, 1.7).cameras.known.tolist() == [True, True, False]
+    assert recorded_rotations(less, NAMES).known.tolist() == [True, True, False]
 
 
 def test_who_follows_is_solved_at_once_and_learns_nothing(solved: Estimator, engine: Engine) -> None:

@@ -11,7 +11,7 @@ from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.rig import LEARNED_S, LEARNING, LEFT_OUT
+from pose_rig.fusion.rig.camera_report import BEING_PLACED, NOT_PLACED, PLACING_TIMEOUT_S
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.wire.messages import CameraState
@@ -141,7 +141,7 @@ def test_a_view_that_disagrees_is_named_and_weighs_less(engine: Engine) -> None:
     run(scene, made, change)
     assert states(made)["cam1"].note == "disagrees with the others"
     assert [states(made)[name].note for name in ("cam0", "cam2", "cam3")] == ["", "", ""]
-    trust = made.view_weights(scene.t_ns(len(scene.joints) - 1))
+    trust = made.rig_view(scene.t_ns(len(scene.joints) - 1)).weight
     assert trust[1] < 0.6
     assert trust[[0, 2, 3]].min() > 0.9
     assert states(made)["cam1"].health < 0.5
@@ -211,7 +211,7 @@ def test_a_camera_that_stays_left_out_is_told_why_it_may_be(engine: Engine) -> N
         return samples
 
     run(scene, made, change)
-    assert LEARNING in said
-    assert said[-1] == LEFT_OUT
-    assert said.index(LEFT_OUT) - said.index(LEARNING) > 15 * LEARNED_S * 0.8
+    assert BEING_PLACED in said
+    assert said[-1] == NOT_PLACED
+    assert said.index(NOT_PLACED) - said.index(BEING_PLACED) > 15 * PLACING_TIMEOUT_S * 0.8
     assert [states(made)[name].note for name in ("cam0", "cam1", "cam2")] == ["", "", ""]

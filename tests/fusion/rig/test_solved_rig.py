@@ -11,7 +11,7 @@ from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.consistency import Consistency
-from pose_rig.fusion.rig.solved_rig import SolvedRig
+from pose_rig.fusion.rig.solved_rig import SolvedRig, with_pose
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import CameraState
@@ -64,37 +64,37 @@ def watch(rig: SolvedRig, true: Calibration, seconds: float, moving: Floats | No
     """Shows a rig what cameras that stand elsewhere see."""
     health = Consistency(VIEWS)
     for n, joints in enumerate(stroll(seconds, FPS)):
-        pose, t_ns = pose_of(joints, rig.rig.cameras, true), round(n * 1e9 / FPS)
+        pose, t_ns = pose_of(joints, rig.solution.cameras, true), round(n * 1e9 / FPS)
         health.update(t_ns, ~STILL, pose.agreement)
-        rig.take_back(t_ns, pose, health, STILL if moving is None else moving.astype(bool))
+        rig.readmit(t_ns, pose, health, STILL if moving is None else moving.astype(bool))
     return health
 
 
 def test_all_cameras_are_known_until_one_is_taken_out() -> None:
     rig = SolvedRig(solved())
     assert rig.known.all()
-    rig.take_out(BUMPED)
+    rig.exclude(BUMPED)
     assert rig.known.tolist() == [True, True, False, True]
 
 
 def test_a_camera_that_agrees_again_is_back_where_it_was() -> None:
     rig, true = SolvedRig(solved()), calibration(VIEWS)
-    rig.take_out(BUMPED)
+    rig.exclude(BUMPED)
     watch(rig, true, 0.2)
     assert rig.known.all()
-    assert np.array_equal(rig.rig.cameras.rotation, true.rotation)
-    assert np.array_equal(rig.rig.cameras.translation, true.translation)
+    assert np.array_equal(rig.solution.cameras.rotation, true.rotation)
+    assert np.array_equal(rig.solution.cameras.translation, true.translation)
 
 
 def test_a_camera_that_stands_elsewhere_is_placed_there_after_a_second() -> None:
     before = calibration(VIEWS)
     rig, true = SolvedRig(solved(before)), bumped(before)
-    rig.take_out(BUMPED)
+    rig.exclude(BUMPED)
     watch(rig, true, 0.95)
     assert not rig.known[BUMPED]
     health = watch(rig, true, 1.2)
     assert rig.known.all()
-    found = rig.rig.cameras
+    found = rig.solution.cameras
     assert angle_deg(found.rotation[BUMPED], true.rotation[BUMPED]) < 0.01
     assert np.linalg.norm(found.translation[BUMPED] - true.translation[BUMPED]) < 1e-3
     others = np.arange(VIEWS) != BUMPED
@@ -102,7 +102,7 @@ def test_a_camera_that_stands_elsewhere_is_placed_there_after_a_second() -> None
     assert np.array_equal(found.translation[others], before.translation[others])
     assert np.array_equal(found.focal_px, before.focal_px)
     assert found.rotation_sd[BUMPED] > before.rotation_sd[BUMPED]
-    assert health.ill_s[BUMPED] == 0
+    assert health.inconsistent_s[BUMPED] == 0
 
 
 def test_a_camera_that_comes_late_is_placed_by_what_the_others_see() -> None:
@@ -113,14 +113,14 @@ def test_a_camera_that_comes_late_is_placed_by_what_the_others_see() -> None:
     assert not rig.known[BUMPED]
     watch(rig, true, 1.2)
     assert rig.known.all()
-    assert angle_deg(rig.rig.cameras.rotation[BUMPED], true.rotation[BUMPED]) < 0.01
-    assert np.isfinite(rig.rig.cameras.focal_sd).all()
+    assert angle_deg(rig.solution.cameras.rotation[BUMPED], true.rotation[BUMPED]) < 0.01
+    assert np.isfinite(rig.solution.cameras.focal_sd).all()
 
 
 def test_a_camera_that_sees_something_else_stays_out() -> None:
     before = calibration(VIEWS)
     rig = SolvedRig(solved(before))
-    rig.take_out(BUMPED)
+    rig.exclude(BUMPED)
     health, rng = Consistency(VIEWS), np.random.default_rng(0)
     for n, joints in enumerate(stroll(4.0, FPS)):
         pose = pose_of(joints, before, before)
@@ -128,19 +128,19 @@ def test_a_camera_that_sees_something_else_stays_out() -> None:
         flat[BUMPED] = rng.uniform(-0.5, 0.5, flat[BUMPED].shape)
         agreed[BUMPED] = 0.05
         health.update(round(n * 1e9 / FPS), ~STILL, agreed)
-        rig.take_back(round(n * 1e9 / FPS), replace(pose, ideal_xy=flat, agreement=agreed), health, STILL)
+        rig.readmit(round(n * 1e9 / FPS), replace(pose, ideal_xy=flat, agreement=agreed), health, STILL)
     assert not rig.known[BUMPED]
 
 
 def test_a_camera_is_not_placed_by_points_that_fewer_than_two_others_see() -> None:
     before = calibration(VIEWS)
     rig, true, health = SolvedRig(solved(before)), bumped(before), Consistency(VIEWS)
-    rig.take_out(BUMPED)
+    rig.exclude(BUMPED)
     for n, joints in enumerate(stroll(2.5, FPS)):
         pose = pose_of(joints, before, true)
         inlier = pose.inlier * (np.arange(VIEWS) == 0)[:, None]
         health.update(round(n * 1e9 / FPS), ~STILL, pose.agreement)
-        rig.take_back(round(n * 1e9 / FPS), replace(pose, inlier=inlier), health, STILL)
+        rig.readmit(round(n * 1e9 / FPS), replace(pose, inlier=inlier), health, STILL)
     assert not rig.known[BUMPED]
 
 
@@ -169,21 +169,21 @@ def other(cameras: Calibration, focal_sd: float) -> Calibration:
 def test_a_new_solution_is_used_only_if_it_is_better(misfit: float, before: float, focal_sd: float, used: bool) -> None:
     old = calibration(VIEWS)
     rig, found = SolvedRig(solved(old)), solved(other(old, focal_sd), validation_error=misfit, previous_error=before)
-    rig.better(found)
-    assert np.array_equal(rig.rig.cameras.focal_px, (found if used else solved(old)).cameras.focal_px)
+    rig.improve(found)
+    assert np.array_equal(rig.solution.cameras.focal_px, (found if used else solved(old)).cameras.focal_px)
 
 
 def test_a_better_solution_leaves_cameras_that_are_out_where_they_were() -> None:
     old = calibration(VIEWS)
     rig = SolvedRig(solved(old))
-    rig.take_out(BUMPED)
+    rig.exclude(BUMPED)
     new = unknown(other(old, 0.005), BUMPED)
     new = replace(new, rotation=np.where(new.known[:, None, None], new.rotation, np.eye(3)))
-    rig.better(solved(new, validation_error=1.0, previous_error=1.2))
+    rig.improve(solved(new, validation_error=1.0, previous_error=1.2))
     assert rig.known.tolist() == [True, True, False, True]
-    assert np.array_equal(rig.rig.cameras.rotation[BUMPED], old.rotation[BUMPED])
-    assert rig.rig.cameras.focal_px[BUMPED] == old.focal_px[BUMPED]
-    watch(rig, replace(old, focal_px=rig.rig.cameras.focal_px), 0.3)
+    assert np.array_equal(rig.solution.cameras.rotation[BUMPED], old.rotation[BUMPED])
+    assert rig.solution.cameras.focal_px[BUMPED] == old.focal_px[BUMPED]
+    watch(rig, replace(old, focal_px=rig.solution.cameras.focal_px), 0.3)
     assert rig.known.all()  # and there it is found again
 
 
@@ -199,7 +199,7 @@ def test_an_instant_may_turn_a_camera_the_further_the_less_is_known_of_it() -> N
 
 def test_what_is_told_of_a_camera_is_what_is_known() -> None:
     cameras = replace(calibration(VIEWS, focal_px=(800.0,)), k1=np.full(VIEWS, 0.02))
-    told = SolvedRig(solved(cameras)).told(CameraState(name="a", focal_px=800.0), 1)
+    told = with_pose(CameraState(name="a", focal_px=800.0), cameras, 1)
     assert told.name == "a"
     assert told.rotation == tuple(cameras.rotation[1].ravel())
     assert told.translation_m == tuple(cameras.translation[1])

@@ -92,8 +92,8 @@ def test_a_process_that_was_killed_at_work_is_told_once_and_then_there_is_a_new_
     process_of(solver).kill()
     lost = asking.answer()
     assert isinstance(lost, SolverLostError)
-    assert lost.cause == "The process that solves the rig has died."
-    assert lost.remedy == "It is started again with the next attempt."
+    assert lost.cause == "The process that solves the rig has exited."
+    assert lost.remedy == "It is restarted with the next attempt."
     assert isinstance(solver.solve(SMALL), RigSolution)
 
 

@@ -63,7 +63,7 @@ def test_a_run_in_which_nobody_was_seen_says_so_first() -> None:
 
 
 def test_what_is_wrong_with_a_camera_is_told_though_its_file_ended_earlier() -> None:
-    mirrored = "its picture looks mirrored: set mirror = true for it in the rig.toml"
+    mirrored = "its image looks mirrored: set mirror = true for it in the rig.toml"
     over = status((known("sim0", 0.0, 0.7, mirrored), known("sim1", 0.5, 0.9)), told("sim0", "ended", 40))
     assert summary(over, None)[1].endswith(f"agreement 70%. {mirrored}")
 

@@ -1,0 +1,153 @@
+"""When the cameras are estimated: keyframes are collected, and rotations and the solved rig computed from them.
+
+Axes: V views.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
+from pose_rig.fusion.calibration.keyframes import Keyframe, Keyframes
+from pose_rig.fusion.calibration.rotation_averaging import (
+    AssumedIntrinsics,
+    CameraRotations,
+    consistency_weight,
+    estimate_rotations,
+)
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
+from pose_rig.fusion.pose.hypothesis import Hypothesis
+from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
+from pose_rig.fusion.rig.moving_cameras import camera_from_body
+from pose_rig.graph import Engine
+from pose_rig.wire.records import Learned
+
+KEYFRAME_INTERVAL_NS = 66_000_000  # 15 Hz: neighbouring time steps are redundant (lag-1 correlation 0.9 at 25 Hz)
+MIN_SPAN_NS = 1_000_000_000  # of movement: at least two independent lifts per view
+MIN_KEYFRAMES = 12
+GROWTH_BETWEEN_SOLVES = 1.35  # estimated again when this many times as many keyframes were added
+MAX_KEYFRAMES_BETWEEN_SOLVES = 450  # half a minute
+MAX_GAP_NS = 10_000_000_000  # without a person in two views; whoever comes after this may be another person
+
+
+class Calibrator:
+    """Collects keyframes of one person, and starts computations on them in the background.
+
+    Args:
+        engine: Runs the graph.
+        background: Where the computations run.
+    """
+
+    def __init__(self, engine: Engine, background: BackgroundCompute) -> None:
+        self._engine, self._background = engine, background
+        self._averaging: BackgroundTask[CameraRotations] = BackgroundTask(background)
+        self._solving: BackgroundTask[RigSolution | str] = BackgroundTask(background)
+        self.discard_rotations()
+        self.discard_keyframes()
+
+    def discard_rotations(self) -> None:
+        """Starts to average rotations from scratch."""
+        self._average_at = MIN_KEYFRAMES
+        self._averaging.discard()
+
+    def discard_keyframes(self) -> None:
+        """Starts to collect keyframes of another person."""
+        self._keyframes = Keyframes()
+        self._first_ns = self._last_ns = 0
+        self._count, self._solve_at = 0, MIN_KEYFRAMES
+        self._solving.discard()
+
+    def remove_view(self, view: int) -> None:
+        """Removes the keypoints of a camera that was moved from all keyframes and running computations."""
+        self._keyframes.without_view(view)
+        self._averaging.discard()
+        self._solving.discard()
+        self._average_at = self._solve_at = self._count + MIN_KEYFRAMES
+
+    @property
+    def keyframes(self) -> tuple[Keyframe, ...]:
+        """The keyframes, oldest first."""
+        return tuple(self._keyframes.frames)
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether the keyframes suffice for a first estimate."""
+        return self._count >= MIN_KEYFRAMES and self._last_ns - self._first_ns >= MIN_SPAN_NS
+
+    def is_due(self, t_ns: int) -> bool:
+        """Whether a time step is late enough after the last keyframe to be one."""
+        return not self._count or t_ns - self._last_ns >= KEYFRAME_INTERVAL_NS
+
+    def is_outdated(self, t_ns: int) -> bool:
+        """Whether the last keyframe is so old that the person may be another one."""
+        return bool(self._count) and t_ns - self._last_ns > MAX_GAP_NS
+
+    def add(self, hypothesis: Hypothesis, cold: Hypothesis | None, used: NDArray[np.bool_]) -> None:
+        """Adds a keyframe.
+
+        Args:
+            hypothesis: The keypoints, and what the graph computed from them.
+            cold: The same with rotations from this time step alone, if it was computed.
+            used: (V,) whose keypoints may be used.
+        """
+        source = cold or hypothesis
+        observation, candidate = source.observation, source.candidate
+        ray_from_camera = observation.ray_from_camera[candidate]
+        norm, scale = observation.norm[candidate], source.out.scale[0].astype(float)
+        body_height = upright_length(bone_lengths(source.out.body[0].astype(float))) / EARS_TO_ANKLES
+        self._keyframes.add(
+            Keyframe(
+                t_ns=observation.t_ns,
+                xy_px=source.xy_px,
+                score=source.score,
+                inlier=source.out.inlier[0].astype(float),
+                weight=source.present * consistency_weight(source.out.model_sd[0].astype(float)) * used,
+                camera_from_body=None if cold is None else camera_from_body(cold),
+                up=np.einsum("vji,vj->vi", ray_from_camera, source.out.upright[candidate].astype(float)),
+                pelvis_depth=1 / np.maximum(norm * scale * body_height, 1e-6),
+            )
+        )
+        self._first_ns = self._first_ns if self._count else observation.t_ns
+        self._last_ns = observation.t_ns
+        self._count += 1
+
+    @property
+    def averaging_due(self) -> bool:
+        """Whether enough keyframes were added since rotations were last averaged."""
+        return self._count >= self._average_at and not self._averaging.busy
+
+    def start_averaging(self, intrinsics: AssumedIntrinsics, rotations: CameraRotations | None) -> None:
+        """Starts to average rotations, from earlier ones if there are any."""
+        self._average_at = self._next_at()
+        self._averaging.start(estimate_rotations, self.keyframes, self._engine, intrinsics, rotations)
+
+    @property
+    def solving_due(self) -> bool:
+        """Whether enough keyframes were added since the rig was last solved."""
+        return self._count >= self._solve_at and not self._solving.busy
+
+    def start_solving(self, task: SolveTask) -> None:
+        """Starts to solve the rig."""
+        self._solve_at = self._next_at()
+        self._solving.start(self._background.solve, task)
+
+    def results(self) -> tuple[CameraRotations | None, RigSolution | str | None]:
+        """Returns averaged rotations and the solved rig (or why it cannot be solved), once each is finished."""
+        return self._averaging.take(), self._solving.take()
+
+    @property
+    def failure(self) -> str:
+        """Why the last computation failed, empty if it did not."""
+        return self._solving.failure or self._averaging.failure
+
+    def used_results(self) -> list[Learned]:
+        """Returns which results were taken since this was last called."""
+        averaged = [Learned(work="averaging", asked=asked) for asked in self._averaging.taken()]
+        return averaged + [Learned(work="solving", asked=asked) for asked in self._solving.taken()]
+
+    def expect(self, result: Learned) -> None:
+        """Adds when a result was taken in the run that is replayed."""
+        (self._averaging if result.work == "averaging" else self._solving).expect(result.asked)
+
+    def _next_at(self) -> int:
+        more = round(self._count * (GROWTH_BETWEEN_SOLVES - 1))
+        return self._count + min(max(MIN_KEYFRAMES, more), MAX_KEYFRAMES_BETWEEN_SOLVES)

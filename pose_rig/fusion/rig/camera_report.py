@@ -1,0 +1,82 @@
+"""What is reported of every camera: its pose, how well it agrees with the others, and what is wrong with it.
+
+Axes: V views.
+"""
+
+import numpy as np
+from msgspec import structs
+from numpy.typing import NDArray
+
+from pose_rig.fusion.rig.camera_poses import CameraPoses
+from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
+from pose_rig.fusion.rig.mirrored_images import MirrorDetector
+from pose_rig.fusion.rig.setup import Setup
+from pose_rig.fusion.rig.solved_rig import with_pose
+from pose_rig.wire.messages import NO_PERSON, CameraState
+
+MAX_STEP_S = 1.0  # of the time counted for one time step
+PLACING_TIMEOUT_S = 8.0  # a camera that detects the person this long is placed, or its keypoints fit no pose
+BEING_PLACED = "was moved, joined late or follows another person: its pose is being estimated"
+NOT_PLACED = (
+    "is left out, for its keypoints fit no camera pose: it may follow another person, its clock may be off or its lens "
+    "may distort; let it see the person alone and whole"
+)
+
+
+class CameraReport:
+    """Collects what is reported.
+
+    Args:
+        setup: What is known beforehand.
+        consistency: How well the cameras agree.
+        poses: Their poses.
+        mirrors: Which images seem mirrored.
+    """
+
+    def __init__(self, setup: Setup, consistency: Consistency, poses: CameraPoses, mirrors: MirrorDetector) -> None:
+        self._setup, self._consistency, self._poses, self._mirrors = setup, consistency, poses, mirrors
+        self._unplaced_s, self._last_ns = np.zeros(len(setup.names)), 0
+
+    def update(self, t_ns: int, present: NDArray[np.bool_]) -> None:
+        """Adds a time step at which some views (V,) detect a person."""
+        elapsed_s = min(max((t_ns - self._last_ns) * 1e-9, 0.0), MAX_STEP_S)
+        self._last_ns = t_ns
+        unplaced = ~self._poses.known & ~self._poses.moving.moving & (self._poses.mode != "cold")
+        self._unplaced_s = np.where(unplaced, self._unplaced_s + elapsed_s * present, 0.0)
+
+    def states(self) -> tuple[CameraState, ...]:
+        """Returns the state of every camera."""
+        return tuple(self._state(view) for view in range(len(self._setup.names)))
+
+    def _state(self, view: int) -> CameraState:
+        poses = self._poses
+        width, height = poses.intrinsics.size_px[view]
+        has_frames = bool(min(width, height) > 1)
+        state = CameraState(
+            name=self._setup.names[view],
+            focal_px=float(poses.focal_px[view]),
+            size_px=(int(width), int(height)) if has_frames else None,
+            moving=bool(poses.moving.moving[view]),
+            health=float(self._consistency.agreement[view]),
+            agreement=self._consistency.mean(view),
+            note=self._mirrors.note(view) or self._problem(view) if has_frames else "no frames yet",
+        )
+        if poses.known[view] and poses.cameras is not None:
+            return with_pose(state, poses.cameras, view)
+        if poses.known[view] and poses.rotations is not None:
+            rotation = tuple(poses.rotations.camera_from_rig[view].ravel().tolist())
+            return structs.replace(state, rotation=rotation, rotation_sd_deg=float(poses.rotations.sd_deg[view]))
+        return state
+
+    def _problem(self, view: int) -> str:
+        """Returns why a camera is not trusted, empty if it is."""
+        poses, present, moving = self._poses, self._consistency.present, self._poses.moving.moving[view]
+        if not present[view]:
+            return NO_PERSON
+        if moving and not self._setup.moving[view]:
+            return "keeps moving: its rotation is followed, its pose is not estimated"
+        if poses.mode != "cold" and not poses.known[view] and not moving:
+            return NOT_PLACED if self._unplaced_s[view] > PLACING_TIMEOUT_S else BEING_PLACED
+        if 0 < self._consistency.agreement[view] < MIN_AGREEMENT and present.sum() > 1:
+            return "disagrees with the others"
+        return ""

@@ -1,0 +1,41 @@
+"""What the rig knows of its cameras at one time step.
+
+Axes: V views.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.pose.hypothesis import RotationPrior
+from pose_rig.wire.messages import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class RigView:
+    """The cameras as the pose of one time step uses them.
+
+    Attributes:
+        mode: How they are known.
+        focal_px: (V,).
+        prior: Their rotations; None where the time step alone must give them.
+        weight: (V,) 0–1, how much each view counts.
+        known: (V,) whose pose is known and trusted.
+        solution: The solved cameras and bones, None until then.
+    """
+
+    mode: Mode
+    focal_px: Floats
+    prior: RotationPrior | None
+    weight: Floats
+    known: NDArray[np.bool_]
+    solution: RigSolution | None
+
+    def for_views(self, present: NDArray[np.bool_]) -> "RigView":
+        """Returns the cameras as cold where no view that detects a person (V,) has a known pose."""
+        if self.prior is None or not present.any() or self.weight[present].any():
+            return self
+        return replace(self, mode="cold", prior=None, weight=np.ones(len(present)), solution=None)

@@ -1,0 +1,239 @@
+"""One person: who they are in every view, their body scale, motion and smoothed pose.
+
+Axes: V views, J = 17 joints.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.config import ASSUMED_HEIGHT_M, Config
+from pose_rig.fusion.calibration.body_scale import BodyScale
+from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.camera_properties import CameraProperties
+from pose_rig.fusion.pose.association import PersonTracker
+from pose_rig.fusion.pose.cold_frame import ColdFrame
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
+from pose_rig.fusion.pose.motion import Motion
+from pose_rig.fusion.pose.observation import Observation
+from pose_rig.fusion.pose.smooth import OneEuro
+from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.pose.uncertainty import inflate_covariance
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.moving_cameras import camera_from_body
+from pose_rig.fusion.rig.rig_view import RigView
+from pose_rig.geometry import unrectify
+from pose_rig.graph import Engine
+from pose_rig.skeleton import J
+from pose_rig.wire.messages import Mode
+
+MAX_PERSPECTIVE = 0.4  # depth of a joint relative to the pelvis, in shares of its distance
+
+
+@dataclass(frozen=True, slots=True)
+class PersonEstimate:
+    """One person at one time step.
+
+    Attributes:
+        pose: What is published.
+        hypothesis: Who was followed, None if the person is in no view.
+        solved: In the solved rig, None until then.
+    """
+
+    pose: PoseEstimate
+    hypothesis: Hypothesis | None
+    solved: SolvedPose | None = None
+
+
+class TrackedPerson:
+    """All state that belongs to one person; several can share a rig.
+
+    Args:
+        config: The rig's.
+        engine: Runs the graph.
+    """
+
+    def __init__(self, config: Config, engine: Engine) -> None:
+        views = len(config.camera)
+        self._engine = engine
+        self._tracker = PersonTracker(views)
+        self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
+        self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
+        self._motion, self._cold_frame = Motion(), ColdFrame(views)
+        self._xyz: Floats | None = None  # smoothed, of the last time step
+
+    @property
+    def vertical(self) -> Floats | None:
+        """As in `ColdFrame`."""
+        return self._cold_frame.vertical
+
+    def estimate(
+        self, observation: Observation, samples: Sequence[Sample | None], cameras: CameraProperties, rig: RigView
+    ) -> PersonEstimate:
+        """Returns the person's pose at a time step.
+
+        Args:
+            observation: All candidates.
+            samples: (V) the detections that they come from.
+            cameras: Their image sizes and landmark sets.
+            rig: What is known of the cameras.
+        """
+        hypothesis = self._tracker.associate(observation, self._engine, rig.prior, rig.weight)
+        if hypothesis is None:
+            return PersonEstimate(self._untracked(observation, rig.mode, cameras), None)
+        if rig.solution is None:
+            return PersonEstimate(self._unsolved(hypothesis, cameras, rig), hypothesis)
+        weight = rig.weight * rig.known
+        prior = self._motion.prior(observation.t_ns)
+        corrected, solved = solved_pose(hypothesis, rig.solution, weight, prior)
+        self._motion.update(solved, observation.t_ns)
+        lifted = own_lifts(hypothesis, corrected)
+        pose = self._solved(corrected, solved, rig.solution, rig.known, weight, samples, cameras, lifted)
+        return PersonEstimate(pose, hypothesis, solved)
+
+    def _solved(
+        self,
+        hypothesis: Hypothesis,
+        pose: SolvedPose,
+        solution: RigSolution,
+        known: NDArray[np.bool_],
+        weight: Floats,
+        samples: Sequence[Sample | None],
+        cameras: CameraProperties,
+        lifted: Floats,
+    ) -> PoseEstimate:
+        used, extra, t_ns = (weight > 0)[:, None], cameras.extra, hypothesis.observation.t_ns
+        visible = hypothesis.score > 0
+        distance = np.linalg.norm(pose.projected_px - hypothesis.xy_px, axis=-1) * visible * used
+        score = (hypothesis.score * pose.inlier * used).max(0)
+        parts = [(pose.joints, pose.covariance, score)]
+        if extra is not None and extra.names:
+            placed = extra.triangulate(
+                hypothesis, samples, cameras.landmarks, solution.cameras, weight, pose.joints, pose.sd
+            )
+            parts.append(placed)
+        raw, covariance, score = (np.concatenate(column) for column in zip(*parts, strict=True))
+        sd_m = np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 3)
+        centre = solution.cameras.centre
+        covariance[:J] = inflate_covariance(pose.covariance, pose.joints, pose.inlier * used, centre)
+        if extra is not None:
+            covariance[J:] += extra.at_parents(covariance[:J]) * (score[J:] == 0)[:, None, None]
+        self._xyz = self._smooth(t_ns, raw, sd_m)
+        residual = np.zeros(len(raw))
+        residual[:J] = distance.sum(0) / np.maximum((visible & used).sum(0), 1)
+        or_nan = np.where(known, 1.0, np.nan)
+        return PoseEstimate(
+            t_ns=t_ns,
+            mode="solved",
+            tracking=True,
+            joints=cameras.joints,
+            xyz=self._xyz,
+            xyz_raw=raw,
+            covariance=covariance,
+            score=score,
+            residual_px=residual,
+            followed=_person_index(hypothesis),
+            refined_px=pose.projected_px * or_nan[:, None, None],
+            inlier=pose.inlier * or_nan[:, None],
+            lifted=lifted,
+            rotation=solution.cameras.rotation * or_nan[:, None, None],
+        )
+
+    def _unsolved(self, hypothesis: Hypothesis, cameras: CameraProperties, rig: RigView) -> PoseEstimate:
+        observation, out, present = hypothesis.observation, hypothesis.out, hypothesis.present
+        candidate, extra, from_body = hypothesis.candidate, cameras.extra, camera_from_body(hypothesis)
+        ray_from_camera, norm = observation.ray_from_camera[candidate], observation.norm[candidate]
+        rig_from_body = np.eye(3)
+        if rig.prior is None:
+            upright = out.upright[candidate]
+            rig_from_body = self._cold_frame.rig_from_body(from_body, ray_from_camera, upright, present)
+        joints = self._body_scale(out.body[0].astype(float) @ rig_from_body.T)
+        raw = np.concatenate([joints, extra.at_parents(joints)]) if extra is not None else joints
+        self._xyz = self._smooth(observation.t_ns, raw)
+        fused = reproject(out.body[0], out.ray_from_body[0], out.scale[0], out.offset[0], norm)
+        ray_xy = np.stack([out.refined[0].astype(float), fused])
+        refined, reprojected = unrectify(ray_xy, norm, ray_from_camera, rig.focal_px, cameras.size_px)
+        visible = hypothesis.score > 0
+        distance = np.linalg.norm(reprojected - hypothesis.xy_px, axis=-1) * visible
+        score, residual = np.zeros(len(raw)), np.zeros(len(raw))
+        score[:J] = (hypothesis.score * out.inlier[0]).max(0)
+        residual[:J] = distance.sum(0) / np.maximum(visible.sum(0), 1)
+        or_nan = np.where(present, 1.0, np.nan)
+        return PoseEstimate(
+            t_ns=observation.t_ns,
+            mode=rig.mode,
+            tracking=True,
+            joints=cameras.joints,
+            xyz=self._xyz,
+            xyz_raw=raw,
+            covariance=np.full((len(raw), 3, 3), np.nan),
+            score=score,
+            residual_px=residual,
+            followed=_person_index(hypothesis),
+            refined_px=refined * or_nan[:, None, None],
+            inlier=out.inlier[0] * or_nan[:, None],
+            lifted=own_lifts(hypothesis),
+            rotation=from_body @ rig_from_body.T * or_nan[:, None, None],
+        )
+
+    def _untracked(self, observation: Observation, mode: Mode, cameras: CameraProperties) -> PoseEstimate:
+        """Returns the last pose, for a time step at which the person is in no view."""
+        views, count = observation.views, len(cameras.joints)
+        xyz = self._xyz if self._xyz is not None else np.zeros((count, 3))
+        return PoseEstimate(
+            t_ns=observation.t_ns,
+            mode=mode,
+            tracking=False,
+            joints=cameras.joints,
+            xyz=xyz,
+            xyz_raw=xyz,
+            covariance=np.full((count, 3, 3), np.nan),
+            score=np.zeros(count),
+            residual_px=np.zeros(count),
+            followed=np.full(views, UNASSIGNED),
+            refined_px=np.full((views, J, 2), np.nan),
+            inlier=np.full((views, J), np.nan),
+            lifted=np.full((views, J, 3), np.nan),
+            rotation=np.full((views, 3, 3), np.nan),
+        )
+
+
+def _person_index(hypothesis: Hypothesis) -> NDArray[np.int64]:
+    """Returns (V,) the index of the person in each view's sample."""
+    person = hypothesis.observation.person[hypothesis.candidate]
+    return np.where(hypothesis.present, person, UNASSIGNED)
+
+
+def own_lifts(hypothesis: Hypothesis, corrected: Hypothesis | None = None) -> Floats:
+    """Returns (V,J,3) each view's own lift in its camera's axes, NaN where the person is absent.
+
+    Args:
+        hypothesis: As the graph got it.
+        corrected: With the person in further views, which the pose has found.
+    """
+    candidate, present = hypothesis.candidate, hypothesis.present
+    if corrected is not None:
+        added = corrected.present & ~present  # candidates with exchanged sides were not lifted
+        candidate = np.where(added, corrected.assignment % len(hypothesis.out.lifted), candidate)
+        present = present | added
+    or_nan = np.where(present, 1.0, np.nan)[:, None, None]
+    ray_from_camera = hypothesis.observation.ray_from_camera[candidate]
+    lifted = hypothesis.out.lifted[candidate].astype(float)
+    return np.asarray(np.einsum("vji,vkj->vki", ray_from_camera, lifted) * or_nan)
+
+
+def reproject(
+    body: NDArray[np.float32],
+    ray_from_body: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    norm: Floats,
+) -> Floats:
+    """Returns (V,J,2) a fused pose (J,3) in the views' ray frames; see `GraphOutput` for the rest."""
+    local = scale[:, None, None] * (body @ ray_from_body.swapaxes(-1, -2)).astype(float)
+    depth = np.clip(local[..., 2] * norm[:, None], -MAX_PERSPECTIVE, MAX_PERSPECTIVE)
+    return np.asarray((local[..., :2] + offset[:, None]) / (1 + depth[..., None]))
