@@ -1,14 +1,14 @@
 """The exceptions of pose-rig.
 
-PoseRigError            what happened, and what to do next; the command line prints both
+PoseRigError            cause and remedy; the command line prints both
 ├── UsageError          the request is wrong (exit code 2)
 ├── SourceError         a camera, file or stream cannot be opened or read
-│   └── ContentError    a file that was given holds something else than it should (exit code 2)
+│   └── ContentError    a file has the wrong content (exit code 2)
 ├── SessionError        a recording cannot be written, read or converted
-├── AssetError          a model or clip cannot be fetched or is damaged
+├── AssetError          a model or clip cannot be downloaded or is damaged
 ├── EngineError         no inference provider can run the graph
-├── SaveError           what a run found out cannot be kept
-└── MessageError        bytes on the wire are not one of our messages
+├── SaveError           a result cannot be saved
+└── MessageError        received bytes are not a valid message
 """
 
 from pose_rig.redaction import redacted
@@ -18,14 +18,11 @@ class PoseRigError(Exception):
     """A failure with one sentence of cause and one of remedy.
 
     Args:
-        cause: What happened, naming the thing it happened to.
-        remedy: What the user can do about it.
-
-
-    Passwords in them are hidden, wherever they come from.
+        cause: What happened, with the name of the file, device or option. Passwords are redacted here.
+        remedy: What the user can do.
 
     Attributes:
-        final: Whether it would fail in the same way again: a worker is not restarted for it, and the run fails.
+        final: Whether a retry would fail in the same way: the worker is not restarted, and the run fails.
     """
 
     exit_code = 1
@@ -40,7 +37,7 @@ class PoseRigError(Exception):
 
 
 class UsageError(PoseRigError):
-    """The request itself is wrong."""
+    """The request is wrong."""
 
     exit_code = 2
 
@@ -50,7 +47,7 @@ class SourceError(PoseRigError):
 
 
 class ContentError(SourceError):
-    """A file that was given holds something else than it should."""
+    """A file has the wrong content."""
 
     exit_code = 2
 
@@ -60,7 +57,7 @@ class SessionError(PoseRigError):
 
 
 class AssetError(PoseRigError):
-    """A model or clip cannot be fetched, or what is cached is damaged."""
+    """A model or clip cannot be downloaded, or the cached one is damaged."""
 
     final = True
 
@@ -72,13 +69,13 @@ class EngineError(PoseRigError):
 
 
 class SaveError(PoseRigError):
-    """What a run found out cannot be kept where it was wanted."""
+    """A result cannot be saved."""
 
     final = True
 
 
 class MessageError(PoseRigError):
-    """Bytes on the wire are not one of our messages."""
+    """Received bytes are not a valid message."""
 
     def __init__(self, topic: str, field: str, reason: str) -> None:
         super().__init__(f"Message on topic {topic!r}: field {field!r} {reason}.", "Check the sender's version.")

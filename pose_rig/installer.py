@@ -1,4 +1,4 @@
-"""How packages are installed here, for remedies: with pip, uv or pipx, whichever made this environment."""
+"""Commands that install packages in this environment, for error messages: pip, uv or pipx."""
 
 import importlib.util
 import sys
@@ -16,15 +16,15 @@ class Installer:
     """The commands of one tool.
 
     Attributes:
-        tool: ``ensurepip``: pip, which has to be put there first.
-        prefix: The environment that this Python runs in.
+        tool: ``ensurepip``: pip, which must be installed first.
+        prefix: The environment of this Python.
     """
 
     tool: Tool
     prefix: Path
 
     def with_extra(self, name: str) -> str:
-        """Returns the command that adds an optional part of pose-rig."""
+        """Returns the command that installs an extra of pose-rig."""
         if self.tool == "uv tool":
             return f"uv tool install --force 'pose-rig[{name}]'"
         if self.tool == "pipx":
@@ -32,7 +32,7 @@ class Installer:
         return self.packages(f"pose-rig[{name}]")
 
     def packages(self, *requirements: str) -> str:
-        """Returns the command that installs packages beside pose-rig."""
+        """Returns the command that installs packages in the environment of pose-rig."""
         wanted = [f"'{item}'" if set(item) & set("[]<>=") else item for item in requirements]
         if self.tool == "uv tool":
             return f"uv tool install --force {' '.join(f'--with {item}' for item in wanted)} pose-rig"
@@ -55,8 +55,8 @@ class Installer:
         }[self.tool]
         return f"{begin} {' '.join(names)}"
 
-    def again(self) -> str:
-        """Returns the command that installs pose-rig and what it needs anew."""
+    def reinstall(self) -> str:
+        """Returns the command that reinstalls pose-rig and its dependencies."""
         if self.tool == "uv tool":
             return "uv tool install --reinstall pose-rig"
         if self.tool == "pipx":
@@ -65,12 +65,12 @@ class Installer:
 
 
 def missing(what: str, package: str, extra: str) -> PoseRigError:
-    """Returns the error of a package that is not there.
+    """Returns the error for a missing package.
 
     Args:
-        what: What needs it, as a sentence begins.
+        what: Subject of the sentence: what needs the package.
         package: Its name.
-        extra: The optional part of pose-rig that brings it.
+        extra: The extra of pose-rig that includes it.
     """
     return PoseRigError(
         f"{what} needs {package}, which is not installed.", f"Install it with {installer().with_extra(extra)}."
@@ -78,11 +78,11 @@ def missing(what: str, package: str, extra: str) -> PoseRigError:
 
 
 def installer(prefix: Path | None = None, has_pip: bool | None = None) -> Installer:
-    """Returns what packages are installed with here.
+    """Returns the installer of an environment.
 
     Args:
-        prefix: The environment; by default the one that this Python runs in.
-        has_pip: Whether pip can be imported; by default it is looked for.
+        prefix: The environment; default: that of this Python.
+        has_pip: Whether pip can be imported; default: checked.
     """
     prefix = Path(sys.prefix) if prefix is None else prefix
     has_pip = importlib.util.find_spec("pip") is not None if has_pip is None else has_pip
@@ -94,15 +94,15 @@ def _tool(prefix: Path, has_pip: bool) -> Tool:
         return "uv tool"
     if (prefix / "pipx_metadata.json").is_file():
         return "pipx"
-    if _is_of_uv(prefix / "pyvenv.cfg"):
+    if _made_by_uv(prefix / "pyvenv.cfg"):
         return "uv"
     return "pip" if has_pip else "ensurepip"
 
 
-def _is_of_uv(settings: Path) -> bool:
-    """Whether the settings of a virtual environment say that uv made it."""
+def _made_by_uv(settings: Path) -> bool:
+    """Returns whether the pyvenv.cfg of a virtual environment names uv as its creator."""
     try:
         lines = settings.read_text("utf-8").splitlines()
     except OSError:
-        return False  # no virtual environment
+        return False  # not a virtual environment
     return any(line.partition("=")[0].strip() == "uv" for line in lines)

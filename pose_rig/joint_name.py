@@ -1,6 +1,6 @@
-"""One spelling of joint names, ours, and a reader of the others: ``right_hip``, ``RHip``, ``hip_r`` → ``r_hip``.
+"""Maps common spellings of joint names to those of pose-rig: ``right_hip``, ``RHip``, ``hip_r`` → ``r_hip``.
 
-What is written always has our spelling (`pose_rig.skeleton.JOINTS`, `pose_rig.skeleton.SCHEMAS` for further landmarks).
+Files are written with the names in `pose_rig.skeleton.JOINTS` and, for further landmarks, `pose_rig.skeleton.SCHEMAS`.
 """
 
 import difflib
@@ -10,10 +10,10 @@ from pose_rig.errors import UsageError
 from pose_rig.names import SIDES, side_and_words
 from pose_rig.skeleton import JOINTS
 
-MOST_LISTED = 40  # joints and landmarks of a body; whole-body sets have a hundred more
-# What others call a joint that is at the same place: MediaPipe's, COCO's, OpenPose's and Human3.6M's names, OpenSim's
-# markers and our own TRC. A neck is none of ours (our thorax lies between the shoulders), nor is the crown.
-_SAME = {
+MAX_LISTED = 40  # joints and landmarks of a body; whole-body sets have a hundred more
+# Names of the same joint in MediaPipe, COCO, OpenPose, Human3.6M, OpenSim markers and our TRC files. There is no neck
+# (our thorax lies between the shoulders) and no crown.
+_SYNONYMS = {
     **dict.fromkeys(("hip", "hips", "root", "midhip", "hipcenter", "hipcentre"), "pelvis"),
     **dict.fromkeys(("midshoulder", "shouldercenter", "shouldercentre"), "thorax"),
     "midear": "head",
@@ -23,36 +23,36 @@ _SAME = {
 
 
 class JointError(UsageError, KeyError):
-    """There is no such joint; the message lists those that are spelled alike, and all that there are."""
+    """Unknown joint; the message lists similar names and all known ones."""
 
-    __str__ = Exception.__str__  # KeyError would put the sentence in quotation marks
+    __str__ = Exception.__str__  # KeyError would add quotation marks
 
 
 def joint_index(name: str, names: Sequence[str] = JOINTS) -> int:
-    """Returns the place of a joint among names, in whatever common spelling it is asked for.
+    """Returns the index of a joint in ``names``, in any common spelling.
 
     Args:
         name: ``r_hip``, ``right_hip``, ``RHip``, ``R_Hip``, ``rightHip``, ``hip_r``, ``Right Hip``; ``MidHip`` …
-        names: Those that there are. One that is spelled exactly so comes first.
+        names: Known names. An exact match has priority.
 
     Raises:
-        JointError: There is none of that name.
+        JointError: The joint is unknown.
     """
     if name in names:
         return names.index(name)
-    keys, readings = [_key(each) for each in names], [key for key in _readings(name) if key[1]]
-    places = [_place(key) for key in keys]
-    for wanted, there in (*((key, keys) for key in readings), *((_place(key), places) for key in readings)):
-        if wanted in there:
-            return there.index(wanted)
-    raise JointError(f"There is no joint {name!r}.", f"{_suggestion(name, names)}There are {_listed(names)}.")
+    keys, candidates = [_key(each) for each in names], [key for key in _candidates(name) if key[1]]
+    joints = [_joint(key) for key in keys]
+    for wanted, known in (*((key, keys) for key in candidates), *((_joint(key), joints) for key in candidates)):
+        if wanted in known:
+            return known.index(wanted)
+    raise JointError(f"Unknown joint {name!r}.", f"{_suggestion(name, names)}The joints are {_listed(names)}.")
 
 
 def joint_name(name: str, names: Sequence[str] = JOINTS) -> str:
-    """Returns our spelling of a joint (`joint_index`).
+    """Returns the name of a joint in ``names`` (`joint_index`).
 
     Raises:
-        JointError: There is none of that name.
+        JointError: The joint is unknown.
     """
     return names[joint_index(name, names)]
 
@@ -63,17 +63,17 @@ def _key(name: str) -> tuple[str, str]:
     return side, "".join(words)
 
 
-def _readings(name: str) -> list[tuple[str, str]]:
-    """Returns the keys that a name may mean, the most literal first; ``rhip``, ``lefthip`` have their side glued on."""
+def _candidates(name: str) -> list[tuple[str, str]]:
+    """Returns the possible keys of a name, the literal one first; ``rhip`` and ``lefthip`` begin with a side."""
     side, part = _key(name)
-    glued = [word for word in SIDES if not side and part.startswith(word) and part != word]
-    return [(side, part), *((SIDES[word], part.removeprefix(word)) for word in glued)]
+    sides = [word for word in SIDES if not side and part.startswith(word) and part != word]
+    return [(side, part), *((SIDES[word], part.removeprefix(word)) for word in sides)]
 
 
-def _place(key: tuple[str, str]) -> tuple[str, str]:
-    """Returns a key with our name of the part; a hip with a side is no pelvis."""
+def _joint(key: tuple[str, str]) -> tuple[str, str]:
+    """Returns a key with the pose-rig name of the part; a hip with a side is not the pelvis."""
     side, part = key
-    ours = _SAME.get(part, part)
+    ours = _SYNONYMS.get(part, part)
     return key if side and ours in JOINTS else (side, ours)
 
 
@@ -84,6 +84,6 @@ def _suggestion(name: str, names: Sequence[str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Returns names in a row; of whole-body landmarks those of faces and fingers are only counted."""
-    few = ", ".join(names[:MOST_LISTED])
-    return few if len(names) <= MOST_LISTED else f"{few} and {len(names) - MOST_LISTED} more"
+    """Returns the names separated by commas; those beyond the first `MAX_LISTED` are counted."""
+    few = ", ".join(names[:MAX_LISTED])
+    return few if len(names) <= MAX_LISTED else f"{few} and {len(names) - MAX_LISTED} more"

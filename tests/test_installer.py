@@ -54,7 +54,7 @@ def test_this_environment_has_one() -> None:
 )
 def test_what_its_commands_are(tool: Tool, extra: str, packages: str, again: str) -> None:
     found = Installer(tool, Path("/env"))
-    assert (found.with_extra("gpu"), found.packages("a<2", "b"), found.again()) == (extra, packages, again)
+    assert (found.with_extra("gpu"), found.packages("a<2", "b"), found.reinstall()) == (extra, packages, again)
 
 
 def test_a_package_that_is_missing_is_one_mistake_in_every_command() -> None:

@@ -57,7 +57,7 @@ def test_further_landmarks_are_found_too() -> None:
 @pytest.mark.parametrize("name", ["neck", "tail", "", "l", "l_pelvis", "left_root", "wrist", "hip_x_r", "head_top"])
 def test_what_is_no_joint_is_none(name: str) -> None:
     with pytest.raises(
-        JointError, match=rf"^There is no joint '{name}'\. (Did you mean .*\? )?There are pelvis, r_hip, "
+        JointError, match=rf"^Unknown joint '{name}'\. (Did you mean .*\? )?The joints are pelvis, r_hip, "
     ):
         joint_index(name)
 
@@ -72,7 +72,7 @@ def test_names_in_other_letters_are_told_apart() -> None:
 
 
 def test_the_error_lists_what_is_spelled_alike_and_is_of_both_kinds() -> None:
-    with pytest.raises(UsageError, match=r"Did you mean l_wrist or r_wrist\? There are") as caught:
+    with pytest.raises(UsageError, match=r"Did you mean l_wrist or r_wrist\? The joints are") as caught:
         joint_index("left_writs")
     assert isinstance(caught.value, KeyError)
     assert caught.value.exit_code == 2
@@ -84,6 +84,6 @@ def test_of_whole_body_landmarks_not_all_are_listed() -> None:
     names = (*JOINTS, *extra_landmarks(landmarks("wholebody133")))
     with pytest.raises(JointError) as caught:
         joint_name("r_wirst", names)
-    assert caught.value.remedy.startswith("Did you mean r_wrist or l_wrist? There are pelvis, r_hip, ")
+    assert caught.value.remedy.startswith("Did you mean r_wrist or l_wrist? The joints are pelvis, r_hip, ")
     assert caught.value.remedy.endswith(f" and {len(names) - 40} more.")
     assert len(caught.value.remedy) < 600

@@ -46,7 +46,7 @@ def generate_keys() -> Keys:
     except zmq.ZMQError as error:
         raise PoseRigError(
             "This pyzmq was built without CURVE, which authenticates the workers of a rig.",
-            f"Install it again: {installer().again()}.",
+            f"Install it again: {installer().reinstall()}.",
         ) from error
 
 

@@ -283,7 +283,7 @@ def test_a_notebook_needs_few_lines(tmp_path: Path) -> None:
     with pose_rig.session.open(path) as session:
         wrist = session.poses().joint("r_wrist")
     assert wrist.shape == (30, 3)
-    with pytest.raises(KeyError, match=r"There is no joint 'tail'\. There are pelvis, r_hip"):
+    with pytest.raises(KeyError, match=r"Unknown joint 'tail'\. The joints are pelvis, r_hip"):
         posed().joint("tail")
 
 

@@ -80,7 +80,7 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
         ({"up_axis": "z"}, r"key 'up_axis' says 'z', and y is up here\. Replace"),
         ({"joints17_rel": REL * [-1, 1, 1]}, r"its people are mirror images: left and right are exchanged"),
         ({"joints17_rel": REL[:, COCO] - REL[:, [9]]}, r"bones change their length by \d+ %.*is the joint order"),
-        ({"joint_names": [f"joint {j}" for j in range(J)]}, r"key 'joint_names': There is no joint 'pelvis'\."),
+        ({"joint_names": [f"joint {j}" for j in range(J)]}, r"key 'joint_names': Unknown joint 'pelvis'\."),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(tmp_path: Path, changes: dict[str, Any], text: str) -> None:

@@ -69,7 +69,7 @@ def packages() -> Iterator[Finding]:
     found = {name: version_of(name) for name in (*PACKAGES, *(twin for twins in TWINS.values() for twin in twins))}
     missing = [name for name in PACKAGES if not found[name] and not (name == "onnxruntime" and found[f"{name}-gpu"])]
     if missing:
-        yield Finding("fail", "packages", f"Missing: {', '.join(missing)}.", f"Install with: {installer().again()}")
+        yield Finding("fail", "packages", f"Missing: {', '.join(missing)}.", f"Install with: {installer().reinstall()}")
     else:
         yield Finding("ok", "packages", ", ".join(f"{name} {number}" for name, number in found.items() if number))
     yield from twins({name for name, number in found.items() if number}, installer())
@@ -128,7 +128,7 @@ def providers() -> Iterator[Finding]:
     try:
         from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine
     except ImportError as error:
-        remedy = f"Run: {installer().again()}"
+        remedy = f"Run: {installer().reinstall()}"
         yield Finding("fail", "inference", f"ONNX Runtime does not load: {error}.", remedy)
         return
     for name in ORDER:
@@ -136,7 +136,7 @@ def providers() -> Iterator[Finding]:
             OrtEngine(DEFAULT_WEIGHTS, name)
         except PoseRigError as error:
             if name == "cpu":
-                yield Finding("fail", "inference", error.cause, f"Run: {installer().again()}")
+                yield Finding("fail", "inference", error.cause, f"Run: {installer().reinstall()}")
             elif shutil.which("nvidia-smi"):
                 yield Finding("warn", "inference", error.cause, f"With an NVIDIA GPU: {installer().with_extra('gpu')}")
             else:

@@ -13,7 +13,7 @@ from pose_rig.errors import SessionError, UsageError
 from pose_rig.tools.arguments.config_options import ConfigOptions, Keys
 from pose_rig.tools.arguments.inputs import REPLAYED, check_files, check_input
 from pose_rig.tools.arguments.options import Debug, End, Force, Headless, Start
-from pose_rig.tools.arguments.outputs import check_outputs, make_room
+from pose_rig.tools.arguments.outputs import check_outputs, remove_replaced
 from pose_rig.tools.rig_files.validation import check_config
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
@@ -89,7 +89,7 @@ def replay(
         job = ReplayJob(FusionJob(config, (), ""), str(recorded.path), exact, realtime, start_s, end_s)
         ready = replay_plan(config, job, recorded.unix_from_rig_ns)
         how = "at the time steps of the live run" if exact else "frame by frame"
-    make_room(config, force=force)
+    remove_replaced(config, force=force)
     console.print(f"Replaying {recorded.path}, {how}. Poses on {ready.output}.")
     run_plan(ready, console, headless=headless, debug=debug)
 

@@ -11,7 +11,7 @@ from pose_rig.errors import PoseRigError, SaveError
 from pose_rig.tools.arguments.camera_list import check_readable
 from pose_rig.tools.arguments.camera_sources import needs_detector
 from pose_rig.tools.arguments.inputs import check_files
-from pose_rig.tools.arguments.outputs import check_outputs, make_room
+from pose_rig.tools.arguments.outputs import check_outputs, remove_replaced
 from pose_rig.tools.rig_files.rig_toml import RigFile, is_writable
 from pose_rig.tools.rig_files.validation import check_config
 from pose_rig.tools.terminal.console import Console
@@ -53,7 +53,7 @@ def run_rig(
     check_readable(config)
     console = Console()
     ready = plan(config, _detector_path(config, console))
-    make_room(config, force=force)
+    remove_replaced(config, force=force)
     names = ", ".join(camera.name for camera in config.camera)
     console.print(f"Starting {len(config.camera)} camera(s): {names}. Poses on {ready.output}.")
     if solved := [camera.name for camera in config.camera if camera.solved]:

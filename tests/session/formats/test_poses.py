@@ -19,7 +19,7 @@ def test_a_joint_is_its_way() -> None:
     np.testing.assert_array_equal(poses.joint("l_knee"), poses.xyz[:, NAMES.index("l_knee")])
     np.testing.assert_array_equal(poses["left_knee"], poses.joint("l_knee"))
     np.testing.assert_array_equal(poses["LBigToe"], poses.joint("left_foot_index"))
-    with pytest.raises(KeyError, match=r"^There is no joint 'tail'\. There are pelvis, r_hip, "):
+    with pytest.raises(KeyError, match=r"^Unknown joint 'tail'\. The joints are pelvis, r_hip, "):
         poses.joint("tail")
 
 

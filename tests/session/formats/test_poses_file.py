@@ -66,7 +66,7 @@ def test_a_file_without_one_of_our_joints_is_refused(tmp_path: Path) -> None:
     with np.load(tmp_path / "poses.npz") as content:
         joints = np.where(content["joints"] == "l_hip", "tail", content["joints"])
         np.savez(tmp_path / "less.npz", **{**content, "joints": joints})
-    with pytest.raises(SourceError, match=r"less\.npz: key 'joints' is not complete\. There is no joint 'l_hip'\."):
+    with pytest.raises(SourceError, match=r"less\.npz: key 'joints' is not complete\. Unknown joint 'l_hip'\."):
         read_poses(tmp_path / "less.npz")
 
 

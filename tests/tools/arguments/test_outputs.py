@@ -193,7 +193,7 @@ def test_nothing_is_written_over_what_it_is_made_of(here: Path, words: Words) ->
         os.symlink("S.mcap", "S.html")
     for force in ((), ("--force",)):
         code, output = pose_rig(*words, *force)
-        assert "would be written over itself. Choose another name." in " ".join(output.split())
+        assert "is both input and output. Choose another name for the output." in " ".join(output.split())
         assert code == 2
 
 

@@ -153,7 +153,7 @@ def test_invalid_reports_are_refused(session: Path, tmp_path: Path) -> None:
     data = data_of(session)
     with pytest.raises(UsageError, match=r"A report is \.html or \.png; got r\.pdf\. Try --out r\.html\."):
         write_report(data, Path("r.pdf"))
-    with pytest.raises(UsageError, match=r"There is no joint 'tail'\. There are pelvis, r_hip, "):
+    with pytest.raises(UsageError, match=r"Unknown joint 'tail'\. The joints are pelvis, r_hip, "):
         write_report(data, tmp_path / "r.png", ["tail"])
     write_report(data, tmp_path / "r.png", ["LWrist", "right_wrist"])
     little = data_of(write_session(tmp_path / "little.mcap", imported()))
