@@ -4,7 +4,7 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.initialise import detection_sd
-from pose_rig.fusion.pose.landmarks import SURE_M, ExtraLandmarks
+from pose_rig.fusion.pose.landmarks import MAX_SD_M, ExtraLandmarks
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, J, landmarks, parent_of
 from tests.fusion.simulated import acrobat, calibration, hypothesis_of, images
@@ -40,5 +40,5 @@ def test_fingers_and_faces_that_three_views_see_are_placed() -> None:
     wanted = true[[WHOLE.names.index(name) for name in extras.names]]
     assert len(extras.names) == 120
     assert np.linalg.norm(points - wanted, axis=-1).max() < 0.015
-    assert np.sqrt(np.trace(covariance, axis1=1, axis2=2)).max() < SURE_M
+    assert np.sqrt(np.trace(covariance, axis1=1, axis2=2)).max() < MAX_SD_M
     assert (score > 0.5).all()

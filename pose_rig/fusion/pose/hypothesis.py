@@ -1,4 +1,4 @@
-"""Hypotheses of an instant: who is whom in every view, and what the graph makes of it.
+"""Assignment hypotheses: one candidate per view, and the graph's output for it.
 
 Axes: H hypotheses, V views, C candidates, J joints.
 """
@@ -17,11 +17,11 @@ UNASSIGNED = -1
 
 @dataclass(frozen=True, slots=True)
 class RotationPrior:
-    """The cameras' rotations as the rig knows them.
+    """The cameras' rotations.
 
     Attributes:
         camera_from_rig: (V,3,3).
-        sd: (V,) their standard deviation, radians.
+        sd: (V,) their standard deviation, rad.
     """
 
     camera_from_rig: Floats
@@ -30,13 +30,13 @@ class RotationPrior:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """One way to read an instant.
+    """An assignment of candidates to the tracked person.
 
     Attributes:
-        observation: The candidates, as they were read.
+        observation: The candidates.
         assignment: (V,) candidate of each view, `UNASSIGNED` for none.
-        out: What the graph made of it (H = 1).
-        switched: Whether somebody else is followed from now on.
+        out: The graph's output (H = 1).
+        switched: Whether the tracked person has changed (identity switch).
     """
 
     observation: Observation
@@ -46,41 +46,48 @@ class Hypothesis:
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """(V,) which views see the person followed."""
+        """(V,) views with a candidate assigned."""
         return np.asarray(self.assignment != UNASSIGNED)
 
     @property
     def candidate(self) -> NDArray[np.int64]:
-        """(V,) each view's candidate; any one where there is none."""
+        """(V,) each view's candidate; 0 where there is none."""
         return np.where(self.present, self.assignment, 0)
 
     @property
     def xy_px(self) -> Floats:
-        """(V,J,2) the person followed; meaningless where absent."""
+        """(V,J,2) of the candidates assigned; meaningless where there is none."""
         return self.observation.xy_px[self.candidate]
 
     @property
     def score(self) -> Floats:
-        """(V,J) 0–1; 0 where absent."""
+        """(V,J) 0–1; 0 where there is none."""
         return self.observation.score[self.candidate] * self.present[:, None]
 
 
 def run_graph(
-    engine: Engine, observation: Observation, assignments: NDArray[np.int64], prior: RotationPrior | None, trust: Floats
+    engine: Engine,
+    observation: Observation,
+    assignments: NDArray[np.int64],
+    prior: RotationPrior | None,
+    view_weight: Floats,
 ) -> GraphOutput:
-    """Returns what the graph makes of hypotheses (H,V) of one instant."""
+    """Returns the graph's output for assignments (H,V) of one time step; no prior = the lifter's rotations."""
     present = assignments != UNASSIGNED
     valid = np.where(present, assignments, 0)
-    frame = observation.ray_from_camera[valid]
+    rotation = observation.ray_from_camera[valid]
+    if prior is not None:
+        rotation = rotation @ prior.camera_from_rig
+    sd = np.broadcast_to(1.0 if prior is None else prior.sd, assignments.shape)
     return engine.run(
         GraphInput(
             ray_xy=observation.ray_xy.astype(np.float32),
             confidence=observation.score.astype(np.float32),
             norm=observation.norm.astype(np.float32),
             assignment=valid,
-            view_weight=(present * trust).astype(np.float32),
-            ray_from_rig=(frame if prior is None else frame @ prior.camera_from_rig).astype(np.float32),
-            rotation_prior_sd=np.broadcast_to(1.0 if prior is None else prior.sd, assignments.shape).astype(np.float32),
+            view_weight=(present * view_weight).astype(np.float32),
+            ray_from_rig=rotation.astype(np.float32),
+            rotation_prior_sd=sd.astype(np.float32),
             depth_bias_sd=np.zeros((len(assignments), 1), np.float32),
             lifter_rotations=np.full(len(assignments), prior is None),
         )
@@ -98,6 +105,6 @@ def select(out: GraphOutput, hypothesis: int) -> GraphOutput:
     )
 
 
-def disagreement(model_sd: NDArray[np.float32], present: NDArray[np.bool_]) -> Floats:
-    """Returns (H,V) how ill each view is explained by the others, from model errors (H,V); 0.7 at the gate."""
+def inconsistency(model_sd: NDArray[np.float32], present: NDArray[np.bool_]) -> Floats:
+    """Returns (H,V) the Cauchy loss of each view's model error (H,V); 0.7 at the gate."""
     return np.where(present, np.log1p((model_sd / GATE_MODEL_SD) ** 2), 0.0)

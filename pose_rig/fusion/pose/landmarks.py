@@ -1,4 +1,4 @@
-"""The detector's landmarks beyond the 17 joints: feet, hands, face. Placed once the rig is solved.
+"""Landmarks beyond the 17 joints (feet, hands, face), triangulated once the rig is solved.
 
 Axes: V views, E extra landmarks.
 """
@@ -15,9 +15,9 @@ from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, Landmarks, extra_landmarks, parent_of
 
-REACH_M = 0.12  # toes, finger tips and ears lie so far from ankles, wrists and the middle of the head
-ROUNDS, LOOSE = 3, 4.0  # as in `triangulate`: the joint that a landmark hangs on is near
-SURE_M = 0.06  # less sure than this is guessed
+PRIOR_SD_M = 0.12  # distance of toes, finger tips and ears from ankles, wrists and the middle of the head
+ITERATIONS, RELAXATION = 3, 4.0  # as in `triangulate`: the prior is near
+MAX_SD_M = 0.06  # of a landmark whose score is not 0
 
 
 class ExtraLandmarks:
@@ -34,10 +34,10 @@ class ExtraLandmarks:
         known = [marks for marks in sets if marks is not None]
         self.names = tuple(dict.fromkeys(name for marks in known for name in extra_landmarks(marks)))
         self._parent = np.array([INDEX[parent_of(name)] for name in self.names], np.int64)
-        self._columns: dict[str, NDArray[np.int64]] = {}
+        self._columns: dict[tuple[str, bool], NDArray[np.int64]] = {}
 
     def at_parents(self, joints: Floats) -> Floats:
-        """Returns (E,...) of the joints (J,...) that they hang on: where they must be guessed, and how surely."""
+        """Returns (E,...) the values (J,...) of their parent joints."""
         return joints[self._parent]
 
     def triangulate(
@@ -46,51 +46,52 @@ class ExtraLandmarks:
         samples: Sequence[Sample | None],
         sets: Sequence[Landmarks | None],
         cameras: Calibration,
-        trust: Floats,
+        view_weight: Floats,
         joints: Floats,
         sd: Floats,
     ) -> tuple[Floats, Floats, Floats]:
-        """Returns where they are (E,3) m, their covariance (E,3,3) m², and scores (E,), 0 = guessed.
+        """Returns positions (E,3) m, covariance (E,3,3) m², and scores (E,), 0 = position from the prior.
 
         Args:
-            hypothesis: Who was followed.
-            samples: What each view saw.
+            hypothesis: The person assigned.
+            samples: Detections of each view.
             sets: Each view's landmark set.
             cameras: The solved rig.
-            trust: (V,) weight of each view.
+            view_weight: (V,).
             joints: (J,3) m, the pose.
-            sd: (V,) standard deviation of good detections, ideal coordinates.
+            sd: (V,) standard deviation of inliers, ideal coordinates.
         """
-        xy, score = self._seen(hypothesis, samples, sets)
-        rays = Rays(cameras.flat(xy), sd[:, None], (score > 0) * trust[:, None])
+        xy, score = self._detected(hypothesis, samples, sets)
+        rays = Rays(cameras.flat(xy), sd[:, None], (score > 0) * view_weight[:, None])
         prior = self.at_parents(joints)
-        points, covariance, believed = triangulate_with_covariance(rays, cameras, prior, REACH_M, ROUNDS, LOOSE)
-        sure = np.trace(covariance, axis1=1, axis2=2) < SURE_M**2
-        return points, covariance, (score * np.clip(believed, 0, 1)).max(0) * sure
+        points, covariance, weight = triangulate_with_covariance(
+            rays, cameras, prior, PRIOR_SD_M, ITERATIONS, RELAXATION
+        )
+        accurate = np.trace(covariance, axis1=1, axis2=2) < MAX_SD_M**2
+        return points, covariance, (score * np.clip(weight, 0, 1)).max(0) * accurate
 
-    def _seen(
+    def _detected(
         self, hypothesis: Hypothesis, samples: Sequence[Sample | None], sets: Sequence[Landmarks | None]
     ) -> tuple[Floats, Floats]:
-        """Returns pixels (V,E,2) and scores (V,E) of the person followed."""
+        """Returns pixels (V,E,2) and scores (V,E) of the person assigned."""
         xy, score = np.zeros((len(samples), len(self.names), 2)), np.zeros((len(samples), len(self.names)))
         for v, (sample, marks) in enumerate(zip(samples, sets, strict=True)):
-            assignment = hypothesis.assignment[v]
-            if sample is None or marks is None or assignment == UNASSIGNED:
+            candidate = hypothesis.assignment[v]
+            if sample is None or marks is None or candidate == UNASSIGNED:
                 continue
-            mirrored = bool(hypothesis.observation.mirrored[assignment])
-            columns = self._columns_in(marks, mirrored)
-            person = hypothesis.observation.person[assignment]
+            columns = self._columns_in(marks, bool(hypothesis.observation.mirrored[candidate]))
+            person = hypothesis.observation.person[candidate]
             score[v] = np.where(columns >= 0, sample.score[person, columns], 0.0)
             xy[v] = np.where(score[v, :, None] > 0, sample.xy_px[person, columns], 0.0)
         return xy, score
 
     def _columns_in(self, marks: Landmarks, mirrored: bool) -> NDArray[np.int64]:
-        """Returns (E,) where each is in a landmark set, −1 = it lacks it; left and right exchanged if mirrored."""
-        key = f"{mirrored} {marks.name}"
+        """Returns (E,) columns of a landmark set, −1 = not in it; left and right exchanged if mirrored."""
+        key = (marks.name, mirrored)
         if key not in self._columns:
-            of = {name: k for k, name in enumerate(marks.names)}
+            column = {name: k for k, name in enumerate(marks.names)}
             names = [_other_side(name) for name in self.names] if mirrored else self.names
-            self._columns[key] = np.array([of.get(name, -1) for name in names], np.int64)
+            self._columns[key] = np.array([column.get(name, -1) for name in names], np.int64)
         return self._columns[key]
 
 

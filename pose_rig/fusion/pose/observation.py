@@ -1,4 +1,4 @@
-"""One instant as the fusion sees it: every candidate of every view, in its ray frame.
+"""One time step: every candidate of every view, in its ray frame.
 
 Axes: C candidates over all views, V views, J = 17 joints.
 """
@@ -15,17 +15,17 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.geometry import complete_root, rectify
 from pose_rig.skeleton import MIRROR, J, Landmarks
 
-FEWEST_JOINTS = 6  # below this a detection is no body
+MIN_JOINTS = 6  # visible, of a detection that counts as a person
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All candidates of one instant.
+    """All candidates of one time step.
 
     Attributes:
-        t_ns: The instant.
-        view: (C,) which view each candidate belongs to.
-        person: (C,) which person of that view's sample it is.
+        t_ns: Time.
+        view: (C,) index of each candidate's view.
+        person: (C,) index of the person in that view's sample.
         xy_px: (C,J,2).
         score: (C,J) 0–1.
         ray_xy: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify`.
@@ -45,9 +45,9 @@ class Observation:
     views: int
 
     def with_mirrors(self) -> "Observation":
-        """Returns all candidates and, after them, each once more with left and right exchanged.
+        """Returns all candidates, followed by each with left and right exchanged.
 
-        Detectors now and then take a back for a front; what they then call left is right.
+        Detectors sometimes confuse front and back; left and right are then exchanged.
         """
         order = list(MIRROR)
         return replace(
@@ -64,11 +64,11 @@ class Observation:
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """(V,) which views see anybody."""
+        """(V,) views with a candidate."""
         return np.asarray(np.bincount(self.view, minlength=self.views) > 0)
 
     def candidates_of(self, view: int) -> NDArray[np.int64]:
-        """Returns the candidates of a view."""
+        """Returns the indices of a view's candidates."""
         return np.flatnonzero(self.view == view)
 
 
@@ -79,30 +79,31 @@ def observe(
     focal_px: Floats,
     size_px: Floats,
 ) -> Observation:
-    """Returns the candidates of one instant; people without shoulders and anything above or below are left out.
+    """Returns the candidates of one time step, without people who lack a root or shoulders (`complete_root`).
 
     Args:
-        t_ns: The instant.
-        samples: What each view saw, None if nothing.
-        landmarks: Each view's landmark set, None until it has spoken.
+        t_ns: Time.
+        samples: Detections of each view, None without any.
+        landmarks: Each view's landmark set, None until its first sample.
         focal_px: (V,).
         size_px: (V,2).
     """
-    there = [(v, sample) for v, sample in enumerate(samples) if sample is not None and landmarks[v] is not None]
-    view = np.repeat([v for v, _ in there], [len(sample.xy_px) for _, sample in there]).astype(np.int64)
-    person = np.concatenate([np.arange(len(sample.xy_px)) for _, sample in there] or [np.zeros(0, np.int64)])
-    xy_px, score = _joints([(landmarks[v], sample) for v, sample in there])
+    used = [(v, sample) for v, sample in enumerate(samples) if sample is not None and landmarks[v] is not None]
+    view = np.repeat([v for v, _ in used], [len(sample.xy_px) for _, sample in used]).astype(np.int64)
+    person = np.concatenate([np.arange(len(sample.xy_px)) for _, sample in used] or [np.zeros(0, np.int64)])
+    xy_px, score = _joints([(landmarks[v], sample) for v, sample in used])
     xy_px, rooted = complete_root(xy_px, score)
-    usable = rooted & ((score > 0).sum(-1) >= FEWEST_JOINTS)
+    usable = rooted & ((score > 0).sum(-1) >= MIN_JOINTS)
     view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
-    ray_xy, norm, frame = rectify(xy_px, score, focal_px[view], size_px[view])
-    return Observation(t_ns, view, person, xy_px, score, ray_xy, norm, frame, np.zeros(len(view), bool), len(samples))
+    ray_xy, norm, ray_from_camera = rectify(xy_px, score, focal_px[view], size_px[view])
+    mirrored = np.zeros(len(view), bool)
+    return Observation(t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, len(samples))
 
 
-def _joints(seen: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats]:
-    """Returns the joints (C,J,2) and scores (C,J) of all people in all views; views of one landmark set go together."""
+def _joints(detected: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats]:
+    """Returns the joints (C,J,2) and scores (C,J) of all people in all views, one batch per landmark set."""
     parts: list[tuple[Floats, Floats]] = [(np.zeros((0, J, 2)), np.zeros((0, J)))]
-    for marks, run in groupby(seen, key=lambda pair: pair[0]):
+    for marks, run in groupby(detected, key=lambda pair: pair[0]):
         if marks is not None:
             samples = [sample for _, sample in run]
             xy = np.concatenate([sample.xy_px for sample in samples])

@@ -1,11 +1,10 @@
-"""Second thoughts about who is followed, where a view shows several people.
+"""Correction of identity switches: evidence over time that another person is the same one in all views.
 
-At one instant another person may fit almost as well: two people stand much alike. Over time they do not. A few times a
-second the assignment in use is therefore compared with others, guessed rotations throughout (a rig learned from the
-wrong person would defend its error); what speaks for another one is added up, and once it is enough, the views are
-switched.
+At one time step another person may agree almost as well: two people standing look alike. Over time they do not. Ten
+times a second the current assignment is compared with others, always with the lifter's rotations (a rig estimated from
+the wrong person would confirm the error). Evidence is accumulated; once it suffices, the views are switched.
 
-Axes: H candidate_assignments, V views.
+Axes: H assignments, V views.
 """
 
 from itertools import product
@@ -13,60 +12,66 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.fusion.pose.hypothesis import UNASSIGNED, disagreement, run_graph
+from pose_rig.arrays import Floats
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, inconsistency, run_graph
 from pose_rig.fusion.pose.observation import Observation
 from pose_rig.graph import Engine
 
-EVERY_NS = 100_000_000
-MOST = 32  # candidate_assignments compared at once; beyond that only those that differ in one view
-ENOUGH = 0.8  # evidence (sum of differences in disagreement) for a switch: a second or less of a clear case
-FADES = 0.9
+INTERVAL_NS = 100_000_000
+MAX_ASSIGNMENTS = 32  # compared at once; beyond that only those that differ in one view
+MIN_EVIDENCE = 0.8  # sum of differences in inconsistency: a second or less of a clear case
+DECAY = 0.9
 
 
 class PersonSwitch:
-    """Adds up what speaks for following somebody else."""
+    """Accumulates evidence for other assignments."""
 
     def __init__(self, views: int) -> None:
         self._evidence = np.zeros(views)
-        self._last_ns = -EVERY_NS
+        self._last_ns = -INTERVAL_NS
 
     def update(
         self, observation: Observation, assignment: NDArray[np.int64], engine: Engine
     ) -> NDArray[np.int64] | None:
-        """Returns the assignment (V,) to go on with if another one has proved better, else None.
+        """Returns the assignment (V,) to switch to, None to keep the current one.
 
         Args:
             observation: The candidates as detected, without mirrored ones.
-            assignment: (V,) the assignment in use.
+            assignment: (V,) the current one.
             engine: Runs the graph.
         """
-        if 0 <= observation.t_ns - self._last_ns < EVERY_NS:
+        if 0 <= observation.t_ns - self._last_ns < INTERVAL_NS:
             return None
         self._last_ns = observation.t_ns
         others = candidate_assignments(observation, assignment)
         if len(others) < 2:
             return None
-        out = run_graph(engine, observation, others, None, np.ones(observation.views))
-        costs = disagreement(out.model_sd, others != UNASSIGNED).sum(-1)
+        costs = assignment_costs(observation, others, engine)
         best = int(np.argmin(costs))
         differs = others[best] != assignment
         gain = float(costs[0] - costs[best])
-        self._evidence = np.where(differs, self._evidence * FADES + gain, self._evidence * FADES * 0.5)
-        if not differs.any() or self._evidence[differs].min() < ENOUGH:
+        self._evidence = np.where(differs, self._evidence * DECAY + gain, self._evidence * DECAY * 0.5)
+        if not differs.any() or self._evidence[differs].min() < MIN_EVIDENCE:
             return None
         self._evidence[:] = 0
         return np.asarray(others[best])
 
 
+def assignment_costs(observation: Observation, assignments: NDArray[np.int64], engine: Engine) -> Floats:
+    """Returns (H,) the inconsistency of assignments (H,V), summed over the views, with the lifter's rotations."""
+    out = run_graph(engine, observation, assignments, None, np.ones(observation.views))
+    return np.asarray(inconsistency(out.model_sd, assignments != UNASSIGNED).sum(-1))
+
+
 def candidate_assignments(observation: Observation, assignment: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns (H,V) ways to follow one person per view, the one in use first; views left out stay so."""
+    """Returns (H,V) assignments of one candidate per view, the current one first; unassigned views stay so."""
     options = [
-        [int(assignment[v]), *(int(c) for c in observation.candidates_of(v) if c != assignment[v])]
-        if assignment[v] != UNASSIGNED
+        [int(current), *(int(c) for c in observation.candidates_of(v) if c != current)]
+        if current != UNASSIGNED
         else [UNASSIGNED]
-        for v in range(observation.views)
+        for v, current in enumerate(assignment)
     ]
-    if np.prod([len(choices) for choices in options]) <= MOST:
+    if np.prod([len(choices) for choices in options]) <= MAX_ASSIGNMENTS:
         return np.array(list(product(*options)), np.int64)
     found = [assignment]
     for v, choices in enumerate(options):

@@ -1,7 +1,7 @@
-"""Bringing cameras to a common instant.
+"""Interpolation of asynchronous cameras to common time steps.
 
-Every camera runs on its own clock; the fusion asks each for what it saw at one instant, and each answers by
-interpolating between the two samples around it, or by extrapolating at most one frame median_period past the newest.
+Every camera has its own frame times. Its detections at a time step are interpolated between the two samples around it,
+or extrapolated by at most one frame period beyond the newest.
 
 Axes: P people, K landmarks.
 """
@@ -17,20 +17,20 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.wire.messages import Keypoints2D
 
-MAX_SAMPLES = 64  # samples per camera; two are needed, the rest bridges a late burst
+MAX_SAMPLES = 64  # per camera; two are needed, the others bridge a late burst
 DEFAULT_PERIOD_NS = 33_333_333
-MAX_HOLD_PERIODS = 3.0  # a view stays as it was for this long after its last sample (a drop or two), then it is gone
-MAX_PERSON_DISTANCE = 0.5  # people of two frames further pose_distance than this share of their size are different ones
+MAX_HOLD_PERIODS = 3.0  # the last sample is held for so long (one or two dropped frames)
+MAX_PERSON_DISTANCE = 0.5  # between frames, as a share of the person's size; others are different people
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one camera saw at one instant.
+    """Detections of one camera at one time.
 
     Attributes:
-        t_ns: The instant.
+        t_ns: Time.
         xy_px: (P,K,2).
-        score: (P,K) 0–1, 0 = not seen.
+        score: (P,K) 0–1, 0 = not visible.
     """
 
     t_ns: int
@@ -49,9 +49,9 @@ class SampleBuffer:
         self.ended = False
 
     def add(self, message: Keypoints2D) -> bool:
-        """Takes a sample; returns False if it is not newer than the last one and was left out.
+        """Adds a sample; returns False if it is not newer than the last one and was dropped.
 
-        A camera that comes back with another image size or other landmarks begins anew.
+        A camera that restarts with another image size or landmark set clears the buffer.
         """
         if (self.landmarks, self.size_px) != (message.landmarks, message.size_px):
             self._samples.clear()
@@ -63,23 +63,23 @@ class SampleBuffer:
 
     @property
     def newest_ns(self) -> int | None:
-        """The newest sample's instant."""
+        """Time of the newest sample."""
         return self._samples[-1].t_ns if self._samples else None
 
     @property
     def times_ns(self) -> list[int]:
-        """All instants at hand, oldest first."""
+        """Times of all samples, oldest first."""
         return [sample.t_ns for sample in self._samples]
 
     @property
     def period_ns(self) -> float:
-        """Time between samples, median of the newest."""
+        """Median time between the newest samples."""
         return median_period(self.times_ns)
 
     def at(self, t_ns: int) -> Sample | None:
-        """Returns what the camera saw at an instant, None if it has nothing near it."""
+        """Returns the detections at a time, None without a sample near it."""
         before = after = None
-        times: list[int] = []  # up to the first one after the instant: what came later has no say, so that runs repeat
+        times: list[int] = []  # up to the first one after t_ns: later ones have no effect, so that runs are repeatable
         for sample in self._samples:
             times.append(sample.t_ns)
             if sample.t_ns <= t_ns:
@@ -87,36 +87,36 @@ class SampleBuffer:
             else:
                 after = sample
                 break
-        usual = median_period(times)
-        reach = MAX_HOLD_PERIODS * usual
+        period = median_period(times)
+        hold = MAX_HOLD_PERIODS * period
         if before is None:
-            return after if after is not None and after.t_ns - t_ns <= 0.5 * usual else None
+            return after if after is not None and after.t_ns - t_ns <= 0.5 * period else None
         if before.t_ns == t_ns:
             return before
         if after is None:
-            return self._ahead(before, t_ns, usual) if t_ns - before.t_ns <= reach else None
-        if after.t_ns - before.t_ns > 2 * reach:  # a long gap: nobody knows what happened in it
+            return self._extrapolate(before, t_ns, period) if t_ns - before.t_ns <= hold else None
+        if after.t_ns - before.t_ns > 2 * hold:  # too long a gap to interpolate
             near = before if t_ns - before.t_ns < after.t_ns - t_ns else after
-            return near if abs(near.t_ns - t_ns) <= reach else None
+            return near if abs(near.t_ns - t_ns) <= hold else None
         return interpolate(before, after, t_ns)
 
-    def _ahead(self, newest: Sample, t_ns: int, usual_ns: float) -> Sample:
+    def _extrapolate(self, newest: Sample, t_ns: int, period_ns: float) -> Sample:
         previous = self._samples[-2] if len(self._samples) > 1 else None
-        if previous is None or newest.t_ns - previous.t_ns > 2 * usual_ns:
+        if previous is None or newest.t_ns - previous.t_ns > 2 * period_ns:
             return newest
-        return interpolate(previous, newest, min(t_ns, round(newest.t_ns + usual_ns)))
+        return interpolate(previous, newest, min(t_ns, round(newest.t_ns + period_ns)))
 
 
 def median_period(times_ns: Sequence[int]) -> float:
-    """Returns the usual time between instants, the median over the last 16."""
+    """Returns the median time between the last 16."""
     steps = [b - a for a, b in pairwise(times_ns[-16:])]
     return float(median(steps)) if steps else DEFAULT_PERIOD_NS
 
 
 def interpolate(a: Sample, b: Sample, t_ns: int) -> Sample:
-    """Returns the people of the sample nearer in time, moved along their way between the two samples.
+    """Returns the people of the sample nearer in time, moved linearly between the two samples or beyond ``b``.
 
-    Linear in time, also beyond ``b``. Who has no counterpart in the other sample stays where they are.
+    People without a match in the other sample do not move.
     """
     part = (t_ns - a.t_ns) / (b.t_ns - a.t_ns)
     near, far = (a, b) if part < 0.5 else (b, a)

@@ -1,14 +1,14 @@
-"""How sure a pose is where cameras do not tell: joints that none of them sees, and depth that only one of them sees.
+"""Uncertainty of joints that no view or only one view shows.
 
-The fit takes the lift anew at every instant, as if its error were another one each time; of a limb that stays hidden,
-and of a person whom one camera sees, it is the same one. So what is sent says more than the fit:
+The fit treats the error of the lifted pose as independent at every time step; for a limb that stays hidden, and for a
+person in a single view, it is the same one. The published covariance is therefore larger than that of the fit:
 
-- a joint that no view sees: for every bone between it and the nearest joint that is seen, a share of its length;
-- a joint that one view sees: along its ray;
-- a person whom one view sees: along the ray, as much as sizes in a picture tell distances.
+- a joint visible in no view: for every bone between it and the nearest visible joint, by a share of its length;
+- a joint visible in one view: along its ray;
+- a person visible in one view: along the ray, by the error of distances estimated from sizes in the image.
 
 Measured per axis in known rigs on clips of CMU, OpenCap and idle motion (three simulated cameras, detector noise) and
-on a real four-camera take, of which no clip was trained on (docs/fusion.md has the figures).
+on a real four-camera take, none of them in the training set (docs/fusion.md has the figures).
 
 Axes: V views, J = 17 joints.
 """
@@ -19,45 +19,47 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.skeleton import INDEX, PARENTS, J
 
-BELIEVED = 0.1  # a detection that is believed less shows nothing
+MIN_INLIER = 0.1  # of a detection that counts as visible
 # standard deviation per axis that a hidden bone adds, as a share of its length
-SHARES = {"knee": 0.21, "ankle": 0.19, "elbow": 0.43, "wrist": 0.58, "head": 0.36, "nose": 0.36}
-ALONE_M = 0.1  # along the ray of a joint that one view sees: what lifts err in depth
-DISTANCE = 0.08  # of the distance, along the ray, of a person whom one view sees
-PLACED_BY = 3  # joints that two views see tell where a person stands
-_CHAIN = tuple(  # joint, what it hangs on, share; parents before children
-    (i, PARENTS[i], SHARES[joint.split("_")[-1]]) for joint, i in INDEX.items() if joint.split("_")[-1] in SHARES
+HIDDEN_BONE_SD = {"knee": 0.21, "ankle": 0.19, "elbow": 0.43, "wrist": 0.58, "head": 0.36, "nose": 0.36}
+SINGLE_VIEW_SD_M = 0.1  # along the ray of a joint visible in one view: the depth error of lifted poses
+RELATIVE_DISTANCE_SD = 0.08  # along the ray of a person visible in one view
+MIN_TWO_VIEW_JOINTS = 3  # that determine a person's position
+_CHAIN = tuple(  # joint, parent, share; parents before children
+    (i, PARENTS[i], HIDDEN_BONE_SD[joint.split("_")[-1]])
+    for joint, i in INDEX.items()
+    if joint.split("_")[-1] in HIDDEN_BONE_SD
 )
 _HEAD = [INDEX["head"], INDEX["nose"]]
 
 
-def inflate_covariance(covariance: Floats, joints: Floats, believed: Floats, centre: Floats) -> Floats:
-    """Returns the covariance (J,3,3) m² of a pose, larger where it is guessed.
+def inflate_covariance(covariance: Floats, joints: Floats, inlier: Floats, centre: Floats) -> Floats:
+    """Returns the covariance (J,3,3) m² of a pose, larger for joints visible in fewer than two views.
 
     Args:
         covariance: (J,3,3) m² of the fit.
         joints: (J,3) m.
-        believed: (V,J) 0–1, how far each detection is believed, 0 = not seen, or by a view that is not trusted.
-        centre: (V,3) m, where the cameras stand.
+        inlier: (V,J) 0–1, robust weight of each detection, 0 = not visible, or in a view of weight 0.
+        centre: (V,3) m, camera centres.
     """
-    shown = (believed >= BELIEVED).sum(0)
-    hidden = _hidden_m(joints, shown == 0)
-    alone = np.where(shown == 1, ALONE_M, 0.0)
-    ray = joints - centre[believed.argmax(0)]
+    count = (inlier >= MIN_INLIER).sum(0)
+    hidden_sd = _hidden_sd_m(joints, count == 0)
+    ray_sd = np.where(count == 1, SINGLE_VIEW_SD_M, 0.0)
+    ray = joints - centre[inlier.argmax(0)]
     distance = np.linalg.norm(ray, axis=-1)
-    if (shown > 1).sum() < PLACED_BY:
-        ray = np.broadcast_to(joints[0] - centre[believed.sum(1).argmax()], ray.shape)
-        alone = np.full(J, DISTANCE * np.linalg.norm(ray[0]))
+    if (count > 1).sum() < MIN_TWO_VIEW_JOINTS:
+        ray = np.broadcast_to(joints[0] - centre[inlier.sum(1).argmax()], ray.shape)
+        ray_sd = np.full(J, RELATIVE_DISTANCE_SD * np.linalg.norm(ray[0]))
         distance = np.linalg.norm(ray, axis=-1)
-    along = ray * (alone / np.maximum(distance, 1e-9))[:, None]
-    return np.asarray(covariance + hidden[:, None, None] ** 2 * np.eye(3) + along[:, :, None] * along[:, None])
+    along = ray * (ray_sd / np.maximum(distance, 1e-9))[:, None]
+    return np.asarray(covariance + hidden_sd[:, None, None] ** 2 * np.eye(3) + along[:, :, None] * along[:, None])
 
 
-def _hidden_m(joints: Floats, guessed: NDArray[np.bool_]) -> Floats:
-    """Returns (J,) m by how much the standard deviations of guessed joints grow."""
-    guessed, added = guessed.copy(), np.zeros(J)
-    guessed[_HEAD] = guessed[_HEAD].all()  # the ears tell where the nose is, and the nose where they are
+def _hidden_sd_m(joints: Floats, hidden: NDArray[np.bool_]) -> Floats:
+    """Returns (J,) m by how much the standard deviations of hidden joints grow."""
+    hidden, added = hidden.copy(), np.zeros(J)
+    hidden[_HEAD] = hidden[_HEAD].all()  # ears and nose determine each other
     for joint, parent, share in _CHAIN:
-        if guessed[joint]:
+        if hidden[joint]:
             added[joint] = added[parent] + share * np.linalg.norm(joints[joint] - joints[parent])
     return added

@@ -10,7 +10,7 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import detection_sd
 from pose_rig.fusion.calibration.segments import POINTS
 from pose_rig.fusion.calibration.triangulate import Rays
-from pose_rig.fusion.pose.fit import LIFT_SD_M, SPEED_M_S, TemporalPrior, fit
+from pose_rig.fusion.pose.fit import LIFT_SD_M, SPEED_SD_M_S, TemporalPrior, fit_pose
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import LENGTH_M, acrobat, calibration, images, points_of
@@ -44,7 +44,7 @@ def off_m(points: Floats) -> Floats:
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_poses_that_several_views_see_are_found(views: int) -> None:
     cameras = calibration(views)
-    found = fit(rays_of(cameras), cameras, LENGTH_M, lifted())
+    found = fit_pose(rays_of(cameras), cameras, LENGTH_M, lifted())
     assert found.points.shape == TRUE.shape
     assert found.covariance.shape == (*TRUE.shape, 3)
     assert np.median(off_m(found.points)) < 0.008
@@ -55,7 +55,7 @@ def test_poses_that_several_views_see_are_found(views: int) -> None:
 
 def test_with_a_lift_that_is_exact_the_pose_is_exact() -> None:
     cameras = calibration(3)
-    found = fit(rays_of(cameras), cameras, LENGTH_M, lifted(0.0))
+    found = fit_pose(rays_of(cameras), cameras, LENGTH_M, lifted(0.0))
     assert off_m(found.points).max() < 2e-3
     assert found.inlier.min() > 0.99
 
@@ -64,11 +64,11 @@ def test_one_view_and_the_size_of_the_person_tell_where_they_are() -> None:
     cameras = calibration(3)
     rays = rays_of(cameras)
     alone = replace(rays, weight=rays.weight * (np.arange(3) == 1)[:, None])
-    found = fit(alone, cameras, LENGTH_M, lifted(0.0))
+    found = fit_pose(alone, cameras, LENGTH_M, lifted(0.0))
     assert np.median(off_m(found.points)) < 0.1
     across = (found.points - TRUE) @ cameras.rotation[1].T
     assert np.abs(across[..., :2]).max() < 0.04
-    both = fit(rays, cameras, LENGTH_M, lifted(0.0))
+    both = fit_pose(rays, cameras, LENGTH_M, lifted(0.0))
     assert np.trace(found.covariance, axis1=2, axis2=3).min() > np.trace(both.covariance, axis1=2, axis2=3).max()
 
 
@@ -77,7 +77,7 @@ def test_a_joint_that_one_view_sees_is_unsure_along_its_ray() -> None:
     rays = rays_of(cameras)
     weight = rays.weight.copy()
     weight[:, 1:, WRIST] = 0.0
-    found = fit(replace(rays, weight=weight), cameras, LENGTH_M, lifted())
+    found = fit_pose(replace(rays, weight=weight), cameras, LENGTH_M, lifted())
     assert off_m(found.points)[:, WRIST].max() < 0.2
     sizes = np.trace(found.covariance, axis1=2, axis2=3)
     right = POINTS.index(INDEX["r_wrist"])
@@ -93,7 +93,7 @@ def test_a_joint_that_nobody_sees_hangs_on_its_bone() -> None:
     rays = rays_of(cameras)
     weight = rays.weight.copy()
     weight[:, :, WRIST] = 0.0
-    found = fit(replace(rays, weight=weight), cameras, LENGTH_M, lifted())
+    found = fit_pose(replace(rays, weight=weight), cameras, LENGTH_M, lifted())
     forearm = np.linalg.norm(found.points[:, WRIST] - found.points[:, ELBOW], axis=-1)
     assert forearm == pytest.approx(np.full(len(TRUE), LENGTH_M[5]), abs=0.04)
     assert np.median(off_m(found.points)[:, WRIST]) < 0.08
@@ -107,7 +107,7 @@ def test_a_wild_detection_is_not_believed() -> None:
     rays = rays_of(cameras, 0.3)
     wild = rays.ideal_xy.copy()
     wild[:, 2, WRIST] += 25 * rays.sd[:, 2]
-    found = fit(replace(rays, ideal_xy=wild), cameras, LENGTH_M, lifted())
+    found = fit_pose(replace(rays, ideal_xy=wild), cameras, LENGTH_M, lifted())
     assert found.inlier[:, 2, WRIST].max() < 0.05
     assert found.error[:, 2, WRIST].min() > 8
     assert np.delete(found.inlier, WRIST, axis=2).min() > 0.3
@@ -122,14 +122,14 @@ def test_a_joint_that_two_views_of_three_mistake_alike_is_drawn_back_by_its_bone
     seen, _ = cameras.project(elsewhere)
     wrong = rays.ideal_xy.copy()
     wrong[:, :2, WRIST] = cameras.flat(seen)[:, :2, WRIST]
-    bones = fit(replace(rays, ideal_xy=wrong), cameras, LENGTH_M, lifted())
+    bones = fit_pose(replace(rays, ideal_xy=wrong), cameras, LENGTH_M, lifted())
     assert np.median(off_m(bones.points)[:, WRIST]) < 0.25
     assert np.median(off_m(bones.points)[:, ELBOW]) < 0.08
 
 
 def test_errors_of_detections_are_told_in_standard_deviations() -> None:
     cameras = calibration(4)
-    found = fit(rays_of(cameras, 1.0), cameras, LENGTH_M, lifted())
+    found = fit_pose(rays_of(cameras, 1.0), cameras, LENGTH_M, lifted())
     assert 0.6 < np.median(found.error) < 1.6
 
 
@@ -137,7 +137,7 @@ def test_the_covariance_is_about_how_far_poses_are_off() -> None:
     cameras = calibration(3)
     square, told = [], []
     for seed in range(20):
-        found = fit(rays_of(cameras, 1.0, seed), cameras, LENGTH_M, lifted(LIFT_SD_M, seed))
+        found = fit_pose(rays_of(cameras, 1.0, seed), cameras, LENGTH_M, lifted(LIFT_SD_M, seed))
         square.append((off_m(found.points) ** 2).mean(0))
         told.append(np.trace(found.covariance, axis1=2, axis2=3).mean(0))
     ratio = np.sqrt(np.mean(square, 0) / np.mean(told, 0))
@@ -160,7 +160,7 @@ def test_when_a_camera_is_panned_who_was_somewhere_stays_there(view: int) -> Non
     before = TemporalPrior.after(1 / 30, TRUE[0], SURE_M2)
     rays = rays_of(panned(cameras, view, 12.0))
     one = Rays(rays.ideal_xy[:1], rays.sd[:1], rays.weight[:1])
-    found = fit(one, cameras, LENGTH_M, lifted()[:1], before)
+    found = fit_pose(one, cameras, LENGTH_M, lifted()[:1], before)
     assert np.linalg.norm(found.points[0] - TRUE[0], axis=-1).max() < 0.08
     assert np.linalg.norm((found.points[0] - TRUE[0]).mean(0)) < 0.02
     others = np.arange(3) != view
@@ -172,7 +172,7 @@ def test_the_place_of_an_instant_ago_does_not_hold_who_moves() -> None:
     cameras = calibration(3)
     before = TemporalPrior.after(1 / 30, TRUE[0] + [0.2, 0.0, -0.1], SURE_M2)
     rays = rays_of(cameras)
-    found = fit(Rays(rays.ideal_xy[:1], rays.sd[:1], rays.weight[:1]), cameras, LENGTH_M, lifted()[:1], before)
+    found = fit_pose(Rays(rays.ideal_xy[:1], rays.sd[:1], rays.weight[:1]), cameras, LENGTH_M, lifted()[:1], before)
     assert np.median(off_m(found.points)[0]) < 0.02
 
 
@@ -183,7 +183,7 @@ def test_a_joint_that_is_hidden_for_a_moment_stays_near_where_it_was() -> None:
     weight[:, :, [ELBOW, WRIST]] = 0.0
     hidden = Rays(rays.ideal_xy[:1], rays.sd[:1], weight)
     before = TemporalPrior.after(1 / 30, TRUE[0], SURE_M2)
-    held, free = (fit(hidden, cameras, LENGTH_M, lifted(0.08)[:1], b) for b in (before, None))
+    held, free = (fit_pose(hidden, cameras, LENGTH_M, lifted(0.08)[:1], b) for b in (before, None))
     limb = [ELBOW, WRIST]
     assert off_m(held.points)[0, limb].mean() < off_m(free.points)[0, limb].mean()
     sizes = [np.trace(f.covariance[0, WRIST]) for f in (held, free)]
@@ -194,12 +194,12 @@ def test_what_was_is_less_sure_the_longer_ago() -> None:
     soon, late = (TemporalPrior.after(elapsed_s, TRUE[0], SURE_M2) for elapsed_s in (0.0, 0.5))
     assert np.linalg.inv(soon.precision) == pytest.approx(SURE_M2)
     sd_m = np.sqrt(np.linalg.inv(late.precision)[:, [0, 1, 2], [0, 1, 2]])
-    assert sd_m == pytest.approx(np.full_like(sd_m, 0.5 * SPEED_M_S), rel=1e-3)
+    assert sd_m == pytest.approx(np.full_like(sd_m, 0.5 * SPEED_SD_M_S), rel=1e-3)
 
 
 def test_seen_by_nobody_at_all_everything_is_a_number() -> None:
     cameras = calibration(2)
     rays = rays_of(cameras)
-    found = fit(replace(rays, weight=0 * rays.weight), cameras, LENGTH_M, lifted())
+    found = fit_pose(replace(rays, weight=0 * rays.weight), cameras, LENGTH_M, lifted())
     assert np.isfinite(found.points).all()
     assert np.isfinite(found.covariance).all()

@@ -9,7 +9,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.initialise import detection_sd
 from pose_rig.fusion.pose.hypothesis import Hypothesis
-from pose_rig.fusion.pose.landmarks import REACH_M, SURE_M, ExtraLandmarks
+from pose_rig.fusion.pose.landmarks import MAX_SD_M, PRIOR_SD_M, ExtraLandmarks
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, J, Landmarks, landmarks, parent_of
 from tests.fusion.simulated import acrobat, calibration, hypothesis_of, images
@@ -76,7 +76,7 @@ def test_landmarks_that_three_views_see_are_placed() -> None:
     names, points, covariance, score, _ = look([sample(v, FULL) for v in range(3)], [FULL] * 3)
     assert np.linalg.norm(points - true(names), axis=-1).max() < 0.01
     assert covariance.shape == (20, 3, 3)
-    assert np.sqrt(np.trace(covariance, axis1=1, axis2=2)).max() < SURE_M
+    assert np.sqrt(np.trace(covariance, axis1=1, axis2=2)).max() < MAX_SD_M
     assert (score > 0.5).all()
 
 
@@ -85,8 +85,8 @@ def test_a_landmark_that_one_view_sees_is_a_guess_near_its_joint() -> None:
     names, points, covariance, score, _ = look(samples, [FULL] * 3)
     heel = names.index("left_heel")
     assert score[heel] == 0
-    assert np.sqrt(np.trace(covariance[heel])) > SURE_M
-    assert np.linalg.norm(points[heel] - BODY[INDEX["l_ankle"]]) < 2 * REACH_M
+    assert np.sqrt(np.trace(covariance[heel])) > MAX_SD_M
+    assert np.linalg.norm(points[heel] - BODY[INDEX["l_ankle"]]) < 2 * PRIOR_SD_M
     assert (np.delete(score, heel) > 0.5).all()
 
 

@@ -7,7 +7,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.pose.uncertainty import ALONE_M, DISTANCE, inflate_covariance
+from pose_rig.fusion.pose.uncertainty import RELATIVE_DISTANCE_SD, SINGLE_VIEW_SD_M, inflate_covariance
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine
@@ -133,9 +133,10 @@ def test_one_view_leaves_its_ray_open() -> None:
     ray = STANDING[INDEX["r_wrist"]] - CAMERAS.centre[0]
     along = ray / np.linalg.norm(ray)
     told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)[INDEX["r_wrist"]]
-    assert along @ told @ along == pytest.approx(0.01**2 + ALONE_M**2)
-    assert np.trace(told) == pytest.approx(3 * 0.01**2 + ALONE_M**2)
+    assert along @ told @ along == pytest.approx(0.01**2 + SINGLE_VIEW_SD_M**2)
+    assert np.trace(told) == pytest.approx(3 * 0.01**2 + SINGLE_VIEW_SD_M**2)
     believed[1:] = 0.0
     told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)
     far = np.linalg.norm(STANDING[0] - CAMERAS.centre[0])
-    assert np.sqrt(np.trace(told, axis1=1, axis2=2)) == pytest.approx(np.full(len(JOINTS), DISTANCE * far), rel=0.01)
+    expected = np.full(len(JOINTS), RELATIVE_DISTANCE_SD * far)
+    assert np.sqrt(np.trace(told, axis1=1, axis2=2)) == pytest.approx(expected, rel=0.01)
