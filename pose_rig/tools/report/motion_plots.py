@@ -11,29 +11,17 @@ from matplotlib.figure import Figure
 
 from pose_rig.session.formats.joint_angles import ANGLES, LIMBS, SIDES, angle_deg, limb_m, variation_percent
 from pose_rig.session.formats.poses import Poses
+from pose_rig.tools.report import plot_style as style
 from pose_rig.tools.report.data import CameraTrack, ReportData
-from pose_rig.tools.report.plot_style import (
-    CAMERAS,
-    GREY,
-    INK,
-    LEFT,
-    RIGHT,
-    empty_note,
-    label_y,
-    legend,
-    line,
-    page,
-    time_axis,
-)  # fmt: skip
 
-SIDE_COLOURS = {"l": LEFT, "r": RIGHT}
+SIDE_COLOURS = {"l": style.LEFT, "r": style.RIGHT}
 SIDE_NAMES = {"l": "left", "r": "right"}
 MIN_LENGTH_RANGE = 0.05  # share of the median length
 
 
 def trajectory_plot(data: ReportData, poses: Poses, joints: Sequence[str]) -> Figure:
     """Returns x, y and z of some joints over time."""
-    figure, rows = page(
+    figure, rows = style.page(
         "Joints", "x right of camera 0's view, y up, z towards camera 0; m. Before the rig is solved the pelvis stays "
         "above the origin.", [1.5, 1.5, 1.5],
     )  # fmt: skip
@@ -41,33 +29,33 @@ def trajectory_plot(data: ReportData, poses: Poses, joints: Sequence[str]) -> Fi
     for number, joint in enumerate(joints):
         xyz = poses.joint(joint).astype(np.float64)
         for axes, values in zip(rows, xyz.T, strict=True):
-            line(axes, data.poses_s, values, palette(number % palette.N), joint)
+            style.line(axes, data.poses_s, values, palette(number % palette.N), joint)
     for axes, name in zip(rows, ("x, m", "height y, m", "z, m"), strict=True):
-        label_y(axes, name)
-    legend(rows[0])
-    time_axis(rows, data.duration_s)
+        style.label(axes, name)
+    style.legend(rows[0])
+    style.time_axis(rows, data.duration_s)
     return figure
 
 
 def angle_plot(data: ReportData, poses: Poses) -> Figure:
     """Returns the angles of knees, hips, elbows and shoulders over time."""
-    figure, rows = page(
+    figure, rows = style.page(
         "Joint angles", "Flexion: 0° = straight or standing. Shoulder: 0° = the arm hangs, 180° = it points up.",
         [1.15] * len(ANGLES),
     )  # fmt: skip
     for axes, name in zip(rows, ANGLES, strict=True):
         for side in SIDES:
-            line(axes, data.poses_s, angle_deg(poses, name, side), SIDE_COLOURS[side], SIDE_NAMES[side])
+            style.line(axes, data.poses_s, angle_deg(poses, name, side), SIDE_COLOURS[side], SIDE_NAMES[side])
         joint, quantity = name.split()
-        label_y(axes, f"{joint}\n{quantity}, °")
-    legend(rows[0])
-    time_axis(rows, data.duration_s)
+        style.label(axes, f"{joint}\n{quantity}, °")
+    style.legend(rows[0])
+    style.time_axis(rows, data.duration_s)
     return figure
 
 
 def limb_length_plot(data: ReportData, poses: Poses) -> Figure:
     """Returns each limb's length over its median; bones are rigid, so all variation is error."""
-    figure, rows = page(
+    figure, rows = style.page(
         "Bone lengths", "Length over its median. Bones are rigid, so all variation is error; in brackets the "
         "coefficient of variation.", [1.0] * len(LIMBS),
     )  # fmt: skip
@@ -79,19 +67,19 @@ def limb_length_plot(data: ReportData, poses: Poses) -> Figure:
                 continue
             median = float(np.nanmedian(length))
             name = f"{SIDE_NAMES[side]} {100 * median:.1f} cm ({variation_percent(length):.1f} %)"
-            line(axes, data.poses_s, length / median, SIDE_COLOURS[side], name, 0.9)
+            style.line(axes, data.poses_s, length / median, SIDE_COLOURS[side], name, 0.9)
             largest = max(largest, float(np.nanpercentile(abs(length / median - 1), 99)))
-        label_y(axes, limb)
-        legend(axes, inside=True)
+        style.label(axes, limb)
+        style.legend(axes, inside=True)
     for axes in rows:
         axes.set_ylim(1 - 2 * largest, 1 + 2 * largest)
-    time_axis(rows, data.duration_s)
+    style.time_axis(rows, data.duration_s)
     return figure
 
 
 def top_view(data: ReportData, poses: Poses) -> Figure:
     """Returns the path of the pelvis on the floor, and the cameras; only where the rig was solved."""
-    figure, (axes,) = page(
+    figure, (axes,) = style.page(
         "Top view", "Path of the pelvis while the rig was solved, from dark (early) to bright (late), and the last "
         "positions of the cameras.", [5.2],
     )  # fmt: skip
@@ -100,19 +88,18 @@ def top_view(data: ReportData, poses: Poses) -> Figure:
     axes.set_aspect("equal", adjustable="datalim")
     axes.yaxis.set_inverted(True)
     for number, camera in enumerate(data.cameras):
-        _draw_camera(axes, camera, CAMERAS(number % 10))
+        _draw_camera(axes, camera, style.CAMERAS(number % 10))
     if not np.isfinite(path_m).any():
-        empty_note(axes, "The rig was never solved, so positions in the room are unknown.")
+        style.empty_note(axes, "The rig was never solved, so positions in the room are unknown.")
         return figure
     segments = np.stack([path_m[:-1], path_m[1:]], 1)
     path = LineCollection(list(segments), cmap="viridis", norm=Normalize(0, data.duration_s), linewidths=1.6)
     path.set_array(data.poses_s[:-1])
     axes.add_collection(path)
-    axes.plot(0, 0, marker="+", markersize=12, color=GREY)
+    axes.plot(0, 0, marker="+", markersize=12, color=style.GREY)
     axes.autoscale_view()
     axes.margins(0.12)
-    label_y(axes, "z, m (down is towards camera 0)")
-    axes.set_xlabel("x, m", color=GREY, fontsize=9)
+    style.label(axes, "z, m (down is towards camera 0)", "x, m")
     return figure
 
 
@@ -123,4 +110,4 @@ def _draw_camera(axes: Axes, camera: CameraTrack, colour: tuple[float, ...]) -> 
     axes.plot(x, z, marker="o", markersize=7, color=colour)
     ahead = camera.optical_axis[[0, 2]] / max(float(np.hypot(*camera.optical_axis[[0, 2]])), 1e-6)
     axes.plot([x, x + 0.6 * ahead[0]], [z, z + 0.6 * ahead[1]], color=colour, linewidth=1.5)
-    axes.annotate(camera.name, (x, z), (8, 6), textcoords="offset points", fontsize=9, color=INK)
+    style.annotate(axes, camera.name, (x, z), (8, 6), fontsize=9)

@@ -1,6 +1,7 @@
 """The common style of the plots of a report: width, axes, colours of sides, modes and cameras."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -46,12 +47,13 @@ def page(title: str, note: str, heights_in: Sequence[float], columns: int = 1) -
         for column in range(columns):
             left_in = LEFT_IN + column * (wide_in + gap_in)
             box = (left_in / WIDTH_IN, top_in / tall_in, wide_in / WIDTH_IN, height_in / tall_in)
-            out.append(_styled(figure.add_axes(box)))
+            out.append(styled(figure.add_axes(box)))
         top_in -= BETWEEN_IN
     return figure, out
 
 
-def _styled(axes: Axes) -> Axes:
+def styled(axes: Axes) -> Axes:
+    """Returns the axes with a light grid and no frame."""
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(colors=GREY, length=0, labelsize=8)
@@ -71,9 +73,17 @@ def time_axis(axes: Sequence[Axes], duration_s: float) -> None:
     axes[-1].set_xlabel("min:s" if minutes else "s", color=GREY, fontsize=9)
 
 
-def label_y(axes: Axes, text: str) -> None:
-    """Labels the y axis."""
-    axes.set_ylabel(text, color=GREY, fontsize=9)
+def label(axes: Axes, y: str, x: str = "") -> None:
+    """Labels the axes."""
+    axes.set_ylabel(y, color=GREY, fontsize=9)
+    if x:
+        axes.set_xlabel(x, color=GREY, fontsize=9)
+
+
+def annotate(axes: Axes, text: str, xy: tuple[float, float], offset: tuple[float, float], **how: Any) -> None:
+    """Writes a small text near a point; ``offset`` is in typographic points."""
+    options: dict[str, Any] = {"fontsize": 8, "color": INK, **how}
+    axes.annotate(text, xy, offset, textcoords="offset points", **options)
 
 
 def legend(axes: Axes, inside: bool = False) -> None:

@@ -13,21 +13,8 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.names import shown
 from pose_rig.session.formats.poses import Poses
+from pose_rig.tools.report import plot_style as style
 from pose_rig.tools.report.data import CameraTrack, ReportData
-from pose_rig.tools.report.plot_style import (
-    ALARM,
-    CAMERAS,
-    GREY,
-    INK,
-    MIDDLE,
-    MODES,
-    empty_note,
-    label_y,
-    legend,
-    line,
-    page,
-    time_axis,
-)  # fmt: skip
 
 ROW_IN = 0.3
 BIN_S = 1.0
@@ -43,26 +30,25 @@ def timeline(data: ReportData) -> Figure:
     """Returns one row each for the mode, for the person, and for the frames of every camera."""
     rows = ["mode", "person", *(camera.name for camera in data.cameras)]
     note = "Mode of the rig, when a person was tracked, when cameras delivered frames; red: frames are missing."
-    figure, (axes,) = page("Timeline", note, [ROW_IN * len(rows) + 0.25])
+    figure, (axes,) = style.page("Timeline", note, [ROW_IN * len(rows) + 0.25])
     if data.poses is not None:
         for a, b, mode in spans(data.poses.mode):
-            _bar(axes, 0, data.poses_s[a], data.poses_s[min(b, len(data.poses) - 1)], MODES.get(mode, GREY))
+            _bar(axes, 0, data.poses_s[a], data.poses_s[min(b, len(data.poses) - 1)], style.MODES.get(mode, style.GREY))
         for a, b, tracked in spans(data.poses.tracked.astype(str)):
             if tracked == "True":
-                _bar(axes, 1, data.poses_s[a], data.poses_s[min(b, len(data.poses) - 1)], MIDDLE)
+                _bar(axes, 1, data.poses_s[a], data.poses_s[min(b, len(data.poses) - 1)], style.MIDDLE)
     for row, camera in enumerate(data.cameras, 2):
-        _camera_row(axes, row, camera, CAMERAS((row - 2) % 10), data.duration_s)
+        _camera_row(axes, row, camera, style.CAMERAS((row - 2) % 10), data.duration_s)
     for at_s, text in data.markers:
-        axes.axvline(at_s, color=INK, linewidth=0.9, linestyle=(0, (1, 2)))
-        marker = axes.annotate(shown(text), (at_s, -0.62), (3, 0), textcoords="offset points", fontsize=8, color=INK)
-        marker.set(va="bottom", parse_math=False)
-    for mode, colour in MODES.items():
+        axes.axvline(at_s, color=style.INK, linewidth=0.9, linestyle=(0, (1, 2)))
+        style.annotate(axes, shown(text), (at_s, -0.62), (3, 0), va="bottom", parse_math=False)
+    for mode, colour in style.MODES.items():
         axes.plot([], [], color=colour, linewidth=6, label=mode, solid_capstyle="butt")
-    legend(axes)
-    axes.set_yticks(range(len(rows)), rows, fontsize=9, color=INK)
+    style.legend(axes)
+    axes.set_yticks(range(len(rows)), rows, fontsize=9, color=style.INK)
     axes.set_ylim(len(rows) - 0.5, -1.05 if data.markers else -0.6)
     axes.grid(visible=False, axis="y")
-    time_axis([axes], data.duration_s)
+    style.time_axis([axes], data.duration_s)
     return figure
 
 
@@ -82,7 +68,7 @@ def _camera_row(axes: Axes, row: int, camera: CameraTrack, colour: tuple[float, 
             _bar(axes, row, times[a], times[b], colour, FRAMES_ALPHA)
     for gap in camera.gaps:
         width_s = max(gap.to_s - gap.from_s, MIN_GAP_WIDTH * duration_s)
-        _bar(axes, row, gap.from_s, gap.from_s + width_s, ALARM)
+        _bar(axes, row, gap.from_s, gap.from_s + width_s, style.ALARM)
 
 
 def _bar(axes: Axes, row: int, from_s: float, to_s: float, colour: str | tuple[float, ...], alpha: float = 1.0) -> None:
@@ -91,25 +77,25 @@ def _bar(axes: Axes, row: int, from_s: float, to_s: float, colour: str | tuple[f
 
 def camera_plot(data: ReportData) -> Figure:
     """Returns the frame rate of every camera, and its agreement with the others."""
-    figure, (rates, agreements) = page(
+    figure, (rates, agreements) = style.page(
         "Cameras", "Above: frames per second. Below: agreement with the other cameras, 0 = ignored or no person.",
         [1.5, 1.5],
     )  # fmt: skip
     edges = _bins(data.duration_s)
     for number, camera in enumerate(data.cameras):
-        colour = CAMERAS(number % 10)
+        colour = style.CAMERAS(number % 10)
         if len(camera.frames_s):
             counts = np.histogram(camera.frames_s, edges)[0] / np.diff(edges)
             rates.stairs(counts, edges, baseline=None, color=colour, label=camera.name, linewidth=1.2)
-        line(agreements, camera.states_s, camera.agreement, colour)
+        style.line(agreements, camera.states_s, camera.agreement, colour)
     if not any(len(camera.states_s) for camera in data.cameras):
-        empty_note(agreements, "No agreement: this session has not been fused.")
-    label_y(rates, "frames/s")
-    label_y(agreements, "agreement")
+        style.empty_note(agreements, "No agreement: this session has not been fused.")
+    style.label(rates, "frames/s")
+    style.label(agreements, "agreement")
     rates.set_ylim(bottom=0)
     agreements.set_ylim(-0.03, 1.05)
-    legend(rates)
-    time_axis([rates, agreements], data.duration_s)
+    style.legend(rates)
+    style.time_axis([rates, agreements], data.duration_s)
     return figure
 
 
@@ -118,23 +104,20 @@ def latency_plot(data: ReportData, poses: Poses) -> Figure | None:
     if data.origin != "live" or not poses.age_ns.any():
         return None
     age_ms = np.asarray(poses.age_ns * 1e-6, np.float64)
-    figure, (over_time, histogram) = page(
+    figure, (over_time, histogram) = style.page(
         "Latency", "From the capture of the frames to the publication of the pose.", [1.9], columns=2
     )
     curves = _percentile_lines(over_time, data, age_ms)
     over_time.set_ylim(0, max(float(np.nanmax(curves)) * 1.1, 1.0))
     top = float(np.percentile(age_ms, 99.5)) * 1.15
-    histogram.hist(np.minimum(age_ms, top), bins=60, range=(0, top), color=GREY, linewidth=0)
+    histogram.hist(np.minimum(age_ms, top), bins=60, range=(0, top), color=style.GREY, linewidth=0)
     for percentile in PERCENTILES:
         at_ms = float(np.percentile(age_ms, percentile))
-        histogram.axvline(at_ms, color=INK, linewidth=1)
-        histogram.annotate(
-            f"{percentile} %: {at_ms:.0f} ms", (at_ms, 1.0), (3, 2), xycoords=("data", "axes fraction"),
-            textcoords="offset points", fontsize=8, color=INK,
-        )  # fmt: skip
-    label_y(over_time, "ms")
-    label_y(histogram, "poses")
-    histogram.set_xlabel("ms", color=GREY, fontsize=9)
+        histogram.axvline(at_ms, color=style.INK, linewidth=1)
+        text = f"{percentile} %: {at_ms:.0f} ms"
+        style.annotate(histogram, text, (at_ms, 1.0), (3, 2), xycoords=("data", "axes fraction"))
+    style.label(over_time, "ms")
+    style.label(histogram, "poses", "ms")
     return figure
 
 
@@ -144,14 +127,14 @@ def reprojection_error_plot(data: ReportData, poses: Poses) -> Figure | None:
     if not np.nansum(residual_px) > 0:
         return None
     note = "Distance of the detections from the fused pose, mean of the visible joints: percentiles."
-    figure, (axes,) = page("Reprojection error", note, [1.4])
+    figure, (axes,) = style.page("Reprojection error", note, [1.4])
     visible = (poses.score[:, :BODY_JOINTS] > 0) & poses.tracked[:, None]
     some = visible.any(1)
     mean_px: Floats = np.full(len(poses), np.nan)
     mean_px[some] = np.where(visible, residual_px, 0.0)[some].sum(1) / visible[some].sum(1)
     _percentile_lines(axes, data, mean_px)
     axes.set_ylim(bottom=0)
-    label_y(axes, "px")
+    style.label(axes, "px")
     return figure
 
 
@@ -159,10 +142,10 @@ def _percentile_lines(axes: Axes, data: ReportData, values: Floats) -> Floats:
     """Draws the percentiles of ``values`` (T,) over time, and returns them (P,B)."""
     edges = _bins(data.duration_s)
     curves = binned_percentiles(data.poses_s, values, edges, PERCENTILES)
-    for percentile, curve, colour in zip(PERCENTILES, curves, (INK, GREY), strict=True):
-        line(axes, (edges[1:] + edges[:-1]) / 2, curve, colour, f"{percentile} % are below")
-    legend(axes)
-    time_axis([axes], data.duration_s)
+    for percentile, curve, colour in zip(PERCENTILES, curves, (style.INK, style.GREY), strict=True):
+        style.line(axes, (edges[1:] + edges[:-1]) / 2, curve, colour, f"{percentile} % are below")
+    style.legend(axes)
+    style.time_axis([axes], data.duration_s)
     return curves
 
 

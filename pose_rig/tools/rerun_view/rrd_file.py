@@ -13,15 +13,7 @@ from numpy.typing import NDArray
 
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
-from pose_rig.tools.rerun_view.spatial import (
-    camera_path,
-    log_cameras,
-    log_detections,
-    log_images,
-    log_person,
-    log_refined,
-)
-from pose_rig.tools.rerun_view.time_series import log_agreement, log_events, log_quality
+from pose_rig.tools.rerun_view import spatial, time_series
 from pose_rig.tools.rerun_view.timed_stream import TimedStream
 from pose_rig.wire.messages import Keypoints2D, Pose3D
 
@@ -65,20 +57,20 @@ def _log_session(session: Session, stream: rr.RecordingStream) -> tuple[set[str]
     timed = TimedStream(stream, start_ns, _frames_ns(session, poses, detected))
     timed.log_static("/", rr.ViewCoordinates.RIGHT_HAND_Y_UP)
     if poses is not None:
-        log_person(poses, timed)
-        log_quality(poses, timed)
-    log_agreement(states, session.cameras, timed)
-    log_events(session, states, timed)
+        spatial.log_person(poses, timed)
+        time_series.log_quality(poses, timed)
+    time_series.log_agreement(states, session.cameras, timed)
+    time_series.log_events(session, states, timed)
     formats = set[str]()
     for camera in session.cameras:
-        log_refined(camera, session.refined(camera), timed)
-        formats |= log_images(session, camera, timed)
+        spatial.log_refined(camera, session.refined(camera), timed)
+        formats |= spatial.log_images(session, camera, timed)
     sizes = {}
     for camera in detected:
         keypoints = session.keypoints(camera)
         sizes[camera] = keypoints.size_px
-        log_detections(keypoints, timed)
-    log_cameras(states, sizes, timed)
+        spatial.log_detections(keypoints, timed)
+    spatial.log_cameras(states, sizes, timed)
     return formats, sizes
 
 
@@ -91,7 +83,7 @@ def _frames_ns(session: Session, poses: Poses | None, detected: Sequence[str]) -
 
 def layout(cameras: Sequence[str], sizes: dict[str, tuple[int, int]]) -> rrb.Blueprint:
     """Returns the layout of the viewer."""
-    entities = [camera_path(camera, *part) for camera in cameras for part in ((), ("video",), ("image",))]
+    entities = [spatial.camera_path(camera, *part) for camera in cameras for part in ((), ("video",), ("image",))]
     space = rrb.Spatial3DView(origin="/", name="Space", contents=["+ /person/**", *(f"+ /{path}" for path in entities)])
     images = [_image_view(camera, sizes.get(camera)) for camera in cameras]
     over_time: list[rrb.View | rrb.Container] = [
@@ -117,4 +109,4 @@ def layout(cameras: Sequence[str], sizes: dict[str, tuple[int, int]]) -> rrb.Blu
 
 def _image_view(camera: str, size_px: tuple[int, int] | None) -> rrb.Spatial2DView:
     bounds = None if size_px is None else rrb.VisualBounds2D(x_range=(0, size_px[0]), y_range=(0, size_px[1]))
-    return rrb.Spatial2DView(origin=camera_path(camera), name=camera, visual_bounds=bounds)
+    return rrb.Spatial2DView(origin=spatial.camera_path(camera), name=camera, visual_bounds=bounds)

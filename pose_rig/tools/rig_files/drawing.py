@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -18,6 +17,7 @@ from matplotlib.ticker import MultipleLocator
 from pose_rig.arrays import Floats
 from pose_rig.config import SolvedCamera
 from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.tools.report.plot_style import CAMERAS, GREY, label, styled
 from pose_rig.tools.rig_files.rig_camera import (
     RigCamera,
     SolvedCameras,
@@ -43,8 +43,7 @@ PERSON_M = 1.7  # height of the figure at the origin
 LABEL_GAP_PX = 9.0
 LABEL_ITERATIONS = 200
 LABEL_PULL = 0.05  # share of the way back to its preferred position that a label moves in the first iteration
-COLOURS = colormaps["tab10"]
-GREY, GRID, FLOOR = "#8a919c", "#e3e6eb", "#f1ede6"
+FLOOR = "#f1ede6"
 
 
 def draw_rig(cameras: Sequence[RigCamera], path: Path, title: str) -> None:
@@ -69,7 +68,7 @@ def draw_rig(cameras: Sequence[RigCamera], path: Path, title: str) -> None:
     _draw_person(top, front)
     for axes, view in ((top, TOP_VIEW), (front, FRONT_VIEW)):
         for index, _, camera in solved:
-            _draw_camera(axes, view, camera, COLOURS(index % 10), PYRAMID_DEPTH * size_m, enlarged)
+            _draw_camera(axes, view, camera, CAMERAS(index % 10), PYRAMID_DEPTH * size_m, enlarged)
         _draw_labels(axes, view, solved, enlarged)
     figure.text(0.5, 0.12 / figure.get_figheight(), _legend(enlarged), ha="center", color=GREY, fontsize=9)
     try:
@@ -98,25 +97,20 @@ def _page(low: Floats, high: Floats, title: str) -> tuple[Figure, Axes, Axes]:
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     wide = (WIDTH_IN - left - right) / WIDTH_IN
-    front = figure.add_axes((left / WIDTH_IN, bottom / height_in, wide, height * in_per_m / height_in))
+    front = styled(figure.add_axes((left / WIDTH_IN, bottom / height_in, wide, height * in_per_m / height_in)))
     bottom_of_top = (bottom + height * in_per_m + between) / height_in
-    top = figure.add_axes((left / WIDTH_IN, bottom_of_top, wide, depth * in_per_m / height_in))
+    top = styled(figure.add_axes((left / WIDTH_IN, bottom_of_top, wide, depth * in_per_m / height_in)))
     for axes, text in ((top, "top view"), (front, "front view, in the viewing direction of camera 0")):
         axes.set_title(text, loc="left", fontsize=10, color=GREY)
         axes.xaxis.set_major_locator(MultipleLocator(1 if width < 16 else 5))
         axes.yaxis.set_major_locator(MultipleLocator(1 if max(width, depth) < 16 else 5))
-        axes.grid(color=GRID, linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.tick_params(colors=GREY, length=0, labelsize=8)
-        axes.spines[:].set_visible(False)
         axes.set_aspect("equal")
         axes.set_xlim(low[0], high[0])
-        axes.set_xlabel("x, m", color=GREY, fontsize=9)
     top.set_ylim(-high[2], -low[2])
     top.yaxis.set_major_formatter(lambda value, _: f"{0 - value:g}".replace("-", "−"))
-    top.set_ylabel("z, m (towards camera 0)", color=GREY, fontsize=9)
+    label(top, "z, m (towards camera 0)", "x, m")
     front.set_ylim(low[1], high[1])
-    front.set_ylabel("height, m", color=GREY, fontsize=9)
+    label(front, "height, m", "x, m")
     front.axhspan(low[1], 0, color=FLOOR, zorder=0)
     front.axhline(0, color=GREY, linewidth=1)
     figure.text(left / WIDTH_IN, 1 - 0.36 / height_in, title, fontsize=13, fontweight="bold")
@@ -162,7 +156,7 @@ def _draw_labels(axes: Axes, view: Floats, solved: SolvedCameras, enlarged: int)
     """Writes the names behind the cameras, without overlap."""
     halo: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="white")]
     texts = [
-        axes.text(0, 0, name, color=COLOURS(index % 10), weight="bold", size=9, ha="center", va="center")
+        axes.text(0, 0, name, color=CAMERAS(index % 10), weight="bold", size=9, ha="center", va="center")
         for index, name, _ in solved
     ]
     for text in texts:

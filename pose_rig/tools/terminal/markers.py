@@ -1,6 +1,5 @@
 """Markers that the user sets while recording."""
 
-from types import TracebackType
 from typing import Self
 
 from pose_rig.tools.workers.plan import Recording
@@ -38,8 +37,6 @@ class MarkerSender:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._sender is not None:
             self._sender.close(linger_ms=LINGER_MS)
