@@ -1,6 +1,6 @@
-"""What the cameras of a session saw at the instants of its poses: the 2D part of a poses file.
+"""The 2D keypoints of a session at the times of its poses, and its cameras: for a poses file.
 
-Axes: T instants, V views, P people, K landmarks, J = 17 joints.
+Axes: T time steps, V views, P people, K landmarks, J = 17 joints.
 """
 
 from typing import Any
@@ -17,22 +17,18 @@ from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
 from pose_rig.skeleton import landmarks as landmark_set
 
-HELD_PERIODS = 1.0  # a frame is taken for an instant if it is no further away than this
+MAX_DISTANCE_PERIODS = 1.0  # of a frame from the time of the pose
 
 
 def view_arrays(session: Session, poses: Poses) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of a poses file that tell of cameras, as far as a session knows them.
+    """Returns the arrays of a poses file with a views axis, as far as a session contains them.
 
-    ``xy`` is the frame nearest to the instant, of the person nearest to the refined 2D.
-
-    Args:
-        session: Where from.
-        poses: The instants.
+    ``xy`` is from the frame nearest to the pose, of the person nearest to the refined 2D.
     """
     refined = [_refined_at(session.refined(camera), poses.t_ns) for camera in session.cameras]
-    seen = [_keypoints_of(session, camera) for camera in session.cameras]
-    names = next((one.landmarks for one in seen if one is not None), ("none",))
-    pairs = [_followed(one, poses.t_ns, places, names) for one, places in zip(seen, refined, strict=True)]
+    keypoints = [_keypoints_of(session, camera) for camera in session.cameras]
+    names = next((one.landmarks for one in keypoints if one is not None), ("none",))
+    pairs = [_followed(one, poses.t_ns, places, names) for one, places in zip(keypoints, refined, strict=True)]
     return {
         "cameras": np.array(session.cameras),
         "landmarks": np.array(names),
@@ -46,12 +42,12 @@ def view_arrays(session: Session, poses: Poses) -> dict[str, NDArray[Any]]:
 def _keypoints_of(session: Session, camera: str) -> CameraKeypoints | None:
     try:
         return session.keypoints(camera)
-    except SessionError:  # it saw nothing at all
+    except SessionError:  # it has no frame
         return None
 
 
 def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Returns (T,J,2) refined 2D at exactly these instants, NaN where there is none."""
+    """Returns (T,J,2) refined 2D at exactly these times, NaN where there is none."""
     out = np.full((len(t_ns), J, 2), np.nan, np.float32)
     _, there, theirs = np.intersect1d(t_ns, refined.t_ns, return_indices=True)
     out[there] = refined.xy[theirs]
@@ -59,24 +55,25 @@ def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> NDArray[np.f
 
 
 def _followed(
-    seen: CameraKeypoints | None, t_ns: NDArray[np.int64], places: NDArray[np.float32], names: tuple[str, ...]
+    keypoints: CameraKeypoints | None, t_ns: NDArray[np.int64], places: NDArray[np.float32], names: tuple[str, ...]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Returns (T,K,2) and (T,K) what a detector saw of the person followed."""
+    """Returns (T,K,2) and (T,K) the detections of the tracked person."""
     xy = np.full((len(t_ns), len(names), 2), np.nan, np.float32)
     score = np.zeros((len(t_ns), len(names)), np.float32)
-    if seen is None or not seen.xy.shape[1] or seen.landmarks != names:
+    if keypoints is None or not keypoints.xy.shape[1] or keypoints.landmarks != names:
         return xy, score
-    period_ns = float(np.median(np.diff(seen.t_ns))) if len(seen.t_ns) > 1 else np.inf
-    before, after = neighbours(seen.t_ns, t_ns)
-    nearest = np.where(t_ns - seen.t_ns[before] <= seen.t_ns[after] - t_ns, before, after)
-    near = np.flatnonzero(np.abs(seen.t_ns[nearest] - t_ns) <= HELD_PERIODS * period_ns)
+    frames_ns = keypoints.t_ns
+    period_ns = float(np.median(np.diff(frames_ns))) if len(frames_ns) > 1 else np.inf
+    before, after = neighbours(frames_ns, t_ns)
+    nearest = np.where(t_ns - frames_ns[before] <= frames_ns[after] - t_ns, before, after)
+    near = np.flatnonzero(np.abs(frames_ns[nearest] - t_ns) <= MAX_DISTANCE_PERIODS * period_ns)
     rows = nearest[near]
-    joints, joints_score = landmark_set(seen.schema).to_joints(seen.xy[rows], seen.score[rows])
+    joints, joints_score = landmark_set(keypoints.schema).to_joints(keypoints.xy[rows], keypoints.score[rows])
     distance = np.linalg.norm(joints - places[near][:, None], axis=-1)
     counted = (joints_score > 0) & np.isfinite(distance)
-    apart = np.where(counted, distance, 0).sum(-1) / np.maximum(counted.sum(-1), 1)
-    person = np.where(counted.any(-1), apart, np.inf).argmin(-1)  # the first one where nothing is refined
-    xy[near], score[near] = seen.xy[rows, person], seen.score[rows, person]
+    mean_px = np.where(counted, distance, 0).sum(-1) / np.maximum(counted.sum(-1), 1)
+    person = np.where(counted.any(-1), mean_px, np.inf).argmin(-1)  # the first one if no joint is refined
+    xy[near], score[near] = keypoints.xy[rows, person], keypoints.score[rows, person]
     return xy, score
 
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pose_rig.session.formats.message_arrays import CameraKeypoints
 from pose_rig.session.formats.poses import Poses
 from pose_rig.skeleton import JOINTS, extra_landmarks, landmarks
 
@@ -39,3 +41,14 @@ def with_gaps(count: int = 6) -> Poses:
     poses.xyz[1], poses.score[1] = np.nan, 0.0
     poses.score[2, -1] = 0.0
     return poses
+
+
+def keypoints_of(
+    camera: str, t_ns: NDArray[np.int64], xy: NDArray[np.floating], score: NDArray[np.floating]
+) -> CameraKeypoints:
+    """Returns keypoints (T,P,K,2) of a camera."""
+    names = tuple(f"landmark{k}" for k in range(xy.shape[2]))
+    return CameraKeypoints(
+        camera, t_ns, np.arange(len(t_ns)), (1280, 720), ",".join(names), names, xy.astype(np.float32),
+        score.astype(np.float32),
+    )  # fmt: skip

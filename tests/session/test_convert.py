@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import PoseRigError, SessionError, UsageError
-from pose_rig.session.convert import ENDINGS, FORMATS, ConvertOptions, Format, convert
+from pose_rig.session.convert import ENDINGS, FORMATS, Format, convert
+from pose_rig.session.convert_source import ConvertOptions
 from pose_rig.session.formats.poses_file import read_poses, write_poses
 from tests.session.posed import made
 from tests.session.recorded import frame, talk, write
@@ -38,9 +39,9 @@ def test_a_session_becomes_every_kind_of_file(take: Path, tmp_path: Path) -> Non
     assert all(path.exists() for path in done.paths)
     assert all(path.is_dir() or path.stat().st_size > 500 for path in done.paths)
     assert sorted(os.listdir(tmp_path)) == ["out", "take.mcap"]
-    assert [note for note in done.notes if "Somebody is seen" not in note] == [
-        "Filled in the mot, linearly, in gaps of at most 0.25 s: 56 values.",
-        "The rig was not solved in 20 frames of the mot; angles are less sure there.",
+    assert [note for note in done.notes if "A person is tracked" not in note] == [
+        "Interpolated in the mot, in gaps of at most 0.25 s: 56 values.",
+        "The rig was not solved in 20 frames of the mot; angles are less accurate there.",
         "The bvh is in centimetres; the format cannot say so.",
         "A height of 1.70 m was assumed: lengths are those of such a person.",
     ]
@@ -111,7 +112,7 @@ def test_keypoints_alone_become_json(tmp_path: Path) -> None:
 
 def test_nobody_cannot_be_converted(tmp_path: Path) -> None:
     take = write_session(tmp_path / "take.mcap", unsolved())
-    with pytest.raises(SessionError, match=r"Nobody is seen in this part of .*take\.mcap\. Choose another part\."):
+    with pytest.raises(SessionError, match=r"No person is tracked in this part of .*take\.mcap\. Choose"):
         convert(take, ["bvh"], tmp_path, EVERYTHING)
 
 

@@ -42,11 +42,11 @@ def test_a_session_says_what_it_is(tmp_path: Path) -> None:
         assert session.start_unix_ns == START_NS + UNIX_FROM_RIG_NS
         assert session.damaged == 0
         assert repr(session) == f"Session('{path}': 1.0 s, 2 cameras (cam0, cam1), 31 poses)"
-        assert repr(session.poses()).startswith("Poses(31 instants, 1.0 s at 30 Hz, ")
+        assert repr(session.poses()).startswith("Poses(31 time steps, 1.0 s at 30 Hz, ")
         seen = repr(session.keypoints("cam0"))
         assert seen.startswith("CameraKeypoints('cam0': 31 frames, 1.0 s at 30 Hz, ")
         assert "at most 1 person at once" in seen
-        assert repr(session.refined("cam0")) == "CameraRefined(0 instants, 17 joints)"
+        assert repr(session.refined("cam0")) == "CameraRefined(0 time steps, 17 joints)"
     assert repr(session) == f"Session('{path}': closed, 2 cameras (cam0, cam1), 31 poses)"
 
 
@@ -108,7 +108,7 @@ def test_from_and_to_are_seconds_from_the_first_frame(tmp_path: Path) -> None:
         assert session.keypoints("cam1", 18 * FRAME_S).index.tolist() == [18, 19]
         with pytest.raises(SessionError, match=r"The session has no poses in this part\. `pose-rig replay` makes them"):
             session.poses(99.0)
-        with pytest.raises(SessionError, match=r"Camera 'cam0' saw no frame in this part of the session\."):
+        with pytest.raises(SessionError, match=r"Camera 'cam0' has no frame in this part of the session\."):
             session.keypoints("cam0", 99.0)
 
 
@@ -140,7 +140,7 @@ def test_keypoints_have_rows_people_and_landmarks(tmp_path: Path) -> None:
 def test_a_camera_that_saw_nobody_has_no_people(tmp_path: Path) -> None:
     with Session(write(tmp_path / "take.mcap", [frame(i, people=0) for i in range(3)])) as session:
         assert session.keypoints("cam0").xy.shape == (3, 0, 17, 2)
-        with pytest.raises(SessionError, match=r"Camera 'cam1' saw no frame"):
+        with pytest.raises(SessionError, match=r"Camera 'cam1' has no frame"):
             session.keypoints("cam1")
         with pytest.raises(SessionError, match=r"There is no camera 'left' in .*take\.mcap\. It has cam0, cam1\."):
             session.keypoints("left")

@@ -1,7 +1,7 @@
 """The humanoid under the bone names of other programs.
 
-A convention that has more bones than we measure gets the missing ones as extras: each lies halfway to the next bone
-and never turns. Fingers, eyes and jaws, which all conventions may leave out, are left out.
+Bones of a convention that are not measured are added as extra bones: each is halfway to the next bone and has no
+rotation. Fingers, eyes and jaw, which are optional in all conventions, are left out.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BoneNaming = Literal["vrm", "mixamo", "cmu"]
 CONVENTIONS: tuple[BoneNaming, ...] = ("vrm", "mixamo", "cmu")
 EXTRA = -1
 
-# of MotionBuilder, which Mixamo and the BVH release of the CMU database share; with Left and Right before them
+# names of MotionBuilder, which Mixamo and the BVH release of the CMU database share; prefixed with Left and Right
 LIMBS = {
     "Shoulder": "Shoulder",
     "UpperArm": "Arm",
@@ -49,13 +49,13 @@ EXTRAS: dict[BoneNaming, dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedBone:
-    """One bone as a file has it.
+    """One bone of a file.
 
     Attributes:
         name: In the convention of the file.
-        parent: Its parent's place in the list; -1: none.
-        source: Row of `BONES` that it turns with, or `EXTRA`.
-        offset: (3,) m from the beginning of the parent in T-pose; of the root: its height above the floor.
+        parent: Index of its parent; -1 = none.
+        source: Row of `BONES` whose rotation it has, or `EXTRA`.
+        offset: (3,) m from the parent in T-pose; of the root, its height above the floor.
         tip: (3,) m from its beginning to its end.
     """
 
@@ -67,21 +67,21 @@ class NamedBone:
 
 
 def named_bones(rest: RestPose, names: BoneNaming) -> list[NamedBone]:
-    """Returns the bones in the order of `BONES`, which is depth first, extras included.
+    """Returns the bones in the order of `BONES`, which is depth-first, with extra bones.
 
     Args:
-        rest: Whose humanoid.
+        rest: Rest pose of the humanoid.
         names: The convention.
     """
     bones: list[NamedBone] = []
-    place: dict[str, int] = {}
+    index: dict[str, int] = {}
     for bone, parent in PARENT.items():
-        above, offset = place.get(parent, -1), np.asarray(rest.offset[INDEX[bone]], np.float64)
+        above, offset = index.get(parent, -1), np.asarray(rest.offset[INDEX[bone]], np.float64)
         if bone in EXTRAS[names]:
             offset = offset / 2
             bones.append(NamedBone(EXTRAS[names][bone], above, EXTRA, offset, offset))
             above = len(bones) - 1
-        place[bone] = len(bones)
+        index[bone] = len(bones)
         tip = np.asarray(rest.tip[INDEX[bone]], np.float64)
         bones.append(NamedBone(NAMES[names][bone], above, INDEX[bone], offset, tip))
     return bones

@@ -1,8 +1,11 @@
-"""Movement as BVH, with Blender's idea of it: y up, the person faces +z and has the left hand at +x.
+"""Motion as BVH with the axes of Blender: y up, the person faces +z with the left hand at +x.
 
-These are the axes of ``rig``, so nothing is turned. Blender, Maya and MotionBuilder take the root's position channels
-as places, three.js and others add the root's offset to them: with an offset of zero all agree. BVH has no units and no
-comments, so neither the unit nor what the scale rests on can be said in the file.
+These are the axes of ``rig``. Blender, Maya and MotionBuilder take the root's position channels as positions, three.js
+and others add the root's offset: with an offset of zero all agree. BVH has neither units nor comments.
+
+Rotations are three angles about z, x, y: R = Rz · Rx · Ry. Every rotation has two such triples (and each angle any
+number of whole turns); the one nearest to the previous time step is taken, so that a knee that bends from 90° to 100°
+does not change all three angles.
 """
 
 from collections.abc import Iterator
@@ -21,30 +24,29 @@ from pose_rig.session.formats.bone_names import EXTRA, BoneNaming, NamedBone, na
 CENTIMETRES_PER_M = 100.0
 ROTATION = "Zrotation Xrotation Yrotation"
 POSITION = "Xposition Yposition Zposition"
-# the lever of a tall person's leg turns 0.0001° into 2 µm
-ANGLE = "%.4f"
+ANGLE = "%.4f"  # 0.0001° is 2 µm at the end of a leg
 LENGTH = "%.6f"
 ROWS_PER_WRITE = 4096  # 2 MB of text
-GIMBAL_LOCK = 1e-7  # rad, about: below this z and y cannot be told apart in float64, and z - y keeps its value
+GIMBAL_LOCK_RAD = 1e-7  # about; below this z and y are not separable in float64, and z - y keeps its value
 
 
 def write_bvh(
     path: Path, motion: Motion, *, rate_hz: float, names: BoneNaming = "vrm", scale: float = CENTIMETRES_PER_M
 ) -> None:
-    """Writes a movement as BVH.
+    """Writes a motion as BVH.
 
     Args:
-        path: Where to; what is there already is replaced when all is written.
-        motion: What to write, at even distances.
-        rate_hz: Instants per second of ``motion``.
-        names: Whose bone names.
+        path: Replaced when finished.
+        motion: At a constant rate.
+        rate_hz: Time steps per second of ``motion``.
+        names: Bone names.
         scale: Units of the file per metre.
 
     Raises:
-        PoseRigError: There is no movement, or the file cannot be written.
+        PoseRigError: The motion is empty, or the file cannot be written.
     """
     if len(motion.t_ns) == 0:
-        raise PoseRigError(f"There is no movement to write to {path}.", "Choose a part in which somebody is seen.")
+        raise PoseRigError(f"There is no motion to write to {path}.", "Choose a part with a person.")
     bones = named_bones(motion.rest, names)
     with output_file(path) as partial, partial.open("w", encoding="ascii", newline="\n") as file:
         file.writelines(f"{line}\n" for line in _hierarchy(bones, scale))
@@ -58,7 +60,7 @@ def _hierarchy(bones: list[NamedBone], scale: float) -> Iterator[str]:
 
 
 def _joint(bones: list[NamedBone], index: int, scale: float, indent: str) -> Iterator[str]:
-    """Yields the lines of a bone and all below it."""
+    """Yields the lines of a bone and its descendants."""
     bone, inner = bones[index], f"{indent}\t"
     root = bone.parent < 0
     yield f"{indent}{'ROOT' if root else 'JOINT'} {bone.name}"
@@ -81,7 +83,7 @@ def _vector(xyz: Floats) -> str:
 
 
 def _channels(bones: list[NamedBone], motion: Motion, scale: float) -> Floats:
-    """Returns (T,3 + 3 × bones) the numbers of the file."""
+    """Returns (T,3 + 3 × bones) the channel values."""
     rows = np.zeros((len(motion.t_ns), 3 + 3 * len(bones)))
     rows[:, :3] = motion.root * scale
     for index, bone in enumerate(bones):
@@ -108,27 +110,27 @@ def zxy_deg(rotation: Floats) -> Floats:
     """
     x, y, z, w = rotation.T
     plus, minus = np.hypot(w + x, y + z), np.hypot(w - x, z - y)
-    half_sum = _held(np.arctan2(y + z, w + x), plus < GIMBAL_LOCK)
-    half_difference = _held(np.arctan2(z - y, w - x), minus < GIMBAL_LOCK)
+    half_sum = _held(np.arctan2(y + z, w + x), plus < GIMBAL_LOCK_RAD)
+    half_difference = _held(np.arctan2(z - y, w - x), minus < GIMBAL_LOCK_RAD)
     tilt = 2 * np.arctan2(plus - minus, plus + minus)
     return np.rad2deg(_continuous(np.stack([half_sum + half_difference, tilt, half_sum - half_difference], -1)))
 
 
 def _held(angle: Floats, locked: NDArray[np.bool_]) -> Floats:
-    """Returns (T,) the angles, where they are locked the last one before (0 in the beginning)."""
+    """Returns (T,) the angles, with the last unlocked one where they are locked (0 at the beginning)."""
     last = np.maximum.accumulate(np.where(locked, -1, np.arange(len(angle))))
     return np.where(last < 0, 0.0, angle[last])
 
 
 def _continuous(zxy: Floats) -> Floats:
-    """Returns (T,3) of the equivalent triples of radians those that are nearest to the ones before."""
-    flat = np.vstack([np.zeros((1, 3)), zxy])
-    # the distance of two triples is the same if both are exchanged for their twins: only changes of side matter
-    stay = np.abs(_wrapped(flat[1:] - flat[:-1])).sum(1)
-    change = np.abs(_wrapped(_twin(flat[1:]) - flat[:-1])).sum(1)
+    """Returns (T,3) the equivalent triples of radians nearest to those of the previous time step."""
+    out = np.vstack([np.zeros((1, 3)), zxy])
+    # the distance of two triples is unchanged if both are replaced by their twins: only changes count
+    stay = np.abs(_wrapped(out[1:] - out[:-1])).sum(1)
+    change = np.abs(_wrapped(_twin(out[1:]) - out[:-1])).sum(1)
     twin = np.cumsum(change < stay) % 2 == 1
-    flat[1:] = np.where(twin[:, None], _twin(zxy), zxy)
-    return np.unwrap(flat, axis=0)[1:]
+    out[1:] = np.where(twin[:, None], _twin(zxy), zxy)
+    return np.unwrap(out, axis=0)[1:]
 
 
 def _twin(zxy: Floats) -> Floats:

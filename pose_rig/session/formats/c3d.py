@@ -16,40 +16,40 @@ from pose_rig.session.formats.markers import MarkerNaming, Markers
 from pose_rig.session.formats.poses import Poses
 
 MM = 1000.0
-GAP = -1.0  # residual of a point that is not there
-MOST_FRAMES = 65535  # 16 bits; ezc3d and c3d ignore the fields that some laboratories' programs extend them with
+GAP_RESIDUAL = -1.0  # of a missing point
+MAX_FRAMES = 65535  # 16 bits; ezc3d and c3d ignore the extension fields of some laboratories' programs
 POINT_BYTES = 16
 
 
 def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
     """Writes the joints as points: millimetres, y up, gaps as NaN with residual −1.
 
-    What the millimetres rest on is written to POINT:DESCRIPTIONS and to SUBJECTS:HEIGHT_ASSUMED.
+    The origin of the scale is written to POINT:DESCRIPTIONS and to SUBJECTS:HEIGHT_ASSUMED.
 
     Args:
         path: Replaced when finished.
-        poses: What to write.
+        poses: The poses.
         rate_hz: Frames per second; None = the rate of the poses.
         naming: Pose2Sim's marker names, or our joints' names.
 
     Returns:
-        What was written.
+        The markers.
 
     Raises:
         PoseRigError: ezc3d is not installed, the file cannot be written, or there are fewer than two poses.
-        UsageError: The rate is not a positive number, or there are more frames than the format can count.
+        UsageError: The rate is not a positive number, or there are too many frames for the format.
     """
     markers = Markers.from_poses(poses, rate_hz, naming)
     frames, count = markers.xyz.shape[:2]
-    if frames > MOST_FRAMES:
+    if frames > MAX_FRAMES:
         raise UsageError(
-            f"C3D counts to {MOST_FRAMES} frames, {MOST_FRAMES / markers.rate_hz / 60:.1f} min at "
-            f"{markers.rate_hz:g} Hz; here are {frames}.",
+            f"C3D holds at most {MAX_FRAMES} frames, {MAX_FRAMES / markers.rate_hz / 60:.1f} min at "
+            f"{markers.rate_hz:g} Hz; there are {frames}.",
             "Write it in parts with --start and --end, at a lower --rate, or as TRC.",
         )
     content = _content(markers, poses)
     with output_file(path) as beside:
-        content.write(str(beside))  # says nothing when it fails
+        content.write(str(beside))  # does not report errors
         if beside.stat().st_size < frames * count * POINT_BYTES:
             raise OSError(errno.ENOSPC, "the disk is full")
     return markers
@@ -61,11 +61,11 @@ def _content(markers: Markers, poses: Poses) -> Any:
     except ImportError as error:
         raise missing("C3D", "ezc3d", "files") from error
     content = ezc3d.c3d()
-    seen = np.isfinite(markers.xyz).all(-1)
+    visible = np.isfinite(markers.xyz).all(-1)
     points = np.ones((4, len(markers.names), len(markers.xyz)))
     points[:3] = markers.xyz.transpose(2, 1, 0) * MM
     content["data"]["points"] = points
-    content["data"]["meta_points"]["residuals"] = np.where(seen, 0.0, GAP).T[None]
+    content["data"]["meta_points"]["residuals"] = np.where(visible, 0.0, GAP_RESIDUAL).T[None]
     point = content["parameters"]["POINT"]
     point["RATE"]["value"] = [markers.rate_hz]
     point["UNITS"]["value"] = ["mm"]

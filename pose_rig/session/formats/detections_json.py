@@ -1,12 +1,8 @@
-"""2D keypoints into folders as Pose2Sim reads them: one OpenPose JSON per frame, one folder per camera.
-
-Axes: T frames, P people, K landmarks.
-"""
+"""2D keypoints as OpenPose JSON, as Pose2Sim reads it: a folder per camera, a file per frame."""
 
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -15,52 +11,35 @@ from numpy.typing import NDArray
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.session.formats.message_arrays import neighbours
+from pose_rig.session.formats.message_arrays import CameraKeypoints, neighbours
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Detections:
-    """What one camera saw.
-
-    Attributes:
-        camera: Name of the camera.
-        t_ns: (T,) int64, increasing, of the same clock as that of the other cameras.
-        xy: (T,P,K,2) px.
-        score: (T,P,K) 0–1, 0 = not seen (its xy is ignored, NaN allowed).
-    """
-
-    camera: str
-    t_ns: NDArray[np.int64]
-    xy: NDArray[np.floating]
-    score: NDArray[np.floating]
-
-
-def write_keypoints_json(folder: Path, detections: Sequence[Detections], rate_hz: float) -> list[Path]:
+def write_keypoints_json(folder: Path, detections: Sequence[CameraKeypoints], rate_hz: float) -> list[Path]:
     """Writes ``<camera>_json/<camera>_000000.json`` and so on, and returns the folders.
 
-    Equal numbers are equal instants, as Pose2Sim wants them: of every camera the frame nearest to the instant is taken,
-    and where none is within half a period nobody is seen.
+    Files of equal number have equal times, as Pose2Sim requires: each camera's frame nearest to the time, or no person
+    if that is further away than half a period.
 
     Args:
-        folder: Where the folders go, Pose2Sim's ``pose``; made if it is not there.
-        detections: The cameras.
+        folder: Pose2Sim's ``pose``; created if missing.
+        detections: The keypoints of each camera, on one clock.
         rate_hz: Frames per second.
 
     Raises:
-        UsageError: A camera's folder is there already: what others detected is not overwritten.
+        UsageError: The folder of a camera exists: detections are not overwritten.
         PoseRigError: The folder cannot be written to.
     """
-    targets = [folder / f"{seen.camera}_json" for seen in detections]
+    targets = [folder / f"{camera.camera}_json" for camera in detections]
     for target in targets:
         if target.exists():
-            raise UsageError(f"{target} is there already.", "Move it away, or choose another folder with --out.")
-    with_frames = [seen.t_ns for seen in detections if len(seen.t_ns)]
+            raise UsageError(f"{target} exists already.", "Move it away, or choose another folder with --out.")
+    with_frames = [camera.t_ns for camera in detections if len(camera.t_ns)]
     start_ns = min((int(t_ns[0]) for t_ns in with_frames), default=0)
     end_ns = max((int(t_ns[-1]) for t_ns in with_frames), default=0)
     frames = round((end_ns - start_ns) * 1e-9 * rate_hz) + 1
-    for seen, target in zip(detections, targets, strict=True):
+    for camera, target in zip(detections, targets, strict=True):
         try:
-            _write_camera(target, seen, _nearest(seen.t_ns, start_ns, frames, rate_hz))
+            _write_camera(target, camera, _nearest(camera.t_ns, start_ns, frames, rate_hz))
         except OSError as error:
             shutil.rmtree(partial_path(target), ignore_errors=True)
             raise PoseRigError(
@@ -70,26 +49,26 @@ def write_keypoints_json(folder: Path, detections: Sequence[Detections], rate_hz
 
 
 def _nearest(t_ns: NDArray[np.int64], start_ns: int, frames: int, rate_hz: float) -> NDArray[np.int64]:
-    """Returns (frames,) which row is nearest to each instant, −1 where none is within half a period."""
+    """Returns (frames,) the row nearest to each frame time, −1 where none is within half a period."""
     if not len(t_ns):
         return np.full(frames, -1)
-    wanted = start_ns + np.round(np.arange(frames) * (1e9 / rate_hz)).astype(np.int64)
-    before, after = neighbours(t_ns, wanted)
-    row = np.where(wanted - t_ns[before] < t_ns[after] - wanted, before, after)
-    return np.where(np.abs(t_ns[row] - wanted) <= 0.5e9 / rate_hz, row, -1)
+    time_ns = start_ns + np.round(np.arange(frames) * (1e9 / rate_hz)).astype(np.int64)
+    before, after = neighbours(t_ns, time_ns)
+    row = np.where(time_ns - t_ns[before] < t_ns[after] - time_ns, before, after)
+    return np.where(np.abs(t_ns[row] - time_ns) <= 0.5e9 / rate_hz, row, -1)
 
 
-def _write_camera(target: Path, seen: Detections, rows: NDArray[np.int64]) -> None:
+def _write_camera(target: Path, keypoints: CameraKeypoints, rows: NDArray[np.int64]) -> None:
     partial = partial_path(target)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    known = (seen.score > 0) & np.isfinite(seen.xy).all(-1)
-    triples = np.concatenate([seen.xy, seen.score[..., None]], axis=-1)
-    triples = np.round(np.where(known[..., None], triples, 0.0).astype(float), 3)
+    visible = (keypoints.score > 0) & np.isfinite(keypoints.xy).all(-1)
+    triples = np.concatenate([keypoints.xy, keypoints.score[..., None]], axis=-1)
+    triples = np.round(np.where(visible[..., None], triples, 0.0).astype(float), 3)
     for number, row in enumerate(rows.tolist()):
         people = [_person(person) for person in triples[row] if person.any()] if row >= 0 else []
         content = msgspec.json.encode({"version": 1.3, "people": people})
-        (partial / f"{seen.camera}_{number:06d}.json").write_bytes(content)
+        (partial / f"{keypoints.camera}_{number:06d}.json").write_bytes(content)
     os.replace(partial, target)
 
 

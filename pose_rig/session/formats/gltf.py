@@ -1,7 +1,6 @@
-"""Movement as glTF 2.0: a skeleton, one animation, and a simple figure that shows it in every viewer.
+"""Motion as glTF 2.0: a skeleton, one animation, and a simple mesh that is visible in every viewer.
 
-glTF has the axes and the metres of ``rig``, so nothing is turned or scaled. Instants are written as they are: glTF
-needs no even rate.
+glTF has the axes and the unit of ``rig``, and needs no constant rate.
 """
 
 import base64
@@ -36,25 +35,24 @@ def write_gltf(
     names: BoneNaming = "vrm",
     title: str = "pose-rig",
 ) -> None:
-    """Writes a movement as glTF.
+    """Writes a motion as glTF.
 
     Args:
-        path: Where to; ``.glb`` (one binary file) or ``.gltf`` (one text file). What is there already is replaced
-            when all is written.
-        motion: What to write.
-        height_m: Stature the scale rests on; written to ``asset.extras``.
-        height_assumed: Whether nobody gave that stature; likewise.
-        names: Whose bone names.
-        title: What programs call the movement.
+        path: ``.glb`` (one binary file) or ``.gltf`` (one text file); replaced when finished.
+        motion: The motion.
+        height_m: Body height that sets the scale; written to ``asset.extras``.
+        height_assumed: Whether it is the default rather than given; likewise.
+        names: Bone names.
+        title: Name of the animation.
 
     Raises:
-        UsageError: The name ends in something else.
-        PoseRigError: There is no movement, or the file cannot be written.
+        UsageError: The path has another suffix.
+        PoseRigError: The motion is empty, or the file cannot be written.
     """
     if path.suffix not in (".glb", ".gltf"):
-        raise UsageError(f"{path} is no name for a glTF file.", "End it in .glb or .gltf.")
+        raise UsageError(f"{path} has no suffix of a glTF file.", "Use .glb or .gltf.")
     if len(motion.t_ns) == 0:
-        raise PoseRigError(f"There is no movement to write to {path}.", "Choose a part in which somebody is seen.")
+        raise PoseRigError(f"There is no motion to write to {path}.", "Choose a part with a person.")
     bones = named_bones(motion.rest, names)
     data = _Data()
     document = {
@@ -79,7 +77,7 @@ def write_gltf(
 
 
 class _Data:
-    """The numbers of the file: one buffer, one view and one accessor for each array."""
+    """The binary data: one buffer, with a view and an accessor for each array."""
 
     def __init__(self) -> None:
         self.bytes = bytearray()
@@ -87,19 +85,19 @@ class _Data:
         self.accessors: list[dict[str, Any]] = []
 
     def add(self, array: NDArray[Any], *, target: int | None = None, limits: bool = False) -> int:
-        """Appends an array and returns the number of its accessor.
+        """Appends an array and returns the index of its accessor.
 
         Args:
-            array: (N,…) numbers; whole ones become uint16, others float32.
-            target: What a mesh uses it for.
-            limits: Whether smallest and largest values are told.
+            array: (N,…); integers become uint16, others float32.
+            target: Target of the buffer view.
+            limits: Whether the accessor has minimum and maximum.
         """
-        whole = array.dtype.kind in "iu"
-        array = array.astype("<u2" if whole else "<f4")
+        is_integer = array.dtype.kind in "iu"
+        array = array.astype("<u2" if is_integer else "<f4")
         view = {"buffer": 0, "byteOffset": len(self.bytes), "byteLength": array.nbytes}
         accessor = {
             "bufferView": len(self.views),
-            "componentType": UNSIGNED_SHORT if whole else FLOAT,
+            "componentType": UNSIGNED_SHORT if is_integer else FLOAT,
             "count": len(array),
             "type": TYPES[array.shape[1:]],
         }
@@ -124,7 +122,7 @@ def _nodes(bones: list[NamedBone]) -> list[dict[str, Any]]:
 
 
 def _skin(bones: list[NamedBone], data: _Data) -> dict[str, Any]:
-    """Returns what ties the figure to the bones. A matrix is written column by column."""
+    """Returns the skin; matrices are column-major."""
     bind = np.tile(np.eye(4), (len(bones), 1, 1))
     for index, bone in enumerate(bones):
         bind[index, 3, :3] = (bind[bone.parent, 3, :3] if bone.parent >= 0 else 0) - bone.offset
@@ -133,7 +131,7 @@ def _skin(bones: list[NamedBone], data: _Data) -> dict[str, Any]:
 
 
 def _mesh(bones: list[NamedBone], data: _Data) -> dict[str, Any]:
-    """Returns the figure; every vertex belongs to one bone."""
+    """Returns the mesh; every vertex belongs to one bone."""
     shape = figure(bones)
     joints = np.zeros((len(shape.bone), 4), np.uint16)
     joints[:, 0] = shape.bone
@@ -148,19 +146,19 @@ def _mesh(bones: list[NamedBone], data: _Data) -> dict[str, Any]:
 
 
 def _animation(bones: list[NamedBone], motion: Motion, data: _Data) -> dict[str, Any]:
-    """Returns how the bones turn and where the hips are."""
+    """Returns the rotations of the bones and the translation of the hips."""
     times = data.add((motion.t_ns - motion.t_ns[0]) * 1e-9, limits=True)
-    ways = [(0, "translation", data.add(motion.root))]
+    outputs = [(0, "translation", data.add(motion.root))]
     for index, bone in enumerate(bones):
         if bone.source != EXTRA:
-            ways.append((index, "rotation", data.add(motion.rotation[:, bone.source])))
-    samplers = [{"input": times, "output": output, "interpolation": "LINEAR"} for _, _, output in ways]
-    channels = [{"sampler": i, "target": {"node": node, "path": path}} for i, (node, path, _) in enumerate(ways)]
+            outputs.append((index, "rotation", data.add(motion.rotation[:, bone.source])))
+    samplers = [{"input": times, "output": output, "interpolation": "LINEAR"} for _, _, output in outputs]
+    channels = [{"sampler": i, "target": {"node": node, "path": path}} for i, (node, path, _) in enumerate(outputs)]
     return {"samplers": samplers, "channels": channels}
 
 
 def _text(document: dict[str, Any], data: bytes | bytearray) -> bytes:
-    """Returns a ``.gltf`` that holds its numbers itself."""
+    """Returns a ``.gltf`` with embedded data."""
     uri = "data:application/octet-stream;base64," + base64.b64encode(data).decode("ascii")
     document["buffers"][0]["uri"] = uri
     return json.dumps(document, indent=1).encode("ascii")

@@ -1,6 +1,6 @@
-"""Joint angles as anatomists count them, and the lengths of limbs.
+"""Anatomical joint angles and limb lengths.
 
-Axes: T instants, J joints, L limbs. Frame ``rig``, m; angles in degrees, NaN where somebody or something is not seen.
+Axes: T time steps, J joints. Frame ``rig``, m; angles in degrees, NaN where a joint is not detected.
 """
 
 import numpy as np
@@ -30,20 +30,20 @@ def angle_deg(poses: Poses, name: str, side: str) -> Floats:
     - Knee and elbow flexion: 0° when straight, growing as the limb bends; never negative.
     - Hip flexion: of the thigh against the trunk, seen from the person's side: 0° standing, positive forwards,
       negative backwards. The trunk points from the pelvis to the thorax, the side is that of the hip line.
-    - Shoulder elevation: of the upper arm against the trunk, in whatever direction: 0° hanging, 90° level, 180°
-      upright. Flexion and abduction are not told apart, as they are not defined for every pose.
+    - Shoulder elevation: of the upper arm against the trunk, in any direction: 0° hanging, 90° horizontal,
+      180° overhead. Flexion and abduction are not separated: they are not defined for every pose.
 
     Args:
-        poses: The movement.
+        poses: The poses.
         name: One of `ANGLES`.
         side: ``l`` or ``r``.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):  # joints in one place have no angle: NaN
+    with np.errstate(invalid="ignore", divide="ignore"):  # coinciding joints have no angle: NaN
         return _angle_deg(poses, name, side)
 
 
 def angles_deg(poses: Poses) -> dict[str, Floats]:
-    """Returns (T,) every angle of both sides by its name in tables, such as ``l_knee_flexion``."""
+    """Returns (T,) every angle of both sides by its column name, such as ``l_knee_flexion``."""
     return {f"{side}_{name.replace(' ', '_')}": angle_deg(poses, name, side) for side in SIDES for name in ANGLES}
 
 
@@ -72,18 +72,18 @@ def limb_m(poses: Poses, limb: str, side: str) -> Floats:
 
 def _joint(poses: Poses, name: str) -> Floats:
     """Returns (T,3) a joint, NaN where it is guessed."""
-    seen = poses.score[:, poses.joints.index(name)] > 0
-    return np.where(seen[:, None], poses.joint(name), np.nan).astype(np.float64)
+    visible = poses.score[:, poses.joints.index(name)] > 0
+    return np.where(visible[:, None], poses.joint(name), np.nan).astype(np.float64)
 
 
 def _between_deg(a: Floats, b: Floats) -> Floats:
-    """Returns (T,) the angles between vectors (T,3), by their half difference and sum: exact near 0° and 180° too."""
+    """Returns (T,) the angles between vectors (T,3), by half-angle formula: exact near 0° and 180° too."""
     a = a / np.linalg.norm(a, axis=1, keepdims=True)
     b = b / np.linalg.norm(b, axis=1, keepdims=True)
     return np.asarray(np.degrees(2 * np.arctan2(np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1))))
 
 
 def variation_percent(length_m: Floats) -> float:
-    """Returns the standard deviation of a length over its mean, of where it is known; NaN if it never is."""
+    """Returns the coefficient of variation of a length in per cent, ignoring NaN; NaN if it is never known."""
     known = length_m[np.isfinite(length_m)]
     return float(100 * known.std() / known.mean()) if len(known) else float("nan")

@@ -1,4 +1,4 @@
-"""Poses as a marker set: what TRC and C3D hold.
+"""Poses as markers, for TRC and C3D.
 
 Axes: T frames, M markers.
 """
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.session.formats.poses import FEWEST, Poses
+from pose_rig.session.formats.poses import MIN_POSES, Poses
 
 MarkerNaming = Literal["opensim", "rig"]
 
-# Pose2Sim's names where the rule of `_opensim_name` does not give them. Neck and Head of its models lie elsewhere (8 cm
-# above the shoulders, the crown), so the middles of shoulders and ears must not be called that.
+# Pose2Sim's names that do not follow the rule of `_opensim_name`. The markers Neck and Head of its models are elsewhere
+# (8 cm above the shoulders, the crown), so the middles of shoulders and ears have other names.
 _OPENSIM = {
     "pelvis": "Hip",
     "thorax": "MidShoulder",
@@ -40,8 +40,8 @@ class Markers:
     Attributes:
         names: (M) one word each.
         rate_hz: Frames per second.
-        xyz: (T,M,3) float32 m in ``rig`` (right-handed, y up); NaN = gap: nobody seen, or the place only guessed.
-        scale: What the metres rest on, one line.
+        xyz: (T,M,3) float32 m in ``rig`` (right-handed, y up); NaN = gap: no person tracked, or guessed.
+        scale: The origin of the scale, one line.
     """
 
     names: tuple[str, ...]
@@ -51,12 +51,12 @@ class Markers:
 
     @property
     def parts_s(self) -> tuple[tuple[float, float], ...]:
-        """From and to, in seconds, of every part between instants without any marker.
+        """Begin and end, in seconds, of every part between frames without any marker.
 
-        OpenSim's inverse kinematics fails at such instants, so it is run on one part after the other.
+        OpenSim's inverse kinematics fails at such frames, so it takes one part at a time.
         """
-        seen = np.isfinite(self.xyz).all(-1).any(-1)
-        edges = np.flatnonzero(np.diff(seen.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+        visible = np.isfinite(self.xyz).all(-1).any(-1)
+        edges = np.flatnonzero(np.diff(visible.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
         return tuple((first / self.rate_hz, (end - 1) / self.rate_hz) for first, end in edges.tolist())
 
     @classmethod
@@ -64,48 +64,48 @@ class Markers:
         """Returns the markers of poses.
 
         Args:
-            poses: At least two instants.
+            poses: At least two.
             rate_hz: Frames per second; None = the rate of the poses.
-            naming: Pose2Sim's names, which its OpenSim models know, or ours.
+            naming: Names of Pose2Sim and its OpenSim models, or ours.
 
         Raises:
-            PoseRigError: There are fewer than two instants.
+            PoseRigError: There are fewer than two poses.
             UsageError: The rate is not a positive number.
         """
-        even, rate_hz = at_constant_rate(poses, rate_hz)
-        return cls(marker_names(poses.joints, naming), rate_hz, even.xyz, scale(poses))
+        resampled, rate_hz = at_constant_rate(poses, rate_hz)
+        return cls(marker_names(poses.joints, naming), rate_hz, resampled.xyz, scale(poses))
 
 
 def at_constant_rate(poses: Poses, rate_hz: float | None = None) -> tuple[Poses, float]:
-    """Returns poses as files with a frame rate want them, NaN where joints are only guessed, and the rate in Hz.
+    """Returns the poses at a constant rate, NaN where joints are guessed, and the rate in Hz.
 
     Args:
-        poses: At least two instants.
+        poses: At least two.
         rate_hz: Frames per second; None = the rate of the poses.
 
     Raises:
-        PoseRigError: There are fewer than two instants.
+        PoseRigError: There are fewer than two poses.
         UsageError: The rate is not a positive number.
     """
-    if len(poses) < FEWEST:
+    if len(poses) < MIN_POSES:
         raise PoseRigError(
-            f"A file with a frame rate needs two poses or more, here are {len(poses)}.",
-            "Choose a longer part, or look with `pose-rig view` whether anybody was seen.",
+            f"A file with a frame rate needs at least two poses; there are {len(poses)}.",
+            "Choose a longer part, or check with `pose-rig view` whether a person was detected.",
         )
     if rate_hz is not None and not 0 < rate_hz < np.inf:
-        raise UsageError(f"A rate of {rate_hz:g} Hz is none.", "Give frames per second, such as --rate 60.")
-    return poses.without_guesses().even(rate_hz), rate_hz or poses.rate_hz
+        raise UsageError(f"The rate must be a positive number; got {rate_hz:g}.", "Give frames per second: --rate 60.")
+    return poses.without_guesses().resampled(rate_hz), rate_hz or poses.rate_hz
 
 
 def scale(poses: Poses) -> str:
-    """Returns what the metres of poses rest on, in plain ASCII: some readers know nothing else."""
+    """Returns the origin of the scale of poses, in ASCII: some readers support nothing else."""
     if poses.height_assumed:
         return f"height of {poses.height_m:.2f} m ASSUMED, lengths are not true metres"
     return f"height {poses.height_m:.2f} m as given"
 
 
 def marker_names(joints: tuple[str, ...], naming: MarkerNaming) -> tuple[str, ...]:
-    """Returns a name without blanks for every joint, no two alike."""
+    """Returns a unique name without blanks for every joint."""
     words = tuple("_".join(name.split()) for name in joints)
     if naming == "rig":
         return words
@@ -114,7 +114,7 @@ def marker_names(joints: tuple[str, ...], naming: MarkerNaming) -> tuple[str, ..
 
 
 def _opensim_name(joint: str) -> str:
-    """Returns Pose2Sim's spelling: ``r_hip`` → ``RHip``, ``left_small_toe`` → ``LSmallToe``; others stay."""
+    """Returns Pose2Sim's spelling: ``r_hip`` → ``RHip``, ``left_small_toe`` → ``LSmallToe``; others are unchanged."""
     side, _, part = joint.partition("_")
     if joint in _OPENSIM:
         return _OPENSIM[joint]

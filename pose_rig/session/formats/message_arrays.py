@@ -1,4 +1,4 @@
-"""Rows of messages → arrays.
+"""Messages as arrays.
 
 Axes: T samples, P people, K landmarks, J joints.
 """
@@ -14,23 +14,23 @@ from pose_rig.session.formats.poses import Poses, span
 from pose_rig.skeleton import J, joint_names, landmarks
 from pose_rig.wire.messages import Keypoints2D, Pose3D, Refined2D
 
-MOST_EMPTY = 64  # times as many places as there are values, should one frame have far more of them than the others
-FEW = 1 << 22  # values, however empty they are
+MAX_PADDING = 64  # size of an array per value in it, if one frame has far more people or joints than the others
+MAX_UNCHECKED = 1 << 22  # values; smaller arrays may have any padding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraKeypoints:
-    """What the detector of one camera saw.
+    """The detections of one camera.
 
     Attributes:
         camera: Its name.
-        t_ns: (T,) int64, capture instants, rig clock.
+        t_ns: (T,) int64, capture timestamps, rig clock.
         index: (T,) int64, frame numbers; gaps are dropped frames.
         size_px: Image (width, height).
         schema: Landmark set as it travelled: ``mediapipe33``, or names joined by commas.
         landmarks: (K) names.
-        xy: (T,P,K,2) float32 px, x right, y down; NaN = not seen. P = most people seen at once.
-        score: (T,P,K) float32 0–1, 0 = not seen.
+        xy: (T,P,K,2) float32 px, x right, y down; NaN = not visible. P = largest number of people in a frame.
+        score: (T,P,K) float32 0–1, 0 = not visible.
     """
 
     camera: str
@@ -45,18 +45,18 @@ class CameraKeypoints:
     def __repr__(self) -> str:
         width, height = self.size_px
         people = self.xy.shape[1]
-        seen = f"{len(self.landmarks)} landmarks, at most {people} {'person' if people == 1 else 'people'} at once"
-        return f"CameraKeypoints({self.camera!r}: {span(self.t_ns, 'frames')}, {width}×{height} px, {seen})"
+        content = f"{len(self.landmarks)} landmarks, at most {people} {'person' if people == 1 else 'people'} at once"
+        return f"CameraKeypoints({self.camera!r}: {span(self.t_ns, 'frames')}, {width}×{height} px, {content})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraRefined:
-    """One camera's 2D pose after the other views have had their say.
+    """The 2D poses of one camera after fusion with the other views.
 
     Attributes:
-        t_ns: (T,) int64, instants, rig clock.
+        t_ns: (T,) int64, rig clock.
         xy: (T,17,2) float32 px.
-        inlier: (T,17) float32 0–1, probability that the detector was right.
+        inlier: (T,17) float32 0–1, probability that the detection is an inlier.
     """
 
     t_ns: NDArray[np.int64]
@@ -68,19 +68,19 @@ class CameraRefined:
 
 
 def keypoint_arrays(camera: str, messages: Iterable[Keypoints2D]) -> CameraKeypoints:
-    """Returns the keypoints of a camera; frames of another landmark set or size than the first ones are left out.
+    """Returns the keypoints of a camera; frames with another landmark set or size than the first are left out.
 
     Raises:
         SessionError: There are none.
     """
     rows = list(messages)
     if not rows:
-        raise SessionError(f"Camera {camera!r} saw no frame in this part of the session.", "Choose another part.")
+        raise SessionError(f"Camera {camera!r} has no frame in this part of the session.", "Choose another part.")
     first = rows[0]
     rows = [row for row in rows if (row.landmarks, row.size_px) == (first.landmarks, first.size_px)]
     names = landmarks(first.landmarks).names
     people = max(len(row.xy) for row in rows)
-    _check_filled(f"frames of {camera!r}", len(rows) * people, [len(row.xy) for row in rows])
+    _check_padding(f"frames of {camera!r}", len(rows) * people, [len(row.xy) for row in rows])
     xy = np.full((len(rows), people, len(names), 2), np.nan, np.float32)
     score = np.zeros((len(rows), people, len(names)), np.float32)
     for t, row in enumerate(rows):
@@ -99,11 +99,11 @@ def keypoint_arrays(camera: str, messages: Iterable[Keypoints2D]) -> CameraKeypo
     )
 
 
-def _check_filled(what: str, places: int, counts: Sequence[int]) -> None:
-    """Raises `SessionError` if arrays would be empty almost everywhere, and so larger than the session by far."""
-    if places > FEW and places > MOST_EMPTY * sum(counts):
+def _check_padding(what: str, size: int, counts: Sequence[int]) -> None:
+    """Raises `SessionError` if an array would be padding almost everywhere, and far larger than the session."""
+    if size > MAX_UNCHECKED and size > MAX_PADDING * sum(counts):
         raise SessionError(
-            f"One of the {what} holds {max(counts)} entries, and most hold hardly any.",
+            f"One of the {what} has {max(counts)} entries, and most have hardly any.",
             "Read this part message by message, or choose another.",
         )
 
@@ -118,14 +118,14 @@ def refined_arrays(messages: Iterable[Refined2D]) -> CameraRefined:
     )
 
 
-def neighbours(t_ns: NDArray[np.int64], wanted_ns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns (W,) the rows before and at or after wanted instants; the first or last row beyond the ends.
+def neighbours(t_ns: NDArray[np.int64], query_ns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns (W,) the rows before, and (W,) at or after query times; beyond the ends, the first or last row.
 
     Args:
         t_ns: (T,) increasing, T ≥ 1.
-        wanted_ns: (W,).
+        query_ns: (W,).
     """
-    after = np.clip(np.searchsorted(t_ns, wanted_ns), 0, len(t_ns) - 1)
+    after = np.clip(np.searchsorted(t_ns, query_ns), 0, len(t_ns) - 1)
     return np.maximum(after - 1, 0), after
 
 
@@ -142,7 +142,7 @@ def pose_arrays(messages: Iterable[Pose3D]) -> Poses:
         )
     largest = max(rows, key=lambda row: len(row.xyz))
     joints = joint_names(largest.joints)
-    _check_filled("poses", len(rows) * len(joints), [len(row.xyz) for row in rows])
+    _check_padding("poses", len(rows) * len(joints), [len(row.xyz) for row in rows])
     poses = Poses(
         t_ns=np.array([row.t_ns for row in rows], np.int64),
         joints=joints,

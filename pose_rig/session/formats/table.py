@@ -1,4 +1,4 @@
-"""Poses as a table, for spreadsheets, pandas, R and MATLAB: one row per instant, one column per number."""
+"""Poses as a table, for spreadsheets, pandas, R and MATLAB: one row per time step, one column per number."""
 
 import json
 from pathlib import Path
@@ -14,29 +14,28 @@ from pose_rig.session.formats.poses import FRAME, Poses
 
 
 def write_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
-    """Writes `Poses.columns` with one line of names, comma-separated; a cell is empty where nothing is known.
+    """Writes `Poses.columns` with one line of names, comma-separated; unknown values are empty cells.
 
     Args:
         path: Replaced when finished.
         poses: What to write.
-        rate_hz: Rows per second, at even distances; None = one row for every instant there is.
+        rate_hz: Rows per second, resampled; None = one row for every pose.
 
     Raises:
         PoseRigError: The file cannot be written.
     """
-    _write(path, (poses.even(rate_hz) if rate_hz else poses).columns())
+    _write(path, (poses.resampled(rate_hz) if rate_hz else poses).columns())
 
 
 def write_angles_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
     """Writes ``t_ns``, ``t_s``, ``mode`` and the joint angles, ``l_knee_flexion_deg`` and so on, as `write_csv` does.
 
-    A cell is empty where one of the angle's joints is not seen, or only guessed
-    (`pose_rig.session.formats.joint_angles`).
+    A cell is empty where a joint of the angle is not detected or guessed.
 
     Raises:
         PoseRigError: The file cannot be written.
     """
-    poses = poses.without_guesses().even(rate_hz) if rate_hz else poses
+    poses = poses.without_guesses().resampled(rate_hz) if rate_hz else poses
     angles = {f"{name}_deg": values for name, values in angles_deg(poses).items()}
     _write(path, {"t_ns": poses.t_ns, "t_s": poses.t_s, "mode": poses.mode, **angles})
 
@@ -51,12 +50,12 @@ def _write(path: Path, table: dict[str, NDArray[Any]]) -> None:
 
 
 def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
-    """Writes `Poses.columns` as Parquet; frame, units and what they rest on are in the metadata of its schema, as text.
+    """Writes `Poses.columns` as Parquet; frame, units and scale are in the metadata of its schema, as text.
 
     Args:
         path: Replaced when finished.
         poses: What to write.
-        rate_hz: Rows per second, at even distances; None = one row for every instant there is.
+        rate_hz: Rows per second, resampled; None = one row for every pose.
 
     Raises:
         PoseRigError: pyarrow is not installed, or the file cannot be written.
@@ -66,7 +65,7 @@ def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> Non
         import pyarrow.parquet
     except ImportError as error:
         raise missing("Parquet", "pyarrow", "files") from error
-    table = pyarrow.table((poses.even(rate_hz) if rate_hz else poses).columns(), metadata=_metadata(poses))
+    table = pyarrow.table((poses.resampled(rate_hz) if rate_hz else poses).columns(), metadata=_metadata(poses))
     with output_file(path) as beside:
         pyarrow.parquet.write_table(table, beside)
 

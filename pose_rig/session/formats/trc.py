@@ -15,16 +15,16 @@ KEYS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStar
 def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
     """Writes the joints as markers: metres, y up, frames from 1, times from 0 s, gaps as ``nan``.
 
-    The format has no field for remarks, so what the metres rest on follows the file's name in the first line.
+    The format has no field for comments: the origin of the scale follows the file name in the first line.
 
     Args:
         path: Replaced when finished.
-        poses: What to write.
+        poses: The poses.
         rate_hz: Frames per second; None = the rate of the poses.
         naming: Pose2Sim's marker names, or our joints' names.
 
     Returns:
-        What was written.
+        The markers.
 
     Raises:
         PoseRigError: The file cannot be written, or there are fewer than two poses.
@@ -32,7 +32,7 @@ def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Ma
     """
     markers = Markers.from_poses(poses, rate_hz, naming)
     frames, count = markers.xyz.shape[:2]
-    # nan, not nothing: OpenSim refuses rows that end in an empty cell
+    # nan: OpenSim refuses rows that end in an empty cell
     row = "%d\t%.6f" + "\t%.6f" * (3 * count) + "\n"
     with output_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
         file.write(_header(path.name, markers))
@@ -42,7 +42,7 @@ def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Ma
 
 
 def _header(name: str, markers: Markers) -> str:
-    """Returns the five lines of the header and the blank one that OpenSim wants."""
+    """Returns the five lines of the header and the blank one that OpenSim requires."""
     frames, count = markers.xyz.shape[:2]
     rate = f"{markers.rate_hz:.10g}"
     axes = [f"{axis}{marker}" for marker in range(1, count + 1) for axis in "XYZ"]

@@ -52,8 +52,9 @@ def convert(
     if the height of the person was given.
     """  # noqa: D301  (\b tells the help to keep the lines as they are)
     console = Console()
-    from pose_rig.session.convert import FORMATS, ConvertOptions, Format, targets  # brings MCAP
+    from pose_rig.session.convert import FORMATS, Format, targets  # imports MCAP
     from pose_rig.session.convert import convert as write
+    from pose_rig.session.convert_source import ConvertOptions
 
     check_input(source, CONVERTED)
     formats = cast(list[Format], list(dict.fromkeys(name.lower() for name in split_values(to))))

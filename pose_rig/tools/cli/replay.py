@@ -125,11 +125,11 @@ def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recor
         SessionError: It cannot be read, or has no keypoints.
         UsageError: The selected part is empty.
     """
-    from pose_rig.session.formats.poses import check_part
+    from pose_rig.session.formats.poses import check_range
     from pose_rig.session.reader import Session  # imports MCAP
 
     with Session(path) as session:
-        check_part(start_s or 0.0, end_s, session.duration_s)
+        check_range(start_s or 0.0, end_s, session.duration_s)
         if not any(session.topics.get(f"keypoints/{camera}") for camera in session.cameras):
             raise SessionError(f"{session.path} has no keypoints.", "Replay a session with keypoints.")
         live = session.info.origin == "live" and Pose3D.TOPIC in session.topics

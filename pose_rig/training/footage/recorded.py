@@ -43,7 +43,7 @@ from pose_rig.wire.messages import Keypoints2D
 Say = Callable[[float], None]
 
 MOST_HZ = 30.0  # neighbouring instants of faster cameras say the same
-FEWEST = 12  # instants at which somebody is seen
+MIN_POSES = 12  # instants at which somebody is seen
 KEYPOINTS = ".npz"
 MOVED_DEG = 2.0  # a camera that is turned further than this was bumped
 
@@ -115,7 +115,7 @@ def _in_session(path: Path, name: str, engine: Engine, say: Say) -> Recorded:
         say(min(next(number) / steps, 1.0))
         kept.add(pose, samples, estimator)
     seen = sum(1 for score in kept.score if score.any())
-    if seen < FEWEST:
+    if seen < MIN_POSES:
         raise SessionError(
             f"{name} shows somebody at {seen} instants only.",
             "Record a minute of the person, in full view of all cameras.",

@@ -129,7 +129,7 @@ def test_a_pose_held_over_a_gap_stays_held(tmp_path: Path) -> None:
 
 
 def test_no_movement_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(PoseRigError, match=r"no movement to write to .*Choose a part in which somebody is seen."):
+    with pytest.raises(PoseRigError, match=r"no motion to write to .*Choose a part with a person."):
         write_bvh(tmp_path / "walk.bvh", still(0), rate_hz=60.0)
     assert list(tmp_path.iterdir()) == []
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.session.formats.c3d import MOST_FRAMES, write_c3d
+from pose_rig.session.formats.c3d import MAX_FRAMES, write_c3d
 from tests.session.posed import NAMES, START_NS, made, with_gaps
 
 
@@ -64,8 +64,8 @@ def test_it_says_what_millimetres_rest_on(tmp_path: Path, assumed: bool) -> None
 
 def test_more_frames_than_the_format_counts_are_refused(tmp_path: Path) -> None:
     poses = made(2)
-    long = replace(poses, t_ns=START_NS + np.array([0, MOST_FRAMES * 16_666_667]))
-    with pytest.raises(UsageError, match=r"65535 frames, 18\.2 min at 60 Hz; here are 65536\. .*or as TRC"):
+    long = replace(poses, t_ns=START_NS + np.array([0, MAX_FRAMES * 16_666_667]))
+    with pytest.raises(UsageError, match=r"65535 frames, 18\.2 min at 60 Hz; there are 65536\. .*or as TRC"):
         write_c3d(tmp_path / "take.c3d", long, 60.0)
 
 

@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.session.formats.detections_json import Detections, write_keypoints_json
+from pose_rig.session.formats.detections_json import write_keypoints_json
+from pose_rig.session.formats.message_arrays import CameraKeypoints
+from tests.session.posed import keypoints_of
 
 RATE_HZ = 50.0
 
@@ -27,12 +29,12 @@ def as_pose2sim_reads(pose: Path, frame: int) -> dict[str, list[list[float]]]:
     return found
 
 
-def detections(camera: str, t_ms: list[int], people: int = 1) -> Detections:
+def detections(camera: str, t_ms: list[int], people: int = 1) -> CameraKeypoints:
     """Returns three landmarks of each person; x is the row, y the person."""
     xy = np.zeros((len(t_ms), people, 3, 2))
     xy[..., 0] += 1 + np.arange(len(t_ms))[:, None, None]
     xy[..., 1] += np.arange(people)[:, None]
-    return Detections(camera, np.array(t_ms, np.int64) * 1_000_000, xy, np.full(xy.shape[:-1], 0.5))
+    return keypoints_of(camera, np.array(t_ms, np.int64) * 1_000_000, xy, np.full(xy.shape[:-1], 0.5))
 
 
 def test_pose2sim_reads_what_was_written(tmp_path: Path) -> None:
@@ -71,7 +73,7 @@ def test_a_camera_that_saw_no_frame_has_files_all_the_same(tmp_path: Path) -> No
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "cam2_json").mkdir()
-    with pytest.raises(UsageError, match=r"cam2_json is there already\. Move it away, or choose another folder"):
+    with pytest.raises(UsageError, match=r"cam2_json exists already\. Move it away, or choose another folder"):
         write_keypoints_json(tmp_path, [detections("cam1", [0]), detections("cam2", [0])], RATE_HZ)
     assert not (tmp_path / "cam1_json").exists()
 

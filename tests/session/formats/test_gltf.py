@@ -117,11 +117,11 @@ def test_the_figure_surrounds_the_bones_and_follows_them(tmp_path: Path) -> None
 
 
 def test_a_name_that_is_no_gltf_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"walk.fbx is no name for a glTF file. End it in .glb or .gltf."):
+    with pytest.raises(UsageError, match=r"walk.fbx has no suffix of a glTF file. Use .glb or .gltf."):
         write_gltf(tmp_path / "walk.fbx", made(1), height_m=1.7, height_assumed=True)
 
 
 def test_no_movement_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(PoseRigError, match=r"no movement to write to .*Choose a part in which somebody is seen."):
+    with pytest.raises(PoseRigError, match=r"no motion to write to .*Choose a part with a person."):
         write_gltf(tmp_path / "walk.glb", made(0), height_m=1.7, height_assumed=True)
     assert list(tmp_path.iterdir()) == []

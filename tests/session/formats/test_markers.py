@@ -61,13 +61,13 @@ def test_an_assumed_height_is_told() -> None:
 
 
 def test_a_single_pose_has_no_rate() -> None:
-    with pytest.raises(PoseRigError, match=r"needs two poses or more, here are 1\. Choose a longer part"):
+    with pytest.raises(PoseRigError, match=r"needs at least two poses; there are 1\. Choose a longer part"):
         Markers.from_poses(made(1))
 
 
 @pytest.mark.parametrize("rate_hz", [0.0, -30.0, float("nan"), float("inf")])
 def test_a_rate_that_is_none_is_refused(rate_hz: float) -> None:
-    with pytest.raises(UsageError, match=r"Hz is none\. Give frames per second, such as --rate 60\."):
+    with pytest.raises(UsageError, match=r"must be a positive number; got .*\. Give frames per second: --rate 60\."):
         Markers.from_poses(made(), rate_hz)
 
 

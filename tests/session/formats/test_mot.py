@@ -90,7 +90,7 @@ def test_the_rate_can_be_chosen_and_uneven_instants_become_even(tmp_path: Path) 
 def test_short_gaps_are_filled_and_said(tmp_path: Path) -> None:
     poses = without(bending(), "r_ankle", slice(20, 35))  # 0.25 s
     (note,) = write_mot(tmp_path / "take.mot", poses)
-    assert note == "Filled in the mot, linearly, in gaps of at most 0.25 s: 15 values."
+    assert note == "Interpolated in the mot, in gaps of at most 0.25 s: 15 values."
     assert note in (tmp_path / "take.mot").read_text("utf-8").partition("endheader")[0]
     _, table = parse(tmp_path / "take.mot")
     np.testing.assert_allclose(table["knee_angle_r"], np.arange(61), atol=1e-3)
@@ -99,7 +99,7 @@ def test_short_gaps_are_filled_and_said(tmp_path: Path) -> None:
 def test_an_angle_with_a_longer_gap_is_left_out_and_said(tmp_path: Path) -> None:
     poses = without(bending(), "r_ankle", slice(20, 36))
     notes = write_mot(tmp_path / "take.mot", poses)
-    assert notes == ["Not in the mot, as they are not known for longer than 0.25 s somewhere: knee_angle_r."]
+    assert notes == ["Not in the mot, since they have a gap longer than 0.25 s: knee_angle_r."]
     _, table = parse(tmp_path / "take.mot")
     assert list(table) == [name for name in COLUMNS if name != "knee_angle_r"]
 
@@ -117,7 +117,7 @@ def test_the_file_begins_and_ends_where_angles_are_known(tmp_path: Path) -> None
 def test_who_left_for_longer_is_refused_with_the_part_to_take(tmp_path: Path) -> None:
     poses = bending(121)
     poses.xyz[30:60] = np.nan
-    with pytest.raises(SessionError, match=r"the longest part in which any is: 1\.00 to 2\.00 s .* --start and --end"):
+    with pytest.raises(SessionError, match=r"the longest part with any is 1\.00 to 2\.00 s .* --start and --end"):
         write_mot(tmp_path / "take.mot", poses)
     assert not (tmp_path / "take.mot").exists()
 
@@ -125,7 +125,7 @@ def test_who_left_for_longer_is_refused_with_the_part_to_take(tmp_path: Path) ->
 def test_frames_before_the_rig_was_solved_are_counted(tmp_path: Path) -> None:
     mode = np.array(["cold"] * 10 + ["settled"] * 5 + ["solved"] * 46)
     (note,) = write_mot(tmp_path / "take.mot", replace(bending(), mode=mode))
-    assert note == "The rig was not solved in 15 frames of the mot; angles are less sure there."
+    assert note == "The rig was not solved in 15 frames of the mot; angles are less accurate there."
 
 
 def test_slow_recordings_are_written_too(tmp_path: Path) -> None:
@@ -138,9 +138,9 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     nobody = replace(bending(), score=np.zeros_like(bending().score))
     with pytest.raises(SessionError, match=r"No joint angle is known in this part\. Choose another part\."):
         write_mot(tmp_path / "take.mot", nobody)
-    with pytest.raises(PoseRigError, match="needs two poses or more, here are 1"):
+    with pytest.raises(PoseRigError, match="needs at least two poses; there are 1"):
         write_mot(tmp_path / "take.mot", bending(1))
-    with pytest.raises(UsageError, match="A rate of -1 Hz is none"):
+    with pytest.raises(UsageError, match="The rate must be a positive number; got -1"):
         write_mot(tmp_path / "take.mot", bending(), -1.0)
 
 

@@ -24,9 +24,9 @@ def test_a_joint_is_its_way() -> None:
 
 
 def test_poses_say_in_a_line_what_they_are() -> None:
-    assert repr(made(120)) == "Poses(120 instants, 2.0 s at 60 Hz, 37 joints, solved 99 %, height of 1.82 m given)"
-    assert repr(made(1, height_assumed=True)) == "Poses(1 instant, 37 joints, solved 0 %, height of 1.82 m assumed)"
-    assert repr(made(0)) == "Poses(0 instants, 37 joints, height of 1.82 m given)"
+    assert repr(made(120)) == "Poses(120 time steps, 2.0 s at 60 Hz, 37 joints, solved 99 %, height of 1.82 m given)"
+    assert repr(made(1, height_assumed=True)) == "Poses(1 time step, 37 joints, solved 0 %, height of 1.82 m assumed)"
+    assert repr(made(0)) == "Poses(0 time steps, 37 joints, height of 1.82 m given)"
 
 
 def test_the_standard_deviation_is_that_along_one_axis() -> None:
@@ -39,7 +39,7 @@ def test_tracked_is_where_somebody_is() -> None:
 
 
 def test_even_instants_lie_between_their_neighbours() -> None:
-    poses = made(61, 60.0).even(25.0)
+    poses = made(61, 60.0).resampled(25.0)
     assert len(poses) == 26
     assert set(np.diff(poses.t_ns).tolist()) == {40_000_000}
     np.testing.assert_allclose(poses.xyz[:, 0, 0], poses.t_s, atol=1e-6)  # x is time
@@ -49,7 +49,7 @@ def test_even_instants_lie_between_their_neighbours() -> None:
 
 def test_instants_that_are_even_already_stay_to_the_last_bit() -> None:
     poses = made(30, 50.0)
-    even = poses.even()
+    even = poses.resampled()
     np.testing.assert_array_equal(even.t_ns, poses.t_ns)
     np.testing.assert_array_equal(even.xyz, poses.xyz)
     np.testing.assert_array_equal(even.score, poses.score)
@@ -57,7 +57,7 @@ def test_instants_that_are_even_already_stay_to_the_last_bit() -> None:
 
 def test_nothing_is_made_up_in_a_long_gap() -> None:
     t_ns = START_NS + np.array([0, 20, 40, 340, 360, 560, 580], np.int64) * 1_000_000  # gaps of 0.3 s and 0.2 s
-    poses = made(7, t_ns=t_ns).even(50.0)
+    poses = made(7, t_ns=t_ns).resampled(50.0)
     inside = (poses.t_s > 0.0401) & (poses.t_s < 0.3399)
     assert inside.sum() == 14
     assert np.isnan(poses.xyz[inside]).all()
@@ -66,15 +66,15 @@ def test_nothing_is_made_up_in_a_long_gap() -> None:
 
 
 def test_somebody_unseen_stays_unseen() -> None:
-    poses = with_gaps(6).even(120.0)
+    poses = with_gaps(6).resampled(120.0)
     assert poses.tracked.tolist() == [True, False, False, False] + [True] * 7
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_are_even(count: int) -> None:
     poses = made(count)
-    assert poses.even() is poses
-    assert poses.even(30.0) is poses
+    assert poses.resampled() is poses
+    assert poses.resampled(30.0) is poses
 
 
 def test_between_keeps_both_ends() -> None:

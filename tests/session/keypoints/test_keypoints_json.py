@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pose_rig.capture.keypoint_file import load
 from pose_rig.capture.keypoints import is_later
 from pose_rig.errors import PoseRigError, SourceError, UsageError
-from pose_rig.session.formats.detections_json import Detections, write_keypoints_json
+from pose_rig.session.formats.detections_json import write_keypoints_json
 from pose_rig.session.keypoints.keypoint_frames import BODY_25B, SETS, frame_number
 from pose_rig.session.keypoints.keypoints_json import read_keypoints_json
 from pose_rig.skeleton import landmarks
+from tests.session.posed import keypoints_of
 
 SIZE = [(1920, 1080)]
 TAKE = Path(__file__).parents[4] / "shared/data/multiview/pose2sim_demo_4view/pose2sim_single_4view.npz"
@@ -182,7 +183,7 @@ def test_what_was_written_is_read(
     score[0, 0].reshape(-1)[list(unseen)] = 0.0
     t_ns = np.arange(3) * 20_000_000
     folder = tmp_path_factory.mktemp("pose")
-    write_keypoints_json(folder, [Detections(f"cam{v}", t_ns, xy[v], score[v]) for v in range(2)], 50.0)
+    write_keypoints_json(folder, [keypoints_of(f"cam{v}", t_ns, xy[v], score[v]) for v in range(2)], 50.0)
     back = read_keypoints_json(folder, 50.0, SIZE)
     np.testing.assert_array_equal(back.t_ns, np.tile(t_ns, (2, 1)))
     np.testing.assert_array_equal(back.score, score)
@@ -194,7 +195,7 @@ def test_openpose_of_a_real_take_comes_back(tmp_path: Path) -> None:
     with np.load(TAKE) as take:
         xy, score = take["openpose_kp2d"], np.clip(take["openpose_conf"], 0, 1)
     t_ns = np.round(np.arange(xy.shape[1]) * (1e9 / 60)).astype(np.int64)
-    seen = [Detections(f"cam{v}", t_ns, xy[v][:, None], score[v][:, None]) for v in range(len(xy))]
+    seen = [keypoints_of(f"cam{v}", t_ns, xy[v][:, None], score[v][:, None]) for v in range(len(xy))]
     write_keypoints_json(tmp_path / "pose", seen, 60.0)
     back = read_keypoints_json(tmp_path, 60.0, [(1088, 1920)])
     assert back.landmarks == BODY_25B
