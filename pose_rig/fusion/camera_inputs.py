@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from pose_rig.errors import MessageError, PoseRigError
-from pose_rig.fusion.pose.sync import SampleBuffer
+from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.skeleton import landmarks
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 
@@ -36,7 +36,8 @@ class CameraInputs:
         reject: Called with the reason for each message that is not.
 
     Attributes:
-        tracks: (V) the recent samples of each camera.
+        tracks: (V) the recent samples of each camera, by the timestamps of that camera.
+        time_offset_ns: (V) rig time minus camera time; 0 as long as nothing estimates it.
     """
 
     def __init__(
@@ -52,11 +53,17 @@ class CameraInputs:
         self._live, self._accept, self._reject = live, accept, reject
         self.sources = sources
         self.tracks = [SampleBuffer() for _ in names]
+        self.time_offset_ns = [0] * len(names)
 
     @property
     def ended(self) -> bool:
         """Whether no camera will send anything more."""
         return all(track.ended for track in self.tracks)
+
+    def samples(self, t_ns: int) -> list[Sample | None]:
+        """Returns (V) the detections of each camera at a time of the rig clock, None where there are none near it."""
+        pairs = zip(self.tracks, self.time_offset_ns, strict=True)
+        return [track.at(t_ns - offset_ns) for track, offset_ns in pairs]
 
     def restart(self) -> None:
         """Discards all samples."""

@@ -1,4 +1,4 @@
-"""What one camera sent, kept on disk so that it can be gone through again."""
+"""The messages of one camera in a temporary file, for a second pass."""
 
 import tempfile
 from typing import IO
@@ -11,7 +11,7 @@ LENGTH_BYTES = 4
 
 
 class MessageFile:
-    """Messages in their order; written first, then read like a `pose_rig.wire.bus.Receiver`."""
+    """Messages in order; written first, then read like a `pose_rig.wire.bus.Receiver`."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
@@ -37,11 +37,11 @@ class MessageFile:
         """
         try:
             self._file.seek(0)
-        except OSError as error:  # what was still to be written
+        except OSError as error:  # flushes what is buffered
             raise _full(error) from error
 
     def receive(self, timeout_ms: int, max_messages: int = 1) -> list[Message]:
-        """Returns the next messages, at most so many; none at the end. Nothing is waited for."""
+        """Returns the next messages, none at the end; does not wait."""
         del timeout_ms
         found: list[Message] = []
         while len(found) < max_messages and (head := self._file.read(LENGTH_BYTES)):
@@ -55,6 +55,6 @@ class MessageFile:
 
 def _full(error: OSError) -> SaveError:
     return SaveError(
-        f"The first of two passes cannot keep what the cameras saw in {tempfile.gettempdir()}: {error.strerror}.",
-        "Make room there, name another folder in the variable TMPDIR, or use --passes 1.",
+        f"The first of two passes cannot store the keypoints in {tempfile.gettempdir()}: {error.strerror}.",
+        "Free space there, set the variable TMPDIR to another folder, or use --passes 1.",
     )

@@ -14,22 +14,22 @@ from pose_rig.wire.messages import Mode
 
 @dataclass(frozen=True, slots=True)
 class PoseEstimate:
-    """All that is known of one instant. NaN where a view has nothing to say.
+    """The pose at one time step. NaN where a view has no value.
 
     Attributes:
-        t_ns: The instant.
-        mode: How the rotations were known.
-        tracking: False when nobody was seen: the pose is then the last one known.
+        t_ns: The time step.
+        mode: How the cameras were known.
+        tracking: False while the person is in no view: the pose is then the last one.
         joints: (A) names: the 17 joints, then the detector's other landmarks.
         xyz: (A,3) m, rig frame, smoothed; xyz_raw: before.
-        covariance: (A,3,3) m² of ``xyz_raw``; NaN where it is not known: until the rig is solved.
+        covariance: (A,3,3) m² of ``xyz_raw``; NaN until the rig is solved.
         score: (A,) 0–1, 0 = guessed.
-        residual_px: (A,) mean distance of the detections; 0 for what is no joint of the 17.
-        followed: (V,) index of the person followed in each view's sample, −1 for none.
+        residual_px: (A,) mean reprojection error; 0 for landmarks beyond the 17 joints.
+        person_index: (V,) which of the people in each view's sample it is, −1 for none.
         refined_px: (V,J,2).
-        inlier: (V,J).
+        inlier: (V,J) 0–1.
         lifted: (V,J,3) each view's own lift, camera axes, root-relative, unit scale.
-        rotation: (V,3,3) camera_from_rig.
+        camera_from_rig: (V,3,3).
     """
 
     t_ns: int
@@ -41,8 +41,8 @@ class PoseEstimate:
     covariance: Floats
     score: Floats
     residual_px: Floats
-    followed: NDArray[np.int64]
+    person_index: NDArray[np.int64]
     refined_px: Floats
     inlier: Floats
     lifted: Floats
-    rotation: Floats
+    camera_from_rig: Floats

@@ -1,4 +1,4 @@
-"""Where the messages of the fusion go: to whoever listens, and to the recorder if there is one."""
+"""Where the messages of the fusion go: to subscribers, and to the recorder if there is one."""
 
 from collections.abc import Callable
 
@@ -15,18 +15,18 @@ LINGER_MS = 500  # for the last messages
 
 
 class Publisher:
-    """Publishes, and hands to the recorder in the order in which things happened.
+    """Publishes messages, and sends them to the recorder in order.
 
     Args:
         subscribers: A PUB socket.
         recorder: A PUSH socket; None = nothing is recorded.
-        waits: Whether to wait for a recorder that is behind; otherwise what it cannot take is counted, and told to it
-            as a `Gap` as soon as it can take something again.
-        stopped: Whether to wait no longer.
+        waits: Whether to wait for a recorder that is behind; otherwise messages that it cannot take are counted, and
+            sent to it as a `Gap` as soon as it can take one.
+        stopped: Whether to stop waiting.
 
     Attributes:
-        bad: Messages that broke their own rules and were not sent.
-        last_error: What was wrong with the last of them.
+        bad: Messages that were not sent because a value is out of bounds.
+        last_error: Why the last of them was not.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Publisher:
 
     @property
     def refused(self) -> int:
-        """How many connections of subscribers were turned away."""
+        """How many connections of subscribers were refused."""
         return self._subscribers.refused
 
     def set_time(self, t_ns: int) -> None:
@@ -65,7 +65,7 @@ class Publisher:
             self._record(data)
 
     def close(self) -> None:
-        """Closes both ways after giving what is still queued some time to leave."""
+        """Closes both sockets after the queued messages, or after `LINGER_MS`."""
         self._send_gap()
         for sender in (self._subscribers, self._recorder):
             if sender is not None:

@@ -84,7 +84,7 @@ def time_steps(cameras: CameraInputs, clock: Clock, estimator: Estimator, stop: 
         if t_ns is None:
             yield None
             continue
-        step = _compute(t_ns, cameras.tracks, estimator)
+        step = _compute(t_ns, cameras, estimator)
         failures = failures + 1 if step.pose is None else 0
         if failures >= MAX_FAILURES:
             raise PoseRigError(step.failure, "Run again with --debug and report what the cameras show.")
@@ -93,9 +93,9 @@ def time_steps(cameras: CameraInputs, clock: Clock, estimator: Estimator, stop: 
         yield step
 
 
-def _compute(t_ns: int, tracks: Sequence[SampleBuffer], estimator: Estimator) -> TimeStep:
+def _compute(t_ns: int, cameras: CameraInputs, estimator: Estimator) -> TimeStep:
     started_ns = time.perf_counter_ns()
-    samples = [track.at(t_ns) for track in tracks]
+    samples = cameras.samples(t_ns)
     sampled_ns = time.perf_counter_ns()
     pose, failure = None, ""
     try:

@@ -136,11 +136,11 @@ class TrackedPerson:
             covariance=covariance,
             score=score,
             residual_px=residual,
-            followed=_person_index(hypothesis),
+            person_index=_person_index(hypothesis),
             refined_px=pose.projected_px * or_nan[:, None, None],
             inlier=pose.inlier * or_nan[:, None],
             lifted=lifted,
-            rotation=solution.cameras.rotation * or_nan[:, None, None],
+            camera_from_rig=solution.cameras.rotation * or_nan[:, None, None],
         )
 
     def _unsolved(self, hypothesis: Hypothesis, cameras: CameraProperties, rig: RigView) -> PoseEstimate:
@@ -173,11 +173,11 @@ class TrackedPerson:
             covariance=np.full((len(raw), 3, 3), np.nan),
             score=score,
             residual_px=residual,
-            followed=_person_index(hypothesis),
+            person_index=_person_index(hypothesis),
             refined_px=refined * or_nan[:, None, None],
             inlier=out.inlier[0] * or_nan[:, None],
             lifted=own_lifts(hypothesis),
-            rotation=from_body @ rig_from_body.T * or_nan[:, None, None],
+            camera_from_rig=from_body @ rig_from_body.T * or_nan[:, None, None],
         )
 
     def _untracked(self, observation: Observation, mode: Mode, cameras: CameraProperties) -> PoseEstimate:
@@ -194,11 +194,11 @@ class TrackedPerson:
             covariance=np.full((count, 3, 3), np.nan),
             score=np.zeros(count),
             residual_px=np.zeros(count),
-            followed=np.full(views, UNASSIGNED),
+            person_index=np.full(views, UNASSIGNED),
             refined_px=np.full((views, J, 2), np.nan),
             inlier=np.full((views, J), np.nan),
             lifted=np.full((views, J, 3), np.nan),
-            rotation=np.full((views, 3, 3), np.nan),
+            camera_from_rig=np.full((views, 3, 3), np.nan),
         )
 
 

@@ -188,9 +188,9 @@ def finite(instant: PoseEstimate) -> bool:
     A solved rig has nothing to say about views whose place it does not know.
     """
     always = (instant.xyz, instant.xyz_raw, instant.score, instant.residual_px)
-    seen = instant.followed >= 0
-    placed = seen & np.isfinite(instant.rotation).all((1, 2)) if instant.mode == "solved" else seen
-    views = (instant.refined_px[placed], instant.inlier[placed], instant.rotation[placed], instant.lifted[seen])
+    seen = instant.person_index >= 0
+    placed = seen & np.isfinite(instant.camera_from_rig).all((1, 2)) if instant.mode == "solved" else seen
+    views = (instant.refined_px[placed], instant.inlier[placed], instant.camera_from_rig[placed], instant.lifted[seen])
     unknown = seen & ~placed
     silent = np.isnan(instant.refined_px[unknown]).all() and np.isnan(instant.inlier[unknown]).all()
     return bool(silent) and all(bool(np.isfinite(value).all()) for value in (*always, *views))

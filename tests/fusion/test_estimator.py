@@ -100,8 +100,8 @@ def test_what_a_pose_says_of_its_joints(engine: Engine) -> None:
     assert out.residual_px[INDEX["l_wrist"]] == 0
     assert (np.delete(out.score, INDEX["l_wrist"]) > 0.3).all()
     assert finite(out)
-    assert (out.lifted.shape, out.refined_px.shape, out.rotation.shape) == ((3, J, 3), (3, J, 2), (3, 3, 3))
-    assert np.allclose(out.rotation @ out.rotation.swapaxes(1, 2), np.eye(3), atol=1e-4)
+    assert (out.lifted.shape, out.refined_px.shape, out.camera_from_rig.shape) == ((3, J, 3), (3, J, 2), (3, 3, 3))
+    assert np.allclose(out.camera_from_rig @ out.camera_from_rig.swapaxes(1, 2), np.eye(3), atol=1e-4)
 
 
 @pytest.mark.parametrize("gone", [0, 2])
@@ -119,9 +119,9 @@ def test_a_view_that_goes_does_not_turn_or_stop_the_pose(engine: Engine, gone: i
         assert b.tracking
         assert finite(b)
         assert np.linalg.norm(a.xyz_raw - b.xyz_raw, axis=-1).mean() < 0.1, index
-    assert [o.followed[gone] for o in out[15:30]] == [-1] * 15
+    assert [o.person_index[gone] for o in out[15:30]] == [-1] * 15
     assert np.isnan(out[20].refined_px[gone]).all()
-    assert np.isnan(out[20].rotation[gone]).all()
+    assert np.isnan(out[20].camera_from_rig[gone]).all()
 
 
 def test_views_come_and_go_until_one_is_left_and_none(engine: Engine) -> None:
@@ -177,7 +177,7 @@ def test_cameras_of_different_size_rotation_and_focal_length(engine: Engine) -> 
     assert error_mm(scene, np.stack([o.xyz_raw for o in out])).mean() < 25
     settled = [o for o in out if o.mode != "cold"][-1]
     for view in range(1, 4):
-        relative = settled.rotation[view] @ settled.rotation[0].T
+        relative = settled.camera_from_rig[view] @ settled.camera_from_rig[0].T
         true = scene.cameras.rotation[view] @ scene.cameras.rotation[0].T
         assert angle_deg(relative, true) < 14
 

@@ -188,7 +188,7 @@ def test_two_rigs_solve_themselves_alike_to_the_bit(engine: Engine) -> None:
     first, second = (run(scene, fusion(engine, 3)) for _ in range(2))
     assert way(first)[-1] == "solved"
     for a, b in zip(first, second, strict=True):
-        for name in ("mode", "xyz", "covariance", "score", "refined_px", "rotation"):
+        for name in ("mode", "xyz", "covariance", "score", "refined_px", "camera_from_rig"):
             assert np.array_equal(getattr(a, name), getattr(b, name), equal_nan=name != "mode"), name
 
 
@@ -253,7 +253,7 @@ def test_a_camera_that_joins_a_solved_rig_is_placed(engine: Engine) -> None:
     scene, made = film(walk(5.0), ring(4)), fusion(engine, 4, solve=sparing(3))
     out = run(scene, made, lambda i, samples: samples if i >= 90 else [*samples[:-1], None])
     assert out[89].mode == "solved"
-    assert np.isnan(out[89].rotation[-1]).all()
+    assert np.isnan(out[89].camera_from_rig[-1]).all()
     assert told(made, 3).note == ""
     assert relative_error_deg(rotations(made), scene.cameras.rotation).max() < 3
 
@@ -337,8 +337,8 @@ def test_a_view_that_goes_does_not_turn_or_stop_the_pose_of_a_solved_rig(engine:
         assert (a.mode, b.mode, b.tracking) == ("solved", "solved", True)
         assert finite(b)
         assert np.linalg.norm(a.xyz_raw - b.xyz_raw, axis=-1).mean() < 0.04, index
-    assert [o.followed[gone] for o in out[50:75]] == [-1] * 25
-    assert [o.followed[gone] for o in out[76:]] == [0] * 14
+    assert [o.person_index[gone] for o in out[50:75]] == [-1] * 25
+    assert [o.person_index[gone] for o in out[76:]] == [0] * 14
 
 
 def test_a_remembered_rig_follows_the_stature_of_who_is_there_now(engine: Engine) -> None:

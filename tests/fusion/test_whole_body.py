@@ -33,7 +33,7 @@ def test_fingers_and_faces_that_three_views_see_are_placed() -> None:
     xy = images(true[None], CAMERAS)[0]
     samples = [Sample(0, xy[view][None], np.full((1, 133), 0.8)) for view in range(3)]
     sets = [WHOLE] * 3
-    sd = detection_sd(CAMERAS.flat(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
+    sd = detection_sd(CAMERAS.ideal_xy(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
     extras = ExtraLandmarks(sets)
     hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
     points, covariance, score = extras.triangulate(hypothesis, samples, sets, CAMERAS, np.ones(3), BODY, sd)

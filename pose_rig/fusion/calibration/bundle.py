@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.cameras import NEAREST_M
+from pose_rig.fusion.calibration.cameras import MIN_DEPTH_M
 from pose_rig.fusion.calibration.segments import (
     JACOBIAN_BY_LENGTH,
     LENGTH_INDEX,
@@ -127,7 +127,7 @@ def residuals(state: BundleState, tracks: Tracks) -> tuple[Floats, Floats, Float
     """Returns points in camera frames (N,V,P,3), projections (N,V,P,2), residuals in sd (N,V,P,2), their squares."""
     rotated = state.points[:, None] @ state.rotation.swapaxes(-1, -2)
     local = np.asarray(rotated + state.translation[:, None])
-    ideal = local[..., :2] / np.maximum(local[..., 2:], NEAREST_M)
+    ideal = local[..., :2] / np.maximum(local[..., 2:], MIN_DEPTH_M)
     distortion = 1 + state.k1[:, None] * length2(ideal)
     projected = (np.exp(state.log_focal_scale)[:, None] * distortion)[..., None] * ideal
     residual = (tracks.xy - projected) / tracks.sd[..., None]
@@ -191,7 +191,7 @@ def linearise(state: BundleState, tracks: Tracks, priors: Priors) -> NormalEquat
 
 def _jacobians(state: BundleState, tracks: Tracks, local: Floats, projected: Floats) -> tuple[Floats, Floats]:
     """Returns the Jacobians of projections, in standard deviations, by points (N,V,P,2,3) and cameras (N,V,P,2,C)."""
-    depth = np.maximum(local[..., 2], NEAREST_M)
+    depth = np.maximum(local[..., 2], MIN_DEPTH_M)
     ideal = local[..., :2] / depth[..., None]
     r2 = length2(ideal)
     focal_scale, k1 = np.exp(state.log_focal_scale)[:, None], state.k1[:, None]
@@ -217,7 +217,7 @@ def _cross_product(a: Floats, b: Floats) -> Floats:
 def _add_detections(system: NormalEquations, state: BundleState, tracks: Tracks) -> None:
     count, views, points = tracks.weight.shape
     local, projected, residual, square = residuals(state, tracks)
-    in_front = local[..., 2] > NEAREST_M
+    in_front = local[..., 2] > MIN_DEPTH_M
     robust = (OUTLIER_SD**2 / (OUTLIER_SD**2 + square)) ** 2
     weight = (tracks.weight * in_front * robust / FRAMES_PER_INDEPENDENT)[..., None, None]
     by_point, by_camera = _jacobians(state, tracks, local, projected)

@@ -67,4 +67,4 @@ def to_room_frame(found: RigSolution, up: Floats, height_m: float, *, upright: b
     turn = gravity_aligned_rotation(normal, cameras.rotation[int(np.flatnonzero(cameras.known)[0])][2])
     pelvis = bodies[-1, 0]
     origin = pelvis - (pelvis @ normal - level) * normal
-    return replace(found, cameras=cameras.moved(turn, origin, 1.0), poses=(bodies - origin) @ turn.T)
+    return replace(found, cameras=cameras.transformed(turn, origin, 1.0), poses=(bodies - origin) @ turn.T)

@@ -50,7 +50,7 @@ def relocalise(
         return None
     length, height = _lengths(state)
     scale = 1.0 if height_m is None or abs(height_m / height - 1) < MAX_HEIGHT_DIFFERENCE else height_m / height
-    scaled = replace(cameras, known=agrees).moved(np.eye(3), np.zeros(3), scale)
+    scaled = replace(cameras, known=agrees).transformed(np.eye(3), np.zeros(3), scale)
     return replace(rig, cameras=scaled, bone_length_m=scale * length)
 
 

@@ -200,7 +200,7 @@ def _solved(
         rotation_sd=all_views(np.linalg.norm(sd[:, :3], axis=1), np.inf),
         translation_sd=all_views(np.linalg.norm(sd[:, 3:6], axis=1), np.inf),
         focal_sd=all_views(sd[:, 6], np.inf),
-    ).moved(turn, -turn.T @ shift / scale, scale)
+    ).transformed(turn, -turn.T @ shift / scale, scale)
     joints = joints_from_points(scale * state.points @ turn.T + shift)
     error, current_error = _error_sd(state, validation), np.inf if current is None else _error_sd(current, validation)
     return RigSolution(calibration, scale * state.length, joints, error, chirality(joints), current_error)

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.cameras import NEAREST_M
+from pose_rig.fusion.calibration.cameras import MIN_DEPTH_M
 
 ITERATIONS = 6
 OUTLIER_SD = 3.0  # standard deviations at which a ray has a quarter of its weight
@@ -149,9 +149,9 @@ def _reweighted(
 ) -> tuple[Floats, Floats]:
     """Returns depths (...,P,V) of points (...,P,3) and the robust weights (...,P,V) of their rays."""
     local = to_camera_frames(cameras, points)
-    depth = np.maximum(local[..., 2], NEAREST_M)
+    depth = np.maximum(local[..., 2], MIN_DEPTH_M)
     square = length2((local[..., :2] / depth[..., None] - ideal_xy) / sd[..., None])
-    robust = (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER_SD * relaxation) ** 2) ** 2 + 1e-6
+    robust = (local[..., 2] > MIN_DEPTH_M) / (1 + square / (OUTLIER_SD * relaxation) ** 2) ** 2 + 1e-6
     return depth, weight * robust
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle import OUTLIER_SD
-from pose_rig.fusion.calibration.cameras import NEAREST_M, Calibration
+from pose_rig.fusion.calibration.cameras import MIN_DEPTH_M, Calibration
 from pose_rig.fusion.calibration.segments import segment_residuals
 from pose_rig.fusion.calibration.triangulate import (
     EYE3,
@@ -145,13 +145,13 @@ class _Projection:
     def inlier(self, relaxation: float = 1.0) -> Floats:
         """Returns (N,P,V) robust weights; ``relaxation`` is a factor of the outlier threshold."""
         c2 = (OUTLIER_SD * relaxation) ** 2
-        return np.asarray((self.local[..., 2] > NEAREST_M) * (c2 / (c2 + self.square)) ** 2)
+        return np.asarray((self.local[..., 2] > MIN_DEPTH_M) * (c2 / (c2 + self.square)) ** 2)
 
 
 def _project(rays: Rays, cameras: Calibration, x: Floats) -> _Projection:
     ideal_xy, sd, _ = rays.by_point
     local = to_camera_frames(cameras, x)
-    ideal = local[..., :2] / np.maximum(local[..., 2:], NEAREST_M)
+    ideal = local[..., :2] / np.maximum(local[..., 2:], MIN_DEPTH_M)
     error = (ideal_xy - ideal) / sd[..., None]
     return _Projection(local, ideal, error, length2(error))
 
@@ -161,7 +161,7 @@ def _detection_equations(
 ) -> tuple[Floats, Floats]:
     """Returns the normal equations (N,P,3,3), (N,P,3) of the detections, weighted (N,P,V)."""
     count, points, views = weight.shape
-    scale = np.maximum(projection.local[..., 2], NEAREST_M) * rays.by_point[1]
+    scale = np.maximum(projection.local[..., 2], MIN_DEPTH_M) * rays.by_point[1]
     rotation = cameras.rotation
     jacobian = (rotation[:, :2] - projection.ideal[..., None] * rotation[:, 2:]) / scale[..., None, None]
     rows = jacobian.reshape(count, points, 2 * views, 3)
@@ -210,9 +210,9 @@ def _reweighted(rays: Rays, cameras: Calibration, points: Floats, relaxation: fl
     """Returns depths (N,P,V) of points and the robust weights (N,P,V) of their rays."""
     ideal_xy, _, weight = rays.by_point
     local = to_camera_frames(cameras, points)
-    depth = np.maximum(local[..., 2], NEAREST_M)
+    depth = np.maximum(local[..., 2], MIN_DEPTH_M)
     square = length2(local[..., :2] - ideal_xy * depth[..., None]) / LIFT_SD_M**2  # at that depth
-    robust = weight * (local[..., 2] > NEAREST_M) / (1 + square / (OUTLIER_SD * relaxation) ** 2) ** 2
+    robust = weight * (local[..., 2] > MIN_DEPTH_M) / (1 + square / (OUTLIER_SD * relaxation) ** 2) ** 2
     return depth, robust + 1e-6 * weight
 
 

@@ -62,7 +62,7 @@ class ExtraLandmarks:
             sd: (V,) standard deviation of inliers, ideal coordinates.
         """
         xy, score = self._detected(hypothesis, samples, sets)
-        rays = Rays(cameras.flat(xy), sd[:, None], (score > 0) * view_weight[:, None])
+        rays = Rays(cameras.ideal_xy(xy), sd[:, None], (score > 0) * view_weight[:, None])
         prior = self.at_parents(joints)
         points, covariance, weight = triangulate_with_covariance(
             rays, cameras, prior, PRIOR_SD_M, ITERATIONS, RELAXATION

@@ -117,7 +117,7 @@ def solved_pose(
 
 def _rays(hypothesis: Hypothesis, cameras: Calibration) -> tuple[Rays, NDArray[np.bool_]]:
     """Returns the rays of the person assigned, all of weight 1, and (V,P) which points are visible."""
-    ideal_xy = cameras.flat(hypothesis.xy_px[:, _POINTS])
+    ideal_xy = cameras.ideal_xy(hypothesis.xy_px[:, _POINTS])
     visible = hypothesis.score[:, _POINTS] > 0
     return Rays(ideal_xy[None], detection_sd(ideal_xy, visible)[None], visible[None].astype(float)), visible
 

@@ -65,7 +65,7 @@ class MirrorDetector:
         if pose is None or cameras is None:
             self._samples.clear()
             return
-        ideal_xy = cameras.flat(observation.xy_px[raw][:, _POINTS])
+        ideal_xy = cameras.ideal_xy(observation.xy_px[raw][:, _POINTS])
         visible = (observation.score[raw][:, _POINTS] > 0) & (raw != UNASSIGNED)[:, None]
         for view in np.flatnonzero(visible.any(1)).tolist():
             if (cameras.known & (np.arange(len(raw)) != view)).sum() > 1:

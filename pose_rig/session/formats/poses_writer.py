@@ -95,12 +95,12 @@ class PosesFileWriter:
         row["t_ns"], row["mode"] = pose.t_ns, MODES.index(pose.mode)
         row["xyz"], row["xyz_raw"] = pose.xyz * lost, pose.xyz_raw * lost
         row["score"], row["xy_refined"], row["covariance"] = pose.score, pose.refined_px, pose.covariance
-        row["lifted"], row["rotation"] = pose.lifted, pose.rotation
+        row["lifted"], row["rotation"] = pose.lifted, pose.camera_from_rig
         row["xy"] = np.nan
         for v, (sample, known) in enumerate(zip(samples, landmarks, strict=True)):
             if sample is None or known is None or not len(sample.xy_px):
                 continue
-            person = max(int(pose.followed[v]), 0)  # a view that the fusion left out keeps its first person
+            person = max(int(pose.person_index[v]), 0)  # a view that the fusion left out keeps its first person
             columns = [known.names.index(name) if name in known.names else -1 for name in self._header.landmarks]
             visible = (sample.score[person, columns] > 0) & (np.array(columns) >= 0)
             row["xy"][v] = np.where(visible[:, None], sample.xy_px[person, columns], np.nan)

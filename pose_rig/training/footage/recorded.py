@@ -36,7 +36,7 @@ from pose_rig.session.reader import Session
 from pose_rig.session.replay import CameraSource, Playback
 from pose_rig.skeleton import J
 from pose_rig.training.footage.footage import Footage
-from pose_rig.training.footage.tracked_person import followed
+from pose_rig.training.footage.tracked_keypoints import followed
 from pose_rig.wire.jobs import FusionJob, ReplayJob
 from pose_rig.wire.messages import Keypoints2D
 
@@ -190,7 +190,7 @@ class _Kept:
         which the rig was not solved, such as those when only cameras without a place saw the person, count for none.
         """
         solved = np.array([instant.mode == "solved" for instant in self._instants])[:, None]
-        used = np.stack([instant.rotation for instant in self._instants])
+        used = np.stack([instant.camera_from_rig for instant in self._instants])
         placed = np.isfinite(used).all((2, 3)) & solved
         used = np.where(placed[..., None, None], used, np.eye(3))
         first, last = placed.argmax(0), len(placed) - 1 - placed[::-1].argmax(0)

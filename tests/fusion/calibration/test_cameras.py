@@ -20,7 +20,7 @@ def test_points_are_seen_where_the_formula_says(k1: float) -> None:
 def test_flat_undoes_the_lens(k1: float) -> None:
     cameras, people = calibration(3, focal_px=(700.0, 1100.0), k1=k1), acrobat(5)
     local = np.einsum("vij,nkj->nvki", cameras.rotation, people) + cameras.translation[:, None]
-    assert cameras.flat(images(people, cameras)) == pytest.approx(local[..., :2] / local[..., 2:], abs=2e-4)
+    assert cameras.ideal_xy(images(people, cameras)) == pytest.approx(local[..., :2] / local[..., 2:], abs=2e-4)
 
 
 def test_one_pose_alone_has_no_leading_axis() -> None:
@@ -28,7 +28,7 @@ def test_one_pose_alone_has_no_leading_axis() -> None:
     seen, depth = cameras.project(people[1])
     assert (seen.shape, depth.shape) == ((3, 17, 2), (3, 17))
     assert seen == pytest.approx(cameras.project(people)[0][1])
-    assert cameras.flat(seen).shape == (3, 17, 2)
+    assert cameras.ideal_xy(seen).shape == (3, 17, 2)
 
 
 def test_what_a_camera_looks_at_is_in_the_middle_of_its_picture() -> None:
@@ -50,7 +50,7 @@ def test_a_camera_sees_nothing_at_its_own_place_and_says_so() -> None:
 def test_in_another_frame_the_pictures_are_the_same() -> None:
     cameras, people = calibration(3, k1=0.05), acrobat(4)
     turn, origin, scale = rotation_from_vector(np.array([0.3, -1.1, 0.4])), np.array([0.5, -2.0, 1.0]), 1.7
-    moved = cameras.moved(turn, origin, scale)
+    moved = cameras.transformed(turn, origin, scale)
     there = scale * (people - origin) @ turn.T
     seen, depth = moved.project(there)
     assert seen == pytest.approx(cameras.project(people)[0])

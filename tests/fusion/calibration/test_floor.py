@@ -81,7 +81,7 @@ def test_who_is_taller_has_higher_ankles() -> None:
 def anywhere(turn: Floats, known: tuple[bool, ...] = (True, True, True)) -> tuple[RigSolution, Floats]:
     """A solved rig in axes of its own, and what is up there."""
     rotation, origin = rotation_from_vector(turn), np.array([4.0, -2.0, 1.0])
-    cameras = calibration(3).moved(rotation, origin, 1.0)
+    cameras = calibration(3).transformed(rotation, origin, 1.0)
     cameras.known[:] = known
     bodies = (SHORT_WALK - origin) @ rotation.T
     return RigSolution(cameras, LENGTH_M, bodies, 1.0, 1.0, np.inf), rotation @ UP

@@ -20,7 +20,7 @@ OTHER = calibration(3)
 
 def seen(people: Floats, view: int = 1, noise: float = 0.5 * SD, seed: int = 0) -> tuple[Floats, Floats]:
     """Points (N,P,3) and where a camera sees them (N,P,2)."""
-    ideal_xy = points_of(OTHER.flat(images(people, OTHER))[:, view])
+    ideal_xy = points_of(OTHER.ideal_xy(images(people, OTHER))[:, view])
     return points_of(people), ideal_xy + np.random.default_rng(seed).normal(0, 1, ideal_xy.shape) * noise
 
 

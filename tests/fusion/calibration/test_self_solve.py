@@ -148,7 +148,7 @@ def test_the_frame_is_that_of_the_averaged_rotations() -> None:
 
 def test_the_frame_of_a_rig_in_use_is_kept() -> None:
     cameras = calibration(3)
-    present = cameras.moved(rotation_from_vector(np.array([0.1, 1.5, 0.2])), np.array([1.0, -0.5, 2.0]), 1.0)
+    present = cameras.transformed(rotation_from_vector(np.array([0.1, 1.5, 0.2])), np.array([1.0, -0.5, 2.0]), 1.0)
     found = rig_of(replace(task(instants_of(cameras), cameras), current=present))
     assert angle_deg(found.cameras.rotation, present.rotation).max() < 2
     there = (WALK[:, 0] - [1.0, -0.5, 2.0]) @ rotation_from_vector(np.array([0.1, 1.5, 0.2])).T

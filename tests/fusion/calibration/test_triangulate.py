@@ -12,7 +12,7 @@ SD = 0.005
 
 def rays_of(people: Floats, views: int, *, noise: float = 0.0, seed: int = 0) -> Rays:
     cameras = calibration(views)
-    ideal_xy = cameras.flat(images(people, cameras))
+    ideal_xy = cameras.ideal_xy(images(people, cameras))
     ideal_xy = ideal_xy + np.random.default_rng(seed).normal(0, 1, ideal_xy.shape) * noise
     return Rays(ideal_xy, np.full((*ideal_xy.shape[:2], 1), SD), np.ones(ideal_xy.shape[:-1]))
 
@@ -86,7 +86,7 @@ def test_seen_by_one_view_a_point_is_on_its_ray_near_where_it_was_thought_to_be(
     guess = people + 0.2 * cameras.rotation[1, 2] + 0.1 * cameras.rotation[1, 0]
     found = triangulate(replace(rays, weight=weight), cameras, guess, 0.3)
     seen, _ = cameras.project(found)
-    assert cameras.flat(seen)[:, 1] == pytest.approx(rays.ideal_xy[:, 1], abs=0.003)
+    assert cameras.ideal_xy(seen)[:, 1] == pytest.approx(rays.ideal_xy[:, 1], abs=0.003)
     off = (found - people) @ cameras.rotation[1].T
     assert off[..., 2] == pytest.approx(0.2, abs=0.06)
 
@@ -120,7 +120,7 @@ def test_the_covariance_is_how_far_points_scatter() -> None:
 def test_two_views_that_look_alike_are_unsure_along_their_rays() -> None:
     cameras = calibration(2, step_deg=8.0)
     people = acrobat(1)
-    ideal_xy = cameras.flat(images(people, cameras))
+    ideal_xy = cameras.ideal_xy(images(people, cameras))
     rays = Rays(ideal_xy, np.full((1, 2, 1), SD), np.ones(ideal_xy.shape[:-1]))
     _, covariance, _ = triangulate_with_covariance(rays, cameras)
     spread, axes = np.linalg.eigh(covariance[0])

@@ -58,8 +58,8 @@ def fused(
 
 def tilt_deg(out: PoseEstimate, cameras: Cameras) -> float:
     """How far up is from up in the room, by where the cameras look."""
-    known = np.isfinite(out.rotation).all((1, 2))
-    room_up = (out.rotation.swapaxes(1, 2) @ cameras.rotation @ Y)[known].mean(0)
+    known = np.isfinite(out.camera_from_rig).all((1, 2))
+    room_up = (out.camera_from_rig.swapaxes(1, 2) @ cameras.rotation @ Y)[known].mean(0)
     return float(np.degrees(np.arccos(np.clip(room_up[1] / np.linalg.norm(room_up), -1, 1))))
 
 

@@ -68,7 +68,7 @@ def test_a_larger_bystander_in_one_view_is_not_followed(
     scene, other = person(views), bystander(views)
     clean = clean_mm[views]
     out = run(scene, fusion(engine, views), lambda i, s: both(i, s, other, view, 1.3))
-    followed = np.array([o.followed for o in out])
+    followed = np.array([o.person_index for o in out])
     assert (followed[:, view] == 1).mean() > 0.9
     assert (followed[:, view] == 0).sum() <= 1
     assert error_mm(scene, out) < clean + 5
@@ -95,7 +95,7 @@ def test_a_view_that_turns_to_a_bystander_midway_is_left_out_and_comes_back(
         return only(index, samples, other, 2) if 20 <= index < 40 else samples
 
     out = run(scene, fusion(engine, views), change)
-    followed = np.array([o.followed for o in out])[:, 2]
+    followed = np.array([o.person_index for o in out])[:, 2]
     assert (followed[:20] == 0).all()
     assert (followed[20:40] == UNASSIGNED).mean() > 0.8
     assert (followed[45:] == 0).all()
@@ -109,7 +109,7 @@ def test_with_two_views_whom_one_followed_is_who_is_followed_on(engine: Engine) 
         return both(index, samples, other, 1, 1.4) if index >= 10 else samples
 
     out = run(scene, fusion(engine, 2), change)
-    followed = np.array([o.followed[1] for o in out])
+    followed = np.array([o.person_index[1] for o in out])
     assert (followed[:10] == 0).all()
     assert (followed[10:] == 1).all()
 
@@ -125,7 +125,7 @@ def test_when_the_order_of_people_flips_the_same_one_is_followed(engine: Engine)
             samples[1] = Sample(two.t_ns, two.xy_px[::-1].copy(), two.score)
         return samples
 
-    followed = np.array([o.followed[1] for o in run(scene, fusion(engine, 3), change)])
+    followed = np.array([o.person_index[1] for o in run(scene, fusion(engine, 3), change)])
     assert (followed[5:] == np.where(np.arange(5, len(followed)) % 2, 0, 1)).all()
 
 
@@ -143,7 +143,7 @@ def test_a_back_taken_for_a_front_is_read_the_right_way_round(engine: Engine, cl
     out = run(scene, fusion(engine, 4), change)
     assert error_mm(scene, out) < clean + 10
     for index in range(22, 40):
-        if out[index].followed[3] == 0:
+        if out[index].person_index[3] == 0:
             wrist = scene.xy_px[3, index, INDEX["l_wrist"]]
             size = np.ptp(scene.xy_px[3, index], axis=0).max()
             assert np.linalg.norm(out[index].refined_px[3, INDEX["l_wrist"]] - wrist) < 0.15 * size
@@ -153,9 +153,9 @@ def test_a_back_taken_for_a_front_is_read_the_right_way_round(engine: Engine, cl
 def test_nobody_is_nobody(engine: Engine, nobody: Sample | None) -> None:
     out = fusion(engine, 3).step(0, [nobody, nobody, nobody])
     assert not out.tracking
-    assert (out.followed == UNASSIGNED).all()
+    assert (out.person_index == UNASSIGNED).all()
     assert (out.score == 0).all()
-    assert np.isnan(out.rotation).all()
+    assert np.isnan(out.camera_from_rig).all()
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_view_in_which_legs_come_and_go_is_not_left_out(engine: Engine) -> Non
         return samples
 
     out = run(Scene(scene.joints[:12], scene.cameras, scene.xy_px, scene.score), fusion(engine, 4), change)
-    assert all((o.followed == 0).all() for o in out)
+    assert all((o.person_index == 0).all() for o in out)
 
 
 def test_a_small_bystander_who_lacks_a_joint_does_not_count_as_large(engine: Engine) -> None:
@@ -216,4 +216,4 @@ def test_a_small_bystander_who_lacks_a_joint_does_not_count_as_large(engine: Eng
     score = np.stack([mine.score[0], mine.score[0]])
     score[0, INDEX["l_ankle"]] = 0
     two = Sample(0, np.stack([small, mine.xy_px[0]]), score)
-    assert fusion(engine, 1).step(0, [two]).followed.tolist() == [1]
+    assert fusion(engine, 1).step(0, [two]).person_index.tolist() == [1]

@@ -24,7 +24,7 @@ SURE_M2 = np.tile(0.01**2 * np.eye(3), (len(POINTS), 1, 1))
 
 def rays_of(cameras: Calibration, error: float = 0.0, seed: int = 0) -> Rays:
     """What cameras see of `PEOPLE`; errors in standard deviations."""
-    ideal_xy = cameras.flat(images(PEOPLE, cameras))[:, :, list(POINTS)]
+    ideal_xy = cameras.ideal_xy(images(PEOPLE, cameras))[:, :, list(POINTS)]
     sd = detection_sd(ideal_xy, np.ones(ideal_xy.shape[:-1], bool))
     ideal_xy = ideal_xy + error * sd[..., None] * np.random.default_rng(seed).normal(0, 1, ideal_xy.shape)
     return Rays(ideal_xy, sd, np.ones(ideal_xy.shape[:-1]))
@@ -121,7 +121,7 @@ def test_a_joint_that_two_views_of_three_mistake_alike_is_drawn_back_by_its_bone
     elsewhere[:, WRIST] += [0.0, 0.0, 0.5]
     seen, _ = cameras.project(elsewhere)
     wrong = rays.ideal_xy.copy()
-    wrong[:, :2, WRIST] = cameras.flat(seen)[:, :2, WRIST]
+    wrong[:, :2, WRIST] = cameras.ideal_xy(seen)[:, :2, WRIST]
     bones = fit_pose(replace(rays, ideal_xy=wrong), cameras, LENGTH_M, lifted())
     assert np.median(off_m(bones.points)[:, WRIST]) < 0.25
     assert np.median(off_m(bones.points)[:, ELBOW]) < 0.08

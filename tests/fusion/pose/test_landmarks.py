@@ -18,7 +18,7 @@ BODY = acrobat(1, seed=3)[0]
 FULL, FEW = landmarks("mediapipe33"), landmarks("coco17")
 CAMERAS = calibration(3)
 ALL = np.ones(3)
-SD = detection_sd(CAMERAS.flat(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
+SD = detection_sd(CAMERAS.ideal_xy(images(BODY[None], CAMERAS)[0]), np.ones((3, J), bool))[:, 0]
 _OWN = {"left": "l", "right": "r"}
 
 

@@ -85,7 +85,7 @@ def test_where_the_cameras_should_see_it() -> None:
 
 def test_what_was_seen_is_told_as_ideal_coordinates() -> None:
     pose = posed(hypothesis(samples_of(BODY)))
-    assert pose.ideal_xy == pytest.approx(CAMERAS.flat(images(BODY[None], CAMERAS)[0][:, POINT_LIST]))
+    assert pose.ideal_xy == pytest.approx(CAMERAS.ideal_xy(images(BODY[None], CAMERAS)[0][:, POINT_LIST]))
     assert pose.visible == pytest.approx(np.ones((3, len(POINT_LIST))))
     assert pose.sd.shape == (3,)
     assert (pose.sd > 0).all()

@@ -77,7 +77,7 @@ def test_the_rig_is_upright_and_looks_along_camera_0(engine: Engine) -> None:
         assert pelvis[1] > feet[1] + 0.4
         assert np.abs(head[[0, 2]] - feet[[0, 2]]).max() < 0.6
         assert feet[1] < 0.35
-        ahead = o.rotation[0].T @ np.array([0.0, 0.0, 1.0])
+        ahead = o.camera_from_rig[0].T @ np.array([0.0, 0.0, 1.0])
         assert ahead[2] < -0.8
 
 
@@ -91,7 +91,16 @@ def test_two_runs_are_the_same_to_the_bit(engine: Engine) -> None:
     first, second = (run(scene, fusion(engine, 3)) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert a.mode == b.mode
-        for name in ("xyz", "xyz_raw", "score", "residual_px", "followed", "refined_px", "lifted", "rotation"):
+        for name in (
+            "xyz",
+            "xyz_raw",
+            "score",
+            "residual_px",
+            "person_index",
+            "refined_px",
+            "lifted",
+            "camera_from_rig",
+        ):
             assert np.array_equal(getattr(a, name), getattr(b, name), equal_nan=True), name
 
 
@@ -187,7 +196,7 @@ def test_a_view_that_joins_late_gets_its_rotation(engine: Engine) -> None:
     assert {o.mode for o in out[60:]} == {"settled"}
     assert relative_error_deg(learned(made), scene.cameras.rotation).max() < 14
     assert angle_deg(learned(made)[:3], before[0]).max() < 12  # the frame is kept
-    assert (out[-1].followed == 0).all()
+    assert (out[-1].person_index == 0).all()
 
 
 def test_a_view_that_goes_and_comes_back_still_knows_its_rotation(engine: Engine) -> None:

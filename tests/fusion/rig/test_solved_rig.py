@@ -54,7 +54,7 @@ def pose_of(joints: Floats, believed: Calibration, true: Calibration) -> SolvedP
         inlier=inlier,
         agreement=np.median(inlier, axis=1),
         projected_px=projected,
-        ideal_xy=believed.flat(seen_px[:, POINT_LIST]),
+        ideal_xy=believed.ideal_xy(seen_px[:, POINT_LIST]),
         sd=np.full(len(inlier), SD),
         visible=np.ones((len(inlier), len(POINT_LIST))),
     )

@@ -43,11 +43,11 @@ def instant(
         covariance=rng.normal(size=(count, 3, 3)) if mode == "solved" else np.full((count, 3, 3), np.nan),
         score=rng.uniform(size=count),
         residual_px=rng.uniform(size=count),
-        followed=np.array([0, 1, -1])[:views],
+        person_index=np.array([0, 1, -1])[:views],
         refined_px=rng.normal(size=(views, J, 2)),
         inlier=rng.uniform(size=(views, J)),
         lifted=rng.normal(size=(views, J, 3)),
-        rotation=rng.normal(size=(views, 3, 3)),
+        camera_from_rig=rng.normal(size=(views, 3, 3)),
     )
 
 
@@ -97,7 +97,7 @@ def test_rows_come_back_as_they_were_given(tmp_path: Path, mode: Mode) -> None:
         assert got["mode"][index] == mode
         for key, value in (
             ("xyz", want.xyz), ("xyz_raw", want.xyz_raw), ("score", want.score), ("xy_refined", want.refined_px),
-            ("lifted", want.lifted), ("rotation", want.rotation), ("covariance", want.covariance),
+            ("lifted", want.lifted), ("rotation", want.camera_from_rig), ("covariance", want.covariance),
         ):  # fmt: skip
             assert np.array_equal(got[key][index], value.astype(np.float32), equal_nan=True)
         assert np.array_equal(got["xy"][index, 0], sample(1, 0).xy_px[0])

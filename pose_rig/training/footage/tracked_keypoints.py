@@ -24,7 +24,7 @@ def followed(
     views = len(samples)
     xy_px, score = np.zeros((views, J, 2)), np.zeros((views, J))
     for v, (sample, names) in enumerate(zip(samples, marks, strict=True)):
-        person = int(instant.followed[v])
+        person = int(instant.person_index[v])
         if sample is None or names is None or person < 0:
             continue
         xy_px[v], score[v] = names.to_joints(sample.xy_px[person], sample.score[person])
