@@ -20,7 +20,7 @@ from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.workers.plan import plan
 from pose_rig.training.evaluation.metrics import pmpjpe
-from tests.tools.terminal.test_run_loop import Recorded, kill, run
+from tests.tools.terminal.test_run_loop import FakeDisplay, kill, run
 
 COMMAND = [sys.executable, "-m", "pose_rig.tools.cli.app", "run", "--headless", "--port", "0"]
 
@@ -151,9 +151,9 @@ def test_killing_a_camera_leaves_a_live_pose_and_a_named_restarted_worker() -> N
         kill(status, "sim0")
         poses_then.append(status.telemetry.poses)
 
-    display = Recorded(lambda status: status.telemetry.poses > 60, strike)
+    display = FakeDisplay(lambda status: status.telemetry.poses > 60, strike)
     status = run(plan(config, ""), display)
-    assert any(text.startswith("sim0: It was killed by signal 9 (SIGKILL).") for text in display.said)
+    assert any(text.startswith("sim0: It was killed by signal 9 (SIGKILL).") for text in display.printed)
     assert status.telemetry.poses > poses_then[0] + 60
     assert status.telemetry.pose is not None
     assert status.telemetry.pose.tracking == 1

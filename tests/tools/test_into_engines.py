@@ -23,7 +23,7 @@ from tests.streaming.people import person
 from tests.streaming.vrm_files import model_of, write_vrm
 from tests.tools.cli.test_app import pose_rig_process
 from tests.tools.sessions import moving_pose, sample, write_session
-from tests.tools.terminal.test_run_loop import Recorded, kill, run
+from tests.tools.terminal.test_run_loop import FakeDisplay, kill, run
 
 LONGEST_S = 60.0  # of a run that ends as soon as what is waited for has been seen
 CAMERAS = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=3) for i in range(3))
@@ -50,7 +50,7 @@ def test_a_run_moves_an_avatar_and_a_browser_sees_it() -> None:
                 frames.extend(json.loads(client.recv(timeout=5)) for _ in range(20))
 
         config = Config(camera=CAMERAS, port=0, duration_s=5.0, stream=stream)
-        display = Recorded(lambda status: status.telemetry.poses > 60, look)
+        display = FakeDisplay(lambda status: status.telemetry.poses > 60, look)
         status = run(plan(config, ""), display)
     tracked = [tracking for tracking, _ in told(catcher)]
     assert sum(tracked) > 60
@@ -67,13 +67,13 @@ def test_what_feeds_engines_is_restarted_when_it_dies_and_poses_go_on() -> None:
     with closing(Catcher()) as catcher:
         stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",))
         config = Config(camera=CAMERAS, port=0, duration_s=LONGEST_S, stream=stream)
-        display = Recorded(lambda status: len(catcher.caught) > 100, lambda status: kill(status, "streams"))
+        display = FakeDisplay(lambda status: len(catcher.caught) > 100, lambda status: kill(status, "streams"))
         status = run(
             plan(config, ""),
             display,
             lambda status: status.telemetry.poses > 120 and len({one.source for one in catcher.caught}) == 2,
         )
-    assert "streams: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
+    assert "streams: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.printed
     assert len({one.source for one in catcher.caught}) == 2, "one socket for each life"
     assert status.telemetry.poses > 120
 
@@ -89,7 +89,7 @@ def test_when_fusion_dies_the_avatar_is_told_that_nobody_is_seen() -> None:
         config = Config(camera=CAMERAS, port=0, duration_s=LONGEST_S, stream=stream)
         run(
             plan(config, ""),
-            Recorded(lambda status: status.telemetry.poses > 60, lambda status: kill(status, "fusion")),
+            FakeDisplay(lambda status: status.telemetry.poses > 60, lambda status: kill(status, "fusion")),
             lambda status: found_again([tracking for tracking, _ in told(catcher)]),
         )
     tracked = [tracking for tracking, _ in told(catcher)]
@@ -115,7 +115,7 @@ def test_an_avatar_of_ones_own_is_sent_with_its_own_bones(tmp_path: Path) -> Non
     write_vrm(path, model_of(somebody.rest, 1))
     with closing(Catcher()) as catcher:
         stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",), avatar=str(path))
-        run(plan(Config(camera=CAMERAS[:2], port=0, duration_s=3.0, stream=stream), ""), Recorded())
+        run(plan(Config(camera=CAMERAS[:2], port=0, duration_s=3.0, stream=stream), ""), FakeDisplay())
     said = [message for one in catcher.caught[-20:] for message in OscBundle(one.data)]
     bones = {message.params[0]: message.params[1:4] for message in said if message.address == "/VMC/Ext/Bone/Pos"}
     thigh = somebody.rest.offset[INDEX["LeftLowerLeg"]]

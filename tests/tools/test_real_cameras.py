@@ -9,7 +9,7 @@ import numpy as np
 from pose_rig.tools.arguments.camera_list import config_of
 from pose_rig.tools.workers.plan import Plan, plan
 from tests.tools import fakes
-from tests.tools.terminal.test_run_loop import Recorded, run
+from tests.tools.terminal.test_run_loop import FakeDisplay, run
 
 
 def real_cameras(cams: str, model: str = "", **top: object) -> Plan:
@@ -20,7 +20,7 @@ def real_cameras(cams: str, model: str = "", **top: object) -> Plan:
 
 
 def test_simulated_cameras_run_live() -> None:
-    board = run(real_cameras("sim:2", duration_s=2.0), Recorded())
+    board = run(real_cameras("sim:2", duration_s=2.0), FakeDisplay())
     for row in board.cameras():
         assert row.frames > 20
         assert row.restarts == 0
@@ -37,6 +37,6 @@ def test_a_keypoint_file_is_read_whole(tmp_path: Path) -> None:
         size_px=np.full((2, 2), 100),
         cameras=np.array(["north", "south"]),
     )
-    board = run(real_cameras(str(path), pace="all"), Recorded())
+    board = run(real_cameras(str(path), pace="all"), FakeDisplay())
     assert board.progress() == (180, 180)
     assert [row.name for row in board.cameras()] == ["north", "south"]

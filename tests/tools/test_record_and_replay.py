@@ -30,7 +30,7 @@ from pose_rig.wire.messages import Message, Pose3D
 from tests.session.recorded import write
 from tests.session.replaying import replay
 from tests.tools.cli.test_app import pose_rig, pose_rig_process
-from tests.tools.terminal.test_run_loop import Recorded, kill, run
+from tests.tools.terminal.test_run_loop import FakeDisplay, kill, run
 from tests.tools.test_end_to_end import keypoint_file
 
 SECONDS = 5.0
@@ -53,7 +53,7 @@ def take(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     status = run(
         plan(config, ""),
-        Recorded(),
+        FakeDisplay(),
         lambda status: status.telemetry.solved is not None and status.elapsed_s() > SECONDS,
     )
     assert f"ecording: {path}, " in status.recording()
@@ -265,7 +265,7 @@ def is_anew(status: RunStatus) -> bool:
 def test_a_fusion_that_is_killed_is_replayed_with_its_restart(tmp_path: Path, engine: Engine) -> None:
     path = tmp_path / "take.mcap"
     config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=LONGEST_S, record=str(path))
-    display = Recorded(lambda status: status.telemetry.poses > 70, lambda status: kill(status, "fusion"))
+    display = FakeDisplay(lambda status: status.telemetry.poses > 70, lambda status: kill(status, "fusion"))
     status = run(plan(config, ""), display, lambda status: is_anew(status) and status.telemetry.poses > 130)
     assert status.states["fusion"].restarts == 1
     with Session(path) as session:
@@ -294,7 +294,7 @@ def test_a_recorder_that_is_killed_costs_no_pose_and_goes_on_in_another_file_tha
 
     status = run(
         plan(config, ""),
-        Recorded(lambda status: status.telemetry.solved is not None, strike),
+        FakeDisplay(lambda status: status.telemetry.solved is not None, strike),
         lambda status: (
             bool(poses_then) and status.telemetry.poses > poses_then[0] + 250 and ", part 2" in status.recording()
         ),

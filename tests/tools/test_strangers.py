@@ -18,7 +18,7 @@ from pose_rig.tools.workers.plan import Plan, plan
 from pose_rig.wire.bus import Sender
 from pose_rig.wire.jobs import FusionJob, RecordJob, StreamJob
 from pose_rig.wire.messages import Health, Keypoints2D, Pose3D, RigState
-from tests.tools.terminal.test_run_loop import Recorded, fake_plan, run
+from tests.tools.terminal.test_run_loop import FakeDisplay, fake_plan, run
 from tests.untrusted_clients import attacker, port_of
 
 FORGED_S = 3.0
@@ -78,13 +78,13 @@ def attacked() -> tuple[RunStatus, list[str]]:
                 stranger.post(*forged())
 
     attacking = threading.Thread(target=attack)
-    display = Recorded(lambda status: status.telemetry.poses > 5, lambda _: attacking.start())
+    display = FakeDisplay(lambda status: status.telemetry.poses > 5, lambda _: attacking.start())
     try:
         status = run(ready, display)
     finally:
         over.set()
         attacking.join(10)
-    return status, display.said
+    return status, display.printed
 
 
 def test_what_a_stranger_sends_changes_nothing(attacked: tuple[RunStatus, list[str]]) -> None:
@@ -97,7 +97,7 @@ def test_what_a_stranger_sends_changes_nothing(attacked: tuple[RunStatus, list[s
 
 
 def test_refused_connections_are_told_in_the_end() -> None:
-    display = Recorded()
+    display = FakeDisplay()
     status = run(fake_plan(20), display)
     assert not any("Refused" in line for line in summary(status, None))
     health = Health(worker="fusion", t_ns=1, state="ended", refused=3, dropped=2, error="A message was bad.")
@@ -119,14 +119,14 @@ def test_a_program_that_has_the_port_first_ends_the_run(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=tell)
         thread.start()
-        display = Recorded()
+        display = FakeDisplay()
         try:
             with pytest.raises(UsageError, match=f"^fusion: Cannot listen on {ready.output}: Address"):
                 run(ready, display)
         finally:
             telling.set()
             thread.join()
-    assert not any("forged" in line for line in display.said)
+    assert not any("forged" in line for line in display.printed)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -140,7 +140,7 @@ def test_keys_are_in_no_command_line_and_no_environment() -> None:
             folder = Path(f"/proc/{worker.running.process.pid}")
             seen.extend((folder / name).read_bytes() for name in ("cmdline", "environ"))
 
-    run(ready, Recorded(lambda status: status.telemetry.poses > 1, look))
+    run(ready, FakeDisplay(lambda status: status.telemetry.poses > 1, look))
     assert len(seen) == 4
     for secret in (ready.keys.public, ready.keys.secret):
         assert not any(secret in text for text in seen)

@@ -73,12 +73,12 @@ def test_a_poses_file_is_read_with_and_without_uncertainties(tmp_path: Path) -> 
         ({"K": np.tile(-np.eye(3), (3, 1, 1))}, "camera left has values that are out of range"),
     ],
 )
-def test_a_poses_file_that_is_wrong_is_named(tmp_path: Path, more: dict[str, object], text: str) -> None:
+def test_an_invalid_poses_file_is_named(tmp_path: Path, more: dict[str, object], text: str) -> None:
     with pytest.raises(UsageError, match=text):
         load_rig(poses_file(tmp_path / "poses.npz", **more))
 
 
-def test_files_that_are_no_rig_are_named(tmp_path: Path) -> None:
+def test_files_without_a_rig_are_named(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("text")
     (tmp_path / "rig.toml").write_text('[[camera]]\nsource = "0"\n')
     for name, text in (
@@ -90,7 +90,7 @@ def test_files_that_are_no_rig_are_named(tmp_path: Path) -> None:
             load_rig(tmp_path / name)
 
 
-def test_places_are_told_as_people_see_them() -> None:
+def test_position_and_direction_of_a_camera() -> None:
     right = facing("right", 90.0).solved  # stands on the left, looks to the right
     assert right is not None
     np.testing.assert_allclose(position_m(right), [-4.0, 1.0, 0.0], atol=1e-12)
@@ -120,7 +120,7 @@ def test_rotated_mounts(
     )
 
 
-def test_a_well_placed_rig_has_no_weakness() -> None:
+def test_a_well_placed_rig_has_no_warnings() -> None:
     assert rig_warnings([facing(str(azimuth), azimuth) for azimuth in (0.0, 90.0, 180.0, 270.0)]) == []
 
 
@@ -135,7 +135,7 @@ def test_views_that_do_not_cross_are_named() -> None:
     assert rig_warnings([alike, same, facing("d", 90.0)]) == []
 
 
-def test_what_is_known_only_roughly_is_named() -> None:
+def test_uncertain_cameras_are_named() -> None:
     rig = [*places(3), facing("shaky", 300.0, rotation_sd_deg=1.5, translation_sd_m=0.12, focal_sd_px=60.0)]
     assert rig_warnings([*rig, RigCamera("lost", None)]) == [
         "lost is not solved.",

@@ -24,7 +24,7 @@ def test_every_solved_camera_is_drawn_in_its_colour(tmp_path: Path, count: int) 
         assert drawn == (member < count), member
 
 
-def test_both_views_have_one_scale_and_show_everything(tmp_path: Path) -> None:
+def test_both_views_have_one_scale_and_show_all_cameras(tmp_path: Path) -> None:
     rig = [facing("near", 0.0), RigCamera("high", solved(3, translation_m=(0.0, 3.5, 9.0)))]
     position = np.stack([position_m(place.solved) for place in rig if place.solved])
     low, high = bounds(position)
@@ -45,7 +45,7 @@ def test_a_long_narrow_rig_still_fits_a_page() -> None:
     assert (high - low)[0] >= 0.6 * (high - low)[1:].sum()
 
 
-def test_labels_do_not_cover_each_other() -> None:
+def test_labels_do_not_overlap() -> None:
     points = np.array([[100.0, 100.0], [103.0, 101.0], [102.0, 99.0], [100.0, 100.0]])
     sizes = np.tile([60.0, 14.0], (4, 1))
     frame = np.array([[0.0, 0.0], [300.0, 300.0]])
@@ -56,7 +56,7 @@ def test_labels_do_not_cover_each_other() -> None:
     assert (centres + sizes / 2 <= frame[1]).all()
 
 
-def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_drawing_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"The drawing is a PNG; got rig\.svg\. Try --picture rig\.png"):
         draw_rig([RigCamera("a", solved(0))], Path("rig.svg"), "x")
     with pytest.raises(PoseRigError, match=r"Cannot write .*: No such file or directory. Check the folder of"):

@@ -41,18 +41,18 @@ def run_of(cams: str, rig: Path, **top: object) -> Config:
     return msgspec.structs.replace(config_of(cams), rig=str(rig), **top)
 
 
-def recall(config: Config) -> Config:
+def restored(config: Config) -> Config:
     return RigFile(Path(config.rig)).restore(config)
 
 
-def remembered(path: Path, unsolved: tuple[str, ...] = ()) -> str:
+def saved_text(path: Path, unsolved: tuple[str, ...] = ()) -> str:
     """Returns the file at ``path`` after a run of it."""
     config = config_of(str(path))
     RigFile(Path(config.rig)).save(config, state(config.camera, unsolved))
     return path.read_text("utf-8")
 
 
-def test_a_new_file_is_a_rig_of_its_own(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_file_is_a_complete_rig(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clips)
     (clips / "kept").mkdir()
     path = clips / "kept" / "studio.toml"
@@ -73,10 +73,10 @@ def kept_without_height(config: Config, path: Path) -> str:
     return path.read_text("utf-8")
 
 
-def test_what_is_kept_comes_back_within_rounding(tmp_path: Path) -> None:
+def test_saved_cameras_are_restored_within_rounding(tmp_path: Path) -> None:
     config = run_of("sim:3", tmp_path / "rig.toml")
     RigFile(Path(config.rig)).save(config, state(config.camera))
-    for member, camera in enumerate(recall(config).camera):
+    for member, camera in enumerate(restored(config).camera):
         truth = solved(member)
         assert camera.solved is not None
         np.testing.assert_allclose(camera.solved.rotation, truth.rotation, atol=1e-9)
@@ -95,15 +95,15 @@ def test_comments_and_layout_of_the_user_survive(clips: Path) -> None:
     rest = '\n[detector]\nmodel = "lite"  # old laptop\n\n# end\n'
     path.write_text(first + second + rest, "utf-8")
     here = SOLVED
-    there = remembered(path).split("# on the door")[1].split("[detector]")[0]
+    there = saved_text(path).split("# on the door")[1].split("[detector]")[0]
     assert (
         path.read_text("utf-8") == first + here + "\n# on the door" + there + "[detector]" + rest.split("[detector]")[1]
     )
     assert there.startswith('\n[[camera]]\nsource = "b.mp4"\n\n[camera.solved]\n')
     once = path.read_text("utf-8")
-    assert remembered(path) == once
-    assert remembered(path, ("left",)) == once.replace(SOLVED, "")
-    assert remembered(path) == once
+    assert saved_text(path) == once
+    assert saved_text(path, ("left",)) == once.replace(SOLVED, "")
+    assert saved_text(path) == once
 
 
 def test_an_entry_of_several_cameras_becomes_one_for_each(clips: Path) -> None:
@@ -112,7 +112,7 @@ def test_an_entry_of_several_cameras_becomes_one_for_each(clips: Path) -> None:
         '[[camera]]\nsource = "kp.npz"\noffset_ms = 5.0\n\n# more\n[[camera]]\nsource = "sim"\nmembers = 2\n'
     )
     before = config_of(str(path)).camera
-    text = remembered(path)
+    text = saved_text(path)
     after = config_of(str(path)).camera
     assert [(c.name, c.source, c.member, c.members, c.offset_ms) for c in after] == [
         (c.name, c.source, c.member, c.members, c.offset_ms) for c in before
@@ -122,10 +122,10 @@ def test_an_entry_of_several_cameras_becomes_one_for_each(clips: Path) -> None:
     assert text.index('name = "kp1"') < text.index("# more") < text.index('name = "sim0"')
 
 
-def test_an_entry_of_which_nothing_is_known_stays_as_it_is(clips: Path) -> None:
+def test_an_entry_without_solved_cameras_is_unchanged(clips: Path) -> None:
     path = clips / "rig.toml"
     path.write_text('[[camera]]\nsource = "kp.npz"\n# x\n[[camera]]\nsource = "a.mp4"\n')
-    text = remembered(path, ("kp0", "kp1"))
+    text = saved_text(path, ("kp0", "kp1"))
     assert text.startswith('[[camera]]\nsource = "kp.npz"\n# x\n[[camera]]\nsource = "a.mp4"\n\n[camera.solved]\n')
 
 
@@ -134,7 +134,7 @@ def test_cameras_written_in_one_line_get_tables(clips: Path) -> None:
     path.write_text(
         'camera = [{source = "a.mp4"}, {source = "b.mp4", name = "door"}]\n[fusion]\nrate_hz = 50.0 # slow\n'
     )
-    text = remembered(path)
+    text = saved_text(path)
     assert "rate_hz = 50.0 # slow" in text
     assert [(camera.name, bool(camera.solved)) for camera in config_of(str(path)).camera] == [
         ("a", True),
@@ -142,18 +142,18 @@ def test_cameras_written_in_one_line_get_tables(clips: Path) -> None:
     ]
 
 
-def test_cameras_are_known_by_their_source(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cameras_are_identified_by_their_source(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clips)
     path = clips / "rig.toml"
     path.write_text('height_m = 1.9\n[[camera]]\nsource = "b.mp4"\nname = "door"\n[[camera]]\nsource = "a.mp4"\n')
-    remembered(path)
-    config = recall(run_of(f"{clips / 'a.mp4'},b.mp4,sim", path))
+    saved_text(path)
+    config = restored(run_of(f"{clips / 'a.mp4'},b.mp4,sim", path))
     assert [camera.solved and camera.solved.translation_m[2] for camera in config.camera] == [
         pytest.approx(4.344781), pytest.approx(3.229673), None,
     ]  # fmt: skip
     assert config.height_m == 1.9
-    assert recall(run_of("a.mp4", path, height_m=0.0)).height_m == 0.0  # refused later, not overruled
-    assert recall(run_of("a.mp4", path, height_m=1.5)).height_m == 1.5
+    assert restored(run_of("a.mp4", path, height_m=0.0)).height_m == 0.0  # refused later, not overruled
+    assert restored(run_of("a.mp4", path, height_m=1.5)).height_m == 1.5
     RigFile(Path(config.rig)).save(config, state(config.camera))
     again = config_of(str(path)).camera
     assert [camera.name for camera in again] == ["door", "a", "sim0"]
@@ -165,19 +165,19 @@ def test_a_mirrored_camera_of_the_file_is_mirrored(clips: Path, monkeypatch: pyt
     monkeypatch.chdir(clips)
     path = clips / "rig.toml"
     path.write_text('[[camera]]\nsource = "b.mp4"\nmirror = true\n[[camera]]\nsource = "a.mp4"\n')
-    assert [camera.mirror for camera in recall(run_of("a.mp4,b.mp4,sim", path)).camera] == [False, True, False]
-    assert "mirror = true" in remembered(path)
+    assert [camera.mirror for camera in restored(run_of("a.mp4,b.mp4,sim", path)).camera] == [False, True, False]
+    assert "mirror = true" in saved_text(path)
 
 
 def test_of_equal_sources_the_name_decides(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clips)
     config = run_of("a.mp4,a.mp4", clips / "rig.toml")
     RigFile(Path(config.rig)).save(config, state(config.camera))
-    depths = [camera.solved and camera.solved.translation_m[2] for camera in recall(config).camera]
+    depths = [camera.solved and camera.solved.translation_m[2] for camera in restored(config).camera]
     assert depths == [pytest.approx(3.229673), pytest.approx(4.344781)]
 
 
-def test_a_camera_that_left_loses_its_place_and_a_taken_name_is_numbered(clips: Path) -> None:
+def test_a_removed_camera_loses_its_solved_table_and_a_taken_name_is_numbered(clips: Path) -> None:
     path = clips / "rig.toml"
     path.write_text(f'[[camera]]\nsource = "gone.mp4"\nname = "b"\n{SOLVED}\n[[camera]]\nsource = "a.mp4"\n', "utf-8")
     config = run_of(f"{clips / 'a.mp4'},{clips / 'b.mp4'}", path)
@@ -192,23 +192,23 @@ def test_no_password_is_written(tmp_path: Path) -> None:
     RigFile(Path(config.rig)).save(config, state(config.camera))
     assert 'source = "rtsp://10.0.0.7/live"' in path.read_text("utf-8")
     assert "secret" not in path.read_text("utf-8")
-    assert recall(config).camera[0].solved is not None
-    assert recall(config).camera[0].source == "rtsp://me:secret@10.0.0.7/live"
+    assert restored(config).camera[0].solved is not None
+    assert restored(config).camera[0].source == "rtsp://me:secret@10.0.0.7/live"
 
 
 def test_a_file_about_other_cameras_is_refused(clips: Path) -> None:
     path = clips / "rig.toml"
     path.write_text('[[camera]]\nsource = "a.mp4"\n')
     with pytest.raises(UsageError, match=r"rig\.toml belongs to other cameras: a\. Give another --rig"):
-        recall(run_of("sim:2", path))
+        restored(run_of("sim:2", path))
 
 
-def test_without_a_file_nothing_is_remembered(tmp_path: Path) -> None:
+def test_without_a_file_nothing_is_restored(tmp_path: Path) -> None:
     later = run_of("sim:2", tmp_path / "later.toml")
-    assert recall(later) == later
+    assert restored(later) == later
 
 
-def test_moving_and_unseen_cameras_are_not_kept() -> None:
+def test_moving_and_unsolved_cameras_are_not_saved() -> None:
     (known,) = state([CameraConfig(source="0", name="a")]).cameras
     assert solved_camera(known) is not None
     for change in ({"moving": True}, {"translation_m": None}, {"rotation": None}, {"size_px": None}):
@@ -232,13 +232,13 @@ def test_moving_and_unseen_cameras_are_not_kept() -> None:
         ({"rotation": ((1.0, 0.0, 0.0), (0.0, 1.1, 0.0), (0.0, 0.0, 1.0))}, "has a rotation that is not orthonormal"),
     ],
 )
-def test_a_camera_that_cannot_be_is_named(change: dict[str, object], text: str) -> None:
+def test_an_invalid_camera_is_named(change: dict[str, object], text: str) -> None:
     check_solved("left", solved(0))
     with pytest.raises(UsageError, match=f"^The solved part of camera left {text}. Remove it; the next run"):
         check_solved("left", solved(0, **change))
 
 
-def test_a_file_that_broke_meanwhile_is_left_alone(clips: Path) -> None:
+def test_a_file_that_became_invalid_is_not_written(clips: Path) -> None:
     path = clips / "rig.toml"
     path.write_text('[[camera]]\nsource = "a.mp4"\n')
     config, rig_file = config_of(str(path)), RigFile(path)
@@ -251,25 +251,25 @@ def test_a_file_that_broke_meanwhile_is_left_alone(clips: Path) -> None:
         nowhere.save(config, state(config.camera))
 
 
-def test_what_can_be_written(tmp_path: Path) -> None:
+def test_is_writable(tmp_path: Path) -> None:
     assert is_writable(tmp_path / "new.toml")
     assert not is_writable(tmp_path / "no" / "such.toml")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
-def test_a_link_stays_a_link_and_permissions_stay(clips: Path) -> None:
+def test_links_and_permissions_are_kept(clips: Path) -> None:
     real, link = clips / "real.toml", clips / "rig.toml"
     real.write_text('[[camera]]\nsource = "a.mp4"\n')
     real.chmod(0o600)
     link.symlink_to(real)
-    remembered(link)
+    saved_text(link)
     assert link.is_symlink()
     assert "[camera.solved]" in real.read_text()
     assert real.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in clips.iterdir()) == ["a.mp4", "b.mp4", "kp.npz", "real.toml", "rig.toml"]
 
 
-def test_a_camera_that_left_the_machine_meanwhile_is_still_the_one_of_its_entry(clips: Path) -> None:
+def test_a_camera_that_was_unplugged_still_belongs_to_its_entry(clips: Path) -> None:
     path = clips / "rig.toml"
     path.write_text('[[camera]]\nsource = "kp.npz"\n[[camera]]\nsource = "a.mp4"\n')
     config = config_of(str(path))
@@ -281,8 +281,8 @@ def test_a_camera_that_left_the_machine_meanwhile_is_still_the_one_of_its_entry(
     assert path.read_text().startswith("# still mine\n")
 
 
-def test_a_moving_camera_has_no_place(tmp_path: Path) -> None:
+def test_a_moving_camera_is_not_restored(tmp_path: Path) -> None:
     config = run_of("sim:2", tmp_path / "rig.toml")
     RigFile(Path(config.rig)).save(config, state(config.camera))
     moving = msgspec.structs.replace(config, camera=mark_moving(config.camera, "1"))
-    assert [camera.solved is None for camera in recall(moving).camera] == [False, True]
+    assert [camera.solved is None for camera in restored(moving).camera] == [False, True]

@@ -8,7 +8,7 @@ from pose_rig.errors import UsageError
 from pose_rig.tools.rig_files.validation import check_config, check_duration
 
 
-def test_a_live_camera_cannot_be_gone_through_twice() -> None:
+def test_a_live_camera_has_no_second_pass() -> None:
     cameras = (CameraConfig(source="sim", name="sim0"), CameraConfig(source="/dev/video0", name="left"))
     with pytest.raises(UsageError, match=r"^left is live and has no second pass. Leave --passes out, or give"):
         check_config(Config(camera=cameras, passes=2))
@@ -28,7 +28,7 @@ def rig(**camera: Any) -> Config:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0])
 @pytest.mark.parametrize("key", ["fps", "focal_px"])
-def test_numbers_of_a_camera_that_make_no_sense_are_refused_by_name(key: str, value: float) -> None:
+def test_invalid_values_of_a_camera_are_refused_by_name(key: str, value: float) -> None:
     with pytest.raises(UsageError, match=r"left of -?(nan|inf|1) (Hz|px) is out of range\. Use "):
         check_config(rig(**{key: value}))
 
@@ -40,13 +40,13 @@ def test_an_offset_of_years_is_refused(value: float) -> None:
 
 
 @pytest.mark.parametrize("size_px", [(0, 0), (-1280, 720), (1280, 10**9)])
-def test_an_image_size_that_is_none_is_refused(size_px: tuple[int, int]) -> None:
+def test_an_invalid_image_size_is_refused(size_px: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match=r"^A side of the image \(size_px\) of left of .* px is out of range\."):
         check_config(rig(size_px=size_px))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -5.0, 0.0])
-def test_rates_and_durations_that_are_none_are_refused(value: float) -> None:
+def test_invalid_rates_and_durations_are_refused(value: float) -> None:
     for config in (
         Config(duration_s=value),
         Config(height_m=value),
@@ -59,7 +59,7 @@ def test_rates_and_durations_that_are_none_are_refused(value: float) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -5.0])
-def test_other_numbers_that_make_no_sense_are_refused(value: float) -> None:
+def test_other_invalid_values_are_refused(value: float) -> None:
     for config in (
         Config(fusion=FusionConfig(beta=value)),
         Config(detector=DetectorConfig(min_confidence=value)),
@@ -70,16 +70,16 @@ def test_other_numbers_that_make_no_sense_are_refused(value: float) -> None:
 
 
 @pytest.mark.parametrize("height_m", [0.0, -1.0, 1e9, 0.2, float("nan"), float("inf")])
-def test_a_height_that_nobody_has_is_refused(height_m: float) -> None:
-    said = (
+def test_an_impossible_height_is_refused(height_m: float) -> None:
+    text = (
         r"^A height of \S+ m is out of range\. Give it in metres, 0.4 to 2.6: a person of 182 cm is --height 1\.82\.$"
     )
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=text):
         check_config(Config(height_m=height_m))
 
 
 @pytest.mark.parametrize(("height_m", "meant"), [(182.0, "1.82"), (95.0, "0.95"), (40.0, "0.4")])
-def test_a_height_in_centimetres_is_told_from_nonsense(height_m: float, meant: str) -> None:
+def test_a_height_in_centimetres_is_recognised(height_m: float, meant: str) -> None:
     with pytest.raises(
         UsageError, match=rf"Give it in metres, .*: {height_m:g} may be centimetres: --height {meant}\.$"
     ):
@@ -87,12 +87,12 @@ def test_a_height_in_centimetres_is_told_from_nonsense(height_m: float, meant: s
 
 
 @pytest.mark.parametrize("height_m", [None, 0.4, 1.82, 2.6])
-def test_a_height_that_people_have_is_accepted(height_m: float | None) -> None:
+def test_a_possible_height_is_accepted(height_m: float | None) -> None:
     check_config(Config(height_m=height_m))
 
 
 @pytest.mark.parametrize("duration_s", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_duration_is_a_time(duration_s: float) -> None:
+def test_a_duration_is_positive(duration_s: float) -> None:
     check_duration(None)
     check_duration(0.5)
     with pytest.raises(UsageError, match=r"The duration must be positive; got \S+ s. Use for example"):

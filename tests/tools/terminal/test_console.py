@@ -1,4 +1,4 @@
-"""Nothing that a file or a message says steers the terminal."""
+"""Text from files and messages cannot control the terminal."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ PWN = "\x1b]0;pwn\x07[red]x[/red] [link=http://x]y[/link]"
 SHOWN = "?]0;pwn[red]x[/red] [link=http://x]y[/link]"
 
 
-def test_texts_are_shown_as_they_are_but_for_what_a_terminal_obeys() -> None:
+def test_texts_are_printed_literally_without_control_characters() -> None:
     out = StringIO()
     console = Console(file=out)
     table = Table(title=PWN)
@@ -44,20 +44,20 @@ def test_texts_are_shown_as_they_are_but_for_what_a_terminal_obeys() -> None:
     assert not {"\x1b", "\x07"} & set(out.getvalue())
 
 
-def test_colours_of_ours_still_reach_a_terminal() -> None:
+def test_our_own_colours_reach_a_terminal() -> None:
     out = StringIO()
     Console(file=out, terminal=True).print(PWN, style="red")
     assert out.getvalue().startswith("\x1b[31m?]0;pwn[red]")
 
 
-def test_the_name_of_a_file_that_is_read_is_only_text() -> None:
+def test_a_file_name_is_printed_literally() -> None:
     out = StringIO()
     with Console(file=out, terminal=True).reading(Path("take[red].mcap")):
         pass
     assert "Reading take[red].mcap;" in out.getvalue()
 
 
-def test_what_workers_say_of_themselves_is_only_text() -> None:
+def test_reports_of_workers_are_printed_literally() -> None:
     telemetry = Telemetry()
     telemetry.start_ns = 1
     for name in ("sim0", "fusion", "recorder", "streams"):
@@ -78,7 +78,7 @@ def test_what_workers_say_of_themselves_is_only_text() -> None:
     assert not {"\x1b", "\x07"} & set(out.getvalue())
 
 
-def test_a_failure_is_only_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_printed_literally(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit), exit_on_error(debug=False):
         raise ValueError(PWN)
     assert SHOWN in capsys.readouterr().err
@@ -92,7 +92,7 @@ def test_a_failure_is_only_text(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["names.mcap", "names.npz"])
-def test_files_whose_names_are_hostile_are_refused_in_plain_text(
+def test_hostile_names_in_files_are_printed_literally(
     command: tuple[str, ...], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -113,14 +113,14 @@ def test_files_whose_names_are_hostile_are_refused_in_plain_text(
     assert not list(tmp_path.parent.glob("up*"))
 
 
-def test_a_marker_is_only_text(tmp_path: Path) -> None:
+def test_a_marker_is_printed_literally(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", [*talk(30), Marker(t_ns=START_NS, number=1, text=f"$\\frac{PWN}")])
     code, output = pose_rig("plot", str(path), "--out", str(tmp_path / "r.html"))
     assert code == 0, output
     assert not {"\x1b", "\x07"} & set(output)
 
 
-def test_sentences_are_not_broken_into_lines() -> None:
+def test_sentences_are_not_wrapped() -> None:
     out = StringIO()
     path = "a folder/" * 20 + "take.mcap"
     for text in (f"Written: {path}.", Text(f"Written: {path}.")):

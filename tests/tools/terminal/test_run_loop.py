@@ -25,17 +25,17 @@ from pose_rig.tools.workers.worker_process import WorkerProcess
 from tests.tools import fakes
 
 
-class Recorded:
-    """A display that keeps what it is told, and does something once, as soon as a condition holds."""
+class FakeDisplay:
+    """A display that keeps the printed lines, and calls a function once, as soon as a condition holds."""
 
     def __init__(
         self, when: Callable[[RunStatus], bool] = lambda _: False, do: Callable[[RunStatus], None] = lambda _: None
     ) -> None:
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self._when, self._do, self._done = when, do, False
 
     def print(self, text: str) -> None:
-        self.said.append(text)
+        self.printed.append(text)
 
     def update(self, status: RunStatus) -> None:
         if not self._done and self._when(status):
@@ -57,7 +57,7 @@ def fake_plan(*frames: int, sources: tuple[str, ...] = (), **top: object) -> Pla
     return replace(real, workers=workers)
 
 
-def run(ready: Plan, display: Recorded, stop_when: Callable[[RunStatus], bool] | None = None) -> RunStatus:
+def run(ready: Plan, display: FakeDisplay, stop_when: Callable[[RunStatus], bool] | None = None) -> RunStatus:
     rig = Run(ready, display, stop_when=stop_when)
     rig.run()
     return rig.status
@@ -70,12 +70,12 @@ def kill(status: RunStatus, name: str, number: int = signal.SIGKILL) -> None:
     os.kill(running.process.pid, number)
 
 
-def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
+def test_a_run_of_files_ends_with_a_summary(tmp_path: Path) -> None:
     save = tmp_path / "poses.npz"
-    display = Recorded()
+    display = FakeDisplay()
     status = run(fake_plan(40, 60, save=str(save)), display)
     assert save.exists()
-    provider, cold, settled = display.said
+    provider, cold, settled = display.printed
     assert provider == "fusion: CPU (no CUDA in this onnxruntime)"
     assert cold.startswith("Mode cold after 0.")
     assert settled.startswith("Mode settled after 0.")
@@ -92,9 +92,9 @@ def test_a_run_of_files_ends_by_itself_and_sums_up(tmp_path: Path) -> None:
     assert 25 < status.telemetry.pose_rate_hz < 120
 
 
-def test_pace_all_loses_nothing_and_knows_how_far_it_is() -> None:
+def test_pace_all_drops_nothing_and_shows_its_progress() -> None:
     seen: list[str] = []
-    display = Recorded(lambda status: status.progress()[0] > 20, lambda status: seen.append(status_line(status)))
+    display = FakeDisplay(lambda status: status.progress()[0] > 20, lambda status: seen.append(status_line(status)))
     status = run(fake_plan(50, 50, pace="all"), display)
     assert status.progress() == (100, 100)
     assert "of 100 frames" in seen[0]
@@ -102,9 +102,9 @@ def test_pace_all_loses_nothing_and_knows_how_far_it_is() -> None:
 
 
 def test_a_killed_camera_is_named_and_restarted_while_poses_go_on() -> None:
-    display = Recorded(lambda status: status.telemetry.poses > 20, lambda status: kill(status, "cam0"))
+    display = FakeDisplay(lambda status: status.telemetry.poses > 20, lambda status: kill(status, "cam0"))
     status = run(fake_plan(0, 0, duration_s=4.0), display)
-    assert "cam0: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
+    assert "cam0: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.printed
     assert status.states["cam0"].restarts == 1
     assert status.telemetry.workers["cam0"].health.restarts == 1
     assert status.telemetry.poses > 100
@@ -112,21 +112,21 @@ def test_a_killed_camera_is_named_and_restarted_while_poses_go_on() -> None:
 
 
 def test_a_killed_fusion_is_restarted() -> None:
-    display = Recorded(lambda status: status.telemetry.poses > 20, lambda status: kill(status, "fusion"))
+    display = FakeDisplay(lambda status: status.telemetry.poses > 20, lambda status: kill(status, "fusion"))
     status = run(fake_plan(0, duration_s=4.0), display)
-    assert "fusion: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.said
+    assert "fusion: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.printed
     assert status.telemetry.poses > 40
 
 
 def test_a_camera_that_hangs_is_killed_and_restarted() -> None:
-    display = Recorded()
+    display = FakeDisplay()
     status = run(fake_plan(0, 0, sources=("mute", "fake"), duration_s=12.0), display)
-    assert "cam0: No report for 10 s. Restarting in 0.5 s (restart 1)." in display.said
+    assert "cam0: No report for 10 s. Restarting in 0.5 s (restart 1)." in display.printed
     assert status.states["cam1"].restarts == 0
 
 
-def test_a_fusion_that_saves_may_say_nothing_for_longer(tmp_path: Path) -> None:
-    rig = Run(fake_plan(0, save=str(tmp_path / "poses.npz")), Recorded())
+def test_fusion_has_a_longer_timeout_while_it_saves(tmp_path: Path) -> None:
+    rig = Run(fake_plan(0, save=str(tmp_path / "poses.npz")), FakeDisplay())
     running = WorkerProcess.start("fusion", fakes.idle, fakes.camera_job(), 0, debug=False)
     fusion = rig.status.states["fusion"]
     fusion.running, running.started_ns = running, 0
@@ -143,20 +143,20 @@ def test_a_fusion_that_saves_may_say_nothing_for_longer(tmp_path: Path) -> None:
     running.close()
 
 
-def test_an_unreadable_file_fails_the_run_with_its_sentence() -> None:
+def test_an_unreadable_file_ends_the_run_with_its_error() -> None:
     ready = fake_plan(0, sources=("broken",))
     ready = replace(ready, workers=tuple(replace(worker, fail_on_error=True) for worker in ready.workers))
     with pytest.raises(PoseRigError, match=r"^cam0: broken\.mp4 cannot be read as a video\."):
-        run(ready, Recorded())
+        run(ready, FakeDisplay())
 
 
-def test_what_is_wrong_with_frames_is_said_once_while_it_runs() -> None:
-    display = Recorded()
+def test_errors_of_frames_are_printed_once() -> None:
+    display = FakeDisplay()
     run(fake_plan(60, 60, sources=("spotty.mp4", "fake")), display)
-    assert [text for text in display.said if "could be read" in text] == ["cam0: 45 of 100 frames could be read."]
+    assert [text for text in display.printed if "could be read" in text] == ["cam0: 45 of 100 frames could be read."]
 
 
-def test_a_run_that_fails_says_too_that_its_rig_could_not_be_kept(tmp_path: Path) -> None:
+def test_a_failed_run_also_reports_that_its_rig_could_not_be_saved(tmp_path: Path) -> None:
     path, out = tmp_path / "rig.toml", StringIO()
     rig_file = RigFile(path)
     path.write_text("[[camera\n")
@@ -168,16 +168,16 @@ def test_a_run_that_fails_says_too_that_its_rig_could_not_be_kept(tmp_path: Path
     assert "rig.toml is not TOML" in out.getvalue()
 
 
-def test_an_unreadable_camera_does_not_hold_up_the_others() -> None:
-    status = run(fake_plan(0, 0, sources=("broken", "fake"), duration_s=1.5), Recorded())
+def test_an_unreadable_camera_does_not_block_the_others() -> None:
+    status = run(fake_plan(0, 0, sources=("broken", "fake"), duration_s=1.5), FakeDisplay())
     assert status.telemetry.poses > 20
     assert status.cameras()[0].note == "broken.mp4 cannot be read as a video."
 
 
 @pytest.mark.parametrize(("slow", "waits"), [("slow.mp4", True), ("slow webcam", False)])
-def test_the_clock_of_files_waits_until_all_of_them_are_ready(slow: str, waits: bool) -> None:
+def test_the_clock_of_files_starts_when_all_of_them_are_ready(slow: str, waits: bool) -> None:
     states: list[str] = []
-    display = Recorded(
+    display = FakeDisplay(
         lambda status: status.telemetry.start_ns > 0,
         lambda status: states.extend(row.state for row in status.cameras()),
     )
@@ -195,16 +195,16 @@ def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal
         signal.raise_signal(number)
 
     save = tmp_path / "poses.npz"
-    display = Recorded(lambda status: status.telemetry.poses > 5, interrupt)
+    display = FakeDisplay(lambda status: status.telemetry.poses > 5, interrupt)
     status = run(fake_plan(0, 0, save=str(save)), display)
     assert time.monotonic() - asked[0] < 8
     assert save.exists()
-    assert display.said[-1] == "Stopping and saving the poses; Ctrl-C again discards them."
+    assert display.printed[-1] == "Stopping and saving the poses; Ctrl-C again discards them."
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert all(worker.running is None for worker in status.states.values())
 
 
-def test_asking_twice_does_not_wait() -> None:
+def test_a_second_signal_stops_at_once() -> None:
     ready = fake_plan(0)
     stuck = tuple(replace(worker, main=fakes.deaf_to_stop, stop_timeout_s=30.0) for worker in ready.workers)
     asked: list[float] = []
@@ -214,11 +214,11 @@ def test_asking_twice_does_not_wait() -> None:
         signal.raise_signal(signal.SIGINT)
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 
-    run(replace(ready, workers=stuck), Recorded(lambda status: True, interrupt))
+    run(replace(ready, workers=stuck), FakeDisplay(lambda status: True, interrupt))
     assert time.monotonic() - asked[0] < 8
 
 
-def test_the_table_shows_every_camera_and_what_fusion_does() -> None:
+def test_the_table_shows_every_camera_and_fusion() -> None:
     drawn: list[str] = []
 
     def draw(status: RunStatus) -> None:
@@ -227,7 +227,7 @@ def test_the_table_shows_every_camera_and_what_fusion_does() -> None:
         assert isinstance(console.file, StringIO)
         drawn.append(console.file.getvalue())
 
-    run(fake_plan(0, 0, duration_s=1.0), Recorded(lambda status: status.telemetry.poses > 15, draw))
+    run(fake_plan(0, 0, duration_s=1.0), FakeDisplay(lambda status: status.telemetry.poses > 15, draw))
     header, first, second, note, fusion, footer = [line.rstrip() for line in drawn[0].splitlines()]
     assert header.split() == [
         "camera", "state", "fps", "age", "ms", "dropped", "restarts", "agreement", "focal", "px", "pose",

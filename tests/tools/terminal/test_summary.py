@@ -11,7 +11,7 @@ from pose_rig.tools.terminal.runner import partial_recording
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import no_person_error, summary
 from pose_rig.wire.messages import CameraState, Health, RigState, State, Streams, Target
-from tests.tools.test_solved_rig_shown import board_of, shown
+from tests.tools.terminal.test_solved_rig import shown, status_of
 
 NOBODY = "No person was detected in any camera. Check that the whole person is in the images"
 
@@ -31,7 +31,7 @@ def unknown(name: str) -> CameraState:
 
 
 def status(cameras: tuple[CameraState, ...], *healths: Health, streams: Streams | None = None) -> RunStatus:
-    made = board_of(config_of("sim:2"), RigState(t_ns=2, mode="settled", cameras=cameras))
+    made = status_of(config_of("sim:2"), RigState(t_ns=2, mode="settled", cameras=cameras))
     for health in healths:
         made.telemetry.update(health)
     if streams is not None:
@@ -39,7 +39,7 @@ def status(cameras: tuple[CameraState, ...], *healths: Health, streams: Streams 
     return made
 
 
-def test_a_file_that_ended_earlier_is_summed_up_over_the_time_it_was_seen() -> None:
+def test_the_frame_rate_of_a_file_that_ended_earlier_is_that_until_its_end() -> None:
     early = known("sim0", 0.0, 0.93, "no person detected")
     late = known("sim1", 0.5, 0.9, "disagrees with the others")
     over = status((early, late), told("sim0", "ended", 40), told("sim1", "ended", 60))
@@ -50,7 +50,7 @@ def test_a_file_that_ended_earlier_is_summed_up_over_the_time_it_was_seen() -> N
     assert no_person_error(over) is None
 
 
-def test_a_run_in_which_nobody_was_seen_says_so_first() -> None:
+def test_a_run_without_a_person_reports_it_first() -> None:
     cameras = (known("sim0", note="no person detected"), known("sim1", note="no person detected"))
     nobody = status(cameras, told("sim0", "ended", 40), told("sim1", "ended", 60))
     first, _, camera, *_ = summary(nobody, None)
@@ -62,7 +62,7 @@ def test_a_run_in_which_nobody_was_seen_says_so_first() -> None:
     assert str(failure) == first
 
 
-def test_what_is_wrong_with_a_camera_is_told_though_its_file_ended_earlier() -> None:
+def test_the_error_of_a_camera_is_reported_though_its_file_ended_earlier() -> None:
     mirrored = "its image looks mirrored: set mirror = true for it in the rig.toml"
     over = status((known("sim0", 0.0, 0.7, mirrored), known("sim1", 0.5, 0.9)), told("sim0", "ended", 40))
     assert summary(over, None)[1].endswith(f"agreement 70%. {mirrored}")
@@ -81,7 +81,7 @@ def test_a_camera_without_a_frame_is_named_with_the_reason() -> None:
     assert summary(never, None)[2] == "  sim1 delivered no frame. It was not ready when the run ended."
 
 
-def test_a_run_without_any_frame_says_so_first() -> None:
+def test_a_run_without_any_frame_reports_it_first() -> None:
     none = status((unknown("sim0"), unknown("sim1")), told("sim0", "ready"), told("sim1", "ready"))
     assert summary(none, None)[0] == "No camera delivered a frame. The line of each camera gives the reason."
     failure = no_person_error(none)
@@ -98,7 +98,7 @@ def test_before_its_first_frame_a_camera_has_neither_focal_length_nor_agreement(
     assert "nobody" not in "\n".join(table)
 
 
-def test_lines_say_that_there_are_no_frames_yet() -> None:
+def test_the_status_line_shows_that_there_are_no_frames_yet() -> None:
     waiting = status((unknown("sim0"), known("sim1", 0.9, 0.9)), told("sim0", "ready"), told("sim1", "running", 5))
     assert " | sim0 no frames yet | sim1 0 fps" in status_line(waiting)
 
@@ -108,7 +108,7 @@ def sent(**target: object) -> str:
     return status((), streams=Streams(t_ns=1, targets=(made,))).stream_totals()[0]
 
 
-def test_what_was_sent_is_said_as_far_as_anybody_knows() -> None:
+def test_totals_of_what_was_sent() -> None:
     place = "vmc 127.0.0.1:39539"
     assert sent(frames=810) == f"Sent 810 frames to {place} (UDP: receipt is not confirmed)."
     assert sent(frames=810, unheard=100).endswith(
@@ -122,16 +122,16 @@ def test_what_was_sent_is_said_as_far_as_anybody_knows() -> None:
 
 
 @pytest.mark.parametrize("saved", [None, Path("poses.npz")])
-def test_a_run_that_did_not_begin_is_no_failure_of_its_own(saved: Path | None) -> None:
+def test_a_run_that_did_not_start_is_no_error_of_its_own(saved: Path | None) -> None:
     early = status(())
     early.telemetry.start_ns = 0
     assert summary(early, saved) == ["The run ended before it started."]
     assert no_person_error(early) is None
 
 
-def test_a_recording_that_was_given_up_is_named(tmp_path: Path) -> None:
+def test_an_unfinished_recording_is_named(tmp_path: Path) -> None:
     record, partial = tmp_path / "take.mcap", tmp_path / "take.mcap.partial"
-    over = board_of(
+    over = status_of(
         msgspec.structs.replace(config_of("sim:2"), record=str(record)), RigState(t_ns=2, mode="settled", cameras=())
     )
     assert partial_recording(over) == []

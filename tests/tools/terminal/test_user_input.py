@@ -33,7 +33,7 @@ IN_A_TERMINAL = "import pty, sys; pty.spawn([sys.executable, '-c', sys.argv[1]])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals are different there")
-def test_q_stops_and_the_terminal_is_left_as_it_was() -> None:
+def test_q_stops_and_the_terminal_is_restored() -> None:
     command = [sys.executable, "-c", IN_A_TERMINAL, WAIT_FOR_KEY]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as terminal:
         assert terminal.stdin is not None
@@ -44,13 +44,13 @@ def test_q_stops_and_the_terminal_is_left_as_it_was() -> None:
         assert terminal.stdout.readline().strip() == "asked restored"
 
 
-def test_nothing_is_asked_at_first() -> None:
+def test_no_stop_is_requested_at_first() -> None:
     user = UserInput(lambda: None)
     with user.listening():
         assert not user.stop_requested
 
 
-def test_the_second_signal_hurries() -> None:
+def test_the_second_signal_stops_at_once() -> None:
     second_stops: list[bool] = []
     user = UserInput(lambda: second_stops.append(True))
     with user.listening():
@@ -62,7 +62,7 @@ def test_the_second_signal_hurries() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals are different there")
-def test_m_marks_as_often_as_it_is_pressed() -> None:
+def test_m_sets_a_marker_per_press() -> None:
     command = [sys.executable, "-c", IN_A_TERMINAL, COUNT_MARKS]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as terminal:
         assert terminal.stdin is not None
@@ -73,7 +73,7 @@ def test_m_marks_as_often_as_it_is_pressed() -> None:
         assert terminal.stdout.readline().strip() == "3 marks, then 0"
 
 
-def test_without_a_terminal_nothing_is_marked() -> None:
+def test_without_a_terminal_no_marker_is_set() -> None:
     user = UserInput(lambda: None)
     with user.listening():
         assert user.take_markers() == 0

@@ -1,4 +1,4 @@
-"""What a run shows and keeps of a rig that is solved, or is not, without any process."""
+"""How a run shows and saves a rig that is solved, or is not, without any process."""
 
 from io import StringIO
 from pathlib import Path
@@ -22,7 +22,7 @@ from pose_rig.wire.messages import CameraState, RigState
 from tests.tools.rigs import state
 
 
-def board_of(config: Config, *rigs: RigState) -> RunStatus:
+def status_of(config: Config, *rigs: RigState) -> RunStatus:
     telemetry = Telemetry()
     telemetry.start_ns = 1
     for rig in rigs:
@@ -46,15 +46,15 @@ def shown(status: RunStatus, width: int = 80) -> str:
     return console.file.getvalue()
 
 
-def test_the_table_says_how_well_a_solved_camera_is_known() -> None:
+def test_the_table_shows_the_uncertainty_of_a_solved_camera() -> None:
     config = config_of("sim:2")
-    row = shown(board_of(config, state(config.camera))).splitlines()[1]
+    row = shown(status_of(config, state(config.camera))).splitlines()[1]
     assert row.split() == ["sim0", "starting", "0.0", "0", "0", "0", "90%", "1088", "±9", "±0.4°", "±2", "cm"]
 
 
-def test_the_table_says_what_would_help() -> None:
+def test_the_table_shows_the_advice() -> None:
     config = config_of("sim:2")
-    status = board_of(config, settled(config, "Turn around once."))
+    status = status_of(config, settled(config, "Turn around once."))
     _, first, second, _, advice, *_ = shown(status).splitlines()
     assert first.split()[-2:] == ["1152", "±3.0°"]
     assert second.split()[-2:] == ["1152", "moving"]
@@ -64,69 +64,69 @@ def test_the_table_says_what_would_help() -> None:
     assert "Rig not solved: Turn around once." in summary(status, None)
 
 
-def test_the_summary_says_where_a_solved_rig_is_kept() -> None:
+def test_the_summary_names_the_file_of_a_solved_rig() -> None:
     config = config_of("sim:2")
-    status = board_of(config, state(config.camera), settled(config, "sim1 was moved."))
+    status = status_of(config, state(config.camera), settled(config, "sim1 was moved."))
     assert "Rig solved. `pose-rig run --rig rig.toml` saves it for the next start." in summary(status, None)
     assert "Rig solved and saved to s.toml (`pose-rig rig s.toml` shows it)." in summary(status, None, Path("s.toml"))
 
 
-def test_the_summary_says_what_is_doubtful_about_a_solved_rig() -> None:
+def test_the_summary_shows_the_note_of_a_solved_rig() -> None:
     config = config_of("sim:2")
     doubtful = msgspec.structs.replace(state(config.camera), note="Up is uncertain.")
-    assert "Up is uncertain." in summary(board_of(config, doubtful), None)
-    assert "Up is uncertain." in summary(board_of(config, doubtful), None, Path("s.toml"))
-    lines = summary(board_of(config, doubtful, settled(config, "Turn around once.")), None)
+    assert "Up is uncertain." in summary(status_of(config, doubtful), None)
+    assert "Up is uncertain." in summary(status_of(config, doubtful), None, Path("s.toml"))
+    lines = summary(status_of(config, doubtful, settled(config, "Turn around once.")), None)
     assert "Turn around once." not in lines
 
 
-def test_the_last_solved_state_is_kept(tmp_path: Path) -> None:
+def test_the_last_solved_state_is_saved(tmp_path: Path) -> None:
     path = tmp_path / "studio.toml"
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     rig_file = RigFile(path)
-    assert save_rig(board_of(config, settled(config)), rig_file) is None
+    assert save_rig(status_of(config, settled(config)), rig_file) is None
     assert not path.exists()
-    status = board_of(config, state(config.camera), state(config.camera, ("sim1",)), settled(config))
+    status = status_of(config, state(config.camera), state(config.camera, ("sim1",)), settled(config))
     assert save_rig(status, rig_file) == path
     assert [camera.solved is None for camera in load(path).camera] == [False, True]
 
 
-def test_a_run_without_a_rig_file_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_a_rig_file_saves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = config_of("sim:2")
-    assert save_rig(board_of(config, state(config.camera)), None) is None
+    assert save_rig(status_of(config, state(config.camera)), None) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_rig_file_that_broke_meanwhile_is_a_failure(tmp_path: Path) -> None:
+def test_a_rig_file_that_became_invalid_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "studio.toml"
     rig_file = RigFile(path)
     path.write_text("[[camera\n")
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
-    status = board_of(config, state(config.camera))
+    status = status_of(config, state(config.camera))
     with pytest.raises(PoseRigError, match=r"studio\.toml is not TOML"):
         save_rig(status, rig_file)
     assert path.read_text() == "[[camera\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_leaves_the_rig_file_as_it_was_and_no_half_one(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_rig_file_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "studio.toml"
     path.write_text("height_m = 1.8\n")
     rig_file = RigFile(path)
     (tmp_path / "studio.partial.toml").symlink_to("/dev/full")
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     with pytest.raises(PoseRigError, match=r"could not be written to .*No space left on device.*Free disk space"):
-        save_rig(board_of(config, state(config.camera)), rig_file)
+        save_rig(status_of(config, state(config.camera)), rig_file)
     assert [found.name for found in tmp_path.iterdir()] == ["studio.toml"]
     assert path.read_text() == "height_m = 1.8\n"
 
 
-def test_a_folder_that_vanished_meanwhile_is_a_failure(tmp_path: Path) -> None:
+def test_a_folder_that_was_removed_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "studio.toml"
     path.parent.mkdir()
     rig_file = RigFile(path)
     path.parent.rmdir()
     config = msgspec.structs.replace(config_of("sim:2"), rig=str(path))
     with pytest.raises(PoseRigError, match=r"could not be written to .*No such file or directory"):
-        save_rig(board_of(config, state(config.camera)), rig_file)
+        save_rig(status_of(config, state(config.camera)), rig_file)
