@@ -1,4 +1,4 @@
-"""Videos long enough to measure with: the demo clip, again and again."""
+"""Videos of sufficient length: the repeated demo clip."""
 
 import shutil
 from pathlib import Path
@@ -10,16 +10,16 @@ CLIP_FPS = 60.0
 
 
 def looped_clips(folder: Path, frames: int, count: int = 4) -> list[Path]:
-    """Returns ``count`` different videos of at least so many frames, written to a folder.
+    """Returns ``count`` different videos of at least ``frames`` frames, written to a folder.
 
-    Nothing is decoded or encoded anew: each is a list (ffconcat) that makes FFmpeg play the same file again, so that
-    decoding costs what it always does. The person jumps once every `CLIP_FRAMES` frames.
+    Each is an ffconcat list with which FFmpeg repeats the same file without re-encoding, so the decoding cost is
+    unchanged. The person jumps every `CLIP_FRAMES` frames.
     """
-    rounds = -(-frames // CLIP_FRAMES)
+    repeats = -(-frames // CLIP_FRAMES)
     clips = []
     for video in demo_clip(print)[:count]:
         shutil.copy(video, folder)
         clip = folder / f"{video.stem}.ffconcat"
-        clip.write_text("ffconcat version 1.0\n" + f"file {video.name}\n" * rounds, "utf-8")
+        clip.write_text("ffconcat version 1.0\n" + f"file {video.name}\n" * repeats, "utf-8")
         clips.append(clip)
     return clips

@@ -1,4 +1,4 @@
-"""What every benchmark here keeps to: how it measures, what it records, how it reports."""
+"""Shared by all benchmarks: measuring, recording the machine, reporting."""
 
 import argparse
 import json
@@ -27,12 +27,12 @@ class Figure:
     """One measured quantity.
 
     Attributes:
-        name: What was measured.
-        unit: Of the values.
-        median: Of the values, and
-        low, high: their quartiles.
-        repeats: How many values there are.
-        target: What it should reach, in words; empty if nothing is asked.
+        name: Name of the quantity.
+        unit: Unit of the values.
+        median: Median of the values.
+        low, high: Quartiles.
+        repeats: Number of values.
+        target: Target of the median, as text; empty without one.
     """
 
     name: str
@@ -45,24 +45,24 @@ class Figure:
 
     @classmethod
     def of(cls, name: str, unit: str, values: Sequence[float], target: str = "") -> "Figure":
-        """Returns the figure of repeated measurements, one at least."""
+        """Returns the figure of at least one measurement."""
         low, median, high = np.percentile(np.asarray(values, float), (25, 50, 75)).tolist()
         return cls(name, unit, median, low, high, len(values), target)
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where and with what a benchmark ran.
+    """The machine and the versions of a run.
 
     Attributes:
-        processor: Its name.
-        cores: That this process may use.
-        memory_gb: Of the machine.
+        processor: Model name.
+        cores: Number of cores available to this process.
+        memory_gb: Memory of the machine.
         system: Operating system and version.
-        python: Its version.
-        packages: Versions of what is measured with.
-        revision: Of this code, with a plus sign if there are changes that were not committed.
-        load: Runnable processes at the start, mean of the last minute; other work spoils figures.
+        python: Version.
+        packages: Versions of the measured packages.
+        revision: Revision of this code, with a plus sign for uncommitted changes.
+        load: Load average of the last minute at the start; other work distorts the figures.
     """
 
     processor: str
@@ -80,11 +80,11 @@ class Report:
     """The figures of one run.
 
     Attributes:
-        benchmark: Its name.
-        settings: What was asked for.
-        figures: What came out.
-        machine: Where.
-        started: When, UTC.
+        benchmark: Name.
+        settings: Command line options.
+        figures: Results.
+        machine: The machine.
+        started: Time, UTC.
     """
 
     benchmark: str
@@ -120,7 +120,7 @@ class Report:
             path.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
 
     def table(self) -> Table:
-        """Returns the figures for people."""
+        """Returns the figures as a table."""
         table = Table(title=self.benchmark)
         for column in ("", "median", "quartiles", "unit", "n", "wanted"):
             table.add_column(column, justify="left" if column in ("", "unit", "wanted") else "right")
@@ -131,27 +131,27 @@ class Report:
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """Returns a command line with what all benchmarks have in common."""
+    """Returns a parser with the options of all benchmarks."""
     out = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    out.add_argument("--json", type=Path, metavar="F", help="write the figures there as well")
-    out.add_argument("--quick", action="store_true", help="see that it works; the figures mean nothing")
+    out.add_argument("--json", type=Path, metavar="F", help="write the figures to this file too")
+    out.add_argument("--quick", action="store_true", help="short run as a test; its figures are meaningless")
     return out
 
 
 def time_ms(action: Callable[[], object], warm_up: int, repeats: int) -> list[float]:
-    """Returns how long an action takes, once per repeat, after some that do not count."""
+    """Returns the duration of every repeat of an action, after the warm-up."""
     for _ in range(warm_up):
         action()
     times = []
     for _ in range(repeats):
-        began = time.perf_counter_ns()
+        start_ns = time.perf_counter_ns()
         action()
-        times.append((time.perf_counter_ns() - began) / 1e6)
+        times.append((time.perf_counter_ns() - start_ns) / 1e6)
     return times
 
 
 def rss_mb(pid: int) -> float:
-    """Returns the memory that a process holds, MB (resident set size); Linux and macOS."""
+    """Returns the resident set size of a process, MB; Linux and macOS."""
     status = Path(f"/proc/{pid}/statm")
     if status.exists():
         return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB
@@ -160,7 +160,7 @@ def rss_mb(pid: int) -> float:
 
 
 def machine() -> Machine:
-    """Returns a description of where this runs."""
+    """Returns the description of this machine."""
     return Machine(
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,

@@ -1,4 +1,4 @@
-"""The picture in README.md: four views with the refined 2D, and the solved cameras with the 3D skeleton.
+"""The image in README.md: four views with the refined 2D pose, and the solved cameras with the 3D skeleton.
 
 ``python -m benchmarks.readme_picture`` runs the rig on the demo clip and draws one frame of it.
 Axes: V cameras, J = 17 joints.
@@ -28,20 +28,20 @@ from pose_rig.assets.catalog import demo_clip
 from pose_rig.skeleton import J
 
 OUT = ROOT / "docs" / "images" / "rig.png"
-SHOWN_S = 0.8  # a leg and an arm in the air
+FRAME_TIME_S = 0.8  # with a raised leg and arm
 DPI = 100
 PAGE_IN = (16.4, 8.3)
-VIEW_IN, GAP_IN, MARGIN_IN = 3.78, 0.14, 0.25  # side of a view, and the space between and around them
-SCENE_IN = MARGIN_IN + 2 * VIEW_IN + GAP_IN  # where the 3D half begins
-AROUND_PERSON = 1.3  # side of a view over the extent of the person in it
-COLOURS = 160  # of the palette: a PNG with all colours of photographs is four times as large
+VIEW_IN, GAP_IN, MARGIN_IN = 3.78, 0.14, 0.25  # side of a view, gap and margin
+SCENE_IN = MARGIN_IN + 2 * VIEW_IN + GAP_IN  # left edge of the 3D half
+VIEW_PER_PERSON = 1.3  # side of a view / extent of the person
+PALETTE_COLOURS = 160  # a PNG with all colours of photographs is four times as large
 PAPER, INK, GREY = "#fcfcfd", "#1d2430", "#6b7584"
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
 
 def main() -> None:
-    """Runs the rig, unless its poses are given, and draws."""
+    """Runs the rig, unless a poses file is given, and draws the image."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     arguments.add_argument("--poses", type=Path, metavar="F.npz", help="of the demo clip; default: a run now")
     arguments.add_argument("--out", type=Path, default=OUT, metavar="F.png", help=f"default: {OUT.relative_to(ROOT)}")
@@ -55,12 +55,12 @@ def draw(poses: Arrays, videos: Sequence[Path], out: Path) -> None:
     """Draws one frame of a clip into a PNG.
 
     Args:
-        poses: The arrays of its poses file (docs/frames.md), the rig solved.
+        poses: Arrays of a poses file (docs/frames.md) with a solved rig.
         videos: (V) the clip, `CLIP_FPS` frames per second.
-        out: Where to; replaced.
+        out: Output file; replaced.
     """
     t_s = poses["t_ns"].astype(float) / 1e9
-    row = int(np.abs(t_s - SHOWN_S).argmin())
+    row = int(np.abs(t_s - FRAME_TIME_S).argmin())
     figure = Figure(figsize=PAGE_IN, dpi=DPI, facecolor=PAPER)
     FigureCanvasAgg(figure)
     for view, video in enumerate(videos):
@@ -73,7 +73,7 @@ def draw(poses: Arrays, videos: Sequence[Path], out: Path) -> None:
     figure.savefig(png)
     page = Image.open(png).convert("RGB")
     out.parent.mkdir(parents=True, exist_ok=True)
-    page.quantize(COLOURS, dither=Image.Dither.NONE).save(out, optimize=True)
+    page.quantize(PALETTE_COLOURS, dither=Image.Dither.NONE).save(out, optimize=True)
 
 
 def solved_views(poses: Arrays) -> list[SolvedView]:
@@ -105,16 +105,16 @@ def _run(folder: Path) -> Path:
 
 
 def _view(axes: Axes, image: NDArray[np.uint8], xy: Floats, view: int) -> None:
-    """Draws the square of an image that the person fills, and the refined joints (J,2) px."""
+    """Draws a square crop of an image around the person, and the refined joints (J,2) px."""
     side = round(VIEW_IN * DPI)
     low, high = xy.min(0), xy.max(0)
-    scale = side / (AROUND_PERSON * (high - low).max())
+    scale = side / (VIEW_PER_PERSON * (high - low).max())
     shift = side / 2 - scale * (low + high) / 2
-    cut = cv2.warpAffine(
+    crop = cv2.warpAffine(
         image, np.column_stack([scale * np.eye(2), shift]), (side, side), flags=cv2.INTER_AREA,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    axes.imshow(_pale(np.asarray(cut, np.uint8)), extent=(0, side, side, 0), interpolation="none")
+    axes.imshow(_pale(np.asarray(crop, np.uint8)), extent=(0, side, side, 0), interpolation="none")
     skeleton(axes, scale * xy + shift, 4.5)
     axes.set_xlim(0, side)
     axes.set_ylim(side, 0)
@@ -123,7 +123,7 @@ def _view(axes: Axes, image: NDArray[np.uint8], xy: Floats, view: int) -> None:
 
 
 def _pale(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns an image (…,3) with less colour and contrast, on which a skeleton stands out."""
+    """Returns an image (…,3) with less colour and contrast, as a background of the skeleton."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
     return np.asarray(np.clip(0.72 * (0.35 * image + 0.65 * grey) + 62, 0, 255), np.uint8)
 

@@ -1,4 +1,4 @@
-"""The 3D half of the picture in README.md: floor, solved cameras and skeleton in perspective.
+"""The 3D half of the image in README.md: floor, solved cameras and skeleton in perspective.
 
 Frame ``rig``: m, y up. Axes: T frames, J = 17 joints.
 """
@@ -19,11 +19,11 @@ LABEL_PT = 13
 
 EYE_M, TARGET_M = np.array([6.3, 6.4, 12.0]), np.array([0.0, 0.8, 0.0])
 DISTANCE_M = float(np.linalg.norm(EYE_M - TARGET_M))
-SIDES_M, BELOW_M = (-3.05, 3.07), -3.0  # left, right and below on the page, at the distance of the target
+SIDES_M, BELOW_M = (-3.05, 3.07), -3.0  # left, right and lower edge of the page, at the distance of the target
 FLOOR_RADIUS_M = 2.95
 FRUSTUM_M = 0.6  # depth of the drawn viewing frustums
-TRAIL = 36  # frames before the last one that the trails of hands and feet show
-FLAT = np.array([1.0, 0.0, 1.0])  # times a point = the point on the floor below it
+TRAIL_FRAMES = 36  # of hands and feet, before the last frame
+TO_FLOOR = np.array([1.0, 0.0, 1.0])  # × a point = its projection onto the floor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,42 +31,42 @@ class SolvedView:
     """A solved camera.
 
     Attributes:
-        name: What is written beside it.
-        colour: Of all of it.
+        name: Label.
+        colour: Colour.
         position_m: (3,) in ``rig``.
-        rotation: (3,3) camera_from_rig.
-        half: (2,) half the width and height of the image over the focal length.
+        camera_from_rig: (3,3) rotation.
+        half_size: (2,) half the width and height of the image / focal length.
     """
 
     name: str
     colour: str
     position_m: Floats
-    rotation: Floats
-    half: Floats
+    camera_from_rig: Floats
+    half_size: Floats
 
     @property
     def is_near(self) -> bool:
-        """Whether it lies before the person, as the eye sees it."""
+        """Whether the camera is nearer to the viewer than the person."""
         return bool(np.linalg.norm(self.position_m - EYE_M) < DISTANCE_M)
 
 
 def draw_scene(axes: Axes, cameras: list[SolvedView], xyz_m: Floats) -> None:
-    """Draws cameras and person; what is farther away first.
+    """Draws cameras and person, from far to near.
 
     Args:
-        axes: Empty; its limits are set, and a metre is as long across as upwards.
-        cameras: The solved ones.
+        axes: Empty; its limits are set, with equal scales.
+        cameras: The solved cameras.
         xyz_m: (T,J,3); the last frame is shown, the ones before it as trails.
     """
     size = axes.get_window_extent()
     axes.set_xlim(*SIDES_M)
     axes.set_ylim(BELOW_M, BELOW_M + (SIDES_M[1] - SIDES_M[0]) * size.height / size.width)
     _floor(axes)
-    bones(axes, _on_page(xyz_m[-1] * FLAT), 6, SHADOW)
+    bones(axes, _on_page(xyz_m[-1] * TO_FLOOR), 6, SHADOW)
     for camera in cameras:
         if not camera.is_near:
             _camera(axes, camera)
-    _trails(axes, xyz_m[-TRAIL - 1 :])
+    _trails(axes, xyz_m[-TRAIL_FRAMES - 1 :])
     skeleton(axes, _on_page(xyz_m[-1]), 7.5)
     for camera in cameras:
         if camera.is_near:
@@ -82,18 +82,18 @@ def skeleton(axes: Axes, xy: Floats, width: float) -> None:
 
 
 def bones(axes: Axes, xy: Floats, width: float, colour: str | None) -> None:
-    """Draws the bones between joints (J,2); without a colour in those of the sides."""
+    """Draws the bones between joints (J,2); without a colour, in the colours of the sides."""
     for parent, child in BONES:
         axes.plot(*xy[[parent, child]].T, color=colour or _side(JOINTS[child]), lw=width, solid_capstyle="round")
 
 
 def _on_page(points_m: Floats) -> Floats:
-    """Returns points (…,3) as the eye sees them: (…,2), y up, in m at the distance of the target."""
+    """Returns (…,2) the perspective projection of points (…,3): y up, m at the distance of the target."""
     back = (EYE_M - TARGET_M) / DISTANCE_M
     right = np.cross([0.0, 1.0, 0.0], back)
     right /= np.linalg.norm(right)
-    seen = (points_m - EYE_M) @ np.stack([right, np.cross(back, right), back]).T
-    return np.asarray(seen[..., :2] / -seen[..., 2:] * DISTANCE_M, float)
+    local = (points_m - EYE_M) @ np.stack([right, np.cross(back, right), back]).T
+    return np.asarray(local[..., :2] / -local[..., 2:] * DISTANCE_M, float)
 
 
 def _floor(axes: Axes) -> None:
@@ -118,9 +118,11 @@ def _trails(axes: Axes, xyz_m: Floats) -> None:
 
 def _camera(axes: Axes, camera: SolvedView) -> None:
     """Draws a camera as its viewing frustum, and a line down to the floor."""
-    corners = np.array([[x * camera.half[0], y * camera.half[1], 1] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
-    far = _on_page(camera.position_m + FRUSTUM_M * corners @ camera.rotation)
-    near, foot = _on_page(camera.position_m), _on_page(camera.position_m * FLAT)
+    corners = np.array(
+        [[x * camera.half_size[0], y * camera.half_size[1], 1] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+    )
+    far = _on_page(camera.position_m + FRUSTUM_M * corners @ camera.camera_from_rig)
+    near, foot = _on_page(camera.position_m), _on_page(camera.position_m * TO_FLOOR)
     axes.plot(*np.stack([foot, near]).T, color=SHADOW, lw=1.6, linestyle=(0, (2, 2)), zorder=1)
     axes.plot(*foot, "o", ms=5, color=SHADOW, zorder=1)
     for i in range(4):
@@ -132,7 +134,7 @@ def _camera(axes: Axes, camera: SolvedView) -> None:
 
 
 def _label(axes: Axes, camera: SolvedView, near: Floats) -> None:
-    """Writes the camera's name on the outer side of its place (2,) on the page."""
+    """Writes the name of a camera on the outer side of its position (2,) on the page."""
     right = near[0] > 0
     axes.annotate(
         camera.name, (near[0], near[1]), (12 if right else -12, 0), textcoords="offset points",

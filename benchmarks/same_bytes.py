@@ -1,19 +1,19 @@
-"""Do two checkouts make the same poses, to the last byte?
+"""Checks that two checkouts compute identical poses files.
 
-For a change that must not touch the numerics: the same footage goes through this checkout and through another one, and
-the poses files are compared as bytes. What is gone through:
+For changes that must not touch the numerics: the same footage is fused with this checkout and with another one, and the
+poses files are compared as bytes:
 
-- three simulated cameras, read whole, once and twice;
-- every ``--cams`` given (keypoint files, or videos joined by commas), once and twice;
-- one live session of simulated cameras, recorded here: both replay it instant by instant, and each says how many of its
-  poses are those of the live run to the last bit.
+- three simulated cameras, with one pass and two;
+- every ``--cams`` given (keypoint files, or videos joined by commas), with one pass and two;
+- one live session of simulated cameras, recorded here and replayed by both; each prints how many of its poses are
+  identical to those of the live run.
 
 Example::
 
     git worktree add ../before main
     python -m benchmarks.same_bytes --against ../before --cams keypoints.npz --cams a.mp4,b.mp4,c.mp4
 
-Ends with 1 if anything differs.
+The exit code is 1 if any file differs.
 """
 
 import argparse
@@ -33,7 +33,7 @@ EXACT = re.compile(r"(\d+) of (\d+) poses are those of the recording to the last
 
 
 def pose_rig(tree: Path, *arguments: object) -> str:
-    """Runs a checkout's ``pose-rig`` and returns what it printed.
+    """Runs ``pose-rig`` of a checkout and returns its output.
 
     Raises:
         SystemExit: It failed.
@@ -49,7 +49,7 @@ def pose_rig(tree: Path, *arguments: object) -> str:
 
 
 def jobs(cams: Sequence[str], session: Path) -> dict[str, tuple[object, ...]]:
-    """Returns what both checkouts do, by a name for people; each leaves a poses file."""
+    """Returns the commands that both checkouts run, by name; each writes a poses file."""
     whole = ("run", "--pace", "all", "--port", 0)
     runs = {
         f"{name}, {passes} pass{'es' * (passes - 1)}": (*whole, "--cams", source, "--passes", passes, *more)
@@ -60,18 +60,18 @@ def jobs(cams: Sequence[str], session: Path) -> dict[str, tuple[object, ...]]:
 
 
 def fingerprint(path: Path) -> str:
-    """Returns what two files share only if they are the same byte for byte."""
+    """Returns the checksum of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def exact(text: str) -> str:
-    """Returns how much of a session a replay gave again, as it says itself."""
+    """Returns how many poses a replay reproduced, from its output."""
     found = EXACT.search(text)
     return f" ({found[1]} of {found[2]} poses to the last bit)" if found else ""
 
 
 def main() -> None:
-    """Compares, and prints a line for each."""
+    """Compares, and prints a line per command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", type=Path, required=True, metavar="TREE", help="the other checkout")
     parser.add_argument("--cams", action="append", default=[], metavar="A,B", help="footage; may be given again")
@@ -83,14 +83,14 @@ def main() -> None:
         session = folder / "live.mcap"
         pose_rig(ROOT, "run", "--cams", "sim:4", "--port", 0, "--duration", LIVE_S, "--record", session)
         for number, (name, job) in enumerate(jobs(cams, session).items()):
-            seen = []
+            results = []
             for side, tree in (("before", args.against.resolve()), ("after", ROOT)):
                 path = folder / f"{number}-{side}.npz"
                 text = pose_rig(tree, *job, "--save", path)
-                seen.append((fingerprint(path), exact(text)))
-            same = seen[0][0] == seen[1][0]
+                results.append((fingerprint(path), exact(text)))
+            same = results[0][0] == results[1][0]
             different += not same
-            print(f"{'same     ' if same else 'DIFFERENT'} {name}: {' '.join(seen[1]).strip()}", flush=True)
+            print(f"{'same     ' if same else 'DIFFERENT'} {name}: {' '.join(results[1]).strip()}", flush=True)
     sys.exit(1 if different else 0)
 
 

@@ -1,6 +1,6 @@
-"""How good a poses file is, next to what the true cameras make of the same detections.
+"""The accuracy of a poses file, compared with a calibrated rig on the same detections.
 
-Axes: T instants, V views, J = 17 joints, L = 12 limb joints.
+Axes: T time steps, V views, J = 17 joints, L = 12 limb joints.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from pose_rig.skeleton import JOINTS, landmarks
 
 
 @dataclass(frozen=True, slots=True)
-class Error:
-    """How far a set of poses is from the truth, over the instants at which both are known.
+class PoseError:
+    """The error of poses, over the time steps at which poses and truth are known.
 
     Attributes:
-        pa_mm: (T,) mean error of the limb joints, each instant after its own similarity; NaN where not known.
+        pa_mm: (T,) mean error of the limb joints, each time step after its own similarity; NaN = unknown.
         global_mm: The mean error after one similarity for all.
     """
 
@@ -28,7 +28,7 @@ class Error:
     global_mm: float
 
     @classmethod
-    def of(cls, limbs: Floats, truth: Floats) -> "Error":
+    def of(cls, limbs: Floats, truth: Floats) -> "PoseError":
         """Returns the error of limb joints (T,L,3) in any frame and unit."""
         known = np.isfinite(limbs).all((1, 2)) & np.isfinite(truth).all((1, 2))
         errors_mm = np.full(len(limbs), np.nan)
@@ -37,26 +37,26 @@ class Error:
 
     @property
     def mean_pa_mm(self) -> float:
-        """Over the known instants."""
+        """The mean over the known time steps."""
         known = self.pa_mm[np.isfinite(self.pa_mm)]
         return float(known.mean()) if len(known) else np.nan
 
 
 @dataclass(frozen=True, slots=True)
 class PosesScore:
-    """How good a poses file is.
+    """The accuracy of a poses file.
 
     Attributes:
-        streamed: Error of the streamed poses and
-        raw: of those before smoothing.
-        calibrated: Error of the same detections, triangulated through the true cameras.
-        mode: (T,) how the rig was known.
-        jdr_detector, jdr_refined: (V,) percent of the limb joints found, all views.
+        streamed: Error of the streamed poses.
+        raw: Error before smoothing.
+        calibrated: Error of the same detections, triangulated with the true cameras.
+        mode: (T,) mode of the rig.
+        jdr_detector, jdr_refined: (V,) joint detection rate of the limb joints, percent.
     """
 
-    streamed: Error
-    raw: Error
-    calibrated: Error
+    streamed: PoseError
+    raw: PoseError
+    calibrated: PoseError
     mode: NDArray[np.str_]
     jdr_detector: Floats
     jdr_refined: Floats
@@ -68,12 +68,12 @@ class PosesScore:
 
     @property
     def ratio_global(self) -> float:
-        """The error after one similarity likewise."""
+        """The error after one similarity, of the better of streamed and raw, over that of the calibrated rig."""
         return min(self.streamed.global_mm, self.raw.global_mm) / self.calibrated.global_mm
 
 
 def score_poses(path: Path, reference: Reference, frames: tuple[int, int] | None = None) -> PosesScore:
-    """Returns the score of a poses file, over some instants of the reference only if ``frames`` are given."""
+    """Returns the score of a poses file, over the given frames of the reference only."""
     with np.load(path, allow_pickle=False) as poses:
         covered, truth, truth_px = reference.at(poses["t_ns"], frames)
         order = [list(poses["joints"]).index(JOINTS[i]) for i in LIMB]
@@ -83,9 +83,9 @@ def score_poses(path: Path, reference: Reference, frames: tuple[int, int] | None
     xy, score, refined = (views.swapaxes(0, 1) for views in (xy, score, refined))
     known = np.isfinite(streamed).all((1, 2)) & np.isfinite(truth[:, LIMB]).all((1, 2))
     return PosesScore(
-        streamed=Error.of(streamed, truth[:, LIMB]),
-        raw=Error.of(raw, truth[:, LIMB]),
-        calibrated=Error.of(reference.triangulated(xy[:, :, LIMB], score[:, :, LIMB]), truth[:, LIMB]),
+        streamed=PoseError.of(streamed, truth[:, LIMB]),
+        raw=PoseError.of(raw, truth[:, LIMB]),
+        calibrated=PoseError.of(reference.triangulated(xy[:, :, LIMB], score[:, :, LIMB]), truth[:, LIMB]),
         mode=mode,
         jdr_detector=100
         * detected(np.where(score[..., None] > 0, xy, np.nan)[:, known], truth_px[:, known]).mean((1, 2)),

@@ -1,100 +1,88 @@
-"""Does the rig solve itself, how soon, and is it as exact as a calibrated one? On simulated rigs.
+"""Self-calibration on simulated rigs: success rate, time until solved, and accuracy compared with a calibrated rig.
 
     python -m benchmarks.accuracy.self_solve --motion CMU.npz OPENCAP.npz REACTIDLE.npz --held-out --jobs 2
     python -m benchmarks.accuracy.self_solve --motion CMU.npz OPENCAP.npz REACTIDLE.npz --held-out --views 4 --case 7
 
-Every rig is another one: cameras 2–8 m away, fields of view 45–100°, heights 0.2–3 m, some on their side, focal lengths
-unknown; somebody moves about all the time, detected as badly as measured. The rig sees one instant after the other and
-solves itself inline. Compared are the instants after ``--seconds``, where two views at least see each of the 12 limb
-joints: PA is the mean error after a similarity per instant, GLOBAL after one for all; the usual ratio is
-that of the medians over the instants. *Calibrated* is robust
-triangulation of the same detections through the true cameras. ``--case`` tells of one rig second by second.
+Every rig is random: cameras 2–8 m away, fields of view 45–100°, heights 0.2–3 m, some on their side, focal lengths
+unknown; one person moves all the time, with the measured detection noise. The rig gets one time step after the other
+and solves inline. Errors are over the time steps after ``--seconds`` at which at least two views detect each of the 12
+limb joints: PA is the mean error after a similarity per time step, GLOBAL after one for all; the usual ratio is that of
+the medians over the time steps. *Calibrated* is robust triangulation of the same detections with the true cameras.
+``--case`` shows one rig second by second.
 """
 
 import argparse
-import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.accuracy.movement import lively
-from benchmarks.accuracy.rig_run import RigScore, Run
+from benchmarks.accuracy.movement import moving_clips
+from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_motion_options, motion_clips, run_in_processes
+from benchmarks.accuracy.rig_run import RigRun, RigScore
 from benchmarks.accuracy.simulated_rigs import rig_take
 from benchmarks.contract import Report, parser
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
-from pose_rig.simulation.clips import load_clips
-from pose_rig.simulation.motion import Clip, split
+from pose_rig.simulation.motion import Clip
 
-WIDTH = 160  # of the tables, characters
-TOLD_EVERY = 10  # rigs
 SCORED_S = 5.0  # after the seconds of movement
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 COLUMNS = (
     "views", "ours mm", "calibrated mm", "ratio", "ratio 95 %", "usual ratio", "global mm", "global ratio",
     "global 95 %", "solved", "solved after s", "mirrored",
 )  # fmt: skip
 
 
-def run_case(clips: Sequence[Clip], weights: Path, views: int, case: int, args: argparse.Namespace) -> Run:
-    """Returns a rig that has not seen anything yet; the same numbers give the same one."""
+def start_case(clips: Sequence[Clip], weights: Path, views: int, case: int, args: argparse.Namespace) -> RigRun:
+    """Returns a rig before its first time step; deterministic."""
     rig = rig_take(clips, views, args.seconds + SCORED_S, np.random.default_rng([args.seed, views, case]))
-    return Run(rig, OrtEngine(weights, "cpu"))
+    return RigRun(rig, OrtEngine(weights, "cpu"))
 
 
 def score_case(
     clips: Sequence[Clip], weights: Path, views: int, case: int, args: argparse.Namespace
 ) -> RigScore | None:
-    """Returns how well one rig did, None if it hardly ever saw anybody whole."""
-    return run_case(clips, weights, views, case, args).finish().score(args.seconds, args.seconds + SCORED_S)
+    """Returns the score of one rig, None without comparable time steps."""
+    return start_case(clips, weights, views, case, args).run().score(args.seconds, args.seconds + SCORED_S)
 
 
 def score_all(clips: Sequence[Clip], weights: Path, args: argparse.Namespace) -> dict[int, dict[int, RigScore]]:
     """Returns the scores by number of views and case."""
-    cases = [(views, case) for case in range(args.rigs) for views in map(int, args.views.split(","))]
-    os.environ.update(ONE_THREAD)
-    with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
-        pending = {pool.submit(score_case, clips, weights, *case, args): case for case in cases}
-        done: dict[tuple[int, int], RigScore | None] = {}
-        for future in as_completed(pending):
-            done[pending[future]] = future.result()
-            if len(done) % TOLD_EVERY == 0:
-                print(f"  {len(done)} of {len(cases)} rigs", flush=True)
-    return {views: {n: s for (v, n), s in sorted(done.items()) if v == views and s} for views, _ in cases}
+    numbers = [(views, case) for case in range(args.rigs) for views in map(int, args.views.split(","))]
+    scores = run_in_processes(score_case, [(clips, weights, *number, args) for number in numbers], args.jobs)
+    done = sorted(zip(numbers, scores, strict=True), key=lambda pair: pair[0])
+    return {views: {n: s for (v, n), s in done if v == views and s} for views, _ in numbers}
 
 
 def add_figures(report: Report, views: int, scores: Sequence[RigScore]) -> list[str]:
-    """Adds the figures of rigs with so many views to the report, and returns them as a row of the table."""
-    wanted = views > 2
+    """Adds the figures of rigs with ``views`` views to the report; returns the row of the table."""
     solved_s = [score.solved_s for score in scores if score.solved_s is not None]
     name = f"{views} views: "
+    ratio_target, percentile_target = ("≤ 1.05", "≤ 1.3") if views > 2 else ("", "")
     ratio, ratio_global = [s.ratio_pa for s in scores], [s.ratio_global for s in scores]
     solved = report.add(name + "solved", "%", [100 * len(solved_s) / len(scores)]).median
     mirrored = sum(score.mirrored for score in scores)
     report.add(name + "mirrored", "rigs", [mirrored], "0")
-    soon = f"{report.add(name + 'time to solved', 's', solved_s, '≤ 10').median:.1f}" if solved_s else ""
+    time_to_solved = f"{report.add(name + 'time to solved', 's', solved_s, '≤ 10').median:.1f}" if solved_s else ""
     return [
         f"{views} ({len(scores)} rigs)",
         f"{report.add(name + 'PA ours', 'mm', [s.pa_mm for s in scores]).median:.1f}",
         f"{report.add(name + 'PA calibrated', 'mm', [s.calibrated_pa_mm for s in scores]).median:.1f}",
-        f"{report.add(name + 'PA ratio', '', ratio, '≤ 1.05' if wanted else '').median:.2f}",
-        f"{report.add(name + 'PA ratio, 95th percentile', '', [_high(ratio)], '≤ 1.3' if wanted else '').median:.2f}",
-        f"{report.add(name + 'ratio of the medians', '', [s.ratio_usual for s in scores]).median:.2f}",
+        f"{report.add(name + 'PA ratio', '', ratio, ratio_target).median:.2f}",
+        f"{report.add(name + 'PA ratio, 95th percentile', '', [_percentile_95(ratio)], percentile_target).median:.2f}",
+        f"{report.add(name + 'ratio of the medians', '', [s.median_ratio for s in scores]).median:.2f}",
         f"{report.add(name + 'GLOBAL ours', 'mm', [s.global_mm for s in scores]).median:.0f}",
         f"{report.add(name + 'global ratio', '', ratio_global).median:.2f}",
-        f"{report.add(name + 'global ratio, 95th percentile', '', [_high(ratio_global)]).median:.2f}",
+        f"{report.add(name + 'global ratio, 95th percentile', '', [_percentile_95(ratio_global)]).median:.2f}",
         f"{solved:.0f} %",
-        soon,
+        time_to_solved,
         str(mirrored),
     ]  # fmt: skip
 
 
 def worst(scores: dict[int, dict[int, RigScore]], count: int = 5) -> Iterable[str]:
-    """Yields the rigs with the worst ratios, to be looked at with ``--case``."""
+    """Yields the rigs with the worst ratios, for ``--case``."""
     for views, row in scores.items():
         order = sorted(row, key=lambda case: -row[case].ratio_pa)[:count]
         listed = ", ".join(f"{case} ({row[case].ratio_pa:.2f}, {row[case].pa_mm:.0f} mm)" for case in order)
@@ -103,19 +91,19 @@ def worst(scores: dict[int, dict[int, RigScore]], count: int = 5) -> Iterable[st
         yield f"{views} views: worst {listed}; mirrored {flipped}; never solved {unsolved[:20]}"
 
 
-def tell(console: Console, run: Run, args: argparse.Namespace) -> None:
-    """Prints what becomes of one rig, second by second, and in the end its cameras beside the true ones."""
-    console.print(f"Stature {run.rig.stature_m:.2f} m, given: {run.rig.height_m}")
+def show_case(console: Console, run: RigRun, args: argparse.Namespace) -> None:
+    """Prints the state of one rig second by second, then its cameras and the true ones."""
+    console.print(f"Body height {run.rig.body_height_m:.2f} m, given: {run.rig.height_m}")
     table = Table("s", "mode", "ours mm", "calibrated mm", "global mm", "focals px", "health", "notes")
     for second in range(1, round(args.seconds + SCORED_S) + 1):
-        while len(run.instants) < second * run.rig.take.fps:
-            run.go_on()
+        while len(run.estimates) < second * run.rig.take.fps:
+            run.step()
         states = run.states[-1]
         score = run.score(second - 1, second)
         errors = (score.pa_mm, score.calibrated_pa_mm, score.global_mm) if score else ()
         table.add_row(
             str(second),
-            run.instants[-1].mode,
+            run.estimates[-1].mode,
             *(f"{error:.0f}" for error in errors),
             *[""] * (3 - len(errors)),
             " ".join(f"{state.focal_px:.0f}" for state in states),
@@ -132,58 +120,54 @@ def tell(console: Console, run: Run, args: argparse.Namespace) -> None:
         )
 
 
-def _cameras(run: Run, score: RigScore) -> Table:
-    """Returns the cameras beside the true ones."""
+def _cameras(run: RigRun, score: RigScore) -> Table:
+    """Returns the solved cameras and the true ones."""
     true = run.rig.take.cameras
     table = Table(
-        "camera", "size", "true focal", "focal", "true position", "rotation off °", "position off m", "seen %"
+        "camera", "size", "true focal", "focal", "true position", "rotation error °", "position error m", "visible %"
     )
-    for v, (state, miss) in enumerate(zip(run.states[-1], score.cameras, strict=True)):
+    for v, (state, error) in enumerate(zip(run.states[-1], score.cameras, strict=True)):
         table.add_row(
             state.name,
             " × ".join(f"{side:.0f}" for side in true.size_px[v]),
             f"{true.focal_px[v]:.0f}",
             f"{state.focal_px:.0f}",
             np.array2string(true.position[v], precision=1),
-            f"{miss.rotation_deg:.1f}" if miss else "",
-            f"{miss.position_m:.2f}" if miss else "",
+            f"{error.rotation_deg:.1f}" if error else "",
+            f"{error.position_m:.2f}" if error else "",
             f"{100 * (run.rig.take.score[v] > 0).mean():.0f}",
         )
     return table
 
 
-def _high(values: Sequence[float]) -> float:
+def _percentile_95(values: Sequence[float]) -> float:
     return float(np.percentile(values, 95))
 
 
 def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
-    arguments.add_argument("--motion", type=Path, nargs="+", required=True, metavar="F.npz", help="see README.md")
-    arguments.add_argument("--held-out", action="store_true", help="only clips that training keeps back")
+    add_motion_options(arguments)
     arguments.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="F.onnx", help="other than shipped")
     arguments.add_argument("--rigs", type=int, default=50, help="for every number of views")
     arguments.add_argument("--views", default="2,3,4,6,8", metavar="N,N")
     arguments.add_argument("--seconds", type=float, default=20.0, help="of movement before the poses are scored")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--jobs", type=int, default=2, help="rigs at a time")
-    arguments.add_argument("--case", type=int, metavar="N", help="tell of this one rig only")
+    arguments.add_argument("--case", type=int, metavar="N", help="show this rig only")
     args = arguments.parse_args()
     if args.quick:
         args.rigs, args.views, args.seconds = 1, "3", 3.0
-    clips = load_clips(args.motion)
-    if args.held_out:
-        clips = split(clips)[1]
-    clips = lively(clips)
+    clips = moving_clips(motion_clips(args))
+    console = Console(width=TABLE_WIDTH)
     if args.case is not None:
-        tell(Console(width=WIDTH), run_case(clips, args.weights, int(args.views.split(",")[0]), args.case, args), args)
+        show_case(console, start_case(clips, args.weights, int(args.views.split(",")[0]), args.case, args), args)
         return
     report = Report.begin(args)
     scores = score_all(clips, args.weights, args)
     table = Table(*COLUMNS, title="Simulated rigs: medians")
     for views, row in scores.items():
         table.add_row(*add_figures(report, views, list(row.values())))
-    console = Console(width=WIDTH)
     console.print(table, *worst(scores), sep="\n")
     report.finish(args.json)
 

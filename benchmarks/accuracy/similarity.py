@@ -1,4 +1,4 @@
-"""How far poses are from the truth once frames and units are taken out.
+"""Errors of poses after alignment by a similarity transform.
 
 Axes: N poses, L joints.
 """
@@ -16,29 +16,29 @@ FLIP = np.array([-1.0, 1.0, 1.0])
 
 @dataclass(frozen=True, slots=True)
 class Similarity:
-    """``scale · rotation · x + shift``."""
+    """``scale · rotation · x + translation``."""
 
     scale: float
     rotation: Floats
-    shift: Floats
+    translation: Floats
 
     @classmethod
     def fit(cls, points: Floats, truth: Floats) -> "Similarity":
-        """Returns the one that brings points (...,3) nearest to the truth (...,3) (Umeyama 1991)."""
+        """Returns the least-squares similarity from points (...,3) to the truth (...,3) (Umeyama 1991)."""
         a, b = points.reshape(-1, 3), truth.reshape(-1, 3)
         mean_a, mean_b = a.mean(0), b.mean(0)
         rotation = nearest_rotation((b - mean_b).T @ (a - mean_a))
-        turned = (a - mean_a) @ rotation.T
-        scale = float((turned * (b - mean_b)).sum() / ((a - mean_a) ** 2).sum())
+        rotated = (a - mean_a) @ rotation.T
+        scale = float((rotated * (b - mean_b)).sum() / ((a - mean_a) ** 2).sum())
         return cls(scale, rotation, mean_b - scale * rotation @ mean_a)
 
     def __call__(self, points: Floats) -> Floats:
-        """Returns points (...,3) in the other frame."""
-        return np.asarray(self.scale * points @ self.rotation.T + self.shift)
+        """Returns transformed points (...,3)."""
+        return np.asarray(self.scale * points @ self.rotation.T + self.translation)
 
 
 def pa_mm(poses: Floats, truth: Floats) -> Floats:
-    """Returns (N,) the mean joint errors of poses (N,L,3) m, each after its own best similarity."""
+    """Returns (N,) the mean joint errors of poses (N,L,3) m, each after its own similarity."""
     return 1e3 * pmpjpe(poses, truth)
 
 
@@ -48,5 +48,5 @@ def global_mm(poses: Floats, truth: Floats) -> float:
 
 
 def mirrored(poses: Floats, truth: Floats) -> bool:
-    """Returns whether most of the poses (N,L,3) are rather the mirror image of the truth."""
+    """Returns whether most poses (N,L,3) are closer to the mirror image of the truth."""
     return bool((pmpjpe(poses * FLIP, truth) < pmpjpe(poses, truth)).mean() > 0.5)

@@ -1,4 +1,4 @@
-"""One instant of a simulated take, fused in every way that is compared.
+"""One time step of a simulated take, fused with every compared method.
 
 Axes: V views, C candidates, J joints.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.accuracy.paper_vote import SURE, vote
+from benchmarks.accuracy.paper_vote import MIN_CONFIDENCE, vote
 from pose_rig.arrays import Floats
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config
 from pose_rig.fusion.calibration.self_solve import SolveTask
@@ -22,20 +22,20 @@ from pose_rig.graph import Engine, GraphOutput
 from pose_rig.simulation.takes import Take
 from pose_rig.skeleton import JOINT_SET
 
-EXACT = 1e-3  # radians: true rotations are not to be bettered
-EVERY = 5  # instants between two that are compared: neighbours err alike
+TRUE_ROTATION_SD_RAD = 1e-3  # of the prior with the true rotations
+COMPARE_INTERVAL = 5  # time steps; errors of neighbours are correlated
 
 
 @dataclass(frozen=True, slots=True)
-class Poses:
-    """What came out of one instant.
+class FusedPoses:
+    """The poses of one time step.
 
     Attributes:
-        settled: Whether the running rig was settled by then.
-        truth: (J,3) m, and
-        truth_px: (V,J,2) where it was seen.
-        bodies: Way → (N,J,3) 3D poses, in frames and units of their own: one, or one per view.
-        xy_px: Way → (V,J,2) 2D poses; NaN where a view has nothing to say.
+        settled: Whether the running rig was settled.
+        truth: (J,3) m.
+        truth_px: (V,J,2) its projections.
+        bodies: Method → (N,J,3) 3D poses, each in its own frame and unit: one, or one per view.
+        xy_px: Method → (V,J,2) 2D poses; NaN = no detection.
     """
 
     settled: bool
@@ -45,73 +45,73 @@ class Poses:
     xy_px: dict[str, Floats]
 
 
-def fused_in_all_ways(take: Take, engine: Engine) -> Iterator[Poses]:
-    """Yields every `EVERY`-th instant of a take; the running rig sees all of them."""
-    views, instants = take.score.shape[:2]
+def fuse_with_all_methods(take: Take, engine: Engine) -> Iterator[FusedPoses]:
+    """Yields every `COMPARE_INTERVAL`-th time step of a take; the running rig gets all of them."""
+    views, steps = take.score.shape[:2]
     config = Config(camera=tuple(CameraConfig(source="sim", name=f"cam{v}") for v in range(views)))
-    fusion = Estimator(config, engine, BackgroundCompute(solve=_left_settled))
+    fusion = Estimator(config, engine, BackgroundCompute(solve=_reject_solve))
     size_px = take.cameras.size_px
     for v in range(views):
         fusion.set_camera(v, (int(size_px[v, 0]), int(size_px[v, 1])), JOINT_SET)
     focal_px = FOCAL_PER_LARGER_SIDE * size_px.max(-1)
-    for t in range(instants):
+    for t in range(steps):
         t_ns = round(t * 1e9 / take.fps)
         samples = [Sample(t_ns, take.xy_px[v, t][None], take.score[v, t][None]) for v in range(views)]
         live = fusion.step(t_ns, samples)
         observation = observe(t_ns, samples, fusion.landmarks, focal_px, size_px)
-        if t % EVERY or not len(observation.view):
+        if t % COMPARE_INTERVAL or not len(observation.view):
             continue
-        look = Look(observation, engine, focal_px, size_px)
-        bodies, xy_px = look.bodies_and_px(take.cameras.rotation)
+        methods = StepMethods(observation, engine, focal_px, size_px)
+        bodies, xy_px = methods.poses(take.cameras.rotation)
         settled = live.mode == "settled"
         if settled:
             bodies["SP settled"], xy_px["SP settled"] = live.xyz_raw[None], live.refined_px
         truth_px, _ = take.cameras.project(take.joints[t][None])
-        yield Poses(settled, take.joints[t], truth_px, bodies, xy_px)
+        yield FusedPoses(settled, take.joints[t], truth_px, bodies, xy_px)
 
 
-def _left_settled(task: SolveTask) -> str:
-    """Leaves a rig settled: `benchmarks.accuracy.self_solve` has the solved ones."""
-    return f"{len(task.keyframes)} instants are left unsolved"
+def _reject_solve(task: SolveTask) -> str:
+    """Keeps a rig settled: `benchmarks.accuracy.self_solve` has solved ones."""
+    return f"{len(task.keyframes)} keyframes are not solved"
 
 
-class Look:
-    """One instant before any fusion.
+class StepMethods:
+    """All methods for the detections of one time step.
 
     Args:
-        observation: One candidate per view at most.
+        observation: At most one candidate per view.
         engine: Runs the graph.
         focal_px: (V,).
         size_px: (V,2).
     """
 
     def __init__(self, observation: Observation, engine: Engine, focal_px: Floats, size_px: Floats) -> None:
-        self._seen, self._engine = observation, engine
+        self._observation, self._engine = observation, engine
         self._focal_px, self._size_px = focal_px, size_px
-        self._pick = np.full(observation.views, UNASSIGNED)
-        self._pick[observation.view] = np.arange(len(observation.view))
-        self._trust = np.ones(observation.views)
+        self._assignment = np.full(observation.views, UNASSIGNED)
+        self._assignment[observation.view] = np.arange(len(observation.view))
+        self._view_weight = np.ones(observation.views)
 
-    def bodies_and_px(self, rotation: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Returns 3D and 2D poses by way.
+    def poses(self, camera_from_room: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """Returns 3D and 2D poses by method.
 
         Args:
-            rotation: (V,3,3) true camera_from_room.
+            camera_from_room: (V,3,3) true rotations.
         """
-        lifted, turned = self._lifts(self._seen)
-        voted = self._voted(lifted, turned)
-        cold = run_graph(self._engine, self._seen, self._pick[None], None, self._trust)
-        prior = RotationPrior(rotation, np.full(len(rotation), EXACT))
-        true = run_graph(self._engine, self._seen, self._pick[None], prior, self._trust)
+        lifted, ray_from_body = self._lifts(self._observation)
+        voted = self._voted(lifted, ray_from_body)
+        cold = run_graph(self._engine, self._observation, self._assignment[None], None, self._view_weight)
+        prior = RotationPrior(camera_from_room, np.full(len(camera_from_room), TRUE_ROTATION_SD_RAD))
+        true = run_graph(self._engine, self._observation, self._assignment[None], prior, self._view_weight)
         bodies = {
             "one view": lifted,
-            "mean of lifts": mean_shape(lifted, turned)[None],
+            "mean of lifts": mean_shape(lifted, ray_from_body)[None],
             "vote": mean_shape(*self._lifts(voted))[None],
             "SP cold": cold.body.astype(float),
             "SP true": true.body.astype(float),
         }
         xy_px = {
-            "detector": self._by_view(self._seen.xy_px),
+            "detector": self._by_view(self._observation.xy_px),
             "vote": self._by_view(self._to_px(voted.ray_xy)),
             "SP cold": self._refined_px(cold),
             "SP true": self._refined_px(true),
@@ -119,34 +119,34 @@ class Look:
         return bodies, xy_px
 
     def _lifts(self, observation: Observation) -> tuple[Floats, Floats]:
-        """Returns (C,J,3) lifts and (C,3,3) ray_from_canonical as the lifter says, every view for itself."""
-        alone = np.where(np.eye(observation.views, dtype=bool), self._pick, UNASSIGNED)[observation.view]
-        out = run_graph(self._engine, observation, alone, None, self._trust)
-        rotation = out.ray_from_body[np.arange(len(alone)), observation.view]
+        """Returns (C,J,3) lifts and (C,3,3) ray_from_canonical, each view lifted by itself."""
+        single = np.where(np.eye(observation.views, dtype=bool), self._assignment, UNASSIGNED)[observation.view]
+        out = run_graph(self._engine, observation, single, None, self._view_weight)
+        rotation = out.ray_from_body[np.arange(len(single)), observation.view]
         return out.lifted.astype(float), rotation.astype(float)
 
-    def _voted(self, lifted: Floats, rotation: Floats) -> Observation:
-        """Returns the candidates after the vote; joints that it moved count as sure."""
-        seen = self._seen
-        ray_xy = vote(seen.ray_xy, seen.score, lifted, rotation)
-        moved = (ray_xy != seen.ray_xy).any(-1)
-        return replace(seen, ray_xy=ray_xy, score=np.where(moved, SURE, seen.score))
+    def _voted(self, lifted: Floats, ray_from_body: Floats) -> Observation:
+        """Returns the candidates after the vote; corrected joints get the threshold confidence."""
+        observation = self._observation
+        ray_xy = vote(observation.ray_xy, observation.score, lifted, ray_from_body)
+        corrected = (ray_xy != observation.ray_xy).any(-1)
+        return replace(observation, ray_xy=ray_xy, score=np.where(corrected, MIN_CONFIDENCE, observation.score))
 
-    def _to_px(self, flat: Floats) -> Floats:
+    def _to_px(self, ray_xy: Floats) -> Floats:
         """Returns (C,J,2) px of candidates in their ray frames."""
-        seen = self._seen
-        return unrectify(flat, seen.norm, seen.ray_from_camera, self._focal_px[seen.view], self._size_px[seen.view])
+        seen = self._observation
+        return unrectify(ray_xy, seen.norm, seen.ray_from_camera, self._focal_px[seen.view], self._size_px[seen.view])
 
     def _by_view(self, xy_px: Floats) -> Floats:
-        out = np.full((self._seen.views, *xy_px.shape[1:]), np.nan)
-        out[self._seen.view] = xy_px
+        out = np.full((self._observation.views, *xy_px.shape[1:]), np.nan)
+        out[self._observation.view] = xy_px
         return out
 
     def _refined_px(self, out: GraphOutput) -> Floats:
-        return self._by_view(self._to_px(out.refined[0, self._seen.view].astype(float)))
+        return self._by_view(self._to_px(out.refined[0, self._observation.view].astype(float)))
 
 
-def mean_shape(lifted: Floats, rotation: Floats) -> Floats:
-    """Returns (J,3) the mean of lifts (C,J,3) in the body frame, each brought to the same size."""
-    shapes = lifted @ rotation
+def mean_shape(lifted: Floats, ray_from_body: Floats) -> Floats:
+    """Returns (J,3) the mean of lifts (C,J,3) in the body frame, each normalized to unit size."""
+    shapes = lifted @ ray_from_body
     return np.asarray((shapes / np.linalg.norm(shapes, axis=(1, 2), keepdims=True)).mean(0))

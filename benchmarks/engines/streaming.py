@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.clips import looped_clips
 from benchmarks.contract import Report, parser, rss_mb
 from benchmarks.engines.stream_receiver import Arrivals, Receivers
-from benchmarks.watch import watch
+from benchmarks.live_run import run_live
 from pose_rig.config import CameraConfig, Config, StreamConfig
 from pose_rig.tools.terminal.status import RunStatus
 
@@ -80,7 +80,7 @@ def play(cameras: tuple[CameraConfig, ...], seconds: float, *, dead: bool) -> tu
     stream = StreamConfig(vmc=vmc, vrchat=(f"127.0.0.1:{vrchat}",), json=(f"127.0.0.1:{json_port}/unity",))
     log = Log()
     try:
-        watch(Config(camera=cameras, port=0, duration_s=SETTLING_S + seconds, stream=stream), log)
+        run_live(Config(camera=cameras, port=0, duration_s=SETTLING_S + seconds, stream=stream), log)
     finally:
         arrivals = receivers.finish()
     return log, arrivals

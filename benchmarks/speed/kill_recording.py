@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.contract import Report, parser
-from benchmarks.watch import watch
+from benchmarks.live_run import run_live
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import PoseRigError
 from pose_rig.session.mcap.recover import find, recover
@@ -104,7 +104,7 @@ def kill_one(path: Path, wait_s: float, worker: str) -> Outcome:
             os.kill(running.process.pid, signal.SIGKILL)
 
     members = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=CAMERAS) for i in range(CAMERAS))
-    watch(Config(camera=members, port=0, record=str(path), duration_s=wait_s + GOES_ON_S + 2), look_on)
+    run_live(Config(camera=members, port=0, record=str(path), duration_s=wait_s + GOES_ON_S + 2), look_on)
     paths = [path, path.with_name(f"{path.stem}-2.mcap")] if worker == "recorder" else [path]
     return judge(paths, [], killed_ns)
 

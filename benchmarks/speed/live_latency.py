@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.clips import looped_clips
 from benchmarks.contract import Report, parser
-from benchmarks.watch import watch
+from benchmarks.live_run import run_live
 from pose_rig.config import CameraConfig, Config, DetectorConfig
 from pose_rig.tools.terminal.status import RunStatus
 
@@ -77,7 +77,7 @@ def play(videos: list[Path], model: str, seconds: float, after_s: float) -> Log:
     """Returns what a rig of these videos did."""
     log = Log(after_s)
     cameras = tuple(CameraConfig(source=str(video), name=video.stem, fps=FPS) for video in videos)
-    watch(Config(camera=cameras, detector=DetectorConfig(model=model), port=0, duration_s=after_s + seconds), log)
+    run_live(Config(camera=cameras, detector=DetectorConfig(model=model), port=0, duration_s=after_s + seconds), log)
     return log
 
 

@@ -6,7 +6,7 @@ python -m benchmarks.speed.memory_soak --minutes 10 --json soak.json
 import numpy as np
 
 from benchmarks.contract import Report, parser, rss_mb
-from benchmarks.watch import watch
+from benchmarks.live_run import run_live
 from pose_rig.config import CameraConfig, Config
 from pose_rig.tools.terminal.status import RunStatus
 
@@ -47,7 +47,7 @@ def soak(seconds: float, every_s: float, cameras: int = 4) -> MemoryLog:
     members = tuple(
         CameraConfig(source="sim", name=f"sim{member}", member=member, members=cameras) for member in range(cameras)
     )
-    watch(Config(camera=members, port=0, duration_s=seconds), log)
+    run_live(Config(camera=members, port=0, duration_s=seconds), log)
     return log
 
 

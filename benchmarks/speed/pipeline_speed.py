@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.clips import CLIP_FPS, looped_clips
 from benchmarks.contract import Report, parser
-from benchmarks.watch import watch
+from benchmarks.live_run import run_live
 from pose_rig.assets.catalog import detector_model
 from pose_rig.config import CameraConfig, Config, DetectorConfig
 from pose_rig.errors import PoseRigError
@@ -36,7 +36,7 @@ def pipeline_fps(videos: list[Path], model: str, warm_up: int) -> float:
             done.append((status.telemetry.poses, now_ns))
 
     cameras = tuple(CameraConfig(source=str(video), name=video.stem) for video in videos)
-    watch(Config(camera=cameras, detector=DetectorConfig(model=model), pace="all", port=0), look_on)
+    run_live(Config(camera=cameras, detector=DetectorConfig(model=model), pace="all", port=0), look_on)
     begin = next((point for point in done if point[0] >= warm_up), done[-1])
     if done[-1][0] <= begin[0]:
         raise PoseRigError(f"Only {done[-1][0]} poses came.", "Give longer videos.")

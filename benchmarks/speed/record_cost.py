@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.clips import looped_clips
 from benchmarks.contract import Report, parser
-from benchmarks.watch import watch
+from benchmarks.live_run import run_live
 from pose_rig.assets.catalog import detector_model
 from pose_rig.config import CameraConfig, Config, DetectorConfig
 from pose_rig.errors import PoseRigError
@@ -35,7 +35,7 @@ def files_fps(videos: list[Path], model: str, record: str, warm_up: int) -> floa
             done.append((status.telemetry.poses, now_ns))
 
     cameras = tuple(CameraConfig(source=str(video), name=video.stem) for video in videos)
-    watch(Config(camera=cameras, detector=DetectorConfig(model=model), pace="all", port=0, record=record), look_on)
+    run_live(Config(camera=cameras, detector=DetectorConfig(model=model), pace="all", port=0, record=record), look_on)
     begin = next((point for point in done if point[0] >= warm_up), done[-1])
     if done[-1][0] <= begin[0]:
         raise PoseRigError(f"Only {done[-1][0]} poses came.", "Ask for more frames.")
@@ -55,7 +55,7 @@ def live(seconds: float, record: str) -> tuple[float, float, float]:
         end = (telemetry.poses, now_ns)
 
     members = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=CAMERAS) for i in range(CAMERAS))
-    status = watch(Config(camera=members, port=0, duration_s=START_S + seconds, record=record), look_on)
+    status = run_live(Config(camera=members, port=0, duration_s=START_S + seconds, record=record), look_on)
     if begin is None:
         raise PoseRigError("No poses came.", "Ask for more seconds.")
     ages_ms = np.array(status.telemetry.ages_ns[begin[2] :]) / 1e6

@@ -20,7 +20,7 @@ from pathlib import Path
 from msgspec import structs
 
 from benchmarks.contract import Report, parser
-from benchmarks.watch import watch
+from benchmarks.live_run import run_live
 from pose_rig.config import CameraConfig, Config
 from pose_rig.lifting.engine import OrtEngine, warm_up
 from pose_rig.session.reader import Session
@@ -37,7 +37,7 @@ ANYWHERE = "tcp://127.0.0.1:0"
 def record(path: Path, seconds: float) -> Path:
     """Records a live rig."""
     members = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=CAMERAS) for i in range(CAMERAS))
-    watch(Config(camera=members, port=0, duration_s=seconds, record=str(path)), lambda *_: None)
+    run_live(Config(camera=members, port=0, duration_s=seconds, record=str(path)), lambda *_: None)
     return path
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from benchmarks.clips import CLIP_FPS
 from benchmarks.contract import MB, Report, parser
-from benchmarks.watch import watch
+from benchmarks.live_run import run_live
 from pose_rig.assets.catalog import demo_clip, detector_model
 from pose_rig.capture.mediapipe_detector import MediaPipeDetector
 from pose_rig.capture.video_capture import open_device, open_ffmpeg, size_px
@@ -70,7 +70,7 @@ def keypoint_file(path: Path, model: str, seconds: float, people: int) -> Path:
 def record(keypoints: Path, path: Path) -> None:
     """Records a live rig that sees what a file holds."""
     config = config_of(str(keypoints))
-    watch(Config(camera=config.camera, port=0, record=str(path)), lambda *_: None)
+    run_live(Config(camera=config.camera, port=0, record=str(path)), lambda *_: None)
 
 
 def records(path: Path) -> Iterator[tuple[str, bytes, int, int]]:

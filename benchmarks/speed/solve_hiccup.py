@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.contract import Report, parser
-from benchmarks.watch import Watcher
+from benchmarks.live_run import StatusDisplay
 from pose_rig.config import CameraConfig, Config
 from pose_rig.tools.terminal.run_loop import Run
 from pose_rig.tools.workers.plan import plan
@@ -70,7 +70,7 @@ def listen(cameras: int, seconds: float) -> Log:
     planned = plan(Config(camera=members, port=0, duration_s=seconds), "")
     log = Log()
     with Receiver(planned.output, topics=("pose", "rig")) as receiver:
-        Run(planned, Watcher(lambda _, __: log.take(receiver.receive(0, MOST)))).run()
+        Run(planned, StatusDisplay(lambda _, __: log.take(receiver.receive(0, MOST)))).run()
     return log
 
 

@@ -14,7 +14,7 @@ os.environ.update(ONE_THREAD)  # before numpy is loaded
 
 import numpy as np  # noqa: E402
 
-from benchmarks.accuracy.movement import lively  # noqa: E402
+from benchmarks.accuracy.movement import moving_clips  # noqa: E402
 from benchmarks.accuracy.simulated_rigs import rig_take  # noqa: E402
 from benchmarks.contract import Report, parser, time_ms  # noqa: E402
 from pose_rig.fusion.calibration.self_solve import self_solve  # noqa: E402
@@ -30,11 +30,11 @@ SECONDS = 12.0  # of movement, more than the memory holds
 def measure(report: Report, args: argparse.Namespace) -> None:
     """Adds the time of a solve, the first and a later one, for several numbers of views."""
     clips = load_clips(args.motion)
-    clips = lively(split(clips)[1] if args.held_out else clips)
+    clips = moving_clips(split(clips)[1] if args.held_out else clips)
     engine = OrtEngine(DEFAULT_WEIGHTS, "cpu")
     for views in VIEWS[:1] if args.quick else VIEWS:
         rig = rig_take(clips, views, 3.0 if args.quick else SECONDS, np.random.default_rng([args.seed, views]))
-        fusion = rig.fusion(engine)
+        fusion = rig.estimator(engine)
         for t in range(len(rig.take.joints)):
             fusion.step(rig.t_ns(t), rig.samples(t))
         task = fusion.solve_task()

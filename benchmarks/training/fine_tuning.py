@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.accuracy.movement import lively
+from benchmarks.accuracy.movement import moving_clips
 from benchmarks.accuracy.reference import Reference
 from benchmarks.accuracy.simulated_rigs import RigTake, rig_take
 from benchmarks.contract import Report, parser
@@ -111,7 +111,7 @@ def cases(args: argparse.Namespace, folder: Path) -> Iterator[Case]:
         _, held = split(load_clips(args.motion))
         for number in range(args.people):
             made = rig_take(
-                lively(held), VIEWS, 6.0 if args.quick else SECONDS, np.random.default_rng([args.seed, number])
+                moving_clips(held), VIEWS, 6.0 if args.quick else SECONDS, np.random.default_rng([args.seed, number])
             )
             yield Case(f"person {number}", session(made, folder / f"{number}.npz"), made.take.joints, made.take.fps)
 

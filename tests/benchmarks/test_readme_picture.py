@@ -7,13 +7,13 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.clips import CLIP_FPS
-from benchmarks.readme_picture import DPI, OUT, PAGE_IN, SHOWN_S, draw, frame, solved_views
+from benchmarks.readme_picture import DPI, FRAME_TIME_S, OUT, PAGE_IN, draw, frame, solved_views
 from pose_rig.skeleton import J
 
 LARGEST = 400_000  # bytes
 SIZE_PX = 240, 320
 FOCAL_PX = 300.0
-FRAMES = round(SHOWN_S * CLIP_FPS) + 2
+FRAMES = round(FRAME_TIME_S * CLIP_FPS) + 2
 
 
 def video(path: Path) -> Path:
@@ -59,7 +59,7 @@ def test_cameras_are_drawn_where_they_were_solved() -> None:
     front, right = solved_views(poses())[:2]
     np.testing.assert_allclose(front.position_m, (0, 1, 3), atol=1e-12)
     np.testing.assert_allclose(right.position_m, (3, 1, 0), atol=1e-12)
-    np.testing.assert_allclose(front.half, (0.4, 160 / 300))
+    np.testing.assert_allclose(front.half_size, (0.4, 160 / 300))
     assert front.is_near
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.calibrated import cameras_of, enough_seen, triangulate
+from benchmarks.accuracy.calibrated import cameras_of, is_triangulable, triangulate
 from benchmarks.accuracy.poses_score import score_poses
 from benchmarks.accuracy.reference import Reference
 from benchmarks.accuracy.similarity import Similarity, global_mm, mirrored, pa_mm
@@ -46,7 +46,7 @@ def test_a_view_that_saw_nothing_says_nothing() -> None:
     flat[2, :, 5], score[2, :, 5] = np.nan, 0.0
     np.testing.assert_allclose(triangulate(cameras, flat, score), joints, atol=1e-6)
     score[:3, 7, 0] = 0.0
-    assert np.flatnonzero(~enough_seen(score)).tolist() == [7]
+    assert np.flatnonzero(~is_triangulable(score)).tolist() == [7]
 
 
 def test_a_similarity_is_found() -> None:
@@ -55,7 +55,7 @@ def test_a_similarity_is_found() -> None:
     found = Similarity.fit((truth - shift) @ rotation / 2, truth)
     assert found.scale == pytest.approx(2.0)
     np.testing.assert_allclose(found.rotation, rotation, atol=1e-9)
-    np.testing.assert_allclose(found.shift, shift, atol=1e-9)
+    np.testing.assert_allclose(found.translation, shift, atol=1e-9)
 
 
 def test_who_stands_still_is_wrong_only_globally() -> None:

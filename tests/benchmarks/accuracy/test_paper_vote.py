@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.paper_vote import CELL, SURE, vote
+from benchmarks.accuracy.paper_vote import CELL_SIZE, MIN_CONFIDENCE, vote
 from pose_rig.arrays import Floats
 from pose_rig.capture.simulated import pose
 from pose_rig.geometry import rotation_from_vector
@@ -59,7 +59,7 @@ def test_without_noise_every_joint_stays_in_its_cell(views: int) -> None:
     errors = []
     for time_s in (0.3, 0.9, 1.7, 2.4):
         given = scene(RING[:views], confidence=0.5, time_s=time_s)
-        errors.append((given.refined() - given.flat) / CELL)
+        errors.append((given.refined() - given.flat) / CELL_SIZE)
     error = np.stack(errors)
     assert np.abs(error).max() < 0.75  # half a cell, and what lines at an angle add
     assert np.abs(error).mean() < 0.3
@@ -69,11 +69,11 @@ def test_without_noise_every_joint_stays_in_its_cell(views: int) -> None:
 def test_an_unsure_outlier_is_corrected() -> None:
     given = scene(RING)
     wrong = given.wrist(0, (0.2, -0.1), confidence=0.4)
-    assert np.abs(wrong.refined()[0, WRIST] - given.flat[0, WRIST]).max() < CELL
+    assert np.abs(wrong.refined()[0, WRIST] - given.flat[0, WRIST]).max() < CELL_SIZE
 
 
 def test_sure_joints_stay_whatever_the_others_say() -> None:
-    wrong = scene(RING).wrist(0, (0.2, -0.1), confidence=SURE)
+    wrong = scene(RING).wrist(0, (0.2, -0.1), confidence=MIN_CONFIDENCE)
     assert np.array_equal(wrong.refined(), wrong.flat)
 
 
@@ -88,21 +88,21 @@ def test_two_views_draw_the_line(turn: tuple[float, float, float]) -> None:
     moved = 0.15 * np.linalg.svd(across)[0][:, 0]
     wrong = given.wrist(0, (float(moved[0]), float(moved[1])), confidence=0.8)
     # the blob of the wrong detection is higher than that of the other view: only its line outvotes it
-    assert off_the_line(wrong.flat[0, WRIST], given) > 8 * CELL
-    assert off_the_line(wrong.refined()[0, WRIST], given) < CELL
+    assert off_the_line(wrong.flat[0, WRIST], given) > 8 * CELL_SIZE
+    assert off_the_line(wrong.refined()[0, WRIST], given) < CELL_SIZE
 
 
 def test_views_that_look_the_same_way_pass_on_the_point() -> None:
     given = scene(RING[[0, 0]], confidence=0.5)
     wrong = given.wrist(0, (0.2, 0.0), confidence=0.3)
-    assert np.abs(wrong.refined()[0, WRIST] - given.flat[0, WRIST]).max() < CELL
+    assert np.abs(wrong.refined()[0, WRIST] - given.flat[0, WRIST]).max() < CELL_SIZE
 
 
 def test_a_pelvis_that_is_off_moves_nothing() -> None:
     given = scene(RING)
     shifted = replace(given, flat=given.flat + np.array([[0.06, 0.03], [0, 0], [0, 0], [0, 0]])[:, None])
     wrong = shifted.wrist(0, (0.2, -0.1), confidence=0.2)
-    assert np.abs(wrong.refined()[0, WRIST] - shifted.flat[0, WRIST]).max() < CELL
+    assert np.abs(wrong.refined()[0, WRIST] - shifted.flat[0, WRIST]).max() < CELL_SIZE
 
 
 def test_an_absent_view_has_no_vote() -> None:

@@ -49,6 +49,6 @@ def test_a_reference_is_read_between_its_instants(tmp_path: Path) -> None:
 def test_a_file_that_is_no_reference_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", xyz=np.zeros(3))
     with pytest.raises(
-        UsageError, match=r"other\.npz is no reference: .*ref3d_h36m17.* benchmarks/README\.md has the format\."
+        UsageError, match=r"other\.npz is not a reference: .*ref3d_h36m17.* benchmarks/README\.md has the format\."
     ):
         Reference.load(tmp_path / "other.npz")

@@ -1,10 +1,10 @@
-"""Simulated rigs and the movement before them."""
+"""Simulated rigs and their movement."""
 
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.movement import ANKLES, FPS, lively, walk_about
-from benchmarks.accuracy.simulated_rigs import APART_DEG, RigTake, in_picture, rig_take
+from benchmarks.accuracy.movement import ANKLES, FPS, moving_clips, random_walk
+from benchmarks.accuracy.simulated_rigs import MIN_ANGLE_DEG, RigTake, in_image, rig_take
 from pose_rig.errors import UsageError
 from pose_rig.simulation.bodies import random_bones
 from pose_rig.simulation.cameras import Cameras
@@ -19,9 +19,9 @@ def rig() -> RigTake:
     return rig_take(CLIPS, 4, 8.0, np.random.default_rng(1))
 
 
-def test_stretches_become_one_person_who_stays_near() -> None:
+def test_segments_become_one_person_in_a_small_area() -> None:
     bones = random_bones(1, np.random.default_rng(0))[0]
-    people = walk_about(CLIPS, bones, 1.7, 20.0, np.random.default_rng(0))
+    people = random_walk(CLIPS, bones, 1.7, 20.0, np.random.default_rng(0))
     assert people.shape == (round(20 * FPS), 17, 3)
     for name in ("l_knee", "r_ankle", "l_elbow", "r_wrist", "nose"):
         bone = people[:, INDEX[name]] - people[:, PARENTS[INDEX[name]] if name != "nose" else INDEX["head"]]
@@ -31,26 +31,26 @@ def test_stretches_become_one_person_who_stays_near() -> None:
     assert abs(np.percentile(people[:, ANKLES, 1].min(1), 5) - 0.039 * 1.7) < 0.05
 
 
-def test_no_joint_jumps_where_stretches_meet() -> None:
+def test_no_joint_jumps_between_segments() -> None:
     bones = random_bones(1, np.random.default_rng(0))[0]
-    people = walk_about(CLIPS, bones, 1.7, 20.0, np.random.default_rng(2))
+    people = random_walk(CLIPS, bones, 1.7, 20.0, np.random.default_rng(2))
     assert np.linalg.norm(np.diff(people, axis=0), axis=-1).max() * FPS < 12.0
 
 
-def test_who_does_not_move_is_left_out() -> None:
-    assert [clip.label for clip in lively([standing_still(), walking()])] == ["walking"]
-    with pytest.raises(UsageError, match=r"Nobody moves in these motion files\. Add files of people walking about\."):
-        lively([standing_still()])
+def test_clips_without_movement_are_excluded() -> None:
+    assert [clip.label for clip in moving_clips([standing_still(), walking()])] == ["walking"]
+    with pytest.raises(UsageError, match=r"no clip with enough movement\. Add files of people walking\."):
+        moving_clips([standing_still()])
 
 
-def test_the_same_chance_gives_the_same_take(rig: RigTake) -> None:
+def test_the_same_seed_gives_the_same_take(rig: RigTake) -> None:
     again = rig_take(CLIPS, 4, 8.0, np.random.default_rng(1))
     np.testing.assert_array_equal(again.take.xy_px, rig.take.xy_px)
     np.testing.assert_array_equal(again.take.cameras.position, rig.take.cameras.position)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_cameras_stand_where_people_put_them(seed: int) -> None:
+def test_camera_poses_are_in_range(seed: int) -> None:
     take = rig_take(CLIPS, 6, 3.0, np.random.default_rng(seed)).take
     cameras, middle = take.cameras, take.joints.mean((0, 1)) * [1, 0, 1]
     offset = cameras.position - middle
@@ -60,10 +60,10 @@ def test_cameras_stand_where_people_put_them(seed: int) -> None:
     field = np.degrees(2 * np.arctan(0.5 * cameras.size_px.max(-1) / cameras.focal_px))
     assert ((field > 43) & (field < 102)).all()
     azimuth = np.sort(np.degrees(np.arctan2(offset[:, 0], offset[:, 2])) % 360)
-    assert np.diff([*azimuth, azimuth[0] + 360]).min() > APART_DEG
+    assert np.diff([*azimuth, azimuth[0] + 360]).min() > MIN_ANGLE_DEG
 
 
-def test_only_what_is_in_the_picture_is_seen(rig: RigTake) -> None:
+def test_only_joints_in_the_image_are_visible(rig: RigTake) -> None:
     take = rig.take
     assert (take.score > 0).mean() > 0.8
     seen = take.score > 0
@@ -73,17 +73,17 @@ def test_only_what_is_in_the_picture_is_seen(rig: RigTake) -> None:
     assert (take.xy_px[~seen] == 0).all()
 
 
-def test_who_stands_at_the_lens_is_not_seen() -> None:
+def test_a_person_at_the_lens_is_not_visible() -> None:
     camera = Cameras(np.eye(3), np.zeros(3), np.asarray(500.0), np.array([1000.0, 1000.0]))
     people = np.tile([0.0, 0.0, 3.0], (2, 17, 1))
     people[1, 4, 2] = 0.1
-    assert in_picture(people, camera).all(-1).tolist() == [True, False]
-    assert not in_picture(people, camera)[1].any()
+    assert in_image(people, camera).all(-1).tolist() == [True, False]
+    assert not in_image(people, camera)[1].any()
 
 
-def test_the_rig_is_told_no_focal_lengths(rig: RigTake) -> None:
+def test_samples_height_and_times(rig: RigTake) -> None:
     samples = rig.samples(0)
     assert len(samples) == 4
-    assert rig.height_m in (None, rig.stature_m)
-    assert 1.2 < rig.stature_m < 2.3
+    assert rig.height_m in (None, rig.body_height_m)
+    assert 1.2 < rig.body_height_m < 2.3
     assert rig.t_ns(30) == 10**9

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.reference import Reference
-from benchmarks.accuracy.world_landmarks import Errors, compare, stored, tell
+from benchmarks.accuracy.world_landmarks import Errors, add_figures, compare, stored
 from benchmarks.contract import Figure, Report
 from pose_rig.errors import UsageError
 from pose_rig.geometry import rotation_from_vector
@@ -78,13 +78,13 @@ def test_world_landmarks_that_are_not_stored_are_not_known(tmp_path: Path, lifte
     errors = errors_of(path, lifter, "lite")
     assert np.isnan(errors[0].world).all()
     assert errors[0].lifted == pytest.approx(errors_of(path, lifter)[0].lifted)
-    with pytest.raises(UsageError, match=r"t\.npz holds no detections of the model 'heavy'\. Give the videos"):
+    with pytest.raises(UsageError, match=r"t\.npz has no detections of the model 'heavy'\. Give the videos"):
         next(stored(path, "heavy"))
 
 
 def report_of(*errors: Errors) -> dict[str, Figure]:
     report = Report("b", {})
-    tell(report, [f"cam{number}" for number in range(len(errors))], list(errors))
+    add_figures(report, [f"cam{number}" for number in range(len(errors))], list(errors))
     return {figure.name: figure for figure in report.figures}
 
 

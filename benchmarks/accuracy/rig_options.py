@@ -1,0 +1,41 @@
+"""Options, clips and worker processes shared by the benchmarks on simulated rigs."""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pose_rig.simulation.clips import load_clips
+from pose_rig.simulation.motion import Clip, split
+
+TABLE_WIDTH = 160  # characters
+PROGRESS_INTERVAL = 10  # rigs
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+T = TypeVar("T")
+
+
+def add_motion_options(arguments: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Adds ``--motion`` and ``--held-out``."""
+    arguments.add_argument("--motion", type=Path, nargs="+", required=required, metavar="F.npz", help="see README.md")
+    arguments.add_argument("--held-out", action="store_true", help="only clips of the validation set")
+
+
+def motion_clips(args: argparse.Namespace) -> list[Clip]:
+    """Returns the clips that the options select."""
+    clips = load_clips(args.motion)
+    return split(clips)[1] if args.held_out else clips
+
+
+def run_in_processes(run: Callable[..., T], cases: Sequence[tuple[Any, ...]], jobs: int) -> list[T]:
+    """Returns the results of ``run(*case)`` for all cases, computed in ``jobs`` processes of one thread each."""
+    os.environ.update(ONE_THREAD)
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        futures = [pool.submit(run, *case) for case in cases]
+        for count, _ in enumerate(as_completed(futures), 1):
+            if count % PROGRESS_INTERVAL == 0 or count == len(cases):
+                print(f"  {count} of {len(cases)} rigs", flush=True)
+    return [future.result() for future in futures]
