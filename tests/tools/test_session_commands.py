@@ -47,7 +47,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["import", "kp.npz", "--out", "there.mcap"], "there.mcap exists already."),
         (["import", "kp.npz", "--out", "kp.zip"], "Sessions are saved as .mcap; got kp.zip."),
         (["import", "kp.npz", "--out", "new.mcap", "--height", "17"], "A height of 17 m is out of range."),
-        (["import", ".", "--size", "big"], "'big' is no size of a picture."),
+        (["import", ".", "--size", "big"], "--size must be width,height; got 'big'."),
         (["recover"], "Missing argument 'S.mcap'"),
         (["recover", "missing.mcap"], "There is no file missing.mcap. Check the path: `pose-rig recover` takes a"),
         (["recover", "junk.mcap"], "junk.mcap is a text file: `pose-rig recover` takes a session that was cut off."),
@@ -59,9 +59,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["replay", "there.mcap", "--weights", "w.onnx"], "There are no weights at w.onnx."),
         (["replay", "there.mcap", "--passes", "3"], "Invalid value for '--passes'"),
         (["convert", "there.mcap"], "Missing option '--to'"),
-        (["convert", "there.mcap", "--to", "fbx"], "'fbx' is no format. Choose from bvh, gltf, trc, c3d, csv"),
-        (["convert", "there.mcap", "--to", "csv,"], "'' is no format."),
-        (["convert", "there.mcap", "--to", "csv", "--rate", "0"], "0 instants per second are out of range"),
+        (["convert", "there.mcap", "--to", "fbx"], "Unknown format 'fbx' in --to. Choose from bvh, gltf, trc"),
+        (["convert", "there.mcap", "--to", "csv,"], "Unknown format '' in --to."),
+        (["convert", "there.mcap", "--to", "csv", "--rate", "0"], "The rate must be between 0 and 1000 Hz; got 0."),
         (["convert", "there.mcap", "--to", "csv", "--start", "9"], "empty or outside. The recording has 2.0 s"),
         (["convert", "there.mcap", "--to", "csv", "--start", "-1"], "from -1.0 s to 2.0 s is empty or outside."),
         (["convert", "there.mcap", "--to", "json", "--end", "0"], "from 0.0 s to 0.0 s is empty or outside."),
@@ -88,7 +88,7 @@ def test_recover_says_what_became_of_it(here: Path) -> None:
     write(here / "take.mcap", talk(5), finished=False)
     assert said("recover", "take.mcap") == (0, "Recovered: take.recovered.mcap, 15 messages.")
     assert said("recover", "take.mcap.partial") == (0, "Recovered before: take.recovered.mcap, 15 messages.")
-    text = "take.recovered.mcap is whole: there is nothing to recover."
+    text = "take.recovered.mcap is complete: nothing to recover."
     assert said("recover", "take.recovered.mcap") == (0, text)
     assert said("recover", "take.mcap", "--out", "b.mcap") == (0, "Recovered: b.mcap, 15 messages.")
 

@@ -1,4 +1,4 @@
-"""``pose-rig cams``: which cameras are plugged in, and what to call them."""
+"""``pose-rig cams``: the connected cameras and their names."""
 
 from rich.table import Table
 from rich.text import Text
@@ -7,19 +7,19 @@ from pose_rig.tools.terminal.console import Console
 
 
 def cams() -> None:
-    """List the plugged-in cameras and how to name them.
+    """List the connected cameras and how to name them in --cams.
 
-    An index may change when a camera is plugged in again; what stands under "found again by" does not.
+    The index may change when a camera is connected again; the entry under "stable name" does not.
     """
-    from pose_rig.capture.connected_cameras import connected_cameras  # brings OpenCV
+    from pose_rig.capture.connected_cameras import connected_cameras  # imports OpenCV
 
     console = Console()
     cameras = connected_cameras()
     if not cameras:
-        console.print("No camera is plugged in. Without one: `pose-rig demo`, or `pose-rig run --cams sim:4`.")
+        console.print("No camera is connected. Without one: `pose-rig demo`, or `pose-rig run --cams sim:4`.")
         return
     table = Table(box=None, pad_edge=False)
-    for header in ("index", "name", "device", "usb", "found again by"):
+    for header in ("index", "name", "device", "usb", "stable name"):
         table.add_column(header, overflow="fold")
     for camera in cameras:
         texts = (camera.name, camera.path, camera.usb, camera.identity)

@@ -1,4 +1,4 @@
-"""What `pose-rig doctor` looks at: one function each, none of which changes anything."""
+"""The checks of `pose-rig doctor`; none of them changes anything."""
 
 import importlib
 import os
@@ -21,8 +21,8 @@ from pose_rig.wire.bus import Delivery, Receiver, Sender
 from pose_rig.wire.messages import Health
 
 PACKAGES = ("numpy", "mediapipe", "onnxruntime", "pyzmq", "msgspec", "rich", "typer")
-# Distributions that write the same files: with two of them installed the last one wins, or half of each.
-TWINS = {
+# Distributions with the same files: of two that are installed, one overwrites the other wholly or in part.
+CONFLICTING = {
     "cv2": (
         "opencv-contrib-python",
         "opencv-python",
@@ -31,22 +31,22 @@ TWINS = {
     ),
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
 }
-FIRST_REPORTING = (0, 10, 35)  # the first MediaPipe that writes to its vendor's log over the network
-SILENT_MEDIAPIPE = "mediapipe>=0.10.32,<0.10.35"
-LEAST_FREE_GB = MIN_FREE_BYTES / 1e9
-GOOD_FREE_GB = 2.0
+FIRST_WITH_TELEMETRY = (0, 10, 35)  # MediaPipe
+MEDIAPIPE_WITHOUT_TELEMETRY = "mediapipe>=0.10.32,<0.10.35"
+MIN_FREE_GB = MIN_FREE_BYTES / 1e9
+RECOMMENDED_FREE_GB = 2.0
 ROUND_TRIPS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
-        status: ``warn``: a rig runs, but not as well as it might. ``fail``: it does not.
-        subject: What was looked at.
-        text: What is the case.
-        remedy: What to do about it, empty if nothing.
+        status: ``warn``: a rig runs with restrictions. ``fail``: it does not run.
+        subject: What was checked.
+        text: The result.
+        remedy: What to do; empty if nothing.
     """
 
     status: Literal["ok", "warn", "fail"]
@@ -56,7 +56,7 @@ class Finding:
 
 
 def python() -> Iterator[Finding]:
-    """Looks at the interpreter."""
+    """Checks the interpreter."""
     text = f"{platform.python_version()} {platform.machine()} on {platform.system()} {platform.release()}"
     if sys.maxsize < 2**32:
         yield Finding("fail", "python", f"{text}, 32 bit.", "MediaPipe needs a 64-bit Python: install one.")
@@ -65,20 +65,22 @@ def python() -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Looks for what pose-rig is built on, and for packages that overwrite each other."""
-    found = {name: version_of(name) for name in (*PACKAGES, *(twin for twins in TWINS.values() for twin in twins))}
+    """Checks the required packages, packages that overwrite each other, and telemetry."""
+    found = {
+        name: version_of(name) for name in (*PACKAGES, *(name for names in CONFLICTING.values() for name in names))
+    }
     missing = [name for name in PACKAGES if not found[name] and not (name == "onnxruntime" and found[f"{name}-gpu"])]
     if missing:
         yield Finding("fail", "packages", f"Missing: {', '.join(missing)}.", f"Install with: {installer().reinstall()}")
     else:
         yield Finding("ok", "packages", ", ".join(f"{name} {number}" for name, number in found.items() if number))
-    yield from twins({name for name, number in found.items() if number}, installer())
-    yield from reports(found["mediapipe"], installer())
+    yield from conflicts({name for name, number in found.items() if number}, installer())
+    yield from telemetry(found["mediapipe"], installer())
 
 
-def twins(installed: Collection[str], installer: Installer) -> Iterator[Finding]:
-    """Looks for distributions that overwrite each other among the ``installed``."""
-    for module, names in TWINS.items():
+def conflicts(installed: Collection[str], installer: Installer) -> Iterator[Finding]:
+    """Checks whether ``installed`` distributions overwrite each other."""
+    for module, names in CONFLICTING.items():
         present = [name for name in names if name in installed]
         if len(present) > 1:
             keep = present[0] if module == "cv2" else present[-1]
@@ -90,15 +92,15 @@ def twins(installed: Collection[str], installer: Installer) -> Iterator[Finding]
             )
 
 
-def reports(mediapipe: str, installer: Installer) -> Iterator[Finding]:
-    """Looks whether an installed version of MediaPipe sends anything; ``mediapipe`` is empty if there is none."""
-    if tuple(map(int, re.findall(r"\d+", mediapipe)[:3])) >= FIRST_REPORTING:
-        text = f"Version {mediapipe} tells its vendor over the network that and how it is used."
-        yield Finding("warn", "mediapipe", text, f"Run: {installer.packages(SILENT_MEDIAPIPE)}")
+def telemetry(mediapipe: str, installer: Installer) -> Iterator[Finding]:
+    """Checks whether the installed version of MediaPipe has telemetry; ``mediapipe`` is empty if there is none."""
+    if tuple(map(int, re.findall(r"\d+", mediapipe)[:3])) >= FIRST_WITH_TELEMETRY:
+        text = f"Version {mediapipe} reports its usage to its vendor over the network."
+        yield Finding("warn", "mediapipe", text, f"Run: {installer.packages(MEDIAPIPE_WITHOUT_TELEMETRY)}")
 
 
 def libraries() -> Iterator[Finding]:
-    """Loads the libraries that lean on the system's own."""
+    """Imports the libraries that depend on system libraries."""
     for module in ("cv2", "mediapipe"):
         try:
             importlib.import_module(module)
@@ -110,21 +112,21 @@ def libraries() -> Iterator[Finding]:
 
 
 def models() -> Iterator[Finding]:
-    """Looks at the cache of models."""
+    """Checks the model cache."""
     folder = cache_folder()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     cached = sorted(path.name for path in folder.glob("*") if path.is_dir() and not path.name.startswith("."))
     if not os.access(existing, os.W_OK):
-        remedy = "Name another folder with the environment variable POSE_RIG_CACHE."
+        remedy = "Set the environment variable POSE_RIG_CACHE to another folder."
         yield Finding("fail", "models", f"The cache {folder} cannot be written.", remedy)
     elif cached:
         yield Finding("ok", "models", f"{', '.join(cached)} in {folder}")
     else:
-        yield Finding("warn", "models", f"None in {folder} yet.", "The first run fetches one: it needs the network.")
+        yield Finding("warn", "models", f"None in {folder} yet.", "The first run downloads one.")
 
 
 def providers() -> Iterator[Finding]:
-    """Loads the shipped graph on every provider in turn."""
+    """Loads the shipped graph with every inference provider."""
     try:
         from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine
     except ImportError as error:
@@ -146,26 +148,26 @@ def providers() -> Iterator[Finding]:
 
 
 def cameras() -> Iterator[Finding]:
-    """Looks for cameras that may be opened."""
+    """Checks the connected cameras and their permissions."""
     from pose_rig.capture.connected_cameras import connected_cameras
 
     found = connected_cameras()
     if not found:
-        yield Finding("warn", "cameras", "None is plugged in.", "Without one: pose-rig demo")
+        yield Finding("warn", "cameras", "None is connected.", "Without one: pose-rig demo")
     elif not any(camera.name for camera in found):
         remedy = f"Run: {installer().packages('cv2-enumerate-cameras')}"
-        yield Finding("warn", "cameras", "Their names are not known: they go by number.", remedy)
+        yield Finding("warn", "cameras", "Their names are unknown; use their numbers.", remedy)
     for camera in found:
         label = f"{camera.index}: {camera.name or camera.path or 'camera'}"
         if camera.path.startswith("/dev/") and not os.access(camera.path, os.R_OK | os.W_OK):
             remedy = "Run: sudo usermod -aG video $USER, then log in again."
-            yield Finding("fail", "cameras", f"{label} may not be opened by you.", remedy)
+            yield Finding("fail", "cameras", f"No permission to open {label}.", remedy)
         else:
             yield Finding("ok", "cameras", label)
 
 
 def loopback() -> Iterator[Finding]:
-    """Sends messages to itself the way the processes of a rig do."""
+    """Sends messages over the loopback interface, as the workers of a rig do."""
     try:
         arrived, milliseconds = _round_trips(ROUND_TRIPS)
     except PoseRigError as error:
@@ -175,17 +177,17 @@ def loopback() -> Iterator[Finding]:
         text = f"{arrived} of {ROUND_TRIPS} messages came back over 127.0.0.1."
         yield Finding("fail", "network", text, "Allow connections to 127.0.0.1 in the firewall.")
     else:
-        yield Finding("ok", "network", f"loopback {milliseconds:.2f} ms a message")
+        yield Finding("ok", "network", f"loopback {milliseconds:.2f} ms per message")
 
 
 def disk() -> Iterator[Finding]:
-    """Looks at the free space here."""
+    """Checks the free space on the disk of the current folder."""
     here = Path.cwd()
     free_gb = shutil.disk_usage(here).free / 1e9
     text = f"{free_gb:.1f} GB free in {here}"
-    if free_gb < LEAST_FREE_GB:
-        yield Finding("fail", "disk", f"{text}.", "Free some: poses and recordings could not be saved.")
-    elif free_gb < GOOD_FREE_GB:
+    if free_gb < MIN_FREE_GB:
+        yield Finding("fail", "disk", f"{text}.", "Free some space: poses and recordings cannot be saved.")
+    elif free_gb < RECOMMENDED_FREE_GB:
         yield Finding("warn", "disk", f"{text}.", "Long recordings need more.")
     else:
         yield Finding("ok", "disk", text)

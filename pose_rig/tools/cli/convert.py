@@ -1,4 +1,4 @@
-"""``pose-rig convert``: files that other programs read."""
+"""``pose-rig convert``: exports the poses of a session to other formats."""
 
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -12,7 +12,7 @@ from pose_rig.tools.arguments.outputs import check_folder, check_output
 from pose_rig.tools.arguments.value_lists import split_values
 from pose_rig.tools.terminal.console import Console
 
-MOST_HZ = 1000.0
+MAX_RATE_HZ = 1000.0
 
 
 def convert(
@@ -20,24 +20,20 @@ def convert(
     to: Annotated[
         list[str], typer.Option(metavar="A,B", help="bvh, gltf, trc, c3d, csv, parquet, angles, mot, npz, json (2D).")
     ],
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to; default: beside the source.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Default: the folder of the source.")] = None,
     rate: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Instants per second; default: those of the source.")
+        float | None, typer.Option(metavar="HZ", help="Frames per second; default: that of the source.")
     ] = None,
     start_s: Start = None,
     end_s: End = None,
-    bvh_names: Annotated[
-        Literal["vrm", "mixamo", "cmu"], typer.Option(help="Whose bone names, for bvh and gltf.")
-    ] = "vrm",
+    bvh_names: Annotated[Literal["vrm", "mixamo", "cmu"], typer.Option(help="Bone names for bvh and gltf.")] = "vrm",
     bvh_scale: Annotated[
-        float, typer.Option(metavar="N", help="Units of a bvh per metre: 100 = centimetres, 1 = metres.")
+        float, typer.Option(metavar="N", help="Units per metre in bvh: 100 = centimetres, 1 = metres.")
     ] = 100.0,
-    markers: Annotated[
-        Literal["opensim", "rig"], typer.Option(help="Whose marker names, for trc and c3d.")
-    ] = "opensim",
+    markers: Annotated[Literal["opensim", "rig"], typer.Option(help="Marker names for trc and c3d.")] = "opensim",
     force: Force = False,
 ) -> None:
-    """Write the movement of a session as files that other programs read.
+    """Export the poses of a session: animation, markers, joint angles, tables.
 
     \b
     pose-rig convert take.mcap --to bvh                      for Blender, Maya, MotionBuilder
@@ -46,11 +42,11 @@ def convert(
     pose-rig convert take.mcap --to angles,mot               joint angles as CSV, and for OpenSim
     pose-rig convert take.mcap --to csv,parquet,npz          for Python, R, spreadsheets
     pose-rig convert take.mcap --to json                     2D for Pose2Sim
-    pose-rig convert poses.npz --to bvh --bvh-names mixamo   a poses file will do
+    pose-rig convert poses.npz --to bvh --bvh-names mixamo   a poses file instead of a session
 
-    An imported session has keypoints only: `pose-rig replay --record` makes the poses. Lengths are true metres only
-    if the height of the person was given.
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    An imported session has keypoints only; `pose-rig replay --record` computes the poses. Lengths are metres only if
+    the body height was given.
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
     from pose_rig.session.convert import FORMATS, Format, targets  # imports MCAP
     from pose_rig.session.convert import convert as write
@@ -60,11 +56,11 @@ def convert(
     formats = cast(list[Format], list(dict.fromkeys(name.lower() for name in split_values(to))))
     for name in formats:
         if name not in FORMATS:
-            raise UsageError(f"{name!r} is no format.", f"Choose from {', '.join(FORMATS)}.")
-    if rate is not None and not 0 < rate <= MOST_HZ:
-        raise UsageError(f"{rate:g} instants per second are out of range.", f"Use up to {MOST_HZ:g}.")
+            raise UsageError(f"Unknown format {name!r} in --to.", f"Choose from {', '.join(FORMATS)}.")
+    if rate is not None and not 0 < rate <= MAX_RATE_HZ:
+        raise UsageError(f"The rate must be between 0 and {MAX_RATE_HZ:g} Hz; got {rate:g}.", "Example: --rate 60.")
     if not bvh_scale > 0:
-        raise UsageError(f"{bvh_scale:g} units per metre are none.", "Use 100 for centimetres, 1 for metres.")
+        raise UsageError(f"--bvh-scale must be positive; got {bvh_scale:g}.", "Use 100 for centimetres, 1 for metres.")
     folder = out or source.parent
     check_folder(folder)
     for target in targets(source, formats, folder):
@@ -75,10 +71,10 @@ def convert(
 
 
 def _check_target(target: Path, source: Path, *, force: bool) -> None:
-    """Checks a file that is to be written; its folder is made if it is not there.
+    """Checks an output file; its folder need not exist yet.
 
     Raises:
-        UsageError: It is there already, or is the source.
+        UsageError: It exists, or is the source.
     """
     if target.is_dir():
         raise UsageError(f"{target} exists already.", "Move it away, or choose another folder with --out.")

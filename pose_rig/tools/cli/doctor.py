@@ -1,4 +1,4 @@
-"""``pose-rig doctor``: what is wrong with this machine, and what to do about it."""
+"""``pose-rig doctor``: checks this machine and suggests remedies."""
 
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,9 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 def doctor() -> None:
     """Check this machine: Python, packages, models, inference providers, cameras, network, disk.
 
-    Ends with exit code 1 if something must be mended before a rig can run.
+    The exit code is 1 if something must be repaired before a rig can run.
     """
-    from pose_rig.tools.cli.checks import CHECKS  # brings MCAP
+    from pose_rig.tools.cli.checks import CHECKS  # imports MCAP
 
     console = Console()
     findings: list[Finding] = []
@@ -27,10 +27,10 @@ def doctor() -> None:
         for finding in check():
             findings.append(finding)
             console.print(_line(finding))
-    worst = [finding for finding in findings if finding.status == "fail"]
-    text = f"{len(worst)} thing(s) to mend." if worst else "Ready to run: `pose-rig demo`."
+    failed = [finding for finding in findings if finding.status == "fail"]
+    text = f"{len(failed)} check(s) failed." if failed else "Ready to run: `pose-rig demo`."
     console.print(text)
-    if worst:
+    if failed:
         raise typer.Exit(1)
 
 

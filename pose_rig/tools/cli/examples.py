@@ -1,4 +1,4 @@
-"""``pose-rig examples``: the receivers for engines and own programs, laid where the user wants them."""
+"""``pose-rig examples``: copies the example receivers for engines and other programs."""
 
 import shutil
 from pathlib import Path
@@ -11,37 +11,38 @@ from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.terminal.console import Console
 
-SHOWN = 3  # of the files that are there already
+MAX_NAMED = 3  # existing files in the error
 
 
 def examples(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="Where to; made if it is not there.")],
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Destination; created if it does not exist.")],
     force: Force = False,
 ) -> None:
     """Copy the example receivers (Unity, Godot, Blender, Python, a web page) into a folder.
 
-    Each says at its top how it is started; README.md there lists them.
+    The first lines of each say how to start it; README.md lists them.
     """
     say = Console().print
     for path in copy_examples(Path(folder), force=force):
         say(str(path))
-    say(f"Begin with {Path(folder) / 'README.md'}")
+    say(f"Start with {Path(folder) / 'README.md'}")
 
 
 def copy_examples(folder: Path, *, force: bool = False) -> list[Path]:
-    """Copies the examples into a folder and returns where they are.
+    """Copies the examples into a folder and returns their paths.
 
     Raises:
-        UsageError: A file is there already, and ``force`` is not given; then nothing is copied.
+        UsageError: A file exists, and ``force`` is False; nothing is copied.
         PoseRigError: The folder cannot be written.
     """
-    source = shipped()
-    names = [path.relative_to(source) for path in sorted(source.rglob("*")) if path.is_file() and _is_ours(path)]
-    there = [str(folder / name) for name in names if (folder / name).exists()]
-    if there and not force:
-        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+    source = examples_folder()
+    names = [path.relative_to(source) for path in sorted(source.rglob("*")) if path.is_file() and _is_example(path)]
+    existing = [str(folder / name) for name in names if (folder / name).exists()]
+    if existing and not force:
+        more = f" and {len(existing) - MAX_NAMED} more" if len(existing) > MAX_NAMED else ""
         raise UsageError(
-            f"There is already {', '.join(there[:SHOWN])}{more}.", "Name another folder, or replace them with --force."
+            f"Already there: {', '.join(existing[:MAX_NAMED])}{more}.",
+            "Choose another folder, or replace them with --force.",
         )
     try:
         for name in names:
@@ -49,18 +50,18 @@ def copy_examples(folder: Path, *, force: bool = False) -> list[Path]:
             shutil.copyfile(source / name, folder / name)
     except OSError as error:
         raise PoseRigError(
-            f"{folder} cannot be written: {error.strerror}.", "Name a folder that you may write to."
+            f"{folder} cannot be written: {error.strerror}.", "Choose a folder that is writable."
         ) from error
     return [folder / name for name in names]
 
 
-def shipped() -> Path:
-    """Returns the folder of the examples: in an installed package beside its modules, in a checkout beside it."""
+def examples_folder() -> Path:
+    """Returns the folder of the examples: within an installed package, or next to the package in a checkout."""
     package = Path(pose_rig.__file__).parent
     inside = package / "examples"
     return inside if inside.is_dir() else package.parent / "examples"
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a file is an example, and not what running one has left behind."""
+def _is_example(path: Path) -> bool:
+    """Returns whether a file belongs to the examples and is not a product of running one."""
     return "__pycache__" not in path.parts and not path.name.startswith(".")

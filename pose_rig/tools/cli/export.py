@@ -1,4 +1,4 @@
-"""``pose-rig export``: a checkpoint becomes the file that a rig runs."""
+"""``pose-rig export``: converts a checkpoint to the ONNX graph of `pose-rig run --weights`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,34 +15,34 @@ from pose_rig.tools.terminal.console import Console
 
 def export(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="What `pose-rig train` left, or a graph to write anew.")
+        Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint of `pose-rig train`, or a graph to export again.")
     ],
-    out: Annotated[Path | None, typer.Option(metavar="F", help="Default: beside it, as .onnx.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="F", help="Default: in the same folder, as .onnx.")] = None,
     precision: Annotated[
-        Literal["fp32", "fp16", "int8"], typer.Option(help="What the lifter multiplies in; refused where it shows.")
+        Literal["fp32", "fp16", "int8"], typer.Option(help="Precision of the lifter; rejected if the poses change.")
     ] = "fp32",
     provider: Annotated[
         Literal["cpu", "cuda", "tensorrt"],
-        typer.Option(help="Where it is tried, too; tensorrt: its engine is built and kept."),
+        typer.Option(help="Provider to verify it with, too; tensorrt: also builds and caches its engine."),
     ] = "cpu",
     force: Force = False,
 ) -> None:
-    """Make the graph of lifter and fusion that `pose-rig run --weights` takes.
+    """Export a checkpoint to the ONNX graph of `pose-rig run --weights`.
 
     \b
     pose-rig export runs/a/lifter.pt
     pose-rig export runs/a/lifter.pt --out my.weights
     pose-rig export runs/a/lifter.pt --precision fp16 --provider tensorrt
 
-    The graph is run and compared with torch before it is put in place. What fewer bits or another provider change must
-    be less than 1 mm of a joint in the mean. The file says what it was made of.
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    The graph is run and compared with torch before it is written. The joints may change by less than 1 mm in the mean
+    with another precision or provider. The metadata of the file name its source.
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
     path = out or checkpoint.with_suffix(".onnx")
     check_input(checkpoint, EXPORTED)
     check_output(path, force=force, sources=(checkpoint,))
     try:
-        from pose_rig.lifting.checkpoint import load  # brings torch
+        from pose_rig.lifting.checkpoint import load  # imports torch
         from pose_rig.training.export.export import ExportOptions
         from pose_rig.training.export.export import export as write
     except ModuleNotFoundError as error:

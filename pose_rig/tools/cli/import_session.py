@@ -1,4 +1,4 @@
-"""``pose-rig import``: other people's 2D keypoints become a session."""
+"""``pose-rig import``: makes a session of 2D keypoints of other programs."""
 
 import re
 from pathlib import Path
@@ -29,12 +29,12 @@ def import_session(
             "camera) by AlphaPose or MMPose (.json) or DeepLabCut (.csv), or FreeMoCap's 2D .npy.",
         ),
     ],
-    out: Annotated[Path | None, typer.Option(metavar="S.mcap", help="Default: called like the source.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="S.mcap", help="Default: the name of the source.")] = None,
     fps: Annotated[
-        float | None, typer.Option(metavar="HZ", help="All but .npz: frames per second, if no Config.toml says so.")
+        float | None, typer.Option(metavar="HZ", help="All but .npz: frames per second, unless in Config.toml.")
     ] = None,
     size: Annotated[
-        str | None, typer.Option(metavar="W,H", help="All but .npz: size of the pictures, if no calibration says so.")
+        str | None, typer.Option(metavar="W,H", help="All but .npz: image size, unless in a calibration.")
     ] = None,
     landmarks: Annotated[
         str | None,
@@ -43,27 +43,27 @@ def import_session(
     height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person.")] = None,
     force: Force = False,
 ) -> None:
-    """Make a session of 2D keypoints that another program found.
+    """Make a session of the 2D keypoints of another program.
 
     \b
     pose-rig import keypoints.npz --out take.mcap
     pose-rig import Pose2SimProject                         its pose/ or pose-sync/, Config.toml and Calib*.toml
     pose-rig import json/ --fps 60 --size 1920,1080
-    pose-rig import alphapose/ --fps 60 --size 1920,1080    a .json of each camera; likewise DeepLabCut's .csv
-    pose-rig replay take.mcap --record poses.mcap           and then make poses of it
+    pose-rig import alphapose/ --fps 60 --size 1920,1080    one .json per camera; likewise DeepLabCut's .csv
+    pose-rig replay take.mcap --record poses.mcap           compute its poses afterwards
 
     docs/cameras.md describes keypoint files.
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
     check_input(source, IMPORTED)
-    place = source.resolve()
-    path = out or Path(f"{place.name if place.is_dir() else place.stem}.mcap")
+    resolved = source.resolve()
+    path = out or Path(f"{resolved.name if resolved.is_dir() else resolved.stem}.mcap")
     check_record(path)
     check_session(path, force=force, sources=(source,))
     keypoints = _read(source, fps, _size_px(size), landmarks)
     config = _config(source, keypoints, height)
     check_config(structs.replace(config, camera=()))  # a folder of keypoints is not opened as a camera
-    from pose_rig.session.importer import import_keypoints  # brings MCAP
+    from pose_rig.session.importer import import_keypoints  # imports MCAP
 
     if force:
         path.unlink(missing_ok=True)
@@ -82,8 +82,8 @@ def _config(source: Path, keypoints: "Keypoints", height_m: float | None) -> Con
     """Returns the rig of imported keypoints."""
     views = len(keypoints.cameras)
     if views > MAX_CAMERAS:
-        raise UsageError(f"These are {views} cameras.", f"A rig has 1 to {MAX_CAMERAS}.")
-    members = source.suffix.lower() == ".npz"  # of which each can be opened as a camera
+        raise UsageError(f"A rig has 1 to {MAX_CAMERAS} cameras; got {views}.", "Import fewer cameras.")
+    members = source.suffix.lower() == ".npz"  # each camera of it can be opened
     cameras = named_cameras(
         CameraConfig(
             source=str(source),
@@ -102,5 +102,5 @@ def _size_px(text: str | None) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"(\d+)[,x×](\d+)", text.strip())
     if not match:
-        raise UsageError(f"{text!r} is no size of a picture.", "Give width and height, such as --size 1920,1080.")
+        raise UsageError(f"--size must be width,height; got {text!r}.", "Example: --size 1920,1080.")
     return int(match[1]), int(match[2])

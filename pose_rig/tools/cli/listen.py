@@ -1,4 +1,4 @@
-"""``pose-rig listen``: what anybody sends in the VMC protocol, and what receivers would stumble over."""
+"""``pose-rig listen``: decodes VMC packets and checks them for what receivers do not support."""
 
 import errno
 import socket
@@ -24,29 +24,29 @@ MOST_BYTES = 65_535  # of a datagram
 
 
 def listen(
-    port: Annotated[int, typer.Option(metavar="N", help="The port to listen on; 0 = any free one.")] = VMC_PORT,
+    port: Annotated[int, typer.Option(metavar="N", help="Port to listen on; 0 = any free one.")] = VMC_PORT,
     host: Annotated[
-        str, typer.Option(metavar="HOST", help="Where to listen; 0.0.0.0 hears other machines too.")
+        str, typer.Option(metavar="HOST", help="Address to listen on; 0.0.0.0 = from other machines too.")
     ] = LOOPBACK,
-    all_bones: Annotated[bool, typer.Option("--all", help="Show every bone, not the main ones alone.")] = False,
+    all_bones: Annotated[bool, typer.Option("--all", help="Show every bone, not only the main ones.")] = False,
     duration: Duration = None,
     headless: Headless = False,
 ) -> None:
-    """Decode what anybody sends in the VMC protocol: frames per second, bones, and what breaks receivers.
+    """Decode VMC packets of any sender: frame rate, bones, and faults that break receivers.
 
     \b
-    pose-rig listen                              in place of the engine: close it first, both want port 39539
+    pose-rig listen                              instead of the engine: close it first, both use port 39539
     pose-rig listen --host 0.0.0.0               from other machines too
     pose-rig listen --port 39540 --all           another port, every bone
-    pose-rig listen --duration 10 --headless     plain lines, and what was heard in the end
+    pose-rig listen --duration 10 --headless     plain lines, with a summary at the end
 
-    Send to it with `pose-rig run --cams 0,1,2 --vmc 127.0.0.1`, or from any other program, and see in plain words
-    what Unity (EVMC4U), Unreal (VRM4U), Godot and others would make of it. Nothing is answered, and no file that a
-    sender names is opened. q or Ctrl-C stops.
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    Send with `pose-rig run --cams 0,1,2 --vmc 127.0.0.1` or any other program. The faults are those that Unity
+    (EVMC4U), Unreal (VRM4U), Godot and others would have. Nothing is sent back, and no file that a sender names is
+    opened. q or Ctrl-C stops.
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     check_duration(duration)
     console = Console()
-    with closing(bound(host, port)) as source:
+    with closing(udp_socket(host, port)) as source:
         listener = Listener(source, all_bones=all_bones)
         console.print(f"Listening on {listener.address}.")
         watch(listener, console, duration_s=duration, headless=headless)
@@ -55,10 +55,10 @@ def listen(
 
 
 class Listener:
-    """Hears datagrams and shows them.
+    """Receives datagrams and displays them.
 
     Args:
-        source: Where they come in.
+        source: Bound UDP socket.
         all_bones: Whether every bone is shown.
     """
 
@@ -66,11 +66,11 @@ class Listener:
         self.heard = VmcReceiver()
         self.address = Address(*source.getsockname()[:2])
         self._source, self._all_bones = source, all_bones
-        self._began_ns = time.monotonic_ns()
-        self._told: set[str] = set()
+        self._start_ns = time.monotonic_ns()
+        self._reported: set[str] = set()
 
     def receive(self, timeout_s: float) -> None:
-        """Takes what comes, for so long at most, however much that is."""
+        """Receives datagrams for at most ``timeout_s``."""
         until_s = time.monotonic() + timeout_s
         while (left_s := until_s - time.monotonic()) > 0:
             self._source.settimeout(left_s)
@@ -81,79 +81,79 @@ class Listener:
             self.heard.add(datagram, time.monotonic_ns(), str(Address(*sender[:2])))
 
     def render(self) -> RenderableType:
-        """Returns what was heard as a table."""
+        """Returns the decoded frame as a table."""
         if not self.heard.datagrams:
             return Text(f"Nothing yet on {self.address}.   q stops", style="yellow")
         table = render_vmc(self.heard, time.monotonic_ns(), all_bones=self._all_bones)
         return Group(table, Text("q stops", style="dim"))
 
     def lines(self) -> list[str]:
-        """Returns what was heard in a line, and after it what is newly wrong."""
+        """Returns the state as a line, followed by new faults."""
         heard, now_ns = self.heard, time.monotonic_ns()
         if not heard.datagrams:
-            return [f"{self._elapsed_s():.0f} s | nothing yet on {self.address}"]
-        new = [fault for fault in heard.faults() if fault.name not in self._told]
-        self._told.update(fault.name for fault in new)
+            return [f"{self._elapsed_s():.0f} s | nothing received yet on {self.address}"]
+        new = [fault for fault in heard.faults() if fault.name not in self._reported]
+        self._reported.update(fault.name for fault in new)
         line = " | ".join([f"{self._elapsed_s():.0f} s", rate_text(heard, now_ns), *vmc_facts(heard)])
         return [line, *(f"{fault.name}: {fault.sentence}" for fault in new)]
 
     def summary(self) -> list[str]:
-        """Returns what there is to say in the end."""
+        """Returns the lines at the end."""
         heard, elapsed_s = self.heard, self._elapsed_s()
         if not heard.datagrams:
             return [
-                f"Nothing was heard on {self.address} in {elapsed_s:.0f} s. Look whether",
-                f"- the sender runs, and sends to this port: pose-rig run --cams 0,1,2 --vmc {self.address}",
-                "- it is on another machine: then listen with --host 0.0.0.0, and send to the address of this one",
-                f"- a firewall keeps UDP port {self.address.port} shut",
+                f"Nothing was received on {self.address} in {elapsed_s:.0f} s. Check that",
+                f"- the sender runs and sends to this port: pose-rig run --cams 0,1,2 --vmc {self.address}",
+                "- a sender on another machine sends to the address of this one, and --host 0.0.0.0 is given",
+                f"- no firewall blocks UDP port {self.address.port}",
             ]
         senders = f" from {', '.join(heard.senders)}" if heard.senders else ""
         lines = [
-            f"Heard {heard.frames} frames in {elapsed_s:.0f} s: {heard.datagrams} datagrams of at most "
+            f"Received {heard.frames} frames in {elapsed_s:.0f} s: {heard.datagrams} datagrams of at most "
             f"{heard.largest} bytes{senders}."
         ]
         if heard.frames:
             lines.append(", ".join(vmc_facts(heard)) + ".")
         if heard.vrm:
-            lines.append(f"The sender names a model, which was not opened: {heard.vrm}")
+            lines.append(f"The sender names a model, which is not opened: {heard.vrm}")
         return lines + (fault_lines(heard) or [no_fault_text(heard)])
 
     def _elapsed_s(self) -> float:
-        return (time.monotonic_ns() - self._began_ns) / 1e9
+        return (time.monotonic_ns() - self._start_ns) / 1e9
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Returns a socket that hears datagrams.
+def udp_socket(host: str, port: int) -> socket.socket:
+    """Returns a bound UDP socket.
 
     Args:
-        host: The address of ours that they come to.
-        port: Theirs; 0 = any free one.
+        host: Local address.
+        port: Local port; 0 = any free one.
 
     Raises:
-        UsageError: It cannot be had.
+        UsageError: It cannot be bound.
     """
     if not 0 <= port <= PORT_RANGE[1]:
-        raise UsageError(f"{port} is no port.", f"Ports go from {PORT_RANGE[0]} to {PORT_RANGE[1]}.")
+        raise UsageError(f"{port} is not a port number.", f"Ports go from {PORT_RANGE[0]} to {PORT_RANGE[1]}.")
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"There is no host {host!r}.", "Leave --host away to hear this machine alone.") from error
+        raise UsageError(f"Unknown host {host!r}.", "Remove --host to listen on this machine only.") from error
     listener = socket.socket(family, kind, protocol)
     try:
         listener.bind(place)
     except OSError as error:
         listener.close()
-        raise _refused(Address(host, port), error) from error
+        raise _bind_error(Address(host, port), error) from error
     return listener
 
 
-def _refused(address: Address, error: OSError) -> UsageError:
+def _bind_error(address: Address, error: OSError) -> UsageError:
     if error.errno == errno.EADDRINUSE:
         return UsageError(
-            f"Another program listens on {address} already.",
-            f"Close it, or listen with --port {address.port % PORT_RANGE[1] + 1} and send there.",
+            f"Another program is already listening on {address}.",
+            f"Close it, or use --port {address.port % PORT_RANGE[1] + 1} and send there.",
         )
     return UsageError(
         f"Cannot listen on {address}: {error.strerror}.",
-        "Use --host 0.0.0.0 to hear other machines, and a --port of 1024 or more.",
+        "Use --host 0.0.0.0 for other machines, and a --port of 1024 or more.",
     )

@@ -1,4 +1,4 @@
-"""``pose-rig monitor``: a running rig from outside, and what it sends to engines."""
+"""``pose-rig monitor``: the state of a running rig, and what it sends to engines."""
 
 import time
 from contextlib import closing
@@ -24,58 +24,58 @@ from pose_rig.wire.services import FUSION, LOOPBACK, REPORT_STALE_S, STATUS_TOPI
 
 
 def monitor(
-    port: Annotated[int, typer.Option(metavar="N", help="The port of the rig, as its --port.")] = Config().port,
+    port: Annotated[int, typer.Option(metavar="N", help="Port of the rig, as in its --port.")] = Config().port,
     duration: Duration = None,
     headless: Headless = False,
 ) -> None:
-    """Watch a running rig: its cameras, and what is sent where, decoded; says why an avatar does not move.
+    """Show the cameras and streams of a running rig, and diagnose why an avatar does not move.
 
     \b
-    pose-rig monitor                              beside a `pose-rig run --vmc …` on this machine
-    pose-rig monitor --port 5600                  where that one has --port 5600
+    pose-rig monitor                              a `pose-rig run --vmc …` on this machine
+    pose-rig monitor --port 5600                  a run with --port 5600
     pose-rig monitor --duration 10 --headless     plain lines
 
-    The rig says on the next higher port what it sends. The last line is the verdict: no rig, nobody seen, nothing
-    sent, nobody listening there, or all sent; then the receiver itself is the place to look. Watching changes
-    nothing. `pose-rig listen` hears what really comes out of the network. q or Ctrl-C stops.
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    The rig publishes what it sends on the next higher port. The last line is the diagnosis: no rig, no person, nothing
+    sent, no receiver, or everything sent; then check the receiver. The run is not affected. `pose-rig listen` shows
+    the packets that arrive. q or Ctrl-C stops.
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     check_duration(duration)
     if not PORT_RANGE[0] <= port < PORT_RANGE[1]:
         raise UsageError(f"There is no rig on port {port}.", f"Ports go from {PORT_RANGE[0]} to {PORT_RANGE[1] - 1}.")
     console = Console()
     with closing(Receiver(f"tcp://{LOOPBACK}:{port}", topics=STATUS_TOPICS)) as receiver:
         receiver.connect(f"tcp://{LOOPBACK}:{port + STREAMS_PORT_OFFSET}")
-        watcher = Watcher(receiver, port)
-        watch(watcher, console, duration_s=duration, headless=headless)
-    for line in watcher.summary():
+        rig_monitor = RigMonitor(receiver, port)
+        watch(rig_monitor, console, duration_s=duration, headless=headless)
+    for line in rig_monitor.summary():
         console.print(line)
 
 
-class Watcher:
-    """Hears a rig and shows it.
+class RigMonitor:
+    """Displays the messages of a rig.
 
     Args:
-        receiver: Where it is heard.
-        port: Where it publishes.
+        receiver: Connected to its ports.
+        port: The port of its poses.
     """
 
     def __init__(self, receiver: Receiver, port: int) -> None:
         self._receiver = receiver
         self._began_s = time.monotonic()
-        self._verdict: list[str] = []
+        self._diagnosis: list[str] = []
         self.rig = RemoteRig(port, time.monotonic_ns())
 
     def receive(self, timeout_s: float) -> None:
-        """Takes what comes, for so long at most."""
+        """Receives messages for at most ``timeout_s``."""
         until_s = time.monotonic() + timeout_s
         while (left_s := until_s - time.monotonic()) > 0:
             for message in self._receiver.receive(round(left_s * 1e3)):
                 self.rig.update(message, time.monotonic_ns())
 
     def render(self) -> RenderableType:
-        """Returns the cameras, fusion, the targets with their last frames, and the verdict."""
+        """Returns the cameras, the fusion, the targets with their last frames, and the diagnosis."""
         now_ns = time.monotonic_ns()
-        verdict = self.rig.diagnosis(now_ns)
+        diagnosis = self.rig.diagnosis(now_ns)
         parts: list[RenderableType] = []
         if self.rig.workers:
             parts += [_cameras(self.rig, now_ns), Text(fusion_line(self.rig))]
@@ -85,26 +85,26 @@ class Watcher:
                 parts += [
                     Text(f"{target.kind} {target.address}: {line}", style="dim") for line in decoded_frame(target)
                 ]
-        parts += [Text(text, style="green" if text == ALL_SENT else "yellow") for text in verdict]
+        parts += [Text(text, style="green" if text == ALL_SENT else "yellow") for text in diagnosis]
         return Group(*parts, Text("q stops", style="dim"))
 
     def lines(self) -> list[str]:
-        """Returns the same in lines, the verdict where it is a new one."""
+        """Returns the same as lines, the diagnosis only if it has changed."""
         elapsed_s = time.monotonic() - self._began_s
-        before, self._verdict = self._verdict, self.rig.diagnosis(time.monotonic_ns())
-        new = self._verdict if self._verdict != before else []
+        previous, self._diagnosis = self._diagnosis, self.rig.diagnosis(time.monotonic_ns())
+        new = self._diagnosis if self._diagnosis != previous else []
         return [f"{elapsed_s:.0f} s | {line}" for line in self._facts()] + new
 
     def summary(self) -> list[str]:
-        """Returns what there is to say in the end."""
-        strange = [f"{self._receiver.bad} messages made no sense: {self._receiver.last_error}"]
-        return self.rig.diagnosis(time.monotonic_ns()) + (strange if self._receiver.bad else [])
+        """Returns the lines at the end."""
+        invalid = [f"{self._receiver.bad} messages were invalid: {self._receiver.last_error}"]
+        return self.rig.diagnosis(time.monotonic_ns()) + (invalid if self._receiver.bad else [])
 
     def _facts(self) -> list[str]:
         if not self.rig.workers:
             return []
         now_ns = time.monotonic_ns()
-        cells = [camera_cells(*said, now_ns) for said in self.rig.cameras()]
+        cells = [camera_cells(*report, now_ns) for report in self.rig.cameras()]
         lines = [
             " | ".join([*(f"{name} {state} {rate} fps" for name, state, rate, *_ in cells), fusion_line(self.rig)])
         ]
@@ -114,19 +114,19 @@ class Watcher:
 
 
 def camera_cells(health: Health, at_ns: int, now_ns: int) -> tuple[str, str, str, str, str]:
-    """Returns name, state, frames per second, age (ms) and what is wrong, of a camera that said so at an instant."""
+    """Returns name, state, frames per second, age (ms) and error of a camera from its report of ``at_ns``."""
     silent = now_ns - at_ns > REPORT_STALE_S * 1e9
     state = f"silent for {(now_ns - at_ns) / 1e9:.0f} s" if silent else health.state
     return health.worker, state, f"{health.rate_hz:.0f}", f"{health.age_ms:.0f}", health.error
 
 
 def fusion_line(rig: RemoteRig) -> str:
-    """Returns how fusion does."""
+    """Returns the state of the fusion."""
     facts: list[str] = []
     if rig.pose:
-        facts += [rig.pose.mode, "somebody seen" if rig.pose.tracking else "nobody seen"]
-    if said := rig.workers.get(FUSION):
-        health = said[0]
+        facts += [rig.pose.mode, "tracking" if rig.pose.tracking else "no person"]
+    if report := rig.workers.get(FUSION):
+        health = report[0]
         facts += [health.state, f"{health.rate_hz:.0f} poses/s", f"age {health.age_ms:.0f} ms", health.error]
     if rig.rig:
         facts.append(rig.rig.note)
@@ -134,13 +134,13 @@ def fusion_line(rig: RemoteRig) -> str:
 
 
 def sent_line(rig: RemoteRig) -> str:
-    """Returns how far what is sent looks ahead."""
+    """Returns the heading of the targets, with the prediction horizon."""
     lead_ms = rig.streams.lead_ms if rig.streams else 0.0
-    return "sent to engines" + (f", {lead_ms:.0f} ms ahead of the picture:" if lead_ms else ":")
+    return "sent to engines" + (f", predicted {lead_ms:.0f} ms ahead:" if lead_ms else ":")
 
 
 def target_line(target: Target) -> str:
-    """Returns how a target does."""
+    """Returns the state of a target."""
     profile = f"/{target.profile}" if target.profile else ""
     clients = "" if target.clients is None else f", {target.clients} clients"
     failures = f", {target.failures} failures" if target.failures else ""
@@ -153,8 +153,8 @@ def _cameras(rig: RemoteRig, now_ns: int) -> Table:
     for header in ("camera", "state", "fps", "age ms"):
         table.add_column(header, justify="right" if header in ("fps", "age ms") else "left", no_wrap=True)
     table.add_column("")
-    for said in rig.cameras():
-        table.add_row(*(Text(cell) for cell in camera_cells(*said, now_ns)))
+    for report in rig.cameras():
+        table.add_row(*(Text(cell) for cell in camera_cells(*report, now_ns)))
     return table
 
 

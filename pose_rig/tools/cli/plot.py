@@ -1,4 +1,4 @@
-"""``pose-rig plot``: a session, or a poses file, as a report to read, for people without a viewer."""
+"""``pose-rig plot``: an HTML or PNG report on a session or a poses file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,21 +15,21 @@ from pose_rig.tools.terminal.console import Console
 def plot(
     file: Annotated[Path, typer.Argument(metavar="S.mcap", help="A session, or a poses file (.npz).")],
     out: Annotated[
-        Path | None, typer.Option(metavar="F.html|F.png", help="Where to; default: beside the session, as HTML.")
+        Path | None, typer.Option(metavar="F.html|F.png", help="Default: HTML in the folder of the session.")
     ] = None,
     joints: Annotated[
         list[str] | None,
-        typer.Option(metavar="A,B", help="Joints whose ways are drawn; default: head, pelvis, wrists, ankles."),
+        typer.Option(metavar="A,B", help="Joints whose trajectories are drawn; default: head, pelvis, wrists, ankles."),
     ] = None,
     force: Force = False,
 ) -> None:
-    """Make a report of a session: ways, joint angles, bone lengths, drops, latency, agreement.
+    """Write a report on a session: trajectories, joint angles, bone lengths, drops, latency, agreement.
 
     \b
-    pose-rig plot S.mcap                                   S.html, one file with all pictures in it
-    pose-rig plot S.mcap --out report.png                  one tall picture
+    pose-rig plot S.mcap                                   S.html, one file with all plots
+    pose-rig plot S.mcap --out report.png                  one tall image
     pose-rig plot poses.npz --joints head,l_wrist
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     check_input(file, PLOTTED)
     path = out or file.with_suffix(".html")
     check_output(path, force=force, sources=(file,))
@@ -41,10 +41,10 @@ def plot(
 
 
 def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:
-    """Writes a report, and returns what is to be said of the session."""
+    """Writes a report, and returns the warnings on the session."""
     from pose_rig.session.reader import Session
     from pose_rig.tools.report.data import poses_file_data, session_data
-    from pose_rig.tools.report.page import JOINTS, check_suffix, write_report  # brings matplotlib
+    from pose_rig.tools.report.page import JOINTS, check_suffix, write_report  # imports matplotlib
 
     check_suffix(path)
     warnings: list[str] = []

@@ -12,15 +12,15 @@ from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.terminal.console import Console
 
-POSES = re.compile(r"\.npz[\w.-]*\.partial$")  # rows of a poses file
+POSES = re.compile(r"\.npz[\w.-]*\.partial$")  # of an unfinished poses file
 
 
 def recover(
     session: Annotated[
-        Path, typer.Argument(metavar="S.mcap", help="The session, or its .partial; or the .partial of a poses file.")
+        Path, typer.Argument(metavar="S.mcap", help="A session or its .partial, or the .partial of a poses file.")
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="F.mcap", help="Where to; default: S.recovered.mcap beside it.")
+        Path | None, typer.Option(metavar="F.mcap", help="Default: S.recovered.mcap in the same folder.")
     ] = None,
     force: Force = False,
 ) -> None:
@@ -37,16 +37,16 @@ def recover(
         check_output(out, force=force, sources=(session,))
         _recover_poses(session, out, console)
         return
-    from pose_rig.session.mcap.recover import find  # brings MCAP
-    from pose_rig.session.mcap.recover import recover as mend
+    from pose_rig.session.mcap.recover import find  # imports MCAP
+    from pose_rig.session.mcap.recover import recover as recover_session
 
     check_input(session, RECOVERED)
     if out:
-        recovered = file_type(out) is SESSION  # perhaps the same one, earlier
+        recovered = file_type(out) is SESSION  # possibly by an earlier call
         check_output(out, force=force or recovered, sources=(find(session),))
-    found = mend(session, out, replace=force)
+    found = recover_session(session, out, replace=force)
     if found.messages is None:
-        text = f"{found.path} is whole: there is nothing to recover."
+        text = f"{found.path} is complete: nothing to recover."
     else:
         text = f"{'Recovered' if found.written else 'Recovered before'}: {found.path}, {found.messages} messages."
         text = f"{text} {found.loss}".rstrip()

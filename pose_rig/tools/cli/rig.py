@@ -1,4 +1,4 @@
-"""``pose-rig rig``: where the cameras of a solved rig stand, how well that is known, and files of it for others."""
+"""``pose-rig rig``: the calibration of a solved rig, its uncertainty, and exports to other programs."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -29,18 +29,18 @@ COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "x m": lambda camera: f"{position_m(camera)[0]:+.2f}",
     "y m": lambda camera: f"{position_m(camera)[1]:.2f}",
     "z m": lambda camera: f"{position_m(camera)[2]:+.2f}",
-    "±cm": lambda camera: _known(camera.translation_sd_m * 100, 0),
-    "looks": lambda camera: _angle(_compass(azimuth_deg(camera))),
+    "±cm": lambda camera: _sd(camera.translation_sd_m * 100, 0),
+    "azimuth": lambda camera: _angle(_compass(azimuth_deg(camera))),
     "tilt": lambda camera: _angle(tilt_deg(camera), "+"),
     "roll": lambda camera: _angle(roll_deg(camera), "+"),
-    "±": lambda camera: _known(camera.rotation_sd_deg, 1, "°"),
+    "±": lambda camera: _sd(camera.rotation_sd_deg, 1, "°"),
     "focal px": lambda camera: f"{camera.focal_px:.0f}",
-    "±px": lambda camera: _known(camera.focal_sd_px, 0),
-    "view": lambda camera: _angle(horizontal_fov_deg(camera)),
+    "±px": lambda camera: _sd(camera.focal_sd_px, 0),
+    "fov": lambda camera: _angle(horizontal_fov_deg(camera)),
 }
 _LEGEND = (
-    "From where the person first stood: x right of camera 0's view, y up from the floor, z towards camera 0. Looks: "
-    "clockwise from the way camera 0 looks. Tilt: − is below level. Roll: clockwise from behind. View: horizontal."
+    "Origin: first position of the person on the floor; x to the right in camera 0, y up, z towards camera 0. Azimuth: "
+    "clockwise from camera 0. Tilt: − is downwards. Roll: clockwise from behind. FOV: horizontal."
 )
 
 
@@ -48,29 +48,25 @@ def rig(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A rig.toml, or a poses file (.npz).")] = Path(
         "rig.toml"
     ),
-    picture: Annotated[
-        Path | None, typer.Option(metavar="F.png", help="Draw it: from above and from the side.")
-    ] = None,
+    picture: Annotated[Path | None, typer.Option(metavar="F.png", help="Draw it from above and from the side.")] = None,
     export: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="FORMAT:PATH", help="Write it for pose2sim, caliscope, opencv or freemocap; again for more."
-        ),
+        typer.Option(metavar="FORMAT:PATH", help="Export to pose2sim, caliscope, opencv or freemocap; repeatable."),
     ] = None,
     force: Force = False,
 ) -> None:
-    """Show where the cameras of a solved rig stand, how well that is known, and what is weak.
+    """Show the camera poses and focal lengths of a solved rig, their uncertainty, and weaknesses.
 
     \b
     pose-rig rig studio.toml                               as a table
-    pose-rig rig poses.npz --picture rig.png               and as a picture
+    pose-rig rig poses.npz --picture rig.png               and as an image
     pose-rig rig --export pose2sim:Calib.toml --export opencv:rig.yaml
 
-    A rig.toml gets its solved part from `pose-rig run --rig rig.toml`.
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    `pose-rig run --rig rig.toml` writes the solved part of a rig.toml.
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
     check_input(file, SHOWN)
-    exports = tuple(wish for text in export or () for wish in _wishes(text))
+    exports = tuple(one for text in export or () for one in _split_exports(text))
     for path in (picture, *_targets(exports)):
         if path:
             check_output(path, force=force, sources=(file,))
@@ -97,31 +93,31 @@ def table(places: Sequence[RigCamera]) -> Table:
     return out
 
 
-def _wishes(text: str) -> list[str]:
-    """Returns the items of ``opencv:a.yaml,pose2sim:b.toml``; a comma that no format follows is part of a name."""
-    return re.split(r",\s*(?=[a-z0-9]{2,}:)", text)  # a drive of Windows has one letter
+def _split_exports(text: str) -> list[str]:
+    """Returns the items of ``opencv:a.yaml,pose2sim:b.toml``; a comma that no format follows is part of the path."""
+    return re.split(r",\s*(?=[a-z0-9]{2,}:)", text)  # a Windows drive has one letter
 
 
 def _targets(exports: Sequence[str]) -> list[Path]:
     if not exports:
         return []
-    from pose_rig.tools.rig_files.export import parse_export  # brings OpenCV
+    from pose_rig.tools.rig_files.export import parse_export  # imports OpenCV
 
-    return [parse_export(wish)[1] for wish in exports]
+    return [parse_export(text)[1] for text in exports]
 
 
 def _written(places: Sequence[RigCamera], file: Path, picture: Path | None, export: Sequence[str]) -> list[Path]:
-    """Writes what was asked for, and returns where it is."""
+    """Writes drawing and exports, and returns their paths."""
     written = []
     if picture:
-        from pose_rig.tools.rig_files.drawing import draw_rig  # brings matplotlib
+        from pose_rig.tools.rig_files.drawing import draw_rig  # imports matplotlib
 
         draw_rig(places, picture, file.name)
         written.append(picture)
     if export:
-        from pose_rig.tools.rig_files.export import export as write  # brings OpenCV
+        from pose_rig.tools.rig_files.export import export as write  # imports OpenCV
 
-        written += [write(places, wish) for wish in export]
+        written += [write(places, text) for text in export]
     return written
 
 
@@ -134,5 +130,5 @@ def _angle(degrees: float | None, sign: str = "") -> str:
     return "–" if degrees is None else f"{degrees:{sign}.0f}°"
 
 
-def _known(sd: float, decimals: int, unit: str = "") -> str:
+def _sd(sd: float, decimals: int, unit: str = "") -> str:
     return f"{sd:.{decimals}f}{unit}" if sd > 0 else "–"

@@ -1,4 +1,4 @@
-"""``pose-rig view``: a session in Rerun, a viewer that is installed as the extra ``view``."""
+"""``pose-rig view``: a session in the Rerun viewer, which the extra ``view`` installs."""
 
 import os
 import shutil
@@ -17,35 +17,35 @@ from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.terminal.console import Console
 
-# A viewer of its own, that nobody on the network can talk to.
+# A new viewer, reachable from this machine only.
 VIEWER = (sys.executable, "-m", "rerun", "--new", "--bind", "127.0.0.1", "--hide-welcome-screen")
 
-# Rerun reports how its viewer is used, but not from build servers, which set this; its own switch is a user's file.
-SILENT = {"CI": "1"}
+# Disables the viewer's analytics: Rerun sends none from CI servers. Its own setting is a file of the user.
+NO_ANALYTICS = {"CI": "1"}
 
 FFMPEG = (
-    "The pictures are H.264, and Rerun's window needs ffmpeg to show them: install it, or use --web, where the browser "
-    "does that."
+    "The video is H.264, which Rerun's window decodes with ffmpeg: install ffmpeg, or use --web, where the browser "
+    "decodes it."
 )
 
 
 def view(
     file: Annotated[Path, typer.Argument(metavar="S.mcap", help="A session.")],
     save: Annotated[
-        Path | None, typer.Option(metavar="F.rrd", help="Write what would be shown, for Rerun; open no window.")
+        Path | None, typer.Option(metavar="F.rrd", help="Write a Rerun recording instead of opening a window.")
     ] = None,
-    web: Annotated[bool, typer.Option("--web", help="Show it in the browser; Ctrl-C ends that.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Show it in the browser; Ctrl-C stops.")] = False,
     force: Force = False,
 ) -> None:
-    """Look at a session: skeleton and cameras in space, pictures with raw and refined 2D, agreement over time.
+    """Show a session in Rerun: 3D skeleton and cameras, video with raw and refined 2D, agreement over time.
 
     \b
     pose-rig view S.mcap
-    pose-rig view S.mcap --web                             where there is no screen of its own
-    pose-rig view S.mcap --save S.rrd                      later: rerun S.rrd
+    pose-rig view S.mcap --web                             on a machine without a screen
+    pose-rig view S.mcap --save S.rrd                      for later: rerun S.rrd
 
-    Needs Rerun: pip install 'pose-rig[view]'. Without it, `pose-rig plot` makes a report.
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    Needs Rerun: pip install 'pose-rig[view]'. `pose-rig plot` writes a report without it.
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     with tempfile.TemporaryDirectory() as folder:
         check_input(file, VIEWED)
         if save:
@@ -64,19 +64,19 @@ def view(
 
 
 def _write(file: Path, recording: Path) -> tuple[set[str], list[str]]:
-    """Writes a session as a Rerun recording; returns the formats of its pictures, and what is to be said of it.
+    """Writes a session as a Rerun recording; returns the formats of its video, and the warnings on it.
 
     Raises:
         PoseRigError: Rerun is not installed, the session cannot be read, or the recording cannot be written.
     """
     try:
-        from pose_rig.tools.rerun_view.rrd_file import write_rrd  # brings Rerun
+        from pose_rig.tools.rerun_view.rrd_file import write_rrd  # imports Rerun
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "rerun":
             raise
         raise PoseRigError(
-            "Rerun, the viewer, is not installed.",
-            f"Install it with {installer().with_extra('view')}, or make a report with `pose-rig plot`.",
+            "The Rerun viewer is not installed.",
+            f"Install it with {installer().with_extra('view')}, or write a report with `pose-rig plot`.",
         ) from error
     from pose_rig.atomic_file import output_file
     from pose_rig.session.reader import Session
@@ -89,15 +89,15 @@ def _show(recording: Path, web: bool) -> None:
     """Opens the viewer on a recording and returns when it is closed.
 
     Raises:
-        PoseRigError: It did not start.
+        PoseRigError: It failed.
     """
     try:
         command = [*VIEWER, *(["--web-viewer"] if web else []), str(recording)]
-        code = subprocess.run(command, env={**os.environ, **SILENT}, check=False).returncode  # noqa: S603
-    except KeyboardInterrupt:  # how the one in the browser is ended
+        code = subprocess.run(command, env={**os.environ, **NO_ANALYTICS}, check=False).returncode  # noqa: S603
+    except KeyboardInterrupt:  # stops the one in the browser
         return
     if code:
         raise PoseRigError(
-            f"The viewer ended with code {code}: it said why above.",
+            f"The viewer failed with exit code {code}; its output is above.",
             "Without a screen or a graphics driver try --web, or `pose-rig plot`.",
         )

@@ -178,7 +178,7 @@ def test_the_help_groups_options() -> None:
 def test_cams_says_what_is_plugged_in() -> None:
     code, output = pose_rig("cams")
     assert code == 0
-    assert "No camera is plugged in" in output or "found again by" in output
+    assert "No camera is connected" in output or "stable name" in output
 
 
 def test_the_doctor_looks_at_everything() -> None:

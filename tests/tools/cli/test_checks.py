@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from pose_rig.installer import Installer, Tool
-from pose_rig.tools.cli.checks import cameras, disk, loopback, models, packages, python, reports, twins
+from pose_rig.tools.cli.checks import cameras, conflicts, disk, loopback, models, packages, python, telemetry
 
 PIP = Installer("pip", Path("/env"))
 
 
 def test_two_opencvs_are_named_with_a_remedy() -> None:
-    (finding,) = twins({"opencv-contrib-python", "opencv-python", "numpy"}, PIP)
+    (finding,) = conflicts({"opencv-contrib-python", "opencv-python", "numpy"}, PIP)
     assert finding.status == "warn"
     assert finding.text == "opencv-contrib-python and opencv-python overwrite each other."
     assert finding.remedy == (
@@ -19,12 +19,12 @@ def test_two_opencvs_are_named_with_a_remedy() -> None:
 
 
 def test_of_two_onnxruntimes_the_one_for_the_gpu_is_kept() -> None:
-    (finding,) = twins({"onnxruntime", "onnxruntime-gpu"}, PIP)
+    (finding,) = conflicts({"onnxruntime", "onnxruntime-gpu"}, PIP)
     assert finding.remedy.endswith("pip install onnxruntime-gpu")
 
 
 def test_one_of_each_is_well() -> None:
-    assert list(twins({"opencv-contrib-python", "onnxruntime-gpu"}, PIP)) == []
+    assert list(conflicts({"opencv-contrib-python", "onnxruntime-gpu"}, PIP)) == []
 
 
 @pytest.mark.parametrize(
@@ -44,27 +44,27 @@ def test_one_of_each_is_well() -> None:
     ],
 )
 def test_remedies_name_the_tool_at_hand(tool: Tool, remedy: str) -> None:
-    (finding,) = twins({"onnxruntime", "onnxruntime-gpu"}, Installer(tool, Path("/env")))
+    (finding,) = conflicts({"onnxruntime", "onnxruntime-gpu"}, Installer(tool, Path("/env")))
     assert finding.remedy == remedy
 
 
 @pytest.mark.parametrize("version", ["0.10.35", "0.11.0", "1.0.0", "1.2.3rc1"])
 def test_a_mediapipe_that_reports_to_its_vendor_is_named(version: str) -> None:
-    (finding,) = reports(version, PIP)
+    (finding,) = telemetry(version, PIP)
     assert finding.status == "warn"
-    assert finding.text == f"Version {version} tells its vendor over the network that and how it is used."
+    assert finding.text == f"Version {version} reports its usage to its vendor over the network."
     assert finding.remedy == "Run: pip install 'mediapipe>=0.10.32,<0.10.35'"
 
 
 @pytest.mark.parametrize("version", ["0.10.32", "0.10.34", "0.10.9", ""])
 def test_a_mediapipe_that_does_not_report_is_well(version: str) -> None:
-    assert list(reports(version, PIP)) == []
+    assert list(telemetry(version, PIP)) == []
 
 
 def test_this_machine_can_talk_to_itself() -> None:
     (finding,) = loopback()
     assert finding.status == "ok"
-    assert "ms a message" in finding.text
+    assert "ms per message" in finding.text
 
 
 def test_an_empty_cache_is_a_warning_and_a_full_one_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

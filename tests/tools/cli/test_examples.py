@@ -27,7 +27,7 @@ def test_the_examples_are_copied(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert files(tmp_path / "new" / "folder") == files(ROOT / "examples")
     assert set(SOME) <= set(files(tmp_path / "new" / "folder"))
-    assert done.output.splitlines()[-1] == f"Begin with {tmp_path / 'new' / 'folder' / 'README.md'}"
+    assert done.output.splitlines()[-1] == f"Start with {tmp_path / 'new' / 'folder' / 'README.md'}"
 
 
 def test_nothing_is_replaced_unless_it_is_wished(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_nothing_is_replaced_unless_it_is_wished(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["examples", str(tmp_path)])
     assert done.exit_code == 2
     assert files(tmp_path) == {"web/index.html": b"mine"}
-    assert f"Error: There is already {mine}.\nName another folder, or replace them with --force.\n" in done.output
+    assert f"Error: Already there: {mine}.\nChoose another folder, or replace them with --force.\n" in done.output
     assert CliRunner().invoke(app, ["examples", str(tmp_path), "--force"]).exit_code == 0
     assert files(tmp_path) == files(ROOT / "examples")
     done = CliRunner().invoke(app, ["examples", str(tmp_path)])

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from pose_rig.humanoid.bones import UNITY_PARENT
-from pose_rig.tools.cli.listen import Listener, bound
+from pose_rig.tools.cli.listen import Listener, udp_socket
 from tests.ports import free_port
 from tests.streaming.vmc_messages import FRAME_NS, bone, bundle, frame, message
 from tests.tools.cli.test_app import pose_rig
@@ -56,7 +56,7 @@ class Speaker:
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    with bound("127.0.0.1", 0) as source:
+    with udp_socket("127.0.0.1", 0) as source:
         yield Listener(source)
 
 
@@ -99,10 +99,10 @@ def test_who_hears_nothing_is_told_where_to_look() -> None:
     port = free_port(socket.SOCK_DGRAM)
     code, output = said("--port", port, "--duration", 1.6, "--headless")
     assert code == 0
-    assert f"1 s | nothing yet on 127.0.0.1:{port}" in output
-    assert f"Nothing was heard on 127.0.0.1:{port} in " in output
+    assert f"1 s | nothing received yet on 127.0.0.1:{port}" in output
+    assert f"Nothing was received on 127.0.0.1:{port} in " in output
     assert f"pose-rig run --cams 0,1,2 --vmc 127.0.0.1:{port}" in output
-    assert f"a firewall keeps UDP port {port} shut" in output
+    assert f"no firewall blocks UDP port {port}" in output
 
 
 def test_the_table_shows_the_main_bones_or_all(listener: Listener) -> None:
@@ -118,7 +118,7 @@ def test_the_table_shows_the_main_bones_or_all(listener: Listener) -> None:
     assert "The sender names a model, which is not opened: me·.vrm" in table
     assert "Ignored: /VMC/Ext/Hmd/Pos ×1" in table
     assert "large datagrams ×1: Datagrams of up to" in table
-    with bound("127.0.0.1", 0) as source:
+    with udp_socket("127.0.0.1", 0) as source:
         every = Listener(source, all_bones=True)
         send(every, *frame(0, tuple(UNITY_PARENT)))
         every.receive(0.2)
@@ -154,21 +154,21 @@ def test_a_flood_of_garbage_holds_nothing_up(listener: Listener) -> None:
 
 
 def test_a_port_that_is_taken() -> None:
-    with bound("127.0.0.1", 0) as taken:
+    with udp_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         code, output = said("--port", port)
     assert code == 2
-    assert f"Error: Another program listens on 127.0.0.1:{port} already." in output
-    assert f"Close it, or listen with --port {port % 65535 + 1} and send there." in output
+    assert f"Error: Another program is already listening on 127.0.0.1:{port}." in output
+    assert f"Close it, or use --port {port % 65535 + 1} and send there." in output
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--port", 70000), "70000 is no port. Ports go from 1 to 65535."),
-        (("--port", -1), "-1 is no port."),
+        (("--port", 70000), "70000 is not a port number. Ports go from 1 to 65535."),
+        (("--port", -1), "-1 is not a port number."),
         (("--port", "vmc"), "Invalid value for '--port'"),
-        (("--host", "no such host"), "There is no host 'no such host'. Leave --host away"),
+        (("--host", "no such host"), "Unknown host 'no such host'. Remove --host"),
         (("--host", "192.0.2.1"), "Cannot listen on 192.0.2.1:39539: "),
         (("--duration", 0), "The duration must be positive; got 0 s. Use for example --duration 30."),
         (("--duration", "nan"), "The duration must be positive; got nan s."),
@@ -189,7 +189,7 @@ def test_ctrl_c_ends_it_with_the_summary() -> None:
         process.stdout.readline()  # the first second: it catches the signal by now
         process.send_signal(signal.SIGINT)
         output = process.stdout.read()
-    assert "Nothing was heard" in output
+    assert "Nothing was received" in output
     assert process.returncode == 0
 
 

@@ -14,7 +14,7 @@ from pose_rig.errors import UsageError
 from pose_rig.streaming.axes import UNITY
 from pose_rig.streaming.json_frames import frame as json_frame
 from pose_rig.streaming.vrchat import TrackerEncoder
-from pose_rig.tools.cli.monitor import Watcher
+from pose_rig.tools.cli.monitor import RigMonitor
 from pose_rig.tools.terminal.decoded_stream import decoded_frame
 from pose_rig.tools.terminal.remote_rig import ALL_SENT, MAX_WORKERS, RemoteRig
 from pose_rig.wire.bus import Receiver, Sender
@@ -203,7 +203,7 @@ def test_a_rig_that_runs_is_shown_in_lines() -> None:
     with rig_on_air(*GOOD[:4], sent=GOOD[4:]) as port:
         code, output = said("--port", port, "--duration", 2.7, "--headless")
     assert code == 0
-    assert "2 s | cam0 running 30 fps | cam1 running 30 fps | fusion: solved somebody seen running" in output
+    assert "2 s | cam0 running 30 fps | cam1 running 30 fps | fusion: solved tracking running" in output
     assert "2 s | vmc 127.0.0.1:39539/unity 60 frames/s, 1800 datagrams | OK 1 3 0 1 (loaded," in output
     assert output.count(ALL_SENT) == 2  # when it became so, and in the end
     assert output.endswith(ALL_SENT)
@@ -226,29 +226,29 @@ def test_the_table_shows_cameras_fusion_and_targets() -> None:
         Receiver(f"tcp://127.0.0.1:{port}") as receiver,
     ):
         receiver.connect(f"tcp://127.0.0.1:{port + 1}")
-        watcher = Watcher(receiver, port)
+        rig_monitor = RigMonitor(receiver, port)
         until_s = time.monotonic() + 10
-        while (watcher.rig.rig is None or watcher.rig.streams is None) and time.monotonic() < until_s:
-            watcher.receive(0.05)
+        while (rig_monitor.rig.rig is None or rig_monitor.rig.streams is None) and time.monotonic() < until_s:
+            rig_monitor.receive(0.05)
         console = Console(file=StringIO(), width=120, record=True)
-        console.print(watcher.render())
+        console.print(rig_monitor.render())
         rows = [line.split() for line in console.export_text().splitlines()]
     assert ["cam0", "failed", "30", "21", "Camera", "0", "was", "unplugged."] in rows
     assert ["vmc", "127.0.0.1:39539", "unity", "59.8", "1800", "–", "0"] in rows
     assert ["websocket", "127.0.0.1:39571", "30.0", "0", "2", "3"] in rows
-    assert ["sent", "to", "engines,", "40", "ms", "ahead", "of", "the", "picture:"] in rows
+    assert ["sent", "to", "engines,", "predicted", "40", "ms", "ahead:"] in rows
     assert any(row[:2] == ["fusion:", "solved"] and row[-2:] == ["Walk", "about."] for row in rows)
     assert ALL_SENT.split() in rows
 
 
 def test_messages_that_make_no_sense_are_counted() -> None:
     with port_pair() as (port, rig, _), Receiver(f"tcp://127.0.0.1:{port}") as receiver:
-        watcher = Watcher(receiver, port)
+        rig_monitor = RigMonitor(receiver, port)
         until_s = time.monotonic() + 10
         while not receiver.bad and time.monotonic() < until_s:
             rig.send_bytes(b"pose\0noise")
-            watcher.receive(0.02)
-        assert " messages made no sense: Message on topic" in watcher.summary()[-1]
+            rig_monitor.receive(0.02)
+        assert " messages were invalid: Message on topic" in rig_monitor.summary()[-1]
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_the_command_shows_draws_and_exports(tmp_path: Path) -> None:
     )  # fmt: skip
     assert code == 0, output
     lines = output.splitlines()
-    assert " ".join(lines[0].split()) == "camera x m y m z m ±cm looks tilt roll ± focal px ±px view"
+    assert " ".join(lines[0].split()) == "camera x m y m z m ±cm azimuth tilt roll ± focal px ±px fov"
     assert " ".join(lines[2].split()) == "sim1 +4.05 1.46 +1.08 2 285° -8° -1° 0.4° 1088 9 61°"
     assert f"Written: {picture}." in lines
     assert f"Written: {calibration}." in lines

@@ -196,5 +196,5 @@ def test_without_rerun_the_error_tells_how_to_install_it(session: Path) -> None:
         [sys.executable, "-c", WITHOUT_RERUN, str(session)], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 1
-    assert "Error: Rerun, the viewer, is not installed." in done.stderr
+    assert "Error: The Rerun viewer is not installed." in done.stderr
     assert "pip install 'pose-rig[view]'" in done.stderr

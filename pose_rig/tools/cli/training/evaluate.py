@@ -88,7 +88,7 @@ def evaluate(
     The datasets are licensed by their makers and come from them; docs/training.md says which files are read. What is
     not given is "not measured here". Where a protocol asks for it, detected 2D is first moved to where the benchmark
     has its joints, by a network that learns this from a subject who is used for nothing else.
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
     sets = [kind_and_folder(text) for text in datasets(dataset or ())]
     weights, simulated = paths_of(weights), motion_files(simulated)

@@ -124,7 +124,7 @@ def train(
 
     `pose-rig eval --weights lifter.pt --simulated clips.npz --held-out` measures a checkpoint. docs/training.md
     explains the methods and their terms.
-    """  # noqa: D301  (\b tells the help to keep the lines as they are)
+    """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     settings = {
         "method": method,
         "without": terms(without) if without else None,
