@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +15,12 @@ from pose_rig.tools.rig_files.rig_camera import RigCamera
 from pose_rig.tools.rig_files.rig_toml import check_solved
 
 _SHAPES = {"K": (3, 3), "R": (3, 3), "t": (3,), "cameras": ()}
-_SDS = {"R_sd_deg": "rotation_sd_deg", "t_sd_m": "translation_sd_m", "focal_sd_px": "focal_sd_px"}
+_OPTIONAL = {
+    "k1": "k1",
+    "R_sd_deg": "rotation_sd_deg",
+    "t_sd_m": "translation_sd_m",
+    "focal_sd_px": "focal_sd_px",
+}
 
 
 def load_rig(path: Path) -> tuple[RigCamera, ...]:
@@ -44,7 +50,7 @@ def _from_toml(path: Path) -> tuple[RigCamera, ...]:
 def _from_poses(path: Path) -> tuple[RigCamera, ...]:
     remedy = "Give a poses file written by pose-rig."
     try:
-        arrays = load_npz(path, (*_SHAPES, *_SDS, "k1"))
+        arrays = load_npz(path, (*_SHAPES, *_OPTIONAL))
     except ValueError as error:
         raise UsageError(f"{path} cannot be read: {error}.", remedy) from error
     views = arrays["cameras"].shape[:1] if "cameras" in arrays else (0,)
@@ -57,20 +63,14 @@ def _from_poses(path: Path) -> tuple[RigCamera, ...]:
 
 def _solved(arrays: dict[str, NDArray[Any]], view: int) -> SolvedCamera | None:
     """Returns one camera with its principal point in the image centre; None if it is not solved."""
-    matrix, r, (x, y, z) = arrays["K"][view], arrays["R"][view].tolist(), arrays["t"][view].tolist()
-    if np.isnan(arrays["R"][view]).any() or np.isnan(matrix).any() or np.isnan([x, y, z]).any():
+    matrix, rotation, translation_m = (arrays[name][view] for name in ("K", "R", "t"))
+    if np.isnan(rotation).any() or np.isnan(matrix).any() or np.isnan(translation_m).any():
         return None
-    sds = {field: _finite(arrays, name, view) for name, field in _SDS.items()}
-    return SolvedCamera(
-        size_px=(round(2 * float(matrix[0, 2])), round(2 * float(matrix[1, 2]))),
-        rotation=((r[0][0], r[0][1], r[0][2]), (r[1][0], r[1][1], r[1][2]), (r[2][0], r[2][1], r[2][2])),
-        translation_m=(x, y, z),
-        focal_px=float(matrix[0, 0]),
-        k1=_finite(arrays, "k1", view),
-        **sds,
-    )
-
-
-def _finite(arrays: dict[str, NDArray[Any]], name: str, view: int) -> float:
-    """Returns an optional value of a camera, 0 where it is unknown."""
-    return float(np.nan_to_num(arrays[name][view])) if name in arrays else 0.0
+    values = {
+        "size_px": [round(2 * float(matrix[0, 2])), round(2 * float(matrix[1, 2]))],
+        "rotation": rotation.tolist(),
+        "translation_m": translation_m.tolist(),
+        "focal_px": float(matrix[0, 0]),
+    }
+    optional = {field: float(np.nan_to_num(arrays[name][view])) for name, field in _OPTIONAL.items() if name in arrays}
+    return msgspec.convert(values | optional, SolvedCamera)

@@ -8,6 +8,7 @@ from rich.text import Text
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.screen import Screen
 from pose_rig.tools.terminal.status import CameraStatus, RunStatus
+from pose_rig.wire.messages import CameraState
 from pose_rig.wire.services import FUSION
 
 LINE_INTERVAL_S = 5.0
@@ -67,18 +68,30 @@ def status_line(status: RunStatus) -> str:
 
 
 def _cells(camera: CameraStatus) -> tuple[RenderableType, ...]:
-    agreement = "–" if camera.agreement is None else f"{camera.agreement:.0%}"
+    known = camera.calibration
     return (
         Text(camera.name),
         Text(camera.state, style=_COLOURS.get(camera.state, "red")),
-        f"{camera.rate_hz:.1f}",
-        f"{camera.age_ms:.0f}",
+        f"{camera.health.rate_hz:.1f}",
+        f"{camera.health.age_ms:.0f}",
         str(camera.dropped),
         str(camera.restarts),
-        agreement,
-        camera.focal,
-        camera.pose_sd,
+        f"{known.health:.0%}" if known else "–",
+        _focal(known) if known else "",
+        _pose_sd(known) if known else "",
     )
+
+
+def _focal(camera: CameraState) -> str:
+    return f"{camera.focal_px:.0f}" + ("" if camera.focal_sd_px is None else f" ±{camera.focal_sd_px:.0f}")
+
+
+def _pose_sd(camera: CameraState) -> str:
+    if camera.moving:
+        return "moving"
+    rotation = "" if camera.rotation_sd_deg is None else f"±{camera.rotation_sd_deg:.1f}°"
+    position = "" if camera.translation_sd_m is None else f"±{camera.translation_sd_m * 100:.0f} cm"
+    return f"{rotation} {position}".strip()
 
 
 def _fusion_line(status: RunStatus) -> str:
@@ -94,4 +107,4 @@ def _fusion_line(status: RunStatus) -> str:
 def _camera_text(camera: CameraStatus) -> str:
     if camera.state not in ("ready", "running"):
         return f"{camera.name} {camera.state}"
-    return f"{camera.name} {camera.rate_hz:.0f} fps" if camera.has_frames else f"{camera.name} no frames yet"
+    return f"{camera.name} {camera.health.rate_hz:.0f} fps" if camera.has_frames else f"{camera.name} no frames yet"

@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.workers.supervisor import WorkerState
@@ -20,16 +22,11 @@ class CameraStatus:
     Attributes:
         name: Name of the camera.
         state: State of its worker.
-        rate_hz: Recent frame rate.
-        age_ms: Recent median of the time from grab to sending.
+        health: The newest report of its worker, without rate and age unless it runs.
+        calibration: Its state in the rig; None before its first frame, when the rig only has assumptions.
         has_frames: Whether it has delivered a frame.
         frames: Frames processed.
-        total_frames: Frames of its file, None if unknown.
         dropped: Frames dropped.
-        focal: Focal length, px, and its ± once known.
-        pose_sd: ± of rotation and position; empty until known.
-        agreement: 0–1 with the other cameras, None until known.
-        mean_agreement: The same over all time in which it detected a person, None if it never did.
         restarts: How often its worker was restarted.
         error: What is wrong with its frames, or why there are none; empty otherwise.
         note: The error, or else why the rig ignores the camera.
@@ -37,16 +34,11 @@ class CameraStatus:
 
     name: str
     state: str
-    rate_hz: float
-    age_ms: float
+    health: Health
+    calibration: CameraState | None
     has_frames: bool
     frames: int
-    total_frames: int | None
     dropped: int
-    focal: str
-    pose_sd: str
-    agreement: float | None
-    mean_agreement: float | None
     restarts: int
     error: str
     note: str
@@ -72,8 +64,8 @@ class RunStatus:
 
     def health(self, worker: str) -> Health | None:
         """Returns the newest report of a worker, None if there is none."""
-        known = self.telemetry.workers.get(worker)
-        return known.health if known else None
+        reported = self.telemetry.workers.get(worker)
+        return reported.health if reported else None
 
     def elapsed_s(self) -> float:
         """Returns the time from the start of the run until now or its end, 0 before the start."""
@@ -85,10 +77,11 @@ class RunStatus:
         cameras, fusion = self.cameras(), self.health(FUSION)
         if not cameras and fusion is not None:  # a replay
             return fusion.frames, fusion.total_frames or 0
-        if any(camera.total_frames is None for camera in cameras):
+        if any(camera.health.total_frames is None for camera in cameras):
             return 0, 0
-        done = sum(min(camera.frames, camera.total_frames or 0) for camera in cameras)  # a restart repeats frames
-        total = sum(camera.total_frames or 0 for camera in cameras)
+        totals = [camera.health.total_frames or 0 for camera in cameras]
+        done = sum(map(min, totals, (camera.frames for camera in cameras)))  # a restart repeats frames
+        total = sum(totals)
         if self.config.passes == 2 and fusion is not None:  # fusion alone does the second pass
             return done + min(fusion.frames * len(cameras), total), 2 * total
         return done, total
@@ -141,29 +134,23 @@ class RunStatus:
         process, worker = self.states[name], self.telemetry.workers.get(name)
         health = worker.health if worker else Health(worker=name, t_ns=0, state="starting")
         frames = worker.frames.total if worker else 0
-        known = self.telemetry.camera(name)
-        has_frames = frames > 0 or (known is not None and (known.size_px is not None or worker is None))
-        known = known if has_frames else None  # until then the rig only has assumptions
+        calibration = self.telemetry.camera(name)
+        has_frames = frames > 0 or (calibration is not None and (calibration.size_px is not None or worker is None))
+        calibration = calibration if has_frames else None
         state = self._state(name)
-        running = state == "running"
         error = health.error or (process.cause if process.running is None else "")
         waiting = "no frames yet" if self.telemetry.start_ns and not has_frames else ""
         return CameraStatus(
             name=name,
             state=state,
-            rate_hz=health.rate_hz if running else 0.0,
-            age_ms=health.age_ms if running else 0.0,
+            health=health if state == "running" else structs.replace(health, rate_hz=0.0, age_ms=0.0),
+            calibration=calibration,
             has_frames=has_frames,
             frames=frames,
-            total_frames=health.total_frames,
             dropped=worker.dropped.total if worker else 0,
-            focal=_focal(known) if known else "",
-            pose_sd=_pose_sd(known) if known else "",
-            agreement=known.health if known else None,
-            mean_agreement=(known.agreement or known.health or None) if known else None,
             restarts=process.restarts,
             error=error,
-            note=error or (known.note if known else "") or waiting,
+            note=error or (calibration.note if calibration else "") or waiting,
         )
 
     def _state(self, name: str) -> str:
@@ -192,15 +179,3 @@ def _stream_total(target: Target) -> str:
         return f"No receiver at {place}: all {target.frames} frames were lost. Is the receiver running there?"
     closed = f", {target.unheard} of them while the port was closed" if target.unheard else ""
     return f"Sent {target.frames} frames to {place} (UDP: receipt is not confirmed{closed})."
-
-
-def _focal(camera: CameraState) -> str:
-    return f"{camera.focal_px:.0f}" + ("" if camera.focal_sd_px is None else f" ±{camera.focal_sd_px:.0f}")
-
-
-def _pose_sd(camera: CameraState) -> str:
-    if camera.moving:
-        return "moving"
-    rotation = "" if camera.rotation_sd_deg is None else f"±{camera.rotation_sd_deg:.1f}°"
-    position = "" if camera.translation_sd_m is None else f"±{camera.translation_sd_m * 100:.0f} cm"
-    return f"{rotation} {position}".strip()

@@ -81,18 +81,18 @@ def _rig_lines(status: RunStatus, rig_file: Path | None) -> list[str]:
 
 
 def _camera_line(camera: CameraStatus, telemetry: Telemetry) -> str:
-    worker = telemetry.workers.get(camera.name)
+    known = camera.calibration
     restarts = [f"restarted {camera.restarts}×"] if camera.restarts else []
-    if worker is None or not camera.has_frames:
+    if not camera.has_frames or camera.name not in telemetry.workers:
         dropped = [f"{camera.dropped} dropped"] if camera.dropped else []
         facts = [f"{camera.name} delivered no frame", *dropped, *restarts]
         starting = camera.state == "starting"
         reason = "It was not ready when the run ended." if starting else "The run ended before its first one."
         return f"  {', '.join(facts)}. {camera.error or reason}"
-    seconds = (worker.last_frame_ns - telemetry.start_ns) / 1e9
-    rate_hz = worker.frames.total / seconds if seconds > 0 else 0.0
-    agreement = camera.mean_agreement
-    facts = [f"{worker.frames.total} frames", f"{rate_hz:.1f} fps", f"{worker.dropped.total} dropped"]
-    facts += ["no person detected" if agreement is None else f"agreement {agreement:.0%}", *restarts]
+    seconds = (telemetry.workers[camera.name].last_frame_ns - telemetry.start_ns) / 1e9
+    rate_hz = camera.frames / seconds if seconds > 0 else 0.0
+    agreement = (known.agreement or known.health) if known else None
+    facts = [f"{camera.frames} frames", f"{rate_hz:.1f} fps", f"{camera.dropped} dropped"]
+    facts += [f"agreement {agreement:.0%}" if agreement else "no person detected", *restarts]
     note = "" if camera.note == NO_PERSON else camera.note  # true of the last frames only
     return f"  {camera.name}: {', '.join(facts)}. {camera.error or note}".rstrip()
