@@ -1,7 +1,7 @@
-"""Rays, rotations and alignments, on numpy arrays.
+"""Image coordinates, ray frames and rotations.
 
-Frames (docs/frames.md): ``image`` px; ``camera`` OpenCV axes; ``ray`` = camera axes turned so that z passes through the
-person's pelvis and the body stands upright in the picture. Rotations are named ``b_from_a``.
+Frames (docs/frames.md): ``image`` px; ``camera`` OpenCV axes; ``ray`` = camera axes rotated so that z passes through
+the person's pelvis and the body is upright in the image. Rotations are named ``b_from_a``.
 
 Axes: V views, J joints, N anything.
 """
@@ -17,7 +17,7 @@ from pose_rig.skeleton import INDEX
 _UPPER = [INDEX[name] for name in ("thorax", "nose", "head")]
 _LOWER = [INDEX[name] for name in ("pelvis", "r_knee", "l_knee")]
 _FACE = [INDEX[name] for name in ("nose", "head")]
-TRUNK_PER_NECK = 2.3  # shoulders to hips over shoulders to head, in a picture taken from a little above
+TRUNK_PER_NECK = 2.3  # shoulders to hips over shoulders to head, in images from slightly above
 _QUARTERS = np.stack(
     [np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
 )
@@ -46,32 +46,32 @@ def camera_matrix(focal_px: float, size_px: Sequence[float] | Floats) -> Floats:
 
 
 def complete_root(xy_px: Floats, score: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Returns 2D poses that have a pelvis to be centred on, seen or guessed, and whether there is one at all.
+    """Returns 2D poses with a pelvis, detected or extrapolated, and whether there is one.
 
-    People at a desk show no hips. The pelvis is then guessed from the one hip that is seen, or along the line from the
-    head through the shoulders; its score stays 0.
+    At a desk the hips are hidden. The pelvis is then set to the one visible hip, or extrapolated along the line from
+    the head through the shoulders; its score stays 0.
 
     Args:
         xy_px: (...,J,2).
-        score: (...,J) 0 = not seen.
+        score: (...,J) 0 = not visible.
     """
     pelvis, thorax, right, left = (INDEX[name] for name in ("pelvis", "thorax", "r_hip", "l_hip"))
-    seen = score > 0
-    face = seen[..., _FACE, None]
+    visible = score > 0
+    face = visible[..., _FACE, None]
     head = (face * xy_px[..., _FACE, :]).sum(-2) / np.maximum(face.sum(-2), 1)
     below = xy_px[..., thorax, :] + TRUNK_PER_NECK * (xy_px[..., thorax, :] - head)
-    guess = np.where(seen[..., right, None], xy_px[..., right, :], below)
-    guess = np.where(seen[..., left, None], xy_px[..., left, :], guess)
+    extrapolated = np.where(visible[..., right, None], xy_px[..., right, :], below)
+    extrapolated = np.where(visible[..., left, None], xy_px[..., left, :], extrapolated)
     out = xy_px.copy()
-    out[..., pelvis, :] = np.where(seen[..., pelvis, None], xy_px[..., pelvis, :], guess)
-    hips = seen[..., pelvis] | seen[..., right] | seen[..., left]
-    return out, seen[..., thorax] & (hips | seen[..., _FACE].any(-1))
+    out[..., pelvis, :] = np.where(visible[..., pelvis, None], xy_px[..., pelvis, :], extrapolated)
+    hips = visible[..., pelvis] | visible[..., right] | visible[..., left]
+    return out, visible[..., thorax] & (hips | visible[..., _FACE].any(-1))
 
 
-def turn_to(axis: Floats) -> Floats:
+def rotation_to_z(axis: Floats) -> Floats:
     """Returns (...,3,3) the smallest rotation that takes the unit vectors ``axis`` (...,3) to +z.
 
-    Rodrigues' formula without angles; not defined for axis = −z, which no camera sees.
+    Rodrigues' formula without angles; not defined for axis = −z, which is behind the camera.
     """
     x, y, z = axis[..., 0], axis[..., 1], axis[..., 2]
     k = 1 / (1 + z)
@@ -79,59 +79,59 @@ def turn_to(axis: Floats) -> Floats:
     return np.stack(rows, -1).reshape(*axis.shape[:-1], 3, 3)
 
 
-def quarter_turn(ray_xy: Floats, seen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Returns (...) how many quarter turns bring the body's head end to the top of the picture (−y).
+def quarter_turn(ray_xy: Floats, visible: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Returns (...) the number of quarter turns that bring the head to the top of the image (−y).
 
-    Makes the lifter indifferent to cameras mounted on their side or upside down.
+    Makes the lifter invariant to cameras mounted on their side or upside down.
 
     Args:
         ray_xy: (...,J,2) root-centred ray coordinates.
-        seen: (...,J) whether the joint was seen.
+        visible: (...,J).
     """
-    weight = seen.astype(float)[..., None]
+    weight = visible.astype(float)[..., None]
 
     def centre(joints: list[int]) -> Floats:
         w = weight[..., joints, :]
         return np.asarray((w * ray_xy[..., joints, :]).sum(-2) / np.maximum(w.sum(-2), 1.0))
 
     up = centre(_UPPER) - centre(_LOWER)
-    # quarter k turns by k·90° (image axes, y down); wanted: up → (0, −1)
+    # k quarter turns rotate by k·90° (image axes, y down); target: up → (0, −1)
     return np.round((-np.pi / 2 - np.arctan2(up[..., 1], up[..., 0])) / (np.pi / 2)).astype(np.int64) % 4
 
 
 def rectify(xy_px: Floats, score: Floats, focal_px: Floats, size_px: Floats) -> tuple[Floats, Floats, Floats]:
-    """Returns 2D poses in the ray frame: what the lifter sees (docs/fusion.md).
+    """Returns 2D poses in the ray frame, the input of the lifter (docs/fusion.md).
 
     Args:
         xy_px: (...,J,2) px.
-        score: (...,J) 0 = not seen.
+        score: (...,J) 0 = not visible.
         focal_px: (...) px.
         size_px: (...,2) px.
 
     Returns:
-        ray_xy: (...,J,2) root-centred, unit Frobenius norm; 0 where not seen.
-        norm: (...) what it was divided by: 1/(root depth) in units of ``ray_xy``.
+        ray_xy: (...,J,2) root-centred, unit Frobenius norm; 0 where not visible.
+        norm: (...) the norm before: 1/(root depth) in units of ``ray_xy``.
         ray_from_camera: (...,3,3).
     """
-    seen = score > 0
+    visible = score > 0
     coordinates = normalised_coordinates(xy_px, focal_px, size_px)
-    bundle = np.concatenate([coordinates, np.ones_like(coordinates[..., :1])], -1)
-    root = bundle[..., 0, :]
-    ray_from_camera = turn_to(root / np.linalg.norm(root, axis=-1, keepdims=True))
-    turned = np.einsum("...ik,...jk->...ji", ray_from_camera, bundle)
-    ray_xy = np.where(seen[..., None], turned[..., :2] / np.maximum(turned[..., 2:], 0.05), 0.0)
-    quarter = _QUARTERS[quarter_turn(ray_xy, seen)]
+    directions = np.concatenate([coordinates, np.ones_like(coordinates[..., :1])], -1)
+    root = directions[..., 0, :]
+    ray_from_camera = rotation_to_z(root / np.linalg.norm(root, axis=-1, keepdims=True))
+    rotated = np.einsum("...ik,...jk->...ji", ray_from_camera, directions)
+    ray_xy = np.where(visible[..., None], rotated[..., :2] / np.maximum(rotated[..., 2:], 0.05), 0.0)
+    quarter = _QUARTERS[quarter_turn(ray_xy, visible)]
     ray_xy = np.einsum("...ik,...jk->...ji", quarter[..., :2, :2], ray_xy)
-    count = np.maximum(seen.sum(-1), 1) / seen.shape[-1]
+    count = np.maximum(visible.sum(-1), 1) / visible.shape[-1]
     norm = np.maximum(np.sqrt((ray_xy**2).sum((-1, -2)) / count), 1e-6)
     return ray_xy / norm[..., None, None], norm, quarter @ ray_from_camera
 
 
 def unrectify(ray_xy: Floats, norm: Floats, ray_from_camera: Floats, focal_px: Floats, size_px: Floats) -> Floats:
     """Returns (...,J,2) px from the ray frame; the inverse of `rectify` for any joints."""
-    bundle = np.concatenate([ray_xy * norm[..., None, None], np.ones_like(ray_xy[..., :1])], -1)
-    turned = np.einsum("...ki,...jk->...ji", ray_from_camera, bundle)
-    coordinates = turned[..., :2] / np.maximum(turned[..., 2:], 0.05)
+    directions = np.concatenate([ray_xy * norm[..., None, None], np.ones_like(ray_xy[..., :1])], -1)
+    rotated = np.einsum("...ki,...jk->...ji", ray_from_camera, directions)
+    coordinates = rotated[..., :2] / np.maximum(rotated[..., 2:], 0.05)
     return np.asarray(coordinates * focal_px[..., None, None] + 0.5 * size_px[..., None, :])
 
 

@@ -1,4 +1,4 @@
-"""The 17 joints of the rig, and how detectors' landmarks become them.
+"""The 17 joints of the rig, and their computation from detectors' landmark sets.
 
 Axes: K detector landmarks, J = 17 joints.
 """
@@ -83,18 +83,18 @@ SCHEMAS: dict[str, tuple[str, ...]] = {
     "coco18": tuple(_COCO18.split()),
     JOINT_SET: JOINTS,
 }
-# what others call the same sets, in small letters and digits
-_ALSO_CALLED = {
+# names of the same sets elsewhere, reduced to lower-case letters and digits
+_ALIASES = {
     "blazepose": "mediapipe33", "blazepose33": "mediapipe33", "mediapipe": "mediapipe33", "coco": "coco17",
     "coco133": "wholebody133", "cocowholebody": "wholebody133", "cocowholebody133": "wholebody133",
     "wholebody": "wholebody133", "openpose25": "body25", "openposebody25": "body25", "halpe": "halpe26",
     "bodywithfeet": "halpe26", "openpose18": "coco18",
 }  # fmt: skip
 
-_LISTED = {",".join(names): schema for schema, names in SCHEMAS.items()}
+_SCHEMA_OF_NAMES = {",".join(names): schema for schema, names in SCHEMAS.items()}
 
-# joint → the landmarks whose mean it is
-_RECIPE: dict[str, tuple[str, ...]] = {
+# joint → landmarks whose mean it is
+_LANDMARKS_OF_JOINT: dict[str, tuple[str, ...]] = {
     "pelvis": ("left_hip", "right_hip"),
     "thorax": ("left_shoulder", "right_shoulder"),
     "head": ("left_ear", "right_ear"),
@@ -106,7 +106,7 @@ _RECIPE: dict[str, tuple[str, ...]] = {
         for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
     },
 }
-_LONG = {"l": "left", "r": "right"}
+_SIDES = {"l": "left", "r": "right"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,9 +114,9 @@ class Landmarks:
     """A detector's landmark set and its mapping to our joints.
 
     Attributes:
-        name: Schema name as it travels: one of `SCHEMAS`, or the names joined by commas.
+        name: Schema name in messages: one of `SCHEMAS`, or the names joined by commas.
         names: (K,) landmark names.
-        weights: (J,K) each joint's mean over its landmarks; a row of zeros where the set lacks them.
+        weights: (J,K) from landmarks to joints; a row of zeros where the set lacks them.
     """
 
     name: str
@@ -130,21 +130,21 @@ class Landmarks:
 
         Args:
             xy_PK2: (...,K,2) px.
-            score_PK: (...,K) 0–1, 0 = not seen (its xy is ignored, NaN allowed).
+            score_PK: (...,K) 0–1, 0 = not visible (its xy is ignored, NaN allowed).
 
         Returns:
-            (...,J,2) px and (...,J): a joint is as sure as its least sure landmark; 0 and (0, 0) if one is unseen,
-            except the head, which one ear suffices for.
+            (...,J,2) px and (...,J): the minimum of the landmarks' scores; 0 and (0, 0) if one is not visible, except
+            the head, for which one ear suffices.
         """
-        seen = (score_PK > 0) & np.isfinite(xy_PK2).all(-1)
-        xy = np.where(seen[..., None], xy_PK2, 0.0)
-        score = np.where(seen, score_PK, 0.0)
+        visible = (score_PK > 0) & np.isfinite(xy_PK2).all(-1)
+        xy = np.where(visible[..., None], xy_PK2, 0.0)
+        score = np.where(visible, score_PK, 0.0)
         used = self.weights > 0
         lowest = np.where(used, score[..., None, :], np.inf).min(-1)
         joints_score = np.where(used.any(-1), lowest, 0.0)
         joints = np.einsum("jk,...kc->...jc", self.weights, xy)
         head = INDEX["head"]
-        one_ear = used[head] * seen[..., :].astype(float)
+        one_ear = used[head] * visible[..., :].astype(float)
         ears = one_ear.sum(-1)
         partial = (ears > 0) & (joints_score[..., head] == 0)
         if partial.any():
@@ -155,9 +155,9 @@ class Landmarks:
 
 
 def schema_name(text: str) -> str:
-    """Returns what a landmark set is called here, ``wholebody133`` for ``COCO_133``; other lists of names stay."""
+    """Returns our name of a landmark set, ``wholebody133`` for ``COCO_133``; other lists of names are unchanged."""
     plain = re.sub(r"[^a-z0-9]", "", text.lower())
-    return plain if plain in SCHEMAS else _ALSO_CALLED.get(plain) or _LISTED.get(text, text)
+    return plain if plain in SCHEMAS else _ALIASES.get(plain) or _SCHEMA_OF_NAMES.get(text, text)
 
 
 @lru_cache(maxsize=64)
@@ -165,18 +165,18 @@ def landmarks(schema: str) -> Landmarks:
     """Returns the landmark set of a schema name, or of names joined by commas.
 
     Raises:
-        UsageError: The names lack hips and shoulders, which no pose can do without.
+        UsageError: The names lack hips and shoulders, which every pose needs.
     """
     schema = schema_name(schema)
     names = SCHEMAS.get(schema) or tuple(name.strip() for name in schema.split(","))
     if not all(is_label(name) for name in names if name):
         raise UsageError(
-            f"The landmark set {schema[:80]!r} has names that are none.",
+            f"The landmark set {schema[:80]!r} has invalid names.",
             "Names are short, of one line, without commas.",
         )
     column = {_canonical(name): k for k, name in enumerate(names)}
     weights = np.zeros((J, len(names)))
-    for joint, sources in _RECIPE.items():
+    for joint, sources in _LANDMARKS_OF_JOINT.items():
         if joint in column and joint not in ("spine",):
             sources = (joint,)
         if all(source in column for source in sources):
@@ -191,24 +191,24 @@ def landmarks(schema: str) -> Landmarks:
 
 
 def joint_set(names: tuple[str, ...]) -> str:
-    """Returns how the names of a pose's joints travel: ``rig17``, followed by those beyond, joined by commas."""
+    """Returns the joint set of a pose in messages: ``rig17``, followed by the extra joints, joined by commas."""
     return ",".join((JOINT_SET, *names[J:]))
 
 
 def joint_names(joint_set: str) -> tuple[str, ...]:
-    """Returns the names in a joint set as it travels."""
+    """Returns the joint names of a joint set in messages."""
     first, *others = joint_set.split(",")
     return (*(JOINTS if first == JOINT_SET else (first,)), *others)
 
 
 def extra_landmarks(marks: Landmarks) -> tuple[str, ...]:
-    """Returns the names of the landmarks that are no joint of ours by themselves: feet, hands, face."""
-    same = {*JOINTS, *(sources[0] for sources in _RECIPE.values() if len(sources) == 1)}
+    """Returns the names of the landmarks that are not themselves joints: feet, hands, face."""
+    same = {*JOINTS, *(sources[0] for sources in _LANDMARKS_OF_JOINT.values() if len(sources) == 1)}
     return tuple(name for name in marks.names if _canonical(name) not in same and name not in same)
 
 
 def other_side(names: tuple[str, ...]) -> tuple[int, ...]:
-    """Returns (K) for each landmark which one is the same on the other side of the body; itself in the middle."""
+    """Returns (K) for each landmark the index of its counterpart on the other side; its own index in the middle."""
     column = {_canonical(name): k for k, name in enumerate(names)}
     swap = {"left": "right", "right": "left"}
     others = (re.sub("left|right", lambda side: swap[side[0]], _canonical(name)) for name in names)
@@ -216,7 +216,7 @@ def other_side(names: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def parent_of(landmark: str) -> str:
-    """Returns the joint that an extra landmark hangs on: ankles for feet, wrists for hands, the head for the rest."""
+    """Returns the parent joint of an extra landmark: ankles for feet, wrists for hands, the head for the others."""
     name = _canonical(landmark)
     side = "l" if "left" in name else "r"
     if any(part in name for part in ("heel", "toe", "foot")):
@@ -231,4 +231,4 @@ def parent_of(landmark: str) -> str:
 def _canonical(name: str) -> str:
     """Returns a landmark name in our spelling: ``LEFT_HIP``, ``LHip``, ``l_hip``, ``hip-left`` → ``left_hip``."""
     side, words = side_and_words(name)
-    return "_".join([_LONG[side], *words] if side else words) or name
+    return "_".join([_SIDES[side], *words] if side else words) or name

@@ -10,7 +10,7 @@ from pose_rig.geometry import (
     quarter_turn,
     rectify,
     rotation_from_vector,
-    turn_to,
+    rotation_to_z,
     unrectify,
 )
 from pose_rig.skeleton import INDEX, J
@@ -54,12 +54,12 @@ def test_turn_to_takes_the_axis_to_z_by_the_smallest_rotation() -> None:
     axis = np.random.default_rng(0).normal(size=(50, 3))
     axis[:, 2] = np.abs(axis[:, 2])
     axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
-    turn = turn_to(axis)
+    turn = rotation_to_z(axis)
     assert np.allclose(np.einsum("nij,nj->ni", turn, axis), Z)
     assert np.allclose(turn @ turn.swapaxes(1, 2), np.eye(3))
     assert np.allclose(np.linalg.det(turn), 1)
     assert np.allclose(angle_deg(turn, np.eye(3)), np.degrees(np.arccos(axis[:, 2])))
-    assert np.allclose(turn_to(Z), np.eye(3))
+    assert np.allclose(rotation_to_z(Z), np.eye(3))
 
 
 @pytest.mark.parametrize("roll_deg", [0.0, 20.0, 90.0, 180.0, 270.0])

@@ -33,7 +33,7 @@ def test_what_windows_would_take_for_something_else_is_given_another_name(text: 
 def test_a_label_is_one_short_printable_line_without_commas() -> None:
     assert all(is_label(text) for text in ("l_wrist", "LEFT HIP", "rechte Hüfte", "[red]", "x" * 64))
     assert not any(is_label(text) for text in ("", "a,b", "a\nb", "a\tb", "\x1b[31m", "\u202e", "x" * 65))
-    with pytest.raises(UsageError, match=r"^The landmark set .* has names that are none\. Names are short"):
+    with pytest.raises(UsageError, match=r"^The landmark set .* has invalid names\. Names are short"):
         landmarks("left_hip,right_hip,left_shoulder,right_shoulder,\x1b]0;pwn\x07")
 
 

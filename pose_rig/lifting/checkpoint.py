@@ -1,7 +1,7 @@
-"""Weights on disk: a checkpoint knows the network it belongs to, and so does the graph that is exported from it."""
+"""Checkpoints: weights with the configuration of their network, alone or within an exported graph."""
 
 import json
-import pickle  # for the name of its error alone: torch refuses pickled code, and says so with it
+import pickle  # for UnpicklingError, which torch raises for pickled code
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,15 +19,15 @@ from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.lifting.weights_file import weights_format
 from pose_rig.npz import check_members
 
-CONFIG = "config"  # a graph's metadata: the network's configuration as JSON
-WEIGHTS = "lifter."  # what the names of its weights begin with
-HALF = "_half"  # and what those end with that are kept in half precision
+CONFIG = "config"  # metadata of a graph: the network's configuration as JSON
+WEIGHTS = "lifter."  # prefix of the names of its weights
+HALF = "_half"  # suffix of those in half precision
 
 Parts = tuple[LifterConfig, dict[str, Tensor], dict[str, str]]
 
 
 def save(path: Path, model: torch.nn.Module, settings: dict[str, str]) -> None:
-    """Writes weights, network configuration and the settings of the run."""
+    """Writes weights, network configuration and the settings of the training run."""
     assert isinstance(model, Lifter)  # noqa: S101 - narrows an averaged model's type
     path.parent.mkdir(parents=True, exist_ok=True)
     meta = json.dumps({"config": asdict(model.config), "settings": settings})
@@ -36,11 +36,10 @@ def save(path: Path, model: torch.nn.Module, settings: dict[str, str]) -> None:
 
 
 def load(path: Path) -> tuple[Lifter, dict[str, str]]:
-    """Returns a network with its weights, and the settings of the run that made them.
+    """Returns a network with its weights, and the settings of the training run.
 
     Args:
-        path: A checkpoint, or a graph that was exported from one (its weights were rounded to half precision). Which
-            of them it is, its content tells.
+        path: A checkpoint, or a graph exported from one (its weights are rounded to half precision).
 
     Raises:
         AssetError: The file is neither.
@@ -62,9 +61,9 @@ def load(path: Path) -> tuple[Lifter, dict[str, str]]:
         zipfile.BadZipFile,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(error, pickle.UnpicklingError):  # PyTorch says how to open it nevertheless
-            reason = "it holds more than weights, which may run anything when it is opened"
-        raise AssetError(f"{path} is not a lifter checkpoint: {reason}.", "Train one, or name another.") from error
+        if isinstance(error, pickle.UnpicklingError):  # PyTorch's own text explains how to load it unsafely
+            reason = "it contains pickled objects, which may run code when loaded"
+        raise AssetError(f"{path} is not a lifter checkpoint: {reason}.", "Train one, or name another file.") from error
     return model.eval(), settings
 
 
@@ -72,10 +71,10 @@ def _read(path: Path) -> Parts:
     kind = weights_format(path)
     if kind == "other":
         raise ValueError("it is neither a checkpoint nor a graph")
-    return _in_graph(path) if kind == "graph" else _in_checkpoint(path)
+    return _read_graph(path) if kind == "graph" else _read_checkpoint(path)
 
 
-def _in_checkpoint(path: Path) -> Parts:
+def _read_checkpoint(path: Path) -> Parts:
     with zipfile.ZipFile(path) as archive:
         check_members(path, archive.infolist())
     content = torch.load(path, map_location="cpu", weights_only=True)  # never unpickles code
@@ -83,8 +82,8 @@ def _in_checkpoint(path: Path) -> Parts:
     return _config(meta["config"]), content["state"], meta["settings"]
 
 
-def _in_graph(path: Path) -> Parts:
-    import onnx  # only who goes on from a graph needs it
+def _read_graph(path: Path) -> Parts:
+    import onnx  # only training from a graph needs it
 
     model = onnx.load_model_from_string(path.read_bytes())
     settings = {entry.key: entry.value for entry in model.metadata_props}
@@ -96,19 +95,19 @@ def _in_graph(path: Path) -> Parts:
         if value.name.startswith(WEIGHTS)
     }
     if "stem.weight" not in state:
-        raise ValueError("this graph has no weights of a lifter that training could go on from")
-    told = settings.pop(CONFIG, None)
-    return _of_shapes(state) if told is None else _config(json.loads(told)), state, settings
+        raise ValueError("this graph has no lifter weights from which training could start")
+    config = settings.pop(CONFIG, None)
+    return _config_from_shapes(state) if config is None else _config(json.loads(config)), state, settings
 
 
 def _config(fields: Mapping[str, Any]) -> LifterConfig:
-    """Returns a configuration from its JSON, which has lists for tuples."""
+    """Returns a configuration from JSON, in which tuples are lists."""
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     return LifterConfig(**given)
 
 
-def _of_shapes(state: Mapping[str, Tensor]) -> LifterConfig:
-    """Returns the configuration of a graph that does not state it."""
+def _config_from_shapes(state: Mapping[str, Tensor]) -> LifterConfig:
+    """Returns the configuration of a graph without metadata."""
 
     def blocks(branch: str) -> int:
         return len({name.split(".")[1] for name in state if name.startswith(f"{branch}.")})

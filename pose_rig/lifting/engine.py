@@ -1,4 +1,4 @@
-"""Runs the graph with ONNX Runtime: TensorRT, else CUDA, else the CPU, and says which and why."""
+"""The graph in ONNX Runtime, on TensorRT, else CUDA, else the CPU."""
 
 import hashlib
 from pathlib import Path
@@ -12,12 +12,15 @@ from pose_rig.lifting.onnx_runtime import ort
 from pose_rig.lifting.weights_file import check_is_graph
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "lifter.onnx"
-ORDER = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
-MOST_VIEWS, MOST_HYPOTHESES = 16, 128  # shape range of TensorRT engines; solving a rig takes 90 instants at once
+PROVIDERS = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+MAX_VIEWS, MAX_HYPOTHESES = (
+    16,
+    128,
+)  # shape range of TensorRT engines; up to 120 keyframes run at once
 
 
 class OrtEngine:
-    """One loaded graph.
+    """A loaded graph.
 
     Args:
         path: The ONNX file; its hash names the cached TensorRT engine.
@@ -26,17 +29,17 @@ class OrtEngine:
 
     Raises:
         UsageError: There is no such file.
-        EngineError: The file is not a graph of ours, or the provider asked for cannot run it.
+        EngineError: The file is not a pose-rig graph, or the provider cannot run it.
     """
 
     def __init__(self, path: Path = DEFAULT_WEIGHTS, provider: str = "auto", cache: Path | None = None) -> None:
         check_is_graph(path)
         offered = ort.get_available_providers()
-        wanted = list(ORDER) if provider == "auto" else [provider]
+        candidates = list(PROVIDERS) if provider == "auto" else [provider]
         reasons: list[str] = []
         self._session: ort.InferenceSession | None = None
-        for name in wanted:
-            if ORDER[name] not in offered:
+        for name in candidates:
+            if PROVIDERS[name] not in offered:
                 reasons.append(f"{name}: not in this onnxruntime")
                 continue
             if missing := _missing(name):
@@ -44,10 +47,10 @@ class OrtEngine:
                 continue
             try:
                 session = _session(path, name, cache)
-            except Exception as error:  # whatever a driver or library throws while loading: the next one is tried
+            except Exception as error:  # drivers and libraries raise anything; the next provider is tried
                 reasons.append(f"{name}: {str(error).splitlines()[0][:160]}")
                 continue
-            if session.get_providers()[0] != ORDER[name]:
+            if session.get_providers()[0] != PROVIDERS[name]:
                 reasons.append(f"{name}: fell back to {session.get_providers()[0]}")
                 continue
             self._session, self.provider = session, name
@@ -72,10 +75,10 @@ class OrtEngine:
 
 
 def _missing(name: str) -> str:
-    """Returns what a provider needs and this machine lacks, empty if nothing."""
+    """Returns what a provider lacks on this machine, empty if nothing."""
     if name == "tensorrt":
         try:
-            import tensorrt  # noqa: F401  its wheel carries the libraries that the provider loads
+            import tensorrt  # noqa: F401  its wheel has the libraries that the provider loads
         except ImportError as error:
             return f"the tensorrt package cannot be loaded ({error})"
     return ""
@@ -83,11 +86,11 @@ def _missing(name: str) -> str:
 
 def _session(path: Path, name: str, cache: Path | None) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1  # the graph is small: threads cost more than they give, and cameras need the cores
+    options.intra_op_num_threads = 1  # threads slow down so small a graph, and cameras need the cores
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    return ort.InferenceSession(str(path), options, providers=[(ORDER[name], _settings(path, name, cache))])
+    return ort.InferenceSession(str(path), options, providers=[(PROVIDERS[name], _settings(path, name, cache))])
 
 
 def _settings(path: Path, name: str, cache: Path | None) -> dict[str, Any]:
@@ -117,15 +120,15 @@ def _settings(path: Path, name: str, cache: Path | None) -> dict[str, Any]:
         "trt_timing_cache_path": str(folder),
         "trt_profile_min_shapes": shapes(1, 1),
         "trt_profile_opt_shapes": shapes(4, 1),
-        "trt_profile_max_shapes": shapes(MOST_VIEWS, MOST_HYPOTHESES),
+        "trt_profile_max_shapes": shapes(MAX_VIEWS, MAX_HYPOTHESES),
     }
 
 
 def warm_up(engine: OrtEngine, views: int, runs: int = 3) -> None:
-    """Runs the graph on nothing in particular, so that the first real instant is as quick as the rest.
+    """Runs the graph on arbitrary input, so that the first real time step is as fast as the others.
 
     Raises:
-        EngineError: It does not run: its inputs have our names only, or the provider cannot after all.
+        EngineError: The graph has other inputs than their names suggest, or the provider cannot run it.
     """
     given = GraphInput(
         ray_xy=np.zeros((views, 17, 2), np.float32),
@@ -141,7 +144,7 @@ def warm_up(engine: OrtEngine, views: int, runs: int = 3) -> None:
     try:
         for _ in range(runs):
             engine.run(given)
-    except Exception as error:  # whatever the runtime throws
+    except Exception as error:  # the runtime raises anything
         raise EngineError(
             f"The graph does not run on {engine.provider}: {str(error).splitlines()[0][:160]}.",
             "Export one with `pose-rig export`, or leave --weights out for the shipped one.",

@@ -1,10 +1,10 @@
-"""The lifter: 2D and confidence of one view → canonical 3D pose and the rotation that takes it into that view.
+"""The lifter: 2D pose and confidences of one view → canonical 3D pose and its rotation into the view's ray frame.
 
 The network of CanonPose (Wandt et al., CVPR 2021) and of Cross-View Self-Fusion (Kim et al., ACCV 2022): one residual
-block, then a pose and a camera branch of two each. Narrower than theirs, and the rotation leaves it as two columns
-("6D", Zhou et al., CVPR 2019), which has no discontinuity; theirs, an axis times an angle, is kept for comparison.
+block, then a pose and a camera branch of two each. Narrower than theirs, and the rotation is predicted as two columns
+("6D", Zhou et al., CVPR 2019), which are continuous; their axis-angle output is kept for comparison.
 
-Axes: N samples (views and instants alike), J = 17 joints.
+Axes: N samples (of any view and frame), J = 17 joints.
 """
 
 from dataclasses import dataclass
@@ -16,23 +16,22 @@ from torch import Tensor, nn
 from pose_rig.skeleton import J
 
 _NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
-MIN_SPREAD = 0.005  # about 1 cm of depth: no single view knows better
+MIN_SPREAD = 0.005  # about 1 cm, the best depth error of a single view
 
 
 @dataclass(frozen=True, slots=True)
 class LifterConfig:
-    """What a checkpoint needs to rebuild its network.
+    """Configuration of a network, stored in its checkpoint.
 
     Attributes:
         width: Units per hidden layer.
         pose_blocks: Residual blocks of the pose branch.
         camera_blocks: Residual blocks of the camera branch.
-        frame: What it sees: ``ray`` = 2D in the ray frame (`pose_rig.geometry.rectify`), ``image`` = as it lies in the
-            picture, as CanonPose does.
-        rotation: How the rotation leaves it: ``6d``, or ``axis_angle`` as CanonPose's.
-        body_from_canonical: What turns the frame that self-supervised training happened to settle on into ours (y up,
-            the person faces +z), nine numbers by rows; empty where it is ours already.
-        mirrored: Whether training settled on the depth mirror image of people; undone in the output.
+        frame: Of its input: ``ray`` (`pose_rig.geometry.rectify`), or ``image`` as in CanonPose.
+        rotation: Parametrisation of the rotation: ``6d``, or ``axis_angle`` as in CanonPose.
+        body_from_canonical: Rotation from the canonical frame that self-supervised training converged to into ours
+            (y up, the person faces +z), nine numbers by rows; empty if they are equal.
+        mirrored: Whether training converged to the depth mirror image of people; undone in the output.
     """
 
     width: int = 512
@@ -53,13 +52,13 @@ class Residual(nn.Module):
         self.second = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns (N,width), activated."""
+        """Returns (N,width)."""
         inner = nn.functional.leaky_relu(self.first(x))
         return nn.functional.leaky_relu(x + nn.functional.leaky_relu(self.second(inner)))
 
 
 class Lifter(nn.Module):
-    """The network."""
+    """The lifting network."""
 
     def __init__(self, config: LifterConfig) -> None:
         super().__init__()
@@ -69,23 +68,23 @@ class Lifter(nn.Module):
         self.pose = nn.Sequential(*(Residual(config.width) for _ in range(config.pose_blocks)))
         self.camera = nn.Sequential(*(Residual(config.width) for _ in range(config.camera_blocks)))
         self.pose_head = nn.Linear(config.width, 4 * J)
-        upright = UPRIGHT[config.rotation]  # seen from the front
-        self.camera_head = nn.Linear(config.width, len(upright))
+        frontal = FRONTAL_ROTATION[config.rotation]
+        self.camera_head = nn.Linear(config.width, len(frontal))
         with torch.no_grad():
-            self.camera_head.bias.copy_(torch.tensor(upright))
+            self.camera_head.bias.copy_(torch.tensor(frontal))
 
     def forward(self, ray_xy: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Lifts 2D poses.
 
         Args:
             ray_xy: (N,J,2) root-centred, unit norm, ray frame (`pose_rig.geometry.rectify`).
-            confidence: (N,J) 0–1, 0 = not seen.
+            confidence: (N,J) 0–1, 0 = not visible.
 
         Returns:
             canonical: (N,J,3) root-relative, in units of ``ray_xy``; y up, the person faces +z.
             ray_from_canonical: (N,3,3).
-            depth_spread: (N,J) how far off the depth of each joint may be in the ray frame (Laplace scale), in the
-                same units; what the fusion trusts it by.
+            depth_spread: (N,J) Laplace scale of the depth error of each joint in the ray frame, in the same units; the
+                fusion weights the depth by it.
         """
         x = self.shared(self.stem(torch.cat([ray_xy.reshape(ray_xy.shape[0], 2 * J), confidence], 1)))
         pose = self.pose_head(self.pose(x))
@@ -93,7 +92,7 @@ class Lifter(nn.Module):
         spread = nn.functional.softplus(pose[:, 3 * J :] - 3.0) + MIN_SPREAD
         canonical = canonical - canonical[:, :1]
         rotation = ROTATION_FROM[self.config.rotation](self.camera_head(self.camera(x)))
-        if self.config.mirrored:  # P R X = P (F R F)(F X): the other of the two poses that look the same
+        if self.config.mirrored:  # P R X = P (F R F)(F X): the mirror ambiguity of a single view
             flip = torch.tensor([1.0, 1.0, -1.0], device=ray_xy.device)
             canonical, rotation = canonical * flip, flip[:, None] * rotation * flip
         if self.config.body_from_canonical:
@@ -108,7 +107,7 @@ def rotation_from_6d(columns: Tensor) -> Tensor:
     x = first / (first.square().sum(-1, keepdim=True) + 1e-12).sqrt()
     y = second - (x * second).sum(-1, keepdim=True) * x
     y = y / (y.square().sum(-1, keepdim=True) + 1e-12).sqrt()
-    z = x[:, _NEXT] * y[:, _AFTER] - x[:, _AFTER] * y[:, _NEXT]  # the cross product, as every engine can do it
+    z = x[:, _NEXT] * y[:, _AFTER] - x[:, _AFTER] * y[:, _NEXT]  # cross product, in basic operations
     return torch.cat([x, y, z], -1).reshape(columns.shape[0], 3, 3).transpose(1, 2)
 
 
@@ -122,5 +121,5 @@ def rotation_from_axis_angle(vector: Tensor) -> Tensor:
     return torch.eye(3, device=vector.device) + sine * k + (1 - cosine) * (k @ k)
 
 
-UPRIGHT = {"6d": [1.0, 0.0, 0.0, 0.0, -1.0, 0.0], "axis_angle": [0.0, 0.0, 0.0]}
+FRONTAL_ROTATION = {"6d": [1.0, 0.0, 0.0, 0.0, -1.0, 0.0], "axis_angle": [0.0, 0.0, 0.0]}
 ROTATION_FROM = {"6d": rotation_from_6d, "axis_angle": rotation_from_axis_angle}

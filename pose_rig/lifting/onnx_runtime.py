@@ -1,7 +1,7 @@
-"""ONNX Runtime, told before it is loaded not to report to its maker.
+"""ONNX Runtime with its telemetry disabled before it is loaded.
 
-From 1.29 on it sends names and sizes of models, errors and figures of the machine, at start and now and then, unless
-this variable is set when it loads; on Windows it hands them to the system, which the call below ends.
+From 1.29 on it sends names and sizes of models, errors and machine data, unless this variable is set when it loads; on
+Windows it passes them to the system, which the call below disables.
 """
 
 import os

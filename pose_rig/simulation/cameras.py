@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.geometry import rotation_from_vector, turn_to
+from pose_rig.geometry import rotation_from_vector, rotation_to_z
 
 SIZES_PX = np.array([[1280, 720], [1920, 1080], [640, 480], [1080, 1920], [720, 1280]])
 
@@ -94,7 +94,7 @@ def truth(local: Floats, norm: Floats, ray_from_camera: Floats, focal_ratio: Flo
     """
     root = local[..., 0, :]
     depth = np.linalg.norm(root, axis=-1)
-    exact = turn_to(root / depth[..., None])
+    exact = rotation_to_z(root / depth[..., None])
     frame = np.round(ray_from_camera @ exact.swapaxes(-1, -2)) @ exact
     turned = np.einsum("...ik,...jk->...ji", frame, local - local[..., :1, :])
     return turned * (focal_ratio / (depth * norm))[..., None, None], frame

@@ -102,7 +102,7 @@ def test_graphs_without_usable_weights_are_said_so(tmp_path: Path) -> None:
     graph = onnx.load_model_from_string(whole)
     del graph.graph.initializer[:]
     onnx.save(graph, str(path))
-    with pytest.raises(AssetError, match=r"has no weights of a lifter that training could go on from\. Train one,"):
+    with pytest.raises(AssetError, match=r"has no lifter weights from which training could start\. Train one,"):
         load(path)
     graph = onnx.load_model_from_string(whole)
     bias = next(value for value in graph.graph.initializer if value.name == "lifter.pose_head.bias")
@@ -123,7 +123,7 @@ def test_what_is_no_checkpoint_is_said_so(tmp_path: Path) -> None:
     torch.save({"meta": '{"config": {"depth": 9}, "settings": {}}', "state": {}}, wrong)
     for path in (tmp_path / "missing.pt", text, empty, other, wrong):
         with pytest.raises(
-            AssetError, match=rf"{path.name} is not a lifter checkpoint: .*Train one, or name another\."
+            AssetError, match=rf"{path.name} is not a lifter checkpoint: .*Train one, or name another file\."
         ):
             load(path)
 
@@ -131,7 +131,7 @@ def test_what_is_no_checkpoint_is_said_so(tmp_path: Path) -> None:
 def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
     path = tmp_path / "evil.pt"
     torch.save({"meta": "{}", "state": np.random.default_rng(0)}, path)  # any object that is no tensor
-    with pytest.raises(AssetError, match=r"it holds more than weights, which may run anything when .* Train one, or"):
+    with pytest.raises(AssetError, match=r"it contains pickled objects, which may run code when .* Train one, or"):
         load(path)
 
 

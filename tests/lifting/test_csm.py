@@ -148,7 +148,7 @@ def test_shapes_for_any_number_of_views(views: int) -> None:
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_weak_perspective_without_noise_is_recovered_exactly(views: int, double: ModuleType) -> None:
     scene = truth(views)
-    out = double.fuse(views_of(scene, double), known(scene, double), rounds=20)
+    out = double.fuse(views_of(scene, double), known(scene, double), iterations=20)
     assert np.abs(centred(out.body) - centred(scene.shape)).max() < 2e-6
     assert np.abs(out.scale.numpy() - scene.scale).max() < 1e-5
     assert np.allclose(out.scale.mean(1), 1, atol=1e-12)
@@ -175,7 +175,7 @@ def test_from_three_views_on_the_lifted_depth_is_not_needed(views: int, double: 
     scene = truth(views)
     nonsense = np.random.default_rng(5).normal(0, 0.2, scene.depth.shape)
     given = views_of(scene, double, depth=nonsense, depth_sd=np.full(nonsense.shape, 10.0))
-    out = double.fuse(given, known(scene, double), rounds=20)
+    out = double.fuse(given, known(scene, double), iterations=20)
     assert np.abs(centred(out.body) - centred(scene.shape)).max() < 2e-3
 
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from pose_rig.errors import EngineError, UsageError
 from pose_rig.graph import ONNX_INPUTS, GraphInput, GraphOutput
 from pose_rig.lifting.checkpoint import save
-from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine, warm_up
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, PROVIDERS, OrtEngine, warm_up
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
 from pose_rig.training.evaluation.metrics import pmpjpe
@@ -141,8 +141,8 @@ def test_a_checkpoint_is_told_from_a_graph(tmp_path: Path) -> None:
     save(path, Lifter(LifterConfig(width=8)), {})
     with pytest.raises(EngineError) as caught:
         OrtEngine(path, "cpu")
-    assert caught.value.cause == "my.weights is a checkpoint of training, which no rig runs."
-    assert caught.value.remedy == f"Make a graph of it with `pose-rig export {path}`."
+    assert caught.value.cause == "my.weights is a training checkpoint, not an exported graph."
+    assert caught.value.remedy == f"Export it with `pose-rig export {path}`."
 
 
 def test_a_graph_may_be_called_anything(tmp_path: Path, engine: OrtEngine) -> None:
@@ -203,7 +203,7 @@ def test_the_provider_asked_for_is_the_first_choice(engine: OrtEngine) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_a_gpu_computes_the_same(engine: OrtEngine, provider: str, tmp_path: Path) -> None:
-    if ORDER[provider] not in ort.get_available_providers():
+    if PROVIDERS[provider] not in ort.get_available_providers():
         pytest.skip(f"this onnxruntime has no {provider}")
     gpu = OrtEngine(provider=provider, cache=tmp_path)
     assert gpu.provider == provider

@@ -10,7 +10,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pose_rig.lifting.weights_file import GRAPH_BEGINS, PICKLED
+from pose_rig.lifting.weights_file import ONNX_MAGIC, PICKLE_MEMBER
 
 HEAD_BYTES = 1 << 16
 MAX_JSON_BYTES = 1 << 26  # of an avatar: real ones have a few hundred kB
@@ -82,7 +82,7 @@ MAGIC: tuple[tuple[int, bytes, FileType], ...] = (
     (8, b"AVI ", VIDEO), (0, b"FLV\x01", VIDEO), (0, b"OggS", VIDEO), (0, b"0&\xb2u", VIDEO),  # ASF, WMV
     (0, b"\0\0\x01\xba", VIDEO), (0, b"\0\0\x01\xb3", VIDEO), (0, b"\x06\x0e+4", VIDEO),  # MPEG, MXF
     (0, b"\x80\x02", PICKLE), (0, b"\x80\x03", PICKLE), (0, b"\x80\x04", PICKLE), (0, b"\x80\x05", PICKLE),
-    (0, GRAPH_BEGINS, GRAPH),
+    (0, ONNX_MAGIC, GRAPH),
 )  # fmt: skip
 # (pattern of the beginning of a text file, type)
 TEXTS: tuple[tuple[str, FileType], ...] = (
@@ -148,7 +148,7 @@ def _archive(path: Path) -> FileType:
     ):  # also for names that are not UTF-8
         return BROKEN_ZIP
     arrays = {name.removesuffix(".npy") for name in members if name.endswith(".npy")}
-    if PICKLED in members:
+    if PICKLE_MEMBER in members:
         return CHECKPOINT
     if any(name.endswith(".tflite") for name in members):
         return TASK

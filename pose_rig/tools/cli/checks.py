@@ -128,12 +128,12 @@ def models() -> Iterator[Finding]:
 def providers() -> Iterator[Finding]:
     """Loads the shipped graph with every inference provider."""
     try:
-        from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine
+        from pose_rig.lifting.engine import DEFAULT_WEIGHTS, PROVIDERS, OrtEngine
     except ImportError as error:
         remedy = f"Run: {installer().reinstall()}"
         yield Finding("fail", "inference", f"ONNX Runtime does not load: {error}.", remedy)
         return
-    for name in ORDER:
+    for name in PROVIDERS:
         try:
             OrtEngine(DEFAULT_WEIGHTS, name)
         except PoseRigError as error:

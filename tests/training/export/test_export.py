@@ -15,7 +15,7 @@ from onnx import TensorProto
 from pose_rig.errors import AssetError, EngineError, UsageError
 from pose_rig.graph import ONNX_INPUTS, GraphOutput
 from pose_rig.lifting.checkpoint import save
-from pose_rig.lifting.engine import DEFAULT_WEIGHTS, ORDER, OrtEngine
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, PROVIDERS, OrtEngine
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.training.export.export import Exported, ExportOptions, export
 from pose_rig.training.export.module import RigGraph, example, reference, rounded
@@ -175,7 +175,7 @@ def test_a_provider_that_is_not_there_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_gpu_lifts_the_same(tmp_path: Path, provider: str, precision: str) -> None:
-    if ORDER[provider] not in ort.get_available_providers():
+    if PROVIDERS[provider] not in ort.get_available_providers():
         pytest.skip(f"this onnxruntime has no {provider}")
     from pose_rig.lifting.checkpoint import load
 
