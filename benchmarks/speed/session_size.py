@@ -24,7 +24,7 @@ from pose_rig.assets.catalog import demo_clip, detector_model
 from pose_rig.capture.mediapipe_detector import MediaPipeDetector
 from pose_rig.capture.video_capture import open_device, open_ffmpeg, size_px
 from pose_rig.config import Config, DetectorConfig
-from pose_rig.session.recorder import FLUSH_EVERY_S
+from pose_rig.session.recorder import FLUSH_INTERVAL_S
 from pose_rig.tools.arguments.camera_list import config_of
 
 FPS = 30.0
@@ -92,7 +92,7 @@ def size_alone(path: Path, out: Path, prefix: str) -> int:
                 continue
             if topic not in channels:
                 channels[topic] = writer.register_channel(topic, "", 0)
-            if log_ns - flushed_ns > FLUSH_EVERY_S * 1e9:
+            if log_ns - flushed_ns > FLUSH_INTERVAL_S * 1e9:
                 writer.flush()  # type: ignore[no-untyped-call]
                 flushed_ns = log_ns
             writer.add_message(channels[topic], log_ns, data, publish_ns, number)

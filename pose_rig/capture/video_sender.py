@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 
 from pose_rig.arrays import Image
-from pose_rig.video.encoder import Compressor, EncoderLoad, OpenEncoder, open_h264
+from pose_rig.video.encoder import EncoderLoad, FallbackEncoder, OpenEncoder, open_h264
 from pose_rig.wire.authentication import Keys
 from pose_rig.wire.bus import Sender
 from pose_rig.wire.encoding import encode
@@ -109,7 +109,7 @@ class VideoSender:
         open_encoder: OpenEncoder = open_h264,
     ) -> None:
         self._camera, self._size_px, self._stop, self._lossless = camera, size_px, stop, lossless
-        self._compressor = Compressor(open_encoder)
+        self._encoder = FallbackEncoder(open_encoder)
         self._encoder_load = EncoderLoad()
         self._queue: queue.Queue[QueuedFrame] = queue.Queue(QUEUE_FRAMES)
         self._dropped_since_put = DroppedFrames()
@@ -128,7 +128,7 @@ class VideoSender:
     def detail(self) -> str:
         """The video format and the number of dropped images, for display."""
         dropped = f", {self.dropped} images dropped" if self.dropped else ""
-        return (self._fault or self._compressor.note) + dropped
+        return (self._fault or self._encoder.note) + dropped
 
     def put(self, index: int, t_ns: int, image: Image) -> None:
         """Queues an image; if the queue is full, blocks (lossless) or drops the image.
@@ -170,7 +170,7 @@ class VideoSender:
         try:
             if not self._lossless:
                 _lower_priority()
-            self._compressor.prepare(self._size_px)
+            self._encoder.open(self._size_px)
             while time.monotonic() < self._deadline_s:
                 closing = self._closing.is_set()
                 try:
@@ -187,10 +187,10 @@ class VideoSender:
     def _process(self, frame: QueuedFrame) -> None:
         """Encodes and sends an image, or drops it after the deadline."""
         self._unreported.add(frame.dropped_before)
-        if self._encoder_load.failed:
-            self._compressor.give_up(TOO_SLOW)
+        if self._encoder_load.too_high:
+            self._encoder.fall_back(TOO_SLOW)
         height, width = frame.image.shape[:2]
-        encoded = self._compressor.compress(frame.t_ns, frame.image)
+        encoded = self._encoder.encode(frame.t_ns, frame.image)
         message = VideoFrame(
             camera=self._camera, index=frame.index, t_ns=frame.t_ns, size_px=(width, height),
             format=encoded.format, keyframe=encoded.keyframe, data=encoded.data,

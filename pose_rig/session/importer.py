@@ -1,4 +1,4 @@
-"""Other people's 2D keypoints → a session."""
+"""Writing a session of 2D keypoints from other programs."""
 
 import time
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from pose_rig.wire.messages import Keypoints2D
 
 
 def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
-    """Writes a session of keypoints and returns how many frames it has.
+    """Writes a session of keypoints and returns the number of frames.
 
     Args:
-        keypoints: What the detectors saw.
-        config: The rig: a camera for every view, named, in their order.
-        path: Where the session goes.
+        keypoints: The detections.
+        config: The rig: a named camera for every view, in the same order.
+        path: The session.
 
     Raises:
         UsageError: It exists already.
@@ -30,12 +30,12 @@ def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
     """
     unix_ns = time.time_ns()
     file = McapWriter(path, new_info(config, "import", unix_ns, unix_ns))
-    scribe = SessionWriter(file, unix_ns, over_pictures=False)
+    writer = SessionWriter(file, unix_ns, with_video=False)
     views = (_frames(keypoints, view, camera) for view, camera in enumerate(config.camera))
     frames = 0
     try:
         for message in merge(*views, key=lambda message: message.t_ns):
-            scribe.write(message, encode(message), message.t_ns + unix_ns)
+            writer.write(message, encode(message), message.t_ns + unix_ns)
             frames += 1
         file.finish()
     except OSError as error:
@@ -45,7 +45,7 @@ def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
 
 
 def _frames(keypoints: Keypoints, view: int, camera: CameraConfig) -> Iterator[Keypoints2D]:
-    """Yields what one view saw; frames whose time does not advance are padding and left out."""
+    """Yields the frames of one view; those whose time does not advance are padding and left out."""
     kept = is_later(keypoints.t_ns)[view].nonzero()[0].tolist()
     for index, t in enumerate(kept):
         people = Detections.from_arrays(keypoints.xy[view, t], keypoints.score[view, t])

@@ -214,7 +214,7 @@ class Session:
         Raises:
             SessionError: There is no such camera, or the package that decodes H.264 is not installed.
         """
-        from pose_rig.session.video import decoded_frames  # brings OpenCV
+        from pose_rig.session.video_decoder import decoded_frames  # brings OpenCV
 
         for frame in decoded_frames(self.video_frames(camera, from_s, to_s)):
             yield frame.t_ns, frame.image

@@ -1,4 +1,4 @@
-"""The recorder: a process of its own, so that no disk and no viewer format ever delays a pose."""
+"""The recorder: a separate process, so that neither the disk nor viewer formats delay a pose."""
 
 import shutil
 import socket
@@ -21,9 +21,9 @@ from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
 from pose_rig.wire.services import FUSION, RECORDER, RECORDER_REPORT_S
 from pose_rig.wire.stop import Stop
 
-FLUSH_EVERY_S = 0.3  # a killed process loses no more than this
-SYNC_EVERY_S = 5.0  # a power cut no more than this
-CLOCK_EVERY_S = 10.0
+FLUSH_INTERVAL_S = 0.3  # the most that a killed process loses
+SYNC_INTERVAL_S = 5.0  # the most that a power cut loses
+CLOCK_INTERVAL_S = 10.0
 WAIT_MS = 100
 IDLE_S = 0.3  # of silence after fusion has ended: nothing more will come
 PATIENCE_S = 1.0  # of silence after it was asked to stop
@@ -32,16 +32,16 @@ ON_RIG_CLOCK = (Keypoints2D, Pose3D, Refined2D, RigState, VideoFrame, Marker, Ga
 
 
 def main(job: RecordJob, stop: Stop) -> None:
-    """Records until fusion has ended, or until it is stopped and nothing comes any more.
+    """Records until the fusion has exited, or until it is stopped and no more messages arrive.
 
-    When the disk is nearly full or refuses, the recording ends and the rest is let go, so that poses go on.
+    When the disk is nearly full or fails, the recording ends and later messages are dropped; the run continues.
 
     Args:
-        job: What to do.
-        stop: Asks the process to end.
+        job: What to record.
+        stop: Requests the process to exit.
 
     Raises:
-        PoseRigError: An endpoint is taken, or the file cannot be begun.
+        PoseRigError: An endpoint is taken, or the file cannot be created.
     """
     with (
         Receiver(job.input, "lossless", bind=True, keys=job.keys, max_bytes=MAX_VIDEO_BYTES) as receiver,
@@ -60,57 +60,57 @@ class Recorder:
     """One recording.
 
     Args:
-        job: What to do.
+        job: What to record.
 
     Attributes:
-        error: Why it ended before the run did, empty if it did not.
+        error: Why the recording ended before the run; else empty.
     """
 
     def __init__(self, job: RecordJob) -> None:
         self._job = job
-        self._paced = job.config.pace == "realtime"  # messages come when they happen
+        self._paced = job.config.pace == "realtime"  # messages arrive when they happen
         unix_ns = time.time_ns()
-        began_ns = time.monotonic_ns() if job.origin == "live" else 0  # what the rig clock shows now
+        rig_ns = time.monotonic_ns() if job.origin == "live" else 0
         given_ns = job.unix_from_rig_ns
-        self._unix_from_rig_ns = unix_ns - began_ns if given_ns is None else given_ns
-        self._path = own_path(Path(job.path), job.restarts)
-        whole = Path(job.path).name
-        info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns, whole, job.restarts + 1)
+        self._unix_from_rig_ns = unix_ns - rig_ns if given_ns is None else given_ns
+        self._path = part_path(Path(job.path), job.restarts)
+        name, part = Path(job.path).name, job.restarts + 1
+        info = new_info(job.config, job.origin, unix_ns, self._unix_from_rig_ns, name, part)
         self._file: McapWriter | None = McapWriter(self._path, info)
-        self._scribe = SessionWriter(self._file, self._unix_from_rig_ns, over_pictures=job.config.video)
-        self._newest_ns = 0  # rig clock of files
+        self._writer = SessionWriter(self._file, self._unix_from_rig_ns, with_video=job.config.video)
+        self._newest_ns = 0  # newest rig time of files
         self._log_ns = 0
-        self._lost = self._bad = 0  # messages that came too late, and that were none
+        self._lost = self._bad = 0  # messages after the end of the recording, and invalid ones
         self._refused = 0  # connections
         self.error = ""
         self._counts: deque[tuple[float, int]] = deque()
         self._size_bytes = self._written = 0
         self._flushed_s = self._synced_s = time.monotonic()
-        self._told_s = self._clocked_s = -CLOCK_EVERY_S
+        self._reported_s = self._clock_s = -CLOCK_INTERVAL_S
         self._fusion_ended = False
 
     def run(self, receiver: Receiver, sender: Sender, stop: Stop) -> None:
-        """Takes what comes until there is nothing more."""
-        heard_s = time.monotonic()
+        """Records messages until there are no more."""
+        received_s = time.monotonic()
         while True:
             now_s = time.monotonic()
             got = receiver.receive_with_bytes(WAIT_MS)
             if got:
-                heard_s = now_s
-            elif now_s - heard_s > (IDLE_S if self._fusion_ended else PATIENCE_S) and (
+                received_s = now_s
+            elif now_s - received_s > (IDLE_S if self._fusion_ended else PATIENCE_S) and (
                 self._fusion_ended or stop.is_set()
             ):
                 return
-            self.take(got)
-            self.keep_up(now_s)
+            self.add(got)
+            self.maintain(now_s)
             self._bad, self._refused = receiver.bad, receiver.refused + sender.refused
-            if now_s - self._told_s >= RECORDER_REPORT_S:
-                self._told_s = now_s
+            if now_s - self._reported_s >= RECORDER_REPORT_S:
+                self._reported_s = now_s
                 sender.send(self.health("running"))
 
-    def take(self, got: list[tuple[Message, bytes]]) -> None:
-        """Adds messages to the file, and what is to be drawn of them."""
-        for message, data in got:
+    def add(self, messages: list[tuple[Message, bytes]]) -> None:
+        """Writes messages, and what viewers show of them."""
+        for message, data in messages:
             if isinstance(message, Health) and message.worker == FUSION:
                 self._fusion_ended = message.state == "ended"
             if self._file is None:
@@ -119,26 +119,26 @@ class Recorder:
             try:
                 self._write(message, data)
             except OSError as error:
-                self._give_up(f"The disk refused: {error.strerror}.")
+                self._abandon(f"Writing failed: {error.strerror}.")
 
-    def keep_up(self, now_s: float) -> None:
-        """Flushes, synchronises, notes the clocks and looks at the disk when it is time to."""
-        if self._file is None or now_s - self._flushed_s < FLUSH_EVERY_S:
+    def maintain(self, now_s: float) -> None:
+        """Flushes, syncs, records the clocks and checks the free space, each when due."""
+        if self._file is None or now_s - self._flushed_s < FLUSH_INTERVAL_S:
             return
         self._flushed_s = now_s
         try:
-            if now_s - self._clocked_s >= CLOCK_EVERY_S:
-                self._clocked_s = now_s
+            if now_s - self._clock_s >= CLOCK_INTERVAL_S:
+                self._clock_s = now_s
                 clock = clocks()
                 self._write(clock, encode(clock))
-            if now_s - self._synced_s >= SYNC_EVERY_S:
+            if now_s - self._synced_s >= SYNC_INTERVAL_S:
                 self._synced_s = now_s
                 self._file.sync()
             else:
                 self._file.flush()
             free_bytes = shutil.disk_usage(self._path.parent).free
         except OSError as error:
-            self._give_up(f"The disk refused: {error.strerror}.")
+            self._abandon(f"Writing failed: {error.strerror}.")
             return
         self._size_bytes, self._written = self._file.size_bytes, self._file.written
         if free_bytes < self._job.least_free_bytes:
@@ -150,7 +150,7 @@ class Recorder:
             self._end("")
 
     def health(self, state: State) -> Health:
-        """Returns how the recording is doing."""
+        """Returns the state of the recording."""
         now_s = time.monotonic()
         self._counts.append((now_s, self._written))
         while self._counts[0][0] < now_s - RATE_WINDOW_S:
@@ -175,7 +175,7 @@ class Recorder:
         self._log_ns = max(self._log_ns, self._rig_now_ns(message, on_rig_clock) + self._unix_from_rig_ns)
         if not on_rig_clock:
             message = structs.replace(message, t_ns=self._log_ns - self._unix_from_rig_ns)
-        self._scribe.write(message, data, self._log_ns)
+        self._writer.write(message, data, self._log_ns)
 
     def _rig_now_ns(self, message: Message, on_rig_clock: bool) -> int:
         if self._paced:
@@ -185,7 +185,7 @@ class Recorder:
         return self._newest_ns
 
     def _end(self, reason: str) -> None:
-        """Ends the recording in order."""
+        """Finishes the file."""
         file, self._file = self._file, None
         if file is None:
             return
@@ -193,20 +193,20 @@ class Recorder:
             file.finish()
         except OSError as error:
             file.abandon()
-            reason = f"The disk refused: {error.strerror}."
+            reason = f"Writing failed: {error.strerror}."
         self._size_bytes, self._written = self._path.stat().st_size if self._path.exists() else 0, file.written
-        self.error = f"The recording ended: {reason} Poses go on." if reason else ""
+        self.error = f"The recording ended: {reason} The run continues." if reason else ""
 
-    def _give_up(self, reason: str) -> None:
-        """Leaves the partial file to `recover`."""
+    def _abandon(self, reason: str) -> None:
+        """Leaves the partial file for `recover`."""
         if self._file is not None:
             self._file.abandon()
         self._file = None
-        self.error = f"The recording ended: {reason} `pose-rig recover {partial_path(self._path)}` keeps what it has."
+        self.error = f"The recording ended: {reason} `pose-rig recover {partial_path(self._path)}` recovers it."
 
 
-def own_path(path: Path, restarts: int) -> Path:
-    """Returns the file that an incarnation of the recorder writes: a restarted one begins another, in nobody's way."""
+def part_path(path: Path, restarts: int) -> Path:
+    """Returns the file of a recorder; each restart writes a new one, ``take-2.mcap`` and so on."""
     if not restarts:
         return path
     others = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(restarts + 1))
@@ -214,7 +214,7 @@ def own_path(path: Path, restarts: int) -> Path:
 
 
 def clocks() -> Clock:
-    """Returns what the monotonic clock and the time of day show now."""
+    """Returns the monotonic clock and the Unix time, read together."""
     before_ns = time.monotonic_ns()
     unix_ns = time.time_ns()
     after_ns = time.monotonic_ns()

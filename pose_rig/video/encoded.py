@@ -1,4 +1,4 @@
-"""One compressed image."""
+"""An encoded image."""
 
 from typing import Literal, NamedTuple
 
@@ -6,13 +6,7 @@ Format = Literal["h264", "jpeg"]
 
 
 class EncodedImage(NamedTuple):
-    """A compressed picture.
-
-    Attributes:
-        format: As in `pose_rig.wire.records.VideoFrame`, and
-        keyframe: and
-        data: too.
-    """
+    """An encoded image; the attributes are those of `pose_rig.wire.records.VideoFrame`."""
 
     format: Format
     keyframe: bool

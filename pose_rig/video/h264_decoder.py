@@ -1,4 +1,4 @@
-"""H.264 read back with PyAV, which the extra ``video`` brings."""
+"""Decoding H.264 with PyAV, which the extra ``video`` installs."""
 
 import av
 import numpy as np
@@ -7,15 +7,15 @@ from pose_rig.arrays import Image
 
 
 class H264Decoder:
-    """Decodes access units in Annex B form, beginning with a keyframe; one thread, as several may read at once."""
+    """Decodes access units in Annex B form, from a keyframe on; one thread, since several decoders may run at once."""
 
     def __init__(self) -> None:
         self._context = av.CodecContext.create("h264", "r")
         self._context.thread_count = 1
-        self._context.options = {"err_detect": "explode"}  # rather no picture than one that is made up
+        self._context.options = {"err_detect": "explode"}  # no image rather than a concealed error
 
     def decode(self, data: bytes) -> Image | None:
-        """Returns (H,W,3) uint8 BGR, None where the access unit is damaged; then only a new decoder goes on."""
+        """Returns (H,W,3) uint8 BGR, None where the access unit is damaged; then a new decoder is needed."""
         try:
             frames = self._context.decode(av.Packet(data)) if data else []
         except av.FFmpegError:

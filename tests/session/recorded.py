@@ -8,7 +8,7 @@ from mcap.reader import NonSeekingReader, make_reader
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.config import CameraConfig, Config, Origin
-from pose_rig.session.draw.drawing import Drawing
+from pose_rig.session.draw.viewer_messages import ViewerStream
 from pose_rig.session.mcap.info import new_info
 from pose_rig.session.mcap.mcap_writer import McapWriter
 from pose_rig.wire.encoding import encode
@@ -55,12 +55,12 @@ def write(
     *, finished: bool = True, drawn: bool = False,
 ) -> Path:  # fmt: skip
     """Writes a session of chunks of so many messages each, and returns the file that is there afterwards."""
-    file, drawing = begin(path, config, origin), Drawing(over_pictures=False)
+    file, drawing = begin(path, config, origin), ViewerStream(with_video=False)
     for number, message in enumerate(messages):
         unix_ns = getattr(message, "t_ns", START_NS) + UNIX_FROM_RIG_NS
         file.add(message, encode(message), unix_ns)
-        for one in drawing.of(message, UNIX_FROM_RIG_NS) if drawn else ():
-            file.show(one)
+        for one in drawing.convert(message, UNIX_FROM_RIG_NS) if drawn else ():
+            file.add_viewer_message(one)
         if number % chunk == chunk - 1:
             file.flush()
     if finished:

@@ -17,7 +17,7 @@ from pose_rig.errors import UsageError
 from pose_rig.session.mcap.mcap_reader import is_complete
 from pose_rig.session.mcap.recover import recover
 from pose_rig.session.reader import Session
-from pose_rig.session.recorder import FLUSH_EVERY_S, Recorder, clocks, main, own_path
+from pose_rig.session.recorder import FLUSH_INTERVAL_S, Recorder, clocks, main, part_path
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.jobs import RecordJob
@@ -39,8 +39,8 @@ from tests.session.recorded import frame, rig_of
 recorder = Recorder(RecordJob(rig_of(), sys.argv[1], "", "", least_free_bytes=0))
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 for second in range(60):
-    recorder.take([(frame(i), encode(frame(i))) for i in range(30 * second, 30 * second + 30)])
-    recorder.keep_up(1e9 + second)
+    recorder.add([(frame(i), encode(frame(i))) for i in range(30 * second, 30 * second + 30)])
+    recorder.maintain(1e9 + second)
 recorder.finish()
 health = recorder.health("ended")
 print(health.error)
@@ -154,12 +154,12 @@ def test_how_it_is_doing_is_told_twice_a_second(tmp_path: Path) -> None:
 def test_the_file_is_whole_after_every_half_second(tmp_path: Path) -> None:
     recorder = Recorder(job(tmp_path / "take.mcap"))
     now_s = time.monotonic()
-    recorder.take(with_bytes(talk(3)))
-    recorder.keep_up(now_s + 0.5 * FLUSH_EVERY_S)
+    recorder.add(with_bytes(talk(3)))
+    recorder.maintain(now_s + 0.5 * FLUSH_INTERVAL_S)
     assert len(on_bus_of_partial(tmp_path)) == 0
-    recorder.keep_up(now_s + 1.5 * FLUSH_EVERY_S)
+    recorder.maintain(now_s + 1.5 * FLUSH_INTERVAL_S)
     assert len(on_bus_of_partial(tmp_path)) == 9
-    assert FLUSH_EVERY_S <= 0.5
+    assert FLUSH_INTERVAL_S <= 0.5
     recorder.finish()
 
 
@@ -175,7 +175,7 @@ def on_bus_of_partial(folder: Path) -> list[Message]:
 
 def test_dropped_frames_are_told_before_the_frame_after_them(tmp_path: Path) -> None:
     recorder = Recorder(job(tmp_path / "take.mcap"))
-    recorder.take(with_bytes([frame(0), frame(0, "cam1"), frame(4), frame(1, "cam1")]))
+    recorder.add(with_bytes([frame(0), frame(0, "cam1"), frame(4), frame(1, "cam1")]))
     recorder.finish()
     found = on_bus(tmp_path / "take.mcap")
     assert [message.topic for message in found] == [
@@ -188,8 +188,8 @@ def test_dropped_frames_are_told_before_the_frame_after_them(tmp_path: Path) -> 
 def test_clocks_are_noted_so_that_days_and_rigs_can_be_told_apart(tmp_path: Path) -> None:
     recorder = Recorder(job(tmp_path / "take.mcap"))
     for second in range(25):
-        recorder.take(with_bytes([frame(second)]))
-        recorder.keep_up(time.monotonic() + 10 + second)
+        recorder.add(with_bytes([frame(second)]))
+        recorder.maintain(time.monotonic() + 10 + second)
     recorder.finish()
     with Session(tmp_path / "take.mcap") as session:
         noted = [message for message in session.messages(("clock",)) if isinstance(message, Clock)]
@@ -209,7 +209,7 @@ def test_pictures_are_kept_once_and_only_as_viewers_want_them(tmp_path: Path) ->
     shot = VideoFrame(
         camera="cam0", index=3, t_ns=START_NS, size_px=SIZE_PX, format="jpeg", keyframe=True, data=jpeg
     )  # fmt: skip
-    recorder.take(with_bytes([frame(3, t_ns=START_NS), shot]))
+    recorder.add(with_bytes([frame(3, t_ns=START_NS), shot]))
     recorder.finish()
     assert [row[0] for row in rows(tmp_path / "take.mcap") if row[2].find(jpeg) >= 0] == ["/camera/cam0/image"]
     with Session(tmp_path / "take.mcap") as session:
@@ -224,8 +224,8 @@ def test_files_are_recorded_on_their_own_clock(tmp_path: Path) -> None:
         frame(0, t_ns=0), Health(worker="cam0", t_ns=time.monotonic_ns(), state="running"), frame(30, t_ns=10**9),
         pose(0, t_ns=10**9), Learned(work="averaging", asked=7), fusion_says("ended"),
     ]  # fmt: skip
-    recorder.take(with_bytes(heard))
-    recorder.keep_up(time.monotonic() + 20)
+    recorder.add(with_bytes(heard))
+    recorder.maintain(time.monotonic() + 20)
     recorder.finish()
     assert recorder.health("ended").error == ""
     with Session(tmp_path / "take.mcap") as session:
@@ -239,14 +239,14 @@ def test_files_are_recorded_on_their_own_clock(tmp_path: Path) -> None:
 
 def test_a_restarted_recorder_begins_another_file_in_nobodys_way(tmp_path: Path) -> None:
     path = tmp_path / "take.mcap"
-    assert own_path(path, 0) == path
-    assert own_path(path, 1) == tmp_path / "take-2.mcap"
-    assert own_path(path, 2) == tmp_path / "take-3.mcap"
+    assert part_path(path, 0) == path
+    assert part_path(path, 1) == tmp_path / "take-2.mcap"
+    assert part_path(path, 2) == tmp_path / "take-3.mcap"
     (tmp_path / "take-2.mcap.partial").touch()
     (tmp_path / "take-3.mcap").touch()
-    assert own_path(path, 1) == own_path(path, 2) == tmp_path / "take-4.mcap"
+    assert part_path(path, 1) == part_path(path, 2) == tmp_path / "take-4.mcap"
     recorder = Recorder(job(path, restarts=1))
-    recorder.take(with_bytes(talk(1)))
+    recorder.add(with_bytes(talk(1)))
     recorder.finish()
     assert recorder.health("ended").restarts == 1
     assert len(on_bus(tmp_path / "take-4.mcap")) == 3
@@ -261,12 +261,12 @@ def test_what_is_there_already_is_kept(tmp_path: Path) -> None:
 
 def test_a_disk_nearly_full_ends_the_recording_in_order(tmp_path: Path) -> None:
     recorder = Recorder(job(tmp_path / "take.mcap", least_free_bytes=1 << 60))
-    recorder.take(with_bytes(talk(4)))
-    recorder.keep_up(time.monotonic() + 1)
-    recorder.take(with_bytes(talk(5)))
+    recorder.add(with_bytes(talk(4)))
+    recorder.maintain(time.monotonic() + 1)
+    recorder.add(with_bytes(talk(5)))
     health = recorder.health("running")
     assert health.error.startswith("The recording ended: Only ")
-    assert health.error.endswith(" MB are free on the disk. Poses go on.")
+    assert health.error.endswith(" MB are free on the disk. The run continues.")
     assert health.dropped == 15
     recorder.finish()
     assert os.listdir(tmp_path) == ["take.mcap"]
@@ -281,7 +281,7 @@ def test_a_disk_that_refuses_ends_the_recording_and_nothing_else(tmp_path: Path)
     assert done.stderr == ""
     error, counts = done.stdout.splitlines()
     assert error == (
-        f"The recording ended: The disk refused: File too large. `pose-rig recover {path}.partial` keeps what it has."
+        f"The recording ended: Writing failed: File too large. `pose-rig recover {path}.partial` recovers it."
     )
     dropped, _ = map(int, counts.split())
     assert os.listdir(tmp_path) == ["take.mcap.partial"]
@@ -299,8 +299,8 @@ def test_memory_does_not_grow_with_what_is_recorded(tmp_path: Path) -> None:
             for second in range(10):
                 first = (minute * 10 + second) * 8
                 messages = [m for i in range(first, first + 8) for m in (frame(i), frame(i, "cam1"), pose(i))]
-                recorder.take(with_bytes(messages))
-                recorder.keep_up(now_s + minute * 10 + second)
+                recorder.add(with_bytes(messages))
+                recorder.maintain(now_s + minute * 10 + second)
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()

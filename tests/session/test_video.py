@@ -19,8 +19,8 @@ from pose_rig.capture.source import Source
 from pose_rig.config import CameraConfig, DetectorConfig, Pace
 from pose_rig.errors import AssetError, SessionError
 from pose_rig.installer import installer
-from pose_rig.session import video
-from pose_rig.session.video import SessionVideo, VideoDecoder, decoded_frames
+from pose_rig.session.video import SessionVideo
+from pose_rig.session.video_decoder import Decoder, VideoDecoder, decoded_frames
 from pose_rig.video.encoder import Encoder, JpegEncoder, open_h264
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.jobs import CameraJob
@@ -175,7 +175,7 @@ def test_random_bytes_never_raise() -> None:
 class Absent:
     """Stands for PyAV not being there."""
 
-    def __call__(self) -> video.Decoder:
+    def __call__(self) -> Decoder:
         raise SessionError("No PyAV.", "Install it.")
 
 
@@ -190,7 +190,7 @@ def test_tells_what_to_install_where_pyav_is_missing() -> None:
 import sys
 sys.modules["av"] = None
 from pose_rig.errors import SessionError
-from pose_rig.session.video import open_h264
+from pose_rig.session.video_decoder import open_h264
 try:
     open_h264()
 except SessionError as error:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from pose_rig.config import CameraConfig, Config, Origin
-from pose_rig.session.draw.drawing import Drawing
-from pose_rig.session.draw.images import picture
+from pose_rig.session.draw.images import image_message
+from pose_rig.session.draw.viewer_messages import ViewerStream
 from pose_rig.session.mcap.info import new_info
 from pose_rig.session.mcap.mcap_writer import McapWriter
 from pose_rig.wire.encoding import encode
@@ -62,14 +62,14 @@ def write_session(path: Path, messages: Iterable[Message], origin: Origin = "liv
     """Writes a session as the recorder does."""
     config = Config(camera=tuple(CameraConfig(source="sim", name=f"cam{i}", member=i, members=2) for i in range(2)))
     file = McapWriter(path, new_info(config, origin, START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS))
-    drawing = Drawing(over_pictures=True)
+    drawing = ViewerStream(with_video=True)
     for message in messages:
         if isinstance(message, VideoFrame):
-            file.show(picture(message, UNIX_FROM_RIG_NS), message.index)
+            file.add_viewer_message(image_message(message, UNIX_FROM_RIG_NS), message.index)
             continue
         file.add(message, encode(message), getattr(message, "t_ns", START_NS) + UNIX_FROM_RIG_NS)
-        for drawn in drawing.of(message, UNIX_FROM_RIG_NS):
-            file.show(drawn)
+        for drawn in drawing.convert(message, UNIX_FROM_RIG_NS):
+            file.add_viewer_message(drawn)
     return file.finish()
 
 

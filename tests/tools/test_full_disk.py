@@ -113,7 +113,7 @@ def test_a_recording_that_finds_no_more_room_fails_the_run_and_is_kept_until_the
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
-    assert "Error: The recording ended: The disk refused: File too large." in done.stdout
+    assert "Error: The recording ended: Writing failed: File too large." in done.stdout
     assert not take.exists()
     with Session(take) as session:
         assert len(session.poses()) > 20

@@ -149,7 +149,7 @@ def test_passwords_are_never_recorded(tmp_path: Path) -> None:
     (job,) = (worker.job for worker in ready.workers if worker.name == "recorder")
     recorder = Recorder(job)  # type: ignore[arg-type]
     message = frame(0, cameras[0].name)
-    recorder.take([(message, encode(message))])
+    recorder.add([(message, encode(message))])
     recorder.finish()
     content = (tmp_path / "take.mcap").read_bytes()
     assert b"192.0.2.7" in content

@@ -1,6 +1,6 @@
-"""2D as it lies over a camera's picture: what the detector saw in amber, and the refined pose over it in green.
+"""2D annotations on the image of a camera: the detections in amber, the refined pose in green.
 
-Frame ``image``, px, rounded to a quarter: a recording packs that tighter. Axes: P people, K landmarks, J joints.
+Frame ``image``, px, rounded to a quarter, which compresses better.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ _TRUNK = (
 
 @lru_cache(maxsize=8)
 def landmark_bones(schema: str) -> tuple[tuple[int, int], ...]:
-    """Returns the pairs of landmarks of a detector's set that a line is drawn between: limbs and trunk."""
+    """Returns the pairs of landmarks that are connected by a line: limbs and trunk."""
     weights = landmarks(schema).weights
     column = {joint: int(weights[joint].argmax()) for joint in range(J) if weights[joint].max(initial=0.0) == 1.0}
     pairs = (*BONES, *((INDEX[one], INDEX[other]) for one, other in _TRUNK))
@@ -36,13 +36,13 @@ def landmark_bones(schema: str) -> tuple[tuple[int, int], ...]:
 
 
 def detections(keypoints: Keypoints2D, when: Timestamp) -> ImageAnnotations:
-    """Returns all people that a detector saw: dots, and lines along limbs and trunk."""
+    """Returns the detections of all people: points, and lines along limbs and trunk."""
     out = ImageAnnotations(timestamp=when)
     bones = landmark_bones(keypoints.landmarks)
-    for points, seen in zip(keypoints.xy, (keypoints.score > 0).tolist(), strict=True):
+    for points, visible in zip(keypoints.xy, (keypoints.score > 0).tolist(), strict=True):
         xy = _rounded(points)
-        _add(out, xy, (k for k, there in enumerate(seen) if there), PointsAnnotation.POINTS, _RAW, RAW_PX)
-        ends = (end for one, other in bones if seen[one] and seen[other] for end in (one, other))
+        _add(out, xy, (k for k, is_visible in enumerate(visible) if is_visible), PointsAnnotation.POINTS, _RAW, RAW_PX)
+        ends = (end for one, other in bones if visible[one] and visible[other] for end in (one, other))
         _add(out, xy, ends, PointsAnnotation.LINE_LIST, _RAW, RAW_LINE_PX)
     return out
 

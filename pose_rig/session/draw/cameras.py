@@ -1,6 +1,6 @@
-"""The solved cameras: where they stand, for both viewers, and their lenses.
+"""The solved cameras for viewers: extrinsics and intrinsics.
 
-Foxglove's frame of a camera is OpenCV's and ours: x right, y down, z into the scene, at the lens.
+Foxglove's camera frame is OpenCV's and ours: x right, y down, z forward.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ _MAP_FROM_RIG = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
 
 def camera_frame(camera: str) -> str:
-    """Returns the name of a camera's frame, for its transform, its calibration and its pictures."""
+    """Returns the name of a camera's frame, for its transform, calibration and images."""
     return f"camera/{camera}"
 
 
 def transforms(solved: Sequence[CameraState], when: Timestamp) -> FrameTransforms:
-    """Returns where the solved cameras stand in ``rig``, and how ``rig`` lies in ``map``: that has z up."""
+    """Returns the poses of the solved cameras in ``rig``, and of ``rig`` in ``map``, which has z up."""
     out = FrameTransforms(transforms=[_transform(ROOT, FRAME, _MAP_FROM_RIG, np.zeros(3), when)])
     for camera in solved:
         camera_from_rig = np.reshape(camera.rotation or (), (3, 3))
@@ -37,7 +37,7 @@ def transforms(solved: Sequence[CameraState], when: Timestamp) -> FrameTransform
 
 
 def calibration(camera: CameraState, when: Timestamp) -> CameraCalibration:
-    """Returns the lens of a solved camera: its principal point is the middle, and it bends by k1 alone."""
+    """Returns the intrinsics of a solved camera: principal point at the centre, distortion k1 only."""
     width, height = camera.size_px or (0, 0)
     f, x, y = camera.focal_px, width / 2, height / 2
     return CameraCalibration(

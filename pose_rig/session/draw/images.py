@@ -1,45 +1,45 @@
-"""Pictures of cameras as a session keeps them: in the form that viewers want, and in no other."""
+"""Images of cameras as they are stored in a session: as `foxglove.*` messages only."""
 
 from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
 from foxglove_schemas_protobuf.CompressedVideo_pb2 import CompressedVideo
 from google.protobuf.message import DecodeError
 
 from pose_rig.session.draw.cameras import camera_frame
-from pose_rig.session.draw.drawing import Drawn, timestamp
+from pose_rig.session.draw.viewer_messages import ViewerMessage, timestamp
 from pose_rig.wire.records import VideoFrame
 
-SPS = 7  # kind of NAL unit
+SPS = 7  # NAL unit type
 START_CODE = b"\x00\x00\x01"
-HEAD_BYTES = 64  # a keyframe's parameter sets come first, at most behind a delimiter
+HEADER_BYTES = 64  # a keyframe begins with its parameter sets, at most after a delimiter
 
 
-def picture(frame: VideoFrame, unix_from_rig_ns: int) -> Drawn:
-    """Returns a recorded picture on its camera's topic; its bytes are not touched.
+def image_message(frame: VideoFrame, unix_from_rig_ns: int) -> ViewerMessage:
+    """Returns an encoded frame as a message for viewers; its bytes are unchanged.
 
     Args:
-        frame: The picture.
-        unix_from_rig_ns: What turns its instant into the time of day.
+        frame: The frame.
+        unix_from_rig_ns: Offset of Unix time to the rig clock.
     """
-    t_ns = frame.t_ns + unix_from_rig_ns
+    unix_ns = frame.t_ns + unix_from_rig_ns
     kind = CompressedVideo if frame.format == "h264" else CompressedImage
     message = kind(
-        timestamp=timestamp(t_ns),
+        timestamp=timestamp(unix_ns),
         frame_id=camera_frame(frame.camera),
         data=frame.data,
         format=frame.format,
     )
-    return Drawn(video_topic(frame.camera), t_ns, message)
+    return ViewerMessage(video_topic(frame.camera), unix_ns, message)
 
 
 def video_frame(
     camera: str, index: int, t_ns: int, size_px: tuple[int, int], data: bytes, schema: str
 ) -> VideoFrame | None:
-    """Returns a picture as it was sent, from what `picture` made of it; None if it is damaged.
+    """Returns the frame of a message of `image_message`; None if it is damaged.
 
     Args:
         camera: Name of the camera.
-        index: Number of the frame.
-        t_ns: Its instant, rig clock.
+        index: Frame number.
+        t_ns: Capture time, rig clock.
         size_px: Image (width, height).
         data: The message.
         schema: Its type: ``foxglove.CompressedVideo`` or ``foxglove.CompressedImage``.
@@ -62,11 +62,11 @@ def video_frame(
 
 
 def video_topic(camera: str) -> str:
-    """Returns the topic of a camera's pictures."""
+    """Returns the topic of a camera's video."""
     return f"/camera/{camera}/image"
 
 
 def _has_sps(data: bytes) -> bool:
-    """Returns whether a sequence parameter set lies among the first units: decoding may begin here."""
-    units = data[:HEAD_BYTES].split(START_CODE)[1:]
+    """Returns whether the first units contain a sequence parameter set: decoding can begin here."""
+    units = data[:HEADER_BYTES].split(START_CODE)[1:]
     return any(unit and unit[0] & 0x1F == SPS for unit in units)

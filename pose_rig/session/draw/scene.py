@@ -1,6 +1,6 @@
-"""A pose in space: a skeleton for Foxglove, and a cloud of points for Rerun, which draws no skeleton out of a file.
+"""A 3D pose for viewers: a skeleton for Foxglove, and a point cloud for Rerun, which has no skeletons in files.
 
-Frame ``rig``, m, rounded to what eyes can tell in steps that are a power of two: a recording packs that far tighter.
+Frame ``rig``, m, rounded to a millimetre in steps of a power of two, which compresses far better.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ FRAME = "rig"
 STEP_M = 1 / 1024
 THICKNESS_M, BALL_M = 0.024, 0.05
 RIGHT, LEFT, MIDDLE = (242, 92, 84), (61, 145, 255), (222, 226, 232)  # red, green, blue
-SURE, GUESSED = 255, 70  # how opaque
+OPAQUE, GUESSED = 255, 70  # alpha
 _POINT = np.dtype([("xyz", "<f4", 3), ("rgba", "u1", 4)])
 _FIELDS = [
     *(PackedElementField(name=name, offset=4 * i, type=PackedElementField.FLOAT32) for i, name in enumerate("xyz")),
@@ -43,81 +43,81 @@ _BALL = Vector3(x=BALL_M, y=BALL_M, z=BALL_M)
 
 
 def side_colour(joint: str) -> tuple[int, int, int]:
-    """Returns the colour of the person's side that a joint or landmark belongs to."""
+    """Returns the colour of a joint or landmark by its side of the body."""
     if joint.startswith(("r_", "right_")) or joint.endswith("_right"):
         return RIGHT
     return LEFT if joint.startswith(("l_", "left_")) or joint.endswith("_left") else MIDDLE
 
 
 def skeleton_bones(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Returns (parent, child) of the lines that a skeleton is drawn with: hands and feet too, but none in the face.
+    """Returns (parent, child) of the bones to draw, with hands and feet but not the face.
 
     Args:
-        names: The 17 joints, and the landmarks beyond.
+        names: The 17 joints and further landmarks.
     """
-    hanging = [(INDEX[parent_of(name)], child) for child, name in enumerate(names[J:], J)]
-    return (*BONES, *((parent, child) for parent, child in hanging if parent != INDEX["head"]))
+    further = [(INDEX[parent_of(name)], child) for child, name in enumerate(names[J:], J)]
+    return (*BONES, *((parent, child) for parent, child in further if parent != INDEX["head"]))
 
 
 def scene(pose: Pose3D, when: Timestamp) -> SceneUpdate:
-    """Returns the skeleton: a line per bone and a ball per joint, faint where the pose is guessed."""
+    """Returns the skeleton: a line per bone and a sphere per joint, transparent where guessed."""
     out = SceneUpdate()
     template, joints = _template(pose.joints, (pose.score > 0).tobytes())
     entity = out.entities.add()
     entity.CopyFrom(template)
     entity.timestamp.CopyFrom(when)
     entity.id = f"person {pose.person}"
-    places = iter(quantize(pose.xyz[joints], STEP_M).tolist())
+    points = iter(quantize(pose.xyz[joints], STEP_M).tolist())
     for line in entity.lines:
         for point in line.points:
-            point.x, point.y, point.z = next(places)
+            point.x, point.y, point.z = next(points)
     for ball in entity.spheres:
         point = ball.pose.position
-        point.x, point.y, point.z = next(places)
+        point.x, point.y, point.z = next(points)
     return out
 
 
-def nobody(when: Timestamp) -> SceneUpdate:
-    """Returns that there is no skeleton any more."""
+def no_person(when: Timestamp) -> SceneUpdate:
+    """Returns the deletion of the skeleton."""
     return SceneUpdate(deletions=[SceneEntityDeletion(timestamp=when, type=SceneEntityDeletion.ALL)])
 
 
 def cloud(pose: Pose3D | None, when: Timestamp) -> PointCloud:
-    """Returns the joints and landmarks as coloured points; None = nobody is seen, no points."""
+    """Returns the joints and landmarks as coloured points; none if ``pose`` is None."""
     points = np.zeros(0, _POINT)
     if pose is not None:
         points = np.zeros(len(pose.xyz), _POINT)
         points["xyz"] = quantize(pose.xyz, STEP_M)
         points["rgba"][:, :3] = _colours(pose.joints)
-        points["rgba"][:, 3] = np.where(pose.score > 0, SURE, GUESSED)
+        points["rgba"][:, 3] = np.where(pose.score > 0, OPAQUE, GUESSED)
     return PointCloud(
         timestamp=when, frame_id=FRAME, pose=_HERE, point_stride=_POINT.itemsize, fields=_FIELDS, data=points.tobytes()
     )
 
 
 @lru_cache(maxsize=256)
-def _template(joint_set: str, sure: bytes) -> tuple[SceneEntity, NDArray[np.int64]]:
-    """Returns a skeleton without places, as building one anew takes five times as long, and whose places go where.
+def _template(joint_set: str, visible: bytes) -> tuple[SceneEntity, NDArray[np.int64]]:
+    """Returns a skeleton without positions (copying one is five times as fast as building it) and their joints.
 
     Args:
         joint_set: The joints.
-        sure: (J,) bool, whether each is seen.
+        visible: (J,) bool, as bytes.
 
     Returns:
-        The entity, and the joint of every end of a line, then of every ball.
+        The entity, and the joint of every end of a line, then of every sphere.
     """
     entity = SceneEntity(frame_id=FRAME)
     names = joint_names(joint_set)
-    look = [(*side_colour(name), SURE if seen else GUESSED) for name, seen in zip(names, sure, strict=True)]
+    colours = [(*side_colour(name), OPAQUE if shown else GUESSED) for name, shown in zip(names, visible, strict=True)]
     bones = skeleton_bones(names)
     ends, balls = [], []
-    for shade in dict.fromkeys(look):
+    for shade in dict.fromkeys(colours):
         colour = Color(**{channel: value / 255 for channel, value in zip("rgba", shade, strict=True)})
-        drawn = [joint for bone in bones if look[bone[1]] == shade for joint in bone]
+        drawn = [joint for bone in bones if colours[bone[1]] == shade for joint in bone]
         points = [Point3() for _ in drawn]
         entity.lines.add(type=LinePrimitive.LINE_LIST, pose=_HERE, thickness=THICKNESS_M, color=colour, points=points)
         ends += drawn
-        for joint in (joint for joint in range(J) if look[joint] == shade):
+        for joint in (joint for joint in range(J) if colours[joint] == shade):
             entity.spheres.add(pose=_HERE, size=_BALL, color=colour)
             balls.append(joint)
     return entity, np.array(ends + balls)

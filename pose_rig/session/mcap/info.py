@@ -1,4 +1,4 @@
-"""What a session says of itself: who recorded it, when, with what."""
+"""The header of a session: versions, machine, clocks, cameras, configuration."""
 
 import platform
 import sys
@@ -13,27 +13,27 @@ from pose_rig.config import Config, Origin
 from pose_rig.errors import SessionError
 from pose_rig.names import is_name
 
-CHECKSUM = "crc32"  # of all else that the record holds
+CHECKSUM = "crc32"  # of the rest of the record
 MAX_UNIX_NS = 1 << 62  # the year 2116; differences of two still fit 64 bits
-NAME = "pose-rig"  # of the metadata record in the file
-DAMAGED = "Its keypoints and poses may still be there for other readers of MCAP."
+NAME = "pose-rig"  # of the metadata record
+DAMAGED_REMEDY = "Other MCAP readers may still read its keypoints and poses."
 PACKAGES = ("numpy", "mediapipe", "onnxruntime", "opencv-contrib-python", "mcap", "pyzmq", "msgspec", "av")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """The head of a session.
+    """The header of a session.
 
     Attributes:
-        versions: Version of pose-rig (``pose_rig``), of Python and of the packages that matter.
+        versions: Versions of pose-rig (``pose_rig``), Python and the main packages.
         machine: Host, system and processor.
-        started_unix_ns: Time of day at which it began.
-        unix_from_rig_ns: What turns the rig clock (``t_ns`` of all messages) into the time of day.
-        cameras: Names, in their order.
+        started_unix_ns: Start of the recording.
+        unix_from_rig_ns: Offset of Unix time to the rig clock (``t_ns`` of all messages).
+        cameras: Names.
         origin: ``live``, ``files`` (fused frame by frame) or ``import`` (keypoints from elsewhere).
         config_json: The configuration it was recorded with, passwords removed.
-        recording: File name of the recording; of a part that a recorder began when it was started again, still that.
-        part: Which part of it, from 1.
+        recording: File name of the recording's first part.
+        part: Number of the part, from 1; a restarted recorder begins a new one.
     """
 
     versions: Mapping[str, str]
@@ -51,21 +51,21 @@ class SessionInfo:
         """The configuration it was recorded with.
 
         Raises:
-            SessionError: A newer pose-rig wrote it, with settings that this one does not know.
+            SessionError: A newer pose-rig wrote it, with unknown settings.
         """
         try:
             return msgspec.json.decode(self.config_json, type=Config)
         except msgspec.DecodeError as error:
             newer = self.versions.get("pose_rig", "another version")
             raise SessionError(
-                f"The session was recorded by pose-rig {newer}, whose settings are not understood: {error}.",
+                f"The session was recorded by pose-rig {newer} with unknown settings: {error}.",
                 "Update pose-rig.",
             ) from error
 
     def to_metadata(self) -> dict[str, str]:
-        """Returns it as MCAP keeps it: text by name."""
+        """Returns it as a metadata record: text by name."""
         text = {
-            "started_unix_ns": str(self.started_unix_ns),  # first: `recover` knows a session by its first bytes
+            "started_unix_ns": str(self.started_unix_ns),  # first: `recover` identifies a session by its first bytes
             "versions": msgspec.json.encode(dict(self.versions)).decode(),
             "machine": self.machine,
             "unix_from_rig_ns": str(self.unix_from_rig_ns),
@@ -79,16 +79,16 @@ class SessionInfo:
 
     @classmethod
     def from_metadata(cls, text: Mapping[str, str]) -> "SessionInfo":
-        """Returns what MCAP kept.
+        """Returns the header of a metadata record.
 
         Raises:
-            SessionError: It is not what `to_metadata` gave.
+            SessionError: It is damaged or invalid.
         """
-        is_earlier = "recording" not in text  # sessions of earlier versions have no checksum either
+        is_earlier = "recording" not in text  # earlier versions have no checksum either
         if text.get(CHECKSUM, _checksum(text) if is_earlier else "") != _checksum(text):
-            raise SessionError("The head of the session is damaged.", DAMAGED)
+            raise SessionError("The header of the session is damaged.", DAMAGED_REMEDY)
         try:
-            msgspec.json.decode(text["config"])  # of a damaged length it holds what follows it, or lacks its end
+            msgspec.json.decode(text["config"])  # a damaged length cuts it off, or appends what follows
             info = cls(
                 versions=msgspec.json.decode(text["versions"], type=dict[str, str]),
                 machine=text["machine"],
@@ -101,14 +101,14 @@ class SessionInfo:
                 part=int(text.get("part", "1")),
             )
         except (KeyError, ValueError, msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise SessionError(f"The head of the session is damaged: {error}.", DAMAGED) from error
+            raise SessionError(f"The header of the session is damaged: {error}.", DAMAGED_REMEDY) from error
         if not (0 <= info.started_unix_ns < MAX_UNIX_NS and abs(info.unix_from_rig_ns) < MAX_UNIX_NS):
-            raise SessionError("The head of the session is damaged: it has a time that cannot be.", DAMAGED)
+            raise SessionError("The header of the session is damaged: a time is out of range.", DAMAGED_REMEDY)
         for camera in info.cameras:
             if not is_name(camera):
                 raise SessionError(
-                    f"The session has a camera called {camera[:80]!r}, which is no name.",
-                    "No pose-rig recorded this: names have letters, digits, . _ and - only. Do not trust the file.",
+                    f"The session has the invalid camera name {camera[:80]!r}.",
+                    "Names consist of letters, digits, . _ and -: the file is not from pose-rig, do not trust it.",
                 )
         return info
 
@@ -116,7 +116,7 @@ class SessionInfo:
 def new_info(
     config: Config, origin: Origin, started_unix_ns: int, unix_from_rig_ns: int, recording: str = "", part: int = 1
 ) -> SessionInfo:
-    """Returns the head of a session that begins now, on this machine."""
+    """Returns the header of a session that begins now on this machine."""
     return SessionInfo(
         versions={"pose_rig": version_of("pose-rig"), "python": platform.python_version()}
         | {name: number for name in PACKAGES if (number := version_of(name))},

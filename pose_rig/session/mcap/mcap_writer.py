@@ -1,4 +1,4 @@
-"""A session being written: MCAP, whole after every flush, called ``.partial`` until it is finished."""
+"""Writing a session as MCAP: readable after every flush, named ``.partial`` until it is finished."""
 
 import os
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from mcap.writer import CompressionType, Writer
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import SessionError, UsageError
-from pose_rig.session.draw.drawing import Drawn, schema_of
+from pose_rig.session.draw.viewer_messages import ViewerMessage, schema_of
 from pose_rig.session.mcap.info import NAME, SessionInfo
 from pose_rig.wire.encoding import json_schema
 from pose_rig.wire.messages import Message
 
-CHUNK_BYTES = 1 << 20  # written earlier than the next flush if so much has come together
+CHUNK_BYTES = 1 << 20  # a chunk of this size is written before the next flush
 PROFILE = ""
 LIBRARY = "pose-rig"
 
@@ -28,8 +28,8 @@ class McapWriter:
     What was added before a `flush` survives a killed process; what was added before a `sync` survives a power cut.
 
     Args:
-        path: Where the finished session will be; until then it is ``<path>.partial``.
-        info: Its head.
+        path: The finished session; ``<path>.partial`` until then.
+        info: Its header.
 
     Attributes:
         written: Messages added.
@@ -43,7 +43,7 @@ class McapWriter:
         self._path, self._partial = path, partial_path(path)
         self._unix_from_rig_ns = info.unix_from_rig_ns
         self._schemas: dict[object, int] = {}
-        self._declared = RecordBuilder()
+        self._declarations = RecordBuilder()
         self._channels: dict[str, int] = {}
         self._sequences: dict[str, int] = {}
         self.written = 0
@@ -56,47 +56,48 @@ class McapWriter:
         self._writer.start(PROFILE, LIBRARY)
         self._writer.add_metadata(NAME, info.to_metadata())
         self.flush()
-        Metadata(NAME, info.to_metadata()).write(self._declared)
+        Metadata(NAME, info.to_metadata()).write(self._declarations)
 
     @property
     def size_bytes(self) -> int:
-        """How large the file is by now."""
+        """Current size of the file."""
         return self._file.tell()
 
     def add(self, message: Message, data: bytes, log_unix_ns: int) -> None:
         """Adds a message of the bus.
 
         Args:
-            message: What it says.
-            data: As it travelled, topic included; kept byte by byte.
-            log_unix_ns: When it came.
+            message: The message.
+            data: Its bytes as received, with topic; stored unchanged.
+            log_unix_ns: When it was received.
         """
         topic = message.topic
         channel = self._channel(topic, type(message), _bus_schema, "msgpack")
         t_ns = getattr(message, "t_ns", None)
-        own_unix_ns = log_unix_ns if t_ns is None else t_ns + self._unix_from_rig_ns
-        self._add(topic, channel, log_unix_ns, data[len(topic.encode()) + 1 :], max(own_unix_ns, 0), _index(message))
+        publish_unix_ns = log_unix_ns if t_ns is None else t_ns + self._unix_from_rig_ns
+        self._add(
+            topic, channel, log_unix_ns, data[len(topic.encode()) + 1 :], max(publish_unix_ns, 0), _index(message)
+        )
 
-    def show(self, drawn: Drawn, index: int | None = None) -> None:
-        """Adds something for viewers; ``index`` is a number of its own that it has, if it has one."""
-        channel = self._channel(drawn.topic, type(drawn.message), _foxglove_schema, "protobuf")
-        self._add(drawn.topic, channel, drawn.t_ns, drawn.message.SerializeToString(), drawn.t_ns, index)
+    def add_viewer_message(self, shown: ViewerMessage, index: int | None = None) -> None:
+        """Adds a message for viewers; ``index`` is its sequence number, if it has one."""
+        channel = self._channel(shown.topic, type(shown.message), _foxglove_schema, "protobuf")
+        self._add(shown.topic, channel, shown.unix_ns, shown.message.SerializeToString(), shown.unix_ns, index)
 
     def flush(self) -> None:
-        """Gives all that was added to the system.
+        """Hands all messages to the operating system.
 
         Raises:
             OSError: The disk is full or gone.
         """
         self._writer.flush()  # type: ignore[no-untyped-call]
-        # A second time, outside of any chunk: where the head, or the chunk that declares a channel, is damaged, others
-        # still tell.
+        # A second copy outside of any chunk, in case the header or the chunk that declares a channel is damaged.
         if self.written:
-            self._file.write(self._declared.end())  # type: ignore[no-untyped-call]
+            self._file.write(self._declarations.end())  # type: ignore[no-untyped-call]
         self._file.flush()
 
     def sync(self) -> None:
-        """Has the system put it on the disk.
+        """Flushes, and waits until the data is on the disk.
 
         Raises:
             OSError: The disk is full or gone.
@@ -105,10 +106,10 @@ class McapWriter:
         os.fsync(self._file.fileno())
 
     def finish(self) -> Path:
-        """Writes the index, gives the session its name and returns it.
+        """Writes the summary, renames the file and returns its path.
 
         Raises:
-            OSError: The disk is full or gone; what was flushed stays in the partial file.
+            OSError: The disk is full or gone; flushed messages stay in the partial file.
         """
         self._writer.finish()  # type: ignore[no-untyped-call]
         self._file.flush()
@@ -118,8 +119,8 @@ class McapWriter:
         return self._path
 
     def abandon(self) -> None:
-        """Leaves the partial file as it is, for `recover`."""
-        with suppress(OSError):  # closing tries once more to write what the disk refused
+        """Closes the partial file as it is, for `recover`."""
+        with suppress(OSError):  # closing retries a failed write
             self._file.close()
 
     def _channel(self, topic: str, kind: type, schema: Callable[[type], tuple[str, str, bytes]], encoding: str) -> int:
@@ -127,9 +128,9 @@ class McapWriter:
             if kind not in self._schemas:
                 name, form, data = schema(kind)
                 self._schemas[kind] = self._writer.register_schema(name, form, data)
-                Schema(self._schemas[kind], data, form, name).write(self._declared)
+                Schema(self._schemas[kind], data, form, name).write(self._declarations)
             self._channels[topic] = self._writer.register_channel(topic, encoding, self._schemas[kind])
-            Channel(self._channels[topic], topic, encoding, {}, self._schemas[kind]).write(self._declared)
+            Channel(self._channels[topic], topic, encoding, {}, self._schemas[kind]).write(self._declarations)
         return self._channels[topic]
 
     def _add(
@@ -142,10 +143,10 @@ class McapWriter:
 
 
 def refuse_existing(path: Path) -> None:
-    """Refuses to write over a session.
+    """Checks that no session would be overwritten.
 
     Raises:
-        UsageError: It exists, or one that was not finished does.
+        UsageError: The file exists, or an unfinished one.
     """
     if path.exists():
         raise UsageError(f"{path} exists already.", "Choose another name, or remove it.")
@@ -153,10 +154,10 @@ def refuse_existing(path: Path) -> None:
 
 
 def refuse_unfinished(path: Path) -> None:
-    """Refuses to write over what is left of a session.
+    """Checks that no unfinished session would be overwritten.
 
     Raises:
-        UsageError: One that was not finished is there.
+        UsageError: There is one.
     """
     if (partial := partial_path(path)).exists():
         raise UsageError(

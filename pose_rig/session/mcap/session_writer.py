@@ -1,7 +1,7 @@
-"""What a session keeps of a message: itself, the gap before it, and what viewers are shown."""
+"""Writing the messages of a run, the gaps between them, and what viewers show of them."""
 
-from pose_rig.session.draw.drawing import Drawing
-from pose_rig.session.draw.images import picture
+from pose_rig.session.draw.images import image_message
+from pose_rig.session.draw.viewer_messages import ViewerStream
 from pose_rig.session.mcap.mcap_writer import McapWriter
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.messages import Keypoints2D, Message
@@ -9,44 +9,44 @@ from pose_rig.wire.records import Gap, VideoFrame
 
 
 class SessionWriter:
-    """Writes the messages of a run into its session, one after the other.
+    """Writes the messages of a run to its session.
 
     Args:
         file: The session.
-        unix_from_rig_ns: What turns the rig clock into the time of day.
-        over_pictures: As in `Drawing`.
+        unix_from_rig_ns: Offset of Unix time to the rig clock.
+        with_video: As in `ViewerStream`.
     """
 
-    def __init__(self, file: McapWriter, unix_from_rig_ns: int, *, over_pictures: bool) -> None:
+    def __init__(self, file: McapWriter, unix_from_rig_ns: int, *, with_video: bool) -> None:
         self._file, self._unix_from_rig_ns = file, unix_from_rig_ns
-        self._drawing, self._gaps = Drawing(over_pictures=over_pictures), GapFinder()
+        self._viewer, self._gaps = ViewerStream(with_video=with_video), GapFinder()
 
     def write(self, message: Message, data: bytes, log_unix_ns: int) -> None:
         """Adds a message.
 
         Args:
-            message: What it says, its instant on the rig clock.
-            data: As it travelled.
-            log_unix_ns: When it came.
+            message: The message, its time on the rig clock.
+            data: Its bytes as received.
+            log_unix_ns: When it was received.
         """
         for gap in self._gaps.before(message):
             self._file.add(gap, encode(gap), log_unix_ns)
-        if isinstance(message, VideoFrame):  # a picture is kept once, as viewers want it
-            self._file.show(picture(message, self._unix_from_rig_ns), message.index)
+        if isinstance(message, VideoFrame):  # stored once, as a viewer message
+            self._file.add_viewer_message(image_message(message, self._unix_from_rig_ns), message.index)
             return
         self._file.add(message, data, log_unix_ns)
-        for drawn in self._drawing.of(message, self._unix_from_rig_ns):
-            self._file.show(drawn)
+        for shown in self._viewer.convert(message, self._unix_from_rig_ns):
+            self._file.add_viewer_message(shown)
 
 
 class GapFinder:
-    """Watches the frame numbers of every camera."""
+    """Finds gaps in the frame numbers of every camera."""
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[int, int]] = {}  # number and instant
+        self._last: dict[str, tuple[int, int]] = {}  # number and time
 
     def before(self, message: Message) -> list[Gap]:
-        """Returns the gap that ends with a message, if there is one."""
+        """Returns the gap before a message, if there is one."""
         if not isinstance(message, Keypoints2D):
             return []
         index, t_ns = self._last.get(message.camera, (message.index - 1, message.t_ns))

@@ -15,8 +15,8 @@ from mcap.writer import Writer
 
 from pose_rig.geometry import quaternion
 from pose_rig.session.draw.annotations import landmark_bones
-from pose_rig.session.draw.drawing import Drawing, Drawn, schema_of
-from pose_rig.session.draw.scene import GUESSED, LEFT, MIDDLE, RIGHT, SURE, skeleton_bones
+from pose_rig.session.draw.scene import GUESSED, LEFT, MIDDLE, OPAQUE, RIGHT, skeleton_bones
+from pose_rig.session.draw.viewer_messages import ViewerMessage, ViewerStream, schema_of
 from pose_rig.skeleton import BONES, INDEX, J, landmarks
 from pose_rig.wire.messages import Health, Message
 from tests.session.drawable import BODY, FOCAL_PX, NAMES, POSITION_M, ROTATION, keypoints, pose, refined, rig, seen
@@ -25,9 +25,9 @@ UNIX_NS = 1_700_000_000_000_000_000
 FRAME_NS = 33_333_333
 
 
-def drawn(messages: Iterable[Message]) -> list[Drawn]:
-    drawing = Drawing(over_pictures=True)
-    return [one for message in messages for one in drawing.of(message, UNIX_NS)]
+def drawn(messages: Iterable[Message]) -> list[ViewerMessage]:
+    drawing = ViewerStream(with_video=True)
+    return [one for message in messages for one in drawing.convert(message, UNIX_NS)]
 
 
 def one(message: Message, topic: str) -> Any:
@@ -44,7 +44,7 @@ def test_a_pose_is_lines_and_balls_in_the_colour_of_its_side_and_faint_where_gue
     assert entity.frame_id == "rig"
     assert (entity.timestamp.seconds, entity.timestamp.nanos) == (1_700_000_000, 5)
     looks = {tuple(round(255 * getattr(line.color, c)) for c in "rgba"): ends(line.points) for line in entity.lines}
-    assert set(looks) == {(*rgb, SURE) for rgb in (RIGHT, LEFT, MIDDLE)} | {(*RIGHT, GUESSED)}
+    assert set(looks) == {(*rgb, OPAQUE) for rgb in (RIGHT, LEFT, MIDDLE)} | {(*RIGHT, GUESSED)}
     arm = np.array(looks[(*RIGHT, GUESSED)])
     np.testing.assert_allclose(arm, BODY[[14, 15, 15, 16]], atol=1 / 1024)
     assert sum(map(len, looks.values())) == 2 * len(skeleton_bones(NAMES))
@@ -69,9 +69,9 @@ def test_a_pose_is_points_too() -> None:
     assert cloud.point_stride == points.itemsize
     assert cloud.frame_id == "rig"
     np.testing.assert_allclose(points["xyz"][:J], BODY, atol=1 / 1024)
-    assert points["rgba"][INDEX["l_hip"]].tolist() == [*LEFT, SURE]
+    assert points["rgba"][INDEX["l_hip"]].tolist() == [*LEFT, OPAQUE]
     assert points["rgba"][INDEX["r_wrist"]].tolist() == [*RIGHT, GUESSED]
-    assert points["rgba"][NAMES.index("mouth_left")].tolist() == [*LEFT, SURE]
+    assert points["rgba"][NAMES.index("mouth_left")].tolist() == [*LEFT, OPAQUE]
 
 
 def test_who_is_gone_is_taken_away_once() -> None:
@@ -169,7 +169,7 @@ def test_an_error_is_logged_when_it_appears() -> None:
         return Health(worker="left", t_ns=7, state="failed", error=error)
 
     out = drawn([health(""), health("No frames."), health("No frames."), health(""), health("No frames.")])
-    assert [(each.topic, each.t_ns) for each in out] == [("/log", UNIX_NS + 7)] * 2
+    assert [(each.topic, each.unix_ns) for each in out] == [("/log", UNIX_NS + 7)] * 2
     log: Any = out[0].message
     assert (log.message, log.name, log.level) == ("No frames.", "left", 4)
 
@@ -184,7 +184,7 @@ def recording(messages: Iterable[Message], to: Any) -> None:
             channels[each.topic] = writer.register_channel(
                 each.topic, "protobuf", writer.register_schema(name, "protobuf", schema)
             )
-        writer.add_message(channels[each.topic], each.t_ns, each.message.SerializeToString(), each.t_ns)
+        writer.add_message(channels[each.topic], each.unix_ns, each.message.SerializeToString(), each.unix_ns)
     writer.finish()  # type: ignore[no-untyped-call]
 
 
