@@ -23,3 +23,8 @@ def looped_clips(folder: Path, frames: int, count: int = 4) -> list[Path]:
         clip.write_text("ffconcat version 1.0\n" + f"file {video.name}\n" * repeats, "utf-8")
         clips.append(clip)
     return clips
+
+
+def videos_or_demo(given: str | None, folder: Path, frames: int) -> list[Path]:
+    """Returns the videos of a comma-separated list, or `looped_clips` without one."""
+    return [Path(video) for video in given.split(",")] if given else looped_clips(folder, frames)

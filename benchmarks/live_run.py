@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from pose_rig.assets.catalog import detector_model
-from pose_rig.config import Config
+from pose_rig.config import CameraConfig, Config
 from pose_rig.tools.arguments.camera_sources import needs_detector
 from pose_rig.tools.terminal.run_loop import Run
 from pose_rig.tools.terminal.status import RunStatus
@@ -43,3 +43,8 @@ def run_live(config: Config, on_status: OnStatus) -> RunStatus:
     run = Run(plan(config, str(model)), StatusDisplay(on_status))
     run.run()
     return run.status
+
+
+def simulated_cameras(count: int) -> tuple[CameraConfig, ...]:
+    """Returns the simulated cameras of one rig."""
+    return tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=count) for i in range(count))

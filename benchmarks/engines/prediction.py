@@ -1,10 +1,10 @@
-"""What looking ahead brings and what it costs: captured motion, seen with noise, shown late.
+"""Error and jitter with and without prediction: captured motion with noise and latency.
 
     python -m benchmarks.engines.prediction --motion clips.npz --json lead.json
 
-Joints are off by noise as detectors make it, filtered as they are live, and shown after so many milliseconds: as they
-were, and led by as much. *Off* is how far a joint is shown from where it is now; *shake* how much more or less it moves
-from one frame to the next than it truly does.
+Joints have noise like that of detectors, are filtered as in a live run, and shown late: as they were, and predicted by
+the latency. *Error* is the distance of a shown joint from its true position; *jitter* the error of its change from one
+frame to the next.
 """
 
 from pathlib import Path
@@ -19,12 +19,12 @@ from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.humanoid.predict import PosePredictor
 from pose_rig.skeleton import J
 
-LATE_MS = (33.0, 67.0, 100.0)
+LATENCY_MS = (33.0, 67.0, 100.0)
 NOISE_M = 0.01
 
 
-def shown(xyz: Floats, rate_hz: float, lead_s: float) -> Floats:
-    """Returns (T,J,3) m what is made of poses (T,J,3) m at each instant."""
+def displayed(xyz: Floats, rate_hz: float, lead_s: float) -> Floats:
+    """Returns (T,J,3) m the filtered and predicted poses."""
     settings = FusionConfig()
     smooth, predictor, out = OneEuro(settings.min_cutoff_hz, settings.beta), PosePredictor(), np.empty_like(xyz)
     for i, joints in enumerate(xyz):
@@ -34,36 +34,38 @@ def shown(xyz: Floats, rate_hz: float, lead_s: float) -> Floats:
     return out
 
 
-def off_and_shake_mm(take: Take, rng: np.random.Generator, late_ms: float, *, leads: bool) -> tuple[Floats, Floats]:
-    """Returns for every instant and joint how far off it is shown, and how much it shakes, mm."""
-    late = round(late_ms * 1e-3 * take.rate_hz)
+def error_and_jitter_mm(
+    take: Take, rng: np.random.Generator, latency_ms: float, *, predict: bool
+) -> tuple[Floats, Floats]:
+    """Returns the error and the jitter of every joint in every frame, mm."""
+    late = round(latency_ms * 1e-3 * take.rate_hz)
     clean = take.xyz[:, :J]
-    made = shown(take.noisy(NOISE_M, rng)[:, :J], take.rate_hz, late / take.rate_hz if leads else 0.0)
-    off = 1e3 * (made[:-late] - clean[late:])
-    return np.linalg.norm(off, axis=-1), np.linalg.norm(np.diff(off, axis=0), axis=-1)
+    lead_s = late / take.rate_hz if predict else 0.0
+    error = 1e3 * (displayed(take.noisy(NOISE_M, rng)[:, :J], take.rate_hz, lead_s)[:-late] - clean[late:])
+    return np.linalg.norm(error, axis=-1), np.linalg.norm(np.diff(error, axis=0), axis=-1)
 
 
 def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
     arguments.add_argument("--motion", type=Path, required=True, metavar="F", help="motion file, npz")
-    arguments.add_argument("--every", type=int, default=1, metavar="N", help="every so many-th clip")
-    arguments.add_argument("--seconds", type=float, default=20.0, metavar="S", help="of each clip at most")
+    arguments.add_argument("--every", type=int, default=1, metavar="N", help="every Nth clip")
+    arguments.add_argument("--seconds", type=float, default=20.0, metavar="S", help="maximum of each clip")
     args = arguments.parse_args()
     report = Report.begin(args)
     some = [
         Take(take.joints, take.rate_hz, take.xyz[: int(args.seconds * RATE_HZ)])
         for take in list(takes(args.motion, None, args.every))[: 2 if args.quick else None]
     ]
-    for late_ms in LATE_MS:
-        for leads in (False, True):
+    for latency_ms in LATENCY_MS:
+        for predict in (False, True):
             rng = np.random.default_rng(1)
-            pairs = [off_and_shake_mm(take, rng, late_ms, leads=leads) for take in some]
-            name = f"{late_ms:.0f} ms late, {'led' if leads else 'as it was'}"
-            off, shake = (np.concatenate([pair[i].ravel() for pair in pairs]) for i in (0, 1))
-            report.add(f"{name}: off", "mm", off.tolist())
-            report.add(f"{name}: off, 95th percentile", "mm", [float(np.percentile(off, 95))])
-            report.add(f"{name}: shake", "mm/frame", shake.tolist())
+            pairs = [error_and_jitter_mm(take, rng, latency_ms, predict=predict) for take in some]
+            name = f"{latency_ms:.0f} ms latency, {'predicted' if predict else 'not predicted'}"
+            error, jitter = (np.concatenate([pair[i].ravel() for pair in pairs]) for i in (0, 1))
+            report.add(f"{name}: error", "mm", error.tolist())
+            report.add(f"{name}: error, 95th percentile", "mm", [float(np.percentile(error, 95))])
+            report.add(f"{name}: jitter", "mm/frame", jitter.tolist())
     report.finish(args.json)
 
 

@@ -1,4 +1,4 @@
-"""A receiver of datagrams in a process of its own, which notes when each came: the system's own stamps, not its own."""
+"""A process that receives datagrams and records their arrival times, as stamped by the network stack."""
 
 import json
 import multiprocessing
@@ -8,16 +8,16 @@ import time
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 
-STAMP = getattr(socket, "SO_TIMESTAMPNS", 35)  # Linux; Python has no name for it yet
+TIMESTAMP_OPTION = getattr(socket, "SO_TIMESTAMPNS", 35)  # Linux; Python has no name for it yet
 
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """What came to one port.
+    """Frames that arrived at one port.
 
     Attributes:
-        at_ns: When each frame was whole, monotonic clock.
-        frames: Of JSON: index of the pose, its capture instant and its age as the sender told (ms).
+        at_ns: Arrival of the last datagram of each frame, monotonic clock.
+        frames: JSON only: index of the pose, its capture timestamp, and its age in the frame (ms).
     """
 
     at_ns: list[int] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Receivers:
         self.ports: list[int] = self._ready.get()
 
     def finish(self) -> list[Arrivals]:
-        """Ends them, and returns what came to each."""
+        """Stops the process, and returns the arrivals at each port."""
         self._stop.set()
         results = self._results.get()
         self._process.join()
@@ -47,7 +47,7 @@ def _receive(count: int, stop: Event, ready: object, results: object) -> None:
     sockets = []
     for _ in range(count):
         receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        receiver.setsockopt(socket.SOL_SOCKET, STAMP, 1)
+        receiver.setsockopt(socket.SOL_SOCKET, TIMESTAMP_OPTION, 1)
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         receiver.bind(("127.0.0.1", 0))
         receiver.setblocking(False)
@@ -58,7 +58,7 @@ def _receive(count: int, stop: Event, ready: object, results: object) -> None:
         monotonic_from_unix_ns = time.monotonic_ns() - time.time_ns()
         for receiver, arrived in zip(sockets, arrivals, strict=True):
             _drain(receiver, arrived, monotonic_from_unix_ns)
-        time.sleep(0.05)  # the stamps are the system's, so nothing is gained by waking for each
+        time.sleep(0.05)  # timestamps are the system's, so there is no need to wake for each datagram
     for receiver in sockets:
         receiver.close()
     results.put(arrivals)  # type: ignore[attr-defined]
@@ -73,9 +73,9 @@ def _drain(receiver: socket.socket, arrived: Arrivals, monotonic_from_unix_ns: i
         seconds, nanoseconds = struct.unpack("ll", ancillary[0][2][:16])
         at_ns = seconds * 1_000_000_000 + nanoseconds + monotonic_from_unix_ns
         if data.startswith(b"{"):
-            said = json.loads(data)
-            if said["type"] == "frame":
+            message = json.loads(data)
+            if message["type"] == "frame":
                 arrived.at_ns.append(at_ns)
-                arrived.frames.append((said["index"], said["t_ns"], said["age_ms"]))
+                arrived.frames.append((message["index"], message["t_ns"], message["age_ms"]))
         elif b"/VMC/Ext/T\0" in data or b"/tracking" in data:
             arrived.at_ns.append(at_ns)

@@ -1,11 +1,11 @@
-"""Feeding engines: gaps, processor, memory, and how old what is sent is, by stage.
+"""Streaming to engines: gaps between frames, CPU, memory, and latency by stage.
 
     python -m benchmarks.engines.streaming --minutes 10 --json streaming.json
     python -m benchmarks.engines.streaming --videos 3 --minutes 1
 
 A whole rig with its real processes; cameras are simulated, or the demo clip played as 30 fps cameras. Four targets: VMC
-for two receivers, VRChat's trackers, JSON over UDP, and with --dead two more that nobody listens at. Arrival times are
-the stamps of the system's network stack.
+for two receivers, VRChat trackers, JSON over UDP, and with --dead two more without a receiver. Arrival times are the
+timestamps of the network stack.
 """
 
 import os
@@ -18,26 +18,26 @@ import numpy as np
 from benchmarks.clips import looped_clips
 from benchmarks.contract import Report, parser, rss_mb
 from benchmarks.engines.stream_receiver import Arrivals, Receivers
-from benchmarks.live_run import run_live
+from benchmarks.live_run import run_live, simulated_cameras
 from pose_rig.config import CameraConfig, Config, StreamConfig
 from pose_rig.tools.terminal.status import RunStatus
 
 TARGETS = ("unity", "vseeface", "vrchat", "json")
-DEAD = ("127.0.0.1:1/unreal", "192.0.2.254:39539/godot")  # refused; into the void
-SETTLING_S = 12.0  # the rig starts, and is solved
+DEAD = ("127.0.0.1:1/unreal", "192.0.2.254:39539/godot")  # port closed; host unreachable
+START_S = 12.0  # until the rig is solved
 FPS = 30.0
 
 
 @dataclass(slots=True)
 class Log:
-    """What the rig said while it was measured.
+    """Telemetry of the rig during the measurement.
 
     Attributes:
-        begin_ns: From when on.
-        cpu: (instant ns, processor seconds) of the process that feeds engines.
+        begin_ns: Start of the measurement.
+        cpu: (time ns, CPU seconds) of the streaming process.
         rss: Its memory, MB.
-        ages: Age of poses when they were published, ms, by index.
-        stages: Medians of late that the processes told, ms, by stage.
+        ages: Age of each pose at publication, ms, by index.
+        stages: Recent medians of all processes, ms, by stage.
     """
 
     begin_ns: int = 0
@@ -45,19 +45,19 @@ class Log:
     rss: list[float] = field(default_factory=list)
     ages: dict[int, float] = field(default_factory=dict)
     stages: dict[str, list[float]] = field(default_factory=dict)
-    _looked_ns: int = 0
+    _sampled_ns: int = 0
 
     def __call__(self, now_ns: int, status: RunStatus) -> None:
-        """Takes note of a running rig."""
-        if now_ns - status.telemetry.start_ns < SETTLING_S * 1e9:
+        """Adds the status of a running rig."""
+        if now_ns - status.telemetry.start_ns < START_S * 1e9:
             return
         self.begin_ns = self.begin_ns or now_ns
         if status.telemetry.pose:
             self.ages[status.telemetry.pose.index] = status.telemetry.pose.age_ns * 1e-6
         running = status.states["streams"].running
-        if now_ns - self._looked_ns < 1e9 or running is None or running.process.pid is None:
+        if now_ns - self._sampled_ns < 1e9 or running is None or running.process.pid is None:
             return
-        self._looked_ns = now_ns
+        self._sampled_ns = now_ns
         self.cpu.append((now_ns, cpu_s(running.process.pid)))
         self.rss.append(rss_mb(running.process.pid))
         for name, heard in status.telemetry.workers.items():
@@ -67,26 +67,26 @@ class Log:
 
 
 def cpu_s(pid: int) -> float:
-    """Returns the processor time of a process so far (Linux)."""
+    """Returns the CPU time of a process (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def play(cameras: tuple[CameraConfig, ...], seconds: float, *, dead: bool) -> tuple[Log, list[Arrivals]]:
-    """Returns what a rig said, and what came of it."""
+    """Returns the telemetry of a rig, and the arrivals at its targets."""
     receivers = Receivers(len(TARGETS))
     unity, vseeface, vrchat, json_port = receivers.ports
     vmc = (f"127.0.0.1:{unity}/unity", f"127.0.0.1:{vseeface}/vseeface", *(DEAD if dead else ()))
     stream = StreamConfig(vmc=vmc, vrchat=(f"127.0.0.1:{vrchat}",), json=(f"127.0.0.1:{json_port}/unity",))
     log = Log()
     try:
-        run_live(Config(camera=cameras, port=0, duration_s=SETTLING_S + seconds, stream=stream), log)
+        run_live(Config(camera=cameras, port=0, duration_s=START_S + seconds, stream=stream), log)
     finally:
         arrivals = receivers.finish()
     return log, arrivals
 
 
-def report_of(report: Report, log: Log, arrivals: list[Arrivals]) -> None:
+def add_figures(report: Report, log: Log, arrivals: list[Arrivals]) -> None:
     """Adds the figures of one run."""
     end_ns = log.cpu[-1][0]
     for name, arrived in zip(TARGETS, arrivals, strict=True):
@@ -96,17 +96,17 @@ def report_of(report: Report, log: Log, arrivals: list[Arrivals]) -> None:
         report.add(f"{name}: gap, 99th percentile", "ms", [float(np.percentile(gaps_ms, 99))])
         report.add(f"{name}: gap, longest", "ms", [float(gaps_ms.max())], "< 50")
     (first_ns, first_s), (last_ns, last_s) = log.cpu[0], log.cpu[-1]
-    report.add("processor", "% of a core", [100 * (last_s - first_s) / (last_ns - first_ns) * 1e9], "< 5")
+    report.add("CPU", "% of a core", [100 * (last_s - first_s) / (last_ns - first_ns) * 1e9], "< 5")
     report.add("memory: first, last", "MB", [log.rss[0], log.rss[-1]])
     slope = float(np.polyfit(np.arange(len(log.rss)) / 60, log.rss, 1)[0])
     report.add("memory: growth", "MB/min", [slope], "flat")
-    ages(report, log, arrivals[TARGETS.index("json")])
+    add_latency(report, log, arrivals[TARGETS.index("json")])
     for stage, ms in log.stages.items():
         report.add(stage, "ms", ms)
 
 
-def ages(report: Report, log: Log, arrived: Arrivals) -> None:
-    """Adds how old what came is, and where it was: first arrival of each pose."""
+def add_latency(report: Report, log: Log, arrived: Arrivals) -> None:
+    """Adds the latency of the first arrival of each pose, by stage."""
     out: dict[int, tuple[float, float]] = {}
     for at_ns, (index, t_ns, age_ms) in zip(arrived.at_ns, arrived.frames, strict=True):
         if index in log.ages and index not in out:
@@ -118,8 +118,8 @@ def ages(report: Report, log: Log, arrived: Arrivals) -> None:
     waited = np.array([age for _, age in out.values()]) - published
     for name, values in (
         ("capture to pose", published),
-        ("pose to its turn to be sent", waited),
-        ("carrying, solving, sending", whole - published - waited),
+        ("pose to send", waited),
+        ("retargeting and network", whole - published - waited),
         ("capture to datagram", whole),
     ):
         report.add(f"{name}: median", "ms", [float(np.median(values))])
@@ -130,22 +130,19 @@ def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
     arguments.add_argument("--minutes", type=float, default=10.0)
-    arguments.add_argument("--cameras", type=int, default=4, help="simulated ones")
-    arguments.add_argument("--videos", type=int, default=0, help="cameras that play the demo clip instead")
-    arguments.add_argument("--dead", action="store_true", help="with two targets more that nobody listens at")
+    arguments.add_argument("--cameras", type=int, default=4, help="simulated cameras")
+    arguments.add_argument("--videos", type=int, default=0, help="play the demo clip as N cameras instead")
+    arguments.add_argument("--dead", action="store_true", help="add two targets without a receiver")
     args = arguments.parse_args()
     report = Report.begin(args)
     seconds = 5.0 if args.quick else 60 * args.minutes
     with tempfile.TemporaryDirectory() as folder:
         if args.videos:
-            clips = looped_clips(Path(folder), round(FPS * (SETTLING_S + seconds + 5)), args.videos)
+            clips = looped_clips(Path(folder), round(FPS * (START_S + seconds + 5)), args.videos)
             cameras = tuple(CameraConfig(source=str(clip), name=clip.stem, fps=FPS) for clip in clips)
         else:
-            cameras = tuple(
-                CameraConfig(source="sim", name=f"sim{member}", member=member, members=args.cameras)
-                for member in range(args.cameras)
-            )
-        report_of(report, *play(cameras, seconds, dead=args.dead))
+            cameras = simulated_cameras(args.cameras)
+        add_figures(report, *play(cameras, seconds, dead=args.dead))
     report.finish(args.json)
 
 

@@ -1,8 +1,8 @@
-"""What the fusion itself costs: lifter + CSM + smoothing per instant, without cameras, detectors and sockets.
+"""Time of the fusion per time step: lifter + CSM + smoothing, without cameras, detectors and sockets.
 
     python -m benchmarks.speed.fuse_speed --json fuse.json
 
-Views are those of the simulated rig, at 60 instants a second; the rig is solved in a thread beside it, as when live.
+Views are those of the simulated rig, at 60 time steps per second; the rig is solved in another thread, as when live.
 """
 
 import threading
@@ -25,21 +25,21 @@ from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.lifting.engine import OrtEngine, warm_up
 from pose_rig.skeleton import JOINT_SET
 
-INSTANTS_PER_S = 60.0
+STEPS_PER_S = 60.0
 VIEWS = (1, 2, 4, 8)
-WANTED_MS = {4: "≤ 1.5"}
+TARGET_MS = {4: "≤ 1.5"}
 
 
 class StopwatchEngine:
-    """An engine that notes how long the thread that made it waits for it.
+    """An engine that measures how long the thread that created it waits for it.
 
     Args:
-        engine: Does the work.
+        engine: The engine.
 
     Attributes:
-        spent_ns: Since this was last set to 0.
-        runs: Likewise.
-        newest: What it was given last for a single hypothesis.
+        spent_ns: Time since this was last set to 0.
+        runs: Number of runs, likewise.
+        newest: Last input with a single hypothesis.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -49,20 +49,20 @@ class StopwatchEngine:
         self.runs = 0
         self.newest: GraphInput | None = None
 
-    def run(self, given: GraphInput) -> GraphOutput:
-        """Returns what the engine returns."""
+    def run(self, inputs: GraphInput) -> GraphOutput:
+        """Runs the engine."""
         began = time.perf_counter_ns()
-        out = self._engine.run(given)
+        out = self._engine.run(inputs)
         if threading.get_ident() == self._thread:
             self.spent_ns += time.perf_counter_ns() - began
             self.runs += 1
-            self.newest = given if len(given.assignment) == 1 else self.newest
+            self.newest = inputs if len(inputs.assignment) == 1 else self.newest
         return out
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Milliseconds of one instant, by stage; and how often the graph ran."""
+    """Milliseconds of one time step, by stage, and the number of runs of the graph."""
 
     whole: float
     observe: float
@@ -71,24 +71,24 @@ class Cost:
     graph_runs: float
 
 
-def simulated_views(views: int, instants: int) -> list[list[Sample]]:
-    """Returns what every view sees at every instant: ``instants`` lists of ``views``."""
+def simulated_views(views: int, steps: int) -> list[list[Sample]]:
+    """Returns the samples of all views at every time step: ``steps`` lists of ``views``."""
     cameras = [
-        SimulatedCamera(CameraConfig(source="sim", member=v, members=views, fps=INSTANTS_PER_S), endless=True)
+        SimulatedCamera(CameraConfig(source="sim", member=v, members=views, fps=STEPS_PER_S), endless=True)
         for v in range(views)
     ]
-    return [[_look(camera) for camera in cameras] for _ in range(instants)]
+    return [[_sample(camera) for camera in cameras] for _ in range(steps)]
 
 
-def _look(camera: SimulatedCamera) -> Sample:
-    instant, (_, people) = camera.grab(), camera.retrieve()
-    assert instant is not None  # noqa: S101 - it is endless
+def _sample(camera: SimulatedCamera) -> Sample:
+    frame, (_, people) = camera.grab(), camera.retrieve()
+    assert frame is not None  # noqa: S101 - it is endless
     assert people is not None  # noqa: S101 - it needs no detector
-    return Sample(instant.pts_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
+    return Sample(frame.pts_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
 
 
-def instants_cost(views: int, engine: OrtEngine, warm_up_instants: int, instants: int) -> tuple[list[Cost], GraphInput]:
-    """Returns the cost of every instant of a simulated take, and what the graph was given last."""
+def step_costs(views: int, engine: OrtEngine, warm_up_steps: int, steps: int) -> tuple[list[Cost], GraphInput]:
+    """Returns the cost of every time step of a simulated take, and the last input of the graph."""
     stopwatch = StopwatchEngine(engine)
     config = Config(camera=tuple(CameraConfig(source="sim", name=f"sim{v}") for v in range(views)))
     focal_px = np.full(views, FOCAL_PER_LARGER_SIDE * max(SIZE_PX))
@@ -98,38 +98,38 @@ def instants_cost(views: int, engine: OrtEngine, warm_up_instants: int, instants
         fusion = Estimator(config, stopwatch, BackgroundCompute(executor))
         for v in range(views):
             fusion.set_camera(v, SIZE_PX, JOINT_SET)
-        for samples in simulated_views(views, warm_up_instants + instants):
+        for samples in simulated_views(views, warm_up_steps + steps):
             t_ns = samples[0].t_ns
             stopwatch.spent_ns = stopwatch.runs = 0
             began = time.perf_counter_ns()
             observe(t_ns, samples, fusion.landmarks, focal_px, size_px)
             observed = time.perf_counter_ns()
             fusion.step(t_ns, samples)
-            whole, seeing = time.perf_counter_ns() - observed, observed - began
-            rest = whole - seeing - stopwatch.spent_ns
-            costs.append(Cost(whole / 1e6, seeing / 1e6, stopwatch.spent_ns / 1e6, rest / 1e6, stopwatch.runs))
+            whole, observing = time.perf_counter_ns() - observed, observed - began
+            rest = whole - observing - stopwatch.spent_ns
+            costs.append(Cost(whole / 1e6, observing / 1e6, stopwatch.spent_ns / 1e6, rest / 1e6, stopwatch.runs))
     assert stopwatch.newest is not None  # noqa: S101 - it ran
-    return costs[warm_up_instants:], stopwatch.newest
+    return costs[warm_up_steps:], stopwatch.newest
 
 
 def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
-    arguments.add_argument("--instants", type=int, default=1200)
+    arguments.add_argument("--instants", dest="steps", metavar="N", type=int, default=1200)
     arguments.add_argument("--provider", default="cpu", help="as in `pose-rig run`")
     args = arguments.parse_args()
     report = Report.begin(args)
-    warm, instants = (5, 20) if args.quick else (200, args.instants)
+    warm, steps = (5, 20) if args.quick else (200, args.steps)
     engine = OrtEngine(provider=args.provider)
     for views in VIEWS:
         warm_up(engine, views)
-        costs, given = instants_cost(views, engine, warm, instants)
-        unit = {"graph_runs": "per instant"}
+        costs, inputs = step_costs(views, engine, warm, steps)
+        unit = {"graph_runs": "per step"}
         for stage in fields(Cost):
             values = [getattr(cost, stage.name) for cost in costs]
-            wanted = WANTED_MS.get(views, "") if stage.name == "whole" else ""
-            report.add(f"{views} views: {stage.name}", unit.get(stage.name, "ms"), values, wanted)
-        report.add(f"{views} views: graph alone", "ms", time_ms(partial(engine.run, given), warm, instants))
+            target = TARGET_MS.get(views, "") if stage.name == "whole" else ""
+            report.add(f"{views} views: {stage.name}", unit.get(stage.name, "ms"), values, target)
+        report.add(f"{views} views: graph alone", "ms", time_ms(partial(engine.run, inputs), warm, steps))
     if not args.quick:
         report.add("memory of a fusion process, 4 views", "MB", soak(15.0, 1.0).rss_mb[-1:], "< 400")
     report.finish(args.json)

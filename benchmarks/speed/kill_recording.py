@@ -1,11 +1,11 @@
-"""What is left of a recording after kill -9 at random instants.
+"""What can be recovered of a recording after kill -9 at random times.
 
     python -m benchmarks.speed.kill_recording --json kill.json
 
-`pose-rig record` of four simulated cameras. Killed are: all its processes at once, or the recorder, the fusion or a
-camera alone, in which case the rig goes on. Somebody else listens to the poses meanwhile: what was heard must be in the
-recovered session, bit by bit, up to a second before the kill. Every frame number of every camera must be there too, or
-be told to be missing by a gap.
+`pose-rig record` of four simulated cameras. Either all its processes are killed at once, or the recorder, the fusion or
+a camera, in which case the rig continues. A subscriber receives the poses meanwhile: they must be in the recovered
+session, bit for bit, up to a second before the kill. Every frame number of every camera must be there too, or be listed
+as missing by a gap.
 """
 
 import os
@@ -21,8 +21,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.contract import Report, parser
-from benchmarks.live_run import run_live
-from pose_rig.config import CameraConfig, Config
+from benchmarks.live_run import run_live, simulated_cameras
+from pose_rig.config import Config
 from pose_rig.errors import PoseRigError
 from pose_rig.session.mcap.recover import find, recover
 from pose_rig.session.reader import Session
@@ -32,70 +32,60 @@ from pose_rig.wire.messages import Keypoints2D, Message, Pose3D
 from pose_rig.wire.records import Gap
 
 CAMERAS = 4
-ALLOWED_S = 1.0
-FIRST_S, LAST_S = 0.2, 8.0  # after the first pose
-GOES_ON_S = 4.0  # after one process was killed
+MAX_MISSING_S = 1.0
+MIN_WAIT_S, MAX_WAIT_S = 0.2, 8.0  # after the first pose
+CONTINUE_S = 4.0  # after one process was killed
 START_S = 60.0
-RECORD = (
-    sys.executable,
-    "-m",
-    "pose_rig.tools.cli.app",
-    "run",
-    "--cams",
-    f"sim:{CAMERAS}",
-    "--headless",
-    "--port",
-    "0",
-)
+COMMAND = f"-m pose_rig.tools.cli.app run --cams sim:{CAMERAS} --headless --port 0".split()
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one recording.
+    """Result of one recording.
 
     Attributes:
-        missing_s: From the last pose, and the last frame of every camera, to the kill; the worst of them.
-        wrong: What should not be, in words; nothing if all is well.
+        missing_s: Time from the last pose, and the last frame of every camera, to the kill; the maximum.
+        faults: Faults of the recovered session, in words.
     """
 
     missing_s: float = 0.0
-    wrong: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
 
 def kill_all(path: Path, wait_s: float) -> Outcome:
-    """Returns what is left when all processes die at once."""
-    command = (*RECORD, "--record", str(path))
+    """Returns the result when all processes are killed at once."""
+    command = [sys.executable, *COMMAND, "--record", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as rig:
         try:
-            heard, killed_ns = _listen(rig, wait_s)
+            received, killed_ns = _receive_poses(rig, wait_s)
         finally:
             os.killpg(rig.pid, signal.SIGKILL)
-    return judge([path], heard, killed_ns)
+    return check([path], received, killed_ns)
 
 
-def _listen(rig: "subprocess.Popen[str]", wait_s: float) -> tuple[list[Pose3D], int]:
-    """Returns what was heard of a rig up to so long after its first pose, and when that was over."""
-    heard: list[Pose3D] = []
+def _receive_poses(rig: "subprocess.Popen[str]", wait_s: float) -> tuple[list[Pose3D], int]:
+    """Returns the poses of a rig until ``wait_s`` after the first one, and the time of the end."""
+    received: list[Pose3D] = []
     for line in rig.stdout or ():
         if "Poses on " in line:
             with Receiver(line.split("Poses on ")[1].strip().rstrip("."), topics=("pose",)) as receiver:
                 end_s = time.monotonic() + START_S
                 while time.monotonic() < end_s:
                     got = [message for message in receiver.receive(5) if isinstance(message, Pose3D)]
-                    if got and not heard:
+                    if got and not received:
                         end_s = time.monotonic() + wait_s
-                    heard += got
+                    received += got
             break
-    if not heard:
-        raise PoseRigError("The rig said nothing.", "Run it by hand.")
-    return heard, time.monotonic_ns()
+    if not received:
+        raise PoseRigError("The rig published no pose.", "Run it by hand.")
+    return received, time.monotonic_ns()
 
 
 def kill_one(path: Path, wait_s: float, worker: str) -> Outcome:
-    """Returns what is left when one process dies; the others go on."""
+    """Returns the result when one process is killed and the others continue."""
     first_ns, killed_ns = 0, 0
 
-    def look_on(now_ns: int, status: RunStatus) -> None:
+    def on_status(now_ns: int, status: RunStatus) -> None:
         nonlocal first_ns, killed_ns
         first_ns = first_ns or (now_ns if status.telemetry.poses else 0)
         running = status.states[worker].running
@@ -103,19 +93,19 @@ def kill_one(path: Path, wait_s: float, worker: str) -> Outcome:
             killed_ns = time.monotonic_ns()
             os.kill(running.process.pid, signal.SIGKILL)
 
-    members = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=CAMERAS) for i in range(CAMERAS))
-    run_live(Config(camera=members, port=0, record=str(path), duration_s=wait_s + GOES_ON_S + 2), look_on)
+    duration_s = wait_s + CONTINUE_S + 2
+    run_live(Config(camera=simulated_cameras(CAMERAS), port=0, record=str(path), duration_s=duration_s), on_status)
     paths = [path, path.with_name(f"{path.stem}-2.mcap")] if worker == "recorder" else [path]
-    return judge(paths, [], killed_ns)
+    return check(paths, [], killed_ns)
 
 
-def judge(paths: Sequence[Path], heard: Sequence[Pose3D], killed_ns: int) -> Outcome:
-    """Returns how much the recordings of one run lack, and what is wrong with them.
+def check(paths: Sequence[Path], received: Sequence[Pose3D], killed_ns: int) -> Outcome:
+    """Returns the missing time and the faults of the recordings of one run.
 
     Args:
-        paths: The recordings, in their order; the first was there when the process died.
-        heard: Poses that somebody else heard.
-        killed_ns: When it died, rig clock.
+        paths: The recordings in order; the first was written when the process was killed.
+        received: Poses that the subscriber received.
+        killed_ns: Time of the kill, rig clock.
     """
     out = Outcome()
     try:
@@ -128,45 +118,45 @@ def judge(paths: Sequence[Path], heard: Sequence[Pose3D], killed_ns: int) -> Out
     except PoseRigError as error:
         return Outcome(float("inf"), [error.cause])
     if again.path != recovered.path or again.written or damaged:
-        out.wrong.append(f"recovered again: {again.written}, damaged: {damaged}")
+        out.faults.append(f"recovered again: {again.written}, damaged: {damaged}")
     before = [message for message in messages if getattr(message, "t_ns", 0) <= killed_ns]
     streams = {camera: [m for m in before if isinstance(m, Keypoints2D) and m.camera == camera] for camera in cameras}
     poses = [message for message in before if isinstance(message, Pose3D)]
     newest_ns = [max((m.t_ns for m in stream), default=0) for stream in streams.values()]
     newest_ns.append(max((pose.t_ns for pose in poses), default=0))
     out.missing_s = (killed_ns - min(newest_ns)) * 1e-9
-    out.wrong += _holes(streams, [message for message in before if isinstance(message, Gap)])
+    out.faults += _missing_frames(streams, [message for message in before if isinstance(message, Gap)])
     if [pose.index for pose in poses] != list(range(len(poses))):
-        out.wrong.append("poses are missing in between")
-    out.wrong += _unlike(poses, heard, killed_ns - round(ALLOWED_S * 1e9))
+        out.faults.append("poses are missing in between")
+    out.faults += _different_poses(poses, received, killed_ns - round(MAX_MISSING_S * 1e9))
     if len(paths) > 1 and not any(isinstance(message, Pose3D) for message in rest):
-        out.wrong.append("nothing was recorded afterwards")
-    if len(paths) == 1 and not heard and not any(isinstance(m, Pose3D) and m.t_ns > killed_ns for m in messages):
-        out.wrong.append("no pose was recorded afterwards")
+        out.faults.append("nothing was recorded afterwards")
+    if len(paths) == 1 and not received and not any(isinstance(m, Pose3D) and m.t_ns > killed_ns for m in messages):
+        out.faults.append("no pose was recorded afterwards")
     return out
 
 
-def _holes(streams: dict[str, list[Keypoints2D]], gaps: Sequence[Gap]) -> list[str]:
-    """Returns the jumps in frame numbers that no gap tells of."""
-    told = {(gap.source, gap.from_ns, gap.t_ns): gap.missing for gap in gaps if gap.what == "frames"}
+def _missing_frames(streams: dict[str, list[Keypoints2D]], gaps: Sequence[Gap]) -> list[str]:
+    """Returns the jumps in frame numbers that no gap lists."""
+    listed = {(gap.source, gap.from_ns, gap.t_ns): gap.missing for gap in gaps if gap.what == "frames"}
     return [
         f"{camera}: {after.index - before.index - 1} frames are missing"
         for camera, stream in streams.items()
         for before, after in pairwise(stream)
         if after.index != before.index + 1
-        and told.get((camera, before.t_ns, after.t_ns)) != after.index - before.index - 1
+        and listed.get((camera, before.t_ns, after.t_ns)) != after.index - before.index - 1
     ]
 
 
-def _unlike(poses: Sequence[Message], heard: Sequence[Pose3D], until_ns: int) -> list[str]:
-    """Returns the poses heard up to an instant that are not, or not to the last bit, in the recording."""
+def _different_poses(poses: Sequence[Message], received: Sequence[Pose3D], until_ns: int) -> list[str]:
+    """Returns the received poses up to a time that are missing in the recording, or not identical."""
     recorded = {pose.index: pose.xyz.tobytes() for pose in poses if isinstance(pose, Pose3D)}
-    lost = [pose for pose in heard if pose.t_ns <= until_ns and recorded.get(pose.index) != pose.xyz.tobytes()]
-    return [f"{len(lost)} poses that were heard are not in it"] if lost else []
+    lost = [pose for pose in received if pose.t_ns <= until_ns and recorded.get(pose.index) != pose.xyz.tobytes()]
+    return [f"{len(lost)} received poses are missing or different"] if lost else []
 
 
 def main() -> None:
-    """Kills."""
+    """Measures."""
     arguments = parser(__doc__)
     arguments.add_argument("--kills", type=int, default=20, help="of all processes; a quarter as many of each kind")
     arguments.add_argument("--seed", type=int, default=0)
@@ -178,17 +168,17 @@ def main() -> None:
         worker: lambda path, wait_s, worker=worker: kill_one(path, wait_s, worker)  # type: ignore[misc]
         for worker in ("recorder", "fusion", "sim1")
     }
-    for kind, strike in ({"all processes": kill_all} | one).items():
+    for kind, kill in ({"all processes": kill_all} | one).items():
         outcomes = []
         for number in range(kills if kind == "all processes" else max(kills // 4, 1)):
-            wait_s = draw.uniform(FIRST_S, LAST_S)
+            wait_s = draw.uniform(MIN_WAIT_S, MAX_WAIT_S)
             with tempfile.TemporaryDirectory() as folder:
-                outcomes.append(strike(Path(folder) / "take.mcap", wait_s))
+                outcomes.append(kill(Path(folder) / "take.mcap", wait_s))
             print(f"{kind} {number}: after {wait_s:.2f} s, {outcomes[-1]}", flush=True)
         report.add(f"{kind}: missing before the kill", "s", [outcome.missing_s for outcome in outcomes])
         worst = max(outcome.missing_s for outcome in outcomes)
-        report.add(f"{kind}: the worst of them", "s", [worst], f"≤ {ALLOWED_S:g}")
-        report.add(f"{kind}: something wrong", "recordings", [sum(bool(o.wrong) for o in outcomes)], "0")
+        report.add(f"{kind}: maximum", "s", [worst], f"≤ {MAX_MISSING_S:g}")
+        report.add(f"{kind}: with faults", "recordings", [sum(bool(o.faults) for o in outcomes)], "0")
     report.finish(args.json)
 
 

@@ -1,10 +1,10 @@
-"""What recording costs the pipeline, without pictures.
+"""Cost of recording for the pipeline, without video.
 
     python -m benchmarks.speed.record_cost --json cost.json
 
-A: without a recording, B: with one. They take turns, A B A B, after one round that does not count. Files: every frame
-of the demo clip through the real detector, as fast as it goes. Live: four simulated cameras in real time, where what
-counts is how many poses come, and how old they are.
+A: without a recording, B: with one. Runs alternate, A B A B, after one round of warm-up. Files: every frame of the demo
+clip through the real detector, as fast as possible. Live: four simulated cameras in real time; rate and age of the
+poses.
 """
 
 import tempfile
@@ -14,32 +14,17 @@ import numpy as np
 
 from benchmarks.clips import looped_clips
 from benchmarks.contract import Report, parser
-from benchmarks.live_run import run_live
+from benchmarks.live_run import run_live, simulated_cameras
+from benchmarks.speed.pipeline_speed import pipeline_fps
 from pose_rig.assets.catalog import detector_model
-from pose_rig.config import CameraConfig, Config, DetectorConfig
+from pose_rig.config import Config
 from pose_rig.errors import PoseRigError
 from pose_rig.tools.terminal.status import RunStatus
 
 CAMERAS = 4
-WARM_UP = 60  # frames per camera
-START_S = 3.0  # of a live run, that do not count
+WARM_UP_FRAMES = 60  # per camera
+START_S = 3.0  # of a live run, not counted
 TARGET = "≥ 0.95"
-
-
-def files_fps(videos: list[Path], model: str, record: str, warm_up: int) -> float:
-    """Returns frames per second, all cameras together, that end in a pose."""
-    done: list[tuple[int, int]] = []  # (poses, ns)
-
-    def look_on(now_ns: int, status: RunStatus) -> None:
-        if not done or status.telemetry.poses > done[-1][0]:
-            done.append((status.telemetry.poses, now_ns))
-
-    cameras = tuple(CameraConfig(source=str(video), name=video.stem) for video in videos)
-    run_live(Config(camera=cameras, detector=DetectorConfig(model=model), pace="all", port=0, record=record), look_on)
-    begin = next((point for point in done if point[0] >= warm_up), done[-1])
-    if done[-1][0] <= begin[0]:
-        raise PoseRigError(f"Only {done[-1][0]} poses came.", "Ask for more frames.")
-    return len(videos) * (done[-1][0] - begin[0]) / (done[-1][1] - begin[1]) * 1e9
 
 
 def live(seconds: float, record: str) -> tuple[float, float, float]:
@@ -47,17 +32,17 @@ def live(seconds: float, record: str) -> tuple[float, float, float]:
     begin: tuple[int, int, int] | None = None  # poses, ns, ages
     end = (0, 0)
 
-    def look_on(now_ns: int, status: RunStatus) -> None:
+    def on_status(now_ns: int, status: RunStatus) -> None:
         nonlocal begin, end
         telemetry = status.telemetry
         if begin is None and telemetry.poses and now_ns - telemetry.start_ns > START_S * 1e9:
             begin = (telemetry.poses, now_ns, len(telemetry.ages_ns))
         end = (telemetry.poses, now_ns)
 
-    members = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=CAMERAS) for i in range(CAMERAS))
-    status = run_live(Config(camera=members, port=0, duration_s=START_S + seconds, record=record), look_on)
+    config = Config(camera=simulated_cameras(CAMERAS), port=0, duration_s=START_S + seconds, record=record)
+    status = run_live(config, on_status)
     if begin is None:
-        raise PoseRigError("No poses came.", "Ask for more seconds.")
+        raise PoseRigError("There were no poses.", "Use more --seconds.")
     ages_ms = np.array(status.telemetry.ages_ns[begin[2] :]) / 1e6
     rate = (end[0] - begin[0]) / (end[1] - begin[1]) * 1e9
     return rate, float(np.median(ages_ms)), float(np.percentile(ages_ms, 95))
@@ -81,21 +66,22 @@ def main() -> None:
         for number in range(repeats + 1):
             for recorded in (False, True):
                 record = [str(Path(folder) / f"{kind}{number}.mcap") if recorded else "" for kind in ("files", "live")]
-                fps, told = files_fps(videos, model, record[0], min(WARM_UP, frames // 4)), live(seconds, record[1])
+                rate = pipeline_fps(videos, model, min(WARM_UP_FRAMES, frames // 4), record[0])
+                figures = live(seconds, record[1])
                 if number or args.quick:
-                    rates[recorded].append(fps)
-                    lives[recorded].append(told)
+                    rates[recorded].append(rate)
+                    lives[recorded].append(figures)
     for recorded, name in ((False, "A, without"), (True, "B, recorded")):
         report.add(f"{name}: files", "frames/s", rates[recorded])
         report.add(f"{name}: live, poses", "poses/s", [one[0] for one in lives[recorded]])
         report.add(f"{name}: live, age", "ms", [one[1] for one in lives[recorded]])
         report.add(f"{name}: live, age, 95th percentile", "ms", [one[2] for one in lives[recorded]])
     pairs = list(zip(rates[False], rates[True], strict=True))
-    report.add("B / A: files, neighbours", "", [b / a for a, b in pairs], TARGET)
+    report.add("B / A: files, consecutive runs", "", [b / a for a, b in pairs], TARGET)
     report.add("B / A: files, of the medians", "", [float(np.median(rates[True]) / np.median(rates[False]))], TARGET)
     live_pairs = list(zip(lives[False], lives[True], strict=True))
-    report.add("B / A: live, poses, neighbours", "", [b[0] / a[0] for a, b in live_pairs], TARGET)
-    report.add("B − A: live, age, neighbours", "ms", [b[1] - a[1] for a, b in live_pairs])
+    report.add("B / A: live, poses, consecutive runs", "", [b[0] / a[0] for a, b in live_pairs], TARGET)
+    report.add("B − A: live, age, consecutive runs", "ms", [b[1] - a[1] for a, b in live_pairs])
     report.finish(args.json)
 
 

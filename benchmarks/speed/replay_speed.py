@@ -3,8 +3,8 @@
     python -m benchmarks.speed.replay_speed --json replay.json
     python -m benchmarks.speed.replay_speed --session take.mcap
 
-A live rig of four simulated cameras is recorded, then replayed instant by instant, as fast as it goes, with its poses
-saved. Counted are seconds of the session per second: of the replay alone, and of the whole command with its start.
+A live rig of four simulated cameras is recorded, then replayed time step by time step, as fast as possible, with its
+poses saved. Figures are seconds of the session per second: of the replay alone, and of the whole command.
 """
 
 import multiprocessing
@@ -20,8 +20,8 @@ from pathlib import Path
 from msgspec import structs
 
 from benchmarks.contract import Report, parser
-from benchmarks.live_run import run_live
-from pose_rig.config import CameraConfig, Config
+from benchmarks.live_run import run_live, simulated_cameras
+from pose_rig.config import Config
 from pose_rig.lifting.engine import OrtEngine, warm_up
 from pose_rig.session.reader import Session
 from pose_rig.session.replay import main as replay_main
@@ -31,26 +31,25 @@ from pose_rig.wire.messages import Pose3D
 
 CAMERAS = 4
 TARGET = "≥ 10"
-ANYWHERE = "tcp://127.0.0.1:0"
+FREE_PORT = "tcp://127.0.0.1:0"
 
 
 def record(path: Path, seconds: float) -> Path:
     """Records a live rig."""
-    members = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=CAMERAS) for i in range(CAMERAS))
-    run_live(Config(camera=members, port=0, duration_s=seconds, record=str(path)), lambda *_: None)
+    run_live(Config(camera=simulated_cameras(CAMERAS), port=0, duration_s=seconds, record=str(path)), lambda *_: None)
     return path
 
 
 def replay_s(path: Path, save: Path, *, exact: bool, passes: int = 1) -> float:
-    """Returns how long a replay takes, without its start, in a process of its own as rigs have it."""
+    """Returns the duration of a replay without its start, in its own process as in a rig."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
     process = spawn.Process(target=_replay, args=(path, save, exact, passes, theirs))
     os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
     process.start()
-    taken_s: float = ours.recv()
+    duration_s: float = ours.recv()
     process.join()
-    return taken_s
+    return duration_s
 
 
 def _replay(path: Path, save: Path, exact: bool, passes: int, report: Connection) -> None:
@@ -59,14 +58,14 @@ def _replay(path: Path, save: Path, exact: bool, passes: int, report: Connection
     config = structs.replace(config, pace="all", save=str(save), record="", rig="", passes=passes)
     engine = OrtEngine(provider=config.fusion.provider)
     warm_up(engine, len(config.camera))
-    job = ReplayJob(FusionJob(config, (), ANYWHERE), str(path), exact, realtime=False)
+    job = ReplayJob(FusionJob(config, (), FREE_PORT), str(path), exact, realtime=False)
     began = time.monotonic()
     replay_main(job, threading.Event(), engine, lambda: True)
     report.send(time.monotonic() - began)
 
 
 def command_s(path: Path, save: Path) -> float:
-    """Returns how long the whole command takes."""
+    """Returns the duration of the whole command."""
     command = [sys.executable, "-m", "pose_rig.tools.cli.app", "replay", str(path), "--save", str(save), "--headless"]
     began = time.monotonic()
     subprocess.run([*command, "--port", "0", "--force"], check=True, capture_output=True)
@@ -76,7 +75,7 @@ def command_s(path: Path, save: Path) -> float:
 def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
-    arguments.add_argument("--session", type=Path, metavar="S.mcap", help="a live session; default: one made now")
+    arguments.add_argument("--session", type=Path, metavar="S.mcap", help="a live session; default: a new one")
     arguments.add_argument("--seconds", type=float, default=60.0)
     arguments.add_argument("--repeats", type=int, default=3)
     args = arguments.parse_args()
@@ -94,11 +93,11 @@ def main() -> None:
         report.add("poses in it", "poses/s", [poses / length_s])
         report.add("reading its messages", "messages/s", [read / read_s])
         exact = [length_s / replay_s(path, save, exact=True) for _ in range(repeats)]
-        report.add("instant by instant", "s/s", exact, TARGET)
+        report.add("time step by time step", "s/s", exact, TARGET)
         frames = [length_s / replay_s(path, save, exact=False) for _ in range(repeats)]
         report.add("frame by frame", "s/s", frames, TARGET)
         twice = [length_s / replay_s(path, save, exact=False, passes=2) for _ in range(repeats)]
-        report.add("frame by frame, twice", "s/s", twice)
+        report.add("frame by frame, two passes", "s/s", twice)
         report.add("the command", "s/s", [length_s / command_s(path, save) for _ in range(repeats)], TARGET)
     report.finish(args.json)
 

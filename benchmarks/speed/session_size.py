@@ -1,10 +1,9 @@
-"""How large sessions are, by what is in them.
+"""Size of sessions, by topic.
 
     python -m benchmarks.speed.session_size --json size.json
 
-A live rig of four cameras at 30 frames per second that see what the detector saw in the demo clip, again and again,
-alone and with a second person beside. The size of a group is that of a file that holds nothing else and is flushed as
-often.
+A live rig of four cameras at 30 frames per second with the detections of the demo clip in a loop, with one and with two
+persons. The size of a group of topics is that of a file that holds only them and is flushed as often.
 """
 
 import tempfile
@@ -30,13 +29,13 @@ from pose_rig.tools.arguments.camera_list import config_of
 FPS = 30.0
 CAMERAS = 4
 HOUR_S = 3600
-BESIDE_PX = 150.0  # where the second person stands
+SECOND_PERSON_PX = 150.0  # horizontal offset of the second person
 KEYPOINTS = "keypoints"
 GROUPS = {KEYPOINTS: "keypoints/", "poses": "pose", "refined 2D": "refined/", "rig": "rig", "drawings": "/"}
 
 
-def seen(video: Path, model: str) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[int, int]]:
-    """Returns xy (T,K,2) px, score (T,K) and the size of the picture, of every second frame: 30 a second."""
+def detections(video: Path, model: str) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[int, int]]:
+    """Returns xy (T,K,2) px, score (T,K) and the image size, of every second frame: 30 per second."""
     device = open_ffmpeg(str(video), open_device)
     size, xy, score = size_px(device), [], []
     with closing(MediaPipeDetector(DetectorConfig(model=model))) as detector:
@@ -52,15 +51,15 @@ def seen(video: Path, model: str) -> tuple[NDArray[np.float32], NDArray[np.float
 
 
 def keypoint_file(path: Path, model: str, seconds: float, people: int) -> Path:
-    """Writes what the cameras see during so many seconds: the clip forth and back."""
-    views = [seen(video, model) for video in demo_clip(print)[:CAMERAS]]
+    """Writes the detections of the cameras: the clip played forwards and backwards."""
+    views = [detections(video, model) for video in demo_clip(print)[:CAMERAS]]
     length = min(len(xy) for xy, _, _ in views)
     frames = np.arange(round(seconds * FPS))
-    there = length - 1 - np.abs(length - 1 - frames % (2 * length - 2))
-    xy = np.stack([xy[there] for xy, _, _ in views])[:, :, None].repeat(people, 2)
-    xy[:, :, 1:, :, 0] += BESIDE_PX
-    xy[:, :, 1:] += np.random.default_rng(0).normal(0, 2.0, xy[:, :, 1:].shape)  # somebody else: no copy
-    score = np.stack([score[there] for _, score, _ in views])[:, :, None].repeat(people, 2)
+    played = length - 1 - np.abs(length - 1 - frames % (2 * length - 2))
+    xy = np.stack([xy[played] for xy, _, _ in views])[:, :, None].repeat(people, 2)
+    xy[:, :, 1:, :, 0] += SECOND_PERSON_PX
+    xy[:, :, 1:] += np.random.default_rng(0).normal(0, 2.0, xy[:, :, 1:].shape)  # not an exact copy
+    score = np.stack([score[played] for _, score, _ in views])[:, :, None].repeat(people, 2)
     t_ns = np.tile(np.round(frames * 1e9 / FPS).astype(np.int64), (CAMERAS, 1))
     sizes = np.array([size for _, _, size in views])
     np.savez(path, xy=xy, score=score, t_ns=t_ns, landmarks="mediapipe33", size_px=sizes)
@@ -68,20 +67,20 @@ def keypoint_file(path: Path, model: str, seconds: float, people: int) -> Path:
 
 
 def record(keypoints: Path, path: Path) -> None:
-    """Records a live rig that sees what a file holds."""
+    """Records a live rig with the detections of a file."""
     config = config_of(str(keypoints))
     run_live(Config(camera=config.camera, port=0, record=str(path)), lambda *_: None)
 
 
 def records(path: Path) -> Iterator[tuple[str, bytes, int, int]]:
-    """Yields topic, payload, log and publish time of every message, in the order of the file."""
+    """Yields topic, payload, log time and publish time of every message, in file order."""
     with path.open("rb") as file:
         for _, channel, message in make_reader(file).iter_messages(log_time_order=False):
             yield channel.topic, message.data, message.log_time, message.publish_time
 
 
 def size_alone(path: Path, out: Path, prefix: str) -> int:
-    """Returns the bytes of a file with the messages of one group only."""
+    """Returns the bytes of a file with the messages of one group of topics."""
     with out.open("wb") as file:
         writer = Writer(file)
         writer.start()
@@ -115,13 +114,13 @@ def main() -> None:
             record(keypoint_file(folder / "kp.npz", model, seconds, people), folder / "take.mcap")
             frames = sum(topic.startswith("keypoints/") for topic, *_ in records(folder / "take.mcap"))
             per_hour = HOUR_S / (frames / FPS / CAMERAS) / MB
-            said = f"{people} seen: "
-            for group, prefix in GROUPS.items():
-                size = size_alone(folder / "take.mcap", folder / "part.mcap", prefix)
+            prefix = f"{people} persons: "
+            for group, topic in GROUPS.items():
+                size = size_alone(folder / "take.mcap", folder / "part.mcap", topic)
                 wanted = "< 150" if group == KEYPOINTS else ""
-                report.add(f"{said}{group}", "MB/h", [size * per_hour], wanted)
-            report.add(f"{said}all of it", "MB/h", [(folder / "take.mcap").stat().st_size * per_hour])
-            report.add(f"{said}frames that came", "%", [100 * frames / (seconds * FPS * CAMERAS)])
+                report.add(f"{prefix}{group}", "MB/h", [size * per_hour], wanted)
+            report.add(f"{prefix}all of it", "MB/h", [(folder / "take.mcap").stat().st_size * per_hour])
+            report.add(f"{prefix}frames recorded", "%", [100 * frames / (seconds * FPS * CAMERAS)])
     report.finish(args.json)
 
 

@@ -1,4 +1,4 @@
-"""How long one solve of a rig takes, on one core, from a full memory.
+"""Duration of one solve of a rig, on one core, with all keyframes.
 
 python -m benchmarks.speed.solve_speed --motion CMU.npz OPENCAP.npz REACTIDLE.npz --held-out
 """
@@ -23,8 +23,8 @@ from pose_rig.simulation.clips import load_clips  # noqa: E402
 from pose_rig.simulation.motion import split  # noqa: E402
 
 VIEWS = (2, 4, 8)
-WANTED_MS = {8: "≤ 2000"}
-SECONDS = 12.0  # of movement, more than the memory holds
+TARGET_MS = {8: "≤ 2000"}
+SECONDS = 12.0  # of motion, more than the keyframes hold
 
 
 def measure(report: Report, args: argparse.Namespace) -> None:
@@ -38,16 +38,16 @@ def measure(report: Report, args: argparse.Namespace) -> None:
         for t in range(len(rig.take.joints)):
             fusion.step(rig.t_ns(t), rig.samples(t))
         task = fusion.solve_task()
-        for name, work in (("first solve", replace(task, current=None)), ("solved anew", task)):
+        for name, work in (("first solve", replace(task, current=None)), ("repeated solve", task)):
             times = time_ms(partial(self_solve, work), 1, 2 if args.quick else args.repeats)
-            report.add(f"{views} views: {name}, {len(task.keyframes)} instants", "ms", times, WANTED_MS.get(views, ""))
+            report.add(f"{views} views: {name}, {len(task.keyframes)} keyframes", "ms", times, TARGET_MS.get(views, ""))
 
 
 def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
     arguments.add_argument("--motion", type=Path, nargs="+", required=True, metavar="F.npz", help="motion to simulate")
-    arguments.add_argument("--held-out", action="store_true", help="only clips that training keeps back (needs torch)")
+    arguments.add_argument("--held-out", action="store_true", help="only clips of the validation set (needs torch)")
     arguments.add_argument("--repeats", type=int, default=7)
     arguments.add_argument("--seed", type=int, default=0)
     args = arguments.parse_args()

@@ -25,7 +25,7 @@ NAMES = (
     "speed.record_video",
     "speed.replay_speed",
     "speed.session_size",
-    "speed.solve_hiccup",
+    "speed.solve_latency",
     "training.fine_tuning",
     "training.methods",
 )

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.engines import foot_lock
-from benchmarks.engines.feet import FLIES_M, Take, sliding_m_s, takes
+from benchmarks.engines.feet import FLIGHT_M, RATE_HZ, Take, sliding_m_s, takes
 from pose_rig.skeleton import JOINTS
-from tests.streaming.captured.footfalls import COLUMN, NAMES, RATE_HZ, Stepper, jumper, walker
+from tests.streaming.captured.footfalls import COLUMN, NAMES, Stepper, jumper, walker
 
 TOES = ("l_toe", "r_toe")
 
@@ -30,25 +30,25 @@ def test_motion_files_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     foot_lock.main()
     figures = {row["name"]: row["median"] for row in json.loads((tmp_path / "f.json").read_text("utf-8"))["figures"]}
     assert figures["step"] > 0
-    assert 0 < figures["5 mm: toes slide, held"] < 0.25 * figures["5 mm: toes slide, free"]
-    assert figures["10 mm: ankle beside the clean one, held"] < 20
+    assert 0 < figures["5 mm: toes slide, locked"] < 0.25 * figures["5 mm: toes slide, free"]
+    assert figures["10 mm: ankle error, locked"] < 20
 
 
 def test_takes_bring_toes_and_stand_on_the_floor(tmp_path: Path) -> None:
     who = walker(4.0)
     take = next(takes(motion_file(tmp_path / "walk.npz", who.raised(2.0)), None, 1))
     assert take.joints == (*JOINTS, "left_foot_index", "right_foot_index")
-    assert np.percentile(take.at("l_ankle")[..., 1], 10) == pytest.approx(0.08, abs=0.02)
+    assert np.percentile(take.positions("l_ankle")[..., 1], 10) == pytest.approx(0.08, abs=0.02)
 
 
 def test_who_stands_and_who_flies_is_told_from_clean_motion() -> None:
     who = jumper(0.5)
     take = Take(NAMES, RATE_HZ, who.xyz)
-    flies = take.flies("left_foot_index", "right_foot_index")
+    flies = take.in_flight("left_foot_index", "right_foot_index")
     assert flies.sum() > 5
     assert not flies[who.stands.any(1)].any()
-    assert take.above("left_foot_index")[flies].min() > FLIES_M
-    stands = take.stands("left_foot_index", "right_foot_index")
+    assert take.clearance("left_foot_index")[flies].min() > FLIGHT_M
+    stands = take.in_contact("left_foot_index", "right_foot_index")
     assert stands[10:100].all()
     assert not stands[~who.stands.any(1)][3:-3].any()
 

@@ -22,20 +22,20 @@ def test_steps_and_motion_files_are_measured(tmp_path: Path, monkeypatch: pytest
     humanoid.main()
     figures = {row["name"]: row for row in json.loads((tmp_path / "h.json").read_text("utf-8"))["figures"]}
     assert figures["step, with landmarks"]["repeats"] == 10
-    assert 0 < figures["joint from where it was seen"]["median"] < 15
-    assert 0 < figures["likewise, of all"]["median"] < 60
+    assert 0 < figures["joint error"]["median"] < 15
+    assert 0 < figures["largest step of a bone"]["median"] < 60
 
 
 def test_a_miss_is_the_way_from_seen_to_solved() -> None:
     xyz = np.stack([pose(i / 30) for i in range(30)])
     motion = retarget(JOINTS, np.arange(30) * 33_333_333, xyz, np.ones(xyz.shape[:2]))
-    further = humanoid.misses_mm(xyz + np.array([0.0, 10.0, 0.0]), motion)
-    assert np.median(humanoid.misses_mm(xyz, motion)) < 15
+    further = humanoid.errors_mm(xyz + np.array([0.0, 10.0, 0.0]), motion)
+    assert np.median(humanoid.errors_mm(xyz, motion)) < 15
     assert np.median(further) == pytest.approx(10_000, abs=15)
 
 
 def test_landmarks_lie_beside_their_joints() -> None:
-    joints, xyz = humanoid.everything(pose(0.0)[None])
+    joints, xyz = humanoid.with_landmarks(pose(0.0)[None])
     assert len(joints) == xyz.shape[1] == 17 + 12
     wrist, index = (xyz[0, joints.index(name)] for name in ("r_wrist", "right_index"))
     assert np.linalg.norm(index - wrist) == pytest.approx(0.0825, abs=0.001)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.engines.feet import RATE_HZ, Take
-from benchmarks.engines.prediction import off_and_shake_mm, shown
+from benchmarks.engines.prediction import displayed, error_and_jitter_mm
 from pose_rig.skeleton import JOINTS
 
 
@@ -16,17 +16,17 @@ def walker(seconds: float = 5.0) -> Take:
 
 def test_without_a_lead_poses_are_only_filtered() -> None:
     still = np.ones((50, len(JOINTS), 3))
-    np.testing.assert_allclose(shown(still, RATE_HZ, 0.0), still)
-    np.testing.assert_allclose(shown(still, RATE_HZ, 0.1), still)
+    np.testing.assert_allclose(displayed(still, RATE_HZ, 0.0), still)
+    np.testing.assert_allclose(displayed(still, RATE_HZ, 0.1), still)
 
 
-@pytest.mark.parametrize("late_ms", [33.0, 67.0])
-def test_being_led_is_nearer_who_moves_and_shakier_who_stands(late_ms: float) -> None:
+@pytest.mark.parametrize("latency_ms", [33.0, 67.0])
+def test_being_led_is_nearer_who_moves_and_shakier_who_stands(latency_ms: float) -> None:
     still = Take(JOINTS, RATE_HZ, np.zeros_like(walker().xyz))
     medians = {}
     for name, take in (("walking", walker()), ("still", still)):
-        for leads in (False, True):
-            off, shake = off_and_shake_mm(take, np.random.default_rng(1), late_ms, leads=leads)
-            medians[name, leads] = np.median(off), np.median(shake)
+        for predict in (False, True):
+            error, jitter = error_and_jitter_mm(take, np.random.default_rng(1), latency_ms, predict=predict)
+            medians[name, predict] = np.median(error), np.median(jitter)
     assert medians["walking", True][0] < 0.6 * medians["walking", False][0]
     assert medians["still", True][1] > 1.2 * medians["still", False][1]

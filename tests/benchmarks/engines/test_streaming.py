@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.contract import Report
 from benchmarks.engines.stream_receiver import Arrivals, Receivers
-from benchmarks.engines.streaming import TARGETS, Log, cpu_s, report_of
+from benchmarks.engines.streaming import TARGETS, Log, add_figures, cpu_s
 
 MS = 1_000_000
 
@@ -45,10 +45,10 @@ def test_figures_are_those_of_what_came() -> None:
     log = Log(begin_ns=1000 * MS, cpu=[(1000 * MS, 1.0), (3000 * MS, 1.1)], rss=[50.0, 50.0])
     log.ages = dict.fromkeys(range(100), 20.0)
     report = Report.begin(argparse.Namespace(json=None))
-    report_of(report, log, arrivals)
+    add_figures(report, log, arrivals)
     found = {figure.name: figure.median for figure in report.figures}
     assert found["json: gap, longest"] == pytest.approx(60.0)
-    assert found["processor"] == pytest.approx(5.0)
+    assert found["CPU"] == pytest.approx(5.0)
     assert found["memory: growth"] == pytest.approx(0.0, abs=1e-9)
-    stages = ("capture to pose", "pose to its turn to be sent", "carrying, solving, sending", "capture to datagram")
+    stages = ("capture to pose", "pose to send", "retargeting and network", "capture to datagram")
     assert [found[f"{stage}: median"] for stage in stages] == pytest.approx([20.0, 5.0, 5.0, 30.0])

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.engines.feet import RATE_HZ, correlated_noise
 from pose_rig.arrays import Floats
 from pose_rig.skeleton import JOINTS
 
-RATE_HZ = 60.0
 THIGH_M, SHANK_M, ANKLE_M = 0.41, 0.40, 0.08  # the last above the sole
 HIPS_M = 0.80  # of somebody whose knees are a little bent
 G = 9.81
@@ -47,10 +47,7 @@ class Stepper:
 
     def noisy(self, sd_m: float, seed: int) -> "Stepper":
         """Returns the same, joints off as detectors are: correlated by 0.9 over 40 ms."""
-        rng, kept = np.random.default_rng(seed), 0.9 ** (1 / (0.04 * RATE_HZ))
-        noise = rng.normal(0, sd_m, self.xyz.shape)
-        for i in range(1, len(noise)):
-            noise[i] = kept * noise[i - 1] + np.sqrt(1 - kept**2) * noise[i]
+        noise = correlated_noise(self.xyz.shape, sd_m, RATE_HZ, np.random.default_rng(seed))
         return Stepper(self.xyz + noise, self.stands)
 
 

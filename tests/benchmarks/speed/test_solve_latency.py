@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from benchmarks.contract import Report
-from benchmarks.speed.solve_hiccup import Log, tell
+from benchmarks.speed.solve_latency import Log, add_figures
 from pose_rig.skeleton import JOINT_SET
 from pose_rig.wire.messages import CameraState, Pose3D, RigState
 
@@ -26,17 +26,17 @@ def rig(at_ns: int, focal_px: float, health: float) -> RigState:
 
 def test_intervals_before_something_new_is_known_are_those_of_solving() -> None:
     log = Log()
-    log.take([rig(0, 1000.0, 0.5)])
+    log.add([rig(0, 1000.0, 0.5)])
     instants = np.concatenate([np.arange(1, 8, 0.02), np.arange(8, 10, 0.05), np.arange(10, 15, 0.02)])
-    log.take([pose(round(at * SECOND)) for at in instants])
-    log.take([rig(9 * SECOND, 1000.0, 0.9), rig(10 * SECOND, 1100.0, 0.9)])
+    log.add([pose(round(at * SECOND)) for at in instants])
+    log.add([rig(9 * SECOND, 1000.0, 0.9), rig(10 * SECOND, 1100.0, 0.9)])
     solving, other = log.intervals_ms()
     assert log.solves_ns == [0, 10 * SECOND]
     assert len(solving) < 60
     assert np.percentile(solving, 50) > 49
     assert other.max() < 21
     report = Report.begin(argparse.Namespace(json=None))
-    tell(report, log)
+    add_figures(report, log)
     figures = {figure.name: figure.median for figure in report.figures}
     assert figures["99th percentiles, solving / other"] > 2.4
     assert figures["solves"] == 2
@@ -44,7 +44,7 @@ def test_intervals_before_something_new_is_known_are_those_of_solving() -> None:
 
 def test_a_rig_that_is_never_solved_has_other_times_only() -> None:
     log = Log()
-    log.take([pose(round(at * SECOND)) for at in np.arange(0, 10, 0.02)])
+    log.add([pose(round(at * SECOND)) for at in np.arange(0, 10, 0.02)])
     report = Report.begin(argparse.Namespace(json=None))
-    tell(report, log)
+    add_figures(report, log)
     assert not [figure.name for figure in report.figures if "solving" in figure.name]
