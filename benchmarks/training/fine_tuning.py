@@ -33,7 +33,7 @@ from pose_rig.training.evaluation.evaluation import lift
 from pose_rig.training.evaluation.metrics import pmpjpe
 from pose_rig.training.finetune import DEFAULT_JOB, MIN_VISIBLE_JOINTS, FinetuneResult, fine_tune
 from pose_rig.training.footage.footage import Footage
-from pose_rig.training.footage.recorded import Recorded, recordings
+from pose_rig.training.footage.recorded import RecordedFootage, recordings
 from pose_rig.training.pseudo_labels import split_frames
 from pose_rig.training.run_folder import RunFolder
 
@@ -79,14 +79,14 @@ class Case:
     joints: Floats
     fps: float
 
-    def scored(self, recorded: Recorded) -> tuple[Footage, Floats]:
+    def scored(self, recorded: RecordedFootage) -> tuple[Footage, Floats]:
         """Returns the held-back footage, and the truth at its instants."""
         _, held = split_frames(recorded.footage.frames)
         t = np.round(recorded.t_ns[held] / 1e9 * self.fps).astype(int)
         return recorded.footage.at(held), self.joints[np.clip(t, 0, len(self.joints) - 1)]
 
 
-def tune(recorded: Recorded, *, quick: bool) -> FinetuneResult:
+def tune(recorded: RecordedFootage, *, quick: bool) -> FinetuneResult:
     """Returns what the shipped lifter learns from a session."""
     job = replace(DEFAULT_JOB, steps=5, check=5) if quick else DEFAULT_JOB
     with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:

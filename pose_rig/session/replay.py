@@ -14,6 +14,7 @@ from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.time_steps import time_steps
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_writer import open_poses
+from pose_rig.session.playback import CameraSource, Playback
 from pose_rig.session.reader import Session
 from pose_rig.session.replay_comparison import ReplayComparison
 from pose_rig.wire.jobs import FusionJob, ReplayJob
@@ -23,7 +24,6 @@ from pose_rig.wire.stop import Stop
 
 TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC, RigState.TOPIC)
 READY_S = 0.05
-STOP_POLL_S = 0.1
 
 
 def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]) -> None:
@@ -64,7 +64,7 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
 
 
 def replay_exactly(
-    session: Session, job: ReplayJob, playback: "Playback", estimator: Estimator, output: Output, stop: Stop
+    session: Session, job: ReplayJob, playback: Playback, estimator: Estimator, output: Output, stop: Stop
 ) -> list[str]:
     """Repeats a live run bit by bit; returns how far that succeeded and what was wrong with the session, for people."""
     known = session.warnings  # which are shown before a replay begins
@@ -106,7 +106,7 @@ def repeat(
 
 
 def total_frames(session: Session, job: ReplayJob) -> int | None:
-    """Returns how many instants there will be, None where only a part is replayed and nobody has counted."""
+    """Returns how many time steps there will be, None where only a part is replayed."""
     if job.from_s is not None or job.to_s is not None:
         return None
     if job.exact:
@@ -114,81 +114,8 @@ def total_frames(session: Session, job: ReplayJob) -> int | None:
     return max((session.topics.get(Keypoints2D.TOPIC + camera, 0) for camera in session.cameras), default=0)
 
 
-class Playback:
-    """When a message of a session is due.
-
-    Args:
-        realtime: As it was; otherwise at once.
-        stop: Ends every wait.
-    """
-
-    def __init__(self, realtime: bool, stop: Stop) -> None:
-        self._realtime, self._stop = realtime, stop
-        self._start_ns: int | None = None  # monotonic clock − rig clock
-
-    def due(self, t_ns: int) -> bool:
-        """Whether an instant of the rig clock has come."""
-        return self._left_s(t_ns) <= 0
-
-    def wait(self, t_ns: int) -> None:
-        """Waits until it has."""
-        while (left_s := self._left_s(t_ns)) > 0 and not self._stop.is_set():
-            time.sleep(min(left_s, STOP_POLL_S))
-
-    def _left_s(self, t_ns: int) -> float:
-        if not self._realtime:
-            return 0.0
-        if self._start_ns is None:
-            self._start_ns = time.monotonic_ns() - t_ns
-        return (self._start_ns + t_ns - time.monotonic_ns()) / 1e9
-
-
-class CameraSource:
-    """What one camera saw, read like a `pose_rig.wire.bus.Receiver`; in the end it says that the camera has ended.
-
-    Args:
-        job: Which session, and which part of it.
-        camera: Whose keypoints.
-        playback: When they are due.
-    """
-
-    def __init__(self, job: ReplayJob, camera: str, playback: Playback) -> None:
-        self._session = Session(job.path)
-        self._camera, self._playback = camera, playback
-        self._messages = self._session.messages((Keypoints2D.TOPIC + camera,), job.from_s, job.to_s)
-        self._next: Message | None = None
-        self._ended = False
-
-    def receive(self, timeout_ms: int, max_messages: int = 1) -> list[Message]:
-        """Returns the next messages that are due, at most so many; waits up to ``timeout_ms`` for the first."""
-        found: list[Message] = []
-        while len(found) < max_messages and not self._ended:
-            self._next = self._next or next(self._messages, None)
-            if self._next is None:
-                self._ended = True
-                found.append(Health(worker=self._camera, t_ns=time.monotonic_ns(), state="ended"))
-            elif self._playback.due(getattr(self._next, "t_ns", 0)):
-                found.append(self._next)
-                self._next = None
-            elif found or timeout_ms <= 0:
-                break
-            else:
-                time.sleep(timeout_ms / 1000)
-                timeout_ms = 0
-        return found
-
-    @property
-    def warnings(self) -> list[str]:
-        """What users should know of what was read."""
-        return self._session.warnings
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._session.close()
-
-
 def _in_time(messages: Iterator[Message], playback: Playback, last_ns: float) -> Iterator[Message]:
-    """Yields messages up to the last pose wanted: what the cameras saw right after it is part of it."""
+    """Yields messages up to the last pose wanted; the frames that directly follow a pose are part of it."""
     for message in messages:
         if isinstance(message, Pose3D):
             if message.t_ns > last_ns:
@@ -198,7 +125,7 @@ def _in_time(messages: Iterator[Message], playback: Playback, last_ns: float) ->
 
 
 def _last_ns(session: Session, job: ReplayJob) -> float:
-    """Returns the last instant that is wanted, rig clock."""
+    """Returns the last time wanted, rig clock."""
     if job.to_s is None:
         return inf
     return session.start_unix_ns - session.info.unix_from_rig_ns + job.to_s * 1e9

@@ -20,7 +20,7 @@ from pose_rig.training.distributed import ProcessGroup
 from pose_rig.training.evaluation.metrics import pmpjpe
 from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.footage import Footage
-from pose_rig.training.footage.recorded import Recorded
+from pose_rig.training.footage.recorded import RecordedFootage
 from pose_rig.training.footage.simulated_views import Rehearsal, SimulatedViewSampler
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.pseudo_labels import pseudo_label, split_footage
@@ -128,7 +128,7 @@ class FinetuneResult:
 
 
 def fine_tune(
-    recorded: Sequence[Recorded],
+    recorded: Sequence[RecordedFootage],
     start: Lifter,
     job: TrainingJob,
     folder: RunFolder,

@@ -12,7 +12,7 @@ from pose_rig.chirality import chirality
 from pose_rig.errors import SessionError
 from pose_rig.skeleton import BONES, LIMBS
 from pose_rig.training.footage.footage import Footage, GroundTruth
-from pose_rig.training.footage.recorded import Recorded
+from pose_rig.training.footage.recorded import RecordedFootage
 
 SEGMENTS = 15  # of a session; every fifth one is for validation
 SEGMENT_MARGIN = 0.1  # of a validation segment, unused at both ends
@@ -21,7 +21,7 @@ MAX_LENGTH_CHANGE = 0.25  # median change of limb lengths, as a share of them, b
 MIN_CHIRALITY = 0.3  # below, a pose may be a mirror image
 
 
-def pseudo_label(recorded: Recorded) -> Footage:
+def pseudo_label(recorded: RecordedFootage) -> Footage:
     """Returns the footage of a session with the poses of its rig as ground truth.
 
     Raises:

@@ -14,8 +14,9 @@ from pose_rig.errors import SessionError
 from pose_rig.graph import Engine
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.session.importer import import_keypoints
+from pose_rig.session.playback import CameraSource, Playback
 from pose_rig.session.reader import Session
-from pose_rig.session.replay import CameraSource, Playback, main, total_frames
+from pose_rig.session.replay import main, total_frames
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from tests.fusion.fakes import Scene, film, ring, walk
 from tests.fusion.running import Running, play

@@ -21,7 +21,7 @@ from pose_rig.training.finetune import (
     fine_tune,
     rejection_reason,
 )
-from pose_rig.training.footage.recorded import Recorded
+from pose_rig.training.footage.recorded import RecordedFootage
 from pose_rig.training.footage.simulated_views import SimulatedViewSampler
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.pseudo_labels import (
@@ -45,15 +45,15 @@ QUICK = replace(
 GOOD = FinetuneMetrics(100.0, 0.2, 80.0, 0.9)
 
 
-def session(instants: int = len(WALK)) -> Recorded:
+def session(instants: int = len(WALK)) -> RecordedFootage:
     """A walk before three cameras as a rig that is never wrong has recorded it; nobody knows the truth."""
     filmed = walking(instants / HZ, VIEWS, noise=0.01, hz=HZ)
     footage = replace(filmed, name="kitchen", truth=None, camera_from_rig=ring(VIEWS).rotation.astype(np.float32))
     poses = walk(instants / HZ, HZ).astype(np.float32)
-    return Recorded(footage, np.arange(instants, dtype=np.int64) * 10**8, poses, None)
+    return RecordedFootage(footage, np.arange(instants, dtype=np.int64) * 10**8, poses, None)
 
 
-def with_gap(recorded: Recorded, gap: slice) -> Recorded:
+def with_gap(recorded: RecordedFootage, gap: slice) -> RecordedFootage:
     """The same, but nobody was followed for a while."""
     poses = recorded.poses.copy()
     poses[gap] = np.nan
@@ -123,7 +123,7 @@ def test_instants_at_which_nobody_was_followed_teach_nothing() -> None:
         ),
     ],
 )
-def test_a_session_that_cannot_teach_is_told_why(recorded: Recorded, text: str) -> None:
+def test_a_session_that_cannot_teach_is_told_why(recorded: RecordedFootage, text: str) -> None:
     with pytest.raises(SessionError, match=text):
         pseudo_label(recorded)
 
@@ -170,7 +170,7 @@ def test_weights_are_adopted_if_they_are_better_and_forgot_nothing() -> None:
 
 
 def test_an_exam_asks_the_same_whenever_somebody_was_lost() -> None:
-    def ask(recorded: Recorded) -> FinetuneMetrics:
+    def ask(recorded: RecordedFootage) -> FinetuneMetrics:
         return FinetuneEvaluator(
             [split_footage(pseudo_label(recorded))[1]], SimulatedViewSampler(shipped(), 1), "cpu"
         ).evaluate(beginner())

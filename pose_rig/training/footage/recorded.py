@@ -1,9 +1,9 @@
-"""Recorded sessions as what training learns from: the person whom the rig itself follows, and the rig that it learned.
+"""Recorded sessions as training data: the keypoints of the tracked person, and the cameras that the rig estimated.
 
-A session goes through the same fusion as a live run, twice: the first time learns the rig, the second uses it from the
-start. Who is who, which bodies are seen mirrored, and what each camera saw at one instant is the fusion's own answer.
+A session goes through the fusion twice: the first pass solves the rig, the second uses it from the start. The data
+association, left and right, and the samples at each time step are those of the fusion.
 
-Axes: T instants, V views, K landmarks, J = 17 joints.
+Axes: T time steps, V views, K landmarks, J = 17 joints.
 """
 
 import tempfile
@@ -32,32 +32,33 @@ from pose_rig.fusion.time_steps import time_steps
 from pose_rig.geometry import angle_deg
 from pose_rig.graph import Engine
 from pose_rig.session.importer import import_keypoints
+from pose_rig.session.playback import CameraSource, Playback
 from pose_rig.session.reader import Session
-from pose_rig.session.replay import CameraSource, Playback
 from pose_rig.skeleton import J
 from pose_rig.training.footage.footage import Footage
-from pose_rig.training.footage.tracked_keypoints import followed
+from pose_rig.training.footage.tracked_keypoints import tracked_keypoints
 from pose_rig.wire.jobs import FusionJob, ReplayJob
 from pose_rig.wire.messages import Keypoints2D
 
-Say = Callable[[float], None]
+Progress = Callable[[float], None]  # gets the share that is done, 0–1
 
-MOST_HZ = 30.0  # neighbouring instants of faster cameras say the same
-MIN_POSES = 12  # instants at which somebody is seen
-KEYPOINTS = ".npz"
-MOVED_DEG = 2.0  # a camera that is turned further than this was bumped
+MAX_RATE_HZ = 30.0  # neighbouring time steps of faster cameras are redundant
+MIN_STEP_PERIODS = 0.85  # between two that are kept, for cameras are not quite even
+MIN_TIME_STEPS = 12  # with a person
+KEYPOINTS_SUFFIX = ".npz"
+MAX_ROTATION_CHANGE_DEG = 2.0  # a camera that is turned further than this was moved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recorded:
+class RecordedFootage:
     """One session.
 
     Attributes:
-        footage: The person followed. A view at an instant at which it does not see them, or at which the rig does not
-            know where it stands although it knows the others, has the score 0.
-        t_ns: (T,) int64, when, rig clock.
-        poses: (T,J,3) m, rig frame, before smoothing; NaN while nobody is seen.
-        cameras: As the rig solved them, None if it could not.
+        footage: The tracked person. The score is 0 in views that do not detect them, and in views whose pose is unknown
+            while that of others is known.
+        t_ns: (T,) int64, rig clock.
+        poses: (T,J,3) m, rig frame, before smoothing; NaN while nobody is detected.
+        cameras: The solved cameras, None if the rig could not be solved.
     """
 
     footage: Footage
@@ -66,27 +67,27 @@ class Recorded:
     cameras: Calibration | None
 
 
-def recordings(paths: Sequence[Path], engine: Engine, say: Say = lambda fraction: None) -> list[Recorded]:
-    """Returns what was recorded, one for each session.
+def recordings(paths: Sequence[Path], engine: Engine, progress: Progress = lambda share: None) -> list[RecordedFootage]:
+    """Returns the footage of each session.
 
     Args:
         paths: Sessions, or files of 2D keypoints (``.npz``).
         engine: Runs the graph.
-        say: Told how far it is, 0–1.
+        progress: Called with the share that is done.
 
     Raises:
-        PoseRigError: A file cannot be read, or nobody is seen in it.
+        PoseRigError: A file cannot be read, or has no person in it.
     """
     return [
-        recorded(path, engine, lambda fraction, done=number: say((done + fraction) / len(paths)))  # type: ignore[misc]
+        recorded_footage(path, engine, lambda share, done=number: progress((done + share) / len(paths)))  # type: ignore[misc]
         for number, path in enumerate(paths)
     ]
 
 
-def recorded(path: Path, engine: Engine, say: Say = lambda fraction: None) -> Recorded:
-    """Returns what one session has to teach; arguments and errors as in `recordings`."""
-    if path.suffix != KEYPOINTS:
-        return _in_session(path, path.stem, engine, say)
+def recorded_footage(path: Path, engine: Engine, progress: Progress = lambda share: None) -> RecordedFootage:
+    """Returns the footage of one session; arguments and errors as in `recordings`."""
+    if path.suffix != KEYPOINTS_SUFFIX:
+        return _in_session(path, path.stem, engine, progress)
     keypoints = load(path)
     cameras = tuple(
         CameraConfig(source=str(path), name=f"view{v}", member=v, focal_px=focal_px)
@@ -95,32 +96,32 @@ def recorded(path: Path, engine: Engine, say: Say = lambda fraction: None) -> Re
     with tempfile.TemporaryDirectory() as folder:
         imported = Path(folder) / "imported.mcap"
         import_keypoints(keypoints, Config(camera=cameras, pace="all"), imported)
-        return _in_session(imported, path.stem, engine, say)
+        return _in_session(imported, path.stem, engine, progress)
 
 
-def _in_session(path: Path, name: str, engine: Engine, say: Say) -> Recorded:
+def _in_session(path: Path, name: str, engine: Engine, progress: Progress) -> RecordedFootage:
     with Session(path) as session:
         config = structs.replace(session.info.config, pace="all", passes=2, save="", record="", rig="")
         frames = [session.topics.get(Keypoints2D.TOPIC + camera, 0) for camera in session.cameras]
         job = ReplayJob(FusionJob(config, (), ""), str(session.path), exact=False, realtime=False)
     if not max(frames, default=0):
-        raise SessionError(f"{path} has no keypoints.", "There is nothing to learn from.")
+        raise SessionError(f"{path} has no keypoints.", "Record a session with cameras, or name another one.")
     estimator, steps = Estimator(config, engine), 2 * max(frames)
     number = count(1)
     for _ in _time_steps(job, estimator):
-        say(min(next(number) / steps, 1.0))
+        progress(min(next(number) / steps, 1.0))
     estimator.fix_cameras()
-    kept = _Kept()
+    selection = _Selection()
     for pose, samples in _time_steps(job, estimator):
-        say(min(next(number) / steps, 1.0))
-        kept.add(pose, samples, estimator)
-    seen = sum(1 for score in kept.score if score.any())
-    if seen < MIN_POSES:
+        progress(min(next(number) / steps, 1.0))
+        selection.add(pose, samples, estimator)
+    frames_with_person = sum(1 for score in selection.score if score.any())
+    if frames_with_person < MIN_TIME_STEPS:
         raise SessionError(
-            f"{name} shows somebody at {seen} instants only.",
+            f"{name} has a person in only {frames_with_person} frames.",
             "Record a minute of the person, in full view of all cameras.",
         )
-    return kept.recorded(name, estimator)
+    return selection.footage(name, estimator)
 
 
 def _time_steps(job: ReplayJob, estimator: Estimator) -> Iterator[tuple[PoseEstimate, Sequence[Sample | None]]]:
@@ -135,39 +136,39 @@ def _time_steps(job: ReplayJob, estimator: Estimator) -> Iterator[tuple[PoseEsti
                 yield step.pose, step.samples
 
 
-class _Kept:
-    """What is kept of the instants, at most `MOST_HZ` of them."""
+class _Selection:
+    """The time steps that are kept, at most `MAX_RATE_HZ` of them."""
 
     def __init__(self) -> None:
         self._next_ns = -1.0
-        self._instants: list[PoseEstimate] = []
+        self._poses: list[PoseEstimate] = []
         self._xy_px: list[Floats] = []
         self.score: list[Floats] = []
 
-    def add(self, instant: PoseEstimate, samples: Sequence[Sample | None], estimator: Estimator) -> None:
-        """Takes in an instant, unless the last one kept is near."""
-        if instant.t_ns < self._next_ns:
+    def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], estimator: Estimator) -> None:
+        """Adds a time step, unless it is too near to the last one."""
+        if pose.t_ns < self._next_ns:
             return
-        self._next_ns = instant.t_ns + 0.85e9 / MOST_HZ  # cameras are not quite even
-        xy_px, score = followed(instant, samples, estimator.landmarks)
-        self._instants.append(instant)
+        self._next_ns = pose.t_ns + MIN_STEP_PERIODS * 1e9 / MAX_RATE_HZ
+        xy_px, score = tracked_keypoints(pose, samples, estimator.landmarks)
+        self._poses.append(pose)
         self._xy_px.append(xy_px)
         self.score.append(score)
 
-    def recorded(self, name: str, estimator: Estimator) -> Recorded:
-        """Returns what was kept, under a name."""
+    def footage(self, name: str, estimator: Estimator) -> RecordedFootage:
+        """Returns the footage, under a name."""
         states = estimator.rig_state().cameras
         moving = any(state.moving for state in states)
         score, rotation, cameras = np.stack(self.score), None, estimator.calibration
-        if not moving and any(instant.mode == "solved" for instant in self._instants):
-            rotation, stands = self._stood()
-            score = score * stands[..., None]
+        if not moving and any(pose.mode == "solved" for pose in self._poses):
+            rotation, valid = self._longest_rotations()
+            score = score * valid[..., None]
         elif not moving and any(state.rotation is not None for state in states):
             known = np.array([state.rotation is not None for state in states])
             rotation = np.array([np.reshape(state.rotation or np.eye(3), (3, 3)) for state in states])
             score = score * known[:, None]
-        if cameras is not None and rotation is not None:  # a camera that was bumped later is known all the same
-            same = angle_deg(cameras.rotation, rotation) < MOVED_DEG
+        if cameras is not None and rotation is not None:  # a camera that was moved later still has its pose
+            same = angle_deg(cameras.rotation, rotation) < MAX_ROTATION_CHANGE_DEG
             cameras = replace(cameras, known=same & (score > 0).any((0, 2)))
         footage = Footage(
             name=name,
@@ -179,23 +180,23 @@ class _Kept:
             moving=moving,
             camera_from_rig=None if rotation is None else rotation.astype(np.float32),
         )
-        poses = [np.where(i.tracking, i.xyz_raw[:J], np.nan) for i in self._instants]
-        t_ns = np.array([instant.t_ns for instant in self._instants], np.int64)
-        return Recorded(footage, t_ns, np.stack(poses).astype(np.float32), cameras)
+        poses = [np.where(pose.tracking, pose.xyz_raw[:J], np.nan) for pose in self._poses]
+        t_ns = np.array([pose.t_ns for pose in self._poses], np.int64)
+        return RecordedFootage(footage, t_ns, np.stack(poses).astype(np.float32), cameras)
 
-    def _stood(self) -> tuple[Floats, NDArray[np.bool_]]:
-        """Returns how the cameras of a solved rig stood for the longer time (V,3,3), and (T,V) when they stood so.
+    def _longest_rotations(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """Returns the rotation (V,3,3) that each camera of a solved rig had for the longer time, and when (T,V).
 
-        A camera that was bumped stood in two ways; one that never had a place comes out with the identity. Instants at
-        which the rig was not solved, such as those when only cameras without a place saw the person, count for none.
+        A camera that was moved had two; one that was never placed gets the identity. Time steps at which the rig was
+        not solved do not count, such as those with the person only in cameras that are not placed.
         """
-        solved = np.array([instant.mode == "solved" for instant in self._instants])[:, None]
-        used = np.stack([instant.camera_from_rig for instant in self._instants])
+        solved = np.array([pose.mode == "solved" for pose in self._poses])[:, None]
+        used = np.stack([pose.camera_from_rig for pose in self._poses])
         placed = np.isfinite(used).all((2, 3)) & solved
         used = np.where(placed[..., None, None], used, np.eye(3))
         first, last = placed.argmax(0), len(placed) - 1 - placed[::-1].argmax(0)
         views = np.arange(used.shape[1])
-        ways = [used[first, views], used[last, views]]
-        stands = [placed & (angle_deg(used, way) < MOVED_DEG) for way in ways]
-        early = stands[0].sum(0) >= stands[1].sum(0)
-        return np.where(early[:, None, None], *ways), np.where(early, *stands)
+        candidates = [used[first, views], used[last, views]]
+        valid = [placed & (angle_deg(used, rotation) < MAX_ROTATION_CHANGE_DEG) for rotation in candidates]
+        is_first = valid[0].sum(0) >= valid[1].sum(0)
+        return np.where(is_first[:, None, None], *candidates), np.where(is_first, *valid)

@@ -1,4 +1,4 @@
-"""Whom a rig follows, in the pictures: the 2D joints of one person at one instant as the fusion reads them.
+"""The 2D joints of the tracked person in every view, with left and right as the fusion decided.
 
 Axes: V views, J = 17 joints.
 """
@@ -13,38 +13,39 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.skeleton import MIRROR, J, Landmarks
 
-BELIEVED, FEWEST_BELIEVED = 0.5, 0.2  # of a detection; share of the joints seen
-MIRRORED_BY = 0.7  # the mirror image must lie so much nearer to what the rig made of a body
+MIN_INLIER = 0.5  # probability above which a detection counts as an inlier
+MIN_INLIER_SHARE = 0.2  # of the visible joints
+MAX_MIRRORED_DISTANCE_RATIO = 0.7  # of the mirrored joints, for left and right to be exchanged
+_MIRROR = list(MIRROR)
 
 
-def followed(
-    instant: PoseEstimate, samples: Sequence[Sample | None], marks: Sequence[Landmarks | None]
+def tracked_keypoints(
+    pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
 ) -> tuple[Floats, Floats]:
-    """Returns the person followed in every view, (V,J,2) px and scores (V,J), as the rig reads left and right."""
+    """Returns the tracked person in every view, (V,J,2) px and scores (V,J); 0 = not detected."""
     views = len(samples)
     xy_px, score = np.zeros((views, J, 2)), np.zeros((views, J))
-    for v, (sample, names) in enumerate(zip(samples, marks, strict=True)):
-        person = int(instant.person_index[v])
+    for v, (sample, names) in enumerate(zip(samples, landmarks, strict=True)):
+        person = int(pose.person_index[v])
         if sample is None or names is None or person < 0:
             continue
         xy_px[v], score[v] = names.to_joints(sample.xy_px[person], sample.score[person])
-        if instant.mode == "solved" and not _borne_out(score[v] > 0, instant.inlier[v]):
+        if pose.mode == "solved" and not _has_inliers(score[v] > 0, pose.inlier[v]):
             score[v] = 0.0
-        if _mirrored(xy_px[v], score[v], instant.refined_px[v]):
-            xy_px[v], score[v] = xy_px[v, list(MIRROR)], score[v, list(MIRROR)]
+        if _is_mirrored(xy_px[v], score[v], pose.refined_px[v]):
+            xy_px[v], score[v] = xy_px[v, _MIRROR], score[v, _MIRROR]
     return xy_px, score
 
 
-def _borne_out(seen: NDArray[np.bool_], inlier: Floats) -> bool:
-    """Whether a solved rig believes some of what a view detected (J,): else it saw another, or was bumped just now."""
-    return not np.isfinite(inlier).all() or bool((inlier[seen] > BELIEVED).mean() >= FEWEST_BELIEVED)
+def _has_inliers(visible: NDArray[np.bool_], inlier: Floats) -> bool:
+    """Whether enough detections (J,) fit a solved rig: else this is another person, or the camera was just moved."""
+    return not np.isfinite(inlier).all() or bool((inlier[visible] > MIN_INLIER).mean() >= MIN_INLIER_SHARE)
 
 
-def _mirrored(xy_px: Floats, score: Floats, refined_px: Floats) -> bool:
-    """Whether left and right were exchanged in a detection (J,2), by what the rig made of it (J,2); NaN = nothing."""
-    order = list(MIRROR)
-    both = (score > 0) & (score[order] > 0)
+def _is_mirrored(xy_px: Floats, score: Floats, refined_px: Floats) -> bool:
+    """Whether left and right were exchanged in detections (J,2), by the refined 2D pose (J,2); NaN = there is none."""
+    both = (score > 0) & (score[_MIRROR] > 0)
     if not both.any() or not np.isfinite(refined_px).all():
         return False
-    straight, exchanged = (np.linalg.norm(xy - refined_px, axis=-1)[both].mean() for xy in (xy_px, xy_px[order]))
-    return bool(exchanged < MIRRORED_BY * straight)
+    straight, exchanged = (np.linalg.norm(xy - refined_px, axis=-1)[both].mean() for xy in (xy_px, xy_px[_MIRROR]))
+    return bool(exchanged < MAX_MIRRORED_DISTANCE_RATIO * straight)

@@ -12,7 +12,7 @@ from pose_rig.errors import SessionError, SourceError
 from pose_rig.graph import Engine
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.skeleton import INDEX, MIRROR, J, landmarks
-from pose_rig.training.footage.recorded import Recorded, recorded, recordings
+from pose_rig.training.footage.recorded import RecordedFootage, recorded_footage, recordings
 from pose_rig.wire.messages import Keypoints2D
 from tests.fusion.fakes import SIZE, film, relative_error_deg, ring, walk
 from tests.session.recorded import rig_of, write
@@ -48,13 +48,15 @@ def session(path: Path, change: Change = lambda view, i, xy, score: (xy, score),
 
 
 @pytest.fixture(scope="module")
-def whole(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recorded, list[float]]:
+def whole(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RecordedFootage, list[float]]:
     """A session in which nothing goes wrong, what is made of it, and what was told meanwhile."""
     path, told = session(tmp_path_factory.mktemp("whole") / "walk.mcap"), list[float]()
-    return path, recorded(path, engine, told.append), told
+    return path, recorded_footage(path, engine, told.append), told
 
 
-def test_what_was_seen_comes_back_with_the_rig_that_was_learned(whole: tuple[Path, Recorded, list[float]]) -> None:
+def test_what_was_seen_comes_back_with_the_rig_that_was_learned(
+    whole: tuple[Path, RecordedFootage, list[float]],
+) -> None:
     _, made, told = whole
     footage = made.footage
     assert (footage.name, footage.subject, footage.moving, footage.truth) == ("walk", "walk", False, None)
@@ -75,7 +77,7 @@ def test_what_was_seen_comes_back_with_the_rig_that_was_learned(whole: tuple[Pat
 
 
 def test_poses_are_those_of_the_product_to_the_last_bit(
-    whole: tuple[Path, Recorded, list[float]], engine: Engine, tmp_path: Path
+    whole: tuple[Path, RecordedFootage, list[float]], engine: Engine, tmp_path: Path
 ) -> None:
     path, made, _ = whole
     replay(engine, path, tmp_path / "poses.npz", exact=False, passes=2)
@@ -86,7 +88,7 @@ def test_poses_are_those_of_the_product_to_the_last_bit(
 
 
 def test_keypoints_from_elsewhere_do_as_well(
-    whole: tuple[Path, Recorded, list[float]], engine: Engine, tmp_path: Path
+    whole: tuple[Path, RecordedFootage, list[float]], engine: Engine, tmp_path: Path
 ) -> None:
     t_ns = np.tile([SCENE.t_ns(i) for i in range(FRAMES)], (VIEWS, 1))
     np.savez(
@@ -114,7 +116,7 @@ def test_who_is_who_and_left_and_right_are_what_the_rig_found_out(engine: Engine
             return xy[:0], score[:0]
         return xy, score
 
-    footage = recorded(session(tmp_path / "odd.mcap", change), engine).footage
+    footage = recorded_footage(session(tmp_path / "odd.mcap", change), engine).footage
     off = np.linalg.norm(footage.xy_px - TRUTH_PX, axis=-1)
     seen = footage.score > 0
     assert np.median(off[40:60, 1][seen[40:60, 1]]) < 1
@@ -128,7 +130,7 @@ def test_who_is_not_seen_by_a_camera_has_no_score_there(engine: Engine, tmp_path
         gone = view == 2 and i >= 45
         return (xy[:0], score[:0]) if gone else (xy, score)
 
-    footage = recorded(session(tmp_path / "gone.mcap", change), engine).footage
+    footage = recorded_footage(session(tmp_path / "gone.mcap", change), engine).footage
     assert (footage.score[:45] > 0).all()
     assert not footage.score[45:, 2].any()
     assert (footage.score[45:, :2] > 0).all()
@@ -141,7 +143,7 @@ def test_of_fast_cameras_every_second_instant_is_kept(engine: Engine, tmp_path: 
         tmp_path / "fast.npz", xy=scene.xy_px, score=scene.score, t_ns=t_ns, landmarks=np.array("rig17"),
         size_px=np.tile(np.array(SIZE), (2, 1)), focal_px=np.array([1100.0, np.nan]),
     )  # fmt: skip
-    made = recorded(tmp_path / "fast.npz", engine)
+    made = recorded_footage(tmp_path / "fast.npz", engine)
     assert made.footage.frames == len(made.poses) == 60
     truth = landmarks("rig17").to_joints(scene.xy_px, scene.score)[0].swapaxes(0, 1)
     assert np.abs(made.footage.xy_px - truth[::2]).max() < ROUNDED_PX
@@ -151,7 +153,7 @@ def test_of_fast_cameras_every_second_instant_is_kept(engine: Engine, tmp_path: 
 def test_cameras_that_are_carried_share_nothing_between_instants(engine: Engine, tmp_path: Path) -> None:
     cameras = tuple(CameraConfig(source="sim", name=name, moving=True) for name in NAMES)
     path = session(tmp_path / "carried.mcap", camera=cameras)
-    made = recorded(path, engine)
+    made = recorded_footage(path, engine)
     assert made.footage.moving
     assert made.footage.camera_from_rig is None
     assert made.cameras is None
@@ -163,7 +165,7 @@ def test_a_camera_that_was_bumped_counts_where_it_stood_longest(engine: Engine, 
     def change(view: int, i: int, xy: Floats, score: Floats) -> tuple[Floats, Floats]:
         return (np.add(xy, [250.0, 120.0]), score) if view == 1 and i >= 50 else (xy, score)
 
-    made = recorded(session(tmp_path / "bumped.mcap", change), engine)
+    made = recorded_footage(session(tmp_path / "bumped.mcap", change), engine)
     seen = made.footage.score[:, 1, 0] > 0
     assert (made.footage.score[:, [0, 2]] > 0).mean() > 0.95
     assert min(seen[:50].sum(), seen[50:].sum()) <= 2 < 15 <= seen.sum()  # one place, and nothing from the other
@@ -177,14 +179,14 @@ def test_a_camera_that_was_bumped_counts_where_it_stood_longest(engine: Engine, 
 
 def test_sessions_with_nothing_to_learn_from_are_said_so(engine: Engine, tmp_path: Path) -> None:
     nobody = session(tmp_path / "nobody.mcap", lambda view, i, xy, score: (xy[:0], score[:0]))
-    with pytest.raises(
-        SessionError, match=r"^nobody shows somebody at 0 instants only\. Record a minute of the person"
-    ):
-        recorded(nobody, engine)
+    with pytest.raises(SessionError, match=r"^nobody has a person in only 0 frames\. Record a minute of the person"):
+        recorded_footage(nobody, engine)
     empty = write(tmp_path / "empty.mcap", [], rig_of(NAMES), "import")
-    with pytest.raises(SessionError, match=r"empty\.mcap has no keypoints\. There is nothing to learn from\."):
-        recorded(empty, engine)
+    with pytest.raises(
+        SessionError, match=r"empty\.mcap has no keypoints\. Record a session with cameras, or name another one\."
+    ):
+        recorded_footage(empty, engine)
     with pytest.raises(SessionError, match=r"There is no session .*missing\.mcap\."):
-        recorded(tmp_path / "missing.mcap", engine)
+        recorded_footage(tmp_path / "missing.mcap", engine)
     with pytest.raises(SourceError, match=r"missing\.npz"):
-        recorded(tmp_path / "missing.npz", engine)
+        recorded_footage(tmp_path / "missing.npz", engine)
