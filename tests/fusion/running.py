@@ -45,7 +45,7 @@ class Running:
         self.stop = threading.Event()
         self.failure: list[BaseException] = []
         self.consumer = Receiver(record, delivery, bind=True, keys=keys) if record else Receiver(self.job.output)
-        self.heard: list[Message] = []
+        self.received: list[Message] = []
         self.thread = threading.Thread(target=self._main, args=(engine,))
         self.thread.start()
         self.senders = [Sender(inputs[v % len(inputs)], delivery, keys=keys) for v in range(views)]
@@ -60,21 +60,21 @@ class Running:
         """Listens, and calls ``tell`` now and then, until something is the case."""
         deadline = time.monotonic() + DEADLINE_S
         while not done():
-            assert time.monotonic() < deadline, f"heard only {[type(m).__name__ for m in self.heard[-20:]]}"
+            assert time.monotonic() < deadline, f"heard only {[type(m).__name__ for m in self.received[-20:]]}"
             assert not self.failure, self.failure
             tell()
-            self.heard += self.consumer.receive(5)
+            self.received += self.consumer.receive(5)
 
-    def until_all_is_heard(self) -> None:
+    def wait_for_end(self) -> None:
         """Listens until the process is over, and its last message is here."""
         self.until(lambda: not self.thread.is_alive())
         self.until(lambda: any(health.state == "ended" for health in self.health()))
 
     def poses(self) -> list[Pose3D]:
-        return [message for message in self.heard if isinstance(message, Pose3D)]
+        return [message for message in self.received if isinstance(message, Pose3D)]
 
     def health(self) -> list[Health]:
-        return [message for message in self.heard if isinstance(message, Health) and message.worker == "fusion"]
+        return [message for message in self.received if isinstance(message, Health) and message.worker == "fusion"]
 
     def close(self) -> None:
         self.stop.set()
@@ -93,7 +93,7 @@ def keypoints(scene: Scene, view: int, index: int, t_ns: int | None = None, sche
     )  # fmt: skip
 
 
-def told(view: int, state: State, total: int | None = None) -> Health:
+def health(view: int, state: State, total: int | None = None) -> Health:
     return Health(worker=f"cam{view}", t_ns=0, state=state, total_frames=total)
 
 
@@ -103,12 +103,12 @@ def play(running: Running, scene: Scene) -> None:
     def send(view: int) -> None:
         for index in range(len(scene.joints)):
             running.senders[view].send(keypoints(scene, view, index))
-        running.senders[view].send(told(view, "ended"))
+        running.senders[view].send(health(view, "ended"))
 
     threads = [threading.Thread(target=send, args=(view,)) for view in range(len(running.senders))]
     for thread in threads:
         thread.start()
-    running.until_all_is_heard()
+    running.wait_for_end()
     for thread in threads:
         thread.join(5)
 

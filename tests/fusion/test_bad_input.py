@@ -12,7 +12,7 @@ from pose_rig.fusion.output import CONNECTION_REFUSED
 from pose_rig.wire.authentication import generate_keys
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from tests.fusion.fakes import Scene, film, ring, walk
-from tests.fusion.running import VIEWS, Live, Running, is_finite, keypoints, play, told
+from tests.fusion.running import VIEWS, Live, Running, health, is_finite, keypoints, play
 from tests.untrusted_clients import attacker
 
 RNG = np.random.default_rng(0)
@@ -60,13 +60,13 @@ def test_random_bytes_are_counted_and_change_nothing(
         vandal.send(b"keypoints/cam0\0" + RNG.bytes(50))
         vandal.send_multipart([b"keypoints/cam0", b"in", b"parts"])
 
-    running.heard.clear()
+    running.received.clear()
     running.until(lambda: bool(running.health()) and running.health()[-1].dropped > 30, garbage)
     assert "Message on topic" in running.health()[-1].error
     assert all(pose.tracking == 1 and is_finite(pose) for pose in running.poses())
 
 
-def test_a_camera_that_is_not_of_this_rig_is_named(start: Callable[..., Running]) -> None:
+def test_an_unknown_camera_is_named(start: Callable[..., Running]) -> None:
     running = start("realtime")
     scene = film(walk(1.0), ring(VIEWS))
     live = Live(running, scene)
@@ -85,8 +85,8 @@ def test_a_program_of_another_run_changes_nothing_and_is_counted(start: Callable
     running = start("realtime", keys=keys)
     live = Live(running, scene)
     running.until(lambda: sum(pose.tracking for pose in running.poses()) > 10, live)
-    running.heard.clear()
-    ended = [told(view, "ended") for view in range(VIEWS)]
+    running.received.clear()
+    ended = [health(view, "ended") for view in range(VIEWS)]
     with attacker(running.job.inputs, keys.public) as stranger:
         stranger.post(*ended)
 
@@ -112,7 +112,7 @@ def test_old_bad_bytes_do_not_hide_a_new_fault(
 
 
 @pytest.mark.parametrize("passes", [1, 2])
-def test_what_was_lost_is_counted_to_the_end(start: Callable[..., Running], passes: int) -> None:
+def test_dropped_messages_are_counted_to_the_end(start: Callable[..., Running], passes: int) -> None:
     running = start("all", passes=passes)
     for _ in range(3):
         running.senders[0].send_bytes(b"nonsense")
@@ -142,8 +142,8 @@ def lossless(
         running.senders[1].send(keypoints(scene, 1, index))
     running.until(lambda: bool(running.health()))
     for view in range(VIEWS):
-        running.senders[view].send(told(view, "ended"))
-    running.until_all_is_heard()
+        running.senders[view].send(health(view, "ended"))
+    running.wait_for_end()
     assert not running.failure
     with np.load(path) as got:
         return running.health()[-1], got["xy"][:, 0]

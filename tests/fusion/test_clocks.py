@@ -76,7 +76,7 @@ def test_the_arrival_of_messages_does_not_change_what_is_fused(chunk: int) -> No
 
 
 @pytest.mark.parametrize("chunk", [8, 32])
-def test_what_an_uneven_file_saw_does_not_depend_on_how_its_messages_arrive(chunk: int) -> None:
+def test_samples_of_an_uneven_file_do_not_depend_on_the_arrival_of_its_messages(chunk: int) -> None:
     rng = np.random.default_rng(3)
     uneven = np.cumsum(rng.choice([50.0, 310.0], 60)).tolist()
     files = [frames(400, 30), uneven]
@@ -89,7 +89,7 @@ def test_a_file_of_one_frame_and_an_empty_one() -> None:
     assert walk_through([[], []], 1) == []
 
 
-def test_nothing_is_fused_before_every_file_has_reached_the_instant() -> None:
+def test_no_time_step_is_due_before_every_file_has_reached_it() -> None:
     clock, tracks = FileClock(), [SampleBuffer(), SampleBuffer()]
     feed(tracks[0], *frames(40, 25))
     assert clock.tick(tracks) is None
@@ -132,7 +132,7 @@ def test_live_ticks_that_were_missed_are_skipped_and_counted() -> None:
     assert clock.tick([track], 560 * MS) is not None
 
 
-def test_live_a_short_delay_is_caught_up_with() -> None:
+def test_live_catches_up_with_a_short_delay() -> None:
     clock, track = LiveClock(50, 1), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
@@ -140,13 +140,13 @@ def test_live_a_short_delay_is_caught_up_with() -> None:
     assert clock.skipped == 0
 
 
-def test_live_waits_for_the_first_word() -> None:
+def test_live_waits_for_the_first_message() -> None:
     clock = LiveClock(60, 2)
     clock.wait_ms(0)
     assert clock.tick([SampleBuffer(), SampleBuffer()], 100 * MS) is None
 
 
-def test_the_instant_trails_by_the_latency_but_waits_for_a_slow_camera_one_period_only() -> None:
+def test_the_time_step_trails_by_the_latency_and_waits_for_a_slow_camera_one_period_only() -> None:
     clock, tracks = LiveClock(50, 3), [SampleBuffer(), SampleBuffer(), SampleBuffer()]
     for track in tracks:
         feed(track, 0, 40, 80)
@@ -160,7 +160,7 @@ def test_the_instant_trails_by_the_latency_but_waits_for_a_slow_camera_one_perio
     assert clock.tick(tracks, 2_000 * MS) == pytest.approx((2_000 - 25 - 40) * MS)
 
 
-def test_the_instant_never_goes_back() -> None:
+def test_time_steps_increase() -> None:
     clock, track = LiveClock(50, 1), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
@@ -173,7 +173,7 @@ def test_the_instant_never_goes_back() -> None:
     assert second > first
 
 
-def test_an_age_from_the_future_counts_as_none() -> None:
+def test_a_negative_age_counts_as_zero() -> None:
     clock = LiveClock(50, 1)
     clock.arrived(0, -(10**12), 0)
     clock.wait_ms(0)
@@ -181,7 +181,7 @@ def test_an_age_from_the_future_counts_as_none() -> None:
 
 
 @pytest.mark.parametrize("cameras", [1, 4])
-def test_live_cameras_that_fall_behind_more_and_more_are_fused_all_the_same(cameras: int) -> None:
+def test_live_cameras_with_growing_latency_are_still_fused(cameras: int) -> None:
     """Five frames a second, each 80 ms later than the one before."""
     clock, tracks = LiveClock(50, cameras), [SampleBuffer() for _ in range(cameras)]
     clock.wait_ms(0)

@@ -50,7 +50,7 @@ def test_more_views_are_better_and_one_works(engine: Engine, views: int) -> None
     assert error_mm(scene, np.stack([o.xyz_raw for o in out])).mean() < {1: 75, 2: 40, 3: 28, 4: 25}[views]
 
 
-def test_smoothing_keeps_the_pose_and_calms_it(engine: Engine) -> None:
+def test_smoothing_keeps_the_pose_and_reduces_jitter(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4), noise=0.012)
     out = run(scene, fusion(engine, 4))
     raw, smooth = (np.stack([getattr(o, name) for o in out])[10:] for name in ("xyz_raw", "xyz"))
@@ -59,7 +59,7 @@ def test_smoothing_keeps_the_pose_and_calms_it(engine: Engine) -> None:
     assert np.linalg.norm(raw - smooth, axis=-1).mean() < 0.05
 
 
-def test_stature_is_what_was_asked_for(engine: Engine) -> None:
+def test_the_body_height_is_the_given_one(engine: Engine) -> None:
     scene = film(walk(2.0), ring(3))
     tops = []
     for height_m in (1.4, 1.9):
@@ -74,7 +74,7 @@ def test_stature_is_what_was_asked_for(engine: Engine) -> None:
     assert 0.85 * 1.9 < tops[1] < 1.9
 
 
-def test_refined_2d_is_nearer_to_the_truth_than_what_was_detected(engine: Engine) -> None:
+def test_refined_2d_is_nearer_to_the_truth_than_detections(engine: Engine) -> None:
     clean = film(walk(3.0), ring(4), noise=0.0)
     noisy = film(walk(3.0), ring(4), noise=0.012)
     wrist = INDEX["r_wrist"]
@@ -89,7 +89,7 @@ def test_refined_2d_is_nearer_to_the_truth_than_what_was_detected(engine: Engine
     assert np.mean([o.residual_px.mean() for o in out[45:]]) < 15
 
 
-def test_what_a_pose_says_of_its_joints(engine: Engine) -> None:
+def test_fields_of_a_pose_estimate(engine: Engine) -> None:
     scene = film(walk(0.2), ring(3))
     samples = scene.samples(0)
     for sample in samples:
@@ -105,7 +105,7 @@ def test_what_a_pose_says_of_its_joints(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("gone", [0, 2])
-def test_a_view_that_goes_does_not_turn_or_stop_the_pose(engine: Engine, gone: int) -> None:
+def test_a_view_that_ends_does_not_rotate_or_stop_the_pose(engine: Engine, gone: int) -> None:
     scene = film(walk(3.0), ring(4))
 
     def without(index: int, samples: list[Sample | None]) -> list[Sample | None]:
@@ -150,7 +150,7 @@ def test_the_first_camera_may_come_last(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(("mode", "solve"), [("settled", unsolved), ("solved", self_solve)])
-def test_when_only_a_view_is_left_that_the_rig_does_not_know_it_carries_the_pose(
+def test_a_single_view_of_unknown_pose_gives_a_cold_pose(
     engine: Engine, mode: Mode, solve: Callable[[SolveTask], RigSolution | str]
 ) -> None:
     scene = film(walk(4.0), ring(4))

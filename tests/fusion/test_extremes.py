@@ -31,7 +31,7 @@ def changed(message: Keypoints2D, **values: object) -> Keypoints2D:
     return msgspec.structs.replace(message, **values)
 
 
-def test_points_far_beyond_the_picture_are_not_seen_and_the_others_are(scene: Scene) -> None:
+def test_points_far_outside_the_image_are_ignored(scene: Scene) -> None:
     good = keypoints(scene, 0, 0)
     xy = good.xy.copy()
     width, height = good.size_px
@@ -63,7 +63,7 @@ def test_points_far_beyond_the_picture_are_not_seen_and_the_others_are(scene: Sc
         ({"t_ns": 1 << 61}, "'t_ns' lies in the future"),
     ],
 )
-def test_what_no_camera_of_a_live_rig_sends_is_refused(scene: Scene, values: dict[str, Any], text: str) -> None:
+def test_messages_that_no_live_camera_sends_are_rejected(scene: Scene, values: dict[str, Any], text: str) -> None:
     good = keypoints(scene, 0, 0, time.monotonic_ns())
     assert checked(good, "", live=True) is good
     with pytest.raises(MessageError, match=text):
@@ -104,16 +104,18 @@ def recorded(engine: Engine, scene: Scene) -> Running:
 
 
 def last_of(running: Running) -> Health:
-    return [one for one in running.heard if isinstance(one, Health) and one.worker == "fusion"][-1]
+    return [one for one in running.received if isinstance(one, Health) and one.worker == "fusion"][-1]
 
 
 def poses_of(running: Running) -> list[Pose3D]:
-    return [one for one in running.heard if isinstance(one, Pose3D)]
+    return [one for one in running.received if isinstance(one, Pose3D)]
 
 
 @pytest.mark.parametrize("how", ["nan", "huge", "raise"])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_one_bad_answer_costs_poses_and_never_the_process(engine: Engine, scene: Scene, how: Spoil) -> None:
+def test_a_graph_that_fails_for_a_while_costs_poses_and_not_the_process(
+    engine: Engine, scene: Scene, how: Spoil
+) -> None:
     spoilt = Spoilt(engine, how, range(20, 22))
     running = recorded(spoilt, scene)
     assert not running.failure
@@ -128,7 +130,7 @@ def test_one_bad_answer_costs_poses_and_never_the_process(engine: Engine, scene:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_graph_that_never_answers_ends_the_run(engine: Engine) -> None:
+def test_a_graph_that_always_fails_ends_the_run(engine: Engine) -> None:
     running = recorded(Spoilt(engine, "nan", range(100_000)), film(walk(25.0), ring(VIEWS)))
     (failure,) = running.failure
     assert isinstance(failure, PoseRigError)
@@ -136,7 +138,7 @@ def test_a_graph_that_never_answers_ends_the_run(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [("xyz", np.nan), ("xyz", 2e5), ("score", np.inf), ("residual_px", 1e39)])
-def test_a_pose_beyond_all_bounds_is_not_told(engine: Engine, scene: Scene, field: str, value: float) -> None:
+def test_a_pose_out_of_bounds_is_not_published(engine: Engine, scene: Scene, field: str, value: float) -> None:
     instant = run(scene, fusion(engine, VIEWS))[-1]
     assert is_publishable(instant)
     wrong = np.array(getattr(instant, field))

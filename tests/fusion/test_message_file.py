@@ -25,7 +25,7 @@ def filled(count: int) -> MessageFile:
     return file
 
 
-def test_messages_come_back_in_their_order_and_as_they_were() -> None:
+def test_messages_are_read_in_order_and_unchanged() -> None:
     file = filled(5)
     back = [message for _ in range(6) for message in file.receive(0)]
     for index, message in enumerate(back[:5]):
@@ -37,13 +37,13 @@ def test_messages_come_back_in_their_order_and_as_they_were() -> None:
     file.close()
 
 
-def test_no_more_come_than_are_asked_for_and_none_at_the_end() -> None:
+def test_at_most_max_messages_are_returned_and_none_at_the_end() -> None:
     file = filled(5)
     assert [len(file.receive(0, max_messages=4)) for _ in range(4)] == [4, 2, 0, 0]
     file.close()
 
 
-def test_it_can_be_gone_through_again_and_again() -> None:
+def test_a_file_can_be_read_several_times() -> None:
     file = filled(3)
     for _ in range(3):
         assert len(file.receive(0, max_messages=100)) == 4
@@ -51,14 +51,14 @@ def test_it_can_be_gone_through_again_and_again() -> None:
     file.close()
 
 
-def test_nothing_is_waited_for_at_the_end() -> None:
+def test_the_end_does_not_block() -> None:
     file = MessageFile()
     file.rewind()
     assert file.receive(3_600_000) == []
     file.close()
 
 
-def test_what_breaks_the_rules_of_messages_is_refused_when_it_is_added() -> None:
+def test_an_invalid_message_is_rejected_when_it_is_added() -> None:
     file = filled(1)
     wrong = keypoints(0)
     wrong = Keypoints2D(**{f: getattr(wrong, f) for f in wrong.__struct_fields__} | {"xy": wrong.xy * np.nan})

@@ -24,7 +24,7 @@ from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.wire.records import Learned
 from tests.fusion.fakes import config, film, relative_error_deg, remembered, ring, walk
-from tests.fusion.running import VIEWS, Live, Running, is_finite, keypoints, play, told
+from tests.fusion.running import VIEWS, Live, Running, health, is_finite, keypoints, play
 from tests.ports import free_endpoint
 
 
@@ -44,14 +44,12 @@ def test_files_are_fused_frame_by_frame_and_the_process_ends(start: Callable[...
         assert np.isfinite(got["K"]).all() == (got["mode"][-1] == "solved")
         assert got["cameras"].tolist() == ["cam0", "cam1"]
     assert saved[0] == saved[1], "two runs differ"
-    assert [message.worker for message in running.heard if isinstance(message, Health)][-1] == "fusion"
+    assert [message.worker for message in running.received if isinstance(message, Health)][-1] == "fusion"
     assert running.health()[-1].frames == 60
     assert running.health()[-1].dropped == 0
 
 
-def test_files_gone_through_twice_are_solved_from_the_first_frame_on(
-    start: Callable[..., Running], tmp_path: Path
-) -> None:
+def test_two_passes_are_solved_from_the_first_frame_on(start: Callable[..., Running], tmp_path: Path) -> None:
     scene = film(walk(2.5), ring(3))
     saved = []
     for name in ("a.npz", "b.npz"):
@@ -76,7 +74,7 @@ def test_files_gone_through_twice_are_solved_from_the_first_frame_on(
     assert running.health()[-1].frames == 75
 
 
-def test_files_that_cannot_be_solved_are_gone_through_twice_too(start: Callable[..., Running], tmp_path: Path) -> None:
+def test_two_passes_of_files_that_cannot_be_solved(start: Callable[..., Running], tmp_path: Path) -> None:
     scene = film(walk(0.5), ring(VIEWS))
     running = start("all", passes=2, save=str(tmp_path / "poses.npz"))
     play(running, scene)
@@ -103,7 +101,7 @@ def test_a_stop_during_the_first_of_two_passes_ends_at_once(start: Callable[...,
         assert len(got["t_ns"]) == 0
 
 
-def test_only_cameras_whose_place_is_known_tell_how_they_see_a_solved_pose(
+def test_only_cameras_of_known_pose_publish_refined_2d_of_a_solved_pose(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
     scene = film(walk(2.0), ring(4))
@@ -115,7 +113,7 @@ def test_only_cameras_whose_place_is_known_tell_how_they_see_a_solved_pose(
     solved = {pose.index for pose in running.poses() if pose.mode == "solved"}
     assert solved
     told_by = {
-        message.camera for message in running.heard if isinstance(message, Refined2D) and message.index in solved
+        message.camera for message in running.received if isinstance(message, Refined2D) and message.index in solved
     }
     assert told_by == {"cam0", "cam1", "cam2"}
     with np.load(tmp_path / "poses.npz") as got:
@@ -130,20 +128,20 @@ def test_a_live_rig_solves_itself_in_a_process_of_its_own(start: Callable[..., R
     assert list(dict.fromkeys(modes)) == ["cold", "settled", "solved"]
     assert {pose.covariance_m2.shape for pose in running.poses() if pose.mode != "solved"} == {(0,)}
     assert {pose.covariance_m2.shape for pose in running.poses() if pose.mode == "solved"} == {(17, 3, 3)}
-    running.heard.clear()
-    running.until(lambda: any(isinstance(message, RigState) for message in running.heard), live)
-    state = [message for message in running.heard if isinstance(message, RigState)][-1]
+    running.received.clear()
+    running.until(lambda: any(isinstance(message, RigState) for message in running.received), live)
+    state = [message for message in running.received if isinstance(message, RigState)][-1]
     assert (state.mode, state.note) == ("solved", "")
     assert all(camera.translation_m is not None and camera.rotation_sd_deg is not None for camera in state.cameras)
 
     live.on[:] = [False] * 3  # a solved rig that sees nobody goes on sending, too
-    running.heard.clear()
+    running.received.clear()
     running.until(lambda: sum(not pose.tracking for pose in running.poses()) > 20, live)
     last = running.poses()[-1]
     assert (last.mode, last.tracking, last.covariance_m2.shape) == ("solved", 0, (0,))
     assert is_finite(last)
     live.on[:] = [True] * 3
-    running.heard.clear()
+    running.received.clear()
     running.until(lambda: sum(pose.tracking for pose in running.poses()) > 10, live)
     assert {pose.mode for pose in running.poses()} == {"solved"}
 
@@ -156,10 +154,10 @@ def test_a_file_that_fails_or_ends_early_does_not_hold_up_the_others(
     running.until(lambda: bool(running.health()))
     for index in range(10):
         running.senders[1].send(keypoints(scene, 1, index))
-    running.senders[1].send(told(1, "failed"))
+    running.senders[1].send(health(1, "failed"))
     for index in range(30):
         running.senders[0].send(keypoints(scene, 0, index))
-    running.senders[0].send(told(0, "ended"))
+    running.senders[0].send(health(0, "ended"))
     running.until(lambda: not running.thread.is_alive())
     with np.load(tmp_path / "poses.npz") as got:
         assert len(got["t_ns"]) == 30
@@ -192,15 +190,15 @@ def test_live_poses_go_on_when_cameras_vanish(start: Callable[..., Running]) -> 
     assert seen.height_m == 1.7
     assert seen.joints == "rig17"
     assert 0 <= seen.age_ns < 1_000_000_000
-    assert any(isinstance(message, Refined2D) and message.camera == "cam1" for message in running.heard)
+    assert any(isinstance(message, Refined2D) and message.camera == "cam1" for message in running.received)
 
     live.on[1] = False  # one camera is unplugged
-    running.heard.clear()
+    running.received.clear()
     running.until(lambda: len(running.poses()) > 30, live)
     assert all(pose.tracking == 1 and is_finite(pose) for pose in running.poses())
 
     live.on[0] = False  # and the other
-    running.heard.clear()
+    running.received.clear()
     running.until(lambda: sum(not pose.tracking for pose in running.poses()) > 20, live)
     last = running.poses()[-1]
     assert last.tracking == 0
@@ -208,11 +206,11 @@ def test_live_poses_go_on_when_cameras_vanish(start: Callable[..., Running]) -> 
     assert (last.score == 0).all()
 
     live.on[:] = [True, True]  # and both are back
-    running.heard.clear()
+    running.received.clear()
     running.until(lambda: sum(pose.tracking for pose in running.poses()) > 20, live)
     gaps = np.diff([pose.t_ns for pose in running.poses()])
     assert (gaps > 0).all()
-    assert any(isinstance(message, RigState) for message in running.heard)
+    assert any(isinstance(message, RigState) for message in running.received)
     assert running.thread.is_alive()
 
 
@@ -222,11 +220,11 @@ def test_live_all_cameras_failing_at_once_is_not_the_end(start: Callable[..., Ru
     running.until(lambda: len(running.poses()) > 5, live)
     live.on[:] = [False, False]
     for view in range(VIEWS):
-        running.senders[view].send(told(view, "failed"))
-    running.heard.clear()
+        running.senders[view].send(health(view, "failed"))
+    running.received.clear()
     running.until(lambda: sum(not pose.tracking for pose in running.poses()) > 10)
     for view in range(VIEWS):
-        running.senders[view].send(told(view, "ended"))
+        running.senders[view].send(health(view, "ended"))
     running.until(lambda: any(health.state == "ended" for health in running.health()))
 
 
@@ -239,14 +237,14 @@ def test_ticks_are_even_whatever_the_cameras_do(start: Callable[..., Running]) -
     assert [pose.index for pose in running.poses()] == sorted(pose.index for pose in running.poses())
 
 
-def test_a_taken_endpoint_is_said_in_a_sentence(engine: Engine) -> None:
+def test_the_error_of_a_taken_endpoint(engine: Engine) -> None:
     with Sender("tcp://127.0.0.1:0", bind=True) as taken:
         job = FusionJob(config(1), (free_endpoint(),), taken.endpoint)
         with pytest.raises(UsageError, match=rf"Cannot listen on {taken.endpoint}: Address already in use"):
             main(job, threading.Event(), engine, open_poses)
 
 
-def test_an_unwritable_poses_file_is_said_in_a_sentence(engine: Engine, tmp_path: Path) -> None:
+def test_the_error_of_an_unwritable_poses_file(engine: Engine, tmp_path: Path) -> None:
     job = FusionJob(config(1, save=str(tmp_path / "no" / "p.npz")), (free_endpoint(),), free_endpoint())
     with pytest.raises(PoseRigError, match=r"Cannot write .*p\.npz: No such file or directory\. Choose another place"):
         main(job, threading.Event(), engine, open_poses)
@@ -325,14 +323,14 @@ def test_a_recorded_live_run_comes_out_the_same_to_the_last_bit(engine: Engine, 
     assert f"{poses} of {poses}" not in said  # when something was learned makes a difference
 
 
-def test_everything_that_files_say_is_recorded_once(engine: Engine) -> None:
+def test_keypoints_of_files_are_recorded_once(engine: Engine) -> None:
     for passes in (1, 2):
         running = Running(engine, "all", views=2, passes=passes)
         scene = film(walk(0.5), ring(2))
         play(running, scene)
         running.close()
-        kept = [message for message in running.heard if isinstance(message, Keypoints2D)]
+        kept = [message for message in running.received if isinstance(message, Keypoints2D)]
         assert sorted((k.camera, k.index) for k in kept) == [(f"cam{v}", i) for v in range(2) for i in range(15)]
         assert [pose.index for pose in running.poses()] == list(range(15))
-        assert not any(isinstance(message, Learned) for message in running.heard)
-        assert running.heard[-1].topic == "health/fusion"
+        assert not any(isinstance(message, Learned) for message in running.received)
+        assert running.received[-1].topic == "health/fusion"

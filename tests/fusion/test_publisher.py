@@ -78,7 +78,7 @@ def until_heard(ends: Ends) -> None:
         ends.outlet.send(Health(worker="fusion", t_ns=0, state="starting"))
 
 
-def test_listeners_and_recorder_get_the_same_bytes(ends: Ends) -> None:
+def test_subscribers_and_recorder_get_the_same_bytes(ends: Ends) -> None:
     ends.record()
     until_heard(ends)
     ends.outlet.send(marker(7))
@@ -93,7 +93,7 @@ def test_listeners_and_recorder_get_the_same_bytes(ends: Ends) -> None:
     assert recorded[-1][1] == encode(marker(7))
 
 
-def test_what_is_only_kept_is_not_published(ends: Ends) -> None:
+def test_a_message_that_is_only_recorded_is_not_published(ends: Ends) -> None:
     ends.record()
     until_heard(ends)
     ends.outlet.record(Learned(work="solving", asked=3))
@@ -103,7 +103,7 @@ def test_what_is_only_kept_is_not_published(ends: Ends) -> None:
     assert not any(isinstance(message, Learned) for message in ends.listener.receive(300))
 
 
-def test_a_message_that_breaks_its_own_rules_is_counted_and_the_next_one_sent(ends: Ends) -> None:
+def test_an_invalid_message_is_counted_and_the_next_one_sent(ends: Ends) -> None:
     ends.record()
     wrong = Refined2D(
         camera="left", index=0, t_ns=0, xy=np.full((17, 2), np.nan, np.float32), inlier=np.ones(17, np.float32)
@@ -116,7 +116,7 @@ def test_a_message_that_breaks_its_own_rules_is_counted_and_the_next_one_sent(en
     assert ends.outlet.last_error == "Message on topic 'refined/left': field 'xy' is not finite."
 
 
-def test_without_a_recorder_only_listeners_are_served() -> None:
+def test_without_a_recorder_messages_are_only_published() -> None:
     with Sender("tcp://127.0.0.1:0", bind=True) as sender, Receiver(sender.endpoint) as listener:
         outlet = Publisher(sender, None, waits=True, stopped=lambda: False)
         with closing(outlet):
@@ -128,7 +128,7 @@ def test_without_a_recorder_only_listeners_are_served() -> None:
         assert numbers(got)[0] == 2
 
 
-def test_a_recorder_that_is_behind_delays_nothing_and_is_told_what_it_missed(ends: Ends) -> None:
+def test_a_recorder_that_is_behind_delays_nothing_and_gets_a_gap(ends: Ends) -> None:
     began = time.monotonic()
     for number in range(1, 101):
         ends.outlet.set_time(number)
@@ -149,7 +149,7 @@ def test_a_recorder_that_is_behind_delays_nothing_and_is_told_what_it_missed(end
     assert numbers(ends.recorded(1)) == [102]  # told once
 
 
-def test_a_gap_at_the_very_end_is_told_too(ends: Ends) -> None:
+def test_a_gap_at_the_end_is_sent_too(ends: Ends) -> None:
     for number in range(1, 21):
         ends.outlet.record(marker(number))
     ends.record()
@@ -175,7 +175,7 @@ def test_files_wait_for_the_recorder() -> None:
     ends.close()
 
 
-def test_who_is_asked_to_stop_waits_no_longer() -> None:
+def test_a_stop_ends_waiting_for_the_recorder() -> None:
     ends = Ends(waits=True)
     sending = threading.Thread(target=keep_all, args=(ends, 20))
     sending.start()

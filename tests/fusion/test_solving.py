@@ -116,7 +116,7 @@ def test_a_rig_solves_itself_within_seconds_of_movement(done: Done) -> None:
     assert relative_error_deg(rotations(done.made), done.scene.cameras.rotation).max() < 2.5
 
 
-def test_a_solved_rig_knows_where_its_cameras_stand(done: Done) -> None:
+def test_camera_poses_of_a_solved_rig(done: Done) -> None:
     cameras = done.scene.cameras
     found, true = (
         np.linalg.norm(places[:, None] - places[None], axis=-1) for places in (centres(done.made), cameras.position)
@@ -138,7 +138,7 @@ def test_a_solved_rig_knows_where_its_cameras_stand(done: Done) -> None:
         assert centres(done.made)[view, 1] == pytest.approx(cameras.position[view, 1], abs=0.35)  # above the floor
 
 
-def test_a_solved_rig_knows_where_the_floor_is_and_what_is_up(done: Done) -> None:
+def test_floor_and_vertical_of_a_solved_rig(done: Done) -> None:
     late = np.stack([o.xyz_raw for o in done.out[120:]])
     ankles = late[:, [INDEX["l_ankle"], INDEX["r_ankle"]], 1].min(1)
     assert abs(np.percentile(ankles, 20) - 0.039 * 1.7) < 0.05
@@ -156,7 +156,7 @@ def test_the_person_moves_through_the_room_of_a_solved_rig(done: Done) -> None:
     assert np.abs(gone[0] - gone[1]).max() < 0.05
 
 
-def test_stature_is_what_was_asked_for(engine: Engine) -> None:
+def test_the_body_height_is_the_given_one(engine: Engine) -> None:
     scene = film(walk(4.0), ring(3))
     tops = []
     for height_m in (1.4, 1.9):
@@ -183,7 +183,7 @@ def test_one_camera_is_never_solved(engine: Engine) -> None:
     assert told(made, 0).translation_m is None
 
 
-def test_two_rigs_solve_themselves_alike_to_the_bit(engine: Engine) -> None:
+def test_solving_is_repeatable_to_the_bit(engine: Engine) -> None:
     scene = film(walk(2.0), ring(3))
     first, second = (run(scene, fusion(engine, 3)) for _ in range(2))
     assert way(first)[-1] == "solved"
@@ -192,7 +192,7 @@ def test_two_rigs_solve_themselves_alike_to_the_bit(engine: Engine) -> None:
             assert np.array_equal(getattr(a, name), getattr(b, name), equal_nan=name != "mode"), name
 
 
-def test_no_pose_waits_while_the_rig_is_solved_beside_them(engine: Engine) -> None:
+def test_no_pose_waits_while_the_rig_is_solved_in_the_background(engine: Engine) -> None:
     scene = film(walk(4.0), ring(3))
     asked, go, answered = (threading.Event() for _ in range(3))
 
@@ -269,7 +269,7 @@ def carried(seconds: float) -> Scene:
     return film(walk(seconds), Cameras(rotation, position, focal_px, size_px))
 
 
-def test_a_camera_that_is_said_to_move_is_never_learned_and_does_no_harm(engine: Engine) -> None:
+def test_a_camera_configured_as_moving_is_never_placed_and_does_no_harm(engine: Engine) -> None:
     scene = carried(6.0)
     base = config(4)
     cameras = (*base.camera[:3], msgspec.structs.replace(base.camera[3], moving=True))
@@ -324,7 +324,7 @@ def test_a_remembered_rig_is_used_after_a_second(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("gone", [0, 2])
-def test_a_view_that_goes_does_not_turn_or_stop_the_pose_of_a_solved_rig(engine: Engine, gone: int) -> None:
+def test_a_view_that_ends_does_not_rotate_or_stop_the_pose_of_a_solved_rig(engine: Engine, gone: int) -> None:
     scene = film(walk(3.0), ring(3))
 
     def without(index: int, samples: list[Sample | None]) -> list[Sample | None]:
@@ -341,7 +341,7 @@ def test_a_view_that_goes_does_not_turn_or_stop_the_pose_of_a_solved_rig(engine:
     assert [o.person_index[gone] for o in out[76:]] == [0] * 14
 
 
-def test_a_remembered_rig_follows_the_stature_of_who_is_there_now(engine: Engine) -> None:
+def test_a_remembered_rig_is_scaled_to_the_given_body_height(engine: Engine) -> None:
     scene = film(walk(3.0), ring(3))
     small, tall = (remembering(engine, scene.cameras, height_m) for height_m in (1.5, 1.8))
     for made in (small, tall):
@@ -350,7 +350,7 @@ def test_a_remembered_rig_follows_the_stature_of_who_is_there_now(engine: Engine
     assert np.linalg.norm(centres(tall)) / np.linalg.norm(centres(small)) == pytest.approx(1.2, rel=1e-6)
 
 
-def test_a_remembered_rig_that_does_not_fit_is_dropped_and_that_is_said(engine: Engine) -> None:
+def test_a_remembered_rig_that_does_not_fit_is_dropped_with_a_note(engine: Engine) -> None:
     scene = film(walk(3.0), ring(3))
     stop = threading.Event()
 
@@ -369,13 +369,13 @@ def test_a_remembered_rig_that_does_not_fit_is_dropped_and_that_is_said(engine: 
     assert made.calibration is None
 
 
-def test_a_rig_that_cannot_be_solved_stays_settled_and_says_why(engine: Engine) -> None:
+def test_a_rig_that_cannot_be_solved_stays_settled_with_a_note(engine: Engine) -> None:
     made = fusion(engine, 3, solve=unsolved)
     assert way(run(film(walk(2.5), ring(3)), made)) == ["cold", "settled"]
     assert made.rig_state().note == UNSOLVED
 
 
-def test_a_camera_that_was_moved_since_is_placed_anew_in_the_remembered_rig(engine: Engine) -> None:
+def test_a_camera_that_was_moved_since_is_placed_again_in_the_remembered_rig(engine: Engine) -> None:
     rig = ring(4)
     rotation = rig.rotation.copy()
     rotation[1] = rotation_from_vector(np.radians([0.0, 12.0, 3.0])) @ rotation[1]
@@ -396,7 +396,7 @@ def test_a_camera_that_was_moved_since_is_placed_anew_in_the_remembered_rig(engi
     assert np.allclose(rotations(made)[[0, 2, 3]], rotation[[0, 2, 3]])
 
 
-def test_the_cameras_of_a_solved_rig_stay_when_somebody_else_comes(engine: Engine) -> None:
+def test_the_cameras_of_a_solved_rig_stay_when_the_person_changes(engine: Engine) -> None:
     scene = film(walk(3.0), ring(3))
     made = remembering(engine, scene.cameras)
     run(scene, made)

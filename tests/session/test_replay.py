@@ -95,7 +95,7 @@ def test_a_stop_ends_a_replay_at_once(imported: Path, tmp_path: Path, engine: En
         assert 0 < len(poses["t_ns"]) < 75
 
 
-def test_nothing_is_said_before_somebody_listens(imported: Path, engine: Engine) -> None:
+def test_nothing_is_published_before_subscribers_are_connected(imported: Path, engine: Engine) -> None:
     stop = threading.Event()
     job = job_of(imported, None, exact=False)
     running = threading.Thread(target=main, args=(job, stop, engine, lambda: False))
@@ -107,7 +107,7 @@ def test_nothing_is_said_before_somebody_listens(imported: Path, engine: Engine)
     assert not running.is_alive()
 
 
-def test_the_part_up_to_an_instant_is_the_same_to_the_last_bit(tmp_path: Path, engine: Engine) -> None:
+def test_the_part_up_to_a_time_is_the_same_to_the_last_bit(tmp_path: Path, engine: Engine) -> None:
     """A pose between two frames needs the second one, which lies after the end of the part."""
     scene = film(walk(1.0), ring(2))
     messages: list[Message] = []
@@ -127,7 +127,7 @@ def test_the_part_up_to_an_instant_is_the_same_to_the_last_bit(tmp_path: Path, e
             np.testing.assert_array_equal(part[key], everything[key][:10], err_msg=key)
 
 
-def test_how_much_there_is_is_known_unless_it_is_a_part(imported: Path, tmp_path: Path) -> None:
+def test_the_number_of_frames_is_known_unless_it_is_a_part(imported: Path, tmp_path: Path) -> None:
     with Session(imported) as session:
         assert total_frames(session, job_of(imported, None, exact=False)) == 75
         assert total_frames(session, job_of(imported, None, exact=False, from_s=1.0)) is None
@@ -135,7 +135,7 @@ def test_how_much_there_is_is_known_unless_it_is_a_part(imported: Path, tmp_path
         assert total_frames(session, job_of(tmp_path / "take.mcap", None)) == 7
 
 
-def test_a_camera_gives_its_frames_and_no_others_and_ends(tmp_path: Path) -> None:
+def test_a_camera_source_has_the_frames_of_its_camera_and_ends(tmp_path: Path) -> None:
     cameras = ("a", "a-2")
     path = write(tmp_path / "take.mcap", [frame(i, camera) for i in range(10) for camera in cameras], rig_of(cameras))
     with closing(CameraSource(job_of(path, None), "a", Playback(False, threading.Event()))) as source:
@@ -147,7 +147,7 @@ def test_a_camera_gives_its_frames_and_no_others_and_ends(tmp_path: Path) -> Non
         assert source.receive(0, max_messages=4) == []
 
 
-def test_a_camera_gives_what_is_due(tmp_path: Path) -> None:
+def test_a_camera_source_returns_what_is_due(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", [frame(3 * i) for i in range(10)])
     with closing(CameraSource(job_of(path, None), "cam0", Playback(True, threading.Event()))) as source:
         assert len(source.receive(0, max_messages=8)) == 1  # the first: now begins
@@ -170,7 +170,7 @@ def test_waiting_ends_when_it_is_due_or_asked_to_stop() -> None:
     assert Playback(False, stop).due(1 << 60)
 
 
-def test_a_session_that_is_gone_is_said_in_a_sentence(tmp_path: Path, engine: Engine) -> None:
+def test_the_error_of_a_missing_session(tmp_path: Path, engine: Engine) -> None:
     path = write(tmp_path / "take.mcap", talk(2))
     job = job_of(path, None)
     path.unlink()

@@ -33,7 +33,7 @@ def test_others_are_measured_and_those_in_another_mode_counted() -> None:
     ]
 
 
-def test_what_follows_the_recorded_rig_is_judged_once_it_is_warm() -> None:
+def test_poses_with_the_recorded_rig_are_compared_once_filters_have_settled() -> None:
     comparison = ReplayComparison()
     comparison.compare(pose(0, t_ns=SECOND_NS), pose(0, t_ns=SECOND_NS))
     comparison.follows(2 * SECOND_NS)

@@ -13,14 +13,14 @@ def fail() -> int:
     raise PoseRigError("The work went wrong.", "Try again.")
 
 
-def test_before_anything_was_begun_there_is_nothing_to_take() -> None:
+def test_without_a_computation_there_is_no_result() -> None:
     work: BackgroundTask[int] = BackgroundTask(BackgroundCompute())
     assert not work.busy
     assert work.take() is None
     assert work.failure == ""
 
 
-def test_without_an_executor_the_work_is_done_at_once() -> None:
+def test_without_an_executor_the_computation_runs_in_start() -> None:
     work: BackgroundTask[int] = BackgroundTask(BackgroundCompute())
     done: list[int] = []
 
@@ -33,7 +33,7 @@ def test_without_an_executor_the_work_is_done_at_once() -> None:
     assert [work.busy, work.take(), work.busy, work.take()] == [True, 42, False, None]
 
 
-def test_with_an_executor_nothing_is_waited_for() -> None:
+def test_with_an_executor_nothing_blocks() -> None:
     go = threading.Event()
 
     def wait() -> str:
@@ -48,7 +48,7 @@ def test_with_an_executor_nothing_is_waited_for() -> None:
     assert [work.take(), work.busy] == ["beside_0", False]
 
 
-def test_what_was_forgotten_goes_unheard_but_still_keeps_it_busy() -> None:
+def test_a_discarded_computation_has_no_result_and_stays_busy() -> None:
     go = threading.Event()
     with ThreadPoolExecutor(1) as executor:
         work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor))
@@ -63,7 +63,7 @@ def test_what_was_forgotten_goes_unheard_but_still_keeps_it_busy() -> None:
     assert work.take() == 2  # what is begun afterwards is heard
 
 
-def test_a_failure_is_told_until_the_next_piece_of_work_is_done() -> None:
+def test_a_failure_is_kept_until_the_next_result() -> None:
     with ThreadPoolExecutor(1) as executor:
         work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor))
         outcome = []
@@ -81,7 +81,7 @@ def test_without_an_executor_a_failure_ends_the_run_as_any_other_would() -> None
         work.start(fail)
 
 
-def test_a_mistake_of_the_program_is_not_hidden() -> None:
+def test_other_exceptions_are_raised() -> None:
     with ThreadPoolExecutor(1) as executor:
         work: BackgroundTask[float] = BackgroundTask(BackgroundCompute(executor))
         work.start(lambda: 1 / 0)
@@ -89,7 +89,7 @@ def test_a_mistake_of_the_program_is_not_hidden() -> None:
         work.take()
 
 
-def test_when_results_were_there_is_told_once() -> None:
+def test_taken_calls_are_returned_once() -> None:
     with ThreadPoolExecutor(1) as executor:
         work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor))
         work.take()  # nothing was begun: asked in vain
@@ -105,7 +105,7 @@ def test_when_results_were_there_is_told_once() -> None:
         assert work.taken() == []
 
 
-def test_work_that_is_done_at_once_has_no_news() -> None:
+def test_computations_in_the_foreground_are_not_counted_as_taken() -> None:
     work: BackgroundTask[int] = BackgroundTask(BackgroundCompute())
     work.start(lambda: 1)
     assert work.take() == 1
@@ -128,7 +128,7 @@ def test_a_replay_takes_results_when_they_were_taken_and_waits_for_them() -> Non
         assert work.taken() == [6]
 
 
-def test_a_replay_lets_failures_happen_again() -> None:
+def test_a_replay_repeats_failures() -> None:
     with ThreadPoolExecutor(1) as executor:
         work: BackgroundTask[int] = BackgroundTask(BackgroundCompute(executor, replayed=True))
         work.expect(1)

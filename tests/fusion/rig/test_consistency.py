@@ -17,7 +17,7 @@ def after(
     return start_ns + steps * TICK
 
 
-def test_before_anything_is_seen_nobody_is_there() -> None:
+def test_before_the_first_time_step_no_person_is_present() -> None:
     consistency = Consistency(3)
     assert not consistency.agreement.any()
     assert not consistency.present.any()
@@ -25,13 +25,13 @@ def test_before_anything_is_seen_nobody_is_there() -> None:
     assert not consistency.inconsistent_s.any()
 
 
-def test_the_first_look_counts_at_once() -> None:
+def test_the_first_time_step_counts_fully() -> None:
     consistency = Consistency(2)
     consistency.update(1_000_000_000, BOTH, np.array([0.9, 0.2]))
     assert consistency.agreement == pytest.approx([0.9, 0.2])
 
 
-def test_a_bad_instant_is_not_yet_a_disagreement() -> None:
+def test_one_bad_time_step_is_no_disagreement() -> None:
     consistency = Consistency(2)
     now = after(consistency, [0.9, 0.9], 1.0)
     consistency.update(now + TICK, BOTH, np.array([0.9, 0.0]))
@@ -49,7 +49,7 @@ def test_lasting_disagreement_is_noticed_and_timed() -> None:
     assert 0.9 < consistency.inconsistent_s[1] < 1.5  # the average needs a moment
 
 
-def test_who_agrees_again_is_well_again() -> None:
+def test_a_camera_that_agrees_again_is_consistent() -> None:
     consistency = Consistency(2)
     now = after(consistency, [0.9, 0.05], 2.0)
     assert consistency.inconsistent_s[1] > 1.5
@@ -58,7 +58,7 @@ def test_who_agrees_again_is_well_again() -> None:
     assert consistency.inconsistent_s[1] == 0
 
 
-def test_who_sees_nobody_has_no_say_and_is_not_ill() -> None:
+def test_a_camera_without_a_person_has_agreement_zero_and_is_not_inconsistent() -> None:
     consistency = Consistency(2)
     now = after(consistency, [0.9, 0.1], 1.0)
     after(consistency, [0.9, 0.0], 0.1, now, [True, False])
@@ -67,13 +67,13 @@ def test_who_sees_nobody_has_no_say_and_is_not_ill() -> None:
     assert consistency.present.tolist() == [True, False]
 
 
-def test_who_is_there_but_never_agrees_has_a_little_left() -> None:
+def test_agreement_has_a_lower_limit() -> None:
     consistency = Consistency(1)
     after(consistency, [0.0], 3.0, present=[True])
     assert consistency.agreement[0] == pytest.approx(LOWEST_AGREEMENT)
 
 
-def test_after_a_long_gap_time_counts_at_most_the_memory() -> None:
+def test_after_a_long_gap_at_most_the_averaging_time_counts() -> None:
     consistency = Consistency(2)
     consistency.update(1_000_000_000, BOTH, np.array([0.1, 0.9]))
     ill = consistency.inconsistent_s[0]
@@ -91,7 +91,7 @@ def test_time_that_goes_back_does_no_harm() -> None:
     assert consistency.inconsistent_s == pytest.approx(before)
 
 
-def test_nobody_there_and_forgiven() -> None:
+def test_no_person_and_reset() -> None:
     consistency = Consistency(2)
     after(consistency, [0.9, 0.1], 1.0)
     consistency.reset(1)
@@ -102,7 +102,7 @@ def test_nobody_there_and_forgiven() -> None:
     assert not consistency.present.any()
 
 
-def test_the_mean_is_over_the_instants_at_which_a_camera_saw_somebody() -> None:
+def test_the_mean_is_over_the_time_steps_with_a_person() -> None:
     consistency = Consistency(3)
     ended_ns = after(consistency, [0.9, 0.5, 0.0], 1.0, present=[True, True, False])
     after(consistency, [0.0, 0.7, 0.0], 1.0, ended_ns, present=[False, True, False])

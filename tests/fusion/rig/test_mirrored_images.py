@@ -69,7 +69,7 @@ def test_one_mirrored_camera_is_named(
     assert notes(engine, scene, [1], solve=solve)[1] == MINE
 
 
-def test_a_rig_as_it_should_be_has_no_mirrored_camera(engine: Engine, scene: Scene) -> None:
+def test_a_rig_without_mirrored_cameras(engine: Engine, scene: Scene) -> None:
     assert notes(engine, scene, []) == ["", "", ""]
 
 
@@ -79,21 +79,23 @@ def test_one_of_four_that_was_left_out_is_named_too(engine: Engine) -> None:
     assert not any("mirrored" in note for note in np.delete(said, 1))
 
 
-def test_of_two_cameras_nobody_can_say_which_one(engine: Engine) -> None:
+def test_of_two_cameras_both_are_named(engine: Engine) -> None:
     said = notes(engine, film(walk(LONG_S, 15.0), ring(2), fps=15.0), [1])
     assert said[0].startswith("its image or that of cam1 looks mirrored: set mirror = true")
     assert said[1].startswith("its image or that of cam0 looks mirrored: set mirror = true")
 
 
-def test_a_detector_that_takes_left_for_right_is_no_mirror_once_the_rig_is_solved(engine: Engine, scene: Scene) -> None:
+def test_a_detector_that_exchanges_left_and_right_is_no_mirror_once_the_rig_is_solved(
+    engine: Engine, scene: Scene
+) -> None:
     assert not any("mirrored" in note for note in notes(engine, scene, [1], exchanged))
 
 
-def test_if_all_are_mirrored_nothing_can_be_told(engine: Engine, scene: Scene) -> None:
+def test_if_all_are_mirrored_none_is_named(engine: Engine, scene: Scene) -> None:
     assert notes(engine, scene, [0, 1, 2]) == ["", "", ""]
 
 
-def test_a_picture_that_was_flipped_for_nothing_is_to_be_flipped_back(engine: Engine, scene: Scene) -> None:
+def test_an_image_that_was_flipped_wrongly_is_named(engine: Engine, scene: Scene) -> None:
     cameras = [*config(3).camera]
     cameras[2] = type(cameras[2])(source="2.npz", name="cam2", mirror=True)
     made = Estimator(config(3, camera=tuple(cameras)), engine, BackgroundCompute(solve=unsolved))

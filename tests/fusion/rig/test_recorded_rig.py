@@ -48,14 +48,14 @@ def test_a_recording_of_an_earlier_version_has_average_bones(solved: Estimator) 
     np.testing.assert_array_equal(recorded_solution(state, NAMES, 1.8).bone_length_m, LENGTH_PER_HEIGHT * 1.8)
 
 
-def test_cameras_that_are_not_told_are_not_known(solved: Estimator) -> None:
+def test_cameras_missing_in_the_state_are_not_known(solved: Estimator) -> None:
     state = state_of(solved)
     less = msgspec.structs.replace(state, cameras=state.cameras[:2])
     assert recorded_solution(less, NAMES, 1.7).cameras.known.tolist() == [True, True, False]
     assert recorded_rotations(less, NAMES).known.tolist() == [True, True, False]
 
 
-def test_who_follows_is_solved_at_once_and_learns_nothing(solved: Estimator, engine: Engine) -> None:
+def test_an_estimator_that_follows_is_solved_at_once_and_estimates_nothing(solved: Estimator, engine: Engine) -> None:
     made, state = fusion(engine, 3), state_of(solved)
     made.follow(state)
     assert made.rig_changed()

@@ -39,7 +39,7 @@ def notes_over_time(scene: Scene, made: Estimator) -> tuple[list[PoseEstimate], 
     return run(scene, made, watch), notes
 
 
-def test_before_anything_is_seen_nothing_is_known(engine: Engine) -> None:
+def test_before_the_first_frame_nothing_is_known(engine: Engine) -> None:
     made = fusion(engine, 2)
     assert made.mode == "cold"
     for state in made.rig_state().cameras:
@@ -48,7 +48,7 @@ def test_before_anything_is_seen_nothing_is_known(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
-def test_still_cameras_settle_within_seconds(engine: Engine, views: int) -> None:
+def test_static_cameras_settle_within_seconds(engine: Engine, views: int) -> None:
     scene, made = film(walk(3.0), ring(views)), fusion(engine, views, solve=unsolved)
     out = run(scene, made)
     modes = [o.mode for o in out]
@@ -124,7 +124,7 @@ def moved(how: str, seconds: float) -> Scene:
 
 
 @pytest.mark.parametrize("how", ["panned", "tilted"])
-def test_a_moved_camera_alone_is_named_and_in_the_end_it_is_learned(engine: Engine, how: str) -> None:
+def test_only_a_moved_camera_is_named_and_it_is_placed_in_the_end(engine: Engine, how: str) -> None:
     """While the rig is only settled; a roll alone shows too little then, a solved rig sees it too."""
     scene, made = moved(how, 9.0), fusion(engine, 4, solve=unsolved)
     out, notes = notes_over_time(scene, made)
@@ -156,7 +156,7 @@ def test_a_view_that_disagrees_is_named_and_weighs_less(engine: Engine) -> None:
     assert states(made)["cam1"].health < 0.5
 
 
-def test_a_view_that_sees_nobody_is_named(engine: Engine) -> None:
+def test_a_view_without_a_person_is_named(engine: Engine) -> None:
     scene, made = film(walk(1.0), ring(3)), fusion(engine, 3)
     run(scene, made, lambda _, samples: [samples[0], None, samples[2]])
     assert states(made)["cam1"].note == "no person detected"
@@ -174,7 +174,7 @@ def test_a_view_without_frames_is_named_and_has_no_size(engine: Engine) -> None:
     assert (second.note, second.size_px, second.agreement) == ("no person detected", (1280, 720), None)
 
 
-def test_when_nobody_is_seen_every_camera_says_so(engine: Engine) -> None:
+def test_without_a_person_every_camera_has_a_note(engine: Engine) -> None:
     scene, made = film(walk(1.0), ring(2)), fusion(engine, 2)
     run(scene, made, lambda index, samples: samples if index < 10 else [None, None])
     assert {(state.note, state.health) for state in made.rig_state().cameras} == {("no person detected", 0.0)}
@@ -206,7 +206,7 @@ def test_a_view_that_goes_and_comes_back_still_knows_its_rotation(engine: Engine
     assert states(made)["cam1"].note == ""
 
 
-def test_a_camera_that_stays_left_out_is_told_why_it_may_be(engine: Engine) -> None:
+def test_the_note_of_a_camera_that_is_never_placed(engine: Engine) -> None:
     """First that its place is being learned; when that takes too long, what may be wrong."""
     scene, made = film(walk(14.0, 15.0), ring(4), fps=15.0), fusion(engine, 4)
     rng = np.random.default_rng(0)

@@ -23,7 +23,7 @@ def camera(name: str, solved: SolvedCamera | None = None, *, moving: bool = Fals
     return CameraConfig(source="0", name=name, solved=solved, moving=moving)
 
 
-def test_a_new_rig_has_names_and_an_assumed_stature() -> None:
+def test_a_new_rig_has_names_and_an_assumed_body_height() -> None:
     setup = setup_of(Config(camera=(camera("left"), camera("right"))), None)
     assert list(setup.names) == ["left", "right"]
     assert (setup.height_m, setup.height_given) == (1.7, False)
@@ -33,7 +33,7 @@ def test_a_new_rig_has_names_and_an_assumed_stature() -> None:
     assert setup.fixed is None
 
 
-def test_what_the_user_says_is_taken_over() -> None:
+def test_options_of_the_user() -> None:
     first = msgspec.structs.replace(camera("a"), focal_px=900.0)
     setup = setup_of(Config(camera=(first, camera("b", moving=True)), height_m=1.9), None)
     assert setup.given.tolist() == [True, False]
@@ -67,21 +67,21 @@ def test_a_solved_rig_is_remembered_as_it_was() -> None:
         (camera("a", FRONT), camera("b", SIDE, moving=True)),
     ],
 )
-def test_less_than_two_cameras_that_stayed_are_no_rig(cameras: tuple[CameraConfig, ...]) -> None:
+def test_fewer_than_two_static_cameras_are_no_remembered_rig(cameras: tuple[CameraConfig, ...]) -> None:
     assert remembered(cameras, 1.7) is None
 
 
-def test_a_camera_that_is_carried_about_now_stands_nowhere() -> None:
+def test_a_moving_camera_is_not_remembered() -> None:
     rig = remembered((camera("a", FRONT), camera("b", SIDE), camera("c", SIDE, moving=True)), 1.7)
     assert rig is not None
     assert rig.cameras.known.tolist() == [True, True, False]
 
 
-def test_a_rig_that_was_solved_is_handed_on() -> None:
+def test_a_fixed_rig_is_part_of_the_setup() -> None:
     rig = remembered((camera("a", FRONT), camera("b", SIDE)), 1.7)
     assert setup_of(Config(camera=(camera("a"), camera("b"))), rig).fixed is rig
     assert setup_of(Config(camera=(camera("a", FRONT), camera("b", SIDE))), None).remembered is not None
 
 
-def test_a_rig_learns_at_once_and_by_itself_unless_told_otherwise() -> None:
+def test_computations_run_in_the_foreground_by_default() -> None:
     assert BackgroundCompute() == BackgroundCompute(executor=None, solve=self_solve)

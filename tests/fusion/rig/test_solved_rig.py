@@ -70,14 +70,14 @@ def watch(rig: SolvedRig, true: Calibration, seconds: float, moving: Floats | No
     return health
 
 
-def test_all_cameras_are_known_until_one_is_taken_out() -> None:
+def test_all_cameras_are_known_until_one_is_excluded() -> None:
     rig = SolvedRig(solved())
     assert rig.known.all()
     rig.exclude(BUMPED)
     assert rig.known.tolist() == [True, True, False, True]
 
 
-def test_a_camera_that_agrees_again_is_back_where_it_was() -> None:
+def test_a_camera_that_agrees_again_keeps_its_pose() -> None:
     rig, true = SolvedRig(solved()), calibration(VIEWS)
     rig.exclude(BUMPED)
     watch(rig, true, 0.2)
@@ -86,7 +86,7 @@ def test_a_camera_that_agrees_again_is_back_where_it_was() -> None:
     assert np.array_equal(rig.solution.cameras.translation, true.translation)
 
 
-def test_a_camera_that_stands_elsewhere_is_placed_there_after_a_second() -> None:
+def test_a_moved_camera_is_placed_after_a_second() -> None:
     before = calibration(VIEWS)
     rig, true = SolvedRig(solved(before)), bumped(before)
     rig.exclude(BUMPED)
@@ -105,7 +105,7 @@ def test_a_camera_that_stands_elsewhere_is_placed_there_after_a_second() -> None
     assert health.inconsistent_s[BUMPED] == 0
 
 
-def test_a_camera_that_comes_late_is_placed_by_what_the_others_see() -> None:
+def test_a_camera_that_joins_late_is_placed_by_the_others() -> None:
     true = calibration(VIEWS)
     lost = replace(true, rotation=true.rotation.copy(), focal_sd=np.where(np.arange(VIEWS) == BUMPED, np.inf, 0.01))
     lost.rotation[BUMPED] = np.eye(3)
@@ -117,7 +117,7 @@ def test_a_camera_that_comes_late_is_placed_by_what_the_others_see() -> None:
     assert np.isfinite(rig.solution.cameras.focal_sd).all()
 
 
-def test_a_camera_that_sees_something_else_stays_out() -> None:
+def test_a_camera_with_other_keypoints_stays_excluded() -> None:
     before = calibration(VIEWS)
     rig = SolvedRig(solved(before))
     rig.exclude(BUMPED)
@@ -132,7 +132,7 @@ def test_a_camera_that_sees_something_else_stays_out() -> None:
     assert not rig.known[BUMPED]
 
 
-def test_a_camera_is_not_placed_by_points_that_fewer_than_two_others_see() -> None:
+def test_a_camera_is_not_placed_by_points_visible_in_fewer_than_two_others() -> None:
     before = calibration(VIEWS)
     rig, true, health = SolvedRig(solved(before)), bumped(before), Consistency(VIEWS)
     rig.exclude(BUMPED)
@@ -144,7 +144,7 @@ def test_a_camera_is_not_placed_by_points_that_fewer_than_two_others_see() -> No
     assert not rig.known[BUMPED]
 
 
-def test_a_camera_that_is_carried_about_is_never_placed() -> None:
+def test_a_moving_camera_is_never_placed() -> None:
     true = calibration(VIEWS)
     rig = SolvedRig(solved(unknown(true, BUMPED)))
     watch(rig, bumped(true), 2.0, np.arange(VIEWS) == BUMPED)
@@ -173,7 +173,7 @@ def test_a_new_solution_is_used_only_if_it_is_better(misfit: float, before: floa
     assert np.array_equal(rig.solution.cameras.focal_px, (found if used else solved(old)).cameras.focal_px)
 
 
-def test_a_better_solution_leaves_cameras_that_are_out_where_they_were() -> None:
+def test_a_better_solution_keeps_the_poses_of_excluded_cameras() -> None:
     old = calibration(VIEWS)
     rig = SolvedRig(solved(old))
     rig.exclude(BUMPED)
@@ -187,7 +187,7 @@ def test_a_better_solution_leaves_cameras_that_are_out_where_they_were() -> None
     assert rig.known.all()  # and there it is found again
 
 
-def test_an_instant_may_turn_a_camera_the_further_the_less_is_known_of_it() -> None:
+def test_the_rotation_prior_is_wider_for_uncertain_cameras() -> None:
     cameras = replace(calibration(VIEWS), rotation_sd=np.radians([0.01, 1.0, 3.0, np.inf]))
     prior = SolvedRig(solved(unknown(cameras, 3))).prior
     assert np.array_equal(prior.camera_from_rig, cameras.rotation)
@@ -197,7 +197,7 @@ def test_an_instant_may_turn_a_camera_the_further_the_less_is_known_of_it() -> N
     assert np.isfinite(sd_deg).all()
 
 
-def test_what_is_told_of_a_camera_is_what_is_known() -> None:
+def test_the_state_of_a_camera_has_its_pose() -> None:
     cameras = replace(calibration(VIEWS, focal_px=(800.0,)), k1=np.full(VIEWS, 0.02))
     told = with_pose(CameraState(name="a", focal_px=800.0), cameras, 1)
     assert told.name == "a"

@@ -65,7 +65,7 @@ class Asking:
         return heard
 
 
-def test_it_finds_what_would_be_found_here_and_stays_for_the_next_task(solver: SolverProcess) -> None:
+def test_solutions_are_those_of_this_process_and_the_process_is_kept(solver: SolverProcess) -> None:
     first = solver.solve(SMALL)
     number = process_of(solver).pid
     assert same(first, solver.solve(SMALL))
@@ -77,16 +77,14 @@ def test_it_finds_what_would_be_found_here_and_stays_for_the_next_task(solver: S
     assert np.allclose(first.cameras.translation, here.cameras.translation, atol=1e-5)
 
 
-def test_why_a_rig_cannot_be_solved_comes_back(solver: SolverProcess) -> None:
+def test_the_reason_why_a_rig_cannot_be_solved_is_returned(solver: SolverProcess) -> None:
     few = task(list(SMALL.keyframes[:5]), calibration(3))
     assert "rarely had the person in view together" in str(solver.solve(few))
     assert solver.solve(few) == self_solve(few)
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.6])
-def test_a_process_that_was_killed_at_work_is_told_once_and_then_there_is_a_new_one(
-    solver: SolverProcess, after_s: float
-) -> None:
+def test_a_process_killed_while_solving_raises_once_and_is_replaced(solver: SolverProcess, after_s: float) -> None:
     asking = Asking(solver)
     time.sleep(after_s)
     process_of(solver).kill()
@@ -97,7 +95,7 @@ def test_a_process_that_was_killed_at_work_is_told_once_and_then_there_is_a_new_
     assert isinstance(solver.solve(SMALL), RigSolution)
 
 
-def test_a_process_that_was_killed_at_rest_is_replaced_and_nothing_is_told(solver: SolverProcess) -> None:
+def test_a_process_killed_while_idle_is_replaced(solver: SolverProcess) -> None:
     assert isinstance(solver.solve(SMALL), RigSolution)
     idle = process_of(solver)
     idle.kill()
@@ -107,7 +105,7 @@ def test_a_process_that_was_killed_at_rest_is_replaced_and_nothing_is_told(solve
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.6])
-def test_closing_it_at_work_takes_no_time(solver: SolverProcess, after_s: float) -> None:
+def test_closing_while_solving_is_immediate(solver: SolverProcess, after_s: float) -> None:
     asking = Asking(solver)
     process = process_of(solver)
     time.sleep(after_s)
@@ -118,7 +116,7 @@ def test_closing_it_at_work_takes_no_time(solver: SolverProcess, after_s: float)
     assert process.returncode is not None
 
 
-def test_whoever_waits_for_a_former_task_hears_of_the_close_too_and_starts_no_other(solver: SolverProcess) -> None:
+def test_a_queued_task_is_lost_on_close_and_starts_no_process(solver: SolverProcess) -> None:
     both = [Asking(solver), Asking(solver)]
     process = process_of(solver)
     solver.close()
@@ -127,7 +125,7 @@ def test_whoever_waits_for_a_former_task_hears_of_the_close_too_and_starts_no_ot
     assert process.returncode is not None
 
 
-def test_closing_it_twice_or_unused_is_nothing(solver: SolverProcess) -> None:
+def test_closing_twice_or_unused(solver: SolverProcess) -> None:
     SolverProcess().close()
     assert isinstance(solver.solve(task([], calibration(2))), str)
     solver.close()
@@ -140,7 +138,7 @@ def test_closing_it_twice_or_unused_is_nothing(solver: SolverProcess) -> None:
 COMMAND = [sys.executable, "-m", "pose_rig.fusion.rig.solver_process"]
 
 
-def test_it_ends_when_its_input_does() -> None:
+def test_the_process_exits_when_its_input_ends() -> None:
     with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         output, errors = process.communicate(timeout=20)
     assert (process.returncode, output, errors) == (0, b"", b"")

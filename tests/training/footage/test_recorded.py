@@ -54,7 +54,7 @@ def whole(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return path, recorded_footage(path, engine, told.append), told
 
 
-def test_what_was_seen_comes_back_with_the_rig_that_was_learned(
+def test_footage_has_the_keypoints_and_the_solved_rig(
     whole: tuple[Path, RecordedFootage, list[float]],
 ) -> None:
     _, made, told = whole
@@ -87,7 +87,7 @@ def test_poses_are_those_of_the_product_to_the_last_bit(
         np.testing.assert_allclose(poses["R"], made.footage.camera_from_rig, atol=1e-6)
 
 
-def test_keypoints_from_elsewhere_do_as_well(
+def test_keypoint_files_are_read_too(
     whole: tuple[Path, RecordedFootage, list[float]], engine: Engine, tmp_path: Path
 ) -> None:
     t_ns = np.tile([SCENE.t_ns(i) for i in range(FRAMES)], (VIEWS, 1))
@@ -104,7 +104,7 @@ def test_keypoints_from_elsewhere_do_as_well(
     assert told[-1] == 1.0
 
 
-def test_who_is_who_and_left_and_right_are_what_the_rig_found_out(engine: Engine, tmp_path: Path) -> None:
+def test_association_and_sides_are_those_of_the_fusion(engine: Engine, tmp_path: Path) -> None:
     order = list(MIRROR)
 
     def change(view: int, i: int, xy: Floats, score: Floats) -> tuple[Floats, Floats]:
@@ -125,7 +125,7 @@ def test_who_is_who_and_left_and_right_are_what_the_rig_found_out(engine: Engine
     assert seen[1:10, 0].all()
 
 
-def test_who_is_not_seen_by_a_camera_has_no_score_there(engine: Engine, tmp_path: Path) -> None:
+def test_the_score_is_zero_where_the_person_is_not_detected(engine: Engine, tmp_path: Path) -> None:
     def change(view: int, i: int, xy: Floats, score: Floats) -> tuple[Floats, Floats]:
         gone = view == 2 and i >= 45
         return (xy[:0], score[:0]) if gone else (xy, score)
@@ -136,7 +136,7 @@ def test_who_is_not_seen_by_a_camera_has_no_score_there(engine: Engine, tmp_path
     assert (footage.score[45:, :2] > 0).all()
 
 
-def test_of_fast_cameras_every_second_instant_is_kept(engine: Engine, tmp_path: Path) -> None:
+def test_every_second_frame_of_fast_cameras_is_kept(engine: Engine, tmp_path: Path) -> None:
     scene = film(walk(2.0, 60.0), ring(2), fps=60.0)
     t_ns = np.tile([scene.t_ns(i) for i in range(120)], (2, 1))
     np.savez(
@@ -150,7 +150,7 @@ def test_of_fast_cameras_every_second_instant_is_kept(engine: Engine, tmp_path: 
     assert made.footage.focal_px[0] == pytest.approx(1100.0, rel=0.05)  # which the file says
 
 
-def test_cameras_that_are_carried_share_nothing_between_instants(engine: Engine, tmp_path: Path) -> None:
+def test_moving_cameras_share_nothing_between_frames(engine: Engine, tmp_path: Path) -> None:
     cameras = tuple(CameraConfig(source="sim", name=name, moving=True) for name in NAMES)
     path = session(tmp_path / "carried.mcap", camera=cameras)
     made = recorded_footage(path, engine)
@@ -161,7 +161,7 @@ def test_cameras_that_are_carried_share_nothing_between_instants(engine: Engine,
     assert made.footage.focal_px.tolist() == pytest.approx([0.9 * 1280] * VIEWS)
 
 
-def test_a_camera_that_was_bumped_counts_where_it_stood_longest(engine: Engine, tmp_path: Path) -> None:
+def test_a_moved_camera_counts_with_its_longest_pose(engine: Engine, tmp_path: Path) -> None:
     def change(view: int, i: int, xy: Floats, score: Floats) -> tuple[Floats, Floats]:
         return (np.add(xy, [250.0, 120.0]), score) if view == 1 and i >= 50 else (xy, score)
 
@@ -177,7 +177,7 @@ def test_a_camera_that_was_bumped_counts_where_it_stood_longest(engine: Engine, 
     assert np.median(np.linalg.norm(xy_px - made.footage.xy_px, axis=-1)[seen, 1]) < 10
 
 
-def test_sessions_with_nothing_to_learn_from_are_said_so(engine: Engine, tmp_path: Path) -> None:
+def test_errors_of_sessions_without_keypoints(engine: Engine, tmp_path: Path) -> None:
     nobody = session(tmp_path / "nobody.mcap", lambda view, i, xy, score: (xy[:0], score[:0]))
     with pytest.raises(SessionError, match=r"^nobody has a person in only 0 frames\. Record a minute of the person"):
         recorded_footage(nobody, engine)
