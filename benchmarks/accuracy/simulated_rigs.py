@@ -20,8 +20,8 @@ from pose_rig.graph import Engine
 from pose_rig.simulation.bodies import random_bones
 from pose_rig.simulation.cameras import SIZES_PX, Cameras, look_at
 from pose_rig.simulation.motion import Clip
-from pose_rig.simulation.noise import detect, happens
-from pose_rig.simulation.takes import LOST_VIEW_SHARE, Take
+from pose_rig.simulation.noise import detect, random_events
+from pose_rig.simulation.takes import OTHER_PERSON_SHARE, Take
 from pose_rig.skeleton import INDEX, JOINT_SET
 from pose_rig.wire.messages import CameraState
 
@@ -132,7 +132,7 @@ def detections_of(people: Floats, cameras: Cameras, rng: np.random.Generator) ->
     visible &= (local[..., 2].min(-1) > MIN_DEPTH_M)[..., None]
     extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
     detections = detect(xy, FPS, rng)
-    lost = happens(np.array([LOST_VIEW_SHARE]), (*xy.shape[:2], 1), FPS, rng)[..., None]
+    lost = random_events(np.array([OTHER_PERSON_SHARE]), (*xy.shape[:2], 1), FPS, rng)[..., None]
     bystander = xy[:, ::-1] + extent * rng.uniform(-2, 2, (len(xy), 1, 1, 2))
     out = np.where(lost, bystander, detections.xy_px)
     inside = ((out >= 0) & (out < cameras.size_px[:, None, None])).all(-1) & (visible | lost[..., 0])

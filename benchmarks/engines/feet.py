@@ -15,7 +15,7 @@ from pose_rig.humanoid.bones import INDEX, RestPose, forward_kinematics, rotate
 from pose_rig.humanoid.foot_lock import FootLock
 from pose_rig.humanoid.rest_pose import rest_pose
 from pose_rig.humanoid.retarget import Retargeter
-from pose_rig.simulation.motion import Clip, whole_parts
+from pose_rig.simulation.motion import Clip, split_at_jumps
 from pose_rig.skeleton import JOINTS
 
 RATE_HZ = 60.0
@@ -170,7 +170,7 @@ def takes(path: Path, feet: Path | None, every: int) -> Iterator[Take]:
     for start, length in list(zip(data["clip_start"], data["clip_len"], strict=True))[::every]:
         part, fps = slice(start, start + length), float(data["fps"])
         skip = max(round(fps / RATE_HZ), 1)
-        for clip in whole_parts(Clip("", fps, rel[part].astype(np.float32), data["root"][part])):
+        for clip in split_at_jumps(Clip("", fps, rel[part].astype(np.float32), data["root"][part])):
             xyz = (clip.joints + clip.root[:, None]).astype(float)[::skip]
             yield on_floor(Take((*JOINTS, *columns), fps / skip, xyz))
 

@@ -29,7 +29,7 @@ from pose_rig.training.evaluation.metrics import n_mpjpe
 from pose_rig.training.evaluation.scores import Scores
 from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.footage import Footage
-from pose_rig.training.footage.simulated import footage
+from pose_rig.training.footage.simulated import simulate_footage
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import train
@@ -76,8 +76,8 @@ def material(motion: tuple[Path, ...], takes: int, held: int, ski: bool) -> tupl
     """
     first, second = split(load_clips(motion))
     return (
-        footage(first, takes, VIEWS, SECONDS, seed=1, ski=ski, upside=0),
-        footage(second, held, VIEWS, SECONDS, seed=2, ski=ski, upside=0),
+        simulate_footage(first, takes, VIEWS, SECONDS, seed=1, ski=ski, upside=0),
+        simulate_footage(second, held, VIEWS, SECONDS, seed=2, ski=ski, upside=0),
     )
 
 

@@ -15,7 +15,7 @@ from pose_rig.lifting.model import Lifter, LifterConfig, rotation_from_axis_angl
 from pose_rig.simulation.motion import Clip
 from pose_rig.training.consensus import nearest_rotation
 from pose_rig.training.footage.dataset import Batch, PoseDataset, lifter_input
-from pose_rig.training.footage.simulated import footage
+from pose_rig.training.footage.simulated import simulate_footage
 
 RIGS = 8
 SECONDS = 5.0
@@ -45,7 +45,7 @@ def batch_of(instants: int, views: int, device: str) -> Batch:
     joints, fps = motion()
     root = joints[:, :1]
     clip = Clip("walking", fps, (joints - root).astype(np.float32), root[:, 0].astype(np.float32))
-    takes = footage([clip], RIGS, views, SECONDS, seed=0)
+    takes = simulate_footage([clip], RIGS, views, SECONDS, seed=0)
     everybody = [take.at(np.flatnonzero(lifter_input(take, "image").confidence.any(-1).all(-1))) for take in takes]
     bank = PoseDataset([take for take in everybody if take.frames], "image", device)
     return bank.sample(RIGS, instants // RIGS, np.random.default_rng(0), augment=False)

@@ -1,1 +1,1 @@
-"""Simulated people, movement, cameras and detection noise."""
+"""Simulated people, motion, cameras and detection noise."""

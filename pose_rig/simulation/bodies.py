@@ -1,4 +1,4 @@
-"""People who were never captured: other bones, other combinations of movement, other postures.
+"""Simulated people: random bone lengths, and new poses from captured ones.
 
 Axes: N samples, J = 17 joints. All poses in m, relative to the pelvis, y up.
 """
@@ -12,16 +12,16 @@ from pose_rig.skeleton import INDEX, MIRROR, PARENTS, J
 UPPER = [INDEX["thorax"], *range(INDEX["nose"], J)]
 ARMS = (("l_shoulder", "l_elbow", "l_wrist"), ("r_shoulder", "r_elbow", "r_wrist"))
 LEGS = (("l_hip", "l_knee", "l_ankle"), ("r_hip", "r_knee", "r_ankle"))
-# Length of the bone that ends in a joint as a fraction of stature, after Drillis and Contini (1966) moved to where
-# detectors place hips (inward, upward) and heads (between the ears); standard deviation between people below.
+# Length of the bone that ends in a joint as a share of the body height, after Drillis and Contini (1966), with hips
+# (inward, upward) and heads (between the ears) where detectors place them; standard deviation between people below.
 BONE = {
     "hip": 0.056, "knee": 0.238, "ankle": 0.226, "thorax": 0.300, "head": 0.118, "shoulder": 0.103,
     "elbow": 0.168, "wrist": 0.148, "nose": 0.068,
 }  # fmt: skip
 BONE_SD = {"hip": 0.14, "shoulder": 0.10, "nose": 0.10, "head": 0.12}
 BONE_SD_OTHER = 0.065
-SIDE_SD = 0.012  # left against right
-STATURE_M = (1.70, 0.11)
+SIDE_SD = 0.012  # difference of left and right
+HEIGHT_M = (1.70, 0.11)  # body height, mean and standard deviation
 
 
 def mirror(joints: Floats) -> Floats:
@@ -32,7 +32,7 @@ def mirror(joints: Floats) -> Floats:
 def heading(joints: Floats) -> Floats:
     """Returns (N,3,3) body_from_room about the vertical, such that the person faces +z in ``body``.
 
-    The person's left is the mean direction right → left of hips and shoulders, laid on the floor.
+    The left of the person is the mean direction right → left of hips and shoulders, projected to the floor.
     """
 
     def across(part: str) -> Floats:
@@ -46,16 +46,16 @@ def heading(joints: Floats) -> Floats:
 
 
 def rotate(rotation: Floats, joints: Floats) -> Floats:
-    """Returns (N,J,3) joints (N,J,3) turned by rotations (N,3,3)."""
+    """Returns (N,J,3) joints (N,J,3) rotated by (N,3,3)."""
     return np.asarray(joints @ rotation.swapaxes(-1, -2))
 
 
 def random_bones(count: int, rng: np.random.Generator) -> Floats:
     """Returns (count,17) bone lengths in m, each the distance from a joint to its parent."""
-    stature = rng.normal(*STATURE_M, count).clip(1.35, 2.1)
+    height_m = rng.normal(*HEIGHT_M, count).clip(1.35, 2.1)
     lengths = np.zeros((count, J))
     for part, mean in BONE.items():
-        length = stature * mean * np.exp(rng.normal(0, BONE_SD.get(part, BONE_SD_OTHER), count))
+        length = height_m * mean * np.exp(rng.normal(0, BONE_SD.get(part, BONE_SD_OTHER), count))
         for joint, i in INDEX.items():
             if joint == part or joint[2:] == part:
                 lengths[:, i] = length * np.exp(rng.normal(0, SIDE_SD, count))
@@ -63,10 +63,7 @@ def random_bones(count: int, rng: np.random.Generator) -> Floats:
 
 
 def rebuild(joints: Floats, lengths: Floats) -> Floats:
-    """Returns the poses with the given bone lengths (N,17): every bone keeps its direction.
-
-    pelvis, thorax and spine are what they are by definition: mid-hips, mid-shoulders and the middle of these.
-    """
+    """Returns the poses with the given bone lengths (N,17) and the directions of their bones."""
     bones = joints - joints[:, PARENTS]
     trunk = joints[:, INDEX["thorax"]] - joints[:, 0]
     bones[:, INDEX["thorax"]] = trunk
@@ -79,11 +76,11 @@ def rebuild(joints: Floats, lengths: Floats) -> Floats:
         i = INDEX[name]
         out[:, i] = out[:, PARENTS[i]] + bones[:, i]
     out[:, INDEX["nose"]] = out[:, INDEX["head"]] + bones[:, INDEX["nose"]]
-    return define_middles(out)
+    return define_centres(out)
 
 
-def define_middles(joints: Floats) -> Floats:
-    """Returns poses whose pelvis, thorax and spine are the middles they are defined as, pelvis at the origin."""
+def define_centres(joints: Floats) -> Floats:
+    """Returns the poses with pelvis, thorax and spine recomputed as centres of other joints, pelvis at the origin."""
     out = joints.copy()
     out[:, INDEX["pelvis"]] = 0.5 * (joints[:, INDEX["l_hip"]] + joints[:, INDEX["r_hip"]])
     out[:, INDEX["thorax"]] = 0.5 * (joints[:, INDEX["l_shoulder"]] + joints[:, INDEX["r_shoulder"]])
@@ -92,19 +89,19 @@ def define_middles(joints: Floats) -> Floats:
 
 
 def mix(lower: Floats, upper: Floats) -> Floats:
-    """Returns the legs of one person under the trunk of another, facing the same way."""
+    """Returns the poses with the lower body of one person and the upper body of another, facing +z."""
     out = rotate(heading(lower), lower)
     out[:, UPPER] = rotate(heading(upper), upper)[:, UPPER]
     return out
 
 
 def random_rotation(count: int, sd_deg: float, rng: np.random.Generator) -> Floats:
-    """Returns (count,3,3) rotations about random axes, each component with the given standard deviation."""
+    """Returns (count,3,3) rotations; each component of the rotation vector has the given standard deviation."""
     return rotation_from_vector(rng.normal(0, np.radians(sd_deg), (count, 3)))
 
 
 def swing_limbs(joints: Floats, rng: np.random.Generator) -> Floats:
-    """Returns the poses with arms and legs swung about their first joint, and arms twisted about the upper arm."""
+    """Returns the poses with arms and legs rotated about their first joint at random."""
     out = joints.copy()
     for limbs, sd_deg in ((ARMS, 38.0), (LEGS, 14.0)):
         for names in limbs:
@@ -119,7 +116,7 @@ def swing_limbs(joints: Floats, rng: np.random.Generator) -> Floats:
 
 
 def place_heads(joints: Floats, rng: np.random.Generator) -> Floats:
-    """Returns the poses with new noses: heads turn and nod freely, which the clips' synthetic heads do not."""
+    """Returns the poses with randomly rotated heads, since the heads of the clips are synthetic."""
     face = heading(joints).swapaxes(-1, -2)
     yaw, pitch, roll = rng.normal(0, np.radians([32.0, 18.0, 10.0]), (len(joints), 3)).T
     zero = np.zeros_like(yaw)
@@ -127,18 +124,18 @@ def place_heads(joints: Floats, rng: np.random.Generator) -> Floats:
         np.stack([pitch, zero, roll], -1)
     )
     out = joints.copy()
-    forward = np.array([0.0, -0.12, 1.0])  # the nose lies a little below the ears
+    forward = np.array([0.0, -0.12, 1.0])  # the nose is a little below the ears
     out[:, INDEX["nose"]] = out[:, INDEX["head"]] + 0.11 * np.einsum("nij,j->ni", face @ turn, forward)
     return out
 
 
 def random_people(pool_draws: tuple[Floats, Floats], rng: np.random.Generator, *, vary: bool = True) -> Floats:
-    """Returns (N,17,3) m: people as various as users are, from two draws of captured poses (N,17,3).
+    """Returns (N,17,3) m: random people from two draws of captured poses (N,17,3).
 
     Args:
-        pool_draws: Poses to use, and poses to take some upper bodies from.
-        rng: Source of chance.
-        vary: Change the postures too, not only bones and heads.
+        pool_draws: Poses, and poses for some of the upper bodies.
+        rng: Random generator.
+        vary: Change the poses too, not only bones and heads.
     """
     first, second = pool_draws
     count = len(first)
@@ -154,8 +151,8 @@ def random_people(pool_draws: tuple[Floats, Floats], rng: np.random.Generator, *
         upper[:, UPPER] = rotate(bend, upper[:, UPPER])
         joints[chosen] = upper
     joints = rebuild(place_heads(joints, rng), random_bones(count, rng))
-    if vary:  # detectors and mocap disagree by a few cm on where a joint is
-        joints = define_middles(joints + rng.normal(0, 0.012, joints.shape))
+    if vary:  # detectors and mocap define joints differently, by a few cm
+        joints = define_centres(joints + rng.normal(0, 0.012, joints.shape))
         tilt = np.where(rng.random(count) < 0.06, 60.0, 5.0)
         vector = rng.normal(0, 1, (count, 3)) * np.radians(tilt)[:, None]
         joints = rotate(rotation_from_vector(vector), joints)

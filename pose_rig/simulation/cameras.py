@@ -1,6 +1,6 @@
 """Simulated cameras around simulated people.
 
-Axes: N samples or rigs, V views, T instants, J joints.
+Axes: N samples or rigs, V views, T frames, J joints.
 """
 
 from dataclasses import dataclass
@@ -32,31 +32,31 @@ class Cameras:
     def project(self, points: Floats) -> tuple[Floats, Floats]:
         """Returns (...,J,2) px and (...,J,3) m in the camera frame, for points (...,J,3) m in the room."""
         local = np.einsum("...ik,...jk->...ji", self.rotation, points - self.position[..., None, :])
-        flat = local[..., :2] / np.maximum(local[..., 2:], 0.05)
-        return flat * self.focal_px[..., None, None] + 0.5 * self.size_px[..., None, :], local
+        ray_xy = local[..., :2] / np.maximum(local[..., 2:], 0.05)
+        return ray_xy * self.focal_px[..., None, None] + 0.5 * self.size_px[..., None, :], local
 
 
 def random_cameras(shape: tuple[int, ...], target: Floats, rng: np.random.Generator, *, upside: float = 0.1) -> Cameras:
-    """Returns cameras of the given shape that look at ``target`` (...,3) m from all around.
+    """Returns cameras of the given shape around ``target`` (...,3) m, directed at it.
 
-    Distances 1.5–8 m, heights 0.2–3.2 m above the floor (the target is a pelvis about 0.95 m up), aim a little off,
-    small rolls; some mounted on their side or upside down.
+    Distances 1.5–8 m, heights 0.2–3.2 m above the floor (for a pelvis at 0.95 m), with small errors of direction and
+    roll; some are mounted on their side or upside down.
 
     Args:
         shape: Leading axes.
-        target: What they look at, in the room; broadcast to ``shape``.
-        rng: Source of chance.
-        upside: Share of cameras turned by a multiple of 90°.
+        target: In the room; broadcast to ``shape``.
+        rng: Random generator.
+        upside: Share of cameras with a roll of a multiple of 90°.
     """
     size = SIZES_PX[rng.integers(0, len(SIZES_PX), shape)].astype(float)
     focal = size.max(-1) * np.exp(rng.uniform(np.log(0.55), np.log(1.4), shape))
-    # near enough to be worth it, far enough for the person to fit
+    # the person fits the image and is not too small
     fit = 1.75 * focal / size[..., 1]
     distance = np.maximum(fit * np.exp(rng.uniform(np.log(0.75), np.log(2.2), shape)), 1.4).clip(1.4, 9.0)
     azimuth = rng.uniform(0, 2 * np.pi, shape)
     rise = (rng.uniform(-0.75, 2.0, shape)).clip(-0.7 * distance, 0.7 * distance)
-    flat = np.sqrt(distance**2 - rise**2)
-    offset = np.stack([flat * np.sin(azimuth), rise, flat * np.cos(azimuth)], -1)
+    horizontal = np.sqrt(distance**2 - rise**2)
+    offset = np.stack([horizontal * np.sin(azimuth), rise, horizontal * np.cos(azimuth)], -1)
     position = target + offset
     aim = target + rng.normal(0, 0.06, (*shape, 3)) * distance[..., None]
     rotation = look_at(position, aim)
@@ -68,7 +68,7 @@ def random_cameras(shape: tuple[int, ...], target: Floats, rng: np.random.Genera
 
 
 def look_at(position: Floats, target: Floats) -> Floats:
-    """Returns (...,3,3) camera_from_room of upright cameras at ``position`` looking at ``target``, room y up."""
+    """Returns (...,3,3) camera_from_room of upright cameras at ``position``, directed at ``target``, room y up."""
     forward = target - position
     forward = forward / np.linalg.norm(forward, axis=-1, keepdims=True)
     right = np.cross(forward, np.array([0.0, 1.0, 0.0]))
@@ -77,10 +77,10 @@ def look_at(position: Floats, target: Floats) -> Floats:
 
 
 def truth(local: Floats, norm: Floats, ray_from_camera: Floats, focal_ratio: Floats) -> tuple[Floats, Floats]:
-    """Returns what the lifter should say: the pose in the true ray frame, in units of its flat input; and that frame.
+    """Returns the ground truth of the lifter: the pose in the true ray frame, in units of the 2D norm, and that frame.
 
-    The ray frame found from noisy keypoints and an assumed focal length is a few degrees off; its turn in the image
-    plane is kept, the rest is as it should have been.
+    The ray frame from noisy keypoints and an assumed focal length has an error of a few degrees; its quarter turns
+    in the image plane are kept, the rest is replaced by the true one.
 
     Args:
         local: (...,J,3) m, camera frame.

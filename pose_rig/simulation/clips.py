@@ -1,11 +1,11 @@
-"""Captured movement from files, and movement made from formulas, as clips."""
+"""Motion clips from files, and synthetic ones."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from pose_rig.errors import UsageError
 from pose_rig.simulation import synthetic
-from pose_rig.simulation.motion import FASTEST_M_S, SHORTEST_S, Clip, whole_parts
+from pose_rig.simulation.motion import MAX_SPEED_M_S, MIN_DURATION_S, Clip, split_at_jumps
 from pose_rig.simulation.motion_file import read_motion_file
 
 
@@ -13,10 +13,10 @@ def load_clips(paths: Sequence[Path]) -> list[Clip]:
     """Returns all clips of the given files.
 
     Args:
-        paths: Motion files; `pose_rig.simulation.synthetic.NAME` for the movement that the program makes itself.
+        paths: Motion files; `pose_rig.simulation.synthetic.NAME` stands for synthetic motion.
 
     Raises:
-        UsageError: A file is missing or not in their format, or nothing of it is long enough; says what is wrong.
+        UsageError: A file is missing, has another format, or has no clip of sufficient length.
     """
     return [clip for path in paths for clip in (synthetic.clips() if path == synthetic.NAME else _clips(path))]
 
@@ -26,10 +26,10 @@ def _clips(path: Path) -> list[Clip]:
     clips: list[Clip] = []
     for start, length, label in zip(file.start, file.length, file.label, strict=True):
         part = slice(start, start + length)
-        clips += whole_parts(Clip(str(label), file.fps, file.joints[part], file.root[part]))
+        clips += split_at_jumps(Clip(str(label), file.fps, file.joints[part], file.root[part]))
     if not clips:
         raise UsageError(
-            f"{path} has no clip of {SHORTEST_S:g} s in which no joint moves faster than {FASTEST_M_S:g} m/s.",
-            "Check fps and units; clips are cut where they jump.",
+            f"{path} has no clip of {MIN_DURATION_S:g} s in which no joint moves faster than {MAX_SPEED_M_S:g} m/s.",
+            "Check fps and units; clips are split at jumps.",
         )
     return clips

@@ -1,4 +1,4 @@
-"""Motion files of anybody, read and checked: what is wrong in them is named, with what to do (docs/training.md).
+"""Reading of motion files (docs/training.md), with a message for everything that is wrong in them.
 
 Axes: N frames, C clips, J = 17 joints.
 """
@@ -21,14 +21,14 @@ REMEDY = "docs/training.md has the format of motion files."
 REQUIRED = ("joints17_rel", "clip_start", "clip_len", "clip_label", "fps")
 OPTIONAL = ("root", "joint_names", "up_axis", "units")
 ROOT_TOLERANCE_M = 0.02
-SHIN_M = (0.15, 0.8)  # from toddlers to giants, of the median shin
+SHIN_M = (0.15, 0.8)  # range of the median shin length
 UNITS = {"centimetres": 100.0, "millimetres": 1000.0}
-BONE_VARIATION = 0.25  # standard deviation over mean, within a file; people of one file differ by a tenth
-UPRIGHT = 0.5  # cosine between "up" and head over ankles, in the median of a file
-MIRRORED = -0.3  # of `chirality`; people have 0.6 and more
+MAX_BONE_VARIATION = 0.25  # standard deviation over mean, within a file; people of one file differ by 0.1
+MIN_UP_COSINE = 0.5  # of y and the direction ankles → head, in the median of a file
+MIN_CHIRALITY = -0.3  # people have 0.6 and more
 _KINDS = {"f": "floats", "iu": "whole numbers", "U": "text", "iuf": "a number"}
 _TURN = "Replace (x, y, z) by (x, z, -y), or the other way round if heads are then below feet."
-SOME = 2000  # frames that are looked at
+MAX_CHECKED_FRAMES = 2000
 _BONES = [(INDEX[f"{side}_{a}"], INDEX[f"{side}_{b}"]) for side in "lr" for a, b in (
     ("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"),
 )]  # fmt: skip
@@ -36,14 +36,14 @@ _BONES = [(INDEX[f"{side}_{a}"], INDEX[f"{side}_{b}"]) for side in "lr" for a, b
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MotionFile:
-    """What a motion file holds.
+    """Content of a motion file.
 
     Attributes:
         joints: (N,17,3) float32, m relative to the pelvis, y up, in our order.
-        root: (N,3) float32, m, the pelvis in the room; 0 where the file does not tell.
-        start: (C,) first frame of each clip, and
-        length: (C,) how many it has.
-        label: (C,) what is being done.
+        root: (N,3) float32, m, the pelvis in the room; 0 if the file has none.
+        start: (C,) first frame of each clip.
+        length: (C,) number of its frames.
+        label: (C,) kind of motion.
         fps: Frames per second.
     """
 
@@ -56,10 +56,10 @@ class MotionFile:
 
 
 def read_motion_file(path: Path) -> MotionFile:
-    """Returns what a motion file holds.
+    """Returns the content of a motion file.
 
     Raises:
-        UsageError: It is missing, or its content is not what docs/training.md asks for; says what is wrong.
+        UsageError: It is missing, or not in the format of docs/training.md.
     """
     try:
         arrays = read_arrays(path, REMEDY, (*REQUIRED, *OPTIONAL))
@@ -92,10 +92,10 @@ def _check_shapes(arrays: Mapping[str, NDArray[Any]]) -> None:
         "fps": ("iuf", "()", ()),
         "joint_names": ("U", f"({J},)", (J,)),
     }
-    for key, (kinds, said, shape) in wanted.items():
+    for key, (kinds, expected, shape) in wanted.items():
         if key in arrays and (arrays[key].shape != shape or arrays[key].dtype.kind not in kinds):
             found = f"{arrays[key].dtype} of shape {arrays[key].shape}"
-            raise UsageError(f"key {key!r} is {found}, expected {_KINDS[kinds]} of shape {said}.", REMEDY)
+            raise UsageError(f"key {key!r} is {found}, expected {_KINDS[kinds]} of shape {expected}.", REMEDY)
     start, length = arrays["clip_start"].astype(int), arrays["clip_len"].astype(int)
     if not len(start) or (start < 0).any() or (length < 1).any() or (start + length > count).any():
         raise UsageError(
@@ -107,7 +107,7 @@ def _check_shapes(arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def _in_our_order(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """Returns (N,17,3) the joints, by their names if the file has them."""
+    """Returns (N,17,3) the joints in our order, by their names if the file has them."""
     joints = arrays["joints17_rel"].astype(np.float32)
     if "joint_names" not in arrays:
         return joints
@@ -126,11 +126,11 @@ def _check_values(arrays: Mapping[str, NDArray[Any]], joints: NDArray[np.float32
                 f"key {key!r} has NaN or infinity in {unknown.sum()} frames, first in frame {unknown.argmax()}.",
                 "Cut these frames out: end a clip before them, and begin another one after them.",
             )
-    some = joints[:: max(1, len(joints) // SOME)].astype(np.float64)
+    some = joints[:: max(1, len(joints) // MAX_CHECKED_FRAMES)].astype(np.float64)
     _check_units(arrays, some)
     _check_skeleton(some)
     _check_up(arrays, some)
-    if chirality(some) < MIRRORED:
+    if chirality(some) < MIN_CHIRALITY:
         raise UsageError(
             "its people are mirror images: left and right are exchanged, or one axis has the wrong sign.",
             "Axes are right-handed, and left and right are the person's own.",
@@ -147,9 +147,9 @@ def _check_units(arrays: Mapping[str, NDArray[Any]], some: NDArray[np.float64]) 
             )
     if not SHIN_M[0] < shin < SHIN_M[1]:
         raise UsageError(f"shins are {shin:.3g} m long.", "joints17_rel are in metres; or the joint order is another.")
-    said = str(arrays.get("units", "m"))
-    if said != "m":
-        raise UsageError(f"key 'units' says {said!r}.", "joints17_rel and root are in metres.")
+    units = str(arrays.get("units", "m"))
+    if units != "m":
+        raise UsageError(f"key 'units' is {units!r}.", "joints17_rel and root are in metres.")
     off_m = float(np.abs(some[:, 0]).max())
     if off_m > ROOT_TOLERANCE_M:
         raise UsageError(
@@ -161,7 +161,7 @@ def _check_units(arrays: Mapping[str, NDArray[Any]], some: NDArray[np.float64]) 
 def _check_skeleton(some: NDArray[np.float64]) -> None:
     lengths = np.stack([np.linalg.norm(some[:, a] - some[:, b], axis=-1) for a, b in _BONES])
     worst = float((lengths.std(1) / np.maximum(lengths.mean(1), 1e-6)).max())
-    if worst > BONE_VARIATION:
+    if worst > MAX_BONE_VARIATION:
         raise UsageError(
             f"bones change their length by {100 * worst:.0f} %, which bones do not: is the joint order another?",
             f"The order is {', '.join(JOINTS)}; or give joint_names.",
@@ -169,19 +169,19 @@ def _check_skeleton(some: NDArray[np.float64]) -> None:
 
 
 def _check_up(arrays: Mapping[str, NDArray[Any]], some: NDArray[np.float64]) -> None:
-    """Refuses files whose people do not stand along y, unless they say that y is up: who lies on the floor does not."""
-    said = str(arrays.get("up_axis", ""))
-    if said not in ("", "y"):
-        raise UsageError(f"key 'up_axis' says {said!r}, and y is up here.", _TURN if said == "z" else "Turn the axes.")
-    if said == "y":
+    """Checks that people are upright along y; not if the file has ``up_axis`` = y, as for people on the floor."""
+    up_axis = str(arrays.get("up_axis", ""))
+    if up_axis not in ("", "y"):
+        raise UsageError(f"key 'up_axis' is {up_axis!r}, not 'y'.", _TURN if up_axis == "z" else "Turn the axes.")
+    if up_axis == "y":
         return
     body = some[:, INDEX["head"]] - 0.5 * (some[:, INDEX["l_ankle"]] + some[:, INDEX["r_ankle"]])
     up = np.median(body / np.maximum(np.linalg.norm(body, axis=-1, keepdims=True), 1e-9), axis=0)
-    if up[1] > UPRIGHT:
+    if up[1] > MIN_UP_COSINE:
         return
-    if up[1] < -UPRIGHT:
+    if up[1] < -MIN_UP_COSINE:
         raise UsageError("heads are below feet: y points down.", "Negate y and z: y is up, and axes are right-handed.")
-    if abs(up[2]) > UPRIGHT:
+    if abs(up[2]) > MIN_UP_COSINE:
         raise UsageError(f"people stand along z, not y: {'z' if up[2] > 0 else '-z'} is up.", _TURN)
     raise UsageError(
         "people do not stand along y, which is up.",

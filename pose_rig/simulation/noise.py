@@ -1,9 +1,9 @@
-"""What a real detector does to 2D joints: drift, hallucinated limbs, left-right swaps, lost legs.
+"""Noise of a 2D detector: drift, outliers, left-right swaps, missing joints.
 
-The figures are those of MediaPipe *full* and *lite* against a calibrated reference on real footage: errors as fractions
-of the person's height in the picture, correlated in time (lag-1 about 0.9 at 25 fps).
+The figures are those of MediaPipe *full* and *lite* against a calibrated reference on real footage: errors as shares of
+the person's height in the image, correlated in time (lag-1 about 0.9 at 25 fps).
 
-Axes: T instants, J = 17 joints; leading axes are anything (rigs, views).
+Axes: T frames, J = 17 joints; any leading axes (rigs, views).
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MEASURED = {
 }  # fmt: skip
 CORRELATION_25HZ = 0.9
 SWAP_SHARE = 0.012  # of legs, of arms; measured 0.3–3 % per joint pair
-MISREAD_SHARE = 0.004  # the whole body taken for its mirror image
+MIRROR_SHARE = 0.004  # the whole body detected as its mirror image
 OUTLIER_SD = 0.11  # of the person's height
 _GROUPS = tuple(
     tuple(INDEX[f"{side}_{part}"] for part in parts)
@@ -37,7 +37,7 @@ class Detections:
 
     Attributes:
         xy_px: (...,T,J,2).
-        score: (...,T,J) 0–1, 0 = not seen.
+        score: (...,T,J) 0–1, 0 = not visible.
     """
 
     xy_px: Floats
@@ -53,52 +53,52 @@ def drift(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Float
     return out
 
 
-def happens(share: Floats, shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Returns (...,T,C) events with the given shares, lasting as long as the drift does."""
+def random_events(share: Floats, shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Returns (...,T,C) events with the given shares, correlated in time as the drift."""
     quantile = np.array([NormalDist().inv_cdf(min(max(float(p), 1e-9), 1 - 1e-9)) for p in share])
     return np.asarray(drift((*shape, 1), fps, rng)[..., 0] < quantile)
 
 
 def detect(xy_px: Floats, fps: float, rng: np.random.Generator, *, lost: float = 0.0) -> Detections:
-    """Returns what a detector would have seen of true projections.
+    """Returns detections for true projections.
 
     Args:
         xy_px: (...,T,J,2) px.
         fps: Frames per second.
-        rng: Source of chance.
-        lost: Share of the limb joints that are outliers beyond those measured.
+        rng: Random generator.
+        lost: Share of the limb joints that are outliers in addition to those measured.
     """
     lead = xy_px.shape[:-3]
     steps = xy_px.shape[-3]
-    extent = np.ptp(xy_px, axis=-2).max(-1)[..., None, None]  # (...,T,1,1) the person's size in the picture
-    quality = np.exp(rng.normal(-0.1, 0.35, (*lead, 1, 1, 1)))  # some footage is better than other
+    extent = np.ptp(xy_px, axis=-2).max(-1)[..., None, None]  # (...,T,1,1) size of the person in the image
+    quality = np.exp(rng.normal(-0.1, 0.35, (*lead, 1, 1, 1)))  # footage differs in quality
     sd, share = np.zeros(J), np.zeros(J)
     for joint, i in INDEX.items():
         if (part := joint.split("_")[-1]) in MEASURED:
             sd[i], share[i] = MEASURED[part]
     noise = drift((*lead, steps, J, 2), fps, rng) * sd[:, None] * quality
     out = xy_px + extent * noise
-    wrong = happens(share * 0.6, (*lead, steps, J), fps, rng)  # the rest comes with whole limbs
+    wrong = random_events(share * 0.6, (*lead, steps, J), fps, rng)  # the rest are whole limbs
     if lost:
         limbs = np.isin(np.arange(J), LIMBS)
-        wrong |= happens(np.where(limbs, lost, 0.0), (*lead, steps, J), fps, rng)
-    limb = happens(np.array([0.07, 0.07, 0.012, 0.012]), (*lead, steps, 4), fps, rng)
-    for g, joints in enumerate(_GROUPS):  # the further out, the more a lost limb is guessed
+        wrong |= random_events(np.where(limbs, lost, 0.0), (*lead, steps, J), fps, rng)
+    limb = random_events(np.array([0.07, 0.07, 0.012, 0.012]), (*lead, steps, 4), fps, rng)
+    for g, joints in enumerate(_GROUPS):  # distal joints have larger errors
         wrong[..., list(joints[1:])] |= limb[..., g : g + 1]
     guess = drift((*lead, steps, J, 2), fps, rng) * OUTLIER_SD * extent
     out = np.where(wrong[..., None], out + guess, out)
-    for joints in _GROUPS:  # a lost elbow takes its wrist along half of the time
+    for joints in _GROUPS:  # an outlier of the elbow moves the wrist too, half of the time
         carried = wrong[..., joints[1]][..., None] & (rng.random((*lead, 1, 1)) < 0.5)
         out[..., joints[2], :] += np.where(carried, guess[..., joints[1], :], 0.0)
     score = _score(wrong, fps, rng)
     out, score = _swap(out, score, fps, rng)
-    return Detections(_middles(out), _least(score))
+    return Detections(_centres(out), _with_minima(score))
 
 
 def drop(detections: Detections, rng: np.random.Generator) -> Detections:
-    """Returns detections of which some lack the legs, the hips too, or single joints, as cropped pictures do.
+    """Returns detections of which some lack the legs, legs and hips, or single joints, as of cropped images.
 
-    Every (...,T) apart.
+    The frames (...,T) are independent.
     """
     score = detections.score.copy()
     lead = score.shape[:-1]
@@ -113,17 +113,17 @@ def drop(detections: Detections, rng: np.random.Generator) -> Detections:
 
 
 def _score(wrong: NDArray[np.bool_], fps: float, rng: np.random.Generator) -> Floats:
-    """Confidences as measured: an outlier is often unsure, an inlier seldom; detectors differ in scale."""
+    """Scores as measured: often low for outliers, seldom for inliers; their scale differs between detectors."""
     z = drift((*wrong.shape, 1), fps, rng)[..., 0]
-    sure = 1 - 0.12 * np.abs(z) ** 1.5
-    unsure = 0.45 + 0.35 * z
-    score = np.where(wrong & (rng.random(wrong.shape) < 0.75), unsure, sure)
+    high = 1 - 0.12 * np.abs(z) ** 1.5
+    low = 0.45 + 0.35 * z
+    score = np.where(wrong & (rng.random(wrong.shape) < 0.75), low, high)
     return np.clip(score, 0.02, 1.0) ** np.exp(rng.normal(0.1, 0.4, (*wrong.shape[:-2], 1, 1)))
 
 
 def _swap(xy: Floats, score: Floats, fps: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
     lead = xy.shape[:-2]
-    events = happens(np.array([SWAP_SHARE, SWAP_SHARE, MISREAD_SHARE]), (*lead, 3), fps, rng)
+    events = random_events(np.array([SWAP_SHARE, SWAP_SHARE, MIRROR_SHARE]), (*lead, 3), fps, rng)
     arms = [i for g in _GROUPS[:2] for i in g]
     legs = [i for g in _GROUPS[2:] for i in g]
     for event, joints in enumerate((arms, legs, list(range(J)))):
@@ -135,7 +135,7 @@ def _swap(xy: Floats, score: Floats, fps: float, rng: np.random.Generator) -> tu
     return xy, score
 
 
-def _middles(xy: Floats) -> Floats:
+def _centres(xy: Floats) -> Floats:
     out = xy.copy()
     out[..., 0, :] = 0.5 * (xy[..., INDEX["l_hip"], :] + xy[..., INDEX["r_hip"], :])
     out[..., INDEX["thorax"], :] = 0.5 * (xy[..., INDEX["l_shoulder"], :] + xy[..., INDEX["r_shoulder"], :])
@@ -143,7 +143,7 @@ def _middles(xy: Floats) -> Floats:
     return out
 
 
-def _least(score: Floats) -> Floats:
+def _with_minima(score: Floats) -> Floats:
     out = score.copy()
     out[..., 0] = np.minimum(score[..., INDEX["l_hip"]], score[..., INDEX["r_hip"]])
     out[..., INDEX["thorax"]] = np.minimum(score[..., INDEX["l_shoulder"]], score[..., INDEX["r_shoulder"]])

@@ -1,9 +1,9 @@
-"""Movement made from formulas, so that training and scoring can be tried without a motion file.
+"""Synthetic motion from formulas, to try training and evaluation without a motion file.
 
-People here swing their limbs in sines, and are of one size; `pose_rig.simulation.takes` gives them other bones. It is
-for trying things: what is measured on it says little about people.
+All joint angles are sinusoidal and the body has one size; `pose_rig.simulation.takes` changes the bones. Results on it
+are not representative of real people.
 
-Axes: T instants. Body axes: the person faces +z, left is +x, y up; m, angles in degrees in the tables.
+Axes: T frames. Body axes: the person faces +z, left is +x, y up; m, angles in degrees in the tables.
 """
 
 from collections.abc import Mapping
@@ -14,20 +14,20 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
-from pose_rig.simulation.bodies import BONE, STATURE_M, define_middles, mirror
+from pose_rig.simulation.bodies import BONE, HEIGHT_M, define_centres, mirror
 from pose_rig.simulation.motion import Clip
 from pose_rig.skeleton import INDEX, J
 
-NAME = Path("synthetic")  # what stands for it where motion files are named
+NAME = Path("synthetic")  # in lists of motion files
 REMARK = (
-    "The movement is synthetic, made from formulas: figures on it say little about people. "
-    "Give captured movement with --simulated MOTION.npz; docs/training.md has the format."
+    "The motion is synthetic: results on it are not representative of real people. "
+    "Use captured motion with --simulated MOTION.npz; docs/training.md has the format."
 )
 FPS = 30.0
-SECONDS = 8.0
+DURATION_S = 8.0
 VARIATIONS = 3
-ANKLE_M = 0.08  # above the floor
-RESTLESS_DEG = 3.0  # nobody keeps still: slow swings of every angle
+ANKLE_HEIGHT_M = 0.08
+SWAY_DEG = 3.0  # slow random swings of every angle
 TRUNK = ("lean", "side", "twist", "look")  # forward; to a side; of the trunk, and of the head on it
 LIMBS = ("hip", "out", "knee", "arm", "lift", "elbow")  # of each side; hip and arm forward, out and lift sideways
 
@@ -38,15 +38,15 @@ STILL: Swing = (0.0, 0.0, 1.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Something that people do over and over.
+    """A periodic motion.
 
     Attributes:
         label: ``walking``.
         hz: Cycles per second.
         swings: Angles in degrees, of `TRUNK` and `LIMBS`, with ``r_`` or ``l_`` for one side.
-        speed_m_s: Forwards.
+        speed_m_s: Forward.
         turn_deg_s: To the left.
-        jump_m: How high.
+        jump_m: Height.
     """
 
     label: str
@@ -58,7 +58,7 @@ class Movement:
 
 
 def _stride(hip: float, knee: float, arm: float, elbow: float) -> dict[str, Swing]:
-    """Returns swings of steps: arms go against the legs, knees bend while the leg comes forward."""
+    """Returns the swings of a gait: arms opposite to the legs, knees bent in the swing phase."""
     sides = {"r": 0.0, "l": 0.5}
     return {
         "twist": (0, 6, 1, 0.5),
@@ -129,20 +129,20 @@ MOVEMENTS = (
 
 
 def clips() -> list[Clip]:
-    """Returns every movement three times, each time at another pace and in another manner; always the same ones."""
+    """Returns three variations of every movement in speed and amplitude; always the same ones."""
     rng = np.random.default_rng(0)
     return [_clip(movement, rng, mirrored=number % 2 == 1) for number in range(VARIATIONS) for movement in MOVEMENTS]
 
 
 def _clip(movement: Movement, rng: np.random.Generator, *, mirrored: bool) -> Clip:
-    t_s = np.arange(round(SECONDS * FPS)) / FPS
+    t_s = np.arange(round(DURATION_S * FPS)) / FPS
     hz, size = movement.hz * rng.uniform(0.8, 1.2), rng.uniform(0.75, 1.1)
     body = _body(_angles(movement.swings, t_s * hz, size, rng))
     yaw = np.radians(movement.turn_deg_s * rng.uniform(0.7, 1.3) * t_s + rng.uniform(0, 360))
     ahead = movement.speed_m_s * size * np.stack([np.sin(yaw), np.zeros_like(yaw), np.cos(yaw)], -1) / FPS
     root = np.cumsum(ahead, axis=0)
     legs = body[:, [INDEX["l_ankle"], INDEX["r_ankle"]], 1]
-    root[:, 1] = ANKLE_M - legs.min(1) + movement.jump_m * size * np.maximum(np.cos(2 * np.pi * hz * t_s), 0.0)
+    root[:, 1] = ANKLE_HEIGHT_M - legs.min(1) + movement.jump_m * size * np.maximum(np.cos(2 * np.pi * hz * t_s), 0.0)
     turned = body @ rotation_from_vector(np.stack([0 * yaw, yaw, 0 * yaw], -1)).swapaxes(-1, -2)
     if mirrored:
         turned, root = mirror(turned), root * [-1.0, 1.0, 1.0]
@@ -154,17 +154,17 @@ def _angles(swings: Swings, cycles: Floats, size: float, rng: np.random.Generato
     angles = {}
     for name in (*TRUNK, *(f"{side}_{name}" for side in "rl" for name in LIMBS)):
         middle, swing, times, peak = swings.get(name) or swings.get(name.removeprefix("r_").removeprefix("l_")) or STILL
-        restless = np.sin(2 * np.pi * (rng.uniform(0.1, 0.4) * cycles + rng.random()))
-        angle_deg = middle + size * swing * np.cos(2 * np.pi * (times * cycles - peak)) + RESTLESS_DEG * restless
+        sway = np.sin(2 * np.pi * (rng.uniform(0.1, 0.4) * cycles + rng.random()))
+        angle_deg = middle + size * swing * np.cos(2 * np.pi * (times * cycles - peak)) + SWAY_DEG * sway
         if name.endswith(("knee", "elbow")):
-            angle_deg = np.maximum(angle_deg, 0.0)  # they bend one way only
+            angle_deg = np.maximum(angle_deg, 0.0)  # joints with one direction
         angles[name] = np.radians(angle_deg)
     return angles
 
 
 def _body(angles: Mapping[str, Floats]) -> Floats:
     """Returns (T,17,3) m relative to the pelvis, in body axes."""
-    m = {part: STATURE_M[0] * share for part, share in BONE.items()}
+    m = {part: HEIGHT_M[0] * share for part, share in BONE.items()}
     lean, side, twist, look = (angles[name] for name in TRUNK)
     zero = np.zeros_like(lean)
     trunk = rotation_from_vector(np.stack([zero, twist, zero], -1)) @ rotation_from_vector(
@@ -188,11 +188,11 @@ def _body(angles: Mapping[str, Floats]) -> Floats:
         out[:, INDEX[f"{name}_shoulder"]] = shoulder
         out[:, INDEX[f"{name}_elbow"]] = shoulder + m["elbow"] * upper
         out[:, INDEX[f"{name}_wrist"]] = shoulder + m["elbow"] * upper + m["wrist"] * fore
-    return define_middles(out)
+    return define_centres(out)
 
 
 def _limb(flexion: Floats, outward: Floats, bend: Floats, sign: float) -> tuple[Floats, Floats]:
-    """Returns (T,3) directions of a limb's bones: both hang at 0, ``bend`` turns the second forwards, as elbows do."""
+    """Returns (T,3) directions of the two bones of a limb, down at 0; ``bend`` rotates the second one forward."""
     c, s = np.cos(flexion), np.sin(flexion)
     first = np.stack([sign * np.sin(outward), -c * np.cos(outward), s * np.cos(outward)], -1)
     ahead = np.stack([np.zeros_like(c), s, c], -1)  # perpendicular to it

@@ -6,7 +6,7 @@ from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.bodies import (
     BONE,
     UPPER,
-    define_middles,
+    define_centres,
     heading,
     mirror,
     mix,
@@ -92,7 +92,7 @@ def test_rebuilt_bones_keep_their_directions() -> None:
 
 def test_define_middles_moves_nothing_but_the_middles() -> None:
     joints = poses() + np.random.default_rng(2).normal(0, 0.02, (20, J, 3))
-    out = define_middles(joints)
+    out = define_centres(joints)
     assert_middles_hold(out)
     shift = (joints[:, INDEX["l_hip"]] + joints[:, INDEX["r_hip"]]) / 2
     assert np.allclose(out[:, INDEX["l_wrist"]], joints[:, INDEX["l_wrist"]] - shift)

@@ -9,7 +9,7 @@ from pose_rig.simulation.noise import (
     detect,
     drift,
     drop,
-    happens,
+    random_events,
 )
 from pose_rig.skeleton import INDEX, J
 from tests.fusion.fakes import film, ring, walk
@@ -38,7 +38,7 @@ def test_drift_is_standard_normal_and_correlated_as_measured(fps: float) -> None
 
 def test_events_have_the_shares_asked_for_and_last() -> None:
     share = np.array([0.0, 0.02, 0.3, 1.0])
-    out = happens(share, (400, 50, 4), 25.0, np.random.default_rng(1))
+    out = random_events(share, (400, 50, 4), 25.0, np.random.default_rng(1))
     assert out.dtype == bool
     assert out.mean((0, 1)) == pytest.approx(share, abs=0.02)
     rare = out[..., 2]

@@ -6,8 +6,8 @@ import pytest
 from pose_rig.chirality import chirality
 from pose_rig.simulation.bodies import heading, rotate
 from pose_rig.simulation.clips import load_clips
-from pose_rig.simulation.motion import FASTEST_M_S, Clip, split
-from pose_rig.simulation.synthetic import ANKLE_M, MOVEMENTS, NAME, VARIATIONS, clips
+from pose_rig.simulation.motion import MAX_SPEED_M_S, Clip, split
+from pose_rig.simulation.synthetic import ANKLE_HEIGHT_M, MOVEMENTS, NAME, VARIATIONS, clips
 from pose_rig.skeleton import INDEX, J
 
 
@@ -29,12 +29,12 @@ def test_it_is_of_people_whose_bones_stay_and_whose_feet_do_not_sink(made: list[
         joints = clip.joints.astype(float)
         assert joints.shape == (len(clip.root), J, 3)
         assert chirality(joints) > 0.4
-        assert np.linalg.norm(np.diff(joints, axis=0), axis=-1).max() * clip.fps < FASTEST_M_S / 2
+        assert np.linalg.norm(np.diff(joints, axis=0), axis=-1).max() * clip.fps < MAX_SPEED_M_S / 2
         for a, b in (("r_hip", "r_knee"), ("l_knee", "l_ankle"), ("l_shoulder", "l_elbow"), ("r_elbow", "r_wrist")):
             length = np.linalg.norm(joints[:, INDEX[a]] - joints[:, INDEX[b]], axis=-1)
             assert np.ptp(length) < 1e-5
         ankles = joints[:, [INDEX["l_ankle"], INDEX["r_ankle"]], 1].min(1) + clip.root[:, 1]
-        assert ankles.min() == pytest.approx(ANKLE_M, abs=1e-5)
+        assert ankles.min() == pytest.approx(ANKLE_HEIGHT_M, abs=1e-5)
 
 
 def test_trunks_bend_forwards_and_walkers_walk_where_they_look(made: list[Clip]) -> None:

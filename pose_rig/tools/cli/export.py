@@ -48,12 +48,12 @@ def export(
     except ModuleNotFoundError as error:
         raise missing("Exporting", str(error.name), "train") from error
     lifter, settings = load(checkpoint)
-    wishes = ExportOptions(precision, provider, cache_folder() / "engines")
-    done = write(lifter, settings, path, wishes, source=checkpoint)
-    changes = f"; {precision} on {provider} moves lifted joints by {done.off_mm:.2f} mm"
+    options = ExportOptions(precision, provider, cache_folder() / "engines")
+    done = write(lifter, settings, path, options, source=checkpoint)
+    changes = f"; {precision} on {provider} moves lifted joints by {done.lift_error_mm:.2f} mm"
     console.print(
-        f"Written: {done.path}, {done.size_mb:.1f} MB, differs from torch by {done.differs:.0e}"
-        f"{changes if done.off_mm else ''}.",
+        f"Written: {done.path}, {done.size_mb:.1f} MB, differs from torch by {done.max_difference:.0e}"
+        f"{changes if done.lift_error_mm else ''}.",
         soft_wrap=True,
     )  # fmt: skip
     console.print(f"Use it with `pose-rig run --weights {done.path}`.", soft_wrap=True)

@@ -1,8 +1,8 @@
-"""What others published: the tables of the paper (Kim et al., ACCV 2022), as printed there, and CPS of CanonPose.
+"""Published results: the tables of the paper (Kim et al., ACCV 2022), as printed there, and CPS of CanonPose.
 
-Two oddities are theirs: Wandt and Rosenhahn share a PMPJPE with Rhodin et al., and one N-PCK of Rhodin et al. stands
-under two datasets. How "PMPJPE" was computed in the rows of Kim et al. is not known; their released code has the least
-error of an instant's views instead (`pose_rig.training.evaluation.metrics.min_over_views`).
+Two oddities are in the paper: Wandt and Rosenhahn have the PMPJPE of Rhodin et al., and one N-PCK of Rhodin et al. is
+listed for two datasets. It is unknown how Kim et al. computed "PMPJPE"; their released code has the minimum over views
+(`pose_rig.training.evaluation.metrics.min_over_views`).
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Row:
     """One line of a table.
 
     Attributes:
-        source: Authors and year; no year where the table does not tell which work is meant.
-        values: One per column; None where nothing was printed.
+        source: Authors and year, if the paper has it.
+        values: One per column; None = not reported.
     """
 
     source: str
@@ -31,8 +31,8 @@ class Published:
 
     Attributes:
         title: The dataset's name.
-        columns: What is measured.
-        rows: In the paper's order.
+        columns: Names of the metrics.
+        rows: In the order of the paper.
     """
 
     title: str

@@ -1,7 +1,6 @@
-"""Scores of many poses: what a table has in one row.
+"""Scores of many poses: one row of a table.
 
-Axes: T instants, V views, J = 17 joints. A pose that is not known is NaN, or a true one whose joints are all in one
-point, and is not counted.
+Axes: T frames, V views, J = 17 joints. Poses with NaN, and true poses of size 0, are not counted.
 """
 
 from collections.abc import Sequence
@@ -17,11 +16,11 @@ from pose_rig.training.evaluation import metrics
 
 AnyFloats = NDArray[np.floating]
 
-# The paper's 16 joints: ours without the spine. The root is among them and always right, once poses are centred on it:
-# means are 1/16 below those over the other 15.
+# The 16 joints of the paper: ours without the spine. The root is one of them, with error 0 in centred poses: means are
+# 1/16 below those over the other 15.
 PAPER_JOINTS = tuple(INDEX[name] for name in JOINTS if name != "spine")
-# Half of Qiu's head size, a tenth of the 256 px that his network sees of a person, taken in pixels of Human3.6M's
-# pictures; there the median 2D pose has a norm of 425 px.
+# Half of Qiu's head size, a tenth of the 256 px input of his network, in pixels of the images of Human3.6M, where the
+# median 2D pose has a norm of 425 px.
 HALF_HEAD_PX = 12.8
 HALF_HEAD_PER_NORM = HALF_HEAD_PX / 425
 _MM = 1e3
@@ -29,17 +28,17 @@ _MM = 1e3
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How good 3D poses are, in the mean over poses; `pose_rig.training.evaluation.metrics` has the definitions.
+    """Means of metrics over 3D poses; `pose_rig.training.evaluation.metrics` has the definitions.
 
     Attributes:
-        mpjpe_mm: None where the predictions have no scale of their own.
+        mpjpe_mm: None if the predictions have no metric scale.
         n_mpjpe_mm: After the least-squares scale.
         pmpjpe_mm: After a similarity with a proper rotation.
-        n_pck: Percent within 150 mm after scale alone.
+        n_pck: Percent within 150 mm after scaling.
         auc: Percent, mean over the thresholds 0–150 mm.
         cps: 0–300 mm.
-        min_over_views_mm: What the released code calls PMPJPE; mean over instants.
-        count: Poses.
+        min_over_views_mm: PMPJPE of the released code; mean over frames.
+        count: Number of poses.
     """
 
     mpjpe_mm: float | None
@@ -55,12 +54,12 @@ class Scores:
     def of(
         cls, predicted: AnyFloats, truth: AnyFloats, joints: Sequence[int] = PAPER_JOINTS, *, metric: bool = False
     ) -> "Scores":
-        """Returns the scores of the poses that are known.
+        """Returns the scores of all known poses.
 
         Args:
-            predicted: (T,V,J,3) in each camera's axes, of any scale; centred on the pelvis here.
+            predicted: (T,V,J,3) in the axes of each camera, of any scale; centred on the pelvis here.
             truth: (T,V,J,3) m, likewise.
-            joints: Those that count. The root is one of the paper's 16, with error 0.
+            joints: Joints that count.
             metric: Whether the predictions are in metres.
 
         Raises:
@@ -70,7 +69,7 @@ class Scores:
         found, wanted = ((poses - poses[:, :, :1])[:, :, some].astype(np.float64) for poses in (predicted, truth))
         known = np.asarray(np.isfinite(found).all((2, 3)) & _known(truth[:, :, some]))
         if not known.any():
-            raise UsageError("There is no pose to score.", "Give footage of somebody whose true poses are known.")
+            raise UsageError("There is no pose to score.", "Use footage with ground truth.")
         a, b = found[known], wanted[known]
         best = metrics.min_over_views(np.where(known[..., None, None], found, np.nan), wanted)
         return cls(
@@ -87,11 +86,11 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Jdr:
-    """Joint detection rates of 2D poses: percent of the joints at most half a head from the truth.
+    """Joint detection rates of 2D poses: percent of the joints within half a head size of the ground truth.
 
     Attributes:
         hip, knee, ankle, shoulder, elbow, wrist: Left and right together.
-        count: Pictures.
+        count: Number of images.
     """
 
     hip: float
@@ -104,20 +103,20 @@ class Jdr:
 
     @classmethod
     def of(cls, xy_px: AnyFloats, truth_px: AnyFloats, half_head_px: float | None = None) -> "Jdr":
-        """Returns the rates over the pictures in which anybody is seen.
+        """Returns the rates over the images with a visible person.
 
         Args:
-            xy_px: (T,V,J,2); NaN = not seen, which is not found.
-            truth_px: (T,V,J,2); NaN = not known.
-            half_head_px: `HALF_HEAD_PX` for the pictures of Human3.6M. None = the same part of the person's own size
-                in every picture, for cameras of all kinds (`size_of_half_head`).
+            xy_px: (T,V,J,2); NaN = not detected.
+            truth_px: (T,V,J,2); NaN = unknown.
+            half_head_px: `HALF_HEAD_PX` for the images of Human3.6M. None = the same share of the size of the person in
+                each image (`size_of_half_head`).
 
         Raises:
-            UsageError: Nobody is seen.
+            UsageError: No person is visible.
         """
         counted = np.asarray(np.isfinite(xy_px).any((2, 3)) & _known(truth_px[:, :, list(PAPER_JOINTS)]))
         if not counted.any():
-            raise UsageError("There is no picture to score.", "Give footage of somebody whose true poses are known.")
+            raise UsageError("There is no 2D pose to score.", "Use footage with ground truth.")
         true = truth_px[counted].astype(np.float64)
         size_px = size_of_half_head(true) if half_head_px is None else half_head_px
         rates = metrics.jdr(xy_px[counted].astype(np.float64), true, size_px).mean(0)
@@ -130,14 +129,14 @@ class Jdr:
 
 
 def size_of_half_head(truth_px: Floats) -> Floats:
-    """Returns (N,) px half the head of people (N,J,2): `HALF_HEAD_PX` where the 2D pose has 425 px, else in proportion.
+    """Returns (N,) px half the head size of people (N,J,2): `HALF_HEAD_PX` per 425 px of the norm of the 2D pose.
 
-    The norm is that of the paper's 16 joints about the root.
+    The norm is that of the paper's 16 joints relative to the root.
     """
     around = (truth_px - truth_px[:, :1])[:, list(PAPER_JOINTS)]
     return np.asarray(HALF_HEAD_PER_NORM * np.sqrt((around**2).sum((1, 2))))
 
 
 def _known(truth: AnyFloats) -> NDArray[np.bool_]:
-    """Returns (T,V) which poses (T,V,J,C) are: a file's gap, filled with zeros, is none."""
+    """Returns (T,V) which poses (T,V,J,C) are known: neither NaN nor of size 0."""
     return np.asarray(np.isfinite(truth).all((2, 3)) & (truth != truth[:, :, :1]).any((2, 3)))

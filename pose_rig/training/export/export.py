@@ -1,7 +1,7 @@
-"""Weights → the one ONNX graph that the rig runs: lifter, then CSM, the number of views free.
+"""Export of a lifter to the ONNX graph that a rig runs: lifter and CSM, for any number of views.
 
-Weights are stored in half precision (the file stays small) and used in single, unless the layers are asked to multiply
-in fewer bits. The file says where it comes from; it is run and compared before it is put in place.
+Weights are stored in half precision and used in single precision, unless quantised. The file has its provenance as
+metadata; it is run and compared with torch before it replaces an existing one.
 """
 
 import hashlib
@@ -27,18 +27,18 @@ from pose_rig.training.export.parity import ReferenceEngine, check, check_lifts
 from pose_rig.training.export.quantise import Precision, halve, multiply_in_half, multiply_in_int8
 from pose_rig.training.export.trace import traced
 
-CHECKED = (4, 32)  # views and people on whom reduced precision and other providers are judged
+CHECK_VIEWS, CHECK_PEOPLE = 4, 32  # for the check of reduced precision and other providers
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """How a graph is to be.
+    """Options of an export.
 
     Attributes:
-        precision: What the lifter multiplies in: ``fp32``, ``fp16`` or ``int8``.
-        provider: Where it is run once more: ``cpu``, ``cuda`` or ``tensorrt``.
-        cache: Folder for the engine that TensorRT builds meanwhile.
-        people: On whom reduced precision and providers are judged; None = simulated people.
+        precision: Of the matrix products of the lifter: ``fp32``, ``fp16`` or ``int8``.
+        provider: Provider on which the graph is checked: ``cpu``, ``cuda`` or ``tensorrt``.
+        cache: Folder for the engine that TensorRT builds during the check.
+        people: Input of the check; None = simulated people.
     """
 
     precision: Precision = "fp32"
@@ -49,77 +49,79 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written.
+    """An exported graph.
 
     Attributes:
-        path: The graph.
+        path: The file.
         size_mb: Its size, 10⁶ bytes.
-        differs: Largest difference of the single-precision graph to torch, in units of the 2D norm (about 2 m).
-        off_mm: What precision and provider change of a lifted joint in the mean, mm of an adult.
+        max_difference: Of the single-precision graph to torch, in units of the 2D norm (about 2 m).
+        lift_error_mm: Mean error of lifted joints by precision and provider, mm of an adult.
     """
 
     path: Path
     size_mb: float
-    differs: float
-    off_mm: float
+    max_difference: float
+    lift_error_mm: float
 
 
 def export(
     lifter: Lifter,
     settings: Mapping[str, str],
     path: Path,
-    wishes: ExportOptions | None = None,
+    options: ExportOptions | None = None,
     source: Path | None = None,
 ) -> Exported:
-    """Writes the graph of a lifter, which stays as it is. Nothing is left of a graph that fails a check.
+    """Writes the graph of a lifter; no file is written if a check fails.
 
     Args:
-        lifter: The weights.
-        settings: Of the run that made them; they become part of the file.
-        path: Where the graph goes; what is there is replaced once all checks are passed.
-        wishes: How it is to be.
-        source: The file that the weights were read from, whose hash becomes part of the file.
+        lifter: The lifter; it is not changed.
+        settings: Settings of the training, stored as metadata.
+        path: The file; replaced after all checks.
+        options: Precision and provider.
+        source: File of the weights, whose hash is stored as metadata.
 
     Raises:
-        UsageError: No rig can run this lifter.
-        EngineError: The graph computes something else than torch, or too inexactly in the precision or on the provider
-            wished for; or that provider cannot run it.
-        AssetError: It cannot be written.
+        UsageError: A rig cannot run this lifter.
+        EngineError: The graph differs from torch, or is too inaccurate in the precision or on the provider; or the
+            provider cannot run it.
+        AssetError: The file cannot be written.
     """
     if lifter.config.frame != "ray":
         raise UsageError(
-            f"This lifter sees people in the {lifter.config.frame} frame, and the rig shows it the ray frame.",
-            "Export one that was trained on that, as `ours` is.",
+            f"The input frame of this lifter is {lifter.config.frame}; a rig needs ray.",
+            "Export a lifter of a method with the ray frame, such as `ours`.",
         )
-    wishes = wishes or ExportOptions()
+    options = options or ExportOptions()
     graph = RigGraph(rounded(lifter))
     model = traced(graph)
     halve(model)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-            wished, exact = Path(folder) / path.name, Path(folder) / f"exact-{path.name}"
+            candidate, exact = Path(folder) / path.name, Path(folder) / f"exact-{path.name}"
             _write(model, provenance(lifter.config, settings, "fp32", source), exact)
-            differs = check(graph, exact)
-            reduced = _reduced(model, wishes.precision)
-            _write(reduced, provenance(lifter.config, settings, wishes.precision, source), wished)
-            off_mm = _check_wishes(exact, wished, wishes)
-            wished.replace(path)
+            max_difference = check(graph, exact)
+            reduced = _reduced(model, options.precision)
+            _write(reduced, provenance(lifter.config, settings, options.precision, source), candidate)
+            lift_error_mm = _check_options(exact, candidate, options)
+            candidate.replace(path)
     except OSError as error:
-        raise AssetError(f"Cannot write {path}: {error.strerror}.", "Make room, or choose another place.") from error
-    return Exported(path, path.stat().st_size / 1e6, differs, off_mm)
+        raise AssetError(
+            f"Cannot write {path}: {error.strerror}.", "Free disk space, or choose another path."
+        ) from error
+    return Exported(path, path.stat().st_size / 1e6, max_difference, lift_error_mm)
 
 
 def provenance(
     config: LifterConfig, settings: Mapping[str, str], precision: Precision, source: Path | None
 ) -> dict[str, str]:
-    """Returns what a graph says of itself: the settings of its training, and how it was made of what.
+    """Returns the metadata of a graph.
 
     Args:
-        config: Of the network.
-        settings: Of the run; its own keys are kept.
-        precision: What the lifter multiplies in.
-        source: The file that the weights were read from, None = from memory.
+        config: Configuration of the network.
+        settings: Settings of the training; all keys are kept.
+        precision: Of the lifter.
+        source: File of the weights; None = from memory.
     """
     origin = {} if source is None else {"source_sha256": hashlib.sha256(source.read_bytes()).hexdigest()}
     return {
@@ -141,22 +143,22 @@ def _reduced(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
     return model
 
 
-def _write(model: onnx.ModelProto, told: Mapping[str, str], path: Path) -> None:
+def _write(model: onnx.ModelProto, metadata: Mapping[str, str], path: Path) -> None:
     del model.metadata_props[:]
-    for key, value in told.items():
+    for key, value in metadata.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
 
 
-def _check_wishes(exact: Path, wished: Path, wishes: ExportOptions) -> float:
-    """Returns what precision and provider change; builds the provider's engine by the way."""
-    if wishes.precision == "fp32" and wishes.provider == "cpu":
+def _check_options(exact: Path, candidate: Path, options: ExportOptions) -> float:
+    """Returns the error by precision and provider; builds the engine of the provider."""
+    if options.precision == "fp32" and options.provider == "cpu":
         return 0.0
-    people = wishes.people or example(*CHECKED, np.random.default_rng(0))
-    what = f"{wishes.precision} on {wishes.provider}"
-    engines: list[Engine] = [OrtEngine(wished, wishes.provider, wishes.cache)]
-    if wishes.precision == "fp16":
-        engines.append(ReferenceEngine(wished))
+    people = options.people or example(CHECK_VIEWS, CHECK_PEOPLE, np.random.default_rng(0))
+    what = f"{options.precision} on {options.provider}"
+    engines: list[Engine] = [OrtEngine(candidate, options.provider, options.cache)]
+    if options.precision == "fp16":
+        engines.append(ReferenceEngine(candidate))
     return max(check_lifts(OrtEngine(exact, "cpu"), engine, people, what) for engine in engines)

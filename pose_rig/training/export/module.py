@@ -1,4 +1,4 @@
-"""Lifter and CSM as the one module that is exported, and simulated people to trace and compare it with."""
+"""Lifter and CSM as the module that is exported, and simulated input to trace and check it."""
 
 import copy
 
@@ -14,7 +14,7 @@ from pose_rig.simulation.bodies import random_bones, rebuild
 from pose_rig.simulation.cameras import random_cameras
 from pose_rig.skeleton import BONES, INDEX, J
 
-# where each bone points in a standing person who faces +z
+# direction of each bone of a standing person who faces +z
 STANDING = {
     "r_hip": (-1, 0, 0), "l_hip": (1, 0, 0), "r_knee": (0, -1, 0.1), "l_knee": (0, -1, 0.1), "r_ankle": (0, -1, -0.1),
     "l_ankle": (0, -1, -0.1), "spine": (0, 1, 0), "thorax": (0, 1, 0), "head": (0, 1, 0), "nose": (0, 0.5, 1),
@@ -24,7 +24,7 @@ STANDING = {
 
 
 class RigGraph(nn.Module):
-    """Lifter and CSM in one module: tracing aids live here, not in the models."""
+    """Lifter and CSM in one module; code for tracing is here, not in the models."""
 
     def __init__(self, lifter: Lifter) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class RigGraph(nn.Module):
 
 
 def rounded(lifter: Lifter) -> Lifter:
-    """Returns a copy on the CPU whose weights are rounded to half precision, which is how they are stored."""
+    """Returns a copy on the CPU with weights rounded to half precision, as they are stored."""
     copied = copy.deepcopy(lifter).cpu().eval()
     for weight in copied.parameters():
         weight.data = weight.data.half().float()
@@ -72,7 +72,7 @@ def rounded(lifter: Lifter) -> Lifter:
 
 
 def example(views: int, hypotheses: int, rng: np.random.Generator) -> GraphInput:
-    """Returns a person before simulated cameras, for tracing and checks; every second H has given rotations."""
+    """Returns simulated people, for tracing and checks; every second hypothesis has given rotations."""
     count = views * hypotheses
     directions = np.zeros((hypotheses, J, 3))
     for name, way in STANDING.items():
@@ -106,7 +106,7 @@ def tensors(given: GraphInput) -> tuple[Tensor, ...]:
 
 
 def reference(graph: RigGraph, given: GraphInput) -> GraphOutput:
-    """Returns what torch computes."""
+    """Returns the outputs of torch."""
     with torch.no_grad():
         outputs = graph(*tensors(given))
     return GraphOutput(*(value.numpy() for value in outputs))

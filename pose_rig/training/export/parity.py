@@ -1,4 +1,4 @@
-"""Whether a written graph computes what it should."""
+"""Parity of an exported graph with torch."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.training.export.module import RigGraph, example, reference
 
-TOLERANCE = 1e-3  # largest difference to torch, in units of the 2D norm, about 2 m; random poses are ill-conditioned
-UNIT_MM = 2000.0  # what that norm is, of an adult
-MOST_OFF_MM = 1.0  # of a joint in the mean: well below what anybody can measure of a person
+MAX_DIFFERENCE = 1e-3  # to torch, in units of the 2D norm; random poses are ill-conditioned
+NORM_MM = 2000.0  # the 2D norm of an adult
+MAX_LIFT_ERROR_MM = 1.0  # mean of the joints
 CASES = ((4, 1), (1, 1), (2, 3), (8, 5))  # views, hypotheses
 
 
 def check(graph: RigGraph, path: Path) -> float:
-    """Returns the largest difference between torch and the written graph over several numbers of views.
+    """Returns the largest difference between torch and a graph over several numbers of views.
 
     Raises:
-        EngineError: It is more than rounding.
+        EngineError: It is larger than `MAX_DIFFERENCE`.
     """
     engine = OrtEngine(path, "cpu")
     worst = 0.0
@@ -30,16 +30,16 @@ def check(graph: RigGraph, path: Path) -> float:
         want, got = reference(graph, given), engine.run(given)
         for name in ("lifted", "refined", "body"):
             worst = max(worst, float(np.abs(getattr(want, name) - getattr(got, name)).max()))
-    if not worst <= TOLERANCE:
+    if not worst <= MAX_DIFFERENCE:
         raise EngineError(
-            f"The exported graph computes something else than torch: they differ by {worst:.1g}.",
-            "Nothing was written. Try the versions of torch and onnxruntime that docs/training.md names.",
+            f"The exported graph differs from torch by {worst:.1g}.",
+            "Nothing was written. Use the versions of torch and onnxruntime in docs/training.md.",
         )
     return worst
 
 
 class ReferenceEngine:
-    """Runs a graph in exactly the precision that it states; ONNX Runtime multiplies halves in single on the CPU.
+    """Runs a graph in exactly its precision; ONNX Runtime multiplies half precision in single on the CPU.
 
     Args:
         path: The ONNX file.
@@ -52,38 +52,38 @@ class ReferenceEngine:
         self._graph = ReferenceEvaluator(onnx.load(str(path)))
 
     def run(self, given: GraphInput) -> GraphOutput:
-        """Returns the graph's outputs for any number of candidates, hypotheses and views."""
+        """Returns the outputs of the graph."""
         return GraphOutput(*self._graph.run(None, given.onnx()))
 
 
-def off_mm(exact: Engine, other: Engine, people: GraphInput) -> float:
-    """Returns how far the joints that two engines lift are apart in the mean, mm of an adult.
+def lift_error_mm(exact: Engine, other: Engine, people: GraphInput) -> float:
+    """Returns the mean distance of the joints lifted by two engines, mm of an adult.
 
     Args:
-        exact: What should be computed.
-        other: What is.
-        people: Whom to lift.
+        exact: The reference.
+        other: The engine to check.
+        people: Input of both.
     """
     apart = np.linalg.norm(exact.run(people).lifted - other.run(people).lifted, axis=-1)
-    return float(UNIT_MM * apart.mean())
+    return float(NORM_MM * apart.mean())
 
 
 def check_lifts(exact: Engine, other: Engine, people: GraphInput, what: str) -> float:
-    """Returns `off_mm`.
+    """Returns `lift_error_mm`.
 
     Args:
-        exact: What should be computed.
-        other: What is.
-        people: Whom to lift.
-        what: What makes the other differ, for the message.
+        exact: The reference.
+        other: The engine to check.
+        people: Input of both.
+        what: Precision and provider, for the message.
 
     Raises:
-        EngineError: It is more than `MOST_OFF_MM`.
+        EngineError: It is larger than `MAX_LIFT_ERROR_MM`.
     """
-    off = off_mm(exact, other, people)
-    if not off <= MOST_OFF_MM:
+    error_mm = lift_error_mm(exact, other, people)
+    if not error_mm <= MAX_LIFT_ERROR_MM:
         raise EngineError(
-            f"With {what} the lifted joints are {off:.1f} mm off in the mean; {MOST_OFF_MM:g} mm is allowed.",
-            "Nothing was written. Leave it out: fp32 on the CPU is exact.",
+            f"With {what} the lifted joints are {error_mm:.1f} mm off on average, more than {MAX_LIFT_ERROR_MM:g} mm.",
+            "Nothing was written. Use fp32 on the CPU, which is exact.",
         )
-    return off
+    return error_mm

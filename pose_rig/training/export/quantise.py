@@ -1,4 +1,4 @@
-"""The lifter's matrices in fewer bits: stored so, or multiplied so."""
+"""Quantisation of the lifter: weights stored in half precision, layers in fp16 or int8."""
 
 import tempfile
 from pathlib import Path
@@ -14,14 +14,14 @@ from pose_rig.training.export.trace import drop_unused
 
 Precision = Literal["fp32", "fp16", "int8"]
 ENDS = tuple(WEIGHTS + name for name in ("stem", "pose_head", "camera_head"))
-LARGE = 1024  # numbers; what is smaller is not worth a cast
+MIN_SIZE = 1024  # smaller weights stay in single precision
 
 
 def halve(model: onnx.ModelProto) -> None:
-    """Stores the large weights of a model in half precision, each behind a cast that is folded on loading."""
+    """Stores the large weights of a model in half precision, each with a cast that is folded on loading."""
     casts = []
     for weight in model.graph.initializer:
-        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims) > LARGE:
+        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims) > MIN_SIZE:
             name = weight.name
             half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), name + HALF)
             weight.CopyFrom(half)
@@ -31,10 +31,10 @@ def halve(model: onnx.ModelProto) -> None:
 
 
 def multiply_in_half(model: onnx.ModelProto) -> None:
-    """Lets the lifter's layers multiply in half precision; all between them, and all of CSM, stays single.
+    """Changes the linear layers of the lifter to half precision; activations and CSM stay in single precision.
 
     Args:
-        model: As `halve` left it.
+        model: After `halve`.
     """
     for gemm in lifter_layers(model):
         (x, weight, bias), out = list(gemm.input), gemm.output[0]
@@ -50,13 +50,13 @@ def multiply_in_half(model: onnx.ModelProto) -> None:
 
 
 def multiply_in_int8(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Returns a model whose residual blocks multiply whole numbers: weights by row, activations by batch as they come.
+    """Returns a model with residual blocks in int8: weights quantised by row, activations dynamically by batch.
 
-    The first and the last layers stay as they are: they are small, and the shipped lifter's joints would be off by
-    6.9 mm instead of 2.7.
+    The first and last layers are not quantised: they are small, and the error of the shipped lifter would be 6.9 mm
+    instead of 2.7.
 
     Args:
-        model: As `halve` left it.
+        model: After `halve`.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata
@@ -74,7 +74,7 @@ def multiply_in_int8(model: onnx.ModelProto) -> onnx.ModelProto:
         model.graph.node.insert(at, product)
         gemm.CopyFrom(helper.make_node("Add", [f"{out}_product", bias], [out], name=f"add_{bias}"))
     drop_unused(model.graph)
-    add_pre_process_metadata(model)  # it is as simple as it gets, and needs no advice about that
+    add_pre_process_metadata(model)  # suppresses a warning about preprocessing, which this graph does not need
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(
@@ -90,13 +90,13 @@ def lifter_layers(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 
 
 def _value(model: onnx.ModelProto, name: str) -> NDArray[np.floating]:
-    """Returns a stored value, halved or not."""
+    """Returns the value of an initializer, in half precision or not."""
     values = {value.name.removesuffix(HALF): value for value in model.graph.initializer}
     return np.asarray(numpy_helper.to_array(values[name.removesuffix(HALF)]))
 
 
 def _halved(model: onnx.ModelProto, name: str) -> str:
-    """Returns the name of a stored value in half precision, stored now if it was not."""
+    """Returns the name of an initializer in half precision, added if it is missing."""
     half = name + HALF
     if all(value.name != half for value in model.graph.initializer):
         model.graph.initializer.append(numpy_helper.from_array(_value(model, name).astype(np.float16), half))

@@ -1,4 +1,4 @@
-"""The module of lifter and CSM → an ONNX graph whose numbers of candidates, hypotheses and views are free."""
+"""Tracing of lifter and CSM to an ONNX graph with dynamic numbers of candidates, hypotheses and views."""
 
 import tempfile
 import warnings
@@ -27,12 +27,12 @@ FREE = {
 
 
 def traced(graph: RigGraph) -> onnx.ModelProto:
-    """Returns the graph of a module."""
+    """Returns the ONNX model of a module."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # the tracing exporter is the one that keeps axes free; it is told to be old
+        # only the legacy tracing exporter keeps the axes dynamic
         warnings.filterwarnings("ignore", "You are using the legacy", DeprecationWarning)
         warnings.filterwarnings("ignore", "The feature will be removed", DeprecationWarning)
-        # how a lifter's canonical frame is turned is constant, and meant to be
+        # the rotation of the canonical frame is a constant
         warnings.filterwarnings("ignore", "torch.tensor results are registered as constants")
         raw = Path(folder) / "raw.onnx"
         torch.onnx.export(
@@ -51,9 +51,9 @@ def traced(graph: RigGraph) -> onnx.ModelProto:
 
 
 def fix_reshapes(model: onnx.ModelProto) -> None:
-    """Replaces shapes computed at run time by constants, where 0 means "as it was", and drops what computed them.
+    """Replaces shapes computed at run time by constants, in which 0 keeps an axis, and drops their nodes.
 
-    All reshapes of ours keep their leading axes; tracing writes four to ten nodes for each.
+    All our reshapes keep their leading axes; tracing adds four to ten nodes for each.
     """
     graph = model.graph
     producers = {name: node for node in graph.node for name in node.output}
@@ -72,7 +72,7 @@ def fix_reshapes(model: onnx.ModelProto) -> None:
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:
-    """Removes nodes and stored values that nothing asks for."""
+    """Removes nodes and initializers that are not used."""
     wanted = {value.name for value in graph.output}
     used = wanted.union(*(node.input for node in graph.node))
     while dead := [node for node in graph.node if not used.intersection(node.output)]:

@@ -1,4 +1,4 @@
-"""Simulated rigs as footage: people who were never captured before cameras that nobody calibrated."""
+"""Footage of simulated rigs: simulated people in front of uncalibrated cameras."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from pose_rig.training.footage.footage import Footage, GroundTruth
 FPS = 30.0
 
 
-def footage(
+def simulate_footage(
     clips: Sequence[Clip],
     count: int,
     views: int,
@@ -26,14 +26,13 @@ def footage(
     """Returns takes of random people, movements and rigs.
 
     Args:
-        clips: Movement to draw from.
-        count: Takes.
+        clips: Motion to draw from.
+        count: Number of takes.
         views: Cameras of each rig.
-        seconds: Length of each take at most.
-        seed: The same one gives the same takes.
-        hz: Instants kept per second.
-        ski: Moving cameras that follow the person and zoom, and a quarter of the limb joints lost: what filming
-            skiers looks like.
+        seconds: Maximum length of each take.
+        seed: Random seed.
+        hz: Frame rate of the footage.
+        ski: As in footage of skiers: cameras that follow the person and zoom, a quarter of the limb joints lost.
         upside: Share of cameras mounted on their side or upside down.
     """
     rng = np.random.default_rng(seed)
@@ -47,7 +46,7 @@ def footage(
 
 
 def as_footage(take: Take, name: str, hz: float, *, moving: bool) -> Footage:
-    """Returns a take with its truth beside it; focal lengths are assumed, as a rig does that knows no better."""
+    """Returns the footage of a take with its ground truth; the focal lengths are assumed ones."""
     step = max(1, round(take.fps / hz))
     xy, local = project(take.cameras, take.joints)
     some = (slice(None), slice(None, None, step))

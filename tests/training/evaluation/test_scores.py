@@ -77,9 +77,9 @@ def test_a_gap_filled_with_zeros_is_no_pose() -> None:
 
 
 def test_nothing_to_score_is_said() -> None:
-    with pytest.raises(UsageError, match=r"There is no pose to score\. Give footage of somebody whose true poses"):
+    with pytest.raises(UsageError, match=r"There is no pose to score\. Use footage with ground truth"):
         Scores.of(np.full((2, 2, J, 3), np.nan), truth(2, 2))
-    with pytest.raises(UsageError, match=r"There is no picture to score\."):
+    with pytest.raises(UsageError, match=r"There is no 2D pose to score\."):
         Jdr.of(np.full((2, 2, J, 2), np.nan), truth(2, 2)[..., :2])
 
 

@@ -110,7 +110,7 @@ def clips() -> tuple[Clip, ...]:
 @cache
 def takes(count: int = 6, views: int = 3, seed: int = 0) -> tuple[Footage, ...]:
     """Simulated takes of two seconds."""
-    return tuple(simulated.footage(clips(), count, views, 2.0, seed))
+    return tuple(simulated.simulate_footage(clips(), count, views, 2.0, seed))
 
 
 def banks(footage: Sequence[Footage], frame: InputFrame) -> tuple[PoseDataset, PoseDataset]:

@@ -12,7 +12,7 @@ from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.simulation.clips import load_clips
 from pose_rig.training.footage.footage import Footage, GroundTruth
-from pose_rig.training.footage.simulated import footage
+from pose_rig.training.footage.simulated import simulate_footage
 from tests.fusion.fakes import walk
 from tests.training.fakes.motion_files import write_motion
 
@@ -21,7 +21,7 @@ SIZE_PX, FOCAL_PX = (1280, 720), 1000.0
 
 def simulated(folder: Path, takes: int = 12, views: int = 4, seed: int = 0) -> list[Footage]:
     """Returns noisy takes of a walk."""
-    return footage(load_clips([write_motion(folder / "motion.npz")]), takes, views, 1.0, seed, hz=10.0)
+    return simulate_footage(load_clips([write_motion(folder / "motion.npz")]), takes, views, 1.0, seed, hz=10.0)
 
 
 def exact(views: int = 4, instants: int = 6, distance_m: float = 4.0) -> Footage:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from pose_rig.config import FOCAL_PER_LARGER_SIDE
 from pose_rig.skeleton import LIMBS, J
 from pose_rig.training.footage.footage import Footage
-from pose_rig.training.footage.simulated import footage
+from pose_rig.training.footage.simulated import simulate_footage
 from tests.training.fakes.motion_files import clips
 
 
 def takes(folder: Path, seed: int = 0, *, ski: bool = False) -> list[Footage]:
-    return footage(clips(folder), 8, 3, 1.0, seed, hz=10.0, ski=ski)
+    return simulate_footage(clips(folder), 8, 3, 1.0, seed, hz=10.0, ski=ski)
 
 
 def focal_px(take: Footage) -> NDArray[np.float64]:

@@ -214,11 +214,11 @@ def _simulated(motion: Sequence[Path], takes: int, seed: int, *, held_out: bool)
     """Yields simulated rigs, usual and ski-like."""
     from pose_rig.simulation.clips import load_clips
     from pose_rig.simulation.motion import split
-    from pose_rig.training.footage.simulated import footage
+    from pose_rig.training.footage.simulated import simulate_footage
 
     clips = load_clips(motion)
     clips = split(clips)[1] if held_out else clips
     for ski in (False, True):
         kind = f"{', ski-like' if ski else ''}{', synthetic movement' if NAME in motion else ''}"
         name = f"{takes} simulated rigs of {VIEWS} cameras{kind}, seed {seed}"
-        yield name, footage(clips, takes, VIEWS, SECONDS, seed, ski=ski), None
+        yield name, simulate_footage(clips, takes, VIEWS, SECONDS, seed, ski=ski), None

@@ -11,7 +11,7 @@ from pose_rig.tools.cli.training.request import Sources
 from pose_rig.training.datasets.load import load
 from pose_rig.training.datasets.morphed import morphed
 from pose_rig.training.footage.footage import Footage
-from pose_rig.training.footage.simulated import footage
+from pose_rig.training.footage.simulated import simulate_footage
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import Method
 from pose_rig.training.pseudo_labels import split_footage
@@ -77,7 +77,7 @@ def _simulated(sources: Sources, recipe: Method, seed: int, say: Say) -> Both:
         out: list[Footage] = []
         while len(out) < count:
             some = min(AT_ONCE, count - len(out))
-            part = footage(
+            part = simulate_footage(
                 clips, some, sources.views, SECONDS, seed + len(out), ski=sources.ski,
                 upside=0.0 if recipe.frame == "image" else 0.1,  # who sees pictures as they lie expects upright ones
             )  # fmt: skip

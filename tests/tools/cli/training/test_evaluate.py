@@ -124,7 +124,7 @@ def test_without_a_motion_file_the_movement_is_synthetic_and_that_is_said(tmp_pa
     command = ["eval", "--simulated", "--takes", "2", "--json", str(files[0]), "--csv", str(files[1])]
     result = CliRunner(env={"COLUMNS": "160"}).invoke(app, command)
     assert result.exit_code == 0, result.output
-    assert "The movement is synthetic, made from formulas: figures on it say little about people." in result.output
+    assert "The motion is synthetic: results on it are not representative of real people." in result.output
     measured = json.loads(files[0].read_text("utf-8"))["measured"]
     assert [one["dataset"] for one in measured] == [
         "2 simulated rigs of 4 cameras, synthetic movement, seed 0",

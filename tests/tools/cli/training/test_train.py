@@ -165,7 +165,7 @@ def test_without_a_motion_file_the_movement_is_synthetic_and_that_is_said(tmp_pa
     out = tmp_path / "lifter.pt"
     code, output = said("train", *SMALL, "--steps", 4, "--out", out, "--simulated")
     assert "Reading synthetic (6 takes of 2 views)." in output
-    assert "The movement is synthetic, made from formulas: figures on it say little about people." in output
+    assert "The motion is synthetic: results on it are not representative of real people." in output
     assert "Done after 4 steps." in output, output
     assert code == 0, output
     assert load(out)[1]["sources"] == "synthetic (6 takes of 2 views)"
