@@ -122,8 +122,8 @@ class Report:
     def table(self) -> Table:
         """Returns the figures as a table."""
         table = Table(title=self.benchmark)
-        for column in ("", "median", "quartiles", "unit", "n", "wanted"):
-            table.add_column(column, justify="left" if column in ("", "unit", "wanted") else "right")
+        for column in ("", "median", "quartiles", "unit", "n", "target"):
+            table.add_column(column, justify="left" if column in ("", "unit", "target") else "right")
         for row in self.figures:
             spread = f"{row.low:.3g} – {row.high:.3g}" if row.repeats > 1 else ""
             table.add_row(row.name, f"{row.median:.4g}", spread, row.unit, str(row.repeats), row.target)

@@ -32,7 +32,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_benchmark_tells_what_it_does(
+def test_every_benchmark_has_help(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", [name, "--help"])
@@ -62,7 +62,7 @@ def test_warm_up_runs_are_not_counted() -> None:
     assert len(runs) == 5
 
 
-def test_the_table_shows_what_is_wanted() -> None:
+def test_the_table_shows_the_target() -> None:
     report = Report.begin(argparse.Namespace(json=None))
     report.add("age", "ms", [1.0], "≤ 2")
     table = report.table()

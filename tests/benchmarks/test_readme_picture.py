@@ -40,7 +40,7 @@ def poses() -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def test_a_picture_is_drawn_from_poses_and_videos(tmp_path: Path) -> None:
+def test_an_image_is_drawn_from_poses_and_videos(tmp_path: Path) -> None:
     videos = [video(tmp_path / f"{number}.avi") for number in range(4)]
     out = tmp_path / "images" / "rig.png"
     draw(poses(), videos, out)
@@ -51,11 +51,11 @@ def test_a_picture_is_drawn_from_poses_and_videos(tmp_path: Path) -> None:
         }
 
 
-def test_the_frame_drawn_is_the_one_of_the_pose(tmp_path: Path) -> None:
+def test_the_drawn_frame_is_that_of_the_pose(tmp_path: Path) -> None:
     assert abs(frame(video(tmp_path / "a.avi"), 20).mean() - 80) < 2  # JPEG; the neighbours have 76 and 84
 
 
-def test_cameras_are_drawn_where_they_were_solved() -> None:
+def test_cameras_are_drawn_at_their_solved_positions() -> None:
     front, right = solved_views(poses())[:2]
     np.testing.assert_allclose(front.position_m, (0, 1, 3), atol=1e-12)
     np.testing.assert_allclose(right.position_m, (3, 1, 0), atol=1e-12)
@@ -63,5 +63,5 @@ def test_cameras_are_drawn_where_they_were_solved() -> None:
     assert front.is_near
 
 
-def test_the_picture_in_the_readme_is_not_large() -> None:
+def test_the_image_in_the_readme_is_small() -> None:
     assert OUT.stat().st_size < LARGEST

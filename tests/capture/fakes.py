@@ -1,4 +1,4 @@
-"""A capture device, a clip and a web server that need no hardware."""
+"""A fake capture device, clips and a web server."""
 
 import struct
 import threading
@@ -21,8 +21,8 @@ FPS = 25.0
 FRAMES = 12
 
 
-def picture(index: int, size: tuple[int, int] = SIZE) -> Image:
-    """A grey level that tells the frame's number, and one white corner that tells its top left."""
+def make_image(index: int, size: tuple[int, int] = SIZE) -> Image:
+    """Returns an image whose grey level encodes the frame number, with a white top left corner."""
     image = np.full((size[1], size[0], 3), 15 * index + 20, np.uint8)
     image[: size[1] // 3, : size[0] // 3] = 255
     return image
@@ -32,13 +32,13 @@ def write_clip(path: Path, frames: int = FRAMES, size: tuple[int, int] = SIZE) -
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
     assert writer.isOpened()
     for index in range(frames):
-        writer.write(picture(index, size))
+        writer.write(make_image(index, size))
     writer.release()
     return path
 
 
 def turn_clip(path: Path) -> None:
-    """Sets the track's matrix to a quarter turn clockwise, as a phone held upright does."""
+    """Sets the track's matrix to a rotation by 90° clockwise, as an upright phone does."""
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4 + 40  # version 0
     struct.pack_into(">9i", data, at, 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
@@ -46,13 +46,13 @@ def turn_clip(path: Path) -> None:
 
 
 def write_matroska(path: Path, times_ms: Sequence[float]) -> Path:
-    """Writes a video whose frames have these times."""
+    """Writes a video with these timestamps."""
     with av.open(str(path), "w") as file:
         stream = file.add_stream("mpeg4", rate=25, options={"g": "5"})
         stream.width, stream.height = SIZE
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         for index, t_ms in enumerate(times_ms):
-            frame = av.VideoFrame.from_ndarray(picture(index % FRAMES), format="bgr24")
+            frame = av.VideoFrame.from_ndarray(make_image(index % FRAMES), format="bgr24")
             frame.pts, frame.time_base = round(t_ms), Fraction(1, 1000)
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
@@ -60,7 +60,7 @@ def write_matroska(path: Path, times_ms: Sequence[float]) -> Path:
 
 
 def set_pixel_aspect(source: Path, target: Path, aspect: Fraction) -> Path:
-    """Copies a clip with pixels of another shape."""
+    """Copies a clip with another pixel aspect ratio."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         stream.sample_aspect_ratio = aspect
@@ -72,7 +72,7 @@ def set_pixel_aspect(source: Path, target: Path, aspect: Fraction) -> Path:
 
 
 def hide_first(source: Path, target: Path, frames: int) -> Path:
-    """Copies a clip with an edit list that leaves the first frames out, as cutting without encoding does."""
+    """Copies a clip with an edit list that hides the first frames, as cutting without encoding does."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
         stream = new.add_stream_from_template(old.streams.video[0])
         for packet in old.demux(video=0):
@@ -84,14 +84,14 @@ def hide_first(source: Path, target: Path, frames: int) -> Path:
 
 
 class FakeDevice:
-    """Plays pictures at 100 per second for ever, or as told.
+    """A capture device with 100 frames per second.
 
     Args:
-        grants: ``CAP_PROP_…`` → what it says instead of what it was asked for.
-        lost_after: Grabs that work before it is pulled out.
-        frozen_after: Grabs that work before they no longer return.
-        image: What it gives instead of pictures.
-        opens: False = cannot be opened.
+        grants: ``CAP_PROP_…`` → value that overrides the requested one.
+        lost_after: Number of grabs before the device is lost.
+        frozen_after: Number of grabs before they block.
+        image: Constant image.
+        opens: Whether the device can be opened.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class FakeDevice:
 
     def retrieve(self) -> tuple[bool, Any]:
         time.sleep(0.005)  # decoding
-        return True, self.image if self.image is not None else picture(self.grabbed % 12)
+        return True, self.image if self.image is not None else make_image(self.grabbed % 12)
 
     def get(self, prop: int, /) -> float:
         return self.grants.get(prop, self.settings.get(prop, 0.0))
@@ -145,7 +145,7 @@ class FakeDevice:
 
 @contextmanager
 def web_server(folder: Path) -> Iterator[str]:
-    """Serves a folder's files, with ranges, an endless ``/live.mjpg`` and a ``/short.mjpg``; yields its address."""
+    """Serves the files of a folder, an endless ``/live.mjpg`` and a ``/short.mjpg``; yields its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: _Handler(folder, *args))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*args)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Says nothing."""
+        """Logs nothing."""
 
     def do_GET(self) -> None:
         try:
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._file(self._folder / self.path.lstrip("/"))
         except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # the reader has left
+            self.close_connection = True  # the client has closed the connection
 
     def _file(self, path: Path) -> None:
         if not path.is_file():
@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
         for index in range(frames):
-            jpeg = cv2.imencode(".jpg", picture(index % 12))[1].tobytes()
+            jpeg = cv2.imencode(".jpg", make_image(index % 12))[1].tobytes()
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             self.wfile.write(head.encode() + jpeg + b"\r\n")
             time.sleep(0.01)

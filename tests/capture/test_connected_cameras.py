@@ -76,7 +76,7 @@ def rig(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_lists_cameras_by_number_without_their_metadata_nodes(rig: Path) -> None:
+def test_cameras_are_listed_by_index_without_metadata_nodes(rig: Path) -> None:
     assert connected_cameras(rig, "linux") == (
         ConnectedCamera(2, "HD Pro Webcam C920", "/dev/video2", "/dev/v4l/by-id/usb-C920_A-video-index0"),
         ConnectedCamera(4, "Twin", "/dev/video4", "/dev/video4"),
@@ -100,35 +100,35 @@ def test_no_cameras(tmp_path: Path) -> None:
         ("5986:9102", 10),
     ],
 )
-def test_finds_by_number_path_identity_and_name(rig: Path, source: str, index: int) -> None:
+def test_cameras_are_found_by_index_path_identity_and_name(rig: Path, source: str, index: int) -> None:
     assert find_camera(source, rig, "linux").index == index
 
 
-def test_a_camera_plugged_in_again_under_another_number_is_found_by_its_identity(rig: Path) -> None:
+def test_a_camera_with_a_new_index_is_found_by_its_identity(rig: Path) -> None:
     identity = find_camera("2", rig, "linux").identity
     (rig / "sys/class/video4linux/video2/index").write_text("1")
     plug(rig, 8, "HD Pro Webcam C920", "usb-C920_A-video-index0")
     assert find_camera(identity, rig, "linux").index == 8
 
 
-def test_says_what_is_plugged_in_when_a_camera_is_not(rig: Path) -> None:
+def test_the_error_of_a_missing_camera_lists_the_connected_ones(rig: Path) -> None:
     with pytest.raises(SourceError, match=r"no file or camera '7'.*2 \(HD Pro Webcam C920\), 4 \(Twin\)"):
         find_camera("7", rig, "linux")
 
 
-def test_says_that_a_name_is_ambiguous(rig: Path) -> None:
+def test_an_ambiguous_name_is_an_error(rig: Path) -> None:
     with pytest.raises(SourceError, match=r"2 cameras are called 'twin'\. Name one by number"):
         find_camera("twin", rig, "linux")
 
 
 @pytest.mark.parametrize("name", ["HP FHD/IR Camera", "One, two", "123"])
-def test_a_name_that_means_something_else_on_the_command_line_is_no_identity(tmp_path: Path, name: str) -> None:
+def test_a_name_with_another_meaning_on_the_command_line_is_not_an_identity(tmp_path: Path, name: str) -> None:
     plug(tmp_path, 0, name)
     assert connected_cameras(tmp_path, "linux")[0].identity == "/dev/video0"
 
 
 @pytest.mark.parametrize("system", ["win32", "darwin"])
-def test_other_systems_tell_names(system: str) -> None:
+def test_cameras_of_other_systems_have_names(system: str) -> None:
     assert connected_cameras(system=system, list_cameras=lists) == (
         ConnectedCamera(0, "HD Pro Webcam C920", LEFT, LEFT, "046d:082d"),
         ConnectedCamera(1, "HD Pro Webcam C920", RIGHT, RIGHT, "046d:082d"),
@@ -146,11 +146,11 @@ def test_other_systems_tell_names(system: str) -> None:
         ("0x14100000046D0825", 4), ("front/rear", 5),
     ],
 )  # fmt: skip
-def test_other_systems_find_by_number_path_usb_and_name(source: str, index: int) -> None:
+def test_cameras_of_other_systems_are_found_by_index_path_usb_and_name(source: str, index: int) -> None:
     assert find_camera(source, system="win32", list_cameras=lists).index == index
 
 
-def test_what_identifies_a_camera_is_read_as_a_camera() -> None:
+def test_the_identity_of_a_camera_is_a_webcam_source() -> None:
     """And not as a file or a list, whatever the system calls it."""
     for camera in connected_cameras(system="win32", list_cameras=lists):
         assert source_kind(camera.identity) == "webcam"
@@ -158,7 +158,7 @@ def test_what_identifies_a_camera_is_read_as_a_camera() -> None:
         assert find_camera(camera.identity, system="win32", list_cameras=lists) == camera
 
 
-def test_other_systems_say_what_is_plugged_in() -> None:
+def test_errors_list_the_connected_cameras_on_other_systems() -> None:
     with pytest.raises(SourceError, match=r"no file or camera 'brio'\..*Plugged in now: 0 \(HD Pro Webcam C920\), 1"):
         find_camera("brio", system="darwin", list_cameras=lists)
     for source in ("c920", "046d:082d"):
@@ -166,11 +166,11 @@ def test_other_systems_say_what_is_plugged_in() -> None:
             find_camera(source, system="darwin", list_cameras=lists)
 
 
-def test_a_number_that_the_list_lacks_is_tried() -> None:
+def test_an_index_missing_in_the_list_is_tried() -> None:
     assert find_camera("7", system="win32", list_cameras=lists) == ConnectedCamera(7, "", "", "7")
 
 
-def test_the_real_library_speaks_as_we_expect() -> None:
+def test_the_real_library_has_the_expected_interface() -> None:
     """Here it runs its own Linux part; the interface is the same on every system."""
     pytest.importorskip("cv2_enumerate_cameras", reason="comes with pose-rig on Windows and macOS, elsewhere with dev")
     from cv2_enumerate_cameras import CameraInfo, supported_backends
@@ -185,7 +185,7 @@ def test_the_real_library_speaks_as_we_expect() -> None:
     assert list_cameras(-5) is None  # a backend that it does not know
 
 
-def test_where_no_names_are_known_numbers_are_probed() -> None:
+def test_without_names_indices_are_probed() -> None:
     devices = {index: FakeDevice(opens=index in (0, 3)) for index in range(8)}
 
     def open_device(target: str | int, backend: int, params: Sequence[int]) -> FakeDevice:
@@ -196,7 +196,7 @@ def test_where_no_names_are_known_numbers_are_probed() -> None:
     assert all(device.released.is_set() for device in devices.values())
 
 
-def test_where_no_names_are_known_cameras_go_by_number() -> None:
+def test_without_names_cameras_have_indices() -> None:
     assert find_camera("1", system="win32", list_cameras=lists_nothing) == ConnectedCamera(1, "", "", "1")
     with pytest.raises(SourceError, match=r"Camera names are not available here .*: use numbers"):
         find_camera("Logitech", system="win32", list_cameras=lists_nothing)

@@ -6,7 +6,7 @@ import pytest
 from pose_rig.capture.detector import to_bgr
 
 
-def test_colour_passes_untouched() -> None:
+def test_colour_is_unchanged() -> None:
     image = np.full((4, 6, 3), 9, np.uint8)
     assert to_bgr(image, (6, 4)) == (image, "")
 
@@ -31,7 +31,7 @@ def test_grey_and_bgra_are_converted(shape: tuple[int, ...]) -> None:
         (np.zeros(24, np.uint8), r"uint8 (24,)"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_reason(image: Any, text: str) -> None:
+def test_invalid_images_are_rejected_with_a_reason(image: Any, text: str) -> None:
     refused, reason = to_bgr(image, (6, 4))
     assert refused is None
     assert text in reason

@@ -23,7 +23,7 @@ def people_of(path: Path, member: int = 0) -> list[tuple[int, np.ndarray[Any, An
     return found
 
 
-def test_gives_what_the_file_holds(tmp_path: Path) -> None:
+def test_the_content_of_a_file(tmp_path: Path) -> None:
     path = write_keypoints(tmp_path / "kp.npz")
     content = arrays()
     frames = people_of(path, 1)
@@ -34,7 +34,7 @@ def test_gives_what_the_file_holds(tmp_path: Path) -> None:
     assert (track.size_px, track.landmarks, track.fps, track.total_frames) == ((120, 90), "coco17", 25.0, FRAMES)
 
 
-def test_what_is_not_seen_scores_0_and_whoever_is_not_seen_is_left_out(tmp_path: Path) -> None:
+def test_invisible_points_have_score_0_and_invisible_people_are_dropped(tmp_path: Path) -> None:
     content = arrays()
     xy = np.repeat(content["xy"][:, :, None], 3, axis=2)
     score = np.repeat(content["score"][:, :, None], 3, axis=2)
@@ -117,7 +117,7 @@ def test_every_view_becomes_a_camera(tmp_path: Path) -> None:
         ("focal_px", np.array(["a", "b"]), "key 'focal_px' is <U1"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: Any, text: str) -> None:
+def test_an_invalid_key_is_named(tmp_path: Path, key: str, value: Any, text: str) -> None:
     with pytest.raises(SourceError, match=text):
         load(write_keypoints(tmp_path / "kp.npz", **{key: value}))
 
@@ -127,12 +127,12 @@ def test_an_unknown_landmark_set(tmp_path: Path) -> None:
         load(write_keypoints(tmp_path / "kp.npz", landmarks=np.array("coco99")))
 
 
-def test_a_view_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_view(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"has no view 2\. Its views are 0 to 1"):
         KeypointTrack(write_keypoints(tmp_path / "kp.npz"), 2)
 
 
-def test_pickled_data_is_refused(tmp_path: Path) -> None:
+def test_pickled_data_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "kp.npz"
     np.savez(path, **{**arrays(), "xy": np.array([{"a": 1}], dtype=object)})  # type: ignore[arg-type]
     with pytest.raises(SourceError, match=r"cannot be read as npz: Object arrays cannot be loaded"):
@@ -140,21 +140,21 @@ def test_pickled_data_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense", b"plain text"])
-def test_files_that_are_no_npz(tmp_path: Path, content: bytes) -> None:
+def test_files_that_are_not_npz(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "kp.npz"
     path.write_bytes(content)
     with pytest.raises(SourceError, match="cannot be read as npz"):
         load(path)
 
 
-def test_a_single_array_is_no_npz(tmp_path: Path) -> None:
+def test_a_single_array_is_not_an_npz(tmp_path: Path) -> None:
     np.save(tmp_path / "kp.npy", np.zeros(3))
     (tmp_path / "kp.npy").rename(tmp_path / "kp.npz")
     with pytest.raises(SourceError, match="is a single array"):
         load(tmp_path / "kp.npz")
 
 
-def test_damaged_files_never_do_worse_than_a_sentence(tmp_path: Path) -> None:
+def test_damaged_files_raise_content_errors_only(tmp_path: Path) -> None:
     path = write_keypoints(tmp_path / "kp.npz")
     whole = path.read_bytes()
     random = np.random.default_rng(1)
@@ -172,7 +172,7 @@ def test_damaged_files_never_do_worse_than_a_sentence(tmp_path: Path) -> None:
     assert refused > 100
 
 
-def test_frames_that_a_camera_did_not_have_are_padding(tmp_path: Path) -> None:
+def test_frames_missing_in_a_camera_are_padding(tmp_path: Path) -> None:
     content = arrays()
     content["t_ns"][1, 5] = 0
     content["xy"][1, 5] = np.nan
@@ -187,11 +187,11 @@ def test_frames_that_a_camera_did_not_have_are_padding(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["COCO", "coco_17", "coco17"])
-def test_a_set_under_another_name_is_known(tmp_path: Path, name: str) -> None:
+def test_a_landmark_set_under_another_name_is_recognised(tmp_path: Path, name: str) -> None:
     assert load(write_keypoints(tmp_path / "kp.npz", landmarks=np.array(name))).landmarks == "coco17"
 
 
-def test_unseen_points_with_a_score_are_not_seen(tmp_path: Path) -> None:
+def test_missing_points_with_a_score_are_not_visible(tmp_path: Path) -> None:
     """So YOLO writes them: at the origin, and more or less sure."""
     xy = arrays()["xy"]
     xy[0, 3, 5], xy[0, 3, 6] = 0, (-1, -1)
@@ -200,7 +200,7 @@ def test_unseen_points_with_a_score_are_not_seen(tmp_path: Path) -> None:
     assert seen_xy[0, [5, 6]].tolist() == [[0, 0], [0, 0]]
 
 
-def test_what_nobody_asked_for_is_not_unpacked(tmp_path: Path) -> None:
+def test_unknown_arrays_are_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "kp.npz"
     np.savez(path, **arrays(), notes=np.array([{}], object))  # type: ignore[arg-type]
     assert load(path).landmarks == "coco17"

@@ -13,7 +13,7 @@ def live(device: FakeDevice, frozen_timeout_s: float = 0.2) -> LiveSource:
     )
 
 
-def test_only_the_newest_frame_is_kept_and_the_gap_shows_in_the_index() -> None:
+def test_only_the_newest_frame_is_kept_and_the_index_has_a_gap() -> None:
     source = live(FakeDevice())
     first = source.read()
     time.sleep(0.2)
@@ -41,7 +41,7 @@ def test_a_frame_is_read_once() -> None:
     source.close()
 
 
-def test_a_frozen_camera_says_so() -> None:
+def test_a_frozen_camera_is_reported() -> None:
     device = FakeDevice(frozen_after=1)
     source = live(device)
     source.read()
@@ -51,7 +51,7 @@ def test_a_frozen_camera_says_so() -> None:
     device.thaw.set()
 
 
-def test_a_camera_that_gives_nothing_at_all_is_frozen() -> None:
+def test_a_camera_without_any_frame_is_frozen() -> None:
     device = FakeDevice(frozen_after=0)
     source = live(device)
     with pytest.raises(SourceError, match="frozen"):
@@ -60,7 +60,7 @@ def test_a_camera_that_gives_nothing_at_all_is_frozen() -> None:
     device.thaw.set()
 
 
-def test_a_lost_camera_says_so_after_its_last_frame() -> None:
+def test_a_lost_camera_is_reported_after_its_last_frame() -> None:
     device = FakeDevice(lost_after=1)
     source = live(device)
     assert device.released.wait(1)
@@ -69,7 +69,7 @@ def test_a_lost_camera_says_so_after_its_last_frame() -> None:
         source.read()
 
 
-def test_closing_releases_the_device_though_the_driver_hangs() -> None:
+def test_closing_releases_the_device_although_the_driver_hangs() -> None:
     device = FakeDevice(frozen_after=0)
     source = live(device)
     began = time.monotonic()

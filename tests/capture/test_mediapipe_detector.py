@@ -20,7 +20,7 @@ pytestmark = pytest.mark.network
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[Image]:
+def images() -> list[Image]:
     """The first frames of the demo clip's camera 1, at half size."""
     try:
         clip = demo_clip(lambda text: None)
@@ -47,8 +47,8 @@ def detector(model: str) -> Iterator[MediaPipeDetector]:
     opened.close()
 
 
-def detect_all(detector: MediaPipeDetector, pictures: list[Image], start_ns: int = 0) -> list[Detections]:
-    return [detector.detect(image, start_ns + index * 16_666_667) for index, image in enumerate(pictures)]
+def detect_all(detector: MediaPipeDetector, images: list[Image], start_ns: int = 0) -> list[Detections]:
+    return [detector.detect(image, start_ns + index * 16_666_667) for index, image in enumerate(images)]
 
 
 def bones(people: Detections, person: int) -> float:
@@ -56,43 +56,43 @@ def bones(people: Detections, person: int) -> float:
     return float(people.xy[person, [27, 28], 1].mean() - people.xy[person, 0, 1])
 
 
-def test_one_person_is_detected_in_pixels(detector: MediaPipeDetector, pictures: list[Image]) -> None:
-    for people in detect_all(detector, pictures):
+def test_one_person_is_detected_in_pixels(detector: MediaPipeDetector, images: list[Image]) -> None:
+    for people in detect_all(detector, images):
         assert people.xy.shape == (1, 33, 2)
         assert people.score.shape == (1, 33)
         assert 250 < bones(people, 0) < 400
         assert people.score[0, [11, 12, 23, 24]].min() > 0.9
 
 
-def test_warm_up_does_not_change_results(model: str, pictures: list[Image]) -> None:
+def test_warm_up_does_not_change_results(model: str, images: list[Image]) -> None:
     runs = []
     for warm in (False, True):
         detector = MediaPipeDetector(DetectorConfig(model=model, people=2))
         if warm:
-            detector.warm_up((pictures[0].shape[1], pictures[0].shape[0]))
-        runs.append([people.xy.tobytes() + people.score.tobytes() for people in detect_all(detector, pictures, 10**12)])
+            detector.warm_up((images[0].shape[1], images[0].shape[0]))
+        runs.append([people.xy.tobytes() + people.score.tobytes() for people in detect_all(detector, images, 10**12)])
         detector.close()
     assert runs[0] == runs[1]
 
 
-def test_two_runs_are_identical_to_the_bit(model: str, pictures: list[Image]) -> None:
+def test_two_runs_are_identical_to_the_bit(model: str, images: list[Image]) -> None:
     runs = []
     for _ in range(2):
         detector = MediaPipeDetector(DetectorConfig(model=model, people=2))
-        runs.append([people.xy.tobytes() + people.score.tobytes() for people in detect_all(detector, pictures)])
+        runs.append([people.xy.tobytes() + people.score.tobytes() for people in detect_all(detector, images)])
         detector.close()
     assert runs[0] == runs[1]
 
 
-def test_two_people_are_detected_and_tracked(detector: MediaPipeDetector, pictures: list[Image]) -> None:
-    doubled = [np.concatenate([image, image[:, ::-1]], axis=1) for image in pictures]
+def test_two_people_are_detected_and_tracked(detector: MediaPipeDetector, images: list[Image]) -> None:
+    doubled = [np.concatenate([image, image[:, ::-1]], axis=1) for image in images]
     for people in detect_all(detector, doubled):
         assert people.xy.shape == (2, 33, 2)
         left, right = sorted(people.xy[:, 0, 0])
         assert left < 540 < right
 
 
-def test_blue_and_red_are_not_swapped(detector: MediaPipeDetector, pictures: list[Image], model: str) -> None:
+def test_blue_and_red_are_not_swapped(detector: MediaPipeDetector, images: list[Image], model: str) -> None:
     """MediaPipe itself returns the same for the image converted to RGB by hand."""
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
@@ -101,10 +101,10 @@ def test_blue_and_red_are_not_swapped(detector: MediaPipeDetector, pictures: lis
         base_options=BaseOptions(model_asset_path=model), running_mode=vision.RunningMode.VIDEO
     )
     with vision.PoseLandmarker.create_from_options(options) as landmarker:
-        rgb = np.ascontiguousarray(pictures[0][..., ::-1])
+        rgb = np.ascontiguousarray(images[0][..., ::-1])
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
         marks = landmarker.detect_for_video(image, 0).pose_landmarks[0]
-    people = detector.detect(pictures[0], 0)
+    people = detector.detect(images[0], 0)
     np.testing.assert_allclose(people.xy[0], [(mark.x * 540, mark.y * 960) for mark in marks], 0, XY_STEP_PX / 2)
     np.testing.assert_allclose(people.score[0], [mark.visibility for mark in marks], 0, SCORE_STEP)
 
@@ -115,9 +115,9 @@ def test_no_person(detector: MediaPipeDetector) -> None:
     assert people.score.shape == (0, 33)
 
 
-def test_repeated_and_decreasing_timestamps_are_accepted(detector: MediaPipeDetector, pictures: list[Image]) -> None:
+def test_repeated_and_decreasing_timestamps_are_accepted(detector: MediaPipeDetector, images: list[Image]) -> None:
     for t_ns in (5_000_000, 5_000_000, 0):
-        people = detector.detect(pictures[0], t_ns)
+        people = detector.detect(images[0], t_ns)
         assert len(people.xy) == 1
 
 
@@ -129,8 +129,8 @@ def test_a_file_that_is_not_a_model(tmp_path: Path, capfd: pytest.CaptureFixture
     assert capfd.readouterr().err == ""
 
 
-def test_nothing_is_written_to_stderr(model: str, pictures: list[Image], capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_written_to_stderr(model: str, images: list[Image], capfd: pytest.CaptureFixture[str]) -> None:
     detector = MediaPipeDetector(DetectorConfig(model=model, people=2))
-    detect_all(detector, pictures)
+    detect_all(detector, images)
     detector.close()
     assert capfd.readouterr().err == ""

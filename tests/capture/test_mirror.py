@@ -22,7 +22,7 @@ def first(source: Source) -> Frame:
     return frame
 
 
-def test_a_mirrored_video_is_turned_round(tmp_path: Path) -> None:
+def test_a_mirrored_video_is_flipped(tmp_path: Path) -> None:
     clip = str(write_clip(tmp_path / "a.mp4"))
     plain, turned = (
         first(open_source(CameraConfig(source=clip, mirror=mirror), "all", int)) for mirror in (False, True)
@@ -35,7 +35,7 @@ def test_a_mirrored_video_is_turned_round(tmp_path: Path) -> None:
     assert turned.image[2, SIZE[0] - 3].min() > 200
 
 
-def test_keypoints_of_mirrored_pictures_change_sides(tmp_path: Path) -> None:
+def test_keypoints_of_mirrored_images_swap_sides(tmp_path: Path) -> None:
     xy = np.zeros((1, 2, 17, 2))
     xy[..., 0], xy[..., 1] = np.arange(17) + 10.0, 40.0
     score = np.linspace(0.3, 0.9, 34).reshape(1, 2, 17)
@@ -58,7 +58,7 @@ def test_keypoints_of_mirrored_pictures_change_sides(tmp_path: Path) -> None:
             assert turned.xy[0, k].tolist() == [0.0, 0.0]
 
 
-def test_turned_round_twice_it_is_what_it_was(tmp_path: Path) -> None:
+def test_flipping_twice_is_the_identity(tmp_path: Path) -> None:
     path = write_keypoints(tmp_path / "a.npz")
     once = first(open_source(CameraConfig(source=str(path), mirror=True), "all", int)).detections
     plain = first(open_source(CameraConfig(source=str(path)), "all", int)).detections
@@ -73,7 +73,7 @@ def test_turned_round_twice_it_is_what_it_was(tmp_path: Path) -> None:
     assert back.score == pytest.approx(plain.score)
 
 
-def test_a_live_camera_says_that_its_picture_is_turned() -> None:
+def test_a_live_camera_reports_that_its_image_is_flipped() -> None:
     source = UnmirroredSource(LiveSource(FakeDevice(), "cam", "webcam, 64×48", SIZE, 100.0))
     assert source.detail == "webcam, 64×48, unmirrored"
     frame = first(source)
@@ -94,6 +94,6 @@ def test_sides_are_found_in_other_spellings() -> None:
     assert other_side(("LHip", "RHip", "Nose", "l_knee", "r_knee", "LEFT_EAR")) == (1, 0, 2, 4, 3, 5)
 
 
-def test_a_rig_file_may_say_so(tmp_path: Path) -> None:
+def test_mirror_is_read_from_a_rig_file(tmp_path: Path) -> None:
     (tmp_path / "rig.toml").write_text('[[camera]]\nsource = "0"\nmirror = true\n[[camera]]\nsource = "1"\n')
     assert [camera.mirror for camera in load(tmp_path / "rig.toml").camera] == [True, False]

@@ -29,7 +29,7 @@ from pose_rig.wire.jobs import CameraJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 from pose_rig.wire.precision import XY_STEP_PX
 from pose_rig.wire.records import VideoFrame
-from tests.capture.fakes import FakeDevice, picture, web_server, write_clip
+from tests.capture.fakes import FakeDevice, make_image, web_server, write_clip
 from tests.capture.keypoints import arrays, write_keypoints
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -239,10 +239,10 @@ class FaultyDevice(FakeDevice):
     def retrieve(self) -> tuple[bool, Any]:
         kind = self.grabbed % 4
         if kind == 0:
-            return True, picture(0, (32, 24))
+            return True, make_image(0, (32, 24))
         if kind == 2:
             return False, None
-        return True, picture(0)[..., 0] if kind == 1 else picture(0)
+        return True, make_image(0)[..., 0] if kind == 1 else make_image(0)
 
 
 @pytest.mark.network

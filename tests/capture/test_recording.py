@@ -47,7 +47,7 @@ def test_nothing_is_due_before_the_start() -> None:
     assert 0.05 <= time.monotonic() - began < 3
 
 
-def test_frames_come_when_they_are_due() -> None:
+def test_frames_are_returned_when_they_are_due() -> None:
     start_ns = time.monotonic_ns() + 50_000_000
     source = paced(FakeRecording(), "realtime", start_ns)
     for index in range(5):
@@ -58,7 +58,7 @@ def test_frames_come_when_they_are_due() -> None:
         assert time.monotonic_ns() >= frame.t_ns
 
 
-def test_frames_overdue_after_a_slow_one_are_skipped_undecoded() -> None:
+def test_late_frames_after_a_slow_one_are_skipped_undecoded() -> None:
     recording = FakeRecording()
     source = paced(recording, "realtime", time.monotonic_ns())
     first = source.read()
@@ -71,7 +71,7 @@ def test_frames_overdue_after_a_slow_one_are_skipped_undecoded() -> None:
     assert recording.decoded == 2
 
 
-def test_a_source_that_joins_late_goes_to_the_present_at_once() -> None:
+def test_a_source_that_starts_late_seeks_to_the_current_time() -> None:
     recording = FakeRecording()
     source = paced(recording, "realtime", time.monotonic_ns() - 100_000_000_000)
     frame = source.read()
@@ -80,7 +80,7 @@ def test_a_source_that_joins_late_goes_to_the_present_at_once() -> None:
     assert len(recording.seeks) == 1
 
 
-def test_a_source_that_joins_after_the_end_ends() -> None:
+def test_a_source_that_starts_after_its_end_ends() -> None:
     source = paced(FakeRecording(20), "realtime", time.monotonic_ns() - 5_000_000_000)
     assert source.read() is None
 
@@ -95,7 +95,7 @@ def test_the_offset_moves_the_time() -> None:
     assert frame.t_ns == 30_000_000
 
 
-def test_an_offset_that_leads_before_0_leaves_frames_out() -> None:
+def test_frames_before_time_0_are_dropped() -> None:
     source = paced(FakeRecording(), "all", 0, -25.0)
     frame = source.read()
     assert frame is not None
@@ -158,32 +158,32 @@ def play(grab_ms: float, detect_ms: float, seconds: float = 8.0) -> tuple[list[i
 
 
 @pytest.mark.parametrize(("grab_ms", "least"), [(1, 230), (10, 180), (30, 40), (34, 100), (100, 50)])
-def test_a_file_that_is_slow_to_read_gives_frames_all_the_same(grab_ms: float, least: int) -> None:
+def test_a_slow_file_still_delivers_frames(grab_ms: float, least: int) -> None:
     indices, _ = play(grab_ms, 30)
     assert len(indices) >= least
     assert indices == sorted(set(indices))
 
 
 @pytest.mark.parametrize(("grab_ms", "detect_ms"), [(1, 30), (10, 30), (20, 30), (10, 100), (20, 100)])
-def test_frames_are_fresh_where_reading_is_faster_than_playing(grab_ms: float, detect_ms: float) -> None:
+def test_frames_are_recent_if_reading_is_faster_than_playing(grab_ms: float, detect_ms: float) -> None:
     _, late_s = play(grab_ms, detect_ms)
     assert max(late_s) < 0.15
 
 
-def test_where_reading_is_hardly_faster_than_playing_frames_are_late_but_not_more_and_more() -> None:
+def test_the_delay_is_bounded_if_reading_is_barely_faster_than_playing() -> None:
     indices, late_s = play(30, 30, 60.0)
     assert max(late_s) < 1.0
     assert len(indices) > 200
 
 
 @pytest.mark.parametrize("grab_ms", [34, 100])
-def test_a_file_that_is_slower_than_real_time_does_not_fall_behind_for_ever(grab_ms: float) -> None:
+def test_a_file_slower_than_real_time_has_a_bounded_delay(grab_ms: float) -> None:
     indices, late_s = play(grab_ms, 30, 150.0)
     assert max(late_s[len(late_s) // 2 :]) < SEEK_BEHIND_S + 0.2 + 3 * 50 * grab_ms / 1e3
     assert len(indices) > 300
 
 
-def test_what_is_skipped_takes_hardly_longer_than_the_last_frame_did() -> None:
+def test_skipping_takes_no_longer_than_the_last_frame() -> None:
     clock = FakeClock()
     start_ns = clock.monotonic_ns()
     recording = SlowRecording(clock, 20)

@@ -14,7 +14,7 @@ def frames_of(member: int, members: int = 4) -> list[Frame]:
     return list(iter(source.read, None))
 
 
-def test_the_motion_is_five_seconds_of_a_person_of_human_size_on_the_floor() -> None:
+def test_the_motion_is_five_seconds_of_a_person_on_the_floor() -> None:
     xyz_TJ3, fps = motion()
     assert len(xyz_TJ3) / fps == 5
     assert 1.3 < xyz_TJ3[:, INDEX["head"], 1].mean() < 1.8
@@ -23,12 +23,12 @@ def test_the_motion_is_five_seconds_of_a_person_of_human_size_on_the_floor() -> 
     assert thigh.std() < 0.005  # bones do not stretch
 
 
-def test_the_motion_goes_on_without_a_jump() -> None:
+def test_the_motion_is_continuous() -> None:
     steps = [np.abs(pose(k / 30) - pose((k + 1) / 30)).max() for k in range(700)]
     assert max(steps) < 0.25
 
 
-def test_cameras_look_at_the_person_from_3_to_5_m_and_stand_upright() -> None:
+def test_cameras_are_aimed_at_the_person_from_3_to_5_m_and_upright() -> None:
     for member in range(8):
         K, R, t = matrices(member)
         np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
@@ -40,7 +40,7 @@ def test_cameras_look_at_the_person_from_3_to_5_m_and_stand_upright() -> None:
         assert (x / z, y / z) == pytest.approx((640, 360), abs=1e-6)
 
 
-def test_what_a_camera_sees_is_the_motion_plus_little_noise() -> None:
+def test_detections_are_the_projected_motion_plus_noise() -> None:
     K, R, t = matrices(2)
     errors, seen = [], 0
     for frame in frames_of(2):
@@ -65,7 +65,7 @@ def test_members_differ_and_runs_do_not() -> None:
     assert not np.allclose(first[0].detections.xy, other[0].detections.xy)
 
 
-def test_live_it_never_ends() -> None:
+def test_a_live_source_never_ends() -> None:
     assert SimulatedCamera(CameraConfig(source="sim"), endless=True).total_frames is None
     assert SimulatedCamera(CameraConfig(source="sim", fps=60.0), endless=False).total_frames == 596
 
@@ -77,6 +77,6 @@ def test_a_rig_expands_to_its_members() -> None:
     ]  # fmt: skip
 
 
-def test_a_member_that_is_not_there() -> None:
+def test_a_missing_member() -> None:
     with pytest.raises(UsageError, match="simulated rig of 2 has no camera 2"):
         SimulatedCamera(CameraConfig(source="sim", member=2, members=2), endless=False)

@@ -34,12 +34,12 @@ def test_a_file_without_suffix_is_a_video(tmp_path: Path, monkeypatch: pytest.Mo
     assert source_kind("take") == "video"
 
 
-def test_a_video_stays_what_it_is() -> None:
+def test_a_video_is_unchanged() -> None:
     assert expand(CameraConfig(source="a.mp4")) == (CameraConfig(source="a.mp4"),)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere numbers are taken as they are")
-def test_a_webcam_that_is_not_there() -> None:
+def test_a_missing_webcam() -> None:
     with pytest.raises(SourceError, match="no file or camera '97'"):
         expand(CameraConfig(source="97"))
 
@@ -49,12 +49,12 @@ def test_a_stream_cannot_be_read_frame_by_frame(tmp_path: Path) -> None:
         open_source(CameraConfig(source=f"{url}/live.mjpg"), "all", lambda: 0)
 
 
-def test_a_url_that_is_not_there(tmp_path: Path) -> None:
+def test_an_unreachable_url(tmp_path: Path) -> None:
     with web_server(tmp_path) as url, pytest.raises(SourceError, match="cannot be read as a video"):
         open_source(CameraConfig(source=f"{url}/none.mp4"), "realtime", lambda: 0)
 
 
-def test_opening_sources_needs_no_detector() -> None:
+def test_opening_sources_does_not_import_the_detector() -> None:
     code = "import sys, pose_rig.capture.source_factory, pose_rig.capture.process; print('mediapipe' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

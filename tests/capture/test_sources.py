@@ -62,7 +62,7 @@ def read_some(source: Source, most: int = 5) -> list[Frame]:
 
 
 @pytest.mark.parametrize("kind", [*RECORDINGS, *LIVE])
-def test_frames_are_whole_and_in_order(opened: Open, kind: str) -> None:
+def test_frames_are_complete_and_in_order(opened: Open, kind: str) -> None:
     source = opened(kind, "realtime")
     frames = read_some(source)
     assert len(frames) == 5
@@ -85,7 +85,7 @@ def test_frames_are_whole_and_in_order(opened: Open, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [*RECORDINGS, *LIVE])
-def test_time_is_the_monotonic_clock_at_realtime(opened: Open, kind: str) -> None:
+def test_time_is_the_monotonic_clock_in_real_time(opened: Open, kind: str) -> None:
     source = opened(kind, "realtime")
     before = time.monotonic_ns()
     frames = read_some(source, 3)
@@ -95,7 +95,7 @@ def test_time_is_the_monotonic_clock_at_realtime(opened: Open, kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", [*RECORDINGS, *LIVE])
-def test_poll_waits_no_longer_than_told(opened: Open, kind: str) -> None:
+def test_poll_waits_no_longer_than_its_timeout(opened: Open, kind: str) -> None:
     source = opened(kind, "realtime")
     for timeout_s in (0.0, 0.05):
         began = time.monotonic()
@@ -113,7 +113,7 @@ def test_close_is_quick(opened: Open, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", RECORDINGS)
-def test_pace_all_gives_every_frame_with_its_own_time_and_then_the_end(opened: Open, kind: str) -> None:
+def test_pace_all_returns_every_frame_with_its_timestamp_and_then_the_end(opened: Open, kind: str) -> None:
     source = opened(kind, "all")
     frames = read_some(source, 1000)
     assert [frame.index for frame in frames] == list(range(len(frames)))
@@ -125,7 +125,7 @@ def test_pace_all_gives_every_frame_with_its_own_time_and_then_the_end(opened: O
 
 
 @pytest.mark.parametrize("kind", RECORDINGS)
-def test_pace_all_is_repeatable(opened: Open, kind: str) -> None:
+def test_pace_all_is_deterministic(opened: Open, kind: str) -> None:
     def bits(source: Source) -> list[tuple[int, bytes]]:
         return [
             (frame.t_ns, frame.detections.xy.tobytes() if frame.detections else np.asarray(frame.image).tobytes())
@@ -143,7 +143,7 @@ def test_live_sources_have_no_end(opened: Open, kind: str) -> None:
 
 
 @pytest.mark.camera
-def test_a_real_camera_gives_frames() -> None:
+def test_a_real_camera_delivers_frames() -> None:
     cameras = connected_cameras()
     if not cameras:
         pytest.skip("no camera is plugged in")

@@ -18,7 +18,7 @@ from tests.capture.fakes import (
     SIZE,
     FakeDevice,
     hide_first,
-    picture,
+    make_image,
     set_pixel_aspect,
     turn_clip,
     write_clip,
@@ -30,7 +30,7 @@ def opened(path: Path, fps: float | None = None, size_px: tuple[int, int] | None
     return open_source(CameraConfig(source=str(path), fps=fps, size_px=size_px), "all", lambda: 0)
 
 
-def test_rotation_in_the_file_is_honoured(tmp_path: Path) -> None:
+def test_the_rotation_in_the_file_is_applied(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "turned.mp4")
     turn_clip(path)
     source = opened(path)
@@ -44,21 +44,21 @@ def test_rotation_in_the_file_is_honoured(tmp_path: Path) -> None:
     assert frame.image[2, 2].max() < 100
 
 
-def test_a_wished_rate_overrules_the_times_in_the_file(tmp_path: Path) -> None:
+def test_a_configured_rate_overrides_the_timestamps(tmp_path: Path) -> None:
     source = opened(write_clip(tmp_path / "a.mp4"), fps=50.0)
     times = [frame.t_ns for _ in range(3) if (frame := source.read())]
     source.close()
     assert times == [0, 20_000_000, 40_000_000]
 
 
-def test_a_wished_size_is_refused_and_told(tmp_path: Path) -> None:
+def test_a_configured_size_is_reported_as_not_available(tmp_path: Path) -> None:
     source = opened(write_clip(tmp_path / "a.mp4"), size_px=(32, 24))
     source.close()
     assert source.size_px == SIZE
     assert source.detail == "64×48 at 25/s, wanted 32×24 but the size of files cannot be set"
 
 
-def test_times_that_do_not_increase_are_counted_on() -> None:
+def test_times_that_do_not_increase_are_extrapolated() -> None:
     stamps = iter([500.0, 540.0, 540.0, 0.0, 700.0])
 
     class Jumping(FakeDevice):
@@ -70,7 +70,7 @@ def test_times_that_do_not_increase_are_counted_on() -> None:
     assert times_ms == [0, 40, 80, 120, 200]
 
 
-def test_seeking_arrives_at_the_frame(tmp_path: Path) -> None:
+def test_seeking_finds_the_frame(tmp_path: Path) -> None:
     video = VideoFile(CameraConfig(source="x"), cv2.VideoCapture(str(write_clip(tmp_path / "a.mp4")), cv2.CAP_FFMPEG))
     video.seek(200_000_000)
     instant = video.grab()
@@ -83,7 +83,7 @@ def test_seeking_arrives_at_the_frame(tmp_path: Path) -> None:
     assert abs(int(image[40, 60, 0]) - (15 * 5 + 20)) < 8
 
 
-def test_a_rate_that_is_a_time_base_or_missing_is_not_believed() -> None:
+def test_an_implausible_or_missing_rate_is_not_used() -> None:
     for nonsense in (0.0, 90_000.0):
         assert VideoFile(CameraConfig(source="x"), FakeDevice({cv2.CAP_PROP_FPS: nonsense})).fps == 30.0
 
@@ -94,7 +94,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"this is not a video" * 100])
-def test_a_file_that_is_no_video(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_video(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.mp4"
     path.write_bytes(content)
     with pytest.raises(SourceError, match=r"bad\.mp4 cannot be read as a video"):
@@ -114,7 +114,7 @@ def level_of(image: object) -> int:
 
 
 @pytest.mark.parametrize("fps", [None, 30.0])
-def test_a_file_that_is_played_again_goes_on_in_time(tmp_path: Path, fps: float | None) -> None:
+def test_a_repeated_video_continues_in_time(tmp_path: Path, fps: float | None) -> None:
     camera = CameraConfig(source=str(write_clip(tmp_path / "a.mp4")), fps=fps, repeat=2)
     source = open_source(camera, "all", lambda: 0)
     frames = [frame for _ in range(2 * FRAMES) if (frame := source.read())]
@@ -128,7 +128,7 @@ def test_a_file_that_is_played_again_goes_on_in_time(tmp_path: Path, fps: float 
     assert over is None
 
 
-def test_seeking_finds_the_second_time_round(tmp_path: Path) -> None:
+def test_seeking_finds_the_second_repetition(tmp_path: Path) -> None:
     camera = CameraConfig(source="x", repeat=3)
     video = VideoFile(camera, cv2.VideoCapture(str(write_clip(tmp_path / "a.mp4")), cv2.CAP_FFMPEG))
     video.seek(round((2 * FRAMES + 5) / FPS * 1e9))
@@ -154,7 +154,7 @@ def read_all(source: Source) -> list[Frame]:
 CUT_OFF = "could be read: the file is cut off or damaged."
 
 
-def test_a_file_that_is_cut_off_says_how_many_frames_could_be_read(tmp_path: Path) -> None:
+def test_a_truncated_video_reports_the_number_of_readable_frames(tmp_path: Path) -> None:
     path = write_matroska(tmp_path / "cut.mkv", [40 * i for i in range(50)])
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     source = opened(path)
@@ -180,7 +180,7 @@ class Damaged(FakeDevice):
 
 
 @pytest.mark.parametrize("fps", [None, FPS])
-def test_frames_that_are_damaged_in_the_middle_are_left_out_and_told(fps: float | None) -> None:
+def test_damaged_frames_are_dropped_and_reported(fps: float | None) -> None:
     video = VideoFile(CameraConfig(source="x.avi", fps=fps), Damaged((4, 5, 8)))
     instants = [instant for _ in range(12) if (instant := video.grab())]
     assert [instant.index for instant in instants] == [0, 1, 2, 3, 6, 7, 9, 10, 11]
@@ -188,7 +188,7 @@ def test_frames_that_are_damaged_in_the_middle_are_left_out_and_told(fps: float 
     assert video.fault == f"9 of 12 frames {CUT_OFF}"
 
 
-def test_a_file_that_is_whole_has_no_fault(tmp_path: Path) -> None:
+def test_a_complete_file_has_no_fault(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4")
     for path in (clip, write_matroska(tmp_path / "b.mkv", [40 * i for i in range(12)])):
         source = opened(path)
@@ -196,14 +196,14 @@ def test_a_file_that_is_whole_has_no_fault(tmp_path: Path) -> None:
         assert source.fault == ""
 
 
-def test_frames_that_an_edit_list_hides_are_not_missing(tmp_path: Path) -> None:
+def test_frames_hidden_by_an_edit_list_are_not_missing(tmp_path: Path) -> None:
     source = opened(hide_first(write_clip(tmp_path / "a.mp4"), tmp_path / "trimmed.mp4", 6))
     assert source.total_frames == FRAMES
     assert len(read_all(source)) == FRAMES - 6
     assert source.fault == ""
 
 
-def test_a_file_that_is_played_beyond_its_cut_says_that_not_all_could_be_read(tmp_path: Path) -> None:
+def test_a_truncated_video_reports_missing_frames_after_a_seek(tmp_path: Path) -> None:
     path = write_matroska(tmp_path / "cut.mkv", [40 * i for i in range(100)])
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     video = VideoFile(CameraConfig(source=str(path)), cv2.VideoCapture(str(path), cv2.CAP_FFMPEG))
@@ -226,13 +226,13 @@ def test_a_video_without_a_frame_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["still.png", "still.jpg", "still.mp4"])
 def test_an_image_is_not_a_video(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.png"
-    cv2.imwrite(str(path), picture(0))
+    cv2.imwrite(str(path), make_image(0))
     path = path.rename(tmp_path / name)
     with pytest.raises(SourceError, match=r"still\.\w+ is an image, not a video\. ffmpeg converts"):
         opened(path)
 
 
-def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+def test_sound_alone_is_not_a_video(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav"
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
@@ -241,19 +241,19 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
         opened(path.rename(tmp_path / "sound.mp4"))
 
 
-def test_a_video_with_a_wrong_ending_is_read(tmp_path: Path) -> None:
+def test_a_video_with_a_wrong_suffix_is_read(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4").rename(tmp_path / "a.txt")
     assert len(read_all(opened(path))) == FRAMES
 
 
-def test_frames_keep_the_uneven_times_of_their_file(tmp_path: Path) -> None:
+def test_frames_have_the_uneven_timestamps_of_the_file(tmp_path: Path) -> None:
     times_ms = [0, 40, 60, 200, 210, 500]
     frames = read_all(opened(write_matroska(tmp_path / "uneven.mkv", times_ms)))
     assert [frame.t_ns / 1e6 for frame in frames] == times_ms
 
 
 @pytest.mark.parametrize(("aspect", "size"), [(Fraction(2), (128, 48)), (Fraction(1, 2), (64, 96))])
-def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, aspect: Fraction, size: tuple[int, int]) -> None:
+def test_non_square_pixels_are_resized_to_square(tmp_path: Path, aspect: Fraction, size: tuple[int, int]) -> None:
     source = opened(set_pixel_aspect(write_clip(tmp_path / "a.mp4"), tmp_path / "wide.mp4", aspect))
     assert source.size_px == size
     assert source.detail == f"{size[0]}×{size[1]} at 25/s"
@@ -265,7 +265,7 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, aspect: Fraction
     assert frame.image[size[1] // 4, size[0] // 2].max() < 100
 
 
-def test_pixels_that_are_not_square_are_turned_with_the_image(tmp_path: Path) -> None:
+def test_non_square_pixels_are_rotated_with_the_image(tmp_path: Path) -> None:
     path = set_pixel_aspect(write_clip(tmp_path / "a.mp4"), tmp_path / "turned.mp4", Fraction(2))
     turn_clip(path)
     source = opened(path)
@@ -276,7 +276,7 @@ def test_pixels_that_are_not_square_are_turned_with_the_image(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("aspect", [(0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (900.0, 1.0)])
-def test_a_shape_of_pixels_that_is_unknown_or_nonsense_is_square(aspect: tuple[float, float]) -> None:
+def test_unknown_or_implausible_pixels_are_square(aspect: tuple[float, float]) -> None:
     device = FakeDevice({
         cv2.CAP_PROP_FRAME_WIDTH: 64, cv2.CAP_PROP_FRAME_HEIGHT: 48,
         cv2.CAP_PROP_SAR_NUM: aspect[0], cv2.CAP_PROP_SAR_DEN: aspect[1],

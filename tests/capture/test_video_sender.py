@@ -83,12 +83,12 @@ def sender() -> Iterator[StartSender]:
         one.close()
 
 
-def received(recorder: Receiver, pictures: int) -> list[Message]:
+def received(recorder: Receiver, frames: int) -> list[Message]:
     """Returns the messages up to a number of images, received or reported as dropped."""
     messages: list[Message] = []
     deadline = time.monotonic() + 20
-    while counted(messages) < pictures:
-        assert time.monotonic() < deadline, f"{counted(messages)} of {pictures}"
+    while counted(messages) < frames:
+        assert time.monotonic() < deadline, f"{counted(messages)} of {frames}"
         messages += recorder.receive(200)
     return messages
 
@@ -174,7 +174,7 @@ def test_ffmpeg_decodes_the_stream_to_the_same_images(sender: StartSender, recor
     assert [frame.index for frame in frames if frame.keyframe] == [0, 10, 20]  # every second
     assert all(frame.data.startswith(b"\0\0\0\1") for frame in frames)
     for frame in frames:
-        wanted = [7, 8, 5] if frame.keyframe else [1]  # parameter sets and a picture by itself; a picture
+        wanted = [7, 8, 5] if frame.keyframe else [1]  # parameter sets and a make_image by itself; a make_image
         assert [unit for unit in units(frame.data) if unit != 6] == wanted
     stream = b"".join(frame.data for frame in frames)
     decoded = decoded_by_ffmpeg(stream)

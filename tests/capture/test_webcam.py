@@ -10,7 +10,7 @@ from tests.capture.fakes import FakeDevice
 PLUGGED = ConnectedCamera(2, "Fake Cam", "/dev/video2", "/dev/v4l/by-id/fake")
 
 
-def test_asks_for_jpeg_size_and_rate_and_tells_what_was_granted() -> None:
+def test_format_size_and_rate_are_requested_and_reported() -> None:
     device = FakeDevice()
     source = open_webcam(CameraConfig(source="2", size_px=(640, 480), fps=60.0), PLUGGED, device.opener)
     source.close()
@@ -20,13 +20,13 @@ def test_asks_for_jpeg_size_and_rate_and_tells_what_was_granted() -> None:
     assert device.settings[cv2.CAP_PROP_BUFFERSIZE] == 1
 
 
-def test_asks_for_720p_at_30_unless_told() -> None:
+def test_the_default_is_720p_at_30() -> None:
     source = open_webcam(CameraConfig(source="2"), PLUGGED, FakeDevice().opener)
     source.close()
     assert source.detail == "Fake Cam, 1280×720 MJPG at 30/s"
 
 
-def test_what_is_not_granted_is_told_and_not_fatal() -> None:
+def test_settings_that_are_not_granted_are_reported() -> None:
     granted = {
         cv2.CAP_PROP_FRAME_WIDTH: 320.0,
         cv2.CAP_PROP_FRAME_HEIGHT: 240.0,
@@ -40,7 +40,7 @@ def test_what_is_not_granted_is_told_and_not_fatal() -> None:
 
 
 @pytest.mark.parametrize("code", [0.0, -1.0, 22.0])
-def test_drivers_that_name_no_format_or_rate(code: float) -> None:
+def test_drivers_without_format_or_rate(code: float) -> None:
     device = FakeDevice({cv2.CAP_PROP_FOURCC: code, cv2.CAP_PROP_FPS: 0.0})
     source = open_webcam(CameraConfig(source="2"), PLUGGED, device.opener)
     source.close()

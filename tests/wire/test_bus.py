@@ -143,6 +143,6 @@ def test_a_taken_port_is_named_with_a_remedy() -> None:
         assert "--port" in caught.value.remedy
 
 
-def test_nonsense_for_an_endpoint_is_named() -> None:
+def test_an_invalid_endpoint_is_named() -> None:
     with pytest.raises(UsageError, match=r"^Cannot connect to nowhere: "):
         Receiver("nowhere")

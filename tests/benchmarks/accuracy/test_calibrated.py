@@ -29,18 +29,18 @@ def scene(noise_px: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return joints, flat, cameras_of(cameras.rotation, -np.einsum("vij,vj->vi", cameras.rotation, cameras.position))
 
 
-def test_exact_rays_meet_in_the_joint() -> None:
+def test_exact_rays_intersect_in_the_joint() -> None:
     joints, flat, cameras = scene()
     np.testing.assert_allclose(triangulate(cameras, flat, np.ones(flat.shape[:3])), joints, atol=1e-6)
 
 
-def test_one_wrong_view_is_voted_down() -> None:
+def test_one_wrong_view_is_outvoted() -> None:
     joints, flat, cameras = scene(noise_px=1.0)
     flat[1] += 0.2
     assert 1e3 * np.linalg.norm(triangulate(cameras, flat, np.ones(flat.shape[:3])) - joints, axis=-1).mean() < 10
 
 
-def test_a_view_that_saw_nothing_says_nothing() -> None:
+def test_a_view_without_detections_has_no_vote() -> None:
     joints, flat, cameras = scene()
     score = np.ones(flat.shape[:3])
     flat[2, :, 5], score[2, :, 5] = np.nan, 0.0
@@ -58,14 +58,14 @@ def test_a_similarity_is_found() -> None:
     np.testing.assert_allclose(found.translation, shift, atol=1e-9)
 
 
-def test_who_stands_still_is_wrong_only_globally() -> None:
+def test_a_static_offset_is_a_global_error_only() -> None:
     truth = walk(2.0)[:, LIMB]
     still = truth - truth.mean(1, keepdims=True)
     assert pa_mm(still, truth).max() < 1e-6
     assert global_mm(still, truth) > 50
 
 
-def test_a_mirror_image_is_told() -> None:
+def test_a_mirror_image_is_recognised() -> None:
     truth = walk(1.0)[:, LIMB]
     turned = 3 * truth @ rotation_from_vector(np.array([0.3, 1.0, 2.0]))
     assert not mirrored(turned, truth)
@@ -96,7 +96,7 @@ def files(folder: Path) -> tuple[Path, Path]:
     return folder / "poses.npz", folder / "ref.npz"
 
 
-def test_a_poses_file_is_scored_against_the_calibrated_rig(tmp_path: Path) -> None:
+def test_a_poses_file_is_compared_with_the_calibrated_rig(tmp_path: Path) -> None:
     poses, reference = files(tmp_path)
     score = score_poses(poses, Reference.load(reference))
     assert np.isnan(score.streamed.pa_mm).tolist() == [i == 4 for i in range(20)]
@@ -107,7 +107,7 @@ def test_a_poses_file_is_scored_against_the_calibrated_rig(tmp_path: Path) -> No
 
 @pytest.mark.skipif(not SCORE.is_file(), reason="needs score.py, which is not beside this checkout")
 @pytest.mark.parametrize("frames", [None, (5, 18)])
-def test_the_score_is_the_one_that_counts(tmp_path: Path, frames: tuple[int, int] | None) -> None:
+def test_the_score_is_over_the_selected_frames(tmp_path: Path, frames: tuple[int, int] | None) -> None:
     poses, reference = files(tmp_path)
     options = ["--frames", "{}:{}".format(*frames)] if frames else []
     told = subprocess.run(

@@ -66,13 +66,13 @@ def test_without_noise_every_joint_stays_in_its_cell(views: int) -> None:
     assert np.abs(error.mean((0, 1, 2))).max() < 0.1  # no bias
 
 
-def test_an_unsure_outlier_is_corrected() -> None:
+def test_an_outlier_with_low_confidence_is_corrected() -> None:
     given = scene(RING)
     wrong = given.wrist(0, (0.2, -0.1), confidence=0.4)
     assert np.abs(wrong.refined()[0, WRIST] - given.flat[0, WRIST]).max() < CELL_SIZE
 
 
-def test_sure_joints_stay_whatever_the_others_say() -> None:
+def test_joints_with_high_confidence_are_unchanged() -> None:
     wrong = scene(RING).wrist(0, (0.2, -0.1), confidence=MIN_CONFIDENCE)
     assert np.array_equal(wrong.refined(), wrong.flat)
 
@@ -82,7 +82,7 @@ def test_sure_joints_stay_whatever_the_others_say() -> None:
     [(0.0, 1.2, 0.0), (1.2, 0.0, 0.0), (1.2, 0.004, 0.0), (0.7, 0.7, 0.0)],
     ids=["level", "vertical", "nearly vertical", "aslant"],
 )
-def test_two_views_draw_the_line(turn: tuple[float, float, float]) -> None:
+def test_two_views_vote_for_the_epipolar_line(turn: tuple[float, float, float]) -> None:
     given = scene(np.array([[0.0, 0.0, 0.0], turn]), confidence=0.5)
     across = given.rotation[0, :2] @ given.rotation[1, :2].T  # moves the wrist off the line whatever its direction
     moved = 0.15 * np.linalg.svd(across)[0][:, 0]
@@ -92,13 +92,13 @@ def test_two_views_draw_the_line(turn: tuple[float, float, float]) -> None:
     assert off_the_line(wrong.refined()[0, WRIST], given) < CELL_SIZE
 
 
-def test_views_that_look_the_same_way_pass_on_the_point() -> None:
+def test_views_with_the_same_direction_vote_for_a_point() -> None:
     given = scene(RING[[0, 0]], confidence=0.5)
     wrong = given.wrist(0, (0.2, 0.0), confidence=0.3)
     assert np.abs(wrong.refined()[0, WRIST] - given.flat[0, WRIST]).max() < CELL_SIZE
 
 
-def test_a_pelvis_that_is_off_moves_nothing() -> None:
+def test_an_error_of_the_pelvis_does_not_matter() -> None:
     given = scene(RING)
     shifted = replace(given, flat=given.flat + np.array([[0.06, 0.03], [0, 0], [0, 0], [0, 0]])[:, None])
     wrong = shifted.wrist(0, (0.2, -0.1), confidence=0.2)
@@ -116,6 +116,6 @@ def test_an_absent_view_has_no_vote() -> None:
     assert np.array_equal(absent.refined()[3], absent.flat[3])
 
 
-def test_nobody_seen_stays_nobody() -> None:
+def test_no_detections_remain_no_detections() -> None:
     given = replace(scene(RING), flat=np.zeros((4, J, 2)), confidence=np.zeros((4, J)))
     assert np.array_equal(given.refined(), given.flat)

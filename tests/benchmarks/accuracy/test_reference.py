@@ -10,7 +10,7 @@ from pose_rig.errors import UsageError
 from pose_rig.geometry import rotation_from_vector
 
 
-def test_errors_are_those_after_a_similarity() -> None:
+def test_errors_are_measured_after_a_similarity() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 0.4, (3, 17, 3))
     turned = 2.5 * truth @ rotation_from_vector(np.array([0.3, -0.4, 1.0])).T + 0.7
@@ -19,7 +19,7 @@ def test_errors_are_those_after_a_similarity() -> None:
     assert np.flatnonzero(pa_mpjpe_mm(turned, truth) > 1) == [1]
 
 
-def test_a_joint_is_detected_within_three_hundredths_of_the_height() -> None:
+def test_a_joint_is_detected_within_three_percent_of_the_height() -> None:
     truth_px = np.zeros((1, 17, 2))
     truth_px[:, 0, 1] = 1000.0
     xy_px = truth_px + np.array([29.0, 0.0])
@@ -38,7 +38,7 @@ def reference_file(path: Path) -> Path:
     return path
 
 
-def test_a_reference_is_read_between_its_instants(tmp_path: Path) -> None:
+def test_a_reference_is_interpolated_between_its_frames(tmp_path: Path) -> None:
     reference = Reference.load(reference_file(tmp_path / "ref.npz"))
     covered, joints, xy_px = reference.at(np.array([-(10**9), 0, 5 * 10**8, 10**9, 3 * 10**9]))
     assert covered.tolist() == [False, True, True, True, False]
@@ -46,7 +46,7 @@ def test_a_reference_is_read_between_its_instants(tmp_path: Path) -> None:
     assert xy_px[0, :, 0, 0].tolist() == [0.0, 12.5, 25.0]
 
 
-def test_a_file_that_is_no_reference_is_named(tmp_path: Path) -> None:
+def test_an_invalid_reference_file_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", xyz=np.zeros(3))
     with pytest.raises(
         UsageError, match=r"other\.npz is not a reference: .*ref3d_h36m17.* benchmarks/README\.md has the format\."

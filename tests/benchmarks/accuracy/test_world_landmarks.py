@@ -66,14 +66,14 @@ def test_both_are_compared_with_the_reference(tmp_path: Path, lifter: Lifter) ->
     assert len(second.where_right.lifted) == 12
 
 
-def test_only_the_instants_asked_for_count(tmp_path: Path, lifter: Lifter) -> None:
+def test_only_the_selected_frames_are_used(tmp_path: Path, lifter: Lifter) -> None:
     path = take(tmp_path / "t.npz")
     everything, some = errors_of(path, lifter)[1], errors_of(path, lifter, frames=(3, 9))[1]
     assert some.lifted == pytest.approx(everything.lifted[3:9])
     assert some.right.all()
 
 
-def test_world_landmarks_that_are_not_stored_are_not_known(tmp_path: Path, lifter: Lifter) -> None:
+def test_missing_world_landmarks_are_nan(tmp_path: Path, lifter: Lifter) -> None:
     path = take(tmp_path / "t.npz")
     errors = errors_of(path, lifter, "lite")
     assert np.isnan(errors[0].world).all()
@@ -88,7 +88,7 @@ def report_of(*errors: Errors) -> dict[str, Figure]:
     return {figure.name: figure for figure in report.figures}
 
 
-def test_the_mean_of_all_cameras_weighs_them_alike() -> None:
+def test_the_mean_weights_all_cameras_equally() -> None:
     good = np.array([True, True])
     found = report_of(
         Errors(np.array([40.0, 60.0]), np.array([90.0, 110.0]), good),
@@ -101,14 +101,14 @@ def test_the_mean_of_all_cameras_weighs_them_alike() -> None:
     assert "cam0: right person" not in found
 
 
-def test_wrong_people_are_told_apart() -> None:
+def test_detections_of_another_person_are_recognised() -> None:
     found = report_of(Errors(np.array([40.0, 200.0]), np.array([60.0, 220.0]), np.array([True, False])))
     assert found["cam0: right person"].median == 50
     assert found["cam0, right person: lift of one view"].median == 40
     assert found["mean of all, right person: ratio"].median == pytest.approx(40 / 60)
 
 
-def test_a_camera_with_nobody_right_leaves_the_mean_to_the_others() -> None:
+def test_a_camera_without_the_right_person_is_excluded_from_the_mean() -> None:
     none = Errors(np.array([200.0]), np.array([220.0]), np.array([False]))
     found = report_of(none, Errors(np.array([40.0]), np.array([np.nan]), np.array([True])))
     assert found["mean of all, right person: lift of one view"].median == 40

@@ -34,14 +34,14 @@ def test_motion_files_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert figures["10 mm: ankle error, locked"] < 20
 
 
-def test_takes_bring_toes_and_stand_on_the_floor(tmp_path: Path) -> None:
+def test_takes_have_toes_and_are_on_the_floor(tmp_path: Path) -> None:
     who = walker(4.0)
     take = next(takes(motion_file(tmp_path / "walk.npz", who.raised(2.0)), None, 1))
     assert take.joints == (*JOINTS, "left_foot_index", "right_foot_index")
     assert np.percentile(take.positions("l_ankle")[..., 1], 10) == pytest.approx(0.08, abs=0.02)
 
 
-def test_who_stands_and_who_flies_is_told_from_clean_motion() -> None:
+def test_contact_is_determined_from_clean_motion() -> None:
     who = jumper(0.5)
     take = Take(NAMES, RATE_HZ, who.xyz)
     flies = take.in_flight("left_foot_index", "right_foot_index")
@@ -53,7 +53,7 @@ def test_who_stands_and_who_flies_is_told_from_clean_motion() -> None:
     assert not stands[~who.stands.any(1)][3:-3].any()
 
 
-def test_sliding_is_horizontal_and_counts_only_while_standing() -> None:
+def test_sliding_is_horizontal_and_measured_in_contact_only() -> None:
     points = np.zeros((4, 2, 3))
     points[2:, 0] = [0.003, 5.0, 0.004]
     stands = np.array([[True, False]] * 4)

@@ -26,7 +26,7 @@ def test_steps_and_motion_files_are_measured(tmp_path: Path, monkeypatch: pytest
     assert 0 < figures["largest step of a bone"]["median"] < 60
 
 
-def test_a_miss_is_the_way_from_seen_to_solved() -> None:
+def test_an_error_is_the_distance_from_true_to_solved() -> None:
     xyz = np.stack([pose(i / 30) for i in range(30)])
     motion = retarget(JOINTS, np.arange(30) * 33_333_333, xyz, np.ones(xyz.shape[:2]))
     further = humanoid.errors_mm(xyz + np.array([0.0, 10.0, 0.0]), motion)

@@ -14,7 +14,7 @@ def walker(seconds: float = 5.0) -> Take:
     return Take(JOINTS, RATE_HZ, xyz)
 
 
-def test_without_a_lead_poses_are_only_filtered() -> None:
+def test_without_prediction_poses_are_only_filtered() -> None:
     still = np.ones((50, len(JOINTS), 3))
     np.testing.assert_allclose(displayed(still, RATE_HZ, 0.0), still)
     np.testing.assert_allclose(displayed(still, RATE_HZ, 0.1), still)

@@ -15,7 +15,7 @@ MS = 1_000_000
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and the system's stamps of datagrams")
 
 
-def test_receivers_note_when_frames_came() -> None:
+def test_receivers_record_the_arrival_times() -> None:
     receivers = Receivers(2)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         before_ns = time.monotonic_ns()
@@ -39,7 +39,7 @@ def test_processor_time_is_that_of_the_process() -> None:
     assert cpu_s(os.getpid()) - before_s == pytest.approx(0.3, abs=0.1)
 
 
-def test_figures_are_those_of_what_came() -> None:
+def test_figures_are_those_of_the_messages() -> None:
     at_ns = [1000 * MS + i * 20 * MS + (40 * MS if i > 60 else 0) for i in range(100)]
     arrivals = [Arrivals(at_ns, [(i, at - 30 * MS, 25.0) for i, at in enumerate(at_ns)]) for _ in TARGETS]
     log = Log(begin_ns=1000 * MS, cpu=[(1000 * MS, 1.0), (3000 * MS, 1.1)], rss=[50.0, 50.0])

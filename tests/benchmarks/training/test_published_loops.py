@@ -41,7 +41,7 @@ def test_loops_of_reprojections_are_the_sum_over_all_pairs() -> None:
     torch.testing.assert_close(canonpose_loss(network, alone), own + 1.1 * others, atol=1e-5, rtol=1e-4)
 
 
-def test_with_sure_detections_step_two_is_step_one_with_more_weight() -> None:
+def test_with_confident_detections_step_two_is_step_one_with_more_weight() -> None:
     seen, network = batch(torch.ones(())), lifter()
     seen = Batch(seen.pose_2d[:VIEWS], seen.confidence[:VIEWS], seen.subject[:1], VIEWS)
     pose, rotation, _ = network(seen.pose_2d, seen.confidence)

@@ -12,7 +12,7 @@ from pose_rig.skeleton import LIMBS
 from pose_rig.training import heatmap_voting
 
 
-def test_it_tells_what_it_does(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_has_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["train_speed", "--help"])
     with pytest.raises(SystemExit) as end:
         import_module("benchmarks.training.train_speed").main()
@@ -20,7 +20,7 @@ def test_it_tells_what_it_does(capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert "python -m benchmarks.training.train_speed" in capsys.readouterr().out
 
 
-def test_actions_take_turns() -> None:
+def test_actions_alternate() -> None:
     done: list[str] = []
     times = interleaved({"a": lambda: done.append("a"), "b": lambda: done.append("b")}, "cpu", 1, 2)
     assert done == ["a", "b"] * 3
@@ -28,7 +28,7 @@ def test_actions_take_turns() -> None:
     assert ratios([6.0, 8.0], [2.0, 4.0]) == [3.0, 2.0]
 
 
-def test_everybody_is_seen_and_some_joints_are_unsure() -> None:
+def test_all_joints_are_visible_and_some_have_low_confidence() -> None:
     batch = batch_of(16, 3, "cpu")
     assert batch.pose_2d.shape[:2] == (16, 3)
     assert (batch.confidence > 0).any(-1).all()
@@ -39,7 +39,7 @@ def test_everybody_is_seen_and_some_joints_are_unsure() -> None:
     assert len(set(given.subject.tolist())) == RIGS
 
 
-def test_lifts_follow_what_is_seen_and_refinement_helps() -> None:
+def test_lifts_match_the_detections_and_refinement_helps() -> None:
     batch = batch_of(16, 4, "cpu")
     given = lifts(batch)
     picture = (given.canonical @ given.rotation.transpose(-1, -2))[..., :2]
@@ -57,7 +57,7 @@ def test_lifts_follow_what_is_seen_and_refinement_helps() -> None:
     assert off(fused.refined) < 0.9 * off(given.pose_2d)
 
 
-def test_all_ways_of_refining_keep_the_shape() -> None:
+def test_all_refinements_keep_the_shape() -> None:
     given = lifts(batch_of(8, 2, "cpu"))
     for refine in refinements(given, compiled=False).values():
         refined = refine()
