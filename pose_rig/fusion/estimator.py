@@ -76,14 +76,14 @@ class Estimator:
         cameras.fix_joints()
         observation = observe(t_ns, samples, cameras.landmarks, rig.focal_px, cameras.size_px)
         rig = rig.for_views(observation.present)
-        person = self._person.estimate(observation, samples, cameras, rig)
-        if person.hypothesis is None:
+        pose, hypothesis, solved = self._person.estimate(observation, samples, cameras, rig)
+        if hypothesis is None:
             self._rig.no_person()
-            return person.pose
+            return pose
         if self._person.vertical is not None:
             self._rig.set_vertical(self._person.vertical)
-        self._rig.update(person.hypothesis, person.solved, rig)
-        return person.pose
+        self._rig.update(hypothesis, solved, rig)
+        return pose
 
     @property
     def landmarks(self) -> Sequence[Landmarks | None]:

@@ -4,7 +4,6 @@ Axes: V views, J = 17 joints.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,28 +33,8 @@ from pose_rig.wire.messages import Mode
 MAX_PERSPECTIVE = 0.4  # depth of a joint relative to the pelvis, in shares of its distance
 
 
-@dataclass(frozen=True, slots=True)
-class PersonEstimate:
-    """One person at one time step.
-
-    Attributes:
-        pose: What is published.
-        hypothesis: Who was followed, None if the person is in no view.
-        solved: In the solved rig, None until then.
-    """
-
-    pose: PoseEstimate
-    hypothesis: Hypothesis | None
-    solved: SolvedPose | None = None
-
-
 class TrackedPerson:
-    """All state that belongs to one person; several can share a rig.
-
-    Args:
-        config: The rig's.
-        engine: Runs the graph.
-    """
+    """All state that belongs to one person; several can share a rig."""
 
     def __init__(self, config: Config, engine: Engine) -> None:
         views = len(config.camera)
@@ -73,8 +52,8 @@ class TrackedPerson:
 
     def estimate(
         self, observation: Observation, samples: Sequence[Sample | None], cameras: CameraProperties, rig: RigView
-    ) -> PersonEstimate:
-        """Returns the person's pose at a time step.
+    ) -> tuple[PoseEstimate, Hypothesis | None, SolvedPose | None]:
+        """Returns the pose at a time step, the data association (None = in no view), and the pose in the solved rig.
 
         Args:
             observation: All candidates.
@@ -84,16 +63,16 @@ class TrackedPerson:
         """
         hypothesis = self._tracker.associate(observation, self._engine, rig.prior, rig.weight)
         if hypothesis is None:
-            return PersonEstimate(self._untracked(observation, rig.mode, cameras), None)
+            return self._untracked(observation, rig.mode, cameras), None, None
         if rig.solution is None:
-            return PersonEstimate(self._unsolved(hypothesis, cameras, rig), hypothesis)
+            return self._unsolved(hypothesis, cameras, rig), hypothesis, None
         weight = rig.weight * rig.known
         prior = self._motion.prior(observation.t_ns)
         corrected, solved = solved_pose(hypothesis, rig.solution, weight, prior)
         self._motion.update(solved, observation.t_ns)
         lifted = own_lifts(hypothesis, corrected)
         pose = self._solved(corrected, solved, rig.solution, rig.known, weight, samples, cameras, lifted)
-        return PersonEstimate(pose, hypothesis, solved)
+        return pose, hypothesis, solved
 
     def _solved(
         self,

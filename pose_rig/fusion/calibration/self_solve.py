@@ -7,7 +7,7 @@ Axes: N keyframes, V views, P points.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
 from pose_rig.fusion.calibration.segments import joints_from_points
 from pose_rig.geometry import nearest_rotation
+from pose_rig.skeleton import J
 
 MIN_KEYFRAMES = 12  # with the person in two views
 INIT_KEYFRAMES = 40  # on which initial states are compared
@@ -84,10 +85,10 @@ class RigSolution:
 
     cameras: Calibration
     bone_length_m: Floats
-    poses: Floats
-    validation_error: float
-    chirality: float
-    previous_error: float
+    poses: Floats = field(default_factory=lambda: np.zeros((0, J, 3)))
+    validation_error: float = 0.0
+    chirality: float = 1.0
+    previous_error: float = np.inf
 
 
 def self_solve(task: SolveTask) -> RigSolution | str:

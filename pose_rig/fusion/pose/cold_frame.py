@@ -16,11 +16,7 @@ _FORWARD = np.array([0.0, 0.0, 1.0])
 
 
 class ColdFrame:
-    """Averages the vertical in each camera, and the rotations to the first camera.
-
-    Args:
-        views: How many cameras there are.
-    """
+    """Averages the vertical in each camera, and the rotations to the first camera."""
 
     def __init__(self, views: int) -> None:
         self._up = np.zeros((views, 3))

@@ -30,12 +30,7 @@ MAX_GAP_NS = 10_000_000_000  # without a person in two views; whoever comes afte
 
 
 class Calibrator:
-    """Collects keyframes of one person, and starts computations on them in the background.
-
-    Args:
-        engine: Runs the graph.
-        background: Where the computations run.
-    """
+    """Collects keyframes of one person, and starts computations on them in the background."""
 
     def __init__(self, engine: Engine, background: BackgroundCompute) -> None:
         self._engine, self._background = engine, background

@@ -29,9 +29,6 @@ MAX_ROTATION_SD_DEG = 8.0  # of an averaged rotation that is used
 class CameraPoses:
     """Holds the poses in use.
 
-    Args:
-        setup: What is known beforehand.
-
     Attributes:
         intrinsics: Focal lengths and image sizes, as assumed or given.
         moving: The rotations of moving cameras.

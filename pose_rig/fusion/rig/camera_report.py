@@ -24,14 +24,7 @@ NOT_PLACED = (
 
 
 class CameraReport:
-    """Collects what is reported.
-
-    Args:
-        setup: What is known beforehand.
-        consistency: How well the cameras agree.
-        poses: Their poses.
-        mirrors: Which images seem mirrored.
-    """
+    """Collects what is reported."""
 
     def __init__(self, setup: Setup, consistency: Consistency, poses: CameraPoses, mirrors: MirrorDetector) -> None:
         self._setup, self._consistency, self._poses, self._mirrors = setup, consistency, poses, mirrors

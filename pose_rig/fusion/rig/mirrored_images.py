@@ -39,12 +39,7 @@ _REFLECT = np.array([-1.0, 1.0, 1.0])
 
 
 class MirrorDetector:
-    """Collects evidence of mirrored images.
-
-    Args:
-        names: (V) of the cameras.
-        flipped: (V) whether their images are flipped before detection.
-    """
+    """Collects evidence of mirrored images; those that are ``flipped`` before detection get another note."""
 
     def __init__(self, names: Sequence[str], flipped: Sequence[bool]) -> None:
         views = len(names)

@@ -7,41 +7,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
 from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import RigSolution
-from pose_rig.skeleton import J
+from pose_rig.fusion.rig.setup import calibration_of
 from pose_rig.wire.messages import CameraState, RigState
-
-UNKNOWN = np.eye(3).ravel()
 
 
 def recorded_rotations(state: RigState, names: Sequence[str]) -> CameraRotations:
     """Returns the rotations of a settled rig."""
     rows = _rows(state, names)
-    known = np.array([row.rotation is not None for row in rows])
-    rotation = np.array([row.rotation or UNKNOWN for row in rows]).reshape(-1, 3, 3)
-    return CameraRotations(rotation, np.array([row.rotation_sd_deg or 0.0 for row in rows]), known)
+    cameras = calibration_of(rows, np.array([row.rotation is not None for row in rows]))
+    return CameraRotations(cameras.rotation, np.array([row.rotation_sd_deg or 0.0 for row in rows]), cameras.known)
 
 
 def recorded_solution(state: RigState, names: Sequence[str], height_m: float) -> RigSolution:
     """Returns a solved rig; average bones where an earlier version recorded none."""
     rows = _rows(state, names)
-    calibration = Calibration(
-        rotation=np.array([row.rotation or UNKNOWN for row in rows]).reshape(-1, 3, 3),
-        translation=np.array([row.translation_m or np.zeros(3) for row in rows], np.float64),
-        focal_px=np.array([row.focal_px or 1.0 for row in rows]),
-        k1=np.array([row.k1 for row in rows]),
-        size_px=np.array([row.size_px or (1, 1) for row in rows], np.float64),
-        known=np.array([row.rotation is not None and row.translation_m is not None for row in rows]),
-        rotation_sd=np.radians([row.rotation_sd_deg or 0.0 for row in rows]),
-        translation_sd=np.array([row.translation_sd_m or 0.0 for row in rows]),
-        focal_sd=np.array([(row.focal_sd_px or 0.0) / (row.focal_px or 1.0) for row in rows]),
-    )
+    known = np.array([row.rotation is not None and row.translation_m is not None for row in rows])
     average = LENGTH_PER_HEIGHT * height_m
-    length = np.array(state.bones_m) if len(state.bones_m) == len(average) else average
-    return RigSolution(calibration, length, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
+    length_m = np.array(state.bones_m) if len(state.bones_m) == len(average) else average
+    return RigSolution(calibration_of(rows, known), length_m)
 
 
 def _rows(state: RigState, names: Sequence[str]) -> list[CameraState]:

@@ -34,13 +34,7 @@ BOTH_LOST_AFTER_S = 3.0  # of two cameras; it cannot be told which one was moved
 
 
 class Rig:
-    """Estimates the cameras from the people they detect.
-
-    Args:
-        setup: What is known beforehand.
-        engine: Runs the graph.
-        background: Where long computations run.
-    """
+    """Estimates the cameras from the people they detect."""
 
     def __init__(self, setup: Setup, engine: Engine, background: BackgroundCompute) -> None:
         self._setup, self._engine = setup, engine

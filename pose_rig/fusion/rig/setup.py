@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.config import ASSUMED_HEIGHT_M, CameraConfig, Config
+from pose_rig.config import ASSUMED_HEIGHT_M, CameraConfig, Config, SolvedCamera
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import RigSolution
-from pose_rig.skeleton import J
+from pose_rig.wire.messages import CameraState
+
+UNKNOWN_ROTATION = tuple(np.eye(3).ravel().tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,20 @@ def remembered(cameras: Sequence[CameraConfig], height_m: float) -> RigSolution 
         return None
     solved = [camera.solved for camera in cameras if camera.solved is not None]
     rows = [camera.solved or solved[0] for camera in cameras]  # the rows of cameras that were not solved are not used
-    calibration = Calibration(
-        rotation=np.array([row.rotation for row in rows]),
-        translation=np.array([row.translation_m for row in rows]),
-        focal_px=np.array([row.focal_px for row in rows]),
+    return RigSolution(calibration_of(rows, known), LENGTH_PER_HEIGHT * height_m)
+
+
+def calibration_of(rows: Sequence[SolvedCamera | CameraState], known: NDArray[np.bool_]) -> Calibration:
+    """Returns cameras of a configuration or message; those that are not ``known`` (V,) may lack values."""
+    focal_px = np.array([row.focal_px or 1.0 for row in rows])
+    return Calibration(
+        rotation=np.array([row.rotation or UNKNOWN_ROTATION for row in rows]).reshape(-1, 3, 3),
+        translation=np.array([row.translation_m or np.zeros(3) for row in rows], np.float64),
+        focal_px=focal_px,
         k1=np.array([row.k1 for row in rows]),
-        size_px=np.array([row.size_px for row in rows], np.float64),
+        size_px=np.array([row.size_px or (1, 1) for row in rows], np.float64),
         known=known,
-        rotation_sd=np.radians([row.rotation_sd_deg for row in rows]),
-        translation_sd=np.array([row.translation_sd_m for row in rows]),
-        focal_sd=np.array([row.focal_sd_px / row.focal_px for row in rows]),
+        rotation_sd=np.radians([row.rotation_sd_deg or 0.0 for row in rows]),
+        translation_sd=np.array([row.translation_sd_m or 0.0 for row in rows]),
+        focal_sd=np.array([row.focal_sd_px or 0.0 for row in rows]) / focal_px,
     )
-    return RigSolution(calibration, LENGTH_PER_HEIGHT * height_m, np.zeros((0, J, 3)), 0.0, 1.0, np.inf)
