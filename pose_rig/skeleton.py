@@ -171,8 +171,7 @@ def landmarks(schema: str) -> Landmarks:
     names = SCHEMAS.get(schema) or tuple(name.strip() for name in schema.split(","))
     if not all(is_label(name) for name in names if name):
         raise UsageError(
-            f"The landmark set {schema[:80]!r} has invalid names.",
-            "Names are short, of one line, without commas.",
+            f"The landmark set {schema[:80]!r} has invalid names.", "Names are short, of one line, without commas."
         )
     column = {_canonical(name): k for k, name in enumerate(names)}
     weights = np.zeros((J, len(names)))

@@ -23,6 +23,11 @@ CONFIG = "config"  # metadata of a graph: the network's configuration as JSON
 WEIGHTS = "lifter."  # prefix of the names of its weights
 HALF = "_half"  # suffix of those in half precision
 
+UNREADABLE = (  # raised by the readers of torch, zipfile and onnx
+    OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, IndexError, DecodeError, pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)  # fmt: skip
+
 Parts = tuple[LifterConfig, dict[str, Tensor], dict[str, str]]
 
 
@@ -48,18 +53,7 @@ def load(path: Path) -> tuple[Lifter, dict[str, str]]:
         config, state, settings = _read(path)
         model = Lifter(config)
         model.load_state_dict(state)
-    except (
-        OSError,
-        RuntimeError,
-        KeyError,
-        ValueError,
-        TypeError,
-        EOFError,
-        IndexError,
-        DecodeError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-    ) as error:
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if isinstance(error, pickle.UnpicklingError):  # PyTorch's own text explains how to load it unsafely
             reason = "it contains pickled objects, which may run code when loaded"

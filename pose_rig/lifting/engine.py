@@ -13,10 +13,7 @@ from pose_rig.lifting.weights_file import check_is_graph
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights" / "lifter.onnx"
 PROVIDERS = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
-MAX_VIEWS, MAX_HYPOTHESES = (
-    16,
-    128,
-)  # shape range of TensorRT engines; up to 120 keyframes run at once
+MAX_VIEWS, MAX_HYPOTHESES = 16, 128  # shape range of TensorRT engines; up to 120 keyframes run at once
 
 
 class OrtEngine:

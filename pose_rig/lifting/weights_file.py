@@ -46,8 +46,7 @@ def check_is_graph(path: Path) -> None:
         raise EngineError(f"Cannot read {path}: {error.strerror}.", "Check who may read it.") from error
     if kind == "checkpoint":
         raise EngineError(
-            f"{path.name} is a training checkpoint, not an exported graph.",
-            f"Export it with `pose-rig export {path}`.",
+            f"{path.name} is a training checkpoint, not an exported graph.", f"Export it with `pose-rig export {path}`."
         )
     if kind == "other":
         raise EngineError(

@@ -96,12 +96,12 @@ def with_points(cameras: BundleState, tracks: Tracks) -> BundleState:
     focal_scale = np.exp(cameras.log_focal_scale)[:, None]
     ideal_xy = undistort(tracks.xy / focal_scale[..., None], cameras.k1[:, None])
     rays = Rays(ideal_xy, tracks.sd / focal_scale, tracks.weight)
-    points = triangulate(rays, cameras, iterations=ROUGH_ITERATIONS)
+    points = triangulate(rays, cameras, iterations=ROUGH_ITERATIONS).points
     middle = np.median(points, axis=1, keepdims=True)
     usual = np.median(middle, axis=0, keepdims=True)
     middle = np.where(np.linalg.norm(middle - usual, axis=-1, keepdims=True) < MAX_TRAVEL_M, middle, usual)
     prior = middle + np.zeros_like(points)
-    return replace(cameras, points=triangulate(rays, cameras, prior, BODY_RADIUS_SD_M, ROUGH_ITERATIONS))
+    return replace(cameras, points=triangulate(rays, cameras, prior, BODY_RADIUS_SD_M, ROUGH_ITERATIONS).points)
 
 
 def from_two_view_geometry(tracks: Tracks, log_focal_scale: float, height_m: float) -> BundleState | None:
@@ -119,10 +119,8 @@ def from_two_view_geometry(tracks: Tracks, log_focal_scale: float, height_m: flo
     found: list[tuple[tuple[int, int], tuple[Floats, Floats, float]]] = []
     for v, u in combinations(range(views), 2):
         both = used[:, v] & used[:, u]
-        if (
-            both.sum() >= MIN_MATCHES
-            and (pair := _relative_pose(ideal_xy[:, v][both], ideal_xy[:, u][both], sd)) is not None
-        ):
+        pair = _relative_pose(ideal_xy[:, v][both], ideal_xy[:, u][both], sd) if both.sum() >= MIN_MATCHES else None
+        if pair is not None:
             found.append(((v, u), pair))
     if not found:
         return None
@@ -136,7 +134,7 @@ def from_two_view_geometry(tracks: Tracks, log_focal_scale: float, height_m: flo
     registered = [first, second]
     for _ in range(views - 2):
         weight = tracks.weight * np.isin(np.arange(views), registered)[:, None]
-        points = triangulate(Rays(ideal_xy, tracks.sd, weight), cameras())
+        points = triangulate(Rays(ideal_xy, tracks.sd, weight), cameras()).points
         triangulated = (weight > USED_WEIGHT).sum(1) >= 2
         left = [v for v in range(views) if v not in registered]
         counts = [int((triangulated & used[:, v]).sum()) for v in left]
@@ -150,7 +148,7 @@ def from_two_view_geometry(tracks: Tracks, log_focal_scale: float, height_m: flo
             return None
         rotation[best], translation[best] = pose
         registered.append(best)
-    points = triangulate(Rays(ideal_xy, tracks.sd, tracks.weight), cameras())
+    points = triangulate(Rays(ideal_xy, tracks.sd, tracks.weight), cameras()).points
     norm = np.linalg.norm(SEGMENTS @ points, axis=-1)
     length = LENGTH_PER_HEIGHT[LENGTH_INDEX] * height_m
     scale = float(np.median(length / np.maximum(np.median(norm, axis=0), 1e-9)))

@@ -47,30 +47,6 @@ class Keyframe:
     pelvis_depth: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class _LimbImages:
-    """Limb joints of several keyframes.
-
-    Attributes:
-        xy_px: (N,V,L,2).
-        visible: (N,V,L).
-    """
-
-    xy_px: Floats
-    visible: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, keyframes: Sequence[Keyframe]) -> "_LimbImages":
-        xy_px, score = (np.stack([getattr(k, name)[:, _LIMBS] for k in keyframes]) for name in ("xy_px", "score"))
-        return cls(xy_px, (score > 0) & (np.stack([k.weight for k in keyframes]) > 0)[..., None])
-
-    def appended(self, other: "_LimbImages") -> "_LimbImages":
-        return _LimbImages(np.concatenate([self.xy_px, other.xy_px]), np.concatenate([self.visible, other.visible]))
-
-    def without(self, index: int) -> "_LimbImages":
-        return _LimbImages(np.delete(self.xy_px, index, 0), np.delete(self.visible, index, 0))
-
-
 class Keyframes:
     """The keyframes of a rig.
 
@@ -80,28 +56,23 @@ class Keyframes:
 
     def __init__(self) -> None:
         self.frames: list[Keyframe] = []
-        self._images: _LimbImages | None = None
         self._distance = np.zeros((0, 0))
 
     def add(self, keyframe: Keyframe) -> None:
         """Adds a keyframe and, if there are too many, drops the most redundant one."""
-        image = _LimbImages.of([keyframe])
-        row = np.zeros(0) if self._images is None else _image_distance(image, self._images)
-        self._images = image if self._images is None else self._images.appended(image)
+        row = image_distance(keyframe, self.frames)
         self.frames.append(keyframe)
         grown = np.full((len(row) + 1, len(row) + 1), np.inf)
         grown[:-1, :-1], grown[-1, :-1], grown[:-1, -1] = self._distance, row, row
         self._distance = grown
         if len(self.frames) > MAX_KEYFRAMES:
-            self._drop(self._most_redundant())
+            index = self._most_redundant()
+            del self.frames[index]
+            self._distance = np.delete(np.delete(self._distance, index, 0), index, 1)
 
     def without_view(self, view: int) -> None:
         """Sets the weight of a view to 0."""
-        if self._images is None:
-            return
-        others = np.arange(len(self.frames[0].weight)) != view
-        self.frames = [replace(keyframe, weight=keyframe.weight * others) for keyframe in self.frames]
-        self._images = _LimbImages.of(self.frames)
+        self.frames = [replace(k, weight=k.weight * (np.arange(len(k.weight)) != view)) for k in self.frames]
 
     def _most_redundant(self) -> int:
         """Returns the older of the two most similar keyframes, unless its views agree much better."""
@@ -109,20 +80,21 @@ class Keyframes:
         weight = [float(self.frames[int(i)].weight.sum()) for i in (a, b)]
         return int(b) if weight[0] > MIN_WEIGHT_RATIO * weight[1] else int(a)
 
-    def _drop(self, index: int) -> None:
-        del self.frames[index]
-        self._images = None if self._images is None else self._images.without(index)
-        self._distance = np.delete(np.delete(self._distance, index, 0), index, 1)
 
-
-def image_distance(a: Keyframe, others: Sequence[Keyframe]) -> Floats:
+def image_distance(keyframe: Keyframe, others: Sequence[Keyframe]) -> Floats:
     """Returns (N,) distances to others: the mean over limb joints and views, in person sizes."""
-    return _image_distance(_LimbImages.of([a]), _LimbImages.of(others)) if others else np.zeros(0)
-
-
-def _image_distance(a: _LimbImages, others: _LimbImages) -> Floats:
-    size = np.maximum(np.ptp(a.xy_px[0], axis=1).max(-1), 1.0)
-    both = a.visible & others.visible
-    moved = np.sqrt(length2(others.xy_px - a.xy_px)) / size[:, None]
+    if not others:
+        return np.zeros(0)
+    xy_px, visible = _limbs([keyframe])
+    others_px, others_visible = _limbs(others)
+    size = np.maximum(np.ptp(xy_px[0], axis=1).max(-1), 1.0)
+    both = visible & others_visible
+    moved = np.sqrt(length2(others_px - xy_px)) / size[:, None]
     count = both.sum((1, 2))
     return np.where(count > 0, (moved * both).sum((1, 2)) / np.maximum(count, 1), DISJOINT_DISTANCE)
+
+
+def _limbs(keyframes: Sequence[Keyframe]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Returns the limb joints (N,V,L,2) px and (N,V,L) whether they are visible in a view that is used."""
+    xy_px, score, weight = (np.stack([getattr(k, name) for k in keyframes]) for name in ("xy_px", "score", "weight"))
+    return xy_px[:, :, _LIMBS], (score[:, :, _LIMBS] > 0) & (weight > 0)[..., None]

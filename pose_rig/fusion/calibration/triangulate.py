@@ -83,6 +83,26 @@ def normal_equations(rows: Floats, weight: Floats) -> tuple[Floats, Floats]:
     return product[..., :3], -product[..., 3]
 
 
+@dataclass(frozen=True, slots=True)
+class Triangulation:
+    """Triangulated points.
+
+    Attributes:
+        points: (...,P,3) m.
+        information: (...,P,3,3) 1/m².
+        weight: (...,V,P) robust weight of each ray.
+    """
+
+    points: Floats
+    information: Floats
+    weight: Floats
+
+    @property
+    def covariance(self) -> Floats:
+        """(...,P,3,3) m²."""
+        return np.asarray(np.linalg.inv(self.information), np.float64)
+
+
 def triangulate(
     rays: Rays,
     cameras: CameraPoses,
@@ -90,8 +110,8 @@ def triangulate(
     prior_sd_m: float | Floats = 1.0,
     iterations: int = ITERATIONS,
     relaxation: float = INITIAL_RELAXATION,
-) -> Floats:
-    """Returns points (...,P,3).
+) -> Triangulation:
+    """Returns points with their information matrices.
 
     Args:
         rays: 2D measurements.
@@ -101,31 +121,6 @@ def triangulate(
         iterations: Of the reweighting.
         relaxation: Factor of the outlier threshold in the first iteration.
     """
-    return _solve(rays, cameras, prior, prior_sd_m, iterations, relaxation)[0]
-
-
-def triangulate_with_covariance(
-    rays: Rays,
-    cameras: CameraPoses,
-    prior: Floats | None = None,
-    prior_sd_m: float | Floats = 1.0,
-    iterations: int = ITERATIONS,
-    relaxation: float = INITIAL_RELAXATION,
-) -> tuple[Floats, Floats, Floats]:
-    """Returns points as `triangulate`, their covariance (...,P,3,3) m², and the robust weight (...,V,P) of each ray."""
-    points, information, weight = _solve(rays, cameras, prior, prior_sd_m, iterations, relaxation)
-    return points, np.asarray(np.linalg.inv(information), np.float64), weight
-
-
-def _solve(
-    rays: Rays,
-    cameras: CameraPoses,
-    prior: Floats | None,
-    prior_sd_m: float | Floats,
-    iterations: int,
-    relaxation: float,
-) -> tuple[Floats, Floats, Floats]:
-    """Returns points, their information matrices (...,P,3,3) 1/m², and the robust weight of each ray."""
     ideal_xy, sd, weight = rays.by_point
     rows = dlt_rows(ideal_xy, cameras)
     depth, robust = np.ones_like(weight), weight
@@ -141,7 +136,7 @@ def _solve(
         points = np.asarray(np.linalg.solve(a, (b + right)[..., None])[..., 0], np.float64)
         relaxed = max(1.0, relaxation * 0.5 ** (k + first))
         depth, robust = _reweighted(ideal_xy, sd, weight, cameras, points, relaxed)
-    return points, a, robust.swapaxes(-1, -2)
+    return Triangulation(points, a, robust.swapaxes(-1, -2))
 
 
 def _reweighted(

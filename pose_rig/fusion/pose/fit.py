@@ -118,7 +118,7 @@ def _initial_points(rays: Rays, cameras: Calibration, shape: Floats, prior: Temp
     """Returns points (N,P,3) triangulated with the lifted pose as prior."""
     relaxation = INITIAL_RELAXATION if prior is None else TEMPORAL_RELAXATION
     x = shape + fit_translation(rays, cameras, shape, prior, relaxation)
-    return triangulate(rays, cameras, x, LIFT_SD_M, INIT_ITERATIONS, relaxation)
+    return triangulate(rays, cameras, x, LIFT_SD_M, INIT_ITERATIONS, relaxation).points
 
 
 def reprojection_errors(rays: Rays, cameras: Calibration, points: Floats) -> Floats:

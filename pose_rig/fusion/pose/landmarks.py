@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.triangulate import Rays, triangulate_with_covariance
+from pose_rig.fusion.calibration.triangulate import Rays, triangulate
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.skeleton import INDEX, Landmarks, extra_landmarks, parent_of
@@ -63,12 +63,10 @@ class ExtraLandmarks:
         """
         xy, score = self._detected(hypothesis, samples, sets)
         rays = Rays(cameras.ideal_xy(xy), sd[:, None], (score > 0) * view_weight[:, None])
-        prior = self.at_parents(joints)
-        points, covariance, weight = triangulate_with_covariance(
-            rays, cameras, prior, PRIOR_SD_M, ITERATIONS, RELAXATION
-        )
+        found = triangulate(rays, cameras, self.at_parents(joints), PRIOR_SD_M, ITERATIONS, RELAXATION)
+        covariance = found.covariance
         accurate = np.trace(covariance, axis1=1, axis2=2) < MAX_SD_M**2
-        return points, covariance, (score * np.clip(weight, 0, 1)).max(0) * accurate
+        return found.points, covariance, (score * np.clip(found.weight, 0, 1)).max(0) * accurate
 
     def _detected(
         self, hypothesis: Hypothesis, samples: Sequence[Sample | None], sets: Sequence[Landmarks | None]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.triangulate import Rays, dlt_rows, triangulate, triangulate_with_covariance
+from pose_rig.fusion.calibration.triangulate import Rays, dlt_rows, triangulate
 from tests.fusion.simulated import acrobat, calibration, images
 
 SD = 0.005
@@ -35,14 +35,14 @@ def test_beside_its_plane_a_point_is_off_by_what_the_picture_shows_times_depth()
 @pytest.mark.parametrize("views", [2, 3, 5])
 def test_exact_rays_meet_in_the_point(views: int) -> None:
     people = acrobat(4)
-    assert triangulate(rays_of(people, views), calibration(views)) == pytest.approx(people, abs=1e-6)
+    assert triangulate(rays_of(people, views), calibration(views)).points == pytest.approx(people, abs=1e-6)
 
 
 def test_any_leading_axes() -> None:
     people = acrobat(3)
     rays = rays_of(people, 3)
     one = triangulate(Rays(rays.ideal_xy[1], rays.sd[1], rays.weight[1]), calibration(3))
-    assert one == pytest.approx(people[1], abs=1e-6)
+    assert one.points == pytest.approx(people[1], abs=1e-6)
 
 
 def test_a_ray_that_points_elsewhere_is_not_followed() -> None:
@@ -50,7 +50,8 @@ def test_a_ray_that_points_elsewhere_is_not_followed() -> None:
     rays = rays_of(people, 4, noise=0.2 * SD)
     wrong = rays.ideal_xy.copy()
     wrong[:, 2, 5] += [0.12, -0.08]
-    points, _, trust = triangulate_with_covariance(replace(rays, ideal_xy=wrong), cameras)
+    found = triangulate(replace(rays, ideal_xy=wrong), cameras)
+    points, trust = found.points, found.weight
     assert np.linalg.norm(points[:, 5] - people[:, 5], axis=-1).max() < 0.02
     assert trust[:, 2, 5].max() < 0.05
     assert trust[:, [0, 1, 3], 5].min() > 0.7
@@ -61,7 +62,7 @@ def test_a_ray_without_weight_says_nothing() -> None:
     rays = rays_of(people, 3)
     wrong, weight = rays.ideal_xy.copy(), rays.weight.copy()
     wrong[:, 1], weight[:, 1] = 0.7, 0.0
-    assert triangulate(Rays(wrong, rays.sd, weight), cameras) == pytest.approx(people, abs=1e-5)
+    assert triangulate(Rays(wrong, rays.sd, weight), cameras).points == pytest.approx(people, abs=1e-5)
 
 
 def test_the_surer_view_counts_more() -> None:
@@ -74,7 +75,7 @@ def test_the_surer_view_counts_more() -> None:
         sd = rays.sd.copy()
         sd[:, 0] *= factor
         errors.append(
-            np.linalg.norm(triangulate(Rays(ideal_xy, sd, rays.weight), calibration(4), iterations=2) - people)
+            np.linalg.norm(triangulate(Rays(ideal_xy, sd, rays.weight), calibration(4), iterations=2).points - people)
         )
     assert errors[1] < 0.5 * errors[0]
 
@@ -84,7 +85,7 @@ def test_seen_by_one_view_a_point_is_on_its_ray_near_where_it_was_thought_to_be(
     rays = rays_of(people, 3)
     weight = rays.weight * (np.arange(3) == 1)[:, None]
     guess = people + 0.2 * cameras.rotation[1, 2] + 0.1 * cameras.rotation[1, 0]
-    found = triangulate(replace(rays, weight=weight), cameras, guess, 0.3)
+    found = triangulate(replace(rays, weight=weight), cameras, guess, 0.3).points
     seen, _ = cameras.project(found)
     assert cameras.ideal_xy(seen)[:, 1] == pytest.approx(rays.ideal_xy[:, 1], abs=0.003)
     off = (found - people) @ cameras.rotation[1].T
@@ -95,7 +96,8 @@ def test_seen_by_nobody_a_point_is_where_it_was_thought_to_be_and_as_unsure() ->
     people, cameras = acrobat(2), calibration(3)
     rays = replace(rays_of(people, 3), weight=np.zeros((2, 3, 17)))
     sd_m = np.linspace(0.1, 0.5, 17)
-    points, covariance, trust = triangulate_with_covariance(rays, cameras, people, sd_m)
+    found = triangulate(rays, cameras, people, sd_m)
+    points, covariance, trust = found.points, found.covariance, found.weight
     assert points == pytest.approx(people)
     assert covariance == pytest.approx(np.tile(sd_m[:, None, None] ** 2 * np.eye(3), (2, 1, 1, 1)), rel=1e-6)
     assert not trust.any()
@@ -103,12 +105,13 @@ def test_seen_by_nobody_a_point_is_where_it_was_thought_to_be_and_as_unsure() ->
 
 def test_without_any_knowledge_the_answer_is_a_number() -> None:
     rays = replace(rays_of(acrobat(2), 2), weight=np.zeros((2, 2, 17)))
-    assert np.isfinite(triangulate(rays, calibration(2))).all()
+    assert np.isfinite(triangulate(rays, calibration(2)).points).all()
 
 
 def test_the_covariance_is_how_far_points_scatter() -> None:
     people, cameras = np.tile(acrobat(1), (400, 1, 1)), calibration(3)
-    points, covariance, _ = triangulate_with_covariance(rays_of(people, 3, noise=SD), cameras)
+    found = triangulate(rays_of(people, 3, noise=SD), cameras)
+    points, covariance = found.points, found.covariance
     off = points - people
     scatter = np.einsum("npi,npj->pij", off, off) / len(off)
     told = covariance.mean(0)
@@ -122,7 +125,7 @@ def test_two_views_that_look_alike_are_unsure_along_their_rays() -> None:
     people = acrobat(1)
     ideal_xy = cameras.ideal_xy(images(people, cameras))
     rays = Rays(ideal_xy, np.full((1, 2, 1), SD), np.ones(ideal_xy.shape[:-1]))
-    _, covariance, _ = triangulate_with_covariance(rays, cameras)
+    covariance = triangulate(rays, cameras).covariance
     spread, axes = np.linalg.eigh(covariance[0])
     assert (spread[:, 2] > 25 * spread[:, 1]).all()
     away = people[0] - cameras.centre.mean(0)
@@ -136,6 +139,7 @@ def test_a_ray_from_behind_is_not_believed() -> None:
     away = replace(cameras, translation=cameras.translation.copy(), rotation=cameras.rotation.copy())
     turned = np.diag([-1.0, 1.0, -1.0])  # camera 3 turned around: what it claims to see lies behind it
     away.rotation[3], away.translation[3] = turned @ cameras.rotation[3], turned @ cameras.translation[3]
-    points, _, trust = triangulate_with_covariance(rays, away)
+    found = triangulate(rays, away)
+    points, trust = found.points, found.weight
     assert points == pytest.approx(people, abs=5e-3)
     assert trust[0, 3].max() < 1e-3
