@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import PoseRigError
-from pose_rig.session.keypoints.foreign_keypoints import read_keypoints
+from pose_rig.session.keypoints.keypoint_frames import ImportOptions
+from pose_rig.session.keypoints.keypoint_reader import read_keypoints
 from tests.session.keypoints.test_deeplabcut_csv import table
 from tests.session.keypoints.test_freemocap_npy import pixels, save
 from tests.session.keypoints.test_per_camera_json import FORMS, flat, write
@@ -42,7 +43,7 @@ def test_damaged_files_never_do_worse_than_a_sentence(tmp_path: Path, form: str)
         path.write_bytes(data)
         try:
             with warnings.catch_warnings(action="ignore"):  # numpy's, about the nonsense in a header
-                read_keypoints(tmp_path if form == "OpenPose" else path, 25.0, SIZE)
+                read_keypoints(tmp_path if form == "OpenPose" else path, ImportOptions(25.0, SIZE))
         except PoseRigError:
             refused += 1
     assert refused > 50
@@ -52,4 +53,4 @@ def test_text_that_is_no_json_at_all(tmp_path: Path) -> None:
     for text in ("", "null", "7", '"text"', json.dumps({"a": {"b": 1}})):
         (tmp_path / "a.json").write_text(text)
         with pytest.raises(PoseRigError):
-            read_keypoints(tmp_path / "a.json", 25.0, SIZE)
+            read_keypoints(tmp_path / "a.json", ImportOptions(25.0, SIZE))

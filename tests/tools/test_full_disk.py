@@ -98,7 +98,7 @@ def test_a_recording_of_rerun_that_finds_no_room_is_a_failure_and_leaves_nothing
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
-    assert f"Error: Cannot write {out / 'r.rrd'}: Rerun could not write all of it." in done.stdout
+    assert f"Error: Cannot write {out / 'r.rrd'}: Rerun could not write the whole recording." in done.stdout
     assert list(out.iterdir()) == []
 
 

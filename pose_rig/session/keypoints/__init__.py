@@ -1,1 +1,1 @@
-"""2D keypoint files of other programs."""
+"""Reading 2D keypoint files of other programs."""

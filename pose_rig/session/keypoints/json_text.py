@@ -1,4 +1,4 @@
-"""JSON of detectors, as they write it: with NaN and null where something is missing, and maybe a byte order mark."""
+"""Reading JSON of detectors, which may have NaN, null and a byte order mark."""
 
 import json
 from pathlib import Path
@@ -6,20 +6,20 @@ from typing import Any
 
 import msgspec
 
-MOST_BYTES = 1 << 28  # 256 MB: some hours of one camera in one file
+MAX_BYTES = 1 << 28  # some hours of one camera
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# what the two decoders raise about damaged text
-DAMAGE = (OSError, msgspec.DecodeError, ValueError, RecursionError)
+# raised by the two decoders for invalid text
+JSON_ERRORS = (OSError, msgspec.DecodeError, ValueError, RecursionError)
 
 
 def read_json(path: Path, kind: Any) -> Any:
     """Returns the content of a JSON file as a type of msgspec's; numbers that are null, NaN or infinite are NaN.
 
     Raises:
-        OSError, msgspec.DecodeError, ValueError, RecursionError: It cannot be read, or is something else (`DAMAGE`).
+        OSError, msgspec.DecodeError, ValueError, RecursionError: The file cannot be read, or has another structure.
     """
-    if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"it has {path.stat().st_size / 1e6:.0f} MB, {MOST_BYTES / 1e6:.0f} at most are read")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"it has {path.stat().st_size / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f} MB")
     text = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     try:
         return msgspec.json.decode(text, type=kind)
@@ -33,7 +33,7 @@ def read_json(path: Path, kind: Any) -> Any:
 
 
 def beginning(path: Path, size_bytes: int = 4096) -> bytes:
-    """Returns how the text of a JSON file begins, without mark and blanks; nothing of what cannot be read."""
+    """Returns the beginning of a JSON file, without byte order mark and blanks; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(size_bytes).removeprefix(BYTE_ORDER_MARK).lstrip()
@@ -42,7 +42,7 @@ def beginning(path: Path, size_bytes: int = 4096) -> bytes:
 
 
 def _numbers(value: Any) -> Any:
-    """Returns lists in which what is null has become NaN."""
+    """Returns a JSON value with NaN for null in lists."""
     if isinstance(value, dict):
         return {key: _numbers(part) for key, part in value.items()}
     if isinstance(value, list):

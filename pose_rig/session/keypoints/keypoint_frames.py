@@ -1,10 +1,11 @@
-"""2D keypoints that were read frame by frame → keypoints of a whole recording.
+"""Assembling 2D keypoints of single frames into keypoints of a recording.
 
 Axes: V views, T frames, P people, K landmarks.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from pose_rig.capture.keypoints import Keypoints, validate
 from pose_rig.errors import ContentError, UsageError
-from pose_rig.session.keypoints.pose2sim_project import Views
+from pose_rig.session.keypoints.pose2sim_project import Views, frame_rate, views
 from pose_rig.skeleton import SCHEMAS, landmarks, schema_name
 
 Frames = dict[int, NDArray[np.float32]]  # (P,K,3) x, y, score of each frame number
@@ -25,45 +26,71 @@ BODY_25B = (
 SETS = {
     17: "coco17", 18: "coco18", 25: "body25", 26: "halpe26", 33: "mediapipe33", 133: "wholebody133", 136: "halpe136",
 }  # fmt: skip
-HIGHEST_FPS = 10_000.0
-MOST_BYTES = 1 << 31  # of one array; an hour of 16 cameras at 60/s with one person of 133 landmarks fits
-HIGHEST_FRAME = 1 << 28  # sixty days at 50/s; beyond are times of day
-MOST_DIGITS = 40  # of a number that are looked at
-SIZE_REMEDY = "Check what wrote it; --fps is the rate of the videos and --size the size of their images."
+MAX_FPS = 10_000.0
+MAX_BYTES = 1 << 31  # of one array; an hour of 16 cameras at 60/s with one person of 133 landmarks fits
+MAX_FRAME = 1 << 28  # sixty days at 50/s; larger numbers are timestamps
+MAX_DIGITS = 40  # of a frame number
+SIZE_REMEDY = "Check the program that wrote it, --fps (rate of the videos) and --size (size of their images)."
 
 
 def frame_number(name: str) -> int | None:
-    """Returns the number of a frame: the last one in the name of its image or file; None if there is none."""
+    """Returns the last number in the name of an image or file, which is its frame; None if there is none."""
     numbers = re.findall(r"\d+", PurePosixPath(name).stem)
-    return int(numbers[-1][-MOST_DIGITS:]) if numbers else None
+    return int(numbers[-1][-MAX_DIGITS:]) if numbers else None
 
 
-def checked_rate(fps: float) -> float:
-    """Returns a frame rate.
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What most files do not contain.
 
-    Raises:
-        UsageError: It is none.
+    Attributes:
+        fps: Frames per second; None = ``frame_rate`` in the Config.toml of a Pose2Sim project.
+        sizes_px: Image (width, height) of each camera, or once for all; empty = from the calibration of the project.
+        schema: Landmark set; None = by the number or the names of the landmarks.
     """
-    if not 0 < fps <= HIGHEST_FPS:
-        raise UsageError(f"{fps:g} frames per second are none.", "Give the rate of the videos, such as --fps 60.")
-    return fps
+
+    fps: float | None = None
+    sizes_px: Sequence[tuple[int, int]] = ()
+    schema: str | None = None
+
+    def rate_hz(self, source: Path) -> float:
+        """Returns the frame rate.
+
+        Raises:
+            UsageError: It is unknown or out of range.
+        """
+        fps = frame_rate(source) if self.fps is None else self.fps
+        if not 0 < fps <= MAX_FPS:
+            raise UsageError(
+                f"The frame rate must be between 0 and {MAX_FPS:g}; got {fps:g}.",
+                "Give the rate of the videos: --fps 60.",
+            )
+        return fps
+
+    def views(self, folder: Path, cameras: Sequence[str]) -> Views:
+        """Returns image sizes and focal lengths of the cameras.
+
+        Raises:
+            UsageError: The sizes are unknown.
+        """
+        return views(folder, cameras, self.sizes_px)
 
 
-def keypoints_of(
+def assembled_keypoints(
     source: Path, cameras: Mapping[str, Frames], fps: float, views: Views, schema: str | None
 ) -> Keypoints:
-    """Returns the keypoints of cameras; equal frame numbers are equal instants, a number that one lacks was dropped.
+    """Returns the keypoints of all cameras. Equal frame numbers are equal times; missing numbers are dropped frames.
 
     Args:
-        source: Where they come from.
+        source: File or folder, for messages.
         cameras: The frames of each camera, by its name; at least one each.
         fps: Frames per second.
         views: Sizes and focal lengths, in the order of the cameras.
         schema: Landmark set; None = by the number of landmarks (`SETS`).
 
     Raises:
-        ContentError: They do not belong together, or are no pixels of images of that size.
-        UsageError: The landmark set is not known.
+        ContentError: The cameras have different landmarks, or coordinates are not pixels of images of that size.
+        UsageError: The landmark set is unknown.
     """
     tracks = list(cameras.values())
     counts = {frame.shape[1] for track in tracks for frame in track.values() if len(frame)}
@@ -74,11 +101,11 @@ def keypoints_of(
         )
     t_ns, xy, score = _arrays(source, tracks, counts.pop() if counts else 0, fps)
     if not score.any():
-        raise ContentError(f"{source}: there is nobody in any file.", "Check the detector that wrote them.")
+        raise ContentError(f"{source}: there is no person in any file.", "Check the detector that wrote them.")
     schema = schema_name(schema) if schema else _schema(source, xy)
-    named = len(landmarks(schema).names)
-    if named != xy.shape[-2]:
-        raise UsageError(f"{source}: people have {xy.shape[-2]} landmarks, {schema} has {named}.", "Name another set.")
+    count = len(landmarks(schema).names)
+    if count != xy.shape[-2]:
+        raise UsageError(f"{source}: people have {xy.shape[-2]} landmarks, {schema} has {count}.", "Name another set.")
     keypoints = Keypoints(xy, score, t_ns, schema, views.size_px, tuple(cameras), views.focal_px)
     return validate(keypoints, str(source), SIZE_REMEDY)
 
@@ -86,19 +113,19 @@ def keypoints_of(
 def _arrays(
     source: Path, tracks: Sequence[Frames], count: int, fps: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """Returns t_ns (V,T), xy (V,T,P,K,2) with NaN where not seen, and score.
+    """Returns t_ns (V,T), xy (V,T,P,K,2) with NaN where not visible, and score.
 
-    Rows after a camera's last frame repeat its time: they are no frames.
+    Rows after the last frame of a camera are padding: they repeat its time.
     """
     first, last = min(min(track) for track in tracks), max(max(track) for track in tracks)
-    if last - first > HIGHEST_FRAME:
+    if last - first > MAX_FRAME:
         raise ContentError(
-            f"{source}: frame numbers go from {first} to {last}.", "The last number in a name is that of its frame."
+            f"{source}: frame numbers go from {first} to {last}.", "The last number in a name must be the frame number."
         )
     length = max(len(track) for track in tracks)
     people = max(len(frame) for track in tracks for frame in track.values())
     shape = (len(tracks), length, people, count, 3)
-    if 4 * np.prod(shape, dtype=float) > MOST_BYTES:
+    if 4 * np.prod(shape, dtype=float) > MAX_BYTES:
         raise ContentError(
             f"{source}: {length} frames of up to {people} people are too many to read at once.", "Import it in parts."
         )
@@ -116,11 +143,11 @@ def _arrays(
 
 
 def _schema(source: Path, xy: NDArray[np.float32]) -> str:
-    """Returns the landmark set by the number of landmarks; of the two sets of 25, the one whose hips have a middle."""
+    """Returns the landmark set by the number of landmarks; of the two with 25, by whether landmark 8 is the mid hip."""
     count = xy.shape[-2]
     if count not in SETS:
         raise UsageError(
-            f"{source}: no landmark set of {count} is known, only {', '.join(f'{n} ({SETS[n]})' for n in SETS)}.",
+            f"{source}: no landmark set has {count} landmarks, only {', '.join(f'{n} ({SETS[n]})' for n in SETS)}.",
             "Name the landmarks in their order with --landmarks NAME,NAME,…, or detect with one of these models.",
         )
     if SETS[count] != "body25":

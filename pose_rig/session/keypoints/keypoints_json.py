@@ -1,10 +1,9 @@
-"""2D keypoints from folders as OpenPose and Pose2Sim keep them: one JSON per frame, one folder per camera.
+"""2D keypoints of OpenPose and Pose2Sim: a JSON file per frame, a folder per camera.
 
 Axes: P people, K landmarks.
 """
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from pose_rig.capture.keypoints import Keypoints
 from pose_rig.errors import ContentError
 from pose_rig.names import natural_order
-from pose_rig.session.keypoints.json_text import DAMAGE, read_json
-from pose_rig.session.keypoints.keypoint_frames import Frames, checked_rate, frame_number, keypoints_of
-from pose_rig.session.keypoints.pose2sim_project import PROJECT_FOLDERS, frame_rate, views
+from pose_rig.session.keypoints.json_text import JSON_ERRORS, read_json
+from pose_rig.session.keypoints.keypoint_frames import Frames, ImportOptions, assembled_keypoints, frame_number
+from pose_rig.session.keypoints.pose2sim_project import PROJECT_FOLDERS
 
 
 class _Person(msgspec.Struct):
@@ -27,37 +26,29 @@ class _Frame(msgspec.Struct):
     people: list[_Person]
 
 
-def read_keypoints_json(
-    folder: Path,
-    fps: float | None = None,
-    sizes_px: Sequence[tuple[int, int]] = (),
-    schema: str | None = None,
-) -> Keypoints:
+def read_keypoints_json(folder: Path, options: ImportOptions) -> Keypoints:
     """Returns the 2D keypoints in a folder: JSON files of one camera, a folder per camera, or a Pose2Sim project.
 
-    Equal frame numbers (the last ones in the file names) are equal instants. A number that a camera lacks is a frame it
-    dropped; a file without people is a frame with nobody.
-    What is NaN or null is not seen.
+    Equal frame numbers (the last ones in the file names) are equal times. A missing number is a dropped frame, a file
+    without people a frame without a person. NaN and null are not visible.
 
     Args:
-        folder: Where; of a project, ``pose-sync`` is taken rather than ``pose``.
-        fps: Frames per second; None = ``frame_rate`` in Pose2Sim's Config.toml.
-        sizes_px: (width, height) of each camera, or once for all; empty = from Pose2Sim's calibration.
-        schema: Landmark set; None = by the number of landmarks (`SETS`).
+        folder: The folder; of a project, ``pose-sync`` is preferred to ``pose``.
+        options: Rate, sizes and landmark set.
 
     Raises:
-        ContentError: There are no such files, one is damaged, or the keypoints are no pixels of images of that size.
-        UsageError: The rate, the sizes or the landmark set are not known.
+        ContentError: There are no such files, one is damaged, or coordinates are not pixels of images of that size.
+        UsageError: The rate, the sizes or the landmark set are unknown.
     """
     folder = next((folder / name for name in PROJECT_FOLDERS if (folder / name).is_dir()), folder)
     cameras = _cameras(folder)
-    fps = checked_rate(frame_rate(folder) if fps is None else fps)
-    known = views(folder, tuple(cameras), sizes_px)
-    return keypoints_of(folder, {name: _read_camera(files) for name, files in cameras.items()}, fps, known, schema)
+    fps, views = options.rate_hz(folder), options.views(folder, tuple(cameras))
+    frames = {name: _read_camera(files) for name, files in cameras.items()}
+    return assembled_keypoints(folder, frames, fps, views, options.schema)
 
 
 def _cameras(folder: Path) -> dict[str, dict[int, Path]]:
-    """Returns the files of each camera by frame number, the cameras in the order of the numbers in their names."""
+    """Returns the files of each camera by frame number, the cameras in natural order."""
     folders = sorted(
         (path for path in folder.glob("*json*") if path.is_dir()), key=lambda path: natural_order(path.name)
     ) or [folder]
@@ -85,19 +76,19 @@ def _files(folder: Path) -> dict[int, Path]:
             continue
         if number in files:
             raise ContentError(
-                f"{path} and {files[number].name} have the same frame number.", "Keep one recording in a folder."
+                f"{path} and {files[number].name} have the same frame number.", "Keep one recording per folder."
             )
         files[number] = path
     return dict(sorted(files.items()))
 
 
 def _read_camera(files: dict[int, Path]) -> Frames:
-    """Returns the people of each frame by its number."""
+    """Returns the frames by number."""
     frames: Frames = {}
     for number, path in files.items():
         try:
             people = [person.pose_keypoints_2d for person in read_json(path, _Frame).people]
-        except DAMAGE as error:
+        except JSON_ERRORS as error:
             raise ContentError(
                 f"{path} cannot be read as OpenPose's JSON: {error}.", "Remove it, or run the detector again."
             ) from error

@@ -1,4 +1,4 @@
-"""What a Pose2Sim project says about its cameras: frame rate, image sizes, focal lengths."""
+"""Frame rate, image sizes and focal lengths in a Pose2Sim project."""
 
 import tomllib
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ from typing import Any
 
 from pose_rig.errors import SourceError, UsageError
 
-PROJECT_FOLDERS = ("pose-sync", "pose")  # the synchronised one is better
-LEVELS = 4  # pose → trial → participant → session: Pose2Sim looks upwards for what a trial does not say
+PROJECT_FOLDERS = ("pose-sync", "pose")  # synchronised if possible
+MAX_LEVELS = 4  # pose → trial → participant → session: a setting may be in any of them
 
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """The cameras' images.
+    """Image sizes and focal lengths.
 
     Attributes:
-        size_px: (width, height) of each.
-        focal_px: Of each; None where not known.
+        size_px: (width, height) of each camera.
+        focal_px: Of each camera; None if unknown.
     """
 
     size_px: tuple[tuple[int, int], ...]
@@ -26,10 +26,10 @@ class Views:
 
 
 def frame_rate(source: Path) -> float:
-    """Returns ``frame_rate`` of the nearest Config.toml that says a number.
+    """Returns ``frame_rate`` of the nearest Config.toml with a number.
 
     Raises:
-        UsageError: None does.
+        UsageError: There is none.
         SourceError: A Config.toml cannot be read.
     """
     for level in _upwards(source if source.is_dir() else source.parent):
@@ -39,17 +39,17 @@ def frame_rate(source: Path) -> float:
             if isinstance(rate, int | float) and rate > 0:
                 return float(rate)
     raise UsageError(
-        f"The frame rate of {source} is not known: no Config.toml says a number.", "Give it with --fps, such as 60."
+        f"The frame rate of {source} is unknown: there is none in a Config.toml.", "Give it with --fps 60."
     )
 
 
 def views(folder: Path, cameras: Sequence[str], sizes_px: Sequence[tuple[int, int]] = ()) -> Views:
-    """Returns the images of the cameras: sizes as given, else as in the nearest calibration.
+    """Returns image sizes and focal lengths: the sizes given, or else those of the nearest calibration.
 
-    Pose2Sim pairs the cameras of a calibration with its folders of keypoints by their order, and so does this.
+    As in Pose2Sim, the cameras of a calibration correspond to the folders of keypoints by order.
 
     Raises:
-        UsageError: There is no calibration, it has another number of cameras, or so have the sizes given.
+        UsageError: There is no calibration, or the number of cameras or sizes differs.
         SourceError: The calibration cannot be read.
     """
     if sizes_px:
@@ -62,8 +62,8 @@ def views(folder: Path, cameras: Sequence[str], sizes_px: Sequence[tuple[int, in
     path = _calibration(folder)
     if path is None:
         raise UsageError(
-            f"The size of the images of {folder} is not known: there is no calibration beside it.",
-            "Give it with --size, such as --size 1920,1080.",
+            f"The size of the images of {folder} is unknown: there is no calibration file.",
+            "Give it with --size 1920,1080.",
         )
     parts = [part for part in _toml(path).values() if isinstance(part, dict) and "size" in part]
     if len(parts) != len(cameras):
@@ -83,7 +83,7 @@ def views(folder: Path, cameras: Sequence[str], sizes_px: Sequence[tuple[int, in
 
 def _upwards(folder: Path) -> list[Path]:
     folder = folder.resolve()
-    return [folder, *folder.parents][: LEVELS + 1]
+    return [folder, *folder.parents][: MAX_LEVELS + 1]
 
 
 def _calibration(folder: Path) -> Path | None:
@@ -102,5 +102,5 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SourceError(
-            f"{path} cannot be read: {error}.", "Repair it, or move it away and say --fps and --size."
+            f"{path} cannot be read: {error}.", "Repair it, or move it away and use --fps and --size."
         ) from error

@@ -73,9 +73,10 @@ def import_session(
 
 
 def _read(source: Path, fps: float | None, size_px: tuple[int, int] | None, landmarks: str | None) -> "Keypoints":
-    from pose_rig.session.keypoints.foreign_keypoints import read_keypoints
+    from pose_rig.session.keypoints.keypoint_frames import ImportOptions
+    from pose_rig.session.keypoints.keypoint_reader import read_keypoints
 
-    return read_keypoints(source, fps, (size_px,) if size_px else (), landmarks)
+    return read_keypoints(source, ImportOptions(fps, (size_px,) if size_px else (), landmarks))
 
 
 def _config(source: Path, keypoints: "Keypoints", height_m: float | None) -> Config:

@@ -13,7 +13,7 @@ from pose_rig.capture.keypoint_file import load
 from pose_rig.capture.keypoints import is_later
 from pose_rig.errors import PoseRigError, SourceError, UsageError
 from pose_rig.session.formats.detections_json import write_keypoints_json
-from pose_rig.session.keypoints.keypoint_frames import BODY_25B, SETS, frame_number
+from pose_rig.session.keypoints.keypoint_frames import BODY_25B, SETS, ImportOptions, frame_number
 from pose_rig.session.keypoints.keypoints_json import read_keypoints_json
 from pose_rig.skeleton import landmarks
 from tests.session.posed import keypoints_of
@@ -35,7 +35,7 @@ def frame(path: Path, *people: list[float]) -> None:
 def test_openposes_folder_is_one_camera(tmp_path: Path) -> None:
     for number in range(3):
         frame(tmp_path / "left" / f"take1_{number:012d}_keypoints.json", person(x=number))
-    found = read_keypoints_json(tmp_path / "left", 25.0, SIZE)
+    found = read_keypoints_json(tmp_path / "left", ImportOptions(25.0, SIZE))
     assert (found.cameras, found.landmarks, found.size_px) == (("left",), "coco17", ((1920, 1080),))
     assert found.focal_px == (None,)
     assert found.xy.shape == (1, 3, 1, 17, 2)
@@ -48,7 +48,7 @@ def test_a_pose2sim_project_is_all_its_cameras_in_the_order_of_their_numbers(tmp
     for camera in ("cam10", "cam2"):
         frame(tmp_path / "pose-sync" / f"{camera}_json" / f"{camera}_000000.json", person())
     frame(tmp_path / "pose" / "cam2_json" / "cam2_000000.json", person(33))
-    assert read_keypoints_json(tmp_path, 25.0, SIZE).cameras == ("cam2", "cam10")
+    assert read_keypoints_json(tmp_path, ImportOptions(25.0, SIZE)).cameras == ("cam2", "cam10")
 
 
 def test_equal_numbers_are_equal_instants_and_a_missing_one_is_a_dropped_frame(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_equal_numbers_are_equal_instants_and_a_missing_one_is_a_dropped_frame(t
         frame(tmp_path / "a_json" / f"a_{number}.json", person(x=number))
     for number in (8, 9):
         frame(tmp_path / "b_json" / f"b_{number}.json", person(x=number))
-    found = read_keypoints_json(tmp_path, 10.0, SIZE)
+    found = read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE))
     real = is_later(found.t_ns)
     assert (found.t_ns[0][real[0]] / 1e8).tolist() == [0, 1, 3]
     assert (found.t_ns[1][real[1]] / 1e8).tolist() == [1, 2]
@@ -67,14 +67,14 @@ def test_equal_numbers_are_equal_instants_and_a_missing_one_is_a_dropped_frame(t
 def test_numbers_may_be_longer_than_any_integer_of_a_machine(tmp_path: Path) -> None:
     for number in range(2):
         frame(tmp_path / f"a_{10**20 + number}.json", person())
-    assert read_keypoints_json(tmp_path, 10.0, SIZE).t_ns.tolist() == [[0, 100_000_000]]
+    assert read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE)).t_ns.tolist() == [[0, 100_000_000]]
 
 
 def test_people_come_and_go(tmp_path: Path) -> None:
     frame(tmp_path / "a_0.json", person(x=1), person(x=500))
     frame(tmp_path / "a_1.json")
     frame(tmp_path / "a_2.json", person(x=3), [])
-    found = read_keypoints_json(tmp_path, 10.0, SIZE)
+    found = read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE))
     assert found.xy.shape == (1, 3, 2, 17, 2)
     assert np.any(found.score[0] > 0, axis=-1).tolist() == [[True, True], [False, False], [True, False]]
     assert np.isnan(found.xy[found.score == 0]).all()
@@ -96,30 +96,30 @@ def test_the_number_of_landmarks_says_which_they_are(tmp_path: Path, count: int,
         points[8 * 3 : 8 * 3 + 2] = [(points[9 * 3 + a] + points[12 * 3 + a]) / 2 for a in (0, 1)]
         points[1 * 3 + 1] = -300.0
     frame(tmp_path / "a_0.json", points)
-    assert read_keypoints_json(tmp_path, 10.0, SIZE).landmarks == schema
+    assert read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE)).landmarks == schema
 
 
 def test_of_the_two_sets_of_25_the_hips_tell_which(tmp_path: Path) -> None:
     points = np.array(person(25)).reshape(25, 3)
     points[landmarks(BODY_25B).names.index("right_elbow"), :2] = [900, 100]
     frame(tmp_path / "a_0.json", points.ravel().tolist())
-    assert read_keypoints_json(tmp_path, 10.0, SIZE).landmarks == BODY_25B
+    assert read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE)).landmarks == BODY_25B
 
 
 def test_the_set_can_be_named(tmp_path: Path) -> None:
     frame(tmp_path / "a_0.json", person(4))
     names = "left_hip,right_hip,left_shoulder,right_shoulder"
-    assert read_keypoints_json(tmp_path, 10.0, SIZE, names).landmarks == names
+    assert read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE, names)).landmarks == names
     with pytest.raises(UsageError, match=r"people have 4 landmarks, coco17 has 17\. Name another set"):
-        read_keypoints_json(tmp_path, 10.0, SIZE, "coco17")
+        read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE, "coco17"))
 
 
 def test_an_unknown_number_of_landmarks_is_refused(tmp_path: Path) -> None:
     frame(tmp_path / "a_0.json", person(19))
     with pytest.raises(
-        UsageError, match=r"no landmark set of 19 is known, only 17 \(coco17\), 18 \(coco18\), 25 .*--landmarks"
+        UsageError, match=r"no landmark set has 19 landmarks, only 17 \(coco17\), 18 \(coco18\), 25 .*--landmarks"
     ):
-        read_keypoints_json(tmp_path, 10.0, SIZE)
+        read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE))
 
 
 def damaged(folder: Path, *, second: Any = None, text: str | None = None, points: list[float] | None = None) -> None:
@@ -145,11 +145,11 @@ def damaged(folder: Path, *, second: Any = None, text: str | None = None, points
         ({"text": '{"people": NaN, "else": ' + "[" * 100_000}, "a_1.json cannot be read as OpenPose's JSON"),
         ({"text": '{"people": [{"pose_keypoints_2d": [NaN, 2'}, "a_1.json cannot be read as OpenPose's JSON"),
         ({"text": json.dumps({"people": [{"pose_keypoints_2d": person(k)} for k in (17, 26)]})}, "have 17 or 26 land"),
-        ({"second": "a_2000000000.json"}, r"frame numbers go from 0 to 2000000000\. The last number in a name is that"),
+        ({"second": "a_2000000000.json"}, r"frame numbers go from 0 to 2000000000\. The last number in a name must"),
         ({"second": "a_20251127113000123456789.json"}, "frame numbers go from 0 to 20251127113000123456789"),
-        ({"points": [float("nan")] * 51}, "there is nobody in any file"),
-        ({"points": []}, "there is nobody in any file"),
-        ({"points": [0.0, 0.0, 0.0] * 17}, "there is nobody in any file"),
+        ({"points": [float("nan")] * 51}, "there is no person in any file"),
+        ({"points": []}, "there is no person in any file"),
+        ({"points": [0.0, 0.0, 0.0] * 17}, "there is no person in any file"),
         ({"points": [0.1, 0.9, 0.5] * 17}, r"keypoints are not in pixels\. Run OpenPose with --keypoint_scale 0"),
         ({"points": [100.0, 200.0, 7.0] * 17}, "scores reach 7, expected 0–1"),
         ({"points": [100.0, 1200.0, 0.5] * 17}, r"100% of a camera's keypoints lie outside of 1920×1080 px\. Give the"),
@@ -158,21 +158,21 @@ def damaged(folder: Path, *, second: Any = None, text: str | None = None, points
 def test_damaged_files_are_named(tmp_path: Path, damage: dict[str, Any], reason: str) -> None:
     damaged(tmp_path, **damage)
     with pytest.raises(SourceError, match=reason):
-        read_keypoints_json(tmp_path, 10.0, SIZE)
+        read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE))
 
 
 @pytest.mark.parametrize("name", ["empty", "absent"])
 def test_a_folder_without_keypoints_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty" / "videos").mkdir(parents=True)
     with pytest.raises(SourceError, match=r"holds neither OpenPose's JSON files nor folders \*_json of them"):
-        read_keypoints_json(tmp_path / name, 10.0, SIZE)
+        read_keypoints_json(tmp_path / name, ImportOptions(10.0, SIZE))
 
 
 @pytest.mark.parametrize("fps", [0.0, -5.0, float("nan")])
 def test_a_rate_that_is_none_is_refused(tmp_path: Path, fps: float) -> None:
     frame(tmp_path / "a_0.json", person())
-    with pytest.raises(UsageError, match="frames per second are none"):
-        read_keypoints_json(tmp_path, fps, SIZE)
+    with pytest.raises(UsageError, match="frame rate must be between 0 and"):
+        read_keypoints_json(tmp_path, ImportOptions(fps, SIZE))
 
 
 @given(arrays(np.float32, (2, 3, 2, 17, 2), elements=st.floats(2, 1000, width=32)), st.sets(st.integers(0, 5)))
@@ -184,7 +184,7 @@ def test_what_was_written_is_read(
     t_ns = np.arange(3) * 20_000_000
     folder = tmp_path_factory.mktemp("pose")
     write_keypoints_json(folder, [keypoints_of(f"cam{v}", t_ns, xy[v], score[v]) for v in range(2)], 50.0)
-    back = read_keypoints_json(folder, 50.0, SIZE)
+    back = read_keypoints_json(folder, ImportOptions(50.0, SIZE))
     np.testing.assert_array_equal(back.t_ns, np.tile(t_ns, (2, 1)))
     np.testing.assert_array_equal(back.score, score)
     np.testing.assert_allclose(back.xy, np.where(score[..., None] > 0, xy, np.nan), atol=6e-4)
@@ -197,7 +197,7 @@ def test_openpose_of_a_real_take_comes_back(tmp_path: Path) -> None:
     t_ns = np.round(np.arange(xy.shape[1]) * (1e9 / 60)).astype(np.int64)
     seen = [keypoints_of(f"cam{v}", t_ns, xy[v][:, None], score[v][:, None]) for v in range(len(xy))]
     write_keypoints_json(tmp_path / "pose", seen, 60.0)
-    back = read_keypoints_json(tmp_path, 60.0, [(1088, 1920)])
+    back = read_keypoints_json(tmp_path, ImportOptions(60.0, [(1088, 1920)]))
     assert back.landmarks == BODY_25B
     kept = score > 0
     np.testing.assert_allclose(back.xy[:, :, 0][kept], xy[kept], atol=6e-4)
@@ -211,7 +211,7 @@ def test_openpose_of_a_real_take_comes_back(tmp_path: Path) -> None:
 def test_an_unknown_schema_is_our_error(tmp_path: Path) -> None:
     frame(tmp_path / "a_0.json", person(2))
     with pytest.raises(PoseRigError, match="is unknown or lacks hips and shoulders"):
-        read_keypoints_json(tmp_path, 10.0, SIZE, "nose,head")
+        read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE, "nose,head"))
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "null"])
@@ -221,7 +221,7 @@ def test_numbers_that_are_none_are_not_seen(tmp_path: Path, text: str, place: in
     points = [str(number) for number in person()]
     points[3 * 5 + place] = text
     (tmp_path / "a_0.json").write_text(f'{{"people": [{{"pose_keypoints_2d": [{", ".join(points)}]}}]}}')
-    found = read_keypoints_json(tmp_path, 10.0, SIZE)
+    found = read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE))
     assert (found.score[0, 0, 0] == 0).tolist() == [k == 5 for k in range(17)]
     assert np.isnan(found.xy[0, 0, 0, 5]).all()
 
@@ -230,7 +230,7 @@ def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
     frame(tmp_path / "a_0.json", person())
     (tmp_path / "a_0.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "a_0.json").read_bytes())
     (tmp_path / "Config.toml").write_text("\ufeff[project]\nframe_rate = 50\n", "utf-8")
-    assert read_keypoints_json(tmp_path, None, SIZE).score.shape == (1, 1, 1, 17)
+    assert read_keypoints_json(tmp_path, ImportOptions(None, SIZE)).score.shape == (1, 1, 1, 17)
 
 
 def test_points_at_the_origin_are_not_seen_whatever_their_score(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_points_at_the_origin_are_not_seen_whatever_their_score(tmp_path: Path) 
     points[3 * 5 : 3 * 5 + 3] = [0, 0, 0.4]
     points[3 * 6 : 3 * 6 + 3] = [-2, 100, 0.4]
     frame(tmp_path / "a_0.json", points, [0, 0, 0.3] * 17)
-    found = read_keypoints_json(tmp_path, 10.0, SIZE)
+    found = read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE))
     assert (found.score[0, 0, 0] == 0).tolist() == [k in (5, 6) for k in range(17)]
     assert not found.score[0, 0, 1].any()
 
@@ -247,21 +247,21 @@ def test_a_camera_without_files_is_not_left_out(tmp_path: Path) -> None:
     frame(tmp_path / "cam1_json" / "cam1_0.json", person())
     (tmp_path / "cam2_json").mkdir()
     with pytest.raises(SourceError, match=r"cam2_json has no JSON file with a frame number\. Fill it, or move it away"):
-        read_keypoints_json(tmp_path, 10.0, SIZE)
+        read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE))
 
 
 def test_folders_that_would_be_called_the_same_are_two_cameras(tmp_path: Path) -> None:
     for name in ("cam1_json", "cam1json"):
         frame(tmp_path / name / "a_0.json", person())
-    assert set(read_keypoints_json(tmp_path, 10.0, SIZE).cameras) == {"cam1_json", "cam1json"}
+    assert set(read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE)).cameras) == {"cam1_json", "cam1json"}
 
 
 def test_a_file_too_large_to_be_a_frame_is_refused_unread(tmp_path: Path) -> None:
     frame(tmp_path / "a_0.json", person())
     with (tmp_path / "a_0.json").open("r+b") as file:
         file.truncate(1 << 29)
-    with pytest.raises(SourceError, match="it has 537 MB, 268 at most are read"):
-        read_keypoints_json(tmp_path, 10.0, SIZE)
+    with pytest.raises(SourceError, match="it has 537 MB, more than 268 MB"):
+        read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE))
 
 
 def test_more_people_than_can_be_kept_are_refused(tmp_path: Path) -> None:
@@ -272,11 +272,11 @@ def test_more_people_than_can_be_kept_are_refused(tmp_path: Path) -> None:
     for number in range(2, 1500):
         (tmp_path / f"a_{number}.json").write_text('{"people": []}')
     with pytest.raises(SourceError, match="1500 frames of up to 1000 people are too many to read at once"):
-        read_keypoints_json(tmp_path, 10.0, SIZE)
+        read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE))
 
 
 def test_the_matching_calibration_may_be_nonsense(tmp_path: Path) -> None:
     frame(tmp_path / "pose" / "cam1_json" / "cam1_0.json", person())
     (tmp_path / "Calib.toml").write_text("[cam1]\nsize = [nan, 1080.0]\nmatrix = [[1.0, 0.0], [0.0, 1.0]]\n")
     with pytest.raises(SourceError, match="is not a calibration of Pose2Sim"):
-        read_keypoints_json(tmp_path, 10.0)
+        read_keypoints_json(tmp_path, ImportOptions(10.0))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import ContentError, UsageError
-from pose_rig.session.keypoints.foreign_keypoints import read_keypoints
+from pose_rig.session.keypoints.keypoint_frames import ImportOptions
+from pose_rig.session.keypoints.keypoint_reader import read_keypoints
 from pose_rig.session.keypoints.per_camera_json import read_results
 
 SIZE = [(1920, 1080)]
@@ -62,7 +63,7 @@ FORMS["MMPose's demo"] = {"meta_info": {"dataset_name": "coco"}, "instance_info"
 
 @pytest.mark.parametrize("form", FORMS)
 def test_results_of_one_camera_are_read(tmp_path: Path, form: str) -> None:
-    found = read_keypoints(write(tmp_path / "left.json", FORMS[form]), 10.0, SIZE)
+    found = read_keypoints(write(tmp_path / "left.json", FORMS[form]), ImportOptions(10.0, SIZE))
     assert (found.cameras, found.landmarks, found.size_px) == (("left",), "coco17", ((1920, 1080),))
     assert found.t_ns.tolist() == [[0, 100_000_000, 200_000_000, 300_000_000]]
     assert found.xy.shape == (1, 4, 2, 17, 2)
@@ -74,13 +75,13 @@ def test_results_of_one_camera_are_read(tmp_path: Path, form: str) -> None:
 def test_a_folder_has_a_file_for_each_camera(tmp_path: Path) -> None:
     for camera in ("cam10", "cam2"):
         write(tmp_path / f"{camera}.json", [result(f"{frame}.jpg") for frame in range(3)])
-    assert read_keypoints(tmp_path, 10.0, SIZE).cameras == ("cam2", "cam10")
+    assert read_keypoints(tmp_path, ImportOptions(10.0, SIZE)).cameras == ("cam2", "cam10")
 
 
 def test_alphapose_keeps_a_folder_for_each_camera(tmp_path: Path) -> None:
     write(tmp_path / "north" / "alphapose-results.json", [result("0.jpg"), result("1.jpg")])
     write(tmp_path / "south" / "alphapose-results.json", [result("1.jpg"), result("2.jpg")])
-    found = read_keypoints(tmp_path, 10.0, SIZE)
+    found = read_keypoints(tmp_path, ImportOptions(10.0, SIZE))
     assert found.cameras == ("north", "south")
     assert (found.t_ns // 10**8).tolist() == [[0, 1], [1, 2]]
 
@@ -90,12 +91,12 @@ def test_alphapose_keeps_a_folder_for_each_camera(tmp_path: Path) -> None:
 )
 def test_the_number_of_landmarks_says_which_they_are(tmp_path: Path, count: int, landmarks: str) -> None:
     path = write(tmp_path / "a.json", [result("0.jpg", count)])
-    assert read_keypoints(path, 10.0, SIZE).landmarks == landmarks
+    assert read_keypoints(path, ImportOptions(10.0, SIZE)).landmarks == landmarks
 
 
 def test_images_of_every_fifth_frame_leave_no_gaps(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", [result(f"{frame}.jpg") for frame in (0, 5, 15)])
-    found = read_keypoints(path, 50.0, SIZE)
+    found = read_keypoints(path, ImportOptions(50.0, SIZE))
     assert (found.t_ns // 10**8).tolist() == [[0, 1, 2, 3]]
     assert found.score.any((2, 3)).tolist() == [[True, True, False, True]]
 
@@ -107,23 +108,23 @@ def test_numbers_far_apart_are_no_gaps(tmp_path: Path) -> None:
 def test_what_is_nan_or_null_is_not_seen(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps([result("0.jpg")]).replace("100.0", "NaN", 1).replace("101.0", "null", 1))
-    found = read_keypoints(path, 10.0, SIZE)
+    found = read_keypoints(path, ImportOptions(10.0, SIZE))
     assert (found.score[0, 0, 0] == 0).tolist() == [True, True, *[False] * 15]
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ([], r"there is nobody in any frame\. Check the detector"),
+        ([], r"there is no person in any frame\. Check the detector"),
         ([{"image_id": "0.jpg", "keypoints": [1, 2]}], "keypoints are not x, y, score in turn"),
         ([{"image_id": "0.jpg", "keypoints": []}], "keypoints are not x, y, score in turn"),
         ([{"image_id": "0.jpg", "keypoints": ["a"]}], "Expected `float`, got `str`"),
         ([result("0.jpg"), result("1.jpg", 26)], "people have 17 or 26 landmarks. Detect all people with the same"),
-        ([result("first.jpg")], r"the image 'first\.jpg' has no number\. Name the images by their frames"),
+        ([result("first.jpg")], r"the image 'first\.jpg' has no number\. Name images by frame number"),
         ([7], "Expected `object`, got `int`"),
         (
             {"images": [], "annotations": []},
-            "is a COCO data set of annotations. AlphaPose's, COCO's .a list",
+            "is a COCO data set of annotations. Give files of one camera",
         ),
         ([{"frame_id": 0, "instances": [{"keypoints": [[1, 2]], "keypoint_scores": []}]}], "1 keypoints have 0 scores"),
     ],
@@ -131,25 +132,25 @@ def test_what_is_nan_or_null_is_not_seen(tmp_path: Path) -> None:
 def test_other_files_are_named(tmp_path: Path, content: Any, reason: str) -> None:
     path = write(tmp_path / "a.json", content)
     with pytest.raises(ContentError, match=reason):
-        read_keypoints(path, 10.0, SIZE)
+        read_keypoints(path, ImportOptions(10.0, SIZE))
 
 
 @pytest.mark.parametrize("text", ["[", '[{"image_id": "0.jpg", "keypoints": [1,', "[" * 100_000, "\xff[]"])
 def test_damaged_files_are_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
-    with pytest.raises(ContentError, match=r"a\.json (is none of the files|is a single frame)"):
-        read_keypoints(tmp_path / "a.json", 10.0, SIZE)
+    with pytest.raises(ContentError, match=r"a\.json (has no known format|is a single frame)"):
+        read_keypoints(tmp_path / "a.json", ImportOptions(10.0, SIZE))
 
 
 def test_a_file_too_large_to_be_one_is_refused_unread(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", [])
     with path.open("r+b") as file:
         file.truncate(1 << 29)
-    with pytest.raises(ContentError, match="it has 537 MB, 268 at most are read"):
+    with pytest.raises(ContentError, match="it has 537 MB, more than 268 MB"):
         read_results(path)
 
 
 def test_the_set_must_be_known(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", [result("0.jpg", 19)])
-    with pytest.raises(UsageError, match=r"no landmark set of 19 is known, only 17 \(coco17\)"):
-        read_keypoints(path, 10.0, SIZE)
+    with pytest.raises(UsageError, match=r"no landmark set has 19 landmarks, only 17 \(coco17\)"):
+        read_keypoints(path, ImportOptions(10.0, SIZE))

@@ -29,16 +29,16 @@ def test_the_nearest_frame_rate_that_is_a_number_counts(tmp_path: Path) -> None:
 
 def test_an_unknown_frame_rate_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "Config.toml").write_text("project = 3")
-    with pytest.raises(UsageError, match=r"no Config.toml says a number\. Give it with --fps, such as 60\."):
+    with pytest.raises(UsageError, match=r"there is none in a Config.toml\. Give it with --fps 60\."):
         frame_rate(tmp_path)
     (tmp_path / "results.json").write_text("[]")
-    with pytest.raises(UsageError, match=r"^The frame rate of \S+results\.json is not known"):
+    with pytest.raises(UsageError, match=r"^The frame rate of \S+results\.json is unknown"):
         frame_rate(tmp_path / "results.json")
 
 
 def test_a_damaged_config_is_named(tmp_path: Path) -> None:
     (tmp_path / "Config.toml").write_text("[project")
-    with pytest.raises(SourceError, match=r"Config.toml cannot be read: .* say --fps and --size"):
+    with pytest.raises(SourceError, match=r"Config.toml cannot be read: .* use --fps and --size"):
         frame_rate(tmp_path)
 
 
@@ -60,7 +60,7 @@ def test_sizes_that_are_given_count_for_all_or_for_each(tmp_path: Path) -> None:
 
 
 def test_unknown_sizes_are_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no calibration beside it\. Give it with --size, such as --size 1920,1080"):
+    with pytest.raises(UsageError, match=r"no calibration file\. Give it with --size 1920,1080"):
         views(tmp_path, ("a",))
 
 
