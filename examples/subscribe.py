@@ -1,6 +1,6 @@
-"""Prints what the person does. Needs `pip install pyzmq msgspec`, nothing of pose-rig; the format: docs/wire.md.
+"""Prints poses. Needs `pip install pyzmq msgspec`, but not pose-rig; format: docs/wire.md.
 
-Start the rig, `pose-rig run --cams 0,1,2`, and this beside it: `python subscribe.py [tcp://127.0.0.1:5571]`
+Start the rig, `pose-rig run --cams 0,1,2`, then: `python subscribe.py [tcp://127.0.0.1:5571]`
 """
 
 import array
@@ -18,10 +18,10 @@ socket.subscribe("pose\0")
 socket.connect(endpoint)
 while True:
     message = socket.recv()
-    while socket.poll(0):  # whoever falls behind reads on to the newest
+    while socket.poll(0):  # skip to the newest message
         message = socket.recv()
     pose = msgspec.msgpack.decode(message.partition(b"\0")[2])
-    x_y_z = array.array("f", pose["xyz"][2])
-    head, left, right = (x_y_z[3 * joint + 1] for joint in (HEAD, LEFT_WRIST, RIGHT_WRIST))
-    seen = "" if pose["tracking"] else ", nobody is seen"
-    print(f"{pose['t_ns']} {pose['mode']}: head {head:.2f} m, hands {left:.2f} and {right:.2f} m high{seen}")
+    xyz = array.array("f", pose["xyz"][2])
+    head, left, right = (xyz[3 * joint + 1] for joint in (HEAD, LEFT_WRIST, RIGHT_WRIST))
+    remark = "" if pose["tracking"] else ", no person is tracked"
+    print(f"{pose['t_ns']} {pose['mode']}: head {head:.2f} m, hands {left:.2f} and {right:.2f} m high{remark}")

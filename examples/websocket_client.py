@@ -1,6 +1,6 @@
-"""Prints what the person does, from JSON. Needs `pip install websockets`; the format: docs/wire.md.
+"""Prints poses from JSON. Needs `pip install websockets`; format: docs/wire.md.
 
-Start the rig, `pose-rig run --cams 0,1,2 --websocket 39571`, and this beside it:
+Start the rig, `pose-rig run --cams 0,1,2 --websocket 39571`, then:
 `python websocket_client.py [ws://127.0.0.1:39571/?axes=rig&refined=1&rate=10]`
 """
 
@@ -17,9 +17,9 @@ with connect(address) as socket:
             joints = message["joints"]
             print(f"{message['generator']}: {len(joints)} joints, axes {message['axes']}, up {message['up']}")
         elif message["type"] == "frame":
-            place = dict(zip(joints, message["joints"], strict=True))
-            seen = "" if message["tracking"] else ", nobody is seen"
+            position = dict(zip(joints, message["joints"], strict=True))
+            remark = "" if message["tracking"] else ", no person is tracked"
             views = ", ".join(f"{camera} {view['xy'][0]}" for camera, view in message.get("refined", {}).items())
-            print(f"{message['index']} {message['mode']}: head {place['head']}, pelvis in pictures: {views}{seen}")
+            print(f"{message['index']} {message['mode']}: head {position['head']}, pelvis in images: {views}{remark}")
         else:
             print(f"{message['cause']} {message['remedy']}")

@@ -1,11 +1,11 @@
-"""Blender add-on (4.2 or later): the person, live, on an armature. Tried with Blender 4.4.
+"""Blender add-on (4.2 or later): moves an armature with the live pose of a person. Tested with Blender 4.4.
 
 1. Edit > Preferences > Add-ons > Install from Disk: this file. Tick "pose-rig live".
 2. `pose-rig run --cams 0,1,2 --json 127.0.0.1:39570/blender`
-3. 3D view, press N, tab "pose-rig": Start. An armature of the person's own lengths appears and moves.
-4. To move a character instead, choose its armature there first. It rests in T-pose, faces -y, its turn and scale are
-   applied, and its bones have the names of `bones` in the schema (docs/wire.md): Hips, Spine, LeftUpperArm, ...
-5. Stop ends it; the bones keep their last pose.
+3. 3D view, press N, tab "pose-rig": Start. An armature with the person's bone lengths appears and moves.
+4. To move a character instead, choose its armature there first. Its rest pose is a T-pose facing -y, its rotation and
+   scale are applied, and its bones have the names of `bones` in the schema (docs/wire.md): Hips, Spine, ...
+5. Stop: the bones keep their last pose.
 """
 
 import json
@@ -21,28 +21,28 @@ bl_info = {
     "version": (1, 0, 0),
     "blender": (4, 2, 0),
     "location": "3D View > Sidebar > pose-rig",
-    "description": "Moves an armature with what pose-rig sends",
+    "description": "Moves an armature with the poses of pose-rig",
     "category": "Animation",
 }
 TICK_S = 1 / 60
-LARGEST = 65536  # bytes in a datagram
-MOST_PER_TICK = 256  # datagrams; a flood must not stop Blender
-MOST_BONES, FARTHEST_M = 256, 1e4  # what is beyond that is garbage
-SHORTEST_M = 0.02  # Blender removes bones without length
-OURS = "pose_rig"  # marks an armature that this add-on made, and may reshape
+MAX_DATAGRAM_BYTES = 65536
+MAX_DATAGRAMS_PER_TICK = 256  # a flood must not block Blender
+MAX_BONES, MAX_POSITION_M = 256, 1e4  # larger values are invalid
+MIN_LENGTH_M = 0.02  # Blender removes bones without length
+REST_KEY = "pose_rig"  # property of an armature that this add-on created, and may reshape
 
 
 class Receiver:
-    """A socket, and the newest schema and frame that came through it.
+    """A UDP socket, with the newest schema and frame.
 
     Args:
-        address: Where to listen.
-        port: Likewise.
+        address: Address to listen on.
+        port: Port to listen on.
 
     Attributes:
-        received: Frames.
-        bad: Datagrams that made no sense.
-        remark: What is wrong, for people.
+        received: Number of frames.
+        bad: Number of invalid datagrams.
+        remark: Problem to show, or empty.
     """
 
     def __init__(self, address: str, port: int) -> None:
@@ -59,115 +59,115 @@ class Receiver:
             raise
 
     def drain(self) -> bool:
-        """Reads all that came; returns whether there is a new frame."""
+        """Reads all datagrams; returns whether there is a new frame."""
         before = self.received
-        for _ in range(MOST_PER_TICK):
+        for _ in range(MAX_DATAGRAMS_PER_TICK):
             try:
-                datagram = self.socket.recv(LARGEST)
-            except OSError:  # nothing is left
+                datagram = self.socket.recv(MAX_DATAGRAM_BYTES)
+            except OSError:  # no more datagrams
                 break
             try:
-                self._take(json.loads(datagram))
+                self._add(json.loads(datagram))
             except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
                 self.bad += 1
         return self.received > before
 
-    def _take(self, said: dict[str, Any]) -> None:
-        if said["type"] == "schema":
-            self._take_schema(said)
-        elif said["type"] == "frame" and self.schema is not None:
+    def _add(self, message: dict[str, Any]) -> None:
+        if message["type"] == "schema":
+            self._add_schema(message)
+        elif message["type"] == "frame" and self.schema is not None:
             count = len(self.schema["bones"])
-            said["mode"] = word(said["mode"])
-            said["root"] = numbers([said["root"]], 1, 3)[0]
-            said["rotations"] = [unit(turn) for turn in numbers(said["rotations"], count, 4)]
-            self.frame = said
+            message["mode"] = word(message["mode"])
+            message["root"] = numbers([message["root"]], 1, 3)[0]
+            message["rotations"] = [quaternion(q) for q in numbers(message["rotations"], count, 4)]
+            self.frame = message
             self.received += 1
 
-    def _take_schema(self, said: dict[str, Any]) -> None:
-        if word(said["axes"]) != "blender":
-            self.remark = f"Sent in axes {said['axes']}: use --json HOST:PORT/blender"
+    def _add_schema(self, message: dict[str, Any]) -> None:
+        if word(message["axes"]) != "blender":
+            self.remark = f"Sent in axes {message['axes']}: use --json HOST:PORT/blender"
             return
-        bones, parents = [word(bone) for bone in list(said["bones"])], list(said["bone_parents"])
-        if not len(set(bones)) == len(bones) == len(parents) <= MOST_BONES:
+        bones, parents = [word(bone) for bone in list(message["bones"])], list(message["bone_parents"])
+        if not len(set(bones)) == len(bones) == len(parents) <= MAX_BONES:
             raise ValueError("bones")
         if not all(type(parent) is int and -1 <= parent < bone for bone, parent in enumerate(parents)):
             raise ValueError("parents")
-        said["rest"] = numbers(said["rest"], len(bones), 3)
+        message["rest"] = numbers(message["rest"], len(bones), 3)
         if self.schema is None or self.schema["bones"] != bones:
             self.frame = None
-        self.schema, self.remark = said, ""
+        self.schema, self.remark = message, ""
 
 
-def word(said: Any) -> str:
-    """Returns a word that Blender can show; raises ValueError if it is anything else."""
-    if not isinstance(said, str) or not said.isascii() or not said.isprintable() or not 0 < len(said) < 64:
+def word(value: Any) -> str:
+    """Returns a word that Blender can show; raises ValueError for anything else."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not 0 < len(value) < 64:
         raise ValueError("word")
-    return said
+    return value
 
 
 def numbers(rows: Any, count: int, width: int) -> list[list[float]]:
-    """Returns rows of sensible numbers; raises ValueError if they are anything else."""
-    found = [[float(value) for value in row] for row in rows]
-    sensible = all(len(row) == width and all(abs(value) < FARTHEST_M for value in row) for row in found)
-    if len(found) != count or not sensible:
+    """Returns rows of plausible numbers; raises ValueError for anything else."""
+    parsed = [[float(value) for value in row] for row in rows]
+    valid = all(len(row) == width and all(abs(value) < MAX_POSITION_M for value in row) for row in parsed)
+    if len(parsed) != count or not valid:
         raise ValueError("numbers")
-    return found
+    return parsed
 
 
-def unit(xyzw: list[float]) -> Quaternion:
+def quaternion(xyzw: list[float]) -> Quaternion:
     """Returns a quaternion of x, y, z, w; raises ValueError if its length is not 1."""
     x, y, z, w = xyzw
-    turn = Quaternion((w, x, y, z))
-    if not 0.9 < turn.magnitude < 1.1:
+    q = Quaternion((w, x, y, z))
+    if not 0.9 < q.magnitude < 1.1:
         raise ValueError("quaternion")
-    return turn.normalized()
+    return q.normalized()
 
 
-def places_at_rest(schema: dict[str, Any]) -> list[Vector]:
-    """Returns where the bones begin in T-pose."""
-    places: list[Vector] = []
+def rest_heads(schema: dict[str, Any]) -> list[Vector]:
+    """Returns the heads of the bones in T-pose."""
+    heads: list[Vector] = []
     for parent, offset in zip(schema["bone_parents"], schema["rest"], strict=True):
-        places.append(Vector(offset) if parent < 0 else places[parent] + Vector(offset))
-    return places
+        heads.append(Vector(offset) if parent < 0 else heads[parent] + Vector(offset))
+    return heads
 
 
-def tail(bone: int, schema: dict[str, Any], places: list[Vector]) -> Vector:
-    """Returns where a bone ends: at its first child, or a little further on the way from its parent."""
+def tail(bone: int, schema: dict[str, Any], heads: list[Vector]) -> Vector:
+    """Returns the tail of a bone: the head of its first child, or a continuation of the line from its parent."""
     parents = schema["bone_parents"]
-    along = places[parents.index(bone)] - places[bone] if bone in parents else 0.5 * Vector(schema["rest"][bone])
+    along = heads[parents.index(bone)] - heads[bone] if bone in parents else 0.5 * Vector(schema["rest"][bone])
     if schema["bones"][bone].endswith("Toes"):
-        along.z = 0.0  # level, not into the floor
-    if along.length < SHORTEST_M:
-        along = Vector((0.0, 0.0, SHORTEST_M))
-    return places[bone] + along
+        along.z = 0.0  # horizontal, not into the floor
+    if along.length < MIN_LENGTH_M:
+        along = Vector((0.0, 0.0, MIN_LENGTH_M))
+    return heads[bone] + along
 
 
-def shape(armature: Any, schema: dict[str, Any]) -> None:
-    """Gives an armature the bones of a schema, and those that it has their new lengths."""
+def set_bones(armature: Any, schema: dict[str, Any]) -> None:
+    """Creates the bones of a schema in an armature, or sets their lengths."""
     view, mode = bpy.context.view_layer, bpy.context.mode
     active = view.objects.active
     if mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     view.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
-    bones, places = armature.data.edit_bones, places_at_rest(schema)
+    bones, heads = armature.data.edit_bones, rest_heads(schema)
     for bone, (name, parent) in enumerate(zip(schema["bones"], schema["bone_parents"], strict=True)):
-        made = bones.get(name) or bones.new(name)
-        made.head, made.tail, made.roll = places[bone], tail(bone, schema, places), 0.0
-        made.parent = bones[schema["bones"][parent]] if parent >= 0 else None
+        edited = bones.get(name) or bones.new(name)
+        edited.head, edited.tail, edited.roll = heads[bone], tail(bone, schema, heads), 0.0
+        edited.parent = bones[schema["bones"][parent]] if parent >= 0 else None
     bpy.ops.object.mode_set(mode="OBJECT")
     view.objects.active = active or armature
     if mode == "POSE":
         bpy.ops.object.mode_set(mode="POSE")
-    armature[OURS] = json.dumps(schema["rest"])
+    armature[REST_KEY] = json.dumps(schema["rest"])
 
 
-def wanted(settings: Any, schema: dict[str, Any]) -> Any:
-    """Returns the armature to move, made or reshaped if need be; None if it cannot be made while somebody edits."""
+def target_armature(settings: Any, schema: dict[str, Any]) -> Any:
+    """Returns the armature to move, created or reshaped if necessary; None if it cannot be created in edit mode."""
     armature = settings.armature
     if armature is not None and armature.name not in bpy.context.view_layer.objects:
         armature = None  # it was deleted
-    if armature is not None and armature.get(OURS) in (None, json.dumps(schema["rest"])):
+    if armature is not None and armature.get(REST_KEY) in (None, json.dumps(schema["rest"])):
         return armature
     if bpy.context.mode not in {"OBJECT", "POSE"} or (armature is not None and not armature.visible_get()):
         return armature
@@ -175,27 +175,27 @@ def wanted(settings: Any, schema: dict[str, Any]) -> Any:
         armature = bpy.data.objects.new("pose-rig", bpy.data.armatures.new("pose-rig"))
         bpy.context.scene.collection.objects.link(armature)
         settings.armature = armature
-    shape(armature, schema)
+    set_bones(armature, schema)
     return armature
 
 
 def pose(armature: Any, schema: dict[str, Any], frame: dict[str, Any]) -> int:
     """Poses an armature and returns how many of the schema's bones it has.
 
-    A bone's pose is a turn in its own axes at rest, ours one in those of the room: so there and back again.
+    The pose of a bone in Blender is a rotation in its own axes at rest, ours one in those of the room.
     """
     moved = 0
-    for bone, (name, turn) in enumerate(zip(schema["bones"], frame["rotations"], strict=True)):
+    for bone, (name, rotation) in enumerate(zip(schema["bones"], frame["rotations"], strict=True)):
         posed = armature.pose.bones.get(name)
         if posed is None:
             continue
         at_rest = posed.bone.matrix_local
         own = at_rest.to_quaternion()
         posed.rotation_mode = "QUATERNION"
-        posed.rotation_quaternion = own.inverted() @ turn @ own
+        posed.rotation_quaternion = own.inverted() @ rotation @ own
         if schema["bone_parents"][bone] < 0:
-            size = at_rest.translation.z / max(schema["rest"][bone][2], SHORTEST_M)
-            posed.location = own.inverted() @ (Vector(frame["root"]) * size - at_rest.translation)
+            scale = at_rest.translation.z / max(schema["rest"][bone][2], MIN_LENGTH_M)
+            posed.location = own.inverted() @ (Vector(frame["root"]) * scale - at_rest.translation)
         moved += 1
     return moved
 
@@ -204,14 +204,14 @@ receiver: Receiver | None = None
 
 
 def tick() -> float | None:
-    """Applies the newest frame; called by Blender again after the seconds that it returns."""
+    """Applies the newest frame; Blender calls it again after the returned seconds."""
     if receiver is None:
         return None
     if receiver.drain() and receiver.schema and receiver.frame:
-        armature = wanted(bpy.context.scene.pose_rig, receiver.schema)
+        armature = target_armature(bpy.context.scene.pose_rig, receiver.schema)
         if armature is not None:
             moved = pose(armature, receiver.schema, receiver.frame)
-            receiver.remark = "" if moved else "That armature has none of our bones"
+            receiver.remark = "" if moved else "This armature has no bone of the humanoid"
     return TICK_S
 
 
@@ -226,15 +226,15 @@ def stop() -> None:
 
 
 class Settings(bpy.types.PropertyGroup):
-    """What the user chooses, kept with the scene."""
+    """Settings of the user, stored in the scene."""
 
     address: bpy.props.StringProperty(name="Listen on", default="127.0.0.1", description="0.0.0.0 for the network")
     port: bpy.props.IntProperty(name="Port", default=39570, min=1, max=65535)
     armature: bpy.props.PointerProperty(
         name="Armature",
         type=bpy.types.Object,
-        poll=lambda _, thing: thing.type == "ARMATURE",
-        description="Empty: one is made",
+        poll=lambda _, candidate: candidate.type == "ARMATURE",
+        description="Empty: create one",
     )
 
 
@@ -248,11 +248,11 @@ class POSE_RIG_OT_start(bpy.types.Operator):  # noqa: N801
         """Opens the socket."""
         global receiver
         stop()
-        chosen = context.scene.pose_rig
+        settings = context.scene.pose_rig
         try:
-            receiver = Receiver(chosen.address, chosen.port)
+            receiver = Receiver(settings.address, settings.port)
         except OSError as error:
-            self.report({"WARNING"}, f"Cannot listen on {chosen.address}:{chosen.port}: {error.strerror}")
+            self.report({"WARNING"}, f"Cannot listen on {settings.address}:{settings.port}: {error.strerror}")
             return {"CANCELLED"}
         bpy.app.timers.register(tick, persistent=True)
         return {"FINISHED"}
@@ -280,7 +280,7 @@ class POSE_RIG_PT_panel(bpy.types.Panel):  # noqa: N801
     bl_category = "pose-rig"
 
     def draw(self, context: Any) -> None:
-        """Draws it."""
+        """Draws the panel."""
         settings = self.layout.column(align=True)
         settings.enabled = receiver is None
         for name in ("address", "port", "armature"):
@@ -289,7 +289,7 @@ class POSE_RIG_PT_panel(bpy.types.Panel):  # noqa: N801
         if receiver is not None:
             shown = receiver.frame or {"mode": "nothing yet", "tracking": 1}
             self.layout.label(text=f"{receiver.received} frames, {receiver.bad} bad")
-            self.layout.label(text=f"{shown['mode']}{'' if shown.get('tracking') else ', nobody is seen'}")
+            self.layout.label(text=f"{shown['mode']}{'' if shown.get('tracking') else ', no person is tracked'}")
             self.layout.label(text=receiver.remark)
 
 
@@ -297,15 +297,15 @@ CLASSES = (Settings, POSE_RIG_OT_start, POSE_RIG_OT_stop, POSE_RIG_PT_panel)
 
 
 def register() -> None:
-    """Adds panel and settings."""
-    for made in CLASSES:
-        bpy.utils.register_class(made)
+    """Registers panel and settings."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
     bpy.types.Scene.pose_rig = bpy.props.PointerProperty(type=Settings)
 
 
 def unregister() -> None:
-    """Ends listening and takes panel and settings away."""
+    """Stops the receiver and removes panel and settings."""
     stop()
     del bpy.types.Scene.pose_rig
-    for made in reversed(CLASSES):
-        bpy.utils.unregister_class(made)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,18 +1,18 @@
-## Moves a Skeleton3D in Godot 4.2 or later with what pose-rig sends.
-## NOT YET RUN in Godot, only parsed and linted: tell us.
+## Moves a Skeleton3D in Godot 4.2 or later with the poses of pose-rig.
+## NOT TESTED in Godot, only parsed and linted.
 ##
 ## 1. Import the character with Retarget > BoneMap: SkeletonProfileHumanoid. Its bones are then
-##    called Hips, Spine, Chest, ... and it rests in T-pose, facing +z.
+##    called Hips, Spine, Chest, ... and its rest pose is a T-pose, facing +z.
 ## 2. Put this script on a Node of the scene, and set `skeleton` to the character's Skeleton3D.
 ## 3. pose-rig run --cams 0,1,2 --json 127.0.0.1:39570/godot
-## 4. Run the scene. Place the character by the nodes above its skeleton; play no animation on it.
-## 5. It does not move? `received`, `bad` and `remark` say how many frames came, how much garbage,
-##    and what is wrong.
+## 4. Run the scene. Place the character by the nodes above its skeleton; play no animation.
+## 5. It does not move? `received` and `bad` count frames and invalid datagrams, `remark` has the
+##    problem.
 class_name PoseRigReceiver
 extends Node
 
-const MOST_PER_FRAME := 256  # datagrams; a flood must not stop the game
-const FARTHEST_M := 1e4  # what is beyond that is garbage
+const MAX_DATAGRAMS_PER_FRAME := 256  # a flood must not block the game
+const MAX_POSITION_M := 1e4  # larger values are invalid
 
 @export var skeleton: Skeleton3D
 @export var port := 39570
@@ -40,89 +40,89 @@ func _exit_tree() -> void:
 
 
 func _process(_delta: float) -> void:
-	for _i in MOST_PER_FRAME:
+	for _i in MAX_DATAGRAMS_PER_FRAME:
 		if not _udp.is_bound() or _udp.get_available_packet_count() == 0:
 			break
-		if not _take(_udp.get_packet().get_string_from_utf8()):
+		if not _add(_udp.get_packet().get_string_from_utf8()):
 			bad += 1
 	if skeleton != null and not _frame.is_empty():
 		_apply()
 	_frame = {}
 
 
-## Returns whether a message makes sense, and remembers it.
-func _take(text: String) -> bool:
+## Returns whether a message is valid, and stores it.
+func _add(text: String) -> bool:
 	var json := JSON.new()
 	if json.parse(text) != OK or not json.data is Dictionary:
 		return false
 	match str(json.data.get("type")):
 		"schema":
-			return _take_schema(json.data)
+			return _add_schema(json.data)
 		"frame":
-			return _bones.is_empty() or _take_frame(json.data)  # the schema comes within a second
+			return _bones.is_empty() or _add_frame(json.data)  # the schema comes within a second
 	return false
 
 
-func _take_frame(said: Dictionary) -> bool:
-	var turns: Variant = said.get("rotations")
-	if not _numbers([said.get("root")], 1, 3) or not _numbers(turns, _bones.size(), 4):
+func _add_frame(message: Dictionary) -> bool:
+	var rotations: Variant = message.get("rotations")
+	if not _numbers([message.get("root")], 1, 3) or not _numbers(rotations, _bones.size(), 4):
 		return false
-	for turn: Array in turns:
-		if absf(_quaternion(turn).length() - 1.0) > 0.1:
+	for xyzw: Array in rotations:
+		if absf(_quaternion(xyzw).length() - 1.0) > 0.1:
 			return false
-	_frame = said
-	mode = str(said.get("mode"))
-	tracking = str(said.get("tracking")).to_float() != 0.0
+	_frame = message
+	mode = str(message.get("mode"))
+	tracking = str(message.get("tracking")).to_float() != 0.0
 	received += 1
 	return true
 
 
-func _take_schema(said: Dictionary) -> bool:
-	var axes := str(said.get("axes"))
+func _add_schema(message: Dictionary) -> bool:
+	var axes := str(message.get("axes"))
 	if axes != "godot":
 		remark = "Sent in axes %s: use --json HOST:PORT/godot" % axes
-		return said.get("axes") is String
-	var bones: Variant = said.get("bones")
+		return message.get("axes") is String
+	var bones: Variant = message.get("bones")
 	if not bones is Array or bones.is_empty() or str(bones[0]) != "Hips":
 		return false
-	if not _numbers(said.get("rest"), bones.size(), 3) or said["rest"][0][1] < 0.01:
+	if not _numbers(message.get("rest"), bones.size(), 3) or message["rest"][0][1] < 0.01:
 		return false
 	if bones != _bones:
 		_frame = {}
 	_bones = bones
-	_hips_height_m = said["rest"][0][1]
+	_hips_height_m = message["rest"][0][1]
 	remark = ""
 	return true
 
 
-## Turns the bones. Ours are no turns at all in T-pose, and in the axes of the room; a pose of Godot
-## contains the rest, and is in the axes of the parent: so the parent's rest goes, the bone's comes.
+## Rotates the bones. Our rotations are identity in T-pose, in the axes of the room; a pose of Godot
+## includes the rest rotation, in the axes of the parent.
 func _apply() -> void:
 	for i in _bones.size():
 		var bone := skeleton.find_bone(str(_bones[i]))
 		if bone < 0:
 			continue
 		var parent := skeleton.get_bone_parent(bone)
-		var above := skeleton.get_bone_global_rest(parent) if parent >= 0 else Transform3D.IDENTITY
+		var parent_rest := skeleton.get_bone_global_rest(parent) if parent >= 0 else Transform3D.IDENTITY
 		var at_rest := skeleton.get_bone_global_rest(bone)
-		var turn := _quaternion(_frame["rotations"][i]).normalized()
+		var rotation := _quaternion(_frame["rotations"][i]).normalized()
 		var posed := (
-			above.basis.get_rotation_quaternion().inverse()
-			* turn
+			parent_rest.basis.get_rotation_quaternion().inverse()
+			* rotation
 			* at_rest.basis.get_rotation_quaternion()
 		)
 		skeleton.set_bone_pose_rotation(bone, posed)
-		if i == 0:  # the hips: someone taller takes longer steps
+		if i == 0:  # the hips: scaled to the legs of the character
 			var root: Array = _frame["root"]
-			var place := Vector3(root[0], root[1], root[2]) * (at_rest.origin.y / _hips_height_m)
-			skeleton.set_bone_pose_position(bone, above.affine_inverse() * place)
+			var position := Vector3(root[0], root[1], root[2]) * (at_rest.origin.y / _hips_height_m)
+			skeleton.set_bone_pose_position(bone, parent_rest.affine_inverse() * position)
 
 
 func _quaternion(xyzw: Array) -> Quaternion:
 	return Quaternion(xyzw[0], xyzw[1], xyzw[2], xyzw[3])
 
 
-## Returns whether something is that many rows of that many sensible numbers.
+## Returns whether a value is `count` rows of `width` plausible numbers.
 func _numbers(rows: Variant, count: int, width: int) -> bool:
 	if not rows is Array or rows.size() != count:
 		return false
@@ -130,6 +130,6 @@ func _numbers(rows: Variant, count: int, width: int) -> bool:
 		if not row is Array or row.size() != width:
 			return false
 		for value: Variant in row:
-			if not (value is float or value is int) or not absf(value) < FARTHEST_M:
+			if not (value is float or value is int) or not absf(value) < MAX_POSITION_M:
 				return false
 	return true

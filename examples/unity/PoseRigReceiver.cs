@@ -1,10 +1,10 @@
-// Moves a Humanoid avatar in Unity (2019 or later) with what pose-rig sends. Needs no package.
+// Moves a Humanoid avatar in Unity (2019 or later) with the poses of pose-rig. Needs no package.
 //
-// 1. Put this file into Assets, and the component onto the GameObject that has the avatar's Animator.
-// 2. The avatar's rig is Humanoid, and stands in T-pose when the scene starts (Avatar > Configure > Enforce T-Pose).
+// 1. Put this file into Assets, and add the component to the GameObject with the avatar's Animator.
+// 2. The avatar's rig is Humanoid, and in T-pose when the scene starts (Avatar > Configure > Enforce T-Pose).
 // 3. pose-rig run --cams 0,1,2 --json 127.0.0.1:39570/unity
-// 4. Press Play. The avatar walks about its GameObject; place and turn that as you like.
-// 5. It does not move? The component shows how many frames came, how much garbage (Bad), and a Remark if it has one.
+// 4. Press Play. The avatar walks around its GameObject; place and rotate that as you like.
+// 5. It does not move? The component shows the number of frames and of invalid datagrams (Bad), and a Remark.
 
 using System;
 using System.Collections.Generic;
@@ -17,14 +17,14 @@ using UnityEngine;
 [RequireComponent(typeof(Animator))]
 public class PoseRigReceiver : MonoBehaviour
 {
-    const int MostPerFrame = 256; // datagrams; a flood must not stop the game
-    const float Farthest = 1e4f;  // metres; what is beyond that is garbage
+    const int MaxDatagramsPerFrame = 256; // a flood must not block the game
+    const float MaxPosition = 1e4f;       // metres; larger values are invalid
 
     public int port = 39570;
     [Tooltip("Off: datagrams of this machine only.")]
     public bool fromNetwork = false;
 
-    [Header("What came")]
+    [Header("Received")]
     public int received;
     public int bad;
     public string mode = "";
@@ -33,7 +33,7 @@ public class PoseRigReceiver : MonoBehaviour
 
     Animator animator;
     UdpClient client;
-    // of the avatar at start: each bone's turn from the GameObject's, and how high the hips are
+    // of the avatar at the start: rotation of each bone relative to the GameObject, and height of the hips
     readonly Dictionary<HumanBodyBones, Quaternion> rest = new Dictionary<HumanBodyBones, Quaternion>();
     float hipsHeight;
     // of the schema
@@ -53,8 +53,8 @@ public class PoseRigReceiver : MonoBehaviour
         }
         foreach (HumanBodyBones bone in Enum.GetValues(typeof(HumanBodyBones)))
         {
-            Transform found = bone == HumanBodyBones.LastBone ? null : animator.GetBoneTransform(bone);
-            if (found != null) rest[bone] = Quaternion.Inverse(transform.rotation) * found.rotation;
+            Transform boneTransform = bone == HumanBodyBones.LastBone ? null : animator.GetBoneTransform(bone);
+            if (boneTransform != null) rest[bone] = Quaternion.Inverse(transform.rotation) * boneTransform.rotation;
         }
         hipsHeight = transform.InverseTransformPoint(animator.GetBoneTransform(HumanBodyBones.Hips).position).y;
     }
@@ -77,7 +77,7 @@ public class PoseRigReceiver : MonoBehaviour
         client = null;
     }
 
-    void LateUpdate() // after the Animator, which would write over it
+    void LateUpdate() // after the Animator, which would overwrite it
     {
         if (client == null) return;
         Drain();
@@ -85,48 +85,50 @@ public class PoseRigReceiver : MonoBehaviour
         rotations = null;
     }
 
-    // Reads all that came; what is newest stays.
+    // Reads all datagrams and keeps the newest frame.
     void Drain()
     {
         IPEndPoint from = null;
-        for (int i = 0; i < MostPerFrame; i++)
+        for (int i = 0; i < MaxDatagramsPerFrame; i++)
         {
             try
             {
                 if (!client.Client.Poll(0, SelectMode.SelectRead)) return;
-                if (!Take(Encoding.UTF8.GetString(client.Receive(ref from)))) bad++;
+                if (!Add(Encoding.UTF8.GetString(client.Receive(ref from)))) bad++;
             }
             catch (SocketException)
             {
-                bad++; // Windows tells of datagrams that could not be received
+                bad++; // Windows reports datagrams that could not be received
             }
         }
     }
 
-    // Returns whether a message makes sense, and remembers it.
-    bool Take(string json)
+    // Returns whether a message is valid, and stores it.
+    bool Add(string json)
     {
         string type = Word(json, "type");
-        if (type == "schema") return TakeSchema(json);
+        if (type == "schema") return AddSchema(json);
         if (type != "frame") return false;
         if (bones == null) return true; // the schema comes within a second
-        List<float> place = Numbers(json, "root"), turns = Numbers(json, "rotations"), seen = Numbers(json, "tracking");
-        if (place == null || place.Count != 3 || turns == null || turns.Count != 4 * bones.Count) return false;
-        for (int i = 0; i < turns.Count; i += 4)
+        List<float> position = Numbers(json, "root"), quaternions = Numbers(json, "rotations");
+        List<float> tracked = Numbers(json, "tracking");
+        if (position == null || position.Count != 3) return false;
+        if (quaternions == null || quaternions.Count != 4 * bones.Count) return false;
+        for (int i = 0; i < quaternions.Count; i += 4)
         {
             float square = 0f;
-            for (int k = i; k < i + 4; k++) square += turns[k] * turns[k];
+            for (int k = i; k < i + 4; k++) square += quaternions[k] * quaternions[k];
             if (square < 0.8f || square > 1.2f) return false;
         }
-        root = place;
-        rotations = turns;
+        root = position;
+        rotations = quaternions;
         mode = Word(json, "mode") ?? "";
-        tracking = seen != null && seen.Count == 1 && seen[0] != 0f;
+        tracking = tracked != null && tracked.Count == 1 && tracked[0] != 0f;
         received++;
         return true;
     }
 
-    bool TakeSchema(string json)
+    bool AddSchema(string json)
     {
         string axes = Word(json, "axes");
         if (axes != "unity")
@@ -135,54 +137,57 @@ public class PoseRigReceiver : MonoBehaviour
             return axes != null;
         }
         List<string> names = Words(json, "bones");
-        List<float> above = Numbers(json, "bone_parents"), offsets = Numbers(json, "rest");
-        if (names == null || above == null || offsets == null || names.Count == 0) return false;
-        if (above.Count != names.Count || offsets.Count != 3 * names.Count || offsets[1] < 0.01f) return false;
-        for (int i = 0; i < names.Count; i++)
-            if (above[i] != Mathf.Floor(above[i]) || above[i] < -1f || above[i] >= i) return false; // parents first
+        List<float> boneParents = Numbers(json, "bone_parents"), offsets = Numbers(json, "rest");
+        if (names == null || boneParents == null || offsets == null || names.Count == 0) return false;
+        if (boneParents.Count != names.Count || offsets.Count != 3 * names.Count || offsets[1] < 0.01f) return false;
+        for (int i = 0; i < names.Count; i++) // parents first
+        {
+            float parent = boneParents[i];
+            if (parent != Mathf.Floor(parent) || parent < -1f || parent >= i) return false;
+        }
         if (bones != null && bones.Count != names.Count) rotations = null;
         bones = names;
-        parents = above;
+        parents = boneParents;
         sentHipsHeight = offsets[1];
         if (animator.isHuman) remark = "";
         return true;
     }
 
-    // Turns the bones, parents first. Ours are no turns at all in T-pose, so they come on top of a bone's own rest.
+    // Rotates the bones, parents first. Our rotations are identity in T-pose: they multiply a bone's rest rotation.
     void Apply()
     {
-        Quaternion[] turned = new Quaternion[bones.Count];
+        Quaternion[] world = new Quaternion[bones.Count];
         for (int i = 0; i < bones.Count; i++)
         {
             int parent = (int)parents[i];
-            Quaternion own = Turn(i);
-            turned[i] = parent < 0 ? own : turned[parent] * own;
+            Quaternion local = Rotation(i);
+            world[i] = parent < 0 ? local : world[parent] * local;
             HumanBodyBones bone;
             Quaternion atRest;
             if (!Enum.TryParse(bones[i], out bone) || !rest.TryGetValue(bone, out atRest)) continue;
-            Transform moved = animator.GetBoneTransform(bone);
-            if (moved == null) continue;
-            moved.rotation = transform.rotation * turned[i] * atRest;
-            if (bone == HumanBodyBones.Hips) // someone taller takes longer steps
-                moved.position = transform.TransformPoint(Place() * (hipsHeight / sentHipsHeight));
+            Transform target = animator.GetBoneTransform(bone);
+            if (target == null) continue;
+            target.rotation = transform.rotation * world[i] * atRest;
+            if (bone == HumanBodyBones.Hips) // scaled to the legs of the avatar
+                target.position = transform.TransformPoint(Position() * (hipsHeight / sentHipsHeight));
         }
     }
 
-    Vector3 Place()
+    Vector3 Position()
     {
         return new Vector3(root[0], root[1], root[2]);
     }
 
-    Quaternion Turn(int bone)
+    Quaternion Rotation(int bone)
     {
         int i = 4 * bone;
         return Quaternion.Normalize(
             new Quaternion(rotations[i], rotations[i + 1], rotations[i + 2], rotations[i + 3]));
     }
 
-    // --- As much of JSON as this needs: our messages are flat, and no key occurs within a text. ---
+    // --- A minimal JSON parser: our messages are flat, and no key occurs within a string. ---
 
-    // Returns where the value of a key begins and ends; false if there is none, or its brackets do not close.
+    // Finds the start and the end of the value of a key; false if there is none, or its brackets do not close.
     static bool Find(string json, string key, out int begin, out int end)
     {
         begin = end = json.IndexOf("\"" + key + "\":", StringComparison.Ordinal);
@@ -199,7 +204,7 @@ public class PoseRigReceiver : MonoBehaviour
         return false;
     }
 
-    // Returns all numbers of a value, whatever arrays they are in; null if there is anything else.
+    // Returns all numbers of a value, whatever arrays they are in; null if there is anything else in it.
     static List<float> Numbers(string json, string key)
     {
         int begin, end;
@@ -210,13 +215,13 @@ public class PoseRigReceiver : MonoBehaviour
             float value;
             if (part.Length == 0) continue;
             if (!float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out value)) return null;
-            if (!(Mathf.Abs(value) < Farthest)) return null; // NaN too
+            if (!(Mathf.Abs(value) < MaxPosition)) return null; // NaN too
             found.Add(value);
         }
         return found;
     }
 
-    // Returns the texts of an array; null if there is none.
+    // Returns the strings of an array; null if there is none.
     static List<string> Words(string json, string key)
     {
         int begin, end;
@@ -227,7 +232,7 @@ public class PoseRigReceiver : MonoBehaviour
         return found;
     }
 
-    // Returns a text; null if there is none.
+    // Returns a string; null if there is none.
     static string Word(string json, string key)
     {
         List<string> found = Words(json, key);

@@ -47,7 +47,7 @@ def test_it_is_short(name: str) -> None:
     assert len((EXAMPLES / name).read_text("utf-8").splitlines()) <= 30
 
 
-@pytest.mark.parametrize(("tracking", "remark"), [(1, ""), (0, ", nobody is seen")])
+@pytest.mark.parametrize(("tracking", "remark"), [(1, ""), (0, ", no person is tracked")])
 def test_the_subscriber(tracking: int, remark: str) -> None:
     pose = pose3d(SOMEBODY, 0, t_ns=77, tracking=tracking)
     with Sender("tcp://127.0.0.1:0", bind=True) as sender:
@@ -68,4 +68,4 @@ def test_the_websocket_client() -> None:
         server.close()
     head = (np.round(SOMEBODY.xyz[0, INDEX["head"]], 4) + 0.0).tolist()
     assert said[0].endswith(f": {len(ALL)} joints, axes rig, up +y\n")
-    assert said[1] == f"0 solved: head {head}, pelvis in pictures: left [320.0, 320.0]\n"
+    assert said[1] == f"0 solved: head {head}, pelvis in images: left [320.0, 320.0]\n"

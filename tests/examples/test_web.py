@@ -120,7 +120,7 @@ def test_it_shows_the_person_and_the_pictures(watch: Callable[..., Any]) -> None
     assert said["complaints"] == []
     assert said["asked"] == []
     head = f"{SOMEBODY.xyz[0, INDEX['head'], 1]:.2f}"
-    assert f"solved, tracking\nage 20 ms\nhead {head} m (stature assumed)" in said["texts"]
+    assert f"solved, tracking\nage 20 ms\nhead {head} m (body height assumed)" in said["texts"]
     assert [(view["camera"], view["size"]) for view in said["views"]] == [("left", [640, 480]), ("right", [1280, 720])]
     for view in said["views"]:
         assert 630 <= view["right"] < 640
@@ -186,4 +186,4 @@ def test_it_connects_again_by_itself(watch: Callable[..., Any]) -> None:
     said = watch(port, restart)
     assert [text for text in said["texts"] if text.startswith("solved, tracking")]
     assert [text for text in said["texts"] if text.startswith(f"not connected to ws://127.0.0.1:{port}/")]
-    assert [text for text in said["texts"] if text.startswith("cold, nobody is seen\nage 20 ms")]
+    assert [text for text in said["texts"] if text.startswith("cold, no person is tracked\nage 20 ms")]

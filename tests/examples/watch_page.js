@@ -22,7 +22,7 @@ async function main() {
   const texts = [];
   const until = Date.now() + 1000 * seconds;
   while (Date.now() < until) {
-    const text = await page.textContent("#said");
+    const text = await page.textContent("#status");
     if (!texts.includes(text)) texts.push(text);
     if (fs.existsSync(`${picture}.enough`)) break;
     if (text.includes("head")) fs.writeFileSync(`${picture}.seen`, "");
