@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.training.published_loops import Batch as LoopBatch
-from pose_rig.capture.simulated import motion
 from pose_rig.lifting.model import Lifter, LifterConfig, rotation_from_axis_angle
 from pose_rig.simulation.motion import Clip
+from pose_rig.simulation.walk import captured_walk
 from pose_rig.training.consensus import nearest_rotation
 from pose_rig.training.footage.dataset import Batch, PoseDataset, lifter_input
 from pose_rig.training.footage.simulated import simulate_footage
@@ -42,7 +42,7 @@ class Lifts:
 
 def batch_of(instants: int, views: int, device: str) -> Batch:
     """Returns so many instants, at least 8 and a multiple of them, of 8 rigs of so many views each."""
-    joints, fps = motion()
+    joints, fps = captured_walk()
     root = joints[:, :1]
     clip = Clip("walking", fps, (joints - root).astype(np.float32), root[:, 0].astype(np.float32))
     takes = simulate_footage([clip], RIGS, views, SECONDS, seed=0)

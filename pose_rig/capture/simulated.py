@@ -6,9 +6,6 @@ the frame number only, so two runs are identical to the bit.
 Axes: T frames, J joints. Frame ``rig``: m, y up, floor at y = 0.
 """
 
-from functools import cache
-from importlib import resources
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +15,7 @@ from pose_rig.capture.source import Detections
 from pose_rig.config import CameraConfig
 from pose_rig.errors import UsageError
 from pose_rig.geometry import camera_matrix
+from pose_rig.simulation.walk import captured_walk, walk_at
 from pose_rig.skeleton import JOINT_SET
 
 SIZE_PX = (1280, 720)
@@ -33,21 +31,9 @@ NOISE_FREQUENCIES_HZ = (0.7, 1.9)
 DETECTION_SCORE = 0.9
 
 
-@cache
-def motion() -> tuple[NDArray[np.float64], float]:
-    """Returns (T,J,3) joints in m, ``rig`` frame, and their frames per second."""
-    with resources.files("pose_rig.data").joinpath("sim_motion.npz").open("rb") as file, np.load(file) as arrays:
-        return arrays["xyz_tenth_mm"] * 1e-4, float(arrays["fps"])
-
-
 def pose(time_s: float) -> NDArray[np.float64]:
     """Returns (J,3) joints in m, ``rig`` frame, at a time; the motion is repeated forward and backward."""
-    xyz_TJ3, fps = motion()
-    last = len(xyz_TJ3) - 1
-    position = last - abs(last - time_s * fps % (2 * last))
-    before = min(int(position), last - 1)
-    weight = position - before
-    return np.asarray((1 - weight) * xyz_TJ3[before] + weight * xyz_TJ3[before + 1])
+    return walk_at(time_s * captured_walk()[1])
 
 
 def matrices(
@@ -92,7 +78,7 @@ class SimulatedCamera:
         self.identity = f"sim#{camera.member}"
         self.size_px = camera.size_px or SIZE_PX
         self.fps = camera.fps or FPS
-        frames, own_fps = motion()
+        frames, own_fps = captured_walk()
         self.total_frames = None if endless else round(2 * (len(frames) - 1) / own_fps * self.fps)
         self.detail = f"simulated, {self.size_px[0]}×{self.size_px[1]} at {self.fps:.4g}/s"
         self._K, self._R, self._t = matrices(camera.member, self.size_px)

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from pose_rig.capture.simulated import SimulatedCamera, matrices, motion, pose
+from pose_rig.capture.simulated import SimulatedCamera, matrices, pose
 from pose_rig.capture.source import Frame
 from pose_rig.capture.source_factory import expand, open_source
 from pose_rig.config import CameraConfig
 from pose_rig.errors import UsageError
+from pose_rig.simulation.walk import captured_walk
 from pose_rig.skeleton import INDEX
 
 
@@ -15,7 +16,7 @@ def frames_of(member: int, members: int = 4) -> list[Frame]:
 
 
 def test_the_motion_is_five_seconds_of_a_person_on_the_floor() -> None:
-    xyz_TJ3, fps = motion()
+    xyz_TJ3, fps = captured_walk()
     assert len(xyz_TJ3) / fps == 5
     assert 1.3 < xyz_TJ3[:, INDEX["head"], 1].mean() < 1.8
     assert 0 < xyz_TJ3[:, [INDEX["l_ankle"], INDEX["r_ankle"]], 1].min() < 0.15

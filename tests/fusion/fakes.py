@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -19,6 +18,7 @@ from pose_rig.geometry import angle_deg, rectify
 from pose_rig.graph import Engine, GraphInput
 from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.simulation.noise import drift
+from pose_rig.simulation.walk import captured_walk, walk_at
 from pose_rig.skeleton import INDEX, JOINT_SET, J
 
 FPS = 30.0
@@ -46,13 +46,7 @@ def standing() -> Floats:
 
 def walk(seconds: float, fps: float = FPS) -> Floats:
     """(T,J,3) m in the room, y up: a captured walk, forth and back for ever."""
-    with resources.files("pose_rig.data").joinpath("sim_motion.npz").open("rb") as file, np.load(file) as arrays:
-        motion, own_fps = arrays["xyz_tenth_mm"] * 1e-4, float(arrays["fps"])
-    last = len(motion) - 1
-    place = last - np.abs(last - np.arange(round(seconds * fps)) * own_fps / fps % (2 * last))
-    before = np.minimum(place.astype(int), last - 1)
-    weight = (place - before)[:, None, None]
-    return np.asarray((1 - weight) * motion[before] + weight * motion[before + 1])
+    return walk_at(np.arange(round(seconds * fps)) * captured_walk()[1] / fps)
 
 
 def ring(views: int, *, step_deg: float = 75.0, distance_m: float = 4.0, start_deg: float = 0.0) -> Cameras:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.capture import simulated
 from pose_rig.humanoid.bones import BONES, INDEX, JOINT_OF, B, Motion, RestPose, multiply
 from pose_rig.humanoid.retarget import retarget
+from pose_rig.simulation.walk import captured_walk
 from pose_rig.skeleton import JOINTS
 
 OFFSETS = {
@@ -68,7 +68,7 @@ def motion(rng: np.random.Generator, count: int, *, rate_hz: float = 60.0, reach
 
 def walk() -> tuple[Motion, float, dict[str, Floats]]:
     """Returns a real walk as solved, its rate in Hz, and (T,3) m where joints were, by the bones that begin there."""
-    xyz, rate_hz = simulated.motion()
+    xyz, rate_hz = captured_walk()
     t_ns = np.round(np.arange(len(xyz)) * 1e9 / rate_hz).astype(np.int64)
     score = np.ones(xyz.shape[:2])
     solved = retarget(JOINTS, t_ns, xyz, score, height_m=1.7)

@@ -52,7 +52,7 @@ def test_a_run_is_not_written_over_and_only_its_own_job_goes_on(tmp_path: Path) 
     with pytest.raises(UsageError, match=r"run has a run with other settings\. They are in .*job\.json\."):
         RunFolder(path, TrainingJob(steps=8), resume=True)
     assert RunFolder.job(path) == ANY
-    with pytest.raises(UsageError, match=r"empty has no run to resume\. Leave --resume out to begin one\."):
+    with pytest.raises(UsageError, match=r"empty has no run to resume\. Leave --resume out to start one\."):
         RunFolder(tmp_path / "empty", ANY, resume=True)
     assert not (tmp_path / "empty").exists()
     with pytest.raises(UsageError, match=r"empty holds no training run\. Name the folder of one\."):

@@ -1,6 +1,6 @@
 """A walking person before cameras whose truth is known, and files like other people's.
 
-Axes: T instants, V views, J = 17 joints, K joints of a file.
+Axes: T frames, V views, J = 17 joints, K joints of a file.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.simulation.cameras import look_at
+from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.skeleton import INDEX
 from tests.fusion.fakes import walk
 
@@ -27,15 +27,14 @@ class Shot:
 
 
 def shoot(seconds: float, sizes_px: Sequence[tuple[int, int]], start_deg: float = 0.0, fps: float = 50.0) -> Shot:
-    """A walk seen from all around."""
+    """A walk in front of cameras all around."""
     joints = walk(seconds, fps)
     azimuth = np.radians(start_deg + 75.0 * np.arange(len(sizes_px)))
     position = np.stack([4 * np.sin(azimuth), 1.2 + 0.3 * (np.arange(len(azimuth)) % 3), 4 * np.cos(azimuth)], -1)
     rotation = look_at(position, np.array([0.0, 0.9, 0.0]))
-    local = np.einsum("vij,tvkj->tvki", rotation, joints[:, None] - position[None, :, None])
-    middle = np.array(sizes_px)[:, None] / 2
-    room = joints[..., [0, 2, 1]] * [1, -1, 1]  # y up → z up
-    return Shot(room, local, FOCAL_PX * local[..., :2] / local[..., 2:] + middle)
+    cameras = Cameras(rotation, position, np.full(len(azimuth), FOCAL_PX), np.array(sizes_px, float))
+    xy_px, local = cameras.project(joints[:, None])
+    return Shot(joints[..., [0, 2, 1]] * [1, -1, 1], local, xy_px)  # y up → z up
 
 
 def as_file(joints: Floats, places: dict[str, int], width: int) -> Floats:

@@ -80,23 +80,28 @@ def blind(scene: Exact, view: int, joint: int | slice) -> Exact:
     return Exact(scene.pose, scene.rotation, pose_2d, confidence, scene.inverse_depth)
 
 
+def footage_of(joints: Floats, rig: Cameras, name: str, xy_px: Floats | None = None, score: float = 1.0) -> Footage:
+    """Joints (T,J,3) in front of static cameras; xy_px (V,T,J,2) detections, exact if None."""
+    over_time = (value[:, None] for value in (rig.rotation, rig.position, rig.focal_px, rig.size_px))
+    xy, local = (value.swapaxes(0, 1).astype(np.float32) for value in Cameras(*over_time).project(joints[None]))
+    return Footage(
+        name=name,
+        subject=name,
+        xy_px=xy if xy_px is None else xy_px.swapaxes(0, 1).astype(np.float32),
+        score=np.full(xy.shape[:3], score, np.float32),
+        size_px=rig.size_px.astype(np.float32),
+        focal_px=rig.focal_px.astype(np.float32),
+        truth=GroundTruth(local, xy),
+    )
+
+
 def walking(
     seconds: float = 2.0, views: int = 4, *, noise: float = 0.0, hz: float = 10.0, seed: int = 0, start_deg: float = 0.0
 ) -> Footage:
     """A walk before a ring of still cameras, of which everything is seen and known."""
     rig = ring(views, start_deg=start_deg)
     scene = film(walk(seconds, hz), rig, noise=noise, seed=seed, fps=hz)
-    over_time = (value[:, None] for value in (rig.rotation, rig.position, rig.focal_px, rig.size_px))
-    xy, local = Cameras(*over_time).project(scene.joints[None])
-    return Footage(
-        name=f"walk{seed}",
-        subject=f"walk{seed}",
-        xy_px=scene.xy_px.swapaxes(0, 1).astype(np.float32),
-        score=np.full(local.swapaxes(0, 1).shape[:3], SEEN, np.float32),
-        size_px=rig.size_px.astype(np.float32),
-        focal_px=rig.focal_px.astype(np.float32),
-        truth=GroundTruth(local.swapaxes(0, 1).astype(np.float32), xy.swapaxes(0, 1).astype(np.float32)),
-    )
+    return footage_of(scene.joints, rig, f"walk{seed}", scene.xy_px, SEEN)
 
 
 @cache

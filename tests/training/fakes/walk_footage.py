@@ -11,9 +11,10 @@ import torch
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.simulation.clips import load_clips
-from pose_rig.training.footage.footage import Footage, GroundTruth
+from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.simulated import simulate_footage
 from tests.fusion.fakes import walk
+from tests.training.fakes.footage import footage_of
 from tests.training.fakes.motion_files import write_motion
 
 SIZE_PX, FOCAL_PX = (1280, 720), 1000.0
@@ -30,19 +31,8 @@ def exact(views: int = 4, instants: int = 6, distance_m: float = 4.0) -> Footage
     angle = np.linspace(0.3, 2.4 * np.pi * views / (views + 1), views)
     position = distance_m * np.stack([np.sin(angle), 0.1 + 0 * angle, np.cos(angle)], -1)
     rotation = look_at(position, np.zeros((views, 3)))
-    cameras = Cameras(
-        rotation[None], position[None], np.full((1, views), FOCAL_PX), np.tile(np.array(SIZE_PX, float), (1, views, 1))
-    )
-    xy, local = cameras.project(np.repeat(people[:, None], views, axis=1))
-    return Footage(
-        name="walk",
-        subject="walker",
-        xy_px=xy.astype(np.float32),
-        score=np.ones(xy.shape[:3], np.float32),
-        size_px=np.tile(np.array(SIZE_PX, np.float32), (views, 1)),
-        focal_px=np.full(views, FOCAL_PX, np.float32),
-        truth=GroundTruth(local.astype(np.float32), xy.astype(np.float32)),
-    )
+    sizes = np.tile(np.array(SIZE_PX, float), (views, 1))
+    return footage_of(people, Cameras(rotation, position, np.full(views, FOCAL_PX), sizes), "walk")
 
 
 def random_rotations(*shape: int, seed: int = 0, sd: float = 1.0) -> torch.Tensor:
