@@ -9,8 +9,8 @@ from rich.table import Table
 
 from benchmarks.training.methods import ROWS
 from pose_rig.simulation.motion_file import OPTIONAL, REQUIRED, read_motion_file
-from pose_rig.tools.cli.training.report import exam_table
-from pose_rig.tools.cli.training.result_tables import ALL
+from pose_rig.tools.cli.training.result import finetune_table
+from pose_rig.tools.cli.training.tables import COLUMNS
 from pose_rig.training.evaluation.published import CANONPOSE, S1, S1S2, TABLES
 from pose_rig.training.finetune import FinetuneMetrics
 from pose_rig.training.methods import METHODS
@@ -57,14 +57,14 @@ def test_rows_that_have_not_converged_say_so() -> None:
 
 def test_scores_are_called_as_eval_prints_them() -> None:
     explained = first_cells(section("Scores"))
-    for column in ALL:
+    for column in COLUMNS:
         assert column.removesuffix(" mm").removesuffix(" %") in explained
 
 
 def test_the_lines_of_a_fine_tuning_are_those_that_are_printed() -> None:
     exam = FinetuneMetrics(1.0, 1.0, 1.0, 1.0)
     lines = first_cells(section("Fine-tune on your own recordings"))
-    assert set(names_of(exam_table(exam, exam, 1))) <= set(lines)
+    assert set(names_of(finetune_table(exam, exam, 1))) <= set(lines)
 
 
 def test_datasets_are_called_as_their_tables() -> None:

@@ -1,1 +1,1 @@
-"""What ``pose-rig train`` does with its arguments."""
+"""The commands `pose-rig train` and `pose-rig eval`."""

@@ -1,4 +1,4 @@
-"""``pose-rig eval``: the tables of the paper, with what a lifter of ours reaches."""
+"""``pose-rig eval``: benchmark results of lifters, next to published ones."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.arguments.value_lists import split_paths
 from pose_rig.tools.cli.training.progress import TrainProgress
-from pose_rig.tools.cli.training.result_tables import DEFINITIONS, tables, write_csv
+from pose_rig.tools.cli.training.tables import DEFINITIONS, tables, write_csv
 from pose_rig.tools.terminal.console import Console
 from pose_rig.training.evaluation.published import TABLES
 from pose_rig.training.evaluation.scores import HALF_HEAD_PX
@@ -29,65 +29,68 @@ if TYPE_CHECKING:
 
 VIEWS, SECONDS = 4, 8.0  # of simulated footage
 KINDS = {**{kind: kind for kind in TABLES}, "skipose-clean": "skipose"}  # and the table that each belongs to
+DATA = "Data"  # panel of the options
 
-# name and takes, and half the size of a head in their pictures, px, if that is fixed
+# name, takes, and half the size of a head in their images, px, if it is constant
 Found = tuple[str, "list[Footage]", float | None]
 
-Weights = Annotated[
-    list[Path] | None,
-    typer.Option(metavar="F", help="A checkpoint (.pt) or a graph (.onnx); again for more; default: those shipped."),
-]
 Dataset = Annotated[
     list[str] | None,
-    typer.Option(metavar="KIND=FOLDER", help=f"A benchmark's test set: {', '.join(KINDS)}; again for more."),
+    typer.Option(metavar="KIND=FOLDER", rich_help_panel=DATA, help=f"Benchmark: {', '.join(KINDS)}; repeatable."),
 ]
 NoMorph = Annotated[
     bool,
     typer.Option(
-        "--no-morph", help="Measure on 2D poses as the detector has them, not moved to the benchmark's joints."
+        "--no-morph", rich_help_panel=DATA, help="Do not map detected 2D joints to the benchmark's joint definitions."
     ),
 ]
 Simulated = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="[MOTION.npz]",
-        help="Simulated rigs around captured movement, again for more; without a file around synthetic movement.",
+        rich_help_panel=DATA,
+        help="Simulated rigs with captured motion, repeatable; without a file with synthetic motion.",
     ),
 ]
-HeldOut = Annotated[bool, typer.Option("--held-out", help="With --simulated: only the clips that training keeps back.")]
-Takes = Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="Simulated rigs of each kind.")]
-Json = Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the figures there as well.")]
-Csv = Annotated[
-    Path | None, typer.Option("--csv", metavar="F", help="Write the figures as a table: a row per weights and footage.")
-]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the simulated rigs; the same one gives the same rigs.")]
 
 
 def evaluate(
-    weights: Weights = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="F", help="Checkpoint (.pt) or graph (.onnx), repeatable; default: the shipped one."),
+    ] = None,
     dataset: Dataset = None,
     no_morph: NoMorph = False,
     simulated: Simulated = None,
-    held_out: HeldOut = False,
-    json_file: Json = None,
-    csv_file: Csv = None,
-    takes: Takes = 64,
-    seed: Seed = 0,
+    held_out: Annotated[
+        bool,
+        typer.Option("--held-out", rich_help_panel=DATA, help="With --simulated: only clips of the validation set."),
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the results as JSON.")] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", metavar="F", help="Write the results as CSV: a row per weights and footage.")
+    ] = None,
+    takes: Annotated[
+        int, typer.Option(min=1, max=10_000, metavar="N", rich_help_panel=DATA, help="Simulated rigs of each kind.")
+    ] = 64,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", rich_help_panel=DATA, help="Random seed of the simulated rigs.")
+    ] = 0,
     force: Force = False,
 ) -> None:
-    """Show the paper's tables, and measure a lifter for them.
+    """Evaluate lifters on benchmarks or simulated rigs, next to published results.
 
     \b
-    pose-rig eval                                              what others published
-    pose-rig eval --simulated                                  a first try, on synthetic movement
-    pose-rig eval --simulated clips.npz                        the shipped weights, on simulated rigs
+    pose-rig eval                                              published results
+    pose-rig eval --simulated                                  on synthetic motion
+    pose-rig eval --simulated clips.npz                        the shipped weights on simulated rigs
     pose-rig eval --simulated clips.npz --weights runs/a/lifter.pt --weights runs/b/lifter.pt
     pose-rig eval --dataset human36m=h36m --json figures.json
     pose-rig eval --dataset mpi-inf-3dhp=3dhp --dataset skipose=ski --weights my.weights
 
-    The datasets are licensed by their makers and come from them; docs/training.md says which files are read. What is
-    not given is "not measured here". Where a protocol asks for it, detected 2D is first moved to where the benchmark
-    has its joints, by a network that learns this from a subject who is used for nothing else.
+    The datasets must be obtained from their authors; docs/training.md lists the files. Where the protocol requires it,
+    detected 2D joints are first mapped to the joint definitions of the benchmark, by a network trained on a subject
+    that is not in the test set.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
     sets = [kind_and_folder(text) for text in datasets(dataset or ())]
@@ -96,22 +99,20 @@ def evaluate(
     for file in filter(None, (json_file, csv_file)):
         check_output(file, force=force, sources=(*weights, *simulated))
     if no_morph and not sets:
-        raise UsageError(
-            "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
-        )
+        raise UsageError("--no-morph applies to --dataset only.", "Add --dataset KIND=FOLDER, or remove --no-morph.")
     if held_out and not simulated:
-        raise UsageError("Nothing is simulated.", "Add --simulated.")
+        raise UsageError("--held-out applies to --simulated only.", "Add --simulated, or remove --held-out.")
     measured: list[Evaluation] = []
     if sets or simulated:
-        with TrainProgress(console, truth=False) as progress:
+        with TrainProgress(console, supervised=False) as progress:
             found = _benchmarks(sets, None if no_morph else progress)
             if simulated:
                 found = chain(found, _simulated(simulated, takes, seed, held_out=held_out))
             measured = list(_measured(weights, found))
     elif csv_file:
-        raise UsageError("There is nothing of ours to write.", "Add --simulated or --dataset.")
+        raise UsageError("--csv requires data to evaluate on.", "Add --simulated or --dataset.")
     elif weights:
-        raise UsageError("There is nothing to measure these weights on.", "Add --simulated or --dataset.")
+        raise UsageError("--weights requires data to evaluate on.", "Add --simulated or --dataset.")
     for table in tables(measured, paper=bool(sets) or not simulated):
         console.print(table)
     for line in (*DEFINITIONS, *([REMARK] if NAME in (simulated or ()) else [])):
@@ -124,17 +125,17 @@ def evaluate(
 
 
 def datasets(texts: Sequence[str]) -> list[str]:
-    """Returns the items of ``human36m=a,skipose=b``; a comma that no kind follows is part of a name."""
+    """Returns the items of ``human36m=a,skipose=b``; a comma that no kind follows is part of a path."""
     return [item for text in texts for item in re.split(rf",\s*(?=(?:{'|'.join(KINDS)})=)", text)]
 
 
 def paths_of(given: Sequence[Path] | None) -> list[Path]:
-    """Returns the files of an option that takes several."""
+    """Returns the files of an option with several values."""
     return [Path(text) for text in split_paths(map(str, given or ()))]
 
 
 def motion_files(given: Sequence[Path] | None) -> list[Path]:
-    """Returns the motion files of ``--simulated``, each of the right kind; `NAME` stands for none.
+    """Returns the motion files of ``--simulated``, checked; `NAME` stands for synthetic motion.
 
     Raises:
         UsageError: One is not a motion file.
@@ -150,32 +151,30 @@ def kind_and_folder(text: str) -> tuple[str, Path]:
     """Returns the two sides of ``human36m=FOLDER``.
 
     Raises:
-        UsageError: There are no two sides, the kind is unknown, or there is no such folder.
+        UsageError: It has another form, the kind is unknown, or the folder does not exist.
     """
     kind, _, folder = text.partition("=")
     if kind not in KINDS or not folder:
-        raise UsageError(
-            f"{text!r} is no dataset.", f"Use KIND=FOLDER with one of {', '.join(KINDS)}: {next(iter(KINDS))}=FOLDER."
-        )
+        raise UsageError(f"--dataset must be KIND=FOLDER; got {text!r}.", f"The kinds are {', '.join(KINDS)}.")
     if not Path(folder).is_dir():
-        raise UsageError(f"There is no folder {folder}.", f"Give the one that holds {TABLES[KINDS[kind]].title}.")
+        raise UsageError(f"There is no folder {folder}.", f"Give the folder of {TABLES[KINDS[kind]].title}.")
     return kind, Path(folder)
 
 
 def _check(weights: Sequence[Path], sets: Sequence[tuple[str, Path]]) -> None:
-    """Checks what can be known to be wrong before anything is measured.
+    """Checks weights and datasets before the evaluation.
 
     Raises:
-        UsageError: Something is; names it.
+        UsageError: A file is not of weights, or a dataset is given twice.
     """
     for path in weights:
         check_input(path, MEASURED)
     if len({kind for kind, _ in sets}) < len(sets):
-        raise UsageError("A dataset is given twice.", "Give each of them once.")
+        raise UsageError("A dataset is given twice.", "Give each --dataset once.")
 
 
 def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Evaluation"]:
-    """Yields what all weights reach on all footage.
+    """Yields the results of all weights on all footage.
 
     Raises:
         PoseRigError: torch is not installed.
@@ -185,7 +184,7 @@ def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Eval
         from pose_rig.lifting.engine import DEFAULT_WEIGHTS
         from pose_rig.training.evaluation.evaluation import evaluate as evaluate_lifter
     except ModuleNotFoundError as error:
-        raise missing("Measuring", str(error.name), "train") from error
+        raise missing("Evaluation", str(error.name), "train") from error
     files = [(path.name, path) for path in weights] or [("shipped weights", DEFAULT_WEIGHTS)]
     lifters = [(name, load(path)[0]) for name, path in files]
     for kind, footage, half_head_px in found:
@@ -195,18 +194,18 @@ def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Eval
 
 
 def _benchmarks(sets: Sequence[tuple[str, Path]], morphing: TrainProgress | None) -> Iterator[Found]:
-    """Yields the test sets of benchmarks, morphed where their protocol asks for it; None = as they are."""
+    """Yields the test sets of benchmarks, morphed if ``morphing`` is given and the protocol requires it."""
     import torch
 
     from pose_rig.training.datasets.load import load
     from pose_rig.training.datasets.morphed import morphed
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"  # a step of the morphing takes a core 18 ms
+    device = "cuda" if torch.cuda.is_available() else "cpu"  # a training step of the morphing takes 18 ms on a CPU core
     for kind, folder in sets:
         if morphing is None:
             footage = load(kind, folder, "test")
         else:
-            footage = morphed(kind, folder, "test", log=morphing.say, on_progress=morphing.reading, device=device)
+            footage = morphed(kind, folder, "test", log=morphing.print, on_progress=morphing.reading, device=device)
         yield kind, footage, HALF_HEAD_PX if kind == "human36m" else None
 
 
@@ -219,6 +218,6 @@ def _simulated(motion: Sequence[Path], takes: int, seed: int, *, held_out: bool)
     clips = load_clips(motion)
     clips = split(clips)[1] if held_out else clips
     for ski in (False, True):
-        kind = f"{', ski-like' if ski else ''}{', synthetic movement' if NAME in motion else ''}"
+        kind = f"{', ski-like' if ski else ''}{', synthetic motion' if NAME in motion else ''}"
         name = f"{takes} simulated rigs of {VIEWS} cameras{kind}, seed {seed}"
         yield name, simulate_footage(clips, takes, VIEWS, SECONDS, seed, ski=ski), None

@@ -1,4 +1,4 @@
-"""From a request to a job: defaults by source, the start, and whether all of it fits together."""
+"""The training job and initial weights of a request: defaults by source, and consistency checks."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,35 +15,35 @@ from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import Method
 from pose_rig.training.run_folder import RunFolder
 
-LOOKS = 4  # at held-back instants, of a short run
-WARM_UP = 5  # a short run warms up for one step in so many
-TOWARDS = ("rep", "view", "frep", "fview", "sp", "supervised")  # terms that say where the joints are
+MIN_VALIDATIONS = 4  # of a short run
+MIN_WARM_UPS = 5  # the warm-up of a short run is at most one step in so many
+POSITION_TERMS = ("rep", "view", "frep", "fview", "sp", "supervised")  # loss terms that determine joint positions
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """What is going to be trained.
+class TrainingPlan:
+    """A training job and its initial weights.
 
     Attributes:
-        job: How.
-        start: Weights to begin with; None = fresh ones.
+        job: The job.
+        start: Initial weights; None = random.
     """
 
     job: TrainingJob
     start: Lifter | None
 
     @property
-    def truth(self) -> bool:
-        """Whether held-back instants are judged by the truth."""
+    def supervised(self) -> bool:
+        """Whether validation uses ground truth."""
         return self.job.recipe().late.supervised > 0
 
 
-def plan(request: Request) -> Planned:
-    """Returns job and start of a request.
+def plan_training(request: Request) -> TrainingPlan:
+    """Returns the job and the initial weights of a request.
 
     Raises:
-        UsageError: A setting is out of range, or settings, source, start and result do not fit together.
-        AssetError: The start holds no weights.
+        UsageError: A setting is out of range, or settings, source, initial weights and result contradict each other.
+        AssetError: The file of the initial weights contains none.
     """
     path = request.start or (DEFAULT_WEIGHTS if request.sources.sessions else None)
     start = load(path)[0] if path is not None else None
@@ -52,31 +52,32 @@ def plan(request: Request) -> Planned:
     _check_terms(recipe)
     if recipe.frame != "ray" and not request.checkpoint:
         raise UsageError(
-            f"No rig can run what `{recipe.name}` trains: it sees people as they lie in the picture.",
-            "Train a checkpoint to be measured, with an --out that ends in .pt, or use --method ours.",
+            f"A rig cannot run weights of `{recipe.name}`: their input is in the image frame.",
+            "Write a checkpoint for `pose-rig eval`, with an --out that ends in .pt, or use --method ours.",
         )
     if start is not None and start.config.frame != recipe.frame:
         raise UsageError(
-            f"`{recipe.name}` shows people in the {recipe.frame} frame, and "
-            f"{path.name if path else ''} knows them in the {start.config.frame} frame.",
-            "Use --method taught for sessions, ours for anything else, or another --start.",
+            f"The input of `{recipe.name}` is in the {recipe.frame} frame, and that of "
+            f"{path.name if path else ''} in the {start.config.frame} frame.",
+            "Use --method taught for sessions, ours for other sources, or other --weights.",
         )
     if recipe.frame != "ray" and job.rehearsal:
         raise UsageError(
-            f"What is rehearsed lies in the ray frame, and `{recipe.name}` sees the {recipe.frame}.",
-            "Leave --rehearsal out, or use --method ours.",
+            f"--rehearsal is in the ray frame, and the input of `{recipe.name}` in the {recipe.frame} frame.",
+            "Remove --rehearsal, or use --method ours.",
         )
     if start is not None and start.config.width != job.width:
         raise UsageError(
-            f"The weights to start from are {start.config.width} units wide, not {job.width}.", "Leave --width out."
+            f"--width is {job.width}, but the initial weights have {start.config.width} units per layer.",
+            "Remove --width.",
         )
     if job.device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("torch finds no CUDA device here.", "Use --device cpu.")
-    return Planned(job, start)
+        raise UsageError("torch finds no CUDA device.", "Use --device cpu.")
+    return TrainingPlan(job, start)
 
 
 def _job(request: Request, start: Lifter | None) -> TrainingJob:
-    """Returns the defaults for the source with what was given; short runs look and warm up accordingly."""
+    """Returns the defaults for the source with the given settings; short runs validate more often."""
     given: dict[str, Any] = dict(request.settings)
     device = given.get("device", "auto")
     if device == "auto":
@@ -88,14 +89,16 @@ def _job(request: Request, start: Lifter | None) -> TrainingJob:
         given.setdefault("width", start.config.width)
     job = replace(DEFAULT_JOB if request.sources.sessions else TrainingJob(), **given)
     return replace(
-        job, check=min(job.check, max(1, job.steps // LOOKS)), warm_up=min(job.warm_up, max(1, job.steps // WARM_UP))
+        job,
+        check=min(job.check, max(1, job.steps // MIN_VALIDATIONS)),
+        warm_up=min(job.warm_up, max(1, job.steps // MIN_WARM_UPS)),
     )
 
 
 def _check_terms(recipe: Method) -> None:
     for stage in (recipe.early, recipe.late):
-        if not any(getattr(stage, term) for term in TOWARDS):
+        if not any(getattr(stage, term) for term in POSITION_TERMS):
             raise UsageError(
-                f"Without these terms nothing tells `{recipe.name}` where joints are.",
-                f"Keep one of {', '.join(TOWARDS)}.",
+                f"Without these terms the joint positions of `{recipe.name}` are undetermined.",
+                f"Remove one of {', '.join(POSITION_TERMS)} from --without.",
             )

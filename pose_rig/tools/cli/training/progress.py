@@ -1,4 +1,4 @@
-"""How far training is: a bar in a terminal, else a line every five seconds."""
+"""Progress of training and evaluation: a bar in a terminal, else a line every five seconds."""
 
 import time
 from types import TracebackType
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 class TrainProgress:
-    """Shows how far training is.
+    """Displays the progress of training.
 
     Args:
-        console: Where to.
-        truth: Whether held-back instants are judged by the truth.
+        console: Where it is printed.
+        supervised: Whether validation uses ground truth.
     """
 
-    def __init__(self, console: Console, *, truth: bool) -> None:
-        self._console, self._truth = console, truth
+    def __init__(self, console: Console, *, supervised: bool) -> None:
+        self._console, self._supervised = console, supervised
         self._bars = Bars(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"),
             console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}
-        self._said = time.monotonic()
+        self._printed_s = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -40,31 +40,32 @@ class TrainProgress:
     ) -> None:
         self._bars.stop()
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Prints a line, above the bars if there are any."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def reading(self, fraction: float) -> None:
-        """Shows how much (0–1) of the sources has been gone through."""
+        """Displays the fraction (0–1) of the sources that has been read."""
         self._show("Reading", fraction, f"{100 * fraction:3.0f} %")
 
     def training(self, progress: "Progress") -> None:
-        """Shows how far the training is."""
-        self._show("Training", progress.step / progress.steps, facts(progress, truth=self._truth))
+        """Displays the state of the training."""
+        self._show("Training", progress.step / progress.steps, facts(progress, supervised=self._supervised))
 
-    def _show(self, what: str, fraction: float, said: str) -> None:
+    def _show(self, task: str, fraction: float, state: str) -> None:
         if not self._console.is_terminal:
-            if time.monotonic() - self._said >= LINE_INTERVAL_S:
-                self._said = time.monotonic()
-                self.say(f"{what}: {said}")
+            if time.monotonic() - self._printed_s >= LINE_INTERVAL_S:
+                self._printed_s = time.monotonic()
+                self.print(f"{task}: {state}")
             return
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=1.0, facts="")
-        self._bars.update(self._tasks[what], completed=fraction, facts=said)
+        if task not in self._tasks:
+            self._tasks[task] = self._bars.add_task(task, total=1.0, facts="")
+        self._bars.update(self._tasks[task], completed=fraction, facts=state)
 
 
-def facts(progress: "Progress", *, truth: bool) -> str:
-    """Returns step, loss, the score of held-back instants and the time that is left, in one line."""
-    held = f"held back {progress.validation.score(supervised=truth):.4f}, " if progress.validation is not None else ""
+def facts(progress: "Progress", *, supervised: bool) -> str:
+    """Returns step, loss, validation error and remaining time in one line."""
+    validation = progress.validation
+    error = f"validation {validation.score(supervised=supervised):.4f}, " if validation is not None else ""
     minutes, seconds = divmod(round(progress.left_s), 60)
-    return f"step {progress.step} of {progress.steps}, loss {progress.loss:.4f}, {held}{minutes}:{seconds:02} left"
+    return f"step {progress.step} of {progress.steps}, loss {progress.loss:.4f}, {error}{minutes}:{seconds:02} left"

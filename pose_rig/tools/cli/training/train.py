@@ -1,7 +1,7 @@
-"""``pose-rig train``: weights that know your people, or a method of the paper from scratch."""
+"""``pose-rig train``: fine-tunes the lifter on recordings, or trains one from scratch."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -10,119 +10,98 @@ from pose_rig.installer import missing
 from pose_rig.tools.arguments.inputs import MEASURED, TAUGHT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
-from pose_rig.tools.cli.training.evaluate import KINDS, datasets, kind_and_folder, motion_files
+from pose_rig.tools.cli.training.evaluate import (
+    DATA,
+    Dataset,
+    NoMorph,
+    Simulated,
+    datasets,
+    kind_and_folder,
+    motion_files,
+)
 from pose_rig.tools.cli.training.request import TAKES, VIEWS, Request, Sources, batch, terms
 from pose_rig.tools.terminal.console import Console
 from pose_rig.training.methods import METHODS, TERMS
 
-FOLDER = ".run"
-FIELD = "From scratch"  # the options of people of the field
-HOW = "How it is trained"
+RUN_SUFFIX = ".run"
+
+
+def _training(help: str, metavar: str | None = None, *flag: str, **limits: int) -> Any:  # noqa: A002 - as in Typer
+    """Returns an option in the panel of the training settings."""
+    return typer.Option(*flag, metavar=metavar, help=help, rich_help_panel="Training", **limits)  # type: ignore[arg-type]
 
 
 def train(
     sessions: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="SESSIONS", help="Sessions (.mcap) or 2D keypoints (.npz) of the person; fine-tunes."),
+        typer.Argument(metavar="SESSIONS", help="Sessions (.mcap) or 2D keypoints (.npz) to fine-tune on."),
     ] = None,
     out: Annotated[
-        Path,
-        typer.Option(metavar="F", help="The result: a checkpoint if it ends in .pt, else the graph that a rig runs."),
+        Path, typer.Option(metavar="F", help="The result: a checkpoint if it ends in .pt, else a graph for `run`.")
     ] = Path("my.weights"),
     weights: Annotated[
-        Path | None, typer.Option(metavar="F", help="Weights to start from; sessions: those shipped, else none.")
+        Path | None,
+        typer.Option(metavar="F", help="Initial weights; default for sessions: the shipped ones, else random."),
     ] = None,
-    dataset: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KIND=FOLDER", help=f"{', '.join(KINDS)}; again for more.", rich_help_panel=FIELD),
-    ] = None,
-    no_morph: Annotated[
-        bool,
-        typer.Option(
-            "--no-morph",
-            rich_help_panel=FIELD,
-            help="Leave detected joints where they are; else moved to the benchmark's.",
-        ),
-    ] = False,
-    simulated: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="[MOTION.npz]",
-            help="Simulated rigs around captured movement, again for more; without a file around synthetic movement.",
-            rich_help_panel=FIELD,
-        ),
-    ] = None,
+    dataset: Dataset = None,
+    no_morph: NoMorph = False,
+    simulated: Simulated = None,
     takes: Annotated[
         int | None,
-        typer.Option(min=1, max=100_000, metavar="N", help=f"Simulated takes ({TAKES}).", rich_help_panel=FIELD),
+        typer.Option(min=1, max=100_000, metavar="N", rich_help_panel=DATA, help=f"Simulated takes ({TAKES})."),
     ] = None,
     views: Annotated[
-        int | None, typer.Option(min=2, max=16, metavar="V", help=f"Cameras of each ({VIEWS}).", rich_help_panel=FIELD)
+        int | None,
+        typer.Option(min=2, max=16, metavar="V", rich_help_panel=DATA, help=f"Cameras of each take ({VIEWS})."),
     ] = None,
     ski: Annotated[
-        bool, typer.Option("--ski", help="Cameras that move, a quarter of the limbs lost.", rich_help_panel=FIELD)
+        bool, typer.Option("--ski", rich_help_panel=DATA, help="Moving cameras; a quarter of the limbs not detected.")
     ] = False,
     method: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=f"{', '.join(METHODS)}; sessions: taught, else ours.", rich_help_panel=HOW),
+        str | None, _training(f"{', '.join(METHODS)}; default for sessions: taught, else ours.", "NAME")
     ] = None,
-    without: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A,B", help=f"Switch terms off: {', '.join(TERMS)}.", rich_help_panel=HOW),
-    ] = None,
-    steps: Annotated[int | None, typer.Option(metavar="N", help="Optimiser steps.", rich_help_panel=HOW)] = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch", metavar="N", help="Instants per step (64).", rich_help_panel=HOW)
-    ] = None,
-    width: Annotated[int | None, typer.Option(metavar="N", help="Units per layer (512).", rich_help_panel=HOW)] = None,
-    rate: Annotated[float | None, typer.Option(metavar="R", help="Peak learning rate.", rich_help_panel=HOW)] = None,
+    without: Annotated[list[str] | None, _training(f"Disable loss terms: {', '.join(TERMS)}.", "A,B")] = None,
+    steps: Annotated[int | None, _training("Optimiser steps.", "N")] = None,
+    batch_size: Annotated[int | None, _training("Frames per step (64).", "N", "--batch")] = None,
+    width: Annotated[int | None, _training("Units per layer (512).", "N")] = None,
+    rate: Annotated[float | None, _training("Peak learning rate.", "R")] = None,
     rehearsal: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Simulated views per step beside (sessions: 512, else 0).", rich_help_panel=HOW),
+        int | None, _training("Additional simulated views per step (sessions: 512, else 0).", "N")
     ] = None,
     patience: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="End after so many looks without progress; 0 = never.", rich_help_panel=HOW),
+        int | None, _training("Early stopping after so many validations without progress; 0 = never.", "N")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Of all chance (0).", rich_help_panel=HOW)
-    ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where.", rich_help_panel=HOW)] = "auto",
-    mixed: Annotated[
-        bool | None, typer.Option(help="Half precision where it is quicker; default: on a GPU.", rich_help_panel=HOW)
-    ] = None,
-    compiled: Annotated[
-        bool, typer.Option("--compile", help="Compile the network; pays on long runs.", rich_help_panel=HOW)
-    ] = False,
+    seed: Annotated[int | None, _training("Random seed (0).", "N", min=0)] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], _training("Device of torch.")] = "auto",
+    mixed: Annotated[bool | None, _training("Mixed precision; default: on a GPU.")] = None,
+    compiled: Annotated[bool, _training("Compile the network; for long runs.", None, "--compile")] = False,
     run: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Settings, log and best weights; default: OUT.run.", rich_help_panel=HOW),
+        Path | None, _training("Folder for settings, log and best weights; default: OUT.run.", "FOLDER")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run folder's run.", rich_help_panel=HOW)
-    ] = False,
+    resume: Annotated[bool, _training("Continue the run in the run folder.", None, "--resume")] = False,
     force: Force = False,
 ) -> None:
-    """Teach the lifter your people from your own recordings, without a label; or train one from scratch.
+    """Fine-tune the lifter on your own recordings, without labels; or train one from scratch.
 
     \b
-    pose-rig record --cams 0,1,2 --duration 60 --out me.mcap       a minute of moving about
+    pose-rig record --cams 0,1,2 --duration 60 --out me.mcap       record a minute of movement
     pose-rig train me.mcap --out my.weights                        fine-tune the shipped weights on it
-    pose-rig run --weights my.weights --cams 0,1,2                 and use the result
+    pose-rig run --weights my.weights --cams 0,1,2                 use the result
     pose-rig train a.mcap b.mcap --weights my.weights --out better.weights
-    pose-rig train a.mcap b.mcap --out my.weights --resume         go on after an interruption
+    pose-rig train a.mcap b.mcap --out my.weights --resume         continue after an interruption
 
-    The rig, which sees with all cameras, teaches the lifter, which has one. Some stretches of each session are kept
-    out; there, and on simulated people, the new weights are compared with the old ones. What got worse is refused.
+    The 3D poses of all cameras are the pseudo-labels for the lifter, which has a single view. A part of each session
+    is the validation set; on it and on simulated people the new weights are compared with the initial ones, and
+    rejected if they are worse.
 
     \b
-    pose-rig train --simulated --takes 100 --steps 300 --out a.pt  a first try, on synthetic movement
-    pose-rig train --simulated clips.npz --out lifter.pt           `ours`, from nothing but 2D
+    pose-rig train --simulated --takes 100 --steps 300 --out a.pt  on synthetic motion
+    pose-rig train --simulated clips.npz --out lifter.pt           method `ours`, from 2D only
     pose-rig train --method csm-s1s2 --dataset human36m=h36m --out h36m.pt
     pose-rig train --method csm-s1s2 --without consistent,lifts --simulated clips.npz --out a.pt
     torchrun --nproc-per-node 2 -m pose_rig.tools.cli.app train --simulated clips.npz --out lifter.pt
 
-    `pose-rig eval --weights lifter.pt --simulated clips.npz --held-out` measures a checkpoint. docs/training.md
+    `pose-rig eval --weights lifter.pt --simulated clips.npz --held-out` evaluates a checkpoint. docs/training.md
     explains the methods and their terms.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     settings = {
@@ -140,11 +119,9 @@ def train(
         "compile": compiled or None,
     }
     if not simulated and (takes or views or ski):
-        raise UsageError("Takes, views and ski are of simulated rigs.", "Add --simulated.")
+        raise UsageError("--takes, --views and --ski apply to --simulated only.", "Add --simulated.")
     if no_morph and not dataset:
-        raise UsageError(
-            "Only 2D poses of datasets are morphed.", "Add --dataset KIND=FOLDER, or leave --no-morph out."
-        )
+        raise UsageError("--no-morph applies to --dataset only.", "Add --dataset KIND=FOLDER, or remove --no-morph.")
     motion = motion_files(simulated)
     for path in sessions or ():
         check_input(path, TAUGHT)
@@ -154,17 +131,11 @@ def train(
     sources = Sources(
         tuple(sessions or ()), sets, tuple(motion), takes or TAKES, views or VIEWS, ski, not no_morph
     )  # fmt: skip
-    request = Request(
-        sources,
-        out,
-        run or out.with_suffix(FOLDER),
-        weights,
-        resume,
-        {name: value for name, value in settings.items() if value is not None},
-    )
+    given = {name: value for name, value in settings.items() if value is not None}
+    request = Request(sources, out, run or out.with_suffix(RUN_SUFFIX), weights, resume, given)
     check_output(out, force=force or resume)
     try:
-        from pose_rig.tools.cli.training.work import carry_out  # brings torch
+        from pose_rig.tools.cli.training.training_run import run_training  # imports torch
     except ModuleNotFoundError as error:
         raise missing("Training", str(error.name), "train") from error
-    carry_out(request, Console())
+    run_training(request, Console())

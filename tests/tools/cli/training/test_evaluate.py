@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from pose_rig.tools.cli.app import app
 from pose_rig.tools.cli.command import as_command
 from pose_rig.tools.cli.training.evaluate import evaluate
-from pose_rig.tools.cli.training.result_tables import NOT_MEASURED, tables, write_csv
+from pose_rig.tools.cli.training.tables import NOT_MEASURED, tables, write_csv
 from pose_rig.training.evaluation.evaluation import Evaluation
 from pose_rig.training.evaluation.scores import Jdr, Scores
 from tests.training.datasets.test_canonpose import flat_file, write
@@ -75,7 +75,7 @@ def test_measuring_without_torch_says_what_to_install(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode != 0
-    assert "Error: Measuring needs torch, which is not installed." in done.stderr
+    assert "Error: Evaluation needs torch, which is not installed." in done.stderr
     assert "pip install 'pose-rig[train]'." in done.stderr
 
 
@@ -127,8 +127,8 @@ def test_without_a_motion_file_the_movement_is_synthetic_and_that_is_said(tmp_pa
     assert "The motion is synthetic: results on it are not representative of real people." in result.output
     measured = json.loads(files[0].read_text("utf-8"))["measured"]
     assert [one["dataset"] for one in measured] == [
-        "2 simulated rigs of 4 cameras, synthetic movement, seed 0",
-        "2 simulated rigs of 4 cameras, ski-like, synthetic movement, seed 0",
+        "2 simulated rigs of 4 cameras, synthetic motion, seed 0",
+        "2 simulated rigs of 4 cameras, ski-like, synthetic motion, seed 0",
     ]
     table = pandas.read_csv(files[1])
     assert table["dataset"].tolist() == [one["dataset"] for one in measured]
@@ -174,21 +174,21 @@ def test_detections_are_morphed_before_they_are_measured_unless_told_otherwise(t
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--dataset", "h36m"], "'h36m' is no dataset. Use KIND=FOLDER with one of human36m, mpi-inf-3dhp, skipose"),
-        (["--dataset", "h36m=."], "'h36m=.' is no dataset."),
-        (["--dataset", "human36m=missing"], "There is no folder missing. Give the one that holds Human3.6M."),
-        (["--dataset", "skipose=.", "--dataset", "skipose=."], "A dataset is given twice. Give each of them once."),
+        (["--dataset", "h36m"], "--dataset must be KIND=FOLDER; got 'h36m'. The kinds are human36m, mpi-inf-3dhp"),
+        (["--dataset", "h36m=."], "--dataset must be KIND=FOLDER; got 'h36m=.'."),
+        (["--dataset", "human36m=missing"], "There is no folder missing. Give the folder of Human3.6M."),
+        (["--dataset", "skipose=.", "--dataset", "skipose=."], "A dataset is given twice. Give each --dataset once."),
         (
             ["--simulated", "missing.npz"],
             "There is no file missing.npz. Check the path: --simulated takes a",
         ),
         (["--simulated", "m.npz", "--weights", "w.pt"], "There is no file w.pt. Check the path: --weights takes"),
-        (["--weights", "w.onnx"], "There is nothing to measure these weights on. Add --simulated or --dataset."),
-        (["--no-morph"], "Only 2D poses of datasets are morphed. Add --dataset KIND=FOLDER, or leave --no-morph out."),
-        (["--held-out"], "Nothing is simulated. Add --simulated."),
+        (["--weights", "w.onnx"], "--weights requires data to evaluate on. Add --simulated or --dataset."),
+        (["--no-morph"], "--no-morph applies to --dataset only. Add --dataset KIND=FOLDER, or remove --no-morph."),
+        (["--held-out"], "--held-out applies to --simulated only. Add --simulated"),
         (["--json", "no/f.json"], "Cannot write no/f.json. Make sure that the folder"),
         (["--csv", "no/f.csv"], "Cannot write no/f.csv. Make sure that the folder"),
-        (["--csv", "f.csv"], "There is nothing of ours to write. Add --simulated or --dataset."),
+        (["--csv", "f.csv"], "--csv requires data to evaluate on. Add --simulated or --dataset."),
     ],
 )
 def test_wrong_use_ends_in_one_sentence(

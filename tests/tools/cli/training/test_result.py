@@ -8,22 +8,22 @@ from rich.table import Table
 
 from pose_rig.errors import PoseRigError
 from pose_rig.lifting.model import Lifter, LifterConfig
-from pose_rig.tools.cli.training.job import Planned
+from pose_rig.tools.cli.training.job import TrainingPlan
 from pose_rig.tools.cli.training.request import Request, Sources
-from pose_rig.tools.cli.training.result import Trained, adopt
+from pose_rig.tools.cli.training.result import NewWeights, save_weights
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.train import TrainingResult
 from pose_rig.training.validation import ValidationMetrics
 from tests.training.fakes.motion_files import write_motion
 
 
-@pytest.mark.parametrize(("step", "remedy"), [(99, "begin it again"), (100, "go on with --resume")])
+@pytest.mark.parametrize(("step", "remedy"), [(99, "start again"), (100, "continue with --resume")])
 def test_who_stops_too_early_is_told_how_to_go_on(tmp_path: Path, step: int, remedy: str) -> None:
     motion = write_motion(tmp_path / "motion.npz")
     out, look, lifter = tmp_path / "my.weights", ValidationMetrics(0.5, 0.0, 0.5, 0.5), Lifter(LifterConfig(width=8))
     request = Request(Sources(motion=(motion,)), out, tmp_path / "run", None, False, {})
-    trained = Trained(lifter, TrainingResult(lifter, look, look, step, "interrupted"), {}, Table(), "it errs")
+    new = NewWeights(lifter, TrainingResult(lifter, look, look, step, "interrupted"), {}, Table(), "it errs")
     text = rf"^The new weights are not adopted: it errs\. Nothing was written to .*my\.weights; {remedy}\."
     with pytest.raises(PoseRigError, match=text):
-        adopt(request, Planned(TrainingJob(check=100), None), trained, Console(quiet=True))
+        save_weights(request, TrainingPlan(TrainingJob(check=100), None), new, Console(quiet=True))
     assert not out.exists()

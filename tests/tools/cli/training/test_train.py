@@ -85,11 +85,11 @@ def test_a_session_makes_weights_that_a_rig_runs(material: Path, tmp_path: Path)
     code, output = said("train", *sessions, "--steps", 10, "--batch", 32, "--out", out)
     assert code == 0, output
     for part in (
-        "session: 60 instants, 3 views. walk: 60 instants, 3 views.",
-        "Training `taught` on cpu: 10 steps of 4 x 8 instants,",
+        "session: 60 frames, 3 views. walk: 60 frames, 3 views.",
+        "Training `taught` on cpu: 10 steps of 4 x 8 frames,",
         "Done after 10 steps.",
-        "error of a single view, mm",
-        "human, not mirrored (-1 to 1)",
+        "PA-MPJPE of a single view, mm",
+        "handedness (-1 mirrored, 1 not)",
         f"Adopted. Written: {out}, 5.",
         f"Use it with `pose-rig run --weights {out} --cams 0,1,2`.",
     ):
@@ -123,7 +123,7 @@ def test_what_did_not_get_better_is_refused_and_nothing_is_written(material: Pat
     code, output = said("train", material / "walk.npz", "--steps", 4, "--batch", 8, "--rate", 0.9, "--out", out)
     assert code == 1
     assert "Error: The new weights are not adopted: the single-view error on the validation set is" in output
-    assert f"Nothing was written to {out}; train on more and livelier footage, or with a lower --rate." in output
+    assert f"Nothing was written to {out}; train on more and more varied footage, or with a lower --rate." in output
     assert not out.exists()
 
 
@@ -148,8 +148,8 @@ def test_ours_from_scratch(material: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / name
     code, output = said("train", "--simulated", material / "motion.npz", *SMALL, "--steps", 12, "--out", out)
     assert code == 0, output
-    assert "Training `ours` on cpu: 12 steps of 2 x 8 instants," in output
-    assert "N-MPJPE against the truth" in output
+    assert "Training `ours` on cpu: 12 steps of 2 x 8 frames," in output
+    assert "N-MPJPE against ground truth" in output
     assert weights_format(out) == ("checkpoint" if out.suffix == ".pt" else "graph")
     lifter, settings = load(out)
     assert lifter.config.width == 16
@@ -203,14 +203,14 @@ def test_a_method_of_the_paper_on_a_benchmark_and_on_from_its_checkpoint(tmp_pat
     first, second = tmp_path / "first.pt", tmp_path / "second.pt"
     code, output = said(*common, "--without", "cam,lifts", "--width", 16, "--out", first)
     assert code == 0, output
-    assert "against the truth" not in output  # there is none in the file
+    assert "against ground truth" not in output  # there is none in the file
     settings = load(first)[1]
     assert TrainingJob.from_json(settings["job"]).without == ("cam", "lifts")
     assert settings["sources"] == f"human36m={tmp_path.name}"
     code, output = said(*common, "--weights", first, "--rate", 1e-4, "--out", second)
     assert code in (0, 1), output  # nothing more may be left to learn
     code, output = said(*common, "--weights", first, "--width", 32, "--out", tmp_path / "third.pt")
-    assert (code, "The weights to start from are 16 units wide, not 32." in output) == (2, True)
+    assert (code, "--width is 32, but the initial weights have 16 units per layer." in output) == (2, True)
 
 
 def test_a_benchmark_is_morphed_where_its_protocol_asks_for_it_unless_told_otherwise(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_ctrl_c_keeps_the_best_and_the_run_goes_on_from_there(material: Path, tm
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 0, output
-    assert "steps; going on with the best weights so far." in output
+    assert "steps; the best weights so far are used." in output
     assert f"Written: {out}." in output
     lines = (run / "log.csv").read_text("utf-8").splitlines()
     assert [line.split(",")[0] for line in lines] == ["step", "60"]
@@ -248,7 +248,7 @@ def test_ctrl_c_keeps_the_best_and_the_run_goes_on_from_there(material: Path, tm
     code, output = said(*source, "--out", out, "--run", run, "--force")
     assert (code, f"{run} has a run already." in output) == (2, True)
     code, output = said(*source, "--out", out, "--run", run, "--resume", "--steps", 500)
-    assert (code, "A run that goes on keeps its settings. Leave --steps out, or --resume." in output) == (2, True)
+    assert (code, "--steps cannot be combined with --resume, which keeps the settings." in output) == (2, True)
     code, output = said(*source, "--out", out, "--run", run, "--resume")
     assert code == 0, output
     assert "Done after 240 steps." in output
@@ -273,31 +273,31 @@ def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "There is nothing to learn from. Name sessions, or give --dataset KIND=FOLDER or --simulated."),
+        ([], "There is no training data. Give sessions, --dataset KIND=FOLDER or --simulated."),
         (["gone.mcap"], "There is no file gone.mcap."),
-        (["kp.npz", "--simulated", "motion.npz"], "cannot be learned from together. Leave all but one out."),
+        (["kp.npz", "--simulated", "motion.npz"], "cannot be combined. Remove all but one."),
         (["notes.txt"], "notes.txt is a text file: `pose-rig train` takes a session or a file of 2D keypoints."),
-        (["kp.npz", "--ski"], "Takes, views and ski are of simulated rigs. Add --simulated."),
-        (["kp.npz", "--no-morph"], "Only 2D poses of datasets are morphed. Add --dataset KIND=FOLDER, or leave"),
-        (["kp.npz", "--out", "a.mcap"], "a.mcap is no name for weights. Try --out a.weights."),
+        (["kp.npz", "--ski"], "--takes, --views and --ski apply to --simulated only. Add --simulated."),
+        (["kp.npz", "--no-morph"], "--no-morph applies to --dataset only. Add --dataset KIND=FOLDER, or remove"),
+        (["kp.npz", "--out", "a.mcap"], "a.mcap is not a name for weights. Try --out a.weights."),
         (["kp.npz", "--out", "no/a.weights"], "Cannot write no/a.weights. Make sure that the folder"),
         (["kp.npz", "--weights", "gone.pt"], "There is no file gone.pt. Check the path: --weights takes a"),
-        (["kp.npz", "--weights", "my.onnx", "--out", "my.onnx"], "would be written over what it starts from."),
-        (["kp.npz", "--batch", "0"], "A batch of 0 makes no training."),
+        (["kp.npz", "--weights", "my.onnx", "--out", "my.onnx"], "is both input and output. Choose another file"),
+        (["kp.npz", "--batch", "0"], "The batch size must be positive; got 0."),
         (["kp.npz", "--steps", "0"], "steps must be at least 1; got 0. Use 1 or more."),
         (["kp.npz", "--method", "magic"], "Unknown training method 'magic'. Use one of supervised, canonpose,"),
         (["kp.npz", "--without", "gravity"], "Unknown loss term 'gravity'. Use one of rep, view,"),
-        (["kp.npz", "--without", "rep,view,supervised"], "Without these terms nothing tells `taught` where joints"),
-        (["kp.npz", "--method", "csm-s1"], "No rig can run what `csm-s1` trains: it sees people as they lie in"),
-        (["kp.npz", "--method", "csm-s1", "--out", "a.pt"], "`csm-s1` shows people in the image frame, and lifter"),
+        (["kp.npz", "--without", "rep,view,supervised"], "Without these terms the joint positions of `taught` are"),
+        (["kp.npz", "--method", "csm-s1"], "A rig cannot run weights of `csm-s1`: their input is in the image frame."),
+        (["kp.npz", "--method", "csm-s1", "--out", "a.pt"], "The input of `csm-s1` is in the image frame, and that of"),
         (
             ["--simulated", "motion.npz", "--method", "csm-s1", "--rehearsal", "8", "--out", "a.pt"],
-            "What is rehearsed lies in the ray frame, and `csm-s1` sees the image. Leave --rehearsal out, or use",
+            "--rehearsal is in the ray frame, and the input of `csm-s1` in the image frame. Remove --rehearsal, or use",
         ),
         (["kp.npz", "--resume"], "my.run has no training run."),
-        (["--dataset", "h36m"], "'h36m' is no dataset. Use KIND=FOLDER with one of human36m,"),
+        (["--dataset", "h36m"], "--dataset must be KIND=FOLDER; got 'h36m'. The kinds are human36m,"),
         (["--dataset", "human36m=.", "--out", "a.pt"], ". has no supported file of human36m for 'train'."),
-        (["--simulated", "still.npz"], "Of 2 clips of movement none is left to hold back."),
+        (["--simulated", "still.npz"], "2 motion clips are too few for a validation set."),
         (["--simulated", "motion.npz", "--views", "1"], "Invalid value for '--views'"),
     ],
 )  # fmt: skip
@@ -332,10 +332,10 @@ def test_without_torch_it_says_what_to_install(material: Path, tmp_path: Path) -
 def test_a_terminal_sees_bars_with_loss_score_and_the_time_that_is_left() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=140)
     look = ValidationMetrics(reprojection=0.25, bent=0.005, n_mpjpe=0.125, pmpjpe=0.1)
-    with TrainProgress(console, truth=False) as progress:
+    with TrainProgress(console, supervised=False) as progress:
         progress.reading(0.5)
         progress.training(Progress(step=50, steps=200, loss=0.5, seconds=30.0, new_steps=50, validation=look))
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
     assert " 50 %" in shown
-    assert "step 50 of 200, loss 0.5000, held back 0.2550, 1:30 left" in shown
+    assert "step 50 of 200, loss 0.5000, validation 0.2550, 1:30 left" in shown

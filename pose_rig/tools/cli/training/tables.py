@@ -1,4 +1,4 @@
-"""The tables of `pose-rig eval`: the paper's, with ours below what others published."""
+"""The tables of `pose-rig eval`: the published results, followed by ours."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,35 +13,35 @@ from pose_rig.training.evaluation.published import CPS, JDR, TABLES, Row
 from pose_rig.training.evaluation.scores import Jdr, Scores
 
 if TYPE_CHECKING:
-    from pose_rig.training.evaluation.evaluation import Evaluation  # brings torch
+    from pose_rig.training.evaluation.evaluation import Evaluation  # imports torch
 
-US = "pose-rig, "
+OURS = "pose-rig, "
 NOT_MEASURED = "pose-rig: not measured here"
-ALL = ("N-MPJPE mm", "PMPJPE mm", "N-PCK %", "AUC %", "CPS mm", "min views mm", "poses")
+COLUMNS = ("N-MPJPE mm", "PMPJPE mm", "N-PCK %", "AUC %", "CPS mm", "min views mm", "poses")
 DEFINITIONS = (
     "All: 16 joints, ours without the spine; the root counts, with error 0; means over poses, one view each.",
     "N-MPJPE: after the least-squares scale. PMPJPE: after a similarity, mirroring excluded. N-PCK: joints within "
     "150 mm after scale alone; AUC: the same over 0–150 mm. CPS: of 300, area under the share of poses all of whose "
     "joints are within θ after a similarity.",
-    "Min views: the least error of an instant's views, what the released code calls PMPJPE; comparable with nothing "
-    "else.",
-    "JDR: joints within half a head in the picture: 12.8 px in Human3.6M, elsewhere 3.0 % of the norm of the 2D pose. "
-    "All views: after all views of one instant had their say. Not told of footage whose true 2D is what was lifted.",
+    "Min views: the smallest error of all views of a frame, called PMPJPE in the released code; not comparable with "
+    "other metrics.",
+    "JDR: joints within half a head size in the image: 12.8 px in Human3.6M, elsewhere 3.0 % of the norm of the 2D "
+    "pose. All views: refined with all views of a frame. Missing where the input was ground-truth 2D.",
 )
 
 
 def tables(measured: Sequence["Evaluation"], *, paper: bool = True) -> Iterator[Table]:
-    """Yields the paper's tables in its order, then those of footage that is nobody's benchmark.
+    """Yields the tables of the paper, then those of other footage.
 
     Args:
-        measured: What is known of ours.
-        paper: Whether the paper's are wanted; where nothing is known of ours, they say so.
+        measured: Our results.
+        paper: Whether to include the tables of the paper, with or without results of ours.
     """
     if paper:
         yield from _of_the_paper(measured)
     for name in dict.fromkeys(one.dataset for one in measured if one.dataset not in TABLES):
         here = [one for one in measured if one.dataset == name]
-        yield _table(name, ALL, [Row(one.weights, _everything(one.scores)) for one in here])
+        yield _table(name, COLUMNS, [Row(one.weights, _all_scores(one.scores)) for one in here])
         yield _table(f"JDR %, {name}", LIMB_TYPES, _rates(here))
 
 
@@ -60,19 +60,19 @@ def write_csv(path: Path, measured: Sequence["Evaluation"]) -> None:
 
 def _of_the_paper(measured: Sequence["Evaluation"]) -> Iterator[Table]:
     for kind, published in TABLES.items():
-        ours = [Row(_us(one), _errors(one.scores)[: len(published.columns)]) for one in _of(kind, measured)]
-        yield _beside(published.title, published.columns, published.rows, ours)
+        ours = [Row(_row_name(one), _errors(one.scores)[: len(published.columns)]) for one in _of(kind, measured)]
+        yield _with_ours(published.title, published.columns, published.rows, ours)
     yield _cps(measured)
     for kind, rows in JDR.items():
-        yield _beside(f"JDR %, {TABLES[kind].title}", LIMB_TYPES, rows, _rates(_of(kind, measured), US))
+        yield _with_ours(f"JDR %, {TABLES[kind].title}", LIMB_TYPES, rows, _rates(_of(kind, measured), OURS))
 
 
 def _of(kind: str, measured: Sequence["Evaluation"]) -> list["Evaluation"]:
     return [one for one in measured if one.dataset == kind]
 
 
-def _us(measured: "Evaluation") -> str:
-    return f"{US}{measured.weights}"
+def _row_name(measured: "Evaluation") -> str:
+    return f"{OURS}{measured.weights}"
 
 
 def _table(title: str, columns: Iterable[str], rows: Iterable[Row]) -> Table:
@@ -86,8 +86,8 @@ def _table(title: str, columns: Iterable[str], rows: Iterable[Row]) -> Table:
     return table
 
 
-def _beside(title: str, columns: Sequence[str], published: Iterable[Row], ours: Sequence[Row]) -> Table:
-    """Returns a table of what was published, with ours below."""
+def _with_ours(title: str, columns: Sequence[str], published: Iterable[Row], ours: Sequence[Row]) -> Table:
+    """Returns a table of published results, followed by ours."""
     table = _table(title, columns, published)
     table.add_section()
     for row in ours or [Row(NOT_MEASURED, (None,) * len(columns))]:
@@ -100,9 +100,11 @@ def _cps(measured: Sequence["Evaluation"]) -> Table:
     sources = dict.fromkeys(row.source for rows in CPS.values() for row in rows)
     found = {(row.source, kind): row.values[0] for kind, rows in CPS.items() for row in rows}
     published = [Row(source, tuple(found.get((source, kind)) for kind in TABLES)) for source in sources]
-    reached = {(_us(one), one.dataset): one.scores.cps for one in measured if one.dataset in TABLES}
+    reached = {(_row_name(one), one.dataset): one.scores.cps for one in measured if one.dataset in TABLES}
     ours = [Row(name, tuple(reached.get((name, kind)) for kind in TABLES)) for name, _ in reached]
-    return _beside("CPS mm, of 300", [table.title for table in TABLES.values()], published, list(dict.fromkeys(ours)))
+    return _with_ours(
+        "CPS mm, of 300", [table.title for table in TABLES.values()], published, list(dict.fromkeys(ours))
+    )
 
 
 def _errors(scores: Scores) -> tuple[float, ...]:
@@ -110,13 +112,13 @@ def _errors(scores: Scores) -> tuple[float, ...]:
     return (scores.n_mpjpe_mm, scores.pmpjpe_mm, scores.n_pck)
 
 
-def _everything(scores: Scores) -> tuple[float, ...]:
-    """Returns the columns of `ALL`."""
+def _all_scores(scores: Scores) -> tuple[float, ...]:
+    """Returns the columns of `COLUMNS`."""
     return (*_errors(scores), scores.auc, scores.cps, scores.min_over_views_mm, scores.count)
 
 
 def _rates(measured: Iterable["Evaluation"], who: str = "") -> list[Row]:
-    """Returns two rows for each that saw detections: as these were, and after all views had their say."""
+    """Returns two rows for each result with detected 2D: as detected, and refined with all views."""
     return [
         Row(f"{who}{one.weights}, {what}", rates.rates)
         for one in measured

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import UsageError
-from pose_rig.tools.cli.training.sources import held_back
+from pose_rig.tools.cli.training.footage import split_takes
 from pose_rig.training.footage.footage import Footage
 
 
@@ -14,12 +14,12 @@ def take(instants: int) -> Footage:
     return Footage(f"of {instants}", "", np.zeros((instants, 2, 17, 2), np.float32), count, size, size[0])
 
 
-def test_every_fifth_take_of_a_dataset_is_held_back_or_stretches_of_the_few_there_are() -> None:
-    learned, held = held_back([take(i) for i in range(1, 13)])
+def test_every_fifth_take_of_a_dataset_is_split_takes_or_stretches_of_the_few_there_are() -> None:
+    learned, held = split_takes([take(i) for i in range(1, 13)])
     assert [one.frames for one in held] == [5, 10]
     assert [one.frames for one in learned] == [1, 2, 3, 4, 6, 7, 8, 9, 11, 12]
-    learned, held = held_back([take(150), take(300)])
+    learned, held = split_takes([take(150), take(300)])
     assert [one.frames for one in learned] == [120, 240]
     assert [one.frames for one in held] == [21, 45]
-    with pytest.raises(UsageError, match=r"^7 instants are too few to learn from\. Give more of the dataset\."):
-        held_back([take(4), take(3)])
+    with pytest.raises(UsageError, match=r"^7 frames are too few for training\. Use more of the dataset\."):
+        split_takes([take(4), take(3)])
