@@ -1,4 +1,4 @@
-"""Workers that keep our protocol without cameras or networks: module-level, so that spawn finds them."""
+"""Fake workers that follow our protocol without cameras or networks; module-level, so that spawn finds them."""
 
 import os
 import signal
@@ -53,14 +53,14 @@ def defective_at_the_end(job: CameraJob | FusionJob, stop: Event, start_ns: "Syn
     raise ZeroDivisionError("no rows")
 
 
-def deaf(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+def ignoring_sigterm(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     Path(job.camera.source).write_text("up")
     time.sleep(60)
 
 
 def write_start(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
-    """Writes its restart count and the start instant to the path that is its source."""
+    """Writes its restart count and the start time to the path that is its source."""
     while not start_ns.value:
         time.sleep(0.005)
     Path(job.camera.source).write_text(f"{job.restarts} {start_ns.value}")
@@ -187,5 +187,5 @@ def fusion_health(state: State, frames: int) -> Health:
     )
 
 
-def deaf_to_stop(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+def ignoring_stop(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     time.sleep(60)

@@ -1,4 +1,4 @@
-"""Solved rigs to test with: the simulated cameras, whose places are known."""
+"""Solved rigs for tests: the simulated cameras with their true poses."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ def places(count: int) -> list[RigCamera]:
 
 
 def facing(name: str, azimuth_deg: float, **more: object) -> RigCamera:
-    """Returns a level camera 4 m from the person, at 1 m, that looks at them in this direction."""
+    """Returns a level camera, 4 m from the person and 1 m high, with this viewing direction."""
     a = np.radians(azimuth_deg)
     forward, down = np.array([np.sin(a), 0.0, -np.cos(a)]), np.array([0.0, -1.0, 0.0])
     rotation = np.stack([np.cross(down, forward), down, forward])
@@ -44,7 +44,7 @@ def facing(name: str, azimuth_deg: float, **more: object) -> RigCamera:
 
 
 def project(camera: SolvedCamera, points: Floats) -> Floats:
-    """Returns (N,2) px: what our own words in config.py and docs/frames.md say about a solved camera."""
+    """Returns (N,2) px, by the definition of a solved camera in config.py and docs/frames.md."""
     seen = points @ np.array(camera.rotation).T + np.array(camera.translation_m)
     ideal = seen[:, :2] / seen[:, 2:]
     bent = ideal * (1 + camera.k1 * (ideal**2).sum(1, keepdims=True))
@@ -52,7 +52,7 @@ def project(camera: SolvedCamera, points: Floats) -> Floats:
 
 
 def state(cameras: Sequence[CameraConfig], unsolved: Sequence[str] = ()) -> RigState:
-    """Returns what fusion says of a solved rig in which these cameras stand as the simulated ones do."""
+    """Returns the state of a solved rig whose cameras have the poses of the simulated ones."""
     known = []
     for member, camera in enumerate(cameras):
         if camera.name in unsolved:

@@ -1,4 +1,4 @@
-"""Sessions to look at: somebody lifts an arm for two seconds between two cameras, one of which loses frames."""
+"""Sample sessions: a person lifts an arm for two seconds between two cameras, one of which drops frames."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ MISSING = range(30, 35)
 
 
 def sample() -> Iterator[Message]:
-    """Yields what happened; the poses of the first 20 are not solved, and nobody is there for 6 of them."""
+    """Yields the messages of a session; the first 20 poses are not solved, and no person is tracked in 6 of them."""
     for i in range(FRAMES):
         t_ns = START_NS + i * FRAME_NS
         yield keypoints(t_ns, camera=0)
@@ -74,19 +74,19 @@ def write_session(path: Path, messages: Iterable[Message], origin: Origin = "liv
 
 
 def imported() -> Iterator[Message]:
-    """Yields keypoints alone, as an import writes them."""
+    """Yields keypoints only, as an import writes them."""
     return (message for message in sample() if isinstance(message, Keypoints2D))
 
 
 def unsolved() -> Iterator[Message]:
-    """Yields a session in which nobody came."""
+    """Yields a session without a person."""
     for i in range(10):
         t_ns = START_NS + i * FRAME_NS
         yield from (keypoints(t_ns, people=0), rig(t_ns, solved=0), pose(t_ns, tracking=0, mode="cold", index=i))
 
 
 def with_pictures(kind: str, data: Iterable[bytes]) -> Iterator[Message]:
-    """Yields the sample, and pictures of cam0."""
+    """Yields the sample, and images of cam0."""
     yield from sample()
     for i, picture_bytes in enumerate(data):
         yield VideoFrame(

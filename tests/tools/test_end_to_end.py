@@ -1,4 +1,4 @@
-"""The whole rig through real processes, started as a user starts it."""
+"""Complete runs in real processes, started like a user starts them."""
 
 import os
 import re
@@ -30,12 +30,12 @@ BEHIND_ANKLES = np.array([0.0, -0.05, -0.03])  # m, in the room: a foot that doe
 
 
 def heels(own_ns: int) -> NDArray[np.float64]:
-    """(2,3) m, where the heels of the simulated person are."""
+    """Returns (2,3) m, the heels of the simulated person."""
     return np.asarray(pose(own_ns * 1e-9)[[INDEX["l_ankle"], INDEX["r_ankle"]]] + BEHIND_ANKLES)
 
 
 def keypoint_file(path: Path, seconds: float = 1.0, views: int = 2) -> Path:
-    """Writes what simulated cameras see as a file of 2D keypoints: joints, and heels."""
+    """Writes the detections of simulated cameras as a file of 2D keypoints: joints and heels."""
     cameras = [SimulatedCamera(CameraConfig(source="sim", member=i, members=views), endless=True) for i in range(views)]
     count = round(seconds * 30)
     xy, score = np.zeros((views, count, 19, 2)), np.zeros((views, count, 19))
@@ -77,7 +77,7 @@ def test_keypoints_from_a_file_become_the_same_poses_every_time(tmp_path: Path) 
         assert np.isfinite(poses["xyz"]).all()
 
 
-def test_a_run_in_which_nobody_is_seen_fails_and_says_so(tmp_path: Path) -> None:
+def test_a_run_without_a_person_fails_with_an_error(tmp_path: Path) -> None:
     count = 40
     path = tmp_path / "kp.npz"
     score = np.zeros((2, count, 17))
@@ -90,15 +90,15 @@ def test_a_run_in_which_nobody_is_seen_fails_and_says_so(tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     summary = done.stdout.splitlines()
-    told = next(
+    first_line = next(
         place for place, text in enumerate(summary) if text.startswith("No person was detected in any camera. Check ")
     )
-    assert summary[told + 1].startswith("Ran ")
-    assert re.fullmatch(r"  kp0: 40 frames, .* 0 dropped, no person detected\.", summary[told + 2])
+    assert summary[first_line + 1].startswith("Ran ")
+    assert re.fullmatch(r"  kp0: 40 frames, .* 0 dropped, no person detected\.", summary[first_line + 2])
     assert "Error: No person was detected in any camera." in done.stderr
 
 
-def test_files_gone_through_twice_are_solved_from_first_to_last(tmp_path: Path) -> None:
+def test_two_passes_are_solved_from_the_first_pose_to_the_last(tmp_path: Path) -> None:
     keypoints = keypoint_file(tmp_path / "kp.npz", seconds=4.0, views=3)
     saved = [tmp_path / "first.npz", tmp_path / "second.npz"]
     for path in saved:
@@ -122,7 +122,7 @@ def test_files_gone_through_twice_are_solved_from_first_to_last(tmp_path: Path) 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
-def test_ctrl_c_gives_poses_and_a_summary(tmp_path: Path) -> None:
+def test_ctrl_c_saves_poses_and_prints_a_summary(tmp_path: Path) -> None:
     save = tmp_path / "poses.npz"
     command = [*COMMAND, "--cams", "sim:2", "--save", str(save)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as rig:
@@ -143,7 +143,7 @@ def test_ctrl_c_gives_poses_and_a_summary(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with POSIX signals")
-def test_killing_a_camera_leaves_a_live_pose_and_a_named_restarted_worker() -> None:
+def test_a_killed_camera_is_restarted_and_poses_continue() -> None:
     config = msgspec.structs.replace(config_of("sim:3"), port=0, duration_s=5.0)
     poses_then: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Disks that are full when a run wants to keep something: it fails, says so, and leaves what there is."""
+"""A full disk: the command fails with an error and leaves existing files unchanged."""
 
 import os
 import subprocess
@@ -21,18 +21,18 @@ pytestmark = pytest.mark.skipif(not FULL.exists(), reason="needs a device that i
 
 @pytest.fixture(autouse=True)
 def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the runs keep here what finds no room."""
+    """Makes runs save poses here that they cannot save elsewhere."""
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
 
 
 def poses_in(output: str) -> Path:
-    """Returns the poses file that a run says it wrote instead."""
+    """Returns the poses file that a run wrote instead, according to its message."""
     words = output.split()
     return Path(words[words.index("poses", words.index("The", words.index("Error:"))) + 3].rstrip(":"))
 
 
-def test_poses_that_find_no_room_at_the_end_fail_the_run_and_are_elsewhere(tmp_path: Path) -> None:
+def test_poses_that_cannot_be_saved_fail_the_run_and_are_saved_elsewhere(tmp_path: Path) -> None:
     save = tmp_path / "poses.npz"
     save.write_bytes(b"an older take")
     (tmp_path / "poses.partial.npz").symlink_to(FULL)
@@ -50,7 +50,7 @@ def test_poses_that_find_no_room_at_the_end_fail_the_run_and_are_elsewhere(tmp_p
         assert len(poses["t_ns"]) == 30
 
 
-def test_poses_of_a_run_that_is_stopped_are_not_lost_silently(tmp_path: Path) -> None:
+def test_poses_of_a_stopped_run_are_not_lost_silently(tmp_path: Path) -> None:
     save = tmp_path / "poses.npz"
     (tmp_path / "poses.partial.npz").symlink_to(FULL)
     code, output = pose_rig_process(
@@ -64,7 +64,7 @@ def test_poses_of_a_run_that_is_stopped_are_not_lost_silently(tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
 @pytest.mark.parametrize("kind", ["bvh", "gltf", "trc", "c3d", "csv", "parquet", "npz", "json", "png", "html"])
-def test_files_that_find_no_room_are_a_failure_and_leave_nothing_behind(kind: str, tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_leaves_no_partial_file(kind: str, tmp_path: Path) -> None:
     import resource
 
     take, out = write_session(tmp_path / "take.mcap", sample()), tmp_path / "out"
@@ -85,8 +85,8 @@ def test_files_that_find_no_room_are_a_failure_and_leave_nothing_behind(kind: st
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
-def test_a_recording_of_rerun_that_finds_no_room_is_a_failure_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Rerun writes in a thread of its own."""
+def test_a_full_disk_is_an_error_for_rerun_and_leaves_no_partial_file(tmp_path: Path) -> None:
+    """Rerun writes in its own thread."""
     pytest.importorskip("rerun")
     import resource
 
@@ -103,7 +103,7 @@ def test_a_recording_of_rerun_that_finds_no_room_is_a_failure_and_leaves_nothing
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
-def test_a_recording_that_finds_no_more_room_fails_the_run_and_is_kept_until_then(tmp_path: Path) -> None:
+def test_a_recording_on_a_full_disk_fails_the_run_and_is_kept_until_then(tmp_path: Path) -> None:
     import resource
 
     take = tmp_path / "take.mcap"

@@ -1,4 +1,4 @@
-"""The way into an engine, with real processes from the camera to the datagram."""
+"""Streaming to engines, with real processes from the camera to the datagram."""
 
 import json
 import re
@@ -30,7 +30,7 @@ CAMERAS = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=3) 
 
 
 def told(catcher: Catcher) -> list[tuple[int, float]]:
-    """Returns tracking and time of every frame that was caught."""
+    """Returns tracking and time of every received frame."""
     frames = []
     for one in catcher.caught:
         said = {message.address: message.params for message in OscBundle(one.data)}
@@ -39,7 +39,7 @@ def told(catcher: Catcher) -> list[tuple[int, float]]:
     return frames
 
 
-def test_a_run_moves_an_avatar_and_a_browser_sees_it() -> None:
+def test_a_run_streams_to_an_avatar_and_a_browser() -> None:
     port = free_port()
     with closing(Catcher()) as catcher:
         stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}/unreal",), websocket=str(port), foot_lock=True)
@@ -63,7 +63,7 @@ def test_a_run_moves_an_avatar_and_a_browser_sees_it() -> None:
     assert any(frame.get("refined") for frame in frames)
 
 
-def test_what_feeds_engines_is_restarted_when_it_dies_and_poses_go_on() -> None:
+def test_the_streams_worker_is_restarted_and_poses_continue() -> None:
     with closing(Catcher()) as catcher:
         stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",))
         config = Config(camera=CAMERAS, port=0, duration_s=LONGEST_S, stream=stream)
@@ -79,11 +79,11 @@ def test_what_feeds_engines_is_restarted_when_it_dies_and_poses_go_on() -> None:
 
 
 def found_again(tracked: list[int]) -> bool:
-    """Whether somebody was seen, then nobody, then somebody."""
+    """Whether a person was tracked, then none, then one again."""
     return [seen for seen, _ in groupby(tracked[tracked.index(1) :] if 1 in tracked else [])][:3] == [1, 0, 1]
 
 
-def test_when_fusion_dies_the_avatar_is_told_that_nobody_is_seen() -> None:
+def test_the_avatar_is_not_tracking_while_fusion_restarts() -> None:
     with closing(Catcher()) as catcher:
         stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",))
         config = Config(camera=CAMERAS, port=0, duration_s=LONGEST_S, stream=stream)
@@ -109,7 +109,7 @@ def test_a_session_is_replayed_into_an_engine(tmp_path: Path) -> None:
     assert told(catcher)
 
 
-def test_an_avatar_of_ones_own_is_sent_with_its_own_bones(tmp_path: Path) -> None:
+def test_an_avatar_of_the_user_is_sent_with_its_own_bones(tmp_path: Path) -> None:
     somebody = person(3, seconds=0.2)
     path = tmp_path / "me.vrm"
     write_vrm(path, model_of(somebody.rest, 1))
@@ -123,7 +123,7 @@ def test_an_avatar_of_ones_own_is_sent_with_its_own_bones(tmp_path: Path) -> Non
     assert "LeftIndexDistal" in bones
 
 
-def test_a_target_that_cannot_be_had_ends_the_run_with_its_sentence() -> None:
+def test_an_unavailable_target_ends_the_run_with_its_error() -> None:
     options = ["--headless", "--port", "0", "--duration", "5", "--vmc", "no.such.host.invalid"]
     code, said = pose_rig_process("run", "--cams", "sim:2", *options)
     assert code == 2

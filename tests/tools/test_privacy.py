@@ -1,4 +1,4 @@
-"""Nothing leaves the machine: every connection of a whole run, as the kernel saw it."""
+"""A run opens no connection to other machines: all system calls are traced."""
 
 import os
 import re
@@ -22,7 +22,7 @@ LOOPBACK = re.compile(r"127\.|::1$|::ffff:127\.")
 
 
 def strangers(trace: str) -> set[str]:
-    """Returns the addresses in what strace wrote that are not this machine's loopback."""
+    """Returns the addresses in the output of strace that are not loopback."""
     addresses = {four or six for four, six in ADDRESS.findall(trace)}
     return {address for address in addresses if not LOOPBACK.match(address)}
 
@@ -55,7 +55,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return cut
 
 
-def test_a_name_server_is_a_stranger_and_loopback_is_none() -> None:
+def test_a_name_server_is_foreign_and_loopback_is_not() -> None:
     trace = (
         'connect(5, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("192.0.2.53")}, 16) = 0\n'
         'connect(6, {sa_family=AF_INET, sin_port=htons(5571), sin_addr=inet_addr("127.0.0.1")}, 16) = 0\n'
@@ -67,7 +67,7 @@ def test_a_name_server_is_a_stranger_and_loopback_is_none() -> None:
 
 
 @pytest.mark.network
-def test_a_run_connects_to_nobody_but_itself(strace: str, clips: list[Path], tmp_path: Path) -> None:
+def test_a_run_connects_only_to_itself(strace: str, clips: list[Path], tmp_path: Path) -> None:
     log = tmp_path / "connections"
     run = [
         sys.executable, "-m", "pose_rig", "run", "--cams", ",".join((*map(str, clips), "sim")), "--headless",

@@ -26,7 +26,7 @@ MODES = ("cold", "settled", "solved")
 CAMERAS = colormaps["tab10"]
 GREY = (170, 178, 190)
 INFO, WARN, ERROR = "INFO", "WARN", "ERROR"
-Event = tuple[int, str, str]  # time (rig clock, ns), level, text
+LoggedEvent = tuple[int, str, str]  # time (rig clock, ns), level, text
 
 
 def log_agreement(states: Sequence[RigState], cameras: Sequence[str], timed: TimedStream) -> None:
@@ -69,7 +69,7 @@ def log_events(session: Session, states: Sequence[RigState], timed: TimedStream)
         timed.send("log", np.array([t_ns for t_ns, _, _ in events]), columns)
 
 
-def _rig_events(states: Sequence[RigState]) -> Iterator[Event]:
+def _rig_events(states: Sequence[RigState]) -> Iterator[LoggedEvent]:
     mode = note = ""
     for state in states:
         if state.mode != mode:
@@ -79,14 +79,14 @@ def _rig_events(states: Sequence[RigState]) -> Iterator[Event]:
         mode, note = state.mode, state.note
 
 
-def _session_events(session: Session) -> Iterator[Event]:
+def _session_events(session: Session) -> Iterator[LoggedEvent]:
     for marker in session.markers():
         yield marker.t_ns, INFO, f"Marker {marker.number}: {marker.text}"
     for gap in session.gaps():
         yield gap.from_ns, WARN, f"{gap.source}: {gap.missing} {gap.what} missing, {gap.reason or 'reason unknown'}."
 
 
-def _worker_errors(session: Session) -> Iterator[Event]:
+def _worker_errors(session: Session) -> Iterator[LoggedEvent]:
     last: dict[str, str] = {}
     for health in session.health():
         if health.error and health.error != last.get(health.worker):

@@ -9,7 +9,7 @@ from pose_rig.wire.services import FUSION
 
 
 @dataclass(slots=True)
-class Counter:
+class RestartCounter:
     """A count that goes on when the process that reports it is restarted."""
 
     earlier: int = 0
@@ -43,9 +43,9 @@ class WorkerTelemetry:
     health: Health
     received_ns: int
     last_frame_ns: int
-    frames: Counter = field(default_factory=Counter)
-    dropped: Counter = field(default_factory=Counter)
-    refused: Counter = field(default_factory=Counter)
+    frames: RestartCounter = field(default_factory=RestartCounter)
+    dropped: RestartCounter = field(default_factory=RestartCounter)
+    refused: RestartCounter = field(default_factory=RestartCounter)
 
     def update(self, health: Health, now_ns: int) -> None:
         """Takes a new report."""
@@ -85,7 +85,7 @@ class Telemetry:
         self.modes: list[tuple[str, float]] = []
         self.tracked = 0
         self.streams: Streams | None = None
-        self._indices = Counter()
+        self._indices = RestartCounter()
         self._first_pose = self._last_pose = (0, 0)  # number of poses, and when they were received
         self._first_pose_ns = 0  # timestamp of the first pose
 

@@ -206,7 +206,7 @@ def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal
 
 def test_a_second_signal_stops_at_once() -> None:
     ready = fake_plan(0)
-    stuck = tuple(replace(worker, main=fakes.deaf_to_stop, stop_timeout_s=30.0) for worker in ready.workers)
+    stuck = tuple(replace(worker, main=fakes.ignoring_stop, stop_timeout_s=30.0) for worker in ready.workers)
     asked: list[float] = []
 
     def interrupt(status: RunStatus) -> None:

@@ -16,11 +16,11 @@ from pose_rig.tools.workers.worker_process import WorkerProcess
 from pose_rig.wire.jobs import FusionJob
 from tests.tools.fakes import (
     camera_job,
-    deaf,
     defective,
     defective_at_the_end,
     finish,
     idle,
+    ignoring_sigterm,
     leaky,
     misused,
     unmendable,
@@ -186,11 +186,14 @@ def test_the_start_instant_reaches_workers_and_their_successors(tmp_path: Path) 
         assert read_once_there(note, "1") == "1 123456"
 
 
-def test_all_are_out_within_two_seconds_even_the_deaf(tmp_path: Path) -> None:
-    workers = [Worker("deaf", deaf, camera_job(str(tmp_path / "deaf"))), Worker("idle", idle, camera_job())]
+def test_all_workers_exit_even_those_that_ignore_sigterm(tmp_path: Path) -> None:
+    workers = [
+        Worker("ignoring_sigterm", ignoring_sigterm, camera_job(str(tmp_path / "started"))),
+        Worker("idle", idle, camera_job()),
+    ]
     with Supervisor(workers) as supervisor:
-        read_once_there(tmp_path / "deaf")
-        pids = [pid_of(supervisor, name) for name in ("deaf", "idle")]
+        read_once_there(tmp_path / "started")
+        pids = [pid_of(supervisor, name) for name in ("ignoring_sigterm", "idle")]
         start = time.monotonic()
     assert time.monotonic() - start < 8
     assert not any(alive(pid) for pid in pids)

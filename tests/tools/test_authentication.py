@@ -1,4 +1,4 @@
-"""A rig whose ports another program has found."""
+"""Other programs cannot interfere with the ports of a run."""
 
 import sys
 import threading
@@ -25,7 +25,7 @@ FORGED_S = 3.0
 
 
 def listening(ready: Plan) -> list[str]:
-    """Returns every endpoint of a rig on which something comes in or is said to its own workers."""
+    """Returns every endpoint between the workers of a rig."""
     places = [ready.inside]
     for worker in ready.workers:
         job = worker.job
@@ -38,7 +38,7 @@ def listening(ready: Plan) -> list[str]:
     return places
 
 
-def test_every_channel_between_the_workers_asks_for_the_keys_of_this_run(tmp_path: Path) -> None:
+def test_every_channel_between_the_workers_requires_the_keys_of_this_run(tmp_path: Path) -> None:
     cameras = tuple(CameraConfig(source="sim", name=f"cam{i}", member=i, members=2) for i in range(2))
     stream = StreamConfig(vmc=("127.0.0.1",))
     config = Config(camera=cameras, port=0, record=str(tmp_path / "s.mcap"), stream=stream, pace="all")
@@ -67,7 +67,7 @@ def forged() -> tuple[Health | Keypoints2D | Pose3D | RigState, ...]:
 
 @pytest.fixture
 def attacked() -> tuple[RunStatus, list[str]]:
-    """A rig of fake cameras that runs while a stranger sends it all that ends it, to every port that it has."""
+    """A rig of fake cameras that runs while a foreign program sends messages that would end it to all of its ports."""
     ready = fake_plan(0, 0, duration_s=FORGED_S)
     over = threading.Event()
 
@@ -87,7 +87,7 @@ def attacked() -> tuple[RunStatus, list[str]]:
     return status, display.printed
 
 
-def test_what_a_stranger_sends_changes_nothing(attacked: tuple[RunStatus, list[str]]) -> None:
+def test_messages_of_a_foreign_program_change_nothing(attacked: tuple[RunStatus, list[str]]) -> None:
     status, said = attacked
     assert status.elapsed_s() >= FORGED_S, "it ended when its time was up, not when somebody else said so"
     assert status.telemetry.solved is None
@@ -96,7 +96,7 @@ def test_what_a_stranger_sends_changes_nothing(attacked: tuple[RunStatus, list[s
     assert all(not heard.health.error for heard in status.telemetry.workers.values())
 
 
-def test_refused_connections_are_told_in_the_end() -> None:
+def test_the_summary_counts_refused_connections() -> None:
     display = FakeDisplay()
     status = run(fake_plan(20), display)
     assert not any("Refused" in line for line in summary(status, None))
@@ -107,8 +107,8 @@ def test_refused_connections_are_told_in_the_end() -> None:
     assert "fusion: 2 messages or time steps dropped. A message was bad." in text
 
 
-def test_a_program_that_has_the_port_first_ends_the_run(tmp_path: Path) -> None:
-    """It comes after the port was found free; nobody listens to it instead."""
+def test_a_program_that_takes_a_port_first_ends_the_run(tmp_path: Path) -> None:
+    """It binds the port after the check; the workers do not connect to it."""
     ready = fake_plan(0)
     with closing(Sender(ready.output, bind=True)) as rival:
         telling = threading.Event()
