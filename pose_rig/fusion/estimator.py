@@ -49,7 +49,7 @@ class Estimator:
         """Discards everything but the configuration and fixed cameras."""
         self._cameras = CameraProperties(self._config.camera)
         self._rig = Rig(setup_of(self._config, self._fixed), self._engine, self._background)
-        self._rig.set_intrinsics(self._cameras.intrinsics)
+        self._rig.poses.intrinsics = self._cameras.intrinsics
         self._person = TrackedPerson(self._config, self._engine)
 
     def fix_cameras(self) -> None:
@@ -68,7 +68,7 @@ class Estimator:
             UsageError: The landmark set is unknown.
         """
         if self._cameras.set(view, size_px, schema):
-            self._rig.set_intrinsics(self._cameras.intrinsics)
+            self._rig.poses.intrinsics = self._cameras.intrinsics
 
     def step(self, t_ns: int, samples: Sequence[Sample | None]) -> PoseEstimate:
         """Returns the pose at a time step from the detections (V) of each view."""
@@ -93,13 +93,13 @@ class Estimator:
     @property
     def mode(self) -> Mode:
         """How the cameras are known."""
-        return self._rig.mode
+        return self._rig.poses.mode
 
     @property
     def calibration(self) -> Calibration | None:
         """The solved cameras, None until then; those that are not trusted are not known."""
-        rig = self._rig.view(0)
-        return None if rig.solution is None else replace(rig.solution.cameras, known=rig.known)
+        poses = self._rig.poses
+        return None if poses.cameras is None else replace(poses.cameras, known=poses.known)
 
     def rig_view(self, t_ns: int) -> RigView:
         """Returns what is known of the cameras at a time step."""
@@ -111,7 +111,7 @@ class Estimator:
 
     def rig_changed(self) -> bool:
         """Returns whether the cameras or bones in use have changed since this was last called."""
-        return self._rig.changed()
+        return self._rig.poses.changed()
 
     def solve_task(self) -> SolveTask:
         """Returns the task of solving the rig from all keyframes."""
@@ -119,12 +119,12 @@ class Estimator:
 
     def background_results(self) -> list[Learned]:
         """Returns which results of background computations were used since this was last called."""
-        return self._rig.used_results()
+        return self._rig.calibrator.used_results()
 
     def expect(self, result: Learned) -> None:
         """Adds when a background result was used in the run that is replayed."""
-        self._rig.expect(result)
+        self._rig.calibrator.expect(result)
 
     def follow(self, state: RigState) -> None:
         """Uses the recorded cameras and bones from now on."""
-        self._rig.follow(state)
+        self._rig.poses.follow(state)

@@ -16,6 +16,7 @@ from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.pose.association import PersonTracker
 from pose_rig.fusion.pose.cold_frame import ColdFrame
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
+from pose_rig.fusion.pose.lifts import camera_from_body, own_lifts, reproject
 from pose_rig.fusion.pose.motion import Motion
 from pose_rig.fusion.pose.observation import Observation
 from pose_rig.fusion.pose.smooth import OneEuro
@@ -23,14 +24,11 @@ from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose.uncertainty import inflate_covariance
 from pose_rig.fusion.pose_estimate import PoseEstimate
-from pose_rig.fusion.rig.moving_cameras import camera_from_body
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.geometry import unrectify
 from pose_rig.graph import Engine
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import Mode
-
-MAX_PERSPECTIVE = 0.4  # depth of a joint relative to the pelvis, in shares of its distance
 
 
 class TrackedPerson:
@@ -185,34 +183,3 @@ def _person_index(hypothesis: Hypothesis) -> NDArray[np.int64]:
     """Returns (V,) the index of the person in each view's sample."""
     person = hypothesis.observation.person[hypothesis.candidate]
     return np.where(hypothesis.present, person, UNASSIGNED)
-
-
-def own_lifts(hypothesis: Hypothesis, corrected: Hypothesis | None = None) -> Floats:
-    """Returns (V,J,3) each view's own lift in its camera's axes, NaN where the person is absent.
-
-    Args:
-        hypothesis: As the graph got it.
-        corrected: With the person in further views, which the pose has found.
-    """
-    candidate, present = hypothesis.candidate, hypothesis.present
-    if corrected is not None:
-        added = corrected.present & ~present  # candidates with exchanged sides were not lifted
-        candidate = np.where(added, corrected.assignment % len(hypothesis.out.lifted), candidate)
-        present = present | added
-    or_nan = np.where(present, 1.0, np.nan)[:, None, None]
-    ray_from_camera = hypothesis.observation.ray_from_camera[candidate]
-    lifted = hypothesis.out.lifted[candidate].astype(float)
-    return np.asarray(np.einsum("vji,vkj->vki", ray_from_camera, lifted) * or_nan)
-
-
-def reproject(
-    body: NDArray[np.float32],
-    ray_from_body: NDArray[np.float32],
-    scale: NDArray[np.float32],
-    offset: NDArray[np.float32],
-    norm: Floats,
-) -> Floats:
-    """Returns (V,J,2) a fused pose (J,3) in the views' ray frames; see `GraphOutput` for the rest."""
-    local = scale[:, None, None] * (body @ ray_from_body.swapaxes(-1, -2)).astype(float)
-    depth = np.clip(local[..., 2] * norm[:, None], -MAX_PERSPECTIVE, MAX_PERSPECTIVE)
-    return np.asarray((local[..., :2] + offset[:, None]) / (1 + depth[..., None]))

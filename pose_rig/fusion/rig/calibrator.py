@@ -16,8 +16,8 @@ from pose_rig.fusion.calibration.rotation_averaging import (
 )
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.pose.hypothesis import Hypothesis
+from pose_rig.fusion.pose.lifts import camera_from_body
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
-from pose_rig.fusion.rig.moving_cameras import camera_from_body
 from pose_rig.graph import Engine
 from pose_rig.wire.records import Learned
 

@@ -3,15 +3,21 @@
 Axes: V views.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.acceptance import rejection_reason
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.floor import to_room_frame
+from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.relocalise import relocalise
 from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics, CameraRotations
-from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
+from pose_rig.fusion.calibration.vertical import has_walked
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.rig.moving_cameras import MovingCameras
 from pose_rig.fusion.rig.recorded_rig import recorded_rotations, recorded_solution, same_rig
@@ -34,7 +40,9 @@ class CameraPoses:
         moving: The rotations of moving cameras.
         rotations: Averaged rotations, None until then.
         solved: The solved rig, None until then.
+        earlier: A solved rig that is used if it fits the first keyframes, if there is one.
         recorded: The rig of a recording that is used instead, if there is one.
+        vertical_warning: Why the vertical is uncertain, for people.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -44,7 +52,9 @@ class CameraPoses:
         self.moving = MovingCameras(setup.moving)
         self.rotations: CameraRotations | None = None
         self.solved = SolvedRig(setup.fixed) if setup.fixed is not None else None
+        self.earlier = setup.remembered
         self.recorded: RigState | None = None
+        self.vertical_warning = ""
         self._published: tuple[object, bytes] = (None, b"")
 
     @property
@@ -85,12 +95,44 @@ class CameraPoses:
         sd = np.full(len(self._setup.names), np.radians(SETTLED_ROTATION_SD_DEG))
         return self.moving.apply(RotationPrior(self.rotations.camera_from_rig, sd), t_ns)
 
-    def settle(self, rotations: CameraRotations) -> bool:
-        """Uses averaged rotations that are certain enough; returns whether there are two of them."""
+    def settle(self, rotations: CameraRotations) -> None:
+        """Uses averaged rotations if at least two are certain enough."""
         certain = rotations.known & (rotations.sd_deg < MAX_ROTATION_SD_DEG)
         if certain.sum() > 1:
             self.rotations = replace(rotations, known=certain)
-        return bool(certain.sum() > 1)
+            self.vertical_warning = rotations.warning if self.solved is None else self.vertical_warning
+
+    def solve_task(self, keyframes: Sequence[Keyframe]) -> SolveTask:
+        """Returns the task of solving the rig."""
+        setup, cameras = self._setup, self.cameras
+        if cameras is not None:
+            rotation = cameras.rotation
+        else:
+            rotation = np.zeros((0, 3, 3)) if self.rotations is None else self.rotations.camera_from_rig
+        return SolveTask(keyframes, self.intrinsics, setup.given, rotation, self.known, setup.height_m, cameras)
+
+    def adopt(self, found: RigSolution) -> str:
+        """Uses a solution if it is accepted; returns why it is not, for people."""
+        setup, up = self._setup, np.array([0.0, 1.0, 0.0])
+        sideways = None if self.solved is not None or self.rotations is None else self.rotations.person_up
+        person_up = up if sideways is None else sideways
+        if reason := rejection_reason(found, setup.names, person_up, setup.height_m):
+            return reason
+        if self.solved is not None:
+            self.solved.improve(found)
+            return ""
+        if sideways is not None and has_walked(found.poses, sideways):  # the cameras are turned, not the person
+            up, sideways, self.vertical_warning = sideways, None, ""
+        self.solved = SolvedRig(to_room_frame(found, up, setup.height_m, upright=sideways is None))
+        return ""
+
+    def relocalise(self, keyframes: Sequence[Keyframe]) -> bool:
+        """Uses the earlier rig if it still fits, and returns whether it does; it is not tried again."""
+        earlier, self.earlier = self.earlier, None
+        height_m = self._setup.height_m if self._setup.height_given else None
+        found = None if earlier is None else relocalise(earlier, keyframes, self.intrinsics.size_px, height_m)
+        self.solved = None if found is None else SolvedRig(found)
+        return found is not None
 
     def exclude(self, view: int) -> None:
         """Stops to trust the pose of a camera."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.hypothesis import Hypothesis, RotationPrior
+from pose_rig.fusion.pose.lifts import camera_from_body
 from pose_rig.geometry import nearest_rotation
 
 MAX_AGE_NS = 500_000_000  # an older rotation of a moving camera is of no use
@@ -77,9 +78,3 @@ class MovingCameras:
     def _set(self, t_ns: int, views: NDArray[np.bool_], camera_from_rig: Floats) -> None:
         self._camera_from_rig = np.where(views[:, None, None], camera_from_rig, self._camera_from_rig)
         self._updated_ns = np.where(views, t_ns, self._updated_ns)
-
-
-def camera_from_body(hypothesis: Hypothesis) -> Floats:
-    """Returns (V,3,3) camera_from_body as the graph computed it; camera_from_rig if rotations were given."""
-    ray_from_camera = hypothesis.observation.ray_from_camera[hypothesis.candidate]
-    return np.asarray(ray_from_camera.swapaxes(-1, -2) @ hypothesis.out.ray_from_body[0].astype(float))

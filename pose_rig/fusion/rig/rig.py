@@ -7,12 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.acceptance import rejection_reason
-from pose_rig.fusion.calibration.floor import to_room_frame
-from pose_rig.fusion.calibration.relocalise import relocalise
-from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics, consistency_weight
+from pose_rig.fusion.calibration.rotation_averaging import consistency_weight
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
-from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, has_walked, is_sideways
+from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways
 from pose_rig.fusion.pose.hypothesis import Hypothesis, run_graph
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.background import BackgroundCompute
@@ -23,54 +20,49 @@ from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
 from pose_rig.fusion.rig.mirrored_images import MirrorDetector
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import Setup
-from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.graph import Engine
-from pose_rig.wire.messages import Mode, RigState
-from pose_rig.wire.records import Learned
+from pose_rig.wire.messages import RigState
 
 MIN_WEIGHT = 0.1  # of a view that disagrees
 MOVED_AFTER_S = 1.0  # a camera that disagrees for so long was moved
 BOTH_LOST_AFTER_S = 3.0  # of two cameras; it cannot be told which one was moved. Sooner, one may follow another person
 
+DOES_NOT_FIT = "the rig of an earlier run no longer fits: the cameras are estimated from scratch"
+
 
 class Rig:
-    """Estimates the cameras from the people they detect."""
+    """Estimates the cameras from the people they detect.
+
+    Attributes:
+        poses: The camera poses in use.
+        calibrator: Collects the keyframes that they are estimated from.
+    """
 
     def __init__(self, setup: Setup, engine: Engine, background: BackgroundCompute) -> None:
         self._setup, self._engine = setup, engine
-        self._poses = CameraPoses(setup)
-        self._calibrator = Calibrator(engine, background)
+        self.poses = CameraPoses(setup)
+        self.calibrator = Calibrator(engine, background)
         self._consistency = Consistency(len(setup.names))
         self._mirrors = MirrorDetector(setup.names, setup.mirror)
-        self._report = CameraReport(setup, self._consistency, self._poses, self._mirrors)
-        self._earlier = setup.remembered
-        self._why_unsolved = self._vertical_warning = ""
-
-    @property
-    def mode(self) -> Mode:
-        """How the cameras are known."""
-        return self._poses.mode
+        self._report = CameraReport(setup, self._consistency, self.poses, self._mirrors)
+        self._why_unsolved = ""
 
     @property
     def note(self) -> str:
         """Why the rig is not solved, or what is uncertain about it, for people."""
-        return " ".join(part for part in (self._why_unsolved, self._vertical_warning) if part)
+        return " ".join(part for part in (self._why_unsolved, self.poses.vertical_warning) if part)
 
     @note.setter
     def note(self, text: str) -> None:
-        self._why_unsolved, self._vertical_warning = text, ""
-
-    def set_intrinsics(self, intrinsics: AssumedIntrinsics) -> None:
-        """Sets focal lengths and image sizes, as assumed or given."""
-        self._poses.intrinsics = intrinsics
+        self._why_unsolved, self.poses.vertical_warning = text, ""
 
     def set_vertical(self, up: Floats) -> None:
         """Checks the vertical (3,), in camera axes, of a rig with one camera."""
-        self._vertical_warning = VERTICAL_UNCERTAIN if is_sideways(up) else ""
+        self.poses.vertical_warning = VERTICAL_UNCERTAIN if is_sideways(up) else ""
 
     def view(self, t_ns: int) -> RigView:
         """Returns what is known of the cameras at a time step."""
-        poses, agreement = self._poses, self._consistency.agreement
+        poses, agreement = self.poses, self._consistency.agreement
         weight = np.where(agreement > 0, np.clip(agreement / MIN_AGREEMENT, MIN_WEIGHT, 1.0), 1.0)
         if poses.mode != "cold":
             weight = weight * (poses.known | poses.moving.known(t_ns))
@@ -84,22 +76,22 @@ class Rig:
             pose: In the solved rig.
             view: The cameras that were used.
         """
-        t_ns, present, moving = hypothesis.observation.t_ns, hypothesis.observation.present, self._poses.moving
+        t_ns, present, moving = hypothesis.observation.t_ns, hypothesis.observation.present, self.poses.moving
         cold = hypothesis if view.prior is None else None
         if self._needs_cold(present, t_ns):
             cold = self._without_prior(hypothesis)
-        if self._poses.recorded is None:
+        if self.poses.recorded is None:
             self._discard_other_person(hypothesis)
         agreement = np.where(hypothesis.present, consistency_weight(hypothesis.out.model_sd[0].astype(float)), 0.0)
         if pose is not None:  # it says nothing about moving cameras
             agreement = np.where(moving.moving, agreement, pose.agreement)
         self._consistency.update(t_ns, present, agreement)
-        prior = self._poses.prior(t_ns) if moving.moving.any() else None
+        prior = self.poses.prior(t_ns) if moving.moving.any() else None
         if prior is not None:
             moving.update(hypothesis)
             if cold is not None and cold is not hypothesis:
-                moving.initialise(cold, prior.camera_from_rig, self._poses.known)
-        if self._poses.recorded is None:
+                moving.initialise(cold, prior.camera_from_rig, self.poses.known)
+        if self.poses.recorded is None:
             self._estimate(hypothesis, cold, pose)
 
     def no_person(self) -> None:
@@ -108,48 +100,27 @@ class Rig:
 
     def state(self, t_ns: int) -> RigState:
         """Returns all that is known of the cameras; ``t_ns`` is the time in the message."""
-        solution = self._poses.solution
+        solution = self.poses.solution
         bones_m = () if solution is None else tuple(solution.bone_length_m.tolist())
-        return RigState(t_ns=t_ns, mode=self.mode, cameras=self._report.states(), note=self.note, bones_m=bones_m)
-
-    def changed(self) -> bool:
-        """Returns whether the cameras or bones in use have changed since this was last called."""
-        return self._poses.changed()
-
-    def follow(self, state: RigState) -> None:
-        """Uses the cameras and bones of a recording, and estimates nothing from now on."""
-        self._poses.follow(state)
-
-    def used_results(self) -> list[Learned]:
-        """Returns which results of background computations were used since this was last called."""
-        return self._calibrator.used_results()
-
-    def expect(self, result: Learned) -> None:
-        """Adds when a result was used in the run that is replayed."""
-        self._calibrator.expect(result)
+        return RigState(t_ns=t_ns, mode=self.poses.mode, cameras=self._report.states(), note=self.note, bones_m=bones_m)
 
     def solve(self) -> RigSolution | None:
         """Solves the rig from all keyframes and returns it, None if it cannot be solved."""
-        if self.mode != "cold":
+        if self.poses.mode != "cold":
             self._adopt(self_solve(self.solve_task()))
-        return self._poses.solution
+        return self.poses.solution
 
     def solve_task(self) -> SolveTask:
         """Returns the task of solving the rig from all keyframes."""
-        setup, poses, keyframes = self._setup, self._poses, self._calibrator.keyframes
-        if poses.cameras is not None:
-            rotation = poses.cameras.rotation
-        else:
-            rotation = np.zeros((0, 3, 3)) if poses.rotations is None else poses.rotations.camera_from_rig
-        return SolveTask(keyframes, poses.intrinsics, setup.given, rotation, poses.known, setup.height_m, poses.cameras)
+        return self.poses.solve_task(self.calibrator.keyframes)
 
     def _needs_cold(self, present: NDArray[np.bool_], t_ns: int) -> bool:
         """Whether a view is present whose rotation only this time step can give."""
-        poses = self._poses
+        poses = self.poses
         new = present & ~poses.known & ~poses.moving.known(t_ns)
         if poses.mode == "solved":  # static cameras are then placed by resection
             new = new & poses.moving.moving
-        return poses.mode != "cold" and self._calibrator.is_due(t_ns) and bool(new.any())
+        return poses.mode != "cold" and self.calibrator.is_due(t_ns) and bool(new.any())
 
     def _without_prior(self, hypothesis: Hypothesis) -> Hypothesis:
         observation, assignment = hypothesis.observation, hypothesis.assignment
@@ -157,30 +128,33 @@ class Rig:
         return Hypothesis(observation, assignment, out)
 
     def _estimate(self, hypothesis: Hypothesis, cold: Hypothesis | None, pose: SolvedPose | None) -> None:
-        observation, solved, moving = hypothesis.observation, self._poses.solved, self._poses.moving.moving
+        observation, solved, moving = hypothesis.observation, self.poses.solved, self.poses.moving.moving
         self._report.update(observation.t_ns, observation.present)
-        self._mirrors.update(hypothesis, pose, self._poses.cameras)
+        self._mirrors.update(hypothesis, pose, self.poses.cameras)
         if solved is not None and pose is not None:
             solved.readmit(observation.t_ns, pose, self._consistency, moving)
         self._exclude_moved(observation.t_ns)
         if self._setup.fixed is not None:
             return
         self._take_results()
-        if self._calibrator.is_due(observation.t_ns) and (hypothesis.present & ~moving).sum() > 1:
-            solved = self._poses.solved
-            self._calibrator.add(hypothesis, cold, ~moving if solved is None else ~moving & solved.known)
+        if self.calibrator.is_due(observation.t_ns) and (hypothesis.present & ~moving).sum() > 1:
+            solved = self.poses.solved
+            self.calibrator.add(hypothesis, cold, ~moving if solved is None else ~moving & solved.known)
             self._start_computations()
 
     def _start_computations(self) -> None:
-        poses, calibrator = self._poses, self._calibrator
+        poses, calibrator = self.poses, self.calibrator
         if (self._consistency.inconsistent_s > 0)[poses.known].any():  # keyframes of a moved camera are not mixed in
             return
         if not calibrator.has_enough:
             return
         if poses.solved is not None:
             poses.solved.measure_person(calibrator.keyframes)
-        elif self._earlier is not None:
-            self._relocalise(self._earlier)
+        elif poses.earlier is not None:
+            if poses.relocalise(calibrator.keyframes):
+                self.note = ""
+            else:
+                self._why_unsolved = DOES_NOT_FIT
         if poses.solved is None and calibrator.averaging_due:
             calibrator.start_averaging(poses.intrinsics, poses.rotations)
             self._take_results()
@@ -188,45 +162,25 @@ class Rig:
             calibrator.start_solving(self.solve_task())
             self._take_results()
 
-    def _relocalise(self, earlier: RigSolution) -> None:
-        """Uses the rig of an earlier run if it still fits."""
-        setup, size_px, self._earlier = self._setup, self._poses.intrinsics.size_px, None
-        height_m = setup.height_m if setup.height_given else None
-        found = relocalise(earlier, self._calibrator.keyframes, size_px, height_m)
-        if found is None:
-            self._why_unsolved = "the rig of an earlier run no longer fits: the cameras are estimated from scratch"
-        else:
-            self._poses.solved, self.note = SolvedRig(found), ""
-
     def _take_results(self) -> None:
-        rotations, solution = self._calibrator.results()
-        if rotations is not None and self._poses.settle(rotations) and self._poses.solved is None:
-            self._vertical_warning = rotations.warning
+        rotations, solution = self.calibrator.results()
+        if rotations is not None:
+            self.poses.settle(rotations)
         self._adopt(solution)
-        if self._calibrator.failure:
-            self._why_unsolved = f"{self._calibrator.failure} It is tried again."
+        if self.calibrator.failure:
+            self._why_unsolved = f"{self.calibrator.failure} It is tried again."
 
     def _adopt(self, found: RigSolution | str | None) -> None:
         """Uses a solution if it is accepted; else sets why not. None = there is no result."""
         if found is None:
             return
-        setup, poses, up = self._setup, self._poses, np.array([0.0, 1.0, 0.0])
-        sideways = None if poses.solved is not None or poses.rotations is None else poses.rotations.person_up
-        person_up = up if sideways is None else sideways
-        reason = found if isinstance(found, str) else rejection_reason(found, setup.names, person_up, setup.height_m)
-        self._why_unsolved = "" if poses.solved is not None else reason
-        if reason or isinstance(found, str):
-            return
-        if poses.solved is not None:
-            poses.solved.improve(found)
-        else:
-            if sideways is not None and has_walked(found.poses, sideways):  # the cameras are turned, not the person
-                up, sideways, self._vertical_warning = sideways, None, ""
-            poses.solved = SolvedRig(to_room_frame(found, up, setup.height_m, upright=sideways is None))
+        is_first = self.poses.solved is None
+        reason = found if isinstance(found, str) else self.poses.adopt(found)
+        self._why_unsolved = reason if is_first else ""
 
     def _exclude_moved(self, t_ns: int) -> None:
         """Excludes cameras that have disagreed for long: they were moved, or follow another person."""
-        poses, inconsistent_s = self._poses, self._consistency.inconsistent_s
+        poses, inconsistent_s = self.poses, self._consistency.inconsistent_s
         for view in np.flatnonzero(poses.known & (inconsistent_s > MOVED_AFTER_S)).tolist():
             if poses.known.sum() < 3:
                 wait = poses.solved is not None and inconsistent_s[view] < BOTH_LOST_AFTER_S
@@ -236,24 +190,24 @@ class Rig:
             self._consistency.reset(view)
             poses.moving.count_move(view, t_ns)
             poses.exclude(view)
-            self._calibrator.remove_view(view)
+            self.calibrator.remove_view(view)
 
     def _discard_other_person(self, hypothesis: Hypothesis) -> None:
         """Discards what was estimated from a person who is, or may be, another one than now."""
-        if hypothesis.switched and self._poses.solved is None:
+        if hypothesis.switched and self.poses.solved is None:
             self._discard_cameras()
-        elif hypothesis.switched or self._calibrator.is_outdated(hypothesis.observation.t_ns):
+        elif hypothesis.switched or self.calibrator.is_outdated(hypothesis.observation.t_ns):
             self._discard_person()
 
     def _discard_cameras(self) -> None:
-        if self._poses.solved is not None:
-            self._earlier, self._poses.solved = self._poses.solution, None  # they may not have been moved
-        self._poses.rotations = None
-        self._calibrator.discard_rotations()
+        if self.poses.solved is not None:
+            self.poses.earlier, self.poses.solved = self.poses.solution, None  # they may not have been moved
+        self.poses.rotations = None
+        self.calibrator.discard_rotations()
         self._consistency.inconsistent_s[:] = 0
         self._discard_person()
 
     def _discard_person(self) -> None:
-        if self._poses.solved is not None and self._setup.fixed is None:
-            self._poses.solved.discard_person(self._setup.height_m)
-        self._calibrator.discard_keyframes()
+        if self.poses.solved is not None and self._setup.fixed is None:
+            self.poses.solved.discard_person(self._setup.height_m)
+        self.calibrator.discard_keyframes()

@@ -9,9 +9,9 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
+from pose_rig.fusion.pose.lifts import own_lifts
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.fusion.tracked_person import own_lifts
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import INDEX, JOINT_SET, MIRROR, J, landmarks
 from tests.fusion.simulated import LENGTH_M, POINT_LIST, acrobat, calibration, hypothesis_of, images
