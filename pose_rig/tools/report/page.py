@@ -46,12 +46,7 @@ def check_suffix(path: Path) -> None:
 
 
 def write_report(data: ReportData, path: Path, joints: Sequence[str] = JOINTS) -> None:
-    """Writes a report.
-
-    Args:
-        data: Its data.
-        path: An HTML file that contains its plots, or a PNG; replaced when finished.
-        joints: The joints whose trajectories are plotted.
+    """Writes a report as an HTML file that contains its plots, or as a PNG, with the trajectories of some joints.
 
     Raises:
         UsageError: The suffix or a joint is unknown.

@@ -24,10 +24,6 @@ MIN_FREE_BYTES = 1 << 16
 def write_rrd(session: Session, path: Path) -> set[str]:
     """Writes a session as a Rerun recording, and returns the formats of the images in it: ``h264``, ``jpeg``.
 
-    Args:
-        session: The session.
-        path: Where to.
-
     Raises:
         OSError: The file cannot be written.
     """

@@ -71,12 +71,8 @@ def log_person(poses: Poses, timed: TimedStream) -> None:
 def log_cameras(states: Sequence[RigState], sizes: Mapping[str, tuple[int, int]], timed: TimedStream) -> None:
     """Logs the poses of the solved cameras.
 
-    The others are logged too, but too small to be visible: images in the 3D view need a camera in any case.
-
-    Args:
-        states: The states of the rig.
-        sizes: Image width and height of every camera, px.
-        timed: Where to.
+    The others are logged too, but too small to be visible: images in the 3D view need a camera in any case. ``sizes``
+    are width and height of the images, px.
     """
     logged = dict[str, object]()
     for name, size_px in sizes.items():

@@ -47,12 +47,7 @@ FLOOR = "#f1ede6"
 
 
 def draw_rig(cameras: Sequence[RigCamera], path: Path, title: str) -> None:
-    """Draws the solved cameras of a rig into a PNG.
-
-    Args:
-        cameras: The cameras, at least one solved.
-        path: Where to.
-        title: The title of the drawing.
+    """Draws the solved cameras of a rig, at least one, into a PNG.
 
     Raises:
         UsageError: The path does not end in .png.

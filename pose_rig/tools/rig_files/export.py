@@ -37,14 +37,7 @@ def parse_export(text: str) -> tuple[str, Path]:
 
 
 def export(cameras: Sequence[RigCamera], text: str) -> Path:
-    """Writes a solved rig in the format of another program; cameras that are not solved are left out.
-
-    Args:
-        cameras: The cameras.
-        text: ``FORMAT:PATH``.
-
-    Returns:
-        The path.
+    """Writes the solved cameras of a rig to ``FORMAT:PATH``, and returns the path.
 
     Raises:
         UsageError: The format is unknown.

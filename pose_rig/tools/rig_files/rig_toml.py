@@ -82,11 +82,7 @@ class RigFile:
         return msgspec.structs.replace(config, camera=cameras, height_m=height_m)
 
     def save(self, config: Config, rig: RigState) -> None:
-        """Writes a solved rig into the file, atomically; creates the file if necessary.
-
-        Args:
-            config: The configuration of the run.
-            rig: Its solved state.
+        """Writes the solved state of a run into the file, atomically; creates the file if necessary.
 
         Raises:
             PoseRigError: The file cannot be written, or is not a rig.toml any more.

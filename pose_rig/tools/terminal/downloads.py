@@ -18,13 +18,7 @@ def network(console: Console) -> NetworkFetcher:
 
 @contextmanager
 def bar(console: Console, name: str, size: int) -> Iterator[ShowBytes]:
-    """Shows a download as a progress bar; yields the function that takes the bytes received so far.
-
-    Args:
-        console: A terminal.
-        name: Name of the file.
-        size: Its size in bytes.
-    """
+    """Shows a download of ``size`` bytes as a progress bar; yields the function that takes the bytes received."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
         task = progress.add_task(name, total=size)

@@ -21,12 +21,7 @@ class MarkerSender:
         self._count = 0
 
     def send(self, t_ns: int, elapsed_s: float) -> str:
-        """Sends a marker, and returns a message for the user.
-
-        Args:
-            t_ns: Its time, rig clock.
-            elapsed_s: The same since the start of the run, for the message.
-        """
+        """Sends a marker at a time of the rig clock, ``elapsed_s`` after the start; returns a message for the user."""
         if self._sender is None:
             return "Nothing is recorded: markers need --record take.mcap."
         self._count += 1

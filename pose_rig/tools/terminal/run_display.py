@@ -17,12 +17,7 @@ _COLOURS = {"running": "green", "ready": "green", "ended": "dim", "starting": "y
 
 
 def run_screen(console: Console, *, headless: bool) -> Screen[RunStatus]:
-    """Returns a screen that shows a run.
-
-    Args:
-        console: Where to.
-        headless: Print lines even in a terminal.
-    """
+    """Returns a screen that shows a run; with ``headless`` in lines even in a terminal."""
     return Screen(console, render_table, lambda status: [status_line(status)], LINE_INTERVAL_S, headless=headless)
 
 

@@ -72,15 +72,9 @@ def run_plan(
     headless: bool,
     debug: bool,
 ) -> None:
-    """Runs a plan until it ends, and prints the summary.
+    """Runs a plan until it ends, saves the solved rig if there is a file for it, and prints the summary.
 
-    Args:
-        ready: The plan.
-        console: Where to.
-        rig_file: Where the solved rig is saved; None = nowhere.
-        stop_when: As in `Run`.
-        headless: As in `run_rig`.
-        debug: As there.
+    The options are those of `run_rig`.
 
     Raises:
         PoseRigError: The run failed, or no person was detected in it.

@@ -21,7 +21,7 @@ class Screen(Generic[T]):
     """Shows the newest value of something.
 
     Args:
-        console: Where to.
+        console: The output.
         render: Returns a value as a terminal draws it.
         lines: Returns a value as lines of text.
         line_interval_s: Time between two prints of the lines.
@@ -82,14 +82,7 @@ class View(Protocol):
 
 
 def watch(view: View, console: Console, *, duration_s: float | None, headless: bool) -> None:
-    """Shows a view until the time is up or the user stops it.
-
-    Args:
-        view: The view.
-        console: Where to.
-        duration_s: For how long; None = until the user presses q or Ctrl-C.
-        headless: Print lines even in a terminal.
-    """
+    """Shows a view for some time, or with None until the user presses q or Ctrl-C."""
     user = UserInput(on_second_stop=lambda: None)
     end_s = math.inf if duration_s is None else time.monotonic() + duration_s
     screen = Screen[View](console, lambda v: v.render(), lambda v: v.lines(), LINE_INTERVAL_S, headless=headless)
