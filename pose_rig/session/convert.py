@@ -29,7 +29,7 @@ ENDINGS: dict[Format, str] = {
     "bvh": ".bvh", "gltf": ".glb", "trc": ".trc", "c3d": ".c3d", "csv": ".csv", "parquet": ".parquet",
     "angles": "_angles.csv", "mot": ".mot", "npz": ".npz", "json": "_2d",
 }  # fmt: skip
-UNITS = {100.0: "centimetres", 1.0: "metres", 1000.0: "millimetres"}  # by units per metre
+BVH_UNITS = {100.0: "centimetres", 1.0: "metres", 1000.0: "millimetres"}  # by units per metre
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,6 @@ class Conversion:
 
 def convert(path: Path, formats: Sequence[Format], folder: Path, options: ConvertOptions) -> Conversion:
     """Writes files.
-
-    Args:
-        path: A session, or a poses file (npz).
-        formats: Formats to write.
-        folder: Where; created if missing. Files are named after the source.
-        options: How.
 
     Raises:
         UsageError: A file would replace its own source.
@@ -84,7 +78,7 @@ def _notes(formats: Sequence[Format], source: ConvertSource) -> list[str]:
     notes = source.notes
     if "bvh" in formats:
         scale = source.options.bvh_scale
-        notes.append(f"The bvh is in {UNITS.get(scale, f'1/{scale:g} m')}; the format cannot say so.")
+        notes.append(f"The bvh is in {BVH_UNITS.get(scale, f'1/{scale:g} m')}; the format cannot say so.")
     if not set(formats) <= {"json", "angles", "mot"}:  # they contain no lengths
         poses = source.poses
         assumed = " was assumed: lengths are those of such a person" if poses.height_assumed else " was given"

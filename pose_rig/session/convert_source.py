@@ -38,10 +38,6 @@ class ConvertOptions:
 class ConvertSource:
     """A session or a poses file, and what is computed of it.
 
-    Args:
-        path: A session, or a poses file (npz).
-        options: The range in time and the rate.
-
     Attributes:
         notes: What the user should know of the written files.
 

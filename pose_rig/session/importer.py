@@ -17,12 +17,7 @@ from pose_rig.wire.messages import Keypoints2D
 
 
 def import_keypoints(keypoints: Keypoints, config: Config, path: Path) -> int:
-    """Writes a session of keypoints and returns the number of frames.
-
-    Args:
-        keypoints: The detections.
-        config: The rig: a named camera for every view, in the same order.
-        path: The session.
+    """Writes a session of keypoints and returns the number of frames; ``config`` has a camera for every view.
 
     Raises:
         UsageError: It exists already.

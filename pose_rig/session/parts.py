@@ -8,7 +8,7 @@ from mcap.records import Metadata
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import SessionError
-from pose_rig.session.mcap.info import NAME, SessionInfo
+from pose_rig.session.mcap.info import METADATA_NAME, SessionInfo
 from pose_rig.session.mcap.recovery_reader import RecoveryReader
 
 MAX_HEADER_RECORDS = 20_000  # the header is among these: first in the file, and again after the first chunk
@@ -23,7 +23,7 @@ def read_info(path: Path) -> SessionInfo:
     """
     fault: SessionError | None = None
     for record in islice(RecoveryReader(path).records(), MAX_HEADER_RECORDS):
-        if isinstance(record, Metadata) and record.name == NAME:
+        if isinstance(record, Metadata) and record.name == METADATA_NAME:
             try:
                 return SessionInfo.from_metadata(record.metadata)
             except SessionError as error:
@@ -37,12 +37,7 @@ def read_info(path: Path) -> SessionInfo:
 
 
 def later_parts(path: Path, info: SessionInfo) -> Iterator[Path]:
-    """Yields the files in the folder of a session in which its recording continues.
-
-    Args:
-        path: The session.
-        info: Its header.
-    """
+    """Yields the files in the folder of a session in which its recording continues."""
     stem = Path(info.recording or path.name).stem
     for number in range(2, MAX_PARTS + 1):
         part = path.with_name(f"{stem}-{number}.mcap")

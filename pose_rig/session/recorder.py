@@ -25,8 +25,8 @@ FLUSH_INTERVAL_S = 0.3  # the most that a killed process loses
 SYNC_INTERVAL_S = 5.0  # the most that a power cut loses
 CLOCK_INTERVAL_S = 10.0
 WAIT_MS = 100
-IDLE_S = 0.3  # of silence after fusion has ended: nothing more will come
-PATIENCE_S = 1.0  # of silence after it was asked to stop
+IDLE_S = 0.3  # without a message after fusion has ended
+STOP_IDLE_S = 1.0  # without a message after a stop was requested
 RATE_WINDOW_S = 2.0
 ON_RIG_CLOCK = (Keypoints2D, Pose3D, Refined2D, RigState, VideoFrame, Marker, Gap, Learned)
 
@@ -35,10 +35,6 @@ def main(job: RecordJob, stop: Stop) -> None:
     """Records until the fusion has exited, or until it is stopped and no more messages arrive.
 
     When the disk is nearly full or fails, the recording ends and later messages are dropped; the run continues.
-
-    Args:
-        job: What to record.
-        stop: Requests the process to exit.
 
     Raises:
         PoseRigError: An endpoint is taken, or the file cannot be created.
@@ -58,9 +54,6 @@ def main(job: RecordJob, stop: Stop) -> None:
 
 class Recorder:
     """One recording.
-
-    Args:
-        job: What to record.
 
     Attributes:
         error: Why the recording ended before the run; else empty.
@@ -97,7 +90,7 @@ class Recorder:
             got = receiver.receive_with_bytes(WAIT_MS)
             if got:
                 received_s = now_s
-            elif now_s - received_s > (IDLE_S if self._fusion_ended else PATIENCE_S) and (
+            elif now_s - received_s > (IDLE_S if self._fusion_ended else STOP_IDLE_S) and (
                 self._fusion_ended or stop.is_set()
             ):
                 return

@@ -60,9 +60,6 @@ def open_h264() -> Decoder:
 class VideoDecoder:
     """Decodes the frames of one camera in order: H.264, JPEG, or one after the other.
 
-    Args:
-        open_decoder: Opens the decoder for H.264.
-
     Attributes:
         skipped: Frames that could not be decoded: damaged ones, and those before the next keyframe.
     """
@@ -101,11 +98,7 @@ class VideoDecoder:
 
 
 def decoded_frames(frames: Iterable[VideoFrame], decoder: VideoDecoder | None = None) -> Iterator[DecodedFrame]:
-    """Yields the decoded frames of one camera; frames that cannot be decoded are skipped.
-
-    Args:
-        frames: Of one camera.
-        decoder: Counts the skipped frames.
+    """Yields the decoded frames of one camera; frames that cannot be decoded are skipped and counted.
 
     Raises:
         SessionError: PyAV is needed and not installed.

@@ -15,11 +15,11 @@ from pose_rig.video.encoded import EncodedImage
 CODEC: Final = "libx264"
 # Moves the detector's landmarks by 1.5 px (median, 1080×1920 demo clip); noise of one grey level moves them by 1.3 px.
 # 18 moves them as much and has 1.7 × the bytes, 28 moves them by 1.7 px and has 0.6 ×.
-CRF = 23
+CONSTANT_RATE_FACTOR = 23
 KEYFRAME_INTERVAL_NS = 1_000_000_000
 NOMINAL_HZ = 30  # the stream has frame numbers only: timestamps are in the messages
 MAX_GOP_FRAMES = 1 << 20  # keyframes are requested explicitly
-OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": str(CRF), "forced-idr": "1", "bf": "0"}
+OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": str(CONSTANT_RATE_FACTOR), "forced-idr": "1", "bf": "0"}
 
 
 class H264Encoder:

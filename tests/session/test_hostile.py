@@ -17,7 +17,7 @@ from mcap.reader import make_reader
 from mcap.records import Chunk
 from mcap.writer import Writer
 
-from pose_rig.session.mcap.info import NAME, SessionInfo, new_info
+from pose_rig.session.mcap.info import METADATA_NAME, SessionInfo, new_info
 from pose_rig.session.mcap.mcap_reader import MAX_CHUNK_BYTES
 from pose_rig.session.mcap.mcap_writer import CHUNK_BYTES
 from pose_rig.session.mcap.recover import recover
@@ -108,7 +108,7 @@ def test_whatever_byte_of_its_structure_is_flipped_it_is_read_and_what_is_lost_i
 
 
 def test_whatever_byte_of_its_head_is_flipped_the_other_head_tells(sample: Sample, tmp_path: Path) -> None:
-    begin = sample.data.index(NAME.encode())
+    begin = sample.data.index(METADATA_NAME.encode())
     for at in range(begin, begin + 900, 7):
         look_at(sample, tmp_path / "flipped.mcap", at, 0x02)
     for key in ("config", "recording", "machine"):  # the length of what follows it
@@ -145,7 +145,7 @@ def begun(path: Path, messages: Iterator[bytes], time_ns: int = START_NS + UNIX_
     with path.open("wb") as file:
         writer = Writer(file)
         writer.start("", "pose-rig")
-        writer.add_metadata(NAME, head)
+        writer.add_metadata(METADATA_NAME, head)
         schema = writer.register_schema("pose_rig.Pose3D", "jsonschema", json_schema(Pose3D))
         channel = writer.register_channel("pose", "msgpack", schema)
         for content in messages:

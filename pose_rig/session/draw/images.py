@@ -14,12 +14,7 @@ HEADER_BYTES = 64  # a keyframe begins with its parameter sets, at most after a 
 
 
 def image_message(frame: VideoFrame, unix_from_rig_ns: int) -> ViewerMessage:
-    """Returns an encoded frame as a message for viewers; its bytes are unchanged.
-
-    Args:
-        frame: The frame.
-        unix_from_rig_ns: Offset of Unix time to the rig clock.
-    """
+    """Returns an encoded frame as a message for viewers; its bytes are unchanged."""
     unix_ns = frame.t_ns + unix_from_rig_ns
     kind = CompressedVideo if frame.format == "h264" else CompressedImage
     message = kind(
@@ -36,13 +31,7 @@ def video_frame(
 ) -> VideoFrame | None:
     """Returns the frame of a message of `image_message`; None if it is damaged.
 
-    Args:
-        camera: Name of the camera.
-        index: Frame number.
-        t_ns: Capture time, rig clock.
-        size_px: Image (width, height).
-        data: The message.
-        schema: Its type: ``foxglove.CompressedVideo`` or ``foxglove.CompressedImage``.
+    ``schema`` is its type, ``foxglove.CompressedVideo`` or ``foxglove.CompressedImage``; ``t_ns`` is on the rig clock.
     """
     is_video = schema == CompressedVideo.DESCRIPTOR.full_name
     message = CompressedVideo() if is_video else CompressedImage()

@@ -50,11 +50,7 @@ def side_colour(joint: str) -> tuple[int, int, int]:
 
 
 def skeleton_bones(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Returns (parent, child) of the bones to draw, with hands and feet but not the face.
-
-    Args:
-        names: The 17 joints and further landmarks.
-    """
+    """Returns (parent, child) of the bones to draw, with hands and feet but not the face."""
     further = [(INDEX[parent_of(name)], child) for child, name in enumerate(names[J:], J)]
     return (*BONES, *((parent, child) for parent, child in further if parent != INDEX["head"]))
 

@@ -20,7 +20,7 @@ from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined
 
 MIN_INTERVAL_NS = 25_000_000  # every second message of 60 Hz, all of 30 Hz with jitter
 MIN_INTERVAL_2D_NS = 195_000_000  # of 2D without video: a sixth of the size
-NS = 1_000_000_000
+NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +52,7 @@ class ViewerStream:
         self._shown: dict[str, object] = {}
 
     def convert(self, message: Message, unix_from_rig_ns: int) -> list[ViewerMessage]:
-        """Returns the messages for viewers; empty if nothing changed, or too soon after the last one.
-
-        Args:
-            message: Any message of the bus.
-            unix_from_rig_ns: Offset of Unix time to its ``t_ns``.
-        """
+        """Returns the messages for viewers; empty if nothing changed, or too soon after the last one."""
         unix_ns = getattr(message, "t_ns", 0) + unix_from_rig_ns
         return [ViewerMessage(topic, unix_ns, shown) for topic, shown in self._convert(message, timestamp(unix_ns))]
 
@@ -110,7 +105,7 @@ class ViewerStream:
 
 def timestamp(unix_ns: int) -> Timestamp:
     """Returns a Unix time as protobuf."""
-    return Timestamp(seconds=unix_ns // NS, nanos=unix_ns % NS)
+    return Timestamp(seconds=unix_ns // NS_PER_S, nanos=unix_ns % NS_PER_S)
 
 
 def schema_of(kind: type[Protobuf]) -> tuple[str, bytes]:

@@ -67,12 +67,7 @@ class NamedBone:
 
 
 def named_bones(rest: RestPose, names: BoneNaming) -> list[NamedBone]:
-    """Returns the bones in the order of `BONES`, which is depth-first, with extra bones.
-
-    Args:
-        rest: Rest pose of the humanoid.
-        names: The convention.
-    """
+    """Returns the bones in the order of `BONES`, which is depth-first, with extra bones."""
     bones: list[NamedBone] = []
     index: dict[str, int] = {}
     for bone, parent in PARENT.items():

@@ -15,25 +15,18 @@ from pose_rig.installer import missing
 from pose_rig.session.formats.markers import MarkerNaming, Markers
 from pose_rig.session.formats.poses import Poses
 
-MM = 1000.0
+MM_PER_M = 1000.0
 GAP_RESIDUAL = -1.0  # of a missing point
 MAX_FRAMES = 65535  # 16 bits; ezc3d and c3d ignore the extension fields of some laboratories' programs
 POINT_BYTES = 16
 
 
 def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
-    """Writes the joints as points: millimetres, y up, gaps as NaN with residual −1.
+    """Writes the joints as points: millimetres, y up, gaps as NaN with residual −1; returns the markers.
+
+    ``rate_hz`` = None keeps the rate of the poses.
 
     The origin of the scale is written to POINT:DESCRIPTIONS and to SUBJECTS:HEIGHT_ASSUMED.
-
-    Args:
-        path: Replaced when finished.
-        poses: The poses.
-        rate_hz: Frames per second; None = the rate of the poses.
-        naming: Pose2Sim's marker names, or our joints' names.
-
-    Returns:
-        The markers.
 
     Raises:
         PoseRigError: ezc3d is not installed, the file cannot be written, or there are fewer than two poses.
@@ -48,9 +41,9 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Ma
             "Write it in parts with --start and --end, at a lower --rate, or as TRC.",
         )
     content = _content(markers, poses)
-    with output_file(path) as beside:
-        content.write(str(beside))  # does not report errors
-        if beside.stat().st_size < frames * count * POINT_BYTES:
+    with output_file(path) as partial:
+        content.write(str(partial))  # does not report errors
+        if partial.stat().st_size < frames * count * POINT_BYTES:
             raise OSError(errno.ENOSPC, "the disk is full")
     return markers
 
@@ -63,7 +56,7 @@ def _content(markers: Markers, poses: Poses) -> Any:
     content = ezc3d.c3d()
     visible = np.isfinite(markers.xyz).all(-1)
     points = np.ones((4, len(markers.names), len(markers.xyz)))
-    points[:3] = markers.xyz.transpose(2, 1, 0) * MM
+    points[:3] = markers.xyz.transpose(2, 1, 0) * MM_PER_M
     content["data"]["points"] = points
     content["data"]["meta_points"]["residuals"] = np.where(visible, 0.0, GAP_RESIDUAL).T[None]
     point = content["parameters"]["POINT"]

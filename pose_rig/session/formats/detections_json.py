@@ -15,15 +15,10 @@ from pose_rig.session.formats.message_arrays import CameraKeypoints, neighbours
 
 
 def write_keypoints_json(folder: Path, detections: Sequence[CameraKeypoints], rate_hz: float) -> list[Path]:
-    """Writes ``<camera>_json/<camera>_000000.json`` and so on, and returns the folders.
+    """Writes ``<camera>_json/<camera>_000000.json`` and so on to Pose2Sim's folder ``pose``; returns the folders.
 
     Files of equal number have equal times, as Pose2Sim requires: each camera's frame nearest to the time, or no person
     if that is further away than half a period.
-
-    Args:
-        folder: Pose2Sim's ``pose``; created if missing.
-        detections: The keypoints of each camera, on one clock.
-        rate_hz: Frames per second.
 
     Raises:
         UsageError: The folder of a camera exists: detections are not overwritten.

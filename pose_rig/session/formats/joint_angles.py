@@ -25,18 +25,13 @@ _NEEDED = {
 
 
 def angle_deg(poses: Poses, name: str, side: str) -> Floats:
-    """Returns (T,) one angle of one side.
+    """Returns (T,) one of `ANGLES` of one side, ``l`` or ``r``.
 
     - Knee and elbow flexion: 0° when straight, growing as the limb bends; never negative.
     - Hip flexion: of the thigh against the trunk, seen from the person's side: 0° standing, positive forwards,
       negative backwards. The trunk points from the pelvis to the thorax, the side is that of the hip line.
     - Shoulder elevation: of the upper arm against the trunk, in any direction: 0° hanging, 90° horizontal,
       180° overhead. Flexion and abduction are not separated: they are not defined for every pose.
-
-    Args:
-        poses: The poses.
-        name: One of `ANGLES`.
-        side: ``l`` or ``r``.
     """
     with np.errstate(invalid="ignore", divide="ignore"):  # coinciding joints have no angle: NaN
         return _angle_deg(poses, name, side)

@@ -61,12 +61,7 @@ class Markers:
 
     @classmethod
     def from_poses(cls, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> "Markers":
-        """Returns the markers of poses.
-
-        Args:
-            poses: At least two.
-            rate_hz: Frames per second; None = the rate of the poses.
-            naming: Names of Pose2Sim and its OpenSim models, or ours.
+        """Returns the markers of poses, with the names of Pose2Sim (``opensim``) or ours (``rig``).
 
         Raises:
             PoseRigError: There are fewer than two poses.
@@ -79,9 +74,7 @@ class Markers:
 def at_constant_rate(poses: Poses, rate_hz: float | None = None) -> tuple[Poses, float]:
     """Returns the poses at a constant rate, NaN where joints are guessed, and the rate in Hz.
 
-    Args:
-        poses: At least two.
-        rate_hz: Frames per second; None = the rate of the poses.
+    ``rate_hz`` = None keeps the rate of the poses.
 
     Raises:
         PoseRigError: There are fewer than two poses.

@@ -119,11 +119,9 @@ def refined_arrays(messages: Iterable[Refined2D]) -> CameraRefined:
 
 
 def neighbours(t_ns: NDArray[np.int64], query_ns: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns (W,) the rows before, and (W,) at or after query times; beyond the ends, the first or last row.
+    """Returns (W,) the rows of ``t_ns`` (T,) before, and (W,) at or after ``query_ns`` (W,); T ≥ 1, increasing.
 
-    Args:
-        t_ns: (T,) increasing, T ≥ 1.
-        query_ns: (W,).
+    Beyond the ends it is the first or last row.
     """
     after = np.clip(np.searchsorted(t_ns, query_ns), 0, len(t_ns) - 1)
     return np.maximum(after - 1, 0), after

@@ -32,11 +32,6 @@ COORDINATES = {
 def write_mot(path: Path, poses: Poses, rate_hz: float | None = None) -> list[str]:
     """Writes the joint angles in degrees: frames at a constant rate, times in seconds from the first pose.
 
-    Args:
-        path: Replaced when finished.
-        poses: The poses.
-        rate_hz: Frames per second; None = the rate of the poses.
-
     Returns:
         What was left out or interpolated, one sentence each.
 
@@ -128,7 +123,7 @@ def _write(path: Path, names: Sequence[str], rows: Floats, notes: Sequence[str])
         path.stem, "version=1", f"nRows={len(rows)}", f"nColumns={len(names)}", "inDegrees=yes", "",
         "Joint angles by pose-rig; docs/opensim.md has the definitions.", *notes, "endheader", "\t".join(names),
     )  # fmt: skip
-    with output_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+    with output_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
         file.write("\n".join(header) + "\n")
         for t_s, *angles in rows.tolist():
             file.write(f"{t_s:.9f}" + "".join(f"\t{angle:.6f}" for angle in angles) + "\n")

@@ -16,7 +16,7 @@ from pose_rig.joint_name import joint_index
 if TYPE_CHECKING:
     import pandas
 
-FRAME = "rig: right-handed, y up"
+FRAME_DESCRIPTION = "rig: right-handed, y up"
 UNITS = {"t_ns": "ns, rig clock", "t_s": "s", "x_m": "m", "y_m": "m", "z_m": "m", "sd_m": "m", "score": "0-1"}
 
 MAX_GAP_S = 0.25  # longer gaps are not interpolated
@@ -141,7 +141,7 @@ class Poses:
             raise missing("A DataFrame", "pandas", "files") from error
         frame = pandas.DataFrame(self.columns(sd=True))
         frame.attrs = {
-            "frame": FRAME,
+            "frame": FRAME_DESCRIPTION,
             "units": UNITS,
             "joints": list(self.joints),
             "rate_hz": self.rate_hz,

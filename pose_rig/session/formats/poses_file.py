@@ -70,12 +70,7 @@ def unsolved_cameras(views: int) -> dict[str, NDArray[np.float64]]:
 
 
 def write_poses(path: Path, poses: Poses, views: Mapping[str, NDArray[Any]] | None = None) -> None:
-    """Writes a poses file.
-
-    Args:
-        path: Replaced when finished.
-        poses: The poses.
-        views: Further arrays of `KEYS`: 2D keypoints and cameras.
+    """Writes a poses file; ``views`` are further arrays of `KEYS`: 2D keypoints and cameras.
 
     Raises:
         PoseRigError: The file cannot be written.

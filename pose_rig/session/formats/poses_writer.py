@@ -153,11 +153,7 @@ class PosesFileWriter:
 
 
 def recover_poses(partial: Path, out: Path) -> int:
-    """Makes a poses file of the rows of an unfinished run, and returns their number.
-
-    Args:
-        partial: The rows; they are kept.
-        out: The poses file; replaced when finished.
+    """Makes a poses file of the rows of an unfinished run, which are kept; returns their number.
 
     Raises:
         PoseRigError: The rows cannot be read, or the poses file cannot be written.

@@ -21,7 +21,7 @@ from pose_rig.session.formats.poses_file import KEYS
 ROW_KEYS = (
     "t_ns", "mode", "xyz", "xyz_raw", "covariance", "score", "xy", "xy_score", "xy_refined", "lifted", "rotation",
 )  # fmt: skip
-STORED = {"iu": "<i8", "U": "i1", "f": "<f4"}  # dtype in a row by dtype kinds in the file; a mode is its number
+ROW_DTYPES = {"iu": "<i8", "U": "i1", "f": "<f4"}  # dtype in a row by dtype kinds in the file; a mode is its number
 MAX_HEADER_BYTES = 1 << 16
 
 
@@ -49,7 +49,9 @@ class RowHeader(msgspec.Struct, frozen=True):
         fields = []
         for key in ROW_KEYS:
             kinds, (_, *axes) = KEYS[key]
-            fields.append((key, STORED[kinds], tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes)))
+            fields.append(
+                (key, ROW_DTYPES[kinds], tuple(sizes[axis] if isinstance(axis, str) else axis for axis in axes))
+            )
         return np.dtype(fields)
 
 

@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 from pose_rig.atomic_file import output_file
 from pose_rig.installer import missing
 from pose_rig.session.formats.joint_angles import angles_deg
-from pose_rig.session.formats.poses import FRAME, Poses
+from pose_rig.session.formats.poses import FRAME_DESCRIPTION, Poses
 
 
 def write_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
     """Writes `Poses.columns` with one line of names, comma-separated; unknown values are empty cells.
 
-    Args:
-        path: Replaced when finished.
-        poses: What to write.
-        rate_hz: Rows per second, resampled; None = one row for every pose.
+    ``rate_hz`` resamples the poses; None = one row per pose.
 
     Raises:
         PoseRigError: The file cannot be written.
@@ -43,7 +40,7 @@ def write_angles_csv(path: Path, poses: Poses, rate_hz: float | None = None) -> 
 def _write(path: Path, table: dict[str, NDArray[Any]]) -> None:
     numbers = np.stack([table[name] for name in list(table)[3:]], axis=1)
     row = "%d,%.9f,%s" + ",%.6g" * numbers.shape[1] + "\n"
-    with output_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+    with output_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
         file.write(",".join(table) + "\n")
         for t_ns, t_s, mode, values in zip(table["t_ns"], table["t_s"], table["mode"], numbers, strict=True):
             file.write((row % (t_ns, t_s, mode, *values.tolist())).replace("nan", ""))
@@ -51,11 +48,6 @@ def _write(path: Path, table: dict[str, NDArray[Any]]) -> None:
 
 def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> None:
     """Writes `Poses.columns` as Parquet; frame, units and scale are in the metadata of its schema, as text.
-
-    Args:
-        path: Replaced when finished.
-        poses: What to write.
-        rate_hz: Rows per second, resampled; None = one row for every pose.
 
     Raises:
         PoseRigError: pyarrow is not installed, or the file cannot be written.
@@ -66,13 +58,13 @@ def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> Non
     except ImportError as error:
         raise missing("Parquet", "pyarrow", "files") from error
     table = pyarrow.table((poses.resampled(rate_hz) if rate_hz else poses).columns(), metadata=_metadata(poses))
-    with output_file(path) as beside:
-        pyarrow.parquet.write_table(table, beside)
+    with output_file(path) as partial:
+        pyarrow.parquet.write_table(table, partial)
 
 
 def _metadata(poses: Poses) -> dict[str, str]:
     return {
-        "frame": FRAME,
+        "frame": FRAME_DESCRIPTION,
         "length_unit": "m",
         "height_m": f"{poses.height_m:g}",
         "height_assumed": json.dumps(poses.height_assumed),

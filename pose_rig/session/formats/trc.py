@@ -13,18 +13,11 @@ KEYS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStar
 
 
 def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: MarkerNaming = "opensim") -> Markers:
-    """Writes the joints as markers: metres, y up, frames from 1, times from 0 s, gaps as ``nan``.
+    """Writes the joints as markers: metres, y up, frames from 1, times from 0 s, gaps as ``nan``; returns the markers.
+
+    ``rate_hz`` = None keeps the rate of the poses.
 
     The format has no field for comments: the origin of the scale follows the file name in the first line.
-
-    Args:
-        path: Replaced when finished.
-        poses: The poses.
-        rate_hz: Frames per second; None = the rate of the poses.
-        naming: Pose2Sim's marker names, or our joints' names.
-
-    Returns:
-        The markers.
 
     Raises:
         PoseRigError: The file cannot be written, or there are fewer than two poses.
@@ -34,7 +27,7 @@ def write_trc(path: Path, poses: Poses, rate_hz: float | None = None, naming: Ma
     frames, count = markers.xyz.shape[:2]
     # nan: OpenSim refuses rows that end in an empty cell
     row = "%d\t%.6f" + "\t%.6f" * (3 * count) + "\n"
-    with output_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+    with output_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
         file.write(_header(path.name, markers))
         for frame, values in enumerate(markers.xyz.reshape(frames, -1)):
             file.write(row % (frame + 1, frame / markers.rate_hz, *values.tolist()))

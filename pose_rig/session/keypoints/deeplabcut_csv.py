@@ -51,11 +51,6 @@ def is_deeplabcut(path: Path) -> bool:
 def read_deeplabcut(source: Path, files: Sequence[Path], options: ImportOptions) -> Keypoints:
     """Returns the 2D keypoints of CSV files.
 
-    Args:
-        source: Folder or file that was given.
-        files: The files, one per camera.
-        options: Rate, sizes and landmark set; by default the body parts are landmarks of the same name.
-
     Raises:
         ContentError: A file is damaged or has another format, or coordinates are not pixels of images of that size.
         UsageError: The rate, the sizes or the body parts are unknown.

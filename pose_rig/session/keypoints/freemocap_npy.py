@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pose_rig.capture.keypoints import Keypoints, validate
 from pose_rig.errors import ContentError, UsageError
 from pose_rig.npz import read_npy
-from pose_rig.session.keypoints.keypoint_frames import SETS, SIZE_REMEDY, ImportOptions
+from pose_rig.session.keypoints.keypoint_frames import SET_BY_COUNT, SIZE_REMEDY, ImportOptions
 from pose_rig.skeleton import landmarks, schema_name
 
 REMEDY = "Give …_2dData_numCams_numFrames_numTrackedPoints_pixelXY.npy of FreeMoCap's output_data/raw_data."
@@ -40,7 +40,7 @@ def read_freemocap(path: Path, options: ImportOptions) -> Keypoints:
     rate_hz, views, schema = options.rate_hz(path), options.views(path.parent, names), options.schema
     if schema is None and array.shape[2] in HOLISTIC:
         array = array[:, :, :BODY_LANDMARKS]
-    schema = schema_name(schema) if schema else SETS.get(array.shape[2], "")
+    schema = schema_name(schema) if schema else SET_BY_COUNT.get(array.shape[2], "")
     if not schema or len(landmarks(schema).names) != array.shape[2]:
         raise UsageError(
             f"{path} has {array.shape[2]} landmarks, {schema or 'which is no known landmark set'}.",

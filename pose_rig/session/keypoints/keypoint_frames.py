@@ -23,7 +23,7 @@ BODY_25B = (
     f"{','.join(SCHEMAS['coco17'])},neck,head_top,left_foot_index,left_small_toe,left_heel,right_foot_index,"
     "right_small_toe,right_heel"
 )
-SETS = {
+SET_BY_COUNT = {
     17: "coco17", 18: "coco18", 25: "body25", 26: "halpe26", 33: "mediapipe33", 133: "wholebody133", 136: "halpe136",
 }  # fmt: skip
 MAX_FPS = 10_000.0
@@ -80,13 +80,6 @@ def assembled_keypoints(
     source: Path, cameras: Mapping[str, Frames], fps: float, views: Views, schema: str | None
 ) -> Keypoints:
     """Returns the keypoints of all cameras. Equal frame numbers are equal times; missing numbers are dropped frames.
-
-    Args:
-        source: File or folder, for messages.
-        cameras: The frames of each camera, by its name; at least one each.
-        fps: Frames per second.
-        views: Sizes and focal lengths, in the order of the cameras.
-        schema: Landmark set; None = by the number of landmarks (`SETS`).
 
     Raises:
         ContentError: The cameras have different landmarks, or coordinates are not pixels of images of that size.
@@ -145,13 +138,14 @@ def _arrays(
 def _schema(source: Path, xy: NDArray[np.float32]) -> str:
     """Returns the landmark set by the number of landmarks; of the two with 25, by whether landmark 8 is the mid hip."""
     count = xy.shape[-2]
-    if count not in SETS:
+    if count not in SET_BY_COUNT:
+        known = ", ".join(f"{number} ({name})" for number, name in SET_BY_COUNT.items())
         raise UsageError(
-            f"{source}: no landmark set has {count} landmarks, only {', '.join(f'{n} ({SETS[n]})' for n in SETS)}.",
+            f"{source}: no landmark set has {count} landmarks, only {known}.",
             "Name the landmarks in their order with --landmarks NAME,NAME,…, or detect with one of these models.",
         )
-    if SETS[count] != "body25":
-        return SETS[count]
+    if SET_BY_COUNT[count] != "body25":
+        return SET_BY_COUNT[count]
     neck, mid_hip, hips = xy[..., 1, :], xy[..., 8, :], (xy[..., 9, :] + xy[..., 12, :]) / 2
     off = np.linalg.norm(mid_hip - hips, axis=-1) / np.maximum(np.linalg.norm(mid_hip - neck, axis=-1), 1.0)
     off = off[np.isfinite(off)]

@@ -12,7 +12,7 @@ from pose_rig.session.keypoints.keypoint_frames import ImportOptions
 from pose_rig.session.keypoints.keypoints_json import read_keypoints_json
 from pose_rig.session.keypoints.per_camera_json import is_per_camera, read_per_camera
 
-READ = (
+FORMATS_REMEDY = (
     "Give a keypoint file (.npz), OpenPose's folders of JSON (Pose2Sim's too), files of one camera by AlphaPose, "
     "MMPose (.json) or DeepLabCut (.csv), or FreeMoCap's 2D .npy."
 )
@@ -21,20 +21,16 @@ UNSUPPORTED = {
     ".h5": ("HDF5, as DeepLabCut and SLEAP write it", "Export CSV: deeplabcut.analyze_videos(…, save_as_csv=True)."),
     ".hdf5": ("HDF5", "Export CSV as DeepLabCut does."),
     ".slp": ("a project of SLEAP", "Export what it tracked, as a keypoint file (docs/cameras.md)."),
-    ".pickle": ("pickled data, which may run anything when it is opened", READ),
-    ".pkl": ("pickled data, which may run anything when it is opened", READ),
-    ".trc": ("3D markers, not 2D keypoints", READ),
-    ".c3d": ("3D markers, not 2D keypoints", READ),
-    ".bvh": ("a motion, not 2D keypoints", READ),
+    ".pickle": ("pickled data, which may run anything when it is opened", FORMATS_REMEDY),
+    ".pkl": ("pickled data, which may run anything when it is opened", FORMATS_REMEDY),
+    ".trc": ("3D markers, not 2D keypoints", FORMATS_REMEDY),
+    ".c3d": ("3D markers, not 2D keypoints", FORMATS_REMEDY),
+    ".bvh": ("a motion, not 2D keypoints", FORMATS_REMEDY),
 }
 
 
 def read_keypoints(source: Path, options: ImportOptions) -> Keypoints:
     """Returns the 2D keypoints in a file or folder.
-
-    Args:
-        source: The file or folder.
-        options: What the format does not contain.
 
     Raises:
         ContentError: The format is unknown, or the file is damaged.
@@ -44,7 +40,7 @@ def read_keypoints(source: Path, options: ImportOptions) -> Keypoints:
     if source.is_dir():
         return _read_folder(source, options)
     if not source.is_file():
-        raise UsageError(f"There is no file or folder {source}.", f"Check the path. {READ}")
+        raise UsageError(f"There is no file or folder {source}.", f"Check the path. {FORMATS_REMEDY}")
     if suffix == ".npz":
         if options != ImportOptions():
             raise UsageError(
@@ -63,8 +59,8 @@ def read_keypoints(source: Path, options: ImportOptions) -> Keypoints:
     if suffix == ".npy":
         return read_freemocap(source, options)
     if suffix == ".csv":
-        raise ContentError(f"{source} is not DeepLabCut's CSV, which begins with scorer.", READ)
-    what, remedy = UNSUPPORTED.get(suffix, ("not a known format of 2D keypoints", READ))
+        raise ContentError(f"{source} is not DeepLabCut's CSV, which begins with scorer.", FORMATS_REMEDY)
+    what, remedy = UNSUPPORTED.get(suffix, ("not a known format of 2D keypoints", FORMATS_REMEDY))
     raise ContentError(f"{source} is {what}.", remedy)
 
 

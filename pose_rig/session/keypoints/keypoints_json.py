@@ -32,10 +32,6 @@ def read_keypoints_json(folder: Path, options: ImportOptions) -> Keypoints:
     Equal frame numbers (the last ones in the file names) are equal times. A missing number is a dropped frame, a file
     without people a frame without a person. NaN and null are not visible.
 
-    Args:
-        folder: The folder; of a project, ``pose-sync`` is preferred to ``pose``.
-        options: Rate, sizes and landmark set.
-
     Raises:
         ContentError: There are no such files, one is damaged, or coordinates are not pixels of images of that size.
         UsageError: The rate, the sizes or the landmark set are unknown.

@@ -22,7 +22,7 @@ from pose_rig.skeleton import SCHEMAS
 Person = NDArray[np.float32]  # (K,3) x, y, score
 FramePeople = tuple[int | str, list[Person]]  # number or name of an image, and the people in it
 MAX_FRAMES_PER_RESULT = 50  # larger gaps between numbers are not frames without people
-GENERIC = ("alphapose-results", "results", "predictions")  # such a file is named after its folder
+GENERIC_STEMS = ("alphapose-results", "results", "predictions")  # such a file is named after its folder
 OPENPOSE_KEYS = ("version", "people")  # first keys of its frames
 REMEDY = "Give files of one camera by AlphaPose, COCO (a list of results) or MMPose."
 
@@ -71,16 +71,13 @@ def read_per_camera(source: Path, files: Sequence[Path], options: ImportOptions)
 
     The last number in the name of an image is the frame number; equal numbers are equal times.
 
-    Args:
-        source: Folder or file that was given.
-        files: The files, one per camera.
-        options: Rate, sizes and landmark set.
-
     Raises:
         ContentError: A file is damaged or has another format, or coordinates are not pixels of images of that size.
         UsageError: The rate, the sizes or the landmark set are unknown.
     """
-    names = [path.parent.name if path.stem.lower() in GENERIC and path.parent.name else path.stem for path in files]
+    names = [
+        path.parent.name if path.stem.lower() in GENERIC_STEMS and path.parent.name else path.stem for path in files
+    ]
     cameras = {name if names.count(name) == 1 else str(path): path for name, path in zip(names, files, strict=True)}
     folder = source if source.is_dir() else source.parent
     fps, views, schema = options.rate_hz(source), options.views(folder, tuple(cameras)), options.schema

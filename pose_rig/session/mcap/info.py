@@ -15,7 +15,7 @@ from pose_rig.names import is_name
 
 CHECKSUM = "crc32"  # of the rest of the record
 MAX_UNIX_NS = 1 << 62  # the year 2116; differences of two still fit 64 bits
-NAME = "pose-rig"  # of the metadata record
+METADATA_NAME = "pose-rig"  # of the metadata record
 DAMAGED_REMEDY = "Other MCAP readers may still read its keypoints and poses."
 PACKAGES = ("numpy", "mediapipe", "onnxruntime", "opencv-contrib-python", "mcap", "pyzmq", "msgspec", "av")
 

@@ -13,7 +13,7 @@ from mcap.writer import CompressionType, Writer
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.session.draw.viewer_messages import ViewerMessage, schema_of
-from pose_rig.session.mcap.info import NAME, SessionInfo
+from pose_rig.session.mcap.info import METADATA_NAME, SessionInfo
 from pose_rig.wire.encoding import json_schema
 from pose_rig.wire.messages import Message
 
@@ -54,9 +54,9 @@ class McapWriter:
             raise SessionError(f"Cannot write {path}: {error.strerror}.", "Choose another place.") from error
         self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
         self._writer.start(PROFILE, LIBRARY)
-        self._writer.add_metadata(NAME, info.to_metadata())
+        self._writer.add_metadata(METADATA_NAME, info.to_metadata())
         self.flush()
-        Metadata(NAME, info.to_metadata()).write(self._declarations)
+        Metadata(METADATA_NAME, info.to_metadata()).write(self._declarations)
 
     @property
     def size_bytes(self) -> int:

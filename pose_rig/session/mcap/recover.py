@@ -12,7 +12,7 @@ from mcap.writer import Writer
 
 from pose_rig.atomic_file import PARTIAL, output_file, partial_path
 from pose_rig.errors import SessionError
-from pose_rig.session.mcap.info import NAME, SessionInfo
+from pose_rig.session.mcap.info import METADATA_NAME, SessionInfo
 from pose_rig.session.mcap.mcap_reader import DECODE_ERRORS, MAX_CHANNELS, RawMessage, is_complete, read_summary
 from pose_rig.session.mcap.mcap_writer import CHUNK_BYTES, LIBRARY, PROFILE
 from pose_rig.session.mcap.recovered_summary import check_readable
@@ -148,7 +148,7 @@ def _copy_records(writer: Writer, records: Iterator[Record]) -> tuple[int, int, 
                 messages += 1
             else:
                 undeclared.add(record.channel)
-        elif isinstance(record, Metadata) and record.name == NAME:
+        elif isinstance(record, Metadata) and record.name == METADATA_NAME:
             writer.add_metadata(record.name, record.metadata)
             headless &= not _is_valid_header(record)
     return messages, len(undeclared), headless

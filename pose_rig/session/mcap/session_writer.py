@@ -22,13 +22,7 @@ class SessionWriter:
         self._viewer, self._gaps = ViewerStream(with_video=with_video), GapFinder()
 
     def write(self, message: Message, data: bytes, log_unix_ns: int) -> None:
-        """Adds a message.
-
-        Args:
-            message: The message, its time on the rig clock.
-            data: Its bytes as received.
-            log_unix_ns: When it was received.
-        """
+        """Adds a message, as `McapWriter.add` does, with the gap before it."""
         for gap in self._gaps.before(message):
             self._file.add(gap, encode(gap), log_unix_ns)
         if isinstance(message, VideoFrame):  # stored once, as a viewer message

@@ -13,7 +13,7 @@ from pose_rig.capture.keypoint_file import load
 from pose_rig.capture.keypoints import is_later
 from pose_rig.errors import PoseRigError, SourceError, UsageError
 from pose_rig.session.formats.detections_json import write_keypoints_json
-from pose_rig.session.keypoints.keypoint_frames import BODY_25B, SETS, ImportOptions, frame_number
+from pose_rig.session.keypoints.keypoint_frames import BODY_25B, SET_BY_COUNT, ImportOptions, frame_number
 from pose_rig.session.keypoints.keypoints_json import read_keypoints_json
 from pose_rig.skeleton import landmarks
 from tests.session.posed import keypoints_of
@@ -89,7 +89,7 @@ def test_the_last_number_in_a_name_is_that_of_the_frame(name: str, number: int |
     assert frame_number(name) == number
 
 
-@pytest.mark.parametrize(("count", "schema"), SETS.items())
+@pytest.mark.parametrize(("count", "schema"), SET_BY_COUNT.items())
 def test_the_number_of_landmarks_says_which_they_are(tmp_path: Path, count: int, schema: str) -> None:
     points = person(count)
     if schema == "body25":

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mcap.reader import make_reader
 
 from pose_rig.errors import PoseRigError, SessionError
-from pose_rig.session.mcap.info import NAME, SessionInfo
+from pose_rig.session.mcap.info import METADATA_NAME, SessionInfo
 from pose_rig.session.mcap.mcap_reader import is_complete
 from pose_rig.session.mcap.recover import RECOVERED, find, recover, recovered_path
 from pose_rig.session.reader import Session
@@ -48,7 +48,7 @@ def test_all_of_what_was_cut_off_is_copied_beside_it(cut_off: Path) -> None:
 
 def test_a_recovered_session_has_its_head_and_says_what_became_of_it(cut_off: Path) -> None:
     known = metadata(recover(cut_off).path)
-    assert SessionInfo.from_metadata(known[NAME]).cameras == ("cam0", "cam1")
+    assert SessionInfo.from_metadata(known[METADATA_NAME]).cameras == ("cam0", "cam1")
     facts = {
         "source": "take.mcap.partial", "source_bytes": str(cut_off.stat().st_size), "messages": "60",
         "damaged_chunks": "0",

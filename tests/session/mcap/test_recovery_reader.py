@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mcap.records import Channel, Metadata
 
-from pose_rig.session.mcap.info import NAME
+from pose_rig.session.mcap.info import METADATA_NAME
 from pose_rig.session.mcap.mcap_reader import RawMessage
 from pose_rig.session.mcap.recovery_reader import RecoveryReader
 from tests.session.recorded import Row, sent, talk, write
@@ -54,7 +54,7 @@ def test_a_sound_file_is_read_from_first_to_last(path: Path) -> None:
     assert read(path) == (sent(talk(10)), 0)
     ours = list(RecoveryReader(path).records())
     assert len(ours) == 30 + 3 + 3 + 2 + 2 + 2  # messages; channels, schemas and head twice
-    assert next(record for record in ours if isinstance(record, Metadata)).name == NAME
+    assert next(record for record in ours if isinstance(record, Metadata)).name == METADATA_NAME
 
 
 @pytest.mark.parametrize("number", [0, 1, 4, 9])
