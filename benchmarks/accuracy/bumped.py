@@ -20,10 +20,10 @@ from rich.table import Table
 
 from benchmarks.accuracy.bump_run import BumpResult, bump, compare, run_rig, take_with_bump
 from benchmarks.accuracy.movement import FPS, moving_clips
-from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_motion_options, motion_clips, run_in_processes
+from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_rig_options, motion_clips, run_in_processes
 from benchmarks.accuracy.simulated_rigs import rig_take
 from benchmarks.contract import Figure, Report, parser
-from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
+from pose_rig.lifting.engine import OrtEngine
 from pose_rig.simulation.motion import Clip
 
 COLUMNS = (
@@ -81,14 +81,9 @@ def _percent_within(report: Report, name: str, times_s: Sequence[float], limit_s
 def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
-    add_motion_options(arguments)
-    arguments.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="F.onnx", help="other than shipped")
-    arguments.add_argument("--rigs", type=int, default=10, help="for every number of views")
-    arguments.add_argument("--views", default="3,4", metavar="N,N")
+    add_rig_options(arguments, rigs=10, views="3,4")
     arguments.add_argument("--before", type=float, default=25.0, metavar="S", help="seconds before the bump")
     arguments.add_argument("--after", type=float, default=15.0, metavar="S", help="seconds after it")
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--jobs", type=int, default=2, help="rigs at a time")
     args = arguments.parse_args()
     if args.quick:
         args.rigs, args.views, args.before, args.after = 1, "3", 3.0, 4.0

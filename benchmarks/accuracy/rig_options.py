@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.simulation.clips import load_clips
 from pose_rig.simulation.motion import Clip, split
 
@@ -22,6 +23,22 @@ def add_motion_options(arguments: argparse.ArgumentParser, *, required: bool = T
     """Adds ``--motion`` and ``--held-out``."""
     arguments.add_argument("--motion", type=Path, nargs="+", required=required, metavar="F.npz", help="see README.md")
     arguments.add_argument("--held-out", action="store_true", help="only clips of the validation set")
+
+
+def add_rig_options(arguments: argparse.ArgumentParser, rigs: int, views: str) -> None:
+    """Adds the options of benchmarks on many random rigs.
+
+    Args:
+        arguments: The parser.
+        rigs: Default of ``--rigs``.
+        views: Default of ``--views``.
+    """
+    add_motion_options(arguments)
+    arguments.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="F.onnx", help="other than shipped")
+    arguments.add_argument("--rigs", type=int, default=rigs, help="for every number of views")
+    arguments.add_argument("--views", default=views, metavar="N,N")
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--jobs", type=int, default=2, help="rigs at a time")
 
 
 def motion_clips(args: argparse.Namespace) -> list[Clip]:

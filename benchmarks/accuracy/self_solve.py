@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.accuracy.movement import moving_clips
-from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_motion_options, motion_clips, run_in_processes
+from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_rig_options, motion_clips, run_in_processes
 from benchmarks.accuracy.rig_run import RigRun, RigScore
 from benchmarks.accuracy.simulated_rigs import rig_take
 from benchmarks.contract import Report, parser
-from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
+from pose_rig.lifting.engine import OrtEngine
 from pose_rig.simulation.motion import Clip
 
 SCORED_S = 5.0  # after the seconds of movement
@@ -147,13 +147,8 @@ def _percentile_95(values: Sequence[float]) -> float:
 def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
-    add_motion_options(arguments)
-    arguments.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="F.onnx", help="other than shipped")
-    arguments.add_argument("--rigs", type=int, default=50, help="for every number of views")
-    arguments.add_argument("--views", default="2,3,4,6,8", metavar="N,N")
+    add_rig_options(arguments, rigs=50, views="2,3,4,6,8")
     arguments.add_argument("--seconds", type=float, default=20.0, help="of movement before the poses are scored")
-    arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--jobs", type=int, default=2, help="rigs at a time")
     arguments.add_argument("--case", type=int, metavar="N", help="show this rig only")
     args = arguments.parse_args()
     if args.quick:

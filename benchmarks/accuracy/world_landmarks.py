@@ -111,8 +111,8 @@ def detect_videos(videos: list[str], model: str, max_frames: int | None) -> Iter
         with closing(source), vision.PoseLandmarker.create_from_options(options) as landmarker:
             rows = [(frame.t_ns, _landmarks_of(landmarker, frame)) for frame in islice(_frames(source), max_frames)]
         t_ns, values = np.array([t for t, _ in rows]), np.stack([value for _, value in rows])
-        size = np.array(source.size_px, np.float64)
-        yield View(Path(video).stem, source.size_px, t_ns, values[..., :2] * size, values[..., 2], values[..., 3:])
+        size = np.array(source.info.size_px, np.float64)
+        yield View(Path(video).stem, source.info.size_px, t_ns, values[..., :2] * size, values[..., 2], values[..., 3:])
 
 
 def _frames(source: Source) -> Iterator[Frame]:

@@ -1,17 +1,55 @@
 """The connected cameras, and finding one again after its index has changed."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from pose_rig.capture.camera_names import ListCameras, list_cameras
 from pose_rig.capture.video_capture import OpenDevice, camera_backend, open_device
 from pose_rig.errors import SourceError
 
 PROBED_INDICES = 8
 ROOT = Path("/")
 WINDOWS_DEVICE_PREFIX = "\\\\?\\"  # of device paths
+
+
+class CameraInfo(Protocol):
+    """The part of ``cv2_enumerate_cameras.CameraInfo`` that is used."""
+
+    @property
+    def index(self) -> int:
+        """Index for ``cv2.VideoCapture``, with the same backend."""
+
+    @property
+    def name(self) -> str | None:
+        """Product name."""
+
+    @property
+    def path(self) -> str | None:
+        """Device path on Windows, unique id on macOS; unchanged while the camera stays at its USB port."""
+
+    @property
+    def vid(self) -> int | None:
+        """USB vendor id."""
+
+    @property
+    def pid(self) -> int | None:
+        """USB product id."""
+
+
+ListCameras = Callable[[int], Sequence[CameraInfo] | None]
+
+
+def list_cameras(backend: int) -> Sequence[CameraInfo] | None:
+    """Returns the cameras of a capture backend (``cv2.CAP_…``); None if the operating system cannot list them."""
+    try:
+        import cv2_enumerate_cameras
+
+        found: Sequence[CameraInfo] = cv2_enumerate_cameras.enumerate_cameras(backend)
+    except (ImportError, NotImplementedError, OSError, RuntimeError):
+        return None  # cameras then have numbers only, which `pose-rig doctor` reports
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pose_rig import skeleton
 from pose_rig.arrays import Image
 from pose_rig.capture.keypoints import Keypoints, is_later, validate
 from pose_rig.capture.recording import RecordedFrame
-from pose_rig.capture.source import Detections
+from pose_rig.capture.source import Detections, SourceInfo
 from pose_rig.errors import ContentError, SourceError
 from pose_rig.npz import read_arrays
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
@@ -89,12 +89,10 @@ class KeypointTrack:
         self._xy, self._score = keypoints.xy[member][kept], keypoints.score[member][kept]
         self._t_ns = keypoints.t_ns[member][kept]
         self._index = -1
-        self.identity = f"{path}#{member}"
-        self.size_px = keypoints.size_px[member]
-        self.total_frames: int | None = len(self._t_ns)
-        self.landmarks = keypoints.landmarks
-        self.fps = 1e9 / float(np.median(np.diff(self._t_ns))) if len(self._t_ns) > 1 else 30.0
-        self.detail = f"2D keypoints, {self._xy.shape[-2]} landmarks at {self.fps:.4g}/s"
+        fps = 1e9 / float(np.median(np.diff(self._t_ns))) if len(self._t_ns) > 1 else 30.0
+        detail = f"2D keypoints, {self._xy.shape[-2]} landmarks at {fps:.4g}/s"
+        size_px = keypoints.size_px[member]
+        self.info = SourceInfo(f"{path}#{member}", detail, size_px, fps, len(self._t_ns), keypoints.landmarks)
 
     def grab(self) -> RecordedFrame | None:
         """Moves to the next frame; None at the end."""

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from pose_rig.capture.source import Frame
+from pose_rig.capture.source import Frame, SourceInfo
 from pose_rig.capture.video_capture import Device
 from pose_rig.errors import SourceError
 
@@ -19,30 +19,22 @@ class LiveSource:
 
     Args:
         device: Open and configured; only the thread uses it from now on, and releases it.
-        identity: As in `Source`.
-        detail: As in `Source`.
-        size_px: Negotiated (width, height).
-        fps: Negotiated frames per second.
+        info: Its negotiated properties.
         frozen_timeout_s: A device that delivers no frame for this long is frozen.
         first_frame_timeout_s: The same for the first frame.
     """
 
-    landmarks = ""
     fault = ""
-    total_frames: int | None = None
 
     def __init__(
         self,
         device: Device,
-        identity: str,
-        detail: str,
-        size_px: tuple[int, int],
-        fps: float,
+        info: SourceInfo,
         *,
         frozen_timeout_s: float = FROZEN_TIMEOUT_S,
         first_frame_timeout_s: float = FIRST_FRAME_TIMEOUT_S,
     ) -> None:
-        self.identity, self.detail, self.size_px, self.fps = identity, detail, size_px, fps
+        self.info = info
         self._device = device
         self._frozen_timeout_s = frozen_timeout_s
         self._deadline_s = time.monotonic() + first_frame_timeout_s
@@ -50,7 +42,7 @@ class LiveSource:
         self._newest: Frame | None = None
         self._lost = False
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._grab_frames, name=f"grab {identity}", daemon=True)
+        self._thread = threading.Thread(target=self._grab_frames, name=f"grab {info.identity}", daemon=True)
         self._thread.start()
 
     def poll(self, timeout_s: float) -> bool:
@@ -64,10 +56,10 @@ class LiveSource:
             if self._newest is not None:
                 return True
             if self._lost:
-                raise SourceError(f"{self.identity} was lost.", "Check its cable or network; pose-rig reconnects.")
+                raise SourceError(f"{self.info.identity} was lost.", "Check its cable or network; pose-rig reconnects.")
             if time.monotonic() > self._deadline_s:
                 raise SourceError(
-                    f"{self.identity} is frozen: no frame for {self._frozen_timeout_s:g} s.",
+                    f"{self.info.identity} is frozen: no frame for {self._frozen_timeout_s:g} s.",
                     "Unplug it and plug it in again; several cameras on one USB hub may exceed its bandwidth.",
                 )
             return False
@@ -92,7 +84,7 @@ class LiveSource:
                 t_ns = time.monotonic_ns()
                 decoded, image = self._device.retrieve()
                 with self._changed:
-                    self._newest = Frame(index, t_ns, self.size_px, image if decoded else None, None)
+                    self._newest = Frame(index, t_ns, self.info.size_px, image if decoded else None, None)
                     self._deadline_s = time.monotonic() + self._frozen_timeout_s
                     self._changed.notify_all()
                 index += 1

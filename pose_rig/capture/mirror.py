@@ -19,10 +19,9 @@ class UnmirroredSource:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._columns = list(other_side(landmarks(source.landmarks).names)) if source.landmarks else []
-        self.identity, self.size_px, self.fps = source.identity, source.size_px, source.fps
-        self.detail = f"{source.detail}, unmirrored"
-        self.total_frames, self.landmarks = source.total_frames, source.landmarks
+        self.info = replace(source.info, detail=f"{source.info.detail}, unmirrored")
+        schema = source.info.landmarks
+        self._columns = list(other_side(landmarks(schema).names)) if schema else []
 
     @property
     def fault(self) -> str:

@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from pose_rig.capture.detector import Detector, open_detector, to_bgr
 from pose_rig.capture.source import Frame, Source
@@ -16,22 +15,15 @@ from pose_rig.capture.video_sender import VideoSender
 from pose_rig.config import CameraConfig, Pace
 from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.wire.bus import Delivery, Sender
-from pose_rig.wire.jobs import CameraJob
+from pose_rig.wire.jobs import CameraJob, Start, Stop
 from pose_rig.wire.messages import Keypoints2D, Message, State
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import CAMERA_READY_REPORT_S, CAMERA_REPORT_S
-from pose_rig.wire.stop import Stop
 
 POLL_S = 0.1  # the stop event is checked at least this often
 # ZeroMQ's "slow joiner": a publisher drops messages until the subscriber has connected.
 SUBSCRIPTION_DELAY_S = 0.3
 LINGER_MS = 2000
-
-
-class Start(Protocol):
-    """The part of ``multiprocessing.Value("q")`` used: start of recordings, monotonic ns; 0 until it is known."""
-
-    value: int
 
 
 OpenSource = Callable[[CameraConfig, Pace, Callable[[], int]], Source]
@@ -84,8 +76,8 @@ class _CameraWorker:
         self._report("starting")
         job = self._job
         self._source = source = open_source(job.camera, job.pace, lambda: self._start_ns.value)
-        self._meter.detail, self._meter.total_frames = source.detail, source.total_frames
-        if not source.landmarks:
+        self._meter.detail, self._meter.total_frames = source.info.detail, source.info.total_frames
+        if not source.info.landmarks:
             self._open_detector(source)
         self._report("ready")
         state: State = "ready"
@@ -98,7 +90,7 @@ class _CameraWorker:
                         self._video.close()
                     self._report("ended")
                     return
-                self._process(frame, source.landmarks)
+                self._process(frame, source.info.landmarks)
             interval_s = CAMERA_READY_REPORT_S if state == "ready" else CAMERA_REPORT_S
             if time.monotonic() - self._reported_s > interval_s:
                 self._report(state)
@@ -120,11 +112,11 @@ class _CameraWorker:
         job = self._job
         if job.video:
             self._video = VideoSender(
-                job.camera.name, job.video, source.size_px, self._stop, lossless=job.pace == "all", keys=job.keys
+                job.camera.name, job.video, source.info.size_px, self._stop, lossless=job.pace == "all", keys=job.keys
             )
         self._detector = open_detector(job.detector)
         if job.pace == "realtime":  # or the first frames would be dropped during the warm-up
-            self._detector.warm_up(source.size_px)
+            self._detector.warm_up(source.info.size_px)
 
     def _process(self, frame: Frame, landmarks: str) -> None:
         """Detects and sends one frame, or counts it as dropped."""
@@ -166,7 +158,7 @@ class _CameraWorker:
     def _report(self, state: State, error: str = "") -> None:
         self._reported_s = time.monotonic()
         if self._source is not None and self._video is not None:
-            self._meter.detail = f"{self._source.detail}; {self._video.detail}"
+            self._meter.detail = f"{self._source.info.detail}; {self._video.detail}"
         fault = self._source.fault if self._source is not None else ""
         self._send(self._meter.health(state, error or fault))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pose_rig.arrays import Image
-from pose_rig.capture.source import Detections, Frame
+from pose_rig.capture.source import Detections, Frame, SourceInfo
 from pose_rig.config import Pace
 
 # A source that starts late seeks instead of grabbing every frame: grabbing is only about 5 × real time. Later, seeking
@@ -27,14 +27,9 @@ class RecordedFrame:
 
 
 class Recording(Protocol):
-    """Frames with presentation timestamps. The attributes are those of `Source`."""
+    """Frames with presentation timestamps."""
 
-    identity: str
-    detail: str
-    size_px: tuple[int, int]
-    fps: float
-    total_frames: int | None
-    landmarks: str
+    info: SourceInfo
 
     @property
     def fault(self) -> str:
@@ -88,7 +83,7 @@ class PacedSource:
         self._realtime = pace == "realtime"
         self._start = start
         self._offset_ns = round(offset_ms * 1e6)
-        self._period_ns = round(1e9 / recording.fps)
+        self._period_ns = round(1e9 / recording.info.fps)
         self._next: RecordedFrame | None = None
         self._pts_ns = 0  # of the grabbed frame
         self._seek_end_ns = self._seek_cost_ns = 0  # end and duration of the last seek
@@ -96,8 +91,7 @@ class PacedSource:
         self._skip_until_ns = self._behind_ns = 0  # the delay when skipping started
         self._started = False
         self._ended = False
-        self.identity, self.detail, self.size_px = recording.identity, recording.detail, recording.size_px
-        self.fps, self.total_frames, self.landmarks = recording.fps, recording.total_frames, recording.landmarks
+        self.info = recording.info
 
     @property
     def fault(self) -> str:
@@ -130,7 +124,7 @@ class PacedSource:
         self._read_ns, self._started = self._clock.monotonic_ns(), True
         image, detections = self._recording.retrieve()
         start_ns = self._start() if self._realtime else 0
-        return Frame(frame.index, start_ns + frame.pts_ns + self._offset_ns, self.size_px, image, detections)
+        return Frame(frame.index, start_ns + frame.pts_ns + self._offset_ns, self.info.size_px, image, detections)
 
     def close(self) -> None:
         """Closes the recording."""

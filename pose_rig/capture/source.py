@@ -62,32 +62,31 @@ class Frame:
     detections: Detections | None
 
 
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """The properties of a source.
+
+    Attributes:
+        identity: Identifies the source after a restart: device path by id, URL or file path.
+        detail: Negotiated format, and which settings the device did not accept, for display.
+        size_px: Image (width, height).
+        fps: Nominal frames per second.
+        total_frames: Number of frames; None if unknown.
+        landmarks: Landmark schema of its detections; empty if a detector is needed.
+    """
+
+    identity: str
+    detail: str
+    size_px: tuple[int, int]
+    fps: float
+    total_frames: int | None = None
+    landmarks: str = ""
+
+
 class Source(Protocol):
     """A camera, file or stream. While `poll` returns False, no call blocks."""
 
-    @property
-    def identity(self) -> str:
-        """Identifies the source after a restart: device path by id, URL or file path."""
-
-    @property
-    def detail(self) -> str:
-        """Negotiated format, and which settings the device did not accept, for display."""
-
-    @property
-    def size_px(self) -> tuple[int, int]:
-        """Image (width, height)."""
-
-    @property
-    def fps(self) -> float:
-        """Nominal frames per second."""
-
-    @property
-    def total_frames(self) -> int | None:
-        """Number of frames; None if unknown."""
-
-    @property
-    def landmarks(self) -> str:
-        """Landmark schema of its detections; empty if a detector is needed."""
+    info: SourceInfo
 
     @property
     def fault(self) -> str:

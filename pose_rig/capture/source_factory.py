@@ -13,7 +13,7 @@ from pose_rig.capture.live_source import LiveSource
 from pose_rig.capture.mirror import UnmirroredSource
 from pose_rig.capture.recording import PacedSource, Recording
 from pose_rig.capture.simulated import SimulatedCamera
-from pose_rig.capture.source import Source
+from pose_rig.capture.source import Source, SourceInfo
 from pose_rig.capture.video_capture import OpenDevice, open_device, open_ffmpeg, size_px
 from pose_rig.capture.video_file import VideoFile, check_file
 from pose_rig.capture.webcam import open_webcam
@@ -115,7 +115,9 @@ def _opened(camera: CameraConfig, pace: Pace, start: Callable[[], int], open_dev
         if isinstance(opened, LiveSource):
             if pace == "all":
                 opened.close()
-                raise UsageError(f"{opened.identity} is live and cannot be read with pace all.", "Use pace realtime.")
+                raise UsageError(
+                    f"{opened.info.identity} is live and cannot be read with pace all.", "Use pace realtime."
+                )
             return opened
         return PacedSource(opened, pace, start, camera.offset_ms)
     recording: Recording
@@ -139,4 +141,5 @@ def _open_url(camera: CameraConfig, open_device: OpenDevice) -> LiveSource | Vid
     if device.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
         return VideoFile(camera, device)
     size, fps = size_px(device), device.get(cv2.CAP_PROP_FPS)
-    return LiveSource(device, redacted(camera.source), f"stream, {size[0]}×{size[1]} at {fps:.4g}/s", size, fps)
+    detail = f"stream, {size[0]}×{size[1]} at {fps:.4g}/s"
+    return LiveSource(device, SourceInfo(redacted(camera.source), detail, size, fps))

@@ -8,7 +8,7 @@ import cv2
 from pose_rig.arrays import Image
 from pose_rig.capture.mp4_duration import video_duration_s
 from pose_rig.capture.recording import RecordedFrame
-from pose_rig.capture.source import Detections
+from pose_rig.capture.source import Detections, SourceInfo
 from pose_rig.capture.video_capture import Device, size_px
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
@@ -37,27 +37,23 @@ class VideoFile:
         fault: How many frames could be read, if not all.
     """
 
-    landmarks = ""
-
     def __init__(self, camera: CameraConfig, device: Device) -> None:
-        self.identity = redacted(camera.source)
         self._device = device
-        self.size_px = size_px(device)
-        own_fps = self._device.get(cv2.CAP_PROP_FPS)
-        self._own_fps = own_fps if 0 < own_fps < MAX_FPS else DEFAULT_FPS
+        file_fps, count = device.get(cv2.CAP_PROP_FPS), int(device.get(cv2.CAP_PROP_FRAME_COUNT))
+        self._file_fps = file_fps if 0 < file_fps < MAX_FPS else DEFAULT_FPS
         self._fixed_fps = camera.fps
-        self.fps = camera.fps or self._own_fps
-        count = int(self._device.get(cv2.CAP_PROP_FRAME_COUNT))
         self._lap_frames, self._laps_left = max(count, 0), camera.repeat - 1
         self._duration_s = video_duration_s(Path(camera.source))
         self._lap_index = self._lap_ns = 0  # first frame and start of this lap
         self._lap_damaged = 0  # frames of this lap that could not be decoded
         self._has_seeked = False  # whether frames were skipped by seeking
         self._stamp_s = 0.0  # timestamp in the file of the last frame
-        self.total_frames = count * camera.repeat if count > 0 else None
-        self.detail = f"{self.size_px[0]}×{self.size_px[1]} at {self.fps:.4g}/s"
-        if camera.size_px not in (None, self.size_px):
-            self.detail += f", wanted {camera.size_px[0]}×{camera.size_px[1]} but the size of files cannot be set"
+        size, fps = size_px(device), camera.fps or self._file_fps
+        detail = f"{size[0]}×{size[1]} at {fps:.4g}/s"
+        if camera.size_px not in (None, size):
+            detail += f", requested {camera.size_px[0]}×{camera.size_px[1]} but the size of files cannot be set"
+        total_frames = count * camera.repeat if count > 0 else None
+        self.info = SourceInfo(redacted(camera.source), detail, size, fps, total_frames)
         self.fault = ""
         self._frame = RecordedFrame(-1, -1)
         self._first_ns: int | None = None
@@ -98,7 +94,7 @@ class VideoFile:
         """
         reached = self._frame.index + 1 - self._lap_index
         if self._first_ns is None and reached <= 0:
-            raise SourceError(f"{self.identity} has no readable frame.", "Check that it plays in a video player.")
+            raise SourceError(f"{self.info.identity} has no readable frame.", "Check that it plays in a video player.")
         ended_early = reached < self._lap_frames - 1 and self._missing_s() > 0
         total = self._lap_frames if ended_early else reached
         if ended_early or self._lap_damaged:
@@ -107,7 +103,7 @@ class VideoFile:
 
     def _missing_s(self) -> float:
         """Returns how far the last frame is from the end of the file, beyond the tolerance."""
-        period_s = 1 / self._own_fps
+        period_s = 1 / self._file_fps
         end_s = self._stamp_s + period_s
         if self._duration_s is not None:
             return self._duration_s - end_s - END_TOLERANCE_FRAMES * period_s
@@ -119,18 +115,18 @@ class VideoFile:
             return False
         self._laps_left -= 1
         self._lap_index, self._lap_damaged = self._frame.index + 1, 0
-        self._lap_ns = self._frame.pts_ns + round(1e9 / self.fps)
+        self._lap_ns = self._frame.pts_ns + round(1e9 / self.info.fps)
         return True
 
     def seek(self, pts_ns: int) -> None:
         """Seeks to the frame at about ``pts_ns``."""
         if self._first_ns is None:
             self.grab()  # timestamps are relative to the first frame
-        index = max(0, int(pts_ns * 1e-9 * self.fps))
+        index = max(0, int(pts_ns * 1e-9 * self.info.fps))
         while self._laps_left and self._lap_frames and index >= self._lap_index + self._lap_frames:
             self._laps_left -= 1
             self._lap_index += self._lap_frames
-            self._lap_ns = round(self._lap_index * 1e9 / self.fps)
+            self._lap_ns = round(self._lap_index * 1e9 / self.info.fps)
         if self._device.set(cv2.CAP_PROP_POS_FRAMES, index - self._lap_index):
             self._frame, self._has_seeked = RecordedFrame(index - 1, -1), True
 
@@ -150,9 +146,9 @@ class VideoFile:
             self._first_ns = stamp_ns
         self._stamp_s = (stamp_ns - self._first_ns) * 1e-9
         if self._fixed_fps:
-            return round(index * 1e9 / self.fps)
+            return round(index * 1e9 / self.info.fps)
         stamp_ns += self._lap_ns - self._first_ns
-        return stamp_ns if stamp_ns > self._frame.pts_ns else self._frame.pts_ns + round(1e9 / self.fps)
+        return stamp_ns if stamp_ns > self._frame.pts_ns else self._frame.pts_ns + round(1e9 / self.info.fps)
 
 
 def check_file(path: Path) -> None:

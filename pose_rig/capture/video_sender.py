@@ -17,9 +17,9 @@ from pose_rig.video.encoder import EncoderLoad, FallbackEncoder, OpenEncoder, op
 from pose_rig.wire.authentication import Keys
 from pose_rig.wire.bus import Sender
 from pose_rig.wire.encoding import encode
+from pose_rig.wire.jobs import Stop
 from pose_rig.wire.messages import Message
 from pose_rig.wire.records import Gap, VideoFrame
-from pose_rig.wire.stop import Stop
 
 QUEUE_FRAMES = 4  # 100 MB at 3840×2160
 SEND_HWM = 32  # encoded images; bridges a pause of the recorder of one second

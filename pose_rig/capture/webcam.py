@@ -4,6 +4,7 @@ import cv2
 
 from pose_rig.capture.connected_cameras import ConnectedCamera
 from pose_rig.capture.live_source import LiveSource
+from pose_rig.capture.source import SourceInfo
 from pose_rig.capture.video_capture import Device, OpenDevice, camera_backend, open_device, size_px
 from pose_rig.config import CameraConfig
 from pose_rig.errors import SourceError
@@ -47,7 +48,7 @@ def open_webcam(camera: CameraConfig, connected: ConnectedCamera, open_device: O
     if fourcc != FOURCC:
         refused.append(FOURCC)
     detail = f"{facts}, not granted: {', '.join(refused)}" if refused else facts
-    return LiveSource(device, connected.identity, detail, size, fps if fps > 0 else wanted_fps)
+    return LiveSource(device, SourceInfo(connected.identity, detail, size, fps if fps > 0 else wanted_fps))
 
 
 def _request_format(device: Device, size_px: tuple[int, int], fps: float) -> None:

@@ -15,9 +15,8 @@ from pose_rig.fusion.rig.solver_process import SolverProcess
 from pose_rig.fusion.time_steps import Clock, time_steps
 from pose_rig.graph import Engine
 from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
-from pose_rig.wire.jobs import FusionJob
+from pose_rig.wire.jobs import FusionJob, Stop
 from pose_rig.wire.messages import Health, Message
-from pose_rig.wire.stop import Stop
 
 
 def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> None:

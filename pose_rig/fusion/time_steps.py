@@ -17,7 +17,7 @@ from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose_messages import is_publishable
-from pose_rig.wire.stop import Stop
+from pose_rig.wire.jobs import Stop
 
 RESTART_AFTER_FAILURES = 10  # time steps in a row without a usable pose: the cause may be in the estimator's state
 MAX_FAILURES = 600  # ten seconds at 60 Hz

@@ -3,9 +3,8 @@
 import time
 
 from pose_rig.session.reader import Session
-from pose_rig.wire.jobs import ReplayJob
+from pose_rig.wire.jobs import ReplayJob, Stop
 from pose_rig.wire.messages import Health, Keypoints2D, Message
-from pose_rig.wire.stop import Stop
 
 STOP_POLL_S = 0.1
 

@@ -15,11 +15,10 @@ from pose_rig.session.mcap.mcap_writer import McapWriter
 from pose_rig.session.mcap.session_writer import SessionWriter
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.encoding import MAX_VIDEO_BYTES, encode
-from pose_rig.wire.jobs import RecordJob
+from pose_rig.wire.jobs import RecordJob, Stop
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState, State
 from pose_rig.wire.records import Clock, Gap, Learned, Marker, VideoFrame
 from pose_rig.wire.services import FUSION, RECORDER, RECORDER_REPORT_S
-from pose_rig.wire.stop import Stop
 
 FLUSH_INTERVAL_S = 0.3  # the most that a killed process loses
 SYNC_INTERVAL_S = 5.0  # the most that a power cut loses

@@ -6,7 +6,7 @@ from statistics import median
 
 from pose_rig.arrays import Image
 from pose_rig.capture.recording import RecordedFrame
-from pose_rig.capture.source import Detections
+from pose_rig.capture.source import Detections, SourceInfo
 from pose_rig.errors import SessionError
 from pose_rig.session.video_decoder import DecodedFrame, OpenDecoder, VideoDecoder, decoded_frames, open_h264
 from pose_rig.wire.records import VideoFrame
@@ -43,11 +43,9 @@ class SessionVideo:
         if not begin:
             raise SessionError(f"The session has no video of {camera}.", "Record it with --video.")
         steps_ns = [b.t_ns - a.t_ns for a, b in pairwise(begin) if b.t_ns > a.t_ns]
-        self.identity = f"video of {camera}"
-        self.size_px = begin[0].size_px
-        self.fps = 1e9 / median(steps_ns) if steps_ns else DEFAULT_FPS
-        self.total_frames = total_frames
-        self.detail = f"recorded, {self.size_px[0]}×{self.size_px[1]} {begin[0].format} at {self.fps:.4g}/s"
+        size, fps = begin[0].size_px, 1e9 / median(steps_ns) if steps_ns else DEFAULT_FPS
+        detail = f"recorded, {size[0]}×{size[1]} {begin[0].format} at {fps:.4g}/s"
+        self.info = SourceInfo(f"video of {camera}", detail, size, fps, total_frames)
         self._frames = frames
         self._decoder = VideoDecoder(open_decoder)
         self._decoded: Iterator[DecodedFrame] = decoded_frames(frames(), self._decoder)

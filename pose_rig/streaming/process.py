@@ -12,11 +12,10 @@ from pose_rig.streaming.live_retargeter import LiveRetargeter
 from pose_rig.streaming.outputs import Output, open_outputs
 from pose_rig.streaming.send_timer import SendTimer
 from pose_rig.wire.bus import Receiver, Sender, bind_publisher
-from pose_rig.wire.jobs import StreamJob
+from pose_rig.wire.jobs import Stop, StreamJob
 from pose_rig.wire.messages import Message, Pose3D, Refined2D, RigState, Streams
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import REFINED_STALE_S, STREAMS, STREAMS_REPORT_S
-from pose_rig.wire.stop import Stop
 
 MAX_WAIT_MS = 50  # between checks of the stop flag
 LINGER_MS = 200  # for the last report to be sent

@@ -9,7 +9,6 @@ can; such a socket only publishes, to programs outside the rig.
 """
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Literal, Self
 
 import zmq
@@ -64,9 +63,7 @@ class _Socket:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

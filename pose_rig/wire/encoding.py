@@ -4,6 +4,7 @@ One ZeroMQ part per message: ``topic NUL payload``. The payload is msgpack, arra
 and shape.
 """
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -49,12 +50,9 @@ def _decode_array(kind: type, value: Any) -> Any:
         raise ValueError("is not an array") from error
     if wire.dtype != WIRE_DTYPE:
         raise ValueError(f"has dtype {wire.dtype!r}, expected {WIRE_DTYPE!r}")
-    count = 1
-    for side in wire.shape:
-        if side < 0:
-            raise ValueError(f"has shape {wire.shape}")
-        count *= side
-    if count * 4 != len(wire.data):
+    if min(wire.shape, default=0) < 0:
+        raise ValueError(f"has shape {wire.shape}")
+    if math.prod(wire.shape) * 4 != len(wire.data):
         raise ValueError(f"has {len(wire.data)} bytes for shape {wire.shape}")
     return np.frombuffer(wire.data, WIRE_DTYPE).reshape(wire.shape)
 

@@ -1,9 +1,23 @@
 """What each worker process of a rig is started with."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from pose_rig.config import MIN_FREE_BYTES, CameraConfig, Config, DetectorConfig, Origin, Pace, StreamConfig
 from pose_rig.wire.authentication import Keys
+
+
+class Stop(Protocol):
+    """The part of ``multiprocessing.Event`` that workers use."""
+
+    def is_set(self) -> bool:
+        """Whether the worker has to exit."""
+
+
+class Start(Protocol):
+    """The part of ``multiprocessing.Value("q")`` used: start of recordings, monotonic ns; 0 until it is known."""
+
+    value: int
 
 
 @dataclass(frozen=True, slots=True)

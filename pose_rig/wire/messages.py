@@ -35,11 +35,13 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Base of all messages.
 
-    ``TOPIC`` is the topic or its prefix, ``ARRAYS`` has the axes of every array field, ``OPTIONAL`` those that may
-    be empty instead, ``RANGES`` their (minimum, maximum); without an entry, values must be finite.
+    ``TOPIC`` is the topic, or its prefix if ``TOPIC_FIELD`` names the field to append. ``ARRAYS`` has the axes of every
+    array field, ``OPTIONAL`` those that may be empty instead, ``RANGES`` their (minimum, maximum); without an entry,
+    values must be finite.
     """
 
     TOPIC: ClassVar[str] = ""
+    TOPIC_FIELD: ClassVar[str] = ""
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {}
     OPTIONAL: ClassVar[tuple[str, ...]] = ()
     RANGES: ClassVar[dict[str, tuple[float, float]]] = {}
@@ -48,8 +50,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def topic(self) -> str:
-        """The topic this message is published on."""
-        return self.TOPIC
+        """The topic that this message is published on."""
+        return self.TOPIC + (getattr(self, self.TOPIC_FIELD) if self.TOPIC_FIELD else "")
 
 
 class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
@@ -67,6 +69,7 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
     """
 
     TOPIC: ClassVar[str] = "keypoints/"
+    TOPIC_FIELD: ClassVar[str] = "camera"
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {"xy": ("P", "K", 2), "score": ("P", "K")}
     RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xy": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX), "score": (0, 1)}
 
@@ -78,11 +81,6 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
     xy: Array
     score: Array
     stages_ms: dict[str, Real] = {}
-
-    @property
-    def topic(self) -> str:
-        """``keypoints/<camera>``."""
-        return self.TOPIC + self.camera
 
 
 class Pose3D(Message, frozen=True, kw_only=True, eq=False):
@@ -138,6 +136,7 @@ class Refined2D(Message, frozen=True, kw_only=True, eq=False):
     """
 
     TOPIC: ClassVar[str] = "refined/"
+    TOPIC_FIELD: ClassVar[str] = "camera"
     ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {"xy": ("J", 2), "inlier": ("J",)}
     RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xy": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX), "inlier": (0, 1)}
 
@@ -146,11 +145,6 @@ class Refined2D(Message, frozen=True, kw_only=True, eq=False):
     t_ns: TimeNs
     xy: Array
     inlier: Array
-
-    @property
-    def topic(self) -> str:
-        """``refined/<camera>``."""
-        return self.TOPIC + self.camera
 
 
 class CameraState(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +221,7 @@ class Health(Message, frozen=True, kw_only=True, eq=False):
     """
 
     TOPIC: ClassVar[str] = "health/"
+    TOPIC_FIELD: ClassVar[str] = "worker"
 
     worker: str
     t_ns: TimeNs
@@ -241,11 +236,6 @@ class Health(Message, frozen=True, kw_only=True, eq=False):
     frames: Count = 0
     total_frames: Count | None = None
     refused: Count = 0
-
-    @property
-    def topic(self) -> str:
-        """``health/<worker>``."""
-        return self.TOPIC + self.worker
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

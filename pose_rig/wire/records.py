@@ -19,6 +19,7 @@ class VideoFrame(Message, frozen=True, kw_only=True, eq=False):
     """
 
     TOPIC: ClassVar[str] = "video/"
+    TOPIC_FIELD: ClassVar[str] = "camera"
 
     camera: str
     index: Count
@@ -27,11 +28,6 @@ class VideoFrame(Message, frozen=True, kw_only=True, eq=False):
     format: Literal["h264", "jpeg"]
     keyframe: bool
     data: bytes
-
-    @property
-    def topic(self) -> str:
-        """``video/<camera>``."""
-        return self.TOPIC + self.camera
 
 
 class Marker(Message, frozen=True, kw_only=True, eq=False):
@@ -63,6 +59,7 @@ class Gap(Message, frozen=True, kw_only=True, eq=False):
     """
 
     TOPIC: ClassVar[str] = "gap/"
+    TOPIC_FIELD: ClassVar[str] = "source"
 
     source: str
     what: Literal["frames", "video", "messages"]
@@ -70,11 +67,6 @@ class Gap(Message, frozen=True, kw_only=True, eq=False):
     t_ns: TimeNs
     missing: Count
     reason: str = ""
-
-    @property
-    def topic(self) -> str:
-        """``gap/<source>``."""
-        return self.TOPIC + self.source
 
 
 class Learned(Message, frozen=True, kw_only=True, eq=False):

@@ -5,9 +5,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from pose_rig.capture.camera_names import CameraInfo as ListedCamera
-from pose_rig.capture.camera_names import list_cameras
-from pose_rig.capture.connected_cameras import ConnectedCamera, connected_cameras, find_camera
+from pose_rig.capture.connected_cameras import CameraInfo as ListedCamera
+from pose_rig.capture.connected_cameras import ConnectedCamera, connected_cameras, find_camera, list_cameras
 from pose_rig.capture.source_factory import source_kind
 from pose_rig.errors import SourceError
 from tests.capture.fakes import FakeDevice
@@ -37,12 +36,12 @@ LISTED = (
 
 
 def lists(backend: int) -> Sequence[ListedCamera]:
-    """A system that tells what is plugged in."""
+    """A system with these cameras."""
     return LISTED
 
 
 def lists_nothing(backend: int) -> None:
-    """A system that cannot be asked."""
+    """A system that cannot list its cameras."""
 
 
 def plug(root: Path, number: int, name: str, by_id: str = "", index: int = 0, usb: str = "") -> None:

@@ -30,8 +30,13 @@ def test_the_content_of_a_file(tmp_path: Path) -> None:
     assert len(frames) == FRAMES
     assert [t_ns for t_ns, _, _ in frames] == content["t_ns"][1].tolist()
     np.testing.assert_allclose([xy[0] for _, xy, _ in frames], content["xy"][1], 0, XY_STEP_PX / 2)
-    track = KeypointTrack(path, 1)
-    assert (track.size_px, track.landmarks, track.fps, track.total_frames) == ((120, 90), "coco17", 25.0, FRAMES)
+    info = KeypointTrack(path, 1).info
+    assert (info.size_px, info.landmarks, info.fps, info.total_frames) == (
+        (120, 90),
+        "coco17",
+        25.0,
+        FRAMES,
+    )
 
 
 def test_invisible_points_have_score_0_and_invisible_people_are_dropped(tmp_path: Path) -> None:

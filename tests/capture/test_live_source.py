@@ -3,14 +3,14 @@ import time
 import pytest
 
 from pose_rig.capture.live_source import LiveSource
+from pose_rig.capture.source import SourceInfo
 from pose_rig.errors import SourceError
 from tests.capture.fakes import SIZE, FakeDevice
 
 
-def live(device: FakeDevice, frozen_timeout_s: float = 0.2) -> LiveSource:
-    return LiveSource(
-        device, "Fake Cam", "", SIZE, 100.0, frozen_timeout_s=frozen_timeout_s, first_frame_timeout_s=frozen_timeout_s
-    )
+def live(device: FakeDevice, timeout_s: float = 0.2) -> LiveSource:
+    info = SourceInfo("Fake Cam", "", SIZE, 100.0)
+    return LiveSource(device, info, frozen_timeout_s=timeout_s, first_frame_timeout_s=timeout_s)
 
 
 def test_only_the_newest_frame_is_kept_and_the_index_has_a_gap() -> None:

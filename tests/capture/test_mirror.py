@@ -5,7 +5,7 @@ import pytest
 
 from pose_rig.capture.live_source import LiveSource
 from pose_rig.capture.mirror import UnmirroredSource
-from pose_rig.capture.source import Frame, Source
+from pose_rig.capture.source import Frame, Source, SourceInfo
 from pose_rig.capture.source_factory import open_source
 from pose_rig.config import CameraConfig, load
 from pose_rig.skeleton import SCHEMAS, landmarks, other_side
@@ -74,8 +74,8 @@ def test_flipping_twice_is_the_identity(tmp_path: Path) -> None:
 
 
 def test_a_live_camera_reports_that_its_image_is_flipped() -> None:
-    source = UnmirroredSource(LiveSource(FakeDevice(), "cam", "webcam, 64×48", SIZE, 100.0))
-    assert source.detail == "webcam, 64×48, unmirrored"
+    source = UnmirroredSource(LiveSource(FakeDevice(), SourceInfo("cam", "webcam, 64×48", SIZE, 100.0)))
+    assert source.info.detail == "webcam, 64×48, unmirrored"
     frame = first(source)
     assert frame.image is not None
     assert frame.image[2, -3].min() > 200

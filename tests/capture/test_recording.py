@@ -4,25 +4,24 @@ import pytest
 
 from pose_rig.arrays import Image
 from pose_rig.capture.recording import SEEK_BEHIND_S, PacedSource, RecordedFrame
-from pose_rig.capture.source import Detections
+from pose_rig.capture.source import Detections, SourceInfo
 from pose_rig.config import Pace
 
 
 class FakeRecording:
-    """Frames every 10 ms; notes where it was told to go."""
+    """Frames every 10 ms; records the seeks."""
 
-    identity, detail, size_px, landmarks, fault = "fake", "", (4, 4), "", ""
+    fault = ""
 
-    def __init__(self, frames: int = 100_000) -> None:
-        self.fps = 100.0
-        self.total_frames: int | None = frames
+    def __init__(self, frames: int = 100_000, fps: float = 100.0) -> None:
+        self.info = SourceInfo("fake", "", (4, 4), fps, frames)
         self.at = -1
         self.seeks: list[int] = []
         self.decoded = 0
 
     def grab(self) -> RecordedFrame | None:
         self.at += 1
-        return RecordedFrame(self.at, self.at * 10_000_000) if self.at < (self.total_frames or 0) else None
+        return RecordedFrame(self.at, self.at * 10_000_000) if self.at < (self.info.total_frames or 0) else None
 
     def seek(self, pts_ns: int) -> None:
         self.seeks.append(pts_ns)
@@ -33,7 +32,7 @@ class FakeRecording:
         return None, None
 
     def close(self) -> None:
-        self.total_frames = 0
+        self.closed = True
 
 
 def paced(recording: FakeRecording, pace: Pace, start_ns: int, offset_ms: float = 0.0) -> PacedSource:
@@ -121,12 +120,11 @@ class FakeClock:
 
 
 class SlowRecording(FakeRecording):
-    """30 frames per second, each of which takes ``grab_ms`` to reach; every ``keyframe`` frames decoding can begin."""
+    """30 frames per second, each of which takes ``grab_ms`` to grab; decoding can start every ``keyframe`` frames."""
 
     def __init__(self, clock: FakeClock, grab_ms: float, keyframe: int = 50) -> None:
-        super().__init__()
+        super().__init__(fps=30.0)
         self._clock, self._grab_s, self._keyframe = clock, grab_ms / 1e3, keyframe
-        self.fps = 30.0
 
     def grab(self) -> RecordedFrame | None:
         self._clock.sleep(self._grab_s)

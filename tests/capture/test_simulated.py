@@ -67,8 +67,8 @@ def test_members_differ_and_runs_do_not() -> None:
 
 
 def test_a_live_source_never_ends() -> None:
-    assert SimulatedCamera(CameraConfig(source="sim"), endless=True).total_frames is None
-    assert SimulatedCamera(CameraConfig(source="sim", fps=60.0), endless=False).total_frames == 596
+    assert SimulatedCamera(CameraConfig(source="sim"), endless=True).info.total_frames is None
+    assert SimulatedCamera(CameraConfig(source="sim", fps=60.0), endless=False).info.total_frames == 596
 
 
 def test_a_rig_expands_to_its_members() -> None:

@@ -66,20 +66,20 @@ def test_frames_are_complete_and_in_order(opened: Open, kind: str) -> None:
     source = opened(kind, "realtime")
     frames = read_some(source)
     assert len(frames) == 5
-    assert source.identity
-    assert source.detail
-    assert source.fps > 0
+    assert source.info.identity
+    assert source.info.detail
+    assert source.info.fps > 0
     for frame in frames:
-        assert frame.size_px == source.size_px
-        if source.landmarks:
+        assert frame.size_px == source.info.size_px
+        if source.info.landmarks:
             assert frame.image is None
             assert frame.detections is not None
-            assert frame.detections.xy.shape[1:] == (len(skeleton.landmarks(source.landmarks).names), 2)
+            assert frame.detections.xy.shape[1:] == (len(skeleton.landmarks(source.info.landmarks).names), 2)
             assert frame.detections.score.shape == frame.detections.xy.shape[:2]
         else:
             assert frame.detections is None
             assert frame.image is not None
-            assert frame.image.shape == (source.size_px[1], source.size_px[0], 3)
+            assert frame.image.shape == (source.info.size_px[1], source.info.size_px[0], 3)
             assert frame.image.dtype == np.uint8
     assert all(a.index < b.index and a.t_ns < b.t_ns for a, b in itertools.pairwise(frames))
 
@@ -117,8 +117,8 @@ def test_pace_all_returns_every_frame_with_its_timestamp_and_then_the_end(opened
     source = opened(kind, "all")
     frames = read_some(source, 1000)
     assert [frame.index for frame in frames] == list(range(len(frames)))
-    assert len(frames) == source.total_frames
-    expected = np.arange(len(frames)) * 1e9 / source.fps
+    assert len(frames) == source.info.total_frames
+    expected = np.arange(len(frames)) * 1e9 / source.info.fps
     np.testing.assert_allclose([frame.t_ns for frame in frames], expected, atol=1e6)
     assert source.read() is None
     assert source.poll(0.0)
@@ -139,7 +139,7 @@ def test_pace_all_is_deterministic(opened: Open, kind: str) -> None:
 def test_live_sources_have_no_end(opened: Open, kind: str) -> None:
     source = opened(kind, "realtime")
     assert isinstance(source, LiveSource)
-    assert source.total_frames is None
+    assert source.info.total_frames is None
 
 
 @pytest.mark.camera

@@ -36,7 +36,7 @@ def test_the_rotation_in_the_file_is_applied(tmp_path: Path) -> None:
     source = opened(path)
     frame = source.read()
     source.close()
-    assert source.size_px == (SIZE[1], SIZE[0])
+    assert source.info.size_px == (SIZE[1], SIZE[0])
     assert frame is not None
     assert frame.image is not None
     assert frame.image.shape == (SIZE[0], SIZE[1], 3)
@@ -54,8 +54,8 @@ def test_a_configured_rate_overrides_the_timestamps(tmp_path: Path) -> None:
 def test_a_configured_size_is_reported_as_not_available(tmp_path: Path) -> None:
     source = opened(write_clip(tmp_path / "a.mp4"), size_px=(32, 24))
     source.close()
-    assert source.size_px == SIZE
-    assert source.detail == "64×48 at 25/s, wanted 32×24 but the size of files cannot be set"
+    assert source.info.size_px == SIZE
+    assert source.info.detail == "64×48 at 25/s, requested 32×24 but the size of files cannot be set"
 
 
 def test_times_that_do_not_increase_are_extrapolated() -> None:
@@ -85,7 +85,7 @@ def test_seeking_finds_the_frame(tmp_path: Path) -> None:
 
 def test_an_implausible_or_missing_rate_is_not_used() -> None:
     for nonsense in (0.0, 90_000.0):
-        assert VideoFile(CameraConfig(source="x"), FakeDevice({cv2.CAP_PROP_FPS: nonsense})).fps == 30.0
+        assert VideoFile(CameraConfig(source="x"), FakeDevice({cv2.CAP_PROP_FPS: nonsense})).info.fps == 30.0
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_repeated_video_continues_in_time(tmp_path: Path, fps: float | None) -
     over = source.read()
     source.close()
     period_ns = 1e9 / (fps or FPS)
-    assert source.total_frames == 2 * FRAMES
+    assert source.info.total_frames == 2 * FRAMES
     assert [frame.index for frame in frames] == list(range(2 * FRAMES))
     assert [frame.t_ns for frame in frames] == pytest.approx([i * period_ns for i in range(2 * FRAMES)], abs=1e6)
     assert [level_of(frame.image) for frame in frames] == [*range(FRAMES), *range(FRAMES)]
@@ -198,7 +198,7 @@ def test_a_complete_file_has_no_fault(tmp_path: Path) -> None:
 
 def test_frames_hidden_by_an_edit_list_are_not_missing(tmp_path: Path) -> None:
     source = opened(hide_first(write_clip(tmp_path / "a.mp4"), tmp_path / "trimmed.mp4", 6))
-    assert source.total_frames == FRAMES
+    assert source.info.total_frames == FRAMES
     assert len(read_all(source)) == FRAMES - 6
     assert source.fault == ""
 
@@ -255,8 +255,8 @@ def test_frames_have_the_uneven_timestamps_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("aspect", "size"), [(Fraction(2), (128, 48)), (Fraction(1, 2), (64, 96))])
 def test_non_square_pixels_are_resized_to_square(tmp_path: Path, aspect: Fraction, size: tuple[int, int]) -> None:
     source = opened(set_pixel_aspect(write_clip(tmp_path / "a.mp4"), tmp_path / "wide.mp4", aspect))
-    assert source.size_px == size
-    assert source.detail == f"{size[0]}×{size[1]} at 25/s"
+    assert source.info.size_px == size
+    assert source.info.detail == f"{size[0]}×{size[1]} at 25/s"
     frame = read_all(source)[0]
     assert frame.size_px == size
     assert frame.image is not None
@@ -270,7 +270,7 @@ def test_non_square_pixels_are_rotated_with_the_image(tmp_path: Path) -> None:
     turn_clip(path)
     source = opened(path)
     frame = read_all(source)[0]
-    assert source.size_px == (48, 128)
+    assert source.info.size_px == (48, 128)
     assert frame.image is not None
     assert frame.image.shape == (128, 48, 3)
 

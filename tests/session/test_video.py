@@ -204,9 +204,9 @@ except SessionError as error:
 
 def test_is_a_recording_with_the_instants_it_was_made_at(h264: list[VideoFrame]) -> None:
     recording: Recording = SessionVideo("left", lambda: iter(h264), total_frames=25)
-    assert (recording.identity, recording.size_px, recording.landmarks) == ("video of left", SIZE, "")
-    assert (recording.fps, recording.total_frames) == (10.0, 25)
-    assert recording.detail == "recorded, 97×65 h264 at 10/s"
+    assert (recording.info.identity, recording.info.size_px, recording.info.landmarks) == ("video of left", SIZE, "")
+    assert (recording.info.fps, recording.info.total_frames) == (10.0, 25)
+    assert recording.info.detail == "recorded, 97×65 h264 at 10/s"
     source = PacedSource(recording, "all", lambda: 0)
     frames = []
     while source.poll(1.0) and (frame := source.read()) is not None:
