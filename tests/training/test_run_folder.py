@@ -55,7 +55,7 @@ def test_a_run_is_not_written_over_and_only_its_own_job_goes_on(tmp_path: Path) 
     with pytest.raises(UsageError, match=r"empty has no run to resume\. Leave --resume out to start one\."):
         RunFolder(tmp_path / "empty", ANY, resume=True)
     assert not (tmp_path / "empty").exists()
-    with pytest.raises(UsageError, match=r"empty holds no training run\. Name the folder of one\."):
+    with pytest.raises(UsageError, match=r"empty has no training run\. Name the folder of a run\."):
         RunFolder.job(tmp_path / "empty")
 
 

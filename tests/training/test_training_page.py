@@ -42,7 +42,7 @@ def test_the_methods_are_those_of_the_program() -> None:
 
 
 def test_measured_rows_are_called_as_the_benchmark_calls_them() -> None:
-    measured = first_cells(section("All methods, simulated rigs, unseen movement, people and rigs"))
+    measured = first_cells(section("All methods, simulated rigs, unseen motion, people and rigs"))
     assert len(measured) == 16
     for cell in measured:
         name, _, remark = cell.partition(", after ")
@@ -68,12 +68,12 @@ def test_the_lines_of_a_fine_tuning_are_those_that_are_printed() -> None:
 
 
 def test_datasets_are_called_as_their_tables() -> None:
-    sources = first_cells(section("What it can learn from"))
+    sources = first_cells(section("Training data"))
     assert all(table.title in sources for table in TABLES.values())
 
 
 def test_every_key_of_a_motion_file_is_described_and_the_example_is_one_but_for_its_zeros(tmp_path: Path) -> None:
-    text = section("Your own movement")
+    text = section("Your own motion")
     assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)))) == {
         *REQUIRED, *OPTIONAL,
     }  # fmt: skip
