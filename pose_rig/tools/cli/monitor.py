@@ -14,7 +14,7 @@ from pose_rig.errors import UsageError
 from pose_rig.streaming.address import PORT_RANGE
 from pose_rig.tools.arguments.options import Duration, Headless
 from pose_rig.tools.rig_files.validation import check_duration
-from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.console import Console, plain_table
 from pose_rig.tools.terminal.decoded_stream import decoded_frame
 from pose_rig.tools.terminal.remote_rig import ALL_SENT, RemoteRig
 from pose_rig.tools.terminal.screen import watch
@@ -115,8 +115,8 @@ class RigMonitor:
 
 def camera_cells(health: Health, at_ns: int, now_ns: int) -> tuple[str, str, str, str, str]:
     """Returns name, state, frames per second, age (ms) and error of a camera from its report of ``at_ns``."""
-    silent = now_ns - at_ns > REPORT_STALE_S * 1e9
-    state = f"silent for {(now_ns - at_ns) / 1e9:.0f} s" if silent else health.state
+    stale = now_ns - at_ns > REPORT_STALE_S * 1e9
+    state = f"no report for {(now_ns - at_ns) / 1e9:.0f} s" if stale else health.state
     return health.worker, state, f"{health.rate_hz:.0f}", f"{health.age_ms:.0f}", health.error
 
 
@@ -149,21 +149,15 @@ def target_line(target: Target) -> str:
 
 
 def _cameras(rig: RemoteRig, now_ns: int) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for header in ("camera", "state", "fps", "age ms"):
-        table.add_column(header, justify="right" if header in ("fps", "age ms") else "left", no_wrap=True)
-    table.add_column("")
+    table = plain_table(("camera", "state"), ("fps", "age ms"))
+    table.add_column("")  # error
     for report in rig.cameras():
         table.add_row(*(Text(cell) for cell in camera_cells(*report, now_ns)))
     return table
 
 
 def _targets(targets: tuple[Target, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for header in ("to", "address", "profile"):
-        table.add_column(header, no_wrap=True)
-    for header in ("frames/s", "datagrams", "clients", "failures"):
-        table.add_column(header, justify="right", no_wrap=True)
+    table = plain_table(("to", "address", "profile"), ("frames/s", "datagrams", "clients", "failures"))
     for target in targets:
         clients = "–" if target.clients is None else str(target.clients)
         counts = (f"{target.rate_hz:.1f}", str(target.datagrams), clients, str(target.failures))

@@ -23,7 +23,7 @@ from pose_rig.tools.rig_files.rig_camera import (
     roll_deg,
     tilt_deg,
 )
-from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.console import Console, plain_table
 
 COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "x m": lambda camera: f"{position_m(camera)[0]:+.2f}",
@@ -81,10 +81,7 @@ def rig(
 
 def table(places: Sequence[RigCamera]) -> Table:
     """Returns the cameras of a rig, one a row."""
-    out = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    out.add_column("camera", no_wrap=True)
-    for header in COLUMNS:
-        out.add_column(header, justify="right", no_wrap=True)
+    out = plain_table(("camera",), tuple(COLUMNS))
     for place in places:
         if place.solved:
             out.add_row(Text(place.name), *(column(place.solved) for column in COLUMNS.values()))

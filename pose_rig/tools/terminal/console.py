@@ -1,7 +1,7 @@
 """The console of all commands, and how a command fails."""
 
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -11,6 +11,7 @@ import typer
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 from pose_rig.errors import PoseRigError
@@ -46,6 +47,16 @@ class Console(rich.console.Console):
         """Yields the output, without control characters that do not come from rich itself."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else shown(text), style, control)
+
+
+def plain_table(left: Sequence[str], right: Sequence[str]) -> Table:
+    """Returns an empty table without lines, with left-aligned and then right-aligned columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for header in left:
+        table.add_column(header, no_wrap=True)
+    for header in right:
+        table.add_column(header, justify="right", no_wrap=True)
+    return table
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rich.text import Text
 from pose_rig.streaming.inspect.osc_decoder import decode
 from pose_rig.streaming.inspect.vmc_receiver import Transform, VmcReceiver, printable
 from pose_rig.streaming.vrchat import euler_deg
+from pose_rig.tools.terminal.console import plain_table
 from pose_rig.wire.messages import Target
 
 MAIN_BONES = (
@@ -117,10 +118,9 @@ def _position(position_m: Iterable[float]) -> str:
 
 
 def _bone_table(received: VmcReceiver, names: tuple[str, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")  # fits 80 columns
-    table.add_column("bone", no_wrap=True)
-    for header in ("x m", "y m", "z m", "x °", "y °", "z °"):
-        table.add_column(header, justify="right", no_wrap=True, min_width=7)
+    table = plain_table(("bone",), ("x m", "y m", "z m", "x °", "y °", "z °"))
+    for column in table.columns[1:]:
+        column.min_width = 7
     for name in names:
         table.add_row(name, *_bone_cells(received.bones[name]))
     return table

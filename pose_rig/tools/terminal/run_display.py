@@ -2,16 +2,16 @@
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.terminal.console import Console, plain_table
 from pose_rig.tools.terminal.screen import Screen
 from pose_rig.tools.terminal.status import CameraStatus, RunStatus
 from pose_rig.wire.messages import CameraState
 from pose_rig.wire.services import FUSION
 
 LINE_INTERVAL_S = 5.0
+COLUMNS = ("fps", "age ms", "dropped", "restarts", "agreement", "focal px", "pose")  # fit 80 characters
 MIN_TEXT_WIDTH = 12  # characters of a name and a state that a narrow terminal keeps
 _COLOURS = {"running": "green", "ready": "green", "ended": "dim", "starting": "yellow"}
 
@@ -23,12 +23,10 @@ def run_screen(console: Console, *, headless: bool) -> Screen[RunStatus]:
 
 def render_table(status: RunStatus) -> RenderableType:
     """Returns the table of the cameras, their problems, a line about fusion, and a bar if the end is known."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")  # fits 80 columns
+    table = plain_table(("camera", "state"), COLUMNS)
     cameras = status.cameras()
-    for header, texts in (("camera", [c.name for c in cameras]), ("state", [c.state for c in cameras])):
-        table.add_column(header, no_wrap=True, min_width=min(max(map(len, (header, *texts))), MIN_TEXT_WIDTH))
-    for header in ("fps", "age ms", "dropped", "restarts", "agreement", "focal px", "pose"):
-        table.add_column(header, justify="right", no_wrap=True)
+    for column, texts in zip(table.columns, ([c.name for c in cameras], [c.state for c in cameras]), strict=False):
+        column.min_width = min(max(map(len, (str(column.header), *texts))), MIN_TEXT_WIDTH)
     for camera in cameras:
         table.add_row(*_cells(camera))
     parts: list[RenderableType] = [table]
