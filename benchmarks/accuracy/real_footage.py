@@ -24,8 +24,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.accuracy.poses_score import PosesScore, score_poses
-from benchmarks.accuracy.reference import Reference, detected, pa_mpjpe_mm
+from benchmarks.accuracy.reference import LIMB, Reference, detected
 from benchmarks.accuracy.rig_options import add_motion_options, motion_clips
+from benchmarks.accuracy.similarity import pa_mm
 from benchmarks.accuracy.variants import FusedPoses, fuse_with_all_methods
 from benchmarks.contract import Report, parser
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
@@ -100,7 +101,7 @@ def score_take(poses: list[FusedPoses]) -> dict[str, float]:
         if not (pose.settled or single_view):
             continue
         for method, bodies in pose.bodies.items():
-            values[method].append(float(pa_mpjpe_mm(bodies, pose.truth[None]).mean()))
+            values[method].append(float(pa_mm(bodies[:, LIMB], pose.truth[None, LIMB]).mean()))
         for method, xy_px in pose.xy_px.items():
             values[f"{method}, JDR"].append(100 * float(detected(xy_px, pose.truth_px).mean()))
     return {name: float(np.mean(row)) for name, row in values.items()}

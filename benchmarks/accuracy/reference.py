@@ -14,7 +14,6 @@ from benchmarks.accuracy.calibrated import cameras_of, triangulate
 from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import LIMBS, J
-from pose_rig.training.evaluation.metrics import pmpjpe
 
 LIMB = list(LIMBS)
 MAX_DETECTION_ERROR = 0.03  # of a detected joint, as a fraction of the person's height in that view
@@ -91,11 +90,6 @@ class Reference:
         views = zip(xy_px, self.intrinsics, self.distortion, strict=True)
         ideal_xy = [cv2.undistortPoints(xy.reshape(-1, 1, 2), K, dist).reshape(xy.shape) for xy, K, dist in views]
         return triangulate(self.cameras, np.where(score[..., None] > 0, np.stack(ideal_xy), np.nan), score)
-
-
-def pa_mpjpe_mm(poses: Floats, truth: Floats) -> Floats:
-    """Returns (N,) the mean error of the 12 limb joints after a similarity, poses (N,J,3) in any frame and unit."""
-    return pmpjpe(poses[:, LIMB], truth[:, LIMB]) * 1e3
 
 
 def detected(xy_px: Floats, truth_px: Floats) -> NDArray[np.bool_]:

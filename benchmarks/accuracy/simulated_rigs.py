@@ -117,9 +117,9 @@ def rig_around(people: Floats, views: int, rng: np.random.Generator) -> Cameras:
 
 
 def in_image(people: Floats, camera: Cameras) -> NDArray[np.bool_]:
-    """Returns (T,J) which joints (T,J,3) are in the image of one camera."""
+    """Returns (...,J) which joints (...,J,3) are in the image of a camera."""
     xy, local = camera.project(people)
-    inside = ((xy >= 0) & (xy < camera.size_px)).all(-1)
+    inside = ((xy >= 0) & (xy < camera.size_px[..., None, :])).all(-1)
     return np.asarray(inside & (local[..., 2].min(-1) > MIN_DEPTH_M)[..., None])
 
 
@@ -127,9 +127,8 @@ def detections_of(people: Floats, cameras: Cameras, rng: np.random.Generator) ->
     """Returns detections (V,T,J,2) px and their scores (V,T,J); 0 outside the image."""
     fields = (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px)
     over_time = Cameras(*(value[:, None] for value in fields))
-    xy, local = over_time.project(people[None])
-    visible = ((xy >= 0) & (xy < cameras.size_px[:, None, None])).all(-1)
-    visible &= (local[..., 2].min(-1) > MIN_DEPTH_M)[..., None]
+    xy, _ = over_time.project(people[None])
+    visible = in_image(people[None], over_time)
     extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
     detections = detect(xy, FPS, rng)
     lost = random_events(np.array([OTHER_PERSON_SHARE]), (*xy.shape[:2], 1), FPS, rng)[..., None]

@@ -23,11 +23,12 @@ from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.real_footage import frame_range
-from benchmarks.accuracy.reference import LIMB, Reference, pa_mpjpe_mm
+from benchmarks.accuracy.reference import LIMB, Reference
+from benchmarks.accuracy.similarity import pa_mm
 from benchmarks.contract import Report, parser
 from pose_rig.arrays import Floats
 from pose_rig.assets.catalog import detector_model
-from pose_rig.capture.source import Frame, Source
+from pose_rig.capture.source import Frame
 from pose_rig.capture.source_factory import open_source
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, DetectorConfig
 from pose_rig.errors import UsageError
@@ -109,19 +110,12 @@ def detect_videos(videos: list[str], model: str, max_frames: int | None) -> Iter
     for video in videos:
         source = open_source(CameraConfig(source=video), "all", lambda: 1)
         with closing(source), vision.PoseLandmarker.create_from_options(options) as landmarker:
-            rows = [(frame.t_ns, _landmarks_of(landmarker, frame)) for frame in islice(_frames(source), max_frames)]
+            rows = [
+                (frame.t_ns, _landmarks_of(landmarker, frame)) for frame in islice(iter(source.read, None), max_frames)
+            ]
         t_ns, values = np.array([t for t, _ in rows]), np.stack([value for _, value in rows])
         size = np.array(source.info.size_px, np.float64)
         yield View(Path(video).stem, source.info.size_px, t_ns, values[..., :2] * size, values[..., 2], values[..., 3:])
-
-
-def _frames(source: Source) -> Iterator[Frame]:
-    """Yields all frames of a recording."""
-    while source.poll(1.0):
-        frame = source.read()
-        if frame is None:
-            return
-        yield frame
 
 
 def _landmarks_of(landmarker: vision.PoseLandmarker, frame: Frame) -> Floats:
@@ -181,9 +175,10 @@ def compare(view: View, number: int, truth: Reference, lifter: Lifter, frames: t
     known = np.asarray(np.isfinite(lifted).all((1, 2)) & np.isfinite(joints[:, LIMB]).all((1, 2)))
     has_world = known & np.isfinite(world[:, LIMB]).all((1, 2))
     world_mm = np.full(len(known), np.nan)
-    world_mm[has_world] = pa_mpjpe_mm(world[has_world], joints[has_world])
+    world_mm[has_world] = pa_mm(world[has_world][:, LIMB], joints[has_world][:, LIMB])
     right = view.is_right_person(covered, truth_px[number])
-    return Errors(pa_mpjpe_mm(lifted[known], joints[known]), world_mm[known], right[known])
+    lifted_mm = pa_mm(lifted[known][:, LIMB], joints[known][:, LIMB])
+    return Errors(lifted_mm, world_mm[known], right[known])
 
 
 def add_figures(report: Report, names: list[str], errors: list[Errors]) -> None:
