@@ -22,7 +22,7 @@ from pose_rig.simulation.walk import captured_walk, walk_at
 from pose_rig.skeleton import INDEX, JOINT_SET, J
 
 FPS = 30.0
-NOISE = 0.006  # of the person's size in the picture, per axis: half of what MediaPipe does
+NOISE = 0.006  # of the person's size in the image, per axis: half of what MediaPipe does
 SCORE = 0.9
 SIZE = (1280, 720)
 
@@ -60,7 +60,7 @@ def ring(views: int, *, step_deg: float = 75.0, distance_m: float = 4.0, start_d
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One person seen by V cameras: joints (T,J,3) m in the room, xy_px (V,T,J,2), score (V,T,J)."""
+    """One person present by V cameras: joints (T,J,3) m in the room, xy_px (V,T,J,2), score (V,T,J)."""
 
     joints: Floats
     cameras: Cameras
@@ -72,7 +72,7 @@ class Scene:
         return round(index * 1e9 / self.fps)
 
     def samples(self, index: int) -> list[Sample | None]:
-        """What every view saw."""
+        """The detections of every view."""
         return [
             Sample(self.t_ns(index), xy[index][None], score[index][None])
             for xy, score in zip(self.xy_px, self.score, strict=True)
@@ -107,7 +107,7 @@ def write_keypoints(path: Path, scene: Scene) -> None:
 
 
 def graph_input(scene: Scene, rotation_prior_sd: float | None = None) -> GraphInput:
-    """Every instant of a scene as one hypothesis, with the true rotations, or without a prior the lifter's."""
+    """Every frame of a scene as one hypothesis, with the true rotations, or without a prior the lifter's."""
     xy, score = scene.xy_px.swapaxes(0, 1), scene.score.swapaxes(0, 1)
     frames, views = score.shape[:2]
     flat, norm, frame = rectify(xy, score, scene.cameras.focal_px, scene.cameras.size_px)
@@ -137,7 +137,7 @@ def config(views: int, **changes: object) -> Config:
     return msgspec.structs.replace(Config(camera=cameras, pace="all"), **changes)
 
 
-UNSOLVED = "nobody solves this rig"
+UNSOLVED = "this rig is not solved"
 
 
 def unsolved(task: SolveTask) -> RigSolution | str:
@@ -153,7 +153,7 @@ def fusion(
     schema: str = "rig17",
     solve: Callable[[SolveTask], RigSolution | str] = self_solve,
 ) -> Estimator:
-    """A rig whose cameras have spoken; it averages and solves at once."""
+    """An estimator with known camera properties; it averages and solves in the foreground."""
     made = Estimator(config(views), engine, BackgroundCompute(solve=solve))
     for view in range(views):
         made.set_camera(view, size, schema)
@@ -163,7 +163,7 @@ def fusion(
 def run(
     scene: Scene, made: Estimator, change: Callable[[int, list[Sample | None]], Sequence[Sample | None]] | None = None
 ) -> list[PoseEstimate]:
-    """Fuses a whole scene; ``change`` may rewrite what the views saw at an instant."""
+    """Fuses a whole scene; ``change`` may rewrite the samples of a time step."""
     out = []
     for index in range(len(scene.joints)):
         samples = scene.samples(index)
@@ -176,22 +176,22 @@ def relative_error_deg(found: Floats, cameras: Floats) -> Floats:
     return angle_deg(found @ found[0].T, cameras @ cameras[0].T)
 
 
-def finite(instant: PoseEstimate) -> bool:
+def finite(pose: PoseEstimate) -> bool:
     """Whether everything is a number, also of views that are absent where the contract says so.
 
-    A solved rig has nothing to say about views whose place it does not know.
+    A solved rig has no values for views of unknown pose.
     """
-    always = (instant.xyz, instant.xyz_raw, instant.score, instant.residual_px)
-    seen = instant.person_index >= 0
-    placed = seen & np.isfinite(instant.camera_from_rig).all((1, 2)) if instant.mode == "solved" else seen
-    views = (instant.refined_px[placed], instant.inlier[placed], instant.camera_from_rig[placed], instant.lifted[seen])
-    unknown = seen & ~placed
-    silent = np.isnan(instant.refined_px[unknown]).all() and np.isnan(instant.inlier[unknown]).all()
-    return bool(silent) and all(bool(np.isfinite(value).all()) for value in (*always, *views))
+    always = (pose.xyz, pose.xyz_raw, pose.score, pose.residual_px)
+    present = pose.person_index >= 0
+    placed = present & np.isfinite(pose.camera_from_rig).all((1, 2)) if pose.mode == "solved" else present
+    views = (pose.refined_px[placed], pose.inlier[placed], pose.camera_from_rig[placed], pose.lifted[present])
+    unknown = present & ~placed
+    empty = np.isnan(pose.refined_px[unknown]).all() and np.isnan(pose.inlier[unknown]).all()
+    return bool(empty) and all(bool(np.isfinite(value).all()) for value in (*always, *views))
 
 
 def remembered(rig: Cameras) -> tuple[CameraConfig, ...]:
-    """Cameras that stood so in an earlier run."""
+    """Cameras as solved in an earlier run."""
     steps = -np.einsum("vij,vj->vi", rig.rotation, rig.position)
     return tuple(
         CameraConfig(

@@ -1,7 +1,7 @@
-"""A fusion process in a thread, and cameras that talk to it over real ZeroMQ.
+"""A fusion process in a thread, and cameras that send to it over real ZeroMQ.
 
-What it publishes may be lost on the way to a busy listener. So of files, where tests count what comes, they listen
-as the recorder does: it gets everything.
+Published messages may be dropped by a busy subscriber. Where tests of files count messages, they receive as the
+recorder does, without loss.
 """
 
 import threading
@@ -57,16 +57,16 @@ class Running:
             self.failure.append(error)
 
     def until(self, done: Callable[[], bool], tell: Callable[[], object] = lambda: None) -> None:
-        """Listens, and calls ``tell`` now and then, until something is the case."""
+        """Receives, and calls ``tell`` now and then, until a condition holds."""
         deadline = time.monotonic() + DEADLINE_S
         while not done():
-            assert time.monotonic() < deadline, f"heard only {[type(m).__name__ for m in self.received[-20:]]}"
+            assert time.monotonic() < deadline, f"received only {[type(m).__name__ for m in self.received[-20:]]}"
             assert not self.failure, self.failure
             tell()
             self.received += self.consumer.receive(5)
 
     def wait_for_end(self) -> None:
-        """Listens until the process is over, and its last message is here."""
+        """Receives until the process has exited and its last message has arrived."""
         self.until(lambda: not self.thread.is_alive())
         self.until(lambda: any(health.state == "ended" for health in self.health()))
 
@@ -114,7 +114,7 @@ def play(running: Running, scene: Scene) -> None:
 
 
 class Live:
-    """Cameras that send a scene over and over at their own pace."""
+    """Cameras that send a scene repeatedly at their own rate."""
 
     def __init__(self, running: Running, scene: Scene, fps: float = 30.0) -> None:
         self.running, self.scene, self.fps = running, scene, fps

@@ -19,7 +19,7 @@ VIEWS = 3
 CAMERAS = calibration(VIEWS)
 SEEN = images(stroll(4.0, 15.0), CAMERAS)
 SETS = {name: landmarks(name) for name in ("rig17", "mediapipe33")}
-SHAPES = ("spot", "line", "upright line", "corner", "noise", "far", "person", "person", "somebody else")
+SHAPES = ("spot", "line", "upright line", "corner", "noise", "far", "person", "person", "another person")
 STEPS_NS = (0, 1, 66_000_000, 66_000_000, 66_000_000, 3_000_000_000, -100_000_000, 20_000_000_000)
 
 
@@ -34,7 +34,7 @@ def points(rng: np.random.Generator, shape: str, person: Floats) -> Floats:
         "corner": np.zeros((count, 2)),
         "noise": rng.uniform(0, 1000, (count, 2)),
         "far": rng.normal(0, 1e6, (count, 2)),
-        "somebody else": person + rng.normal(0, 60, (count, 2)),
+        "another person": person + rng.normal(0, 60, (count, 2)),
     }.get(shape, person)
 
 

@@ -13,10 +13,10 @@ def feed(track: SampleBuffer, *times_ms: float) -> None:
         assert track.add(message(round(t_ms * MS), [person(100)]))
 
 
-def seen_over_time(files: list[list[float]], chunk: int) -> list[tuple[float, ...]]:
-    """What is fused (ms), and where each file says the person was then, when messages arrive in chunks of any size.
+def samples_over_time(files: list[list[float]], chunk: int) -> list[tuple[float, ...]]:
+    """The time steps (ms) and the sample of each file, for messages that arrive in chunks of any size.
 
-    The person has moved on by a pixel in every frame; −1 = the file had nothing near the instant.
+    The person has moved on by a pixel in every frame; −1 = the file has no sample near the time step.
     """
     clock, tracks = FileClock(), [SampleBuffer() for _ in files]
     at = [0] * len(files)
@@ -38,8 +38,8 @@ def seen_over_time(files: list[list[float]], chunk: int) -> list[tuple[float, ..
 
 
 def walk_through(files: list[list[float]], chunk: int) -> list[float]:
-    """The instants that are fused (ms)."""
-    return [fused[0] for fused in seen_over_time(files, chunk)]
+    """The time steps (ms)."""
+    return [fused[0] for fused in samples_over_time(files, chunk)]
 
 
 def frames(count: int, fps: float, offset_ms: float = 0.0) -> list[float]:
@@ -80,7 +80,7 @@ def test_samples_of_an_uneven_file_do_not_depend_on_the_arrival_of_its_messages(
     rng = np.random.default_rng(3)
     uneven = np.cumsum(rng.choice([50.0, 310.0], 60)).tolist()
     files = [frames(400, 30), uneven]
-    assert seen_over_time(files, chunk) == seen_over_time(files, 1)
+    assert samples_over_time(files, chunk) == samples_over_time(files, 1)
 
 
 def test_a_file_of_one_frame_and_an_empty_one() -> None:
@@ -108,16 +108,16 @@ def test_live_ticks_are_even() -> None:
     feed(track, 0, 33, 66)
     clock.arrived(0, 30 * MS, 0)
     now = 1_000 * MS
-    instants: list[int] = []
-    while len(instants) < 50:
+    times: list[int] = []
+    while len(times) < 50:
         wait_ms = clock.wait_ms(now)
         assert 0 <= wait_ms <= 20
         now += max(wait_ms, 1) * MS
         t_ns = clock.tick([track], now)
         if t_ns is not None:
-            instants.append(t_ns)
-    assert np.diff(instants) == pytest.approx(20 * MS)
-    assert now - instants[-1] == 30 * MS
+            times.append(t_ns)
+    assert np.diff(times) == pytest.approx(20 * MS)
+    assert now - times[-1] == 30 * MS
     assert clock.skipped == 0
 
 

@@ -134,8 +134,8 @@ def test_views_come_and_go_until_one_is_left_and_none(engine: Engine) -> None:
     out = run(scene, fusion(engine, 4), change)
     assert all(finite(o) for o in out)
     assert [o.tracking for o in out] == [index // 15 != 4 for index in range(120)]
-    nobody = out[60:75]
-    assert all(np.array_equal(o.xyz, out[59].xyz) for o in nobody)
+    untracked = out[60:75]
+    assert all(np.array_equal(o.xyz, out[59].xyz) for o in untracked)
     seen = np.array([o.tracking for o in out])
     assert error_mm(scene, np.stack([o.xyz_raw for o in out]))[seen].mean() < 60
 

@@ -1,4 +1,4 @@
-"""Numbers that no picture and no person has."""
+"""Values that no image and no person has."""
 
 import time
 from contextlib import suppress
@@ -93,7 +93,7 @@ def _spoil(values: NDArray[np.float32], how: Spoil) -> NDArray[np.float32]:
 
 
 def recorded(engine: Engine, scene: Scene) -> Running:
-    """Returns a run of a whole scene, of which all is heard that it said."""
+    """Returns a run of a whole scene with all messages that it published."""
     running = Running(engine, "all", views=VIEWS)
     try:
         with suppress(AssertionError):  # of one who waits for poses
@@ -139,11 +139,11 @@ def test_a_graph_that_always_fails_ends_the_run(engine: Engine) -> None:
 
 @pytest.mark.parametrize(("field", "value"), [("xyz", np.nan), ("xyz", 2e5), ("score", np.inf), ("residual_px", 1e39)])
 def test_a_pose_out_of_bounds_is_not_published(engine: Engine, scene: Scene, field: str, value: float) -> None:
-    instant = run(scene, fusion(engine, VIEWS))[-1]
-    assert is_publishable(instant)
-    wrong = np.array(getattr(instant, field))
+    pose = run(scene, fusion(engine, VIEWS))[-1]
+    assert is_publishable(pose)
+    wrong = np.array(getattr(pose, field))
     wrong.flat[0] = value
-    assert not is_publishable(replace(instant, **{field: wrong}))  # type: ignore[arg-type]
+    assert not is_publishable(replace(pose, **{field: wrong}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(4))

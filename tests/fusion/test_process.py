@@ -122,7 +122,7 @@ def test_only_cameras_of_known_pose_publish_refined_2d_of_a_solved_pose(
 
 def test_a_live_rig_solves_itself_in_a_process_of_its_own(start: Callable[..., Running]) -> None:
     running = start("realtime", views=3)
-    live = Live(running, film(walk(10.0), ring(3)))  # forth and back: it can be gone on with
+    live = Live(running, film(walk(10.0), ring(3)))  # forth and back: it can be repeated
     running.until(lambda: any(pose.mode == "solved" for pose in running.poses()), live)
     modes = [pose.mode for pose in running.poses()]
     assert list(dict.fromkeys(modes)) == ["cold", "settled", "solved"]
@@ -134,7 +134,7 @@ def test_a_live_rig_solves_itself_in_a_process_of_its_own(start: Callable[..., R
     assert (state.mode, state.note) == ("solved", "")
     assert all(camera.translation_m is not None and camera.rotation_sd_deg is not None for camera in state.cameras)
 
-    live.on[:] = [False] * 3  # a solved rig that sees nobody goes on sending, too
+    live.on[:] = [False] * 3  # a solved rig without a person publishes, too
     running.received.clear()
     running.until(lambda: sum(not pose.tracking for pose in running.poses()) > 20, live)
     last = running.poses()[-1]
@@ -273,25 +273,25 @@ class Recorded(Running):
         self._receiver.close()
 
 
-def gone_through_again(engine: Engine, config: Config, record: Sequence[Message], save: Path) -> str:
-    """Replays what was recorded, and returns what fusion says of it in the end."""
+def replayed(engine: Engine, config: Config, record: Sequence[Message], save: Path) -> str:
+    """Replays a recording, and returns the detail of the last health message."""
     rig = msgspec.structs.replace(config, pace="all", save=str(save))
     with (
         Sender("tcp://127.0.0.1:0", bind=True) as sender,
         Receiver(sender.endpoint, topics=("health/",)) as listener,
         background_compute(replayed=True) as background,
     ):
-        outlet = Publisher(sender, None, waits=True, stopped=lambda: False)
+        publisher = Publisher(sender, None, waits=True, stopped=lambda: False)
         job = FusionJob(rig, (), "")
         estimator = Estimator(rig, engine, background)
-        output = Output(job, estimator, outlet, open_poses(job), described(engine))
+        output = Output(job, estimator, publisher, open_poses(job), described(engine))
         output.finish(repeat(iter(record), job, estimator, output, threading.Event()))
-        heard: list[Message] = []
-        while not heard or not isinstance(heard[-1], Health) or heard[-1].state != "ended":
+        received: list[Message] = []
+        while not received or not isinstance(received[-1], Health) or received[-1].state != "ended":
             got = listener.receive(5000)
             assert got
-            heard += got
-        return heard[-1].detail
+            received += got
+        return received[-1].detail
 
 
 def test_a_recorded_live_run_comes_out_the_same_to_the_last_bit(engine: Engine, tmp_path: Path) -> None:
@@ -314,13 +314,13 @@ def test_a_recorded_live_run_comes_out_the_same_to_the_last_bit(engine: Engine, 
     learned = [message.work for message in running.record if isinstance(message, Learned)]
     assert {"averaging", "solving"} <= set(learned)
     for name in ("first.npz", "second.npz"):
-        said = gone_through_again(engine, running.job.config, running.record, tmp_path / name)
+        detail = replayed(engine, running.job.config, running.record, tmp_path / name)
         poses = sum(isinstance(message, Pose3D) for message in running.record)
-        assert said.endswith(f"{poses} of {poses} poses are those of the recording to the last bit")
+        assert detail.endswith(f"{poses} of {poses} poses are those of the recording to the last bit")
         assert (tmp_path / name).read_bytes() == (tmp_path / "live.npz").read_bytes()
     without = [message for message in running.record if not isinstance(message, Learned)]
-    said = gone_through_again(engine, running.job.config, without, tmp_path / "unlearned.npz")
-    assert f"{poses} of {poses}" not in said  # when something was learned makes a difference
+    detail = replayed(engine, running.job.config, without, tmp_path / "unlearned.npz")
+    assert f"{poses} of {poses}" not in detail  # when something was learned makes a difference
 
 
 def test_keypoints_of_files_are_recorded_once(engine: Engine) -> None:

@@ -40,18 +40,18 @@ from tests.fusion.fakes import (
 )
 
 
-def told(made: Estimator, view: int) -> CameraState:
+def camera_state(made: Estimator, view: int) -> CameraState:
     return made.rig_state().cameras[view]
 
 
 def rotations(made: Estimator) -> Floats:
-    """(V,3,3) as told on the wire; NaN where nothing is."""
+    """(V,3,3) as published; NaN where unknown."""
     nothing = (np.nan,) * 9
     return np.array([state.rotation or nothing for state in made.rig_state().cameras]).reshape(-1, 3, 3)
 
 
 def centres(made: Estimator) -> Floats:
-    """(V,3) m where the cameras stand, as told on the wire."""
+    """(V,3) m camera centres, as published."""
     steps = np.array([state.translation_m for state in made.rig_state().cameras])
     return np.asarray(-np.einsum("vji,vj->vi", rotations(made), steps))
 
@@ -95,7 +95,7 @@ class Done:
 
     @property
     def first(self) -> int:
-        """The first solved instant."""
+        """The first solved time step."""
         return [o.mode for o in self.out].index("solved")
 
 
@@ -180,7 +180,7 @@ def test_two_cameras_suffice(engine: Engine) -> None:
 def test_one_camera_is_never_solved(engine: Engine) -> None:
     made = fusion(engine, 1)
     assert way(run(film(walk(3.0), ring(1)), made)) == ["cold"]
-    assert told(made, 0).translation_m is None
+    assert camera_state(made, 0).translation_m is None
 
 
 def test_solving_is_repeatable_to_the_bit(engine: Engine) -> None:
@@ -234,8 +234,8 @@ def test_a_camera_that_is_bumped_is_named_and_comes_back(engine: Engine, how: st
     assert accused == [False, False, True, False]
     named = next(i for i, note in enumerate(notes) if note[2] and i >= start)
     assert named - start < 60  # two seconds
-    told_of_it = [note[2] for i, note in enumerate(notes) if not i or note[2] != notes[i - 1][2]]
-    assert told_of_it == [
+    notes_of_it = [note[2] for i, note in enumerate(notes) if not i or note[2] != notes[i - 1][2]]
+    assert notes_of_it == [
         "",
         "disagrees with the others",
         "was moved, joined late or follows another person: its pose is being estimated",
@@ -254,7 +254,7 @@ def test_a_camera_that_joins_a_solved_rig_is_placed(engine: Engine) -> None:
     out = run(scene, made, lambda i, samples: samples if i >= 90 else [*samples[:-1], None])
     assert out[89].mode == "solved"
     assert np.isnan(out[89].camera_from_rig[-1]).all()
-    assert told(made, 3).note == ""
+    assert camera_state(made, 3).note == ""
     assert relative_error_deg(rotations(made), scene.cameras.rotation).max() < 3
 
 
@@ -279,7 +279,7 @@ def test_a_camera_configured_as_moving_is_never_placed_and_does_no_harm(engine: 
     asked: list[bool] = []
 
     def watch(index: int, samples: list[Sample | None]) -> list[Sample | None]:
-        state = told(made, 3)
+        state = camera_state(made, 3)
         asked.append(state.moving and state.rotation is None and state.translation_m is None)
         assert made.calibration is None or made.calibration.known.tolist() == [True, True, True, False]
         return samples
@@ -288,7 +288,7 @@ def test_a_camera_configured_as_moving_is_never_placed_and_does_no_harm(engine: 
     assert all(asked)
     assert way(out)[-1] == "solved"
     assert error_mm(scene, out, 120) < 16
-    assert told(made, 3).note == ""
+    assert camera_state(made, 3).note == ""
     assert [state.moving for state in made.rig_state().cameras] == [False, False, False, True]
 
 
@@ -305,7 +305,7 @@ def test_only_cameras_that_move_are_never_solved(engine: Engine) -> None:
 def remembering(
     engine: Engine, rig: Cameras, height_m: float | None = None, learner: BackgroundCompute | None = None
 ) -> Estimator:
-    """A rig that stood so in an earlier run; unless told otherwise it could not solve itself now."""
+    """A rig that was solved in an earlier run; by default it cannot be solved now."""
     learner = learner or BackgroundCompute(solve=unsolved)
     return described(Estimator(Config(camera=remembered(rig), pace="all", height_m=height_m), engine, learner))
 
@@ -319,7 +319,7 @@ def test_a_remembered_rig_is_used_after_a_second(engine: Engine) -> None:
     assert 25 < [o.mode for o in out].index("solved") < 45
     assert error_mm(scene, out, 45) < 12
     assert np.allclose(rotations(made), scene.cameras.rotation)
-    assert np.allclose(centres(made), scene.cameras.position)  # without a stature, the rig keeps its scale
+    assert np.allclose(centres(made), scene.cameras.position)  # without a body height, the rig keeps its scale
     assert made.rig_state().note == ""
 
 

@@ -41,7 +41,7 @@ def keypoints_of(scene: Scene, path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An imported session: somebody walks."""
+    """An imported session of a walking person."""
     folder = tmp_path_factory.mktemp("imported")
     keypoints = load(keypoints_of(film(walk(SECONDS), ring(VIEWS)), folder / "kp.npz"))
     config = Config(camera=tuple(CameraConfig(source="kp.npz", name=f"cam{v}") for v in range(VIEWS)), pace="all")

@@ -1,4 +1,4 @@
-"""Work beside the poses: one piece at a time, its result taken once."""
+"""Background computations: one at a time, their results taken once."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -40,12 +40,12 @@ def test_with_an_executor_nothing_blocks() -> None:
         assert go.wait(10)
         return threading.current_thread().name
 
-    with ThreadPoolExecutor(1, thread_name_prefix="beside") as executor:
+    with ThreadPoolExecutor(1, thread_name_prefix="background") as executor:
         work: BackgroundTask[str] = BackgroundTask(BackgroundCompute(executor))
         work.start(wait)
         assert [work.busy, work.take(), work.busy] == [True, None, True]
         go.set()
-    assert [work.take(), work.busy] == ["beside_0", False]
+    assert [work.take(), work.busy] == ["background_0", False]
 
 
 def test_a_discarded_computation_has_no_result_and_stays_busy() -> None:
@@ -60,7 +60,7 @@ def test_a_discarded_computation_has_no_result_and_stays_busy() -> None:
     work = BackgroundTask(BackgroundCompute())
     work.discard()
     work.start(lambda: 2)
-    assert work.take() == 2  # what is begun afterwards is heard
+    assert work.take() == 2  # a later computation counts
 
 
 def test_a_failure_is_kept_until_the_next_result() -> None:

@@ -10,7 +10,7 @@ BOTH = np.array([True, True])
 def after(
     consistency: Consistency, agreed: list[float], seconds: float, start_ns: int = 0, present: object = BOTH
 ) -> int:
-    """The last instant of a while of the same agreement."""
+    """The last time step of a period of constant agreement."""
     steps = round(seconds * 1e9 / TICK)
     for step in range(1, steps + 1):
         consistency.update(start_ns + step * TICK, np.asarray(present), np.array(agreed))

@@ -1,4 +1,4 @@
-"""Cameras whose picture is mirrored: they are named, and nobody else is."""
+"""Only cameras with mirrored images are named."""
 
 from collections.abc import Callable, Sequence
 
@@ -23,7 +23,7 @@ NOISE = 0.03 * np.random.default_rng(0).normal(0, 1, (2, J, 3))
 
 
 def as_seen_in_a_mirror(xy_px: Floats) -> Floats:
-    """Detections (...,J,2) on the mirrored picture: the detector's left is the person's right."""
+    """Detections (...,J,2) in the mirrored image: the detector's left is the person's right."""
     return np.asarray((xy_px * [-1, 1] + [SIZE[0], 0])[..., list(MIRROR), :])
 
 
@@ -117,8 +117,8 @@ def test_contrast_is_between_a_pose_and_its_mirror_image() -> None:
     contrast = contrasts(shape_of(np.stack([lunge, turned, mirrored]).astype(np.float32)))
     assert contrast[0, 1] == pytest.approx(-1.0, abs=0.01)
     assert contrast[[0, 1], 2] == pytest.approx([1.0, 1.0], abs=0.01)
-    nobody_can_tell = contrasts(shape_of(np.stack([standing(), 1.3 * standing()]).astype(np.float32)) + NOISE)
-    assert abs(nobody_can_tell[0, 1]) < 0.1
+    without_contrast = contrasts(shape_of(np.stack([standing(), 1.3 * standing()]).astype(np.float32)) + NOISE)
+    assert abs(without_contrast[0, 1]) < 0.1
 
 
 def test_a_second_is_too_little(engine: Engine) -> None:

@@ -23,7 +23,7 @@ def states(made: Estimator) -> dict[str, CameraState]:
 
 
 def learned(made: Estimator) -> Floats:
-    """(V,3,3) the rotations that are told on the wire."""
+    """(V,3,3) the rotations that are published."""
     found = [state.rotation for state in made.rig_state().cameras]
     assert all(rotation is not None for rotation in found)
     return np.array(found).reshape(-1, 3, 3)

@@ -43,7 +43,7 @@ def bumped(cameras: Calibration, turn_deg: float = 10.0, move_m: float = 0.2) ->
 
 
 def pose_of(joints: Floats, believed: Calibration, true: Calibration) -> SolvedPose:
-    """The pose at an instant, as the cameras that stayed where they were give it."""
+    """The pose at a time step, from the cameras that were not moved."""
     seen_px = images(joints[None], true)[0]
     projected, _ = believed.project(joints)
     far = np.linalg.norm(projected - seen_px, axis=-1) / (believed.focal_px[:, None] * SD)
@@ -199,11 +199,11 @@ def test_the_rotation_prior_is_wider_for_uncertain_cameras() -> None:
 
 def test_the_state_of_a_camera_has_its_pose() -> None:
     cameras = replace(calibration(VIEWS, focal_px=(800.0,)), k1=np.full(VIEWS, 0.02))
-    told = with_pose(CameraState(name="a", focal_px=800.0), cameras, 1)
-    assert told.name == "a"
-    assert told.rotation == tuple(cameras.rotation[1].ravel())
-    assert told.translation_m == tuple(cameras.translation[1])
-    assert told.rotation_sd_deg == pytest.approx(0.5)
-    assert told.translation_sd_m == pytest.approx(0.02)
-    assert told.focal_sd_px == pytest.approx(8.0)
-    assert told.k1 == 0.02
+    state = with_pose(CameraState(name="a", focal_px=800.0), cameras, 1)
+    assert state.name == "a"
+    assert state.rotation == tuple(cameras.rotation[1].ravel())
+    assert state.translation_m == tuple(cameras.translation[1])
+    assert state.rotation_sd_deg == pytest.approx(0.5)
+    assert state.translation_sd_m == pytest.approx(0.02)
+    assert state.focal_sd_px == pytest.approx(8.0)
+    assert state.k1 == 0.02

@@ -46,7 +46,7 @@ class Asking:
 
     def __init__(self, solver: SolverProcess) -> None:
         self._solver = solver
-        self._heard: list[object] = []
+        self._results: list[object] = []
         self._thread = threading.Thread(target=self._ask)
         self._thread.start()
         while solver._process is None:
@@ -54,15 +54,15 @@ class Asking:
 
     def _ask(self) -> None:
         try:
-            self._heard.append(self._solver.solve(LARGE))
+            self._results.append(self._solver.solve(LARGE))
         except SolverLostError as error:
-            self._heard.append(error)
+            self._results.append(error)
 
     def answer(self) -> object:
         self._thread.join(5)
         assert not self._thread.is_alive()
-        (heard,) = self._heard
-        return heard
+        (result,) = self._results
+        return result
 
 
 def test_solutions_are_those_of_this_process_and_the_process_is_kept(solver: SolverProcess) -> None:

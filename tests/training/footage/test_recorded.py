@@ -33,7 +33,7 @@ def engine() -> Engine:
 
 
 def session(path: Path, change: Change = lambda view, i, xy, score: (xy, score), **config: object) -> Path:
-    """Writes a session of the walk; ``change`` may rewrite the people (P,J,2), (P,J) of a picture."""
+    """Writes a session of the walk; ``change`` may rewrite the people (P,J,2), (P,J) of an image."""
     messages = []
     for i in range(FRAMES):
         for view in range(VIEWS):
@@ -49,15 +49,15 @@ def session(path: Path, change: Change = lambda view, i, xy, score: (xy, score),
 
 @pytest.fixture(scope="module")
 def whole(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RecordedFootage, list[float]]:
-    """A session in which nothing goes wrong, what is made of it, and what was told meanwhile."""
-    path, told = session(tmp_path_factory.mktemp("whole") / "walk.mcap"), list[float]()
-    return path, recorded_footage(path, engine, told.append), told
+    """A session, its footage, and the reported progress."""
+    path, progress = session(tmp_path_factory.mktemp("whole") / "walk.mcap"), list[float]()
+    return path, recorded_footage(path, engine, progress.append), progress
 
 
 def test_footage_has_the_keypoints_and_the_solved_rig(
     whole: tuple[Path, RecordedFootage, list[float]],
 ) -> None:
-    _, made, told = whole
+    _, made, progress = whole
     footage = made.footage
     assert (footage.name, footage.subject, footage.moving, footage.truth) == ("walk", "walk", False, None)
     assert footage.xy_px.shape == (FRAMES, VIEWS, J, 2)
@@ -71,9 +71,9 @@ def test_footage_has_the_keypoints_and_the_solved_rig(
     assert made.cameras.known.all()
     xy_px, _ = made.cameras.project(made.poses.astype(float))  # the poses lie where they were seen
     assert np.median(np.linalg.norm(xy_px - TRUTH_PX, axis=-1)) < 6
-    assert told == sorted(told)
-    assert 0 < told[0] < 0.05
-    assert told[-1] == 1.0
+    assert progress == sorted(progress)
+    assert 0 < progress[0] < 0.05
+    assert progress[-1] == 1.0
 
 
 def test_poses_are_those_of_the_product_to_the_last_bit(
@@ -95,13 +95,13 @@ def test_keypoint_files_are_read_too(
         tmp_path / "kp.npz", xy=SCENE.xy_px, score=SCENE.score, t_ns=t_ns, landmarks=np.array("rig17"),
         size_px=np.tile(np.array(SIZE), (VIEWS, 1)),
     )  # fmt: skip
-    told: list[float] = []
-    first, second = recordings([tmp_path / "kp.npz", whole[0]], engine, told.append)
+    progress: list[float] = []
+    first, second = recordings([tmp_path / "kp.npz", whole[0]], engine, progress.append)
     assert first.footage.name == "kp"
     assert np.abs(first.footage.xy_px - second.footage.xy_px).max() < ROUNDED_PX
     assert np.abs(first.poses - second.poses).max() < 0.01
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert progress == sorted(progress)
+    assert progress[-1] == 1.0
 
 
 def test_association_and_sides_are_those_of_the_fusion(engine: Engine, tmp_path: Path) -> None:
@@ -110,9 +110,9 @@ def test_association_and_sides_are_those_of_the_fusion(engine: Engine, tmp_path:
     def change(view: int, i: int, xy: Floats, score: Floats) -> tuple[Floats, Floats]:
         if view == 1 and 40 <= i < 60:  # a back taken for a front
             return xy[:, order], score[:, order]
-        if view == 2 and i > 20:  # somebody else, named first
+        if view == 2 and i > 20:  # another person, first in the list
             return np.concatenate([0.7 * xy + [300.0, 40.0], xy]), np.repeat(score, 2, 0)
-        if view == 0 and i % 10 == 0:  # nobody
+        if view == 0 and i % 10 == 0:  # no person
             return xy[:0], score[:0]
         return xy, score
 
@@ -178,9 +178,9 @@ def test_a_moved_camera_counts_with_its_longest_pose(engine: Engine, tmp_path: P
 
 
 def test_errors_of_sessions_without_keypoints(engine: Engine, tmp_path: Path) -> None:
-    nobody = session(tmp_path / "nobody.mcap", lambda view, i, xy, score: (xy[:0], score[:0]))
+    empty_take = session(tmp_path / "nobody.mcap", lambda view, i, xy, score: (xy[:0], score[:0]))
     with pytest.raises(SessionError, match=r"^nobody has a person in only 0 frames\. Record a minute of the person"):
-        recorded_footage(nobody, engine)
+        recorded_footage(empty_take, engine)
     empty = write(tmp_path / "empty.mcap", [], rig_of(NAMES), "import")
     with pytest.raises(
         SessionError, match=r"empty\.mcap has no keypoints\. Record a session with cameras, or name another one\."
