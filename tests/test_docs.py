@@ -65,7 +65,7 @@ def test_the_python_page_works(tmp_path: Path) -> None:
     write_session(tmp_path / "take.mcap", sample())
     write_keypoints(tmp_path / "keypoints.npz", film(walk(8.0), ring(3)))
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text("utf-8"), re.DOTALL)
-    code = "\n".join([*blocks, "print(even.xyz.shape, speed.shape, good.sum(), elbow.shape)"])
+    code = "\n".join([*blocks, "print(resampled.xyz.shape, speed.shape, good.sum(), elbow.shape)"])
     stop = threading.Event()
     with Sender("tcp://127.0.0.1:0", bind=True) as sender:
         code = code.replace("tcp://127.0.0.1:5571", sender.endpoint)
