@@ -13,7 +13,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.tools.arguments.config_options import ConfigOptions
 from pose_rig.tools.arguments.options import Debug, Force, Headless, Moving, configured
 from pose_rig.tools.arguments.outputs import check_outputs
-from pose_rig.tools.rig_files.validation import REPEAT
+from pose_rig.tools.rig_files.validation import REPEAT_RANGE
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.runner import run_rig
@@ -31,7 +31,9 @@ def demo(
     moving: Moving = None,
     laps: Annotated[
         int | None,
-        typer.Option(min=REPEAT[0], max=REPEAT[1], help="How often the clip plays; default: until the rig is solved."),
+        typer.Option(
+            min=REPEAT_RANGE[0], max=REPEAT_RANGE[1], help="How often the clip plays; default: until the rig is solved."
+        ),
     ] = None,
     force: Force = False,
     headless: Headless = False,
@@ -93,4 +95,4 @@ class UntilSolved:
 def laps_of(duration_s: float | None) -> int:
     """Returns how often the clip plays: for the given duration, else for the longest that a demo may take."""
     wanted_s = MAX_UNSOLVED_S if duration_s is None or not math.isfinite(duration_s) else duration_s
-    return min(max(math.ceil(wanted_s / CLIP_S), REPEAT[0]), REPEAT[1])
+    return min(max(math.ceil(wanted_s / CLIP_S), REPEAT_RANGE[0]), REPEAT_RANGE[1])

@@ -44,7 +44,7 @@ def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:
     """Writes a report, and returns the warnings on the session."""
     from pose_rig.session.reader import Session
     from pose_rig.tools.report.data import poses_file_data, session_data
-    from pose_rig.tools.report.page import JOINTS, check_suffix, write_report  # imports matplotlib
+    from pose_rig.tools.report.page import DEFAULT_JOINTS, check_suffix, write_report  # imports matplotlib
 
     check_suffix(path)
     warnings: list[str] = []
@@ -53,5 +53,5 @@ def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:
     else:
         with Session(file) as session:
             data, warnings = session_data(session), session.warnings
-    write_report(data, path, joints or JOINTS)
+    write_report(data, path, joints or DEFAULT_JOINTS)
     return warnings

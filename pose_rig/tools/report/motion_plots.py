@@ -14,7 +14,7 @@ from pose_rig.session.formats.poses import Poses
 from pose_rig.tools.report import plot_style as style
 from pose_rig.tools.report.data import CameraTrack, ReportData
 
-SIDE_COLOURS = {"l": style.LEFT, "r": style.RIGHT}
+SIDE_COLOURS = {"l": style.LEFT_COLOUR, "r": style.RIGHT_COLOUR}
 SIDE_NAMES = {"l": "left", "r": "right"}
 MIN_LENGTH_RANGE = 0.05  # share of the median length
 
@@ -88,7 +88,7 @@ def top_view(data: ReportData, poses: Poses) -> Figure:
     axes.set_aspect("equal", adjustable="datalim")
     axes.yaxis.set_inverted(True)
     for number, camera in enumerate(data.cameras):
-        _draw_camera(axes, camera, style.CAMERAS(number % 10))
+        _draw_camera(axes, camera, style.CAMERA_COLOURS(number % 10))
     if not np.isfinite(path_m).any():
         style.empty_note(axes, "The rig was never solved, so positions in the room are unknown.")
         return figure

@@ -23,10 +23,10 @@ from pose_rig.tools.report.rig_plots import camera_plot, latency_plot, reproject
 from pose_rig.tools.report.statistics import CAMERA_HEADS, camera_statistics, session_statistics
 
 SUFFIXES = (".html", ".png")
-JOINTS = ("head", "pelvis", "l_wrist", "r_wrist", "l_ankle", "r_ankle")
+DEFAULT_JOINTS = ("head", "pelvis", "l_wrist", "r_wrist", "l_ankle", "r_ankle")
 TITLE_IN, ROW_IN, FOOT_IN = 0.75, 0.24, 0.15
 VALUES_IN, CAMERAS_IN = 1.2, (5.7, 7.7, 8.65, 9.65, 10.65)  # left or right edges of the columns
-STYLE = """
+CSS = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #20242b; max-width: 1100px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.4em; } img { width: 100%; display: block; margin: 1.2em 0; }
 .tables { display: flex; flex-wrap: wrap; gap: 1em 4em; } table { border-collapse: collapse; align-self: start; }
@@ -45,7 +45,7 @@ def check_suffix(path: Path) -> None:
         raise UsageError(f"A report is {' or '.join(SUFFIXES)}; got {path}.", f"Try --out {path.with_suffix('.html')}.")
 
 
-def write_report(data: ReportData, path: Path, joints: Sequence[str] = JOINTS) -> None:
+def write_report(data: ReportData, path: Path, joints: Sequence[str] = DEFAULT_JOINTS) -> None:
     """Writes a report as an HTML file that contains its plots, or as a PNG, with the trajectories of some joints.
 
     Raises:
@@ -90,7 +90,7 @@ def _html(data: ReportData, figures: Iterator[Figure]) -> str:
     return "\n".join(
         [
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
-            f"<title>{title}</title><style>{STYLE}</style></head>\n<body><h1>{title}</h1>",
+            f"<title>{title}</title><style>{CSS}</style></head>\n<body><h1>{title}</h1>",
             f'<div class="tables"><table>{statistics}</table>\n<table class="cameras">{cameras}</table></div>',
             *images,
             "</body></html>\n",

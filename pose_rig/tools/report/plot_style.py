@@ -15,10 +15,10 @@ from pose_rig.arrays import Floats
 WIDTH_IN, DPI = 11.0, 120
 LEFT_IN, RIGHT_IN = 0.95, 0.35
 TITLE_IN, BELOW_IN, BETWEEN_IN = 0.62, 0.55, 0.3
-CAMERAS = colormaps["tab10"]
-RIGHT, LEFT, MIDDLE = "#d9483b", "#2f7de1", "#5b6470"
-MODES = {"cold": "#b8c4d6", "settled": "#f2c14e", "solved": "#4fae72"}
-INK, GREY, GRID, ALARM = "#20242b", "#7b838f", "#e6e9ee", "#c8322b"
+CAMERA_COLOURS = colormaps["tab10"]
+RIGHT_COLOUR, LEFT_COLOUR, PERSON_COLOUR = "#d9483b", "#2f7de1", "#5b6470"
+MODE_COLOURS = {"cold": "#b8c4d6", "settled": "#f2c14e", "solved": "#4fae72"}
+INK, GREY, GRID, GAP_COLOUR = "#20242b", "#7b838f", "#e6e9ee", "#c8322b"
 MINUTES_FROM_S = 180.0
 MAX_LINE_POINTS = 20_000  # more would fall on the same pixels
 LEGEND_COLUMNS = 8

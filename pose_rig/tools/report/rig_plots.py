@@ -32,17 +32,24 @@ def timeline(data: ReportData) -> Figure:
     note = "Mode of the rig, when a person was tracked, when cameras delivered frames; red: frames are missing."
     figure, (axes,) = style.page("Timeline", note, [ROW_IN * len(rows) + 0.25])
     if data.poses is not None:
+        last = len(data.poses) - 1
         for a, b, mode in spans(data.poses.mode):
-            _bar(axes, 0, data.poses_s[a], data.poses_s[min(b, len(data.poses) - 1)], style.MODES.get(mode, style.GREY))
+            _bar(
+                axes,
+                0,
+                data.poses_s[a],
+                data.poses_s[min(b, last)],
+                style.MODE_COLOURS.get(mode, style.GREY),
+            )
         for a, b, tracked in spans(data.poses.tracked.astype(str)):
             if tracked == "True":
-                _bar(axes, 1, data.poses_s[a], data.poses_s[min(b, len(data.poses) - 1)], style.MIDDLE)
+                _bar(axes, 1, data.poses_s[a], data.poses_s[min(b, last)], style.PERSON_COLOUR)
     for row, camera in enumerate(data.cameras, 2):
-        _camera_row(axes, row, camera, style.CAMERAS((row - 2) % 10), data.duration_s)
+        _camera_row(axes, row, camera, style.CAMERA_COLOURS((row - 2) % 10), data.duration_s)
     for at_s, text in data.markers:
         axes.axvline(at_s, color=style.INK, linewidth=0.9, linestyle=(0, (1, 2)))
         style.annotate(axes, shown(text), (at_s, -0.62), (3, 0), va="bottom", parse_math=False)
-    for mode, colour in style.MODES.items():
+    for mode, colour in style.MODE_COLOURS.items():
         axes.plot([], [], color=colour, linewidth=6, label=mode, solid_capstyle="butt")
     style.legend(axes)
     axes.set_yticks(range(len(rows)), rows, fontsize=9, color=style.INK)
@@ -68,7 +75,7 @@ def _camera_row(axes: Axes, row: int, camera: CameraTrack, colour: tuple[float, 
             _bar(axes, row, times[a], times[b], colour, FRAMES_ALPHA)
     for gap in camera.gaps:
         width_s = max(gap.to_s - gap.from_s, MIN_GAP_WIDTH * duration_s)
-        _bar(axes, row, gap.from_s, gap.from_s + width_s, style.ALARM)
+        _bar(axes, row, gap.from_s, gap.from_s + width_s, style.GAP_COLOUR)
 
 
 def _bar(axes: Axes, row: int, from_s: float, to_s: float, colour: str | tuple[float, ...], alpha: float = 1.0) -> None:
@@ -83,7 +90,7 @@ def camera_plot(data: ReportData) -> Figure:
     )  # fmt: skip
     edges = _bins(data.duration_s)
     for number, camera in enumerate(data.cameras):
-        colour = style.CAMERAS(number % 10)
+        colour = style.CAMERA_COLOURS(number % 10)
         if len(camera.frames_s):
             counts = np.histogram(camera.frames_s, edges)[0] / np.diff(edges)
             rates.stairs(counts, edges, baseline=None, color=colour, label=camera.name, linewidth=1.2)

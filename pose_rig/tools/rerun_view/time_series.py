@@ -13,18 +13,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import rerun as rr
-from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
+from pose_rig.tools.report.plot_style import CAMERA_COLOURS
 from pose_rig.tools.rerun_view.timed_stream import TimedStream
 from pose_rig.wire.messages import RigState
 
 MODES = ("cold", "settled", "solved")
-CAMERAS = colormaps["tab10"]
-GREY = (170, 178, 190)
+LINE_COLOUR = (170, 178, 190)
 INFO, WARN, ERROR = "INFO", "WARN", "ERROR"
 LoggedEvent = tuple[int, str, str]  # time (rig clock, ns), level, text
 
@@ -33,7 +32,7 @@ def log_agreement(states: Sequence[RigState], cameras: Sequence[str], timed: Tim
     """Logs the agreement of each camera with the others."""
     for number, name in enumerate(cameras):
         known = [(state.t_ns, camera.health) for state in states for camera in state.cameras if camera.name == name]
-        red, green, blue, _ = (round(255 * value) for value in CAMERAS(number % 10))
+        red, green, blue, _ = (round(255 * value) for value in CAMERA_COLOURS(number % 10))
         t_ns, agreement = np.array([t for t, _ in known], np.int64), np.array([value for _, value in known])
         _log_series(rr.new_entity_path(["agreement", name]), name, t_ns, agreement, timed, (red, green, blue))
 
@@ -54,7 +53,7 @@ def _log_series(
     t_ns: NDArray[np.int64],
     values: NDArray[np.floating],
     timed: TimedStream,
-    colour: tuple[int, int, int] = GREY,
+    colour: tuple[int, int, int] = LINE_COLOUR,
 ) -> None:
     if len(t_ns):
         timed.log_static(path, rr.SeriesLines(colors=colour, names=name, widths=1.5))

@@ -17,7 +17,7 @@ from matplotlib.ticker import MultipleLocator
 from pose_rig.arrays import Floats
 from pose_rig.config import SolvedCamera
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.report.plot_style import CAMERAS, GREY, label, styled
+from pose_rig.tools.report.plot_style import CAMERA_COLOURS, GREY, label, styled
 from pose_rig.tools.rig_files.rig_camera import (
     RigCamera,
     SolvedCameras,
@@ -63,7 +63,7 @@ def draw_rig(cameras: Sequence[RigCamera], path: Path, title: str) -> None:
     _draw_person(top, front)
     for axes, view in ((top, TOP_VIEW), (front, FRONT_VIEW)):
         for index, _, camera in solved:
-            _draw_camera(axes, view, camera, CAMERAS(index % 10), PYRAMID_DEPTH * size_m, enlarged)
+            _draw_camera(axes, view, camera, CAMERA_COLOURS(index % 10), PYRAMID_DEPTH * size_m, enlarged)
         _draw_labels(axes, view, solved, enlarged)
     figure.text(0.5, 0.12 / figure.get_figheight(), _legend(enlarged), ha="center", color=GREY, fontsize=9)
     try:
@@ -151,7 +151,7 @@ def _draw_labels(axes: Axes, view: Floats, solved: SolvedCameras, enlarged: int)
     """Writes the names behind the cameras, without overlap."""
     halo: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="white")]
     texts = [
-        axes.text(0, 0, name, color=CAMERAS(index % 10), weight="bold", size=9, ha="center", va="center")
+        axes.text(0, 0, name, color=CAMERA_COLOURS(index % 10), weight="bold", size=9, ha="center", va="center")
         for index, name, _ in solved
     ]
     for text in texts:

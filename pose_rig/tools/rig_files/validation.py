@@ -10,18 +10,18 @@ from pose_rig.tools.arguments.camera_sources import source_kind
 from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
-HEIGHT_M = (0.4, 2.6)
-PEOPLE = (1, 8)
-RATE_HZ = (1.0, 500.0)
-STREAM_RATE_HZ = (1.0, 240.0)
-PORT = (0, 65534)  # the next higher port reports what is sent to engines
-REPEAT = (1, 1000)
-FPS = (0.1, 1000.0)
-SIDE_PX = (16, MAX_IMAGE_SIDE_PX)
-FOCAL_PX = (1.0, 1e6)
-OFFSET_MS = (-86_400_000.0, 86_400_000.0)  # a day
-CUTOFF_HZ = (0.01, 1000.0)
-BETA = (0.0, 1000.0)
+HEIGHT_RANGE_M = (0.4, 2.6)
+PEOPLE_RANGE = (1, 8)
+RATE_RANGE_HZ = (1.0, 500.0)
+STREAM_RATE_RANGE_HZ = (1.0, 240.0)
+RIG_PORT_RANGE = (0, 65534)  # the next higher port reports what is sent to engines
+REPEAT_RANGE = (1, 1000)
+FPS_RANGE = (0.1, 1000.0)
+SIDE_RANGE_PX = (16, MAX_IMAGE_SIDE_PX)
+FOCAL_RANGE_PX = (1.0, 1e6)
+OFFSET_RANGE_MS = (-86_400_000.0, 86_400_000.0)  # a day
+CUTOFF_RANGE_HZ = (0.01, 1000.0)
+BETA_RANGE = (0.0, 1000.0)
 
 
 def check_config(config: Config) -> None:
@@ -31,12 +31,12 @@ def check_config(config: Config) -> None:
         UsageError: A value is out of range, a file is missing, or options contradict each other.
     """
     _check_height(config.height_m)
-    _in_range("number of people", config.detector.people, PEOPLE, "")
-    _in_range("pose rate", config.fusion.rate_hz, RATE_HZ, "Hz")
-    _in_range("port", config.port, PORT, "")
+    _in_range("number of people", config.detector.people, PEOPLE_RANGE, "")
+    _in_range("pose rate", config.fusion.rate_hz, RATE_RANGE_HZ, "Hz")
+    _in_range("port", config.port, RIG_PORT_RANGE, "")
     _in_range("minimum confidence", config.detector.min_confidence, (0.0, 1.0), "")
-    _in_range("min_cutoff_hz", config.fusion.min_cutoff_hz, CUTOFF_HZ, "Hz")
-    _in_range("beta", config.fusion.beta, BETA, "")
+    _in_range("min_cutoff_hz", config.fusion.min_cutoff_hz, CUTOFF_RANGE_HZ, "Hz")
+    _in_range("beta", config.fusion.beta, BETA_RANGE, "")
     check_duration(config.duration_s)
     for camera in config.camera:
         _check_camera(camera)
@@ -83,7 +83,7 @@ def _check_stream(stream: StreamConfig) -> None:
     from pose_rig.humanoid.vrm import load_vrm
     from pose_rig.streaming.outputs import parse_addresses  # brings WebSockets
 
-    _in_range("stream rate", stream.rate_hz, STREAM_RATE_HZ, "Hz")
+    _in_range("stream rate", stream.rate_hz, STREAM_RATE_RANGE_HZ, "Hz")
     if stream.lead != "auto":
         _in_range("lead", stream.lead, (0.0, MAX_LEAD_MS), "ms")
     parse_addresses(stream)
@@ -92,16 +92,16 @@ def _check_stream(stream: StreamConfig) -> None:
 
 
 def _check_camera(camera: CameraConfig) -> None:
-    _in_range(f"repeat of {camera.name}", camera.repeat, REPEAT, "times")
-    _in_range(f"frame rate (fps) of {camera.name}", camera.fps, FPS, "Hz")
-    _in_range(f"focal length of {camera.name}", camera.focal_px, FOCAL_PX, "px")
-    _in_range(f"time offset (offset_ms) of {camera.name}", camera.offset_ms, OFFSET_MS, "ms")
+    _in_range(f"repeat of {camera.name}", camera.repeat, REPEAT_RANGE, "times")
+    _in_range(f"frame rate (fps) of {camera.name}", camera.fps, FPS_RANGE, "Hz")
+    _in_range(f"focal length of {camera.name}", camera.focal_px, FOCAL_RANGE_PX, "px")
+    _in_range(f"time offset (offset_ms) of {camera.name}", camera.offset_ms, OFFSET_RANGE_MS, "ms")
     for side in camera.size_px or ():
-        _in_range(f"side of the image (size_px) of {camera.name}", side, SIDE_PX, "px")
+        _in_range(f"side of the image (size_px) of {camera.name}", side, SIDE_RANGE_PX, "px")
 
 
 def _check_height(height_m: float | None) -> None:
-    low, high = HEIGHT_M
+    low, high = HEIGHT_RANGE_M
     if height_m is None or low <= height_m <= high:  # NaN is not
         return
     meant = f"{height_m:g} may be centimetres: --height {height_m / 100:g}" if low <= height_m / 100 <= high else ""

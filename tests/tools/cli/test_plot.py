@@ -17,7 +17,7 @@ from pose_rig.tools.cli.plot import plot
 from pose_rig.tools.report.data import CameraTrack, ReportData, poses_file_data, session_data
 from pose_rig.tools.report.motion_plots import top_view, trajectory_plot
 from pose_rig.tools.report.page import write_report
-from pose_rig.tools.report.plot_style import ALARM, DPI, WIDTH_IN
+from pose_rig.tools.report.plot_style import DPI, GAP_COLOUR, WIDTH_IN
 from pose_rig.tools.report.rig_plots import binned_percentiles, latency_plot, spans
 from pose_rig.tools.report.statistics import camera_statistics, session_statistics
 from tests.session.drawable import POSITION_M, pose
@@ -85,7 +85,7 @@ def test_a_png_report_is_one_tall_page_in_which_gaps_are_red(session: Path, tmp_
     assert image is not None
     assert image.shape[1] == round(WIDTH_IN * DPI)
     assert image.shape[0] > 3 * image.shape[1]
-    alarm = [int(ALARM[i : i + 2], 16) for i in (5, 3, 1)]
+    alarm = [int(GAP_COLOUR[i : i + 2], 16) for i in (5, 3, 1)]
     rows, columns = np.nonzero((abs(image.astype(int) - alarm) < 3).all(-1))
     width = 1 - 1.3 / WIDTH_IN
     middle = (0.95 / WIDTH_IN + width * 32 / (FRAMES - 1)) * image.shape[1]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.report.plot_style import CAMERAS
+from pose_rig.tools.report.plot_style import CAMERA_COLOURS
 from pose_rig.tools.rig_files.drawing import DPI, WIDTH_IN, bounds, draw_rig, place_labels
 from pose_rig.tools.rig_files.rig_camera import RigCamera, position_m
 from tests.tools.rigs import facing, places, solved
@@ -19,7 +19,7 @@ def test_every_solved_camera_is_drawn_in_its_colour(tmp_path: Path, count: int) 
     assert image is not None
     assert image.shape[1] == round(WIDTH_IN * DPI)
     for member in range(10):
-        colour = 255 * np.array(CAMERAS(member)[2::-1])
+        colour = 255 * np.array(CAMERA_COLOURS(member)[2::-1])
         drawn = (abs(image - colour).max(-1) < 12).sum() > 100
         assert drawn == (member < count), member
 
