@@ -13,6 +13,7 @@ from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose_messages import pose_message, refined_messages
 from pose_rig.fusion.publisher import Publisher
 from pose_rig.fusion.time_steps import TimeStep
+from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
 from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.messages import Health, Message, Mode, Pose3D, RigState, State
@@ -60,7 +61,7 @@ class Output:
         estimator: Whose poses these are.
         publisher: Where messages go.
         poses: The poses file, if there is one.
-        detail: Facts about the process for people.
+        engine: Runs the graph; where and why is reported.
         endpoints: Further sockets, whose rejected messages and connections are reported.
     """
 
@@ -70,13 +71,13 @@ class Output:
         estimator: Estimator,
         publisher: Publisher,
         poses: PosesWriter | None,
-        detail: str,
+        engine: Engine,
         endpoints: Sequence[Endpoint] = (),
     ) -> None:
         self._config, self._estimator, self._publisher, self._file = job.config, estimator, publisher, poses
         self._cameras = tuple(camera.name for camera in job.config.camera)
         self._meter = Meter(FUSION, job.restarts)
-        self._meter.detail = detail
+        self._meter.detail = f"{engine.provider} ({engine.reason})"
         self._endpoints: Sequence[Endpoint] = (publisher, *endpoints)
         self._camera_health: dict[str, Health] = {}
         self._next_index = 0

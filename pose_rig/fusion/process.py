@@ -41,7 +41,7 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
         publisher = stack.enter_context(closing(open_publisher(job, stop, waits=not live)))
         background = stack.enter_context(background_compute()) if live else BackgroundCompute()
         estimator = Estimator(config, engine, background)
-        output = Output(job, estimator, publisher, open_poses(job), described(engine), receivers)
+        output = Output(job, estimator, publisher, open_poses(job), engine, receivers)
         if live:
             names = [camera.name for camera in config.camera]
             cameras = CameraInputs(names, receivers, live=True, accept=output.forward, reject=output.reject)
@@ -85,11 +85,6 @@ def fuse_files(job: FusionJob, sources: Sequence[Source], estimator: Estimator, 
         for file in files:
             file.rewind()
         fuse(CameraInputs(names, files, accept=output.record_keypoints), FileClock(), estimator, output, stop)
-
-
-def described(engine: Engine) -> str:
-    """Returns where the graph runs and why, for people."""
-    return f"{engine.provider} ({engine.reason})"
 
 
 def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:

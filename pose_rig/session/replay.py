@@ -8,7 +8,7 @@ from math import inf
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.output import Output
-from pose_rig.fusion.process import background_compute, described, fuse_files, open_publisher
+from pose_rig.fusion.process import background_compute, fuse_files, open_publisher
 from pose_rig.fusion.recorded_clock import RecordedClock
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.time_steps import time_steps
@@ -43,14 +43,18 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
         publisher = stack.enter_context(closing(open_publisher(fusion, stop, waits=True)))
         background = stack.enter_context(background_compute(replayed=True)) if job.exact else BackgroundCompute()
         estimator = Estimator(fusion.config, engine, background)
-        output = Output(fusion, estimator, publisher, open_poses(fusion), described(engine))
+        output = Output(fusion, estimator, publisher, open_poses(fusion), engine)
         playback = Playback(job.realtime, stop)
         output.expect(total_frames(session, job))
         while not started() and not stop.is_set():
             output.ready()
             time.sleep(READY_S)
         if job.exact:
-            notes = replay_exactly(session, job, playback, estimator, output, stop)
+            known = session.warnings  # which are shown before a replay begins
+            rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
+            messages = _in_time(session.messages(TOPICS), playback, _last_ns(session, job))
+            result = repeat(messages, fusion, estimator, output, stop, rig)
+            notes = [*(warning for warning in session.warnings if warning not in known), *result]
         else:
             sources = [
                 stack.enter_context(closing(CameraSource(job, camera.name, playback)))
@@ -60,17 +64,6 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
             notes = list(dict.fromkeys(note for source in sources for note in source.warnings))
             notes = [note for note in notes if note not in session.warnings]
         output.finish(notes)
-
-
-def replay_exactly(
-    session: Session, job: ReplayJob, playback: Playback, estimator: Estimator, output: Output, stop: Stop
-) -> list[str]:
-    """Repeats a live run bit by bit; returns how far that succeeded and what was wrong with the session, for people."""
-    known = session.warnings  # which are shown before a replay begins
-    rig = next((m for m in session.messages((RigState.TOPIC,)) if isinstance(m, RigState)), None)
-    messages = _in_time(session.messages(TOPICS), playback, _last_ns(session, job))
-    result = repeat(messages, job.fusion, estimator, output, stop, rig)
-    return [*(warning for warning in session.warnings if warning not in known), *result]
 
 
 def repeat(

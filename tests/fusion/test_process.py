@@ -14,7 +14,7 @@ from pose_rig.config import Config, Pace
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.output import Output
-from pose_rig.fusion.process import background_compute, described, main
+from pose_rig.fusion.process import background_compute, main
 from pose_rig.fusion.publisher import Publisher
 from pose_rig.graph import Engine
 from pose_rig.session.formats.poses_writer import open_poses
@@ -284,7 +284,7 @@ def replayed(engine: Engine, config: Config, record: Sequence[Message], save: Pa
         publisher = Publisher(sender, None, waits=True, stopped=lambda: False)
         job = FusionJob(rig, (), "")
         estimator = Estimator(rig, engine, background)
-        output = Output(job, estimator, publisher, open_poses(job), described(engine))
+        output = Output(job, estimator, publisher, open_poses(job), engine)
         output.finish(repeat(iter(record), job, estimator, output, threading.Event()))
         received: list[Message] = []
         while not received or not isinstance(received[-1], Health) or received[-1].state != "ended":
