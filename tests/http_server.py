@@ -3,10 +3,11 @@
 import re
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Page:
         status: HTTP status.
         location: Redirect to.
         sized: Whether Content-Length is sent.
+        chunks: Returns what is sent instead of the body.
     """
 
     body: bytes = b""
@@ -30,6 +32,7 @@ class Page:
     status: int = 200
     location: str = ""
     sized: bool = True
+    chunks: Callable[[], Iterable[bytes]] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,18 @@ class Request:
 
 
 class Site:
-    """Pages by their paths, and the requests received."""
+    """Pages by their paths, the files of a folder, and the requests received."""
 
     def __init__(self, port: int) -> None:
+        self.folder: Path | None = None
         self.pages: dict[str, Page] = {}
         self.requests: list[Request] = []
         self.url = f"http://127.0.0.1:{port}"
+
+    def page(self, path: str) -> Page:
+        """Returns the page of a path, else the file in the folder."""
+        file = self.folder / path.lstrip("/") if self.folder else None
+        return self.pages.get(path) or (Page(file.read_bytes()) if file and file.is_file() else Page(status=404))
 
 
 @contextmanager
@@ -58,7 +67,7 @@ def serve(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
         def do_GET(self) -> None:
             headers = self.headers
             site.requests.append(Request(self.path, headers.get("Range", ""), headers.get("Authorization", "")))
-            answer(self, site.pages.get(self.path, Page(status=404)))
+            answer(self, site.page(self.path))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Logs nothing."""
@@ -91,12 +100,15 @@ def answer(handler: BaseHTTPRequestHandler, page: Page) -> None:
         status, body = 206, body[start:]
     handler.send_response(status)
     handler.send_header("Content-Type", page.kind)
-    if page.sized:
+    if page.sized and not page.chunks:
         handler.send_header("Content-Length", str(len(body)))
+    if page.ranges:
+        handler.send_header("Accept-Ranges", "bytes")
     if status == 206:
         handler.send_header("Content-Range", f"bytes {start}-{len(page.body) - 1}/{len(page.body)}")
     if page.location:
         handler.send_header("Location", page.location)
     handler.end_headers()
-    handler.wfile.write(body[: page.cut.pop(0)] if page.cut else body)
+    for chunk in page.chunks() if page.chunks else (body[: page.cut.pop(0)] if page.cut else body,):
+        handler.wfile.write(chunk)
     handler.close_connection = True

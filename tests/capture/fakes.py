@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from pose_rig.arrays import Image
+from tests.http_server import Page, serve
 
 SIZE = (64, 48)
 FPS = 25.0
@@ -146,56 +147,16 @@ class FakeDevice:
 @contextmanager
 def web_server(folder: Path) -> Iterator[str]:
     """Serves the files of a folder, an endless ``/live.mjpg`` and a ``/short.mjpg``; yields its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: _Handler(folder, *args))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve() as site:
+        site.folder = folder
+        for name, frames in (("live", 3000), ("short", 100)):
+            kind = "multipart/x-mixed-replace; boundary=frame"
+            site.pages[f"/{name}.mjpg"] = Page(kind=kind, ranges=False, chunks=partial(_jpeg_parts, frames))
+        yield site.url
 
 
-class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, folder: Path, *args: Any) -> None:
-        self._folder = folder
-        super().__init__(*args)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Logs nothing."""
-
-    def do_GET(self) -> None:
-        try:
-            if self.path == "/live.mjpg":
-                self._stream()
-            elif self.path == "/short.mjpg":
-                self._stream(frames=100)
-            else:
-                self._file(self._folder / self.path.lstrip("/"))
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True  # the client has closed the connection
-
-    def _file(self, path: Path) -> None:
-        if not path.is_file():
-            self.send_error(404)
-            return
-        data = path.read_bytes()
-        first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
-        self.send_response(206)
-        self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(len(data) - first))
-        self.end_headers()
-        self.wfile.write(data[first:])
-
-    def _stream(self, frames: int = 3000) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        self.end_headers()
-        for index in range(frames):
-            jpeg = cv2.imencode(".jpg", make_image(index % 12))[1].tobytes()
-            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            self.wfile.write(head.encode() + jpeg + b"\r\n")
-            time.sleep(0.01)
+def _jpeg_parts(frames: int) -> Iterator[bytes]:
+    for index in range(frames):
+        jpeg = cv2.imencode(".jpg", make_image(index % 12))[1].tobytes()
+        yield f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode() + jpeg + b"\r\n"
+        time.sleep(0.01)
