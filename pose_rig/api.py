@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.capture.source import Detections
-from pose_rig.config import CameraConfig, Config
+from pose_rig.config import HEIGHT_RANGE_M, MAX_CAMERAS, CameraConfig, Config
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator
@@ -30,8 +30,6 @@ from pose_rig.skeleton import joint_names, landmarks
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import Mode, Pose3D
 
-MAX_CAMERAS = 16
-HEIGHT_RANGE_M = (0.4, 2.6)
 POLL_MS = 100
 CAMERA_ARRAYS = {
     "K": (3, 3), "R": (3, 3), "t": (3,), "dist": (5,), "R_sd_deg": (), "t_sd_m": (), "focal_sd_px": (),

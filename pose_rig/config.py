@@ -32,6 +32,7 @@ MODELS = ("lite", "full", "heavy")
 # Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which SP bears.
 FOCAL_PER_LARGER_SIDE = 0.9
 ASSUMED_HEIGHT_M = 1.70
+HEIGHT_RANGE_M = (0.4, 2.6)
 MAX_FILE_BYTES, MAX_LINE_DOTS = 1 << 18, 1000  # of a rig.toml; one of 16 solved cameras has 10 kB
 MAX_CAMERAS = 16  # a typo such as sim:1000 must not start a thousand processes
 MIN_FREE_BYTES = 200_000_000  # a minute of four cameras' video, and room for the rest of the system

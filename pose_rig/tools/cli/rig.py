@@ -112,9 +112,9 @@ def _written(places: Sequence[RigCamera], file: Path, picture: Path | None, expo
         draw_rig(places, picture, file.name)
         written.append(picture)
     if export:
-        from pose_rig.tools.rig_files.export import export as write  # imports OpenCV
+        from pose_rig.tools.rig_files.export import export_rig  # imports OpenCV
 
-        written += [write(places, text) for text in export]
+        written += [export_rig(places, text) for text in export]
     return written
 
 

@@ -18,7 +18,7 @@ from pose_rig.tools.rerun_view.timed_stream import TimedStream
 from pose_rig.wire.messages import Keypoints2D, Pose3D
 
 APPLICATION = "pose-rig"
-MIN_FREE_BYTES = 1 << 16
+MIN_RRD_BYTES = 1 << 16
 
 
 def write_rrd(session: Session, path: Path) -> set[str]:
@@ -28,7 +28,7 @@ def write_rrd(session: Session, path: Path) -> set[str]:
         OSError: The file cannot be written.
     """
     path.touch()  # Rerun's own errors give no reason, and with a full disk it blocks for ever
-    if shutil.disk_usage(path.parent).free < MIN_FREE_BYTES:
+    if shutil.disk_usage(path.parent).free < MIN_RRD_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     stream = rr.RecordingStream(APPLICATION)
     stream.save(path)

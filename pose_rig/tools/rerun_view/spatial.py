@@ -28,7 +28,7 @@ from pose_rig.skeleton import BONES
 from pose_rig.tools.rerun_view.timed_stream import TimedStream
 from pose_rig.wire.messages import CameraState, RigState
 
-MAX_RATE_HZ = 30.0
+LOG_RATE_HZ = 30.0
 ROWS_PER_CHUNK = 3000  # Rerun searches chunk by chunk
 IMAGES_PER_CHUNK = 64
 JOINT_RADIUS_M, BONE_RADIUS_M = 0.018, 0.010
@@ -145,11 +145,11 @@ def log_images(session: Session, camera: str, timed: TimedStream) -> set[str]:
 
 
 def _chunks(t_ns: NDArray[np.int64]) -> Iterator[Rows]:
-    """Yields the rows to log, some thousand at a time, at `MAX_RATE_HZ` at most."""
+    """Yields the rows to log, some thousand at a time, at `LOG_RATE_HZ` at most."""
     if not len(t_ns):
         return
     step = 1
     if len(t_ns) > 1:
-        step = max(1, round(1e9 / MAX_RATE_HZ / max(float(np.median(np.diff(t_ns))), 1.0)))
+        step = max(1, round(1e9 / LOG_RATE_HZ / max(float(np.median(np.diff(t_ns))), 1.0)))
     rows = np.arange(0, len(t_ns), step)
     yield from np.array_split(rows, range(ROWS_PER_CHUNK, len(rows), ROWS_PER_CHUNK))

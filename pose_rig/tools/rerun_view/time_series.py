@@ -16,13 +16,13 @@ import rerun as rr
 from numpy.typing import NDArray
 
 from pose_rig.session.formats.poses import Poses
+from pose_rig.session.formats.poses_writer import MODES
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
 from pose_rig.tools.report.plot_style import CAMERA_COLOURS
 from pose_rig.tools.rerun_view.timed_stream import TimedStream
 from pose_rig.wire.messages import RigState
 
-MODES = ("cold", "settled", "solved")
 LINE_COLOUR = (170, 178, 190)
 INFO, WARN, ERROR = "INFO", "WARN", "ERROR"
 LoggedEvent = tuple[int, str, str]  # time (rig clock, ns), level, text

@@ -36,7 +36,7 @@ def parse_export(text: str) -> tuple[str, Path]:
     return kind, Path(target)
 
 
-def export(cameras: Sequence[RigCamera], text: str) -> Path:
+def export_rig(cameras: Sequence[RigCamera], text: str) -> Path:
     """Writes the solved cameras of a rig to ``FORMAT:PATH``, and returns the path.
 
     Raises:

@@ -15,9 +15,9 @@ from pose_rig.geometry import nearest_rotation
 
 # Two rays that meet at less than 20° give a depth three times as uncertain as their width, and worse below.
 MIN_AXIS_ANGLE_DEG = 20.0
-MAX_ROTATION_SD_DEG = 1.0  # 7 cm at 4 m
-MAX_POSITION_SD_M = 0.05
-MAX_FOCAL_SD = 0.03  # share of the focal length
+WARN_ROTATION_SD_DEG = 1.0  # 7 cm at 4 m
+WARN_POSITION_SD_M = 0.05
+WARN_FOCAL_SD = 0.03  # share of the focal length
 MIN_HORIZONTAL = 1e-3  # a viewing axis with a shorter horizontal part has no azimuth
 UP = np.array([0.0, 1.0, 0.0])
 
@@ -113,10 +113,10 @@ def _parallel_pairs(solved: Sequence[tuple[str, SolvedCamera]]) -> list[str]:
 
 def _uncertainties(name: str, camera: SolvedCamera) -> list[str]:
     found = []
-    if camera.rotation_sd_deg > MAX_ROTATION_SD_DEG:
+    if camera.rotation_sd_deg > WARN_ROTATION_SD_DEG:
         found.append(f"direction ±{camera.rotation_sd_deg:.1f}°")
-    if camera.translation_sd_m > MAX_POSITION_SD_M:
+    if camera.translation_sd_m > WARN_POSITION_SD_M:
         found.append(f"position ±{camera.translation_sd_m * 100:.0f} cm")
-    if camera.focal_sd_px > MAX_FOCAL_SD * camera.focal_px:
+    if camera.focal_sd_px > WARN_FOCAL_SD * camera.focal_px:
         found.append(f"focal length ±{100 * camera.focal_sd_px / camera.focal_px:.0f} %")
     return [f"{name} is uncertain: {', '.join(found)}. Move around in its view."] if found else []

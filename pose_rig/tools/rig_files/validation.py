@@ -3,14 +3,13 @@
 import math
 from pathlib import Path
 
-from pose_rig.config import MODELS, CameraConfig, Config, StreamConfig
+from pose_rig.config import HEIGHT_RANGE_M, MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.lifting.weights_file import check_is_graph
 from pose_rig.tools.arguments.camera_sources import source_kind
 from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
-HEIGHT_RANGE_M = (0.4, 2.6)
 PEOPLE_RANGE = (1, 8)
 RATE_RANGE_HZ = (1.0, 500.0)
 STREAM_RATE_RANGE_HZ = (1.0, 240.0)

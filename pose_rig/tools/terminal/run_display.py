@@ -10,7 +10,7 @@ from pose_rig.tools.terminal.status import CameraStatus, RunStatus
 from pose_rig.wire.messages import CameraState
 from pose_rig.wire.services import FUSION
 
-LINE_INTERVAL_S = 5.0
+STATUS_INTERVAL_S = 5.0
 COLUMNS = ("fps", "age ms", "dropped", "restarts", "agreement", "focal px", "pose")  # fit 80 characters
 MIN_TEXT_WIDTH = 12  # characters of a name and a state that a narrow terminal keeps
 _COLOURS = {"running": "green", "ready": "green", "ended": "dim", "starting": "yellow"}
@@ -18,7 +18,7 @@ _COLOURS = {"running": "green", "ready": "green", "ended": "dim", "starting": "y
 
 def run_screen(console: Console, *, headless: bool) -> Screen[RunStatus]:
     """Returns a screen that shows a run; with ``headless`` in lines even in a terminal."""
-    return Screen(console, render_table, lambda status: [status_line(status)], LINE_INTERVAL_S, headless=headless)
+    return Screen(console, render_table, lambda status: [status_line(status)], STATUS_INTERVAL_S, headless=headless)
 
 
 def render_table(status: RunStatus) -> RenderableType:

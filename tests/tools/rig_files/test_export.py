@@ -10,7 +10,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.errors import PoseRigError, UsageError
-from pose_rig.tools.rig_files.export import FORMATS, export
+from pose_rig.tools.rig_files.export import FORMATS, export_rig
 from pose_rig.tools.rig_files.rig_camera import RigCamera, position_m
 from tests.tools.rigs import POINTS, places, project, solved
 
@@ -29,7 +29,7 @@ def projected(points: Floats, camera: dict[str, Any]) -> Floats:
 
 
 def test_pose2sim_reads_a_z_up_world_that_it_turns_into_our_frame(tmp_path: Path) -> None:
-    data = toml(export(places(3), f"pose2sim:{tmp_path / 'Calib.toml'}"))
+    data = toml(export_rig(places(3), f"pose2sim:{tmp_path / 'Calib.toml'}"))
     assert list(data) == ["cam_01", "cam_02", "cam_03", "metadata"]
     zup = POINTS[:, [2, 0, 1]]
     np.testing.assert_array_equal(zup[:, [1, 2, 0]], POINTS)  # Pose2Sim's zup2yup: x, y, z = Y, Z, X
@@ -43,7 +43,7 @@ def test_pose2sim_reads_a_z_up_world_that_it_turns_into_our_frame(tmp_path: Path
 
 def test_caliscope_reads_cameras_by_their_number(tmp_path: Path) -> None:
     rig = [*places(2), RigCamera("lost", None), RigCamera("last", solved(3))]
-    data = toml(export(rig, f"caliscope:{tmp_path / 'camera_array.toml'}"))["cameras"]
+    data = toml(export_rig(rig, f"caliscope:{tmp_path / 'camera_array.toml'}"))["cameras"]
     assert [(key, camera["cam_id"]) for key, camera in data.items()] == [("0", 0), ("1", 1), ("3", 3)]
     for key, camera in data.items():
         assert camera["size"] == [1280, 720]
@@ -52,7 +52,7 @@ def test_caliscope_reads_cameras_by_their_number(tmp_path: Path) -> None:
 
 
 def test_freemocap_reads_millimetres(tmp_path: Path) -> None:
-    data = toml(export(places(4), f"freemocap:{tmp_path / 'x_camera_calibration.toml'}"))
+    data = toml(export_rig(places(4), f"freemocap:{tmp_path / 'x_camera_calibration.toml'}"))
     assert sorted(data) == ["cam_0", "cam_1", "cam_2", "cam_3", "metadata"]
     for member in range(4):
         camera = data[f"cam_{member}"]
@@ -65,14 +65,14 @@ def test_freemocap_reads_millimetres(tmp_path: Path) -> None:
 
 
 def test_more_than_ten_cameras_keep_their_order_when_sorted_as_text(tmp_path: Path) -> None:
-    data = toml(export(places(11), f"freemocap:{tmp_path / 'c.toml'}"))
+    data = toml(export_rig(places(11), f"freemocap:{tmp_path / 'c.toml'}"))
     names = [data[key]["name"] for key in sorted(data) if key != "metadata"]
     assert names == [f"cam{member}" for member in range(11)]
 
 
 def test_opencv_reads_our_own_frame(tmp_path: Path) -> None:
     rig = [RigCamera("10.0.0.7", solved(0)), RigCamera("desk", solved(1))]
-    storage = cv2.FileStorage(str(export(rig, f"opencv:{tmp_path / 'rig.yaml'}")), cv2.FileStorage_READ)
+    storage = cv2.FileStorage(str(export_rig(rig, f"opencv:{tmp_path / 'rig.yaml'}")), cv2.FileStorage_READ)
     nodes = storage.getNode("cameras")
     assert nodes.size() == 2
     for member, place in enumerate(rig):
@@ -90,10 +90,10 @@ def test_opencv_reads_our_own_frame(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wish", ["opencv", "opencv:", "blender:rig.toml", ":rig.toml"])
 def test_an_unknown_format_is_named(wish: str) -> None:
     with pytest.raises(UsageError, match=f"^Unknown export '{wish}'. Give a format and a path, such as pose2sim:"):
-        export(places(2), wish)
+        export_rig(places(2), wish)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_folder_that_is_not_there_is_named(kind: str, tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"Cannot write .*no/file: No such file or directory\. Check the folder"):
-        export(places(1), f"{kind}:{tmp_path / 'no' / 'file'}")
+        export_rig(places(1), f"{kind}:{tmp_path / 'no' / 'file'}")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
-from pose_rig.tools.terminal.run_display import LINE_INTERVAL_S
+from pose_rig.tools.terminal.run_display import STATUS_INTERVAL_S
 
 if TYPE_CHECKING:
     from pose_rig.training.train import Progress  # brings torch
@@ -54,7 +54,7 @@ class TrainProgress:
 
     def _show(self, task: str, fraction: float, state: str) -> None:
         if not self._console.is_terminal:
-            if time.monotonic() - self._printed_s >= LINE_INTERVAL_S:
+            if time.monotonic() - self._printed_s >= STATUS_INTERVAL_S:
                 self._printed_s = time.monotonic()
                 self.print(f"{task}: {state}")
             return
