@@ -134,18 +134,9 @@ class Views:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """Result of the fusion.
+    """Result of the fusion; attributes as in `pose_rig.graph.GraphOutput`, matrices as nine numbers.
 
     Attributes:
-        refined: (H,V,J,2) 2D in each view's ray frame.
-        body: (H,J,3) fused pose, body frame, root-relative up to the views' 2D offsets.
-        ray_from_body: (H,V,3,3), as used.
-        inlier: (H,V,J) probability that the detection is an inlier.
-        model_sd: (H,V) error of the other views' prediction beyond the known noise.
-        scale: (H,V) ``ray_xy`` units of a view per unit of ``body``; mean 1.
-        offset: (H,V,2) projection of the body's origin.
-        rotation_gradient: (H,V,3) and rotation_hessian: (H,V,9) Gauss–Newton normal equations of a small rotation of
-            each view (rad, ray axes) towards the common pose, summed over keyframes by `rotation_averaging`.
         information: (H,J,9) inverse covariance of ``body``, 3×3 by rows.
     """
 
@@ -259,14 +250,10 @@ def _times(matrix: Tensor, vector: Tensor) -> Tensor:
 def _fit_scale_and_offset(
     corrected: Tensor, local: Tensor, weight: Tensor, here: Tensor, count: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Returns scale (H,V,1,1), mean 1, and offset (H,V,1,2) of every view by weighted regression of 2D on the pose.
+    """Returns scale (H,V,1,1), mean 1, and offset (H,V,1,2) of every view.
 
-    Args:
-        corrected: (H,V,J,2) 2D without perspective.
-        local: (H,V,J,2) the pose in the ray frame.
-        weight: (H,V,J,1).
-        here: (H,V,1,1) 1 = the view is present.
-        count: (H,1,1,1) number of views present.
+    Weighted regression of the 2D without perspective (H,V,J,2) on the pose in the ray frame; ``here`` (H,V,1,1) is 1
+    for the ``count`` (H,1,1,1) views present.
     """
     share = weight / (weight.sum(2, keepdim=True) + 1e-6)
     row = share.transpose(-1, -2)
@@ -297,13 +284,13 @@ def _small_rotation(vector: Tensor) -> Tensor:
     return _tail((products @ QUATERNION) / (products @ QUATERNION_NORM), 3, 3)
 
 
-def _model_variance(innovation: Tensor, variance: Tensor, spread: Tensor, seen: Tensor) -> Tensor:
+def _model_variance(innovation: Tensor, variance: Tensor, predicted: Tensor, visible: Tensor) -> Tensor:
     """Returns (H,V,1,1) the median excess of the innovations over their known variance.
 
     1.386 = median of χ² with two degrees of freedom. Joints that are not visible have no excess.
     """
     square = innovation.square().sum(-1, keepdim=True) * (1 / 1.386)
-    excess = (square - variance - spread @ TRACE) * seen
+    excess = (square - variance - predicted @ TRACE) * visible
     middle = torch.topk(excess, J // 2 + 1, dim=2).values[:, :, -1:]
     return middle.clamp(MIN_MODEL_SD**2, MAX_MODEL_SD**2)
 

@@ -96,9 +96,8 @@ def _settings(path: Path, name: str, cache: Path | None) -> dict[str, Any]:
     import tensorrt
 
     key = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    folder = (
-        cache / f"tensorrt-{tensorrt.__version__}-ort-{ort.__version__}-{key}"
-    )  # TensorRT itself adds the GPU's name
+    # TensorRT itself adds the GPU's name
+    folder = cache / f"tensorrt-{tensorrt.__version__}-ort-{ort.__version__}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
 
     def shapes(views: int, hypotheses: int) -> str:

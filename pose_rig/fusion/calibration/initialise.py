@@ -37,11 +37,7 @@ def build_tracks(
 ) -> tuple[Tracks, Floats]:
     """Returns the tracks of some views, and their pelvis (N,V,2) in the same units.
 
-    Args:
-        keyframes: Detections.
-        focal_px: (V,) assumed, of these views.
-        size_px: (V,2) of these views.
-        views: Their indices.
+    ``focal_px`` (V,), as assumed, and ``size_px`` (V,2) are those of these views.
     """
     xy = (np.stack([k.xy_px[views] for k in keyframes]) - 0.5 * size_px[:, None]) / focal_px[:, None, None]
     points = list(POINTS)
@@ -67,7 +63,7 @@ def from_lifted_poses(
     Args:
         keyframes: Detections.
         pelvis: (N,V,2) in assumed focal lengths.
-        views: Indices of the views.
+        views: Their indices.
         rotation: (V,3,3) camera_from_rig of these views.
         height_m: Body height.
     """

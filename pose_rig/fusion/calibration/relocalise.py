@@ -26,14 +26,13 @@ def relocalise(
 ) -> RigSolution | None:
     """Returns an earlier rig without the cameras whose reprojection error is too large.
 
+    The segment lengths are those of the current person. None with fewer than two cameras.
+
     Args:
         rig: As it was.
         keyframes: Detections of this run.
         size_px: (V,2) of the images now; focal lengths scale with them if the aspect ratio is the same.
         height_m: Body height if the user gave one: the rig is scaled to it. None = the rig keeps its scale.
-
-    Returns:
-        The rig with the segment lengths of the current person; None with fewer than two cameras.
     """
     cameras = resized(rig.cameras, size_px)
     views = np.flatnonzero(cameras.known)

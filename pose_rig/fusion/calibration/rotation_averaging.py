@@ -72,11 +72,7 @@ def estimate_rotations(
 ) -> CameraRotations | None:
     """Returns the rotations that agree best with the keyframes, None if these do not suffice.
 
-    Args:
-        keyframes: At least one.
-        engine: Runs the graph.
-        intrinsics: Of the cameras.
-        initial: An earlier result, whose frame is kept.
+    The frame of an earlier result, ``initial``, is kept.
     """
     found = extend(initial, average_rotations([k for k in keyframes if k.camera_from_body is not None]))
     if found is None:

@@ -62,12 +62,7 @@ def joints_from_points(points: Floats) -> Floats:
 
 
 def segment_residuals(points: Floats, length: Floats) -> tuple[Floats, Floats, Floats]:
-    """Returns Jacobian (N,S,P·3), residuals in standard deviations (N,S) and robust weights (N,S).
-
-    Args:
-        points: (N,P,3) m.
-        length: (L,) m.
-    """
+    """Returns Jacobian (N,S,P·3), residuals in sd (N,S) and robust weights (N,S) of points (N,P,3), lengths (L,)."""
     vector = SEGMENTS @ points
     norm = np.maximum(np.linalg.norm(vector, axis=-1), 1e-6)
     direction = vector / (norm * SEGMENT_SD_M)[..., None]  # (N,S,3)

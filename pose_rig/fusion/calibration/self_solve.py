@@ -40,7 +40,7 @@ INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)
 VALIDATION_STRIDE = 5  # every fifth keyframe is in the validation set
 MAX_ERROR_SD = 2.0  # median reprojection error, in standard deviations of an inlier (1.2 if the noise is as assumed)
 MAX_ROTATION_SD = np.radians(1.0)  # of a camera that was not placed by resection alone (`solved_rig`)
-MIRROR_AMBIGUITY = "the pose cannot be told from its mirror image yet: bend your arms and knees"
+MIRROR_AMBIGUITY = "the pose cannot be distinguished from its mirror image yet: bend your arms and knees"
 TOO_FEW_KEYFRAMES = "two cameras rarely had the person in view together: stand where several show all of you"
 SAME_MODEL_DIFFERENCE_SD = 2.0  # focal lengths of one camera model differ by less, and their difference has a standard
 MAX_SAME_MODEL_SD = 0.1  # deviation below this share of the focal length
@@ -181,7 +181,8 @@ def _solved(
     if current is not None:  # position and size of the poses are kept
         turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ current.rotation).sum(0)).T
         points = with_points(current, training).points
-        scale = float(np.median(_extent(points) / np.maximum(_extent(state.points), 1e-9)))
+        size = [np.linalg.norm(p - p.mean(1, keepdims=True), axis=(1, 2)) for p in (points, state.points)]
+        scale = float(np.median(size[0] / np.maximum(size[1], 1e-9)))
         shift = np.median((points - scale * state.points @ turn.T).reshape(-1, 3), axis=0)
     sd = np.sqrt(np.maximum(np.diag(covariance), 0.0)).reshape(len(views), C)
     count, intrinsics = len(task.known), task.intrinsics
@@ -205,11 +206,6 @@ def _solved(
     joints = joints_from_points(scale * state.points @ turn.T + shift)
     error, current_error = _error_sd(state, validation), np.inf if current is None else _error_sd(current, validation)
     return RigSolution(calibration, scale * state.length, joints, error, chirality(joints), current_error)
-
-
-def _extent(points: Floats) -> Floats:
-    """Returns (N,) the size of poses (N,P,3)."""
-    return np.asarray(np.linalg.norm(points - points.mean(1, keepdims=True), axis=(1, 2)))
 
 
 def _current(task: SolveTask, views: NDArray[np.int64]) -> BundleState | None:

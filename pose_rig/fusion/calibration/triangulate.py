@@ -60,23 +60,14 @@ def to_camera_frames(cameras: CameraPoses, points: Floats) -> Floats:
 def dlt_rows(ideal_xy: Floats, cameras: CameraPoses) -> Floats:
     """Returns (...,P,V,2,4) two planes per ray, ``row · (x, 1) = 0`` (direct linear transform, H&Z 12.2).
 
-    For other points the product is the error in m × depth.
-
-    Args:
-        ideal_xy: (...,P,V,2) ideal coordinates.
-        cameras: Their extrinsics.
+    From ideal coordinates (...,P,V,2). For other points the product is the error in m × depth.
     """
     frame = np.concatenate([cameras.rotation, cameras.translation[..., None]], -1)
     return np.asarray(ideal_xy[..., None] * frame[:, 2:] - frame[:, :2])
 
 
 def normal_equations(rows: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Returns matrix (...,P,3,3) and right side (...,P,3) for the points nearest to their planes.
-
-    Args:
-        rows: (...,P,V,2,4) from `dlt_rows`.
-        weight: (...,P,V).
-    """
+    """Returns matrix (...,P,3,3) and right side (...,P,3) from `dlt_rows` (...,P,V,2,4) and weights (...,P,V)."""
     stacked = rows.reshape(*rows.shape[:-3], -1, 4)
     weighted = (rows * weight[..., None, None]).reshape(stacked.shape)
     product = weighted[..., :3].swapaxes(-1, -2) @ stacked

@@ -63,26 +63,25 @@ class PersonTracker:
             assignment = self._most_consistent(observation, assignment, engine)
         elif jumps[assignment].max() > USUAL_JUMP:
             observation, jumps, assignment = self._as_last(observation, jumps, assignment)
-        out = run_graph(engine, observation, assignment[None], prior, view_weight)
-        body_jumps = self._body_jumps(observation, out)
-        compared = view_weight > 0  # the error of a view with an unknown camera pose means nothing
-        if (assignment != UNASSIGNED).sum() > 1 and not self._is_plausible(
-            assignment, out, jumps, body_jumps, compared
-        ):
-            best = float(self._cost(observation, assignment[None], out, jumps, body_jumps, compared)[0])
+
+        def evaluate(assignments: NDArray[np.int64]) -> tuple[GraphOutput, Floats, NDArray[np.bool_]]:
+            out = run_graph(engine, observation, assignments, prior, view_weight)
+            return out, *self._assess(observation, assignments, out, jumps, view_weight > 0)
+
+        out, costs, plausible = evaluate(assignment[None])
+        if (assignment != UNASSIGNED).sum() > 1 and not plausible[0]:
+            best = float(costs[0])
             if observation is detected:
                 observation = observation.with_mirrors()
                 jumps = self._jumps(observation)
             for _ in range(MAX_STEPS):
                 others = neighbours(observation, assignment)
-                outs = run_graph(engine, observation, others, prior, view_weight)
-                body_jumps = self._body_jumps(observation, outs)
-                costs = self._cost(observation, others, outs, jumps, body_jumps, compared)
+                outs, costs, plausible = evaluate(others)
                 winner = int(np.argmin(costs))
                 if costs[winner] > best - MIN_GAIN:
                     break
                 assignment, best, out = others[winner], float(costs[winner]), select(outs, winner)
-                if self._is_plausible(assignment, out, jumps, body_jumps[winner : winner + 1], compared):
+                if plausible[winner]:
                     break
         other = None
         if assignment.max() < len(detected.view):
@@ -141,14 +140,26 @@ class PersonTracker:
         current = (age_s >= 0) & (age_s <= TRACK_TIMEOUT_S)
         return np.where(current, moved / extent(observation) / JUMP_SCALE, 0.0)
 
-    @staticmethod
-    def _is_plausible(
-        assignment: NDArray[np.int64], out: GraphOutput, jumps: Floats, body_jumps: Floats, compared: NDArray[np.bool_]
-    ) -> bool:
-        """Whether other hypotheses need not be evaluated."""
-        present = assignment != UNASSIGNED
-        consistent = out.model_sd[0][present & compared].max(initial=0.0) <= SEARCH_MODEL_SD
-        return bool(consistent and jumps[assignment[present]].max() <= 1.0 and body_jumps.max() <= 1.0)
+    def _assess(
+        self,
+        observation: Observation,
+        assignments: NDArray[np.int64],
+        out: GraphOutput,
+        jumps: Floats,
+        compared: NDArray[np.bool_],
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Returns (H,) costs of assignments, and (H,) whether other hypotheses need not be evaluated.
+
+        Costs are Cauchy losses of model errors and jumps, and a constant for unassigned views. The model errors of
+        views with unknown camera poses, those not ``compared`` (V,), mean nothing.
+        """
+        present = assignments != UNASSIGNED
+        body_jumps = self._body_jumps(observation, out)
+        error = inconsistency(out.model_sd, present & compared) + np.log1p(jumps[assignments] ** 2)
+        costs = np.where(present, error, UNASSIGNED_COST * observation.present).sum(-1) + np.log1p(body_jumps**2)
+        consistent = np.where(present & compared, out.model_sd, 0).max(-1) <= SEARCH_MODEL_SD
+        steady = np.where(present, jumps[assignments], 0.0).max(-1) <= 1.0
+        return np.asarray(costs), np.asarray(consistent & steady & (body_jumps <= 1.0))
 
     def _body_jumps(self, observation: Observation, out: GraphOutput) -> Floats:
         """Returns (H,) Procrustes distances of the 3D poses to the last one, in units of `BODY_JUMP_SCALE`."""
@@ -161,21 +172,6 @@ class PersonTracker:
         singular = np.linalg.svd(product, compute_uv=False)
         singular[:, 2] *= np.sign(np.linalg.det(product))
         return np.asarray(np.sqrt(np.maximum(2 - 2 * singular.sum(-1), 0.0)) / BODY_JUMP_SCALE)
-
-    @staticmethod
-    def _cost(
-        observation: Observation,
-        assignments: NDArray[np.int64],
-        out: GraphOutput,
-        jumps: Floats,
-        body_jumps: Floats,
-        compared: NDArray[np.bool_],
-    ) -> Floats:
-        """Returns (H,) Cauchy losses of model errors and jumps, and a constant for unassigned views."""
-        present = assignments != UNASSIGNED
-        error = inconsistency(out.model_sd, present & compared) + np.log1p(jumps[assignments] ** 2)
-        cost = np.where(present, error, UNASSIGNED_COST * observation.present)
-        return np.asarray(cost.sum(-1) + np.log1p(body_jumps**2))
 
     def _update(self, observation: Observation, assignment: NDArray[np.int64], out: GraphOutput) -> None:
         self._body, self._body_ns = shape_of(out.body)[0], observation.t_ns
@@ -214,8 +210,5 @@ def neighbours(observation: Observation, assignment: NDArray[np.int64]) -> NDArr
         options = [int(c) for c in observation.candidates_of(v) if c != current and (c < count or c == mirrored)]
         if current != UNASSIGNED and (assignment != UNASSIGNED).sum() > 1:
             options.append(UNASSIGNED)
-        for option in options:
-            other = assignment.copy()
-            other[v] = option
-            found.append(other)
+        found += [np.where(np.arange(observation.views) == v, option, assignment) for option in options]
     return np.array(found, np.int64).reshape(-1, observation.views)

@@ -98,9 +98,9 @@ def fit_pose(
     if prior is not None:
         information, vector = information + prior.precision, (prior.precision @ prior.points[..., None])[..., 0]
     for _ in range(ITERATIONS):
-        projection = _project(rays, cameras, x)
-        robust = weight * projection.inlier(relaxation)
-        a, g = _detection_equations(projection, rays, cameras, robust)
+        local, projected, residual, square = _residuals(rays, cameras, x)
+        robust = weight * _inlier(local, square, relaxation)
+        a, g = _detection_equations(local, projected, residual, robust, rays, cameras)
         middle = _robust_mean(x - shape, middle, robust.sum(-1))
         gradient = vector + LIFT_INFORMATION * (shape + middle) - (information @ x[..., None])[..., 0]
         a, g = _add_segments(a + information, g + gradient, x, length)
@@ -109,9 +109,9 @@ def fit_pose(
         if relaxation == 1.0 and np.abs(step).max() < MIN_STEP_M:
             break
         relaxation = 1.0
-    projection = _project(rays, cameras, x)
+    local, _, _, square = _residuals(rays, cameras, x)
     covariance = np.ascontiguousarray(_diagonal_blocks(np.asarray(np.linalg.inv(a), np.float64)))
-    return Fit(x, covariance, projection.inlier().swapaxes(1, 2), np.sqrt(projection.square).swapaxes(1, 2))
+    return Fit(x, covariance, _inlier(local, square).swapaxes(1, 2), np.sqrt(square).swapaxes(1, 2))
 
 
 def _initial_points(rays: Rays, cameras: Calibration, shape: Floats, prior: TemporalPrior | None) -> Floats:
@@ -123,50 +123,35 @@ def _initial_points(rays: Rays, cameras: Calibration, shape: Floats, prior: Temp
 
 def reprojection_errors(rays: Rays, cameras: Calibration, points: Floats) -> Floats:
     """Returns (N,V,P) the reprojection errors of points (N,P,3) m, in standard deviations."""
-    return np.sqrt(_project(rays, cameras, points).square).swapaxes(1, 2)
+    return np.sqrt(_residuals(rays, cameras, points)[3]).swapaxes(1, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class _Projection:
-    """Points projected into the views.
-
-    Attributes:
-        local: (N,P,V,3) m, the points in the cameras' frames.
-        ideal: (N,P,V,2) their projections.
-        error: (N,P,V,2) residuals of the detections, in standard deviations.
-        square: (N,P,V) their squared lengths.
-    """
-
-    local: Floats
-    ideal: Floats
-    error: Floats
-    square: Floats
-
-    def inlier(self, relaxation: float = 1.0) -> Floats:
-        """Returns (N,P,V) robust weights; ``relaxation`` is a factor of the outlier threshold."""
-        c2 = (OUTLIER_SD * relaxation) ** 2
-        return np.asarray((self.local[..., 2] > MIN_DEPTH_M) * (c2 / (c2 + self.square)) ** 2)
-
-
-def _project(rays: Rays, cameras: Calibration, x: Floats) -> _Projection:
+def _residuals(rays: Rays, cameras: Calibration, x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Returns points in camera frames (N,P,V,3), projections (N,P,V,2), residuals in sd (N,P,V,2), their squares."""
     ideal_xy, sd, _ = rays.by_point
     local = to_camera_frames(cameras, x)
-    ideal = local[..., :2] / np.maximum(local[..., 2:], MIN_DEPTH_M)
-    error = (ideal_xy - ideal) / sd[..., None]
-    return _Projection(local, ideal, error, length2(error))
+    projected = local[..., :2] / np.maximum(local[..., 2:], MIN_DEPTH_M)
+    residual = (ideal_xy - projected) / sd[..., None]
+    return local, projected, residual, length2(residual)
+
+
+def _inlier(local: Floats, square: Floats, relaxation: float = 1.0) -> Floats:
+    """Returns (N,P,V) robust weights; ``relaxation`` is a factor of the outlier threshold."""
+    c2 = (OUTLIER_SD * relaxation) ** 2
+    return np.asarray((local[..., 2] > MIN_DEPTH_M) * (c2 / (c2 + square)) ** 2)
 
 
 def _detection_equations(
-    projection: _Projection, rays: Rays, cameras: Calibration, weight: Floats
+    local: Floats, projected: Floats, residual: Floats, weight: Floats, rays: Rays, cameras: Calibration
 ) -> tuple[Floats, Floats]:
     """Returns the normal equations (N,P,3,3), (N,P,3) of the detections, weighted (N,P,V)."""
     count, points, views = weight.shape
-    scale = np.maximum(projection.local[..., 2], MIN_DEPTH_M) * rays.by_point[1]
+    scale = np.maximum(local[..., 2], MIN_DEPTH_M) * rays.by_point[1]
     rotation = cameras.rotation
-    jacobian = (rotation[:, :2] - projection.ideal[..., None] * rotation[:, 2:]) / scale[..., None, None]
+    jacobian = (rotation[:, :2] - projected[..., None] * rotation[:, 2:]) / scale[..., None, None]
     rows = jacobian.reshape(count, points, 2 * views, 3)
     weighted = (jacobian * weight[..., None, None]).reshape(rows.shape).swapaxes(-1, -2)
-    return weighted @ rows, (weighted @ projection.error.reshape(count, points, 2 * views, 1))[..., 0]
+    return weighted @ rows, (weighted @ residual.reshape(count, points, 2 * views, 1))[..., 0]
 
 
 def _add_segments(blocks: Floats, g: Floats, x: Floats, length: Floats) -> tuple[Floats, Floats]:

@@ -33,13 +33,7 @@ class PersonSwitch:
     def update(
         self, observation: Observation, assignment: NDArray[np.int64], engine: Engine
     ) -> NDArray[np.int64] | None:
-        """Returns the assignment (V,) to switch to, None to keep the current one.
-
-        Args:
-            observation: The candidates as detected, without mirrored ones.
-            assignment: (V,) the current one.
-            engine: Runs the graph.
-        """
+        """Returns the assignment (V,) to switch to, None to keep the current one; without mirrored candidates."""
         if 0 <= observation.t_ns - self._last_ns < INTERVAL_NS:
             return None
         self._last_ns = observation.t_ns
@@ -73,10 +67,6 @@ def candidate_assignments(observation: Observation, assignment: NDArray[np.int64
     ]
     if np.prod([len(choices) for choices in options]) <= MAX_ASSIGNMENTS:
         return np.array(list(product(*options)), np.int64)
-    found = [assignment]
-    for v, choices in enumerate(options):
-        for other in choices[1:]:
-            changed = assignment.copy()
-            changed[v] = other
-            found.append(changed)
-    return np.array(found, np.int64)
+    index = np.arange(observation.views)
+    changed = [np.where(index == v, c, assignment) for v, choices in enumerate(options) for c in choices[1:]]
+    return np.array([assignment, *changed], np.int64)

@@ -123,13 +123,7 @@ def _rays(hypothesis: Hypothesis, cameras: Calibration) -> tuple[Rays, NDArray[n
 
 
 def _is_supported(agreement: Floats, visible: NDArray[np.bool_], view_weight: Floats) -> bool:
-    """Whether two views, or the only one with detections, agree with a pose.
-
-    Args:
-        agreement: (V,) of each view.
-        visible: (V,P).
-        view_weight: (V,).
-    """
+    """Whether two views, or the only one with detections (V,P), agree (V,) with a pose."""
     used = (view_weight > 0) & visible.any(1)
     return bool(used.any() and (agreement[used] > MIN_AGREEMENT).sum() >= min(2, used.sum()))
 
@@ -137,10 +131,7 @@ def _is_supported(agreement: Floats, visible: NDArray[np.bool_], view_weight: Fl
 def _jumps_alone(error: Floats, visible: NDArray[np.bool_], view_weight: Floats) -> NDArray[np.bool_]:
     """Returns (V,) the view that jumps alone: its camera moved, or another person was detected.
 
-    Args:
-        error: (V,P) reprojection error of the predicted joints, in standard deviations.
-        visible: (V,P).
-        view_weight: (V,).
+    From reprojection errors of the predicted joints (V,P), in standard deviations.
     """
     used = (view_weight > 0) & (visible.sum(1) >= MIN_JUMP_JOINTS)
     if used.sum() < 3:
@@ -167,14 +158,8 @@ def _reassigned(
 ) -> Hypothesis:
     """Returns the hypothesis with those candidates, or their mirror images, that agree clearly better with a pose.
 
-    The graph compares shapes; the position in the image is more specific.
-
-    Args:
-        hypothesis: As assigned by the graph.
-        points: (P,3) m, the pose.
-        agreement: (V,) of the candidates assigned.
-        cameras: The rig.
-        required: (V,) views of which at least one must disagree; None = any.
+    The graph compares shapes; the position in the image is more specific. The pose is given by its points (P,3) m, the
+    agreement (V,) is that of the candidates assigned. At least one of the views required (V,) must disagree.
     """
     observation = hypothesis.observation
     disagrees = observation.present & (agreement < MIN_AGREEMENT)

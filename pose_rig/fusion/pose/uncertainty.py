@@ -1,14 +1,9 @@
 """Uncertainty of joints that no view or only one view shows.
 
-The fit treats the error of the lifted pose as independent at every time step; for a limb that stays hidden, and for a
-person in a single view, it is the same one. The published covariance is therefore larger than that of the fit:
-
-- a joint visible in no view: for every bone between it and the nearest visible joint, by a share of its length;
-- a joint visible in one view: along its ray;
-- a person visible in one view: along the ray, by the error of distances estimated from sizes in the image.
-
-Measured per axis in known rigs on clips of CMU, OpenCap and idle motion (three simulated cameras, detector noise) and
-on a real four-camera take, none of them in the training set (docs/fusion.md has the figures).
+The fit treats the error of the lifted pose as independent at every time step; for a hidden limb, and for a person in a
+single view, it stays the same. The published covariance therefore has additional terms: for hidden joints a share of
+the bones to the nearest visible joint, for joints and people visible in one view a term along the ray. Measured per
+axis in known rigs (docs/fusion.md has the figures).
 
 Axes: V views, J = 17 joints.
 """

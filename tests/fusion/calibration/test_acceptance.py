@@ -59,9 +59,9 @@ def test_a_good_rig_may_be_used(views: int) -> None:
         ),
         (
             {"chirality": MIN_CHIRALITY - 0.01},
-            "the pose cannot be told from its mirror image yet: bend your arms and knees",
+            "the pose cannot be distinguished from its mirror image yet: bend your arms and knees",
         ),
-        ({"chirality": -0.9}, "the pose cannot be told from its mirror image yet: bend your arms and knees"),
+        ({"chirality": -0.9}, "the pose cannot be distinguished from its mirror image yet: bend your arms and knees"),
         (
             {"bone_length_m": LENGTH_M * np.where(np.arange(9) == 3, LENGTH_RANGE[1] + 0.1, 1)},
             "the estimated bone lengths are outside the human range: keep moving",

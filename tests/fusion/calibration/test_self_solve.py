@@ -126,7 +126,7 @@ def test_from_mirrored_rotations_the_rig_is_not_mirrored(seed: int) -> None:
         replace(task(instants_of(cameras, seed), cameras), camera_from_rig=FLIP @ cameras.rotation @ FLIP)
     )
     if isinstance(found, str):
-        assert found == "the pose cannot be told from its mirror image yet: bend your arms and knees"
+        assert found == "the pose cannot be distinguished from its mirror image yet: bend your arms and knees"
     else:
         assert chirality(found.poses) > 0.3
         assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 2
