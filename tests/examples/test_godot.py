@@ -28,5 +28,5 @@ def test_it_is_gdscript(name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_our_bones_have_the_names_of_its_humanoid() -> None:
+def test_bones_have_the_names_of_its_humanoid() -> None:
     assert set(BONES) <= PROFILE

@@ -19,7 +19,7 @@ from tests.streaming.live import live, pose3d
 from tests.streaming.people import ALL, Person, person
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SOMEBODY = person(seed=11, seconds=0.5)
+SUBJECT = person(seed=11, seconds=0.5)
 
 
 def lines(name: str, address: str, send: Callable[[], object], count: int) -> list[str]:
@@ -37,9 +37,9 @@ def lines(name: str, address: str, send: Callable[[], object], count: int) -> li
             return said.result()
 
 
-def height_m(somebody: Person, joint: str) -> str:
-    """Returns how high a joint of the first instant is."""
-    return f"{somebody.xyz[0, INDEX[joint], 1]:.2f}"
+def height_m(subject: Person, joint: str) -> str:
+    """Returns the height of a joint in the first frame."""
+    return f"{subject.xyz[0, INDEX[joint], 1]:.2f}"
 
 
 @pytest.mark.parametrize("name", ["subscribe.py", "websocket_client.py"])
@@ -49,23 +49,23 @@ def test_it_is_short(name: str) -> None:
 
 @pytest.mark.parametrize(("tracking", "remark"), [(1, ""), (0, ", no person is tracked")])
 def test_the_subscriber(tracking: int, remark: str) -> None:
-    pose = pose3d(SOMEBODY, 0, t_ns=77, tracking=tracking)
+    pose = pose3d(SUBJECT, 0, t_ns=77, tracking=tracking)
     with Sender("tcp://127.0.0.1:0", bind=True) as sender:
         said = lines("subscribe.py", sender.endpoint, lambda: sender.send(pose), 1)
-    head, left, right = (height_m(SOMEBODY, joint) for joint in ("head", "l_wrist", "r_wrist"))
+    head, left, right = (height_m(SUBJECT, joint) for joint in ("head", "l_wrist", "r_wrist"))
     assert said == [f"77 solved: head {head} m, hands {left} and {right} m high{remark}\n"]
 
 
 def test_the_websocket_client() -> None:
     xy = np.full((len(ALL), 2), 320.0, np.float32)
     seen = Refined2D(camera="left", index=0, t_ns=0, xy=xy, inlier=np.ones(len(ALL), np.float32))
-    pose = live(SOMEBODY, cameras={"left": (640, 480)}, refined={"left": seen})
+    pose = live(SUBJECT, cameras={"left": (640, 480)}, refined={"left": seen})
     server = WebSocketServer(Address("127.0.0.1", 0))
     try:
         address = f"ws://127.0.0.1:{server.port}/?axes=rig&refined=1"
         said = lines("websocket_client.py", address, lambda: server.send(pose, time.monotonic_ns()), 2)
     finally:
         server.close()
-    head = (np.round(SOMEBODY.xyz[0, INDEX["head"]], 4) + 0.0).tolist()
+    head = (np.round(SUBJECT.xyz[0, INDEX["head"]], 4) + 0.0).tolist()
     assert said[0].endswith(f": {len(ALL)} joints, axes rig, up +y\n")
     assert said[1] == f"0 solved: head {head}, pelvis in images: left [320.0, 320.0]\n"

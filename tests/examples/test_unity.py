@@ -1,4 +1,4 @@
-"""The Unity script, compiled against a stand-in for UnityEngine and run by Mono; Unity itself has not seen it here."""
+"""The Unity script, compiled against a stub of UnityEngine and run by Mono; not run in Unity."""
 
 import base64
 import re
@@ -21,9 +21,9 @@ from tests.streaming.people import angles_deg, person
 EXAMPLE = Path(__file__).parents[2] / "examples" / "unity" / "PoseRigReceiver.cs"
 BESIDE = Path(__file__).parent
 CLOSE_M, CLOSE_DEG = 1e-3, 0.2
-SOMEBODY = person(seed=5, seconds=10.0, rate_hz=2.0, tumbling=True)
-SCHEMA, FRAME = schema(live(SOMEBODY), UNITY), frame(live(SOMEBODY), UNITY)
-# the avatar: larger than the person, with bones between theirs; its GameObject: placed, turned and scaled
+SUBJECT = person(seed=5, seconds=10.0, rate_hz=2.0, tumbling=True)
+SCHEMA, FRAME = schema(live(SUBJECT), UNITY), frame(live(SUBJECT), UNITY)
+# the avatar is larger than the person and has more bones; its GameObject is translated, rotated and scaled
 SIZE, SCALE, PLACE, TURN = 1.4, 0.5, np.array([3.0, 0.2, -1.0]), np.array([0.1, 0.7, -0.1, 0.7])
 GARBAGE = (
     b" ", b"\xff\xfe", b"[1, 2]", b"null", b"{}", b"[" * 5000, b'{"type":"frame"}', b'{"type":"frame","root":[1,2,3]',
@@ -48,12 +48,12 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def places_at_rest(rest: RestPose) -> Floats:
-    """Returns (B,3) m in Unity's axes where the bones begin."""
+    """Returns (B,3) m the starts of the bones in Unity's axes."""
     return UNITY.points(forward_kinematics(rest, rest.offset[0], np.eye(4)[[3] * len(BONES)])[0])
 
 
 def avatar(rest: RestPose) -> str:
-    """Returns an avatar whose bones are turned at rest as chance will have it."""
+    """Returns an avatar with random rest rotations."""
     rng = np.random.default_rng(2)
     turn = TURN / np.linalg.norm(TURN)
     lines = [" ".join(map(str, ["Avatar", "-", *PLACE, *turn, SCALE]))]
@@ -70,7 +70,7 @@ def avatar(rest: RestPose) -> str:
 
 
 def hung(name: str, above: str, place: Floats, rng: np.random.Generator, at: dict[str, tuple[Floats, Floats]]) -> str:
-    """Returns the line of a transform below another, turned at random, and remembers where it is."""
+    """Returns the line of a randomly rotated child transform, and stores its position."""
     turned = rng.normal(size=4)
     turned /= np.linalg.norm(turned)
     at[name] = place, turned
@@ -81,9 +81,9 @@ def hung(name: str, above: str, place: Floats, rng: np.random.Generator, at: dic
 
 
 def played(program: list[str], folder: Path, steps: Sequence[Sequence[bytes]]) -> tuple[Floats, Floats, list[str]]:
-    """Returns (T,B,3) m where the bones are after each step, (T,B,4) turns, and what the receiver says at last."""
+    """Returns (T,B,3) m positions and (T,B,4) rotations after each step, and the final state of the receiver."""
     path, sent = folder / "avatar.txt", folder / "datagrams.txt"
-    path.write_text(avatar(SOMEBODY.rest))
+    path.write_text(avatar(SUBJECT.rest))
     sent.write_text("\n".join("\n".join([*(base64.b64encode(one).decode() for one in step), "-"]) for step in steps))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -102,12 +102,12 @@ def in_the_scene(points: Floats) -> Floats:
     return np.asarray(PLACE + rotate(TURN / np.linalg.norm(TURN), SCALE * points))
 
 
-def test_the_avatar_moves_as_the_person(program: list[str], tmp_path: Path) -> None:
-    frames = [frame(live(SOMEBODY, i), UNITY) for i in range(len(SOMEBODY.t_ns))]
+def test_the_avatar_moves_like_the_person(program: list[str], tmp_path: Path) -> None:
+    frames = [frame(live(SUBJECT, i), UNITY) for i in range(len(SUBJECT.t_ns))]
     old = frames[3]
     steps = [[], *([SCHEMA, old, *GARBAGE, new, *GARBAGE] for new in frames)]
     found, turned, said = played(program, tmp_path, steps)
-    places, turns = forward_kinematics(SOMEBODY.rest, SOMEBODY.root, SOMEBODY.rotation)
+    places, turns = forward_kinematics(SUBJECT.rest, SUBJECT.root, SUBJECT.rotation)
     assert len(found) == 21
     assert np.linalg.norm(found[1:] - in_the_scene(SIZE * UNITY.points(places)), axis=-1).max() < CLOSE_M
     at_rest = multiply(inverse(TURN / np.linalg.norm(TURN)), turned[0])
@@ -116,15 +116,15 @@ def test_the_avatar_moves_as_the_person(program: list[str], tmp_path: Path) -> N
     assert said == [str(2 * len(frames)), str(2 * len(GARBAGE) * len(frames)), "solved", "True", ""]
 
 
-def test_garbage_leaves_the_avatar_as_it_is(program: list[str], tmp_path: Path) -> None:
+def test_invalid_data_is_ignored(program: list[str], tmp_path: Path) -> None:
     found, _, said = played(program, tmp_path, [[FRAME], [SCHEMA, *GARBAGE], [FRAME], GARBAGE, []])
-    at_rest = in_the_scene(SIZE * places_at_rest(SOMEBODY.rest))
+    at_rest = in_the_scene(SIZE * places_at_rest(SUBJECT.rest))
     np.testing.assert_allclose(found[:2], np.stack([at_rest] * 2), atol=1e-5)
     assert np.abs(found[2] - at_rest).max() > 0.05
     np.testing.assert_allclose(found[3:], np.stack([found[2]] * 2), atol=1e-6)
     assert said[:2] == ["1", str(2 * len(GARBAGE))]
 
 
-def test_the_wrong_axes_are_named(program: list[str], tmp_path: Path) -> None:
+def test_wrong_axes_are_reported(program: list[str], tmp_path: Path) -> None:
     said = played(program, tmp_path, [[SCHEMA.replace(b'"axes":"unity"', b'"axes":"unreal"'), FRAME]])[2]
     assert said == ["0", "0", "", "False", "Sent in axes unreal: use --json HOST:PORT/unity"]

@@ -1,4 +1,4 @@
-"""The web page: what it is made of, and in Chromium, without the internet, against the real server."""
+"""The web page: its parts, and in Chromium without internet against the real server."""
 
 import itertools
 import json
@@ -29,14 +29,14 @@ PAGE = Path(__file__).parents[2] / "examples" / "web"
 SCRIPT = Path(__file__).with_name("watch_page.js")
 LONGEST_S = 60.0
 SIZES = {"left": (640, 480), "right": (1280, 720)}
-SOMEBODY = person(seed=12, seconds=0.5)
+SUBJECT = person(seed=12, seconds=0.5)
 
 
 class Quiet(SimpleHTTPRequestHandler):
     """Serves files without a word."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Does not log."""
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def site() -> Iterator[str]:
 
 @pytest.fixture
 def watch(tmp_path: Path, site: str) -> Callable[..., Any]:
-    """Returns ``watch(port, play)``: what the page showed while ``play`` ran, which gets the path of the picture."""
+    """Returns ``watch(port, play)``: the page's state after ``play``, which gets the path of the screenshot."""
     node, browser = shutil.which("node"), shutil.which("chromium") or shutil.which("google-chrome")
     folders = [Path(folder) for folder in os.environ.get("NODE_PATH", "").split(os.pathsep) if folder]
     if node is None or browser is None:
@@ -78,11 +78,11 @@ def watch(tmp_path: Path, site: str) -> Callable[..., Any]:
 
 
 def posed(sizes: Mapping[str, tuple[int, int]] = SIZES, **more: Any) -> LivePose:
-    """Returns somebody whom cameras see."""
+    """Returns a subject with 2D poses."""
     xy = np.stack([np.linspace(10, 630, len(ALL)), np.linspace(20, 470, len(ALL))], -1).astype(np.float32)
     ones = np.ones(len(ALL), np.float32)
     refined = {name: Refined2D(camera=name, index=0, t_ns=0, xy=xy, inlier=ones) for name in sizes}
-    return live(SOMEBODY, cameras=sizes, refined=refined, height_assumed=True, **more)
+    return live(SUBJECT, cameras=sizes, refined=refined, height_assumed=True, **more)
 
 
 def play(server: WebSocketServer, pose: LivePose, picture: Path, more_s: float = 1.0) -> None:
@@ -111,7 +111,7 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
 
 
 @pytest.mark.foreign
-def test_it_shows_the_person_and_the_pictures(watch: Callable[..., Any]) -> None:
+def test_it_shows_the_person_and_the_images(watch: Callable[..., Any]) -> None:
     server = WebSocketServer(Address("127.0.0.1", 0))
     try:
         said = watch(server.port, lambda picture: play(server, posed(), picture))
@@ -119,7 +119,7 @@ def test_it_shows_the_person_and_the_pictures(watch: Callable[..., Any]) -> None
         server.close()
     assert said["complaints"] == []
     assert said["asked"] == []
-    head = f"{SOMEBODY.xyz[0, INDEX['head'], 1]:.2f}"
+    head = f"{SUBJECT.xyz[0, INDEX['head'], 1]:.2f}"
     assert f"solved, tracking\nage 20 ms\nhead {head} m (body height assumed)" in said["texts"]
     assert [(view["camera"], view["size"]) for view in said["views"]] == [("left", [640, 480]), ("right", [1280, 720])]
     for view in said["views"]:
@@ -128,7 +128,7 @@ def test_it_shows_the_person_and_the_pictures(watch: Callable[..., Any]) -> None
 
 
 @pytest.mark.foreign
-def test_portrait_pictures_keep_their_shape_and_their_place(watch: Callable[..., Any]) -> None:
+def test_portrait_images_keep_their_shape_and_position(watch: Callable[..., Any]) -> None:
     sizes = {
         "left": (1080, 1920),
         "right": (1080, 1920),
@@ -166,7 +166,7 @@ def test_it_works_opened_as_a_file(watch: Callable[..., Any]) -> None:
 
 
 @pytest.mark.foreign
-def test_it_connects_again_by_itself(watch: Callable[..., Any]) -> None:
+def test_it_reconnects(watch: Callable[..., Any]) -> None:
     first = WebSocketServer(Address("127.0.0.1", 0))
     port = first.port
 

@@ -26,15 +26,15 @@ pytestmark = pytest.mark.foreign
 ADDON = Path(__file__).parents[2] / "examples" / "blender" / "pose_rig_live.py"
 CLOSE_M, CLOSE_DEG = 1e-3, 0.2
 EVERY_S = 0.03
-SOMEBODY = person(seed=3, seconds=10.0, rate_hz=2.0, tumbling=True)
-SCHEMA = schema(live(SOMEBODY), BLENDER)
+SUBJECT = person(seed=3, seconds=10.0, rate_hz=2.0, tumbling=True)
+SCHEMA = schema(live(SUBJECT), BLENDER)
 GARBAGE = (
     b"", b"\xff\xfe", b"[1, 2]", b"null", b'"frame"', b"{}", b"[" * 60000, b'{"type": "frame"}',
     b'{"type": "schema", "axes": "blender", "bones": ["Hips"], "bone_parents": [0], "rest": [[0, 0, 1]]}',
     b'{"type": "schema", "axes": "blender", "bones": ["\\ud800"], "bone_parents": [-1], "rest": [[0, 0, 1]]}',
-    frame(live(SOMEBODY), BLENDER).replace(b'"root":[', b'"root":[1e999,'),
-    re.sub(rb'"rotations":\[\[[^]]*', b'"rotations":[[0,0,0,0', frame(live(SOMEBODY), BLENDER)),
-    frame(live(SOMEBODY), BLENDER)[:-40],
+    frame(live(SUBJECT), BLENDER).replace(b'"root":[', b'"root":[1e999,'),
+    re.sub(rb'"rotations":\[\[[^]]*', b'"rotations":[[0,0,0,0', frame(live(SUBJECT), BLENDER)),
+    frame(live(SUBJECT), BLENDER)[:-40],
 )  # fmt: skip
 
 
@@ -60,16 +60,16 @@ def sent(port: int, datagrams: Sequence[Sequence[bytes]]) -> Iterator[None]:
         thread.join()
 
 
-def groups(somebody: Person, first: int = 0) -> list[list[bytes]]:
+def groups(subject: Person, first: int = 0) -> list[list[bytes]]:
     """Returns the datagrams of each instant, garbage before and after them."""
-    said = schema(live(somebody), BLENDER)
-    poses = [live(somebody, i, index=first + i) for i in range(len(somebody.t_ns))]
+    said = schema(live(subject), BLENDER)
+    poses = [live(subject, i, index=first + i) for i in range(len(subject.t_ns))]
     return [[*GARBAGE, said, frame(pose, BLENDER), *GARBAGE] for pose in poses]
 
 
-def in_blender(somebody: Person, indices: list[int]) -> tuple[Floats, Floats]:
+def in_blender(subject: Person, indices: list[int]) -> tuple[Floats, Floats]:
     """Returns (T,B,3) m where the bones begin, and (T,B,4) how they are turned."""
-    places, turned = forward_kinematics(somebody.rest, somebody.root[indices], somebody.rotation[indices])
+    places, turned = forward_kinematics(subject.rest, subject.root[indices], subject.rotation[indices])
     return BLENDER.points(places), BLENDER.rotations(turned)
 
 
@@ -99,9 +99,9 @@ def character(rest: RestPose, size: float) -> list[list[Any]]:
     return bones
 
 
-def test_it_makes_an_armature_that_moves_as_the_person(tmp_path: Path, judge: Judge) -> None:
+def test_it_creates_an_armature_that_moves_like_the_person(tmp_path: Path, judge: Judge) -> None:
     port, out = free_port(socket.SOCK_DGRAM), tmp_path / "a.npz"
-    with sent(port, groups(SOMEBODY)):
+    with sent(port, groups(SUBJECT)):
         said = judge("live_in_blender.py", ADDON, str(port), out, "15", "[]")
     assert said["started"] == said["again"] == ["FINISHED"]
     assert said["ticking"]
@@ -115,30 +115,30 @@ def test_it_makes_an_armature_that_moves_as_the_person(tmp_path: Path, judge: Ju
     assert said["panel"][4].endswith(" bad")
     assert said["panel"][5:] == ["solved", ""]
     assert len(said["indices"]) >= 15
-    assert agree(of_blender(out, said), in_blender(SOMEBODY, said["indices"]))
+    assert agree(of_blender(out, said), in_blender(SUBJECT, said["indices"]))
 
 
-def test_it_moves_a_character_that_there_is(tmp_path: Path, judge: Judge) -> None:
+def test_it_moves_an_existing_character(tmp_path: Path, judge: Judge) -> None:
     port, out, size = free_port(socket.SOCK_DGRAM), tmp_path / "a.npz", 1.3
-    bones = json.dumps(character(SOMEBODY.rest, size))
-    with sent(port, groups(SOMEBODY)):
+    bones = json.dumps(character(SUBJECT.rest, size))
+    with sent(port, groups(SUBJECT)):
         said = judge("live_in_blender.py", ADDON, str(port), out, "15", bones)
     assert said["objects"] == 1
     assert len(said["names"]) == len(BONES) + 2
-    assert agree(of_blender(out, said), in_blender(SOMEBODY, said["indices"]), size)
+    assert agree(of_blender(out, said), in_blender(SUBJECT, said["indices"]), size)
 
 
-def test_its_armature_takes_on_the_lengths_that_were_learned(tmp_path: Path, judge: Judge) -> None:
+def test_its_armature_follows_changes_of_bone_lengths(tmp_path: Path, judge: Judge) -> None:
     port, out = free_port(socket.SOCK_DGRAM), tmp_path / "a.npz"
     other = person(seed=4, seconds=5.0, rate_hz=2.0)
-    count = len(SOMEBODY.t_ns)
-    with sent(port, [*groups(SOMEBODY), *groups(other, first=count)]):
+    count = len(SUBJECT.t_ns)
+    with sent(port, [*groups(SUBJECT), *groups(other, first=count)]):
         said = judge("live_in_blender.py", ADDON, str(port), out, str(count + len(other.t_ns) - 2), "[]")
     assert said["objects"] == 1
     places, turned = of_blender(out, said)
-    for somebody, first in ((SOMEBODY, 0), (other, count)):
-        rows = [row for row, index in enumerate(said["indices"]) if 0 <= index - first < len(somebody.t_ns)]
-        expected = in_blender(somebody, [said["indices"][row] - first for row in rows])
+    for subject, first in ((SUBJECT, 0), (other, count)):
+        rows = [row for row, index in enumerate(said["indices"]) if 0 <= index - first < len(subject.t_ns)]
+        expected = in_blender(subject, [said["indices"][row] - first for row in rows])
         assert len(rows) >= 8
         assert agree((places[rows], turned[rows]), expected)
 
@@ -146,4 +146,4 @@ def test_its_armature_takes_on_the_lengths_that_were_learned(tmp_path: Path, jud
 def test_people_differ_enough_to_tell() -> None:
     other = person(seed=4, seconds=5.0, rate_hz=2.0)
     shank = INDEX["LeftFoot"]
-    assert abs(SOMEBODY.rest.offset[shank, 1] - other.rest.offset[shank, 1]) > 10 * CLOSE_M
+    assert abs(SUBJECT.rest.offset[shank, 1] - other.rest.offset[shank, 1]) > 10 * CLOSE_M

@@ -61,31 +61,31 @@ def off_mm(places: Floats, wanted: Floats) -> float:
     return float(np.linalg.norm(places - wanted, axis=-1).max() * 1e3)
 
 
-def sent(avatar: Path, somebody: Person, count: int, root: Root = "hips") -> list[bytes]:
+def sent(avatar: Path, subject: Person, count: int, root: Root = "hips") -> list[bytes]:
     encoder = VmcEncoder(load_vrm(avatar), root=root)
-    return [bytes(one) for i in range(count) for one in encoder.encode(live(somebody, i), int(somebody.t_ns[i]) + 1)]
+    return [bytes(one) for i in range(count) for one in encoder.encode(live(subject, i), int(subject.t_ns[i]) + 1)]
 
 
 @pytest.mark.parametrize("root", ["hips", "root"])
 @pytest.mark.parametrize("seed", [None, 3])
 @pytest.mark.parametrize("version", [0, 1])
-def test_an_avatar_with_the_persons_bones_takes_their_pose(
+def test_an_avatar_with_the_bones_of_the_person_takes_their_pose(
     tmp_path: Path, receiver: Receiver, version: int, seed: int | None, root: Root
 ) -> None:
-    somebody = person(6, seconds=1.0)
-    avatar = write_vrm(tmp_path / "me.vrm", model_of(somebody.rest, version, seed=seed))
-    places = receiver(avatar, sent(avatar, somebody, 60, root))
-    assert off_mm(places, somebody.xyz[:, COLUMNS]) < 0.1
+    subject = person(6, seconds=1.0)
+    avatar = write_vrm(tmp_path / "me.vrm", model_of(subject.rest, version, seed=seed))
+    places = receiver(avatar, sent(avatar, subject, 60, root))
+    assert off_mm(places, subject.xyz[:, COLUMNS]) < 0.1
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_it_takes_the_pose_that_was_solved_from_joints(tmp_path: Path, receiver: Receiver, version: int) -> None:
-    somebody = person(7, seconds=4.0)
-    motion = retarget(ALL, somebody.t_ns, somebody.xyz, np.ones(somebody.xyz.shape[:2]))
-    solved = replace(somebody, rest=motion.rest, root=motion.root, rotation=motion.rotation)
+def test_it_takes_a_retargeted_pose(tmp_path: Path, receiver: Receiver, version: int) -> None:
+    subject = person(7, seconds=4.0)
+    motion = retarget(ALL, subject.t_ns, subject.xyz, np.ones(subject.xyz.shape[:2]))
+    solved = replace(subject, rest=motion.rest, root=motion.root, rotation=motion.rotation)
     avatar = write_vrm(tmp_path / "me.vrm", model_of(solved.rest, version, seed=version or None))
     places = receiver(avatar, sent(avatar, solved, len(solved.t_ns)))
-    assert off_mm(places, somebody.xyz[:, COLUMNS]) < 20
+    assert off_mm(places, subject.xyz[:, COLUMNS]) < 20
 
 
 def test_it_takes_the_pose_that_came_over_the_network(tmp_path: Path, receiver: Receiver) -> None:
@@ -99,7 +99,7 @@ def test_it_takes_the_pose_that_came_over_the_network(tmp_path: Path, receiver: 
 
 
 def test_it_would_be_seen_if_the_avatars_nodes_were_left_out_of_account(tmp_path: Path, receiver: Receiver) -> None:
-    somebody = person(6, seconds=0.1)
-    tidy = write_vrm(tmp_path / "tidy.vrm", model_of(somebody.rest, 1))
-    turned = write_vrm(tmp_path / "turned.vrm", model_of(somebody.rest, 1, seed=3))
-    assert off_mm(receiver(turned, sent(tidy, somebody, 6)), somebody.xyz[:6, COLUMNS]) > 100
+    subject = person(6, seconds=0.1)
+    tidy = write_vrm(tmp_path / "tidy.vrm", model_of(subject.rest, 1))
+    turned = write_vrm(tmp_path / "turned.vrm", model_of(subject.rest, 1, seed=3))
+    assert off_mm(receiver(turned, sent(tidy, subject, 6)), subject.xyz[:6, COLUMNS]) > 100

@@ -7,27 +7,27 @@ from pose_rig.humanoid.bones import BONES, INDEX
 from tests.streaming.people import person
 
 
-def test_a_person_is_their_own_avatar() -> None:
-    somebody = person(1, seconds=0.2)
-    avatar = person_avatar(somebody.rest)
+def test_a_person_avatar_has_the_bones_of_the_person() -> None:
+    subject = person(1, seconds=0.2)
+    avatar = person_avatar(subject.rest)
     assert avatar.names == BONES
-    np.testing.assert_array_equal(avatar.hips_translation(somebody.root[3]), somebody.root[3])
-    np.testing.assert_array_equal(avatar.translation, somebody.rest.offset)
-    np.testing.assert_array_equal(avatar.local_rotations(somebody.rotation[3]), somebody.rotation[3])
-    assert avatar.hips_height_m == somebody.rest.offset[0, 1]
+    np.testing.assert_array_equal(avatar.hips_translation(subject.root[3]), subject.root[3])
+    np.testing.assert_array_equal(avatar.translation, subject.rest.offset)
+    np.testing.assert_array_equal(avatar.local_rotations(subject.rotation[3]), subject.rotation[3])
+    assert avatar.hips_height_m == subject.rest.offset[0, 1]
 
 
-def test_a_whole_avatar_has_every_bone_of_the_humanoid_but_the_optional_chest() -> None:
-    somebody = person(1, seconds=0.2)
-    avatar = person_avatar(somebody.rest, all_bones=True)
+def test_all_bones_are_those_of_unity_except_upper_chest() -> None:
+    subject = person(1, seconds=0.2)
+    avatar = person_avatar(subject.rest, all_bones=True)
     assert set(avatar.names) == {bone.value for bone in Bone} - {"UpperChest"}
     assert all(parent < bone for bone, parent in enumerate(avatar.parents))
-    rotation = avatar.local_rotations(somebody.rotation[3])
+    rotation = avatar.local_rotations(subject.rotation[3])
     np.testing.assert_array_equal(rotation[len(BONES) :], np.tile([0.0, 0.0, 0.0, 1.0], (len(rotation) - 21, 1)))
 
 
 @pytest.mark.parametrize(("side", "out"), [("Left", 1.0), ("Right", -1.0)])
-def test_fingers_lie_where_fingers_are(side: str, out: float) -> None:
+def test_fingers_have_plausible_positions(side: str, out: float) -> None:
     rest = person(1, seconds=0.2).rest
     tip = rest.tip.copy()
     tip[INDEX[f"{side}Hand"]] = [out * 0.19, 0.0, 0.0]

@@ -1,4 +1,4 @@
-"""FootContact of one point of a foot, from where it was seen."""
+"""Contact detection of one point of a foot."""
 
 import math
 
@@ -13,13 +13,17 @@ HEIGHT_M = 0.08
 G = 9.81
 
 
-def seen(contact: FootContact, path: Floats, other_clearance_m: float = 0.0) -> list[bool]:
-    """Returns (T) whether a point stands that takes a path (T,3) m."""
-    standing = []
+def contacts_of(contact: FootContact, path: Floats, other_clearance_m: float = 0.0) -> list[bool]:
+    """Returns (T) the contact of a point with positions (T,3) m."""
+    active = []
     for x, y, z in path.tolist():
         contact.step(DT_S, (x, y, z), other_clearance_m)
-        standing.append(contact.active)
-    return standing
+        active.append(contact.active)
+    return active
+
+
+def new_contacts(path: Floats) -> list[bool]:
+    return contacts_of(FootContact(HEIGHT_M), path)
 
 
 def still(seconds: float, y: float = HEIGHT_M) -> Floats:
@@ -31,95 +35,97 @@ def moved(start: Floats, velocity: list[float], seconds: float) -> Floats:
     return np.asarray(start + t * np.array(velocity))
 
 
-def test_what_is_still_and_low_stands_within_a_fifth_of_a_second() -> None:
-    standing = seen(FootContact(HEIGHT_M), still(0.5))
-    assert not standing[0]
-    assert standing.index(True) * DT_S < 0.2
-    assert all(standing[standing.index(True) :])
+def test_a_slow_low_foot_is_in_contact_within_a_fifth_of_a_second() -> None:
+    active = new_contacts(still(0.5))
+    assert not active[0]
+    assert active.index(True) * DT_S < 0.2
+    assert all(active[active.index(True) :])
 
 
-def test_noise_of_ten_millimetres_hardly_ever_lets_go_of_a_foot_that_stands() -> None:
+def test_noise_of_10_mm_hardly_ever_ends_a_contact() -> None:
     rng = np.random.default_rng(3)
     kept = 0.9 ** (DT_S / 0.04)
     noise = rng.normal(0, 0.010, (1200, 3))
     for i in range(1, len(noise)):
         noise[i] = kept * noise[i - 1] + math.sqrt(1 - kept**2) * noise[i]
-    standing = seen(FootContact(HEIGHT_M), still(20.0) + noise)
-    assert np.mean(standing[60:]) > 0.97
+    active = new_contacts(still(20.0) + noise)
+    assert np.mean(active[60:]) > 0.97
 
 
 @pytest.mark.parametrize("velocity", [[0.0, 0.0, 1.0], [0.0, 2.0, 0.0]])
-def test_what_moves_like_a_swing_is_let_go_of_within_a_tenth_of_a_second(velocity: list[float]) -> None:
+def test_a_swing_ends_the_contact_within_a_tenth_of_a_second(velocity: list[float]) -> None:
     contact = FootContact(HEIGHT_M)
     path = np.concatenate([still(0.5), moved(still(0.1)[-1], velocity, 0.3)])
-    standing = seen(contact, path)
-    assert standing[29]
-    assert not any(standing[36:])
+    active = contacts_of(contact, path)
+    assert active[29]
+    assert not any(active[36:])
 
 
-def test_a_foot_that_takes_off_is_let_go_of_within_two_instants() -> None:
-    standing = seen(FootContact(HEIGHT_M), np.concatenate([still(0.5), moved(still(0.1)[-1], [0.0, 2.5, 0.0], 0.1)]))
-    assert standing[29]
-    assert not any(standing[31:])
+def test_a_take_off_ends_the_contact_within_two_frames() -> None:
+    active = contacts_of(
+        FootContact(HEIGHT_M), np.concatenate([still(0.5), moved(still(0.1)[-1], [0.0, 2.5, 0.0], 0.1)])
+    )
+    assert active[29]
+    assert not any(active[31:])
 
 
-def test_a_foot_swung_low_over_the_floor_never_stands() -> None:
+def test_a_low_swing_is_no_contact() -> None:
     path = moved(np.array([0.0, HEIGHT_M + 0.013, 0.0]), [0.0, 0.0, 1.0], 1.0)
-    assert not any(seen(FootContact(HEIGHT_M), path))
+    assert not any(new_contacts(path))
 
 
-def test_between_slow_and_fast_a_contact_stays_what_it_is() -> None:
+def test_between_the_speed_limits_a_contact_does_not_change() -> None:
     between = [0.0, 0.0, 0.9 * RELEASE_SPEED_M_S]
-    assert not any(seen(FootContact(HEIGHT_M), moved(still(0.1)[-1], between, 1.0)))
-    assert all(seen(FootContact(HEIGHT_M), np.concatenate([still(0.5), moved(still(0.1)[-1], between, 0.5)]))[15:])
+    assert not any(new_contacts(moved(still(0.1)[-1], between, 1.0)))
+    assert all(new_contacts(np.concatenate([still(0.5), moved(still(0.1)[-1], between, 0.5)]))[15:])
 
 
 @pytest.mark.parametrize("flight_s", [0.3, 0.5, 0.8])
-def test_nothing_stands_at_the_top_of_a_jump(flight_s: float) -> None:
+def test_there_is_no_contact_at_the_top_of_a_jump(flight_s: float) -> None:
     t = np.arange(round(flight_s / DT_S) + 1) * DT_S
     height = 0.5 * G * t * (flight_s - t)
     jump = np.stack([0 * t, HEIGHT_M + height, 0 * t], -1)
     contact = FootContact(HEIGHT_M)
-    standing = seen(contact, np.concatenate([still(0.5), jump, still(0.5)]), math.inf)
-    assert standing[29]
-    assert not any(standing[32 : 30 + len(t)])
-    landed = standing[30 + len(t) :]
+    active = contacts_of(contact, np.concatenate([still(0.5), jump, still(0.5)]), math.inf)
+    assert active[29]
+    assert not any(active[32 : 30 + len(t)])
+    landed = active[30 + len(t) :]
     assert landed.index(True) * DT_S < 0.25
 
 
-def test_on_something_high_a_foot_stands_after_a_while_and_is_told_to_be_high() -> None:
+def test_a_raised_foot_is_in_contact_after_a_while() -> None:
     contact = FootContact(HEIGHT_M)
-    standing = seen(contact, still(1.0, HEIGHT_M + 0.3), 0.3)
-    assert standing.index(True) * DT_S > MIN_SLOW_RAISED_S
+    active = contacts_of(contact, still(1.0, HEIGHT_M + 0.3), 0.3)
+    assert active.index(True) * DT_S > MIN_SLOW_RAISED_S
     assert contact.active
     assert contact.raised
-    assert not any(seen(contact, moved(still(0.1, HEIGHT_M + 0.3)[-1], [0.0, 2.5, 0.0], 0.2))[2:])
+    assert not any(contacts_of(contact, moved(still(0.1, HEIGHT_M + 0.3)[-1], [0.0, 2.5, 0.0], 0.2))[2:])
 
 
-def test_a_foot_lifted_above_the_other_one_does_not_stand() -> None:
-    assert not any(seen(FootContact(HEIGHT_M), still(2.0, HEIGHT_M + 0.15), other_clearance_m=0.0))
+def test_a_foot_lifted_above_the_other_one_is_not_in_contact() -> None:
+    assert not any(new_contacts(still(2.0, HEIGHT_M + 0.15)))
 
 
-def test_a_floor_some_centimetres_off_is_learned() -> None:
+def test_the_level_of_the_floor_is_estimated() -> None:
     contact = FootContact(HEIGHT_M)
-    seen(contact, still(5.0, HEIGHT_M + 0.04))
+    contacts_of(contact, still(5.0, HEIGHT_M + 0.04))
     assert contact.active
     assert not contact.raised
     assert abs(contact.clearance_m) < 0.005
 
 
-def test_a_step_is_not_learned_for_the_floor() -> None:
+def test_a_step_does_not_change_the_level_of_the_floor() -> None:
     contact = FootContact(HEIGHT_M)
-    seen(contact, still(10.0, HEIGHT_M + MAX_LEVEL_OFFSET_M + 0.04), math.inf)
+    contacts_of(contact, still(10.0, HEIGHT_M + MAX_LEVEL_OFFSET_M + 0.04), math.inf)
     assert contact.raised
     assert contact.clearance_m == pytest.approx(MAX_LEVEL_OFFSET_M + 0.04)
 
 
-def test_what_is_forgotten_does_not_stand_and_has_to_be_still_again_but_knows_its_floor() -> None:
+def test_a_reset_ends_the_contact_and_keeps_the_level_of_the_floor() -> None:
     contact = FootContact(HEIGHT_M)
-    seen(contact, still(5.0, HEIGHT_M + 0.04))
+    contacts_of(contact, still(5.0, HEIGHT_M + 0.04))
     contact.reset()
     assert not contact.active
     assert contact.clearance_m == math.inf
-    assert not any(seen(contact, still(0.1, HEIGHT_M + 0.04)))
+    assert not any(contacts_of(contact, still(0.1, HEIGHT_M + 0.04)))
     assert abs(contact.clearance_m) < 0.005

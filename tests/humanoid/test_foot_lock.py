@@ -1,6 +1,6 @@
-"""The foot lock on people whose footfalls are known.
+"""The foot lock on subjects with known foot contacts.
 
-Axes: T instants, S sides, left first.
+Axes: T time steps, S sides, left first.
 """
 
 import numpy as np
@@ -29,16 +29,16 @@ from tests.streaming.people import about
 SIDES = ("Left", "Right")
 KNEES = [INDEX[f"{side}LowerLeg"] for side in SIDES]
 ON_JOINTS = tuple(name for name in NAMES if name not in ("left_foot_index", "right_foot_index"))
-SETTLED = int(RATE_HZ)  # by then, whoever stands is held
+LOCKED_AFTER = int(RATE_HZ)  # feet in contact are locked by then
 
 
-def bones(who: Stepper) -> RestPose:
-    return rest_pose(NAMES, who.xyz, np.ones(who.xyz.shape[:2]), 1.7)
+def bones(subject: Stepper) -> RestPose:
+    return rest_pose(NAMES, subject.xyz, np.ones(subject.xyz.shape[:2]), 1.7)
 
 
-def held(who: Stepper, rest: RestPose, solved: NDArray[np.bool_] | None = None, *, toes: bool = True) -> LockResult:
+def held(subject: Stepper, rest: RestPose, solved: NDArray[np.bool_] | None = None, *, toes: bool = True) -> LockResult:
     names = NAMES if toes else ON_JOINTS
-    xyz = who.xyz[:, [COLUMN[name] for name in names]]
+    xyz = subject.xyz[:, [COLUMN[name] for name in names]]
     return lock_feet(Take(names, RATE_HZ, xyz), xyz, rest, solved)
 
 
@@ -48,20 +48,20 @@ def slides_m_s(points: Floats, contact: NDArray[np.bool_]) -> float:
 
 @pytest.mark.parametrize("toes", [True, False])
 @pytest.mark.parametrize("sd_m", [0.005, 0.010])
-def test_the_feet_of_somebody_who_stands_neither_slide_nor_leave_the_floor(sd_m: float, toes: bool) -> None:
-    who = stander(6.0)
-    result = held(who.noisy(sd_m, 1), bones(who), toes=toes)
-    stands = who.stands.copy()
-    stands[:SETTLED] = False
-    assert slides_m_s(result.locked.ankles, stands) < 0.25 * slides_m_s(result.free.ankles, stands)
-    assert result.contact[SETTLED:].mean() > 0.97
-    assert np.median(np.abs(result.locked.ankles[SETTLED:, :, 1] - ANKLE_M)) < 0.005
+def test_feet_in_contact_neither_slide_nor_leave_the_floor(sd_m: float, toes: bool) -> None:
+    subject = stander(6.0)
+    result = held(subject.noisy(sd_m, 1), bones(subject), toes=toes)
+    contact = subject.contact.copy()
+    contact[:LOCKED_AFTER] = False
+    assert slides_m_s(result.locked.ankles, contact) < 0.25 * slides_m_s(result.free.ankles, contact)
+    assert result.contact[LOCKED_AFTER:].mean() > 0.97
+    assert np.median(np.abs(result.locked.ankles[LOCKED_AFTER:, :, 1] - ANKLE_M)) < 0.005
 
 
 @pytest.mark.parametrize("off_m", [-0.04, 0.04])
-def test_a_floor_found_some_centimetres_wrong_is_put_right(off_m: float) -> None:
-    who = stander(8.0)
-    result = held(who.raised(off_m).noisy(0.005, 2), bones(who))
+def test_an_error_of_the_floor_height_is_corrected(off_m: float) -> None:
+    subject = stander(8.0)
+    result = held(subject.raised(off_m).noisy(0.005, 2), bones(subject))
     assert np.abs(np.median(result.free.ankles[:, :, 1]) - (ANKLE_M + off_m)) < 0.005
     late = result.locked.ankles[-120:, :, 1]
     assert np.abs(late - ANKLE_M).max() < 0.01
@@ -72,19 +72,19 @@ def test_a_floor_found_some_centimetres_wrong_is_put_right(off_m: float) -> None
 
 
 @pytest.mark.parametrize("toes", [True, False])
-def test_a_walk_is_held_at_its_footfalls_and_only_there(toes: bool) -> None:
-    who = walker(8.0)
-    result = held(who.noisy(0.005, 3), bones(who), toes=toes)
-    began = [np.roll(who.stands, k, 0) for k in range(15)]
+def test_a_walk_is_locked_at_its_footfalls_only(toes: bool) -> None:
+    subject = walker(8.0)
+    result = held(subject.noisy(0.005, 3), bones(subject), toes=toes)
+    began = [np.roll(subject.contact, k, 0) for k in range(15)]
     settled = np.logical_and.reduce(began)
-    settled[:SETTLED] = False
+    settled[:LOCKED_AFTER] = False
     assert result.contact[settled].mean() > 0.95
-    swings = np.logical_and.reduce([~stands for stands in began[:8]])  # 0.12 s after toes-off
-    swings &= ~np.roll(who.stands, -1, 0)
+    swings = np.logical_and.reduce([~contact for contact in began[:8]])  # 0.12 s after toes-off
+    swings &= ~np.roll(subject.contact, -1, 0)
     assert result.contact[swings].mean() < 0.02
     slide = slides_m_s(result.locked.tips if toes else result.locked.ankles, settled)
     assert slide < 0.25 * slides_m_s(result.free.tips if toes else result.free.ankles, settled)
-    clean = who.xyz[:, [COLUMN["l_ankle"], COLUMN["r_ankle"]]]
+    clean = subject.xyz[:, [COLUMN["l_ankle"], COLUMN["r_ankle"]]]
     misses = [
         np.median(np.linalg.norm((result.free if free else result.locked).ankles - clean, axis=-1))
         for free in (True, False)
@@ -93,10 +93,10 @@ def test_a_walk_is_held_at_its_footfalls_and_only_there(toes: bool) -> None:
 
 
 @pytest.mark.parametrize("flight_s", [0.3, 0.5])
-def test_a_jump_is_let_go_of_at_once_and_held_again_soon_after_landing(flight_s: float) -> None:
-    who = jumper(flight_s)
-    result = held(who.noisy(0.005, 4), bones(who))
-    flight = np.flatnonzero(~who.stands.any(1))
+def test_a_jump_is_released_at_once_and_locked_again_after_landing(flight_s: float) -> None:
+    subject = jumper(flight_s)
+    result = held(subject.noisy(0.005, 4), bones(subject))
+    flight = np.flatnonzero(~subject.contact.any(1))
     assert result.contact[flight[0] - 5].all()
     assert not result.contact[flight[2] : flight[-1]].any()
     assert result.contact[flight[-1] + int(0.25 * RATE_HZ)].all()
@@ -105,58 +105,58 @@ def test_a_jump_is_let_go_of_at_once_and_held_again_soon_after_landing(flight_s:
     assert np.median(np.abs(np.diff((result.locked.root - result.free.root)[flight[len(flight) // 2 :], 1]))) < 0.001
 
 
-def test_in_the_air_the_hips_keep_the_height_that_was_learned() -> None:
-    who = jumper(0.6, before_s=5.0).raised(0.04)
-    result = held(who, bones(stander(1.0)))
-    flight = np.flatnonzero(~who.stands.any(1))
+def test_the_height_correction_stays_in_the_air() -> None:
+    subject = jumper(0.6, before_s=5.0).raised(0.04)
+    result = held(subject, bones(stander(1.0)))
+    flight = np.flatnonzero(~subject.contact.any(1))
     for instant in (flight[0], flight[-1]):
         assert (result.locked.root - result.free.root)[instant, 1] == pytest.approx(-0.04, abs=0.003)
 
 
-def test_a_foot_that_is_shuffled_along_is_held_on_a_leash() -> None:
-    who = stander(4.0)
-    way = np.zeros((len(who.xyz), 1, 3))
+def test_the_distance_of_a_shuffled_foot_is_limited() -> None:
+    subject = stander(4.0)
+    way = np.zeros((len(subject.xyz), 1, 3))
     way[:, 0, 2] = 0.2 * np.maximum(np.arange(len(way)) / RATE_HZ - 2.0, 0.0)
-    result = held(Stepper(who.xyz + way, who.stands), bones(who))
+    result = held(Stepper(subject.xyz + way, subject.contact), bones(subject))
     beside = np.linalg.norm((result.locked.ankles - result.free.ankles)[..., [0, 2]], axis=-1)
     assert result.contact[-1].all()
     assert beside[-1] == pytest.approx([MAX_DISTANCE_M, MAX_DISTANCE_M], abs=0.005)
     assert beside.max() < MAX_DISTANCE_M + 0.005
 
 
-def test_hips_that_are_off_do_not_shake_the_knees() -> None:
-    who = stander(4.0)
-    off = np.zeros((len(who.xyz), 1, 3))
+def test_noise_of_the_hips_does_not_shake_the_knees() -> None:
+    subject = stander(4.0)
+    off = np.zeros((len(subject.xyz), 1, 3))
     off[:, 0, 1] = 0.008 * np.sin(np.arange(len(off)))  # the whole body is result to hop by millimetres
-    result = held(Stepper(who.xyz + off, who.stands), bones(who))
-    settled = slice(SETTLED, None)
+    result = held(Stepper(subject.xyz + off, subject.contact), bones(subject))
+    settled = slice(LOCKED_AFTER, None)
     assert np.abs(np.diff(result.locked.ankles[settled, :, 1], axis=0)).max() < 0.001
     assert np.abs(np.diff(result.locked.rotation[settled, KNEES], axis=0)).max() < 0.01
 
 
-def test_somebody_on_a_box_is_held_there_and_not_pulled_to_the_floor() -> None:
-    who = stander(5.0)
-    result = held(who.raised(0.30).noisy(0.005, 5), bones(who))
-    stands = who.stands.copy()
-    stands[: 2 * SETTLED] = False
-    assert result.contact[2 * SETTLED :].mean() > 0.97
-    assert slides_m_s(result.locked.ankles, stands) < 0.25 * slides_m_s(result.free.ankles, stands)
+def test_feet_on_a_box_are_locked_there() -> None:
+    subject = stander(5.0)
+    result = held(subject.raised(0.30).noisy(0.005, 5), bones(subject))
+    contact = subject.contact.copy()
+    contact[: 2 * LOCKED_AFTER] = False
+    assert result.contact[2 * LOCKED_AFTER :].mean() > 0.97
+    assert slides_m_s(result.locked.ankles, contact) < 0.25 * slides_m_s(result.free.ankles, contact)
     assert np.abs(result.locked.ankles[..., 1] - (0.30 + ANKLE_M)).max() < 0.025
     assert np.abs(result.locked.root[:, 1] - result.free.root[:, 1]).max() < 0.025
 
 
-def test_a_lifted_foot_is_not_held_even_if_it_is_still() -> None:
-    who = one_legged(5.0)
-    result = held(who.noisy(0.005, 6), bones(stander(1.0)))
-    assert result.contact[SETTLED:, 0].mean() > 0.97
+def test_a_lifted_foot_is_not_locked() -> None:
+    subject = one_legged(5.0)
+    result = held(subject.noisy(0.005, 6), bones(stander(1.0)))
+    assert result.contact[LOCKED_AFTER:, 0].mean() > 0.97
     assert not result.contact[:, 1].any()
 
 
-def test_nothing_is_done_before_the_rig_is_solved_and_changes_of_mode_do_not_show() -> None:
-    who = stander(14.0).raised(0.03).noisy(0.005, 7)
-    solved = np.zeros(len(who.xyz), bool)
+def test_nothing_is_locked_before_the_rig_is_solved_and_mode_changes_are_smooth() -> None:
+    subject = stander(14.0).raised(0.03).noisy(0.005, 7)
+    solved = np.zeros(len(subject.xyz), bool)
     solved[60:240] = True
-    result = held(who, bones(stander(1.0)), solved)
+    result = held(subject, bones(stander(1.0)), solved)
     assert np.array_equal(result.locked.rotation[:60], result.free.rotation[:60])
     assert result.contact[90:240].all()
     assert not result.contact[:60].any()
@@ -170,9 +170,9 @@ def test_nothing_is_done_before_the_rig_is_solved_and_changes_of_mode_do_not_sho
 
 
 @pytest.mark.parametrize("toes", [True, False])
-def test_corrections_come_and_go_smoothly(toes: bool) -> None:
-    who = walker(8.0)
-    result = held(who.noisy(0.005, 8), bones(who), toes=toes)
+def test_corrections_are_smooth(toes: bool) -> None:
+    subject = walker(8.0)
+    result = held(subject.noisy(0.005, 8), bones(subject), toes=toes)
     shown, free = (np.linalg.norm(np.diff(m.ankles, axis=0), axis=-1) for m in (result.locked, result.free))
     assert (shown - free).max() < 0.02
     root = np.linalg.norm(np.diff(result.locked.root - result.free.root, axis=0), axis=-1)
@@ -185,20 +185,20 @@ def test_corrections_come_and_go_smoothly(toes: bool) -> None:
     assert steps_deg[0] < 1.25 * steps_deg[1]
 
 
-def test_hips_are_raised_by_no_more_than_a_bound() -> None:
-    who = stander(8.0)
-    offset = bones(who).offset.copy()
+def test_the_height_correction_is_limited() -> None:
+    subject = stander(8.0)
+    offset = bones(subject).offset.copy()
     offset[[INDEX["LeftFoot"], INDEX["RightFoot"]], 1] -= 0.25  # with longer shanks the soles are far below the floor
     offset[0, 1] += 0.25
-    result = held(who, RestPose(offset, bones(who).tip))
+    result = held(subject, RestPose(offset, bones(subject).tip))
     assert (result.locked.root - result.free.root)[-1, 1] == pytest.approx(
         MAX_LIFT_M + MAX_HEIGHT_CORRECTION_M, abs=0.005
     )
 
 
-def test_knees_neither_bend_backwards_nor_turn_aside() -> None:
-    who = walker(8.0)
-    result = held(who.noisy(0.010, 9), bones(who))
+def test_knees_stay_in_their_plane() -> None:
+    subject = walker(8.0)
+    result = held(subject.noisy(0.010, 9), bones(subject))
     for knee in KNEES:
         free, now = (rotation[:, knee] for rotation in (result.free.rotation, result.locked.rotation))
         bend = [np.degrees(2 * np.arctan2(q[:, 0], q[:, 3])) for q in (free, now)]
@@ -207,47 +207,47 @@ def test_knees_neither_bend_backwards_nor_turn_aside() -> None:
         assert np.abs(now[:, 1:3] - free[:, 1:3]).max() < 0.05
 
 
-def test_while_nobody_is_seen_everything_stays() -> None:
-    who = stander(3.0).raised(0.03)
+def test_without_a_tracked_person_nothing_changes() -> None:
+    subject = stander(3.0).raised(0.03)
     rest, score = bones(stander(1.0)), np.ones(len(NAMES))
-    solver, lock = Retargeter(rest, NAMES), FootLock(rest)
-    nobody = np.full_like(who.xyz[0], np.nan)
-    for i, t in enumerate(who.t_ns.tolist()):
-        last = lock.step(t, *solver.step(t, who.xyz[i], score), who.xyz[i], score, COLUMN, solved=True)
-    free = solver.step(t + 20_000_000, nobody, score)
+    retargeter, lock = Retargeter(rest, NAMES), FootLock(rest)
+    no_person = np.full_like(subject.xyz[0], np.nan)
+    for i, t in enumerate(subject.t_ns.tolist()):
+        last = lock.step(t, *retargeter.step(t, subject.xyz[i], score), subject.xyz[i], score, COLUMN, solved=True)
+    free = retargeter.step(t + 20_000_000, no_person, score)
     for later in (20, 300, 2000):
-        root, rotation = lock.step(t + later * 1_000_000, *free, nobody, score, COLUMN, solved=True)
+        root, rotation = lock.step(t + later * 1_000_000, *free, no_person, score, COLUMN, solved=True)
         assert np.allclose(root, last[0], atol=1e-9)
         assert np.allclose(rotation, last[1], atol=1e-9)
         assert lock.locked == (True, True)
-    lock.step(t + 2_020_000_000, *free, who.xyz[-1], score, COLUMN, solved=True)
+    lock.step(t + 2_020_000_000, *free, subject.xyz[-1], score, COLUMN, solved=True)
     assert lock.locked == (False, False)
 
 
-def test_feet_that_are_guessed_or_unknown_to_the_detector_are_not_held() -> None:
-    who = stander(2.0)
-    rest, score = bones(who), np.ones(len(NAMES))
+def test_guessed_or_missing_feet_are_not_locked() -> None:
+    subject = stander(2.0)
+    rest, score = bones(subject), np.ones(len(NAMES))
     for name in ("l_ankle", "left_foot_index"):
         score[COLUMN[name]] = 0.0
     column = {name: i for name, i in COLUMN.items() if not name.startswith("right_")}
     score[COLUMN["r_ankle"]] = np.nan
-    solver, lock = Retargeter(rest, NAMES), FootLock(rest)
-    for i, t in enumerate(who.t_ns.tolist()):
-        free = solver.step(t, who.xyz[i], np.ones(len(NAMES)))
-        assert lock.step(t, *free, who.xyz[i], score, column, solved=True) == free
+    retargeter, lock = Retargeter(rest, NAMES), FootLock(rest)
+    for i, t in enumerate(subject.t_ns.tolist()):
+        free = retargeter.step(t, subject.xyz[i], np.ones(len(NAMES)))
+        assert lock.step(t, *free, subject.xyz[i], score, column, solved=True) == free
     assert lock.locked == (False, False)
 
 
-def test_other_bones_are_worn_without_a_jump() -> None:
-    who = stander(3.0).raised(0.03)
+def test_the_rest_pose_changes_without_a_jump() -> None:
+    subject = stander(3.0).raised(0.03)
     rest, score = bones(stander(1.0)), np.ones(len(NAMES))
-    solver, lock = Retargeter(rest, NAMES), FootLock(rest)
-    for i, t in enumerate(who.t_ns.tolist()):
-        free = solver.step(t, who.xyz[i], score)
-        before = lock.step(t, *free, who.xyz[i], score, COLUMN, solved=True)
+    retargeter, lock = Retargeter(rest, NAMES), FootLock(rest)
+    for i, t in enumerate(subject.t_ns.tolist()):
+        free = retargeter.step(t, subject.xyz[i], score)
+        before = lock.step(t, *free, subject.xyz[i], score, COLUMN, solved=True)
     longer = RestPose(rest.offset * 1.02, rest.tip * 1.02)
     lock.set_rest_pose(longer)
-    after = lock.step(t + 16_666_667, *free, who.xyz[-1], score, COLUMN, solved=True)
+    after = lock.step(t + 16_666_667, *free, subject.xyz[-1], score, COLUMN, solved=True)
     assert lock.locked == (True, True)
     assert np.abs(after[0] - before[0]).max() < 0.01
     assert np.abs(after[1] - before[1]).max() < 0.05
@@ -255,18 +255,18 @@ def test_other_bones_are_worn_without_a_jump() -> None:
     assert np.abs(ankles[1] - ankles[0])[:, [0, 2]].max() < 0.01
 
 
-def test_the_heel_rises_over_toes_that_are_held() -> None:
-    who = stander(4.0)
-    xyz = who.xyz.copy()
+def test_the_heel_rises_over_locked_toes() -> None:
+    subject = stander(4.0)
+    xyz = subject.xyz.copy()
     rise_deg = np.clip(np.linspace(0, 80, len(xyz)) - 40, 0, 30)
     turned = about(np.stack([rise_deg, 0 * rise_deg, 0 * rise_deg], -1))
     for side, short in (("left", "l"), ("right", "r")):
         tip = xyz[:, COLUMN[f"{side}_foot_index"]]
         for name in (f"{short}_ankle", f"{side}_heel"):
             xyz[:, COLUMN[name]] = tip + rotate(turned, xyz[:, COLUMN[name]] - tip)
-    result = held(Stepper(xyz, who.stands).noisy(0.003, 10), bones(who))
+    result = held(Stepper(xyz, subject.contact).noisy(0.003, 10), bones(subject))
     risen = slice(-20, None)
     assert result.contact[risen].all()
-    assert slides_m_s(result.locked.tips, who.stands) < 0.25 * slides_m_s(result.free.tips, who.stands)
+    assert slides_m_s(result.locked.tips, subject.contact) < 0.25 * slides_m_s(result.free.tips, subject.contact)
     assert np.median(result.locked.ankles[risen, :, 1]) > ANKLE_M + 0.05
     assert np.abs(np.median(result.locked.tips[risen, :, 1])) < 0.01

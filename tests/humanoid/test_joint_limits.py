@@ -1,4 +1,4 @@
-"""How far joints go."""
+"""Joint limits."""
 
 import math
 from itertools import pairwise
@@ -11,7 +11,7 @@ from pose_rig.humanoid.joint_limits import LIMITS, limits_of, soft_limit
 from pose_rig.humanoid.quaternion import X, Y, Z, dot, from_axis_angle, rotate, rotation_vector, scale
 
 
-def test_within_the_range_nothing_changes_and_beyond_it_no_step_is_made() -> None:
+def test_the_soft_limit_is_continuous() -> None:
     angles = np.linspace(0, 3, 301)
     out = np.array([soft_limit(angle, 1.0, 0.2) for angle in angles.tolist()])
     assert np.array_equal(out[angles <= 1], angles[angles <= 1])
@@ -36,7 +36,7 @@ def test_a_knee_bends_one_way() -> None:
     assert math.degrees(math.acos(dot(limits_of("RightLowerLeg").limit_aim(rest, broken), rest))) < 18
 
 
-def test_thighs_go_further_outwards_than_inwards_on_either_side() -> None:
+def test_thighs_abduct_further_than_they_adduct() -> None:
     rest = (0.0, -1.0, 0.0)
     for side, out in (("Left", 1.0), ("Right", -1.0)):
         reach = [
@@ -65,7 +65,7 @@ def test_mirrored_twice_is_the_same() -> None:
     assert limits_of("LeftUpperArm").mirrored().mirrored() == limits_of("LeftUpperArm")
 
 
-def test_limits_make_no_jump_anywhere() -> None:
+def test_limits_are_continuous() -> None:
     round_and_round = np.radians(np.linspace(0, 360, 721))
     for bone in ("LeftUpperArm", "RightLowerLeg", "LeftFoot", "RightShoulder"):
         limits, rest = limits_of(bone), (0.0, -1.0, 0.0)

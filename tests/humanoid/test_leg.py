@@ -1,4 +1,4 @@
-"""A leg that is bent to where its ankle is wanted."""
+"""Two-bone inverse kinematics of a leg."""
 
 import numpy as np
 import pytest
@@ -14,14 +14,14 @@ KEPT = (0.0, 0.0, 0.0, 1.0)
 
 
 def bent(knee_deg: float) -> Floats:
-    """Returns (B,4) somebody at rest, but for the left knee, and the thigh by half of that."""
+    """Returns (B,4) the rest pose with a bent left knee, and the thigh bent by half of that."""
     rotation = np.tile([0.0, 0.0, 0.0, 1.0], (B, 1))
     rotation[UPPER], rotation[LOWER] = about(np.array([-knee_deg / 2, 0.0, 0.0])), about(np.array([knee_deg, 0.0, 0.0]))
     return rotation
 
 
 def placed(rotation: Floats, by: Floats) -> tuple[Floats, Floats, Floats]:
-    """Returns by how far the ankle is moved (3,) m that should be, what became of (B,4), and the foot in the room."""
+    """Returns the movement of the ankle (3,) m, the new rotations (B,4), and the rotation of the foot in ``rig``."""
     leg, out = Leg(REST, "Left"), rotation.copy()
     root = REST.offset[0]
     leg.set_pose((float(root[0]), float(root[1]), float(root[2])), rotation.tolist())
@@ -32,7 +32,7 @@ def placed(rotation: Floats, by: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 @pytest.mark.parametrize("by", [[0.03, 0.0, 0.0], [0.0, 0.01, 0.0], [0.0, -0.01, 0.0], [-0.01, 0.01, 0.03]])
-def test_the_ankle_of_a_bent_leg_comes_to_where_it_is_wanted_and_the_foot_stays_turned(by: list[float]) -> None:
+def test_the_ankle_reaches_its_target_and_the_foot_keeps_its_rotation(by: list[float]) -> None:
     rotation = bent(60.0)
     moved, out, foot = placed(rotation, np.array(by))
     assert moved == pytest.approx(by, abs=1e-3)  # a bound on the bend is felt before it is reached
@@ -49,7 +49,7 @@ def test_a_leg_is_not_stretched_beyond_its_length() -> None:
     assert out[LOWER, 0] >= 0.0
 
 
-def test_a_straight_knee_gives_way_softly_and_forwards() -> None:
+def test_a_straight_knee_bends_softly_and_forwards() -> None:
     bends = []
     for by_m in (0.001, 0.003, 0.010):
         _, out, _ = placed(bent(0.0), np.array([0.0, by_m, 0.0]))
@@ -59,22 +59,22 @@ def test_a_straight_knee_gives_way_softly_and_forwards() -> None:
     assert bends[1] < 5.0  # that of two straight bars would be 10
 
 
-def test_what_was_measured_is_not_bent_by_more_than_a_bound() -> None:
+def test_the_change_of_the_bend_is_limited() -> None:
     _, out, _ = placed(bent(40.0), np.array([0.0, 0.3, 0.0]))
     assert angles_deg(out[LOWER], bent(40.0)[LOWER]) <= np.degrees(MAX_BEND_CHANGE_RAD)
 
 
-def test_a_knee_measured_beyond_straight_is_never_bent_further_back() -> None:
+def test_an_overextended_knee_is_not_bent_further_back() -> None:
     for by_m in (-0.05, 0.0, 0.05):
         _, out, _ = placed(bent(-8.0), np.array([0.0, by_m, 0.0]))
         bend_deg = np.degrees(2 * np.arctan2(out[LOWER, 0], out[LOWER, 3]))
         assert bend_deg > -8.1
 
 
-def test_rotations_stay_on_the_side_of_what_came_in() -> None:
-    who = person(5, seconds=4.0)
-    leg = Leg(who.rest, "Right")
-    for root, rotation in zip(who.root.tolist(), who.rotation, strict=True):
+def test_rotations_keep_their_signs() -> None:
+    subject = person(5, seconds=4.0)
+    leg = Leg(subject.rest, "Right")
+    for root, rotation in zip(subject.root.tolist(), subject.rotation, strict=True):
         out = rotation.copy()
         leg.set_pose((root[0], root[1], root[2]), rotation.tolist())
         x, y, z = leg.ankle
@@ -82,7 +82,7 @@ def test_rotations_stay_on_the_side_of_what_came_in() -> None:
         assert ((out * rotation).sum(-1) > 0.9).all()
 
 
-def test_the_sole_is_below_the_ankle_by_its_lower_end() -> None:
+def test_sole_depth_is_that_of_the_lower_end() -> None:
     leg = Leg(REST, "Left")
     level_m = -leg.toes[1]
     assert leg.sole_depth_m(KEPT) == pytest.approx(level_m)

@@ -29,13 +29,13 @@ SOME: Quaternion = from_axis_angle(normalize((1.0, 2.0, -0.5), X), 2.0)
 OTHER: Quaternion = from_axis_angle(normalize((-1.0, 0.3, 0.5), X), -1.1)
 
 
-def test_they_are_those_of_the_arrays() -> None:
+def test_results_equal_those_of_the_array_functions() -> None:
     assert multiply(SOME, OTHER) == pytest.approx(humanoid.multiply(np.array(SOME), np.array(OTHER)))
     assert rotate(SOME, (0.1, -2.0, 3.0)) == pytest.approx(humanoid.rotate(np.array(SOME), np.array([0.1, -2.0, 3.0])))
     assert inverse(SOME) == pytest.approx(humanoid.inverse(np.array(SOME)))
 
 
-def test_a_turn_is_followed_by_so_much_and_no_more() -> None:
+def test_rotate_towards_is_limited() -> None:
     wanted = multiply(from_axis_angle(Y, 2.0), SOME)
     step = multiply(rotate_towards(SOME, same_sign(wanted, SOME), 0.5), inverse(SOME))
     assert same_sign(step, IDENTITY) == pytest.approx(from_axis_angle(Y, 0.5))
@@ -44,7 +44,7 @@ def test_a_turn_is_followed_by_so_much_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("end", [(0.0, 1.0, 0.0), (0.0, 0.6, -0.8), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)])
-def test_the_shortest_arc_arrives_also_at_the_opposite(end: Vector) -> None:
+def test_the_shortest_arc_reaches_the_opposite_direction(end: Vector) -> None:
     assert rotate(shortest_arc(X, end), X) == pytest.approx(end, abs=1e-6)
 
 
@@ -52,23 +52,23 @@ def test_the_shortest_arc_has_no_twist() -> None:
     assert shortest_arc(X, Y) == pytest.approx(from_axis_angle((0.0, 0.0, 1.0), math.pi / 2))
 
 
-def test_a_turn_is_its_rotation_vector() -> None:
+def test_rotation_vectors_convert_back() -> None:
     assert rotation_vector(from_axis_angle(Y, 0.7)) == pytest.approx((0.0, 0.7, 0.0))
     assert rotation_vector(from_axis_angle(Y, 2 * math.pi - 0.7)) == pytest.approx((0.0, -0.7, 0.0))
     assert from_rotation_vector(rotation_vector(SOME)) == pytest.approx(SOME)
     assert from_rotation_vector((0.0, 0.0, 0.0)) == IDENTITY
 
 
-def test_half_of_a_turn_twice_is_the_turn() -> None:
+def test_two_halves_of_a_rotation_are_the_rotation() -> None:
     half = fraction(SOME, 0.5)
     assert multiply(half, half) == pytest.approx(SOME)
 
 
-def test_a_quaternion_follows_the_sign_of_another() -> None:
+def test_same_sign_follows_the_other_quaternion() -> None:
     negative = (-SOME[0], -SOME[1], -SOME[2], -SOME[3])
     assert same_sign(negative, SOME) == pytest.approx(SOME)
     assert same_sign(SOME, SOME) == SOME
 
 
-def test_nothing_has_the_direction_one_says() -> None:
+def test_a_zero_vector_has_the_fallback_direction() -> None:
     assert normalize((0.0, 0.0, 0.0), Y) == Y

@@ -19,9 +19,9 @@ from tests.streaming.live import posed
 from tests.streaming.people import Person, person
 from tests.streaming.vrm_files import Model, glb, model_of, write_vrm
 
-SOMEBODY = person(5, seconds=0.2)
+SUBJECT = person(5, seconds=0.2)
 UPPER = {"Chest": "UpperChest"}
-# of bones that an avatar may lack, which one begins where the one above does in a person whom that does not change
+# bones that an avatar may lack, which start at their parents in a person
 SAME = {"Neck": "Head", "Chest": "Chest", "LeftShoulder": "LeftUpperArm", "RightShoulder": "RightUpperArm"}
 LACKING = [
     ("Neck",),
@@ -31,22 +31,22 @@ LACKING = [
 ]
 
 
-def who_can_do_without(somebody: Person, bones: tuple[str, ...]) -> Person:
-    offset = somebody.rest.offset.copy()
+def who_can_do_without(subject: Person, bones: tuple[str, ...]) -> Person:
+    offset = subject.rest.offset.copy()
     offset[[INDEX[SAME[bone]] for bone in bones if bone in SAME]] = 0.0
-    return replace(somebody, rest=RestPose(offset, somebody.rest.tip))
+    return replace(subject, rest=RestPose(offset, subject.rest.tip))
 
 
-def placed(avatar: Avatar, model: Model, somebody: Person, i: int) -> dict[str, np.ndarray[Any, Any]]:
-    translation, rotation = posed(avatar, somebody.root[i], somebody.rotation[i])
+def placed(avatar: Avatar, model: Model, subject: Person, i: int) -> dict[str, np.ndarray[Any, Any]]:
+    translation, rotation = posed(avatar, subject.root[i], subject.rotation[i])
     return model.places({name: (translation[n], rotation[n]) for n, name in enumerate(avatar.names)})
 
 
 def assert_moves_as(
-    somebody: Person, avatar: Avatar, model: Model, i: int, renamed: dict[str, str] | None = None
+    subject: Person, avatar: Avatar, model: Model, i: int, renamed: dict[str, str] | None = None
 ) -> None:
-    wanted, _ = forward_kinematics(somebody.rest, somebody.root[i], somebody.rotation[i])
-    found = placed(avatar, model, somebody, i)
+    wanted, _ = forward_kinematics(subject.rest, subject.root[i], subject.rotation[i])
+    found = placed(avatar, model, subject, i)
     for bone, row in INDEX.items():
         name = (renamed or {}).get(bone, bone)
         if name in found:
@@ -55,24 +55,24 @@ def assert_moves_as(
 
 @pytest.mark.parametrize("seed", [None, 1, 2, 3])
 @pytest.mark.parametrize("version", [0, 1])
-def test_it_moves_as_the_person(tmp_path: Path, version: int, seed: int | None) -> None:
-    model = model_of(SOMEBODY.rest, version, seed=seed)
+def test_it_moves_like_the_person(tmp_path: Path, version: int, seed: int | None) -> None:
+    model = model_of(SUBJECT.rest, version, seed=seed)
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model))
     assert set(avatar.names) == set(model.bones)
     assert len(avatar.names) == 54
     assert avatar.title == "me.vrm"
-    assert avatar.hips_height_m == pytest.approx(SOMEBODY.rest.offset[0, 1], abs=1e-9)
+    assert avatar.hips_height_m == pytest.approx(SUBJECT.rest.offset[0, 1], abs=1e-9)
     assert all(parent < bone for bone, parent in enumerate(avatar.parents))
     for i in (3, 11):
-        assert_moves_as(SOMEBODY, avatar, model, i)
+        assert_moves_as(SUBJECT, avatar, model, i)
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_at_rest_everything_is_as_in_the_file(tmp_path: Path, version: int) -> None:
-    model = model_of(SOMEBODY.rest, version, seed=4)
+def test_the_rest_pose_is_that_of_the_file(tmp_path: Path, version: int) -> None:
+    model = model_of(SUBJECT.rest, version, seed=4)
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model))
     still = np.tile([0.0, 0.0, 0.0, 1.0], (len(BONES), 1))
-    translation, rotation = posed(avatar, SOMEBODY.rest.offset[0], still)
+    translation, rotation = posed(avatar, SUBJECT.rest.offset[0], still)
     np.testing.assert_allclose(translation, avatar.translation, atol=1e-9)
     np.testing.assert_allclose(rotation, avatar.rotation, atol=1e-9)
     places, moved = (
@@ -85,15 +85,15 @@ def test_at_rest_everything_is_as_in_the_file(tmp_path: Path, version: int) -> N
     assert places["LeftToes"][2] > places["LeftFoot"][2], "it faces +z"
 
 
-def test_fingers_turn_with_the_hand_alone(tmp_path: Path) -> None:
-    avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model_of(SOMEBODY.rest, 1, seed=4)))
+def test_fingers_follow_the_hand(tmp_path: Path) -> None:
+    avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model_of(SUBJECT.rest, 1, seed=4)))
     for name, source in zip(avatar.names, avatar.source, strict=True):
         assert source[0] == INDEX.get(name, UNMEASURED)
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_thumbs_are_called_as_in_unity(tmp_path: Path, version: int) -> None:
-    avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model_of(SOMEBODY.rest, version)))
+def test_thumbs_have_the_names_of_unity(tmp_path: Path, version: int) -> None:
+    avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model_of(SUBJECT.rest, version)))
     chain = ["LeftThumbDistal"]
     while chain[-1] != "LeftHand":
         chain.append(avatar.names[avatar.parents[avatar.names.index(chain[-1])]])
@@ -102,43 +102,43 @@ def test_thumbs_are_called_as_in_unity(tmp_path: Path, version: int) -> None:
 
 @pytest.mark.parametrize("seed", [None, 1])
 @pytest.mark.parametrize("lacking", LACKING, ids="+".join)
-def test_turns_of_bones_that_it_lacks_are_not_lost(tmp_path: Path, lacking: tuple[str, ...], seed: int | None) -> None:
-    somebody = who_can_do_without(SOMEBODY, lacking)
-    model = model_of(somebody.rest, 1, seed=seed, without=lacking)
+def test_rotations_of_missing_bones_are_kept(tmp_path: Path, lacking: tuple[str, ...], seed: int | None) -> None:
+    subject = who_can_do_without(SUBJECT, lacking)
+    model = model_of(subject.rest, 1, seed=seed, without=lacking)
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model))
     assert not set(lacking) & set(avatar.names)
-    assert_moves_as(somebody, avatar, model, 7)
+    assert_moves_as(subject, avatar, model, 7)
 
 
 @pytest.mark.parametrize("seed", [None, 1])
 def test_an_upper_chest_without_a_chest_is_the_chest(tmp_path: Path, seed: int | None) -> None:
-    model = model_of(SOMEBODY.rest, 1, seed=seed, renamed=UPPER)
+    model = model_of(SUBJECT.rest, 1, seed=seed, renamed=UPPER)
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model))
     assert "Chest" not in avatar.names
-    assert_moves_as(SOMEBODY, avatar, model, 7, UPPER)
+    assert_moves_as(SUBJECT, avatar, model, 7, UPPER)
 
 
 def test_its_own_proportions_are_kept(tmp_path: Path) -> None:
-    dwarf = RestPose(0.5 * SOMEBODY.rest.offset, SOMEBODY.rest.tip)
+    dwarf = RestPose(0.5 * SUBJECT.rest.offset, SUBJECT.rest.tip)
     model = model_of(dwarf, 0)
     avatar = load_vrm(write_vrm(tmp_path / "dwarf.vrm", model))
-    wanted, _ = forward_kinematics(dwarf, SOMEBODY.root[7], SOMEBODY.rotation[7])
-    found = placed(avatar, model, SOMEBODY, 7)
+    wanted, _ = forward_kinematics(dwarf, SUBJECT.root[7], SUBJECT.rotation[7])
+    found = placed(avatar, model, SUBJECT, 7)
     np.testing.assert_allclose(found["LeftHand"], wanted[INDEX["LeftHand"]], atol=1e-6)
-    assert avatar.hips_height_m == pytest.approx(0.5 * SOMEBODY.rest.offset[0, 1])
+    assert avatar.hips_height_m == pytest.approx(0.5 * SUBJECT.rest.offset[0, 1])
 
 
-def test_a_model_whose_origin_is_at_its_hips_stands_on_its_feet(tmp_path: Path) -> None:
-    model = model_of(SOMEBODY.rest, 1)
-    model.nodes[0]["translation"] = [0.0, -SOMEBODY.rest.offset[0, 1], 0.0]
+def test_a_model_with_its_origin_at_the_hips_is_put_on_its_feet(tmp_path: Path) -> None:
+    model = model_of(SUBJECT.rest, 1)
+    model.nodes[0]["translation"] = [0.0, -SUBJECT.rest.offset[0, 1], 0.0]
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model))
     lowest = model.places({})["LeftToes"][1]
     assert avatar.hips_height_m == pytest.approx(-lowest)
-    assert_moves_as(SOMEBODY, avatar, model, 7)
+    assert_moves_as(SUBJECT, avatar, model, 7)
 
 
-def test_bones_that_are_assigned_to_nothing_are_not_there(tmp_path: Path) -> None:
-    model = model_of(SOMEBODY.rest, 0)
+def test_bones_without_a_node_are_ignored(tmp_path: Path) -> None:
+    model = model_of(SUBJECT.rest, 0)
     document = model.document()
     document["extensions"]["VRM"]["humanoid"]["humanBones"] += [
         {"bone": "upperChest", "node": -1},
@@ -151,7 +151,7 @@ def test_bones_that_are_assigned_to_nothing_are_not_there(tmp_path: Path) -> Non
     path.write_bytes(glb(json.dumps(document).encode() + b"\0\0"))
     avatar = load_vrm(path)
     assert len(avatar.names) == 54
-    assert_moves_as(SOMEBODY, avatar, model, 7)
+    assert_moves_as(SUBJECT, avatar, model, 7)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_bones_that_are_assigned_to_nothing_are_not_there(tmp_path: Path) -> Non
         (glb(b'{"extensions": {"VRMC_vrm": {}}}'), "has no humanoid."),
     ],
 )
-def test_what_is_no_vrm_is_said_to_be_none(tmp_path: Path, data: bytes, cause: str) -> None:
+def test_files_that_are_not_vrm_are_rejected(tmp_path: Path, data: bytes, cause: str) -> None:
     path = tmp_path / "me.vrm"
     path.write_bytes(data)
     with pytest.raises(UsageError) as raised:
@@ -183,39 +183,39 @@ def test_what_is_no_vrm_is_said_to_be_none(tmp_path: Path, data: bytes, cause: s
 
 
 def spoilt(change: dict[str, Any]) -> dict[str, Any]:
-    model = model_of(SOMEBODY.rest, 1)
+    model = model_of(SUBJECT.rest, 1)
     model.nodes[model.bones["LeftFoot"]] |= change
     return model.document()
 
 
 def without_bones(*names: str) -> dict[str, Any]:
-    model = model_of(SOMEBODY.rest, 1)
+    model = model_of(SUBJECT.rest, 1)
     for name in names:
         del model.bones[name]
     return model.document()
 
 
 def with_bone_elsewhere(name: str) -> dict[str, Any]:
-    model = model_of(SOMEBODY.rest, 1)
+    model = model_of(SUBJECT.rest, 1)
     model.bones[name] = model.add("Elsewhere", np.eye(4), None)
     return model.document()
 
 
 def tiny(*nodes: str) -> dict[str, Any]:
-    model = model_of(SOMEBODY.rest, 1)
+    model = model_of(SUBJECT.rest, 1)
     for node in nodes:
         model.nodes[model.bones[node]]["scale"] = [1e-4, 1e-4, 1e-4]
     return model.document()
 
 
 def upside_down() -> dict[str, Any]:
-    model = model_of(SOMEBODY.rest, 1)
+    model = model_of(SUBJECT.rest, 1)
     model.nodes[model.bones["Hips"]] |= {"rotation": [1, 0, 0, 0], "translation": [0, 0, 0]}
     return model.document()
 
 
 def with_bone(name: str, node: int) -> dict[str, Any]:
-    model = model_of(SOMEBODY.rest, 1)
+    model = model_of(SUBJECT.rest, 1)
     model.bones[name] = node
     return model.document()
 
@@ -244,7 +244,7 @@ def with_bone(name: str, node: int) -> dict[str, Any]:
         (upside_down(), "are not above its feet."),
     ],
 )
-def test_skeletons_that_are_none_are_named(tmp_path: Path, document: dict[str, Any], cause: str) -> None:
+def test_invalid_skeletons_are_rejected(tmp_path: Path, document: dict[str, Any], cause: str) -> None:
     path = tmp_path / "me.vrm"
     path.write_bytes(glb(json.dumps(document).encode()))
     with pytest.raises(UsageError) as raised:
@@ -253,8 +253,8 @@ def test_skeletons_that_are_none_are_named(tmp_path: Path, document: dict[str, A
     assert str(path) in raised.value.cause
 
 
-def test_a_hand_that_hangs_on_a_leg_is_named(tmp_path: Path) -> None:
-    model = model_of(SOMEBODY.rest, 0)
+def test_a_hand_below_a_leg_is_rejected(tmp_path: Path) -> None:
+    model = model_of(SUBJECT.rest, 0)
     hand, leg = model.bones["LeftHand"], model.bones["LeftUpperLeg"]
     model.nodes[model.bones["LeftLowerArm"]]["children"].remove(hand)
     model.nodes[leg]["children"].append(hand)
@@ -262,14 +262,14 @@ def test_a_hand_that_hangs_on_a_leg_is_named(tmp_path: Path) -> None:
         load_vrm(write_vrm(tmp_path / "me.vrm", model))
 
 
-def test_no_file_is_none(tmp_path: Path) -> None:
+def test_a_missing_file_is_rejected(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.vrm", Path("\0")):
         with pytest.raises(UsageError) as raised:
             load_vrm(path)
         assert str(raised.value) == f"The avatar {path} does not exist. Give the path of a VRM file."
 
 
-def test_files_beyond_all_measure_are_not_read(tmp_path: Path) -> None:
+def test_files_that_are_too_large_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "me.vrm"
     path.write_bytes(glb(b"{}"))
     os.truncate(path, MAX_FILE_BYTES + 1)
@@ -278,7 +278,7 @@ def test_files_beyond_all_measure_are_not_read(tmp_path: Path) -> None:
 
 
 DOCUMENTS = {
-    (seed, version): json.dumps(model_of(SOMEBODY.rest, version, seed=seed or None).document())
+    (seed, version): json.dumps(model_of(SUBJECT.rest, version, seed=seed or None).document())
     for seed in (0, 1, 2)
     for version in (0, 1)
 }
@@ -296,7 +296,7 @@ def _loads(path: Path) -> None:
         avatar = load_vrm(path)
     except UsageError:
         return
-    translation, rotation = posed(avatar, SOMEBODY.root[0], SOMEBODY.rotation[0])
+    translation, rotation = posed(avatar, SUBJECT.root[0], SUBJECT.rotation[0])
     assert np.isfinite(translation).all()
     assert np.isfinite(rotation).all()
     assert avatar.hips_height_m > 0
@@ -371,22 +371,22 @@ def scaled(model: Model, factor: float) -> Model:
         (0.01, r"is 0\.\d+ m above its feet: it was probably exported scaled down\."),
     ],
 )
-def test_an_avatar_in_another_unit_is_refused(tmp_path: Path, version: int, factor: float, said: str) -> None:
-    path = write_vrm(tmp_path / "me.vrm", scaled(model_of(SOMEBODY.rest, version), factor))
+def test_an_avatar_in_another_unit_is_rejected(tmp_path: Path, version: int, factor: float, said: str) -> None:
+    path = write_vrm(tmp_path / "me.vrm", scaled(model_of(SUBJECT.rest, version), factor))
     with pytest.raises(UsageError, match=said):
         load_vrm(path)
 
 
 @pytest.mark.parametrize("factor", [0.2, 0.5, 1.9])
-def test_children_and_giants_are_avatars_too(tmp_path: Path, factor: float) -> None:
-    avatar = load_vrm(write_vrm(tmp_path / "me.vrm", scaled(model_of(SOMEBODY.rest, 1), factor)))
-    assert avatar.hips_height_m == pytest.approx(factor * SOMEBODY.rest.offset[0, 1])
+def test_small_and_large_avatars_are_accepted(tmp_path: Path, factor: float) -> None:
+    avatar = load_vrm(write_vrm(tmp_path / "me.vrm", scaled(model_of(SUBJECT.rest, 1), factor)))
+    assert avatar.hips_height_m == pytest.approx(factor * SUBJECT.rest.offset[0, 1])
 
 
 @pytest.mark.parametrize("bone", ["LeftLowerArm", "RightHand", "LeftLowerLeg", "RightFoot"])
 @pytest.mark.parametrize("factor", [0.0, 1e-3, 50.0])
-def test_limbs_without_length_or_endless_ones_are_refused(tmp_path: Path, bone: str, factor: float) -> None:
-    model = model_of(SOMEBODY.rest, 1)
+def test_limbs_of_implausible_length_are_rejected(tmp_path: Path, bone: str, factor: float) -> None:
+    model = model_of(SUBJECT.rest, 1)
     node = model.nodes[model.bones[bone]]
     sideways = [factor * value for value in node["translation"]]
     node["translation"] = sideways if factor < 1 else [sideways[0] or 40.0, 0.0, 40.0]

@@ -1,6 +1,6 @@
-"""People of known bones who move in a known way.
+"""Subjects with known bones and known motion.
 
-Axes: T instants, J joints, B bones.
+Axes: T time steps, J joints, B bones.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ EXTRAS = tuple(
     for name in ("ear", "eye", "index", "pinky", "thumb", "heel", "foot_index")
 )
 ALL = (*JOINTS, *EXTRAS)
-# about x, y, z of the left side: centre ± reach, °; then the turn about the bone's own axis
+# swing about x, y, z of the left side: centre ± reach, °; then the twist
 Reach = tuple[float, float]
 SWING: dict[str, tuple[Reach, Reach, Reach]] = {
     "Spine": ((0, 6), (0, 10), (0, 7)),
@@ -34,20 +34,20 @@ SWING: dict[str, tuple[Reach, Reach, Reach]] = {
     "Foot": ((5, 15), (0, 10), (0, 10)),
 }
 TWIST: dict[str, Reach] = {"UpperArm": (0, 50), "LowerArm": (0, 55), "UpperLeg": (0, 18)}
-STATURE_M = (1.55, 1.95)
+HEIGHT_RANGE_M = (1.55, 1.95)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """Somebody who moves.
+    """A subject in motion.
 
     Attributes:
-        rest: Their bones.
-        t_ns: (T,) instants.
+        rest: Rest pose.
+        t_ns: (T,) timestamps.
         root: (T,3) m.
-        rotation: (T,B,4) local.
-        xyz: (T,J,3) m, what a perfect rig sees: the joints `ALL`.
-        height_m: Stature.
+        rotation: (T,B,4) local rotations.
+        xyz: (T,J,3) m, true positions of the joints `ALL`.
+        height_m: Body height.
     """
 
     rest: RestPose
@@ -64,7 +64,7 @@ def angles_deg(a: Floats, b: Floats) -> Floats:
 
 
 def steps_deg(rotation: Floats) -> Floats:
-    """Returns (T-1,...) how far rotations (T,...,4) turn from instant to instant."""
+    """Returns (T-1,...) the angle between consecutive rotations (T,...,4)."""
     return angles_deg(rotation[1:], rotation[:-1])
 
 
@@ -76,10 +76,10 @@ def about(vector_deg: Floats) -> Floats:
 
 
 def person(seed: int, seconds: float = 10.0, rate_hz: float = 60.0, *, tumbling: bool = False) -> Person:
-    """Returns somebody who moves every joint within what joints can do; if tumbling, through all attitudes."""
+    """Returns a subject who moves every joint within its limits; if tumbling, through all orientations."""
     rng = np.random.default_rng(seed)
     t_s = np.arange(int(seconds * rate_hz)) / rate_hz
-    height_m = float(rng.uniform(*STATURE_M))
+    height_m = float(rng.uniform(*HEIGHT_RANGE_M))
     rest = random_rest(height_m, rng)
     rotation = np.zeros((len(t_s), B, 4))
     rotation[..., 3] = 1.0
@@ -97,7 +97,7 @@ def person(seed: int, seconds: float = 10.0, rate_hz: float = 60.0, *, tumbling:
 
 
 def random_rest(height_m: float, rng: np.random.Generator) -> RestPose:
-    """Returns the bones of a random person; also where nobody could see them."""
+    """Returns the rest pose of a random person."""
 
     def some(part: float, spread: float = 0.06) -> float:
         return float(height_m * part * np.exp(rng.normal(0, spread)))
@@ -128,48 +128,48 @@ def random_rest(height_m: float, rng: np.random.Generator) -> RestPose:
 
 
 def joints_of(rest: RestPose, root: Floats, rotation: Floats, height_m: float, rng: np.random.Generator) -> Floats:
-    """Returns (T,J,3) m where the joints `ALL` of a humanoid are."""
-    begin, turned = forward_kinematics(rest, root, rotation)
+    """Returns (T,J,3) m the joints `ALL` of a humanoid."""
+    start, world = forward_kinematics(rest, root, rotation)
 
     def point(bone: str, at: list[float]) -> Floats:
         part = height_m * np.array(at) * np.exp(rng.normal(0, 0.05, 3))
-        return np.asarray(begin[:, INDEX[bone]] + rotate(turned[:, INDEX[bone]], part))
+        return np.asarray(start[:, INDEX[bone]] + rotate(world[:, INDEX[bone]], part))
 
-    place = {joint: begin[:, INDEX[bone]] for bone, joint in JOINT_OF.items()}
-    place["thorax"] = 0.5 * (place["l_shoulder"] + place["r_shoulder"])
-    place["spine"] = 0.5 * (place["pelvis"] + place["thorax"])
+    position = {joint: start[:, INDEX[bone]] for bone, joint in JOINT_OF.items()}
+    position["thorax"] = 0.5 * (position["l_shoulder"] + position["r_shoulder"])
+    position["spine"] = 0.5 * (position["pelvis"] + position["thorax"])
     state = rng.bit_generator.state
     for side, out in (("left", 1.0), ("right", -1.0)):
-        rng.bit_generator.state = state  # both sides alike
+        rng.bit_generator.state = state  # the same on both sides
         bone = side.capitalize()
-        place[f"{side}_ear"] = point("Head", [0.045 * out, 0.03, 0.012])
-        place[f"{side}_eye"] = point("Head", [0.02 * out, 0.045, 0.05])
-        place[f"{side}_index"] = point(f"{bone}Hand", [0.05 * out, 0, 0.012])
-        place[f"{side}_pinky"] = point(f"{bone}Hand", [0.05 * out, 0, -0.012])
-        place[f"{side}_thumb"] = point(f"{bone}Hand", [0.02 * out, 0, 0.03])
+        position[f"{side}_ear"] = point("Head", [0.045 * out, 0.03, 0.012])
+        position[f"{side}_eye"] = point("Head", [0.02 * out, 0.045, 0.05])
+        position[f"{side}_index"] = point(f"{bone}Hand", [0.05 * out, 0, 0.012])
+        position[f"{side}_pinky"] = point(f"{bone}Hand", [0.05 * out, 0, -0.012])
+        position[f"{side}_thumb"] = point(f"{bone}Hand", [0.02 * out, 0, 0.03])
         toes, part = rest.offset[INDEX[f"{bone}Toes"]] / height_m, np.array([0.0, 0.0, 0.04])
         heel = np.array([0.0, toes[1], -0.035])
         for name, at in (("heel", heel), ("foot_index", toes + part)):
             foot = INDEX[f"{bone}Foot"]
-            place[f"{side}_{name}"] = begin[:, foot] + rotate(turned[:, foot], height_m * at)
-    place["head"] = 0.5 * (place["left_ear"] + place["right_ear"])
-    nose = place["head"] + rotate(turned[:, INDEX["Head"]], height_m * np.array([0.0, -0.012, 0.055]))
-    place["nose"] = nose
-    return np.stack([place[name] for name in ALL], 1)
+            position[f"{side}_{name}"] = start[:, foot] + rotate(world[:, foot], height_m * at)
+    position["head"] = 0.5 * (position["left_ear"] + position["right_ear"])
+    nose = position["head"] + rotate(world[:, INDEX["Head"]], height_m * np.array([0.0, -0.012, 0.055]))
+    position["nose"] = nose
+    return np.stack([position[name] for name in ALL], 1)
 
 
 def _bone(name: str, side: str, tip: Floats, t_s: Floats, rng: np.random.Generator) -> Floats:
     swing = np.stack([_smooth(t_s, reach, rng) for reach in SWING[name]], -1)
     if side == "Right":
         swing[:, 1:] *= -1
-    turned = about(swing)
+    rotated = about(swing)
     if name in TWIST:
         axis = tip / np.linalg.norm(tip)
-        turned = multiply(turned, about(axis * _smooth(t_s, TWIST[name], rng)[:, None]))
-    return turned
+        rotated = multiply(rotated, about(axis * _smooth(t_s, TWIST[name], rng)[:, None]))
+    return rotated
 
 
 def _smooth(t_s: Floats, reach: tuple[float, float], rng: np.random.Generator) -> Floats:
-    """Returns (T,) something that swings between centre − reach and centre + reach."""
+    """Returns (T,) a smooth function between centre − reach and centre + reach."""
     waves = [np.sin(2 * np.pi * (rng.uniform(0.1, 0.8) * t_s + rng.uniform())) for _ in range(3)]
     return np.asarray(reach[0] + reach[1] * np.sum(waves, 0) / 2.4).clip(reach[0] - reach[1], reach[0] + reach[1])

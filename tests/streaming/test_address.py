@@ -19,11 +19,11 @@ PROFILES = ("unity", "godot")
         ("[fe80::1]:65535/godot", Address("fe80::1", 65535, "godot")),
     ],
 )
-def test_what_is_given_is_taken_and_the_rest_is_usual(text: str, wanted: Address) -> None:
+def test_missing_parts_have_defaults(text: str, wanted: Address) -> None:
     assert parse_target(text, 39539, PROFILES) == wanted
 
 
-def test_an_address_is_written_as_it_is_read() -> None:
+def test_str_of_an_address_parses_to_it() -> None:
     assert [str(parse_target(text, 1)) for text in ("a:2", "[::1]:3")] == ["a:2", "[::1]:3"]
 
 
@@ -45,21 +45,21 @@ def test_an_address_is_written_as_it_is_read() -> None:
         (":39539", "':39539' has no host."),
     ],
 )
-def test_what_is_written_wrongly_is_named(text: str, cause: str) -> None:
+def test_syntax_errors_are_reported(text: str, cause: str) -> None:
     with pytest.raises(UsageError) as error:
         parse_target(text, 39539, PROFILES)
     assert error.value.cause == cause
     assert "127.0.0.1" in error.value.remedy or "unity" in error.value.remedy
 
 
-def test_where_there_is_nothing_to_choose_nothing_is_chosen() -> None:
+def test_without_choices_there_is_no_choice() -> None:
     assert parse_target("studio", 9000) == Address("studio", 9000)
     with pytest.raises(UsageError) as error:
         parse_target("studio/unity", 9000)
     assert error.value.remedy == "Write it like 127.0.0.1:9000."
 
 
-def test_who_listens_does_so_for_this_machine_alone() -> None:
+def test_the_default_is_to_listen_on_this_machine_only() -> None:
     assert parse_listen_address("39571", 1) == Address("127.0.0.1", 39571)
     everywhere = "0.0.0.0"  # noqa: S104
     assert parse_listen_address(f"{everywhere}:39571", 1) == Address(everywhere, 39571)
@@ -67,13 +67,13 @@ def test_who_listens_does_so_for_this_machine_alone() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "99999", "studio:", ":5"])
-def test_a_place_to_listen_that_makes_no_sense_is_refused(text: str) -> None:
+def test_an_invalid_listen_address_is_rejected(text: str) -> None:
     with pytest.raises(UsageError):
         parse_listen_address(text, 39571)
 
 
 @given(st.text(max_size=30))
-def test_anything_is_an_address_or_a_mistake_of_the_user(text: str) -> None:
+def test_any_text_is_an_address_or_a_usage_error(text: str) -> None:
     for listens in (False, True):
         try:
             address = parse_listen_address(text, 39571) if listens else parse_target(text, 39539, PROFILES)

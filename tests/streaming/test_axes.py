@@ -5,7 +5,7 @@ from pose_rig.humanoid.bones import forward_kinematics, multiply, rotate
 from pose_rig.streaming.axes import AXES, BLENDER, GODOT, RIG, UNITY, UNREAL, Axes
 from tests.streaming.people import person
 
-# where somebody who faces camera 0 at a distance has their left hand, their head, and what they look at
+# directions of a person who faces camera 0: left hand, up, forward
 LEFT, UP, AHEAD = np.eye(3)
 
 
@@ -20,14 +20,14 @@ LEFT, UP, AHEAD = np.eye(3)
     ],
     ids=lambda value: value.name if isinstance(value, Axes) else "",
 )
-def test_people_stand_as_the_characters_of_the_engine_do(
+def test_a_person_faces_like_the_characters_of_the_engine(
     axes: Axes, left: tuple[float, ...], up: tuple[float, ...], ahead: tuple[float, ...]
 ) -> None:
     assert axes.points(np.stack([LEFT, UP, AHEAD])).tolist() == [list(left), list(up), list(ahead)]
 
 
 @pytest.mark.parametrize("axes", AXES.values(), ids=lambda axes: axes.name)
-def test_what_is_said_of_the_axes_is_so(axes: Axes) -> None:
+def test_handedness_up_and_forward_are_right(axes: Axes) -> None:
     def named(vector: np.ndarray) -> str:
         place = int(np.abs(vector).argmax())
         return "+-"[int(vector[place] < 0)] + "xyz"[place]
@@ -39,7 +39,7 @@ def test_what_is_said_of_the_axes_is_so(axes: Axes) -> None:
 
 
 @pytest.mark.parametrize("axes", AXES.values(), ids=lambda axes: axes.name)
-def test_turning_and_converting_may_be_done_in_either_order(axes: Axes) -> None:
+def test_rotation_and_conversion_commute(axes: Axes) -> None:
     rng = np.random.default_rng(1)
     q = rng.normal(size=(2, 50, 4))
     q /= np.linalg.norm(q, axis=-1, keepdims=True)
@@ -51,10 +51,10 @@ def test_turning_and_converting_may_be_done_in_either_order(axes: Axes) -> None:
 
 
 @pytest.mark.parametrize("axes", AXES.values(), ids=lambda axes: axes.name)
-def test_a_skeleton_posed_in_an_engine_is_the_posed_skeleton(axes: Axes) -> None:
-    somebody = person(3, seconds=0.5)
-    place, turned = forward_kinematics(somebody.rest, somebody.root, somebody.rotation)
-    there = type(somebody.rest)(axes.points(somebody.rest.offset), axes.points(somebody.rest.tip))
-    their_place, their_turn = forward_kinematics(there, axes.points(somebody.root), axes.rotations(somebody.rotation))
+def test_forward_kinematics_in_engine_axes_gives_the_converted_skeleton(axes: Axes) -> None:
+    subject = person(3, seconds=0.5)
+    place, turned = forward_kinematics(subject.rest, subject.root, subject.rotation)
+    there = type(subject.rest)(axes.points(subject.rest.offset), axes.points(subject.rest.tip))
+    their_place, their_turn = forward_kinematics(there, axes.points(subject.root), axes.rotations(subject.rotation))
     np.testing.assert_allclose(their_place, axes.points(place), atol=1e-6)
     np.testing.assert_allclose(their_turn, axes.rotations(turned), atol=1e-9)

@@ -13,9 +13,9 @@ from tests.streaming.people import ALL, person
 S = 1_000_000_000
 
 
-def test_the_schema_says_all_that_a_stranger_needs() -> None:
-    somebody = person(1, seconds=0.2)
-    said = json.loads(schema(live(somebody, cameras={"left": (1280, 720)}), UNREAL))
+def test_the_schema_describes_the_frames() -> None:
+    subject = person(1, seconds=0.2)
+    said = json.loads(schema(live(subject, cameras={"left": (1280, 720)}), UNREAL))
     assert said["type"] == "schema"
     assert said["version"] == 1
     assert (said["axes"], said["unit"]) == ("unreal", "cm")
@@ -30,27 +30,27 @@ def test_the_schema_says_all_that_a_stranger_needs() -> None:
 
 
 @pytest.mark.parametrize("axes", AXES.values(), ids=lambda axes: axes.name)
-def test_a_client_that_knows_only_the_schema_finds_the_joints(axes: object) -> None:
-    """What docs/wire.md says of places and turns, done in the client's own axes."""
+def test_joints_follow_from_schema_and_frame(axes: object) -> None:
+    """The forward kinematics of docs/wire.md, in the client's axes."""
     assert isinstance(axes, type(RIG))
-    somebody = person(2, seconds=0.5)
-    pose = live(somebody, 7)
+    subject = person(2, seconds=0.5)
+    pose = live(subject, 7)
     said, seen = json.loads(schema(pose, axes)), json.loads(frame(pose, axes))
     rest = np.array(said["rest"])
     place, _ = forward_kinematics(RestPose(rest, rest), np.array(seen["root"]), np.array(seen["rotations"]))
-    wanted, _ = forward_kinematics(somebody.rest, somebody.root[7], somebody.rotation[7])
+    wanted, _ = forward_kinematics(subject.rest, subject.root[7], subject.rotation[7])
     np.testing.assert_allclose(place / axes.per_m, axes.points(wanted) / axes.per_m, atol=2e-3)
-    np.testing.assert_allclose(seen["joints"], axes.points(somebody.xyz[7]), atol=1e-4 * axes.per_m)
+    np.testing.assert_allclose(seen["joints"], axes.points(subject.xyz[7]), atol=1e-4 * axes.per_m)
 
 
-def test_a_frame_says_where_it_comes_from() -> None:
+def test_a_frame_has_index_timestamp_age_and_mode() -> None:
     said = json.loads(frame(live(person(1, seconds=0.2), 4, lead_ms=12.34, tracking=0), RIG))
     assert (said["type"], said["index"], said["age_ms"], said["lead_ms"]) == ("frame", 4, 20.0, 12.3)
     assert (said["mode"], said["tracking"], said["score"][0]) == ("solved", 0, 1.0)
     assert "refined" not in said
 
 
-def test_the_poses_of_the_cameras_come_if_wanted() -> None:
+def test_refined_2d_poses_are_optional() -> None:
     view = Refined2D(
         camera="left", index=1, t_ns=5, xy=np.full((17, 2), 3.14159, np.float32), inlier=np.ones(17, np.float32)
     )
@@ -58,25 +58,25 @@ def test_the_poses_of_the_cameras_come_if_wanted() -> None:
     assert said["refined"] == {"left": {"xy": [[3.1, 3.1]] * 17, "inlier": [1.0] * 17}}
 
 
-def test_the_schema_is_made_anew_only_when_something_changes() -> None:
-    somebody, other = person(1, seconds=0.2), person(2, seconds=0.2)
+def test_the_schema_is_encoded_again_only_when_it_changes() -> None:
+    subject, other = person(1, seconds=0.2), person(2, seconds=0.2)
     said = SchemaCache(UNITY)
-    first = said.get(live(somebody))
-    assert said.get(live(somebody, 3)) is first
-    assert said.get(live(somebody, rest=other.rest)) != first
-    assert json.loads(said.get(live(somebody, mode="cold")))["mode"] == "cold"
-    assert said.get(live(somebody)) == first
+    first = said.get(live(subject))
+    assert said.get(live(subject, 3)) is first
+    assert said.get(live(subject, rest=other.rest)) != first
+    assert json.loads(said.get(live(subject, mode="cold")))["mode"] == "cold"
+    assert said.get(live(subject)) == first
 
 
-def test_over_udp_the_schema_comes_at_first_each_second_and_when_it_changes() -> None:
-    somebody = person(1, seconds=0.2)
+def test_over_udp_the_schema_is_sent_first_each_second_and_when_it_changes() -> None:
+    subject = person(1, seconds=0.2)
     encoder = JsonEncoder(UNITY)
 
     def kinds(pose: object, at_s: float) -> list[str]:
         return [json.loads(data)["type"] for data in encoder.encode(pose, round(at_s * S))]  # type: ignore[arg-type]
 
-    pose = live(somebody)
+    pose = live(subject)
     assert kinds(pose, 1.0) == ["schema", "frame"]
     assert kinds(pose, 1.5) == ["frame"]
     assert kinds(pose, 2.1) == ["schema", "frame"]
-    assert kinds(live(somebody, mode="cold"), 2.2) == ["schema", "frame"]
+    assert kinds(live(subject, mode="cold"), 2.2) == ["schema", "frame"]

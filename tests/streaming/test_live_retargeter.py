@@ -22,11 +22,11 @@ def at(i: int) -> int:
     return S + round(i * S / HZ)
 
 
-def played(retargeter: LiveRetargeter, somebody: Person, first: int, count: int, **more: object) -> LivePose:
+def played(retargeter: LiveRetargeter, subject: Person, first: int, count: int, **more: object) -> LivePose:
     """Plays poses as they come, and returns the last one."""
     pose = retargeter.pose_at(at(first))
     for i in range(first, first + count):
-        retargeter.add(pose3d(somebody, i, **more), at(i))  # type: ignore[arg-type]
+        retargeter.add(pose3d(subject, i, **more), at(i))  # type: ignore[arg-type]
         pose = retargeter.pose_at(at(i))
     return pose
 
@@ -35,7 +35,7 @@ def places(pose: LivePose) -> Floats:
     return forward_kinematics(pose.rest, pose.root, pose.rotation)[0]
 
 
-def test_before_the_first_pose_somebody_stands_at_rest() -> None:
+def test_before_the_first_pose_the_rest_pose_is_sent() -> None:
     pose = LiveRetargeter().pose_at(S)
     assert (pose.index, pose.tracking, pose.mode) == (-1, 0, "cold")
     np.testing.assert_allclose(pose.rotation, np.tile([0, 0, 0, 1.0], (21, 1)))
@@ -43,37 +43,37 @@ def test_before_the_first_pose_somebody_stands_at_rest() -> None:
 
 
 def test_an_avatar_follows_the_person() -> None:
-    somebody = person(1, seconds=4.0)
-    pose = played(LiveRetargeter(), somebody, 0, 200)
-    wanted, _ = forward_kinematics(somebody.rest, somebody.root[199], somebody.rotation[199])
+    subject = person(1, seconds=4.0)
+    pose = played(LiveRetargeter(), subject, 0, 200)
+    wanted, _ = forward_kinematics(subject.rest, subject.root[199], subject.rotation[199])
     off_m = np.linalg.norm(places(pose) - wanted, axis=-1)
     assert np.median(off_m) < 0.02
     assert (pose.index, pose.tracking, pose.age_ms) == (199, 1, AGE_MS)
 
 
 def test_a_pose_that_was_sent_is_not_new() -> None:
-    retargeter, somebody = LiveRetargeter(), person(1, seconds=1.0)
+    retargeter, subject = LiveRetargeter(), person(1, seconds=1.0)
     news = [retargeter.has_new]
-    retargeter.add(pose3d(somebody, 0), at(0))
+    retargeter.add(pose3d(subject, 0), at(0))
     news.append(retargeter.has_new)
     retargeter.pose_at(at(0))
     assert [*news, retargeter.has_new] == [False, True, False]
 
 
-def test_the_same_pose_is_sent_the_same_again() -> None:
-    retargeter, somebody = LiveRetargeter(), person(1, seconds=2.0)
-    pose = played(retargeter, somebody, 0, 60)
+def test_a_repeated_pose_is_identical() -> None:
+    retargeter, subject = LiveRetargeter(), person(1, seconds=2.0)
+    pose = played(retargeter, subject, 0, 60)
     again = retargeter.pose_at(at(59) + 10 * MS)
     np.testing.assert_array_equal(again.rotation, pose.rotation)
     assert again.age_ms == pytest.approx(pose.age_ms + 10)
 
 
-def test_who_is_lost_is_held_and_then_goes_to_rest_without_a_jump() -> None:
-    retargeter, somebody = LiveRetargeter(), person(1, seconds=3.0)
-    held = played(retargeter, somebody, 0, 60)
+def test_a_lost_person_is_held_and_blended_to_rest_without_a_jump() -> None:
+    retargeter, subject = LiveRetargeter(), person(1, seconds=3.0)
+    held = played(retargeter, subject, 0, 60)
     poses = []
     for i in range(60, 60 + int((HOLD_S + TO_REST_S + 1.0) * HZ)):
-        retargeter.add(pose3d(somebody, 59, t_ns=at(i), tracking=0), at(i))
+        retargeter.add(pose3d(subject, 59, t_ns=at(i), tracking=0), at(i))
         poses.append(retargeter.pose_at(at(i)))
     assert all(pose.tracking == 0 for pose in poses)
     np.testing.assert_array_equal(poses[int((HOLD_S - 0.1) * HZ)].rotation, held.rotation)
@@ -85,26 +85,26 @@ def test_who_is_lost_is_held_and_then_goes_to_rest_without_a_jump() -> None:
     assert all(np.isfinite(pose.rotation).all() for pose in poses)
 
 
-def test_who_comes_back_is_followed_again_without_a_jump() -> None:
-    retargeter, somebody = LiveRetargeter(), person(1, seconds=6.0)
-    played(retargeter, somebody, 0, 30)
+def test_a_returning_person_is_followed_without_a_jump() -> None:
+    retargeter, subject = LiveRetargeter(), person(1, seconds=6.0)
+    played(retargeter, subject, 0, 30)
     gone = 30 + int((HOLD_S + TO_REST_S + 0.5) * HZ)
-    before = played(retargeter, somebody, 30, gone - 30, tracking=0)
+    before = played(retargeter, subject, 30, gone - 30, tracking=0)
     steps = []
     for i in range(gone, gone + 40):
-        retargeter.add(pose3d(somebody, i), at(i))
+        retargeter.add(pose3d(subject, i), at(i))
         pose = retargeter.pose_at(at(i))
         steps.append(angles_deg(pose.rotation, before.rotation).max())
         before = pose
     assert before.tracking == 1
     assert max(steps) < 25.0
-    wanted, _ = forward_kinematics(somebody.rest, somebody.root[gone + 39], somebody.rotation[gone + 39])
+    wanted, _ = forward_kinematics(subject.rest, subject.root[gone + 39], subject.rotation[gone + 39])
     assert np.median(np.linalg.norm(places(before) - wanted, axis=-1)) < 0.05
 
 
-def test_a_rig_that_falls_silent_has_lost_the_person() -> None:
-    retargeter, somebody = LiveRetargeter(), person(1, seconds=1.0)
-    played(retargeter, somebody, 0, 30)
+def test_without_new_poses_no_person_is_tracked() -> None:
+    retargeter, subject = LiveRetargeter(), person(1, seconds=1.0)
+    played(retargeter, subject, 0, 30)
     now = at(29)
     assert retargeter.pose_at(now + round((POSE_STALE_S - 0.05) * S)).tracking == 1
     assert retargeter.pose_at(now + round((POSE_STALE_S + 0.05) * S)).tracking == 0
@@ -112,30 +112,30 @@ def test_a_rig_that_falls_silent_has_lost_the_person() -> None:
     np.testing.assert_allclose(np.abs(rest.rotation[:, 3]), 1.0)
 
 
-def test_looking_ahead_brings_the_avatar_nearer_to_now() -> None:
-    somebody = person(3, seconds=6.0)
+def test_prediction_reduces_the_error_of_the_avatar() -> None:
+    subject = person(3, seconds=6.0)
     late = round(0.05 * HZ)
     off: dict[object, list[float]] = {}
     for lead in (0.0, 50.0, "auto"):
         retargeter = LiveRetargeter(lead)
         for i in range(300):
-            retargeter.add(structs.replace(pose3d(somebody, i), age_ns=50 * MS), at(i))
+            retargeter.add(structs.replace(pose3d(subject, i), age_ns=50 * MS), at(i))
             pose = retargeter.pose_at(at(i))
             if i > 120:
-                wanted, _ = forward_kinematics(somebody.rest, somebody.root[i + late], somebody.rotation[i + late])
+                wanted, _ = forward_kinematics(subject.rest, subject.root[i + late], subject.rotation[i + late])
                 off.setdefault(lead, []).append(float(np.linalg.norm(places(pose) - wanted, axis=-1).mean()))
     assert np.median(off[50.0]) < 0.6 * np.median(off[0.0])
     assert np.median(off["auto"]) < 0.6 * np.median(off[0.0])
 
 
-def test_auto_looks_as_far_ahead_as_the_picture_is_old_and_not_further_than_makes_sense() -> None:
-    retargeter, somebody = LiveRetargeter("auto"), person(1, seconds=1.0)
-    played(retargeter, somebody, 0, 30)
+def test_auto_predicts_by_the_age_of_the_pose_up_to_the_maximum() -> None:
+    retargeter, subject = LiveRetargeter("auto"), person(1, seconds=1.0)
+    played(retargeter, subject, 0, 30)
     assert retargeter.pose_at(at(29) + 10 * MS).lead_ms == pytest.approx(AGE_MS + 10)
     assert retargeter.pose_at(at(29) + 400 * MS).lead_ms == MAX_LEAD_MS
 
 
-def test_another_person_begins_anew() -> None:
+def test_another_body_height_starts_over() -> None:
     retargeter = LiveRetargeter()
     small, tall = person(1, seconds=1.0), person(2, seconds=1.0)
     played(retargeter, small, 0, 40)
@@ -144,11 +144,11 @@ def test_another_person_begins_anew() -> None:
     assert np.isfinite(pose.rotation).all()
 
 
-def test_a_replay_that_begins_anew_is_followed() -> None:
-    retargeter, somebody = LiveRetargeter(), person(1, seconds=3.0)
-    played(retargeter, somebody, 60, 60)
+def test_a_replay_that_restarts_is_followed() -> None:
+    retargeter, subject = LiveRetargeter(), person(1, seconds=3.0)
+    played(retargeter, subject, 60, 60)
     for i in range(30):
-        retargeter.add(pose3d(somebody, i), at(200 + i))
+        retargeter.add(pose3d(subject, i), at(200 + i))
         pose = retargeter.pose_at(at(200 + i))
-    wanted, _ = forward_kinematics(somebody.rest, somebody.root[29], somebody.rotation[29])
+    wanted, _ = forward_kinematics(subject.rest, subject.root[29], subject.rotation[29])
     assert np.median(np.linalg.norm(places(pose) - wanted, axis=-1)) < 0.06

@@ -34,7 +34,7 @@ def test_numbers_written_into_the_bytes_are_those_that_are_read(of: list[Message
 
 
 @given(st.integers(1, 120))
-def test_what_is_split_fits_and_is_whole(count: int) -> None:
+def test_groups_fit_into_datagrams_and_are_complete(count: int) -> None:
     of = [MessageLayout("/VMC/Ext/Bone/Pos", (f"Bone{number}",), 7) for number in range(count)]
     groups = split(of)
     assert [line for group in groups for line in group] == of

@@ -22,7 +22,7 @@ def ticks(rate_hz: float, poses_ms: Iterable[float], until_ms: int) -> list[tupl
     return sent
 
 
-def test_poses_at_its_rate_are_sent_as_they_come() -> None:
+def test_poses_at_its_rate_are_sent_on_arrival() -> None:
     rng = np.random.default_rng(1)
     poses = np.arange(60) * 1000 / 60 + rng.uniform(0, 3, 60)
     sent = ticks(60.0, poses, 1000)
@@ -33,8 +33,8 @@ def test_poses_at_its_rate_are_sent_as_they_come() -> None:
 
 
 @pytest.mark.parametrize("late_ms", [3.0, 8.0, 14.0])
-def test_it_falls_into_step_with_poses_that_come_at_its_rate(late_ms: float) -> None:
-    """Whatever the phase at which it began, a second later nobody waits."""
+def test_it_locks_its_phase_to_the_poses(late_ms: float) -> None:
+    """Whatever the initial phase, no pose waits after a second."""
     poses = late_ms + np.arange(1, 180) * 1000 / 60
     sent = ticks(60.0, [0.0, *poses], 3000)
     waited = [at - poses[poses <= at].max() for at, new in sent if new and at > 1100]
@@ -43,27 +43,27 @@ def test_it_falls_into_step_with_poses_that_come_at_its_rate(late_ms: float) -> 
 
 
 @pytest.mark.parametrize("rate_hz", [10.0, 60.0])
-def test_on_average_it_is_never_faster_than_asked(rate_hz: float) -> None:
+def test_the_mean_rate_is_limited(rate_hz: float) -> None:
     sent = ticks(rate_hz, np.arange(0, 5000, 4), 5000)
     assert len(sent) <= 5 * rate_hz * (1 + CATCH_UP_FRACTION) + 2
     assert len(sent) >= 5 * rate_hz - 2
     assert all(new for _, new in sent)
 
 
-def test_when_nothing_comes_the_last_is_sent_again() -> None:
+def test_without_new_poses_the_last_is_repeated() -> None:
     sent = ticks(50.0, [0.0], 1000)
     assert len(sent) == pytest.approx(50, abs=2)
     assert np.diff([at for at, _ in sent]).max() <= 30
 
 
-def test_slow_cameras_do_not_slow_the_avatar_down() -> None:
+def test_slow_cameras_do_not_slow_down_the_stream() -> None:
     sent = ticks(60.0, np.arange(0, 2000, 100), 2000)
     assert np.diff([at for at, _ in sent]).max() <= 1.75 * 1000 / 60 + 1
     late = [min(at - pose for at, new in sent if new and at >= pose) for pose in range(0, 2000, 100)]
     assert max(late) <= 14
 
 
-def test_after_a_pause_of_the_whole_machine_it_does_not_hurry() -> None:
+def test_after_a_pause_it_does_not_catch_up() -> None:
     timer = SendTimer(50.0)
     timer.sent(0, new=True)
     now = 10_000 * MS

@@ -9,7 +9,7 @@ from pose_rig.streaming.udp import UdpTarget
 from tests.ports import free_port
 
 
-def test_what_is_sent_arrives_in_its_order_from_one_socket() -> None:
+def test_datagrams_arrive_in_order_from_one_socket() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(2.0)
@@ -25,21 +25,21 @@ def test_what_is_sent_arrives_in_its_order_from_one_socket() -> None:
     assert (state.unheard, state.clients_ever) == (0, None)
 
 
-def test_where_nobody_listens_is_told_and_costs_no_datagram() -> None:
+def test_a_closed_port_is_reported_and_no_datagram_is_lost() -> None:
     port = free_port(socket.SOCK_DGRAM)
     with closing(UdpTarget("vmc", Address("127.0.0.1", port))) as target:
         for _ in range(4):
             target.send([b"a", b"b"])
         assert target.stats.message(()).error == f"Nothing listens on 127.0.0.1:{port}."
-        assert (target.stats.message(()).frames, target.stats.message(()).unheard) == (4, 4)  # "b" tells of "a"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:  # now somebody does
+        assert (target.stats.message(()).frames, target.stats.message(()).unheard) == (4, 4)  # "b" reports "a"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:  # now subject does
             receiver.bind(("127.0.0.1", port))
             receiver.settimeout(2.0)
             target.send([b"c", b"d"])
             assert [receiver.recv(10), receiver.recv(10)] == [b"c", b"d"]
 
 
-def test_a_datagram_that_the_system_refuses_is_counted_and_the_next_is_sent() -> None:
+def test_a_datagram_that_cannot_be_sent_is_counted_and_the_next_is_sent() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(2.0)
@@ -52,7 +52,7 @@ def test_a_datagram_that_the_system_refuses_is_counted_and_the_next_is_sent() ->
     assert state.error.startswith(f"Sending to 127.0.0.1:{port} failed: ")
 
 
-def test_a_host_that_nobody_knows_is_named() -> None:
+def test_an_unknown_host_is_reported() -> None:
     with pytest.raises(UsageError) as error:
         UdpTarget("vmc", Address("no such host", 39539))
     assert error.value.cause == "Unknown host 'no such host'."

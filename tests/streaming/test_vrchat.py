@@ -11,26 +11,26 @@ from tests.streaming.people import about, person
 
 
 def read(parts: tuple[str, ...], i: int = 5) -> dict[str, list[float]]:
-    somebody = person(6, seconds=0.5)
-    (datagram,) = TrackerEncoder(parts).encode(live(somebody, i), 0)
+    subject = person(6, seconds=0.5)
+    (datagram,) = TrackerEncoder(parts).encode(live(subject, i), 0)
     return {message.address: message.params for message in OscBundle(bytes(datagram))}
 
 
-def test_the_head_and_what_is_chosen_are_sent_and_nothing_else() -> None:
+def test_head_and_chosen_trackers_are_sent() -> None:
     said = read(("hip", "feet"))
     wanted = [f"/tracking/trackers/{name}/{kind}" for name in ("head", 1, 2, 3) for kind in ("position", "rotation")]
     assert list(said) == wanted
     assert all(len(numbers) == 3 and all(type(n) is float for n in numbers) for numbers in said.values())
 
 
-def test_no_more_trackers_than_vrchat_knows() -> None:
+def test_there_are_at_most_eight_trackers() -> None:
     numbers = {address.split("/")[3] for address in read(tuple(TRACKER_BONES))}
     assert numbers == {"head", *map(str, range(1, 9))}
 
 
-def test_trackers_sit_on_the_bones() -> None:
-    somebody = person(6, seconds=0.5)
-    place, turned = forward_kinematics(somebody.rest, somebody.root[5], somebody.rotation[5])
+def test_trackers_are_at_the_bones() -> None:
+    subject = person(6, seconds=0.5)
+    place, turned = forward_kinematics(subject.rest, subject.root[5], subject.rotation[5])
     said = read(("knees",))
     for number, bone in ((1, "LeftLowerLeg"), (2, "RightLowerLeg")):
         at, angles = (said[f"/tracking/trackers/{number}/{kind}"] for kind in ("position", "rotation"))
@@ -40,9 +40,9 @@ def test_trackers_sit_on_the_bones() -> None:
 
 
 def test_the_head_is_the_root_of_the_head_bone() -> None:
-    """VRChat lays the room onto its own by that, and says that it is not the eyes."""
-    somebody = person(6, seconds=0.5)
-    place, _ = forward_kinematics(somebody.rest, somebody.root[5], somebody.rotation[5])
+    """VRChat aligns the rooms by it; it is not the position of the eyes."""
+    subject = person(6, seconds=0.5)
+    place, _ = forward_kinematics(subject.rest, subject.root[5], subject.rotation[5])
     head = read(())["/tracking/trackers/head/position"]
     np.testing.assert_allclose(head, UNITY.points(place[INDEX["Head"]]), atol=1e-5)
 
@@ -61,7 +61,7 @@ def test_euler_angles_are_those_of_unity() -> None:
 
 @pytest.mark.parametrize("pitch_deg", [90.0, -90.0])
 @pytest.mark.parametrize("yaw_deg", [-170.0, -20.0, 0.0, 100.0])
-def test_looking_straight_up_or_down_is_no_trouble(pitch_deg: float, yaw_deg: float) -> None:
+def test_euler_angles_are_right_in_gimbal_lock(pitch_deg: float, yaw_deg: float) -> None:
     wanted = of_euler(np.array([pitch_deg, yaw_deg, 35.0]))
     angles = np.array(euler_deg(*wanted.tolist()))
     assert np.isfinite(angles).all()

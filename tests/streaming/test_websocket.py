@@ -19,7 +19,7 @@ from tests.streaming.people import Person, person
 
 
 @pytest.fixture(scope="module")
-def somebody() -> Person:
+def subject() -> Person:
     return person(1, seconds=2.0)
 
 
@@ -33,24 +33,24 @@ def server(request: pytest.FixtureRequest) -> Iterator[WebSocketServer]:
 
 @contextmanager
 def client(server: WebSocketServer, query: str = "", **more: Any) -> Iterator[ClientConnection]:
-    """Connects, and waits until the server has noticed."""
+    """Connects, and waits wait_until the server has the client."""
     before = server.clients
     with connect(f"ws://127.0.0.1:{server.port}/{query}", close_timeout=0.2, **more) as connection:
-        until(lambda: server.clients > before)
+        wait_until(lambda: server.clients > before)
         yield connection
 
 
-def refused(server: WebSocketServer, query: str = "", **more: Any) -> int:
-    """Returns the status with which a client is turned away."""
+def rejected_status(server: WebSocketServer, query: str = "", **more: Any) -> int:
+    """Returns the status with which a client is rejected."""
     with pytest.raises(InvalidStatus) as refusal, connect(f"ws://127.0.0.1:{server.port}/{query}", **more):
         pass
     return refusal.value.response.status_code
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Waits for something that must happen within seconds."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition, at most some seconds."""
     deadline = time.monotonic() + 5
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
@@ -61,11 +61,11 @@ def received(connection: ClientConnection) -> dict[str, Any]:
     return message
 
 
-def test_a_client_gets_the_schema_and_then_frames(server: WebSocketServer, somebody: Person) -> None:
+def test_a_client_gets_the_schema_and_then_frames(server: WebSocketServer, subject: Person) -> None:
     with client(server, "?axes=unity&refined=1") as connection:
-        server.send(live(somebody, 3), 1)
+        server.send(live(subject, 3), 1)
         message, seen = received(connection), received(connection)
-        server.send(live(somebody, 4), 2)
+        server.send(live(subject, 4), 2)
         more = received(connection)
     assert (message["type"], message["axes"]) == ("schema", "unity")
     assert (seen["type"], seen["index"], seen["refined"]) == ("frame", 3, {})
@@ -74,15 +74,15 @@ def test_a_client_gets_the_schema_and_then_frames(server: WebSocketServer, someb
     assert (state.kind, state.frames, json.loads(state.last[0])["index"]) == ("websocket", 2, 4)
 
 
-def test_every_client_has_its_own_axes_and_may_change_them(server: WebSocketServer, somebody: Person) -> None:
+def test_each_client_has_its_own_axes_and_can_change_them(server: WebSocketServer, subject: Person) -> None:
     with client(server) as one, client(server, "?axes=blender") as other:
-        server.send(live(somebody), 1)
+        server.send(live(subject), 1)
         assert [received(one)["axes"], received(other)["axes"]] == ["rig", "blender"]
         received(one), received(other)
         one.send('{"axes": "unreal"}')
         kinds = []
         while "schema" not in kinds:
-            server.send(live(somebody), 1)
+            server.send(live(subject), 1)
             with suppress(TimeoutError):
                 message = json.loads(one.recv(timeout=0.1))
                 kinds.append(message["type"])
@@ -90,10 +90,10 @@ def test_every_client_has_its_own_axes_and_may_change_them(server: WebSocketServ
         assert message["axes"] == "unreal"
 
 
-def test_a_client_gets_no_more_frames_than_it_asked_for(server: WebSocketServer, somebody: Person) -> None:
+def test_the_rate_of_a_client_is_limited(server: WebSocketServer, subject: Person) -> None:
     with client(server, "?rate=10") as connection:
         for i in range(60):
-            server.send(live(somebody, i), round((1 + i / 60) * 1e9))
+            server.send(live(subject, i), round((1 + i / 60) * 1e9))
             time.sleep(0.003)
         got = []
         with suppress(TimeoutError):
@@ -103,8 +103,8 @@ def test_a_client_gets_no_more_frames_than_it_asked_for(server: WebSocketServer,
     assert 10 <= got.count("frame") <= 11
 
 
-def test_what_makes_no_sense_is_answered_and_the_client_stays(server: WebSocketServer, somebody: Person) -> None:
-    mistakes = {
+def test_invalid_options_get_an_error_and_the_client_stays_connected(server: WebSocketServer, subject: Person) -> None:
+    invalid = {
         "nonsense": "JSON is malformed",
         "[1]": "Expected `object`",
         '{"axes": "maya"}': "Unknown axes 'maya'; choose from rig, unity, unreal, blender, godot.",
@@ -114,7 +114,7 @@ def test_what_makes_no_sense_is_answered_and_the_client_stays(server: WebSocketS
         '{"speed": 3}': "Unknown option 'speed'.",
     }
     with client(server) as connection:
-        for message, cause in mistakes.items():
+        for message, cause in invalid.items():
             connection.send(message)
             answer = received(connection)
             assert answer["type"] == "error"
@@ -122,18 +122,18 @@ def test_what_makes_no_sense_is_answered_and_the_client_stays(server: WebSocketS
             assert "docs/wire.md" in answer["remedy"]
         connection.send(b"\xff\x00")
         assert received(connection)["type"] == "error"
-        server.send(live(somebody), 1)
+        server.send(live(subject), 1)
         assert received(connection)["type"] == "schema"
-    assert server.targets()[0].failures == len(mistakes) + 1
+    assert server.targets()[0].failures == len(invalid) + 1
 
 
 @pytest.mark.parametrize("query", ["?axes=maya", "?rate=fast", "?refined=perhaps", "?speed=3", "?rate=nan"])
-def test_an_address_that_asks_for_what_there_is_not_is_refused(server: WebSocketServer, query: str) -> None:
-    assert refused(server, query) == 400
+def test_invalid_options_in_the_path_are_rejected(server: WebSocketServer, query: str) -> None:
+    assert rejected_status(server, query) == 400
 
 
 @pytest.mark.parametrize(
-    ("origin", "welcome"),
+    ("origin", "accepted"),
     [
         (None, True),
         ("http://localhost:8000", True),
@@ -146,46 +146,46 @@ def test_an_address_that_asks_for_what_there_is_not_is_refused(server: WebSocket
         ("null", False),
     ],
 )
-def test_pages_from_elsewhere_are_turned_away(server: WebSocketServer, origin: str | None, welcome: bool) -> None:
-    if welcome:
+def test_pages_of_other_origins_are_rejected(server: WebSocketServer, origin: str | None, accepted: bool) -> None:
+    if accepted:
         with client(server, origin=None if origin is None else Origin(origin)):
             assert server.clients == 1
         return
-    assert refused(server, origin=Origin(str(origin))) == 403
+    assert rejected_status(server, origin=Origin(str(origin))) == 403
     assert str(origin) in server.targets()[0].error
 
 
-def test_there_is_room_for_so_many_and_no_more(server: WebSocketServer) -> None:
+def test_the_number_of_clients_is_limited(server: WebSocketServer) -> None:
     with ExitStack() as stack:
         for _ in range(MAX_CLIENTS - 1):
             stack.enter_context(client(server))
         with client(server):
-            assert refused(server) == 503
-        until(lambda: server.clients == MAX_CLIENTS - 1)
+            assert rejected_status(server) == 503
+        wait_until(lambda: server.clients == MAX_CLIENTS - 1)
         with client(server):
             assert server.clients == MAX_CLIENTS
 
 
-def test_who_says_too_much_at_once_is_gone_and_the_others_stay(server: WebSocketServer, somebody: Person) -> None:
+def test_a_client_that_sends_too_much_is_disconnected(server: WebSocketServer, subject: Person) -> None:
     with client(server) as quiet, client(server) as loud:
         loud.send("x" * (MAX_MESSAGE_BYTES + 1))
         with pytest.raises(ConnectionClosed):
             loud.recv(timeout=5)
-        server.send(live(somebody), 1)
+        server.send(live(subject), 1)
         assert received(quiet)["type"] == "schema"
 
 
-def test_bytes_that_are_no_websocket_do_no_harm(server: WebSocketServer, somebody: Person) -> None:
+def test_bytes_that_are_not_websocket_are_ignored(server: WebSocketServer, subject: Person) -> None:
     with client(server) as connection:
         for garbage in (b"\0" * 100, b"GET / HTTP/1.1\r\n\r\n", b"POST /" + b"x" * 10000, b""):
             with socket.create_connection(("127.0.0.1", server.port)) as raw:
                 raw.sendall(garbage)
-        server.send(live(somebody), 1)
+        server.send(live(subject), 1)
         assert received(connection)["type"] == "schema"
 
 
 def narrow(server: WebSocketServer) -> socket.socket:
-    """Connects with room for little that was not read."""
+    """Connects with a small receive buffer."""
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     opened.connect(("127.0.0.1", server.port))
@@ -193,25 +193,23 @@ def narrow(server: WebSocketServer) -> socket.socket:
 
 
 @pytest.mark.parametrize("server", [60.0], indirect=True)
-def test_a_client_that_reads_late_has_lost_frames_and_costs_nobody_anything(
-    server: WebSocketServer, somebody: Person
-) -> None:
-    with client(server) as quick, client(server, sock=narrow(server), max_queue=1) as asleep:
+def test_a_slow_client_skips_frames_and_does_not_block_others(server: WebSocketServer, subject: Person) -> None:
+    with client(server) as quick, client(server, sock=narrow(server), max_queue=1) as slow:
         slowest_s = 0.0
         for i in range(1000):
             began = time.monotonic()
-            server.send(live(somebody, i % 100), 1)
+            server.send(live(subject, i % 100), 1)
             slowest_s = max(slowest_s, time.monotonic() - began)
             quick.recv(timeout=5)
         assert slowest_s < 1.0
-        server.send(live(somebody, 99, mode="cold"), 1)
+        server.send(live(subject, 99, mode="cold"), 1)
         fetched = 1
-        while received(asleep).get("mode") != "cold":
+        while received(slow).get("mode") != "cold":
             fetched += 1
         assert fetched < 100, "old frames are gone"
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -222,9 +220,9 @@ def test_a_port_that_is_taken_is_named() -> None:
     assert "--websocket" in error.value.remedy
 
 
-def test_before_the_first_pose_nothing_is_sent(server: WebSocketServer, somebody: Person) -> None:
+def test_before_the_first_pose_nothing_is_sent(server: WebSocketServer, subject: Person) -> None:
     with client(server) as connection:
-        server.send(live(somebody, index=-1), 1)
+        server.send(live(subject, index=-1), 1)
         with pytest.raises(TimeoutError):
             connection.recv(timeout=0.1)
 
@@ -236,44 +234,44 @@ HELLO = (
 
 
 @pytest.mark.parametrize("server", [0.5], indirect=True)
-def test_clients_that_never_read_are_let_go_and_another_finds_room(server: WebSocketServer, somebody: Person) -> None:
+def test_clients_that_never_read_are_disconnected(server: WebSocketServer, subject: Person) -> None:
     with ExitStack() as stack:
         for count in range(MAX_CLIENTS):
-            asleep = stack.enter_context(closing(narrow(server)))
-            asleep.sendall(HELLO.encode())
-            until(lambda count=count: server.clients > count)  # type: ignore[misc]
-        assert refused(server) == 503
+            slow = stack.enter_context(closing(narrow(server)))
+            slow.sendall(HELLO.encode())
+            wait_until(lambda count=count: server.clients > count)  # type: ignore[misc]
+        assert rejected_status(server) == 503
         deadline = time.monotonic() + 30
         while server.clients and time.monotonic() < deadline:
-            server.send(live(somebody, 1), 1)
+            server.send(live(subject, 1), 1)
             time.sleep(0.002)
         assert not server.clients
-        with client(server) as awake:
-            server.send(live(somebody, 1), 1)
-            assert received(awake)["type"] == "schema"
+        with client(server) as other:
+            server.send(live(subject, 1), 1)
+            assert received(other)["type"] == "schema"
     assert server.targets()[0].failures >= MAX_CLIENTS + 1
 
 
 @pytest.mark.parametrize("server", [0.5], indirect=True)
-def test_a_client_that_answers_no_ping_is_let_go_where_nothing_is_sent(server: WebSocketServer) -> None:
+def test_a_client_that_answers_no_ping_is_disconnected(server: WebSocketServer) -> None:
     with closing(narrow(server)) as dead:
         dead.sendall(HELLO.encode())
-        until(lambda: server.clients == 1)
-        until(lambda: not server.clients)
+        wait_until(lambda: server.clients == 1)
+        wait_until(lambda: not server.clients)
 
 
 @pytest.mark.parametrize("server", [2.0], indirect=True)
-def test_who_never_finishes_the_handshake_keeps_nobody_out(server: WebSocketServer, somebody: Person) -> None:
-    """Each byte of a request comes later than the one before, from more connections than there is room for."""
+def test_unfinished_handshakes_do_not_block_other_clients(server: WebSocketServer, subject: Person) -> None:
+    """More connections than allowed send their requests byte by byte."""
     with ExitStack() as stack:
         slow = [stack.enter_context(closing(narrow(server))) for _ in range(MAX_PENDING_HANDSHAKES + 8)]
         for letter in HELLO[:3]:
             for connection in slow:
-                with suppress(OSError):  # it has been let go
+                with suppress(OSError):  # disconnected
                     connection.sendall(letter.encode())
-        until(lambda: server.targets()[0].failures >= 8)
+        wait_until(lambda: server.targets()[0].failures >= 8)
         with client(server) as quick:
-            server.send(live(somebody, 1), 1)
+            server.send(live(subject, 1), 1)
             assert received(quick)["type"] == "schema"
         deadline = time.monotonic() + 30
         while server.targets()[0].failures < len(slow) and time.monotonic() < deadline:

@@ -19,11 +19,11 @@ S = 1_000_000_000
         ("/anything?axes=rig&axes=unity", ClientOptions(UNITY)),
     ],
 )
-def test_an_address_says_what_is_wanted(path: str, options: ClientOptions) -> None:
+def test_options_are_read_from_the_path(path: str, options: ClientOptions) -> None:
     assert ClientOptions.from_path(path) == options
 
 
-def test_what_is_not_asked_for_stays_as_it_was() -> None:
+def test_other_options_are_unchanged() -> None:
     options = ClientOptions(UNITY, True, 10.0)
     assert options.updated({}) == options
     assert options.updated({"rate": 5}) == ClientOptions(UNITY, True, 5.0)
@@ -32,12 +32,12 @@ def test_what_is_not_asked_for_stays_as_it_was() -> None:
 @pytest.mark.parametrize(
     "changes", [{"axes": 3}, {"axes": None}, {"rate": "3"}, {"rate": 0}, {"refined": None}, {"": 1}]
 )
-def test_what_cannot_be_had_is_refused(changes: dict[str, object]) -> None:
+def test_invalid_options_are_rejected(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         ClientOptions().updated(changes)
 
 
-def test_only_the_newest_frame_waits_and_the_schema_comes_when_it_is_new() -> None:
+def test_only_the_newest_frame_is_queued_and_the_schema_is_sent_when_it_changes() -> None:
     async def scene() -> list[list[bytes]]:
         client, got = Client(ClientOptions()), []
         for said, seen in ((b"s", b"1"), (b"s", b"2")):
@@ -52,7 +52,7 @@ def test_only_the_newest_frame_waits_and_the_schema_comes_when_it_is_new() -> No
     assert asyncio.run(scene()) == [[b"s", b"2"], [b"3"], [b"t", b"4"]]
 
 
-def test_a_client_that_wants_few_frames_is_offered_few() -> None:
+def test_the_rate_of_a_client_is_kept() -> None:
     async def scene() -> int:
         client, taken = Client(ClientOptions(rate_hz=10.0)), 0
         for i in range(60):

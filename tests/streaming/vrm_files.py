@@ -1,6 +1,6 @@
-"""VRM files of known skeletons, of both versions, as tidy and as untidy as they occur.
+"""VRM files of known skeletons, of both versions, simple and irregular.
 
-Space of what is asked for: that of `pose_rig.humanoid.bones`; that of the file is its version's own.
+Space of arguments: that of `pose_rig.humanoid.bones`; the space of the file depends on its version.
 """
 
 import json
@@ -22,11 +22,11 @@ THUMBS = {"ThumbProximal": "ThumbMetacarpal", "ThumbIntermediate": "ThumbProxima
 
 @dataclass
 class Model:
-    """A model while it is made, and the places of its bones when something moves them.
+    """A model under construction, and the positions of its bones in a pose.
 
     Attributes:
-        version: Of VRM.
-        nodes: As the file has them.
+        version: Version of VRM.
+        nodes: Nodes of the file.
         bones: Unity's name → number of the node.
     """
 
@@ -108,7 +108,7 @@ def model_of(
 
     Args:
         rest: Their bones.
-        version: Of VRM.
+        version: Version of VRM.
         seed: None = every node as it should be. Otherwise bones are turned at rest, hang on further nodes, which are
             turned and scaled, and some are matrices.
         without: Bones that it lacks; what would hang on them hangs on the one above.
@@ -118,7 +118,7 @@ def model_of(
     rng = np.random.default_rng(seed)
     world, node_of = [np.eye(4)], [model.add("Model", np.eye(4), None)]
     place = np.zeros((len(person.names), 3))
-    holder = np.zeros(len(person.names), int)  # number in world and node_of of what a bone's children hang on
+    holder = np.zeros(len(person.names), int)  # index in world and node_of of the parent node of a bone's children
     for i, (name, parent) in enumerate(zip(person.names, person.parents, strict=True)):
         place[i] = person.translation[i] + (place[parent] if parent >= 0 else 0.0)
         above = holder[parent] if parent >= 0 else 0
@@ -163,7 +163,7 @@ def transformation(translation: Floats, rotation: Floats) -> Floats:
 
 
 def quaternion(rotation: Floats) -> Floats:
-    """Returns (4,) of a rotation matrix: what the matrix does not move, turned by as much as it turns the rest."""
+    """Returns the quaternion (4,) of a rotation matrix, from its axis and angle."""
     off = rotation - np.eye(3)
     axis = np.linalg.svd(off)[2][-1]
     sine = -0.5 * np.trace(np.cross(np.eye(3), axis) @ rotation)

@@ -18,7 +18,7 @@ from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import plan
 from tests.ports import free_port
-from tests.streaming.captured.datagrams import Catcher
+from tests.streaming.captured.datagrams import DatagramReceiver
 from tests.streaming.people import person
 from tests.streaming.vrm_files import model_of, write_vrm
 from tests.tools.cli.test_app import pose_rig_process
@@ -29,10 +29,10 @@ LONGEST_S = 60.0  # of a run that ends as soon as what is waited for has been se
 CAMERAS = tuple(CameraConfig(source="sim", name=f"sim{i}", member=i, members=3) for i in range(3))
 
 
-def told(catcher: Catcher) -> list[tuple[int, float]]:
+def told(receiver: DatagramReceiver) -> list[tuple[int, float]]:
     """Returns tracking and time of every received frame."""
     frames = []
-    for one in catcher.caught:
+    for one in receiver.datagrams:
         said = {message.address: message.params for message in OscBundle(one.data)}
         if "/VMC/Ext/T" in said:
             frames.append((said["/VMC/Ext/OK"][3], said["/VMC/Ext/T"][0]))
@@ -41,8 +41,8 @@ def told(catcher: Catcher) -> list[tuple[int, float]]:
 
 def test_a_run_streams_to_an_avatar_and_a_browser() -> None:
     port = free_port()
-    with closing(Catcher()) as catcher:
-        stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}/unreal",), websocket=str(port), foot_lock=True)
+    with closing(DatagramReceiver()) as receiver:
+        stream = StreamConfig(vmc=(f"127.0.0.1:{receiver.port}/unreal",), websocket=str(port), foot_lock=True)
         frames: list[dict[str, object]] = []
 
         def look(status: RunStatus) -> None:
@@ -52,9 +52,9 @@ def test_a_run_streams_to_an_avatar_and_a_browser() -> None:
         config = Config(camera=CAMERAS, port=0, duration_s=5.0, stream=stream)
         display = FakeDisplay(lambda status: status.telemetry.poses > 60, look)
         status = run(plan(config, ""), display)
-    tracked = [tracking for tracking, _ in told(catcher)]
+    tracked = [tracking for tracking, _ in told(receiver)]
     assert sum(tracked) > 60
-    assert f"vmc 127.0.0.1:{catcher.port}, websocket 127.0.0.1:{port}" in status_line(status)
+    assert f"vmc 127.0.0.1:{receiver.port}, websocket 127.0.0.1:{port}" in status_line(status)
     sent = [text for text in summary(status, None) if text.startswith("Sent ")]
     assert re.fullmatch(r"Sent \d+ frames to vmc 127\.0\.0\.1:\d+ \(UDP: receipt is not confirmed\)\.", sent[0])
     assert re.fullmatch(rf"Sent \d+ frames to websocket 127\.0\.0\.1:{port} \(clients: 1 ever, 0 now\)\.", sent[1])
@@ -64,17 +64,17 @@ def test_a_run_streams_to_an_avatar_and_a_browser() -> None:
 
 
 def test_the_streams_worker_is_restarted_and_poses_continue() -> None:
-    with closing(Catcher()) as catcher:
-        stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",))
+    with closing(DatagramReceiver()) as receiver:
+        stream = StreamConfig(vmc=(f"127.0.0.1:{receiver.port}",))
         config = Config(camera=CAMERAS, port=0, duration_s=LONGEST_S, stream=stream)
-        display = FakeDisplay(lambda status: len(catcher.caught) > 100, lambda status: kill(status, "streams"))
+        display = FakeDisplay(lambda status: len(receiver.datagrams) > 100, lambda status: kill(status, "streams"))
         status = run(
             plan(config, ""),
             display,
-            lambda status: status.telemetry.poses > 120 and len({one.source for one in catcher.caught}) == 2,
+            lambda status: status.telemetry.poses > 120 and len({one.source for one in receiver.datagrams}) == 2,
         )
     assert "streams: It was killed by signal 9 (SIGKILL). Restarting in 0.5 s (restart 1)." in display.printed
-    assert len({one.source for one in catcher.caught}) == 2, "one socket for each life"
+    assert len({one.source for one in receiver.datagrams}) == 2, "one socket for each life"
     assert status.telemetry.poses > 120
 
 
@@ -84,39 +84,39 @@ def found_again(tracked: list[int]) -> bool:
 
 
 def test_the_avatar_is_not_tracking_while_fusion_restarts() -> None:
-    with closing(Catcher()) as catcher:
-        stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",))
+    with closing(DatagramReceiver()) as receiver:
+        stream = StreamConfig(vmc=(f"127.0.0.1:{receiver.port}",))
         config = Config(camera=CAMERAS, port=0, duration_s=LONGEST_S, stream=stream)
         run(
             plan(config, ""),
             FakeDisplay(lambda status: status.telemetry.poses > 60, lambda status: kill(status, "fusion")),
-            lambda status: found_again([tracking for tracking, _ in told(catcher)]),
+            lambda status: found_again([tracking for tracking, _ in told(receiver)]),
         )
-    tracked = [tracking for tracking, _ in told(catcher)]
+    tracked = [tracking for tracking, _ in told(receiver)]
     first, last = tracked.index(1), len(tracked) - tracked[::-1].index(1)
     assert 0 in tracked[first:last], "lost in between, and found again"
-    gaps = [b.at_s - a.at_s for a, b in pairwise(catcher.caught)]
+    gaps = [b.at_s - a.at_s for a, b in pairwise(receiver.datagrams)]
     assert max(gaps) < 3.0, "never silence"
 
 
 def test_a_session_is_replayed_into_an_engine(tmp_path: Path) -> None:
     session = write_session(tmp_path / "take.mcap", [*sample(), *(moving_pose(i) for i in range(30))])
-    with closing(Catcher()) as catcher:
-        address = f"127.0.0.1:{catcher.port}"
+    with closing(DatagramReceiver()) as receiver:
+        address = f"127.0.0.1:{receiver.port}"
         code, said = pose_rig_process("replay", str(session), "--vmc", address, "--port", "0", "--headless")
     assert code == 0, said
     assert f"frames to vmc {address} (UDP: receipt is not confirmed)." in said
-    assert told(catcher)
+    assert told(receiver)
 
 
 def test_an_avatar_of_the_user_is_sent_with_its_own_bones(tmp_path: Path) -> None:
     somebody = person(3, seconds=0.2)
     path = tmp_path / "me.vrm"
     write_vrm(path, model_of(somebody.rest, 1))
-    with closing(Catcher()) as catcher:
-        stream = StreamConfig(vmc=(f"127.0.0.1:{catcher.port}",), avatar=str(path))
+    with closing(DatagramReceiver()) as receiver:
+        stream = StreamConfig(vmc=(f"127.0.0.1:{receiver.port}",), avatar=str(path))
         run(plan(Config(camera=CAMERAS[:2], port=0, duration_s=3.0, stream=stream), ""), FakeDisplay())
-    said = [message for one in catcher.caught[-20:] for message in OscBundle(one.data)]
+    said = [message for one in receiver.datagrams[-20:] for message in OscBundle(one.data)]
     bones = {message.params[0]: message.params[1:4] for message in said if message.address == "/VMC/Ext/Bone/Pos"}
     thigh = somebody.rest.offset[INDEX["LeftLowerLeg"]]
     assert bones["LeftLowerLeg"] == pytest.approx(UNITY.points(thigh).tolist(), abs=1e-4)

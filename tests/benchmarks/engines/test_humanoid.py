@@ -34,7 +34,7 @@ def test_an_error_is_the_distance_from_true_to_solved() -> None:
     assert np.median(further) == pytest.approx(10_000, abs=15)
 
 
-def test_landmarks_lie_beside_their_joints() -> None:
+def test_landmarks_are_near_their_joints() -> None:
     joints, xyz = humanoid.with_landmarks(pose(0.0)[None])
     assert len(joints) == xyz.shape[1] == 17 + 12
     wrist, index = (xyz[0, joints.index(name)] for name in ("r_wrist", "right_index"))

@@ -7,7 +7,7 @@ from pose_rig.skeleton import JOINTS
 
 
 def walker(seconds: float = 5.0) -> Take:
-    """Returns somebody whose joints swing by 50 cm once a second."""
+    """Returns subject whose joints swing by 50 cm once a second."""
     t_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
     xyz = np.zeros((len(t_s), len(JOINTS), 3))
     xyz[..., 0] = 0.5 * np.sin(2 * np.pi * t_s)[:, None]
@@ -21,7 +21,7 @@ def test_without_prediction_poses_are_only_filtered() -> None:
 
 
 @pytest.mark.parametrize("latency_ms", [33.0, 67.0])
-def test_being_led_is_nearer_who_moves_and_shakier_who_stands(latency_ms: float) -> None:
+def test_prediction_reduces_the_error_and_increases_jitter(latency_ms: float) -> None:
     still = Take(JOINTS, RATE_HZ, np.zeros_like(walker().xyz))
     medians = {}
     for name, take in (("walking", walker()), ("still", still)):

@@ -1,4 +1,4 @@
-"""What a receiver gets: the real process, real ZeroMQ in, real datagrams out, caught by a socket."""
+"""Datagrams of the real streaming process: real ZeroMQ in, real UDP out."""
 
 import socket
 import threading
@@ -19,72 +19,72 @@ from tests.streaming.people import Person
 
 
 @dataclass(frozen=True, slots=True)
-class Caught:
-    """One datagram: when it came (s), from where, and what it says."""
+class ReceivedDatagram:
+    """A received datagram: arrival (s), source address, bytes."""
 
     at_s: float
     source: tuple[str, int]
     data: bytes
 
 
-class Catcher:
-    """A receiver on a port of its own."""
+class DatagramReceiver:
+    """A receiver on a free port."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(0.05)
         self.port = int(self._socket.getsockname()[1])
-        self.caught: list[Caught] = []
-        self._ending = False
+        self.datagrams: list[ReceivedDatagram] = []
+        self._stopping = False
         self._thread = threading.Thread(target=self._listen)
         self._thread.start()
 
     def _listen(self) -> None:
-        while not self._ending:
+        while not self._stopping:
             try:
                 data, source = self._socket.recvfrom(65536)
             except TimeoutError:
                 continue
-            self.caught.append(Caught(time.monotonic(), source, data))
+            self.datagrams.append(ReceivedDatagram(time.monotonic(), source, data))
 
     def close(self) -> None:
-        """Ends it; ``caught`` is complete then."""
-        self._ending = True
+        """Stops it; ``datagrams`` is complete then."""
+        self._stopping = True
         self._thread.join()
         self._socket.close()
 
 
 class Rig:
-    """A process that feeds engines, in a thread, and the rig that it listens to."""
+    """The streaming process in a thread, and the rig that it subscribes to."""
 
-    def __init__(self, poses: Sender, said: Receiver) -> None:
-        self._poses, self._said = poses, said
+    def __init__(self, poses: Sender, published: Receiver) -> None:
+        self._poses, self._published = poses, published
 
-    def play(self, somebody: Person, count: int, *, first: int = 0, hz: float = HZ) -> None:
-        """Says poses in real time."""
+    def play(self, subject: Person, count: int, *, first: int = 0, hz: float = HZ) -> None:
+        """Publishes poses in real time."""
         begin = time.monotonic()
         for i in range(count):
             t_ns = time.monotonic_ns()
-            self.say(pose3d(somebody, first + i, t_ns=t_ns))
+            self.publish(pose3d(subject, first + i, t_ns=t_ns))
             time.sleep(max(0.0, begin + (i + 1) / hz - time.monotonic()))
 
-    def say(self, message: Message) -> None:
-        """Says anything."""
+    def publish(self, message: Message) -> None:
+        """Publishes a message."""
         self._poses.send(message)
 
-    def heard(self) -> list[Message]:
-        """Returns what the process has said of itself since the last time, and its next report."""
-        said = self._said.receive(0)
-        fresh: list[Message] = []
-        while not any(isinstance(message, Streams) for message in fresh):
-            fresh += self._said.receive(3000)
-        return said + fresh
+    def reports(self) -> list[Message]:
+        """Returns the reports of the process since the last call, and its next one."""
+        published = self._published.receive(0)
+        newest: list[Message] = []
+        while not any(isinstance(message, Streams) for message in newest):
+            newest += self._published.receive(3000)
+        return published + newest
 
 
 @contextmanager
 def running(stream: StreamConfig) -> Iterator[Rig]:
-    """Runs the process, and makes sure that it hears before it is left to the test."""
+    """Runs the process, and waits until it has subscribed."""
     keys = generate_keys()
     with Sender("tcp://127.0.0.1:0", bind=True, keys=keys) as poses:
         yield from _running(stream, poses, f"tcp://127.0.0.1:{free_port()}", keys)
@@ -92,25 +92,27 @@ def running(stream: StreamConfig) -> Iterator[Rig]:
 
 def _running(stream: StreamConfig, poses: Sender, output: str, keys: Keys) -> Iterator[Rig]:
     stop = threading.Event()
-    with Receiver(output) as said:
+    with Receiver(output) as published:
         job = StreamJob(stream, poses.endpoint, output, keys=keys)
         thread = threading.Thread(target=main, args=(job, stop))
         thread.start()
         try:
-            assert said.receive(5000), "the process says nothing"
-            time.sleep(0.1)  # for its subscription to arrive
-            yield Rig(poses, said)
+            assert published.receive(5000), "the process published nothing"
+            time.sleep(0.1)  # until its subscription has arrived
+            yield Rig(poses, published)
         finally:
             stop.set()
             thread.join()
 
 
-def captured(profiles: Sequence[str], somebody: Person, count: int, avatar: str = "") -> dict[str, list[Caught]]:
-    """Returns the datagrams of a person who was played to receivers of VMC, one of each profile, all at once."""
+def captured(
+    profiles: Sequence[str], subject: Person, count: int, avatar: str = ""
+) -> dict[str, list[ReceivedDatagram]]:
+    """Returns the VMC datagrams of a subject, one receiver for each profile."""
     with ExitStack() as stack:
-        catchers = {profile: stack.enter_context(closing(Catcher())) for profile in profiles}
-        addresses = tuple(f"127.0.0.1:{catcher.port}/{profile}" for profile, catcher in catchers.items())
+        receivers = {profile: stack.enter_context(closing(DatagramReceiver())) for profile in profiles}
+        addresses = tuple(f"127.0.0.1:{receiver.port}/{profile}" for profile, receiver in receivers.items())
         with running(StreamConfig(vmc=addresses, avatar=avatar)) as rig:
-            rig.play(somebody, count)
+            rig.play(subject, count)
             time.sleep(0.1)
-    return {profile: catcher.caught for profile, catcher in catchers.items()}
+    return {profile: receiver.datagrams for profile, receiver in receivers.items()}

@@ -1,6 +1,6 @@
-"""People whose feet are known to stand, or not to: they face +z and keep their feet level.
+"""Subjects with known foot contacts: they face +z and keep their feet horizontal.
 
-Axes: T instants, J joints, S sides.
+Axes: T time steps, J joints, S sides.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from benchmarks.engines.feet import RATE_HZ, correlated_noise
 from pose_rig.arrays import Floats
 from pose_rig.skeleton import JOINTS
 
-THIGH_M, SHANK_M, ANKLE_M = 0.41, 0.40, 0.08  # the last above the sole
-HIPS_M = 0.80  # of somebody whose knees are a little bent
+THIGH_M, SHANK_M, ANKLE_M = 0.41, 0.40, 0.08  # ankle above the sole
+HIPS_M = 0.80  # with slightly bent knees
 G = 9.81
 FEET = ("left_foot_index", "right_foot_index", "left_heel", "right_heel")
 NAMES = (*JOINTS, *FEET)
 COLUMN = {name: i for i, name in enumerate(NAMES)}
-# about the pelvis, m
+# relative to the pelvis, m
 TRUNK = {
     "pelvis": (0.0, 0.0), "spine": (0.0, 0.25), "thorax": (0.0, 0.5), "nose": (0.0, 0.7), "head": (0.0, 0.72),
     "l_shoulder": (0.17, 0.5), "l_elbow": (0.2, 0.22), "l_wrist": (0.2, -0.02), "r_shoulder": (-0.17, 0.5),
@@ -28,27 +28,27 @@ TRUNK = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stepper:
-    """Somebody on their feet.
+    """A subject with known foot contacts.
 
     Attributes:
         xyz: (T,J,3) m, the joints `NAMES`.
-        stands: (T,S) which feet do.
+        contact: (T,S) feet in contact.
     """
 
     xyz: Floats
-    stands: NDArray[np.bool_]
+    contact: NDArray[np.bool_]
 
     @property
     def t_ns(self) -> NDArray[np.int64]:
         return np.round(np.arange(len(self.xyz)) * 1e9 / RATE_HZ).astype(np.int64)
 
     def raised(self, by_m: float) -> "Stepper":
-        return Stepper(self.xyz + np.array([0.0, by_m, 0.0]), self.stands)
+        return Stepper(self.xyz + np.array([0.0, by_m, 0.0]), self.contact)
 
     def noisy(self, sd_m: float, seed: int) -> "Stepper":
-        """Returns the same, joints off as detectors are: correlated by 0.9 over 40 ms."""
+        """Returns the subject with noise like that of detectors."""
         noise = correlated_noise(self.xyz.shape, sd_m, RATE_HZ, np.random.default_rng(seed))
-        return Stepper(self.xyz + noise, self.stands)
+        return Stepper(self.xyz + noise, self.contact)
 
 
 def times_s(seconds: float) -> Floats:
@@ -56,33 +56,33 @@ def times_s(seconds: float) -> Floats:
 
 
 def stander(seconds: float) -> Stepper:
-    """Somebody who stands still."""
+    """Returns a subject who stands still."""
     n = len(times_s(seconds))
     return _person(np.tile([0.0, HIPS_M, 0.0], (n, 1)), _feet(np.zeros((n, 2)), np.zeros((n, 2))), np.ones((n, 2)) > 0)
 
 
 def one_legged(seconds: float) -> Stepper:
-    """Somebody who stands still on the left leg, the right foot 15 cm above the floor."""
+    """Returns a subject who stands on the left leg, the right foot 15 cm above the floor."""
     n = len(times_s(seconds))
     feet = _feet(np.zeros((n, 2)), np.tile([0.0, 0.15], (n, 1)))
     return _person(np.tile([0.0, HIPS_M, 0.0], (n, 1)), feet, np.tile([True, False], (n, 1)))
 
 
 def walker(seconds: float, speed_m_s: float = 1.0, cycle_s: float = 1.1, stance: float = 0.6) -> Stepper:
-    """Somebody who walks: each foot stands for a part of the cycle and is then swung to where it will stand next."""
+    """Returns a subject who walks: a foot is in contact for a part of the cycle, then swings to its next position."""
     t = times_s(seconds)
     phase = (t[:, None] / cycle_s + np.array([0.0, 0.5])) % 1.0
-    stands = phase < stance
+    contact = phase < stance
     swing = np.clip((phase - stance) / (1 - stance), 0, 1)
     stride_m = speed_m_s * cycle_s
     began = np.floor(t[:, None] / cycle_s + np.array([0.0, 0.5])) - np.array([0.0, 0.5])
     z = stride_m * (began + stance / 2 + swing**2 * (3 - 2 * swing))
     pelvis = np.stack([0 * t, HIPS_M + 0 * t, speed_m_s * t], -1)
-    return _person(pelvis, _feet(z, 0.10 * np.sin(np.pi * swing) ** 2), stands)
+    return _person(pelvis, _feet(z, 0.10 * np.sin(np.pi * swing) ** 2), contact)
 
 
 def jumper(flight_s: float = 0.5, before_s: float = 2.0, after_s: float = 2.0) -> Stepper:
-    """Somebody who stands, jumps straight up, and stands again."""
+    """Returns a subject who jumps straight up."""
     t = times_s(before_s + flight_s + after_s)
     up = np.clip(t - before_s, 0, flight_s)
     height = 0.5 * G * up * (flight_s - up)
@@ -92,11 +92,11 @@ def jumper(flight_s: float = 0.5, before_s: float = 2.0, after_s: float = 2.0) -
 
 
 def _feet(z: Floats, lifted: Floats) -> Floats:
-    """Returns (T,S,3) m where ankles are, left at +x."""
+    """Returns (T,S,3) m the ankles, left at +x."""
     return np.stack([np.broadcast_to([0.1, -0.1], z.shape), ANKLE_M + lifted, z], -1)
 
 
-def _person(pelvis: Floats, ankles: Floats, stands: NDArray[np.bool_]) -> Stepper:
+def _person(pelvis: Floats, ankles: Floats, contact: NDArray[np.bool_]) -> Stepper:
     place = {name: pelvis + np.array([*at, 0.0]) for name, at in TRUNK.items()}
     place["nose"] = place["nose"] + [0.0, 0.0, 0.1]
     for s, (short, side) in enumerate((("l", "left"), ("r", "right"))):
@@ -104,7 +104,7 @@ def _person(pelvis: Floats, ankles: Floats, stands: NDArray[np.bool_]) -> Steppe
         place[f"{short}_knee"] = _knee(place[f"{short}_hip"], ankles[:, s])
         place[f"{side}_foot_index"] = ankles[:, s] + [0.0, -ANKLE_M, 0.14]
         place[f"{side}_heel"] = ankles[:, s] + [0.0, -ANKLE_M, -0.05]
-    return Stepper(np.stack([place[name] for name in NAMES], 1), stands)
+    return Stepper(np.stack([place[name] for name in NAMES], 1), contact)
 
 
 def _knee(hip: Floats, ankle: Floats) -> Floats:
@@ -113,5 +113,5 @@ def _knee(hip: Floats, ankle: Floats) -> Floats:
     far = np.linalg.norm(way, axis=-1, keepdims=True)
     along = (far**2 + THIGH_M**2 - SHANK_M**2) / (2 * far)
     aside = np.sqrt(np.maximum(THIGH_M**2 - along**2, 0.0))
-    front = np.cross(way / far, [1.0, 0.0, 0.0])  # of a leg that hangs down: −y × x = z
+    front = np.cross(way / far, [1.0, 0.0, 0.0])  # of a leg pointing down: −y × x = z
     return np.asarray(hip + way / far * along + front / np.linalg.norm(front, axis=-1, keepdims=True) * aside)

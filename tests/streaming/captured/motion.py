@@ -1,4 +1,4 @@
-"""Captured motion, where the workplace has it beside the repository."""
+"""Captured motion, if it is in ``shared/data/mocap`` next to the repository."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.engines.feet import correlated_noise
 from pose_rig.arrays import Floats
 from pose_rig.skeleton import JOINTS
 
 FOLDER = Path(__file__).parents[4] / "shared" / "data" / "mocap"
-FASTEST_M_S = 12.0  # about the pelvis; what is faster is a glitch of the capture
-SHORTEST_S = 0.5
-# file → its toes and heels under our names; of the files of further joints, or of the extra landmarks
+MAX_SPEED_M_S = 12.0  # relative to the pelvis; faster joints are glitches of the capture
+MIN_LENGTH_S = 0.5
+# data set → names of its toes and heels, and ours
 FEET = {
     "cmu_subset": {"LeftToeEnd": "left_foot_index", "RightToeEnd": "right_foot_index"},
     "reactidle": {"foot.L_end": "left_foot_index", "foot.R_end": "right_foot_index"},
@@ -27,7 +28,7 @@ FEET = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """A stretch of captured motion without glitches: ``xyz`` (T,J,3) m at ``rate_hz``, joints named."""
+    """A part of captured motion without glitches: ``xyz`` (T,J,3) m at ``rate_hz``; names of the joints."""
 
     name: str
     joints: tuple[str, ...]
@@ -36,7 +37,7 @@ class Clip:
 
     @property
     def t_ns(self) -> NDArray[np.int64]:
-        """(T,) instants."""
+        """(T,) timestamps."""
         return np.round(np.arange(len(self.xyz)) * (1e9 / self.rate_hz)).astype(np.int64)
 
     def slower(self, rate_hz: float) -> "Clip":
@@ -45,16 +46,13 @@ class Clip:
         return Clip(self.name, self.joints, self.rate_hz / every, self.xyz[::every])
 
     def noisy(self, sd_m: float, rng: np.random.Generator) -> "Clip":
-        """Returns the clip with noise as detectors make it: correlated by 0.9 over 40 ms."""
-        kept = 0.9 ** (25 / self.rate_hz)
-        noise = rng.normal(0, sd_m, self.xyz.shape)
-        for i in range(1, len(noise)):
-            noise[i] = kept * noise[i - 1] + np.sqrt(1 - kept**2) * noise[i]
+        """Returns the clip with noise like that of detectors."""
+        noise = correlated_noise(self.xyz.shape, sd_m, self.rate_hz, rng)
         return Clip(self.name, self.joints, self.rate_hz, self.xyz + noise)
 
 
 def clips(name: str, every: int = 1, seconds: float = np.inf) -> Iterator[Clip]:
-    """Yields stretches of every so many-th clip of a data set, no longer than that; skips the test without the data."""
+    """Yields parts of every Nth clip of a data set, of limited length; skips the test without the data."""
     paths = sorted((FOLDER / name).glob("*.npz"))
     if not paths:
         pytest.skip(f"no captured motion in {FOLDER / name}")
@@ -68,8 +66,8 @@ def clips(name: str, every: int = 1, seconds: float = np.inf) -> Iterator[Clip]:
     for i in range(0, len(data["clip_start"]), every):
         start = data["clip_start"][i]
         part = slice(start, start + min(data["clip_len"][i], int(min(seconds, 1e6) * rate_hz)))
-        fast = np.linalg.norm(np.diff(xyz[part, :17], axis=0), axis=-1).max(-1) * rate_hz > FASTEST_M_S
-        room = xyz[part] + data["root"][part, None]
-        for a, b in pairwise([0, *(np.flatnonzero(fast) + 1).tolist(), len(room)]):
-            if b - a >= SHORTEST_S * rate_hz:
-                yield Clip(f"{name} {data['clip_name'][i]} from {a}", joints, rate_hz, room[a:b])
+        fast = np.linalg.norm(np.diff(xyz[part, :17], axis=0), axis=-1).max(-1) * rate_hz > MAX_SPEED_M_S
+        positions = xyz[part] + data["root"][part, None]
+        for a, b in pairwise([0, *(np.flatnonzero(fast) + 1).tolist(), len(positions)]):
+            if b - a >= MIN_LENGTH_S * rate_hz:
+                yield Clip(f"{name} {data['clip_name'][i]} from {a}", joints, rate_hz, positions[a:b])

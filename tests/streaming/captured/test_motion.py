@@ -15,7 +15,7 @@ LARGEST_MISS_MM = 15.0
 HEIGHT_M = 1.75
 # data set → every so many-th clip, and seconds of it, so that this stays quick
 PARTS = {"cmu_subset": (12, 6.0), "opencap_subset": (5, 5.0), "reactidle": (4, 15.0)}
-STRAIGHT_DEG = 15.0  # of a straighter limb 17 joints do not say how it is twisted
+STRAIGHT_DEG = 15.0  # 17 joints do not determine the twist of a straighter limb
 LIMBS = [INDEX[side + bone] for side in ("Left", "Right") for bone in ("UpperArm", "LowerArm", "UpperLeg", "LowerLeg")]
 BEND_OF = [INDEX[BONES[i].replace("Upper", "Lower")] for i in LIMBS]
 SEEN = {INDEX[bone]: JOINTS.index(joint) for bone, joint in JOINT_OF.items() if bone != "Hips"}
@@ -35,7 +35,7 @@ def misses_mm(clip: Clip, motion: Motion) -> Floats:
 
 @pytest.mark.parametrize("extras", [True, False])
 @pytest.mark.parametrize("name", PARTS)
-def test_joints_come_out_where_they_were_and_nothing_flips(name: str, extras: bool) -> None:
+def test_joints_are_reproduced_and_nothing_flips(name: str, extras: bool) -> None:
     misses = []
     for clip in clips(name, *PARTS[name]):
         motion = solved(clip, extras=extras)
@@ -47,7 +47,7 @@ def test_joints_come_out_where_they_were_and_nothing_flips(name: str, extras: bo
 
 @pytest.mark.parametrize("sd_m", [0.0, 0.010, 0.015])
 @pytest.mark.parametrize("name", PARTS)
-def test_nothing_flips_at_thirty_instants_a_second_either_nor_with_noise(name: str, sd_m: float) -> None:
+def test_nothing_flips_at_30_hz_or_with_noise(name: str, sd_m: float) -> None:
     rng = np.random.default_rng(11)
     for clip in clips(name, *PARTS[name]):
         motion = solved(clip.slower(30).noisy(sd_m, rng))
@@ -56,7 +56,7 @@ def test_nothing_flips_at_thirty_instants_a_second_either_nor_with_noise(name: s
 
 @pytest.mark.parametrize("extras", [True, False])
 @pytest.mark.parametrize("name", PARTS)
-def test_captured_rotations_are_found_again_on_somebody_else(name: str, extras: bool) -> None:
+def test_captured_rotations_are_recovered_on_another_subject(name: str, extras: bool) -> None:
     rng, errors = np.random.default_rng(2), []
     for clip in clips(name, *PARTS[name]):
         truth = solved(clip)

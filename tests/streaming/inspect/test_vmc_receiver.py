@@ -29,7 +29,7 @@ Frame = Sequence[bytes]
 
 
 def received(frames: Sequence[Frame], apart_ns: int = 100_000) -> VmcReceiver:
-    """Returns what was receiver of frames at 60 Hz, the datagrams of each so far apart."""
+    """Returns a receiver of frames at 60 Hz, with that time between the datagrams of a frame."""
     receiver = VmcReceiver()
     for i, datagrams in enumerate(frames):
         for k, datagram in enumerate(datagrams):
@@ -41,7 +41,7 @@ def faults(receiver: VmcReceiver) -> dict[str, int]:
     return {fault.name: fault.count for fault in receiver.faults()}
 
 
-def test_a_sender_that_keeps_the_rules_is_understood() -> None:
+def test_a_correct_sender_has_no_faults() -> None:
     receiver = received([frame(i) for i in range(150)])
     assert faults(receiver) == {}
     assert receiver.frames == 150
@@ -58,7 +58,7 @@ def test_a_sender_that_keeps_the_rules_is_understood() -> None:
     assert receiver.largest == len(frame(0)[0])
 
 
-def test_a_frame_may_come_as_messages_without_a_bundle_or_as_bundles_within_a_bundle() -> None:
+def test_messages_without_a_bundle_and_nested_bundles_are_decoded() -> None:
     loose = [part.dgram for part in (root(), *(bone(name) for name in NAMES), ok(), time(1.0))]
     nested = [bundle(bundle(root(), bundle(*(bone(name) for name in NAMES))), ok(), time(1.0)).dgram]
     for datagrams in (loose, nested):
@@ -67,7 +67,7 @@ def test_a_frame_may_come_as_messages_without_a_bundle_or_as_bundles_within_a_bu
         assert (receiver.frames, tuple(receiver.bones)) == (10, NAMES)
 
 
-def test_what_is_not_looked_at_is_listed() -> None:
+def test_other_messages_are_listed() -> None:
     more = [
         message("/VMC/Ext/VRM", "C:\\avatars\\me.vrm", "Me"),
         message("/VMC/Ext/Blend/Val", "Joy", 0.5),
@@ -132,7 +132,7 @@ BROKEN: dict[str, tuple[Callable[[int], Frame], str, str, int]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_breaks_a_receiver_is_said_in_plain_words(name: str) -> None:
+def test_faults_are_described(name: str) -> None:
     said, fault, text, count = BROKEN[name]
     receiver = received([said(i) for i in range(30)])
     (found,) = (found for found in receiver.faults() if found.name == fault)
@@ -141,23 +141,23 @@ def test_what_breaks_a_receiver_is_said_in_plain_words(name: str) -> None:
     assert set(faults(receiver)) <= {fault, "bones after OK"}  # a T in the middle is one before bones too
 
 
-def test_numbers_of_the_wrong_type_are_shown_all_the_same() -> None:
+def test_numbers_of_the_wrong_type_are_decoded() -> None:
     receiver = received([[bone("Spine", (0, 1, 0), (0, 0, 0, 1)).dgram]])
     assert receiver.bones["Spine"].position == (0, 1, 0)
 
 
-def test_datagrams_that_networks_cut_up() -> None:
+def test_large_datagrams_are_a_fault() -> None:
     receiver = received([[bundle(*(bone(name) for name in UNITY_PARENT), ok(), time(0.0)).dgram]])
     fault = receiver.faults()[0]
     assert fault.sentence.startswith(f"Datagrams of up to {receiver.largest} bytes: networks fragment")
     assert receiver.largest > 4000
 
 
-def test_ok_and_t_in_a_datagram_of_their_own_before_the_bones() -> None:
+def test_ok_and_t_in_a_datagram_before_the_bones_are_a_fault() -> None:
     assert faults(received([frame(i)[::-1] for i in range(30)])) == {"bones after OK": 27}  # from the third in a row
 
 
-def test_a_listener_that_was_held_up_blames_nobody() -> None:
+def test_a_delayed_listener_reports_no_fault() -> None:
     receiver = VmcReceiver()
     for i in range(60):
         for k, datagram in enumerate(frame(i)):
@@ -166,7 +166,7 @@ def test_a_listener_that_was_held_up_blames_nobody() -> None:
     assert faults(receiver) == {}
 
 
-def test_a_sign_flip_is_one_and_a_turn_is_none() -> None:
+def test_a_sign_flip_is_a_fault_and_a_rotation_is_not() -> None:
     still, y90 = (0.0, 0.0, 0.0, 1.0), (0.0, 0.70710678, 0.0, 0.70710678)
     for rotations, flips in (((still, y90, still), 0), ((still, (0.0, 0.0, 0.0, -1.0), still), 2)):
         receiver = received(
@@ -175,20 +175,20 @@ def test_a_sign_flip_is_one_and_a_turn_is_none() -> None:
         assert faults(receiver) == ({"sign flips": flips} if flips else {})
 
 
-def test_bones_that_go_missing() -> None:
+def test_missing_bones_are_a_fault() -> None:
     receiver = received([frame(i, NAMES if i % 10 else NAMES[:4]) for i in range(31)])
     assert faults(receiver) == {"missing bones": 3}
     assert "(Head)" in receiver.faults()[0].sentence
 
 
-def test_without_ok_or_t() -> None:
+def test_missing_ok_and_t_are_faults() -> None:
     receiver = received([[bones().dgram] for _ in range(151)])
     assert receiver.frames == 150
     assert faults(receiver) == {"no OK": 50, "no T": 50}
     assert receiver.rate_hz(150 * FRAME_NS) == pytest.approx(60, abs=0.1)
 
 
-def test_two_senders_are_told_from_one_that_was_started_again() -> None:
+def test_two_senders_are_a_fault_and_a_restarted_one_is_not() -> None:
     again, two, many = VmcReceiver(), VmcReceiver(), VmcReceiver()
     for i in range(200):
         for datagram in frame(i):
@@ -229,7 +229,7 @@ def test_hostile_datagrams_are_counted(name: str) -> None:
     assert receiver.bad == 1
 
 
-def test_bundles_within_bundles_within_bundles() -> None:
+def test_deeply_nested_bundles_are_decoded() -> None:
     data = b""
     for _ in range(1500):
         data = b"#bundle\0" + bytes(8) + (len(data).to_bytes(4, "big") + data if data else b"")
@@ -239,13 +239,13 @@ def test_bundles_within_bundles_within_bundles() -> None:
 
 
 @given(st.lists(st.one_of(st.binary(max_size=64), st.binary(max_size=48).map(b"/VMC/Ext/OK\0,".__add__)), max_size=8))
-def test_whatever_comes_is_taken(datagrams: list[bytes]) -> None:
+def test_any_datagrams_are_accepted(datagrams: list[bytes]) -> None:
     receiver = received([datagrams])
     assert receiver.datagrams == len(datagrams)
     assert all(fault.sentence for fault in receiver.faults())
 
 
-def test_nothing_makes_it_grow() -> None:
+def test_memory_is_bounded() -> None:
     def flood(begin: int) -> None:
         for i in range(begin, begin + 1000):
             said = (bone(f"Bone{i}"), message(f"/x/{i}", "y"), message("/VMC/Ext/Blend/Val", f"b{i}", 0.0))
@@ -269,7 +269,7 @@ def test_nothing_makes_it_grow() -> None:
         tracemalloc.stop()
 
 
-def test_what_strangers_say_is_safe_to_print() -> None:
+def test_received_text_is_safe_to_print() -> None:
     assert printable("\x1b[2Jgone\nnext") == "·[2Jgone·next"
     assert printable("x" * 200) == "x" * 80 + "…"
     receiver = received([[bone("\x1b[31mHips").dgram, message("/\x07").dgram]])
@@ -278,12 +278,12 @@ def test_what_strangers_say_is_safe_to_print() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_nobody_stumbles_over_what_we_send(profile: str) -> None:
-    somebody, rest = person(1, seconds=3.0), RestPoseEstimator(1.75).rest
+def test_our_own_stream_has_no_faults(profile: str) -> None:
+    subject, rest = person(1, seconds=3.0), RestPoseEstimator(1.75).rest
     encoder = VmcEncoder(all_bones=PROFILES[profile])
     frames = []
-    for i in range(len(somebody.t_ns)):
-        datagrams = encoder.encode(live(somebody, i, rest=rest), int(somebody.t_ns[i]) + 1)
+    for i in range(len(subject.t_ns)):
+        datagrams = encoder.encode(live(subject, i, rest=rest), int(subject.t_ns[i]) + 1)
         frames.append([bytes(datagram) for datagram in datagrams])
     receiver = received(frames)
     assert receiver.faults() == []
