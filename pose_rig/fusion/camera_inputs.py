@@ -1,4 +1,4 @@
-"""The messages of a rig's cameras, checked and sorted into one track per camera."""
+"""The messages of a rig's cameras, checked and sorted into one sample buffer per camera."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ class Source(Protocol):
 
 
 class CameraInputs:
-    """One track per camera, filled from messages.
+    """One sample buffer per camera, filled from messages.
 
     Args:
         names: (V) of the cameras.
@@ -36,7 +36,7 @@ class CameraInputs:
         reject: Called with the reason for each message that is not.
 
     Attributes:
-        tracks: (V) the recent samples of each camera, by the timestamps of that camera.
+        buffers: (V) the recent samples of each camera, by the timestamps of that camera.
         time_offset_ns: (V) rig time minus camera time; 0 as long as nothing estimates it.
     """
 
@@ -52,25 +52,25 @@ class CameraInputs:
         self._view = {name: v for v, name in enumerate(names)}
         self._live, self._accept, self._reject = live, accept, reject
         self.sources = sources
-        self.tracks = [SampleBuffer() for _ in names]
+        self.buffers = [SampleBuffer() for _ in names]
         self.time_offset_ns = [0] * len(names)
 
     @property
     def ended(self) -> bool:
         """Whether no camera will send anything more."""
-        return all(track.ended for track in self.tracks)
+        return all(buffer.ended for buffer in self.buffers)
 
     def samples(self, t_ns: int) -> list[Sample | None]:
         """Returns (V) the detections of each camera at a time of the rig clock, None where there are none near it."""
-        pairs = zip(self.tracks, self.time_offset_ns, strict=True)
-        return [track.at(t_ns - offset_ns) for track, offset_ns in pairs]
+        pairs = zip(self.buffers, self.time_offset_ns, strict=True)
+        return [buffer.at(t_ns - offset_ns) for buffer, offset_ns in pairs]
 
     def restart(self) -> None:
         """Discards all samples."""
-        self.tracks = [SampleBuffer() for _ in self.tracks]
+        self.buffers = [SampleBuffer() for _ in self.buffers]
 
     def take(self, message: Message) -> int | None:
-        """Adds a message to the track of its camera; returns the view, None if the message was rejected."""
+        """Adds a message to the buffer of its camera; returns the view, None if the message was rejected."""
         if isinstance(message, Keypoints2D):
             return self._take_keypoints(message)
         view = self._view.get(message.worker) if isinstance(message, Health) else None
@@ -78,7 +78,7 @@ class CameraInputs:
             self._reject(f"{message.topic} is no message of a camera.")
             return None
         # a file that failed is over; a camera that failed is restarted
-        self.tracks[view].ended = message.state == "ended" or (message.state == "failed" and not self._live)
+        self.buffers[view].ended = message.state == "ended" or (message.state == "failed" and not self._live)
         self._accept(view, message)
         return view
 
@@ -87,15 +87,15 @@ class CameraInputs:
         if view is None:
             self._reject(f"Unknown camera {message.camera!r}: not in this rig's configuration.")
             return None
-        track = self.tracks[view]
+        buffer = self.buffers[view]
         try:
-            usable = checked(message, track.landmarks, live=self._live)
+            usable = checked(message, buffer.landmarks, live=self._live)
         except PoseRigError as error:
             self._reject(error.cause)
             return None
         self._accept(view, message)
-        if track.add(usable):
-            track.ended = False
+        if buffer.add(usable):
+            buffer.ended = False
         else:
             self._reject(f"{message.camera} sent a frame that is not newer than the one before.")
         return view

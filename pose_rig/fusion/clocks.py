@@ -62,7 +62,7 @@ class LiveClock:
             self._next_ns = now_ns + self._period_ns
         return max(0, (self._next_ns - now_ns) // 1_000_000)
 
-    def tick(self, tracks: Sequence[SampleBuffer], now_ns: int | None = None) -> int | None:
+    def tick(self, buffers: Sequence[SampleBuffer], now_ns: int | None = None) -> int | None:
         """Returns the time step that is due now (None = by the monotonic clock), None if none is."""
         now_ns = time.monotonic_ns() if now_ns is None else now_ns
         if now_ns < self._next_ns:
@@ -74,18 +74,18 @@ class LiveClock:
         medians = [float(np.median([age for _, age in ages])) for ages in self._latency if ages]
         if not medians:
             return None
-        fastest = min(track.period_ns for track in tracks)
+        fastest = min(buffer.period_ns for buffer in buffers)
         latency = min(max(medians), float(np.median(medians)) + fastest)
-        t_ns = self._within_reach(now_ns - latency, now_ns, tracks)
+        t_ns = self._within_reach(now_ns - latency, now_ns, buffers)
         self._last_ns = max(round(t_ns), self._last_ns + 1)
         return self._last_ns
 
-    def _within_reach(self, t_ns: float, now_ns: int, tracks: Sequence[SampleBuffer]) -> float:
+    def _within_reach(self, t_ns: float, now_ns: int, buffers: Sequence[SampleBuffer]) -> float:
         """Returns the time step, or an earlier one if no camera has a sample near it although some still send."""
         sending = [
-            (track.newest_ns, track.period_ns)
-            for track, ages in zip(tracks, self._latency, strict=True)
-            if track.newest_ns is not None and _is_sending([arrival for arrival, _ in ages], now_ns)
+            (buffer.newest_ns, buffer.period_ns)
+            for buffer, ages in zip(buffers, self._latency, strict=True)
+            if buffer.newest_ns is not None and _is_sending([arrival for arrival, _ in ages], now_ns)
         ]
         if any(newest + MAX_EXTRAPOLATION_PERIODS * usual >= t_ns for newest, usual in sending):
             return t_ns
@@ -112,37 +112,37 @@ class FileClock:
     def read(self, cameras: CameraInputs) -> None:
         """Takes in more of every file that is not far ahead; waits a little if nothing was due last time."""
         wait_ms = IDLE_MS if self._idle else 0
-        for source, track in zip(cameras.sources, cameras.tracks, strict=True):
-            if self.ahead(track) >= MAX_AHEAD_FRAMES:
+        for source, buffer in zip(cameras.sources, cameras.buffers, strict=True):
+            if self.ahead(buffer) >= MAX_AHEAD_FRAMES:
                 continue
-            for message in source.receive(0 if track.ended else wait_ms, max_messages=MESSAGES_PER_READ):
+            for message in source.receive(0 if buffer.ended else wait_ms, max_messages=MESSAGES_PER_READ):
                 cameras.take(message)
-            wait_ms = wait_ms if track.ended else 0
+            wait_ms = wait_ms if buffer.ended else 0
 
-    def tick(self, tracks: Sequence[SampleBuffer]) -> int | None:
+    def tick(self, buffers: Sequence[SampleBuffer]) -> int | None:
         """Returns the next time step that every file that has not ended has reached, None if more must be read."""
-        t_ns = self._next_ns(tracks)
+        t_ns = self._next_ns(buffers)
         self._last_ns = self._last_ns if t_ns is None else t_ns
         self._idle = t_ns is None
-        self.over = t_ns is None and all(track.ended for track in tracks)
+        self.over = t_ns is None and all(buffer.ended for buffer in buffers)
         return t_ns
 
-    def ahead(self, track: SampleBuffer) -> int:
+    def ahead(self, buffer: SampleBuffer) -> int:
         """Returns how many samples of a file are after the last time step."""
-        return sum(t > self._last_ns for t in track.times_ns)
+        return sum(t > self._last_ns for t in buffer.times_ns)
 
-    def _next_ns(self, tracks: Sequence[SampleBuffer]) -> int | None:
+    def _next_ns(self, buffers: Sequence[SampleBuffer]) -> int | None:
         if not self._periods_ns:
-            if any(not track.ended and len(track.times_ns) < RANKING_FRAMES for track in tracks):
+            if any(not buffer.ended and len(buffer.times_ns) < RANKING_FRAMES for buffer in buffers):
                 return None
-            self._periods_ns = [median_period(track.times_ns[:RANKING_FRAMES]) for track in tracks]
+            self._periods_ns = [median_period(buffer.times_ns[:RANKING_FRAMES]) for buffer in buffers]
         if self._leader is None or (self._leader.ended and self._next_of(self._leader) is None):
-            left = [v for v, track in enumerate(tracks) if self._next_of(track) is not None or not track.ended]
-            self._leader = tracks[min(left, key=self._periods_ns.__getitem__)] if left else None
+            left = [v for v, buffer in enumerate(buffers) if self._next_of(buffer) is not None or not buffer.ended]
+            self._leader = buffers[min(left, key=self._periods_ns.__getitem__)] if left else None
         t_ns = self._next_of(self._leader) if self._leader else None
-        if t_ns is None or any(not track.ended and (track.newest_ns or -1) < t_ns for track in tracks):
+        if t_ns is None or any(not buffer.ended and (buffer.newest_ns or -1) < t_ns for buffer in buffers):
             return None
         return t_ns
 
-    def _next_of(self, track: SampleBuffer) -> int | None:
-        return next((t for t in track.times_ns if t > self._last_ns), None)
+    def _next_of(self, buffer: SampleBuffer) -> int | None:
+        return next((t for t in buffer.times_ns if t > self._last_ns), None)

@@ -57,7 +57,7 @@ class RecordedClock:
         else:
             cameras.take(message)
 
-    def tick(self, tracks: Sequence[SampleBuffer]) -> int | None:
+    def tick(self, buffers: Sequence[SampleBuffer]) -> int | None:
         """Returns the time of a pose that was just read, None if it was another message."""
         return None if self.pose is None else self.pose.t_ns
 

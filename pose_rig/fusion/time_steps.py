@@ -38,7 +38,7 @@ class Clock(Protocol):
     def read(self, cameras: CameraInputs) -> None:
         """Takes in the messages that may come before the next time step."""
 
-    def tick(self, tracks: Sequence[SampleBuffer]) -> int | None:
+    def tick(self, buffers: Sequence[SampleBuffer]) -> int | None:
         """Returns the time step that is due, None if none is."""
 
 
@@ -77,10 +77,10 @@ def time_steps(cameras: CameraInputs, clock: Clock, estimator: Estimator, stop: 
     failures = 0
     while not stop.is_set() and not clock.over:
         clock.read(cameras)
-        for view, track in enumerate(cameras.tracks):
-            if track.landmarks:
-                estimator.set_camera(view, track.size_px, track.landmarks)
-        t_ns = clock.tick(cameras.tracks)
+        for view, buffer in enumerate(cameras.buffers):
+            if buffer.landmarks:
+                estimator.set_camera(view, buffer.size_px, buffer.landmarks)
+        t_ns = clock.tick(cameras.buffers)
         if t_ns is None:
             yield None
             continue

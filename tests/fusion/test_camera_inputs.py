@@ -1,4 +1,4 @@
-"""Messages of cameras, sorted into one track each."""
+"""Messages of cameras, sorted into one buffer each."""
 
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.wire.messages import Health, Message
@@ -30,9 +30,9 @@ def test_a_live_camera_that_failed_comes_back() -> None:
 
 def test_samples_are_taken_at_the_time_of_each_camera() -> None:
     cameras = CameraInputs(["a", "b"], ())
-    for track in cameras.tracks:
+    for buffer in cameras.buffers:
         for i in range(5):
-            assert track.add(message(i * 40 * MS, [person(100 + i)]))
+            assert buffer.add(message(i * 40 * MS, [person(100 + i)]))
     cameras.time_offset_ns[1] = 80 * MS  # rig time = camera time + 80 ms
     first, second = cameras.samples(120 * MS)
     assert first is not None

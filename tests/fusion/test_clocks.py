@@ -8,9 +8,9 @@ from tests.fusion.pose.test_sync import message, person
 MS = 1_000_000
 
 
-def feed(track: SampleBuffer, *times_ms: float) -> None:
+def feed(buffer: SampleBuffer, *times_ms: float) -> None:
     for t_ms in times_ms:
-        assert track.add(message(round(t_ms * MS), [person(100)]))
+        assert buffer.add(message(round(t_ms * MS), [person(100)]))
 
 
 def samples_over_time(files: list[list[float]], chunk: int) -> list[tuple[float, ...]]:
@@ -18,21 +18,21 @@ def samples_over_time(files: list[list[float]], chunk: int) -> list[tuple[float,
 
     The person has moved on by a pixel in every frame; −1 = the file has no sample near the time step.
     """
-    clock, tracks = FileClock(), [SampleBuffer() for _ in files]
+    clock, buffers = FileClock(), [SampleBuffer() for _ in files]
     at = [0] * len(files)
     fused: list[tuple[float, ...]] = []
     for _ in range(10_000):
-        for v, (track, times) in enumerate(zip(tracks, files, strict=True)):
-            if clock.ahead(track) < 32 and at[v] < len(times):
+        for v, (buffer, times) in enumerate(zip(buffers, files, strict=True)):
+            if clock.ahead(buffer) < 32 and at[v] < len(times):
                 for index in range(at[v], min(at[v] + chunk, len(times))):
-                    assert track.add(message(round(times[index] * MS), [person(100 + index)]))
+                    assert buffer.add(message(round(times[index] * MS), [person(100 + index)]))
                 at[v] += chunk
-            track.ended = at[v] >= len(times)
-        t_ns = clock.tick(tracks)
+            buffer.ended = at[v] >= len(times)
+        t_ns = clock.tick(buffers)
         if t_ns is not None:
-            samples = [track.at(t_ns) for track in tracks]
+            samples = [buffer.at(t_ns) for buffer in buffers]
             fused.append((t_ns / MS, *(-1.0 if s is None else float(s.xy_px[0, 0, 0]) for s in samples)))
-        elif all(track.ended for track in tracks):
+        elif all(buffer.ended for buffer in buffers):
             return fused
     raise AssertionError("the clock never came to an end")
 
@@ -90,22 +90,22 @@ def test_a_file_of_one_frame_and_an_empty_one() -> None:
 
 
 def test_no_time_step_is_due_before_every_file_has_reached_it() -> None:
-    clock, tracks = FileClock(), [SampleBuffer(), SampleBuffer()]
-    feed(tracks[0], *frames(40, 25))
-    assert clock.tick(tracks) is None
-    feed(tracks[1], *frames(20, 25))
+    clock, buffers = FileClock(), [SampleBuffer(), SampleBuffer()]
+    feed(buffers[0], *frames(40, 25))
+    assert clock.tick(buffers) is None
+    feed(buffers[1], *frames(20, 25))
     fused = 0
-    while clock.tick(tracks) is not None:
+    while clock.tick(buffers) is not None:
         fused += 1
     assert fused == 20
-    assert (clock.ahead(tracks[0]), clock.ahead(tracks[1])) == (20, 0)
-    tracks[1].ended = True
-    assert clock.tick(tracks) == 20 * 40 * MS
+    assert (clock.ahead(buffers[0]), clock.ahead(buffers[1])) == (20, 0)
+    buffers[1].ended = True
+    assert clock.tick(buffers) == 20 * 40 * MS
 
 
 def test_live_ticks_are_even() -> None:
-    clock, track = LiveClock(50, 1), SampleBuffer()
-    feed(track, 0, 33, 66)
+    clock, buffer = LiveClock(50, 1), SampleBuffer()
+    feed(buffer, 0, 33, 66)
     clock.arrived(0, 30 * MS, 0)
     now = 1_000 * MS
     times: list[int] = []
@@ -113,7 +113,7 @@ def test_live_ticks_are_even() -> None:
         wait_ms = clock.wait_ms(now)
         assert 0 <= wait_ms <= 20
         now += max(wait_ms, 1) * MS
-        t_ns = clock.tick([track], now)
+        t_ns = clock.tick([buffer], now)
         if t_ns is not None:
             times.append(t_ns)
     assert np.diff(times) == pytest.approx(20 * MS)
@@ -122,21 +122,21 @@ def test_live_ticks_are_even() -> None:
 
 
 def test_live_ticks_that_were_missed_are_skipped_and_counted() -> None:
-    clock, track = LiveClock(50, 1), SampleBuffer()
+    clock, buffer = LiveClock(50, 1), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
-    assert clock.tick([track], 20 * MS) is not None
-    assert clock.tick([track], 540 * MS) is not None
+    assert clock.tick([buffer], 20 * MS) is not None
+    assert clock.tick([buffer], 540 * MS) is not None
     assert clock.skipped == 25
-    assert clock.tick([track], 541 * MS) is None
-    assert clock.tick([track], 560 * MS) is not None
+    assert clock.tick([buffer], 541 * MS) is None
+    assert clock.tick([buffer], 560 * MS) is not None
 
 
 def test_live_catches_up_with_a_short_delay() -> None:
-    clock, track = LiveClock(50, 1), SampleBuffer()
+    clock, buffer = LiveClock(50, 1), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
-    assert [clock.tick([track], 90 * MS + i) is not None for i in range(6)] == [True, True, True, True, False, False]
+    assert [clock.tick([buffer], 90 * MS + i) is not None for i in range(6)] == [True, True, True, True, False, False]
     assert clock.skipped == 0
 
 
@@ -147,27 +147,27 @@ def test_live_waits_for_the_first_message() -> None:
 
 
 def test_the_time_step_trails_by_the_latency_and_waits_for_a_slow_camera_one_period_only() -> None:
-    clock, tracks = LiveClock(50, 3), [SampleBuffer(), SampleBuffer(), SampleBuffer()]
-    for track in tracks:
-        feed(track, 0, 40, 80)
+    clock, buffers = LiveClock(50, 3), [SampleBuffer(), SampleBuffer(), SampleBuffer()]
+    for buffer in buffers:
+        feed(buffer, 0, 40, 80)
     for _ in range(8):
         for camera, age_ms in enumerate((20, 25, 30)):
             clock.arrived(camera, age_ms * MS, 0)
     clock.wait_ms(0)
-    assert clock.tick(tracks, 1_000 * MS) == 970 * MS
+    assert clock.tick(buffers, 1_000 * MS) == 970 * MS
     for _ in range(40):
         clock.arrived(2, 500 * MS, 0)
-    assert clock.tick(tracks, 2_000 * MS) == pytest.approx((2_000 - 25 - 40) * MS)
+    assert clock.tick(buffers, 2_000 * MS) == pytest.approx((2_000 - 25 - 40) * MS)
 
 
 def test_time_steps_increase() -> None:
-    clock, track = LiveClock(50, 1), SampleBuffer()
+    clock, buffer = LiveClock(50, 1), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
-    first = clock.tick([track], 20 * MS)
+    first = clock.tick([buffer], 20 * MS)
     for _ in range(40):
         clock.arrived(0, 500 * MS, 0)
-    second = clock.tick([track], 40 * MS)
+    second = clock.tick([buffer], 40 * MS)
     assert first is not None
     assert second is not None
     assert second > first
@@ -183,18 +183,18 @@ def test_a_negative_age_counts_as_zero() -> None:
 @pytest.mark.parametrize("cameras", [1, 4])
 def test_live_cameras_with_growing_latency_are_still_fused(cameras: int) -> None:
     """Five frames a second, each 80 ms later than the one before."""
-    clock, tracks = LiveClock(50, cameras), [SampleBuffer() for _ in range(cameras)]
+    clock, buffers = LiveClock(50, cameras), [SampleBuffer() for _ in range(cameras)]
     clock.wait_ms(0)
     seen = ticks = 0
     for now_ms in range(0, 10_000, 20):
         if now_ms % 200 == 0:
-            for camera, track in enumerate(tracks):
+            for camera, buffer in enumerate(buffers):
                 t_ms = 0.6 * now_ms
-                feed(track, t_ms)
+                feed(buffer, t_ms)
                 clock.arrived(camera, round((now_ms - t_ms) * MS), now_ms * MS)
-        t_ns = clock.tick(tracks, now_ms * MS)
+        t_ns = clock.tick(buffers, now_ms * MS)
         if t_ns is not None and now_ms > 1_000:
             ticks += 1
-            seen += all(track.at(t_ns) is not None for track in tracks)
+            seen += all(buffer.at(t_ns) is not None for buffer in buffers)
     assert ticks > 400
     assert seen == ticks
