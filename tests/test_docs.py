@@ -141,3 +141,11 @@ def test_the_readme_is_read_in_a_minute_and_names_every_page() -> None:
     assert len(text.splitlines()) <= 130
     for page in ROOT.glob("docs/*.md"):
         assert f"](docs/{page.name}" in text, f"README.md does not link to {page.name}"
+
+
+def test_the_architecture_page_names_files_that_exist_each_once() -> None:
+    paths = re.findall(r"`([\w/]+\.py)`", (ROOT / "docs/architecture.md").read_text("utf-8"))
+    files = {path.relative_to(ROOT / "pose_rig").as_posix() for path in (ROOT / "pose_rig").rglob("*.py")}
+    names = {file.rpartition("/")[2] for file in files}
+    assert len(paths) == len(set(paths)) > 25
+    assert [path for path in paths if path not in (files if "/" in path else names)] == []
