@@ -14,7 +14,7 @@ def write(path: Path, failure: Exception | None = None) -> None:
             raise failure
 
 
-def test_the_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+def test_the_file_appears_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "walk.bvh"
     path.write_text("old")
     with output_file(path) as partial:
@@ -33,14 +33,14 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"walk.bvh: No space left on device. Make room, or choose another"):
         write(tmp_path / "walk.bvh", OSError(28, "No space left on device"))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("folder", "reason"), [("absent", "No such file or directory"), ("file", "Not a directory")])
-def test_a_folder_that_is_none_is_told(tmp_path: Path, folder: str, reason: str) -> None:
+def test_a_folder_that_is_invalid_is_reported(tmp_path: Path, folder: str, reason: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(PoseRigError, match=f"walk.bvh: {reason}. Choose a folder that can be written to."):
         write(tmp_path / folder / "walk.bvh")

@@ -1,4 +1,4 @@
-"""A few messages to draw: somebody who raises an arm between two cameras whose places are known."""
+"""A few messages to draw: a person raising an arm between two calibrated cameras."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Poses made by hand: every number says where it belongs."""
+"""Synthetic poses: every number encodes its position."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def made(count: int = 5, rate_hz: float = 60.0, **more: Any) -> Poses:
 
 
 def with_gaps(count: int = 6) -> Poses:
-    """Returns poses of which nobody is seen in the second instant, and the last joint is guessed in the third."""
+    """Returns poses without a person in the second one, and with the last joint guessed in the third."""
     poses = made(count)
     poses.xyz[1], poses.score[1] = np.nan, 0.0
     poses.score[2, -1] = 0.0

@@ -29,7 +29,7 @@ def frame(i: int, camera: str = "cam0", people: int = 1, **changes: object) -> K
 
 
 def pose(i: int, **changes: object) -> Pose3D:
-    """Returns the pose at instant i."""
+    """Returns the pose of frame i."""
     return msgspec.structs.replace(drawable.pose(START_NS + i * FRAME_NS), **({"index": i} | changes))
 
 
@@ -54,7 +54,7 @@ def write(
     path: Path, messages: Iterable[Message], config: Config | None = None, origin: Origin = "live", chunk: int = 6,
     *, finished: bool = True, drawn: bool = False,
 ) -> Path:  # fmt: skip
-    """Writes a session of chunks of so many messages each, and returns the file that is there afterwards."""
+    """Writes a session of chunks of so many messages each, and returns its path."""
     file, drawing = begin(path, config, origin), ViewerStream(with_video=False)
     for number, message in enumerate(messages):
         unix_ns = getattr(message, "t_ns", START_NS) + UNIX_FROM_RIG_NS

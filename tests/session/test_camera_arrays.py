@@ -49,7 +49,7 @@ def test_of_several_people_it_is_the_one_whose_pose_was_refined(tmp_path: Path) 
     np.testing.assert_allclose(got["xy"][0, 0, 0], seen(0)[0], atol=1e-3)
 
 
-def test_cameras_that_saw_nobody_or_nothing_are_nan(tmp_path: Path) -> None:
+def test_cameras_without_detections_or_frames_are_nan(tmp_path: Path) -> None:
     cameras = ("cam0", "cam1", "dead")
     messages = [message for i in range(3) for message in (frame(i), frame(i, "cam1", people=0), pose(i))]
     got = read(write(tmp_path / "take.mcap", messages, rig_of(cameras)))

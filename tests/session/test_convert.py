@@ -30,7 +30,7 @@ def available(formats: tuple[Format, ...]) -> tuple[Format, ...]:
     return formats
 
 
-def test_a_session_becomes_every_kind_of_file(take: Path, tmp_path: Path) -> None:
+def test_a_session_is_converted_to_every_format(take: Path, tmp_path: Path) -> None:
     formats = available((*OF_POSES, "json"))
     assert set(formats) == set(FORMATS) == set(ENDINGS)
     done = convert(take, formats, tmp_path / "out", EVERYTHING)
@@ -47,7 +47,7 @@ def test_a_session_becomes_every_kind_of_file(take: Path, tmp_path: Path) -> Non
     ]
 
 
-def test_a_poses_file_becomes_every_kind_of_file_of_poses(tmp_path: Path) -> None:
+def test_a_poses_file_is_converted_to_every_format_of_poses(tmp_path: Path) -> None:
     formats = available(tuple(name for name in OF_POSES if name != "npz"))
     write_poses(tmp_path / "poses.npz", made(30))
     done = convert(tmp_path / "poses.npz", formats, tmp_path, EVERYTHING)
@@ -57,7 +57,7 @@ def test_a_poses_file_becomes_every_kind_of_file_of_poses(tmp_path: Path) -> Non
         convert(tmp_path / "poses.npz", ["json"], tmp_path, EVERYTHING)
 
 
-def test_npz_holds_what_the_cameras_saw_too(take: Path, tmp_path: Path) -> None:
+def test_npz_contains_the_detections_of_the_cameras(take: Path, tmp_path: Path) -> None:
     convert(take, ["npz"], tmp_path, EVERYTHING)
     poses = read_poses(tmp_path / "take.npz")
     assert len(poses) == 60
@@ -68,7 +68,7 @@ def test_npz_holds_what_the_cameras_saw_too(take: Path, tmp_path: Path) -> None:
         assert np.isfinite(arrays["K"]).all()
 
 
-def test_part_and_rate_are_as_wished(take: Path, tmp_path: Path) -> None:
+def test_range_and_rate_are_applied(take: Path, tmp_path: Path) -> None:
     convert(take, ["npz"], tmp_path, ConvertOptions(from_s=0.5, to_s=1.0))
     part = read_poses(tmp_path / "take.npz")
     assert 15 <= len(part) <= 16
@@ -80,7 +80,7 @@ def test_part_and_rate_are_as_wished(take: Path, tmp_path: Path) -> None:
     assert 0 < len(lines) < len(part)
 
 
-def test_notes_say_the_unit_of_a_bvh(take: Path, tmp_path: Path) -> None:
+def test_notes_contain_the_unit_of_a_bvh(take: Path, tmp_path: Path) -> None:
     for scale, unit in ((1.0, "metres"), (1000.0, "millimetres"), (50.0, "1/50 m")):
         notes = convert(take, ["bvh"], tmp_path, ConvertOptions(bvh_scale=scale)).notes
         assert notes[0] == f"The bvh is in {unit}; the format cannot say so."
@@ -104,13 +104,13 @@ def test_keypoints_alone_have_no_poses(tmp_path: Path, name: Format) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_keypoints_alone_become_json(tmp_path: Path) -> None:
+def test_keypoints_alone_are_converted_to_json(tmp_path: Path) -> None:
     take = write_session(tmp_path / "take.mcap", imported(), "import")
     convert(take, ["json"], tmp_path, EVERYTHING)
     assert sorted(path.name for path in (tmp_path / "take_2d").iterdir()) == ["cam0_json", "cam1_json"]
 
 
-def test_nobody_cannot_be_converted(tmp_path: Path) -> None:
+def test_a_session_without_a_person_cannot_be_converted(tmp_path: Path) -> None:
     take = write_session(tmp_path / "take.mcap", unsolved())
     with pytest.raises(SessionError, match=r"No person is tracked in this part of .*take\.mcap\. Choose"):
         convert(take, ["bvh"], tmp_path, EVERYTHING)
@@ -125,7 +125,7 @@ def test_a_source_is_not_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", OF_POSES)
-def test_a_file_in_the_way_is_said_in_a_sentence(take: Path, tmp_path: Path, name: Format) -> None:
+def test_a_file_in_the_way_is_a_clear_error(take: Path, tmp_path: Path, name: Format) -> None:
     available((name,))
     (tmp_path / "out" / f"take{ENDINGS[name]}").mkdir(parents=True)
     with pytest.raises(PoseRigError, match=rf"Cannot write .*take{ENDINGS[name]}: Is a directory\."):
@@ -133,7 +133,7 @@ def test_a_file_in_the_way_is_said_in_a_sentence(take: Path, tmp_path: Path, nam
     assert os.listdir(tmp_path / "out") == [f"take{ENDINGS[name]}"]
 
 
-def test_a_folder_that_cannot_be_made_is_said_in_a_sentence(take: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_a_clear_error(take: Path, tmp_path: Path) -> None:
     with pytest.raises(SessionError, match=r"Cannot make the folder .*take\.mcap.*: (File exists|Not a directory)"):
         convert(take, ["csv"], take / "sub", EVERYTHING)
 

@@ -98,16 +98,14 @@ def structural(data: bytes) -> list[int]:
     return [*places, *range(at, len(data))]
 
 
-def test_whatever_byte_of_its_structure_is_flipped_it_is_read_and_what_is_lost_is_said(
-    sample: Sample, tmp_path: Path
-) -> None:
+def test_any_flipped_byte_of_the_structure_is_survived_and_the_loss_is_reported(sample: Sample, tmp_path: Path) -> None:
     places = structural(sample.data)
     assert len(places) > 700
     for number, at in enumerate(places):
         look_at(sample, tmp_path / "flipped.mcap", at, (0xFF, 0x10, 0x01)[number % 3])
 
 
-def test_whatever_byte_of_its_head_is_flipped_the_other_head_tells(sample: Sample, tmp_path: Path) -> None:
+def test_a_flipped_byte_in_the_header_is_read_from_its_copy(sample: Sample, tmp_path: Path) -> None:
     begin = sample.data.index(METADATA_NAME.encode())
     for at in range(begin, begin + 900, 7):
         look_at(sample, tmp_path / "flipped.mcap", at, 0x02)
@@ -123,7 +121,7 @@ def test_one_flipped_byte_costs_one_chunk_at_most(sample: Sample, tmp_path: Path
     look_at(sample, tmp_path / "flipped.mcap", at, mask)
 
 
-def test_a_chunk_of_which_seconds_are_lost_says_how_many(tmp_path: Path) -> None:
+def test_the_seconds_lost_with_a_chunk_are_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", talk(90), chunk=90)
     with path.open("rb") as file:
         summary = make_reader(file).get_summary()
@@ -223,7 +221,7 @@ def test_chunks_of_ours_are_below_what_is_read() -> None:
 
 
 @pytest.mark.parametrize("time_ns", [1 << 62, (1 << 64) - 1])
-def test_messages_of_times_that_cannot_be_are_left_out_and_said(tmp_path: Path, time_ns: int) -> None:
+def test_messages_with_times_out_of_range_are_left_out_and_reported(tmp_path: Path, time_ns: int) -> None:
     """What counts from the start of a session would not fit 64 bits."""
     path = begun(tmp_path / "take.mcap", iter([encode(pose(0)).split(b"\0", 1)[1]]), time_ns)
     with Session(path) as session:

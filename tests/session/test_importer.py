@@ -38,11 +38,11 @@ def test_every_frame_of_every_view_is_there(tmp_path: Path) -> None:
         assert times == sorted(times)
 
 
-def test_what_was_not_seen_and_people_come_through(tmp_path: Path) -> None:
+def test_invisible_landmarks_and_people_are_kept(tmp_path: Path) -> None:
     content = arrays()
     xy = np.repeat(content["xy"][:, :, None], 2, 2)
     score = np.repeat(content["score"][:, :, None], 2, 2)
-    xy[0, 3, 1], score[0, 3, 1] = np.nan, 0.0  # one person is gone in one picture
+    xy[0, 3, 1], score[0, 3, 1] = np.nan, 0.0  # one person is missing in one frame
     xy[1, 5], score[1, 5] = np.nan, 0.0  # and both in another
     xy[1, 6, 0, 4], score[1, 6, 0, 4] = np.nan, 0.0  # and an ear
     import_keypoints(load(write_keypoints(tmp_path / "kp.npz", xy=xy, score=score)), CONFIG, tmp_path / "take.mcap")

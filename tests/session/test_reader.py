@@ -30,7 +30,7 @@ def read(path: Path) -> list[Message]:
         return list(session.messages())
 
 
-def test_a_session_says_what_it_is(tmp_path: Path) -> None:
+def test_a_session_describes_itself(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", talk(31), rig_of(height_m=1.82))
     with pose_rig.session.open(str(path)) as session:
         assert session.path == path
@@ -75,7 +75,7 @@ def test_a_session_that_was_cut_off_is_read_as_a_finished_one_and_nothing_is_wri
     assert list(tmp_path.iterdir()) == [partial]
 
 
-def test_what_is_damaged_in_a_session_that_was_cut_off_is_said(tmp_path: Path) -> None:
+def test_damage_in_a_session_that_was_cut_off_is_reported(tmp_path: Path) -> None:
     partial = write(tmp_path / "take.mcap", talk(20), chunk=6, finished=False)
     damage(partial, places(partial, CHUNK)[3] + 60)
     with Session(partial) as session:
@@ -112,7 +112,7 @@ def test_from_and_to_are_seconds_from_the_first_frame(tmp_path: Path) -> None:
             session.keypoints("cam0", 99.0)
 
 
-def test_a_session_without_keypoints_begins_where_it_was_begun(tmp_path: Path) -> None:
+def test_a_session_without_keypoints_begins_with_its_recording(tmp_path: Path) -> None:
     with Session(write(tmp_path / "take.mcap", [Marker(t_ns=START_NS + FRAME_NS, number=1, text="")])) as session:
         assert session.start_unix_ns == START_NS + UNIX_FROM_RIG_NS
         assert session.duration_s == pytest.approx(FRAME_S)
@@ -137,7 +137,7 @@ def test_keypoints_have_rows_people_and_landmarks(tmp_path: Path) -> None:
     assert got.score[0, 0].tolist() == [1.0] * 16 + [0.0]
 
 
-def test_a_camera_that_saw_nobody_has_no_people(tmp_path: Path) -> None:
+def test_a_camera_without_detections_has_no_people(tmp_path: Path) -> None:
     with Session(write(tmp_path / "take.mcap", [frame(i, people=0) for i in range(3)])) as session:
         assert session.keypoints("cam0").xy.shape == (3, 0, 17, 2)
         with pytest.raises(SessionError, match=r"Camera 'cam1' has no frame"):
@@ -152,7 +152,7 @@ def test_frames_of_another_size_are_left_out(tmp_path: Path) -> None:
         assert session.keypoints("cam0").index.tolist() == [0, 2]
 
 
-def test_poses_are_what_was_streamed_and_nan_where_nobody_is(tmp_path: Path) -> None:
+def test_poses_are_as_streamed_and_nan_without_a_person(tmp_path: Path) -> None:
     covariance = np.broadcast_to(np.eye(3, dtype=np.float32), (len(NAMES), 3, 3))
     short = {"joints": "rig17", "xyz": BODY, "score": np.ones(17, np.float32), "residual_px": np.ones(17, np.float32)}
     poses = [
@@ -177,7 +177,7 @@ def test_poses_are_what_was_streamed_and_nan_where_nobody_is(tmp_path: Path) -> 
     np.testing.assert_array_equal(got.joint("l_wrist"), got.xyz[:, 13])
 
 
-def test_refined_2d_is_there_where_the_rig_had_a_say(tmp_path: Path) -> None:
+def test_refined_2d_is_there_where_it_was_published(tmp_path: Path) -> None:
     messages = [*talk(4), refined(START_NS + FRAME_NS, camera=1), refined(START_NS + 3 * FRAME_NS, camera=1)]
     with Session(write(tmp_path / "take.mcap", messages)) as session:
         got = session.refined("cam1")
@@ -225,7 +225,7 @@ def test_a_damaged_chunk_is_counted_and_passed_by(tmp_path: Path) -> None:
         assert session.damaged == 1
 
 
-def test_pictures_come_back_as_they_were_sent(tmp_path: Path) -> None:
+def test_images_are_read_back_as_they_were_sent(tmp_path: Path) -> None:
     file = begin(tmp_path / "take.mcap")
     jpeg = b"\xff\xd8" + bytes(range(200)) + b"\xff\xd9"
     for i in (0, 2):
@@ -249,12 +249,12 @@ def test_pictures_come_back_as_they_were_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing.mcap", "."])
-def test_a_path_that_is_no_file_is_said_in_a_sentence(tmp_path: Path, name: str) -> None:
+def test_a_path_that_is_no_file_is_a_clear_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(SessionError, match=r"There is no session .*\. Check the path\."):
         Session(tmp_path / name)
 
 
-def test_a_damaged_index_costs_nothing_and_is_said(tmp_path: Path) -> None:
+def test_a_damaged_summary_costs_nothing_and_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", talk(3))
     data = bytearray(path.read_bytes())
     data[-8 - 20 : -8 - 12] = (12).to_bytes(8, "little")
@@ -264,7 +264,7 @@ def test_a_damaged_index_costs_nothing_and_is_said(tmp_path: Path) -> None:
         assert session.warnings == [f"{path} is cut off or damaged. `pose-rig recover {path}` writes a complete copy."]
 
 
-def test_a_session_of_settings_to_come_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_settings_of_a_later_version_are_a_clear_error(tmp_path: Path) -> None:
     info = new_info(rig_of(), "live", START_NS + UNIX_FROM_RIG_NS, UNIX_FROM_RIG_NS)
     info = replace(info, config_json=info.config_json.replace('"passes":1', '"graces":1'))
     file = McapWriter(tmp_path / "take.mcap", info)

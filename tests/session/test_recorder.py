@@ -70,7 +70,7 @@ def fusion_says(state: State) -> Health:
 
 
 class Recording:
-    """A recorder in a thread, somebody who talks to it, and somebody who hears how it is doing."""
+    """A recorder in a thread, a publisher, and a subscriber of its health."""
 
     def __init__(self, path: Path, **changes: object) -> None:
         self.stop = threading.Event()
@@ -78,23 +78,23 @@ class Recording:
         self.thread = threading.Thread(target=main, args=(self.job, self.stop))
         self.sender = Sender(self.job.input, "lossless")
         self._receiver = Receiver(self.job.output)
-        self.heard: list[Health] = []
+        self.health: list[Health] = []
         self.thread.start()
 
     def listen(self, seconds: float) -> None:
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s and self.thread.is_alive():
-            self.heard += [message for message in self._receiver.receive(20) if isinstance(message, Health)]
+            self.health += [message for message in self._receiver.receive(20) if isinstance(message, Health)]
 
     def close(self) -> None:
         self.sender.close(linger_ms=1000)
         self.thread.join(20)
-        self.heard += [message for message in self._receiver.receive(500) if isinstance(message, Health)]
+        self.health += [message for message in self._receiver.receive(500) if isinstance(message, Health)]
         self._receiver.close()
         assert not self.thread.is_alive()
 
 
-def test_everything_said_until_fusion_ends_is_kept_in_its_order(tmp_path: Path) -> None:
+def test_all_messages_until_fusion_ends_are_recorded_in_order(tmp_path: Path) -> None:
     recording = Recording(tmp_path / "take.mcap")
     messages = [fusion_says("starting"), *talk(40), rig(START_NS), refined(START_NS), fusion_says("ended")]
     late = Marker(t_ns=START_NS, number=1, text="just before the end")
@@ -102,7 +102,7 @@ def test_everything_said_until_fusion_ends_is_kept_in_its_order(tmp_path: Path) 
         assert recording.sender.send(message, 5000)
     recording.close()
     assert [encode(message) for message in on_bus(tmp_path / "take.mcap")] == [encode(m) for m in (*messages, late)]
-    last = recording.heard[-1]
+    last = recording.health[-1]
     assert (last.worker, last.state, last.error, last.dropped) == ("recorder", "ended", "", 0)
     assert last.frames >= len(messages)
     assert last.detail.startswith(f"{tmp_path / 'take.mcap'}, 0.")
@@ -120,7 +120,7 @@ def test_a_fusion_that_is_restarted_has_not_ended(tmp_path: Path) -> None:
     assert len(on_bus(tmp_path / "take.mcap")) == 4
 
 
-def test_who_is_asked_to_stop_still_takes_what_is_on_its_way(tmp_path: Path) -> None:
+def test_a_stopped_recorder_still_records_messages_in_transit(tmp_path: Path) -> None:
     recording = Recording(tmp_path / "take.mcap")
     recording.stop.set()
     for i in range(5):
@@ -136,22 +136,22 @@ def test_bytes_that_are_no_message_are_counted(tmp_path: Path) -> None:
     for data in (encode(frame(0)), b"nonsense", encode(fusion_says("ended"))):
         recording.sender.send_bytes(data)
     recording.close()
-    assert recording.heard[-1].dropped == 1
+    assert recording.health[-1].dropped == 1
 
 
-def test_how_it_is_doing_is_told_twice_a_second(tmp_path: Path) -> None:
+def test_health_is_published_twice_a_second(tmp_path: Path) -> None:
     recording = Recording(tmp_path / "take.mcap")
     for i in range(10):
         recording.sender.send(frame(i))
         recording.listen(0.15)
     recording.sender.send(fusion_says("ended"))
     recording.close()
-    running = [health for health in recording.heard if health.state == "running"]
+    running = [health for health in recording.health if health.state == "running"]
     assert 2 <= len(running) <= 5
     assert running[-1].frames > 0
 
 
-def test_the_file_is_whole_after_every_half_second(tmp_path: Path) -> None:
+def test_the_file_is_complete_after_every_half_second(tmp_path: Path) -> None:
     recorder = Recorder(job(tmp_path / "take.mcap"))
     now_s = time.monotonic()
     recorder.add(with_bytes(talk(3)))
@@ -173,7 +173,7 @@ def on_bus_of_partial(folder: Path) -> list[Message]:
     return [m for m in on_bus(copy) if not isinstance(m, Clock)]
 
 
-def test_dropped_frames_are_told_before_the_frame_after_them(tmp_path: Path) -> None:
+def test_dropped_frames_are_reported_before_the_next_frame(tmp_path: Path) -> None:
     recorder = Recorder(job(tmp_path / "take.mcap"))
     recorder.add(with_bytes([frame(0), frame(0, "cam1"), frame(4), frame(1, "cam1")]))
     recorder.finish()
@@ -185,7 +185,7 @@ def test_dropped_frames_are_told_before_the_frame_after_them(tmp_path: Path) -> 
     assert (found[2].missing, found[2].from_ns, found[2].t_ns) == (3, START_NS, START_NS + 4 * FRAME_NS)
 
 
-def test_clocks_are_noted_so_that_days_and_rigs_can_be_told_apart(tmp_path: Path) -> None:
+def test_both_clocks_are_recorded(tmp_path: Path) -> None:
     recorder = Recorder(job(tmp_path / "take.mcap"))
     for second in range(25):
         recorder.add(with_bytes([frame(second)]))
@@ -203,7 +203,7 @@ def test_clocks_are_noted_so_that_days_and_rigs_can_be_told_apart(tmp_path: Path
     assert now.host
 
 
-def test_pictures_are_kept_once_and_only_as_viewers_want_them(tmp_path: Path) -> None:
+def test_images_are_stored_once_as_viewer_messages(tmp_path: Path) -> None:
     recorder = Recorder(job(tmp_path / "take.mcap"))
     jpeg = b"\xff\xd8" + bytes(range(256)) * 20 + b"\xff\xd9"
     shot = VideoFrame(
@@ -220,11 +220,11 @@ def test_pictures_are_kept_once_and_only_as_viewers_want_them(tmp_path: Path) ->
 def test_files_are_recorded_on_their_own_clock(tmp_path: Path) -> None:
     config = rig_of(pace="all")
     recorder = Recorder(job(tmp_path / "take.mcap", config=config, origin="files"))
-    heard = [
+    messages = [
         frame(0, t_ns=0), Health(worker="cam0", t_ns=time.monotonic_ns(), state="running"), frame(30, t_ns=10**9),
         pose(0, t_ns=10**9), Learned(work="averaging", asked=7), fusion_says("ended"),
     ]  # fmt: skip
-    recorder.add(with_bytes(heard))
+    recorder.add(with_bytes(messages))
     recorder.maintain(time.monotonic() + 20)
     recorder.finish()
     assert recorder.health("ended").error == ""
@@ -234,10 +234,10 @@ def test_files_are_recorded_on_their_own_clock(tmp_path: Path) -> None:
         assert abs(session.start_unix_ns - time.time_ns()) < 60e9
         assert len(list(session.messages(from_s=0.5))) == 6  # a gap, and the clocks, too
     kept = [message for message in on_bus(tmp_path / "take.mcap") if not isinstance(message, Gap)]
-    assert [encode(m) for m in kept] == [encode(m) for m in heard]
+    assert [encode(m) for m in kept] == [encode(m) for m in messages]
 
 
-def test_a_restarted_recorder_begins_another_file_in_nobodys_way(tmp_path: Path) -> None:
+def test_a_restarted_recorder_writes_a_new_part(tmp_path: Path) -> None:
     path = tmp_path / "take.mcap"
     assert part_path(path, 0) == path
     assert part_path(path, 1) == tmp_path / "take-2.mcap"

@@ -1,4 +1,4 @@
-"""Recorded pictures read back, as they were encoded and as they get damaged."""
+"""Decoding recorded video, intact and damaged."""
 
 import subprocess
 import sys
@@ -29,12 +29,12 @@ from pose_rig.wire.records import VideoFrame
 
 SIZE = (97, 65)
 START_NS = 5_000_000_000
-STEP_NS = 100_000_000  # a keyframe every ten pictures
+STEP_NS = 100_000_000  # a keyframe every ten frames
 NEARLY = 4.0  # grey levels, mean: what compression may change
 
 
 def drawing(index: int, size: tuple[int, int] = SIZE) -> Image:
-    """A soft slope with a square that moves by two pixels per picture."""
+    """A soft slope with a square that moves by two pixels per frame."""
     image = np.zeros((size[1], size[0], 3), np.uint8)
     image[..., 1] = np.linspace(40, 200, size[0]).astype(np.uint8)
     image[8:24, 2 * index % 80 : 2 * index % 80 + 16] = (60, 90, 200)
@@ -48,7 +48,7 @@ def differs(image: Image, index: int, size: tuple[int, int] = SIZE) -> float:
 
 
 def recorded(indices: range, encoder: Encoder | None = None, size: tuple[int, int] = SIZE) -> list[VideoFrame]:
-    """Returns the messages of pictures, 0.1 s apart, H.264 unless told otherwise."""
+    """Returns the messages of frames, 0.1 s apart, H.264 by default."""
     encoder = encoder or open_h264(size)
     frames = []
     for index in indices:
@@ -68,16 +68,16 @@ def h264() -> list[VideoFrame]:
 
 
 def seen(frames: list[VideoFrame], decoder: VideoDecoder | None = None) -> list[int]:
-    """Returns the numbers of the pictures that come out, each having been looked at."""
+    """Returns the numbers of the decoded frames, after checking each image."""
     found = []
-    for picture in decoded_frames(iter(frames), decoder):
-        assert picture.t_ns == START_NS + picture.index * STEP_NS
-        assert differs(picture.image, picture.index) < NEARLY
-        found.append(picture.index)
+    for frame in decoded_frames(iter(frames), decoder):
+        assert frame.t_ns == START_NS + frame.index * STEP_NS
+        assert differs(frame.image, frame.index) < NEARLY
+        found.append(frame.index)
     return found
 
 
-def test_h264_comes_back_with_index_and_instant(h264: list[VideoFrame]) -> None:
+def test_h264_is_decoded_with_index_and_timestamp(h264: list[VideoFrame]) -> None:
     decoder = VideoDecoder()
     assert seen(h264, decoder) == list(range(25))
     assert decoder.skipped == 0
@@ -93,9 +93,9 @@ def test_jpeg_and_h264_may_follow_each_other(h264: list[VideoFrame]) -> None:
 def test_a_size_may_change() -> None:
     frames = recorded(range(3)) + recorded(range(3, 6), size=(64, 48))
     found = list(decoded_frames(frames))
-    assert [differs(picture.image, i, SIZE if i < 3 else (64, 48)) < NEARLY for i, picture in enumerate(found)] == [
-        True
-    ] * 6
+    sizes = [SIZE] * 3 + [(64, 48)] * 3
+    assert all(differs(frame.image, i, sizes[i]) < NEARLY for i, frame in enumerate(found))
+    assert len(found) == 6
 
 
 def test_begins_with_the_next_keyframe(h264: list[VideoFrame]) -> None:
@@ -154,7 +154,7 @@ def test_a_jpeg_that_would_unpack_to_gigabytes_is_not_decoded() -> None:
     assert decoder.decode(frames[1]) is not None
 
 
-def test_a_picture_of_another_size_than_it_says_is_damaged(h264: list[VideoFrame]) -> None:
+def test_an_image_of_another_size_than_its_header_is_damaged(h264: list[VideoFrame]) -> None:
     decoder = VideoDecoder()
     frames = [msgspec.structs.replace(frame, size_px=(90, 60)) for frame in h264[:3]]
     assert seen([*frames, *h264[10:12]], decoder) == [10, 11]
@@ -179,13 +179,13 @@ class Absent:
         raise SessionError("No PyAV.", "Install it.")
 
 
-def test_without_pyav_jpeg_is_read_and_h264_is_told(h264: list[VideoFrame]) -> None:
+def test_without_pyav_jpeg_is_read_and_h264_is_an_error(h264: list[VideoFrame]) -> None:
     assert seen(recorded(range(3), JpegEncoder()), VideoDecoder(Absent())) == [0, 1, 2]
     with pytest.raises(SessionError, match=r"No PyAV\. Install it\."):
         seen(h264, VideoDecoder(Absent()))
 
 
-def test_tells_what_to_install_where_pyav_is_missing() -> None:
+def test_a_missing_pyav_is_an_error_with_the_install_command() -> None:
     code = """
 import sys
 sys.modules["av"] = None
@@ -202,7 +202,7 @@ except SessionError as error:
     )
 
 
-def test_is_a_recording_with_the_instants_it_was_made_at(h264: list[VideoFrame]) -> None:
+def test_is_a_recording_with_its_own_timestamps(h264: list[VideoFrame]) -> None:
     recording: Recording = SessionVideo("left", lambda: iter(h264), total_frames=25)
     assert (recording.info.identity, recording.info.size_px, recording.info.landmarks) == ("video of left", SIZE, "")
     assert (recording.info.fps, recording.info.total_frames) == (10.0, 25)
@@ -222,9 +222,9 @@ def test_seek_goes_to_the_keyframe_before(h264: list[VideoFrame], place: int, ar
     for _ in range(15):
         recording.grab()
     recording.seek(START_NS + place * STEP_NS)
-    instant = recording.grab()
-    assert instant is not None
-    assert (instant.index, instant.pts_ns) == (arrives, START_NS + arrives * STEP_NS)
+    grabbed = recording.grab()
+    assert grabbed is not None
+    assert (grabbed.index, grabbed.pts_ns) == (arrives, START_NS + arrives * STEP_NS)
     image, people = recording.retrieve()
     assert image is not None
     assert people is None
@@ -252,7 +252,7 @@ def test_an_end_and_a_close_end_reading(h264: list[VideoFrame]) -> None:
     assert open_readers == 0
 
 
-def test_a_session_without_pictures_is_told() -> None:
+def test_a_session_without_images_is_reported() -> None:
     with pytest.raises(SessionError, match=r"The session has no video of left\. Record it with --video\."):
         SessionVideo("left", lambda: iter(()))
 
@@ -262,7 +262,7 @@ class Start:
 
 
 @pytest.mark.network
-def test_a_camera_process_looks_at_recorded_pictures_again(h264: list[VideoFrame], tmp_path: Path) -> None:
+def test_a_camera_process_detects_on_recorded_frames(h264: list[VideoFrame], tmp_path: Path) -> None:
     try:
         model = str(detector_model("full", lambda text: None))
     except AssetError as error:

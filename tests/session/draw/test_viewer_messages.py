@@ -74,7 +74,7 @@ def test_a_pose_is_points_too() -> None:
     assert points["rgba"][NAMES.index("mouth_left")].tolist() == [*LEFT, OPAQUE]
 
 
-def test_who_is_gone_is_taken_away_once() -> None:
+def test_a_lost_person_is_deleted_once() -> None:
     out = drawn([pose(0), *(pose(i * FRAME_NS, tracking=0) for i in range(1, 5)), pose(5 * FRAME_NS)])
     assert [each.topic for each in out] == ["/pose/scene", "/pose/points"] * 3
     gone: Any = out[2].message
@@ -84,13 +84,13 @@ def test_who_is_gone_is_taken_away_once() -> None:
     assert cloud.data == b""
 
 
-def test_what_a_detector_saw_is_dots_and_lines_of_all_people() -> None:
+def test_detections_are_points_and_lines_of_all_people() -> None:
     dots, lines, *others = one(keypoints(5, people=2), "/camera/cam0/keypoints").points
     np.testing.assert_allclose(ends(dots.points), seen(0)[:16], atol=0.125)
     assert len(others) == 2
     assert len(lines.points) == 2 * (len(landmark_bones("rig17")) - 1)  # the right wrist is not seen
-    nobody = one(keypoints(5, people=0), "/camera/cam0/keypoints")
-    assert len(nobody.points) == 0
+    without_people = one(keypoints(5, people=0), "/camera/cam0/keypoints")
+    assert len(without_people.points) == 0
 
 
 @pytest.mark.parametrize("schema", ["mediapipe33", "coco17", "body25", "halpe26", "rig17"])
@@ -104,12 +104,12 @@ def test_limbs_and_trunk_of_every_landmark_set_have_lines(schema: str) -> None:
     assert frozenset((left + "shoulder", right + "shoulder")) in lines
 
 
-def test_the_refined_pose_lies_over_it() -> None:
+def test_the_refined_pose_is_an_annotation() -> None:
     (lines,) = one(refined(5), "/camera/cam0/refined").points
     np.testing.assert_allclose(ends(lines.points), seen(0)[np.ravel(BONES)], atol=0.125)
 
 
-def test_solved_cameras_stand_where_they_stand() -> None:
+def test_solved_cameras_have_their_pose() -> None:
     root, *cameras = one(rig(5), "/tf").transforms
     assert (root.parent_frame_id, root.child_frame_id) == ("map", "rig")
     np.testing.assert_allclose(turned(root.rotation, [0.0, 1.0, 0.0]), [0, 0, 1], atol=1e-9)  # up is up
@@ -133,7 +133,7 @@ def test_cameras_that_are_not_solved_are_nowhere() -> None:
     assert len(one(rig(5, solved=0), "/tf").transforms) == 1
 
 
-def test_a_rig_is_told_again_only_where_it_changed() -> None:
+def test_only_changes_of_a_rig_are_written() -> None:
     again = drawn([rig(1), rig(2), rig(3), rig(4, focal_px=990.0)])
     assert [each.topic for each in again] == [
         *("/tf", "/camera/cam0/calibration", "/camera/cam1/calibration"),
@@ -196,7 +196,7 @@ def all_of_it() -> Iterable[Message]:
     yield pose(3 * FRAME_NS, tracking=0)
 
 
-def test_a_reader_that_knows_nothing_of_foxglove_understands_the_file() -> None:
+def test_a_reader_without_foxglove_schemas_reads_the_file() -> None:
     file = io.BytesIO()
     recording(all_of_it(), file)
     kinds = {}

@@ -26,7 +26,7 @@ def test_every_bone_is_there_once_parents_first_and_depth_first(names: BoneNamin
 
 
 @pytest.mark.parametrize("names", CONVENTIONS)
-def test_extras_lie_on_the_way_and_leave_the_others_where_they_are(names: BoneNaming) -> None:
+def test_extra_bones_do_not_move_the_others(names: BoneNaming) -> None:
     bones = named_bones(rest(), names)
     place: list[Floats] = []
     for bone in bones:

@@ -56,7 +56,7 @@ def test_every_joint_is_where_it_was(tmp_path: Path, names: BoneNaming) -> None:
     assert error_m.max() < 1e-4
 
 
-def test_a_real_walk_comes_out_where_it_was_seen(tmp_path: Path) -> None:
+def test_a_real_walk_has_its_measured_positions(tmp_path: Path) -> None:
     solved, rate_hz, seen = walk()
     write_bvh(tmp_path / "walk.bvh", solved, rate_hz=rate_hz)
     found = places(tmp_path / "walk.bvh", "vrm") / 100
@@ -103,7 +103,7 @@ def test_the_frame_time_is_exact_enough(tmp_path: Path, rate_hz: float, frame_ti
 
 
 @pytest.mark.parametrize("count", [1, ROWS_PER_WRITE, 2 * ROWS_PER_WRITE + 1])
-def test_takes_of_any_length_are_written_whole(tmp_path: Path, count: int) -> None:
+def test_takes_of_any_length_are_written_completely(tmp_path: Path, count: int) -> None:
     moved = made(count)
     write_bvh(tmp_path / "walk.bvh", moved, rate_hz=60.0)
     written = rows(tmp_path / "walk.bvh")
@@ -128,12 +128,12 @@ def test_a_pose_held_over_a_gap_stays_held(tmp_path: Path) -> None:
     assert not np.ptp(written[19:40], axis=0).any()
 
 
-def test_no_movement_is_no_file(tmp_path: Path) -> None:
+def test_an_empty_motion_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"no motion to write to .*Choose a part with a person."):
         write_bvh(tmp_path / "walk.bvh", still(0), rate_hz=60.0)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"walk.bvh: No such file or directory. Choose a folder"):
         write_bvh(tmp_path / "absent" / "walk.bvh", still(1), rate_hz=60.0)

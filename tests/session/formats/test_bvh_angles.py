@@ -35,7 +35,7 @@ def test_known_angles_come_back() -> None:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_joint_that_goes_on_turning_goes_on_turning(axis: int) -> None:
+def test_a_joint_that_keeps_rotating_has_growing_angles(axis: int) -> None:
     known = np.zeros((901, 3))
     known[:, axis] = np.arange(901)
     np.testing.assert_allclose(zxy_deg(turned(known)), known, atol=1e-5)
@@ -55,7 +55,7 @@ def test_a_joint_that_rests_where_two_axes_fall_together_does_not_flicker() -> N
     np.testing.assert_allclose(found, known, atol=1e-4)
 
 
-def test_the_sign_of_the_quaternion_says_nothing() -> None:
+def test_the_sign_of_the_quaternion_is_irrelevant() -> None:
     rotation = turned(np.linspace([0, 0, 0], [200, 50, -300], 400))
     signs = np.random.default_rng(7).choice([-1.0, 1.0], (400, 1))
     np.testing.assert_allclose(zxy_deg(signs * rotation), zxy_deg(rotation), atol=1e-6)

@@ -53,7 +53,7 @@ def test_rate_and_names_can_be_chosen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("assumed", [False, True])
-def test_it_says_what_millimetres_rest_on(tmp_path: Path, assumed: bool) -> None:
+def test_it_states_the_origin_of_the_scale(tmp_path: Path, assumed: bool) -> None:
     write_c3d(tmp_path / "take.c3d", replace(made(), height_assumed=assumed))
     content = ezc3d.c3d(str(tmp_path / "take.c3d"))
     (text,) = set(parameters(content, "POINT")["DESCRIPTIONS"])
@@ -69,7 +69,7 @@ def test_more_frames_than_the_format_counts_are_refused(tmp_path: Path) -> None:
         write_c3d(tmp_path / "take.c3d", long, 60.0)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"Cannot write .*take.c3d: No such file"):
         write_c3d(tmp_path / "absent" / "take.c3d", made())
 

@@ -46,7 +46,7 @@ def test_pose2sim_reads_what_was_written(tmp_path: Path) -> None:
     assert people == [[3.0, 0.0, 0.5] * 3, [3.0, 1.0, 0.5] * 3]
 
 
-def test_what_is_not_seen_is_zero_and_nobody_is_nobody(tmp_path: Path) -> None:
+def test_invisible_landmarks_are_zero_and_frames_may_have_no_person(tmp_path: Path) -> None:
     seen = detections("cam1", [0, 20])
     seen.score[0, 0, 1], seen.xy[0, 0, 1] = 0.0, np.nan
     seen.score[1] = 0.0
@@ -55,7 +55,7 @@ def test_what_is_not_seen_is_zero_and_nobody_is_nobody(tmp_path: Path) -> None:
     assert as_pose2sim_reads(tmp_path, 1)["cam1_json"] == []
 
 
-def test_equal_numbers_are_equal_instants(tmp_path: Path) -> None:
+def test_equal_numbers_are_equal_times(tmp_path: Path) -> None:
     late, slow = detections("late", [22, 39, 60]), detections("slow", [0, 41, 79])
     write_keypoints_json(tmp_path, [late, slow], RATE_HZ)
     rows: dict[str, list[NDArray[np.float64]]] = {"late_json": [], "slow_json": []}
@@ -66,7 +66,7 @@ def test_equal_numbers_are_equal_instants(tmp_path: Path) -> None:
     assert [row.tolist() for row in rows["slow_json"]] == [[1.0], [], [2.0], [], [3.0]]
 
 
-def test_a_camera_that_saw_no_frame_has_files_all_the_same(tmp_path: Path) -> None:
+def test_a_camera_without_frames_still_has_files(tmp_path: Path) -> None:
     write_keypoints_json(tmp_path, [detections("a", [0, 20]), detections("b", [])], RATE_HZ)
     assert len(list((tmp_path / "b_json").iterdir())) == 2
 
@@ -78,7 +78,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert not (tmp_path / "cam1_json").exists()
 
 
-def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "pose").write_text("")
     with pytest.raises(PoseRigError, match=r"Cannot write .*cam1_json"):
         write_keypoints_json(tmp_path / "pose", [detections("cam1", [0])], RATE_HZ)

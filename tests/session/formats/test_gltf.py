@@ -77,7 +77,7 @@ def test_every_joint_is_where_it_was(tmp_path: Path, names: BoneNaming, suffix: 
         np.testing.assert_allclose(found[NAMES[names][bone]], expected[:, index], atol=1e-5)
 
 
-def test_instants_are_kept_uneven_as_they_are(tmp_path: Path) -> None:
+def test_uneven_timestamps_are_kept(tmp_path: Path) -> None:
     moved = made(4)
     moved.t_ns[:] = moved.t_ns[0] + np.array([0, 16_000_000, 900_000_000, 3_600_000_000_000])
     write_gltf(tmp_path / "walk.glb", moved, height_m=1.8, height_assumed=False)
@@ -89,7 +89,7 @@ def test_instants_are_kept_uneven_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("assumed", [True, False])
-def test_the_file_says_what_its_metres_rest_on(tmp_path: Path, assumed: bool) -> None:
+def test_the_file_states_the_origin_of_the_scale(tmp_path: Path, assumed: bool) -> None:
     write_gltf(tmp_path / "walk.glb", made(1), height_m=1.7, height_assumed=assumed, title="walk")
     document = pygltflib.GLTF2().load(str(tmp_path / "walk.glb"))
     assert document.asset.extras == {"unit": "m", "height_m": 1.7, "height_assumed": assumed}
@@ -116,12 +116,12 @@ def test_the_figure_surrounds_the_bones_and_follows_them(tmp_path: Path) -> None
     assert (outward > 0).all()
 
 
-def test_a_name_that_is_no_gltf_is_refused(tmp_path: Path) -> None:
+def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"walk.fbx has no suffix of a glTF file. Use .glb or .gltf."):
         write_gltf(tmp_path / "walk.fbx", made(1), height_m=1.7, height_assumed=True)
 
 
-def test_no_movement_is_no_file(tmp_path: Path) -> None:
+def test_an_empty_motion_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"no motion to write to .*Choose a part with a person."):
         write_gltf(tmp_path / "walk.glb", made(0), height_m=1.7, height_assumed=True)
     assert list(tmp_path.iterdir()) == []

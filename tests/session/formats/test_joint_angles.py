@@ -11,7 +11,7 @@ from tests.session.drawable import pose
 
 
 def posed(**places: tuple[float, float, float]) -> Poses:
-    """Returns one pose of somebody who stands upright, some joints moved; m."""
+    """Returns one pose of a person standing upright, some joints moved; m."""
     xyz = np.zeros((17, 3), np.float32)
     standing = {
         "thorax": (0.0, 1.5, 0.0), "pelvis": (0.0, 1.0, 0.0), "l_hip": (0.1, 1.0, 0.0), "l_knee": (0.1, 0.5, 0.0),
@@ -27,7 +27,7 @@ def posed(**places: tuple[float, float, float]) -> Poses:
     return pose_arrays([message])
 
 
-def test_who_stands_upright_has_no_angles() -> None:
+def test_standing_upright_has_zero_angles() -> None:
     standing = posed()
     for name in ANGLES:
         for side in SIDES:

@@ -25,7 +25,7 @@ def test_every_marker_of_pose2sims_models_is_there_under_its_name() -> None:
     assert set(marker_names(halpe, "opensim")) >= set(HALPE_26.split())
 
 
-def test_what_lies_elsewhere_has_another_name() -> None:
+def test_markers_at_other_positions_have_other_names() -> None:
     names = dict(zip(NAMES, marker_names(NAMES, "opensim"), strict=True))
     assert (names["thorax"], names["head"]) == ("MidShoulder", "MidEar")
     assert not {"Neck", "Head"} & set(names.values())
@@ -41,20 +41,20 @@ def test_no_two_markers_have_the_same_name() -> None:
     assert marker_names(twice, "opensim") == twice
 
 
-def test_what_nobody_saw_and_what_is_guessed_is_a_gap() -> None:
+def test_missing_and_guessed_joints_are_gaps() -> None:
     gap = np.asarray(np.isnan(Markers.from_poses(with_gaps()).xyz).any(-1))
     assert gap[1].all()
     assert gap[2].tolist() == [False] * (len(NAMES) - 1) + [True]
     assert not gap[[0, 3, 4, 5]].any()
 
 
-def test_another_rate_moves_the_markers_to_its_instants() -> None:
+def test_another_rate_resamples_the_markers() -> None:
     markers = Markers.from_poses(made(61), 25.0)
     assert markers.rate_hz == 25.0
     np.testing.assert_allclose(markers.xyz[:, 0, 0], np.arange(26) / 25, atol=1e-6)
 
 
-def test_an_assumed_height_is_told() -> None:
+def test_an_assumed_height_is_reported() -> None:
     assert scale(made()) == "height 1.82 m as given"
     assumed = replace(made(), height_m=1.7, height_assumed=True)
     assert scale(assumed) == "height of 1.70 m ASSUMED, lengths are not true metres"
@@ -66,12 +66,12 @@ def test_a_single_pose_has_no_rate() -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [0.0, -30.0, float("nan"), float("inf")])
-def test_a_rate_that_is_none_is_refused(rate_hz: float) -> None:
+def test_a_rate_that_is_invalid_is_refused(rate_hz: float) -> None:
     with pytest.raises(UsageError, match=r"must be a positive number; got .*\. Give frames per second: --rate 60\."):
         Markers.from_poses(made(), rate_hz)
 
 
-def test_parts_lie_between_instants_without_any_marker() -> None:
+def test_parts_are_separated_by_frames_without_markers() -> None:
     poses = with_gaps(8)
     poses.xyz[-1] = np.nan
     assert Markers.from_poses(poses).parts_s == ((0.0, 0.0), (2 / 60, 6 / 60))

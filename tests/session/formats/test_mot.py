@@ -23,7 +23,7 @@ COLUMNS = [
 
 
 def bending(count: int = 61, **more: NDArray[np.generic]) -> Poses:
-    """Returns somebody facing +z who stands on the left leg and flexes right hip and knee by 1° a frame."""
+    """Returns a person facing +z who stands on the left leg and flexes right hip and knee by 1° a frame."""
     poses = made(count, RATE_HZ, **more)
     xyz = np.array(poses.xyz)
     places = {
@@ -78,7 +78,7 @@ def test_columns_are_coordinates_in_degrees_at_even_times(tmp_path: Path) -> Non
         np.testing.assert_allclose(table[name], angle_deg, atol=1e-3)
 
 
-def test_the_rate_can_be_chosen_and_uneven_instants_become_even(tmp_path: Path) -> None:
+def test_poses_are_resampled_to_a_rate(tmp_path: Path) -> None:
     t_ns = np.round(np.cumsum(np.tile([1, 3], 31)[:61]) * 1e9 / 120).astype(np.int64)
     write_mot(tmp_path / "take.mot", bending(t_ns=t_ns), 100.0)
     _, table = parse(tmp_path / "take.mot")
@@ -87,7 +87,7 @@ def test_the_rate_can_be_chosen_and_uneven_instants_become_even(tmp_path: Path) 
     np.testing.assert_allclose(table["knee_angle_r"], expected, atol=0.01)
 
 
-def test_short_gaps_are_filled_and_said(tmp_path: Path) -> None:
+def test_short_gaps_are_interpolated_and_reported(tmp_path: Path) -> None:
     poses = without(bending(), "r_ankle", slice(20, 35))  # 0.25 s
     (note,) = write_mot(tmp_path / "take.mot", poses)
     assert note == "Interpolated in the mot, in gaps of at most 0.25 s: 15 values."
@@ -96,7 +96,7 @@ def test_short_gaps_are_filled_and_said(tmp_path: Path) -> None:
     np.testing.assert_allclose(table["knee_angle_r"], np.arange(61), atol=1e-3)
 
 
-def test_an_angle_with_a_longer_gap_is_left_out_and_said(tmp_path: Path) -> None:
+def test_an_angle_with_a_longer_gap_is_left_out_and_reported(tmp_path: Path) -> None:
     poses = without(bending(), "r_ankle", slice(20, 36))
     notes = write_mot(tmp_path / "take.mot", poses)
     assert notes == ["Not in the mot, since they have a gap longer than 0.25 s: knee_angle_r."]
@@ -114,7 +114,7 @@ def test_the_file_begins_and_ends_where_angles_are_known(tmp_path: Path) -> None
     np.testing.assert_allclose(table["hip_flexion_r"], np.arange(10, 55), atol=1e-3)
 
 
-def test_who_left_for_longer_is_refused_with_the_part_to_take(tmp_path: Path) -> None:
+def test_a_long_absence_is_refused_with_a_usable_range(tmp_path: Path) -> None:
     poses = bending(121)
     poses.xyz[30:60] = np.nan
     with pytest.raises(SessionError, match=r"the longest part with any is 1\.00 to 2\.00 s .* --start and --end"):
@@ -134,10 +134,10 @@ def test_slow_recordings_are_written_too(tmp_path: Path) -> None:
     np.testing.assert_allclose(table["time"], [0.0, 0.5, 1.0])
 
 
-def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
-    nobody = replace(bending(), score=np.zeros_like(bending().score))
+def test_unwritable_input_is_an_error(tmp_path: Path) -> None:
+    guessed = replace(bending(), score=np.zeros_like(bending().score))
     with pytest.raises(SessionError, match=r"No joint angle is known in this part\. Choose another part\."):
-        write_mot(tmp_path / "take.mot", nobody)
+        write_mot(tmp_path / "take.mot", guessed)
     with pytest.raises(PoseRigError, match="needs at least two poses; there are 1"):
         write_mot(tmp_path / "take.mot", bending(1))
     with pytest.raises(UsageError, match="The rate must be a positive number; got -1"):

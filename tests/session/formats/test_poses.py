@@ -14,7 +14,7 @@ def test_rate_and_seconds() -> None:
     assert made(0).t_s.shape == (0,)
 
 
-def test_a_joint_is_its_way() -> None:
+def test_a_joint_is_its_trajectory() -> None:
     poses = made(4)
     np.testing.assert_array_equal(poses.joint("l_knee"), poses.xyz[:, NAMES.index("l_knee")])
     np.testing.assert_array_equal(poses["left_knee"], poses.joint("l_knee"))
@@ -23,7 +23,7 @@ def test_a_joint_is_its_way() -> None:
         poses.joint("tail")
 
 
-def test_poses_say_in_a_line_what_they_are() -> None:
+def test_poses_describe_themselves_in_a_line() -> None:
     assert repr(made(120)) == "Poses(120 time steps, 2.0 s at 60 Hz, 37 joints, solved 99 %, height of 1.82 m given)"
     assert repr(made(1, height_assumed=True)) == "Poses(1 time step, 37 joints, solved 0 %, height of 1.82 m assumed)"
     assert repr(made(0)) == "Poses(0 time steps, 37 joints, height of 1.82 m given)"
@@ -34,11 +34,11 @@ def test_the_standard_deviation_is_that_along_one_axis() -> None:
     np.testing.assert_allclose(made(3).sd_m, 0.01, rtol=1e-6)
 
 
-def test_tracked_is_where_somebody_is() -> None:
+def test_tracked_is_where_a_person_is() -> None:
     assert with_gaps(4).tracked.tolist() == [True, False, True, True]
 
 
-def test_even_instants_lie_between_their_neighbours() -> None:
+def test_resampled_poses_are_interpolated() -> None:
     poses = made(61, 60.0).resampled(25.0)
     assert len(poses) == 26
     assert set(np.diff(poses.t_ns).tolist()) == {40_000_000}
@@ -47,7 +47,7 @@ def test_even_instants_lie_between_their_neighbours() -> None:
     assert np.isfinite(poses.xyz).all()
 
 
-def test_instants_that_are_even_already_stay_to_the_last_bit() -> None:
+def test_poses_at_a_constant_rate_are_unchanged_by_resampling() -> None:
     poses = made(30, 50.0)
     even = poses.resampled()
     np.testing.assert_array_equal(even.t_ns, poses.t_ns)
@@ -65,7 +65,7 @@ def test_nothing_is_made_up_in_a_long_gap() -> None:
     assert np.isfinite(poses.xyz[~inside]).all()
 
 
-def test_somebody_unseen_stays_unseen() -> None:
+def test_a_person_without_visible_landmarks_stays_invisible() -> None:
     poses = with_gaps(6).resampled(120.0)
     assert poses.tracked.tolist() == [True, False, False, False] + [True] * 7
 

@@ -98,7 +98,7 @@ def test_a_key_that_is_wrong_is_named(tmp_path: Path, key: str, value: Any, reas
         read_poses(tmp_path / "wrong.npz")
 
 
-def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("hello")
     np.save(tmp_path / "single.npy", np.zeros(3))
     for name, reason in (

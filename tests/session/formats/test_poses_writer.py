@@ -28,7 +28,7 @@ V = 3
 MARKS = landmarks("coco17")
 
 
-def instant(
+def estimate(
     index: int, views: int = V, *, tracking: bool = True, mode: Mode = "cold", extra: tuple[str, ...] = ()
 ) -> PoseEstimate:
     rng = np.random.default_rng(index)
@@ -60,7 +60,7 @@ def write(path: Path, rows: int = 4, **changes: Any) -> dict[str, NDArray[Any]]:
     marks: list[Landmarks | None] = [MARKS, MARKS, None]
     file = PosesFileWriter(path, ["a", "b", "c"], 1.7, True)
     for index in range(rows):
-        file.add(instant(index, **changes), [sample(1, 0), sample(2, 100), None], marks)
+        file.add(estimate(index, **changes), [sample(1, 0), sample(2, 100), None], marks)
     assert file.rows == rows
     assert file.close() == path
     with np.load(path, allow_pickle=False) as arrays:
@@ -92,7 +92,7 @@ def test_every_key_has_its_shape_and_type(tmp_path: Path) -> None:
 def test_rows_come_back_as_they_were_given(tmp_path: Path, mode: Mode) -> None:
     got = write(tmp_path / "poses.npz", mode=mode)
     for index in range(4):
-        want = instant(index, mode=mode)
+        want = estimate(index, mode=mode)
         assert got["t_ns"][index] == want.t_ns
         assert got["mode"][index] == mode
         for key, value in (
@@ -109,7 +109,7 @@ def test_rows_come_back_as_they_were_given(tmp_path: Path, mode: Mode) -> None:
 def test_the_joints_beyond_the_17_are_named_and_kept(tmp_path: Path) -> None:
     got = write(tmp_path / "poses.npz", extra=("left_heel", "right_heel"), mode="solved")
     assert tuple(got["joints"]) == (*JOINTS, "left_heel", "right_heel")
-    want = instant(1, mode="solved", extra=("left_heel", "right_heel"))
+    want = estimate(1, mode="solved", extra=("left_heel", "right_heel"))
     assert np.array_equal(got["xyz"][1], want.xyz.astype(np.float32))
     assert np.array_equal(got["covariance"][1], want.covariance.astype(np.float32))
     assert got["score"].shape == (4, J + 2)
@@ -129,7 +129,7 @@ def test_solved_cameras_are_in_the_file_and_the_others_are_nan(tmp_path: Path) -
         focal_sd=np.array([0.05, 0.1, np.inf]),
     )
     file = PosesFileWriter(tmp_path / "poses.npz", ["a", "b", "c"], 1.7, True)
-    file.add(instant(0, mode="solved"), [sample(1, 0), sample(2, 100), None], [MARKS, MARKS, None])
+    file.add(estimate(0, mode="solved"), [sample(1, 0), sample(2, 100), None], [MARKS, MARKS, None])
     with np.load(file.close(cameras)) as got:
         assert got["K"][:2].tolist() == [
             [[800.0, 0.0, 640.0], [0.0, 800.0, 360.0], [0.0, 0.0, 1.0]],
@@ -145,7 +145,7 @@ def test_solved_cameras_are_in_the_file_and_the_others_are_nan(tmp_path: Path) -
             assert np.isnan(got[key][2]).all(), key
 
 
-def test_nobody_is_nan(tmp_path: Path) -> None:
+def test_a_pose_without_a_person_is_nan(tmp_path: Path) -> None:
     got = write(tmp_path / "poses.npz", tracking=False)
     assert np.isnan(got["xyz"]).all()
     assert np.isnan(got["xyz_raw"]).all()
@@ -155,7 +155,7 @@ def test_an_unseen_landmark_is_nan_with_score_zero(tmp_path: Path) -> None:
     file = PosesFileWriter(tmp_path / "poses.npz", ["a"], 1.7, False)
     seen = sample(1, 0)
     seen.score[0, 3] = 0
-    one = instant(0, 1)
+    one = estimate(0, 1)
     file.add(one, [seen], [MARKS])
     with np.load(file.close()) as got:
         assert np.isnan(got["xy"][0, 0, 3]).all()
@@ -166,7 +166,7 @@ def test_an_unseen_landmark_is_nan_with_score_zero(tmp_path: Path) -> None:
 def test_a_camera_with_other_landmarks_is_matched_by_name(tmp_path: Path) -> None:
     file = PosesFileWriter(tmp_path / "poses.npz", ["a", "b", "c"], 1.7, False)
     halpe = landmarks("body25")
-    file.add(instant(0), [sample(1, 0), None, sample(1, 0, 25)], [MARKS, None, halpe])
+    file.add(estimate(0), [sample(1, 0), None, sample(1, 0, 25)], [MARKS, None, halpe])
     with np.load(file.close()) as got:
         names = [str(name) for name in got["landmarks"]]
         for name in ("nose", "left_hip", "right_wrist"):
@@ -180,7 +180,7 @@ def test_two_runs_are_bit_identical(tmp_path: Path) -> None:
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-def test_no_instant_at_all_makes_an_empty_file(tmp_path: Path) -> None:
+def test_a_run_without_poses_makes_an_empty_file(tmp_path: Path) -> None:
     got = write(tmp_path / "poses.npz", rows=0)
     assert got["xyz"].shape == (0, J, 3)
     assert got["mode"].shape == (0,)
@@ -188,12 +188,12 @@ def test_no_instant_at_all_makes_an_empty_file(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["poses.npz"]
 
 
-def test_an_old_file_is_replaced_only_when_the_new_one_is_whole(tmp_path: Path) -> None:
+def test_an_old_file_is_replaced_only_when_the_new_one_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "poses.npz"
     write(path, rows=2)
     before = path.read_bytes()
     file = PosesFileWriter(path, ["a"], 1.7, True)
-    file.add(instant(0, 1), [sample(1, 0)], [MARKS])
+    file.add(estimate(0, 1), [sample(1, 0)], [MARKS])
     assert path.read_bytes() == before
     file.close()
     assert path.read_bytes() != before
@@ -205,7 +205,7 @@ import os, signal, sys
 from tests.session.formats.test_poses_writer import *
 file = PosesFileWriter(Path(sys.argv[1]), ["a"], 1.7, True)
 for index in range(100):
-    file.add(instant(index, 1), [sample(1, 0)], [MARKS])
+    file.add(estimate(index, 1), [sample(1, 0)], [MARKS])
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -220,7 +220,7 @@ def test_a_killed_process_leaves_its_rows_and_no_half_file(tmp_path: Path) -> No
     assert kept > 95 * 17 * 4 * (3 + 3 + 1 + 3 + 2 + 3)  # what one row holds at the least
 
 
-def test_an_unwritable_place_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_an_unwritable_place_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError) as caught:
         PosesFileWriter(tmp_path / "nowhere" / "poses.npz", ["a"], 1.7, True)
     assert caught.value.cause == f"Cannot write {tmp_path / 'nowhere' / 'poses.npz'}: No such file or directory."
@@ -240,7 +240,7 @@ def filled(path: Path, rows: int = 5, restarts: int = 0, first: int = 0) -> Pose
     """Returns a poses file with some rows."""
     file = PosesFileWriter(path, ["a"], 1.7, True, restarts)
     for index in range(first, first + rows):
-        file.add(instant(index, 1), [sample(1, 0)], [MARKS])
+        file.add(estimate(index, 1), [sample(1, 0)], [MARKS])
     return file
 
 
@@ -309,7 +309,7 @@ def test_rows_go_on_elsewhere_when_the_disk_is_full(tmp_path: Path, elsewhere: P
 
 
 @needs_full
-def test_where_there_is_no_room_at_all_what_is_lost_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_free_space_the_loss_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "poses.npz.partial").symlink_to(FULL)
     with pytest.raises(SaveError, match=r"poses\.npz lacks 5 of the 5 poses: No space left on device\. Make room"):
@@ -317,7 +317,7 @@ def test_where_there_is_no_room_at_all_what_is_lost_is_said(tmp_path: Path, monk
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
-def test_rows_that_reach_a_limit_midway_are_kept_and_the_rest_is_said(
+def test_rows_before_a_size_limit_are_kept_and_the_rest_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import resource
@@ -338,7 +338,7 @@ def test_rows_that_reach_a_limit_midway_are_kept_and_the_rest_is_said(
     assert recover_poses(partial_path(path), tmp_path / "kept.npz") == kept
 
 
-def test_a_fusion_that_is_started_again_goes_on_with_what_the_one_before_has_written(tmp_path: Path) -> None:
+def test_a_restarted_fusion_continues_the_rows_of_the_previous_one(tmp_path: Path) -> None:
     path = tmp_path / "poses.npz"
     killed(path, 3)
     with partial_path(path).open("ab") as file:
@@ -354,12 +354,12 @@ def test_rows_of_another_kind_are_left_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "poses.npz"
     killed(path, 3)
     other = PosesFileWriter(path, ["a", "b"], 1.7, True, 2)
-    other.add(instant(0, 2), [sample(1, 0), None], [MARKS, None])
+    other.add(estimate(0, 2), [sample(1, 0), None], [MARKS, None])
     other.close()
     assert recover_poses(partial_path(path.with_name("poses.npz.2")), tmp_path / "before.npz") == 3
 
 
-def test_what_a_killed_run_has_left_becomes_a_poses_file(tmp_path: Path) -> None:
+def test_the_rows_of_a_killed_run_are_recovered(tmp_path: Path) -> None:
     path = tmp_path / "poses.npz"
     killed(path, 3)
     assert recover_poses(partial_path(path), path) == 3
@@ -391,7 +391,7 @@ def test_smoothing_both_ways_does_not_lag(tmp_path: Path) -> None:
         for i, x in enumerate(true):
             raw = np.full((J, 3), x)
             smooth = forwards(i * period_ns, raw)
-            file.add(replace(instant(i, 1), t_ns=i * period_ns, xyz_raw=raw, xyz=smooth), [None], [None])
+            file.add(replace(estimate(i, 1), t_ns=i * period_ns, xyz_raw=raw, xyz=smooth), [None], [None])
         with np.load(file.close(None, backwards)) as got:
             ways[name] = got["xyz"][:, 0, 0]
     lag = {name: lag_of(way, true) for name, way in ways.items()}

@@ -14,7 +14,7 @@ from pose_rig.session.formats.table import write_csv, write_parquet
 from tests.session.posed import NAMES, START_NS, made, with_gaps
 
 
-def test_a_row_is_an_instant_and_a_column_a_number(tmp_path: Path) -> None:
+def test_a_row_is_a_pose_and_a_column_a_number(tmp_path: Path) -> None:
     poses = made(4)
     write_csv(tmp_path / "take.csv", poses)
     with (tmp_path / "take.csv").open(newline="") as file:
@@ -47,7 +47,7 @@ def test_a_late_clock_keeps_its_nanoseconds(tmp_path: Path) -> None:
     ]
 
 
-def test_parquet_keeps_types_and_says_frame_and_units(tmp_path: Path) -> None:
+def test_parquet_keeps_types_and_has_frame_and_units(tmp_path: Path) -> None:
     poses = with_gaps()
     write_parquet(tmp_path / "take.parquet", poses)
     table = pyarrow.parquet.read_table(tmp_path / "take.parquet")
@@ -77,7 +77,7 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
         write_parquet(tmp_path / "take.parquet", made())
 
 
-def test_a_data_frame_has_a_row_per_instant_and_says_its_units(tmp_path: Path) -> None:
+def test_a_data_frame_has_a_row_per_pose_and_its_units(tmp_path: Path) -> None:
     poses = with_gaps()
     frame = poses.to_dataframe()
     assert list(frame.columns)[:8] == [

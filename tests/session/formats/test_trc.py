@@ -61,7 +61,7 @@ def test_rate_and_names_can_be_chosen(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.diff(rows[:, 1]), 1 / 29.97, atol=2e-6)
 
 
-def test_the_first_line_says_what_metres_rest_on(tmp_path: Path) -> None:
+def test_the_first_line_states_the_origin_of_the_scale(tmp_path: Path) -> None:
     path = tmp_path / "take.trc"
     write_trc(path, made())
     assert path.read_text("utf-8").split("\n")[0].endswith("\ttake.trc (height 1.82 m as given)")
@@ -73,6 +73,6 @@ def test_the_first_line_says_what_metres_rest_on(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"Cannot write .*take.trc: No such file"):
         write_trc(tmp_path / "absent" / "take.trc", made())

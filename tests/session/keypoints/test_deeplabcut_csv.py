@@ -50,7 +50,7 @@ def test_a_folder_has_a_file_for_each_camera(tmp_path: Path) -> None:
     assert read_keypoints(tmp_path, ImportOptions(10.0, SIZE)).cameras == ("cam2", "cam10")
 
 
-def test_empty_cells_are_not_seen(tmp_path: Path) -> None:
+def test_empty_cells_are_not_visible(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv")
     path.write_text("\ufeff" + path.read_text("utf-8").replace("0,100,200,0.9,101,", "0,,,,nan,"), "utf-8")
     found = read_keypoints(path, ImportOptions(10.0, SIZE))

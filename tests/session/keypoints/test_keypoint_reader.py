@@ -14,12 +14,12 @@ def test_a_keypoint_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [{"fps": 30.0}, {"sizes_px": [(100, 80)]}, {"schema": "coco17"}], ids=["fps", "size", "landmarks"]
+    "options", [{"fps": 30.0}, {"sizes_px": [(100, 80)]}, {"schema": "coco17"}], ids=["fps", "size", "landmarks"]
 )
-def test_what_a_keypoint_file_says_itself_is_not_to_be_told(tmp_path: Path, told: dict[str, float]) -> None:
+def test_options_that_a_keypoint_file_contains_are_refused(tmp_path: Path, options: dict[str, float]) -> None:
     path = write_keypoints(tmp_path / "kp.npz")
     with pytest.raises(UsageError, match=r"contains its frame rate.* Leave out --fps, --size and --landmarks"):
-        read_keypoints(path, ImportOptions(**told))  # type: ignore[arg-type]
+        read_keypoints(path, ImportOptions(**options))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

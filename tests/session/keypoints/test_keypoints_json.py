@@ -51,7 +51,7 @@ def test_a_pose2sim_project_is_all_its_cameras_in_the_order_of_their_numbers(tmp
     assert read_keypoints_json(tmp_path, ImportOptions(25.0, SIZE)).cameras == ("cam2", "cam10")
 
 
-def test_equal_numbers_are_equal_instants_and_a_missing_one_is_a_dropped_frame(tmp_path: Path) -> None:
+def test_equal_numbers_are_equal_times_and_a_missing_one_is_a_dropped_frame(tmp_path: Path) -> None:
     for number in (7, 8, 10):
         frame(tmp_path / "a_json" / f"a_{number}.json", person(x=number))
     for number in (8, 9):
@@ -90,7 +90,7 @@ def test_the_last_number_in_a_name_is_that_of_the_frame(name: str, number: int |
 
 
 @pytest.mark.parametrize(("count", "schema"), SET_BY_COUNT.items())
-def test_the_number_of_landmarks_says_which_they_are(tmp_path: Path, count: int, schema: str) -> None:
+def test_the_landmark_set_follows_from_the_number_of_landmarks(tmp_path: Path, count: int, schema: str) -> None:
     points = person(count)
     if schema == "body25":
         points[8 * 3 : 8 * 3 + 2] = [(points[9 * 3 + a] + points[12 * 3 + a]) / 2 for a in (0, 1)]
@@ -99,7 +99,7 @@ def test_the_number_of_landmarks_says_which_they_are(tmp_path: Path, count: int,
     assert read_keypoints_json(tmp_path, ImportOptions(10.0, SIZE)).landmarks == schema
 
 
-def test_of_the_two_sets_of_25_the_hips_tell_which(tmp_path: Path) -> None:
+def test_the_two_sets_of_25_are_distinguished_by_the_hips(tmp_path: Path) -> None:
     points = np.array(person(25)).reshape(25, 3)
     points[landmarks(BODY_25B).names.index("right_elbow"), :2] = [900, 100]
     frame(tmp_path / "a_0.json", points.ravel().tolist())
@@ -169,7 +169,7 @@ def test_a_folder_without_keypoints_is_refused(tmp_path: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize("fps", [0.0, -5.0, float("nan")])
-def test_a_rate_that_is_none_is_refused(tmp_path: Path, fps: float) -> None:
+def test_a_rate_that_is_invalid_is_refused(tmp_path: Path, fps: float) -> None:
     frame(tmp_path / "a_0.json", person())
     with pytest.raises(UsageError, match="frame rate must be between 0 and"):
         read_keypoints_json(tmp_path, ImportOptions(fps, SIZE))
@@ -190,7 +190,7 @@ def test_what_was_written_is_read(
     np.testing.assert_allclose(back.xy, np.where(score[..., None] > 0, xy, np.nan), atol=6e-4)
 
 
-@pytest.mark.skipif(not TAKE.exists(), reason="the take of Pose2Sim's demo is not beside the repository")
+@pytest.mark.skipif(not TAKE.exists(), reason="the take of Pose2Sim's demo is not next to the repository")
 def test_openpose_of_a_real_take_comes_back(tmp_path: Path) -> None:
     with np.load(TAKE) as take:
         xy, score = take["openpose_kp2d"], np.clip(take["openpose_conf"], 0, 1)
@@ -216,7 +216,7 @@ def test_an_unknown_schema_is_our_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "null"])
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_numbers_that_are_none_are_not_seen(tmp_path: Path, text: str, place: int) -> None:
+def test_invalid_numbers_are_not_visible(tmp_path: Path, text: str, place: int) -> None:
     """Python's own writer has NaN and Infinity, that of others null."""
     points = [str(number) for number in person()]
     points[3 * 5 + place] = text
@@ -233,7 +233,7 @@ def test_a_byte_order_mark_is_no_damage(tmp_path: Path) -> None:
     assert read_keypoints_json(tmp_path, ImportOptions(None, SIZE)).score.shape == (1, 1, 1, 17)
 
 
-def test_points_at_the_origin_are_not_seen_whatever_their_score(tmp_path: Path) -> None:
+def test_points_at_the_origin_are_not_visible_whatever_their_score(tmp_path: Path) -> None:
     points = person()
     points[3 * 5 : 3 * 5 + 3] = [0, 0, 0.4]
     points[3 * 6 : 3 * 6 + 3] = [-2, 100, 0.4]

@@ -89,7 +89,7 @@ def test_alphapose_keeps_a_folder_for_each_camera(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("count", "landmarks"), [(17, "coco17"), (18, "coco18"), (26, "halpe26"), (133, "wholebody133"), (136, "halpe136")]
 )
-def test_the_number_of_landmarks_says_which_they_are(tmp_path: Path, count: int, landmarks: str) -> None:
+def test_the_landmark_set_follows_from_the_number_of_landmarks(tmp_path: Path, count: int, landmarks: str) -> None:
     path = write(tmp_path / "a.json", [result("0.jpg", count)])
     assert read_keypoints(path, ImportOptions(10.0, SIZE)).landmarks == landmarks
 
@@ -105,7 +105,7 @@ def test_numbers_far_apart_are_no_gaps(tmp_path: Path) -> None:
     assert list(read_results(write(tmp_path / "a.json", [result(3), result(10**9)]))) == [3, 10**9]
 
 
-def test_what_is_nan_or_null_is_not_seen(tmp_path: Path) -> None:
+def test_nan_and_null_are_not_visible(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps([result("0.jpg")]).replace("100.0", "NaN", 1).replace("101.0", "null", 1))
     found = read_keypoints(path, ImportOptions(10.0, SIZE))

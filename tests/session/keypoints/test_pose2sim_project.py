@@ -70,7 +70,7 @@ def test_a_calibration_of_other_cameras_is_not_used(tmp_path: Path) -> None:
         views(tmp_path, ("left", "right"))
 
 
-def test_a_calibration_that_is_none_is_named(tmp_path: Path) -> None:
+def test_a_calibration_that_is_invalid_is_named(tmp_path: Path) -> None:
     (tmp_path / "Calib.toml").write_text("[a]\nsize = [640.0]\n")
     with pytest.raises(SourceError, match=r"Calib.toml is not a calibration of Pose2Sim"):
         views(tmp_path, ("a",))

@@ -13,7 +13,7 @@ SOLVED = SolvedCamera(
 CONFIG = Config(camera=(CameraConfig(source="0", name="left", solved=SOLVED), CameraConfig(source="1", name="right")))
 
 
-def test_it_says_who_recorded_what_when_and_with_what() -> None:
+def test_the_header_has_versions_machine_time_and_configuration() -> None:
     info = new_info(CONFIG, "live", 1_700_000_000_000_000_001, 1_699_999_999_000_000_007)
     assert info.versions["pose_rig"] == version("pose-rig")
     assert info.versions["numpy"] == version("numpy")
@@ -49,7 +49,7 @@ def test_a_head_without_its_checksum_is_not_believed() -> None:
         ("cameras", "[1]"), ("origin", "heaven"), ("machine", None), ("config", None),
     ],
 )  # fmt: skip
-def test_a_damaged_head_is_said_in_a_sentence(key: str, value: str | None) -> None:
+def test_a_damaged_header_is_a_clear_error(key: str, value: str | None) -> None:
     text: dict[str, str | None] = {**new_info(CONFIG, "live", 1, 1).to_metadata(), key: value}
     kept = {name: said for name, said in text.items() if said is not None}
     with pytest.raises(SessionError, match=r"^The header of the session is damaged\. Other MCAP readers may"):
@@ -77,7 +77,7 @@ def test_a_camera_whose_name_leads_elsewhere_is_refused(name: str) -> None:
         SessionInfo.from_metadata(new_info(config, "live", 1, 1).to_metadata())
 
 
-def test_settings_of_another_version_are_said_in_a_sentence() -> None:
+def test_settings_of_another_version_are_clear_errors() -> None:
     text = new_info(CONFIG, "live", 1, 1).to_metadata()
     for key in NOT_EARLIER:
         del text[key]

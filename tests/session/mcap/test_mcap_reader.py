@@ -45,7 +45,7 @@ def test_only_what_is_wanted_is_read(tmp_path: Path) -> None:
     assert read(path, ())[0] == []
 
 
-def test_from_and_to_are_instants_of_the_messages_and_both_belong(tmp_path: Path) -> None:
+def test_a_range_is_of_publish_times_and_inclusive(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", talk(10))
     found, _ = read(path, ("pose",), UNIX_NS + 3 * FRAME_NS, UNIX_NS + 6 * FRAME_NS)
     assert [entry.sequence for entry in found] == [3, 4, 5, 6]
@@ -82,7 +82,7 @@ def test_an_uncompressed_file_of_others_is_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", [1, 8, 9, 36, 37, 500])
-def test_a_file_without_its_end_is_not_whole(tmp_path: Path, missing: int) -> None:
+def test_a_file_without_its_end_is_not_complete(tmp_path: Path, missing: int) -> None:
     path = write(tmp_path / "take.mcap", talk(5))
     assert is_complete(path)
     path.write_bytes(path.read_bytes()[:-missing])
@@ -90,14 +90,14 @@ def test_a_file_without_its_end_is_not_whole(tmp_path: Path, missing: int) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"M", MAGIC, MAGIC * 9, b"PK" + bytes(100), bytes(100)])
-def test_other_files_are_not_whole(tmp_path: Path, content: bytes) -> None:
+def test_other_files_are_not_complete(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "take.mcap").write_bytes(content)
     assert not is_complete(tmp_path / "take.mcap")
     assert not is_complete(tmp_path / "missing.mcap")
     assert not is_complete(tmp_path)
 
 
-def test_a_damaged_index_is_none(tmp_path: Path) -> None:
+def test_a_damaged_summary_is_none(tmp_path: Path) -> None:
     data = bytearray(write(tmp_path / "take.mcap", talk(5)).read_bytes())
     with io.BytesIO(data) as file:
         footer_at = len(data) - 8 - 20

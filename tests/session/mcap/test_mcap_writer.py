@@ -81,7 +81,7 @@ def test_what_was_flushed_survives_and_what_was_not_is_lost(tmp_path: Path) -> N
     assert sorted(found.name for found in tmp_path.iterdir()) == ["take.mcap.partial", "take.recovered.mcap"]
 
 
-def test_messages_lie_at_their_own_time_of_day(tmp_path: Path) -> None:
+def test_messages_have_their_own_publish_time(tmp_path: Path) -> None:
     file = begin(tmp_path / "take.mcap")
     learned, marker = Learned(work="solving", asked=3), Marker(t_ns=START_NS, number=1, text="now")
     late_ns = START_NS + UNIX_FROM_RIG_NS + 70
@@ -89,7 +89,7 @@ def test_messages_lie_at_their_own_time_of_day(tmp_path: Path) -> None:
         file.add(message, encode(message), late_ns)
     with file.finish().open("rb") as session:
         times = [(m.log_time, m.publish_time) for _, _, m in make_reader(session).iter_messages(log_time_order=False)]
-    assert times == [(late_ns, late_ns), (late_ns, START_NS + UNIX_FROM_RIG_NS)]  # who has no instant has this one
+    assert times == [(late_ns, late_ns), (late_ns, START_NS + UNIX_FROM_RIG_NS)]  # without a time of its own
 
 
 def test_messages_without_a_number_are_counted(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     refuse_existing(tmp_path / "third.mcap")
 
 
-def test_a_folder_that_is_none_is_said_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_is_invalid_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(SessionError, match=r"Cannot write .*take\.mcap: No such file or directory\. Choose another"):
         begin(tmp_path / "no" / "take.mcap")
 

@@ -36,7 +36,7 @@ def metadata(path: Path) -> dict[str, dict[str, str]]:
         return {record.name: record.metadata for record in make_reader(file).iter_metadata()}
 
 
-def test_all_of_what_was_cut_off_is_copied_beside_it(cut_off: Path) -> None:
+def test_a_session_that_was_cut_off_is_copied_to_a_complete_one(cut_off: Path) -> None:
     before = print_of(cut_off)
     found = recover(cut_off)
     assert (found.path, found.messages, found.damaged_chunks, found.written) == (cut_off.parent / SPARE, 60, 0, True)
@@ -46,7 +46,7 @@ def test_all_of_what_was_cut_off_is_copied_beside_it(cut_off: Path) -> None:
     assert sorted(os.listdir(cut_off.parent)) == ["take.mcap.partial", SPARE]
 
 
-def test_a_recovered_session_has_its_head_and_says_what_became_of_it(cut_off: Path) -> None:
+def test_a_recovered_session_has_its_header_and_metadata_of_the_recovery(cut_off: Path) -> None:
     known = metadata(recover(cut_off).path)
     assert SessionInfo.from_metadata(known[METADATA_NAME]).cameras == ("cam0", "cam1")
     facts = {
@@ -65,7 +65,7 @@ def test_twice_changes_nothing(cut_off: Path) -> None:
     assert print_of(cut_off.parent / SPARE) == before
 
 
-def test_a_session_that_has_grown_is_recovered_anew(cut_off: Path, tmp_path: Path) -> None:
+def test_a_session_that_has_grown_is_recovered_again(cut_off: Path, tmp_path: Path) -> None:
     whole = cut_off.read_bytes()
     cut_off.write_bytes(whole[: len(whole) // 2])
     first = recover(cut_off)
@@ -77,7 +77,7 @@ def test_a_session_that_has_grown_is_recovered_anew(cut_off: Path, tmp_path: Pat
     assert len(rows(second.path)) == 60
 
 
-def test_a_whole_session_is_left_alone(tmp_path: Path) -> None:
+def test_a_complete_session_is_not_changed(tmp_path: Path) -> None:
     path = write(tmp_path / "take.mcap", talk(5))
     before = print_of(path)
     found = recover(path)
@@ -131,7 +131,7 @@ def test_what_is_in_its_place_is_kept(cut_off: Path, tmp_path: Path) -> None:
         (bytes(70_000), r"take\.mcap is no session\."),
     ],
 )
-def test_a_file_that_is_no_session_is_said_in_a_sentence(tmp_path: Path, content: bytes, text: str) -> None:
+def test_a_file_that_is_no_session_is_a_clear_error(tmp_path: Path, content: bytes, text: str) -> None:
     path = tmp_path / "take.mcap"
     path.write_bytes(content)
     for use in (recover, Session):
@@ -152,13 +152,13 @@ def test_a_session_without_its_head_is_recovered_but_not_read(cut_off: Path) -> 
         Session(cut_off)
 
 
-def test_a_folder_that_is_none_is_said_in_a_sentence(cut_off: Path) -> None:
+def test_a_folder_that_is_invalid_is_a_clear_error(cut_off: Path) -> None:
     with pytest.raises(PoseRigError, match=r"Cannot write .*b\.mcap: No such file or directory\. Choose a folder"):
         recover(cut_off, cut_off.parent / "no" / "b.mcap")
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="may write everywhere")
-def test_a_folder_that_cannot_be_written_to_is_said_in_a_sentence(cut_off: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_a_clear_error(cut_off: Path) -> None:
     cut_off.parent.chmod(0o500)
     try:
         with pytest.raises(PoseRigError, match=r"Cannot write .*recovered\.mcap: Permission denied\. Choose a folder"):
@@ -213,7 +213,7 @@ FLIPS = st.tuples(st.integers(0, 1 << 20), st.integers(1, 255))
 def test_flipped_bytes_cost_the_chunks_they_are_in(cut_off: Path, flips: list[tuple[int, int]]) -> None:
     first, second = places(cut_off, CHUNK)[:2]
     size = cut_off.stat().st_size
-    # channels are declared twice: in the first chunk and right behind it; what is wrong in both, nobody can know
+    # channels are declared twice: in the first chunk and right after it; damage of both cannot be repaired
     assume(sum(first <= at % size < second for at, _ in flips) < 2)
     path = cut_off.with_name("flipped.mcap")
     path.write_bytes(flipped(cut_off.read_bytes(), flips))
@@ -251,7 +251,7 @@ def test_many_flipped_bytes_are_read_or_refused_in_a_sentence(cut_off: Path, fli
         list(session.video_frames("cam0"))
 
 
-def test_a_damaged_chunk_is_counted_and_said(cut_off: Path) -> None:
+def test_a_damaged_chunk_is_counted_and_reported(cut_off: Path) -> None:
     damage(cut_off, places(cut_off, CHUNK)[3] + 60)
     found = recover(cut_off)
     assert (found.messages, found.damaged_chunks) == (54, 1)

@@ -66,7 +66,7 @@ def test_a_chunk_whose_checksum_or_content_is_damaged_is_left_out(path: Path, nu
 
 @pytest.mark.parametrize("byte", [0, 1, 2, 4, 8])
 @pytest.mark.parametrize("number", [0, 3])
-def test_a_damaged_head_of_a_chunk_costs_that_chunk_at_most(path: Path, number: int, byte: int) -> None:
+def test_a_damaged_header_of_a_chunk_costs_that_chunk_at_most(path: Path, number: int, byte: int) -> None:
     damage(path, places(path, CHUNK)[number] + byte)
     found, _ = read(path)
     assert found in (without(), without(number))
@@ -96,7 +96,7 @@ def test_lost_bytes_in_the_middle_cost_the_chunk_that_they_are_of(path: Path) ->
     assert damaged == 1
 
 
-def test_a_missing_head_costs_nothing_but_the_head(path: Path) -> None:
+def test_a_missing_header_costs_nothing_else(path: Path) -> None:
     path.write_bytes(path.read_bytes()[places(path, CHUNK)[0] :])
     assert read(path)[0] == without()
 

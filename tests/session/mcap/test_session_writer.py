@@ -19,7 +19,7 @@ def test_frames_in_a_row_have_no_gap_between_them() -> None:
     assert [finder.before(frame(i, camera)) for i in range(5) for camera in ("cam0", "cam1")] == [[]] * 10
 
 
-def test_what_was_dropped_is_counted_from_and_to_the_frames_beside_it() -> None:
+def test_a_gap_has_the_times_of_the_frames_around_it() -> None:
     finder = GapFinder()
     before, after = frame(4, "cam1"), frame(8, "cam1")
     finder.before(before)
@@ -31,7 +31,7 @@ def test_what_was_dropped_is_counted_from_and_to_the_frames_beside_it() -> None:
     assert finder.before(frame(5, "cam0")) == []
 
 
-def test_a_camera_that_counts_anew_was_restarted() -> None:
+def test_a_camera_whose_frame_numbers_restart_was_restarted() -> None:
     finder = GapFinder()
     finder.before(frame(50))
     (gap,) = finder.before(frame(0, t_ns=frame(80).t_ns))
