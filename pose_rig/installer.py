@@ -2,6 +2,8 @@
 
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -64,17 +66,23 @@ class Installer:
         return self.packages("--reinstall" if self.tool == "uv" else "--force-reinstall", "pose-rig")
 
 
-def missing(what: str, package: str, extra: str) -> PoseRigError:
-    """Returns the error for a missing package.
+@contextmanager
+def requires_extra(what: str, extra: str) -> Iterator[None]:
+    """Context of imports of optional packages.
 
     Args:
-        what: Subject of the sentence: what needs the package.
-        package: Its name.
-        extra: The extra of pose-rig that includes it.
+        what: Subject of the sentence: what needs them.
+        extra: The extra of pose-rig that includes them.
+
+    Raises:
+        PoseRigError: A package is not installed.
     """
-    return PoseRigError(
-        f"{what} needs {package}, which is not installed.", f"Install it with {installer().with_extra(extra)}."
-    )
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise PoseRigError(
+            f"{what} needs {error.name}, which is not installed.", f"Install it with {installer().with_extra(extra)}."
+        ) from error
 
 
 def installer(prefix: Path | None = None, has_pip: bool | None = None) -> Installer:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pose_rig.installer import Installer, Tool, installer, missing
+from pose_rig.errors import PoseRigError
+from pose_rig.installer import Installer, Tool, installer, requires_extra
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,9 @@ def test_what_its_commands_are(tool: Tool, extra: str, packages: str, again: str
 
 
 def test_a_package_that_is_missing_is_one_mistake_in_every_command() -> None:
-    error = missing("Training", "torch", "train")
+    with pytest.raises(PoseRigError) as caught, requires_extra("Training", "train"):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+    error = caught.value
     assert error.cause == "Training needs torch, which is not installed."
     assert error.remedy == f"Install it with {installer().with_extra('train')}."
     assert error.exit_code == 1

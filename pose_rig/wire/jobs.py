@@ -1,4 +1,7 @@
-"""What each worker process of a rig is started with."""
+"""What each worker process of a rig is started with.
+
+``keys``: CURVE keys of this run; None = the sockets require none. ``restarts``: how often the worker was restarted.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,8 +33,6 @@ class CameraJob:
         pace: As in `Config`.
         endpoint: Fusion receives keypoints here.
         video: The recorder receives frames here; empty = the video is not recorded.
-        keys: Of this run; None = the sockets require none.
-        restarts: How often this worker was restarted.
     """
 
     camera: CameraConfig
@@ -53,8 +54,6 @@ class FusionJob:
         output: Endpoint to publish on for any program.
         record: The recorder receives here; empty = nothing is recorded.
         inside: Endpoint to publish on for the workers of this run; empty = none.
-        keys: Of this run; None = the sockets require none.
-        restarts: How often this worker was restarted.
     """
 
     config: Config
@@ -77,7 +76,6 @@ class ReplayJob:
         realtime: Play at the recorded speed; otherwise as fast as possible.
         from_s: Seconds from the start of the session; None = from the start.
         to_s: The same for the end.
-        restarts: How often this worker was restarted.
     """
 
     fusion: FusionJob
@@ -101,8 +99,6 @@ class RecordJob:
         origin: ``live``: the rig clock is the monotonic clock of this machine; ``files``: that of the files.
         unix_from_rig_ns: Unix time minus rig clock, if known from an earlier recording.
         least_free_bytes: The recording ends when less than this is free on its disk.
-        keys: Of this run; None = the sockets require none.
-        restarts: How often this worker was restarted; every process writes its own file.
     """
 
     config: Config
@@ -125,8 +121,6 @@ class StreamJob:
         input: Fusion publishes here.
         output: Endpoint to publish Health and Streams on for any program.
         inside: The same for the workers of this run; empty = none.
-        keys: Of this run; None = the sockets require none.
-        restarts: How often this worker was restarted.
     """
 
     stream: StreamConfig

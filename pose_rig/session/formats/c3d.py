@@ -11,7 +11,7 @@ import numpy as np
 
 from pose_rig.atomic_file import output_file
 from pose_rig.errors import UsageError
-from pose_rig.installer import missing
+from pose_rig.installer import requires_extra
 from pose_rig.session.formats.markers import MarkerNaming, Markers
 from pose_rig.session.formats.poses import Poses
 
@@ -49,10 +49,8 @@ def write_c3d(path: Path, poses: Poses, rate_hz: float | None = None, naming: Ma
 
 
 def _content(markers: Markers, poses: Poses) -> Any:
-    try:
+    with requires_extra("C3D", "files"):
         import ezc3d
-    except ImportError as error:
-        raise missing("C3D", "ezc3d", "files") from error
     content = ezc3d.c3d()
     visible = np.isfinite(markers.xyz).all(-1)
     points = np.ones((4, len(markers.names), len(markers.xyz)))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError, UsageError
-from pose_rig.installer import missing
+from pose_rig.installer import requires_extra
 from pose_rig.joint_name import joint_index
 
 if TYPE_CHECKING:
@@ -135,10 +135,8 @@ class Poses:
         Raises:
             PoseRigError: pandas is not installed.
         """
-        try:
+        with requires_extra("A DataFrame", "files"):
             import pandas
-        except ImportError as error:
-            raise missing("A DataFrame", "pandas", "files") from error
         frame = pandas.DataFrame(self.columns(sd=True))
         frame.attrs = {
             "frame": FRAME_DESCRIPTION,

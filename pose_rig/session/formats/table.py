@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.atomic_file import output_file
-from pose_rig.installer import missing
+from pose_rig.installer import requires_extra
 from pose_rig.session.formats.joint_angles import angles_deg
 from pose_rig.session.formats.poses import FRAME_DESCRIPTION, Poses
 
@@ -52,11 +52,9 @@ def write_parquet(path: Path, poses: Poses, rate_hz: float | None = None) -> Non
     Raises:
         PoseRigError: pyarrow is not installed, or the file cannot be written.
     """
-    try:
+    with requires_extra("Parquet", "files"):
         import pyarrow
         import pyarrow.parquet
-    except ImportError as error:
-        raise missing("Parquet", "pyarrow", "files") from error
     table = pyarrow.table((poses.resampled(rate_hz) if rate_hz else poses).columns(), metadata=_metadata(poses))
     with output_file(path) as partial:
         pyarrow.parquet.write_table(table, partial)

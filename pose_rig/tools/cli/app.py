@@ -19,11 +19,10 @@ from pose_rig.tools.cli.import_session import import_session
 from pose_rig.tools.cli.listen import listen
 from pose_rig.tools.cli.monitor import monitor
 from pose_rig.tools.cli.plot import plot
-from pose_rig.tools.cli.record import record
 from pose_rig.tools.cli.recover import recover
 from pose_rig.tools.cli.replay import replay
 from pose_rig.tools.cli.rig import rig
-from pose_rig.tools.cli.run import run
+from pose_rig.tools.cli.run import record, run
 from pose_rig.tools.cli.training.evaluate import evaluate
 from pose_rig.tools.cli.training.train import train
 from pose_rig.tools.cli.view import view

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from pose_rig.assets.cache import cache_folder
-from pose_rig.installer import missing
+from pose_rig.installer import requires_extra
 from pose_rig.tools.arguments.inputs import EXPORTED, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
@@ -41,12 +41,10 @@ def export(
     path = out or checkpoint.with_suffix(".onnx")
     check_input(checkpoint, EXPORTED)
     check_output(path, force=force, sources=(checkpoint,))
-    try:
+    with requires_extra("Exporting", "train"):
         from pose_rig.lifting.checkpoint import load  # imports torch
         from pose_rig.training.export.export import ExportOptions
         from pose_rig.training.export.export import export as write
-    except ModuleNotFoundError as error:
-        raise missing("Exporting", str(error.name), "train") from error
     lifter, settings = load(checkpoint)
     options = ExportOptions(precision, provider, cache_folder() / "engines")
     done = write(lifter, settings, path, options, source=checkpoint)
@@ -54,6 +52,5 @@ def export(
     console.print(
         f"Written: {done.path}, {done.size_mb:.1f} MB, differs from torch by {done.max_difference:.0e}"
         f"{changes if done.lift_error_mm else ''}.",
-        soft_wrap=True,
     )  # fmt: skip
-    console.print(f"Use it with `pose-rig run --weights {done.path}`.", soft_wrap=True)
+    console.print(f"Use it with `pose-rig run --weights {done.path}`.")

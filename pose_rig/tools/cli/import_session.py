@@ -60,23 +60,18 @@ def import_session(
     path = out or Path(f"{resolved.name if resolved.is_dir() else resolved.stem}.mcap")
     check_record(path)
     check_session(path, force=force, sources=(source,))
-    keypoints = _read(source, fps, _size_px(size), landmarks)
+    from pose_rig.session.importer import import_keypoints  # imports MCAP
+    from pose_rig.session.keypoints.keypoint_frames import ImportOptions
+    from pose_rig.session.keypoints.keypoint_reader import read_keypoints
+
+    keypoints = read_keypoints(source, ImportOptions(fps, _sizes_px(size), landmarks))
     config = _config(source, keypoints, height)
     check_config(structs.replace(config, camera=()))  # a folder of keypoints is not opened as a camera
-    from pose_rig.session.importer import import_keypoints  # imports MCAP
-
     if force:
         path.unlink(missing_ok=True)
     frames = import_keypoints(keypoints, config, path)
     names = ", ".join(camera.name for camera in config.camera)
-    console.print(f"Imported: {path}, {frames} frames of {names}.", soft_wrap=True)
-
-
-def _read(source: Path, fps: float | None, size_px: tuple[int, int] | None, landmarks: str | None) -> "Keypoints":
-    from pose_rig.session.keypoints.keypoint_frames import ImportOptions
-    from pose_rig.session.keypoints.keypoint_reader import read_keypoints
-
-    return read_keypoints(source, ImportOptions(fps, (size_px,) if size_px else (), landmarks))
+    console.print(f"Imported: {path}, {frames} frames of {names}.")
 
 
 def _config(source: Path, keypoints: "Keypoints", height_m: float | None) -> Config:
@@ -98,10 +93,11 @@ def _config(source: Path, keypoints: "Keypoints", height_m: float | None) -> Con
     return Config(camera=cameras, height_m=height_m, pace="all")
 
 
-def _size_px(text: str | None) -> tuple[int, int] | None:
+def _sizes_px(text: str | None) -> tuple[tuple[int, int], ...]:
+    """Returns the image size of all cameras; nothing if none is given."""
     if text is None:
-        return None
+        return ()
     match = re.fullmatch(r"(\d+)[,x×](\d+)", text.strip())
     if not match:
         raise UsageError(f"--size must be width,height; got {text!r}.", "Example: --size 1920,1080.")
-    return int(match[1]), int(match[2])
+    return ((int(match[1]), int(match[2])),)

@@ -36,8 +36,8 @@ def plot(
     with Console(stderr=True).reading(file):
         warnings = _write(file, path, tuple(name for name in split_values(joints or ()) if name))
     for warning in warnings:
-        Console().print(warning, style="yellow", soft_wrap=True)
-    Console().print(f"Written: {path}.", soft_wrap=True)
+        Console().print(warning, style="yellow")
+    Console().print(f"Written: {path}.")
 
 
 def _write(file: Path, path: Path, joints: tuple[str, ...]) -> list[str]:

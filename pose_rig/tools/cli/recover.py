@@ -50,11 +50,11 @@ def recover(
     else:
         text = f"{'Recovered' if found.written else 'Recovered before'}: {found.path}, {found.messages} messages."
         text = f"{text} {found.loss}".rstrip()
-    console.print(text, soft_wrap=True)
+    console.print(text)
 
 
 def _recover_poses(partial: Path, out: Path, console: Console) -> None:
     from pose_rig.session.formats.poses_writer import recover_poses
 
     poses = recover_poses(partial, out)
-    console.print(f"Recovered: {out}, {poses} poses. {partial} can be removed.", soft_wrap=True)
+    console.print(f"Recovered: {out}, {poses} poses. {partial} can be removed.")

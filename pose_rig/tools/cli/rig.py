@@ -38,6 +38,8 @@ COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "±px": lambda camera: _sd(camera.focal_sd_px, 0),
     "fov": lambda camera: _angle(horizontal_fov_deg(camera)),
 }
+# in ``opencv:a.yaml,pose2sim:b.toml``; other commas are part of a path, and a Windows drive has one letter
+EXPORT_SEPARATOR = re.compile(r",\s*(?=[a-z0-9]{2,}:)")
 _LEGEND = (
     "Origin: first position of the person on the floor; x to the right in camera 0, y up, z towards camera 0. Azimuth: "
     "clockwise from camera 0. Tilt: − is downwards. Roll: clockwise from behind. FOV: horizontal."
@@ -66,56 +68,34 @@ def rig(
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
     check_input(file, SHOWN)
-    exports = tuple(one for text in export or () for one in _split_exports(text))
-    for path in (picture, *_targets(exports)):
-        if path:
-            check_output(path, force=force, sources=(file,))
-    places = load_rig(file)
-    console.print(table(places))
+    exports = [one for text in export or () for one in EXPORT_SEPARATOR.split(text)]
+    if exports:
+        from pose_rig.tools.rig_files.export import export_rig, parse_export  # imports OpenCV
+    for path in (*([picture] if picture else []), *(parse_export(text)[1] for text in exports)):
+        check_output(path, force=force, sources=(file,))
+    cameras = load_rig(file)
+    console.print(table(cameras))
     console.print(_LEGEND, style="dim")
-    for warning in rig_warnings(places):
-        console.print(warning, style="yellow", soft_wrap=True)
-    for path in _written(places, file, picture, exports):
-        console.print(f"Written: {path}.", soft_wrap=True)
-
-
-def table(places: Sequence[RigCamera]) -> Table:
-    """Returns the cameras of a rig, one a row."""
-    out = plain_table(("camera",), tuple(COLUMNS))
-    for place in places:
-        if place.solved:
-            out.add_row(Text(place.name), *(column(place.solved) for column in COLUMNS.values()))
-        else:
-            out.add_row(Text(place.name), "–")
-    return out
-
-
-def _split_exports(text: str) -> list[str]:
-    """Returns the items of ``opencv:a.yaml,pose2sim:b.toml``; a comma that no format follows is part of the path."""
-    return re.split(r",\s*(?=[a-z0-9]{2,}:)", text)  # a Windows drive has one letter
-
-
-def _targets(exports: Sequence[str]) -> list[Path]:
-    if not exports:
-        return []
-    from pose_rig.tools.rig_files.export import parse_export  # imports OpenCV
-
-    return [parse_export(text)[1] for text in exports]
-
-
-def _written(places: Sequence[RigCamera], file: Path, picture: Path | None, export: Sequence[str]) -> list[Path]:
-    """Writes drawing and exports, and returns their paths."""
-    written = []
+    for warning in rig_warnings(cameras):
+        console.print(warning, style="yellow")
     if picture:
         from pose_rig.tools.rig_files.drawing import draw_rig  # imports matplotlib
 
-        draw_rig(places, picture, file.name)
-        written.append(picture)
-    if export:
-        from pose_rig.tools.rig_files.export import export_rig  # imports OpenCV
+        draw_rig(cameras, picture, file.name)
+        console.print(f"Written: {picture}.")
+    for text in exports:
+        console.print(f"Written: {export_rig(cameras, text)}.")
 
-        written += [export_rig(places, text) for text in export]
-    return written
+
+def table(cameras: Sequence[RigCamera]) -> Table:
+    """Returns the cameras of a rig, one per row."""
+    out = plain_table(("camera",), tuple(COLUMNS))
+    for camera in cameras:
+        if camera.solved:
+            out.add_row(Text(camera.name), *(column(camera.solved) for column in COLUMNS.values()))
+        else:
+            out.add_row(Text(camera.name), "–")
+    return out
 
 
 def _compass(degrees: float | None) -> float | None:

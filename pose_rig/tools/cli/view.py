@@ -54,11 +54,11 @@ def view(
         with Console(stderr=True).reading(file):
             formats, warnings = _write(file, recording)
         for warning in warnings:
-            Console().print(warning, style="yellow", soft_wrap=True)
+            Console().print(warning, style="yellow")
         if "h264" in formats and not web and not shutil.which("ffmpeg"):
-            Console().print(FFMPEG, style="yellow", soft_wrap=True)
+            Console().print(FFMPEG, style="yellow")
         if save:
-            Console().print(f"Written: {save}.", soft_wrap=True)
+            Console().print(f"Written: {save}.")
         else:
             _show(recording, web)
 

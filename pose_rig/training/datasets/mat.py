@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
-from pose_rig.installer import missing
+from pose_rig.installer import requires_extra
 from pose_rig.npz import check_unpacked
 
 # raised by h5py and scipy for damaged files
@@ -21,10 +21,8 @@ def library(name: str) -> Any:
     Raises:
         PoseRigError: It is not installed.
     """
-    try:
+    with requires_extra("This dataset", "datasets"):
         return import_module(name)
-    except ModuleNotFoundError as error:
-        raise missing("This dataset", str(error.name), "datasets") from error
 
 
 def read_h5(path: Path) -> dict[str, Any]:

@@ -1,19 +1,19 @@
 """``pose-rig eval``: benchmark results of lifters, next to published ones."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pose_rig.errors import UsageError
-from pose_rig.installer import missing
+from pose_rig.installer import requires_extra
 from pose_rig.simulation.synthetic import NAME, REMARK
-from pose_rig.tools.arguments.inputs import MEASURED, SIMULATED, check_input
+from pose_rig.tools.arguments.inputs import MEASURED, SIMULATED, FileInput, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.arguments.value_lists import split_paths
@@ -93,9 +93,8 @@ def evaluate(
     that is not in the test set.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
-    sets = [kind_and_folder(text) for text in datasets(dataset or ())]
-    weights, simulated = paths_of(weights), motion_files(simulated)
-    _check(weights, sets)
+    sets = benchmark_folders(dataset or ())
+    weights, simulated = input_files(weights, MEASURED), input_files(simulated, SIMULATED)
     for file in filter(None, (json_file, csv_file)):
         check_output(file, force=force, sources=(*weights, *simulated))
     if no_morph and not sets:
@@ -107,7 +106,7 @@ def evaluate(
         with TrainProgress(console, supervised=False) as progress:
             found = _benchmarks(sets, None if no_morph else progress)
             if simulated:
-                found = chain(found, _simulated(simulated, takes, seed, held_out=held_out))
+                found = itertools.chain(found, _simulated(simulated, takes, seed, held_out=held_out))
             measured = list(_measured(weights, found))
     elif csv_file:
         raise UsageError("--csv requires data to evaluate on.", "Add --simulated or --dataset.")
@@ -124,53 +123,37 @@ def evaluate(
         write_csv(csv_file, measured)
 
 
-def datasets(texts: Sequence[str]) -> list[str]:
-    """Returns the items of ``human36m=a,skipose=b``; a comma that no kind follows is part of a path."""
-    return [item for text in texts for item in re.split(rf",\s*(?=(?:{'|'.join(KINDS)})=)", text)]
-
-
-def paths_of(given: Sequence[Path] | None) -> list[Path]:
-    """Returns the files of an option with several values."""
-    return [Path(text) for text in split_paths(map(str, given or ()))]
-
-
-def motion_files(given: Sequence[Path] | None) -> list[Path]:
-    """Returns the motion files of ``--simulated``, checked; `NAME` stands for synthetic motion.
+def benchmark_folders(texts: Sequence[str]) -> list[tuple[str, Path]]:
+    """Returns kinds and folders of the values of ``--dataset``: ``human36m=a,skipose=b``; paths may have commas.
 
     Raises:
-        UsageError: One is not a motion file.
+        UsageError: A value has another form, a kind is unknown or given twice, or a folder does not exist.
     """
-    files = paths_of(given)
+    separator = re.compile(rf",\s*(?=(?:{'|'.join(KINDS)})=)")
+    found: dict[str, Path] = {}
+    for text in itertools.chain.from_iterable(separator.split(value) for value in texts):
+        kind, _, folder = text.partition("=")
+        if kind not in KINDS or not folder:
+            raise UsageError(f"--dataset must be KIND=FOLDER; got {text!r}.", f"The kinds are {', '.join(KINDS)}.")
+        if not Path(folder).is_dir():
+            raise UsageError(f"There is no folder {folder}.", f"Give the folder of {TABLES[KINDS[kind]].title}.")
+        if kind in found:
+            raise UsageError("A dataset is given twice.", "Give each --dataset once.")
+        found[kind] = Path(folder)
+    return list(found.items())
+
+
+def input_files(given: Sequence[Path] | None, wanted: FileInput) -> list[Path]:
+    """Returns the files of an option with several values; for `SIMULATED`, `NAME` stands for synthetic motion.
+
+    Raises:
+        UsageError: One is not of the wanted type.
+    """
+    files = [Path(text) for text in split_paths(map(str, given or ()))]
     for path in files:
-        if path != NAME:
-            check_input(path, SIMULATED)
+        if path != NAME or wanted is not SIMULATED:
+            check_input(path, wanted)
     return files
-
-
-def kind_and_folder(text: str) -> tuple[str, Path]:
-    """Returns the two sides of ``human36m=FOLDER``.
-
-    Raises:
-        UsageError: It has another form, the kind is unknown, or the folder does not exist.
-    """
-    kind, _, folder = text.partition("=")
-    if kind not in KINDS or not folder:
-        raise UsageError(f"--dataset must be KIND=FOLDER; got {text!r}.", f"The kinds are {', '.join(KINDS)}.")
-    if not Path(folder).is_dir():
-        raise UsageError(f"There is no folder {folder}.", f"Give the folder of {TABLES[KINDS[kind]].title}.")
-    return kind, Path(folder)
-
-
-def _check(weights: Sequence[Path], sets: Sequence[tuple[str, Path]]) -> None:
-    """Checks weights and datasets before the evaluation.
-
-    Raises:
-        UsageError: A file is not of weights, or a dataset is given twice.
-    """
-    for path in weights:
-        check_input(path, MEASURED)
-    if len({kind for kind, _ in sets}) < len(sets):
-        raise UsageError("A dataset is given twice.", "Give each --dataset once.")
 
 
 def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Evaluation"]:
@@ -179,12 +162,10 @@ def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Eval
     Raises:
         PoseRigError: torch is not installed.
     """
-    try:
+    with requires_extra("Evaluation", "train"):
         from pose_rig.lifting.checkpoint import load
         from pose_rig.lifting.engine import DEFAULT_WEIGHTS
         from pose_rig.training.evaluation.evaluation import evaluate as evaluate_lifter
-    except ModuleNotFoundError as error:
-        raise missing("Evaluation", str(error.name), "train") from error
     files = [(path.name, path) for path in weights] or [("shipped weights", DEFAULT_WEIGHTS)]
     lifters = [(name, load(path)[0]) for name, path in files]
     for kind, footage, half_head_px in found:

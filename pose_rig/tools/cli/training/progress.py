@@ -42,7 +42,7 @@ class TrainProgress:
 
     def print(self, text: str) -> None:
         """Prints a line, above the bars if there are any."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(text, markup=False, highlight=False)
 
     def reading(self, fraction: float) -> None:
         """Displays the fraction (0–1) of the sources that has been read."""

@@ -99,7 +99,7 @@ def save_weights(request: Request, plan: TrainingPlan, new: NewWeights, console:
         use = f"Use it with `pose-rig run --weights {out} --cams 0,1,2`."
         lines = [f"Adopted. Written: {out}, {exported.size_mb:.1f} MB.", use]
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False)
 
 
 def _table(title: str, rows: Sequence[tuple[str, str, str]]) -> Table:

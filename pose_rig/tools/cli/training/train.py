@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pose_rig.errors import UsageError
-from pose_rig.installer import missing
-from pose_rig.tools.arguments.inputs import MEASURED, TAUGHT, check_input
+from pose_rig.installer import requires_extra
+from pose_rig.tools.arguments.inputs import MEASURED, SIMULATED, TAUGHT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.cli.training.evaluate import (
@@ -15,9 +15,8 @@ from pose_rig.tools.cli.training.evaluate import (
     Dataset,
     NoMorph,
     Simulated,
-    datasets,
-    kind_and_folder,
-    motion_files,
+    benchmark_folders,
+    input_files,
 )
 from pose_rig.tools.cli.training.request import TAKES, VIEWS, Request, Sources, batch, terms
 from pose_rig.tools.terminal.console import Console
@@ -122,20 +121,18 @@ def train(
         raise UsageError("--takes, --views and --ski apply to --simulated only.", "Add --simulated.")
     if no_morph and not dataset:
         raise UsageError("--no-morph applies to --dataset only.", "Add --dataset KIND=FOLDER, or remove --no-morph.")
-    motion = motion_files(simulated)
+    motion = input_files(simulated, SIMULATED)
     for path in sessions or ():
         check_input(path, TAUGHT)
     if weights:
         check_input(weights, MEASURED)
-    sets = tuple(kind_and_folder(text) for text in datasets(dataset or ()))
+    sets = tuple(benchmark_folders(dataset or ()))
     sources = Sources(
         tuple(sessions or ()), sets, tuple(motion), takes or TAKES, views or VIEWS, ski, not no_morph
     )  # fmt: skip
     given = {name: value for name, value in settings.items() if value is not None}
     request = Request(sources, out, run or out.with_suffix(RUN_SUFFIX), weights, resume, given)
     check_output(out, force=force or resume)
-    try:
+    with requires_extra("Training", "train"):
         from pose_rig.tools.cli.training.training_run import run_training  # imports torch
-    except ModuleNotFoundError as error:
-        raise missing("Training", str(error.name), "train") from error
     run_training(request, Console())
