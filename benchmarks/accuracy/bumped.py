@@ -57,12 +57,17 @@ def add_figures(report: Report, views: int, results: Sequence[BumpResult]) -> li
     named_s = [r.named_s for r in results if r.named_s is not None]
     back_s = [r.back_s for r in results if r.back_s is not None]
     added_mm = [r.added_jump_mm for r in results]
+
+    def percent_within(label: str, times_s: Sequence[float], limit_s: float) -> Figure:
+        count = sum(time_s <= limit_s for time_s in times_s)
+        return report.add(f"{prefix}{label} within {limit_s:g} s", "%", [100 * count / len(results)], "100")
+
     cells = [
         report.add(prefix + "solved before", "%", [100 * float(np.mean([r.solved for r in results]))]),
         report.add(prefix + "error before", "mm", [r.before_mm for r in results]),
-        _percent_within(report, prefix + "named", named_s, MAX_NAMED_S, len(results)),
+        percent_within("named", named_s, MAX_NAMED_S),
         report.add(prefix + "named after", "s", named_s or [np.nan]),
-        _percent_within(report, prefix + "back", back_s, MAX_BACK_S, len(results)),
+        percent_within("back", back_s, MAX_BACK_S),
         report.add(prefix + "back after", "s", back_s or [np.nan], f"≤ {MAX_BACK_S:g}"),
         report.add(prefix + "largest jump", "mm", [r.jump_mm for r in results]),
         report.add(prefix + "largest jump undisturbed", "mm", [r.undisturbed_jump_mm for r in results]),
@@ -71,11 +76,6 @@ def add_figures(report: Report, views: int, results: Sequence[BumpResult]) -> li
         report.add(prefix + "others named", "cameras", [float(sum(r.others_named for r in results))], "0"),
     ]
     return [str(views), name, *(f"{cell.median:.3g}" for cell in cells)]
-
-
-def _percent_within(report: Report, name: str, times_s: Sequence[float], limit_s: float, rigs: int) -> Figure:
-    count = sum(time_s <= limit_s for time_s in times_s)
-    return report.add(f"{name} within {limit_s:g} s", "%", [100 * count / rigs], "100")
 
 
 def main() -> None:

@@ -61,24 +61,28 @@ def add_figures(report: Report, views: int, scores: Sequence[RigScore]) -> list[
     name = f"{views} views: "
     ratio_target, percentile_target = ("≤ 1.05", "≤ 1.3") if views > 2 else ("", "")
     ratio, ratio_global = [s.ratio_pa for s in scores], [s.ratio_global for s in scores]
-    solved = report.add(name + "solved", "%", [100 * len(solved_s) / len(scores)]).median
     mirrored = sum(score.mirrored for score in scores)
+
+    def cell(label: str, unit: str, values: Sequence[float], digits: int, target: str = "") -> str:
+        return f"{report.add(name + label, unit, values, target).median:.{digits}f}"
+
+    solved = cell("solved", "%", [100 * len(solved_s) / len(scores)], 0)
     report.add(name + "mirrored", "rigs", [mirrored], "0")
-    time_to_solved = f"{report.add(name + 'time to solved', 's', solved_s, '≤ 10').median:.1f}" if solved_s else ""
+    time_to_solved = cell("time to solved", "s", solved_s, 1, "≤ 10") if solved_s else ""
     return [
         f"{views} ({len(scores)} rigs)",
-        f"{report.add(name + 'PA ours', 'mm', [s.pa_mm for s in scores]).median:.1f}",
-        f"{report.add(name + 'PA calibrated', 'mm', [s.calibrated_pa_mm for s in scores]).median:.1f}",
-        f"{report.add(name + 'PA ratio', '', ratio, ratio_target).median:.2f}",
-        f"{report.add(name + 'PA ratio, 95th percentile', '', [_percentile_95(ratio)], percentile_target).median:.2f}",
-        f"{report.add(name + 'ratio of the medians', '', [s.median_ratio for s in scores]).median:.2f}",
-        f"{report.add(name + 'GLOBAL ours', 'mm', [s.global_mm for s in scores]).median:.0f}",
-        f"{report.add(name + 'global ratio', '', ratio_global).median:.2f}",
-        f"{report.add(name + 'global ratio, 95th percentile', '', [_percentile_95(ratio_global)]).median:.2f}",
-        f"{solved:.0f} %",
+        cell("PA ours", "mm", [s.pa_mm for s in scores], 1),
+        cell("PA calibrated", "mm", [s.calibrated_pa_mm for s in scores], 1),
+        cell("PA ratio", "", ratio, 2, ratio_target),
+        cell("PA ratio, 95th percentile", "", [float(np.percentile(ratio, 95))], 2, percentile_target),
+        cell("ratio of the medians", "", [s.median_ratio for s in scores], 2),
+        cell("GLOBAL ours", "mm", [s.global_mm for s in scores], 0),
+        cell("global ratio", "", ratio_global, 2),
+        cell("global ratio, 95th percentile", "", [float(np.percentile(ratio_global, 95))], 2),
+        f"{solved} %",
         time_to_solved,
         str(mirrored),
-    ]  # fmt: skip
+    ]
 
 
 def worst(scores: dict[int, dict[int, RigScore]], count: int = 5) -> Iterable[str]:
@@ -138,10 +142,6 @@ def _cameras(run: RigRun, score: RigScore) -> Table:
             f"{100 * (run.rig.take.score[v] > 0).mean():.0f}",
         )
     return table
-
-
-def _percentile_95(values: Sequence[float]) -> float:
-    return float(np.percentile(values, 95))
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ With `Keys` only the workers of the same run can connect (`pose_rig.wire.authent
 can; such a socket only publishes, to programs outside the rig.
 """
 
-from collections.abc import Callable
 from typing import Literal, Self
 
 import zmq
@@ -60,6 +59,25 @@ class _Socket:
         self._monitor.close()
         self._socket.close(linger=linger_ms)
 
+    def _attach(self, endpoint: str, *, bind: bool, keys: Keys | None) -> str:
+        """Binds or connects the socket and returns the endpoint; closes the socket if that fails."""
+        socket = self._socket
+        try:
+            if bind:
+                authentication.require_keys(socket, keys) if keys else authentication.allow_any(socket)
+                socket.bind(endpoint.replace(":0", ":*") if endpoint.endswith(":0") else endpoint)
+                return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+            if keys:
+                authentication.use_keys(socket, keys)
+            socket.connect(endpoint)
+            return endpoint
+        except zmq.ZMQError as error:
+            self.close()
+            raise UsageError(
+                f"Cannot {'listen on' if bind else 'connect to'} {endpoint}: {error.strerror}.",
+                "If another rig is running, choose another port with --port, or 0 for a free one.",
+            ) from error
+
     def __enter__(self) -> Self:
         return self
 
@@ -90,7 +108,7 @@ class Sender(_Socket):
         self._lossless = delivery == "lossless"
         super().__init__(zmq.PUSH if self._lossless else zmq.PUB, bind, keys)
         self._socket.setsockopt(zmq.SNDHWM, send_hwm if self._lossless else PUB_SNDHWM)
-        self.endpoint = self._attach(endpoint, bind, keys)
+        self.endpoint = self._attach(endpoint, bind=bind, keys=keys)
 
     def bind_public(self, endpoint: str) -> str:
         """Binds to one more endpoint, where every program may receive, and returns it.
@@ -116,11 +134,11 @@ class Sender(_Socket):
         self._socket.send(data)
         return True
 
-    def _attach(self, endpoint: str, bind: bool, keys: Keys | None) -> str:
+    def _attach(self, endpoint: str, *, bind: bool, keys: Keys | None) -> str:
         public = bind and keys is None
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_PUBLIC_BYTES if public else MAX_CURVE_BYTES)
         self._socket.setsockopt(zmq.RCVHWM, PUBLIC_RCVHWM if public else SUB_RCVHWM)
-        return _attach(self._socket, endpoint, bind, keys, self.close)
+        return super()._attach(endpoint, bind=bind, keys=keys)
 
 
 def bind_publisher(public: str, internal: str, keys: Keys | None) -> Sender:
@@ -176,7 +194,7 @@ class Receiver(_Socket):
         if not lossless:
             for topic in topics:
                 self._socket.subscribe(topic)
-        self.endpoint = _attach(self._socket, endpoint, bind, keys, self.close)
+        self.endpoint = self._attach(endpoint, bind=bind, keys=keys)
         self.bad = 0
         self.last_error = ""
 
@@ -186,7 +204,7 @@ class Receiver(_Socket):
         Raises:
             UsageError: The endpoint is not valid.
         """
-        _attach(self._socket, endpoint, False, self._keys, self.close)
+        self._attach(endpoint, bind=False, keys=self._keys)
 
     def receive(self, timeout_ms: int, max_messages: int = 256) -> list[Message]:
         """Returns the received messages, oldest first; waits up to ``timeout_ms`` (−1 = no limit) for the first."""
@@ -211,24 +229,3 @@ class Receiver(_Socket):
                 self.bad += 1
                 self.last_error = error.cause
         return messages
-
-
-def _attach(
-    socket: "zmq.Socket[bytes]", endpoint: str, bind: bool, keys: Keys | None, close: Callable[[], None]
-) -> str:
-    """Binds or connects a socket and returns the endpoint; closes the socket if that fails."""
-    try:
-        if bind:
-            authentication.require_keys(socket, keys) if keys else authentication.allow_any(socket)
-            socket.bind(endpoint.replace(":0", ":*") if endpoint.endswith(":0") else endpoint)
-            return socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        if keys:
-            authentication.use_keys(socket, keys)
-        socket.connect(endpoint)
-        return endpoint
-    except zmq.ZMQError as error:
-        close()
-        raise UsageError(
-            f"Cannot {'listen on' if bind else 'connect to'} {endpoint}: {error.strerror}.",
-            "If another rig is running, choose another port with --port, or 0 for a free one.",
-        ) from error
