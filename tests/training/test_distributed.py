@@ -1,4 +1,8 @@
-"""The share of every process; two of them together are in test_train."""
+"""Shards and barrier of the processes; test_train trains with two of them."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,18 @@ from pose_rig.training.training_step import permutation_within_rigs
 from tests.training.fakes.footage import takes
 
 RIGS, PER_RIG = 6, 4
+ROOT = Path(__file__).parents[2]
+CODE = """
+import sys, time
+from pathlib import Path
+from pose_rig.training.distributed import process_group
+with process_group("cpu") as own:
+    if own.is_main:
+        time.sleep(0.3)
+        Path(sys.argv[1]).write_text("written")
+    own.barrier("cpu")
+    assert Path(sys.argv[1]).read_text() == "written"
+"""
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
@@ -62,3 +78,13 @@ def test_half_of_torchruns_environment_is_said(monkeypatch: pytest.MonkeyPatch, 
     text = rf"RANK is set, {missing} is not\. Start with torchrun, or unset RANK\."
     with pytest.raises(UsageError, match=text), process_group("cpu"):
         pass
+
+
+def test_no_process_passes_the_barrier_before_the_main_process(tmp_path: Path) -> None:
+    script = tmp_path / "two.py"
+    script.write_text(CODE)
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script, tmp_path / "file"]
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr

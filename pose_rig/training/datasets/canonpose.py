@@ -128,7 +128,8 @@ def _views(
         places = PAPER_16
         if values.shape == (len(rows), _K * axes):
             places = form.row
-            values = _planes(values, axes) if form.planar else values.reshape(-1, _K, axes)
+            planar = values.reshape(-1, axes, _K).swapaxes(1, 2)  # all x, then all y
+            values = planar if form.planar else values.reshape(-1, _K, axes)
         if np.shape(values) != (len(rows), _K, axes):
             raise UsageError(
                 f"{path}: {key} of camera {camera} has the shape {values.shape}.",
@@ -138,11 +139,6 @@ def _views(
     if not any(camera in part for camera in form.cameras):
         raise UsageError(f"{path}: {key} has none of the cameras.", f"The keys are {', '.join(form.cameras)}.")
     return np.stack(out, 1)
-
-
-def _planes(values: NDArray[np.float64], axes: int) -> NDArray[np.float64]:
-    """Returns (N,K,axes) of rows with all x, then all y."""
-    return values.reshape(-1, axes, _K).swapaxes(1, 2)
 
 
 def _scores(path: Path, data: Mapping[str, Any], form: _Form, rows: NDArray[np.bool_]) -> NDArray[np.float64]:

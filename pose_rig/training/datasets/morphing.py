@@ -3,7 +3,7 @@
 Detectors and benchmarks define hips, neck and head differently. A network is trained on one subject with 2D ground
 truth, frozen, and applied to the detections of all others. A rig with one detector does not need it.
 
-Axes: N poses, K = 16 joints of the paper, J = 17 joints, T instants, V views.
+Axes: N poses, K = 16 joints of the paper, J = 17 joints, T frames, V views.
 """
 
 from collections.abc import Callable, Sequence

@@ -15,42 +15,6 @@ from pose_rig.training.datasets.pickled_arrays import PickledArray
 MAX_DEPTH = 32
 
 
-class _Resolver:
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._known: dict[int, tuple[Any, int]] = {}  # by id: result, and size without sharing
-
-    def of(self, value: Any, depth: int = 0) -> tuple[Any, int]:
-        if type(value) in LEAVES or isinstance(value, np.generic | bytearray):
-            return value, 8 + (len(value) if isinstance(value, str | bytes | bytearray) else 0)
-        if isinstance(value, np.ndarray):
-            return value, 8 + value.nbytes
-        if id(value) not in self._known:
-            if depth > MAX_DEPTH:
-                raise ValueError(f"it is nested more than {MAX_DEPTH} deep, or contains itself")
-            result, size = self._container(value, depth + 1)
-            if size > self._max_bytes:
-                raise ValueError(f"it would unpack to more than {self._max_bytes / 1e6:.0f} MB")
-            self._known[id(value)] = result, size
-        return self._known[id(value)]
-
-    def _container(self, value: Any, depth: int) -> tuple[Any, int]:
-        if type(value) is dict:
-            parts = {key: self.of(part, depth) for key, part in value.items()}
-            return {key: part for key, (part, _) in parts.items()}, 8 + sum(16 + size for _, size in parts.values())
-        if type(value) in (set, frozenset):
-            return value, 8 + 8 * len(value)
-        if type(value) in (list, tuple):
-            found = [self.of(part, depth) for part in value]
-            return type(value)(part for part, _ in found), 8 + sum(size for _, size in found)
-        if isinstance(value, PickledArray) and value.value is not None:
-            return value.value, 8 + value.value.nbytes
-        if isinstance(value, PickledArray) and value.objects is not None:
-            found = [self.of(part, depth) for part in value.objects]
-            return _of_objects([part for part, _ in found], value), 8 + sum(8 + size for _, size in found)
-        raise ValueError("it contains something other than data")
-
-
 def resolved(value: Any, max_bytes: int) -> Any:
     """Returns a value of the machine with numpy arrays.
 
@@ -61,7 +25,39 @@ def resolved(value: Any, max_bytes: int) -> Any:
     Raises:
         ValueError: It is larger, nested too deeply, or contains something other than data.
     """
-    return _Resolver(max_bytes).of(value)[0]
+    known: dict[int, tuple[Any, int]] = {}  # by id: result, and size without sharing
+
+    def resolve(value: Any, depth: int) -> tuple[Any, int]:
+        if type(value) in LEAVES or isinstance(value, np.generic | bytearray):
+            return value, 8 + (len(value) if isinstance(value, str | bytes | bytearray) else 0)
+        if isinstance(value, np.ndarray):
+            return value, 8 + value.nbytes
+        if id(value) not in known:
+            if depth > MAX_DEPTH:
+                raise ValueError(f"it is nested more than {MAX_DEPTH} deep, or contains itself")
+            result, size = container(value, depth + 1)
+            if size > max_bytes:
+                raise ValueError(f"it would unpack to more than {max_bytes / 1e6:.0f} MB")
+            known[id(value)] = result, size
+        return known[id(value)]
+
+    def container(value: Any, depth: int) -> tuple[Any, int]:
+        if type(value) is dict:
+            parts = {key: resolve(part, depth) for key, part in value.items()}
+            return {key: part for key, (part, _) in parts.items()}, 8 + sum(16 + size for _, size in parts.values())
+        if type(value) in (set, frozenset):
+            return value, 8 + 8 * len(value)
+        if type(value) in (list, tuple):
+            found = [resolve(part, depth) for part in value]
+            return type(value)(part for part, _ in found), 8 + sum(size for _, size in found)
+        if isinstance(value, PickledArray) and value.value is not None:
+            return value.value, 8 + value.value.nbytes
+        if isinstance(value, PickledArray) and value.objects is not None:
+            found = [resolve(part, depth) for part in value.objects]
+            return _of_objects([part for part, _ in found], value), 8 + sum(8 + size for _, size in found)
+        raise ValueError("it contains something other than data")
+
+    return resolve(value, 0)[0]
 
 
 def _of_objects(parts: list[Any], array: PickledArray) -> NDArray[Any]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pose_rig.errors import UsageError
-from pose_rig.skeleton import JOINTS
 
 Split = Literal["train", "test", "morphing"]
 SPLITS: tuple[Split, ...] = ("train", "test", "morphing")
@@ -24,7 +23,6 @@ class Protocol:
         size_px: Image width and height of each.
         train_stride: Every such frame is kept where a file has all frames.
         test_stride: The same for the test set.
-        joints: Joints that are scored.
         moving: Whether the cameras move.
     """
 
@@ -36,7 +34,6 @@ class Protocol:
     size_px: tuple[tuple[int, int], ...]
     train_stride: int
     test_stride: int
-    joints: tuple[str, ...] = tuple(name for name in JOINTS if name != "spine")
     moving: bool = False
 
     def subjects(self, split: Split) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""2D poses to learn from: simulated, recorded, or from datasets."""
+"""Training footage (2D poses): simulated and recorded, and the dataset made of it."""

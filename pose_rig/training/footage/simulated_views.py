@@ -48,19 +48,16 @@ class SimulatedViewSampler:
     Args:
         pool: Poses to draw from.
         seed: Seed of the random generator.
-        vary: False keeps captured poses as they are.
     """
 
-    def __init__(self, pool: PosePool, seed: int | Sequence[int], *, vary: bool = True) -> None:
-        self._pool = pool
-        self._rng = np.random.default_rng(seed)
-        self._vary = vary
+    def __init__(self, pool: PosePool, seed: int | Sequence[int]) -> None:
+        self._pool, self._rng = pool, np.random.default_rng(seed)
 
     def sample(self, count: int) -> SimulatedViews:
         """Returns ``count`` new samples."""
         rng = self._rng
         draws = (self._pool.draw(count, rng), self._pool.draw(count, rng))
-        people = random_people(draws, rng, vary=self._vary)
+        people = random_people(draws, rng)
         cameras = random_cameras((count,), np.zeros((count, 3)), rng)
         xy, local = cameras.project(people)
         detections = drop(detect(xy[:, None], 30.0, rng), rng)

@@ -69,7 +69,6 @@ def test_protocols() -> None:
     assert [protocol.moving for protocol in PROTOCOLS.values()] == [False, False, True]
     assert (len(SKIPOSE.cameras), len(SKIPOSE.size_px)) == (6, 6)
     for protocol in PROTOCOLS.values():
-        assert len(protocol.joints) == 16
         assert not {*protocol.train, *protocol.morphing} & {*protocol.test}
         assert not {*protocol.train} & {*protocol.morphing}
         assert len(protocol.cameras) == len(protocol.size_px)
