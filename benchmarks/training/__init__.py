@@ -1,1 +1,1 @@
-"""How fast and how well models are trained."""
+"""Speed and accuracy of training."""

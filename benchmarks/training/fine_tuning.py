@@ -1,12 +1,12 @@
-"""What one minute of a person's own session does for the lift of a single view of them.
+"""Single-view accuracy before and after fine-tuning on one minute of a person's own session.
 
-    python -m benchmarks.training.fine_tuning MOTION*.npz                     simulated minutes, scored against the
-    truth python -m benchmarks.training.fine_tuning --keypoints kp.npz --reference ref.npz      a real take, against its
-    reference python -m benchmarks.training.fine_tuning --noise                         keypoints that are no person:
-    nothing may change
+    python -m benchmarks.training.fine_tuning MOTION*.npz                                simulated minutes
+    python -m benchmarks.training.fine_tuning --keypoints kp.npz --reference ref.npz     a real take
+    python -m benchmarks.training.fine_tuning --noise                                    random keypoints: rejected
 
-The session goes through the rig, which has no calibration and no truth; the lifter learns from what the rig makes of
-four fifths of it, and is scored on the rest: mean PA-MPJPE of single-view lifts over the limb joints.
+The session goes through the rig without calibration or ground truth; the lifter is fine-tuned on four fifths of the
+fused poses, and evaluated on the rest: mean PA-MPJPE of single-view lifts over the limb joints, against
+ground truth.
 """
 
 import argparse
@@ -43,7 +43,7 @@ WANTED = "≤ 0.75"
 
 
 def session(take: RigTake, path: Path) -> Path:
-    """Writes what the cameras saw as a keypoint file."""
+    """Writes the detections as a keypoint file."""
     t_ns = np.array([take.t_ns(t) for t in range(take.take.xy_px.shape[1])])
     np.savez(
         path, xy=take.take.xy_px.astype(np.float32), score=take.take.score.astype(np.float32),
@@ -53,7 +53,7 @@ def session(take: RigTake, path: Path) -> Path:
 
 
 def noise(path: Path, rng: np.random.Generator) -> Path:
-    """Writes a minute of keypoints that are nobody's."""
+    """Writes a minute of random keypoints."""
     count = round(SECONDS * 30)
     np.savez(
         path, xy=rng.uniform(0, 700, (VIEWS, count, 17, 2)), score=rng.uniform(0.3, 1, (VIEWS, count, 17)),
@@ -65,13 +65,13 @@ def noise(path: Path, rng: np.random.Generator) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A session and what was true in it.
+    """A session and its ground truth.
 
     Attributes:
-        name: For the table.
+        name: Name in the table.
         path: Keypoint file.
-        joints: (T,17,3) m in any axes, NaN where not known.
-        fps: Of these.
+        joints: (T,17,3) m in any axes, NaN = unknown.
+        fps: Frame rate of the joints.
     """
 
     name: str
@@ -79,22 +79,22 @@ class Case:
     joints: Floats
     fps: float
 
-    def scored(self, recorded: RecordedFootage) -> tuple[Footage, Floats]:
-        """Returns the held-back footage, and the truth at its instants."""
+    def validation(self, recorded: RecordedFootage) -> tuple[Footage, Floats]:
+        """Returns the validation footage, and the ground truth of its frames."""
         _, held = split_frames(recorded.footage.frames)
         t = np.round(recorded.t_ns[held] / 1e9 * self.fps).astype(int)
         return recorded.footage.at(held), self.joints[np.clip(t, 0, len(self.joints) - 1)]
 
 
 def tune(recorded: RecordedFootage, *, quick: bool) -> FinetuneResult:
-    """Returns what the shipped lifter learns from a session."""
+    """Fine-tunes the shipped lifter on a session."""
     job = replace(DEFAULT_JOB, steps=5, check=5) if quick else DEFAULT_JOB
     with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
         return fine_tune([recorded], load(DEFAULT_WEIGHTS)[0], job, place)
 
 
 def error_mm(lifter: Lifter, held: Footage, truth: Floats) -> float:
-    """Returns the mean PA-MPJPE of single-view lifts (T,V) of footage, where the view sees enough."""
+    """Returns the mean PA-MPJPE of single-view lifts (T,V) of footage, where enough joints are visible."""
     known = np.asarray(np.isfinite(truth).all((1, 2)))
     seen = ((held.score > 0).sum(-1) >= MIN_VISIBLE_JOINTS) & known[:, None]
     t, _ = np.nonzero(seen)
@@ -103,7 +103,7 @@ def error_mm(lifter: Lifter, held: Footage, truth: Floats) -> float:
 
 
 def cases(args: argparse.Namespace, folder: Path) -> Iterator[Case]:
-    """Yields the sessions that were asked for."""
+    """Yields the sessions."""
     if args.reference:
         reference = Reference.load(args.reference)
         yield Case(args.keypoints.stem, args.keypoints, reference.joints, reference.fps)
@@ -117,13 +117,13 @@ def cases(args: argparse.Namespace, folder: Path) -> Iterator[Case]:
 
 
 def main() -> None:
-    """Fine-tunes and scores."""
+    """Fine-tunes and evaluates."""
     arguments = parser(__doc__)
     arguments.add_argument("motion", nargs="*", type=Path, help="motion files (docs/training.md)")
     arguments.add_argument("--people", type=int, default=3, help="simulated minutes")
     arguments.add_argument("--keypoints", type=Path, help="of a real take")
-    arguments.add_argument("--reference", type=Path, help="where the person really was (benchmarks/README.md)")
-    arguments.add_argument("--noise", action="store_true", help="a minute that shows nobody")
+    arguments.add_argument("--reference", type=Path, help="ground truth (benchmarks/README.md)")
+    arguments.add_argument("--noise", action="store_true", help="a minute of random keypoints")
     arguments.add_argument("--seed", type=int, default=0)
     args = arguments.parse_args()
     report = Report.begin(args)
@@ -132,22 +132,22 @@ def main() -> None:
         for case in cases(args, Path(name)):
             recorded = recordings([case.path], engine)[0]
             tuned = tune(recorded, quick=args.quick)
-            before = error_mm(load(DEFAULT_WEIGHTS)[0], *case.scored(recorded))
-            after = error_mm(tuned.training.lifter, *case.scored(recorded))
-            print(case.name, tuned.before, tuned.after, tuned.rejection or "adopted", flush=True)
+            before = error_mm(load(DEFAULT_WEIGHTS)[0], *case.validation(recorded))
+            after = error_mm(tuned.training.lifter, *case.validation(recorded))
+            print(case.name, tuned.before, tuned.after, tuned.rejection or "accepted", flush=True)
             report.add(f"{case.name}: before", "mm", [before])
             report.add(f"{case.name}: after", "mm", [after])
             report.add(f"{case.name}: ratio", "", [after / before], WANTED)
         if args.noise:
             try:
-                refused = tune(
+                rejected = tune(
                     recordings([noise(Path(name) / "noise.npz", np.random.default_rng(args.seed))], engine)[0],
                     quick=args.quick,
                 ).rejection
             except PoseRigError as error:
-                refused = str(error)
-            print("noise:", refused or "ADOPTED", flush=True)
-            report.add("noise refused", "", [float(bool(refused))], "1")
+                rejected = str(error)
+            print("noise:", rejected or "ACCEPTED", flush=True)
+            report.add("noise refused", "", [float(bool(rejected))], "1")
     report.finish(args.json)
 
 

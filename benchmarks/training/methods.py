@@ -1,10 +1,10 @@
-"""All methods of training side by side, on simulated rigs with people and movements that none of them has seen.
+"""Comparison of all training methods, on simulated rigs with people and motion that are not in the training set.
 
     python -m benchmarks.training.methods MOTION*.npz --json methods.json
 
 Every method learns from the same takes, in the same order, for the same number of steps, at one width; `supervised`
-is told the truth, the others see 2D poses only and start from nothing. Scored are single-view lifts in each camera's
-axes on held-out clips, bodies and rigs.
+uses 3D labels, all others 2D poses only. Scores are those of single-view lifts in camera axes on validation clips, with
+other bodies and rigs.
 """
 
 from concurrent.futures import ProcessPoolExecutor
@@ -37,7 +37,7 @@ from pose_rig.training.train import train
 SIX: dict[str, Any] = {"rotation": "6d"}
 RAY: dict[str, Any] = {"rotation": "6d", "frame": "ray"}
 NEAR: dict[str, Any] = {**RAY, "perspective": True}
-# row → settings of the job
+# settings of the job by row
 ROWS: dict[str, dict[str, Any]] = {
     **{name: {"method": name} for name in ("supervised", "canonpose", "csm-s1", "csm-s1s2", "released", "ours")},
     "ours-sp": {"method": "ours-sp"},
@@ -70,9 +70,9 @@ class Task:
 
 @lru_cache(maxsize=1)
 def material(motion: tuple[Path, ...], takes: int, held: int, ski: bool) -> tuple[list[Footage], list[Footage]]:
-    """Returns the takes that are learned from and those that are scored, the same for every method and seed.
+    """Returns training and test takes, the same for every method and seed.
 
-    Cameras stand upright, as the published methods expect.
+    Cameras are upright, as the published methods expect.
     """
     first, second = split(load_clips(motion))
     return (
@@ -89,9 +89,9 @@ def run(task: Task) -> dict[str, float]:
     )
     learned, held = material(task.motion, task.takes, task.held, task.ski)
     frame = job.recipe().frame
-    bank = PoseDataset(learned, frame)
+    dataset = PoseDataset(learned, frame)
     with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
-        lifter = with_canonical_frame(train(job, bank, PoseDataset(held[:8], frame), place).lifter, bank)
+        lifter = with_canonical_frame(train(job, dataset, PoseDataset(held[:8], frame), place).lifter, dataset)
     predicted, truth = [], []
     for one in held:
         assert one.truth is not None  # noqa: S101 - simulated
@@ -106,24 +106,24 @@ def run(task: Task) -> dict[str, float]:
 
 
 def mirrored(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
-    """Returns the share of lifts (T,V,J,3), %, whose depth mirror image is nearer to the truth than they are."""
+    """Returns the share of lifts (T,V,J,3), %, whose depth mirror image is nearer to the ground truth."""
     flat = [poses.astype(float).reshape(-1, *poses.shape[-2:]) for poses in (predicted, truth)]
     own, true = (poses - poses[:, :1] for poses in flat)
     return float(100 * (n_mpjpe(own * np.array([1, 1, -1]), true) < n_mpjpe(own, true)).mean())
 
 
 def main() -> None:
-    """Trains and scores all."""
+    """Trains and evaluates all methods."""
     arguments = parser(__doc__)
     arguments.add_argument("motion", nargs="+", type=Path, help="motion files (docs/training.md)")
     arguments.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments.add_argument("--steps", type=int, default=3000)
     arguments.add_argument("--width", type=int, default=256)
-    arguments.add_argument("--takes", type=int, default=1000, help="learned from, 10 s each")
-    arguments.add_argument("--held", type=int, default=64, help="scored")
+    arguments.add_argument("--takes", type=int, default=1000, help="training takes of 10 s")
+    arguments.add_argument("--held", type=int, default=64, help="test takes")
     arguments.add_argument("--ski", action="store_true", help="moving cameras, a quarter of the limb joints lost")
-    arguments.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each")
+    arguments.add_argument("--jobs", type=int, default=2, help="parallel runs of one thread")
     args = arguments.parse_args()
     if args.quick:
         args.seeds, args.steps, args.takes, args.held = [0], 20, 8, 4
@@ -138,12 +138,12 @@ def main() -> None:
         for task, scores in zip(tasks, pool.map(run, tasks), strict=True):
             print(task.row, task.seed, {name: round(value, 1) for name, value in scores.items()}, flush=True)
             results[task.row].append(scores)
-    tell(report, results)
+    add_results(report, results)
     report.finish(args.json)
 
 
-def tell(report: Report, results: dict[str, list[dict[str, float]]]) -> None:
-    """Adds every row's figures to the report, and prints them as a table of means and extremes."""
+def add_results(report: Report, results: dict[str, list[dict[str, float]]]) -> None:
+    """Adds the figures of every row to the report, and prints a table of means, minima and maxima."""
     table = Table(title="single-view lifts, mean over seeds (least – most)")
     for column in ("method", *FIGURES):
         table.add_column(column, justify="left" if column == "method" else "right")

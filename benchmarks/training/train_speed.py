@@ -1,4 +1,4 @@
-"""How fast training is beside the published procedures, in one run on one machine.
+"""Speed of training, compared with the published procedures in one run on one machine.
 
     python -m benchmarks.training.train_speed --json train.json
 
@@ -37,7 +37,7 @@ Times = dict[str, list[float]]
 
 
 def interleaved(actions: Actions, device: str, warm_up: int, repeats: int) -> Times:
-    """Returns how long actions take, ms: taking turns, once per repeat, after some rounds that do not count."""
+    """Returns the durations of actions in ms, interleaved, after warm-up rounds."""
     times: Times = {name: [] for name in actions}
     for turn in range(warm_up + repeats):
         for name, action in actions.items():
@@ -53,12 +53,12 @@ def _finished(action: Callable[[], object], device: str) -> None:
 
 
 def ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
-    """Returns how many times longer one took than the other, round by round."""
+    """Returns the ratios of two lists of durations."""
     return [a / b for a, b in zip(slow, fast, strict=True)]
 
 
 def refinements(given: Lifts, *, compiled: bool) -> Actions:
-    """Returns ways of refining 2D."""
+    """Returns the methods of refining 2D."""
     four = (given.pose_2d, given.confidence, given.rotation, given.canonical)
     views, rotation_prior_sd = views_of(given), torch.full_like(given.confidence[..., 0], FREEDOM_RAD)
     ways: Actions = {
@@ -78,7 +78,7 @@ def _constant(fuse: Callable[[csm.Views, Tensor], csm.Fused], views: csm.Views, 
 
 
 def views_of(given: Lifts) -> csm.Views:
-    """Returns what `pose_rig.lifting.csm.fuse` takes."""
+    """Returns the input of `pose_rig.lifting.csm.fuse`."""
     depth = torch.einsum("bvi,bvji->bvj", given.rotation[:, :, 2], given.canonical)
     there = torch.ones_like(depth[..., 0])
     return csm.Views(
@@ -88,7 +88,7 @@ def views_of(given: Lifts) -> csm.Views:
 
 
 def optimiser_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> None:
-    """Takes one step of the optimiser down a loss."""
+    """Takes one step of the optimiser."""
     optimiser.zero_grad()
     torch.autograd.backward(loss())
     torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
@@ -96,14 +96,14 @@ def optimiser_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Call
 
 
 def published_step(network: Lifter, optimiser: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> None:
-    """Takes one step of the optimiser down a loss, gradients as they are."""
+    """Takes one step of the optimiser, without clipping gradients."""
     optimiser.zero_grad()
     torch.autograd.backward(loss())
     optimiser.step()
 
 
 def our_loss(network: training_step.Network, batch: Batch, name: str) -> Tensor:
-    """Returns the loss of one of our methods in its second stage, where all terms count."""
+    """Returns the loss of one of our methods in its second stage, with all terms."""
     method = METHODS[name]
     order = training_step.permutation_within_rigs(
         RIGS, batch.per_rig, torch.Generator().manual_seed(0), batch.pose_2d.device
@@ -112,14 +112,14 @@ def our_loss(network: training_step.Network, batch: Batch, name: str) -> Tensor:
 
 
 def in_bfloat16(network: Lifter, pose_2d: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns what the network returns, computed in bfloat16; losses stay as exact as ever."""
+    """Returns the outputs of the network in bfloat16; losses are in single precision."""
     with torch.autocast(pose_2d.device.type, torch.bfloat16):
         canonical, rotation, spread = network(pose_2d, confidence)
     return canonical, rotation, spread
 
 
 def steps(batch: Batch, width: int, device: str, *, mixed: bool) -> Actions:
-    """Returns whole training steps; ours with the networks computing in bfloat16, if asked for."""
+    """Returns training steps; ours optionally with the network in bfloat16."""
     actions: Actions = {}
     for name, loss in ((STEP2, step2_loss), (CANONPOSE, canonpose_loss)):
         network = lifter(width, device)
@@ -138,7 +138,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--device", default="cpu", help="cpu or cuda")
     arguments.add_argument("--width", type=int, default=1024, help="units per layer of the lifter")
-    arguments.add_argument("--batch", type=int, default=64, help="instants, a multiple of 8")
+    arguments.add_argument("--batch", type=int, default=64, help="frames, a multiple of 8")
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch; 1 on a busy machine")
     arguments.add_argument("--mixed", action="store_true", help="our steps with networks in bfloat16")
     arguments.add_argument("--compile", action="store_true", help="measure `fuse` compiled, too; needs a C++ compiler")

@@ -1,6 +1,6 @@
-"""Batches to time training on: people walking before simulated rigs, detected as measured, everybody in every view.
+"""Batches for timing: walking people in front of simulated rigs, with measured noise, visible in all views.
 
-Axes: B instants = rigs × instants of each, V views, J joints.
+Axes: B frames = rigs × frames of each, V views, J joints.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ DEPTH = 0.04  # of the pose's norm, about 8 cm: how far off lifts are
 
 @dataclass(frozen=True, slots=True)
 class Lifts:
-    """What refinement takes, as a trained lifter would give it.
+    """Input of the refinement, similar to that of a trained lifter.
 
     Attributes:
         flat: (B,V,J,2).
@@ -40,19 +40,19 @@ class Lifts:
     canonical: Tensor
 
 
-def batch_of(instants: int, views: int, device: str) -> Batch:
-    """Returns so many instants, at least 8 and a multiple of them, of 8 rigs of so many views each."""
+def batch_of(frames: int, views: int, device: str) -> Batch:
+    """Returns a batch of frames (a multiple of 8) of 8 rigs with a number of views each."""
     joints, fps = captured_walk()
     root = joints[:, :1]
     clip = Clip("walking", fps, (joints - root).astype(np.float32), root[:, 0].astype(np.float32))
     takes = simulate_footage([clip], RIGS, views, SECONDS, seed=0)
     everybody = [take.at(np.flatnonzero(lifter_input(take, "image").confidence.any(-1).all(-1))) for take in takes]
-    bank = PoseDataset([take for take in everybody if take.frames], "image", device)
-    return bank.sample(RIGS, instants // RIGS, np.random.default_rng(0), augment=False)
+    dataset = PoseDataset([take for take in everybody if take.frames], "image", device)
+    return dataset.sample(RIGS, frames // RIGS, np.random.default_rng(0), augment=False)
 
 
 def lifts(batch: Batch) -> Lifts:
-    """Returns lifts that follow what was seen, mistakes included, and are near the truth in depth and rotation."""
+    """Returns lifts with the errors of the detections, and depths and rotations near the ground truth."""
     generator = torch.Generator().manual_seed(0)
     shape = batch.true_pose.cpu()
     rotation = nearest_rotation(shape.transpose(-1, -2) @ shape[:, :1])
@@ -65,15 +65,15 @@ def lifts(batch: Batch) -> Lifts:
 
 
 def for_loops(batch: Batch) -> LoopBatch:
-    """Returns the batch as the published loops take it, every rig a subject."""
+    """Returns the batch in the form of the published loops, every rig a subject."""
     subject = torch.arange(len(batch.pose_2d), device=batch.pose_2d.device) // batch.per_rig
     return LoopBatch(batch.pose_2d.flatten(0, 1), batch.confidence.flatten(0, 1), subject, batch.pose_2d.shape[1])
 
 
 def lifter(width: int, device: str) -> Lifter:
-    """Returns an untrained lifter of the published kind, whose rotations differ from view to view.
+    """Returns an untrained lifter of the published form, with different rotations for different views.
 
-    Fresh weights see all views alike: there would be no lines to vote with, and the loops would skip them.
+    With the default initialisation all rotations are equal: there would be no epipolar lines, and the loops skip them.
     """
     torch.manual_seed(0)
     network = Lifter(LifterConfig(width=width, frame="image", rotation="axis_angle")).to(device)

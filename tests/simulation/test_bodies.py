@@ -66,7 +66,7 @@ def test_heading_of_a_body_without_width_is_a_rotation() -> None:
     assert np.isfinite(turn).all()
 
 
-def test_rebuilt_bodies_have_the_bones_asked_for() -> None:
+def test_rebuilt_bodies_have_the_requested_bones() -> None:
     joints, lengths = poses(), random_bones(20, np.random.default_rng(0))
     out = rebuild(joints, lengths)
     assert_middles_hold(out)
@@ -131,7 +131,7 @@ def test_swung_limbs_keep_their_lengths_and_their_roots() -> None:
             assert np.linalg.norm(out[:, k] - joints[:, k], axis=-1).mean() > 0.05
 
 
-def test_heads_look_roughly_where_the_body_does() -> None:
+def test_heads_face_roughly_as_the_body() -> None:
     out = place_heads(np.repeat(standing()[None], 500, 0), np.random.default_rng(5))
     nose = out[:, INDEX["nose"]] - out[:, INDEX["head"]]
     assert np.allclose(np.linalg.norm(nose, axis=-1), np.linalg.norm(nose[0]))
@@ -140,7 +140,7 @@ def test_heads_look_roughly_where_the_body_does() -> None:
 
 
 @pytest.mark.parametrize("vary", [True, False])
-def test_random_people_are_whole_various_and_repeatable(vary: bool) -> None:
+def test_random_people_are_finite_varied_and_repeatable(vary: bool) -> None:
     draws = (poses(20), poses(20)[::-1].copy())
     out = random_people(draws, np.random.default_rng(6), vary=vary)
     assert out.shape == (20, J, 3)

@@ -45,7 +45,7 @@ def test_looking_straight_down_is_finite() -> None:
     assert np.isfinite(look_at(np.array([0.0, 3.0, 0.0]), np.zeros(3))).all()
 
 
-def test_random_cameras_see_the_person_from_all_around() -> None:
+def test_random_cameras_are_all_around_the_person() -> None:
     count = 3000
     cameras = random_cameras((count,), np.zeros((count, 3)), np.random.default_rng(1))
     xy, local = cameras.project(np.repeat(standing()[None], count, 0))
@@ -62,7 +62,7 @@ def test_random_cameras_see_the_person_from_all_around() -> None:
     assert 0.01 < sideways.mean() < 0.15
 
 
-def test_no_camera_on_its_side_if_so_asked() -> None:
+def test_no_camera_is_on_its_side_without_upside() -> None:
     cameras = random_cameras((500,), np.zeros((500, 3)), np.random.default_rng(2), upside=0.0)
     assert (cameras.rotation[:, 1, 1] < -0.5).all()
 
@@ -81,7 +81,7 @@ def test_truth_is_in_the_units_of_the_flat_input(quarter: int) -> None:
     assert np.allclose(shape[:, 0], 0)
 
 
-def test_truth_of_a_wrong_focal_length_looks_along_the_true_ray() -> None:
+def test_the_true_pose_of_a_wrong_focal_length_is_in_the_true_ray_frame() -> None:
     cameras = random_cameras((200,), np.zeros((200, 3)), np.random.default_rng(4))
     xy, local = cameras.project(np.repeat(standing()[None], 200, 0))
     flat, norm, frame = rectify(xy, np.ones(xy.shape[:-1]), cameras.focal_px / 1.3, cameras.size_px)

@@ -34,7 +34,7 @@ def test_a_missing_motion_file_is_named(tmp_path: Path) -> None:
 def test_rare_movements_are_drawn_more_often_than_their_share(tmp_path: Path) -> None:
     found = clips(tmp_path)
     for clip in found[-2:]:
-        clip.joints[:] = 7.0  # to be told from the rest
+        clip.joints[:] = 7.0  # to be distinguished from the rest
     drawn = PosePool(found).draw(4000, np.random.default_rng(0))
     assert drawn.shape == (4000, J, 3)
     assert 0.3 < (drawn == 7.0).all((1, 2)).mean() < 0.45  # two of eight clips: √2 / (√2 + √6)

@@ -1,4 +1,4 @@
-"""What can be wrong with somebody's own motion file is named, with what to do."""
+"""Errors in motion files are reported with a remedy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -97,14 +97,14 @@ def test_a_file_of_jumps_alone_has_no_clip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spelling", [str.upper, lambda name: name, {"pelvis": "Hip"}.get])
-def test_joint_names_say_the_order(tmp_path: Path, spelling: Callable[[str], str | None]) -> None:
+def test_joint_names_define_the_order(tmp_path: Path, spelling: Callable[[str], str | None]) -> None:
     order = np.random.default_rng(0).permutation(J)
     names = [spelling(JOINTS[j]) or JOINTS[j] for j in order]
     file = read_motion_file(write_motion(tmp_path / "m.npz", joints17_rel=REL[:, order], joint_names=names))
     np.testing.assert_array_equal(file.joints, REL.astype(np.float32))
 
 
-def test_who_lies_on_the_floor_is_read_if_the_file_says_that_y_is_up(tmp_path: Path) -> None:
+def test_people_on_the_floor_are_read_if_up_axis_is_y(tmp_path: Path) -> None:
     file = read_motion_file(write_motion(tmp_path / "m.npz", joints17_rel=turned(REL), up_axis="y", units="m"))
     assert file.fps == FPS
     assert file.joints.shape == (len(REL), J, 3)

@@ -15,7 +15,7 @@ from pose_rig.skeleton import INDEX, J
 from tests.fusion.fakes import film, ring, walk
 
 
-def picture(lead: int, steps: int) -> Floats:
+def image(lead: int, steps: int) -> Floats:
     """(lead,T,J,2) px: one pose, held."""
     scene = film(walk(0.1)[:1], ring(1), noise=0.0)
     return np.broadcast_to(scene.xy_px[0], (lead, steps, J, 2)).copy()
@@ -43,11 +43,11 @@ def test_events_have_the_shares_asked_for_and_last() -> None:
     assert out.mean((0, 1)) == pytest.approx(share, abs=0.02)
     rare = out[..., 2]
     again = rare[:, 1:][rare[:, :-1]].mean()
-    assert again > 0.7  # an event goes on in most of the next instants
+    assert again > 0.7  # an event goes on in most of the next frames
 
 
 def test_detections_are_off_by_what_was_measured() -> None:
-    xy = picture(400, 12)
+    xy = image(400, 12)
     extent = np.ptp(xy, axis=-2).max(-1)[..., None]
     out = detect(xy, 25.0, np.random.default_rng(2))
     off = np.abs(out.xy_px - xy).max(-1) / extent
@@ -60,14 +60,14 @@ def test_detections_are_off_by_what_was_measured() -> None:
     assert hip.mean() < 0.5 * wrist.mean()
 
 
-def test_errors_last_from_instant_to_instant() -> None:
-    xy = picture(200, 30)
+def test_errors_are_correlated_over_frames() -> None:
+    xy = image(200, 30)
     off = (detect(xy, 25.0, np.random.default_rng(3)).xy_px - xy)[:, :, INDEX["l_hip"], 0]
     assert lag_one(off) > 0.5
 
 
-def test_outliers_are_less_sure_than_inliers() -> None:
-    xy = picture(300, 10)
+def test_outliers_have_lower_scores_than_inliers() -> None:
+    xy = image(300, 10)
     out = detect(xy, 25.0, np.random.default_rng(4))
     off = np.linalg.norm(out.xy_px - xy, axis=-1) / np.ptp(xy, axis=-2).max(-1)[..., None]
     far = off[..., INDEX["l_wrist"]] > 0.08
@@ -78,7 +78,7 @@ def test_outliers_are_less_sure_than_inliers() -> None:
 
 
 def test_middles_are_the_middles_of_what_was_detected() -> None:
-    out = detect(picture(20, 5), 25.0, np.random.default_rng(5))
+    out = detect(image(20, 5), 25.0, np.random.default_rng(5))
     for middle, side in (("pelvis", "hip"), ("thorax", "shoulder")):
         mean = (out.xy_px[..., INDEX[f"l_{side}"], :] + out.xy_px[..., INDEX[f"r_{side}"], :]) / 2
         assert np.allclose(out.xy_px[..., INDEX[middle], :], mean)
@@ -87,7 +87,7 @@ def test_middles_are_the_middles_of_what_was_detected() -> None:
 
 
 def test_left_and_right_are_swapped_now_and_then() -> None:
-    xy = picture(600, 10)
+    xy = image(600, 10)
     out = detect(xy, 25.0, np.random.default_rng(6)).xy_px
     left, right = INDEX["l_knee"], INDEX["r_knee"]
     own, other = (np.linalg.norm(out[..., left, :] - xy[..., joint, :], axis=-1) for joint in (left, right))
@@ -97,16 +97,16 @@ def test_left_and_right_are_swapped_now_and_then() -> None:
 
 
 def test_the_same_seed_gives_the_same_noise() -> None:
-    xy = picture(3, 5)
+    xy = image(3, 5)
     first, again, other = (detect(xy, 30.0, np.random.default_rng(seed)) for seed in (7, 7, 8))
     assert np.array_equal(first.xy_px, again.xy_px)
     assert np.array_equal(first.score, again.score)
     assert not np.array_equal(first.xy_px, other.xy_px)
-    assert np.array_equal(xy, picture(3, 5)), "the input was changed"
+    assert np.array_equal(xy, image(3, 5)), "the input was changed"
 
 
 def test_dropped_joints_are_zero_and_shoulders_stay() -> None:
-    whole = Detections(picture(2000, 1), np.full((2000, 1, J), 0.9))
+    whole = Detections(image(2000, 1), np.full((2000, 1, J), 0.9))
     out = drop(whole, np.random.default_rng(9))
     gone = out.score == 0
     assert (out.xy_px[gone] == 0).all()

@@ -16,7 +16,7 @@ def made() -> list[Clip]:
     return clips()
 
 
-def test_it_is_the_same_every_time_and_stands_where_motion_files_are_named(made: list[Clip]) -> None:
+def test_it_is_deterministic_and_can_be_named_as_a_motion_file(made: list[Clip]) -> None:
     for one, other in zip(made, load_clips([NAME]), strict=True):
         np.testing.assert_array_equal(one.joints, other.joints)
         np.testing.assert_array_equal(one.root, other.root)
@@ -37,7 +37,7 @@ def test_it_is_of_people_whose_bones_stay_and_whose_feet_do_not_sink(made: list[
         assert ankles.min() == pytest.approx(ANKLE_HEIGHT_M, abs=1e-5)
 
 
-def test_trunks_bend_forwards_and_walkers_walk_where_they_look(made: list[Clip]) -> None:
+def test_trunks_bend_forward_and_walkers_move_forward(made: list[Clip]) -> None:
     for clip in made:
         body = rotate(heading(clip.joints.astype(float)), clip.joints.astype(float))
         if clip.label == "bending":

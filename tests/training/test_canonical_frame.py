@@ -21,7 +21,7 @@ TURN = rotation_from_vector(np.array([0.8, -2.0, 0.5]))
 
 
 def lifter_of(pose: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Lifter:
-    """A lifter that knows one pose (J,3), and sees it from anywhere."""
+    """A lifter with one canonical pose (J,3) and random rotations."""
     torch.manual_seed(0)
     lifter = Lifter(LifterConfig(width=16, pose_blocks=1, camera_blocks=1)).eval()
     with torch.no_grad():
@@ -30,25 +30,25 @@ def lifter_of(pose: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Lifter
     return lifter
 
 
-def bank() -> PoseDataset:
+def dataset() -> PoseDataset:
     return PoseDataset([exact()], "ray")
 
 
 def out(lifter: Lifter) -> tuple[Tensor, Tensor, Tensor]:
-    seen = bank().all
+    seen = dataset().all
     with torch.no_grad():
         canonical, rotation, _ = lifter(seen.pose_2d.flatten(0, 1), seen.confidence.flatten(0, 1))
     return canonical, rotation, canonical @ rotation.mT
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_people_are_put_right_and_look_as_before(tmp_path: Path, mirrored: bool) -> None:
+def test_people_are_upright_with_unchanged_projections(tmp_path: Path, mirrored: bool) -> None:
     sign = FLIP if mirrored else np.ones(3)
     before = lifter_of(standing() @ TURN.T * sign)
-    after = with_canonical_frame(before, bank())
+    after = with_canonical_frame(before, dataset())
     assert after.config.mirrored is mirrored
-    assert (handedness(before, bank()) < 0) is mirrored
-    assert handedness(after, bank()) > 0
+    assert (handedness(before, dataset()) < 0) is mirrored
+    assert handedness(after, dataset()) > 0
     canonical, rotation, view = out(after)
     assert torch.allclose(canonical, torch.from_numpy(standing()).float().expand_as(canonical), atol=1e-5)
     assert torch.allclose(torch.linalg.det(rotation), torch.ones(len(rotation)), atol=1e-5)
@@ -59,10 +59,10 @@ def test_people_are_put_right_and_look_as_before(tmp_path: Path, mirrored: bool)
     assert all(torch.equal(x, y) for x, y in zip(out(again), out(after), strict=True))
 
 
-def test_who_is_settled_stays_so() -> None:
-    once = with_canonical_frame(lifter_of(standing() @ TURN.T * FLIP), bank())
-    assert with_canonical_frame(once, bank()).config == once.config
-    right = with_canonical_frame(lifter_of(standing()), bank())
+def test_a_canonical_frame_is_kept() -> None:
+    once = with_canonical_frame(lifter_of(standing() @ TURN.T * FLIP), dataset())
+    assert with_canonical_frame(once, dataset()).config == once.config
+    right = with_canonical_frame(lifter_of(standing()), dataset())
     assert not right.config.mirrored
     assert np.allclose(right.config.body_from_canonical, np.eye(3).ravel(), atol=1e-6)
 
@@ -75,7 +75,7 @@ def test_upright_counts_every_pose_alike_whatever_its_size() -> None:
     assert np.allclose(body_from_canonical(poses[1:]), TURN.T)
 
 
-def test_who_leans_is_turned_by_the_trunk_before_hips_and_shoulders() -> None:
+def test_the_trunk_defines_up_before_hips_and_shoulders() -> None:
     leaning = standing()
     leaning[:, 0] += 0.4 * leaning[:, 1]
     turned = leaning @ body_from_canonical(leaning[None]).T

@@ -1,4 +1,4 @@
-"""What the views of a batch agree on."""
+"""The fused poses of a batch."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,16 +14,16 @@ from pose_rig.training.training_step import Lifted
 from tests.training.fakes.lifters import lifts, rolled, true_lifts, true_rig
 from tests.training.fakes.walk_footage import exact, random_rotations
 
-INSTANTS, VIEWS = 24, 4
+FRAMES, VIEWS = 24, 4
 OFF_RAD = 0.08  # per axis, about 8° in all
 
 
 def scene() -> tuple[Batch, Lifted]:
     """A still rig, and lifts whose rotations and depths are off."""
-    footage = exact(VIEWS, INSTANTS)
-    batch = replace(PoseDataset([footage], "ray").all, per_rig=INSTANTS)
-    rotation = random_rotations(INSTANTS, VIEWS, sd=OFF_RAD) @ true_lifts(batch, true_rig(footage)).view_from_canonical
-    rotation = rotation @ random_rotations(INSTANTS, 1, seed=1)  # people turn
+    footage = exact(VIEWS, FRAMES)
+    batch = replace(PoseDataset([footage], "ray").all, per_rig=FRAMES)
+    rotation = random_rotations(FRAMES, VIEWS, sd=OFF_RAD) @ true_lifts(batch, true_rig(footage)).view_from_canonical
+    rotation = rotation @ random_rotations(FRAMES, 1, seed=1)  # people turn
     shape = batch.true_pose.clone()
     shape[..., 1:, 2] += 0.05 * torch.randn(shape[..., 1:, 2].shape, generator=torch.Generator().manual_seed(0))
     return batch, lifts(batch, rotation, shape)
@@ -34,7 +34,7 @@ def there(batch: Batch) -> Tensor:
 
 
 def apart_rad(rig: Tensor, true: Tensor) -> Tensor:
-    """(...,V) angles between how cameras stand to the first, and how they truly do."""
+    """(...,V) angles between estimated and true rotations relative to the first camera."""
     off = (rig @ rig[..., :1, :, :].mT) @ (true @ true[:1].mT).mT
     cosine = (off.diagonal(dim1=-1, dim2=-2).sum(-1) - 1) / 2
     return torch.arccos(cosine.clamp(-1, 1))
@@ -53,32 +53,32 @@ def agreed(batch: Batch, lifted: Lifted) -> FusedTarget:
 
 
 def part(batch: Batch, views: int) -> Batch:
-    """The first views of every instant."""
+    """The first views of every frame."""
     alike = {name: getattr(batch, name) for name in TENSORS if getattr(batch, name).dim() > 1}
     return replace(batch, **{name: value[:, :views] for name, value in alike.items()})
 
 
 def without(batch: Batch, view: int) -> Batch:
-    """A view that saw nobody."""
+    """A view without detections."""
     pose_2d, confidence = batch.pose_2d.clone(), batch.confidence.clone()
     pose_2d[:, view], confidence[:, view] = 0.0, 0.0
     return replace(batch, pose_2d=pose_2d, confidence=confidence)
 
 
-def test_the_mean_of_a_rig_is_nearer_the_truth_than_its_instants() -> None:
+def test_the_mean_of_a_rig_is_more_accurate_than_its_frames() -> None:
     batch, lifted = scene()
-    true = true_rig(exact(VIEWS, INSTANTS))
+    true = true_rig(exact(VIEWS, FRAMES))
     single = batch.view_from_camera.mT @ lifted.view_from_canonical
     mean = average_rotations(batch, lifted.view_from_canonical, there(batch))
-    assert mean.shape == (INSTANTS, VIEWS, 3, 3)
+    assert mean.shape == (FRAMES, VIEWS, 3, 3)
     assert torch.equal(mean, mean[:1].expand_as(mean))
-    assert torch.allclose(torch.linalg.det(mean), torch.ones(INSTANTS, VIEWS), atol=1e-5)
+    assert torch.allclose(torch.linalg.det(mean), torch.ones(FRAMES, VIEWS), atol=1e-5)
     assert float(apart_rad(mean[0], true).mean()) < 0.45 * float(apart_rad(single, true).mean())
 
 
-def test_instants_that_are_wrong_altogether_lose_their_say() -> None:
+def test_outlier_frames_lose_their_weight() -> None:
     batch, lifted = scene()
-    true = true_rig(exact(VIEWS, INSTANTS))
+    true = true_rig(exact(VIEWS, FRAMES))
     rotation = lifted.view_from_canonical.clone()
     turn = random_rotations(1, seed=5, sd=2.0)[0]
     rotation[:8, 1] = batch.view_from_camera[:8, 1] @ turn @ batch.view_from_camera[:8, 1].mT @ rotation[:8, 1]
@@ -90,12 +90,12 @@ def test_instants_that_are_wrong_altogether_lose_their_say() -> None:
 
 def test_every_rig_has_its_own_mean() -> None:
     batch, lifted = scene()
-    half = replace(batch, per_rig=INSTANTS // 2)
+    half = replace(batch, per_rig=FRAMES // 2)
     rotation = lifted.view_from_canonical.clone()
-    rotation[INSTANTS // 2 :, 1] = random_rotations(1, seed=7)[0] @ rotation[INSTANTS // 2 :, 1]
+    rotation[FRAMES // 2 :, 1] = random_rotations(1, seed=7)[0] @ rotation[FRAMES // 2 :, 1]
     mean, before = (average_rotations(half, x, there(half)) for x in (rotation, lifted.view_from_canonical))
-    assert torch.equal(mean[: INSTANTS // 2], before[: INSTANTS // 2])
-    assert not torch.allclose(mean[INSTANTS // 2 :], before[INSTANTS // 2 :], atol=0.1)
+    assert torch.equal(mean[: FRAMES // 2], before[: FRAMES // 2])
+    assert not torch.allclose(mean[FRAMES // 2 :], before[FRAMES // 2 :], atol=0.1)
 
 
 def test_the_target_is_nearer_the_truth_than_any_lift() -> None:
@@ -123,7 +123,7 @@ def test_a_joint_that_one_view_puts_elsewhere_is_put_back() -> None:
 def bystander(batch: Batch, view: int) -> Batch:
     """A view that follows the person of another time of the walk."""
     pose_2d = batch.pose_2d.clone()
-    pose_2d[:, view] = pose_2d[:, view].roll(INSTANTS // 2, 0).roll(3, 1)
+    pose_2d[:, view] = pose_2d[:, view].roll(FRAMES // 2, 0).roll(3, 1)
     pose_2d[:, view] -= pose_2d[:, view, :1].clone()
     return replace(batch, pose_2d=pose_2d)
 
@@ -136,17 +136,17 @@ def swapped(batch: Batch, view: int) -> Batch:
 
 
 @pytest.mark.parametrize("spoiled", [bystander, swapped])
-def test_a_view_that_shows_somebody_else_is_trusted_least(spoiled: Callable[[Batch, int], Batch]) -> None:
+def test_a_view_of_another_person_has_the_least_trust(spoiled: Callable[[Batch, int], Batch]) -> None:
     batch, lifted = scene()
     found = agreed(spoiled(batch, 2), lifted)
     assert found.trust[:, 2].mean() < 0.25
     assert found.trust[:, [0, 1, 3]].min() > 0.8
 
 
-def test_a_view_that_sees_nobody_has_no_trust_and_no_say() -> None:
+def test_a_view_without_detections_has_no_trust_and_no_influence() -> None:
     batch, lifted = scene()
     elsewhere = replace(lifted, pose=lifted.pose.clone())
-    elsewhere.pose[:, 3] += torch.randn(INSTANTS, 17, 3, generator=torch.Generator().manual_seed(2))
+    elsewhere.pose[:, 3] += torch.randn(FRAMES, 17, 3, generator=torch.Generator().manual_seed(2))
     gone = without(batch, 3)
     found, same = agreed(gone, lifted), agreed(gone, elsewhere)
     three = agreed(part(batch, 3), Lifted(lifted.pose[:, :3], lifted.view_from_canonical[:, :3], lifted.spread[:, :3]))
@@ -156,18 +156,18 @@ def test_a_view_that_sees_nobody_has_no_trust_and_no_say() -> None:
     assert torch.allclose(found.target[:, :3], three.target, atol=1e-3)
 
 
-def test_a_rig_that_knows_its_cameras_asks_no_lifter() -> None:
+def test_known_camera_rotations_replace_those_of_the_lifter() -> None:
     batch, lifted = scene()
-    rig = true_rig(exact(VIEWS, INSTANTS)).expand(INSTANTS, -1, -1, -1)
-    known = replace(batch, camera_from_rig=rig, has_rotation=torch.ones(INSTANTS))
+    rig = true_rig(exact(VIEWS, FRAMES)).expand(FRAMES, -1, -1, -1)
+    known = replace(batch, camera_from_rig=rig, has_rotation=torch.ones(FRAMES))
     shape = own(lifted)
     found = agreed(known, lifted)
-    anyhow = agreed(known, lifts(batch, random_rotations(INSTANTS, VIEWS, seed=3), shape))
+    anyhow = agreed(known, lifts(batch, random_rotations(FRAMES, VIEWS, seed=3), shape))
     assert torch.allclose(found.target, anyhow.target, atol=1e-4)
     assert miss(found.target, batch) < 0.5 * miss(shape, batch)
 
 
-def test_pictures_may_lie_anyhow_between_instants() -> None:
+def test_the_roll_of_images_may_differ_between_frames() -> None:
     batch, lifted = scene()
     other, roll = rolled(batch)
     found, turned = (
@@ -177,14 +177,14 @@ def test_pictures_may_lie_anyhow_between_instants() -> None:
     assert torch.allclose(torch.einsum("bvij,bvkj->bvki", roll, found.target), turned.target, atol=2e-3)
 
 
-def test_moving_cameras_are_taken_instant_by_instant() -> None:
+def test_moving_cameras_are_fused_frame_by_frame() -> None:
     batch, _ = scene()
-    order = torch.stack([torch.randperm(VIEWS, generator=torch.Generator().manual_seed(i)) for i in range(INSTANTS)])
-    row = torch.arange(INSTANTS)[:, None]
+    order = torch.stack([torch.randperm(VIEWS, generator=torch.Generator().manual_seed(i)) for i in range(FRAMES)])
+    row = torch.arange(FRAMES)[:, None]
     names = [name for name in TENSORS if getattr(batch, name).dim() > 1]
     still = replace(batch, **{name: getattr(batch, name)[row, order] for name in names})
-    lifted = true_lifts(still, true_rig(exact(VIEWS, INSTANTS))[order])
-    moving = agreed(replace(still, moving=torch.ones(INSTANTS)), lifted)
+    lifted = true_lifts(still, true_rig(exact(VIEWS, FRAMES))[order])
+    moving = agreed(replace(still, moving=torch.ones(FRAMES)), lifted)
     assert miss(moving.target, still) < 0.02
     assert miss(agreed(still, lifted).target, still) > 3 * miss(moving.target, still)
 

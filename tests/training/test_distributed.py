@@ -31,7 +31,7 @@ with process_group("cpu") as own:
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
-def test_shares_are_whole_rigs_and_together_everything(world: int) -> None:
+def test_shards_are_whole_rigs_and_together_the_batch(world: int) -> None:
     whole = PoseDataset(takes(), "image").sample(RIGS, PER_RIG, np.random.default_rng(0))
     shares = [ProcessGroup(rank, world).shard(whole) for rank in range(world)]
     for name in TENSORS:
@@ -41,7 +41,7 @@ def test_shares_are_whole_rigs_and_together_everything(world: int) -> None:
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
-def test_instants_are_compared_with_those_they_were_to_be_compared_with(world: int) -> None:
+def test_the_permutation_of_shards_is_that_of_the_batch(world: int) -> None:
     whole = PoseDataset(takes(), "image").sample(RIGS, PER_RIG, np.random.default_rng(0))
     order = permutation_within_rigs(RIGS, PER_RIG, torch.Generator().manual_seed(0), torch.device("cpu"))
     partners = torch.arange(RIGS * PER_RIG)[order].reshape(RIGS, PER_RIG)
@@ -54,7 +54,7 @@ def test_instants_are_compared_with_those_they_were_to_be_compared_with(world: i
         assert torch.equal(own.shard(whole).pose_2d[own.shard_permutation(order, PER_RIG)], expected)
 
 
-def test_one_process_alone_is_the_first_and_averages_with_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_process_is_the_main_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
     with process_group("cpu") as own:
         assert own == ProcessGroup(0, 1)
@@ -70,7 +70,7 @@ def test_one_process_alone_is_the_first_and_averages_with_nobody(monkeypatch: py
 
 
 @pytest.mark.parametrize("missing", ["WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"])
-def test_half_of_torchruns_environment_is_said(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_an_incomplete_torchrun_environment_is_reported(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     given = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
     for name, value in given.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""What a rig teaches its lifter, and when the lifter may not be told."""
+"""Pseudo-labels and fine-tuning, and when they are rejected."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -45,16 +45,16 @@ QUICK = replace(
 GOOD = FinetuneMetrics(100.0, 0.2, 80.0, 0.9)
 
 
-def session(instants: int = len(WALK)) -> RecordedFootage:
-    """A walk before three cameras as a rig that is never wrong has recorded it; nobody knows the truth."""
-    filmed = walking(instants / HZ, VIEWS, noise=0.01, hz=HZ)
+def session(frames: int = len(WALK)) -> RecordedFootage:
+    """A walk in front of three cameras, recorded by a rig without errors; without ground truth."""
+    filmed = walking(frames / HZ, VIEWS, noise=0.01, hz=HZ)
     footage = replace(filmed, name="kitchen", truth=None, camera_from_rig=ring(VIEWS).rotation.astype(np.float32))
-    poses = walk(instants / HZ, HZ).astype(np.float32)
-    return RecordedFootage(footage, np.arange(instants, dtype=np.int64) * 10**8, poses, None)
+    poses = walk(frames / HZ, HZ).astype(np.float32)
+    return RecordedFootage(footage, np.arange(frames, dtype=np.int64) * 10**8, poses, None)
 
 
 def with_gap(recorded: RecordedFootage, gap: slice) -> RecordedFootage:
-    """The same, but nobody was followed for a while."""
+    """The same, without a tracked person in a gap."""
     poses = recorded.poses.copy()
     poses[gap] = np.nan
     return replace(recorded, poses=poses)
@@ -65,12 +65,12 @@ def beginner() -> Lifter:
     return Lifter(LifterConfig(width=32))
 
 
-@pytest.mark.parametrize("instants", [MIN_FRAMES, 41, 150, 1799])
-def test_what_is_held_back_is_a_fifth_and_apart_from_what_is_learned(instants: int) -> None:
-    learned, held = split_frames(instants)
-    assert learned.shape == held.shape == (instants,)
+@pytest.mark.parametrize("frames", [MIN_FRAMES, 41, 150, 1799])
+def test_the_validation_set_is_a_fifth_with_gaps_to_the_training_set(frames: int) -> None:
+    learned, held = split_frames(frames)
+    assert learned.shape == held.shape == (frames,)
     assert not (learned & held).any()
-    place = np.arange(instants) * SEGMENTS / instants
+    place = np.arange(frames) * SEGMENTS / frames
     assert np.abs(place[learned][:, None] - place[held]).min() > 0.1 - 1e-9
     assert learned.mean() == pytest.approx(0.8, abs=0.03)
     assert 0.8 * 0.2 - 0.03 < held.mean() < 0.2
@@ -79,7 +79,7 @@ def test_what_is_held_back_is_a_fifth_and_apart_from_what_is_learned(instants: i
     assert min(int(held[start : start + SEGMENTS * 2].sum()) for start in starts) >= 2
 
 
-def test_footage_is_parted_as_its_instants_are() -> None:
+def test_footage_is_split_as_its_frames() -> None:
     footage = pseudo_label(session())
     learned, held = split_footage(footage)
     assert learned.frames + held.frames < footage.frames
@@ -89,7 +89,7 @@ def test_footage_is_parted_as_its_instants_are() -> None:
     assert len(learned.truth.joints) == learned.frames
 
 
-def test_what_the_rig_made_of_an_instant_is_turned_into_every_view() -> None:
+def test_poses_of_the_rig_are_rotated_into_every_view() -> None:
     footage = pseudo_label(session())
     filmed = walking(len(WALK) / HZ, VIEWS, hz=HZ).truth
     assert filmed is not None
@@ -98,7 +98,7 @@ def test_what_the_rig_made_of_an_instant_is_turned_into_every_view() -> None:
     assert (footage.score > 0).all()
 
 
-def test_instants_at_which_nobody_was_followed_teach_nothing() -> None:
+def test_frames_without_a_tracked_person_have_no_score() -> None:
     footage = pseudo_label(with_gap(session(), slice(10, 15)))
     assert not footage.score[10:15].any()
     assert footage.score[:10].all()
@@ -123,12 +123,12 @@ def test_instants_at_which_nobody_was_followed_teach_nothing() -> None:
         ),
     ],
 )
-def test_a_session_that_cannot_teach_is_told_why(recorded: RecordedFootage, text: str) -> None:
+def test_a_session_that_cannot_be_used_is_rejected_with_a_reason(recorded: RecordedFootage, text: str) -> None:
     with pytest.raises(SessionError, match=text):
         pseudo_label(recorded)
 
 
-def test_people_are_told_from_noise_and_from_their_mirror_images() -> None:
+def test_people_are_distinguished_from_noise_and_mirror_images() -> None:
     rng = np.random.default_rng(0)
     assert implausibility(WALK) == ""
     assert implausibility(WALK * rng.uniform(0.95, 1.05, (len(WALK), 1, 1))) == ""  # a rig's scale is not quite even
@@ -152,10 +152,10 @@ def test_the_shipped_postures_are_of_people() -> None:
         left, right = (lengths[INDEX[f"{side}_{part}"]] for side in "lr")
         assert np.median(np.abs(left - right)) < 0.03
     one_by_one = np.array([chirality(pose[None]) for pose in poses])
-    assert (one_by_one > 0).mean() > 0.9  # of one pose alone it cannot always be told
+    assert (one_by_one > 0).mean() > 0.9  # not reliable for a single pose
 
 
-def test_weights_are_adopted_if_they_are_better_and_forgot_nothing() -> None:
+def test_weights_are_accepted_if_they_are_better_without_forgetting() -> None:
     assert rejection_reason(GOOD, replace(GOOD, pa_mpjpe_mm=99.9)) == ""
     assert rejection_reason(GOOD, replace(GOOD, pa_mpjpe_mm=50.0, simulated_pa_mpjpe_mm=87.9, handedness=0.5)) == ""
     assert rejection_reason(GOOD, GOOD) == "the single-view error on the validation set is 100.0 mm, was 100.0"
@@ -169,7 +169,7 @@ def test_weights_are_adopted_if_they_are_better_and_forgot_nothing() -> None:
     )
 
 
-def test_an_exam_asks_the_same_whenever_somebody_was_lost() -> None:
+def test_the_evaluation_does_not_depend_on_when_the_person_was_lost() -> None:
     def ask(recorded: RecordedFootage) -> FinetuneMetrics:
         return FinetuneEvaluator(
             [split_footage(pseudo_label(recorded))[1]], SimulatedViewSampler(shipped(), 1), "cpu"
@@ -188,7 +188,7 @@ def tune(folder: Path, job: TrainingJob, start: Lifter, told: list[Progress] | N
         return fine_tune([session()], start, job, made, on_step=(told if told is not None else []).append)
 
 
-def test_who_knew_nothing_learns_from_a_rig_and_is_adopted(tmp_path: Path) -> None:
+def test_an_untrained_lifter_is_fine_tuned_and_accepted(tmp_path: Path) -> None:
     start, told = beginner(), list[Progress]()
     before = {name: value.clone() for name, value in start.state_dict().items()}
     tuned = tune(tmp_path, QUICK, start, told)
@@ -206,7 +206,7 @@ def test_who_knew_nothing_learns_from_a_rig_and_is_adopted(tmp_path: Path) -> No
     assert (examiner.evaluate(start), examiner.evaluate(tuned.training.lifter)) == (tuned.before, tuned.after)
 
 
-def test_who_learned_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_lifter_without_improvement_is_rejected(tmp_path: Path) -> None:
     start = beginner()
     tuned = tune(tmp_path, replace(QUICK, steps=4, check=2, rate=1e-12, rehearsal=0), start)
     assert tuned.before == tuned.after
@@ -215,7 +215,7 @@ def test_who_learned_nothing_is_refused(tmp_path: Path) -> None:
     assert torch.equal(tuned.training.lifter.stem.weight, start.stem.weight)
 
 
-def test_one_session_that_cannot_teach_stops_all_before_anything_is_learned(tmp_path: Path) -> None:
+def test_one_unusable_session_stops_the_run_before_training(tmp_path: Path) -> None:
     bad = replace(session(), footage=replace(session().footage, name="garden", camera_from_rig=None))
     with RunFolder(tmp_path, QUICK) as folder, pytest.raises(SessionError, match="In garden the cameras move"):
         fine_tune([session(), bad], beginner(), QUICK, folder)

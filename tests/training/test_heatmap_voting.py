@@ -1,4 +1,4 @@
-"""The paper's votes: as released against the same in loops, and without the faults of that."""
+"""Heatmap voting: as released, compared with loops, and without its defects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,26 +36,26 @@ class Scene:
         return Scene(*(value[index] for value in self.arguments()))
 
 
-def rotations(rng: np.random.Generator, instants: int, views: int) -> Floats:
-    return rotation_from_vector(rng.normal(0, 1.0, (instants, views, 3)))
+def rotations(rng: np.random.Generator, frames: int, views: int) -> Floats:
+    return rotation_from_vector(rng.normal(0, 1.0, (frames, views, 3)))
 
 
-def exact(rng: np.random.Generator, instants: int = 6, views: int = 4) -> Scene:
+def exact(rng: np.random.Generator, frames: int = 6, views: int = 4) -> Scene:
     """People without noise or perspective, every view scaled to norm 1; lifts exact, of any size."""
-    body = rng.uniform(-0.35, 0.35, (instants, 1, J, 3))
+    body = rng.uniform(-0.35, 0.35, (frames, 1, J, 3))
     body -= body[:, :, :1]
-    rotation = rotations(rng, instants, views)
-    pose_2d = np.einsum("bvci,bvji->bvjc", rotation[:, :, :2], np.broadcast_to(body, (instants, views, J, 3)))
+    rotation = rotations(rng, frames, views)
+    pose_2d = np.einsum("bvci,bvji->bvjc", rotation[:, :, :2], np.broadcast_to(body, (frames, views, J, 3)))
     pose_2d /= np.linalg.norm(pose_2d, axis=(2, 3), keepdims=True)
-    lifted = body * rng.uniform(0.5, 2.0, (instants, views, 1, 1))
-    confidence = np.full((instants, views, J), 0.95)
+    lifted = body * rng.uniform(0.5, 2.0, (frames, views, 1, 1))
+    confidence = np.full((frames, views, J), 0.95)
     return Scene(*(torch.from_numpy(value) for value in (pose_2d, confidence, rotation, lifted)))
 
 
-def noisy(seed: int, instants: int = 4, views: int = 4) -> Scene:
-    """Whatever a lifter may make of whatever a detector may see."""
+def noisy(seed: int, frames: int = 4, views: int = 4) -> Scene:
+    """Random lifts of random detections."""
     rng = np.random.default_rng(seed)
-    scene = exact(rng, instants, views)
+    scene = exact(rng, frames, views)
     pose_2d = scene.pose_2d + torch.from_numpy(rng.normal(0, 0.03, scene.pose_2d.shape))
     pose_2d = pose_2d / pose_2d.square().sum((-1, -2), keepdim=True).sqrt()
     confidence = torch.from_numpy(rng.uniform(0.2, 1.0, scene.confidence.shape))
@@ -76,21 +76,21 @@ def misplaced(scene: Scene, view: int, by: tuple[float, float] = (0.2, -0.15)) -
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
-def test_released_is_what_its_description_says(views: int) -> None:
-    scene = noisy(views, instants=3, views=views)
+def test_released_equals_the_loops_of_its_description(views: int) -> None:
+    scene = noisy(views, frames=3, views=views)
     refined = released(*scene.arguments())
     assert (refined != scene.pose_2d).any(-1).float().mean() > 0.3
     torch.testing.assert_close(refined, published_loops.refine(*scene.arguments()), atol=1e-6, rtol=0)
 
 
-def test_released_votes_with_the_confidences_of_the_first_instant() -> None:
+def test_released_uses_the_confidences_of_the_first_frame() -> None:
     scene = noisy(7)
     alone = released(*scene.only(slice(2, 3)).arguments())
     assert (alone != released(*scene.arguments())[2:3]).any()
 
 
 @pytest.mark.parametrize("refine", [released, corrected])
-def test_sure_joints_and_trunk_and_head_stay(refine: Refine) -> None:
+def test_confident_joints_and_trunk_and_head_are_unchanged(refine: Refine) -> None:
     scene = noisy(1)
     moved = (refine(*scene.arguments()) != scene.pose_2d).any(-1)
     assert not moved[scene.confidence >= MIN_CONFIDENCE].any()
@@ -104,7 +104,7 @@ def test_a_misplaced_wrist_is_put_back(views: int) -> None:
     scene = exact(np.random.default_rng(views), 60, views)
     seen = misplaced(scene, 1)
     refined = corrected(*seen.arguments())
-    # in the scale of what was seen, which the outlier has changed
+    # in the scale of the detections, which the outlier has changed
     still = [j for j in range(J) if j != WRIST]
     was = scene.pose_2d[:, 1, still]
     size = (seen.pose_2d[:, 1, still] * was).sum((-1, -2)) / was.square().sum((-1, -2))
@@ -131,11 +131,11 @@ def test_near_vertical_lines_and_those_of_two_views_count() -> None:
     scene = exact(rng, 8, 2)
     turn = torch.from_numpy(rotation_from_vector(np.array([1.2, 0.0, 0.0])))
     rotation = torch.stack([scene.rotation[:, 0], turn @ scene.rotation[:, 0]], 1)
-    picture = torch.einsum("bvci,bvji->bvjc", rotation[:, :, :2], scene.canonical)
-    pose_2d = picture / picture.square().sum((-1, -2), keepdim=True).sqrt()
+    image = torch.einsum("bvci,bvji->bvjc", rotation[:, :, :2], scene.canonical)
+    pose_2d = image / image.square().sum((-1, -2), keepdim=True).sqrt()
     canonical = scene.canonical.clone()
     size = canonical.square().sum((-1, -2), keepdim=True).sqrt()[:, 1, :, 0]
-    # the other view's lift has the wrong depth, so that its reprojection is wrong along the line and a little beside it
+    # the other view's lift has the wrong depth, so that its reprojection is wrong along the line and a little off it
     shift = torch.tensor([0.03, 0.0, 0.05], dtype=torch.float64)
     canonical[:, 1, WRIST] += size * (rotation[:, 1].transpose(-1, -2) @ shift)
     confidence = scene.confidence.clone()
@@ -161,7 +161,7 @@ def test_a_missing_view_neither_votes_nor_is_refined() -> None:
     torch.testing.assert_close(refined[:, :3], without, atol=1e-6, rtol=0)
 
 
-def test_nobody_seen_leaves_everything_as_it_was() -> None:
+def test_without_detections_nothing_is_refined() -> None:
     scene = noisy(2)
     refined = corrected(scene.pose_2d, torch.zeros_like(scene.confidence), scene.rotation, scene.canonical)
     torch.testing.assert_close(refined, scene.pose_2d, atol=0, rtol=0)
@@ -178,7 +178,7 @@ def test_views_along_one_axis_give_finite_places(refine: Refine, degrees: float)
     assert (refined - scene.pose_2d).abs().max() < 1.5
 
 
-def test_the_same_view_twice_puts_a_wrist_where_the_other_sees_it() -> None:
+def test_two_equal_views_give_the_point_of_the_other() -> None:
     scene = exact(np.random.default_rng(6), 5, 2)
     pairs = Scene(*(value[:, :1].repeat_interleave(2, 1) for value in scene.arguments()))
     refined = corrected(*misplaced(pairs, 0, (0.1, 0.1)).arguments())
@@ -186,8 +186,8 @@ def test_the_same_view_twice_puts_a_wrist_where_the_other_sees_it() -> None:
     assert off.max() < CELL
 
 
-def test_what_corrected_says_of_an_instant_depends_on_no_other() -> None:
-    scene = noisy(9, instants=5)
+def test_corrected_frames_are_independent() -> None:
+    scene = noisy(9, frames=5)
     together = corrected(*scene.arguments())
     apart = torch.cat([corrected(*scene.only(slice(b, b + 1)).arguments()) for b in range(5)])
     torch.testing.assert_close(together, apart, atol=1e-9, rtol=0)
@@ -207,7 +207,7 @@ def test_nothing_to_refine_is_no_trouble(refine: Refine) -> None:
 
 
 @pytest.mark.parametrize("refine", [released, corrected])
-def test_a_single_view_hears_its_own_lift(refine: Refine) -> None:
+def test_a_single_view_votes_with_its_own_lift(refine: Refine) -> None:
     scene = exact(np.random.default_rng(12), views=1)
     unsure = Scene(scene.pose_2d, torch.full_like(scene.confidence, 0.5), scene.rotation, scene.canonical)
     off = (refine(*unsure.arguments()) - scene.pose_2d).abs().amax(-1)

@@ -17,7 +17,7 @@ def test_a_job_is_read_back_as_it_was_written() -> None:
     assert TrainingJob.from_json(TrainingJob().to_json()) == TrainingJob()
 
 
-def test_the_recipe_is_the_methods_unless_it_is_told_otherwise() -> None:
+def test_the_recipe_is_the_method_with_the_changes_of_the_job() -> None:
     assert TrainingJob(method="canonpose").recipe() == method("canonpose")
     other = TrainingJob(
         method="canonpose", without=("cam",), bend=0.5, frame="ray", rotation="6d", perspective=True
@@ -51,7 +51,7 @@ def test_the_recipe_is_the_methods_unless_it_is_told_otherwise() -> None:
         ({"without": ("camera",)}, r"Unknown loss term 'camera'\. Use one of rep, view, cam, "),
     ],
 )
-def test_what_makes_no_training_is_said_at_once(changes: dict[str, object], text: str) -> None:
+def test_invalid_settings_are_reported_at_once(changes: dict[str, object], text: str) -> None:
     with pytest.raises(UsageError, match=text):
         TrainingJob(**changes)  # type: ignore[arg-type]
 
@@ -69,7 +69,7 @@ def test_what_makes_no_training_is_said_at_once(changes: dict[str, object], text
         ('{"steps": 0}', r"steps must be at least \d; got 0\."),
     ],
 )
-def test_what_is_no_job_is_said(text: str, said: str) -> None:
+def test_an_invalid_job_is_reported(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         TrainingJob.from_json(text)
 

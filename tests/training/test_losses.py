@@ -1,4 +1,4 @@
-"""The terms that look from view to view, one by one, against answers that are known."""
+"""The terms between views, compared with known answers."""
 
 from dataclasses import astuple
 
@@ -13,7 +13,7 @@ from pose_rig.training import losses
 from tests.training.fakes.footage import FLIP, Exact, blind, exact, wrong
 
 TIGHT = 1e-6  # what the small number under every root leaves
-UPRIGHT = 1  # a seed of which nobody is seen end-on: depths beyond what the perspective goes with
+UPRIGHT = 1  # a seed without people seen end-on, for whom the first-order perspective fails
 EYE = torch.eye(3, dtype=torch.float64)
 
 
@@ -36,17 +36,17 @@ def cam(scene: Exact, camera_from_view: Tensor, order: Tensor, static: Tensor | 
 
 
 def rolled(scene: Exact) -> Tensor:
-    """(B,) π: the next instant."""
+    """(B,) π: the next frame."""
     return torch.arange(len(scene.pose_2d)).roll(-1)
 
 
 def still_rig(seed: int = 0) -> tuple[Exact, Tensor]:
-    """People who turn before cameras that stand still, and camera_from_view: views have turned pictures."""
+    """Rotating people in front of static cameras, and camera_from_view: views have rolled images."""
     scene = exact(seed)
-    instants, views = scene.pose_2d.shape[:2]
+    frames, views = scene.pose_2d.shape[:2]
     rng = np.random.default_rng(seed + 1)
-    camera, view = (rotation_from_vector(rng.normal(0, 1, (n, views, 3))) for n in (1, instants))
-    person = rotation_from_vector(rng.normal(0, 1, (instants, 1, 3)))
+    camera, view = (rotation_from_vector(rng.normal(0, 1, (n, views, 3))) for n in (1, frames))
+    person = rotation_from_vector(rng.normal(0, 1, (frames, 1, 3)))
     rotation = torch.from_numpy(view.swapaxes(-1, -2) @ camera @ person)
     pose_2d = torch.einsum("bvij,bvkj->bvki", rotation, scene.pose)[..., :2]
     pose_2d = pose_2d / pose_2d.square().sum((-1, -2), keepdim=True).sqrt()
@@ -59,7 +59,7 @@ def test_reprojection_of_exact_poses_is_zero() -> None:
 
 
 @pytest.mark.parametrize("inverse_depth", [0.1, 0.3])
-def test_reprojection_knows_the_perspective(inverse_depth: float) -> None:
+def test_reprojection_is_perspective(inverse_depth: float) -> None:
     scene = exact(UPRIGHT, inverse_depth=inverse_depth)
     assert losses.reprojection(scene.pose_2d, scene.confidence, scene.inverse_depth, own(scene)).max() < TIGHT
     weak = losses.reprojection(scene.pose_2d, scene.confidence, 0 * scene.inverse_depth, own(scene))
@@ -76,7 +76,7 @@ def test_reprojection_is_the_papers() -> None:
     assert float(found[2, 1]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_joints_nobody_saw_change_no_reprojection() -> None:
+def test_invisible_joints_do_not_affect_the_reprojection() -> None:
     scene, joint = wrong(exact()), INDEX["l_wrist"]
     hidden = blind(scene, 1, joint)
     there = own(hidden)
@@ -92,10 +92,10 @@ def test_joints_nobody_saw_change_no_reprojection() -> None:
 
 def test_pairs_are_what_a_loop_over_views_makes() -> None:
     scene = wrong(exact(inverse_depth=0.2))
-    instants, views = scene.pose_2d.shape[:2]
+    frames, views = scene.pose_2d.shape[:2]
     rep: list[float] = []
     view: list[float] = []
-    for b in range(instants):
+    for b in range(frames):
         for v in range(views):
             for u in range(views):
                 pose = scene.rotation[b, v] @ scene.pose[b, u].T
@@ -108,20 +108,20 @@ def test_pairs_are_what_a_loop_over_views_makes() -> None:
     assert float(found[1]) == pytest.approx(views * np.mean(view))
 
 
-def test_a_view_that_saw_nobody_takes_part_in_no_pair() -> None:
-    scene = wrong(exact(instants=1))
+def test_a_view_without_detections_is_in_no_pair() -> None:
+    scene = wrong(exact(frames=1))
     absent = blind(scene, 3, slice(None))
     three = Exact(*(value[:, :3] for value in astuple(scene)))
     rep, view = pairs(absent)
     assert torch.allclose(rep, pairs(three)[0])
-    assert torch.allclose(view / 4, pairs(three)[1] / 3)  # a sum over views, each with the mean of who is there
+    assert torch.allclose(view / 4, pairs(three)[1] / 3)  # a sum over views, each with the mean of the visible ones
     nowhere = Exact(absent.pose.clone(), absent.rotation, absent.pose_2d, absent.confidence, absent.inverse_depth)
     nowhere.pose[0, 3] = 1e6
     assert [float(x) for x in pairs(nowhere)] == [float(rep), float(view)]
 
 
-def test_where_nobody_is_seen_losses_are_zero_and_finite() -> None:
-    scene = exact(instants=1, views=2)
+def test_without_detections_losses_are_zero_and_finite() -> None:
+    scene = exact(frames=1, views=2)
     for view in range(2):
         scene = blind(scene, view, slice(None))
     pose = scene.pose.requires_grad_()
@@ -134,7 +134,7 @@ def test_where_nobody_is_seen_losses_are_zero_and_finite() -> None:
     assert (pose.grad == 0).all()
 
 
-def test_no_weak_projection_tells_people_from_their_mirror_image() -> None:
+def test_weak_perspective_cannot_distinguish_mirror_images() -> None:
     scene = wrong(exact())
     for found, mirrored in zip(pairs(scene), pairs(scene.mirrored), strict=True):
         assert torch.allclose(found, mirrored, rtol=1e-9)
@@ -144,16 +144,16 @@ def test_no_weak_projection_tells_people_from_their_mirror_image() -> None:
     assert torch.allclose(cam(lifted, camera_from_view, order), cam(lifted.mirrored, flipped, order), rtol=1e-9)
 
 
-def test_perspective_tells_people_from_their_mirror_image() -> None:
+def test_perspective_distinguishes_mirror_images() -> None:
     scene = exact(inverse_depth=0.2)
     assert max(float(x) for x in pairs(scene)) < 1e-5
     assert min(float(x) for x in pairs(scene.mirrored)) > 0.01
 
 
-def test_cameras_that_stand_still_are_consistent() -> None:
+def test_static_cameras_are_consistent() -> None:
     rig, camera_from_view = still_rig()
     assert float(cam(rig, camera_from_view, rolled(rig))) < 1e-5
-    assert float(cam(rig, EYE.expand_as(camera_from_view), rolled(rig))) > 0.1  # pictures turned: not the cameras
+    assert float(cam(rig, EYE.expand_as(camera_from_view), rolled(rig))) > 0.1  # images turned: not the cameras
 
 
 def test_a_camera_that_turned_is_not_unless_it_may() -> None:
@@ -162,21 +162,21 @@ def test_a_camera_that_turned_is_not_unless_it_may() -> None:
     rotation = rig.rotation.clone()
     rotation[2, 1] = turn @ rotation[2, 1]
     other = Exact(rig.pose, rotation, rig.pose_2d, rig.confidence, rig.inverse_depth)
-    instants = torch.arange(len(rig.pose_2d))
+    frames = torch.arange(len(rig.pose_2d))
     assert float(cam(other, camera_from_view, rolled(rig))) > 0.01
-    near = (instants != 2) & (rolled(rig) != 2)
+    near = (frames != 2) & (rolled(rig) != 2)
     assert float(cam(other, camera_from_view, rolled(rig), near.double())) < 1e-5
-    assert float(cam(other, camera_from_view, rolled(rig), torch.zeros(len(instants), dtype=torch.float64))) == 0
+    assert float(cam(other, camera_from_view, rolled(rig), torch.zeros(len(frames), dtype=torch.float64))) == 0
 
 
-def test_an_instant_that_is_compared_with_itself_is_the_loss_across_views() -> None:
+def test_a_frame_compared_with_itself_gives_the_loss_across_views() -> None:
     scene = wrong(exact(inverse_depth=0.1))
     camera_from_view = still_rig()[1]
     found = cam(scene, camera_from_view, torch.arange(len(scene.pose_2d)))
     assert torch.allclose(found, pairs(scene)[1])
 
 
-def test_a_view_that_is_missing_at_either_instant_has_no_camera() -> None:
+def test_a_view_that_is_missing_in_either_frame_is_left_out() -> None:
     rig, camera_from_view = still_rig()
     gone = blind(rig, 1, slice(None))
     rotation = gone.rotation.clone()

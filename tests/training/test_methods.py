@@ -21,7 +21,7 @@ def test_every_term_weighs_in_some_method_and_every_method_has_some() -> None:
     assert all(min(astuple(each.early) + astuple(each.late)) >= 0 for each in METHODS.values())
 
 
-def test_methods_are_known_by_their_names() -> None:
+def test_methods_have_their_names() -> None:
     assert all(method(name).name == name for name in METHODS)
     with pytest.raises(UsageError) as error:
         method("magic")
@@ -36,7 +36,7 @@ def test_only_the_supervised_ones_read_the_truth() -> None:
 
 
 @pytest.mark.parametrize("name", ["csm-s1", "csm-s1s2", "ours-sp"])
-def test_stages_switch_where_they_say(name: str) -> None:
+def test_stages_switch_at_their_share_of_the_steps(name: str) -> None:
     one = method(name)
     assert 0 < one.switch < 1
     assert one.early != one.late
@@ -72,7 +72,7 @@ def test_terms_can_be_switched_off_by_name_in_both_stages() -> None:
     assert str(error.value) == f"Unknown loss term 'camera'. Use one of {', '.join(TERMS)}."
 
 
-def test_something_has_to_be_left_to_learn_from() -> None:
+def test_a_loss_term_must_be_left() -> None:
     with pytest.raises(UsageError) as error:
         method("canonpose").without(("rep", "view", "cam"))
     assert str(error.value) == "canonpose without rep, view, cam has no loss term left. Keep at least one of them."

@@ -1,4 +1,4 @@
-"""The highest place among votes, against all places of a fine grid."""
+"""The mode of a sum of Gaussians, compared with a fine grid."""
 
 import numpy as np
 import torch

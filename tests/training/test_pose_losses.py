@@ -1,4 +1,4 @@
-"""The terms that compare poses, one by one, against answers that are known; and everybody's gradients."""
+"""The terms between poses, compared with known answers; and the gradients of all terms."""
 
 from collections.abc import Callable
 
@@ -36,8 +36,8 @@ def test_consistency_is_no_reward_for_shrinking_as_the_released_one_is() -> None
     assert torch.allclose(losses.consistency_3d_released(SCALED * pose), SCALED * losses.consistency_3d_released(pose))
 
 
-def test_consistency_leaves_out_who_saw_nothing() -> None:
-    scene = blind(exact(instants=1), 2, slice(None))
+def test_consistency_leaves_out_views_without_detections() -> None:
+    scene = blind(exact(frames=1), 2, slice(None))
     pose = scene.pose.clone()
     pose[0, 2] = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (J, 3)))
     assert float(losses.consistency_3d(pose, scene.confidence)) < TIGHT
@@ -46,15 +46,15 @@ def test_consistency_leaves_out_who_saw_nothing() -> None:
 
 def test_consistency_as_released_weighs_views_as_the_loop_does() -> None:
     pose = exact().pose
-    instants, views = pose.shape[:2]
+    frames, views = pose.shape[:2]
     expected = 0.0
     for i in range(views - 1):
         for u in range(i + 1, views):
-            expected += float((pose[:, i] - pose[:, u]).abs().sum()) / (3 * J * instants) / (views - 1 - i)
+            expected += float((pose[:, i] - pose[:, u]).abs().sum()) / (3 * J * frames) / (views - 1 - i)
     assert float(losses.consistency_3d_released(pose)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_lifts_that_agree_cost_nothing_and_shrinking_saves_nothing() -> None:
+def test_equal_lifts_have_no_loss_and_shrinking_does_not_reduce_it() -> None:
     scene, other = exact(), exact(5)
     root = losses.EPSILON**0.5
     assert float(losses.lift_consistency(scene.pose, scene.pose, scene.confidence)) <= root
@@ -68,16 +68,16 @@ def test_lifts_that_agree_cost_nothing_and_shrinking_saves_nothing() -> None:
     assert torch.allclose(shrunk, SCALED * released, rtol=1e-3)
 
 
-def test_lifts_agree_as_released_weighs_whole_poses() -> None:
-    first, second = exact(instants=2, views=2).pose, exact(5, 2, 2).pose
+def test_lift_consistency_as_released_weights_whole_poses() -> None:
+    first, second = exact(frames=2, views=2).pose, exact(5, 2, 2).pose
     confidence = torch.rand(2, 2, J, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     norms = (first - second).flatten(2).norm(dim=-1)
     expected = (confidence.sqrt().sum(-1) * norms).sum() / (3 * J * 2 * 2)
     assert torch.allclose(losses.lift_consistency_released(first, second, confidence), expected, rtol=1e-5)
 
 
-def test_lifts_agree_by_the_root_of_confidence() -> None:
-    first, second = exact(instants=1, views=1), exact(5, 1, 1)
+def test_lift_consistency_is_weighted_by_the_root_of_confidence() -> None:
+    first, second = exact(frames=1, views=1), exact(5, 1, 1)
     confidence = torch.linspace(0.1, 1.0, J, dtype=torch.float64)
     x, y = (scene.pose[0, 0] / scene.pose[0, 0].norm() for scene in (first, second))
     expected = (confidence.sqrt() * (x - y).norm(dim=-1)).mean()
@@ -86,8 +86,8 @@ def test_lifts_agree_by_the_root_of_confidence() -> None:
     )
 
 
-def test_lifts_agree_counts_who_was_seen() -> None:
-    scene = blind(exact(instants=1), 0, slice(None))
+def test_lift_consistency_counts_visible_views() -> None:
+    scene = blind(exact(frames=1), 0, slice(None))
     again = scene.pose.clone()
     again[0, 0] += torch.from_numpy(np.random.default_rng(0).normal(0, 1, (J, 3)))
     assert float(losses.lift_consistency(scene.pose, again, scene.confidence)) <= losses.EPSILON**0.5
@@ -97,7 +97,7 @@ def person() -> Tensor:
     return torch.from_numpy(standing())
 
 
-def test_bends_of_people_are_right_and_of_their_mirror_images_wrong() -> None:
+def test_people_have_no_bending_loss_and_their_mirror_images_have() -> None:
     weight = torch.ones(4, dtype=torch.float64)
     turns = torch.from_numpy(rotation_from_vector(np.random.default_rng(0).normal(0, 1, (4, 3))))
     people = person() @ turns.mT
@@ -111,13 +111,13 @@ def test_bends_of_people_are_right_and_of_their_mirror_images_wrong() -> None:
     assert float(losses.bending(mirrored, weight)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_noses_have_to_stick_out_further_than_heads_turn() -> None:
+def test_noses_must_be_in_front_of_the_ears() -> None:
     pose = person()
     pose[INDEX["nose"], 2] = 0.0
     assert float(losses.bending(pose, torch.tensor(1.0))) == pytest.approx(losses.MIN_NOSE_OFFSET / 5, rel=1e-4)
 
 
-def test_bends_count_where_they_weigh() -> None:
+def test_bending_is_weighted() -> None:
     both = torch.stack([person(), person() * FLIP])
     assert float(losses.bending(both, torch.tensor([1.0, 0.0], dtype=torch.float64))) == 0
     alone = losses.bending(both[1], torch.tensor(1.0))
@@ -132,7 +132,7 @@ def towards(off: Tensor, covariance: Tensor, weight: float = 1.0) -> float:
     return float(found)
 
 
-def test_the_less_is_known_the_less_it_counts() -> None:
+def test_less_precise_directions_have_less_weight() -> None:
     off = torch.tensor([0.3, 0.0, 0.0], dtype=torch.float64)
     losses = [towards(off, sd**2 * EYE) for sd in (0.0, 0.02, 0.2, 2.0, 200.0)]
     assert losses[0] == pytest.approx(0.3, rel=1e-4)
@@ -142,14 +142,14 @@ def test_the_less_is_known_the_less_it_counts() -> None:
     assert towards(off, 0 * EYE, weight=0.0) == 0
 
 
-def test_every_direction_counts_as_it_is_known() -> None:
+def test_every_direction_is_weighted_by_its_precision() -> None:
     along = torch.diag(torch.tensor([4.0, 0.0, 0.0], dtype=torch.float64))
     assert towards(torch.tensor([0.0, 0.3, 0.0], dtype=torch.float64), along) == pytest.approx(0.3, rel=1e-4)
     assert towards(torch.tensor([0.3, 0.0, 0.0], dtype=torch.float64), along) < 0.005
 
 
-def test_precise_is_weighed_by_pairs() -> None:
-    scene = exact(instants=1, views=2)
+def test_the_fused_pose_loss_is_weighted_by_pairs() -> None:
+    scene = exact(frames=1, views=2)
     poses = losses.in_all_views(scene.rotation, scene.pose[:, :1].expand_as(scene.pose))
     target = poses[:, :, 0].clone()
     poses[0, 1, 0] += 0.5
@@ -161,7 +161,7 @@ def test_precise_is_weighed_by_pairs() -> None:
     assert float(losses.fused_pose(poses, target, zero, 0.02, weight)) == pytest.approx(1e-3, rel=1e-3)
 
 
-def test_supervised_is_the_mean_distance_where_the_truth_is_known() -> None:
+def test_supervised_is_the_mean_distance_where_labels_are_known() -> None:
     shape = torch.zeros(1, 2, J, 3)
     near = shape + torch.tensor([0.3, 0.0, 0.4])
     near[0, 1] += 100.0
@@ -169,7 +169,7 @@ def test_supervised_is_the_mean_distance_where_the_truth_is_known() -> None:
     assert float(losses.supervised(near, shape, torch.zeros(1, 2))) == 0
 
 
-def test_doubt_is_least_where_it_is_as_large_as_the_error_and_teaches_no_pose() -> None:
+def test_depth_nll_is_minimal_at_the_error_and_has_no_gradient_for_the_pose() -> None:
     target, weight = torch.zeros(1, 1, J, 3), torch.ones(1, 1)
     pose = torch.full((1, 1, J, 3), 0.2, requires_grad=True)
     values = {

@@ -16,7 +16,7 @@ ANY = TrainingJob(steps=7)
 
 
 def begun(path: Path) -> Path:
-    """A run that has looked twice."""
+    """A run with two validations."""
     with RunFolder(path, ANY) as folder:
         for step in (2, 4):
             folder.log(step, {"loss": 1 / step})
@@ -29,7 +29,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_what_was_asked_for_is_kept_from_the_first(tmp_path: Path) -> None:
+def test_the_settings_are_stored_at_the_start(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "a" / "b", ANY)
     assert RunFolder.job(tmp_path / "a" / "b") == ANY
     assert folder.best == tmp_path / "a" / "b" / BEST
@@ -37,7 +37,7 @@ def test_what_was_asked_for_is_kept_from_the_first(tmp_path: Path) -> None:
     assert RunFolder.job(tmp_path / "a" / "b") == TrainingJob(steps=8)
 
 
-def test_where_it_stands_is_read_back(tmp_path: Path) -> None:
+def test_the_state_is_read_back(tmp_path: Path) -> None:
     state = RunFolder(begun(tmp_path / "run"), ANY, resume=True).load()
     assert state["step"] == 4
     assert torch.equal(state["weights"]["w"], torch.full((3,), 4))
@@ -59,21 +59,21 @@ def test_a_run_is_not_written_over_and_only_its_own_job_goes_on(tmp_path: Path) 
         RunFolder.job(tmp_path / "empty")
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(PoseRigError, match=r"run cannot be written: .*\. Name another folder with --run\."):
         RunFolder(tmp_path / "file" / "run", ANY)
 
 
 @pytest.mark.parametrize("content", [b"", b"P", b"2fr", b"\xff" * 20, b"nonsense", b"PK\x03\x04 half of an archive"])
-def test_a_broken_state_is_said(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_state_is_reported(tmp_path: Path, content: bytes) -> None:
     path = begun(tmp_path / "run")
     (path / STATE).write_bytes(content)
     with pytest.raises(UsageError, match=r"state\.pt cannot be read: .*[^.]\. Start the run again\."):
         RunFolder(path, ANY, resume=True).load()
 
 
-def test_a_state_with_a_hole_in_its_middle_is_said(tmp_path: Path) -> None:
+def test_a_state_with_zeroed_bytes_is_reported(tmp_path: Path) -> None:
     path = begun(tmp_path / "run")
     whole = (path / STATE).read_bytes()
     place = whole.index(b"step")
@@ -108,7 +108,7 @@ def test_a_state_of_foreign_objects_is_not_loaded(tmp_path: Path) -> None:
         RunFolder(path, ANY, resume=True).load()
 
 
-def test_looks_are_lines_of_a_table_and_events_of_tensorboard(tmp_path: Path) -> None:
+def test_validations_are_rows_of_the_log_and_events_of_tensorboard(tmp_path: Path) -> None:
     path = begun(tmp_path / "run")
     assert table(path) == [{"step": "2", "loss": "0.5"}, {"step": "4", "loss": "0.25"}]
     events = EventAccumulator(str(path)).Reload()
@@ -116,7 +116,7 @@ def test_looks_are_lines_of_a_table_and_events_of_tensorboard(tmp_path: Path) ->
     assert [(event.step, event.value) for event in scalars] == [(2, 0.5), (4, 0.25)]
 
 
-def test_who_goes_on_drops_the_lines_that_are_done_again(tmp_path: Path) -> None:
+def test_a_resumed_run_drops_the_rows_of_repeated_steps(tmp_path: Path) -> None:
     path = begun(tmp_path / "run")
     with RunFolder(path, ANY, resume=True) as folder:
         folder.log(4, {"loss": 9.0})

@@ -102,7 +102,7 @@ def poses(count: int = 6) -> Floats:
     return np.asarray(standing() + np.random.default_rng(1).normal(0, 0.1, (count, J, 3)))
 
 
-def test_metrics_are_zero_up_to_what_they_forgive() -> None:
+def test_metrics_are_zero_up_to_their_alignment() -> None:
     a = poses()
     turn = rotation_from_vector(np.array([0.3, -0.8, 0.4]))
     assert n_mpjpe(3.0 * a, a) == pytest.approx(0, abs=1e-12)
@@ -118,7 +118,7 @@ def test_metrics_of_known_errors() -> None:
     assert pmpjpe(b, a) == pytest.approx(0, abs=1e-12)
 
 
-def test_a_mirror_image_is_not_forgiven() -> None:
+def test_a_mirror_image_is_not_aligned() -> None:
     a = poses()
     assert pmpjpe(a * [1, 1, -1], a).min() > 0.02
     assert (pmpjpe(a * [-1, 1, 1], a) <= n_mpjpe(a * [-1, 1, 1], a) + 1e-9).all()

@@ -1,4 +1,4 @@
-"""Training runs of a second or two."""
+"""Short training runs."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import IMPROVEMENT_RATIO, Progress, TrainingResult, TrainingState, learning_rate, train
 from pose_rig.training.validation import ValidationMetrics, validate
 from tests.training import two_ranks
-from tests.training.fakes.footage import banks, takes
+from tests.training.fakes.footage import split_datasets, takes
 
 ROOT = Path(__file__).parents[2]
 JOB = TrainingJob(method="ours", width=32, steps=12, rigs=3, per_rig=4, rate=3e-3, warm_up=4, check=4)
@@ -35,7 +35,7 @@ JOB = TrainingJob(method="ours", width=32, steps=12, rigs=3, per_rig=4, rate=3e-
 
 @cache
 def material(frame: InputFrame) -> tuple[PoseDataset, PoseDataset]:
-    return banks(takes(), frame)
+    return split_datasets(takes(), frame)
 
 
 def run(folder: Path, job: TrainingJob, *, resume: bool = False, **settings: Any) -> TrainingResult:
@@ -77,7 +77,7 @@ def stops_after(step: int, error: BaseException) -> Callable[[Progress], None]:
 
 
 @pytest.mark.parametrize(("name", "steps"), [("csm-s1s2", 80), ("ours", 120)])
-def test_what_one_view_lifts_fits_the_others_ever_better(tmp_path: Path, name: str, steps: int) -> None:
+def test_the_reprojection_in_other_views_improves(tmp_path: Path, name: str, steps: int) -> None:
     job = replace(JOB, method=name, steps=steps, check=steps // 4, warm_up=10)
     told: list[Progress] = []
     outcome = run(tmp_path, job, on_step=told.append)
@@ -123,7 +123,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path, error: BaseExcep
     assert table(tmp_path / "run") == table(tmp_path / "whole")
 
 
-def test_chance_is_the_seeds_alone(tmp_path: Path) -> None:
+def test_random_numbers_depend_on_the_seed_only(tmp_path: Path) -> None:
     job = replace(JOB, steps=3)
     one, again, other = (run(tmp_path / f"{i}", replace(job, seed=seed)) for i, seed in enumerate((5, 5, 6)))
     assert same(weights(one), weights(again))
@@ -138,7 +138,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far(tmp_path: Path) -> None:
     assert int(load(tmp_path / "lifter.pt")[1]["step"]) in (10, 20)
 
 
-def test_where_everything_gets_worse_the_best_weights_are_those_it_began_with(tmp_path: Path) -> None:
+def test_the_initial_weights_are_kept_if_all_others_are_worse(tmp_path: Path) -> None:
     start = run(tmp_path / "start", replace(JOB, steps=60, check=60)).lifter
     before = {name: value.clone() for name, value in start.state_dict().items()}
     wild = replace(JOB, rate=0.9, warm_up=1, width=16)  # of a new network; this one has its own
@@ -149,7 +149,7 @@ def test_where_everything_gets_worse_the_best_weights_are_those_it_began_with(tm
     assert outcome.initial == outcome.best == validate(outcome.lifter, material("ray")[1])
 
 
-def test_who_is_no_longer_better_stops_and_keeps_the_best(tmp_path: Path) -> None:
+def test_early_stopping_keeps_the_best_weights(tmp_path: Path) -> None:
     outcome = run(tmp_path, replace(JOB, steps=100, check=3, patience=2, rate=1e-12))
     assert (outcome.stop_reason, outcome.step) == ("early stopping", 6)
     assert outcome.best == outcome.initial
@@ -159,7 +159,7 @@ def test_who_is_no_longer_better_stops_and_keeps_the_best(tmp_path: Path) -> Non
     assert (patient.stop_reason, patient.step) == ("done", 9)
 
 
-def test_a_look_has_to_be_better_by_more_than_chance() -> None:
+def test_an_improvement_must_exceed_a_threshold() -> None:
     def scored(value: float) -> ValidationMetrics:
         return ValidationMetrics(value, 0.0, 1 / value, 0.0)
 
@@ -170,7 +170,7 @@ def test_a_look_has_to_be_better_by_more_than_chance() -> None:
     ]
     assert heard == [False, False, True, False, True]
     assert (standing.best, standing.initial, standing.validations_since_best) == (scored(0.5), scored(1.0), 0)
-    assert not standing.update(scored(0.4), supervised=True)  # what the truth says is worse
+    assert not standing.update(scored(0.4), supervised=True)  # worse by the labels
     assert standing.validations_since_best == 1
 
 
@@ -193,7 +193,7 @@ def test_a_term_is_switched_off_by_its_name(tmp_path: Path) -> None:
     assert not same(weights(whole), weights(some))
 
 
-def test_what_is_supervised_is_judged_by_the_truth(tmp_path: Path) -> None:
+def test_supervised_training_is_validated_with_labels(tmp_path: Path) -> None:
     job = replace(JOB, method="supervised", steps=40, check=20)
     outcome = run(tmp_path, job)
     assert outcome.best.n_mpjpe < 0.9 * outcome.initial.n_mpjpe
@@ -212,7 +212,7 @@ def test_the_mean_of_the_weights_is_what_is_kept(tmp_path: Path) -> None:
     assert all(torch.equal(now["kept"][f"module.{name}"], value) for name, value in now["lifter"].items())
 
 
-def test_rehearsal_counts_beside_the_footage(tmp_path: Path) -> None:
+def test_rehearsal_is_added_to_the_loss(tmp_path: Path) -> None:
     job = replace(JOB, steps=2, check=2)
     plain = run(tmp_path / "plain", job)
     rehearsed = run(tmp_path / "rehearsed", job, rehearsal=Rehearsal(shipped(), 8, 0, "cpu"))
@@ -230,7 +230,7 @@ def test_mixed_precision_learns_nearly_the_same(tmp_path: Path) -> None:
     assert all(value.dtype == torch.float32 for value in load(tmp_path / "True" / "lifter.pt")[0].state_dict().values())
 
 
-def test_the_learning_rate_rises_in_a_line_and_falls_along_a_cosine() -> None:
+def test_the_learning_rate_has_a_linear_warm_up_and_a_cosine_decay() -> None:
     job = replace(JOB, rate=0.01, steps=1000, warm_up=10)
     rates = [learning_rate(job, step) for step in range(1000)]
     assert rates[:5] == pytest.approx([0.001, 0.002, 0.003, 0.004, 0.005], rel=1e-3)
@@ -241,7 +241,7 @@ def test_the_learning_rate_rises_in_a_line_and_falls_along_a_cosine() -> None:
     assert np.all(np.diff(rates[10:]) < 0)
 
 
-def test_two_processes_learn_what_one_would(tmp_path: Path) -> None:
+def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     two_ranks.run(tmp_path / "one")

@@ -41,7 +41,7 @@ def test_the_methods_are_those_of_the_program() -> None:
     assert f"*{S1S2.split(', ')[1]}*" in section("Methods")
 
 
-def test_measured_rows_are_called_as_the_benchmark_calls_them() -> None:
+def test_measured_rows_have_the_names_of_the_benchmark() -> None:
     measured = first_cells(section("All methods, simulated rigs, unseen motion, people and rigs"))
     assert len(measured) == 16
     for cell in measured:
@@ -50,7 +50,7 @@ def test_measured_rows_are_called_as_the_benchmark_calls_them() -> None:
         assert not remark or remark == "2500 steps, not converged"
 
 
-def test_rows_that_have_not_converged_say_so() -> None:
+def test_rows_that_have_not_converged_are_marked() -> None:
     for name, figure in (("canonpose", "248.6"), ("csm-s1", "242.5"), ("csm-s1s2", "250.7"), ("released", "249.4")):
         assert f"| {name}, after 2500 steps, not converged | {figure} (" in PAGE
 

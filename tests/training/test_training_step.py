@@ -1,4 +1,4 @@
-"""One training step's losses, whatever the method."""
+"""The loss terms of one training step, for all methods."""
 
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -25,8 +25,8 @@ def small(name: str) -> Lifter:
 
 
 def batch_of(folder: Path, name: str) -> Batch:
-    bank = PoseDataset(simulated(folder, takes=3, views=3), method(name).frame)
-    return bank.sample(RIGS, PER_RIG, np.random.default_rng(0))
+    dataset = PoseDataset(simulated(folder, takes=3, views=3), method(name).frame)
+    return dataset.sample(RIGS, PER_RIG, np.random.default_rng(0))
 
 
 def order() -> torch.Tensor:
@@ -35,7 +35,7 @@ def order() -> torch.Tensor:
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("name", METHODS)
-def test_what_weighs_is_computed_finite_and_teaches(tmp_path: Path, name: str, late: bool) -> None:
+def test_terms_with_a_weight_are_finite_and_have_gradients(tmp_path: Path, name: str, late: bool) -> None:
     recipe, lifter = method(name), small(name)
     weights = recipe.late if late else recipe.early
     values = loss_terms(lifter, batch_of(tmp_path, name), recipe, weights, order())
@@ -49,7 +49,7 @@ def test_what_weighs_is_computed_finite_and_teaches(tmp_path: Path, name: str, l
     assert float(lifter.stem.weight.grad.abs().sum()) > 0
 
 
-def test_what_refinement_moved_is_a_figure_that_teaches_nothing(tmp_path: Path) -> None:
+def test_the_refinement_term_has_no_gradient(tmp_path: Path) -> None:
     weights = method("csm-s1s2").early
     values = loss_terms(small("csm-s1s2"), batch_of(tmp_path, "csm-s1s2"), method("csm-s1s2"), weights, order())
     assert float(values["ref"].detach()) > 0
@@ -81,13 +81,13 @@ def test_whatever_is_left_on_is_computed(tmp_path: Path, name: str, off: tuple[s
     assert total_loss(values, recipe.early).requires_grad
 
 
-def test_who_is_taught_alone_sees_no_other_view(tmp_path: Path) -> None:
+def test_supervised_training_uses_single_views_only(tmp_path: Path) -> None:
     batch = batch_of(tmp_path, "supervised")
     weights = method("supervised").early
     assert set(loss_terms(small("supervised"), batch, method("supervised"), weights, order())) == {"supervised"}
 
 
-def test_the_truth_costs_nothing_but_what_a_rig_that_moved_does() -> None:
+def test_the_truth_has_no_loss_and_a_moved_rig_has() -> None:
     footage, recipe = exact(), method("ours")
     batch = replace(PoseDataset([footage], "ray").all, per_rig=6)
     rig = true_rig(footage)
@@ -127,7 +127,7 @@ def test_all_views_are_lifted_as_one_batch_in_their_order() -> None:
         assert torch.allclose(all_views[:, 2], one, atol=1e-6)
 
 
-def test_other_instants_are_those_of_the_same_rig_each_once() -> None:
+def test_the_permutation_stays_within_rigs() -> None:
     generator = torch.Generator().manual_seed(0)
     found = permutation_within_rigs(5, 7, generator, torch.device("cpu"))
     assert torch.equal(found.reshape(5, 7).sort(1).values.flatten(), torch.arange(35))
@@ -145,7 +145,7 @@ def test_the_total_leaves_nothing_out() -> None:
     assert float(total_loss({**values, "rehearsal": torch.tensor(3.0)}, Weights())) == 3
 
 
-def test_a_batch_that_nobody_is_seen_in_teaches_nothing_and_breaks_nothing() -> None:
+def test_a_batch_without_detections_has_zero_gradients() -> None:
     batch = PoseDataset([exact()], "image").all
     nobody = replace(batch, pose_2d=0 * batch.pose_2d, confidence=0 * batch.confidence)
     assert float(losses.visible_views(nobody.confidence).sum()) == 0

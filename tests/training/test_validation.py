@@ -1,4 +1,4 @@
-"""What held-back instants say of a lifter."""
+"""What held-back frames say of a lifter."""
 
 from dataclasses import replace
 
@@ -16,8 +16,8 @@ from tests.training.fakes.walk_footage import exact
 
 
 def truth() -> tuple[PoseDataset, Lifted]:
-    bank = PoseDataset([exact()], "ray")
-    return bank, true_lifts(bank.all, true_rig(exact()))
+    dataset = PoseDataset([exact()], "ray")
+    return dataset, true_lifts(dataset.all, true_rig(exact()))
 
 
 def across(batch: Batch, lifted: Lifted) -> float:
@@ -32,9 +32,9 @@ def across(batch: Batch, lifted: Lifted) -> float:
 
 
 def test_the_truth_scores_best_and_its_mirror_image_by_perspective_and_bends_alone() -> None:
-    bank, lifted = truth()
+    dataset, lifted = truth()
     mirrored = Lifted(lifted.pose * FLIP, FLIP[:, None] * lifted.view_from_canonical * FLIP, lifted.spread)
-    right, wrong = (validate(knowing(each), bank) for each in (lifted, mirrored))
+    right, wrong = (validate(knowing(each), dataset) for each in (lifted, mirrored))
     assert right.n_mpjpe < 1e-5
     assert right.pmpjpe < 1e-5
     assert right.reprojection < 1e-3
@@ -44,40 +44,40 @@ def test_the_truth_scores_best_and_its_mirror_image_by_perspective_and_bends_alo
 
 
 def test_how_far_rotations_are_off_shows_from_other_views_and_not_after_alignment() -> None:
-    bank, lifted = truth()
+    dataset, lifted = truth()
     turned = replace(lifted, view_from_canonical=lifted.view_from_canonical.clone())
     turned.view_from_canonical[:, 1] = lifted.view_from_canonical[:, 2]
-    right, off = (validate(knowing(each), bank) for each in (lifted, turned))
+    right, off = (validate(knowing(each), dataset) for each in (lifted, turned))
     assert off.reprojection > right.reprojection + 0.05
-    assert off.reprojection == pytest.approx(across(bank.all, turned), rel=1e-4)
+    assert off.reprojection == pytest.approx(across(dataset.all, turned), rel=1e-4)
     assert off.n_mpjpe > 0.02
     assert off.pmpjpe < 1e-5
 
 
-def test_without_truth_only_what_needs_none_is_known() -> None:
-    bank, lifted = truth()
-    known = validate(knowing(lifted), bank)
+def test_without_ground_truth_only_label_free_metrics_are_known() -> None:
+    dataset, lifted = truth()
+    known = validate(knowing(lifted), dataset)
     blind = validate(knowing(lifted), PoseDataset([replace(exact(), truth=None)], "ray"))
     assert (blind.reprojection, blind.bent) == (known.reprojection, known.bent)
     assert blind.n_mpjpe != blind.n_mpjpe
     assert blind.pmpjpe != blind.pmpjpe
 
 
-def test_the_score_is_the_error_only_where_a_truth_is_learned_from() -> None:
+def test_the_score_is_the_error_only_in_supervised_training() -> None:
     known = ValidationMetrics(0.25, 0.5, 0.1, 0.05)
     assert known.score(supervised=True) == 0.1
     assert known.score(supervised=False) == 0.75
     assert replace(known, n_mpjpe=float("nan")).score(supervised=True) == 0.75
 
 
-def test_many_instants_are_looked_at_in_parts_and_each_counts_once() -> None:
+def test_frames_are_validated_in_batches_and_counted_once() -> None:
     torch.manual_seed(0)
     lifter = Lifter(LifterConfig(width=8, pose_blocks=1, camera_blocks=1)).eval()
     usual, odd = exact(3, 30), replace(exact(3, 30, 2.5), score=np.full((30, 3, 17), 0.3, np.float32))
     many = PoseDataset([usual] * 40 + [odd] * 6, "ray")
     assert BATCH_FRAMES < len(many) == 1380
     found, first, second = (
-        validate(lifter, bank) for bank in (many, PoseDataset([usual], "ray"), PoseDataset([odd], "ray"))
+        validate(lifter, dataset) for dataset in (many, PoseDataset([usual], "ray"), PoseDataset([odd], "ray"))
     )
     assert second.reprojection < 0.5 * first.reprojection
     for name in ("reprojection", "bent", "n_mpjpe", "pmpjpe"):

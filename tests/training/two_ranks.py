@@ -17,15 +17,15 @@ JOB = TrainingJob(method="ours", width=16, steps=6, rigs=4, per_rig=3, rate=3e-3
 
 
 def run(folder: Path) -> None:
-    """Trains where everything is always seen, so that means over processes are those of the whole."""
+    """Trains with all joints visible, so that means over processes are those of the batch."""
     torch.set_num_threads(1)
     told: list[float] = []
-    bank = PoseDataset([walking(seed=seed, start_deg=40.0 * seed, views=3, noise=0.01) for seed in range(3)], "ray")
+    dataset = PoseDataset([walking(seed=seed, start_deg=40.0 * seed, views=3, noise=0.01) for seed in range(3)], "ray")
     with process_group(JOB.device) as own:
         made = RunFolder(folder, JOB) if own.is_main else None
         own.barrier(JOB.device)
         with made or RunFolder(folder, JOB) as mine:
-            outcome = train(JOB, bank, bank, mine, group=own, on_step=lambda now: told.append(now.loss))
+            outcome = train(JOB, dataset, dataset, mine, group=own, on_step=lambda now: told.append(now.loss))
         said = {"losses": told, "weights": outcome.lifter.stem.weight.flatten().tolist(), "world": own.world_size}
         (folder / f"rank{own.rank}.json").write_text(json.dumps(said))
 

@@ -15,7 +15,7 @@ from pose_rig.training.datasets.pickled_arrays import PickledArray
 MAX_DEPTH = 32
 
 
-def resolved(value: Any, max_bytes: int) -> Any:
+def resolved(value: Any, max_bytes: int) -> Any:  # noqa: C901 - one case per type
     """Returns a value of the machine with numpy arrays.
 
     Args:

@@ -8,14 +8,14 @@ from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
 from pose_rig.training import heatmap_voting, losses
 
-INSTANTS, VIEWS = 6, 3
+FRAMES, VIEWS = 6, 3
 
 
 def batch(confidence: Tensor) -> Batch:
-    pose_2d = torch.randn(INSTANTS * VIEWS, J, 2, generator=torch.Generator().manual_seed(1))
+    pose_2d = torch.randn(FRAMES * VIEWS, J, 2, generator=torch.Generator().manual_seed(1))
     pose_2d = pose_2d - pose_2d[:, :1]
     pose_2d = pose_2d / pose_2d.square().sum((1, 2), keepdim=True).sqrt()
-    return Batch(pose_2d, confidence.expand(INSTANTS * VIEWS, J), torch.tensor([0, 0, 0, 1, 1, 1]), VIEWS)
+    return Batch(pose_2d, confidence.expand(FRAMES * VIEWS, J), torch.tensor([0, 0, 0, 1, 1, 1]), VIEWS)
 
 
 def lifter() -> Lifter:
@@ -24,11 +24,11 @@ def lifter() -> Lifter:
 
 
 def stacked(value: Tensor) -> Tensor:
-    return value.reshape(INSTANTS, VIEWS, *value.shape[1:])
+    return value.reshape(FRAMES, VIEWS, *value.shape[1:])
 
 
 def test_loops_of_reprojections_are_the_sum_over_all_pairs() -> None:
-    """Every subject has one instant, so that camera consistency is the other views' reprojection once more."""
+    """Every subject has one frame, so that camera consistency is the other views' reprojection once more."""
     seen, network = batch(torch.linspace(0.1, 1.0, J)), lifter()
     alone = Batch(seen.pose_2d[:VIEWS], seen.confidence[:VIEWS], seen.subject[:1], VIEWS)
     pose, rotation, _ = network(alone.pose_2d, alone.confidence)
@@ -66,7 +66,7 @@ def test_loops_refine_as_released() -> None:
     torch.testing.assert_close(refined, heatmap_voting.released(*views), atol=1e-6, rtol=0)
 
 
-def test_a_step_moves_every_weight_that_the_losses_see() -> None:
+def test_a_step_changes_every_weight_with_a_gradient() -> None:
     network = lifter()
     step2_loss(network, batch(torch.linspace(0.1, 1.0, J))).backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())

@@ -42,9 +42,9 @@ def test_all_joints_are_visible_and_some_have_low_confidence() -> None:
 def test_lifts_match_the_detections_and_refinement_helps() -> None:
     batch = batch_of(16, 4, "cpu")
     given = lifts(batch)
-    picture = (given.canonical @ given.rotation.transpose(-1, -2))[..., :2]
+    image = (given.canonical @ given.rotation.transpose(-1, -2))[..., :2]
     seen = batch.confidence > 0
-    torch.testing.assert_close(picture[seen], batch.pose_2d[seen], atol=1e-5, rtol=0)
+    torch.testing.assert_close(image[seen], batch.pose_2d[seen], atol=1e-5, rtol=0)
     unsure = batch.confidence < heatmap_voting.MIN_CONFIDENCE
     unsure[..., [j for j in range(17) if j not in LIMBS]] = False
     refined = heatmap_voting.corrected(given.pose_2d, given.confidence, given.rotation, given.canonical)

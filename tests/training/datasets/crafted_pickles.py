@@ -47,7 +47,7 @@ def plain_state(order: str = "<") -> bytes:
 
 
 def fields_state(hidden: bytes) -> bytes:
-    """A record whose only field is an object, told as if it had none: the bytes become pointers."""
+    """A record whose only field is an object, declared without objects: the bytes become pointers."""
     fields = b"}" + text("f") + group(hidden, number(0)) + b"s"
     return group(number(3), text("|"), NONE, group(text("f")), fields, number(8), number(1), number(16))
 

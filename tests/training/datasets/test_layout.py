@@ -50,7 +50,7 @@ def test_what_is_missing_is_0() -> None:
 
 
 @pytest.mark.parametrize("unit", [1, 100, 1000])
-def test_units_are_told_by_the_size_of_people(unit: float) -> None:
+def test_units_follow_from_the_size_of_people(unit: float) -> None:
     poses = standing()[None] * unit + 4000.0
     np.testing.assert_allclose(np.diff(metres(poses, "a file"), axis=1), np.diff(standing()[None], axis=1), atol=1e-9)
 

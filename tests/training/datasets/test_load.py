@@ -15,7 +15,7 @@ def test_kinds() -> None:
         load("coco", Path(), "train")
 
 
-def test_a_folder_is_asked_for(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a folder"):
         load("human36m", tmp_path / "nothing", "train")
     with pytest.raises(UsageError, match="Unknown split 'all'"):
@@ -30,7 +30,7 @@ def test_a_folder_is_asked_for(tmp_path: Path) -> None:
         ("skipose", r"train/labels.h5"),
     ],
 )
-def test_an_empty_folder_is_told_what_it_needs(tmp_path: Path, kind: str, files: str) -> None:
+def test_an_empty_folder_is_reported_with_the_supported_files(tmp_path: Path, kind: str, files: str) -> None:
     (tmp_path / "labels.h5").touch()
     with pytest.raises(UsageError, match=rf"file of {kind} for 'test'\. Supported are {files}.*, and one file"):
         load(kind, tmp_path, "test")

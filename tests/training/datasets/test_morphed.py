@@ -19,7 +19,7 @@ from tests.training.datasets.test_canonpose import flat_file, write
 from tests.training.datasets.world import as_file, shoot
 
 QUICK = MorphingConfig(width=64, epochs=25, learning_rate=1e-3, milestones=(15, 20))
-COUNT = 20  # instants of each subject
+COUNT = 20  # frames of each subject
 HEAD_PX = 25.0  # so far above the labels is the detector's head
 
 
@@ -45,7 +45,7 @@ def head_off_px(takes: list[Footage]) -> float:
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_what_one_subject_teaches_moves_the_joints_of_all_others(tmp_path: Path, split: Split) -> None:
+def test_one_subject_trains_the_morphing_of_all_others(tmp_path: Path, split: Split) -> None:
     write(tmp_path / "alphapose.pickle", detections())
     lines: list[str] = []
     told: list[float] = []
@@ -76,7 +76,9 @@ def without(key: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_cannot_be_morphed_stays_and_why_is_said(tmp_path: Path, data: dict[str, Any], reason: str) -> None:
+def test_without_morphing_poses_are_unchanged_and_the_reason_is_logged(
+    tmp_path: Path, data: dict[str, Any], reason: str
+) -> None:
     write(tmp_path / "alphapose.pickle", data)
     lines: list[str] = []
     takes = morphed("human36m", tmp_path, "test", log=lines.append)

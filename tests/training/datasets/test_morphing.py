@@ -49,7 +49,7 @@ def network() -> Morphing:
     return trained
 
 
-def test_a_constant_shift_is_learned_for_views_it_never_saw(network: Morphing) -> None:
+def test_a_constant_offset_is_learned_for_other_views(network: Morphing) -> None:
     other = detected(start_deg=33)
     morphed = morph(other, network)
     for joint in SHIFT_PX:
@@ -58,7 +58,7 @@ def test_a_constant_shift_is_learned_for_views_it_never_saw(network: Morphing) -
     assert off_px(morphed, "spine", other) < off_px(other, "spine", other)
 
 
-def test_scores_truth_and_unseen_joints_stay(network: Morphing) -> None:
+def test_scores_ground_truth_and_invisible_joints_are_unchanged(network: Morphing) -> None:
     footage = detected()
     score = footage.score.copy()
     score[:, :, INDEX["l_wrist"]] = 0
@@ -89,7 +89,7 @@ def test_defaults_are_those_of_the_paper() -> None:
     assert Morphing(8)(torch.zeros(3, 32)).shape == (3, 32)
 
 
-def test_without_labels_nothing_can_be_learned() -> None:
+def test_morphing_needs_labels() -> None:
     with pytest.raises(UsageError, match="There is no 2D ground truth"):
         train_morphing([replace(detected(), truth=None)], QUICK)
     unseen = replace(detected(), score=np.zeros((50, 4, J), np.float32))

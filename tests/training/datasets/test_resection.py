@@ -38,7 +38,7 @@ def test_gaps_do_no_harm() -> None:
     np.testing.assert_allclose(found.local(SHOT.room), SHOT.local[:, 0], atol=0.01)
 
 
-def test_too_little_says_nothing() -> None:
+def test_too_few_points_give_no_camera() -> None:
     xy_px = np.full(SHOT.xy_px[:, 0].shape, np.nan)
     xy_px[0] = SHOT.xy_px[0, 0]
     assert resect(SHOT.room, xy_px, SIZE, "camera") is None

@@ -66,7 +66,7 @@ def test_arrays_and_containers_are_read(tmp_path: Path, protocol: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", [0, 2])
-def test_names_of_older_numpy_are_known(tmp_path: Path, protocol: int) -> None:
+def test_names_of_older_numpy_are_supported(tmp_path: Path, protocol: int) -> None:
     content = pickle.dumps(DATA, protocol)
     assert b"numpy._core" in content
     (tmp_path / "old.pickle").write_bytes(content.replace(b"numpy._core", b"numpy.core"))
@@ -100,7 +100,7 @@ def test_a_pickle_that_runs_something_is_refused(tmp_path: Path, protocol: int) 
 
 
 @pytest.mark.parametrize("function", [eval, getattr, np.load, np.memmap, pickle.loads, __import__])
-def test_nothing_but_data_is_known(tmp_path: Path, function: Callable[..., Any]) -> None:
+def test_only_data_is_supported(tmp_path: Path, function: Callable[..., Any]) -> None:
     (tmp_path / "bad.pickle").write_bytes(pickle.dumps(Runs(function, "x")))
     with pytest.raises(UsageError, match="which is not data"):
         read_pickle(tmp_path / "bad.pickle")
@@ -140,7 +140,7 @@ def test_damaged_files_are_named(tmp_path: Path, keep: int) -> None:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What is said about each crafted pickle, by a process of its own: it might crash."""
+    """The message for each crafted pickle, from a separate process, which might crash."""
     folder = tmp_path_factory.mktemp("crafted")
     for number, content in enumerate(crafted().values()):
         (folder / f"{number}.pickle").write_bytes(content)

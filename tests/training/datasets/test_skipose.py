@@ -10,12 +10,12 @@ from pose_rig.training.datasets.load import load
 from pose_rig.training.datasets.protocol import SKIPOSE
 from tests.training.datasets.world import shoot
 
-SHOT = shoot(0.08, SKIPOSE.size_px)  # 4 instants
-FOCAL = np.array([4.0, 5.0, 6.0, 7.0])[:, None] + np.arange(6) / 10  # of the width, by instant and camera
+SHOT = shoot(0.08, SKIPOSE.size_px)  # 4 frames
+FOCAL = np.array([4.0, 5.0, 6.0, 7.0])[:, None] + np.arange(6) / 10  # of the width, by frame and camera
 
 
 def rows(missing: tuple[int, int] = (2, 3)) -> dict[str, Any]:
-    """The labels of one run in two sequences, without one picture, in no order."""
+    """The labels of one run in two sequences, without one image, in no order."""
     pairs = [(t, v) for t in range(4) for v in range(6) if (t, v) != missing]
     order = np.random.default_rng(0).permutation(len(pairs))
     t, v = np.array(pairs)[order].T
@@ -39,7 +39,7 @@ def write(folder: Path, content: dict[str, Any], split: str = "train") -> None:
             file[key] = value
 
 
-def test_rows_of_one_instant_become_views(tmp_path: Path) -> None:
+def test_rows_of_one_frame_become_views(tmp_path: Path) -> None:
     write(tmp_path / "Ski-PosePTZ-CameraDataset-png", rows())
     first, second = load("skipose", tmp_path, "train")
     assert [(take.name, take.subject, take.frames, take.views) for take in (first, second)] == [
@@ -67,7 +67,7 @@ def test_the_splits_are_files(tmp_path: Path) -> None:
         load("skipose", tmp_path, "morphing")
 
 
-def test_clean_is_what_the_list_says(tmp_path: Path) -> None:
+def test_clean_frames_are_those_of_the_list(tmp_path: Path) -> None:
     write(tmp_path, rows())
     (tmp_path / "train" / "clean.txt").write_text("110 10\n110 30\n")
     (take,) = load("skipose-clean", tmp_path, "train")

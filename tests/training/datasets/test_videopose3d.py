@@ -64,7 +64,7 @@ def test_actions_become_takes_with_the_truth_in_the_axes_of_each_camera(tmp_path
         load("human36m", tmp_path, "morphing")
 
 
-def test_labels_alone_are_what_is_seen_and_the_truth(tmp_path: Path) -> None:
+def test_labels_are_input_and_ground_truth(tmp_path: Path) -> None:
     write(tmp_path, SHOTS)
     (tmp_path / "data_2d_h36m_cpn_ft_h36m_dbb.npz").unlink()
     take = load("human36m", tmp_path, "train")[0]
@@ -81,7 +81,7 @@ def test_without_both_labels_there_is_no_truth(tmp_path: Path, name: str) -> Non
     assert take.frames == 14  # 67 frames of the video
 
 
-def test_a_missing_camera_has_score_0_and_leaves_the_others_known(tmp_path: Path) -> None:
+def test_a_missing_camera_has_score_0_and_keeps_the_others(tmp_path: Path) -> None:
     shot = SHOTS["S5", "Walking 1"]
     write(tmp_path, SHOTS)
     path = tmp_path / "data_2d_h36m_cpn_ft_h36m_dbb.npz"

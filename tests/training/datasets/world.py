@@ -1,4 +1,4 @@
-"""A walking person before cameras whose truth is known, and files like other people's.
+"""A walking person in front of known cameras, and files in the formats of benchmarks.
 
 Axes: T frames, V views, J = 17 joints, K joints of a file.
 """

@@ -27,7 +27,7 @@ def shipped() -> Lifter:
 
 
 def footage(views: int = VIEWS, noise: float = 0.0) -> Footage:
-    """Two seconds of a walk before a ring of cameras, every sixth instant."""
+    """Two seconds of a walk before a ring of cameras, every sixth frame."""
     cameras, joints = ring(views), walk(2.0)[::EVERY]
     scene = film(joints, cameras, noise=noise)
     xy, local = project(cameras, joints)
@@ -64,7 +64,7 @@ def test_lifts_are_poses_in_the_cameras_axes(shipped: Lifter) -> None:
     assert lifted.shape == (10, VIEWS, J, 3)
     assert lifted[:, :, 0] == pytest.approx(0, abs=1e-6)
     scores = Scores.of(lifted, truth(take).joints)
-    assert scores.n_mpjpe_mm < 90  # in anybody else's axes they are several hundred
+    assert scores.n_mpjpe_mm < 90  # in other axes they are several hundred
     assert scores.pmpjpe_mm < 60
     turned = Scores.of(np.roll(lifted, 1, axis=1), truth(take).joints)
     assert turned.n_mpjpe_mm > 1.5 * scores.n_mpjpe_mm
@@ -80,7 +80,7 @@ def test_a_camera_on_its_side_lifts_to_poses_on_their_side(shipped: Lifter) -> N
     assert side[..., 2] == pytest.approx(upright[..., 2], abs=1e-4)
 
 
-def test_a_lifter_of_pictures_is_given_pictures() -> None:
+def test_a_lifter_of_the_image_frame_gets_the_image_frame() -> None:
     lifter, take = untrained(LifterConfig(width=16, frame="image")), footage(2)
     seen = lifter_input(take, "image")
     with torch.no_grad():
@@ -92,7 +92,7 @@ def test_a_lifter_of_pictures_is_given_pictures() -> None:
     assert lift(lifter, take) == pytest.approx(expected, abs=1e-6)
 
 
-def test_where_nobody_is_seen_there_is_no_pose(shipped: Lifter) -> None:
+def test_without_detections_there_is_no_pose(shipped: Lifter) -> None:
     take = footage()
     take.score[2, 1] = 0.0
     lifted, refined = lift(shipped, take), refine(shipped, take)
@@ -119,7 +119,7 @@ def test_what_an_untrained_lifter_makes_nothing_of_stays_as_detected(frame: str)
     assert np.abs(refine(lifter, take) - take.xy_px).max() < 0.05
 
 
-def test_takes_of_different_rigs_are_measured_together(shipped: Lifter) -> None:
+def test_takes_of_different_rigs_are_evaluated_together(shipped: Lifter) -> None:
     one, two = footage(2, noise=0.01), footage(3, noise=0.01)
     both, alone = evaluate("w", shipped, "d", [one, two]), [evaluate("w", shipped, "d", [take]) for take in (one, two)]
     assert (both.weights, both.dataset) == ("w", "d")
@@ -129,7 +129,7 @@ def test_takes_of_different_rigs_are_measured_together(shipped: Lifter) -> None:
     assert rates(both)[1].wrist == pytest.approx((20 * rates(alone[0])[1].wrist + 30 * rates(alone[1])[1].wrist) / 50)
 
 
-def test_what_saw_the_truth_has_no_detection_rates(shipped: Lifter) -> None:
+def test_input_that_is_the_ground_truth_has_no_detection_rates(shipped: Lifter) -> None:
     take = footage()
     exact = replace(take, xy_px=truth(take).xy_px.copy())
     exact.score[0] = 0.0
@@ -139,14 +139,14 @@ def test_what_saw_the_truth_has_no_detection_rates(shipped: Lifter) -> None:
     assert evaluate("w", shipped, "d", [exact]).detected is not None
 
 
-def test_one_camera_alone_is_measured(shipped: Lifter) -> None:
+def test_a_single_camera_is_evaluated(shipped: Lifter) -> None:
     alone = evaluate("w", shipped, "d", [footage(1, noise=0.005)])
     assert alone.scores.count == 10
     assert np.isfinite([alone.scores.pmpjpe_mm, *rates(alone)[1].rates]).all()
     assert rates(alone)[1].hip > 90
 
 
-def test_without_truth_nothing_is_measured(shipped: Lifter) -> None:
+def test_without_ground_truth_nothing_is_evaluated(shipped: Lifter) -> None:
     with pytest.raises(UsageError, match=r"walk has no ground truth\. Evaluate on takes with true poses"):
         evaluate("w", shipped, "d", [replace(footage(), truth=None)])
     with pytest.raises(UsageError, match=r"nowhere has no footage\."):

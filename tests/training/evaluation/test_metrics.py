@@ -48,7 +48,7 @@ def test_mpjpe_is_the_mean_distance() -> None:
     assert mpjpe(*off_by(0.1, 0.2)) == pytest.approx([0.15])
 
 
-def test_what_each_forgives() -> None:
+def test_each_metric_ignores_its_alignment() -> None:
     a = poses()
     for scaling in (n_mpjpe, n_mpjpe_frobenius):
         assert scaling(3.0 * a, a) == pytest.approx(0, abs=1e-12)
@@ -82,7 +82,7 @@ def test_no_scale_turns_a_pose_inside_out() -> None:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_mirror_image_is_not_forgiven(axis: int) -> None:
+def test_a_mirror_image_is_not_aligned(axis: int) -> None:
     a = poses()
     flip = np.ones(3)
     flip[axis] = -1
@@ -159,7 +159,7 @@ def test_a_hopeless_pose_scores_nothing() -> None:
     assert cps(far, 3 * a).tolist() == [0.0] * 6
 
 
-def test_min_over_views_takes_the_best_view_of_each_instant() -> None:
+def test_min_over_views_takes_the_best_view_of_each_frame() -> None:
     target = np.stack([poses(3), poses(3)], 1)
     predicted = 2.0 * target
     predicted[0, 0] = target[0, 0] @ TURN.T

@@ -12,8 +12,8 @@ from pose_rig.training.evaluation.scores import HALF_HEAD_PX, PAPER_JOINTS, Jdr,
 from tests.fusion.fakes import standing
 
 
-def truth(instants: int = 5, views: int = 3) -> Floats:
-    return np.asarray(standing() + np.random.default_rng(0).normal(0, 0.05, (instants, views, J, 3)))
+def truth(frames: int = 5, views: int = 3) -> Floats:
+    return np.asarray(standing() + np.random.default_rng(0).normal(0, 0.05, (frames, views, J, 3)))
 
 
 def centred(poses: Floats) -> Floats:
@@ -76,14 +76,14 @@ def test_a_gap_filled_with_zeros_is_no_pose() -> None:
     assert Jdr.of(truth()[..., :2], true[..., :2]).count == 12
 
 
-def test_nothing_to_score_is_said() -> None:
+def test_nothing_to_score_is_reported() -> None:
     with pytest.raises(UsageError, match=r"There is no pose to score\. Use footage with ground truth"):
         Scores.of(np.full((2, 2, J, 3), np.nan), truth(2, 2))
     with pytest.raises(UsageError, match=r"There is no 2D pose to score\."):
         Jdr.of(np.full((2, 2, J, 2), np.nan), truth(2, 2)[..., :2])
 
 
-def test_jdr_counts_pictures_in_which_anybody_is_seen() -> None:
+def test_jdr_counts_images_with_a_visible_person() -> None:
     true = 425 / 2 * truth()[..., :2]
     seen = true.copy()
     seen[0, 0] = np.nan

@@ -59,7 +59,7 @@ def test_the_graph_computes_what_torch_does(made: tuple[Lifter, Exported], views
         assert np.abs(a - b).max() < MAX_DIFFERENCE * max(1.0, float(np.abs(a).max())), field.name
 
 
-def test_what_is_told_of_a_graph_is_so(made: tuple[Lifter, Exported]) -> None:
+def test_the_metadata_of_a_graph_are_correct(made: tuple[Lifter, Exported]) -> None:
     lifter, done = made
     assert done.max_difference == check(RigGraph(rounded(lifter)), done.path) < MAX_DIFFERENCE
     assert done.size_mb == pytest.approx(done.path.stat().st_size / 1e6)
@@ -84,7 +84,7 @@ def test_a_file_carries_half_the_bytes(made: tuple[Lifter, Exported]) -> None:
     assert large > 0.8 * weights
 
 
-def test_a_file_says_where_it_comes_from(tmp_path: Path) -> None:
+def test_a_file_has_its_provenance(tmp_path: Path) -> None:
     lifter, source = small(pose_blocks=1), tmp_path / "lifter.pt"
     save(source, lifter, {})
     export(lifter, {"step": "7", "data": "a.mcap b.mcap"}, tmp_path / "lifter.onnx", source=source)
@@ -113,7 +113,7 @@ def test_another_graph_than_torch_is_refused(made: tuple[Lifter, Exported]) -> N
         check(RigGraph(other), made[1].path)
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(
         AssetError, match=r"Cannot write .*lifter\.onnx: .+\. Free disk space, or choose another path\."
@@ -121,7 +121,7 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         export(small(), {}, tmp_path / "file" / "lifter.onnx")
 
 
-def test_halves_change_next_to_nothing_and_are_looked_at(tmp_path: Path, made: tuple[Lifter, Exported]) -> None:
+def test_half_precision_changes_little_and_is_checked(tmp_path: Path, made: tuple[Lifter, Exported]) -> None:
     done = export(made[0], {}, tmp_path / "half.onnx", ExportOptions(precision="fp16"))
     assert 0 < done.lift_error_mm < MAX_LIFT_ERROR_MM
     assert told(done.path)["precision"] == "fp16"
@@ -132,7 +132,7 @@ def test_halves_change_next_to_nothing_and_are_looked_at(tmp_path: Path, made: t
     assert np.abs(OrtEngine(done.path, "cpu").run(given).body - ReferenceEngine(done.path).run(given).body).max() < 0.01
 
 
-def test_whole_numbers_are_refused_where_they_show(tmp_path: Path) -> None:
+def test_int8_is_refused_if_its_error_is_too_large(tmp_path: Path) -> None:
     (tmp_path / "lifter.onnx").write_bytes(b"what was there")
     with pytest.raises(
         EngineError, match=r"^With int8 on cpu the lifted joints are \d+\.\d mm off on average, more than 1 mm"
@@ -142,7 +142,7 @@ def test_whole_numbers_are_refused_where_they_show(tmp_path: Path) -> None:
     assert (tmp_path / "lifter.onnx").read_bytes() == b"what was there"
 
 
-def test_layers_multiply_in_the_bits_asked_for(tmp_path: Path) -> None:
+def test_layers_multiply_in_the_requested_precision(tmp_path: Path) -> None:
     model = traced(RigGraph(rounded(small(width=64))))
     halve(model)
     whole = tmp_path / "whole.onnx"

@@ -1,4 +1,4 @@
-"""Small material for tests of training: poses that fit exactly, rigs of which everything is known, simulated takes."""
+"""Data for tests of training: exact poses, rigs with ground truth, simulated takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.footage import Footage, GroundTruth, InputFrame
 from tests.fusion.fakes import FPS, film, ring, standing, walk
 
-FLIP = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)  # of depth: nobody sees it
+FLIP = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)  # of depth: invisible in projections
 SEEN = 0.95
 
 
 @dataclass(frozen=True)
 class Exact:
-    """Poses (B,V,J,3), the same for all views of an instant but for their size, and what they look like, float64."""
+    """Poses (B,V,J,3), the same for all views of a frame but for their size, and their projections, float64."""
 
     pose: Tensor
     rotation: Tensor
@@ -33,40 +33,40 @@ class Exact:
 
     @property
     def mirrored(self) -> "Exact":
-        """The other poses that look the same: P R X = P (F R F)(F X)."""
+        """The other poses with the same projections: P R X = P (F R F)(F X)."""
         return Exact(
             self.pose * FLIP, FLIP[:, None] * self.rotation * FLIP, self.pose_2d, self.confidence, self.inverse_depth
         )
 
 
 def bodies(rng: np.random.Generator, count: int) -> Floats:
-    """(N,J,3): people who stand more or less, each a little different."""
+    """(N,J,3): standing people, each a little different."""
     out = standing() + rng.normal(0, 0.05, (count, len(standing()), 3))
     return np.asarray(out - out[:, :1])
 
 
-def exact(seed: int = 0, instants: int = 6, views: int = 4, inverse_depth: float = 0.0) -> Exact:
-    """Poses seen without noise, norm 1 in every picture; ``norm`` > 0: with the first-order perspective of that."""
+def exact(seed: int = 0, frames: int = 6, views: int = 4, inverse_depth: float = 0.0) -> Exact:
+    """Poses without noise, norm 1 in every image; with first-order perspective if ``inverse_depth`` > 0."""
     rng = np.random.default_rng(seed)
-    body = bodies(rng, instants)[:, None] * rng.uniform(0.5, 2.0, (instants, views, 1, 1))
-    rotation = rotation_from_vector(rng.normal(0, 1.0, (instants, views, 3)))
+    body = bodies(rng, frames)[:, None] * rng.uniform(0.5, 2.0, (frames, views, 1, 1))
+    rotation = rotation_from_vector(rng.normal(0, 1.0, (frames, views, 3)))
     there = np.einsum("bvij,bvkj->bvki", rotation, body)
     pose_2d = there[..., :2] / np.linalg.norm(there[..., :2], axis=(-2, -1), keepdims=True)
     if inverse_depth:
         pose_2d = perspective(there, inverse_depth)
-    confidence, k = np.full(pose_2d.shape[:-1], SEEN), np.full((instants, views), inverse_depth)
+    confidence, k = np.full(pose_2d.shape[:-1], SEEN), np.full((frames, views), inverse_depth)
     return Exact(*(torch.from_numpy(value) for value in (body, rotation, pose_2d, confidence, k)))
 
 
 def perspective(there: Floats, inverse_depth: float) -> Floats:
     """(...,J,2), norm 1: poses (...,J,3) in their views, nearer joints further apart."""
     there = there / np.linalg.norm(there[..., :2], axis=(-2, -1), keepdims=True)
-    picture = there[..., :2] / (1 + inverse_depth * there[..., 2:])
-    return np.asarray(picture / np.linalg.norm(picture, axis=(-2, -1), keepdims=True))
+    image = there[..., :2] / (1 + inverse_depth * there[..., 2:])
+    return np.asarray(image / np.linalg.norm(image, axis=(-2, -1), keepdims=True))
 
 
 def wrong(scene: Exact, seed: int = 9) -> Exact:
-    """The same 2D and confidences, lifted anyhow: somebody else in every view."""
+    """The same 2D and confidences, with random lifts: another person in every view."""
     lead = scene.pose_2d.shape[:2]
     other = exact(seed, lead.numel(), 1)
     pose, rotation = (value.reshape(*lead, *value.shape[2:]) for value in (other.pose, other.rotation))
@@ -74,7 +74,7 @@ def wrong(scene: Exact, seed: int = 9) -> Exact:
 
 
 def blind(scene: Exact, view: int, joint: int | slice) -> Exact:
-    """A view of the first instant does not see a joint, or anything."""
+    """A joint, or all of them, is invisible in a view of the first frame."""
     pose_2d, confidence = scene.pose_2d.clone(), scene.confidence.clone()
     pose_2d[0, view, joint], confidence[0, view, joint] = 0.0, 0.0
     return Exact(scene.pose, scene.rotation, pose_2d, confidence, scene.inverse_depth)
@@ -98,7 +98,7 @@ def footage_of(joints: Floats, rig: Cameras, name: str, xy_px: Floats | None = N
 def walking(
     seconds: float = 2.0, views: int = 4, *, noise: float = 0.0, hz: float = 10.0, seed: int = 0, start_deg: float = 0.0
 ) -> Footage:
-    """A walk before a ring of still cameras, of which everything is seen and known."""
+    """A walk in front of a ring of static cameras, with all joints visible and ground truth."""
     rig = ring(views, start_deg=start_deg)
     scene = film(walk(seconds, hz), rig, noise=noise, seed=seed, fps=hz)
     return footage_of(scene.joints, rig, f"walk{seed}", scene.xy_px, SEEN)
@@ -118,8 +118,8 @@ def takes(count: int = 6, views: int = 3, seed: int = 0) -> tuple[Footage, ...]:
     return tuple(simulated.simulate_footage(clips(), count, views, 2.0, seed))
 
 
-def banks(footage: Sequence[Footage], frame: InputFrame) -> tuple[PoseDataset, PoseDataset]:
-    """Instants to learn from, and every fifth, held back."""
+def split_datasets(footage: Sequence[Footage], frame: InputFrame) -> tuple[PoseDataset, PoseDataset]:
+    """Frames to learn from, and every fifth, held back."""
     held = [np.arange(one.frames) % 5 == 4 for one in footage]
     learned = [one.at(~some) for one, some in zip(footage, held, strict=True)]
     return PoseDataset(learned, frame), PoseDataset(

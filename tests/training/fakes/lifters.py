@@ -1,6 +1,6 @@
-"""Stands in for lifters: what one would answer that knew the truth.
+"""Fake lifters that return the ground truth.
 
-Axes: B instants, V views, J = 17 joints.
+Axes: B frames, V views, J = 17 joints.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ FLIP = torch.tensor([1.0, 1.0, -1.0])  # of depth
 
 
 def true_rig(footage: Footage) -> Tensor:
-    """Returns (V,3,3) how still cameras stand, from the axes of the first, as the truth has it."""
+    """Returns (V,3,3) true rotations of static cameras, relative to the first."""
     assert footage.truth is not None
     joints = torch.from_numpy(footage.truth.joints - footage.truth.joints[:, :, :1])
     return nearest_rotation(torch.einsum("tvki,tkj->vij", joints, joints[:, 0]))
@@ -35,7 +35,7 @@ def lifts(batch: Batch, rotation: Tensor, shape: Tensor) -> Lifted:
 
 
 def rolled(batch: Batch) -> tuple[Batch, Tensor]:
-    """Returns the same instants, every picture turned in its plane, and how (B,V,3,3)."""
+    """Returns the same frames, every image turned in its plane, and how (B,V,3,3)."""
     angle = torch.linspace(-3, 3, batch.pose_2d.shape[0] * batch.pose_2d.shape[1]).reshape(batch.pose_2d.shape[:2])
     roll = torch.eye(3).expand(*angle.shape, 3, 3).clone()
     roll[..., 0, 0], roll[..., 1, 1] = angle.cos(), angle.cos()
@@ -50,7 +50,7 @@ def rolled(batch: Batch) -> tuple[Batch, Tensor]:
 
 
 def knowing(lifted: Lifted) -> Network:
-    """Returns a network that answers this, whatever it sees."""
+    """Returns a network with constant outputs."""
 
     def network(pose_2d: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         assert confidence.shape == lifted.spread.flatten(0, 1).shape

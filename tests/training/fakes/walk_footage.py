@@ -1,6 +1,6 @@
-"""Small footage of which everything is known.
+"""Footage with ground truth.
 
-Axes: T instants, V views, J = 17 joints.
+Axes: T frames, V views, J = 17 joints.
 """
 
 from pathlib import Path
@@ -25,9 +25,9 @@ def simulated(folder: Path, takes: int = 12, views: int = 4, seed: int = 0) -> l
     return simulate_footage(load_clips([write_motion(folder / "motion.npz")]), takes, views, 1.0, seed, hz=10.0)
 
 
-def exact(views: int = 4, instants: int = 6, distance_m: float = 4.0) -> Footage:
-    """Returns a walk before a ring of true cameras, without any noise; every joint is seen."""
-    people = walk(1)[:instants] - walk(1)[:instants, :1]
+def exact(views: int = 4, frames: int = 6, distance_m: float = 4.0) -> Footage:
+    """Returns a walk in front of a ring of cameras, without noise; every joint is visible."""
+    people = walk(1)[:frames] - walk(1)[:frames, :1]
     angle = np.linspace(0.3, 2.4 * np.pi * views / (views + 1), views)
     position = distance_m * np.stack([np.sin(angle), 0.1 + 0 * angle, np.cos(angle)], -1)
     rotation = look_at(position, np.zeros((views, 3)))

@@ -29,9 +29,9 @@ def unseen(footage: Footage, where: tuple[object, ...]) -> Footage:
 
 
 def numbered(footage: Footage, number: int) -> Footage:
-    """Confidences that tell the take (tenths) and the instant (thousandths)."""
-    instant = np.arange(footage.frames, dtype=np.float32)[:, None, None]
-    score = np.broadcast_to(0.1 * number + 0.001 * instant, footage.score.shape)
+    """Confidences that encode the take (tenths) and the frame (thousandths)."""
+    number_in_take = np.arange(footage.frames, dtype=np.float32)[:, None, None]
+    score = np.broadcast_to(0.1 * number + 0.001 * number_in_take, footage.score.shape)
     return replace(footage, score=score.astype(np.float32))
 
 
@@ -45,7 +45,7 @@ def test_the_ray_frame_is_that_of_the_rig() -> None:
     assert np.allclose(seen.view_from_camera, turn)
 
 
-def test_the_image_frame_is_the_picture_centred_and_of_norm_one() -> None:
+def test_the_image_frame_is_centred_and_of_norm_one() -> None:
     one = walking(noise=0.01)
     seen = lifter_input(one, "image")
     xy = one.xy_px.astype(float) - one.xy_px[:, :, :1]
@@ -56,7 +56,7 @@ def test_the_image_frame_is_the_picture_centred_and_of_norm_one() -> None:
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_joints_that_were_not_seen_are_zero_and_do_not_count_for_the_size(frame: InputFrame) -> None:
+def test_invisible_joints_are_zero_and_do_not_affect_the_norm(frame: InputFrame) -> None:
     one = walking()
     joint = INDEX["l_wrist"]
     hidden = unseen(one, (slice(None), 0, joint))
@@ -72,7 +72,7 @@ def test_joints_that_were_not_seen_are_zero_and_do_not_count_for_the_size(frame:
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_a_pose_that_cannot_be_centred_was_not_seen(frame: InputFrame) -> None:
+def test_a_pose_without_a_root_is_invisible(frame: InputFrame) -> None:
     one = unseen(walking(), (3, 1, INDEX["thorax"]))
     seen = lifter_input(one, frame)
     assert (seen.confidence[3, 1] == 0).all()
@@ -93,37 +93,37 @@ def test_rigs_lie_side_by_side_in_a_batch() -> None:
     take = (batch.confidence[:, 0, 0] * 10).long().reshape(7, 5)
     assert (take == take[:, :1]).all()
     assert set(take.flatten().tolist()) == {3, 6}
-    instants = ((batch.confidence[:, 0, 0] * 10) % 1 * 100).round().reshape(7, 5)
-    assert len(set(instants.flatten().tolist())) > 10
+    rows = ((batch.confidence[:, 0, 0] * 10) % 1 * 100).round().reshape(7, 5)
+    assert len(set(rows.flatten().tolist())) > 10
 
 
 def test_long_takes_are_drawn_more_often() -> None:
-    bank = PoseDataset([numbered(walking(1.0), 3), numbered(walking(3.0), 6)], "image")
-    assert (bank.lengths, len(bank)) == ([10, 30], 40)
-    confidence = bank.sample(2000, 1, np.random.default_rng(0)).confidence[:, 0, 0]
+    dataset = PoseDataset([numbered(walking(1.0), 3), numbered(walking(3.0), 6)], "image")
+    assert (dataset.lengths, len(dataset)) == ([10, 30], 40)
+    confidence = dataset.sample(2000, 1, np.random.default_rng(0)).confidence[:, 0, 0]
     assert float((confidence > 0.5).float().mean()) == pytest.approx(0.75, abs=0.04)
 
 
-def test_all_chance_comes_from_the_generator() -> None:
-    bank = PoseDataset(takes(), "ray")
-    one, again, other = (bank.sample(4, 4, np.random.default_rng(seed)) for seed in (1, 1, 2))
+def test_batches_depend_on_the_generator_only() -> None:
+    dataset = PoseDataset(takes(), "ray")
+    one, again, other = (dataset.sample(4, 4, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert same(one, again)
     assert not same(one, other)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_parts_are_everything_once_and_in_order(frame: InputFrame) -> None:
-    bank = PoseDataset(takes(), frame)
-    parts = bank.batches(7)
+    dataset = PoseDataset(takes(), frame)
+    parts = dataset.batches(7)
     assert [len(part.pose_2d) for part in parts[:-1]] == [7] * (len(parts) - 1)
     for name in TENSORS:
-        assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(bank.all, name))
+        assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(dataset.all, name))
 
 
-def test_views_of_unequal_count_are_padded_by_views_that_saw_nobody() -> None:
+def test_views_are_padded_by_views_without_detections() -> None:
     two, four = walking(views=2), replace(walking(), camera_from_rig=ring(4).rotation.astype(np.float32))
-    bank = PoseDataset([two, four], "ray")
-    batch = bank.all
+    dataset = PoseDataset([two, four], "ray")
+    batch = dataset.all
     first = slice(0, two.frames)
     assert batch.pose_2d.shape[1] == 4
     assert (batch.confidence[first, 2:] == 0).all()
@@ -158,12 +158,12 @@ def test_padding_is_never_counted() -> None:
         assert torch.allclose(one, other, rtol=1e-5)
 
 
-def test_the_shape_is_the_truth_as_the_view_sees_it() -> None:
+def test_the_true_pose_is_in_the_frame_of_the_view() -> None:
     batch = PoseDataset([walking()], "ray").all
-    picture = batch.true_pose[..., :2]
-    assert torch.allclose(picture.square().sum((-1, -2)).sqrt(), torch.ones(picture.shape[:2]), atol=1e-5)
+    projected = batch.true_pose[..., :2]
+    assert torch.allclose(projected.square().sum((-1, -2)).sqrt(), torch.ones(projected.shape[:2]), atol=1e-5)
     assert (batch.true_pose[:, :, 0] == 0).all()
-    assert float((picture - batch.pose_2d).square().sum(-1).sqrt().median()) < 0.02  # without perspective
+    assert float((projected - batch.pose_2d).square().sum(-1).sqrt().median()) < 0.02  # without perspective
     lifts = true_lifts(batch, true_rig(walking()))
     rep, view = losses.pairs(
         batch.pose_2d, batch.confidence, batch.inverse_depth, losses.in_all_views(lifts.view_from_canonical, lifts.pose)
@@ -191,14 +191,14 @@ def test_a_mirror_twice_shows_what_was_there(frame: InputFrame) -> None:
     assert torch.equal(once.inverse_depth, batch.inverse_depth)
 
 
-def test_a_mirror_shows_people_whom_the_same_cameras_could_have_seen() -> None:
+def test_mirrored_people_are_consistent_with_the_cameras() -> None:
     plain = PoseDataset([replace(walking(), camera_from_rig=ring(4).rotation.astype(np.float32))], "ray")
     batch = mirror(plain.sample(2, 6, np.random.default_rng(0), augment=False), torch.tensor([True, True]))
     assert float((batch.true_pose[..., :2] - batch.pose_2d).square().sum(-1).sqrt().median()) < 0.02
     assert torch.allclose(torch.linalg.det(batch.view_from_camera), torch.ones(12, 4), atol=1e-5)
     rotation = batch.view_from_camera @ batch.camera_from_rig  # the mirrored rig, one mirrored room for all views
     pose = torch.einsum("bvji,bvkj->bvki", rotation, batch.true_pose)
-    assert float(losses.consistency_3d(pose, batch.confidence)) < 1e-3  # all views see one person
+    assert float(losses.consistency_3d(pose, batch.confidence)) < 1e-3  # one person in all views
     rep, view = losses.pairs(batch.pose_2d, batch.confidence, batch.inverse_depth, losses.in_all_views(rotation, pose))
     assert max(float(rep), float(view) / 4) < 0.01
     assert (
@@ -218,32 +218,32 @@ def test_a_mirror_exchanges_left_and_right() -> None:
     assert torch.equal(seen.pose_2d[..., left, :], batch.pose_2d[..., right, :] * torch.tensor([-1.0, 1.0]))
 
 
-def test_half_of_the_rigs_are_mirrored_all_instants_alike() -> None:
-    bank = PoseDataset([walking(noise=0.01)], "image")
-    plain, flipped = (bank.sample(200, 2, np.random.default_rng(5), augment=flips) for flips in (False, True))
+def test_half_of_the_rigs_are_mirrored_in_all_frames() -> None:
+    dataset = PoseDataset([walking(noise=0.01)], "image")
+    plain, flipped = (dataset.sample(200, 2, np.random.default_rng(5), augment=flips) for flips in (False, True))
     changed = (plain.pose_2d != flipped.pose_2d).any(-1).any(-1).any(-1).reshape(200, 2)
     assert (changed[:, 0] == changed[:, 1]).all()
     assert float(changed.float().mean()) == pytest.approx(0.5, abs=0.12)
 
 
-def test_instants_that_fewer_than_two_views_saw_are_left_out() -> None:
+def test_frames_with_fewer_than_two_visible_views_are_left_out() -> None:
     one = walking(1.0)
     one = unseen(one, ([2, 5], slice(1, None)))
     one = unseen(one, (5, 0))
     one = unseen(one, (7, slice(2, None)))
-    bank = PoseDataset([one], "ray")
-    assert bank.lengths == [one.frames - 2]
-    alone = PoseDataset([unseen(walking(1.0, views=1), (4,))], "image")  # of one camera, what that one saw
+    dataset = PoseDataset([one], "ray")
+    assert dataset.lengths == [one.frames - 2]
+    alone = PoseDataset([unseen(walking(1.0, views=1), (4,))], "image")  # of one camera, its visible frames
     assert alone.lengths == [9]
 
 
 @pytest.mark.parametrize("footage", [[], [unseen(walking(1.0), (slice(None),))]])
-def test_nobody_to_learn_from_is_said(footage: list[Footage]) -> None:
+def test_an_empty_dataset_is_reported(footage: list[Footage]) -> None:
     text = r"In no frame is a person visible in two cameras\. Training needs a person in view of several"
     with pytest.raises(UsageError, match=text):
         PoseDataset(footage, "ray")
 
 
 def test_moving_cameras_are_marked() -> None:
-    bank = PoseDataset([walking(1.0), replace(walking(1.0), moving=True)], "ray")
-    assert bank.all.moving.tolist() == [0.0] * 10 + [1.0] * 10
+    dataset = PoseDataset([walking(1.0), replace(walking(1.0), moving=True)], "ray")
+    assert dataset.all.moving.tolist() == [0.0] * 10 + [1.0] * 10

@@ -9,7 +9,7 @@ T, V = 5, 3
 
 
 def footage(**changes: object) -> Footage:
-    """Every number is told by the instant it belongs to."""
+    """Every number is that of its frame."""
     count = np.arange(T, dtype=np.float32)[:, None, None]
     values: dict[str, object] = {
         "name": "take",
@@ -46,7 +46,7 @@ def test_shapes_that_do_not_fit_are_named(changes: dict[str, object], text: str)
 
 
 @pytest.mark.parametrize("index", [np.array([3, 1]), np.array([False, True, False, True, False]), slice(1, None, 2)])
-def test_some_instants_keep_their_truth_and_their_rig(index: np.ndarray | slice) -> None:
+def test_a_selection_of_frames_keeps_ground_truth_and_rig(index: np.ndarray | slice) -> None:
     count = np.arange(T, dtype=np.float32)[:, None, None, None]
     truth = GroundTruth(np.broadcast_to(count, (T, V, J, 3)), np.broadcast_to(count, (T, V, J, 2)))
     whole = footage(truth=truth, moving=True, camera_from_rig=np.tile(np.eye(3, dtype=np.float32), (V, 1, 1)))

@@ -18,7 +18,7 @@ def takes(folder: Path, seed: int = 0, *, ski: bool = False) -> list[Footage]:
 
 
 def focal_px(take: Footage) -> NDArray[np.float64]:
-    """(T,V) what the truth says the focal length was: (xy − middle) z / (x, y), the same for every joint."""
+    """(T,V) true focal length: (xy − middle) z / (x, y), the same for every joint."""
     assert take.truth is not None
     joints = take.truth.joints.astype(float)
     ray = joints[..., :2] / joints[..., 2:]
@@ -36,7 +36,7 @@ def lost(take: Footage) -> float:
     return float((off[..., list(LIMBS)] > 0.08).mean())
 
 
-def test_takes_are_footage_of_the_asked_form(tmp_path: Path) -> None:
+def test_takes_have_the_requested_form(tmp_path: Path) -> None:
     made = takes(tmp_path)
     assert [take.name for take in made] == [f"sim{i}" for i in range(8)]
     for take in made:
@@ -55,11 +55,11 @@ def test_the_same_seed_gives_the_same_takes(tmp_path: Path) -> None:
     assert not np.array_equal(first[0].xy_px, other[0].xy_px)
 
 
-def test_the_truth_is_what_still_cameras_would_see_without_noise(tmp_path: Path) -> None:
+def test_the_ground_truth_is_the_projection_without_noise(tmp_path: Path) -> None:
     for take in takes(tmp_path):
         found = focal_px(take)
         assert np.ptp(found, axis=0).max() < 0.5
-        assert (np.abs(np.log(found / take.focal_px)) > 1e-3).any()  # nobody told the rig
+        assert (np.abs(np.log(found / take.focal_px)) > 1e-3).any()  # unknown to the rig
 
 
 def test_skiers_are_followed_and_more_of_their_limbs_lost(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def shown(some: Rehearsal, steps: range) -> list[tuple[float, ...]]:
     return [tuple(view) for step in steps for view in some.at(step)["view_from_canonical"].flatten(1).tolist()]
 
 
-def test_every_step_has_views_of_which_everything_is_known() -> None:
+def test_every_step_has_views_with_ground_truth() -> None:
     views = rehearsal().at(0)
     assert {name: tuple(value.shape) for name, value in views.items()} == {
         "pose_2d": (SIZE, J, 2), "confidence": (SIZE, J), "pose_in_view": (SIZE, J, 3), "canonical": (SIZE, J, 3),
@@ -57,7 +57,7 @@ def test_every_step_has_views_of_which_everything_is_known() -> None:
     )  # rows stay together
 
 
-def test_a_step_shows_the_same_whatever_was_asked_before() -> None:
+def test_the_views_of_a_step_do_not_depend_on_earlier_steps() -> None:
     steps = [0, 1, CHUNK_STEPS, ROUND - 1, ROUND]
     one, other = rehearsal(), rehearsal()
     forward = {step: one.at(step) for step in steps}
@@ -66,7 +66,7 @@ def test_a_step_shows_the_same_whatever_was_asked_before() -> None:
     assert not torch.equal(rehearsal(1).at(0)["pose_2d"], forward[0]["pose_2d"])
 
 
-def test_views_are_shown_so_often_in_other_company_and_then_others() -> None:
+def test_views_are_reused_in_another_order_and_then_replaced() -> None:
     some = rehearsal()
     turns = [shown(some, range(turn * CHUNK_STEPS, (turn + 1) * CHUNK_STEPS)) for turn in range(REUSE)]
     assert len(set(turns[0])) == SIZE * CHUNK_STEPS
