@@ -93,7 +93,7 @@ class Run:
                             self._display.print(markers.send(self._rig_clock_ns(), self.status.elapsed_s()))
                     self._telemetry.end_ns = time.monotonic_ns()
                     if not self._supervisor.states[FUSION].ended:
-                        saving = " and saving the poses; Ctrl-C again discards them" if self._plan.config.save else ""
+                        saving = " and saving the poses; Ctrl-C again does not save" if self._plan.config.save else ""
                         self._display.print(f"Stopping{saving}.")
             finally:
                 self._receive(receiver, 0)

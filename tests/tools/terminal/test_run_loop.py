@@ -199,7 +199,7 @@ def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal
     status = run(fake_plan(0, 0, save=str(save)), display)
     assert time.monotonic() - asked[0] < 8
     assert save.exists()
-    assert display.printed[-1] == "Stopping and saving the poses; Ctrl-C again discards them."
+    assert display.printed[-1] == "Stopping and saving the poses; Ctrl-C again does not save."
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert all(worker.running is None for worker in status.states.values())
 
