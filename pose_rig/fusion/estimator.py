@@ -10,6 +10,7 @@ from pose_rig.config import Config
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.camera_properties import CameraProperties
+from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
@@ -17,7 +18,6 @@ from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import setup_of
-from pose_rig.fusion.tracked_person import TrackedPerson
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
 from pose_rig.wire.messages import Mode, RigState
@@ -50,7 +50,7 @@ class Estimator:
         self._cameras = CameraProperties(self._config.camera)
         self._rig = Rig(setup_of(self._config, self._fixed), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
-        self._person = TrackedPerson(self._config, self._engine)
+        self._person = PersonTracker(self._config, self._engine)
 
     def fix_cameras(self) -> None:
         """Solves the rig from all keyframes, then restarts with its cameras, which are kept from then on.

@@ -31,8 +31,8 @@ BODY_TIMEOUT_S = 0.2
 MAX_STEPS = 3  # of the search
 
 
-class PersonTracker:
-    """Tracks one person through all views."""
+class DataAssociation:
+    """Associates the candidates of all views with one person, from frame to frame."""
 
     def __init__(self, views: int) -> None:
         self._last_xy_px = np.zeros((views, J, 2))

@@ -1,4 +1,4 @@
-"""One person: who they are in every view, their body scale, motion and smoothed pose.
+"""One person: data association in every view, body scale, motion and the smoothed pose.
 
 Axes: V views, J = 17 joints.
 """
@@ -13,7 +13,7 @@ from pose_rig.config import ASSUMED_HEIGHT_M, Config
 from pose_rig.fusion.calibration.body_scale import BodyScale
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.camera_properties import CameraProperties
-from pose_rig.fusion.pose.association import PersonTracker
+from pose_rig.fusion.pose.association import DataAssociation
 from pose_rig.fusion.pose.cold_frame import ColdFrame
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.lifts import camera_from_body, own_lifts, reproject
@@ -31,13 +31,13 @@ from pose_rig.skeleton import J
 from pose_rig.wire.messages import Mode
 
 
-class TrackedPerson:
+class PersonTracker:
     """All state that belongs to one person; several can share a rig."""
 
     def __init__(self, config: Config, engine: Engine) -> None:
         views = len(config.camera)
         self._engine = engine
-        self._tracker = PersonTracker(views)
+        self._association = DataAssociation(views)
         self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
         self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
         self._motion, self._cold_frame = Motion(), ColdFrame(views)
@@ -59,7 +59,7 @@ class TrackedPerson:
             cameras: Their image sizes and landmark sets.
             rig: What is known of the cameras.
         """
-        hypothesis = self._tracker.associate(observation, self._engine, rig.prior, rig.weight)
+        hypothesis = self._association.associate(observation, self._engine, rig.prior, rig.weight)
         if hypothesis is None:
             return self._untracked(observation, rig.mode, cameras), None, None
         if rig.solution is None:
