@@ -23,7 +23,7 @@ Z = np.array([0.0, 0.0, 1.0])
 FRONT = np.diag([1.0, -1.0, -1.0])
 
 
-def picture(at: Floats, roll_deg: float = 0.0) -> Floats:
+def image_of(at: Floats, roll_deg: float = 0.0) -> Floats:
     """A standing person whose pelvis is at ``at`` in the axes of an upright camera, which is then rolled. (J,2) px."""
     local = (standing() @ FRONT.T + at) @ rotation_from_vector(Z * np.radians(roll_deg)).T
     return np.asarray(local[:, :2] / local[:, 2:] * FOCAL + SIZE / 2)
@@ -44,13 +44,13 @@ def exponential(vector: Floats) -> Floats:
     return out
 
 
-def test_rays_are_zero_at_the_centre_and_one_a_focal_length_away() -> None:
+def test_normalised_coordinates_are_zero_at_the_centre() -> None:
     xy = np.array([[640.0, 360.0], [640.0 + 1100.0, 360.0 - 1100.0]])
     assert np.allclose(normalised_coordinates(xy, FOCAL, SIZE), [[0, 0], [1, -1]])
     assert normalised_coordinates(np.zeros((4, 2, 17, 2)), np.ones((4, 2)), np.ones((4, 2, 2))).shape == (4, 2, 17, 2)
 
 
-def test_turn_to_takes_the_axis_to_z_by_the_smallest_rotation() -> None:
+def test_rotation_to_z_is_the_smallest_rotation() -> None:
     axis = np.random.default_rng(0).normal(size=(50, 3))
     axis[:, 2] = np.abs(axis[:, 2])
     axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
@@ -64,7 +64,7 @@ def test_turn_to_takes_the_axis_to_z_by_the_smallest_rotation() -> None:
 
 @pytest.mark.parametrize("roll_deg", [0.0, 20.0, 90.0, 180.0, 270.0])
 def test_rectify_puts_the_pelvis_on_the_axis_and_the_head_up(roll_deg: float) -> None:
-    xy = picture(np.array([1.2, 0.4, 4.0]), roll_deg)
+    xy = image_of(np.array([1.2, 0.4, 4.0]), roll_deg)
     ray_xy, norm, frame = rectify(xy, np.ones(J), FOCAL, SIZE)
     assert np.allclose(ray_xy[0], 0)
     assert np.linalg.norm(ray_xy) == pytest.approx(1)
@@ -76,9 +76,9 @@ def test_rectify_puts_the_pelvis_on_the_axis_and_the_head_up(roll_deg: float) ->
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_a_camera_on_its_side_gives_the_same_picture_to_the_lifter(quarters: int) -> None:
-    upright, _, frame = rectify(picture(np.array([0.0, 0.0, 4.0])), np.ones(J), FOCAL, SIZE)
-    turned, _, turned_frame = rectify(picture(np.array([0.0, 0.0, 4.0]), 90.0 * quarters), np.ones(J), FOCAL, SIZE)
+def test_a_camera_on_its_side_gives_the_same_ray_coordinates(quarters: int) -> None:
+    upright, _, frame = rectify(image_of(np.array([0.0, 0.0, 4.0])), np.ones(J), FOCAL, SIZE)
+    turned, _, turned_frame = rectify(image_of(np.array([0.0, 0.0, 4.0]), 90.0 * quarters), np.ones(J), FOCAL, SIZE)
     assert np.allclose(turned, upright)
     assert angle_deg(turned_frame, frame) == pytest.approx(180 if quarters == 2 else 90)
 
@@ -91,7 +91,7 @@ def test_quarter_turn_counts_clockwise_in_the_image() -> None:
 
 
 def test_quarter_turn_needs_no_head() -> None:
-    ray_xy, _, _ = rectify(picture(np.array([0.0, 0.0, 4.0]), 90.0), np.ones(J), FOCAL, SIZE)
+    ray_xy, _, _ = rectify(image_of(np.array([0.0, 0.0, 4.0]), 90.0), np.ones(J), FOCAL, SIZE)
     seen = np.ones(J, bool)
     seen[[INDEX["nose"], INDEX["head"], INDEX["l_knee"], INDEX["r_knee"]]] = False
     assert quarter_turn(ray_xy, seen) == 0
@@ -99,7 +99,7 @@ def test_quarter_turn_needs_no_head() -> None:
 
 @pytest.mark.parametrize("roll_deg", [0.0, 90.0, 200.0])
 def test_unrectify_undoes_rectify(roll_deg: float) -> None:
-    xy = np.stack([picture(np.array([x, 0.3, 3.5]), roll_deg) for x in (-1.0, 0.2, 1.3)])
+    xy = np.stack([image_of(np.array([x, 0.3, 3.5]), roll_deg) for x in (-1.0, 0.2, 1.3)])
     focal, size = np.full(3, 1100.0), np.tile(SIZE, (3, 1))
     ray_xy, norm, frame = rectify(xy, np.ones((3, J)), focal, size)
     assert (ray_xy.shape, norm.shape, frame.shape) == ((3, J, 2), (3,), (3, 3, 3))
@@ -107,7 +107,7 @@ def test_unrectify_undoes_rectify(roll_deg: float) -> None:
 
 
 def test_missing_joints_are_zero_and_change_neither_scale_nor_frame_much() -> None:
-    xy, score = picture(np.array([0.3, 0.0, 4.0])), np.ones(J)
+    xy, score = image_of(np.array([0.3, 0.0, 4.0])), np.ones(J)
     _, norm, frame = rectify(xy, score, FOCAL, SIZE)
     missing = [INDEX["l_wrist"], INDEX["r_elbow"]]
     score[missing] = 0
@@ -121,8 +121,8 @@ def test_missing_joints_are_zero_and_change_neither_scale_nor_frame_much() -> No
     assert np.allclose(unrectify(ray_xy, partial_norm, partial_frame, FOCAL, SIZE)[seen], xy[seen])
 
 
-def test_rectify_stays_finite_on_nothing_and_on_a_single_point() -> None:
-    for xy, score in ((picture(np.array([0.0, 0.0, 4.0])), np.zeros(J)), (np.full((J, 2), 300.0), np.ones(J))):
+def test_rectify_is_finite_for_no_or_one_point() -> None:
+    for xy, score in ((image_of(np.array([0.0, 0.0, 4.0])), np.zeros(J)), (np.full((J, 2), 300.0), np.ones(J))):
         ray_xy, norm, frame = rectify(xy, score, FOCAL, SIZE)
         assert np.isfinite(ray_xy).all()
         assert np.isfinite(frame).all()
@@ -177,8 +177,8 @@ def test_rotation_from_vector_is_the_exponential(length: float) -> None:
     assert rotation_from_vector(np.tile(vector, (4, 2, 1))).shape == (4, 2, 3, 3)
 
 
-def test_complete_root_leaves_a_seen_pelvis_as_it_is() -> None:
-    xy = picture(np.array([0.3, 0.0, 4.0]))
+def test_complete_root_keeps_a_visible_pelvis() -> None:
+    xy = image_of(np.array([0.3, 0.0, 4.0]))
     out, there = complete_root(xy, np.ones(J))
     assert np.array_equal(out, xy)
     assert there
@@ -196,8 +196,8 @@ def test_complete_root_leaves_a_seen_pelvis_as_it_is() -> None:
         (("pelvis", "l_hip", "r_hip", "spine", "head"), 0.35),
     ],
 )
-def test_complete_root_guesses_an_unseen_pelvis(missing: tuple[str, ...], near: float) -> None:
-    xy, score = picture(np.array([0.3, 0.0, 4.0])), np.ones(J)
+def test_complete_root_extrapolates_a_hidden_pelvis(missing: tuple[str, ...], near: float) -> None:
+    xy, score = image_of(np.array([0.3, 0.0, 4.0])), np.ones(J)
     hidden = [INDEX[name] for name in missing]
     score[hidden] = 0
     garbled = xy.copy()
@@ -210,7 +210,7 @@ def test_complete_root_guesses_an_unseen_pelvis(missing: tuple[str, ...], near: 
     assert (garbled[0] == 0).all()
 
 
-def test_complete_root_without_hips_and_face_says_so() -> None:
+def test_complete_root_fails_without_hips_and_face() -> None:
     score = np.ones((2, J))
     score[0, [INDEX[name] for name in ("pelvis", "l_hip", "r_hip", "nose", "head")]] = 0
     out, there = complete_root(np.zeros((2, J, 2)), score)

@@ -131,7 +131,7 @@ def test_our_own_joints_map_to_themselves() -> None:
 
 
 @pytest.mark.parametrize("schema", DETECTORS)
-def test_a_joint_is_as_sure_as_its_least_sure_landmark(schema: str) -> None:
+def test_a_joint_has_the_lowest_score_of_its_landmarks(schema: str) -> None:
     mapping = landmarks(schema)
     xy, score = coded(mapping.names)
     score[mapping.names.index("left_hip")] = 0.25
@@ -141,7 +141,7 @@ def test_a_joint_is_as_sure_as_its_least_sure_landmark(schema: str) -> None:
 
 
 @pytest.mark.parametrize("lost", [{"score": 0.0, "xy": 5.0}, {"score": 1.0, "xy": np.nan}])
-def test_an_unseen_landmark_takes_its_joints_along(lost: dict[str, float]) -> None:
+def test_an_invisible_landmark_hides_its_joints(lost: dict[str, float]) -> None:
     mapping = landmarks("coco17")
     xy, score = coded(mapping.names)
     shoulder = mapping.names.index("left_shoulder")
@@ -196,7 +196,7 @@ def test_a_set_without_hips_and_shoulders_is_refused(schema: str) -> None:
     assert "mediapipe33" in caught.value.remedy
 
 
-def test_a_joint_set_travels_as_one_word() -> None:
+def test_a_joint_set_is_one_word_in_messages() -> None:
     assert joint_set(JOINTS) == JOINT_SET
     names = (*JOINTS, "left_heel", "right_ear")
     assert joint_set(names) == "rig17,left_heel,right_ear"
@@ -206,7 +206,7 @@ def test_a_joint_set_travels_as_one_word() -> None:
 
 
 @pytest.mark.parametrize("schema", [*DETECTORS, JOINT_SET])
-def test_extra_landmarks_are_those_that_are_no_joint(schema: str) -> None:
+def test_extra_landmarks_are_not_joints(schema: str) -> None:
     mapping = landmarks(schema)
     extra = extra_landmarks(mapping)
     alone = (mapping.weights == 1).any(0)  # a joint is this landmark and no other
@@ -250,12 +250,12 @@ def test_extra_landmarks_in_other_spellings() -> None:
         ("mid_hip", "pelvis"),
     ],
 )
-def test_an_extra_landmark_hangs_on_the_joint_beside_it(landmark: str, joint: str) -> None:
+def test_an_extra_landmark_has_a_parent_joint(landmark: str, joint: str) -> None:
     assert parent_of(landmark) == joint
 
 
 @pytest.mark.parametrize("schema", DETECTORS)
-def test_every_extra_landmark_hangs_on_a_joint_of_its_side(schema: str) -> None:
+def test_every_extra_landmark_has_a_parent_on_its_side(schema: str) -> None:
     for name in extra_landmarks(landmarks(schema)):
         joint = parent_of(name)
         assert joint in JOINTS
@@ -282,7 +282,7 @@ def test_the_places_of_the_whole_body(place: int, name: str) -> None:
         assert SCHEMAS["halpe136"][place + 3] == name
 
 
-def test_every_landmark_of_a_side_has_one_on_the_other() -> None:
+def test_every_landmark_has_a_counterpart_on_the_other_side() -> None:
     names = set(SCHEMAS["wholebody133"])
     for name in names:
         for side, other in (("left", "right"), ("right", "left")):
@@ -290,7 +290,7 @@ def test_every_landmark_of_a_side_has_one_on_the_other() -> None:
                 assert name.replace(side, other) in names
 
 
-def test_hands_and_face_of_the_whole_body_hang_on_wrists_and_head() -> None:
+def test_hands_and_face_have_wrists_and_head_as_parents() -> None:
     extra = extra_landmarks(landmarks("wholebody133"))
     parents = [parent_of(name) for name in extra]
     assert len(extra) == 120
@@ -312,11 +312,11 @@ def test_hands_and_face_of_the_whole_body_hang_on_wrists_and_head() -> None:
         (",".join(SCHEMAS["body25"]), "body25"), ("nose,left_hip", "nose,left_hip"), ("nonsense", "nonsense"),
     ],
 )  # fmt: skip
-def test_a_set_is_known_under_the_names_that_others_give_it(text: str, name: str) -> None:
+def test_landmark_sets_have_aliases(text: str, name: str) -> None:
     assert schema_name(text) == name
 
 
-def test_sides_may_stand_behind_and_words_run_together() -> None:
+def test_sides_may_follow_and_words_be_joined() -> None:
     names = "hip_left,rightHip,Left Shoulder,shoulder-r,mouth_left"
     mapping = landmarks(names)
     assert {JOINTS[j] for j in np.flatnonzero(mapping.weights.any(1))} >= {"l_hip", "r_hip", "l_shoulder", "r_shoulder"}

@@ -1,6 +1,6 @@
 """People whose bones are known, and rigs that see them: what a rig that solves itself must find again.
 
-Axes: N instants, V views, J = 17 joints, P points (`pose_rig.fusion.calibration.segments.POINTS`).
+Axes: N keyframes, V views, J = 17 joints, P points (`pose_rig.fusion.calibration.segments.POINTS`).
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def usual_bones() -> Floats:
 
 
 def acrobat(count: int, seed: int = 0) -> Floats:
-    """(N,J,3) m in the room: bones exactly as usual, the trunk stiff, limbs anywhere, a new place at every instant."""
+    """(N,J,3) m in the room: bones exactly as usual, the trunk stiff, limbs anywhere, a new place at every keyframe."""
     rng = np.random.default_rng(seed)
     joints = swing_limbs(np.tile(rebuild(standing()[None], usual_bones()[None]), (count, 1, 1)), rng)
     vector = rng.normal(0, 0.25, (count, 3)) * [1, 0, 1] + rng.uniform(-np.pi, np.pi, (count, 1)) * [0, 1, 0]
@@ -189,13 +189,13 @@ def hypothesis_of(
     return Hypothesis(observation, np.array([c[0] if len(c) else UNASSIGNED for c in candidates]), out)
 
 
-def task(instants: list[Keyframe], cameras: Calibration, *, off_deg: float = 3.0, seed: int = 0) -> SolveTask:
+def task(keyframes: list[Keyframe], cameras: Calibration, *, off_deg: float = 3.0, seed: int = 0) -> SolveTask:
     """What a rig would be solved from: assumed focal lengths, rotations as averaged, some degrees off."""
     views = len(cameras.known)
     turn = rotation_from_vector(np.random.default_rng(seed).normal(0, np.radians(off_deg) / np.sqrt(3), (views, 3)))
     intrinsics = AssumedIntrinsics(_assumed(cameras), cameras.size_px)
     return SolveTask(
-        instants, intrinsics, np.zeros(views, bool), turn @ cameras.rotation, np.ones(views, bool), HEIGHT_M
+        keyframes, intrinsics, np.zeros(views, bool), turn @ cameras.rotation, np.ones(views, bool), HEIGHT_M
     )
 
 

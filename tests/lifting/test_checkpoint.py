@@ -47,13 +47,13 @@ def test_a_checkpoint_rebuilds_its_network(tmp_path: Path) -> None:
     assert same(model, again)
 
 
-def test_a_configuration_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_configuration_is_stored_exactly(tmp_path: Path) -> None:
     save(tmp_path / "lifter.pt", small(config=TURNED), {})
     assert load(tmp_path / "lifter.pt")[0].config == TURNED
 
 
 @pytest.mark.parametrize(("config", "name"), [(None, "lifter.onnx"), (TURNED, "my.weights"), (None, "lifter.pt")])
-def test_a_graph_gives_its_weights_back(tmp_path: Path, config: LifterConfig | None, name: str) -> None:
+def test_weights_are_read_from_a_graph(tmp_path: Path, config: LifterConfig | None, name: str) -> None:
     model = small(2, config)
     export(model, {"step": "3", "data": "sim"}, tmp_path / name)
     again, settings = load(tmp_path / name)
@@ -63,7 +63,7 @@ def test_a_graph_gives_its_weights_back(tmp_path: Path, config: LifterConfig | N
     assert "config" not in settings
 
 
-def test_weights_come_back_from_a_graph_in_half_precision(tmp_path: Path) -> None:
+def test_half_precision_weights_are_read_from_a_graph(tmp_path: Path) -> None:
     model = small(3)
     export(model, {}, tmp_path / "half.onnx", ExportOptions(precision="fp16"))
     again = load(tmp_path / "half.onnx")[0]
@@ -72,7 +72,7 @@ def test_weights_come_back_from_a_graph_in_half_precision(tmp_path: Path) -> Non
         assert torch.equal(weight, model.state_dict()[name].half().float()), name
 
 
-def test_the_shipped_graph_is_one_to_go_on_from() -> None:
+def test_training_can_start_from_the_shipped_graph() -> None:
     model, settings = load(DEFAULT_WEIGHTS)
     given = example(3, 2, np.random.default_rng(0))
     canonical, rotation, _ = model(torch.from_numpy(given.ray_xy), torch.from_numpy(given.confidence))
@@ -81,7 +81,7 @@ def test_the_shipped_graph_is_one_to_go_on_from() -> None:
     assert {"motion", "seed", "step"} <= set(settings)
 
 
-def test_a_graph_of_old_tells_its_network_by_its_shapes(tmp_path: Path) -> None:
+def test_a_graph_without_metadata_is_read_by_its_shapes(tmp_path: Path) -> None:
     model, path = small(4, LifterConfig(width=24, pose_blocks=3, camera_blocks=1)), tmp_path / "old.onnx"
     export(model, {"step": "1"}, path)
     graph = onnx.load(str(path))
@@ -92,7 +92,7 @@ def test_a_graph_of_old_tells_its_network_by_its_shapes(tmp_path: Path) -> None:
     assert settings == {}
 
 
-def test_graphs_without_usable_weights_are_said_so(tmp_path: Path) -> None:
+def test_graphs_without_lifter_weights_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "lifter.onnx"
     export(small(5), {}, path)
     whole = path.read_bytes()
@@ -112,7 +112,7 @@ def test_graphs_without_usable_weights_are_said_so(tmp_path: Path) -> None:
         load(path)
 
 
-def test_what_is_no_checkpoint_is_said_so(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     text = tmp_path / "text.pt"
     text.write_text("nothing of the kind")
     empty = tmp_path / "empty.pt"
@@ -135,7 +135,7 @@ def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
         load(path)
 
 
-def test_a_small_checkpoint_that_unpacks_to_very_much_is_refused(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "bomb.pt", small(), {})
     large = zipfile.ZipInfo("archive/data/99")
     large.compress_type = zipfile.ZIP_DEFLATED

@@ -159,7 +159,7 @@ def test_weak_perspective_without_noise_is_recovered_exactly(views: int, double:
     assert np.allclose(out.model_sd, double.MIN_MODEL_SD)
 
 
-def test_as_shipped_it_is_exact_to_a_tenth_of_a_pixel_where_the_roots_are_right(double: ModuleType) -> None:
+def test_in_single_precision_it_is_exact_to_a_tenth_of_a_pixel(double: ModuleType) -> None:
     scene = truth(4)
     scene.offset[:] = 0
     out = double.fuse(views_of(scene, double), known(scene, double))
@@ -182,9 +182,11 @@ def test_from_three_views_on_the_lifted_depth_is_not_needed(views: int, double: 
 def test_views_of_the_fused_pose_obey_the_geometry_of_scaled_orthography(double: ModuleType) -> None:
     """x_i = rho (A x_j + b z), n·x_i = rho m·x_j, and x_iᵀ F x_j = 0, with the rotations and scales as fused."""
     scene = truth(3)
-    guess = rotation_from_vector(np.random.default_rng(1).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.ray_from_body
+    initial = (
+        rotation_from_vector(np.random.default_rng(1).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.ray_from_body
+    )
     out = double.fuse(
-        views_of(scene, double, ray_xy=noisy(scene, 0.01), ray_from_body=guess),
+        views_of(scene, double, ray_xy=noisy(scene, 0.01), ray_from_body=initial),
         known(scene, double, LIFTER_ROTATION_SD),
     )
     R, scale = out.ray_from_body.numpy(), out.scale.numpy()
@@ -217,13 +219,15 @@ def test_the_perspective_term_helps_on_perspective_views(double: ModuleType) -> 
 def test_the_mirrored_scene_gives_the_mirrored_result(rotation_prior_sd: float, double: ModuleType) -> None:
     scene = truth(3)
     flip = np.diag([1.0, 1.0, -1.0])
-    guess = rotation_from_vector(np.random.default_rng(2).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.ray_from_body
+    initial = (
+        rotation_from_vector(np.random.default_rng(2).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.ray_from_body
+    )
     ray_xy = noisy(scene, 0.01)
     out = double.fuse(
-        views_of(scene, double, ray_xy=ray_xy, ray_from_body=guess), known(scene, double, rotation_prior_sd)
+        views_of(scene, double, ray_xy=ray_xy, ray_from_body=initial), known(scene, double, rotation_prior_sd)
     )
     mirrored = double.fuse(
-        views_of(scene, double, ray_xy=ray_xy, ray_from_body=flip @ guess @ flip, depth=-scene.depth),
+        views_of(scene, double, ray_xy=ray_xy, ray_from_body=flip @ initial @ flip, depth=-scene.depth),
         known(scene, double, rotation_prior_sd),
     )
     for name in ("refined", "inlier", "model_sd", "scale", "offset"):
@@ -247,7 +251,7 @@ def test_two_views_along_one_axis_do_no_harm(apart_deg: float, rotation_prior_sd
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
-def test_guessed_rotations_that_are_nonsense_do_no_harm(views: int) -> None:
+def test_random_lifter_rotations_do_no_harm(views: int) -> None:
     scene = truth(views, scenes=75)
     ray_xy = noisy(scene, 0.012)
     nonsense = rotation_from_vector(np.random.default_rng(3).uniform(-3, 3, (*scene.scale.shape, 3)))
@@ -259,7 +263,7 @@ def test_guessed_rotations_that_are_nonsense_do_no_harm(views: int) -> None:
 
 
 @pytest.mark.parametrize("views", [3, 4])
-def test_one_wrong_joint_is_put_right_by_the_other_views(views: int) -> None:
+def test_one_outlier_is_corrected_by_the_other_views(views: int) -> None:
     scene = truth(views)
     ray_xy = noisy(scene, 0.006)
     ray_xy[:, 1, WRIST] += np.array([0.15, -0.1])
@@ -272,7 +276,7 @@ def test_one_wrong_joint_is_put_right_by_the_other_views(views: int) -> None:
     assert after[:, others].mean() < before[:, others].mean()
 
 
-def test_an_unsure_joint_is_doubted_more_than_a_sure_one() -> None:
+def test_a_low_score_reduces_the_inlier_probability() -> None:
     scene = truth(3)
     ray_xy, confidence = noisy(scene, 0.006), np.ones((*scene.scale.shape, J))
     ray_xy[:, 1, WRIST] += 0.05
@@ -294,7 +298,7 @@ def test_one_view_keeps_its_own_2d_and_takes_its_own_depth() -> None:
 
 @pytest.mark.parametrize("rotation_prior_sd", [HELD, LIFTER_ROTATION_SD])
 @pytest.mark.parametrize("place", [0, 2])
-def test_an_absent_view_changes_nothing_whatever_it_holds(place: int, rotation_prior_sd: float) -> None:
+def test_an_absent_view_has_no_effect(place: int, rotation_prior_sd: float) -> None:
     scene = truth(3)
     given = views_of(scene, csm, ray_xy=noisy(scene, 0.012))
     alone = csm.fuse(given, known(scene, csm, rotation_prior_sd))
@@ -329,37 +333,37 @@ def test_a_view_of_no_joints_is_filled_by_the_others() -> None:
     scene = truth(4)
     ray_xy, confidence = scene.ray_xy, np.ones((*scene.scale.shape, J))
     confidence[:, 0, WRIST] = 0
-    ray_xy[:, 0, WRIST] += 0.3  # the lifter's guess, far off
+    ray_xy[:, 0, WRIST] += 0.3  # the lifter's initial, far off
     out = csm.fuse(views_of(scene, csm, ray_xy=ray_xy, confidence=confidence), known(scene, csm))
     assert np.median(error(out.refined, scene)[:, 0, WRIST]) < 0.05
 
 
-def test_cold_a_wrong_rotation_is_turned_most_of_the_way_back() -> None:
+def test_a_wrong_lifter_rotation_is_corrected() -> None:
     scene = truth(4)
     axis = np.random.default_rng(6).normal(size=(len(scene.shape), 3))
     axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
-    guess = scene.ray_from_body.copy()
-    guess[:, 2] = rotation_from_vector(axis * np.radians(10.0)) @ guess[:, 2]
-    out = csm.fuse(views_of(scene, csm, ray_from_body=guess), known(scene, csm, LIFTER_ROTATION_SD))
+    initial = scene.ray_from_body.copy()
+    initial[:, 2] = rotation_from_vector(axis * np.radians(10.0)) @ initial[:, 2]
+    out = csm.fuse(views_of(scene, csm, ray_from_body=initial), known(scene, csm, LIFTER_ROTATION_SD))
 
     def off(rotation: Floats) -> Floats:
         others = [rotation[:, 2] @ rotation[:, v].swapaxes(1, 2) for v in (0, 1, 3)]
         right = [scene.ray_from_body[:, 2] @ scene.ray_from_body[:, v].swapaxes(1, 2) for v in (0, 1, 3)]
         return np.asarray(np.mean([angle_deg(a, b) for a, b in zip(others, right, strict=True)], axis=0))
 
-    assert np.allclose(off(guess), 10)
+    assert np.allclose(off(initial), 10)
     assert np.median(off(out.ray_from_body.numpy().astype(float))) < 4
-    held = csm.fuse(views_of(scene, csm, ray_from_body=guess), known(scene, csm))
-    assert np.allclose(held.ray_from_body, guess, atol=2e-3)
+    held = csm.fuse(views_of(scene, csm, ray_from_body=initial), known(scene, csm))
+    assert np.allclose(held.ray_from_body, initial, atol=2e-3)
     assert held.model_sd[:, 2].mean() > 2 * out.model_sd[:, 2].mean()
 
 
-def test_pull_and_stiffness_are_the_gauss_newton_step_to_the_truth(double: ModuleType) -> None:
+def test_gradient_and_hessian_give_the_gauss_newton_step_to_the_truth(double: ModuleType) -> None:
     scene = truth(4)
     turn = np.radians(2.0) * np.array([0.36, -0.48, 0.8])
-    guess = scene.ray_from_body.copy()
-    guess[:, 1] = rotation_from_vector(turn) @ guess[:, 1]
-    out = double.fuse(views_of(scene, double, ray_from_body=guess), known(scene, double))
+    initial = scene.ray_from_body.copy()
+    initial[:, 1] = rotation_from_vector(turn) @ initial[:, 1]
+    out = double.fuse(views_of(scene, double, ray_from_body=initial), known(scene, double))
     rotation_hessian = hessian_of(out)
     assert np.allclose(rotation_hessian, rotation_hessian.swapaxes(-1, -2))
     assert (np.linalg.eigvalsh(rotation_hessian) > 0).all()

@@ -52,7 +52,7 @@ def test_the_shipped_graph_takes_any_number_of_views_and_hypotheses(
     assert np.allclose(out.scale.mean(1), 1, atol=1e-4)
 
 
-def test_hypotheses_do_not_see_each_other(engine: OrtEngine) -> None:
+def test_hypotheses_are_independent(engine: OrtEngine) -> None:
     given = example(4, 5, np.random.default_rng(1))
     all_at_once = engine.run(given)
     for h in range(5):
@@ -61,7 +61,7 @@ def test_hypotheses_do_not_see_each_other(engine: OrtEngine) -> None:
         assert np.allclose(one.refined[0], all_at_once.refined[h], atol=1e-4)
 
 
-def test_a_candidate_may_be_picked_often(engine: OrtEngine) -> None:
+def test_a_candidate_may_be_assigned_twice(engine: OrtEngine) -> None:
     given = example(3, 1, np.random.default_rng(2))
     twice = replace(given, **{name: np.repeat(getattr(given, name), 2, axis=0) for name in PER_HYPOTHESIS})
     out = engine.run(twice)
@@ -88,7 +88,7 @@ def test_the_shipped_weights_lift_people(engine: OrtEngine) -> None:
     assert np.median(fused) < np.median(single)
 
 
-def test_the_shipped_file_is_small_and_says_where_it_comes_from() -> None:
+def test_the_shipped_file_is_small_and_has_metadata() -> None:
     assert DEFAULT_WEIGHTS.stat().st_size < 8_000_000
     meta = {entry.key: entry.value for entry in onnx.load(str(DEFAULT_WEIGHTS)).metadata_props}
     assert {"motion", "seed", "step", "width"} <= set(meta)
@@ -101,7 +101,7 @@ def test_same_input_same_bits(engine: OrtEngine) -> None:
     assert all(np.array_equal(getattr(first, f.name), getattr(second, f.name)) for f in fields(GraphOutput))
 
 
-def test_warm_up_runs_on_nothing_in_particular(engine: OrtEngine) -> None:
+def test_warm_up_runs(engine: OrtEngine) -> None:
     for views in (1, 4):
         warm_up(engine, views, runs=1)
 
@@ -112,7 +112,7 @@ def test_no_person_at_all_is_finite(engine: OrtEngine) -> None:
     assert all(np.isfinite(getattr(out, field.name)).all() for field in fields(GraphOutput))
 
 
-def test_a_missing_file_is_a_wrong_request(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
     path = tmp_path / "nothing.onnx"
     with pytest.raises(UsageError) as caught:
         OrtEngine(path)
@@ -120,7 +120,7 @@ def test_a_missing_file_is_a_wrong_request(tmp_path: Path) -> None:
     assert caught.value.remedy == "Check --weights, or leave it out for the shipped ones."
 
 
-def test_a_file_of_something_else_is_said_so(tmp_path: Path) -> None:
+def test_another_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "text.onnx"
     path.write_text("not a graph")
     with pytest.raises(EngineError) as caught:
@@ -129,14 +129,14 @@ def test_a_file_of_something_else_is_said_so(tmp_path: Path) -> None:
     assert caught.value.remedy == "Graphs come from `pose-rig train` and `pose-rig export`."
 
 
-def test_a_graph_that_was_cut_off_is_said_so(tmp_path: Path) -> None:
+def test_a_truncated_graph_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "half.onnx"
     path.write_bytes(DEFAULT_WEIGHTS.read_bytes()[:100_000])
     with pytest.raises(EngineError, match=r"^No provider can run half\.onnx \(cpu: .+\)\. Check the file and"):
         OrtEngine(path, "cpu")
 
 
-def test_a_checkpoint_is_told_from_a_graph(tmp_path: Path) -> None:
+def test_a_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "my.weights"
     save(path, Lifter(LifterConfig(width=8)), {})
     with pytest.raises(EngineError) as caught:
@@ -145,14 +145,14 @@ def test_a_checkpoint_is_told_from_a_graph(tmp_path: Path) -> None:
     assert caught.value.remedy == f"Export it with `pose-rig export {path}`."
 
 
-def test_a_graph_may_be_called_anything(tmp_path: Path, engine: OrtEngine) -> None:
+def test_the_suffix_of_a_graph_is_free(tmp_path: Path, engine: OrtEngine) -> None:
     given = example(2, 1, np.random.default_rng(5))
     for name in ("my.weights", "weights", "lifter.pt", "w.npz"):
         (tmp_path / name).write_bytes(DEFAULT_WEIGHTS.read_bytes())
         assert np.array_equal(OrtEngine(tmp_path / name, "cpu").run(given).body, engine.run(given).body)
 
 
-def test_a_foreign_graph_is_named_by_its_inputs(tmp_path: Path) -> None:
+def test_a_foreign_graph_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "foreign.onnx"
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3])
     same = helper.make_tensor_value_info("same", TensorProto.FLOAT, [1, 3])
@@ -168,7 +168,7 @@ def without(provider: str) -> Callable[[Callable[..., None]], Callable[..., None
     return pytest.mark.skipif(provider in ort.get_available_providers(), reason=f"this onnxruntime has {provider}")
 
 
-def test_a_graph_that_has_our_names_alone_is_refused_before_it_is_used(tmp_path: Path) -> None:
+def test_a_graph_with_other_shapes_is_refused(tmp_path: Path) -> None:
     """Its inputs are called like ours, and have other shapes: it loads, and does not run."""
     tensor = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ONNX_INPUTS]
     out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1])
@@ -182,7 +182,7 @@ def test_a_graph_that_has_our_names_alone_is_refused_before_it_is_used(tmp_path:
 
 
 @without("CUDAExecutionProvider")
-def test_cuda_where_there_is_none_is_refused_with_the_reason() -> None:
+def test_missing_cuda_is_refused_with_the_reason() -> None:
     with pytest.raises(EngineError) as caught:
         OrtEngine(provider="cuda")
     assert caught.value.cause == "No provider can run lifter.onnx (cuda: not in this onnxruntime)."
@@ -190,13 +190,13 @@ def test_cuda_where_there_is_none_is_refused_with_the_reason() -> None:
 
 
 @without("CUDAExecutionProvider")
-def test_auto_falls_to_the_cpu_and_says_why() -> None:
+def test_auto_falls_back_to_the_cpu_with_the_reason() -> None:
     engine = OrtEngine(provider="auto")
     assert engine.provider == "cpu"
     assert re.fullmatch(r"tensorrt: .+; cuda: not in this onnxruntime", engine.reason)
 
 
-def test_the_provider_asked_for_is_the_first_choice(engine: OrtEngine) -> None:
+def test_the_requested_provider_is_used(engine: OrtEngine) -> None:
     assert (engine.provider, engine.reason) == ("cpu", "first choice")
 
 

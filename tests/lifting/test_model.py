@@ -27,7 +27,7 @@ def both(config: LifterConfig) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Ten
 
 
 @pytest.mark.parametrize("count", [1, 7])
-def test_shapes_and_what_always_holds(count: int) -> None:
+def test_shapes_and_invariants(count: int) -> None:
     canonical, rotation, spread = small()(torch.randn(count, J, 2), torch.rand(count, J))
     assert (canonical.shape, rotation.shape, spread.shape) == ((count, J, 3), (count, 3, 3), (count, J))
     assert (canonical[:, 0] == 0).all()
@@ -72,27 +72,27 @@ def test_6d_of_degenerate_columns_is_finite(columns: list[float]) -> None:
 
 
 @pytest.mark.parametrize("turn", [(), tuple(TURN.ravel().tolist())])
-def test_mirrored_people_look_as_before_and_their_depth_is_the_other(turn: tuple[float, ...]) -> None:
+def test_mirrored_people_have_the_same_projection_and_opposite_depth(turn: tuple[float, ...]) -> None:
     (canonical, rotation, spread), (other, back, same) = both(replace(SMALL, mirrored=True, body_from_canonical=turn))
     assert torch.allclose(other @ back.mT, canonical @ rotation.mT * FLIP, atol=1e-5)
     assert torch.allclose(torch.linalg.det(back), torch.ones(5), atol=1e-5)
     assert torch.equal(spread, same)
 
 
-def test_turned_people_are_seen_as_before() -> None:
+def test_rotated_people_have_the_same_projection() -> None:
     (canonical, rotation, _), (turned, back, _) = both(replace(SMALL, body_from_canonical=tuple(TURN.ravel().tolist())))
     assert torch.allclose(turned, canonical @ torch.from_numpy(TURN).float().T, atol=1e-5)
     assert torch.allclose(turned @ back.mT, canonical @ rotation.mT, atol=1e-5)
     assert torch.allclose(torch.linalg.det(back), torch.ones(5), atol=1e-5)
 
 
-def test_people_are_mirrored_before_they_are_turned() -> None:
+def test_mirroring_precedes_rotation() -> None:
     turn = tuple(TURN.ravel().tolist())
     (canonical, _, _), (other, _, _) = both(replace(SMALL, mirrored=True, body_from_canonical=turn))
     assert torch.allclose(other, canonical * FLIP @ torch.from_numpy(TURN).float().T, atol=1e-5)
 
 
-def test_what_a_lifter_sees_is_told_not_computed() -> None:
+def test_the_input_frame_is_configuration() -> None:
     seen, other = both(replace(SMALL, frame="image"))
     assert all(torch.equal(x, y) for x, y in zip(seen, other, strict=True))
 

@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 
-def test_it_is_told_to_report_nothing_before_it_is_loaded() -> None:
+def test_telemetry_is_disabled_before_loading() -> None:
     code = (
         "import os, sys\n"
         "class Watch:\n"

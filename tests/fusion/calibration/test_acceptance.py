@@ -25,25 +25,25 @@ def good(cameras: Calibration) -> RigSolution:
     return RigSolution(cameras, LENGTH_M, stroll(3.0, 5.0), 1.2, 0.9, np.inf)
 
 
-def told(found: RigSolution) -> str:
+def rejection(found: RigSolution) -> str:
     return rejection_reason(found, NAMES, UP, HEIGHT_M)
 
 
-def unsure(cameras: Calibration, views: list[int], sd_deg: float = MAX_ROTATION_SD_DEG + 1) -> Calibration:
+def uncertain(cameras: Calibration, views: list[int], sd_deg: float = MAX_ROTATION_SD_DEG + 1) -> Calibration:
     sd = cameras.rotation_sd.copy()
     sd[views] = np.radians(sd_deg)
     return replace(cameras, rotation_sd=sd)
 
 
-def alike(cameras: Calibration, one: int, other: int, deg: float) -> Calibration:
+def parallel(cameras: Calibration, one: int, other: int, deg: float) -> Calibration:
     rotation = cameras.rotation.copy()
     rotation[other] = rotation_from_vector(np.radians([0.0, deg, 0.0])) @ rotation[one]
     return replace(cameras, rotation=rotation)
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
-def test_a_good_rig_may_be_used(views: int) -> None:
-    assert told(good(calibration(views))) == ""
+def test_a_good_rig_is_accepted(views: int) -> None:
+    assert rejection(good(calibration(views))) == ""
 
 
 @pytest.mark.parametrize(
@@ -76,60 +76,60 @@ def test_a_good_rig_may_be_used(views: int) -> None:
         ),
     ],
 )
-def test_why_a_rig_is_not_used(change: dict[str, object], reason: str) -> None:
-    assert told(replace(good(calibration(3)), **change)) == reason  # type: ignore[arg-type]
+def test_reasons_for_rejection(change: dict[str, object], reason: str) -> None:
+    assert rejection(replace(good(calibration(3)), **change)) == reason  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("misfit", [MAX_ERROR_SD, 0.3])
-def test_a_rig_that_fits_is_not_refused_for_it(misfit: float) -> None:
-    assert told(replace(good(calibration(3)), validation_error=misfit)) == ""
+def test_a_small_validation_error_is_no_reason(misfit: float) -> None:
+    assert rejection(replace(good(calibration(3)), validation_error=misfit)) == ""
 
 
-def test_a_few_instants_upside_down_do_not_matter() -> None:
+def test_a_few_frames_upside_down_have_no_effect() -> None:
     bodies = stroll(3.0, 5.0)
     bodies[::3] *= [1, -1, -1]
-    assert told(replace(good(calibration(3)), poses=bodies)) == ""
+    assert rejection(replace(good(calibration(3)), poses=bodies)) == ""
 
 
-def test_cameras_that_are_not_sure_are_named() -> None:
-    cameras = unsure(calibration(3), [1])
-    assert told(good(cameras)) == "the calibration of left is still uncertain: walk about and turn around once"
+def test_uncertain_cameras_are_named() -> None:
+    cameras = uncertain(calibration(3), [1])
+    assert rejection(good(cameras)) == "the calibration of left is still uncertain: walk about and turn around once"
     assert (
-        told(good(unsure(cameras, [2])))
+        rejection(good(uncertain(cameras, [2])))
         == "the calibration of left, right is still uncertain: walk about and turn around once"
     )
     focal_sd = cameras.focal_sd.copy()
     focal_sd[0] = MAX_FOCAL_SD + 0.01
-    assert told(good(replace(calibration(3), focal_sd=focal_sd))) == (
+    assert rejection(good(replace(calibration(3), focal_sd=focal_sd))) == (
         "the calibration of front is still uncertain: walk about and turn around once"
     )
-    assert told(good(unsure(calibration(3), [1], MAX_ROTATION_SD_DEG - 0.1))) == ""
+    assert rejection(good(uncertain(calibration(3), [1], MAX_ROTATION_SD_DEG - 0.1))) == ""
 
 
-def test_cameras_that_are_not_known_are_not_asked() -> None:
-    cameras = unsure(calibration(3), [1])
+def test_unknown_cameras_are_ignored() -> None:
+    cameras = uncertain(calibration(3), [1])
     cameras.known[1] = False
-    assert told(good(cameras)) == ""
+    assert rejection(good(cameras)) == ""
 
 
-def test_two_that_look_the_same_way_should_be_moved() -> None:
-    cameras = unsure(alike(calibration(3), 0, 2, PARALLEL_DEG - 5), [2])
+def test_parallel_cameras_of_three_should_be_moved() -> None:
+    cameras = uncertain(parallel(calibration(3), 0, 2, PARALLEL_DEG - 5), [2])
     assert (
-        told(good(cameras)) == "the calibration of right is still uncertain: "
+        rejection(good(cameras)) == "the calibration of right is still uncertain: "
         "front and right point in the same direction: move one of them"
     )
 
 
-def test_two_of_four_that_look_the_same_way_do_not_matter() -> None:
-    cameras = unsure(alike(calibration(4), 0, 2, PARALLEL_DEG - 5), [2])
-    assert told(good(cameras)) == "the calibration of right is still uncertain: walk about and turn around once"
+def test_parallel_cameras_of_four_have_no_effect() -> None:
+    cameras = uncertain(parallel(calibration(4), 0, 2, PARALLEL_DEG - 5), [2])
+    assert rejection(good(cameras)) == "the calibration of right is still uncertain: walk about and turn around once"
 
 
-def test_which_cameras_look_the_same_way() -> None:
+def test_parallel_cameras_are_listed() -> None:
     cameras = calibration(4)
     assert parallel_cameras(cameras, NAMES) == ""
-    assert parallel_cameras(alike(cameras, 1, 3, PARALLEL_DEG + 1), NAMES) == ""
-    both = alike(alike(cameras, 1, 3, 5), 1, 2, -5)
+    assert parallel_cameras(parallel(cameras, 1, 3, PARALLEL_DEG + 1), NAMES) == ""
+    both = parallel(parallel(cameras, 1, 3, 5), 1, 2, -5)
     assert parallel_cameras(both, NAMES) == "left and right, left and back, right and back point in the same direction"
     both.known[3] = False
     assert parallel_cameras(both, NAMES) == "left and right point in the same direction"

@@ -26,7 +26,7 @@ def test_upright_length_is_ankles_to_ears() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.02, 1.0, 50.0])
-def test_a_standing_person_gets_the_stature_asked_for(scale: float) -> None:
+def test_a_standing_person_gets_the_given_body_height(scale: float) -> None:
     placed = BodyScale(1.8)(scale * standing() @ TURN.T + 3.0)
     assert placed.shape == (J, 3)
     assert placed[0, [0, 2]] == pytest.approx([0, 0])
@@ -40,7 +40,7 @@ def test_the_shape_is_kept_up_to_scale() -> None:
     assert placed - placed[0] == pytest.approx((placed[9, 1] - placed[0, 1]) / 0.68 * standing())
 
 
-def test_bones_stay_the_same_whatever_size_the_poses_come_in() -> None:
+def test_bone_lengths_do_not_depend_on_the_size_of_the_poses() -> None:
     place, rng = BodyScale(1.8), np.random.default_rng(0)
     placed = [place((pose - pose[0]) * np.exp(rng.normal(0, 0.3))) for pose in walk(4.0)]
     lengths = np.array([bone_lengths(pose) for pose in placed])
@@ -48,7 +48,7 @@ def test_bones_stay_the_same_whatever_size_the_poses_come_in() -> None:
     assert upright_length(lengths.mean(0)) == pytest.approx(STATURE, rel=0.01)
 
 
-def test_a_crouching_first_instant_does_not_make_a_giant() -> None:
+def test_a_crouching_first_frame_does_not_spoil_the_scale() -> None:
     crouched = standing()
     crouched[[INDEX["l_knee"], INDEX["r_knee"]]] = [[0.11, 0.1, 0.4], [-0.11, 0.1, 0.4]]
     crouched[[INDEX["l_ankle"], INDEX["r_ankle"]]] = [[0.11, -0.3, 0.3], [-0.11, -0.3, 0.3]]
@@ -57,7 +57,7 @@ def test_a_crouching_first_instant_does_not_make_a_giant() -> None:
     assert np.ptp(placed[:, 1]) < 1.4
 
 
-def test_one_bad_instant_hardly_moves_the_bones() -> None:
+def test_one_outlier_frame_hardly_changes_the_bone_lengths() -> None:
     place = BodyScale(1.8)
     for pose in walk(3.0):
         before = place(pose)
@@ -76,7 +76,7 @@ def test_a_pose_of_no_extent_is_finite() -> None:
 
 
 @pytest.mark.parametrize("axis", [[0.0, 1, 0], [1.0, 0, 0], [0.3, 0.5, -2.0]])
-def test_chirality_tells_people_from_mirror_images_however_they_are_turned(axis: Floats) -> None:
+def test_chirality_is_invariant_to_rotation(axis: Floats) -> None:
     joints = walk(4.0)
     turned = (joints - joints[:, :1]) @ rotation_from_vector(np.asarray(axis)).T
     assert chirality(turned) > 0.5
@@ -84,7 +84,7 @@ def test_chirality_tells_people_from_mirror_images_however_they_are_turned(axis:
     assert chirality(turned * [-1, 1, 1]) < -0.5
 
 
-def test_chirality_of_a_flat_or_missing_body_cannot_tell() -> None:
+def test_chirality_of_a_flat_or_missing_body_is_ambiguous() -> None:
     assert chirality(standing()[None] * [1, 1, 0]) == pytest.approx(0)
     assert chirality(np.zeros((2, J, 3))) == 0
     assert chirality(np.zeros((0, J, 3))) == 0

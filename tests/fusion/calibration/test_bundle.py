@@ -57,13 +57,13 @@ def disturbed(state: BundleState, rng: np.random.Generator, size: float = 1.0) -
     return state.updated(cameras, rng.normal(0, 0.02, L) * size, rng.normal(0, 0.06, state.points.shape) * size)
 
 
-def test_spans_are_the_bones_they_are_named_after() -> None:
+def test_segments_have_the_lengths_of_their_bones() -> None:
     points = points_of(acrobat(4))
     span = np.linalg.norm(SEGMENTS @ points, axis=-1)
     assert span == pytest.approx(np.tile(LENGTH_M[LENGTH_INDEX], (4, 1)), abs=2e-4)
 
 
-def test_errors_are_in_standard_deviations_and_zero_where_all_is_true() -> None:
+def test_residuals_are_in_standard_deviations_and_zero_at_the_truth() -> None:
     state, tracks, _ = truth(acrobat(3), calibration(3, k1=0.07))
     *_, square = residuals(state, tracks)
     assert square.shape == (3, 3, P)
@@ -73,7 +73,7 @@ def test_errors_are_in_standard_deviations_and_zero_where_all_is_true() -> None:
     assert square == pytest.approx(np.full_like(square, 25.0))
 
 
-def test_the_gradient_is_the_slope_of_the_cost() -> None:
+def test_the_gradient_equals_finite_differences_of_the_cost() -> None:
     """Every single unknown: cameras, lengths, points; with outliers, misread bones, ties and uneven trust."""
     rng = np.random.default_rng(0)
     state, tracks, priors = truth(acrobat(4), calibration(3, focal_px=(800.0, 1000.0, 1200.0), k1=0.05))
@@ -88,14 +88,14 @@ def test_the_gradient_is_the_slope_of_the_cost() -> None:
     )
     state = disturbed(state, rng)
     slope = gradient_of(state, tracks, priors)
-    for k, told in enumerate(slope):
+    for k, stated in enumerate(slope):
         step = np.zeros(len(slope))
         step[k] = STEP
         rise = robust_cost(step_of(state, step), tracks, priors) - robust_cost(step_of(state, -step), tracks, priors)
-        assert rise / (2 * STEP) == pytest.approx(told, rel=1e-4, abs=1e-3 * np.abs(slope).max() * STEP + 1e-2), k
+        assert rise / (2 * STEP) == pytest.approx(stated, rel=1e-4, abs=1e-3 * np.abs(slope).max() * STEP + 1e-2), k
 
 
-def test_the_normal_matrix_is_the_curvature_where_all_is_true() -> None:
+def test_the_hessian_equals_the_curvature_at_the_truth() -> None:
     """At zero error Gauss–Newton is exact: the matrix is the derivative of the gradient."""
     state, tracks, priors = truth(acrobat(2), calibration(3, focal_px=(800.0, 1000.0, 1200.0), k1=0.05))
     span = np.linalg.norm(SEGMENTS @ state.points, axis=-1)
@@ -116,7 +116,7 @@ def test_the_normal_matrix_is_the_curvature_where_all_is_true() -> None:
         assert curved == pytest.approx(whole @ direction, rel=1e-3, abs=2e-3 * np.abs(curved).max())
 
 
-def test_a_point_behind_a_camera_pulls_nothing() -> None:
+def test_a_point_behind_a_camera_has_no_gradient() -> None:
     state, tracks, priors = truth(acrobat(2), calibration(2))
     behind = state.points.copy()
     behind[0, 3] = -state.rotation[1].T @ (state.translation[1] + [0.0, 0.0, 2.0])
@@ -128,7 +128,7 @@ def test_a_point_behind_a_camera_pulls_nothing() -> None:
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
-def test_exact_pictures_give_the_exact_rig(views: int) -> None:
+def test_exact_keypoints_give_the_exact_rig(views: int) -> None:
     cameras = calibration(views, focal_px=(850.0, 1000.0, 1150.0))
     state, tracks, priors = truth(acrobat(24), cameras)
     start = disturbed(state, np.random.default_rng(0), 0.6)
@@ -143,7 +143,7 @@ def test_exact_pictures_give_the_exact_rig(views: int) -> None:
     assert np.linalg.norm(aligned(points, true) - true, axis=-1).max() < 2e-3
 
 
-def test_the_scale_is_that_of_the_bones() -> None:
+def test_the_scale_follows_the_segments() -> None:
     state, tracks, priors = truth(acrobat(24), calibration(3))
     taller = replace(priors, height_m=2 * HEIGHT_M)
     start = BundleState.from_cameras(
@@ -156,7 +156,7 @@ def test_the_scale_is_that_of_the_bones() -> None:
     assert apart[1] == pytest.approx(2 * apart[0], rel=2e-3)
 
 
-def test_the_anchor_stays_where_it_is() -> None:
+def test_the_gauge_view_is_fixed() -> None:
     state, tracks, priors = truth(acrobat(12), calibration(3))
     start = disturbed(state, np.random.default_rng(3))
     found, _ = adjust(start, tracks, replace(priors, gauge_view=1))
@@ -176,7 +176,7 @@ def test_the_radial_term_is_found() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_fifth_of_wild_detections_does_little(seed: int) -> None:
+def test_a_fifth_of_outliers_has_little_effect(seed: int) -> None:
     state, tracks, priors = truth(acrobat(40), calibration(3, focal_px=(850.0, 1000.0, 1150.0)))
     rng = np.random.default_rng(seed)
     tracks = blurred(Tracks(tracks.xy, 0.25 * tracks.sd, tracks.weight), rng, outliers=0.2)
@@ -187,7 +187,7 @@ def test_a_fifth_of_wild_detections_does_little(seed: int) -> None:
     assert found.log_focal_scale == pytest.approx(state.log_focal_scale, abs=0.03)
 
 
-def test_cameras_of_one_lens_get_one_focal_length() -> None:
+def test_cameras_of_one_model_share_the_focal_length() -> None:
     rng = np.random.default_rng(5)
     state, tracks, priors = truth(acrobat(16), calibration(3))
     tracks = blurred(tracks, rng)
@@ -197,7 +197,7 @@ def test_cameras_of_one_lens_get_one_focal_length() -> None:
     assert np.ptp(tied.log_focal_scale) < 0.015
 
 
-def test_a_focal_length_that_is_known_well_is_kept() -> None:
+def test_a_focal_length_with_a_tight_prior_is_kept() -> None:
     rng = np.random.default_rng(6)
     state, tracks, priors = truth(acrobat(16), calibration(3))
     sure = replace(priors, log_focal_scale_sd=np.array([0.001, 0.35, 0.35]))
@@ -205,7 +205,7 @@ def test_a_focal_length_that_is_known_well_is_kept() -> None:
     assert found.log_focal_scale[0] == pytest.approx(state.log_focal_scale[0], abs=0.003)
 
 
-def test_a_camera_that_saw_nothing_leaves_the_others_alone() -> None:
+def test_a_camera_without_detections_has_no_effect_on_the_others() -> None:
     state, tracks, priors = truth(acrobat(16), calibration(4))
     blind = replace(tracks, weight=tracks.weight * (np.arange(4) != 3)[:, None])
     found, _ = adjust(disturbed(state, np.random.default_rng(7), 0.5), blind, priors, 60)
@@ -247,7 +247,7 @@ def gauge(state: BundleState) -> Floats:
     return np.stack(columns, -1)
 
 
-def test_where_the_whole_rig_is_counts_as_no_error() -> None:
+def test_the_gauge_is_projected_out_of_the_covariance() -> None:
     state, tracks, priors = truth(acrobat(12), calibration(3))
     sure = camera_covariance(state, tracks, priors)
     assert sure == pytest.approx(sure.T, abs=1e-12)
@@ -263,33 +263,33 @@ def test_where_the_whole_rig_is_counts_as_no_error() -> None:
     assert other @ sure @ other > 0.01 * usual
 
 
-def test_four_times_as_much_seen_is_twice_as_sure() -> None:
+def test_four_times_the_keyframes_halve_the_standard_deviations() -> None:
     cameras = calibration(3)
     few, many = (camera_covariance(*truth(acrobat(count), cameras)) for count in (12, 48))
     ratio = np.sqrt(np.diag(few) / np.diag(many)).reshape(3, C)[:, :6]
     assert np.median(ratio) == pytest.approx(2.0, abs=0.4)
 
 
-def test_the_covariance_is_how_far_solutions_scatter() -> None:
+def test_the_covariance_equals_the_scatter_of_solutions() -> None:
     rng = np.random.default_rng(9)
     state, tracks, priors = truth(acrobat(16), calibration(3, focal_px=(700.0,)))
-    told = camera_covariance(state, tracks, priors)
+    stated = camera_covariance(state, tracks, priors)
     basis, _ = np.linalg.qr(gauge(state))
     off = np.stack([charted(adjust(state, blurred(tracks, rng), priors)[0], state) for _ in range(30)])
     off = off - off @ basis @ basis.T
-    scatter, sd = (off**2).mean(0).reshape(3, C), np.diag(told).reshape(3, C)
+    scatter, sd = (off**2).mean(0).reshape(3, C), np.diag(stated).reshape(3, C)
     for part in (slice(0, 3), slice(3, 6), slice(6, 7)):  # the radial term leans on its prior
         # what is seen here errs independently from instant to instant, which the covariance does not count on
         ratio = np.sqrt(FRAMES_PER_INDEPENDENT * scatter[:, part].sum() / sd[:, part].sum())
         assert 0.7 < ratio < 1.4, (part, ratio)
-    size, directions = np.linalg.eigh(told)
+    size, directions = np.linalg.eigh(stated)
     free = size > 1e-9 * size.max()
     assert free.sum() == 3 * C - 7
     along = np.sqrt(FRAMES_PER_INDEPENDENT * ((off @ directions[:, free]) ** 2).mean(0) / size[free])
     assert along.max() < 2.2
 
 
-def test_lengths_are_those_of_people() -> None:
+def test_lengths_are_anthropometric() -> None:
     shares = dict(zip(LENGTH_INDEX.tolist(), LENGTH_PER_HEIGHT[LENGTH_INDEX].tolist(), strict=True))
     assert len(shares) == L
     upright = LENGTH_PER_HEIGHT[1] + LENGTH_PER_HEIGHT[2] + LENGTH_PER_HEIGHT[6] + LENGTH_PER_HEIGHT[7]

@@ -21,7 +21,7 @@ def tilt_deg(normal: Floats, up: Floats = UP) -> float:
 
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("height", [0.0, 1.4, -3.0])
-def test_the_floor_is_where_feet_stand_in_any_axes(turn: Floats, height: float) -> None:
+def test_the_floor_is_under_the_feet_in_any_axes(turn: Floats, height: float) -> None:
     rotation = rotation_from_vector(turn)
     normal, level = fit_floor((WALK + height * UP) @ rotation.T, rotation @ UP, HEIGHT_M)
     assert np.linalg.norm(normal) == pytest.approx(1)
@@ -39,7 +39,7 @@ def test_jumps_do_not_lift_the_floor() -> None:
 
 @pytest.mark.parametrize("depth_m", [0.1, 0.3, 2.0])
 @pytest.mark.parametrize("every", [8, 79])
-def test_ankles_that_are_misread_below_the_floor_now_and_then_do_not_lower_it(every: int, depth_m: float) -> None:
+def test_ankles_detected_below_the_floor_do_not_lower_it(every: int, depth_m: float) -> None:
     rng = np.random.default_rng(0)
     lost = WALK + 0.01 * rng.normal(0, 1, WALK.shape)
     lost[::every, INDEX["l_ankle"], 1] -= depth_m
@@ -49,14 +49,14 @@ def test_ankles_that_are_misread_below_the_floor_now_and_then_do_not_lower_it(ev
 
 
 @pytest.mark.parametrize("axis", [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.7, 0.0, -0.7]])
-def test_where_feet_have_been_about_the_room_a_tilted_vertical_is_put_right(axis: Floats) -> None:
+def test_a_tilted_vertical_is_corrected_by_walking(axis: Floats) -> None:
     tilted = rotation_from_vector(np.radians(6) * np.asarray(axis)) @ UP
     normal, level = fit_floor(WALK, tilted, HEIGHT_M)
     assert tilt_deg(normal) < 2.0
     assert level == pytest.approx(0.0, abs=0.03)
 
 
-def test_who_only_stands_still_leaves_the_vertical_as_the_lifts_see_it() -> None:
+def test_standing_still_keeps_the_vertical_of_the_lifts() -> None:
     rng = np.random.default_rng(0)
     still = WALK[:1] + 0.01 * rng.normal(0, 1, (40, *WALK.shape[1:]))
     tilted = rotation_from_vector(np.radians(4) * np.array([1.0, 0.0, 0.0])) @ UP
@@ -72,7 +72,7 @@ def test_a_single_pose_has_a_floor() -> None:
     assert level == pytest.approx(WALK[0, [3, 6], 1].min() - 0.039 * HEIGHT_M, abs=1e-6)
 
 
-def test_who_is_taller_has_higher_ankles() -> None:
+def test_taller_people_have_higher_ankles() -> None:
     _, low = fit_floor(WALK, UP, 2.0)
     _, high = fit_floor(WALK, UP, 1.0)
     assert high - low == pytest.approx(0.039, abs=1e-6)
@@ -88,7 +88,7 @@ def anywhere(turn: Floats, known: tuple[bool, ...] = (True, True, True)) -> tupl
 
 
 @pytest.mark.parametrize("turn", RIG_TURNS)
-def test_the_room_is_upright_its_origin_under_the_person(turn: Floats) -> None:
+def test_the_room_frame_is_upright_with_the_origin_under_the_person(turn: Floats) -> None:
     found, up = anywhere(turn)
     room = to_room_frame(found, up, HEIGHT_M)
     assert room.poses[-1, 0, [0, 2]] == pytest.approx([0.0, 0.0], abs=1e-9)
@@ -97,14 +97,14 @@ def test_the_room_is_upright_its_origin_under_the_person(turn: Floats) -> None:
 
 
 @pytest.mark.parametrize("turn", RIG_TURNS)
-def test_the_first_camera_looks_along_minus_z(turn: Floats) -> None:
+def test_the_first_camera_points_along_minus_z(turn: Floats) -> None:
     found, up = anywhere(turn)
     ahead = to_room_frame(found, up, HEIGHT_M).cameras.rotation[0, 2]
     assert ahead[0] == pytest.approx(0.0, abs=1e-9)
     assert ahead[2] < -0.7
 
 
-def test_the_first_camera_that_is_known() -> None:
+def test_the_first_known_camera_defines_minus_z() -> None:
     found, up = anywhere(RIG_TURNS[0], (False, True, True))
     ahead = to_room_frame(found, up, HEIGHT_M).cameras.rotation[1, 2]
     assert ahead[0] == pytest.approx(0.0, abs=1e-9)
@@ -121,7 +121,7 @@ def test_cameras_and_people_move_together() -> None:
     assert room.bone_length_m is found.bone_length_m
 
 
-def test_cameras_stand_above_the_floor() -> None:
+def test_cameras_are_above_the_floor() -> None:
     found, up = anywhere(RIG_TURNS[0])
     heights = to_room_frame(found, up, HEIGHT_M).cameras.centre[:, 1]
     assert heights == pytest.approx(calibration(3).centre[:, 1], abs=0.05)

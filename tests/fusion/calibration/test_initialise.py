@@ -35,45 +35,45 @@ from tests.fusion.simulated import (
 EVERY = np.arange(3)
 
 
-def known_lens(views: int = 3) -> Calibration:
+def assumed_cameras(views: int = 3) -> Calibration:
     """Cameras whose focal length is the one assumed."""
     return calibration(views, focal_px=(ASSUMED * SIZE_PX[0],))
 
 
-def test_tracks_are_what_was_seen_in_assumed_focal_lengths() -> None:
+def test_tracks_are_in_assumed_focal_lengths() -> None:
     people, cameras = acrobat(4), calibration(3)
-    instants = remembered(people, cameras, seed=None)
+    keyframes = remembered(people, cameras, seed=None)
     focal = np.array([1000.0, 500.0, 2000.0])
-    tracks, pelvis = build_tracks(instants, focal, cameras.size_px, EVERY)
+    tracks, pelvis = build_tracks(keyframes, focal, cameras.size_px, EVERY)
     seen = (images(people, cameras) - [640.0, 360.0]) / focal[:, None, None]
     assert tracks.xy == pytest.approx(seen[:, :, POINT_LIST])
     assert pelvis == pytest.approx(seen[:, :, 0])
     assert tracks.weight == pytest.approx(np.ones((4, 3, 14)))
 
 
-def test_some_views_only() -> None:
+def test_tracks_of_some_views() -> None:
     cameras = calibration(3)
-    instants = remembered(acrobat(4), cameras, seed=None)
+    keyframes = remembered(acrobat(4), cameras, seed=None)
     some = np.array([2, 0])
-    whole, _ = build_tracks(instants, np.full(3, 900.0), cameras.size_px, EVERY)
-    part, pelvis = build_tracks(instants, np.full(2, 900.0), cameras.size_px[some], some)
+    whole, _ = build_tracks(keyframes, np.full(3, 900.0), cameras.size_px, EVERY)
+    part, pelvis = build_tracks(keyframes, np.full(2, 900.0), cameras.size_px[some], some)
     assert part.xy == pytest.approx(whole.xy[:, some])
     assert pelvis.shape == (4, 2, 2)
 
 
-def test_trust_is_that_of_view_and_joint_but_no_joint_is_given_up() -> None:
+def test_weights_combine_view_and_joint_with_a_minimum() -> None:
     cameras = calibration(3)
-    instant = remembered(acrobat(1), cameras, seed=None)[0]
-    score, inlier = instant.score.copy(), instant.inlier.copy()
+    keyframe = remembered(acrobat(1), cameras, seed=None)[0]
+    score, inlier = keyframe.score.copy(), keyframe.inlier.copy()
     score[0, POINT_LIST[2]], inlier[1, POINT_LIST[3]], inlier[1, POINT_LIST[4]] = 0.0, 0.4, 0.0
-    changed = replace(instant, score=score, inlier=inlier, weight=np.array([1.0, 0.5, 0.0]))
+    changed = replace(keyframe, score=score, inlier=inlier, weight=np.array([1.0, 0.5, 0.0]))
     tracks, _ = build_tracks([changed], np.full(3, 900.0), cameras.size_px, EVERY)
     assert tracks.weight[0, 0, [1, 2]].tolist() == [1.0, 0.0]
     assert tracks.weight[0, 1, [1, 3, 4]] == pytest.approx([0.5, 0.2, 0.5 * MIN_INLIER])
     assert not tracks.weight[0, 2].any()
 
 
-def test_who_appears_larger_is_seen_less_exactly() -> None:
+def test_larger_people_have_larger_detection_sd() -> None:
     seen = np.random.default_rng(0).uniform(-0.2, 0.2, (3, 14, 2))
     there = np.ones((3, 14), bool)
     sd = detection_sd(seen, there)
@@ -82,7 +82,7 @@ def test_who_appears_larger_is_seen_less_exactly() -> None:
     assert sd[0, 0] == pytest.approx(RELATIVE_DETECTION_SD * np.ptp(seen[0], axis=0).max())
 
 
-def test_what_is_not_seen_has_no_part_in_the_size() -> None:
+def test_invisible_points_do_not_change_the_size() -> None:
     seen = np.zeros((1, 4, 2))
     seen[0, :, 0] = [0.0, 0.1, 0.3, 50.0]
     assert detection_sd(seen, np.array([[True, True, True, False]])) == pytest.approx(RELATIVE_DETECTION_SD * 0.3)
@@ -90,11 +90,11 @@ def test_what_is_not_seen_has_no_part_in_the_size() -> None:
     assert detection_sd(np.zeros((1, 4, 2)), np.ones((1, 4), bool)).min() > 0  # all in one pixel
 
 
-def test_lifts_tell_where_cameras_stand() -> None:
-    cameras = known_lens()
-    instants = remembered(acrobat(30), cameras, seed=None)
-    tracks, pelvis = build_tracks(instants, cameras.focal_px, cameras.size_px, EVERY)
-    found = from_lifted_poses(instants, pelvis, EVERY, cameras.rotation, HEIGHT_M)
+def test_lifted_poses_give_the_camera_centres() -> None:
+    cameras = assumed_cameras()
+    keyframes = remembered(acrobat(30), cameras, seed=None)
+    tracks, pelvis = build_tracks(keyframes, cameras.focal_px, cameras.size_px, EVERY)
+    found = from_lifted_poses(keyframes, pelvis, EVERY, cameras.rotation, HEIGHT_M)
     shift = np.median(with_points(found, tracks).points - acrobat(30)[:, POINT_LIST], axis=(0, 1))
     centre = -np.einsum("vji,vj->vi", found.rotation, found.translation) - shift
     assert centre == pytest.approx(cameras.centre, abs=0.02)
@@ -103,14 +103,14 @@ def test_lifts_tell_where_cameras_stand() -> None:
 
 
 def test_a_fifth_of_wrong_people_do_not_move_cameras_placed_by_lifts() -> None:
-    cameras = known_lens()
-    instants = remembered(stroll(6.0), cameras)
+    cameras = assumed_cameras()
+    keyframes = remembered(stroll(6.0), cameras)
     strange = [
         replace(i, pelvis_depth=i.pelvis_depth * np.array([1.0, 2.5, 1.0])) if n % 5 == 0 else i
-        for n, i in enumerate(instants)
+        for n, i in enumerate(keyframes)
     ]
     _, pelvis = build_tracks(strange, cameras.focal_px, cameras.size_px, EVERY)
-    found, usual = (from_lifted_poses(i, pelvis, EVERY, cameras.rotation, HEIGHT_M) for i in (strange, instants))
+    found, usual = (from_lifted_poses(i, pelvis, EVERY, cameras.rotation, HEIGHT_M) for i in (strange, keyframes))
     apart = [np.diff(-np.einsum("vji,vj->vi", s.rotation, s.translation), axis=0) for s in (found, usual)]
     assert apart[0] == pytest.approx(apart[1], abs=0.15)
     assert apart[0] == pytest.approx(np.diff(cameras.centre, axis=0), abs=0.5)
@@ -121,7 +121,7 @@ def test_points_of_exact_cameras_are_exact() -> None:
     assert with_points(replace(state, points=state.points[:0]), tracks).points == pytest.approx(state.points, abs=0.02)
 
 
-def test_a_joint_that_nobody_sees_is_near_the_body() -> None:
+def test_an_invisible_joint_is_near_the_body() -> None:
     state, tracks, _ = truth(acrobat(6), calibration(3))
     weight = tracks.weight.copy()
     weight[:, :, 4] = 0.0
@@ -132,7 +132,7 @@ def test_a_joint_that_nobody_sees_is_near_the_body() -> None:
         assert np.linalg.norm(points[:, joint] - middle, axis=-1).max() < 1.2
 
 
-def test_nobody_is_triangulated_out_of_the_room() -> None:
+def test_no_pose_is_triangulated_outside_the_room() -> None:
     """Rays that nearly miss each other meet far away; people do not go there."""
     state, tracks, _ = truth(acrobat(8), calibration(2))
     seen = tracks.xy.copy()
@@ -142,8 +142,8 @@ def test_nobody_is_triangulated_out_of_the_room() -> None:
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
-def test_pictures_tell_the_rig(views: int) -> None:
-    cameras = known_lens(views)
+def test_two_view_geometry_gives_the_rig(views: int) -> None:
+    cameras = assumed_cameras(views)
     _, tracks, _ = truth(acrobat(30), cameras)
     found = from_two_view_geometry(
         blurred(Tracks(tracks.xy, 0.1 * tracks.sd, tracks.weight), np.random.default_rng(0)), 0.0, HEIGHT_M
@@ -157,10 +157,10 @@ def test_pictures_tell_the_rig(views: int) -> None:
     assert apart[0] == pytest.approx(apart[1], rel=0.03)
 
 
-def test_pictures_with_a_detectors_errors_tell_it_roughly_and_always_the_same() -> None:
-    cameras = known_lens()
-    instants = remembered(stroll(8.0), cameras)
-    tracks, _ = build_tracks(instants, cameras.focal_px, cameras.size_px, EVERY)
+def test_two_view_geometry_with_noise_is_rough_and_deterministic() -> None:
+    cameras = assumed_cameras()
+    keyframes = remembered(stroll(8.0), cameras)
+    tracks, _ = build_tracks(keyframes, cameras.focal_px, cameras.size_px, EVERY)
     found, again = from_two_view_geometry(tracks, 0.0, HEIGHT_M), from_two_view_geometry(tracks, 0.0, HEIGHT_M)
     assert found is not None
     assert again is not None
@@ -170,8 +170,8 @@ def test_pictures_with_a_detectors_errors_tell_it_roughly_and_always_the_same() 
     assert np.median(span / LENGTH_M[LENGTH_INDEX]) == pytest.approx(1.0, abs=0.15)
 
 
-def test_pictures_that_show_too_little_tell_nothing() -> None:
-    cameras = known_lens()
+def test_too_few_matches_give_no_state() -> None:
+    cameras = assumed_cameras()
     _, tracks, _ = truth(acrobat(2), cameras)
     assert from_two_view_geometry(tracks, 0.0, HEIGHT_M) is None
     _, tracks, _ = truth(acrobat(30), cameras)
@@ -184,8 +184,8 @@ def test_pictures_that_show_too_little_tell_nothing() -> None:
     assert from_two_view_geometry(replace(tracks, weight=third), 0.0, HEIGHT_M) is None
 
 
-def test_rays_that_fit_no_rig_tell_nothing() -> None:
-    _, tracks, _ = truth(acrobat(30), known_lens())
+def test_random_rays_give_no_state() -> None:
+    _, tracks, _ = truth(acrobat(30), assumed_cameras())
     anywhere = np.random.default_rng(0).uniform(-0.5, 0.5, tracks.xy.shape)
     found = from_two_view_geometry(Tracks(anywhere, 0.01 * tracks.sd, tracks.weight), 0.0, HEIGHT_M)
     assert found is None

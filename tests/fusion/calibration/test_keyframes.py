@@ -12,30 +12,30 @@ from tests.fusion.simulated import acrobat, calibration, remembered, stroll
 CAMERAS = calibration(3)
 
 
-def instants_of(people: Floats) -> list[Keyframe]:
+def keyframes_of(people: Floats) -> list[Keyframe]:
     return remembered(people, CAMERAS, seed=None)
 
 
-def filled(instants: list[Keyframe]) -> Keyframes:
+def filled(keyframes: list[Keyframe]) -> Keyframes:
     out = Keyframes()
-    for instant in instants:
-        out.add(instant)
+    for keyframe in keyframes:
+        out.add(keyframe)
     return out
 
 
-def test_difference_is_how_far_limbs_moved_in_sizes_of_a_person() -> None:
-    a, b = instants_of(acrobat(2))
+def test_image_distance_is_in_person_sizes() -> None:
+    a, b = keyframes_of(acrobat(2))
     moved = replace(a, xy_px=a.xy_px + np.array([30.0, 40.0]))
     size = np.ptp(a.xy_px[:, list(LIMBS)], axis=1).max(-1)
-    told = image_distance(a, [a, moved, b])
-    assert told.shape == (3,)
-    assert told[0] == 0
-    assert told[1] == pytest.approx((50.0 / size).mean())
-    assert told[2] > 0.1
+    stated = image_distance(a, [a, moved, b])
+    assert stated.shape == (3,)
+    assert stated[0] == 0
+    assert stated[1] == pytest.approx((50.0 / size).mean())
+    assert stated[2] > 0.1
 
 
-def test_only_what_both_saw_is_compared() -> None:
-    a, b = instants_of(acrobat(2))
+def test_only_common_detections_are_compared() -> None:
+    a, b = keyframes_of(acrobat(2))
     score = b.score.copy()
     score[:, LIMBS[0]] = 0.0
     nowhere = replace(b, xy_px=np.where((score > 0)[..., None], b.xy_px, 1e6), score=score)
@@ -44,69 +44,70 @@ def test_only_what_both_saw_is_compared() -> None:
     assert image_distance(a, [blind])[0] == pytest.approx(0.0)
 
 
-def test_instants_that_share_no_view_differ_very_much() -> None:
-    a, b = instants_of(acrobat(2))
+def test_keyframes_without_a_common_view_are_far_apart() -> None:
+    a, b = keyframes_of(acrobat(2))
     first, second = replace(a, weight=np.array([1.0, 0.0, 0.0])), replace(b, weight=np.array([0.0, 1.0, 1.0]))
     assert image_distance(first, [second]) == pytest.approx([DISJOINT_DISTANCE])
     assert image_distance(a, []).shape == (0,)
 
 
-def test_the_memory_never_grows_beyond_its_bound() -> None:
-    memory = Keyframes()
-    for count, instant in enumerate(instants_of(stroll(20.0)), 1):
-        memory.add(instant)
-        assert len(memory.frames) == min(count, MAX_KEYFRAMES)
+def test_the_number_of_keyframes_is_bounded() -> None:
+    kept_set = Keyframes()
+    for count, keyframe in enumerate(keyframes_of(stroll(20.0)), 1):
+        kept_set.add(keyframe)
+        assert len(kept_set.frames) == min(count, MAX_KEYFRAMES)
 
 
-def test_what_differs_is_kept_while_somebody_stands_still_for_long() -> None:
-    """Also with a detector's errors, which make every instant differ a little."""
+def test_different_keyframes_are_kept_while_the_person_stands_still() -> None:
+    """Also with a detector's errors, which make every keyframe differ a little."""
     walk = remembered(stroll(6.0, 10.0), CAMERAS)
     still = remembered(np.tile(stroll(0.2, 10.0)[:1], (4 * MAX_KEYFRAMES, 1, 1)), CAMERAS, seed=1, t0_ns=10**12)
-    memory = filled([*walk, *still])
-    kept = [instant for instant in memory.frames if instant.t_ns < 10**12]
+    kept_set = filled([*walk, *still])
+    kept = [keyframe for keyframe in kept_set.frames if keyframe.t_ns < 10**12]
     assert len(kept) < MAX_KEYFRAMES
     assert len(kept) >= len(walk) // 2
-    assert max(image_distance(instant, kept).min() for instant in walk) < 0.1
+    assert max(image_distance(keyframe, kept).min() for keyframe in walk) < 0.1
 
 
-def test_who_returns_to_the_same_poses_is_remembered_once() -> None:
-    poses = instants_of(acrobat(40))
-    again = [replace(instant, t_ns=instant.t_ns + 10**12) for instant in poses]
-    memory = filled(again + poses + instants_of(acrobat(MAX_KEYFRAMES - 40, seed=1)))
+def test_repeated_poses_are_kept_once() -> None:
+    poses = keyframes_of(acrobat(40))
+    again = [replace(keyframe, t_ns=keyframe.t_ns + 10**12) for keyframe in poses]
+    kept_set = filled(again + poses + keyframes_of(acrobat(MAX_KEYFRAMES - 40, seed=1)))
     apart = [
-        image_distance(one, memory.frames[:n] + memory.frames[n + 1 :]).min() for n, one in enumerate(memory.frames)
+        image_distance(one, kept_set.frames[:n] + kept_set.frames[n + 1 :]).min()
+        for n, one in enumerate(kept_set.frames)
     ]
     assert min(apart) > 0
 
 
-def test_of_two_alike_the_one_that_views_bear_out_less_goes() -> None:
-    instants = instants_of(acrobat(MAX_KEYFRAMES))
-    doubtful = replace(instants[7], weight=0.3 * instants[7].weight, t_ns=-1)
-    for order in ([*instants, doubtful], [doubtful, *instants]):
-        kept = {instant.t_ns for instant in filled(order).frames}
+def test_of_two_similar_keyframes_the_less_consistent_is_dropped() -> None:
+    keyframes = keyframes_of(acrobat(MAX_KEYFRAMES))
+    doubtful = replace(keyframes[7], weight=0.3 * keyframes[7].weight, t_ns=-1)
+    for order in ([*keyframes, doubtful], [doubtful, *keyframes]):
+        kept = {keyframe.t_ns for keyframe in filled(order).frames}
         assert -1 not in kept
         assert len(kept) == MAX_KEYFRAMES
 
 
-def test_a_view_can_be_forgotten() -> None:
-    memory = filled(instants_of(acrobat(5)))
-    memory.without_view(1)
-    for instant in memory.frames:
-        assert instant.weight.tolist() == [1.0, 0.0, 1.0]
+def test_a_view_can_be_removed() -> None:
+    kept_set = filled(keyframes_of(acrobat(5)))
+    kept_set.without_view(1)
+    for keyframe in kept_set.frames:
+        assert keyframe.weight.tolist() == [1.0, 0.0, 1.0]
     Keyframes().without_view(0)
 
 
-def test_remembering_takes_no_longer_after_hours() -> None:
+def test_adding_a_keyframe_takes_constant_time() -> None:
     rng = np.random.default_rng(0)
-    memory, base = Keyframes(), instants_of(acrobat(1))[0]
+    kept_set, base = Keyframes(), keyframes_of(acrobat(1))[0]
     blocks: list[float] = []
     for _ in range(8):
         new = [replace(base, xy_px=rng.uniform(0, 700, (3, J, 2))) for _ in range(MAX_KEYFRAMES)]
         spent = []
-        for instant in new:
+        for keyframe in new:
             begun = time.perf_counter()
-            memory.add(instant)
+            kept_set.add(keyframe)
             spent.append(time.perf_counter() - begun)
         blocks.append(float(np.median(spent)))
-    assert len(memory.frames) == MAX_KEYFRAMES
+    assert len(kept_set.frames) == MAX_KEYFRAMES
     assert min(blocks[5:]) < 3 * min(blocks[1:4])

@@ -36,7 +36,7 @@ def moved(view: int, deg: float) -> Calibration:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_rig_that_still_stands_is_used(seed: int) -> None:
+def test_an_unchanged_rig_is_relocalised(seed: int) -> None:
     rig = relocalise(of_old(), seen_by(CAMERAS, seed), SIZES, None)
     assert rig is not None
     assert rig.cameras.known.all()
@@ -46,48 +46,48 @@ def test_a_rig_that_still_stands_is_used(seed: int) -> None:
 
 @pytest.mark.parametrize("view", range(4))
 @pytest.mark.parametrize("deg", [10.0, -25.0])
-def test_the_camera_that_was_moved_is_found(view: int, deg: float) -> None:
+def test_the_moved_camera_is_excluded(view: int, deg: float) -> None:
     rig = relocalise(of_old(), seen_by(moved(view, deg)), SIZES, None)
     assert rig is not None
     assert np.array_equal(rig.cameras.known, np.arange(4) != view)
 
 
-def test_a_rig_that_was_rebuilt_is_not_used() -> None:
+def test_a_rebuilt_rig_is_rejected() -> None:
     elsewhere = calibration(4, step_deg=50.0, distance_m=3.0)
     assert relocalise(of_old(), seen_by(elsewhere), SIZES, None) is None
 
 
-def test_a_camera_that_was_not_known_stays_so() -> None:
+def test_an_unknown_camera_stays_unknown() -> None:
     known = np.array([True, False, True, True])
     rig = relocalise(of_old(replace(CAMERAS, known=known)), seen_by(CAMERAS), SIZES, None)
     assert rig is not None
     assert np.array_equal(rig.cameras.known, known)
 
 
-def test_too_little_seen_verifies_nothing() -> None:
-    instants = seen_by(CAMERAS)
-    assert relocalise(of_old(), instants[: MIN_KEYFRAMES - 1], SIZES, None) is None
-    alone = [replace(i, weight=np.array([1.0, 0.0, 0.0, 0.0])) for i in instants]
+def test_too_few_keyframes_relocalise_nothing() -> None:
+    keyframes = seen_by(CAMERAS)
+    assert relocalise(of_old(), keyframes[: MIN_KEYFRAMES - 1], SIZES, None) is None
+    alone = [replace(i, weight=np.array([1.0, 0.0, 0.0, 0.0])) for i in keyframes]
     assert relocalise(of_old(), alone, SIZES, None) is None
     known = np.arange(4) == 2
-    assert relocalise(of_old(replace(CAMERAS, known=known)), instants, SIZES, None) is None
+    assert relocalise(of_old(replace(CAMERAS, known=known)), keyframes, SIZES, None) is None
 
 
-def test_a_camera_that_saw_nobody_is_not_verified() -> None:
+def test_a_camera_without_detections_is_excluded() -> None:
     unseen = [replace(i, weight=np.array([1.0, 1.0, 0.0, 1.0])) for i in seen_by(CAMERAS)]
     rig = relocalise(of_old(), unseen, SIZES, None)
     assert rig is not None
     assert rig.cameras.known.tolist() == [True, True, False, True]
 
 
-def test_the_bones_are_those_of_who_is_there_now() -> None:
+def test_the_bone_lengths_are_those_of_the_current_person() -> None:
     rig = relocalise(of_old(length=1.2 * LENGTH_M), seen_by(CAMERAS), SIZES, None)
     assert rig is not None
     assert rig.bone_length_m / LENGTH_M == pytest.approx(np.ones(len(LENGTH_M)), abs=0.2)
     assert np.median(rig.bone_length_m / LENGTH_M) == pytest.approx(1.0, abs=0.08)
 
 
-def test_a_height_that_is_given_sets_the_scale() -> None:
+def test_a_given_body_height_sets_the_scale() -> None:
     usual, taller = (relocalise(of_old(), seen_by(CAMERAS), SIZES, height) for height in (None, 1.1 * HEIGHT_M))
     assert usual is not None
     assert taller is not None
@@ -98,18 +98,18 @@ def test_a_height_that_is_given_sets_the_scale() -> None:
     assert taller.cameras.rotation == pytest.approx(usual.cameras.rotation)
 
 
-def test_focal_lengths_follow_the_size_of_the_pictures() -> None:
+def test_focal_lengths_scale_with_the_images() -> None:
     half = resized(CAMERAS, 0.5 * SIZES)
     assert half.focal_px == pytest.approx(0.5 * CAMERAS.focal_px)
     assert half.size_px == pytest.approx(0.5 * SIZES)
     assert half.known.all()
-    instants = [replace(i, xy_px=0.5 * i.xy_px) for i in seen_by(CAMERAS)]
-    rig = relocalise(of_old(), instants, 0.5 * SIZES, None)
+    keyframes = [replace(i, xy_px=0.5 * i.xy_px) for i in seen_by(CAMERAS)]
+    rig = relocalise(of_old(), keyframes, 0.5 * SIZES, None)
     assert rig is not None
     assert rig.cameras.known.all()
 
 
-def test_a_picture_of_another_shape_is_another_camera() -> None:
+def test_another_aspect_ratio_is_another_camera() -> None:
     sizes = SIZES.copy()
     sizes[2] = [SIZE_PX[1], SIZE_PX[0]]
     assert resized(CAMERAS, sizes).known.tolist() == [True, True, False, True]

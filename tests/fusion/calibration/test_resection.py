@@ -32,7 +32,7 @@ def added(
     return [out.add(n * tick_ns, points[n], ideal_xy[n], SD) for n in range(start, start + count)]
 
 
-def test_exact_points_give_the_exact_place() -> None:
+def test_exact_points_give_the_exact_pose() -> None:
     points, ideal_xy = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(2.0), noise=0.0))
     found = resect(points, ideal_xy, SD)
     assert found is not None
@@ -41,7 +41,7 @@ def test_exact_points_give_the_exact_place() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
-def test_noise_and_wild_points_do_little(share: float) -> None:
+def test_noise_and_outliers_have_little_effect(share: float) -> None:
     points, ideal_xy = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(2.0)))
     rng = np.random.default_rng(1)
     wild = rng.random(len(ideal_xy)) < share
@@ -55,24 +55,24 @@ def test_noise_and_wild_points_do_little(share: float) -> None:
     assert np.array_equal(found[1], again[1])
 
 
-def test_a_place_that_most_points_contradict_is_none() -> None:
+def test_a_majority_of_outliers_gives_no_pose() -> None:
     points, ideal_xy = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(2.0)))
     rng = np.random.default_rng(2)
     wild = rng.random(len(ideal_xy)) < 0.7
     assert resect(points, np.where(wild[:, None], ideal_xy + rng.normal(0, 0.3, ideal_xy.shape), ideal_xy), SD) is None
 
 
-def test_few_points_do_not_suffice() -> None:
+def test_too_few_points_give_no_pose() -> None:
     points, ideal_xy = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(1.0)))
     assert resect(points[: MIN_POINTS - 1], ideal_xy[: MIN_POINTS - 1], SD) is None
     assert resect(points[::3][:MIN_POINTS], ideal_xy[::3][:MIN_POINTS], SD) is not None
 
 
-def test_every_second_of_movement_tells_the_place_more_exactly() -> None:
+def test_every_second_of_movement_improves_the_pose() -> None:
     out = Resection()
-    told = added(out, MAX_SAMPLES)
-    places = [place for place in told if place is not None]
-    assert [n for n, place in enumerate(told, 1) if place is not None] == [
+    results = added(out, MAX_SAMPLES)
+    places = [place for place in results if place is not None]
+    assert [n for n, place in enumerate(results, 1) if place is not None] == [
         RESECTION_STRIDE,
         2 * RESECTION_STRIDE,
         MAX_SAMPLES,
@@ -82,7 +82,7 @@ def test_every_second_of_movement_tells_the_place_more_exactly() -> None:
         assert translation == pytest.approx(OTHER.translation[1], abs=0.05)
 
 
-def test_it_is_over_once_the_memory_is_full() -> None:
+def test_resection_completes_with_enough_samples() -> None:
     out = Resection()
     assert not out.complete
     added(out, MAX_SAMPLES - 1)
@@ -91,21 +91,21 @@ def test_it_is_over_once_the_memory_is_full() -> None:
     assert out.complete
 
 
-def test_a_fast_rig_does_not_shorten_what_is_needed() -> None:
+def test_a_high_frame_rate_does_not_shorten_resection() -> None:
     """At 120 Hz, half a second brings 60 instants of the same."""
     assert added(Resection(), 60, tick_ns=8_333_333) == [None] * 60
 
 
-def test_what_fits_nowhere_has_no_place() -> None:
+def test_random_points_give_no_pose() -> None:
     out, rng = Resection(), np.random.default_rng(0)
     points, ideal_xy = seen(stroll(3.0))
     for n in range(RESECTION_STRIDE):
         assert out.add(n * TICK, points[n], rng.uniform(-0.5, 0.5, ideal_xy[n].shape), SD) is None
 
 
-def test_what_was_before_a_move_is_forgotten() -> None:
+def test_old_samples_are_dropped_after_a_move() -> None:
     out = Resection()
     added(out, RESECTION_STRIDE, view=0)
-    told = added(out, 2 * MAX_SAMPLES - RESECTION_STRIDE, start=RESECTION_STRIDE)
-    assert told[-1] is not None
-    assert angle_deg(told[-1][0], OTHER.rotation[1]) < 0.5
+    results = added(out, 2 * MAX_SAMPLES - RESECTION_STRIDE, start=RESECTION_STRIDE)
+    assert results[-1] is not None
+    assert angle_deg(results[-1][0], OTHER.rotation[1]) < 0.5

@@ -39,7 +39,7 @@ MIXED = (800.0, 1000.0, 1200.0)
 FLIP = np.diag([1.0, 1.0, -1.0])
 
 
-def instants_of(cameras: Calibration, seed: int | None = 0) -> list[Keyframe]:
+def keyframes_of(cameras: Calibration, seed: int | None = 0) -> list[Keyframe]:
     return remembered(WALK, cameras, seed=seed, fps=RATE_HZ)
 
 
@@ -50,7 +50,7 @@ def rig_of(given: SolveTask) -> RigSolution:
 
 
 def solved(cameras: Calibration, seed: int | None = 0) -> RigSolution:
-    return rig_of(task(instants_of(cameras, seed), cameras, seed=seed or 0))
+    return rig_of(task(keyframes_of(cameras, seed), cameras, seed=seed or 0))
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def pose_error_m(found: RigSolution) -> float:
 @pytest.mark.parametrize(
     ("views", "focal_px", "seed"), [(3, (1000.0,), 1), (3, MIXED, 2), (3, MIXED, 3), (4, (1000.0,), 1), (4, MIXED, 3)]
 )
-def test_unknown_cameras_are_found(views: int, focal_px: tuple[float, ...], seed: int) -> None:
+def test_cameras_are_calibrated_without_prior_knowledge(views: int, focal_px: tuple[float, ...], seed: int) -> None:
     cameras = calibration(views, focal_px=focal_px)
     found = solved(cameras, seed)
     got = found.cameras
@@ -89,7 +89,7 @@ def test_unknown_cameras_are_found(views: int, focal_px: tuple[float, ...], seed
     assert (off_deg < 4 * np.degrees(got.rotation_sd).max()).all()
 
 
-def test_two_cameras_are_found_too_less_exactly(three: RigSolution) -> None:
+def test_two_cameras_are_calibrated_less_accurately(three: RigSolution) -> None:
     cameras = calibration(2)
     found = solved(cameras)
     assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 3
@@ -99,19 +99,19 @@ def test_two_cameras_are_found_too_less_exactly(three: RigSolution) -> None:
     assert found.cameras.focal_sd.max() > three.cameras.focal_sd.max()
 
 
-def test_the_person_is_as_tall_as_they_say(three: RigSolution) -> None:
+def test_the_person_has_the_given_body_height(three: RigSolution) -> None:
     span = np.median(np.linalg.norm(SEGMENTS @ points_of(three.poses), axis=-1), axis=0)
     assert np.median(span / LENGTH_M[LENGTH_INDEX]) == pytest.approx(1.0, abs=0.06)
     assert three.bone_length_m.sum() == pytest.approx(LENGTH_M.sum(), rel=0.06)
 
 
-def test_without_noise_the_person_is_as_tall_as_they_say() -> None:
+def test_without_noise_the_body_height_is_exact() -> None:
     found = solved(calibration(3), None)
     assert found.bone_length_m == pytest.approx(LENGTH_M, rel=0.05)
     assert pose_error_m(found) < 0.004
 
 
-def test_the_same_instants_give_the_same_rig(three: RigSolution) -> None:
+def test_the_same_keyframes_give_the_same_rig(three: RigSolution) -> None:
     again = solved(calibration(3))
     assert np.array_equal(three.cameras.rotation, again.cameras.rotation)
     assert np.array_equal(three.cameras.focal_px, again.cameras.focal_px)
@@ -123,7 +123,7 @@ def test_from_mirrored_rotations_the_rig_is_not_mirrored(seed: int) -> None:
     """Averaged rotations may be those of the mirror image, which the pictures cannot tell apart from afar."""
     cameras = calibration(3)
     found = self_solve(
-        replace(task(instants_of(cameras, seed), cameras), camera_from_rig=FLIP @ cameras.rotation @ FLIP)
+        replace(task(keyframes_of(cameras, seed), cameras), camera_from_rig=FLIP @ cameras.rotation @ FLIP)
     )
     if isinstance(found, str):
         assert found == "the pose cannot be distinguished from its mirror image yet: bend your arms and knees"
@@ -132,38 +132,38 @@ def test_from_mirrored_rotations_the_rig_is_not_mirrored(seed: int) -> None:
         assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 2
 
 
-def test_from_rotations_far_off_the_pictures_themselves_help() -> None:
+def test_from_wrong_rotations_two_view_geometry_succeeds() -> None:
     cameras = calibration(4)
-    found = rig_of(task(instants_of(cameras), cameras, off_deg=40.0))
+    found = rig_of(task(keyframes_of(cameras), cameras, off_deg=40.0))
     assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.5
 
 
 def test_the_frame_is_that_of_the_averaged_rotations() -> None:
     cameras = calibration(3)
     turn = rotation_from_vector(np.array([0.4, 2.0, -0.3]))
-    given = task(instants_of(cameras), cameras, off_deg=1.0)
+    given = task(keyframes_of(cameras), cameras, off_deg=1.0)
     found = rig_of(replace(given, camera_from_rig=given.camera_from_rig @ turn))
     assert angle_deg(found.cameras.rotation, cameras.rotation @ turn).max() < 2.5
 
 
-def test_the_frame_of_a_rig_in_use_is_kept() -> None:
+def test_the_frame_of_the_current_rig_is_kept() -> None:
     cameras = calibration(3)
     present = cameras.transformed(rotation_from_vector(np.array([0.1, 1.5, 0.2])), np.array([1.0, -0.5, 2.0]), 1.0)
-    found = rig_of(replace(task(instants_of(cameras), cameras), current=present))
+    found = rig_of(replace(task(keyframes_of(cameras), cameras), current=present))
     assert angle_deg(found.cameras.rotation, present.rotation).max() < 2
     there = (WALK[:, 0] - [1.0, -0.5, 2.0]) @ rotation_from_vector(np.array([0.1, 1.5, 0.2])).T
     assert np.median(found.poses[:, 0], axis=0) == pytest.approx(np.median(there, axis=0), abs=0.35)
     assert found.previous_error == pytest.approx(found.validation_error, rel=0.1)
 
 
-def test_a_rig_in_use_that_is_wrong_fits_worse() -> None:
+def test_a_wrong_current_rig_has_a_larger_error() -> None:
     cameras = calibration(3)
     turn = np.tile(np.eye(3), (3, 1, 1))
     turn[1] = rotation_from_vector(np.radians([0.0, 6.0, 0.0]))
     bumped = replace(
         cameras, rotation=turn @ cameras.rotation, translation=(turn @ cameras.translation[..., None])[..., 0]
     )
-    found = rig_of(replace(task(instants_of(cameras), cameras), current=bumped))
+    found = rig_of(replace(task(keyframes_of(cameras), cameras), current=bumped))
     assert found.validation_error < 0.8 * found.previous_error
     assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.5
 
@@ -173,29 +173,29 @@ def test_cameras_of_one_model_get_one_focal_length(three: RigSolution) -> None:
     assert np.ptp(focal) / focal.mean() < 0.015
 
 
-def test_cameras_of_one_picture_size_but_other_lenses_do_not() -> None:
+def test_cameras_of_one_image_size_but_other_lenses_do_not() -> None:
     cameras = calibration(3, focal_px=(650.0, 1000.0, 1450.0))
     assert focal_off(solved(cameras), cameras).max() < 0.1
 
 
-def test_a_focal_length_that_is_given_is_kept() -> None:
+def test_a_given_focal_length_is_kept() -> None:
     cameras = calibration(3, focal_px=MIXED)
-    given = task(instants_of(cameras), cameras)
+    given = task(keyframes_of(cameras), cameras)
     intrinsics = replace(given.intrinsics, focal_px=np.array([800.0, 1152.0, 1152.0]))
     found = rig_of(replace(given, intrinsics=intrinsics, focal_given=np.array([True, False, False])))
     assert found.cameras.focal_px[0] == pytest.approx(800.0, rel=0.03)
     assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.5
 
 
-def test_a_strong_radial_term_is_found_where_people_fill_the_picture() -> None:
+def test_a_strong_radial_term_is_found_where_people_fill_the_image() -> None:
     cameras = calibration(3, focal_px=(620.0,), k1=-0.12, distance_m=2.6)
     k1 = solved(cameras, None).cameras.k1
     assert (k1 < -0.03).all()  # a third at least: the rest is held back by what lenses usually are
 
 
-def test_a_camera_that_is_not_known_has_no_place() -> None:
+def test_an_unknown_camera_has_no_pose() -> None:
     cameras = calibration(4)
-    given = task(instants_of(cameras), cameras)
+    given = task(keyframes_of(cameras), cameras)
     known = np.array([True, True, False, True])
     found = rig_of(replace(given, known=known))
     got = found.cameras
@@ -207,30 +207,30 @@ def test_a_camera_that_is_not_known_has_no_place() -> None:
     assert got.focal_px[2] == given.intrinsics.focal_px[2]
 
 
-def test_too_little_gives_no_rig_but_the_reason() -> None:
+def test_too_few_keyframes_give_the_reason() -> None:
     cameras = calibration(3)
-    instants = instants_of(cameras)
-    alone = [replace(i, weight=np.array([1.0, 0.0, 0.0])) for i in instants]
+    keyframes = keyframes_of(cameras)
+    alone = [replace(i, weight=np.array([1.0, 0.0, 0.0])) for i in keyframes]
     known = np.array([False, True, False])
     for few in (
         task([], cameras),
-        task(instants[: MIN_KEYFRAMES - 1], cameras),
+        task(keyframes[: MIN_KEYFRAMES - 1], cameras),
         task(alone, cameras),
-        replace(task(instants, cameras), known=known),
+        replace(task(keyframes, cameras), known=known),
     ):
         assert self_solve(few) == (
             "two cameras rarely had the person in view together: stand where several show all of you"
         )
 
 
-def test_somebody_who_stands_still_is_no_error() -> None:
+def test_a_person_who_stands_still_is_no_error() -> None:
     cameras = calibration(3)
     still = remembered(np.tile(WALK[:1], (20, 1, 1)), cameras)
     found = self_solve(task(still, cameras))
     assert isinstance(found, str) or np.isfinite(found.cameras.rotation).all()
 
 
-def test_bodies_have_their_middles() -> None:
+def test_joints_from_points_include_midpoints() -> None:
     people = acrobat(3)
     assert joints_from_points(points_of(people)) == pytest.approx(people)
     assert joints_from_points(np.zeros((0, len(POINTS), 3))).shape == (0, 17, 3)

@@ -65,7 +65,7 @@ def tilt_deg(out: PoseEstimate, cameras: Cameras) -> float:
 
 @pytest.mark.parametrize("solve", [self_solve, unsolved])
 @pytest.mark.parametrize(("turn", "height_m"), [(LYING, 0.3), (HANGING, 1.3)], ids=["lying", "hanging"])
-def test_somebody_who_is_never_upright_does_not_turn_the_room(
+def test_a_person_who_is_never_upright_does_not_rotate_the_room(
     engine: Engine, turn: Floats, height_m: float, solve: Callable[[SolveTask], RigSolution | str]
 ) -> None:
     made, out = fused(engine, on_the_spot(6.0, turn, height_m), solve=solve)
@@ -74,20 +74,20 @@ def test_somebody_who_is_never_upright_does_not_turn_the_room(
     assert made.rig_state().note.endswith(VERTICAL_FROM_CAMERAS)
 
 
-def test_somebody_who_lies_lies_on_the_floor(engine: Engine) -> None:
+def test_a_lying_person_is_on_the_floor(engine: Engine) -> None:
     _, out = fused(engine, on_the_spot(6.0, LYING, 0.3))
     joints = out[-1].xyz_raw
     assert abs(joints[INDEX["head"], 1] - joints[INDEX["pelvis"], 1]) < 0.25
     assert -0.15 < joints[:, 1].min() < 0.25
 
 
-def test_who_walks_is_upright_and_nothing_is_in_doubt(engine: Engine) -> None:
+def test_a_walking_person_is_upright_without_warning(engine: Engine) -> None:
     made, out = fused(engine, walk(5.0, FPS))
     assert tilt_deg(out[-1], RING) < 6
     assert made.rig_state().note == ""
 
 
-def test_cameras_that_hang_upside_down_do_not_turn_who_walks_about(engine: Engine) -> None:
+def test_cameras_upside_down_do_not_rotate_a_walking_person(engine: Engine) -> None:
     hung = rolled(RING, 180.0)
     straight = walk(6.0, FPS)
     way = np.stack([1.2 * np.sin(np.arange(len(straight)) / FPS), 0 * straight[:, 0, 0], 0 * straight[:, 0, 0]], -1)
@@ -97,7 +97,7 @@ def test_cameras_that_hang_upside_down_do_not_turn_who_walks_about(engine: Engin
     assert made.rig_state().note == ""
 
 
-def test_cameras_on_their_sides_leave_up_to_the_person(engine: Engine) -> None:
+def test_with_cameras_on_their_sides_the_person_gives_the_vertical(engine: Engine) -> None:
     """As phones are that do not tell how they are held; all round the person they do not agree on another up."""
     aside = rolled(RING, 90.0)
     made, out = fused(engine, walk(4.0, FPS), aside, unsolved)
@@ -106,7 +106,7 @@ def test_cameras_on_their_sides_leave_up_to_the_person(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("down_deg", [40.0, 10.0, 0.0, -10.0, -30.0])
-def test_level_cameras_agree_on_up_unless_they_look_up(down_deg: float) -> None:
+def test_level_cameras_give_the_vertical_unless_they_point_up(down_deg: float) -> None:
     turn = rotation_from_vector(np.radians([down_deg, 0.0, 3.0]))
     azimuth = rotation_from_vector(np.radians([0.0, 70.0, 0.0]) * np.arange(3)[:, None])
     rotation = turn @ np.diag([1.0, -1.0, -1.0]) @ azimuth
@@ -118,14 +118,14 @@ def test_level_cameras_agree_on_up_unless_they_look_up(down_deg: float) -> None:
     assert np.degrees(np.arccos(found @ Y)) < 4
 
 
-def test_one_camera_alone_or_two_that_do_not_agree_say_nothing() -> None:
+def test_one_camera_or_two_that_disagree_give_no_vertical() -> None:
     assert vertical_from_cameras(RING.rotation[:1]) is None
     mixed = RING.rotation[:2].copy()
     mixed[1] = rotation_from_vector(np.radians([0.0, 0.0, 90.0])) @ mixed[1]
     assert vertical_from_cameras(mixed) is None
 
 
-def test_a_camera_on_its_side_among_others_changes_nothing() -> None:
+def test_one_camera_on_its_side_has_no_effect() -> None:
     mixed = RING.rotation.copy()
     mixed[2] = rotation_from_vector(np.radians([0.0, 0.0, 90.0])) @ mixed[2]
     up, doubt = resolve_vertical(mixed, 2.0 * Y)
@@ -143,20 +143,20 @@ def test_leaning_somewhat_is_no_contradiction() -> None:
     assert up @ Y > 0.98
 
 
-def test_walking_is_told_from_lying_and_from_standing() -> None:
+def test_walking_is_distinguished_from_lying_and_standing() -> None:
     motion = np.stack([standing() + np.array([0.6 * np.sin(t), 0.9, 0.0]) for t in np.linspace(0, 6, 40)])
     assert has_walked(motion, Y)
     assert not has_walked(np.stack([standing()] * 9), Y)
     assert not has_walked(motion, np.array([1.0, 0.0, 0.0]))
 
 
-def test_the_floor_is_under_what_is_lowest() -> None:
+def test_the_floor_is_under_the_lowest_joint() -> None:
     hanging = np.stack([standing() @ HANGING.T + [0.0, 2.0, 0.0]] * 5)
     assert lowest_height(hanging, Y, 1.7) == pytest.approx(2.0 - 0.7 - 0.066, abs=0.01)
 
 
 @pytest.mark.parametrize(("turn", "said"), [(LYING, VERTICAL_UNCERTAIN), (np.eye(3), "")], ids=["lying", "upright"])
-def test_one_camera_says_that_it_cannot_know(engine: Engine, turn: Floats, said: str) -> None:
+def test_one_camera_warns_of_an_uncertain_vertical(engine: Engine, turn: Floats, said: str) -> None:
     side = Cameras(RING.rotation[1:2], RING.position[1:2], RING.focal_px[1:2], RING.size_px[1:2])
     made, out = fused(engine, on_the_spot(4.5, turn, 0.9), side)
     assert out[-1].mode == "cold"

@@ -62,7 +62,7 @@ def clean_mm(engine: Engine) -> dict[int, float]:
 
 @pytest.mark.parametrize("view", [0, 2])
 @pytest.mark.parametrize("views", [3, 4])
-def test_a_larger_bystander_in_one_view_is_not_followed(
+def test_a_larger_bystander_in_one_view_is_not_tracked(
     engine: Engine, clean_mm: dict[int, float], views: int, view: int
 ) -> None:
     scene, other = person(views), bystander(views)
@@ -75,7 +75,7 @@ def test_a_larger_bystander_in_one_view_is_not_followed(
 
 
 @pytest.mark.parametrize("view", [0, 1])
-def test_a_view_that_sees_only_a_bystander_does_not_pull_the_pose(
+def test_a_view_with_only_a_bystander_does_not_distort_the_pose(
     engine: Engine, clean_mm: dict[int, float], view: int
 ) -> None:
     scene, other = person(4), bystander(4)
@@ -85,7 +85,7 @@ def test_a_view_that_sees_only_a_bystander_does_not_pull_the_pose(
 
 
 @pytest.mark.parametrize("views", [3, 4])
-def test_a_view_that_turns_to_a_bystander_midway_is_left_out_and_comes_back(
+def test_a_view_that_switches_to_a_bystander_is_unassigned_and_returns(
     engine: Engine, clean_mm: dict[int, float], views: int
 ) -> None:
     scene, other = person(views), bystander(views)
@@ -102,7 +102,7 @@ def test_a_view_that_turns_to_a_bystander_midway_is_left_out_and_comes_back(
     assert error_mm(scene, out) < clean + 10
 
 
-def test_with_two_views_whom_one_followed_is_who_is_followed_on(engine: Engine) -> None:
+def test_with_two_views_the_tracked_person_is_kept(engine: Engine) -> None:
     scene, other = person(2), bystander(2)
 
     def change(index: int, samples: list[Sample | None]) -> list[Sample | None]:
@@ -114,7 +114,7 @@ def test_with_two_views_whom_one_followed_is_who_is_followed_on(engine: Engine) 
     assert (followed[10:] == 1).all()
 
 
-def test_when_the_order_of_people_flips_the_same_one_is_followed(engine: Engine) -> None:
+def test_when_the_order_of_people_flips_the_same_one_is_tracked(engine: Engine) -> None:
     scene, other = person(3), bystander(3)
 
     def change(index: int, samples: list[Sample | None]) -> list[Sample | None]:
@@ -129,7 +129,7 @@ def test_when_the_order_of_people_flips_the_same_one_is_followed(engine: Engine)
     assert (followed[5:] == np.where(np.arange(5, len(followed)) % 2, 0, 1)).all()
 
 
-def test_a_back_taken_for_a_front_is_read_the_right_way_round(engine: Engine, clean_mm: dict[int, float]) -> None:
+def test_exchanged_left_and_right_are_corrected(engine: Engine, clean_mm: dict[int, float]) -> None:
     scene = person(4)
     clean = clean_mm[4]
 
@@ -150,7 +150,7 @@ def test_a_back_taken_for_a_front_is_read_the_right_way_round(engine: Engine, cl
 
 
 @pytest.mark.parametrize("nobody", [None, Sample(0, np.zeros((0, 17, 2)), np.zeros((0, 17)))])
-def test_nobody_is_nobody(engine: Engine, nobody: Sample | None) -> None:
+def test_without_candidates_there_is_no_hypothesis(engine: Engine, nobody: Sample | None) -> None:
     out = fusion(engine, 3).step(0, [nobody, nobody, nobody])
     assert not out.tracking
     assert (out.person_index == UNASSIGNED).all()
@@ -161,9 +161,7 @@ def test_nobody_is_nobody(engine: Engine, nobody: Sample | None) -> None:
 @pytest.mark.parametrize(
     "missing", [["pelvis", "spine", "l_hip", "r_hip", "nose", "head"], ["thorax"], list(INDEX)[5:]]
 )
-def test_who_lacks_shoulders_or_all_that_tells_where_the_hips_are_is_not_followed(
-    engine: Engine, missing: list[str]
-) -> None:
+def test_people_without_shoulders_or_a_root_are_not_tracked(engine: Engine, missing: list[str]) -> None:
     scene = person(2)
     samples = scene.samples(0)
     for sample in samples:
@@ -186,14 +184,14 @@ class Counting:
         return self.engine.run(given)
 
 
-def test_when_all_agree_the_graph_runs_once(engine: Engine) -> None:
+def test_consistent_views_need_one_run_of_the_graph(engine: Engine) -> None:
     scene, counting = person(4), Counting(engine)
     made = fusion(counting, 4)
     run(Scene(scene.joints[:25], scene.cameras, scene.xy_px, scene.score), made)
     assert len(counting.runs) < 1.2 * 25
 
 
-def test_a_view_in_which_legs_come_and_go_is_not_left_out(engine: Engine) -> None:
+def test_a_view_with_intermittent_legs_stays_assigned(engine: Engine) -> None:
     scene = person(4)
     legs = [INDEX[f"{side}_{part}"] for side in "lr" for part in ("knee", "ankle")]
 
@@ -207,7 +205,7 @@ def test_a_view_in_which_legs_come_and_go_is_not_left_out(engine: Engine) -> Non
     assert all((o.person_index == 0).all() for o in out)
 
 
-def test_a_small_bystander_who_lacks_a_joint_does_not_count_as_large(engine: Engine) -> None:
+def test_a_missing_joint_does_not_change_the_extent(engine: Engine) -> None:
     """With one view nobody else can tell: the larger one is followed."""
     scene = person(1)
     mine = scene.samples(0)[0]

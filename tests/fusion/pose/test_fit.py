@@ -42,7 +42,7 @@ def off_m(points: Floats) -> Floats:
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
-def test_poses_that_several_views_see_are_found(views: int) -> None:
+def test_poses_visible_in_several_views_are_fitted(views: int) -> None:
     cameras = calibration(views)
     found = fit_pose(rays_of(cameras), cameras, LENGTH_M, lifted())
     assert found.points.shape == TRUE.shape
@@ -53,14 +53,14 @@ def test_poses_that_several_views_see_are_found(views: int) -> None:
     assert found.inlier.min() > 0.5
 
 
-def test_with_a_lift_that_is_exact_the_pose_is_exact() -> None:
+def test_an_exact_lift_gives_an_exact_pose() -> None:
     cameras = calibration(3)
     found = fit_pose(rays_of(cameras), cameras, LENGTH_M, lifted(0.0))
     assert off_m(found.points).max() < 2e-3
     assert found.inlier.min() > 0.99
 
 
-def test_one_view_and_the_size_of_the_person_tell_where_they_are() -> None:
+def test_one_view_and_the_body_height_give_the_position() -> None:
     cameras = calibration(3)
     rays = rays_of(cameras)
     alone = replace(rays, weight=rays.weight * (np.arange(3) == 1)[:, None])
@@ -72,7 +72,7 @@ def test_one_view_and_the_size_of_the_person_tell_where_they_are() -> None:
     assert np.trace(found.covariance, axis1=2, axis2=3).min() > np.trace(both.covariance, axis1=2, axis2=3).max()
 
 
-def test_a_joint_that_one_view_sees_is_unsure_along_its_ray() -> None:
+def test_a_joint_visible_in_one_view_is_uncertain_along_its_ray() -> None:
     cameras = calibration(3)
     rays = rays_of(cameras)
     weight = rays.weight.copy()
@@ -88,7 +88,7 @@ def test_a_joint_that_one_view_sees_is_unsure_along_its_ray() -> None:
     assert (along > 0.4 * sizes[:, WRIST]).all()
 
 
-def test_a_joint_that_nobody_sees_hangs_on_its_bone() -> None:
+def test_an_invisible_joint_keeps_its_bone_length() -> None:
     cameras = calibration(3)
     rays = rays_of(cameras)
     weight = rays.weight.copy()
@@ -102,7 +102,7 @@ def test_a_joint_that_nobody_sees_hangs_on_its_bone() -> None:
     assert (sd > 1.5 * np.sqrt(np.trace(found.covariance[:, ELBOW], axis1=1, axis2=2))).all()
 
 
-def test_a_wild_detection_is_not_believed() -> None:
+def test_an_outlier_has_little_weight() -> None:
     cameras = calibration(3)
     rays = rays_of(cameras, 0.3)
     wild = rays.ideal_xy.copy()
@@ -114,7 +114,7 @@ def test_a_wild_detection_is_not_believed() -> None:
     assert off_m(found.points)[:, WRIST].max() < 0.06
 
 
-def test_a_joint_that_two_views_of_three_mistake_alike_is_drawn_back_by_its_bones() -> None:
+def test_a_joint_wrong_in_two_views_is_constrained_by_its_segments() -> None:
     cameras = calibration(3)
     rays = rays_of(cameras)
     elsewhere = TRUE.copy()
@@ -127,20 +127,20 @@ def test_a_joint_that_two_views_of_three_mistake_alike_is_drawn_back_by_its_bone
     assert np.median(off_m(bones.points)[:, ELBOW]) < 0.08
 
 
-def test_errors_of_detections_are_told_in_standard_deviations() -> None:
+def test_reprojection_errors_are_in_standard_deviations() -> None:
     cameras = calibration(4)
     found = fit_pose(rays_of(cameras, 1.0), cameras, LENGTH_M, lifted())
     assert 0.6 < np.median(found.error) < 1.6
 
 
-def test_the_covariance_is_about_how_far_poses_are_off() -> None:
+def test_the_covariance_agrees_with_the_errors() -> None:
     cameras = calibration(3)
-    square, told = [], []
+    square, stated = [], []
     for seed in range(20):
         found = fit_pose(rays_of(cameras, 1.0, seed), cameras, LENGTH_M, lifted(LIFT_SD_M, seed))
         square.append((off_m(found.points) ** 2).mean(0))
-        told.append(np.trace(found.covariance, axis1=2, axis2=3).mean(0))
-    ratio = np.sqrt(np.mean(square, 0) / np.mean(told, 0))
+        stated.append(np.trace(found.covariance, axis1=2, axis2=3).mean(0))
+    ratio = np.sqrt(np.mean(square, 0) / np.mean(stated, 0))
     assert ratio.min() > 0.5
     assert ratio.max() < 1.6
 
@@ -155,7 +155,7 @@ def panned(cameras: Calibration, view: int, deg: float) -> Calibration:
 
 
 @pytest.mark.parametrize("view", [0, 1, 2])
-def test_when_a_camera_is_panned_who_was_somewhere_stays_there(view: int) -> None:
+def test_a_panned_camera_does_not_move_the_person(view: int) -> None:
     cameras = calibration(3)
     before = TemporalPrior.after(1 / 30, TRUE[0], SURE_M2)
     rays = rays_of(panned(cameras, view, 12.0))
@@ -168,7 +168,7 @@ def test_when_a_camera_is_panned_who_was_somewhere_stays_there(view: int) -> Non
     assert np.median(found.inlier[0, view]) < 0.1
 
 
-def test_the_place_of_an_instant_ago_does_not_hold_who_moves() -> None:
+def test_the_temporal_prior_does_not_hold_a_moving_person() -> None:
     cameras = calibration(3)
     before = TemporalPrior.after(1 / 30, TRUE[0] + [0.2, 0.0, -0.1], SURE_M2)
     rays = rays_of(cameras)
@@ -176,7 +176,7 @@ def test_the_place_of_an_instant_ago_does_not_hold_who_moves() -> None:
     assert np.median(off_m(found.points)[0]) < 0.02
 
 
-def test_a_joint_that_is_hidden_for_a_moment_stays_near_where_it_was() -> None:
+def test_a_joint_hidden_for_a_moment_stays_near_its_position() -> None:
     cameras = calibration(3)
     rays = rays_of(cameras)
     weight = rays.weight[:1].copy()
@@ -190,14 +190,14 @@ def test_a_joint_that_is_hidden_for_a_moment_stays_near_where_it_was() -> None:
     assert sizes[0] < sizes[1]
 
 
-def test_what_was_is_less_sure_the_longer_ago() -> None:
+def test_the_temporal_prior_weakens_with_time() -> None:
     soon, late = (TemporalPrior.after(elapsed_s, TRUE[0], SURE_M2) for elapsed_s in (0.0, 0.5))
     assert np.linalg.inv(soon.precision) == pytest.approx(SURE_M2)
     sd_m = np.sqrt(np.linalg.inv(late.precision)[:, [0, 1, 2], [0, 1, 2]])
     assert sd_m == pytest.approx(np.full_like(sd_m, 0.5 * SPEED_SD_M_S), rel=1e-3)
 
 
-def test_seen_by_nobody_at_all_everything_is_a_number() -> None:
+def test_without_detections_the_pose_is_finite() -> None:
     cameras = calibration(2)
     rays = rays_of(cameras)
     found = fit_pose(replace(rays, weight=0 * rays.weight), cameras, LENGTH_M, lifted())

@@ -45,12 +45,12 @@ def sample(view: int, marks: Landmarks, lost: Sequence[str] = ()) -> Sample:
 
 
 def look(
-    samples: Sequence[Sample | None], sets: Sequence[Landmarks], trust: Floats = ALL
+    samples: Sequence[Sample | None], sets: Sequence[Landmarks], weight: Floats = ALL
 ) -> tuple[tuple[str, ...], Floats, Floats, Floats, Hypothesis]:
     """Names, places, covariance and scores of the extras."""
     extras = ExtraLandmarks(sets)
     hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
-    return (extras.names, *extras.triangulate(hypothesis, samples, sets, CAMERAS, trust, BODY, SD), hypothesis)
+    return (extras.names, *extras.triangulate(hypothesis, samples, sets, CAMERAS, weight, BODY, SD), hypothesis)
 
 
 def true(names: Sequence[str]) -> Floats:
@@ -64,7 +64,7 @@ def test_the_names_are_those_of_all_views_once() -> None:
     assert ExtraLandmarks([None, None]).names == ()
 
 
-def test_guesses_are_at_their_joints() -> None:
+def test_unmeasured_landmarks_are_at_their_joints() -> None:
     extras = ExtraLandmarks([FULL])
     beside = extras.at_parents(BODY)
     assert beside[extras.names.index("left_heel")] == pytest.approx(BODY[INDEX["l_ankle"]])
@@ -72,7 +72,7 @@ def test_guesses_are_at_their_joints() -> None:
     assert beside[extras.names.index("mouth_left")] == pytest.approx(BODY[INDEX["head"]])
 
 
-def test_landmarks_that_three_views_see_are_placed() -> None:
+def test_landmarks_visible_in_three_views_are_triangulated() -> None:
     names, points, covariance, score, _ = look([sample(v, FULL) for v in range(3)], [FULL] * 3)
     assert np.linalg.norm(points - true(names), axis=-1).max() < 0.01
     assert covariance.shape == (20, 3, 3)
@@ -80,7 +80,7 @@ def test_landmarks_that_three_views_see_are_placed() -> None:
     assert (score > 0.5).all()
 
 
-def test_a_landmark_that_one_view_sees_is_a_guess_near_its_joint() -> None:
+def test_a_landmark_visible_in_one_view_has_score_0_near_its_joint() -> None:
     samples = [sample(0, FULL), *(sample(v, FULL, ["left_heel"]) for v in (1, 2))]
     names, points, covariance, score, _ = look(samples, [FULL] * 3)
     heel = names.index("left_heel")
@@ -90,14 +90,14 @@ def test_a_landmark_that_one_view_sees_is_a_guess_near_its_joint() -> None:
     assert (np.delete(score, heel) > 0.5).all()
 
 
-def test_a_landmark_that_nobody_sees_is_at_its_joint() -> None:
+def test_an_invisible_landmark_is_at_its_joint() -> None:
     names, points, _, score, _ = look([sample(v, FULL, ["right_index"]) for v in range(3)], [FULL] * 3)
     finger = names.index("right_index")
     assert score[finger] == 0
     assert points[finger] == pytest.approx(BODY[INDEX["r_wrist"]], abs=1e-6)
 
 
-def test_a_landmark_that_one_view_mistakes_is_placed_by_the_others() -> None:
+def test_a_landmark_wrong_in_one_view_is_triangulated_from_the_others() -> None:
     cameras = calibration(3)
     samples = [sample(v, FULL) for v in range(3)]
     wrong = samples[2].xy_px.copy()
@@ -118,7 +118,7 @@ def test_cameras_may_have_different_detectors() -> None:
     assert sizes[names.index("left_ear")] < sizes[names.index("mouth_left")]
 
 
-def test_a_view_without_trust_or_without_anybody_says_nothing() -> None:
+def test_a_view_without_weight_or_person_has_no_effect() -> None:
     samples = [sample(v, FULL) for v in range(3)]
     elsewhere = replace(samples[2], xy_px=samples[2].xy_px + 300.0)
     names, points, *_ = look([*samples[:2], elsewhere], [FULL] * 3, np.array([1.0, 1.0, 0.0]))
@@ -128,7 +128,7 @@ def test_a_view_without_trust_or_without_anybody_says_nothing() -> None:
     assert (score > 0.5).all()
 
 
-def test_where_a_view_was_read_mirrored_left_is_right() -> None:
+def test_in_a_mirrored_candidate_left_is_right() -> None:
     """A detector that takes a back for a front calls the left heel the right one."""
     swapped = [name.replace("left", "?").replace("right", "left").replace("?", "right") for name in FULL.names]
     samples = [sample(v, FULL) for v in range(3)]

@@ -56,7 +56,7 @@ def test_the_step_response_without_beta_is_that_of_a_first_order_low_pass() -> N
     assert np.allclose(out, 1 - (1 - share) ** np.arange(60))
 
 
-def test_uneven_time_is_taken_as_it_is() -> None:
+def test_irregular_times_are_supported() -> None:
     rng = np.random.default_rng(1)
     uneven = np.cumsum(rng.integers(4 * MS, 28 * MS, 250)).tolist()
 
@@ -71,11 +71,11 @@ def test_uneven_time_is_taken_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("t_ns", [PERIOD * 9 + 600 * MS, PERIOD * 9, 0])
-def test_after_a_gap_or_a_step_back_it_starts_anew(t_ns: int) -> None:
+def test_after_a_gap_or_a_step_back_it_restarts(t_ns: int) -> None:
     assert filtered(np.array([*[0.0] * 10, 5.0]), [*even(10), t_ns])[-1] == 5.0
 
 
-def test_another_number_of_points_starts_anew() -> None:
+def test_another_number_of_points_restarts() -> None:
     smooth = OneEuro(1.0, 1.0)
     smooth(0, np.zeros((2, 3)))
     assert np.array_equal(smooth(PERIOD, np.ones((3, 3))), np.ones((3, 3)))

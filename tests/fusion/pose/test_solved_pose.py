@@ -34,13 +34,13 @@ def hypothesis(samples: list[Sample | None], size: float = 0.3) -> Hypothesis:
     return hypothesis_of(samples, [landmarks(JOINT_SET)] * len(samples), size * lift, CAMERAS)
 
 
-def see(given: Hypothesis, trust: Floats = ALL, ago: SolvedPose | None = None) -> tuple[Hypothesis, SolvedPose]:
+def see(given: Hypothesis, weight: Floats = ALL, ago: SolvedPose | None = None) -> tuple[Hypothesis, SolvedPose]:
     """What is made of a hypothesis; ``ago`` is the pose of a thirtieth of a second before."""
-    return solved_pose(given, RIG, trust, None if ago is None else ago.temporal_prior(1 / 30))
+    return solved_pose(given, RIG, weight, None if ago is None else ago.temporal_prior(1 / 30))
 
 
-def posed(given: Hypothesis, trust: Floats = ALL, ago: SolvedPose | None = None) -> SolvedPose:
-    return see(given, trust, ago)[1]
+def posed(given: Hypothesis, weight: Floats = ALL, ago: SolvedPose | None = None) -> SolvedPose:
+    return see(given, weight, ago)[1]
 
 
 def off_m(pose: SolvedPose, true: Floats = BODY) -> Floats:
@@ -58,7 +58,7 @@ def panned(view: int, deg: float) -> Calibration:
 
 
 @pytest.mark.parametrize("size", [0.05, 1.0, 20.0])
-def test_every_joint_is_in_its_place_whatever_size_the_lifts_have(size: float) -> None:
+def test_joints_do_not_depend_on_the_size_of_the_lifts(size: float) -> None:
     pose = posed(hypothesis(samples_of(BODY), size))
     assert off_m(pose).max() < 0.03
     assert np.median(off_m(pose)) < 0.01
@@ -67,7 +67,7 @@ def test_every_joint_is_in_its_place_whatever_size_the_lifts_have(size: float) -
     assert pose.agreement.min() > 0.8
 
 
-def test_middles_are_in_the_middle_and_surer_than_their_sides() -> None:
+def test_midpoints_are_more_accurate_than_their_sides() -> None:
     pose = posed(hypothesis(samples_of(BODY)))
     left, right = pose.joints[INDEX["l_hip"]], pose.joints[INDEX["r_hip"]]
     assert pose.joints[INDEX["pelvis"]] == pytest.approx(0.5 * (left + right))
@@ -77,13 +77,13 @@ def test_middles_are_in_the_middle_and_surer_than_their_sides() -> None:
     assert sizes[INDEX["thorax"]] < max(sizes[INDEX["l_shoulder"]], sizes[INDEX["r_shoulder"]])
 
 
-def test_where_the_cameras_should_see_it() -> None:
+def test_the_pose_is_projected_into_the_views() -> None:
     pose = posed(hypothesis(samples_of(BODY)))
     assert pose.projected_px == pytest.approx(CAMERAS.project(pose.joints)[0])
     assert pose.projected_px == pytest.approx(images(BODY[None], CAMERAS)[0], abs=8)
 
 
-def test_what_was_seen_is_told_as_ideal_coordinates() -> None:
+def test_detections_are_in_ideal_coordinates() -> None:
     pose = posed(hypothesis(samples_of(BODY)))
     assert pose.ideal_xy == pytest.approx(CAMERAS.ideal_xy(images(BODY[None], CAMERAS)[0][:, POINT_LIST]))
     assert pose.visible == pytest.approx(np.ones((3, len(POINT_LIST))))
@@ -91,7 +91,7 @@ def test_what_was_seen_is_told_as_ideal_coordinates() -> None:
     assert (pose.sd > 0).all()
 
 
-def test_a_wild_joint_is_not_believed() -> None:
+def test_an_outlier_joint_has_little_weight() -> None:
     samples = samples_of(BODY)
     wild = images(BODY[None], CAMERAS)[0, 2]
     wild[WRIST] += 180.0
@@ -103,7 +103,7 @@ def test_a_wild_joint_is_not_believed() -> None:
     assert pose.agreement.min() > 0.7  # one joint does not make a view wrong
 
 
-def test_a_joint_that_nobody_sees_is_less_sure() -> None:
+def test_an_invisible_joint_is_less_accurate() -> None:
     hidden = [
         replace(s, score=np.where(np.arange(J) == WRIST, 0.0, s.score)) for s in samples_of(BODY) if s is not None
     ]
@@ -114,7 +114,7 @@ def test_a_joint_that_nobody_sees_is_less_sure() -> None:
     assert off_m(pose)[WRIST] < 0.15
 
 
-def test_a_view_that_is_not_trusted_does_not_pull_but_is_compared() -> None:
+def test_a_view_of_weight_0_is_only_compared() -> None:
     moved = panned(2, 10.0)
     pose = posed(hypothesis(samples_of(BODY, moved)), np.array([1.0, 1.0, 0.0]))
     assert off_m(pose).max() < 0.05
@@ -124,7 +124,7 @@ def test_a_view_that_is_not_trusted_does_not_pull_but_is_compared() -> None:
     assert straight.agreement[2] > 0.7
 
 
-def test_a_view_that_sees_nobody_agrees_with_nothing() -> None:
+def test_a_view_without_person_has_agreement_0() -> None:
     given = hypothesis([*samples_of(BODY)[:2], None])
     assert given.assignment[2] == UNASSIGNED
     pose = posed(given)
@@ -133,7 +133,7 @@ def test_a_view_that_sees_nobody_agrees_with_nothing() -> None:
     assert not pose.inlier[2].any()
 
 
-def test_one_view_goes_on_where_the_person_was() -> None:
+def test_one_view_continues_at_the_last_position() -> None:
     whole = posed(hypothesis(samples_of(BODY)))
     alone = posed(hypothesis([None, samples_of(BODY)[1], None]), ago=whole)
     assert off_m(alone).max() < 0.15
@@ -142,7 +142,7 @@ def test_one_view_goes_on_where_the_person_was() -> None:
 
 @pytest.mark.parametrize("view", range(3))
 @pytest.mark.parametrize("deg", [-12.0, -5.0, 3.0, 5.0, 12.0])
-def test_a_camera_that_is_panned_is_told_from_the_others_by_where_the_person_was(view: int, deg: float) -> None:
+def test_a_panned_camera_is_identified_by_the_temporal_prior(view: int, deg: float) -> None:
     """The other two of camera 1 face each other: what they see together says little along the line between them."""
     ago = posed(hypothesis(samples_of(BODY)))
     pose = posed(hypothesis(samples_of(BODY, panned(view, deg))), ago=ago)
@@ -152,7 +152,7 @@ def test_a_camera_that_is_panned_is_told_from_the_others_by_where_the_person_was
     assert off_m(pose).max() < 0.08
 
 
-def test_who_is_somewhere_else_altogether_is_found_there() -> None:
+def test_a_person_far_from_the_prior_is_found() -> None:
     """After a gap, or when somebody else is followed."""
     ago = posed(hypothesis(samples_of(BODY)))
     there = BODY + np.array([1.2, 0.0, 1.0])
@@ -161,7 +161,7 @@ def test_who_is_somewhere_else_altogether_is_found_there() -> None:
     assert pose.agreement.min() > 0.5
 
 
-def test_a_view_that_took_a_back_for_a_front_is_read_anew() -> None:
+def test_a_view_with_exchanged_sides_is_reassigned() -> None:
     samples = samples_of(BODY)
     swapped = images(BODY[None], CAMERAS)[0, 1][list(MIRROR)]
     samples[1] = Sample(0, swapped[None], np.full((1, J), 0.9))
@@ -173,7 +173,7 @@ def test_a_view_that_took_a_back_for_a_front_is_read_anew() -> None:
     assert pose.agreement.min() > 0.7
 
 
-def test_a_view_that_follows_a_bystander_goes_over_to_the_person() -> None:
+def test_a_view_assigned_to_a_bystander_is_reassigned() -> None:
     bystander = BODY + np.array([1.0, 0.0, -0.6])
     xy = images(np.stack([bystander, BODY]), CAMERAS)[:, 2]
     samples = [*samples_of(BODY)[:2], Sample(0, xy, np.full((2, J), 0.9))]
@@ -185,14 +185,14 @@ def test_a_view_that_follows_a_bystander_goes_over_to_the_person() -> None:
     assert read.observation.person[read.assignment[:2]].tolist() == [0, 0]
 
 
-def test_a_reading_that_fits_is_left_as_it_is() -> None:
+def test_a_consistent_hypothesis_is_unchanged() -> None:
     given = hypothesis(samples_of(BODY))
     read, _ = see(given)
     assert np.array_equal(read.assignment, given.assignment)
     assert read.observation is given.observation
 
 
-def test_the_lift_of_a_view_that_the_pose_takes_in_is_told() -> None:
+def test_the_lift_of_a_reassigned_view_is_reported() -> None:
     """One that was left out by the lifts, and one whose left and right are exchanged."""
     given = hypothesis(samples_of(BODY))
     lifted = np.arange(3.0)[:, None, None] + np.ones((3, J, 3))
@@ -202,6 +202,6 @@ def test_the_lift_of_a_view_that_the_pose_takes_in_is_told() -> None:
     assert np.isfinite(own_lifts(given)).all((1, 2)).tolist() == [True, True, False]
     for assignment in (2, 5):
         cleared = replace(given, observation=given.observation.with_mirrors(), assignment=np.array([0, 1, assignment]))
-        told = own_lifts(given, cleared)
-        assert told[:2] == pytest.approx(own_lifts(given)[:2])
-        assert np.linalg.norm(told[2, 0]) == pytest.approx(3 * np.sqrt(3))
+        stated = own_lifts(given, cleared)
+        assert stated[:2] == pytest.approx(own_lifts(given)[:2])
+        assert np.linalg.norm(stated[2, 0]) == pytest.approx(3 * np.sqrt(3))

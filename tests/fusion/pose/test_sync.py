@@ -52,18 +52,18 @@ def test_past_the_newest_it_extrapolates_one_period_and_then_holds(past: float, 
     assert x_at(moving(), round((9 + past) * PERIOD)) == pytest.approx(100 + 2 * (9 + moved), abs=1e-3)
 
 
-def test_past_the_gap_the_view_is_gone() -> None:
+def test_after_the_hold_time_there_is_no_sample() -> None:
     assert moving().at(9 * PERIOD + 3 * PERIOD + MS) is None
     assert moving().at(9 * PERIOD + 1000 * PERIOD) is None
 
 
-def test_before_the_first_sample_there_is_nothing_but_a_breath() -> None:
+def test_before_the_first_sample_half_a_period_is_held() -> None:
     made = track((PERIOD, [person(100)]), (2 * PERIOD, [person(102)]))
     assert x_at(made, round(0.6 * PERIOD)) == pytest.approx(100)
     assert made.at(0) is None
 
 
-def test_nothing_yet() -> None:
+def test_without_samples_there_is_none() -> None:
     made = SampleBuffer()
     assert made.at(5) is None
     assert made.newest_ns is None
@@ -78,7 +78,7 @@ def test_a_single_sample_is_held() -> None:
     assert made.at(PERIOD + 150 * MS) is None
 
 
-def test_a_camera_at_half_rate_answers_at_every_instant_of_the_fast_one() -> None:
+def test_a_camera_at_half_rate_is_interpolated_at_every_time_step() -> None:
     slow = moving(10, 2 * PERIOD)
     for tick in range(19):
         assert x_at(slow, tick * PERIOD) == pytest.approx(100 + tick, abs=1e-3)
@@ -98,7 +98,7 @@ def test_one_lost_frame_is_bridged() -> None:
     assert x_at(made, 4 * PERIOD) == pytest.approx(108, abs=1e-3)
 
 
-def test_people_keep_who_they_are_when_their_order_flips() -> None:
+def test_people_are_matched_when_their_order_flips() -> None:
     made = track((0, [person(100), person(400)]), (PERIOD, [person(410), person(104)]))
     early, late = made.at(PERIOD // 4), made.at(3 * PERIOD // 4)
     assert early is not None
@@ -107,7 +107,7 @@ def test_people_keep_who_they_are_when_their_order_flips() -> None:
     assert late.xy_px[:, 0, 0] == pytest.approx([407.5, 103], abs=1e-3)
 
 
-def test_who_comes_or_goes_stays_where_they_were_seen() -> None:
+def test_unmatched_people_do_not_move() -> None:
     made = track((0, [person(100)]), (PERIOD, [person(104), person(400)]))
     early, late = made.at(PERIOD // 4), made.at(3 * PERIOD // 4)
     assert early is not None
@@ -116,14 +116,14 @@ def test_who_comes_or_goes_stays_where_they_were_seen() -> None:
     assert late.xy_px[:, 0, 0] == pytest.approx([103, 400], abs=1e-3)
 
 
-def test_nobody_is_somebody_to_know_of() -> None:
+def test_a_sample_without_people_is_a_sample() -> None:
     made = track((0, []), (PERIOD, [person(100)]))
     sample = made.at(PERIOD // 4)
     assert sample is not None
     assert sample.xy_px.shape == (0, J, 2)
 
 
-def test_an_unseen_joint_is_not_blended() -> None:
+def test_an_invisible_joint_is_not_interpolated() -> None:
     a, b = (Sample(t, np.array([person(x)]), np.full((1, J), 0.8)) for t, x in ((0, 100.0), (PERIOD, 200.0)))
     b.score[0, 5], b.xy_px[0, 5] = 0, 0
     mid = interpolate(a, b, PERIOD // 4)
@@ -139,24 +139,24 @@ def test_extrapolated_scores_stay_in_range() -> None:
 
 
 @pytest.mark.parametrize("t_ns", [3 * PERIOD, 9 * PERIOD])
-def test_what_is_not_newer_is_left_out(t_ns: int) -> None:
+def test_samples_that_are_not_newer_are_dropped(t_ns: int) -> None:
     made = moving()
     assert not made.add(message(t_ns, [person(999)], index=77))
     assert made.last_index == 0
     assert x_at(made, 9 * PERIOD) == 118
 
 
-def test_memory_stays_bounded() -> None:
+def test_the_buffer_is_bounded() -> None:
     assert len(moving(200).times_ns) == MAX_SAMPLES
 
 
-def test_the_period_is_the_median_of_late() -> None:
+def test_the_period_is_the_median_of_the_newest() -> None:
     times = [0, 10, 20, 30, 40, 50, 300, 310, 320]
     made = track(*((t * MS, [person(100)]) for t in times))
     assert made.period_ns == 10 * MS
 
 
-def test_apart_is_a_share_of_the_size_and_unknown_without_three_joints() -> None:
+def test_pose_distance_is_relative_and_needs_three_joints() -> None:
     ones = np.ones(J)
     assert pose_distance(person(100), ones, person(100), ones) == 0
     assert pose_distance(person(100), ones, person(130), ones) == pytest.approx(30 / (1.52 * 200), rel=0.01)
@@ -165,7 +165,7 @@ def test_apart_is_a_share_of_the_size_and_unknown_without_three_joints() -> None
     assert pose_distance(person(100), ones, person(100), few) == np.inf
 
 
-def test_counterparts_are_nearest_first_and_never_shared() -> None:
+def test_matches_are_nearest_first_and_unique() -> None:
     def sample(*x: float) -> Sample:
         return Sample(0, np.array([person(value) for value in x]).reshape(-1, J, 2), np.ones((len(x), J)))
 

@@ -46,7 +46,7 @@ def fused(engine: Engine, score: Floats, motion: Floats = WALK) -> list[PoseEsti
 
 
 def normalised(out: list[PoseEstimate], joints: list[int], motion: Floats = WALK) -> float:
-    """Root mean square error of joints, per axis, in standard deviations as they were told; 1 is honest."""
+    """Root mean square error of joints, per axis, in standard deviations as they were stated; 1 is honest."""
     error = np.stack([o.xyz_raw for o in out])[:, joints] - motion[:, joints]
     covariance = np.stack([o.covariance for o in out])[:, joints]
     return float(np.sqrt((np.einsum("tji,tjik,tjk->tj", error, np.linalg.inv(covariance), error) / 3).mean()))
@@ -60,7 +60,7 @@ def normalised(out: list[PoseEstimate], joints: list[int], motion: Floats = WALK
         (("ankle",), ("ankle",)),
     ],
 )
-def test_a_joint_that_no_camera_sees_is_as_unsure_as_it_is_wrong(
+def test_the_sd_of_a_hidden_joint_agrees_with_its_error(
     engine: Engine, hidden: tuple[str, ...], guessed: tuple[str, ...]
 ) -> None:
     score = np.ones((VIEWS, len(WALK), J))
@@ -70,7 +70,7 @@ def test_a_joint_that_no_camera_sees_is_as_unsure_as_it_is_wrong(
     assert 0.4 < normalised(out, of(*guessed)) < 1.6
 
 
-def test_hands_that_are_held_up_are_guessed_hanging_and_said_to_be_unsure(engine: Engine) -> None:
+def test_raised_hidden_hands_have_a_large_sd(engine: Engine) -> None:
     raised, forearm = WALK.copy(), LENGTH_M[5]
     raised[:, of("wrist")] = raised[:, of("elbow")] + np.array([0.0, forearm, 0.0])
     score = np.ones((VIEWS, len(WALK), J))
@@ -79,13 +79,13 @@ def test_hands_that_are_held_up_are_guessed_hanging_and_said_to_be_unsure(engine
     assert 0.4 < normalised(out, of("wrist"), raised) < 2.5
 
 
-def test_a_joint_that_one_camera_sees_is_unsure_in_depth(engine: Engine) -> None:
+def test_a_joint_visible_in_one_camera_is_uncertain_in_depth(engine: Engine) -> None:
     score = np.ones((VIEWS, len(WALK), J))
     score[1:, :, of("knee", "ankle")] = 0.0
     assert 0.4 < normalised(fused(engine, score), of("knee", "ankle")) < 1.8
 
 
-def test_a_person_whom_one_camera_sees_may_be_nearer_or_farther(engine: Engine) -> None:
+def test_a_person_visible_in_one_camera_is_uncertain_in_distance(engine: Engine) -> None:
     score = np.ones((VIEWS, len(WALK), J))
     score[1:] = 0.0
     out = fused(engine, score)
@@ -93,50 +93,50 @@ def test_a_person_whom_one_camera_sees_may_be_nearer_or_farther(engine: Engine) 
     assert 0.2 < normalised(out, of("pelvis", "shoulder", "hip", "head")) < 2.0
 
 
-def test_what_cameras_see_is_as_sure_as_before() -> None:
-    told = inflate_covariance(SMALL, STANDING, np.ones((VIEWS, J)), CAMERAS.centre)
-    assert np.array_equal(told, SMALL)
+def test_visible_joints_keep_their_covariance() -> None:
+    stated = inflate_covariance(SMALL, STANDING, np.ones((VIEWS, J)), CAMERAS.centre)
+    assert np.array_equal(stated, SMALL)
 
 
 def test_hidden_bones_add_up() -> None:
-    believed = np.ones((VIEWS, J))
-    believed[:, of("knee", "ankle")] = 0.0
-    sd = np.sqrt(np.trace(inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre), axis1=1, axis2=2) / 3)
+    inlier = np.ones((VIEWS, J))
+    inlier[:, of("knee", "ankle")] = 0.0
+    sd = np.sqrt(np.trace(inflate_covariance(SMALL, STANDING, inlier, CAMERAS.centre), axis1=1, axis2=2) / 3)
     thigh, shank = 0.42, 0.40
     assert sd[of("knee")] == pytest.approx(0.21 * thigh, rel=0.05)
     assert sd[of("ankle")] == pytest.approx(0.21 * thigh + 0.19 * shank, rel=0.05)
-    believed[:, of("knee")] = 1.0
-    sd = np.sqrt(np.trace(inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre), axis1=1, axis2=2) / 3)
+    inlier[:, of("knee")] = 1.0
+    sd = np.sqrt(np.trace(inflate_covariance(SMALL, STANDING, inlier, CAMERAS.centre), axis1=1, axis2=2) / 3)
     assert sd[of("ankle")] == pytest.approx(0.19 * shank, rel=0.05)
     assert sd[np.delete(np.arange(J), of("ankle"))] == pytest.approx(0.01)
 
 
-def test_an_ear_tells_where_the_nose_is() -> None:
-    believed = np.ones((VIEWS, J))
-    believed[:, INDEX["nose"]] = 0.0
-    assert np.array_equal(inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre), SMALL)
-    believed[:, INDEX["head"]] = 0.0
-    told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)
-    assert np.trace(told[INDEX["nose"]]) > 10 * np.trace(SMALL[0])
+def test_an_ear_determines_the_nose() -> None:
+    inlier = np.ones((VIEWS, J))
+    inlier[:, INDEX["nose"]] = 0.0
+    assert np.array_equal(inflate_covariance(SMALL, STANDING, inlier, CAMERAS.centre), SMALL)
+    inlier[:, INDEX["head"]] = 0.0
+    stated = inflate_covariance(SMALL, STANDING, inlier, CAMERAS.centre)
+    assert np.trace(stated[INDEX["nose"]]) > 10 * np.trace(SMALL[0])
 
 
-def test_a_detection_that_is_not_believed_shows_nothing() -> None:
-    believed = np.ones((VIEWS, J))
-    believed[:, INDEX["l_wrist"]] = 0.02
-    told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)
-    assert np.trace(told[INDEX["l_wrist"]]) > 100 * np.trace(SMALL[0])
+def test_an_outlier_does_not_count_as_visible() -> None:
+    inlier = np.ones((VIEWS, J))
+    inlier[:, INDEX["l_wrist"]] = 0.02
+    stated = inflate_covariance(SMALL, STANDING, inlier, CAMERAS.centre)
+    assert np.trace(stated[INDEX["l_wrist"]]) > 100 * np.trace(SMALL[0])
 
 
-def test_one_view_leaves_its_ray_open() -> None:
-    believed = np.ones((VIEWS, J))
-    believed[1:, INDEX["r_wrist"]] = 0.0
+def test_one_view_is_uncertain_along_its_ray() -> None:
+    inlier = np.ones((VIEWS, J))
+    inlier[1:, INDEX["r_wrist"]] = 0.0
     ray = STANDING[INDEX["r_wrist"]] - CAMERAS.centre[0]
     along = ray / np.linalg.norm(ray)
-    told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)[INDEX["r_wrist"]]
-    assert along @ told @ along == pytest.approx(0.01**2 + SINGLE_VIEW_SD_M**2)
-    assert np.trace(told) == pytest.approx(3 * 0.01**2 + SINGLE_VIEW_SD_M**2)
-    believed[1:] = 0.0
-    told = inflate_covariance(SMALL, STANDING, believed, CAMERAS.centre)
+    stated = inflate_covariance(SMALL, STANDING, inlier, CAMERAS.centre)[INDEX["r_wrist"]]
+    assert along @ stated @ along == pytest.approx(0.01**2 + SINGLE_VIEW_SD_M**2)
+    assert np.trace(stated) == pytest.approx(3 * 0.01**2 + SINGLE_VIEW_SD_M**2)
+    inlier[1:] = 0.0
+    stated = inflate_covariance(SMALL, STANDING, inlier, CAMERAS.centre)
     far = np.linalg.norm(STANDING[0] - CAMERAS.centre[0])
     expected = np.full(len(JOINTS), RELATIVE_DISTANCE_SD * far)
-    assert np.sqrt(np.trace(told, axis1=1, axis2=2)) == pytest.approx(expected, rel=0.01)
+    assert np.sqrt(np.trace(stated, axis1=1, axis2=2)) == pytest.approx(expected, rel=0.01)
