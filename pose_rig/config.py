@@ -186,7 +186,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     rate_hz: Annotated[float, Option("Maximum frames per second (60).", "HZ", "stream-rate")] = 60.0
 
     @property
-    def wanted(self) -> bool:
+    def has_receivers(self) -> bool:
         """Whether there is any receiver."""
         return bool(self.vmc or self.vrchat or self.json or self.websocket)
 

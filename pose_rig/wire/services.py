@@ -22,7 +22,7 @@ RECORDER_REPORT_S = 0.5
 STREAMS_REPORT_S = 1.0  # with Streams
 
 # How old the newest message may be, s.
-POSE_STALE_S = 0.5  # then nobody is tracked, as after the fusion process died
+POSE_STALE_S = 0.5  # then no person is tracked, as after an exit of the fusion worker
 REFINED_STALE_S = 0.5  # older than the pose by more: this camera does not detect the person at present
 REPORT_STALE_S = 3.0  # then a worker is shown as silent
 HANG_TIMEOUT_S = 10.0  # then a live worker is killed and restarted

@@ -55,7 +55,7 @@ class Key:
         return self.flag.removeprefix("--").replace("-", "_")
 
     def parameter(self) -> inspect.Parameter:
-        """Returns the parameter by which Typer makes the option; its default means that it was not given."""
+        """Returns the parameter from which Typer makes the option; its default means that it is not given."""
         panel = OUTPUT_PANEL if self.option.output else TABLES[self.table][1]
         numbers = self._numbers()
         option = typer.Option(
@@ -137,7 +137,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class ConfigOptions:
-    """The options of a command that are keys of a rig.toml, as far as they were given.
+    """The given options of a command that are keys of a rig.toml.
 
     Attributes:
         values: By path of the key.
@@ -147,7 +147,7 @@ class ConfigOptions:
 
     @classmethod
     def from_arguments(cls, keys: Keys, arguments: dict[str, Any]) -> "ConfigOptions":
-        """Returns what was given of the selected keys, and removes it from ``arguments``."""
+        """Removes the selected options from ``arguments`` and returns those that were given."""
         given = {key.path: (key, arguments.pop(key.argument)) for key in keys.selected()}
         return cls(
             {path: key.value(value) for path, (key, value) in given.items() if value is not None and value is not False}
@@ -164,7 +164,7 @@ class ConfigOptions:
             tables[KEYS[path].table][KEYS[path].name] = value
         changed = {table: replace(getattr(config, table), **values) for table, values in tables.items() if table}
         config = replace(config, **tables[""], **changed)
-        if tables["stream"] and not config.stream.wanted:
+        if tables["stream"] and not config.stream.has_receivers:
             flags = ", ".join(KEYS[f"stream.{name}"].flag for name in tables["stream"])
             raise UsageError(f"No receiver is given for {flags}.", "Add --vmc 127.0.0.1, for example.")
         return config

@@ -35,27 +35,30 @@ class FileInput:
         return f"{', '.join(names)} or {last}" if names else last
 
 
-IMPORT = {types.KEYPOINTS: "pose-rig import {}"}
-REPLAY = {types.SESSION: "pose-rig replay {}", types.CUT_OFF: "pose-rig replay {}"}
+IMPORT_HINT = {types.KEYPOINTS: "pose-rig import {}"}
+REPLAY_HINT = {types.SESSION: "pose-rig replay {}", types.CUT_OFF: "pose-rig replay {}"}
 CUT_OFF = (types.CUT_OFF,)  # a session that was cut off can be read
 
 CAMS = FileInput(
-    "--cams", (types.VIDEO, types.KEYPOINTS, types.RIG), (types.TOML, types.UNKNOWN, types.TEXT, types.DEVICE), REPLAY
+    "--cams",
+    (types.VIDEO, types.KEYPOINTS, types.RIG),
+    (types.TOML, types.UNKNOWN, types.TEXT, types.DEVICE),
+    REPLAY_HINT,
 )
-REPLAYED = FileInput("`pose-rig replay`", (types.SESSION,), CUT_OFF, IMPORT)
-CONVERTED = FileInput("`pose-rig convert`", (types.SESSION, types.POSES), CUT_OFF, IMPORT)
-PLOTTED = FileInput("`pose-rig plot`", (types.SESSION, types.POSES), CUT_OFF, IMPORT)
-VIEWED = FileInput("`pose-rig view`", (types.SESSION,), CUT_OFF, IMPORT)
-RECOVERED = FileInput("`pose-rig recover`", (types.CUT_OFF,), (types.SESSION, types.UNKNOWN))
-SHOWN = FileInput("`pose-rig rig`", (types.RIG, types.POSES), (types.TOML,))
-IMPORTED = FileInput(
+REPLAY_INPUT = FileInput("`pose-rig replay`", (types.SESSION,), CUT_OFF, IMPORT_HINT)
+CONVERT_INPUT = FileInput("`pose-rig convert`", (types.SESSION, types.POSES), CUT_OFF, IMPORT_HINT)
+PLOT_INPUT = FileInput("`pose-rig plot`", (types.SESSION, types.POSES), CUT_OFF, IMPORT_HINT)
+VIEW_INPUT = FileInput("`pose-rig view`", (types.SESSION,), CUT_OFF, IMPORT_HINT)
+RECOVER_INPUT = FileInput("`pose-rig recover`", (types.CUT_OFF,), (types.SESSION, types.UNKNOWN))
+RIG_INPUT = FileInput("`pose-rig rig`", (types.RIG, types.POSES), (types.TOML,))
+IMPORT_INPUT = FileInput(
     "`pose-rig import`",
     (types.KEYPOINTS, types.FOLDER, types.JSON, types.CSV, types.ARRAY),
     (types.ARRAYS, types.HDF5, types.PICKLE, types.TRC, types.C3D, types.BVH),
-    REPLAY,
+    REPLAY_HINT,
 )
-EXPORTED = FileInput("`pose-rig export`", (types.CHECKPOINT, types.GRAPH))
-TAUGHT = FileInput(
+EXPORT_INPUT = FileInput("`pose-rig export`", (types.CHECKPOINT, types.GRAPH))
+TRAIN_INPUT = FileInput(
     "`pose-rig train`",
     (types.SESSION, types.KEYPOINTS),
     CUT_OFF,
@@ -65,9 +68,9 @@ TAUGHT = FileInput(
         types.GRAPH: "pose-rig train take.mcap --weights {}",
     },
 )
-SIMULATED = FileInput("--simulated", (types.MOTION,))
-MEASURED = FileInput("--weights", (types.CHECKPOINT, types.GRAPH))
-WEIGHTS = FileInput("--weights", (types.GRAPH,))
+MOTION_INPUT = FileInput("--simulated", (types.MOTION,))
+LIFTER_WEIGHTS = FileInput("--weights", (types.CHECKPOINT, types.GRAPH))
+RIG_WEIGHTS = FileInput("--weights", (types.GRAPH,))
 MODEL = FileInput("--model", (types.TASK,))
 AVATAR = FileInput("--avatar", (types.VRM,), (types.GLB,))
 RIG_FILE = FileInput("--rig", (types.RIG,), (types.TOML, types.EMPTY))
@@ -101,7 +104,7 @@ def check_files(config: Config) -> None:
     """
     model = "" if config.detector.model in MODELS else config.detector.model
     for text, wanted in (
-        (config.fusion.weights, WEIGHTS), (model, MODEL), (config.stream.avatar, AVATAR), (config.rig, RIG_FILE),
+        (config.fusion.weights, RIG_WEIGHTS), (model, MODEL), (config.stream.avatar, AVATAR), (config.rig, RIG_FILE),
     ):  # fmt: skip
         if text and file_type(Path(text)) is not types.MISSING:
             check_input(Path(text), wanted)

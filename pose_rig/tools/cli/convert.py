@@ -6,7 +6,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from pose_rig.errors import UsageError
-from pose_rig.tools.arguments.inputs import CONVERTED, check_input
+from pose_rig.tools.arguments.inputs import CONVERT_INPUT, check_input
 from pose_rig.tools.arguments.options import End, Force, Start
 from pose_rig.tools.arguments.outputs import check_folder, check_output
 from pose_rig.tools.arguments.value_lists import split_values
@@ -52,7 +52,7 @@ def convert(
     from pose_rig.session.convert import convert as write
     from pose_rig.session.convert_source import ConvertOptions
 
-    check_input(source, CONVERTED)
+    check_input(source, CONVERT_INPUT)
     formats = cast(list[Format], list(dict.fromkeys(name.lower() for name in split_values(to))))
     for name in formats:
         if name not in FORMATS:

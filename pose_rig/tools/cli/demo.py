@@ -57,7 +57,7 @@ def demo(
     fps, repeat = (None, 1) if every_frame else (WEBCAM_FPS, laps or laps_of(wanted.duration_s))
     cameras = tuple(CameraConfig(source=str(path), name=path.stem, fps=fps, repeat=repeat) for path in clip)
     config = configured(Config(camera=cameras), options, moving)
-    if "port" not in options.values and not config.stream.wanted:  # `pose-rig monitor` uses the default port
+    if "port" not in options.values and not config.stream.has_receivers:  # `pose-rig monitor` uses the default port
         config = replace(config, port=0)  # any free one: another rig may be running
     own = "" if config.save else POSES
     if own:

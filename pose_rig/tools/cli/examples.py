@@ -22,10 +22,10 @@ def examples(
 
     The first lines of each say how to start it; README.md lists them.
     """
-    say = Console().print
+    console = Console()
     for path in copy_examples(Path(folder), force=force):
-        say(str(path))
-    say(f"Start with {Path(folder) / 'README.md'}")
+        console.print(str(path))
+    console.print(f"Start with {Path(folder) / 'README.md'}")
 
 
 def copy_examples(folder: Path, *, force: bool = False) -> list[Path]:

@@ -7,7 +7,7 @@ import typer
 
 from pose_rig.assets.cache import cache_folder
 from pose_rig.installer import requires_extra
-from pose_rig.tools.arguments.inputs import EXPORTED, check_input
+from pose_rig.tools.arguments.inputs import EXPORT_INPUT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.terminal.console import Console
@@ -39,7 +39,7 @@ def export(
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
     path = out or checkpoint.with_suffix(".onnx")
-    check_input(checkpoint, EXPORTED)
+    check_input(checkpoint, EXPORT_INPUT)
     check_output(path, force=force, sources=(checkpoint,))
     with requires_extra("Exporting", "train"):
         from pose_rig.lifting.checkpoint import load  # imports torch

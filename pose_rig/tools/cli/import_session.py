@@ -10,7 +10,7 @@ from msgspec import structs
 from pose_rig.config import MAX_CAMERAS, CameraConfig, Config
 from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.camera_list import named_cameras
-from pose_rig.tools.arguments.inputs import IMPORTED, check_input
+from pose_rig.tools.arguments.inputs import IMPORT_INPUT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_session
 from pose_rig.tools.rig_files.validation import check_config, check_record
@@ -55,7 +55,7 @@ def import_session(
     docs/cameras.md describes keypoint files.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
-    check_input(source, IMPORTED)
+    check_input(source, IMPORT_INPUT)
     resolved = source.resolve()
     path = out or Path(f"{resolved.name if resolved.is_dir() else resolved.stem}.mcap")
     check_record(path)

@@ -63,7 +63,7 @@ class Listener:
     """
 
     def __init__(self, source: socket.socket, *, all_bones: bool = False) -> None:
-        self.heard = VmcReceiver()
+        self.receiver = VmcReceiver()
         self.address = Address(*source.getsockname()[:2])
         self._source, self._all_bones = source, all_bones
         self._start_ns = time.monotonic_ns()
@@ -78,45 +78,45 @@ class Listener:
                 datagram, sender = self._source.recvfrom(MOST_BYTES)
             except TimeoutError:
                 return
-            self.heard.add(datagram, time.monotonic_ns(), str(Address(*sender[:2])))
+            self.receiver.add(datagram, time.monotonic_ns(), str(Address(*sender[:2])))
 
     def render(self) -> RenderableType:
         """Returns the decoded frame as a table."""
-        if not self.heard.datagrams:
+        if not self.receiver.datagrams:
             return Text(f"Nothing yet on {self.address}.   q stops", style="yellow")
-        table = render_vmc(self.heard, time.monotonic_ns(), all_bones=self._all_bones)
+        table = render_vmc(self.receiver, time.monotonic_ns(), all_bones=self._all_bones)
         return Group(table, Text("q stops", style="dim"))
 
     def lines(self) -> list[str]:
         """Returns the state as a line, followed by new faults."""
-        heard, now_ns = self.heard, time.monotonic_ns()
-        if not heard.datagrams:
+        received, now_ns = self.receiver, time.monotonic_ns()
+        if not received.datagrams:
             return [f"{self._elapsed_s():.0f} s | nothing received yet on {self.address}"]
-        new = [fault for fault in heard.faults() if fault.name not in self._reported]
+        new = [fault for fault in received.faults() if fault.name not in self._reported]
         self._reported.update(fault.name for fault in new)
-        line = " | ".join([f"{self._elapsed_s():.0f} s", rate_text(heard, now_ns), *vmc_facts(heard)])
+        line = " | ".join([f"{self._elapsed_s():.0f} s", rate_text(received, now_ns), *vmc_facts(received)])
         return [line, *(f"{fault.name}: {fault.sentence}" for fault in new)]
 
     def summary(self) -> list[str]:
         """Returns the lines at the end."""
-        heard, elapsed_s = self.heard, self._elapsed_s()
-        if not heard.datagrams:
+        received, elapsed_s = self.receiver, self._elapsed_s()
+        if not received.datagrams:
             return [
                 f"Nothing was received on {self.address} in {elapsed_s:.0f} s. Check that",
                 f"- the sender runs and sends to this port: pose-rig run --cams 0,1,2 --vmc {self.address}",
                 "- a sender on another machine sends to the address of this one, and --host 0.0.0.0 is given",
                 f"- no firewall blocks UDP port {self.address.port}",
             ]
-        senders = f" from {', '.join(heard.senders)}" if heard.senders else ""
+        senders = f" from {', '.join(received.senders)}" if received.senders else ""
         lines = [
-            f"Received {heard.frames} frames in {elapsed_s:.0f} s: {heard.datagrams} datagrams of at most "
-            f"{heard.largest} bytes{senders}."
+            f"Received {received.frames} frames in {elapsed_s:.0f} s: {received.datagrams} datagrams of at most "
+            f"{received.largest} bytes{senders}."
         ]
-        if heard.frames:
-            lines.append(", ".join(vmc_facts(heard)) + ".")
-        if heard.vrm:
-            lines.append(f"The sender names a model, which is not opened: {heard.vrm}")
-        return lines + (fault_lines(heard) or [no_fault_text(heard)])
+        if received.frames:
+            lines.append(", ".join(vmc_facts(received)) + ".")
+        if received.vrm:
+            lines.append(f"The sender names a model, which is not opened: {received.vrm}")
+        return lines + (fault_lines(received) or [no_fault_text(received)])
 
     def _elapsed_s(self) -> float:
         return (time.monotonic_ns() - self._start_ns) / 1e9

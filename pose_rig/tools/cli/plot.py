@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pose_rig.tools.arguments.inputs import PLOTTED, check_input
+from pose_rig.tools.arguments.inputs import PLOT_INPUT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.arguments.value_lists import split_values
@@ -30,7 +30,7 @@ def plot(
     pose-rig plot S.mcap --out report.png                  one tall image
     pose-rig plot poses.npz --joints head,l_wrist
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
-    check_input(file, PLOTTED)
+    check_input(file, PLOT_INPUT)
     path = out or file.with_suffix(".html")
     check_output(path, force=force, sources=(file,))
     with Console(stderr=True).reading(file):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pose_rig.tools.arguments.file_types import SESSION, file_type
-from pose_rig.tools.arguments.inputs import RECOVERED, check_input
+from pose_rig.tools.arguments.inputs import RECOVER_INPUT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.terminal.console import Console
@@ -40,7 +40,7 @@ def recover(
     from pose_rig.session.mcap.recover import find  # imports MCAP
     from pose_rig.session.mcap.recover import recover as recover_session
 
-    check_input(session, RECOVERED)
+    check_input(session, RECOVER_INPUT)
     if out:
         recovered = file_type(out) is SESSION  # possibly by an earlier call
         check_output(out, force=force or recovered, sources=(find(session),))

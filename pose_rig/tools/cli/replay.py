@@ -11,7 +11,7 @@ from pose_rig.assets.catalog import detector_model
 from pose_rig.config import Config, DetectorConfig, StreamConfig
 from pose_rig.errors import SessionError, UsageError
 from pose_rig.tools.arguments.config_options import ConfigOptions, Keys
-from pose_rig.tools.arguments.inputs import REPLAYED, check_files, check_input
+from pose_rig.tools.arguments.inputs import REPLAY_INPUT, check_files, check_input
 from pose_rig.tools.arguments.options import Debug, End, Force, Headless, Start
 from pose_rig.tools.arguments.outputs import check_outputs, remove_replaced
 from pose_rig.tools.rig_files.validation import check_config
@@ -58,7 +58,7 @@ def replay(
     frame of the fastest camera is fused instead. With --save or --record it runs as fast as possible, unless --pace
     realtime is given.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
-    check_input(session, REPLAYED)
+    check_input(session, REPLAY_INPUT)
     given = options.values
     if re_detect and (start_s is not None or end_s is not None):
         raise UsageError("--re-detect processes the whole session.", "Remove --start and --end.")
@@ -103,7 +103,7 @@ class Recorded:
         config: Of the recording.
         live: Whether it contains the poses of a live run.
         unix_from_rig_ns: Unix time minus rig clock.
-        warnings: What users should know of it.
+        warnings: Warnings for the user.
     """
 
     path: Path

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pose_rig.config import SolvedCamera
-from pose_rig.tools.arguments.inputs import SHOWN, check_input
+from pose_rig.tools.arguments.inputs import RIG_INPUT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.rig_files.reader import load_rig
@@ -67,7 +67,7 @@ def rig(
     `pose-rig run --rig rig.toml` writes the solved part of a rig.toml.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
-    check_input(file, SHOWN)
+    check_input(file, RIG_INPUT)
     exports = [one for text in export or () for one in EXPORT_SEPARATOR.split(text)]
     if exports:
         from pose_rig.tools.rig_files.export import export_rig, parse_export  # imports OpenCV

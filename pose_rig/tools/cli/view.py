@@ -12,7 +12,7 @@ import typer
 
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import installer
-from pose_rig.tools.arguments.inputs import VIEWED, check_input
+from pose_rig.tools.arguments.inputs import VIEW_INPUT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.terminal.console import Console
@@ -47,7 +47,7 @@ def view(
     Needs Rerun: pip install 'pose-rig[view]'. `pose-rig plot` writes a report without it.
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     with tempfile.TemporaryDirectory() as folder:
-        check_input(file, VIEWED)
+        check_input(file, VIEW_INPUT)
         if save:
             check_output(save, force=force, sources=(file,))
         recording = save or Path(folder) / f"{file.stem}.rrd"
@@ -81,8 +81,8 @@ def _write(file: Path, recording: Path) -> tuple[set[str], list[str]]:
     from pose_rig.atomic_file import output_file
     from pose_rig.session.reader import Session
 
-    with Session(file) as session, output_file(recording) as beside:
-        return write_rrd(session, beside), session.warnings
+    with Session(file) as session, output_file(recording) as path:
+        return write_rrd(session, path), session.warnings
 
 
 def _show(recording: Path, web: bool) -> None:

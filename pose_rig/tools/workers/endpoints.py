@@ -56,7 +56,7 @@ def free_endpoints(config: Config, inputs: int) -> Endpoints:
             probe = probes.enter_context(_bound(port) if port else _bound_somewhere())
             return f"tcp://{LOOPBACK}:{probe.getsockname()[1]}"
 
-        streaming = config.stream.wanted
+        streaming = config.stream.has_receivers
         return Endpoints(
             keys=generate_keys(),
             output=free(config.port),

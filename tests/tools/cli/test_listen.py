@@ -149,7 +149,7 @@ def test_a_flood_of_garbage_holds_nothing_up(listener: Listener) -> None:
     finally:
         over.set()
         thread.join()
-    assert listener.heard.bad == listener.heard.datagrams > 100
+    assert listener.receiver.bad == listener.receiver.datagrams > 100
     assert "not OSC ×" in " ".join(listener.summary())
 
 

@@ -13,7 +13,7 @@ import typer
 from pose_rig.errors import UsageError
 from pose_rig.installer import requires_extra
 from pose_rig.simulation.synthetic import NAME, REMARK
-from pose_rig.tools.arguments.inputs import MEASURED, SIMULATED, FileInput, check_input
+from pose_rig.tools.arguments.inputs import LIFTER_WEIGHTS, MOTION_INPUT, FileInput, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.arguments.value_lists import split_paths
@@ -24,7 +24,7 @@ from pose_rig.training.evaluation.published import TABLES
 from pose_rig.training.evaluation.scores import HALF_HEAD_PX
 
 if TYPE_CHECKING:
-    from pose_rig.training.evaluation.evaluation import Evaluation  # brings torch
+    from pose_rig.training.evaluation.evaluation import Evaluation  # imports torch
     from pose_rig.training.footage.footage import Footage
 
 VIEWS, SECONDS = 4, 8.0  # of simulated footage
@@ -94,7 +94,7 @@ def evaluate(
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     console = Console()
     sets = benchmark_folders(dataset or ())
-    weights, simulated = input_files(weights, MEASURED), input_files(simulated, SIMULATED)
+    weights, simulated = input_files(weights, LIFTER_WEIGHTS), input_files(simulated, MOTION_INPUT)
     for file in filter(None, (json_file, csv_file)):
         check_output(file, force=force, sources=(*weights, *simulated))
     if no_morph and not sets:
@@ -144,14 +144,14 @@ def benchmark_folders(texts: Sequence[str]) -> list[tuple[str, Path]]:
 
 
 def input_files(given: Sequence[Path] | None, wanted: FileInput) -> list[Path]:
-    """Returns the files of an option with several values; for `SIMULATED`, `NAME` stands for synthetic motion.
+    """Returns the files of an option with several values; for `MOTION_INPUT`, `NAME` stands for synthetic motion.
 
     Raises:
         UsageError: One is not of the wanted type.
     """
     files = [Path(text) for text in split_paths(map(str, given or ()))]
     for path in files:
-        if path != NAME or wanted is not SIMULATED:
+        if path != NAME or wanted is not MOTION_INPUT:
             check_input(path, wanted)
     return files
 

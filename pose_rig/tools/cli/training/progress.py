@@ -11,7 +11,7 @@ from rich.progress import Progress as Bars
 from pose_rig.tools.terminal.run_display import STATUS_INTERVAL_S
 
 if TYPE_CHECKING:
-    from pose_rig.training.train import Progress  # brings torch
+    from pose_rig.training.train import Progress  # imports torch
 
 
 class TrainProgress:

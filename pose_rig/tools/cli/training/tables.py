@@ -117,10 +117,10 @@ def _all_scores(scores: Scores) -> tuple[float, ...]:
     return (*_errors(scores), scores.auc, scores.cps, scores.min_over_views_mm, scores.count)
 
 
-def _rates(measured: Iterable["Evaluation"], who: str = "") -> list[Row]:
+def _rates(measured: Iterable["Evaluation"], prefix: str = "") -> list[Row]:
     """Returns two rows for each result with detected 2D: as detected, and refined with all views."""
     return [
-        Row(f"{who}{one.weights}, {what}", rates.rates)
+        Row(f"{prefix}{one.weights}, {what}", rates.rates)
         for one in measured
         for what, rates in (("one view", one.detected), ("all views", one.refined))
         if rates is not None

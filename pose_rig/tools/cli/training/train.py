@@ -7,7 +7,7 @@ import typer
 
 from pose_rig.errors import UsageError
 from pose_rig.installer import requires_extra
-from pose_rig.tools.arguments.inputs import MEASURED, SIMULATED, TAUGHT, check_input
+from pose_rig.tools.arguments.inputs import LIFTER_WEIGHTS, MOTION_INPUT, TRAIN_INPUT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.cli.training.evaluate import (
@@ -121,11 +121,11 @@ def train(
         raise UsageError("--takes, --views and --ski apply to --simulated only.", "Add --simulated.")
     if no_morph and not dataset:
         raise UsageError("--no-morph applies to --dataset only.", "Add --dataset KIND=FOLDER, or remove --no-morph.")
-    motion = input_files(simulated, SIMULATED)
+    motion = input_files(simulated, MOTION_INPUT)
     for path in sessions or ():
-        check_input(path, TAUGHT)
+        check_input(path, TRAIN_INPUT)
     if weights:
-        check_input(weights, MEASURED)
+        check_input(weights, LIFTER_WEIGHTS)
     sets = tuple(benchmark_folders(dataset or ()))
     sources = Sources(
         tuple(sessions or ()), sets, tuple(motion), takes or TAKES, views or VIEWS, ski, not no_morph
