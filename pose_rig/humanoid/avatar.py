@@ -55,7 +55,6 @@ class Avatar:
         parent_rotation: (N,4) rotation of the parent node in the model.
         hips_from_model: (4,4) from the model, m, to the parent node of the hips.
         hips_height_m: Height of the hips above the floor.
-        title: Name for people.
     """
 
     names: tuple[str, ...]
@@ -66,7 +65,6 @@ class Avatar:
     parent_rotation: Floats
     hips_from_model: Floats
     hips_height_m: float
-    title: str = ""
 
     def hips_translation(self, root: Floats) -> Floats:
         """Returns the local translation (3,) of the hips at ``root`` (3,) m."""
@@ -116,7 +114,6 @@ def person_avatar(rest: RestPose, *, all_bones: bool = False) -> Avatar:
         parent_rotation=identities,
         hips_from_model=np.eye(4),
         hips_height_m=float(rest.offset[0, 1]),
-        title="a humanoid with the person's bone lengths",
     )
 
 

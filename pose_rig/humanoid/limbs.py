@@ -143,16 +143,7 @@ def _foot(pose: HumanoidPose, joints: JointFrame, leg: Limb) -> End:
 
 
 def _set_first(pose: HumanoidPose, joints: JointFrame, limb: Limb, end: End, max_weight: float, share: float) -> None:
-    """Sets the bone from shoulder or hip to elbow or knee.
-
-    Args:
-        pose: The parent of the bone has been set.
-        joints: Measured joints.
-        limb: The limb.
-        end: Hand or foot.
-        max_weight: Maximum weight of the end as a twist hint.
-        share: Share of the end's twist that belongs to this bone if the limb is straight.
-    """
+    """Sets the bone to elbow or knee; it takes a share of the end's twist, as a hint of at most ``max_weight``."""
     bone, (_, hinge_joint, end_joint), limits = limb.bones[0], limb.joints, limb.limits[0]
     upper = subtract(joints.position(hinge_joint), pose.start(bone))
     lower = joints.vector(hinge_joint, end_joint)

@@ -140,14 +140,7 @@ class LockedFoot:
         self._rotation = multiply(self._spin, self.leg.foot)
 
     def _followed(self, dt_s: float, locked: Vector, measured: Vector, floor_m: float) -> Vector:
-        """Returns the new locked position of a point, m.
-
-        Args:
-            dt_s: Time step.
-            locked: Its locked position.
-            measured: Its measured position.
-            floor_m: Its height while the foot touches the floor.
-        """
+        """Returns the new locked position of a point, m, whose height is ``floor_m`` while the foot is on the floor."""
         slow, down = dt_s / (FOLLOW_S + dt_s), dt_s / (SOLE_S + dt_s)
         x, y, z = subtract(locked, measured)
         y += -slow * y if self.contact.raised else down * (floor_m - locked[1])

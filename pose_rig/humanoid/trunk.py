@@ -99,16 +99,7 @@ def _head(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
 def _bend(
     pose: HumanoidPose, bones: tuple[str, str], total: Quaternion, point: Vector, target: Vector, limits: JointLimits
 ) -> None:
-    """Sets two bones such that their product is ``total``, and a point of the second is at its measured position.
-
-    Args:
-        pose: The parent of the first bone has been set.
-        bones: The second is the child of the first.
-        total: Rotation of the second relative to the parent of the first.
-        point: The point, from the start of the second bone at rest.
-        target: Measured position of the point.
-        limits: Joint limits of the first bone.
-    """
+    """Sets a bone and its child such that their product is ``total``, and ``point`` of the child is at ``target``."""
     first, second = bones
     middle = subtract(target, rotate(multiply(pose.parent_rotation(first), total), point))
     measured = pose.in_parent(first, subtract(middle, pose.start(first)))

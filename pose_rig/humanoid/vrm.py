@@ -85,7 +85,6 @@ def load_vrm(path: Path) -> Avatar:
         parent_rotation=np.stack([node.parent_rotation for node in nodes]),
         hips_from_model=np.asarray(np.linalg.inv(nodes[0].model_from_parent), np.float64),
         hips_height_m=hips_m - floor_m,
-        title=path.name,
     )
 
 

@@ -93,14 +93,14 @@ class SchemaCache:
 
     def __init__(self, axes: Axes) -> None:
         self._axes = axes
-        self._pose: LivePose | None = None
+        self._key: tuple[object, ...] = ()
         self._schema = b""
 
     def get(self, pose: LivePose) -> bytes:
         """Returns the schema of a pose; the same object as before where nothing changed."""
-        if self._pose is None or not _same_schema(pose, self._pose):
-            self._schema = schema(pose, self._axes)
-        self._pose = pose
+        key = (pose.rest, pose.mode, pose.joints, pose.cameras, pose.height_m, pose.height_assumed)
+        if key != self._key:
+            self._key, self._schema = key, schema(pose, self._axes)
         return self._schema
 
 
@@ -122,11 +122,6 @@ class JsonEncoder:
         if due:
             self._sent, self._sent_ns = current, now_ns
         return [current, frame(pose, self._axes)] if due else [frame(pose, self._axes)]
-
-
-def _same_schema(a: LivePose, b: LivePose) -> bool:
-    fields = (a.mode, a.joints, a.cameras, a.height_m, a.height_assumed)
-    return a.rest is b.rest and fields == (b.mode, b.joints, b.cameras, b.height_m, b.height_assumed)
 
 
 def _lengths(xyz: Floats, axes: Axes) -> object:

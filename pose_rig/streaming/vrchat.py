@@ -50,7 +50,9 @@ class TrackerEncoder:
         position, rotation = _forward_kinematics(pose, self._chain)
         numbers = []
         for bone in self._bones:
-            numbers += [_unity_point(position[bone]), euler_deg(*_unity_rotation(rotation[bone]))]
+            x, y, z = position[bone]
+            qx, qy, qz, qw = rotation[bone]
+            numbers += [(-x, y, z), euler_deg(qx, -qy, -qz, qw)]  # as `axes.UNITY`
         self._buffer.floats[self._words] = numbers
         return self._buffer.datagrams
 
@@ -76,16 +78,6 @@ def _forward_kinematics(pose: LivePose, chain: Sequence[int]) -> tuple[dict[int,
         position[bone] = add(position[parent], rotate(rotation[parent], offset[bone]))
         rotation[bone] = multiply(rotation[parent], local[bone])
     return position, rotation
-
-
-def _unity_point(point: Vector) -> Vector:
-    """Returns a point in Unity's axes, as `axes.UNITY` does."""
-    return -point[0], point[1], point[2]
-
-
-def _unity_rotation(q: Quaternion) -> Quaternion:
-    """Returns a rotation in Unity's axes, as `axes.UNITY` does."""
-    return q[0], -q[1], -q[2], q[3]
 
 
 def euler_deg(x: float, y: float, z: float, w: float) -> Vector:

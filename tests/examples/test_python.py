@@ -28,13 +28,13 @@ def lines(name: str, address: str, send: Callable[[], object], count: int) -> li
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as example:
         assert example.stdout is not None
         with ThreadPoolExecutor(1) as pool:
-            said = pool.submit(lambda stdout: [stdout.readline() for _ in range(count)], example.stdout)
+            printed = pool.submit(lambda stdout: [stdout.readline() for _ in range(count)], example.stdout)
             deadline = time.monotonic() + 20.0
-            while not said.done() and time.monotonic() < deadline:
+            while not printed.done() and time.monotonic() < deadline:
                 send()
                 time.sleep(0.01)
             example.kill()
-            return said.result()
+            return printed.result()
 
 
 def height_m(subject: Person, joint: str) -> str:
@@ -51,9 +51,9 @@ def test_it_is_short(name: str) -> None:
 def test_the_subscriber(tracking: int, remark: str) -> None:
     pose = pose3d(SUBJECT, 0, t_ns=77, tracking=tracking)
     with Sender("tcp://127.0.0.1:0", bind=True) as sender:
-        said = lines("subscribe.py", sender.endpoint, lambda: sender.send(pose), 1)
+        printed = lines("subscribe.py", sender.endpoint, lambda: sender.send(pose), 1)
     head, left, right = (height_m(SUBJECT, joint) for joint in ("head", "l_wrist", "r_wrist"))
-    assert said == [f"77 solved: head {head} m, hands {left} and {right} m high{remark}\n"]
+    assert printed == [f"77 solved: head {head} m, hands {left} and {right} m high{remark}\n"]
 
 
 def test_the_websocket_client() -> None:
@@ -63,9 +63,9 @@ def test_the_websocket_client() -> None:
     server = WebSocketServer(Address("127.0.0.1", 0))
     try:
         address = f"ws://127.0.0.1:{server.port}/?axes=rig&refined=1"
-        said = lines("websocket_client.py", address, lambda: server.send(pose, time.monotonic_ns()), 2)
+        printed = lines("websocket_client.py", address, lambda: server.send(pose, time.monotonic_ns()), 2)
     finally:
         server.close()
     head = (np.round(SUBJECT.xyz[0, INDEX["head"]], 4) + 0.0).tolist()
-    assert said[0].endswith(f": {len(ALL)} joints, axes rig, up +y\n")
-    assert said[1] == f"0 solved: head {head}, pelvis in images: left [320.0, 320.0]\n"
+    assert printed[0].endswith(f": {len(ALL)} joints, axes rig, up +y\n")
+    assert printed[1] == f"0 solved: head {head}, pelvis in images: left [320.0, 320.0]\n"

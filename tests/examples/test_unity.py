@@ -90,11 +90,11 @@ def played(program: list[str], folder: Path, steps: Sequence[Sequence[bytes]]) -
         port = str(probe.getsockname()[1])
     done = subprocess.run([*program, str(path), str(sent), port], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
-    *steps_said, said = done.stdout.splitlines()
+    *printed, state = done.stdout.splitlines()
     names = [line.split()[0] for line in path.read_text().splitlines()]
-    found = np.array([[float(number) for number in line.split()] for line in steps_said]).reshape(-1, len(names), 7)
+    found = np.array([[float(number) for number in line.split()] for line in printed]).reshape(-1, len(names), 7)
     found = found[:, [names.index(bone) for bone in BONES]]
-    return found[..., :3], found[..., 3:], said.split("|")
+    return found[..., :3], found[..., 3:], state.split("|")
 
 
 def in_the_scene(points: Floats) -> Floats:
@@ -106,25 +106,25 @@ def test_the_avatar_moves_like_the_person(program: list[str], tmp_path: Path) ->
     frames = [frame(live(SUBJECT, i), UNITY) for i in range(len(SUBJECT.t_ns))]
     old = frames[3]
     steps = [[], *([SCHEMA, old, *GARBAGE, new, *GARBAGE] for new in frames)]
-    found, turned, said = played(program, tmp_path, steps)
+    found, turned, state = played(program, tmp_path, steps)
     places, turns = forward_kinematics(SUBJECT.rest, SUBJECT.root, SUBJECT.rotation)
     assert len(found) == 21
     assert np.linalg.norm(found[1:] - in_the_scene(SIZE * UNITY.points(places)), axis=-1).max() < CLOSE_M
     at_rest = multiply(inverse(TURN / np.linalg.norm(TURN)), turned[0])
     expected = multiply(TURN / np.linalg.norm(TURN), multiply(UNITY.rotations(turns), at_rest))
     assert angles_deg(turned[1:], expected).max() < CLOSE_DEG
-    assert said == [str(2 * len(frames)), str(2 * len(GARBAGE) * len(frames)), "solved", "True", ""]
+    assert state == [str(2 * len(frames)), str(2 * len(GARBAGE) * len(frames)), "solved", "True", ""]
 
 
 def test_invalid_data_is_ignored(program: list[str], tmp_path: Path) -> None:
-    found, _, said = played(program, tmp_path, [[FRAME], [SCHEMA, *GARBAGE], [FRAME], GARBAGE, []])
+    found, _, state = played(program, tmp_path, [[FRAME], [SCHEMA, *GARBAGE], [FRAME], GARBAGE, []])
     at_rest = in_the_scene(SIZE * places_at_rest(SUBJECT.rest))
     np.testing.assert_allclose(found[:2], np.stack([at_rest] * 2), atol=1e-5)
     assert np.abs(found[2] - at_rest).max() > 0.05
     np.testing.assert_allclose(found[3:], np.stack([found[2]] * 2), atol=1e-6)
-    assert said[:2] == ["1", str(2 * len(GARBAGE))]
+    assert state[:2] == ["1", str(2 * len(GARBAGE))]
 
 
 def test_wrong_axes_are_reported(program: list[str], tmp_path: Path) -> None:
-    said = played(program, tmp_path, [[SCHEMA.replace(b'"axes":"unity"', b'"axes":"unreal"'), FRAME]])[2]
-    assert said == ["0", "0", "", "False", "Sent in axes unreal: use --json HOST:PORT/unity"]
+    state = played(program, tmp_path, [[SCHEMA.replace(b'"axes":"unity"', b'"axes":"unreal"'), FRAME]])[2]
+    assert state == ["0", "0", "", "False", "Sent in axes unreal: use --json HOST:PORT/unity"]

@@ -69,10 +69,10 @@ def watch(tmp_path: Path, site: str) -> Callable[..., Any]:
                 play(picture)
             finally:
                 picture.with_name("page.png.enough").touch()
-            said, wrong = running.communicate(timeout=LONGEST_S)
+            shown, wrong = running.communicate(timeout=LONGEST_S)
         assert running.returncode == 0, wrong[-3000:]
         assert picture.stat().st_size > 5000
-        return json.loads(said.strip().rpartition("\n")[2])
+        return json.loads(shown.strip().rpartition("\n")[2])
 
     return run
 
@@ -114,15 +114,15 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
 def test_it_shows_the_person_and_the_images(watch: Callable[..., Any]) -> None:
     server = WebSocketServer(Address("127.0.0.1", 0))
     try:
-        said = watch(server.port, lambda picture: play(server, posed(), picture))
+        shown = watch(server.port, lambda picture: play(server, posed(), picture))
     finally:
         server.close()
-    assert said["complaints"] == []
-    assert said["asked"] == []
+    assert shown["complaints"] == []
+    assert shown["asked"] == []
     head = f"{SUBJECT.xyz[0, INDEX['head'], 1]:.2f}"
-    assert f"solved, tracking\nage 20 ms\nhead {head} m (body height assumed)" in said["texts"]
-    assert [(view["camera"], view["size"]) for view in said["views"]] == [("left", [640, 480]), ("right", [1280, 720])]
-    for view in said["views"]:
+    assert f"solved, tracking\nage 20 ms\nhead {head} m (body height assumed)" in shown["texts"]
+    assert [(view["camera"], view["size"]) for view in shown["views"]] == [("left", [640, 480]), ("right", [1280, 720])]
+    for view in shown["views"]:
         assert 630 <= view["right"] < 640
         assert 470 <= view["bottom"] < 480
 
@@ -138,16 +138,16 @@ def test_portrait_images_keep_their_shape_and_position(watch: Callable[..., Any]
     }
     server = WebSocketServer(Address("127.0.0.1", 0))
     try:
-        said = watch(server.port, lambda picture: play(server, posed(sizes), picture))
+        shown = watch(server.port, lambda picture: play(server, posed(sizes), picture))
     finally:
         server.close()
-    assert {view["camera"]: tuple(view["size"]) for view in said["views"]} == sizes
-    for view in said["views"]:
+    assert {view["camera"]: tuple(view["size"]) for view in shown["views"]} == sizes
+    for view in shown["views"]:
         (width, height), shown = view["size"], view["shown"]
         assert shown[0] / shown[1] == pytest.approx(width / height, rel=0.02), view
         assert max(shown) == pytest.approx(220, abs=2)
         assert view["inside"], view
-    places = [view["place"] for view in said["views"]]
+    places = [view["place"] for view in shown["views"]]
     for place, other in itertools.combinations(places, 2):
         apart = place[2] <= other[0] or other[2] <= place[0] or place[3] <= other[1] or other[3] <= place[1]
         assert apart, (place, other)
@@ -158,11 +158,11 @@ def test_it_works_opened_as_a_file(watch: Callable[..., Any]) -> None:
     server = WebSocketServer(Address("127.0.0.1", 0), origins=("null",))
     try:
         page = (PAGE / "index.html").as_uri()
-        said = watch(server.port, lambda picture: play(server, posed(), picture), page)
+        shown = watch(server.port, lambda picture: play(server, posed(), picture), page)
     finally:
         server.close()
-    assert (said["complaints"], said["asked"]) == ([], [])
-    assert [text for text in said["texts"] if text.startswith("solved, tracking")]
+    assert (shown["complaints"], shown["asked"]) == ([], [])
+    assert [text for text in shown["texts"] if text.startswith("solved, tracking")]
 
 
 @pytest.mark.foreign
@@ -183,7 +183,7 @@ def test_it_reconnects(watch: Callable[..., Any]) -> None:
             second.close()
             time.sleep(0.5)
 
-    said = watch(port, restart)
-    assert [text for text in said["texts"] if text.startswith("solved, tracking")]
-    assert [text for text in said["texts"] if text.startswith(f"not connected to ws://127.0.0.1:{port}/")]
-    assert [text for text in said["texts"] if text.startswith("cold, no person is tracked\nage 20 ms")]
+    shown = watch(port, restart)
+    assert [text for text in shown["texts"] if text.startswith("solved, tracking")]
+    assert [text for text in shown["texts"] if text.startswith(f"not connected to ws://127.0.0.1:{port}/")]
+    assert [text for text in shown["texts"] if text.startswith("cold, no person is tracked\nage 20 ms")]

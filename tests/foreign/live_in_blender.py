@@ -24,9 +24,9 @@ def main(addon: str, port: str, out: str, frames: str, character: str) -> None:
     started = bpy.ops.pose_rig.start()
     ticking = bpy.app.timers.is_registered(live["tick"])
     receiver = live["tick"].__globals__["receiver"]
-    seen = watch(live["tick"], receiver, int(frames))
+    recorded = watch(live["tick"], receiver, int(frames))
     armature = bpy.context.scene.pose_rig.armature
-    said = {
+    report = {
         "started": sorted(started),
         "panel": drawn(live["POSE_RIG_PT_panel"]),
         "ticking": ticking,
@@ -35,28 +35,28 @@ def main(addon: str, port: str, out: str, frames: str, character: str) -> None:
         "lengths": [bone.length for bone in armature.data.bones],
         "objects": len(bpy.data.objects),
         "bad": receiver.bad,
-        "indices": sorted(seen),
+        "indices": sorted(recorded),
     }
     live["unregister"]()
-    said["closed"] = live["tick"].__globals__["receiver"] is None and receiver.socket.fileno() == -1
-    said["ended"] = live["tick"]() is None and not bpy.app.timers.is_registered(live["tick"])
-    heads, turns = zip(*(seen[index] for index in sorted(seen)), strict=True)
+    report["closed"] = live["tick"].__globals__["receiver"] is None and receiver.socket.fileno() == -1
+    report["ended"] = live["tick"]() is None and not bpy.app.timers.is_registered(live["tick"])
+    heads, turns = zip(*(recorded[index] for index in sorted(recorded)), strict=True)
     np.savez(out, heads=np.array(heads), turns=np.array(turns))
-    sys.stdout.write(f"\n{json.dumps(said)}\n")
+    sys.stdout.write(f"\n{json.dumps(report)}\n")
 
 
 def watch(tick: Any, receiver: Any, frames: int) -> dict[int, tuple[list[list[float]], list[list[float]]]]:
     """Returns where the bones begin in each frame, from the armature's origin, and how they are turned from rest."""
-    seen: dict[int, tuple[list[list[float]], list[list[float]]]] = {}
+    recorded: dict[int, tuple[list[list[float]], list[list[float]]]] = {}
     deadline = time.monotonic() + 30.0
-    while len(seen) < frames and time.monotonic() < deadline:
+    while len(recorded) < frames and time.monotonic() < deadline:
         time.sleep(tick())
         armature = bpy.context.scene.pose_rig.armature
         if receiver.frame is not None:
             posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
             bones = posed.pose.bones
-            seen[receiver.frame["index"]] = [list(bone.head) for bone in bones], [turn(bone) for bone in bones]
-    return seen
+            recorded[receiver.frame["index"]] = [list(bone.head) for bone in bones], [turn(bone) for bone in bones]
+    return recorded
 
 
 def turn(bone: Any) -> list[float]:
@@ -70,27 +70,27 @@ class Layout:
 
     def __init__(self) -> None:
         self.enabled = True
-        self.said: list[str] = []
+        self.report: list[str] = []
 
     def column(self, *, align: bool) -> "Layout":
         del align
         return self
 
     def prop(self, settings: Any, name: str) -> None:
-        self.said.append(f"{name}: {getattr(settings, name)}")
+        self.report.append(f"{name}: {getattr(settings, name)}")
 
     def operator(self, name: str) -> None:
-        self.said.append(name)
+        self.report.append(name)
 
     def label(self, *, text: str) -> None:
-        self.said.append(text)
+        self.report.append(text)
 
 
 def drawn(panel: Any) -> list[str]:
     """Returns what a panel shows."""
     layout = Layout()
     panel.draw(type("Panel", (), {"layout": layout}), bpy.context)
-    return layout.said
+    return layout.report
 
 
 def made(bones: list[list[Any]]) -> Any:

@@ -62,70 +62,70 @@ def sent(port: int, datagrams: Sequence[Sequence[bytes]]) -> Iterator[None]:
 
 def groups(subject: Person, first: int = 0) -> list[list[bytes]]:
     """Returns the datagrams of each instant, garbage before and after them."""
-    said = schema(live(subject), BLENDER)
+    report = schema(live(subject), BLENDER)
     poses = [live(subject, i, index=first + i) for i in range(len(subject.t_ns))]
-    return [[*GARBAGE, said, frame(pose, BLENDER), *GARBAGE] for pose in poses]
+    return [[*GARBAGE, report, frame(pose, BLENDER), *GARBAGE] for pose in poses]
 
 
 def in_blender(subject: Person, indices: list[int]) -> tuple[Floats, Floats]:
-    """Returns (T,B,3) m where the bones begin, and (T,B,4) how they are turned."""
-    places, turned = forward_kinematics(subject.rest, subject.root[indices], subject.rotation[indices])
-    return BLENDER.points(places), BLENDER.rotations(turned)
+    """Returns (T,B,3) m where the bones begin, and (T,B,4) how they are rotations."""
+    positions, rotations = forward_kinematics(subject.rest, subject.root[indices], subject.rotation[indices])
+    return BLENDER.points(positions), BLENDER.rotations(rotations)
 
 
-def of_blender(path: Path, said: Any) -> tuple[Floats, Floats]:
-    """Returns (T,B,3) m where Blender has the heads of our bones, and (T,B,4) how it has them turned from rest."""
-    columns, found = [said["names"].index(bone) for bone in BONES], np.load(path)
+def of_blender(path: Path, report: Any) -> tuple[Floats, Floats]:
+    """Returns (T,B,3) m where Blender has the heads of our bones, and (T,B,4) how it has them rotations from rest."""
+    columns, found = [report["names"].index(bone) for bone in BONES], np.load(path)
     return found["heads"][:, columns], found["turns"][:, columns]
 
 
 def agree(found: tuple[Floats, Floats], expected: tuple[Floats, Floats], size: float = 1.0) -> bool:
-    """Returns whether places and turns are the same, on a character of a size."""
+    """Returns whether positions and turns are the same, on a character of a size."""
     apart_m = np.linalg.norm(found[0] - size * expected[0], axis=-1).max()
     return bool(apart_m < size * CLOSE_M and angles_deg(found[1], expected[1]).max() < CLOSE_DEG)
 
 
 def character(rest: RestPose, size: float) -> list[list[Any]]:
     """Returns the bones of a character of another size; they have axes of their own, and there are more than ours."""
-    places = size * BLENDER.points(forward_kinematics(rest, rest.offset[0], np.eye(4)[[3] * len(BONES)])[0])
+    positions = size * BLENDER.points(forward_kinematics(rest, rest.offset[0], np.eye(4)[[3] * len(BONES)])[0])
     rng = np.random.default_rng(1)
     bones: list[list[Any]] = [["Root", "", [0, 0, 0], [0, 1, 0], 0.3]]
     for bone, (name, parent) in enumerate(zip(BONES, PARENTS, strict=True)):
         if name == "Neck":
-            bones.append(["UpperChest", "Chest", list(places[bone] - [0, 0, 0.1]), list(places[bone]), 1.0])
+            bones.append(["UpperChest", "Chest", list(positions[bone] - [0, 0, 0.1]), list(positions[bone]), 1.0])
         above = "Root" if parent < 0 else "UpperChest" if name == "Neck" else BONES[parent]
-        tail = places[bone] + 0.1 * rng.normal(size=3)
-        bones.append([name, above, list(places[bone]), list(tail), float(rng.uniform(-3, 3))])
+        tail = positions[bone] + 0.1 * rng.normal(size=3)
+        bones.append([name, above, list(positions[bone]), list(tail), float(rng.uniform(-3, 3))])
     return bones
 
 
 def test_it_creates_an_armature_that_moves_like_the_person(tmp_path: Path, judge: Judge) -> None:
     port, out = free_port(socket.SOCK_DGRAM), tmp_path / "a.npz"
     with sent(port, groups(SUBJECT)):
-        said = judge("live_in_blender.py", ADDON, str(port), out, "15", "[]")
-    assert said["started"] == said["again"] == ["FINISHED"]
-    assert said["ticking"]
-    assert said["closed"]
-    assert said["ended"]
-    assert said["objects"] == 1
-    assert said["bad"] > 10 * len(GARBAGE)
-    assert sorted(said["names"]) == sorted(BONES)
-    assert min(said["lengths"]) > 0.01
-    assert said["panel"][:4] == ["address: 127.0.0.1", f"port: {port}", said["panel"][2], "pose_rig.stop"]
-    assert said["panel"][4].endswith(" bad")
-    assert said["panel"][5:] == ["solved", ""]
-    assert len(said["indices"]) >= 15
-    assert agree(of_blender(out, said), in_blender(SUBJECT, said["indices"]))
+        report = judge("live_in_blender.py", ADDON, str(port), out, "15", "[]")
+    assert report["started"] == report["again"] == ["FINISHED"]
+    assert report["ticking"]
+    assert report["closed"]
+    assert report["ended"]
+    assert report["objects"] == 1
+    assert report["bad"] > 10 * len(GARBAGE)
+    assert sorted(report["names"]) == sorted(BONES)
+    assert min(report["lengths"]) > 0.01
+    assert report["panel"][:4] == ["address: 127.0.0.1", f"port: {port}", report["panel"][2], "pose_rig.stop"]
+    assert report["panel"][4].endswith(" bad")
+    assert report["panel"][5:] == ["solved", ""]
+    assert len(report["indices"]) >= 15
+    assert agree(of_blender(out, report), in_blender(SUBJECT, report["indices"]))
 
 
 def test_it_moves_an_existing_character(tmp_path: Path, judge: Judge) -> None:
     port, out, size = free_port(socket.SOCK_DGRAM), tmp_path / "a.npz", 1.3
     bones = json.dumps(character(SUBJECT.rest, size))
     with sent(port, groups(SUBJECT)):
-        said = judge("live_in_blender.py", ADDON, str(port), out, "15", bones)
-    assert said["objects"] == 1
-    assert len(said["names"]) == len(BONES) + 2
-    assert agree(of_blender(out, said), in_blender(SUBJECT, said["indices"]), size)
+        report = judge("live_in_blender.py", ADDON, str(port), out, "15", bones)
+    assert report["objects"] == 1
+    assert len(report["names"]) == len(BONES) + 2
+    assert agree(of_blender(out, report), in_blender(SUBJECT, report["indices"]), size)
 
 
 def test_its_armature_follows_changes_of_bone_lengths(tmp_path: Path, judge: Judge) -> None:
@@ -133,14 +133,14 @@ def test_its_armature_follows_changes_of_bone_lengths(tmp_path: Path, judge: Jud
     other = person(seed=4, seconds=5.0, rate_hz=2.0)
     count = len(SUBJECT.t_ns)
     with sent(port, [*groups(SUBJECT), *groups(other, first=count)]):
-        said = judge("live_in_blender.py", ADDON, str(port), out, str(count + len(other.t_ns) - 2), "[]")
-    assert said["objects"] == 1
-    places, turned = of_blender(out, said)
+        report = judge("live_in_blender.py", ADDON, str(port), out, str(count + len(other.t_ns) - 2), "[]")
+    assert report["objects"] == 1
+    positions, rotations = of_blender(out, report)
     for subject, first in ((SUBJECT, 0), (other, count)):
-        rows = [row for row, index in enumerate(said["indices"]) if 0 <= index - first < len(subject.t_ns)]
-        expected = in_blender(subject, [said["indices"][row] - first for row in rows])
+        rows = [row for row, index in enumerate(report["indices"]) if 0 <= index - first < len(subject.t_ns)]
+        expected = in_blender(subject, [report["indices"][row] - first for row in rows])
         assert len(rows) >= 8
-        assert agree((places[rows], turned[rows]), expected)
+        assert agree((positions[rows], rotations[rows]), expected)
 
 
 def test_people_differ_enough_to_tell() -> None:

@@ -31,22 +31,22 @@ LACKING = [
 ]
 
 
-def who_can_do_without(subject: Person, bones: tuple[str, ...]) -> Person:
+def subject_without(subject: Person, bones: tuple[str, ...]) -> Person:
     offset = subject.rest.offset.copy()
     offset[[INDEX[SAME[bone]] for bone in bones if bone in SAME]] = 0.0
     return replace(subject, rest=RestPose(offset, subject.rest.tip))
 
 
-def placed(avatar: Avatar, model: Model, subject: Person, i: int) -> dict[str, np.ndarray[Any, Any]]:
+def positions_of(avatar: Avatar, model: Model, subject: Person, i: int) -> dict[str, np.ndarray[Any, Any]]:
     translation, rotation = posed(avatar, subject.root[i], subject.rotation[i])
-    return model.places({name: (translation[n], rotation[n]) for n, name in enumerate(avatar.names)})
+    return model.positions({name: (translation[n], rotation[n]) for n, name in enumerate(avatar.names)})
 
 
 def assert_moves_as(
     subject: Person, avatar: Avatar, model: Model, i: int, renamed: dict[str, str] | None = None
 ) -> None:
     wanted, _ = forward_kinematics(subject.rest, subject.root[i], subject.rotation[i])
-    found = placed(avatar, model, subject, i)
+    found = positions_of(avatar, model, subject, i)
     for bone, row in INDEX.items():
         name = (renamed or {}).get(bone, bone)
         if name in found:
@@ -60,7 +60,6 @@ def test_it_moves_like_the_person(tmp_path: Path, version: int, seed: int | None
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model))
     assert set(avatar.names) == set(model.bones)
     assert len(avatar.names) == 54
-    assert avatar.title == "me.vrm"
     assert avatar.hips_height_m == pytest.approx(SUBJECT.rest.offset[0, 1], abs=1e-9)
     assert all(parent < bone for bone, parent in enumerate(avatar.parents))
     for i in (3, 11):
@@ -75,14 +74,14 @@ def test_the_rest_pose_is_that_of_the_file(tmp_path: Path, version: int) -> None
     translation, rotation = posed(avatar, SUBJECT.rest.offset[0], still)
     np.testing.assert_allclose(translation, avatar.translation, atol=1e-9)
     np.testing.assert_allclose(rotation, avatar.rotation, atol=1e-9)
-    places, moved = (
-        model.places({}),
-        model.places({n: (translation[i], rotation[i]) for i, n in enumerate(avatar.names)}),
+    positions, moved = (
+        model.positions({}),
+        model.positions({n: (translation[i], rotation[i]) for i, n in enumerate(avatar.names)}),
     )
-    for name, place in places.items():
+    for name, place in positions.items():
         np.testing.assert_allclose(moved[name], place, atol=1e-9, err_msg=name)
-    assert places["LeftHand"][0] > 0.3
-    assert places["LeftToes"][2] > places["LeftFoot"][2], "it faces +z"
+    assert positions["LeftHand"][0] > 0.3
+    assert positions["LeftToes"][2] > positions["LeftFoot"][2], "it faces +z"
 
 
 def test_fingers_follow_the_hand(tmp_path: Path) -> None:
@@ -103,7 +102,7 @@ def test_thumbs_have_the_names_of_unity(tmp_path: Path, version: int) -> None:
 @pytest.mark.parametrize("seed", [None, 1])
 @pytest.mark.parametrize("lacking", LACKING, ids="+".join)
 def test_rotations_of_missing_bones_are_kept(tmp_path: Path, lacking: tuple[str, ...], seed: int | None) -> None:
-    subject = who_can_do_without(SUBJECT, lacking)
+    subject = subject_without(SUBJECT, lacking)
     model = model_of(subject.rest, 1, seed=seed, without=lacking)
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model))
     assert not set(lacking) & set(avatar.names)
@@ -119,11 +118,11 @@ def test_an_upper_chest_without_a_chest_is_the_chest(tmp_path: Path, seed: int |
 
 
 def test_its_own_proportions_are_kept(tmp_path: Path) -> None:
-    dwarf = RestPose(0.5 * SUBJECT.rest.offset, SUBJECT.rest.tip)
-    model = model_of(dwarf, 0)
-    avatar = load_vrm(write_vrm(tmp_path / "dwarf.vrm", model))
-    wanted, _ = forward_kinematics(dwarf, SUBJECT.root[7], SUBJECT.rotation[7])
-    found = placed(avatar, model, SUBJECT, 7)
+    small = RestPose(0.5 * SUBJECT.rest.offset, SUBJECT.rest.tip)
+    model = model_of(small, 0)
+    avatar = load_vrm(write_vrm(tmp_path / "small.vrm", model))
+    wanted, _ = forward_kinematics(small, SUBJECT.root[7], SUBJECT.rotation[7])
+    found = positions_of(avatar, model, SUBJECT, 7)
     np.testing.assert_allclose(found["LeftHand"], wanted[INDEX["LeftHand"]], atol=1e-6)
     assert avatar.hips_height_m == pytest.approx(0.5 * SUBJECT.rest.offset[0, 1])
 
@@ -132,7 +131,7 @@ def test_a_model_with_its_origin_at_the_hips_is_put_on_its_feet(tmp_path: Path) 
     model = model_of(SUBJECT.rest, 1)
     model.nodes[0]["translation"] = [0.0, -SUBJECT.rest.offset[0, 1], 0.0]
     avatar = load_vrm(write_vrm(tmp_path / "me.vrm", model))
-    lowest = model.places({})["LeftToes"][1]
+    lowest = model.positions({})["LeftToes"][1]
     assert avatar.hips_height_m == pytest.approx(-lowest)
     assert_moves_as(SUBJECT, avatar, model, 7)
 

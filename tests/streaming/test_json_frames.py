@@ -15,18 +15,23 @@ S = 1_000_000_000
 
 def test_the_schema_describes_the_frames() -> None:
     subject = person(1, seconds=0.2)
-    said = json.loads(schema(live(subject, cameras={"left": (1280, 720)}), UNREAL))
-    assert said["type"] == "schema"
-    assert said["version"] == 1
-    assert (said["axes"], said["unit"]) == ("unreal", "cm")
-    assert (said["handedness"], said["up"], said["forward"], said["quaternion"]) == ("left", "+z", "+y", "xyzw")
-    assert said["joints"] == list(ALL)
-    assert len(said["parents"]) == len(ALL)
-    assert said["joints"][said["parents"][ALL.index("left_heel")]] == "l_ankle"
-    assert said["bones"] == list(BONES)
-    assert said["bone_parents"] == list(PARENTS)
-    assert said["cameras"] == {"left": [1280, 720]}
-    assert (said["mode"], said["height_assumed"]) == ("solved", False)
+    decoded = json.loads(schema(live(subject, cameras={"left": (1280, 720)}), UNREAL))
+    assert decoded["type"] == "schema"
+    assert decoded["version"] == 1
+    assert (decoded["axes"], decoded["unit"]) == ("unreal", "cm")
+    assert (decoded["handedness"], decoded["up"], decoded["forward"], decoded["quaternion"]) == (
+        "left",
+        "+z",
+        "+y",
+        "xyzw",
+    )
+    assert decoded["joints"] == list(ALL)
+    assert len(decoded["parents"]) == len(ALL)
+    assert decoded["joints"][decoded["parents"][ALL.index("left_heel")]] == "l_ankle"
+    assert decoded["bones"] == list(BONES)
+    assert decoded["bone_parents"] == list(PARENTS)
+    assert decoded["cameras"] == {"left": [1280, 720]}
+    assert (decoded["mode"], decoded["height_assumed"]) == ("solved", False)
 
 
 @pytest.mark.parametrize("axes", AXES.values(), ids=lambda axes: axes.name)
@@ -35,8 +40,8 @@ def test_joints_follow_from_schema_and_frame(axes: object) -> None:
     assert isinstance(axes, type(RIG))
     subject = person(2, seconds=0.5)
     pose = live(subject, 7)
-    said, seen = json.loads(schema(pose, axes)), json.loads(frame(pose, axes))
-    rest = np.array(said["rest"])
+    decoded, seen = json.loads(schema(pose, axes)), json.loads(frame(pose, axes))
+    rest = np.array(decoded["rest"])
     place, _ = forward_kinematics(RestPose(rest, rest), np.array(seen["root"]), np.array(seen["rotations"]))
     wanted, _ = forward_kinematics(subject.rest, subject.root[7], subject.rotation[7])
     np.testing.assert_allclose(place / axes.per_m, axes.points(wanted) / axes.per_m, atol=2e-3)
@@ -44,28 +49,28 @@ def test_joints_follow_from_schema_and_frame(axes: object) -> None:
 
 
 def test_a_frame_has_index_timestamp_age_and_mode() -> None:
-    said = json.loads(frame(live(person(1, seconds=0.2), 4, lead_ms=12.34, tracking=0), RIG))
-    assert (said["type"], said["index"], said["age_ms"], said["lead_ms"]) == ("frame", 4, 20.0, 12.3)
-    assert (said["mode"], said["tracking"], said["score"][0]) == ("solved", 0, 1.0)
-    assert "refined" not in said
+    decoded = json.loads(frame(live(person(1, seconds=0.2), 4, lead_ms=12.34, tracking=0), RIG))
+    assert (decoded["type"], decoded["index"], decoded["age_ms"], decoded["lead_ms"]) == ("frame", 4, 20.0, 12.3)
+    assert (decoded["mode"], decoded["tracking"], decoded["score"][0]) == ("solved", 0, 1.0)
+    assert "refined" not in decoded
 
 
 def test_refined_2d_poses_are_optional() -> None:
     view = Refined2D(
         camera="left", index=1, t_ns=5, xy=np.full((17, 2), 3.14159, np.float32), inlier=np.ones(17, np.float32)
     )
-    said = json.loads(frame(live(person(1, seconds=0.2), refined={"left": view}), RIG, refined=True))
-    assert said["refined"] == {"left": {"xy": [[3.1, 3.1]] * 17, "inlier": [1.0] * 17}}
+    decoded = json.loads(frame(live(person(1, seconds=0.2), refined={"left": view}), RIG, refined=True))
+    assert decoded["refined"] == {"left": {"xy": [[3.1, 3.1]] * 17, "inlier": [1.0] * 17}}
 
 
 def test_the_schema_is_encoded_again_only_when_it_changes() -> None:
     subject, other = person(1, seconds=0.2), person(2, seconds=0.2)
-    said = SchemaCache(UNITY)
-    first = said.get(live(subject))
-    assert said.get(live(subject, 3)) is first
-    assert said.get(live(subject, rest=other.rest)) != first
-    assert json.loads(said.get(live(subject, mode="cold")))["mode"] == "cold"
-    assert said.get(live(subject)) == first
+    decoded = SchemaCache(UNITY)
+    first = decoded.get(live(subject))
+    assert decoded.get(live(subject, 3)) is first
+    assert decoded.get(live(subject, rest=other.rest)) != first
+    assert json.loads(decoded.get(live(subject, mode="cold")))["mode"] == "cold"
+    assert decoded.get(live(subject)) == first
 
 
 def test_over_udp_the_schema_is_sent_first_each_second_and_when_it_changes() -> None:

@@ -35,15 +35,15 @@ def test_poses_become_datagrams_and_are_counted() -> None:
         running(StreamConfig(json=(f"127.0.0.1:{receiver.port}/unity",), lead=20.0)) as rig,
     ):
         rig.play(subject, 80)
-        said = rig.reports()
-    report = streams(said)
+        received = rig.reports()
+    report = streams(received)
     (target,) = report.targets
     assert report.lead_ms == 20.0
     assert (target.kind, target.address, target.profile) == ("json", f"127.0.0.1:{receiver.port}", "unity")
     assert 30 < target.rate_hz < 66
     assert target.datagrams >= target.frames > 60
     assert json.loads(target.last[-1])["type"] == "frame"
-    health = [message for message in said if isinstance(message, Health)][-1]
+    health = [message for message in received if isinstance(message, Health)][-1]
     assert (health.worker, health.state, set(health.stages_ms)) == ("streams", "running", {"wait", "solve", "send"})
     frames = [json.loads(one.data) for one in receiver.datagrams]
     shown = [frame for frame in frames if frame["type"] == "frame" and frame["index"] >= 0]
@@ -97,10 +97,10 @@ def test_web_clients_get_the_refined_2d_poses() -> None:
                 rig.publish(pose)
                 rig.publish(Refined2D(camera="left", index=i, t_ns=pose.t_ns, xy=xy, inlier=inlier))
                 time.sleep(0.02)
-            said = [json.loads(client.recv(timeout=2)) for _ in range(15)]
+            received = [json.loads(client.recv(timeout=2)) for _ in range(15)]
         assert streams(rig.reports()).targets[0].kind == "websocket"
-    assert any(message["type"] == "schema" and message["cameras"] == {"left": [1280, 720]} for message in said)
-    views = [message["refined"]["left"] for message in said if message.get("refined")]
+    assert any(message["type"] == "schema" and message["cameras"] == {"left": [1280, 720]} for message in received)
+    views = [message["refined"]["left"] for message in received if message.get("refined")]
     assert len(views) > 4
     assert len(views[-1]["xy"]) == 17
 
@@ -117,8 +117,8 @@ def test_old_2d_poses_are_not_sent() -> None:
         xy, inlier = np.zeros((17, 2), np.float32), np.ones(17, np.float32)
         rig.publish(Refined2D(camera="left", index=0, t_ns=now - 600_000_000, xy=xy, inlier=inlier))
         rig.publish(pose3d(subject, 1, t_ns=now))
-        said = [json.loads(client.recv(timeout=2)) for _ in range(4)]
-    assert [message["refined"] for message in said if message["type"] == "frame"][-1] == {}
+        received = [json.loads(client.recv(timeout=2)) for _ in range(4)]
+    assert [message["refined"] for message in received if message["type"] == "frame"][-1] == {}
 
 
 @pytest.mark.parametrize(

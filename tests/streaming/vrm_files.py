@@ -77,7 +77,7 @@ class Model:
         meta = {"name": "Somebody", "authors": ["Nobody"], "licenseUrl": "https://vrm.dev/licenses/1.0/"}
         return {"specVersion": "1.0", "meta": meta, "humanoid": {"humanBones": bones}}
 
-    def places(self, moved: dict[str, tuple[Floats, Floats]]) -> dict[str, Floats]:
+    def positions(self, moved: dict[str, tuple[Floats, Floats]]) -> dict[str, Floats]:
         """Returns where the bones are, (3,) m.
 
         Args:
@@ -117,10 +117,10 @@ def model_of(
     person, model = person_avatar(rest, all_bones=True), Model(version)
     rng = np.random.default_rng(seed)
     world, node_of = [np.eye(4)], [model.add("Model", np.eye(4), None)]
-    place = np.zeros((len(person.names), 3))
+    position = np.zeros((len(person.names), 3))
     holder = np.zeros(len(person.names), int)  # index in world and node_of of the parent node of a bone's children
     for i, (name, parent) in enumerate(zip(person.names, person.parents, strict=True)):
-        place[i] = person.translation[i] + (place[parent] if parent >= 0 else 0.0)
+        position[i] = person.translation[i] + (position[parent] if parent >= 0 else 0.0)
         above = holder[parent] if parent >= 0 else 0
         holder[i] = above
         if name in without:
@@ -129,7 +129,7 @@ def model_of(
             if at == "between" and (seed is None or (parent >= 0 and rng.uniform() < 0.7)):
                 continue
             turned = _random_frame(rng) if seed is not None else np.eye(4)
-            turned[:3, 3] = place[i] if at == "bone" else place[i] + rng.normal(0, 0.1, 3)
+            turned[:3, 3] = position[i] if at == "bone" else position[i] + rng.normal(0, 0.1, 3)
             if version == 0:
                 turned = HALF_TURN @ turned @ HALF_TURN
             local = np.linalg.inv(world[above]) @ turned

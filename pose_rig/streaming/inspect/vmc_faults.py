@@ -52,13 +52,7 @@ class Faults:
         self._examples: dict[str, list[str]] = {}
 
     def count(self, name: str, example: str = "", *, replace: bool = False) -> None:
-        """Counts a fault.
-
-        Args:
-            name: Key of the fault.
-            example: An example.
-            replace: Whether this example replaces earlier ones.
-        """
+        """Counts a fault and keeps an example, with ``replace`` instead of earlier ones."""
         self._counts[name] = self._counts.get(name, 0) + 1
         examples = self._examples.setdefault(name, [])
         if replace:

@@ -59,7 +59,6 @@ class VmcReceiver:
         others: Other addresses and how often they arrived.
         senders: Addresses of senders, and their last arrival (ns, monotonic).
         datagrams: Number of datagrams.
-        octets: Number of bytes.
         largest: Bytes of the largest datagram.
         bad: Number of datagrams that were not OSC.
         last_ns: Arrival of the last datagram.
@@ -73,7 +72,7 @@ class VmcReceiver:
         self.vrm = ""
         self.others: dict[str, int] = {}
         self.senders: dict[str, int] = {}
-        self.datagrams = self.octets = self.largest = self.bad = self.last_ns = 0
+        self.datagrams = self.largest = self.bad = self.last_ns = 0
         self._blends: set[str] = set()
         self._faults = Faults()
         self._frames = FrameChecker(self._faults)
@@ -106,7 +105,6 @@ class VmcReceiver:
             sender: Address of the sender.
         """
         self.datagrams += 1
-        self.octets += len(datagram)
         self.largest = max(self.largest, len(datagram))
         self.last_ns = t_ns
         decoded = decode(datagram)

@@ -97,14 +97,14 @@ def _feet(z: Floats, lifted: Floats) -> Floats:
 
 
 def _person(pelvis: Floats, ankles: Floats, contact: NDArray[np.bool_]) -> Stepper:
-    place = {name: pelvis + np.array([*at, 0.0]) for name, at in TRUNK.items()}
-    place["nose"] = place["nose"] + [0.0, 0.0, 0.1]
+    position = {name: pelvis + np.array([*at, 0.0]) for name, at in TRUNK.items()}
+    position["nose"] = position["nose"] + [0.0, 0.0, 0.1]
     for s, (short, side) in enumerate((("l", "left"), ("r", "right"))):
-        place[f"{short}_ankle"] = ankles[:, s]
-        place[f"{short}_knee"] = _knee(place[f"{short}_hip"], ankles[:, s])
-        place[f"{side}_foot_index"] = ankles[:, s] + [0.0, -ANKLE_M, 0.14]
-        place[f"{side}_heel"] = ankles[:, s] + [0.0, -ANKLE_M, -0.05]
-    return Stepper(np.stack([place[name] for name in NAMES], 1), contact)
+        position[f"{short}_ankle"] = ankles[:, s]
+        position[f"{short}_knee"] = _knee(position[f"{short}_hip"], ankles[:, s])
+        position[f"{side}_foot_index"] = ankles[:, s] + [0.0, -ANKLE_M, 0.14]
+        position[f"{side}_heel"] = ankles[:, s] + [0.0, -ANKLE_M, -0.05]
+    return Stepper(np.stack([position[name] for name in NAMES], 1), contact)
 
 
 def _knee(hip: Floats, ankle: Floats) -> Floats:

@@ -54,7 +54,6 @@ def test_a_correct_sender_has_no_faults() -> None:
     assert receiver.t_s == pytest.approx(149 * FRAME_NS * 1e-9, abs=1e-5)
     assert list(receiver.senders) == ["127.0.0.1:50000"]
     assert receiver.datagrams == 300
-    assert receiver.octets == 150 * sum(map(len, frame(0)))
     assert receiver.largest == len(frame(0)[0])
 
 
