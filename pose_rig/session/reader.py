@@ -21,11 +21,12 @@ from pose_rig.session.formats.message_arrays import (
     refined_arrays,
 )
 from pose_rig.session.formats.poses import Poses
-from pose_rig.session.mcap.mcap_reader import RawMessage, read_messages, read_summary
+from pose_rig.session.mcap.info import read_info
+from pose_rig.session.mcap.mcap_reader import RawMessage, read_messages
 from pose_rig.session.mcap.recover import find
-from pose_rig.session.mcap.recovered_summary import recovered_summary
 from pose_rig.session.mcap.recovery_reader import RecoveryReader
-from pose_rig.session.parts import later_parts, read_info
+from pose_rig.session.mcap.summary import read_summary, recovered_summary
+from pose_rig.session.parts import later_parts
 from pose_rig.wire.encoding import decode
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.wire.records import Gap, Marker, VideoFrame
@@ -214,7 +215,7 @@ class Session:
         Raises:
             SessionError: There is no such camera, or the package that decodes H.264 is not installed.
         """
-        from pose_rig.session.video_decoder import decoded_frames  # brings OpenCV
+        from pose_rig.session.video_decoder import decoded_frames  # imports OpenCV
 
         for frame in decoded_frames(self.video_frames(camera, from_s, to_s)):
             yield frame.t_ns, frame.image

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from pose_rig.errors import UsageError
-from pose_rig.session.mcap.mcap_reader import is_complete
 from pose_rig.session.mcap.recover import recover
+from pose_rig.session.mcap.summary import is_complete
 from pose_rig.session.reader import Session
 from pose_rig.session.recorder import FLUSH_INTERVAL_S, Recorder, clocks, main, part_path
 from pose_rig.wire.bus import Receiver, Sender

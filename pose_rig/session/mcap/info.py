@@ -6,15 +6,20 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
 
 import msgspec
+from mcap.records import Metadata
 
 from pose_rig.config import Config, Origin
 from pose_rig.errors import SessionError
 from pose_rig.names import is_name
+from pose_rig.session.mcap.mcap_reader import MAX_UNIX_NS
+from pose_rig.session.mcap.recovery_reader import RecoveryReader
 
 CHECKSUM = "crc32"  # of the rest of the record
-MAX_UNIX_NS = 1 << 62  # the year 2116; differences of two still fit 64 bits
+MAX_HEADER_RECORDS = 20_000  # the header is among these: first in the file, and again after the first chunk
 METADATA_NAME = "pose-rig"  # of the metadata record
 DAMAGED_REMEDY = "Other MCAP readers may still read its keypoints and poses."
 PACKAGES = ("numpy", "mediapipe", "onnxruntime", "opencv-contrib-python", "mcap", "pyzmq", "msgspec", "av")
@@ -111,6 +116,27 @@ class SessionInfo:
                     "Names consist of letters, digits, . _ and -: the file is not from pose-rig, do not trust it.",
                 )
         return info
+
+
+def read_info(path: Path) -> SessionInfo:
+    """Returns the header of a session; the second copy if the first is damaged.
+
+    Raises:
+        SessionError: There is none.
+    """
+    fault: SessionError | None = None
+    for record in islice(RecoveryReader(path).records(), MAX_HEADER_RECORDS):
+        if isinstance(record, Metadata) and record.name == METADATA_NAME:
+            try:
+                return SessionInfo.from_metadata(record.metadata)
+            except SessionError as error:
+                fault = error
+    if fault:
+        raise SessionError(f"{path}: {fault.cause}", fault.remedy) from fault
+    raise SessionError(
+        f"{path} is an MCAP file, but no session of pose-rig.",
+        "Sessions come from `pose-rig record` and `pose-rig import`.",
+    )
 
 
 def new_info(

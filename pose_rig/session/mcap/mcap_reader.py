@@ -1,4 +1,4 @@
-"""Reading a finished MCAP file by its summary, chunk by chunk in file order.
+"""Reading the chunks of an MCAP file in file order, with its summary.
 
 Nothing in a file is trusted: every offset and length is checked against the file, and a chunk decompresses to no more
 than the largest one that is written. A violation is damage, not an exception.
@@ -12,40 +12,29 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Channel, Chunk, ChunkIndex, Footer, McapRecord, MetadataIndex, Schema, Statistics
+from mcap.records import Chunk, ChunkIndex
 from mcap.summary import Summary
 
-from pose_rig.session.mcap.info import MAX_UNIX_NS
-
+MAX_UNIX_NS = 1 << 62  # the year 2116; differences of two still fit 64 bits
 MAGIC = b"\x89MCAP0\r\n"
-FOOTER_BYTES = 1 + 8 + 20 + len(MAGIC)
 RECORD_HEADER = struct.Struct("<BQ")  # opcode, length
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 MAX_CHUNK_BYTES = 1 << 26  # decompressed; ours hold a megabyte and a message of 32 MB at most
 # All chunks decompress to at most this many times the size of the file; ours to about 3, to 30 without any detection.
 MAX_COMPRESSION_RATIO = 1000
 MAX_CHANNELS = 4096  # a rig of 16 cameras has about 150
-MAX_SUMMARY_BYTES = 1 << 28  # a day of such a rig needs half
 # raised by the library and the decompressor for invalid bytes
 DECODE_ERRORS: tuple[type[Exception], ...] = (
     McapError, zstandard.ZstdError, struct.error, ValueError, KeyError, IndexError, EOFError, OverflowError,
     RuntimeError, MemoryError,
 )  # fmt: skip
 READ_ERRORS: tuple[type[Exception], ...] = (*DECODE_ERRORS, OSError)
-SUMMARY_RECORDS: dict[int, type[McapRecord]] = {
-    Opcode.SCHEMA: Schema,
-    Opcode.CHANNEL: Channel,
-    Opcode.CHUNK_INDEX: ChunkIndex,
-    Opcode.METADATA_INDEX: MetadataIndex,
-    Opcode.STATISTICS: Statistics,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +54,6 @@ class RawMessage:
     log_unix_ns: int
     publish_unix_ns: int
     data: memoryview
-
-
-def is_complete(path: Path) -> bool:
-    """Returns whether a file was finished and has a valid summary."""
-    try:
-        with path.open("rb") as file:
-            return read_summary(file) is not None
-    except OSError:
-        return False
-
-
-def read_summary(file: IO[bytes]) -> Summary | None:
-    """Returns the summary of a finished file, None if there is none or it is damaged."""
-    try:
-        return _checked_summary(file)
-    except DECODE_ERRORS:
-        return None
 
 
 def max_decompressed_bytes(size: int) -> int:
@@ -193,58 +165,3 @@ def _messages(data: memoryview, channels: frozenset[int]) -> Iterator[RawMessage
             message = raw_message(data, begin, end)
             if message.channel in channels:
                 yield message
-
-
-def _checked_summary(file: IO[bytes]) -> Summary:
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    has_magic = file.read(len(MAGIC)) == MAGIC
-    file.seek(max(size - FOOTER_BYTES, 0))
-    tail = file.read()
-    opcode, length = RECORD_HEADER.unpack_from(tail)
-    footer = Footer.read(ReadDataStream(io.BytesIO(tail[RECORD_HEADER.size :])))
-    start, end = footer.summary_start, size - FOOTER_BYTES
-    if not has_magic or opcode != Opcode.FOOTER or length != 20 or tail[-len(MAGIC) :] != MAGIC:
-        raise McapError("the file does not begin and end as an MCAP file")
-    if not len(MAGIC) <= start < end or end - start > MAX_SUMMARY_BYTES:
-        raise McapError("the offset of the summary is invalid")
-    file.seek(start)
-    section = file.read(end - start)
-    if footer.summary_crc not in (0, zlib.crc32(tail[: RECORD_HEADER.size + 16], zlib.crc32(section))):
-        raise McapError("the summary does not match its checksum")
-    summary = _parsed_summary(section)
-    _check_summary(summary, start, size)
-    return summary
-
-
-def _parsed_summary(section: bytes) -> Summary:
-    summary = Summary()
-    for opcode, begin, end in records_in(memoryview(section)):
-        if opcode not in SUMMARY_RECORDS:
-            continue
-        match SUMMARY_RECORDS[opcode].read(ReadDataStream(io.BytesIO(section[begin:end]))):  # type: ignore[attr-defined]
-            case Schema() as schema:
-                summary.schemas[schema.id] = schema
-            case Channel() as channel:
-                summary.channels[channel.id] = channel
-            case ChunkIndex() as index:
-                summary.chunk_indexes.append(index)
-            case MetadataIndex() as place:
-                summary.metadata_indexes.append(place)
-            case Statistics() as statistics:
-                summary.statistics = statistics
-    return summary
-
-
-def _check_summary(summary: Summary, data_end: int, size: int) -> None:
-    """Raises `McapError` if an index points outside the data section, or the chunks exceed the limits."""
-    if len(summary.channels) > MAX_CHANNELS:
-        raise McapError(f"there are {len(summary.channels)} channels")
-    if any(channel.schema_id and channel.schema_id not in summary.schemas for channel in summary.channels.values()):
-        raise McapError("a channel has no schema")
-    places = [(index.chunk_start_offset, index.chunk_length) for index in summary.chunk_indexes]
-    places += [(index.offset, index.length) for index in summary.metadata_indexes]
-    if any(at < len(MAGIC) or length < RECORD_HEADER.size or at + length > data_end for at, length in places):
-        raise McapError("an index points outside the data section")
-    if sum(index.uncompressed_size for index in summary.chunk_indexes) > max_decompressed_bytes(size):
-        raise McapError("the chunks decompress to more than the limit")

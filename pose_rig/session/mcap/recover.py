@@ -13,10 +13,10 @@ from mcap.writer import Writer
 from pose_rig.atomic_file import PARTIAL, output_file, partial_path
 from pose_rig.errors import SessionError
 from pose_rig.session.mcap.info import METADATA_NAME, SessionInfo
-from pose_rig.session.mcap.mcap_reader import DECODE_ERRORS, MAX_CHANNELS, RawMessage, is_complete, read_summary
+from pose_rig.session.mcap.mcap_reader import DECODE_ERRORS, MAX_CHANNELS, RawMessage
 from pose_rig.session.mcap.mcap_writer import CHUNK_BYTES, LIBRARY, PROFILE
-from pose_rig.session.mcap.recovered_summary import check_readable
 from pose_rig.session.mcap.recovery_reader import Record, RecoveryReader, loss_text
+from pose_rig.session.mcap.summary import check_readable, is_complete, read_summary
 
 RECOVERED = "pose-rig recovered"  # metadata record of a recovered session
 SUFFIX = ".recovered.mcap"

@@ -1,15 +1,14 @@
 """Finished files, read chunk by chunk."""
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
 from mcap.reader import make_reader
 from mcap.records import ChunkIndex
 from mcap.writer import CompressionType, Writer
 
-from pose_rig.session.mcap.mcap_reader import MAGIC, RawMessage, is_complete, read_messages, read_summary
+from pose_rig.session.mcap.mcap_reader import RawMessage, read_messages
+from pose_rig.session.mcap.summary import is_complete, read_summary
 from tests.session.recorded import FRAME_NS, START_NS, UNIX_FROM_RIG_NS, sent, talk, write
 
 UNIX_NS = START_NS + UNIX_FROM_RIG_NS
@@ -79,28 +78,3 @@ def test_an_uncompressed_file_of_others_is_read_too(tmp_path: Path) -> None:
     assert is_complete(path)
     found, _ = read(path)
     assert [(e.sequence, e.log_unix_ns, e.publish_unix_ns, bytes(e.data)) for e in found] == [(3, 5, 7, b"abc")]
-
-
-@pytest.mark.parametrize("missing", [1, 8, 9, 36, 37, 500])
-def test_a_file_without_its_end_is_not_complete(tmp_path: Path, missing: int) -> None:
-    path = write(tmp_path / "take.mcap", talk(5))
-    assert is_complete(path)
-    path.write_bytes(path.read_bytes()[:-missing])
-    assert not is_complete(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"M", MAGIC, MAGIC * 9, b"PK" + bytes(100), bytes(100)])
-def test_other_files_are_not_complete(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "take.mcap").write_bytes(content)
-    assert not is_complete(tmp_path / "take.mcap")
-    assert not is_complete(tmp_path / "missing.mcap")
-    assert not is_complete(tmp_path)
-
-
-def test_a_damaged_summary_is_none(tmp_path: Path) -> None:
-    data = bytearray(write(tmp_path / "take.mcap", talk(5)).read_bytes())
-    with io.BytesIO(data) as file:
-        footer_at = len(data) - 8 - 20
-        assert read_summary(file) is not None
-    data[footer_at : footer_at + 8] = (12).to_bytes(8, "little")  # where the index begins
-    assert read_summary(io.BytesIO(data)) is None

@@ -9,9 +9,9 @@ from mcap.reader import make_reader
 
 from pose_rig.atomic_file import partial_path
 from pose_rig.errors import SessionError, UsageError
-from pose_rig.session.mcap.mcap_reader import is_complete
 from pose_rig.session.mcap.mcap_writer import refuse_existing
 from pose_rig.session.mcap.recover import recover
+from pose_rig.session.mcap.summary import is_complete
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.records import Learned, Marker
 from tests.session.recorded import (

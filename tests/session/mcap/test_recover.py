@@ -12,8 +12,8 @@ from mcap.reader import make_reader
 
 from pose_rig.errors import PoseRigError, SessionError
 from pose_rig.session.mcap.info import METADATA_NAME, SessionInfo
-from pose_rig.session.mcap.mcap_reader import is_complete
 from pose_rig.session.mcap.recover import RECOVERED, find, recover, recovered_path
+from pose_rig.session.mcap.summary import is_complete
 from pose_rig.session.reader import Session
 from tests.session.mcap.test_recovery_reader import CHUNK, damage, places
 from tests.session.recorded import START_NS, UNIX_FROM_RIG_NS, Row, rows, sent, talk, write
