@@ -110,29 +110,24 @@ def open_source(
 
 def _opened(camera: CameraConfig, pace: Pace, start: Callable[[], int], open_device: OpenDevice) -> Source:
     kind = source_kind(camera.source)
-    if kind in ("webcam", "url"):
-        opened = _open_url(camera, open_device) if kind == "url" else _open_webcam(camera, open_device)
-        if isinstance(opened, LiveSource):
-            if pace == "all":
-                opened.close()
-                raise UsageError(
-                    f"{opened.info.identity} is live and cannot be read with pace all.", "Use pace realtime."
-                )
-            return opened
-        return PacedSource(opened, pace, start, camera.offset_ms)
-    recording: Recording
-    if kind == "sim":
-        recording = SimulatedCamera(camera, endless=pace == "realtime")
+    opened: LiveSource | Recording
+    if kind == "webcam":
+        opened = open_webcam(camera, find_camera(camera.source), open_device)
+    elif kind == "url":
+        opened = _open_url(camera, open_device)
+    elif kind == "sim":
+        opened = SimulatedCamera(camera, endless=pace == "realtime")
     elif kind == "keypoints":
-        recording = keypoint_file.KeypointTrack(Path(camera.source), camera.member)
+        opened = keypoint_file.KeypointTrack(Path(camera.source), camera.member)
     else:
         check_file(Path(camera.source))
-        recording = VideoFile(camera, open_ffmpeg(camera.source, open_device))
-    return PacedSource(recording, pace, start, camera.offset_ms)
-
-
-def _open_webcam(camera: CameraConfig, open_device: OpenDevice) -> LiveSource:
-    return open_webcam(camera, find_camera(camera.source), open_device)
+        opened = VideoFile(camera, open_ffmpeg(camera.source, open_device))
+    if not isinstance(opened, LiveSource):
+        return PacedSource(opened, pace, start, camera.offset_ms)
+    if pace == "all":
+        opened.close()
+        raise UsageError(f"{opened.info.identity} is live and cannot be read with pace all.", "Use pace realtime.")
+    return opened
 
 
 def _open_url(camera: CameraConfig, open_device: OpenDevice) -> LiveSource | VideoFile:

@@ -42,11 +42,11 @@ class VideoFile:
         file_fps, count = device.get(cv2.CAP_PROP_FPS), int(device.get(cv2.CAP_PROP_FRAME_COUNT))
         self._file_fps = file_fps if 0 < file_fps < MAX_FPS else DEFAULT_FPS
         self._fixed_fps = camera.fps
-        self._lap_frames, self._laps_left = max(count, 0), camera.repeat - 1
+        self._file_frames, self._repeats_left = max(count, 0), camera.repeat - 1
         self._duration_s = video_duration_s(Path(camera.source))
-        self._lap_index = self._lap_ns = 0  # first frame and start of this lap
-        self._lap_damaged = 0  # frames of this lap that could not be decoded
-        self._has_seeked = False  # whether frames were skipped by seeking
+        self._start_index = self._start_ns = 0  # of this repetition
+        self._damaged = 0  # frames of this repetition that could not be decoded
+        self._has_seeked = False
         self._stamp_s = 0.0  # timestamp in the file of the last frame
         size, fps = size_px(device), camera.fps or self._file_fps
         detail = f"{size[0]}×{size[1]} at {fps:.4g}/s"
@@ -71,13 +71,13 @@ class VideoFile:
                 return None
             damaged = 0
         index = self._frame.index + 1 + damaged
-        self._lap_damaged += damaged
+        self._damaged += damaged
         self._frame = RecordedFrame(index, self._pts_ns(index))
         return self._frame
 
     def _grab_next(self) -> int | None:
         """Grabs the next intact frame and returns the number of damaged ones before it; None at the end."""
-        expected = self._lap_index + self._lap_frames - self._frame.index - 1
+        expected = self._start_index + self._file_frames - self._frame.index - 1
         until_s = time.monotonic() + DAMAGED_TIMEOUT_S
         for damaged in range(1 + min(max(expected, 0), MAX_DAMAGED_FRAMES)):
             if self._device.grab():
@@ -87,18 +87,18 @@ class VideoFile:
         return None
 
     def _check_complete(self) -> None:
-        """Sets ``fault`` at the end of a lap if frames are missing.
+        """Sets ``fault`` at the end of the file if frames are missing.
 
         Raises:
             SourceError: No frame could be read.
         """
-        reached = self._frame.index + 1 - self._lap_index
+        reached = self._frame.index + 1 - self._start_index
         if self._first_ns is None and reached <= 0:
             raise SourceError(f"{self.info.identity} has no readable frame.", "Check that it plays in a video player.")
-        ended_early = reached < self._lap_frames - 1 and self._missing_s() > 0
-        total = self._lap_frames if ended_early else reached
-        if ended_early or self._lap_damaged:
-            read = "Not all" if self._has_seeked else str(reached - self._lap_damaged)
+        ended_early = reached < self._file_frames - 1 and self._missing_s() > 0
+        total = self._file_frames if ended_early else reached
+        if ended_early or self._damaged:
+            read = "Not all" if self._has_seeked else str(reached - self._damaged)
             self.fault = f"{read} of {total} frames could be read: the file is cut off or damaged."
 
     def _missing_s(self) -> float:
@@ -107,15 +107,15 @@ class VideoFile:
         end_s = self._stamp_s + period_s
         if self._duration_s is not None:
             return self._duration_s - end_s - END_TOLERANCE_FRAMES * period_s
-        return self._lap_frames * period_s - end_s - END_TOLERANCE_S
+        return self._file_frames * period_s - end_s - END_TOLERANCE_S
 
     def _rewind(self) -> bool:
         """Seeks to the first frame if the file has to be repeated; returns whether a frame was grabbed."""
-        if self._laps_left < 1 or not self._device.set(cv2.CAP_PROP_POS_FRAMES, 0) or not self._device.grab():
+        if self._repeats_left < 1 or not self._device.set(cv2.CAP_PROP_POS_FRAMES, 0) or not self._device.grab():
             return False
-        self._laps_left -= 1
-        self._lap_index, self._lap_damaged = self._frame.index + 1, 0
-        self._lap_ns = self._frame.pts_ns + round(1e9 / self.info.fps)
+        self._repeats_left -= 1
+        self._start_index, self._damaged = self._frame.index + 1, 0
+        self._start_ns = self._frame.pts_ns + round(1e9 / self.info.fps)
         return True
 
     def seek(self, pts_ns: int) -> None:
@@ -123,11 +123,11 @@ class VideoFile:
         if self._first_ns is None:
             self.grab()  # timestamps are relative to the first frame
         index = max(0, int(pts_ns * 1e-9 * self.info.fps))
-        while self._laps_left and self._lap_frames and index >= self._lap_index + self._lap_frames:
-            self._laps_left -= 1
-            self._lap_index += self._lap_frames
-            self._lap_ns = round(self._lap_index * 1e9 / self.info.fps)
-        if self._device.set(cv2.CAP_PROP_POS_FRAMES, index - self._lap_index):
+        while self._repeats_left and self._file_frames and index >= self._start_index + self._file_frames:
+            self._repeats_left -= 1
+            self._start_index += self._file_frames
+            self._start_ns = round(self._start_index * 1e9 / self.info.fps)
+        if self._device.set(cv2.CAP_PROP_POS_FRAMES, index - self._start_index):
             self._frame, self._has_seeked = RecordedFrame(index - 1, -1), True
 
     def retrieve(self) -> tuple[Image | None, Detections | None]:
@@ -147,7 +147,7 @@ class VideoFile:
         self._stamp_s = (stamp_ns - self._first_ns) * 1e-9
         if self._fixed_fps:
             return round(index * 1e9 / self.info.fps)
-        stamp_ns += self._lap_ns - self._first_ns
+        stamp_ns += self._start_ns - self._first_ns
         return stamp_ns if stamp_ns > self._frame.pts_ns else self._frame.pts_ns + round(1e9 / self.info.fps)
 
 
