@@ -37,9 +37,7 @@ class Endpoint(Protocol):
 class PosesWriter(Protocol):
     """Writes the poses file of a run."""
 
-    def add(
-        self, instant: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
-    ) -> None:
+    def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]) -> None:
         """Adds a pose and the detections of each view at its time."""
 
     def close(self, cameras: Calibration | None, backwards: OneEuro | None) -> object:

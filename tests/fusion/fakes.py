@@ -146,7 +146,7 @@ def unsolved(task: SolveTask) -> RigSolution | str:
     return UNSOLVED
 
 
-def fusion(
+def new_estimator(
     engine: Engine,
     views: int,
     size: tuple[int, int] = SIZE,

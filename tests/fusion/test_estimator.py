@@ -19,7 +19,7 @@ from pose_rig.simulation.cameras import Cameras
 from pose_rig.skeleton import INDEX, JOINTS, SCHEMAS, J, extra_landmarks, landmarks
 from pose_rig.training.evaluation.metrics import pmpjpe
 from pose_rig.wire.messages import Mode
-from tests.fusion.fakes import SCORE, Scene, config, film, finite, fusion, ring, run, unsolved, walk
+from tests.fusion.fakes import SCORE, Scene, config, film, finite, new_estimator, ring, run, unsolved, walk
 
 
 def error_mm(scene: Scene, poses: Floats) -> Floats:
@@ -45,14 +45,14 @@ def in_schema(scene: Scene, view: int, index: int, schema: str) -> Sample:
 @pytest.mark.parametrize("views", [1, 2, 3, 4])
 def test_more_views_are_better_and_one_works(engine: Engine, views: int) -> None:
     scene = film(walk(2.0), ring(views))
-    out = run(scene, fusion(engine, views))
+    out = run(scene, new_estimator(engine, views))
     assert all(finite(o) and o.tracking for o in out)
     assert error_mm(scene, np.stack([o.xyz_raw for o in out])).mean() < {1: 75, 2: 40, 3: 28, 4: 25}[views]
 
 
 def test_smoothing_keeps_the_pose_and_reduces_jitter(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4), noise=0.012)
-    out = run(scene, fusion(engine, 4))
+    out = run(scene, new_estimator(engine, 4))
     raw, smooth = (np.stack([getattr(o, name) for o in out])[10:] for name in ("xyz_raw", "xyz"))
     jitter = [np.linalg.norm(np.diff(poses, n=2, axis=0), axis=-1).mean() for poses in (raw, smooth)]
     assert jitter[1] < 0.7 * jitter[0]
@@ -79,7 +79,7 @@ def test_refined_2d_is_nearer_to_the_truth_than_detections(engine: Engine) -> No
     noisy = film(walk(3.0), ring(4), noise=0.012)
     wrist = INDEX["r_wrist"]
     noisy.xy_px[1, 60:, wrist] += 60.0
-    out = run(noisy, fusion(engine, 4))
+    out = run(noisy, new_estimator(engine, 4))
     refined = np.stack([o.refined_px for o in out], 1)[:, 45:]
     off = np.linalg.norm(refined - clean.xy_px[:, 45:], axis=-1)
     before = np.linalg.norm(noisy.xy_px - clean.xy_px, axis=-1)[:, 45:]
@@ -95,7 +95,7 @@ def test_fields_of_a_pose_estimate(engine: Engine) -> None:
     for sample in samples:
         assert sample is not None
         sample.score[:, INDEX["l_wrist"]] = 0
-    out = fusion(engine, 3).step(0, samples)
+    out = new_estimator(engine, 3).step(0, samples)
     assert out.score[INDEX["l_wrist"]] == 0
     assert out.residual_px[INDEX["l_wrist"]] == 0
     assert (np.delete(out.score, INDEX["l_wrist"]) > 0.3).all()
@@ -113,7 +113,9 @@ def test_a_view_that_ends_does_not_rotate_or_stop_the_pose(engine: Engine, gone:
             samples[gone] = None
         return samples
 
-    rigs = [fusion(engine, 4, solve=unsolved) for _ in range(2)]  # a solved one has its origin where it was solved
+    rigs = [
+        new_estimator(engine, 4, solve=unsolved) for _ in range(2)
+    ]  # a solved one has its origin where it was solved
     whole, out = run(scene, rigs[0]), run(scene, rigs[1], without)
     for index, (a, b) in enumerate(zip(whole, out, strict=True)):
         assert b.tracking
@@ -131,7 +133,7 @@ def test_views_come_and_go_until_one_is_left_and_none(engine: Engine) -> None:
         left = [4, 3, 2, 1, 0, 1, 2, 4][index // 15]
         return [sample if v >= 4 - left else None for v, sample in enumerate(samples)]
 
-    out = run(scene, fusion(engine, 4), change)
+    out = run(scene, new_estimator(engine, 4), change)
     assert all(finite(o) for o in out)
     assert [o.tracking for o in out] == [index // 15 != 4 for index in range(120)]
     untracked = out[60:75]
@@ -142,7 +144,7 @@ def test_views_come_and_go_until_one_is_left_and_none(engine: Engine) -> None:
 
 def test_the_first_camera_may_come_last(engine: Engine) -> None:
     scene = film(walk(3.0), ring(3))
-    out = run(scene, fusion(engine, 3), lambda i, samples: [samples[0] if i >= 60 else None, *samples[1:]])
+    out = run(scene, new_estimator(engine, 3), lambda i, samples: [samples[0] if i >= 60 else None, *samples[1:]])
     assert all(finite(o) and o.tracking for o in out)
     for o in out:
         assert o.xyz_raw[INDEX["head"], 1] > o.xyz_raw[0, 1] + 0.4
@@ -154,7 +156,9 @@ def test_a_single_view_of_unknown_pose_gives_a_cold_pose(
     engine: Engine, mode: Mode, solve: Callable[[SolveTask], RigSolution | str]
 ) -> None:
     scene = film(walk(4.0), ring(4))
-    out = run(scene, fusion(engine, 4, solve=solve), lambda i, s: [*s[:3], None] if i < 90 else [None] * 3 + s[3:])
+    out = run(
+        scene, new_estimator(engine, 4, solve=solve), lambda i, s: [*s[:3], None] if i < 90 else [None] * 3 + s[3:]
+    )
     assert out[89].mode == mode
     assert out[90].mode == "cold"
     assert all(finite(o) and o.tracking for o in out)
@@ -169,7 +173,7 @@ def test_cameras_of_different_size_rotation_and_focal_length(engine: Engine) -> 
     roll[1] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]  # mounted on its side
     roll[2] = np.diag([-1, -1, 1])  # upside down
     scene = film(walk(2.0), Cameras(roll @ base.rotation, base.position, focal, sizes))
-    made = fusion(engine, 4)
+    made = new_estimator(engine, 4)
     for view, (width, height) in enumerate(sizes.astype(int).tolist()):
         made.set_camera(view, (width, height), "rig17")
     out = run(scene, made)
@@ -184,7 +188,7 @@ def test_cameras_of_different_size_rotation_and_focal_length(engine: Engine) -> 
 
 @pytest.mark.parametrize("schemas", [[name] * 3 for name in SCHEMAS] + [["mediapipe33", "body25", "coco17"]])
 def test_every_landmark_set_alone_and_mixed(engine: Engine, schemas: list[str]) -> None:
-    scene, made = film(walk(0.5), ring(3), noise=0.0), fusion(engine, 3)
+    scene, made = film(walk(0.5), ring(3), noise=0.0), new_estimator(engine, 3)
     for view, schema in enumerate(schemas):
         made.set_camera(view, (1280, 720), schema)
     out = [
@@ -198,7 +202,7 @@ def test_every_landmark_set_alone_and_mixed(engine: Engine, schemas: list[str]) 
 
 
 def test_an_unknown_landmark_set_is_refused(engine: Engine) -> None:
-    made = fusion(engine, 1)
+    made = new_estimator(engine, 1)
     with pytest.raises(UsageError, match=r"The landmark set 'a,b' is unknown or lacks hips and shoulders\."):
         made.set_camera(0, (640, 480), "a,b")
 
@@ -213,7 +217,7 @@ class Anything:
     """Two seconds of fusing whatever comes, on one rig that is never reset."""
 
     def __init__(self, engine: Engine) -> None:
-        self.made, self.t_ns = fusion(engine, 3), 0
+        self.made, self.t_ns = new_estimator(engine, 3), 0
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +244,6 @@ def test_whatever_comes_the_pose_is_finite(anything: Anything, seed: int, spread
 @pytest.mark.parametrize("xy", [np.zeros(2), np.array([640.0, 360.0]), np.array([1e7, -1e7])])
 def test_a_person_who_is_one_point_is_finite(engine: Engine, xy: Floats) -> None:
     sample = Sample(0, np.tile(xy, (1, J, 1)), np.full((1, J), 0.9))
-    out = fusion(engine, 2).step(0, [sample, sample])
+    out = new_estimator(engine, 2).step(0, [sample, sample])
     assert finite(out)
     assert np.abs(out.xyz).max() < 100

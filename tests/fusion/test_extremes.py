@@ -15,7 +15,7 @@ from pose_rig.fusion.camera_inputs import MAX_LANDMARKS, MAX_OFFSET_IMAGES, chec
 from pose_rig.fusion.pose_messages import is_publishable
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.wire.messages import MAX_COORDINATE_M, MAX_COORDINATE_PX, Health, Keypoints2D, Pose3D
-from tests.fusion.fakes import Scene, film, fusion, ring, run, walk
+from tests.fusion.fakes import Scene, film, new_estimator, ring, run, walk
 from tests.fusion.running import VIEWS, Running, is_finite, keypoints, play
 
 FRAMES = 45
@@ -139,7 +139,7 @@ def test_a_graph_that_always_fails_ends_the_run(engine: Engine) -> None:
 
 @pytest.mark.parametrize(("field", "value"), [("xyz", np.nan), ("xyz", 2e5), ("score", np.inf), ("residual_px", 1e39)])
 def test_a_pose_out_of_bounds_is_not_published(engine: Engine, scene: Scene, field: str, value: float) -> None:
-    pose = run(scene, fusion(engine, VIEWS))[-1]
+    pose = run(scene, new_estimator(engine, VIEWS))[-1]
     assert is_publishable(pose)
     wrong = np.array(getattr(pose, field))
     wrong.flat[0] = value

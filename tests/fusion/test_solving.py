@@ -29,7 +29,7 @@ from tests.fusion.fakes import (
     config,
     film,
     finite,
-    fusion,
+    new_estimator,
     relative_error_deg,
     remembered,
     ring,
@@ -170,7 +170,7 @@ def test_the_body_height_is_the_given_one(engine: Engine) -> None:
 
 
 def test_two_cameras_suffice(engine: Engine) -> None:
-    scene, made = film(walk(8.0), ring(2)), fusion(engine, 2)
+    scene, made = film(walk(8.0), ring(2)), new_estimator(engine, 2)
     out = run(scene, made)
     assert way(out)[-1] == "solved"
     assert error_mm(scene, out, 180) < 25
@@ -178,14 +178,14 @@ def test_two_cameras_suffice(engine: Engine) -> None:
 
 
 def test_one_camera_is_never_solved(engine: Engine) -> None:
-    made = fusion(engine, 1)
+    made = new_estimator(engine, 1)
     assert way(run(film(walk(3.0), ring(1)), made)) == ["cold"]
     assert camera_state(made, 0).translation_m is None
 
 
 def test_solving_is_repeatable_to_the_bit(engine: Engine) -> None:
     scene = film(walk(2.0), ring(3))
-    first, second = (run(scene, fusion(engine, 3)) for _ in range(2))
+    first, second = (run(scene, new_estimator(engine, 3)) for _ in range(2))
     assert way(first)[-1] == "solved"
     for a, b in zip(first, second, strict=True):
         for name in ("mode", "xyz", "covariance", "score", "refined_px", "camera_from_rig"):
@@ -223,7 +223,7 @@ TURNS = {"panned": [0.0, 10.0, 0.0], "rolled": [0.0, 0.0, 10.0]}
 def test_a_camera_that_is_bumped_is_named_and_comes_back(engine: Engine, how: str) -> None:
     frames, start = 270, 120
     turn = rotation_from_vector(np.radians(TURNS[how]))
-    scene, made = film(walk(9.0), turned_at(ring(4), 2, turn, start, frames)), fusion(engine, 4, solve=sparing())
+    scene, made = film(walk(9.0), turned_at(ring(4), 2, turn, start, frames)), new_estimator(engine, 4, solve=sparing())
     out: list[PoseEstimate] = []
     notes: list[list[str]] = []
     for index in range(frames):
@@ -250,7 +250,7 @@ def test_a_camera_that_is_bumped_is_named_and_comes_back(engine: Engine, how: st
 
 
 def test_a_camera_that_joins_a_solved_rig_is_placed(engine: Engine) -> None:
-    scene, made = film(walk(5.0), ring(4)), fusion(engine, 4, solve=sparing(3))
+    scene, made = film(walk(5.0), ring(4)), new_estimator(engine, 4, solve=sparing(3))
     out = run(scene, made, lambda i, samples: samples if i >= 90 else [*samples[:-1], None])
     assert out[89].mode == "solved"
     assert np.isnan(out[89].camera_from_rig[-1]).all()
@@ -370,7 +370,7 @@ def test_a_remembered_rig_that_does_not_fit_is_dropped_with_a_note(engine: Engin
 
 
 def test_a_rig_that_cannot_be_solved_stays_settled_with_a_note(engine: Engine) -> None:
-    made = fusion(engine, 3, solve=unsolved)
+    made = new_estimator(engine, 3, solve=unsolved)
     assert way(run(film(walk(2.5), ring(3)), made)) == ["cold", "settled"]
     assert made.rig_state().note == UNSOLVED
 

@@ -12,7 +12,7 @@ from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.skeleton import INDEX, MIRROR
 from pose_rig.training.evaluation.metrics import pmpjpe
-from tests.fusion.fakes import Scene, film, fusion, ring, run, standing, walk
+from tests.fusion.fakes import Scene, film, new_estimator, ring, run, standing, walk
 
 SECONDS = 2.0
 
@@ -57,7 +57,7 @@ def error_mm(scene: Scene, out: list[PoseEstimate]) -> float:
 @pytest.fixture(scope="module")
 def clean_mm(engine: Engine) -> dict[int, float]:
     """The error without any bystander, for three and four views."""
-    return {views: error_mm(person(views), run(person(views), fusion(engine, views))) for views in (3, 4)}
+    return {views: error_mm(person(views), run(person(views), new_estimator(engine, views))) for views in (3, 4)}
 
 
 @pytest.mark.parametrize("view", [0, 2])
@@ -67,7 +67,7 @@ def test_a_larger_bystander_in_one_view_is_not_tracked(
 ) -> None:
     scene, other = person(views), bystander(views)
     clean = clean_mm[views]
-    out = run(scene, fusion(engine, views), lambda i, s: both(i, s, other, view, 1.3))
+    out = run(scene, new_estimator(engine, views), lambda i, s: both(i, s, other, view, 1.3))
     followed = np.array([o.person_index for o in out])
     assert (followed[:, view] == 1).mean() > 0.9
     assert (followed[:, view] == 0).sum() <= 1
@@ -80,7 +80,7 @@ def test_a_view_with_only_a_bystander_does_not_distort_the_pose(
 ) -> None:
     scene, other = person(4), bystander(4)
     clean = clean_mm[4]
-    out = run(scene, fusion(engine, 4), lambda i, s: only(i, s, other, view))
+    out = run(scene, new_estimator(engine, 4), lambda i, s: only(i, s, other, view))
     assert error_mm(scene, out) < clean + 15
 
 
@@ -94,7 +94,7 @@ def test_a_view_that_switches_to_a_bystander_is_unassigned_and_returns(
     def change(index: int, samples: list[Sample | None]) -> list[Sample | None]:
         return only(index, samples, other, 2) if 20 <= index < 40 else samples
 
-    out = run(scene, fusion(engine, views), change)
+    out = run(scene, new_estimator(engine, views), change)
     followed = np.array([o.person_index for o in out])[:, 2]
     assert (followed[:20] == 0).all()
     assert (followed[20:40] == UNASSIGNED).mean() > 0.8
@@ -108,7 +108,7 @@ def test_with_two_views_the_tracked_person_is_kept(engine: Engine) -> None:
     def change(index: int, samples: list[Sample | None]) -> list[Sample | None]:
         return both(index, samples, other, 1, 1.4) if index >= 10 else samples
 
-    out = run(scene, fusion(engine, 2), change)
+    out = run(scene, new_estimator(engine, 2), change)
     followed = np.array([o.person_index[1] for o in out])
     assert (followed[:10] == 0).all()
     assert (followed[10:] == 1).all()
@@ -125,7 +125,7 @@ def test_when_the_order_of_people_flips_the_same_one_is_tracked(engine: Engine) 
             samples[1] = Sample(two.t_ns, two.xy_px[::-1].copy(), two.score)
         return samples
 
-    followed = np.array([o.person_index[1] for o in run(scene, fusion(engine, 3), change)])
+    followed = np.array([o.person_index[1] for o in run(scene, new_estimator(engine, 3), change)])
     assert (followed[5:] == np.where(np.arange(5, len(followed)) % 2, 0, 1)).all()
 
 
@@ -140,7 +140,7 @@ def test_exchanged_left_and_right_are_corrected(engine: Engine, clean_mm: dict[i
             samples[3] = Sample(mine.t_ns, mine.xy_px[:, list(MIRROR)], mine.score)
         return samples
 
-    out = run(scene, fusion(engine, 4), change)
+    out = run(scene, new_estimator(engine, 4), change)
     assert error_mm(scene, out) < clean + 10
     for index in range(22, 40):
         if out[index].person_index[3] == 0:
@@ -151,7 +151,7 @@ def test_exchanged_left_and_right_are_corrected(engine: Engine, clean_mm: dict[i
 
 @pytest.mark.parametrize("nobody", [None, Sample(0, np.zeros((0, 17, 2)), np.zeros((0, 17)))])
 def test_without_candidates_there_is_no_hypothesis(engine: Engine, nobody: Sample | None) -> None:
-    out = fusion(engine, 3).step(0, [nobody, nobody, nobody])
+    out = new_estimator(engine, 3).step(0, [nobody, nobody, nobody])
     assert not out.tracking
     assert (out.person_index == UNASSIGNED).all()
     assert (out.score == 0).all()
@@ -167,7 +167,7 @@ def test_people_without_shoulders_or_a_root_are_not_tracked(engine: Engine, miss
     for sample in samples:
         assert sample is not None
         sample.score[:, [INDEX[name] for name in missing]] = 0
-    assert not fusion(engine, 2).step(0, samples).tracking
+    assert not new_estimator(engine, 2).step(0, samples).tracking
 
 
 @dataclass
@@ -186,7 +186,7 @@ class Counting:
 
 def test_consistent_views_need_one_run_of_the_graph(engine: Engine) -> None:
     scene, counting = person(4), Counting(engine)
-    made = fusion(counting, 4)
+    made = new_estimator(counting, 4)
     run(Scene(scene.joints[:25], scene.cameras, scene.xy_px, scene.score), made)
     assert len(counting.runs) < 1.2 * 25
 
@@ -201,7 +201,7 @@ def test_a_view_with_intermittent_legs_stays_assigned(engine: Engine) -> None:
         mine.score[:, legs] = 0.9 * (index % 2)
         return samples
 
-    out = run(Scene(scene.joints[:12], scene.cameras, scene.xy_px, scene.score), fusion(engine, 4), change)
+    out = run(Scene(scene.joints[:12], scene.cameras, scene.xy_px, scene.score), new_estimator(engine, 4), change)
     assert all((o.person_index == 0).all() for o in out)
 
 
@@ -214,4 +214,4 @@ def test_a_missing_joint_does_not_change_the_extent(engine: Engine) -> None:
     score = np.stack([mine.score[0], mine.score[0]])
     score[0, INDEX["l_ankle"]] = 0
     two = Sample(0, np.stack([small, mine.xy_px[0]]), score)
-    assert fusion(engine, 1).step(0, [two]).person_index.tolist() == [1]
+    assert new_estimator(engine, 1).step(0, [two]).person_index.tolist() == [1]

@@ -11,7 +11,7 @@ from pose_rig.fusion.rig.recorded_rig import recorded_rotations, recorded_soluti
 from pose_rig.graph import Engine
 from pose_rig.wire.encoding import decode, encode
 from pose_rig.wire.messages import RigState
-from tests.fusion.fakes import film, fusion, ring, run, walk
+from tests.fusion.fakes import film, new_estimator, ring, run, walk
 
 NAMES = ("cam0", "cam1", "cam2")
 
@@ -19,7 +19,7 @@ NAMES = ("cam0", "cam1", "cam2")
 @pytest.fixture(scope="module")
 def solved(engine: Engine) -> Estimator:
     """A fusion whose rig was solved."""
-    made = fusion(engine, 3)
+    made = new_estimator(engine, 3)
     run(film(walk(4.0), ring(3)), made)
     assert made.mode == "solved"
     return made
@@ -56,7 +56,7 @@ def test_cameras_missing_in_the_state_are_not_known(solved: Estimator) -> None:
 
 
 def test_an_estimator_that_follows_is_solved_at_once_and_estimates_nothing(solved: Estimator, engine: Engine) -> None:
-    made, state = fusion(engine, 3), state_of(solved)
+    made, state = new_estimator(engine, 3), state_of(solved)
     made.follow(state)
     assert made.rig_changed()
     poses = run(film(walk(2.0), ring(3)), made)

@@ -15,7 +15,18 @@ from pose_rig.fusion.rig.camera_report import BEING_PLACED, NOT_PLACED, PLACING_
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.wire.messages import CameraState
-from tests.fusion.fakes import Scene, config, film, fusion, relative_error_deg, ring, run, turned_at, unsolved, walk
+from tests.fusion.fakes import (
+    Scene,
+    config,
+    film,
+    new_estimator,
+    relative_error_deg,
+    ring,
+    run,
+    turned_at,
+    unsolved,
+    walk,
+)
 
 
 def states(made: Estimator) -> dict[str, CameraState]:
@@ -40,7 +51,7 @@ def notes_over_time(scene: Scene, made: Estimator) -> tuple[list[PoseEstimate], 
 
 
 def test_before_the_first_frame_nothing_is_known(engine: Engine) -> None:
-    made = fusion(engine, 2)
+    made = new_estimator(engine, 2)
     assert made.mode == "cold"
     for state in made.rig_state().cameras:
         assert (state.rotation, state.rotation_sd_deg, state.health) == (None, None, 0)
@@ -49,7 +60,7 @@ def test_before_the_first_frame_nothing_is_known(engine: Engine) -> None:
 
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_static_cameras_settle_within_seconds(engine: Engine, views: int) -> None:
-    scene, made = film(walk(3.0), ring(views)), fusion(engine, views, solve=unsolved)
+    scene, made = film(walk(3.0), ring(views)), new_estimator(engine, views, solve=unsolved)
     out = run(scene, made)
     modes = [o.mode for o in out]
     settled = modes.index("settled")
@@ -64,13 +75,13 @@ def test_static_cameras_settle_within_seconds(engine: Engine, views: int) -> Non
 
 
 def test_settling_does_not_make_the_pose_jump(engine: Engine) -> None:
-    out = run(film(walk(2.0), ring(4)), fusion(engine, 4, solve=unsolved))
+    out = run(film(walk(2.0), ring(4)), new_estimator(engine, 4, solve=unsolved))
     settled = [o.mode for o in out].index("settled")
     assert np.abs(out[settled].xyz_raw - out[settled - 1].xyz_raw).max() < 0.15
 
 
 def test_the_rig_is_upright_and_looks_along_camera_0(engine: Engine) -> None:
-    made = fusion(engine, 4, solve=unsolved)
+    made = new_estimator(engine, 4, solve=unsolved)
     for o in run(film(walk(2.0), ring(4)), made)[5:]:
         head, pelvis, feet = o.xyz_raw[10], o.xyz_raw[0], o.xyz_raw[[3, 6]].mean(0)
         assert head[1] > pelvis[1] + 0.4
@@ -82,13 +93,13 @@ def test_the_rig_is_upright_and_looks_along_camera_0(engine: Engine) -> None:
 
 
 def test_one_view_never_settles(engine: Engine) -> None:
-    out = run(film(walk(2.0), ring(1)), fusion(engine, 1))
+    out = run(film(walk(2.0), ring(1)), new_estimator(engine, 1))
     assert {o.mode for o in out} == {"cold"}
 
 
 def test_two_runs_are_the_same_to_the_bit(engine: Engine) -> None:
     scene = film(walk(2.0), ring(3))
-    first, second = (run(scene, fusion(engine, 3)) for _ in range(2))
+    first, second = (run(scene, new_estimator(engine, 3)) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert a.mode == b.mode
         for name in (
@@ -126,7 +137,7 @@ def moved(how: str, seconds: float) -> Scene:
 @pytest.mark.parametrize("how", ["panned", "tilted"])
 def test_only_a_moved_camera_is_named_and_it_is_placed_in_the_end(engine: Engine, how: str) -> None:
     """While the rig is only settled; a roll alone shows too little then, a solved rig sees it too."""
-    scene, made = moved(how, 9.0), fusion(engine, 4, solve=unsolved)
+    scene, made = moved(how, 9.0), new_estimator(engine, 4, solve=unsolved)
     out, notes = notes_over_time(scene, made)
     assert any(note["cam2"] == "disagrees with the others" for note in notes[60:120])
     assert not any(note[name] for note in notes[61:] for name in ("cam0", "cam1", "cam3"))
@@ -136,7 +147,7 @@ def test_only_a_moved_camera_is_named_and_it_is_placed_in_the_end(engine: Engine
 
 
 def test_a_view_that_disagrees_is_named_and_weighs_less(engine: Engine) -> None:
-    scene, made = film(walk(4.0), ring(4)), fusion(engine, 4, solve=unsolved)
+    scene, made = film(walk(4.0), ring(4)), new_estimator(engine, 4, solve=unsolved)
     rng = np.random.default_rng(0)
 
     def change(index: int, samples: list[Sample | None]) -> list[Sample | None]:
@@ -157,7 +168,7 @@ def test_a_view_that_disagrees_is_named_and_weighs_less(engine: Engine) -> None:
 
 
 def test_a_view_without_a_person_is_named(engine: Engine) -> None:
-    scene, made = film(walk(1.0), ring(3)), fusion(engine, 3)
+    scene, made = film(walk(1.0), ring(3)), new_estimator(engine, 3)
     run(scene, made, lambda _, samples: [samples[0], None, samples[2]])
     assert states(made)["cam1"].note == "no person detected"
     assert states(made)["cam1"].health == 0
@@ -175,13 +186,13 @@ def test_a_view_without_frames_is_named_and_has_no_size(engine: Engine) -> None:
 
 
 def test_without_a_person_every_camera_has_a_note(engine: Engine) -> None:
-    scene, made = film(walk(1.0), ring(2)), fusion(engine, 2)
+    scene, made = film(walk(1.0), ring(2)), new_estimator(engine, 2)
     run(scene, made, lambda index, samples: samples if index < 10 else [None, None])
     assert {(state.note, state.health) for state in made.rig_state().cameras} == {("no person detected", 0.0)}
 
 
 def test_a_view_that_joins_late_gets_its_rotation(engine: Engine) -> None:
-    scene, made = film(walk(6.0), ring(4)), fusion(engine, 4, solve=unsolved)
+    scene, made = film(walk(6.0), ring(4)), new_estimator(engine, 4, solve=unsolved)
     before: list[Floats] = []
 
     def change(index: int, samples: list[Sample | None]) -> list[Sample | None]:
@@ -200,7 +211,7 @@ def test_a_view_that_joins_late_gets_its_rotation(engine: Engine) -> None:
 
 
 def test_a_view_that_goes_and_comes_back_still_knows_its_rotation(engine: Engine) -> None:
-    scene, made = film(walk(4.0), ring(3)), fusion(engine, 3, solve=unsolved)
+    scene, made = film(walk(4.0), ring(3)), new_estimator(engine, 3, solve=unsolved)
     run(scene, made, lambda i, samples: [samples[0], None if 45 <= i < 90 else samples[1], samples[2]])
     assert relative_error_deg(learned(made), scene.cameras.rotation).max() < 14
     assert states(made)["cam1"].note == ""
@@ -208,7 +219,7 @@ def test_a_view_that_goes_and_comes_back_still_knows_its_rotation(engine: Engine
 
 def test_the_note_of_a_camera_that_is_never_placed(engine: Engine) -> None:
     """First that its place is being learned; when that takes too long, what may be wrong."""
-    scene, made = film(walk(14.0, 15.0), ring(4), fps=15.0), fusion(engine, 4)
+    scene, made = film(walk(14.0, 15.0), ring(4), fps=15.0), new_estimator(engine, 4)
     rng = np.random.default_rng(0)
     said: list[str] = []
 
