@@ -23,12 +23,7 @@ MAX_VIEWS = 20000  # that are lifted for the estimate
 
 @torch.no_grad()
 def with_canonical_frame(lifter: Lifter, dataset: PoseDataset) -> Lifter:
-    """Returns the lifter with its poses not mirrored, y up, on average facing +z.
-
-    Args:
-        lifter: From any training.
-        dataset: Its training set.
-    """
+    """Returns the lifter with its poses of the training set not mirrored, y up, on average facing +z."""
     poses = _poses(_configured(lifter, mirrored=False, turn=()), dataset)
     mirrored = chirality(poses) < 0
     if mirrored:

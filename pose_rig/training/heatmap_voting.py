@@ -82,14 +82,7 @@ def _add_points(grids: Tensor, points: Tensor, height: Tensor) -> None:
 
 
 def _add_lines(grids: Tensor, relative: Tensor, pose_2d: Tensor, height: Tensor) -> None:
-    """Adds epipolar lines to grids (N·64·64,).
-
-    Args:
-        grids: The grids.
-        relative: (N,U,2,3) first rows of R_v R_uᵀ.
-        pose_2d: (N,U,2) w_u.
-        height: (N,U).
-    """
+    """Adds the epipolar lines of points (N,U,2), height (N,U), to grids (N·64·64,); relative (N,U,2,3) = P R_v R_uᵀ."""
     middle = (relative[..., :2] @ pose_2d.unsqueeze(-1))[..., 0]
     first = CELLS * (middle - LINE_DEPTH * relative[..., 2]) + CELLS / 2
     last = CELLS * (middle + LINE_DEPTH * relative[..., 2]) + CELLS / 2
@@ -115,13 +108,7 @@ def _overwrite(grids: Tensor, target: Tensor, points: Tensor, height: Tensor) ->
     """Adds lines to grids, in each line every window replacing what it covers of the previous ones.
 
     Along a straight line the windows over one cell follow each other, so a window keeps what the next one does not
-    cover.
-
-    Args:
-        grids: (N·64·64,).
-        target: (M,) index of the grid of each line.
-        points: (M,2,16) cells, x and y.
-        height: (M,).
+    cover. Lines have a grid ``target`` (M,), ``points`` (M,2,16) in cells, x and y, and a height (M,).
     """
     apart = 2 * LINE_SD_CELLS + 1  # after a longer step to the next point a window is not covered
     step = points.diff(dim=-1).clamp(-apart, apart) + apart
@@ -155,13 +142,8 @@ def corrected(pose_2d: Tensor, confidence: Tensor, rotation: Tensor, canonical: 
         the segments  s_v/s_u P R_v R_uᵀ (w_uj − t_u, z) + t_v, |z| ≤ 1,          of every view u ≠ v.
 
     Two views of the same direction have a segment of length 0: the point itself. The joint moves to the mode of the sum
-    of the votes. A view without detections has no votes and is not changed, nor is a joint without votes.
-
-    Args:
-        pose_2d: (B,V,J,2) w, root-centred, norm 1; ignored where the confidence is 0.
-        confidence: (B,V,J) c.
-        rotation: (B,V,3,3) R, view_from_canonical.
-        canonical: (B,V,J,3) X.
+    of the votes. A view without detections has no votes and is not changed, nor is a joint without votes. Arguments as
+    for `released`; 2D of confidence 0 is ignored.
     """
     shape = canonical / _rms(canonical, confidence.square().clamp_min(1e-6))
     scale, offset = fit(pose_2d, confidence, rotation, shape)
@@ -176,13 +158,7 @@ def fit(pose_2d: Tensor, confidence: Tensor, rotation: Tensor, shape: Tensor) ->
     """Returns scale (B,V,1) and offset (B,V,2) of every view: w_v ≈ s_v P R_v X̄ + t_v, X̄ the mean of the shapes.
 
     Joints are weighted by the square of their confidence, and robustly by their residual. The scale is a ratio of
-    spreads, which has no bias by noise, as a regression would.
-
-    Args:
-        pose_2d: (B,V,J,2).
-        confidence: (B,V,J).
-        rotation: (B,V,3,3).
-        shape: (B,V,J,3) canonical poses of one size.
+    spreads, which has no bias by noise, as a regression would. ``shape`` (B,V,J,3) are canonical poses of one size.
     """
     share = confidence.square().unsqueeze(-1).clamp_min(1e-6)
     mean = (share * shape).sum(1) / share.sum(1)

@@ -69,14 +69,7 @@ def scaled_l1(first: Tensor, second: Tensor, confidence: Tensor) -> Tensor:
 
 
 def reprojection(pose_2d: Tensor, confidence: Tensor, inverse_depth: Tensor, pose: Tensor) -> Tensor:
-    """Returns (...) L_rep of each sample, `scaled_l1` of w and the projection of Y.
-
-    Args:
-        pose_2d: (...,J,2) w.
-        confidence: (...,J) c.
-        inverse_depth: (...) of the root, for the perspective; 0 = weak perspective.
-        pose: (...,J,3) Y, a pose in the frame of that view.
-    """
+    """Returns (...) L_rep of each sample: `scaled_l1` of w (...,J,2) and the projection of Y (...,J,3), in its view."""
     visible = (confidence > 0).to(pose_2d.dtype)
     return scaled_l1(pose_2d, project(pose, pose_2d, inverse_depth, visible), confidence)
 
@@ -99,13 +92,8 @@ def pair_weights(visible: Tensor) -> Tensor:
 def pairs(pose_2d: Tensor, confidence: Tensor, inverse_depth: Tensor, poses: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the reprojection losses of all combinations of views: of the own pose, and of the other views' poses.
 
-    L_rep = mean over (b,v) of Lrep(w_v, R_v X_v); L_view = Σ_u mean over (b, v≠u) of Lrep(w_v, R_v X_u).
-
-    Args:
-        pose_2d: (B,V,J,2).
-        confidence: (B,V,J).
-        inverse_depth: (B,V).
-        poses: (B,V,V,J,3) from `in_all_views`.
+    L_rep = mean over (b,v) of Lrep(w_v, R_v X_v); L_view = Σ_u mean over (b, v≠u) of Lrep(w_v, R_v X_u); ``poses``
+    (B,V,V,J,3) are those of `in_all_views`.
     """
     views = pose_2d.shape[1]
     losses = cross_reprojection(pose_2d, confidence, inverse_depth, poses)
@@ -120,17 +108,8 @@ def camera_consistency(
 ) -> Tensor:  # fmt: skip
     """Returns L_cam: the relative rotations of static cameras are the same in every frame.
 
-    L_cam = Σ_u mean over (b, v≠u) of Lrep(w_v, [Rc_v Rc_uᵀ in frame π(b)] Rc_u X_u), Rc = camera_from_view R.
-
-    Args:
-        pose_2d: (B,V,J,2).
-        confidence: (B,V,J).
-        inverse_depth: (B,V).
-        view_from_canonical: (B,V,3,3) R.
-        pose: (B,V,J,3) X.
-        camera_from_view: (B,V,3,3).
-        permutation: (B,) π, another frame of the same rig.
-        static: (B,) 1 = the cameras do not move.
+    L_cam = Σ_u mean over (b, v≠u) of Lrep(w_v, [Rc_v Rc_uᵀ in frame π(b)] Rc_u X_u), Rc = camera_from_view R; π is
+    ``permutation`` (B,), another frame of the same rig. Frames with ``static`` (B,) = 0 do not count.
     """
     views = pose_2d.shape[1]
     camera = camera_from_view @ view_from_canonical
@@ -230,13 +209,7 @@ def supervised(pose_in_view: Tensor, true_pose: Tensor, has_truth: Tensor) -> Te
 def depth_nll(pose_in_view: Tensor, target: Tensor, spread: Tensor, weight: Tensor) -> Tensor:
     """Returns L_spread = mean of |z − z*|/b + log b, the Laplace negative log-likelihood of the lifted depths z.
 
-    Its gradient reaches the spread b only, not the pose.
-
-    Args:
-        pose_in_view: (B,V,J,3) lifted poses in their views.
-        target: (B,V,J,3) where the joints are.
-        spread: (B,V,J) b, Laplace scale.
-        weight: (B,V).
+    Poses and targets are (B,V,J,3) in their views. The gradient reaches the spread b (B,V,J) only, not the pose.
     """
     error = (pose_in_view[..., 2] - target[..., 2]).abs().detach()
     return weighted_mean((error / spread + spread.log()).mean(-1), weight)
@@ -245,9 +218,7 @@ def depth_nll(pose_in_view: Tensor, target: Tensor, spread: Tensor, weight: Tens
 def lifting_loss(outputs: tuple[Tensor, Tensor, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
     """Returns the supervised loss of simulated single views: ``total``, and its parts without gradient.
 
-    Args:
-        outputs: What `Lifter.forward` returns: canonical (N,J,3), ray_from_canonical (N,3,3), spread (N,J).
-        target: ``pose_in_view`` (N,J,3), ``canonical`` (N,J,3), ``view_from_canonical`` (N,3,3).
+    ``outputs`` are those of `Lifter.forward`, ``target`` the fields of `SimulatedViews` as tensors.
     """
     canonical, rotation, spread = (value.float() for value in outputs)
     pose_in_view = canonical @ rotation.transpose(1, 2)

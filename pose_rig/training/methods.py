@@ -5,7 +5,7 @@ and with both steps (Kim et al., ACCV 2022), and ours.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal
 
 from pose_rig.errors import UsageError
 from pose_rig.training.footage.footage import InputFrame
@@ -115,6 +115,7 @@ _STEP2 = {"rep2": 0.1, "view2": 0.1}
 _KIM = "Kim et al., ACCV 2022"
 _OURS = Weights(rep=1, view=1, cam=0.1, bend=1)
 _TAUGHT = Weights(rep=0.1, view=0.1, bend=1, spread=0.01, supervised=1)
+_RAY: dict[str, Any] = {"frame": "ray", "rotation": "6d", "perspective": True}
 
 METHODS = {
     method.name: method
@@ -139,27 +140,17 @@ METHODS = {
             refinement="released",
             released=True,
         ),
-        Method("ours", "pose-rig", _OURS, _OURS, frame="ray", rotation="6d", perspective=True),
+        Method("ours", "pose-rig", _OURS, _OURS, **_RAY),
         Method(
             "ours-sp",
             "pose-rig, second stage against the fused pose of all views",
             _OURS,
             replace(_OURS, sp=1, spread=0.01),
             0.5,
-            frame="ray",
-            rotation="6d",
-            perspective=True,
             refinement="agreement",
+            **_RAY,
         ),
-        Method(
-            "taught",
-            "pose-rig, fine-tuning on the poses of the whole rig",
-            _TAUGHT,
-            _TAUGHT,
-            frame="ray",
-            rotation="6d",
-            perspective=True,
-        ),
+        Method("taught", "pose-rig, fine-tuning on the poses of the whole rig", _TAUGHT, _TAUGHT, **_RAY),
     )
 }
 

@@ -51,12 +51,8 @@ def loss_terms(
 ) -> dict[str, Tensor]:
     """Returns the terms whose weight is not 0, unweighted, by name.
 
-    Args:
-        lifter: The network.
-        batch: Training data.
-        method: The training method.
-        weights: Weights of the current stage.
-        permutation: (B,) another frame of the same rig for every frame, for the camera consistency.
+    ``weights`` are those of the current stage of the method; ``permutation`` (B,) has another frame of the same rig for
+    every frame, for the camera consistency.
     """
     lifted = lift(lifter, batch.pose_2d, batch.confidence)
     out: dict[str, Tensor] = {}

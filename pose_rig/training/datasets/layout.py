@@ -48,12 +48,7 @@ _REACH_M = (0.3, 3.0)  # range of the largest distance of a joint from the pelvi
 
 
 def joints_of(values: ArrayLike, places: dict[str, int]) -> NDArray[np.float64]:
-    """Returns (...,J,C) our joints of (...,K,C); a missing spine is the centre of hips and shoulders.
-
-    Args:
-        values: Coordinates of the joints in the file.
-        places: Index in the file of each of our joints.
-    """
+    """Returns (...,J,C) our joints of (...,K,C), by their index in the file; a missing spine is computed."""
     source = np.asarray(values, np.float64)
     out = np.zeros((*source.shape[:-2], J, source.shape[-1]))
     out[..., [INDEX[name] for name in places], :] = source[..., list(places.values()), :]

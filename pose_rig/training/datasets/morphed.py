@@ -52,12 +52,7 @@ def morphed(
 
 
 def why_not(people: str, teachers: Sequence[Footage]) -> str:
-    """Returns why 2D poses are not morphed; empty if they are.
-
-    Args:
-        people: Names of the subjects that the protocol has for morphing.
-        teachers: Their footage.
-    """
+    """Returns why 2D poses are not morphed, by names and footage of the morphing subjects; empty if they are."""
     if not people:
         return "its protocol has none"
     if not teachers:

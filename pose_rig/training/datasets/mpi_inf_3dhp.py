@@ -44,10 +44,6 @@ def find(folder: Path, split: Split) -> dict[str, Path]:
 def load(files: dict[str, Path], split: Split) -> list[Footage]:
     """Returns one footage per subject; the 2D poses are the labels, as no detections come with the data.
 
-    Args:
-        files: From `find`.
-        split: Their split.
-
     Raises:
         UsageError: A file has another format, or is damaged.
     """

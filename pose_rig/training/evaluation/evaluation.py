@@ -88,10 +88,9 @@ def evaluate(
     Raises:
         UsageError: A take has no ground truth, or no person is visible in any.
     """
-    for take in footage:
-        if take.truth is None:
-            raise UsageError(f"{take.name} has no ground truth.", "Evaluate on takes with true poses.")
     truths = [take.truth for take in footage if take.truth is not None]
+    if unlabelled := [take.name for take in footage if take.truth is None]:
+        raise UsageError(f"{unlabelled[0]} has no ground truth.", "Evaluate on takes with true poses.")
     if not truths:
         raise UsageError(f"{dataset} has no footage.", "Check its folder.")
     views = max(take.views for take in footage)

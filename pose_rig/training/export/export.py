@@ -115,14 +115,7 @@ def export(
 def provenance(
     config: LifterConfig, settings: Mapping[str, str], precision: Precision, source: Path | None
 ) -> dict[str, str]:
-    """Returns the metadata of a graph.
-
-    Args:
-        config: Configuration of the network.
-        settings: Settings of the training; all keys are kept.
-        precision: Of the lifter.
-        source: File of the weights; None = from memory.
-    """
+    """Returns the metadata of a graph; ``settings`` are those of the training, ``source`` the file of the weights."""
     origin = {} if source is None else {"source_sha256": hashlib.sha256(source.read_bytes()).hexdigest()}
     return {
         **settings,

@@ -57,25 +57,13 @@ class ReferenceEngine:
 
 
 def lift_error_mm(exact: Engine, other: Engine, people: GraphInput) -> float:
-    """Returns the mean distance of the joints lifted by two engines, mm of an adult.
-
-    Args:
-        exact: The reference.
-        other: The engine to check.
-        people: Input of both.
-    """
+    """Returns the mean distance of the joints lifted by two engines, mm of an adult."""
     apart = np.linalg.norm(exact.run(people).lifted - other.run(people).lifted, axis=-1)
     return float(NORM_MM * apart.mean())
 
 
 def check_lifts(exact: Engine, other: Engine, people: GraphInput, what: str) -> float:
-    """Returns `lift_error_mm`.
-
-    Args:
-        exact: The reference.
-        other: The engine to check.
-        people: Input of both.
-        what: Precision and provider, for the message.
+    """Returns `lift_error_mm`; ``what`` names precision and provider in the message.
 
     Raises:
         EngineError: It is larger than `MAX_LIFT_ERROR_MM`.

@@ -31,11 +31,7 @@ def halve(model: onnx.ModelProto) -> None:
 
 
 def multiply_in_half(model: onnx.ModelProto) -> None:
-    """Changes the linear layers of the lifter to half precision; activations and CSM stay in single precision.
-
-    Args:
-        model: After `halve`.
-    """
+    """Changes the linear layers of the lifter to half precision, after `halve`; all else stays in single precision."""
     for gemm in lifter_layers(model):
         (x, weight, bias), out = list(gemm.input), gemm.output[0]
         half = [_halved(model, name) for name in (weight, bias)]
@@ -53,10 +49,7 @@ def multiply_in_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     """Returns a model with residual blocks in int8: weights quantised by row, activations dynamically by batch.
 
     The first and last layers are not quantised: they are small, and the error of the shipped lifter would be 6.9 mm
-    instead of 2.7.
-
-    Args:
-        model: After `halve`.
+    instead of 2.7. To be called after `halve`.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.quant_utils import add_pre_process_metadata

@@ -57,6 +57,14 @@ def test_each_metric_ignores_its_alignment() -> None:
     assert cps(0.2 * a @ TURN.T + [1, 2, 3], a) == pytest.approx(300, abs=1e-6)
 
 
+def test_metrics_of_known_errors() -> None:
+    a = np.zeros((1, 2, 3))
+    a[0, :, 0] = [-1, 1]
+    b = a + np.array([0, 0.5, 0])
+    assert n_mpjpe(b, a) == pytest.approx(np.linalg.norm([1 - 1 / 1.25, 0.4]))
+    assert pmpjpe(b, a) == pytest.approx(0, abs=1e-12)
+
+
 def test_the_two_scales_differ_as_they_should() -> None:
     target, predicted = np.array([[[1.0, 0, 0], [-1, 0, 0]]]), np.array([[[1.0, 1, 0], [-1, -1, 0]]])
     assert n_mpjpe(predicted, target) == pytest.approx(np.sqrt(0.5))  # ⟨x,y⟩/⟨y,y⟩ = 1/2
