@@ -173,7 +173,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Option("Root motion in metres (body), or scaled to the legs of the avatar (default with --avatar)."),
     ] = ""
     root: Annotated[
-        Literal["", "hips", "root"], Option("Bone that carries the root motion in VMC; default: as in the profile.")
+        Literal["", "hips", "root"], Option("Bone that carries the root motion in VMC (default: hips).")
     ] = ""
     trackers: Annotated[
         tuple[str, ...], Option("VRChat trackers: hip, chest, feet, knees, elbows (default: hip,feet).", "A,B")

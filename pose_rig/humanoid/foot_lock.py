@@ -22,7 +22,7 @@ from pose_rig.skeleton import J
 HIPS_TIME_CONSTANT_S = 1.0  # of the height of the hips: too slow to be visible
 MAX_LIFT_M = 0.1  # more than the errors of floor and bone lengths add up to
 MIN_LIFT_M = 1e-4
-RESET_S = 0.5  # without a tracked person, contacts end
+CONTACT_RESET_S = 0.5  # without a tracked person, contacts end
 
 
 class FootLock:
@@ -93,14 +93,14 @@ class FootLock:
     def _update(self, t_ns: int, positions: Mapping[str, Vector] | None) -> None:
         dt_s, self._t_ns = (t_ns - self._t_ns) * 1e-9, t_ns
         left, right = self._feet
-        if positions is not None and 0.0 < dt_s <= RESET_S:
+        if positions is not None and 0.0 < dt_s <= CONTACT_RESET_S:
             left_clearance_m = left.contact.clearance_m
             left.update_contact(dt_s, positions, right.contact.clearance_m)
             right.update_contact(dt_s, positions, left_clearance_m)
         else:
             left.reset_contact()
             right.reset_contact()
-        dt_s = min(max(dt_s, 0.0), RESET_S)
+        dt_s = min(max(dt_s, 0.0), CONTACT_RESET_S)
         self._update_lift(dt_s, solved=positions is not None)
         for foot in self._feet:
             foot.update(dt_s, self._lift_m)

@@ -60,12 +60,7 @@ class JointLimits:
         return scale(swing, release + (1.0 - release) * soft_limit(angle, limit, margin) / angle)
 
     def limit_aim(self, rest: Vector, aim: Vector) -> Vector:
-        """Returns the direction of a bone within the limits.
-
-        Args:
-            rest: Unit vector, direction at rest.
-            aim: Unit vector, measured direction.
-        """
+        """Returns the direction ``aim`` of a bone within the limits; unit vectors, ``rest`` is that at rest."""
         swing = rotation_vector(shortest_arc(rest, aim))
         limited = self.limit(swing)
         return aim if limited is swing else rotate(from_rotation_vector(limited), rest)

@@ -29,7 +29,7 @@ from pose_rig.humanoid.quaternion import (
 from pose_rig.humanoid.twist import TwistHint, lever_m, smoothed, swing_twist
 
 UNIT_BEND_SIN = 0.3  # sine of the bend whose plane is a hint of weight 1; 10 mm of noise rotate it by about 15°
-UNIT_LEVER_M = 0.02  # lever arm of a hand or foot that is a hint of weight 1 at score 1
+LIMB_UNIT_LEVER_M = 0.02  # lever arm of a hand or foot that is a hint of weight 1 at score 1
 FOOT_MAX_WEIGHT = 2.0  # as a hint of the thigh
 HAND_MAX_WEIGHT = 0.3  # as a hint of the upper arm: the twist may be in the forearm as well
 HAND_SHARE = 0.5  # of the twist of a hand, that of the upper arm while the elbow is straight
@@ -153,7 +153,7 @@ def _set_first(pose: HumanoidPose, joints: JointFrame, limb: Limb, end: End, max
     hints = [TwistHint(limb.hinge, plane, bend_weight)]
     if end.score:
         front = pose.in_parent(bone, end.front)
-        weight = min(end.score * (lever_m(front, aim) / UNIT_LEVER_M) ** 2, max_weight) / (1.0 + bend_weight)
+        weight = min(end.score * (lever_m(front, aim) / LIMB_UNIT_LEVER_M) ** 2, max_weight) / (1.0 + bend_weight)
         hints.append(TwistHint(Z, front, weight, share))
     neutral = limb.neutral_weights[0]
     pose.set(bone, swing_twist(limb.rest, aim, pose.previous(bone), hints, neutral, limits, joints.dt_s))
@@ -167,7 +167,7 @@ def _set_second(pose: HumanoidPose, joints: JointFrame, limb: Limb, end: End) ->
     hints = []
     if end.score:
         front = pose.in_parent(bone, end.front)
-        hints.append(TwistHint(Z, front, end.score * (lever_m(front, aim) / UNIT_LEVER_M) ** 2))
+        hints.append(TwistHint(Z, front, end.score * (lever_m(front, aim) / LIMB_UNIT_LEVER_M) ** 2))
     neutral = limb.neutral_weights[1]
     pose.set(bone, swing_twist(limb.rest, aim, pose.previous(bone), hints, neutral, limits, joints.dt_s))
 
@@ -182,7 +182,7 @@ def _set_end(pose: HumanoidPose, joints: JointFrame, limb: Limb, end: End) -> No
     aim = pose.in_parent(bone, end.aim)
     side = pose.in_parent(bone, end.side)
     direction = normalize(aim, end.aim_rest)
-    hint = TwistHint(end.side_rest, side, end.score * (lever_m(side, direction) / UNIT_LEVER_M) ** 2)
+    hint = TwistHint(end.side_rest, side, end.score * (lever_m(side, direction) / LIMB_UNIT_LEVER_M) ** 2)
     target = swing_twist(end.aim_rest, direction, previous, [hint], END_NEUTRAL_WEIGHT, limits, joints.dt_s)
     target = from_rotation_vector(limits.limit(rotation_vector(target)))
-    pose.set(bone, smoothed(previous, target, end.score * (norm(aim) / UNIT_LEVER_M) ** 2, joints.dt_s))
+    pose.set(bone, smoothed(previous, target, end.score * (norm(aim) / LIMB_UNIT_LEVER_M) ** 2, joints.dt_s))

@@ -26,8 +26,8 @@ from pose_rig.humanoid.quaternion import (
 
 FOLLOW_S = 0.5  # time constant of a locked foot, about the duration of a step: noise moves it by 2 cm/s
 SOLE_S = 0.15  # time constant at which the sole goes down to the floor
-RELEASE_S = 0.08  # time constant of the correction after contact; a tenth is left after 0.18 s
-MAX_DISTANCE_M = 0.03  # horizontal, of the locked from the measured foot: three times a joint error of 10 mm
+RELEASE_TIME_CONSTANT_S = 0.08  # time constant of the correction after contact; a tenth is left after 0.18 s
+MAX_LOCK_DISTANCE_M = 0.03  # horizontal, of the locked from the measured foot: three times a joint error of 10 mm
 MAX_HEIGHT_CORRECTION_M = 0.05  # by which a foot is raised or lowered to the floor
 # 10 mm of noise rotate a foot of 0.2 m by 3 to 4°. Within twice that a foot in contact is locked, beyond it follows.
 MAX_ROTATION_RAD = math.radians(8.0)
@@ -96,7 +96,7 @@ class LockedFoot:
 
     def update(self, dt_s: float, lift_m: float) -> None:
         """Updates the correction, the hips being raised by ``lift_m``; without contact it decays."""
-        kept = math.exp(-dt_s / RELEASE_S)
+        kept = math.exp(-dt_s / RELEASE_TIME_CONSTANT_S)
         self.weight = kept * self.weight + (1 - kept) * self.contact.active
         if self.contact.active:
             self._lock(dt_s, add(self.leg.ankle, (0.0, lift_m, 0.0)))
@@ -144,6 +144,6 @@ class LockedFoot:
         slow, down = dt_s / (FOLLOW_S + dt_s), dt_s / (SOLE_S + dt_s)
         x, y, z = subtract(locked, measured)
         y += -slow * y if self.contact.raised else down * (floor_m - locked[1])
-        kept = min(1 - slow, MAX_DISTANCE_M / max(math.hypot(x, z), MAX_DISTANCE_M))
+        kept = min(1 - slow, MAX_LOCK_DISTANCE_M / max(math.hypot(x, z), MAX_LOCK_DISTANCE_M))
         height = min(max(y, -MAX_HEIGHT_CORRECTION_M), MAX_HEIGHT_CORRECTION_M)
         return add(measured, (kept * x, height, kept * z))

@@ -17,12 +17,12 @@ from pose_rig.humanoid.rest_pose import rest_pose
 from pose_rig.humanoid.trunk import retarget_trunk
 from pose_rig.skeleton import J
 
-MAX_DISTANCE_M = 1e4  # from the origin; positions beyond it are invalid
+MAX_COORDINATE_M = 1e4  # larger coordinates are invalid
 # Limbs of sprinters and kickers rotate by about 1300° per second. Faster rotations come from joints that jumped: the
 # humanoid follows over a few frames. The second limit allows for slow cameras, and excludes flips.
 MAX_SPEED_DEG_S = 1300.0
 MAX_STEP_DEG = 55.0  # between two frames
-RESET_S = 1.0  # without a tracked person, the previous frame is dropped
+MAX_GAP_S = 1.0  # without a tracked person, the previous frame is dropped
 
 
 class Retargeter:
@@ -62,12 +62,12 @@ class Retargeter:
             xyz: (J,3) m, ``rig``; if one of the first 17 is NaN, no person is tracked.
             score: (J,) 0–1; landmarks beyond the 17 with score 0 are not used.
         """
-        valid = (np.abs(xyz) < MAX_DISTANCE_M).all(-1)
+        valid = (np.abs(xyz) < MAX_COORDINATE_M).all(-1)
         if not valid[:J].all():
             return self.root, self.rotation
         dt_s = (t_ns - self._t_ns) * 1e-9
         pose = self._pose
-        pose.restart = pose.restart or not 0.0 <= dt_s <= RESET_S
+        pose.restart = pose.restart or not 0.0 <= dt_s <= MAX_GAP_S
         pose.max_step_rad = min(math.radians(max(MAX_SPEED_DEG_S * dt_s, MAX_STEP_DEG)), math.pi)
         visible = np.where(valid & np.isfinite(score), score, 0.0)
         joints = JointFrame(self._column, xyz.tolist(), visible.tolist(), dt_s)
@@ -109,7 +109,7 @@ def retarget(
     root, rotation = np.empty((len(t_ns), 3)), np.empty((len(t_ns), B, 4))
     for i, t in enumerate(t_ns.tolist()):
         root[i], rotation[i] = retargeter.step(t, xyz[i], score[i])
-    tracked = np.flatnonzero((np.abs(xyz[:, :J]) < MAX_DISTANCE_M).all((1, 2)))
+    tracked = np.flatnonzero((np.abs(xyz[:, :J]) < MAX_COORDINATE_M).all((1, 2)))
     if len(tracked):
         root[: tracked[0]], rotation[: tracked[0]] = root[tracked[0]], rotation[tracked[0]]
     return Motion(rest, t_ns, root, rotation)

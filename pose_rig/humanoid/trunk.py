@@ -28,7 +28,7 @@ from pose_rig.humanoid.quaternion import (
 )
 from pose_rig.humanoid.twist import TwistHint, lever_m, smoothed, swing_twist
 
-UNIT_LEVER_M = 0.05  # lever arm of a hint of weight 1
+TRUNK_UNIT_LEVER_M = 0.05  # lever arm of a hint of weight 1
 FACE_UNIT_LEVER_M = 0.04  # likewise for face landmarks, whose relative positions are exact to millimetres
 CHEST_SHARE = 0.5  # of the slope of the shoulder line; the clavicles have the rest
 NEUTRAL_WEIGHT = 0.1  # of no twist
@@ -60,7 +60,7 @@ def _hips(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
     previous = pose.previous("Hips")
     trunk = joints.vector("pelvis", "thorax")
     aim = normalize(joints.vector("r_hip", "l_hip"), X if previous is None else rotate(previous, X))
-    hint = TwistHint(Y, trunk, (lever_m(trunk, aim) / UNIT_LEVER_M) ** 2)
+    hint = TwistHint(Y, trunk, (lever_m(trunk, aim) / TRUNK_UNIT_LEVER_M) ** 2)
     return swing_twist(X, aim, previous, [hint], 0.0, UNLIMITED, joints.dt_s, limit_speed=False)
 
 
@@ -70,7 +70,7 @@ def _chest(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
     across = pose.in_parent("Spine", joints.vector("r_shoulder", "l_shoulder"))
     left = normalize(across, X)
     aim = CHEST.limit_aim(Y, normalize(subtract(trunk, scale(left, CHEST_SHARE * dot(trunk, left))), Y))
-    hint = TwistHint(X, across, (lever_m(across, aim) / UNIT_LEVER_M) ** 2)
+    hint = TwistHint(X, across, (lever_m(across, aim) / TRUNK_UNIT_LEVER_M) ** 2)
     previous = pose.previous("Spine", "Chest")
     return swing_twist(Y, aim, previous, [hint], NEUTRAL_WEIGHT, CHEST, joints.dt_s, limit_speed=False)
 

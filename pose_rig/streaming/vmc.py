@@ -43,8 +43,8 @@ class VmcEncoder:
     Args:
         avatar: The user's avatar; None = a humanoid with the person's bone lengths.
         all_bones: Whether that humanoid has all bones of Unity's, not only the measured ones.
-        root: Bone that carries the translation through the room. Godot's tracker ignores the root.
-        fit: Whether the translation is scaled to the legs of the avatar instead of being in metres.
+        root: Bone that carries the root motion. Godot's tracker ignores the root.
+        fit: Whether root motion is scaled to the legs of the avatar instead of being in metres.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from benchmarks.engines.feet import LEGS, RATE_HZ, LockResult, Take, lock_feet, 
 from pose_rig.arrays import Floats
 from pose_rig.humanoid.bones import INDEX, RestPose, forward_kinematics, rotate
 from pose_rig.humanoid.foot_lock import MAX_LIFT_M, FootLock
-from pose_rig.humanoid.locked_foot import MAX_DISTANCE_M, MAX_HEIGHT_CORRECTION_M, RELEASE_S
+from pose_rig.humanoid.locked_foot import MAX_HEIGHT_CORRECTION_M, MAX_LOCK_DISTANCE_M, RELEASE_TIME_CONSTANT_S
 from pose_rig.humanoid.rest_pose import rest_pose
 from pose_rig.humanoid.retarget import Retargeter
 from tests.streaming.captured.footfalls import (
@@ -120,8 +120,8 @@ def test_the_distance_of_a_shuffled_foot_is_limited() -> None:
     result = held(Stepper(subject.xyz + way, subject.contact), bones(subject))
     beside = np.linalg.norm((result.locked.ankles - result.free.ankles)[..., [0, 2]], axis=-1)
     assert result.contact[-1].all()
-    assert beside[-1] == pytest.approx([MAX_DISTANCE_M, MAX_DISTANCE_M], abs=0.005)
-    assert beside.max() < MAX_DISTANCE_M + 0.005
+    assert beside[-1] == pytest.approx([MAX_LOCK_DISTANCE_M, MAX_LOCK_DISTANCE_M], abs=0.005)
+    assert beside.max() < MAX_LOCK_DISTANCE_M + 0.005
 
 
 def test_noise_of_the_hips_does_not_shake_the_knees() -> None:
@@ -164,7 +164,7 @@ def test_nothing_is_locked_before_the_rig_is_solved_and_mode_changes_are_smooth(
     assert np.abs((result.locked.root - result.free.root)[239, 1]) > 0.02
     change = np.linalg.norm(np.diff(result.locked.ankles - result.free.ankles, axis=0), axis=-1)
     free = np.linalg.norm(np.diff(result.free.ankles, axis=0), axis=-1)
-    assert (change - free).max() < MAX_DISTANCE_M / RELEASE_S / RATE_HZ
+    assert (change - free).max() < MAX_LOCK_DISTANCE_M / RELEASE_TIME_CONSTANT_S / RATE_HZ
     assert np.array_equal(result.locked.rotation[-60:], result.free.rotation[-60:])
     assert np.array_equal(result.locked.root[-60:], result.free.root[-60:])
 

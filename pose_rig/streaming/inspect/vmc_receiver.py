@@ -12,7 +12,7 @@ from pose_rig.streaming.inspect.osc_decoder import OscMessage, decode
 from pose_rig.streaming.inspect.vmc_faults import Fault, Faults
 from pose_rig.streaming.inspect.vmc_frames import Arrival, FrameChecker
 
-MAX_DATAGRAM_BYTES = 1500  # of the protocol
+MAX_VMC_DATAGRAM_BYTES = 1500  # of the protocol
 TRANSFORM_FLOATS = 7  # position x y z and a quaternion
 NORM_TOLERANCE = 1e-3  # of a quaternion; float32 rounding is 1e-6
 CALIBRATED = 3
@@ -112,7 +112,7 @@ class VmcReceiver:
             self.bad += 1
             self._faults.count("not OSC", decoded.error, replace=True)
             return
-        if len(datagram) > MAX_DATAGRAM_BYTES:
+        if len(datagram) > MAX_VMC_DATAGRAM_BYTES:
             self._faults.count("large datagrams", f"Datagrams of up to {self.largest} bytes", replace=True)
         self._add_sender(sender, t_ns)
         at = Arrival(t_ns, self.datagrams)
