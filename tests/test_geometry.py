@@ -19,7 +19,7 @@ from tests.fusion.fakes import standing
 SIZE = np.array([1280.0, 720.0])
 FOCAL = np.array(1100.0)
 Z = np.array([0.0, 0.0, 1.0])
-# camera_from_room of an upright camera that looks along the room's −z: x right, y down
+# camera_from_room of an upright camera that points along the room's −z: x right, y down
 FRONT = np.diag([1.0, -1.0, -1.0])
 
 

@@ -1,4 +1,4 @@
-"""People whose bones are known, and rigs that see them: what a rig that solves itself must find again.
+"""People with known bones in simulated rigs, the ground truth of self-calibration.
 
 Axes: N keyframes, V views, J = 17 joints, P points (`pose_rig.fusion.calibration.segments.POINTS`).
 """
@@ -31,7 +31,7 @@ HEIGHT_M = 1.75
 SIZE_PX = (1280.0, 720.0)
 ASSUMED = 0.9  # focal length over the larger image side
 POINT_LIST = list(POINTS)
-# length of the bone that ends in a joint, as a share of stature, such that all lengths are those that bundle assumes
+# length of the bone that ends in a joint, as a share of body height, consistent with `segments.LENGTH_PER_HEIGHT`
 BONE = {
     "hip": 0.056, "knee": 0.238, "ankle": 0.226, "thorax": 0.30037, "head": 0.118, "shoulder": 0.103,
     "elbow": 0.168, "wrist": 0.148, "nose": 0.060,
@@ -40,7 +40,7 @@ LENGTH_M = LENGTH_PER_HEIGHT * HEIGHT_M
 
 
 def usual_bones() -> Floats:
-    """(17,) m, of somebody who is `HEIGHT_M` tall and of average build."""
+    """(17,) m, of an average person of `HEIGHT_M`."""
     out = np.zeros(J)
     for joint, i in INDEX.items():
         out[i] = HEIGHT_M * BONE.get(joint.split("_")[-1], 0.0)
@@ -48,7 +48,7 @@ def usual_bones() -> Floats:
 
 
 def acrobat(count: int, seed: int = 0) -> Floats:
-    """(N,J,3) m in the room: bones exactly as usual, the trunk stiff, limbs anywhere, a new place at every keyframe."""
+    """(N,J,3) m in the room: exact average bones, rigid trunk, random limbs and positions."""
     rng = np.random.default_rng(seed)
     joints = swing_limbs(np.tile(rebuild(standing()[None], usual_bones()[None]), (count, 1, 1)), rng)
     vector = rng.normal(0, 0.25, (count, 3)) * [1, 0, 1] + rng.uniform(-np.pi, np.pi, (count, 1)) * [0, 1, 0]
@@ -57,7 +57,7 @@ def acrobat(count: int, seed: int = 0) -> Floats:
 
 
 def stroll(seconds: float, fps: float = 15.0) -> Floats:
-    """(N,J,3) m in the room, y up, floor at 0: a captured walk, turned around slowly and led about in a circle."""
+    """(N,J,3) m in the room, y up, floor at 0: a captured walk, slowly rotated and moved in a circle."""
     joints = walk(seconds, fps)
     count = len(joints)
     body = rebuild(joints - joints[:, :1], np.tile(usual_bones(), (count, 1)))
@@ -77,7 +77,7 @@ def calibration(
     step_deg: float = 75.0,
     distance_m: float = 4.0,
 ) -> Calibration:
-    """Cameras around the middle of the room, not quite alike, that look at a person there."""
+    """Slightly different cameras around the middle of the room, pointing at it."""
     number = np.arange(views)
     azimuth = np.radians(step_deg * number + 10)
     height = 1.1 + 0.45 * (number % 3)
@@ -100,11 +100,11 @@ def calibration(
 
 
 def images(people: Floats, cameras: Calibration) -> Floats:
-    """(N,V,J,2) px: where cameras see people (or any points), worked out camera by camera."""
+    """(N,V,J,2) px: projections of people (or any points), camera by camera."""
     out = np.zeros((len(people), len(cameras.known), people.shape[1], 2))
     for v, (turn, step) in enumerate(zip(cameras.rotation, cameras.translation, strict=True)):
         local = people @ turn.T + step
-        assert local[..., 2].min() > 0.2, "somebody stands behind the camera"
+        assert local[..., 2].min() > 0.2, "a person is behind the camera"
         ideal = local[..., :2] / local[..., 2:]
         square = (ideal**2).sum(-1, keepdims=True)
         out[:, v] = cameras.focal_px[v] * (1 + cameras.k1[v] * square) * ideal + 0.5 * cameras.size_px[v]
@@ -117,7 +117,7 @@ def points_of(people: Floats) -> Floats:
 
 
 def truth(people: Floats, cameras: Calibration) -> tuple[BundleState, Tracks, Priors]:
-    """What bundle adjustment should find, what it is given (without any error), and priors that agree with it."""
+    """Ground truth of bundle adjustment, exact tracks, and consistent priors."""
     state, focal = exact(cameras, people), _assumed(cameras)
     seen = (images(people, cameras)[:, :, POINT_LIST] - 0.5 * cameras.size_px[:, None]) / focal[:, None, None]
     views = len(focal)
@@ -127,14 +127,14 @@ def truth(people: Floats, cameras: Calibration) -> tuple[BundleState, Tracks, Pr
 
 
 def exact(cameras: Calibration, people: Floats) -> BundleState:
-    """The state that cameras and people are."""
+    """The state of cameras and people."""
     zoom = np.log(cameras.focal_px / _assumed(cameras))
     state = BundleState.from_cameras(cameras.rotation, cameras.translation, zoom, cameras.k1, HEIGHT_M)
     return replace(state, points=points_of(people))
 
 
 def blurred(tracks: Tracks, rng: np.random.Generator, outliers: float = 0.0) -> Tracks:
-    """Tracks with the noise they claim, and a share of joints that are seen anywhere on the body."""
+    """Tracks with noise of their standard deviation, and a share of outliers."""
     seen = tracks.xy + rng.normal(0, 1, tracks.xy.shape) * tracks.sd[..., None]
     wrong = rng.random(tracks.weight.shape) < outliers
     seen = np.where(wrong[..., None], seen + rng.normal(0, 30, seen.shape) * tracks.sd[..., None], seen)
@@ -148,7 +148,7 @@ def _assumed(cameras: Calibration) -> Floats:
 def remembered(
     people: Floats, cameras: Calibration, *, seed: int | None = 0, fps: float = 15.0, t0_ns: int = 0
 ) -> list[Keyframe]:
-    """What a rig remembers of people: as a real detector sees them, or (no seed) without error."""
+    """Keyframes of people, with a detector's noise or (no seed) without."""
     xy, score = images(people, cameras), np.ones((len(people), len(cameras.known), J))
     rng = np.random.default_rng(seed)
     if seed is not None:
@@ -167,7 +167,7 @@ def remembered(
 def hypothesis_of(
     samples: Sequence[Sample | None], sets: Sequence[Landmarks], body: Floats, cameras: Calibration
 ) -> Hypothesis:
-    """What is made of samples with one person each: ``body`` (J,3) of any size is what the lifts say."""
+    """Hypothesis of samples with one person each; ``body`` (J,3) of any size is the lifted pose."""
     views = len(samples)
     observation = observe(0, samples, sets, cameras.focal_px, cameras.size_px)
     candidates = [observation.candidates_of(v) for v in range(views)]
@@ -190,7 +190,7 @@ def hypothesis_of(
 
 
 def task(keyframes: list[Keyframe], cameras: Calibration, *, off_deg: float = 3.0, seed: int = 0) -> SolveTask:
-    """What a rig would be solved from: assumed focal lengths, rotations as averaged, some degrees off."""
+    """Input of `self_solve`: assumed focal lengths, rotations with an error of some degrees."""
     views = len(cameras.known)
     turn = rotation_from_vector(np.random.default_rng(seed).normal(0, np.radians(off_deg) / np.sqrt(3), (views, 3)))
     intrinsics = AssumedIntrinsics(_assumed(cameras), cameras.size_px)
@@ -200,13 +200,13 @@ def task(keyframes: list[Keyframe], cameras: Calibration, *, off_deg: float = 3.
 
 
 def relative_deg(found: Floats, true: Floats) -> Floats:
-    """(V,) how far rotations (V,3,3) are from the truth, degrees, after the whole rig was turned to fit it best."""
+    """(V,) errors of rotations (V,3,3), degrees, after alignment of the whole rig."""
     turn = nearest_rotation((found.swapaxes(-1, -2) @ true).sum(0))
     return angle_deg(found @ turn, true)
 
 
 def aligned(found: Floats, true: Floats) -> Floats:
-    """Points (N,3) moved, turned and stretched to fit true points (N,3) best; never mirrored."""
+    """Points (N,3) after similarity Procrustes to true points (N,3), without reflection."""
     a, b = found - found.mean(0), true - true.mean(0)
     turn = nearest_rotation(b.T @ a)
     scale = float((b * (a @ turn.T)).sum() / (a**2).sum())

@@ -1,4 +1,4 @@
-"""Weights that are read back: from checkpoints of training, and from the graphs that were exported from them."""
+"""Weights read from training checkpoints and exported graphs."""
 
 import zipfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The fusion module on scenes whose answer is known. Most run in double precision, where "exact" means something."""
+"""The fusion module on scenes with ground truth, most in double precision."""
 
 import importlib.util
 import sys
@@ -25,7 +25,7 @@ HELD = 1e-4  # radians: rotations as good as known
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """The tensors are tiny: threads cost more than they give."""
+    """The tensors are tiny: threads slow them down."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -34,7 +34,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def double() -> Iterator[ModuleType]:
-    """The module anew, its constants in double precision."""
+    """The module loaded again, its constants in double precision."""
     spec = importlib.util.spec_from_file_location("csm_in_double_precision", csm.__file__)
     assert spec is not None
     assert spec.loader is not None
@@ -91,7 +91,7 @@ def truth(views: int, *, scenes: int = 12, norm: float = 0.0, spread: float = 0.
 
 
 def views_of(scene: Truth, module: ModuleType, **changes: Any) -> Any:
-    """What perfect views would bring, or what ``changes`` says."""
+    """Exact measurements, except for ``changes``."""
     lead = scene.scale.shape
     content = {
         "ray_xy": scene.ray_xy,
@@ -108,7 +108,7 @@ def views_of(scene: Truth, module: ModuleType, **changes: Any) -> Any:
 
 
 def known(scene: Truth, module: ModuleType, rotation_prior_sd: float = HELD) -> Tensor:
-    """How far the views may turn: (H,V) radians."""
+    """(H,V) prior standard deviations of the rotations, rad."""
     return torch.full(scene.scale.shape, rotation_prior_sd, dtype=torch.float32 if module is csm else torch.float64)
 
 
@@ -280,10 +280,10 @@ def test_a_low_score_reduces_the_inlier_probability() -> None:
     scene = truth(3)
     ray_xy, confidence = noisy(scene, 0.006), np.ones((*scene.scale.shape, J))
     ray_xy[:, 1, WRIST] += 0.05
-    sure = csm.fuse(views_of(scene, csm, ray_xy=ray_xy), known(scene, csm))
+    high = csm.fuse(views_of(scene, csm, ray_xy=ray_xy), known(scene, csm))
     confidence[:, 1, WRIST] = 0.1
-    unsure = csm.fuse(views_of(scene, csm, ray_xy=ray_xy, confidence=confidence), known(scene, csm))
-    assert error(unsure.refined, scene)[:, 1, WRIST].mean() < error(sure.refined, scene)[:, 1, WRIST].mean()
+    low = csm.fuse(views_of(scene, csm, ray_xy=ray_xy, confidence=confidence), known(scene, csm))
+    assert error(low.refined, scene)[:, 1, WRIST].mean() < error(high.refined, scene)[:, 1, WRIST].mean()
 
 
 def test_one_view_keeps_its_own_2d_and_takes_its_own_depth() -> None:

@@ -1,4 +1,4 @@
-"""The graph as shipped, and graphs made anew."""
+"""The shipped graph and other ones."""
 
 import re
 from collections.abc import Callable
@@ -169,7 +169,7 @@ def without(provider: str) -> Callable[[Callable[..., None]], Callable[..., None
 
 
 def test_a_graph_with_other_shapes_is_refused(tmp_path: Path) -> None:
-    """Its inputs are called like ours, and have other shapes: it loads, and does not run."""
+    """Inputs of the same names and other shapes: it loads but does not run."""
     tensor = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ONNX_INPUTS]
     out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1])
     graph = helper.make_graph([helper.make_node("Identity", [ONNX_INPUTS[0]], ["out"])], "other", tensor, [out])

@@ -20,7 +20,7 @@ def small(seed: int = 0, config: LifterConfig = SMALL) -> Lifter:
 
 
 def both(config: LifterConfig) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
-    """What the same weights say of the same people without and with a configuration."""
+    """Outputs of the same weights without and with a configuration."""
     ray_xy, confidence = torch.randn(5, J, 2), torch.rand(5, J)
     with torch.no_grad():
         return small()(ray_xy, confidence), small(config=config)(ray_xy, confidence)

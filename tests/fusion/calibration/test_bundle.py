@@ -1,4 +1,4 @@
-"""Bundle adjustment against finite differences, exact scenes, and chance."""
+"""Bundle adjustment against finite differences and exact scenes."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ def step_of(state: BundleState, values: Floats) -> BundleState:
 
 
 def gradient_of(state: BundleState, tracks: Tracks, priors: Priors) -> Floats:
-    """What `linearise` says about the slope of the cost, in the order of `step_of`."""
+    """Gradient of the cost from `linearise`, in the order of `step_of`."""
     system = linearise(state, tracks, priors)
     return -np.concatenate([system.gradient_global, system.gradient_points.ravel()])
 
@@ -74,7 +74,7 @@ def test_residuals_are_in_standard_deviations_and_zero_at_the_truth() -> None:
 
 
 def test_the_gradient_equals_finite_differences_of_the_cost() -> None:
-    """Every single unknown: cameras, lengths, points; with outliers, misread bones, ties and uneven trust."""
+    """All parameters: cameras, lengths, points; with outliers, tied focal lengths and different weights."""
     rng = np.random.default_rng(0)
     state, tracks, priors = truth(acrobat(4), calibration(3, focal_px=(800.0, 1000.0, 1200.0), k1=0.05))
     tracks = blurred(tracks, rng, outliers=0.2)
@@ -224,7 +224,7 @@ def test_the_cost_never_rises() -> None:
 
 
 def charted(found: BundleState, state: BundleState) -> Floats:
-    """(V·C,) how far cameras are from others: turn, centre, log focal length, k1."""
+    """(V·C,) differences of cameras: rotation, centre, log focal scale, k1."""
     out = np.zeros((len(state.log_focal_scale), C))
     for v, (turn, true) in enumerate(zip(found.rotation, state.rotation, strict=True)):
         small = turn @ true.T
@@ -235,7 +235,7 @@ def charted(found: BundleState, state: BundleState) -> Floats:
 
 
 def gauge(state: BundleState) -> Floats:
-    """(V·C,7) what turning, moving and stretching the whole rig a little does to the cameras."""
+    """(V·C,7) change of the cameras under small similarities of the whole rig."""
     columns = []
     for k in range(7):
         change = 1e-6 * np.eye(7)[k]

@@ -79,7 +79,7 @@ def test_taller_people_have_higher_ankles() -> None:
 
 
 def anywhere(turn: Floats, known: tuple[bool, ...] = (True, True, True)) -> tuple[RigSolution, Floats]:
-    """A solved rig in axes of its own, and what is up there."""
+    """A solved rig in arbitrary axes, and its vertical."""
     rotation, origin = rotation_from_vector(turn), np.array([4.0, -2.0, 1.0])
     cameras = calibration(3).transformed(rotation, origin, 1.0)
     cameras.known[:] = known

@@ -125,7 +125,7 @@ def test_an_invisible_joint_is_near_the_body() -> None:
     state, tracks, _ = truth(acrobat(6), calibration(3))
     weight = tracks.weight.copy()
     weight[:, :, 4] = 0.0
-    weight[:, 1:, 7] = 0.0  # and one that a single view sees
+    weight[:, 1:, 7] = 0.0  # and one visible in a single view
     points = with_points(state, replace(tracks, weight=weight)).points
     middle = np.median(state.points, axis=1)
     for joint in (4, 7):
@@ -133,7 +133,7 @@ def test_an_invisible_joint_is_near_the_body() -> None:
 
 
 def test_no_pose_is_triangulated_outside_the_room() -> None:
-    """Rays that nearly miss each other meet far away; people do not go there."""
+    """Nearly parallel rays intersect far away."""
     state, tracks, _ = truth(acrobat(8), calibration(2))
     seen = tracks.xy.copy()
     seen[3, 1] = seen[3, 1] @ rotation_from_vector(np.array([0.0, 0.0, 0.4]))[:2, :2] + [1.2, 0.0]

@@ -1,4 +1,4 @@
-"""A rig of an earlier run, checked against what is seen now."""
+"""A rig of an earlier run against current keyframes."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def seen_by(cameras: Calibration, seed: int = 0) -> list[Keyframe]:
 
 
 def moved(view: int, deg: float) -> Calibration:
-    """The cameras as they stand now: one was turned."""
+    """The current cameras, one of them rotated."""
     turn = np.tile(np.eye(3), (4, 1, 1))
     turn[view] = rotation_from_vector(np.radians([0.0, deg, 0.0]))
     translation = np.einsum("vij,vj->vi", turn, CAMERAS.translation)

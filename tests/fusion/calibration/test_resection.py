@@ -19,7 +19,7 @@ OTHER = calibration(3)
 
 
 def seen(people: Floats, view: int = 1, noise: float = 0.5 * SD, seed: int = 0) -> tuple[Floats, Floats]:
-    """Points (N,P,3) and where a camera sees them (N,P,2)."""
+    """Points (N,P,3) and their ideal coordinates (N,P,2)."""
     ideal_xy = points_of(OTHER.ideal_xy(images(people, OTHER))[:, view])
     return points_of(people), ideal_xy + np.random.default_rng(seed).normal(0, 1, ideal_xy.shape) * noise
 
@@ -27,7 +27,7 @@ def seen(people: Floats, view: int = 1, noise: float = 0.5 * SD, seed: int = 0) 
 def added(
     out: Resection, count: int, *, view: int = 1, tick_ns: int = TICK, start: int = 0
 ) -> list[tuple[Floats, Floats] | None]:
-    """What a resection says to each of some instants."""
+    """Results of a resection for consecutive samples."""
     points, ideal_xy = seen(stroll((start + count) / 15), view)
     return [out.add(n * tick_ns, points[n], ideal_xy[n], SD) for n in range(start, start + count)]
 
@@ -92,7 +92,7 @@ def test_resection_completes_with_enough_samples() -> None:
 
 
 def test_a_high_frame_rate_does_not_shorten_resection() -> None:
-    """At 120 Hz, half a second brings 60 instants of the same."""
+    """At 120 Hz, half a second has 60 similar samples."""
     assert added(Resection(), 60, tick_ns=8_333_333) == [None] * 60
 
 

@@ -32,7 +32,7 @@ def rotations(count: int, seed: int = 0) -> Floats:
 
 
 def blank(lifted: Floats | None, weight: Floats, up: Floats | None = None) -> Keyframe:
-    """An keyframe of which only the lifted matters."""
+    """A keyframe of which only the lifter's rotations are used."""
     views = len(weight)
     return Keyframe(
         t_ns=0,
@@ -176,7 +176,7 @@ def intrinsics_of(scene: Scene) -> AssumedIntrinsics:
 
 
 def remembered(scene: Scene, every: int = 3, lifted: Floats | None = None) -> list[Keyframe]:
-    """What the rig would remember of a scene, with the true rotations (or others) as lifter_rotations."""
+    """Keyframes of a scene, with the true rotations (or others) as those of the lifter."""
     xy, score = scene.xy_px.swapaxes(0, 1)[::every], scene.score.swapaxes(0, 1)[::every]
     rotation = scene.cameras.rotation if lifted is None else lifted
     return [
@@ -190,7 +190,7 @@ def remembered(scene: Scene, every: int = 3, lifted: Floats | None = None) -> li
 
 
 def tilt_deg(rotation: Floats, scene: Scene) -> Floats:
-    """(V,) how far the rig's y is from the room's, as each camera sees it."""
+    """(V,) angle between the rig's y and the room's, in each camera's axes."""
     return np.asarray(
         np.degrees(np.arccos(np.clip((rotation[:, :, 1] * scene.cameras.rotation[:, :, 1]).sum(-1), -1, 1)))
     )

@@ -1,4 +1,4 @@
-"""The rig solves itself from a walking person, seen as detectors see people."""
+"""Self-calibration from a walking person with detector noise."""
 
 from dataclasses import replace
 
@@ -60,12 +60,12 @@ def three() -> RigSolution:
 
 
 def focal_off(found: RigSolution, cameras: Calibration) -> Floats:
-    """(V,) share by which focal lengths are off."""
+    """(V,) relative errors of focal lengths."""
     return np.abs(found.cameras.focal_px / cameras.focal_px - 1)
 
 
 def pose_error_m(found: RigSolution) -> float:
-    """Median distance of a joint, once the whole walk is moved, turned and stretched onto the truth; never mirrored."""
+    """Median joint error after a similarity alignment of the whole walk, without reflection."""
     got, true = points_of(found.poses).reshape(-1, 3), points_of(LEARNED).reshape(-1, 3)
     return float(np.median(np.linalg.norm(aligned(got, true) - true, axis=-1)))
 
@@ -120,7 +120,7 @@ def test_the_same_keyframes_give_the_same_rig(three: RigSolution) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_from_mirrored_rotations_the_rig_is_not_mirrored(seed: int) -> None:
-    """Averaged rotations may be those of the mirror image, which the pictures cannot tell apart from afar."""
+    """Averaged rotations may be those of the mirror image, which has the same projections at a distance."""
     cameras = calibration(3)
     found = self_solve(
         replace(task(keyframes_of(cameras, seed), cameras), camera_from_rig=FLIP @ cameras.rotation @ FLIP)

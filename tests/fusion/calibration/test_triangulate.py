@@ -27,7 +27,7 @@ def test_both_planes_of_a_ray_contain_its_point() -> None:
 def test_off_its_plane_the_error_is_in_metres_times_depth() -> None:
     people, cameras = acrobat(1), calibration(2)
     rows = dlt_rows(rays_of(people, 2).by_point[0], cameras)
-    aside = people + 0.1 * cameras.rotation[0, 0]  # 10 cm to the right as camera 0 sees it
+    aside = people + 0.1 * cameras.rotation[0, 0]  # 10 cm to the right in camera 0's view
     off = np.einsum("npvki,npi->npvk", rows[..., :3], aside) + rows[..., 3]
     assert off[0, :, 0] == pytest.approx(np.tile([-0.1, 0.0], (17, 1)))
 

@@ -1,4 +1,4 @@
-"""What is up when the person does not show it."""
+"""The vertical when the person is not upright."""
 
 from collections.abc import Callable
 
@@ -32,13 +32,13 @@ RING = ring(4)
 
 
 def on_the_spot(seconds: float, turn: Floats, height_m: float) -> Floats:
-    """Somebody who moves but goes nowhere, turned about their pelvis, which is so high."""
+    """A person who moves on the spot, rotated about their pelvis at a given height."""
     joints = walk(seconds, FPS)
     return np.asarray((joints - joints[:, :1]) @ turn.T + [0.0, height_m, 0.0])
 
 
 def rolled(cameras: Cameras, deg: float) -> Cameras:
-    """Cameras that are turned about their own axes."""
+    """Cameras rotated about their own axes."""
     turn = rotation_from_vector(np.radians([0.0, 0.0, deg]))
     return Cameras(turn @ cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px)
 
@@ -57,7 +57,7 @@ def fused(
 
 
 def tilt_deg(out: PoseEstimate, cameras: Cameras) -> float:
-    """How far up is from up in the room, by where the cameras look."""
+    """Angle between the vertical and that of the room, from the camera rotations."""
     known = np.isfinite(out.camera_from_rig).all((1, 2))
     room_up = (out.camera_from_rig.swapaxes(1, 2) @ cameras.rotation @ Y)[known].mean(0)
     return float(np.degrees(np.arccos(np.clip(room_up[1] / np.linalg.norm(room_up), -1, 1))))
@@ -98,7 +98,7 @@ def test_cameras_upside_down_do_not_rotate_a_walking_person(engine: Engine) -> N
 
 
 def test_with_cameras_on_their_sides_the_person_gives_the_vertical(engine: Engine) -> None:
-    """As phones are that do not tell how they are held; all round the person they do not agree on another up."""
+    """As phones without orientation metadata; around the person they do not agree on another vertical."""
     aside = rolled(RING, 90.0)
     made, out = fused(engine, walk(4.0, FPS), aside, unsolved)
     assert tilt_deg(out[-1], aside) < 15

@@ -1,4 +1,4 @@
-"""Who is followed, decided by the shipped graph on simulated people."""
+"""Data association by the shipped graph on simulated people."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ SECONDS = 2.0
 
 
 def bystander(views: int, seed: int = 1) -> Scene:
-    """Somebody who stands elsewhere in the room, one arm raised, looking about."""
+    """A person elsewhere in the room, one arm raised, turning the head."""
     pose = standing()
     pose[INDEX["r_elbow"]], pose[INDEX["r_wrist"]] = (-0.42, 0.55, 0.05), (-0.45, 0.85, 0.1)
     turn = np.zeros((round(30 * SECONDS), 3))
@@ -32,7 +32,7 @@ def person(views: int, *, step_deg: float = 75.0, start_deg: float = 0.0) -> Sce
 
 
 def both(index: int, samples: list[Sample | None], other: Scene, view: int, enlarge: float) -> list[Sample | None]:
-    """The bystander beside the person in one view, made larger so that detectors would prefer them."""
+    """The bystander and the person in one view, the bystander larger so that detectors prefer them."""
     mine = samples[view]
     assert mine is not None
     xy = other.xy_px[view, index]
@@ -149,9 +149,9 @@ def test_exchanged_left_and_right_are_corrected(engine: Engine, clean_mm: dict[i
             assert np.linalg.norm(out[index].refined_px[3, INDEX["l_wrist"]] - wrist) < 0.15 * size
 
 
-@pytest.mark.parametrize("nobody", [None, Sample(0, np.zeros((0, 17, 2)), np.zeros((0, 17)))])
-def test_without_candidates_there_is_no_hypothesis(engine: Engine, nobody: Sample | None) -> None:
-    out = new_estimator(engine, 3).step(0, [nobody, nobody, nobody])
+@pytest.mark.parametrize("empty", [None, Sample(0, np.zeros((0, 17, 2)), np.zeros((0, 17)))])
+def test_without_candidates_there_is_no_hypothesis(engine: Engine, empty: Sample | None) -> None:
+    out = new_estimator(engine, 3).step(0, [empty, empty, empty])
     assert not out.tracking
     assert (out.person_index == UNASSIGNED).all()
     assert (out.score == 0).all()
@@ -206,7 +206,7 @@ def test_a_view_with_intermittent_legs_stays_assigned(engine: Engine) -> None:
 
 
 def test_a_missing_joint_does_not_change_the_extent(engine: Engine) -> None:
-    """With one view nobody else can tell: the larger one is followed."""
+    """With one view the larger person is tracked."""
     scene = person(1)
     mine = scene.samples(0)[0]
     assert mine is not None

@@ -1,4 +1,4 @@
-"""Poses in a known rig, when some or most of what should be seen is not."""
+"""Poses in a known rig with few or wrong detections."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ SURE_M2 = np.tile(0.01**2 * np.eye(3), (len(POINTS), 1, 1))
 
 
 def rays_of(cameras: Calibration, error: float = 0.0, seed: int = 0) -> Rays:
-    """What cameras see of `PEOPLE`; errors in standard deviations."""
+    """Detections of `PEOPLE`; errors in standard deviations."""
     ideal_xy = cameras.ideal_xy(images(PEOPLE, cameras))[:, :, list(POINTS)]
     sd = detection_sd(ideal_xy, np.ones(ideal_xy.shape[:-1], bool))
     ideal_xy = ideal_xy + error * sd[..., None] * np.random.default_rng(seed).normal(0, 1, ideal_xy.shape)
@@ -31,7 +31,7 @@ def rays_of(cameras: Calibration, error: float = 0.0, seed: int = 0) -> Rays:
 
 
 def lifted(error_m: float = 0.03, seed: int = 1) -> Floats:
-    """(N,P,3) poses as lifts see them: a few centimetres off, anywhere."""
+    """(N,P,3) lifted poses: a few centimetres off, at any position."""
     rng = np.random.default_rng(seed)
     return np.asarray(TRUE + error_m * rng.normal(0, 1, TRUE.shape) + rng.normal(0, 5, (len(TRUE), 1, 3)))
 
@@ -146,7 +146,7 @@ def test_the_covariance_agrees_with_the_errors() -> None:
 
 
 def panned(cameras: Calibration, view: int, deg: float) -> Calibration:
-    """Cameras of which one looks elsewhere than is known."""
+    """Cameras of which one was panned."""
     turn = np.tile(np.eye(3), (len(cameras.known), 1, 1))
     turn[view] = rotation_from_vector(np.radians([0.0, deg, 0.0]))
     return replace(

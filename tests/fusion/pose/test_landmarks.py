@@ -23,7 +23,7 @@ _OWN = {"left": "l", "right": "r"}
 
 
 def places() -> Floats:
-    """(33,3) m: joints where they are, everything else some centimetres from the joint it hangs on."""
+    """(33,3) m: joints, and other landmarks some centimetres from their parent joint."""
     rng = np.random.default_rng(0)
     out = np.zeros((33, 3))
     for k, name in enumerate(FULL.names):
@@ -38,7 +38,7 @@ PLACES = places()
 
 
 def sample(view: int, marks: Landmarks, lost: Sequence[str] = ()) -> Sample:
-    """What a view sees of the body."""
+    """Detections of the body in a view."""
     columns = [FULL.names.index(name) for name in marks.names]
     xy = images(PLACES[None], CAMERAS)[0, view][columns]
     return Sample(0, xy[None], np.array([[0.0 if name in lost else 0.8 for name in marks.names]]))
@@ -47,7 +47,7 @@ def sample(view: int, marks: Landmarks, lost: Sequence[str] = ()) -> Sample:
 def look(
     samples: Sequence[Sample | None], sets: Sequence[Landmarks], weight: Floats = ALL
 ) -> tuple[tuple[str, ...], Floats, Floats, Floats, Hypothesis]:
-    """Names, places, covariance and scores of the extras."""
+    """Names, positions, covariance and scores of the extra landmarks."""
     extras = ExtraLandmarks(sets)
     hypothesis = hypothesis_of(samples, sets, BODY - BODY[0], CAMERAS)
     return (extras.names, *extras.triangulate(hypothesis, samples, sets, CAMERAS, weight, BODY, SD), hypothesis)
@@ -66,10 +66,10 @@ def test_the_names_are_those_of_all_views_once() -> None:
 
 def test_unmeasured_landmarks_are_at_their_joints() -> None:
     extras = ExtraLandmarks([FULL])
-    beside = extras.at_parents(BODY)
-    assert beside[extras.names.index("left_heel")] == pytest.approx(BODY[INDEX["l_ankle"]])
-    assert beside[extras.names.index("right_thumb")] == pytest.approx(BODY[INDEX["r_wrist"]])
-    assert beside[extras.names.index("mouth_left")] == pytest.approx(BODY[INDEX["head"]])
+    parents = extras.at_parents(BODY)
+    assert parents[extras.names.index("left_heel")] == pytest.approx(BODY[INDEX["l_ankle"]])
+    assert parents[extras.names.index("right_thumb")] == pytest.approx(BODY[INDEX["r_wrist"]])
+    assert parents[extras.names.index("mouth_left")] == pytest.approx(BODY[INDEX["head"]])
 
 
 def test_landmarks_visible_in_three_views_are_triangulated() -> None:
@@ -129,7 +129,7 @@ def test_a_view_without_weight_or_person_has_no_effect() -> None:
 
 
 def test_in_a_mirrored_candidate_left_is_right() -> None:
-    """A detector that takes a back for a front calls the left heel the right one."""
+    """A detector that confuses front and back exchanges the heels."""
     swapped = [name.replace("left", "?").replace("right", "left").replace("?", "right") for name in FULL.names]
     samples = [sample(v, FULL) for v in range(3)]
     columns = [FULL.names.index(name) for name in swapped]

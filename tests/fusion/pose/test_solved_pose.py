@@ -1,4 +1,4 @@
-"""Hypotheses of an instant in a known rig."""
+"""Poses of one time step in a known rig."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def hypothesis(samples: list[Sample | None], size: float = 0.3) -> Hypothesis:
 
 
 def see(given: Hypothesis, weight: Floats = ALL, ago: SolvedPose | None = None) -> tuple[Hypothesis, SolvedPose]:
-    """What is made of a hypothesis; ``ago`` is the pose of a thirtieth of a second before."""
+    """The solved pose of a hypothesis; ``ago`` is the pose a thirtieth of a second before."""
     return solved_pose(given, RIG, weight, None if ago is None else ago.temporal_prior(1 / 30))
 
 
@@ -49,7 +49,7 @@ def off_m(pose: SolvedPose, true: Floats = BODY) -> Floats:
 
 
 def panned(view: int, deg: float) -> Calibration:
-    """The cameras as they stand, of which one looks elsewhere than is known."""
+    """The cameras, one of them panned."""
     turn = np.tile(np.eye(3), (3, 1, 1))
     turn[view] = rotation_from_vector(np.radians([0.0, deg, 0.0]))
     return replace(
@@ -143,7 +143,7 @@ def test_one_view_continues_at_the_last_position() -> None:
 @pytest.mark.parametrize("view", range(3))
 @pytest.mark.parametrize("deg", [-12.0, -5.0, 3.0, 5.0, 12.0])
 def test_a_panned_camera_is_identified_by_the_temporal_prior(view: int, deg: float) -> None:
-    """The other two of camera 1 face each other: what they see together says little along the line between them."""
+    """The other two cameras face each other: their rays are uncertain along the line between them."""
     ago = posed(hypothesis(samples_of(BODY)))
     pose = posed(hypothesis(samples_of(BODY, panned(view, deg))), ago=ago)
     others = np.arange(3) != view
@@ -153,7 +153,7 @@ def test_a_panned_camera_is_identified_by_the_temporal_prior(view: int, deg: flo
 
 
 def test_a_person_far_from_the_prior_is_found() -> None:
-    """After a gap, or when somebody else is followed."""
+    """After a gap, or an identity switch."""
     ago = posed(hypothesis(samples_of(BODY)))
     there = BODY + np.array([1.2, 0.0, 1.0])
     pose = posed(hypothesis(samples_of(there)), ago=ago)
@@ -193,7 +193,7 @@ def test_a_consistent_hypothesis_is_unchanged() -> None:
 
 
 def test_the_lift_of_a_reassigned_view_is_reported() -> None:
-    """One that was left out by the lifts, and one whose left and right are exchanged."""
+    """An unassigned view, and one with left and right exchanged."""
     given = hypothesis(samples_of(BODY))
     lifted = np.arange(3.0)[:, None, None] + np.ones((3, J, 3))
     given = replace(

@@ -1,4 +1,4 @@
-"""What a pose says of its own error where cameras do not tell, held against the error it has."""
+"""Stated and actual errors of joints visible in fewer than two views."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def of(*parts: str) -> list[int]:
 
 
 def fused(engine: Engine, score: Floats, motion: Floats = WALK) -> list[PoseEstimate]:
-    """A motion before a known rig, detected as scored (V,T,J)."""
+    """Poses of a motion in a known rig, detected with scores (V,T,J)."""
     made = Estimator(
         config(VIEWS), engine, BackgroundCompute(solve=unsolved), RigSolution(CAMERAS, LENGTH_M, WALK, 1.0, 1.0, np.inf)
     )
@@ -46,7 +46,7 @@ def fused(engine: Engine, score: Floats, motion: Floats = WALK) -> list[PoseEsti
 
 
 def normalised(out: list[PoseEstimate], joints: list[int], motion: Floats = WALK) -> float:
-    """Root mean square error of joints, per axis, in standard deviations as they were stated; 1 is honest."""
+    """Root mean square error of joints per axis, in stated standard deviations; ideally 1."""
     error = np.stack([o.xyz_raw for o in out])[:, joints] - motion[:, joints]
     covariance = np.stack([o.covariance for o in out])[:, joints]
     return float(np.sqrt((np.einsum("tji,tjik,tjk->tj", error, np.linalg.inv(covariance), error) / 3).mean()))
