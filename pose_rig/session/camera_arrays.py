@@ -49,8 +49,8 @@ def _keypoints_of(session: Session, camera: str) -> CameraKeypoints | None:
 def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> NDArray[np.float32]:
     """Returns (T,J,2) refined 2D at exactly these times, NaN where there is none."""
     out = np.full((len(t_ns), J, 2), np.nan, np.float32)
-    _, there, theirs = np.intersect1d(t_ns, refined.t_ns, return_indices=True)
-    out[there] = refined.xy[theirs]
+    _, rows, refined_rows = np.intersect1d(t_ns, refined.t_ns, return_indices=True)
+    out[rows] = refined.xy[refined_rows]
     return out
 
 

@@ -27,14 +27,14 @@ LIMBS = {
     "Foot": "Foot",
     "Toes": "ToeBase",
 }
-SIDED = {side + ours: side + theirs for side in ("Left", "Right") for ours, theirs in LIMBS.items()}
+SIDED = {side + bone: side + name for side in ("Left", "Right") for bone, name in LIMBS.items()}
 TRUNK = {"Hips": "Hips", "Spine": "Spine", "Neck": "Neck", "Head": "Head"}
 NAMES: dict[BoneNaming, dict[str, str]] = {
     "vrm": {bone: bone for bone in BONES},
     "mixamo": {bone: f"mixamorig:{name}" for bone, name in {**TRUNK, "Chest": "Spine2", **SIDED}.items()},
     "cmu": {**TRUNK, "Chest": "Spine1", **SIDED},
 }
-# our bone → the extra bone before it
+# bone → the extra bone before it
 EXTRAS: dict[BoneNaming, dict[str, str]] = {
     "vrm": {},
     "mixamo": {"Chest": "mixamorig:Spine1"},

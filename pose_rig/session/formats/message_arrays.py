@@ -27,7 +27,7 @@ class CameraKeypoints:
         t_ns: (T,) int64, capture timestamps, rig clock.
         index: (T,) int64, frame numbers; gaps are dropped frames.
         size_px: Image (width, height).
-        schema: Landmark set as it travelled: ``mediapipe33``, or names joined by commas.
+        schema: Landmark set as in the messages: ``mediapipe33``, or names joined by commas.
         landmarks: (K) names.
         xy: (T,P,K,2) float32 px, x right, y down; NaN = not visible. P = largest number of people in a frame.
         score: (T,P,K) float32 0–1, 0 = not visible.

@@ -92,7 +92,7 @@ def write_poses(path: Path, poses: Poses, views: Mapping[str, NDArray[Any]] | No
 
 
 def read_poses(path: Path | str) -> Poses:
-    """Returns the poses in a poses file; what it does not hold is NaN, ages are 0.
+    """Returns the poses in a poses file; missing values are NaN, missing ages 0.
 
     Joints may be spelled otherwise (`pose_rig.joint_name.joint_index`) and be in another order.
 

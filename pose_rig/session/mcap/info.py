@@ -35,7 +35,7 @@ class SessionInfo:
         started_unix_ns: Start of the recording.
         unix_from_rig_ns: Offset of Unix time to the rig clock (``t_ns`` of all messages).
         cameras: Names.
-        origin: ``live``, ``files`` (fused frame by frame) or ``import`` (keypoints from elsewhere).
+        origin: ``live``, ``files`` (fused frame by frame) or ``import`` (imported keypoints).
         config_json: The configuration it was recorded with, passwords removed.
         recording: File name of the recording's first part.
         part: Number of the part, from 1; a restarted recorder begins a new one.

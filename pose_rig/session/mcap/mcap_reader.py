@@ -25,8 +25,8 @@ MAX_UNIX_NS = 1 << 62  # the year 2116; differences of two still fit 64 bits
 MAGIC = b"\x89MCAP0\r\n"
 RECORD_HEADER = struct.Struct("<BQ")  # opcode, length
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
-MAX_CHUNK_BYTES = 1 << 26  # decompressed; ours hold a megabyte and a message of 32 MB at most
-# All chunks decompress to at most this many times the size of the file; ours to about 3, to 30 without any detection.
+MAX_CHUNK_BYTES = 1 << 26  # decompressed; written chunks have at most a megabyte and a message of 32 MB
+# All chunks decompress to at most this many times the size of the file; sessions to about 3, to 30 without detections.
 MAX_COMPRESSION_RATIO = 1000
 MAX_CHANNELS = 4096  # a rig of 16 cameras has about 150
 # raised by the library and the decompressor for invalid bytes
@@ -65,8 +65,8 @@ def decompressed(chunk: Chunk) -> bytes:
     """Returns the records of a chunk.
 
     Raises:
-        McapError: The chunk is larger than it says or than any of ours, has another compression, or does not match
-            its checksum. The decompressor raises others of `DECODE_ERRORS`.
+        McapError: The chunk is larger than declared or than `MAX_CHUNK_BYTES`, has another compression, or a wrong
+            checksum. The decompressor raises others of `DECODE_ERRORS`.
     """
     size = chunk.uncompressed_size
     if size > MAX_CHUNK_BYTES:

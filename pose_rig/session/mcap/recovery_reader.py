@@ -23,9 +23,9 @@ from pose_rig.session.mcap.mcap_reader import (
     records_in,
 )
 
-MAX_RECORD_BYTES = 2 * MAX_CHUNK_BYTES  # ours end near 32 MB; a longer one has a damaged length
+MAX_RECORD_BYTES = 2 * MAX_CHUNK_BYTES  # written records end near 32 MB; a longer one has a damaged length
 OPCODES = range(1, 16)  # of all record types
-# Every chunk of ours names its compression, behind two times, a size and a checksum.
+# The header of a chunk has its compression after two times, a size and a checksum.
 COMPRESSION, COMPRESSION_OFFSET = b"\x04\x00\x00\x00zstd", RECORD_HEADER.size + 8 + 8 + 8 + 4
 CHUNK_HEADER_BYTES = COMPRESSION_OFFSET + len(COMPRESSION) + 8  # the last 8 are the size of the compressed data
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # begins the compressed data; the index of a chunk looks like a chunk but for this

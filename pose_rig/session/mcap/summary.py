@@ -101,7 +101,7 @@ def check_readable(source: Path, messages: int, damaged: int) -> None:
         if not MAGIC.startswith(file.read(len(MAGIC))):
             raise SessionError(f"{source} is no session.", "Poses files (.npz) are read by pose_rig.session.load.")
     remedy = "All of it is damaged." if damaged else "It was cut off as it began."
-    raise SessionError(f"{source} holds nothing that can be kept.", remedy)
+    raise SessionError(f"{source} has no readable message.", remedy)
 
 
 def _chunk_index(piece: Piece, messages: list[RawMessage]) -> ChunkIndex:

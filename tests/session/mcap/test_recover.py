@@ -122,8 +122,8 @@ def test_what_is_in_its_place_is_kept(cut_off: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"", r"take\.mcap holds nothing that can be kept\. It was cut off as it"),
-        (b"\x89MCAP0\r\n", r"take\.mcap holds nothing that can be kept\. It was cut off as it"),
+        (b"", r"take\.mcap has no readable message\. It was cut off as it"),
+        (b"\x89MCAP0\r\n", r"take\.mcap has no readable message\. It was cut off as it"),
         (
             b"PK\3\4" + bytes(900),
             r"take\.mcap is no session\. Poses files \(\.npz\) are read by pose_rig\.session\.load",
@@ -177,7 +177,7 @@ def test_cut_off_anywhere_it_loses_one_chunk_at_most(cut_off: Path, tmp_path: Pa
         (tmp_path / "short.recovered.mcap").unlink(missing_ok=True)
         whole_chunks = sum(end <= length for end in ends)
         if length < ends[0] and not kept:  # nothing, or the first chunk without its index
-            try_to_recover(path, "short.mcap holds nothing that can be kept. It was cut off as it began.")
+            try_to_recover(path, "short.mcap has no readable message. It was cut off as it began.")
             continue
         found = recover(path)
         kept.append(rows(found.path))
@@ -262,5 +262,5 @@ def test_a_damaged_chunk_is_counted_and_reported(cut_off: Path) -> None:
 def test_a_session_that_is_damaged_all_over_was_not_cut_off(cut_off: Path) -> None:
     for at in places(cut_off, CHUNK):
         damage(cut_off, at + 60)
-    with pytest.raises(SessionError, match=r"holds nothing that can be kept\. All of it is damaged\."):
+    with pytest.raises(SessionError, match=r"has no readable message\. All of it is damaged\."):
         recover(cut_off)
