@@ -81,7 +81,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (f"#{'x' * (1 << 18)}", r"is no rig\.toml: it is too large"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_key(tmp_path: Path, text: str, reason: str) -> None:
+def test_errors_name_the_key(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
         load(write(tmp_path, text))
     assert "rig.toml" in caught.value.cause

@@ -53,12 +53,12 @@ def test_this_environment_has_one() -> None:
         ),
     ],
 )
-def test_what_its_commands_are(tool: Tool, extra: str, packages: str, again: str) -> None:
+def test_its_commands(tool: Tool, extra: str, packages: str, again: str) -> None:
     found = Installer(tool, Path("/env"))
     assert (found.with_extra("gpu"), found.packages("a<2", "b"), found.reinstall()) == (extra, packages, again)
 
 
-def test_a_package_that_is_missing_is_one_mistake_in_every_command() -> None:
+def test_a_missing_package_is_one_error_in_every_command() -> None:
     with pytest.raises(PoseRigError) as caught, requires_extra("Training", "train"):
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
     error = caught.value

@@ -34,7 +34,7 @@ def test_names_of_coco_human36m_openpose_and_our_trc(spelling: str, joint: str) 
     assert joint_index(spelling) == INDEX[joint]
 
 
-def test_our_marker_names_lead_back() -> None:
+def test_our_marker_names_are_found() -> None:
     for joint, marker in zip(MEDIAPIPE, marker_names(MEDIAPIPE, "opensim"), strict=True):
         assert joint_name(marker, MEDIAPIPE) == joint
 
@@ -55,14 +55,14 @@ def test_further_landmarks_are_found_too() -> None:
 
 
 @pytest.mark.parametrize("name", ["neck", "tail", "", "l", "l_pelvis", "left_root", "wrist", "hip_x_r", "head_top"])
-def test_what_is_no_joint_is_none(name: str) -> None:
+def test_unknown_joints_are_refused(name: str) -> None:
     with pytest.raises(
         JointError, match=rf"^Unknown joint '{name}'\. (Did you mean .*\? )?The joints are pelvis, r_hip, "
     ):
         joint_index(name)
 
 
-def test_names_in_other_letters_are_told_apart() -> None:
+def test_names_in_other_scripts_are_distinguished() -> None:
     names = (*JOINTS, "手_l", "脚_l", "!")
     assert joint_index("l_手", names) == 17
     assert joint_index("left 脚", names) == 18
@@ -71,7 +71,7 @@ def test_names_in_other_letters_are_told_apart() -> None:
             joint_index(name, names)
 
 
-def test_the_error_lists_what_is_spelled_alike_and_is_of_both_kinds() -> None:
+def test_the_error_lists_similar_names_and_has_both_types() -> None:
     with pytest.raises(UsageError, match=r"Did you mean l_wrist or r_wrist\? The joints are") as caught:
         joint_index("left_writs")
     assert isinstance(caught.value, KeyError)

@@ -12,20 +12,20 @@ HOSTILE = ("..", ".", "", "../../x", "a/b", "a\\b", "a b", "[red]", "\x1b]0;pwn\
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_leads_elsewhere_is_no_name_and_becomes_one(text: str) -> None:
+def test_invalid_names_become_valid(text: str) -> None:
     assert not is_name(text)
     assert is_name(as_name(text))
     assert as_name(as_name(text)) == as_name(text)
 
 
 @pytest.mark.parametrize("text", ["cam0", "left", "192.168.1.20", "a-2", "_", ".hidden", "take.1", "x" * 40])
-def test_a_name_stays_as_it_is(text: str) -> None:
+def test_a_valid_name_is_unchanged(text: str) -> None:
     assert is_name(text)
     assert as_name(text) == text
 
 
 @pytest.mark.parametrize("text", ["con", "NUL", "com1", "lpt9.txt", "Aux.mcap", "x.", "x..."])
-def test_what_windows_would_take_for_something_else_is_given_another_name(text: str) -> None:
+def test_names_of_windows_devices_are_changed(text: str) -> None:
     assert as_name(text) != text
     assert as_name(as_name(text)) == as_name(text)
 
@@ -37,7 +37,7 @@ def test_a_label_is_one_short_printable_line_without_commas() -> None:
         landmarks("left_hip,right_hip,left_shoulder,right_shoulder,\x1b]0;pwn\x07")
 
 
-def test_what_a_terminal_would_obey_is_not_shown() -> None:
+def test_control_characters_are_not_shown() -> None:
     assert shown("\x1b]0;pwn\x07 \x9b31m\x7f\r\u202e") == "?]0;pwn? ?31m???"
     assert shown("Über 3 °C\tand\nmore […] × –") == "Über 3 °C\tand\nmore […] × –"
 
@@ -54,6 +54,6 @@ def test_messages_with_an_invalid_name_are_not_encoded(message: Health | RigStat
         encode(message)
 
 
-def test_names_of_landmarks_travel_as_they_are() -> None:
+def test_names_of_landmarks_are_sent_unchanged() -> None:
     health = Health(worker="cam0", t_ns=0, state="running", error="\x1b[31m")
     assert decode(encode(health)) is not None  # what people are told is cleaned where it is printed

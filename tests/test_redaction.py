@@ -48,17 +48,17 @@ def test_no_password_is_left(address: str) -> None:
         "Rate: 30 Hz @ 12:30", "keyframe=1",
     ],
 )  # fmt: skip
-def test_what_hides_nothing_stays_as_it_is(text: str) -> None:
+def test_text_without_passwords_is_unchanged(text: str) -> None:
     assert redacted(text) == text
 
 
-def test_what_is_needed_to_find_a_camera_again_stays() -> None:
+def test_the_address_of_a_camera_is_kept() -> None:
     assert redacted("rtsp://me:secret@cam:554/1") == "rtsp://cam:554/1"
     assert redacted("http://cam/v?size=2&password=x&fps=5") == "http://cam/v?size=2&password=***&fps=5"
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_every_way_out_hides_it(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_output_is_redacted(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     error = SourceError(f"{address} cannot be read.", f"Look whether {address} plays.")
     meter = Meter("cam", 0)
     meter.detail = f"stream {address}"
@@ -70,7 +70,7 @@ def test_every_way_out_hides_it(address: str, capsys: pytest.CaptureFixture[str]
     assert not [text for text in shown if SECRET.search(text)]
 
 
-def test_the_recorder_is_told_no_password(tmp_path: Path) -> None:
+def test_the_recorder_receives_no_password(tmp_path: Path) -> None:
     camera = CameraConfig(source=ADDRESSES[0], name="cam")
     ready = plan(Config(camera=(camera,), port=0, record=str(tmp_path / "s.mcap")), "model.task")
     recorder = next(worker for worker in ready.workers if worker.name == "recorder")

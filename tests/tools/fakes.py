@@ -32,23 +32,23 @@ def unplugged(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> Non
     raise SourceError(f"Camera {job.camera.source} cannot be opened.", "Plug it in.")
 
 
-def misused(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+def usage_failure(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     raise UsageError("That cannot be.", "Ask for something else.")
 
 
-def unmendable(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+def final_failure(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     raise EngineError("weights.onnx is not a pose-rig graph.", "Export one.")
 
 
-def leaky(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+def fails_with_password(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     raise ValueError("rtsp://joe:hunter2@cam.lan/live did not answer")
 
 
-def defective(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+def internal_failure(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     raise ZeroDivisionError("no views")
 
 
-def defective_at_the_end(job: CameraJob | FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
+def fails_during_stop(job: CameraJob | FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     stop.wait()
     raise ZeroDivisionError("no rows")
 

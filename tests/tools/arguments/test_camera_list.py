@@ -51,7 +51,7 @@ def test_equal_names_are_numbered(clip: Path) -> None:
     assert names(f"{clip},{clip},{clip}") == ["left_side", "left_side-2", "left_side-3"]
 
 
-def test_no_camera_is_called_like_the_fusion_worker() -> None:
+def test_names_of_workers_are_reserved() -> None:
     assert names("rtsp://fusion/live") == ["fusion-2"]
 
 
@@ -78,7 +78,7 @@ def test_a_camera_that_is_not_plugged_in_is_named() -> None:
         config_of("C9200 Pro Max")
 
 
-def test_files_in_a_rig_toml_lie_beside_it(tmp_path: Path, clip: Path) -> None:
+def test_files_in_a_rig_toml_are_relative_to_it(tmp_path: Path, clip: Path) -> None:
     toml = tmp_path / "rig.toml"
     toml.write_text(
         f'height_m = 1.82\n[[camera]]\nname = "front"\nsource = "{clip.name}"\n'
@@ -176,13 +176,13 @@ def test_an_entry_that_names_its_member_is_one_camera(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_member_that_cannot_be_is_named(tmp_path: Path, text: str, wrong: str) -> None:
+def test_an_invalid_member_is_named(tmp_path: Path, text: str, wrong: str) -> None:
     keypoint_file(tmp_path / "kp.npz", 3)
     with pytest.raises(UsageError, match=wrong):
         config_of(rig_toml(tmp_path / "rig.toml", f"[[camera]]\n{text}\n"))
 
 
-def test_a_rig_toml_remembers_in_itself_unless_it_says_where(tmp_path: Path) -> None:
+def test_the_solved_rig_is_saved_in_the_rig_toml_unless_another_file_is_named(tmp_path: Path) -> None:
     camera = '[[camera]]\nsource = "sim"\n'
     assert config_of("sim").rig == ""
     path = rig_toml(tmp_path / "rig.toml", camera)
@@ -206,12 +206,12 @@ def test_moving_cameras_are_marked_by_name_or_number(moving: str, marked: list[b
 
 
 @pytest.mark.parametrize("moving", ["3", "left", "sim0,,sim1", "-1"])
-def test_a_moving_camera_that_is_none_is_named(moving: str) -> None:
+def test_an_unknown_moving_camera_is_named(moving: str) -> None:
     with pytest.raises(UsageError, match=r"in --moving. The cameras are 0 sim0, 1 sim1, 2 sim2; or all"):
         mark_moving(config_of("sim:3").camera, moving)
 
 
-def test_odd_names_in_a_keypoint_file_become_names_that_a_topic_may_have(tmp_path: Path) -> None:
+def test_names_in_a_keypoint_file_become_valid_in_topics(tmp_path: Path) -> None:
     odd = np.array(["../x", "../x", "", "a\nb\x07", "fusion"])
     path = keypoint_file(tmp_path / "kp.npz", 5, cameras=odd)
     assert names(str(path)) == [".._x", ".._x-2", "kp2", "a_b_", "fusion-2"]

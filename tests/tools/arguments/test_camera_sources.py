@@ -23,14 +23,14 @@ def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_folder_stands_for_its_videos_in_the_order_of_their_numbers(clips: Path) -> None:
+def test_a_folder_is_replaced_by_its_videos_in_natural_order(clips: Path) -> None:
     videos = ["clips/cam1.MOV", "clips/cam2.mp4", "clips/cam10.mp4", "clips/left,right.mkv"]
     assert sources(["clips"]) == sources(["clips/"]) == videos
     assert sources(["0,clips", "sim:2"]) == ["0", *videos, "sim:2"]
     assert [camera.source for camera in config_of("clips").camera] == videos
 
 
-def test_a_pattern_that_no_shell_expanded_stands_for_its_files(clips: Path) -> None:
+def test_a_pattern_is_replaced_by_its_files(clips: Path) -> None:
     assert sources(["clips/*.mp4"]) == ["clips/cam2.mp4", "clips/cam10.mp4"]
     assert sources(["clips/cam?.*, clips/*.mkv"]) == ["clips/cam1.MOV", "clips/cam2.mp4", "clips/left,right.mkv"]
 
@@ -39,7 +39,7 @@ def test_a_pattern_that_no_shell_expanded_stands_for_its_files(clips: Path) -> N
     "source",
     ["0", "sim", "sim:4", "/dev/video*", "rtsp://host/a?b=*", "C920 [front]", r"C:\clips\a.mp4", r"D:\b c\*.mp4"[:7]],
 )
-def test_what_is_no_pattern_and_no_folder_stays_as_it_is(clips: Path, source: str) -> None:
+def test_other_sources_are_unchanged(clips: Path, source: str) -> None:
     assert sources([source]) == [source]
 
 
@@ -55,12 +55,12 @@ def test_what_is_no_pattern_and_no_folder_stays_as_it_is(clips: Path, source: st
         ("clips/notes.txt,nowhere.mp4", r"There is no file nowhere\.mp4\."),
     ],
 )
-def test_what_means_no_camera_is_named(clips: Path, cams: str, text: str) -> None:
+def test_invalid_sources_are_named(clips: Path, cams: str, text: str) -> None:
     with pytest.raises(UsageError, match=text):
         config_of(cams)
 
 
-def test_a_rig_toml_is_known_by_its_content_as_well(clips: Path) -> None:
+def test_a_rig_toml_is_detected_by_its_content(clips: Path) -> None:
     Path("walk.toml").write_bytes(b"\x89MCAP0\r\n")
     Path("studio.cfg").write_text('[[camera]]\nsource = "sim"\n')
     for cams, text in (

@@ -64,7 +64,7 @@ def test_every_option_of_the_table_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize("path", EXAMPLES)
-def test_an_option_and_its_key_mean_the_same(path: str) -> None:
+def test_an_option_and_its_key_are_equivalent(path: str) -> None:
     word, toml = EXAMPLES[path]
     key = KEYS[path]
     flag = [key.flag] if key.type is bool else [key.flag, word]
@@ -73,7 +73,7 @@ def test_an_option_and_its_key_mean_the_same(path: str) -> None:
     assert typed(*flag, *receiver).applied_to(Config()) == msgspec.convert(tomllib.loads(written), Config)
 
 
-def test_every_key_is_an_option_but_these() -> None:
+def test_every_key_is_an_option_except_these() -> None:
     tables = {"": Config, **{name: type(getattr(Config(), name)) for name in ("detector", "fusion", "stream")}}
     every = {
         f"{table}.{name}" if table else name
@@ -85,7 +85,7 @@ def test_every_key_is_an_option_but_these() -> None:
     }  # fmt: skip
 
 
-def test_what_is_not_given_stays() -> None:
+def test_options_that_are_not_given_change_nothing() -> None:
     written = Config(stream=StreamConfig(vmc=("studio/godot",), lead=30.0, rate_hz=30.0), port=7, video=True)
     assert typed().applied_to(written) == written
     streaming = typed("--lead", "auto", "--trackers", "hip, chest", "--websocket", "39571").applied_to(written).stream
@@ -108,7 +108,7 @@ def test_lists_are_separated_by_commas_repeated_or_both() -> None:
     )
 
 
-def test_a_lead_that_is_no_time_is_refused() -> None:
+def test_an_invalid_lead_is_refused() -> None:
     with pytest.raises(UsageError) as error:
         KEYS["stream.lead"].value("soon")
     assert (error.value.cause, error.value.remedy) == (

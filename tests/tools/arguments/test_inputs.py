@@ -46,7 +46,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("taker", INPUTS)
-def test_every_pair_is_taken_or_refused_with_what_it_is_and_what_is_wanted(files: Path, taker: str) -> None:
+def test_every_input_accepts_its_types_and_names_the_type_of_others(files: Path, taker: str) -> None:
     wanted = INPUTS[taker]
     for name, (kind, _) in FILES.items():
         path = files / name
@@ -64,7 +64,7 @@ def test_every_pair_is_taken_or_refused_with_what_it_is_and_what_is_wanted(files
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_refuses_what_it_does_not_take_before_anything_starts(
+def test_every_command_refuses_other_types_before_anything_starts(
     files: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(files)
@@ -83,9 +83,7 @@ def test_every_command_refuses_what_it_does_not_take_before_anything_starts(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_says_that_a_file_is_not_there(
-    files: Path, monkeypatch: pytest.MonkeyPatch, command: str
-) -> None:
+def test_every_command_reports_a_missing_file(files: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(files)
     code, output = pose_rig(*(argument.format("missing.npz") for argument in COMMANDS[command][1]))
     assert re.match(r"Error: (There (is no file|are no weights at|is no detector model)|The avatar) '?missing", output)
@@ -110,7 +108,7 @@ def test_every_command_says_that_a_file_is_not_there(
         ("rig.toml", inputs.PLOT_INPUT, "pose-rig rig rig.toml"),
     ],
 )
-def test_the_right_command_is_named(
+def test_the_right_command_is_suggested(
     files: Path, monkeypatch: pytest.MonkeyPatch, name: str, wanted: FileInput, hint: str
 ) -> None:
     monkeypatch.chdir(files)
@@ -125,13 +123,13 @@ def test_the_name_of_a_file_with_spaces_is_quoted(tmp_path: Path) -> None:
         check_input(path, inputs.RIG_INPUT)
 
 
-def test_what_is_opened_by_its_name_must_have_it(tmp_path: Path) -> None:
+def test_a_type_with_a_required_suffix_must_have_it(tmp_path: Path) -> None:
     path = make(tmp_path, "poses.npz").rename(tmp_path / "poses.bin")
     with pytest.raises(UsageError, match=r"is a poses file, but its name does not end in \.npz\. Rename it\."):
         check_input(path, inputs.PLOT_INPUT)
 
 
-def test_a_session_is_found_while_it_has_not_got_its_name(tmp_path: Path) -> None:
+def test_an_unfinished_session_is_found(tmp_path: Path) -> None:
     make(tmp_path, "fall.mcap.partial")
     assert check_input(tmp_path / "fall.mcap", inputs.REPLAY_INPUT) is file_types.CUT_OFF
 
@@ -145,7 +143,7 @@ def test_a_session_is_found_while_it_has_not_got_its_name(tmp_path: Path) -> Non
         (Config(rig="walk.mcap"), "--rig"),
     ],
 )
-def test_files_that_a_rig_toml_names_are_looked_at_as_well(
+def test_files_named_in_a_rig_toml_are_checked(
     files: Path, monkeypatch: pytest.MonkeyPatch, config: Config, of: str
 ) -> None:
     monkeypatch.chdir(files)
@@ -153,5 +151,5 @@ def test_files_that_a_rig_toml_names_are_looked_at_as_well(
         check_files(config)
 
 
-def test_files_that_are_not_there_are_left_to_what_wants_them() -> None:
+def test_missing_files_of_a_rig_toml_are_not_checked_here() -> None:
     check_files(Config(rig="new.toml", detector=DetectorConfig(model="full")))

@@ -70,7 +70,7 @@ def here(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 @pytest.mark.parametrize("words", WRITERS, ids=" ".join)
-def test_no_command_replaces_a_file_unasked(here: Path, words: Words) -> None:
+def test_no_command_replaces_a_file_without_force(here: Path, words: Words) -> None:
     name, quick = WRITERS[words]
     Path(name).write_bytes(b"precious")
     before = sorted(here.rglob("*"))
@@ -86,7 +86,7 @@ def test_no_command_replaces_a_file_unasked(here: Path, words: Words) -> None:
         assert Path(name).read_bytes() != b"precious"
 
 
-def test_a_run_that_may_replaces_poses_and_session(here: Path) -> None:
+def test_with_force_a_run_replaces_poses_and_session(here: Path) -> None:
     for name in ("p.npz", "t.mcap"):
         Path(name).write_bytes(b"precious")
     code, output = pose_rig(*RUN, "--save", "p.npz", "--record", "t.mcap", "--force")
@@ -188,7 +188,7 @@ def test_a_folder_that_is_missing_or_a_file_is_named(here: Path, words: Words) -
     ],
     ids=" ".join,
 )
-def test_nothing_is_written_over_what_it_is_made_of(here: Path, words: Words) -> None:
+def test_no_input_is_overwritten(here: Path, words: Words) -> None:
     if words[0] == "plot":
         os.symlink("S.mcap", "S.html")
     for force in ((), ("--force",)):
@@ -197,7 +197,7 @@ def test_nothing_is_written_over_what_it_is_made_of(here: Path, words: Words) ->
         assert code == 2
 
 
-def test_a_folder_is_no_place_for_a_file(here: Path) -> None:
+def test_a_folder_is_not_replaced_by_a_file(here: Path) -> None:
     code, output = pose_rig("plot", "S.mcap", "--out", "out")
     assert (code, "A report is .html or .png" in output or "out is a folder." in output) == (2, True)
 
@@ -209,7 +209,7 @@ def test_folders_are_made_where_that_is_possible(here: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden here")
-def test_a_folder_in_which_nothing_may_be_written_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_write_permission_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     with pytest.raises(UsageError, match="Cannot write"):
         check_output(tmp_path / "a", force=True)

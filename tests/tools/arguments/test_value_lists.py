@@ -5,7 +5,7 @@ import pytest
 from pose_rig.tools.arguments.value_lists import split_paths, split_values
 
 
-def test_commas_and_repetition_mean_the_same() -> None:
+def test_commas_and_repetition_are_equivalent() -> None:
     assert split_values(["a, b", "c"]) == split_values(["a", "b", "c"]) == split_values(["a,b,c"]) == ("a", "b", "c")
     assert split_values(["a,"]) == ("a", "")
 

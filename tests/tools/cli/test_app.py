@@ -104,7 +104,7 @@ def test_a_wrong_key_in_a_rig_toml_is_named(tmp_path: Path) -> None:
     assert code == 2
 
 
-def test_what_is_solved_must_make_sense(tmp_path: Path) -> None:
+def test_an_invalid_solved_camera_is_refused(tmp_path: Path) -> None:
     toml = tmp_path / "rig.toml"
     toml.write_text(
         '[[camera]]\nsource = "sim"\nmember = 0\n[camera.solved]\nsize_px = [1280, 720]\nfocal_px = 1000.0\n'
@@ -175,13 +175,13 @@ def test_the_help_groups_options() -> None:
     assert "--height" in found["Rig"]
 
 
-def test_cams_says_what_is_plugged_in() -> None:
+def test_cams_lists_the_connected_cameras() -> None:
     code, output = pose_rig("cams")
     assert code == 0
     assert "No camera is connected" in output or "stable name" in output
 
 
-def test_the_doctor_looks_at_everything() -> None:
+def test_the_doctor_runs_every_check() -> None:
     code, output = pose_rig_process("doctor")
     for subject in ("python", "packages", "mediapipe", "models", "inference", "cameras", "network", "disk"):
         assert any(line.split()[1:2] == [subject] for line in output.splitlines()), output
@@ -195,7 +195,7 @@ COMMANDS = {
 }
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert pose_rig("--version") == (0, f"pose-rig {version('pose-rig')}\n")
 
 
@@ -274,7 +274,7 @@ def test_ctrl_c_while_it_is_loaded_is_quiet_as_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["doctor"], ["cams"], ["--help"], ["run", "--help"]], ids=" ".join)
-def test_nobody_who_stops_reading_gets_a_traceback(words: list[str]) -> None:
+def test_a_closed_pipe_gives_no_traceback(words: list[str]) -> None:
     """As in ``pose-rig doctor | head -1``."""
     command = [sys.executable, "-m", "pose_rig", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

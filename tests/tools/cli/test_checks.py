@@ -23,7 +23,7 @@ def test_of_two_onnxruntimes_the_one_for_the_gpu_is_kept() -> None:
     assert finding.remedy.endswith("pip install onnxruntime-gpu")
 
 
-def test_one_of_each_is_well() -> None:
+def test_one_of_each_is_no_finding() -> None:
     assert list(conflicts({"opencv-contrib-python", "onnxruntime-gpu"}, PIP)) == []
 
 
@@ -43,13 +43,13 @@ def test_one_of_each_is_well() -> None:
         ),
     ],
 )
-def test_remedies_name_the_tool_at_hand(tool: Tool, remedy: str) -> None:
+def test_remedies_name_the_installer(tool: Tool, remedy: str) -> None:
     (finding,) = conflicts({"onnxruntime", "onnxruntime-gpu"}, Installer(tool, Path("/env")))
     assert finding.remedy == remedy
 
 
 @pytest.mark.parametrize("version", ["0.10.35", "0.11.0", "1.0.0", "1.2.3rc1"])
-def test_a_mediapipe_that_reports_to_its_vendor_is_named(version: str) -> None:
+def test_a_mediapipe_with_telemetry_is_reported(version: str) -> None:
     (finding,) = telemetry(version, PIP)
     assert finding.status == "warn"
     assert finding.text == f"Version {version} reports its usage to its vendor over the network."
@@ -57,11 +57,11 @@ def test_a_mediapipe_that_reports_to_its_vendor_is_named(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["0.10.32", "0.10.34", "0.10.9", ""])
-def test_a_mediapipe_that_does_not_report_is_well(version: str) -> None:
+def test_a_mediapipe_without_telemetry_is_no_finding(version: str) -> None:
     assert list(telemetry(version, PIP)) == []
 
 
-def test_this_machine_can_talk_to_itself() -> None:
+def test_the_loopback_works() -> None:
     (finding,) = loopback()
     assert finding.status == "ok"
     assert "ms per message" in finding.text
@@ -85,7 +85,7 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: py
     assert "POSE_RIG_CACHE" in finding.remedy
 
 
-def test_the_interpreter_and_packages_that_run_this_are_well() -> None:
+def test_the_interpreter_and_packages_of_the_tests_are_ok() -> None:
     assert [finding.status for finding in python()] == ["ok"]
     assert next(packages()).status == "ok"
     assert next(disk()).subject == "disk"

@@ -39,7 +39,7 @@ from tests.tools.sessions import sample, write_session
         ("--cams --headless", "--cams --headless"),
     ],
 )
-def test_what_a_shell_makes_of_a_pattern_is_all_of_it_cameras(words: str, gathered_words: str) -> None:
+def test_words_after_cams_are_all_cameras(words: str, gathered_words: str) -> None:
     assert with_repeated_cams(words.split()) == gathered_words.split()
 
 
@@ -77,7 +77,7 @@ def test_new_names_do_not_warn(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
-def test_nothing_that_is_said_names_an_option_that_no_command_has_any_more() -> None:
+def test_no_message_names_a_former_option() -> None:
     source = Path(inspect.getfile(Command)).parents[1]
     for path in source.rglob("*.py"):
         text = path.read_text("utf-8")
@@ -114,7 +114,7 @@ def test_options_of_the_configuration_are_given_one_by_one() -> None:
     assert "--height" not in CliRunner().invoke(app, ["--help"]).output
 
 
-def test_paragraphs_of_the_help_flow_and_examples_stay_as_they_are() -> None:
+def test_paragraphs_are_unwrapped_and_examples_are_not() -> None:
     doc = "First.\n\n\b\npose-rig a   one\npose-rig b   two\n\nA paragraph that\ngoes on."
     assert unwrapped(doc) == "First.\n\n\b\npose-rig a   one\npose-rig b   two\n\nA paragraph that goes on."
 
@@ -172,5 +172,5 @@ def test_every_option_behind_a_command_in_the_docs_is_one_of_it() -> None:
         ("", ""),
     ],
 )
-def test_where_no_file_follows_the_movement_is_synthetic(line: str, full: str) -> None:
+def test_simulated_without_a_file_is_synthetic_motion(line: str, full: str) -> None:
     assert with_simulated_files(line.split()) == full.split()

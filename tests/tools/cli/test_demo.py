@@ -32,13 +32,13 @@ def board(elapsed_s: float, *, solved: bool) -> RunStatus:
         (0.9 * MAX_UNSOLVED_S, False, False),
     ],
 )
-def test_it_shows_a_solved_rig_and_waits_for_one(elapsed_s: float, solved: bool, enough: bool) -> None:
+def test_it_stops_after_the_rig_is_solved(elapsed_s: float, solved: bool, enough: bool) -> None:
     showing = UntilSolved()
     assert showing(board(elapsed_s, solved=solved)) == enough
     assert showing.error is None
 
 
-def test_it_ends_with_the_reason_where_the_machine_is_too_slow() -> None:
+def test_it_stops_with_an_error_if_the_rig_is_not_solved() -> None:
     showing = UntilSolved()
     assert showing(board(MAX_UNSOLVED_S, solved=False))
     assert str(showing.error) == (

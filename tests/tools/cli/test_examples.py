@@ -30,7 +30,7 @@ def test_the_examples_are_copied(tmp_path: Path) -> None:
     assert done.output.splitlines()[-1] == f"Start with {tmp_path / 'new' / 'folder' / 'README.md'}"
 
 
-def test_nothing_is_replaced_unless_it_is_wished(tmp_path: Path) -> None:
+def test_nothing_is_replaced_without_force(tmp_path: Path) -> None:
     mine = tmp_path / "web" / "index.html"
     mine.parent.mkdir()
     mine.write_text("mine")

@@ -32,7 +32,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_checkpoint_becomes_a_graph_beside_it(checkpoint: Path) -> None:
+def test_a_checkpoint_becomes_a_graph_in_its_folder(checkpoint: Path) -> None:
     code, output = said(str(checkpoint))
     path = checkpoint.with_suffix(".onnx")
     assert code == 0
@@ -41,7 +41,7 @@ def test_a_checkpoint_becomes_a_graph_beside_it(checkpoint: Path) -> None:
     assert np.isfinite(OrtEngine(path, "cpu").run(example(2, 1, np.random.default_rng(0))).body).all()
 
 
-def test_a_graph_is_written_anew_in_another_precision(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_graph_is_exported_in_another_precision(checkpoint: Path, tmp_path: Path) -> None:
     assert said(str(checkpoint), "--out", str(tmp_path / "my.weights"))[0] == 0
     code, output = said(str(tmp_path / "my.weights"), "--out", str(tmp_path / "half"), "--precision", "fp16")
     assert code == 0

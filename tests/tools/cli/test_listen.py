@@ -72,7 +72,7 @@ def send(listener: Listener, *datagrams: bytes) -> None:
             sender.sendto(datagram, (listener.address.host, listener.address.port))
 
 
-def test_a_sender_is_heard_and_judged() -> None:
+def test_a_sender_is_decoded_and_checked() -> None:
     port = free_port(socket.SOCK_DGRAM)
     with Speaker(port):
         code, output = said("--port", port, "--duration", 2.6, "--headless")
@@ -84,7 +84,7 @@ def test_a_sender_is_heard_and_judged() -> None:
     assert output.endswith("No known receiver has a problem with this stream.")
 
 
-def test_what_is_wrong_is_told_once_and_again_in_the_end() -> None:
+def test_a_fault_is_printed_once_and_in_the_summary() -> None:
     port = free_port(socket.SOCK_DGRAM)
     with Speaker(port, lambda i: [bundle(bone("Hips"), bone("Spine", (0.0, 0.0, 0.0))).dgram, b"hello"]):
         code, output = said("--port", port, "--duration", 2.6, "--headless")
@@ -95,7 +95,7 @@ def test_what_is_wrong_is_told_once_and_again_in_the_end() -> None:
     assert "| no OK |" in output
 
 
-def test_who_hears_nothing_is_told_where_to_look() -> None:
+def test_without_packets_remedies_are_printed() -> None:
     port = free_port(socket.SOCK_DGRAM)
     code, output = said("--port", port, "--duration", 1.6, "--headless")
     assert code == 0
@@ -125,13 +125,13 @@ def test_the_table_shows_the_main_bones_or_all(listener: Listener) -> None:
         assert all(name in drawn(every) for name in UNITY_PARENT)
 
 
-def test_all_is_well_in_the_table(listener: Listener) -> None:
+def test_the_table_without_faults(listener: Listener) -> None:
     send(listener, *frame(0))
     listener.receive(0.2)
     assert "No known receiver has a problem with this stream." in drawn(listener)
 
 
-def test_a_flood_of_garbage_holds_nothing_up(listener: Listener) -> None:
+def test_many_invalid_packets_do_not_block(listener: Listener) -> None:
     over = threading.Event()
 
     def flood() -> None:

@@ -93,7 +93,7 @@ def test_the_verdict_is_in_plain_words(messages: tuple[Message, ...], after_s: f
     assert found.startswith(text)
 
 
-def test_a_rig_that_goes_on_without_its_parts() -> None:
+def test_a_rig_without_some_workers() -> None:
     rig = RemoteRig(5571, 0)
     for message in GOOD:
         rig.update(message, S)
@@ -103,7 +103,7 @@ def test_a_rig_that_goes_on_without_its_parts() -> None:
     assert silent.startswith("No report from the streams worker for 5 s: it is being restarted")
 
 
-def test_a_rig_without_engines_is_told_how_to_have_some() -> None:
+def test_without_streams_the_option_is_suggested() -> None:
     rig = RemoteRig(5571, 0)
     for second in (1, 2, 3, 4):
         for message in GOOD[:4]:
@@ -118,7 +118,7 @@ def test_every_target_has_its_own_verdict() -> None:
     assert len(verdict(*GOOD[:3], pose(0), streams(bad))) == 2
 
 
-def test_workers_without_end_are_not_kept() -> None:
+def test_the_number_of_workers_is_bounded() -> None:
     rig = RemoteRig(5571, 0)
     for i in range(2 * MAX_WORKERS):
         rig.update(health(f"cam{i}"), S)
@@ -148,7 +148,7 @@ def test_the_last_frame_is_decoded_from_its_bytes() -> None:
         ("websocket", b'{"a\\u001b": 1}', "None, mode None: a·"),
     ],
 )  # fmt: skip
-def test_a_last_frame_that_is_none(kind: str, data: bytes, text: str) -> None:
+def test_an_invalid_last_frame(kind: str, data: bytes, text: str) -> None:
     (line,) = decoded_frame(replace(VMC, kind=kind, last=(data,)))
     assert line.startswith(text)
     assert decoded_frame(replace(VMC, kind=kind, last=())) == []
@@ -199,7 +199,7 @@ def said(*arguments: object) -> tuple[int, str]:
     return code, " ".join(output.split())
 
 
-def test_a_rig_that_runs_is_shown_in_lines() -> None:
+def test_a_running_rig_is_printed_in_lines() -> None:
     with rig_on_air(*GOOD[:4], sent=GOOD[4:]) as port:
         code, output = said("--port", port, "--duration", 2.7, "--headless")
     assert code == 0
@@ -209,7 +209,7 @@ def test_a_rig_that_runs_is_shown_in_lines() -> None:
     assert output.endswith(ALL_SENT)
 
 
-def test_without_a_rig_it_says_so() -> None:
+def test_without_a_rig_that_is_reported() -> None:
     with port_pair() as (port, _, _):
         pass
     code, output = said("--port", port, "--duration", 4.4, "--headless")
@@ -241,7 +241,7 @@ def test_the_table_shows_cameras_fusion_and_targets() -> None:
     assert ALL_SENT.split() in rows
 
 
-def test_messages_that_make_no_sense_are_counted() -> None:
+def test_invalid_messages_are_counted() -> None:
     with port_pair() as (port, rig, _), Receiver(f"tcp://127.0.0.1:{port}") as receiver:
         rig_monitor = RigMonitor(receiver, port)
         until_s = time.monotonic() + 10

@@ -16,15 +16,15 @@ from pose_rig.tools.workers.worker_process import WorkerProcess
 from pose_rig.wire.jobs import FusionJob
 from tests.tools.fakes import (
     camera_job,
-    defective,
-    defective_at_the_end,
+    fails_during_stop,
+    fails_with_password,
+    final_failure,
     finish,
     idle,
     ignoring_sigterm,
-    leaky,
-    misused,
-    unmendable,
+    internal_failure,
     unplugged,
+    usage_failure,
     write_start,
 )
 
@@ -56,7 +56,7 @@ def read_once_there(path: Path, start: str = "", within_s: float = 10) -> str:
     raise AssertionError(f"{path} never began with {start!r}")
 
 
-def test_a_killed_worker_is_named_and_restarted_and_the_other_lives_on() -> None:
+def test_a_killed_worker_is_reported_and_restarted_and_others_keep_running() -> None:
     with Supervisor([Worker("left", idle, camera_job()), Worker("right", idle, camera_job())]) as supervisor:
         victim, survivor = pid_of(supervisor, "left"), pid_of(supervisor, "right")
         os.kill(victim, signal.SIGKILL)
@@ -69,7 +69,7 @@ def test_a_killed_worker_is_named_and_restarted_and_the_other_lives_on() -> None
         assert supervisor.states["left"].restarts == 1
 
 
-def test_a_worker_killed_while_it_waits_for_stop_does_not_block_the_stop() -> None:
+def test_a_worker_killed_while_waiting_for_stop_does_not_block_stop() -> None:
     with Supervisor([Worker("left", idle, camera_job())]) as supervisor:
         time.sleep(1)  # it waits on its event by now
         os.kill(pid_of(supervisor, "left"), signal.SIGKILL)
@@ -77,7 +77,7 @@ def test_a_worker_killed_while_it_waits_for_stop_does_not_block_the_stop() -> No
     assert time.monotonic() - start < 8
 
 
-def test_a_failing_worker_backs_off_and_says_why() -> None:
+def test_a_failing_worker_is_restarted_with_backoff_and_its_cause() -> None:
     with Supervisor([Worker("left", unplugged, camera_job())]) as supervisor:
         exits = exits_until(supervisor, 3)
     assert [worker_exit.delay_s for worker_exit in exits] == [0.5, 1.0, 2.0]
@@ -85,8 +85,8 @@ def test_a_failing_worker_backs_off_and_says_why() -> None:
     assert {worker_exit.cause for worker_exit in exits} == {"Camera 0 cannot be opened."}
 
 
-def test_a_defect_is_named() -> None:
-    with Supervisor([Worker("left", defective, camera_job())]) as supervisor:
+def test_an_internal_error_is_reported() -> None:
+    with Supervisor([Worker("left", internal_failure, camera_job())]) as supervisor:
         (worker_exit,) = exits_until(supervisor, 1)
     assert worker_exit.cause == "Internal error: ZeroDivisionError: no views."
 
@@ -100,37 +100,37 @@ def test_a_file_that_cannot_be_opened_fails_the_run() -> None:
     assert caught.value.exit_code == 1
 
 
-def test_a_wrong_request_is_never_retried() -> None:
+def test_a_usage_error_is_not_retried() -> None:
     with (
         pytest.raises(UsageError, match=r"^left: That cannot be\. Ask"),
-        Supervisor([Worker("left", misused, camera_job())]) as supervisor,
+        Supervisor([Worker("left", usage_failure, camera_job())]) as supervisor,
     ):
         exits_until(supervisor, 1)
 
 
-def test_what_cannot_mend_is_never_retried_and_is_no_wrong_request() -> None:
+def test_a_final_error_is_not_retried_and_is_not_a_usage_error() -> None:
     with (
         pytest.raises(PoseRigError, match=r"^fusion: weights\.onnx is not a pose-rig graph\. Export one\.$") as caught,
-        Supervisor([Worker("fusion", unmendable, camera_job(), required=True)]) as supervisor,
+        Supervisor([Worker("fusion", final_failure, camera_job(), required=True)]) as supervisor,
     ):
         exits_until(supervisor, 1)
     assert caught.value.exit_code == 1
     assert supervisor.states["fusion"].restarts == 0
 
 
-def test_a_defect_while_it_finishes_fails_the_run_but_not_that_of_a_camera() -> None:
-    with Supervisor([Worker("left", defective_at_the_end, camera_job())]) as supervisor:
+def test_an_internal_error_during_stop_fails_the_run_except_in_a_camera() -> None:
+    with Supervisor([Worker("left", fails_during_stop, camera_job())]) as supervisor:
         time.sleep(1.0)  # it waits for the end by now
     assert supervisor.error is None
     with (
         pytest.raises(PoseRigError, match=r"^fusion: Internal error: ZeroDivisionError: no rows\."),
-        Supervisor([Worker("fusion", defective_at_the_end, FusionJob(Config(), (), ""), stop_timeout_s=30.0)]),
+        Supervisor([Worker("fusion", fails_during_stop, FusionJob(Config(), (), ""), stop_timeout_s=30.0)]),
     ):
         time.sleep(0.1)
 
 
-def test_a_defect_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
-    with Supervisor([Worker("left", leaky, camera_job())], debug=True) as supervisor:
+def test_an_internal_error_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
+    with Supervisor([Worker("left", fails_with_password, camera_job())], debug=True) as supervisor:
         (worker_exit,) = exits_until(supervisor, 1)
     assert worker_exit.cause == "Internal error: ValueError: rtsp://cam.lan/live did not answer."
     traceback = capfd.readouterr().err
@@ -138,7 +138,7 @@ def test_a_defect_shows_no_password(capfd: pytest.CaptureFixture[str]) -> None:
     assert "hunter2@" not in traceback.replace('raise ValueError("rtsp://joe:hunter2@', "")
 
 
-def test_a_worker_that_died_in_the_middle_of_its_report_is_one_that_died() -> None:
+def test_an_incomplete_report_falls_back_to_the_exit_code() -> None:
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
     os.write(theirs.fileno(), struct.pack("!i", 99) + b"x")  # of 99 bytes one
@@ -148,16 +148,16 @@ def test_a_worker_that_died_in_the_middle_of_its_report_is_one_that_died() -> No
     ours.close()
 
 
-def test_a_vital_worker_that_keeps_dying_fails_the_run() -> None:
+def test_a_required_worker_that_fails_repeatedly_fails_the_run() -> None:
     with (
         pytest.raises(PoseRigError, match=r"^fusion failed 5 times within 30 s: Internal error") as caught,
-        Supervisor([Worker("fusion", defective, camera_job(), required=True)]) as supervisor,
+        Supervisor([Worker("fusion", internal_failure, camera_job(), required=True)]) as supervisor,
     ):
         assert len(exits_until(supervisor, 5, within_s=25)) < 5
     assert "--debug" in caught.value.remedy
 
 
-def test_a_worker_that_finishes_is_left_alone() -> None:
+def test_a_worker_that_finishes_is_not_restarted() -> None:
     with Supervisor([Worker("left", finish, camera_job())]) as supervisor:
         deadline = time.monotonic() + 15
         while not supervisor.states["left"].ended and time.monotonic() < deadline:
@@ -168,14 +168,14 @@ def test_a_worker_that_finishes_is_left_alone() -> None:
         assert supervisor.states["left"].restarts == 0
 
 
-def test_a_hanging_worker_is_killed_with_a_reason() -> None:
+def test_a_killed_worker_reports_the_reason() -> None:
     with Supervisor([Worker("left", idle, camera_job())]) as supervisor:
         supervisor.kill("left", "It was silent for 10 s.")
         (worker_exit,) = exits_until(supervisor, 1)
     assert worker_exit.cause == "It was silent for 10 s."
 
 
-def test_the_start_instant_reaches_workers_and_their_successors(tmp_path: Path) -> None:
+def test_the_start_time_reaches_workers_and_their_replacements(tmp_path: Path) -> None:
     note = tmp_path / "note"
     with Supervisor([Worker("left", write_start, camera_job(str(note)))]) as supervisor:
         supervisor.start_clock(123_456)

@@ -50,7 +50,7 @@ def text(*found: Evaluation, paper: bool = True) -> str:
     return console.export_text()
 
 
-def test_alone_it_shows_what_others_published() -> None:
+def test_without_data_the_published_results_are_shown() -> None:
     code, output = said()
     assert code == 0
     assert output.count(NOT_MEASURED) == 7  # three of errors, CPS, three of JDR
@@ -79,7 +79,7 @@ def test_measuring_without_torch_says_what_to_install(tmp_path: Path) -> None:
     assert "pip install 'pose-rig[train]'." in done.stderr
 
 
-def test_ours_stands_below_the_published_rows() -> None:
+def test_ours_follows_the_published_rows() -> None:
     lines = text(measured("human36m"), measured("skipose", "other")).splitlines()
     row = next(line for line in lines if "pose-rig, mine" in line)
     assert row.split("│")[2:4] == ["       60.1 ", "      40.0 "]
@@ -119,7 +119,7 @@ def test_simulated_rigs_are_measured(tmp_path: Path) -> None:
     assert set(usual) == {"weights", "dataset", "scores", "detected", "refined"}
 
 
-def test_without_a_motion_file_the_movement_is_synthetic_and_that_is_said(tmp_path: Path) -> None:
+def test_without_a_motion_file_the_motion_is_synthetic(tmp_path: Path) -> None:
     files = (tmp_path / "f.json", tmp_path / "f.csv")
     command = ["eval", "--simulated", "--takes", "2", "--json", str(files[0]), "--csv", str(files[1])]
     result = CliRunner(env={"COLUMNS": "160"}).invoke(app, command)
@@ -138,7 +138,7 @@ def test_without_a_motion_file_the_movement_is_synthetic_and_that_is_said(tmp_pa
     assert table["mpjpe_mm"].isna().all()
 
 
-def test_a_csv_has_empty_cells_where_nothing_is_known(tmp_path: Path) -> None:
+def test_a_csv_has_empty_cells_for_missing_results(tmp_path: Path) -> None:
     known = measured("rigs")
     write_csv(tmp_path / "f.csv", [known, replace(known, weights="exact", detected=None, refined=None)])
     table = pandas.read_csv(tmp_path / "f.csv")
@@ -202,7 +202,7 @@ def test_wrong_use_ends_in_one_sentence(
     assert code == 2
 
 
-def test_a_file_that_is_no_lifter_is_named(tmp_path: Path) -> None:
+def test_a_file_without_weights_is_named(tmp_path: Path) -> None:
     motion = write_motion(tmp_path / "m.npz")
     other = tmp_path / "other.onnx"
     other.write_bytes(b"\x08 as a graph begins")

@@ -14,7 +14,7 @@ def take(instants: int) -> Footage:
     return Footage(f"of {instants}", "", np.zeros((instants, 2, 17, 2), np.float32), count, size, size[0])
 
 
-def test_every_fifth_take_of_a_dataset_is_split_takes_or_stretches_of_the_few_there_are() -> None:
+def test_every_fifth_take_is_for_validation_or_a_part_of_few_takes() -> None:
     learned, held = split_takes([take(i) for i in range(1, 13)])
     assert [one.frames for one in held] == [5, 10]
     assert [one.frames for one in learned] == [1, 2, 3, 4, 6, 7, 8, 9, 11, 12]

@@ -6,7 +6,7 @@ from pose_rig.tools.cli.training.request import batch, terms
 
 
 @pytest.mark.parametrize(("size", "split"), [(64, (8, 8)), (12, (2, 6)), (7, (1, 7)), (11, (11, 1)), (1, (1, 1))])
-def test_a_batch_is_split_into_rigs_and_instants_of_each(size: int, split: tuple[int, int]) -> None:
+def test_a_batch_is_split_into_rigs_and_frames(size: int, split: tuple[int, int]) -> None:
     assert batch(size) == split
 
 

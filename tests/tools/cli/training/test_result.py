@@ -18,7 +18,7 @@ from tests.training.fakes.motion_files import write_motion
 
 
 @pytest.mark.parametrize(("step", "remedy"), [(99, "start again"), (100, "continue with --resume")])
-def test_who_stops_too_early_is_told_how_to_go_on(tmp_path: Path, step: int, remedy: str) -> None:
+def test_an_interrupted_training_suggests_how_to_continue(tmp_path: Path, step: int, remedy: str) -> None:
     motion = write_motion(tmp_path / "motion.npz")
     out, look, lifter = tmp_path / "my.weights", ValidationMetrics(0.5, 0.0, 0.5, 0.5), Lifter(LifterConfig(width=8))
     request = Request(Sources(motion=(motion,)), out, tmp_path / "run", None, False, {})

@@ -118,7 +118,7 @@ def test_a_session_makes_weights_that_a_rig_runs(material: Path, tmp_path: Path)
         assert np.isfinite(poses["xyz"][-1]).all()
 
 
-def test_what_did_not_get_better_is_refused_and_nothing_is_written(material: Path, tmp_path: Path) -> None:
+def test_worse_weights_are_rejected_and_not_written(material: Path, tmp_path: Path) -> None:
     out = tmp_path / "my.weights"
     code, output = said("train", material / "walk.npz", "--steps", 4, "--batch", 8, "--rate", 0.9, "--out", out)
     assert code == 1
@@ -134,7 +134,7 @@ def test_what_did_not_get_better_is_refused_and_nothing_is_written(material: Pat
         ("short", "Error: session is too short: the person is tracked in 30 frames"),
     ],
 )
-def test_a_session_that_cannot_teach_ends_before_the_training(tmp_path: Path, kind: str, text: str) -> None:
+def test_an_unusable_session_fails_before_training(tmp_path: Path, kind: str, text: str) -> None:
     path = tmp_path / "session.npz"
     _ = noise(path) if kind == "noise" else keypoints(path, 2.0)
     code, output = said("train", path, *QUICK, "--out", tmp_path / "my.weights")
@@ -161,7 +161,7 @@ def test_ours_from_scratch(material: Path, tmp_path: Path, name: str) -> None:
     assert after["reprojection"] < before["reprojection"]
 
 
-def test_without_a_motion_file_the_movement_is_synthetic_and_that_is_said(tmp_path: Path) -> None:
+def test_without_a_motion_file_the_motion_is_synthetic(tmp_path: Path) -> None:
     out = tmp_path / "lifter.pt"
     code, output = said("train", *SMALL, "--steps", 4, "--out", out, "--simulated")
     assert "Reading synthetic (6 takes of 2 views)." in output
@@ -256,7 +256,7 @@ def test_ctrl_c_keeps_the_best_and_the_run_goes_on_from_there(material: Path, tm
     assert TrainingJob.from_json(load(out)[1]["job"]).steps == 240
 
 
-def test_two_processes_speak_with_one_voice(material: Path, tmp_path: Path) -> None:
+def test_only_the_main_process_prints(material: Path, tmp_path: Path) -> None:
     out = tmp_path / "two.pt"
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, "-m", "pose_rig.tools.cli.app"]
     train = ["train", "--simulated", material / "motion.npz", *SMALL, "--steps", 8, "--out", out]
