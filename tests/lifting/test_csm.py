@@ -20,7 +20,8 @@ from pose_rig.skeleton import INDEX, J
 from tests.fusion.fakes import walk
 
 WRIST = INDEX["l_wrist"]
-HELD = 1e-4  # radians: rotations as good as known
+HELD = 1e-4  # rad: rotations as good as known
+FREE = LIFTER_ROTATION_SD
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,9 +108,9 @@ def views_of(scene: Truth, module: ModuleType, **changes: Any) -> Any:
     return module.Views(**{name: torch.tensor(value, dtype=kind) for name, value in content.items()})
 
 
-def known(scene: Truth, module: ModuleType, rotation_prior_sd: float = HELD) -> Tensor:
+def known(scene: Truth, module: ModuleType, prior_sd: float = HELD) -> Tensor:
     """(H,V) prior standard deviations of the rotations, rad."""
-    return torch.full(scene.scale.shape, rotation_prior_sd, dtype=torch.float32 if module is csm else torch.float64)
+    return torch.full(scene.scale.shape, prior_sd, dtype=torch.float32 if module is csm else torch.float64)
 
 
 def noisy(scene: Truth, sd: float, seed: int = 0) -> Floats:
@@ -134,7 +135,7 @@ def centred(body: Any) -> Floats:
 @pytest.mark.parametrize("views", [1, 2, 3, 4, 8])
 def test_shapes_for_any_number_of_views(views: int) -> None:
     scene = truth(views)
-    out = csm.fuse(views_of(scene, csm), known(scene, csm, LIFTER_ROTATION_SD))
+    out = csm.fuse(views_of(scene, csm), known(scene, csm, FREE))
     h = len(scene.shape)
     shapes = {name: tuple(getattr(out, name).shape) for name in csm.Fused.__dataclass_fields__}
     assert shapes == {
@@ -186,8 +187,7 @@ def test_views_of_the_fused_pose_obey_the_geometry_of_scaled_orthography(double:
         rotation_from_vector(np.random.default_rng(1).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.ray_from_body
     )
     out = double.fuse(
-        views_of(scene, double, ray_xy=noisy(scene, 0.01), ray_from_body=initial),
-        known(scene, double, LIFTER_ROTATION_SD),
+        views_of(scene, double, ray_xy=noisy(scene, 0.01), ray_from_body=initial), known(scene, double, FREE)
     )
     R, scale = out.ray_from_body.numpy(), out.scale.numpy()
     assert np.abs(R @ R.swapaxes(-1, -2) - np.eye(3)).max() < 1e-12
@@ -215,20 +215,18 @@ def test_the_perspective_term_helps_on_perspective_views(double: ModuleType) -> 
     assert off[0] < 0.25 * off[1]
 
 
-@pytest.mark.parametrize("rotation_prior_sd", [HELD, LIFTER_ROTATION_SD])
-def test_the_mirrored_scene_gives_the_mirrored_result(rotation_prior_sd: float, double: ModuleType) -> None:
+@pytest.mark.parametrize("prior_sd", [HELD, FREE])
+def test_the_mirrored_scene_gives_the_mirrored_result(prior_sd: float, double: ModuleType) -> None:
     scene = truth(3)
     flip = np.diag([1.0, 1.0, -1.0])
     initial = (
         rotation_from_vector(np.random.default_rng(2).normal(0, 0.1, (*scene.scale.shape, 3))) @ scene.ray_from_body
     )
     ray_xy = noisy(scene, 0.01)
-    out = double.fuse(
-        views_of(scene, double, ray_xy=ray_xy, ray_from_body=initial), known(scene, double, rotation_prior_sd)
-    )
+    out = double.fuse(views_of(scene, double, ray_xy=ray_xy, ray_from_body=initial), known(scene, double, prior_sd))
     mirrored = double.fuse(
         views_of(scene, double, ray_xy=ray_xy, ray_from_body=flip @ initial @ flip, depth=-scene.depth),
-        known(scene, double, rotation_prior_sd),
+        known(scene, double, prior_sd),
     )
     for name in ("refined", "inlier", "model_sd", "scale", "offset"):
         assert np.allclose(getattr(mirrored, name), getattr(out, name), atol=1e-10), name
@@ -238,13 +236,13 @@ def test_the_mirrored_scene_gives_the_mirrored_result(rotation_prior_sd: float, 
 
 
 @pytest.mark.parametrize("apart_deg", [0.0, 180.0])
-@pytest.mark.parametrize("rotation_prior_sd", [HELD, LIFTER_ROTATION_SD])
-def test_two_views_along_one_axis_do_no_harm(apart_deg: float, rotation_prior_sd: float) -> None:
+@pytest.mark.parametrize("prior_sd", [HELD, FREE])
+def test_two_views_along_one_axis_do_no_harm(apart_deg: float, prior_sd: float) -> None:
     scene = truth(2, scenes=50)
     about_y = rotation_from_vector(np.array([0.0, np.radians(apart_deg), 0.0]))
     scene.ray_from_body[:, 1] = about_y @ scene.ray_from_body[:, 0]
     ray_xy = noisy(scene, 0.012)
-    out = csm.fuse(views_of(scene, csm, ray_xy=ray_xy), known(scene, csm, rotation_prior_sd))
+    out = csm.fuse(views_of(scene, csm, ray_xy=ray_xy), known(scene, csm, prior_sd))
     assert torch.isfinite(out.refined).all()
     assert torch.isfinite(out.body).all()
     assert error(out.refined, scene).mean() < error(ray_xy, scene).mean()
@@ -255,7 +253,7 @@ def test_random_lifter_rotations_do_no_harm(views: int) -> None:
     scene = truth(views, scenes=75)
     ray_xy = noisy(scene, 0.012)
     nonsense = rotation_from_vector(np.random.default_rng(3).uniform(-3, 3, (*scene.scale.shape, 3)))
-    out = csm.fuse(views_of(scene, csm, ray_xy=ray_xy, ray_from_body=nonsense), known(scene, csm, LIFTER_ROTATION_SD))
+    out = csm.fuse(views_of(scene, csm, ray_xy=ray_xy, ray_from_body=nonsense), known(scene, csm, FREE))
     threshold = 0.03  # about 13 px on a person of 425 px
     lost = (error(ray_xy, scene) < threshold).mean() - (error(out.refined, scene) < threshold).mean()
     assert lost < (0.01 if views == 2 else 0.005)
@@ -289,19 +287,19 @@ def test_a_low_score_reduces_the_inlier_probability() -> None:
 def test_one_view_keeps_its_own_2d_and_takes_its_own_depth() -> None:
     scene = truth(1)
     scene.offset[:] = 0  # a single view's root is the origin
-    out = csm.fuse(views_of(scene, csm), known(scene, csm, LIFTER_ROTATION_SD))
+    out = csm.fuse(views_of(scene, csm), known(scene, csm, FREE))
     assert error(out.refined, scene).max() < 1e-3
     local = np.einsum("hvij,hkj->hvki", out.ray_from_body, out.body)
     assert np.abs(centred(local[:, 0]) - centred(scene.local[:, 0])).max() < 0.01
     assert np.allclose(out.scale, 1)
 
 
-@pytest.mark.parametrize("rotation_prior_sd", [HELD, LIFTER_ROTATION_SD])
+@pytest.mark.parametrize("prior_sd", [HELD, FREE])
 @pytest.mark.parametrize("place", [0, 2])
-def test_an_absent_view_has_no_effect(place: int, rotation_prior_sd: float) -> None:
+def test_an_absent_view_has_no_effect(place: int, prior_sd: float) -> None:
     scene = truth(3)
     given = views_of(scene, csm, ray_xy=noisy(scene, 0.012))
-    alone = csm.fuse(given, known(scene, csm, rotation_prior_sd))
+    alone = csm.fuse(given, known(scene, csm, prior_sd))
     rng = np.random.default_rng(4)
     h = len(scene.shape)
     garbage = {
@@ -315,7 +313,7 @@ def test_an_absent_view_has_no_effect(place: int, rotation_prior_sd: float) -> N
         for name, value in garbage.items()
         for before in [getattr(given, name).numpy()]
     }
-    out = csm.fuse(csm.Views(**widened), torch.full((h, 4), rotation_prior_sd))
+    out = csm.fuse(csm.Views(**widened), torch.full((h, 4), prior_sd))
     assert torch.allclose(out.body, alone.body, atol=1e-5)
     for name in ("refined", "inlier", "model_sd", "scale", "offset", "ray_from_body"):
         value = np.delete(getattr(out, name).numpy(), place, axis=1)
@@ -325,7 +323,7 @@ def test_an_absent_view_has_no_effect(place: int, rotation_prior_sd: float) -> N
 
 def test_all_views_absent_is_finite() -> None:
     scene = truth(3)
-    out = csm.fuse(views_of(scene, csm, weight=np.zeros_like(scene.scale)), known(scene, csm, LIFTER_ROTATION_SD))
+    out = csm.fuse(views_of(scene, csm, weight=np.zeros_like(scene.scale)), known(scene, csm, FREE))
     assert all(torch.isfinite(getattr(out, name)).all() for name in csm.Fused.__dataclass_fields__)
 
 
@@ -344,7 +342,7 @@ def test_a_wrong_lifter_rotation_is_corrected() -> None:
     axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
     initial = scene.ray_from_body.copy()
     initial[:, 2] = rotation_from_vector(axis * np.radians(10.0)) @ initial[:, 2]
-    out = csm.fuse(views_of(scene, csm, ray_from_body=initial), known(scene, csm, LIFTER_ROTATION_SD))
+    out = csm.fuse(views_of(scene, csm, ray_from_body=initial), known(scene, csm, FREE))
 
     def off(rotation: Floats) -> Floats:
         others = [rotation[:, 2] @ rotation[:, v].swapaxes(1, 2) for v in (0, 1, 3)]

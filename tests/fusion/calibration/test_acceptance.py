@@ -53,10 +53,7 @@ def test_a_good_rig_is_accepted(views: int) -> None:
             {"validation_error": MAX_ERROR_SD + 0.54},
             "the reprojection error is too large (2.5 × the detection noise): keep moving",
         ),
-        (
-            {"validation_error": np.inf},
-            "the reprojection error is too large (inf × the detection noise): keep moving",
-        ),
+        ({"validation_error": np.inf}, "the reprojection error is too large (inf × the detection noise): keep moving"),
         (
             {"chirality": MIN_CHIRALITY - 0.01},
             "the pose cannot be distinguished from its mirror image yet: bend your arms and knees",
@@ -70,10 +67,7 @@ def test_a_good_rig_is_accepted(views: int) -> None:
             {"bone_length_m": LENGTH_M * (LENGTH_RANGE[0] - 0.05)},
             "the estimated bone lengths are outside the human range: keep moving",
         ),
-        (
-            {"poses": stroll(3.0, 5.0) * [1, -1, -1]},
-            "the estimated person is upside down: stand upright for a moment",
-        ),
+        ({"poses": stroll(3.0, 5.0) * [1, -1, -1]}, "the estimated person is upside down: stand upright for a moment"),
     ],
 )
 def test_reasons_for_rejection(change: dict[str, object], reason: str) -> None:
