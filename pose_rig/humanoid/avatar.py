@@ -25,7 +25,7 @@ from pose_rig.humanoid.bones import (
 )
 
 UNMEASURED = -1  # source of a bone that stays in its rest pose
-IDENTITY = np.array([[0.0, 0.0, 0.0, 1.0]])
+IDENTITY_ROW = np.array([[0.0, 0.0, 0.0, 1.0]])
 # Start of each finger (outward, forward) and length of its bones as fractions of the hand length, in T-pose with palm
 # down; means of adults, Buryanov and Kotiuk (2010).
 FINGER_START = {
@@ -76,7 +76,7 @@ class Avatar:
         Args:
             rotation: (B,4) as in `pose_rig.humanoid.bones.Motion`.
         """
-        rotation = np.concatenate([rotation, IDENTITY])  # the last row is that of `UNMEASURED`
+        rotation = np.concatenate([rotation, IDENTITY_ROW])  # the last row is that of `UNMEASURED`
         applied = rotation[self.source[:, 0]]
         for column in self.source.T[1:]:
             applied = multiply(applied, rotation[column])
@@ -104,7 +104,7 @@ def person_avatar(rest: RestPose, *, all_bones: bool = False) -> Avatar:
             names.append(name)
             source.append(UNMEASURED)
             offsets.append(np.asarray(offset))
-    identities = np.tile(IDENTITY, (len(names), 1))
+    identities = np.tile(IDENTITY_ROW, (len(names), 1))
     return Avatar(
         names=tuple(names),
         parents=tuple(parents),

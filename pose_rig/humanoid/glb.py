@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 512 * 2**20  # avatars with all textures have about 10 to 200 M
 MAX_JSON_BYTES = 64 * 2**20
 MAX_DEPTH = 1000  # of the hierarchy
 MAX_SIZE, MIN_SIZE = 1e4, 1e-6  # of scales, and of positions in m
-HEADER = struct.Struct("<4sIII4s")  # magic, version, length; length and type of the first chunk
+GLB_HEADER = struct.Struct("<4sIII4s")  # magic, version, length; length and type of the first chunk
 GLB, GLTF_VERSION, JSON_CHUNK = b"glTF", 2, b"JSON"
 EXPORT_AGAIN = "Export it again, for instance with UniVRM, VRoid Studio or Blender's VRM add-on."
 Triple = tuple[float, float, float]
@@ -56,7 +56,7 @@ class RestNode:
     model_from_node: Floats
 
 
-ROOT = RestNode(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0]), np.eye(4), np.eye(4))
+ROOT_NODE = RestNode(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0]), np.eye(4), np.eye(4))
 
 
 class NodeTree:
@@ -73,7 +73,7 @@ class NodeTree:
 
     def __init__(self, path: Path, nodes: Sequence[Node], *, faces_back: bool) -> None:
         self._path, self._nodes, self._faces_back = path, nodes, faces_back
-        self._rest_nodes: dict[int, RestNode] = {-1: ROOT}
+        self._rest_nodes: dict[int, RestNode] = {-1: ROOT_NODE}
         self._parent = [-1] * len(nodes)
         for i, node in enumerate(nodes):
             for child in node.children:
@@ -137,21 +137,21 @@ def read_json(path: Path) -> bytes:
             raise UsageError(f"The avatar {path} does not exist.", "Give the path of a VRM file.")
         with path.open("rb") as file:
             size = path.stat().st_size
-            return file.read(_json_length(path, file.read(HEADER.size), size))
+            return file.read(_json_length(path, file.read(GLB_HEADER.size), size))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
 def _json_length(path: Path, header: bytes, size: int) -> int:
     """Returns the length of the JSON after a header."""
-    if len(header) < HEADER.size or header[:4] != GLB:
+    if len(header) < GLB_HEADER.size or header[:4] != GLB:
         raise UsageError(f"{path} is not a VRM: it is not binary glTF (GLB).", "Give an avatar that ends in .vrm.")
-    _, version, length, json_length, kind = HEADER.unpack(header)
+    _, version, length, json_length, kind = GLB_HEADER.unpack(header)
     if version != GLTF_VERSION or kind != JSON_CHUNK:
         raise UsageError(f"{path} is not binary glTF of version {GLTF_VERSION}.", EXPORT_AGAIN)
     if size > MAX_FILE_BYTES or json_length > MAX_JSON_BYTES:
         raise UsageError(f"{path} is too large.", f"Use an avatar of less than {MAX_FILE_BYTES // 2**20} MB.")
-    if length > size or json_length > length - HEADER.size:
+    if length > size or json_length > length - GLB_HEADER.size:
         raise UsageError(f"{path} is truncated: it has {size} bytes of {length}.", "Copy or export it again.")
     return int(json_length)
 

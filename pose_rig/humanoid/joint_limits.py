@@ -77,7 +77,7 @@ def soft_limit(angle: float, limit: float, margin: float) -> float:
 
 # Left side, relative to the parent bone in T-pose. x: forward (foot: toes down), y: towards the right (inward; −y is
 # forward for an arm), z: up or outward.
-LIMITS: dict[str, JointLimits] = {
+LEFT_LIMITS: dict[str, JointLimits] = {
     # whole trunk, shared by Spine and Chest: flexion 80, extension 25, lateral 35, rotation 45
     "Chest": JointLimits((25, 45, 35), (80, 45, 35), 20),
     "Spine": JointLimits((25, 45, 35), (60, 45, 35), 20),
@@ -101,5 +101,5 @@ LIMITS: dict[str, JointLimits] = {
 def limits_of(bone: str) -> JointLimits:
     """Returns the limits of a bone of `pose_rig.humanoid.bones.BONES` except hips and toes."""
     side = next((side for side in ("Left", "Right") if bone.startswith(side)), "")
-    limits = LIMITS[bone.removeprefix(side)]
+    limits = LEFT_LIMITS[bone.removeprefix(side)]
     return limits.mirrored() if side == "Right" else limits

@@ -34,11 +34,11 @@ CHEST_SHARE = 0.5  # of the slope of the shoulder line; the clavicles have the r
 NEUTRAL_WEIGHT = 0.1  # of no twist
 NECK_WEIGHT = 0.3  # of the neck as a hint of the lateral tilt of the head
 NOSE_DOWN_RAD = math.radians(13.0)  # of the nose below the ears; measured on MediaPipe's landmarks
-NOSE: Vector = (0.0, -math.sin(NOSE_DOWN_RAD), math.cos(NOSE_DOWN_RAD))
+NOSE_DIRECTION: Vector = (0.0, -math.sin(NOSE_DOWN_RAD), math.cos(NOSE_DOWN_RAD))
 FACE_WEIGHT = 3.0  # of a visible face: followed within 10 ms
-FACE = (("left_ear", "right_ear"), ("left_eye", "right_eye"), ("mouth_left", "mouth_right"))
-UNLIMITED = JointLimits((UNLIMITED_DEG,) * 3, (UNLIMITED_DEG,) * 3, UNLIMITED_DEG)
-CHEST, SPINE, HEAD, NECK = (limits_of(bone) for bone in ("Chest", "Spine", "Head", "Neck"))
+FACE_PAIRS = (("left_ear", "right_ear"), ("left_eye", "right_eye"), ("mouth_left", "mouth_right"))
+NO_LIMITS = JointLimits((UNLIMITED_DEG,) * 3, (UNLIMITED_DEG,) * 3, UNLIMITED_DEG)
+CHEST_LIMITS, SPINE_LIMITS, HEAD_LIMITS, NECK_LIMITS = (limits_of(bone) for bone in ("Chest", "Spine", "Head", "Neck"))
 SHOULDERS = (("LeftShoulder", "l_shoulder"), ("RightShoulder", "r_shoulder"))
 SHOULDER_LIMITS = {bone: limits_of(bone) for bone, _ in SHOULDERS}
 
@@ -47,13 +47,13 @@ def retarget_trunk(pose: HumanoidPose, joints: JointFrame) -> None:
     """Sets all bones except those of arms and legs."""
     pose.root = joints.position("pelvis")
     pose.set("Hips", _hips(pose, joints))
-    _bend(pose, ("Spine", "Chest"), _chest(pose, joints), _rest_thorax(pose), joints.position("thorax"), SPINE)
+    _bend(pose, ("Spine", "Chest"), _chest(pose, joints), _rest_thorax(pose), joints.position("thorax"), SPINE_LIMITS)
     for bone, joint in SHOULDERS:
         rest = normalize(pose.tip(bone), X)
         aim = normalize(pose.in_parent(bone, subtract(joints.position(joint), pose.start(bone))), rest)
         pose.set(bone, shortest_arc(rest, SHOULDER_LIMITS[bone].limit_aim(rest, aim)))
     # ears and neck are in line at rest; the joint between them is too close to be aimed at
-    _bend(pose, ("Neck", "Head"), _head(pose, joints), (0.0, 0.0, 0.0), joints.position("head"), NECK)
+    _bend(pose, ("Neck", "Head"), _head(pose, joints), (0.0, 0.0, 0.0), joints.position("head"), NECK_LIMITS)
 
 
 def _hips(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
@@ -61,7 +61,7 @@ def _hips(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
     trunk = joints.vector("pelvis", "thorax")
     aim = normalize(joints.vector("r_hip", "l_hip"), X if previous is None else rotate(previous, X))
     hint = TwistHint(Y, trunk, (lever_m(trunk, aim) / TRUNK_UNIT_LEVER_M) ** 2)
-    return swing_twist(X, aim, previous, [hint], 0.0, UNLIMITED, joints.dt_s, limit_speed=False)
+    return swing_twist(X, aim, previous, [hint], 0.0, NO_LIMITS, joints.dt_s, limit_speed=False)
 
 
 def _chest(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
@@ -69,10 +69,10 @@ def _chest(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
     trunk = pose.in_parent("Spine", joints.vector("pelvis", "thorax"))
     across = pose.in_parent("Spine", joints.vector("r_shoulder", "l_shoulder"))
     left = normalize(across, X)
-    aim = CHEST.limit_aim(Y, normalize(subtract(trunk, scale(left, CHEST_SHARE * dot(trunk, left))), Y))
+    aim = CHEST_LIMITS.limit_aim(Y, normalize(subtract(trunk, scale(left, CHEST_SHARE * dot(trunk, left))), Y))
     hint = TwistHint(X, across, (lever_m(across, aim) / TRUNK_UNIT_LEVER_M) ** 2)
     previous = pose.previous("Spine", "Chest")
-    return swing_twist(Y, aim, previous, [hint], NEUTRAL_WEIGHT, CHEST, joints.dt_s, limit_speed=False)
+    return swing_twist(Y, aim, previous, [hint], NEUTRAL_WEIGHT, CHEST_LIMITS, joints.dt_s, limit_speed=False)
 
 
 def _rest_thorax(pose: HumanoidPose) -> Vector:
@@ -85,14 +85,16 @@ def _head(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
     """Returns the rotation of the head relative to the chest."""
     previous = pose.previous("Neck", "Head")
     nose = pose.in_parent("Neck", joints.vector("head", "nose"))
-    aim = HEAD.limit_aim(NOSE, normalize(nose, NOSE if previous is None else rotate(previous, NOSE)))
+    aim = HEAD_LIMITS.limit_aim(
+        NOSE_DIRECTION, normalize(nose, NOSE_DIRECTION if previous is None else rotate(previous, NOSE_DIRECTION))
+    )
     hints = [TwistHint(pose.offset("Head"), pose.in_parent("Neck", joints.vector("thorax", "head")), NECK_WEIGHT)]
-    for left, right in FACE:
+    for left, right in FACE_PAIRS:
         score = joints.score(left, right)
         if score > 0:
             across = pose.in_parent("Neck", joints.vector(right, left))
             hints.append(TwistHint(X, across, score * (lever_m(across, aim) / FACE_UNIT_LEVER_M) ** 2))
-    target = swing_twist(NOSE, aim, previous, hints, NEUTRAL_WEIGHT, HEAD, joints.dt_s)
+    target = swing_twist(NOSE_DIRECTION, aim, previous, hints, NEUTRAL_WEIGHT, HEAD_LIMITS, joints.dt_s)
     return smoothed(previous, target, FACE_WEIGHT, joints.dt_s)
 
 

@@ -16,13 +16,15 @@ from pose_rig.humanoid.avatar import UNMEASURED, Avatar
 from pose_rig.humanoid.bones import BONES, INDEX, PARENTS, UNITY_PARENT
 from pose_rig.humanoid.glb import EXPORT_AGAIN, Node, NodeTree, read_json
 
-OPTIONAL = {"Chest", "Neck", "LeftShoulder", "RightShoulder", "LeftToes", "RightToes"}
-REQUIRED = tuple(bone for bone in BONES if bone not in OPTIONAL)
+OPTIONAL_BONES = {"Chest", "Neck", "LeftShoulder", "RightShoulder", "LeftToes", "RightToes"}
+REQUIRED_BONES = tuple(bone for bone in BONES if bone not in OPTIONAL_BONES)
 # height of the head above the feet; models in centimetres or inches are far beyond, the smallest figures within
 HEAD_HEIGHT_M = (0.2, 3.5)
 CENTIMETRES_MIN_M = 70.0  # above this height centimetres are likelier than inches or feet
-LIMBS = tuple(f"{side}{part}" for side in ("Left", "Right") for part in ("LowerArm", "Hand", "LowerLeg", "Foot"))
-LIMB_LENGTH = (0.01, 1.5)  # of the bones above these, relative to the height of the skeleton
+CHECKED_BONES = tuple(
+    f"{side}{part}" for side in ("Left", "Right") for part in ("LowerArm", "Hand", "LowerLeg", "Foot")
+)
+LENGTH_RANGE = (0.01, 1.5)  # of the bones above these, relative to the height of the skeleton
 UNITY_THUMB = {"Metacarpal": "Proximal", "Proximal": "Intermediate", "Distal": "Distal"}  # VRM 1 → Unity
 
 
@@ -110,7 +112,7 @@ def _humanoid_nodes(path: Path, document: _Document) -> dict[str, int]:
         unity = _unity_name(name, version=1 if document.extensions.vrm1 else 0)
         if bone is not None and bone.node is not None and bone.node >= 0 and unity in UNITY_PARENT:
             node_of.setdefault(unity, bone.node)
-    if missing := [bone for bone in REQUIRED if bone not in node_of]:
+    if missing := [bone for bone in REQUIRED_BONES if bone not in node_of]:
         raise UsageError(f"The VRM {path} lacks required bones: {', '.join(missing)}.", EXPORT_AGAIN)
     if len({*node_of.values()}) < len(node_of) or max(node_of.values()) >= len(document.nodes):
         raise UsageError(f"The VRM {path} has two bones in one node, or a bone without a node.", EXPORT_AGAIN)
@@ -148,8 +150,8 @@ def _check_size(path: Path, head_m: float) -> None:
 
 def _check_limbs(path: Path, position: dict[str, NDArray[np.float64]], parent_of: dict[str, str]) -> None:
     """Checks that arms and legs have plausible lengths."""
-    low, high = (ratio * float(np.ptp([p[1] for p in position.values()])) for ratio in LIMB_LENGTH)
-    for name in LIMBS:
+    low, high = (ratio * float(np.ptp([p[1] for p in position.values()])) for ratio in LENGTH_RANGE)
+    for name in CHECKED_BONES:
         length = float(np.linalg.norm(position[name] - position[parent_of[name]]))
         if not low <= length <= high:
             raise UsageError(f"The {name} of {path} is {length:.3g} m from the {parent_of[name]}.", EXPORT_AGAIN)

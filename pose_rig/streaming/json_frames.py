@@ -15,7 +15,7 @@ from pose_rig.skeleton import INDEX, PARENTS, J, parent_of
 from pose_rig.streaming.axes import Axes
 from pose_rig.streaming.live_pose import LivePose
 
-VERSION = 1
+JSON_VERSION = 1
 DIGITS_M, DIGITS_PX = 4, 1  # a tenth of a millimetre, and of a pixel
 SCHEMA_INTERVAL_NS = 1_000_000_000  # over UDP, where new receivers are not announced
 _encode = msgspec.json.Encoder().encode
@@ -31,7 +31,7 @@ def schema(pose: LivePose, axes: Axes) -> bytes:
     return _encode(
         {
             "type": "schema",
-            "version": VERSION,
+            "version": JSON_VERSION,
             "generator": f"pose-rig {version('pose-rig')}",
             "axes": axes.name,
             "unit": axes.unit,

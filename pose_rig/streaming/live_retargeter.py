@@ -10,7 +10,7 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.config import ASSUMED_HEIGHT_M
-from pose_rig.humanoid.avatar import IDENTITY
+from pose_rig.humanoid.avatar import IDENTITY_ROW
 from pose_rig.humanoid.foot_lock import FootLock
 from pose_rig.humanoid.predict import MAX_LEAD_MS, PosePredictor
 from pose_rig.humanoid.rest_pose import RestPoseEstimator
@@ -145,6 +145,6 @@ def _blended_to_rest(rotation: Floats, share: float) -> Floats:
     """Returns rotations (B,4) blended to identity, along the shorter path."""
     if share <= 0.0:
         return rotation
-    rest = IDENTITY * np.where(rotation[:, 3:] < 0, -1.0, 1.0)
+    rest = IDENTITY_ROW * np.where(rotation[:, 3:] < 0, -1.0, 1.0)
     mixed = (1 - share) * rotation + share * rest
     return np.asarray(mixed / np.linalg.norm(mixed, axis=-1, keepdims=True))

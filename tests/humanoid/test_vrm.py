@@ -14,7 +14,7 @@ from pose_rig.errors import UsageError
 from pose_rig.humanoid.avatar import UNMEASURED, Avatar
 from pose_rig.humanoid.bones import BONES, INDEX, RestPose, forward_kinematics
 from pose_rig.humanoid.glb import MAX_FILE_BYTES
-from pose_rig.humanoid.vrm import REQUIRED, load_vrm
+from pose_rig.humanoid.vrm import REQUIRED_BONES, load_vrm
 from tests.streaming.live import posed
 from tests.streaming.people import Person, person
 from tests.streaming.vrm_files import Model, glb, model_of, write_vrm
@@ -223,7 +223,7 @@ def with_bone(name: str, node: int) -> dict[str, Any]:
     ("document", "cause"),
     [
         (without_bones("Spine", "LeftHand"), "lacks required bones: Spine, LeftHand."),
-        (without_bones(*BONES), f"lacks required bones: {', '.join(REQUIRED)}."),
+        (without_bones(*BONES), f"lacks required bones: {', '.join(REQUIRED_BONES)}."),
         (with_bone("LeftHand", 999), "has two bones in one node, or a bone without a node."),
         (with_bone("LeftHand", 2**70), "has two bones in one node, or a bone without a node."),
         (with_bone("LeftHand", 5), "has two bones in one node, or a bone without a node."),
