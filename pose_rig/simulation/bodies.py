@@ -14,13 +14,13 @@ ARMS = (("l_shoulder", "l_elbow", "l_wrist"), ("r_shoulder", "r_elbow", "r_wrist
 LEGS = (("l_hip", "l_knee", "l_ankle"), ("r_hip", "r_knee", "r_ankle"))
 # Length of the bone that ends in a joint as a share of the body height, after Drillis and Contini (1966), with hips
 # (inward, upward) and heads (between the ears) where detectors place them; standard deviation between people below.
-BONE = {
+BONE_LENGTH_SHARE = {
     "hip": 0.056, "knee": 0.238, "ankle": 0.226, "thorax": 0.300, "head": 0.118, "shoulder": 0.103,
     "elbow": 0.168, "wrist": 0.148, "nose": 0.068,
 }  # fmt: skip
-BONE_SD = {"hip": 0.14, "shoulder": 0.10, "nose": 0.10, "head": 0.12}
-BONE_SD_OTHER = 0.065
-SIDE_SD = 0.012  # difference of left and right
+BONE_LENGTH_SD = {"hip": 0.14, "shoulder": 0.10, "nose": 0.10, "head": 0.12}
+DEFAULT_BONE_LENGTH_SD = 0.065
+SIDE_DIFFERENCE_SD = 0.012  # difference of left and right
 HEIGHT_M = (1.70, 0.11)  # body height, mean and standard deviation
 
 
@@ -54,11 +54,11 @@ def random_bones(count: int, rng: np.random.Generator) -> Floats:
     """Returns (count,17) bone lengths in m, each the distance from a joint to its parent."""
     height_m = rng.normal(*HEIGHT_M, count).clip(1.35, 2.1)
     lengths = np.zeros((count, J))
-    for part, mean in BONE.items():
-        length = height_m * mean * np.exp(rng.normal(0, BONE_SD.get(part, BONE_SD_OTHER), count))
+    for part, mean in BONE_LENGTH_SHARE.items():
+        length = height_m * mean * np.exp(rng.normal(0, BONE_LENGTH_SD.get(part, DEFAULT_BONE_LENGTH_SD), count))
         for joint, i in INDEX.items():
             if joint == part or joint[2:] == part:
-                lengths[:, i] = length * np.exp(rng.normal(0, SIDE_SD, count))
+                lengths[:, i] = length * np.exp(rng.normal(0, SIDE_DIFFERENCE_SD, count))
     return lengths
 
 

@@ -13,12 +13,14 @@ def load_clips(paths: Sequence[Path]) -> list[Clip]:
     """Returns all clips of the given files.
 
     Args:
-        paths: Motion files; `pose_rig.simulation.synthetic.NAME` stands for synthetic motion.
+        paths: Motion files; `pose_rig.simulation.synthetic.SYNTHETIC_MOTION` stands for synthetic motion.
 
     Raises:
         UsageError: A file is missing, has another format, or has no clip of sufficient length.
     """
-    return [clip for path in paths for clip in (synthetic.clips() if path == synthetic.NAME else _clips(path))]
+    return [
+        clip for path in paths for clip in (synthetic.clips() if path == synthetic.SYNTHETIC_MOTION else _clips(path))
+    ]
 
 
 def _clips(path: Path) -> list[Clip]:

@@ -14,7 +14,7 @@ from pose_rig.npz import read_arrays
 MAX_SPEED_M_S = 12.0  # of a joint relative to the pelvis; the hand of a fast throw has about 10
 MIN_DURATION_S = 0.5
 VALIDATION_STRIDE, VALIDATION_OFFSET = 7, 3  # every seventh clip is for validation
-SHIPPED = Path(__file__).parent / "postures.npz"  # from CMU, OpenCap and ReActIdle (NOTICE)
+SHIPPED_POSES = Path(__file__).parent / "postures.npz"  # from CMU, OpenCap and ReActIdle (NOTICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +83,4 @@ class PosePool:
 
 def shipped() -> PosePool:
     """Returns the poses of the package, for rehearsal."""
-    return PosePool.of(read_arrays(SHIPPED, "Install pose-rig again.")["joints"])
+    return PosePool.of(read_arrays(SHIPPED_POSES, "Install pose-rig again.")["joints"])

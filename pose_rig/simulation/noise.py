@@ -16,7 +16,7 @@ from pose_rig.arrays import Floats
 from pose_rig.skeleton import INDEX, LIMBS, MIRROR, J
 
 # joint: (standard deviation per axis, share of outliers), left and right pooled, full and lite averaged
-MEASURED = {
+JOINT_NOISE = {
     "nose": (0.0120, 0.006), "head": (0.0125, 0.010), "shoulder": (0.0122, 0.028), "elbow": (0.0150, 0.170),
     "wrist": (0.0128, 0.230), "hip": (0.0135, 0.025), "knee": (0.0125, 0.024), "ankle": (0.0107, 0.040),
 }  # fmt: skip
@@ -74,8 +74,8 @@ def detect(xy_px: Floats, fps: float, rng: np.random.Generator, *, lost: float =
     quality = np.exp(rng.normal(-0.1, 0.35, (*lead, 1, 1, 1)))  # footage differs in quality
     sd, share = np.zeros(J), np.zeros(J)
     for joint, i in INDEX.items():
-        if (part := joint.split("_")[-1]) in MEASURED:
-            sd[i], share[i] = MEASURED[part]
+        if (part := joint.split("_")[-1]) in JOINT_NOISE:
+            sd[i], share[i] = JOINT_NOISE[part]
     noise = drift((*lead, steps, J, 2), fps, rng) * sd[:, None] * quality
     out = xy_px + extent * noise
     wrong = random_events(share * 0.6, (*lead, steps, J), fps, rng)  # the rest are whole limbs

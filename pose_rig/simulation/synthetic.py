@@ -14,12 +14,12 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
-from pose_rig.simulation.bodies import BONE, HEIGHT_M, define_centres, mirror
+from pose_rig.simulation.bodies import BONE_LENGTH_SHARE, HEIGHT_M, define_centres, mirror
 from pose_rig.simulation.motion import Clip
 from pose_rig.skeleton import INDEX, J
 
-NAME = Path("synthetic")  # in lists of motion files
-REMARK = (
+SYNTHETIC_MOTION = Path("synthetic")  # in lists of motion files
+SYNTHETIC_NOTE = (
     "The motion is synthetic: results on it are not representative of real people. "
     "Use captured motion with --simulated MOTION.npz; docs/training.md has the format."
 )
@@ -33,7 +33,7 @@ LIMBS = ("hip", "out", "knee", "arm", "lift", "elbow")  # of each side; hip and 
 
 Swing = tuple[float, float, float, float]  # middle, swing, swings per cycle, when it is largest as a share of the cycle
 Swings = Mapping[str, Swing]
-STILL: Swing = (0.0, 0.0, 1.0, 0.0)
+NO_SWING: Swing = (0.0, 0.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,9 @@ def _angles(swings: Swings, cycles: Floats, size: float, rng: np.random.Generato
     """Returns (T,) rad of every angle, at cycles (T,) of a movement."""
     angles = {}
     for name in (*TRUNK, *(f"{side}_{name}" for side in "rl" for name in LIMBS)):
-        middle, swing, times, peak = swings.get(name) or swings.get(name.removeprefix("r_").removeprefix("l_")) or STILL
+        middle, swing, times, peak = (
+            swings.get(name) or swings.get(name.removeprefix("r_").removeprefix("l_")) or NO_SWING
+        )
         sway = np.sin(2 * np.pi * (rng.uniform(0.1, 0.4) * cycles + rng.random()))
         angle_deg = middle + size * swing * np.cos(2 * np.pi * (times * cycles - peak)) + SWAY_DEG * sway
         if name.endswith(("knee", "elbow")):
@@ -164,7 +166,7 @@ def _angles(swings: Swings, cycles: Floats, size: float, rng: np.random.Generato
 
 def _body(angles: Mapping[str, Floats]) -> Floats:
     """Returns (T,17,3) m relative to the pelvis, in body axes."""
-    m = {part: HEIGHT_M[0] * share for part, share in BONE.items()}
+    m = {part: HEIGHT_M[0] * share for part, share in BONE_LENGTH_SHARE.items()}
     lean, side, twist, look = (angles[name] for name in TRUNK)
     zero = np.zeros_like(lean)
     trunk = rotation_from_vector(np.stack([zero, twist, zero], -1)) @ rotation_from_vector(

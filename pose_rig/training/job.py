@@ -8,7 +8,7 @@ from pose_rig.errors import UsageError
 from pose_rig.training.footage.footage import InputFrame
 from pose_rig.training.methods import Method, RotationForm, method
 
-MINIMUM = {
+MIN_VALUES = {
     "width": 8, "steps": 1, "rigs": 1, "per_rig": 1, "warm_up": 1, "check": 1, "rehearsal": 0, "patience": 0,
 }  # fmt: skip
 
@@ -69,7 +69,7 @@ class TrainingJob:
         Raises:
             UsageError: A value is out of range, or a name is unknown.
         """
-        for name, minimum in MINIMUM.items():
+        for name, minimum in MIN_VALUES.items():
             if (value := getattr(self, name)) < minimum:
                 raise UsageError(f"{name} must be at least {minimum}; got {value}.", f"Use {minimum} or more.")
         if not 0 < self.rate < 1:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-STARTS = 5  # highest candidates, from which the mean shift starts
+MAX_STARTS = 5  # highest candidates, from which the mean shift starts
 ITERATIONS = 3  # from each start, and again from the best of the results
 MIN_PRECISION = 1e-4  # 1/cells²: keeps a candidate in place where all Gaussians are 0
 
@@ -39,7 +39,7 @@ class Segments:
 def find_mode(segments: Segments) -> tuple[Tensor, Tensor]:
     """Returns (N,2) the mode of the sum of the Gaussians, and (N,) its height."""
     x, y = _candidates(segments)
-    for kept in (STARTS, 1):
+    for kept in (MAX_STARTS, 1):
         height = _evaluate(segments, x, y).height.sum(0)
         best = height.topk(min(kept, len(height)), 0).indices if kept > 1 else height.argmax(0, keepdim=True)
         x, y = x.gather(0, best), y.gather(0, best)

@@ -14,7 +14,7 @@ from pose_rig.skeleton import BONES, LIMBS
 from pose_rig.training.footage.footage import Footage, GroundTruth
 from pose_rig.training.footage.recorded import RecordedFootage
 
-SEGMENTS = 15  # of a session; every fifth one is for validation
+SEGMENT_COUNT = 15  # of a session; every fifth one is for validation
 SEGMENT_MARGIN = 0.1  # of a validation segment, unused at both ends
 MIN_FRAMES = 40  # of a session; a validation segment has two frames then
 MAX_LENGTH_CHANGE = 0.25  # median change of limb lengths, as a share of them, beyond which poses are not of a person
@@ -64,7 +64,7 @@ def implausibility(poses: NDArray[np.float64]) -> str:
 
 def split_frames(frames: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Returns (T,) masks of the frames for training and for validation, with unused frames between them."""
-    place = np.arange(frames) * SEGMENTS / frames
+    place = np.arange(frames) * SEGMENT_COUNT / frames
     validation = place.astype(int) % 5 == 4
     return ~validation, validation & (place % 1 > SEGMENT_MARGIN) & (place % 1 < 1 - SEGMENT_MARGIN)
 

@@ -4,7 +4,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.bodies import (
-    BONE,
+    BONE_LENGTH_SHARE,
     UPPER,
     define_centres,
     heading,
@@ -21,7 +21,7 @@ from pose_rig.skeleton import INDEX, MIRROR, PARENTS, J
 from tests.fusion.fakes import standing, walk
 
 # the bones that a body is rebuilt from; thorax from the pelvis, nose from the head
-RIGID = [(PARENTS[INDEX[name]], INDEX[name]) for name in INDEX if name.split("_")[-1] in (*BONE, "head")]
+RIGID = [(PARENTS[INDEX[name]], INDEX[name]) for name in INDEX if name.split("_")[-1] in (*BONE_LENGTH_SHARE, "head")]
 RIGID = [(a, b) for a, b in RIGID if b not in (INDEX["thorax"], INDEX["nose"])]
 RIGID += [(0, INDEX["thorax"]), (INDEX["head"], INDEX["nose"])]
 
@@ -103,7 +103,7 @@ def test_random_bones_are_human() -> None:
     assert bones.shape == (4000, J)
     for part in ("knee", "ankle", "elbow", "wrist"):
         left, right = bones[:, INDEX[f"l_{part}"]], bones[:, INDEX[f"r_{part}"]]
-        assert left.mean() == pytest.approx(1.70 * BONE[part], rel=0.02)
+        assert left.mean() == pytest.approx(1.70 * BONE_LENGTH_SHARE[part], rel=0.02)
         assert 0.05 < left.std() / left.mean() < 0.15
         assert np.abs(left / right - 1).mean() < 0.03
     assert (bones[:, [INDEX["pelvis"], INDEX["spine"]]] == 0).all()

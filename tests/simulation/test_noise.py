@@ -4,7 +4,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.simulation.noise import (
     CORRELATION_25HZ,
-    MEASURED,
+    JOINT_NOISE,
     Detections,
     detect,
     drift,
@@ -53,7 +53,7 @@ def test_detections_are_off_by_what_was_measured() -> None:
     off = np.abs(out.xy_px - xy).max(-1) / extent
     for part in ("hip", "shoulder", "knee"):
         joint = INDEX[f"l_{part}"]
-        assert np.median(off[..., joint]) == pytest.approx(1.0 * MEASURED[part][0], rel=0.35)
+        assert np.median(off[..., joint]) == pytest.approx(1.0 * JOINT_NOISE[part][0], rel=0.35)
     wrist, hip = (off[..., INDEX[f"l_{part}"]] > 0.06 for part in ("wrist", "hip"))
     assert 0.05 < wrist.mean() < 0.35
     assert hip.mean() < 0.06

@@ -7,7 +7,7 @@ from pose_rig.chirality import chirality
 from pose_rig.simulation.bodies import heading, rotate
 from pose_rig.simulation.clips import load_clips
 from pose_rig.simulation.motion import MAX_SPEED_M_S, Clip, split
-from pose_rig.simulation.synthetic import ANKLE_HEIGHT_M, MOVEMENTS, NAME, VARIATIONS, clips
+from pose_rig.simulation.synthetic import ANKLE_HEIGHT_M, MOVEMENTS, SYNTHETIC_MOTION, VARIATIONS, clips
 from pose_rig.skeleton import INDEX, J
 
 
@@ -17,7 +17,7 @@ def made() -> list[Clip]:
 
 
 def test_it_is_deterministic_and_can_be_named_as_a_motion_file(made: list[Clip]) -> None:
-    for one, other in zip(made, load_clips([NAME]), strict=True):
+    for one, other in zip(made, load_clips([SYNTHETIC_MOTION]), strict=True):
         np.testing.assert_array_equal(one.joints, other.joints)
         np.testing.assert_array_equal(one.root, other.root)
     assert len(made) == VARIATIONS * len(MOVEMENTS)

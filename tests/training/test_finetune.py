@@ -26,7 +26,7 @@ from pose_rig.training.footage.simulated_views import SimulatedViewSampler
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.pseudo_labels import (
     MIN_FRAMES,
-    SEGMENTS,
+    SEGMENT_COUNT,
     implausibility,
     pseudo_label,
     split_footage,
@@ -70,13 +70,13 @@ def test_the_validation_set_is_a_fifth_with_gaps_to_the_training_set(frames: int
     learned, held = split_frames(frames)
     assert learned.shape == held.shape == (frames,)
     assert not (learned & held).any()
-    place = np.arange(frames) * SEGMENTS / frames
+    place = np.arange(frames) * SEGMENT_COUNT / frames
     assert np.abs(place[learned][:, None] - place[held]).min() > 0.1 - 1e-9
     assert learned.mean() == pytest.approx(0.8, abs=0.03)
     assert 0.8 * 0.2 - 0.03 < held.mean() < 0.2
     starts = np.flatnonzero(held & ~np.roll(held, 1))
     assert len(starts) == 3  # early, in the middle, late
-    assert min(int(held[start : start + SEGMENTS * 2].sum()) for start in starts) >= 2
+    assert min(int(held[start : start + SEGMENT_COUNT * 2].sum()) for start in starts) >= 2
 
 
 def test_footage_is_split_as_its_frames() -> None:

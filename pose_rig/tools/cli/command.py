@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperCommand
 
-from pose_rig.simulation.synthetic import NAME
+from pose_rig.simulation.synthetic import SYNTHETIC_MOTION
 from pose_rig.tools.arguments.config_options import ConfigOptions, Keys
 from pose_rig.tools.arguments.options import Debug
 from pose_rig.tools.terminal.console import exit_on_error
@@ -49,7 +49,7 @@ def with_simulated_files(words: list[str]) -> list[str]:
     """Returns words in which the name of the synthetic motion follows ``--simulated`` where no file does."""
     out: list[str] = []
     for word, following in zip(words, [*words, "-"][1:], strict=True):
-        out += [word, str(NAME)] if word == SIMULATED and following.startswith("-") else [word]
+        out += [word, str(SYNTHETIC_MOTION)] if word == SIMULATED and following.startswith("-") else [word]
     return out
 
 

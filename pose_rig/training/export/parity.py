@@ -14,7 +14,7 @@ from pose_rig.training.export.module import RigGraph, example, reference
 MAX_DIFFERENCE = 1e-3  # to torch, in units of the 2D norm; random poses are ill-conditioned
 NORM_MM = 2000.0  # the 2D norm of an adult
 MAX_LIFT_ERROR_MM = 1.0  # mean of the joints
-CASES = ((4, 1), (1, 1), (2, 3), (8, 5))  # views, hypotheses
+CHECKED_SIZES = ((4, 1), (1, 1), (2, 3), (8, 5))  # views, hypotheses
 
 
 def check(graph: RigGraph, path: Path) -> float:
@@ -25,7 +25,7 @@ def check(graph: RigGraph, path: Path) -> float:
     """
     engine = OrtEngine(path, "cpu")
     worst = 0.0
-    for views, hypotheses in CASES:
+    for views, hypotheses in CHECKED_SIZES:
         given = example(views, hypotheses, np.random.default_rng(views))
         want, got = reference(graph, given), engine.run(given)
         for name in ("lifted", "refined", "body"):

@@ -13,7 +13,7 @@ from pose_rig.lifting.checkpoint import HALF, WEIGHTS
 from pose_rig.training.export.trace import drop_unused
 
 Precision = Literal["fp32", "fp16", "int8"]
-ENDS = tuple(WEIGHTS + name for name in ("stem", "pose_head", "camera_head"))
+UNQUANTISED_LAYERS = tuple(WEIGHTS + name for name in ("stem", "pose_head", "camera_head"))
 MIN_SIZE = 1024  # smaller weights stay in single precision
 
 
@@ -57,7 +57,7 @@ def multiply_in_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     import pose_rig.lifting.onnx_runtime  # noqa: F401  before anything else of ONNX Runtime
 
     names = []
-    for gemm in (layer for layer in lifter_layers(model) if not layer.input[1].startswith(ENDS)):
+    for gemm in (layer for layer in lifter_layers(model) if not layer.input[1].startswith(UNQUANTISED_LAYERS)):
         (x, weight, bias), out = list(gemm.input), gemm.output[0]
         matrix = np.ascontiguousarray(_value(model, weight).astype(np.float32).T)
         model.graph.initializer.append(numpy_helper.from_array(matrix, f"{weight}_transposed"))

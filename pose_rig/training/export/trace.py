@@ -13,7 +13,7 @@ from pose_rig.graph import ONNX_INPUTS, ONNX_OUTPUTS
 from pose_rig.training.export.module import RigGraph, example, tensors
 
 OPSET = 17
-FREE = {
+DYNAMIC_AXES = {
     **{name: {0: "C"} for name in ("flat", "confidence", "norm", "lifted", "upright")},
     **{
         name: {0: "H", 1: "V"}
@@ -41,7 +41,7 @@ def traced(graph: RigGraph) -> onnx.ModelProto:
             str(raw),
             input_names=list(ONNX_INPUTS),
             output_names=list(ONNX_OUTPUTS),
-            dynamic_axes=FREE,
+            dynamic_axes=DYNAMIC_AXES,
             opset_version=OPSET,
             dynamo=False,
         )

@@ -18,7 +18,7 @@ from pose_rig.simulation.cameras import random_cameras, truth
 from pose_rig.simulation.motion import PosePool
 from pose_rig.simulation.noise import detect, drop
 
-REUSE = 3  # epochs over a chunk: a view costs as much to simulate as to learn from
+REHEARSAL_EPOCHS = 3  # epochs over a chunk: a view costs as much to simulate as to learn from
 CHUNK_STEPS = 16  # steps whose views are simulated together
 
 Single = NDArray[np.float32]
@@ -92,7 +92,7 @@ class Rehearsal:
 
     def at(self, step: int) -> dict[str, Tensor]:
         """Returns the fields of `SimulatedViews` for a step."""
-        number, step_in_chunk = divmod(step, CHUNK_STEPS * REUSE)
+        number, step_in_chunk = divmod(step, CHUNK_STEPS * REHEARSAL_EPOCHS)
         if number != self._number:
             views = SimulatedViewSampler(self._pool, [self._seed, number]).sample(self._size * CHUNK_STEPS)
             self._chunk = {name: torch.from_numpy(value).to(self._device) for name, value in asdict(views).items()}

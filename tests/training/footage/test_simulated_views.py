@@ -7,11 +7,11 @@ import torch
 
 from pose_rig.simulation.motion import PosePool, shipped
 from pose_rig.skeleton import J
-from pose_rig.training.footage.simulated_views import CHUNK_STEPS, REUSE, Rehearsal, SimulatedViewSampler
+from pose_rig.training.footage.simulated_views import CHUNK_STEPS, REHEARSAL_EPOCHS, Rehearsal, SimulatedViewSampler
 from tests.training.fakes.motion_files import clips
 
 SIZE = 6
-ROUND = CHUNK_STEPS * REUSE  # steps that show the same views
+ROUND = CHUNK_STEPS * REHEARSAL_EPOCHS  # steps that show the same views
 
 
 def test_batches_are_consistent_and_repeatable(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_views_of_a_step_do_not_depend_on_earlier_steps() -> None:
 
 def test_views_are_reused_in_another_order_and_then_replaced() -> None:
     some = rehearsal()
-    turns = [shown(some, range(turn * CHUNK_STEPS, (turn + 1) * CHUNK_STEPS)) for turn in range(REUSE)]
+    turns = [shown(some, range(turn * CHUNK_STEPS, (turn + 1) * CHUNK_STEPS)) for turn in range(REHEARSAL_EPOCHS)]
     assert len(set(turns[0])) == SIZE * CHUNK_STEPS
     for turn in turns[1:]:
         assert set(turn) == set(turns[0])

@@ -12,7 +12,7 @@ import typer
 
 from pose_rig.errors import UsageError
 from pose_rig.installer import requires_extra
-from pose_rig.simulation.synthetic import NAME, REMARK
+from pose_rig.simulation.synthetic import SYNTHETIC_MOTION, SYNTHETIC_NOTE
 from pose_rig.tools.arguments.inputs import LIFTER_WEIGHTS, MOTION_INPUT, FileInput, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
@@ -114,7 +114,7 @@ def evaluate(
         raise UsageError("--weights requires data to evaluate on.", "Add --simulated or --dataset.")
     for table in tables(measured, paper=bool(sets) or not simulated):
         console.print(table)
-    for line in (*DEFINITIONS, *([REMARK] if NAME in (simulated or ()) else [])):
+    for line in (*DEFINITIONS, *([SYNTHETIC_NOTE] if SYNTHETIC_MOTION in (simulated or ()) else [])):
         console.print(line)
     if json_file:
         figures = {"seed": seed, "morph": not no_morph, "measured": [asdict(one) for one in measured]}
@@ -144,14 +144,14 @@ def benchmark_folders(texts: Sequence[str]) -> list[tuple[str, Path]]:
 
 
 def input_files(given: Sequence[Path] | None, wanted: FileInput) -> list[Path]:
-    """Returns the files of an option with several values; for `MOTION_INPUT`, `NAME` stands for synthetic motion.
+    """Returns the files of an option with several values; for `MOTION_INPUT`, `SYNTHETIC_MOTION` is a name too.
 
     Raises:
         UsageError: One is not of the wanted type.
     """
     files = [Path(text) for text in split_paths(map(str, given or ()))]
     for path in files:
-        if path != NAME or wanted is not MOTION_INPUT:
+        if path != SYNTHETIC_MOTION or wanted is not MOTION_INPUT:
             check_input(path, wanted)
     return files
 
@@ -199,6 +199,6 @@ def _simulated(motion: Sequence[Path], takes: int, seed: int, *, held_out: bool)
     clips = load_clips(motion)
     clips = split(clips)[1] if held_out else clips
     for ski in (False, True):
-        kind = f"{', ski-like' if ski else ''}{', synthetic motion' if NAME in motion else ''}"
+        kind = f"{', ski-like' if ski else ''}{', synthetic motion' if SYNTHETIC_MOTION in motion else ''}"
         name = f"{takes} simulated rigs of {VIEWS} cameras{kind}, seed {seed}"
         yield name, simulate_footage(clips, takes, VIEWS, SECONDS, seed, ski=ski), None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pose_rig.errors import UsageError
-from pose_rig.simulation.synthetic import NAME
+from pose_rig.simulation.synthetic import SYNTHETIC_MOTION
 
 CHECKPOINT = ".pt"
 SESSION_SUFFIXES = (".mcap", ".npz")
@@ -20,7 +20,7 @@ class Sources:
     Attributes:
         sessions: Recorded sessions, or files of 2D keypoints (``.npz``).
         datasets: Benchmarks by name, and their folders.
-        motion: Motion files for simulated rigs; `synthetic.NAME` = synthetic motion.
+        motion: Motion files for simulated rigs; `synthetic.SYNTHETIC_MOTION` = synthetic motion.
         takes: Number of simulated takes.
         views: Number of cameras of each.
         ski: Whether the simulated cameras move, as in ski footage.
@@ -47,7 +47,7 @@ class Sources:
         if kinds > 1:
             raise UsageError("Sessions, --dataset and --simulated cannot be combined.", "Remove all but one.")
         for path in (*self.sessions, *self.motion):
-            if not (path.is_file() or (path == NAME and path in self.motion)):
+            if not (path.is_file() or (path == SYNTHETIC_MOTION and path in self.motion)):
                 raise UsageError(f"There is no file {path}.", "Check the path.")
         for path in self.sessions:
             if path.suffix not in SESSION_SUFFIXES:

@@ -13,7 +13,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
-from pose_rig.simulation.synthetic import NAME
+from pose_rig.simulation.synthetic import SYNTHETIC_MOTION
 from pose_rig.tools.cli.training.job import TrainingPlan
 from pose_rig.tools.cli.training.request import Request, Sources
 from pose_rig.training.export.export import export
@@ -114,7 +114,7 @@ def _table(title: str, rows: Sequence[tuple[str, str, str]]) -> Table:
 
 def _options(sources: Sources) -> str:
     """Returns the options of `pose-rig eval` for footage like that of the training, without the training set."""
-    motion = ["--simulated" if path == NAME else f"--simulated {path}" for path in sources.motion]
+    motion = ["--simulated" if path == SYNTHETIC_MOTION else f"--simulated {path}" for path in sources.motion]
     sets = [f"--dataset {kind}={folder}" for kind, folder in sources.datasets]
     return " ".join([*sets, *motion, *(["--held-out"] if motion else [])]) or "--simulated"
 

@@ -11,7 +11,7 @@ from pose_rig.errors import UsageError
 from pose_rig.lifting.engine import OrtEngine
 from pose_rig.simulation.clips import load_clips
 from pose_rig.simulation.motion import PosePool, shipped, split
-from pose_rig.simulation.synthetic import NAME, REMARK
+from pose_rig.simulation.synthetic import SYNTHETIC_MOTION, SYNTHETIC_NOTE
 from pose_rig.tools.cli.training.footage import read_footage
 from pose_rig.tools.cli.training.job import TrainingPlan, plan_training
 from pose_rig.tools.cli.training.progress import TrainProgress
@@ -91,8 +91,8 @@ def _fine_tuned(request: Request, planned: TrainingPlan, group: ProcessGroup, pr
 def _from_scratch(request: Request, planned: TrainingPlan, group: ProcessGroup, progress: TrainProgress) -> NewWeights:
     job = planned.job
     progress.print(f"Reading {request.sources.names}.")
-    if NAME in request.sources.motion:
-        progress.print(REMARK)
+    if SYNTHETIC_MOTION in request.sources.motion:
+        progress.print(SYNTHETIC_NOTE)
     footage = read_footage(request.sources, job, progress)
     dataset, validation_set = (PoseDataset(part, job.recipe().frame, job.device) for part in footage)
     _announce(request, planned, progress, len(validation_set))
