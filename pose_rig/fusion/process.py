@@ -9,7 +9,7 @@ from pose_rig.fusion.clocks import FileClock, LiveClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.output import OpenPoses, Output
-from pose_rig.fusion.publisher import RECORDER_MARK, Publisher
+from pose_rig.fusion.publisher import RECORDER_HWM, Publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.solver_process import SolverProcess
 from pose_rig.fusion.time_steps import Clock, time_steps
@@ -94,7 +94,7 @@ def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:
         UsageError: An endpoint is taken.
     """
     subscribers = bind_publisher(job.output, job.inside, job.keys)
-    recorder = Sender(job.record, "lossless", keys=job.keys, send_hwm=RECORDER_MARK) if job.record else None
+    recorder = Sender(job.record, "lossless", keys=job.keys, send_hwm=RECORDER_HWM) if job.record else None
     return Publisher(subscribers, recorder, waits=waits, stopped=stop.is_set)
 
 

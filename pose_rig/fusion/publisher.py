@@ -9,7 +9,7 @@ from pose_rig.wire.messages import Message
 from pose_rig.wire.records import Gap
 from pose_rig.wire.services import FUSION
 
-RECORDER_MARK = 4096  # messages: about ten seconds of eight cameras, for a disk that blocks
+RECORDER_HWM = 4096  # messages: about ten seconds of eight cameras, for a disk that blocks
 STOP_POLL_MS = 100
 LINGER_MS = 500  # for the last messages
 
