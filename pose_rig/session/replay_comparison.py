@@ -57,5 +57,5 @@ class ReplayComparison:
                 f"{max(distance):.2g} mm at most{settled}"
             )
         if self._other_mode:
-            lines.append(f"{self._other_mode} are in another mode, or with nobody")
+            lines.append(f"{self._other_mode} differ in mode or tracking")
         return lines

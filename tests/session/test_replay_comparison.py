@@ -29,7 +29,7 @@ def test_others_are_measured_and_those_in_another_mode_counted() -> None:
     assert comparison.summary() == [
         "1 of 6 poses are those of the recording to the last bit",
         "3 differ by 2 mm in the median, 40 mm at most",
-        "2 are in another mode, or with nobody",
+        "2 differ in mode or tracking",
     ]
 
 
