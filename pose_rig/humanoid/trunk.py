@@ -85,9 +85,8 @@ def _head(pose: HumanoidPose, joints: JointFrame) -> Quaternion:
     """Returns the rotation of the head relative to the chest."""
     previous = pose.previous("Neck", "Head")
     nose = pose.in_parent("Neck", joints.vector("head", "nose"))
-    aim = HEAD_LIMITS.limit_aim(
-        NOSE_DIRECTION, normalize(nose, NOSE_DIRECTION if previous is None else rotate(previous, NOSE_DIRECTION))
-    )
+    fallback = NOSE_DIRECTION if previous is None else rotate(previous, NOSE_DIRECTION)
+    aim = HEAD_LIMITS.limit_aim(NOSE_DIRECTION, normalize(nose, fallback))
     hints = [TwistHint(pose.offset("Head"), pose.in_parent("Neck", joints.vector("thorax", "head")), NECK_WEIGHT)]
     for left, right in FACE_PAIRS:
         score = joints.score(left, right)

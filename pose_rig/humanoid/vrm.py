@@ -21,9 +21,7 @@ REQUIRED_BONES = tuple(bone for bone in BONES if bone not in OPTIONAL_BONES)
 # height of the head above the feet; models in centimetres or inches are far beyond, the smallest figures within
 HEAD_HEIGHT_M = (0.2, 3.5)
 CENTIMETRES_MIN_M = 70.0  # above this height centimetres are likelier than inches or feet
-CHECKED_BONES = tuple(
-    f"{side}{part}" for side in ("Left", "Right") for part in ("LowerArm", "Hand", "LowerLeg", "Foot")
-)
+CHECKED_BONES = tuple(side + bone for side in ("Left", "Right") for bone in ("LowerArm", "Hand", "LowerLeg", "Foot"))
 LENGTH_RANGE = (0.01, 1.5)  # of the bones above these, relative to the height of the skeleton
 UNITY_THUMB = {"Metacarpal": "Proximal", "Proximal": "Intermediate", "Distal": "Distal"}  # VRM 1 → Unity
 
@@ -33,25 +31,18 @@ class _Bone(msgspec.Struct, frozen=True):
     bone: str | None = None  # name in VRM 0
 
 
-class _Humanoid0(msgspec.Struct, frozen=True):
-    bones: tuple[_Bone, ...] = msgspec.field(name="humanBones", default=())
+class _Humanoid(msgspec.Struct, frozen=True):
+    # a list in VRM 0, a map in VRM 1
+    bones: tuple[_Bone, ...] | dict[str, _Bone | None] = msgspec.field(name="humanBones", default=())
 
 
-class _Humanoid1(msgspec.Struct, frozen=True):
-    bones: dict[str, _Bone | None] = msgspec.field(name="humanBones", default_factory=dict)
-
-
-class _Vrm0(msgspec.Struct, frozen=True):
-    humanoid: _Humanoid0 | None = None
-
-
-class _Vrm1(msgspec.Struct, frozen=True):
-    humanoid: _Humanoid1 | None = None
+class _Vrm(msgspec.Struct, frozen=True):
+    humanoid: _Humanoid | None = None
 
 
 class _Extensions(msgspec.Struct, frozen=True):
-    vrm0: _Vrm0 | None = msgspec.field(name="VRM", default=None)
-    vrm1: _Vrm1 | None = msgspec.field(name="VRMC_vrm", default=None)
+    vrm0: _Vrm | None = msgspec.field(name="VRM", default=None)
+    vrm1: _Vrm | None = msgspec.field(name="VRMC_vrm", default=None)
 
 
 class _Document(msgspec.Struct, frozen=True):
