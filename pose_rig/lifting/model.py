@@ -96,8 +96,8 @@ class Lifter(nn.Module):
             flip = torch.tensor([1.0, 1.0, -1.0], device=ray_xy.device)
             canonical, rotation = canonical * flip, flip[:, None] * rotation * flip
         if self.config.body_from_canonical:
-            turn = torch.tensor(self.config.body_from_canonical, device=ray_xy.device).reshape(3, 3)
-            canonical, rotation = canonical @ turn.T, rotation @ turn.T
+            body_from_canonical = torch.tensor(self.config.body_from_canonical, device=ray_xy.device).reshape(3, 3)
+            canonical, rotation = canonical @ body_from_canonical.T, rotation @ body_from_canonical.T
         return canonical, rotation, spread
 
 

@@ -64,7 +64,8 @@ def to_room_frame(found: RigSolution, up: Floats, height_m: float, *, upright: b
     """
     cameras, bodies = found.cameras, found.poses
     normal, level = fit_floor(bodies, up, height_m) if upright else (up, lowest_height(bodies, up, height_m))
-    turn = gravity_aligned_rotation(normal, cameras.rotation[int(np.flatnonzero(cameras.known)[0])][2])
+    room_from_rig = gravity_aligned_rotation(normal, cameras.rotation[int(np.flatnonzero(cameras.known)[0])][2])
     pelvis = bodies[-1, 0]
     origin = pelvis - (pelvis @ normal - level) * normal
-    return replace(found, cameras=cameras.transformed(turn, origin, 1.0), poses=(bodies - origin) @ turn.T)
+    transformed = cameras.transformed(room_from_rig, origin, 1.0)
+    return replace(found, cameras=transformed, poses=(bodies - origin) @ room_from_rig.T)

@@ -159,10 +159,10 @@ def _relative_pose(a: Floats, b: Floats, sd: float) -> tuple[Floats, Floats, flo
     matrix, mask = cv2.findEssentialMat(a, b, eye, method=cv2.USAC_ACCURATE, prob=0.999, threshold=threshold)
     if matrix is None or matrix.shape != (3, 3):
         return None
-    count, turn, step, inside = cv2.recoverPose(matrix, a, b, eye, mask=mask)
+    count, matrix, column, inside = cv2.recoverPose(matrix, a, b, eye, mask=mask)
     if count < MIN_MATCHES // 2:
         return None
-    rotation, direction = np.asarray(turn, np.float64), np.asarray(step, np.float64)[:, 0]
+    rotation, direction = np.asarray(matrix, np.float64), np.asarray(column, np.float64)[:, 0]
     inlier = inside.ravel() > 0
     ray_a = np.concatenate([a[inlier], np.ones((inlier.sum(), 1))], 1)
     ray_b = np.concatenate([b[inlier], np.ones((inlier.sum(), 1))], 1) @ rotation

@@ -59,8 +59,8 @@ def resect(points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats]
     if consensus is None or len(consensus[2]) < MIN_INLIER_SHARE * len(points):
         return None
     rotation, translation, inlier = consensus
-    turn, step = cv2.solvePnPRefineLM(points[inlier], ideal_xy[inlier], np.eye(3), None, rotation, translation)
-    return np.asarray(cv2.Rodrigues(turn)[0], np.float64), np.asarray(step, np.float64)[:, 0]
+    rvec, tvec = cv2.solvePnPRefineLM(points[inlier], ideal_xy[inlier], np.eye(3), None, rotation, translation)
+    return np.asarray(cv2.Rodrigues(rvec)[0], np.float64), np.asarray(tvec, np.float64)[:, 0]
 
 
 def inlier_share(points: Floats, ideal_xy: Floats, sd: float) -> float:
@@ -75,9 +75,9 @@ def _ransac(points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats
         return None
     cv2.setRNGSeed(0)
     threshold = INLIER_THRESHOLD_SD * sd
-    found, turn, step, inside = cv2.solvePnPRansac(
+    found, rvec, tvec, inside = cv2.solvePnPRansac(
         points, ideal_xy, np.eye(3), None, iterationsCount=200, reprojectionError=threshold, flags=cv2.SOLVEPNP_SQPNP
     )
     if not found or inside is None:
         return None
-    return np.asarray(turn, np.float64), np.asarray(step, np.float64), np.asarray(inside, np.int64).ravel()
+    return np.asarray(rvec, np.float64), np.asarray(tvec, np.float64), np.asarray(inside, np.int64).ravel()

@@ -101,8 +101,9 @@ def extend(initial: CameraRotations | None, averaged: CameraRotations | None) ->
     both = initial.known & averaged.known
     if not both.any():
         return initial
-    turn = nearest_rotation((averaged.camera_from_rig[both].swapaxes(-1, -2) @ initial.camera_from_rig[both]).sum(0))
-    rotation = np.where(initial.known[:, None, None], initial.camera_from_rig, averaged.camera_from_rig @ turn)
+    old, new = initial.camera_from_rig, averaged.camera_from_rig
+    new_from_old = nearest_rotation((new[both].swapaxes(-1, -2) @ old[both]).sum(0))
+    rotation = np.where(initial.known[:, None, None], old, new @ new_from_old)
     return replace(initial, camera_from_rig=rotation, known=initial.known | averaged.known)
 
 

@@ -176,14 +176,14 @@ def _solved(
 ) -> RigSolution:
     """Returns the rig in the frame of the current rig, or of the averaged rotations."""
     current = _current(task, views)
-    turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ task.camera_from_rig[views]).sum(0)).T
+    new_from_state = nearest_rotation((state.rotation.swapaxes(-1, -2) @ task.camera_from_rig[views]).sum(0)).T
     shift, scale = np.zeros(3), 1.0
     if current is not None:  # position and size of the poses are kept
-        turn = nearest_rotation((state.rotation.swapaxes(-1, -2) @ current.rotation).sum(0)).T
+        new_from_state = nearest_rotation((state.rotation.swapaxes(-1, -2) @ current.rotation).sum(0)).T
         points = with_points(current, training).points
         size = [np.linalg.norm(p - p.mean(1, keepdims=True), axis=(1, 2)) for p in (points, state.points)]
         scale = float(np.median(size[0] / np.maximum(size[1], 1e-9)))
-        shift = np.median((points - scale * state.points @ turn.T).reshape(-1, 3), axis=0)
+        shift = np.median((points - scale * state.points @ new_from_state.T).reshape(-1, 3), axis=0)
     sd = np.sqrt(np.maximum(np.diag(covariance), 0.0)).reshape(len(views), C)
     count, intrinsics = len(task.known), task.intrinsics
 
@@ -202,8 +202,8 @@ def _solved(
         rotation_sd=all_views(np.linalg.norm(sd[:, :3], axis=1), np.inf),
         translation_sd=all_views(np.linalg.norm(sd[:, 3:6], axis=1), np.inf),
         focal_sd=all_views(sd[:, 6], np.inf),
-    ).transformed(turn, -turn.T @ shift / scale, scale)
-    joints = joints_from_points(scale * state.points @ turn.T + shift)
+    ).transformed(new_from_state, -new_from_state.T @ shift / scale, scale)
+    joints = joints_from_points(scale * state.points @ new_from_state.T + shift)
     error, current_error = _error_sd(state, validation), np.inf if current is None else _error_sd(current, validation)
     return RigSolution(calibration, scale * state.length, joints, error, chirality(joints), current_error)
 
