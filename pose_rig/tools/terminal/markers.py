@@ -2,8 +2,8 @@
 
 from typing import Self
 
-from pose_rig.tools.workers.plan import Recording
 from pose_rig.wire.bus import Sender
+from pose_rig.wire.jobs import RecordJob
 from pose_rig.wire.records import Marker
 
 LINGER_MS = 500
@@ -13,10 +13,10 @@ class MarkerSender:
     """Numbers markers and sends them to the recorder.
 
     Args:
-        recording: Endpoints of the recorder; None = nothing is recorded.
+        recording: Job of the recorder; None = nothing is recorded.
     """
 
-    def __init__(self, recording: Recording | None) -> None:
+    def __init__(self, recording: RecordJob | None) -> None:
         self._sender = Sender(recording.input, "lossless", keys=recording.keys) if recording else None
         self._count = 0
 

@@ -19,25 +19,6 @@ RECORDER_TIMEOUT_S = 10.0  # it ends half a second after fusion; a slow disk tak
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """How the recorder of a rig is reached.
-
-    Attributes:
-        input: It receives messages here.
-        output: It publishes its Health here.
-        origin: As in `RecordJob`.
-        unix_from_rig_ns: As in `RecordJob`.
-        keys: Of this run.
-    """
-
-    input: str
-    output: str
-    origin: Origin
-    unix_from_rig_ns: int | None = None
-    keys: Keys | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """A rig that is ready to start.
 
@@ -47,7 +28,7 @@ class Plan:
         output: Fusion publishes here for any program.
         inside: Fusion publishes here for the workers of this run.
         keys: Of this run.
-        recording: How the recorder is reached; None if nothing is recorded.
+        recording: The job of the recorder; None if nothing is recorded.
         streams: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
     """
 
@@ -56,7 +37,7 @@ class Plan:
     output: str
     inside: str
     keys: Keys
-    recording: Recording | None = None
+    recording: RecordJob | None = None
     streams: str = ""
 
 
@@ -72,7 +53,7 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
         UsageError: The port is taken.
     """
     at = free_endpoints(config, len(config.camera) if config.pace == "all" else 1)
-    recording = _recording(at, "live" if config.pace == "realtime" else "files", unix_from_rig_ns)
+    recording = _record_job(config, at, "live" if config.pace == "realtime" else "files", unix_from_rig_ns)
 
     def camera_worker(index: int, camera: CameraConfig) -> Worker:
         detects = needs_detector(camera)
@@ -106,7 +87,7 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
         UsageError: The port is taken.
     """
     at = free_endpoints(config, 0)
-    recording = _recording(at, "live" if job.exact else "files", unix_from_rig_ns)
+    recording = _record_job(config, at, "live" if job.exact else "files", unix_from_rig_ns)
     job = replace(job, fusion=_fusion_job(config, at, recording))
     timeout_s = _fusion_timeout_s(config)
     fusion = Worker(FUSION, run_replay, job, fail_on_error=True, required=True, stop_timeout_s=timeout_s)
@@ -115,7 +96,7 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     return Plan(shown, workers, at.output, at.inside, at.keys, recording, at.streams_inside)
 
 
-def _fusion_job(config: Config, at: Endpoints, recording: Recording | None) -> FusionJob:
+def _fusion_job(config: Config, at: Endpoints, recording: RecordJob | None) -> FusionJob:
     return FusionJob(config, at.inputs, at.output, recording.input if recording else "", at.inside, at.keys)
 
 
@@ -123,21 +104,19 @@ def _fusion_timeout_s(config: Config) -> float:
     return SAVE_TIMEOUT_S if config.save else STOP_TIMEOUT_S
 
 
-def _outputs(config: Config, at: Endpoints, recording: Recording | None) -> list[Worker]:
+def _outputs(config: Config, at: Endpoints, recording: RecordJob | None) -> list[Worker]:
     """Returns the streams worker and the recorder, if wanted."""
     workers = []
     if at.streams:
         stream_job = StreamJob(config.stream, at.inside, at.streams, at.streams_inside, at.keys)
         workers.append(Worker(STREAMS, run_streams, stream_job))
     if recording:
-        record_job = RecordJob(
-            without_passwords(config), config.record, recording.input, recording.output, recording.origin,
-            recording.unix_from_rig_ns, keys=recording.keys,
-        )  # fmt: skip
         timeout_s = RECORDER_TIMEOUT_S + (SAVE_TIMEOUT_S if config.save else 0.0)
-        workers.append(Worker(RECORDER, run_recorder, record_job, stop_timeout_s=timeout_s))
+        workers.append(Worker(RECORDER, run_recorder, recording, stop_timeout_s=timeout_s))
     return workers
 
 
-def _recording(at: Endpoints, origin: Origin, unix_from_rig_ns: int | None) -> Recording | None:
-    return Recording(*at.recorder, origin, unix_from_rig_ns, at.keys) if at.recorder else None
+def _record_job(config: Config, at: Endpoints, origin: Origin, unix_from_rig_ns: int | None) -> RecordJob | None:
+    if at.recorder is None:
+        return None
+    return RecordJob(without_passwords(config), config.record, *at.recorder, origin, unix_from_rig_ns, keys=at.keys)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pose_rig.config import Config
 from pose_rig.session.reader import Session
 from pose_rig.tools.terminal.markers import MarkerSender
-from pose_rig.tools.workers.plan import Recording
 from pose_rig.wire.bus import Receiver
+from pose_rig.wire.jobs import RecordJob
 from pose_rig.wire.records import Marker
 from tests.ports import free_endpoint
 
@@ -21,7 +22,7 @@ def ends() -> Iterator[tuple[MarkerSender, Receiver]]:
     endpoint = free_endpoint()
     with (
         Receiver(endpoint, "lossless", bind=True) as receiver,
-        MarkerSender(Recording(endpoint, "", "live")) as sender,
+        MarkerSender(RecordJob(Config(), "", endpoint, "")) as sender,
     ):
         yield sender, receiver
 
@@ -45,7 +46,7 @@ def test_without_a_recording_the_user_is_informed() -> None:
 
 def test_a_missing_recorder_does_not_block() -> None:
     began = time.monotonic()
-    with MarkerSender(Recording(free_endpoint(), "", "live")) as sender:
+    with MarkerSender(RecordJob(Config(), "", free_endpoint(), "")) as sender:
         messages = [sender.send(i, 0.0) for i in range(2000)]
     assert messages[0] == "Marker 1 at 0.0 s."
     assert messages[-1] == "The recorder did not accept the marker."

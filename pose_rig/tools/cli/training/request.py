@@ -1,12 +1,10 @@
 """The arguments of `pose-rig train`, checked without importing torch."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pose_rig.errors import UsageError
-from pose_rig.simulation.synthetic import SYNTHETIC_MOTION
 
 CHECKPOINT = ".pt"
 SESSION_SUFFIXES = (".mcap", ".npz")
@@ -20,7 +18,7 @@ class Sources:
     Attributes:
         sessions: Recorded sessions, or files of 2D keypoints (``.npz``).
         datasets: Benchmarks by name, and their folders.
-        motion: Motion files for simulated rigs; `synthetic.SYNTHETIC_MOTION` = synthetic motion.
+        motion: Motion files for simulated rigs; `SYNTHETIC_MOTION` = synthetic motion.
         takes: Number of simulated takes.
         views: Number of cameras of each.
         ski: Whether the simulated cameras move, as in ski footage.
@@ -36,19 +34,16 @@ class Sources:
     morph: bool = True
 
     def __post_init__(self) -> None:
-        """Checks that there is one kind of source, and that its files exist.
+        """Checks that there is one kind of source.
 
         Raises:
-            UsageError: They do not.
+            UsageError: There is none, or several; or a session has another suffix.
         """
         kinds = sum(map(bool, (self.sessions, self.datasets, self.motion)))
         if not kinds:
             raise UsageError("There is no training data.", "Give sessions, --dataset KIND=FOLDER or --simulated.")
         if kinds > 1:
             raise UsageError("Sessions, --dataset and --simulated cannot be combined.", "Remove all but one.")
-        for path in (*self.sessions, *self.motion):
-            if not (path.is_file() or (path == SYNTHETIC_MOTION and path in self.motion)):
-                raise UsageError(f"There is no file {path}.", "Check the path.")
         for path in self.sessions:
             if path.suffix not in SESSION_SUFFIXES:
                 raise UsageError(f"{path} is not a session.", "Sessions are .mcap files; 2D keypoints are .npz files.")
@@ -82,20 +77,13 @@ class Request:
     settings: Mapping[str, object]
 
     def __post_init__(self) -> None:
-        """Checks the files.
+        """Checks the name of the result, and that a resumed run has no new settings.
 
         Raises:
-            UsageError: The result cannot be written or would replace an input, or the initial weights do not exist.
+            UsageError: It is not so.
         """
-        folder = self.out.absolute().parent
         if self.out.suffix in SESSION_SUFFIXES:
             raise UsageError(f"{self.out} is not a name for weights.", f"Try --out {self.out.with_suffix('.weights')}.")
-        if self.out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise UsageError(f"Cannot write {self.out}.", f"Make sure that the folder {folder} exists and is writable.")
-        if self.start is not None and not self.start.is_file():
-            raise UsageError(f"There are no weights {self.start}.", "Check or remove --weights.")
-        if self.start is not None and self.start.resolve() == self.out.resolve():
-            raise UsageError(f"{self.out} is both input and output.", "Choose another file with --out.")
         if self.resume and self.settings:
             given = " ".join(f"--{name}" for name in self.settings)
             raise UsageError(
@@ -118,8 +106,3 @@ def batch(size: int) -> tuple[int, int]:
         raise UsageError(f"The batch size must be positive; got {size}.", "Example: --batch 64.")
     per_rig = next(count for count in range(8, 0, -1) if size % count == 0)
     return size // per_rig, per_rig
-
-
-def terms(texts: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names in ``cam,bend``."""
-    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())

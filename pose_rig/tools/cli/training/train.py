@@ -10,6 +10,7 @@ from pose_rig.installer import requires_extra
 from pose_rig.tools.arguments.inputs import LIFTER_WEIGHTS, MOTION_INPUT, TRAIN_INPUT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
+from pose_rig.tools.arguments.value_lists import split_values
 from pose_rig.tools.cli.training.evaluate import (
     DATA,
     Dataset,
@@ -18,7 +19,7 @@ from pose_rig.tools.cli.training.evaluate import (
     benchmark_folders,
     input_files,
 )
-from pose_rig.tools.cli.training.request import TAKES, VIEWS, Request, Sources, batch, terms
+from pose_rig.tools.cli.training.request import TAKES, VIEWS, Request, Sources, batch
 from pose_rig.tools.terminal.console import Console
 from pose_rig.training.methods import METHODS, TERMS
 
@@ -105,7 +106,7 @@ def train(
     """  # noqa: D301  (\b keeps the lines of the paragraph in the help)
     settings = {
         "method": method,
-        "without": terms(without) if without else None,
+        "without": tuple(filter(None, split_values(without))) if without else None,
         "steps": steps,
         "batch": None if batch_size is None else batch(batch_size),
         "width": width,
@@ -132,7 +133,7 @@ def train(
     )  # fmt: skip
     given = {name: value for name, value in settings.items() if value is not None}
     request = Request(sources, out, run or out.with_suffix(RUN_SUFFIX), weights, resume, given)
-    check_output(out, force=force or resume)
+    check_output(out, force=force or resume, sources=(weights,) if weights else ())
     with requires_extra("Training", "train"):
         from pose_rig.tools.cli.training.training_run import run_training  # imports torch
     run_training(request, Console())
