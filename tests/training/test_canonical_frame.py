@@ -14,7 +14,7 @@ from pose_rig.skeleton import INDEX, J
 from pose_rig.training.canonical_frame import body_from_canonical, handedness, with_canonical_frame
 from pose_rig.training.footage.dataset import PoseDataset
 from tests.fusion.fakes import standing
-from tests.training.fakes.walk_footage import exact
+from tests.training.fakes.footage import exact_walk
 
 FLIP = np.array([1.0, 1.0, -1.0])
 TURN = rotation_from_vector(np.array([0.8, -2.0, 0.5]))
@@ -31,7 +31,7 @@ def lifter_of(pose: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Lifter
 
 
 def dataset() -> PoseDataset:
-    return PoseDataset([exact()], "ray")
+    return PoseDataset([exact_walk()], "ray")
 
 
 def out(lifter: Lifter) -> tuple[Tensor, Tensor, Tensor]:

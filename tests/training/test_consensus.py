@@ -11,8 +11,8 @@ from pose_rig.skeleton import MIRROR
 from pose_rig.training.consensus import FusedTarget, average_rotations, fuse_views, nearest_rotation
 from pose_rig.training.footage.dataset import TENSORS, Batch, PoseDataset
 from pose_rig.training.training_step import Lifted
+from tests.training.fakes.footage import exact_walk, random_rotations
 from tests.training.fakes.lifters import lifts, rolled, true_lifts, true_rig
-from tests.training.fakes.walk_footage import exact, random_rotations
 
 FRAMES, VIEWS = 24, 4
 OFF_RAD = 0.08  # per axis, about 8° in all
@@ -20,7 +20,7 @@ OFF_RAD = 0.08  # per axis, about 8° in all
 
 def scene() -> tuple[Batch, Lifted]:
     """A still rig, and lifts whose rotations and depths are off."""
-    footage = exact(VIEWS, FRAMES)
+    footage = exact_walk(VIEWS, FRAMES)
     batch = replace(PoseDataset([footage], "ray").all, per_rig=FRAMES)
     rotation = random_rotations(FRAMES, VIEWS, sd=OFF_RAD) @ true_lifts(batch, true_rig(footage)).view_from_canonical
     rotation = rotation @ random_rotations(FRAMES, 1, seed=1)  # people turn
@@ -67,7 +67,7 @@ def without(batch: Batch, view: int) -> Batch:
 
 def test_the_mean_of_a_rig_is_more_accurate_than_its_frames() -> None:
     batch, lifted = scene()
-    true = true_rig(exact(VIEWS, FRAMES))
+    true = true_rig(exact_walk(VIEWS, FRAMES))
     single = batch.view_from_camera.mT @ lifted.view_from_canonical
     mean = average_rotations(batch, lifted.view_from_canonical, there(batch))
     assert mean.shape == (FRAMES, VIEWS, 3, 3)
@@ -78,7 +78,7 @@ def test_the_mean_of_a_rig_is_more_accurate_than_its_frames() -> None:
 
 def test_outlier_frames_lose_their_weight() -> None:
     batch, lifted = scene()
-    true = true_rig(exact(VIEWS, FRAMES))
+    true = true_rig(exact_walk(VIEWS, FRAMES))
     rotation = lifted.view_from_canonical.clone()
     turn = random_rotations(1, seed=5, sd=2.0)[0]
     rotation[:8, 1] = batch.view_from_camera[:8, 1] @ turn @ batch.view_from_camera[:8, 1].mT @ rotation[:8, 1]
@@ -158,7 +158,7 @@ def test_a_view_without_detections_has_no_trust_and_no_influence() -> None:
 
 def test_known_camera_rotations_replace_those_of_the_lifter() -> None:
     batch, lifted = scene()
-    rig = true_rig(exact(VIEWS, FRAMES)).expand(FRAMES, -1, -1, -1)
+    rig = true_rig(exact_walk(VIEWS, FRAMES)).expand(FRAMES, -1, -1, -1)
     known = replace(batch, camera_from_rig=rig, has_rotation=torch.ones(FRAMES))
     shape = own(lifted)
     found = agreed(known, lifted)
@@ -183,7 +183,7 @@ def test_moving_cameras_are_fused_frame_by_frame() -> None:
     row = torch.arange(FRAMES)[:, None]
     names = [name for name in TENSORS if getattr(batch, name).dim() > 1]
     still = replace(batch, **{name: getattr(batch, name)[row, order] for name in names})
-    lifted = true_lifts(still, true_rig(exact(VIEWS, FRAMES))[order])
+    lifted = true_lifts(still, true_rig(exact_walk(VIEWS, FRAMES))[order])
     moving = agreed(replace(still, moving=torch.ones(FRAMES)), lifted)
     assert miss(moving.target, still) < 0.02
     assert miss(agreed(still, lifted).target, still) > 3 * miss(moving.target, still)

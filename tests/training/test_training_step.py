@@ -1,7 +1,6 @@
 """The loss terms of one training step, for all methods."""
 
 from dataclasses import astuple, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +11,8 @@ from pose_rig.training import losses
 from pose_rig.training.footage.dataset import Batch, PoseDataset
 from pose_rig.training.methods import METHODS, TERMS, Weights, method
 from pose_rig.training.training_step import lift, loss_terms, permutation_within_rigs, total_loss
+from tests.training.fakes.footage import exact_walk, takes
 from tests.training.fakes.lifters import knowing, rolled, true_lifts, true_rig
-from tests.training.fakes.walk_footage import exact, simulated
 
 RIGS, PER_RIG = 2, 3
 
@@ -24,8 +23,8 @@ def small(name: str) -> Lifter:
     return Lifter(LifterConfig(16, 1, 1, recipe.frame, recipe.rotation))
 
 
-def batch_of(folder: Path, name: str) -> Batch:
-    dataset = PoseDataset(simulated(folder, takes=3, views=3), method(name).frame)
+def batch_of(name: str) -> Batch:
+    dataset = PoseDataset(takes(3, 3), method(name).frame)
     return dataset.sample(RIGS, PER_RIG, np.random.default_rng(0))
 
 
@@ -35,10 +34,10 @@ def order() -> torch.Tensor:
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("name", METHODS)
-def test_terms_with_a_weight_are_finite_and_have_gradients(tmp_path: Path, name: str, late: bool) -> None:
+def test_terms_with_a_weight_are_finite_and_have_gradients(name: str, late: bool) -> None:
     recipe, lifter = method(name), small(name)
     weights = recipe.late if late else recipe.early
-    values = loss_terms(lifter, batch_of(tmp_path, name), recipe, weights, order())
+    values = loss_terms(lifter, batch_of(name), recipe, weights, order())
     assert {term for term, weight in zip(TERMS, astuple(weights), strict=True) if weight} <= set(values)
     assert set(values) <= set(TERMS)
     assert all(bool(torch.isfinite(value)) and value.dim() == 0 for value in values.values())
@@ -49,18 +48,18 @@ def test_terms_with_a_weight_are_finite_and_have_gradients(tmp_path: Path, name:
     assert float(lifter.stem.weight.grad.abs().sum()) > 0
 
 
-def test_the_refinement_term_has_no_gradient(tmp_path: Path) -> None:
+def test_the_refinement_term_has_no_gradient() -> None:
     weights = method("csm-s1s2").early
-    values = loss_terms(small("csm-s1s2"), batch_of(tmp_path, "csm-s1s2"), method("csm-s1s2"), weights, order())
+    values = loss_terms(small("csm-s1s2"), batch_of("csm-s1s2"), method("csm-s1s2"), weights, order())
     assert float(values["ref"].detach()) > 0
     assert [name for name, value in values.items() if not value.requires_grad] == ["ref"]
 
 
 @pytest.mark.parametrize("term", ["cam", "bend", "sp"])
-def test_terms_that_are_switched_off_are_not_computed(tmp_path: Path, term: str) -> None:
+def test_terms_that_are_switched_off_are_not_computed(term: str) -> None:
     recipe = method("ours-sp").without((term,))
     whole, some = (
-        loss_terms(small("ours-sp"), batch_of(tmp_path, "ours-sp"), each, each.late, order())
+        loss_terms(small("ours-sp"), batch_of("ours-sp"), each, each.late, order())
         for each in (method("ours-sp"), recipe)
     )
     if term != "sp":  # comes with the views' agreement, which the spread needs too
@@ -74,21 +73,21 @@ def test_terms_that_are_switched_off_are_not_computed(tmp_path: Path, term: str)
     ("name", "off"),
     [("canonpose", ("rep", "view")), ("ours", ("rep", "view", "cam")), ("csm-s1s2", ("rep", "view", "frep", "fview"))],
 )
-def test_whatever_is_left_on_is_computed(tmp_path: Path, name: str, off: tuple[str, ...]) -> None:
+def test_whatever_is_left_on_is_computed(name: str, off: tuple[str, ...]) -> None:
     recipe = method(name).without(off)
-    values = loss_terms(small(name), batch_of(tmp_path, name), recipe, recipe.early, order())
+    values = loss_terms(small(name), batch_of(name), recipe, recipe.early, order())
     assert {term for term, weight in zip(TERMS, astuple(recipe.early), strict=True) if weight} <= set(values)
     assert total_loss(values, recipe.early).requires_grad
 
 
-def test_supervised_training_uses_single_views_only(tmp_path: Path) -> None:
-    batch = batch_of(tmp_path, "supervised")
+def test_supervised_training_uses_single_views_only() -> None:
+    batch = batch_of("supervised")
     weights = method("supervised").early
     assert set(loss_terms(small("supervised"), batch, method("supervised"), weights, order())) == {"supervised"}
 
 
 def test_the_truth_has_no_loss_and_a_moved_rig_has() -> None:
-    footage, recipe = exact(), method("ours")
+    footage, recipe = exact_walk(), method("ours")
     batch = replace(PoseDataset([footage], "ray").all, per_rig=6)
     rig = true_rig(footage)
     person = true_lifts(batch, rig)
@@ -108,8 +107,8 @@ def test_the_truth_has_no_loss_and_a_moved_rig_has() -> None:
 
 
 def test_perspective_is_the_methods() -> None:
-    batch = replace(PoseDataset([exact()], "ray").all, per_rig=6)
-    person = true_lifts(batch, true_rig(exact()))
+    batch = replace(PoseDataset([exact_walk()], "ray").all, per_rig=6)
+    person = true_lifts(batch, true_rig(exact_walk()))
     recipe = method("ours")
     flat = replace(recipe, perspective=False)
     near, weak = (loss_terms(knowing(person), batch, each, each.early, torch.arange(6)) for each in (recipe, flat))
@@ -118,7 +117,7 @@ def test_perspective_is_the_methods() -> None:
 
 def test_all_views_are_lifted_as_one_batch_in_their_order() -> None:
     lifter = small("ours").eval()
-    batch = PoseDataset([exact()], "ray").all
+    batch = PoseDataset([exact_walk()], "ray").all
     with torch.no_grad():
         whole = lift(lifter, batch.pose_2d, batch.confidence)
         pose, rotation, spread = lifter(batch.pose_2d[:, 2], batch.confidence[:, 2])
@@ -146,7 +145,7 @@ def test_the_total_leaves_nothing_out() -> None:
 
 
 def test_a_batch_without_detections_has_zero_gradients() -> None:
-    batch = PoseDataset([exact()], "image").all
+    batch = PoseDataset([exact_walk()], "image").all
     nobody = replace(batch, pose_2d=0 * batch.pose_2d, confidence=0 * batch.confidence)
     assert float(losses.visible_views(nobody.confidence).sum()) == 0
     lifter, recipe = small("csm-s1s2"), method("csm-s1s2")

@@ -11,13 +11,13 @@ from pose_rig.training import losses
 from pose_rig.training.footage.dataset import Batch, PoseDataset
 from pose_rig.training.training_step import Lifted
 from pose_rig.training.validation import BATCH_FRAMES, ValidationMetrics, validate
+from tests.training.fakes.footage import exact_walk
 from tests.training.fakes.lifters import FLIP, knowing, true_lifts, true_rig
-from tests.training.fakes.walk_footage import exact
 
 
 def truth() -> tuple[PoseDataset, Lifted]:
-    dataset = PoseDataset([exact()], "ray")
-    return dataset, true_lifts(dataset.all, true_rig(exact()))
+    dataset = PoseDataset([exact_walk()], "ray")
+    return dataset, true_lifts(dataset.all, true_rig(exact_walk()))
 
 
 def across(batch: Batch, lifted: Lifted) -> float:
@@ -57,7 +57,7 @@ def test_how_far_rotations_are_off_shows_from_other_views_and_not_after_alignmen
 def test_without_ground_truth_only_label_free_metrics_are_known() -> None:
     dataset, lifted = truth()
     known = validate(knowing(lifted), dataset)
-    blind = validate(knowing(lifted), PoseDataset([replace(exact(), truth=None)], "ray"))
+    blind = validate(knowing(lifted), PoseDataset([replace(exact_walk(), truth=None)], "ray"))
     assert (blind.reprojection, blind.bent) == (known.reprojection, known.bent)
     assert blind.n_mpjpe != blind.n_mpjpe
     assert blind.pmpjpe != blind.pmpjpe
@@ -73,7 +73,7 @@ def test_the_score_is_the_error_only_in_supervised_training() -> None:
 def test_frames_are_validated_in_batches_and_counted_once() -> None:
     torch.manual_seed(0)
     lifter = Lifter(LifterConfig(width=8, pose_blocks=1, camera_blocks=1)).eval()
-    usual, odd = exact(3, 30), replace(exact(3, 30, 2.5), score=np.full((30, 3, 17), 0.3, np.float32))
+    usual, odd = exact_walk(3, 30), replace(exact_walk(3, 30, 2.5), score=np.full((30, 3, 17), 0.3, np.float32))
     many = PoseDataset([usual] * 40 + [odd] * 6, "ray")
     assert BATCH_FRAMES < len(many) == 1380
     found, first, second = (

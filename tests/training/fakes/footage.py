@@ -10,12 +10,12 @@ from torch import Tensor
 
 from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
-from pose_rig.simulation.cameras import Cameras
+from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.simulation.motion import Clip
 from pose_rig.training.footage import simulated
 from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.footage import Footage, GroundTruth, InputFrame
-from tests.fusion.fakes import FPS, film, ring, standing, walk
+from tests.fusion.fakes import FPS, SIZE, film, ring, standing, walk
 
 FLIP = torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)  # of depth: invisible in projections
 SEEN = 0.95
@@ -104,6 +104,16 @@ def walking(
     return footage_of(scene.joints, rig, f"walk{seed}", scene.xy_px, SEEN)
 
 
+def exact_walk(views: int = 4, frames: int = 6, distance_m: float = 4.0) -> Footage:
+    """Returns a walk in front of a ring of cameras, without noise; every joint is visible."""
+    people = walk(1)[:frames] - walk(1)[:frames, :1]
+    angle = np.linspace(0.3, 2.4 * np.pi * views / (views + 1), views)
+    position = distance_m * np.stack([np.sin(angle), 0.1 + 0 * angle, np.cos(angle)], -1)
+    rotation = look_at(position, np.zeros((views, 3)))
+    sizes = np.tile(np.array(SIZE, float), (views, 1))
+    return footage_of(people, Cameras(rotation, position, np.full(views, 1000.0), sizes), "walk")
+
+
 @cache
 def clips() -> tuple[Clip, ...]:
     """A captured walk, two seconds at a time."""
@@ -125,3 +135,9 @@ def split_datasets(footage: Sequence[Footage], frame: InputFrame) -> tuple[PoseD
     return PoseDataset(learned, frame), PoseDataset(
         [one.at(some) for one, some in zip(footage, held, strict=True)], frame
     )
+
+
+def random_rotations(*shape: int, seed: int = 0, sd: float = 1.0) -> torch.Tensor:
+    """Returns (...,3,3) rotations."""
+    vector = np.random.default_rng(seed).normal(0, sd, (*shape, 3))
+    return torch.from_numpy(rotation_from_vector(vector.reshape(-1, 3)).reshape(*shape, 3, 3)).float()
