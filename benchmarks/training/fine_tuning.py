@@ -81,9 +81,9 @@ class Case:
 
     def validation(self, recorded: RecordedFootage) -> tuple[Footage, Floats]:
         """Returns the validation footage, and the ground truth of its frames."""
-        _, held = split_frames(recorded.footage.frames)
-        t = np.round(recorded.t_ns[held] / 1e9 * self.fps).astype(int)
-        return recorded.footage.at(held), self.joints[np.clip(t, 0, len(self.joints) - 1)]
+        _, validation = split_frames(recorded.footage.frames)
+        t = np.round(recorded.t_ns[validation] / 1e9 * self.fps).astype(int)
+        return recorded.footage.at(validation), self.joints[np.clip(t, 0, len(self.joints) - 1)]
 
 
 def tune(recorded: RecordedFootage, *, quick: bool) -> FinetuneResult:
@@ -93,13 +93,13 @@ def tune(recorded: RecordedFootage, *, quick: bool) -> FinetuneResult:
         return fine_tune([recorded], load(DEFAULT_WEIGHTS)[0], job, place)
 
 
-def error_mm(lifter: Lifter, held: Footage, truth: Floats) -> float:
+def error_mm(lifter: Lifter, validation: Footage, truth: Floats) -> float:
     """Returns the mean PA-MPJPE of single-view lifts (T,V) of footage, where enough joints are visible."""
     known = np.asarray(np.isfinite(truth).all((1, 2)))
-    seen = ((held.score > 0).sum(-1) >= MIN_VISIBLE_JOINTS) & known[:, None]
-    t, _ = np.nonzero(seen)
+    visible = ((validation.score > 0).sum(-1) >= MIN_VISIBLE_JOINTS) & known[:, None]
+    t, _ = np.nonzero(visible)
     joints = list(LIMBS)
-    return float(1000 * pmpjpe(lift(lifter, held)[seen][:, joints], truth[t][:, joints]).mean())
+    return float(1000 * pmpjpe(lift(lifter, validation)[visible][:, joints], truth[t][:, joints]).mean())
 
 
 def cases(args: argparse.Namespace, folder: Path) -> Iterator[Case]:
@@ -108,10 +108,13 @@ def cases(args: argparse.Namespace, folder: Path) -> Iterator[Case]:
         reference = Reference.load(args.reference)
         yield Case(args.keypoints.stem, args.keypoints, reference.joints, reference.fps)
     if args.motion:
-        _, held = split(load_clips(args.motion))
+        _, validation = split(load_clips(args.motion))
         for number in range(args.people):
             made = rig_take(
-                moving_clips(held), VIEWS, 6.0 if args.quick else SECONDS, np.random.default_rng([args.seed, number])
+                moving_clips(validation),
+                VIEWS,
+                6.0 if args.quick else SECONDS,
+                np.random.default_rng([args.seed, number]),
             )
             yield Case(f"person {number}", session(made, folder / f"{number}.npz"), made.take.joints, made.take.fps)
 

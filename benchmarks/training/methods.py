@@ -64,12 +64,12 @@ class Task:
     width: int
     motion: tuple[Path, ...]
     takes: int
-    held: int
+    test_takes: int
     ski: bool
 
 
 @lru_cache(maxsize=1)
-def material(motion: tuple[Path, ...], takes: int, held: int, ski: bool) -> tuple[list[Footage], list[Footage]]:
+def material(motion: tuple[Path, ...], takes: int, test_takes: int, ski: bool) -> tuple[list[Footage], list[Footage]]:
     """Returns training and test takes, the same for every method and seed.
 
     Cameras are upright, as the published methods expect.
@@ -77,7 +77,7 @@ def material(motion: tuple[Path, ...], takes: int, held: int, ski: bool) -> tupl
     first, second = split(load_clips(motion))
     return (
         simulate_footage(first, takes, VIEWS, SECONDS, seed=1, ski=ski, upside=0),
-        simulate_footage(second, held, VIEWS, SECONDS, seed=2, ski=ski, upside=0),
+        simulate_footage(second, test_takes, VIEWS, SECONDS, seed=2, ski=ski, upside=0),
     )
 
 
@@ -87,13 +87,13 @@ def run(task: Task) -> dict[str, float]:
     job = TrainingJob(
         **ROWS[task.row], width=task.width, steps=task.steps, seed=task.seed, check=max(task.steps // 4, 1)
     )
-    learned, held = material(task.motion, task.takes, task.held, task.ski)
+    training_takes, test_takes = material(task.motion, task.takes, task.test_takes, task.ski)
     frame = job.recipe().frame
-    dataset = PoseDataset(learned, frame)
+    dataset = PoseDataset(training_takes, frame)
     with TemporaryDirectory() as folder, RunFolder(Path(folder) / "run", job) as place:
-        lifter = with_canonical_frame(train(job, dataset, PoseDataset(held[:8], frame), place).lifter, dataset)
+        lifter = with_canonical_frame(train(job, dataset, PoseDataset(test_takes[:8], frame), place).lifter, dataset)
     predicted, truth = [], []
-    for one in held:
+    for one in test_takes:
         assert one.truth is not None  # noqa: S101 - simulated
         predicted.append(lift(lifter, one))
         truth.append(one.truth.joints)

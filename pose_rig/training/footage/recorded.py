@@ -57,7 +57,7 @@ class RecordedFootage:
         footage: The tracked person. The score is 0 in views that do not detect them, and in views whose pose is unknown
             while that of others is known.
         t_ns: (T,) int64, rig clock.
-        poses: (T,J,3) m, rig frame, before smoothing; NaN while nobody is detected.
+        poses: (T,J,3) m, rig frame, before smoothing; NaN without a detected person.
         cameras: The solved cameras, None if the rig could not be solved.
     """
 
