@@ -23,5 +23,5 @@ while True:
     pose = msgspec.msgpack.decode(message.partition(b"\0")[2])
     xyz = array.array("f", pose["xyz"][2])
     head, left, right = (xyz[3 * joint + 1] for joint in (HEAD, LEFT_WRIST, RIGHT_WRIST))
-    remark = "" if pose["tracking"] else ", no person is tracked"
-    print(f"{pose['t_ns']} {pose['mode']}: head {head:.2f} m, hands {left:.2f} and {right:.2f} m high{remark}")
+    note = "" if pose["tracking"] else ", no person is tracked"
+    print(f"{pose['t_ns']} {pose['mode']}: head {head:.2f} m, hands {left:.2f} and {right:.2f} m high{note}")

@@ -18,8 +18,8 @@ with connect(address) as socket:
             print(f"{message['generator']}: {len(joints)} joints, axes {message['axes']}, up {message['up']}")
         elif message["type"] == "frame":
             position = dict(zip(joints, message["joints"], strict=True))
-            remark = "" if message["tracking"] else ", no person is tracked"
+            note = "" if message["tracking"] else ", no person is tracked"
             views = ", ".join(f"{camera} {view['xy'][0]}" for camera, view in message.get("refined", {}).items())
-            print(f"{message['index']} {message['mode']}: head {position['head']}, pelvis in images: {views}{remark}")
+            print(f"{message['index']} {message['mode']}: head {position['head']}, pelvis in images: {views}{note}")
         else:
             print(f"{message['cause']} {message['remedy']}")

@@ -45,9 +45,9 @@ class Pose:
         joints: (J) names.
         xyz: (J,3) m in ``rig`` axes: right-handed, y up; smoothed.
         covariance: (J,3,3) m², of the pose before smoothing; NaN until the rig is solved.
-        score: (J,) 0–1, 0 = a guess: no camera saw the joint.
+        score: (J,) 0–1, 0 = a guess: the joint is visible in no camera.
         mode: ``cold``, ``settled`` or ``solved``: how well the cameras are known (docs/fusion.md).
-        tracking: False while no camera sees the person; ``xyz`` is then the last pose.
+        tracking: False while the person is visible in no camera; ``xyz`` is then the last pose.
         refined_px: (V,17,2) px, the pose in each image; NaN where the person is not visible. No views (V = 0) in poses
             received from a live rig.
     """
@@ -153,7 +153,7 @@ class Rig:
         self._t_ns: int | None = None
 
     def step(self, t_s: float, xy: ArrayLike, score: ArrayLike | None = None) -> Pose | None:
-        """Returns the 3D pose at a time step; None if no camera sees anybody.
+        """Returns the 3D pose at a time step; None if no person is visible.
 
         Args:
             t_s: Time of capture, s; later than that of the step before.
@@ -227,7 +227,7 @@ def load(path: str | Path) -> Poses:
 
 
 def subscribe(endpoint: str = "tcp://127.0.0.1:5571", *, timeout_s: float | None = None) -> Iterator[Pose]:
-    """Yields the poses of a running rig as they arrive, also those in which nobody is tracked.
+    """Yields the poses of a running rig as they arrive, also those without a tracked person.
 
     A subscriber that is too slow loses poses; it never delays the rig.
 

@@ -60,9 +60,9 @@ class Log:
         self._sampled_ns = now_ns
         self.cpu.append((now_ns, cpu_s(running.process.pid)))
         self.rss.append(rss_mb(running.process.pid))
-        for name, heard in status.telemetry.workers.items():
+        for name, worker in status.telemetry.workers.items():
             kind = name if name in ("fusion", "streams") else "camera"
-            for stage, ms in heard.health.stages_ms.items():
+            for stage, ms in worker.health.stages_ms.items():
                 self.stages.setdefault(f"{kind}: {stage}", []).append(ms)
 
 

@@ -115,7 +115,7 @@ def step_costs(views: int, engine: OrtEngine, warm_up_steps: int, steps: int) ->
 def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
-    arguments.add_argument("--instants", dest="steps", metavar="N", type=int, default=1200)
+    arguments.add_argument("--steps", metavar="N", type=int, default=1200)
     arguments.add_argument("--provider", default="cpu", help="as in `pose-rig run`")
     args = arguments.parse_args()
     report = Report.begin(args)

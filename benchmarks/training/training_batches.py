@@ -46,8 +46,8 @@ def batch_of(frames: int, views: int, device: str) -> Batch:
     root = joints[:, :1]
     clip = Clip("walking", fps, (joints - root).astype(np.float32), root[:, 0].astype(np.float32))
     takes = simulate_footage([clip], RIGS, views, SECONDS, seed=0)
-    everybody = [take.at(np.flatnonzero(lifter_input(take, "image").confidence.any(-1).all(-1))) for take in takes]
-    dataset = PoseDataset([take for take in everybody if take.frames], "image", device)
+    with_person = [take.at(np.flatnonzero(lifter_input(take, "image").confidence.any(-1).all(-1))) for take in takes]
+    dataset = PoseDataset([take for take in with_person if take.frames], "image", device)
     return dataset.sample(RIGS, frames // RIGS, np.random.default_rng(0), augment=False)
 
 

@@ -42,7 +42,7 @@ class Receiver:
     Attributes:
         received: Number of frames.
         bad: Number of invalid datagrams.
-        remark: Problem to show, or empty.
+        problem: Problem to show, or empty.
     """
 
     def __init__(self, address: str, port: int) -> None:
@@ -51,7 +51,7 @@ class Receiver:
         self.schema: dict[str, Any] | None = None
         self.frame: dict[str, Any] | None = None
         self.received = self.bad = 0
-        self.remark = ""
+        self.problem = ""
         try:
             self.socket.bind((address, port))
         except OSError:
@@ -85,7 +85,7 @@ class Receiver:
 
     def _add_schema(self, message: dict[str, Any]) -> None:
         if word(message["axes"]) != "blender":
-            self.remark = f"Sent in axes {message['axes']}: use --json HOST:PORT/blender"
+            self.problem = f"Sent in axes {message['axes']}: use --json HOST:PORT/blender"
             return
         bones, parents = [word(bone) for bone in list(message["bones"])], list(message["bone_parents"])
         if not len(set(bones)) == len(bones) == len(parents) <= MAX_BONES:
@@ -95,7 +95,7 @@ class Receiver:
         message["rest"] = numbers(message["rest"], len(bones), 3)
         if self.schema is None or self.schema["bones"] != bones:
             self.frame = None
-        self.schema, self.remark = message, ""
+        self.schema, self.problem = message, ""
 
 
 def word(value: Any) -> str:
@@ -211,7 +211,7 @@ def tick() -> float | None:
         armature = target_armature(bpy.context.scene.pose_rig, receiver.schema)
         if armature is not None:
             moved = pose(armature, receiver.schema, receiver.frame)
-            receiver.remark = "" if moved else "This armature has no bone of the humanoid"
+            receiver.problem = "" if moved else "This armature has no bone of the humanoid"
     return TICK_S
 
 
@@ -290,7 +290,7 @@ class POSE_RIG_PT_panel(bpy.types.Panel):  # noqa: N801
             shown = receiver.frame or {"mode": "nothing yet", "tracking": 1}
             self.layout.label(text=f"{receiver.received} frames, {receiver.bad} bad")
             self.layout.label(text=f"{shown['mode']}{'' if shown.get('tracking') else ', no person is tracked'}")
-            self.layout.label(text=receiver.remark)
+            self.layout.label(text=receiver.problem)
 
 
 CLASSES = (Settings, POSE_RIG_OT_start, POSE_RIG_OT_stop, POSE_RIG_PT_panel)

@@ -41,7 +41,7 @@ class LiveClock:
         self.over = False
 
     def read(self, cameras: CameraInputs) -> None:
-        """Takes in what arrives, waiting for it until the next tick."""
+        """Receives messages until the next tick."""
         for source in cameras.sources:
             for message in source.receive(self.wait_ms(time.monotonic_ns())):
                 view = cameras.take(message)
@@ -98,7 +98,7 @@ def _is_sending(arrivals_ns: list[int], now_ns: int) -> bool:
 
 
 class FileClock:
-    """Makes every frame of the fastest file a time step; when that ends, of the fastest that goes on."""
+    """Makes every frame of the fastest file a time step; when that ends, of the fastest of the others."""
 
     skipped = 0
 
@@ -110,7 +110,7 @@ class FileClock:
         self.over = False
 
     def read(self, cameras: CameraInputs) -> None:
-        """Takes in more of every file that is not far ahead; waits a little if nothing was due last time."""
+        """Reads more of every file that is not far ahead; waits briefly if no time step was due last time."""
         wait_ms = IDLE_MS if self._idle else 0
         for source, buffer in zip(cameras.sources, cameras.buffers, strict=True):
             if self.ahead(buffer) >= MAX_AHEAD_FRAMES:

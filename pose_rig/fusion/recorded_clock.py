@@ -37,7 +37,7 @@ class RecordedClock:
         self.over = False
 
     def read(self, cameras: CameraInputs) -> None:
-        """Takes in the next message."""
+        """Reads the next message."""
         self.pose = None
         message = next(self._messages, None)
         if message is None:

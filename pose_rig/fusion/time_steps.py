@@ -36,7 +36,7 @@ class Clock(Protocol):
     skipped: int
 
     def read(self, cameras: CameraInputs) -> None:
-        """Takes in the messages that may come before the next time step."""
+        """Reads the messages that may come before the next time step."""
 
     def tick(self, buffers: Sequence[SampleBuffer]) -> int | None:
         """Returns the time step that is due, None if none is."""
@@ -67,7 +67,7 @@ def time_steps(cameras: CameraInputs, clock: Clock, estimator: Estimator, stop: 
 
     Args:
         cameras: Their messages.
-        clock: Says when a time step is due.
+        clock: Decides when a time step is due.
         estimator: Restarted after `RESTART_AFTER_FAILURES`.
         stop: Ends the loop.
 

@@ -1,4 +1,4 @@
-"""A session through the same fusion again: bit by bit as it was live, or every frame as files are fused."""
+"""Fuses a session again: exactly as it was fused live, or every frame as files are fused."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -29,7 +29,7 @@ def relocalise(
     The segment lengths are those of the current person. None with fewer than two cameras.
 
     Args:
-        rig: As it was.
+        rig: The earlier rig.
         keyframes: Detections of this run.
         size_px: (V,2) of the images now; focal lengths scale with them if the aspect ratio is the same.
         height_m: Body height if the user gave one: the rig is scaled to it. None = the rig keeps its scale.

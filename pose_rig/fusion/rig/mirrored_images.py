@@ -75,10 +75,10 @@ class MirrorDetector:
         if not suspected[view] or self._sides_exchanged.get(view, False):
             return ""
         share, opposite = self._share(), self._opposite()[view]
-        rivals = [self._names[u] for u in np.flatnonzero(suspected & opposite).tolist() if share[u] >= share[view]]
-        if rivals:
+        others = [self._names[u] for u in np.flatnonzero(suspected & opposite).tolist() if share[u] >= share[view]]
+        if others:
             return (
-                f"its image or that of {' and '.join(rivals)} looks mirrored: set mirror = true in the rig.toml for "
+                f"its image or that of {' and '.join(others)} looks mirrored: set mirror = true in the rig.toml for "
                 "those that show writing the wrong way round"
             )
         if self._flipped[view]:

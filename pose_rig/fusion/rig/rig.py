@@ -25,7 +25,7 @@ from pose_rig.wire.messages import RigState
 
 MIN_WEIGHT = 0.1  # of a view that disagrees
 MOVED_AFTER_S = 1.0  # a camera that disagrees for so long was moved
-BOTH_LOST_AFTER_S = 3.0  # of two cameras; it cannot be told which one was moved. Sooner, one may follow another person
+BOTH_LOST_AFTER_S = 3.0  # of two cameras; which one was moved is unknown. Sooner, one may follow another person
 
 DOES_NOT_FIT = "the rig of an earlier run no longer fits: the cameras are estimated from scratch"
 

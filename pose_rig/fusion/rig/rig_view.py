@@ -1,4 +1,4 @@
-"""What the rig knows of its cameras at one time step.
+"""The state of the cameras at one time step.
 
 Axes: V views.
 """

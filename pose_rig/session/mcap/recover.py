@@ -57,7 +57,7 @@ def recover(source: Path, out: Path | None = None, *, replace: bool = False) -> 
 
     Args:
         source: A session, or its ``.partial``.
-        out: Where the copy goes; None = beside the source, see `recovered_path`.
+        out: Where the copy goes; None = next to the source, see `recovered_path`.
         replace: Whether the copy may replace any other file.
 
     Raises:

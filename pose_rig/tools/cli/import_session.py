@@ -40,7 +40,7 @@ def import_session(
         str | None,
         typer.Option(metavar="SET", help="All but .npz: coco17, halpe26, wholebody133 …; default: by their number."),
     ] = None,
-    height: Annotated[float | None, typer.Option(metavar="M", help="Stature of the person.")] = None,
+    height: Annotated[float | None, typer.Option(metavar="M", help="Body height of the person.")] = None,
     force: Force = False,
 ) -> None:
     """Make a session of the 2D keypoints of another program.

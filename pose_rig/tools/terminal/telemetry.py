@@ -10,7 +10,7 @@ from pose_rig.wire.services import FUSION
 
 @dataclass(slots=True)
 class RestartCounter:
-    """A count that goes on when the process that reports it is restarted."""
+    """A count that continues when the process that reports it is restarted."""
 
     earlier: int = 0
     latest: int = 0
