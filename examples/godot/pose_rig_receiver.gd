@@ -6,7 +6,7 @@
 ## 2. Put this script on a Node of the scene, and set `skeleton` to the character's Skeleton3D.
 ## 3. pose-rig run --cams 0,1,2 --json 127.0.0.1:39570/godot
 ## 4. Run the scene. Place the character by the nodes above its skeleton; play no animation.
-## 5. It does not move? `received` and `bad` count frames and invalid datagrams, `remark` has the
+## 5. It does not move? `received` and `bad` count frames and invalid datagrams, `problem` has the
 ##    problem.
 class_name PoseRigReceiver
 extends Node
@@ -20,7 +20,7 @@ const MAX_POSITION_M := 1e4  # larger values are invalid
 
 var received := 0
 var bad := 0
-var remark := ""
+var problem := ""
 var mode := ""
 var tracking := false
 
@@ -32,7 +32,7 @@ var _frame: Dictionary = {}  # the newest; empty once it is applied
 
 func _enter_tree() -> void:
 	if _udp.bind(port, address) != OK:
-		remark = "Cannot listen on %s:%d" % [address, port]
+		problem = "Cannot listen on %s:%d" % [address, port]
 
 
 func _exit_tree() -> void:
@@ -80,7 +80,7 @@ func _add_frame(message: Dictionary) -> bool:
 func _add_schema(message: Dictionary) -> bool:
 	var axes := str(message.get("axes"))
 	if axes != "godot":
-		remark = "Sent in axes %s: use --json HOST:PORT/godot" % axes
+		problem = "Sent in axes %s: use --json HOST:PORT/godot" % axes
 		return message.get("axes") is String
 	var bones: Variant = message.get("bones")
 	if not bones is Array or bones.is_empty() or str(bones[0]) != "Hips":
@@ -91,7 +91,7 @@ func _add_schema(message: Dictionary) -> bool:
 		_frame = {}
 	_bones = bones
 	_hips_height_m = message["rest"][0][1]
-	remark = ""
+	problem = ""
 	return true
 
 

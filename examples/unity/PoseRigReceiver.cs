@@ -29,7 +29,7 @@ public class PoseRigReceiver : MonoBehaviour
     public int bad;
     public string mode = "";
     public bool tracking;
-    public string remark = "";
+    public string problem = "";
 
     Animator animator;
     UdpClient client;
@@ -48,7 +48,7 @@ public class PoseRigReceiver : MonoBehaviour
         animator = GetComponent<Animator>();
         if (!animator.isHuman)
         {
-            remark = "This Animator has no Humanoid avatar.";
+            problem = "This Animator has no Humanoid avatar.";
             return;
         }
         foreach (HumanBodyBones bone in Enum.GetValues(typeof(HumanBodyBones)))
@@ -67,7 +67,7 @@ public class PoseRigReceiver : MonoBehaviour
         }
         catch (SocketException error)
         {
-            remark = "Cannot listen on port " + port + ": " + error.Message;
+            problem = "Cannot listen on port " + port + ": " + error.Message;
         }
     }
 
@@ -133,7 +133,7 @@ public class PoseRigReceiver : MonoBehaviour
         string axes = Word(json, "axes");
         if (axes != "unity")
         {
-            remark = "Sent in axes " + axes + ": use --json HOST:PORT/unity";
+            problem = "Sent in axes " + axes + ": use --json HOST:PORT/unity";
             return axes != null;
         }
         List<string> names = Words(json, "bones");
@@ -149,7 +149,7 @@ public class PoseRigReceiver : MonoBehaviour
         bones = names;
         parents = boneParents;
         sentHipsHeight = offsets[1];
-        if (animator.isHuman) remark = "";
+        if (animator.isHuman) problem = "";
         return true;
     }
 

@@ -47,13 +47,13 @@ def test_it_is_short(name: str) -> None:
     assert len((EXAMPLES / name).read_text("utf-8").splitlines()) <= 30
 
 
-@pytest.mark.parametrize(("tracking", "remark"), [(1, ""), (0, ", no person is tracked")])
-def test_the_subscriber(tracking: int, remark: str) -> None:
+@pytest.mark.parametrize(("tracking", "problem"), [(1, ""), (0, ", no person is tracked")])
+def test_the_subscriber(tracking: int, problem: str) -> None:
     pose = pose3d(SUBJECT, 0, t_ns=77, tracking=tracking)
     with Sender("tcp://127.0.0.1:0", bind=True) as sender:
         printed = lines("subscribe.py", sender.endpoint, lambda: sender.send(pose), 1)
     head, left, right = (height_m(SUBJECT, joint) for joint in ("head", "l_wrist", "r_wrist"))
-    assert printed == [f"77 solved: head {head} m, hands {left} and {right} m high{remark}\n"]
+    assert printed == [f"77 solved: head {head} m, hands {left} and {right} m high{problem}\n"]
 
 
 def test_the_websocket_client() -> None:

@@ -37,7 +37,7 @@ static class Program
         Call(receiver, "OnDisable");
         Call(receiver, "LateUpdate"); // does nothing, and does not fail
         Console.WriteLine("{0}|{1}|{2}|{3}|{4}",
-            receiver.received, receiver.bad, receiver.mode, receiver.tracking, receiver.remark);
+            receiver.received, receiver.bad, receiver.mode, receiver.tracking, receiver.problem);
     }
 
     static void Add(string[] words, PoseRigReceiver receiver)
