@@ -20,7 +20,7 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.geometry import camera_matrix
 from pose_rig.humanoid.bones import Motion
-from pose_rig.humanoid.retarget import retarget as solve
+from pose_rig.humanoid.retarget import retarget as retarget_joints
 from pose_rig.joint_name import joint_index
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
 from pose_rig.session.formats.poses import Poses
@@ -28,9 +28,10 @@ from pose_rig.session.formats.poses_file import read_poses
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import joint_names, landmarks
 from pose_rig.wire.bus import Receiver
-from pose_rig.wire.messages import Mode, Pose3D
+from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX, Mode, Pose3D
 
 POLL_MS = 100
+MAX_TIME_S = 4e9  # nanoseconds fit 64 bits
 CAMERA_ARRAYS = {
     "K": (3, 3), "R": (3, 3), "t": (3,), "dist": (5,), "R_sd_deg": (), "t_sd_m": (), "focal_sd_px": (),
 }  # fmt: skip
@@ -47,7 +48,7 @@ class Pose:
         covariance: (J,3,3) m², of the pose before smoothing; NaN until the rig is solved.
         score: (J,) 0–1, 0 = a guess: the joint is visible in no camera.
         mode: ``cold``, ``settled`` or ``solved``: how well the cameras are known (docs/fusion.md).
-        tracking: False while the person is visible in no camera; ``xyz`` is then the last pose.
+        tracking: False while a live rig sees no person, and ``xyz`` is the last pose; `Rig.step` returns None instead.
         refined_px: (V,17,2) px, the pose in each image; NaN where the person is not visible. No views (V = 0) in poses
             received from a live rig.
     """
@@ -112,6 +113,7 @@ class Rig:
 
     Raises:
         UsageError: An argument is wrong.
+        EngineError: The weights are not a pose-rig graph, or cannot be run.
     """
 
     def __init__(
@@ -133,8 +135,11 @@ class Rig:
             )
         sizes = _broadcast("size_px", size_px, (cameras, 2))
         focal = _broadcast("focal_px", np.nan if focal_px is None else focal_px, (cameras,))
-        if (sizes < 1).any() or (focal <= 0).any():
-            raise UsageError("size_px and focal_px must be positive.", "They are in pixels.")
+        if not ((sizes >= 1) & (sizes <= MAX_IMAGE_SIDE_PX)).all() or (focal <= 0).any() or np.isinf(focal).any():
+            raise UsageError(
+                f"size_px and focal_px must be positive; got {size_px!r} and {focal_px!r}.",
+                f"They are in pixels, sizes at most {MAX_IMAGE_SIDE_PX}.",
+            )
         self._landmarks, self._count = landmarks, _count(landmarks)
         config = Config(
             camera=tuple(
@@ -162,30 +167,32 @@ class Rig:
             score: (V,K) or (V,P,K), 0–1, 0 = not detected; None = 1 for all that are not NaN.
 
         Raises:
-            UsageError: An array has the wrong shape, or the time does not increase.
+            UsageError: An array has the wrong shape, or the time is not in seconds or does not increase.
         """
-        places = np.asarray(xy, np.float64)
-        if places.ndim == 3:
-            places = places[:, None]
-        if places.shape[:1] + places.shape[2:] != (self._views, self._count, 2):
+        points = np.asarray(xy, np.float64)
+        if points.ndim == 3:
+            points = points[:, None]
+        if points.shape[:1] + points.shape[2:] != (self._views, self._count, 2):
             raise UsageError(
                 f"xy must have shape ({self._views}, {self._count}, 2) or ({self._views}, P, {self._count}, 2); "
                 f"got {np.shape(xy)}.",
                 f"There are {self._views} cameras with {self._count} landmarks ({self._landmarks}).",
             )
-        scores = np.ones(places.shape[:-1]) if score is None else np.asarray(score, np.float64)
-        if scores.size != places.size // 2 or scores.shape[-1:] != (self._count,):
+        scores = np.ones(points.shape[:-1]) if score is None else np.asarray(score, np.float64)
+        if scores.size != points.size // 2 or scores.shape[-1:] != (self._count,):
             raise UsageError(
                 f"score must have one number for every landmark of xy {np.shape(xy)}; got {scores.shape}.",
                 "Leave it out if the detector has none.",
             )
+        if not abs(t_s) < MAX_TIME_S:
+            raise UsageError(f"t_s must be a time in seconds; got {t_s:g}.", "Divide nanoseconds by 1e9.")
         t_ns = round(t_s * 1e9)
         if self._t_ns is not None and t_ns <= self._t_ns:
             raise UsageError(
                 f"t_s must increase from step to step; got {t_s:g} after {self._t_ns * 1e-9:g}.", "Sort the frames."
             )
         self._t_ns = t_ns
-        samples = [_sample(t_ns, *view) for view in zip(places, scores.reshape(places.shape[:-1]), strict=True)]
+        samples = [_sample(t_ns, *view) for view in zip(points, scores.reshape(points.shape[:-1]), strict=True)]
         estimate = self._estimator.step(t_ns, samples)
         return _from_estimate(estimate) if estimate.tracking else None
 
@@ -263,7 +270,7 @@ def retarget(poses: Poses) -> Motion:
     Args:
         poses: Of a session (``session.poses()``) or a poses file (`load`).
     """
-    return solve(poses.joints, poses.t_ns, poses.xyz, poses.score, height_m=poses.height_m)
+    return retarget_joints(poses.joints, poses.t_ns, poses.xyz, poses.score, height_m=poses.height_m)
 
 
 def _broadcast(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:

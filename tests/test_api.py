@@ -116,6 +116,7 @@ def test_several_people_may_be_in_view(scene: Scene) -> None:
         ({"height_m": 182.0}, "height_m must be between 0.4 and 2.6; got 182."),
         ({"size_px": (1280, 720, 3)}, "size_px must have shape \\(3, 2\\)"),
         ({"size_px": (0, 720)}, "size_px and focal_px must be positive"),
+        ({"size_px": (np.nan, 720)}, "size_px and focal_px must be positive"),
         ({"focal_px": (1000.0, 1100.0)}, "focal_px must have shape \\(3,\\)"),
         ({"landmarks": "left,right"}, "The landmark set 'left,right' is unknown"),
     ],
@@ -132,6 +133,8 @@ def test_wrong_arrays_are_named(scene: Scene) -> None:
         rig.step(0.0, scene.xy_px[:2, 0])
     with pytest.raises(pose_rig.PoseRigError, match=r"score must have one number .*; got \(3, 16\)"):
         rig.step(0.0, scene.xy_px[:, 0], np.ones((VIEWS, J - 1)))
+    with pytest.raises(pose_rig.PoseRigError, match=r"t_s must be a time in seconds; got 1e\+18. Divide nanoseconds"):
+        rig.step(1e18, scene.xy_px[:, 0])
     rig.step(1.0, scene.xy_px[:, 0])
     with pytest.raises(pose_rig.PoseRigError, match=r"t_s must increase from step to step; got 0\.5 after 1"):
         rig.step(0.5, scene.xy_px[:, 1])

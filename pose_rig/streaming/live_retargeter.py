@@ -41,7 +41,7 @@ class LiveRetargeter:
         self._rest_share = 1.0  # of the blend from the pose (0) to the rest pose (1)
         self._now_ns = 0
         self._t_ns = 0
-        self._solved_index = self._sent_index = -1
+        self._retargeted_index = self._sent_index = -1
         self._xyz: Floats
         self._score: Floats
         self._reset((), ASSUMED_HEIGHT_M)
@@ -86,9 +86,9 @@ class LiveRetargeter:
 
     def _retarget(self, pose: Pose3D, lead_s: float) -> None:
         """Retargets the newest pose, unless that was done already."""
-        if pose.index == self._solved_index and self._lead != "auto":
+        if pose.index == self._retargeted_index and self._lead != "auto":
             return
-        self._solved_index = pose.index
+        self._retargeted_index = pose.index
         self._xyz, self._score = self._predictor.predict(lead_s), np.asarray(pose.score, np.float64)
         continues = abs(pose.t_ns - self._t_ns) < _S  # a replay may start over
         t_ns = max(pose.t_ns + round(lead_s * _S), self._t_ns + 1) if continues else pose.t_ns
@@ -138,7 +138,7 @@ class LiveRetargeter:
         self._xyz = np.zeros((len(joints or JOINTS), 3))
         self._score = np.zeros(len(joints or JOINTS))
         self._t_ns = 0
-        self._solved_index = self._sent_index = -1
+        self._retargeted_index = self._sent_index = -1
 
 
 def _blended_to_rest(rotation: Floats, share: float) -> Floats:

@@ -75,7 +75,9 @@ class _Socket:
             self.close()
             raise UsageError(
                 f"Cannot {'listen on' if bind else 'connect to'} {endpoint}: {error.strerror}.",
-                "If another rig is running, choose another port with --port, or 0 for a free one.",
+                "If another rig is running, choose another port with --port, or 0 for a free one."
+                if bind
+                else "An endpoint is tcp://HOST:PORT.",
             ) from error
 
     def __enter__(self) -> Self:

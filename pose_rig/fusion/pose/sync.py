@@ -45,7 +45,6 @@ class SampleBuffer:
         self._samples: deque[Sample] = deque(maxlen=MAX_SAMPLES)
         self.size_px = (1, 1)
         self.landmarks = ""
-        self.last_index = -1
         self.ended = False
 
     def add(self, message: Keypoints2D) -> bool:
@@ -57,7 +56,7 @@ class SampleBuffer:
             self._samples.clear()
         if self._samples and message.t_ns <= self._samples[-1].t_ns:
             return False
-        self.size_px, self.landmarks, self.last_index = message.size_px, message.landmarks, message.index
+        self.size_px, self.landmarks = message.size_px, message.landmarks
         self._samples.append(Sample(message.t_ns, message.xy.astype(np.float64), message.score.astype(np.float64)))
         return True
 
