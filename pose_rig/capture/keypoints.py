@@ -19,7 +19,7 @@ MAX_OUTSIDE_FRACTION = 0.2  # of the reliable points; real takes have almost non
 MAX_OUTSIDE_IF_SWAPPED = 0.02  # the same, if swapping width and height brings them inside
 MIN_FRAME_INTERVAL_NS, MAX_FRAME_INTERVAL_NS = 10**5, 10**10  # 10 000 fps, and 10 s
 MIN_FRAME_INTERVALS = 3  # fewer are not checked
-FOCAL_PER_LARGER_SIDE = (0.1, 100.0)  # from fisheye to telescope
+FOCAL_PER_LARGER_SIDE_RANGE = (0.1, 100.0)  # from fisheye to telescope
 MAX_TIME_NS, YEAR_NS = 1 << 61, 365.25 * 86400e9  # 73 years, half of what messages hold (`messages.TimeNs`)
 MAX_TIME_GAP_NS = 10**9  # between the detections of two views of one take
 
@@ -112,7 +112,7 @@ def _check_scores(score: NDArray[np.float32], name: str) -> None:
 def _check_camera(size_px: tuple[int, int], focal_px: float | None, name: str, remedy: str) -> None:
     if not all(1 <= side <= MAX_IMAGE_SIDE_PX for side in size_px):
         raise ContentError(f"{name}: {size_px[0]}×{size_px[1]} px is not a valid image size.", remedy)
-    low, high = (factor * max(size_px) for factor in FOCAL_PER_LARGER_SIDE)
+    low, high = (factor * max(size_px) for factor in FOCAL_PER_LARGER_SIDE_RANGE)
     if focal_px is not None and not low <= focal_px <= high:
         raise ContentError(
             f"{name}: a focal length of {focal_px:g} px is not plausible for images of {size_px[0]}×{size_px[1]} px.",

@@ -18,7 +18,7 @@ MAX_CLOCK_ERROR_NS = 10_000_000_000  # files may be shifted against each other b
 MAX_OFFSET_IMAGES = 10  # image sizes beyond the border: detectors extrapolate a foot, but no person is that large
 
 
-class Source(Protocol):
+class MessageSource(Protocol):
     """Where messages are read from: a `pose_rig.wire.bus.Receiver`, a `MessageFile` or a recording."""
 
     def receive(self, timeout_ms: int, max_messages: int = ...) -> list[Message]:
@@ -43,7 +43,7 @@ class CameraInputs:
     def __init__(
         self,
         names: Sequence[str],
-        sources: Sequence[Source],
+        sources: Sequence[MessageSource],
         *,
         live: bool = False,
         accept: Callable[[int, Message], None] = lambda view, message: None,

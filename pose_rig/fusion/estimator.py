@@ -25,10 +25,10 @@ from pose_rig.wire.records import Learned
 
 
 class Estimator:
-    """The state of one rig and of the person before it.
+    """Estimates the pose of one person, and the cameras of the rig.
 
     Args:
-        config: Cameras named.
+        config: Every camera has a name.
         engine: Runs the graph.
         background: Where long computations run; None = within `step`, which makes runs repeatable.
         fixed: A solved rig to use from the start and to keep.
@@ -92,7 +92,7 @@ class Estimator:
 
     @property
     def mode(self) -> Mode:
-        """How the cameras are known."""
+        """``cold``, ``settled`` or ``solved``: how well the cameras are known."""
         return self._rig.poses.mode
 
     @property
@@ -106,7 +106,7 @@ class Estimator:
         return self._rig.view(t_ns)
 
     def rig_state(self, t_ns: int = 0) -> RigState:
-        """Returns what is known of the cameras, for people; ``t_ns`` is the time in the message."""
+        """Returns the message of what is known of the cameras; ``t_ns`` is its time."""
         return self._rig.state(t_ns)
 
     def rig_changed(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the fusion process gives: poses, the state of the rig, its own health, and the poses file."""
+"""What the fusion process publishes and saves: poses, the state of the rig, its own health, and the poses file."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -51,8 +51,8 @@ class PosesWriter(Protocol):
 OpenPoses = Callable[[FusionJob], PosesWriter | None]  # None where the job saves no poses
 
 
-class Output:
-    """Publishes and saves what a run gives.
+class FusionOutput:
+    """Publishes and saves the results of a run.
 
     Args:
         job: What the process does.
@@ -162,7 +162,7 @@ class Output:
         """Finishes the poses file, and reports for the last time.
 
         Args:
-            notes: Further facts for people.
+            notes: Further facts, for display.
 
         Raises:
             SaveError: The poses file cannot be written where it was wanted.

@@ -17,7 +17,7 @@ from pose_rig.fusion.pose.association import DataAssociation
 from pose_rig.fusion.pose.cold_frame import ColdFrame
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.lifts import camera_from_body, own_lifts, reproject
-from pose_rig.fusion.pose.motion import Motion
+from pose_rig.fusion.pose.motion import PersonMotion
 from pose_rig.fusion.pose.observation import Observation
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
@@ -40,7 +40,7 @@ class PersonTracker:
         self._association = DataAssociation(views)
         self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
         self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
-        self._motion, self._cold_frame = Motion(), ColdFrame(views)
+        self._motion, self._cold_frame = PersonMotion(), ColdFrame(views)
         self._xyz: Floats | None = None  # smoothed, of the last time step
 
     @property

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
-from pose_rig.fusion.camera_inputs import CameraInputs, Source
+from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
 from pose_rig.fusion.clocks import FileClock, LiveClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
-from pose_rig.fusion.output import OpenPoses, Output
+from pose_rig.fusion.output import FusionOutput, OpenPoses
 from pose_rig.fusion.publisher import RECORDER_HWM, Publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.solver_process import SolverProcess
-from pose_rig.fusion.time_steps import Clock, time_steps
+from pose_rig.fusion.time_steps import StepClock, time_steps
 from pose_rig.graph import Engine
 from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.jobs import FusionJob, Stop
@@ -41,7 +41,7 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
         publisher = stack.enter_context(closing(open_publisher(job, stop, waits=not live)))
         background = stack.enter_context(background_compute()) if live else BackgroundCompute()
         estimator = Estimator(config, engine, background)
-        output = Output(job, estimator, publisher, open_poses(job), engine, receivers)
+        output = FusionOutput(job, estimator, publisher, open_poses(job), engine, receivers)
         if live:
             names = [camera.name for camera in config.camera]
             cameras = CameraInputs(names, receivers, live=True, accept=output.forward, reject=output.reject)
@@ -51,7 +51,7 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
         output.finish()
 
 
-def fuse(cameras: CameraInputs, clock: Clock, estimator: Estimator, output: Output, stop: Stop) -> None:
+def fuse(cameras: CameraInputs, clock: StepClock, estimator: Estimator, output: FusionOutput, stop: Stop) -> None:
     """Publishes the pose of every time step."""
     for step in time_steps(cameras, clock, estimator, stop):
         if step is not None:
@@ -59,7 +59,9 @@ def fuse(cameras: CameraInputs, clock: Clock, estimator: Estimator, output: Outp
         output.report(clock.skipped)
 
 
-def fuse_files(job: FusionJob, sources: Sequence[Source], estimator: Estimator, output: Output, stop: Stop) -> None:
+def fuse_files(
+    job: FusionJob, sources: Sequence[MessageSource], estimator: Estimator, output: FusionOutput, stop: Stop
+) -> None:
     """Fuses every frame of the fastest file; with two passes, the first one solves the rig for the second one."""
     names = [camera.name for camera in job.config.camera]
     if job.config.passes == 1:

@@ -24,7 +24,7 @@ MAX_FAILURES = 600  # ten seconds at 60 Hz
 NUMERIC_ERRORS = (ArithmeticError, ValueError, np.linalg.LinAlgError, cv2.error)
 
 
-class Clock(Protocol):
+class StepClock(Protocol):
     """Decides when messages are read and when a time step is due.
 
     Attributes:
@@ -62,7 +62,7 @@ class TimeStep:
     estimate_ns: int
 
 
-def time_steps(cameras: CameraInputs, clock: Clock, estimator: Estimator, stop: Stop) -> Iterator[TimeStep | None]:
+def time_steps(cameras: CameraInputs, clock: StepClock, estimator: Estimator, stop: Stop) -> Iterator[TimeStep | None]:
     """Yields every time step as it is computed, and None whenever messages were read and none is due.
 
     Args:

@@ -7,7 +7,7 @@ from math import inf
 
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.output import Output
+from pose_rig.fusion.output import FusionOutput
 from pose_rig.fusion.process import background_compute, fuse_files, open_publisher
 from pose_rig.fusion.recorded_clock import RecordedClock
 from pose_rig.fusion.rig.background import BackgroundCompute
@@ -43,7 +43,7 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
         publisher = stack.enter_context(closing(open_publisher(fusion, stop, waits=True)))
         background = stack.enter_context(background_compute(replayed=True)) if job.exact else BackgroundCompute()
         estimator = Estimator(fusion.config, engine, background)
-        output = Output(fusion, estimator, publisher, open_poses(fusion), engine)
+        output = FusionOutput(fusion, estimator, publisher, open_poses(fusion), engine)
         playback = Playback(job.realtime, stop)
         output.expect(total_frames(session, job))
         while not started() and not stop.is_set():
@@ -70,7 +70,7 @@ def repeat(
     messages: Iterator[Message],
     job: FusionJob,
     estimator: Estimator,
-    output: Output,
+    output: FusionOutput,
     stop: Stop,
     rig: RigState | None = None,
 ) -> list[str]:

@@ -21,7 +21,7 @@ BONE_LENGTH_SHARE = {
 BONE_LENGTH_SD = {"hip": 0.14, "shoulder": 0.10, "nose": 0.10, "head": 0.12}
 DEFAULT_BONE_LENGTH_SD = 0.065
 SIDE_DIFFERENCE_SD = 0.012  # difference of left and right
-HEIGHT_M = (1.70, 0.11)  # body height, mean and standard deviation
+BODY_HEIGHT_M = (1.70, 0.11)  # mean and standard deviation
 
 
 def mirror(joints: Floats) -> Floats:
@@ -52,7 +52,7 @@ def rotate(rotation: Floats, joints: Floats) -> Floats:
 
 def random_bones(count: int, rng: np.random.Generator) -> Floats:
     """Returns (count,17) bone lengths in m, each the distance from a joint to its parent."""
-    height_m = rng.normal(*HEIGHT_M, count).clip(1.35, 2.1)
+    height_m = rng.normal(*BODY_HEIGHT_M, count).clip(1.35, 2.1)
     lengths = np.zeros((count, J))
     for part, mean in BONE_LENGTH_SHARE.items():
         length = height_m * mean * np.exp(rng.normal(0, BONE_LENGTH_SD.get(part, DEFAULT_BONE_LENGTH_SD), count))

@@ -32,7 +32,7 @@ _GROUPS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Detections:
+class SimulatedDetections:
     """Simulated detections.
 
     Attributes:
@@ -59,7 +59,7 @@ def random_events(share: Floats, shape: tuple[int, ...], fps: float, rng: np.ran
     return np.asarray(drift((*shape, 1), fps, rng)[..., 0] < quantile)
 
 
-def detect(xy_px: Floats, fps: float, rng: np.random.Generator, *, lost: float = 0.0) -> Detections:
+def detect(xy_px: Floats, fps: float, rng: np.random.Generator, *, lost: float = 0.0) -> SimulatedDetections:
     """Returns detections for true projections.
 
     Args:
@@ -92,10 +92,10 @@ def detect(xy_px: Floats, fps: float, rng: np.random.Generator, *, lost: float =
         out[..., joints[2], :] += np.where(carried, guess[..., joints[1], :], 0.0)
     score = _score(wrong, fps, rng)
     out, score = _swap(out, score, fps, rng)
-    return Detections(_centres(out), _with_minima(score))
+    return SimulatedDetections(_centres(out), _with_minima(score))
 
 
-def drop(detections: Detections, rng: np.random.Generator) -> Detections:
+def drop(detections: SimulatedDetections, rng: np.random.Generator) -> SimulatedDetections:
     """Returns detections of which some lack the legs, legs and hips, or single joints, as of cropped images.
 
     The frames (...,T) are independent.
@@ -109,7 +109,7 @@ def drop(detections: Detections, rng: np.random.Generator) -> Detections:
     single = rng.random(score.shape) < np.where(rng.random((*lead, 1)) < 0.15, 0.1, 0.0)
     single[..., [INDEX[name] for name in ("thorax", "nose", "head", "l_shoulder", "r_shoulder")]] = False
     score[single] = 0.0
-    return Detections(np.where(score[..., None] > 0, detections.xy_px, 0.0), score)
+    return SimulatedDetections(np.where(score[..., None] > 0, detections.xy_px, 0.0), score)
 
 
 def _score(wrong: NDArray[np.bool_], fps: float, rng: np.random.Generator) -> Floats:

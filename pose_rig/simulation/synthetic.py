@@ -14,7 +14,7 @@ import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
-from pose_rig.simulation.bodies import BONE_LENGTH_SHARE, HEIGHT_M, define_centres, mirror
+from pose_rig.simulation.bodies import BODY_HEIGHT_M, BONE_LENGTH_SHARE, define_centres, mirror
 from pose_rig.simulation.motion import Clip
 from pose_rig.skeleton import INDEX, J
 
@@ -166,7 +166,7 @@ def _angles(swings: Swings, cycles: Floats, size: float, rng: np.random.Generato
 
 def _body(angles: Mapping[str, Floats]) -> Floats:
     """Returns (T,17,3) m relative to the pelvis, in body axes."""
-    m = {part: HEIGHT_M[0] * share for part, share in BONE_LENGTH_SHARE.items()}
+    m = {part: BODY_HEIGHT_M[0] * share for part, share in BONE_LENGTH_SHARE.items()}
     lean, side, twist, look = (angles[name] for name in TRUNK)
     zero = np.zeros_like(lean)
     trunk = rotation_from_vector(np.stack([zero, twist, zero], -1)) @ rotation_from_vector(

@@ -190,7 +190,7 @@ def finite(pose: PoseEstimate) -> bool:
     return bool(empty) and all(bool(np.isfinite(value).all()) for value in (*always, *views))
 
 
-def remembered(rig: Cameras) -> tuple[CameraConfig, ...]:
+def solved_configs(rig: Cameras) -> tuple[CameraConfig, ...]:
     """Cameras as solved in an earlier run."""
     steps = -np.einsum("vij,vj->vi", rig.rotation, rig.position)
     return tuple(

@@ -145,7 +145,7 @@ def _assumed(cameras: Calibration) -> Floats:
     return np.asarray(ASSUMED * cameras.size_px.max(-1))
 
 
-def remembered(
+def make_keyframes(
     people: Floats, cameras: Calibration, *, seed: int | None = 0, fps: float = 15.0, t0_ns: int = 0
 ) -> list[Keyframe]:
     """Keyframes of people, with a detector's noise or (no seed) without."""

@@ -4,7 +4,7 @@ import time
 from contextlib import closing
 
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.output import Output
+from pose_rig.fusion.output import FusionOutput
 from pose_rig.fusion.publisher import Publisher
 from pose_rig.graph import Engine
 from pose_rig.wire.bus import Receiver, Sender
@@ -31,7 +31,7 @@ def test_the_last_health_of_a_camera_is_published_once_more_and_recorded_once(en
     with Receiver(endpoint, "lossless", bind=True) as recorder, Sender("tcp://127.0.0.1:0", bind=True) as sender:
         publisher = Publisher(sender, Sender(endpoint, "lossless"), waits=True, stopped=lambda: False)
         with Receiver(sender.endpoint) as subscriber, closing(publisher):
-            output = Output(job, Estimator(job.config, engine), publisher, None, engine)
+            output = FusionOutput(job, Estimator(job.config, engine), publisher, None, engine)
             while not subscriber.receive(10):
                 output.ready()
             output.forward(0, Health(worker="cam0", t_ns=0, state="running", frames=20))

@@ -13,7 +13,7 @@ import pytest
 from pose_rig.config import Config, Pace
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.estimator import Estimator
-from pose_rig.fusion.output import Output
+from pose_rig.fusion.output import FusionOutput
 from pose_rig.fusion.process import background_compute, main
 from pose_rig.fusion.publisher import Publisher
 from pose_rig.graph import Engine
@@ -23,7 +23,7 @@ from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.jobs import FusionJob
 from pose_rig.wire.messages import Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 from pose_rig.wire.records import Learned
-from tests.fusion.fakes import config, film, relative_error_deg, remembered, ring, walk
+from tests.fusion.fakes import config, film, relative_error_deg, ring, solved_configs, walk
 from tests.fusion.running import VIEWS, Live, Running, health, is_finite, keypoints, play
 from tests.ports import free_endpoint
 
@@ -105,7 +105,7 @@ def test_only_cameras_of_known_pose_publish_refined_2d_of_a_solved_pose(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
     scene = film(walk(2.0), ring(4))
-    cameras = remembered(scene.cameras)
+    cameras = solved_configs(scene.cameras)
     carried = msgspec.structs.replace(cameras[3], moving=True)
     running = start("all", views=4, camera=(*cameras[:3], carried), save=str(tmp_path / "poses.npz"))
     play(running, scene)
@@ -284,7 +284,7 @@ def replayed(engine: Engine, config: Config, record: Sequence[Message], save: Pa
         publisher = Publisher(sender, None, waits=True, stopped=lambda: False)
         job = FusionJob(rig, (), "")
         estimator = Estimator(rig, engine, background)
-        output = Output(job, estimator, publisher, open_poses(job), engine)
+        output = FusionOutput(job, estimator, publisher, open_poses(job), engine)
         output.finish(repeat(iter(record), job, estimator, output, threading.Event()))
         received: list[Message] = []
         while not received or not isinstance(received[-1], Health) or received[-1].state != "ended":

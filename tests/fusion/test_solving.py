@@ -1,4 +1,4 @@
-"""The way cold → settled → solved, and what a solved rig does when cameras are moved, carried about or remembered."""
+"""From cold to settled to solved, and what a solved rig does when cameras are moved, carried or used again."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -31,9 +31,9 @@ from tests.fusion.fakes import (
     finite,
     new_estimator,
     relative_error_deg,
-    remembered,
     ring,
     run,
+    solved_configs,
     turned_at,
     unsolved,
     walk,
@@ -307,7 +307,7 @@ def remembering(
 ) -> Estimator:
     """A rig that was solved in an earlier run; by default it cannot be solved now."""
     learner = learner or BackgroundCompute(solve=unsolved)
-    return described(Estimator(Config(camera=remembered(rig), pace="all", height_m=height_m), engine, learner))
+    return described(Estimator(Config(camera=solved_configs(rig), pace="all", height_m=height_m), engine, learner))
 
 
 def test_a_remembered_rig_is_used_after_a_second(engine: Engine) -> None:

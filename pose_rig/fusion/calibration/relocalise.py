@@ -18,7 +18,7 @@ from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, MIN_KEYFRAMES, 
 
 MAX_ASPECT_DIFFERENCE = 0.02  # relative, of image sizes that differ by a scale only
 MAX_HEIGHT_DIFFERENCE = 0.08  # relative, between measured and given body height without rescaling the rig
-RELATIVE_LENGTH_SD = 0.1  # of people's segments about the average; a second of triangulation is as accurate
+LENGTH_RATIO_SD = 0.1  # of people's segments about the average; a second of triangulation is as accurate
 
 
 def relocalise(
@@ -76,12 +76,12 @@ def _lengths(state: BundleState) -> tuple[Floats, float]:
     length = np.array([segments[i == LENGTH_INDEX].mean() for i in range(L)])
     height = float(np.median(length / LENGTH_PER_HEIGHT))
     mean = LENGTH_PER_HEIGHT * height
-    clipped = (length - mean).clip(-2 * RELATIVE_LENGTH_SD * mean, 2 * RELATIVE_LENGTH_SD * mean)
+    clipped = (length - mean).clip(-2 * LENGTH_RATIO_SD * mean, 2 * LENGTH_RATIO_SD * mean)
     return mean + clipped, height
 
 
 def resized(cameras: Calibration, size_px: Floats) -> Calibration:
-    """Returns the cameras for images of other sizes; one whose aspect ratio has changed is not known any more."""
+    """Returns the cameras for images of other sizes; one whose aspect ratio has changed is no longer known."""
     factor = size_px / cameras.size_px
     same = np.abs(factor[:, 0] / factor[:, 1] - 1) < MAX_ASPECT_DIFFERENCE
     return replace(cameras, focal_px=cameras.focal_px * factor[:, 0], size_px=size_px, known=cameras.known & same)

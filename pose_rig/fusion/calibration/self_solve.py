@@ -33,7 +33,7 @@ MIN_KEYFRAMES = 12  # with the person in two views
 INIT_KEYFRAMES = 40  # on which initial states are compared
 INIT_ITERATIONS = 8
 RELAXED_SD_FACTOR, RELAXED_ITERATIONS = 3.0, 6
-FOCAL_PER_LARGER_SIDE = 0.75  # prior mean; webcams, phones and action cameras: 0.55 … 1.1
+PRIOR_FOCAL_PER_LARGER_SIDE = 0.75  # prior mean; webcams, phones and action cameras: 0.55 … 1.1
 LOG_FOCAL_SCALE_SD = 0.3
 GIVEN_LOG_FOCAL_SD = 0.02  # of a focal length from the configuration
 INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)
@@ -79,7 +79,7 @@ class RigSolution:
         poses: (N,J,3) m, from which the rig was solved.
         validation_error: Median reprojection error of the detections that were not used, in standard deviations of a
             good detector: about 1.2.
-        chirality: −1 … 1, how surely the poses are human rather than mirrored.
+        chirality: −1 … 1, near 1: the poses are human rather than mirrored.
         previous_error: The validation error of the rig in use so far; infinite if there was none.
     """
 
@@ -118,7 +118,7 @@ def self_solve(task: SolveTask) -> RigSolution | str:
 
 def _priors(task: SolveTask, views: NDArray[np.int64]) -> Priors:
     given, intrinsics = task.focal_given[views], task.intrinsics
-    usual = np.log(FOCAL_PER_LARGER_SIDE * intrinsics.size_px.max(-1) / intrinsics.focal_px)[views]
+    usual = np.log(PRIOR_FOCAL_PER_LARGER_SIDE * intrinsics.size_px.max(-1) / intrinsics.focal_px)[views]
     mean, sd = np.where(given, 0.0, usual), np.where(given, GIVEN_LOG_FOCAL_SD, LOG_FOCAL_SCALE_SD)
     return Priors(task.height_m, mean, sd, np.zeros((len(views), len(views)), bool), 0)
 

@@ -18,7 +18,7 @@ INITIAL_RELAXATION = 8.0  # factor of OUTLIER_SD in the first iteration, halved 
 EYE3 = np.eye(3)
 
 
-class CameraPoses(Protocol):
+class Extrinsics(Protocol):
     """Extrinsics of several cameras."""
 
     @property
@@ -51,13 +51,13 @@ class Rays:
         return np.ascontiguousarray(ideal_xy), sd, np.ascontiguousarray(weight)
 
 
-def to_camera_frames(cameras: CameraPoses, points: Floats) -> Floats:
+def to_camera_frames(cameras: Extrinsics, points: Floats) -> Floats:
     """Returns points (...,P,3) in the frames of the cameras, (...,P,V,3)."""
     rotated = points @ cameras.rotation.reshape(-1, 3).T
     return np.asarray(rotated.reshape(*points.shape[:-1], -1, 3) + cameras.translation)
 
 
-def dlt_rows(ideal_xy: Floats, cameras: CameraPoses) -> Floats:
+def dlt_rows(ideal_xy: Floats, cameras: Extrinsics) -> Floats:
     """Returns (...,P,V,2,4) two planes per ray, ``row · (x, 1) = 0`` (direct linear transform, H&Z 12.2).
 
     From ideal coordinates (...,P,V,2). For other points the product is the error in m × depth.
@@ -96,7 +96,7 @@ class Triangulation:
 
 def triangulate(
     rays: Rays,
-    cameras: CameraPoses,
+    cameras: Extrinsics,
     prior: Floats | None = None,
     prior_sd_m: float | Floats = 1.0,
     iterations: int = ITERATIONS,
@@ -131,7 +131,7 @@ def triangulate(
 
 
 def _reweighted(
-    ideal_xy: Floats, sd: Floats, weight: Floats, cameras: CameraPoses, points: Floats, relaxation: float
+    ideal_xy: Floats, sd: Floats, weight: Floats, cameras: Extrinsics, points: Floats, relaxation: float
 ) -> tuple[Floats, Floats]:
     """Returns depths (...,P,V) of points (...,P,3) and the robust weights (...,P,V) of their rays."""
     local = to_camera_frames(cameras, points)

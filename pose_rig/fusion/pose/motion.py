@@ -12,7 +12,7 @@ VELOCITY_AVERAGING_NS = 100_000_000
 MAX_PRIOR_AGE_NS = 200_000_000  # an older pose is no prior
 
 
-class Motion:
+class PersonMotion:
     """The last pose and velocity of one person."""
 
     def __init__(self) -> None:

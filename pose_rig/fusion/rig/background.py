@@ -19,7 +19,7 @@ class BackgroundCompute:
     Attributes:
         executor: Runs them in the background; None = in the foreground, which makes runs repeatable.
         solve: Solves a rig; may wait for another process.
-        replayed: Whether a run is repeated exactly: results are taken when `BackgroundTask.expect` says.
+        replayed: Whether a run is repeated exactly: results are taken at the calls given to `BackgroundTask.expect`.
     """
 
     executor: Executor | None = None
@@ -31,7 +31,7 @@ class BackgroundTask(Generic[T]):
     """Runs one computation at a time.
 
     Args:
-        background: Where.
+        background: Where it runs.
 
     Attributes:
         failure: Why the last computation failed, empty if it did not.

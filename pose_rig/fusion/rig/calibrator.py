@@ -26,7 +26,7 @@ MIN_SPAN_NS = 1_000_000_000  # of movement: at least two independent lifts per v
 MIN_KEYFRAMES = 12
 GROWTH_BETWEEN_SOLVES = 1.35  # estimated again when this many times as many keyframes were added
 MAX_KEYFRAMES_BETWEEN_SOLVES = 450  # half a minute
-MAX_GAP_NS = 10_000_000_000  # without a person in two views; whoever comes after this may be another person
+MAX_GAP_NS = 10_000_000_000  # without a person in two views; after that it may be another person
 
 
 class Calibrator:
@@ -40,12 +40,12 @@ class Calibrator:
         self.discard_keyframes()
 
     def discard_rotations(self) -> None:
-        """Starts to average rotations from scratch."""
+        """Discards averaged rotations; averaging starts from scratch."""
         self._average_at = MIN_KEYFRAMES
         self._averaging.discard()
 
     def discard_keyframes(self) -> None:
-        """Starts to collect keyframes of another person."""
+        """Discards all keyframes; they were of another person."""
         self._keyframes = Keyframes()
         self._first_ns = self._last_ns = 0
         self._count, self._solve_at = 0, MIN_KEYFRAMES

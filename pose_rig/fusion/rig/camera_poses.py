@@ -26,10 +26,10 @@ from pose_rig.fusion.rig.solved_rig import SolvedRig
 from pose_rig.wire.messages import Mode, RigState
 
 # How far one time step may turn a settled camera. Assumed focal lengths leave rotations a few degrees off, differently
-# from place to place (4.5° in simulated rigs whose focal lengths are 0.6 to 1.55 times what is assumed): held fast they
-# cost 2 mm there, and let go they follow every wrong person.
+# from place to place (4.5° in simulated rigs with 0.6 to 1.55 times the assumed focal lengths): fixed rotations cost
+# 2 mm there, and free ones follow every wrong person.
 SETTLED_ROTATION_SD_DEG = 2.0
-MAX_ROTATION_SD_DEG = 8.0  # of an averaged rotation that is used
+MAX_SETTLED_ROTATION_SD_DEG = 8.0  # of an averaged rotation that is used
 
 
 class CameraPoses:
@@ -52,7 +52,7 @@ class CameraPoses:
         self.moving = MovingCameras(setup.moving)
         self.rotations: CameraRotations | None = None
         self.solved = SolvedRig(setup.fixed) if setup.fixed is not None else None
-        self.earlier = setup.remembered
+        self.earlier = setup.earlier
         self.recorded: RigState | None = None
         self.vertical_warning = ""
         self._published: tuple[object, bytes] = (None, b"")
@@ -97,7 +97,7 @@ class CameraPoses:
 
     def settle(self, rotations: CameraRotations) -> None:
         """Uses averaged rotations if at least two are certain enough."""
-        certain = rotations.known & (rotations.sd_deg < MAX_ROTATION_SD_DEG)
+        certain = rotations.known & (rotations.sd_deg < MAX_SETTLED_ROTATION_SD_DEG)
         if certain.sum() > 1:
             self.rotations = replace(rotations, known=certain)
             self.vertical_warning = rotations.warning if self.solved is None else self.vertical_warning
@@ -135,7 +135,7 @@ class CameraPoses:
         return found is not None
 
     def exclude(self, view: int) -> None:
-        """Stops to trust the pose of a camera."""
+        """Stops trusting the pose of a camera."""
         if self.solved is not None:
             self.solved.exclude(view)
         elif self.rotations is not None:

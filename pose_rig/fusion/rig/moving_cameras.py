@@ -11,11 +11,11 @@ from pose_rig.fusion.pose.hypothesis import Hypothesis, RotationPrior
 from pose_rig.fusion.pose.lifts import camera_from_body
 from pose_rig.geometry import nearest_rotation
 
-MAX_AGE_NS = 500_000_000  # an older rotation of a moving camera is of no use
+MAX_AGE_NS = 500_000_000  # an older rotation of a moving camera is not used
 ROTATION_SD = np.radians(10.0)  # of a hand-held camera between two time steps, with the error of the lifts
-MIN_MOVES = 3  # a camera that was moved so often
-MIN_INTERVAL_NS = 5_000_000_000  # (sooner than this after the last time, its pose was only not estimated well yet)
-MOVES_WINDOW_NS = 20_000_000_000  # within this time counts as moving
+MIN_MOVES = 3  # within `MOVES_WINDOW_NS`: the camera counts as moving
+MIN_INTERVAL_NS = 5_000_000_000  # between moves; sooner, its pose was only not estimated well yet
+MOVES_WINDOW_NS = 20_000_000_000
 
 
 class MovingCameras:

@@ -24,8 +24,8 @@ from pose_rig.graph import Engine
 from pose_rig.wire.messages import RigState
 
 MIN_WEIGHT = 0.1  # of a view that disagrees
-MOVED_AFTER_S = 1.0  # a camera that disagrees for so long was moved
-BOTH_LOST_AFTER_S = 3.0  # of two cameras; which one was moved is unknown. Sooner, one may follow another person
+MOVED_AFTER_S = 1.0  # a camera that disagrees for longer was moved
+BOTH_LOST_AFTER_S = 3.0  # if there are two: which one was moved is unknown. Sooner, one may follow another person
 
 DOES_NOT_FIT = "the rig of an earlier run no longer fits: the cameras are estimated from scratch"
 
@@ -69,11 +69,11 @@ class Rig:
         return RigView(poses.mode, poses.focal_px, poses.prior(t_ns), weight, poses.known, poses.solution)
 
     def update(self, hypothesis: Hypothesis, pose: SolvedPose | None, view: RigView) -> None:
-        """Estimates the cameras from one time step more.
+        """Updates the estimated cameras with one more time step.
 
         Args:
             hypothesis: Which person each view follows, and what the graph computed.
-            pose: In the solved rig.
+            pose: That in the solved rig, None until it is solved.
             view: The cameras that were used.
         """
         t_ns, present, moving = hypothesis.observation.t_ns, hypothesis.observation.present, self.poses.moving
@@ -83,7 +83,7 @@ class Rig:
         if self.poses.recorded is None:
             self._discard_other_person(hypothesis)
         agreement = np.where(hypothesis.present, consistency_weight(hypothesis.out.model_sd[0].astype(float)), 0.0)
-        if pose is not None:  # it says nothing about moving cameras
+        if pose is not None:  # which is not fitted to moving cameras
             agreement = np.where(moving.moving, agreement, pose.agreement)
         self._consistency.update(t_ns, present, agreement)
         prior = self.poses.prior(t_ns) if moving.moving.any() else None
@@ -99,7 +99,7 @@ class Rig:
         self._consistency.no_person()
 
     def state(self, t_ns: int) -> RigState:
-        """Returns all that is known of the cameras; ``t_ns`` is the time in the message."""
+        """Returns the message of what is known of the cameras; ``t_ns`` is its time."""
         solution = self.poses.solution
         bones_m = () if solution is None else tuple(solution.bone_length_m.tolist())
         return RigState(t_ns=t_ns, mode=self.poses.mode, cameras=self._report.states(), note=self.note, bones_m=bones_m)
@@ -193,7 +193,7 @@ class Rig:
             self.calibrator.remove_view(view)
 
     def _discard_other_person(self, hypothesis: Hypothesis) -> None:
-        """Discards what was estimated from a person who is, or may be, another one than now."""
+        """Discards what was estimated from another person, if the person has, or may have, changed."""
         if hypothesis.switched and self.poses.solved is None:
             self._discard_cameras()
         elif hypothesis.switched or self.calibrator.is_outdated(hypothesis.observation.t_ns):

@@ -19,7 +19,7 @@ class RigView:
     """The cameras as the pose of one time step uses them.
 
     Attributes:
-        mode: How they are known.
+        mode: ``cold``, ``settled`` or ``solved``.
         focal_px: (V,).
         prior: Their rotations; None where the time step alone must give them.
         weight: (V,) 0–1, how much each view counts.

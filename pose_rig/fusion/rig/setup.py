@@ -25,7 +25,7 @@ class Setup:
         moving: (V,) whether the camera moves: its pose is not estimated.
         mirror: Whether the images are flipped before detection, because the camera mirrors them.
         height_m: Body height, height_given: whether the user gave it.
-        remembered: The solved rig of an earlier run, used if the first keyframes agree with it.
+        earlier: The solved rig of an earlier run, used if the first keyframes agree with it.
         fixed: A solved rig that is used from the start and kept.
     """
 
@@ -35,7 +35,7 @@ class Setup:
     mirror: Sequence[bool]
     height_m: float
     height_given: bool = False
-    remembered: RigSolution | None = None
+    earlier: RigSolution | None = None
     fixed: RigSolution | None = None
 
 
@@ -49,12 +49,12 @@ def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
         mirror=tuple(camera.mirror for camera in cameras),
         height_m=height_m,
         height_given=config.height_m is not None,
-        remembered=remembered(cameras, height_m),
+        earlier=earlier_solution(cameras, height_m),
         fixed=fixed,
     )
 
 
-def remembered(cameras: Sequence[CameraConfig], height_m: float) -> RigSolution | None:
+def earlier_solution(cameras: Sequence[CameraConfig], height_m: float) -> RigSolution | None:
     """Returns the solved rig of an earlier run, None if fewer than two of its cameras were solved."""
     known = np.array([camera.solved is not None and not camera.moving for camera in cameras])
     if known.sum() < 2:

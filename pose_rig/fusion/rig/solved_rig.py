@@ -70,7 +70,7 @@ class SolvedRig:
             self.solution, self._measure_bones = replace(self.solution, bone_length_m=length_m), False
 
     def exclude(self, view: int) -> None:
-        """Stops to trust the pose of a camera."""
+        """Stops trusting the pose of a camera."""
         self._excluded[view] = True
         self._resections[view] = Resection()
 
@@ -122,7 +122,7 @@ class SolvedRig:
         if found.validation_error > MAX_ERROR_GROWTH * found.previous_error:
             return
         if not more_certain and found.validation_error >= found.previous_error:
-            # the bones are those of the person who is there now
+            # the bones are still those of the current person
             self.solution = replace(self.solution, bone_length_m=found.bone_length_m)
             return
         kept = old.known & ~new.known  # excluded cameras keep their pose until they are placed again

@@ -26,8 +26,8 @@ from tests.fusion.simulated import (
     blurred,
     calibration,
     images,
+    make_keyframes,
     relative_deg,
-    remembered,
     stroll,
     truth,
 )
@@ -42,7 +42,7 @@ def assumed_cameras(views: int = 3) -> Calibration:
 
 def test_tracks_are_in_assumed_focal_lengths() -> None:
     people, cameras = acrobat(4), calibration(3)
-    keyframes = remembered(people, cameras, seed=None)
+    keyframes = make_keyframes(people, cameras, seed=None)
     focal = np.array([1000.0, 500.0, 2000.0])
     tracks, pelvis = build_tracks(keyframes, focal, cameras.size_px, EVERY)
     seen = (images(people, cameras) - [640.0, 360.0]) / focal[:, None, None]
@@ -53,7 +53,7 @@ def test_tracks_are_in_assumed_focal_lengths() -> None:
 
 def test_tracks_of_some_views() -> None:
     cameras = calibration(3)
-    keyframes = remembered(acrobat(4), cameras, seed=None)
+    keyframes = make_keyframes(acrobat(4), cameras, seed=None)
     some = np.array([2, 0])
     whole, _ = build_tracks(keyframes, np.full(3, 900.0), cameras.size_px, EVERY)
     part, pelvis = build_tracks(keyframes, np.full(2, 900.0), cameras.size_px[some], some)
@@ -63,7 +63,7 @@ def test_tracks_of_some_views() -> None:
 
 def test_weights_combine_view_and_joint_with_a_minimum() -> None:
     cameras = calibration(3)
-    keyframe = remembered(acrobat(1), cameras, seed=None)[0]
+    keyframe = make_keyframes(acrobat(1), cameras, seed=None)[0]
     score, inlier = keyframe.score.copy(), keyframe.inlier.copy()
     score[0, POINT_LIST[2]], inlier[1, POINT_LIST[3]], inlier[1, POINT_LIST[4]] = 0.0, 0.4, 0.0
     changed = replace(keyframe, score=score, inlier=inlier, weight=np.array([1.0, 0.5, 0.0]))
@@ -92,7 +92,7 @@ def test_invisible_points_do_not_change_the_size() -> None:
 
 def test_lifted_poses_give_the_camera_centres() -> None:
     cameras = assumed_cameras()
-    keyframes = remembered(acrobat(30), cameras, seed=None)
+    keyframes = make_keyframes(acrobat(30), cameras, seed=None)
     tracks, pelvis = build_tracks(keyframes, cameras.focal_px, cameras.size_px, EVERY)
     found = from_lifted_poses(keyframes, pelvis, EVERY, cameras.rotation, HEIGHT_M)
     shift = np.median(with_points(found, tracks).points - acrobat(30)[:, POINT_LIST], axis=(0, 1))
@@ -104,7 +104,7 @@ def test_lifted_poses_give_the_camera_centres() -> None:
 
 def test_a_fifth_of_wrong_people_do_not_move_cameras_placed_by_lifts() -> None:
     cameras = assumed_cameras()
-    keyframes = remembered(stroll(6.0), cameras)
+    keyframes = make_keyframes(stroll(6.0), cameras)
     strange = [
         replace(i, pelvis_depth=i.pelvis_depth * np.array([1.0, 2.5, 1.0])) if n % 5 == 0 else i
         for n, i in enumerate(keyframes)
@@ -159,7 +159,7 @@ def test_two_view_geometry_gives_the_rig(views: int) -> None:
 
 def test_two_view_geometry_with_noise_is_rough_and_deterministic() -> None:
     cameras = assumed_cameras()
-    keyframes = remembered(stroll(8.0), cameras)
+    keyframes = make_keyframes(stroll(8.0), cameras)
     tracks, _ = build_tracks(keyframes, cameras.focal_px, cameras.size_px, EVERY)
     found, again = from_two_view_geometry(tracks, 0.0, HEIGHT_M), from_two_view_geometry(tracks, 0.0, HEIGHT_M)
     assert found is not None

@@ -7,13 +7,13 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.keyframes import DISJOINT_DISTANCE, MAX_KEYFRAMES, Keyframe, Keyframes, image_distance
 from pose_rig.skeleton import LIMBS, J
-from tests.fusion.simulated import acrobat, calibration, remembered, stroll
+from tests.fusion.simulated import acrobat, calibration, make_keyframes, stroll
 
 CAMERAS = calibration(3)
 
 
 def keyframes_of(people: Floats) -> list[Keyframe]:
-    return remembered(people, CAMERAS, seed=None)
+    return make_keyframes(people, CAMERAS, seed=None)
 
 
 def filled(keyframes: list[Keyframe]) -> Keyframes:
@@ -60,8 +60,8 @@ def test_the_number_of_keyframes_is_bounded() -> None:
 
 def test_different_keyframes_are_kept_while_the_person_stands_still() -> None:
     """Also with a detector's errors, which make every keyframe differ a little."""
-    walk = remembered(stroll(6.0, 10.0), CAMERAS)
-    still = remembered(np.tile(stroll(0.2, 10.0)[:1], (4 * MAX_KEYFRAMES, 1, 1)), CAMERAS, seed=1, t0_ns=10**12)
+    walk = make_keyframes(stroll(6.0, 10.0), CAMERAS)
+    still = make_keyframes(np.tile(stroll(0.2, 10.0)[:1], (4 * MAX_KEYFRAMES, 1, 1)), CAMERAS, seed=1, t0_ns=10**12)
     kept_set = filled([*walk, *still])
     kept = [keyframe for keyframe in kept_set.frames if keyframe.t_ns < 10**12]
     assert len(kept) < MAX_KEYFRAMES

@@ -12,7 +12,7 @@ from pose_rig.fusion.calibration.relocalise import relocalise, resized
 from pose_rig.fusion.calibration.self_solve import MIN_KEYFRAMES, RigSolution
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.skeleton import J
-from tests.fusion.simulated import HEIGHT_M, LENGTH_M, SIZE_PX, calibration, remembered, stroll
+from tests.fusion.simulated import HEIGHT_M, LENGTH_M, SIZE_PX, calibration, make_keyframes, stroll
 
 CAMERAS = calibration(4)
 SIZES = CAMERAS.size_px
@@ -24,7 +24,7 @@ def of_old(cameras: Calibration = CAMERAS, length: Floats = LENGTH_M) -> RigSolu
 
 
 def seen_by(cameras: Calibration, seed: int = 0) -> list[Keyframe]:
-    return remembered(WALK, cameras, seed=seed)
+    return make_keyframes(WALK, cameras, seed=seed)
 
 
 def moved(view: int, deg: float) -> Calibration:

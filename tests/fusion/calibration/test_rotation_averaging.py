@@ -175,7 +175,7 @@ def intrinsics_of(scene: Scene) -> AssumedIntrinsics:
     return AssumedIntrinsics(scene.cameras.focal_px, scene.cameras.size_px)
 
 
-def remembered(scene: Scene, every: int = 3, lifted: Floats | None = None) -> list[Keyframe]:
+def make_keyframes(scene: Scene, every: int = 3, lifted: Floats | None = None) -> list[Keyframe]:
     """Keyframes of a scene, with the true rotations (or others) as those of the lifter."""
     xy, score = scene.xy_px.swapaxes(0, 1)[::every], scene.score.swapaxes(0, 1)[::every]
     rotation = scene.cameras.rotation if lifted is None else lifted
@@ -203,7 +203,7 @@ def test_simulated_rigs_are_solved_to_a_few_degrees(engine: Engine, views: int) 
         scene = film(walk(4.0), ring(views, start_deg=50.0 * seed), seed=seed)
         rng = np.random.default_rng(seed)
         wrong = rotation_from_vector(rng.normal(0, np.radians(7.0), (views, 3))) @ scene.cameras.rotation
-        found = estimate_rotations(remembered(scene, lifted=wrong), engine, intrinsics_of(scene), None)
+        found = estimate_rotations(make_keyframes(scene, lifted=wrong), engine, intrinsics_of(scene), None)
         assert found is not None
         assert found.known.all()
         errors.append(float(off(found.camera_from_rig, scene.cameras.rotation)[1:].mean()))
@@ -214,7 +214,7 @@ def test_three_views_are_solved_by_their_2d_alone(engine: Engine) -> None:
     errors = []
     for seed in range(3):
         scene = film(walk(4.0), ring(3, start_deg=50.0 * seed), seed=seed)
-        found = estimate_rotations(remembered(scene), engine, intrinsics_of(scene), None)
+        found = estimate_rotations(make_keyframes(scene), engine, intrinsics_of(scene), None)
         assert found is not None
         errors.append(float(off(found.camera_from_rig, scene.cameras.rotation)[1:].mean()))
     assert np.median(errors) < 2.0
@@ -223,7 +223,7 @@ def test_three_views_are_solved_by_their_2d_alone(engine: Engine) -> None:
 def test_the_estimated_rotations_are_upright(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     tilted = scene.cameras.rotation @ rotations(1, 4)[0]
-    keyframes = [replace(i, up=scene.cameras.rotation[:, :, 1]) for i in remembered(scene, lifted=tilted)]
+    keyframes = [replace(i, up=scene.cameras.rotation[:, :, 1]) for i in make_keyframes(scene, lifted=tilted)]
     found = estimate_rotations(keyframes, engine, intrinsics_of(scene), None)
     assert found is not None
     assert tilt_deg(found.camera_from_rig, scene).max() < 12
@@ -232,10 +232,10 @@ def test_the_estimated_rotations_are_upright(engine: Engine) -> None:
 
 def test_repeated_estimation_keeps_the_frame(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
-    first = estimate_rotations(remembered(scene), engine, intrinsics_of(scene), None)
+    first = estimate_rotations(make_keyframes(scene), engine, intrinsics_of(scene), None)
     assert first is not None
     turned = replace(first, camera_from_rig=first.camera_from_rig @ rotation_from_vector(np.array([0.0, 1.0, 0.0])))
-    again = estimate_rotations(remembered(scene), engine, intrinsics_of(scene), turned)
+    again = estimate_rotations(make_keyframes(scene), engine, intrinsics_of(scene), turned)
     assert again is not None
     drift = nearest_rotation((again.camera_from_rig.swapaxes(1, 2) @ turned.camera_from_rig).sum(0))
     assert angle_deg(drift, np.eye(3)) < 0.01
@@ -246,7 +246,7 @@ def test_the_mirror_image_is_detected(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     mirrored = FLIP @ scene.cameras.rotation @ FLIP
     assert off(mirrored, scene.cameras.rotation).max() > 60
-    found = estimate_rotations(remembered(scene, lifted=mirrored), engine, intrinsics_of(scene), None)
+    found = estimate_rotations(make_keyframes(scene, lifted=mirrored), engine, intrinsics_of(scene), None)
     assert found is not None
     assert off(found.camera_from_rig, scene.cameras.rotation).max() < 20
 
@@ -254,7 +254,7 @@ def test_the_mirror_image_is_detected(engine: Engine) -> None:
 def test_a_mirrored_solution_is_corrected_and_stays_upright(engine: Engine) -> None:
     scene = film(walk(3.0), ring(4))
     mirrored = CameraRotations(FLIP @ scene.cameras.rotation @ FLIP, np.ones(4), KNOWN)
-    unguessed = [replace(i, camera_from_body=None) for i in remembered(scene)]
+    unguessed = [replace(i, camera_from_body=None) for i in make_keyframes(scene)]
     found = estimate_rotations(unguessed, engine, intrinsics_of(scene), mirrored)
     assert found is not None
     assert off(found.camera_from_rig, scene.cameras.rotation).max() < 20
@@ -265,12 +265,12 @@ def test_refinement_corrects_rotations_and_estimates_their_sd(engine: Engine) ->
     scene = film(walk(3.0), ring(4))
     wrong = scene.cameras.rotation.copy()
     wrong[2] = rotation_from_vector(np.radians([0.0, 15.0, 8.0])) @ wrong[2]
-    rotation, sd_deg, out = refine_rotations(remembered(scene), engine, intrinsics_of(scene), wrong, KNOWN)
+    rotation, sd_deg, out = refine_rotations(make_keyframes(scene), engine, intrinsics_of(scene), wrong, KNOWN)
     assert off(rotation, scene.cameras.rotation)[2] < 0.7 * off(wrong, scene.cameras.rotation)[2]
     assert sd_deg.shape == (4,)
     assert (sd_deg > 0).all()
     assert (sd_deg < 8).all()
-    few = refine_rotations(remembered(scene, every=30), engine, intrinsics_of(scene), wrong, KNOWN)[1]
+    few = refine_rotations(make_keyframes(scene, every=30), engine, intrinsics_of(scene), wrong, KNOWN)[1]
     assert (few > sd_deg).all()
     assert out.body.shape == (30, J, 3)
 
@@ -280,10 +280,10 @@ def test_an_unknown_view_is_neither_used_nor_rotated(engine: Engine) -> None:
     rotation = scene.cameras.rotation.copy()
     rotation[3] = rotations(1, 5)[0]
     known = np.array([True, True, True, False])
-    found, sd_deg, _ = refine_rotations(remembered(scene), engine, intrinsics_of(scene), rotation, known)
+    found, sd_deg, _ = refine_rotations(make_keyframes(scene), engine, intrinsics_of(scene), rotation, known)
     alone = film(walk(2.0), ring(3))
     alone = Scene(alone.joints, alone.cameras, scene.xy_px[:3], scene.score[:3])
-    without, _, _ = refine_rotations(remembered(alone), engine, intrinsics_of(alone), rotation[:3], known[:3])
+    without, _, _ = refine_rotations(make_keyframes(alone), engine, intrinsics_of(alone), rotation[:3], known[:3])
     assert np.array_equal(found[3], rotation[3])
     assert np.allclose(found[:3], without, atol=1e-3)
     assert sd_deg[3] > 90

@@ -25,9 +25,9 @@ from tests.fusion.simulated import (
     acrobat,
     aligned,
     calibration,
+    make_keyframes,
     points_of,
     relative_deg,
-    remembered,
     stroll,
     task,
 )
@@ -40,7 +40,7 @@ FLIP = np.diag([1.0, 1.0, -1.0])
 
 
 def keyframes_of(cameras: Calibration, seed: int | None = 0) -> list[Keyframe]:
-    return remembered(WALK, cameras, seed=seed, fps=RATE_HZ)
+    return make_keyframes(WALK, cameras, seed=seed, fps=RATE_HZ)
 
 
 def rig_of(given: SolveTask) -> RigSolution:
@@ -225,7 +225,7 @@ def test_too_few_keyframes_give_the_reason() -> None:
 
 def test_a_person_who_stands_still_is_no_error() -> None:
     cameras = calibration(3)
-    still = remembered(np.tile(WALK[:1], (20, 1, 1)), cameras)
+    still = make_keyframes(np.tile(WALK[:1], (20, 1, 1)), cameras)
     found = self_solve(task(still, cameras))
     assert isinstance(found, str) or np.isfinite(found.cameras.rotation).all()
 

@@ -8,7 +8,7 @@ from pose_rig.config import CameraConfig, Config, SolvedCamera
 from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import self_solve
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.setup import remembered, setup_of
+from pose_rig.fusion.rig.setup import earlier_solution, setup_of
 
 QUARTER = ((0.0, 0.0, -1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 STRAIGHT = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -29,7 +29,7 @@ def test_a_new_rig_has_names_and_an_assumed_body_height() -> None:
     assert (setup.height_m, setup.height_given) == (1.7, False)
     assert setup.given.tolist() == [False, False]
     assert setup.moving.tolist() == [False, False]
-    assert setup.remembered is None
+    assert setup.earlier is None
     assert setup.fixed is None
 
 
@@ -42,7 +42,7 @@ def test_options_of_the_user() -> None:
 
 
 def test_a_solved_rig_is_remembered_as_it_was() -> None:
-    rig = remembered((camera("a", FRONT), camera("b"), camera("c", SIDE)), 1.8)
+    rig = earlier_solution((camera("a", FRONT), camera("b"), camera("c", SIDE)), 1.8)
     assert rig is not None
     cameras = rig.cameras
     assert cameras.known.tolist() == [True, False, True]
@@ -68,19 +68,19 @@ def test_a_solved_rig_is_remembered_as_it_was() -> None:
     ],
 )
 def test_fewer_than_two_static_cameras_are_no_remembered_rig(cameras: tuple[CameraConfig, ...]) -> None:
-    assert remembered(cameras, 1.7) is None
+    assert earlier_solution(cameras, 1.7) is None
 
 
 def test_a_moving_camera_is_not_remembered() -> None:
-    rig = remembered((camera("a", FRONT), camera("b", SIDE), camera("c", SIDE, moving=True)), 1.7)
+    rig = earlier_solution((camera("a", FRONT), camera("b", SIDE), camera("c", SIDE, moving=True)), 1.7)
     assert rig is not None
     assert rig.cameras.known.tolist() == [True, True, False]
 
 
 def test_a_fixed_rig_is_part_of_the_setup() -> None:
-    rig = remembered((camera("a", FRONT), camera("b", SIDE)), 1.7)
+    rig = earlier_solution((camera("a", FRONT), camera("b", SIDE)), 1.7)
     assert setup_of(Config(camera=(camera("a"), camera("b"))), rig).fixed is rig
-    assert setup_of(Config(camera=(camera("a", FRONT), camera("b", SIDE))), None).remembered is not None
+    assert setup_of(Config(camera=(camera("a", FRONT), camera("b", SIDE))), None).earlier is not None
 
 
 def test_computations_run_in_the_foreground_by_default() -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from pose_rig.fusion.calibration.self_solve import RigSolution, self_solve
 from pose_rig.fusion.rig.solver_process import SolverLostError, SolverProcess, serve
-from tests.fusion.simulated import calibration, remembered, stroll, task
+from tests.fusion.simulated import calibration, make_keyframes, stroll, task
 
-SMALL = task(remembered(stroll(2.0), calibration(3)), calibration(3))
-LARGE = task(remembered(stroll(20.0), calibration(6)), calibration(6))
+SMALL = task(make_keyframes(stroll(2.0), calibration(3)), calibration(3))
+LARGE = task(make_keyframes(stroll(20.0), calibration(6)), calibration(6))
 
 
 @pytest.fixture
