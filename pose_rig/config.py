@@ -248,5 +248,5 @@ def _text(path: Path) -> str:
     with path.open("rb") as file:
         data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES or max(line.count(b".") for line in data.split(b"\n")) > MAX_LINE_DOTS:
-        raise UsageError(f"{path} is no rig.toml: it is too large, or has too long lines.", "Check the path.")
+        raise UsageError(f"{path} is not a rig.toml: it is too large, or has too long lines.", "Check the path.")
     return data.decode("utf-8-sig").replace("\r\n", "\n")

@@ -75,7 +75,7 @@ class CameraInputs:
             return self._take_keypoints(message)
         view = self._view.get(message.worker) if isinstance(message, Health) else None
         if view is None or not isinstance(message, Health):
-            self._reject(f"{message.topic} is no message of a camera.")
+            self._reject(f"{message.topic} is not a message of a camera.")
             return None
         # a file that failed is over; a camera that failed is restarted
         self.buffers[view].ended = message.state == "ended" or (message.state == "failed" and not self._live)

@@ -12,17 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.humanoid.bones import (
-    BONES,
-    FINGERS,
-    INDEX,
-    PARENTS,
-    PHALANGES,
-    UNITY_PARENT,
-    RestPose,
-    inverse,
-    multiply,
-)
+from pose_rig.humanoid.bones import BONES, FINGERS, INDEX, PARENTS, PHALANGES, UNITY_PARENT, RestPose, inverse, multiply
 
 UNMEASURED = -1  # source of a bone that stays in its rest pose
 IDENTITY_ROW = np.array([[0.0, 0.0, 0.0, 1.0]])

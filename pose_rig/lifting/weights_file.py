@@ -43,7 +43,7 @@ def check_is_graph(path: Path) -> None:
     try:
         kind = weights_format(path)
     except OSError as error:
-        raise EngineError(f"Cannot read {path}: {error.strerror}.", "Check who may read it.") from error
+        raise EngineError(f"Cannot read {path}: {error.strerror}.", "Check its permissions.") from error
     if kind == "checkpoint":
         raise EngineError(
             f"{path.name} is a training checkpoint, not an exported graph.", f"Export it with `pose-rig export {path}`."

@@ -1,13 +1,4 @@
-"""Sessions: recorded, recovered, read, replayed, converted.
-
-In a notebook::
-
-    import pose_rig.session
-
-    with pose_rig.session.open("take.mcap") as session:
-        wrist = session.poses()["r_wrist"]  # (T,3) m
-    saved = pose_rig.session.load("poses.npz")
-"""
+"""Sessions: recorded, recovered, read, replayed, converted; `open` and `load` are former names of `pose_rig`'s."""
 
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.formats.poses_file import read_poses as load

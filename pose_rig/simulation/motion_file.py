@@ -185,5 +185,5 @@ def _check_up(arrays: Mapping[str, NDArray[Any]], some: NDArray[np.float64]) -> 
         raise UsageError(f"people stand along z, not y: {'z' if up[2] > 0 else '-z'} is up.", _TURN)
     raise UsageError(
         "people do not stand along y, which is up.",
-        "Turn the axes; if they lie on the floor, say that y is up with the key up_axis = 'y'.",
+        "Turn the axes; if they lie on the floor, set the key up_axis = 'y'.",
     )

@@ -8,11 +8,7 @@ from typing import Protocol
 from pose_rig.config import StreamConfig
 from pose_rig.errors import UsageError
 from pose_rig.humanoid.vrm import load_vrm
-from pose_rig.streaming.address import (
-    Address,
-    parse_listen_address,
-    parse_target,
-)
+from pose_rig.streaming.address import Address, parse_listen_address, parse_target
 from pose_rig.streaming.axes import AXES
 from pose_rig.streaming.json_frames import JsonEncoder
 from pose_rig.streaming.live_pose import LivePose

@@ -227,7 +227,7 @@ def learning_rate(job: TrainingJob, step: int) -> float:
 
 
 def _network(lifter: Lifter, job: TrainingJob) -> Network:
-    """Returns the lifter as a function, compiled and in mixed precision as the job asks for."""
+    """Returns the lifter as a function, compiled and in mixed precision if the job has these settings."""
     compute: Network = torch.compile(lifter) if job.compile else lifter
     if not job.mixed:
         return compute

@@ -16,7 +16,7 @@ def test_messages_are_accepted_or_rejected_with_a_reason() -> None:
     ended = Health(worker="b", t_ns=0, state="ended")
     assert [cameras.take(ended), cameras.take(Health(worker="c", t_ns=0, state="ended"))] == [1, None]
     assert accepted == [(1, ended)]
-    assert rejected == ["health/c is no message of a camera."]
+    assert rejected == ["health/c is not a message of a camera."]
     assert not cameras.ended
     assert cameras.take(Health(worker="a", t_ns=0, state="failed")) == 0
     assert cameras.ended  # of files, a camera that failed does not come back

@@ -14,16 +14,7 @@ from pose_rig.humanoid.foot_lock import MAX_LIFT_M, FootLock
 from pose_rig.humanoid.locked_foot import MAX_HEIGHT_CORRECTION_M, MAX_LOCK_DISTANCE_M, RELEASE_TIME_CONSTANT_S
 from pose_rig.humanoid.rest_pose import rest_pose
 from pose_rig.humanoid.retarget import Retargeter
-from tests.streaming.captured.footfalls import (
-    ANKLE_M,
-    COLUMN,
-    NAMES,
-    Stepper,
-    jumper,
-    one_legged,
-    stander,
-    walker,
-)
+from tests.streaming.captured.footfalls import ANKLE_M, COLUMN, NAMES, Stepper, jumper, one_legged, stander, walker
 from tests.streaming.people import about
 
 SIDES = ("Left", "Right")

@@ -10,15 +10,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import MessageError
 from pose_rig.wire.encoding import MAX_BYTES, decode, encode, topic_of
-from pose_rig.wire.messages import (
-    CameraState,
-    Health,
-    Keypoints2D,
-    Message,
-    Pose3D,
-    Refined2D,
-    RigState,
-)
+from pose_rig.wire.messages import CameraState, Health, Keypoints2D, Message, Pose3D, Refined2D, RigState
 
 DATA = Path(__file__).parent / "data"
 

@@ -134,7 +134,7 @@ def read_info(path: Path) -> SessionInfo:
     if fault:
         raise SessionError(f"{path}: {fault.cause}", fault.remedy) from fault
     raise SessionError(
-        f"{path} is an MCAP file, but no session of pose-rig.",
+        f"{path} is an MCAP file, but not a session of pose-rig.",
         "Sessions come from `pose-rig record` and `pose-rig import`.",
     )
 

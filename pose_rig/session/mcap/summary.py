@@ -99,7 +99,7 @@ def check_readable(source: Path, messages: int, damaged: int) -> None:
         return
     with source.open("rb") as file:
         if not MAGIC.startswith(file.read(len(MAGIC))):
-            raise SessionError(f"{source} is no session.", "Poses files (.npz) are read by pose_rig.session.load.")
+            raise SessionError(f"{source} is not a session.", "Poses files (.npz) are read by pose_rig.load.")
     remedy = "All of it is damaged." if damaged else "It was cut off as it began."
     raise SessionError(f"{source} has no readable message.", remedy)
 

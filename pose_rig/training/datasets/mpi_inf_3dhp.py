@@ -9,13 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
-from pose_rig.training.datasets.layout import (
-    MPI_INF_3DHP_17,
-    MPI_INF_3DHP_28,
-    benchmark_footage,
-    joints_of,
-    metres,
-)
+from pose_rig.training.datasets.layout import MPI_INF_3DHP_17, MPI_INF_3DHP_28, benchmark_footage, joints_of, metres
 from pose_rig.training.datasets.mat import read_cells, read_h5
 from pose_rig.training.datasets.protocol import MPI_INF_3DHP, Split
 from pose_rig.training.footage.footage import Footage

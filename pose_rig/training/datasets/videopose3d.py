@@ -13,13 +13,7 @@ from numpy.typing import NDArray
 
 from pose_rig.errors import UsageError
 from pose_rig.skeleton import J, landmarks
-from pose_rig.training.datasets.layout import (
-    HUMAN36M_17,
-    HUMAN36M_32,
-    benchmark_footage,
-    joints_of,
-    metres,
-)
+from pose_rig.training.datasets.layout import HUMAN36M_17, HUMAN36M_32, benchmark_footage, joints_of, metres
 from pose_rig.training.datasets.protocol import HUMAN36M, Split
 from pose_rig.training.datasets.resection import Camera, resect
 from pose_rig.training.datasets.restricted_pickle import read_npz

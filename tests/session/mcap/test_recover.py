@@ -126,9 +126,9 @@ def test_what_is_in_its_place_is_kept(cut_off: Path, tmp_path: Path) -> None:
         (b"\x89MCAP0\r\n", r"take\.mcap has no readable message\. It was cut off as it"),
         (
             b"PK\3\4" + bytes(900),
-            r"take\.mcap is no session\. Poses files \(\.npz\) are read by pose_rig\.session\.load",
+            r"take\.mcap is not a session\. Poses files \(\.npz\) are read by pose_rig\.load",
         ),
-        (bytes(70_000), r"take\.mcap is no session\."),
+        (bytes(70_000), r"take\.mcap is not a session\."),
     ],
 )
 def test_a_file_that_is_no_session_is_a_clear_error(tmp_path: Path, content: bytes, text: str) -> None:
@@ -148,7 +148,7 @@ def test_a_session_without_its_head_is_recovered_but_not_read(cut_off: Path) -> 
     for found in (recover(cut_off), recover(cut_off)):
         assert found.messages == 60
         assert found.loss.startswith("The header of the session is missing or damaged: only other MCAP readers")
-    with pytest.raises(SessionError, match=r"take\.mcap\.partial is an MCAP file, but no session of pose-rig\."):
+    with pytest.raises(SessionError, match=r"take\.mcap\.partial is an MCAP file, but not a session of pose-rig\."):
         Session(cut_off)
 
 

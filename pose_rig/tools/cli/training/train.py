@@ -11,14 +11,7 @@ from pose_rig.tools.arguments.inputs import LIFTER_WEIGHTS, MOTION_INPUT, TRAIN_
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.arguments.value_lists import split_values
-from pose_rig.tools.cli.training.evaluate import (
-    DATA,
-    Dataset,
-    NoMorph,
-    Simulated,
-    benchmark_folders,
-    input_files,
-)
+from pose_rig.tools.cli.training.evaluate import DATA, Dataset, NoMorph, Simulated, benchmark_folders, input_files
 from pose_rig.tools.cli.training.request import TAKES, VIEWS, Request, Sources, batch
 from pose_rig.tools.terminal.console import Console
 from pose_rig.training.methods import METHODS, TERMS
