@@ -19,7 +19,7 @@ LOADING_NOTICE_S = 10.0  # fusion usually loads within one
 CAMERA_START_TIMEOUT_S = 15.0  # opening a webcam can take ten seconds
 FILE_START_TIMEOUT_S = 120.0  # first frames would be lost; the detector loads slowly on a busy machine
 FUSION_END_TIMEOUT_S = 10.0  # after all cameras have ended
-MAX_PRINTED_MESSAGES = 64  # some errors name a single message
+MAX_PRINTED_MESSAGES = 64  # then no further errors are printed: some name a single message
 _STARTED_STATES = ("ready", "running", "ended", "failed")
 
 
@@ -178,15 +178,16 @@ class Run:
         """Prints new modes, and each worker's details and errors once; the supervisor reports why a worker exited."""
         reporting = {FUSION, *(camera.name for camera in self._plan.config.camera)}
         for name, worker in self._telemetry.workers.items():
-            if name != RECORDER and worker.health.detail:
-                self._print_once(f"{name}: {worker.health.detail}")
-            if name in reporting and worker.health.error and worker.health.state != "failed":
-                self._print_once(f"{name}: {worker.health.error}")
+            health, full = worker.health, len(self._printed) >= MAX_PRINTED_MESSAGES
+            if name != RECORDER and health.detail:
+                self._print_once(f"{name}: {health.detail}")
+            if name in reporting and health.error and health.state != "failed" and not full:
+                self._print_once(f"{name}: {health.error}")
         for mode, at_s in self._telemetry.modes[self._printed_modes :]:
             self._display.print(f"Mode {mode} after {at_s:.1f} s.")
         self._printed_modes = len(self._telemetry.modes)
 
     def _print_once(self, text: str) -> None:
-        if text not in self._printed and len(self._printed) < MAX_PRINTED_MESSAGES:
+        if text not in self._printed:
             self._printed.add(text)
             self._display.print(text)

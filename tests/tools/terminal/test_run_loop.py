@@ -16,12 +16,13 @@ from pose_rig.errors import PoseRigError
 from pose_rig.tools.rig_files.rig_toml import RigFile
 from pose_rig.tools.terminal import console as terminal
 from pose_rig.tools.terminal.run_display import render_table, status_line
-from pose_rig.tools.terminal.run_loop import Run
+from pose_rig.tools.terminal.run_loop import MAX_PRINTED_MESSAGES, Run
 from pose_rig.tools.terminal.runner import run_plan
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
 from pose_rig.tools.workers.plan import Plan, plan
 from pose_rig.tools.workers.worker_process import WorkerProcess
+from pose_rig.wire.messages import Health
 from tests.tools import fakes
 
 
@@ -154,6 +155,18 @@ def test_errors_of_frames_are_printed_once() -> None:
     display = FakeDisplay()
     run(fake_plan(60, 60, sources=("spotty.mp4", "fake")), display)
     assert [text for text in display.printed if "could be read" in text] == ["cam0: 45 of 100 frames could be read."]
+
+
+def test_a_worker_with_many_errors_does_not_hide_the_details_of_others() -> None:
+    display = FakeDisplay()
+    rig = Run(fake_plan(0), display)
+    for number in range(200):
+        rig.status.telemetry.update(Health(worker="cam0", t_ns=0, state="running", error=f"Frame {number} is damaged."))
+        rig._print_events()
+    rig.status.telemetry.update(Health(worker="fusion", t_ns=0, state="running", detail="cpu"))
+    rig._print_events()
+    assert len(display.printed) == MAX_PRINTED_MESSAGES + 1
+    assert display.printed[-1] == "fusion: cpu"
 
 
 def test_a_failed_run_also_reports_that_its_rig_could_not_be_saved(tmp_path: Path) -> None:
