@@ -95,7 +95,7 @@ def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:
     Raises:
         UsageError: An endpoint is taken.
     """
-    subscribers = bind_publisher(job.output, job.inside, job.keys)
+    subscribers = bind_publisher(job.output, job.internal, job.keys)
     recorder = Sender(job.record, "lossless", keys=job.keys, send_hwm=RECORDER_HWM) if job.record else None
     return Publisher(subscribers, recorder, waits=waits, stopped=stop.is_set)
 

@@ -74,7 +74,7 @@ class CameraSource:
 
     @property
     def warnings(self) -> list[str]:
-        """What was wrong with the session, for people."""
+        """What was wrong with the session, for display."""
         return self._session.warnings
 
     def close(self) -> None:

@@ -121,7 +121,7 @@ class Recorder:
         try:
             if now_s - self._clock_s >= CLOCK_INTERVAL_S:
                 self._clock_s = now_s
-                clock = clocks()
+                clock = read_clocks()
                 self._write(clock, encode(clock))
             if now_s - self._synced_s >= SYNC_INTERVAL_S:
                 self._synced_s = now_s
@@ -205,7 +205,7 @@ def part_path(path: Path, restarts: int) -> Path:
     return next(other for other in others if not other.exists() and not partial_path(other).exists())
 
 
-def clocks() -> Clock:
+def read_clocks() -> Clock:
     """Returns the monotonic clock and the Unix time, read together."""
     before_ns = time.monotonic_ns()
     unix_ns = time.time_ns()

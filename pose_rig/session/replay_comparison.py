@@ -41,7 +41,7 @@ class ReplayComparison:
                 self._settled_mm = max(self._settled_mm, distance_mm)
 
     def summary(self) -> list[str]:
-        """Returns the result, for people."""
+        """Returns the result, for display."""
         lines, distance = [], self._distance_mm
         if self._follows_from_ns is not None and self._first_ns is not None:
             after_s = (self._follows_from_ns - self._first_ns) * 1e-9

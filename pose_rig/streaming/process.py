@@ -35,7 +35,7 @@ def main(job: StreamJob, stop: Stop) -> None:
         outputs = [stack.enter_context(closing(output)) for output in open_outputs(job.stream)]
         topics = (Pose3D.TOPIC, RigState.TOPIC, *([Refined2D.TOPIC] if job.stream.websocket else []))
         receiver = stack.enter_context(Receiver(job.input, keys=job.keys, topics=topics))
-        sender = stack.enter_context(bind_publisher(job.output, job.inside, job.keys))
+        sender = stack.enter_context(bind_publisher(job.output, job.internal, job.keys))
         loop = StreamLoop(job, outputs, sender)
         while not stop.is_set():
             loop.add(receiver.receive(loop.wait_ms()))

@@ -53,14 +53,14 @@ class FusionJob:
         inputs: Endpoints to receive on: one per camera with pace ``all`` (lossless), else one for all (live).
         output: Endpoint to publish on for any program.
         record: The recorder receives here; empty = nothing is recorded.
-        inside: Endpoint to publish on for the workers of this run; empty = none.
+        internal: Endpoint to publish on for the workers of this run; empty = none.
     """
 
     config: Config
     inputs: tuple[str, ...]
     output: str
     record: str = ""
-    inside: str = ""
+    internal: str = ""
     keys: Keys | None = None
     restarts: int = 0
 
@@ -120,12 +120,12 @@ class StreamJob:
         stream: Receivers and options.
         input: Fusion publishes here.
         output: Endpoint to publish Health and Streams on for any program.
-        inside: The same for the workers of this run; empty = none.
+        internal: The same for the workers of this run; empty = none.
     """
 
     stream: StreamConfig
     input: str
     output: str
-    inside: str = ""
+    internal: str = ""
     keys: Keys | None = None
     restarts: int = 0

@@ -17,7 +17,7 @@ from pose_rig.errors import UsageError
 from pose_rig.session.mcap.recover import recover
 from pose_rig.session.mcap.summary import is_complete
 from pose_rig.session.reader import Session
-from pose_rig.session.recorder import FLUSH_INTERVAL_S, Recorder, clocks, main, part_path
+from pose_rig.session.recorder import FLUSH_INTERVAL_S, Recorder, main, part_path, read_clocks
 from pose_rig.wire.bus import Receiver, Sender
 from pose_rig.wire.encoding import encode
 from pose_rig.wire.jobs import RecordJob
@@ -196,7 +196,7 @@ def test_both_clocks_are_recorded(tmp_path: Path) -> None:
         assert len(noted) == 3
         for clock in noted:
             assert abs(clock.t_ns + session.info.unix_from_rig_ns - clock.unix_ns) < 50_000_000
-    now = clocks()
+    now = read_clocks()
     assert abs(now.t_ns - time.monotonic_ns()) < 10_000_000_000
     assert abs(now.unix_ns - time.time_ns()) < 1_000_000_000
     assert 0 <= now.uncertainty_ns < 100_000_000

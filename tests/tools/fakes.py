@@ -118,7 +118,7 @@ def fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     receivers = [Receiver(endpoint, delivery, bind=True, keys=job.keys) for endpoint in job.inputs]
     cameras: dict[str, Health] = {}
     index = 0
-    with bind_publisher(job.output, job.inside, job.keys) as sender:
+    with bind_publisher(job.output, job.internal, job.keys) as sender:
         while not stop.is_set() and [h.state for h in cameras.values()] != ["ended"] * len(job.config.camera):
             for receiver in receivers:
                 for message in receiver.receive(20 // len(receivers)):
@@ -144,7 +144,7 @@ def solved_and_lost(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") 
                     translation_m=(0, 0, 3))
         for camera in job.config.camera
     )  # fmt: skip
-    with bind_publisher(job.output, job.inside, job.keys) as sender:
+    with bind_publisher(job.output, job.internal, job.keys) as sender:
         while not start_ns.value and not stop.wait(0.02):
             sender.send(RigState(t_ns=0, mode="solved", cameras=cameras))
             sender.send(fusion_health("ready", 0))

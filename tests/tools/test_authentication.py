@@ -26,7 +26,7 @@ FORGED_S = 3.0
 
 def listening(ready: Plan) -> list[str]:
     """Returns every endpoint between the workers of a rig."""
-    places = [ready.inside]
+    places = [ready.internal]
     for worker in ready.workers:
         job = worker.job
         if isinstance(job, FusionJob):
@@ -34,7 +34,7 @@ def listening(ready: Plan) -> list[str]:
         elif isinstance(job, RecordJob):
             places += [job.input, job.output]
         elif isinstance(job, StreamJob):
-            places += [job.inside]
+            places += [job.internal]
     return places
 
 

@@ -22,7 +22,7 @@ PARALLEL_DEG = 15.0
 
 
 def rejection_reason(found: RigSolution, names: Sequence[str], up: Floats, height_m: float) -> str:
-    """Returns why a rig is rejected and what would help, for people; empty if it is accepted."""
+    """Returns why a rig is rejected and what would help, for display; empty if it is accepted."""
     calibration, known = found.cameras, np.flatnonzero(found.cameras.known).tolist()
     if found.validation_error > MAX_ERROR_SD:
         return f"the reprojection error is too large ({found.validation_error:.1f} × the detection noise): keep moving"

@@ -42,7 +42,7 @@ class CameraPoses:
         solved: The solved rig, None until then.
         earlier: A solved rig that is used if it fits the first keyframes, if there is one.
         recorded: The rig of a recording that is used instead, if there is one.
-        vertical_warning: Why the vertical is uncertain, for people.
+        vertical_warning: Why the vertical is uncertain, for display.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -112,7 +112,7 @@ class CameraPoses:
         return SolveTask(keyframes, self.intrinsics, setup.given, rotation, self.known, setup.height_m, cameras)
 
     def adopt(self, found: RigSolution) -> str:
-        """Uses a solution if it is accepted; returns why it is not, for people."""
+        """Uses a solution if it is accepted; returns why it is not, for display."""
         setup, up = self._setup, np.array([0.0, 1.0, 0.0])
         sideways = None if self.solved is not None or self.rotations is None else self.rotations.person_up
         person_up = up if sideways is None else sideways

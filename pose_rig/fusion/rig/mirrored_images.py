@@ -70,7 +70,7 @@ class MirrorDetector:
         self._compare_camera_poses()
 
     def note(self, view: int) -> str:
-        """Returns what to do about a camera whose image seems mirrored, for people; empty for others."""
+        """Returns what to do about a camera whose image seems mirrored, for display; empty for others."""
         suspected = self._suspected()
         if not suspected[view] or self._sides_exchanged.get(view, False):
             return ""

@@ -49,7 +49,7 @@ class Rig:
 
     @property
     def note(self) -> str:
-        """Why the rig is not solved, or what is uncertain about it, for people."""
+        """Why the rig is not solved, or what is uncertain about it, for display."""
         return " ".join(part for part in (self._why_unsolved, self.poses.vertical_warning) if part)
 
     @note.setter

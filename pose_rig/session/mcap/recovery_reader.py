@@ -28,7 +28,7 @@ OPCODES = range(1, 16)  # of all record types
 # The header of a chunk has its compression after two times, a size and a checksum.
 COMPRESSION, COMPRESSION_OFFSET = b"\x04\x00\x00\x00zstd", RECORD_HEADER.size + 8 + 8 + 8 + 4
 CHUNK_HEADER_BYTES = COMPRESSION_OFFSET + len(COMPRESSION) + 8  # the last 8 are the size of the compressed data
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # begins the compressed data; the index of a chunk looks like a chunk but for this
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # begins the compressed data; apart from this an index has the form of a chunk
 
 Record = RawMessage | Schema | Channel | Metadata
 

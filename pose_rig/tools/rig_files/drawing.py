@@ -1,6 +1,6 @@
 """Drawing a solved rig to scale: a top view, and below it a front view in the viewing direction of camera 0.
 
-Frame ``rig``: m, y up, floor at y = 0, camera 0 looks along −z. Axes: V cameras.
+Frame ``rig``: m, y up, floor at y = 0, optical axis of camera 0 along −z. Axes: V cameras.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Solved cameras in figures for people: position, viewing direction, field of view, and what is uncertain.
+"""Solved cameras for display: position, viewing direction, field of view, and what is uncertain.
 
-Frame ``rig``: m, y up, floor at y = 0, camera 0 looks along −z (docs/frames.md). Axes: V cameras.
+Frame ``rig``: m, y up, floor at y = 0, optical axis of camera 0 along −z (docs/frames.md). Axes: V cameras.
 """
 
 import itertools

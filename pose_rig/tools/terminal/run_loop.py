@@ -76,7 +76,7 @@ class Run:
         """
         user = UserInput(on_second_stop=self._supervisor.skip_wait)
         with (
-            Receiver(self._plan.inside, keys=self._plan.keys, topics=STATUS_TOPICS) as receiver,
+            Receiver(self._plan.internal, keys=self._plan.keys, topics=STATUS_TOPICS) as receiver,
             MarkerSender(self._plan.recording) as markers,
             user.listening(),
         ):

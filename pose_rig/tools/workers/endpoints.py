@@ -24,8 +24,8 @@ class Endpoints:
         keys: Of this run; required by all endpoints but ``output`` and ``streams``.
         output: Fusion publishes here for any program.
         streams: The streams worker publishes here for any program; empty if nothing is streamed.
-        inside: Fusion publishes here for the workers of this run.
-        streams_inside: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
+        internal: Fusion publishes here for the workers of this run.
+        streams_internal: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
         inputs: Fusion receives keypoints here: one for each camera, or one for all.
         recorder: (where the recorder receives, where it publishes); None if nothing is recorded.
     """
@@ -33,8 +33,8 @@ class Endpoints:
     keys: Keys
     output: str
     streams: str
-    inside: str
-    streams_inside: str
+    internal: str
+    streams_internal: str
     inputs: tuple[str, ...]
     recorder: tuple[str, str] | None
 
@@ -61,8 +61,8 @@ def free_endpoints(config: Config, inputs: int) -> Endpoints:
             keys=generate_keys(),
             output=free(config.port),
             streams=free(config.port + STREAMS_PORT_OFFSET if config.port else 0) if streaming else "",
-            inside=free(),
-            streams_inside=free() if streaming else "",
+            internal=free(),
+            streams_internal=free() if streaming else "",
             inputs=tuple(free() for _ in range(inputs)),
             recorder=(free(), free()) if config.record else None,
         )

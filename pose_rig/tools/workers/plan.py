@@ -26,7 +26,7 @@ class Plan:
         config: Its configuration.
         workers: Cameras, fusion, then streams and recorder if wanted.
         output: Fusion publishes here for any program.
-        inside: Fusion publishes here for the workers of this run.
+        internal: Fusion publishes here for the workers of this run.
         keys: Of this run.
         recording: The job of the recorder; None if nothing is recorded.
         streams: The streams worker publishes here for the workers of this run; empty if nothing is streamed.
@@ -35,7 +35,7 @@ class Plan:
     config: Config
     workers: tuple[Worker, ...]
     output: str
-    inside: str
+    internal: str
     keys: Keys
     recording: RecordJob | None = None
     streams: str = ""
@@ -72,7 +72,7 @@ def plan(config: Config, model: str, unix_from_rig_ns: int | None = None) -> Pla
         FUSION, run_fusion, _fusion_job(config, at, recording), required=True, stop_timeout_s=_fusion_timeout_s(config)
     )
     workers = (*cameras, fusion, *_outputs(config, at, recording))
-    return Plan(config, workers, at.output, at.inside, at.keys, recording, at.streams_inside)
+    return Plan(config, workers, at.output, at.internal, at.keys, recording, at.streams_internal)
 
 
 def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
@@ -93,11 +93,11 @@ def replay_plan(config: Config, job: ReplayJob, unix_from_rig_ns: int) -> Plan:
     fusion = Worker(FUSION, run_replay, job, fail_on_error=True, required=True, stop_timeout_s=timeout_s)
     shown = msgspec.structs.replace(config, camera=())  # there are no camera workers
     workers = (fusion, *_outputs(config, at, recording))
-    return Plan(shown, workers, at.output, at.inside, at.keys, recording, at.streams_inside)
+    return Plan(shown, workers, at.output, at.internal, at.keys, recording, at.streams_internal)
 
 
 def _fusion_job(config: Config, at: Endpoints, recording: RecordJob | None) -> FusionJob:
-    return FusionJob(config, at.inputs, at.output, recording.input if recording else "", at.inside, at.keys)
+    return FusionJob(config, at.inputs, at.output, recording.input if recording else "", at.internal, at.keys)
 
 
 def _fusion_timeout_s(config: Config) -> float:
@@ -108,7 +108,7 @@ def _outputs(config: Config, at: Endpoints, recording: RecordJob | None) -> list
     """Returns the streams worker and the recorder, if wanted."""
     workers = []
     if at.streams:
-        stream_job = StreamJob(config.stream, at.inside, at.streams, at.streams_inside, at.keys)
+        stream_job = StreamJob(config.stream, at.internal, at.streams, at.streams_internal, at.keys)
         workers.append(Worker(STREAMS, run_streams, stream_job))
     if recording:
         timeout_s = RECORDER_TIMEOUT_S + (SAVE_TIMEOUT_S if config.save else 0.0)
