@@ -29,7 +29,7 @@ from pose_rig.errors import UsageError
 Pace = Literal["realtime", "all"]
 Origin = Literal["live", "files", "import"]
 MODELS = ("lite", "full", "heavy")
-# Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which SP bears.
+# Phones and webcams lie between 0.7 and 1.2; 0.9 is off by at most about 30 %, which the fusion tolerates.
 FOCAL_PER_LARGER_SIDE = 0.9
 ASSUMED_HEIGHT_M = 1.70
 HEIGHT_RANGE_M = (0.4, 2.6)
@@ -85,8 +85,8 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Attributes:
         source: Index, device path or name, URL, video file, keypoint file (npz), or ``sim``.
         name: Unique name, used as topic; empty = derived from the source.
-        size_px: Wanted (width, height); None = 1280×720 for webcams, that of the file otherwise.
-        fps: Wanted frames per second; None = 30 for webcams, that of the file otherwise.
+        size_px: Requested (width, height); None = 1280×720 for webcams, that of the file otherwise.
+        fps: Requested frames per second; None = 30 for webcams, that of the file otherwise.
         focal_px: Focal length if known.
         offset_ms: Added to the timestamps of a file, to align recordings that did not start together.
         repeat: How often a video file is played.
