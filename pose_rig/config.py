@@ -180,7 +180,7 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = ("hip", "feet")
     lead: Annotated[
         float | Literal["auto"],
-        Option("Predict the pose so far ahead, auto: by its latency; increases jitter.", "MS|auto"),
+        Option("Predict the pose this far ahead; auto: by its latency. Increases jitter.", "MS|auto"),
     ] = 0.0
     foot_lock: Annotated[bool, Option("Lock feet to the floor while they rest on it, once the rig is solved.")] = False
     rate_hz: Annotated[float, Option("Maximum frames per second (60).", "HZ", "stream-rate")] = 60.0
@@ -219,7 +219,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     save: Annotated[str, Option("Write the poses there at the end.", "F.npz", output=True)] = ""
     record: Annotated[str, Option("Record a session there, without video.", "S.mcap", output=True)] = ""
     video: Annotated[bool, Option("Record the video too (H.264; JPEG where that is too slow).", output=True)] = False
-    duration_s: Annotated[float | None, Option("Stop after so many seconds.", "S", "duration")] = None
+    duration_s: Annotated[float | None, Option("Stop after this many seconds.", "S", "duration")] = None
     stream: StreamConfig = msgspec.field(default_factory=StreamConfig)
 
 

@@ -19,7 +19,7 @@ def ramp(*shape: int, step: float = 0.125) -> NDArray[np.float32]:
     return (np.arange(np.prod(shape)).reshape(shape) * step).astype(np.float32)
 
 
-# The stored bytes tests/data/v1_*.bin hold these. They were written once and are never written again: whatever is
+# The stored bytes tests/wire/data/v1_*.bin hold these. They were written once and are never regenerated: whatever is
 # changed in messages.py, they must still decode to this.
 STORED: dict[str, Message] = {
     "v1_keypoints": Keypoints2D(

@@ -28,8 +28,8 @@ Headless = Annotated[bool, typer.Option("--headless", help="Print plain lines in
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the output of the workers.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 Duration = Annotated[float | None, typer.Option(metavar="S", help=KEYS["duration_s"].option.help)]
-Start = Annotated[float | None, typer.Option("--start", metavar="S", help="Start so many seconds after the beginning.")]
-End = Annotated[float | None, typer.Option("--end", metavar="S", help="End so many seconds after the beginning.")]
+Start = Annotated[float | None, typer.Option("--start", metavar="S", help="Start, seconds after the beginning.")]
+End = Annotated[float | None, typer.Option("--end", metavar="S", help="End, seconds after the beginning.")]
 
 
 def configured(config: Config, options: ConfigOptions, moving: list[str] | None) -> Config:

@@ -20,7 +20,7 @@ def examples(
 ) -> None:
     """Copy the example receivers (Unity, Godot, Blender, Python, a web page) into a folder.
 
-    The first lines of each say how to start it; README.md lists them.
+    The first lines of each describe how to start it; README.md lists them.
     """
     console = Console()
     for path in copy_examples(Path(folder), force=force):

@@ -27,7 +27,7 @@ def recover(
     """Write a complete session from a recording that was cut off: by a crash, a kill, a dead battery.
 
     All that can be read is copied; the source is not changed. A second call changes nothing. `replay`, `convert`,
-    `view`, `plot` and pose_rig.session.open() read such a recording without it.
+    `view`, `plot` and pose_rig.open() read such a recording without it.
 
     An unfinished poses file (P.npz.partial) becomes a poses file.
     """

@@ -62,7 +62,7 @@ def train(
         int | None, _training("Additional simulated views per step (sessions: 512, else 0).", "N")
     ] = None,
     patience: Annotated[
-        int | None, _training("Early stopping after so many validations without progress; 0 = never.", "N")
+        int | None, _training("Early stopping after this many validations without progress; 0 = never.", "N")
     ] = None,
     seed: Annotated[int | None, _training("Random seed (0).", "N", min=0)] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"], _training("Device of torch.")] = "auto",
