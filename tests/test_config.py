@@ -77,8 +77,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ("pace = 'slow'", r"Invalid enum value 'slow' - at `\$\.pace`"),
         ("height_m = ", "is not TOML"),
         (f"x = {'[' * 100_000}", "is not TOML: maximum recursion depth exceeded"),
-        (f"a{'.a' * 50_000} = 1", r"is no rig\.toml: it is too large, or has too long lines\. Check the path"),
-        (f"#{'x' * (1 << 18)}", r"is no rig\.toml: it is too large"),
+        (f"a{'.a' * 50_000} = 1", r"is not a rig\.toml: it is too large, or has too long lines\. Check the path"),
+        (f"#{'x' * (1 << 18)}", r"is not a rig\.toml: it is too large"),
     ],
 )
 def test_errors_name_the_key(tmp_path: Path, text: str, reason: str) -> None:
