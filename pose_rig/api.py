@@ -48,7 +48,7 @@ class Pose:
         covariance: (J,3,3) m², of the pose before smoothing; NaN until the rig is solved.
         score: (J,) 0–1, 0 = a guess: the joint is visible in no camera.
         mode: ``cold``, ``settled`` or ``solved``: how well the cameras are known (docs/fusion.md).
-        tracking: False while a live rig sees no person, and ``xyz`` is the last pose; `Rig.step` returns None instead.
+        tracking: False while a live rig detects no person: ``xyz`` is the last pose. `Rig.step` returns None instead.
         refined_px: (V,17,2) px, the pose in each image; NaN where the person is not visible. No views (V = 0) in poses
             received from a live rig.
     """
@@ -163,7 +163,7 @@ class Rig:
         Args:
             t_s: Time of capture, s; later than that of the step before.
             xy: (V,K,2) px, x right, y down, NaN = not detected; with several people in view (V,P,K,2): the rig follows
-                one of them.
+                one of them. Points at (0, 0) count as detected unless their score is 0.
             score: (V,K) or (V,P,K), 0–1, 0 = not detected; None = 1 for all that are not NaN.
 
         Raises:
