@@ -19,7 +19,7 @@ LOADING_NOTICE_S = 10.0  # fusion usually loads within one
 CAMERA_START_TIMEOUT_S = 15.0  # opening a webcam can take ten seconds
 FILE_START_TIMEOUT_S = 120.0  # first frames would be lost; the detector loads slowly on a busy machine
 FUSION_END_TIMEOUT_S = 10.0  # after all cameras have ended
-MAX_PRINTED_MESSAGES = 64  # then no further errors are printed: some name a single message
+MAX_ERRORS = 64  # that are printed; some name a single message
 _STARTED_STATES = ("ready", "running", "ended", "failed")
 
 
@@ -64,7 +64,8 @@ class Run:
         self._launch_ns = 0
         self._fusion_ready_ns = 0
         self._cameras_ended_ns = 0
-        self._printed: set[str] = set()
+        self._printed: dict[str, str] = {}  # the newest detail by worker
+        self._errors: set[str] = set()
         self._printed_modes = 0
         self.status = RunStatus(plan.config, self._telemetry, self._supervisor.states)
 
@@ -120,7 +121,7 @@ class Run:
         if FUSION not in self._telemetry.workers:
             self._fusion_ready_ns = now_ns
             if now_ns - self._launch_ns > LOADING_NOTICE_S * 1e9:
-                self._print_once("Fusion is loading. The first start with TensorRT takes minutes.")
+                self._print_if_new(FUSION, "Fusion is loading. The first start with TensorRT takes minutes.")
         elif self._cameras_ready(now_ns - self._fusion_ready_ns):
             self._telemetry.start_ns = now_ns
             self._supervisor.start_clock(now_ns)
@@ -175,19 +176,22 @@ class Run:
         return self._telemetry.pose.t_ns if self._telemetry.pose else 0
 
     def _print_events(self) -> None:
-        """Prints new modes, and each worker's details and errors once; the supervisor reports why a worker exited."""
+        """Prints new modes and details, and each error once; the supervisor reports why a worker exited."""
         reporting = {FUSION, *(camera.name for camera in self._plan.config.camera)}
         for name, worker in self._telemetry.workers.items():
-            health, full = worker.health, len(self._printed) >= MAX_PRINTED_MESSAGES
+            health = worker.health
             if name != RECORDER and health.detail:
-                self._print_once(f"{name}: {health.detail}")
-            if name in reporting and health.error and health.state != "failed" and not full:
-                self._print_once(f"{name}: {health.error}")
+                self._print_if_new(name, f"{name}: {health.detail}")
+            error = f"{name}: {health.error}"
+            is_new = error not in self._errors and len(self._errors) < MAX_ERRORS
+            if name in reporting and health.error and health.state != "failed" and is_new:
+                self._errors.add(error)
+                self._display.print(error)
         for mode, at_s in self._telemetry.modes[self._printed_modes :]:
             self._display.print(f"Mode {mode} after {at_s:.1f} s.")
         self._printed_modes = len(self._telemetry.modes)
 
-    def _print_once(self, text: str) -> None:
-        if text not in self._printed:
-            self._printed.add(text)
+    def _print_if_new(self, name: str, text: str) -> None:
+        if text != self._printed.get(name):
+            self._printed[name] = text
             self._display.print(text)

@@ -16,7 +16,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.tools.rig_files.rig_toml import RigFile
 from pose_rig.tools.terminal import console as terminal
 from pose_rig.tools.terminal.run_display import render_table, status_line
-from pose_rig.tools.terminal.run_loop import MAX_PRINTED_MESSAGES, Run
+from pose_rig.tools.terminal.run_loop import MAX_ERRORS, Run
 from pose_rig.tools.terminal.runner import run_plan
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.summary import summary
@@ -157,15 +157,20 @@ def test_errors_of_frames_are_printed_once() -> None:
     assert [text for text in display.printed if "could be read" in text] == ["cam0: 45 of 100 frames could be read."]
 
 
-def test_a_worker_with_many_errors_does_not_hide_the_details_of_others() -> None:
+def test_the_limit_of_printed_errors_does_not_concern_details() -> None:
     display = FakeDisplay()
     rig = Run(fake_plan(0), display)
-    for number in range(200):
-        rig.status.telemetry.update(Health(worker="cam0", t_ns=0, state="running", error=f"Frame {number} is damaged."))
+
+    def report(worker: str, detail: str = "", error: str = "") -> None:
+        rig.status.telemetry.update(Health(worker=worker, t_ns=0, state="running", detail=detail, error=error))
         rig._print_events()
-    rig.status.telemetry.update(Health(worker="fusion", t_ns=0, state="running", detail="cpu"))
-    rig._print_events()
-    assert len(display.printed) == MAX_PRINTED_MESSAGES + 1
+
+    for number in range(100):
+        report("cam0", detail=f"H.264, {number} images dropped")
+    for number in range(100):
+        report("cam0", error=f"Frame {number} is damaged.")
+    report("fusion", detail="cpu")
+    assert len(display.printed) == 100 + MAX_ERRORS + 1
     assert display.printed[-1] == "fusion: cpu"
 
 
