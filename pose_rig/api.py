@@ -3,7 +3,7 @@
 Axes: V views, P people, K landmarks of the detector, J joints (the 17 of docs/frames.md, then further landmarks).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.capture.source import Detections
-from pose_rig.config import HEIGHT_RANGE_M, MAX_CAMERAS, CameraConfig, Config
+from pose_rig.config import ASSUMED_HEIGHT_M, HEIGHT_RANGE_M, MAX_CAMERAS, CameraConfig, Config
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.time_steps import RESTART_AFTER_FAILURES, estimate_pose
 from pose_rig.geometry import camera_matrix
 from pose_rig.humanoid.bones import Motion
 from pose_rig.humanoid.retarget import retarget as retarget_joints
@@ -51,6 +52,7 @@ class Pose:
         tracking: False while a live rig detects no person: ``xyz`` is the last pose. `Rig.step` returns None instead.
         refined_px: (V,17,2) px, the pose in each image; NaN where the person is not visible. No views (V = 0) in poses
             received from a live rig.
+        height_m: Body height that the lengths rest on, given or assumed.
     """
 
     t_s: float
@@ -61,6 +63,7 @@ class Pose:
     mode: Mode
     tracking: bool
     refined_px: Floats
+    height_m: float
 
     def __getitem__(self, joint: str) -> Floats:
         """Returns (3,) m, the position of a joint, in any common spelling: ``r_wrist``, ``RightWrist``, ``RWrist``.
@@ -111,6 +114,9 @@ class Rig:
         focal_px: Focal length, one for all cameras or one for each (NaN = not known); None = estimated.
         weights: ONNX file of lifter and CSM; None = the one shipped.
 
+    Attributes:
+        failures: Steps at which the computation failed numerically, as it may on absurd keypoints; they have no pose.
+
     Raises:
         UsageError: An argument is wrong.
         EngineError: The weights are not a pose-rig graph, or cannot be run.
@@ -152,10 +158,11 @@ class Rig:
         engine = OrtEngine(Path(weights) if weights else DEFAULT_WEIGHTS)
         warm_up(engine, cameras)
         self._estimator = Estimator(config, engine)
-        for view, (width, height) in enumerate(sizes.astype(int).tolist()):
-            self._estimator.set_camera(view, (width, height), landmarks)
-        self._views = cameras
+        self._sizes = [(width, height) for width, height in sizes.astype(int).tolist()]
+        self._set_cameras()
+        self._views, self._height_m = cameras, height_m or ASSUMED_HEIGHT_M
         self._t_ns: int | None = None
+        self.failures = 0
 
     def step(self, t_s: float, xy: ArrayLike, score: ArrayLike | None = None) -> Pose | None:
         """Returns the 3D pose at a time step; None if no person is visible.
@@ -193,8 +200,13 @@ class Rig:
             )
         self._t_ns = t_ns
         samples = [_sample(t_ns, *view) for view in zip(points, scores.reshape(points.shape[:-1]), strict=True)]
-        estimate = self._estimator.step(t_ns, samples)
-        return _from_estimate(estimate) if estimate.tracking else None
+        estimate, failure = estimate_pose(self._estimator, t_ns, samples)
+        if failure:
+            self.failures += 1
+            if self.failures % RESTART_AFTER_FAILURES == 0:
+                self._estimator.restart()
+                self._set_cameras()
+        return _from_estimate(estimate, self._height_m) if estimate is not None and estimate.tracking else None
 
     @property
     def mode(self) -> Mode:
@@ -210,6 +222,10 @@ class Rig:
     def cameras(self) -> Cameras:
         """The cameras as solved so far."""
         return _cameras(self._estimator.calibration, self._views)
+
+    def _set_cameras(self) -> None:
+        for view, size_px in enumerate(self._sizes):
+            self._estimator.set_camera(view, size_px, self._landmarks)
 
 
 def open(path: str | Path) -> Session:  # noqa: A001
@@ -260,7 +276,7 @@ def subscribe(endpoint: str = "tcp://127.0.0.1:5571", *, timeout_s: float | None
                 )
 
 
-def retarget(poses: Poses) -> Motion:
+def retarget(poses: Poses | Sequence[Pose]) -> Motion:
     """Returns the joint rotations of a humanoid that moves as the person did.
 
     ``motion.bones`` (B) names, ``motion.t_ns`` (T,), ``motion.root`` (T,3) m, the position of the hips,
@@ -268,9 +284,18 @@ def retarget(poses: Poses) -> Motion:
     lengths and rest pose. ``motion["RightLowerArm"]`` is the rotation (T,4) of one bone.
 
     Args:
-        poses: Of a session (``session.poses()``) or a poses file (`load`).
+        poses: Of a session (``session.poses()``), of a poses file (`load`), or those that `Rig.step` returned.
+
+    Raises:
+        UsageError: There are no poses.
     """
-    return retarget_joints(poses.joints, poses.t_ns, poses.xyz, poses.score, height_m=poses.height_m)
+    if isinstance(poses, Poses):
+        return retarget_joints(poses.joints, poses.t_ns, poses.xyz, poses.score, height_m=poses.height_m)
+    if not poses:
+        raise UsageError("There are no poses to retarget.", "Leave out the steps at which `Rig.step` returned None.")
+    t_ns = np.array([round(pose.t_s * 1e9) for pose in poses])
+    xyz, score = np.stack([pose.xyz for pose in poses]), np.stack([pose.score for pose in poses])
+    return retarget_joints(poses[0].joints, t_ns, xyz, score, height_m=poses[0].height_m)
 
 
 def _broadcast(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
@@ -292,7 +317,7 @@ def _sample(t_ns: int, xy_PK2: Floats, score_PK: Floats) -> Sample:
     return Sample(t_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
 
 
-def _from_estimate(estimate: PoseEstimate) -> Pose:
+def _from_estimate(estimate: PoseEstimate, height_m: float) -> Pose:
     return Pose(
         t_s=estimate.t_ns * 1e-9,
         joints=estimate.joints,
@@ -302,6 +327,7 @@ def _from_estimate(estimate: PoseEstimate) -> Pose:
         mode=estimate.mode,
         tracking=estimate.tracking,
         refined_px=estimate.refined_px,
+        height_m=height_m,
     )
 
 
@@ -317,6 +343,7 @@ def _from_message(message: Pose3D) -> Pose:
         mode=message.mode,
         tracking=bool(message.tracking),
         refined_px=np.zeros((0, 17, 2)),
+        height_m=message.height_m,
     )
 
 

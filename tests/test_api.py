@@ -166,3 +166,21 @@ def test_a_subscriber_gets_poses_as_they_are_sent() -> None:
 def test_a_silent_endpoint_ends_in_an_error() -> None:
     with pytest.raises(pose_rig.PoseRigError, match=r"No pose arrived from .* within 0.2 s. Is `pose-rig run` running"):
         next(pose_rig.subscribe(free_endpoint(), timeout_s=0.2))
+
+
+def test_poses_of_a_rig_are_retargeted(rig: tuple[pose_rig.Rig, list[pose_rig.Pose | None]]) -> None:
+    poses = [pose for pose in rig[1] if pose is not None]
+    motion = pose_rig.retarget(poses)
+    assert motion["LeftUpperLeg"].shape == (len(poses), 4)
+    assert np.isfinite(motion.rotation).all()
+    assert poses[0].height_m == 1.75
+    with pytest.raises(pose_rig.PoseRigError, match="There are no poses to retarget"):
+        pose_rig.retarget([])
+
+
+def test_absurd_keypoints_give_no_pose_and_no_exception(scene: Scene) -> None:
+    rig = pose_rig.Rig(VIEWS, size_px=(1280, 720), landmarks="rig17")
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        rig.step(0.03 * i, rng.normal(0, 1e9 if i % 2 else 1e-12, (VIEWS, J, 2)))
+    assert rig.step(10.0, scene.xy_px[:, 0]) is not None

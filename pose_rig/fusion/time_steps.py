@@ -97,12 +97,17 @@ def _compute(t_ns: int, cameras: CameraInputs, estimator: Estimator) -> TimeStep
     started_ns = time.perf_counter_ns()
     samples = cameras.samples(t_ns)
     sampled_ns = time.perf_counter_ns()
-    pose, failure = None, ""
+    pose, failure = estimate_pose(estimator, t_ns, samples)
+    return TimeStep(t_ns, samples, pose, failure, sampled_ns - started_ns, time.perf_counter_ns() - sampled_ns)
+
+
+def estimate_pose(estimator: Estimator, t_ns: int, samples: Sequence[Sample | None]) -> tuple[PoseEstimate | None, str]:
+    """Returns the pose at a time step; None and the reason where the computation fails numerically."""
     try:
         pose = estimator.step(t_ns, samples)
-        failure = "" if is_publishable(pose) else "it is not finite"
+        reason = "" if is_publishable(pose) else "it is not finite"
     except NUMERIC_ERRORS as error:
-        failure = f"{type(error).__name__}: {str(error)[:200]}"
-    if failure:
-        pose, failure = None, f"No pose could be computed from the keypoints: {failure}."
-    return TimeStep(t_ns, samples, pose, failure, sampled_ns - started_ns, time.perf_counter_ns() - sampled_ns)
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+    if reason:
+        return None, f"No pose could be computed from the keypoints: {reason}."
+    return pose, ""
