@@ -34,10 +34,10 @@ class CameraInputs:
         live: Whether timestamps are those of this machine's clock; otherwise they are those of a file.
         accept: Called with the view and each message that is used.
         reject: Called with the reason for each message that is not.
+        time_offset_ns: (V) rig time minus camera time; None = all cameras have the clock of the rig.
 
     Attributes:
-        buffers: (V) the recent samples of each camera, by the timestamps of that camera.
-        time_offset_ns: (V) rig time minus camera time; 0 as long as nothing estimates it.
+        buffers: (V) the recent samples of each camera, by the clock of the rig.
     """
 
     def __init__(
@@ -48,12 +48,13 @@ class CameraInputs:
         live: bool = False,
         accept: Callable[[int, Message], None] = lambda view, message: None,
         reject: Callable[[str], None] = lambda reason: None,
+        time_offset_ns: Sequence[int] | None = None,
     ) -> None:
         self._view = {name: v for v, name in enumerate(names)}
         self._live, self._accept, self._reject = live, accept, reject
         self.sources = sources
         self.buffers = [SampleBuffer() for _ in names]
-        self.time_offset_ns = [0] * len(names)
+        self._offset_ns = time_offset_ns or [0] * len(names)
 
     @property
     def ended(self) -> bool:
@@ -62,8 +63,7 @@ class CameraInputs:
 
     def samples(self, t_ns: int) -> list[Sample | None]:
         """Returns (V) the detections of each camera at a time of the rig clock, None where there are none near it."""
-        pairs = zip(self.buffers, self.time_offset_ns, strict=True)
-        return [buffer.at(t_ns - offset_ns) for buffer, offset_ns in pairs]
+        return [buffer.at(t_ns) for buffer in self.buffers]
 
     def restart(self) -> None:
         """Discards all samples."""
@@ -94,7 +94,7 @@ class CameraInputs:
             self._reject(error.cause)
             return None
         self._accept(view, message)
-        if buffer.add(usable):
+        if buffer.add(msgspec.structs.replace(usable, t_ns=usable.t_ns + self._offset_ns[view])):
             buffer.ended = False
         else:
             self._reject(f"{message.camera} sent a frame that is not newer than the one before.")

@@ -103,7 +103,7 @@ class FileClock:
     skipped = 0
 
     def __init__(self) -> None:
-        self._last_ns = -1
+        self._last_ns = self._awaited_ns = -1
         self._leader: SampleBuffer | None = None
         self._periods_ns: list[float] = []  # of the files, by their first frames
         self._idle = False
@@ -113,8 +113,8 @@ class FileClock:
         """Reads more of every file that is not far ahead; waits briefly if no time step was due last time."""
         wait_ms = IDLE_MS if self._idle else 0
         for source, buffer in zip(cameras.sources, cameras.buffers, strict=True):
-            if self.ahead(buffer) >= MAX_AHEAD_FRAMES:
-                continue
+            if self.ahead(buffer) >= MAX_AHEAD_FRAMES and (buffer.newest_ns or -1) >= self._awaited_ns:
+                continue  # a file that began much earlier than the others is read on
             for message in source.receive(0 if buffer.ended else wait_ms, max_messages=MESSAGES_PER_READ):
                 cameras.take(message)
             wait_ms = wait_ms if buffer.ended else 0
@@ -140,6 +140,7 @@ class FileClock:
             left = [v for v, buffer in enumerate(buffers) if self._next_of(buffer) is not None or not buffer.ended]
             self._leader = buffers[min(left, key=self._periods_ns.__getitem__)] if left else None
         t_ns = self._next_of(self._leader) if self._leader else None
+        self._awaited_ns = -1 if t_ns is None else t_ns
         if t_ns is None or any(not buffer.ended and (buffer.newest_ns or -1) < t_ns for buffer in buffers):
             return None
         return t_ns

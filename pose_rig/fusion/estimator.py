@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pose_rig.config import Config
+from pose_rig.fusion.calibration.camera_track import CameraTrack
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.clock_adjustment import ClockOffsets, adjust_clocks, resampled
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.camera_properties import CameraProperties
+from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import setup_of
@@ -32,6 +36,9 @@ class Estimator:
         engine: Runs the graph.
         background: Where long computations run; None = within `step`, which makes runs repeatable.
         fixed: A solved rig to use from the start and to keep.
+
+    Attributes:
+        clocks: The clocks of the cameras; whoever samples the cameras applies them.
     """
 
     def __init__(
@@ -43,6 +50,7 @@ class Estimator:
     ) -> None:
         self._config, self._engine, self._background = config, engine, background or BackgroundCompute()
         self._fixed = fixed
+        self.clocks = CameraClocks.unchecked(len(config.camera))
         self.restart()
 
     def restart(self) -> None:
@@ -52,12 +60,36 @@ class Estimator:
         self._rig.poses.intrinsics = self._cameras.intrinsics
         self._person = PersonTracker(self._config, self._engine)
 
-    def fix_cameras(self) -> None:
-        """Solves the rig from all keyframes, then restarts with its cameras, which are kept from then on.
+    def track(self, view: int, samples: Sequence[Sample]) -> CameraTrack:
+        """Returns the detections of a camera in its frames, each lifted by itself."""
+        cameras, landmarks = self._cameras, self._cameras.landmarks[view]
+        if landmarks is None:
+            return CameraTrack.empty()
+        focal_px = float(cameras.intrinsics.focal_px[view])
+        return lifted_track(samples, landmarks, focal_px, cameras.size_px[view], self._engine)
 
-        Where it cannot be solved, it starts over as it was; the reason stays in the note of `rig_state`.
+    def solve(self) -> None:
+        """Solves the rig from all keyframes; where that fails, the reason is in the note of `rig_state`."""
+        self._rig.solve()
+
+    def adjusted_clocks(self, tracks: Sequence[CameraTrack]) -> ClockOffsets | None:
+        """Returns the clock offsets of minimal reprojection error, None if the rig is not solved.
+
+        Args:
+            tracks: (V) what each camera detected.
         """
-        self._fixed, note = self._rig.solve(), self._rig.note
+        return adjust_clocks(self._rig.solve_task(), tracks, self.clocks.offset_s)
+
+    def set_clocks(self, clocks: CameraClocks, tracks: Sequence[CameraTrack]) -> None:
+        """Uses other clocks, for which the rig is solved again; ``tracks`` as in `adjusted_clocks`."""
+        if not clocks.near(self.clocks, 0.0):
+            keyframes = self._rig.calibrator.keyframes
+            self._rig.solve(resampled(keyframes, tracks, self.clocks.offset_s, clocks.offset_s)[0])
+        self.clocks = clocks
+
+    def fix_cameras(self) -> None:
+        """Restarts with the cameras of the solved rig, which are kept from then on; the note of `rig_state` stays."""
+        self._fixed, note = self._rig.poses.solution, self._rig.note
         self.restart()
         self._rig.note = note
 
@@ -107,7 +139,7 @@ class Estimator:
 
     def rig_state(self, t_ns: int = 0) -> RigState:
         """Returns the message of what is known of the cameras; ``t_ns`` is its time."""
-        return self._rig.state(t_ns)
+        return self._rig.state(t_ns, self.clocks)
 
     def rig_changed(self) -> bool:
         """Returns whether the cameras or bones in use have changed since this was last called."""

@@ -1,13 +1,15 @@
 """The messages of one camera in a temporary file, for a second pass."""
 
 import tempfile
+from collections.abc import Iterator
 from typing import IO
 
 from pose_rig.errors import SaveError
 from pose_rig.wire.encoding import decode, encode
-from pose_rig.wire.messages import Message
+from pose_rig.wire.messages import Keypoints2D, Message
 
 LENGTH_BYTES = 4
+READ_AT_ONCE = 64
 
 
 class MessageFile:
@@ -47,6 +49,12 @@ class MessageFile:
         while len(found) < max_messages and (head := self._file.read(LENGTH_BYTES)):
             found.append(decode(self._file.read(int.from_bytes(head, "little"))))
         return found
+
+    def keypoints(self) -> Iterator[Keypoints2D]:
+        """Yields all keypoints from the first message on."""
+        self.rewind()
+        while messages := self.receive(0, READ_AT_ONCE):
+            yield from (message for message in messages if isinstance(message, Keypoints2D))
 
     def close(self) -> None:
         """Frees the disk."""

@@ -12,6 +12,7 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose_messages import pose_message, refined_messages
 from pose_rig.fusion.publisher import Publisher
+from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.time_steps import TimeStep
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
@@ -40,8 +41,8 @@ class PosesWriter(Protocol):
     def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]) -> None:
         """Adds a pose and the detections of each view at its time."""
 
-    def close(self, cameras: Calibration | None, backwards: OneEuro | None) -> object:
-        """Finishes the file: with the solved cameras, and smoothed once more backwards if there is a filter.
+    def close(self, cameras: Calibration | None, backwards: OneEuro | None, clocks: CameraClocks) -> object:
+        """Finishes the file: with cameras and clocks, and smoothed once more backwards if there is a filter.
 
         Raises:
             SaveError: The file cannot be written where it was wanted.
@@ -172,7 +173,7 @@ class FusionOutput:
             if self._file is not None:
                 settings = self._config.fusion
                 both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
-                self._file.close(self._estimator.calibration, both_ways)
+                self._file.close(self._estimator.calibration, both_ways, self._estimator.clocks)
         finally:
             self._publisher.send(self._rig_state())
             for health in self._camera_health.values():  # subscribers may have missed the last one; a recording has it

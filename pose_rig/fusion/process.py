@@ -13,10 +13,10 @@ from pose_rig.fusion.publisher import RECORDER_HWM, Publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.solver_process import SolverProcess
 from pose_rig.fusion.time_steps import StepClock, time_steps
+from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.graph import Engine
 from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.jobs import FusionJob, Stop
-from pose_rig.wire.messages import Health, Message
 
 
 def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> None:
@@ -70,23 +70,12 @@ def fuse_files(
         return
     with ExitStack() as stack:
         files = [stack.enter_context(closing(MessageFile())) for _ in names]
-
-        def store(view: int, message: Message) -> None:
-            files[view].add(message)
-            if isinstance(message, Health):
-                output.forward(view, message)
-
-        cameras = CameraInputs(names, sources, accept=store, reject=output.reject)
-        for step in time_steps(cameras, FileClock(), estimator, stop):
-            if step is not None and step.pose is None:
-                output.reject(step.failure)
-            output.report()
-        if stop.is_set():
-            return
-        estimator.fix_cameras()
-        for file in files:
-            file.rewind()
-        fuse(CameraInputs(names, files, accept=output.record_keypoints), FileClock(), estimator, output, stop)
+        passes = TwoPasses(names, files, estimator, output, stop)
+        passes.first(sources)
+        if not stop.is_set():
+            passes.solve()
+            cameras = passes.inputs(output.record_keypoints)
+            fuse(cameras, FileClock(), estimator, output, stop)
 
 
 def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:

@@ -3,6 +3,8 @@
 Axes: T time steps, V views, P people, K landmarks, J = 17 joints.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from pose_rig.session.formats.poses_file import unsolved_cameras
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import J
 from pose_rig.skeleton import landmarks as landmark_set
+from pose_rig.wire.messages import CameraState
 
 MAX_DISTANCE_PERIODS = 1.0  # of a frame from the time of the pose
 
@@ -26,7 +29,9 @@ def view_arrays(session: Session, poses: Poses) -> dict[str, NDArray[Any]]:
     ``xy`` is from the frame nearest to the pose, of the person nearest to the refined 2D.
     """
     refined = [_refined_at(session.refined(camera), poses.t_ns) for camera in session.cameras]
-    keypoints = [_keypoints_of(session, camera) for camera in session.cameras]
+    states = session.rig_states()
+    known = {camera.name: camera for camera in states[-1].cameras} if states else {}
+    keypoints = [_keypoints_of(session, camera, known.get(camera)) for camera in session.cameras]
     names = next((one.landmarks for one in keypoints if one is not None), ("none",))
     pairs = [_followed(one, poses.t_ns, places, names) for one, places in zip(keypoints, refined, strict=True)]
     return {
@@ -35,15 +40,18 @@ def view_arrays(session: Session, poses: Poses) -> dict[str, NDArray[Any]]:
         "xy": np.stack([xy for xy, _ in pairs], 1),
         "xy_score": np.stack([score for _, score in pairs], 1),
         "xy_refined": np.stack(refined, 1),
-        **_cameras(session),
+        **_cameras(session, known),
     }
 
 
-def _keypoints_of(session: Session, camera: str) -> CameraKeypoints | None:
+def _keypoints_of(session: Session, camera: str, state: CameraState | None) -> CameraKeypoints | None:
+    """Returns the keypoints of a camera at rig times."""
     try:
-        return session.keypoints(camera)
+        keypoints = session.keypoints(camera)
     except SessionError:  # it has no frame
         return None
+    offset_ns = 0 if state is None else round(state.time_offset_s * 1e9)
+    return replace(keypoints, t_ns=keypoints.t_ns + offset_ns)
 
 
 def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -77,13 +85,13 @@ def _followed(
     return xy, score
 
 
-def _cameras(session: Session) -> dict[str, NDArray[np.float64]]:
+def _cameras(session: Session, known: Mapping[str, CameraState]) -> dict[str, NDArray[np.float64]]:
     """Returns the cameras of the last rig state, NaN where not solved."""
-    states = session.rig_states()
-    known = {camera.name: camera for camera in states[-1].cameras} if states else {}
     arrays = unsolved_cameras(len(session.cameras))
     for v, name in enumerate(session.cameras):
         camera = known.get(name)
+        if camera is not None and camera.time_offset_sd_s is not None:
+            arrays["time_offset_s"][v], arrays["time_offset_sd_s"][v] = camera.time_offset_s, camera.time_offset_sd_s
         if camera is not None and camera.rotation and camera.translation_m and camera.size_px:
             arrays["K"][v], arrays["k1"][v] = camera_matrix(camera.focal_px, camera.size_px), camera.k1
             arrays["R"][v], arrays["t"][v] = np.reshape(camera.rotation, (3, 3)), camera.translation_m

@@ -164,6 +164,8 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
         health: 0–1, agreement with the other cameras; 0 = no detection, or ignored.
         note: Why the camera is ignored or down-weighted, for display.
         agreement: Mean agreement over all time steps with a detection; None before the first.
+        time_offset_s: Rig time minus camera time, as applied.
+        time_offset_sd_s: Its standard deviation; None where nothing is known of it.
     """
 
     name: str
@@ -179,6 +181,8 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     health: Fraction = 0.0
     note: str = ""
     agreement: Fraction | None = None
+    time_offset_s: Real = 0.0
+    time_offset_sd_s: Real | None = None
 
 
 class RigState(Message, frozen=True, kw_only=True, eq=False):

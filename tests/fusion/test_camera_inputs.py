@@ -1,5 +1,7 @@
 """Messages of cameras, sorted into one buffer each."""
 
+import msgspec
+
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.wire.messages import Health, Message
 from tests.fusion.pose.test_sync import message, person
@@ -29,11 +31,13 @@ def test_a_live_camera_that_failed_comes_back() -> None:
 
 
 def test_samples_are_taken_at_the_time_of_each_camera() -> None:
-    cameras = CameraInputs(["a", "b"], ())
-    for buffer in cameras.buffers:
+    cameras = CameraInputs(["a", "b"], (), time_offset_ns=[0, 80 * MS])  # rig time = camera time + 80 ms
+    for camera in ("a", "b"):
         for i in range(5):
-            assert buffer.add(message(i * 40 * MS, [person(100 + i)]))
-    cameras.time_offset_ns[1] = 80 * MS  # rig time = camera time + 80 ms
+            assert (
+                cameras.take(msgspec.structs.replace(message(i * 40 * MS, [person(100 + i)]), camera=camera))
+                is not None
+            )
     first, second = cameras.samples(120 * MS)
     assert first is not None
     assert second is not None

@@ -1,8 +1,11 @@
+import msgspec
 import numpy as np
 import pytest
 
+from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.clocks import FileClock, LiveClock
 from pose_rig.fusion.pose.sync import SampleBuffer
+from pose_rig.wire.messages import Health, Message
 from tests.fusion.pose.test_sync import message, person
 
 MS = 1_000_000
@@ -87,6 +90,35 @@ def test_a_file_of_one_frame_and_an_empty_one() -> None:
     assert walk_through([[40.0]], 1) == [40.0]
     assert walk_through([[], [0.0, 40.0]], 1) == [0.0, 40.0]
     assert walk_through([[], []], 1) == []
+
+
+def test_files_that_begin_at_very_different_times_do_not_wait_for_each_other() -> None:
+    early, late = frames(400, 30.0), frames(100, 30.0, offset_ms=10_000.0)
+
+    class Part:
+        """A file of messages of one camera."""
+
+        def __init__(self, name: str, times_ms: list[float]) -> None:
+            person_at = [message(round(t_ms * MS), [person(100)]) for t_ms in times_ms]
+            of_camera = [msgspec.structs.replace(one, camera=name) for one in person_at]
+            self.messages: list[Message] = [*of_camera, Health(worker=name, t_ns=0, state="ended")]
+
+        def receive(self, timeout_ms: int, max_messages: int = 1) -> list[Message]:
+            taken, self.messages = self.messages[:max_messages], self.messages[max_messages:]
+            return taken
+
+    for order in (("early", "late"), ("late", "early")):
+        parts = [Part(name, early if name == "early" else late) for name in order]
+        cameras, clock = CameraInputs(order, parts), FileClock()
+        steps = []
+        for _ in range(2000):
+            clock.read(cameras)
+            t_ns = clock.tick(cameras.buffers)
+            steps += [] if t_ns is None else [t_ns]
+            if clock.over:
+                break
+        assert clock.over
+        assert len(steps) >= 100
 
 
 def test_no_time_step_is_due_before_every_file_has_reached_it() -> None:

@@ -23,7 +23,8 @@ def test_shapes_and_what_is_known(tmp_path: Path) -> None:
     assert {key: value.shape for key, value in got.items()} == {
         "cameras": (2,), "landmarks": (17,), "xy": (5, 2, 17, 2), "xy_score": (5, 2, 17), "xy_refined": (5, 2, 17, 2),
         "K": (2, 3, 3), "R": (2, 3, 3), "t": (2, 3), "k1": (2,),
-        "R_sd_deg": (2,), "t_sd_m": (2,), "focal_sd_px": (2,),
+        "R_sd_deg": (2,), "t_sd_m": (2,), "focal_sd_px": (2,), "time_offset_s": (2,),
+            "time_offset_sd_s": (2,),
     }  # fmt: skip
     np.testing.assert_array_equal(got["xy"][2, 0, :16], seen(0)[:16])
     assert np.isfinite(got["xy_refined"]).all((2, 3)).tolist() == [[i in (1, 3), False] for i in range(5)]

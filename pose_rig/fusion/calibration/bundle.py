@@ -189,7 +189,14 @@ def linearise(state: BundleState, tracks: Tracks, priors: Priors) -> NormalEquat
     return system
 
 
-def _jacobians(state: BundleState, tracks: Tracks, local: Floats, projected: Floats) -> tuple[Floats, Floats]:
+def robust_weight(tracks: Tracks, local: Floats, square: Floats) -> Floats:
+    """Returns (N,V,P) the weights of detections, from `residuals`."""
+    in_front = local[..., 2] > MIN_DEPTH_M
+    robust = (OUTLIER_SD**2 / (OUTLIER_SD**2 + square)) ** 2
+    return np.asarray(tracks.weight * in_front * robust / FRAMES_PER_INDEPENDENT)
+
+
+def jacobians(state: BundleState, tracks: Tracks, local: Floats, projected: Floats) -> tuple[Floats, Floats]:
     """Returns the Jacobians of projections, in standard deviations, by points (N,V,P,2,3) and cameras (N,V,P,2,C)."""
     depth = np.maximum(local[..., 2], MIN_DEPTH_M)
     ideal = local[..., :2] / depth[..., None]
@@ -217,10 +224,8 @@ def _cross_product(a: Floats, b: Floats) -> Floats:
 def _add_detections(system: NormalEquations, state: BundleState, tracks: Tracks) -> None:
     count, views, points = tracks.weight.shape
     local, projected, residual, square = residuals(state, tracks)
-    in_front = local[..., 2] > MIN_DEPTH_M
-    robust = (OUTLIER_SD**2 / (OUTLIER_SD**2 + square)) ** 2
-    weight = (tracks.weight * in_front * robust / FRAMES_PER_INDEPENDENT)[..., None, None]
-    by_point, by_camera = _jacobians(state, tracks, local, projected)
+    weight = robust_weight(tracks, local, square)[..., None, None]
+    by_point, by_camera = jacobians(state, tracks, local, projected)
     weighted_point, weighted_camera = by_point * weight, by_camera * weight
 
     def rows(values: Floats) -> Floats:
@@ -286,7 +291,7 @@ def adjust(
     system: NormalEquations | None = None
     for _ in range(max_iterations):
         system = system or linearise(state, tracks, priors)
-        reduced, gradient, solved = _schur_complement(system, damping)
+        reduced, gradient, solved = schur_complement(system, damping)
         reduced[fixed, fixed] += GAUGE_WEIGHT
         step = np.asarray(np.linalg.solve(reduced, gradient), np.float64)
         points = solved[..., -1] - solved[..., :-1] @ step
@@ -306,7 +311,7 @@ def adjust(
     return state, cost
 
 
-def _schur_complement(system: NormalEquations, damping: float) -> tuple[Floats, Floats, Floats]:
+def schur_complement(system: NormalEquations, damping: float) -> tuple[Floats, Floats, Floats]:
     """Returns the reduced matrix and right side, and the solved blocks (N,P·3,G + 1)."""
     hessian = system.hessian_points.copy()
     diagonal = np.einsum("nii->ni", hessian)  # a view of it
@@ -330,7 +335,7 @@ def camera_covariance(state: BundleState, tracks: Tracks, priors: Priors) -> Flo
     """
     views = len(state.log_focal_scale)
     size = views * C
-    reduced, _, _ = _schur_complement(linearise(state, tracks, priors), 0.0)
+    reduced, _, _ = schur_complement(linearise(state, tracks, priors), 0.0)
     cross = reduced[:size, size:]
     cameras = reduced[:size, :size] - cross @ np.linalg.solve(reduced[size:, size:], cross.T)
     to_centre = np.zeros((size, size))

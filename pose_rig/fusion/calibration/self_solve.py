@@ -98,7 +98,7 @@ def self_solve(task: SolveTask) -> RigSolution | str:
     if len(keyframes) < MIN_KEYFRAMES or len(views) < 2:
         return TOO_FEW_KEYFRAMES
     tracks, pelvis = build_tracks(keyframes, task.intrinsics.focal_px[views], task.intrinsics.size_px[views], views)
-    priors = _priors(task, views)
+    priors = priors_of(task, views)
     validated = np.arange(len(keyframes)) % VALIDATION_STRIDE == VALIDATION_STRIDE - 1
     training, validation = tracks.at(np.flatnonzero(~validated)), tracks.at(np.flatnonzero(validated))
     best = _accurate_current(task, views, validation)
@@ -116,7 +116,8 @@ def self_solve(task: SolveTask) -> RigSolution | str:
     return _solved(state, camera_covariance(state, training, priors), training, validation, task, views)
 
 
-def _priors(task: SolveTask, views: NDArray[np.int64]) -> Priors:
+def priors_of(task: SolveTask, views: NDArray[np.int64]) -> Priors:
+    """Returns the priors of some views."""
     given, intrinsics = task.focal_given[views], task.intrinsics
     usual = np.log(PRIOR_FOCAL_PER_LARGER_SIDE * intrinsics.size_px.max(-1) / intrinsics.focal_px)[views]
     mean, sd = np.where(given, 0.0, usual), np.where(given, GIVEN_LOG_FOCAL_SD, LOG_FOCAL_SCALE_SD)
@@ -127,7 +128,7 @@ def _initial_states(
     task: SolveTask, keyframes: Sequence[Keyframe], tracks: Tracks, pelvis: Floats, views: NDArray[np.int64]
 ) -> Iterator[BundleState]:
     """Yields the current rig alone, or states from the lifted poses and from two-view geometry."""
-    current = _current(task, views)
+    current = current_state(task, views)
     if current is not None:
         yield current
         return
@@ -175,7 +176,7 @@ def _solved(
     views: NDArray[np.int64],
 ) -> RigSolution:
     """Returns the rig in the frame of the current rig, or of the averaged rotations."""
-    current = _current(task, views)
+    current = current_state(task, views)
     new_from_state = nearest_rotation((state.rotation.swapaxes(-1, -2) @ task.camera_from_rig[views]).sum(0)).T
     shift, scale = np.zeros(3), 1.0
     if current is not None:  # position and size of the poses are kept
@@ -208,7 +209,7 @@ def _solved(
     return RigSolution(calibration, scale * state.length, joints, error, chirality(joints), current_error)
 
 
-def _current(task: SolveTask, views: NDArray[np.int64]) -> BundleState | None:
+def current_state(task: SolveTask, views: NDArray[np.int64]) -> BundleState | None:
     """Returns the current rig, None if there is none or it lacks one of the views."""
     calibration = task.current
     if calibration is None or not calibration.known[views].all():
@@ -220,7 +221,7 @@ def _current(task: SolveTask, views: NDArray[np.int64]) -> BundleState | None:
 
 def _accurate_current(task: SolveTask, views: NDArray[np.int64], validation: Tracks) -> BundleState | None:
     """Returns the current rig if it can be adjusted directly: accurate, and no camera has moved since."""
-    current = _current(task, views)
+    current = current_state(task, views)
     if current is None or task.current is None or task.current.rotation_sd[views].max() > MAX_ROTATION_SD:
         return None
     return current if _error_sd(current, validation) < MAX_ERROR_SD else None

@@ -3,10 +3,13 @@
 Axes: V views.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.rotation_averaging import consistency_weight
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways
@@ -14,6 +17,7 @@ from pose_rig.fusion.pose.hypothesis import Hypothesis, run_graph
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.calibrator import Calibrator
+from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import CameraReport
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
@@ -98,17 +102,19 @@ class Rig:
         """Adds a time step at which no camera detects a person."""
         self._consistency.no_person()
 
-    def state(self, t_ns: int) -> RigState:
+    def state(self, t_ns: int, clocks: CameraClocks) -> RigState:
         """Returns the message of what is known of the cameras; ``t_ns`` is its time."""
         solution = self.poses.solution
         bones_m = () if solution is None else tuple(solution.bone_length_m.tolist())
-        return RigState(t_ns=t_ns, mode=self.poses.mode, cameras=self._report.states(), note=self.note, bones_m=bones_m)
+        note = " ".join(part for part in (self.note, clocks.note) if part)
+        cameras = clocks.added_to(self._report.states())
+        return RigState(t_ns=t_ns, mode=self.poses.mode, cameras=cameras, note=note, bones_m=bones_m)
 
-    def solve(self) -> RigSolution | None:
-        """Solves the rig from all keyframes and returns it, None if it cannot be solved."""
+    def solve(self, keyframes: Sequence[Keyframe] | None = None) -> None:
+        """Solves the rig from all keyframes, or from others; it stays as it is where that fails."""
         if self.poses.mode != "cold":
-            self._adopt(self_solve(self.solve_task()))
-        return self.poses.solution
+            task = self.solve_task() if keyframes is None else self.poses.solve_task(keyframes)
+            self._adopt(self_solve(task))
 
     def solve_task(self) -> SolveTask:
         """Returns the task of solving the rig from all keyframes."""

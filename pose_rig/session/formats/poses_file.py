@@ -32,6 +32,8 @@ KEYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "R_sd_deg": ("f", ("V",)),
     "t_sd_m": ("f", ("V",)),
     "focal_sd_px": ("f", ("V",)),
+    "time_offset_s": ("f", ("V",)),
+    "time_offset_sd_s": ("f", ("V",)),
     "height_m": ("iuf", ()),
     "height_assumed": ("b", ()),
     "t_ns": ("iu", ("T",)),
@@ -47,7 +49,7 @@ KEYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "residual_px": ("f", ("T", "J")),  # convert only
     "age_ns": ("iu", ("T",)),  # convert only
 }
-CAMERA_KEYS = ("K", "R", "t", "k1", "R_sd_deg", "t_sd_m", "focal_sd_px")
+CAMERA_KEYS = ("K", "R", "t", "k1", "R_sd_deg", "t_sd_m", "focal_sd_px", "time_offset_s", "time_offset_sd_s")
 REQUIRED = ("t_ns", "joints", "xyz", "score", "mode", "height_m", "height_assumed")
 OPTIONAL = ("covariance", "residual_px", "age_ns")
 
@@ -63,10 +65,12 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def unsolved_cameras(views: int) -> dict[str, NDArray[np.float64]]:
-    """Returns the arrays of `CAMERA_KEYS`, all NaN."""
-    return {
+    """Returns the arrays of `CAMERA_KEYS`, all NaN except for the clock of the first camera, which is the rig's."""
+    arrays = {
         key: np.full((views, *(side for side in KEYS[key][1] if isinstance(side, int))), np.nan) for key in CAMERA_KEYS
     }
+    arrays["time_offset_s"][:1] = arrays["time_offset_sd_s"][:1] = 0.0
+    return arrays
 
 
 def write_poses(path: Path, poses: Poses, views: Mapping[str, NDArray[Any]] | None = None) -> None:

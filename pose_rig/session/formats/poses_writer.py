@@ -24,6 +24,7 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.geometry import camera_matrix
 from pose_rig.session.formats.poses_file import unsolved_cameras, write_arrays
 from pose_rig.session.formats.row_file import RowFile, RowHeader, read_rows
@@ -107,13 +108,19 @@ class PosesFileWriter:
             row["xy_score"][v] = np.where(visible, sample.score[person, columns], 0.0)
         self._rows.add(row.tobytes())
 
-    def close(self, cameras: Calibration | None = None, backwards: OneEuro | None = None) -> Path:
+    def close(
+        self,
+        cameras: Calibration | None = None,
+        backwards: OneEuro | None = None,
+        clocks: CameraClocks | None = None,
+    ) -> Path:
         """Finishes the file and returns its path.
 
         Args:
             cameras: The solved cameras; None = not solved.
             backwards: A fresh filter that smooths the poses once more, from the last to the first; the mean of both
                 directions has no lag. None = they stay as streamed.
+            clocks: The clocks of the cameras; None = as given.
 
         Raises:
             SaveError: The disk is full or the folder was removed; the message names the place of the poses.
@@ -121,7 +128,7 @@ class PosesFileWriter:
         data = self._rows.read(self._header.dtype)
         if backwards is not None:
             _smooth_backwards(data, backwards)
-        arrays = _arrays(self._header, data, cameras)
+        arrays = _arrays(self._header, data, cameras, clocks)
         try:
             _write(self._path, arrays)
         except OSError as error:
@@ -163,7 +170,7 @@ def recover_poses(partial: Path, out: Path) -> int:
     except (OSError, ValueError) as error:
         raise PoseRigError(f"{partial} holds no poses: {error}.", "The run ended before its first pose.") from error
     try:
-        _write(out, _arrays(header, data, None))
+        _write(out, _arrays(header, data, None, None))
     except OSError as error:
         raise PoseRigError(f"Cannot write {out}: {error.strerror}.", "Choose another place with --out.") from error
     return len(data)
@@ -174,7 +181,9 @@ def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         write_arrays(partial, arrays)
 
 
-def _arrays(header: RowHeader, data: NDArray[Any], cameras: Calibration | None) -> dict[str, NDArray[Any]]:
+def _arrays(
+    header: RowHeader, data: NDArray[Any], cameras: Calibration | None, clocks: CameraClocks | None
+) -> dict[str, NDArray[Any]]:
     """Returns the arrays of the poses file."""
     return {
         **{key: data[key] for key in data.dtype.names or ()},
@@ -184,7 +193,7 @@ def _arrays(header: RowHeader, data: NDArray[Any], cameras: Calibration | None) 
         "landmarks": np.array(header.landmarks),
         "height_m": np.array(header.height_m),
         "height_assumed": np.array(header.height_assumed),
-        **_camera_arrays(cameras, len(header.cameras)),
+        **_camera_arrays(cameras, clocks, len(header.cameras)),
     }
 
 
@@ -198,9 +207,13 @@ def _smooth_backwards(data: NDArray[Any], smooth: OneEuro) -> None:
         row["xyz"] = 0.5 * (row["xyz"] + back)
 
 
-def _camera_arrays(cameras: Calibration | None, views: int) -> dict[str, NDArray[np.float64]]:
+def _camera_arrays(
+    cameras: Calibration | None, clocks: CameraClocks | None, views: int
+) -> dict[str, NDArray[np.float64]]:
     """Returns the solved cameras, NaN where not solved: ``x_camera = R x_rig + t``, k1 as in OpenCV."""
     arrays = unsolved_cameras(views)
+    if clocks is not None:
+        arrays |= {"time_offset_s": clocks.known_offset_s, "time_offset_sd_s": clocks.sd_s}
     if cameras is None:
         return arrays
     for v in np.flatnonzero(cameras.known).tolist():

@@ -110,6 +110,7 @@ def _in_session(path: Path, name: str, engine: Engine, progress: Progress) -> Re
     number = count(1)
     for _ in _time_steps(job, estimator):
         progress(min(next(number) / steps, 1.0))
+    estimator.solve()
     estimator.fix_cameras()
     selection = _Selection()
     for pose, samples in _time_steps(job, estimator):

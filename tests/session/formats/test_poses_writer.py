@@ -75,6 +75,7 @@ def test_every_key_has_its_shape_and_type(tmp_path: Path) -> None:
         "cameras": (V,), "landmarks": (17,), "xy": (4, V, 17, 2), "xy_score": (4, V, 17), "xy_refined": (4, V, J, 2),
         "lifted": (4, V, 17, 3), "rotation": (4, V, 3, 3), "K": (V, 3, 3), "R": (V, 3, 3), "t": (V, 3),
         "k1": (V,), "R_sd_deg": (V,), "t_sd_m": (V,), "focal_sd_px": (V,),
+        "time_offset_s": (V,), "time_offset_sd_s": (V,),
     }  # fmt: skip
     assert {key: got[key].shape for key in shapes} == shapes
     assert got["t_ns"].dtype == np.int64
@@ -85,6 +86,8 @@ def test_every_key_has_its_shape_and_type(tmp_path: Path) -> None:
     assert tuple(got["landmarks"]) == MARKS.names
     for key in ("K", "R", "t", "k1", "R_sd_deg", "t_sd_m", "focal_sd_px", "covariance"):
         assert np.isnan(got[key]).all(), key
+    for key in ("time_offset_s", "time_offset_sd_s"):
+        np.testing.assert_array_equal(got[key], [0.0, np.nan, np.nan])
     assert (float(got["height_m"]), bool(got["height_assumed"])) == (1.7, True)
 
 

@@ -1,0 +1,160 @@
+"""Offsets between the clocks of cameras, from the movement of one person: coarse, without any camera pose.
+
+The signals of every pair of cameras are correlated over all lags; the offsets are those that the curves of all pairs
+support together.
+
+Axes: V views, S samples at `clock_signals.RATE_HZ`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.clock_signals import RATE_HZ, MovementSignals
+
+MAX_OFFSET_S = 60.0
+MIN_OVERLAP_S, MIN_OVERLAP_SHARE = 5.0, 0.4  # the share is of the shorter one of two short takes
+PEAK_WIDTH_S = 0.4  # a second peak is at least so far from the first
+MIN_PEAK_RATIO = 1.6  # of the first to the second, in takes of
+LONG_TAKE_S = 8.0  # and more; shorter ones have higher peaks by chance
+MAX_SECOND_PEAK = 0.15  # mean correlation of the signals at the second peak: walking in step 0.2–0.6, else below 0.15
+MIN_CORRELATION = 0.15  # of signals at the first
+MAX_DISAGREEMENT_S = 0.1  # of a pair with the offsets of all
+MIN_AGREEING_SHARE = 0.5  # of the pairs of a camera
+ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseOffsets:
+    """Offsets of clocks, rig time minus camera time.
+
+    Attributes:
+        offset_s: (V,) relative to the first view that was found; 0 where none was found.
+        found: (V,) whether there is one; none or at least two are.
+        peak_ratio: (V,) of the first to the second peak, 0 without any overlap.
+        ambiguous: (V,) whether the movement repeats itself: it is correlated at several offsets.
+    """
+
+    offset_s: Floats
+    found: NDArray[np.bool_]
+    peak_ratio: Floats
+    ambiguous: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """The correlation of two views over all lags.
+
+    Attributes:
+        lag_s: Of the first entry, by which the second camera's clock is behind: its offset minus that of the first.
+        curve: At `RATE_HZ`, correlation × √(share of the overlap); 0 where the overlap is too short.
+    """
+
+    lag_s: float
+    curve: Floats
+
+    def at(self, lag_s: Floats) -> Floats:
+        """Returns the curve at lags, 0 outside of it."""
+        grid = self.lag_s + np.arange(len(self.curve)) / RATE_HZ
+        return np.interp(lag_s, grid, self.curve, 0.0, 0.0)
+
+    @property
+    def peak_s(self) -> float:
+        """The lag of the highest peak."""
+        return self.lag_s + int(np.argmax(self.curve)) / RATE_HZ
+
+
+def coarse_offsets(signals: Sequence[MovementSignals]) -> CoarseOffsets:
+    """Returns the offsets that the signals (V) support."""
+    views = len(signals)
+    curves = {(a, b): correlate(signals[a], signals[b]) for a, b in combinations(range(views), 2)}
+    offset = _spanning_tree(curves, views)
+    grid = np.arange(-round(2 * MAX_OFFSET_S * RATE_HZ), round(2 * MAX_OFFSET_S * RATE_HZ) + 1) / RATE_HZ
+    totals = np.zeros((views, len(grid)))
+    for _ in range(ROUNDS):
+        for view in range(views):
+            totals[view] = _total(curves, offset, view, grid)
+            if view and totals[view].max() > 0:
+                offset[view] = _refined_peak(totals[view], grid)
+    peaks = np.array([_peaks(_total(curves, offset, v, grid), grid, offset[v]) for v in range(views)])
+    ratio = peaks[:, 0] / np.maximum(peaks[:, 1], 1e-3)
+    agrees = np.zeros((views, views), bool)
+    for (a, b), curve in curves.items():
+        near = abs(curve.peak_s - (offset[b] - offset[a])) < MAX_DISAGREEMENT_S
+        agrees[a, b] = agrees[b, a] = near and curve.curve.max() > MIN_CORRELATION
+    share = agrees.sum(1) / max(views - 1, 1)
+    shortest_s = max(min(float(one.valid.sum()) for one in signals) / RATE_HZ, 0.1)
+    needed = MIN_PEAK_RATIO * max(LONG_TAKE_S / shortest_s, 1.0) ** 0.25
+    found = (ratio >= needed) & (share >= MIN_AGREEING_SHARE)
+    found &= found.sum() > 1
+    ambiguous = ~found & (peaks[:, 1].max() > MAX_SECOND_PEAK * (views - 1))
+    return CoarseOffsets(np.where(found, offset - offset[np.argmax(found)], 0.0), found, ratio, ambiguous)
+
+
+def correlate(a: MovementSignals, b: MovementSignals) -> Correlation:
+    """Returns the correlation of two views."""
+    count = len(a.values) + len(b.values)
+    size = 1 << int(np.ceil(np.log2(count)))
+    mask_a, mask_b = a.valid.astype(float)[:, None], b.valid.astype(float)[:, None]
+
+    def product(x: Floats, y: Floats) -> Floats:
+        """Σ over samples and channels of x at t + lag and y at t, for lags from 1 - S_b to S_a - 1."""
+        spectrum = (np.fft.rfft(x, size, axis=0) * np.conj(np.fft.rfft(y, size, axis=0))).sum(-1)
+        full = np.fft.irfft(spectrum, size)
+        return np.concatenate([full[size - len(b.values) + 1 :], full[: len(a.values)]])
+
+    overlap = product(mask_a, mask_b) / RATE_HZ
+    power = product((a.values**2).sum(1, keepdims=True), mask_b) * product(mask_a, (b.values**2).sum(1, keepdims=True))
+    shorter = min(mask_a.sum(), mask_b.sum()) / RATE_HZ
+    needed = min(MIN_OVERLAP_S, MIN_OVERLAP_SHARE * shorter)
+    lag_s = a.start_s - b.start_s + (1 - len(b.values)) / RATE_HZ
+    lags = lag_s + np.arange(len(overlap)) / RATE_HZ
+    usable = (overlap > max(needed, 0.5)) & (np.abs(lags) <= MAX_OFFSET_S)
+    curve = product(a.values, b.values) / np.sqrt(np.maximum(power, 1e-9))
+    weight = np.sqrt(np.clip(overlap / max(shorter, 1e-9), 0.0, 1.0))
+    return Correlation(lag_s, np.where(usable, curve * weight, 0.0))
+
+
+def _spanning_tree(curves: dict[tuple[int, int], Correlation], views: int) -> Floats:
+    """Returns the offsets (V,) along the tree of the highest peaks, the first view's being 0."""
+    offset, known = np.zeros(views), {0}
+    while len(known) < views:
+        edges = [pair for pair in curves if len(known & set(pair)) == 1]
+        a, b = max(edges, key=lambda pair: curves[pair].curve.max())
+        lag_s = curves[a, b].peak_s
+        if a in known:
+            offset[b] = offset[a] + lag_s
+        else:
+            offset[a] = offset[b] - lag_s
+        known |= {a, b}
+    return offset
+
+
+def _total(curves: dict[tuple[int, int], Correlation], offset: Floats, view: int, grid: Floats) -> Floats:
+    """Returns the sum of a view's curves at offsets of that view, the others being given."""
+    total = np.zeros(len(grid))
+    for (a, b), curve in curves.items():
+        if view == b:
+            total += curve.at(grid - offset[a])
+        elif view == a:
+            total += curve.at(offset[b] - grid)
+    return total
+
+
+def _refined_peak(curve: Floats, grid: Floats) -> float:
+    """Returns the position of the highest peak, by a parabola through three samples."""
+    top = int(np.clip(np.argmax(curve), 1, len(curve) - 2))
+    before, here, after = curve[top - 1 : top + 2]
+    bend = before - 2 * here + after
+    shift = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return float(grid[top] + np.clip(shift, -1, 1) / RATE_HZ)
+
+
+def _peaks(curve: Floats, grid: Floats, peak_s: float) -> tuple[float, float]:
+    """Returns the height of a peak, and of the highest one elsewhere."""
+    high = float(np.interp(peak_s, grid, curve))
+    return max(high, 0.0), float(curve[np.abs(grid - peak_s) > PEAK_WIDTH_S].max())

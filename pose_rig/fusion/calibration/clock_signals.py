@@ -1,0 +1,118 @@
+"""Signals of a person's movement that do not depend on the view, for comparing the clocks of cameras.
+
+Axes: C detections, S samples at `RATE_HZ`, B limb bones, K channels, J = 17 joints.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.camera_track import CameraTrack
+from pose_rig.skeleton import INDEX
+
+RATE_HZ = 50.0
+SMOOTHING_S = 0.06  # standard deviation of the Gaussian whose derivative is taken
+MAX_GAP_S = 0.2  # longer gaps are not interpolated
+MAX_SD = 3.0  # of a signal; larger ones are clipped
+MIN_SAMPLES = 25  # half a second
+MAX_PERSON_STEP = 0.5  # person sizes between frames; a larger one is another person
+_BONES = np.array(
+    [
+        (INDEX[f"{side}_{start}"], INDEX[f"{side}_{end}"])
+        for side in "lr"
+        for start, end in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
+    ]
+)
+_ENDS = _BONES[:, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class MovementSignals:
+    """The signals of one camera.
+
+    Attributes:
+        start_s: Time of the first sample, clock of the camera.
+        values: (S,K) zero mean and unit variance over the valid samples; 0 elsewhere.
+        valid: (S,) whether the person was detected around the sample.
+    """
+
+    start_s: float
+    values: Floats
+    valid: NDArray[np.bool_]
+
+
+def movement_signals(track: CameraTrack) -> MovementSignals:
+    """Returns the signals of the main person of a camera.
+
+    Per limb bone: the square root of its angular speed in the axes of the body, its vertical rate, and the square root
+    of the speed of its end in the image, relative to the pelvis and in person sizes.
+    """
+    chosen = main_person(track)
+    if len(chosen) < 2:
+        return MovementSignals(0.0, np.zeros((1, 3 * len(_BONES))), np.zeros(1, bool))
+    times = track.t_ns[chosen] * 1e-9
+    direction, height = _bones(track.lifted[chosen], track.upright[chosen])
+    end = (track.xy_px[chosen][:, _ENDS] - track.xy_px[chosen][:, :1]) / np.median(track.size_px[chosen])
+    grid = np.arange(np.ceil(times[0] * RATE_HZ), np.floor(times[-1] * RATE_HZ) + 1) / RATE_HZ
+    after = np.clip(np.searchsorted(times, grid), 1, len(times) - 1)
+    covered = times[after] - times[after - 1] < MAX_GAP_S
+    kernel = _gaussian_derivative()
+    valid = np.convolve(covered, np.ones(len(kernel)), "same") > len(kernel) - 0.5
+
+    def rate(values: Floats) -> Floats:
+        return np.stack(
+            [
+                np.convolve(np.interp(grid, times, column), kernel, "same")
+                for column in values.reshape(len(times), -1).T
+            ],
+            -1,
+        )
+
+    def speed(values: Floats) -> Floats:
+        return np.asarray(np.linalg.norm(rate(values).reshape(len(grid), len(_BONES), -1), axis=-1) ** 0.5)
+
+    kinds = np.concatenate([speed(direction), rate(height), speed(end)], -1)
+    return MovementSignals(float(grid[0]) if len(grid) else 0.0, _standardised(kinds, valid), valid)
+
+
+def main_person(track: CameraTrack) -> NDArray[np.int64]:
+    """Returns the detections of the largest person, one per frame, who is followed from frame to frame."""
+    size, centre = track.size_px, track.xy_px[:, 0]
+    edges = np.flatnonzero(np.diff(track.t_ns, prepend=-1, append=np.iinfo(np.int64).max))
+    chosen: list[int] = []
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        best = start + int(np.argmax(size[start:end]))
+        if chosen and track.t_ns[start] - track.t_ns[chosen[-1]] < MAX_GAP_S * 1e9:
+            step = np.linalg.norm(centre[start:end] - centre[chosen[-1]], axis=-1) / size[chosen[-1]]
+            best = start + int(np.argmin(step)) if step.min() < MAX_PERSON_STEP else best
+        chosen.append(best)
+    return np.array(chosen, np.int64)
+
+
+def _bones(lifted: Floats, upright: Floats) -> tuple[Floats, Floats]:
+    """Returns the directions (C,B,3) of limb bones in the axes of the body, and their vertical components (C,B)."""
+    bones = lifted[:, _BONES[:, 1]] - lifted[:, _BONES[:, 0]]
+    bones = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-6)
+    across = sum(lifted[:, INDEX[f"l_{part}"]] - lifted[:, INDEX[f"r_{part}"]] for part in ("hip", "shoulder"))
+    across = across - (across * upright).sum(-1, keepdims=True) * upright
+    across = across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-6)
+    axes = np.stack([across, upright, np.cross(across, upright)], -2)
+    direction = np.einsum("cij,cbj->cbi", axes, bones)
+    return direction, direction[..., 1]
+
+
+def _gaussian_derivative() -> Floats:
+    time = np.arange(-round(3 * SMOOTHING_S * RATE_HZ), round(3 * SMOOTHING_S * RATE_HZ) + 1) / RATE_HZ
+    weight = np.exp(-0.5 * (time / SMOOTHING_S) ** 2)
+    return np.asarray(-time * weight / (time**2 * weight).sum())
+
+
+def _standardised(values: Floats, valid: NDArray[np.bool_]) -> Floats:
+    if valid.sum() < MIN_SAMPLES:
+        return np.zeros_like(values)
+    used = values[valid]
+    scaled = (values - used.mean(0)) / np.maximum(used.std(0), 1e-9)
+    clipped = np.clip(scaled, -MAX_SD, MAX_SD)
+    return np.where(valid[:, None], clipped - clipped[valid].mean(0), 0.0)

@@ -1,0 +1,63 @@
+"""Lifts all detections of one recorded camera.
+
+Axes: J = 17 joints.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.camera_track import CameraTrack
+from pose_rig.fusion.pose.observation import Observation, observe
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.graph import Engine, GraphInput
+from pose_rig.skeleton import J, Landmarks
+
+FRAMES_PER_BATCH = 256
+
+
+def lifted_track(
+    samples: Sequence[Sample], landmarks: Landmarks, focal_px: float, size_px: Floats, engine: Engine
+) -> CameraTrack:
+    """Returns the track of a camera.
+
+    Args:
+        samples: Its frames, in order of time.
+        landmarks: Its landmark set.
+        focal_px: Focal length, given or assumed.
+        size_px: (2,) of its images.
+        engine: Lifts the detections.
+    """
+    batches = [samples[start : start + FRAMES_PER_BATCH] for start in range(0, len(samples), FRAMES_PER_BATCH)]
+    parts = [_lifted(batch, landmarks, focal_px, size_px, engine) for batch in batches]
+    parts.append(CameraTrack.empty())
+    return CameraTrack(*(np.concatenate([getattr(p, name) for p in parts]) for name in CameraTrack.__slots__))
+
+
+def _lifted(
+    samples: Sequence[Sample], landmarks: Landmarks, focal_px: float, size_px: Floats, engine: Engine
+) -> CameraTrack:
+    count = len(samples)  # every frame is a view of one time step
+    seen = observe(0, samples, [landmarks] * count, np.full(count, focal_px), np.tile(size_px, (count, 1)))
+    lifted, upright = _lift(seen, engine) if len(seen.view) else (np.zeros((0, J, 3)), np.zeros((0, 3)))
+    t_ns = np.array([sample.t_ns for sample in samples], np.int64)[seen.view]
+    return CameraTrack(t_ns, seen.xy_px, seen.score, lifted, upright)
+
+
+def _lift(seen: Observation, engine: Engine) -> tuple[Floats, Floats]:
+    one = np.ones((1, 1), np.float32)
+    out = engine.run(
+        GraphInput(
+            ray_xy=seen.ray_xy.astype(np.float32),
+            confidence=seen.score.astype(np.float32),
+            norm=seen.norm.astype(np.float32),
+            assignment=np.zeros((1, 1), np.int64),
+            view_weight=one,
+            ray_from_rig=np.eye(3, dtype=np.float32)[None, None],
+            rotation_prior_sd=one,
+            depth_bias_sd=0 * one,
+            lifter_rotations=np.ones(1, bool),
+        )
+    )
+    return out.lifted.astype(float), out.upright.astype(float)

@@ -1,0 +1,124 @@
+"""Files in two passes: the first one solves the rig, and finds the clocks of the cameras, for the second one."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.camera_track import CameraTrack
+from pose_rig.fusion.calibration.clock_offsets import coarse_offsets
+from pose_rig.fusion.calibration.clock_signals import movement_signals
+from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
+from pose_rig.fusion.clocks import FileClock
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.message_file import MessageFile
+from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
+from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
+from pose_rig.fusion.time_steps import time_steps
+from pose_rig.wire.jobs import Stop
+from pose_rig.wire.messages import Health, Message
+
+MAX_ROUNDS = 3  # of the first pass, with better clocks in each
+REPEAT_ABOVE_S = 0.03  # clocks that change by more have cost keypoints: the first pass is repeated
+MAX_TRACK_NS = 300_000_000_000  # of each file, by which clocks are compared
+
+
+class PassOutput(Protocol):
+    """Where the first pass reports."""
+
+    def forward(self, view: int, message: Message) -> None:
+        """Publishes the health of a camera."""
+
+    def reject(self, reason: str) -> None:
+        """Counts a message or a time step that could not be used."""
+
+    def report(self) -> None:
+        """Publishes the state of the rig now and then."""
+
+
+class TwoPasses:
+    """The first pass over the messages of all cameras, and what it leaves to the second one.
+
+    Args:
+        names: (V) of the cameras.
+        files: (V) empty; keep the messages.
+        estimator: Solves the rig.
+        output: Where health and rejected messages are reported.
+        stop: Ends the pass.
+    """
+
+    def __init__(
+        self, names: Sequence[str], files: Sequence[MessageFile], estimator: Estimator, output: PassOutput, stop: Stop
+    ) -> None:
+        self._names, self._files = names, files
+        self._estimator, self._output, self._stop = estimator, output, stop
+
+    def first(self, sources: Sequence[MessageSource]) -> None:
+        """Fuses the messages of all cameras, and keeps them."""
+
+        def store(view: int, message: Message) -> None:
+            self._files[view].add(message)
+            if isinstance(message, Health):
+                self._output.forward(view, message)
+
+        self._fuse(CameraInputs(self._names, sources, accept=store, reject=self._output.reject))
+
+    def inputs(self, accept: Callable[[int, Message], None] = lambda view, message: None) -> CameraInputs:
+        """Returns the messages once more, at the clocks that were found."""
+        for file in self._files:
+            file.rewind()
+        offset_ns = self._estimator.clocks.time_offset_ns
+        return CameraInputs(self._names, self._files, accept=accept, time_offset_ns=offset_ns)
+
+    def solve(self) -> None:
+        """Solves the rig and the clocks of its cameras, and leaves the estimator with both.
+
+        The movement signals need no rig; a clock that they give is not used if its camera then disagrees.
+        """
+        estimator = self._estimator
+        tracks = [self._track(view) for view in range(len(self._files))]
+        signals = coarse_offsets([movement_signals(track) for track in tracks])
+        coarse = coarse_clocks(signals)
+        if not coarse.near(estimator.clocks, 0.0):
+            before = self._agreement()
+            self._repeat(coarse)
+            after = self._agreement()
+            wrong = (after < np.minimum(before, MIN_AGREEMENT)) & (coarse.offset_s != 0)
+            if wrong.any():
+                coarse = coarse.without(wrong)
+                self._repeat(coarse)
+        for rounds in range(MAX_ROUNDS):
+            estimator.solve()
+            found = fine_clocks(coarse, estimator.adjusted_clocks(tracks), signals.ambiguous)
+            if found.near(estimator.clocks, REPEAT_ABOVE_S) or rounds == MAX_ROUNDS - 1:
+                break
+            self._repeat(found)
+        estimator.set_clocks(described(found, self._names), tracks)
+        estimator.fix_cameras()
+
+    def _repeat(self, clocks: CameraClocks) -> None:
+        self._estimator.clocks = clocks
+        self._estimator.restart()
+        self._fuse(self.inputs())
+
+    def _fuse(self, cameras: CameraInputs) -> None:
+        for step in time_steps(cameras, FileClock(), self._estimator, self._stop):
+            if step is not None and step.pose is None:
+                self._output.reject(step.failure)
+            self._output.report()
+
+    def _track(self, view: int) -> CameraTrack:
+        samples: list[Sample] = []
+        for message in self._files[view].keypoints():
+            if samples and message.t_ns <= samples[-1].t_ns:
+                continue
+            if samples and message.t_ns - samples[0].t_ns > MAX_TRACK_NS:
+                break
+            samples.append(Sample(message.t_ns, message.xy.astype(float), message.score.astype(float)))
+        return self._estimator.track(view, samples)
+
+    def _agreement(self) -> Floats:
+        """Returns (V,) how well each camera agrees with the others."""
+        return np.array([camera.agreement or 0.0 for camera in self._estimator.rig_state().cameras])

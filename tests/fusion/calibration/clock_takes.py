@@ -1,0 +1,58 @@
+"""Takes of cameras whose clocks differ: a person who moves arms and legs without any rhythm."""
+
+import numpy as np
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.camera_track import CameraTrack
+from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.geometry import rotation_from_vector
+from pose_rig.simulation.bodies import rebuild, rotate
+from pose_rig.skeleton import INDEX
+from tests.fusion.fakes import standing
+from tests.fusion.simulated import images, usual_bones
+
+FPS = 30.0
+LIMBS = tuple(
+    [INDEX[f"{side}_{joint}"] for joint in chain]
+    for side in "lr"
+    for chain in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+)
+
+
+def dance(t_s: Floats, seed: int = 0, rhythm_s: float | None = None) -> Floats:
+    """(N,J,3) m in the room at times (N,): with a rhythm all movements repeat after so many seconds."""
+    rng = np.random.default_rng(seed)
+    joints = np.tile(rebuild(standing()[None], usual_bones()[None]), (len(t_s), 1, 1))
+    for chain in LIMBS:
+        turn = rotation_from_vector(_wave(t_s, 0.8, rng, rhythm_s))
+        joints[:, chain] = joints[:, chain[:1]] + rotate(turn, joints[:, chain] - joints[:, chain[:1]])
+    yaw = _wave(t_s, 1.0, rng, rhythm_s) * [0, 1, 0]
+    place = _wave(t_s, 0.6, rng, rhythm_s) * [1, 0, 1] + [0, 0.95, 0]
+    return np.asarray(rotate(rotation_from_vector(yaw), joints) + place[:, None])
+
+
+def _wave(t_s: Floats, size: float, rng: np.random.Generator, rhythm_s: float | None) -> Floats:
+    """(N,3) smooth movement between 0.1 and 1 Hz."""
+    rate_hz, phase = rng.uniform(0.1, 1.0, (8, 3)), rng.uniform(0, 2 * np.pi, (8, 3))
+    if rhythm_s:
+        rate_hz = np.full((8, 3), 1 / rhythm_s)
+    return np.asarray(size / 2 * np.sin(2 * np.pi * rate_hz * t_s[:, None, None] + phase).sum(1) / 2)
+
+
+def tracks(
+    cameras: Calibration, offset_s: Floats, seconds: float = 12.0, rhythm_s: float | None = None, noise_px: float = 1.0
+) -> list[CameraTrack]:
+    """(V) what cameras detect whose clocks are behind by ``offset_s`` (V,); each begins at another time."""
+    rng = np.random.default_rng(5)
+    out = []
+    for view, offset in enumerate(offset_s.tolist()):
+        rig_s = 0.3 * view + 100.0 + np.arange(round(seconds * FPS)) / FPS
+        people = dance(rig_s, rhythm_s=rhythm_s)
+        xy_px = images(people, cameras)[:, view]
+        xy_px = xy_px + rng.normal(0, noise_px, xy_px.shape)
+        lifted = (people - people[:, :1]) @ cameras.rotation[view].T
+        lifted = lifted + rng.normal(0, 0.02, lifted.shape)
+        upright = np.tile(cameras.rotation[view][:, 1], (len(people), 1))
+        t_ns = np.round((rig_s - offset) * 1e9).astype(np.int64)
+        out.append(CameraTrack(t_ns, xy_px, np.ones(xy_px.shape[:2]), lifted, upright))
+    return out

@@ -1,0 +1,77 @@
+"""Coarse offsets of clocks, from movement signals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pose_rig.fusion.calibration.camera_track import CameraTrack
+from pose_rig.fusion.calibration.clock_offsets import CoarseOffsets, coarse_offsets
+from pose_rig.fusion.calibration.clock_signals import main_person, movement_signals
+from tests.fusion.calibration.clock_takes import tracks
+from tests.fusion.simulated import calibration
+
+
+def found_in(takes: list[CameraTrack]) -> CoarseOffsets:
+    return coarse_offsets([movement_signals(take) for take in takes])
+
+
+@pytest.mark.parametrize("views", [2, 3, 4])
+def test_offsets_are_found_to_a_fraction_of_a_frame(views: int) -> None:
+    offset_s = np.array([0.0, 0.83, -1.9, 31.4])[:views]
+    found = found_in(tracks(calibration(views), offset_s))
+    assert found.found.all()
+    assert not found.ambiguous.any()
+    np.testing.assert_allclose(found.offset_s, offset_s, atol=0.015)
+
+
+def test_equal_clocks_have_equal_offsets() -> None:
+    found = found_in(tracks(calibration(3), np.zeros(3)))
+    assert found.found.all()
+    np.testing.assert_allclose(found.offset_s, 0.0, atol=0.01)
+
+
+def test_a_rhythm_is_ambiguous() -> None:
+    found = found_in(tracks(calibration(3), np.array([0.0, 0.4, -0.7]), 20.0, rhythm_s=1.3))
+    assert not found.found.any()
+    assert found.ambiguous.all()
+    assert found.offset_s.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_nothing_is_found_without_movement() -> None:
+    rng = np.random.default_rng(0)
+    still = [
+        replace(take, **{name: getattr(take, name)[:1] + rng.normal(0, sd, getattr(take, name).shape) for name, sd in
+                         (("xy_px", 3.0), ("lifted", 0.03), ("upright", 0.01))})
+        for take in tracks(calibration(4), np.array([0.0, 0.4, -0.7, 1.0]))
+    ]  # fmt: skip
+    found = found_in(still)
+    assert not found.found.any()
+    assert not found.ambiguous.any()
+
+
+def test_a_camera_that_never_overlaps_is_not_found() -> None:
+    takes = tracks(calibration(4), np.array([0.0, 0.5, -0.5, 0.0]), 20.0)
+    others = tracks(calibration(4), np.array([0.0, 0.0, 0.0, 200.0]), 20.0)
+    found = found_in([*takes[:3], others[3]])
+    assert found.found.tolist() == [True, True, True, False]
+    assert found.offset_s[3] == 0
+
+
+def test_cameras_without_a_person_are_not_found() -> None:
+    takes = tracks(calibration(3), np.array([0.0, 0.5, -0.5]))
+    found = found_in([*takes, CameraTrack.empty()])
+    assert found.found.tolist() == [True, True, True, False]
+    assert not found_in([CameraTrack.empty()] * 2).found.any()
+
+
+def test_the_largest_person_is_followed() -> None:
+    take = tracks(calibration(1), np.zeros(1), 2.0)[0]
+    shift = np.array([400.0, 0.0])
+    small = take.xy_px.mean(1, keepdims=True) + 0.4 * (take.xy_px - take.xy_px.mean(1, keepdims=True)) + shift
+    names = ("t_ns", "score", "lifted", "upright")
+    both = CameraTrack(
+        xy_px=np.stack([small, take.xy_px], 1).reshape(-1, 17, 2),
+        **{name: np.repeat(getattr(take, name), 2, axis=0) for name in names},
+    )
+    assert main_person(both).tolist() == list(range(1, 2 * len(take.t_ns), 2))

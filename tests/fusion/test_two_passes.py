@@ -1,0 +1,89 @@
+"""Files in two passes, with clocks that differ."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from threading import Event
+
+import numpy as np
+import pytest
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.clocks import FileClock
+from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.message_file import MessageFile
+from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.fusion.time_steps import time_steps
+from pose_rig.fusion.two_passes import TwoPasses
+from pose_rig.graph import Engine
+from pose_rig.wire.messages import Health, Message
+from tests.fusion.calibration.clock_takes import dance
+from tests.fusion.fakes import config, film, ring
+from tests.fusion.running import health, keypoints
+
+FPS = 15.0
+VIEWS = 3
+
+
+class Silent:
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def forward(self, view: int, message: Message) -> None:
+        assert isinstance(message, Health)
+        self.ended.append(message.worker)
+
+    def reject(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+    def report(self) -> None: ...
+
+
+def fused(engine: Engine, joints: Floats, offset_s: Sequence[float]) -> tuple[Estimator, list[PoseEstimate]]:
+    """Fuses what cameras detect whose clocks are behind by ``offset_s`` (V) more than one second."""
+    scene, output = film(joints, ring(VIEWS), fps=FPS), Silent()
+    estimator = Estimator(config(VIEWS, pace="all", passes=2), engine)
+    names = [f"cam{view}" for view in range(VIEWS)]
+    with ExitStack() as stack:
+        sources, files = ([stack.enter_context(closing(MessageFile())) for _ in names] for _ in range(2))
+        for view, source in enumerate(sources):
+            for index in range(len(joints)):
+                source.add(keypoints(scene, view, index, round((index / FPS + 1 - offset_s[view]) * 1e9)))
+            source.add(health(view, "ended"))
+            source.rewind()
+        passes = TwoPasses(names, files, estimator, output, Event())
+        passes.first(sources)
+        passes.solve()
+        steps = time_steps(passes.inputs(), FileClock(), estimator, Event())
+        poses = [step.pose for step in steps if step is not None and step.pose is not None]
+    assert sorted(output.ended) == names
+    return estimator, poses
+
+
+@pytest.fixture(scope="module")
+def take() -> Floats:
+    return dance(np.arange(round(10 * FPS)) / FPS)
+
+
+def test_clocks_are_found_and_corrected(engine: Engine, take: Floats) -> None:
+    estimator, poses = fused(engine, take, (0.0, 0.6, -0.2))
+    assert estimator.mode == "solved"
+    np.testing.assert_allclose(estimator.clocks.offset_s, [0.0, 0.6, -0.2], atol=0.008)
+    state = estimator.rig_state()
+    assert "cam1's clock is 0.6" in state.note
+    assert "cam2's clock is 0.2" in state.note
+    assert state.cameras[1].time_offset_s == estimator.clocks.offset_s[1]
+    assert {pose.mode for pose in poses} == {"solved"}
+
+
+def test_one_clock_is_kept_exactly(engine: Engine, take: Floats) -> None:
+    estimator, _ = fused(engine, take, (0.0, 0.0, 0.0))
+    assert estimator.clocks.offset_s.tolist() == [0.0, 0.0, 0.0]
+    assert np.isfinite(estimator.clocks.sd_s).all()
+    assert estimator.rig_state().note == ""
+
+
+def test_a_person_who_stands_is_refused(engine: Engine, take: Floats) -> None:
+    estimator, _ = fused(engine, np.tile(take[:1], (len(take) // 2, 1, 1)), (0.0, 0.3, -0.2))
+    assert estimator.clocks.offset_s.tolist() == [0.0, 0.0, 0.0]
+    assert np.isnan(estimator.clocks.sd_s).tolist() == [False, True, True]
+    assert "The clock of cam1, cam2 could not be checked" in estimator.rig_state().note
