@@ -26,6 +26,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.contract import ROOT
 
 LIVE_S = 12.0
@@ -64,6 +66,18 @@ def fingerprint(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
+def differences(before: Path, after: Path) -> str:
+    """Returns which keys of two poses files differ, and which only one of them has."""
+    with np.load(before) as one, np.load(after) as other:
+        changed = [
+            key
+            for key in set(one.files) & set(other.files)
+            if one[key].tobytes() != other[key].tobytes() or one[key].dtype != other[key].dtype
+        ]
+        only = sorted(set(one.files) ^ set(other.files))
+    return f" changed: {', '.join(sorted(changed)) or 'nothing'}; in one file only: {', '.join(only) or 'nothing'}"
+
+
 def exact(text: str) -> str:
     """Returns how many poses a replay reproduced, from its output."""
     found = EXACT.search(text)
@@ -90,7 +104,8 @@ def main() -> None:
                 results.append((fingerprint(path), exact(text)))
             same = results[0][0] == results[1][0]
             different += not same
-            print(f"{'same     ' if same else 'DIFFERENT'} {name}: {' '.join(results[1]).strip()}", flush=True)
+            why = "" if same else differences(*(folder / f"{number}-{side}.npz" for side in ("before", "after")))
+            print(f"{'same     ' if same else 'DIFFERENT'} {name}: {' '.join(results[1]).strip()}{why}", flush=True)
     sys.exit(1 if different else 0)
 
 
