@@ -17,6 +17,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.clock_signals import RATE_HZ, MovementSignals
 
 MAX_OFFSET_S = 60.0
+MIN_TAKE_S = 1.2  # of valid samples; in a shorter take there is no room for a second peak
 MIN_OVERLAP_S, MIN_OVERLAP_SHARE = 5.0, 0.4  # the share is of the shorter one of two short takes
 PEAK_WIDTH_S = 0.4  # a second peak is at least so far from the first
 MIN_PEAK_RATIO = 1.6  # of the first to the second, in takes of
@@ -87,9 +88,9 @@ def coarse_offsets(signals: Sequence[MovementSignals]) -> CoarseOffsets:
         near = abs(curve.peak_s - (offset[b] - offset[a])) < MAX_DISAGREEMENT_S
         agrees[a, b] = agrees[b, a] = near and curve.curve.max() > MIN_CORRELATION
     share = agrees.sum(1) / max(views - 1, 1)
-    shortest_s = max(min(float(one.valid.sum()) for one in signals) / RATE_HZ, 0.1)
-    needed = MIN_PEAK_RATIO * max(LONG_TAKE_S / shortest_s, 1.0) ** 0.25
-    found = (ratio >= needed) & (share >= MIN_AGREEING_SHARE)
+    taken_s = np.array([one.valid.sum() for one in signals]) / RATE_HZ
+    needed = MIN_PEAK_RATIO * max(LONG_TAKE_S / max(taken_s.min(), 0.1), 1.0) ** 0.25
+    found = (ratio >= needed) & (share >= MIN_AGREEING_SHARE) & (taken_s >= MIN_TAKE_S)
     found &= found.sum() > 1
     ambiguous = ~found & (peaks[:, 1].max() > MAX_SECOND_PEAK * (views - 1))
     return CoarseOffsets(np.where(found, offset - offset[np.argmax(found)], 0.0), found, ratio, ambiguous)

@@ -49,16 +49,17 @@ def movement_signals(track: CameraTrack) -> MovementSignals:
     Per limb bone: the square root of its angular speed in the axes of the body, its vertical rate, and the square root
     of the speed of its end in the image, relative to the pelvis and in person sizes.
     """
-    chosen = main_person(track)
-    if len(chosen) < 2:
-        return MovementSignals(0.0, np.zeros((1, 3 * len(_BONES))), np.zeros(1, bool))
+    chosen, kernel = main_person(track), _gaussian_derivative()
     times = track.t_ns[chosen] * 1e-9
+    grid = np.zeros(0)
+    if len(times):
+        grid = np.arange(np.ceil(times[0] * RATE_HZ), np.floor(times[-1] * RATE_HZ) + 1) / RATE_HZ
+    if len(grid) < len(kernel):  # too short for a derivative
+        return MovementSignals(0.0, np.zeros((1, 3 * len(_BONES))), np.zeros(1, bool))
     direction, height = _bones(track.lifted[chosen], track.upright[chosen])
     end = (track.xy_px[chosen][:, _ENDS] - track.xy_px[chosen][:, :1]) / np.median(track.size_px[chosen])
-    grid = np.arange(np.ceil(times[0] * RATE_HZ), np.floor(times[-1] * RATE_HZ) + 1) / RATE_HZ
     after = np.clip(np.searchsorted(times, grid), 1, len(times) - 1)
     covered = times[after] - times[after - 1] < MAX_GAP_S
-    kernel = _gaussian_derivative()
     valid = np.convolve(covered, np.ones(len(kernel)), "same") > len(kernel) - 0.5
 
     def rate(values: Floats) -> Floats:
@@ -74,7 +75,7 @@ def movement_signals(track: CameraTrack) -> MovementSignals:
         return np.asarray(np.linalg.norm(rate(values).reshape(len(grid), len(_BONES), -1), axis=-1) ** 0.5)
 
     kinds = np.concatenate([speed(direction), rate(height), speed(end)], -1)
-    return MovementSignals(float(grid[0]) if len(grid) else 0.0, _standardised(kinds, valid), valid)
+    return MovementSignals(float(grid[0]), _standardised(kinds, valid), valid)
 
 
 def main_person(track: CameraTrack) -> NDArray[np.int64]:

@@ -106,7 +106,9 @@ class Rig:
         """Returns the message of what is known of the cameras; ``t_ns`` is its time."""
         solution = self.poses.solution
         bones_m = () if solution is None else tuple(solution.bone_length_m.tolist())
-        note = " ".join(part for part in (self.note, clocks.note) if part)
+        note = self.note
+        if clocks.note and (self.poses.mode == "solved" or clocks.offset_s.any()):
+            note = f"{note.removesuffix('.')}. {clocks.note}" if note else clocks.note
         cameras = clocks.added_to(self._report.states())
         return RigState(t_ns=t_ns, mode=self.poses.mode, cameras=cameras, note=note, bones_m=bones_m)
 

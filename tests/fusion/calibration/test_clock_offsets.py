@@ -75,3 +75,10 @@ def test_the_largest_person_is_followed() -> None:
         **{name: np.repeat(getattr(take, name), 2, axis=0) for name in names},
     )
     assert main_person(both).tolist() == list(range(1, 2 * len(take.t_ns), 2))
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.2, 0.5, 1.0])
+def test_a_short_take_has_no_offsets_and_no_error(seconds: float) -> None:
+    found = found_in(tracks(calibration(3), np.array([0.0, 0.4, -0.7]), seconds))
+    assert not found.found.any()
+    assert found.offset_s.tolist() == [0.0, 0.0, 0.0]
