@@ -35,7 +35,7 @@ def test_a_terminal_shows_a_table_and_other_outputs_get_lines(terminal: bool, he
     assert text in file.getvalue()
     assert bool(view.rendered) != bool(view.printed)
     assert view.rendered <= 12
-    assert view.printed <= 2
+    assert view.printed <= 4  # a busy machine stretches the three seconds
     assert view.received > 4
 
 
