@@ -19,13 +19,13 @@ from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.time_steps import RESTART_AFTER_FAILURES, estimate_pose
-from pose_rig.geometry import camera_matrix
 from pose_rig.humanoid.bones import Motion
 from pose_rig.humanoid.retarget import retarget as retarget_joints
 from pose_rig.joint_name import joint_index
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.formats.poses_file import read_poses
+from pose_rig.session.formats.poses_writer import camera_arrays
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import joint_names, landmarks
 from pose_rig.wire.bus import Receiver
@@ -33,9 +33,6 @@ from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX, Mode, Pose3D
 
 POLL_MS = 100
 MAX_TIME_S = 4e9  # nanoseconds fit 64 bits
-CAMERA_ARRAYS = {
-    "K": (3, 3), "R": (3, 3), "t": (3,), "dist": (5,), "R_sd_deg": (), "t_sd_m": (), "focal_sd_px": (),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -348,15 +345,9 @@ def _from_message(message: Pose3D) -> Pose:
 
 
 def _cameras(calibration: Calibration | None, views: int) -> Cameras:
-    rows = {key: np.full((views, *shape), np.nan) for key, shape in CAMERA_ARRAYS.items()}
-    if calibration is None:
-        return Cameras(np.zeros(views, bool), **rows)
-    known = calibration.known
-    rows["R"][known], rows["t"][known] = calibration.rotation[known], calibration.translation[known]
-    rows["R_sd_deg"][known] = np.degrees(calibration.rotation_sd[known])
-    rows["t_sd_m"][known] = calibration.translation_sd[known]
-    rows["focal_sd_px"][known] = (calibration.focal_sd * calibration.focal_px)[known]
-    for view in np.flatnonzero(known):
-        rows["K"][view] = camera_matrix(calibration.focal_px[view], calibration.size_px[view])
-        rows["dist"][view] = [calibration.k1[view], 0, 0, 0, 0]
-    return Cameras(known.copy(), **rows)
+    arrays = camera_arrays(calibration, None, views)
+    solved = np.isfinite(arrays["k1"])
+    dist = np.where(solved[:, None], 0.0, np.full((views, 5), np.nan))
+    dist[:, 0] = arrays["k1"]
+    keys = ("K", "R", "t", "R_sd_deg", "t_sd_m", "focal_sd_px")
+    return Cameras(solved=solved, dist=dist, **{key: arrays[key] for key in keys})

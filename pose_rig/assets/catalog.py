@@ -11,9 +11,9 @@ from pose_rig.assets.download import ProgressMeter, RemoteFile, download, manual
 from pose_rig.assets.index_settings import index_settings
 from pose_rig.assets.mediapipe_task import MEMBERS, build_task
 from pose_rig.assets.package_index import candidates
+from pose_rig.config import MODELS
 from pose_rig.errors import AssetError
 
-MODELS = ("lite", "full", "heavy")
 _MODEL_URL = (
     "https://storage.googleapis.com/mediapipe-models/pose_landmarker/"
     "pose_landmarker_{name}/float16/1/pose_landmarker_{name}.task"

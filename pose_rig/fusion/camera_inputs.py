@@ -94,7 +94,7 @@ class CameraInputs:
             self._reject(error.cause)
             return None
         self._accept(view, message)
-        if buffer.add(msgspec.structs.replace(usable, t_ns=usable.t_ns + self._offset_ns[view])):
+        if buffer.add(usable, self._offset_ns[view]):
             buffer.ended = False
         else:
             self._reject(f"{message.camera} sent a frame that is not newer than the one before.")

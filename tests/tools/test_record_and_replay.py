@@ -150,7 +150,7 @@ def test_every_frame_and_every_pose_is_there(take: Path) -> None:
         told = {(gap.source, gap.t_ns): gap.missing for gap in session.gaps() if gap.what == "frames"}
         for camera in session.cameras:
             seen = session.keypoints(camera)
-            assert len(seen.t_ns) > 0.25 * 30 * SECONDS
+            assert len(seen.t_ns) > 0.5 * 30 * SECONDS
             jumps = {(camera, int(t)): int(i) - 1 for t, i in zip(seen.t_ns[1:], np.diff(seen.index), strict=True)}
             assert {place: jump for place, jump in jumps.items() if jump} == {
                 place: missing for place, missing in told.items() if place[0] == camera

@@ -47,17 +47,22 @@ class SampleBuffer:
         self.landmarks = ""
         self.ended = False
 
-    def add(self, message: Keypoints2D) -> bool:
+    def add(self, message: Keypoints2D, offset_ns: int = 0) -> bool:
         """Adds a sample; returns False if it is not newer than the last one and was dropped.
 
         A camera that restarts with another image size or landmark set clears the buffer.
+
+        Args:
+            message: From the camera.
+            offset_ns: Rig time minus camera time.
         """
+        t_ns = message.t_ns + offset_ns
         if (self.landmarks, self.size_px) != (message.landmarks, message.size_px):
             self._samples.clear()
-        if self._samples and message.t_ns <= self._samples[-1].t_ns:
+        if self._samples and t_ns <= self._samples[-1].t_ns:
             return False
         self.size_px, self.landmarks = message.size_px, message.landmarks
-        self._samples.append(Sample(message.t_ns, message.xy.astype(np.float64), message.score.astype(np.float64)))
+        self._samples.append(Sample(t_ns, message.xy.astype(np.float64), message.score.astype(np.float64)))
         return True
 
     @property

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from pose_rig.atomic_file import output_file
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.humanoid.bones import Motion
+from pose_rig.humanoid.glb import GLB, GLTF_VERSION, JSON_CHUNK
 from pose_rig.session.formats.bone_names import EXTRA, BoneNaming, NamedBone, named_bones
 from pose_rig.session.formats.gltf_figure import figure
 
 FLOAT, UNSIGNED_SHORT = 5126, 5123
 TYPES = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
 VERTICES, TRIANGLES = 34962, 34963
-GLB, JSON_CHUNK, BINARY_CHUNK = b"glTF", b"JSON", b"BIN\0"
-GLTF_VERSION = 2
+BINARY_CHUNK = b"BIN\0"
 
 
 def write_gltf(

@@ -193,7 +193,7 @@ def _arrays(
         "landmarks": np.array(header.landmarks),
         "height_m": np.array(header.height_m),
         "height_assumed": np.array(header.height_assumed),
-        **_camera_arrays(cameras, clocks, len(header.cameras)),
+        **camera_arrays(cameras, clocks, len(header.cameras)),
     }
 
 
@@ -207,10 +207,10 @@ def _smooth_backwards(data: NDArray[Any], smooth: OneEuro) -> None:
         row["xyz"] = 0.5 * (row["xyz"] + back)
 
 
-def _camera_arrays(
+def camera_arrays(
     cameras: Calibration | None, clocks: CameraClocks | None, views: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Returns the solved cameras, NaN where not solved: ``x_camera = R x_rig + t``, k1 as in OpenCV."""
+    """Returns the arrays of `CAMERA_KEYS`, NaN where not solved: ``x_camera = R x_rig + t``, k1 as in OpenCV."""
     arrays = unsolved_cameras(views)
     if clocks is not None:
         arrays |= {"time_offset_s": clocks.known_offset_s, "time_offset_sd_s": clocks.sd_s}

@@ -11,11 +11,10 @@ from pose_rig.humanoid.bones import UNITY_PARENT
 from pose_rig.streaming.inspect.osc_decoder import OscMessage, decode
 from pose_rig.streaming.inspect.vmc_faults import Fault, Faults
 from pose_rig.streaming.inspect.vmc_frames import Arrival, FrameChecker
+from pose_rig.streaming.vmc import CALIBRATED, TRANSFORM_FLOATS
 
 MAX_VMC_DATAGRAM_BYTES = 1500  # of the protocol
-TRANSFORM_FLOATS = 7  # position x y z and a quaternion
 NORM_TOLERANCE = 1e-3  # of a quaternion; float32 rounding is 1e-6
-CALIBRATED = 3
 # limits that keep memory constant under arbitrary input
 MAX_SENDERS, MAX_OTHERS, MAX_BLENDS, MAX_CHARACTERS = 8, 32, 512, 80
 SENDER_CHANGE_NS = 1_000_000_000  # a restarted sender has another address, but only once
