@@ -9,6 +9,7 @@ import numpy as np
 
 from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
+from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK, CameraClock
 from pose_rig.skeleton import landmarks
 from pose_rig.wire.messages import Health, Keypoints2D, Message
 
@@ -34,10 +35,11 @@ class CameraInputs:
         live: Whether timestamps are those of this machine's clock; otherwise they are those of a file.
         accept: Called with the view and each message that is used.
         reject: Called with the reason for each message that is not.
-        time_offset_ns: (V) rig time minus camera time; None = all cameras have the clock of the rig.
+        clocks: (V) of the cameras; None = all have the clock of the rig.
 
     Attributes:
         buffers: (V) the recent samples of each camera, by the clock of the rig.
+        clocks: (V) by which the timestamps of the messages to come are converted to rig time.
     """
 
     def __init__(
@@ -48,13 +50,13 @@ class CameraInputs:
         live: bool = False,
         accept: Callable[[int, Message], None] = lambda view, message: None,
         reject: Callable[[str], None] = lambda reason: None,
-        time_offset_ns: Sequence[int] | None = None,
+        clocks: Sequence[CameraClock] | None = None,
     ) -> None:
         self._view = {name: v for v, name in enumerate(names)}
         self._live, self._accept, self._reject = live, accept, reject
         self.sources = sources
         self.buffers = [SampleBuffer() for _ in names]
-        self._offset_ns = time_offset_ns or [0] * len(names)
+        self.clocks = list(clocks or [RIG_CLOCK] * len(names))
 
     @property
     def ended(self) -> bool:
@@ -94,7 +96,7 @@ class CameraInputs:
             self._reject(error.cause)
             return None
         self._accept(view, message)
-        if buffer.add(usable, self._offset_ns[view]):
+        if buffer.add(usable, self.clocks[view]):
             buffer.ended = False
         else:
             self._reject(f"{message.camera} sent a frame that is not newer than the one before.")

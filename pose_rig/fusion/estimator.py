@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pose_rig.config import Config
-from pose_rig.fusion.calibration.camera_track import CameraTrack
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.clock_adjustment import ClockOffsets, adjust_clocks, resampled
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.lifted_track import lifted_track
@@ -22,6 +20,8 @@ from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import setup_of
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.clock_adjustment import ClockOffsets, adjust_clocks, resampled
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
 from pose_rig.wire.messages import Mode, RigState

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.camera_track import CameraTrack
 from pose_rig.fusion.pose.observation import Observation, observe
 from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.graph import Engine, GraphInput
 from pose_rig.skeleton import J, Landmarks
 

@@ -6,9 +6,6 @@ from typing import Protocol
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.camera_track import CameraTrack
-from pose_rig.fusion.calibration.clock_offsets import coarse_offsets
-from pose_rig.fusion.calibration.clock_signals import movement_signals
 from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
@@ -16,6 +13,9 @@ from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.clock_offsets import coarse_offsets
+from pose_rig.fusion.synchronisation.clock_signals import movement_signals
 from pose_rig.fusion.time_steps import time_steps
 from pose_rig.wire.jobs import Stop
 from pose_rig.wire.messages import Health, Message
@@ -69,8 +69,7 @@ class TwoPasses:
         """Returns the messages once more, at the clocks that were found."""
         for file in self._files:
             file.rewind()
-        offset_ns = self._estimator.clocks.time_offset_ns
-        return CameraInputs(self._names, self._files, accept=accept, time_offset_ns=offset_ns)
+        return CameraInputs(self._names, self._files, accept=accept, clocks=self._estimator.clocks.by_camera)
 
     def solve(self) -> None:
         """Solves the rig and the clocks of its cameras, and leaves the estimator with both.

@@ -3,6 +3,7 @@
 import msgspec
 
 from pose_rig.fusion.camera_inputs import CameraInputs
+from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.wire.messages import Health, Message
 from tests.fusion.pose.test_sync import message, person
 
@@ -31,7 +32,9 @@ def test_a_live_camera_that_failed_comes_back() -> None:
 
 
 def test_samples_are_taken_at_the_time_of_each_camera() -> None:
-    cameras = CameraInputs(["a", "b"], (), time_offset_ns=[0, 80 * MS])  # rig time = camera time + 80 ms
+    cameras = CameraInputs(
+        ["a", "b"], (), clocks=[CameraClock(), CameraClock(80 * MS)]
+    )  # rig time = camera time + 80 ms
     for camera in ("a", "b"):
         for i in range(5):
             assert (

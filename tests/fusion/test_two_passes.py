@@ -16,9 +16,9 @@ from pose_rig.fusion.time_steps import time_steps
 from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.graph import Engine
 from pose_rig.wire.messages import Health, Message
-from tests.fusion.calibration.clock_takes import dance
 from tests.fusion.fakes import config, film, ring
 from tests.fusion.running import health, keypoints
+from tests.fusion.synchronisation.clock_takes import dance
 
 FPS = 15.0
 VIEWS = 3

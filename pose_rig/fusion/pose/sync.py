@@ -15,6 +15,7 @@ from statistics import median
 import numpy as np
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK, CameraClock
 from pose_rig.wire.messages import Keypoints2D
 
 MAX_SAMPLES = 64  # per camera; two are needed, the others bridge a late burst
@@ -47,16 +48,16 @@ class SampleBuffer:
         self.landmarks = ""
         self.ended = False
 
-    def add(self, message: Keypoints2D, offset_ns: int = 0) -> bool:
+    def add(self, message: Keypoints2D, clock: CameraClock = RIG_CLOCK) -> bool:
         """Adds a sample; returns False if it is not newer than the last one and was dropped.
 
         A camera that restarts with another image size or landmark set clears the buffer.
 
         Args:
             message: From the camera.
-            offset_ns: Rig time minus camera time.
+            clock: Of the camera.
         """
-        t_ns = message.t_ns + offset_ns
+        t_ns = clock.rig_ns(message.t_ns)
         if (self.landmarks, self.size_px) != (message.landmarks, message.size_px):
             self._samples.clear()
         if self._samples and t_ns <= self._samples[-1].t_ns:

@@ -11,8 +11,9 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.clock_adjustment import ClockOffsets
-from pose_rig.fusion.calibration.clock_offsets import CoarseOffsets
+from pose_rig.fusion.synchronisation.camera_clock import CameraClock
+from pose_rig.fusion.synchronisation.clock_adjustment import ClockOffsets
+from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets
 from pose_rig.wire.messages import CameraState
 
 COARSE_SD_S = 0.015  # of offsets that only the movement signals support
@@ -45,9 +46,9 @@ class CameraClocks:
         return cls(np.zeros(views), np.where(np.arange(views) == 0, 0.0, np.nan))
 
     @property
-    def time_offset_ns(self) -> list[int]:
-        """(V) the offsets, as applied."""
-        return [round(offset * 1e9) for offset in self.offset_s.tolist()]
+    def by_camera(self) -> list[CameraClock]:
+        """(V) the clock of each camera, as applied."""
+        return [CameraClock(round(offset * 1e9)) for offset in self.offset_s.tolist()]
 
     @property
     def known_offset_s(self) -> Floats:

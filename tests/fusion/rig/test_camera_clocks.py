@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pose_rig.fusion.calibration.clock_adjustment import ClockOffsets
-from pose_rig.fusion.calibration.clock_offsets import CoarseOffsets
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
+from pose_rig.fusion.synchronisation.clock_adjustment import ClockOffsets
+from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets
 from pose_rig.wire.messages import CameraState
 
 NAN = float("nan")
@@ -23,7 +23,7 @@ def fine(offset_s: tuple[float, ...], sd_s: tuple[float, ...]) -> ClockOffsets:
 def test_small_coarse_offsets_are_left_to_the_bundle_adjustment() -> None:
     clocks = coarse_clocks(coarse(0.0, 0.04, -1.5))
     assert clocks.offset_s.tolist() == [0.0, 0.0, -1.5]
-    assert clocks.time_offset_ns == [0, 0, -1_500_000_000]
+    assert [clock.offset_ns for clock in clocks.by_camera] == [0, 0, -1_500_000_000]
     assert coarse_clocks(coarse(NAN, 0.2, NAN)).known_offset_s.tolist()[1] == 0.2
 
 

@@ -29,11 +29,11 @@ from pose_rig.fusion.calibration.bundle import (
     robust_weight,
     schur_complement,
 )
-from pose_rig.fusion.calibration.camera_track import CameraTrack
 from pose_rig.fusion.calibration.initialise import build_tracks, with_points
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.segments import POINTS
 from pose_rig.fusion.calibration.self_solve import MIN_KEYFRAMES, SolveTask, current_state, priors_of
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.skeleton import MIRROR, J
 
 WINDOW_NS, WINDOW_PERIODS = 45_000_000, 1.1  # of the fit of a trajectory, to each side; the larger one counts

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.skeleton import INDEX
 
 RATE_HZ = 50.0

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pose_rig.fusion.calibration.camera_track import CameraTrack
-from pose_rig.fusion.calibration.clock_offsets import CoarseOffsets, coarse_offsets
-from pose_rig.fusion.calibration.clock_signals import main_person, movement_signals
-from tests.fusion.calibration.clock_takes import tracks
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets, coarse_offsets
+from pose_rig.fusion.synchronisation.clock_signals import main_person, movement_signals
 from tests.fusion.simulated import calibration
+from tests.fusion.synchronisation.clock_takes import tracks
 
 
 def found_in(takes: list[CameraTrack]) -> CoarseOffsets:

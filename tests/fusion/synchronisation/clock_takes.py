@@ -3,8 +3,8 @@
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.camera_track import CameraTrack
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.bodies import rebuild, rotate
 from pose_rig.skeleton import INDEX

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.clock_signals import RATE_HZ, MovementSignals
+from pose_rig.fusion.synchronisation.clock_signals import RATE_HZ, MovementSignals
 
 MAX_OFFSET_S = 60.0
 MIN_TAKE_S = 1.2  # of valid samples; in a shorter take there is no room for a second peak

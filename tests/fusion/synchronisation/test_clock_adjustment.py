@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.camera_track import CameraTrack
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.clock_adjustment import adjust_clocks, resampled
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.self_solve import SolveTask
-from tests.fusion.calibration.clock_takes import dance, tracks
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.clock_adjustment import adjust_clocks, resampled
 from tests.fusion.simulated import calibration, images, make_keyframes, task
+from tests.fusion.synchronisation.clock_takes import dance, tracks
 
 START_S = 102.0
 
