@@ -17,6 +17,7 @@ from pose_rig.skeleton import INDEX
 _UPPER = [INDEX[name] for name in ("thorax", "nose", "head")]
 _LOWER = [INDEX[name] for name in ("pelvis", "r_knee", "l_knee")]
 _FACE = [INDEX[name] for name in ("nose", "head")]
+MIN_DEPTH_M = 0.1  # nearer points are projected as if they were at this depth
 TRUNK_PER_NECK = 2.3  # shoulders to hips over shoulders to head, in images from slightly above
 _QUARTERS = np.stack(
     [np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) for c, s in ((1, 0), (0, 1), (-1, 0), (0, -1))]
@@ -176,3 +177,9 @@ def quaternion(rotation: Floats) -> Floats:
     ]
     found = np.linalg.eigh(np.array(rows))[1][:, -1]
     return np.asarray(found if found[3] >= 0 else -found)
+
+
+def length2(vectors: Floats) -> Floats:
+    """Returns (...) the squared lengths of vectors (...,2)."""
+    x, y = vectors[..., 0], vectors[..., 1]
+    return np.asarray(x * x + y * y)

@@ -1,6 +1,6 @@
 """People with known bones in simulated rigs, the ground truth of self-calibration.
 
-Axes: N keyframes, V views, J = 17 joints, P points (`pose_rig.fusion.calibration.segments.POINTS`).
+Axes: N keyframes, V views, J = 17 joints, P points (`pose_rig.fusion.calibration.bundle.segments.POINTS`).
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import BundleState, Priors, Tracks
+from pose_rig.fusion.calibration.bundle.priors import Priors
+from pose_rig.fusion.calibration.bundle.reprojection import Tracks
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, POINTS
+from pose_rig.fusion.calibration.bundle.state import BundleState
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import detection_sd
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
-from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT, POINTS
 from pose_rig.fusion.calibration.self_solve import SolveTask
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.observation import observe

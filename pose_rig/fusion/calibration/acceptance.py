@@ -9,8 +9,8 @@ from itertools import combinations
 import numpy as np
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, MIRROR_AMBIGUITY, RigSolution
 from pose_rig.skeleton import INDEX
 

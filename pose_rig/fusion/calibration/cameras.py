@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.geometry import MIN_DEPTH_M
 
-MIN_DEPTH_M = 0.1  # nearer points are projected as if they were at this depth
 UNDISTORT_ITERATIONS = 5
 MIN_STRETCH = 0.5  # of the undistortion
 

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import BundleState, Tracks
+from pose_rig.fusion.calibration.bundle.reprojection import Tracks
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS
+from pose_rig.fusion.calibration.bundle.state import BundleState
 from pose_rig.fusion.calibration.cameras import undistort
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.resection import resect
-from pose_rig.fusion.calibration.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS
 from pose_rig.fusion.calibration.triangulate import Rays, triangulate
 
 RELATIVE_DETECTION_SD = 0.0125  # of a person's size in the image: error of detectors, measured

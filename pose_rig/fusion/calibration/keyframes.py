@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.triangulate import length2
+from pose_rig.geometry import length2
 from pose_rig.skeleton import LIMBS
 
 MAX_KEYFRAMES = 120

@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import BundleState, Tracks, residuals
+from pose_rig.fusion.calibration.bundle.reprojection import Tracks, residuals
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, SEGMENTS, L
+from pose_rig.fusion.calibration.bundle.state import BundleState
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import USED_WEIGHT, build_tracks, with_points
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, SEGMENTS, L
 from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, MIN_KEYFRAMES, RigSolution
 
 MAX_ASPECT_DIFFERENCE = 0.02  # relative, of image sizes that differ by a scale only

@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
-from pose_rig.fusion.calibration.bundle import BundleState, C, Priors, Tracks, adjust, camera_covariance, residuals
+from pose_rig.fusion.calibration.bundle.adjustment import adjust
+from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
+from pose_rig.fusion.calibration.bundle.priors import Priors
+from pose_rig.fusion.calibration.bundle.reprojection import Tracks, residuals
+from pose_rig.fusion.calibration.bundle.segments import joints_from_points
+from pose_rig.fusion.calibration.bundle.state import BundleState, C
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import (
     USED_WEIGHT,
@@ -25,7 +30,6 @@ from pose_rig.fusion.calibration.initialise import (
 )
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
-from pose_rig.fusion.calibration.segments import joints_from_points
 from pose_rig.geometry import nearest_rotation
 from pose_rig.skeleton import J
 

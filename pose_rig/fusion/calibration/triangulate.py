@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.cameras import MIN_DEPTH_M
+from pose_rig.geometry import MIN_DEPTH_M, length2
 
 ITERATIONS = 6
 OUTLIER_SD = 3.0  # standard deviations at which a ray has a quarter of its weight
@@ -139,9 +139,3 @@ def _reweighted(
     square = length2((local[..., :2] / depth[..., None] - ideal_xy) / sd[..., None])
     robust = (local[..., 2] > MIN_DEPTH_M) / (1 + square / (OUTLIER_SD * relaxation) ** 2) ** 2 + 1e-6
     return depth, weight * robust
-
-
-def length2(vectors: Floats) -> Floats:
-    """Returns (...) the squared lengths of vectors (...,2)."""
-    x, y = vectors[..., 0], vectors[..., 1]
-    return np.asarray(x * x + y * y)

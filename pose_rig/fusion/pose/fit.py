@@ -10,19 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import OUTLIER_SD
-from pose_rig.fusion.calibration.cameras import MIN_DEPTH_M, Calibration
-from pose_rig.fusion.calibration.segments import segment_residuals
+from pose_rig.fusion.calibration.bundle.reprojection import OUTLIER_SD
+from pose_rig.fusion.calibration.bundle.segments import segment_residuals
+from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.triangulate import (
     EYE3,
     INITIAL_RELAXATION,
     Rays,
     dlt_rows,
-    length2,
     normal_equations,
     to_camera_frames,
     triangulate,
 )
+from pose_rig.geometry import MIN_DEPTH_M, length2
 
 INIT_ITERATIONS, ITERATIONS = 3, 4  # more change nothing
 MIN_STEP_M = 2e-3  # convergence: the next step is a third as long

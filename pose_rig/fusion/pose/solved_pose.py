@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS, LENGTH_INDEX, POINTS, SEGMENTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import MIN_INLIER, RELATIVE_DETECTION_SD, detection_sd
-from pose_rig.fusion.calibration.segments import JOINTS_FROM_POINTS, LENGTH_INDEX, POINTS, SEGMENTS
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.calibration.triangulate import Rays
 from pose_rig.fusion.pose.fit import Fit, TemporalPrior, fit_pose, reprojection_errors

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.segments import POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.resection import inlier_share
-from pose_rig.fusion.calibration.segments import POINTS
 from pose_rig.fusion.pose.association import shape_of
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.solved_pose import SolvedPose

@@ -11,11 +11,11 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import measure_bone_lengths
 from pose_rig.fusion.calibration.resection import Resection
-from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT, POINTS
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.pose.hypothesis import RotationPrior
 from pose_rig.fusion.pose.solved_pose import SolvedPose

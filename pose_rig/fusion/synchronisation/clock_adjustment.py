@@ -15,23 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import (
-    GAUGE_WEIGHT,
-    BundleState,
-    C,
-    NormalEquations,
-    Priors,
-    Tracks,
-    adjust,
-    jacobians,
-    linearise,
-    residuals,
-    robust_weight,
-    schur_complement,
-)
+from pose_rig.fusion.calibration.bundle.adjustment import GAUGE_WEIGHT, adjust, linearise
+from pose_rig.fusion.calibration.bundle.normal_equations import NormalEquations, schur_complement
+from pose_rig.fusion.calibration.bundle.priors import Priors
+from pose_rig.fusion.calibration.bundle.reprojection import Tracks, jacobians, residuals, robust_weight
+from pose_rig.fusion.calibration.bundle.segments import POINTS
+from pose_rig.fusion.calibration.bundle.state import BundleState, C
 from pose_rig.fusion.calibration.initialise import build_tracks, with_points
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.segments import POINTS
 from pose_rig.fusion.calibration.self_solve import MIN_KEYFRAMES, SolveTask, current_state, priors_of
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.skeleton import MIRROR, J

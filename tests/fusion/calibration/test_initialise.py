@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pose_rig.fusion.calibration.bundle import Tracks
+from pose_rig.fusion.calibration.bundle.reprojection import Tracks
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, SEGMENTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import (
     MIN_INLIER,
@@ -14,7 +15,6 @@ from pose_rig.fusion.calibration.initialise import (
     from_two_view_geometry,
     with_points,
 )
-from pose_rig.fusion.calibration.segments import LENGTH_INDEX, SEGMENTS
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import (
     ASSUMED,

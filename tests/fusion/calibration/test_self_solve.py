@@ -7,9 +7,9 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, POINTS, SEGMENTS, joints_from_points
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.segments import LENGTH_INDEX, POINTS, SEGMENTS, joints_from_points
 from pose_rig.fusion.calibration.self_solve import (
     MAX_ERROR_SD,
     MIN_KEYFRAMES,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.segments import POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import detection_sd
-from pose_rig.fusion.calibration.segments import POINTS
 from pose_rig.fusion.calibration.triangulate import Rays
 from pose_rig.fusion.pose.fit import LIFT_SD_M, SPEED_SD_M_S, TemporalPrior, fit_pose
 from pose_rig.geometry import rotation_from_vector

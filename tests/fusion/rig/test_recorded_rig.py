@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pose_rig.errors import MessageError
-from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.rig.recorded_rig import recorded_rotations, recorded_solution
 from pose_rig.graph import Engine

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pose_rig.config import CameraConfig, Config, SolvedCamera
-from pose_rig.fusion.calibration.segments import LENGTH_PER_HEIGHT
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import self_solve
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.setup import earlier_solution, setup_of

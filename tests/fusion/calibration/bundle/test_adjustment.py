@@ -6,20 +6,13 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle import (
-    FRAMES_PER_INDEPENDENT,
-    BundleState,
-    C,
-    Priors,
-    Tracks,
-    adjust,
-    camera_covariance,
-    linearise,
-    residuals,
-    robust_cost,
-)
+from pose_rig.fusion.calibration.bundle.adjustment import adjust, linearise, robust_cost
+from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
+from pose_rig.fusion.calibration.bundle.priors import Priors
+from pose_rig.fusion.calibration.bundle.reprojection import FRAMES_PER_INDEPENDENT, Tracks, residuals
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS, L
+from pose_rig.fusion.calibration.bundle.state import BundleState, C
 from pose_rig.fusion.calibration.initialise import with_points
-from pose_rig.fusion.calibration.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS, L
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import (

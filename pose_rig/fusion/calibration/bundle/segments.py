@@ -69,3 +69,10 @@ def segment_residuals(points: Floats, length: Floats) -> tuple[Floats, Floats, F
     jacobian = (SEGMENTS[None, :, :, None] * direction[:, :, None]).reshape(len(vector), len(SEGMENTS), -1)
     residual = (length[LENGTH_INDEX] - norm) / SEGMENT_SD_M
     return jacobian, residual, (ROBUST_SCALE_SD**2 / (ROBUST_SCALE_SD**2 + residual**2)) ** 2
+
+
+def segment_cost(points: Floats, length: Floats) -> float:
+    """Returns the sum of squared residuals of `segment_residuals` in sd under the Geman–McClure loss."""
+    norm = np.linalg.norm(SEGMENTS @ points, axis=-1)
+    square = ((norm - length[LENGTH_INDEX]) / SEGMENT_SD_M) ** 2
+    return float((ROBUST_SCALE_SD**2 * square / (ROBUST_SCALE_SD**2 + square)).sum())

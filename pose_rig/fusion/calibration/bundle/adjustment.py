@@ -1,0 +1,92 @@
+"""Robust bundle adjustment of cameras and a moving person.
+
+Parameters are the cameras, the pose in every keyframe, and the lengths of the person's body segments; measurements are
+2D keypoints. Segments keep their lengths over time and are alike on both sides. That and anthropometric priors
+constrain what the images alone determine weakly: focal length, scale, the angle between two cameras.
+
+Levenberg–Marquardt on cameras and lengths; the poses are eliminated (Schur complement), one block per keyframe.
+
+Axes: N keyframes, V views, P points, L lengths, C parameters per camera (`state`). Globals: V·C camera parameters,
+then L lengths.
+"""
+
+import numpy as np
+
+from pose_rig.fusion.calibration.bundle.normal_equations import NormalEquations, schur_complement
+from pose_rig.fusion.calibration.bundle.priors import Priors, add_priors, prior_cost
+from pose_rig.fusion.calibration.bundle.reprojection import (
+    FRAMES_PER_INDEPENDENT,
+    Tracks,
+    add_detections,
+    reprojection_cost,
+)
+from pose_rig.fusion.calibration.bundle.segments import JACOBIAN_BY_LENGTH, L, segment_cost, segment_residuals
+from pose_rig.fusion.calibration.bundle.state import BundleState, C
+
+MAX_ITERATIONS = 30
+MIN_RELATIVE_DECREASE = 1e-4  # of the cost
+GAUGE_WEIGHT = 1e8  # holds the pose of the gauge view
+
+
+def robust_cost(state: BundleState, tracks: Tracks, priors: Priors) -> float:
+    """Returns half the sum of squared residuals in sd, detections and segments under the Geman–McClure loss."""
+    errors = reprojection_cost(state, tracks) + segment_cost(state.points, state.length)
+    return 0.5 * (errors / FRAMES_PER_INDEPENDENT + prior_cost(state, priors))
+
+
+def linearise(state: BundleState, tracks: Tracks, priors: Priors) -> NormalEquations:
+    """Returns the normal equations at a state, iteratively reweighted."""
+    count, views, points = tracks.weight.shape
+    size = views * C + L
+    system = NormalEquations(
+        hessian_global=np.zeros((size, size)),
+        gradient_global=np.zeros(size),
+        hessian_cross=np.zeros((count, points * 3, size)),
+        hessian_points=np.zeros((count, points * 3, points * 3)),
+        gradient_points=np.zeros((count, points * 3)),
+    )
+    add_detections(system, state, tracks)
+    _add_segments(system, state)
+    add_priors(system, state, priors)
+    return system
+
+
+def _add_segments(system: NormalEquations, state: BundleState) -> None:
+    jacobian, residual, weight = segment_residuals(state.points, state.length)
+    weight = weight / FRAMES_PER_INDEPENDENT
+    transposed = (jacobian * weight[..., None]).swapaxes(1, 2)
+    system.hessian_points += transposed @ jacobian
+    system.gradient_points += (transposed @ residual[..., None])[..., 0]
+    system.hessian_cross[..., -L:] += transposed @ JACOBIAN_BY_LENGTH
+    system.hessian_global[-L:, -L:] += (JACOBIAN_BY_LENGTH.T * weight.sum(0)) @ JACOBIAN_BY_LENGTH
+    system.gradient_global[-L:] += (weight * residual).sum(0) @ JACOBIAN_BY_LENGTH
+
+
+def adjust(
+    state: BundleState, tracks: Tracks, priors: Priors, max_iterations: int = MAX_ITERATIONS
+) -> tuple[BundleState, float]:
+    """Returns the state of minimal robust cost near an initial one (Levenberg–Marquardt), and its cost."""
+    damping, cost = 1e-3, robust_cost(state, tracks, priors)
+    views = len(state.log_focal_scale)
+    fixed = np.arange(6) + priors.gauge_view * C
+    system: NormalEquations | None = None
+    for _ in range(max_iterations):
+        system = system or linearise(state, tracks, priors)
+        reduced, gradient, solved = schur_complement(system, damping)
+        reduced[fixed, fixed] += GAUGE_WEIGHT
+        step = np.asarray(np.linalg.solve(reduced, gradient), np.float64)
+        points = solved[..., -1] - solved[..., :-1] @ step
+        cameras = step[: views * C].reshape(views, C)
+        trial = state.updated(cameras, step[views * C :], points.reshape(state.points.shape))
+        trial_cost = robust_cost(trial, tracks, priors)
+        if trial_cost < cost:
+            decrease = (cost - trial_cost) / cost
+            state, cost, damping = trial, trial_cost, max(damping / 5, 1e-7)
+            if decrease < MIN_RELATIVE_DECREASE:
+                break
+            system = None
+        else:
+            damping *= 6
+            if damping > 1e4:
+                break
+    return state, cost

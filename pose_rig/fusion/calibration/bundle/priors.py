@@ -1,0 +1,71 @@
+"""Prior knowledge of bundle adjustment: body height and proportions, focal lengths, lenses.
+
+Axes: V views, L lengths, C parameters per camera.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.normal_equations import NormalEquations
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD, L
+from pose_rig.fusion.calibration.bundle.state import BundleState, C
+
+K1_SD = 0.1
+# Relative size of the person, which height_m fixes. Images do not determine it, and segments that vary by centimetres
+# vary less in a smaller rig: with their own priors alone, noisy detections shrink everything to 0.6–0.8.
+SIZE_SD = 0.01
+SAME_MODEL_SD = 0.01  # of the log ratio of focal lengths of one camera model
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """Prior knowledge.
+
+    Attributes:
+        height_m: Body height.
+        log_focal_scale: (V,), log_focal_scale_sd: (V,) its standard deviation.
+        same_model: (V,V) True where two cameras are of one model and share the focal length.
+        gauge_view: The view whose pose is held.
+    """
+
+    height_m: float
+    log_focal_scale: Floats
+    log_focal_scale_sd: Floats
+    same_model: NDArray[np.bool_]
+    gauge_view: int
+
+
+def prior_cost(state: BundleState, priors: Priors) -> float:
+    """Returns the sum of squared differences from the priors, in standard deviations."""
+    mean, log_focal_scale = LENGTH_PER_HEIGHT * priors.height_m, state.log_focal_scale
+    cost = (((state.length - mean) / (RELATIVE_LENGTH_SD * mean)) ** 2).sum()
+    cost += (((state.length / mean).mean() - 1) / SIZE_SD) ** 2
+    focal = ((log_focal_scale - priors.log_focal_scale) / priors.log_focal_scale_sd) ** 2
+    cost += focal.sum() + ((state.k1 / K1_SD) ** 2).sum()
+    difference = log_focal_scale[:, None] - log_focal_scale[None]
+    return float(cost + 0.5 * (priors.same_model * (difference / SAME_MODEL_SD) ** 2).sum())
+
+
+def add_priors(system: NormalEquations, state: BundleState, priors: Priors) -> None:
+    """Adds the priors to the normal equations."""
+    hessian, gradient = system.hessian_global, system.gradient_global
+    views = len(state.log_focal_scale)
+    mean = LENGTH_PER_HEIGHT * priors.height_m
+    at = np.arange(L) + views * C
+    hessian[at, at] += (RELATIVE_LENGTH_SD * mean) ** -2
+    gradient[at] += (mean - state.length) / (RELATIVE_LENGTH_SD * mean) ** 2
+    by_size = 1 / (L * mean * SIZE_SD)
+    hessian[np.ix_(at, at)] += by_size[:, None] * by_size
+    gradient[at] += by_size * (1 - (state.length / mean).mean()) / SIZE_SD
+    focal = np.arange(views) * C + 6
+    hessian[focal, focal] += priors.log_focal_scale_sd**-2
+    gradient[focal] += (priors.log_focal_scale - state.log_focal_scale) / priors.log_focal_scale_sd**2
+    tie = priors.same_model * SAME_MODEL_SD**-2
+    laplacian = np.diag(tie.sum(1)) - tie
+    hessian[np.ix_(focal, focal)] += laplacian
+    gradient[focal] -= laplacian @ state.log_focal_scale
+    hessian[focal + 1, focal + 1] += K1_SD**-2
+    gradient[focal + 1] -= state.k1 / K1_SD**2

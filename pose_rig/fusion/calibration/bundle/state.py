@@ -1,0 +1,56 @@
+"""The parameters of bundle adjustment: cameras, the points of the person in every keyframe, segment lengths.
+
+Axes: N keyframes, V views, P points (`segments.POINTS`), L lengths, C = 8 parameters per camera: rotation (3),
+translation (3), log focal scale, k1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, POINTS
+from pose_rig.geometry import rotation_from_vector
+
+C = 8
+MAX_LOG_FOCAL_SCALE = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class BundleState:
+    """The parameters.
+
+    Attributes:
+        rotation: (V,3,3) camera_from_rig, translation: (V,3) m.
+        log_focal_scale: (V,) log of focal length over the assumed one.
+        k1: (V,).
+        points: (N,P,3) m.
+        length: (L,) m.
+    """
+
+    rotation: Floats
+    translation: Floats
+    log_focal_scale: Floats
+    k1: Floats
+    points: Floats
+    length: Floats
+
+    @classmethod
+    def from_cameras(
+        cls, rotation: Floats, translation: Floats, log_focal_scale: Floats, k1: Floats, height_m: float
+    ) -> "BundleState":
+        """Returns a state without points and with the lengths of an average person."""
+        no_points = np.zeros((0, len(POINTS), 3))
+        return cls(rotation, translation, log_focal_scale, k1, no_points, LENGTH_PER_HEIGHT * height_m)
+
+    def updated(self, cameras: Floats, length: Floats, points: Floats) -> "BundleState":
+        """Returns the state after a step: cameras (V,C), lengths (L,), points (N,P,3)."""
+        log_focal_scale = self.log_focal_scale + cameras[:, 6]
+        return BundleState(
+            rotation_from_vector(cameras[:, :3]) @ self.rotation,
+            self.translation + cameras[:, 3:6],
+            np.clip(log_focal_scale, -MAX_LOG_FOCAL_SCALE, MAX_LOG_FOCAL_SCALE),
+            self.k1 + cameras[:, 7],
+            self.points + points,
+            self.length + length,
+        )
