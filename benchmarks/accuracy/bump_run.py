@@ -88,15 +88,15 @@ def bump(cameras: Cameras, view: int, turn_deg: float, move_m: float, people: Fl
         rotation, position = cameras.rotation.copy(), cameras.position.copy()
         rotation[view] = rotation_from_vector(np.radians(turn_deg) * direction) @ rotation[view]
         position[view] += move_m * direction
-        candidates.append(Cameras(rotation, position, cameras.focal_px, cameras.size_px))
-    return max(candidates, key=lambda after: in_image(people, _only(after, view)).mean())
+        candidates.append(replace(cameras, rotation=rotation, position=position))
+    return max(candidates, key=lambda after: in_image(people, after.each(lambda values: values[view])).mean())
 
 
 def take_with_bump(rig: RigTake, after: Cameras, start: int, seed: int) -> RigTake:
     """Returns a take with other cameras from time step ``start`` on, and the same errors of the detector."""
     people = rig.take.joints
-    before = detections_of(people, rig.take.cameras, np.random.default_rng(seed))
-    later = detections_of(people, after, np.random.default_rng(seed))
+    before = detections_of(people, rig.take.cameras, np.random.default_rng(seed), rig.bias)
+    later = detections_of(people, after, np.random.default_rng(seed), rig.bias)
     is_later = np.arange(len(people)) >= start
     xy_px = np.where(is_later[:, None, None], later[0], before[0])
     return replace(rig, take=replace(rig.take, xy_px=xy_px, score=np.where(is_later[:, None], later[1], before[1])))
@@ -141,12 +141,6 @@ def back_s(error_mm: Floats, undisturbed_mm: Floats) -> float | None:
     good = np.convolve(error_mm, window, "valid") <= MAX_ERROR_RATIO * np.convolve(undisturbed_mm, window, "valid")
     steps = round(RECOVERY_S * FPS)
     return _first_s(np.array([good[t : t + steps].all() for t in range(len(good) - steps)]))
-
-
-def _only(cameras: Cameras, view: int) -> Cameras:
-    return Cameras(
-        cameras.rotation[view], cameras.position[view], np.asarray(cameras.focal_px[view]), cameras.size_px[view]
-    )
 
 
 def _first_s(happened: NDArray[np.bool_]) -> float | None:

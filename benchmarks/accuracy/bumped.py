@@ -20,7 +20,13 @@ from rich.table import Table
 
 from benchmarks.accuracy.bump_run import BumpResult, bump, compare, run_rig, take_with_bump
 from benchmarks.accuracy.movement import FPS, moving_clips
-from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_rig_options, motion_clips, run_in_processes
+from benchmarks.accuracy.rig_options import (
+    TABLE_WIDTH,
+    add_realism_options,
+    add_rig_options,
+    motion_clips,
+    run_in_processes,
+)
 from benchmarks.accuracy.simulated_rigs import rig_take
 from benchmarks.contract import Figure, Report, parser
 from pose_rig.lifting.engine import OrtEngine
@@ -38,7 +44,7 @@ MAX_NAMED_S, MAX_BACK_S, MAX_JUMP_MM = 2.0, 5.0, 50.0  # targets
 def run_case(clips: Sequence[Clip], weights: Path, views: int, case: int, args: argparse.Namespace) -> list[BumpResult]:
     """Returns the effect of every kind of bump on one rig."""
     random = np.random.default_rng([args.seed, views, case])
-    rig = rig_take(clips, views, args.before + args.after, random)
+    rig = rig_take(clips, views, args.before + args.after, random, lenses=args.lenses, biased=args.biased)
     view, seed = int(random.integers(views)), int(random.integers(1 << 31))
     start, engine = round(args.before * FPS), OrtEngine(weights, "cpu")
     undisturbed = run_rig(take_with_bump(rig, rig.take.cameras, start, seed), engine)
@@ -82,6 +88,7 @@ def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
     add_rig_options(arguments, rigs=10, views="3,4")
+    add_realism_options(arguments)
     arguments.add_argument("--before", type=float, default=25.0, metavar="S", help="seconds before the bump")
     arguments.add_argument("--after", type=float, default=15.0, metavar="S", help="seconds after it")
     args = arguments.parse_args()

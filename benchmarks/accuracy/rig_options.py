@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
+from pose_rig.simulation.camera_models import LENS_KINDS, LensKind
 from pose_rig.simulation.clips import load_clips
 from pose_rig.simulation.motion import Clip, split
 
@@ -23,6 +24,14 @@ def add_motion_options(arguments: argparse.ArgumentParser, *, required: bool = T
     """Adds ``--motion`` and ``--held-out``."""
     arguments.add_argument("--motion", type=Path, nargs="+", required=required, metavar="F.npz", help="see README.md")
     arguments.add_argument("--held-out", action="store_true", help="only clips of the validation set")
+
+
+def add_realism_options(arguments: argparse.ArgumentParser, lenses: LensKind = "real") -> None:
+    """Adds ``--lenses`` and ``--biased``."""
+    arguments.add_argument("--lenses", choices=LENS_KINDS, default=lenses, help="of the cameras, see README.md")
+    arguments.add_argument(
+        "--biased", action=argparse.BooleanOptionalAction, default=True, help="the detector errs by direction of view"
+    )
 
 
 def add_rig_options(arguments: argparse.ArgumentParser, rigs: int, views: str) -> None:

@@ -14,7 +14,7 @@ from benchmarks.accuracy.simulated_rigs import RigTake, camera_states
 from pose_rig.arrays import Floats
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose_estimate import PoseEstimate
-from pose_rig.geometry import angle_deg, normalised_coordinates
+from pose_rig.geometry import angle_deg
 from pose_rig.graph import Engine
 from pose_rig.simulation.cameras import Cameras
 from pose_rig.skeleton import LIMBS
@@ -167,7 +167,7 @@ def camera_error(true: Cameras, view: int, room_from_rig: Similarity, state: Cam
 def calibrated_poses(rig: RigTake) -> Floats:
     """Returns (T,L,3) m in the room: robust triangulation with the true cameras."""
     true = rig.take.cameras
-    ideal_xy = normalised_coordinates(rig.take.xy_px[..., LIMB, :], true.focal_px[:, None], true.size_px[:, None])
+    ideal_xy = true.each(lambda values: values[:, None]).ideal_xy(rig.take.xy_px[..., LIMB, :])
     score = rig.take.score[..., LIMB]
     translation = -np.einsum("vij,vj->vi", true.rotation, true.position)
     return triangulate(cameras_of(true.rotation, translation), np.where(score[..., None] > 0, ideal_xy, np.nan), score)

@@ -20,7 +20,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.accuracy.movement import moving_clips
-from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_rig_options, motion_clips, run_in_processes
+from benchmarks.accuracy.rig_options import (
+    TABLE_WIDTH,
+    add_realism_options,
+    add_rig_options,
+    motion_clips,
+    run_in_processes,
+)
 from benchmarks.accuracy.rig_run import RigRun, RigScore
 from benchmarks.accuracy.simulated_rigs import rig_take
 from benchmarks.contract import Report, parser
@@ -36,7 +42,8 @@ COLUMNS = (
 
 def start_case(clips: Sequence[Clip], weights: Path, views: int, case: int, args: argparse.Namespace) -> RigRun:
     """Returns a rig before its first time step; deterministic."""
-    rig = rig_take(clips, views, args.seconds + SCORED_S, np.random.default_rng([args.seed, views, case]))
+    rng = np.random.default_rng([args.seed, views, case])
+    rig = rig_take(clips, views, args.seconds + SCORED_S, rng, lenses=args.lenses, biased=args.biased)
     return RigRun(rig, OrtEngine(weights, "cpu"))
 
 
@@ -148,6 +155,7 @@ def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
     add_rig_options(arguments, rigs=50, views="2,3,4,6,8")
+    add_realism_options(arguments)
     arguments.add_argument("--seconds", type=float, default=20.0, help="of movement before the poses are scored")
     arguments.add_argument("--case", type=int, metavar="N", help="show this rig only")
     args = arguments.parse_args()

@@ -4,7 +4,7 @@ Axes: V views, T time steps, J = 17 joints. The room is y up, its floor at y = 0
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.simulation.bodies import random_bones
-from pose_rig.simulation.cameras import SIZES_PX, Cameras, look_at
+from pose_rig.simulation.camera_models import LensKind, random_models
+from pose_rig.simulation.cameras import Cameras, look_at
+from pose_rig.simulation.detector_bias import DetectorBias
 from pose_rig.simulation.motion import Clip
 from pose_rig.simulation.noise import detect, random_events
 from pose_rig.simulation.takes import OTHER_PERSON_SHARE, Take
@@ -27,10 +29,7 @@ from pose_rig.wire.messages import CameraState
 
 DISTANCE_M = (2.0, 8.0)  # from the mean position of the person
 HEIGHT_M = (0.2, 3.0)
-FIELD_OF_VIEW_DEG = (45.0, 100.0)  # along the larger image side
 MIN_ANGLE_DEG = 20.0  # between two cameras, seen from the middle
-SAME_MODEL_FRACTION = 0.5  # of the rigs, all cameras of one model
-FOCAL_LOG_SD = 0.005  # among cameras of one model
 ROTATED_FRACTION = 0.2  # of the cameras, mounted on their side or upside down
 ROLL_SD_DEG = 4.0
 AIM_SD_PER_DISTANCE = 0.06
@@ -49,11 +48,13 @@ class RigTake:
         take: Detections and truth.
         body_height_m: True body height.
         height_m: Configured body height, None for the default.
+        bias: Of the detector, already in the detections.
     """
 
     take: Take
     body_height_m: float
     height_m: float | None
+    bias: DetectorBias | None = None
 
     def estimator(self, engine: Engine) -> Estimator:
         """Returns a new estimator for this rig that solves inline."""
@@ -79,7 +80,15 @@ def camera_states(estimator: Estimator) -> tuple[CameraState, ...]:
     return estimator.rig_state().cameras
 
 
-def rig_take(clips: Sequence[Clip], views: int, seconds: float, rng: np.random.Generator) -> RigTake:
+def rig_take(
+    clips: Sequence[Clip],
+    views: int,
+    seconds: float,
+    rng: np.random.Generator,
+    *,
+    lenses: LensKind = "centred",
+    biased: bool = False,
+) -> RigTake:
     """Returns a take of a random person who moves all the time, and of a random rig.
 
     Args:
@@ -87,33 +96,40 @@ def rig_take(clips: Sequence[Clip], views: int, seconds: float, rng: np.random.G
         views: Number of cameras.
         seconds: Duration.
         rng: Random generator.
+        lenses: Of the cameras.
+        biased: Whether the detector errs by direction of view; it changes nothing else in the take.
     """
     bones = random_bones(1, rng)[0]
     upright = 0.5 * bones[LEGS].sum() + bones[INDEX["thorax"]] + bones[INDEX["head"]]
     body_height_m = float(upright / EARS_TO_ANKLES * np.exp(rng.normal(0, HEIGHT_LOG_SD)))
     people = random_walk(clips, bones, body_height_m, seconds, rng)
-    cameras = rig_around(people, views, rng)
-    xy_px, score = detections_of(people, cameras, rng)
+    cameras = rig_around(people, views, rng, lenses)
+    bias = random_bias(rng) if biased else None
+    xy_px, score = detections_of(people, cameras, rng, bias)
     height_m = body_height_m if rng.random() < HEIGHT_GIVEN_FRACTION else None
-    return RigTake(Take(xy_px, score, FPS, people, cameras), body_height_m, height_m)
+    return RigTake(Take(xy_px, score, FPS, people, cameras), body_height_m, height_m, bias)
 
 
-def rig_around(people: Floats, views: int, rng: np.random.Generator) -> Cameras:
+def random_bias(rng: np.random.Generator) -> DetectorBias:
+    """Returns the bias of a random detector; what is drawn from the generator afterwards stays the same."""
+    return DetectorBias.random(rng.spawn(1)[0])
+
+
+def rig_around(people: Floats, views: int, rng: np.random.Generator, lenses: LensKind = "centred") -> Cameras:
     """Returns randomly placed cameras with a person (T,J,3) in their images most of the time."""
     middle = people.mean((0, 1)) * np.array([1.0, 0.0, 1.0])
-    models = [_model(rng)] * views if rng.random() < SAME_MODEL_FRACTION else [_model(rng) for _ in range(views)]
     some = people[:: round(FPS / 2)] - middle
     placed: list[Cameras] = []
-    for size_px, focal_px in models:
-        focal = focal_px * np.exp(rng.normal(0, FOCAL_LOG_SD))
+    for model in random_models(lenses, views, rng):
+        made = model.camera(rng)
         candidates: list[tuple[float, Cameras]] = []
         while len(candidates) < MAX_ATTEMPTS and not (candidates and candidates[-1][0] > MIN_VISIBLE_FRACTION):
-            camera = _place(size_px, focal, rng)
+            camera = _place(made, rng)
             if all(_angle_between_deg(camera, other) > MIN_ANGLE_DEG for other in placed):
                 candidates.append((float(in_image(some, camera).mean()), camera))
         placed.append(max(candidates, key=lambda pair: pair[0])[1])
-    stacked = Cameras(*(np.stack([getattr(one, name) for one in placed]) for name in Cameras.__slots__))
-    return Cameras(stacked.rotation, stacked.position + middle, stacked.focal_px, stacked.size_px)
+    stacked = Cameras.stack(placed)
+    return replace(stacked, position=stacked.position + middle)
 
 
 def in_image(people: Floats, camera: Cameras) -> NDArray[np.bool_]:
@@ -123,14 +139,15 @@ def in_image(people: Floats, camera: Cameras) -> NDArray[np.bool_]:
     return np.asarray(inside & (local[..., 2].min(-1) > MIN_DEPTH_M)[..., None])
 
 
-def detections_of(people: Floats, cameras: Cameras, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def detections_of(
+    people: Floats, cameras: Cameras, rng: np.random.Generator, bias: DetectorBias | None = None
+) -> tuple[Floats, Floats]:
     """Returns detections (V,T,J,2) px and their scores (V,T,J); 0 outside the image."""
-    fields = (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px)
-    over_time = Cameras(*(value[:, None] for value in fields))
+    over_time = cameras.each(lambda values: values[:, None])
     xy, _ = over_time.project(people[None])
     visible = in_image(people[None], over_time)
     extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
-    detections = detect(xy, FPS, rng)
+    detections = detect(xy if bias is None else xy + bias.shift_px(people, cameras), FPS, rng)
     lost = random_events(np.array([OTHER_PERSON_SHARE]), (*xy.shape[:2], 1), FPS, rng)[..., None]
     bystander = xy[:, ::-1] + extent * rng.uniform(-2, 2, (len(xy), 1, 1, 2))
     out = np.where(lost, bystander, detections.xy_px)
@@ -138,15 +155,8 @@ def detections_of(people: Floats, cameras: Cameras, rng: np.random.Generator) ->
     return np.where(inside[..., None], out, 0.0), np.where(inside, detections.score, 0.0)
 
 
-def _model(rng: np.random.Generator) -> tuple[Floats, float]:
-    """Returns image size (2,) and focal length in px of a random camera model."""
-    size_px = SIZES_PX[int(rng.integers(len(SIZES_PX)))].astype(float)
-    field_of_view = np.radians(rng.uniform(*FIELD_OF_VIEW_DEG))
-    return size_px, float(0.5 * size_px.max() / np.tan(field_of_view / 2))
-
-
-def _place(size_px: Floats, focal_px: float, rng: np.random.Generator) -> Cameras:
-    """Returns one camera that is aimed approximately at the pelvis in the middle of the room."""
+def _place(camera: Cameras, rng: np.random.Generator) -> Cameras:
+    """Returns a camera, aimed approximately at the pelvis in the middle of the room."""
     distance, height = rng.uniform(*DISTANCE_M), rng.uniform(*HEIGHT_M)
     target = np.array([0.0, 0.9, 0.0])
     horizontal = np.sqrt(max(distance**2 - (height - target[1]) ** 2, 0.1))
@@ -156,7 +166,7 @@ def _place(size_px: Floats, focal_px: float, rng: np.random.Generator) -> Camera
     quarters = int(rng.integers(1, 4)) if rng.random() < ROTATED_FRACTION else 0
     roll = np.radians(rng.normal(0, ROLL_SD_DEG)) + quarters * np.pi / 2
     rotation = rotation_from_vector(np.array([0.0, 0.0, roll])) @ unrolled
-    return Cameras(rotation, position, np.asarray(focal_px), size_px)
+    return replace(camera, rotation=rotation, position=position)
 
 
 def _angle_between_deg(one: Cameras, other: Cameras) -> float:

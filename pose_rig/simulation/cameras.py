@@ -3,37 +3,74 @@
 Axes: N samples or rigs, V views, T frames, J joints.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector, rotation_to_z
+from pose_rig.simulation.lenses import Lenses
 
 SIZES_PX = np.array([[1280, 720], [1920, 1080], [640, 480], [1080, 1920], [720, 1280]])
 
 
 @dataclass(frozen=True, slots=True)
 class Cameras:
-    """Perspective cameras.
+    """Cameras.
 
     Attributes:
         rotation: (...,3,3) camera_from_room; the room is y up.
         position: (...,3) m, in the room.
         focal_px: (...) px.
         size_px: (...,2) width, height.
+        lenses: None for perspective ones whose principal point is the middle of the image.
     """
 
     rotation: Floats
     position: Floats
     focal_px: Floats
     size_px: Floats
+    lenses: Lenses | None = None
+
+    @classmethod
+    def stack(cls, cameras: Sequence["Cameras"]) -> "Cameras":
+        """Returns cameras (...) as one (V,...); all of them have lenses, or none."""
+        rotation, position, focal_px, size_px = (
+            np.stack(arrays) for arrays in zip(*(camera.arrays for camera in cameras), strict=True)
+        )
+        lenses = [camera.lenses for camera in cameras if camera.lenses is not None]
+        return cls(rotation, position, focal_px, size_px, Lenses.stack(lenses) if lenses else None)
+
+    def each(self, function: Callable[[Floats], Floats]) -> "Cameras":
+        """Returns the cameras with a function applied to every array, to add or to take from their leading axes."""
+        rotation, position, focal_px, size_px = map(function, self.arrays)
+        lenses = None if self.lenses is None else self.lenses.each(function)
+        return Cameras(rotation, position, focal_px, size_px, lenses)
+
+    @property
+    def arrays(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Rotation, position, focal length and size."""
+        return self.rotation, self.position, self.focal_px, self.size_px
+
+    @property
+    def principal_px(self) -> Floats:
+        """(...,2) px."""
+        middle = 0.5 * self.size_px
+        return middle if self.lenses is None else middle + self.lenses.centre_offset_px
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
         """Returns (...,J,2) px and (...,J,3) m in the camera frame, for points (...,J,3) m in the room."""
         local = np.einsum("...ik,...jk->...ji", self.rotation, points - self.position[..., None, :])
         ray_xy = local[..., :2] / np.maximum(local[..., 2:], 0.05)
-        return ray_xy * self.focal_px[..., None, None] + 0.5 * self.size_px[..., None, :], local
+        if self.lenses is not None:
+            ray_xy = self.lenses.distort(ray_xy)
+        return ray_xy * self.focal_px[..., None, None] + self.principal_px[..., None, :], local
+
+    def ideal_xy(self, xy_px: Floats) -> Floats:
+        """Returns the rays x/z, y/z (...,J,2) of image points (...,J,2) px."""
+        ray_xy = (xy_px - self.principal_px[..., None, :]) / self.focal_px[..., None, None]
+        return ray_xy if self.lenses is None else self.lenses.undistort(ray_xy)
 
 
 def random_cameras(shape: tuple[int, ...], target: Floats, rng: np.random.Generator, *, upside: float = 0.1) -> Cameras:

@@ -3,7 +3,7 @@
 Axes: V views, T frames, J = 17 joints.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def simulate(
     reach = np.linalg.norm(people[:, 0] - people[:, 0].mean(0), axis=-1).max()
     cameras = random_cameras((views,), people[:, 0].mean(0), rng, upside=upside)
     back = (cameras.position - people[:, 0].mean(0)) * 0.5 * reach / 3.0  # more distance for larger motion
-    cameras = Cameras(cameras.rotation, cameras.position + back, cameras.focal_px, cameras.size_px)
+    cameras = replace(cameras, position=cameras.position + back)
     if ski:
         cameras = follow(cameras, people[:, 0], fps, rng)
     xy, _ = project(cameras, people)
@@ -91,8 +91,7 @@ def project(cameras: Cameras, people: Floats) -> tuple[Floats, Floats]:
     """Returns (V,T,J,2) px and (V,T,J,3) m in camera axes of people (T,J,3), for cameras (V,T) or (V,)."""
     if cameras.focal_px.ndim > 1:
         return cameras.project(people[None])
-    values = (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px)
-    return Cameras(*(value[:, None] for value in values)).project(people[None])
+    return cameras.each(lambda values: values[:, None]).project(people[None])
 
 
 def follow(cameras: Cameras, root: Floats, fps: float, rng: np.random.Generator) -> Cameras:

@@ -82,11 +82,8 @@ class Scene:
 def film(joints: Floats, cameras: Cameras, *, noise: float = NOISE, seed: int = 0, fps: float = FPS) -> Scene:
     """What the cameras, (V,) or moving (V,T), see of the joints, with errors that last as long as a detector's."""
     moving = cameras.rotation.ndim == 4
-    over_time = [
-        value if moving else value[:, None]
-        for value in (cameras.rotation, cameras.position, cameras.focal_px, cameras.size_px)
-    ]
-    xy, _ = Cameras(*over_time).project(joints[None])
+    over_time = cameras if moving else cameras.each(lambda values: values[:, None])
+    xy, _ = over_time.project(joints[None])
     extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
     xy = xy + noise * extent * drift(xy.shape, fps, np.random.default_rng(seed))
     return Scene(joints, cameras, xy, np.full(xy.shape[:-1], SCORE), fps)
@@ -126,10 +123,9 @@ def graph_input(scene: Scene, rotation_prior_sd: float | None = None) -> GraphIn
 
 def turned_at(cameras: Cameras, view: int, turn: Floats, at: int, frames: int) -> Cameras:
     """The same cameras over time, one of which is turned by ``turn`` (3,3) at a frame."""
-    rotation = np.repeat(cameras.rotation[:, None], frames, 1)
-    rotation[view, at:] = turn @ rotation[view, at:]
-    others = (np.repeat(v[:, None], frames, 1) for v in (cameras.position, cameras.focal_px, cameras.size_px))
-    return Cameras(rotation, *others)
+    over_time = cameras.each(lambda values: np.repeat(values[:, None], frames, 1))
+    over_time.rotation[view, at:] = turn @ over_time.rotation[view, at:]
+    return over_time
 
 
 def config(views: int, **changes: object) -> Config:

@@ -82,8 +82,8 @@ def blind(scene: Exact, view: int, joint: int | slice) -> Exact:
 
 def footage_of(joints: Floats, rig: Cameras, name: str, xy_px: Floats | None = None, score: float = 1.0) -> Footage:
     """Joints (T,J,3) in front of static cameras; xy_px (V,T,J,2) detections, exact if None."""
-    over_time = (value[:, None] for value in (rig.rotation, rig.position, rig.focal_px, rig.size_px))
-    xy, local = (value.swapaxes(0, 1).astype(np.float32) for value in Cameras(*over_time).project(joints[None]))
+    over_time = rig.each(lambda values: values[:, None])
+    xy, local = (value.swapaxes(0, 1).astype(np.float32) for value in over_time.project(joints[None]))
     return Footage(
         name=name,
         subject=name,
