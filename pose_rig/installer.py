@@ -10,6 +10,9 @@ from typing import Literal
 
 from pose_rig.errors import PoseRigError
 
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # has the CPU builds of torch; on Linux PyPI has those for CUDA
+TORCH_NOTE = f"On Linux that is torch for CUDA, some 3 GB; for its CPU build add --extra-index-url {CPU_INDEX}"
+
 Tool = Literal["pip", "ensurepip", "uv", "uv tool", "pipx"]
 
 
@@ -80,9 +83,10 @@ def requires_extra(what: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise PoseRigError(
-            f"{what} needs {error.name}, which is not installed.", f"Install it with {installer().with_extra(extra)}."
-        ) from error
+        remedy = f"Install it with {installer().with_extra(extra)}."
+        if error.name == "torch":
+            remedy += f" {TORCH_NOTE}."
+        raise PoseRigError(f"{what} needs {error.name}, which is not installed.", remedy) from error
 
 
 def installer(prefix: Path | None = None, has_pip: bool | None = None) -> Installer:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pose_rig.errors import PoseRigError
-from pose_rig.installer import Installer, Tool, installer, requires_extra
+from pose_rig.installer import TORCH_NOTE, Installer, Tool, installer, requires_extra
 
 
 @pytest.mark.parametrize(
@@ -63,5 +63,5 @@ def test_a_missing_package_is_one_error_in_every_command() -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
     error = caught.value
     assert error.cause == "Training needs torch, which is not installed."
-    assert error.remedy == f"Install it with {installer().with_extra('train')}."
+    assert error.remedy == f"Install it with {installer().with_extra('train')}. {TORCH_NOTE}."
     assert error.exit_code == 1

@@ -6,7 +6,7 @@ of a joint form one 3×3 system; the prediction from the *other* views is compar
 two are combined by their precision. The innovation determines the probability that the detection is an inlier.
 
 Written in tensor operations that every inference engine has: `pose_rig.training.export.trace` traces it behind the
-lifter into one graph with a free number of views. No live process imports this module.
+lifter into one graph with a free number of views. A live process imports this module only to run it in torch on a GPU.
 
 Axes: H hypotheses (or keyframes), V views, J joints. Lengths in units of the lifter's input ``ray_xy``.
 """
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from pose_rig.graph import GATE_MODEL_SD, LIFTER_ROTATION_SD
+from pose_rig.lifting.csm_tables import tables
 from pose_rig.skeleton import J
 
 DETECTOR_SD = 0.012  # per axis: about 1.2 % of a standing person's height, as measured for MediaPipe
@@ -30,83 +31,6 @@ MAX_PERSPECTIVE = 0.4
 ITERATIONS = 4
 VAGUE_INFORMATION = 1e-2  # regularisation: a standard deviation of 10
 LAPLACE_SD = 1.414
-
-
-def _linear(rows: int, columns: int, table: dict[int, dict[int, float]]) -> Tensor:
-    """Returns the (rows,columns) matrix with the entries ``table[column][row]``: bilinear forms as one product each."""
-    out = torch.zeros(rows, columns)
-    for column, entries in table.items():
-        for row, value in entries.items():
-            out[row, column] = value
-    return out
-
-
-def _quaternion_products() -> Tensor:
-    """Returns (16,9): products of quaternion entries → entries of |q|² times the rotation matrix."""
-    w, x, y, z = range(4)
-
-    def at(a: int, b: int) -> int:
-        return 4 * a + b
-
-    def diagonal(axis: int) -> dict[int, float]:
-        return {at(i, i): 1.0 if i in (w, axis) else -1.0 for i in range(4)}
-
-    return _linear(
-        16,
-        9,
-        {
-            0: diagonal(x), 4: diagonal(y), 8: diagonal(z),
-            1: {at(x, y): 2, at(w, z): -2}, 2: {at(x, z): 2, at(w, y): 2},
-            3: {at(x, y): 2, at(w, z): 2}, 5: {at(y, z): 2, at(w, x): -2},
-            6: {at(x, z): 2, at(w, y): -2}, 7: {at(y, z): 2, at(w, x): 2},
-        },
-    )  # fmt: skip
-
-
-def _cyclic(row: int, column: int) -> list[int]:
-    """Returns the row-major indices of a 3×3 matrix with rows and columns shifted cyclically."""
-    return [(i + row) % 3 * 3 + (j + column) % 3 for i in range(3) for j in range(3)]
-
-
-# 3×3 matrices are stored row-major as nine numbers, 2×2 ones as four.
-EYE3 = torch.eye(3).flatten()
-_MINOR_A, _MINOR_B = _cyclic(1, 1) + _cyclic(1, 2), _cyclic(2, 2) + _cyclic(2, 1)
-MINORS = torch.cat([torch.eye(9), -torch.eye(9)])  # differences of products → cofactors
-EXPANSION = torch.full((9, 1), 1 / 3)  # the determinant three times, expanded along each row
-SPREAD3 = _linear(3, 9, {i * 3 + j: {j: 1} for i in range(3) for j in range(3)})  # v → v, v, v
-SUM3 = _linear(9, 3, {i: {3 * i: 1, 3 * i + 1: 1, 3 * i + 2: 1} for i in range(3)})  # row sums
-# Moments Σ p (f, a p, b p)ᵀ, three rows of nine: (f) → Σ p × f, (a p, b p) → Σ [p]ₓᵀ diag(a, a, b) [p]ₓ.
-ROTATION_GRADIENT = _linear(27, 3, {0: {11: 1, 19: -1}, 1: {18: 1, 2: -1}, 2: {1: 1, 9: -1}})
-ROTATION_HESSIAN = _linear(
-    27,
-    9,
-    {
-        0: {23: 1, 16: 1}, 4: {23: 1, 6: 1}, 8: {3: 1, 13: 1},
-        1: {7: -1}, 3: {7: -1}, 2: {5: -1}, 6: {5: -1}, 5: {14: -1}, 7: {14: -1},
-    },
-)  # fmt: skip
-QUATERNION = _quaternion_products()
-QUATERNION_NORM = _linear(16, 1, {0: {0: 1, 5: 1, 10: 1, 15: 1}})
-HALF_ANGLE = _linear(3, 4, {1: {0: 0.5}, 2: {1: 0.5}, 3: {2: 0.5}})
-IDENTITY_QUATERNION = torch.tensor([1.0, 0.0, 0.0, 0.0])
-# rows a, b of a rotation: the nine products a_i b_j; (a, b) = 00, 01, 10, 11 in the image plane, 22 along the ray
-_PLANE_A = [3 * a + i for a in (0, 0, 1, 1) for i in range(3) for _ in range(3)]
-_PLANE_B = [3 * b + j for b in (0, 1, 0, 1) for _ in range(3) for j in range(3)]
-_RAY_A, _RAY_B = [6, 6, 6, 7, 7, 7, 8, 8, 8], [6, 7, 8, 6, 7, 8, 6, 7, 8]
-FOUR_TIMES = torch.eye(9).repeat(1, 4)
-SUM9 = _linear(36, 4, {k: {9 * k + i: 1 for i in range(9)} for k in range(4)})
-# two 2×2 covariances at once: the common one plus two variances (inlier, outlier)
-TWICE4 = torch.eye(4).repeat(1, 2)
-ON_DIAGONAL = _linear(2, 8, {0: {0: 1}, 3: {0: 1}, 4: {1: 1}, 7: {1: 1}})
-ADJUGATE = [3, 1, 2, 0, 7, 5, 6, 4]
-REVERSED = [3, 2, 1, 0, 7, 6, 5, 4]
-E_BY_COLUMN = torch.eye(2).repeat(1, 4)
-ADJUGATE_ROWS = _linear(8, 4, {0: {0: 1, 1: -1}, 1: {2: -1, 3: 1}, 2: {4: 1, 5: -1}, 3: {6: -1, 7: 1}})
-DETERMINANT = _linear(8, 2, {0: {0: 0.5, 1: -0.5, 2: -0.5, 3: 0.5}, 1: {4: 0.5, 5: -0.5, 6: -0.5, 7: 0.5}})
-E_TWICE = torch.eye(2).repeat(1, 2)
-EACH_TWICE = _linear(2, 4, {0: {0: 1}, 1: {0: 1}, 2: {1: 1}, 3: {1: 1}})
-FIRST_OVER_SECOND = torch.tensor([[-0.5], [0.5]])
-TRACE = torch.tensor([0.5, 0.0, 0.0, 0.5])[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +84,7 @@ def fuse(views: Views, rotation_prior_sd: Tensor, iterations: int = ITERATIONS) 
         rotation_prior_sd: (H,V) prior standard deviation of the given rotations, rad.
         iterations: Iterations of the alternation over pose, scales, rotations and inliers.
     """
+    use = tables(views.ray_xy)
     # everything below has axes H, V, J, and one for components
     present = views.weight[..., None, None]
     here = (present > 0).to(views.ray_xy.dtype)
@@ -168,7 +93,7 @@ def fuse(views: Views, rotation_prior_sd: Tensor, iterations: int = ITERATIONS) 
     depth = views.depth.unsqueeze(-1)
     norm = views.norm[..., None, None]
     prior_information = 1 / rotation_prior_sd[..., None, None].square()
-    prior_hessian = prior_information * EYE3 + VAGUE_INFORMATION * EYE3
+    prior_hessian = prior_information * use.eye3 + VAGUE_INFORMATION * use.eye3
     total_step = torch.zeros_like(prior_information)  # (H,V,1,3) so far
     visible = (confidence > 0).to(views.ray_xy.dtype)
     uncertainty = (1 - confidence * (1 / FULL_SCORE)).clamp_min(0)
@@ -191,11 +116,14 @@ def fuse(views: Views, rotation_prior_sd: Tensor, iterations: int = ITERATIONS) 
         weights = torch.cat([a, a, b], -1)
         entries = _tail(ray_from_body, 1, 9)
         square = scale.square()
-        ray_products = entries[..., _RAY_A] * entries[..., _RAY_B]
-        information = (a * square) * EYE3 + ((b - a) * square) * ray_products
+        ray_products = entries[..., use.ray_a] * entries[..., use.ray_b]
+        information = (a * square) * use.eye3 + ((b - a) * square) * ray_products
         measured = torch.cat([corrected - offset, depth], -1)
         vector = (weights * measured * scale) @ ray_from_body
-        total, total_vector = information.sum(1, keepdim=True) + VAGUE_INFORMATION * EYE3, vector.sum(1, keepdim=True)
+        total, total_vector = (
+            information.sum(1, keepdim=True) + VAGUE_INFORMATION * use.eye3,
+            vector.sum(1, keepdim=True),
+        )
         body = _times(inverse3(total), total_vector)  # (H,1,J,3)
         transposed = ray_from_body.transpose(-1, -2)
         local = body @ transposed
@@ -205,8 +133,8 @@ def fuse(views: Views, rotation_prior_sd: Tensor, iterations: int = ITERATIONS) 
         others_covariance = inverse3(total - information)
         predicted = _times(others_covariance, total_vector - vector) @ transposed
         innovation = corrected - (predicted[..., :2] * scale + offset)
-        plane_products = entries[..., _PLANE_A] * entries[..., _PLANE_B]
-        predicted_covariance = ((others_covariance @ FOUR_TIMES) * plane_products) @ SUM9 * scale.square()
+        plane_products = entries[..., use.plane_a] * entries[..., use.plane_b]
+        predicted_covariance = ((others_covariance @ use.four_times) * plane_products) @ use.sum9 * scale.square()
         model_variance = _model_variance(innovation, variance, predicted_covariance, visible)
         log_likelihood_ratio, weighted_innovations = _likelihood_ratio(
             innovation, predicted_covariance, variances + model_variance
@@ -218,8 +146,8 @@ def fuse(views: Views, rotation_prior_sd: Tensor, iterations: int = ITERATIONS) 
             step = _times(inverse3(hessian + prior_hessian), gradient - prior_information * total_step)
             total_step = total_step + step
             ray_from_body = _small_rotation(step) @ ray_from_body
-    mixture = (torch.cat([inlier, 1 - inlier], -1) * variances) @ EACH_TWICE
-    refined = (corrected - (mixture * weighted_innovations) @ E_TWICE.T) / perspective
+    mixture = (torch.cat([inlier, 1 - inlier], -1) * variances) @ use.each_twice
+    refined = (corrected - (mixture * weighted_innovations) @ use.e_twice.T) / perspective
     # the gate: the lifter's rotations, where the views disagree under them, may not overrule the detections
     gated = (model_variance * here).amax(1, keepdim=True) > GATE_MODEL_SD**2
     gated = gated & (rotation_prior_sd[..., None, None] > 0.5 * LIFTER_ROTATION_SD)
@@ -238,13 +166,15 @@ def _tail(x: Tensor, *sides: int) -> Tensor:
 
 def inverse3(matrix: Tensor) -> Tensor:
     """Returns (...,9) the inverse of symmetric 3×3 matrices (...,9), row-major, by cofactors."""
-    cofactors = (matrix[..., _MINOR_A] * matrix[..., _MINOR_B]) @ MINORS
-    return cofactors / ((matrix * cofactors) @ EXPANSION)
+    use = tables(matrix)
+    cofactors = (matrix[..., use.minor_a] * matrix[..., use.minor_b]) @ use.minors
+    return cofactors / ((matrix * cofactors) @ use.expansion)
 
 
 def _times(matrix: Tensor, vector: Tensor) -> Tensor:
     """Returns (...,3) 3×3 matrices (...,9) times vectors (...,3)."""
-    return (matrix * (vector @ SPREAD3)) @ SUM3
+    use = tables(matrix)
+    return (matrix * (vector @ use.spread3)) @ use.sum3
 
 
 def _fit_scale_and_offset(
@@ -272,16 +202,18 @@ def _rotation_equations(
 
     With p the pose in the ray frame, m its measurement and W the weights: Σ p×W(m − p) and Σ [p]ₓᵀW[p]ₓ.
     """
+    use = tables(local)
     columns = torch.cat([weights * (measured - local), a * local, b * local], -1)
     moments = _tail(local.transpose(-1, -2) @ columns, 1, 27)
-    return moments @ ROTATION_GRADIENT, moments @ ROTATION_HESSIAN
+    return moments @ use.rotation_gradient, moments @ use.rotation_hessian
 
 
 def _small_rotation(vector: Tensor) -> Tensor:
     """Returns (H,V,3,3) rotations by about ``vector`` (H,V,1,3) rad: the quaternion (1, v/2), normalised."""
-    q = vector @ HALF_ANGLE + IDENTITY_QUATERNION
+    use = tables(vector)
+    q = vector @ use.half_angle + use.identity_quaternion
     products = _tail(q.transpose(-1, -2) @ q, 1, 16)
-    return _tail((products @ QUATERNION) / (products @ QUATERNION_NORM), 3, 3)
+    return _tail((products @ use.quaternion) / (products @ use.quaternion_norm), 3, 3)
 
 
 def _model_variance(innovation: Tensor, variance: Tensor, predicted: Tensor, visible: Tensor) -> Tensor:
@@ -289,8 +221,9 @@ def _model_variance(innovation: Tensor, variance: Tensor, predicted: Tensor, vis
 
     1.386 = median of χ² with two degrees of freedom. Joints that are not visible have no excess.
     """
+    use = tables(predicted)
     square = innovation.square().sum(-1, keepdim=True) * (1 / 1.386)
-    excess = (square - variance - predicted @ TRACE) * visible
+    excess = (square - variance - predicted @ use.trace) * visible
     middle = torch.topk(excess, J // 2 + 1, dim=2).values[:, :, -1:]
     return middle.clamp(MIN_MODEL_SD**2, MAX_MODEL_SD**2)
 
@@ -306,8 +239,9 @@ def _likelihood_ratio(e: Tensor, covariance: Tensor, variances: Tensor) -> tuple
     Returns:
         (...,1) ratio of the first to the second; (...,4) precision₁·e, precision₂·e.
     """
-    both = covariance @ TWICE4 + variances @ ON_DIAGONAL
-    determinants = (both * both[..., REVERSED]) @ DETERMINANT
-    pulls = ((both[..., ADJUGATE] * (e @ E_BY_COLUMN)) @ ADJUGATE_ROWS) / (determinants @ EACH_TWICE)
-    deviance = (pulls * (e @ E_TWICE)) @ EACH_TWICE.T + torch.log(determinants)
-    return deviance @ FIRST_OVER_SECOND, pulls
+    use = tables(covariance)
+    both = covariance @ use.twice4 + variances @ use.on_diagonal
+    determinants = (both * both[..., use.reversed]) @ use.determinant
+    pulls = ((both[..., use.adjugate] * (e @ use.e_by_column)) @ use.adjugate_rows) / (determinants @ use.each_twice)
+    deviance = (pulls * (e @ use.e_twice)) @ use.each_twice.T + torch.log(determinants)
+    return deviance @ use.first_over_second, pulls

@@ -15,7 +15,7 @@ from typing import Literal
 from pose_rig.assets.cache import cache_folder
 from pose_rig.config import MIN_FREE_BYTES
 from pose_rig.errors import PoseRigError
-from pose_rig.installer import Installer, installer
+from pose_rig.installer import TORCH_NOTE, Installer, installer
 from pose_rig.session.mcap.info import version_of
 from pose_rig.wire.bus import Delivery, Receiver, Sender
 from pose_rig.wire.messages import Health
@@ -139,12 +139,31 @@ def providers() -> Iterator[Finding]:
         except PoseRigError as error:
             if name == "cpu":
                 yield Finding("fail", "inference", error.cause, f"Run: {installer().reinstall()}")
-            elif shutil.which("nvidia-smi"):
+            elif _has_gpu():
                 yield Finding("warn", "inference", error.cause, f"With an NVIDIA GPU: {installer().with_extra('gpu')}")
             else:
                 yield Finding("ok", "inference", f"{name} is not used: no NVIDIA GPU.")
         else:
             yield Finding("ok", "inference", f"{name} runs the shipped graph")
+
+
+def training() -> Iterator[Finding]:
+    """Names the build of torch, which training, evaluation and export need."""
+    from pose_rig.torch_build import torch_build
+
+    try:
+        build = torch_build()
+    except ImportError as error:
+        text = "torch is not installed." if isinstance(error, ModuleNotFoundError) else f"torch does not load: {error}."
+        remedy = f"For training: {installer().with_extra('train')}. {TORCH_NOTE}"
+        yield Finding("ok" if isinstance(error, ModuleNotFoundError) else "warn", "training", text, remedy)
+    else:
+        yield Finding("ok", "training", f"{build}.", build.remedy() if build.cuda or _has_gpu() else "")
+
+
+def _has_gpu() -> bool:
+    """Returns whether an NVIDIA driver is installed."""
+    return shutil.which("nvidia-smi") is not None
 
 
 def cameras() -> Iterator[Finding]:
@@ -210,6 +229,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     libraries,
     models,
     providers,
+    training,
     cameras,
     loopback,
     disk,

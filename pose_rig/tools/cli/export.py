@@ -45,12 +45,14 @@ def export(
         from pose_rig.lifting.checkpoint import load  # imports torch
         from pose_rig.training.export.export import ExportOptions
         from pose_rig.training.export.export import export as write
+    from pose_rig.torch_build import torch_build
+
     lifter, settings = load(checkpoint)
     options = ExportOptions(precision, provider, cache_folder() / "engines")
     done = write(lifter, settings, path, options, source=checkpoint)
     changes = f"; {precision} on {provider} moves lifted joints by {done.lift_error_mm:.2f} mm"
     console.print(
         f"Written: {done.path}, {done.size_mb:.1f} MB, differs from torch by {done.max_difference:.0e}"
-        f"{changes if done.lift_error_mm else ''}.",
+        f"{changes if done.lift_error_mm else ''}. {torch_build()}.",
     )  # fmt: skip
     console.print(f"Use it with `pose-rig run --weights {done.path}`.")

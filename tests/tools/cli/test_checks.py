@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from pose_rig.installer import Installer, Tool
-from pose_rig.tools.cli.checks import cameras, conflicts, disk, loopback, models, packages, python, telemetry
+from pose_rig.tools.cli.checks import cameras, conflicts, disk, loopback, models, packages, python, telemetry, training
+from pose_rig.torch_build import torch_build
 
 PIP = Installer("pip", Path("/env"))
 
@@ -89,4 +90,7 @@ def test_the_interpreter_and_packages_of_the_tests_are_ok() -> None:
     assert [finding.status for finding in python()] == ["ok"]
     assert next(packages()).status == "ok"
     assert next(disk()).subject == "disk"
+    (build,) = training()
+    assert (build.status, build.subject) == ("ok", "training")
+    assert build.text == f"{torch_build()}."
     assert all(finding.subject == "cameras" for finding in cameras())

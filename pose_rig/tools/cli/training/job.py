@@ -10,6 +10,7 @@ from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
 from pose_rig.tools.cli.training.request import Request
+from pose_rig.torch_build import torch_build
 from pose_rig.training.finetune import DEFAULT_JOB
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import Method
@@ -72,7 +73,8 @@ def plan_training(request: Request) -> TrainingPlan:
             "Remove --width.",
         )
     if job.device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("torch finds no CUDA device.", "Use --device cpu.")
+        build = torch_build()
+        raise UsageError(f"{build}: it finds no CUDA device.", f"Use --device cpu. {build.remedy()}")
     return TrainingPlan(job, start)
 
 

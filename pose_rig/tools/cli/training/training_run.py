@@ -17,6 +17,7 @@ from pose_rig.tools.cli.training.job import TrainingPlan, plan_training
 from pose_rig.tools.cli.training.progress import TrainProgress
 from pose_rig.tools.cli.training.request import Request
 from pose_rig.tools.cli.training.result import NewWeights, finetune_table, save_weights, validation_table
+from pose_rig.torch_build import torch_build
 from pose_rig.training.canonical_frame import with_canonical_frame
 from pose_rig.training.distributed import ProcessGroup, process_group
 from pose_rig.training.finetune import fine_tune
@@ -133,3 +134,4 @@ def _announce(request: Request, planned: TrainingPlan, progress: TrainProgress, 
         f"Training `{job.method}` on {job.device}: {job.steps} steps of {job.rigs} x {job.per_rig} frames, "
         f"{validation_frames} validation frames. Ctrl-C stops and keeps the best weights. Run folder: {request.run}."
     )
+    progress.print(f"{torch_build()}.")

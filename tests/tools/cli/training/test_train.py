@@ -21,6 +21,7 @@ from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.weights_file import weights_format
 from pose_rig.tools.cli.app import app
 from pose_rig.tools.cli.training.progress import TrainProgress
+from pose_rig.torch_build import torch_build
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.run_folder import RunFolder
 from pose_rig.training.train import Progress
@@ -149,6 +150,7 @@ def test_ours_from_scratch(material: Path, tmp_path: Path, name: str) -> None:
     code, output = said("train", "--simulated", material / "motion.npz", *SMALL, "--steps", 12, "--out", out)
     assert code == 0, output
     assert "Training `ours` on cpu: 12 steps of 2 x 8 frames," in output
+    assert f"{torch_build()}." in output
     assert "N-MPJPE against ground truth" in output
     assert weights_format(out) == ("checkpoint" if out.suffix == ".pt" else "graph")
     lifter, settings = load(out)
