@@ -57,6 +57,12 @@ def random_walk(
     return _bend_path(rebuild(joints, np.tile(bones, (length, 1))), root)
 
 
+def walking_area(people: Floats, size_m: float) -> Floats:
+    """Returns the person (T,J,3) on a path scaled to an area whose longer side is ``size_m``; the feet then slide."""
+    path = people[:, 0] * np.array([1.0, 0.0, 1.0])
+    return np.asarray(people + ((size_m / np.ptp(path, axis=0).max() - 1) * (path - path.mean(0)))[:, None])
+
+
 def _segment(
     clips: Sequence[Clip], bones: Floats, body_height_m: float, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:

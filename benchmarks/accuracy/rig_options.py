@@ -34,15 +34,16 @@ def add_realism_options(arguments: argparse.ArgumentParser, lenses: LensKind = "
     )
 
 
-def add_rig_options(arguments: argparse.ArgumentParser, rigs: int, views: str) -> None:
+def add_rig_options(arguments: argparse.ArgumentParser, rigs: int, views: str, *, motion_required: bool = True) -> None:
     """Adds the options of benchmarks on many random rigs.
 
     Args:
         arguments: The parser.
         rigs: Default of ``--rigs``.
         views: Default of ``--views``.
+        motion_required: Whether ``--motion`` is.
     """
-    add_motion_options(arguments)
+    add_motion_options(arguments, required=motion_required)
     arguments.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="F.onnx", help="other than shipped")
     arguments.add_argument("--rigs", type=int, default=rigs, help="for every number of views")
     arguments.add_argument("--views", default=views, metavar="N,N")

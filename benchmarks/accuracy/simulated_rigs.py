@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.movement import FPS, LEGS, random_walk
+from benchmarks.accuracy.movement import FPS, LEGS, random_walk, walking_area
 from pose_rig.arrays import Floats
 from pose_rig.config import CameraConfig, Config
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.graph import Engine
 from pose_rig.simulation.bodies import random_bones
@@ -49,21 +50,27 @@ class RigTake:
         body_height_m: True body height.
         height_m: Configured body height, None for the default.
         bias: Of the detector, already in the detections.
+        landmarks: Landmark set of the detections; those of real footage are not our joints.
     """
 
     take: Take
     body_height_m: float
     height_m: float | None
     bias: DetectorBias | None = None
+    landmarks: str = JOINT_SET
 
-    def estimator(self, engine: Engine) -> Estimator:
-        """Returns a new estimator for this rig that solves inline."""
+    def estimator(self, engine: Engine, background: BackgroundCompute | None = None) -> Estimator:
+        """Returns a new estimator for this rig, which solves inline."""
         views = len(self.take.xy_px)
         cameras = tuple(CameraConfig(source="sim", name=f"cam{v}") for v in range(views))
-        out = Estimator(Config(camera=cameras, height_m=self.height_m), engine, None)
-        for v, (width, height) in enumerate(self.take.cameras.size_px.astype(int).tolist()):
-            out.set_camera(v, (width, height), JOINT_SET)
+        out = Estimator(Config(camera=cameras, height_m=self.height_m), engine, background)
+        self.set_cameras(out)
         return out
+
+    def set_cameras(self, estimator: Estimator) -> None:
+        """Sets image sizes and landmarks, as the first frames of the cameras do."""
+        for v, (width, height) in enumerate(self.take.cameras.size_px.astype(int).tolist()):
+            estimator.set_camera(v, (width, height), self.landmarks)
 
     def t_ns(self, t: int) -> int:
         """Returns the time of time step ``t``."""
@@ -88,6 +95,7 @@ def rig_take(
     *,
     lenses: LensKind = "centred",
     biased: bool = False,
+    area_m: float | None = None,
 ) -> RigTake:
     """Returns a take of a random person who moves all the time, and of a random rig.
 
@@ -98,11 +106,14 @@ def rig_take(
         rng: Random generator.
         lenses: Of the cameras.
         biased: Whether the detector errs by direction of view; it changes nothing else in the take.
+        area_m: Longer side of the area in which the person walks; None for what the movement needs.
     """
     bones = random_bones(1, rng)[0]
     upright = 0.5 * bones[LEGS].sum() + bones[INDEX["thorax"]] + bones[INDEX["head"]]
     body_height_m = float(upright / EARS_TO_ANKLES * np.exp(rng.normal(0, HEIGHT_LOG_SD)))
     people = random_walk(clips, bones, body_height_m, seconds, rng)
+    if area_m is not None:
+        people = walking_area(people, area_m)
     cameras = rig_around(people, views, rng, lenses)
     bias = random_bias(rng) if biased else None
     xy_px, score = detections_of(people, cameras, rng, bias)
