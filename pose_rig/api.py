@@ -80,7 +80,8 @@ class Cameras:
         K: (V,3,3) px, intrinsic matrices.
         R: (V,3,3) rotations camera_from_rig.
         t: (V,3) m, translations.
-        dist: (V,5) OpenCV's distortion coefficients; only the first, k1, is estimated.
+        dist: (V,5) OpenCV's k1, k2, p1, p2, k3; where ``fisheye``, k1, k2, k3, k4, 0 of ``cv2.fisheye``.
+        fisheye: (V,) which model applies: wide lenses have the one for fisheye lenses.
         R_sd_deg: (V,) standard deviations of the rotations, degrees.
         t_sd_m: (V,) of the translations, m.
         focal_sd_px: (V,) of the focal lengths, px.
@@ -91,6 +92,7 @@ class Cameras:
     R: Floats
     t: Floats
     dist: Floats
+    fisheye: NDArray[np.bool_]
     R_sd_deg: Floats
     t_sd_m: Floats
     focal_sd_px: Floats
@@ -346,8 +348,5 @@ def _from_message(message: Pose3D) -> Pose:
 
 def _cameras(calibration: Calibration | None, views: int) -> Cameras:
     arrays = camera_arrays(calibration, None, views)
-    solved = np.isfinite(arrays["k1"])
-    dist = np.where(solved[:, None], 0.0, np.full((views, 5), np.nan))
-    dist[:, 0] = arrays["k1"]
-    keys = ("K", "R", "t", "R_sd_deg", "t_sd_m", "focal_sd_px")
-    return Cameras(solved=solved, dist=dist, **{key: arrays[key] for key in keys})
+    keys = ("K", "R", "t", "dist", "fisheye", "R_sd_deg", "t_sd_m", "focal_sd_px")
+    return Cameras(solved=np.isfinite(arrays["k1"]), **{key: arrays[key] for key in keys})

@@ -25,6 +25,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from pose_rig.errors import UsageError
+from pose_rig.lens import five_coefficients
 
 Pace = Literal["realtime", "all"]
 Origin = Literal["live", "files", "import"]
@@ -59,11 +60,14 @@ class SolvedCamera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Solved intrinsics and extrinsics of a camera: ``x_camera = rotation @ x_rig + translation_m``.
 
     Attributes:
-        size_px: (width, height) of the images it was solved for; the principal point is their centre.
+        size_px: (width, height) of the images it was solved for.
         rotation: camera_from_rig, three rows.
         translation_m: m, of camera_from_rig; as accurate as the given body height.
         focal_px: Focal length.
-        k1: Radial distortion, ``distorted = ideal (1 + k1 |ideal|²)`` (focal lengths); 0 unless the data require it.
+        principal_point_px: (x, y); None = the image centre.
+        distortion: OpenCV's k1, k2, p1, p2, k3; of a fisheye lens k1, k2, k3, k4; missing ones are 0.
+        fisheye: Whether OpenCV's fisheye model applies.
+        k1: The only coefficient in files of earlier versions.
         rotation_sd_deg: Standard deviation of the rotation.
         translation_sd_m: Of the position.
         focal_sd_px: Of the focal length.
@@ -73,10 +77,18 @@ class SolvedCamera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     rotation: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
     translation_m: tuple[float, float, float]
     focal_px: float
+    principal_point_px: tuple[float, float] | None = None
+    distortion: tuple[float, ...] = ()
+    fisheye: bool = False
     k1: float = 0.0
     rotation_sd_deg: float = 0.0
     translation_sd_m: float = 0.0
     focal_sd_px: float = 0.0
+
+    @property
+    def lens(self) -> tuple[float, ...]:
+        """The five coefficients of `pose_rig.lens`."""
+        return five_coefficients(self.distortion or (self.k1,))
 
 
 class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,6 +100,9 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         size_px: Requested (width, height); None = 1280×720 for webcams, that of the file otherwise.
         fps: Requested frames per second; None = 30 for webcams, that of the file otherwise.
         focal_px: Focal length if known.
+        principal_point_px: (x, y) if known; None = the image centre.
+        distortion: Of a calibrated lens, with its ``focal_px``: OpenCV's k1, k2, p1, p2, k3; fisheye: k1 to k4.
+        fisheye: Whether ``distortion`` is that of OpenCV's fisheye model.
         offset_ms: Added to the timestamps of a file, to align recordings that did not start together.
         repeat: How often a video file is played.
         member: Index of the camera in a source of several cameras (keypoint files, ``sim``).
@@ -102,6 +117,9 @@ class CameraConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     size_px: tuple[int, int] | None = None
     fps: float | None = None
     focal_px: float | None = None
+    principal_point_px: tuple[float, float] | None = None
+    distortion: tuple[float, ...] = ()
+    fisheye: bool = False
     offset_ms: float = 0.0
     repeat: int = 1
     member: int = 0

@@ -35,15 +35,18 @@ def normalised_coordinates(xy_px: Floats, focal_px: Floats, size_px: Floats) -> 
     return (xy_px - 0.5 * size_px[..., None, :]) / focal_px[..., None, None]
 
 
-def camera_matrix(focal_px: float, size_px: Sequence[float] | Floats) -> Floats:
-    """Returns K (3,3) of a camera whose principal point is the image centre.
+def camera_matrix(
+    focal_px: float, size_px: Sequence[float] | Floats, principal_point_px: Sequence[float] | None = None
+) -> Floats:
+    """Returns K (3,3) of a camera.
 
     Args:
         focal_px: Focal length.
         size_px: Image (width, height).
+        principal_point_px: (x, y); None = the image centre.
     """
-    width, height = size_px
-    return np.array([[focal_px, 0.0, width / 2], [0.0, focal_px, height / 2], [0.0, 0.0, 1.0]])
+    x, y = (size_px[0] / 2, size_px[1] / 2) if principal_point_px is None else principal_point_px
+    return np.array([[focal_px, 0.0, x], [0.0, focal_px, y], [0.0, 0.0, 1.0]])
 
 
 def complete_root(xy_px: Floats, score: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -101,13 +104,23 @@ def quarter_turn(ray_xy: Floats, visible: NDArray[np.bool_]) -> NDArray[np.int64
 
 
 def rectify(xy_px: Floats, score: Floats, focal_px: Floats, size_px: Floats) -> tuple[Floats, Floats, Floats]:
-    """Returns 2D poses in the ray frame, the input of the lifter (docs/fusion.md).
+    """Returns 2D poses in the ray frame, as `rectify_ideal`, for cameras without distortion.
 
     Args:
         xy_px: (...,J,2) px.
         score: (...,J) 0 = not visible.
         focal_px: (...) px.
         size_px: (...,2) px.
+    """
+    return rectify_ideal(normalised_coordinates(xy_px, focal_px, size_px), score)
+
+
+def rectify_ideal(ideal_xy: Floats, score: Floats) -> tuple[Floats, Floats, Floats]:
+    """Returns 2D poses in the ray frame, the input of the lifter (docs/fusion.md).
+
+    Args:
+        ideal_xy: (...,J,2) ideal coordinates x/z, y/z.
+        score: (...,J) 0 = not visible.
 
     Returns:
         ray_xy: (...,J,2) root-centred, unit Frobenius norm; 0 where not visible.
@@ -115,8 +128,7 @@ def rectify(xy_px: Floats, score: Floats, focal_px: Floats, size_px: Floats) -> 
         ray_from_camera: (...,3,3).
     """
     visible = score > 0
-    coordinates = normalised_coordinates(xy_px, focal_px, size_px)
-    directions = np.concatenate([coordinates, np.ones_like(coordinates[..., :1])], -1)
+    directions = np.concatenate([ideal_xy, np.ones_like(ideal_xy[..., :1])], -1)
     root = directions[..., 0, :]
     ray_from_camera = rotation_to_z(root / np.linalg.norm(root, axis=-1, keepdims=True))
     rotated = np.einsum("...ik,...jk->...ji", ray_from_camera, directions)
@@ -130,10 +142,15 @@ def rectify(xy_px: Floats, score: Floats, focal_px: Floats, size_px: Floats) -> 
 
 def unrectify(ray_xy: Floats, norm: Floats, ray_from_camera: Floats, focal_px: Floats, size_px: Floats) -> Floats:
     """Returns (...,J,2) px from the ray frame; the inverse of `rectify` for any joints."""
+    ideal_xy = unrectify_ideal(ray_xy, norm, ray_from_camera)
+    return np.asarray(ideal_xy * focal_px[..., None, None] + 0.5 * size_px[..., None, :])
+
+
+def unrectify_ideal(ray_xy: Floats, norm: Floats, ray_from_camera: Floats) -> Floats:
+    """Returns (...,J,2) ideal coordinates from the ray frame; the inverse of `rectify_ideal` for any joints."""
     directions = np.concatenate([ray_xy * norm[..., None, None], np.ones_like(ray_xy[..., :1])], -1)
     rotated = np.einsum("...ki,...jk->...ji", ray_from_camera, directions)
-    coordinates = rotated[..., :2] / np.maximum(rotated[..., 2:], 0.05)
-    return np.asarray(coordinates * focal_px[..., None, None] + 0.5 * size_px[..., None, :])
+    return np.asarray(rotated[..., :2] / np.maximum(rotated[..., 2:], 0.05))
 
 
 def nearest_rotation(matrix: Floats) -> Floats:

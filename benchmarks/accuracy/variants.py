@@ -19,6 +19,7 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.geometry import unrectify
 from pose_rig.graph import Engine, GraphOutput
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.simulation.takes import Take
 from pose_rig.skeleton import JOINT_SET
 
@@ -58,7 +59,7 @@ def fuse_with_all_methods(take: Take, engine: Engine) -> Iterator[FusedPoses]:
         t_ns = round(t * 1e9 / take.fps)
         samples = [Sample(t_ns, take.xy_px[v, t][None], take.score[v, t][None]) for v in range(views)]
         live = fusion.step(t_ns, samples)
-        observation = observe(t_ns, samples, fusion.landmarks, focal_px, size_px)
+        observation = observe(t_ns, samples, fusion.landmarks, Intrinsics.pinhole(focal_px, size_px))
         if t % COMPARE_INTERVAL or not len(observation.view):
             continue
         methods = StepMethods(observation, engine, focal_px, size_px)

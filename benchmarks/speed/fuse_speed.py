@@ -22,6 +22,7 @@ from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine, GraphInput, GraphOutput
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.lifting.engine import OrtEngine, warm_up
 from pose_rig.skeleton import JOINT_SET
 
@@ -92,7 +93,7 @@ def step_costs(views: int, engine: OrtEngine, warm_up_steps: int, steps: int) ->
     stopwatch = StopwatchEngine(engine)
     config = Config(camera=tuple(CameraConfig(source="sim", name=f"sim{v}") for v in range(views)))
     focal_px = np.full(views, FOCAL_PER_LARGER_SIDE * max(SIZE_PX))
-    size_px = np.tile(np.array(SIZE_PX, float), (views, 1))
+    intrinsics = Intrinsics.pinhole(focal_px, np.tile(np.array(SIZE_PX, float), (views, 1)))
     costs = []
     with ThreadPoolExecutor(1) as executor:
         fusion = Estimator(config, stopwatch, BackgroundCompute(executor))
@@ -102,7 +103,7 @@ def step_costs(views: int, engine: OrtEngine, warm_up_steps: int, steps: int) ->
             t_ns = samples[0].t_ns
             stopwatch.spent_ns = stopwatch.runs = 0
             began = time.perf_counter_ns()
-            observe(t_ns, samples, fusion.landmarks, focal_px, size_px)
+            observe(t_ns, samples, fusion.landmarks, intrinsics)
             observed = time.perf_counter_ns()
             fusion.step(t_ns, samples)
             whole, observing = time.perf_counter_ns() - observed, observed - began

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig
-from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
 from pose_rig.fusion.pose.landmarks import ExtraLandmarks
+from pose_rig.intrinsics import Intrinsics
+from pose_rig.lens import five_coefficients
 from pose_rig.skeleton import JOINTS, Landmarks, landmarks
 
 
@@ -27,6 +28,9 @@ class CameraProperties:
 
     def __init__(self, cameras: Sequence[CameraConfig]) -> None:
         self._given_focal_px = np.array([camera.focal_px or np.nan for camera in cameras])
+        self._given_point_px = np.array([camera.principal_point_px or (np.nan, np.nan) for camera in cameras])
+        self._dist = np.array([five_coefficients(camera.distortion) for camera in cameras])
+        self._fisheye = np.array([camera.fisheye for camera in cameras])
         self.size_px = np.ones((len(cameras), 2))
         self.landmarks: list[Landmarks | None] = [None] * len(cameras)
         self.extra: ExtraLandmarks | None = None
@@ -56,8 +60,13 @@ class CameraProperties:
         return JOINTS + (() if self.extra is None else self.extra.names)
 
     @property
-    def intrinsics(self) -> AssumedIntrinsics:
-        """Focal lengths, assumed where they are not given, and image sizes."""
-        assumed_px = FOCAL_PER_LARGER_SIDE * self.size_px.max(-1)
-        given_px = self._given_focal_px
-        return AssumedIntrinsics(np.where(np.isfinite(given_px), given_px, assumed_px), self.size_px)
+    def intrinsics(self) -> Intrinsics:
+        """As given, else assumed: usual focal lengths, principal points in the image centres, no distortion."""
+        assumed_px, given_px = FOCAL_PER_LARGER_SIDE * self.size_px.max(-1), self._given_focal_px
+        return Intrinsics(
+            np.where(np.isfinite(given_px), given_px, assumed_px),
+            self.size_px,
+            np.where(np.isfinite(self._given_point_px), self._given_point_px, 0.5 * self.size_px),
+            self._dist,
+            self._fisheye,
+        )

@@ -6,6 +6,8 @@ Axes: V views.
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
@@ -65,8 +67,7 @@ class Estimator:
         cameras, landmarks = self._cameras, self._cameras.landmarks[view]
         if landmarks is None:
             return CameraTrack.empty()
-        focal_px = float(cameras.intrinsics.focal_px[view])
-        return lifted_track(samples, landmarks, focal_px, cameras.size_px[view], self._engine)
+        return lifted_track(samples, landmarks, cameras.intrinsics.at(np.array([view])), self._engine)
 
     def solve(self) -> None:
         """Solves the rig from all keyframes; where that fails, the reason is in the note of `rig_state`."""
@@ -106,7 +107,7 @@ class Estimator:
         """Returns the pose at a time step from the detections (V) of each view."""
         cameras, rig = self._cameras, self._rig.view(t_ns)
         cameras.fix_joints()
-        observation = observe(t_ns, samples, cameras.landmarks, rig.focal_px, cameras.size_px)
+        observation = observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
         rig = rig.for_views(observation.present)
         pose, hypothesis, solved = self._person.estimate(observation, samples, cameras, rig)
         if hypothesis is None:

@@ -25,7 +25,7 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose.uncertainty import inflate_covariance
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.rig_view import RigView
-from pose_rig.geometry import unrectify
+from pose_rig.geometry import unrectify_ideal
 from pose_rig.graph import Engine
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import Mode
@@ -133,7 +133,7 @@ class PersonTracker:
         self._xyz = self._smooth(observation.t_ns, raw)
         fused = reproject(out.body[0], out.ray_from_body[0], out.scale[0], out.offset[0], norm)
         ray_xy = np.stack([out.refined[0].astype(float), fused])
-        refined, reprojected = unrectify(ray_xy, norm, ray_from_camera, rig.focal_px, cameras.size_px)
+        refined, reprojected = rig.intrinsics.pixels(unrectify_ideal(ray_xy, norm, ray_from_camera))
         visible = hypothesis.score > 0
         distance = np.linalg.norm(reprojected - hypothesis.xy_px, axis=-1) * visible
         score, residual = np.zeros(len(raw)), np.zeros(len(raw))

@@ -85,7 +85,7 @@ def _followed(
     return xy, score
 
 
-def _cameras(session: Session, known: Mapping[str, CameraState]) -> dict[str, NDArray[np.float64]]:
+def _cameras(session: Session, known: Mapping[str, CameraState]) -> dict[str, NDArray[Any]]:
     """Returns the cameras of the last rig state, NaN where not solved."""
     arrays = unsolved_cameras(len(session.cameras))
     for v, name in enumerate(session.cameras):
@@ -93,7 +93,9 @@ def _cameras(session: Session, known: Mapping[str, CameraState]) -> dict[str, ND
         if camera is not None and camera.time_offset_sd_s is not None:
             arrays["time_offset_s"][v], arrays["time_offset_sd_s"][v] = camera.time_offset_s, camera.time_offset_sd_s
         if camera is not None and camera.rotation and camera.translation_m and camera.size_px:
-            arrays["K"][v], arrays["k1"][v] = camera_matrix(camera.focal_px, camera.size_px), camera.k1
+            arrays["K"][v] = camera_matrix(camera.focal_px, camera.size_px, camera.principal_point_px)
+            arrays["k1"][v], arrays["dist"][v], arrays["fisheye"][v] = camera.k1, camera.lens, camera.fisheye
+            arrays["size_px"][v] = camera.size_px
             arrays["R"][v], arrays["t"][v] = np.reshape(camera.rotation, (3, 3)), camera.translation_m
             for key, sd in (
                 ("R_sd_deg", camera.rotation_sd_deg),

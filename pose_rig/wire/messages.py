@@ -11,6 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 import numpy as np
 
+from pose_rig.lens import five_coefficients
+
 VERSION = 1
 
 NO_PERSON = "no person detected"  # the one note of a camera that is not a fault
@@ -158,7 +160,11 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
         translation_sd_m: Its standard deviation.
         focal_px: Focal length used.
         focal_sd_px: Its standard deviation; None while assumed.
-        k1: Radial distortion coefficient, 0 unless solved.
+        k1: First radial distortion coefficient, 0 unless solved.
+        distortion: OpenCV's k1, k2, p1, p2, k3; of a fisheye lens k1, k2, k3, k4, 0; empty unless solved, and in
+            recordings of earlier versions, whose only coefficient is ``k1``.
+        fisheye: Whether OpenCV's fisheye model applies.
+        principal_point_px: (x, y); None = the image centre.
         size_px: Image (width, height); None before the first frame.
         moving: Whether the camera is being moved.
         health: 0–1, agreement with the other cameras; 0 = no detection, or ignored.
@@ -176,6 +182,9 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     focal_px: Real
     focal_sd_px: Real | None = None
     k1: Real = 0.0
+    distortion: tuple[Real, ...] = ()
+    fisheye: bool = False
+    principal_point_px: tuple[Real, Real] | None = None
     size_px: SizePx | None = None
     moving: bool = False
     health: Fraction = 0.0
@@ -183,6 +192,11 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     agreement: Fraction | None = None
     time_offset_s: Real = 0.0
     time_offset_sd_s: Real | None = None
+
+    @property
+    def lens(self) -> tuple[float, ...]:
+        """The five coefficients of `pose_rig.lens`."""
+        return five_coefficients(self.distortion or (self.k1,))
 
 
 class RigState(Message, frozen=True, kw_only=True, eq=False):

@@ -6,9 +6,11 @@ Axes: N keyframes, V views, J = 17 joints, P points (`pose_rig.fusion.calibratio
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.lens_family import from_opencv, to_opencv
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, POINTS
@@ -16,13 +18,13 @@ from pose_rig.fusion.calibration.bundle.state import BundleState
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import detection_sd
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
 from pose_rig.fusion.calibration.self_solve import SolveTask
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
 from pose_rig.graph import GraphOutput
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.simulation.bodies import heading, rebuild, rotate, swing_limbs
 from pose_rig.simulation.cameras import look_at
 from pose_rig.simulation.noise import detect
@@ -88,12 +90,11 @@ def calibration(
     tilt = rotation_from_vector(np.radians([[2.0, -3.0, 4.0], [-1.0, 2.0, -5.0]])[number % 2])
     rotation = tilt @ look_at(position, np.array([0.0, 0.9, 0.0]))
     zero = np.zeros(views)
+    focal, size_px = np.array(focal_px)[number % len(focal_px)], np.tile(np.array(SIZE_PX, float), (views, 1))
     return Calibration(
         rotation=rotation,
         translation=-np.einsum("vij,vj->vi", rotation, position),
-        focal_px=np.array(focal_px)[number % len(focal_px)],
-        k1=np.full(views, k1),
-        size_px=np.tile(np.array(SIZE_PX), (views, 1)),
+        intrinsics=to_opencv(Intrinsics.pinhole(focal, size_px), focal, np.full(views, k1)),
         known=np.ones(views, bool),
         rotation_sd=zero + np.radians(0.5),
         translation_sd=zero + 0.02,
@@ -103,13 +104,14 @@ def calibration(
 
 def images(people: Floats, cameras: Calibration) -> Floats:
     """(N,V,J,2) px: projections of people (or any points), camera by camera."""
-    out = np.zeros((len(people), len(cameras.known), people.shape[1], 2))
+    out, lens = np.zeros((len(people), len(cameras.known), people.shape[1], 2)), cameras.intrinsics
     for v, (turn, step) in enumerate(zip(cameras.rotation, cameras.translation, strict=True)):
         local = people @ turn.T + step
         assert local[..., 2].min() > 0.2, "a person is behind the camera"
-        ideal = local[..., :2] / local[..., 2:]
-        square = (ideal**2).sum(-1, keepdims=True)
-        out[:, v] = cameras.focal_px[v] * (1 + cameras.k1[v] * square) * ideal + 0.5 * cameras.size_px[v]
+        project = cv2.fisheye.projectPoints if lens.fisheye[v] else cv2.projectPoints
+        points, still = local.reshape(-1, 1, 3), np.zeros(3)
+        coefficients = lens.dist[v, :4] if lens.fisheye[v] else lens.dist[v]
+        out[:, v] = project(points, still, still, lens.matrices[v], coefficients)[0].reshape(out[:, v].shape)
     return out
 
 
@@ -130,8 +132,8 @@ def truth(people: Floats, cameras: Calibration) -> tuple[BundleState, Tracks, Pr
 
 def exact(cameras: Calibration, people: Floats) -> BundleState:
     """The state of cameras and people."""
-    zoom = np.log(cameras.focal_px / _assumed(cameras))
-    state = BundleState.from_cameras(cameras.rotation, cameras.translation, zoom, cameras.k1, HEIGHT_M)
+    zoom, k1 = from_opencv(cameras.intrinsics, Intrinsics.pinhole(_assumed(cameras), cameras.size_px))
+    state = BundleState.from_cameras(cameras.rotation, cameras.translation, zoom, k1, HEIGHT_M)
     return replace(state, points=points_of(people))
 
 
@@ -171,7 +173,7 @@ def hypothesis_of(
 ) -> Hypothesis:
     """Hypothesis of samples with one person each; ``body`` (J,3) of any size is the lifted pose."""
     views = len(samples)
-    observation = observe(0, samples, sets, cameras.focal_px, cameras.size_px)
+    observation = observe(0, samples, sets, cameras.intrinsics)
     candidates = [observation.candidates_of(v) for v in range(views)]
     count = len(observation.view)
     single = np.float32
@@ -195,7 +197,7 @@ def task(keyframes: list[Keyframe], cameras: Calibration, *, off_deg: float = 3.
     """Input of `self_solve`: assumed focal lengths, rotations with an error of some degrees."""
     views = len(cameras.known)
     turn = rotation_from_vector(np.random.default_rng(seed).normal(0, np.radians(off_deg) / np.sqrt(3), (views, 3)))
-    intrinsics = AssumedIntrinsics(_assumed(cameras), cameras.size_px)
+    intrinsics = Intrinsics.pinhole(_assumed(cameras), cameras.size_px)
     return SolveTask(
         keyframes, intrinsics, np.zeros(views, bool), turn @ cameras.rotation, np.ones(views, bool), HEIGHT_M
     )

@@ -23,6 +23,7 @@ def test_shapes_and_what_is_known(tmp_path: Path) -> None:
     assert {key: value.shape for key, value in got.items()} == {
         "cameras": (2,), "landmarks": (17,), "xy": (5, 2, 17, 2), "xy_score": (5, 2, 17), "xy_refined": (5, 2, 17, 2),
         "K": (2, 3, 3), "R": (2, 3, 3), "t": (2, 3), "k1": (2,),
+        "dist": (2, 5), "fisheye": (2,), "size_px": (2, 2),
         "R_sd_deg": (2,), "t_sd_m": (2,), "focal_sd_px": (2,), "time_offset_s": (2,),
             "time_offset_sd_s": (2,),
     }  # fmt: skip

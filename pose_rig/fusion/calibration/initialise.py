@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.lens_family import undistort
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS
 from pose_rig.fusion.calibration.bundle.state import BundleState
-from pose_rig.fusion.calibration.cameras import undistort
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.resection import resect
 from pose_rig.fusion.calibration.triangulate import Rays, triangulate
+from pose_rig.intrinsics import Intrinsics
 
 RELATIVE_DETECTION_SD = 0.0125  # of a person's size in the image: error of detectors, measured
 MIN_INLIER = 0.05  # no detection is excluded beforehand
@@ -34,13 +35,13 @@ BODY_RADIUS_SD_M = 0.5  # standard deviation of a joint about the middle of the 
 
 
 def build_tracks(
-    keyframes: Sequence[Keyframe], focal_px: Floats, size_px: Floats, views: NDArray[np.int64]
+    keyframes: Sequence[Keyframe], intrinsics: Intrinsics, views: NDArray[np.int64]
 ) -> tuple[Tracks, Floats]:
-    """Returns the tracks of some views, and their pelvis (N,V,2) in the same units.
+    """Returns the tracks of some views, and their pelvis (N,V,2), in ideal coordinates of the ``intrinsics`` assumed.
 
-    ``focal_px`` (V,), as assumed, and ``size_px`` (V,2) are those of these views.
+    These are those of all cameras.
     """
-    xy = (np.stack([k.xy_px[views] for k in keyframes]) - 0.5 * size_px[:, None]) / focal_px[:, None, None]
+    xy = intrinsics.at(views).ideal_xy(np.stack([k.xy_px[views] for k in keyframes]))
     points = list(POINTS)
     score = np.stack([k.score[views] for k in keyframes])[:, :, points]
     inlier = np.stack([k.inlier[views] for k in keyframes])[:, :, points]
@@ -91,7 +92,7 @@ def with_points(cameras: BundleState, tracks: Tracks) -> BundleState:
     the person's median position.
     """
     focal_scale = np.exp(cameras.log_focal_scale)[:, None]
-    ideal_xy = undistort(tracks.xy / focal_scale[..., None], cameras.k1[:, None])
+    ideal_xy = undistort(tracks.xy / focal_scale[..., None], cameras.k1)
     rays = Rays(ideal_xy, tracks.sd / focal_scale, tracks.weight)
     points = triangulate(rays, cameras, iterations=ROUGH_ITERATIONS).points
     middle = np.median(points, axis=1, keepdims=True)

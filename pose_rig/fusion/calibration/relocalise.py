@@ -66,9 +66,9 @@ def _triangulated(cameras: Calibration, keyframes: Sequence[Keyframe]) -> tuple[
     used = [k for k in keyframes if (k.weight[views] > 0).sum() > 1]
     if len(used) < MIN_KEYFRAMES or len(views) < 2:
         return None
-    tracks, _ = build_tracks(used, cameras.focal_px[views], cameras.size_px[views], views)
-    rotation, translation, k1 = cameras.rotation[views], cameras.translation[views], cameras.k1[views]
-    return tracks, with_points(BundleState.from_cameras(rotation, translation, np.zeros(len(views)), k1, 1.0), tracks)
+    tracks, _ = build_tracks(used, cameras.intrinsics, views)
+    rotation, translation, zero = cameras.rotation[views], cameras.translation[views], np.zeros(len(views))
+    return tracks, with_points(BundleState.from_cameras(rotation, translation, zero, zero, 1.0), tracks)
 
 
 def _lengths(state: BundleState) -> tuple[Floats, float]:
@@ -85,4 +85,10 @@ def resized(cameras: Calibration, size_px: Floats) -> Calibration:
     """Returns the cameras for images of other sizes; one whose aspect ratio has changed is no longer known."""
     factor = size_px / cameras.size_px
     same = np.abs(factor[:, 0] / factor[:, 1] - 1) < MAX_ASPECT_DIFFERENCE
-    return replace(cameras, focal_px=cameras.focal_px * factor[:, 0], size_px=size_px, known=cameras.known & same)
+    intrinsics = replace(
+        cameras.intrinsics,
+        focal_px=cameras.focal_px * factor[:, 0],
+        principal_point_px=cameras.principal_point_px * factor,
+        size_px=size_px,
+    )
+    return replace(cameras, intrinsics=intrinsics, known=cameras.known & same)

@@ -18,8 +18,9 @@ from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.vertical import resolve_vertical
-from pose_rig.geometry import angle_deg, nearest_rotation, rectify, rotation_from_vector
+from pose_rig.geometry import angle_deg, nearest_rotation, rectify_ideal, rotation_from_vector
 from pose_rig.graph import GATE_MODEL_SD, Engine, GraphInput, GraphOutput
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J
 
 CAUCHY_SCALE_DEG = 8.0  # distance from the mean at which a rotation has half of its weight
@@ -33,19 +34,6 @@ KEYFRAMES_PER_INDEPENDENT = 10.0  # neighbouring errors correlate: lag-1 correla
 DEPTH_BIAS_SD = 0.5
 FIXED_ROTATION_SD = 1e-3  # rad
 FLIP = np.diag([1.0, 1.0, -1.0])
-
-
-@dataclass(frozen=True, slots=True)
-class AssumedIntrinsics:
-    """Intrinsics before the rig is solved; the principal point is the image centre.
-
-    Attributes:
-        focal_px: (V,) focal lengths, given or assumed.
-        size_px: (V,2) width, height.
-    """
-
-    focal_px: Floats
-    size_px: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +56,7 @@ class CameraRotations:
 
 
 def estimate_rotations(
-    keyframes: Sequence[Keyframe], engine: Engine, intrinsics: AssumedIntrinsics, initial: CameraRotations | None
+    keyframes: Sequence[Keyframe], engine: Engine, intrinsics: Intrinsics, initial: CameraRotations | None
 ) -> CameraRotations | None:
     """Returns the rotations that agree best with the keyframes, None if these do not suffice.
 
@@ -153,14 +141,14 @@ def synchronise(mean: Floats, weight: Floats) -> tuple[Floats, NDArray[np.bool_]
 def refine_rotations(
     keyframes: Sequence[Keyframe],
     engine: Engine,
-    intrinsics: AssumedIntrinsics,
+    intrinsics: Intrinsics,
     rotation: Floats,
     known: NDArray[np.bool_],
 ) -> tuple[Floats, Floats, GraphOutput]:
     """Returns rotations after Gauss–Newton over all keyframes, their standard deviations, and the fused poses."""
     score = np.stack([k.score for k in keyframes])
     xy_px = np.stack([k.xy_px for k in keyframes])
-    ray_xy, norm, ray_from_camera = rectify(xy_px, score, intrinsics.focal_px, intrinsics.size_px)
+    ray_xy, norm, ray_from_camera = rectify_ideal(intrinsics.ideal_xy(xy_px), score)
     weight = np.stack([k.weight for k in keyframes]) * known
     for _ in range(REFINE_ITERATIONS):
         out = _run_graph(engine, ray_xy, score, norm, ray_from_camera @ rotation, weight)

@@ -16,6 +16,7 @@ from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
 from pose_rig.fusion.calibration.bundle.adjustment import adjust
 from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
+from pose_rig.fusion.calibration.bundle.lens_family import from_opencv, to_opencv
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks, residuals
 from pose_rig.fusion.calibration.bundle.segments import joints_from_points
@@ -29,8 +30,8 @@ from pose_rig.fusion.calibration.initialise import (
     with_points,
 )
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics
 from pose_rig.geometry import nearest_rotation
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J
 
 MIN_KEYFRAMES = 12  # with the person in two views
@@ -65,7 +66,7 @@ class SolveTask:
     """
 
     keyframes: Sequence[Keyframe]
-    intrinsics: AssumedIntrinsics
+    intrinsics: Intrinsics
     focal_given: NDArray[np.bool_]
     camera_from_rig: Floats
     known: NDArray[np.bool_]
@@ -101,7 +102,7 @@ def self_solve(task: SolveTask) -> RigSolution | str:
     keyframes = [k for k in task.keyframes if (k.weight[views] > 0).sum() > 1]
     if len(keyframes) < MIN_KEYFRAMES or len(views) < 2:
         return TOO_FEW_KEYFRAMES
-    tracks, pelvis = build_tracks(keyframes, task.intrinsics.focal_px[views], task.intrinsics.size_px[views], views)
+    tracks, pelvis = build_tracks(keyframes, task.intrinsics, views)
     priors = priors_of(task, views)
     validated = np.arange(len(keyframes)) % VALIDATION_STRIDE == VALIDATION_STRIDE - 1
     training, validation = tracks.at(np.flatnonzero(~validated)), tracks.at(np.flatnonzero(validated))
@@ -200,9 +201,9 @@ def _solved(
     calibration = Calibration(
         rotation=all_views(state.rotation, np.eye(3)),
         translation=all_views(state.translation, 0.0),
-        focal_px=intrinsics.focal_px * all_views(np.exp(state.log_focal_scale), 1.0),
-        k1=all_views(state.k1, 0.0),
-        size_px=intrinsics.size_px,
+        intrinsics=to_opencv(
+            intrinsics, intrinsics.focal_px * all_views(np.exp(state.log_focal_scale), 1.0), all_views(state.k1, 0.0)
+        ),
         known=task.known.copy(),
         rotation_sd=all_views(np.linalg.norm(sd[:, :3], axis=1), np.inf),
         translation_sd=all_views(np.linalg.norm(sd[:, 3:6], axis=1), np.inf),
@@ -218,8 +219,8 @@ def current_state(task: SolveTask, views: NDArray[np.int64]) -> BundleState | No
     calibration = task.current
     if calibration is None or not calibration.known[views].all():
         return None
-    log_focal_scale = np.log(calibration.focal_px / task.intrinsics.focal_px)[views]
-    rotation, translation, k1 = calibration.rotation[views], calibration.translation[views], calibration.k1[views]
+    rotation, translation = calibration.rotation[views], calibration.translation[views]
+    log_focal_scale, k1 = from_opencv(calibration.intrinsics.at(views), task.intrinsics.at(views))
     return BundleState.from_cameras(rotation, translation, log_focal_scale, k1, task.height_m)
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.geometry import complete_root, rectify
+from pose_rig.geometry import complete_root, rectify_ideal
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import MIRROR, J, Landmarks
 
 MIN_JOINTS = 6  # visible, of a detection that counts as a person
@@ -28,7 +29,7 @@ class Observation:
         person: (C,) index of the person in that view's sample.
         xy_px: (C,J,2).
         score: (C,J) 0–1.
-        ray_xy: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify`.
+        ray_xy: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify_ideal`.
         mirrored: (C,) whether left and right were exchanged.
         views: V.
     """
@@ -76,8 +77,7 @@ def observe(
     t_ns: int,
     samples: Sequence[Sample | None],
     landmarks: Sequence[Landmarks | None],
-    focal_px: Floats,
-    size_px: Floats,
+    intrinsics: Intrinsics,
 ) -> Observation:
     """Returns the candidates of one time step, without people who lack a root or shoulders (`complete_root`).
 
@@ -85,8 +85,7 @@ def observe(
         t_ns: Time.
         samples: Detections of each view, None without any.
         landmarks: Each view's landmark set, None until its first sample.
-        focal_px: (V,).
-        size_px: (V,2).
+        intrinsics: Of the cameras, assumed or solved.
     """
     used = [(v, sample) for v, sample in enumerate(samples) if sample is not None and landmarks[v] is not None]
     view = np.repeat([v for v, _ in used], [len(sample.xy_px) for _, sample in used]).astype(np.int64)
@@ -95,7 +94,7 @@ def observe(
     xy_px, rooted = complete_root(xy_px, score)
     usable = rooted & ((score > 0).sum(-1) >= MIN_JOINTS)
     view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
-    ray_xy, norm, ray_from_camera = rectify(xy_px, score, focal_px[view], size_px[view])
+    ray_xy, norm, ray_from_camera = rectify_ideal(intrinsics.ideal_xy(xy_px, view), score)
     mirrored = np.zeros(len(view), bool)
     return Observation(t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, len(samples))
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
 from pose_rig.fusion.calibration.keyframes import Keyframe, Keyframes
 from pose_rig.fusion.calibration.rotation_averaging import (
-    AssumedIntrinsics,
     CameraRotations,
     consistency_weight,
     estimate_rotations,
@@ -19,6 +18,7 @@ from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.fusion.pose.lifts import camera_from_body
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
 from pose_rig.graph import Engine
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.wire.records import Learned
 
 KEYFRAME_INTERVAL_NS = 66_000_000  # 15 Hz: neighbouring time steps are redundant (lag-1 correlation 0.9 at 25 Hz)
@@ -110,7 +110,7 @@ class Calibrator:
         """Whether enough keyframes were added since rotations were last averaged."""
         return self._count >= self._average_at and not self._averaging.busy
 
-    def start_averaging(self, intrinsics: AssumedIntrinsics, rotations: CameraRotations | None) -> None:
+    def start_averaging(self, intrinsics: Intrinsics, rotations: CameraRotations | None) -> None:
         """Starts to average rotations, from earlier ones if there are any."""
         self._average_at = self._next_at()
         self._averaging.start(estimate_rotations, self.keyframes, self._engine, intrinsics, rotations)

@@ -9,13 +9,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.acceptance import rejection_reason
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.floor import to_room_frame
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import relocalise
-from pose_rig.fusion.calibration.rotation_averaging import AssumedIntrinsics, CameraRotations
+from pose_rig.fusion.calibration.rotation_averaging import CameraRotations
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
 from pose_rig.fusion.calibration.vertical import has_walked
 from pose_rig.fusion.pose.hypothesis import RotationPrior
@@ -23,6 +22,7 @@ from pose_rig.fusion.rig.moving_cameras import MovingCameras
 from pose_rig.fusion.rig.recorded_rig import recorded_rotations, recorded_solution, same_rig
 from pose_rig.fusion.rig.setup import Setup
 from pose_rig.fusion.rig.solved_rig import SolvedRig
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.wire.messages import Mode, RigState
 
 # How far one time step may turn a settled camera. Assumed focal lengths leave rotations a few degrees off, differently
@@ -36,7 +36,7 @@ class CameraPoses:
     """Holds the poses in use.
 
     Attributes:
-        intrinsics: Focal lengths and image sizes, as assumed or given.
+        intrinsics: As given or assumed.
         moving: The rotations of moving cameras.
         rotations: Averaged rotations, None until then.
         solved: The solved rig, None until then.
@@ -48,7 +48,7 @@ class CameraPoses:
     def __init__(self, setup: Setup) -> None:
         views = len(setup.names)
         self._setup = setup
-        self.intrinsics = AssumedIntrinsics(np.ones(views), np.ones((views, 2)))
+        self.intrinsics = Intrinsics.pinhole(np.ones(views), np.ones((views, 2)))
         self.moving = MovingCameras(setup.moving)
         self.rotations: CameraRotations | None = None
         self.solved = SolvedRig(setup.fixed) if setup.fixed is not None else None
@@ -82,9 +82,9 @@ class CameraPoses:
         return None if self.solved is None else self.solved.solution.cameras
 
     @property
-    def focal_px(self) -> Floats:
-        """(V,) focal lengths in use."""
-        return self.intrinsics.focal_px if self.cameras is None else self.cameras.focal_px
+    def used_intrinsics(self) -> Intrinsics:
+        """Those of the solved cameras; until then those given or assumed."""
+        return self.intrinsics if self.cameras is None else self.cameras.intrinsics
 
     def prior(self, t_ns: int) -> RotationPrior | None:
         """Returns the rotations at a time step, None while cold."""

@@ -47,7 +47,7 @@ class CameraReport:
         has_frames = bool(min(width, height) > 1)
         state = CameraState(
             name=self._setup.names[view],
-            focal_px=float(poses.focal_px[view]),
+            focal_px=float(poses.used_intrinsics.focal_px[view]),
             size_px=(int(width), int(height)) if has_frames else None,
             moving=bool(poses.moving.moving[view]),
             health=float(self._consistency.agreement[view]),

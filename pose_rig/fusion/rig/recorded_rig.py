@@ -41,4 +41,7 @@ def same_rig(a: RigState, b: RigState) -> bool:
 
 
 def _cameras(state: RigState) -> list[tuple[object, ...]]:
-    return [(c.name, c.rotation, c.translation_m, c.focal_px, c.k1, c.moving, c.size_px) for c in state.cameras]
+    return [
+        (c.name, c.rotation, c.translation_m, c.focal_px, c.lens, c.fisheye, c.principal_point_px, c.moving, c.size_px)
+        for c in state.cameras
+    ]

@@ -70,7 +70,7 @@ class Rig:
         weight = np.where(agreement > 0, np.clip(agreement / MIN_AGREEMENT, MIN_WEIGHT, 1.0), 1.0)
         if poses.mode != "cold":
             weight = weight * (poses.known | poses.moving.known(t_ns))
-        return RigView(poses.mode, poses.focal_px, poses.prior(t_ns), weight, poses.known, poses.solution)
+        return RigView(poses.mode, poses.used_intrinsics, poses.prior(t_ns), weight, poses.known, poses.solution)
 
     def update(self, hypothesis: Hypothesis, pose: SolvedPose | None, view: RigView) -> None:
         """Updates the estimated cameras with one more time step.

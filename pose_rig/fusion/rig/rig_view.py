@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.pose.hypothesis import RotationPrior
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.wire.messages import Mode
 
 
@@ -20,7 +21,7 @@ class RigView:
 
     Attributes:
         mode: ``cold``, ``settled`` or ``solved``.
-        focal_px: (V,).
+        intrinsics: Solved, else given or assumed.
         prior: Their rotations; None where the time step alone must give them.
         weight: (V,) 0–1, how much each view counts.
         known: (V,) whose pose is known and trusted.
@@ -28,7 +29,7 @@ class RigView:
     """
 
     mode: Mode
-    focal_px: Floats
+    intrinsics: Intrinsics
     prior: RotationPrior | None
     weight: Floats
     known: NDArray[np.bool_]

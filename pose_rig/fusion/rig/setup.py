@@ -10,6 +10,7 @@ from pose_rig.config import ASSUMED_HEIGHT_M, CameraConfig, Config, SolvedCamera
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.wire.messages import CameraState
 
 UNKNOWN_ROTATION = tuple(np.eye(3).ravel().tolist())
@@ -67,12 +68,18 @@ def earlier_solution(cameras: Sequence[CameraConfig], height_m: float) -> RigSol
 def calibration_of(rows: Sequence[SolvedCamera | CameraState], known: NDArray[np.bool_]) -> Calibration:
     """Returns cameras of a configuration or message; those that are not ``known`` (V,) may lack values."""
     focal_px = np.array([row.focal_px or 1.0 for row in rows])
+    size_px = np.array([row.size_px or (1, 1) for row in rows], np.float64)
+    points_px = [row.principal_point_px or centre for row, centre in zip(rows, 0.5 * size_px, strict=True)]
     return Calibration(
         rotation=np.array([row.rotation or UNKNOWN_ROTATION for row in rows]).reshape(-1, 3, 3),
         translation=np.array([row.translation_m or np.zeros(3) for row in rows], np.float64),
-        focal_px=focal_px,
-        k1=np.array([row.k1 for row in rows]),
-        size_px=np.array([row.size_px or (1, 1) for row in rows], np.float64),
+        intrinsics=Intrinsics(
+            focal_px,
+            size_px,
+            np.array(points_px, np.float64),
+            np.array([row.lens for row in rows]),
+            np.array([row.fisheye for row in rows]),
+        ),
         known=known,
         rotation_sd=np.radians([row.rotation_sd_deg or 0.0 for row in rows]),
         translation_sd=np.array([row.translation_sd_m or 0.0 for row in rows]),

@@ -130,7 +130,8 @@ class SolvedRig:
 
 
 def with_pose(state: CameraState, cameras: Calibration, view: int) -> CameraState:
-    """Returns a camera's state with its solved pose."""
+    """Returns a camera's state with its solved pose and lens."""
+    intrinsics = cameras.intrinsics
     return structs.replace(
         state,
         rotation=tuple(cameras.rotation[view].ravel().tolist()),
@@ -138,14 +139,26 @@ def with_pose(state: CameraState, cameras: Calibration, view: int) -> CameraStat
         translation_m=tuple(cameras.translation[view].tolist()),
         translation_sd_m=float(cameras.translation_sd[view]),
         focal_sd_px=float(cameras.focal_sd[view] * cameras.focal_px[view]),
-        k1=float(cameras.k1[view]),
+        k1=float(intrinsics.dist[view, 0]),
+        distortion=tuple(intrinsics.dist[view].tolist()),
+        fisheye=bool(intrinsics.fisheye[view]),
+        principal_point_px=tuple(intrinsics.principal_point_px[view].tolist()),
     )
 
 
 def _with_rows(new: Calibration, old: Calibration, kept: NDArray[np.bool_]) -> Calibration:
     """Returns the new cameras with some rows (V,) of the old ones."""
-    rows = {
-        name: np.where(kept.reshape(-1, *[1] * (getattr(new, name).ndim - 1)), getattr(old, name), getattr(new, name))
-        for name in ("rotation", "translation", "focal_px", "k1", "known", "rotation_sd", "translation_sd", "focal_sd")
-    }
-    return replace(new, **rows)
+
+    def rows(name: str) -> Floats:
+        before, now = getattr(old, name), getattr(new, name)
+        return np.asarray(np.where(kept.reshape(-1, *[1] * (now.ndim - 1)), before, now))
+
+    return Calibration(
+        rotation=rows("rotation"),
+        translation=rows("translation"),
+        intrinsics=old.intrinsics.where(kept, new.intrinsics),
+        known=new.known | kept,
+        rotation_sd=rows("rotation_sd"),
+        translation_sd=rows("translation_sd"),
+        focal_sd=rows("focal_sd"),
+    )

@@ -74,9 +74,8 @@ def adjust_clocks(task: SolveTask, tracks: Sequence[CameraTrack], offset_s: Floa
         keyframes = [k for k, usable in zip(keyframes, used, strict=True) if usable]
         if len(keyframes) < MIN_KEYFRAMES:
             return None
-        focal_px = task.intrinsics.focal_px[views]
-        points, _ = build_tracks(keyframes, focal_px, task.intrinsics.size_px[views], views)
-        velocity = velocity_px[used][:, views][:, :, list(POINTS)] / focal_px[:, None, None]
+        points, _ = build_tracks(keyframes, task.intrinsics, views)
+        velocity = velocity_px[used][:, views][:, :, list(POINTS)] / task.intrinsics.focal_px[views][:, None, None]
         state, _ = adjust(with_points(state, points), points, priors)
         step, sd = _step(state, points, velocity, priors)
         offset[views] += step

@@ -37,16 +37,16 @@ def transforms(solved: Sequence[CameraState], when: Timestamp) -> FrameTransform
 
 
 def calibration(camera: CameraState, when: Timestamp) -> CameraCalibration:
-    """Returns the intrinsics of a solved camera: principal point at the centre, distortion k1 only."""
+    """Returns the intrinsics of a solved camera; a fisheye lens has ROS's model ``kannala_brandt``."""
     width, height = camera.size_px or (0, 0)
-    f, x, y = camera.focal_px, width / 2, height / 2
+    f, (x, y) = camera.focal_px, camera.principal_point_px or (width / 2, height / 2)
     return CameraCalibration(
         timestamp=when,
         frame_id=camera_frame(camera.name),
         width=width,
         height=height,
-        distortion_model="plumb_bob",
-        D=[camera.k1, 0, 0, 0, 0],
+        distortion_model="kannala_brandt" if camera.fisheye else "plumb_bob",
+        D=camera.lens[:4] if camera.fisheye else camera.lens,
         K=[f, 0, x, 0, f, y, 0, 0, 1],
         R=[1, 0, 0, 0, 1, 0, 0, 0, 1],
         P=[f, 0, x, 0, 0, f, y, 0, 0, 0, 1, 0],

@@ -85,7 +85,9 @@ class ViewerStream:
             yield "/tf", transforms(solved, when)
         for camera in solved:
             topic = f"/camera/{camera.name}/calibration"
-            if self._changed(topic, (camera.focal_px, camera.k1, camera.size_px)):
+            if self._changed(
+                topic, (camera.focal_px, camera.lens, camera.fisheye, camera.principal_point_px, camera.size_px)
+            ):
                 yield topic, calibration(camera, when)
 
     def _due(self, topic: str, t_ns: int, interval_ns: int = MIN_INTERVAL_NS) -> bool:

@@ -29,6 +29,9 @@ KEYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "R": ("f", ("V", 3, 3)),
     "t": ("f", ("V", 3)),
     "k1": ("f", ("V",)),
+    "dist": ("f", ("V", 5)),
+    "fisheye": ("b", ("V",)),
+    "size_px": ("f", ("V", 2)),
     "R_sd_deg": ("f", ("V",)),
     "t_sd_m": ("f", ("V",)),
     "focal_sd_px": ("f", ("V",)),
@@ -49,7 +52,10 @@ KEYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "residual_px": ("f", ("T", "J")),  # convert only
     "age_ns": ("iu", ("T",)),  # convert only
 }
-CAMERA_KEYS = ("K", "R", "t", "k1", "R_sd_deg", "t_sd_m", "focal_sd_px", "time_offset_s", "time_offset_sd_s")
+CAMERA_KEYS = (
+    "K", "R", "t", "k1", "dist", "fisheye", "size_px",
+    "R_sd_deg", "t_sd_m", "focal_sd_px", "time_offset_s", "time_offset_sd_s",
+)  # fmt: skip
 REQUIRED = ("t_ns", "joints", "xyz", "score", "mode", "height_m", "height_assumed")
 OPTIONAL = ("covariance", "residual_px", "age_ns")
 
@@ -64,11 +70,12 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         np.savez(file, allow_pickle=False, **{key: arrays[key] for key in sorted(arrays, key=list(KEYS).index)})
 
 
-def unsolved_cameras(views: int) -> dict[str, NDArray[np.float64]]:
+def unsolved_cameras(views: int) -> dict[str, NDArray[Any]]:
     """Returns the arrays of `CAMERA_KEYS`, all NaN except for the clock of the first camera, which is the rig's."""
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         key: np.full((views, *(side for side in KEYS[key][1] if isinstance(side, int))), np.nan) for key in CAMERA_KEYS
     }
+    arrays["fisheye"] = np.zeros(views, bool)
     arrays["time_offset_s"][:1] = arrays["time_offset_sd_s"][:1] = 0.0
     return arrays
 

@@ -25,7 +25,6 @@ from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.camera_clocks import CameraClocks
-from pose_rig.geometry import camera_matrix
 from pose_rig.session.formats.poses_file import unsolved_cameras, write_arrays
 from pose_rig.session.formats.row_file import RowFile, RowHeader, read_rows
 from pose_rig.skeleton import JOINTS, Landmarks
@@ -207,19 +206,19 @@ def _smooth_backwards(data: NDArray[Any], smooth: OneEuro) -> None:
         row["xyz"] = 0.5 * (row["xyz"] + back)
 
 
-def camera_arrays(
-    cameras: Calibration | None, clocks: CameraClocks | None, views: int
-) -> dict[str, NDArray[np.float64]]:
-    """Returns the arrays of `CAMERA_KEYS`, NaN where not solved: ``x_camera = R x_rig + t``, k1 as in OpenCV."""
+def camera_arrays(cameras: Calibration | None, clocks: CameraClocks | None, views: int) -> dict[str, NDArray[Any]]:
+    """Returns the arrays of `CAMERA_KEYS`, NaN where not solved: ``x_camera = R x_rig + t``, dist as in OpenCV."""
     arrays = unsolved_cameras(views)
     if clocks is not None:
         arrays |= {"time_offset_s": clocks.known_offset_s, "time_offset_sd_s": clocks.sd_s}
     if cameras is None:
         return arrays
     for v in np.flatnonzero(cameras.known).tolist():
-        focal = cameras.focal_px[v]
-        arrays["K"][v] = camera_matrix(focal, cameras.size_px[v])
-        arrays["R"][v], arrays["t"][v], arrays["k1"][v] = cameras.rotation[v], cameras.translation[v], cameras.k1[v]
+        focal, intrinsics = cameras.focal_px[v], cameras.intrinsics
+        arrays["K"][v], arrays["dist"][v] = intrinsics.matrices[v], intrinsics.dist[v]
+        arrays["size_px"][v] = intrinsics.size_px[v]
+        arrays["fisheye"][v], arrays["k1"][v] = intrinsics.fisheye[v], intrinsics.dist[v, 0]
+        arrays["R"][v], arrays["t"][v] = cameras.rotation[v], cameras.translation[v]
         arrays["R_sd_deg"][v] = np.degrees(cameras.rotation_sd[v])
         arrays["t_sd_m"][v], arrays["focal_sd_px"][v] = cameras.translation_sd[v], cameras.focal_sd[v] * focal
     return arrays

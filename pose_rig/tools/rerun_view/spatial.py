@@ -81,14 +81,16 @@ def log_cameras(states: Sequence[RigState], sizes: Mapping[str, tuple[int, int]]
     for state in states:
         for camera in state.cameras:
             solved = camera.rotation is not None and camera.translation_m is not None
-            pose = (camera.rotation, camera.translation_m, camera.focal_px) if solved else None
+            pose = (
+                (camera.rotation, camera.translation_m, camera.focal_px, camera.principal_point_px) if solved else None
+            )
             if camera.size_px and logged.get(camera.name) != pose:
                 logged[camera.name] = pose
                 timed.log(camera_path(camera.name), state.t_ns, *_camera(camera, solved))
 
 
 def _camera(camera: CameraState, solved: bool) -> tuple[rr.Transform3D, rr.Pinhole]:
-    """Returns a camera; Rerun has no lens distortion, so k1 is left out."""
+    """Returns a camera; Rerun has no lens distortion, so that is left out."""
     transform = rr.Transform3D(
         translation=camera.translation_m if solved else (0.0, 0.0, 0.0),
         mat3x3=np.reshape(camera.rotation or (), (3, 3)) if solved else np.eye(3),
@@ -97,6 +99,7 @@ def _camera(camera: CameraState, solved: bool) -> tuple[rr.Transform3D, rr.Pinho
     lens = rr.Pinhole(
         focal_length=camera.focal_px,
         resolution=camera.size_px,
+        principal_point=camera.principal_point_px,
         camera_xyz=rr.ViewCoordinates.RDF,
         image_plane_distance=PYRAMID_DEPTH_M if solved else INVISIBLE_DEPTH_M,
     )

@@ -22,6 +22,7 @@ from pose_rig.tools.rig_files.rig_camera import (
     RigCamera,
     SolvedCameras,
     camera_from_rig,
+    corner_directions,
     optical_axis,
     position_m,
     solved_cameras,
@@ -36,6 +37,7 @@ CAMERA_MARGIN_M = np.array([0.9, 0.5, 0.9])  # around the outermost cameras
 MIN_EXTENT_M = np.array([1.5, 2.0, 1.5])  # around the person, and above the floor
 MIN_ASPECT = 0.65  # width of the page over the heights of both views
 PYRAMID_DEPTH = 0.09  # of a drawn viewing pyramid, share of the drawing
+MAX_SLANT = 2.0  # length of the edges of the pyramid of a wide lens over its depth
 CIRCLE_SD = 2.0
 MAX_CIRCLE = 0.04  # radius of the largest enlarged circle, share of the drawing
 ENLARGEMENTS = (50, 20, 10, 5, 2, 1)
@@ -131,8 +133,8 @@ def _draw_camera(
 ) -> None:
     """Draws a camera: viewing pyramid, optical axis as far as the person, and uncertainty of the position."""
     position = position_m(camera)
-    half = np.array(camera.size_px) / 2 / camera.focal_px
-    corners = np.array([[x * half[0], y * half[1], 1.0] for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
+    corners = corner_directions(camera)
+    corners = corners / np.maximum(np.linalg.norm(corners, axis=1, keepdims=True) / MAX_SLANT, 1.0)
     far = (position + depth_m * corners @ camera_from_rig(camera)) @ view.T
     near = view @ position
     for i in range(4):

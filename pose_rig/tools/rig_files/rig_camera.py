@@ -12,6 +12,7 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.config import SolvedCamera
 from pose_rig.geometry import nearest_rotation
+from pose_rig.intrinsics import Intrinsics
 
 # Two rays that meet at less than 20° give a depth three times as uncertain as their width, and worse below.
 MIN_AXIS_ANGLE_DEG = 20.0
@@ -48,6 +49,26 @@ def camera_from_rig(camera: SolvedCamera) -> Floats:
     return nearest_rotation(np.array(camera.rotation))
 
 
+def intrinsics_of(camera: SolvedCamera) -> Intrinsics:
+    """Returns the intrinsics of one camera (V = 1)."""
+    width, height = camera.size_px
+    return Intrinsics(
+        np.array([camera.focal_px]),
+        np.array([[width, height]], np.float64),
+        np.array([camera.principal_point_px or (width / 2, height / 2)]),
+        np.array([camera.lens]),
+        np.array([camera.fisheye]),
+    )
+
+
+def corner_directions(camera: SolvedCamera) -> Floats:
+    """Returns (4,3) the directions of the corners of the image, camera axes, z = 1: clockwise from the top left."""
+    width, height = camera.size_px
+    corners_px = np.array([[[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]]])
+    ideal_xy = intrinsics_of(camera).ideal_xy(corners_px)[0]
+    return np.concatenate([ideal_xy, np.ones((4, 1))], 1)
+
+
 def position_m(camera: SolvedCamera) -> Floats:
     """Returns (3,) the position, m, ``rig``."""
     return np.asarray(-camera_from_rig(camera).T @ camera.translation_m)
@@ -81,8 +102,12 @@ def roll_deg(camera: SolvedCamera) -> float | None:
 
 
 def horizontal_fov_deg(camera: SolvedCamera) -> float:
-    """Returns the horizontal field of view."""
-    return float(2 * np.degrees(np.arctan(camera.size_px[0] / 2 / camera.focal_px)))
+    """Returns the horizontal field of view, at the height of the principal point."""
+    intrinsics = intrinsics_of(camera)
+    edges_px = np.array([[[0.0, intrinsics.principal_point_px[0, 1]], [camera.size_px[0], 0.0]]])
+    edges_px[0, 1, 1] = edges_px[0, 0, 1]
+    left, right = np.degrees(np.arctan(intrinsics.ideal_xy(edges_px)[0, :, 0]))
+    return float(right - left)
 
 
 def rig_warnings(cameras: Sequence[RigCamera]) -> list[str]:

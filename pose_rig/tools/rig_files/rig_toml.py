@@ -17,6 +17,7 @@ from tomlkit.exceptions import TOMLKitError
 from pose_rig.atomic_file import atomic_file
 from pose_rig.config import CameraConfig, Config, SolvedCamera, load
 from pose_rig.errors import PoseRigError, UsageError
+from pose_rig.lens import COEFFICIENTS
 from pose_rig.redaction import redacted
 from pose_rig.tools.arguments.camera_list import cameras_in, unique
 from pose_rig.tools.arguments.camera_sources import source_kind
@@ -30,7 +31,7 @@ MIN_FOCAL_PX = 1.0
 MAX_SIDE_PX = 1 << 14
 MAX_ORTHONORMAL_ERROR = 1e-3  # rounding is below it, a wrong rotation above
 # Decimals in the file: far below the standard deviations, and below 1e-5 px.
-ROTATION_DECIMALS, LENGTH_DECIMALS, FOCAL_DECIMALS, SD_DECIMALS = 9, 6, 4, 5
+ROTATION_DECIMALS, LENGTH_DECIMALS, LENS_DECIMALS, FOCAL_DECIMALS, SD_DECIMALS = 9, 6, 9, 4, 5
 _TITLE = "A rig written by pose-rig. `pose-rig run --cams` reads it; solved cameras are checked before they are used."
 
 
@@ -115,7 +116,8 @@ def check_solved(name: str, solved: SolvedCamera) -> None:
         UsageError: A value is out of range, or the rotation is not orthonormal; names the camera.
     """
     rotation = np.array(solved.rotation)
-    numbers = [*rotation.ravel(), *solved.translation_m, solved.focal_px, solved.k1]
+    numbers = [*rotation.ravel(), *solved.translation_m, solved.focal_px, *solved.lens]
+    point_px = solved.principal_point_px or (0.0, 0.0)
     sds = (solved.rotation_sd_deg, solved.translation_sd_m, solved.focal_sd_px)
     in_range = (
         np.isfinite([*numbers, *sds]).all()
@@ -124,6 +126,8 @@ def check_solved(name: str, solved: SolvedCamera) -> None:
         and min(solved.size_px) >= 1
         and max(solved.size_px) <= MAX_SIDE_PX
         and solved.focal_px >= MIN_FOCAL_PX
+        and all(0 <= at <= side for at, side in zip(point_px, solved.size_px, strict=True))
+        and len(solved.distortion) <= COEFFICIENTS
         and min(sds) >= 0
     )
     if not in_range:
@@ -146,11 +150,17 @@ def solved_camera(state: CameraState) -> SolvedCamera | None:
         rotation=((r[0], r[1], r[2]), (r[3], r[4], r[5]), (r[6], r[7], r[8])),
         translation_m=(x, y, z),
         focal_px=round(state.focal_px, FOCAL_DECIMALS),
-        k1=round(state.k1, LENGTH_DECIMALS),
+        principal_point_px=_rounded_point(state.principal_point_px),
+        distortion=tuple(round(value, LENS_DECIMALS) for value in state.lens[: 4 if state.fisheye else 5]),
+        fisheye=state.fisheye,
         rotation_sd_deg=round(state.rotation_sd_deg or 0.0, SD_DECIMALS),
         translation_sd_m=round(state.translation_sd_m or 0.0, SD_DECIMALS),
         focal_sd_px=round(state.focal_sd_px or 0.0, SD_DECIMALS),
     )
+
+
+def _rounded_point(point_px: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if point_px is None else (round(point_px[0], FOCAL_DECIMALS), round(point_px[1], FOCAL_DECIMALS))
 
 
 def _read(path: Path) -> tuple[tuple[CameraConfig, ...], Groups]:

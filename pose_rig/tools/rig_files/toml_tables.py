@@ -73,12 +73,13 @@ def _set_solved(table: Table, part: SolvedCamera | None) -> None:
         table.pop("solved", None)
         _take_tail(table)
         return
-    values = msgspec.structs.asdict(part)
+    values = {key: value for key, value in msgspec.structs.asdict(part).items() if value is not None and key != "k1"}
     values["rotation"] = tomlkit.array()
     for row in part.rotation:
         values["rotation"].append(list(row))
     values["rotation"].multiline(True)
     if isinstance(known, Table):
+        known.pop("k1", None)  # of an earlier version
         known.update(values)
         return
     table.pop("solved", None)

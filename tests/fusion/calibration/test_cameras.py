@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 
-from pose_rig.fusion.calibration.cameras import undistort
 from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import SIZE_PX, acrobat, calibration, images
 
 
-@pytest.mark.parametrize("k1", [0.0, 0.1, -0.12])
+@pytest.mark.parametrize("k1", [0.0, 0.1, -0.12, -0.35])
 def test_points_are_seen_where_the_formula_says(k1: float) -> None:
     cameras, people = calibration(3, focal_px=(700.0, 1100.0), k1=k1), acrobat(5)
     seen, depth = cameras.project(people)
@@ -16,11 +15,11 @@ def test_points_are_seen_where_the_formula_says(k1: float) -> None:
     )
 
 
-@pytest.mark.parametrize("k1", [0.0, 0.1, -0.12])
+@pytest.mark.parametrize("k1", [0.0, 0.1, -0.12, -0.35])
 def test_flat_undoes_the_lens(k1: float) -> None:
     cameras, people = calibration(3, focal_px=(700.0, 1100.0), k1=k1), acrobat(5)
     local = np.einsum("vij,nkj->nvki", cameras.rotation, people) + cameras.translation[:, None]
-    assert cameras.ideal_xy(images(people, cameras)) == pytest.approx(local[..., :2] / local[..., 2:], abs=2e-4)
+    assert cameras.ideal_xy(images(people, cameras)) == pytest.approx(local[..., :2] / local[..., 2:], abs=1e-5)
 
 
 def test_one_pose_alone_has_no_leading_axis() -> None:
@@ -58,22 +57,3 @@ def test_in_another_frame_the_pictures_are_the_same() -> None:
     assert moved.centre == pytest.approx(scale * (cameras.centre - origin) @ turn.T)
     assert moved.translation_sd == pytest.approx(scale * cameras.translation_sd)
     assert moved.rotation_sd == pytest.approx(cameras.rotation_sd)
-
-
-def test_a_lens_without_radial_term_changes_nothing() -> None:
-    seen = np.random.default_rng(0).normal(0, 0.4, (5, 2))
-    assert undistort(seen, np.zeros(1)) is seen
-
-
-def test_every_camera_has_its_own_lens() -> None:
-    seen = np.tile([[0.3, 0.4]], (2, 1, 1))
-    ideal = undistort(seen, np.array([[0.0], [0.2]]))
-    assert ideal[0, 0] == pytest.approx([0.3, 0.4])
-    square = (ideal[1, 0] ** 2).sum()
-    assert ideal[1, 0] * (1 + 0.2 * square) == pytest.approx([0.3, 0.4], abs=1e-4)
-
-
-def test_a_radial_term_beyond_reason_gives_numbers_still() -> None:
-    seen = np.array([[1.5, 1.2], [0.0, 0.0]])
-    for k1 in (-3.0, 5.0):
-        assert np.isfinite(undistort(seen, np.array([k1]))).all()

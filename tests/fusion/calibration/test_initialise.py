@@ -16,6 +16,7 @@ from pose_rig.fusion.calibration.initialise import (
     with_points,
 )
 from pose_rig.geometry import rotation_from_vector
+from pose_rig.intrinsics import Intrinsics
 from tests.fusion.simulated import (
     ASSUMED,
     HEIGHT_M,
@@ -44,7 +45,7 @@ def test_tracks_are_in_assumed_focal_lengths() -> None:
     people, cameras = acrobat(4), calibration(3)
     keyframes = make_keyframes(people, cameras, seed=None)
     focal = np.array([1000.0, 500.0, 2000.0])
-    tracks, pelvis = build_tracks(keyframes, focal, cameras.size_px, EVERY)
+    tracks, pelvis = build_tracks(keyframes, Intrinsics.pinhole(focal, cameras.size_px), EVERY)
     seen = (images(people, cameras) - [640.0, 360.0]) / focal[:, None, None]
     assert tracks.xy == pytest.approx(seen[:, :, POINT_LIST])
     assert pelvis == pytest.approx(seen[:, :, 0])
@@ -55,8 +56,8 @@ def test_tracks_of_some_views() -> None:
     cameras = calibration(3)
     keyframes = make_keyframes(acrobat(4), cameras, seed=None)
     some = np.array([2, 0])
-    whole, _ = build_tracks(keyframes, np.full(3, 900.0), cameras.size_px, EVERY)
-    part, pelvis = build_tracks(keyframes, np.full(2, 900.0), cameras.size_px[some], some)
+    whole, _ = build_tracks(keyframes, cameras.intrinsics, EVERY)
+    part, pelvis = build_tracks(keyframes, cameras.intrinsics, some)
     assert part.xy == pytest.approx(whole.xy[:, some])
     assert pelvis.shape == (4, 2, 2)
 
@@ -67,7 +68,7 @@ def test_weights_combine_view_and_joint_with_a_minimum() -> None:
     score, inlier = keyframe.score.copy(), keyframe.inlier.copy()
     score[0, POINT_LIST[2]], inlier[1, POINT_LIST[3]], inlier[1, POINT_LIST[4]] = 0.0, 0.4, 0.0
     changed = replace(keyframe, score=score, inlier=inlier, weight=np.array([1.0, 0.5, 0.0]))
-    tracks, _ = build_tracks([changed], np.full(3, 900.0), cameras.size_px, EVERY)
+    tracks, _ = build_tracks([changed], cameras.intrinsics, EVERY)
     assert tracks.weight[0, 0, [1, 2]].tolist() == [1.0, 0.0]
     assert tracks.weight[0, 1, [1, 3, 4]] == pytest.approx([0.5, 0.2, 0.5 * MIN_INLIER])
     assert not tracks.weight[0, 2].any()
@@ -93,7 +94,7 @@ def test_invisible_points_do_not_change_the_size() -> None:
 def test_lifted_poses_give_the_camera_centres() -> None:
     cameras = assumed_cameras()
     keyframes = make_keyframes(acrobat(30), cameras, seed=None)
-    tracks, pelvis = build_tracks(keyframes, cameras.focal_px, cameras.size_px, EVERY)
+    tracks, pelvis = build_tracks(keyframes, cameras.intrinsics, EVERY)
     found = from_lifted_poses(keyframes, pelvis, EVERY, cameras.rotation, HEIGHT_M)
     shift = np.median(with_points(found, tracks).points - acrobat(30)[:, POINT_LIST], axis=(0, 1))
     centre = -np.einsum("vji,vj->vi", found.rotation, found.translation) - shift
@@ -109,7 +110,7 @@ def test_a_fifth_of_wrong_people_do_not_move_cameras_placed_by_lifts() -> None:
         replace(i, pelvis_depth=i.pelvis_depth * np.array([1.0, 2.5, 1.0])) if n % 5 == 0 else i
         for n, i in enumerate(keyframes)
     ]
-    _, pelvis = build_tracks(strange, cameras.focal_px, cameras.size_px, EVERY)
+    _, pelvis = build_tracks(strange, cameras.intrinsics, EVERY)
     found, usual = (from_lifted_poses(i, pelvis, EVERY, cameras.rotation, HEIGHT_M) for i in (strange, keyframes))
     apart = [np.diff(-np.einsum("vji,vj->vi", s.rotation, s.translation), axis=0) for s in (found, usual)]
     assert apart[0] == pytest.approx(apart[1], abs=0.15)
@@ -160,7 +161,7 @@ def test_two_view_geometry_gives_the_rig(views: int) -> None:
 def test_two_view_geometry_with_noise_is_rough_and_deterministic() -> None:
     cameras = assumed_cameras()
     keyframes = make_keyframes(stroll(8.0), cameras)
-    tracks, _ = build_tracks(keyframes, cameras.focal_px, cameras.size_px, EVERY)
+    tracks, _ = build_tracks(keyframes, cameras.intrinsics, EVERY)
     found, again = from_two_view_geometry(tracks, 0.0, HEIGHT_M), from_two_view_geometry(tracks, 0.0, HEIGHT_M)
     assert found is not None
     assert again is not None

@@ -9,7 +9,6 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.rotation_averaging import (
     FLIP,
-    AssumedIntrinsics,
     CameraRotations,
     average_rotations,
     estimate_rotations,
@@ -21,6 +20,7 @@ from pose_rig.fusion.calibration.rotation_averaging import (
 )
 from pose_rig.geometry import angle_deg, nearest_rotation, rotation_from_vector
 from pose_rig.graph import Engine
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J
 from tests.fusion.fakes import Scene, film, graph_input, relative_error_deg, ring, walk
 
@@ -171,8 +171,8 @@ def test_the_vertical_is_robust_to_a_few_lying_people() -> None:
     assert ahead[0] == pytest.approx(0, abs=1e-9)
 
 
-def intrinsics_of(scene: Scene) -> AssumedIntrinsics:
-    return AssumedIntrinsics(scene.cameras.focal_px, scene.cameras.size_px)
+def intrinsics_of(scene: Scene) -> Intrinsics:
+    return Intrinsics.pinhole(scene.cameras.focal_px, scene.cameras.size_px)
 
 
 def make_keyframes(scene: Scene, every: int = 3, lifted: Floats | None = None) -> list[Keyframe]:

@@ -49,7 +49,7 @@ def test_a_solved_rig_is_remembered_as_it_was() -> None:
     assert np.array_equal(cameras.rotation[[0, 2]], [STRAIGHT, QUARTER])
     assert cameras.translation[[0, 2]].tolist() == [[0.1, 1.2, 4.0], [0.2, 1.1, 3.0]]
     assert cameras.focal_px[[0, 2]].tolist() == [1000.0, 500.0]
-    assert cameras.k1[[0, 2]].tolist() == [-0.01, 0.0]
+    assert cameras.intrinsics.dist[[0, 2], 0].tolist() == [-0.01, 0.0]
     assert cameras.size_px[[0, 2]].tolist() == [[1280.0, 720.0], [640.0, 480.0]]
     assert np.degrees(cameras.rotation_sd[0]) == pytest.approx(1.5)
     assert cameras.translation_sd[0] == 0.03

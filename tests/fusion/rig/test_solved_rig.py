@@ -152,7 +152,8 @@ def test_a_moving_camera_is_never_placed() -> None:
 
 
 def other(cameras: Calibration, focal_sd: float) -> Calibration:
-    return replace(cameras, focal_px=cameras.focal_px + 10, focal_sd=np.full(VIEWS, focal_sd))
+    longer = replace(cameras.intrinsics, focal_px=cameras.focal_px + 10)
+    return replace(cameras, intrinsics=longer, focal_sd=np.full(VIEWS, focal_sd))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_a_better_solution_keeps_the_poses_of_excluded_cameras() -> None:
     assert rig.known.tolist() == [True, True, False, True]
     assert np.array_equal(rig.solution.cameras.rotation[BUMPED], old.rotation[BUMPED])
     assert rig.solution.cameras.focal_px[BUMPED] == old.focal_px[BUMPED]
-    watch(rig, replace(old, focal_px=rig.solution.cameras.focal_px), 0.3)
+    watch(rig, replace(old, intrinsics=rig.solution.cameras.intrinsics), 0.3)
     assert rig.known.all()  # and there it is found again
 
 
@@ -198,7 +199,7 @@ def test_the_rotation_prior_is_wider_for_uncertain_cameras() -> None:
 
 
 def test_the_state_of_a_camera_has_its_pose() -> None:
-    cameras = replace(calibration(VIEWS, focal_px=(800.0,)), k1=np.full(VIEWS, 0.02))
+    cameras = calibration(VIEWS, focal_px=(800.0,), k1=0.02)
     state = with_pose(CameraState(name="a", focal_px=800.0), cameras, 1)
     assert state.name == "a"
     assert state.rotation == tuple(cameras.rotation[1].ravel())
@@ -206,4 +207,6 @@ def test_the_state_of_a_camera_has_its_pose() -> None:
     assert state.rotation_sd_deg == pytest.approx(0.5)
     assert state.translation_sd_m == pytest.approx(0.02)
     assert state.focal_sd_px == pytest.approx(8.0)
-    assert state.k1 == 0.02
+    assert state.k1 == cameras.intrinsics.dist[1, 0] == pytest.approx(0.02, abs=1e-3)
+    assert state.lens == tuple(cameras.intrinsics.dist[1])
+    assert state.principal_point_px == tuple(cameras.principal_point_px[1])

@@ -29,9 +29,11 @@ def solver() -> Iterator[SolverProcess]:
 def same(a: RigSolution | str, b: RigSolution | str) -> bool:
     assert isinstance(a, RigSolution)
     assert isinstance(b, RigSolution)
-    fields = ("rotation", "translation", "focal_px", "k1", "known", "rotation_sd", "translation_sd", "focal_sd")
-    return all(np.array_equal(getattr(a.cameras, f), getattr(b.cameras, f)) for f in fields) and np.array_equal(
-        a.poses, b.poses
+    fields = ("rotation", "translation", "focal_px", "known", "rotation_sd", "translation_sd", "focal_sd")
+    return (
+        all(np.array_equal(getattr(a.cameras, f), getattr(b.cameras, f)) for f in fields)
+        and np.array_equal(a.cameras.intrinsics.dist, b.cameras.intrinsics.dist)
+        and np.array_equal(a.poses, b.poses)
     )
 
 

@@ -20,6 +20,7 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.pose.smooth import OneEuro
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.session.formats.poses_writer import PosesFileWriter, recover_poses
 from pose_rig.skeleton import JOINTS, J, Landmarks, landmarks
 from pose_rig.wire.messages import Mode
@@ -123,9 +124,13 @@ def test_solved_cameras_are_in_the_file_and_the_others_are_nan(tmp_path: Path) -
     cameras = Calibration(
         rotation=np.stack([np.diag([1.0, -1.0, -1.0]), np.eye(3), np.eye(3)]),
         translation=np.array([[0.1, 0.2, 3.0], [0.4, 0.5, 4.0], [9.0, 9.0, 9.0]]),
-        focal_px=np.array([800.0, 900.0, 1.0]),
-        k1=np.array([0.01, -0.02, 9.0]),
-        size_px=np.array([[1280.0, 720.0], [640.0, 480.0], [1.0, 1.0]]),
+        intrinsics=Intrinsics(
+            focal_px=np.array([800.0, 900.0, 1.0]),
+            size_px=np.array([[1280.0, 720.0], [640.0, 480.0], [1.0, 1.0]]),
+            principal_point_px=np.array([[640.0, 360.0], [317.0, 243.0], [0.5, 0.5]]),
+            dist=np.array([[0.01, 0.002, 0.0, 0.0, -0.001], [-0.02, 0.003, 0.0, 0.0, 0.0], [9.0, 9.0, 9.0, 9.0, 9.0]]),
+            fisheye=np.array([False, True, True]),
+        ),
         known=np.array([True, True, False]),
         rotation_sd=np.radians([1.0, 2.0, np.inf]),
         translation_sd=np.array([0.03, 0.04, np.inf]),
@@ -136,7 +141,7 @@ def test_solved_cameras_are_in_the_file_and_the_others_are_nan(tmp_path: Path) -
     with np.load(file.close(cameras)) as got:
         assert got["K"][:2].tolist() == [
             [[800.0, 0.0, 640.0], [0.0, 800.0, 360.0], [0.0, 0.0, 1.0]],
-            [[900.0, 0.0, 320.0], [0.0, 900.0, 240.0], [0.0, 0.0, 1.0]],
+            [[900.0, 0.0, 317.0], [0.0, 900.0, 243.0], [0.0, 0.0, 1.0]],
         ]
         assert np.array_equal(got["R"][:2], cameras.rotation[:2])
         assert np.array_equal(got["t"][:2], cameras.translation[:2])

@@ -19,7 +19,7 @@ from pose_rig.tools.rig_files.rig_camera import (
 )
 from pose_rig.tools.rig_files.rig_toml import RigFile
 from tests.tools.cli.test_app import pose_rig
-from tests.tools.rigs import facing, places, solved, state
+from tests.tools.rigs import K1, facing, places, solved, state
 
 
 def poses_file(path: Path, **more: object) -> Path:
@@ -58,10 +58,15 @@ def test_a_rig_toml_is_read_without_its_cameras(tmp_path: Path) -> None:
 def test_a_poses_file_is_read_with_and_without_uncertainties(tmp_path: Path) -> None:
     left, right, lost = load_rig(poses_file(tmp_path / "poses.npz"))
     assert (left.name, right.name, lost) == ("left", "right", RigCamera("lost", None))
-    assert left.solved == solved(0, k1=0.0, rotation_sd_deg=0.0, translation_sd_m=0.0, focal_sd_px=0.0)
+    assert left.solved == solved(
+        0, k1=0.0, distortion=(0.0,), principal_point_px=(640.0, 360.0),
+        rotation_sd_deg=0.0, translation_sd_m=0.0, focal_sd_px=0.0,
+    )  # fmt: skip
     nan = np.nan
     sds = {"R_sd_deg": [0.4, 1, nan], "t_sd_m": [0.02, 1, nan], "focal_sd_px": [9.0, 1, nan], "k1": [-0.07, 0, nan]}
-    assert load_rig(poses_file(tmp_path / "more.npz", **sds))[0].solved == solved(0)
+    assert load_rig(poses_file(tmp_path / "more.npz", **sds))[0].solved == solved(
+        0, k1=0.0, distortion=(K1,), principal_point_px=(640.0, 360.0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +102,7 @@ def test_position_and_direction_of_a_camera() -> None:
     assert azimuth_deg(right) == pytest.approx(90.0)
     assert tilt_deg(right) == pytest.approx(0.0)
     assert roll_deg(right) == pytest.approx(0.0)
-    assert horizontal_fov_deg(right) == pytest.approx(60.931, abs=1e-3)
+    assert horizontal_fov_deg(right) == pytest.approx(62.233, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +158,7 @@ def test_the_command_shows_draws_and_exports(tmp_path: Path) -> None:
     assert code == 0, output
     lines = output.splitlines()
     assert " ".join(lines[0].split()) == "camera x m y m z m ±cm azimuth tilt roll ± focal px ±px fov"
-    assert " ".join(lines[2].split()) == "sim1 +4.05 1.46 +1.08 2 285° -8° -1° 0.4° 1088 9 61°"
+    assert " ".join(lines[2].split()) == "sim1 +4.05 1.46 +1.08 2 285° -8° -1° 0.4° 1088 9 62°"
     assert f"Written: {picture}." in lines
     assert f"Written: {calibration}." in lines
     assert picture.read_bytes().startswith(b"\x89PNG")

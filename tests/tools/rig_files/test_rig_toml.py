@@ -22,7 +22,8 @@ rotation = [
 ]
 translation_m = [0.047079, 0.898328, 3.229673]
 focal_px = 1088.0
-k1 = -0.07
+distortion = [-0.07, 0.0, 0.0, 0.0, 0.0]
+fisheye = false
 rotation_sd_deg = 0.4
 translation_sd_m = 0.02
 focal_sd_px = 9.0
@@ -81,7 +82,7 @@ def test_saved_cameras_are_restored_within_rounding(tmp_path: Path) -> None:
         assert camera.solved is not None
         np.testing.assert_allclose(camera.solved.rotation, truth.rotation, atol=1e-9)
         np.testing.assert_allclose(camera.solved.translation_m, truth.translation_m, atol=1e-6)
-        assert (camera.solved.focal_px, camera.solved.k1) == (truth.focal_px, truth.k1)
+        assert (camera.solved.focal_px, camera.solved.lens) == (truth.focal_px, truth.lens)
         assert camera.solved.size_px == truth.size_px
         assert camera.solved.translation_sd_m == truth.translation_sd_m
 

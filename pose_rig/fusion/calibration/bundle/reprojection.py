@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.lens_family import distortion
 from pose_rig.fusion.calibration.bundle.normal_equations import NormalEquations
 from pose_rig.fusion.calibration.bundle.state import BundleState, C
 from pose_rig.geometry import MIN_DEPTH_M, length2
@@ -41,8 +42,8 @@ def residuals(state: BundleState, tracks: Tracks) -> tuple[Floats, Floats, Float
     rotated = state.points[:, None] @ state.rotation.swapaxes(-1, -2)
     local = np.asarray(rotated + state.translation[:, None])
     ideal = local[..., :2] / np.maximum(local[..., 2:], MIN_DEPTH_M)
-    distortion = 1 + state.k1[:, None] * length2(ideal)
-    projected = (np.exp(state.log_focal_scale)[:, None] * distortion)[..., None] * ideal
+    stretch = np.exp(state.log_focal_scale)[:, None] * distortion(ideal, state.k1).stretch
+    projected = stretch[..., None] * ideal
     residual = (tracks.xy - projected) / tracks.sd[..., None]
     return local, projected, residual, length2(residual)
 
@@ -65,18 +66,18 @@ def jacobians(state: BundleState, tracks: Tracks, local: Floats, projected: Floa
     """Returns the Jacobians of projections, in standard deviations, by points (N,V,P,2,3) and cameras (N,V,P,2,C)."""
     depth = np.maximum(local[..., 2], MIN_DEPTH_M)
     ideal = local[..., :2] / depth[..., None]
-    r2 = length2(ideal)
-    focal_scale, k1 = np.exp(state.log_focal_scale)[:, None], state.k1[:, None]
+    lens, focal_scale = distortion(ideal, state.k1), np.exp(state.log_focal_scale)[:, None]
     by_camera = np.empty((*ideal.shape, C))
     by_local = by_camera[..., 3:6]
-    by_local[..., :2] = 2 * k1[..., None, None] * ideal[..., :, None] * ideal[..., None, :]  # d distorted / d ideal
-    by_local[..., [0, 1], [0, 1]] += (1 + k1 * r2)[..., None]
-    by_local[..., 2] = -(1 + 3 * k1 * r2)[..., None] * ideal
+    along = lens.bend[..., None] * ideal
+    by_local[..., :2] = along[..., :, None] * ideal[..., None, :]  # d distorted / d ideal
+    by_local[..., [0, 1], [0, 1]] += lens.stretch[..., None]
+    by_local[..., 2] = -(lens.stretch + lens.bend * length2(ideal))[..., None] * ideal
     by_local *= (focal_scale / (depth * tracks.sd))[..., None, None]
     arm = (local - state.translation[:, None])[..., None, :]
     by_camera[..., :3] = _cross_product(arm, by_local)  # row · (ω × arm) = ω · (arm × row)
     by_camera[..., 6] = projected / tracks.sd[..., None]
-    by_camera[..., 7] = (focal_scale * r2 / tracks.sd)[..., None] * ideal
+    by_camera[..., 7] = (focal_scale * lens.stretch_by_k1 / tracks.sd)[..., None] * ideal
     return by_local @ state.rotation[:, None], by_camera
 
 

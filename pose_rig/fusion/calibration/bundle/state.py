@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.lens_family import MAX_K1, MIN_K1
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, POINTS
 from pose_rig.geometry import rotation_from_vector
 
@@ -23,7 +24,7 @@ class BundleState:
     Attributes:
         rotation: (V,3,3) camera_from_rig, translation: (V,3) m.
         log_focal_scale: (V,) log of focal length over the assumed one.
-        k1: (V,).
+        k1: (V,) of the lens (`lens_family`).
         points: (N,P,3) m.
         length: (L,) m.
     """
@@ -50,7 +51,7 @@ class BundleState:
             rotation_from_vector(cameras[:, :3]) @ self.rotation,
             self.translation + cameras[:, 3:6],
             np.clip(log_focal_scale, -MAX_LOG_FOCAL_SCALE, MAX_LOG_FOCAL_SCALE),
-            self.k1 + cameras[:, 7],
+            np.clip(self.k1 + cameras[:, 7], MIN_K1, MAX_K1),
             self.points + points,
             self.length + length,
         )

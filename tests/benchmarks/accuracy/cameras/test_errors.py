@@ -8,6 +8,7 @@ import pytest
 from benchmarks.accuracy.cameras.errors import camera_errors
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.geometry import rotation_from_vector, rotation_to_z
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.simulation.lenses import Lenses
 from tests.fusion.fakes import ring
@@ -21,8 +22,9 @@ def exact(cameras: Cameras) -> Calibration:
     translation = -np.einsum("vij,vj->vi", cameras.rotation, cameras.position)
     sd, ones = np.ones(VIEWS), np.ones(VIEWS, bool)
     return Calibration(
-        rotation=cameras.rotation.copy(), translation=translation, focal_px=cameras.focal_px.copy(), k1=np.zeros(VIEWS),
-        size_px=cameras.size_px, known=ones, rotation_sd=np.radians(sd), translation_sd=0.1 * sd, focal_sd=0.01 * sd,
+        rotation=cameras.rotation.copy(), translation=translation,
+        intrinsics=Intrinsics.pinhole(cameras.focal_px.copy(), cameras.size_px),
+        known=ones, rotation_sd=np.radians(sd), translation_sd=0.1 * sd, focal_sd=0.01 * sd,
     )  # fmt: skip
 
 
@@ -75,7 +77,8 @@ def test_the_field_of_view_includes_distortion() -> None:
     want = np.degrees(2 * (2 * np.arctan(0.5 * half) - np.arctan(half)))
     assert errors.field_deg == pytest.approx(np.full(VIEWS, want), rel=1e-6)
     bent = with_lenses([0.0, 0.0], k1=-0.05)
-    solved = replace(exact(bent), k1=np.full(VIEWS, -0.05))
+    lens = replace(exact(bent).intrinsics, dist=np.tile([-0.05, 0.0, 0.0, 0.0, 0.0], (VIEWS, 1)))
+    solved = replace(exact(bent), intrinsics=lens)
     np.testing.assert_allclose(camera_errors(solved, bent).field_deg, 0, atol=1e-3)
 
 

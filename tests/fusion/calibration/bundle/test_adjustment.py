@@ -60,10 +60,10 @@ def test_residuals_are_in_standard_deviations_and_zero_at_the_truth() -> None:
     state, tracks, _ = truth(acrobat(3), calibration(3, k1=0.07))
     *_, square = residuals(state, tracks)
     assert square.shape == (3, 3, P)
-    assert square == pytest.approx(np.zeros_like(square), abs=1e-18)
+    assert square == pytest.approx(np.zeros_like(square), abs=1e-6)  # the lens of the images is OpenCV's
     off = Tracks(tracks.xy + tracks.sd[..., None] * [3.0, 4.0], tracks.sd, tracks.weight)
     *_, square = residuals(state, off)
-    assert square == pytest.approx(np.full_like(square, 25.0))
+    assert square == pytest.approx(np.full_like(square, 25.0), rel=1e-4)
 
 
 def test_the_gradient_equals_finite_differences_of_the_cost() -> None:
