@@ -9,8 +9,9 @@ steps are fused again for the errors of the poses. A row has the median over rig
 a rig is the mean over its cameras, for standard deviations the root mean square. After one similarity for all cameras:
 *angle* of the rotation; *centred*: what is left of it without the offset of the true principal point; *field* of view,
 horizontal, with distortion; *centre*, as a share of the cameras' mean distance from their middle. *Sd* is the error
-over its stated standard deviation. PA is the error of 12 limb joints after a similarity per time step, *whole take*
-after one for all.
+over its stated standard deviation. *Size* is the error of the rig's size where the body height is given. PA is the
+error of 12 limb joints after a similarity per time step, *take* after one for all. Rows are named by lenses and number
+of cameras.
 
 ``--set`` takes references (README.md) that hold detections, too: ``kp2d_MODEL`` (V,T,33,2) px, ``vis_MODEL`` (V,T,33),
 ``image_size_wh`` (V,2).
@@ -50,6 +51,7 @@ class GeometryScore:
     Attributes:
         angle_deg, centred_deg, field_deg, centre_percent: Of the cameras, as in `CameraErrors`.
         angle_sds, focal_sds, centre_sds: Over their standard deviations.
+        size_percent: Of the rig, from its cameras; NaN where the body height is not given.
         pa_mm, global_mm: Of the poses.
     """
 
@@ -60,6 +62,7 @@ class GeometryScore:
     angle_sds: float
     focal_sds: float
     centre_sds: float
+    size_percent: float
     pa_mm: float
     global_mm: float
 
@@ -72,8 +75,9 @@ COLUMNS = {  # of the table: heading, unit, target on simulated rigs
     "angle_sds": ("angle sd", "sd", SD_TARGET),
     "focal_sds": ("focal sd", "sd", SD_TARGET),
     "centre_sds": ("centre sd", "sd", SD_TARGET),
+    "size_percent": ("size", "%", ""),
     "pa_mm": ("PA", "mm", ""),
-    "global_mm": ("whole take", "mm", ""),
+    "global_mm": ("take", "mm", ""),
 }
 
 
@@ -92,6 +96,7 @@ def score(rig: RigTake, weights: Path) -> GeometryScore | None:
         angle_sds=_mean(errors.rotation_sds**2) ** 0.5,
         focal_sds=_mean(errors.focal_sds**2) ** 0.5,
         centre_sds=_mean(errors.centre_sds**2) ** 0.5,
+        size_percent=np.nan if rig.height_m is None else 100 * abs(1 / errors.true_from_rig.scale - 1),
         pa_mm=float(pa_mm(poses[:, LIMB], truth[:, LIMB]).mean()),
         global_mm=global_mm(poses[:, LIMB], truth[:, LIMB]),
     )
@@ -117,7 +122,7 @@ def add_row(report: Report, table: Table, name: str, scores: Sequence[GeometrySc
     report.add(f"{name}: solved", "rigs", [len(known)], str(len(scores)))
     cells = []
     for field, (heading, unit, target) in COLUMNS.items():
-        values = [getattr(score, field) for score in known]
+        values = [value for score in known if np.isfinite(value := getattr(score, field))]
         if not values:
             cells.append("")
             continue
@@ -153,15 +158,16 @@ def main() -> None:
     if args.quick:
         args.rigs, args.seconds, kinds = 1, QUICK_SECONDS, kinds[:1]
     report, table = Report.begin(args), Table(title="Geometry of solved cameras: medians (90th percentiles)")
-    for column in ("", "solved", *(f"{heading} {unit}" for heading, unit, _ in COLUMNS.values())):
-        table.add_column(column)
+    headings = [heading if unit == "sd" else f"{heading} {unit}" for heading, unit, _ in COLUMNS.values()]
+    for column in ("", "solved", *headings):
+        table.add_column(column, no_wrap=True)
     clips = moving_clips(motion_clips(args)) if args.motion else []
     rows = [(kind, views) for views in map(int, args.views.split(",")) for kind in kinds] if clips else []
     cases = [(clips, args.weights, *row, case, args) for row in rows for case in range(args.rigs)]
     scores = run_in_processes(score_case, cases, args.jobs)
     for number, (kind, views) in enumerate(rows):
         chosen = scores[number * args.rigs : (number + 1) * args.rigs]
-        add_row(report, table, f"{kind}, {views} views", chosen, real=False)
+        add_row(report, table, f"{kind}, {views}", chosen, real=False)
     for path in args.set:
         for model in args.model.split(","):
             add_row(report, table, f"{path.stem}, {model}", [score_set(path, model, args.weights)], real=True)

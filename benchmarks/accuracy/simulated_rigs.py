@@ -108,17 +108,23 @@ def rig_take(
         biased: Whether the detector errs by direction of view; it changes nothing else in the take.
         area_m: Longer side of the area in which the person walks; None for what the movement needs.
     """
-    bones = random_bones(1, rng)[0]
-    upright = 0.5 * bones[LEGS].sum() + bones[INDEX["thorax"]] + bones[INDEX["head"]]
-    body_height_m = float(upright / EARS_TO_ANKLES * np.exp(rng.normal(0, HEIGHT_LOG_SD)))
-    people = random_walk(clips, bones, body_height_m, seconds, rng)
-    if area_m is not None:
-        people = walking_area(people, area_m)
+    people, body_height_m = random_person(clips, seconds, rng, area_m)
     cameras = rig_around(people, views, rng, lenses)
     bias = random_bias(rng) if biased else None
     xy_px, score = detections_of(people, cameras, rng, bias)
     height_m = body_height_m if rng.random() < HEIGHT_GIVEN_FRACTION else None
     return RigTake(Take(xy_px, score, FPS, people, cameras), body_height_m, height_m, bias)
+
+
+def random_person(
+    clips: Sequence[Clip], seconds: float, rng: np.random.Generator, area_m: float | None = None
+) -> tuple[Floats, float]:
+    """Returns a random person (T,J,3) m who moves all the time, and the body height in m; arguments of `rig_take`."""
+    bones = random_bones(1, rng)[0]
+    upright = 0.5 * bones[LEGS].sum() + bones[INDEX["thorax"]] + bones[INDEX["head"]]
+    body_height_m = float(upright / EARS_TO_ANKLES * np.exp(rng.normal(0, HEIGHT_LOG_SD)))
+    people = random_walk(clips, bones, body_height_m, seconds, rng)
+    return people if area_m is None else walking_area(people, area_m), body_height_m
 
 
 def random_bias(rng: np.random.Generator) -> DetectorBias:

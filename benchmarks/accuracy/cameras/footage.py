@@ -29,7 +29,7 @@ def load_footage(path: Path, model: str) -> RigTake:
     """Returns the footage in a reference (benchmarks/README.md) that also has detections.
 
     These are ``kp2d_MODEL`` (V,T,K,2) px, ``vis_MODEL`` (V,T,K) 0–1, ``image_size_wh`` (V,2), and ``landmarks``, the
-    landmark set, which is ``mediapipe33`` where it is missing.
+    landmark set, which is ``mediapipe33`` where it is missing; and ``height_m``, if the body height is to be given.
 
     Raises:
         UsageError: An array is missing or invalid.
@@ -40,11 +40,12 @@ def load_footage(path: Path, model: str) -> RigTake:
             xy_px, score = data[f"kp2d_{model}"].astype(float), data[f"vis_{model}"].astype(float)
             size_px = data["image_size_wh"].astype(float)
             landmarks = str(data["landmarks"]) if "landmarks" in data else "mediapipe33"
+            height_m = float(data["height_m"]) if "height_m" in data else None
     except (OSError, KeyError, ValueError) as error:
         raise UsageError(f"{path} has no detections: {error}.", "benchmarks/README.md has the format.") from error
     score = np.where(np.isfinite(xy_px).all(-1), np.nan_to_num(score), 0.0)
     take = Take(np.nan_to_num(xy_px), score, truth.fps, truth.joints, true_cameras(truth, size_px))
-    return RigTake(take, np.nan, None, landmarks=landmarks)
+    return RigTake(take, np.nan if height_m is None else height_m, height_m, landmarks=landmarks)
 
 
 def true_cameras(truth: Reference, size_px: Floats) -> Cameras:
@@ -65,11 +66,11 @@ def solved(rig: RigTake, engine: Engine) -> Estimator:
     return estimator
 
 
-def poses_with(estimator: Estimator, rig: RigTake) -> tuple[Floats, Floats]:
+def poses_with(estimator: Estimator, rig: RigTake, hz: float = POSE_HZ) -> tuple[Floats, Floats]:
     """Returns poses (N,J,3) of some of the frames with the solved cameras, which are kept, and the true ones."""
     estimator.fix_cameras()
     rig.set_cameras(estimator)
-    chosen = np.arange(0, len(rig.take.joints), _stride(rig, POSE_HZ))
+    chosen = np.arange(0, len(rig.take.joints), _stride(rig, hz))
     estimates = [estimator.step(rig.t_ns(t), rig.samples(t)) for t in chosen.tolist()]
     tracked = np.array([estimate.tracking for estimate in estimates], bool)
     known = tracked & np.isfinite(rig.take.joints[chosen]).all((1, 2))

@@ -6,26 +6,14 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy.cameras.errors import camera_errors
-from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.geometry import rotation_from_vector, rotation_to_z
-from pose_rig.intrinsics import Intrinsics
 from pose_rig.simulation.cameras import Cameras, look_at
 from pose_rig.simulation.lenses import Lenses
+from tests.benchmarks.solved import exact
 from tests.fusion.fakes import ring
 
 VIEWS = 4
 TRUE = ring(VIEWS)
-
-
-def exact(cameras: Cameras) -> Calibration:
-    """Solved cameras without an error, standard deviations of 1°, 1 % and 0.1 m."""
-    translation = -np.einsum("vij,vj->vi", cameras.rotation, cameras.position)
-    sd, ones = np.ones(VIEWS), np.ones(VIEWS, bool)
-    return Calibration(
-        rotation=cameras.rotation.copy(), translation=translation,
-        intrinsics=Intrinsics.pinhole(cameras.focal_px.copy(), cameras.size_px),
-        known=ones, rotation_sd=np.radians(sd), translation_sd=0.1 * sd, focal_sd=0.01 * sd,
-    )  # fmt: skip
 
 
 def with_lenses(offset_px: list[float], k1: float = 0.0, angle_factor: float = 1.0) -> Cameras:
