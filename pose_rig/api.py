@@ -22,6 +22,7 @@ from pose_rig.fusion.time_steps import RESTART_AFTER_FAILURES, estimate_pose
 from pose_rig.humanoid.bones import Motion
 from pose_rig.humanoid.retarget import retarget as retarget_joints
 from pose_rig.joint_name import joint_index
+from pose_rig.lens import COEFFICIENTS
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.formats.poses_file import read_poses
@@ -111,6 +112,10 @@ class Rig:
         landmarks: ``mediapipe33``, ``coco17``, ``body25``, ``halpe26``, or the K names joined by commas.
         height_m: Body height of the person; None = 1.70 m is assumed, and lengths scale with it.
         focal_px: Focal length, one for all cameras or one for each (NaN = not known); None = estimated.
+        principal_point_px: (x, y), one for all cameras or one for each, (V,2); None = the image centres.
+        dist: Of calibrated lenses, with their ``focal_px``: OpenCV's k1, k2, p1, p2, k3, one for all cameras or one for
+            each, (V,5); of fisheye lenses k1, k2, k3, k4, 0. None = estimated.
+        fisheye: Whether ``dist`` is that of ``cv2.fisheye``, one for all cameras or one for each.
         weights: ONNX file of lifter and CSM; None = the one shipped.
 
     Attributes:
@@ -129,6 +134,9 @@ class Rig:
         landmarks: str = "mediapipe33",
         height_m: float | None = None,
         focal_px: ArrayLike | None = None,
+        principal_point_px: ArrayLike | None = None,
+        dist: ArrayLike | None = None,
+        fisheye: ArrayLike = False,
         weights: str | Path | None = None,
     ) -> None:
         if not 1 <= cameras <= MAX_CAMERAS:
@@ -139,21 +147,10 @@ class Rig:
                 "Give the body height in metres, or None.",
             )
         sizes = _broadcast("size_px", size_px, (cameras, 2))
-        focal = _broadcast("focal_px", np.nan if focal_px is None else focal_px, (cameras,))
-        if not ((sizes >= 1) & (sizes <= MAX_IMAGE_SIDE_PX)).all() or (focal <= 0).any() or np.isinf(focal).any():
-            raise UsageError(
-                f"size_px and focal_px must be positive; got {size_px!r} and {focal_px!r}.",
-                f"They are in pixels, sizes at most {MAX_IMAGE_SIDE_PX}.",
-            )
-        self._landmarks, self._count = landmarks, _count(landmarks)
         config = Config(
-            camera=tuple(
-                CameraConfig(source=f"cam{v}", name=f"cam{v}", focal_px=f if np.isfinite(f) else None)
-                for v, f in enumerate(focal.tolist())
-            ),
-            height_m=height_m,
-            pace="all",
+            camera=_configured(sizes, focal_px, principal_point_px, dist, fisheye), height_m=height_m, pace="all"
         )
+        self._landmarks, self._count = landmarks, _count(landmarks)
         engine = OrtEngine(Path(weights) if weights else DEFAULT_WEIGHTS)
         warm_up(engine, cameras)
         self._estimator = Estimator(config, engine)
@@ -295,6 +292,49 @@ def retarget(poses: Poses | Sequence[Pose]) -> Motion:
     t_ns = np.array([round(pose.t_s * 1e9) for pose in poses])
     xyz, score = np.stack([pose.xyz for pose in poses]), np.stack([pose.score for pose in poses])
     return retarget_joints(poses[0].joints, t_ns, xyz, score, height_m=poses[0].height_m)
+
+
+def _configured(
+    size_px: Floats,
+    focal_px: ArrayLike | None,
+    principal_point_px: ArrayLike | None,
+    dist: ArrayLike | None,
+    fisheye: ArrayLike,
+) -> tuple[CameraConfig, ...]:
+    """Returns the cameras of a rig, for images of ``size_px`` (V,2); other arguments as of `Rig`.
+
+    Raises:
+        UsageError: An argument is wrong.
+    """
+    views = len(size_px)
+    focal = _broadcast("focal_px", np.nan if focal_px is None else focal_px, (views,))
+    if not ((size_px >= 1) & (size_px <= MAX_IMAGE_SIDE_PX)).all() or (focal <= 0).any() or np.isinf(focal).any():
+        raise UsageError(
+            f"size_px and focal_px must be positive; got {size_px.tolist()} and {focal_px!r}.",
+            f"They are in pixels, sizes at most {MAX_IMAGE_SIDE_PX}.",
+        )
+    point = _broadcast(
+        "principal_point_px", size_px / 2 if principal_point_px is None else principal_point_px, (views, 2)
+    )
+    if not ((point >= 0) & (point <= size_px)).all():
+        raise UsageError(f"principal_point_px must be in the image; got {principal_point_px!r}.", "It is in pixels.")
+    lens = _broadcast("dist", 0.0 if dist is None else dist, (views, COEFFICIENTS))
+    wide = _broadcast("fisheye", fisheye, (views,)) != 0
+    if not np.isfinite(lens).all() or np.isnan(focal[lens.any(-1) | wide]).any():
+        raise UsageError(
+            "dist must be finite, and needs the focal_px of the same calibration.", "Give both, or neither."
+        )
+    return tuple(
+        CameraConfig(
+            source=f"cam{v}",
+            name=f"cam{v}",
+            focal_px=None if np.isnan(focal[v]) else float(focal[v]),
+            principal_point_px=(float(point[v, 0]), float(point[v, 1])),
+            distortion=tuple(lens[v].tolist()),
+            fisheye=bool(wide[v]),
+        )
+        for v in range(views)
+    )
 
 
 def _broadcast(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:

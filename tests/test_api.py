@@ -118,6 +118,9 @@ def test_several_people_may_be_in_view(scene: Scene) -> None:
         ({"size_px": (0, 720)}, "size_px and focal_px must be positive"),
         ({"size_px": (np.nan, 720)}, "size_px and focal_px must be positive"),
         ({"focal_px": (1000.0, 1100.0)}, "focal_px must have shape \\(3,\\)"),
+        ({"principal_point_px": (1290.0, 300.0)}, "principal_point_px must be in the image"),
+        ({"dist": [0.1, 0.0, 0.0, 0.0, 0.0]}, "dist must be finite, and needs the focal_px"),
+        ({"focal_px": 900.0, "dist": [0.1, 0.0]}, "dist must have shape \\(3, 5\\)"),
         ({"landmarks": "left,right"}, "The landmark set 'left,right' is unknown"),
     ],
 )

@@ -126,7 +126,15 @@ def truth(people: Floats, cameras: Calibration) -> tuple[BundleState, Tracks, Pr
     seen = (images(people, cameras)[:, :, POINT_LIST] - 0.5 * cameras.size_px[:, None]) / focal[:, None, None]
     views = len(focal)
     tracks = Tracks(seen, detection_sd(seen, np.ones(seen.shape[:-1], bool)), np.ones(seen.shape[:-1]))
-    priors = Priors(HEIGHT_M, state.log_focal_scale, np.full(views, 0.35), np.zeros((views, views), bool), 0)
+    priors = Priors(
+        height_m=HEIGHT_M,
+        log_focal_scale=state.log_focal_scale,
+        log_focal_scale_sd=np.full(views, 0.35),
+        k1=np.zeros(views),
+        k1_sd=np.full(views, 0.1),
+        same_model=np.zeros((views, views), bool),
+        gauge_view=0,
+    )
     return state, tracks, priors
 
 

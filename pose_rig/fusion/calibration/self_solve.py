@@ -16,7 +16,7 @@ from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
 from pose_rig.fusion.calibration.bundle.adjustment import adjust
 from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
-from pose_rig.fusion.calibration.bundle.lens_family import from_opencv, to_opencv
+from pose_rig.fusion.calibration.bundle.lens_family import from_opencv, has_lens, to_opencv
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks, residuals
 from pose_rig.fusion.calibration.bundle.segments import joints_from_points
@@ -41,6 +41,8 @@ RELAXED_SD_FACTOR, RELAXED_ITERATIONS = 3.0, 6
 PRIOR_FOCAL_PER_LARGER_SIDE = 0.75  # prior mean; webcams, phones and action cameras: 0.55 … 1.1
 LOG_FOCAL_SCALE_SD = 0.3
 GIVEN_LOG_FOCAL_SD = 0.02  # of a focal length from the configuration
+CALIBRATED_LOG_FOCAL_SD = 1e-4  # of one with a distortion
+K1_SD, GIVEN_K1_SD = 0.1, 1e-4  # of a lens about a perspective one, and about one from the configuration
 INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)
 VALIDATION_STRIDE = 5  # every fifth keyframe is in the validation set
 MAX_ERROR_SD = 2.0  # median reprojection error, in standard deviations of an inlier (1.2 if the noise is as assumed)
@@ -125,8 +127,11 @@ def priors_of(task: SolveTask, views: NDArray[np.int64]) -> Priors:
     """Returns the priors of some views."""
     given, intrinsics = task.focal_given[views], task.intrinsics
     usual = np.log(PRIOR_FOCAL_PER_LARGER_SIDE * intrinsics.size_px.max(-1) / intrinsics.focal_px)[views]
-    mean, sd = np.where(given, 0.0, usual), np.where(given, GIVEN_LOG_FOCAL_SD, LOG_FOCAL_SCALE_SD)
-    return Priors(task.height_m, mean, sd, np.zeros((len(views), len(views)), bool), 0)
+    calibrated = has_lens(intrinsics)[views]
+    given_sd = np.where(calibrated, CALIBRATED_LOG_FOCAL_SD, GIVEN_LOG_FOCAL_SD)
+    mean, sd = np.where(given, 0.0, usual), np.where(given, given_sd, LOG_FOCAL_SCALE_SD)
+    k1_sd = np.where(calibrated, GIVEN_K1_SD, K1_SD)
+    return Priors(task.height_m, mean, sd, np.zeros(len(views)), k1_sd, np.zeros((len(views), len(views)), bool), 0)
 
 
 def _initial_states(

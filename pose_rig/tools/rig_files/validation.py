@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pose_rig.config import HEIGHT_RANGE_M, MODELS, CameraConfig, Config, StreamConfig
 from pose_rig.errors import UsageError
+from pose_rig.lens import COEFFICIENTS
 from pose_rig.lifting.weights_file import check_is_graph
 from pose_rig.tools.arguments.camera_sources import source_kind
 from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
@@ -18,6 +19,8 @@ REPEAT_RANGE = (1, 1000)
 FPS_RANGE = (0.1, 1000.0)
 SIDE_RANGE_PX = (16, MAX_IMAGE_SIDE_PX)
 FOCAL_RANGE_PX = (1.0, 1e6)
+POINT_RANGE_PX = (0.0, float(MAX_IMAGE_SIDE_PX))
+COEFFICIENT_RANGE = (-1000.0, 1000.0)
 OFFSET_RANGE_MS = (-86_400_000.0, 86_400_000.0)  # a day
 CUTOFF_RANGE_HZ = (0.01, 1000.0)
 BETA_RANGE = (0.0, 1000.0)
@@ -97,6 +100,31 @@ def _check_camera(camera: CameraConfig) -> None:
     _in_range(f"time offset (offset_ms) of {camera.name}", camera.offset_ms, OFFSET_RANGE_MS, "ms")
     for side in camera.size_px or ():
         _in_range(f"side of the image (size_px) of {camera.name}", side, SIDE_RANGE_PX, "px")
+    for coordinate in camera.principal_point_px or ():
+        _in_range(f"principal point (principal_point_px) of {camera.name}", coordinate, POINT_RANGE_PX, "px")
+    for coefficient in camera.distortion:
+        _in_range(f"coefficient of distortion of {camera.name}", coefficient, COEFFICIENT_RANGE, "")
+    check_lens(camera)
+
+
+def check_lens(camera: CameraConfig) -> None:
+    """Checks that the lens of a camera is complete.
+
+    Raises:
+        UsageError: There are too many coefficients, or no focal length, which they belong to.
+    """
+    most = 4 if camera.fisheye else COEFFICIENTS
+    if len(camera.distortion) > most:
+        raise UsageError(
+            f"{camera.name} has {len(camera.distortion)} distortion coefficients; "
+            f"{'a fisheye' if camera.fisheye else 'a perspective'} lens has {most}.",
+            "Give k1, k2, k3, k4 and fisheye = true, or k1, k2, p1, p2, k3.",
+        )
+    if (camera.distortion or camera.fisheye) and camera.focal_px is None:
+        raise UsageError(
+            f"{camera.name} has a distortion without a focal length, on which it depends.",
+            "Give focal_px of the same calibration, or neither: both are then estimated.",
+        )
 
 
 def _check_height(height_m: float | None) -> None:

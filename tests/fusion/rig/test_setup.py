@@ -4,9 +4,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from pose_rig.config import CameraConfig, Config, SolvedCamera
+from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, Config, SolvedCamera
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT
 from pose_rig.fusion.calibration.self_solve import self_solve
+from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.setup import earlier_solution, setup_of
 
@@ -85,3 +86,23 @@ def test_a_fixed_rig_is_part_of_the_setup() -> None:
 
 def test_computations_run_in_the_foreground_by_default() -> None:
     assert BackgroundCompute() == BackgroundCompute(executor=None, solve=self_solve)
+
+
+def test_intrinsics_are_as_given_else_usual_ones() -> None:
+    lens = (-0.2, 0.05, 0.001)
+    cameras = CameraProperties(
+        (
+            CameraConfig(source="0", name="a"),
+            CameraConfig(source="1", name="b", focal_px=800.0, principal_point_px=(650.0, 340.0), distortion=lens),
+            CameraConfig(source="2", name="c", focal_px=500.0, distortion=(0.03,), fisheye=True),
+        )
+    )
+    for view in range(3):
+        assert cameras.set(view, (1280, 720), "rig17")
+    found = cameras.intrinsics
+    assert found.focal_px.tolist() == [FOCAL_PER_LARGER_SIDE * 1280, 800.0, 500.0]
+    assert found.principal_point_px.tolist() == [[640.0, 360.0], [650.0, 340.0], [640.0, 360.0]]
+    assert found.dist.tolist() == [[0.0] * 5, [*lens, 0.0, 0.0], [0.03, 0.0, 0.0, 0.0, 0.0]]
+    assert found.fisheye.tolist() == [False, False, True]
+    seen_px = np.array([[[1000.0, 100.0]]] * 3)
+    np.testing.assert_allclose(found.pixels(found.ideal_xy(seen_px)), seen_px, atol=1e-2)

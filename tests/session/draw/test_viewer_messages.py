@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from foxglove_schemas_protobuf.ImageAnnotations_pb2 import ImageAnnotations
@@ -121,6 +122,17 @@ def test_solved_cameras_have_their_pose() -> None:
     assert list(lens.K) == [FOCAL_PX, 0, 640, 0, FOCAL_PX, 360, 0, 0, 1]
     assert list(lens.D) == [-0.1, 0, 0, 0, 0]
     assert (lens.width, lens.height, lens.distortion_model) == (1280, 720, "plumb_bob")
+
+
+def test_a_wide_lens_has_the_model_that_viewers_know() -> None:
+    state = rig(5)
+    wide = msgspec.structs.replace(
+        state.cameras[1], distortion=(0.03, 0.002, -0.001, 0.0, 0.0), fisheye=True, principal_point_px=(650.0, 340.0)
+    )
+    lens = one(msgspec.structs.replace(state, cameras=(state.cameras[0], wide)), "/camera/cam1/calibration")
+    assert (lens.distortion_model, list(lens.D)) == ("kannala_brandt", [0.03, 0.002, -0.001, 0.0])
+    assert list(lens.K) == [FOCAL_PX, 0, 650, 0, FOCAL_PX, 340, 0, 0, 1]
+    assert list(lens.P) == [FOCAL_PX, 0, 650, 0, 0, FOCAL_PX, 340, 0, 0, 0, 1, 0]
 
 
 def turned(q: Any, vector: list[float]) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.report.plot_style import CAMERA_COLOURS
 from pose_rig.tools.rig_files.drawing import DPI, WIDTH_IN, bounds, draw_rig, place_labels
-from pose_rig.tools.rig_files.rig_camera import RigCamera, position_m
+from pose_rig.tools.rig_files.rig_camera import RigCamera, corner_directions, horizontal_fov_deg, position_m
 from tests.tools.rigs import facing, places, solved
 
 
@@ -43,6 +43,17 @@ def test_both_views_have_one_scale_and_show_all_cameras(tmp_path: Path) -> None:
 def test_a_long_narrow_rig_still_fits_a_page() -> None:
     low, high = bounds(np.array([[0.0, 1.0, -9.0], [0.0, 1.0, 9.0]]))
     assert (high - low)[0] >= 0.6 * (high - low)[1:].sum()
+
+
+def test_the_pyramid_of_a_wide_lens_is_as_wide_as_its_view() -> None:
+    wide = solved(0, focal_px=560.0, k1=0.0, distortion=(0.03, 0.002, -0.001, 0.0), fisheye=True)
+    corners = corner_directions(wide)
+    assert corners[0, :2].tolist() == pytest.approx((-corners[2, :2]).tolist())
+    half_deg = np.degrees(np.arctan(np.linalg.norm(corners[:, :2], axis=1)))
+    assert (half_deg > 70).all()
+    assert horizontal_fov_deg(wide) == pytest.approx(2 * np.degrees(np.arctan(corners[1, 0])), rel=0.1)
+    shifted = corner_directions(solved(0, k1=0.0, principal_point_px=(700.0, 360.0)))
+    assert -shifted[0, 0] > shifted[1, 0]
 
 
 def test_labels_do_not_overlap() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
+from pose_rig.config import SolvedCamera
 from pose_rig.errors import PoseRigError, UsageError
 from pose_rig.tools.rig_files.export import FORMATS, export_rig
-from pose_rig.tools.rig_files.rig_camera import RigCamera, position_m
+from pose_rig.tools.rig_files.rig_camera import RigCamera, intrinsics_of, position_m
 from tests.tools.rigs import POINTS, places, project, solved
 
 Z_UP = POINTS[:, [0, 2, 1]] * [1, -1, 1]  # x right, y forward, z up
@@ -97,3 +98,76 @@ def test_an_unknown_format_is_named(wish: str) -> None:
 def test_a_folder_that_is_not_there_is_named(kind: str, tmp_path: Path) -> None:
     with pytest.raises(PoseRigError, match=r"Cannot write .*no/file: No such file or directory\. Check the folder"):
         export_rig(places(1), f"{kind}:{tmp_path / 'no' / 'file'}")
+
+
+WIDE = {"focal_px": 560.0, "k1": 0.0, "distortion": (0.03, 0.002, -0.001, 0.0), "fisheye": True}
+OFF_CENTRE = {"k1": 0.0, "distortion": (-0.2, 0.06, 0.001, -0.002, -0.01), "principal_point_px": (655.0, 340.0)}
+
+
+def in_view(camera: SolvedCamera) -> tuple[Floats, Floats]:
+    """(N,2) px over the whole image, and points (N,3) m in the rig that are seen there, by OpenCV."""
+    size, lens = camera.size_px, intrinsics_of(camera)
+    seen_px = np.stack(np.meshgrid(*(np.linspace(1, side - 1, 9) for side in size)), -1).reshape(-1, 1, 2)
+    if camera.fisheye:
+        xy = cv2.fisheye.undistortPoints(seen_px, lens.matrices[0], np.array(camera.distortion))[:, 0]
+    else:
+        criteria = (cv2.TERM_CRITERIA_MAX_ITER | cv2.TERM_CRITERIA_EPS, 300, 1e-12)
+        xy = cv2.undistortPoints(seen_px, lens.matrices[0], np.array(camera.lens), criteria=criteria)[:, 0]
+    local = 3.0 * np.concatenate([xy, np.ones((len(xy), 1))], 1)
+    return seen_px[:, 0], (local - np.array(camera.translation_m)) @ np.array(camera.rotation)
+
+
+def wide_projected(points: Floats, camera: dict[str, Any]) -> Floats:
+    project_points = cv2.fisheye.projectPoints if camera.get("fisheye", False) else cv2.projectPoints
+    matrix, distortion = np.array(camera["matrix"]), np.array(camera["distortions"], np.float64)
+    vector, shift = np.array(camera["rotation"]), np.array(camera["translation"])
+    return np.asarray(project_points(points[:, None], vector, shift, matrix, distortion)[0], np.float64).reshape(-1, 2)
+
+
+@pytest.mark.parametrize("lens", [WIDE, OFF_CENTRE])
+@pytest.mark.parametrize("kind", ["caliscope", "freemocap"])
+def test_every_lens_is_exported_whole(kind: str, lens: dict[str, object], tmp_path: Path) -> None:
+    camera = solved(0, **lens)
+    data = toml(export_rig([RigCamera("a", camera)], f"{kind}:{tmp_path / 'c.toml'}"))
+    table = data["cameras"]["0"] if kind == "caliscope" else data["cam_0"]
+    seen_px, points = in_view(camera)
+    world = points[:, [0, 2, 1]] * [1, -1, 1] * (1 if kind == "caliscope" else 1000)
+    assert len(table["distortions"]) == (4 if camera.fisheye else 5)
+    np.testing.assert_allclose(wide_projected(world, table), seen_px, atol=1e-3)
+
+
+@pytest.mark.parametrize("lens", [WIDE, OFF_CENTRE])
+def test_opencv_has_every_lens(lens: dict[str, object], tmp_path: Path) -> None:
+    camera = solved(0, **lens)
+    path = export_rig([RigCamera("a", camera)], f"opencv:{tmp_path / 'rig.yaml'}")
+    storage = cv2.FileStorage(str(path), cv2.FileStorage_READ)
+    node = storage.getNode("cameras").at(0)
+    keys = {"matrix": "camera_matrix", "distortions": "distortion_coefficients", "translation": "T"}
+    table: dict[str, Any] = {key: node.getNode(name).mat() for key, name in keys.items()}
+    table |= {"rotation": cv2.Rodrigues(node.getNode("R").mat())[0], "fisheye": bool(node.getNode("fisheye").real())}
+    seen_px, points = in_view(camera)
+    np.testing.assert_allclose(wide_projected(points, table), seen_px, atol=1e-3)
+
+
+def test_pose2sim_gets_the_nearest_perspective_lens_and_is_told_how_near(tmp_path: Path) -> None:
+    mild = solved(0, focal_px=800.0, k1=0.0, distortion=(0.1, 0.012, 0.002, 0.0), fisheye=True)
+    path = export_rig([RigCamera("a", mild)], f"pose2sim:{tmp_path / 'Calib.toml'}")
+    stated = float(path.read_text("utf-8").split("as a perspective one: ")[1].split(" px")[0])
+    seen_px, points = in_view(mild)
+    off = np.linalg.norm(wide_projected(points[:, [2, 0, 1]], toml(path)["cam_01"]) - seen_px, axis=1).max()
+    assert off <= stated + 0.05
+    assert stated < 3.0
+    assert toml(path)["cam_01"]["fisheye"] is False
+
+
+def test_pose2sim_cannot_have_a_very_wide_lens(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"that of a as a perspective lens would be \d+ px off\. Export to caliscope"):
+        export_rig([RigCamera("a", solved(0, **WIDE))], f"pose2sim:{tmp_path / 'Calib.toml'}")
+    assert not (tmp_path / "Calib.toml").exists()
+
+
+def test_pose2sim_reads_five_coefficients_too(tmp_path: Path) -> None:
+    camera = solved(0, **OFF_CENTRE)
+    table = toml(export_rig([RigCamera("a", camera)], f"pose2sim:{tmp_path / 'Calib.toml'}"))["cam_01"]
+    seen_px, points = in_view(camera)
+    np.testing.assert_allclose(wide_projected(points[:, [2, 0, 1]], table), seen_px, atol=1e-3)

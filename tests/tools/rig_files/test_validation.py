@@ -97,3 +97,27 @@ def test_a_duration_is_positive(duration_s: float) -> None:
     check_duration(0.5)
     with pytest.raises(UsageError, match=r"The duration must be positive; got \S+ s. Use for example"):
         check_duration(duration_s)
+
+
+@pytest.mark.parametrize(
+    ("lens", "problem"),
+    [
+        ({"distortion": (0.1,)}, "left has a distortion without a focal length"),
+        ({"fisheye": True}, "left has a distortion without a focal length"),
+        ({"focal_px": 900.0, "distortion": (0.1,) * 6}, "left has 6 distortion coefficients; a perspective lens has 5"),
+        ({"focal_px": 900.0, "distortion": (0.1,) * 5, "fisheye": True}, "5 distortion coefficients; a fisheye lens"),
+        ({"focal_px": 900.0, "distortion": (math.nan,)}, "coefficient of distortion of left of nan is out of range"),
+        (
+            {"principal_point_px": (-3.0, 4.0)},
+            r"principal point \(principal_point_px\) of left of -3 px is out of range",
+        ),
+    ],
+)
+def test_an_incomplete_or_impossible_lens_is_refused(lens: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        check_config(rig(**lens))
+
+
+def test_a_calibrated_lens_is_accepted() -> None:
+    check_config(rig(focal_px=900.0, distortion=(-0.2, 0.05, 0.001, 0.0, 0.0), principal_point_px=(650.0, 350.0)))
+    check_config(rig(focal_px=500.0, distortion=(0.03, 0.0, 0.0, 0.0), fisheye=True))

@@ -13,11 +13,11 @@ from pose_rig.fusion.calibration.bundle.normal_equations import NormalEquations
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, RELATIVE_LENGTH_SD, L
 from pose_rig.fusion.calibration.bundle.state import BundleState, C
 
-K1_SD = 0.1
 # Relative size of the person, which height_m fixes. Images do not determine it, and segments that vary by centimetres
 # vary less in a smaller rig: with their own priors alone, noisy detections shrink everything to 0.6–0.8.
 SIZE_SD = 0.01
 SAME_MODEL_SD = 0.01  # of the log ratio of focal lengths of one camera model
+SAME_MODEL_K1_SD = 0.01  # of the difference of their k1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,16 @@ class Priors:
     Attributes:
         height_m: Body height.
         log_focal_scale: (V,), log_focal_scale_sd: (V,) its standard deviation.
-        same_model: (V,V) True where two cameras are of one model and share the focal length.
+        k1: (V,), k1_sd: (V,) its standard deviation.
+        same_model: (V,V) True where two cameras are of one model and share focal length and k1.
         gauge_view: The view whose pose is held.
     """
 
     height_m: float
     log_focal_scale: Floats
     log_focal_scale_sd: Floats
+    k1: Floats
+    k1_sd: Floats
     same_model: NDArray[np.bool_]
     gauge_view: int
 
@@ -44,9 +47,11 @@ def prior_cost(state: BundleState, priors: Priors) -> float:
     cost = (((state.length - mean) / (RELATIVE_LENGTH_SD * mean)) ** 2).sum()
     cost += (((state.length / mean).mean() - 1) / SIZE_SD) ** 2
     focal = ((log_focal_scale - priors.log_focal_scale) / priors.log_focal_scale_sd) ** 2
-    cost += focal.sum() + ((state.k1 / K1_SD) ** 2).sum()
-    difference = log_focal_scale[:, None] - log_focal_scale[None]
-    return float(cost + 0.5 * (priors.same_model * (difference / SAME_MODEL_SD) ** 2).sum())
+    cost += focal.sum() + (((state.k1 - priors.k1) / priors.k1_sd) ** 2).sum()
+    for values, sd in ((log_focal_scale, SAME_MODEL_SD), (state.k1, SAME_MODEL_K1_SD)):
+        difference = (values[:, None] - values[None]) / sd
+        cost += 0.5 * (priors.same_model * difference**2).sum()
+    return float(cost)
 
 
 def add_priors(system: NormalEquations, state: BundleState, priors: Priors) -> None:
@@ -63,9 +68,10 @@ def add_priors(system: NormalEquations, state: BundleState, priors: Priors) -> N
     focal = np.arange(views) * C + 6
     hessian[focal, focal] += priors.log_focal_scale_sd**-2
     gradient[focal] += (priors.log_focal_scale - state.log_focal_scale) / priors.log_focal_scale_sd**2
-    tie = priors.same_model * SAME_MODEL_SD**-2
-    laplacian = np.diag(tie.sum(1)) - tie
-    hessian[np.ix_(focal, focal)] += laplacian
-    gradient[focal] -= laplacian @ state.log_focal_scale
-    hessian[focal + 1, focal + 1] += K1_SD**-2
-    gradient[focal + 1] -= state.k1 / K1_SD**2
+    k1 = focal + 1
+    hessian[k1, k1] += priors.k1_sd**-2
+    gradient[k1] += (priors.k1 - state.k1) / priors.k1_sd**2
+    laplacian = np.diag(priors.same_model.sum(1)) - priors.same_model
+    for column, values, sd in ((focal, state.log_focal_scale, SAME_MODEL_SD), (k1, state.k1, SAME_MODEL_K1_SD)):
+        hessian[np.ix_(column, column)] += laplacian / sd**2
+        gradient[column] -= laplacian @ values / sd**2
