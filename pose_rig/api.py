@@ -23,12 +23,14 @@ from pose_rig.humanoid.bones import Motion
 from pose_rig.humanoid.retarget import retarget as retarget_joints
 from pose_rig.joint_name import joint_index
 from pose_rig.lens import COEFFICIENTS
-from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
+from pose_rig.lifting.providers import open_engine
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.formats.poses_file import read_poses
 from pose_rig.session.formats.poses_writer import camera_arrays
 from pose_rig.session.reader import Session
 from pose_rig.skeleton import joint_names, landmarks
+from pose_rig.tools.workers.build_note import engine_folder
 from pose_rig.wire.bus import Receiver
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX, Mode, Pose3D
 
@@ -151,8 +153,7 @@ class Rig:
             camera=_configured(sizes, focal_px, principal_point_px, dist, fisheye), height_m=height_m, pace="all"
         )
         self._landmarks, self._count = landmarks, _count(landmarks)
-        engine = OrtEngine(Path(weights) if weights else DEFAULT_WEIGHTS)
-        warm_up(engine, cameras)
+        engine = open_engine(Path(weights) if weights else DEFAULT_WEIGHTS, cache=engine_folder(), views=cameras)
         self._estimator = Estimator(config, engine)
         self._sizes = [(width, height) for width, height in sizes.astype(int).tolist()]
         self._set_cameras()

@@ -31,7 +31,7 @@ class GraphInput:
         ray_xy: (C,J,2) 2D poses in their ray frames.
         confidence: (C,J) 0–1, 0 = not visible.
         norm: (C,) inverse root depth of each, for the perspective term.
-        assignment: (H,V) int64, index of each view's candidate.
+        assignment: (H,V) integer (int32 with NumPy 1 on Windows), index of each view's candidate.
         view_weight: (H,V), 0 = the view is absent (its index must still be valid).
         ray_from_rig: (H,V,3,3); ignored where the lifter's rotations are used.
         rotation_prior_sd: (H,V) prior standard deviation of these rotations, rad, above 0; likewise ignored.
@@ -53,8 +53,8 @@ class GraphInput:
         """Returns the arrays by the names of the ONNX file."""
         freedom = np.where(self.lifter_rotations[:, None], np.float32(LIFTER_ROTATION_SD), self.rotation_prior_sd)
         arrays = (
-            self.ray_xy, self.confidence, self.norm, self.assignment, self.view_weight, self.ray_from_rig, freedom,
-            self.depth_bias_sd,
+            self.ray_xy, self.confidence, self.norm, self.assignment.astype(np.int64), self.view_weight,
+            self.ray_from_rig, freedom, self.depth_bias_sd,
         )  # fmt: skip
         return dict(zip(ONNX_INPUTS, arrays, strict=True))
 

@@ -23,8 +23,9 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.intrinsics import Intrinsics
-from pose_rig.lifting.engine import OrtEngine, warm_up
+from pose_rig.lifting.providers import open_engine
 from pose_rig.skeleton import JOINT_SET
+from pose_rig.tools.workers.build_note import engine_folder
 
 STEPS_PER_S = 60.0
 VIEWS = (1, 2, 4, 8)
@@ -88,7 +89,7 @@ def _sample(camera: SimulatedCamera) -> Sample:
     return Sample(frame.pts_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
 
 
-def step_costs(views: int, engine: OrtEngine, warm_up_steps: int, steps: int) -> tuple[list[Cost], GraphInput]:
+def step_costs(views: int, engine: Engine, warm_up_steps: int, steps: int) -> tuple[list[Cost], GraphInput]:
     """Returns the cost of every time step of a simulated take, and the last input of the graph."""
     stopwatch = StopwatchEngine(engine)
     config = Config(camera=tuple(CameraConfig(source="sim", name=f"sim{v}") for v in range(views)))
@@ -121,9 +122,8 @@ def main() -> None:
     args = arguments.parse_args()
     report = Report.begin(args)
     warm, steps = (5, 20) if args.quick else (200, args.steps)
-    engine = OrtEngine(provider=args.provider)
     for views in VIEWS:
-        warm_up(engine, views)
+        engine = open_engine(provider=args.provider, cache=engine_folder(), views=views, report=print)
         costs, inputs = step_costs(views, engine, warm, steps)
         unit = {"graph_runs": "per step"}
         for stage in fields(Cost):

@@ -22,7 +22,7 @@ from msgspec import structs
 from benchmarks.contract import Report, parser
 from benchmarks.live_run import run_live, simulated_cameras
 from pose_rig.config import Config
-from pose_rig.lifting.engine import OrtEngine, warm_up
+from pose_rig.lifting.providers import open_engine
 from pose_rig.session.reader import Session
 from pose_rig.session.replay import main as replay_main
 from pose_rig.tools.workers.worker_process import BLAS_THREADS
@@ -56,8 +56,7 @@ def _replay(path: Path, save: Path, exact: bool, passes: int, report: Connection
     with Session(path) as session:
         config = session.info.config
     config = structs.replace(config, pace="all", save=str(save), record="", rig="", passes=passes)
-    engine = OrtEngine(provider=config.fusion.provider)
-    warm_up(engine, len(config.camera))
+    engine = open_engine(provider=config.fusion.provider, views=len(config.camera))
     job = ReplayJob(FusionJob(config, (), FREE_PORT), str(path), exact, realtime=False)
     began = time.monotonic()
     replay_main(job, threading.Event(), engine, lambda: True)

@@ -76,7 +76,8 @@ class FusionOutput:
         self._config, self._estimator, self._publisher, self._file = job.config, estimator, publisher, poses
         self._cameras = tuple(camera.name for camera in job.config.camera)
         self._meter = Meter(FUSION, job.restarts)
-        self._meter.detail = f"{engine.provider} ({engine.reason})"
+        self._engine, self._provider = engine, engine.provider
+        self._meter.detail = self._describe_engine()
         self._endpoints: Sequence[Endpoint] = (publisher, *endpoints)
         self._camera_health: dict[str, Health] = {}
         self._next_index = 0
@@ -168,7 +169,8 @@ class FusionOutput:
         Raises:
             SaveError: The poses file cannot be written where it was wanted.
         """
-        self._meter.detail = "; ".join((self._meter.detail, *notes))
+        self._provider = self._engine.provider
+        self._meter.detail = "; ".join((self._describe_engine(), *notes))
         try:
             if self._file is not None:
                 settings = self._config.fusion
@@ -196,7 +198,14 @@ class FusionOutput:
         if refused > self._meter.refused:
             fault = CONNECTION_REFUSED
         self._rejected, self._meter.refused = rejected, refused
+        if self._engine.provider != self._provider:
+            self._provider, self._meter.detail = self._engine.provider, self._describe_engine()
+            fault = f"Inference changed to {self._meter.detail}."
         return self._meter.health(state, fault, rejected + self._skipped)
+
+    def _describe_engine(self) -> str:
+        """Returns the provider, and why it is this one."""
+        return f"{self._engine.provider} ({self._engine.reason})"
 
     def _rig_state(self) -> RigState:
         return self._estimator.rig_state(time.monotonic_ns() if self._config.pace == "realtime" else self._newest_ns)

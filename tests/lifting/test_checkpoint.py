@@ -12,10 +12,11 @@ from onnx import numpy_helper
 from pose_rig.errors import AssetError
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
+from pose_rig.lifting.example import example
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
 from pose_rig.training.export.export import ExportOptions, export
-from pose_rig.training.export.module import example, rounded
+from pose_rig.training.export.module import rounded
 
 TURNED = LifterConfig(
     width=40,

@@ -1,6 +1,5 @@
 """The shipped graph and other ones."""
 
-import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,11 +13,11 @@ from onnx import TensorProto, helper
 from pose_rig.errors import EngineError, UsageError
 from pose_rig.graph import ONNX_INPUTS, GraphInput, GraphOutput
 from pose_rig.lifting.checkpoint import save
-from pose_rig.lifting.engine import DEFAULT_WEIGHTS, PROVIDERS, OrtEngine, warm_up
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
+from pose_rig.lifting.example import example
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.skeleton import J
 from pose_rig.training.evaluation.metrics import pmpjpe
-from pose_rig.training.export.module import example
 from tests.fusion.fakes import film, graph_input, ring, walk
 
 PER_HYPOTHESIS = [field.name for field in fields(GraphInput)][3:]
@@ -189,26 +188,12 @@ def test_missing_cuda_is_refused_with_the_reason() -> None:
     assert caught.value.remedy == "Check the file and `pose-rig doctor`."
 
 
-@without("CUDAExecutionProvider")
-def test_auto_falls_back_to_the_cpu_with_the_reason() -> None:
-    engine = OrtEngine(provider="auto")
-    assert engine.provider == "cpu"
-    assert re.fullmatch(r"tensorrt: .+; cuda: not in this onnxruntime", engine.reason)
+def test_the_provider_and_its_version_are_named(engine: OrtEngine) -> None:
+    assert (engine.provider, engine.reason) == ("cpu", f"ONNX Runtime {ort.__version__}")
 
 
-def test_the_requested_provider_is_used(engine: OrtEngine) -> None:
-    assert (engine.provider, engine.reason) == ("cpu", "first choice")
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_gpu_computes_the_same(engine: OrtEngine, provider: str, tmp_path: Path) -> None:
-    if PROVIDERS[provider] not in ort.get_available_providers():
-        pytest.skip(f"this onnxruntime has no {provider}")
-    gpu = OrtEngine(provider=provider, cache=tmp_path)
-    assert gpu.provider == provider
-    for views in (1, 4):
-        given = example(views, 3, np.random.default_rng(views))
-        want, got = engine.run(given), gpu.run(given)
-        for name in ("lifted", "refined", "body"):
-            assert np.abs(getattr(want, name) - getattr(got, name)).max() < 0.01, name
+def test_an_assignment_of_32_bits_is_accepted(engine: OrtEngine) -> None:
+    """NumPy 1 on Windows makes such."""
+    given = example(3, 2, np.random.default_rng(6))
+    narrow = replace(given, assignment=given.assignment.astype(np.int32))
+    assert np.array_equal(engine.run(narrow).body, engine.run(given).body)

@@ -41,7 +41,7 @@ BUS = {"keypoints", "pose", "refined", "rig", "health", "clock", "learned"}
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return OrtEngine(provider="auto")
+    return OrtEngine(provider="cpu")
 
 
 @pytest.fixture(scope="module")

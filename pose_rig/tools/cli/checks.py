@@ -17,6 +17,7 @@ from pose_rig.config import MIN_FREE_BYTES
 from pose_rig.errors import PoseRigError
 from pose_rig.installer import TORCH_NOTE, Installer, installer
 from pose_rig.session.mcap.info import version_of
+from pose_rig.tools.workers.build_note import engine_folder
 from pose_rig.wire.bus import Delivery, Receiver, Sender
 from pose_rig.wire.messages import Health
 
@@ -36,6 +37,7 @@ MEDIAPIPE_WITHOUT_TELEMETRY = "mediapipe>=0.10.32,<0.10.35"
 MIN_FREE_GB = MIN_FREE_BYTES / 1e9
 RECOMMENDED_FREE_GB = 2.0
 ROUND_TRIPS = 200
+DOCTOR_VIEWS = 4  # for which inference is timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,29 +128,60 @@ def models() -> Iterator[Finding]:
 
 
 def providers() -> Iterator[Finding]:
-    """Loads the shipped graph with every inference provider."""
+    """Loads the shipped graph with every inference provider, runs it and compares the results with those of the CPU."""
     try:
-        from pose_rig.lifting.engine import DEFAULT_WEIGHTS, PROVIDERS, OrtEngine
-    except ImportError as error:
-        remedy = f"Run: {installer().reinstall()}"
-        yield Finding("fail", "inference", f"ONNX Runtime does not load: {error}.", remedy)
+        from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
+        from pose_rig.lifting.gpu_libraries import has_driver
+        from pose_rig.lifting.providers import PROVIDERS, gpu_engines, time_ms
+
+        cpu = OrtEngine(DEFAULT_WEIGHTS)
+        milliseconds = time_ms(cpu, DOCTOR_VIEWS)
+    except (ImportError, PoseRigError) as error:
+        cause = error.cause if isinstance(error, PoseRigError) else f"ONNX Runtime does not load: {error}."
+        yield Finding("fail", "inference", cause, f"Run: {installer().reinstall()}")
         return
-    for name in PROVIDERS:
-        try:
-            OrtEngine(DEFAULT_WEIGHTS, name)
-        except PoseRigError as error:
-            if name == "cpu":
-                yield Finding("fail", "inference", error.cause, f"Run: {installer().reinstall()}")
-            elif _has_gpu():
-                yield Finding("warn", "inference", error.cause, f"With an NVIDIA GPU: {installer().with_extra('gpu')}")
-            else:
-                yield Finding("ok", "inference", f"{name} is not used: no NVIDIA GPU.")
+    yield from libraries_of_gpu()
+    for name in PROVIDERS[:-1]:
+        found, reasons = gpu_engines(DEFAULT_WEIGHTS, (name,), engine_folder(), cpu, _report)
+        if found:
+            text = f"{name} runs the shipped graph in {time_ms(found[0], DOCTOR_VIEWS):.2f} ms ({found[0].reason})"
+            yield Finding("ok", "inference", text)
+        elif has_driver():
+            yield Finding("warn", "inference", f"{'; '.join(reasons)}.")
         else:
-            yield Finding("ok", "inference", f"{name} runs the shipped graph")
+            yield Finding("ok", "inference", f"{name} is not used: no NVIDIA GPU.")
+    yield Finding("ok", "inference", f"cpu runs the shipped graph in {milliseconds:.2f} ms ({cpu.reason})")
+
+
+def libraries_of_gpu() -> Iterator[Finding]:
+    """Names every library that TensorRT needs, where there is an NVIDIA driver or the packages are installed."""
+    from pose_rig.lifting.gpu_libraries import gpu_pieces
+
+    *packages, driver = gpu_pieces()
+    missing = [piece for piece in packages if piece.missing]
+    if driver.missing and len(missing) == len(packages):
+        return  # neither was meant to be here
+    for piece in packages:
+        if piece.missing:
+            text = f"{piece.name} is missing: {piece.missing}."
+            yield Finding("warn", "gpu", text, f"For TensorRT: {installer().with_extra('gpu')}")
+        else:
+            yield Finding("ok", "gpu", f"{piece.name} {piece.version}".rstrip())
+    if driver.missing:
+        text = f"{driver.name} is missing: {driver.missing}."
+        yield Finding("warn", "gpu", text, "Install the driver of the GPU from NVIDIA or the distribution.")
+    else:
+        yield Finding("ok", "gpu", driver.name)
+
+
+def _report(text: str) -> None:
+    """Shows how far the build of an engine is."""
+    sys.stderr.write(f"{text}\n")
 
 
 def training() -> Iterator[Finding]:
     """Names the build of torch, which training, evaluation and export need."""
+    from pose_rig.lifting.gpu_libraries import has_driver
     from pose_rig.torch_build import torch_build
 
     try:
@@ -158,12 +191,7 @@ def training() -> Iterator[Finding]:
         remedy = f"For training: {installer().with_extra('train')}. {TORCH_NOTE}"
         yield Finding("ok" if isinstance(error, ModuleNotFoundError) else "warn", "training", text, remedy)
     else:
-        yield Finding("ok", "training", f"{build}.", build.remedy() if build.cuda or _has_gpu() else "")
-
-
-def _has_gpu() -> bool:
-    """Returns whether an NVIDIA driver is installed."""
-    return shutil.which("nvidia-smi") is not None
+        yield Finding("ok", "training", f"{build}.", build.remedy() if build.cuda or has_driver() else "")
 
 
 def cameras() -> Iterator[Finding]:

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from pose_rig.assets.cache import cache_folder
 from pose_rig.installer import requires_extra
 from pose_rig.tools.arguments.inputs import EXPORT_INPUT, check_input
 from pose_rig.tools.arguments.options import Force
 from pose_rig.tools.arguments.outputs import check_output
 from pose_rig.tools.terminal.console import Console
+from pose_rig.tools.workers.build_note import engine_folder
 
 
 def export(
@@ -48,7 +48,7 @@ def export(
     from pose_rig.torch_build import torch_build
 
     lifter, settings = load(checkpoint)
-    options = ExportOptions(precision, provider, cache_folder() / "engines")
+    options = ExportOptions(precision, provider, engine_folder(), report=console.print)
     done = write(lifter, settings, path, options, source=checkpoint)
     changes = f"; {precision} on {provider} moves lifted joints by {done.lift_error_mm:.2f} mm"
     console.print(

@@ -9,6 +9,7 @@ from pose_rig.tools.terminal.markers import MarkerSender
 from pose_rig.tools.terminal.status import RunStatus
 from pose_rig.tools.terminal.telemetry import Telemetry
 from pose_rig.tools.terminal.user_input import UserInput
+from pose_rig.tools.workers.build_note import build_note
 from pose_rig.tools.workers.plan import Plan
 from pose_rig.tools.workers.supervisor import Supervisor
 from pose_rig.wire.bus import Receiver
@@ -121,7 +122,8 @@ class Run:
         if FUSION not in self._telemetry.workers:
             self._fusion_ready_ns = now_ns
             if now_ns - self._launch_ns > LOADING_NOTICE_S * 1e9:
-                self._print_if_new(FUSION, "Fusion is loading. The first start with TensorRT takes minutes.")
+                note = build_note((now_ns - self._launch_ns) / 1e9)
+                self._print_if_new(FUSION, note or "Fusion is loading.")
         elif self._cameras_ready(now_ns - self._fusion_ready_ns):
             self._telemetry.start_ns = now_ns
             self._supervisor.start_clock(now_ns)

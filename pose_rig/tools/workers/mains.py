@@ -1,18 +1,22 @@
 """The main functions of the workers. Each imports its libraries in its own process."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pose_rig.assets.cache import cache_folder
 from pose_rig.config import CameraConfig, Pace
+from pose_rig.errors import EngineError
+from pose_rig.tools.workers.build_note import engine_folder, write_build_note
 from pose_rig.wire.jobs import CameraJob, FusionJob, RecordJob, ReplayJob, StreamJob
+from pose_rig.wire.messages import Health
+from pose_rig.wire.services import FUSION
 
 if TYPE_CHECKING:
     from pose_rig.capture.source import Source
-    from pose_rig.lifting.engine import OrtEngine
+    from pose_rig.graph import Engine
 
 SESSION_SUFFIX = ".mcap"
 
@@ -44,7 +48,7 @@ def run_replay(job: ReplayJob, stop: Event, start_ns: "Synchronized[int]") -> No
     """Runs the fusion worker of a replay, which reads the session itself."""
     from pose_rig.session.replay import main
 
-    main(job, stop, _engine(job.fusion), lambda: start_ns.value > 0)
+    main(job, stop, _replay_engine(job), lambda: start_ns.value > 0)
 
 
 def run_streams(job: StreamJob, stop: Event, start_ns: "Synchronized[int]") -> None:
@@ -61,15 +65,36 @@ def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> 
     main(job, stop)
 
 
-def _engine(job: FusionJob) -> "OrtEngine":
-    """Returns the inference engine, warmed up."""
-    from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
+def _engine(job: FusionJob, provider: str = "") -> "Engine":
+    """Returns the inference engine of a provider, default: that of the configuration."""
+    from pose_rig.lifting.engine import DEFAULT_WEIGHTS
+    from pose_rig.lifting.providers import open_engine
 
     settings = job.config.fusion
     weights = Path(settings.weights) if settings.weights else DEFAULT_WEIGHTS
-    engine = OrtEngine(weights, settings.provider, cache_folder() / "engines")
-    warm_up(engine, len(job.config.camera))
-    return engine
+    views = len(job.config.camera)
+    return open_engine(weights, provider or settings.provider, engine_folder(), views, write_build_note)
+
+
+def _replay_engine(job: ReplayJob) -> "Engine":
+    """Returns the engine of a replay: poses equal the recorded ones to the last bit with the same provider only."""
+    if job.exact and job.fusion.config.fusion.provider == "auto" and (provider := recorded_provider(job.path)):
+        with suppress(EngineError):
+            return _engine(job.fusion, provider)
+    return _engine(job.fusion)
+
+
+def recorded_provider(path: str) -> str:
+    """Returns the provider with which the poses of a session were computed, empty if it is unknown."""
+    from pose_rig.lifting.providers import PROVIDERS
+    from pose_rig.session.reader import Session
+
+    with Session(path) as session:
+        for message in session.messages((Health.TOPIC,)):
+            if isinstance(message, Health) and message.worker == FUSION:
+                provider = message.detail.partition(" ")[0]
+                return provider if provider in PROVIDERS else ""
+    return ""
 
 
 def _open_recorded(camera: CameraConfig, pace: Pace, start: Callable[[], int]) -> "Source":

@@ -16,9 +16,10 @@ from pose_rig.errors import UsageError
 from pose_rig.geometry import complete_root, unrectify
 from pose_rig.graph import GraphInput
 from pose_rig.lifting.model import Lifter
+from pose_rig.lifting.rig_graph import RigGraph
 from pose_rig.skeleton import J
 from pose_rig.training.evaluation.scores import PAPER_JOINTS, Jdr, Scores
-from pose_rig.training.export.module import RigGraph, reference
+from pose_rig.training.export.module import reference
 from pose_rig.training.footage.dataset import LifterInput, lifter_input
 from pose_rig.training.footage.footage import Footage
 

@@ -20,9 +20,12 @@ from pose_rig.errors import AssetError, UsageError
 from pose_rig.graph import Engine, GraphInput
 from pose_rig.lifting.checkpoint import CONFIG
 from pose_rig.lifting.engine import OrtEngine
+from pose_rig.lifting.example import example
 from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.lifting.providers import Report, open_engine
+from pose_rig.lifting.rig_graph import RigGraph
 from pose_rig.session.mcap.info import version_of
-from pose_rig.training.export.module import RigGraph, example, rounded
+from pose_rig.training.export.module import rounded
 from pose_rig.training.export.parity import ReferenceEngine, check, check_lifts
 from pose_rig.training.export.quantise import Precision, halve, multiply_in_half, multiply_in_int8
 from pose_rig.training.export.trace import traced
@@ -39,12 +42,14 @@ class ExportOptions:
         provider: Provider on which the graph is checked: ``cpu``, ``cuda`` or ``tensorrt``.
         cache: Folder for the engine that TensorRT builds during the check.
         people: Input of the check; None = simulated people.
+        report: Called with the progress of the build.
     """
 
     precision: Precision = "fp32"
     provider: str = "cpu"
     cache: Path | None = None
     people: GraphInput | None = None
+    report: Report = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,7 @@ def _check_options(exact: Path, candidate: Path, options: ExportOptions) -> floa
         return 0.0
     people = options.people or example(CHECK_VIEWS, CHECK_PEOPLE, np.random.default_rng(0))
     what = f"{options.precision} on {options.provider}"
-    engines: list[Engine] = [OrtEngine(candidate, options.provider, options.cache)]
+    engines: list[Engine] = [open_engine(candidate, options.provider, options.cache, report=options.report)]
     if options.precision == "fp16":
         engines.append(ReferenceEngine(candidate))
     return max(check_lifts(OrtEngine(exact, "cpu"), engine, people, what) for engine in engines)

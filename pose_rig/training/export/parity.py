@@ -9,7 +9,9 @@ from onnx.reference import ReferenceEvaluator
 from pose_rig.errors import EngineError
 from pose_rig.graph import Engine, GraphInput, GraphOutput
 from pose_rig.lifting.engine import OrtEngine
-from pose_rig.training.export.module import RigGraph, example, reference
+from pose_rig.lifting.example import example
+from pose_rig.lifting.rig_graph import RigGraph
+from pose_rig.training.export.module import reference
 
 MAX_DIFFERENCE = 1e-3  # to torch, in units of the 2D norm; random poses are ill-conditioned
 NORM_MM = 2000.0  # the 2D norm of an adult

@@ -10,7 +10,9 @@ import torch
 from onnx import numpy_helper
 
 from pose_rig.graph import ONNX_INPUTS, ONNX_OUTPUTS
-from pose_rig.training.export.module import RigGraph, example, tensors
+from pose_rig.lifting.example import example
+from pose_rig.lifting.rig_graph import RigGraph
+from pose_rig.training.export.module import tensors
 
 OPSET = 17
 DYNAMIC_AXES = {

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import OrtEngine
+from pose_rig.lifting.example import example
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.tools.cli.command import as_command
 from pose_rig.tools.cli.export import export
-from pose_rig.training.export.module import example
 
 
 def said(*arguments: str) -> tuple[int, str]:

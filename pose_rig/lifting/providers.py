@@ -1,0 +1,249 @@
+"""Choice of the engine that runs the graph: TensorRT, CUDA, or the CPU, whichever is the fastest of those that work.
+
+Every engine of a GPU must agree with the CPU before it is used, and the CPU takes over where it fails later.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from pose_rig.arrays import Floats
+from pose_rig.errors import EngineError, UsageError
+from pose_rig.graph import Engine, GraphInput, GraphOutput, Single
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
+from pose_rig.lifting.example import example
+from pose_rig.lifting.gpu_libraries import has_driver
+from pose_rig.lifting.shapes import TooLargeError
+
+PROVIDERS = ("tensorrt", "cuda", "cpu")
+WARM_UP_RUNS, TIMED_RUNS = 10, 50
+MIN_GAIN = 0.9  # share of the time of the provider before it in the list that another one may take at most
+NORM_MM = 2000.0  # the 2D norm of an adult
+MAX_ROTATION_DEG, MAX_BODY_MM, MAX_HESSIAN_RATIO = 0.1, 0.5, 0.01  # differences from the CPU
+REASON_LENGTH = 160
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The largest differences between the outputs of two engines.
+
+    Attributes:
+        rotation_deg: Of the rotations of the views.
+        body_mm: Of the joints of the fused pose, of an adult.
+        hessian_ratio: Of the normal equations of the rotations, relative to their size.
+    """
+
+    rotation_deg: float
+    body_mm: float
+    hessian_ratio: float
+
+    @property
+    def small(self) -> bool:
+        """Whether another engine with these differences computes the same."""
+        return (
+            self.rotation_deg < MAX_ROTATION_DEG
+            and self.body_mm < MAX_BODY_MM
+            and self.hessian_ratio < MAX_HESSIAN_RATIO
+        )
+
+    def __str__(self) -> str:
+        """Returns for example "rotations 0.001°, joints 0.01 mm, Hessians 0.1 %"."""
+        return (
+            f"rotations {self.rotation_deg:.2g}°, joints {self.body_mm:.2g} mm, "
+            f"Hessians {100 * self.hessian_ratio:.2g} %"
+        )
+
+
+def difference(want: GraphOutput, got: GraphOutput) -> Difference:
+    """Returns how far outputs are from those of another engine."""
+    size = np.linalg.norm(want.rotation_hessian, axis=-1)
+    apart = np.linalg.norm(want.rotation_hessian - got.rotation_hessian, axis=-1)
+    return Difference(
+        float(_small_angle_deg(want.ray_from_body, got.ray_from_body).max()),
+        float(NORM_MM * np.linalg.norm(want.body - got.body, axis=-1).max()),
+        float((apart / np.maximum(size, 1e-9)).max()),
+    )
+
+
+def _small_angle_deg(a: Single, b: Single) -> Floats:
+    """Returns (...) the angle between two rotations (...,3,3), degrees: |A − B|² = 8 sin²(θ/2).
+
+    In single precision the arc cosine of the trace would be 0.03° off.
+    """
+    half = np.linalg.norm((a - b).astype(float), axis=(-2, -1)) / np.sqrt(8)
+    return np.asarray(np.degrees(2 * np.arcsin(np.minimum(half, 1.0))))
+
+
+class ProviderEngine:
+    """The engine of a provider, with the CPU in reserve.
+
+    Inputs that are too large for a GPU's engine are computed on the CPU, as is everything after it failed.
+
+    Args:
+        engine: The engine.
+        cpu: The reserve.
+        reason: Why this provider.
+    """
+
+    def __init__(self, engine: Engine, cpu: Engine, reason: str) -> None:
+        self._engine, self._cpu = engine, cpu
+        self._lock = threading.Lock()
+        self.provider, self.reason = engine.provider, reason
+
+    def run(self, given: GraphInput) -> GraphOutput:
+        """Returns the graph's outputs for any number of candidates, hypotheses and views."""
+        engine = self._engine
+        if engine is self._cpu:
+            return self._cpu.run(given)
+        try:
+            return engine.run(given)
+        except TooLargeError:
+            return self._cpu.run(given)
+        except Exception as error:  # drivers and libraries raise anything
+            self._fail(engine, error)
+            return self._cpu.run(given)
+
+    def _fail(self, engine: Engine, error: Exception) -> None:
+        with self._lock:
+            if self._engine is engine:
+                self._engine = self._cpu
+                self.provider = self._cpu.provider
+                self.reason = f"{engine.provider} failed in mid-run: {first_line(error)}"
+
+
+def open_engine(
+    path: Path = DEFAULT_WEIGHTS,
+    provider: str = "auto",
+    cache: Path | None = None,
+    views: int = 4,
+    report: Report = lambda _: None,
+) -> ProviderEngine:
+    """Returns the engine of a provider, warmed up.
+
+    Args:
+        path: The ONNX file.
+        provider: ``tensorrt``, ``cuda``, ``cpu``, or ``auto`` for the fastest of these that work.
+        cache: Folder for built TensorRT engines.
+        views: Number of views for which it is timed.
+        report: Called with the progress of a build.
+
+    Raises:
+        UsageError: There is no such file.
+        EngineError: The file is not a pose-rig graph, or the provider cannot run it.
+    """
+    cpu = OrtEngine(path, "cpu")
+    warm_up(cpu, views)
+    if provider == "cpu":
+        return ProviderEngine(cpu, cpu, f"as asked for, {cpu.reason}")
+    wanted = PROVIDERS[:-1] if provider == "auto" else (provider,)
+    found: list[Engine] = []
+    reasons: list[str] = []
+    for name in wanted:
+        if not found:  # with TensorRT torch is not loaded, which takes seconds and some 500 MB
+            engines, refused = gpu_engines(path, (name,), cache, cpu, report)
+            found, reasons = engines, [*reasons, *refused]
+    if provider == "auto":
+        return fastest([*found, cpu], reasons, views)
+    if not found:
+        raise EngineError(
+            f"No provider can run {path.name} ({'; '.join(reasons)}).", "Check the file and `pose-rig doctor`."
+        )
+    return ProviderEngine(found[0], cpu, f"as asked for, {found[0].reason}")
+
+
+def gpu_engines(
+    path: Path, wanted: Sequence[str], cache: Path | None, cpu: Engine, report: Report = lambda _: None
+) -> tuple[list[Engine], list[str]]:
+    """Returns an engine for each provider that works and agrees with the CPU, and the reasons of the others."""
+    if not has_driver():
+        return [], [f"{', '.join(wanted)}: no NVIDIA driver"]
+    engines: list[Engine] = []
+    reasons: list[str] = []
+    people = example(4, 3, np.random.default_rng(0))
+    for name in wanted:
+        failures = []
+        for make in _makers(name):
+            try:
+                engine = make(path, cache, report)
+                apart = difference(cpu.run(people), engine.run(people))
+            except Exception as error:  # drivers and libraries raise anything; the next one is tried
+                failures.append(first_line(error))
+                continue
+            if apart.small:
+                engines.append(engine)
+                break
+            failures.append(f"{engine.reason} differs from the CPU: {apart}")
+        else:
+            reasons.append(f"{name}: {', '.join(dict.fromkeys(failures))}")
+    return engines, reasons
+
+
+def fastest(engines: Sequence[Engine], reasons: Sequence[str], views: int) -> ProviderEngine:
+    """Returns the fastest engine; the last one is the CPU.
+
+    An engine is replaced by one after it in the list only if that one takes less than `MIN_GAIN` of its time, so that
+    the choice is the same in every run on the same machine.
+    """
+    cpu = engines[-1]
+    if len(engines) == 1:
+        return ProviderEngine(cpu, cpu, "; ".join(reasons) or "the only one")
+    times_ms = [time_ms(engine, views) for engine in engines]
+    best = 0
+    for i, spent_ms in enumerate(times_ms):
+        best = i if spent_ms < MIN_GAIN * times_ms[best] else best
+    measured = ", ".join(f"{engine.provider} {ms:.2f} ms" for engine, ms in zip(engines, times_ms, strict=True))
+    text = "; ".join([f"{engines[best].reason}; per time step of {views} views: {measured}", *reasons])
+    return ProviderEngine(engines[best], cpu, text)
+
+
+def time_ms(engine: Engine, views: int) -> float:
+    """Returns the median time of a run with one hypothesis; not finite if it fails."""
+    people = example(views, 1, np.random.default_rng(0))
+    spent_ns = []
+    try:
+        for _ in range(WARM_UP_RUNS + TIMED_RUNS):
+            started_ns = time.perf_counter_ns()
+            engine.run(people)
+            spent_ns.append(time.perf_counter_ns() - started_ns)
+    except Exception:  # drivers and libraries raise anything
+        return float("inf")
+    return median(spent_ns[WARM_UP_RUNS:]) / 1e6
+
+
+def first_line(error: Exception) -> str:
+    """Returns what an exception says, short."""
+    text = error.cause if isinstance(error, EngineError | UsageError) else str(error) or type(error).__name__
+    return text.splitlines()[0][:REASON_LENGTH].rstrip(".")
+
+
+def _makers(name: str) -> tuple[Callable[[Path, Path | None, Report], Engine], ...]:
+    """Returns what makes an engine of a provider, in the order in which they are tried."""
+    return {"tensorrt": (_tensorrt,), "cuda": (_torch, _onnx_runtime)}[name]
+
+
+def _tensorrt(path: Path, cache: Path | None, report: Report) -> Engine:
+    from pose_rig.lifting.tensorrt_engine import TensorRtEngine
+
+    return TensorRtEngine(path, cache, report)
+
+
+def _torch(path: Path, cache: Path | None, report: Report) -> Engine:
+    from pose_rig.torch_build import torch_build
+
+    build = torch_build()
+    if not build.gpu:
+        raise EngineError(f"{build}, finds no GPU.", build.remedy())
+    from pose_rig.lifting.torch_engine import TorchEngine
+
+    return TorchEngine(path)
+
+
+def _onnx_runtime(path: Path, cache: Path | None, report: Report) -> Engine:
+    return OrtEngine(path, "cuda")

@@ -1,0 +1,115 @@
+"""The graph in torch, here on the CPU, and marked `gpu` as it is meant."""
+
+import threading
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pose_rig.errors import AssetError
+from pose_rig.graph import GraphOutput
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
+from pose_rig.lifting.example import example
+from pose_rig.lifting.providers import difference
+from pose_rig.lifting.shapes import MAX_CANDIDATES, TooLargeError
+from pose_rig.lifting.torch_engine import MAX_RECORDINGS, TorchEngine
+from tests.lifting.gpu import gpu_engine
+
+
+@pytest.fixture(scope="module")
+def cpu() -> OrtEngine:
+    return OrtEngine()
+
+
+@pytest.fixture(scope="module")
+def engine() -> TorchEngine:
+    return TorchEngine(DEFAULT_WEIGHTS, "cpu")
+
+
+@pytest.mark.parametrize(("views", "hypotheses"), [(1, 1), (4, 1), (3, 3), (8, 17)])
+def test_torch_computes_what_the_file_computes(
+    cpu: OrtEngine, engine: TorchEngine, views: int, hypotheses: int
+) -> None:
+    given = example(views, hypotheses, np.random.default_rng(views))
+    want, got = cpu.run(given), engine.run(given)
+    assert {f.name: getattr(want, f.name).shape for f in fields(GraphOutput)} == {
+        f.name: getattr(got, f.name).shape for f in fields(GraphOutput)
+    }
+    assert difference(want, got).small
+    assert np.abs(want.lifted - got.lifted).max() < 1e-4
+
+
+def test_outputs_stay_when_the_engine_runs_again(engine: TorchEngine) -> None:
+    first, second = (example(4, 1, np.random.default_rng(seed)) for seed in (0, 1))
+    out = engine.run(first)
+    kept = out.body.copy()
+    engine.run(second)
+    assert np.array_equal(out.body, kept)
+    assert np.array_equal(engine.run(first).body, kept)
+
+
+def test_only_the_newest_sizes_are_kept(engine: TorchEngine) -> None:
+    given = [example(views, hypotheses, np.random.default_rng(0)) for views in range(1, 8) for hypotheses in (1, 2, 3)]
+    want = [engine.run(one).body for one in given]
+    assert len(given) > MAX_RECORDINGS
+    assert all(np.array_equal(engine.run(one).body, body) for one, body in zip(given, want, strict=True))
+
+
+def test_two_threads_do_not_disturb_each_other(engine: TorchEngine) -> None:
+    inputs = [example(4, 1, np.random.default_rng(seed)) for seed in range(2)]
+    want = [engine.run(given).body for given in inputs]
+    wrong: list[int] = []
+
+    def run(number: int) -> None:
+        wrong.extend(number for _ in range(20) if not np.array_equal(engine.run(inputs[number]).body, want[number]))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_too_large_an_input_is_refused(engine: TorchEngine) -> None:
+    with pytest.raises(TooLargeError):
+        engine.run(example(1, MAX_CANDIDATES + 1, np.random.default_rng(0)))
+
+
+def test_a_graph_without_weights_of_a_lifter_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "text.onnx"
+    path.write_text("not a graph")
+    with pytest.raises(AssetError, match="is not a lifter checkpoint"):
+        TorchEngine(path, "cpu")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+@pytest.mark.parametrize(("views", "hypotheses"), [(1, 1), (4, 1), (4, 3), (8, 136), (16, 120)])
+def test_a_gpu_computes_what_the_cpu_computes(
+    cpu: OrtEngine, provider: str, views: int, hypotheses: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    gpu = gpu_engine(provider, tmp_path_factory.getbasetemp() / "engines")
+    given = example(views, hypotheses, np.random.default_rng(views))
+    apart = difference(cpu.run(given), gpu.run(given))
+    assert apart.small, apart
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_gpu_repeats_itself_in_two_threads(provider: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    gpu = gpu_engine(provider, tmp_path_factory.getbasetemp() / "engines")
+    inputs = [example(4, hypotheses, np.random.default_rng(hypotheses)) for hypotheses in (1, 60)]
+    want = [gpu.run(given).body for given in inputs]
+    wrong: list[int] = []
+
+    def run(number: int) -> None:
+        wrong.extend(number for _ in range(200) if not np.array_equal(gpu.run(inputs[number]).body, want[number]))
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
