@@ -118,10 +118,10 @@ def in_bfloat16(network: Lifter, pose_2d: Tensor, confidence: Tensor) -> tuple[T
     return canonical, rotation, spread
 
 
-def steps(batch: Batch, width: int, device: str, *, mixed: bool) -> Actions:
-    """Returns training steps; ours optionally with the network in bfloat16."""
+def steps(batch: Batch, width: int, device: str, *, mixed: bool, loops: bool = True) -> Actions:
+    """Returns training steps; ours optionally with the network in bfloat16, the published ones unless not ``loops``."""
     actions: Actions = {}
-    for name, loss in ((STEP2, step2_loss), (CANONPOSE, canonpose_loss)):
+    for name, loss in ((STEP2, step2_loss), (CANONPOSE, canonpose_loss)) if loops else ():
         network = lifter(width, device)
         adam = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=1e-5)
         actions[name] = partial(published_step, network, adam, partial(loss, network, for_loops(batch)))
@@ -142,6 +142,7 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch; 1 on a busy machine")
     arguments.add_argument("--mixed", action="store_true", help="our steps with networks in bfloat16")
     arguments.add_argument("--compile", action="store_true", help="measure `fuse` compiled, too; needs a C++ compiler")
+    arguments.add_argument("--ours", action="store_true", help="leave out the published loops")
     arguments.add_argument("--part", choices=("refinement", "steps"), help="only this")
     args = arguments.parse_args()
     report = Report.begin(args)
@@ -172,18 +173,19 @@ def measure_steps(report: Report, args: argparse.Namespace) -> None:
     actions: Actions = {}
     for views in VIEWS:
         batch = batch_of(args.batch, views, args.device)
-        for name, action in steps(batch, args.width, args.device, mixed=args.mixed).items():
+        for name, action in steps(batch, args.width, args.device, mixed=args.mixed, loops=not args.ours).items():
             actions[f"{name}, {views} views"] = action
     warm_up, repeats = (1, 2) if args.quick else (2, 10)
     times = interleaved(actions, args.device, warm_up, repeats)
     few, many = VIEWS
     for name, values in times.items():
         report.add(f"step: {name}", "ms", values)
+    published = () if args.ours else (STEP2, CANONPOSE)
     for name in OURS:
-        for loops in (STEP2, CANONPOSE):
+        for loops in published:
             faster = ratios(times[f"{loops}, {few} views"], times[f"{name}, {few} views"])
             report.add(f"{loops} / {name}", "×", faster, WANTED.get((name, loops), ""))
-    for name in (STEP2, CANONPOSE, *OURS):
+    for name in (*published, *OURS):
         longer = ratios(times[f"{name}, {many} views"], times[f"{name}, {few} views"])
         grown = [ratio * few / many for ratio in longer]
         report.add(

@@ -8,6 +8,7 @@ Axes: N samples (of any view and frame), J = 17 joints.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import torch
@@ -93,12 +94,18 @@ class Lifter(nn.Module):
         canonical = canonical - canonical[:, :1]
         rotation = ROTATION_FROM[self.config.rotation](self.camera_head(self.camera(x)))
         if self.config.mirrored:  # P R X = P (F R F)(F X): the mirror ambiguity of a single view
-            flip = torch.tensor([1.0, 1.0, -1.0], device=ray_xy.device)
+            flip = _constant((1.0, 1.0, -1.0), ray_xy.device)
             canonical, rotation = canonical * flip, flip[:, None] * rotation * flip
         if self.config.body_from_canonical:
-            body_from_canonical = torch.tensor(self.config.body_from_canonical, device=ray_xy.device).reshape(3, 3)
+            body_from_canonical = _constant(self.config.body_from_canonical, ray_xy.device).reshape(3, 3)
             canonical, rotation = canonical @ body_from_canonical.T, rotation @ body_from_canonical.T
         return canonical, rotation, spread
+
+
+@cache
+def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Returns a constant; copied to the device once, which a recorded CUDA graph could not do."""
+    return torch.tensor(values, device=device)
 
 
 def rotation_from_6d(columns: Tensor) -> Tensor:
