@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pose_rig.skeleton import J
 
-_NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
+_NEXT, _AFTER = (1, 2, 0), (2, 0, 1)
 MIN_SPREAD = 0.005  # about 1 cm, the best depth error of a single view
 
 
@@ -108,13 +108,20 @@ def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
     return torch.tensor(values, device=device)
 
 
+@cache
+def _index(values: tuple[int, ...], device: torch.device) -> Tensor:
+    """Returns indices; copied to the device once."""
+    return torch.tensor(values, device=device)
+
+
 def rotation_from_6d(columns: Tensor) -> Tensor:
     """Returns (N,3,3) rotations from their first two columns (N,6), made orthonormal (Zhou et al. 2019, eq. 15)."""
     first, second = columns[:, :3], columns[:, 3:]
     x = first / (first.square().sum(-1, keepdim=True) + 1e-12).sqrt()
     y = second - (x * second).sum(-1, keepdim=True) * x
     y = y / (y.square().sum(-1, keepdim=True) + 1e-12).sqrt()
-    z = x[:, _NEXT] * y[:, _AFTER] - x[:, _AFTER] * y[:, _NEXT]  # cross product, in basic operations
+    following, last = _index(_NEXT, x.device), _index(_AFTER, x.device)
+    z = x[:, following] * y[:, last] - x[:, last] * y[:, following]  # cross product, in basic operations
     return torch.cat([x, y, z], -1).reshape(columns.shape[0], 3, 3).transpose(1, 2)
 
 
