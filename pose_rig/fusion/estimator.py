@@ -23,7 +23,8 @@ from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import setup_of
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
-from pose_rig.fusion.synchronisation.clock_adjustment import ClockOffsets, adjust_clocks, resampled
+from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks, adjust_clocks
+from pose_rig.fusion.synchronisation.resampling import resampled
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
 from pose_rig.wire.messages import Mode, RigState
@@ -73,19 +74,19 @@ class Estimator:
         """Solves the rig from all keyframes; where that fails, the reason is in the note of `rig_state`."""
         self._rig.solve()
 
-    def adjusted_clocks(self, tracks: Sequence[CameraTrack]) -> ClockOffsets | None:
-        """Returns the clock offsets of minimal reprojection error, None if the rig is not solved.
+    def adjusted_clocks(self, tracks: Sequence[CameraTrack]) -> AdjustedClocks | None:
+        """Returns the clocks of minimal reprojection error, None if the rig is not solved.
 
         Args:
             tracks: (V) what each camera detected.
         """
-        return adjust_clocks(self._rig.solve_task(), tracks, self.clocks.offset_s)
+        return adjust_clocks(self._rig.solve_task(), tracks, self.clocks.by_camera, rates=True)
 
     def set_clocks(self, clocks: CameraClocks, tracks: Sequence[CameraTrack]) -> None:
         """Uses other clocks, for which the rig is solved again; ``tracks`` as in `adjusted_clocks`."""
-        if not clocks.near(self.clocks, 0.0):
+        if clocks.by_camera != self.clocks.by_camera:
             keyframes = self._rig.calibrator.keyframes
-            self._rig.solve(resampled(keyframes, tracks, self.clocks.offset_s, clocks.offset_s)[0])
+            self._rig.solve(resampled(keyframes, tracks, self.clocks.by_camera, clocks.by_camera))
         self.clocks = clocks
 
     def fix_cameras(self) -> None:

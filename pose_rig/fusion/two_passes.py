@@ -88,10 +88,11 @@ class TwoPasses:
             if wrong.any():
                 coarse = coarse.without(wrong)
                 self._repeat(coarse)
+        ends_ns = [int(track.t_ns[end]) for track in tracks if len(track.t_ns) for end in (0, -1)] or [0]
         for rounds in range(MAX_ROUNDS):
             estimator.solve()
             found = fine_clocks(coarse, estimator.adjusted_clocks(tracks), signals.ambiguous)
-            if found.near(estimator.clocks, REPEAT_ABOVE_S) or rounds == MAX_ROUNDS - 1:
+            if found.near(estimator.clocks, REPEAT_ABOVE_S, ends_ns) or rounds == MAX_ROUNDS - 1:
                 break
             self._repeat(found)
         estimator.set_clocks(described(found, self._names), tracks)

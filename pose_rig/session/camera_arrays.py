@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.errors import SessionError
+from pose_rig.fusion.rig.camera_clocks import clock_of
 from pose_rig.geometry import camera_matrix
 from pose_rig.session.formats.message_arrays import CameraKeypoints, CameraRefined, neighbours
 from pose_rig.session.formats.poses import Poses
@@ -50,8 +51,7 @@ def _keypoints_of(session: Session, camera: str, state: CameraState | None) -> C
         keypoints = session.keypoints(camera)
     except SessionError:  # it has no frame
         return None
-    offset_ns = 0 if state is None else round(state.time_offset_s * 1e9)
-    return replace(keypoints, t_ns=keypoints.t_ns + offset_ns)
+    return keypoints if state is None else replace(keypoints, t_ns=clock_of(state).rig_times_ns(keypoints.t_ns))
 
 
 def _refined_at(refined: CameraRefined, t_ns: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -92,6 +92,8 @@ def _cameras(session: Session, known: Mapping[str, CameraState]) -> dict[str, ND
         camera = known.get(name)
         if camera is not None and camera.time_offset_sd_s is not None:
             arrays["time_offset_s"][v], arrays["time_offset_sd_s"][v] = camera.time_offset_s, camera.time_offset_sd_s
+        if camera is not None and camera.time_rate != 1.0:
+            arrays.setdefault("time_rate", np.ones(len(session.cameras)))[v] = camera.time_rate
         if camera is not None and camera.rotation and camera.translation_m and camera.size_px:
             arrays["K"][v] = camera_matrix(camera.focal_px, camera.size_px, camera.principal_point_px)
             arrays["k1"][v], arrays["dist"][v], arrays["fisheye"][v] = camera.k1, camera.lens, camera.fisheye

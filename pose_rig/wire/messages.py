@@ -170,8 +170,9 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
         health: 0–1, agreement with the other cameras; 0 = no detection, or ignored.
         note: Why the camera is ignored or down-weighted, for display.
         agreement: Mean agreement over all time steps with a detection; None before the first.
-        time_offset_s: Rig time minus camera time, as applied.
+        time_offset_s: Rig time minus camera time, as applied; at camera time 0 if the rate is not 1.
         time_offset_sd_s: Its standard deviation; None where nothing is known of it.
+        time_rate: Rig seconds per camera second, as applied: rig time = camera time · rate + offset.
     """
 
     name: str
@@ -192,6 +193,7 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     agreement: Fraction | None = None
     time_offset_s: Real = 0.0
     time_offset_sd_s: Real | None = None
+    time_rate: Real = 1.0
 
     @property
     def lens(self) -> tuple[float, ...]:

@@ -11,13 +11,13 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.synchronisation.camera_clock import CameraClock
-from pose_rig.fusion.synchronisation.clock_adjustment import ClockOffsets
+from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK, CameraClock, clocks_of
+from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets
 from pose_rig.wire.messages import CameraState
 
 COARSE_SD_S = 0.015  # of offsets that only the movement signals support
-KEPT_BELOW_SD = 2.0  # standard deviations; a smaller offset is not corrected
+OFFSET_SD, ANY_OFFSET_SD = 2.0, 3.0  # standard deviations: a smaller offset is kept, and all are if none is larger
 MIN_COARSE_OFFSET_S = 0.05  # smaller ones are left to the bundle adjustment
 MAX_FINE_OFFSET_S = 0.25  # of cameras without a coarse offset; the bundle adjustment has a local minimum elsewhere
 NOT_CHECKED = (
@@ -34,11 +34,13 @@ class CameraClocks:
         offset_s: (V,) rig time minus camera time, as applied; 0 where the camera's own clock is kept.
         sd_s: (V,) standard deviation; NaN where nothing is known of the offset.
         note: For people; empty if nothing was changed and everything could be checked.
+        rate: (V,) rig seconds per camera second; None = 1, as given.
     """
 
     offset_s: Floats
     sd_s: Floats
     note: str = ""
+    rate: Floats | None = None
 
     @classmethod
     def unchecked(cls, views: int) -> "CameraClocks":
@@ -48,7 +50,12 @@ class CameraClocks:
     @property
     def by_camera(self) -> list[CameraClock]:
         """(V) the clock of each camera, as applied."""
-        return [CameraClock(round(offset * 1e9)) for offset in self.offset_s.tolist()]
+        return clocks_of(self.offset_s.tolist(), self.rates.tolist())
+
+    @property
+    def rates(self) -> Floats:
+        """(V,) the rates, as applied."""
+        return np.ones(len(self.offset_s)) if self.rate is None else self.rate
 
     @property
     def known_offset_s(self) -> Floats:
@@ -57,28 +64,37 @@ class CameraClocks:
 
     def added_to(self, states: Sequence[CameraState]) -> tuple[CameraState, ...]:
         """Returns the states (V) of the cameras with their clocks."""
-        values = zip(self.offset_s.tolist(), self.sd_s.tolist(), strict=True)
+        values = zip(self.offset_s.tolist(), self.sd_s.tolist(), self.rates.tolist(), strict=True)
         return tuple(
-            structs.replace(state, time_offset_s=offset, time_offset_sd_s=sd if np.isfinite(sd) else None)
-            for state, (offset, sd) in zip(states, values, strict=True)
+            structs.replace(
+                state, time_offset_s=offset, time_offset_sd_s=sd if np.isfinite(sd) else None, time_rate=rate
+            )
+            for state, (offset, sd, rate) in zip(states, values, strict=True)
         )
 
     def without(self, views: NDArray[np.bool_]) -> "CameraClocks":
         """Returns the clocks with those of some views (V,) as given."""
-        return CameraClocks(np.where(views, 0.0, self.offset_s), np.where(views, np.nan, self.sd_s))
+        offset_s, rate = np.where(views, 0.0, self.offset_s), np.where(views, 1.0, self.rates)
+        return CameraClocks(offset_s, np.where(views, np.nan, self.sd_s), rate=rate)
 
-    def near(self, other: "CameraClocks", difference_s: float) -> bool:
-        """Whether no offset differs by more than ``difference_s``."""
-        return bool(np.abs(self.offset_s - other.offset_s).max() <= difference_s)
+    def near(self, other: "CameraClocks", difference_s: float, times_ns: Sequence[int] = (0,)) -> bool:
+        """Whether no clock differs by more than ``difference_s`` at some times of the cameras."""
+        pairs = zip(self.by_camera, other.by_camera, strict=True)
+        return max(abs(a.rig_ns(t) - b.rig_ns(t)) for a, b in pairs for t in times_ns) <= difference_s * 1e9
+
+
+def clock_of(state: CameraState) -> CameraClock:
+    """Returns the clock of a recorded camera."""
+    return CameraClock(round(state.time_offset_s * 1e9), state.time_rate)
 
 
 def coarse_clocks(found: CoarseOffsets) -> CameraClocks:
     """Returns the clocks that the movement signals support."""
-    offset_s = np.where(found.found, _kept(found.offset_s, np.full(len(found.found), MIN_COARSE_OFFSET_S / 2)), 0.0)
-    return CameraClocks(_relative(offset_s), np.where(found.found, COARSE_SD_S, np.nan))
+    used = found.found & (np.abs(found.offset_s) >= MIN_COARSE_OFFSET_S)
+    return CameraClocks(np.where(used, found.offset_s, 0.0), np.where(found.found, COARSE_SD_S, np.nan))
 
 
-def fine_clocks(coarse: CameraClocks, adjusted: ClockOffsets | None, ambiguous: NDArray[np.bool_]) -> CameraClocks:
+def fine_clocks(coarse: CameraClocks, adjusted: AdjustedClocks | None, ambiguous: NDArray[np.bool_]) -> CameraClocks:
     """Returns the clocks after the bundle adjustment; where it has no result, the coarse ones.
 
     Args:
@@ -90,16 +106,25 @@ def fine_clocks(coarse: CameraClocks, adjusted: ClockOffsets | None, ambiguous: 
         return coarse
     near = np.isfinite(coarse.sd_s) | (np.abs(adjusted.offset_s) < MAX_FINE_OFFSET_S)
     observable = np.isfinite(adjusted.sd_s) & near & ~ambiguous
-    sd_s = np.where(observable, adjusted.sd_s, coarse.sd_s)
-    return CameraClocks(_relative(np.where(observable, _kept(adjusted.offset_s, sd_s), coarse.offset_s)), sd_s)
+    rate, formula_s = (
+        np.array(values) for values in zip(*((c.rate, c.offset_ns * 1e-9) for c in adjusted.clocks), strict=True)
+    )
+    ratio = np.where(observable, np.abs(adjusted.offset_s) / np.maximum(adjusted.sd_s, 1e-9), 0.0)
+    one_clock = ratio.max() < ANY_OFFSET_SD and (rate == 1.0)[observable].all()
+    own = (ratio < OFFSET_SD) & (rate == 1.0) | one_clock
+    return CameraClocks(
+        np.where(observable, np.where(own, 0.0, formula_s), coarse.offset_s),
+        np.where(observable, adjusted.start_sd_s, coarse.sd_s),
+        rate=np.where(observable & ~own, rate, coarse.rates),
+    )
 
 
 def described(clocks: CameraClocks, names: Sequence[str]) -> CameraClocks:
     """Returns the clocks with a note."""
     sentences = [
-        f"{name}'s clock is {abs(offset):.3f} s {'behind' if offset > 0 else 'ahead'}: corrected."
-        for name, offset in zip(names, clocks.offset_s.tolist(), strict=True)
-        if offset
+        f"{name}'s clock {_faults(clock)}: corrected."
+        for name, clock in zip(names, clocks.by_camera, strict=True)
+        if clock != RIG_CLOCK
     ]
     unknown = [name for name, sd in zip(names, clocks.sd_s.tolist(), strict=True) if not np.isfinite(sd)]
     if len(unknown) == len(names):
@@ -107,14 +132,12 @@ def described(clocks: CameraClocks, names: Sequence[str]) -> CameraClocks:
     if unknown:
         sentences.append(NOT_CHECKED.format(", ".join(unknown)))
     sd_s = np.where(np.arange(len(names)) == 0, 0.0, clocks.sd_s)
-    return CameraClocks(clocks.offset_s, sd_s, " ".join(sentences))
+    return CameraClocks(clocks.offset_s, sd_s, " ".join(sentences), clocks.rate)
 
 
-def _kept(offset_s: Floats, sd_s: Floats) -> Floats:
-    """Returns the offsets, 0 where they are not significant."""
-    return np.where(np.abs(offset_s) < KEPT_BELOW_SD * sd_s, 0.0, offset_s)
-
-
-def _relative(offset_s: Floats) -> Floats:
-    """Returns the offsets relative to the first camera, exactly 0 for equal ones."""
-    return np.asarray(offset_s - offset_s[0])
+def _faults(clock: CameraClock) -> str:
+    """Returns by how much a clock is off."""
+    parts = [f"is {abs(clock.offset_ns) * 1e-9:.3f} s {'behind' if clock.offset_ns > 0 else 'ahead'}"]
+    if clock.rate != 1.0:
+        parts.append(f"runs {abs(clock.rate - 1) * 1e6:.0f} ppm {'slow' if clock.rate > 1 else 'fast'}")
+    return " and ".join(parts)

@@ -1,225 +1,245 @@
-"""Offsets between the clocks of cameras, fine: as unknowns of the bundle adjustment.
+"""Clocks of cameras, fine: offsets and rates of minimal reprojection error, with the cameras free.
 
-Keypoints move with their measured velocity when the clock of their camera is changed, which is one more column per
-camera in the normal equations. Each round adjusts the cameras to the keypoints at the offsets so far, then takes the
-Gauss–Newton step of the offsets in which cameras, poses and segment lengths are free: with the cameras held, the
-offsets would hardly move, for the cameras have absorbed them.
+Keypoints move with their measured velocity when the clock of their camera is changed. Each round samples them at the
+clocks so far, triangulates the joints, and takes a Gauss–Newton step of clocks and cameras (`clock_equations`): with
+the cameras held, the clocks would hardly move, for the cameras have absorbed them.
 
-Axes: N keyframes, V views, P points (`segments.POINTS`), C parameters per camera, J = 17 joints.
+Axes: N times, V views, P points (`segments.POINTS`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.calibration.bundle.adjustment import GAUGE_WEIGHT, adjust, linearise
-from pose_rig.fusion.calibration.bundle.normal_equations import NormalEquations, schur_complement
-from pose_rig.fusion.calibration.bundle.priors import Priors
-from pose_rig.fusion.calibration.bundle.reprojection import Tracks, jacobians, residuals, robust_weight
-from pose_rig.fusion.calibration.bundle.segments import POINTS
-from pose_rig.fusion.calibration.bundle.state import BundleState, C
-from pose_rig.fusion.calibration.initialise import build_tracks, with_points
-from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.self_solve import MIN_KEYFRAMES, SolveTask, current_state, priors_of
+from pose_rig.fusion.calibration.bundle.reprojection import Tracks
+from pose_rig.fusion.calibration.bundle.state import BundleState
+from pose_rig.fusion.calibration.initialise import detection_sd, with_points
+from pose_rig.fusion.calibration.self_solve import SolveTask, current_state
+from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
-from pose_rig.skeleton import MIRROR, J
+from pose_rig.fusion.synchronisation.clock_equations import ClockStep, clock_equations, explained_velocity
+from pose_rig.fusion.synchronisation.followed_person import GRID_HZ, FollowedPerson, Movement, follow, movement
+from pose_rig.intrinsics import Intrinsics
 
-WINDOW_NS, WINDOW_PERIODS = 45_000_000, 1.1  # of the fit of a trajectory, to each side; the larger one counts
-MAX_PERSON_DISTANCE = 0.25  # person sizes, of a detection from the keyframe's: others are other people
-ROUNDS = 12
-CONVERGED_S = 0.0005
-OFFSET_PRIOR_SD_S = 0.2  # about the offset so far
-SYSTEMATIC_SD_S = 0.004  # detectors shift joints by the direction of view, which moves like an offset
+BLOCK_S = 1.5  # in which the error of a detector counts as constant
+MIN_BLOCKS, MAX_BLOCKS = 2, 60  # a short take has shorter ones; over a long take they are spread evenly
+MIN_TAKE_S, MIN_RATE_TAKE_S = 0.5, 10.0
+MIN_TIMES = 12  # with two views
+DIFFERENCE_S = 1e-3  # by which velocities are converted to ideal coordinates
+STRIDE = 2  # of the times at which keypoints are sampled
+ROUNDS = 60
+MAX_CONTRACTION = 0.67  # of successive steps, which is anticipated in every second round
+CONVERGED_S, CONVERGED_RATE = 0.0002, 1e-5
+# Of offsets, over that from the scatter between blocks: errors of detectors last longer than a block. What is common
+# to all blocks falls with the duration: 1.2 ms after 20 s (simulated rigs with biased detectors), 4 ms after 1.7 s.
+SD_FACTOR, SYSTEMATIC_SD_S, SYSTEMATIC_TAKE_S = 1.6, 0.0012, 20.0
 MAX_OFFSET_SD_S = 0.02
-MIN_EXPLAINED = 0.2  # of the squared velocities in a view, by those in the others; standing 0.1, moving 0.3 and more
+RATE_SD, ANY_RATE_SD = 2.0, 3.0  # standard deviations: a smaller rate is exactly 1, and all are if none is larger
+MIN_EXPLAINED = 0.33  # of the squared velocities in a view, by those in the others
 
 
 @dataclass(frozen=True, slots=True)
-class ClockOffsets:
-    """Offsets of clocks.
+class AdjustedClocks:
+    """Clocks that reprojection errors support.
 
     Attributes:
-        offset_s: (V,) rig time minus camera time.
-        sd_s: (V,) standard deviation; 0 for the first of the views, NaN where the offset is not observable.
+        clocks: (V) those given where nothing is observable.
+        offset_s: (V,) rig time minus camera time in the middle of the take.
+        sd_s: (V,) its standard deviation; 0 for the first view that is observable, NaN where none is.
+        start_sd_s: (V,) the same at the beginning of the take, which is less certain where a rate was found.
         explained: (V,) share of the squared velocities of keypoints that the other views explain.
     """
 
+    clocks: tuple[CameraClock, ...]
     offset_s: Floats
     sd_s: Floats
+    start_sd_s: Floats
     explained: Floats
 
 
-def adjust_clocks(task: SolveTask, tracks: Sequence[CameraTrack], offset_s: Floats) -> ClockOffsets | None:
-    """Returns the offsets of minimal reprojection error.
+def adjust_clocks(
+    task: SolveTask, tracks: Sequence[CameraTrack], clocks: Sequence[CameraClock], *, rates: bool = False
+) -> AdjustedClocks | None:
+    """Returns the clocks of minimal reprojection error.
 
     Args:
-        task: Of the rig, solved with the offsets so far.
+        task: Of the rig, solved with the clocks so far.
         tracks: (V) what each camera detected.
-        offset_s: (V,) the offsets so far.
+        clocks: (V) the clocks so far.
+        rates: Whether rates are searched, too; they are where the take is long enough.
 
     Returns:
-        None if the rig is not solved, or too few of its keyframes are in the tracks.
+        None if the rig is not solved, or the take is too short.
     """
+    times, explained = _times(task), np.zeros(len(clocks))
     views = np.flatnonzero(task.known)
-    state = current_state(task, views) if len(views) > 1 else None
-    if state is None:
-        return None
-    offset, priors = offset_s.copy(), priors_of(task, views)
-    for _ in range(ROUNDS):
-        keyframes, velocity_px = resampled(task.keyframes, tracks, offset_s, offset)
-        used = np.array([(k.weight[views] > 0).sum() > 1 for k in keyframes])
-        keyframes = [k for k, usable in zip(keyframes, used, strict=True) if usable]
-        if len(keyframes) < MIN_KEYFRAMES:
+    while times is not None and len(views) > 1:
+        state = current_state(task, views)
+        found = None if state is None else _adjusted(state, task, tracks, clocks, views, times, rates)
+        if found is None:
             return None
-        points, _ = build_tracks(keyframes, task.intrinsics, views)
-        velocity = velocity_px[used][:, views][:, :, list(POINTS)] / task.intrinsics.focal_px[views][:, None, None]
-        state, _ = adjust(with_points(state, points), points, priors)
-        step, sd = _step(state, points, velocity, priors)
-        offset[views] += step
-        if np.abs(step).max() < CONVERGED_S:
-            break
-    explained, all_sd = np.zeros(len(task.known)), np.full(len(task.known), np.nan)
-    explained[views] = _explained(state, points, velocity)
-    all_sd[views] = np.where(np.arange(len(views)) == 0, 0.0, np.hypot(sd, SYSTEMATIC_SD_S))
-    observable = (explained >= MIN_EXPLAINED) & (all_sd <= MAX_OFFSET_SD_S)
-    observable[views[0]] = observable.any()
-    return ClockOffsets(np.where(observable, offset, offset_s), np.where(observable, all_sd, np.nan), explained)
+        explained[views] = found.explained
+        sd_s = found.sd_s(times)[0]
+        observable = (found.explained >= MIN_EXPLAINED) & (sd_s <= MAX_OFFSET_SD_S)
+        if observable.all():
+            return _result(found, clocks, views, times, explained)
+        views = views[observable]  # the others would affect them
+    return None if times is None else _result(None, clocks, views[:0], times, explained)
 
 
-def resampled(
-    keyframes: Sequence[Keyframe], tracks: Sequence[CameraTrack], before_s: Floats, offset_s: Floats
-) -> tuple[list[Keyframe], Floats]:
-    """Returns the keyframes with the keypoints at other clock offsets, and the velocities (N,V,J,2) px/s.
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Times at which keypoints are compared: blocks of equally many, `GRID_HZ` apart.
 
-    Args:
-        keyframes: Made with the offsets ``before_s`` (V,).
-        tracks: (V) what each camera detected.
-        before_s: (V,) see above.
-        offset_s: (V,) the new offsets.
+    Attributes:
+        rig_s: (N·STRIDE,), middle_s: of the take.
+        blocks: Their number.
     """
-    velocity = np.zeros((len(keyframes), len(tracks), J, 2))
-    out: list[Keyframe] = []
-    for n, keyframe in enumerate(keyframes):
-        xy_px, weight = keyframe.xy_px.copy(), keyframe.weight.copy()
-        for view, track in enumerate(tracks):
-            if weight[view] > 0:
-                time = (keyframe.t_ns - offset_s[view] * 1e9, keyframe.t_ns - before_s[view] * 1e9)
-                found = _trajectory(track, *time, keyframe.xy_px[view], keyframe.score[view] > 0)
-                if found is None:
-                    weight[view] = 0.0
-                else:
-                    xy_px[view], velocity[n, view] = found
-        out.append(replace(keyframe, xy_px=xy_px, weight=weight))
-    return out, velocity
+
+    rig_s: Floats
+    middle_s: float
+    blocks: int
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the take."""
+        return float(2 * (self.middle_s - self.rig_s[0]))
 
 
-def _trajectory(
-    track: CameraTrack, t_ns: float, before_ns: float, reference_px: Floats, visible: NDArray[np.bool_]
-) -> tuple[Floats, Floats] | None:
-    """Returns positions and velocities (J,2) of a person at a time, by a local parabola; None without detections.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where the steps have converged, for some views."""
 
-    Args:
-        track: Of the camera.
-        t_ns: The time, clock of the camera.
-        before_ns: The time of ``reference_px``.
-        reference_px: (J,2) the person.
-        visible: (J,) which joints of the person are known.
-    """
-    window_ns = max(WINDOW_NS, WINDOW_PERIODS * track.period_ns)
-    start = _follow(track, before_ns, window_ns, reference_px, visible)
-    if start is None:
+    clocks: list[CameraClock]
+    state: BundleState
+    step: ClockStep
+    explained: Floats
+
+    def sd_s(self, times: _Times) -> tuple[Floats, Floats]:
+        """Returns (V,) the standard deviations of the offsets in the middle and at the beginning of the take."""
+        count = len(self.clocks)
+        systematic = SYSTEMATIC_SD_S**2 * SYSTEMATIC_TAKE_S / times.seconds
+        covariance, early_s = SD_FACTOR**2 * self.step.covariance, 0.5 * times.seconds
+        offset, rate, both = (np.diag(part) for part in (
+            covariance[:count, :count], covariance[count:, count:], covariance[:count, count:]))  # fmt: skip
+        middle, start = offset + systematic, offset - 2 * early_s * both + early_s**2 * rate + systematic
+        first = np.arange(count) == 0
+        return np.where(first, 0.0, np.sqrt(middle)), np.where(first, 0.0, np.sqrt(np.maximum(start, middle)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    people: Sequence[FollowedPerson]
+    intrinsics: Intrinsics
+    views: NDArray[np.int64]
+    times: _Times
+
+    def run(self, state: BundleState, clocks: Sequence[CameraClock], rates: NDArray[np.bool_]) -> _Found | None:
+        """Returns where the steps converge; ``rates`` (V,) are free. None with too few keypoints."""
+        found, clocks, before_s = None, list(clocks), np.zeros(len(clocks))
+        middle_s = self.times.middle_s
+        for number in range(ROUNDS):
+            tracks, velocity = self._sampled(clocks)
+            if ((tracks.weight > 0).any(-1).sum(-1) > 1).sum() < MIN_TIMES:
+                return None
+            state = with_points(state, tracks)
+            time_s = self.times.rig_s[::STRIDE] - middle_s
+            step = clock_equations(state, tracks, velocity, time_s, self.times.blocks).solve(rates)
+            contraction = float(step.offset_s @ before_s) / max(float(before_s @ before_s), 1e-12)
+            gain = 1 / (1 - min(max(contraction, 0.0), MAX_CONTRACTION)) if number % 2 else 1.0
+            before_s = step.offset_s
+            clocks = [
+                _moved(clock, gain * offset_s, gain * rate, middle_s)
+                for clock, offset_s, rate in zip(clocks, step.offset_s.tolist(), step.rate.tolist(), strict=True)
+            ]
+            found = _Found(clocks, state, step, explained_velocity(state, tracks, velocity))
+            if np.abs(step.offset_s).max() < CONVERGED_S and np.abs(step.rate).max() < CONVERGED_RATE:
+                break
+            state = state.updated(gain * step.cameras, 0 * state.length, 0 * state.points)
+        return found
+
+    def _sampled(self, clocks: Sequence[CameraClock]) -> tuple[Tracks, Floats]:
+        """Returns the keypoints at the times, and their velocities (N,V,P,2)."""
+        parts = [
+            [movement(person, part) for part in np.split(self._camera_s(clock), self.times.blocks)]
+            for person, clock in zip(self.people, clocks, strict=True)
+        ]
+        xy_px, velocity_px, visible = (
+            np.stack([np.concatenate([getattr(part, name)[::STRIDE] for part in view]) for view in parts], 1)
+            for name in Movement.__slots__
+        )
+        lenses = self.intrinsics.at(self.views)
+        xy = lenses.ideal_xy(xy_px)
+        velocity = (lenses.ideal_xy(xy_px + DIFFERENCE_S * velocity_px) - xy) / DIFFERENCE_S
+        return Tracks(xy, detection_sd(xy, visible), visible.astype(float)), velocity
+
+    def _camera_s(self, clock: CameraClock) -> Floats:
+        return np.asarray((self.times.rig_s - clock.offset_ns * 1e-9) / clock.rate)
+
+
+def _adjusted(
+    state: BundleState,
+    task: SolveTask,
+    tracks: Sequence[CameraTrack],
+    clocks: Sequence[CameraClock],
+    views: NDArray[np.int64],
+    times: _Times,
+    rates: bool,
+) -> _Found | None:
+    """Returns the clocks of some views; rates that are not significant are exactly those given."""
+    people = [follow(tracks[view], task.keyframes, view, clocks[view]) for view in views.tolist()]
+    search, given = _Search(people, task.intrinsics, views, times), [clocks[view] for view in views.tolist()]
+    none = np.zeros(len(views), bool)
+    if not rates or times.seconds < MIN_RATE_TAKE_S:
+        return search.run(state, given, none)
+    found = search.run(state, given, ~none)
+    if found is None:
         return None
-    near = np.arange(*track.near(t_ns, window_ns).indices(len(track.t_ns)))
-    times, chosen = [], []
-    for time in np.unique(track.t_ns[near]):
-        people = near[track.t_ns[near] == time]
-        found = _same_person(track, people, start, visible)
-        if found is not None:
-            times.append((int(time) - t_ns) * 1e-9)
-            chosen.append(found)
-    if len(times) < 2 or min(times) > 0 or max(times) < 0:
+    sd = SD_FACTOR * np.sqrt(np.diag(found.step.covariance)[len(views) :])
+    ratio = np.abs([clock.rate - 1 for clock in found.clocks]) / np.maximum(sd, 1e-9)
+    significant = (ratio > RATE_SD) & (ratio.max() > ANY_RATE_SD)
+    if significant[1:].all():
+        return found
+    start = [
+        clock if keep else CameraClock(round(times.middle_s * 1e9 - clock.camera_ns(times.middle_s * 1e9)))
+        for clock, keep in zip(found.clocks, significant.tolist(), strict=True)
+    ]
+    return search.run(found.state, start, significant)
+
+
+def _times(task: SolveTask) -> _Times | None:
+    """Returns the times that the keyframes cover, None if that is too short."""
+    rig_s = np.array([keyframe.t_ns for keyframe in task.keyframes]) * 1e-9
+    seconds = float(np.ptp(rig_s)) if len(rig_s) else 0.0
+    if seconds < MIN_TAKE_S:
         return None
-    basis = np.vander(np.array(times), min(len(times), 3), increasing=True)
-    fit = np.linalg.pinv(basis) @ np.stack(chosen).reshape(len(times), -1)
-    return fit[0].reshape(J, 2), fit[1].reshape(J, 2)
+    block_s = min(BLOCK_S, seconds / MIN_BLOCKS)
+    per_block = int(block_s * GRID_HZ) // STRIDE * STRIDE
+    starts = np.linspace(rig_s.min(), rig_s.max() - block_s, min(int(seconds / block_s + 1e-6), MAX_BLOCKS))
+    times = (starts[:, None] + np.arange(per_block) / GRID_HZ).ravel()
+    return _Times(times, float(0.5 * (rig_s.min() + rig_s.max())), len(starts))
 
 
-def _follow(
-    track: CameraTrack, t_ns: float, window_ns: float, reference_px: Floats, visible: NDArray[np.bool_]
-) -> Floats | None:
-    people = np.arange(*track.near(t_ns, window_ns).indices(len(track.t_ns)))
-    return _same_person(track, people, reference_px, visible) if len(people) else None
+def _moved(clock: CameraClock, offset_s: float, rate: float, middle_s: float) -> CameraClock:
+    """Returns a clock after a step: its offset is added in the middle of the take."""
+    if rate == 0.0 and clock.rate == 1.0:
+        return CameraClock(clock.offset_ns + round(offset_s * 1e9))
+    offset_ns = clock.offset_ns * (1 + rate) + (offset_s - rate * middle_s) * 1e9
+    return CameraClock(round(offset_ns), clock.rate * (1 + rate))
 
 
-def _same_person(
-    track: CameraTrack, people: NDArray[np.int64], reference_px: Floats, visible: NDArray[np.bool_]
-) -> Floats | None:
-    """Returns the joints (J,2) of the detection nearest to a reference, with its sides; None if none is near."""
-    candidates = np.concatenate([track.xy_px[people], track.xy_px[people][:, list(MIRROR)]])
-    both = np.concatenate([track.score[people] > 0, track.score[people][:, list(MIRROR)] > 0]) & visible
-    size = max(float(np.ptp(reference_px[visible], axis=0).max()), 1.0)
-    distance = np.where(both, np.linalg.norm(candidates - reference_px, axis=-1), 0.0).sum(1) / both.sum(1).clip(1)
-    distance = np.where(both.sum(1) >= visible.sum(), distance, np.inf) / size
-    best = int(np.argmin(distance))
-    return candidates[best] if distance[best] < MAX_PERSON_DISTANCE else None
-
-
-def _step(state: BundleState, tracks: Tracks, velocity: Floats, priors: Priors) -> tuple[Floats, Floats]:
-    """Returns the step of the offsets (V,) s and their standard deviations, everything else being free."""
-    views = len(state.log_focal_scale)
-    system = _with_offsets(linearise(state, tracks, priors), state, tracks, velocity)
-    reduced, gradient, _ = schur_complement(system, 0.0)
-    fixed = np.arange(6) + priors.gauge_view * C
-    reduced[fixed, fixed] += GAUGE_WEIGHT
-    first = len(reduced) - views
-    reduced[first, first] += GAUGE_WEIGHT  # the first camera has the rig's clock
-    covariance = np.linalg.inv(0.5 * (reduced + reduced.T))
-    step = (covariance @ gradient)[first:]
-    step[0] = 0.0
-    return step, np.sqrt(np.maximum(np.diag(covariance)[first:], 0.0))
-
-
-def _with_offsets(system: NormalEquations, state: BundleState, tracks: Tracks, velocity: Floats) -> NormalEquations:
-    """Returns the normal equations with one more global per view: the offset of its clock, in s.
-
-    A larger offset takes the keypoints from an earlier time, as if their projections were moved by the velocity.
-    """
-    count, views, points = tracks.weight.shape
-    local, projected, residual, square = residuals(state, tracks)
-    weight = robust_weight(tracks, local, square)[..., None]
-    by_point, by_camera = jacobians(state, tracks, local, projected)
-    by_offset = velocity / tracks.sd[..., None]
-    weighted = weight * by_offset
-    size = len(system.hessian_global)
-    hessian, gradient = np.zeros((size + views, size + views)), np.zeros(size + views)
-    hessian[:size, :size], gradient[:size] = system.hessian_global, system.gradient_global
-    cross = np.einsum("nvpi,nvpij->npjv", weighted, by_point).reshape(count, points * 3, views)
-    for v in range(views):
-        at = size + v
-        hessian[at, at] = (weighted[:, v] * by_offset[:, v]).sum() + OFFSET_PRIOR_SD_S**-2
-        hessian[at, v * C : v * C + C] = np.einsum("npi,npic->c", weighted[:, v], by_camera[:, v])
-        hessian[v * C : v * C + C, at] = hessian[at, v * C : v * C + C]
-        gradient[at] = (weighted[:, v] * residual[:, v]).sum()
-    return NormalEquations(
-        hessian, gradient, np.concatenate([system.hessian_cross, cross], -1), system.hessian_points,
-        system.gradient_points,
-    )  # fmt: skip
-
-
-def _explained(state: BundleState, tracks: Tracks, velocity: Floats) -> Floats:
-    """Returns (V,) the share of a view's squared velocities that follows from the velocities in the other views."""
-    local, projected, _, square = residuals(state, tracks)
-    weight = robust_weight(tracks, local, square)
-    by_point, _ = jacobians(state, tracks, local, projected)
-    rate = velocity / tracks.sd[..., None]
-    matrix = np.einsum("nvp,nvpij,nvpik->nvpjk", weight, by_point, by_point)
-    right = np.einsum("nvp,nvpij,nvpi->nvpj", weight, by_point, rate)
-    others = matrix.sum(1, keepdims=True) - matrix
-    ridge = 1e-3 * np.trace(others, axis1=-2, axis2=-1)[..., None, None] * np.eye(3) + 1e-9 * np.eye(3)
-    speed = np.linalg.solve(others + ridge, (right.sum(1, keepdims=True) - right)[..., None])[..., 0]
-    predicted = np.einsum("nvpij,nvpj->nvpi", by_point, speed)
-    measured = (weight[..., None] * rate**2).sum((0, 2, 3))
-    return np.asarray((weight[..., None] * rate * predicted).sum((0, 2, 3)) / np.maximum(measured, 1e-12))
+def _result(
+    found: _Found | None, given: Sequence[CameraClock], views: NDArray[np.int64], times: _Times, explained: Floats
+) -> AdjustedClocks:
+    """Returns what was found for some views; the clocks of the others are as given."""
+    clocks, middle_ns = list(given), times.middle_s * 1e9
+    sd_s, start_sd_s = np.full((2, len(given)), np.nan)
+    if found is not None:
+        sd_s[views], start_sd_s[views] = found.sd_s(times)
+        for view, clock in zip(views.tolist(), found.clocks, strict=True):
+            clocks[view] = clock
+    offset_s = np.array([(middle_ns - clock.camera_ns(middle_ns)) * 1e-9 for clock in clocks])
+    return AdjustedClocks(tuple(clocks), offset_s, sd_s, start_sd_s, explained)

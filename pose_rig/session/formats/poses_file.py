@@ -37,6 +37,7 @@ KEYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "focal_sd_px": ("f", ("V",)),
     "time_offset_s": ("f", ("V",)),
     "time_offset_sd_s": ("f", ("V",)),
+    "time_rate": ("f", ("V",)),  # where a rate was found
     "height_m": ("iuf", ()),
     "height_assumed": ("b", ()),
     "t_ns": ("iu", ("T",)),

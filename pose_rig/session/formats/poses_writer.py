@@ -211,6 +211,8 @@ def camera_arrays(cameras: Calibration | None, clocks: CameraClocks | None, view
     arrays = unsolved_cameras(views)
     if clocks is not None:
         arrays |= {"time_offset_s": clocks.known_offset_s, "time_offset_sd_s": clocks.sd_s}
+        if (clocks.rates != 1.0).any():
+            arrays["time_rate"] = clocks.rates
     if cameras is None:
         return arrays
     for v in np.flatnonzero(cameras.known).tolist():

@@ -3,7 +3,8 @@
 import numpy as np
 
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
-from pose_rig.fusion.synchronisation.clock_adjustment import ClockOffsets
+from pose_rig.fusion.synchronisation.camera_clock import clocks_of
+from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets
 from pose_rig.wire.messages import CameraState
 
@@ -16,8 +17,9 @@ def coarse(*offset_s: float) -> CoarseOffsets:
     return CoarseOffsets(np.where(found, offset_s, 0.0), found, 3.0 * found, ~found & False)
 
 
-def fine(offset_s: tuple[float, ...], sd_s: tuple[float, ...]) -> ClockOffsets:
-    return ClockOffsets(np.array(offset_s), np.array(sd_s), np.ones(len(sd_s)))
+def fine(offset_s: tuple[float, ...], sd_s: tuple[float, ...]) -> AdjustedClocks:
+    sd = np.array(sd_s)
+    return AdjustedClocks(tuple(clocks_of(offset_s)), np.array(offset_s), sd, 2 * sd, np.ones(len(sd_s)))
 
 
 def test_small_coarse_offsets_are_left_to_the_bundle_adjustment() -> None:
@@ -30,7 +32,7 @@ def test_small_coarse_offsets_are_left_to_the_bundle_adjustment() -> None:
 def test_offsets_that_are_not_significant_are_exactly_zero() -> None:
     clocks = fine_clocks(coarse_clocks(coarse(0.0, 0.0, 0.3)), fine((0.0, 0.009, 0.31), (0.0, 0.005, 0.004)), CLEAR)
     assert clocks.offset_s.tolist() == [0.0, 0.0, 0.31]
-    assert clocks.sd_s.tolist() == [0.0, 0.005, 0.004]
+    assert clocks.sd_s.tolist() == [0.0, 0.01, 0.008]  # at the beginning of the take
     assert clocks.near(CameraClocks.unchecked(3), 0.32)
     assert not clocks.near(CameraClocks.unchecked(3), 0.3)
 

@@ -1,17 +1,22 @@
 """Takes of cameras whose clocks differ: a person who moves arms and legs without any rhythm."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.bodies import rebuild, rotate
 from pose_rig.skeleton import INDEX
 from tests.fusion.fakes import standing
-from tests.fusion.simulated import images, usual_bones
+from tests.fusion.simulated import images, make_keyframes, usual_bones
 
 FPS = 30.0
+START_S = 102.0
 LIMBS = tuple(
     [INDEX[f"{side}_{joint}"] for joint in chain]
     for side in "lr"
@@ -40,19 +45,40 @@ def _wave(t_s: Floats, size: float, rng: np.random.Generator, rhythm_s: float | 
 
 
 def tracks(
-    cameras: Calibration, offset_s: Floats, seconds: float = 12.0, rhythm_s: float | None = None, noise_px: float = 1.0
+    cameras: Calibration,
+    offset_s: Floats,
+    seconds: float = 12.0,
+    rhythm_s: float | None = None,
+    noise_px: float = 1.0,
+    rate: Sequence[float] | None = None,
+    seed: int = 0,
 ) -> list[CameraTrack]:
     """(V) what cameras detect whose clocks are behind by ``offset_s`` (V,); each begins at another time."""
     rng = np.random.default_rng(5)
     out = []
     for view, offset in enumerate(offset_s.tolist()):
         rig_s = 0.3 * view + 100.0 + np.arange(round(seconds * FPS)) / FPS
-        people = dance(rig_s, rhythm_s=rhythm_s)
+        people = dance(rig_s, seed, rhythm_s)
         xy_px = images(people, cameras)[:, view]
         xy_px = xy_px + rng.normal(0, noise_px, xy_px.shape)
         lifted = (people - people[:, :1]) @ cameras.rotation[view].T
         lifted = lifted + rng.normal(0, 0.02, lifted.shape)
         upright = np.tile(cameras.rotation[view][:, 1], (len(people), 1))
-        t_ns = np.round((rig_s - offset) * 1e9).astype(np.int64)
+        t_ns = np.round((rig_s - offset) / (rate or [1.0] * len(offset_s))[view] * 1e9).astype(np.int64)
         out.append(CameraTrack(t_ns, xy_px, np.ones(xy_px.shape[:2]), lifted, upright))
     return out
+
+
+def at_given_clocks(
+    cameras: Calibration, offset_s: Floats, count: int = 100, fps: float = 15.0, rate: Sequence[float] | None = None
+) -> list[Keyframe]:
+    """Keyframes of cameras whose clocks differ, made as if they did not."""
+    views = len(offset_s)
+    t_s = START_S + np.arange(count) / fps
+    keyframes = make_keyframes(dance(t_s), cameras, seed=None, t0_ns=round(START_S * 1e9))
+    pairs = list(zip(offset_s.tolist(), rate or [1.0] * views, strict=True))
+    xy_px = np.stack([images(dance(t_s * r + offset), cameras)[:, v] for v, (offset, r) in enumerate(pairs)], 1)
+    weight = np.ones(views)
+    times_ns = np.round(t_s * 1e9).astype(int).tolist()
+    rows = zip(keyframes, times_ns, xy_px, strict=True)
+    return [replace(keyframe, t_ns=t_ns, xy_px=xy, weight=weight) for keyframe, t_ns, xy in rows]

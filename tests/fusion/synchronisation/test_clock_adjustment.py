@@ -5,26 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
-from pose_rig.fusion.synchronisation.clock_adjustment import adjust_clocks, resampled
-from tests.fusion.simulated import calibration, images, make_keyframes, task
-from tests.fusion.synchronisation.clock_takes import dance, tracks
-
-START_S = 102.0
-
-
-def at_given_clocks(cameras: Calibration, offset_s: Floats, count: int = 100) -> list[Keyframe]:
-    """Keyframes of cameras whose clocks are behind, made as if they were not."""
-    views = len(offset_s)
-    t_s = START_S + np.arange(count) / 15
-    keyframes = make_keyframes(dance(t_s), cameras, seed=None, t0_ns=round(START_S * 1e9))
-    xy_px = np.stack([images(dance(t_s + offset), cameras)[:, v] for v, offset in enumerate(offset_s)], 1)
-    weight = np.ones(views)
-    return [replace(k, xy_px=xy, weight=weight) for k, xy in zip(keyframes, xy_px, strict=True)]
+from pose_rig.fusion.synchronisation.clock_adjustment import adjust_clocks
+from tests.fusion.simulated import calibration, task
+from tests.fusion.synchronisation.clock_takes import START_S, at_given_clocks, tracks
 
 
 def given(cameras: Calibration, keyframes: list[Keyframe]) -> SolveTask:
@@ -35,7 +23,7 @@ def given(cameras: Calibration, keyframes: list[Keyframe]) -> SolveTask:
 def test_offsets_are_found_to_milliseconds(offset_s: tuple[float, ...]) -> None:
     true_s, cameras = np.array(offset_s), calibration(len(offset_s))
     takes = tracks(cameras, true_s)
-    found = adjust_clocks(given(cameras, at_given_clocks(cameras, true_s)), takes, np.zeros(len(true_s)))
+    found = adjust_clocks(given(cameras, at_given_clocks(cameras, true_s)), takes, [RIG_CLOCK] * len(true_s))
     assert found is not None
     np.testing.assert_allclose(found.offset_s, true_s, atol=0.003)
     assert found.sd_s[0] == 0
@@ -54,7 +42,7 @@ def test_a_person_who_stands_is_not_observable() -> None:
         replace(k, xy_px=np.stack([take.xy_px[60 + n] for take in takes]))
         for n, k in enumerate(at_given_clocks(cameras, zero))
     ]
-    found = adjust_clocks(given(cameras, keyframes), takes, zero)
+    found = adjust_clocks(given(cameras, keyframes), takes, [RIG_CLOCK] * 3)
     assert found is not None
     assert np.isnan(found.sd_s).all()
     assert found.offset_s.tolist() == [0, 0, 0]
@@ -63,20 +51,52 @@ def test_a_person_who_stands_is_not_observable() -> None:
 def test_an_unsolved_rig_has_no_offsets() -> None:
     cameras, zero = calibration(3), np.zeros(3)
     keyframes = at_given_clocks(cameras, zero)
-    assert adjust_clocks(replace(given(cameras, keyframes), current=None), tracks(cameras, zero), zero) is None
-    assert adjust_clocks(given(cameras, keyframes), [CameraTrack.empty()] * 3, zero) is None
+    assert (
+        adjust_clocks(replace(given(cameras, keyframes), current=None), tracks(cameras, zero), [RIG_CLOCK] * 3) is None
+    )
+    assert adjust_clocks(given(cameras, keyframes), [CameraTrack.empty()] * 3, [RIG_CLOCK] * 3) is None
 
 
-def test_keyframes_are_resampled_at_other_clocks() -> None:
-    cameras, true_s = calibration(2), np.array([0.0, 0.4])
-    takes = tracks(cameras, true_s, noise_px=0.0)
-    before = at_given_clocks(cameras, np.array([0.0, 0.05]), 20)  # made at an offset of 0.35 s
-    after, velocity = resampled(before, takes, np.array([0.0, 0.35]), true_s)
-    exact = at_given_clocks(cameras, np.zeros(2), 20)
-    later = at_given_clocks(cameras, np.full(2, 0.001), 20)
-    for n, keyframe in enumerate(after):
-        np.testing.assert_allclose(keyframe.xy_px, exact[n].xy_px, atol=1.5)
-        np.testing.assert_allclose(velocity[n], (later[n].xy_px - exact[n].xy_px) / 0.001, atol=60)
-    assert all((k.weight == 1).all() for k in after)
-    far, _ = resampled(before, takes, np.array([0.0, 0.35]), np.array([0.0, 60.0]))
-    assert all(k.weight.tolist() == [1, 0] for k in far)  # nothing was detected there
+def test_rates_are_found_where_they_are_wanted_and_the_take_is_long_enough() -> None:
+    cameras, rate = calibration(3), (1.0, 1.001, 0.999)
+    start_s = START_S * np.array(rate)  # the offsets are then 0 at the beginning
+    offset_s = START_S - start_s
+    takes = tracks(cameras, offset_s, 24.0, rate=rate)
+    keyframes = at_given_clocks(cameras, offset_s, 24 * 5, 5.0, rate)
+    solve = given(cameras, keyframes)
+    found = adjust_clocks(solve, takes, [RIG_CLOCK] * 3, rates=True)
+    assert found is not None
+    np.testing.assert_allclose([clock.rate for clock in found.clocks], rate, atol=1e-4)
+    np.testing.assert_allclose(found.offset_s, [0.0, 0.012, -0.012], atol=0.003)
+    assert (found.start_sd_s[1:] >= found.sd_s[1:]).all()
+    without = adjust_clocks(solve, takes, [RIG_CLOCK] * 3)
+    assert without is not None
+    assert {clock.rate for clock in without.clocks} == {1.0}
+
+
+def test_a_rate_that_is_not_observable_is_exactly_1() -> None:
+    cameras, offset_s = calibration(3), np.array([0.0, 0.03, -0.05])
+    solve = given(cameras, at_given_clocks(cameras, offset_s, 60, 5.0))
+    found = adjust_clocks(solve, tracks(cameras, offset_s), [RIG_CLOCK] * 3, rates=True)
+    assert found is not None
+    assert [clock.rate for clock in found.clocks] == [1.0, 1.0, 1.0]
+    np.testing.assert_allclose(found.offset_s, offset_s, atol=0.003)
+
+
+def test_a_view_of_another_movement_is_refused_and_does_not_affect_the_others() -> None:
+    cameras, offset_s = calibration(4), np.array([0.0, 0.03, -0.02, 0.0])
+    takes, others = tracks(cameras, offset_s), tracks(cameras, offset_s, seed=9)
+    keyframes = at_given_clocks(cameras, offset_s)
+    found = adjust_clocks(given(cameras, keyframes), [*takes[:3], others[3]], [RIG_CLOCK] * 4)
+    assert found is not None
+    assert np.isnan(found.sd_s).tolist() == [False, False, False, True]
+    assert found.clocks[3] == RIG_CLOCK
+    np.testing.assert_allclose(found.offset_s, offset_s, atol=0.004)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.7])
+def test_a_short_take_gives_no_error(seconds: float) -> None:
+    cameras = calibration(2)
+    keyframes = at_given_clocks(cameras, np.zeros(2), round(seconds * 15))
+    found = adjust_clocks(given(cameras, keyframes), tracks(cameras, np.zeros(2)), [RIG_CLOCK] * 2)
+    assert found is None or abs(found.offset_s[1]) < 0.05

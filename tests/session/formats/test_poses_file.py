@@ -18,7 +18,7 @@ def test_every_key_is_documented_and_no_other_is_written(tmp_path: Path) -> None
     text = (Path(__file__).parents[3] / "docs" / "frames.md").read_text("utf-8")
     assert [key for key in KEYS if f"`{key}`" not in text] == []
     saved = list(write_as_run_does(tmp_path / "saved.npz"))
-    assert saved == [key for key in KEYS if key not in ("residual_px", "age_ns")]
+    assert saved == [key for key in KEYS if key not in ("residual_px", "age_ns", "time_rate")]
     with pytest.raises(ValueError, match="unknown"):
         write_poses(tmp_path / "poses.npz", made(), {"unknown": np.zeros(1)})
 
