@@ -25,7 +25,7 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose.uncertainty import inflate_covariance
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.rig_view import RigView
-from pose_rig.geometry import unrectify_ideal
+from pose_rig.geometry import nearest_rotation, unrectify_ideal
 from pose_rig.graph import Engine
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import Mode
@@ -40,8 +40,11 @@ class PersonTracker:
         self._association = DataAssociation(views)
         self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
         self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
-        self._motion, self._cold_frame = PersonMotion(), ColdFrame(views)
+        self._motion, self._cold_frame = PersonMotion(views), ColdFrame(views)
         self._xyz: Floats | None = None  # smoothed, of the last time step
+        self._rig_from_cold: tuple[Floats, Floats] | None = (
+            None  # while the rig is solved and its cameras lost the person
+        )
 
     @property
     def vertical(self) -> Floats | None:
@@ -64,9 +67,11 @@ class PersonTracker:
             return self._untracked(observation, rig.mode, cameras), None, None
         if rig.solution is None:
             return self._unsolved(hypothesis, cameras, rig), hypothesis, None
+        self._rig_from_cold = None
         weight = rig.weight * rig.known
         prior = self._motion.prior(observation.t_ns)
-        corrected, solved = solved_pose(hypothesis, rig.solution, weight, prior)
+        may_jump = self._motion.may_jump(observation.t_ns)
+        corrected, solved = solved_pose(hypothesis, rig.solution, weight, prior, may_jump)
         self._motion.update(solved, observation.t_ns)
         lifted = own_lifts(hypothesis, corrected)
         pose = self._solved(corrected, solved, rig.solution, rig.known, weight, samples, cameras, lifted)
@@ -129,6 +134,10 @@ class PersonTracker:
             upright = out.upright[candidate]
             rig_from_body = self._cold_frame.rig_from_body(from_body, ray_from_camera, upright, present)
         joints = self._body_scale(out.body[0].astype(float) @ rig_from_body.T)
+        if rig.lost:
+            rig_from_body, joints = self._continued(rig_from_body, joints)
+        else:
+            self._rig_from_cold = None
         raw = np.concatenate([joints, extra.at_parents(joints)]) if extra is not None else joints
         self._xyz = self._smooth(observation.t_ns, raw)
         fused = reproject(out.body[0], out.ray_from_body[0], out.scale[0], out.offset[0], norm)
@@ -156,6 +165,16 @@ class PersonTracker:
             lifted=own_lifts(hypothesis),
             camera_from_rig=from_body @ rig_from_body.T * or_nan[:, None, None],
         )
+
+    def _continued(self, rig_from_body: Floats, joints: Floats) -> tuple[Floats, Floats]:
+        """Returns rotation and joints (J,3) m at the last pose: one time step alone has another frame."""
+        if self._rig_from_cold is None:
+            here = joints if self._xyz is None else self._xyz[:J]
+            centred = here - here.mean(0)
+            rotation = nearest_rotation(centred.T @ (joints - joints.mean(0)))
+            self._rig_from_cold = rotation, here.mean(0) - rotation @ joints.mean(0)
+        rotation, origin = self._rig_from_cold
+        return rotation @ rig_from_body, joints @ rotation.T + origin
 
     def _untracked(self, observation: Observation, mode: Mode, cameras: CameraProperties) -> PoseEstimate:
         """Returns the last pose, for a time step at which the person is in no view."""

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.geometry import MIN_DEPTH_M
 
 SAMPLE_INTERVAL_NS = 66_000_000
-MAX_SAMPLES = 45  # three seconds
-RESECTION_STRIDE = 15  # samples: the pose is estimated after each of the three seconds
+MAX_SAMPLES = 90  # six seconds
+RESECTION_STRIDE = 15  # samples: the pose is estimated after each of the six seconds
+LATEST_SAMPLES = 5  # a third of a second
 MIN_POINTS = 60
 MIN_INLIER_SHARE = 0.5
 INLIER_THRESHOLD_SD = 3.0
@@ -42,6 +44,16 @@ class Resection:
         self._samples.append((t_ns, points, ideal_xy, sd))
         self._count += 1
         return self._pose() if self._count % RESECTION_STRIDE == 0 else None
+
+    def latest_inlier_share(self, rotation: Floats, translation: Floats) -> float:
+        """Returns the share of the latest points that are inliers of a camera pose: (3,3) camera_from_rig, (3,) m."""
+        latest = list(self._samples)[-LATEST_SAMPLES:]
+        inlier = []
+        for _, points, ideal_xy, sd in latest:
+            local = points @ rotation.T + translation
+            error = np.linalg.norm(local[:, :2] / np.maximum(local[:, 2:], MIN_DEPTH_M) - ideal_xy, axis=-1)
+            inlier.append(error < INLIER_THRESHOLD_SD * sd)
+        return float(np.concatenate(inlier).mean()) if inlier else 0.0
 
     def _pose(self) -> tuple[Floats, Floats] | None:
         points = np.concatenate([points for _, points, _, _ in self._samples])

@@ -30,7 +30,6 @@ from pose_rig.fusion.calibration.initialise import (
     with_points,
 )
 from pose_rig.fusion.calibration.keyframes import Keyframe
-from pose_rig.fusion.calibration.lens_prior import lens_prior
 from pose_rig.geometry import nearest_rotation
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J
@@ -43,8 +42,8 @@ PRIOR_FOCAL_PER_LARGER_SIDE = 0.75  # prior mean; webcams, phones and action cam
 LOG_FOCAL_SCALE_SD = 0.3
 GIVEN_LOG_FOCAL_SD = 0.02  # of a focal length from the configuration
 CALIBRATED_LOG_FOCAL_SD = 1e-4  # of one with a distortion
-GIVEN_K1_SD = 1e-4  # of a lens from the configuration
-INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)  # wider ones, or with distortion, never lead to a better solution
+K1_SD, GIVEN_K1_SD = 0.1, 1e-4  # of a lens about a perspective one, and about one from the configuration
+INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)
 VALIDATION_STRIDE = 5  # every fifth keyframe is in the validation set
 MAX_ERROR_SD = 2.0  # median reprojection error, in standard deviations of an inlier (1.2 if the noise is as assumed)
 MAX_ROTATION_SD = np.radians(1.0)  # of a camera that was not placed by resection alone (`solved_rig`)
@@ -66,6 +65,8 @@ class SolveTask:
         known: (V,) views with a known rotation.
         height_m: Body height.
         current: The current rig, the only initial state if it covers all views.
+        placed: Views of the current rig that were placed by resection since it was solved. The others define its frame;
+            these keep their focal lengths.
     """
 
     keyframes: Sequence[Keyframe]
@@ -75,6 +76,7 @@ class SolveTask:
     known: NDArray[np.bool_]
     height_m: float
     current: Calibration | None = None
+    placed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,6 @@ def self_solve(task: SolveTask) -> RigSolution | str:
         best = _best(initial, few, priors)
     if best is None:
         return MIRROR_AMBIGUITY
-    priors = priors_of(task, views, best)
     state, _ = adjust(with_points(best, training), training, priors)
     same_model = _same_model(state, camera_covariance(state, training, priors), task, views)
     if same_model.any():
@@ -125,17 +126,20 @@ def self_solve(task: SolveTask) -> RigSolution | str:
     return _solved(state, camera_covariance(state, training, priors), training, validation, task, views)
 
 
-def priors_of(task: SolveTask, views: NDArray[np.int64], state: BundleState | None = None) -> Priors:
-    """Returns the priors of some views; those of their lenses depend on the focal lengths of a state found so far."""
+def priors_of(task: SolveTask, views: NDArray[np.int64]) -> Priors:
+    """Returns the priors of some views."""
     given, intrinsics = task.focal_given[views], task.intrinsics
     usual = np.log(PRIOR_FOCAL_PER_LARGER_SIDE * intrinsics.size_px.max(-1) / intrinsics.focal_px)[views]
     calibrated = has_lens(intrinsics)[views]
     given_sd = np.where(calibrated, CALIBRATED_LOG_FOCAL_SD, GIVEN_LOG_FOCAL_SD)
     mean, sd = np.where(given, 0.0, usual), np.where(given, given_sd, LOG_FOCAL_SCALE_SD)
-    focal_share = intrinsics.focal_px[views] * np.exp(mean if state is None else state.log_focal_scale)
-    k1, k1_sd = lens_prior(focal_share / intrinsics.size_px[views].max(-1))
-    k1, k1_sd = np.where(calibrated, 0.0, k1), np.where(calibrated, GIVEN_K1_SD, k1_sd)
-    return Priors(task.height_m, mean, sd, k1, k1_sd, np.zeros((len(views), len(views)), bool), 0)
+    placed = np.isin(views, task.placed)
+    if task.current is not None and placed.any():  # whose keypoints from before it was moved are not used
+        before_sd = np.clip(task.current.focal_sd[views], GIVEN_LOG_FOCAL_SD, LOG_FOCAL_SCALE_SD)
+        mean = np.where(placed, np.log(task.current.focal_px / intrinsics.focal_px)[views], mean)
+        sd = np.where(placed, np.minimum(before_sd, sd), sd)
+    k1_sd = np.where(calibrated, GIVEN_K1_SD, K1_SD)
+    return Priors(task.height_m, mean, sd, np.zeros(len(views)), k1_sd, np.zeros((len(views), len(views)), bool), 0)
 
 
 def _initial_states(
@@ -148,8 +152,7 @@ def _initial_states(
         return
     yield from_lifted_poses(keyframes, pelvis, views, task.camera_from_rig[views], task.height_m)
     for log_focal_scale in INIT_LOG_FOCAL_SCALES:
-        scales = np.where(task.focal_given[views], 0.0, log_focal_scale)
-        state = from_two_view_geometry(tracks, scales, task.height_m)
+        state = from_two_view_geometry(tracks, log_focal_scale, task.height_m)
         if state is not None:
             yield state
 
@@ -194,12 +197,17 @@ def _solved(
     current = current_state(task, views)
     new_from_state = nearest_rotation((state.rotation.swapaxes(-1, -2) @ task.camera_from_rig[views]).sum(0)).T
     shift, scale = np.zeros(3), 1.0
-    if current is not None:  # position and size of the poses are kept
-        new_from_state = nearest_rotation((state.rotation.swapaxes(-1, -2) @ current.rotation).sum(0)).T
-        points = with_points(current, training).points
-        size = [np.linalg.norm(p - p.mean(1, keepdims=True), axis=(1, 2)) for p in (points, state.points)]
+    if current is not None:  # position and size of the poses, as unmoved cameras see them, are kept
+        unmoved = ~np.isin(views, task.placed)
+        if unmoved.sum() < 2:
+            unmoved[:] = True
+        new_from_state = nearest_rotation((state.rotation.swapaxes(-1, -2) @ current.rotation)[unmoved].sum(0)).T
+        seen = replace(training, weight=training.weight * unmoved[:, None])
+        points = with_points(current, seen).points
+        new_points = state.points if unmoved.all() else with_points(state, seen).points
+        size = [np.linalg.norm(p - p.mean(1, keepdims=True), axis=(1, 2)) for p in (points, new_points)]
         scale = float(np.median(size[0] / np.maximum(size[1], 1e-9)))
-        shift = np.median((points - scale * state.points @ new_from_state.T).reshape(-1, 3), axis=0)
+        shift = np.median((points - scale * new_points @ new_from_state.T).reshape(-1, 3), axis=0)
     sd = np.sqrt(np.maximum(np.diag(covariance), 0.0)).reshape(len(views), C)
     count, intrinsics = len(task.known), task.intrinsics
 

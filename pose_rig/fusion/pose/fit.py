@@ -30,6 +30,7 @@ LIFT_SD_M = 0.06  # of a joint in a fused lift about the body's position: 4–8 
 LIFT_INFORMATION = LIFT_SD_M**-2
 SPEED_SD_M_S = 3.0  # of joints; the hands of a thrower reach three times that
 TEMPORAL_RELAXATION = 0.25 * INITIAL_RELAXATION  # with a temporal prior
+MIN_TOTAL_WEIGHT = 1e-9  # of all detections of a pose
 INITIAL_POINTS_RELAXATION = 2.0  # from given initial points
 
 
@@ -205,7 +206,8 @@ def _robust_mean(offset: Floats, middle: Floats, weight: Floats) -> Floats:
     """Returns (N,1,3) the mean of offsets (N,P,3) with Cauchy weights about the previous one."""
     residual = offset - middle
     w = weight / (1 + (residual * residual).sum(-1) / LIFT_SD_M**2)
-    return np.asarray((w[:, None] @ offset) / np.maximum(w.sum(1), 1e-9)[:, None, None])
+    total = w.sum(1)[:, None, None]
+    return np.where(total > MIN_TOTAL_WEIGHT, (w[:, None] @ offset) / np.maximum(total, MIN_TOTAL_WEIGHT), middle)
 
 
 def _median(offset: Floats) -> Floats:

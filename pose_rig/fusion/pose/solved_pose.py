@@ -62,8 +62,19 @@ class SolvedPose:
         return TemporalPrior.after(elapsed_s, self.points, self.covariance[_POINTS], velocity)
 
 
+def lifted_shape(hypothesis: Hypothesis, length: Floats) -> Floats:
+    """Returns (P,3) m the lifted pose, rig axes, at the size of a person with segment lengths (L,) m."""
+    body = hypothesis.out.body[0][_POINTS].astype(float)
+    size = median((length[LENGTH_INDEX] / np.maximum(np.linalg.norm(SEGMENTS @ body, axis=-1), 1e-6)).tolist())
+    return np.asarray(size * body)
+
+
 def solved_pose(
-    hypothesis: Hypothesis, rig: RigSolution, view_weight: Floats, prior: TemporalPrior | None
+    hypothesis: Hypothesis,
+    rig: RigSolution,
+    view_weight: Floats,
+    prior: TemporalPrior | None,
+    may_jump: NDArray[np.bool_] | None = None,
 ) -> tuple[Hypothesis, SolvedPose]:
     """Returns the hypothesis, with candidates reassigned where the pose supports others, and the pose.
 
@@ -72,11 +83,10 @@ def solved_pose(
         rig: The cameras, and the person's bones.
         view_weight: (V,).
         prior: From the previous time step; None = no prior.
+        may_jump: (V,) views that agreed until now (`PersonMotion.may_jump`); None = none.
     """
     cameras, length = rig.cameras, rig.bone_length_m
-    body = hypothesis.out.body[0][_POINTS].astype(float)
-    size = median((length[LENGTH_INDEX] / np.maximum(np.linalg.norm(SEGMENTS @ body, axis=-1), 1e-6)).tolist())
-    shape = (size * body)[None]
+    shape = lifted_shape(hypothesis, length)[None]
     rays, visible = _rays(hypothesis, cameras)
     inlier = np.clip(hypothesis.out.inlier[0][:, _POINTS].astype(float), MIN_INLIER, 1.0)
     used, initial = view_weight, None
@@ -90,15 +100,17 @@ def solved_pose(
             rays, visible = _rays(hypothesis, cameras)
             error = reprojection_errors(rays, cameras, prior.expected[None])[0]
             agreement = _agreement(error, visible)
-        used = view_weight * ~_jumps_alone(error, visible, view_weight)
-        if _is_supported(agreement, visible, view_weight):
+        used = view_weight * ~_jumping(error, visible, view_weight, may_jump)
+        if not (used[:, None] * visible).any() or _is_supported(agreement, visible, used):
             initial = prior.expected[None]
+
+    waits = may_jump is not None and bool(may_jump.any()) and ((view_weight > 0) & visible.any(1)).sum() == 1
 
     def fitted(inlier: Floats) -> tuple[SolvedPose, Floats]:
         weighted = Rays(rays.ideal_xy, rays.sd, rays.weight * inlier)
         found = fit_pose(weighted, cameras, length, shape, prior, initial)
         agreement = _agreement(found.error[0], visible)
-        if prior is not None and agreement[view_weight > 0].max(initial=0.0) < LOST_AGREEMENT:
+        if prior is not None and not waits and agreement[view_weight > 0].max(initial=0.0) < LOST_AGREEMENT:
             without_prior = fit_pose(weighted, cameras, length, shape)
             agreement_without = _agreement(without_prior.error[0], visible)
             if _is_supported(agreement_without, visible, view_weight):
@@ -128,16 +140,30 @@ def _is_supported(agreement: Floats, visible: NDArray[np.bool_], view_weight: Fl
     return bool(used.any() and (agreement[used] > MIN_AGREEMENT).sum() >= min(2, used.sum()))
 
 
-def _jumps_alone(error: Floats, visible: NDArray[np.bool_], view_weight: Floats) -> NDArray[np.bool_]:
-    """Returns (V,) the view that jumps alone: its camera moved, or another person was detected.
+def _jumping(
+    error: Floats, visible: NDArray[np.bool_], view_weight: Floats, may_jump: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """Returns (V,) the views that jump: their camera was moved, or another person was detected.
 
-    From reprojection errors of the predicted joints (V,P), in standard deviations.
+    That is one which jumps alone among three, those that agreed until now while another view still does, or the only
+    view, as long as there is a recent pose.
+
+    Args:
+        error: (V,P) reprojection errors of the predicted joints, in standard deviations.
+        visible: (V,P).
+        view_weight: (V,).
+        may_jump: (V,) views that agreed until now; None = none.
     """
     used = (view_weight > 0) & (visible.sum(1) >= MIN_JUMP_JOINTS)
-    if used.sum() < 3:
-        return np.zeros(len(view_weight), bool)
     jump = np.where(used, _masked_medians(error, visible), 0.0)
-    return np.asarray((jump > MIN_JUMP_SD) & (jump > MIN_JUMP_RATIO * np.sort(jump)[-2]))
+    far = used & (jump > MIN_JUMP_SD)
+    alone = far & (used.sum() > 2) & (jump > MIN_JUMP_RATIO * np.sort(jump)[-2:][0])
+    if may_jump is None:
+        return np.asarray(alone)
+    if used.sum() == 1:  # for a moment it may show another person, or only parts of this one
+        return np.asarray(far & may_jump.any())
+    another_agrees = (used & (jump < MIN_JUMP_SD / MIN_JUMP_RATIO)).any()
+    return np.asarray(alone | far & may_jump & another_agrees)
 
 
 def _pose(found: Fit, rays: Rays, visible: NDArray[np.bool_], agreement: Floats, cameras: Calibration) -> SolvedPose:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
-from pose_rig.fusion.calibration.keyframes import Keyframe, Keyframes
+from pose_rig.fusion.calibration.keyframes import MAX_KEYFRAMES, Keyframe, Keyframes
 from pose_rig.fusion.calibration.rotation_averaging import (
     CameraRotations,
     consistency_weight,
@@ -51,12 +51,18 @@ class Calibrator:
         self._count, self._solve_at = 0, MIN_KEYFRAMES
         self._solving.discard()
 
-    def remove_view(self, view: int) -> None:
-        """Removes the keypoints of a camera that was moved from all keyframes and running computations."""
+    def remove_view(self, view: int, *, keeps_solution: bool) -> None:
+        """Removes the keypoints of a camera that was moved from all keyframes and running computations.
+
+        A rig that is solved already and keeps its solution is solved again when there are as many keyframes from after
+        the move as there were: without those of the moved camera, the others would become less exact.
+        """
         self._keyframes.without_view(view)
         self._averaging.discard()
         self._solving.discard()
         self._average_at = self._solve_at = self._count + MIN_KEYFRAMES
+        if keeps_solution:
+            self._solve_at = self._count + min(max(self._count, MIN_KEYFRAMES), MAX_KEYFRAMES)
 
     @property
     def keyframes(self) -> tuple[Keyframe, ...]:

@@ -109,7 +109,8 @@ class CameraPoses:
             rotation = cameras.rotation
         else:
             rotation = np.zeros((0, 3, 3)) if self.rotations is None else self.rotations.camera_from_rig
-        return SolveTask(keyframes, self.intrinsics, setup.given, rotation, self.known, setup.height_m, cameras)
+        placed = () if self.solved is None else tuple(np.flatnonzero(self.solved.placed).tolist())
+        return SolveTask(keyframes, self.intrinsics, setup.given, rotation, self.known, setup.height_m, cameras, placed)
 
     def adopt(self, found: RigSolution) -> str:
         """Uses a solution if it is accepted; returns why it is not, for display."""

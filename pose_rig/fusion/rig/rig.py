@@ -22,6 +22,7 @@ from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import CameraReport
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
 from pose_rig.fusion.rig.mirrored_images import MirrorDetector
+from pose_rig.fusion.rig.pair_agreement import PairAgreement, unmoved_pair
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import Setup
 from pose_rig.graph import Engine
@@ -47,6 +48,7 @@ class Rig:
         self.poses = CameraPoses(setup)
         self.calibrator = Calibrator(engine, background)
         self._consistency = Consistency(len(setup.names))
+        self._pairs = PairAgreement()
         self._mirrors = MirrorDetector(setup.names, setup.mirror)
         self._report = CameraReport(setup, self._consistency, self.poses, self._mirrors)
         self._why_unsolved = ""
@@ -140,6 +142,7 @@ class Rig:
         self._report.update(observation.t_ns, observation.present)
         self._mirrors.update(hypothesis, pose, self.poses.cameras)
         if solved is not None and pose is not None:
+            self._pairs.add(hypothesis, pose, solved.solution.bone_length_m)
             solved.readmit(observation.t_ns, pose, self._consistency, moving)
         self._exclude_moved(observation.t_ns)
         if self._setup.fixed is not None:
@@ -190,15 +193,41 @@ class Rig:
         """Excludes cameras that have disagreed for long: they were moved, or follow another person."""
         poses, inconsistent_s = self.poses, self._consistency.inconsistent_s
         for view in np.flatnonzero(poses.known & (inconsistent_s > MOVED_AFTER_S)).tolist():
+            pair = self._unmoved_pair(t_ns) if poses.known.sum() < 4 else None
+            if pair is not None:
+                self._trust_only(pair, t_ns)
+                return
             if poses.known.sum() < 3:
                 wait = poses.solved is not None and inconsistent_s[view] < BOTH_LOST_AFTER_S
                 if self._setup.fixed is None and not wait:
                     self._discard_cameras()
                 return
+            self._exclude(view, t_ns)
+
+    def _unmoved_pair(self, t_ns: int) -> NDArray[np.int64] | None:
+        """Returns which two of three or more solved cameras agree, None if no pair clearly does."""
+        solved, moving = self.poses.solved, self.poses.moving.moving
+        if solved is None or (solved.solution.cameras.known & ~moving).sum() < 3:
+            return None
+        agreement = self._pairs.between(t_ns, solved.solution)
+        compared = np.where(moving | moving[:, None], np.nan, agreement)
+        return unmoved_pair(compared, solved.placed, solved.known & ~moving)
+
+    def _trust_only(self, pair: NDArray[np.int64], t_ns: int) -> None:
+        """Excludes the other cameras; one of the pair that was excluded by mistake is used again."""
+        unmoved = np.isin(np.arange(len(self._setup.names)), pair)
+        for view in np.flatnonzero(self.poses.known & ~unmoved).tolist():
+            self._exclude(view, t_ns)
+        for view in pair.tolist():
             self._consistency.reset(view)
-            poses.moving.count_move(view, t_ns)
-            poses.exclude(view)
-            self.calibrator.remove_view(view)
+            if self.poses.solved is not None:
+                self.poses.solved.trust(view)
+
+    def _exclude(self, view: int, t_ns: int) -> None:
+        self._consistency.reset(view)
+        self.poses.moving.count_move(view, t_ns)
+        self.poses.exclude(view)
+        self.calibrator.remove_view(view, keeps_solution=self.poses.solved is not None)
 
     def _discard_other_person(self, hypothesis: Hypothesis) -> None:
         """Discards what was estimated from another person, if the person has, or may have, changed."""
@@ -213,6 +242,7 @@ class Rig:
         self.poses.rotations = None
         self.calibrator.discard_rotations()
         self._consistency.inconsistent_s[:] = 0
+        self._pairs.clear()
         self._discard_person()
 
     def _discard_person(self) -> None:

@@ -26,6 +26,7 @@ class RigView:
         weight: (V,) 0–1, how much each view counts.
         known: (V,) whose pose is known and trusted.
         solution: The solved cameras and bones, None until then.
+        lost: Whether the rig is solved, but no camera with a known pose detects the person at this time step.
     """
 
     mode: Mode
@@ -34,9 +35,12 @@ class RigView:
     weight: Floats
     known: NDArray[np.bool_]
     solution: RigSolution | None
+    lost: bool = False
 
     def for_views(self, present: NDArray[np.bool_]) -> "RigView":
         """Returns the cameras as cold where no view that detects a person (V,) has a known pose."""
         if self.prior is None or not present.any() or self.weight[present].any():
             return self
-        return replace(self, mode="cold", prior=None, weight=np.ones(len(present)), solution=None)
+        return replace(
+            self, mode="cold", prior=None, weight=np.ones(len(present)), solution=None, lost=self.solution is not None
+        )

@@ -25,6 +25,7 @@ from pose_rig.wire.messages import CameraState
 MIN_ROTATION_SD = np.radians(0.5)  # of a camera within one time step: detected joints are not quite at the joints
 UNKNOWN_ROTATION_SD = np.radians(8.0)
 RESECTED_ROTATION_SD = np.radians(1.5)  # of a camera placed by the poses of a second
+MAX_SD_GROWTH = 1.5  # of the cameras that were not moved, in the first solution after a move
 MAX_ERROR_GROWTH = 1.02  # of a new solution that is more certain
 
 
@@ -36,10 +37,12 @@ class SolvedRig:
 
     Attributes:
         solution: As it is now.
+        placed: (V,) cameras that were placed by resection since the rig was solved.
     """
 
     def __init__(self, solution: RigSolution) -> None:
         self.solution = solution
+        self.placed = np.zeros(len(solution.cameras.known), bool)
         self._excluded = np.zeros(len(solution.cameras.known), bool)
         self._measure_bones = False
         self._resections = {int(v): Resection() for v in np.flatnonzero(~solution.cameras.known)}
@@ -74,30 +77,45 @@ class SolvedRig:
         self._excluded[view] = True
         self._resections[view] = Resection()
 
+    def trust(self, view: int) -> None:
+        """Uses a camera with its pose."""
+        self._excluded[view] = False
+        self._resections.pop(view, None)
+
     def readmit(self, t_ns: int, pose: SolvedPose, consistency: Consistency, moving: NDArray[np.bool_]) -> None:
         """Trusts excluded cameras that agree again, and places those that were moved by resection.
 
-        The resection is repeated for two more seconds, from more keypoints.
+        The resection is repeated for a few more seconds, from more keypoints.
         """
-        trusted = (pose.inlier[self.known][:, list(POINTS)] > MIN_AGREEMENT).sum(0) > 1  # by two other views
+        points = pose.joints[list(POINTS)]
         for view, resection in list(self._resections.items()):
             if moving[view]:
                 continue
             agrees = consistency.agreement[view] > MIN_AGREEMENT
             if self.solution.cameras.known[view] and self._excluded[view] and agrees:
-                self._excluded[view] = False
-                del self._resections[view]
+                self.trust(view)
                 continue
-            visible = (pose.visible[view] > 0) & trusted
+            others = self.known & (np.arange(len(self.known)) != view)
+            supported = (pose.inlier[others][:, list(POINTS)] > MIN_AGREEMENT).sum(0) > 1  # by two other views
+            visible = (pose.visible[view] > 0) & supported
             if not visible.any():
                 continue
-            points = pose.joints[list(POINTS)]
             found = resection.add(t_ns, points[visible], pose.ideal_xy[view][visible], float(pose.sd[view]))
             if found is not None:
-                self._place(view, *found)
+                if self._still_fits(view, resection):
+                    self.trust(view)
+                else:
+                    self._place(view, *found)
                 consistency.reset(view)
             if resection.complete and not self._excluded[view]:
-                del self._resections[view]
+                self._resections.pop(view, None)
+
+    def _still_fits(self, view: int, resection: Resection) -> bool:
+        """Whether an excluded camera was not moved: it followed another person, and now the same one as the others."""
+        cameras = self.solution.cameras
+        if not (cameras.known[view] and self._excluded[view]):
+            return False
+        return resection.latest_inlier_share(cameras.rotation[view], cameras.translation[view]) > MIN_AGREEMENT
 
     def _place(self, view: int, rotation: Floats, translation: Floats) -> None:
         cameras = self.solution.cameras
@@ -112,13 +130,16 @@ class SolvedRig:
             focal_sd=np.where(here & ~np.isfinite(cameras.focal_sd), 1.0, cameras.focal_sd),
         )
         self.solution = replace(self.solution, cameras=placed)
-        self._excluded[view] = False
+        self._excluded[view], self.placed[view] = False, True
 
     def improve(self, found: RigSolution) -> None:
         """Uses a new solution if it is more certain at about the same validation error, or has a smaller one."""
         old, new = self.solution.cameras, found.cameras
         both = old.known & new.known
+        steady = both & ~self.placed
         more_certain = new.focal_sd[both].sum() < old.focal_sd[both].sum()
+        if self.placed.any() and (new.rotation_sd[steady] > MAX_SD_GROWTH * old.rotation_sd[steady]).any():
+            return
         if found.validation_error > MAX_ERROR_GROWTH * found.previous_error:
             return
         if not more_certain and found.validation_error >= found.previous_error:
@@ -127,6 +148,7 @@ class SolvedRig:
             return
         kept = old.known & ~new.known  # excluded cameras keep their pose until they are placed again
         self.solution = replace(found, cameras=_with_rows(new, old, kept))
+        self.placed = self.placed & kept
 
 
 def with_pose(state: CameraState, cameras: Calibration, view: int) -> CameraState:

@@ -73,9 +73,7 @@ def test_every_second_of_movement_improves_the_pose() -> None:
     results = added(out, MAX_SAMPLES)
     places = [place for place in results if place is not None]
     assert [n for n, place in enumerate(results, 1) if place is not None] == [
-        RESECTION_STRIDE,
-        2 * RESECTION_STRIDE,
-        MAX_SAMPLES,
+        *range(RESECTION_STRIDE, MAX_SAMPLES + 1, RESECTION_STRIDE)
     ]
     for rotation, translation in places:
         assert angle_deg(rotation, OTHER.rotation[1]) < 0.6
@@ -109,3 +107,12 @@ def test_old_samples_are_dropped_after_a_move() -> None:
     results = added(out, 2 * MAX_SAMPLES - RESECTION_STRIDE, start=RESECTION_STRIDE)
     assert results[-1] is not None
     assert angle_deg(results[-1][0], OTHER.rotation[1]) < 0.5
+
+
+def test_the_latest_samples_show_whether_a_pose_still_fits() -> None:
+    out = Resection()
+    assert out.latest_inlier_share(OTHER.rotation[1], OTHER.translation[1]) == 0
+    added(out, 10, view=2)
+    assert out.latest_inlier_share(OTHER.rotation[1], OTHER.translation[1]) < 0.2
+    added(out, 10, view=1, start=10)  # what is older does not count
+    assert out.latest_inlier_share(OTHER.rotation[1], OTHER.translation[1]) > 0.9

@@ -152,6 +152,38 @@ def test_a_panned_camera_is_identified_by_the_temporal_prior(view: int, deg: flo
     assert off_m(pose).max() < 0.08
 
 
+@pytest.mark.parametrize("view", range(2))
+def test_of_two_views_the_one_that_jumps_is_not_followed(view: int) -> None:
+    """While the third view is lost."""
+    ago = posed(hypothesis(samples_of(BODY)))
+    given = hypothesis([*samples_of(BODY, panned(view, 6.0))[:2], None])
+    prior, other = ago.temporal_prior(1 / 30), 1 - view
+    _, followed = solved_pose(given, RIG, ALL, prior)
+    _, pose = solved_pose(given, RIG, ALL, prior, np.ones(3, bool))
+    assert pose.agreement[other] > 0.8
+    assert pose.agreement[view] < 0.2
+    assert np.median(off_m(pose)) < 0.05
+    assert np.median(off_m(pose)) < 0.6 * np.median(off_m(followed))
+
+
+def test_a_view_that_has_long_disagreed_does_not_jump() -> None:
+    ago = posed(hypothesis(samples_of(BODY)))
+    there = BODY + np.array([0.25, 0.0, 0.25])  # the prior is wrong, not the views
+    given = hypothesis([*samples_of(there)[:2], None])
+    _, pose = solved_pose(given, RIG, ALL, ago.temporal_prior(1 / 30), np.zeros(3, bool))
+    assert np.median(off_m(pose, there)) < 0.06
+
+
+def test_the_only_view_is_not_followed_to_another_person_at_once() -> None:
+    ago = posed(hypothesis(samples_of(BODY)))
+    given = hypothesis([samples_of(BODY + np.array([1.5, 0.0, 1.0]))[0], None, None])
+    prior = ago.temporal_prior(1 / 30)
+    _, waiting = solved_pose(given, RIG, ALL, prior, np.ones(3, bool))
+    _, later = solved_pose(given, RIG, ALL, prior, np.zeros(3, bool))
+    assert np.median(off_m(waiting)) < 0.3
+    assert np.median(off_m(later)) > 1.0
+
+
 def test_a_person_far_from_the_prior_is_found() -> None:
     """After a gap, or an identity switch."""
     ago = posed(hypothesis(samples_of(BODY)))

@@ -188,6 +188,44 @@ def test_a_better_solution_keeps_the_poses_of_excluded_cameras() -> None:
     assert rig.known.all()  # and there it is found again
 
 
+def test_a_camera_that_was_excluded_by_mistake_is_trusted_with_its_pose() -> None:
+    rig = SolvedRig(solved())
+    rig.exclude(BUMPED)
+    rig.trust(BUMPED)
+    assert rig.known.all()
+    assert not rig.placed.any()
+    watch(rig, bumped(calibration(VIEWS)), 1.5)
+    assert np.array_equal(rig.solution.cameras.rotation, calibration(VIEWS).rotation)
+
+
+def test_a_camera_that_followed_another_person_is_not_placed_elsewhere() -> None:
+    """It agrees again just before it would be placed, too late for its averaged agreement to show it."""
+    before = calibration(VIEWS)
+    rig, health = SolvedRig(solved(before)), Consistency(VIEWS)
+    rig.exclude(BUMPED)
+    for n, joints in enumerate(stroll(1.2, FPS)):
+        pose = pose_of(joints, before, bumped(before) if n < 9 else before)
+        agreement = np.where(np.arange(VIEWS) == BUMPED, 0.1, pose.agreement)
+        health.update(round(n * 1e9 / FPS), ~STILL, agreement)
+        rig.readmit(round(n * 1e9 / FPS), replace(pose, agreement=agreement), health, STILL)
+    assert rig.known.all()
+    assert not rig.placed.any()
+    assert np.array_equal(rig.solution.cameras.rotation, before.rotation)
+
+
+@pytest.mark.parametrize(("growth", "used"), [(1.2, True), (3.0, False)])
+def test_after_a_move_the_other_cameras_stay_as_exact_as_they_were(growth: float, used: bool) -> None:
+    old = calibration(VIEWS)
+    rig = SolvedRig(solved(old))
+    rig.exclude(BUMPED)
+    watch(rig, bumped(old), 1.2)
+    assert rig.placed.tolist() == [False, False, True, False]
+    unsure = replace(other(old, 0.05), rotation_sd=growth * old.rotation_sd)
+    rig.improve(solved(unsure, validation_error=1.0, previous_error=1.2))
+    assert (rig.solution.cameras.focal_px[0] == unsure.focal_px[0]) == used
+    assert rig.placed.any() != used
+
+
 def test_the_rotation_prior_is_wider_for_uncertain_cameras() -> None:
     cameras = replace(calibration(VIEWS), rotation_sd=np.radians([0.01, 1.0, 3.0, np.inf]))
     prior = SolvedRig(solved(unknown(cameras, 3))).prior
