@@ -150,6 +150,14 @@ class FusionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     rate_hz: Annotated[float, Option("Poses per second when live (60).", "HZ", "rate")] = 60.0
+    max_delay_ms: Annotated[
+        float,
+        Option(
+            "Wait so long for late cameras when live (150); those that are later serve the calibration only.",
+            "MS",
+            "max-delay",
+        ),
+    ] = 150.0
     min_cutoff_hz: float = 2.5
     beta: float = 8.0
     weights: Annotated[str, Option("ONNX graph of lifter and fusion; default: the shipped one.", "F")] = ""

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from pose_rig.errors import MessageError, PoseRigError
+from pose_rig.fusion.late_cameras import KEEP_NS, CompleteSamples, LateCameras
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK, CameraClock
 from pose_rig.skeleton import landmarks
@@ -36,6 +37,8 @@ class CameraInputs:
         accept: Called with the view and each message that is used.
         reject: Called with the reason for each message that is not.
         clocks: (V) of the cameras; None = all have the clock of the rig.
+        follow: Whether this is a live run, or the exact repetition of one: clocks are followed, and cameras that
+            deliver too late for a time step are left out of it.
 
     Attributes:
         buffers: (V) the recent samples of each camera, by the clock of the rig.
@@ -51,11 +54,13 @@ class CameraInputs:
         accept: Callable[[int, Message], None] = lambda view, message: None,
         reject: Callable[[str], None] = lambda reason: None,
         clocks: Sequence[CameraClock] | None = None,
+        follow: bool = False,
     ) -> None:
         self._view = {name: v for v, name in enumerate(names)}
         self._live, self._accept, self._reject = live, accept, reject
         self.sources = sources
-        self.buffers = [SampleBuffer() for _ in names]
+        self._late = LateCameras(len(names)) if follow else None
+        self.buffers = self._empty_buffers(len(names))
         self.clocks = list(clocks or [RIG_CLOCK] * len(names))
 
     @property
@@ -63,13 +68,48 @@ class CameraInputs:
         """Whether no camera will send anything more."""
         return all(buffer.ended for buffer in self.buffers)
 
+    @property
+    def followed(self) -> bool:
+        """Whether clocks are followed, and late cameras left out."""
+        return self._late is not None
+
+    @property
+    def late_age_ns(self) -> Sequence[float]:
+        """(V) as in `LateCameras`."""
+        return [0.0] * len(self.buffers) if self._late is None else self._late.age_ns
+
     def samples(self, t_ns: int) -> list[Sample | None]:
-        """Returns (V) the detections of each camera at a time of the rig clock, None where there are none near it."""
-        return [buffer.at(t_ns) for buffer in self.buffers]
+        """Returns (V) the detections of each camera at a time step of the rig clock, None where there are none near it.
+
+        Late cameras are left out.
+        """
+        if self._late is None:
+            return [buffer.at(t_ns) for buffer in self.buffers]
+        self._late.update(t_ns, self.buffers)
+        return [
+            None if age_ns else buffer.at(t_ns) for buffer, age_ns in zip(self.buffers, self.late_age_ns, strict=True)
+        ]
+
+    def complete_samples(self, t_ns: int) -> CompleteSamples | None:
+        """Returns the samples of the last time for which late cameras have delivered too; None if none is late."""
+        if self._late is None or not any(self._late.age_ns):
+            return None
+        common_ns = self._late.common_ns(t_ns)
+        return CompleteSamples(common_ns, [buffer.at(common_ns) for buffer in self.buffers])
 
     def restart(self) -> None:
-        """Discards all samples."""
-        self.buffers = [SampleBuffer() for _ in self.buffers]
+        """Discards all samples, and the clocks that were followed."""
+        if self._late is not None:
+            self._late, self.clocks = LateCameras(len(self.buffers)), [RIG_CLOCK] * len(self.buffers)
+        self.buffers = self._empty_buffers(len(self.buffers))
+
+    def set_clock(self, view: int, clock: CameraClock, from_ns: int | None = None) -> None:
+        """Uses another clock for a camera, also for the samples so far; ``from_ns`` as in `SampleBuffer.set_clock`."""
+        self.clocks[view] = clock
+        self.buffers[view].set_clock(clock, from_ns)
+
+    def _empty_buffers(self, views: int) -> list[SampleBuffer]:
+        return [SampleBuffer(KEEP_NS if self.followed else 0) for _ in range(views)]
 
     def take(self, message: Message) -> int | None:
         """Adds a message to the buffer of its camera; returns the view, None if the message was rejected."""

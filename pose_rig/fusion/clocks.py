@@ -23,18 +23,20 @@ IDLE_MS = 20  # wait for more of a file
 class LiveClock:
     """Ticks evenly; the time step is the time for which most cameras have just delivered a frame.
 
-    It trails the tick by the cameras' latency, from grab to arrival, so that the views have a sample near it and the
-    pose is about one detector time old. It waits for a slow camera by at most one period of the others. Where the
-    latency of all of them grows, the time step stays near enough to the newest sample.
+    It trails the tick by the cameras' latency, from exposure to arrival, so that the views have a sample near it and
+    the pose is about one detector time old. It waits for cameras whose latency is within a budget; where none is, for
+    those that are at most one period later than the fastest. Where the latency of all of them grows, the time step
+    stays near enough to the newest sample.
 
     Args:
         rate_hz: Ticks per second.
         cameras: How many there are.
+        max_delay_ms: The budget.
     """
 
-    def __init__(self, rate_hz: float, cameras: int) -> None:
-        self._period_ns = round(1e9 / rate_hz)
-        self._latency: list[list[tuple[int, int]]] = [[] for _ in range(cameras)]  # (arrival, age)
+    def __init__(self, rate_hz: float, cameras: int, max_delay_ms: float) -> None:
+        self._period_ns, self._max_delay_ns = round(1e9 / rate_hz), max_delay_ms * 1e6
+        self._latency: list[list[tuple[int, int]]] = [[] for _ in range(cameras)]  # (arrival, age by its own clock)
         self._next_ns = 0
         self._last_ns = -1
         self.skipped = 0
@@ -71,14 +73,25 @@ class LiveClock:
         skipped = late // self._period_ns if late > MAX_LATE_NS else 0
         self.skipped += skipped
         self._next_ns += (1 + skipped) * self._period_ns
-        medians = [float(np.median([age for _, age in ages])) for ages in self._latency if ages]
-        if not medians:
+        latency = self._delay_ns(buffers)
+        if latency is None:
             return None
-        fastest = min(buffer.period_ns for buffer in buffers)
-        latency = min(max(medians), float(np.median(medians)) + fastest)
         t_ns = self._within_reach(now_ns - latency, now_ns, buffers)
         self._last_ns = max(round(t_ns), self._last_ns + 1)
         return self._last_ns
+
+    def _delay_ns(self, buffers: Sequence[SampleBuffer]) -> float | None:
+        """Returns the largest latency, arrival minus time on the rig's clock, within the budget; None without any."""
+        latencies = [
+            float(np.median([age for _, age in ages])) - buffer.clock.offset_ns
+            for buffer, ages in zip(buffers, self._latency, strict=True)
+            if ages
+        ]
+        if not latencies:
+            return None
+        period = min(buffer.period_ns for buffer in buffers)
+        budget = max(self._max_delay_ns - exposure_lead_ns(buffers), min(latencies) + period)
+        return max(latency for latency in latencies if latency <= budget)
 
     def _within_reach(self, t_ns: float, now_ns: int, buffers: Sequence[SampleBuffer]) -> float:
         """Returns the time step, or an earlier one if no camera has a sample near it although some still send."""
@@ -90,6 +103,11 @@ class LiveClock:
         if any(newest + MAX_EXTRAPOLATION_PERIODS * usual >= t_ns for newest, usual in sending):
             return t_ns
         return max((newest + usual for newest, usual in sending), default=t_ns)
+
+
+def exposure_lead_ns(buffers: Sequence[SampleBuffer]) -> int:
+    """Returns by how much the rig's clock is ahead of the earliest clock of a camera, which exposed no later."""
+    return max([0, *(buffer.clock.offset_ns for buffer in buffers)])
 
 
 def _is_sending(arrivals_ns: list[int], now_ns: int) -> bool:

@@ -7,28 +7,36 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from msgspec import structs
 
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
+from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.camera_properties import CameraProperties
+from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.lifted_track import lifted_track
+from pose_rig.fusion.live_clocks import LiveClocks
 from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.camera_clocks import CameraClocks
+from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
+from pose_rig.fusion.rig.camera_clocks import CameraClocks, recorded_clocks
 from pose_rig.fusion.rig.rig import Rig
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import setup_of
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks, adjust_clocks
+from pose_rig.fusion.synchronisation.live_comparison import Comparison
 from pose_rig.fusion.synchronisation.resampling import resampled
 from pose_rig.graph import Engine
 from pose_rig.skeleton import Landmarks
 from pose_rig.wire.messages import Mode, RigState
 from pose_rig.wire.records import Learned
+
+LATE = "arrives {:.0f} ms too late for the pose: only the calibration uses it (a larger --max-delay waits for it)"
 
 
 class Estimator:
@@ -41,7 +49,7 @@ class Estimator:
         fixed: A solved rig to use from the start and to keep.
 
     Attributes:
-        clocks: The clocks of the cameras; whoever samples the cameras applies them.
+        clocks: The clocks of the cameras; whoever samples the cameras applies them. `follow_clocks` finds them live.
     """
 
     def __init__(
@@ -62,6 +70,12 @@ class Estimator:
         self._rig = Rig(setup_of(self._config, self._fixed), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
         self._person = PersonTracker(self._config, self._engine)
+        self._late_person: PersonTracker | None = None  # the same, a little later, where cameras are late
+        self._learned_ns = 0
+        self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
+        self._live_clocks = LiveClocks(len(self._config.camera), self._engine, self._background)
+        self._compared_changes = 0
+        self._published_clocks = self.clocks
 
     def track(self, view: int, samples: Sequence[Sample]) -> CameraTrack:
         """Returns the detections of a camera in its frames, each lifted by itself."""
@@ -104,20 +118,74 @@ class Estimator:
         if self._cameras.set(view, size_px, schema):
             self._rig.poses.intrinsics = self._cameras.intrinsics
 
-    def step(self, t_ns: int, samples: Sequence[Sample | None]) -> PoseEstimate:
-        """Returns the pose at a time step from the detections (V) of each view."""
+    def step(
+        self, t_ns: int, samples: Sequence[Sample | None], complete: CompleteSamples | None = None
+    ) -> PoseEstimate:
+        """Returns the pose at a time step, and updates the cameras.
+
+        Args:
+            t_ns: Time.
+            samples: (V) the detections of each view.
+            complete: Where some cameras deliver too late for the pose: the samples from which the rig learns instead.
+        """
+        if complete is None:
+            self._late_person = None
+            return self._estimate(t_ns, samples, self._person, learn=True)
+        pose = self._estimate(t_ns, samples, self._person, learn=False)
+        if abs(complete.t_ns - self._learned_ns) >= KEYFRAME_INTERVAL_NS:
+            self._learned_ns = complete.t_ns
+            self._late_person = self._late_person or PersonTracker(self._config, self._engine)
+            self._estimate(complete.t_ns, complete.samples, self._late_person, learn=True)
+        return pose
+
+    def _estimate(
+        self, t_ns: int, samples: Sequence[Sample | None], person: PersonTracker, *, learn: bool
+    ) -> PoseEstimate:
         cameras, rig = self._cameras, self._rig.view(t_ns)
         cameras.fix_joints()
         observation = observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
         rig = rig.for_views(observation.present)
-        pose, hypothesis, solved = self._person.estimate(observation, samples, cameras, rig)
+        pose, hypothesis, solved = person.estimate(observation, samples, cameras, rig)
+        if not learn:
+            return pose
         if hypothesis is None:
             self._rig.no_person()
             return pose
-        if self._person.vertical is not None:
-            self._rig.set_vertical(self._person.vertical)
+        if person.vertical is not None:
+            self._rig.set_vertical(person.vertical)
         self._rig.update(hypothesis, solved, rig)
         return pose
+
+    def follow_clocks(self, t_ns: int, cameras: CameraInputs) -> None:
+        """Compares the clocks of live cameras in the background, and uses what was found, from this time step on."""
+        self._late_age_ns = cameras.late_age_ns
+        live, rig = self._live_clocks, self._rig
+        if rig.poses.recorded is None:
+            live.collect(cameras.buffers)
+            found = live.take()
+            if found is not None:
+                self._use_clocks(found, cameras)
+            inconsistent_s = rig.inconsistent_s
+            rig.unchecked = live.unchecked(t_ns, inconsistent_s)
+            if not live.busy:
+                self._compared_changes = rig.calibrator.changes
+                task = rig.solve_task() if rig.poses.mode == "solved" else None
+                live.start(t_ns, self.clocks.offset_s, inconsistent_s, self._cameras, task)
+        for view, clock in enumerate(self.clocks.by_camera):
+            if cameras.clocks[view] != clock:
+                cameras.set_clock(view, clock)
+
+    def _use_clocks(self, found: Comparison, cameras: CameraInputs) -> None:
+        changed = found.offset_s != self.clocks.offset_s
+        sd_s = self._live_clocks.sd_s
+        own = (np.arange(len(sd_s)) == 0) & (found.offset_s == 0)  # the first camera has the clock of the rig
+        self.clocks = CameraClocks(found.offset_s, np.where(own, 0.0, sd_s))
+        if not changed.any():
+            return
+        if found.step is not None:
+            view = found.step.view
+            cameras.set_clock(view, self.clocks.by_camera[view], found.step.from_ns)
+        self._rig.use_clocks(found, changed, self._compared_changes)
 
     @property
     def landmarks(self) -> Sequence[Landmarks | None]:
@@ -141,11 +209,20 @@ class Estimator:
 
     def rig_state(self, t_ns: int = 0) -> RigState:
         """Returns the message of what is known of the cameras; ``t_ns`` is its time."""
-        return self._rig.state(t_ns, self.clocks)
+        state, ages_ns = self._rig.state(t_ns, self.clocks), self._late_age_ns
+        cameras = tuple(
+            structs.replace(camera, note="; ".join(filter(None, (LATE.format(age_ns * 1e-6), camera.note))))
+            if age_ns
+            else camera
+            for camera, age_ns in zip(state.cameras, ages_ns, strict=True)
+        )
+        return structs.replace(state, cameras=cameras)
 
     def rig_changed(self) -> bool:
-        """Returns whether the cameras or bones in use have changed since this was last called."""
-        return self._rig.poses.changed()
+        """Returns whether the cameras, bones or clocks in use have changed since this was last called."""
+        clocks, self._published_clocks = self._published_clocks, self.clocks
+        same = (clocks.offset_s == self.clocks.offset_s).all()
+        return self._rig.poses.changed() or not same
 
     def solve_task(self) -> SolveTask:
         """Returns the task of solving the rig from all keyframes."""
@@ -153,12 +230,16 @@ class Estimator:
 
     def background_results(self) -> list[Learned]:
         """Returns which results of background computations were used since this was last called."""
-        return self._rig.calibrator.used_results()
+        return self._rig.calibrator.used_results() + self._live_clocks.used_results()
 
     def expect(self, result: Learned) -> None:
         """Adds when a background result was used in the run that is replayed."""
-        self._rig.calibrator.expect(result)
+        if result.work == "clocks":
+            self._live_clocks.expect(result)
+        else:
+            self._rig.calibrator.expect(result)
 
     def follow(self, state: RigState) -> None:
-        """Uses the recorded cameras and bones from now on."""
+        """Uses the recorded cameras, bones and clocks from now on."""
         self._rig.poses.follow(state)
+        self.clocks = recorded_clocks(state, [camera.name for camera in self._config.camera])

@@ -185,7 +185,7 @@ class FusionOutput:
     def _age_ns(self, step: TimeStep) -> int:
         """Returns the time from capture to now; for files, the time that the pose took."""
         if self._config.pace == "realtime":
-            return max(time.monotonic_ns() - step.t_ns, 0)
+            return max(time.monotonic_ns() - step.t_ns + self._estimator.clocks.lead_ns, 0)
         return step.sync_ns + step.estimate_ns
 
     def _health(self, state: State) -> Health:

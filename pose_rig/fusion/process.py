@@ -44,8 +44,11 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
         output = FusionOutput(job, estimator, publisher, open_poses(job), engine, receivers)
         if live:
             names = [camera.name for camera in config.camera]
-            cameras = CameraInputs(names, receivers, live=True, accept=output.forward, reject=output.reject)
-            fuse(cameras, LiveClock(config.fusion.rate_hz, len(names)), estimator, output, stop)
+            cameras = CameraInputs(
+                names, receivers, live=True, accept=output.forward, reject=output.reject, follow=True
+            )
+            clock = LiveClock(config.fusion.rate_hz, len(names), config.fusion.max_delay_ms)
+            fuse(cameras, clock, estimator, output, stop)
         else:
             fuse_files(job, receivers, estimator, output, stop)
         output.finish()
@@ -91,16 +94,16 @@ def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:
 
 @contextmanager
 def background_compute(*, replayed: bool = False) -> Iterator[BackgroundCompute]:
-    """Averages rotations in a thread (the engine does the work) and solves the rig in a process.
+    """Averages rotations and lifts in threads (the engine does the work); solves and compares clocks in a process.
 
     Args:
         replayed: As in `BackgroundCompute`.
     """
     solver = SolverProcess()
     solver.start()
-    executor = ThreadPoolExecutor(2, thread_name_prefix="rig")
+    executor = ThreadPoolExecutor(3, thread_name_prefix="rig")
     try:
-        yield BackgroundCompute(executor, solver.solve, replayed)
+        yield BackgroundCompute(executor, solver.solve, solver.run, replayed)
     finally:
         solver.close()
         executor.shutdown(wait=False, cancel_futures=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.pose.sync import SampleBuffer
+from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.wire.messages import Health, Message, Pose3D, RigState
 from pose_rig.wire.records import Learned
 from pose_rig.wire.services import FUSION
@@ -52,6 +53,7 @@ class RecordedClock:
         elif isinstance(message, Health) and message.worker == FUSION:
             if message.state == "starting":  # it was restarted then
                 cameras.restart()
+                self._estimator.clocks = CameraClocks.unchecked(len(cameras.buffers))
                 self._estimator.restart()
                 self._next_index, self._follows = 0, False
         else:

@@ -14,6 +14,7 @@ import numpy as np
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose_messages import is_publishable
@@ -95,16 +96,27 @@ def time_steps(cameras: CameraInputs, clock: StepClock, estimator: Estimator, st
 
 def _compute(t_ns: int, cameras: CameraInputs, estimator: Estimator) -> TimeStep:
     started_ns = time.perf_counter_ns()
+    if cameras.followed:
+        estimator.follow_clocks(t_ns, cameras)
     samples = cameras.samples(t_ns)
     sampled_ns = time.perf_counter_ns()
-    pose, failure = estimate_pose(estimator, t_ns, samples)
+    pose, failure = estimate_pose(estimator, t_ns, samples, cameras.complete_samples(t_ns))
     return TimeStep(t_ns, samples, pose, failure, sampled_ns - started_ns, time.perf_counter_ns() - sampled_ns)
 
 
-def estimate_pose(estimator: Estimator, t_ns: int, samples: Sequence[Sample | None]) -> tuple[PoseEstimate | None, str]:
-    """Returns the pose at a time step; None and the reason where the computation fails numerically."""
+def estimate_pose(
+    estimator: Estimator, t_ns: int, samples: Sequence[Sample | None], complete: CompleteSamples | None = None
+) -> tuple[PoseEstimate | None, str]:
+    """Returns the pose at a time step; None and the reason where the computation fails numerically.
+
+    Args:
+        estimator: Computes it.
+        t_ns: Time.
+        samples: As in `Estimator.step`.
+        complete: As there.
+    """
     try:
-        pose = estimator.step(t_ns, samples)
+        pose = estimator.step(t_ns, samples, complete)
         reason = "" if is_publishable(pose) else "it is not finite"
     except NUMERIC_ERRORS as error:
         reason = f"{type(error).__name__}: {str(error)[:200]}"

@@ -85,7 +85,7 @@ def repeat(
         rig: As in `RecordedClock`.
     """
     cameras = CameraInputs(
-        [camera.name for camera in job.config.camera], (), accept=output.forward, reject=output.reject
+        [camera.name for camera in job.config.camera], (), accept=output.forward, reject=output.reject, follow=True
     )
     clock, comparison = RecordedClock(messages, estimator, rig), ReplayComparison()
     for step in time_steps(cameras, clock, estimator, stop):

@@ -79,7 +79,7 @@ class Learned(Message, frozen=True, kw_only=True, eq=False):
 
     TOPIC: ClassVar[str] = "learned"
 
-    work: Literal["averaging", "solving"]
+    work: Literal["averaging", "solving", "clocks"]
     asked: Count
 
 

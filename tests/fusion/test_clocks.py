@@ -5,6 +5,7 @@ import pytest
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.clocks import FileClock, LiveClock
 from pose_rig.fusion.pose.sync import SampleBuffer
+from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.wire.messages import Health, Message
 from tests.fusion.pose.test_sync import message, person
 
@@ -136,7 +137,7 @@ def test_no_time_step_is_due_before_every_file_has_reached_it() -> None:
 
 
 def test_live_ticks_are_even() -> None:
-    clock, buffer = LiveClock(50, 1), SampleBuffer()
+    clock, buffer = LiveClock(50, 1, 150), SampleBuffer()
     feed(buffer, 0, 33, 66)
     clock.arrived(0, 30 * MS, 0)
     now = 1_000 * MS
@@ -154,7 +155,7 @@ def test_live_ticks_are_even() -> None:
 
 
 def test_live_ticks_that_were_missed_are_skipped_and_counted() -> None:
-    clock, buffer = LiveClock(50, 1), SampleBuffer()
+    clock, buffer = LiveClock(50, 1, 150), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
     assert clock.tick([buffer], 20 * MS) is not None
@@ -165,7 +166,7 @@ def test_live_ticks_that_were_missed_are_skipped_and_counted() -> None:
 
 
 def test_live_catches_up_with_a_short_delay() -> None:
-    clock, buffer = LiveClock(50, 1), SampleBuffer()
+    clock, buffer = LiveClock(50, 1, 150), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
     assert [clock.tick([buffer], 90 * MS + i) is not None for i in range(6)] == [True, True, True, True, False, False]
@@ -173,13 +174,13 @@ def test_live_catches_up_with_a_short_delay() -> None:
 
 
 def test_live_waits_for_the_first_message() -> None:
-    clock = LiveClock(60, 2)
+    clock = LiveClock(60, 2, 150)
     clock.wait_ms(0)
     assert clock.tick([SampleBuffer(), SampleBuffer()], 100 * MS) is None
 
 
-def test_the_time_step_trails_by_the_latency_and_waits_for_a_slow_camera_one_period_only() -> None:
-    clock, buffers = LiveClock(50, 3), [SampleBuffer(), SampleBuffer(), SampleBuffer()]
+def test_the_time_step_trails_by_the_latency_of_the_cameras_within_the_budget() -> None:
+    clock, buffers = LiveClock(50, 3, 150), [SampleBuffer(), SampleBuffer(), SampleBuffer()]
     for buffer in buffers:
         feed(buffer, 0, 40, 80)
     for _ in range(8):
@@ -188,12 +189,35 @@ def test_the_time_step_trails_by_the_latency_and_waits_for_a_slow_camera_one_per
     clock.wait_ms(0)
     assert clock.tick(buffers, 1_000 * MS) == 970 * MS
     for _ in range(40):
+        clock.arrived(2, 140 * MS, 0)
+    assert clock.tick(buffers, 2_000 * MS) == (2_000 - 140) * MS
+    for _ in range(40):
         clock.arrived(2, 500 * MS, 0)
-    assert clock.tick(buffers, 2_000 * MS) == pytest.approx((2_000 - 25 - 40) * MS)
+    assert clock.tick(buffers, 3_000 * MS) == (3_000 - 25) * MS
+
+
+def test_cameras_that_are_all_slower_than_the_budget_are_waited_for() -> None:
+    clock, buffers = LiveClock(50, 3, 150), [SampleBuffer(), SampleBuffer(), SampleBuffer()]
+    for buffer, age_ms in zip(buffers, (300, 330, 900), strict=True):
+        feed(buffer, 0, 40, 80)
+        clock.arrived(buffers.index(buffer), age_ms * MS, 0)
+    clock.wait_ms(0)
+    assert clock.tick(buffers, 2_000 * MS) == (2_000 - 330) * MS
+
+
+def test_latency_is_counted_from_the_exposure_where_clocks_are_known() -> None:
+    for offsets_ms, expected_ms in (((0, -100), 130), ((0, -200), 30), ((60, 0), 30), ((100, 0), 30)):
+        clock, buffers = LiveClock(50, 2, 150), [SampleBuffer(), SampleBuffer()]
+        for camera, offset_ms in enumerate(offsets_ms):
+            feed(buffers[camera], 0, 40, 80)
+            buffers[camera].set_clock(CameraClock(offset_ms * MS))
+            clock.arrived(camera, 30 * MS, 0)
+        clock.wait_ms(0)
+        assert clock.tick(buffers, 2_000 * MS) == (2_000 - expected_ms) * MS
 
 
 def test_time_steps_increase() -> None:
-    clock, buffer = LiveClock(50, 1), SampleBuffer()
+    clock, buffer = LiveClock(50, 1, 150), SampleBuffer()
     clock.arrived(0, 0, 0)
     clock.wait_ms(0)
     first = clock.tick([buffer], 20 * MS)
@@ -206,7 +230,7 @@ def test_time_steps_increase() -> None:
 
 
 def test_a_negative_age_counts_as_zero() -> None:
-    clock = LiveClock(50, 1)
+    clock = LiveClock(50, 1, 150)
     clock.arrived(0, -(10**12), 0)
     clock.wait_ms(0)
     assert clock.tick([SampleBuffer()], 20 * MS) == 20 * MS
@@ -215,7 +239,7 @@ def test_a_negative_age_counts_as_zero() -> None:
 @pytest.mark.parametrize("cameras", [1, 4])
 def test_live_cameras_with_growing_latency_are_still_fused(cameras: int) -> None:
     """Five frames a second, each 80 ms later than the one before."""
-    clock, buffers = LiveClock(50, cameras), [SampleBuffer() for _ in range(cameras)]
+    clock, buffers = LiveClock(50, cameras, 150), [SampleBuffer() for _ in range(cameras)]
     clock.wait_ms(0)
     seen = ticks = 0
     for now_ms in range(0, 10_000, 20):

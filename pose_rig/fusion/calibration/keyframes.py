@@ -70,9 +70,12 @@ class Keyframes:
             del self.frames[index]
             self._distance = np.delete(np.delete(self._distance, index, 0), index, 1)
 
-    def without_view(self, view: int) -> None:
-        """Sets the weight of a view to 0."""
-        self.frames = [replace(k, weight=k.weight * (np.arange(len(k.weight)) != view)) for k in self.frames]
+    def without_view(self, view: int, since_ns: int = 0) -> None:
+        """Sets the weight of a view to 0, in keyframes since a time."""
+        self.frames = [
+            replace(k, weight=k.weight * (np.arange(len(k.weight)) != view)) if k.t_ns >= since_ns else k
+            for k in self.frames
+        ]
 
     def _most_redundant(self) -> int:
         """Returns the older of the two most similar keyframes, unless its views agree much better."""

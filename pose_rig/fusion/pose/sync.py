@@ -6,9 +6,9 @@ or extrapolated by at most one frame period beyond the newest.
 Axes: P people, K landmarks.
 """
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
@@ -19,6 +19,7 @@ from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK, CameraClock
 from pose_rig.wire.messages import Keypoints2D
 
 MAX_SAMPLES = 64  # per camera; two are needed, the others bridge a late burst
+PERIOD_SAMPLES = 16  # of which the period of a camera is a median
 DEFAULT_PERIOD_NS = 33_333_333
 MAX_HOLD_PERIODS = 3.0  # the last sample is held for so long (one or two dropped frames)
 MAX_PERSON_DISTANCE = 0.5  # between frames, as a share of the person's size; others are different people
@@ -40,12 +41,23 @@ class Sample:
 
 
 class SampleBuffer:
-    """One camera's recent samples."""
+    """One camera's recent samples.
 
-    def __init__(self) -> None:
-        self._samples: deque[Sample] = deque(maxlen=MAX_SAMPLES)
+    Args:
+        keep_ns: How far back they reach at least, if there are more than `MAX_SAMPLES`.
+
+    Attributes:
+        size_px: Image size, landmarks: landmark set; of the last message.
+        clock: By which the last message was added.
+        ended: Whether the camera will send nothing more.
+    """
+
+    def __init__(self, keep_ns: int = 0) -> None:
+        self._samples: list[Sample] = []
+        self._keep_ns = keep_ns
         self.size_px = (1, 1)
         self.landmarks = ""
+        self.clock = RIG_CLOCK
         self.ended = False
 
     def add(self, message: Keypoints2D, clock: CameraClock = RIG_CLOCK) -> bool:
@@ -62,9 +74,31 @@ class SampleBuffer:
             self._samples.clear()
         if self._samples and t_ns <= self._samples[-1].t_ns:
             return False
-        self.size_px, self.landmarks = message.size_px, message.landmarks
+        self.size_px, self.landmarks, self.clock = message.size_px, message.landmarks, clock
         self._samples.append(Sample(t_ns, message.xy.astype(np.float64), message.score.astype(np.float64)))
+        if len(self._samples) > MAX_SAMPLES and self._samples[1].t_ns < t_ns - self._keep_ns:
+            del self._samples[0]
         return True
+
+    def set_clock(self, clock: CameraClock, from_ns: int | None = None) -> None:
+        """Moves the samples to the times that another clock of the camera gives them.
+
+        Args:
+            clock: The other one.
+            from_ns: Earlier samples, by the clock so far, are dropped; None = none of them.
+        """
+        camera_ns = [round(self.clock.camera_ns(sample.t_ns)) for sample in self._samples]
+        kept = zip(self._samples, camera_ns, strict=True)
+        self._samples = [
+            replace(sample, t_ns=clock.rig_ns(t_ns))
+            for sample, t_ns in kept
+            if from_ns is None or sample.t_ns >= from_ns
+        ]
+        self.clock = clock
+
+    def since(self, t_ns: int) -> list[Sample]:
+        """Returns the samples after a time."""
+        return self._samples[bisect_right(self._samples, t_ns, key=_time) :]
 
     @property
     def newest_ns(self) -> int | None:
@@ -79,20 +113,16 @@ class SampleBuffer:
     @property
     def period_ns(self) -> float:
         """Median time between the newest samples."""
-        return median_period(self.times_ns)
+        return median_period([sample.t_ns for sample in self._samples[-PERIOD_SAMPLES:]])
 
     def at(self, t_ns: int) -> Sample | None:
         """Returns the detections at a time, None without a sample near it."""
-        before = after = None
-        times: list[int] = []  # up to the first one after t_ns: later ones have no effect, so that runs are repeatable
-        for sample in self._samples:
-            times.append(sample.t_ns)
-            if sample.t_ns <= t_ns:
-                before = sample
-            else:
-                after = sample
-                break
-        period = median_period(times)
+        index = bisect_right(self._samples, t_ns, key=_time)
+        before = self._samples[index - 1] if index else None
+        after = self._samples[index] if index < len(self._samples) else None
+        # samples after that have no effect, so that runs are repeatable
+        near = self._samples[max(index + 1 - PERIOD_SAMPLES, 0) : index + 1]
+        period = median_period([sample.t_ns for sample in near])
         hold = MAX_HOLD_PERIODS * period
         if before is None:
             return after if after is not None and after.t_ns - t_ns <= 0.5 * period else None
@@ -101,8 +131,8 @@ class SampleBuffer:
         if after is None:
             return self._extrapolate(before, t_ns, period) if t_ns - before.t_ns <= hold else None
         if after.t_ns - before.t_ns > 2 * hold:  # too long a gap to interpolate
-            near = before if t_ns - before.t_ns < after.t_ns - t_ns else after
-            return near if abs(near.t_ns - t_ns) <= hold else None
+            nearest = before if t_ns - before.t_ns < after.t_ns - t_ns else after
+            return nearest if abs(nearest.t_ns - t_ns) <= hold else None
         return interpolate(before, after, t_ns)
 
     def _extrapolate(self, newest: Sample, t_ns: int, period_ns: float) -> Sample:
@@ -113,9 +143,13 @@ class SampleBuffer:
 
 
 def median_period(times_ns: Sequence[int]) -> float:
-    """Returns the median time between the last 16."""
-    steps = [b - a for a, b in pairwise(times_ns[-16:])]
+    """Returns the median time between the last `PERIOD_SAMPLES`."""
+    steps = [b - a for a, b in pairwise(times_ns[-PERIOD_SAMPLES:])]
     return float(median(steps)) if steps else DEFAULT_PERIOD_NS
+
+
+def _time(sample: Sample) -> int:
+    return sample.t_ns
 
 
 def interpolate(a: Sample, b: Sample, t_ns: int) -> Sample:

@@ -12,18 +12,23 @@ from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_
 T = TypeVar("T")
 
 
+def _call(function: Callable[..., T], *arguments: Any) -> T:
+    return function(*arguments)
+
+
 @dataclass(frozen=True, slots=True)
 class BackgroundCompute:
     """Where long computations of a rig run.
 
     Attributes:
         executor: Runs them in the background; None = in the foreground, which makes runs repeatable.
-        solve: Solves a rig; may wait for another process.
+        solve: Solves a rig, run: calls a function with arguments; both may wait for another process.
         replayed: Whether a run is repeated exactly: results are taken at the calls given to `BackgroundTask.expect`.
     """
 
     executor: Executor | None = None
     solve: Callable[[SolveTask], RigSolution | str] = self_solve
+    run: Callable[..., Any] = _call
     replayed: bool = False
 
 

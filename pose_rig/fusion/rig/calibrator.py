@@ -3,6 +3,8 @@
 Axes: V views.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,10 +32,15 @@ MAX_GAP_NS = 10_000_000_000  # without a person in two views; after that it may 
 
 
 class Calibrator:
-    """Collects keyframes of one person, and starts computations on them in the background."""
+    """Collects keyframes of one person, and starts computations on them in the background.
+
+    Attributes:
+        changes: How often keyframes were discarded, replaced or changed.
+    """
 
     def __init__(self, engine: Engine, background: BackgroundCompute) -> None:
         self._engine, self._background = engine, background
+        self.changes = 0
         self._averaging: BackgroundTask[CameraRotations] = BackgroundTask(background)
         self._solving: BackgroundTask[RigSolution | str] = BackgroundTask(background)
         self.discard_rotations()
@@ -46,18 +53,36 @@ class Calibrator:
 
     def discard_keyframes(self) -> None:
         """Discards all keyframes; they were of another person."""
+        self.changes += 1
         self._keyframes = Keyframes()
         self._first_ns = self._last_ns = 0
         self._count, self._solve_at = 0, MIN_KEYFRAMES
         self._solving.discard()
 
-    def remove_view(self, view: int, *, keeps_solution: bool) -> None:
+    def replace_keyframes(self, keyframes: Sequence[Keyframe]) -> None:
+        """Replaces all keyframes, with those that the rig was solved from at other clocks."""
+        self._keyframes = Keyframes()
+        for keyframe in keyframes:
+            self._keyframes.add(keyframe)
+        self._count = max(len(keyframes), MIN_KEYFRAMES)
+        self._solve_at = self._next_at()
+        self._averaging.discard()
+        self._solving.discard()
+        self.changes += 1
+
+    def remove_view(self, view: int, *, keeps_solution: bool, since_ns: int = 0) -> None:
         """Removes the keypoints of a camera that was moved from all keyframes and running computations.
 
         A rig that is solved already and keeps its solution is solved again when there are as many keyframes from after
         the move as there were: without those of the moved camera, the others would become less exact.
+
+        Args:
+            view: The camera.
+            keeps_solution: See above.
+            since_ns: Keyframes before that are kept.
         """
-        self._keyframes.without_view(view)
+        self._keyframes.without_view(view, since_ns)
+        self.changes += 1
         self._averaging.discard()
         self._solving.discard()
         self._average_at = self._solve_at = self._count + MIN_KEYFRAMES

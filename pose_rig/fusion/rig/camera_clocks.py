@@ -14,7 +14,7 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK, CameraClock, clocks_of
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets
-from pose_rig.wire.messages import CameraState
+from pose_rig.wire.messages import CameraState, RigState
 
 COARSE_SD_S = 0.015  # of offsets that only the movement signals support
 OFFSET_SD, ANY_OFFSET_SD = 2.0, 3.0  # standard deviations: a smaller offset is kept, and all are if none is larger
@@ -56,6 +56,11 @@ class CameraClocks:
     def rates(self) -> Floats:
         """(V,) the rates, as applied."""
         return np.ones(len(self.offset_s)) if self.rate is None else self.rate
+
+    @property
+    def lead_ns(self) -> int:
+        """By how much the rig's clock is ahead of the earliest clock of a camera, which exposed no later."""
+        return max([0, *(clock.offset_ns for clock in self.by_camera)])
 
     @property
     def known_offset_s(self) -> Floats:
@@ -133,6 +138,15 @@ def described(clocks: CameraClocks, names: Sequence[str]) -> CameraClocks:
         sentences.append(NOT_CHECKED.format(", ".join(unknown)))
     sd_s = np.where(np.arange(len(names)) == 0, 0.0, clocks.sd_s)
     return CameraClocks(clocks.offset_s, sd_s, " ".join(sentences), clocks.rate)
+
+
+def recorded_clocks(state: RigState, names: Sequence[str]) -> CameraClocks:
+    """Returns the clocks of a recording."""
+    known = {camera.name: camera for camera in state.cameras}
+    rows = [known.get(name) or CameraState(name=name, focal_px=1.0) for name in names]
+    sd_s = [np.nan if row.time_offset_sd_s is None else row.time_offset_sd_s for row in rows]
+    rate = np.array([row.time_rate for row in rows])
+    return CameraClocks(np.array([row.time_offset_s for row in rows]), np.array(sd_s), rate=rate)
 
 
 def _faults(clock: CameraClock) -> str:

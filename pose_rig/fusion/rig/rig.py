@@ -25,6 +25,7 @@ from pose_rig.fusion.rig.mirrored_images import MirrorDetector
 from pose_rig.fusion.rig.pair_agreement import PairAgreement, unmoved_pair
 from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import Setup
+from pose_rig.fusion.synchronisation.live_comparison import Comparison
 from pose_rig.graph import Engine
 from pose_rig.wire.messages import RigState
 
@@ -41,6 +42,7 @@ class Rig:
     Attributes:
         poses: The camera poses in use.
         calibrator: Collects the keyframes that they are estimated from.
+        unchecked: (V,) whose disagreement may come from their clock: they are not excluded yet.
     """
 
     def __init__(self, setup: Setup, engine: Engine, background: BackgroundCompute) -> None:
@@ -52,6 +54,13 @@ class Rig:
         self._mirrors = MirrorDetector(setup.names, setup.mirror)
         self._report = CameraReport(setup, self._consistency, self.poses, self._mirrors)
         self._why_unsolved = ""
+        self.unchecked = np.zeros(len(setup.names), bool)
+
+    @property
+    def inconsistent_s(self) -> Floats:
+        """(V,) for how long each camera of a solved rig has disagreed with the others; 0 until it is solved."""
+        used = self.poses.known if self.poses.solved is not None else np.zeros_like(self.unchecked)
+        return np.where(used, self._consistency.inconsistent_s, 0.0)
 
     @property
     def note(self) -> str:
@@ -119,6 +128,36 @@ class Rig:
         if self.poses.mode != "cold":
             task = self.solve_task() if keyframes is None else self.poses.solve_task(keyframes)
             self._adopt(self_solve(task))
+
+    def use_clocks(self, found: Comparison, changed: NDArray[np.bool_], solved_changes: int) -> None:
+        """Continues with other clocks.
+
+        Args:
+            found: How they were found.
+            changed: (V,) whose clock is another one now.
+            solved_changes: `Calibrator.changes` when the comparison began.
+        """
+        if found.step is not None:  # the keyframes before it remain
+            self._consistency.reset(found.step.view)
+            self._pairs.clear()
+            self.calibrator.remove_view(found.step.view, keeps_solution=False, since_ns=found.step.from_ns)
+        elif found.keyframes is not None and solved_changes == self.calibrator.changes:
+            self.calibrator.replace_keyframes(found.keyframes)
+            self._adopt(found.solution)
+        elif self._setup.fixed is None:
+            self._restart_views(changed)
+
+    def _restart_views(self, changed: NDArray[np.bool_]) -> None:
+        """Discards what was estimated from the detections of some views (V,) at other clocks."""
+        if self.poses.solved is not None and not (self.poses.known & changed).any():
+            for view in np.flatnonzero(changed).tolist():
+                self.calibrator.remove_view(view, keeps_solution=True)
+                self._consistency.reset(view)
+            return
+        self._discard_cameras()
+        self.poses.earlier = None
+        for view in range(len(changed)):
+            self._consistency.reset(view)
 
     def solve_task(self) -> SolveTask:
         """Returns the task of solving the rig from all keyframes."""
@@ -192,7 +231,7 @@ class Rig:
     def _exclude_moved(self, t_ns: int) -> None:
         """Excludes cameras that have disagreed for long: they were moved, or follow another person."""
         poses, inconsistent_s = self.poses, self._consistency.inconsistent_s
-        for view in np.flatnonzero(poses.known & (inconsistent_s > MOVED_AFTER_S)).tolist():
+        for view in np.flatnonzero(poses.known & (inconsistent_s > MOVED_AFTER_S) & ~self.unchecked).tolist():
             pair = self._unmoved_pair(t_ns) if poses.known.sum() < 4 else None
             if pair is not None:
                 self._trust_only(pair, t_ns)

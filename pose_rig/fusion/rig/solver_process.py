@@ -1,4 +1,4 @@
-"""The process that solves the rig, so that no pose waits for it.
+"""The process that solves the rig and compares clocks, so that no pose waits for it.
 
 Tasks go in through the standard input and solutions come out of the standard output, pickled: both ends are this
 program, so nothing from outside is unpickled. The process exits when its input ends, even if its parent was killed.
@@ -9,12 +9,14 @@ import pickle
 import subprocess
 import sys
 import threading
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeVar
 
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask, self_solve
 
 NICENESS = 3  # below the detectors, but a rig that waits for its solution is worth a little of their time
+T = TypeVar("T")
 SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -40,23 +42,31 @@ class SolverProcess:
         Raises:
             SolverLostError: The process exited.
         """
-        with self._one_task:
-            return self._solve(task)
+        return self.run(self_solve, task)
 
-    def _solve(self, task: SolveTask) -> RigSolution | str:
+    def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Returns the result of a function of this package; blocks.
+
+        Raises:
+            SolverLostError: The process exited.
+        """
+        with self._one_task:
+            return self._run(function, arguments)
+
+    def _run(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         process = self.start()
         tasks, solutions = process.stdin, process.stdout
         if tasks is None or solutions is None:
             raise SolverLostError
         try:
-            pickle.dump(task, tasks)
+            pickle.dump((function, arguments), tasks)
             tasks.flush()
-            solved: RigSolution | str = pickle.load(solutions)  # noqa: S301
+            result: T = pickle.load(solutions)  # noqa: S301
         except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:  # ValueError: `close` was called
             process.kill()
             process.wait()
             raise SolverLostError from error
-        return solved
+        return result
 
     def start(self) -> subprocess.Popen[bytes]:
         """Returns the process, a new one if there is none or it has exited; it needs one or two seconds to load.
@@ -95,11 +105,11 @@ class SolverProcess:
 
 
 def serve(tasks: BinaryIO, solutions: BinaryIO) -> None:
-    """Solves tasks until the input ends."""
+    """Computes tasks until the input ends."""
     while True:
         try:
-            task: SolveTask = pickle.load(tasks)  # noqa: S301
-            pickle.dump(self_solve(task), solutions)
+            function, arguments = pickle.load(tasks)  # noqa: S301
+            pickle.dump(function(*arguments), solutions)
             solutions.flush()
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):  # the parent has exited
             return

@@ -3,7 +3,7 @@
 Axes: C detections in order of time, J = 17 joints.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,25 @@ class CameraTrack:
         visible = self.score[..., None] > 0
         high, low = np.where(visible, self.xy_px, -np.inf).max(1), np.where(visible, self.xy_px, np.inf).min(1)
         return np.asarray(np.maximum((high - low).max(-1), 1.0))
+
+    def part(self, from_ns: float, to_ns: float = np.inf) -> "CameraTrack":
+        """Returns the detections from one time, inclusive, to another one."""
+        chosen = slice(*np.searchsorted(self.t_ns, (from_ns, to_ns)).tolist())
+        return CameraTrack(*(getattr(self, name)[chosen] for name in CameraTrack.__slots__))
+
+    def followed_by(self, later: "CameraTrack") -> "CameraTrack":
+        """Returns this track and a later one of the same camera."""
+        return CameraTrack(
+            *(np.concatenate([getattr(self, name), getattr(later, name)]) for name in CameraTrack.__slots__)
+        )
+
+    def moved(self, before_ns: float, by_ns: int) -> "CameraTrack":
+        """Returns the track with the detections before a time moved in time; those that would overlap are dropped."""
+        split = int(np.searchsorted(self.t_ns, before_ns))
+        early = replace(self.part(-np.inf, before_ns), t_ns=self.t_ns[:split] + by_ns)
+        return (early.part(-np.inf, float(self.t_ns[split])) if split < len(self.t_ns) else early).followed_by(
+            self.part(before_ns)
+        )
 
     def near(self, t_ns: float, window_ns: float) -> slice:
         """Returns the detections at most ``window_ns`` away from a time."""

@@ -69,12 +69,20 @@ class Correlation:
         return self.lag_s + int(np.argmax(self.curve)) / RATE_HZ
 
 
-def coarse_offsets(signals: Sequence[MovementSignals]) -> CoarseOffsets:
-    """Returns the offsets that the signals (V) support."""
+def coarse_offsets(
+    signals: Sequence[MovementSignals], max_offset_s: float = MAX_OFFSET_S, min_peak_ratio: float = MIN_PEAK_RATIO
+) -> CoarseOffsets:
+    """Returns the offsets that the signals (V) support.
+
+    Args:
+        signals: Of each view.
+        max_offset_s: Larger ones are not searched.
+        min_peak_ratio: Of the first peak to the second, in takes of `LONG_TAKE_S`.
+    """
     views = len(signals)
-    curves = {(a, b): correlate(signals[a], signals[b]) for a, b in combinations(range(views), 2)}
+    curves = {(a, b): correlate(signals[a], signals[b], max_offset_s) for a, b in combinations(range(views), 2)}
     offset = _spanning_tree(curves, views)
-    grid = np.arange(-round(2 * MAX_OFFSET_S * RATE_HZ), round(2 * MAX_OFFSET_S * RATE_HZ) + 1) / RATE_HZ
+    grid = np.arange(-round(2 * max_offset_s * RATE_HZ), round(2 * max_offset_s * RATE_HZ) + 1) / RATE_HZ
     totals = np.zeros((views, len(grid)))
     for _ in range(ROUNDS):
         for view in range(views):
@@ -89,15 +97,15 @@ def coarse_offsets(signals: Sequence[MovementSignals]) -> CoarseOffsets:
         agrees[a, b] = agrees[b, a] = near and curve.curve.max() > MIN_CORRELATION
     share = agrees.sum(1) / max(views - 1, 1)
     taken_s = np.array([one.valid.sum() for one in signals]) / RATE_HZ
-    needed = MIN_PEAK_RATIO * max(LONG_TAKE_S / max(taken_s.min(), 0.1), 1.0) ** 0.25
+    needed = min_peak_ratio * max(LONG_TAKE_S / max(taken_s.min(), 0.1), 1.0) ** 0.25
     found = (ratio >= needed) & (share >= MIN_AGREEING_SHARE) & (taken_s >= MIN_TAKE_S)
     found &= found.sum() > 1
     ambiguous = ~found & (peaks[:, 1].max() > MAX_SECOND_PEAK * (views - 1))
     return CoarseOffsets(np.where(found, offset - offset[np.argmax(found)], 0.0), found, ratio, ambiguous)
 
 
-def correlate(a: MovementSignals, b: MovementSignals) -> Correlation:
-    """Returns the correlation of two views."""
+def correlate(a: MovementSignals, b: MovementSignals, max_offset_s: float = MAX_OFFSET_S) -> Correlation:
+    """Returns the correlation of two views at lags of up to ``max_offset_s``."""
     count = len(a.values) + len(b.values)
     size = 1 << int(np.ceil(np.log2(count)))
     mask_a, mask_b = a.valid.astype(float)[:, None], b.valid.astype(float)[:, None]
@@ -114,7 +122,7 @@ def correlate(a: MovementSignals, b: MovementSignals) -> Correlation:
     needed = min(MIN_OVERLAP_S, MIN_OVERLAP_SHARE * shorter)
     lag_s = a.start_s - b.start_s + (1 - len(b.values)) / RATE_HZ
     lags = lag_s + np.arange(len(overlap)) / RATE_HZ
-    usable = (overlap > max(needed, 0.5)) & (np.abs(lags) <= MAX_OFFSET_S)
+    usable = (overlap > max(needed, 0.5)) & (np.abs(lags) <= max_offset_s)
     curve = product(a.values, b.values) / np.sqrt(np.maximum(power, 1e-9))
     weight = np.sqrt(np.clip(overlap / max(shorter, 1e-9), 0.0, 1.0))
     return Correlation(lag_s, np.where(usable, curve * weight, 0.0))

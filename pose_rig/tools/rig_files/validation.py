@@ -12,6 +12,7 @@ from pose_rig.tools.rig_files.rig_toml import check_solved, is_writable
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
 PEOPLE_RANGE = (1, 8)
+DELAY_RANGE_MS = (0.0, 4000.0)  # beyond which nothing is learned from a late camera
 RATE_RANGE_HZ = (1.0, 500.0)
 STREAM_RATE_RANGE_HZ = (1.0, 240.0)
 RIG_PORT_RANGE = (0, 65534)  # the next higher port reports what is sent to engines
@@ -35,6 +36,7 @@ def check_config(config: Config) -> None:
     _check_height(config.height_m)
     _in_range("number of people", config.detector.people, PEOPLE_RANGE, "")
     _in_range("pose rate", config.fusion.rate_hz, RATE_RANGE_HZ, "Hz")
+    _in_range("maximum delay", config.fusion.max_delay_ms, DELAY_RANGE_MS, "ms")
     _in_range("port", config.port, RIG_PORT_RANGE, "")
     _in_range("minimum confidence", config.detector.min_confidence, (0.0, 1.0), "")
     _in_range("min_cutoff_hz", config.fusion.min_cutoff_hz, CUTOFF_RANGE_HZ, "Hz")

@@ -4,6 +4,7 @@ from numpy.typing import ArrayLike
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.sync import MAX_SAMPLES, Sample, SampleBuffer, interpolate, match_people, pose_distance
+from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.skeleton import J
 from pose_rig.wire.messages import Keypoints2D
 from tests.fusion.fakes import standing
@@ -173,3 +174,27 @@ def test_matches_are_nearest_first_and_unique() -> None:
     assert match_people(sample(100), sample(700)) == [None]
     assert match_people(sample(100), sample()) == [None]
     assert match_people(sample(), sample(100)) == []
+
+
+def test_samples_move_to_the_times_of_another_clock() -> None:
+    made = SampleBuffer()
+    for index in range(10):
+        assert made.add(message(index * PERIOD, [person(100.0 + index)]), CameraClock(5 * PERIOD))
+    assert made.times_ns == [(5 + index) * PERIOD for index in range(10)]
+    made.set_clock(CameraClock(2 * PERIOD))
+    assert made.times_ns == [(2 + index) * PERIOD for index in range(10)]
+    assert [round(sample.xy_px[0, 0, 0]) for sample in made.since(9 * PERIOD)] == [108, 109]
+    made.set_clock(CameraClock(), from_ns=9 * PERIOD)
+    assert made.times_ns == [7 * PERIOD, 8 * PERIOD, 9 * PERIOD]
+    assert not made.add(message(9 * PERIOD, [person(100)]))
+    assert made.add(message(10 * PERIOD, [person(100)]))
+
+
+def test_a_buffer_that_is_to_reach_far_back_does() -> None:
+    usual, long = SampleBuffer(), SampleBuffer(200 * PERIOD)
+    for index in range(500):
+        for made in (usual, long):
+            assert made.add(message(index * PERIOD, [person(100.0)]))
+    assert len(usual.times_ns) == MAX_SAMPLES
+    assert long.times_ns[0] == 298 * PERIOD
+    assert x_at(long, 350 * PERIOD) == 100.0

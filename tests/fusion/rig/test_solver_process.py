@@ -148,7 +148,10 @@ def test_the_process_exits_when_its_input_ends() -> None:
 
 def test_tasks_are_solved_one_after_the_other() -> None:
     few = task(list(SMALL.keyframes[:5]), calibration(3))
-    tasks, solutions = io.BytesIO(b"".join(pickle.dumps(one) for one in (few, SMALL, few))), io.BytesIO()
+    tasks, solutions = (
+        io.BytesIO(b"".join(pickle.dumps((self_solve, (one,))) for one in (few, SMALL, few))),
+        io.BytesIO(),
+    )
     serve(tasks, solutions)
     solutions.seek(0)
     found = [pickle.load(solutions) for _ in range(3)]  # noqa: S301

@@ -27,6 +27,7 @@ EXAMPLES = {
     "detector.model": ("lite", '"lite"'),
     "detector.people": ("3", "3"),
     "fusion.rate_hz": ("100", "100.0"),
+    "fusion.max_delay_ms": ("300", "300.0"),
     "fusion.weights": ("w.onnx", '"w.onnx"'),
     "fusion.provider": ("cpu", '"cpu"'),
     "stream.vmc": ("a/unreal,b", '["a/unreal", "b"]'),

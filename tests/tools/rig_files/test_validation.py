@@ -62,6 +62,7 @@ def test_invalid_rates_and_durations_are_refused(value: float) -> None:
 def test_other_invalid_values_are_refused(value: float) -> None:
     for config in (
         Config(fusion=FusionConfig(beta=value)),
+        Config(fusion=FusionConfig(max_delay_ms=value)),
         Config(detector=DetectorConfig(min_confidence=value)),
         Config(stream=StreamConfig(lead=value)),
     ):

@@ -1,0 +1,181 @@
+"""The clocks of live cameras: found from the movement of the person, and followed.
+
+Axes: V views.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.self_solve import SolveTask
+from pose_rig.fusion.camera_properties import CameraProperties
+from pose_rig.fusion.lifted_track import lifted_track
+from pose_rig.fusion.pose.sync import Sample, SampleBuffer
+from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
+from pose_rig.fusion.rig.consistency import AVERAGING_TIME_S
+from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.live_comparison import Comparison, ComparisonTask, compare_clocks
+from pose_rig.graph import Engine
+from pose_rig.intrinsics import Intrinsics
+from pose_rig.skeleton import Landmarks
+from pose_rig.wire.records import Learned
+
+TRACK_NS = 20_000_000_000  # of each camera, by which clocks are compared
+INTERVALS_NS = (1_000_000_000, 3_000_000_000)  # between comparisons, until every clock is confirmed, and then
+CHECK_AFTER_S = 0.7  # of disagreement, for which a step of the clock is searched
+CHECK_WINDOW_NS = 2_500_000_000
+MAX_CHECK_S = 3.0  # a camera that disagrees for longer was moved, checked or not
+ADJUST_INTERVALS_NS = (2_500_000_000, 20_000_000_000)  # doubled from the one to the other while nothing changes
+NEVER_NS = -(1 << 60)
+CONFIRMED_SD_S = 0.007
+MIN_ADJUSTED_NS = 4_000_000_000  # of keyframes
+
+
+class LiveClocks:
+    """Compares the clocks in the background.
+
+    Args:
+        views: How many cameras there are.
+        engine: Lifts their detections.
+        background: Where that runs.
+
+    Attributes:
+        sd_s: (V,) standard deviations of the offsets, NaN where they are not known.
+        confirmed: (V,) whether the bundle adjustment has confirmed them.
+    """
+
+    def __init__(self, views: int, engine: Engine, background: BackgroundCompute) -> None:
+        self._engine, self._background = engine, background
+        self._comparing: BackgroundTask[tuple[list[CameraTrack], Comparison]] = BackgroundTask(background)
+        self._new: list[list[Sample]] = [[] for _ in range(views)]  # by the clocks of the cameras
+        self._formats: list[tuple[str, tuple[int, int]]] = [("", (1, 1))] * views
+        self._newest_ns = [-1] * views
+        self._tracks = [CameraTrack.empty() for _ in range(views)]
+        self._started_ns = self._adjusted_ns = self._checking_ns = NEVER_NS
+        self._checked_ns = NEVER_NS
+        self._adjust_interval_ns = ADJUST_INTERVALS_NS[0]
+        self._coarse_s = np.full(views, np.nan)
+        self._offset_s = np.zeros(views)  # of the comparison that was started last
+        self.sd_s, self.confirmed = np.full(views, np.nan), np.zeros(views, bool)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a comparison is running or its result was not taken."""
+        return self._comparing.busy
+
+    def collect(self, buffers: Sequence[SampleBuffer]) -> None:
+        """Takes the new samples of each camera."""
+        for view, buffer in enumerate(buffers):
+            if self._formats[view] != (buffer.landmarks, buffer.size_px):  # the camera was started again
+                self._formats[view] = (buffer.landmarks, buffer.size_px)
+                self._new[view], self._tracks[view] = [], CameraTrack.empty()
+            for sample in buffer.since(buffer.clock.rig_ns(self._newest_ns[view])):
+                self._newest_ns[view] = round(buffer.clock.camera_ns(sample.t_ns))
+                self._new[view].append(replace(sample, t_ns=self._newest_ns[view]))
+            while self._new[view] and self._new[view][0].t_ns < self._newest_ns[view] - TRACK_NS:
+                del self._new[view][0]
+
+    def unchecked(self, t_ns: int, inconsistent_s: Floats) -> NDArray[np.bool_]:
+        """Returns (V,) which cameras disagree for reasons that may be their clock: that was not checked yet.
+
+        Args:
+            t_ns: Time.
+            inconsistent_s: (V,) for how long each camera has disagreed.
+        """
+        checked_s = (self._checked_ns - t_ns) * 1e-9 + inconsistent_s
+        return np.asarray((inconsistent_s > 0) & (inconsistent_s < MAX_CHECK_S) & (checked_s < CHECK_AFTER_S))
+
+    def start(
+        self, t_ns: int, offset_s: Floats, inconsistent_s: Floats, cameras: CameraProperties, solve: SolveTask | None
+    ) -> None:
+        """Starts a comparison if one is due.
+
+        Args:
+            t_ns: Time.
+            offset_s: (V,) rig time minus camera time, as applied.
+            inconsistent_s: (V,) for how long each camera of a solved rig has disagreed.
+            cameras: Their landmark sets, image sizes and assumed focal lengths.
+            solve: The task of solving the rig; None until it is solved.
+        """
+        disagree_s = float(inconsistent_s.max(initial=0.0))
+        interval_ns = INTERVALS_NS[int(solve is not None and bool(self.confirmed[solve.known].all()))]
+        urgent = bool((self.unchecked(t_ns, inconsistent_s) & (inconsistent_s >= CHECK_AFTER_S)).any())
+        if self._comparing.busy or (t_ns - self._started_ns < interval_ns and not urgent):
+            return
+        self._started_ns = self._checking_ns = t_ns
+        self._offset_s = offset_s
+        window_ns = (disagree_s + AVERAGING_TIME_S) * 1e9 if disagree_s >= CHECK_AFTER_S else CHECK_WINDOW_NS
+        agrees = np.zeros(len(inconsistent_s), bool) if solve is None else solve.known & (inconsistent_s == 0)
+        adjust = solve is not None and self._adjustment_due(t_ns, solve)
+        task = ComparisonTask(
+            tracks=(),
+            offset_s=offset_s,
+            unsure=~self.confirmed,
+            agrees=agrees,
+            coarse_s=self._coarse_s,
+            solve=solve,
+            adjust=adjust,
+            step_ns=(round(t_ns - min(window_ns, CHECK_WINDOW_NS)), t_ns),
+        )
+        if adjust:
+            self._adjusted_ns = t_ns
+            self._adjust_interval_ns = min(2 * self._adjust_interval_ns, ADJUST_INTERVALS_NS[1])
+        intrinsics = [cameras.intrinsics.at(np.array([view])) for view in range(len(self._new))]
+        formats = (tuple(cameras.landmarks), intrinsics)
+        new, self._new = self._new, [[] for _ in self._new]
+        self._comparing.start(_compare, self._engine, self._background.run, self._tracks, new, formats, task)
+
+    def take(self) -> Comparison | None:
+        """Returns the result of a comparison once, when it is finished."""
+        result = self._comparing.take()
+        if result is None:
+            return None
+        self._tracks, found = result
+        self._checked_ns, self._coarse_s = self._checking_ns, found.coarse_s
+        if found.step is not None:
+            view = found.step.view
+            change_ns = round(found.step.change_s * 1e9)
+            before_ns = found.step.from_ns - (found.offset_s[view] - found.step.change_s) * 1e9
+            self._tracks[view] = self._tracks[view].moved(before_ns, -change_ns)
+            self.confirmed[view] = False
+        if (found.offset_s != self._offset_s).any():
+            self._adjust_interval_ns = ADJUST_INTERVALS_NS[0]
+        self.sd_s = np.where(np.isfinite(found.sd_s), found.sd_s, self.sd_s)
+        if found.adjusted:
+            self.confirmed |= found.sd_s < CONFIRMED_SD_S
+        return found
+
+    def used_results(self) -> list[Learned]:
+        """Returns which results were taken since this was last called."""
+        return [Learned(work="clocks", asked=asked) for asked in self._comparing.taken()]
+
+    def expect(self, result: Learned) -> None:
+        """Adds when a result was taken in the run that is replayed."""
+        self._comparing.expect(result.asked)
+
+    def _adjustment_due(self, t_ns: int, solve: SolveTask) -> bool:
+        frames = solve.keyframes
+        span_ns = frames[-1].t_ns - frames[0].t_ns if frames else 0
+        return span_ns >= MIN_ADJUSTED_NS and t_ns - self._adjusted_ns >= self._adjust_interval_ns
+
+
+def _compare(
+    engine: Engine,
+    run: Callable[..., Comparison],
+    tracks: Sequence[CameraTrack],
+    new: Sequence[Sequence[Sample]],
+    formats: tuple[Sequence[Landmarks | None], Sequence[Intrinsics]],
+    task: ComparisonTask,
+) -> tuple[list[CameraTrack], Comparison]:
+    """Returns the tracks with new samples, and the comparison of the clocks."""
+    grown = []
+    for track, samples, marks, intrinsics in zip(tracks, new, *formats, strict=True):
+        if samples and marks is not None:
+            later = lifted_track(samples, marks, intrinsics, engine)
+            grown.append(track.followed_by(later).part(samples[-1].t_ns - TRACK_NS))
+        else:
+            grown.append(track)
+    return grown, run(compare_clocks, replace(task, tracks=grown))

@@ -1,0 +1,97 @@
+"""When clocks of live cameras are compared."""
+
+import msgspec
+import numpy as np
+
+from pose_rig.config import CameraConfig
+from pose_rig.fusion.camera_properties import CameraProperties
+from pose_rig.fusion.live_clocks import CHECK_AFTER_S, INTERVALS_NS, LiveClocks
+from pose_rig.fusion.pose.sync import SampleBuffer
+from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.synchronisation.camera_clock import CameraClock
+from pose_rig.fusion.synchronisation.clock_steps import OffsetStep
+from pose_rig.fusion.synchronisation.live_comparison import Comparison, ComparisonTask
+from pose_rig.graph import Engine
+from tests.fusion.pose.test_sync import message, person
+
+MS, S = 1_000_000, 1_000_000_000
+NONE = np.full(2, np.nan)
+
+
+class Compared:
+    """A background whose comparisons return what a test wants."""
+
+    def __init__(self) -> None:
+        self.tasks: list[ComparisonTask] = []
+        self.result = Comparison(np.zeros(2), NONE, NONE)
+
+    def run(self, function: object, task: ComparisonTask) -> Comparison:
+        self.tasks.append(task)
+        return self.result
+
+
+def made(engine: Engine) -> tuple[LiveClocks, Compared, CameraProperties]:
+    compared = Compared()
+    cameras = CameraProperties([CameraConfig(source="sim", name=name) for name in "ab"])
+    for view in range(2):
+        cameras.set(view, (640, 480), "rig17")
+    return LiveClocks(2, engine, BackgroundCompute(run=compared.run)), compared, cameras
+
+
+def test_new_samples_of_each_camera_are_lifted_once_by_its_own_clock(engine: Engine) -> None:
+    live, compared, cameras = made(engine)
+    buffers = [SampleBuffer(), SampleBuffer()]
+    clock = CameraClock(-200 * MS)
+    for start in (0, 10):
+        for index in range(start, start + 10):
+            assert buffers[0].add(message(index * 40 * MS, [person(200)]))
+            assert buffers[1].add(message(index * 40 * MS + 200 * MS, [person(300)] * 2), clock)
+        live.collect(buffers)
+        live.collect(buffers)
+        live.start(start * S, np.zeros(2), np.zeros(2), cameras, None)
+        assert live.take() is not None
+    first, second = compared.tasks[-1].tracks
+    assert first.t_ns.tolist() == [index * 40 * MS for index in range(20)]
+    assert np.unique(second.t_ns).tolist() == [index * 40 * MS + 200 * MS for index in range(20)]
+    assert len(second.t_ns) == 40
+    other = msgspec.structs.replace(message(S, [person(200)]), size_px=(1280, 960))
+    buffers[0].add(other)
+    live.collect(buffers)
+    live.start(30 * S, np.zeros(2), np.zeros(2), cameras, None)
+    assert compared.tasks[-1].tracks[0].t_ns.tolist() == [S]  # a camera that was started again
+
+
+def test_a_comparison_is_due_now_and_then_and_soon_where_a_camera_disagrees(engine: Engine) -> None:
+    live, compared, cameras = made(engine)
+    disagrees_s = np.array([0.0, CHECK_AFTER_S + 0.1])
+    live.start(0, np.zeros(2), np.zeros(2), cameras, None)
+    live.take()
+    live.start(INTERVALS_NS[0] - 1, np.zeros(2), np.zeros(2), cameras, None)
+    assert len(compared.tasks) == 1
+    t_ns = INTERVALS_NS[0] - 1
+    assert live.unchecked(t_ns, disagrees_s).tolist() == [False, True]
+    live.start(t_ns, np.zeros(2), disagrees_s, cameras, None)
+    assert len(compared.tasks) == 2
+    assert live.unchecked(t_ns, disagrees_s).tolist() == [False, True]  # until its result is known
+    live.take()
+    assert not live.unchecked(t_ns, disagrees_s).any()
+    assert not live.unchecked(60 * S, np.array([0.0, 5.0])).any()  # a check that never ends does not count
+
+
+def test_detections_before_a_step_keep_their_rig_time(engine: Engine) -> None:
+    live, compared, cameras = made(engine)
+    buffers = [SampleBuffer(), SampleBuffer()]
+    for buffer in buffers:
+        for index in range(50):
+            assert buffer.add(message(index * 40 * MS, [person(200)]))
+    live.collect(buffers)
+    compared.result = Comparison(np.array([0.0, -0.2]), NONE, NONE, OffsetStep(1, -0.2, S))
+    live.start(2 * S, np.zeros(2), np.zeros(2), cameras, None)
+    found = live.take()
+    assert found is not None
+    live.start(4 * S, found.offset_s, np.zeros(2), cameras, None)
+    rig_ns = compared.tasks[-1].tracks[1].t_ns - 200 * MS
+    assert (np.diff(rig_ns) > 0).all()
+    assert rig_ns[0] == 0
+    assert rig_ns[-1] == 49 * 40 * MS - 200 * MS
+    assert compared.tasks[-1].unsure[1]
