@@ -29,6 +29,7 @@ MAX_COARSE_DIFFERENCE_S = 0.06  # between the two
 COARSE_SD_S = 0.015
 KEPT_BELOW_SD = 2.0  # standard deviations; a smaller offset, or change of it, is not used
 REFINED_ABOVE_SD = 1.0  # changes of an offset that is in use
+SHORT_TAKE_SD_S = 0.004  # of offsets from seconds of movement, in a rig that was solved from as little
 ANY_KEPT_BELOW_SD = 3.0  # and none is used if all are smaller than this
 MAX_FINE_CHANGE_S = 0.25  # the bundle adjustment has local minima elsewhere
 NEGLIGIBLE_CHANGE_S = 0.015  # keyframes older than the tracks are kept where offsets change by less
@@ -168,15 +169,16 @@ def _fine(task: ComparisonTask, solve: SolveTask) -> Comparison:
     found = adjust_clocks(replace(solve, keyframes=keyframes), task.tracks, before)
     if found is None:
         return Comparison(task.offset_s, unknown, unknown, adjusted=True)
-    offset_s = improved(task.offset_s, found.offset_s, found.sd_s)
+    sd_s = np.where(found.sd_s == 0, 0.0, np.hypot(found.sd_s, SHORT_TAKE_SD_S))
+    offset_s = improved(task.offset_s, found.offset_s, sd_s)
     if (offset_s == task.offset_s).all():
-        return Comparison(task.offset_s, found.sd_s, unknown, adjusted=True)
+        return Comparison(task.offset_s, sd_s, unknown, adjusted=True)
     keyframes = resampled(keyframes, task.tracks, before, clocks_of(offset_s.tolist()))
     if np.abs(offset_s - task.offset_s).max() < NEGLIGIBLE_CHANGE_S:
         older = [keyframe for keyframe, usable in zip(solve.keyframes, inside, strict=True) if not usable]
         keyframes = sorted([*older, *keyframes], key=lambda keyframe: keyframe.t_ns)
     solution = self_solve(replace(solve, keyframes=keyframes))
-    return Comparison(offset_s, found.sd_s, unknown, None, True, keyframes, solution)
+    return Comparison(offset_s, sd_s, unknown, None, True, keyframes, solution)
 
 
 def _covered(solve: SolveTask, task: ComparisonTask) -> list[bool]:
