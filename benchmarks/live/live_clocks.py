@@ -1,6 +1,6 @@
 """Clocks of live cameras on simulated rigs, in simulated time: how soon they are found, how exactly, at what cost.
 
-    python -m benchmarks.accuracy.live_clocks --motion CMU.npz OPENCAP.npz --idle REACTIDLE.npz --rigs 6 --jobs 2
+    python -m benchmarks.live.live_clocks --motion CMU.npz OPENCAP.npz --idle REACTIDLE.npz --rigs 6 --jobs 2
 
 Every rig is random, as in `benchmarks.accuracy.self_solve`, with a biased detector. Its cameras stamp frames late:
 
@@ -31,7 +31,7 @@ from benchmarks.accuracy.movement import moving_clips
 from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_rig_options, motion_clips, run_in_processes
 from benchmarks.accuracy.simulated_rigs import RigTake, rig_take
 from benchmarks.contract import Report, parser
-from benchmarks.live_streams import Lateness, LiveStep, live_run, pa_errors_mm
+from benchmarks.live.live_streams import Lateness, LiveStep, live_run, pa_errors_mm
 from pose_rig.arrays import Floats
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.lifting.engine import OrtEngine

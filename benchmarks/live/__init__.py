@@ -1,0 +1,1 @@
+"""Live cameras in simulated time."""
