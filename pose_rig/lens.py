@@ -21,7 +21,7 @@ from pose_rig.arrays import Floats
 COEFFICIENTS = 5
 MAX_ANGLE = np.radians(85.0)  # between optical axis and ray; beyond, ideal coordinates grow without bound
 SAMPLES = 2048  # of an inverse over the image: below 0.002 px
-FINE_SAMPLES = 16384  # of the lens that is inverted
+FINE_SAMPLES = 4096  # of the lens that is inverted
 MARGIN = 1.3  # of the inverse over the image
 TANGENTIAL_ITERATIONS = 3  # the error falls by a factor of a hundred in each
 

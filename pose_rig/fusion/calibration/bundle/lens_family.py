@@ -117,12 +117,11 @@ def from_opencv(cameras: Intrinsics, assumed: Intrinsics) -> tuple[Floats, Float
     Lenses that ``assumed`` has already are not part of them: for these k1 is 0.
     """
     log_scale, k1 = np.log(cameras.focal_px / assumed.focal_px), np.zeros(len(cameras.focal_px))
-    for v in np.flatnonzero(has_lens(cameras) & ~has_lens(assumed)).tolist():
-        angle = _angles(float(cameras.ideal_xy(_corner_px(cameras))[v, 0, 0]))
-        row = slice(v, v + 1)
-        radius = radial(np.tan(angle)[None], cameras.dist[row], cameras.fisheye[row])[0]
-        scale, k1[v] = _nearest(angle, radius)
-        log_scale[v] += scale
+    changed = np.flatnonzero(has_lens(cameras) & ~has_lens(assumed))
+    if len(changed):
+        angle, radius = _sampled(cameras.at(changed))
+        scale, k1[changed] = _nearest(angle, radius)
+        log_scale[changed] += scale
     return log_scale, k1
 
 
@@ -131,10 +130,14 @@ def has_lens(cameras: Intrinsics) -> NDArray[np.bool_]:
     return np.asarray(cameras.dist.any(-1) | cameras.fisheye)
 
 
-def _corner_px(cameras: Intrinsics) -> Floats:
-    """Returns (V,1,2) the points to the right of the principal points that are as far away as the farthest corners."""
-    reach = cameras.corner_radius * cameras.focal_px
-    return np.asarray(cameras.principal_point_px[:, None] + np.stack([reach, 0 * reach], -1)[:, None])
+def _sampled(cameras: Intrinsics) -> tuple[Floats, Floats]:
+    """Returns angles (V,SAMPLES) from the principal point to the farthest corner, and their distorted radii."""
+    share, half_turn = np.linspace(0.0, 1.0, SAMPLES + 1), np.linspace(0.0, MAX_ANGLE, SAMPLES)
+    radius = radial(np.tan(half_turn) + np.zeros((len(cameras.focal_px), 1)), cameras.dist, cameras.fisheye)
+    growing = np.maximum.accumulate(radius, axis=-1)
+    last = [np.interp(corner, one, half_turn) for corner, one in zip(cameras.corner_radius, growing, strict=True)]
+    angle = np.array(last)[:, None] * share[1:]
+    return angle, radial(np.tan(angle), cameras.dist, cameras.fisheye)
 
 
 def _angles(max_tangent: float) -> Floats:
@@ -151,12 +154,16 @@ def _evaluate(x: Floats, coefficients: Floats) -> Floats:
     return np.asarray(x + sum(c * x ** (2 * i + 3) for i, c in enumerate(coefficients)))
 
 
-def _nearest(angle: Floats, radius: Floats) -> tuple[float, float]:
-    """Returns log focal scale and k1 of least squares in distorted radii (Gauss–Newton, numeric derivative)."""
-    scale, k1, step = 0.0, 0.0, 1e-4
+def _nearest(angle: Floats, radius: Floats) -> tuple[Floats, Floats]:
+    """Returns log focal scales (V,) and k1 (V,) of least squares in distorted radii (Gauss–Newton).
+
+    Both are (V,SAMPLES).
+    """
+    scale, k1, step = np.zeros(len(angle)), np.zeros(len(angle)), 1e-4
     for _ in range(CONVERSION_ITERATIONS):
-        at, beside = (np.exp(scale) * distorted_radius(angle, square_of(np.array(k))) for k in (k1, k1 + step))
+        at, beside = (np.exp(scale)[:, None] * distorted_radius(angle, square_of(k)[:, None]) for k in (k1, k1 + step))
         jacobian = np.stack([at, (beside - at) / step], -1)
-        change = np.linalg.lstsq(jacobian, radius - at, rcond=None)[0]
-        scale, k1 = scale + float(change[0]), float(np.clip(k1 + change[1], MIN_K1, MAX_K1))
+        transposed = jacobian.swapaxes(-1, -2)
+        change = np.linalg.solve(transposed @ jacobian, transposed @ (radius - at)[..., None])[..., 0]
+        scale, k1 = scale + change[:, 0], np.clip(k1 + change[:, 1], MIN_K1, MAX_K1)
     return scale, k1
