@@ -100,6 +100,8 @@ def test_a_given_body_height_sets_the_scale() -> None:
 
 def test_focal_lengths_scale_with_the_images() -> None:
     half = resized(CAMERAS, 0.5 * SIZES)
+    assert half.principal_point_px == pytest.approx(0.5 * CAMERAS.principal_point_px)
+    assert half.ideal_xy(np.full((4, 1, 2), 100.0)) == pytest.approx(CAMERAS.ideal_xy(np.full((4, 1, 2), 200.0)))
     assert half.focal_px == pytest.approx(0.5 * CAMERAS.focal_px)
     assert half.size_px == pytest.approx(0.5 * SIZES)
     assert half.known.all()

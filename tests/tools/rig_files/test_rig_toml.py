@@ -287,3 +287,40 @@ def test_a_moving_camera_is_not_restored(tmp_path: Path) -> None:
     RigFile(Path(config.rig)).save(config, state(config.camera))
     moving = msgspec.structs.replace(config, camera=mark_moving(config.camera, "1"))
     assert [camera.solved is None for camera in restored(moving).camera] == [False, True]
+
+
+def test_a_file_of_an_earlier_version_is_read_and_its_lens_written_anew(clips: Path) -> None:
+    path = clips / "old.toml"
+    lens = "distortion = [-0.07, 0.0, 0.0, 0.0, 0.0]\nfisheye = false\n"
+    path.write_text('[[camera]]\nsource = "a.mp4"\n' + SOLVED.replace(lens, "k1 = -0.07\n"), "utf-8")
+    assert "k1 = -0.07" in path.read_text("utf-8")
+    (camera,) = load(path).camera
+    assert camera.solved is not None
+    assert camera.solved.lens == (-0.07, 0.0, 0.0, 0.0, 0.0)
+    check_solved("a", camera.solved)
+    text = saved_text(path)
+    assert lens in text
+    assert "k1" not in text
+
+
+def test_a_wide_lens_and_its_principal_point_are_saved_and_restored(tmp_path: Path) -> None:
+    config = run_of("sim:2", tmp_path / "rig.toml")
+    rig = state(config.camera)
+    wide = msgspec.structs.replace(
+        rig.cameras[0], distortion=(0.03, 0.002, -0.001, 0.0005, 0.0), fisheye=True, principal_point_px=(651.25, 340.5)
+    )
+    RigFile(Path(config.rig)).save(config, msgspec.structs.replace(rig, cameras=(wide, rig.cameras[1])))
+    first, second = (camera.solved for camera in restored(config).camera)
+    assert first is not None
+    assert second is not None
+    assert (first.fisheye, first.distortion, first.lens) == (True, wide.distortion[:4], wide.distortion)
+    assert (first.principal_point_px, second.principal_point_px) == ((651.25, 340.5), None)
+    assert not second.fisheye
+
+
+@pytest.mark.parametrize(
+    "change", [{"principal_point_px": (1300.0, 10.0)}, {"distortion": (0.0,) * 6}, {"distortion": (float("nan"),)}]
+)
+def test_an_impossible_lens_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="The solved part of camera a has values that are out of range"):
+        check_solved("a", solved(0, **change))
