@@ -17,7 +17,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-PACKAGES = ("pose-rig", "numpy", "onnxruntime", "onnxruntime-gpu", "tensorrt", "mediapipe", "opencv-contrib-python")
+PACKAGES = (
+    "pose-rig", "numpy", "onnxruntime", "onnxruntime-gpu", "tensorrt", "torch", "mediapipe", "opencv-contrib-python",
+)  # fmt: skip
 ROOT = Path(__file__).parents[1]
 MB = 1e6
 

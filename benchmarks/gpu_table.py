@@ -11,7 +11,7 @@ from rich.table import Table
 
 # Figures of the benchmarks that are shown; the files have all of them.
 SHOWN = re.compile(
-    r"(cpu|cuda|tensorrt): 4 views, 1 hypotheses|cuda, compiled|(cpu|cuda|tensorrt): (4 views, 60|8 views, 136) "
+    r"(cpu|cuda|tensorrt): 4 views, 1 hypotheses|(cpu|cuda|tensorrt): (4 views, 60|8 views, 136) "
     r"hypotheses$|4 views: (whole|graph)$|step: .*, 4 views"
 )
 

@@ -163,7 +163,7 @@ class FusionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     weights: Annotated[str, Option("ONNX graph of lifter and fusion; default: the shipped one.", "F")] = ""
     provider: Annotated[
         Literal["auto", "tensorrt", "cuda", "cpu"],
-        Option("Inference provider; auto: the first that works of TensorRT, CUDA, CPU."),
+        Option("Inference provider; auto: the fastest that works of TensorRT, CUDA, CPU."),
     ] = "auto"
 
 

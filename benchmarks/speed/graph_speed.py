@@ -14,26 +14,15 @@ from pose_rig.graph import Engine
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.example import example
 from pose_rig.lifting.providers import PROVIDERS, difference, first_line, gpu_engines
-from pose_rig.lifting.shapes import Sizes
 from pose_rig.tools.workers.build_note import engine_folder
 
 SIZES = ((4, 1), (1, 1), (2, 1), (8, 1), (4, 3), (4, 60), (8, 136))  # views, hypotheses
-COMPILED = "cuda, compiled"
 TARGET_MS = {(4, 1): "< 0.25"}
-
-
-def compiled_engine() -> Engine:
-    """Returns the engine of torch with fused operations for one person in four views."""
-    from pose_rig.lifting.torch_engine import TorchEngine
-
-    engine = TorchEngine(DEFAULT_WEIGHTS, compiled=[Sizes(4, 1, 4)])
-    engine.run(example(4, 1, np.random.default_rng(0)))
-    return engine
 
 
 def measure(report: Report, name: str, engine: Engine, cpu: Engine, *, quick: bool) -> None:
     """Adds times and differences of an engine."""
-    for views, hypotheses in SIZES[:1] if name == COMPILED else SIZES:
+    for views, hypotheses in SIZES:
         given = example(views, hypotheses, np.random.default_rng(views))
         label = f"{name}: {views} views, {hypotheses} hypotheses"
         warm_up, repeats = (1, 3) if quick else (20, 300 if hypotheses < 60 else 50)
@@ -50,20 +39,16 @@ def main() -> None:
     """Measures."""
     arguments = parser(__doc__)
     arguments.add_argument("--provider", choices=PROVIDERS, help="only this one; default: all")
-    arguments.add_argument("--compiled", action="store_true", help="torch with its compiler instead; takes minutes")
     args = arguments.parse_args()
     report = Report.begin(args)
     cpu = OrtEngine()
-    if args.compiled:
-        measure(report, COMPILED, compiled_engine(), cpu, quick=args.quick)
-        report.finish(args.json)
-        return
     for name in (args.provider,) if args.provider else PROVIDERS:
         if name == "cpu":
             measure(report, name, cpu, cpu, quick=args.quick)
             continue
         engines, reasons = gpu_engines(DEFAULT_WEIGHTS, (name,), engine_folder(), cpu, print)
         if engines:
+            print(f"{name}: {engines[0].reason}")
             measure(report, name, engines[0], cpu, quick=args.quick)
         else:
             print(f"not available: {first_line(RuntimeError('; '.join(reasons)))}")

@@ -3,6 +3,8 @@
 Every engine of a GPU must agree with the CPU before it is used, and the CPU takes over where it fails later.
 """
 
+import importlib.util
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +20,7 @@ from pose_rig.graph import Engine, GraphInput, GraphOutput, Single
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
 from pose_rig.lifting.example import example
 from pose_rig.lifting.gpu_libraries import has_driver
-from pose_rig.lifting.shapes import TooLargeError
+from pose_rig.lifting.shapes import Sizes, TooLargeError
 
 PROVIDERS = ("tensorrt", "cuda", "cpu")
 WARM_UP_RUNS, TIMED_RUNS = 10, 50
@@ -147,7 +149,7 @@ def open_engine(
     reasons: list[str] = []
     for name in wanted:
         if not found:  # with TensorRT torch is not loaded, which takes seconds and some 500 MB
-            engines, refused = gpu_engines(path, (name,), cache, cpu, report)
+            engines, refused = gpu_engines(path, (name,), cache, cpu, report, views)
             found, reasons = engines, [*reasons, *refused]
     if provider == "auto":
         return fastest([*found, cpu], reasons, views)
@@ -159,27 +161,30 @@ def open_engine(
 
 
 def gpu_engines(
-    path: Path, wanted: Sequence[str], cache: Path | None, cpu: Engine, report: Report = lambda _: None
+    path: Path, wanted: Sequence[str], cache: Path | None, cpu: Engine, report: Report = lambda _: None, views: int = 4
 ) -> tuple[list[Engine], list[str]]:
-    """Returns an engine for each provider that works and agrees with the CPU, and the reasons of the others."""
+    """Returns an engine for each provider that works and agrees with the CPU, and the reasons of the others.
+
+    Arguments are those of `open_engine`; ``wanted`` are the providers, ``cpu`` is the engine to compare with.
+    """
     if not has_driver():
         return [], [f"{', '.join(wanted)}: no NVIDIA driver"]
     engines: list[Engine] = []
     reasons: list[str] = []
-    people = example(4, 3, np.random.default_rng(0))
+    people = [example(views, hypotheses, np.random.default_rng(0)) for hypotheses in (1, 3)]
     for name in wanted:
         failures = []
         for make in _makers(name):
             try:
-                engine = make(path, cache, report)
-                apart = difference(cpu.run(people), engine.run(people))
+                engine = make(path, cache, report, views)
+                apart = [difference(cpu.run(given), engine.run(given)) for given in people]
             except Exception as error:  # drivers and libraries raise anything; the next one is tried
                 failures.append(first_line(error))
                 continue
-            if apart.small:
+            if all(one.small for one in apart):
                 engines.append(engine)
                 break
-            failures.append(f"{engine.reason} differs from the CPU: {apart}")
+            failures.append(f"{engine.reason} differs from the CPU: {', '.join(map(str, apart))}")
         else:
             reasons.append(f"{name}: {', '.join(dict.fromkeys(failures))}")
     return engines, reasons
@@ -223,27 +228,32 @@ def first_line(error: Exception) -> str:
     return text.splitlines()[0][:REASON_LENGTH].rstrip(".")
 
 
-def _makers(name: str) -> tuple[Callable[[Path, Path | None, Report], Engine], ...]:
+def _makers(name: str) -> tuple[Callable[[Path, Path | None, Report, int], Engine], ...]:
     """Returns what makes an engine of a provider, in the order in which they are tried."""
     return {"tensorrt": (_tensorrt,), "cuda": (_torch, _onnx_runtime)}[name]
 
 
-def _tensorrt(path: Path, cache: Path | None, report: Report) -> Engine:
+def _tensorrt(path: Path, cache: Path | None, report: Report, views: int) -> Engine:
     from pose_rig.lifting.tensorrt_engine import TensorRtEngine
 
     return TensorRtEngine(path, cache, report)
 
 
-def _torch(path: Path, cache: Path | None, report: Report) -> Engine:
+def _torch(path: Path, cache: Path | None, report: Report, views: int) -> Engine:
     from pose_rig.torch_build import torch_build
 
     build = torch_build()
     if not build.gpu:
         raise EngineError(f"{build}, finds no GPU.", build.remedy())
+    if cache is not None:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache / "torch"))
     from pose_rig.lifting.torch_engine import TorchEngine
 
-    return TorchEngine(path)
+    if importlib.util.find_spec("triton") is None:
+        return TorchEngine(path)
+    report("Compiling the graph for CUDA: about a minute the first time.")
+    return TorchEngine(path, compiled=[Sizes(views, 1, views).padded()])
 
 
-def _onnx_runtime(path: Path, cache: Path | None, report: Report) -> Engine:
+def _onnx_runtime(path: Path, cache: Path | None, report: Report, views: int) -> Engine:
     return OrtEngine(path, "cuda")

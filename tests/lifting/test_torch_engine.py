@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from pose_rig.errors import AssetError
 from pose_rig.graph import GraphOutput
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.example import example
 from pose_rig.lifting.providers import difference
-from pose_rig.lifting.shapes import MAX_CANDIDATES, TooLargeError
+from pose_rig.lifting.rig_graph import RigGraph
+from pose_rig.lifting.shapes import MAX_CANDIDATES, Sizes, TooLargeError
 from pose_rig.lifting.torch_engine import MAX_RECORDINGS, TorchEngine
 from tests.lifting.gpu import gpu_engine
 
@@ -82,6 +85,35 @@ def test_a_graph_without_weights_of_a_lifter_is_refused(tmp_path: Path) -> None:
     path.write_text("not a graph")
     with pytest.raises(AssetError, match="is not a lifter checkpoint"):
         TorchEngine(path, "cpu")
+
+
+def test_sizes_are_compiled_once_for_all_threads(cpu: OrtEngine) -> None:
+    calls: list[RigGraph] = []
+
+    def fuse(module: RigGraph, arguments: tuple[Tensor, ...]) -> RigGraph:
+        calls.append(module)
+        return module
+
+    engine = TorchEngine(DEFAULT_WEIGHTS, "cpu", [Sizes(4, 1, 4)], fuse)
+    given = example(4, 1, np.random.default_rng(0))
+    engine.run(example(4, 3, np.random.default_rng(0)))
+    assert (calls, engine.reason) == ([], f"torch {torch.__version__}")
+    assert difference(cpu.run(given), engine.run(given)).small
+    thread = threading.Thread(target=engine.run, args=(given,))
+    thread.start()
+    thread.join()
+    assert (len(calls), engine.reason) == (1, f"torch {torch.__version__}, compiled")
+
+
+def test_without_a_compiler_the_graph_runs_uncompiled(cpu: OrtEngine) -> None:
+    def fuse(module: RigGraph, arguments: tuple[Tensor, ...]) -> RigGraph:
+        raise RuntimeError("Failed to find C compiler.\nPlease specify via CC")
+
+    engine = TorchEngine(DEFAULT_WEIGHTS, "cpu", [Sizes(4, 1, 4)], fuse)
+    given = example(4, 1, np.random.default_rng(0))
+    for _ in range(2):
+        assert difference(cpu.run(given), engine.run(given)).small
+    assert engine.reason == f"torch {torch.__version__}, not compiled: Failed to find C compiler."
 
 
 @pytest.mark.gpu
