@@ -74,7 +74,6 @@ class Estimator:
         self._learned_ns = 0
         self._late_age_ns: Sequence[float] = [0.0] * len(self._config.camera)
         self._live_clocks = LiveClocks(len(self._config.camera), self._engine, self._background)
-        self._compared_changes = 0
         self._published_clocks = self.clocks
 
     def track(self, view: int, samples: Sequence[Sample]) -> CameraTrack:
@@ -162,15 +161,15 @@ class Estimator:
         live, rig = self._live_clocks, self._rig
         if rig.poses.recorded is None:
             live.collect(cameras.buffers)
-            found = live.take()
+            found = live.take(rig.calibrator.changes)
             if found is not None:
                 self._use_clocks(found, cameras)
             inconsistent_s = rig.inconsistent_s
             rig.unchecked = live.unchecked(t_ns, inconsistent_s)
             if not live.busy:
-                self._compared_changes = rig.calibrator.changes
                 task = rig.solve_task() if rig.poses.mode == "solved" else None
-                live.start(t_ns, self.clocks.offset_s, inconsistent_s, self._cameras, task)
+                changes = rig.calibrator.changes
+                live.start(t_ns, self.clocks.offset_s, inconsistent_s, self._cameras, task, changes)
         for view, clock in enumerate(self.clocks.by_camera):
             if cameras.clocks[view] != clock:
                 cameras.set_clock(view, clock)
@@ -185,7 +184,7 @@ class Estimator:
         if found.step is not None:
             view = found.step.view
             cameras.set_clock(view, self.clocks.by_camera[view], found.step.from_ns)
-        self._rig.use_clocks(found, changed, self._compared_changes)
+        self._rig.use_clocks(found, changed)
 
     @property
     def landmarks(self) -> Sequence[Landmarks | None]:

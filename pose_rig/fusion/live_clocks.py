@@ -57,6 +57,7 @@ class LiveClocks:
         self._started_ns = self._adjusted_ns = self._checking_ns = NEVER_NS
         self._checked_ns = NEVER_NS
         self._adjust_interval_ns = ADJUST_INTERVALS_NS[0]
+        self._agrees, self._changes = np.zeros(views, bool), 0
         self._coarse_s = np.full(views, np.nan)
         self._offset_s = np.zeros(views)  # of the comparison that was started last
         self.sd_s, self.confirmed = np.full(views, np.nan), np.zeros(views, bool)
@@ -89,7 +90,13 @@ class LiveClocks:
         return np.asarray((inconsistent_s > 0) & (inconsistent_s < MAX_CHECK_S) & (checked_s < CHECK_AFTER_S))
 
     def start(
-        self, t_ns: int, offset_s: Floats, inconsistent_s: Floats, cameras: CameraProperties, solve: SolveTask | None
+        self,
+        t_ns: int,
+        offset_s: Floats,
+        inconsistent_s: Floats,
+        cameras: CameraProperties,
+        solve: SolveTask | None,
+        changes: int = 0,
     ) -> None:
         """Starts a comparison if one is due.
 
@@ -99,22 +106,23 @@ class LiveClocks:
             inconsistent_s: (V,) for how long each camera of a solved rig has disagreed.
             cameras: Their landmark sets, image sizes and assumed focal lengths.
             solve: The task of solving the rig; None until it is solved.
+            changes: `Calibrator.changes`, of its keyframes.
         """
         disagree_s = float(inconsistent_s.max(initial=0.0))
-        interval_ns = INTERVALS_NS[int(solve is not None and bool(self.confirmed[solve.known].all()))]
+        known = np.zeros(len(inconsistent_s), bool) if solve is None else solve.known
+        interval_ns = INTERVALS_NS[int(known.any() and bool(self.confirmed[known].all()))]
         urgent = bool((self.unchecked(t_ns, inconsistent_s) & (inconsistent_s >= CHECK_AFTER_S)).any())
         if self._comparing.busy or (t_ns - self._started_ns < interval_ns and not urgent):
             return
         self._started_ns = self._checking_ns = t_ns
-        self._offset_s = offset_s
+        self._offset_s, self._agrees, self._changes = offset_s, known & (inconsistent_s == 0), changes
         window_ns = (disagree_s + AVERAGING_TIME_S) * 1e9 if disagree_s >= CHECK_AFTER_S else CHECK_WINDOW_NS
-        agrees = np.zeros(len(inconsistent_s), bool) if solve is None else solve.known & (inconsistent_s == 0)
         adjust = solve is not None and self._adjustment_due(t_ns, solve)
         task = ComparisonTask(
             tracks=(),
             offset_s=offset_s,
-            unsure=~self.confirmed,
-            agrees=agrees,
+            unsure=~self.confirmed | ~known,
+            agrees=self._agrees,
             coarse_s=self._coarse_s,
             solve=solve,
             adjust=adjust,
@@ -128,12 +136,15 @@ class LiveClocks:
         new, self._new = self._new, [[] for _ in self._new]
         self._comparing.start(_compare, self._engine, self._background.run, self._tracks, new, formats, task)
 
-    def take(self) -> Comparison | None:
-        """Returns the result of a comparison once, when it is finished."""
+    def take(self, changes: int = 0) -> Comparison | None:
+        """Returns the result of a comparison once, when it is finished; ``changes`` as in `start`."""
         result = self._comparing.take()
         if result is None:
             return None
         self._tracks, found = result
+        if found.keyframes is not None and changes != self._changes:  # they are no longer those of the rig
+            self._adjusted_ns = NEVER_NS
+            found = Comparison(self._offset_s, np.full(len(self.sd_s), np.nan), found.coarse_s)
         self._checked_ns, self._coarse_s = self._checking_ns, found.coarse_s
         if found.step is not None:
             view = found.step.view
@@ -143,9 +154,10 @@ class LiveClocks:
             self.confirmed[view] = False
         if (found.offset_s != self._offset_s).any():
             self._adjust_interval_ns = ADJUST_INTERVALS_NS[0]
-        self.sd_s = np.where(np.isfinite(found.sd_s), found.sd_s, self.sd_s)
+        trusted = self._agrees | (found.offset_s != self._offset_s)
+        self.sd_s = np.where(np.isfinite(found.sd_s) & trusted, found.sd_s, self.sd_s)
         if found.adjusted:
-            self.confirmed |= found.sd_s < CONFIRMED_SD_S
+            self.confirmed |= (found.sd_s < CONFIRMED_SD_S) & self._agrees
         return found
 
     def used_results(self) -> list[Learned]:

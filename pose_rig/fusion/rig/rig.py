@@ -129,19 +129,18 @@ class Rig:
             task = self.solve_task() if keyframes is None else self.poses.solve_task(keyframes)
             self._adopt(self_solve(task))
 
-    def use_clocks(self, found: Comparison, changed: NDArray[np.bool_], solved_changes: int) -> None:
+    def use_clocks(self, found: Comparison, changed: NDArray[np.bool_]) -> None:
         """Continues with other clocks.
 
         Args:
             found: How they were found.
             changed: (V,) whose clock is another one now.
-            solved_changes: `Calibrator.changes` when the comparison began.
         """
         if found.step is not None:  # the keyframes before it remain
             self._consistency.reset(found.step.view)
             self._pairs.clear()
             self.calibrator.remove_view(found.step.view, keeps_solution=False, since_ns=found.step.from_ns)
-        elif found.keyframes is not None and solved_changes == self.calibrator.changes:
+        elif found.keyframes is not None:
             self.calibrator.replace_keyframes(found.keyframes)
             self._adopt(found.solution)
         elif self._setup.fixed is None:

@@ -13,6 +13,7 @@ from pose_rig.fusion.synchronisation.clock_steps import OffsetStep
 from pose_rig.fusion.synchronisation.live_comparison import Comparison, ComparisonTask
 from pose_rig.graph import Engine
 from tests.fusion.pose.test_sync import message, person
+from tests.fusion.simulated import calibration, make_keyframes, stroll, task
 
 MS, S = 1_000_000, 1_000_000_000
 NONE = np.full(2, np.nan)
@@ -95,3 +96,28 @@ def test_detections_before_a_step_keep_their_rig_time(engine: Engine) -> None:
     assert rig_ns[0] == 0
     assert rig_ns[-1] == 49 * 40 * MS - 200 * MS
     assert compared.tasks[-1].unsure[1]
+
+
+def test_only_clocks_of_cameras_that_agree_are_confirmed(engine: Engine) -> None:
+    live, compared, cameras = made(engine)
+    compared.result = Comparison(np.zeros(2), np.array([0.0, 0.004]), NONE, adjusted=True)
+    rig = task(make_keyframes(stroll(5.0), calibration(2)), calibration(2))
+    for disagrees_s, confirmed in ((1.0, False), (0.0, True)):
+        live.start(10 * S, np.zeros(2), np.array([0.0, disagrees_s]), cameras, rig)
+        live.take()
+        assert live.confirmed.tolist() == [True, confirmed]
+        assert np.isfinite(live.sd_s[1]) == confirmed
+        live.start(20 * S, np.zeros(2), np.zeros(2), cameras, None)  # and not solved any more
+        live.take()
+        assert compared.tasks[-1].unsure.all()
+
+
+def test_a_rig_from_keyframes_that_have_changed_is_not_used(engine: Engine) -> None:
+    live, compared, cameras = made(engine)
+    compared.result = Comparison(np.array([0.0, 0.03]), np.array([0.0, 0.004]), NONE, None, True, ())
+    for changes in (3, 4):
+        live.start(changes * 10 * S, np.zeros(2), np.zeros(2), cameras, None, changes=3)
+        found = live.take(changes)
+        assert found is not None
+        assert (found.offset_s[1] == 0.03) == (changes == 3)
+        assert (found.keyframes is None) == (changes == 4)
