@@ -102,18 +102,18 @@ def with_points(cameras: BundleState, tracks: Tracks) -> BundleState:
     return replace(cameras, points=triangulate(rays, cameras, prior, BODY_RADIUS_SD_M, ROUGH_ITERATIONS).points)
 
 
-def from_two_view_geometry(tracks: Tracks, log_focal_scale: float, height_m: float) -> BundleState | None:
+def from_two_view_geometry(tracks: Tracks, log_focal_scale: Floats, height_m: float) -> BundleState | None:
     """Returns a state from the best pair of views, the others added one by one; None without enough matches.
 
     Args:
         tracks: 2D keypoints.
-        log_focal_scale: Of all views.
+        log_focal_scale: (V,) as assumed.
         height_m: Body height, for the scale.
     """
     views = tracks.weight.shape[1]
-    ideal_xy = tracks.xy / np.exp(log_focal_scale)
+    ideal_xy = tracks.xy / np.exp(log_focal_scale)[:, None, None]
     used = tracks.weight > USED_WEIGHT
-    sd, log_focal_scales = float(np.median(tracks.sd)), np.full(views, log_focal_scale)
+    sd = float(np.median(tracks.sd))
     found: list[tuple[tuple[int, int], tuple[Floats, Floats, float]]] = []
     for v, u in combinations(range(views), 2):
         both = used[:, v] & used[:, u]
@@ -127,7 +127,7 @@ def from_two_view_geometry(tracks: Tracks, log_focal_scale: float, height_m: flo
     rotation[second], translation[second] = relative_rotation, baseline
 
     def cameras() -> BundleState:
-        return BundleState.from_cameras(rotation, translation, log_focal_scales, np.zeros(views), height_m)
+        return BundleState.from_cameras(rotation, translation, log_focal_scale, np.zeros(views), height_m)
 
     registered = [first, second]
     for _ in range(views - 2):

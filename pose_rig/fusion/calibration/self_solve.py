@@ -30,6 +30,7 @@ from pose_rig.fusion.calibration.initialise import (
     with_points,
 )
 from pose_rig.fusion.calibration.keyframes import Keyframe
+from pose_rig.fusion.calibration.lens_prior import lens_prior
 from pose_rig.geometry import nearest_rotation
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J
@@ -42,8 +43,8 @@ PRIOR_FOCAL_PER_LARGER_SIDE = 0.75  # prior mean; webcams, phones and action cam
 LOG_FOCAL_SCALE_SD = 0.3
 GIVEN_LOG_FOCAL_SD = 0.02  # of a focal length from the configuration
 CALIBRATED_LOG_FOCAL_SD = 1e-4  # of one with a distortion
-K1_SD, GIVEN_K1_SD = 0.1, 1e-4  # of a lens about a perspective one, and about one from the configuration
-INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)
+GIVEN_K1_SD = 1e-4  # of a lens from the configuration
+INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)  # wider ones, or with distortion, never lead to a better solution
 VALIDATION_STRIDE = 5  # every fifth keyframe is in the validation set
 MAX_ERROR_SD = 2.0  # median reprojection error, in standard deviations of an inlier (1.2 if the noise is as assumed)
 MAX_ROTATION_SD = np.radians(1.0)  # of a camera that was not placed by resection alone (`solved_rig`)
@@ -118,6 +119,7 @@ def self_solve(task: SolveTask) -> RigSolution | str:
         best = _best(initial, few, priors)
     if best is None:
         return MIRROR_AMBIGUITY
+    priors = priors_of(task, views, best)
     state, _ = adjust(with_points(best, training), training, priors)
     same_model = _same_model(state, camera_covariance(state, training, priors), task, views)
     if same_model.any():
@@ -126,8 +128,8 @@ def self_solve(task: SolveTask) -> RigSolution | str:
     return _solved(state, camera_covariance(state, training, priors), training, validation, task, views)
 
 
-def priors_of(task: SolveTask, views: NDArray[np.int64]) -> Priors:
-    """Returns the priors of some views."""
+def priors_of(task: SolveTask, views: NDArray[np.int64], state: BundleState | None = None) -> Priors:
+    """Returns the priors of some views; those of their lenses depend on the focal lengths of a state found so far."""
     given, intrinsics = task.focal_given[views], task.intrinsics
     usual = np.log(PRIOR_FOCAL_PER_LARGER_SIDE * intrinsics.size_px.max(-1) / intrinsics.focal_px)[views]
     calibrated = has_lens(intrinsics)[views]
@@ -138,8 +140,10 @@ def priors_of(task: SolveTask, views: NDArray[np.int64]) -> Priors:
         before_sd = np.clip(task.current.focal_sd[views], GIVEN_LOG_FOCAL_SD, LOG_FOCAL_SCALE_SD)
         mean = np.where(placed, np.log(task.current.focal_px / intrinsics.focal_px)[views], mean)
         sd = np.where(placed, np.minimum(before_sd, sd), sd)
-    k1_sd = np.where(calibrated, GIVEN_K1_SD, K1_SD)
-    return Priors(task.height_m, mean, sd, np.zeros(len(views)), k1_sd, np.zeros((len(views), len(views)), bool), 0)
+    focal_share = intrinsics.focal_px[views] * np.exp(mean if state is None else state.log_focal_scale)
+    k1, k1_sd = lens_prior(focal_share / intrinsics.size_px[views].max(-1))
+    k1, k1_sd = np.where(calibrated, 0.0, k1), np.where(calibrated, GIVEN_K1_SD, k1_sd)
+    return Priors(task.height_m, mean, sd, k1, k1_sd, np.zeros((len(views), len(views)), bool), 0)
 
 
 def _initial_states(
@@ -152,7 +156,8 @@ def _initial_states(
         return
     yield from_lifted_poses(keyframes, pelvis, views, task.camera_from_rig[views], task.height_m)
     for log_focal_scale in INIT_LOG_FOCAL_SCALES:
-        state = from_two_view_geometry(tracks, log_focal_scale, task.height_m)
+        scales = np.where(task.focal_given[views], 0.0, log_focal_scale)
+        state = from_two_view_geometry(tracks, scales, task.height_m)
         if state is not None:
             yield state
 

@@ -41,6 +41,9 @@ def assumed_cameras(views: int = 3) -> Calibration:
     return calibration(views, focal_px=(ASSUMED * SIZE_PX[0],))
 
 
+NONE = np.zeros(3)
+
+
 def test_tracks_are_in_assumed_focal_lengths() -> None:
     people, cameras = acrobat(4), calibration(3)
     keyframes = make_keyframes(people, cameras, seed=None)
@@ -147,7 +150,9 @@ def test_two_view_geometry_gives_the_rig(views: int) -> None:
     cameras = assumed_cameras(views)
     _, tracks, _ = truth(acrobat(30), cameras)
     found = from_two_view_geometry(
-        blurred(Tracks(tracks.xy, 0.1 * tracks.sd, tracks.weight), np.random.default_rng(0)), 0.0, HEIGHT_M
+        blurred(Tracks(tracks.xy, 0.1 * tracks.sd, tracks.weight), np.random.default_rng(0)),
+        np.zeros(views),
+        HEIGHT_M,
     )
     assert found is not None
     assert relative_deg(found.rotation, cameras.rotation).max() < 0.5
@@ -162,7 +167,10 @@ def test_two_view_geometry_with_noise_is_rough_and_deterministic() -> None:
     cameras = assumed_cameras()
     keyframes = make_keyframes(stroll(8.0), cameras)
     tracks, _ = build_tracks(keyframes, cameras.intrinsics, EVERY)
-    found, again = from_two_view_geometry(tracks, 0.0, HEIGHT_M), from_two_view_geometry(tracks, 0.0, HEIGHT_M)
+    found, again = (
+        from_two_view_geometry(tracks, NONE, HEIGHT_M),
+        from_two_view_geometry(tracks, NONE, HEIGHT_M),
+    )
     assert found is not None
     assert again is not None
     assert np.array_equal(found.rotation, again.rotation)
@@ -174,19 +182,19 @@ def test_two_view_geometry_with_noise_is_rough_and_deterministic() -> None:
 def test_too_few_matches_give_no_state() -> None:
     cameras = assumed_cameras()
     _, tracks, _ = truth(acrobat(2), cameras)
-    assert from_two_view_geometry(tracks, 0.0, HEIGHT_M) is None
+    assert from_two_view_geometry(tracks, NONE, HEIGHT_M) is None
     _, tracks, _ = truth(acrobat(30), cameras)
     apart = np.zeros_like(tracks.weight)
     for view in range(3):
         apart[view::3, view] = 1.0
-    assert from_two_view_geometry(replace(tracks, weight=apart), 0.0, HEIGHT_M) is None
+    assert from_two_view_geometry(replace(tracks, weight=apart), NONE, HEIGHT_M) is None
     third = tracks.weight.copy()
     third[2:, 2] = 0.0
-    assert from_two_view_geometry(replace(tracks, weight=third), 0.0, HEIGHT_M) is None
+    assert from_two_view_geometry(replace(tracks, weight=third), NONE, HEIGHT_M) is None
 
 
 def test_random_rays_give_no_state() -> None:
     _, tracks, _ = truth(acrobat(30), assumed_cameras())
     anywhere = np.random.default_rng(0).uniform(-0.5, 0.5, tracks.xy.shape)
-    found = from_two_view_geometry(Tracks(anywhere, 0.01 * tracks.sd, tracks.weight), 0.0, HEIGHT_M)
+    found = from_two_view_geometry(Tracks(anywhere, 0.01 * tracks.sd, tracks.weight), NONE, HEIGHT_M)
     assert found is None

@@ -7,6 +7,7 @@ import pytest
 
 from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
+from pose_rig.fusion.calibration.bundle.lens_family import from_opencv
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, POINTS, SEGMENTS, joints_from_points
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.keyframes import Keyframe
@@ -19,6 +20,7 @@ from pose_rig.fusion.calibration.self_solve import (
     self_solve,
 )
 from pose_rig.geometry import angle_deg, rotation_from_vector
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import (
     LENGTH_M,
@@ -187,10 +189,27 @@ def test_a_given_focal_length_is_kept() -> None:
     assert relative_deg(found.cameras.rotation, cameras.rotation).max() < 1.5
 
 
-def test_a_strong_radial_term_is_found_where_people_fill_the_image() -> None:
-    cameras = calibration(3, focal_px=(620.0,), k1=-0.12, distance_m=2.6)
-    k1 = solved(cameras, None).cameras.intrinsics.dist[:, 0]
-    assert (k1 < -0.03).all()  # a third at least: the rest is held back by what lenses usually are
+@pytest.mark.parametrize(("focal_px", "k1"), [(620.0, -0.12), (560.0, -0.3), (900.0, 0.0)])
+def test_the_lens_is_found_where_people_fill_the_image(focal_px: float, k1: float) -> None:
+    cameras = calibration(3, focal_px=(focal_px,), k1=k1, distance_m=2.6 * focal_px / 620.0)
+    found = solved(cameras, None).cameras
+    assert relative_deg(found.rotation, cameras.rotation).max() < 1.5
+    assert found.focal_px == pytest.approx(cameras.focal_px, rel=0.05)
+    assert from_opencv(found.intrinsics, undistorted(cameras))[1] == pytest.approx(np.full(3, k1), abs=0.06)
+
+
+def undistorted(cameras: Calibration) -> Intrinsics:
+    return Intrinsics.pinhole(cameras.focal_px, cameras.size_px)
+
+
+def test_a_calibrated_lens_is_kept_as_it_is() -> None:
+    cameras = calibration(3, focal_px=(560.0,), k1=-0.3, distance_m=2.4)
+    given = task(keyframes_of(cameras), cameras)
+    found = rig_of(replace(given, intrinsics=cameras.intrinsics, focal_given=np.ones(3, bool))).cameras
+    assert found.intrinsics.fisheye.all()
+    assert np.array_equal(found.intrinsics.dist, cameras.intrinsics.dist)
+    assert found.focal_px == pytest.approx(cameras.focal_px, rel=1e-3)
+    assert relative_deg(found.rotation, cameras.rotation).max() < 1.5
 
 
 def test_an_unknown_camera_has_no_pose() -> None:
