@@ -9,7 +9,7 @@ steps are fused again for the errors of the poses. A row has the median over rig
 a rig is the mean over its cameras, for standard deviations the root mean square. After one similarity for all cameras:
 *angle* of the rotation; *after pp*: what is left of it without the offset of the true principal point; *field* of view,
 horizontal, with distortion; *centre*, as a share of the cameras' mean distance from their middle. *Sd* is the error
-over its stated standard deviation. *Size* is the error of the rig's size where the body height is given. PA is the
+over its stated standard deviation. *Size* is the error of the poses' size where the body height is given. PA is the
 error of 12 limb joints after a similarity per time step, *take* after one for all. Rows are named by lenses and number
 of cameras.
 
@@ -52,7 +52,7 @@ class GeometryScore:
     Attributes:
         angle_deg, centred_deg, field_deg, centre_percent: Of the cameras, as in `CameraErrors`.
         angle_sds, focal_sds, centre_sds: Over their standard deviations.
-        size_percent: Of the rig, from its cameras; NaN where the body height is not given.
+        size_percent: Of the poses; NaN where the body height is not given.
         pa_mm, global_mm: Of the poses.
     """
 
@@ -97,7 +97,7 @@ def score(rig: RigTake, weights: Path) -> GeometryScore | None:
         angle_sds=_mean(errors.rotation_sds**2) ** 0.5,
         focal_sds=_mean(errors.focal_sds**2) ** 0.5,
         centre_sds=_mean(errors.centre_sds**2) ** 0.5,
-        size_percent=np.nan if rig.height_m is None else 100 * abs(1 / errors.true_from_rig.scale - 1),
+        size_percent=np.nan if rig.height_m is None else _size_error_percent(poses, truth),
         pa_mm=float(pa_mm(poses[:, LIMB], truth[:, LIMB]).mean()),
         global_mm=global_mm(poses[:, LIMB], truth[:, LIMB]),
     )
@@ -134,6 +134,12 @@ def add_row(report: Report, table: Table, name: str, scores: Sequence[GeometrySc
             report.add(f"{name}: {heading}, 90th percentile", unit, [high])
             cells[-1] += f" ({high:.2f})"
     table.add_row(name, f"{len(known)} of {len(scores)}", *cells)
+
+
+def _size_error_percent(poses: Floats, truth: Floats) -> float:
+    """Returns the median error of the size of poses (N,J,3): of the root mean square distance from their middle."""
+    size, true_size = (np.linalg.norm(each - each.mean(1, keepdims=True), axis=(1, 2)) for each in (poses, truth))
+    return float(100 * abs(np.median(size / true_size) - 1))
 
 
 def _mean(values: Floats) -> float:
