@@ -102,12 +102,12 @@ def test_only_clocks_of_cameras_that_agree_are_confirmed(engine: Engine) -> None
     live, compared, cameras = made(engine)
     compared.result = Comparison(np.zeros(2), np.array([0.0, 0.004]), NONE, adjusted=True)
     rig = task(make_keyframes(stroll(5.0), calibration(2)), calibration(2))
-    for disagrees_s, confirmed in ((1.0, False), (0.0, True)):
-        live.start(10 * S, np.zeros(2), np.array([0.0, disagrees_s]), cameras, rig)
+    for start_s, disagrees_s, confirmed in ((10, 1.0, False), (30, 0.0, True)):
+        live.start(start_s * S, np.zeros(2), np.array([0.0, disagrees_s]), cameras, rig)
         live.take()
         assert live.confirmed.tolist() == [True, confirmed]
         assert np.isfinite(live.sd_s[1]) == confirmed
-        live.start(20 * S, np.zeros(2), np.zeros(2), cameras, None)  # and not solved any more
+        live.start((start_s + 10) * S, np.zeros(2), np.zeros(2), cameras, None)  # and not solved any more
         live.take()
         assert compared.tasks[-1].unsure.all()
 
