@@ -143,7 +143,9 @@ def open_engine(
     cpu = OrtEngine(path, "cpu")
     warm_up(cpu, views)
     if provider == "cpu":
-        return ProviderEngine(cpu, cpu, f"as asked for, {cpu.reason}")
+        return ProviderEngine(cpu, cpu, cpu.reason)
+    if provider == "auto" and not has_driver():
+        return ProviderEngine(cpu, cpu, f"{cpu.reason}; no NVIDIA driver")
     wanted = PROVIDERS[:-1] if provider == "auto" else (provider,)
     found: list[Engine] = []
     reasons: list[str] = []
@@ -157,7 +159,7 @@ def open_engine(
         raise EngineError(
             f"No provider can run {path.name} ({'; '.join(reasons)}).", "Check the file and `pose-rig doctor`."
         )
-    return ProviderEngine(found[0], cpu, f"as asked for, {found[0].reason}")
+    return ProviderEngine(found[0], cpu, found[0].reason)
 
 
 def gpu_engines(

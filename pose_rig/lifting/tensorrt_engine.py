@@ -45,7 +45,10 @@ class TensorRtEngine:
         self._runtime = trt.Runtime(self._log.logger(trt))
         self._engine = self._runtime.deserialize_cuda_engine(content)
         if self._engine is None:
-            raise EngineError(f"TensorRT cannot load the engine: {self._log.last[:300]}.", REMEDY)
+            raise EngineError(
+                f"TensorRT cannot load the engine: {self._log.last[:300]}.",
+                "Delete the folder `engines` in the cache of pose-rig, then it is built again.",
+            )
         self._user_managed = trt.ExecutionContextAllocationStrategy.USER_MANAGED
         self._threads = threading.local()
         self.provider = "tensorrt"
@@ -118,7 +121,8 @@ class Recording:
         self._outputs = arrays(self._out.host, sizes.outputs)
         fill_with_zeros(self._inputs)
         for slot in sizes.inputs:
-            context.set_input_shape(slot.name, slot.shape)
+            if not context.set_input_shape(slot.name, slot.shape):
+                raise EngineError(f"TensorRT does not take {slot.name} of shape {slot.shape}.", REMEDY)
             context.set_tensor_address(slot.name, self._in.address + slot.offset)
         for slot in sizes.outputs:
             context.set_tensor_address(slot.name, self._out.address + slot.offset)

@@ -14,6 +14,7 @@ from pose_rig.errors import MessageError, PoseRigError
 from pose_rig.fusion.camera_inputs import MAX_LANDMARKS, MAX_OFFSET_IMAGES, checked
 from pose_rig.fusion.pose_messages import is_publishable
 from pose_rig.graph import Engine, GraphInput, GraphOutput
+from pose_rig.lifting.providers import ProviderEngine
 from pose_rig.wire.messages import MAX_COORDINATE_M, MAX_COORDINATE_PX, Health, Keypoints2D, Pose3D
 from tests.fusion.fakes import Scene, film, new_estimator, ring, run, walk
 from tests.fusion.running import VIEWS, Running, is_finite, keypoints, play
@@ -135,6 +136,20 @@ def test_a_graph_that_always_fails_ends_the_run(engine: Engine) -> None:
     (failure,) = running.failure
     assert isinstance(failure, PoseRigError)
     assert failure.cause.startswith("No pose could be computed from the keypoints: ")
+
+
+def test_the_cpu_takes_over_from_a_gpu_that_fails_and_the_health_says_so(engine: Engine, scene: Scene) -> None:
+    failing = Spoilt(engine, "raise", range(20, 100_000))
+    failing.provider = "cuda"
+    running = recorded(ProviderEngine(failing, engine, "the fastest"), scene)
+    assert not running.failure
+    healths = [one for one in running.received if isinstance(one, Health) and one.worker == "fusion"]
+    assert healths[0].detail == "cuda (the fastest)"
+    last = healths[-1]
+    assert (last.frames, last.dropped) == (FRAMES, 0)
+    assert last.detail == "cpu (cuda failed in mid-run: SVD did not converge)"
+    want = poses_of(recorded(engine, scene))
+    assert [one.xyz.tobytes() for one in poses_of(running)] == [one.xyz.tobytes() for one in want]
 
 
 @pytest.mark.parametrize(("field", "value"), [("xyz", np.nan), ("xyz", 2e5), ("score", np.inf), ("residual_px", 1e39)])

@@ -1,10 +1,24 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from pose_rig.installer import Installer, Tool
-from pose_rig.tools.cli.checks import cameras, conflicts, disk, loopback, models, packages, python, telemetry, training
+from pose_rig.lifting.gpu_libraries import DRIVER, gpu_pieces, has_driver
+from pose_rig.tools.cli.checks import (
+    cameras,
+    conflicts,
+    disk,
+    libraries_of_gpu,
+    loopback,
+    models,
+    packages,
+    providers,
+    python,
+    telemetry,
+    training,
+)  # fmt: skip
 from pose_rig.torch_build import torch_build
 
 PIP = Installer("pip", Path("/env"))
@@ -94,3 +108,23 @@ def test_the_interpreter_and_packages_of_the_tests_are_ok() -> None:
     assert (build.status, build.subject) == ("ok", "training")
     assert build.text == f"{torch_build()}."
     assert all(finding.subject == "cameras" for finding in cameras())
+
+
+def test_inference_is_compared_and_timed() -> None:
+    found = list(providers())
+    assert {finding.subject for finding in found} <= {"inference", "gpu"}
+    assert re.fullmatch(r"cpu runs the shipped graph in \d+\.\d\d ms \(ONNX Runtime [\d.]+\)", found[-1].text)
+    if not has_driver():
+        texts = [finding.text for finding in found if finding.subject == "inference"]
+        assert texts[:2] == [f"{name} is not used: no NVIDIA GPU." for name in ("tensorrt", "cuda")]
+
+
+@pytest.mark.skipif(has_driver(), reason="this machine has an NVIDIA driver")
+def test_where_the_packages_of_the_gpu_are_installed_the_missing_driver_is_named() -> None:
+    missing = [piece for piece in gpu_pieces()[:-1] if piece.missing]
+    found = list(libraries_of_gpu())
+    if len(missing) == 2:
+        assert found == []
+    else:
+        assert found[-1].text.startswith(f"NVIDIA driver ({DRIVER}) is missing: ")
+        assert len([finding for finding in found if finding.status == "warn"]) == 1 + len(missing)
