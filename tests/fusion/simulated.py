@@ -134,6 +134,7 @@ def truth(people: Floats, cameras: Calibration) -> tuple[BundleState, Tracks, Pr
         k1_sd=np.full(views, 0.1),
         same_model=np.zeros((views, views), bool),
         gauge_view=0,
+        principal_point_sd=np.zeros(views),
     )
     return state, tracks, priors
 

@@ -86,7 +86,7 @@ def from_lifted_poses(
 
 
 def with_points(cameras: BundleState, tracks: Tracks) -> BundleState:
-    """Returns the same cameras and lengths with the points of (other) tracks triangulated.
+    """Returns the same cameras and lengths, without bias, with the points of (other) tracks triangulated.
 
     A joint with few detections must not start at infinity: a prior keeps it near the middle of the body, and that near
     the person's median position.
@@ -99,7 +99,8 @@ def with_points(cameras: BundleState, tracks: Tracks) -> BundleState:
     usual = np.median(middle, axis=0, keepdims=True)
     middle = np.where(np.linalg.norm(middle - usual, axis=-1, keepdims=True) < MAX_TRAVEL_M, middle, usual)
     prior = middle + np.zeros_like(points)
-    return replace(cameras, points=triangulate(rays, cameras, prior, BODY_RADIUS_SD_M, ROUGH_ITERATIONS).points)
+    points = triangulate(rays, cameras, prior, BODY_RADIUS_SD_M, ROUGH_ITERATIONS).points
+    return replace(cameras, points=points, bias=np.zeros(0))
 
 
 def from_two_view_geometry(tracks: Tracks, log_focal_scale: Floats, height_m: float) -> BundleState | None:

@@ -16,6 +16,7 @@ from pose_rig.arrays import Floats
 from pose_rig.chirality import chirality
 from pose_rig.fusion.calibration.bundle.adjustment import adjust
 from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
+from pose_rig.fusion.calibration.bundle.direction_bias import B
 from pose_rig.fusion.calibration.bundle.lens_family import from_opencv, has_lens, to_opencv
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks, residuals
@@ -31,6 +32,7 @@ from pose_rig.fusion.calibration.initialise import (
 )
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.lens_prior import lens_prior
+from pose_rig.fusion.calibration.same_model import same_model
 from pose_rig.geometry import nearest_rotation
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J
@@ -44,14 +46,14 @@ LOG_FOCAL_SCALE_SD = 0.3
 GIVEN_LOG_FOCAL_SD = 0.02  # of a focal length from the configuration
 CALIBRATED_LOG_FOCAL_SD = 1e-4  # of one with a distortion
 GIVEN_K1_SD = 1e-4  # of a lens from the configuration
+PRINCIPAL_POINT_SD = 0.012  # per axis, of the larger image side; measured on eight cameras: 0.2–2.7 % away
+GIVEN_PRINCIPAL_POINT_SD = 0.001
 INIT_LOG_FOCAL_SCALES = (-0.4, 0.0)  # wider ones, or with distortion, never lead to a better solution
 VALIDATION_STRIDE = 5  # every fifth keyframe is in the validation set
 MAX_ERROR_SD = 2.0  # median reprojection error, in standard deviations of an inlier (1.2 if the noise is as assumed)
-MAX_ROTATION_SD = np.radians(1.0)  # of a camera that was not placed by resection alone (`solved_rig`)
+MAX_ROTATION_SD = np.radians(1.7)  # of a camera that was not placed by resection alone (`solved_rig`)
 MIRROR_AMBIGUITY = "the pose cannot be distinguished from its mirror image yet: bend your arms and knees"
 TOO_FEW_KEYFRAMES = "two cameras rarely had the person in view together: stand where several show all of you"
-SAME_MODEL_DIFFERENCE_SD = 2.0  # focal lengths of one camera model differ by less, and their difference has a standard
-MAX_SAME_MODEL_SD = 0.1  # deviation below this share of the focal length
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,10 @@ def self_solve(task: SolveTask) -> RigSolution | str:
     if best is None:
         return MIRROR_AMBIGUITY
     priors = priors_of(task, views, best)
-    state, _ = adjust(with_points(best, training), training, priors)
-    same_model = _same_model(state, camera_covariance(state, training, priors), task, views)
-    if same_model.any():
-        priors = replace(priors, same_model=same_model)
+    state, _ = adjust(replace(with_points(best, training), bias=np.zeros(B)), training, priors)
+    tied = _same_model(state, camera_covariance(state, training, priors), task, views)
+    if tied.any():
+        priors = replace(priors, same_model=tied)
         state, _ = adjust(state, training, priors)
     return _solved(state, camera_covariance(state, training, priors), training, validation, task, views)
 
@@ -143,7 +145,15 @@ def priors_of(task: SolveTask, views: NDArray[np.int64], state: BundleState | No
     focal_share = intrinsics.focal_px[views] * np.exp(mean if state is None else state.log_focal_scale)
     k1, k1_sd = lens_prior(focal_share / intrinsics.size_px[views].max(-1))
     k1, k1_sd = np.where(calibrated, 0.0, k1), np.where(calibrated, GIVEN_K1_SD, k1_sd)
-    return Priors(task.height_m, mean, sd, k1, k1_sd, np.zeros((len(views), len(views)), bool), 0)
+    apart = np.zeros((len(views), len(views)), bool)
+    return Priors(task.height_m, mean, sd, k1, k1_sd, apart, 0, _principal_point_sd(intrinsics)[views])
+
+
+def _principal_point_sd(intrinsics: Intrinsics) -> Floats:
+    """Returns (V,) standard deviations of principal points per axis, in focal lengths; small where it is given."""
+    given = (intrinsics.principal_point_px != 0.5 * intrinsics.size_px).any(-1) | has_lens(intrinsics)
+    share = np.where(given, GIVEN_PRINCIPAL_POINT_SD, PRINCIPAL_POINT_SD)
+    return np.asarray(share * intrinsics.size_px.max(-1) / intrinsics.focal_px)
 
 
 def _initial_states(
@@ -178,16 +188,11 @@ def _relaxed(state: BundleState, tracks: Tracks, priors: Priors) -> BundleState:
 
 
 def _same_model(state: BundleState, covariance: Floats, task: SolveTask, views: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Returns (V,V) cameras of one model: equal image size, and focal lengths that agree within their errors."""
-    at = np.arange(len(views)) * C + 6
-    variance = covariance[at, at][:, None] + covariance[at, at][None] - 2 * covariance[np.ix_(at, at)]
-    sd = np.sqrt(np.maximum(variance, 1e-12))
-    difference = np.abs(state.log_focal_scale[:, None] - state.log_focal_scale[None])
-    alike = (difference < SAME_MODEL_DIFFERENCE_SD * sd) & (sd < MAX_SAME_MODEL_SD)
-    size = task.intrinsics.size_px[views]
-    free = ~task.focal_given[views]
-    same = alike & (size[:, None] == size[None]).all(-1) & free[:, None] & free[None]
-    return np.asarray(same & ~np.eye(len(views), dtype=bool))
+    """Returns (V,V) cameras of one model."""
+    focal = np.arange(len(views)) * C + 6
+    size, free = task.intrinsics.size_px[views], ~task.focal_given[views]
+    candidates = (size[:, None] == size[None]).all(-1) & free[:, None] & free[None]
+    return same_model(state.log_focal_scale, covariance[np.ix_(focal, focal)], LOG_FOCAL_SCALE_SD, candidates)
 
 
 def _solved(

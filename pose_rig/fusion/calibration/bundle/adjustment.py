@@ -6,8 +6,8 @@ constrain what the images alone determine weakly: focal length, scale, the angle
 
 Levenberg–Marquardt on cameras and lengths; the poses are eliminated (Schur complement), one block per keyframe.
 
-Axes: N keyframes, V views, P points, L lengths, C parameters per camera (`state`). Globals: V·C camera parameters,
-then L lengths.
+Axes: N keyframes, V views, P points, L lengths, C parameters per camera, B coefficients of the direction bias.
+Globals: V·C camera parameters, L lengths, then the bias if it is estimated.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ from pose_rig.fusion.calibration.bundle.segments import JACOBIAN_BY_LENGTH, L, s
 from pose_rig.fusion.calibration.bundle.state import BundleState, C
 
 MAX_ITERATIONS = 30
-MIN_RELATIVE_DECREASE = 1e-4  # of the cost
+MIN_RELATIVE_DECREASE = 3e-4  # of the cost
 GAUGE_WEIGHT = 1e8  # holds the pose of the gauge view
 
 
@@ -37,7 +37,7 @@ def robust_cost(state: BundleState, tracks: Tracks, priors: Priors) -> float:
 def linearise(state: BundleState, tracks: Tracks, priors: Priors) -> NormalEquations:
     """Returns the normal equations at a state, iteratively reweighted."""
     count, views, points = tracks.weight.shape
-    size = views * C + L
+    size = views * C + L + len(state.bias)
     system = NormalEquations(
         hessian_global=np.zeros((size, size)),
         gradient_global=np.zeros(size),
@@ -46,20 +46,21 @@ def linearise(state: BundleState, tracks: Tracks, priors: Priors) -> NormalEquat
         gradient_points=np.zeros((count, points * 3)),
     )
     add_detections(system, state, tracks)
-    _add_segments(system, state)
+    _add_segments(system, state, views * C)
     add_priors(system, state, priors)
     return system
 
 
-def _add_segments(system: NormalEquations, state: BundleState) -> None:
+def _add_segments(system: NormalEquations, state: BundleState, first: int) -> None:
+    at = slice(first, first + L)
     jacobian, residual, weight = segment_residuals(state.points, state.length)
     weight = weight / FRAMES_PER_INDEPENDENT
     transposed = (jacobian * weight[..., None]).swapaxes(1, 2)
     system.hessian_points += transposed @ jacobian
     system.gradient_points += (transposed @ residual[..., None])[..., 0]
-    system.hessian_cross[..., -L:] += transposed @ JACOBIAN_BY_LENGTH
-    system.hessian_global[-L:, -L:] += (JACOBIAN_BY_LENGTH.T * weight.sum(0)) @ JACOBIAN_BY_LENGTH
-    system.gradient_global[-L:] += (weight * residual).sum(0) @ JACOBIAN_BY_LENGTH
+    system.hessian_cross[..., at] += transposed @ JACOBIAN_BY_LENGTH
+    system.hessian_global[at, at] += (JACOBIAN_BY_LENGTH.T * weight.sum(0)) @ JACOBIAN_BY_LENGTH
+    system.gradient_global[at] += (weight * residual).sum(0) @ JACOBIAN_BY_LENGTH
 
 
 def adjust(
@@ -76,8 +77,8 @@ def adjust(
         reduced[fixed, fixed] += GAUGE_WEIGHT
         step = np.asarray(np.linalg.solve(reduced, gradient), np.float64)
         points = solved[..., -1] - solved[..., :-1] @ step
-        cameras = step[: views * C].reshape(views, C)
-        trial = state.updated(cameras, step[views * C :], points.reshape(state.points.shape))
+        cameras, length, bias = np.split(step, [views * C, views * C + L])
+        trial = state.updated(cameras.reshape(views, C), length, points.reshape(state.points.shape), bias)
         trial_cost = robust_cost(trial, tracks, priors)
         if trial_cost < cost:
             decrease = (cost - trial_cost) / cost

@@ -16,7 +16,8 @@ from pose_rig.fusion.calibration.bundle.state import BundleState, C
 # Relative size of the person, which height_m fixes. Images do not determine it, and segments that vary by centimetres
 # vary less in a smaller rig: with their own priors alone, noisy detections shrink everything to 0.6–0.8.
 SIZE_SD = 0.01
-SAME_MODEL_SD = 0.01  # of the log ratio of focal lengths of one camera model
+DIRECTION_BIAS_SD = 0.4  # in standard deviations of a detection, 1.25 % of the person: 0.5 %
+SAME_MODEL_SD = 0.03  # of the log ratio of focal lengths of one camera model
 SAME_MODEL_K1_SD = 0.01  # of the difference of their k1
 
 
@@ -30,6 +31,9 @@ class Priors:
         k1: (V,), k1_sd: (V,) its standard deviation.
         same_model: (V,V) True where two cameras are of one model and share focal length and k1.
         gauge_view: The view whose pose is held.
+        principal_point_sd: (V,) of the distance of the principal point from the one assumed, per axis, in assumed focal
+            lengths.
+        bias_sd: Standard deviation of the coefficients of the direction bias, in those of a detection.
     """
 
     height_m: float
@@ -39,6 +43,8 @@ class Priors:
     k1_sd: Floats
     same_model: NDArray[np.bool_]
     gauge_view: int
+    principal_point_sd: Floats
+    bias_sd: float = DIRECTION_BIAS_SD
 
 
 def prior_cost(state: BundleState, priors: Priors) -> float:
@@ -48,6 +54,7 @@ def prior_cost(state: BundleState, priors: Priors) -> float:
     cost += (((state.length / mean).mean() - 1) / SIZE_SD) ** 2
     focal = ((log_focal_scale - priors.log_focal_scale) / priors.log_focal_scale_sd) ** 2
     cost += focal.sum() + (((state.k1 - priors.k1) / priors.k1_sd) ** 2).sum()
+    cost += ((state.bias / priors.bias_sd) ** 2).sum()
     for values, sd in ((log_focal_scale, SAME_MODEL_SD), (state.k1, SAME_MODEL_K1_SD)):
         difference = (values[:, None] - values[None]) / sd
         cost += 0.5 * (priors.same_model * difference**2).sum()
@@ -68,6 +75,9 @@ def add_priors(system: NormalEquations, state: BundleState, priors: Priors) -> N
     focal = np.arange(views) * C + 6
     hessian[focal, focal] += priors.log_focal_scale_sd**-2
     gradient[focal] += (priors.log_focal_scale - state.log_focal_scale) / priors.log_focal_scale_sd**2
+    at = np.arange(len(state.bias)) + views * C + L
+    hessian[at, at] += priors.bias_sd**-2
+    gradient[at] -= state.bias / priors.bias_sd**2
     k1 = focal + 1
     hessian[k1, k1] += priors.k1_sd**-2
     gradient[k1] += (priors.k1 - state.k1) / priors.k1_sd**2

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.direction_bias import add_direction_bias, view_directions
 from pose_rig.fusion.calibration.bundle.lens_family import distortion
 from pose_rig.fusion.calibration.bundle.normal_equations import NormalEquations
 from pose_rig.fusion.calibration.bundle.state import BundleState, C
@@ -45,6 +46,8 @@ def residuals(state: BundleState, tracks: Tracks) -> tuple[Floats, Floats, Float
     stretch = np.exp(state.log_focal_scale)[:, None] * distortion(ideal, state.k1).stretch
     projected = stretch[..., None] * ideal
     residual = (tracks.xy - projected) / tracks.sd[..., None]
+    if state.bias.any():
+        residual = residual - view_directions(state.rotation, state.translation, state.points).shift(state.bias)
     return local, projected, residual, length2(residual)
 
 
@@ -114,3 +117,6 @@ def add_detections(system: NormalEquations, state: BundleState, tracks: Tracks) 
         at = slice(v * C, v * C + C)
         system.hessian_global[at, at] += weighted.T @ jacobian
         system.gradient_global[at] += residual[:, v].reshape(-1) @ weighted
+    if state.bias.size:
+        directions = view_directions(state.rotation, state.translation, state.points)
+        add_direction_bias(system, directions, residual, weight[..., 0, 0], by_point, by_camera)

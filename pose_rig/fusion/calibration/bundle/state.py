@@ -1,10 +1,10 @@
-"""The parameters of bundle adjustment: cameras, the points of the person in every keyframe, segment lengths.
+"""The parameters of bundle adjustment: cameras, the person in every keyframe, segment lengths, detector bias.
 
 Axes: N keyframes, V views, P points (`segments.POINTS`), L lengths, C = 8 parameters per camera: rotation (3),
-translation (3), log focal scale, k1.
+translation (3), log focal scale, k1; B coefficients of the direction bias (`direction_bias`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class BundleState:
         k1: (V,) of the lens (`lens_family`).
         points: (N,P,3) m.
         length: (L,) m.
+        bias: (B,) of the detector, in standard deviations of a detection; (0,) where it is not estimated.
     """
 
     rotation: Floats
@@ -35,6 +36,7 @@ class BundleState:
     k1: Floats
     points: Floats
     length: Floats
+    bias: Floats = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def from_cameras(
@@ -44,8 +46,8 @@ class BundleState:
         no_points = np.zeros((0, len(POINTS), 3))
         return cls(rotation, translation, log_focal_scale, k1, no_points, LENGTH_PER_HEIGHT * height_m)
 
-    def updated(self, cameras: Floats, length: Floats, points: Floats) -> "BundleState":
-        """Returns the state after a step: cameras (V,C), lengths (L,), points (N,P,3)."""
+    def updated(self, cameras: Floats, length: Floats, points: Floats, bias: Floats | None = None) -> "BundleState":
+        """Returns the state after a step: cameras (V,C), lengths (L,), points (N,P,3), bias (B,) if it is estimated."""
         log_focal_scale = self.log_focal_scale + cameras[:, 6]
         return BundleState(
             rotation_from_vector(cameras[:, :3]) @ self.rotation,
@@ -54,4 +56,5 @@ class BundleState:
             np.clip(self.k1 + cameras[:, 7], MIN_K1, MAX_K1),
             self.points + points,
             self.length + length,
+            self.bias if bias is None else self.bias + bias,
         )

@@ -8,6 +8,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.adjustment import adjust, linearise, robust_cost
 from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
+from pose_rig.fusion.calibration.bundle.direction_bias import B
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import FRAMES_PER_INDEPENDENT, Tracks, residuals
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS, L
@@ -86,6 +87,19 @@ def test_the_gradient_equals_finite_differences_of_the_cost() -> None:
         step[k] = STEP
         rise = robust_cost(step_of(state, step), tracks, priors) - robust_cost(step_of(state, -step), tracks, priors)
         assert rise / (2 * STEP) == pytest.approx(stated, rel=1e-4, abs=1e-3 * np.abs(slope).max() * STEP + 1e-2), k
+
+
+def test_the_gradient_by_the_bias_equals_finite_differences() -> None:
+    """The derivatives by cameras and points leave out that these change the direction of view."""
+    rng = np.random.default_rng(1)
+    state, tracks, priors = truth(acrobat(4), calibration(3, k1=0.05))
+    state = replace(state, bias=rng.normal(0, 1, B))
+    tracks = replace(blurred(tracks, rng), weight=rng.uniform(0, 1, tracks.weight.shape))
+    slope = -linearise(state, tracks, priors).gradient_global[-B:]
+    for k, stated in enumerate(slope):
+        step = STEP * (np.arange(B) == k)
+        costs = [robust_cost(replace(state, bias=state.bias + sign * step), tracks, priors) for sign in (1, -1)]
+        assert (costs[0] - costs[1]) / (2 * STEP) == pytest.approx(stated, rel=1e-4, abs=1e-4), k
 
 
 def test_the_hessian_equals_the_curvature_at_the_truth() -> None:
@@ -254,6 +268,24 @@ def test_the_gauge_is_projected_out_of_the_covariance() -> None:
     other = rng.normal(0, 1, len(sure))
     other /= np.linalg.norm(other)
     assert other @ sure @ other > 0.01 * usual
+
+
+def test_a_principal_point_beside_the_centre_moves_the_cameras_as_the_covariance_states() -> None:
+    """Its share of the covariance is the square of what such a principal point does to the solution."""
+    state, tracks, priors = truth(acrobat(16), calibration(3))
+    state = replace(state, bias=np.zeros(B))
+    at_centre, _ = adjust(state, tracks, priors)
+    sd, rest = np.array([0.0, 0.01, 0.0]), camera_covariance(at_centre, tracks, priors)
+    stated = camera_covariance(at_centre, tracks, replace(priors, principal_point_sd=sd)) - rest
+    basis, _ = np.linalg.qr(gauge(at_centre))
+    found = np.zeros_like(stated)
+    for axis in np.eye(2):
+        shifted = replace(tracks, xy=tracks.xy + (sd[:, None] * axis)[:, None])
+        moved = charted(adjust(at_centre, shifted, replace(priors, principal_point_sd=sd))[0], at_centre)
+        moved = moved - basis @ (basis.T @ moved)
+        found += np.outer(moved, moved)
+    assert np.sqrt(np.trace(found[C : C + 3, C : C + 3])) > np.radians(0.3)
+    assert stated == pytest.approx(found, abs=0.05 * np.abs(found).max())
 
 
 def test_four_times_the_keyframes_halve_the_standard_deviations() -> None:
