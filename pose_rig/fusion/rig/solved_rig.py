@@ -25,7 +25,7 @@ from pose_rig.wire.messages import CameraState
 MIN_ROTATION_SD = np.radians(0.5)  # of a camera within one time step: detected joints are not quite at the joints
 UNKNOWN_ROTATION_SD = np.radians(8.0)
 RESECTED_ROTATION_SD = np.radians(2.0)  # of a camera placed by the poses of a second
-MAX_SD_GROWTH = 1.5  # of the cameras that were not moved, in the first solution after a move
+MAX_SD_GROWTH = 1.12  # of cameras that were not moved, in the first solution after a move: 1.5 without principal points
 MAX_ERROR_GROWTH = 1.02  # of a new solution that is more certain
 
 
