@@ -145,8 +145,8 @@ def _jumping(
 ) -> NDArray[np.bool_]:
     """Returns (V,) the views that jump: their camera was moved, or another person was detected.
 
-    That is one which jumps alone among three, those that agreed until now while another view still does, or the only
-    view, as long as there is a recent pose.
+    That is one which jumps alone among three, one of two that agreed until now while the other still does, or the only
+    one, as long as there is a recent pose.
 
     Args:
         error: (V,P) reprojection errors of the predicted joints, in standard deviations.
@@ -162,8 +162,8 @@ def _jumping(
         return np.asarray(alone)
     if used.sum() == 1:  # for a moment it may show another person, or only parts of this one
         return np.asarray(far & may_jump.any())
-    another_agrees = (used & (jump < MIN_JUMP_SD / MIN_JUMP_RATIO)).any()
-    return np.asarray(alone | far & may_jump & another_agrees)
+    other_agrees = (used & (jump < MIN_JUMP_SD / MIN_JUMP_RATIO)).any()
+    return np.asarray(alone | far & may_jump & (used.sum() == 2) & other_agrees)
 
 
 def _pose(found: Fit, rays: Rays, visible: NDArray[np.bool_], agreement: Floats, cameras: Calibration) -> SolvedPose:

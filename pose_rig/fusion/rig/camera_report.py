@@ -8,6 +8,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from pose_rig.fusion.rig.camera_poses import CameraPoses
+from pose_rig.fusion.rig.clock_lags import ClockLags
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
 from pose_rig.fusion.rig.mirrored_images import MirrorDetector
 from pose_rig.fusion.rig.setup import Setup
@@ -21,14 +22,28 @@ NOT_PLACED = (
     "is left out, for its keypoints fit no camera pose: it may follow another person, its clock may be off or its lens "
     "may distort; let it see the person alone and whole"
 )
+MAX_TROUBLE_S = 30.0
+SEVERAL_DISAGREE = (
+    "{} disagree with the others again and again: most likely the clocks of the cameras differ. Record files with "
+    "--passes 2, or set offset_ms."
+)
 
 
 class CameraReport:
     """Collects what is reported."""
 
-    def __init__(self, setup: Setup, consistency: Consistency, poses: CameraPoses, mirrors: MirrorDetector) -> None:
-        self._setup, self._consistency, self._poses, self._mirrors = setup, consistency, poses, mirrors
+    def __init__(
+        self, setup: Setup, consistency: Consistency, poses: CameraPoses, mirrors: MirrorDetector, lags: ClockLags
+    ) -> None:
+        self._setup, self._consistency, self._poses, self._mirrors, self._lags = (
+            setup,
+            consistency,
+            poses,
+            mirrors,
+            lags,
+        )
         self._unplaced_s, self._last_ns = np.zeros(len(setup.names)), 0
+        self._trouble_s = np.zeros(len(setup.names))  # for which a camera disagreed; agreement counts half against it
 
     def update(self, t_ns: int, present: NDArray[np.bool_]) -> None:
         """Adds a time step at which some views (V,) detect a person."""
@@ -36,6 +51,18 @@ class CameraReport:
         self._last_ns = t_ns
         unplaced = ~self._poses.known & ~self._poses.moving.moving & (self._poses.mode != "cold")
         self._unplaced_s = np.where(unplaced, self._unplaced_s + elapsed_s * present, 0.0)
+        if self._poses.mode == "solved":
+            agrees = self._poses.known & (self._consistency.agreement >= MIN_AGREEMENT)
+            change_s = elapsed_s * present * ~self._setup.moving * np.where(agrees, -0.5, 1.0)
+            self._trouble_s = np.clip(self._trouble_s + change_s, 0.0, MAX_TROUBLE_S)
+
+    @property
+    def warning(self) -> str:
+        """What is wrong with several cameras at once, for display; empty if nothing is."""
+        troubled = self._trouble_s > PLACING_TIMEOUT_S
+        if troubled.sum() < max(2, len(troubled) / 2):
+            return ""
+        return SEVERAL_DISAGREE.format(" and ".join(self._setup.names[v] for v in np.flatnonzero(troubled).tolist()))
 
     def states(self) -> tuple[CameraState, ...]:
         """Returns the state of every camera."""
@@ -52,7 +79,7 @@ class CameraReport:
             moving=bool(poses.moving.moving[view]),
             health=float(self._consistency.agreement[view]),
             agreement=self._consistency.mean(view),
-            note=self._mirrors.note(view) or self._problem(view) if has_frames else "no frames yet",
+            note=self._note(view) if has_frames else "no frames yet",
         )
         if poses.known[view] and poses.cameras is not None:
             return with_pose(state, poses.cameras, view)
@@ -60,6 +87,9 @@ class CameraReport:
             rotation = tuple(poses.rotations.camera_from_rig[view].ravel().tolist())
             return structs.replace(state, rotation=rotation, rotation_sd_deg=float(poses.rotations.sd_deg[view]))
         return state
+
+    def _note(self, view: int) -> str:
+        return self._lags.note(view) or self._mirrors.note(view) or self._problem(view)
 
     def _problem(self, view: int) -> str:
         """Returns why a camera is not trusted, empty if it is."""

@@ -20,6 +20,7 @@ from pose_rig.fusion.rig.calibrator import Calibrator
 from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import CameraReport
+from pose_rig.fusion.rig.clock_lags import ClockLags
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
 from pose_rig.fusion.rig.mirrored_images import MirrorDetector
 from pose_rig.fusion.rig.pair_agreement import PairAgreement, unmoved_pair
@@ -52,7 +53,8 @@ class Rig:
         self._consistency = Consistency(len(setup.names))
         self._pairs = PairAgreement()
         self._mirrors = MirrorDetector(setup.names, setup.mirror)
-        self._report = CameraReport(setup, self._consistency, self.poses, self._mirrors)
+        self._lags = ClockLags(setup.names)
+        self._report = CameraReport(setup, self._consistency, self.poses, self._mirrors, self._lags)
         self._why_unsolved = ""
         self.unchecked = np.zeros(len(setup.names), bool)
 
@@ -65,7 +67,8 @@ class Rig:
     @property
     def note(self) -> str:
         """Why the rig is not solved, or what is uncertain about it, for display."""
-        return " ".join(part for part in (self._why_unsolved, self.poses.vertical_warning) if part)
+        parts = (self._why_unsolved, self.poses.vertical_warning, self._report.warning)
+        return " ".join(part for part in parts if part)
 
     @note.setter
     def note(self, text: str) -> None:
@@ -136,6 +139,7 @@ class Rig:
             found: How they were found.
             changed: (V,) whose clock is another one now.
         """
+        self._lags.clear()
         if found.step is not None:  # the keyframes before it remain
             self._consistency.reset(found.step.view)
             self._pairs.clear()
@@ -180,6 +184,8 @@ class Rig:
         self._report.update(observation.t_ns, observation.present)
         self._mirrors.update(hypothesis, pose, self.poses.cameras)
         if solved is not None and pose is not None:
+            left_out = ~self.poses.known & ~moving
+            self._lags.add(observation.t_ns, pose, solved.solution.cameras, left_out)
             self._pairs.add(hypothesis, pose, solved.solution.bone_length_m)
             solved.readmit(observation.t_ns, pose, self._consistency, moving)
         self._exclude_moved(observation.t_ns)
