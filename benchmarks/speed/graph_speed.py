@@ -11,9 +11,10 @@ import numpy as np
 
 from benchmarks.contract import Report, parser, time_ms
 from pose_rig.graph import Engine
+from pose_rig.lifting.difference import difference
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.example import example
-from pose_rig.lifting.providers import PROVIDERS, difference, first_line, gpu_engines
+from pose_rig.lifting.providers import PROVIDERS, first_line, gpu_engines
 from pose_rig.tools.workers.build_note import engine_folder
 
 SIZES = ((4, 1), (1, 1), (2, 1), (8, 1), (4, 3), (4, 60), (8, 136))  # views, hypotheses

@@ -186,7 +186,7 @@ def fused(module: RigGraph, arguments: tuple[Tensor, ...]) -> Compute:
     aten = torch.ops.aten
     table = {aten.mm.default: _small_mm, aten.bmm.default: _small_bmm}
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "TensorFloat32 tensor cores")  # they are too inaccurate
+        warnings.simplefilter("ignore")  # of the compiler about its own parts, and that TF32, too inaccurate, is off
         module(*arguments)  # constants are made now, and not as part of what is traced
         operations = make_fx(module, decomposition_table=table)(*arguments)
         compute: Compute = torch.compile(operations, options=COMPILER_OPTIONS)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pose_rig.graph import GraphInput, GraphOutput
+from pose_rig.lifting.difference import difference
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.example import example
-from pose_rig.lifting.providers import difference
 from pose_rig.lifting.shapes import Sizes, cut
 from pose_rig.lifting.tensorrt_engine import MAX_RECORDINGS, TensorRtEngine, ThreadRecordings
 from tests.lifting.fake_gpu import FakeEngine, FakeGpu, Strategy

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from pose_rig.errors import AssetError
 from pose_rig.graph import GraphOutput
+from pose_rig.lifting.difference import difference
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.example import example
-from pose_rig.lifting.providers import difference
 from pose_rig.lifting.rig_graph import RigGraph
 from pose_rig.lifting.shapes import MAX_CANDIDATES, Sizes, TooLargeError
 from pose_rig.lifting.torch_engine import MAX_RECORDINGS, TorchEngine
