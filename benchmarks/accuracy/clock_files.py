@@ -12,6 +12,7 @@ from benchmarks.accuracy.movement import FPS
 from benchmarks.accuracy.simulated_rigs import detections_of
 from pose_rig.arrays import Floats
 from pose_rig.simulation.cameras import Cameras
+from pose_rig.simulation.detector_bias import DetectorBias
 from pose_rig.skeleton import JOINT_SET
 from pose_rig.wire.messages import Keypoints2D
 
@@ -62,6 +63,7 @@ def files_of(
     rng: np.random.Generator,
     fps: Sequence[float] | None = None,
     dropped: float = 0.0,
+    bias: DetectorBias | None = None,
 ) -> list[CameraFile]:
     """Returns the files (V) of cameras.
 
@@ -74,14 +76,15 @@ def files_of(
         rng: Random generator.
         fps: (V) frame rates; None = `FPS` each.
         dropped: Share of the frames that are missing.
+        bias: Of the detector.
     """
     out = []
     for view, (offset_s, rate) in enumerate(clocks):
         view_fps = FPS if fps is None else fps[view]
         camera_s = np.arange(round(seconds * view_fps)) / view_fps
         seen = at_times(people, start_s, camera_s * rate + offset_s)
-        one = Cameras(*(getattr(cameras, name)[view : view + 1] for name in Cameras.__slots__))
-        xy_px, score = detections_of(seen, one, rng)
+        one = cameras.each(lambda values, view=view: values[view : view + 1])  # type: ignore[misc]
+        xy_px, score = detections_of(seen, one, rng, bias)
         kept = np.flatnonzero(rng.random(len(camera_s)) >= dropped)
         width, height = cameras.size_px[view].astype(int).tolist()
         times = camera_s[kept]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from msgspec import structs
+from numpy.typing import NDArray
 
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.cameras import Calibration
@@ -29,6 +30,7 @@ from pose_rig.fusion.rig.rig_view import RigView
 from pose_rig.fusion.rig.setup import setup_of
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks, adjust_clocks
+from pose_rig.fusion.synchronisation.clock_search import search_offset
 from pose_rig.fusion.synchronisation.live_comparison import Comparison
 from pose_rig.fusion.synchronisation.resampling import resampled
 from pose_rig.graph import Engine
@@ -94,6 +96,16 @@ class Estimator:
             tracks: (V) what each camera detected.
         """
         return adjust_clocks(self._rig.solve_task(), tracks, self.clocks.by_camera, rates=True)
+
+    def searched_offset(self, tracks: Sequence[CameraTrack], sure: NDArray[np.bool_], view: int) -> float | None:
+        """Returns the clock offset, s, at which a camera's keypoints fit one camera pose, None without a clear one.
+
+        Args:
+            tracks: (V) what each camera detected.
+            sure: (V,) cameras whose clocks are known.
+            view: The camera, not one of these.
+        """
+        return search_offset(self._rig.solve_task(), tracks[view], sure, view)
 
     def set_clocks(self, clocks: CameraClocks, tracks: Sequence[CameraTrack]) -> None:
         """Uses other clocks, for which the rig is solved again; ``tracks`` as in `adjusted_clocks`."""

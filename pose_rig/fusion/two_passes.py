@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
@@ -14,6 +15,7 @@ from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
 from pose_rig.fusion.synchronisation.clock_offsets import coarse_offsets
 from pose_rig.fusion.synchronisation.clock_signals import movement_signals
 from pose_rig.fusion.time_steps import time_steps
@@ -81,22 +83,50 @@ class TwoPasses:
         signals = coarse_offsets([movement_signals(track) for track in tracks])
         coarse = coarse_clocks(signals)
         if not coarse.near(estimator.clocks, 0.0):
-            before = self._agreement()
+            before, was_solved = self._agreement(), estimator.mode == "solved"
             self._repeat(coarse)
             after = self._agreement()
-            wrong = (after < np.minimum(before, MIN_AGREEMENT)) & (coarse.offset_s != 0)
+            worse = after < np.minimum(before, MIN_AGREEMENT)
+            if was_solved and estimator.mode != "solved":
+                worse[:] = True
+            wrong = worse & (coarse.offset_s != 0)
             if wrong.any():
                 coarse = coarse.without(wrong)
                 self._repeat(coarse)
+        adjusted, ambiguous = self._solved(tracks), signals.ambiguous
+        searched = self._searched(coarse, adjusted, ambiguous, tracks)
+        if searched is not coarse:
+            coarse, ambiguous = searched, ambiguous & ~np.isfinite(searched.sd_s)
+            self._repeat(coarse)
+            adjusted = self._solved(tracks)
         ends_ns = [int(track.t_ns[end]) for track in tracks if len(track.t_ns) for end in (0, -1)] or [0]
         for rounds in range(MAX_ROUNDS):
-            estimator.solve()
-            found = fine_clocks(coarse, estimator.adjusted_clocks(tracks), signals.ambiguous)
+            found = fine_clocks(coarse, adjusted, ambiguous)
             if found.near(estimator.clocks, REPEAT_ABOVE_S, ends_ns) or rounds == MAX_ROUNDS - 1:
                 break
             self._repeat(found)
+            adjusted = self._solved(tracks)
         estimator.set_clocks(described(found, self._names), tracks)
         estimator.fix_cameras()
+
+    def _solved(self, tracks: Sequence[CameraTrack]) -> AdjustedClocks | None:
+        self._estimator.solve()
+        return self._estimator.adjusted_clocks(tracks)
+
+    def _searched(
+        self,
+        coarse: CameraClocks,
+        adjusted: AdjustedClocks | None,
+        ambiguous: NDArray[np.bool_],
+        tracks: Sequence[CameraTrack],
+    ) -> CameraClocks:
+        """Returns the coarse clocks with those corrected or discarded that the bundle adjustment does not confirm."""
+        sure = np.zeros(len(tracks), bool) if adjusted is None else np.isfinite(adjusted.sd_s) & ~ambiguous
+        unsure = ~sure & ~(np.isfinite(coarse.sd_s) & (self._agreement() >= MIN_AGREEMENT))
+        if sure.sum() < 2 or not unsure.any():
+            return coarse
+        lags_s = [self._estimator.searched_offset(tracks, sure, view) for view in np.flatnonzero(unsure).tolist()]
+        return coarse.searched(np.flatnonzero(unsure), lags_s)
 
     def _repeat(self, clocks: CameraClocks) -> None:
         self._estimator.clocks = clocks

@@ -82,6 +82,15 @@ class CameraClocks:
         offset_s, rate = np.where(views, 0.0, self.offset_s), np.where(views, 1.0, self.rates)
         return CameraClocks(offset_s, np.where(views, np.nan, self.sd_s), rate=rate)
 
+    def searched(self, views: NDArray[np.int64], offsets_s: Sequence[float | None]) -> "CameraClocks":
+        """Returns the clocks with those of some views replaced (None = as given), relative to the first camera."""
+        offset_s, sd_s = self.offset_s.copy(), self.sd_s.copy()
+        for view, offset in zip(views.tolist(), offsets_s, strict=True):
+            offset_s[view], sd_s[view] = (0.0, np.nan) if offset is None else (offset, COARSE_SD_S)
+        if (offset_s == self.offset_s).all() and (np.isfinite(sd_s) == np.isfinite(self.sd_s)).all():
+            return self
+        return CameraClocks(np.where(np.isfinite(sd_s), offset_s - offset_s[0], 0.0), sd_s)
+
     def near(self, other: "CameraClocks", difference_s: float, times_ns: Sequence[int] = (0,)) -> bool:
         """Whether no clock differs by more than ``difference_s`` at some times of the cameras."""
         pairs = zip(self.by_camera, other.by_camera, strict=True)

@@ -8,7 +8,7 @@ Axes: N times, V views, P points (`segments.POINTS`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,10 @@ CONVERGED_S, CONVERGED_RATE = 0.0002, 1e-5
 # Of offsets, over that from the scatter between blocks: errors of detectors last longer than a block. What is common
 # to all blocks falls with the duration: 1.2 ms after 20 s (simulated rigs with biased detectors), 4 ms after 1.7 s.
 SD_FACTOR, SYSTEMATIC_SD_S, SYSTEMATIC_TAKE_S = 1.6, 0.0012, 20.0
+SYSTEMATIC_RATE_SD = 2e-4  # after 20 s; falls with the duration to the power of 1.5
 MAX_OFFSET_SD_S = 0.02
 RATE_SD, ANY_RATE_SD = 2.0, 3.0  # standard deviations: a smaller rate is exactly 1, and all are if none is larger
-MIN_EXPLAINED = 0.33  # of the squared velocities in a view, by those in the others
+MIN_EXPLAINED = 0.33  # of the squared velocities in a view, by those in the others; standing 0.15, moving 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class AdjustedClocks:
         clocks: (V) those given where nothing is observable.
         offset_s: (V,) rig time minus camera time in the middle of the take.
         sd_s: (V,) its standard deviation; 0 for the first view that is observable, NaN where none is.
-        start_sd_s: (V,) the same at the beginning of the take, which is less certain where a rate was found.
+        start_sd_s: (V,) the same at the beginning of the take, which is less certain where rates were searched.
         explained: (V,) share of the squared velocities of keypoints that the other views explain.
     """
 
@@ -108,6 +109,11 @@ class _Times:
         """Duration of the take."""
         return float(2 * (self.middle_s - self.rig_s[0]))
 
+    @property
+    def systematic_rate_sd(self) -> float:
+        """Standard deviation of rates that the scatter between blocks does not show."""
+        return float(SYSTEMATIC_RATE_SD * (SYSTEMATIC_TAKE_S / self.seconds) ** 1.5)
+
 
 @dataclass(frozen=True, slots=True)
 class _Found:
@@ -117,6 +123,7 @@ class _Found:
     state: BundleState
     step: ClockStep
     explained: Floats
+    ignored_rate_sd: Floats | float = 0.0  # (V,) of rates that are exactly 1 because they are not significant
 
     def sd_s(self, times: _Times) -> tuple[Floats, Floats]:
         """Returns (V,) the standard deviations of the offsets in the middle and at the beginning of the take."""
@@ -125,7 +132,9 @@ class _Found:
         covariance, early_s = SD_FACTOR**2 * self.step.covariance, 0.5 * times.seconds
         offset, rate, both = (np.diag(part) for part in (
             covariance[:count, :count], covariance[count:, count:], covariance[:count, count:]))  # fmt: skip
-        middle, start = offset + systematic, offset - 2 * early_s * both + early_s**2 * rate + systematic
+        middle = offset + systematic
+        rate = np.where(rate > 0, rate + times.systematic_rate_sd**2, np.asarray(self.ignored_rate_sd) ** 2)
+        start = middle - 2 * early_s * both + early_s**2 * rate
         first = np.arange(count) == 0
         return np.where(first, 0.0, np.sqrt(middle)), np.where(first, 0.0, np.sqrt(np.maximum(start, middle)))
 
@@ -198,7 +207,7 @@ def _adjusted(
     found = search.run(state, given, ~none)
     if found is None:
         return None
-    sd = SD_FACTOR * np.sqrt(np.diag(found.step.covariance)[len(views) :])
+    sd = np.hypot(SD_FACTOR * np.sqrt(np.diag(found.step.covariance)[len(views) :]), times.systematic_rate_sd)
     ratio = np.abs([clock.rate - 1 for clock in found.clocks]) / np.maximum(sd, 1e-9)
     significant = (ratio > RATE_SD) & (ratio.max() > ANY_RATE_SD)
     if significant[1:].all():
@@ -207,7 +216,8 @@ def _adjusted(
         clock if keep else CameraClock(round(times.middle_s * 1e9 - clock.camera_ns(times.middle_s * 1e9)))
         for clock, keep in zip(found.clocks, significant.tolist(), strict=True)
     ]
-    return search.run(found.state, start, significant)
+    found = search.run(found.state, start, significant)
+    return None if found is None else replace(found, ignored_rate_sd=np.where(significant, 0.0, sd))
 
 
 def _times(task: SolveTask) -> _Times | None:
