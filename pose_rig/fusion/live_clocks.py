@@ -17,6 +17,7 @@ from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
 from pose_rig.fusion.rig.consistency import AVERAGING_TIME_S
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
+from pose_rig.fusion.synchronisation.clock_steps import OffsetStep
 from pose_rig.fusion.synchronisation.live_comparison import Comparison, ComparisonTask, compare_clocks
 from pose_rig.graph import Engine
 from pose_rig.intrinsics import Intrinsics
@@ -27,11 +28,13 @@ TRACK_NS = 20_000_000_000  # of each camera, by which clocks are compared
 INTERVALS_NS = (1_000_000_000, 3_000_000_000)  # between comparisons, until every clock is confirmed, and then
 CHECK_AFTER_S = 0.7  # of disagreement, for which a step of the clock is searched
 CHECK_WINDOW_NS = 2_500_000_000
+CHECK_INTERVAL_NS = 400_000_000  # a step is used when a second comparison confirms it, too
+MAX_STEP_DIFFERENCE_S, MAX_STEP_AGE_NS = 0.05, 4_000_000_000
 MAX_CHECK_S = 3.0  # a camera that disagrees for longer was moved, checked or not
 ADJUST_INTERVALS_NS = (2_500_000_000, 20_000_000_000)  # doubled from the one to the other while nothing changes
 NEVER_NS = -(1 << 60)
 CONFIRMED_SD_S = 0.007
-MIN_ADJUSTED_NS = 4_000_000_000  # of keyframes
+MIN_ADJUSTED_NS = 6_000_000_000  # of keyframes
 
 
 class LiveClocks:
@@ -59,6 +62,7 @@ class LiveClocks:
         self._adjust_interval_ns = ADJUST_INTERVALS_NS[0]
         self._agrees, self._changes = np.zeros(views, bool), 0
         self._coarse_s = np.full(views, np.nan)
+        self._step: tuple[int, OffsetStep] | None = None  # found once, and when
         self._offset_s = np.zeros(views)  # of the comparison that was started last
         self.sd_s, self.confirmed = np.full(views, np.nan), np.zeros(views, bool)
 
@@ -112,7 +116,8 @@ class LiveClocks:
         known = np.zeros(len(inconsistent_s), bool) if solve is None else solve.known
         interval_ns = INTERVALS_NS[int(known.any() and bool(self.confirmed[known].all()))]
         urgent = bool((self.unchecked(t_ns, inconsistent_s) & (inconsistent_s >= CHECK_AFTER_S)).any())
-        if self._comparing.busy or (t_ns - self._started_ns < interval_ns and not urgent):
+        urgent = urgent or self._step is not None
+        if self._comparing.busy or t_ns - self._started_ns < (CHECK_INTERVAL_NS if urgent else interval_ns):
             return
         self._started_ns = self._checking_ns = t_ns
         self._offset_s, self._agrees, self._changes = offset_s, known & (inconsistent_s == 0), changes
@@ -145,7 +150,10 @@ class LiveClocks:
         if found.keyframes is not None and changes != self._changes:  # they are no longer those of the rig
             self._adjusted_ns = NEVER_NS
             found = Comparison(self._offset_s, np.full(len(self.sd_s), np.nan), found.coarse_s)
-        self._checked_ns, self._coarse_s = self._checking_ns, found.coarse_s
+        found = self._confirmed_step(found)
+        self._coarse_s = found.coarse_s
+        if self._step is None:
+            self._checked_ns = self._checking_ns
         if found.step is not None:
             view = found.step.view
             change_ns = round(found.step.change_s * 1e9)
@@ -159,6 +167,18 @@ class LiveClocks:
         if found.adjusted:
             self.confirmed |= (found.sd_s < CONFIRMED_SD_S) & self._agrees
         return found
+
+    def _confirmed_step(self, found: Comparison) -> Comparison:
+        """Returns a result without its step, if that is not the second of its kind."""
+        before, self._step = self._step, None
+        if found.step is None:
+            return found
+        if before is not None and before[1].view == found.step.view:
+            recent = self._checking_ns - before[0] < MAX_STEP_AGE_NS
+            if recent and abs(before[1].change_s - found.step.change_s) < MAX_STEP_DIFFERENCE_S:
+                return found
+        self._step = (self._checking_ns, found.step)
+        return Comparison(self._offset_s, np.full(len(self.sd_s), np.nan), self._coarse_s)
 
     def used_results(self) -> list[Learned]:
         """Returns which results were taken since this was last called."""

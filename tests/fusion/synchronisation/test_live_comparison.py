@@ -64,7 +64,7 @@ def test_a_small_offset_comes_with_the_rig_solved_again() -> None:
     again = replace(task(tracks(cameras, np.zeros(3))), solve=given(cameras, at_given_clocks(cameras, np.zeros(3))))
     one_clock = compare_clocks(replace(again, adjust=True))
     assert one_clock.offset_s.tolist() == [0, 0, 0]
-    assert (one_clock.sd_s < 0.01).all()
+    assert (one_clock.sd_s < 0.012).all()
     assert one_clock.keyframes is None
 
 
@@ -74,8 +74,8 @@ def test_a_step_is_one_only_where_the_clock_was_right_before() -> None:
     one = replace(task(tracks(cameras, offset_s)), solve=solve, step_ns=(107_500_000_000, 110_000_000_000))
     for unsure in (True, False):
         found = compare_clocks(replace(one, unsure=np.full(3, unsure)))
-        np.testing.assert_allclose(found.offset_s, offset_s, atol=0.01)
         assert (found.step is None) == unsure
+        np.testing.assert_allclose(found.offset_s, 0 * offset_s if unsure else offset_s, atol=0.01)
 
 
 def test_a_comparison_that_fails_numerically_changes_nothing() -> None:
