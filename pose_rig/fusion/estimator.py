@@ -222,7 +222,7 @@ class Estimator:
         """Returns the message of what is known of the cameras; ``t_ns`` is its time."""
         state, ages_ns = self._rig.state(t_ns, self.clocks), self._late_age_ns
         cameras = tuple(
-            structs.replace(camera, note="; ".join(filter(None, (LATE.format(age_ns * 1e-6), camera.note))))
+            structs.replace(camera, note="; ".join(filter(None, (LATE.format(round(age_ns * 1e-6, -1)), camera.note))))
             if age_ns
             else camera
             for camera, age_ns in zip(state.cameras, ages_ns, strict=True)

@@ -121,6 +121,7 @@ class LiveClocks:
             return
         self._started_ns = self._checking_ns = t_ns
         self._offset_s, self._agrees, self._changes = offset_s, known & (inconsistent_s == 0), changes
+        steps = bool((self.confirmed & known).any())
         window_ns = (disagree_s + AVERAGING_TIME_S) * 1e9 if disagree_s >= CHECK_AFTER_S else CHECK_WINDOW_NS
         adjust = solve is not None and self._adjustment_due(t_ns, solve)
         task = ComparisonTask(
@@ -131,7 +132,7 @@ class LiveClocks:
             coarse_s=self._coarse_s,
             solve=solve,
             adjust=adjust,
-            step_ns=(round(t_ns - min(window_ns, CHECK_WINDOW_NS)), t_ns),
+            step_ns=(round(t_ns - min(window_ns, CHECK_WINDOW_NS)), t_ns) if steps else None,
         )
         if adjust:
             self._adjusted_ns = t_ns
