@@ -16,9 +16,9 @@ from pose_rig.intrinsics import Intrinsics
 
 # Two rays that meet at less than 20° give a depth three times as uncertain as their width, and worse below.
 MIN_AXIS_ANGLE_DEG = 20.0
-WARN_ROTATION_SD_DEG = 1.0  # 7 cm at 4 m
-WARN_POSITION_SD_M = 0.05
-WARN_FOCAL_SD = 0.03  # share of the focal length
+WARN_ROTATION_SD_DEG = 2.0  # 14 cm at 4 m; an unknown principal point makes 1.2°
+WARN_POSITION_SD_M = 0.08
+WARN_FOCAL_SD = 0.04  # share of the focal length
 MIN_HORIZONTAL = 1e-3  # a viewing axis with a shorter horizontal part has no azimuth
 UP = np.array([0.0, 1.0, 0.0])
 

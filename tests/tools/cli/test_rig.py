@@ -141,10 +141,10 @@ def test_views_that_do_not_cross_are_named() -> None:
 
 
 def test_uncertain_cameras_are_named() -> None:
-    rig = [*places(3), facing("shaky", 300.0, rotation_sd_deg=1.5, translation_sd_m=0.12, focal_sd_px=60.0)]
+    rig = [*places(3), facing("shaky", 300.0, rotation_sd_deg=2.5, translation_sd_m=0.12, focal_sd_px=60.0)]
     assert rig_warnings([*rig, RigCamera("lost", None)]) == [
         "lost is not solved.",
-        "shaky is uncertain: direction ±1.5°, position ±12 cm, focal length ±6 %. Move around in its view.",
+        "shaky is uncertain: direction ±2.5°, position ±12 cm, focal length ±6 %. Move around in its view.",
     ]
 
 

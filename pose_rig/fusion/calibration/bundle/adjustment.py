@@ -23,7 +23,7 @@ from pose_rig.fusion.calibration.bundle.reprojection import (
 from pose_rig.fusion.calibration.bundle.segments import JACOBIAN_BY_LENGTH, L, segment_cost, segment_residuals
 from pose_rig.fusion.calibration.bundle.state import BundleState, C
 
-MAX_ITERATIONS = 30
+MAX_ITERATIONS = 20
 MIN_RELATIVE_DECREASE = 3e-4  # of the cost
 GAUGE_WEIGHT = 1e8  # holds the pose of the gauge view
 

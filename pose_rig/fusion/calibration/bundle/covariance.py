@@ -18,7 +18,7 @@ from pose_rig.fusion.calibration.bundle.state import BundleState, C
 def camera_covariance(state: BundleState, tracks: Tracks, priors: Priors) -> Floats:
     """Returns (V·C, V·C) the covariance of the cameras with the similarity gauge (7 degrees of freedom) projected out.
 
-    It includes the effect of principal points beside the image centre, which the adjustment does not find (consider
+    It includes the effect of principal points off the image centre, which the adjustment does not find (consider
     parameters). The second three parameters of a camera are here its centre (rig axes) instead of its translation.
     """
     views = len(state.log_focal_scale)

@@ -161,8 +161,8 @@ def _nearest(angle: Floats, radius: Floats) -> tuple[Floats, Floats]:
     """
     scale, k1, step = np.zeros(len(angle)), np.zeros(len(angle)), 1e-4
     for _ in range(CONVERSION_ITERATIONS):
-        at, beside = (np.exp(scale)[:, None] * distorted_radius(angle, square_of(k)[:, None]) for k in (k1, k1 + step))
-        jacobian = np.stack([at, (beside - at) / step], -1)
+        at, near = (np.exp(scale)[:, None] * distorted_radius(angle, square_of(k)[:, None]) for k in (k1, k1 + step))
+        jacobian = np.stack([at, (near - at) / step], -1)
         transposed = jacobian.swapaxes(-1, -2)
         change = np.linalg.solve(transposed @ jacobian, transposed @ (radius - at)[..., None])[..., 0]
         scale, k1 = scale + change[:, 0], np.clip(k1 + change[:, 1], MIN_K1, MAX_K1)
