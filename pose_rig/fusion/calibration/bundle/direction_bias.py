@@ -1,9 +1,10 @@
 """Errors of the detector that depend on the direction of view, as unknowns of bundle adjustment.
 
 Detectors place joints off their true positions, by shares of the person's size that depend on the side from which the
-body is seen, and that do not average out: near and far hips differ in height, which looks like perspective. A left joint
-is shifted to the right and up in the image, each by b₁ + b₂ cos φ + b₃ sin φ + b₄ cos 2φ + b₅ sin 2φ with the azimuth φ of
-the camera in the frame of the body; a right joint by the mirror image of that, one in the middle by the mean of both.
+body is seen, and that do not average out: near and far hips differ in height, which looks like perspective. A left
+joint is shifted to the right and up in the image, each by b₁ + b₂ cos φ + b₃ sin φ + b₄ cos 2φ + b₅ sin 2φ with the
+azimuth φ of the camera in the frame of the body; a right joint by the mirror image of that, one in the middle by the
+mean of both.
 
 Axes: N keyframes, V views, P points (`segments.POINTS`), B coefficients: 8 body parts, 2 directions in the image, K = 5
 terms. Coefficients are in standard deviations of a detection, which are shares of the person's size.
