@@ -153,6 +153,12 @@ class Landmarks:
             joints_score[..., head] = np.where(partial, (one_ear * score).max(-1), joints_score[..., head])
         return np.where(joints_score[..., None] > 0, joints, 0.0), joints_score
 
+    def has_one_ear(self, score_PK: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Returns (...) whether the head stands for one ear because the other is not visible; scores (...,K)."""
+        ears = self.weights[INDEX["head"]] > 0
+        visible = ((score_PK > 0) & ears).sum(-1)
+        return np.asarray((visible > 0) & (visible < ears.sum()))
+
 
 def schema_name(text: str) -> str:
     """Returns our name of a landmark set, ``wholebody133`` for ``COCO_133``; other lists of names are unchanged."""

@@ -160,6 +160,10 @@ def test_one_ear_is_enough_for_the_head() -> None:
     right_ear = mapping.names.index("right_ear")
     np.testing.assert_allclose(joints[INDEX["head"]], [right_ear, 100 * right_ear])
     assert joints_score[INDEX["head"]] == 0.5
+    assert mapping.has_one_ear(score)
+    score[mapping.names.index("right_ear")] = 0
+    assert not mapping.has_one_ear(score)
+    assert mapping.has_one_ear(np.ones((3, len(mapping.names)))).tolist() == [False] * 3
 
 
 def test_any_number_of_people_and_frames() -> None:

@@ -31,6 +31,7 @@ class Observation:
         score: (C,J) 0–1.
         ray_xy: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify_ideal`.
         mirrored: (C,) whether left and right were exchanged.
+        one_ear: (C,) whether the head is one ear alone.
         views: V.
     """
 
@@ -43,6 +44,7 @@ class Observation:
     norm: Floats
     ray_from_camera: Floats
     mirrored: NDArray[np.bool_]
+    one_ear: NDArray[np.bool_]
     views: int
 
     def with_mirrors(self) -> "Observation":
@@ -61,6 +63,7 @@ class Observation:
             norm=np.tile(self.norm, 2),
             ray_from_camera=np.tile(self.ray_from_camera, (2, 1, 1)),
             mirrored=np.concatenate([self.mirrored, ~self.mirrored]),
+            one_ear=np.tile(self.one_ear, 2),
         )
 
     @property
@@ -90,21 +93,23 @@ def observe(
     used = [(v, sample) for v, sample in enumerate(samples) if sample is not None and landmarks[v] is not None]
     view = np.repeat([v for v, _ in used], [len(sample.xy_px) for _, sample in used]).astype(np.int64)
     person = np.concatenate([np.arange(len(sample.xy_px)) for _, sample in used] or [np.zeros(0, np.int64)])
-    xy_px, score = _joints([(landmarks[v], sample) for v, sample in used])
+    xy_px, score, one_ear = _joints([(landmarks[v], sample) for v, sample in used])
     xy_px, rooted = complete_root(xy_px, score)
     usable = rooted & ((score > 0).sum(-1) >= MIN_JOINTS)
     view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
     ray_xy, norm, ray_from_camera = rectify_ideal(intrinsics.ideal_xy(xy_px, view), score)
-    mirrored = np.zeros(len(view), bool)
-    return Observation(t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, len(samples))
+    mirrored, one_ear = np.zeros(len(view), bool), one_ear[usable]
+    return Observation(t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, one_ear, len(samples))
 
 
-def _joints(detected: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats]:
-    """Returns the joints (C,J,2) and scores (C,J) of all people in all views, one batch per landmark set."""
-    parts: list[tuple[Floats, Floats]] = [(np.zeros((0, J, 2)), np.zeros((0, J)))]
+def _joints(detected: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Returns the joints (C,J,2), scores (C,J), and whose head is one ear (C,), one batch per landmark set."""
+    parts: list[tuple[Floats, Floats, NDArray[np.bool_]]] = [(np.zeros((0, J, 2)), np.zeros((0, J)), np.zeros(0, bool))]
     for marks, run in groupby(detected, key=lambda pair: pair[0]):
         if marks is not None:
             samples = [sample for _, sample in run]
             xy = np.concatenate([sample.xy_px for sample in samples])
-            parts.append(marks.to_joints(xy, np.concatenate([sample.score for sample in samples])))
-    return np.concatenate([xy for xy, _ in parts]), np.concatenate([score for _, score in parts])
+            score = np.concatenate([sample.score for sample in samples])
+            parts.append((*marks.to_joints(xy, score), marks.has_one_ear(score)))
+    xy, score, one_ear = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return xy, score, one_ear

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES, bone_lengths, upright_length
 from pose_rig.fusion.calibration.keyframes import MAX_KEYFRAMES, Keyframe, Keyframes
 from pose_rig.fusion.calibration.rotation_averaging import (
@@ -21,6 +22,7 @@ from pose_rig.fusion.pose.lifts import camera_from_body
 from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
 from pose_rig.graph import Engine
 from pose_rig.intrinsics import Intrinsics
+from pose_rig.skeleton import INDEX
 from pose_rig.wire.records import Learned
 
 KEYFRAME_INTERVAL_NS = 66_000_000  # 15 Hz: neighbouring time steps are redundant (lag-1 correlation 0.9 at 25 Hz)
@@ -124,7 +126,7 @@ class Calibrator:
             Keyframe(
                 t_ns=observation.t_ns,
                 xy_px=source.xy_px,
-                score=source.score,
+                score=_without_single_ears(source),
                 inlier=source.out.inlier[0].astype(float),
                 weight=source.present * consistency_weight(source.out.model_sd[0].astype(float)) * used,
                 camera_from_body=None if cold is None else camera_from_body(cold),
@@ -177,3 +179,10 @@ class Calibrator:
     def _next_at(self) -> int:
         more = round(self._count * (GROWTH_BETWEEN_SOLVES - 1))
         return self._count + min(max(MIN_KEYFRAMES, more), MAX_KEYFRAMES_BETWEEN_SOLVES)
+
+
+def _without_single_ears(hypothesis: Hypothesis) -> Floats:
+    """Returns (V,J) the scores, 0 for heads that are one ear: these are 3 % of the person's size off the middle."""
+    score = hypothesis.score.copy()
+    score[hypothesis.observation.one_ear[hypothesis.candidate], INDEX["head"]] = 0.0
+    return score
