@@ -24,7 +24,7 @@ MIN_TIMES = 12  # half a second
 MIN_POINTS = 4  # of one time
 MIN_STEP_S = 0.06  # smaller ones are left to the bundle adjustment
 MAX_ERROR = 0.04  # of the person's size, median distance to an epipolar line, at the lag that is right
-MAX_ERROR_RATIO = 0.6  # of the error there to that at the clock so far
+MAX_ERROR_RATIO = 0.7  # of the error there to that at the clock so far
 MAX_OTHER_RATIO = 0.8  # and to that at lags more than
 OTHER_LAG_S = 0.2  # away
 
