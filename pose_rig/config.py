@@ -71,6 +71,9 @@ class SolvedCamera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         rotation_sd_deg: Standard deviation of the rotation.
         translation_sd_m: Of the position.
         focal_sd_px: Of the focal length.
+        time_offset_s: Rig time minus camera time, in the recording that it was solved from; for information.
+        time_offset_sd_s: Its standard deviation, 0 if not known.
+        time_rate: Rig seconds per camera second.
     """
 
     size_px: tuple[int, int]
@@ -84,6 +87,9 @@ class SolvedCamera(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     rotation_sd_deg: float = 0.0
     translation_sd_m: float = 0.0
     focal_sd_px: float = 0.0
+    time_offset_s: float = 0.0
+    time_offset_sd_s: float = 0.0
+    time_rate: float = 1.0
 
     @property
     def lens(self) -> tuple[float, ...]:

@@ -89,13 +89,14 @@ class Estimator:
         """Solves the rig from all keyframes; where that fails, the reason is in the note of `rig_state`."""
         self._rig.solve()
 
-    def adjusted_clocks(self, tracks: Sequence[CameraTrack]) -> AdjustedClocks | None:
+    def adjusted_clocks(self, tracks: Sequence[CameraTrack], trusted: NDArray[np.bool_]) -> AdjustedClocks | None:
         """Returns the clocks of minimal reprojection error, None if the rig is not solved.
 
         Args:
             tracks: (V) what each camera detected.
+            trusted: As in `adjust_clocks`.
         """
-        return adjust_clocks(self._rig.solve_task(), tracks, self.clocks.by_camera, rates=True)
+        return adjust_clocks(self._rig.solve_task(), tracks, self.clocks.by_camera, rates=True, trusted=trusted)
 
     def searched_offset(self, tracks: Sequence[CameraTrack], sure: NDArray[np.bool_], view: int) -> float | None:
         """Returns the clock offset, s, at which a camera's keypoints fit one camera pose, None without a clear one.

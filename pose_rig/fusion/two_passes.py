@@ -40,6 +40,19 @@ class PassOutput(Protocol):
         """Publishes the state of the rig now and then."""
 
 
+class _Absent:
+    """A camera that is left out of a pass."""
+
+    def __init__(self, name: str) -> None:
+        self._ended = [Health(worker=name, t_ns=0, state="ended")]
+
+    def receive(self, timeout_ms: int, max_messages: int = 1) -> list[Message]:
+        """Returns that it has ended, once."""
+        del timeout_ms, max_messages
+        messages, self._ended = self._ended, []
+        return list(messages)
+
+
 class TwoPasses:
     """The first pass over the messages of all cameras, and what it leaves to the second one.
 
@@ -93,25 +106,29 @@ class TwoPasses:
             if wrong.any():
                 coarse = coarse.without(wrong)
                 self._repeat(coarse)
-        adjusted, ambiguous = self._solved(tracks), signals.ambiguous
+        clear = signals.found
+        if clear.sum() > 1 and not clear.all() and (self._agreement() < MIN_AGREEMENT).any():
+            self._repeat(coarse, clear)  # a clock that is far off spoils the rig
+        adjusted, ambiguous = self._solved(tracks, coarse), signals.ambiguous
         searched = self._searched(coarse, adjusted, ambiguous, tracks)
         if searched is not coarse:
             coarse, ambiguous = searched, ambiguous & ~np.isfinite(searched.sd_s)
             self._repeat(coarse)
-            adjusted = self._solved(tracks)
+            adjusted = self._solved(tracks, coarse)
         ends_ns = [int(track.t_ns[end]) for track in tracks if len(track.t_ns) for end in (0, -1)] or [0]
         for rounds in range(MAX_ROUNDS):
             found = fine_clocks(coarse, adjusted, ambiguous)
             if found.near(estimator.clocks, REPEAT_ABOVE_S, ends_ns) or rounds == MAX_ROUNDS - 1:
                 break
             self._repeat(found)
-            adjusted = self._solved(tracks)
-        estimator.set_clocks(described(found, self._names), tracks)
+            adjusted = self._solved(tracks, coarse)
+        spans_ns = [(int(track.t_ns[0]), int(track.t_ns[-1])) if len(track.t_ns) else None for track in tracks]
+        estimator.set_clocks(described(found, self._names, spans_ns), tracks)
         estimator.fix_cameras()
 
-    def _solved(self, tracks: Sequence[CameraTrack]) -> AdjustedClocks | None:
+    def _solved(self, tracks: Sequence[CameraTrack], coarse: CameraClocks) -> AdjustedClocks | None:
         self._estimator.solve()
-        return self._estimator.adjusted_clocks(tracks)
+        return self._estimator.adjusted_clocks(tracks, np.isfinite(coarse.sd_s))
 
     def _searched(
         self,
@@ -128,10 +145,17 @@ class TwoPasses:
         lags_s = [self._estimator.searched_offset(tracks, sure, view) for view in np.flatnonzero(unsure).tolist()]
         return coarse.searched(np.flatnonzero(unsure), lags_s)
 
-    def _repeat(self, clocks: CameraClocks) -> None:
+    def _repeat(self, clocks: CameraClocks, used: NDArray[np.bool_] | None = None) -> None:
+        """Repeats the first pass with other clocks, of all cameras or of those ``used`` (V,)."""
         self._estimator.clocks = clocks
         self._estimator.restart()
-        self._fuse(self.inputs())
+        cameras = self.inputs()
+        if used is not None:
+            cameras.sources = [
+                source if use else _Absent(name)
+                for source, name, use in zip(self._files, self._names, used.tolist(), strict=True)
+            ]
+        self._fuse(cameras)
 
     def _fuse(self, cameras: CameraInputs) -> None:
         for step in time_steps(cameras, FileClock(), self._estimator, self._stop):

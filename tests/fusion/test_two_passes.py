@@ -86,4 +86,4 @@ def test_a_person_who_stands_is_refused(engine: Engine, take: Floats) -> None:
     estimator, _ = fused(engine, np.tile(take[:1], (len(take) // 2, 1, 1)), (0.0, 0.3, -0.2))
     assert estimator.clocks.offset_s.tolist() == [0.0, 0.0, 0.0]
     assert np.isnan(estimator.clocks.sd_s).tolist() == [False, True, True]
-    assert "The clock of cam1, cam2 could not be checked" in estimator.rig_state().note
+    assert "The clock of cam1, cam2 could not be checked" in estimator.clocks.note

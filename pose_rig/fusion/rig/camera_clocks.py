@@ -25,6 +25,12 @@ NOT_CHECKED = (
     "together with the other cameras. If it is off, set offset_ms, or record again and move arms and legs."
 )
 
+APART = (
+    "{} and the other recordings have no moment in common: their clocks are too far apart, or they were recorded one "
+    "after the other. If that is wrong, set offset_ms."
+)
+NEVER_SEEN = "{} never shows a person: its clock could not be checked."
+
 
 @dataclass(frozen=True, slots=True)
 class CameraClocks:
@@ -121,7 +127,7 @@ def fine_clocks(coarse: CameraClocks, adjusted: AdjustedClocks | None, ambiguous
     near = np.isfinite(coarse.sd_s) | (np.abs(adjusted.offset_s) < MAX_FINE_OFFSET_S)
     observable = np.isfinite(adjusted.sd_s) & near & ~ambiguous
     rate, formula_s = (
-        np.array(values) for values in zip(*((c.rate, c.offset_ns * 1e-9) for c in adjusted.clocks), strict=True)
+        np.array(values) for values in zip(*((c.rate, c.offset_ns / 1e9) for c in adjusted.clocks), strict=True)
     )
     ratio = np.where(observable, np.abs(adjusted.offset_s) / np.maximum(adjusted.sd_s, 1e-9), 0.0)
     one_clock = ratio.max() < ANY_OFFSET_SD and (rate == 1.0)[observable].all()
@@ -133,8 +139,16 @@ def fine_clocks(coarse: CameraClocks, adjusted: AdjustedClocks | None, ambiguous
     )
 
 
-def described(clocks: CameraClocks, names: Sequence[str]) -> CameraClocks:
-    """Returns the clocks with a note."""
+def described(
+    clocks: CameraClocks, names: Sequence[str], spans_ns: Sequence[tuple[int, int] | None] | None = None
+) -> CameraClocks:
+    """Returns the clocks with a note.
+
+    Args:
+        clocks: Without one.
+        names: (V) of the cameras.
+        spans_ns: (V) first and last detection of each camera, its clock; None = none.
+    """
     sentences = [
         f"{name}'s clock {_faults(clock)}: corrected."
         for name, clock in zip(names, clocks.by_camera, strict=True)
@@ -143,6 +157,12 @@ def described(clocks: CameraClocks, names: Sequence[str]) -> CameraClocks:
     unknown = [name for name, sd in zip(names, clocks.sd_s.tolist(), strict=True) if not np.isfinite(sd)]
     if len(unknown) == len(names):
         unknown = unknown[1:]  # of which the first one has the rig's clock
+    if spans_ns is not None:
+        sentences += [NEVER_SEEN.format(name) for name, span in zip(names, spans_ns, strict=True) if span is None]
+        apart = [name for name, alone in zip(names, _alone(clocks.by_camera, spans_ns), strict=True) if alone]
+        sentences += [APART.format(name) for name in apart if name in unknown]
+        seen = [name for name, span in zip(names, spans_ns, strict=True) if span is not None]
+        unknown = [name for name in unknown if name in seen and name not in apart]
     if unknown:
         sentences.append(NOT_CHECKED.format(", ".join(unknown)))
     sd_s = np.where(np.arange(len(names)) == 0, 0.0, clocks.sd_s)
@@ -156,6 +176,23 @@ def recorded_clocks(state: RigState, names: Sequence[str]) -> CameraClocks:
     sd_s = [np.nan if row.time_offset_sd_s is None else row.time_offset_sd_s for row in rows]
     rate = np.array([row.time_rate for row in rows])
     return CameraClocks(np.array([row.time_offset_s for row in rows]), np.array(sd_s), rate=rate)
+
+
+def _alone(clocks: Sequence[CameraClock], spans_ns: Sequence[tuple[int, int] | None]) -> list[bool]:
+    """Returns (V) which cameras detected a person, but never while another one did."""
+    spans = [
+        None if span is None else (clock.rig_ns(span[0]), clock.rig_ns(span[1]))
+        for clock, span in zip(clocks, spans_ns, strict=True)
+    ]
+    return [
+        span is not None
+        and not any(
+            other is not None and other[0] <= span[1] and span[0] <= other[1]
+            for number, other in enumerate(spans)
+            if number != view
+        )
+        for view, span in enumerate(spans)
+    ]
 
 
 def _faults(clock: CameraClock) -> str:

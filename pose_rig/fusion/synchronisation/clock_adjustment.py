@@ -39,6 +39,7 @@ SD_FACTOR, SYSTEMATIC_SD_S, SYSTEMATIC_TAKE_S = 1.6, 0.0012, 20.0
 SYSTEMATIC_RATE_SD = 2e-4  # after 20 s; falls with the duration to the power of 1.5
 MAX_OFFSET_SD_S = 0.02
 RATE_SD, ANY_RATE_SD = 2.0, 3.0  # standard deviations: a smaller rate is exactly 1, and all are if none is larger
+MIN_EXPLAINED_BY_ONE = 0.12  # the same of two views, of which each leaves the depth of the other open
 MIN_EXPLAINED = 0.33  # of the squared velocities in a view, by those in the others; standing 0.15, moving 0.35
 
 
@@ -62,7 +63,12 @@ class AdjustedClocks:
 
 
 def adjust_clocks(
-    task: SolveTask, tracks: Sequence[CameraTrack], clocks: Sequence[CameraClock], *, rates: bool = False
+    task: SolveTask,
+    tracks: Sequence[CameraTrack],
+    clocks: Sequence[CameraClock],
+    *,
+    rates: bool = False,
+    trusted: NDArray[np.bool_] | None = None,
 ) -> AdjustedClocks | None:
     """Returns the clocks of minimal reprojection error.
 
@@ -71,6 +77,8 @@ def adjust_clocks(
         tracks: (V) what each camera detected.
         clocks: (V) the clocks so far.
         rates: Whether rates are searched, too; they are where the take is long enough.
+        trusted: (V,) whose clocks so far are about right. Where all views together make no sense, these are tried: one
+            clock that is far off affects the others.
 
     Returns:
         None if the rig is not solved, or the take is too short.
@@ -84,10 +92,12 @@ def adjust_clocks(
             return None
         explained[views] = found.explained
         sd_s = found.sd_s(times)[0]
-        observable = (found.explained >= MIN_EXPLAINED) & (sd_s <= MAX_OFFSET_SD_S)
+        needed = MIN_EXPLAINED if len(views) > 2 else MIN_EXPLAINED_BY_ONE
+        observable = (found.explained >= needed) & (sd_s <= MAX_OFFSET_SD_S)
         if observable.all():
             return _result(found, clocks, views, times, explained)
-        views = views[observable]  # the others would affect them
+        first = views[np.zeros(0, int) if trusted is None else trusted[views]]
+        views = first if 2 <= len(first) < len(views) else views[observable]  # the others would affect them
     return None if times is None else _result(None, clocks, views[:0], times, explained)
 
 

@@ -17,6 +17,7 @@ from pose_rig.tools.rig_files.reader import load_rig
 from pose_rig.tools.rig_files.rig_camera import (
     RigCamera,
     azimuth_deg,
+    clocks_differ,
     horizontal_fov_deg,
     position_m,
     rig_warnings,
@@ -38,12 +39,18 @@ COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {
     "±px": lambda camera: _sd(camera.focal_sd_px, 0),
     "fov": lambda camera: _angle(horizontal_fov_deg(camera)),
 }
+CLOCK_COLUMNS: dict[str, Callable[[SolvedCamera], str]] = {  # where clocks differ
+    "clock": lambda camera: f"{1e3 * camera.time_offset_s:+.0f}±{_sd(1e3 * camera.time_offset_sd_s, 0)}",
+    "ppm": lambda camera: f"{1e6 * (camera.time_rate - 1):+.0f}" if camera.time_rate != 1 else "–",
+}
 # in ``opencv:a.yaml,pose2sim:b.toml``; other commas are part of a path, and a Windows drive has one letter
 EXPORT_SEPARATOR = re.compile(r",\s*(?=[a-z0-9]{2,}:)")
 _LEGEND = (
     "Origin: first position of the person on the floor; x to the right in camera 0, y up, z towards camera 0. Azimuth: "
     "clockwise from camera 0. Tilt: − is downwards. Roll: clockwise from behind. FOV: horizontal."
 )
+
+_CLOCK_LEGEND = " Clock: rig time minus camera time in that recording, ms; ppm: by which the camera's clock is slow."
 
 
 def rig(
@@ -75,7 +82,7 @@ def rig(
         check_output(path, force=force, sources=(file,))
     cameras = load_rig(file)
     console.print(table(cameras))
-    console.print(_LEGEND, style="dim")
+    console.print(_LEGEND + _CLOCK_LEGEND * clocks_differ(cameras), style="dim")
     for warning in rig_warnings(cameras):
         console.print(warning, style="yellow")
     if picture:
@@ -89,10 +96,11 @@ def rig(
 
 def table(cameras: Sequence[RigCamera]) -> Table:
     """Returns the cameras of a rig, one per row."""
-    out = plain_table(("camera",), tuple(COLUMNS))
+    columns = COLUMNS | CLOCK_COLUMNS if clocks_differ(cameras) else COLUMNS
+    out = plain_table(("camera",), tuple(columns))
     for camera in cameras:
         if camera.solved:
-            out.add_row(Text(camera.name), *(column(camera.solved) for column in COLUMNS.values()))
+            out.add_row(Text(camera.name), *(column(camera.solved) for column in columns.values()))
         else:
             out.add_row(Text(camera.name), "–")
     return out

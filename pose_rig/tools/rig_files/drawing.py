@@ -67,7 +67,7 @@ def draw_rig(cameras: Sequence[RigCamera], path: Path, title: str) -> None:
         for index, _, camera in solved:
             _draw_camera(axes, view, camera, CAMERA_COLOURS(index % 10), PYRAMID_DEPTH * size_m, enlarged)
         _draw_labels(axes, view, solved, enlarged)
-    figure.text(0.5, 0.12 / figure.get_figheight(), _legend(enlarged), ha="center", color=GREY, fontsize=9)
+    figure.text(0.5, 0.12 / figure.get_figheight(), _legend(enlarged, solved), ha="center", color=GREY, fontsize=9)
     try:
         figure.savefig(path)
     except OSError as error:
@@ -179,9 +179,13 @@ def _enlargement(cameras: Sequence[SolvedCamera], size_m: float) -> int:
     return next((times for times in ENLARGEMENTS if largest * times <= MAX_CIRCLE * size_m), 1)
 
 
-def _legend(enlarged: int) -> str:
+def _legend(enlarged: int, solved: SolvedCameras) -> str:
     larger = f", drawn {enlarged}× larger" if enlarged > 1 else ""
-    return f"Circles: ±{CIRCLE_SD:g} standard deviations of the position{larger}. Figure: {PERSON_M:.2f} m, for scale."
+    clocks = ", ".join(f"{name} {one.time_offset_s:+.3f} s" for _, name, one in solved if one.time_offset_s)
+    return (
+        f"Circles: ±{CIRCLE_SD:g} standard deviations of the position{larger}. Figure: {PERSON_M:.2f} m, for scale."
+        + (f"\nClocks: {clocks}." if clocks else "")
+    )
 
 
 def place_labels(points: Floats, radius: Floats, sizes: Floats, away: Floats, frame: Floats) -> Floats:

@@ -20,6 +20,9 @@ _OPTIONAL = {
     "R_sd_deg": "rotation_sd_deg",
     "t_sd_m": "translation_sd_m",
     "focal_sd_px": "focal_sd_px",
+    "time_offset_s": "time_offset_s",
+    "time_offset_sd_s": "time_offset_sd_s",
+    "time_rate": "time_rate",
 }
 
 

@@ -44,6 +44,11 @@ def solved_cameras(cameras: Sequence[RigCamera]) -> SolvedCameras:
     return [(index, camera.name, camera.solved) for index, camera in enumerate(cameras) if camera.solved]
 
 
+def clocks_differ(cameras: Sequence[RigCamera]) -> bool:
+    """Whether a solved camera has another clock than the rig."""
+    return any(one.time_offset_s != 0 or one.time_rate != 1 for _, _, one in solved_cameras(cameras))
+
+
 def camera_from_rig(camera: SolvedCamera) -> Floats:
     """Returns (3,3) the rotation, orthonormal despite the rounding of the file."""
     return nearest_rotation(np.array(camera.rotation))

@@ -116,11 +116,12 @@ def check_solved(name: str, solved: SolvedCamera) -> None:
         UsageError: A value is out of range, or the rotation is not orthonormal; names the camera.
     """
     rotation = np.array(solved.rotation)
-    numbers = [*rotation.ravel(), *solved.translation_m, solved.focal_px, *solved.lens]
+    numbers = [*rotation.ravel(), *solved.translation_m, solved.focal_px, *solved.lens, solved.time_rate]
     point_px = solved.principal_point_px or (0.0, 0.0)
-    sds = (solved.rotation_sd_deg, solved.translation_sd_m, solved.focal_sd_px)
+    sds = (solved.rotation_sd_deg, solved.translation_sd_m, solved.focal_sd_px, solved.time_offset_sd_s)
     in_range = (
-        np.isfinite([*numbers, *sds]).all()
+        np.isfinite([*numbers, *sds, solved.time_offset_s]).all()
+        and solved.time_rate > 0
         and max(map(abs, (*numbers, *sds))) <= MAX_NUMBER
         and max(map(abs, solved.translation_m)) <= MAX_COORDINATE_M
         and min(solved.size_px) >= 1
@@ -156,6 +157,9 @@ def solved_camera(state: CameraState) -> SolvedCamera | None:
         rotation_sd_deg=round(state.rotation_sd_deg or 0.0, SD_DECIMALS),
         translation_sd_m=round(state.translation_sd_m or 0.0, SD_DECIMALS),
         focal_sd_px=round(state.focal_sd_px or 0.0, SD_DECIMALS),
+        time_offset_s=round(state.time_offset_s, LENGTH_DECIMALS),
+        time_offset_sd_s=round(state.time_offset_sd_s or 0.0, SD_DECIMALS),
+        time_rate=round(state.time_rate, ROTATION_DECIMALS),
     )
 
 

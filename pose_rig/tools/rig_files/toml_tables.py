@@ -73,13 +73,18 @@ def _set_solved(table: Table, part: SolvedCamera | None) -> None:
         table.pop("solved", None)
         _take_tail(table)
         return
-    values = {key: value for key, value in msgspec.structs.asdict(part).items() if value is not None and key != "k1"}
+    unused = {"k1"}
+    if (part.time_offset_s, part.time_rate) == (0.0, 1.0):  # it has the rig's clock
+        unused |= {"time_offset_s", "time_offset_sd_s", "time_rate"}
+    fields = msgspec.structs.asdict(part)
+    values = {key: value for key, value in fields.items() if value is not None and key not in unused}
     values["rotation"] = tomlkit.array()
     for row in part.rotation:
         values["rotation"].append(list(row))
     values["rotation"].multiline(True)
     if isinstance(known, Table):
-        known.pop("k1", None)  # of an earlier version
+        for key in unused:  # of an earlier version, or of another recording
+            known.pop(key, None)
         known.update(values)
         return
     table.pop("solved", None)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
+from pose_rig.fusion.rig.camera_clocks import CameraClocks, clock_of, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.synchronisation.camera_clock import clocks_of
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets
@@ -63,3 +63,39 @@ def test_the_state_of_a_camera_has_its_clock() -> None:
     known, unknown = CameraClocks(np.array([0.0, 0.3]), np.array([0.0, NAN])).added_to(states)
     assert (known.time_offset_s, known.time_offset_sd_s) == (0.0, 0.0)
     assert (unknown.time_offset_s, unknown.time_offset_sd_s) == (0.3, None)
+
+
+def test_recordings_without_a_common_moment_and_without_a_person_are_named() -> None:
+    unknown = CameraClocks(np.zeros(4), np.array([0.0, 0.004, NAN, NAN]))
+    note = described(unknown, list("abcd"), [(0, 5), (1, 6), (100, 105), None]).note
+    assert note.startswith("d never shows a person: its clock could not be checked. c and the other recordings have no")
+    assert "The clock of" not in note
+    together = described(unknown, list("abcd"), [(0, 5), (1, 6), (4, 9), (5, 9)]).note
+    assert together.startswith("The clock of c, d could not be checked")
+
+
+def test_a_rate_is_described_and_kept_with_its_offset() -> None:
+    clocks = CameraClocks(np.array([0.0, 0.3]), np.array([0.0, 0.01]), rate=np.array([1.0, 1.0008]))
+    assert described(clocks, ["a", "b"]).note == "b's clock is 0.300 s behind and runs 800 ppm slow: corrected."
+    assert clocks.by_camera[1].rig_ns(10_000_000_000) == 10_308_000_000
+    state = clocks.added_to([CameraState(name=name, focal_px=1.0) for name in "ab"])[1]
+    assert (state.time_offset_s, state.time_rate) == (0.3, 1.0008)
+    assert clock_of(state) == clocks.by_camera[1]
+    assert clocks.without(np.array([False, True])).rates.tolist() == [1.0, 1.0]
+
+
+def test_a_searched_clock_replaces_or_removes_a_coarse_one() -> None:
+    clocks = CameraClocks(np.array([0.0, 0.5, -1.0]), np.array([0.0, 0.015, 0.015]))
+    found = clocks.searched(np.array([1, 2]), [0.7, None])
+    assert found.offset_s.tolist() == [0.0, 0.7, 0.0]
+    assert np.isnan(found.sd_s).tolist() == [False, False, True]
+    first = clocks.searched(np.array([0]), [0.25])  # the rig's clock is that of the first camera
+    assert first.offset_s.tolist() == [0.0, 0.25, -1.25]
+    assert found.searched(np.array([2]), [None]) is found
+
+
+def test_one_clock_is_kept_unless_one_offset_is_clear() -> None:
+    coarse_ones = coarse_clocks(coarse(0.0, 0.0, 0.0))
+    assert not fine_clocks(coarse_ones, fine((0.0, 0.012, -0.011), (0.0, 0.005, 0.005)), CLEAR).offset_s.any()
+    clear = fine_clocks(coarse_ones, fine((0.0, 0.016, -0.011), (0.0, 0.005, 0.005)), CLEAR)
+    np.testing.assert_allclose(clear.offset_s, [0.0, 0.016, -0.011])

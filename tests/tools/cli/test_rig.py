@@ -206,3 +206,15 @@ def test_a_wrong_export_is_refused_before_anything_is_written(tmp_path: Path) ->
     assert "Unknown export 'blender:x'." in output
     assert code == 2
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_clocks_that_differ_are_shown(tmp_path: Path) -> None:
+    clocks = {"time_offset_s": np.array([0.0, 0.431, np.nan]), "time_offset_sd_s": np.array([0.0, 0.003, np.nan])}
+    path = poses_file(tmp_path / "poses.npz", **clocks, time_rate=np.array([1.0, 1.0008, 1.0]))
+    code, output = pose_rig("rig", str(path), "--picture", str(tmp_path / "rig.png"))
+    assert code == 0, output
+    lines = output.splitlines()
+    assert lines[0].split()[-2:] == ["clock", "ppm"]
+    assert lines[1].split()[-2:] == ["+0±–", "–"]
+    assert lines[2].split()[-2:] == ["+431±3", "+800"]
+    assert "Clock: rig time minus camera time" in " ".join(output.split())

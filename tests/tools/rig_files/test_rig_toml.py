@@ -324,3 +324,18 @@ def test_a_wide_lens_and_its_principal_point_are_saved_and_restored(tmp_path: Pa
 def test_an_impossible_lens_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="The solved part of camera a has values that are out of range"):
         check_solved("a", solved(0, **change))
+
+
+def test_a_clock_is_saved_for_information_and_removed_when_it_is_the_rigs(tmp_path: Path) -> None:
+    config = run_of("sim:2", tmp_path / "rig.toml")
+    rig = state(config.camera)
+    late = msgspec.structs.replace(rig.cameras[1], time_offset_s=0.431, time_offset_sd_s=0.003, time_rate=1.0008)
+    RigFile(Path(config.rig)).save(config, msgspec.structs.replace(rig, cameras=(rig.cameras[0], late)))
+    first, second = (camera.solved for camera in restored(config).camera)
+    assert first is not None
+    assert second is not None
+    assert (first.time_offset_s, first.time_rate) == (0.0, 1.0)
+    assert (second.time_offset_s, second.time_offset_sd_s, second.time_rate) == (0.431, 0.003, 1.0008)
+    assert Path(config.rig).read_text("utf-8").count("time_") == 3
+    RigFile(Path(config.rig)).save(config, rig)
+    assert "time_" not in Path(config.rig).read_text("utf-8")
