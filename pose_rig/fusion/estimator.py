@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.config import Config
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution, SolveTask
@@ -114,6 +115,10 @@ class Estimator:
             keyframes = self._rig.calibrator.keyframes
             self._rig.solve(resampled(keyframes, tracks, self.clocks.by_camera, clocks.by_camera))
         self.clocks = clocks
+
+    def report_clocks(self, offset_s: Floats) -> None:
+        """Has `rig_state` report the clock offsets (V,), s, that are found but not used; 0 or NaN for others."""
+        self._rig.report_clocks(offset_s)
 
     def fix_cameras(self) -> None:
         """Restarts with the cameras of the solved rig, which are kept from then on; the note of `rig_state` stays."""

@@ -12,11 +12,13 @@ from pose_rig.fusion.output import FusionOutput, OpenPoses
 from pose_rig.fusion.publisher import RECORDER_HWM, Publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.solver_process import SolverProcess
+from pose_rig.fusion.synchronisation.clock_check import ClockCheck
 from pose_rig.fusion.time_steps import StepClock, time_steps
 from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.graph import Engine
 from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
 from pose_rig.wire.jobs import FusionJob, Stop
+from pose_rig.wire.messages import Message
 
 
 def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> None:
@@ -68,8 +70,7 @@ def fuse_files(
     """Fuses every frame of the fastest file; with two passes, the first one solves the rig for the second one."""
     names = [camera.name for camera in job.config.camera]
     if job.config.passes == 1:
-        cameras = CameraInputs(names, sources, accept=output.forward, reject=output.reject)
-        fuse(cameras, FileClock(), estimator, output, stop)
+        fuse_once(names, sources, estimator, output, stop)
         return
     with ExitStack() as stack:
         files = [stack.enter_context(closing(MessageFile())) for _ in names]
@@ -79,6 +80,29 @@ def fuse_files(
             passes.solve()
             cameras = passes.inputs(output.record_keypoints)
             fuse(cameras, FileClock(), estimator, output, stop)
+
+
+def fuse_once(
+    names: Sequence[str],
+    sources: Sequence[MessageSource],
+    estimator: Estimator,
+    output: FusionOutput,
+    stop: Stop,
+) -> None:
+    """Fuses every frame of the fastest file with the clocks as they are, and reports those that are off."""
+    check = ClockCheck(len(names), estimator.track, estimator.report_clocks)
+
+    def accept(view: int, message: Message) -> None:
+        output.forward(view, message)
+        check.add(view, message)
+
+    cameras, clock = CameraInputs(names, sources, accept=accept, reject=output.reject), FileClock()
+    for step in time_steps(cameras, clock, estimator, stop):
+        if step is not None:
+            output.publish(step)
+            check.step(step.t_ns)
+        output.report(clock.skipped)
+    check.finish()
 
 
 def open_publisher(job: FusionJob, stop: Stop, *, waits: bool) -> Publisher:

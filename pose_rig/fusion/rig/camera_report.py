@@ -23,6 +23,7 @@ NOT_PLACED = (
     "may distort; let it see the person alone and whole"
 )
 MAX_TROUBLE_S = 30.0
+CLOCKS_ARE_OFF = "Most likely {}: run with --passes 2, which corrects that, or set offset_ms."
 SEVERAL_DISAGREE = (
     "{} disagree with the others again and again: most likely the clocks of the cameras differ. Record files with "
     "--passes 2, or set offset_ms."
@@ -30,7 +31,11 @@ SEVERAL_DISAGREE = (
 
 
 class CameraReport:
-    """Collects what is reported."""
+    """Collects what is reported.
+
+    Attributes:
+        unused_offset_s: (V,) rig time minus camera time of clocks that are off but used as they are; 0 or NaN for others.
+    """
 
     def __init__(
         self, setup: Setup, consistency: Consistency, poses: CameraPoses, mirrors: MirrorDetector, lags: ClockLags
@@ -43,6 +48,7 @@ class CameraReport:
             lags,
         )
         self._unplaced_s, self._last_ns = np.zeros(len(setup.names)), 0
+        self.unused_offset_s = np.full(len(setup.names), np.nan)
         self._trouble_s = np.zeros(len(setup.names))  # for which a camera disagreed; agreement counts half against it
 
     def update(self, t_ns: int, present: NDArray[np.bool_]) -> None:
@@ -59,10 +65,26 @@ class CameraReport:
     @property
     def warning(self) -> str:
         """What is wrong with several cameras at once, for display; empty if nothing is."""
+        if self._clocks_off.any():
+            return self._wrong_clocks()
         troubled = self._trouble_s > PLACING_TIMEOUT_S
-        if troubled.sum() < max(2, len(troubled) / 2):
+        mirrored = any(self._mirrors.note(view) for view in np.flatnonzero(troubled).tolist())
+        if mirrored or troubled.sum() < max(2, len(troubled) / 2):
             return ""
         return SEVERAL_DISAGREE.format(" and ".join(self._setup.names[v] for v in np.flatnonzero(troubled).tolist()))
+
+    @property
+    def _clocks_off(self) -> NDArray[np.bool_]:
+        """(V,) which clocks are off, by the movement of the person."""
+        return np.nan_to_num(self.unused_offset_s) != 0.0
+
+    def _wrong_clocks(self) -> str:
+        views = np.flatnonzero(self._clocks_off).tolist()
+        parts = [
+            f"{self._setup.names[view]}'s clock is {abs(offset_s):.2f} s {'behind' if offset_s > 0 else 'ahead'}"
+            for view, offset_s in zip(views, self.unused_offset_s[views].tolist(), strict=True)
+        ]
+        return CLOCKS_ARE_OFF.format(" and ".join(parts))
 
     def states(self) -> tuple[CameraState, ...]:
         """Returns the state of every camera."""
@@ -89,6 +111,8 @@ class CameraReport:
         return state
 
     def _note(self, view: int) -> str:
+        if self._clocks_off.any():  # views of different moments look mirrored, or late by another amount
+            return self._problem(view)
         return self._lags.note(view) or self._mirrors.note(view) or self._problem(view)
 
     def _problem(self, view: int) -> str:

@@ -5,7 +5,8 @@ mirror images. So do those of a detector that confuses left and right, as some d
 two are the same: a mirrored camera is one on the opposite side whose left and right are exchanged. Full perspective
 separates them once the rig is solved: one of the two camera poses has more inliers.
 
-Where all images are mirrored, so is the person, and nothing shows it.
+One mirrored image cannot be distinguished from all others being mirrored: both are named. Where all images are mirrored, so is
+the person, and nothing shows it.
 
 Axes: V views, J = 17 joints, P points (`segments.POINTS`).
 """
@@ -83,7 +84,11 @@ class MirrorDetector:
             )
         if self._flipped[view]:
             return "its image looks mirrored since it is flipped: remove mirror = true from the rig.toml"
-        return "its image looks mirrored: set mirror = true for it in the rig.toml"
+        rest = " and ".join(self._names[u] for u in np.flatnonzero(opposite))
+        return (
+            "its image looks mirrored: set mirror = true for it in the rig.toml, or, if it shows writing the right way "
+            f"round, for {rest}"
+        )
 
     def _compare(self, shapes: Floats, present: NDArray[np.bool_]) -> None:
         contrast = contrasts(shapes)

@@ -67,12 +67,17 @@ class Rig:
     @property
     def note(self) -> str:
         """Why the rig is not solved, or what is uncertain about it, for display."""
-        parts = (self._why_unsolved, self.poses.vertical_warning, self._report.warning)
-        return " ".join(part for part in parts if part)
+        said = (self._why_unsolved, self.poses.vertical_warning, self._report.warning)
+        parts = [part for part in said if part]
+        return ". ".join([*(part.removesuffix(".") for part in parts[:-1]), *parts[-1:]])
 
     @note.setter
     def note(self, text: str) -> None:
         self._why_unsolved, self.poses.vertical_warning = text, ""
+
+    def report_clocks(self, offset_s: Floats) -> None:
+        """Reports clock offsets (V,), s, that are not used; 0 or NaN for those that are right or unknown."""
+        self._report.unused_offset_s = offset_s
 
     def set_vertical(self, up: Floats) -> None:
         """Checks the vertical (3,), in camera axes, of a rig with one camera."""

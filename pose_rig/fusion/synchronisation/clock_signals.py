@@ -3,7 +3,7 @@
 Axes: C detections, S samples at `RATE_HZ`, B limb bones, K channels, J = 17 joints.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,12 @@ def movement_signals(track: CameraTrack) -> MovementSignals:
 
     kinds = np.concatenate([speed(direction), rate(height), speed(end)], -1)
     return MovementSignals(float(grid[0]), _standardised(kinds, valid), valid)
+
+
+def sides_exchanged(signals: MovementSignals) -> MovementSignals:
+    """Returns the signals that the mirrored images of a camera show: those of left and right limbs change places."""
+    kinds = signals.values.reshape(len(signals.values), -1, 2, len(_BONES) // 2)
+    return replace(signals, values=kinds[:, :, ::-1].reshape(signals.values.shape))
 
 
 def main_person(track: CameraTrack) -> NDArray[np.int64]:

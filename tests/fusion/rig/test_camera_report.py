@@ -10,9 +10,10 @@ from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import MAX_STEP_S, CameraReport
 from pose_rig.fusion.rig.clock_lags import ClockLags
 from pose_rig.fusion.rig.consistency import Consistency
-from pose_rig.fusion.rig.mirrored_images import MirrorDetector
+from pose_rig.fusion.rig.mirrored_images import MIN_SAMPLES, MirrorDetector
 from pose_rig.fusion.rig.setup import setup_of
 from pose_rig.fusion.rig.solved_rig import SolvedRig
+from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J
 from tests.fusion.fakes import config
 from tests.fusion.simulated import LENGTH_M, calibration
@@ -35,6 +36,25 @@ def warning(agreement: Sequence[float], seconds: float, *, solved: bool = True, 
         consistency.update((n + 1) * TICK, ALL, agreed)
         report.update((n + 1) * TICK, ALL)
     return report.warning
+
+
+def test_clocks_that_are_off_explain_the_rest() -> None:
+    setup = setup_of(config(VIEWS), None)
+    mirrors = MirrorDetector(setup.names, setup.mirror)
+    mirrors._vote[1], mirrors._count[:] = 1.0, MIN_SAMPLES
+    poses = CameraPoses(setup)
+    poses.intrinsics = Intrinsics.pinhole(np.full(VIEWS, 1000.0), np.full((VIEWS, 2), 1000.0))
+    report = CameraReport(setup, Consistency(VIEWS), poses, mirrors, ClockLags(setup.names))
+    assert "mirrored" in report.states()[1].note
+    report.unused_offset_s = np.array([0.0, 1.33, np.nan, -0.43])
+    assert report.warning == (
+        f"Most likely {setup.names[1]}'s clock is 1.33 s behind and {setup.names[3]}'s clock is 0.43 s ahead: run with "
+        "--passes 2, which corrects that, or set offset_ms."
+    )
+    assert not any("mirrored" in state.note for state in report.states())
+    report.unused_offset_s = np.array([0.0, 0.0, np.nan, 0.0])
+    assert not report.warning
+    assert "mirrored" in report.states()[1].note
 
 
 def test_half_of_the_cameras_disagree_for_long() -> None:

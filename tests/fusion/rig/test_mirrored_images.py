@@ -17,7 +17,7 @@ from pose_rig.graph import Engine
 from pose_rig.skeleton import MIRROR, J
 from tests.fusion.fakes import SIZE, Scene, config, film, ring, run, standing, unsolved, walk
 
-MINE = "its image looks mirrored: set mirror = true for it in the rig.toml"
+MINE = "its image looks mirrored: set mirror = true for it in the rig.toml, or, if it shows writing the right way round, for "
 LONG_S = 8.0
 NOISE = 0.03 * np.random.default_rng(0).normal(0, 1, (2, J, 3))
 
@@ -66,7 +66,16 @@ def scene() -> Scene:
 def test_one_mirrored_camera_is_named(
     engine: Engine, scene: Scene, solve: Callable[[SolveTask], RigSolution | str]
 ) -> None:
-    assert notes(engine, scene, [1], solve=solve)[1] == MINE
+    assert notes(engine, scene, [1], solve=solve) == ["", f"{MINE}cam0 and cam2", ""]
+
+
+@pytest.mark.parametrize("solve", [self_solve, unsolved])
+def test_two_mirrored_cameras_are_named_beside_the_third(
+    engine: Engine, scene: Scene, solve: Callable[[SolveTask], RigSolution | str]
+) -> None:
+    said = notes(engine, scene, [0, 2], solve=solve)
+    assert said[1] == f"{MINE}cam0 and cam2"
+    assert not any("mirrored" in note for note in np.delete(said, 1))
 
 
 def test_a_rig_without_mirrored_cameras(engine: Engine, scene: Scene) -> None:
@@ -75,7 +84,7 @@ def test_a_rig_without_mirrored_cameras(engine: Engine, scene: Scene) -> None:
 
 def test_one_of_four_that_was_left_out_is_named_too(engine: Engine) -> None:
     said = notes(engine, film(walk(LONG_S, 15.0), ring(4), fps=15.0), [1])
-    assert said[1] == MINE
+    assert said[1] == f"{MINE}cam0 and cam2 and cam3"
     assert not any("mirrored" in note for note in np.delete(said, 1))
 
 
