@@ -11,8 +11,8 @@ from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.output import FusionOutput, OpenPoses
 from pose_rig.fusion.publisher import RECORDER_HWM, Publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.clock_check import ClockCheck
 from pose_rig.fusion.rig.solver_process import SolverProcess
-from pose_rig.fusion.synchronisation.clock_check import ClockCheck
 from pose_rig.fusion.time_steps import StepClock, time_steps
 from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.graph import Engine

@@ -34,7 +34,7 @@ class CameraReport:
     """Collects what is reported.
 
     Attributes:
-        unused_offset_s: (V,) rig time minus camera time of clocks that are off but used as they are; 0 or NaN for others.
+        unused_offset_s: (V,) rig time minus camera time of clocks that are off and not corrected; else 0 or NaN.
     """
 
     def __init__(

@@ -5,8 +5,8 @@ mirror images. So do those of a detector that confuses left and right, as some d
 two are the same: a mirrored camera is one on the opposite side whose left and right are exchanged. Full perspective
 separates them once the rig is solved: one of the two camera poses has more inliers.
 
-One mirrored image cannot be distinguished from all others being mirrored: both are named. Where all images are mirrored, so is
-the person, and nothing shows it.
+One mirrored image cannot be distinguished from all others being mirrored: both are named. Where all images are
+mirrored, so is the person, and nothing shows it.
 
 Axes: V views, J = 17 joints, P points (`segments.POINTS`).
 """

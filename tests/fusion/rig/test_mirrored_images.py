@@ -17,7 +17,10 @@ from pose_rig.graph import Engine
 from pose_rig.skeleton import MIRROR, J
 from tests.fusion.fakes import SIZE, Scene, config, film, ring, run, standing, unsolved, walk
 
-MINE = "its image looks mirrored: set mirror = true for it in the rig.toml, or, if it shows writing the right way round, for "
+MINE = (
+    "its image looks mirrored: set mirror = true for it in the rig.toml, or, if it shows writing the right way "
+    "round, for "
+)
 LONG_S = 8.0
 NOISE = 0.03 * np.random.default_rng(0).normal(0, 1, (2, J, 3))
 
@@ -70,7 +73,7 @@ def test_one_mirrored_camera_is_named(
 
 
 @pytest.mark.parametrize("solve", [self_solve, unsolved])
-def test_two_mirrored_cameras_are_named_beside_the_third(
+def test_two_mirrored_cameras_are_named_with_the_third(
     engine: Engine, scene: Scene, solve: Callable[[SolveTask], RigSolution | str]
 ) -> None:
     said = notes(engine, scene, [0, 2], solve=solve)

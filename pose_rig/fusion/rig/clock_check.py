@@ -6,6 +6,7 @@ Axes: V views.
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.sync import Sample
@@ -17,9 +18,9 @@ from pose_rig.wire.messages import Keypoints2D, Message
 FIRST_CHECK_NS = 10_000_000_000  # the next ones are twice as late each, and one is at the end
 TRACK_NS = 120_000_000_000  # of each file, by which clocks are compared
 ALIKE_S = 0.05  # clocks that differ by less
-# smaller offsets are left to the residuals of the solved rig: right clocks of 24 simulated rigs stay below 0.02 s in 12 s
-# of movement, those of people at a desk reach 0.05 s in 10 s and 0.1 s in 3 s
-MIN_OFFSET_S = 0.08
+MIN_OFFSET_S = 0.08  # smaller ones are left to the residuals of the solved rig: right clocks of 24 simulated rigs stay
+# below 0.02 s in 12 s of movement, those of a person at a desk reach 0.05 s in 10 s and 0.1 s in 3 s
+PAIR_MARGIN = 1.25  # of the correlation of two cameras alone, over that with exchanged sides: 1.16 occurs by chance
 
 
 class ClockCheck:
@@ -78,29 +79,27 @@ def offsets_to_most(tracks: Sequence[CameraTrack]) -> Floats:
         tracks: (V) what each camera detected.
     """
     out, signals = np.full(len(tracks), np.nan), [movement_signals(track) for track in tracks]
-    views = np.flatnonzero([one.valid.sum() >= MIN_TAKE_S * RATE_HZ for one in signals])
-    if len(views) < 2:
-        return out
-    found = coarse_offsets([signals[view] for view in views])
-    views = views[found.found]
-    if not len(views):
-        return out
-    offset_s = found.offset_s[found.found]
-    alike = np.abs(offset_s - offset_s[:, None]) < ALIKE_S
-    offset_s = offset_s - offset_s[np.argmax(alike.sum(1))]
-    shortest_s = min(signals[view].valid.sum() for view in views) / RATE_HZ
-    needed_s = MIN_OFFSET_S * max(LONG_TAKE_S / shortest_s, 1.0) ** (1 / 3)
-    out[views] = np.where(np.abs(offset_s) >= needed_s, offset_s, 0.0)
-    for view in views[np.abs(offset_s) >= needed_s].tolist():
-        if _looks_mirrored(signals[view], [signals[other] for other in views.tolist() if other != view]):
-            out[view] = np.nan
+    taken_s = np.array([one.valid.sum() for one in signals]) / RATE_HZ
+    views = np.flatnonzero(taken_s >= MIN_TAKE_S)
+    while len(views) > 1:
+        found = coarse_offsets([signals[view] for view in views])
+        needed_s = MIN_OFFSET_S * max(LONG_TAKE_S / taken_s[views].min(), 1.0) ** (1 / 3)
+        views, offset_s = views[found.found], found.offset_s[found.found]
+        alike = np.abs(offset_s - offset_s[:, None]) < ALIKE_S
+        offset_s = offset_s - offset_s[np.argmax(alike.sum(1))] if len(views) else offset_s
+        off = np.abs(offset_s) >= needed_s
+        mirrored = [_looks_mirrored(signals, view, views) for view in views[off].tolist()]
+        if not any(mirrored):
+            out[views] = np.where(off, offset_s, 0.0)
+            break
+        views = np.setdiff1d(views, views[off][mirrored])
     return out
 
 
-def _looks_mirrored(one: MovementSignals, others: Sequence[MovementSignals]) -> bool:
-    """Whether exchanged sides explain a camera better than another clock: a walk half a cycle later looks alike."""
+def _looks_mirrored(signals: Sequence[MovementSignals], view: int, views: NDArray[np.int64]) -> bool:
+    """Whether exchanged sides explain a view better than another clock: a walk half a cycle later looks alike."""
     exchanged, kept = (
-        sum(float(correlate(other, signals).curve.max()) for other in others)
-        for signals in (sides_exchanged(one), one)
+        sum(float(correlate(signals[other], one).curve.max()) for other in views[views != view].tolist())
+        for one in (sides_exchanged(signals[view]), signals[view])
     )
-    return exchanged > kept
+    return exchanged * (PAIR_MARGIN if len(views) == 2 else 1.0) > kept

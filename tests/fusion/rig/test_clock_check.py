@@ -7,9 +7,9 @@ import pytest
 from msgspec import structs
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.synchronisation.clock_check import FIRST_CHECK_NS, ClockCheck, offsets_to_most
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.rig.background import BackgroundCompute
+from pose_rig.fusion.rig.clock_check import FIRST_CHECK_NS, ClockCheck, offsets_to_most
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.graph import Engine
 from pose_rig.skeleton import MIRROR
