@@ -76,7 +76,7 @@ class CameraReport:
     @property
     def _clocks_off(self) -> NDArray[np.bool_]:
         """(V,) which clocks are off, by the movement of the person."""
-        return np.nan_to_num(self.unused_offset_s) != 0.0
+        return np.asarray(np.nan_to_num(self.unused_offset_s) != 0.0)
 
     def _wrong_clocks(self) -> str:
         views = np.flatnonzero(self._clocks_off).tolist()

@@ -84,7 +84,7 @@ class MirrorDetector:
             )
         if self._flipped[view]:
             return "its image looks mirrored since it is flipped: remove mirror = true from the rig.toml"
-        rest = " and ".join(self._names[u] for u in np.flatnonzero(opposite))
+        rest = " and ".join(self._names[u] for u in np.flatnonzero(opposite).tolist())
         return (
             "its image looks mirrored: set mirror = true for it in the rig.toml, or, if it shows writing the right way "
             f"round, for {rest}"

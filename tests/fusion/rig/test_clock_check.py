@@ -78,7 +78,7 @@ def test_a_mirrored_image_is_no_wrong_clock(engine: Engine) -> None:
     walking, cameras = walk(10.0, FPS), ring(VIEWS)
     scene = film(walking, cameras, fps=FPS)
     made = Estimator(config(VIEWS), engine, BackgroundCompute(solve=unsolved))
-    found = []
+    found: list[Floats] = []
     for mirrored in (False, True):
         check = ClockCheck(VIEWS, made.track, found.append)
         for view in range(VIEWS):
