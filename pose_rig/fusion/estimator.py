@@ -39,6 +39,7 @@ from pose_rig.skeleton import Landmarks
 from pose_rig.wire.messages import Mode, RigState
 from pose_rig.wire.records import Learned
 
+LEFT_OUT = "is left out: its clock could not be checked, and it does not agree with the others"
 LATE = "arrives {:.0f} ms too late for the pose: only the calibration uses it (a larger --max-delay waits for it)"
 
 
@@ -53,6 +54,7 @@ class Estimator:
 
     Attributes:
         clocks: The clocks of the cameras; whoever samples the cameras applies them. `follow_clocks` finds them live.
+        left_out: (V,) cameras whose detections are not used, neither for the rig nor for poses.
     """
 
     def __init__(
@@ -65,10 +67,11 @@ class Estimator:
         self._config, self._engine, self._background = config, engine, background or BackgroundCompute()
         self._fixed = fixed
         self.clocks = CameraClocks.unchecked(len(config.camera))
+        self.left_out = np.zeros(len(config.camera), bool)
         self.restart()
 
     def restart(self) -> None:
-        """Discards everything but the configuration and fixed cameras."""
+        """Discards everything but the configuration, clocks, and fixed cameras."""
         self._cameras = CameraProperties(self._config.camera)
         self._rig = Rig(setup_of(self._config, self._fixed), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
@@ -145,6 +148,7 @@ class Estimator:
             samples: (V) the detections of each view.
             complete: Where some cameras deliver too late for the pose: the samples from which the rig learns instead.
         """
+        samples = [None if out else one for one, out in zip(samples, self.left_out.tolist(), strict=True)]
         if complete is None:
             self._late_person = None
             return self._estimate(t_ns, samples, self._person, learn=True)
@@ -232,6 +236,10 @@ class Estimator:
             if age_ns
             else camera
             for camera, age_ns in zip(state.cameras, ages_ns, strict=True)
+        )
+        cameras = tuple(
+            structs.replace(camera, note=LEFT_OUT) if out else camera
+            for camera, out in zip(cameras, self.left_out.tolist(), strict=True)
         )
         return structs.replace(state, cameras=cameras)
 

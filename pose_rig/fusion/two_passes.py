@@ -16,7 +16,7 @@ from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, descr
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
-from pose_rig.fusion.synchronisation.clock_offsets import coarse_offsets
+from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets, coarse_offsets
 from pose_rig.fusion.synchronisation.clock_signals import movement_signals
 from pose_rig.fusion.time_steps import time_steps
 from pose_rig.wire.jobs import Stop
@@ -38,19 +38,6 @@ class PassOutput(Protocol):
 
     def report(self) -> None:
         """Publishes the state of the rig now and then."""
-
-
-class _Absent:
-    """A camera that is left out of a pass."""
-
-    def __init__(self, name: str) -> None:
-        self._ended = [Health(worker=name, t_ns=0, state="ended")]
-
-    def receive(self, timeout_ms: int, max_messages: int = 1) -> list[Message]:
-        """Returns that it has ended, once."""
-        del timeout_ms, max_messages
-        messages, self._ended = self._ended, []
-        return list(messages)
 
 
 class TwoPasses:
@@ -89,42 +76,58 @@ class TwoPasses:
     def solve(self) -> None:
         """Solves the rig and the clocks of its cameras, and leaves the estimator with both.
 
-        The movement signals need no rig; a clock that they give is not used if its camera then disagrees.
+        A camera whose clock is not found, and which disagrees with the others, is left out.
         """
         estimator = self._estimator
         tracks = [self._track(view) for view in range(len(self._files))]
+        coarse, ambiguous = self._coarse(tracks)
+        found = self._fine(coarse, ambiguous, tracks)
+        out = self._spoiling(found, tracks)
+        if out.any():
+            self._repeat(found, ~out)
+            found = self._fine(coarse.without(out), ambiguous, tracks)
+        spans_ns = [(int(track.t_ns[0]), int(track.t_ns[-1])) if len(track.t_ns) else None for track in tracks]
+        left_out = [name for name, one in zip(self._names, out.tolist(), strict=True) if one]
+        estimator.set_clocks(described(found, self._names, spans_ns, left_out), tracks)
+        estimator.fix_cameras()
+
+    def _coarse(self, tracks: Sequence[CameraTrack]) -> tuple[CameraClocks, NDArray[np.bool_]]:
+        """Returns coarse clocks, after a first pass with them, and (V,) where the movement repeats itself.
+
+        The movement signals need no rig; a clock that they give is not used if its camera then disagrees.
+        """
+        estimator = self._estimator
         signals = coarse_offsets([movement_signals(track) for track in tracks])
-        coarse = coarse_clocks(signals)
+        coarse, ambiguous, clear = coarse_clocks(signals), signals.ambiguous, signals.found
         if not coarse.near(estimator.clocks, 0.0):
             before, was_solved = self._agreement(), estimator.mode == "solved"
             self._repeat(coarse)
             after = self._agreement()
-            worse = after < np.minimum(before, MIN_AGREEMENT)
+            worse = after < np.where(clear, np.minimum(before, MIN_AGREEMENT), MIN_AGREEMENT)
             if was_solved and estimator.mode != "solved":
                 worse[:] = True
             wrong = worse & (coarse.offset_s != 0)
             if wrong.any():
                 coarse = coarse.without(wrong)
                 self._repeat(coarse)
-        clear = signals.found
         if clear.sum() > 1 and not clear.all() and (self._agreement() < MIN_AGREEMENT).any():
             self._repeat(coarse, clear)  # a clock that is far off spoils the rig
-        adjusted, ambiguous = self._solved(tracks, coarse), signals.ambiguous
-        searched = self._searched(coarse, adjusted, ambiguous, tracks)
-        if searched is not coarse:
-            coarse, ambiguous = searched, ambiguous & ~np.isfinite(searched.sd_s)
-            self._repeat(coarse)
-            adjusted = self._solved(tracks, coarse)
+        searched = self._searched(coarse, self._solved(tracks, coarse), signals, tracks)
+        if searched is not coarse or estimator.left_out.any():
+            self._repeat(searched)
+        return searched, ambiguous & ~np.isfinite(searched.sd_s)
+
+    def _fine(self, coarse: CameraClocks, ambiguous: NDArray[np.bool_], tracks: Sequence[CameraTrack]) -> CameraClocks:
+        """Returns the clocks after the bundle adjustment, after a pass with nearly these."""
+        estimator = self._estimator
         ends_ns = [int(track.t_ns[end]) for track in tracks if len(track.t_ns) for end in (0, -1)] or [0]
-        for rounds in range(MAX_ROUNDS):
-            found = fine_clocks(coarse, adjusted, ambiguous)
-            if found.near(estimator.clocks, REPEAT_ABOVE_S, ends_ns) or rounds == MAX_ROUNDS - 1:
+        found = fine_clocks(coarse, self._solved(tracks, coarse), ambiguous)
+        for _ in range(MAX_ROUNDS - 1):
+            if found.near(estimator.clocks, REPEAT_ABOVE_S, ends_ns):
                 break
-            self._repeat(found)
-            adjusted = self._solved(tracks, coarse)
-        spans_ns = [(int(track.t_ns[0]), int(track.t_ns[-1])) if len(track.t_ns) else None for track in tracks]
-        estimator.set_clocks(described(found, self._names, spans_ns), tracks)
-        estimator.fix_cameras()
+            self._repeat(found, ~estimator.left_out)
+            found = fine_clocks(coarse, self._solved(tracks, coarse), ambiguous)
+        return found
 
     def _solved(self, tracks: Sequence[CameraTrack], coarse: CameraClocks) -> AdjustedClocks | None:
         self._estimator.solve()
@@ -134,28 +137,37 @@ class TwoPasses:
         self,
         coarse: CameraClocks,
         adjusted: AdjustedClocks | None,
-        ambiguous: NDArray[np.bool_],
+        signals: CoarseOffsets,
         tracks: Sequence[CameraTrack],
     ) -> CameraClocks:
         """Returns the coarse clocks with those corrected or discarded that the bundle adjustment does not confirm."""
-        sure = np.zeros(len(tracks), bool) if adjusted is None else np.isfinite(adjusted.sd_s) & ~ambiguous
-        unsure = ~sure & ~(np.isfinite(coarse.sd_s) & (self._agreement() >= MIN_AGREEMENT))
-        if sure.sum() < 2 or not unsure.any():
+        sure = np.zeros(len(tracks), bool)
+        if adjusted is not None:
+            sure = np.isfinite(adjusted.sd_s) & ~signals.ambiguous
+        clear = np.isfinite(coarse.sd_s) & signals.found & (self._agreement() >= MIN_AGREEMENT)
+        unsure = np.flatnonzero(~sure & ~clear)
+        if not len(unsure):
             return coarse
-        lags_s = [self._estimator.searched_offset(tracks, sure, view) for view in np.flatnonzero(unsure).tolist()]
-        return coarse.searched(np.flatnonzero(unsure), lags_s)
+        if sure.sum() < 2:
+            unconfirmed = np.isfinite(coarse.sd_s) & ~signals.found
+            return coarse.without(unconfirmed) if unconfirmed.any() else coarse
+        lags_s = [self._estimator.searched_offset(tracks, sure, view) for view in unsure.tolist()]
+        return coarse.searched(unsure, lags_s)
+
+    def _spoiling(self, found: CameraClocks, tracks: Sequence[CameraTrack]) -> NDArray[np.bool_]:
+        """Returns (V,) the cameras of a solved rig whose clock is not known, and which disagree with the others."""
+        known = np.isfinite(found.sd_s)
+        if self._estimator.mode != "solved" or known.sum() < 2:
+            return np.zeros(len(tracks), bool)
+        seen = np.array([len(track.t_ns) > 0 for track in tracks])
+        return seen & ~known & (self._agreement() < MIN_AGREEMENT)
 
     def _repeat(self, clocks: CameraClocks, used: NDArray[np.bool_] | None = None) -> None:
         """Repeats the first pass with other clocks, of all cameras or of those ``used`` (V,)."""
         self._estimator.clocks = clocks
+        self._estimator.left_out = np.zeros(len(self._files), bool) if used is None else ~used
         self._estimator.restart()
-        cameras = self.inputs()
-        if used is not None:
-            cameras.sources = [
-                source if use else _Absent(name)
-                for source, name, use in zip(self._files, self._names, used.tolist(), strict=True)
-            ]
-        self._fuse(cameras)
+        self._fuse(self.inputs())
 
     def _fuse(self, cameras: CameraInputs) -> None:
         for step in time_steps(cameras, FileClock(), self._estimator, self._stop):

@@ -38,9 +38,16 @@ class Silent:
     def report(self) -> None: ...
 
 
-def fused(engine: Engine, joints: Floats, offset_s: Sequence[float]) -> tuple[Estimator, list[PoseEstimate]]:
-    """Fuses what cameras detect whose clocks are behind by ``offset_s`` (V) more than one second."""
+def fused(
+    engine: Engine, joints: Floats, offset_s: Sequence[float], last: Floats | None = None
+) -> tuple[Estimator, list[PoseEstimate]]:
+    """Fuses what cameras detect whose clocks are behind by ``offset_s`` (V) more than one second.
+
+    The last camera shows another person if there is one.
+    """
     scene, output = film(joints, ring(VIEWS), fps=FPS), Silent()
+    if last is not None:
+        scene.xy_px[-1] = film(last, ring(VIEWS), fps=FPS).xy_px[-1]
     estimator = Estimator(config(VIEWS, pace="all", passes=2), engine)
     names = [f"cam{view}" for view in range(VIEWS)]
     with ExitStack() as stack:
@@ -73,6 +80,20 @@ def test_clocks_are_found_and_corrected(engine: Engine, take: Floats) -> None:
     assert "cam2's clock is 0.2" in state.note
     assert state.cameras[1].time_offset_s == estimator.clocks.offset_s[1]
     assert {pose.mode for pose in poses} == {"solved"}
+
+
+def test_a_camera_of_another_person_is_left_out_and_spoils_nothing(engine: Engine, take: Floats) -> None:
+    other = dance(np.arange(len(take)) / FPS, seed=1)
+    estimator, poses = fused(engine, take, (0.0, 0.6, 0.0), other)
+    np.testing.assert_allclose(estimator.clocks.known_offset_s, [0.0, 0.6, np.nan], atol=0.015)
+    assert estimator.left_out.tolist() == [False, False, True]
+    assert "cam2 is left out" in estimator.clocks.note
+    state = estimator.rig_state()
+    assert "left out" in state.cameras[2].note
+    assert state.cameras[2].rotation is None
+    assert state.cameras[2].size_px == (1280, 720)
+    assert {pose.mode for pose in poses} == {"solved"}
+    assert all(pose.person_index[2] < 0 for pose in poses)
 
 
 def test_one_clock_is_kept_exactly(engine: Engine, take: Floats) -> None:

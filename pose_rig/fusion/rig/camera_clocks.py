@@ -29,6 +29,7 @@ APART = (
     "{} and the other recordings have no moment in common: their clocks are too far apart, or they were recorded one "
     "after the other. If that is wrong, set offset_ms."
 )
+LEFT_OUT = "{} is left out: its clock could not be checked, and it does not agree with the other cameras."
 NEVER_SEEN = "{} never shows a person: its clock could not be checked."
 
 
@@ -109,9 +110,9 @@ def clock_of(state: CameraState) -> CameraClock:
 
 
 def coarse_clocks(found: CoarseOffsets) -> CameraClocks:
-    """Returns the clocks that the movement signals support."""
-    used = found.found & (np.abs(found.offset_s) >= MIN_COARSE_OFFSET_S)
-    return CameraClocks(np.where(used, found.offset_s, 0.0), np.where(found.found, COARSE_SD_S, np.nan))
+    """Returns the clocks that the movement signals make likely."""
+    used = np.abs(found.likely_s) >= MIN_COARSE_OFFSET_S
+    return CameraClocks(np.where(used, found.likely_s, 0.0), np.where(np.isfinite(found.likely_s), COARSE_SD_S, np.nan))
 
 
 def fine_clocks(coarse: CameraClocks, adjusted: AdjustedClocks | None, ambiguous: NDArray[np.bool_]) -> CameraClocks:
@@ -140,7 +141,10 @@ def fine_clocks(coarse: CameraClocks, adjusted: AdjustedClocks | None, ambiguous
 
 
 def described(
-    clocks: CameraClocks, names: Sequence[str], spans_ns: Sequence[tuple[int, int] | None] | None = None
+    clocks: CameraClocks,
+    names: Sequence[str],
+    spans_ns: Sequence[tuple[int, int] | None] | None = None,
+    left_out: Sequence[str] = (),
 ) -> CameraClocks:
     """Returns the clocks with a note.
 
@@ -148,6 +152,7 @@ def described(
         clocks: Without one.
         names: (V) of the cameras.
         spans_ns: (V) first and last detection of each camera, its clock; None = none.
+        left_out: Names of the cameras that are not used.
     """
     sentences = [
         f"{name}'s clock {_faults(clock)}: corrected."
@@ -165,7 +170,10 @@ def described(
         unknown = [name for name in unknown if name in seen and name not in apart]
     if unknown:
         sentences.append(NOT_CHECKED.format(", ".join(unknown)))
-    sd_s = np.where(np.arange(len(names)) == 0, 0.0, clocks.sd_s)
+    sentences += [LEFT_OUT.format(name) for name in left_out]
+    sd_s = clocks.sd_s.copy()
+    if np.isfinite(sd_s[0]) or not np.isfinite(sd_s[1:]).any():
+        sd_s[0] = 0.0  # the clock of the rig
     return CameraClocks(clocks.offset_s, sd_s, " ".join(sentences), clocks.rate)
 
 

@@ -21,6 +21,7 @@ MIN_TAKE_S = 1.2  # of valid samples; in a shorter take there is no room for a s
 MIN_OVERLAP_S, MIN_OVERLAP_SHARE = 5.0, 0.4  # the share is of the shorter one of two short takes
 PEAK_WIDTH_S = 0.4  # a second peak is at least so far from the first
 MIN_PEAK_RATIO = 1.6  # of the first to the second, in takes of
+MIN_LIKELY_PEAK_RATIO = 1.2  # of an offset that needs to be confirmed, where other cameras have clear ones
 LONG_TAKE_S = 8.0  # and more; shorter ones have higher peaks by chance
 MAX_SECOND_PEAK = 0.15  # mean correlation of the signals at the second peak: walking in step 0.2–0.6, else below 0.15
 MIN_CORRELATION = 0.15  # of signals at the first
@@ -38,12 +39,15 @@ class CoarseOffsets:
         found: (V,) whether there is one; none or at least two are.
         peak_ratio: (V,) of the first to the second peak, 0 without any overlap.
         ambiguous: (V,) whether the movement repeats itself: it is correlated at several offsets.
+        likely_s: (V,) the offsets, also where the first peak is not clear and has to be confirmed; NaN where none is
+            likely.
     """
 
     offset_s: Floats
     found: NDArray[np.bool_]
     peak_ratio: Floats
     ambiguous: NDArray[np.bool_]
+    likely_s: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +102,13 @@ def coarse_offsets(
     share = agrees.sum(1) / max(views - 1, 1)
     taken_s = np.array([one.valid.sum() for one in signals]) / RATE_HZ
     needed = min_peak_ratio * max(LONG_TAKE_S / max(taken_s.min(), 0.1), 1.0) ** 0.25
-    found = (ratio >= needed) & (share >= MIN_AGREEING_SHARE) & (taken_s >= MIN_TAKE_S)
+    supported = (share >= MIN_AGREEING_SHARE) & (taken_s >= MIN_TAKE_S)
+    found = (ratio >= needed) & supported
     found &= found.sum() > 1
     ambiguous = ~found & (peaks[:, 1].max() > MAX_SECOND_PEAK * (views - 1))
-    return CoarseOffsets(np.where(found, offset - offset[np.argmax(found)], 0.0), found, ratio, ambiguous)
+    offset -= offset[np.argmax(found)]
+    likely = found | (supported & found.any() & ~ambiguous & (ratio >= MIN_LIKELY_PEAK_RATIO))
+    return CoarseOffsets(np.where(found, offset, 0.0), found, ratio, ambiguous, np.where(likely, offset, np.nan))
 
 
 def correlate(a: MovementSignals, b: MovementSignals, max_offset_s: float = MAX_OFFSET_S) -> Correlation:

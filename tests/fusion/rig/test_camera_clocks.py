@@ -14,7 +14,7 @@ CLEAR = np.zeros(3, bool)
 
 def coarse(*offset_s: float) -> CoarseOffsets:
     found = np.isfinite(offset_s)
-    return CoarseOffsets(np.where(found, offset_s, 0.0), found, 3.0 * found, ~found & False)
+    return CoarseOffsets(np.where(found, offset_s, 0.0), found, 3.0 * found, ~found & False, np.array(offset_s))
 
 
 def fine(offset_s: tuple[float, ...], sd_s: tuple[float, ...]) -> AdjustedClocks:
@@ -99,3 +99,13 @@ def test_one_clock_is_kept_unless_one_offset_is_clear() -> None:
     assert not fine_clocks(coarse_ones, fine((0.0, 0.012, -0.011), (0.0, 0.005, 0.005)), CLEAR).offset_s.any()
     clear = fine_clocks(coarse_ones, fine((0.0, 0.016, -0.011), (0.0, 0.005, 0.005)), CLEAR)
     np.testing.assert_allclose(clear.offset_s, [0.0, 0.016, -0.011])
+
+
+def test_a_camera_that_is_left_out_is_named() -> None:
+    clocks = described(coarse_clocks(coarse(0.0, 0.3, NAN)), list("abc"), left_out=["c"])
+    assert "c is left out" in clocks.note
+
+
+def test_the_first_camera_is_unknown_where_only_the_others_are_known() -> None:
+    assert np.isnan(described(coarse_clocks(coarse(NAN, 0.0, 0.3)), list("abc")).sd_s).tolist() == [True, False, False]
+    assert np.isnan(described(coarse_clocks(coarse(NAN, NAN, NAN)), list("abc")).sd_s).tolist() == [False, True, True]

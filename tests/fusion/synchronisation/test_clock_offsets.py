@@ -82,3 +82,15 @@ def test_a_short_take_has_no_offsets_and_no_error(seconds: float) -> None:
     found = found_in(tracks(calibration(3), np.array([0.0, 0.4, -0.7]), seconds))
     assert not found.found.any()
     assert found.offset_s.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_an_unclear_offset_is_likely_only_beside_clear_ones() -> None:
+    offset_s = np.array([0.0, 0.83, -1.9])
+    signals = [movement_signals(take) for take in tracks(calibration(3), offset_s)]
+    ratio = coarse_offsets(signals).peak_ratio
+    lowest, middle, _ = np.sort(ratio)
+    one_unclear = coarse_offsets(signals, min_peak_ratio=0.5 * (lowest + middle))
+    assert one_unclear.found.tolist() == (ratio > lowest).tolist()
+    expected = offset_s - offset_s[np.argmax(one_unclear.found)]
+    np.testing.assert_allclose(one_unclear.likely_s, expected, atol=0.015)
+    assert np.isnan(coarse_offsets(signals, min_peak_ratio=np.inf).likely_s).all()
