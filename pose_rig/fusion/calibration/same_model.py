@@ -1,7 +1,7 @@
-"""Which cameras are of one model: their images have the same size, and their focal lengths agree.
+"""Which cameras are of one model: their images have the same size, and their lenses agree.
 
-Phones and webcams of different models often have images of the same size, so the focal lengths decide: whether what is
-known of them is more likely if they are equal than if each comes from the prior by itself (Bayes factor).
+Phones and webcams of different models often have images of the same size, so the lenses decide: whether what is known
+of them is more likely if they are equal than if each comes from the prior by itself (Bayes factor).
 
 Axes: V views.
 """
@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.bundle.priors import Priors
+from pose_rig.fusion.calibration.bundle.state import C
 
 # How much more likely equal focal lengths must be, for every camera that joins. With 1, rigs of different lenses were
 # worse than without ties as long as the focal lengths were uncertain; with 4, rigs of equal ones were tied too late.
 MIN_BAYES_FACTOR = 2.0
+FOCAL, K1 = 6, 7  # of the parameters of a camera
 
 
 def same_model(
@@ -67,3 +70,24 @@ def log_bayes_factor(log_focal_scale: Floats, covariance: Floats, prior_sd: floa
     before = prior_sd**2 * difference @ difference.T
     volume = np.linalg.slogdet(before)[1] - np.linalg.slogdet(after)[1]
     return 0.5 * float(volume - found @ np.linalg.solve(after, found))
+
+
+def are_tied(cost_of_ties: float, covariance: Floats, priors: Priors, candidates: NDArray[np.bool_]) -> bool:
+    """Returns whether all cameras with images of equal size are as likely to be of one model as not.
+
+    The ratio of the probabilities of the tied and the free solution, each taken as normal about its minimum (Laplace):
+    that of their costs, and of the volumes that the lenses are free in before and after the data.
+
+    Args:
+        cost_of_ties: Cost of the tied solution minus that of the free one, half a sum of squares.
+        covariance: (V·C, V·C) of the cameras without ties, at the tied solution.
+        priors: Of the lenses.
+        candidates: (V,V) which may be of one model.
+    """
+    gain = 0.0
+    for group in {tuple(np.flatnonzero(row).tolist()) for row in candidates if row.sum() > 1}:
+        for parameter, prior_sd in ((FOCAL, priors.log_focal_scale_sd), (K1, priors.k1_sd)):
+            rows = np.array(group) * C + parameter
+            free = covariance[np.ix_(rows, rows)]
+            gain += log_bayes_factor(np.zeros(len(group)), free, float(prior_sd[list(group)].mean()))
+    return gain > cost_of_ties

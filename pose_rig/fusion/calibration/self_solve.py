@@ -32,7 +32,7 @@ from pose_rig.fusion.calibration.initialise import (
 )
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.lens_prior import lens_prior
-from pose_rig.fusion.calibration.same_model import same_model
+from pose_rig.fusion.calibration.same_model import are_tied, same_model
 from pose_rig.geometry import nearest_rotation
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J
@@ -122,11 +122,8 @@ def self_solve(task: SolveTask) -> RigSolution | str:
     if best is None:
         return MIRROR_AMBIGUITY
     priors = priors_of(task, views, best)
-    state, _ = adjust(replace(with_points(best, training), bias=np.zeros(B)), training, priors)
-    tied = _same_model(state, camera_covariance(state, training, priors), task, views)
-    if tied.any():
-        priors = replace(priors, same_model=tied)
-        state, _ = adjust(state, training, priors)
+    start = replace(with_points(best, training), bias=np.zeros(B))
+    state, priors = _adjusted_with_ties(start, training, priors, _equal_images(task, views))
     return _solved(state, camera_covariance(state, training, priors), training, validation, task, views)
 
 
@@ -187,12 +184,37 @@ def _relaxed(state: BundleState, tracks: Tracks, priors: Priors) -> BundleState:
     return adjust(with_points(state, relaxed), relaxed, priors, RELAXED_ITERATIONS)[0]
 
 
-def _same_model(state: BundleState, covariance: Floats, task: SolveTask, views: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Returns (V,V) cameras of one model."""
-    focal = np.arange(len(views)) * C + 6
+def _equal_images(task: SolveTask, views: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Returns (V,V) cameras that may be of one model: equal image size, focal lengths not given."""
     size, free = task.intrinsics.size_px[views], ~task.focal_given[views]
-    candidates = (size[:, None] == size[None]).all(-1) & free[:, None] & free[None]
-    return same_model(state.log_focal_scale, covariance[np.ix_(focal, focal)], LOG_FOCAL_SCALE_SD, candidates)
+    return np.asarray((size[:, None] == size[None]).all(-1) & free[:, None] & free[None])
+
+
+def _adjusted_with_ties(
+    start: BundleState, tracks: Tracks, priors: Priors, candidates: NDArray[np.bool_]
+) -> tuple[BundleState, Priors]:
+    """Returns the adjusted state, and the priors with the cameras of one model that were found.
+
+    Free focal lengths have local minima that equal ones have not: where the free solution refuses a tie, the tied one
+    is adjusted too, from the same initial state, and released.
+    """
+    possible = candidates & ~np.eye(len(candidates), dtype=bool)
+    state, cost = adjust(start, tracks, priors)
+    focal = np.arange(len(candidates)) * C + 6
+    covariance = camera_covariance(state, tracks, priors)[np.ix_(focal, focal)]
+    tied = same_model(state.log_focal_scale, covariance, LOG_FOCAL_SCALE_SD, candidates)
+    if (tied != possible).any():
+        together = replace(priors, same_model=possible)
+        tied_state, tied_cost = adjust(start, tracks, together)
+        released, released_cost = adjust(tied_state, tracks, priors)
+        covariance = camera_covariance(tied_state, tracks, priors)
+        if are_tied(tied_cost - min(cost, released_cost), covariance, priors, candidates):
+            return tied_state, together
+        state = released if released_cost < cost else state
+    if tied.any():
+        priors = replace(priors, same_model=tied)
+        state, _ = adjust(state, tracks, priors)
+    return state, priors
 
 
 def _solved(
