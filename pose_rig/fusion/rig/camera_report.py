@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.clock_lags import ClockLags
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
+from pose_rig.fusion.rig.given_focal_lengths import focal_note
 from pose_rig.fusion.rig.mirrored_images import MirrorDetector
 from pose_rig.fusion.rig.setup import Setup
 from pose_rig.fusion.rig.solved_rig import with_pose
@@ -113,7 +114,16 @@ class CameraReport:
     def _note(self, view: int) -> str:
         if self._clocks_off.any():  # views of different moments look mirrored, or late by another amount
             return self._problem(view)
-        return self._lags.note(view) or self._mirrors.note(view) or self._problem(view)
+        return self._lags.note(view) or self._mirrors.note(view) or self._wrong_lens(view) or self._problem(view)
+
+    def _wrong_lens(self, view: int) -> str:
+        """Returns that a given focal length is wrong; nothing where clocks explain it."""
+        solved = self._poses.solved
+        if solved is None or self._poses.recorded is not None or self.warning:
+            return ""
+        cameras = solved.solution.cameras
+        solved_here = self._setup.given & cameras.known & solved.known & ~solved.placed
+        return focal_note(np.where(solved_here, self._poses.intrinsics.focal_px, np.nan), cameras.focal_px, view)
 
     def _problem(self, view: int) -> str:
         """Returns why a camera is not trusted, empty if it is."""
