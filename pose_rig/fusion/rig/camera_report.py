@@ -114,7 +114,9 @@ class CameraReport:
     def _note(self, view: int) -> str:
         if self._clocks_off.any():  # views of different moments look mirrored, or late by another amount
             return self._problem(view)
-        return self._lags.note(view) or self._mirrors.note(view) or self._wrong_lens(view) or self._problem(view)
+        mirrored = [self._mirrors.note(each) for each in range(len(self._setup.names))]
+        lag = "" if any(mirrored) else self._lags.note(view)  # a mirrored image moves the poses of all
+        return lag or mirrored[view] or self._wrong_lens(view) or self._problem(view)
 
     def _wrong_lens(self, view: int) -> str:
         """Returns that a given focal length is wrong; nothing where clocks explain it."""

@@ -44,17 +44,22 @@ def test_clocks_that_are_off_explain_the_rest() -> None:
     mirrors._vote[1], mirrors._count[:] = 1.0, MIN_SAMPLES
     poses = CameraPoses(setup)
     poses.intrinsics = Intrinsics.pinhole(np.full(VIEWS, 1000.0), np.full((VIEWS, 2), 1000.0))
-    report = CameraReport(setup, Consistency(VIEWS), poses, mirrors, ClockLags(setup.names))
+    lags = ClockLags(setup.names)
+    lags.note = lambda view: "late" if view == 2 else ""  # type: ignore[method-assign]
+    report = CameraReport(setup, Consistency(VIEWS), poses, mirrors, lags)
     assert "mirrored" in report.states()[1].note
+    assert report.states()[2].note != "late"
     report.unused_offset_s = np.array([0.0, 1.33, np.nan, -0.43])
     assert report.warning == (
         f"Most likely {setup.names[1]}'s clock is 1.33 s behind and {setup.names[3]}'s clock is 0.43 s ahead: run with "
         "--passes 2, which corrects that, or set offset_ms."
     )
-    assert not any("mirrored" in state.note for state in report.states())
+    assert not any("mirrored" in state.note or state.note == "late" for state in report.states())
     report.unused_offset_s = np.array([0.0, 0.0, np.nan, 0.0])
     assert not report.warning
     assert "mirrored" in report.states()[1].note
+    mirrors._count[:] = 0
+    assert report.states()[2].note == "late"
 
 
 def test_half_of_the_cameras_disagree_for_long() -> None:
