@@ -24,6 +24,7 @@ from pose_rig.wire.messages import Health, Message
 
 MAX_ROUNDS = 3  # of the first pass, with better clocks in each
 REPEAT_ABOVE_S = 0.03  # clocks that change by more have cost keypoints: the first pass is repeated
+LESS_AGREEMENT = 0.1  # with the clocks that clear movement signals give; a rig that is solved badly varies by as much
 MAX_TRACK_NS = 300_000_000_000  # of each file, by which clocks are compared
 
 
@@ -103,7 +104,7 @@ class TwoPasses:
             before, was_solved = self._agreement(), estimator.mode == "solved"
             self._repeat(coarse)
             after = self._agreement()
-            worse = after < np.where(clear, np.minimum(before, MIN_AGREEMENT), MIN_AGREEMENT)
+            worse = after < np.where(clear, np.minimum(before - LESS_AGREEMENT, MIN_AGREEMENT), MIN_AGREEMENT)
             if was_solved and estimator.mode != "solved":
                 worse[:] = True
             wrong = worse & (coarse.offset_s != 0)

@@ -99,10 +99,12 @@ def coarse_offsets(
     for (a, b), curve in curves.items():
         near = abs(curve.peak_s - (offset[b] - offset[a])) < MAX_DISAGREEMENT_S
         agrees[a, b] = agrees[b, a] = near and curve.curve.max() > MIN_CORRELATION
-    share = agrees.sum(1) / max(views - 1, 1)
     taken_s = np.array([one.valid.sum() for one in signals]) / RATE_HZ
-    needed = min_peak_ratio * max(LONG_TAKE_S / max(taken_s.min(), 0.1), 1.0) ** 0.25
-    supported = (share >= MIN_AGREEING_SHARE) & (taken_s >= MIN_TAKE_S)
+    usable = taken_s >= MIN_TAKE_S  # a camera that shows nobody makes the others no less certain
+    share = agrees.sum(1) / max(usable.sum() - 1, 1)
+    shortest_s = taken_s[usable].min() if usable.any() else MIN_TAKE_S
+    needed = min_peak_ratio * max(LONG_TAKE_S / shortest_s, 1.0) ** 0.25
+    supported = (share >= MIN_AGREEING_SHARE) & usable
     found = (ratio >= needed) & supported
     found &= found.sum() > 1
     ambiguous = ~found & (peaks[:, 1].max() > MAX_SECOND_PEAK * (views - 1))

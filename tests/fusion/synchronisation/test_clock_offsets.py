@@ -94,3 +94,13 @@ def test_an_unclear_offset_is_likely_only_beside_clear_ones() -> None:
     expected = offset_s - offset_s[np.argmax(one_unclear.found)]
     np.testing.assert_allclose(one_unclear.likely_s, expected, atol=0.015)
     assert np.isnan(coarse_offsets(signals, min_peak_ratio=np.inf).likely_s).all()
+
+
+@pytest.mark.parametrize("blind", [0, 2])
+def test_a_camera_without_a_person_makes_the_others_no_less_certain(blind: int) -> None:
+    offset_s = np.array([0.0, 0.83, -1.9, 0.4])
+    takes = tracks(calibration(4), offset_s, 9.0, noise_px=4.0)
+    takes[blind] = CameraTrack.empty()
+    found, seen = found_in(takes), np.arange(4) != blind
+    assert found.found.tolist() == seen.tolist()
+    np.testing.assert_allclose(found.offset_s[seen], (offset_s - offset_s[np.argmax(seen)])[seen], atol=0.02)
