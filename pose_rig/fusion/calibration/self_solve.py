@@ -40,6 +40,7 @@ from pose_rig.skeleton import J
 MIN_KEYFRAMES = 12  # with the person in two views
 INIT_KEYFRAMES = 40  # on which initial states are compared
 INIT_ITERATIONS = 8
+MIN_TIE_KEYFRAMES = 48  # in the training set, that a refused tie is tried; rigs tied too early lost cameras
 RELAXED_SD_FACTOR, RELAXED_ITERATIONS = 3.0, 6
 PRIOR_FOCAL_PER_LARGER_SIDE = 0.75  # prior mean; webcams, phones and action cameras: 0.55 … 1.1
 LOG_FOCAL_SCALE_SD = 0.3
@@ -196,14 +197,14 @@ def _adjusted_with_ties(
     """Returns the adjusted state, and the priors with the cameras of one model that were found.
 
     Free focal lengths have local minima that equal ones have not: where the free solution refuses a tie, the tied one
-    is adjusted too, from the same initial state, and released.
+    is adjusted too, from the same initial state, and released. A few keyframes alone would not show the difference.
     """
     possible = candidates & ~np.eye(len(candidates), dtype=bool)
     state, cost = adjust(start, tracks, priors)
     focal = np.arange(len(candidates)) * C + 6
     covariance = camera_covariance(state, tracks, priors)[np.ix_(focal, focal)]
     tied = same_model(state.log_focal_scale, covariance, LOG_FOCAL_SCALE_SD, candidates)
-    if (tied != possible).any():
+    if (tied != possible).any() and len(tracks.weight) >= MIN_TIE_KEYFRAMES:
         together = replace(priors, same_model=possible)
         tied_state, tied_cost = adjust(start, tracks, together)
         released, released_cost = adjust(tied_state, tracks, priors)
