@@ -5,8 +5,9 @@
 Every rig is random, as in `benchmarks.accuracy.self_solve`. Each camera begins its file at another time, within
 ``--offset`` seconds of the first one, and its clock runs at another rate, up to ``--rate`` ppm off. The files are fused
 in two passes twice: with their own clocks, and with one clock. PA is the mean error of the poses after a similarity per
-time step, "take" that after one similarity for all of them. ``--idle`` adds people who stand, and people who repeat one
-cycle of a walk: their clocks must not be guessed. An offset that is off by more than 0.1 s counts as wrong.
+time step, "take" that after one similarity for all of them, both while all cameras record. ``--idle`` adds people who
+stand, and people who repeat one cycle of a walk: their clocks must not be guessed. An offset that is off by more than
+0.1 s counts as wrong.
 """
 
 import argparse
@@ -187,7 +188,10 @@ def fused(rig: ClockRig, engine: OrtEngine, *, one_clock: bool = False) -> tuple
         passes.first(sources)
         passes.solve()
         steps = [step for step in time_steps(passes.inputs(), FileClock(), estimator, Event()) if step is not None]
+    begin_s, end_s = (pick(file.rig_s[end] for file in rig.files) for pick, end in ((max, 0), (min, -1)))
     poses = [step.pose for step in steps if step.pose is not None and step.pose.tracking]
+    together = [pose for pose in poses if begin_s <= pose.t_ns * 1e-9 <= end_s]
+    poses = together or poses
     if not poses:
         return estimator.clocks, np.nan, np.nan
     truth = at_times(rig.people, rig.start_s, np.array([pose.t_ns for pose in poses]) * 1e-9)[:, LIMB]

@@ -218,7 +218,8 @@ def _adjusted(
     if found is None:
         return None
     sd = np.hypot(SD_FACTOR * np.sqrt(np.diag(found.step.covariance)[len(views) :]), times.systematic_rate_sd)
-    ratio = np.abs([clock.rate - 1 for clock in found.clocks]) / np.maximum(sd, 1e-9)
+    rate = np.abs([clock.rate - 1 for clock in found.clocks])
+    ratio = rate / np.maximum(sd, 1e-9)
     significant = (ratio > RATE_SD) & (ratio.max() > ANY_RATE_SD)
     if significant[1:].all():
         return found
@@ -227,7 +228,7 @@ def _adjusted(
         for clock, keep in zip(found.clocks, significant.tolist(), strict=True)
     ]
     found = search.run(found.state, start, significant)
-    return None if found is None else replace(found, ignored_rate_sd=np.where(significant, 0.0, sd))
+    return None if found is None else replace(found, ignored_rate_sd=np.where(significant, 0.0, np.hypot(sd, rate)))
 
 
 def _times(task: SolveTask) -> _Times | None:

@@ -83,6 +83,16 @@ def test_a_rate_that_is_not_observable_is_exactly_1() -> None:
     np.testing.assert_allclose(found.offset_s, offset_s, atol=0.003)
 
 
+def test_a_rate_that_is_too_small_to_be_corrected_makes_the_beginning_less_certain() -> None:
+    cameras, rate = calibration(3), (1.0, 1.0006, 1.0)
+    offset_s = START_S * (1 - np.array(rate))
+    takes, keyframes = tracks(cameras, offset_s, rate=rate), at_given_clocks(cameras, offset_s, 60, 5.0, rate)
+    found = adjust_clocks(given(cameras, keyframes), takes, [RIG_CLOCK] * 3, rates=True)
+    assert found is not None
+    assert [clock.rate for clock in found.clocks] == [1.0, 1.0, 1.0]
+    assert found.start_sd_s[1] > 1.2 * found.start_sd_s[2]
+
+
 def test_a_view_of_another_movement_is_refused_and_does_not_affect_the_others() -> None:
     cameras, offset_s = calibration(4), np.array([0.0, 0.03, -0.02, 0.0])
     takes, others = tracks(cameras, offset_s), tracks(cameras, offset_s, seed=9)
