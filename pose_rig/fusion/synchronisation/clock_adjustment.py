@@ -37,6 +37,7 @@ CONVERGED_S, CONVERGED_RATE = 0.0002, 1e-5
 # to all blocks falls with the duration: 1.2 ms after 20 s (simulated rigs with biased detectors), 4 ms after 1.7 s.
 SD_FACTOR, SYSTEMATIC_SD_S, SYSTEMATIC_TAKE_S = 1.6, 0.0012, 20.0
 SYSTEMATIC_RATE_SD = 2e-4  # after 20 s; falls with the duration to the power of 1.5
+MAX_RATE = 1.5e-3  # of a clock; 60 frames labelled as 59.94 are 1e-3
 MAX_OFFSET_SD_S = 0.02
 RATE_SD, ANY_RATE_SD = 2.0, 3.0  # standard deviations: a smaller rate is exactly 1, and all are if none is larger
 MIN_EXPLAINED_BY_ONE = 0.12  # the same of two views, of which each leaves the depth of the other open
@@ -119,10 +120,32 @@ class _Times:
         """Duration of the take."""
         return float(2 * (self.middle_s - self.rig_s[0]))
 
+
+@dataclass(frozen=True, slots=True)
+class _Overlap:
+    """When each view shows the person together with another one.
+
+    Attributes:
+        seconds: (V,) from the first to the last time, middle_s: (V,) between them, from the middle of the take.
+    """
+
+    seconds: Floats
+    middle_s: Floats
+
+    @classmethod
+    def of(cls, visible: NDArray[np.bool_], time_s: Floats) -> "_Overlap":
+        """Returns the overlaps of views visible (N,V) at times (N,) from the middle of the take."""
+        together = visible & (visible.sum(1, keepdims=True) > 1)
+        first = np.where(together, time_s[:, None], np.inf).min(0)
+        last = np.where(together, time_s[:, None], -np.inf).max(0)
+        any_time = together.any(0)
+        middle_s = np.where(any_time, 0.5 * (np.where(any_time, first, 0.0) + np.where(any_time, last, 0.0)), 0.0)
+        return cls(np.maximum(np.where(any_time, last - first, 0.0), MIN_TAKE_S), middle_s)
+
     @property
-    def systematic_rate_sd(self) -> float:
-        """Standard deviation of rates that the scatter between blocks does not show."""
-        return float(SYSTEMATIC_RATE_SD * (SYSTEMATIC_TAKE_S / self.seconds) ** 1.5)
+    def rate_sd(self) -> Floats:
+        """(V,) standard deviation of rates that the scatter between blocks does not show."""
+        return np.asarray(SYSTEMATIC_RATE_SD * (SYSTEMATIC_TAKE_S / self.seconds) ** 1.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +156,19 @@ class _Found:
     state: BundleState
     step: ClockStep
     explained: Floats
+    overlap: _Overlap
     ignored_rate_sd: Floats | float = 0.0  # (V,) of rates that are exactly 1 because they are not significant
 
     def sd_s(self, times: _Times) -> tuple[Floats, Floats]:
         """Returns (V,) the standard deviations of the offsets in the middle and at the beginning of the take."""
-        count = len(self.clocks)
-        systematic = SYSTEMATIC_SD_S**2 * SYSTEMATIC_TAKE_S / times.seconds
-        covariance, early_s = SD_FACTOR**2 * self.step.covariance, 0.5 * times.seconds
+        count, early_s = len(self.clocks), 0.5 * times.seconds
+        covariance, overlap = SD_FACTOR**2 * self.step.covariance, self.overlap
         offset, rate, both = (np.diag(part) for part in (
             covariance[:count, :count], covariance[count:, count:], covariance[:count, count:]))  # fmt: skip
-        middle = offset + systematic
-        rate = np.where(rate > 0, rate + times.systematic_rate_sd**2, np.asarray(self.ignored_rate_sd) ** 2)
-        start = middle - 2 * early_s * both + early_s**2 * rate
+        offset = offset + SYSTEMATIC_SD_S**2 * SYSTEMATIC_TAKE_S / overlap.seconds
+        ignored = np.where(rate > 0, overlap.rate_sd, self.ignored_rate_sd)
+        middle = offset + (overlap.middle_s * ignored) ** 2
+        start = offset - 2 * early_s * both + early_s**2 * rate + ((early_s + overlap.middle_s) * ignored) ** 2
         first = np.arange(count) == 0
         return np.where(first, 0.0, np.sqrt(middle)), np.where(first, 0.0, np.sqrt(np.maximum(start, middle)))
 
@@ -162,10 +186,10 @@ class _Search:
         middle_s = self.times.middle_s
         for number in range(ROUNDS):
             tracks, velocity = self._sampled(clocks)
-            if ((tracks.weight > 0).any(-1).sum(-1) > 1).sum() < MIN_TIMES:
+            visible, time_s = np.asarray((tracks.weight > 0).any(-1)), self.times.rig_s[::STRIDE] - middle_s
+            if (visible.sum(-1) > 1).sum() < MIN_TIMES:
                 return None
             state = with_points(state, tracks)
-            time_s = self.times.rig_s[::STRIDE] - middle_s
             step = clock_equations(state, tracks, velocity, time_s, self.times.blocks).solve(rates)
             contraction = float(step.offset_s @ before_s) / max(float(before_s @ before_s), 1e-12)
             gain = 1 / (1 - min(max(contraction, 0.0), MAX_CONTRACTION)) if number % 2 else 1.0
@@ -174,7 +198,8 @@ class _Search:
                 _moved(clock, gain * offset_s, gain * rate, middle_s)
                 for clock, offset_s, rate in zip(clocks, step.offset_s.tolist(), step.rate.tolist(), strict=True)
             ]
-            found = _Found(clocks, state, step, explained_velocity(state, tracks, velocity))
+            explained = explained_velocity(state, tracks, velocity)
+            found = _Found(clocks, state, step, explained, _Overlap.of(visible, time_s))
             if np.abs(step.offset_s).max() < CONVERGED_S and np.abs(step.rate).max() < CONVERGED_RATE:
                 break
             state = state.updated(gain * step.cameras, 0 * state.length, 0 * state.points)
@@ -217,10 +242,10 @@ def _adjusted(
     found = search.run(state, given, ~none)
     if found is None:
         return None
-    sd = np.hypot(SD_FACTOR * np.sqrt(np.diag(found.step.covariance)[len(views) :]), times.systematic_rate_sd)
+    sd = np.hypot(SD_FACTOR * np.sqrt(np.diag(found.step.covariance)[len(views) :]), found.overlap.rate_sd)
     rate = np.abs([clock.rate - 1 for clock in found.clocks])
     ratio = rate / np.maximum(sd, 1e-9)
-    significant = (ratio > RATE_SD) & (ratio.max() > ANY_RATE_SD)
+    significant = (ratio > RATE_SD) & (ratio.max() > ANY_RATE_SD) & (rate < MAX_RATE)
     if significant[1:].all():
         return found
     start = [

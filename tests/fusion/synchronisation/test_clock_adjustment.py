@@ -93,6 +93,18 @@ def test_a_rate_that_is_too_small_to_be_corrected_makes_the_beginning_less_certa
     assert found.start_sd_s[1] > 1.2 * found.start_sd_s[2]
 
 
+def test_a_camera_that_overlaps_for_seconds_only_is_uncertain_elsewhere() -> None:
+    cameras, offset_s = calibration(3), np.array([0.0, 0.03, -0.02])
+    whole = tracks(cameras, offset_s)
+    late = slice(len(whole[2].t_ns) - 100, None)
+    part = replace(whole[2], **{name: getattr(whole[2], name)[late] for name in whole[2].__slots__})
+    solve = given(cameras, at_given_clocks(cameras, offset_s, 60, 5.0))
+    found = adjust_clocks(solve, [*whole[:2], part], [RIG_CLOCK] * 3, rates=True)
+    assert found is not None
+    assert found.clocks[2].rate == 1.0
+    assert found.start_sd_s[2] > 3 * found.start_sd_s[1]
+
+
 def test_a_view_of_another_movement_is_refused_and_does_not_affect_the_others() -> None:
     cameras, offset_s = calibration(4), np.array([0.0, 0.03, -0.02, 0.0])
     takes, others = tracks(cameras, offset_s), tracks(cameras, offset_s, seed=9)
