@@ -100,7 +100,7 @@ def coarse_offsets(
         near = abs(curve.peak_s - (offset[b] - offset[a])) < MAX_DISAGREEMENT_S
         agrees[a, b] = agrees[b, a] = near and curve.curve.max() > MIN_CORRELATION
     taken_s = np.array([one.valid.sum() for one in signals]) / RATE_HZ
-    usable = taken_s >= MIN_TAKE_S  # a camera that shows nobody makes the others no less certain
+    usable = taken_s >= MIN_TAKE_S  # a camera that shows no person makes the others no less certain
     share = agrees.sum(1) / max(usable.sum() - 1, 1)
     shortest_s = taken_s[usable].min() if usable.any() else MIN_TAKE_S
     needed = min_peak_ratio * max(LONG_TAKE_S / shortest_s, 1.0) ** 0.25

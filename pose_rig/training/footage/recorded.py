@@ -1,7 +1,8 @@
 """Recorded sessions as training data: the keypoints of the tracked person, and the cameras that the rig estimated.
 
-A session goes through the fusion twice: the first pass solves the rig, the second uses it from the start. The data
-association, left and right, and the samples at each time step are those of the fusion.
+A session goes through the fusion twice: the first pass solves the rig and the clocks of its cameras, the second
+uses them from the start. The data association, left and right, and the samples at each time step are those of the
+fusion.
 
 Axes: T time steps, V views, K landmarks, J = 17 joints.
 """
@@ -23,12 +24,13 @@ from pose_rig.capture.keypoint_file import load
 from pose_rig.config import CameraConfig, Config
 from pose_rig.errors import SessionError
 from pose_rig.fusion.calibration.cameras import Calibration
-from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
+from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.time_steps import time_steps
+from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.geometry import angle_deg
 from pose_rig.graph import Engine
 from pose_rig.session.importer import import_keypoints
@@ -38,7 +40,7 @@ from pose_rig.skeleton import J
 from pose_rig.training.footage.footage import Footage
 from pose_rig.training.footage.tracked_keypoints import tracked_keypoints
 from pose_rig.wire.jobs import FusionJob, ReplayJob
-from pose_rig.wire.messages import Keypoints2D
+from pose_rig.wire.messages import Keypoints2D, Message
 
 Progress = Callable[[float], None]  # gets the share that is done, 0–1
 
@@ -106,15 +108,13 @@ def _in_session(path: Path, name: str, engine: Engine, progress: Progress) -> Re
         job = ReplayJob(FusionJob(config, (), ""), str(session.path), exact=False, realtime=False)
     if not max(frames, default=0):
         raise SessionError(f"{path} has no keypoints.", "Record a session with cameras, or name another one.")
-    estimator, steps = Estimator(config, engine), 2 * max(frames)
+    estimator, steps, selection = Estimator(config, engine), 2 * max(frames), _Selection()
     number = count(1)
-    for _ in _time_steps(job, estimator):
+
+    def advance() -> None:
         progress(min(next(number) / steps, 1.0))
-    estimator.solve()
-    estimator.fix_cameras()
-    selection = _Selection()
-    for pose, samples in _time_steps(job, estimator):
-        progress(min(next(number) / steps, 1.0))
+
+    for pose, samples in _second_pass(job, estimator, advance):
         selection.add(pose, samples, estimator)
     frames_with_person = sum(1 for score in selection.score if score.any())
     if frames_with_person < MIN_TIME_STEPS:
@@ -125,14 +125,34 @@ def _in_session(path: Path, name: str, engine: Engine, progress: Progress) -> Re
     return selection.footage(name, estimator)
 
 
-def _time_steps(job: ReplayJob, estimator: Estimator) -> Iterator[tuple[PoseEstimate, Sequence[Sample | None]]]:
-    """Yields the poses of a session and the samples of each view."""
+@dataclass(frozen=True, slots=True)
+class _FirstPass:
+    """Reports the progress of the first pass, and nothing else."""
+
+    report: Callable[[], None]
+
+    def forward(self, view: int, message: Message) -> None:
+        """Ignores the health of a camera."""
+
+    def reject(self, reason: str) -> None:
+        """Ignores what could not be used: its time steps have no pose."""
+
+
+def _second_pass(
+    job: ReplayJob, estimator: Estimator, advance: Callable[[], None]
+) -> Iterator[tuple[PoseEstimate, Sequence[Sample | None]]]:
+    """Yields the poses of a session and the samples of each view, with the cameras and clocks of the first pass."""
     names = [camera.name for camera in job.fusion.config.camera]
     stop = threading.Event()
     with ExitStack() as stack:
         playback = Playback(False, stop)
         sources = [stack.enter_context(closing(CameraSource(job, name, playback))) for name in names]
-        for step in time_steps(CameraInputs(names, sources), FileClock(), estimator, stop):
+        files = [stack.enter_context(closing(MessageFile())) for _ in names]
+        passes = TwoPasses(names, files, estimator, _FirstPass(advance), stop)
+        passes.first(sources)
+        passes.solve()
+        for step in time_steps(passes.inputs(), FileClock(), estimator, stop):
+            advance()
             if step is not None and step.pose is not None:
                 yield step.pose, step.samples
 
