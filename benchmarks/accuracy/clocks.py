@@ -28,7 +28,7 @@ from benchmarks.accuracy.rig_options import (
     add_realism_options,
     add_rig_options,
     motion_clips,
-    run_in_processes,
+    scores_by_views,
 )
 from benchmarks.accuracy.rig_run import LIMB
 from benchmarks.accuracy.similarity import global_mm, pa_mm
@@ -227,11 +227,7 @@ def main() -> None:
     moving = moving_clips(motion_clips(args))
     clips = {"moving": moving, "standing": load_clips(args.idle), "periodic": moving}
     for kind in KINDS if args.idle else KINDS[:1]:
-        numbers = [(views, case) for views in map(int, args.views.split(",")) for case in range(args.rigs)]
-        cases = [(clips[kind], args.weights, kind, *number, args) for number in numbers]
-        scores = run_in_processes(score_case, cases, args.jobs)
-        for views in map(int, args.views.split(",")):
-            rows = [score for score, (of, _) in zip(scores, numbers, strict=True) if of == views]
+        for views, rows in scores_by_views(score_case, clips[kind], kind, args):
             table.add_row(kind, f"{views} ({len(rows)} rigs)", *cells(report, f"{kind}, {views} views: ", kind, rows))
     Console(width=TABLE_WIDTH).print(table)
     report.finish(args.json)

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -66,3 +66,14 @@ def run_in_processes(run: Callable[..., T], cases: Sequence[tuple[Any, ...]], jo
             if count % PROGRESS_INTERVAL == 0 or count == len(cases):
                 print(f"  {count} of {len(cases)} rigs", flush=True)
     return [future.result() for future in futures]
+
+
+def scores_by_views(
+    run: Callable[..., T], clips: Sequence[Clip], kind: str, args: argparse.Namespace
+) -> Iterator[tuple[int, list[T]]]:
+    """Yields each number of views with the results of ``run(clips, weights, kind, views, case, args)`` of its rigs."""
+    views = [int(number) for number in args.views.split(",")]
+    cases = [(clips, args.weights, kind, number, case, args) for number in views for case in range(args.rigs)]
+    scores = run_in_processes(run, cases, args.jobs)
+    for at, number in enumerate(views):
+        yield number, scores[at * args.rigs : (at + 1) * args.rigs]

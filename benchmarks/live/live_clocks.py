@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.accuracy.clocks import take_of
 from benchmarks.accuracy.movement import moving_clips
-from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_rig_options, motion_clips, run_in_processes
+from benchmarks.accuracy.rig_options import TABLE_WIDTH, add_rig_options, motion_clips, scores_by_views
 from benchmarks.accuracy.simulated_rigs import RigTake, rig_take
 from benchmarks.contract import Report, parser
 from benchmarks.live.live_streams import Lateness, LiveStep, live_run, pa_errors_mm
@@ -156,12 +156,7 @@ def main() -> None:
     for kind in args.kinds.split(","):
         if kind == "standing" and not idle:
             continue
-        numbers = [(views, case) for views in map(int, args.views.split(",")) for case in range(args.rigs)]
-        clips = idle if kind == "standing" else moving
-        cases = [(clips, args.weights, kind, *number, args) for number in numbers]
-        scores = run_in_processes(score_case, cases, args.jobs)
-        for views in map(int, args.views.split(",")):
-            rows = [score for score, (of, _) in zip(scores, numbers, strict=True) if of == views]
+        for views, rows in scores_by_views(score_case, idle if kind == "standing" else moving, kind, args):
             table.add_row(kind, f"{views} ({len(rows)} rigs)", *cells(report, f"{kind}, {views} views: ", kind, rows))
     Console(width=TABLE_WIDTH).print(table)
     report.finish(args.json)

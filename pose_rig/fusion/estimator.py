@@ -230,18 +230,18 @@ class Estimator:
 
     def rig_state(self, t_ns: int = 0) -> RigState:
         """Returns the message of what is known of the cameras; ``t_ns`` is its time."""
-        state, ages_ns = self._rig.state(t_ns, self.clocks), self._late_age_ns
-        cameras = tuple(
-            structs.replace(camera, note="; ".join(filter(None, (LATE.format(round(age_ns * 1e-6, -1)), camera.note))))
-            if age_ns
-            else camera
-            for camera, age_ns in zip(state.cameras, ages_ns, strict=True)
-        )
-        cameras = tuple(
-            structs.replace(camera, note=LEFT_OUT) if out else camera
-            for camera, out in zip(cameras, self.left_out.tolist(), strict=True)
-        )
-        return structs.replace(state, cameras=cameras)
+        state = self._rig.state(t_ns, self.clocks)
+        notes = [self._note(view, camera.note) for view, camera in enumerate(state.cameras)]
+        pairs = zip(state.cameras, notes, strict=True)
+        return structs.replace(state, cameras=tuple(structs.replace(camera, note=note) for camera, note in pairs))
+
+    def _note(self, view: int, note: str) -> str:
+        """Returns the note of a camera, given that of the rig."""
+        if self.left_out[view]:
+            return LEFT_OUT
+        age_ns = self._late_age_ns[view]
+        late = LATE.format(round(age_ns * 1e-6, -1)) if age_ns else ""
+        return "; ".join(filter(None, (late, note)))
 
     def rig_changed(self) -> bool:
         """Returns whether the cameras, bones or clocks in use have changed since this was last called."""

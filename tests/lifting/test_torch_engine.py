@@ -1,6 +1,7 @@
 """The graph in torch, here on the CPU, and marked `gpu` as it is meant."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pose_rig.errors import AssetError
-from pose_rig.graph import GraphOutput
+from pose_rig.graph import Engine, GraphInput, GraphOutput, Single
 from pose_rig.lifting.difference import difference
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.example import example
@@ -59,20 +60,27 @@ def test_only_the_newest_sizes_are_kept(engine: TorchEngine) -> None:
     assert all(np.array_equal(engine.run(one).body, body) for one, body in zip(given, want, strict=True))
 
 
-def test_two_threads_do_not_disturb_each_other(engine: TorchEngine) -> None:
-    inputs = [example(4, 1, np.random.default_rng(seed)) for seed in range(2)]
-    want = [engine.run(given).body for given in inputs]
+def changed_in_threads(engine: Engine, inputs: Sequence[GraphInput], want: Sequence[Single], repeats: int) -> list[int]:
+    """Runs each input in a thread of its own; returns the numbers of those whose result was another one, each time."""
     wrong: list[int] = []
 
     def run(number: int) -> None:
-        wrong.extend(number for _ in range(20) if not np.array_equal(engine.run(inputs[number]).body, want[number]))
+        wrong.extend(
+            number for _ in range(repeats) if not np.array_equal(engine.run(inputs[number]).body, want[number])
+        )
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(inputs))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert wrong == []
+    return wrong
+
+
+def test_two_threads_do_not_disturb_each_other(engine: TorchEngine) -> None:
+    inputs = [example(4, 1, np.random.default_rng(seed)) for seed in range(2)]
+    want = [engine.run(given).body for given in inputs]
+    assert changed_in_threads(engine, inputs, want, 20) == []
 
 
 def test_too_large_an_input_is_refused(engine: TorchEngine) -> None:
@@ -134,14 +142,4 @@ def test_a_gpu_repeats_itself_in_two_threads(provider: str, tmp_path_factory: py
     gpu = gpu_engine(provider, tmp_path_factory.getbasetemp() / "engines")
     inputs = [example(4, hypotheses, np.random.default_rng(hypotheses)) for hypotheses in (1, 60)]
     want = [gpu.run(given).body for given in inputs]
-    wrong: list[int] = []
-
-    def run(number: int) -> None:
-        wrong.extend(number for _ in range(200) if not np.array_equal(gpu.run(inputs[number]).body, want[number]))
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+    assert changed_in_threads(gpu, inputs, want, 200) == []

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.priors import Priors
-from pose_rig.fusion.calibration.bundle.state import C
+from pose_rig.fusion.calibration.bundle.state import FOCAL, K1, C
 
 # How much more likely equal focal lengths must be, for every camera that joins. With 1, rigs of different lenses were
 # worse than without ties as long as the focal lengths were uncertain; with 4, rigs of equal ones were tied too late.
 MIN_BAYES_FACTOR = 2.0
-FOCAL, K1 = 6, 7  # of the parameters of a camera
 
 
 def same_model(

@@ -21,7 +21,7 @@ from pose_rig.fusion.calibration.bundle.lens_family import from_opencv, has_lens
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import Tracks, residuals
 from pose_rig.fusion.calibration.bundle.segments import joints_from_points
-from pose_rig.fusion.calibration.bundle.state import BundleState, C
+from pose_rig.fusion.calibration.bundle.state import FOCAL, BundleState, C
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import (
     USED_WEIGHT,
@@ -201,7 +201,7 @@ def _adjusted_with_ties(
     """
     possible = candidates & ~np.eye(len(candidates), dtype=bool)
     state, cost = adjust(start, tracks, priors)
-    focal = np.arange(len(candidates)) * C + 6
+    focal = np.arange(len(candidates)) * C + FOCAL
     covariance = camera_covariance(state, tracks, priors)[np.ix_(focal, focal)]
     tied = same_model(state.log_focal_scale, covariance, LOG_FOCAL_SCALE_SD, candidates)
     if (tied != possible).any() and len(tracks.weight) >= MIN_TIE_KEYFRAMES:

@@ -14,6 +14,7 @@ from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, POINT
 from pose_rig.geometry import rotation_from_vector
 
 C = 8
+FOCAL, K1 = 6, 7  # where the last two are
 MAX_LOG_FOCAL_SCALE = 1.5
 
 
