@@ -161,7 +161,9 @@ class Rig:
         self._t_ns: int | None = None
         self.failures = 0
 
-    def step(self, t_s: float, xy: ArrayLike, score: ArrayLike | None = None) -> Pose | None:
+    def step(
+        self, t_s: float, xy: ArrayLike, score: ArrayLike | None = None, depth: ArrayLike | None = None
+    ) -> Pose | None:
         """Returns the 3D pose at a time step; None if no person is visible.
 
         Args:
@@ -169,6 +171,8 @@ class Rig:
             xy: (V,K,2) px, x right, y down, NaN = not detected; with several people in view (V,P,K,2): the rig follows
                 one of them. Points at (0, 0) count as detected unless their score is 0.
             score: (V,K) or (V,P,K), 0–1, 0 = not detected; None = 1 for all that are not NaN.
+            depth: Of the same shape, px: how much farther from the camera than the hips a landmark is, as estimated by
+                the detector, at the scale of ``xy``; NaN = unknown. None = the detector does not estimate it.
 
         Raises:
             UsageError: An array has the wrong shape, or the time is not in seconds or does not increase.
@@ -188,6 +192,12 @@ class Rig:
                 f"score must have one number for every landmark of xy {np.shape(xy)}; got {scores.shape}.",
                 "Leave it out if the detector has none.",
             )
+        depths = np.zeros(0) if depth is None else np.asarray(depth, np.float64)
+        if depth is not None and depths.size != points.size // 2:
+            raise UsageError(
+                f"depth must have one number for every landmark of xy {np.shape(xy)}; got {depths.shape}.",
+                "Leave it out if the detector does not estimate it.",
+            )
         if not abs(t_s) < MAX_TIME_S:
             raise UsageError(f"t_s must be a time in seconds; got {t_s:g}.", "Divide nanoseconds by 1e9.")
         t_ns = round(t_s * 1e9)
@@ -196,7 +206,9 @@ class Rig:
                 f"t_s must increase from step to step; got {t_s:g} after {self._t_ns * 1e-9:g}.", "Sort the frames."
             )
         self._t_ns = t_ns
-        samples = [_sample(t_ns, *view) for view in zip(points, scores.reshape(points.shape[:-1]), strict=True)]
+        by_view = zip(points, scores.reshape(points.shape[:-1]), strict=True)
+        of_view = [None] * self._views if depth is None else list(depths.reshape(points.shape[:-1]))
+        samples = [_sample(t_ns, *view, depth) for view, depth in zip(by_view, of_view, strict=True)]
         estimate, failure = estimate_pose(self._estimator, t_ns, samples)
         if failure:
             self.failures += 1
@@ -352,9 +364,9 @@ def _count(schema: str) -> int:
     return len(landmarks(schema).names)
 
 
-def _sample(t_ns: int, xy_PK2: Floats, score_PK: Floats) -> Sample:
-    people = Detections.from_arrays(xy_PK2, score_PK)
-    return Sample(t_ns, people.xy.astype(np.float64), people.score.astype(np.float64))
+def _sample(t_ns: int, xy_PK2: Floats, score_PK: Floats, depth_PK: Floats | None) -> Sample:
+    people = Detections.from_arrays(xy_PK2, score_PK, depth_PK)
+    return Sample(t_ns, *(array.astype(np.float64) for array in (people.xy, people.score, people.depth)))
 
 
 def _from_estimate(estimate: PoseEstimate, height_m: float) -> Pose:

@@ -153,6 +153,17 @@ class Landmarks:
             joints_score[..., head] = np.where(partial, (one_ear * score).max(-1), joints_score[..., head])
         return np.where(joints_score[..., None] > 0, joints, 0.0), joints_score
 
+    def depths(self, depth_PK: NDArray[np.floating], score_PK: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Returns (...,J) the depths of our joints relative to the pelvis, 0 where `to_joints` has no joint.
+
+        Args:
+            depth_PK: (...,K) any unit; ignored where the score is 0.
+            score_PK: (...,K) 0–1, 0 = not visible.
+        """
+        twice = np.stack([depth_PK, np.zeros_like(depth_PK)], -1)
+        joints, score = self.to_joints(twice, score_PK)
+        return np.where(score > 0, joints[..., 0] - joints[..., :1, 0], 0.0)
+
     def has_one_ear(self, score_PK: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Returns (...) whether the head stands for one ear because the other is not visible; scores (...,K)."""
         ears = self.weights[INDEX["head"]] > 0

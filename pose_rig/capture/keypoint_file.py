@@ -19,7 +19,7 @@ from pose_rig.npz import read_arrays
 from pose_rig.wire.messages import MAX_IMAGE_SIDE_PX
 
 REQUIRED = ("xy", "score", "t_ns", "landmarks", "size_px")
-OPTIONAL = ("cameras", "focal_px")
+OPTIONAL = ("cameras", "focal_px", "depth")
 REMEDY = "docs/cameras.md describes the file of 2D keypoints."
 
 
@@ -35,14 +35,17 @@ def load(path: Path) -> Keypoints:
         if key not in arrays:
             raise _bad(path, key, "is missing")
     xy, score, t_ns, size_px = (arrays[key] for key in ("xy", "score", "t_ns", "size_px"))
+    depth = arrays.get("depth")
     _check_shapes(path, xy, score, t_ns, size_px)
+    if depth is not None and (depth.shape != score.shape or depth.dtype.kind not in "iuf"):
+        raise _bad(path, "depth", f"is {depth.dtype} {depth.shape}, expected numbers {score.shape} like score")
     names = _landmarks(path, arrays["landmarks"], xy.shape[-2])
     if xy.ndim == 4:
-        xy, score = xy[:, :, None], score[:, :, None]
+        xy, score, depth = xy[:, :, None], score[:, :, None], None if depth is None else depth[:, :, None]
     keypoints = Keypoints(
         xy, score, t_ns.astype(np.int64), names,
         tuple((int(width), int(height)) for width, height in size_px),
-        _cameras(path, arrays, len(xy)), _focals(path, arrays, len(xy)),
+        _cameras(path, arrays, len(xy)), _focals(path, arrays, len(xy)), depth,
     )  # fmt: skip
     return validate(keypoints, str(path), REMEDY)
 
@@ -87,6 +90,7 @@ class KeypointTrack:
             raise SourceError(f"{path} has no view {member}.", f"Its views are 0 to {len(keypoints.xy) - 1}.")
         kept = is_later(keypoints.t_ns)[member]
         self._xy, self._score = keypoints.xy[member][kept], keypoints.score[member][kept]
+        self._depth = None if keypoints.depth is None else keypoints.depth[member][kept]
         self._t_ns = keypoints.t_ns[member][kept]
         self._index = -1
         fps = 1e9 / float(np.median(np.diff(self._t_ns))) if len(self._t_ns) > 1 else 30.0
@@ -105,7 +109,8 @@ class KeypointTrack:
 
     def retrieve(self) -> tuple[Image | None, Detections | None]:
         """Returns the detections of the frame."""
-        return None, Detections.from_arrays(self._xy[self._index], self._score[self._index])
+        depth = None if self._depth is None else self._depth[self._index]
+        return None, Detections.from_arrays(self._xy[self._index], self._score[self._index], depth)
 
     def close(self) -> None:
         """Does nothing: the file is closed already."""

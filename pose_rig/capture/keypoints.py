@@ -36,6 +36,7 @@ class Keypoints:
         size_px: (width, height) of each view.
         cameras: Name of each view, empty if the file has none.
         focal_px: Focal length of each view, None if the file has none.
+        depth: (V,T,P,K) px as in `pose_rig.wire.messages.Keypoints2D`, NaN = unknown; None if the file has none.
     """
 
     xy: NDArray[np.floating]
@@ -45,6 +46,7 @@ class Keypoints:
     size_px: tuple[tuple[int, int], ...]
     cameras: tuple[str, ...]
     focal_px: tuple[float | None, ...]
+    depth: NDArray[np.floating] | None = None
 
 
 def is_later(t_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -73,6 +75,7 @@ def validate(keypoints: Keypoints, name: str, remedy: str) -> Keypoints:
             raise ContentError(f"{name} has no {axis}.", f"Check the program that wrote it. {remedy}")
     with np.errstate(over="ignore"):  # values beyond float32 become infinite: not visible
         xy, score = keypoints.xy.astype(np.float32), keypoints.score.astype(np.float32)
+        depth = None if keypoints.depth is None else keypoints.depth.astype(np.float32)
     _check_scores(score, name)
     present = np.isfinite(xy).all(-1) & (score > 0)
     present &= (xy[..., 0] > 0) | (xy[..., 0] != xy[..., 1])  # (0, 0) and (−1, −1) are placeholders
@@ -82,12 +85,15 @@ def validate(keypoints: Keypoints, name: str, remedy: str) -> Keypoints:
         _check_camera(size_px, focal_px, f"{name}, {_camera(keypoints, view)}", remedy)
     _check_pixels(xy, score, present, keypoints, name)
     visible = present & (xy >= 0).all(-1)
+    if depth is not None and not in_pixels(depth[visible & np.isfinite(depth)][:, None]):
+        raise ContentError(f"{name}: depths are not in pixels.", f"Give them at the scale of xy. {remedy}")
     detected: NDArray[np.bool_] = np.any(visible, axis=(2, 3))
     _check_times(keypoints.t_ns, detected, name, remedy)
     return replace(
         keypoints,
         xy=np.where(visible[..., None], xy, np.float32(np.nan)),
         score=np.where(visible, score, np.float32(0)),
+        depth=depth,
     )
 
 

@@ -138,7 +138,7 @@ class _CameraWorker:
         stages_ms = {"detect": (time.monotonic_ns() - start_ns) / 1e6}
         message = Keypoints2D(
             camera=self._job.camera.name, index=frame.index, t_ns=frame.t_ns, size_px=frame.size_px,
-            landmarks=landmarks, xy=detections.xy, score=detections.score, stages_ms=stages_ms,
+            landmarks=landmarks, xy=detections.xy, score=detections.score, depth=detections.depth, stages_ms=stages_ms,
         )  # fmt: skip
         try:
             sent = self._send(message)

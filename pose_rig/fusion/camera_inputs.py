@@ -175,4 +175,5 @@ def checked(message: Keypoints2D, known: str, *, live: bool) -> Keypoints2D:
         message,
         xy=np.where(far[..., None], np.float32(0), message.xy),
         score=np.where(far, np.float32(0), message.score),
+        depth=np.where(far, np.float32(0), message.depth) if message.depth.size else message.depth,
     )

@@ -183,7 +183,7 @@ class TwoPasses:
                 continue
             if samples and message.t_ns - samples[0].t_ns > MAX_TRACK_NS:
                 break
-            samples.append(Sample(message.t_ns, message.xy.astype(float), message.score.astype(float)))
+            samples.append(Sample.from_message(message))
         return self._estimator.track(view, samples)
 
     def _agreement(self) -> Floats:

@@ -43,7 +43,8 @@ def _frames(keypoints: Keypoints, view: int, camera: CameraConfig) -> Iterator[K
     """Yields the frames of one view; those whose time does not advance are padding and left out."""
     kept = is_later(keypoints.t_ns)[view].nonzero()[0].tolist()
     for index, t in enumerate(kept):
-        people = Detections.from_arrays(keypoints.xy[view, t], keypoints.score[view, t])
+        depth = None if keypoints.depth is None else keypoints.depth[view, t]
+        people = Detections.from_arrays(keypoints.xy[view, t], keypoints.score[view, t], depth)
         yield Keypoints2D(
             camera=camera.name,
             index=index,
@@ -52,4 +53,5 @@ def _frames(keypoints: Keypoints, view: int, camera: CameraConfig) -> Iterator[K
             landmarks=keypoints.landmarks,
             xy=people.xy,
             score=people.score,
+            depth=people.depth,
         )

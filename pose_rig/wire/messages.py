@@ -67,13 +67,21 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
         landmarks: Landmark schema: a name of `pose_rig.skeleton.SCHEMAS`, or K names joined by commas.
         xy: (P,K,2) px, x right, y down. (0, 0) where the score is 0.
         score: (P,K) 0–1, 0 = not visible.
+        depth: (P,K) px, how much farther from the camera than the midpoint of the hips a landmark is, at the scale of
+            ``xy``; 0 where the score is 0; empty if the detector does not estimate it.
         stages_ms: Processing time per stage of the camera process.
     """
 
     TOPIC: ClassVar[str] = "keypoints/"
     TOPIC_FIELD: ClassVar[str] = "camera"
-    ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {"xy": ("P", "K", 2), "score": ("P", "K")}
-    RANGES: ClassVar[dict[str, tuple[float, float]]] = {"xy": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX), "score": (0, 1)}
+    ARRAYS: ClassVar[dict[str, tuple[str | int, ...]]] = {
+        "xy": ("P", "K", 2), "score": ("P", "K"), "depth": ("P", "K"),
+    }  # fmt: skip
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("depth",)
+    RANGES: ClassVar[dict[str, tuple[float, float]]] = {
+        "xy": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX), "score": (0, 1),
+        "depth": (-MAX_COORDINATE_PX, MAX_COORDINATE_PX),
+    }  # fmt: skip
 
     camera: str
     index: Count
@@ -83,6 +91,7 @@ class Keypoints2D(Message, frozen=True, kw_only=True, eq=False):
     xy: Array
     score: Array
     stages_ms: dict[str, Real] = {}
+    depth: Array = msgspec.field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 class Pose3D(Message, frozen=True, kw_only=True, eq=False):

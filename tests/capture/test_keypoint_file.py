@@ -10,7 +10,7 @@ from pose_rig.capture.source_factory import expand, open_source
 from pose_rig.config import CameraConfig
 from pose_rig.errors import PoseRigError, SourceError, UsageError
 from pose_rig.skeleton import SCHEMAS
-from pose_rig.wire.precision import XY_STEP_PX
+from pose_rig.wire.precision import DEPTH_STEP_PX, XY_STEP_PX
 from tests.capture.keypoints import FRAMES, VIEWS, arrays, write_keypoints
 
 
@@ -120,11 +120,26 @@ def test_every_view_becomes_a_camera(tmp_path: Path) -> None:
         ("landmarks", np.array("mediapipe33"), "key 'landmarks' names 33 landmarks, xy has 17"),
         ("cameras", np.array(["one"]), r"key 'cameras' is <U3 \(1,\), expected 2 names"),
         ("focal_px", np.array(["a", "b"]), "key 'focal_px' is <U1"),
+        ("depth", np.zeros((VIEWS, FRAMES, 16)), r"key 'depth' is float64 \(2, 12, 16\), expected numbers"),
+        ("depth", np.linspace(-1, 1, VIEWS * FRAMES * 17).reshape(VIEWS, FRAMES, 17), "depths are not in pixels"),
     ],
 )
 def test_an_invalid_key_is_named(tmp_path: Path, key: str, value: Any, text: str) -> None:
     with pytest.raises(SourceError, match=text):
         load(write_keypoints(tmp_path / "kp.npz", **{key: value}))
+
+
+def test_depths_of_visible_landmarks(tmp_path: Path) -> None:
+    depth = np.random.default_rng(1).uniform(-30, 30, (VIEWS, FRAMES, 17))
+    xy = arrays()["xy"]
+    xy[0, 1, 3] = np.nan  # not visible: its depth does not matter
+    depth[0, 1, 3] = depth[0, 2, 4] = np.nan  # of a visible one: the frame has none
+    path = write_keypoints(tmp_path / "kp.npz", xy=xy, depth=depth)
+    source = open_source(CameraConfig(source=str(path), member=0), "all", lambda: 0)
+    frames = [frame.detections for frame in iter(source.read, None) if frame.detections is not None]
+    assert [one.depth.shape for one in frames[:4]] == [(1, 17), (1, 17), (0,), (1, 17)]
+    np.testing.assert_allclose(frames[0].depth[0], depth[0, 0], atol=DEPTH_STEP_PX / 2)
+    assert frames[1].depth[0, 3] == 0
 
 
 def test_an_unknown_landmark_set(tmp_path: Path) -> None:

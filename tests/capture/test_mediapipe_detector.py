@@ -9,7 +9,7 @@ import pytest
 
 from pose_rig.arrays import Image
 from pose_rig.assets.catalog import demo_clip, detector_model
-from pose_rig.capture.mediapipe_detector import MediaPipeDetector
+from pose_rig.capture.mediapipe_detector import MediaPipeDetector, depths_px
 from pose_rig.capture.source import Detections
 from pose_rig.config import DetectorConfig
 from pose_rig.errors import AssetError
@@ -56,10 +56,21 @@ def bones(people: Detections, person: int) -> float:
     return float(people.xy[person, [27, 28], 1].mean() - people.xy[person, 0, 1])
 
 
+def test_depths_at_the_scale_of_the_image() -> None:
+    """World landmarks of a person 400 px per metre large, as a camera anywhere shows them."""
+    world = np.random.default_rng(0).normal(0, 0.4, (2, 33, 3))
+    world -= world[:, [23, 24]].mean(1, keepdims=True)
+    xy = 400 * world[..., :2] + [[[300.0, 900.0]], [[-50.0, 20.0]]]
+    np.testing.assert_allclose(depths_px(xy, world), 400 * world[..., 2])
+    assert depths_px(np.zeros((0, 33, 2)), np.zeros((0, 33, 3))).shape == (0, 33)
+    assert np.isfinite(depths_px(xy, np.zeros_like(world))).all()
+
+
 def test_one_person_is_detected_in_pixels(detector: MediaPipeDetector, images: list[Image]) -> None:
     for people in detect_all(detector, images):
         assert people.xy.shape == (1, 33, 2)
-        assert people.score.shape == (1, 33)
+        assert people.score.shape == people.depth.shape == (1, 33)
+        assert 0.1 * bones(people, 0) < np.ptp(people.depth) < bones(people, 0)
         assert 250 < bones(people, 0) < 400
         assert people.score[0, [11, 12, 23, 24]].min() > 0.9
 
@@ -70,7 +81,7 @@ def test_warm_up_does_not_change_results(model: str, images: list[Image]) -> Non
         detector = MediaPipeDetector(DetectorConfig(model=model, people=2))
         if warm:
             detector.warm_up((images[0].shape[1], images[0].shape[0]))
-        runs.append([people.xy.tobytes() + people.score.tobytes() for people in detect_all(detector, images, 10**12)])
+        runs.append([people.xy.tobytes() + people.depth.tobytes() for people in detect_all(detector, images, 10**12)])
         detector.close()
     assert runs[0] == runs[1]
 
@@ -79,7 +90,7 @@ def test_two_runs_are_identical_to_the_bit(model: str, images: list[Image]) -> N
     runs = []
     for _ in range(2):
         detector = MediaPipeDetector(DetectorConfig(model=model, people=2))
-        runs.append([people.xy.tobytes() + people.score.tobytes() for people in detect_all(detector, images)])
+        runs.append([people.xy.tobytes() + people.depth.tobytes() for people in detect_all(detector, images)])
         detector.close()
     assert runs[0] == runs[1]
 

@@ -50,5 +50,5 @@ def keypoints_of(
     names = tuple(f"landmark{k}" for k in range(xy.shape[2]))
     return CameraKeypoints(
         camera, t_ns, np.arange(len(t_ns)), (1280, 720), ",".join(names), names, xy.astype(np.float32),
-        score.astype(np.float32),
+        score.astype(np.float32), np.full(score.shape, np.nan, np.float32),
     )  # fmt: skip

@@ -55,6 +55,15 @@ def test_invisible_landmarks_and_people_are_kept(tmp_path: Path) -> None:
     assert np.isfinite(right.xy[6, 0, :4]).all()
 
 
+def test_depths_are_kept(tmp_path: Path) -> None:
+    depth = np.random.default_rng(1).uniform(-30, 30, (VIEWS, FRAMES, 17))
+    depth[1, 4] = np.nan
+    import_keypoints(load(write_keypoints(tmp_path / "kp.npz", depth=depth)), CONFIG, tmp_path / "take.mcap")
+    with Session(tmp_path / "take.mcap") as session:
+        found = [session.keypoints(camera).depth[:, 0] for camera in session.cameras]
+    np.testing.assert_allclose(found, depth, atol=0.5)
+
+
 def test_rows_that_are_padding_are_no_frames(tmp_path: Path) -> None:
     keypoints = load(write_keypoints(tmp_path / "kp.npz"))
     t_ns = keypoints.t_ns.copy()

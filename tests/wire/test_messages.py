@@ -276,6 +276,20 @@ def test_covariance_has_every_joint_or_is_empty(joints: int) -> None:
         assert_same(decode(encode(pose)), pose)
 
 
+@pytest.mark.parametrize(("depth", "text"), [(ramp(2, 16), "has shape"), (np.full((2, 17), np.nan), "is not finite")])
+def test_depths_belong_to_landmarks_or_are_empty(depth: NDArray[np.float32], text: str) -> None:
+    plain = STORED["v1_keypoints"]
+    with_depth = msgspec.structs.replace(plain, depth=-ramp(2, 17))
+    found = decode(encode(with_depth))
+    assert isinstance(found, Keypoints2D)
+    np.testing.assert_array_equal(found.depth, -ramp(2, 17))
+    without = decode((DATA / "v1_keypoints.bin").read_bytes())  # recorded before there were depths
+    assert isinstance(without, Keypoints2D)
+    assert without.depth.shape == (0,)
+    with pytest.raises(MessageError, match=text):
+        encode(msgspec.structs.replace(plain, depth=depth))
+
+
 def test_messages_without_covariance_and_notes_decode() -> None:
     pose, rig = (decode((DATA / f"{name}.bin").read_bytes()) for name in ("v1_pose", "v1_rig"))
     assert isinstance(pose, Pose3D)

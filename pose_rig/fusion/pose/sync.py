@@ -8,7 +8,7 @@ Axes: P people, K landmarks.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
 
@@ -33,11 +33,19 @@ class Sample:
         t_ns: Time.
         xy_px: (P,K,2).
         score: (P,K) 0–1, 0 = not visible.
+        depth_px: (P,K) as in `pose_rig.wire.messages.Keypoints2D`; empty if unknown.
     """
 
     t_ns: int
     xy_px: Floats
     score: Floats
+    depth_px: Floats = field(default_factory=lambda: np.zeros(0))
+
+    @classmethod
+    def from_message(cls, message: Keypoints2D, t_ns: int | None = None) -> "Sample":
+        """Returns the detections of a message, at its own or another time."""
+        values = (array.astype(np.float64) for array in (message.xy, message.score, message.depth))
+        return cls(message.t_ns if t_ns is None else t_ns, *values)
 
 
 class SampleBuffer:
@@ -75,7 +83,7 @@ class SampleBuffer:
         if self._samples and t_ns <= self._samples[-1].t_ns:
             return False
         self.size_px, self.landmarks, self.clock = message.size_px, message.landmarks, clock
-        self._samples.append(Sample(t_ns, message.xy.astype(np.float64), message.score.astype(np.float64)))
+        self._samples.append(Sample.from_message(message, t_ns))
         if len(self._samples) > MAX_SAMPLES and self._samples[1].t_ns < t_ns - self._keep_ns:
             del self._samples[0]
         return True
@@ -155,11 +163,12 @@ def _time(sample: Sample) -> int:
 def interpolate(a: Sample, b: Sample, t_ns: int) -> Sample:
     """Returns the people of the sample nearer in time, moved linearly between the two samples or beyond ``b``.
 
-    People without a match in the other sample do not move.
+    People without a match in the other sample do not move, nor do depths that only one of the samples has.
     """
     part = (t_ns - a.t_ns) / (b.t_ns - a.t_ns)
     near, far = (a, b) if part < 0.5 else (b, a)
-    xy, score = near.xy_px.copy(), near.score.copy()
+    xy, score, depth = near.xy_px.copy(), near.score.copy(), near.depth_px.copy()
+    with_depth = a.depth_px.size > 0 and b.depth_px.size > 0
     for person, other in enumerate(match_people(near, far)):
         if other is None:
             continue
@@ -169,7 +178,10 @@ def interpolate(a: Sample, b: Sample, t_ns: int) -> Sample:
         xy[person] = np.where(both[:, None], moved, xy[person])
         mixed = (1 - part) * a.score[start] + part * b.score[end]
         score[person] = np.where(both, np.clip(mixed, 0.0, 1.0), score[person])
-    return Sample(t_ns, xy, score)
+        if with_depth:
+            mixed = (1 - part) * a.depth_px[start] + part * b.depth_px[end]
+            depth[person] = np.where(both, mixed, depth[person])
+    return Sample(t_ns, xy, score, depth)
 
 
 def match_people(near: Sample, far: Sample) -> list[int | None]:

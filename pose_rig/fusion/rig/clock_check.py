@@ -49,7 +49,7 @@ class ClockCheck:
             return
         self._newest_ns[view] = message.t_ns
         samples = self._new[view]
-        samples.append(Sample(message.t_ns, message.xy.astype(float), message.score.astype(float)))
+        samples.append(Sample.from_message(message))
         if samples[0].t_ns < message.t_ns - 2 * TRACK_NS:
             self._new[view] = [sample for sample in samples if sample.t_ns >= message.t_ns - TRACK_NS]
 

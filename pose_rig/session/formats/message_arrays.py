@@ -31,6 +31,7 @@ class CameraKeypoints:
         landmarks: (K) names.
         xy: (T,P,K,2) float32 px, x right, y down; NaN = not visible. P = largest number of people in a frame.
         score: (T,P,K) float32 0–1, 0 = not visible.
+        depth: (T,P,K) float32 px as in `pose_rig.wire.messages.Keypoints2D`; NaN = unknown.
     """
 
     camera: str
@@ -41,6 +42,7 @@ class CameraKeypoints:
     landmarks: tuple[str, ...]
     xy: NDArray[np.float32]
     score: NDArray[np.float32]
+    depth: NDArray[np.float32]
 
     def __repr__(self) -> str:
         width, height = self.size_px
@@ -83,10 +85,13 @@ def keypoint_arrays(camera: str, messages: Iterable[Keypoints2D]) -> CameraKeypo
     _check_padding(f"frames of {camera!r}", len(rows) * people, [len(row.xy) for row in rows])
     xy = np.full((len(rows), people, len(names), 2), np.nan, np.float32)
     score = np.zeros((len(rows), people, len(names)), np.float32)
+    depth = np.full_like(score, np.nan)
     for t, row in enumerate(rows):
         count = len(row.xy)
         xy[t, :count] = np.where(row.score[..., None] > 0, row.xy, np.nan)
         score[t, :count] = row.score
+        if row.depth.size:
+            depth[t, :count] = np.where(row.score > 0, row.depth, np.nan)
     return CameraKeypoints(
         camera=camera,
         t_ns=np.array([row.t_ns for row in rows], np.int64),
@@ -96,6 +101,7 @@ def keypoint_arrays(camera: str, messages: Iterable[Keypoints2D]) -> CameraKeypo
         landmarks=names,
         xy=xy,
         score=score,
+        depth=depth,
     )
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from msgspec import structs
 from numpy.typing import ArrayLike
 
 from pose_rig.arrays import Floats
@@ -132,6 +133,26 @@ def test_an_invisible_joint_is_not_interpolated() -> None:
     assert mid.score[0, 5] == 0.8
     late = interpolate(a, b, 3 * PERIOD // 4)
     assert late.score[0, 5] == 0
+
+
+def test_depths_are_interpolated_where_both_samples_have_them() -> None:
+    xy, score = np.array([person(100), person(400)]), np.full((2, J), 0.8)
+    depth = np.arange(2.0 * J).reshape(2, J)
+    a = Sample(0, xy, score, depth)
+    b = Sample(PERIOD, xy[::-1].copy(), score, depth[::-1] + 4.0)  # the same people, in another order
+    np.testing.assert_allclose(interpolate(a, b, PERIOD // 4).depth_px, depth + 1.0)
+    without = Sample(PERIOD, xy, score)
+    np.testing.assert_array_equal(interpolate(a, without, PERIOD // 4).depth_px, depth)
+    assert interpolate(a, without, 3 * PERIOD // 4).depth_px.size == 0
+
+
+def test_a_sample_has_the_depths_of_its_message() -> None:
+    sent = structs.replace(message(7, [person(100)]), depth=np.full((1, J), 3.0, np.float32))
+    made = SampleBuffer()
+    assert made.add(sent)
+    sample = made.at(7)
+    assert sample is not None
+    assert sample.depth_px.tolist() == [[3.0] * J]
 
 
 def test_extrapolated_scores_stay_in_range() -> None:
