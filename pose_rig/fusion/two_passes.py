@@ -17,6 +17,7 @@ from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_adjustment import AdjustedClocks
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets, coarse_offsets
+from pose_rig.fusion.synchronisation.clock_rates import coarse_rates
 from pose_rig.fusion.synchronisation.clock_signals import movement_signals
 from pose_rig.fusion.time_steps import time_steps
 from pose_rig.wire.jobs import Stop
@@ -25,7 +26,7 @@ from pose_rig.wire.messages import Health, Message
 MAX_ROUNDS = 3  # of the first pass, with better clocks in each
 REPEAT_ABOVE_S = 0.03  # clocks that change by more have cost keypoints: the first pass is repeated
 LESS_AGREEMENT = 0.1  # with the clocks that clear movement signals give; a rig that is solved badly varies by as much
-MAX_TRACK_NS = 300_000_000_000  # of each file, by which clocks are compared
+MAX_TRACK_NS = 600_000_000_000  # of each file, by which clocks are compared
 
 
 class PassOutput(Protocol):
@@ -98,8 +99,10 @@ class TwoPasses:
         The movement signals need no rig; a clock that they give is not used if its camera then disagrees.
         """
         estimator = self._estimator
-        signals = coarse_offsets([movement_signals(track) for track in tracks])
-        coarse, ambiguous, clear = coarse_clocks(signals), signals.ambiguous, signals.found
+        movements = [movement_signals(track) for track in tracks]
+        signals = coarse_offsets(movements)
+        coarse = coarse_clocks(signals, coarse_rates(movements, signals))
+        ambiguous, clear = signals.ambiguous, signals.found
         if not coarse.near(estimator.clocks, 0.0):
             before, was_solved = self._agreement(), estimator.mode == "solved"
             self._repeat(coarse)
@@ -107,7 +110,7 @@ class TwoPasses:
             worse = after < np.where(clear, np.minimum(before - LESS_AGREEMENT, MIN_AGREEMENT), MIN_AGREEMENT)
             if was_solved and estimator.mode != "solved":
                 worse[:] = True
-            wrong = worse & (coarse.offset_s != 0)
+            wrong = worse & ((coarse.offset_s != 0) | (coarse.rates != 1.0))
             if wrong.any():
                 coarse = coarse.without(wrong)
                 self._repeat(coarse)

@@ -91,12 +91,13 @@ class CameraClocks:
 
     def searched(self, views: NDArray[np.int64], offsets_s: Sequence[float | None]) -> "CameraClocks":
         """Returns the clocks with those of some views replaced (None = as given), relative to the first camera."""
-        offset_s, sd_s = self.offset_s.copy(), self.sd_s.copy()
+        offset_s, sd_s, rate = self.offset_s.copy(), self.sd_s.copy(), self.rates.copy()
         for view, offset in zip(views.tolist(), offsets_s, strict=True):
             offset_s[view], sd_s[view] = (0.0, np.nan) if offset is None else (offset, COARSE_SD_S)
+            rate[view] = 1.0
         if (offset_s == self.offset_s).all() and (np.isfinite(sd_s) == np.isfinite(self.sd_s)).all():
             return self
-        return CameraClocks(np.where(np.isfinite(sd_s), offset_s - offset_s[0], 0.0), sd_s)
+        return CameraClocks(np.where(np.isfinite(sd_s), offset_s - offset_s[0], 0.0), sd_s, rate=rate)
 
     def near(self, other: "CameraClocks", difference_s: float, times_ns: Sequence[int] = (0,)) -> bool:
         """Whether no clock differs by more than ``difference_s`` at some times of the cameras."""
@@ -109,10 +110,20 @@ def clock_of(state: CameraState) -> CameraClock:
     return CameraClock(round(state.time_offset_s * 1e9), state.time_rate)
 
 
-def coarse_clocks(found: CoarseOffsets) -> CameraClocks:
-    """Returns the clocks that the movement signals make likely."""
-    used = np.abs(found.likely_s) >= MIN_COARSE_OFFSET_S
-    return CameraClocks(np.where(used, found.likely_s, 0.0), np.where(np.isfinite(found.likely_s), COARSE_SD_S, np.nan))
+def coarse_clocks(found: CoarseOffsets, clocks: Sequence[CameraClock] = ()) -> CameraClocks:
+    """Returns the clocks that the movement signals make likely.
+
+    Args:
+        found: Constant offsets.
+        clocks: (V) the same with rates, or none.
+    """
+    sd_s = np.where(np.isfinite(found.likely_s), COARSE_SD_S, np.nan)
+    offset_s, rate = found.likely_s, np.ones(len(sd_s))
+    if clocks:
+        offset_s = np.where(np.isfinite(sd_s), [clock.offset_ns * 1e-9 for clock in clocks], np.nan)
+        rate = np.array([clock.rate for clock in clocks])
+    used = (np.abs(found.likely_s) >= MIN_COARSE_OFFSET_S) | (rate != 1.0)
+    return CameraClocks(np.where(used, offset_s, 0.0), sd_s, rate=np.where(used, rate, 1.0))
 
 
 def fine_clocks(coarse: CameraClocks, adjusted: AdjustedClocks | None, ambiguous: NDArray[np.bool_]) -> CameraClocks:

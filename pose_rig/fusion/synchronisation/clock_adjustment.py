@@ -84,7 +84,7 @@ def adjust_clocks(
     Returns:
         None if the rig is not solved, or the take is too short.
     """
-    times, explained = _times(task), np.zeros(len(clocks))
+    times, explained = _times(task, tracks, clocks), np.zeros(len(clocks))
     views = np.flatnonzero(task.known)
     while times is not None and len(views) > 1:
         state = current_state(task, views)
@@ -256,9 +256,13 @@ def _adjusted(
     return None if found is None else replace(found, ignored_rate_sd=np.where(significant, 0.0, np.hypot(sd, rate)))
 
 
-def _times(task: SolveTask) -> _Times | None:
-    """Returns the times that the keyframes cover, None if that is too short."""
+def _times(task: SolveTask, tracks: Sequence[CameraTrack], clocks: Sequence[CameraClock]) -> _Times | None:
+    """Returns the times that the keyframes and two of the tracks cover, None if that is too short."""
+    ends_ns = [
+        clock.rig_ns(int(track.t_ns[-1])) for track, clock in zip(tracks, clocks, strict=True) if len(track.t_ns)
+    ]
     rig_s = np.array([keyframe.t_ns for keyframe in task.keyframes]) * 1e-9
+    rig_s = np.minimum(rig_s, sorted(ends_ns)[-2] * 1e-9) if len(ends_ns) > 1 else rig_s[:0]
     seconds = float(np.ptp(rig_s)) if len(rig_s) else 0.0
     if seconds < MIN_TAKE_S:
         return None

@@ -42,6 +42,23 @@ class MovementSignals:
     values: Floats
     valid: NDArray[np.bool_]
 
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """Times of the first and of the last sample."""
+        return self.start_s, self.start_s + (len(self.valid) - 1) / RATE_HZ
+
+    def part(self, from_s: float, to_s: float) -> "MovementSignals":
+        """Returns the signals between two times; a single sample that is not valid if there are none."""
+        first = max(int(np.ceil((from_s - self.start_s) * RATE_HZ)), 0)
+        end = int(np.floor((to_s - self.start_s) * RATE_HZ)) + 1
+        if end <= first or first >= len(self.valid):
+            return MovementSignals(from_s, np.zeros((1, self.values.shape[1])), np.zeros(1, bool))
+        return MovementSignals(self.start_s + first / RATE_HZ, self.values[first:end], self.valid[first:end])
+
+    def later(self, by_s: float) -> "MovementSignals":
+        """Returns the signals at later times."""
+        return replace(self, start_s=self.start_s + by_s)
+
 
 def movement_signals(track: CameraTrack) -> MovementSignals:
     """Returns the signals of the main person of a camera.
