@@ -34,8 +34,8 @@ def coarse_rates(signals: Sequence[MovementSignals], offsets: CoarseOffsets) -> 
     """
     constant_s = np.nan_to_num(offsets.likely_s)
     clocks = clocks_of(constant_s.tolist())
-    views = np.flatnonzero(offsets.found)
-    if not len(views):
+    views = np.flatnonzero(offsets.found).tolist()
+    if not views:
         return clocks
     spans = np.array([signals[view].span_s for view in views]) + constant_s[views, None]
     start_s, end_s = spans[:, 0].max(), spans[:, 1].min()
@@ -44,7 +44,7 @@ def coarse_rates(signals: Sequence[MovementSignals], offsets: CoarseOffsets) -> 
         return clocks
     edges_s = np.linspace(start_s, end_s, count + 1)
     change_s = _changes([signals[view] for view in views], constant_s[views], edges_s)
-    for view, column in zip(views.tolist(), change_s.T, strict=True):
+    for view, column in zip(views, change_s.T, strict=True):
         slope, level_s = _line(0.5 * (edges_s[1:] + edges_s[:-1]), column)
         if abs(slope) * 0.5 * (end_s - start_s) > MIN_CHANGE_S and abs(slope) < MAX_RATE:
             offset_s = constant_s[view] + level_s + slope * constant_s[view]
