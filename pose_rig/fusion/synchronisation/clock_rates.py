@@ -30,7 +30,7 @@ def coarse_rates(signals: Sequence[MovementSignals], offsets: CoarseOffsets) -> 
         offsets: What they support for the whole recording.
 
     Returns:
-        Clocks with the constant offset where no rate can be told: the recording is short, or the change is small.
+        Clocks with the constant offset where there is no rate: the recording is short, or the change is small.
     """
     constant_s = np.nan_to_num(offsets.likely_s)
     clocks = clocks_of(constant_s.tolist())
