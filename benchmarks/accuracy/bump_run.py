@@ -3,6 +3,7 @@
 Axes: V views, T time steps, L = 12 limb joints.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,19 +103,38 @@ def take_with_bump(rig: RigTake, after: Cameras, start: int, seed: int) -> RigTa
     return replace(rig, take=replace(rig.take, xy_px=xy_px, score=np.where(is_later[:, None], later[1], before[1])))
 
 
-def run_rig(rig: RigTake, engine: Engine) -> RigOutput:
-    """Returns the output of a rig for a take."""
-    estimator = rig.estimator(engine)
-    poses, modes, named = [], [], []
-    for t in range(len(rig.take.joints)):
-        estimate = estimator.step(rig.t_ns(t), rig.samples(t))
-        poses.append(estimate.xyz[LIMB])
-        modes.append(estimate.mode)
-        visible = [bool(score.any()) for score in rig.take.score[:, t]]
-        named.append([bool(state.note) and v for state, v in zip(camera_states(estimator), visible, strict=True)])
-    truth, streamed = rig.take.joints[:, LIMB], np.stack(poses)
-    moved, truly_moved = (np.linalg.norm(np.diff(points, axis=0), axis=-1) for points in (streamed, truth))
-    return RigOutput(pa_mm(streamed, truth), 1e3 * (moved - truly_moved).mean(-1), tuple(modes), np.array(named))
+class RigRun:
+    """A run of a rig, which can be continued in several ways.
+
+    Args:
+        rig: The take whose first time steps are run.
+        engine: Runs the graph.
+    """
+
+    def __init__(self, rig: RigTake, engine: Engine) -> None:
+        self._engine, self._estimator = engine, rig.estimator(engine)
+        self._poses: list[Floats] = []
+        self._modes: list[Mode] = []
+        self._named: list[list[bool]] = []
+
+    def run(self, rig: RigTake, end: int) -> None:
+        """Runs the time steps of a take up to ``end``."""
+        for t in range(len(self._poses), end):
+            estimate = self._estimator.step(rig.t_ns(t), rig.samples(t))
+            self._poses.append(estimate.xyz[LIMB])
+            self._modes.append(estimate.mode)
+            visible = [bool(score.any()) for score in rig.take.score[:, t]]
+            states = camera_states(self._estimator)
+            self._named.append([bool(state.note) and seen for state, seen in zip(states, visible, strict=True)])
+
+    def continued(self, rig: RigTake) -> RigOutput:
+        """Returns the output of a whole take that begins as this run; the run itself stays as it is."""
+        other = deepcopy(self, {id(self._engine): self._engine})
+        other.run(rig, len(rig.take.joints))
+        truth, streamed = rig.take.joints[:, LIMB], np.stack(other._poses)
+        moved, truly_moved = (np.linalg.norm(np.diff(points, axis=0), axis=-1) for points in (streamed, truth))
+        jump_mm = 1e3 * (moved - truly_moved).mean(-1)
+        return RigOutput(pa_mm(streamed, truth), jump_mm, tuple(other._modes), np.array(other._named))
 
 
 def compare(name: str, run: RigOutput, undisturbed: RigOutput, view: int, start: int) -> BumpResult:

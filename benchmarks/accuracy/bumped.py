@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.accuracy.bump_run import BumpResult, bump, compare, run_rig, take_with_bump
+from benchmarks.accuracy.bump_run import BumpResult, RigRun, bump, compare, take_with_bump
 from benchmarks.accuracy.movement import FPS, moving_clips
 from benchmarks.accuracy.rig_options import (
     TABLE_WIDTH,
@@ -47,11 +47,14 @@ def run_case(clips: Sequence[Clip], weights: Path, views: int, case: int, args: 
     rig = rig_take(clips, views, args.before + args.after, random, lenses=args.lenses, biased=args.biased)
     view, seed = int(random.integers(views)), int(random.integers(1 << 31))
     start, engine = round(args.before * FPS), OrtEngine(weights, "cpu")
-    undisturbed = run_rig(take_with_bump(rig, rig.take.cameras, start, seed), engine)
+    take = take_with_bump(rig, rig.take.cameras, start, seed)
+    run = RigRun(take, engine)
+    run.run(take, start)
+    undisturbed = run.continued(take)
     results = []
     for name, (turn_deg, move_m) in BUMPS.items():
         after = bump(rig.take.cameras, view, turn_deg, move_m, rig.take.joints[start:], seed)
-        bumped = run_rig(take_with_bump(rig, after, start, seed), engine)
+        bumped = run.continued(take_with_bump(rig, after, start, seed))
         results.append(compare(name, bumped, undisturbed, view, start))
     return results
 

@@ -15,6 +15,7 @@ from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.pose.association import DataAssociation
 from pose_rig.fusion.pose.cold_frame import ColdFrame
+from pose_rig.fusion.pose.continuity import ContinuousPosition
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.lifts import camera_from_body, own_lifts, reproject
 from pose_rig.fusion.pose.motion import PersonMotion
@@ -41,6 +42,8 @@ class PersonTracker:
         self._body_scale = BodyScale(config.height_m or ASSUMED_HEIGHT_M)
         self._smooth = OneEuro(config.fusion.min_cutoff_hz, config.fusion.beta)
         self._motion, self._cold_frame = PersonMotion(views), ColdFrame(views)
+        self._position = ContinuousPosition()
+        self._was_solved = False
         self._xyz: Floats | None = None  # smoothed, of the last time step
         self._rig_from_cold: tuple[Floats, Floats] | None = (
             None  # while the rig is solved and its cameras lost the person
@@ -65,6 +68,9 @@ class PersonTracker:
         hypothesis = self._association.associate(observation, self._engine, rig.prior, rig.weight)
         if hypothesis is None:
             return self._untracked(observation, rig.mode, cameras), None, None
+        if hypothesis.switched or not self._was_solved:
+            self._position.restart()
+        self._was_solved |= rig.solution is not None
         if rig.solution is None:
             return self._unsolved(hypothesis, cameras, rig), hypothesis, None
         self._rig_from_cold = None
@@ -104,6 +110,8 @@ class PersonTracker:
         covariance[:J] = inflate_covariance(pose.covariance, pose.joints, pose.inlier * used, centre)
         if extra is not None:
             covariance[J:] += extra.at_parents(covariance[:J]) * (score[J:] == 0)[:, None, None]
+        offset = self._position(t_ns, pose.joints)
+        raw, covariance = raw + offset, covariance + np.outer(offset, offset)
         self._xyz = self._smooth(t_ns, raw, sd_m)
         residual = np.zeros(len(raw))
         residual[:J] = distance.sum(0) / np.maximum((visible & used).sum(0), 1)
@@ -139,6 +147,7 @@ class PersonTracker:
         else:
             self._rig_from_cold = None
         raw = np.concatenate([joints, extra.at_parents(joints)]) if extra is not None else joints
+        raw = raw + self._position(observation.t_ns, joints)
         self._xyz = self._smooth(observation.t_ns, raw)
         fused = reproject(out.body[0], out.ray_from_body[0], out.scale[0], out.offset[0], norm)
         ray_xy = np.stack([out.refined[0].astype(float), fused])

@@ -59,11 +59,13 @@ class TemporalPrior:
         points: (P,3) m, as they were.
         precision: (P,3,3) 1/m², that of the points now.
         expected: (P,3) m, predicted at constant velocity.
+        elapsed_s: Time since then.
     """
 
     points: Floats
     precision: Floats
     expected: Floats
+    elapsed_s: float
 
     @classmethod
     def after(
@@ -71,7 +73,7 @@ class TemporalPrior:
     ) -> "TemporalPrior":
         """Returns the prior after some time from points (P,3), covariance (P,3,3) m² and velocity (P,3) m/s."""
         precision = np.linalg.inv(covariance + (SPEED_SD_M_S * elapsed_s) ** 2 * EYE3)
-        return cls(points, np.asarray(precision, np.float64), points + velocity * elapsed_s)
+        return cls(points, np.asarray(precision, np.float64), points + velocity * elapsed_s, elapsed_s)
 
 
 def fit_pose(

@@ -14,15 +14,17 @@ from pose_rig.fusion.calibration.bundle.segments import JOINTS_FROM_POINTS, LENG
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import MIN_INLIER, RELATIVE_DETECTION_SD, detection_sd
 from pose_rig.fusion.calibration.self_solve import RigSolution
-from pose_rig.fusion.calibration.triangulate import Rays
+from pose_rig.fusion.calibration.triangulate import Rays, to_camera_frames
 from pose_rig.fusion.pose.fit import Fit, TemporalPrior, fit_pose, reprojection_errors
 from pose_rig.fusion.pose.hypothesis import Hypothesis
+from pose_rig.geometry import MIN_DEPTH_M
 from pose_rig.skeleton import J
 
 AGREEMENT_SCALE_SD = 3.0  # Cauchy scale: reprojection error at which the agreement is one half
 MIN_JUMP_SD = 4.0  # median reprojection error against the predicted joints
 MIN_JUMP_RATIO = 3.0  # to the second largest one among the views
 MIN_JUMP_JOINTS = 4  # visible
+MAX_SPEED_CHANGE_M_S = 3.0  # of the median joint, which the only view may show: 99.9 % of captured movement is below 2
 MIN_AGREEMENT = 0.5  # below, another candidate is considered
 MIN_GAIN = 0.2  # in agreement, for another candidate
 LOST_AGREEMENT = 0.3  # of all views, below which the temporal prior is dropped
@@ -100,7 +102,8 @@ def solved_pose(
             rays, visible = _rays(hypothesis, cameras)
             error = reprojection_errors(rays, cameras, prior.expected[None])[0]
             agreement = _agreement(error, visible)
-        used = view_weight * ~_jumping(error, visible, view_weight, may_jump)
+        moved_sd = _speed_change_sd(prior, rays, cameras)
+        used = view_weight * ~_jumping(error, visible, view_weight, may_jump, moved_sd)
         if not (used[:, None] * visible).any() or _is_supported(agreement, visible, used):
             initial = prior.expected[None]
 
@@ -140,8 +143,19 @@ def _is_supported(agreement: Floats, visible: NDArray[np.bool_], view_weight: Fl
     return bool(used.any() and (agreement[used] > MIN_AGREEMENT).sum() >= min(2, used.sum()))
 
 
+def _speed_change_sd(prior: TemporalPrior, rays: Rays, cameras: Calibration) -> Floats:
+    """Returns (V,) how far a person who changes speed may be from the prediction in each view, in sd of a detection."""
+    depth = to_camera_frames(cameras, prior.expected)[..., 2].mean(0)
+    sd_m = np.maximum(depth, MIN_DEPTH_M) * rays.sd[0, :, 0]
+    return np.asarray(MAX_SPEED_CHANGE_M_S * prior.elapsed_s / np.maximum(sd_m, 1e-6))
+
+
 def _jumping(
-    error: Floats, visible: NDArray[np.bool_], view_weight: Floats, may_jump: NDArray[np.bool_] | None
+    error: Floats,
+    visible: NDArray[np.bool_],
+    view_weight: Floats,
+    may_jump: NDArray[np.bool_] | None,
+    speed_change_sd: Floats,
 ) -> NDArray[np.bool_]:
     """Returns (V,) the views that jump: their camera was moved, or another person was detected.
 
@@ -153,6 +167,7 @@ def _jumping(
         visible: (V,P).
         view_weight: (V,).
         may_jump: (V,) views that agreed until now; None = none.
+        speed_change_sd: (V,) of the person, as of `_speed_change_sd`; other views show it, too, if there are any.
     """
     used = (view_weight > 0) & (visible.sum(1) >= MIN_JUMP_JOINTS)
     jump = np.where(used, _masked_medians(error, visible), 0.0)
@@ -161,7 +176,7 @@ def _jumping(
     if may_jump is None:
         return np.asarray(alone)
     if used.sum() == 1:  # for a moment it may show another person, or only parts of this one
-        return np.asarray(far & may_jump.any())
+        return np.asarray(far & (jump > MIN_JUMP_SD + speed_change_sd) & may_jump.any())
     other_agrees = (used & (jump < MIN_JUMP_SD / MIN_JUMP_RATIO)).any()
     return np.asarray(alone | far & may_jump & (used.sum() == 2) & other_agrees)
 

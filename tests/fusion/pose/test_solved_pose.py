@@ -184,6 +184,15 @@ def test_the_only_view_is_not_followed_to_another_person_at_once() -> None:
     assert np.median(off_m(later)) > 1.0
 
 
+def test_the_only_view_is_followed_when_the_person_changes_speed() -> None:
+    ago = posed(hypothesis(samples_of(BODY)))
+    there = BODY + CAMERAS.rotation[0, 0] * 3.0 / 30  # across the image, by 3 m/s
+    given = hypothesis([samples_of(there)[0], None, None])
+    _, pose = solved_pose(given, RIG, ALL, ago.temporal_prior(1 / 30), np.ones(3, bool))
+    assert pose.agreement[0] > 0.8
+    assert np.median(off_m(pose, there)) < 0.06
+
+
 def test_a_person_far_from_the_prior_is_found() -> None:
     """After a gap, or an identity switch."""
     ago = posed(hypothesis(samples_of(BODY)))
