@@ -140,6 +140,21 @@ def rectify_ideal(ideal_xy: Floats, score: Floats) -> tuple[Floats, Floats, Floa
     return ray_xy / norm[..., None, None], norm, quarter @ ray_from_camera
 
 
+def ray_depths(depth_px: Floats, xy_px: Floats, score: Floats) -> Floats:
+    """Returns (...,J) depths relative to the pelvis in units of the ray frame's 2D pose (`rectify_ideal`).
+
+    Args:
+        depth_px: (...,J) at the scale of ``xy_px``; NaN = unknown.
+        xy_px: (...,J,2) with a pelvis (`complete_root`).
+        score: (...,J) 0 = not visible; the depth is then NaN.
+    """
+    visible = score > 0
+    across = np.where(visible[..., None], xy_px - xy_px[..., :1, :], 0.0)
+    count = np.maximum(visible.sum(-1), 1) / visible.shape[-1]
+    norm_px = np.maximum(np.sqrt((across**2).sum((-1, -2)) / count), 1e-6)
+    return np.where(visible, depth_px / norm_px[..., None], np.nan)
+
+
 def unrectify(ray_xy: Floats, norm: Floats, ray_from_camera: Floats, focal_px: Floats, size_px: Floats) -> Floats:
     """Returns (...,J,2) px from the ray frame; the inverse of `rectify` for any joints."""
     ideal_xy = unrectify_ideal(ray_xy, norm, ray_from_camera)

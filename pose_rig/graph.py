@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 Single = NDArray[np.float32]
 
 # Names of the ONNX file, in the order of the graph's arguments and results.
-ONNX_INPUTS = ("flat", "confidence", "norm", "pick", "weight", "rotation", "freedom", "doubt")
+ONNX_INPUTS = ("flat", "confidence", "norm", "pick", "weight", "rotation", "freedom", "doubt", "depth")
+DEPTH_INPUT = "depth"  # only graphs of lifters that use depths have it
 ONNX_OUTPUTS = (
     "lifted", "upright", "refined", "body", "rotation_used", "inlier", "model_sd", "scale", "offset", "pull",
     "stiffness",
@@ -37,6 +38,8 @@ class GraphInput:
         rotation_prior_sd: (H,V) prior standard deviation of these rotations, rad, above 0; likewise ignored.
         depth_bias_sd: (H,1) added to the lifter's own standard deviation of depths, in units of ``ray_xy``.
         lifter_rotations: (H,) whether to use the lifter's own rotations, for all views of a hypothesis.
+        depth: (C,J) as estimated by the detector, relative to the pelvis, in units of ``ray_xy``; NaN = unknown. None =
+            unknown everywhere.
     """
 
     ray_xy: Single
@@ -48,15 +51,27 @@ class GraphInput:
     rotation_prior_sd: Single
     depth_bias_sd: Single
     lifter_rotations: NDArray[np.bool_]
+    depth: Single | None = None
 
     def onnx(self) -> dict[str, NDArray[Any]]:
         """Returns the arrays by the names of the ONNX file."""
         freedom = np.where(self.lifter_rotations[:, None], np.float32(LIFTER_ROTATION_SD), self.rotation_prior_sd)
         arrays = (
             self.ray_xy, self.confidence, self.norm, self.assignment.astype(np.int64), self.view_weight,
-            self.ray_from_rig, freedom, self.depth_bias_sd,
+            self.ray_from_rig, freedom, self.depth_bias_sd, self._depth_input(),
         )  # fmt: skip
         return dict(zip(ONNX_INPUTS, arrays, strict=True))
+
+    def _depth_input(self) -> Single:
+        if self.depth is None:
+            return np.zeros((*self.confidence.shape, 2), np.float32)
+        return depth_input(self.depth)
+
+
+def depth_input(depth: NDArray[np.floating]) -> Single:
+    """Returns (...,J,2) depths and 1, both 0 where unknown, from depths (...,J), NaN = unknown."""
+    known = np.isfinite(depth)
+    return np.stack([np.where(known, depth, 0), known], -1).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

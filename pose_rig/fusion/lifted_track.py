@@ -56,6 +56,7 @@ def _lift(seen: Observation, engine: Engine) -> tuple[Floats, Floats]:
             rotation_prior_sd=one,
             depth_bias_sd=0 * one,
             lifter_rotations=np.ones(1, bool),
+            depth=seen.ray_depth.astype(np.float32),
         )
     )
     return out.lifted.astype(float), out.upright.astype(float)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pose_rig.errors import EngineError
-from pose_rig.graph import ONNX_INPUTS, Engine, GraphInput, GraphOutput
+from pose_rig.graph import DEPTH_INPUT, ONNX_INPUTS, Engine, GraphInput, GraphOutput
 from pose_rig.lifting.onnx_runtime import ort
 from pose_rig.lifting.weights_file import check_is_graph
 
@@ -42,7 +42,8 @@ class OrtEngine:
             raise EngineError(_refusal(path, f"{provider}: fell back to {other}"), _REMEDY)
         self.provider, self.reason = provider, f"ONNX Runtime {ort.__version__}"
         names = {node.name for node in self._session.get_inputs()}
-        if names != set(ONNX_INPUTS):
+        self._inputs = tuple(name for name in ONNX_INPUTS if name in names)
+        if names | {DEPTH_INPUT} != set(ONNX_INPUTS):
             raise EngineError(
                 f"{path.name} is not a pose-rig graph: its inputs are {', '.join(sorted(names))}.",
                 "Export one with `pose-rig export`.",
@@ -51,7 +52,8 @@ class OrtEngine:
 
     def run(self, given: GraphInput) -> GraphOutput:
         """Returns the graph's outputs for any number of candidates, hypotheses and views."""
-        return GraphOutput(*self._session.run(self._outputs, given.onnx()))
+        arrays = given.onnx()
+        return GraphOutput(*self._session.run(self._outputs, {name: arrays[name] for name in self._inputs}))
 
 
 _REMEDY = "Check the file and `pose-rig doctor`."

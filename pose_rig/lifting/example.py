@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pose_rig.geometry import rectify
+from pose_rig.geometry import ray_depths, rectify
 from pose_rig.graph import GraphInput
 from pose_rig.simulation.bodies import random_bones, rebuild
 from pose_rig.simulation.cameras import random_cameras
@@ -29,7 +29,8 @@ def example(views: int, hypotheses: int, rng: np.random.Generator) -> GraphInput
         joints[:, child] = joints[:, parent] + directions[:, child]
     people = np.repeat(rebuild(joints, random_bones(hypotheses, rng)), views, axis=0)
     cameras = random_cameras((count,), np.zeros((count, 3)), rng)
-    xy, _ = cameras.project(people)
+    xy, local = cameras.project(people)
+    depth_px = cameras.focal_px[:, None] * (local[..., 2] / local[:, :1, 2] - 1)
     xy += rng.normal(0, 0.01, xy.shape) * np.ptp(xy, axis=1).max(-1)[:, None, None]
     score = rng.uniform(0.3, 1.0, (count, J))
     flat, norm, frame = rectify(xy, score, cameras.focal_px, cameras.size_px)
@@ -43,4 +44,5 @@ def example(views: int, hypotheses: int, rng: np.random.Generator) -> GraphInput
         rotation_prior_sd=np.full((hypotheses, views), 0.1, np.float32),
         depth_bias_sd=np.zeros((hypotheses, 1), np.float32),
         lifter_rotations=np.arange(hypotheses) % 2 == 0,
+        depth=ray_depths(depth_px, xy, score).astype(np.float32),
     )

@@ -7,7 +7,7 @@ block, then a pose and a camera branch of two each. Narrower than theirs, and th
 Axes: N samples (of any view and frame), J = 17 joints.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -33,6 +33,7 @@ class LifterConfig:
         body_from_canonical: Rotation from the canonical frame that self-supervised training converged to into ours
             (y up, the person faces +z), nine numbers by rows; empty if they are equal.
         mirrored: Whether training converged to the depth mirror image of people; undone in the output.
+        depth: Whether it uses depths that a detector estimates.
     """
 
     width: int = 512
@@ -42,6 +43,7 @@ class LifterConfig:
     rotation: Literal["6d", "axis_angle"] = "6d"
     body_from_canonical: tuple[float, ...] = ()
     mirrored: bool = False
+    depth: bool = False
 
 
 class Residual(nn.Module):
@@ -65,6 +67,10 @@ class Lifter(nn.Module):
         super().__init__()
         self.config = config
         self.stem = nn.Linear(3 * J, config.width)
+        if config.depth:  # 0 at first: it then computes what it would without
+            self.depth_stem = nn.Linear(2 * J, config.width)
+            nn.init.zeros_(self.depth_stem.weight)
+            nn.init.zeros_(self.depth_stem.bias)
         self.shared = Residual(config.width)
         self.pose = nn.Sequential(*(Residual(config.width) for _ in range(config.pose_blocks)))
         self.camera = nn.Sequential(*(Residual(config.width) for _ in range(config.camera_blocks)))
@@ -74,12 +80,14 @@ class Lifter(nn.Module):
         with torch.no_grad():
             self.camera_head.bias.copy_(torch.tensor(frontal))
 
-    def forward(self, ray_xy: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, ray_xy: Tensor, confidence: Tensor, depth: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Lifts 2D poses.
 
         Args:
             ray_xy: (N,J,2) root-centred, unit norm, ray frame (`pose_rig.geometry.rectify`).
             confidence: (N,J) 0–1, 0 = not visible.
+            depth: (N,J,2) as estimated by a detector (`pose_rig.graph.depth_input`), in units of ``ray_xy``; None =
+                unknown. Ignored by networks that do not use it.
 
         Returns:
             canonical: (N,J,3) root-relative, in units of ``ray_xy``; y up, the person faces +z.
@@ -87,7 +95,10 @@ class Lifter(nn.Module):
             depth_spread: (N,J) Laplace scale of the depth error of each joint in the ray frame, in the same units; the
                 fusion weights the depth by it.
         """
-        x = self.shared(self.stem(torch.cat([ray_xy.reshape(ray_xy.shape[0], 2 * J), confidence], 1)))
+        x = self.stem(torch.cat([ray_xy.reshape(ray_xy.shape[0], 2 * J), confidence], 1))
+        if self.config.depth and depth is not None:
+            x = x + self.depth_stem(depth.reshape(depth.shape[0], 2 * J))
+        x = self.shared(x)
         pose = self.pose_head(self.pose(x))
         canonical = pose[:, : 3 * J].reshape(ray_xy.shape[0], J, 3)
         spread = nn.functional.softplus(pose[:, 3 * J :] - 3.0) + MIN_SPREAD
@@ -100,6 +111,15 @@ class Lifter(nn.Module):
             body_from_canonical = _constant(self.config.body_from_canonical, ray_xy.device).reshape(3, 3)
             canonical, rotation = canonical @ body_from_canonical.T, rotation @ body_from_canonical.T
         return canonical, rotation, spread
+
+
+def with_depth(lifter: Lifter) -> Lifter:
+    """Returns a lifter that uses depths; until it is trained, it computes what ``lifter`` computes without them."""
+    if lifter.config.depth:
+        return lifter
+    out = Lifter(replace(lifter.config, depth=True)).to(lifter.stem.weight.device)
+    out.load_state_dict(lifter.state_dict(), strict=False)
+    return out.train(lifter.training)
 
 
 @cache

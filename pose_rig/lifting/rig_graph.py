@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pose_rig.graph import LIFTER_ROTATION_SD
+from pose_rig.graph import DEPTH_INPUT, LIFTER_ROTATION_SD, ONNX_INPUTS
 from pose_rig.lifting import csm
 from pose_rig.lifting.model import Lifter
 
@@ -15,6 +15,11 @@ class RigGraph(nn.Module):
         super().__init__()
         self.lifter = lifter
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the arguments that it uses."""
+        return tuple(name for name in ONNX_INPUTS if self.lifter.config.depth or name != DEPTH_INPUT)
+
     def forward(
         self,
         flat: Tensor,
@@ -25,9 +30,10 @@ class RigGraph(nn.Module):
         rotation: Tensor,
         freedom: Tensor,
         doubt: Tensor,
+        depth: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         """Returns the fields of `GraphOutput` in order; arguments as in `ONNX_INPUTS`."""
-        canonical, ray_from_canonical, spread = self.lifter(flat, confidence)
+        canonical, ray_from_canonical, spread = self.lifter(flat, confidence, depth)
         lifted = canonical @ ray_from_canonical.transpose(1, 2)
         guessed = freedom[..., None, None] > 0.5 * LIFTER_ROTATION_SD
         guess = lifted[..., :2] / (1 + norm[:, None, None] * lifted[..., 2:]).clamp_min(0.5)

@@ -79,7 +79,7 @@ class Sizes:
     def inputs(self) -> tuple[Slot, ...]:
         """The places of the inputs in their block."""
         c, h, v = self.candidates, self.hypotheses, self.views
-        shapes = ((c, J, 2), (c, J), (c,), (h, v), (h, v), (h, v, 3, 3), (h, v), (h, 1))
+        shapes = ((c, J, 2), (c, J), (c,), (h, v), (h, v), (h, v, 3, 3), (h, v), (h, 1), (c, J, 2))
         integers = {"pick"}
         return _slots(ONNX_INPUTS, shapes, integers)
 

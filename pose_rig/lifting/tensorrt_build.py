@@ -11,7 +11,6 @@ from typing import Any
 
 from pose_rig.atomic_file import atomic_file
 from pose_rig.errors import EngineError
-from pose_rig.graph import ONNX_INPUTS
 from pose_rig.lifting.shapes import MAX_CANDIDATES, MAX_HYPOTHESES, MAX_VIEWS, Sizes
 
 # Ranges of the one optimisation profile. Tactics are chosen for one person in four views.
@@ -103,7 +102,7 @@ def build(
         raise EngineError(f"TensorRT cannot parse the graph: {'; '.join(reasons)[:300]}.", "Use another provider.")
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)  # rotations would be 0.3° off in the mean, 1.9° at worst
-    config.add_optimization_profile(_profile(builder))
+    config.add_optimization_profile(_profile(builder, network))
     config.progress_monitor = _progress_monitor(trt, report)
     configure(config)
     engine = builder.build_serialized_network(network, config)
@@ -118,11 +117,11 @@ def _network_flags(trt: Any) -> int:
     return 0 if flag is None else 1 << int(flag)
 
 
-def _profile(builder: Any) -> Any:
+def _profile(builder: Any, network: Any) -> Any:
     """Returns the ranges of all inputs."""
     profile = builder.create_optimization_profile()
     shapes = [{slot.name: slot.shape for slot in sizes.inputs} for sizes in (SMALLEST, TYPICAL, LARGEST)]
-    for name in ONNX_INPUTS:
+    for name in (network.get_input(i).name for i in range(network.num_inputs)):
         profile.set_shape(name, *(sizes[name] for sizes in shapes))
     return profile
 

@@ -7,6 +7,7 @@ and contexts: a context is for one thread, and rotations are averaged in another
 import importlib
 import threading
 from collections import OrderedDict
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ class ThreadRecordings:
         self._gpu, self._engine, self._user_managed = gpu, engine, user_managed
         self._stream = new_stream(gpu)
         self._scratch = DeviceBlock(gpu, int(engine.device_memory_size_v2), host=False)
+        self._names = {engine.get_tensor_name(i) for i in range(engine.num_io_tensors)}
         self._known: OrderedDict[Sizes, Recording] = OrderedDict()
 
     def at(self, sizes: Sizes) -> "Recording":
@@ -99,7 +101,7 @@ class ThreadRecordings:
         if context is None:
             raise EngineError("TensorRT cannot create an execution context.", REMEDY)
         context.set_device_memory(self._scratch.address, self._scratch.size)
-        self._known[sizes] = Recording(self._gpu, self._stream, context, sizes)
+        self._known[sizes] = Recording(self._gpu, self._stream, context, sizes, self._names)
         return self._known[sizes]
 
 
@@ -111,16 +113,17 @@ class Recording:
         stream: Its stream.
         context: Execution context of TensorRT, for this recording alone.
         sizes: Padded sizes.
+        names: Of the tensors of the engine: only graphs that use depths have them.
     """
 
-    def __init__(self, gpu: Gpu, stream: Any, context: Any, sizes: Sizes) -> None:
+    def __init__(self, gpu: Gpu, stream: Any, context: Any, sizes: Sizes, names: Collection[str]) -> None:
         self._stream, self._context = stream, context
         self._in = DeviceBlock(gpu, block_size(sizes.inputs), host=True)
         self._out = DeviceBlock(gpu, block_size(sizes.outputs), host=True)
         self._inputs = arrays(self._in.host, sizes.inputs)
         self._outputs = arrays(self._out.host, sizes.outputs)
         fill_with_zeros(self._inputs)
-        for slot in sizes.inputs:
+        for slot in (slot for slot in sizes.inputs if slot.name in names):
             if not context.set_input_shape(slot.name, slot.shape):
                 raise EngineError(f"TensorRT does not take {slot.name} of shape {slot.shape}.", REMEDY)
             context.set_tensor_address(slot.name, self._in.address + slot.offset)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.graph import ONNX_INPUTS, ONNX_OUTPUTS
+from pose_rig.graph import ONNX_OUTPUTS
 from pose_rig.lifting.engine import OrtEngine
 
 STREAM = 7
@@ -103,6 +103,12 @@ class FakeEngine:
 
     def __init__(self, gpu: FakeGpu) -> None:
         self.gpu, self.session, self.contexts = gpu, OrtEngine()._session, 0
+        self.inputs = [node.name for node in self.session.get_inputs()]
+        self.names = (*self.inputs, *ONNX_OUTPUTS)
+        self.num_io_tensors = len(self.names)
+
+    def get_tensor_name(self, index: int) -> str:
+        return str(self.names[index])
 
     def create_execution_context(self, strategy: Strategy) -> "FakeContext":
         assert strategy is Strategy.USER_MANAGED
@@ -125,7 +131,7 @@ class FakeContext:
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         self._shapes[name] = shape
-        return name in ONNX_INPUTS
+        return name in self._engine.inputs
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self._addresses[name] = address
@@ -138,7 +144,7 @@ class FakeContext:
         return True
 
     def _compute(self) -> None:
-        given = {name: self._at(name, self._shapes[name], name == "pick") for name in ONNX_INPUTS}
+        given = {name: self._at(name, self._shapes[name], name == "pick") for name in self._engine.inputs}
         for name, value in zip(ONNX_OUTPUTS, self._engine.session.run(list(ONNX_OUTPUTS), given), strict=True):
             self._at(name, value.shape)[...] = value
 

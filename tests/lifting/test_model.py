@@ -6,7 +6,14 @@ import torch
 from torch import Tensor
 
 from pose_rig.geometry import rotation_from_vector
-from pose_rig.lifting.model import MIN_SPREAD, Lifter, LifterConfig, rotation_from_6d, rotation_from_axis_angle
+from pose_rig.lifting.model import (
+    MIN_SPREAD,
+    Lifter,
+    LifterConfig,
+    rotation_from_6d,
+    rotation_from_axis_angle,
+    with_depth,
+)
 from pose_rig.skeleton import J
 
 SMALL = LifterConfig(width=32, pose_blocks=1, camera_blocks=2)
@@ -34,6 +41,26 @@ def test_shapes_and_invariants(count: int) -> None:
     assert torch.allclose(rotation @ rotation.mT, torch.eye(3).expand(count, 3, 3), atol=1e-5)
     assert torch.allclose(torch.linalg.det(rotation), torch.ones(count), atol=1e-5)
     assert (spread >= MIN_SPREAD).all()
+
+
+def test_depths_change_nothing_before_training_and_where_they_are_unknown() -> None:
+    plain = small()
+    model = with_depth(plain)
+    assert model.config == replace(SMALL, depth=True)
+    assert with_depth(model) is model
+    ray_xy, confidence, depth = torch.randn(5, J, 2), torch.rand(5, J), torch.rand(5, J, 2)
+
+    def apart(other: Tensor | None) -> list[float]:
+        with torch.no_grad():
+            pairs = zip(plain(ray_xy, confidence), model(ray_xy, confidence, other), strict=True)
+            return [float((a - b).abs().max()) for a, b in pairs]
+
+    assert apart(depth) == apart(None) == [0, 0, 0]
+    torch.nn.init.normal_(model.depth_stem.weight)
+    assert apart(torch.zeros_like(depth)) == apart(None) == [0, 0, 0]
+    assert min(apart(depth)) > 1e-3
+    with torch.no_grad():  # a network that does not use them ignores them
+        assert torch.equal(plain(ray_xy, confidence, depth)[0], plain(ray_xy, confidence)[0])
 
 
 def test_every_input_and_every_weight_matters() -> None:

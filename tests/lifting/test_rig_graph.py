@@ -39,6 +39,7 @@ class CopiesToDevice(TorchFunctionMode):
     [
         CONFIG,
         replace(CONFIG, rotation="axis_angle"),
+        replace(CONFIG, depth=True),
         replace(CONFIG, mirrored=True, body_from_canonical=QUARTER_TURN),
     ],
 )

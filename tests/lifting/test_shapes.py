@@ -1,9 +1,12 @@
 """Padded sizes and their blocks of memory."""
 
+from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pose_rig.graph import ONNX_INPUTS, ONNX_OUTPUTS, GraphOutput
 from pose_rig.lifting.engine import OrtEngine
@@ -66,7 +69,7 @@ def test_padding_does_not_change_the_outputs() -> None:
     for hypotheses in (4, 3, 1):
         given = example(4, hypotheses, np.random.default_rng(hypotheses))
         fill(inputs, given)
-        for name, value in zip(ONNX_OUTPUTS, session.run(list(ONNX_OUTPUTS), dict(inputs)), strict=True):
+        for name, value in zip(ONNX_OUTPUTS, session.run(list(ONNX_OUTPUTS), _fed(session, inputs)), strict=True):
             outputs[name][...] = value
         got, want = cut(outputs, Sizes.of(given)), engine.run(given)
         for field in fields(GraphOutput):
@@ -80,4 +83,9 @@ def test_the_padding_alone_is_finite() -> None:
     inputs = arrays(np.zeros(block_size(sizes.inputs), np.uint8), sizes.inputs)
     fill_with_zeros(inputs)
     session = OrtEngine()._session
-    assert all(np.isfinite(value).all() for value in session.run(None, dict(inputs)))
+    assert all(np.isfinite(value).all() for value in session.run(None, _fed(session, inputs)))
+
+
+def _fed(session: Any, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The inputs that a graph has."""
+    return {node.name: inputs[node.name] for node in session.get_inputs()}

@@ -35,6 +35,7 @@ class Keyframe:
         camera_from_body: (V,3,3) with the lifter's rotations; None if the rotations were given.
         up: (V,3) the vertical in camera axes, as estimated by the lifter.
         pelvis_depth: (V,) distance of the pelvis in body heights, from the size of the fused pose in each image.
+        ray_depth: (V,J) as estimated by the detector (`pose_rig.geometry.ray_depths`), NaN = unknown; None = all are.
     """
 
     t_ns: int
@@ -45,6 +46,7 @@ class Keyframe:
     camera_from_body: Floats | None
     up: Floats
     pelvis_depth: Floats
+    ray_depth: Floats | None = None
 
 
 class Keyframes:

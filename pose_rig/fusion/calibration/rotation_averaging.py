@@ -150,8 +150,9 @@ def refine_rotations(
     xy_px = np.stack([k.xy_px for k in keyframes])
     ray_xy, norm, ray_from_camera = rectify_ideal(intrinsics.ideal_xy(xy_px), score)
     weight = np.stack([k.weight for k in keyframes]) * known
+    depth = np.stack([np.full_like(k.score, np.nan) if k.ray_depth is None else k.ray_depth for k in keyframes])
     for _ in range(REFINE_ITERATIONS):
-        out = _run_graph(engine, ray_xy, score, norm, ray_from_camera @ rotation, weight)
+        out = _run_graph(engine, ray_xy, score, depth, norm, ray_from_camera @ rotation, weight)
         robust = weight * consistency_weight(out.model_sd)
         hessian = out.rotation_hessian.astype(float).reshape(*weight.shape, 3, 3)
         total = np.einsum("nv,nvji,nvjk,nvkl->vil", robust, ray_from_camera, hessian, ray_from_camera)
@@ -198,7 +199,7 @@ def gravity_aligned_rotation(up: Floats, forward: Floats) -> Floats:
 
 
 def _run_graph(
-    engine: Engine, ray_xy: Floats, score: Floats, norm: Floats, ray_from_rig: Floats, weight: Floats
+    engine: Engine, ray_xy: Floats, score: Floats, depth: Floats, norm: Floats, ray_from_rig: Floats, weight: Floats
 ) -> GraphOutput:
     """Returns the graph's output for all keyframes in one batch, with given rotations (N,V,3,3)."""
     count, views = weight.shape
@@ -214,5 +215,6 @@ def _run_graph(
             rotation_prior_sd=np.full((count, views), FIXED_ROTATION_SD, np.float32),
             depth_bias_sd=bias.astype(np.float32),
             lifter_rotations=np.zeros(count, bool),
+            depth=depth.reshape(count * views, J).astype(np.float32),
         )
     )

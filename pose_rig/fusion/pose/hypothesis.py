@@ -64,6 +64,11 @@ class Hypothesis:
         """(V,J) 0–1; 0 where there is none."""
         return self.observation.score[self.candidate] * self.present[:, None]
 
+    @property
+    def ray_depth(self) -> Floats:
+        """(V,J) of the candidates assigned; NaN where there is none, or it is unknown."""
+        return np.where(self.present[:, None], self.observation.ray_depth[self.candidate], np.nan)
+
 
 def run_graph(
     engine: Engine,
@@ -90,6 +95,7 @@ def run_graph(
             rotation_prior_sd=sd.astype(np.float32),
             depth_bias_sd=np.zeros((len(assignments), 1), np.float32),
             lifter_rotations=np.full(len(assignments), prior is None),
+            depth=observation.ray_depth.astype(np.float32),
         )
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.sync import Sample
-from pose_rig.geometry import complete_root, rectify_ideal
+from pose_rig.geometry import complete_root, ray_depths, rectify_ideal
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import MIRROR, J, Landmarks
 
@@ -32,6 +32,7 @@ class Observation:
         ray_xy: (C,J,2), norm: (C,), ray_from_camera: (C,3,3): see `pose_rig.geometry.rectify_ideal`.
         mirrored: (C,) whether left and right were exchanged.
         one_ear: (C,) whether the head is one ear alone.
+        ray_depth: (C,J) as estimated by the detector, in units of ``ray_xy``; NaN = unknown.
         views: V.
     """
 
@@ -45,6 +46,7 @@ class Observation:
     ray_from_camera: Floats
     mirrored: NDArray[np.bool_]
     one_ear: NDArray[np.bool_]
+    ray_depth: Floats
     views: int
 
     def with_mirrors(self) -> "Observation":
@@ -64,6 +66,7 @@ class Observation:
             ray_from_camera=np.tile(self.ray_from_camera, (2, 1, 1)),
             mirrored=np.concatenate([self.mirrored, ~self.mirrored]),
             one_ear=np.tile(self.one_ear, 2),
+            ray_depth=np.concatenate([self.ray_depth, self.ray_depth[:, order]]),
         )
 
     @property
@@ -93,23 +96,39 @@ def observe(
     used = [(v, sample) for v, sample in enumerate(samples) if sample is not None and landmarks[v] is not None]
     view = np.repeat([v for v, _ in used], [len(sample.xy_px) for _, sample in used]).astype(np.int64)
     person = np.concatenate([np.arange(len(sample.xy_px)) for _, sample in used] or [np.zeros(0, np.int64)])
-    xy_px, score, one_ear = _joints([(landmarks[v], sample) for v, sample in used])
+    xy_px, score, depth_px, one_ear = _joints([(landmarks[v], sample) for v, sample in used])
     xy_px, rooted = complete_root(xy_px, score)
     usable = rooted & ((score > 0).sum(-1) >= MIN_JOINTS)
     view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
+    depth = ray_depths(depth_px[usable], xy_px, score)
     ray_xy, norm, ray_from_camera = rectify_ideal(intrinsics.ideal_xy(xy_px, view), score)
     mirrored, one_ear = np.zeros(len(view), bool), one_ear[usable]
-    return Observation(t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, one_ear, len(samples))
+    return Observation(
+        t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, one_ear, depth, len(samples)
+    )
 
 
-def _joints(detected: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Returns the joints (C,J,2), scores (C,J), and whose head is one ear (C,), one batch per landmark set."""
-    parts: list[tuple[Floats, Floats, NDArray[np.bool_]]] = [(np.zeros((0, J, 2)), np.zeros((0, J)), np.zeros(0, bool))]
+def _joints(detected: Sequence[tuple[Landmarks | None, Sample]]) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Returns the joints (C,J,2), scores (C,J), depths (C,J) px, and whose head is one ear (C,).
+
+    One batch per landmark set; depths are NaN where unknown.
+    """
+    parts: list[tuple[Floats, Floats, Floats, NDArray[np.bool_]]] = [
+        (np.zeros((0, J, 2)), np.zeros((0, J)), np.zeros((0, J)), np.zeros(0, bool))
+    ]
     for marks, run in groupby(detected, key=lambda pair: pair[0]):
         if marks is not None:
             samples = [sample for _, sample in run]
             xy = np.concatenate([sample.xy_px for sample in samples])
             score = np.concatenate([sample.score for sample in samples])
-            parts.append((*marks.to_joints(xy, score), marks.has_one_ear(score)))
-    xy, score, one_ear = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return xy, score, one_ear
+            depth = np.concatenate([_depths(marks, sample) for sample in samples])
+            parts.append((*marks.to_joints(xy, score), depth, marks.has_one_ear(score)))
+    xy, score, depth, one_ear = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return xy, score, depth, one_ear
+
+
+def _depths(marks: Landmarks, sample: Sample) -> Floats:
+    """Returns (P,J) px, NaN where the detector has none."""
+    if not sample.depth_px.size:
+        return np.full((len(sample.xy_px), J), np.nan)
+    return marks.depths(sample.depth_px, sample.score)

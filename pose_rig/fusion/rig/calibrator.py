@@ -132,6 +132,7 @@ class Calibrator:
                 camera_from_body=None if cold is None else camera_from_body(cold),
                 up=np.einsum("vji,vj->vi", ray_from_camera, source.out.upright[candidate].astype(float)),
                 pelvis_depth=1 / np.maximum(norm * scale * body_height, 1e-6),
+                ray_depth=source.ray_depth,
             )
         )
         self._first_ns = self._first_ns if self._count else observation.t_ns

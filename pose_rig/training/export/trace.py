@@ -9,14 +9,14 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from pose_rig.graph import ONNX_INPUTS, ONNX_OUTPUTS
+from pose_rig.graph import ONNX_OUTPUTS
 from pose_rig.lifting.example import example
 from pose_rig.lifting.rig_graph import RigGraph
 from pose_rig.training.export.module import tensors
 
 OPSET = 17
 DYNAMIC_AXES = {
-    **{name: {0: "C"} for name in ("flat", "confidence", "norm", "lifted", "upright")},
+    **{name: {0: "C"} for name in ("flat", "confidence", "norm", "depth", "lifted", "upright")},
     **{
         name: {0: "H", 1: "V"}
         for name in (
@@ -39,11 +39,11 @@ def traced(graph: RigGraph) -> onnx.ModelProto:
         raw = Path(folder) / "raw.onnx"
         torch.onnx.export(
             graph,
-            tensors(example(4, 2, np.random.default_rng(0))),
+            tensors(example(4, 2, np.random.default_rng(0)))[: len(graph.inputs)],
             str(raw),
-            input_names=list(ONNX_INPUTS),
+            input_names=list(graph.inputs),
             output_names=list(ONNX_OUTPUTS),
-            dynamic_axes=DYNAMIC_AXES,
+            dynamic_axes={name: axes for name, axes in DYNAMIC_AXES.items() if name in (*graph.inputs, *ONNX_OUTPUTS)},
             opset_version=OPSET,
             dynamo=False,
         )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,14 @@ import torch
 from onnx import TensorProto
 
 from pose_rig.errors import AssetError, EngineError, UsageError
-from pose_rig.graph import ONNX_INPUTS, GraphOutput
+from pose_rig.graph import GraphOutput
 from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine
 from pose_rig.lifting.example import example
 from pose_rig.lifting.gpu_libraries import has_driver
 from pose_rig.lifting.model import Lifter, LifterConfig
 from pose_rig.lifting.rig_graph import RigGraph
+from pose_rig.lifting.torch_engine import TorchEngine
 from pose_rig.training.export.export import Exported, ExportOptions, export
 from pose_rig.training.export.module import reference, rounded
 from pose_rig.training.export.parity import (
@@ -39,10 +40,12 @@ def small(width: int = 48, **config: object) -> Lifter:
     return Lifter(LifterConfig(width=width, **config))  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lifter, Exported]:
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "depth"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lifter, Exported]:
     """A small network of random weights, and its graph."""
-    lifter = small()
+    lifter = small(depth=request.param)
+    if request.param:
+        torch.nn.init.normal_(lifter.depth_stem.weight, std=0.05)
     path = tmp_path_factory.mktemp("graph") / "deep" / "lifter.onnx"
     return lifter, export(lifter, {"step": "7", "motion": "none"}, path)
 
@@ -60,6 +63,16 @@ def test_the_graph_computes_what_torch_does(made: tuple[Lifter, Exported], views
         a, b = getattr(want, field.name), getattr(got, field.name)
         assert a.shape == b.shape
         assert np.abs(a - b).max() < MAX_DIFFERENCE * max(1.0, float(np.abs(a).max())), field.name
+
+
+def test_depths_reach_the_lifter_in_every_engine(made: tuple[Lifter, Exported]) -> None:
+    lifter, done = made
+    given = example(4, 2, np.random.default_rng(0))
+    apart = [
+        np.abs(engine.run(given).lifted - engine.run(replace(given, depth=None)).lifted).max()
+        for engine in (OrtEngine(done.path), TorchEngine(done.path, "cpu"))
+    ]
+    assert [bool(difference > 1e-3) for difference in apart] == [lifter.config.depth] * 2
 
 
 def test_the_metadata_of_a_graph_are_correct(made: tuple[Lifter, Exported]) -> None:
@@ -81,7 +94,7 @@ def test_exporting_leaves_the_lifter_as_it_was() -> None:
 def test_a_file_carries_half_the_bytes(made: tuple[Lifter, Exported]) -> None:
     lifter, done = made
     model = onnx.load(str(done.path))
-    assert [node.name for node in model.graph.input] == list(ONNX_INPUTS)
+    assert [node.name for node in model.graph.input] == list(RigGraph(lifter).inputs)
     weights = sum(weight.numel() for weight in lifter.parameters())
     large = sum(np.prod(value.dims) for value in model.graph.initializer if value.data_type == TensorProto.FLOAT16)
     assert large > 0.8 * weights
