@@ -1,6 +1,6 @@
 """Signals of a person's movement that do not depend on the view, for comparing the clocks of cameras.
 
-Axes: C detections, S samples at `RATE_HZ`, B limb bones, K channels, J = 17 joints.
+Axes: C detections, S samples at `RATE_HZ`, B limb bones, K = 3·B + 2 channels, J = 17 joints.
 """
 
 from dataclasses import dataclass, replace
@@ -26,6 +26,13 @@ _BONES = np.array(
     ]
 )
 _ENDS = _BONES[:, 1]
+CHANNELS = 3 * len(_BONES) + 2
+# Persons who stand, and detectors' errors, turn by up to 1 rad/s, those who walk about by 1 to 2: the signals of the former
+# are not amplified. In the image every view moves in its own way. Weighted so, pairs of cameras have their highest
+# correlation at the right lag in 97 % of the windows of 5 to 8 s (20 simulated rigs), without turns in 89 %.
+MIN_TURN_RAD_S = 1.0
+_MIN_SD = np.r_[np.full(CHANNELS - 2, 1e-9), MIN_TURN_RAD_S, 0.4 * MIN_TURN_RAD_S**0.5]
+_WEIGHT = np.sqrt(np.repeat([2.0, 2.0, 1.0, len(_BONES)], [len(_BONES)] * 3 + [2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class MovementSignals:
 
     Attributes:
         start_s: Time of the first sample, clock of the camera.
-        values: (S,K) zero mean and unit variance over the valid samples; 0 elsewhere.
+        values: (S,K) zero mean over the valid samples; 0 elsewhere.
         valid: (S,) whether the person was detected around the sample.
     """
 
@@ -64,7 +71,8 @@ def movement_signals(track: CameraTrack) -> MovementSignals:
     """Returns the signals of the main person of a camera.
 
     Per limb bone: the square root of its angular speed in the axes of the body, its vertical rate, and the square root
-    of the speed of its end in the image, relative to the pelvis and in person sizes.
+    of the speed of its end in the image, relative to the pelvis and in person sizes. Then the rate at which the body
+    turns about the vertical, and the square root of its size.
     """
     chosen, kernel = main_person(track), _gaussian_derivative()
     times = track.t_ns[chosen] * 1e-9
@@ -72,8 +80,9 @@ def movement_signals(track: CameraTrack) -> MovementSignals:
     if len(times):
         grid = np.arange(np.ceil(times[0] * RATE_HZ), np.floor(times[-1] * RATE_HZ) + 1) / RATE_HZ
     if len(grid) < len(kernel):  # too short for a derivative
-        return MovementSignals(0.0, np.zeros((1, 3 * len(_BONES))), np.zeros(1, bool))
-    direction, height = _bones(track.lifted[chosen], track.upright[chosen])
+        return MovementSignals(0.0, np.zeros((1, CHANNELS)), np.zeros(1, bool))
+    axes = _body_axes(track.lifted[chosen], track.upright[chosen])
+    direction = _directions(track.lifted[chosen], axes)
     end = (track.xy_px[chosen][:, _ENDS] - track.xy_px[chosen][:, :1]) / np.median(track.size_px[chosen])
     after = np.clip(np.searchsorted(times, grid), 1, len(times) - 1)
     covered = times[after] - times[after - 1] < MAX_GAP_S
@@ -91,14 +100,20 @@ def movement_signals(track: CameraTrack) -> MovementSignals:
     def speed(values: Floats) -> Floats:
         return np.asarray(np.linalg.norm(rate(values).reshape(len(grid), len(_BONES), -1), axis=-1) ** 0.5)
 
-    kinds = np.concatenate([speed(direction), rate(height), speed(end)], -1)
-    return MovementSignals(float(grid[0]), _standardised(kinds, valid), valid)
+    across, up = (np.stack([np.interp(grid, times, column) for column in axes[:, row].T], -1) for row in (0, 1))
+    turn = (np.cross(across, rate(axes[:, 0])) * up).sum(-1, keepdims=True)
+    kinds = np.concatenate([speed(direction), rate(direction[..., 1]), speed(end), turn, np.abs(turn) ** 0.5], -1)
+    return MovementSignals(float(grid[0]), _WEIGHT * _standardised(kinds, valid), valid)
 
 
 def sides_exchanged(signals: MovementSignals) -> MovementSignals:
-    """Returns the signals that the mirrored images of a camera show: those of left and right limbs change places."""
-    kinds = signals.values.reshape(len(signals.values), -1, 2, len(_BONES) // 2)
-    return replace(signals, values=kinds[:, :, ::-1].reshape(signals.values.shape))
+    """Returns the signals that the mirrored images of a camera show.
+
+    Those of left and right limbs change places, and the body turns the other way.
+    """
+    limbs, turn = np.split(signals.values, [CHANNELS - 2], axis=-1)
+    exchanged = limbs.reshape(len(limbs), -1, 2, len(_BONES) // 2)[:, :, ::-1].reshape(limbs.shape)
+    return replace(signals, values=np.concatenate([exchanged, turn * np.array([-1.0, 1.0])], -1))
 
 
 def main_person(track: CameraTrack) -> NDArray[np.int64]:
@@ -115,16 +130,19 @@ def main_person(track: CameraTrack) -> NDArray[np.int64]:
     return np.array(chosen, np.int64)
 
 
-def _bones(lifted: Floats, upright: Floats) -> tuple[Floats, Floats]:
-    """Returns the directions (C,B,3) of limb bones in the axes of the body, and their vertical components (C,B)."""
-    bones = lifted[:, _BONES[:, 1]] - lifted[:, _BONES[:, 0]]
-    bones = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-6)
+def _body_axes(lifted: Floats, upright: Floats) -> Floats:
+    """Returns the axes (C,3,3) of the body, as rows: to its left, up, and to the front or back."""
     across = sum(lifted[:, INDEX[f"l_{part}"]] - lifted[:, INDEX[f"r_{part}"]] for part in ("hip", "shoulder"))
     across = across - (across * upright).sum(-1, keepdims=True) * upright
     across = across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-6)
-    axes = np.stack([across, upright, np.cross(across, upright)], -2)
-    direction = np.einsum("cij,cbj->cbi", axes, bones)
-    return direction, direction[..., 1]
+    return np.stack([across, upright, np.cross(across, upright)], -2)
+
+
+def _directions(lifted: Floats, axes: Floats) -> Floats:
+    """Returns the directions (C,B,3) of limb bones in the axes of the body."""
+    bones = lifted[:, _BONES[:, 1]] - lifted[:, _BONES[:, 0]]
+    bones = bones / np.maximum(np.linalg.norm(bones, axis=-1, keepdims=True), 1e-6)
+    return np.asarray(np.einsum("cij,cbj->cbi", axes, bones))
 
 
 def _gaussian_derivative() -> Floats:
@@ -137,6 +155,6 @@ def _standardised(values: Floats, valid: NDArray[np.bool_]) -> Floats:
     if valid.sum() < MIN_SAMPLES:
         return np.zeros_like(values)
     used = values[valid]
-    scaled = (values - used.mean(0)) / np.maximum(used.std(0), 1e-9)
+    scaled = (values - used.mean(0)) / np.maximum(used.std(0), _MIN_SD)
     clipped = np.clip(scaled, -MAX_SD, MAX_SD)
     return np.where(valid[:, None], clipped - clipped[valid].mean(0), 0.0)

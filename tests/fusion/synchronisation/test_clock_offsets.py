@@ -7,7 +7,15 @@ import pytest
 
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets, coarse_offsets
-from pose_rig.fusion.synchronisation.clock_signals import main_person, movement_signals
+from pose_rig.fusion.synchronisation.clock_signals import (
+    CHANNELS,
+    RATE_HZ,
+    MovementSignals,
+    main_person,
+    movement_signals,
+    sides_exchanged,
+)
+from pose_rig.geometry import rotation_from_vector
 from tests.fusion.simulated import calibration
 from tests.fusion.synchronisation.clock_takes import tracks
 
@@ -48,6 +56,34 @@ def test_nothing_is_found_without_movement() -> None:
     found = found_in(still)
     assert not found.found.any()
     assert not found.ambiguous.any()
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.18, False), (0.35, True)])
+def test_a_correlation_that_chance_may_have_is_not_used(share: float, found: bool) -> None:
+    rng = np.random.default_rng(1)
+    common, *own = rng.normal(0, 1, (3, round(20 * RATE_HZ), CHANNELS))
+    signals = [
+        MovementSignals(start_s, share**0.5 * common + (1 - share) ** 0.5 * noise, np.ones(len(noise), bool))
+        for start_s, noise in zip((0.0, 0.6), own, strict=True)
+    ]
+    offsets = coarse_offsets(signals)
+    assert offsets.peak_ratio.min() > 2
+    assert offsets.found.tolist() == [found, found]
+    assert offsets.offset_s[1] == pytest.approx(-0.6 if found else 0.0, abs=0.01)
+
+
+def test_a_person_who_turns_is_seen_to_turn_the_other_way_in_a_mirror() -> None:
+    take = tracks(calibration(2), np.zeros(2), 20.0)[0]
+    seconds = (take.t_ns - take.t_ns[0]) * 1e-9
+    turn = rotation_from_vector(np.sin(2 * seconds)[:, None] * 2 * take.upright)
+    take = replace(take, lifted=take.lifted @ turn.swapaxes(-1, -2))
+    signals = movement_signals(take)
+    turns = signals.values[signals.valid, -2]
+    rate = np.interp(signals.start_s + np.arange(len(signals.values)) / RATE_HZ, take.t_ns * 1e-9, np.cos(2 * seconds))
+    assert np.corrcoef(turns, rate[signals.valid])[0, 1] > 0.8
+    exchanged = sides_exchanged(signals)
+    assert (exchanged.values[:, -2:] == signals.values[:, -2:] * np.array([-1, 1])).all()
+    assert (sides_exchanged(exchanged).values == signals.values).all()
 
 
 def test_a_camera_that_never_overlaps_is_not_found() -> None:
