@@ -25,7 +25,9 @@ MIN_LIKELY_PEAK_RATIO = 1.2  # of an offset that needs to be confirmed, where ot
 LONG_TAKE_S = 8.0  # and more; shorter ones have higher peaks by chance
 MAX_SECOND_PEAK = 0.15  # mean correlation of the signals at the second peak: walking in step 0.2–0.6, else below 0.15
 MIN_CORRELATION = 0.15  # of the signals of two cameras at the first,
-MIN_BEST_CORRELATION = 0.22  # and of a camera with the one that it agrees with best: 0.2 occurs by chance where a person
+MIN_BEST_CORRELATION = (
+    0.22  # and of a camera with the one that it agrees with best: 0.2 occurs by chance where a person
+)
 # stands or repeats one cycle of a walk; 98 % of the cameras that show 5 s of movement or more have more (90 rigs)
 MAX_DISAGREEMENT_S = 0.1  # of a pair with the offsets of all
 MIN_AGREEING_SHARE = 0.5  # of the pairs of a camera

@@ -27,9 +27,9 @@ _BONES = np.array(
 )
 _ENDS = _BONES[:, 1]
 CHANNELS = 3 * len(_BONES) + 2
-# Persons who stand, and detectors' errors, turn by up to 1 rad/s, those who walk about by 1 to 2: the signals of the former
-# are not amplified. In the image every view moves in its own way. Weighted so, pairs of cameras have their highest
-# correlation at the right lag in 97 % of the windows of 5 to 8 s (20 simulated rigs), without turns in 89 %.
+# Persons who stand turn by less than 1 rad/s, as errors of detectors do, those who walk about by 1 to 2: the signals of
+# the former are not amplified. In the image every view moves in its own way. Weighted so, pairs of cameras have their
+# highest correlation at the right lag in 97 % of the windows of 5 to 8 s (20 simulated rigs), without turns in 89 %.
 MIN_TURN_RAD_S = 1.0
 _MIN_SD = np.r_[np.full(CHANNELS - 2, 1e-9), MIN_TURN_RAD_S, 0.4 * MIN_TURN_RAD_S**0.5]
 _WEIGHT = np.sqrt(np.repeat([2.0, 2.0, 1.0, len(_BONES)], [len(_BONES)] * 3 + [2]))
