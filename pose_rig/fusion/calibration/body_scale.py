@@ -12,8 +12,9 @@ import numpy as np
 from pose_rig.arrays import Floats
 from pose_rig.skeleton import BONES, INDEX
 
-# Height of the ears minus height of the ankles, as a share of body height (Drillis and Contini 1966: 0.93 and 0.039).
-EARS_TO_ANKLES = 0.891
+# Ankles to ears along the segments of a person who stands straight, as a share of body height: that of the average
+# segments of `bundle.segments`; measured on one man with detected joints: 0.880.
+EARS_TO_ANKLES = 0.882
 ANKLE_HEIGHT = 0.039
 AVERAGED_FRAMES = 300  # bone lengths: cumulative mean, from here on an exponential one
 _PARENT, _CHILD = (np.array(side) for side in zip(*BONES, strict=True))

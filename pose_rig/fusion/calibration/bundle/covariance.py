@@ -43,8 +43,9 @@ def camera_covariance(state: BundleState, tracks: Tracks, priors: Priors) -> Flo
         gauge[at + 3 : at + 6, 6] = from_middle
     from_centre = np.linalg.inv(to_centre)
     information = from_centre.T @ cameras @ from_centre
-    basis, _ = np.linalg.qr(gauge)
-    fixed = information + basis @ basis.T * np.trace(information)
+    basis, _ = np.linalg.qr(gauge)  # priors fix the size, nothing fixes the motions
+    motions, _ = np.linalg.qr(gauge[:, :6])
+    fixed = information + motions @ motions.T * np.trace(information)
     inverse = np.linalg.inv(0.5 * (fixed + fixed.T))
     projection = np.eye(size) - basis @ basis.T
     shift = projection @ inverse @ from_centre.T @ by_principal_point * np.repeat(priors.principal_point_sd, 2)

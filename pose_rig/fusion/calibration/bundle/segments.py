@@ -26,6 +26,9 @@ _LENGTHS = (
 LENGTH_PER_HEIGHT = np.array([share for share, *_ in _LENGTHS])
 RELATIVE_LENGTH_SD = np.array([sd for _, sd, *_ in _LENGTHS])
 L = len(_LENGTHS)
+# (L,) of the lengths, what adds up to the height of the ears above the ankles of a person who stands straight: thigh,
+# shank, trunk (which slants from the hips to the wider shoulders) and neck.
+STANDING = np.array([0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.988, 1.0, 0.0])
 LENGTH_INDEX = np.array([i for i, (*_, segments) in enumerate(_LENGTHS) for _ in segments])
 SEGMENT_SD_M = np.array([sd for _, _, sd, segments in _LENGTHS for _ in segments])
 ROBUST_SCALE_SD = 4.0  # Geman–McClure scale: a joint that two views detect alike at a wrong place

@@ -6,15 +6,24 @@ import numpy as np
 import pytest
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.calibration.body_scale import EARS_TO_ANKLES
 from pose_rig.fusion.calibration.bundle.adjustment import adjust, linearise, robust_cost
 from pose_rig.fusion.calibration.bundle.covariance import camera_covariance
 from pose_rig.fusion.calibration.bundle.direction_bias import B
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.reprojection import FRAMES_PER_INDEPENDENT, Tracks, residuals
-from pose_rig.fusion.calibration.bundle.segments import LENGTH_INDEX, LENGTH_PER_HEIGHT, POINTS, SEGMENTS, L
+from pose_rig.fusion.calibration.bundle.segments import (
+    LENGTH_INDEX,
+    LENGTH_PER_HEIGHT,
+    POINTS,
+    SEGMENTS,
+    STANDING,
+    L,
+)
 from pose_rig.fusion.calibration.bundle.state import BundleState, C
 from pose_rig.fusion.calibration.initialise import with_points
 from pose_rig.geometry import angle_deg, rotation_from_vector
+from pose_rig.simulation.bodies import rebuild
 from pose_rig.skeleton import INDEX
 from tests.fusion.simulated import (
     HEIGHT_M,
@@ -26,6 +35,7 @@ from tests.fusion.simulated import (
     points_of,
     relative_deg,
     truth,
+    usual_bones,
 )
 
 P = len(POINTS)
@@ -161,6 +171,23 @@ def test_the_scale_follows_the_segments() -> None:
     centre = [-np.einsum("vji,vj->vi", s.rotation, s.translation) for s in (state, found)]
     apart = [np.linalg.norm(c[1] - c[0]) for c in centre]
     assert apart[1] == pytest.approx(2 * apart[0], rel=2e-3)
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_a_standing_person_is_as_tall_as_stated_whatever_the_other_proportions(noise: bool) -> None:
+    """Wide hips and shoulders, long arms and a long nose; with noise, a smaller person would cost less."""
+    bones, rng = usual_bones(), np.random.default_rng(3)
+    for part, factor in {"hip": 1.25, "shoulder": 1.15, "elbow": 1.1, "wrist": 1.1, "nose": 1.4}.items():
+        bones[[i for joint, i in INDEX.items() if joint.split("_")[-1] == part]] *= factor
+    people = acrobat(60)
+    people = rebuild(people - people[:, :1], np.tile(bones, (len(people), 1))) + people[:, :1]
+    state, tracks, priors = truth(people, calibration(4))
+    tracks = blurred(tracks, rng) if noise else tracks
+    found, _ = adjust(with_points(state, tracks), tracks, priors, 60)
+    assert STANDING @ found.length == pytest.approx(EARS_TO_ANKLES * HEIGHT_M, rel=1e-3)
+    size, true_size = (np.linalg.norm(points - points.mean(1, keepdims=True), axis=(1, 2)) for points in
+                       (found.points, state.points))  # fmt: skip
+    assert np.median(size / true_size) == pytest.approx(1.0, abs=0.015)
 
 
 def test_the_gauge_view_is_fixed() -> None:
@@ -317,7 +344,6 @@ def test_the_covariance_equals_the_scatter_of_solutions() -> None:
 def test_lengths_are_anthropometric() -> None:
     shares = dict(zip(LENGTH_INDEX.tolist(), LENGTH_PER_HEIGHT[LENGTH_INDEX].tolist(), strict=True))
     assert len(shares) == L
-    upright = LENGTH_PER_HEIGHT[1] + LENGTH_PER_HEIGHT[2] + LENGTH_PER_HEIGHT[6] + LENGTH_PER_HEIGHT[7]
-    assert 0.85 < upright < 0.95  # ankles to ears
+    assert pytest.approx(EARS_TO_ANKLES, abs=1e-3) == STANDING @ LENGTH_PER_HEIGHT
     assert INDEX["nose"] in POINTS
     assert INDEX["head"] in POINTS
