@@ -70,11 +70,17 @@ class Estimator:
         self.left_out = np.zeros(len(config.camera), bool)
         self.restart()
 
-    def restart(self) -> None:
-        """Discards everything but the configuration, clocks, and fixed cameras."""
+    def restart(self, *, may_move: bool = True) -> None:
+        """Discards everything but the configuration, clocks, and fixed cameras.
+
+        Args:
+            may_move: Whether cameras that disagree for long count as moved, so that their earlier keyframes are
+                discarded; False where their clocks, or cameras that are not solved well yet, may be the cause.
+        """
         self._cameras = CameraProperties(self._config.camera)
         self._rig = Rig(setup_of(self._config, self._fixed), self._engine, self._background)
         self._rig.poses.intrinsics = self._cameras.intrinsics
+        self._rig.unchecked[:] = not may_move
         self._person = PersonTracker(self._config, self._engine)
         self._late_person: PersonTracker | None = None  # the same, a little later, where cameras are late
         self._learned_ns = 0

@@ -1,4 +1,16 @@
-"""Files in two passes: the first one solves the rig, and finds the clocks of the cameras, for the second one."""
+"""Files in two passes: the first one solves the rig, and finds the clocks of the cameras, for the second one.
+
+Where clocks differ, the first pass is repeated with those found so far:
+
+| clocks | found from | of cameras | kept |
+|---|---|---|---|
+| coarse | movement signals, which need no rig | all | if they are clear, or the camera then agrees with the others |
+| searched | resection at all lags | unclear and not confirmed by reprojection errors | if exactly one lag fits |
+| fine | reprojection errors | all | if they differ significantly (`fine_clocks`) |
+| none of these | | that disagree with the others | the camera is left out |
+
+Axes: V views.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -6,7 +18,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pose_rig.arrays import Floats
 from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
@@ -25,7 +36,6 @@ from pose_rig.wire.messages import Health, Message
 
 MAX_ROUNDS = 3  # of the first pass, with better clocks in each
 REPEAT_ABOVE_S = 0.03  # clocks that change by more have cost keypoints: the first pass is repeated
-LESS_AGREEMENT = 0.1  # with the clocks that clear movement signals give; a rig that is solved badly varies by as much
 MAX_TRACK_NS = 600_000_000_000  # of each file, by which clocks are compared
 
 
@@ -58,6 +68,8 @@ class TwoPasses:
     ) -> None:
         self._names, self._files = names, files
         self._estimator, self._output, self._stop = estimator, output, stop
+        self._seen = np.zeros(len(files), bool)  # (V,) whether a camera ever shows a person
+        self._repeated = False
 
     def first(self, sources: Sequence[MessageSource]) -> None:
         """Fuses the messages of all cameras, and keeps them."""
@@ -78,99 +90,97 @@ class TwoPasses:
     def solve(self) -> None:
         """Solves the rig and the clocks of its cameras, and leaves the estimator with both.
 
-        A camera whose clock is not found, and which disagrees with the others, is left out.
+        A camera whose clock is not found, and which disagrees with the others, is left out; one that never shows a
+        person is ignored.
         """
         estimator = self._estimator
         tracks = [self._track(view) for view in range(len(self._files))]
-        coarse, ambiguous = self._coarse(tracks)
+        self._seen = np.array([len(track.t_ns) > 0 for track in tracks])
+        movements = [movement_signals(track) for track in tracks]
+        signals = coarse_offsets(movements)
+        coarse = self._coarse(coarse_clocks(signals, coarse_rates(movements, signals)), signals.found)
+        coarse = self._searched(coarse, signals, tracks)
+        ambiguous = signals.ambiguous & ~np.isfinite(coarse.sd_s)
         found = self._fine(coarse, ambiguous, tracks)
-        out = self._spoiling(found, tracks)
-        if out.any():
-            self._repeat(found, ~out)
-            found = self._fine(coarse.without(out), ambiguous, tracks)
+        spoiling = self._spoiling(found)
+        if spoiling.any():
+            self._repeat(found, estimator.left_out | spoiling)
+            found = self._fine(coarse, ambiguous, tracks)
         spans_ns = [(int(track.t_ns[0]), int(track.t_ns[-1])) if len(track.t_ns) else None for track in tracks]
-        left_out = [name for name, one in zip(self._names, out.tolist(), strict=True) if one]
+        left_out = [name for name, out in zip(self._names, estimator.left_out.tolist(), strict=True) if out]
         estimator.set_clocks(described(found, self._names, spans_ns, left_out), tracks)
         estimator.fix_cameras()
 
-    def _coarse(self, tracks: Sequence[CameraTrack]) -> tuple[CameraClocks, NDArray[np.bool_]]:
-        """Returns coarse clocks, after a first pass with them, and (V,) where the movement repeats itself.
-
-        The movement signals need no rig; a clock that they give is not used if its camera then disagrees.
-        """
-        estimator = self._estimator
-        movements = [movement_signals(track) for track in tracks]
-        signals = coarse_offsets(movements)
-        coarse = coarse_clocks(signals, coarse_rates(movements, signals))
-        ambiguous, clear = signals.ambiguous, signals.found
-        if not coarse.near(estimator.clocks, 0.0):
-            before, was_solved = self._agreement(), estimator.mode == "solved"
+    def _coarse(self, coarse: CameraClocks, clear: NDArray[np.bool_]) -> CameraClocks:
+        """Returns the clocks that the movement signals support, after a first pass with them; (V,) are ``clear``."""
+        unclear = self._seen & ~clear
+        if not coarse.near(self._estimator.clocks, 0.0):
             self._repeat(coarse)
-            after = self._agreement()
-            worse = after < np.where(clear, np.minimum(before - LESS_AGREEMENT, MIN_AGREEMENT), MIN_AGREEMENT)
-            if was_solved and estimator.mode != "solved":
-                worse[:] = True
-            wrong = worse & ((coarse.offset_s != 0) | (coarse.rates != 1.0))
+            wrong = unclear & (coarse.offset_s != 0) & (self._disagreeing() | (self._estimator.mode != "solved"))
             if wrong.any():
                 coarse = coarse.without(wrong)
                 self._repeat(coarse)
-        if clear.sum() > 1 and not clear.all() and (self._agreement() < MIN_AGREEMENT).any():
-            self._repeat(coarse, clear)  # a clock that is far off spoils the rig
-        searched = self._searched(coarse, self._solved(tracks, coarse), signals, tracks)
-        if searched is not coarse or estimator.left_out.any():
+        return coarse
+
+    def _searched(self, coarse: CameraClocks, signals: CoarseOffsets, tracks: Sequence[CameraTrack]) -> CameraClocks:
+        """Returns the clocks with those replaced or removed that nothing confirms, after a first pass with them.
+
+        A clock that is far off spoils the rig, so cameras of unclear clocks are left out of it meanwhile; they remain
+        so if they disagree and the search finds nothing.
+        """
+        estimator, unclear, disagreeing = self._estimator, self._seen & ~signals.found, self._disagreeing()
+        if signals.found.sum() > 1 and unclear.any() and disagreeing.any():
+            self._repeat(coarse, unclear)
+        adjusted = self._adjusted(tracks, coarse)
+        sure = np.zeros(len(tracks), bool) if adjusted is None else np.isfinite(adjusted.sd_s) & ~signals.ambiguous
+        unsure = np.flatnonzero(~sure & unclear)
+        searched = coarse
+        if sure.sum() > 1:
+            lags_s = [estimator.searched_offset(tracks, sure, view) for view in unsure.tolist()]
+            searched = coarse.searched(unsure, lags_s)
+        elif (unclear & np.isfinite(coarse.sd_s)).any():
+            searched = coarse.without(unclear)
+        if searched.by_camera != coarse.by_camera:
             self._repeat(searched)
-        return searched, ambiguous & ~np.isfinite(searched.sd_s)
+        elif estimator.left_out.any():
+            self._repeat(searched, unclear & disagreeing & ~np.isfinite(searched.sd_s))
+        return searched
 
     def _fine(self, coarse: CameraClocks, ambiguous: NDArray[np.bool_], tracks: Sequence[CameraTrack]) -> CameraClocks:
-        """Returns the clocks after the bundle adjustment, after a pass with nearly these."""
+        """Returns the clocks of minimal reprojection error, after a first pass with nearly these."""
         estimator = self._estimator
         ends_ns = [int(track.t_ns[end]) for track in tracks if len(track.t_ns) for end in (0, -1)] or [0]
-        found = fine_clocks(coarse, self._solved(tracks, coarse), ambiguous)
+        found = fine_clocks(coarse, self._adjusted(tracks, coarse), ambiguous)
         for _ in range(MAX_ROUNDS - 1):
             if found.near(estimator.clocks, REPEAT_ABOVE_S, ends_ns):
                 break
-            self._repeat(found, ~estimator.left_out)
-            found = fine_clocks(coarse, self._solved(tracks, coarse), ambiguous)
+            self._repeat(found, estimator.left_out)
+            found = fine_clocks(coarse, self._adjusted(tracks, coarse), ambiguous)
         return found
 
-    def _solved(self, tracks: Sequence[CameraTrack], coarse: CameraClocks) -> AdjustedClocks | None:
+    def _adjusted(self, tracks: Sequence[CameraTrack], coarse: CameraClocks) -> AdjustedClocks | None:
         self._estimator.solve()
         return self._estimator.adjusted_clocks(tracks, np.isfinite(coarse.sd_s))
 
-    def _searched(
-        self,
-        coarse: CameraClocks,
-        adjusted: AdjustedClocks | None,
-        signals: CoarseOffsets,
-        tracks: Sequence[CameraTrack],
-    ) -> CameraClocks:
-        """Returns the coarse clocks with those corrected or discarded that the bundle adjustment does not confirm."""
-        sure = np.zeros(len(tracks), bool)
-        if adjusted is not None:
-            sure = np.isfinite(adjusted.sd_s) & ~signals.ambiguous
-        clear = np.isfinite(coarse.sd_s) & signals.found & (self._agreement() >= MIN_AGREEMENT)
-        unsure = np.flatnonzero(~sure & ~clear)
-        if not len(unsure):
-            return coarse
-        if sure.sum() < 2:
-            unconfirmed = np.isfinite(coarse.sd_s) & ~signals.found
-            return coarse.without(unconfirmed) if unconfirmed.any() else coarse
-        lags_s = [self._estimator.searched_offset(tracks, sure, view) for view in unsure.tolist()]
-        return coarse.searched(unsure, lags_s)
-
-    def _spoiling(self, found: CameraClocks, tracks: Sequence[CameraTrack]) -> NDArray[np.bool_]:
+    def _spoiling(self, found: CameraClocks) -> NDArray[np.bool_]:
         """Returns (V,) the cameras of a solved rig whose clock is not known, and which disagree with the others."""
         known = np.isfinite(found.sd_s)
         if self._estimator.mode != "solved" or known.sum() < 2:
-            return np.zeros(len(tracks), bool)
-        seen = np.array([len(track.t_ns) > 0 for track in tracks])
-        return seen & ~known & (self._agreement() < MIN_AGREEMENT)
+            return np.zeros(len(known), bool)
+        return self._disagreeing() & ~known & ~self._estimator.left_out
 
-    def _repeat(self, clocks: CameraClocks, used: NDArray[np.bool_] | None = None) -> None:
-        """Repeats the first pass with other clocks, of all cameras or of those ``used`` (V,)."""
-        self._estimator.clocks = clocks
-        self._estimator.left_out = np.zeros(len(self._files), bool) if used is None else ~used
-        self._estimator.restart()
+    def _repeat(self, clocks: CameraClocks, left_out: NDArray[np.bool_] | None = None) -> None:
+        """Repeats the first pass with other clocks, without the cameras ``left_out`` (V,), unless it was just that.
+
+        No camera counts as moved in it: what disagrees may be the clocks.
+        """
+        estimator = self._estimator
+        left_out = np.zeros(len(self._files), bool) if left_out is None else left_out
+        same = clocks.by_camera == estimator.clocks.by_camera and (left_out == estimator.left_out).all()
+        if self._repeated and same:
+            return
+        self._repeated, estimator.clocks, estimator.left_out = True, clocks, left_out
+        estimator.restart(may_move=False)
         self._fuse(self.inputs())
 
     def _fuse(self, cameras: CameraInputs) -> None:
@@ -189,6 +199,7 @@ class TwoPasses:
             samples.append(Sample.from_message(message))
         return self._estimator.track(view, samples)
 
-    def _agreement(self) -> Floats:
-        """Returns (V,) how well each camera agrees with the others."""
-        return np.array([camera.agreement or 0.0 for camera in self._estimator.rig_state().cameras])
+    def _disagreeing(self) -> NDArray[np.bool_]:
+        """Returns (V,) which cameras show a person, but disagree with the others."""
+        agreement = [camera.agreement or 0.0 for camera in self._estimator.rig_state().cameras]
+        return self._seen & (np.array(agreement) < MIN_AGREEMENT)

@@ -17,7 +17,8 @@ from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets
 from pose_rig.wire.messages import CameraState, RigState
 
 COARSE_SD_S = 0.015  # of offsets that only the movement signals support
-OFFSET_SD, ANY_OFFSET_SD = 2.0, 3.0  # standard deviations: a smaller offset is kept, and all are if none is larger
+KEPT_SD, ALL_KEPT_SD = 2.0, 3.0  # a clock whose offset and rate are below is kept as it is, and all if none is above
+MIN_STATED_RATE = 1e-4  # smaller ones are likely, but not certain
 MIN_COARSE_OFFSET_S = 0.05  # smaller ones are left to the bundle adjustment
 MAX_FINE_OFFSET_S = 0.25  # of cameras without a coarse offset; the bundle adjustment has a local minimum elsewhere
 NOT_CHECKED = (
@@ -142,8 +143,8 @@ def fine_clocks(coarse: CameraClocks, adjusted: AdjustedClocks | None, ambiguous
         np.array(values) for values in zip(*((c.rate, c.offset_ns / 1e9) for c in adjusted.clocks), strict=True)
     )
     ratio = np.where(observable, np.abs(adjusted.offset_s) / np.maximum(adjusted.sd_s, 1e-9), 0.0)
-    one_clock = ratio.max() < ANY_OFFSET_SD and (rate == 1.0)[observable].all()
-    own = (ratio < OFFSET_SD) & (rate == 1.0) | one_clock
+    ratio = np.maximum(ratio, np.where(observable, adjusted.rate_ratio, 0.0))
+    own = (ratio < KEPT_SD) | (ratio.max() < ALL_KEPT_SD)
     return CameraClocks(
         np.where(observable, np.where(own, 0.0, formula_s), coarse.offset_s),
         np.where(observable, adjusted.start_sd_s, coarse.sd_s),
@@ -217,6 +218,6 @@ def _alone(clocks: Sequence[CameraClock], spans_ns: Sequence[tuple[int, int] | N
 def _faults(clock: CameraClock) -> str:
     """Returns by how much a clock is off."""
     parts = [f"is {abs(clock.offset_ns) * 1e-9:.3f} s {'behind' if clock.offset_ns > 0 else 'ahead'}"]
-    if clock.rate != 1.0:
+    if abs(clock.rate - 1) >= MIN_STATED_RATE:
         parts.append(f"runs {abs(clock.rate - 1) * 1e6:.0f} ppm {'slow' if clock.rate > 1 else 'fast'}")
     return " and ".join(parts)

@@ -21,6 +21,7 @@ from pose_rig.fusion.calibration.self_solve import SolveTask, current_state
 from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_equations import ClockStep, clock_equations, explained_velocity
+from pose_rig.fusion.synchronisation.likely_rates import likely_rates
 from pose_rig.fusion.synchronisation.followed_person import GRID_HZ, FollowedPerson, Movement, follow, movement
 from pose_rig.intrinsics import Intrinsics
 
@@ -37,9 +38,7 @@ CONVERGED_S, CONVERGED_RATE = 0.0002, 1e-5
 # to all blocks falls with the duration: 1.2 ms after 20 s (simulated rigs with biased detectors), 4 ms after 1.7 s.
 SD_FACTOR, SYSTEMATIC_SD_S, SYSTEMATIC_TAKE_S = 1.6, 0.0012, 20.0
 SYSTEMATIC_RATE_SD = 2e-4  # after 20 s; falls with the duration to the power of 1.5
-MAX_RATE = 1.5e-3  # of a clock; 60 frames labelled as 59.94 are 1e-3
 MAX_OFFSET_SD_S = 0.02
-RATE_SD, ANY_RATE_SD = 2.0, 3.0  # standard deviations: a smaller rate is exactly 1, and all are if none is larger
 MIN_EXPLAINED_BY_ONE = 0.12  # the same of two views, of which each leaves the depth of the other open
 MIN_EXPLAINED = 0.33  # of the squared velocities in a view, by those in the others; standing 0.15, moving 0.35
 
@@ -53,6 +52,8 @@ class AdjustedClocks:
         offset_s: (V,) rig time minus camera time in the middle of the take.
         sd_s: (V,) its standard deviation; 0 for the first view that is observable, NaN where none is.
         start_sd_s: (V,) the same at the beginning of the take, which is less certain where rates were searched.
+        rate_ratio: (V,) deviation of the measured rate from 1 over its standard deviation; the rate of the clock is
+            nearer to 1, by as much as it is uncertain.
         explained: (V,) share of the squared velocities of keypoints that the other views explain.
     """
 
@@ -60,6 +61,7 @@ class AdjustedClocks:
     offset_s: Floats
     sd_s: Floats
     start_sd_s: Floats
+    rate_ratio: Floats
     explained: Floats
 
 
@@ -157,7 +159,8 @@ class _Found:
     step: ClockStep
     explained: Floats
     overlap: _Overlap
-    ignored_rate_sd: Floats | float = 0.0  # (V,) of rates that are exactly 1 because they are not significant
+    rate_sd: Floats | float = 0.0  # (V,) of the rates, where these were searched before
+    rate_ratio: Floats | float = 0.0  # (V,) as in `AdjustedClocks`
 
     def sd_s(self, times: _Times) -> tuple[Floats, Floats]:
         """Returns (V,) the standard deviations of the offsets in the middle and at the beginning of the take."""
@@ -166,9 +169,9 @@ class _Found:
         offset, rate, both = (np.diag(part) for part in (
             covariance[:count, :count], covariance[count:, count:], covariance[:count, count:]))  # fmt: skip
         offset = offset + SYSTEMATIC_SD_S**2 * SYSTEMATIC_TAKE_S / overlap.seconds
-        ignored = np.where(rate > 0, overlap.rate_sd, self.ignored_rate_sd)
-        middle = offset + (overlap.middle_s * ignored) ** 2
-        start = offset - 2 * early_s * both + early_s**2 * rate + ((early_s + overlap.middle_s) * ignored) ** 2
+        known = np.where(rate > 0, overlap.rate_sd, self.rate_sd)
+        middle = offset + (overlap.middle_s * known) ** 2
+        start = offset - 2 * early_s * both + early_s**2 * rate + ((early_s + overlap.middle_s) * known) ** 2
         first = np.arange(count) == 0
         return np.where(first, 0.0, np.sqrt(middle)), np.where(first, 0.0, np.sqrt(np.maximum(start, middle)))
 
@@ -233,7 +236,7 @@ def _adjusted(
     times: _Times,
     rates: bool,
 ) -> _Found | None:
-    """Returns the clocks of some views; rates that are not significant are exactly those given."""
+    """Returns the clocks of some views; their offsets are those of minimal error at the likely rates."""
     people = [follow(tracks[view], task.keyframes, view, clocks[view]) for view in views.tolist()]
     search, given = _Search(people, task.intrinsics, views, times), [clocks[view] for view in views.tolist()]
     none = np.zeros(len(views), bool)
@@ -243,17 +246,13 @@ def _adjusted(
     if found is None:
         return None
     sd = np.hypot(SD_FACTOR * np.sqrt(np.diag(found.step.covariance)[len(views) :]), found.overlap.rate_sd)
-    rate = np.abs([clock.rate - 1 for clock in found.clocks])
-    ratio = rate / np.maximum(sd, 1e-9)
-    significant = (ratio > RATE_SD) & (ratio.max() > ANY_RATE_SD) & (rate < MAX_RATE)
-    if significant[1:].all():
-        return found
+    deviation = np.array([clock.rate - 1 for clock in found.clocks])
+    likely, likely_sd = likely_rates(deviation, sd)
     start = [
-        clock if keep else CameraClock(round(times.middle_s * 1e9 - clock.camera_ns(times.middle_s * 1e9)))
-        for clock, keep in zip(found.clocks, significant.tolist(), strict=True)
+        _with_rate(clock, 1 + one, times.middle_s) for clock, one in zip(found.clocks, likely.tolist(), strict=True)
     ]
-    found = search.run(found.state, start, significant)
-    return None if found is None else replace(found, ignored_rate_sd=np.where(significant, 0.0, np.hypot(sd, rate)))
+    found = search.run(found.state, start, none)
+    return None if found is None else replace(found, rate_sd=likely_sd, rate_ratio=np.abs(deviation) / sd)
 
 
 def _times(task: SolveTask, tracks: Sequence[CameraTrack], clocks: Sequence[CameraClock]) -> _Times | None:
@@ -273,6 +272,12 @@ def _times(task: SolveTask, tracks: Sequence[CameraTrack], clocks: Sequence[Came
     return _Times(times, float(0.5 * (rig_s.min() + rig_s.max())), len(starts))
 
 
+def _with_rate(clock: CameraClock, rate: float, middle_s: float) -> CameraClock:
+    """Returns a clock with another rate that shows the same in the middle of the take."""
+    middle_ns = middle_s * 1e9
+    return CameraClock(round(middle_ns - clock.camera_ns(middle_ns) * rate), rate)
+
+
 def _moved(clock: CameraClock, offset_s: float, rate: float, middle_s: float) -> CameraClock:
     """Returns a clock after a step: its offset is added in the middle of the take."""
     if rate == 0.0 and clock.rate == 1.0:
@@ -287,9 +292,11 @@ def _result(
     """Returns what was found for some views; the clocks of the others are as given."""
     clocks, middle_ns = list(given), times.middle_s * 1e9
     sd_s, start_sd_s = np.full((2, len(given)), np.nan)
+    rate_ratio = np.zeros(len(given))
     if found is not None:
+        rate_ratio[views] = found.rate_ratio
         sd_s[views], start_sd_s[views] = found.sd_s(times)
         for view, clock in zip(views.tolist(), found.clocks, strict=True):
             clocks[view] = clock
     offset_s = np.array([(middle_ns - clock.camera_ns(middle_ns)) * 1e-9 for clock in clocks])
-    return AdjustedClocks(tuple(clocks), offset_s, sd_s, start_sd_s, explained)
+    return AdjustedClocks(tuple(clocks), offset_s, sd_s, start_sd_s, rate_ratio, explained)

@@ -21,7 +21,8 @@ MIN_TAKE_S = 1.2  # of valid samples; in a shorter take there is no room for a s
 MIN_OVERLAP_S, MIN_OVERLAP_SHARE = 5.0, 0.4  # the share is of the shorter one of two short takes
 PEAK_WIDTH_S = 0.4  # a second peak is at least so far from the first
 MIN_PEAK_RATIO = 1.6  # of the first to the second, in takes of
-MIN_LIKELY_PEAK_RATIO = 1.2  # of an offset that needs to be confirmed, where other cameras have clear ones
+MIN_LIKELY_PEAK_RATIO = 1.2  # of an offset that needs to be confirmed, where other cameras have clear ones,
+MIN_UNCLEAR_PEAK_RATIO = 1.35  # and where none has: moving persons 0 of 135 wrong, repeated steps below 1.25
 LONG_TAKE_S = 8.0  # and more; shorter ones have higher peaks by chance
 MAX_SECOND_PEAK = 0.15  # mean correlation of the signals at the second peak: walking in step 0.2–0.6, else below 0.15
 MIN_CORRELATION = 0.15  # of the signals of two cameras at the first,
@@ -107,13 +108,15 @@ def coarse_offsets(
     usable = taken_s >= MIN_TAKE_S  # a camera that shows no person makes the others no less certain
     share = (correlation > MIN_CORRELATION).sum(1) / max(usable.sum() - 1, 1)
     shortest_s = taken_s[usable].min() if usable.any() else MIN_TAKE_S
-    needed = min_peak_ratio * max(LONG_TAKE_S / shortest_s, 1.0) ** 0.25
+    by_duration = max(LONG_TAKE_S / shortest_s, 1.0) ** 0.25
     supported = (share >= MIN_AGREEING_SHARE) & (correlation.max(1) > MIN_BEST_CORRELATION) & usable
-    found = (ratio >= needed) & supported
+    found = (ratio >= min_peak_ratio * by_duration) & supported
     found &= found.sum() > 1
-    ambiguous = ~found & (peaks[:, 1].max() > MAX_SECOND_PEAK * (views - 1))
-    offset -= offset[np.argmax(found)]
-    likely = found | (supported & found.any() & ~ambiguous & (ratio >= MIN_LIKELY_PEAK_RATIO))
+    unclear = ~found & (ratio < MIN_UNCLEAR_PEAK_RATIO * by_duration)
+    ambiguous = unclear & (peaks[:, 1].max() > MAX_SECOND_PEAK * (views - 1))
+    likely = supported & ~ambiguous & ((ratio >= MIN_LIKELY_PEAK_RATIO) if found.any() else ~unclear)
+    likely = found | (likely & (likely.sum() > 1))
+    offset -= offset[np.argmax(found if found.any() else likely)]
     return CoarseOffsets(np.where(found, offset, 0.0), found, ratio, ambiguous, np.where(likely, offset, np.nan))
 
 

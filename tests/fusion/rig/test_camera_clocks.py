@@ -17,9 +17,11 @@ def coarse(*offset_s: float) -> CoarseOffsets:
     return CoarseOffsets(np.where(found, offset_s, 0.0), found, 3.0 * found, ~found & False, np.array(offset_s))
 
 
-def fine(offset_s: tuple[float, ...], sd_s: tuple[float, ...]) -> AdjustedClocks:
-    sd = np.array(sd_s)
-    return AdjustedClocks(tuple(clocks_of(offset_s)), np.array(offset_s), sd, 2 * sd, np.ones(len(sd_s)))
+def fine(
+    offset_s: tuple[float, ...], sd_s: tuple[float, ...], rate: tuple[float, ...] | None = None, rate_ratio: float = 0.0
+) -> AdjustedClocks:
+    sd, ratio = np.array(sd_s), np.full(len(sd_s), rate_ratio)
+    return AdjustedClocks(tuple(clocks_of(offset_s, rate)), np.array(offset_s), sd, 2 * sd, ratio, np.ones(len(sd_s)))
 
 
 def test_small_coarse_offsets_are_left_to_the_bundle_adjustment() -> None:
@@ -99,6 +101,24 @@ def test_one_clock_is_kept_unless_one_offset_is_clear() -> None:
     assert not fine_clocks(coarse_ones, fine((0.0, 0.012, -0.011), (0.0, 0.005, 0.005)), CLEAR).offset_s.any()
     clear = fine_clocks(coarse_ones, fine((0.0, 0.016, -0.011), (0.0, 0.005, 0.005)), CLEAR)
     np.testing.assert_allclose(clear.offset_s, [0.0, 0.016, -0.011])
+
+
+def test_a_rate_that_is_not_significant_is_used_where_the_clock_is_corrected_anyway() -> None:
+    coarse_ones, sd_s = coarse_clocks(coarse(0.0, 0.0, 0.3)), (0.0, 0.005, 0.004)
+    adjusted = fine((0.0, 0.001, 0.31), sd_s, (1.0, 1.0001, 1.0002), 1.5)
+    assert fine_clocks(coarse_ones, adjusted, CLEAR).rates.tolist() == [1.0, 1.0, 1.0002]
+    one_clock = coarse_clocks(coarse(0.0, 0.0, 0.0))
+    adjusted = fine((0.0, 0.001, -0.001), sd_s, (1.0, 1.0006, 1.0006), 2.9)
+    assert fine_clocks(one_clock, adjusted, CLEAR).rates.tolist() == [1.0, 1.0, 1.0]
+    adjusted = fine((0.0, 0.001, -0.001), sd_s, (1.0, 1.0006, 1.0006), 3.1)
+    assert fine_clocks(one_clock, adjusted, CLEAR).rates.tolist() == [1.0, 1.0006, 1.0006]
+
+
+def test_a_rate_is_named_where_it_is_certain_enough() -> None:
+    clocks = CameraClocks(np.array([0.0, 0.3, 0.2]), np.full(3, 0.004), rate=np.array([1.0, 1.00006, 0.999]))
+    assert described(clocks, ["a", "b", "c"]).note == (
+        "b's clock is 0.300 s behind: corrected. c's clock is 0.200 s behind and runs 1000 ppm fast: corrected."
+    )
 
 
 def test_a_camera_that_is_left_out_is_named() -> None:

@@ -74,23 +74,26 @@ def test_rates_are_found_where_they_are_wanted_and_the_take_is_long_enough() -> 
     assert {clock.rate for clock in without.clocks} == {1.0}
 
 
-def test_a_rate_that_is_not_observable_is_exactly_1() -> None:
+def test_a_rate_that_is_not_observable_is_nearly_1() -> None:
     cameras, offset_s = calibration(3), np.array([0.0, 0.03, -0.05])
     solve = given(cameras, at_given_clocks(cameras, offset_s, 60, 5.0))
     found = adjust_clocks(solve, tracks(cameras, offset_s), [RIG_CLOCK] * 3, rates=True)
     assert found is not None
-    assert [clock.rate for clock in found.clocks] == [1.0, 1.0, 1.0]
+    assert (found.rate_ratio < 2).all()
+    np.testing.assert_allclose([clock.rate for clock in found.clocks], 1.0, atol=5e-5)
+    assert found.clocks[0].rate == 1.0
     np.testing.assert_allclose(found.offset_s, offset_s, atol=0.003)
 
 
-def test_a_rate_that_is_too_small_to_be_corrected_makes_the_beginning_less_certain() -> None:
+def test_an_uncertain_rate_is_believed_in_part_and_makes_the_beginning_less_certain() -> None:
     cameras, rate = calibration(3), (1.0, 1.0006, 1.0)
     offset_s = START_S * (1 - np.array(rate))
     takes, keyframes = tracks(cameras, offset_s, rate=rate), at_given_clocks(cameras, offset_s, 60, 5.0, rate)
     found = adjust_clocks(given(cameras, keyframes), takes, [RIG_CLOCK] * 3, rates=True)
     assert found is not None
-    assert [clock.rate for clock in found.clocks] == [1.0, 1.0, 1.0]
-    assert found.start_sd_s[1] > 1.2 * found.start_sd_s[2]
+    assert 1.00005 < found.clocks[1].rate < 1.0006
+    np.testing.assert_allclose(found.clocks[2].rate, 1.0, atol=5e-5)
+    assert found.start_sd_s[1] > 1.1 * found.start_sd_s[2]
 
 
 def test_a_camera_that_overlaps_for_seconds_only_is_uncertain_elsewhere() -> None:
@@ -101,8 +104,8 @@ def test_a_camera_that_overlaps_for_seconds_only_is_uncertain_elsewhere() -> Non
     solve = given(cameras, at_given_clocks(cameras, offset_s, 60, 5.0))
     found = adjust_clocks(solve, [*whole[:2], part], [RIG_CLOCK] * 3, rates=True)
     assert found is not None
-    assert found.clocks[2].rate == 1.0
-    assert found.start_sd_s[2] > 3 * found.start_sd_s[1]
+    np.testing.assert_allclose(found.clocks[2].rate, 1.0, atol=2e-4)
+    assert found.start_sd_s[2] > 2 * found.start_sd_s[1]
 
 
 def test_a_view_of_another_movement_is_refused_and_does_not_affect_the_others() -> None:

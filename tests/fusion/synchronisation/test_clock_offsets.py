@@ -44,6 +44,7 @@ def test_a_rhythm_is_ambiguous() -> None:
     assert not found.found.any()
     assert found.ambiguous.all()
     assert found.offset_s.tolist() == [0.0, 0.0, 0.0]
+    assert np.isnan(found.likely_s).all()
 
 
 def test_nothing_is_found_without_movement() -> None:
@@ -120,7 +121,7 @@ def test_a_short_take_has_no_offsets_and_no_error(seconds: float) -> None:
     assert found.offset_s.tolist() == [0.0, 0.0, 0.0]
 
 
-def test_an_unclear_offset_is_likely_only_beside_clear_ones() -> None:
+def test_an_unclear_offset_is_likely() -> None:
     offset_s = np.array([0.0, 0.83, -1.9])
     signals = [movement_signals(take) for take in tracks(calibration(3), offset_s)]
     ratio = coarse_offsets(signals).peak_ratio
@@ -129,7 +130,10 @@ def test_an_unclear_offset_is_likely_only_beside_clear_ones() -> None:
     assert one_unclear.found.tolist() == (ratio > lowest).tolist()
     expected = offset_s - offset_s[np.argmax(one_unclear.found)]
     np.testing.assert_allclose(one_unclear.likely_s, expected, atol=0.015)
-    assert np.isnan(coarse_offsets(signals, min_peak_ratio=np.inf).likely_s).all()
+    none_clear = coarse_offsets(signals, min_peak_ratio=np.inf)
+    assert not none_clear.found.any()
+    assert none_clear.offset_s.tolist() == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(none_clear.likely_s, offset_s, atol=0.015)
 
 
 @pytest.mark.parametrize("blind", [0, 2])
