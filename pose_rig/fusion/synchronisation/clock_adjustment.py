@@ -21,8 +21,8 @@ from pose_rig.fusion.calibration.self_solve import SolveTask, current_state
 from pose_rig.fusion.synchronisation.camera_clock import CameraClock
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_equations import ClockStep, clock_equations, explained_velocity
-from pose_rig.fusion.synchronisation.likely_rates import likely_rates
 from pose_rig.fusion.synchronisation.followed_person import GRID_HZ, FollowedPerson, Movement, follow, movement
+from pose_rig.fusion.synchronisation.likely_rates import likely_rates
 from pose_rig.intrinsics import Intrinsics
 
 BLOCK_S = 1.5  # in which the error of a detector counts as constant

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.synchronisation.camera_clock import CameraClock, clocks_of
+from pose_rig.fusion.synchronisation.camera_clock import MAX_RATE, CameraClock, clocks_of
 from pose_rig.fusion.synchronisation.clock_offsets import CoarseOffsets, coarse_offsets
 from pose_rig.fusion.synchronisation.clock_signals import MovementSignals
 
@@ -19,7 +19,6 @@ WINDOW_S = 20.0  # in which offsets are found to some 5 ms
 MIN_WINDOWS = 4
 MAX_CHANGE_S = 1.0  # of an offset, within the recording
 MIN_CHANGE_S = 0.03  # of an offset, from the middle of the recording to its ends; smaller ones are found later
-MAX_RATE = 1.5e-3  # of a clock; 60 frames labelled as 59.94 are 1e-3
 
 
 def coarse_rates(signals: Sequence[MovementSignals], offsets: CoarseOffsets) -> list[CameraClock]:

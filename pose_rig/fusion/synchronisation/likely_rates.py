@@ -6,10 +6,10 @@ Axes: V views.
 import numpy as np
 
 from pose_rig.arrays import Floats
+from pose_rig.fusion.synchronisation.camera_clock import MAX_RATE
 
 # Of the deviation from 1 before a take is seen, half of the cameras each: clocks, and files that are labelled wrongly.
 USUAL_RATE_SD, WRONG_RATE_SD = 6e-5, 6e-4
-MAX_RATE = 1.5e-3  # 60 frames labelled as 59.94 are 1e-3
 
 
 def likely_rates(deviation: Floats, sd: Floats) -> tuple[Floats, Floats]:

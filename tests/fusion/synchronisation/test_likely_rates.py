@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pose_rig.fusion.synchronisation.likely_rates import MAX_RATE, likely_rates
+from pose_rig.fusion.synchronisation.camera_clock import MAX_RATE
+from pose_rig.fusion.synchronisation.likely_rates import likely_rates
 
 
 def test_certain_rates_are_believed_and_uncertain_ones_are_nearly_zero() -> None:
