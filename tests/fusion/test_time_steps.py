@@ -78,9 +78,9 @@ def test_a_time_step_that_fails_has_no_pose_and_after_some_the_estimator_starts_
     scene, number, restarts = film(walk(2.0), ring(VIEWS)), [0], []
 
     class Counted(Estimator):
-        def restart(self) -> None:
+        def restart(self, *, may_move: bool = True) -> None:
             restarts.append(number[0])
-            super().restart()
+            super().restart(may_move=may_move)
 
     failing = range(10, 10 + RESTART_AFTER_FAILURES + 2)
     estimator = Counted(config(VIEWS), Failing(engine, lambda: number[0] in failing))
