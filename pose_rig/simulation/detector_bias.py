@@ -56,8 +56,8 @@ class DetectorBias:
         return cls(azimuth, rng.normal(0, ELEVATION_SD, shape) * low, rng.normal(0, FLEXION_SD, shape) * low)
 
     def shift_px(self, people: Floats, cameras: Cameras) -> Floats:
-        """Returns (V,T,J,2) px to add to the projections of people (T,J,3) m, y up, in cameras (V,)."""
-        over_time = cameras.each(lambda values: values[:, None])
+        """Returns (V,T,J,2) px to add to the projections of people (T,J,3) m, y up, in cameras (V,) or (V,T)."""
+        over_time = cameras if cameras.focal_px.ndim > 1 else cameras.each(lambda values: values[:, None])
         xy, _ = over_time.project(people[None])
         extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
         pelvis = people[:, :1]
@@ -65,12 +65,12 @@ class DetectorBias:
         up = pair[..., 1, :] - pair[..., 0, :]
         up = (up / np.maximum(np.linalg.norm(up, axis=-1, keepdims=True), 1e-9))[..., None, :]
         right = np.stack([-up[..., 1], up[..., 0]], -1)
-        share = self._shares(people, cameras.position)
+        share = self._shares(people, over_time.position)
         return np.asarray(extent * (share[..., :1] * right + share[..., 1:] * up))
 
     def _shares(self, people: Floats, position: Floats) -> Floats:
-        """Returns (V,T,J,2) to the right and up in the image, as shares of the person's size."""
-        toward = np.einsum("tij,vtj->vti", heading(people - people[:, :1]), position[:, None] - people[:, 0])
+        """Returns (V,T,J,2) to the right and up in the image, as shares of the person's size; position (V,T or 1,3)."""
+        toward = np.einsum("tij,vtj->vti", heading(people - people[:, :1]), position - people[:, 0])
         azimuth = np.arctan2(toward[..., 0], toward[..., 2])
         elevation = np.arctan2(toward[..., 1], np.hypot(toward[..., 0], toward[..., 2]))
         out = np.zeros((*azimuth.shape, J, 2))

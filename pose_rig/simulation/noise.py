@@ -6,7 +6,7 @@ the person's height in the image, correlated in time (lag-1 about 0.9 at 25 fps)
 Axes: T frames, J = 17 joints; any leading axes (rigs, views).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -38,10 +38,23 @@ class SimulatedDetections:
     Attributes:
         xy_px: (...,T,J,2).
         score: (...,T,J) 0–1, 0 = not visible.
+        wrong: (...,T,J) whether it is an outlier.
+        source: (...,T,J) index of the joint that is taken for it: the other side's where sides are exchanged.
+        turned: (...,T) whether the whole body is taken for its mirror image: front and back are exchanged.
     """
 
     xy_px: Floats
     score: Floats
+    wrong: NDArray[np.bool_]
+    source: NDArray[np.int64]
+    turned: NDArray[np.bool_]
+
+
+def detections(xy_px: Floats, score: float) -> SimulatedDetections:
+    """Returns detections (...,T,J,2) without any error, all of one score."""
+    shape = xy_px.shape[:-1]
+    own = np.broadcast_to(np.arange(J), shape)
+    return SimulatedDetections(xy_px, np.full(shape, score), np.zeros(shape, bool), own, np.zeros(shape[:-1], bool))
 
 
 def drift(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> Floats:
@@ -91,8 +104,8 @@ def detect(xy_px: Floats, fps: float, rng: np.random.Generator, *, lost: float =
         carried = wrong[..., joints[1]][..., None] & (rng.random((*lead, 1, 1)) < 0.5)
         out[..., joints[2], :] += np.where(carried, guess[..., joints[1], :], 0.0)
     score = _score(wrong, fps, rng)
-    out, score = _swap(out, score, fps, rng)
-    return SimulatedDetections(_centres(out), _with_minima(score))
+    out, score, source, turned = _swap(out, score, fps, rng)
+    return SimulatedDetections(_centres(out), _with_minima(score), wrong, source, turned)
 
 
 def drop(detections: SimulatedDetections, rng: np.random.Generator) -> SimulatedDetections:
@@ -109,7 +122,7 @@ def drop(detections: SimulatedDetections, rng: np.random.Generator) -> Simulated
     single = rng.random(score.shape) < np.where(rng.random((*lead, 1)) < 0.15, 0.1, 0.0)
     single[..., [INDEX[name] for name in ("thorax", "nose", "head", "l_shoulder", "r_shoulder")]] = False
     score[single] = 0.0
-    return SimulatedDetections(np.where(score[..., None] > 0, detections.xy_px, 0.0), score)
+    return replace(detections, xy_px=np.where(score[..., None] > 0, detections.xy_px, 0.0), score=score)
 
 
 def _score(wrong: NDArray[np.bool_], fps: float, rng: np.random.Generator) -> Floats:
@@ -121,8 +134,12 @@ def _score(wrong: NDArray[np.bool_], fps: float, rng: np.random.Generator) -> Fl
     return np.clip(score, 0.02, 1.0) ** np.exp(rng.normal(0.1, 0.4, (*wrong.shape[:-2], 1, 1)))
 
 
-def _swap(xy: Floats, score: Floats, fps: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _swap(
+    xy: Floats, score: Floats, fps: float, rng: np.random.Generator
+) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.bool_]]:
+    """Returns positions, scores, and the last two attributes of `SimulatedDetections`."""
     lead = xy.shape[:-2]
+    source = np.broadcast_to(np.arange(J), score.shape).copy()
     events = random_events(np.array([SWAP_SHARE, SWAP_SHARE, MIRROR_SHARE]), (*lead, 3), fps, rng)
     arms = [i for g in _GROUPS[:2] for i in g]
     legs = [i for g in _GROUPS[2:] for i in g]
@@ -132,7 +149,8 @@ def _swap(xy: Floats, score: Floats, fps: float, rng: np.random.Generator) -> tu
         swapped, other = xy[..., partners, :], score[..., partners]
         xy[..., joints, :] = np.where(here[..., None], swapped, xy[..., joints, :])
         score[..., joints] = np.where(here, other, score[..., joints])
-    return xy, score
+        source[..., joints] = np.where(here, source[..., partners], source[..., joints])
+    return xy, score, source, np.asarray(events[..., 2])
 
 
 def _centres(xy: Floats) -> Floats:

@@ -11,6 +11,7 @@ from pose_rig.arrays import Floats
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.simulation.bodies import place_heads, random_bones, rebuild
 from pose_rig.simulation.cameras import Cameras, look_at, random_cameras
+from pose_rig.simulation.depth_estimates import estimated_depths
 from pose_rig.simulation.motion import Clip
 from pose_rig.simulation.noise import detect, drift, random_events
 
@@ -30,6 +31,7 @@ class Take:
         fps: Frames per second.
         joints: (T,J,3) m, ground truth, in the room (y up).
         cameras: True cameras (V,), or (V,T) if they move.
+        depth_px: (V,T,J) as the detector estimates them (`pose_rig.simulation.depth_estimates`); None = it does not.
     """
 
     xy_px: Floats
@@ -37,6 +39,7 @@ class Take:
     fps: float
     joints: Floats
     cameras: Cameras
+    depth_px: Floats | None = None
 
 
 def simulate(
@@ -79,12 +82,14 @@ def simulate(
     cameras = replace(cameras, position=cameras.position + back)
     if ski:
         cameras = follow(cameras, people[:, 0], fps, rng)
-    xy, _ = project(cameras, people)
+    xy, local = project(cameras, people)
     extent = np.ptp(xy, axis=-2).max(-1)[..., None, None]
     detections = detect(xy, fps, rng, lost=SKI_OUTLIER_SHARE if ski else 0.0)
     away = random_events(np.array([OTHER_PERSON_SHARE]), (views, length, 1), fps, rng)[..., None]
     bystander = xy[:, ::-1] + extent * rng.uniform(-2, 2, (views, 1, 1, 2))  # the same person at another time and place
-    return Take(np.where(away, bystander, detections.xy_px), detections.score, fps, people, cameras)
+    depth = estimated_depths(local, xy, detections, fps, rng.spawn(1)[0])  # of its own: all else is as without
+    depth = np.where(away[..., 0], depth[:, ::-1], depth)
+    return Take(np.where(away, bystander, detections.xy_px), detections.score, fps, people, cameras, depth)
 
 
 def project(cameras: Cameras, people: Floats) -> tuple[Floats, Floats]:

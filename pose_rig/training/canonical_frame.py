@@ -55,7 +55,7 @@ def _poses(lifter: Lifter, dataset: PoseDataset) -> NDArray[np.float64]:
     """Returns (N,J,3) canonical poses of a part of the dataset."""
     stride = max(1, len(dataset) * dataset.all.pose_2d.shape[1] // MAX_VIEWS)
     confidence = dataset.all.confidence[::stride]
-    lifted = lift(lifter, dataset.all.pose_2d[::stride], confidence)
+    lifted = lift(lifter, dataset.all.pose_2d[::stride], confidence, dataset.all.depth[::stride])
     return np.asarray(lifted.pose[visible_views(confidence).bool()].double().cpu().numpy())
 
 

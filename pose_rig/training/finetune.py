@@ -71,7 +71,8 @@ class FinetuneEvaluator:
         self._size_m = float(np.median(size_m[size_m > 0]))  # 0: the person was not tracked
         views = simulated.sample(SIMULATED_VIEWS)
         self._simulated = [
-            torch.from_numpy(part).to(device) for part in (views.pose_2d, views.confidence, views.canonical)
+            torch.from_numpy(part).to(device)
+            for part in (views.pose_2d, views.confidence, views.depth, views.canonical)
         ]
 
     @torch.no_grad()
@@ -80,12 +81,12 @@ class FinetuneEvaluator:
         lifter = lifter.eval()
         frames = self.dataset.all
         visible = ((frames.confidence > 0).sum(-1) >= MIN_VISIBLE_JOINTS) & (frames.has_truth > 0)
-        lifted = lift(lifter, frames.pose_2d, frames.confidence)
-        pose_2d, confidence, canonical = self._simulated
+        lifted = lift(lifter, frames.pose_2d, frames.confidence, frames.depth)
+        pose_2d, confidence, depth, canonical = self._simulated
         return FinetuneMetrics(
             pa_mpjpe_mm=self._pa_mpjpe_mm(lifted.pose[visible], frames.true_pose[visible]),
             reprojection=validate(lifter, self.dataset).reprojection,
-            simulated_pa_mpjpe_mm=self._pa_mpjpe_mm(lifter(pose_2d, confidence)[0], canonical),
+            simulated_pa_mpjpe_mm=self._pa_mpjpe_mm(lifter(pose_2d, confidence, depth)[0], canonical),
             handedness=handedness(lifter, self.dataset),
         )
 

@@ -69,6 +69,7 @@ class Method:
         perspective: Whether the reprojection is perspective.
         refinement: How 2D is refined: the paper's heatmap voting as released or corrected, or the views' fused pose.
         released: Compute the terms as the released code does.
+        depth: Whether the lifter takes a detector's depths, where there are any; the published methods have 2D alone.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Method:
     perspective: bool = False
     refinement: Literal["", "released", "corrected", "agreement"] = ""
     released: bool = False
+    depth: bool = False
 
     def weights(self, progress: float) -> Weights:
         """Returns the weights at a progress of 0–1."""
@@ -150,7 +152,7 @@ METHODS = {
             refinement="agreement",
             **_RAY,
         ),
-        Method("taught", "pose-rig, fine-tuning on the poses of the whole rig", _TAUGHT, _TAUGHT, **_RAY),
+        Method("taught", "pose-rig, fine-tuning on the poses of the whole rig", _TAUGHT, _TAUGHT, depth=True, **_RAY),
     )
 }
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pose_rig.lifting.checkpoint import load, save
-from pose_rig.lifting.model import Lifter, LifterConfig
+from pose_rig.lifting.model import Lifter, LifterConfig, with_depth
 from pose_rig.training.distributed import ProcessGroup
 from pose_rig.training.footage.dataset import Batch, PoseDataset
 from pose_rig.training.footage.simulated_views import Rehearsal
@@ -108,6 +108,7 @@ def train(
     torch.manual_seed(job.seed)
     initial = load(folder.best)[0] if resume else start
     lifter = initial or Lifter(LifterConfig(width=job.width, frame=method.frame, rotation=method.rotation))
+    lifter = with_depth(lifter) if method.depth else lifter
     lifter = lifter.to(job.device).train()
     network = _network(lifter, job)
     averaged = AveragedModel(lifter, multi_avg_fn=get_ema_multi_avg_fn(job.average))  # type: ignore[no-untyped-call]
@@ -134,7 +135,9 @@ def train(
             terms = loss_terms(network, batch, method, weights, permutation)
             if rehearsal is not None:
                 views = rehearsal.at(state.step)
-                terms["rehearsal"] = lifting_loss(network(views["pose_2d"], views["confidence"]), views)["total"]
+                terms["rehearsal"] = lifting_loss(
+                    network(views["pose_2d"], views["confidence"], views["depth"]), views
+                )["total"]
             loss = total_loss(terms, weights)
 
             # backward and update
@@ -232,9 +235,9 @@ def _network(lifter: Lifter, job: TrainingJob) -> Network:
     if not job.mixed:
         return compute
 
-    def mixed(pose_2d: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def mixed(pose_2d: Tensor, confidence: Tensor, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with torch.autocast(job.device.split(":")[0], torch.bfloat16):
-            return compute(pose_2d, confidence)
+            return compute(pose_2d, confidence, depth)
 
     return mixed
 

@@ -14,7 +14,7 @@ from pose_rig.training.consensus import fuse_views
 from pose_rig.training.footage.dataset import Batch
 from pose_rig.training.methods import TERMS, Method, Weights
 
-Network = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]  # a lifter, compiled or not
+Network = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]  # a lifter, compiled or not
 
 FUSED_POSE_SCALE = 0.02  # of the 2D norm, about 4 cm: joints that are known better than this count in full
 REFINED_CONFIDENCE = 0.85  # minimum confidence in Step 2 of a joint that was moved by the refinement
@@ -40,9 +40,9 @@ class Lifted:
         return torch.einsum("bvij,bvkj->bvki", self.view_from_canonical, self.pose)
 
 
-def lift(lifter: Network, pose_2d: Tensor, confidence: Tensor) -> Lifted:
-    """Returns the lifts of all views (B,V,J,2), computed as one batch."""
-    outputs = lifter(pose_2d.flatten(0, 1), confidence.flatten(0, 1))
+def lift(lifter: Network, pose_2d: Tensor, confidence: Tensor, depth: Tensor) -> Lifted:
+    """Returns the lifts of all views (B,V,J,2), computed as one batch; the other arguments as in `Batch`."""
+    outputs = lifter(pose_2d.flatten(0, 1), confidence.flatten(0, 1), depth.flatten(0, 1))
     return Lifted(*(value.float().reshape(*pose_2d.shape[:2], *value.shape[1:]) for value in outputs))
 
 
@@ -54,7 +54,7 @@ def loss_terms(
     ``weights`` are those of the current stage of the method; ``permutation`` (B,) has another frame of the same rig for
     every frame, for the camera consistency.
     """
-    lifted = lift(lifter, batch.pose_2d, batch.confidence)
+    lifted = lift(lifter, batch.pose_2d, batch.confidence, batch.depth)
     out: dict[str, Tensor] = {}
     if weights.supervised:
         own = lifted.in_own_views()
@@ -118,7 +118,7 @@ def _refined_2d_terms(
     out = {"ref": losses.refinement(batch.pose_2d, batch.confidence, refined)}
     out["frep"], out["fview"] = losses.pairs(refined, confidence, inverse_depth, poses)
     if weights.consistent or weights.lifts or weights.rep2 or weights.view2:
-        second = lift(lifter, refined, confidence)
+        second = lift(lifter, refined, confidence, batch.depth)
         second_poses = losses.in_all_views(second.view_from_canonical, second.pose)
         out["rep2"], out["view2"] = losses.pairs(refined, confidence, inverse_depth, second_poses)
         if method.released:

@@ -44,7 +44,7 @@ def validate(lifter: Network, dataset: PoseDataset) -> ValidationMetrics:
     rows: list[tuple[float, float, int]] = []
     poses_in_views: list[Tensor] = []
     for batch in dataset.batches(BATCH_FRAMES):
-        lifted = lift(lifter, batch.pose_2d, batch.confidence)
+        lifted = lift(lifter, batch.pose_2d, batch.confidence, batch.depth)
         poses = losses.in_all_views(lifted.view_from_canonical, lifted.pose)
         _, across = losses.pairs(batch.pose_2d, batch.confidence, batch.inverse_depth, poses)
         bent = losses.bending(lifted.pose, losses.visible_views(batch.confidence))

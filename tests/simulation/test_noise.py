@@ -5,8 +5,8 @@ from pose_rig.arrays import Floats
 from pose_rig.simulation.noise import (
     CORRELATION_25HZ,
     JOINT_NOISE,
-    SimulatedDetections,
     detect,
+    detections,
     drift,
     drop,
     random_events,
@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_noise() -> None:
 
 
 def test_dropped_joints_are_zero_and_shoulders_stay() -> None:
-    whole = SimulatedDetections(image(2000, 1), np.full((2000, 1, J), 0.9))
+    whole = detections(image(2000, 1), 0.9)
     out = drop(whole, np.random.default_rng(9))
     gone = out.score == 0
     assert (out.xy_px[gone] == 0).all()

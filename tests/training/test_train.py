@@ -93,7 +93,8 @@ def test_the_reprojection_in_other_views_improves(tmp_path: Path, name: str, ste
     assert [line["step"] for line in lines] == [str(steps * i // 4) for i in range(1, 5)]
     late = job.recipe().weights(1.0)
     assert {term for term in TERMS if getattr(late, term)} <= set(lines[-1])
-    assert outcome.lifter.config == LifterConfig(32, frame=job.recipe().frame, rotation=job.recipe().rotation)
+    recipe = job.recipe()
+    assert outcome.lifter.config == LifterConfig(32, frame=recipe.frame, rotation=recipe.rotation, depth=recipe.depth)
     assert validate(outcome.lifter, material(job.recipe().frame)[1]) == outcome.best
     model, settings = load(tmp_path / "lifter.pt")
     assert same(dict(model.state_dict()), weights(outcome))

@@ -119,7 +119,7 @@ def test_all_views_are_lifted_as_one_batch_in_their_order() -> None:
     lifter = small("ours").eval()
     batch = PoseDataset([exact_walk()], "ray").all
     with torch.no_grad():
-        whole = lift(lifter, batch.pose_2d, batch.confidence)
+        whole = lift(lifter, batch.pose_2d, batch.confidence, batch.depth)
         pose, rotation, spread = lifter(batch.pose_2d[:, 2], batch.confidence[:, 2])
     assert whole.pose.shape == (6, 4, 17, 3)
     for one, all_views in ((pose, whole.pose), (rotation, whole.view_from_canonical), (spread, whole.spread)):

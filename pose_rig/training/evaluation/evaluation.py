@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
 from pose_rig.geometry import complete_root, unrectify
-from pose_rig.graph import GraphInput
+from pose_rig.graph import GraphInput, depth_input
 from pose_rig.lifting.model import Lifter
 from pose_rig.lifting.rig_graph import RigGraph
 from pose_rig.skeleton import J
@@ -52,8 +52,9 @@ def lift(lifter: Lifter, footage: Footage) -> Floats:
     device = lifter.stem.weight.device
     pose_2d = torch.split(torch.from_numpy(given.pose_2d.reshape(-1, J, 2).astype(np.float32)), BATCH_POSES)
     confidence = torch.split(torch.from_numpy(given.confidence.reshape(-1, J).astype(np.float32)), BATCH_POSES)
+    depth = torch.split(torch.from_numpy(depth_input(given.depth).reshape(-1, J, 2)), BATCH_POSES)
     parts = []
-    for batch in zip(pose_2d, confidence, strict=True):
+    for batch in zip(pose_2d, confidence, depth, strict=True):
         canonical, rotation, _ = lifter(*(value.to(device) for value in batch))
         parts.append((canonical @ rotation.transpose(1, 2)).cpu().numpy())
     lifted = np.concatenate(parts).astype(np.float64).reshape(*given.confidence.shape, 3)
@@ -125,6 +126,7 @@ def _refined(graph: RigGraph, given: LifterInput, part: slice) -> NDArray[np.flo
         rotation_prior_sd=np.ones(visible.shape, np.float32),
         depth_bias_sd=np.zeros((len(visible), 1), np.float32),
         lifter_rotations=np.ones(len(visible), bool),
+        depth=given.depth[part].reshape(-1, J).astype(np.float32),
     )
     return reference(graph, inputs).refined
 

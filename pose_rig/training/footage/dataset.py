@@ -14,11 +14,13 @@ from torch import Tensor
 
 from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
-from pose_rig.geometry import complete_root, rectify
+from pose_rig.geometry import complete_root, ray_depths, rectify
+from pose_rig.graph import depth_input
 from pose_rig.skeleton import MIRROR
 from pose_rig.training.footage.footage import Footage, InputFrame
 
 _MIRROR = list(MIRROR)
+NO_DEPTH_SHARE = 1 / 3  # so that a lifter with depths also learns to do without
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,14 @@ class LifterInput:
         confidence: (T,V,J) 0–1, 0 = not visible; 0 for all joints of a pose without a root.
         inverse_depth: (T,V) of the root, in units of ``pose_2d``; 0 = weak perspective.
         view_from_camera: (T,V,3,3).
+        depth: (T,V,J) as estimated by the detector, in units of ``pose_2d``; NaN = unknown.
     """
 
     pose_2d: Floats
     confidence: Floats
     inverse_depth: Floats
     view_from_camera: Floats
+    depth: Floats
 
     @property
     def visible(self) -> NDArray[np.bool_]:
@@ -47,16 +51,19 @@ def lifter_input(footage: Footage, frame: InputFrame) -> LifterInput:
     """Returns the 2D poses of footage in the frame of a lifter's input (`pose_rig.lifting.model.LifterConfig`)."""
     xy, whole = complete_root(footage.xy_px.astype(np.float64), footage.score.astype(np.float64))
     score = np.where(whole[..., None], footage.score, 0.0)
+    unknown = np.full(score.shape, np.nan)
+    depth = unknown if footage.depth_px is None else ray_depths(footage.depth_px.astype(np.float64), xy, score)
     if frame == "ray":
         focal_px = np.broadcast_to(footage.focal_px.astype(np.float64), score.shape[:2])
         size_px = np.broadcast_to(footage.size_px.astype(np.float64), (*score.shape[:2], 2))
         pose_2d, inverse_depth, ray_from_camera = rectify(xy, score, focal_px, size_px)
-        return LifterInput(pose_2d, score, inverse_depth, ray_from_camera)
+        return LifterInput(pose_2d, score, inverse_depth, ray_from_camera, depth)
     visible = score > 0
     pose_2d = np.where(visible[..., None], xy - xy[..., :1, :], 0.0)
     share = np.maximum(visible.mean(-1), 1 / visible.shape[-1])
     pose_2d /= np.maximum(np.sqrt((pose_2d**2).sum((-1, -2)) / share), 1e-6)[..., None, None]
-    return LifterInput(pose_2d, score, np.zeros(score.shape[:2]), np.tile(np.eye(3), (*score.shape[:2], 1, 1)))
+    identity = np.tile(np.eye(3), (*score.shape[:2], 1, 1))
+    return LifterInput(pose_2d, score, np.zeros(score.shape[:2]), identity, depth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class Batch:
 
     Attributes:
         pose_2d: (B,V,J,2), confidence: (B,V,J), inverse_depth: (B,V), view_from_camera: (B,V,3,3) as in `LifterInput`.
+        depth: (B,V,J,2) as estimated by the detector (`pose_rig.graph.depth_input`).
         moving: (B,) 1 = the cameras move.
         camera_from_rig: (B,V,3,3) as solved by the rig.
         has_rotation: (B,) 1 = ``camera_from_rig`` is known.
@@ -77,6 +85,7 @@ class Batch:
     confidence: Tensor
     inverse_depth: Tensor
     view_from_camera: Tensor
+    depth: Tensor
     moving: Tensor
     camera_from_rig: Tensor
     has_rotation: Tensor
@@ -128,14 +137,19 @@ class PoseDataset:
             rigs: Number of rigs, drawn with replacement.
             per_rig: Frames of each, drawn with replacement.
             rng: Random generator.
-            augment: Mirror half of the rigs.
+            augment: Mirror half of the rigs, and leave out the depths of a third.
         """
         lengths = np.array(self.lengths)
         chosen = rng.choice(len(lengths), rigs, p=lengths / lengths.sum())
         index = self._starts[chosen, None] + (rng.random((rigs, per_rig)) * lengths[chosen, None]).astype(np.int64)
         rows = torch.from_numpy(index.ravel()).to(self.all.pose_2d.device)
         batch = replace(self.all, per_rig=per_rig, **{name: getattr(self.all, name)[rows] for name in TENSORS})
-        return mirror(batch, torch.from_numpy(rng.random(rigs) < 0.5).to(rows.device)) if augment else batch
+        if not augment:
+            return batch
+        mirrored, without = rng.random(rigs) < 0.5, rng.random(rigs) < NO_DEPTH_SHARE
+        kept = torch.from_numpy(~without).to(rows.device).repeat_interleave(per_rig)[:, None, None, None]
+        batch = replace(batch, depth=batch.depth * kept)
+        return mirror(batch, torch.from_numpy(mirrored).to(rows.device))
 
     def batches(self, size: int) -> list[Batch]:
         """Returns all frames in order, in batches of at most ``size``."""
@@ -153,6 +167,7 @@ def mirror(batch: Batch, rigs: Tensor) -> Batch:
         batch,
         pose_2d=torch.where(here, batch.pose_2d[:, :, _MIRROR] * sign[:2], batch.pose_2d),
         confidence=torch.where(here[..., 0], batch.confidence[:, :, _MIRROR], batch.confidence),
+        depth=torch.where(here, batch.depth[:, :, _MIRROR], batch.depth),
         view_from_camera=torch.where(here, batch.view_from_camera * turn, batch.view_from_camera),
         camera_from_rig=torch.where(here, batch.camera_from_rig * turn, batch.camera_from_rig),
         true_pose=torch.where(here, batch.true_pose[:, :, _MIRROR] * sign, batch.true_pose),
@@ -175,6 +190,7 @@ def _arrays(footage: Footage, frame: InputFrame, views: int) -> dict[str, NDArra
         "confidence": given.confidence,
         "inverse_depth": given.inverse_depth,
         "view_from_camera": given.view_from_camera,
+        "depth": depth_input(given.depth),
         "camera_from_rig": np.tile(rotation, (count, 1, 1, 1)),
         "true_pose": true_pose,
         "has_truth": (footage.truth is not None) * given.confidence.any(-1).astype(float),

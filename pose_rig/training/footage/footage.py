@@ -44,6 +44,8 @@ class Footage:
         moving: Whether the cameras move.
         camera_from_rig: (V,3,3) rotations if the rig has solved them, else None.
         truth: For scores and supervised training, else None.
+        depth_px: (T,V,J) as estimated by the detector (`pose_rig.wire.messages.Keypoints2D`), NaN = unknown; None = all
+            are.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Footage:
     moving: bool = False
     camera_from_rig: Single | None = None
     truth: GroundTruth | None = None
+    depth_px: Single | None = None
 
     def __post_init__(self) -> None:
         """Checks the shapes.
@@ -64,6 +67,8 @@ class Footage:
         """
         t, v = self.xy_px.shape[:2]
         expected = {"xy_px": (t, v, J, 2), "score": (t, v, J), "size_px": (v, 2), "focal_px": (v,)}
+        if self.depth_px is not None:
+            expected["depth_px"] = (t, v, J)
         for name, shape in expected.items():
             if (found := getattr(self, name).shape) != shape:
                 raise UsageError(f"{self.name}: {name} has the shape {found}.", f"These 2D poses require {shape}.")
@@ -83,4 +88,5 @@ class Footage:
         truth = self.truth
         if truth is not None:
             truth = GroundTruth(*(getattr(truth, field.name)[index] for field in fields(truth)))
-        return replace(self, xy_px=self.xy_px[index], score=self.score[index], truth=truth)
+        depth_px = None if self.depth_px is None else self.depth_px[index]
+        return replace(self, xy_px=self.xy_px[index], score=self.score[index], truth=truth, depth_px=depth_px)

@@ -165,16 +165,18 @@ class _Selection:
         self._poses: list[PoseEstimate] = []
         self._xy_px: list[Floats] = []
         self.score: list[Floats] = []
+        self._depth_px: list[Floats] = []
 
     def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], estimator: Estimator) -> None:
         """Adds a time step, unless it is too near to the last one."""
         if pose.t_ns < self._next_ns:
             return
         self._next_ns = pose.t_ns + MIN_STEP_PERIODS * 1e9 / MAX_RATE_HZ
-        xy_px, score = tracked_keypoints(pose, samples, estimator.landmarks)
+        xy_px, score, depth_px = tracked_keypoints(pose, samples, estimator.landmarks)
         self._poses.append(pose)
         self._xy_px.append(xy_px)
         self.score.append(score)
+        self._depth_px.append(depth_px)
 
     def footage(self, name: str, estimator: Estimator) -> RecordedFootage:
         """Returns the footage, under a name."""
@@ -200,6 +202,7 @@ class _Selection:
             focal_px=np.array([state.focal_px for state in states], np.float32),
             moving=moving,
             camera_from_rig=None if rotation is None else rotation.astype(np.float32),
+            depth_px=np.stack(self._depth_px).astype(np.float32),
         )
         poses = [np.where(pose.tracking, pose.xyz_raw[:J], np.nan) for pose in self._poses]
         t_ns = np.array([pose.t_ns for pose in self._poses], np.int64)

@@ -60,4 +60,5 @@ def as_footage(take: Take, name: str, hz: float, *, moving: bool) -> Footage:
         focal_px=(FOCAL_PER_LARGER_SIDE * size_px.max(-1)).astype(np.float32),
         moving=moving,
         truth=GroundTruth(local[some].swapaxes(0, 1).astype(np.float32), xy[some].swapaxes(0, 1).astype(np.float32)),
+        depth_px=None if take.depth_px is None else take.depth_px[some].swapaxes(0, 1).astype(np.float32),
     )

@@ -11,15 +11,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pose_rig.arrays import Floats
 from pose_rig.config import FOCAL_PER_LARGER_SIDE
-from pose_rig.geometry import complete_root, rectify
+from pose_rig.geometry import complete_root, ray_depths, rectify
+from pose_rig.graph import depth_input
 from pose_rig.simulation.bodies import heading, random_people
-from pose_rig.simulation.cameras import random_cameras, truth
+from pose_rig.simulation.cameras import Cameras, random_cameras, truth
+from pose_rig.simulation.depth_estimates import estimated_depths
+from pose_rig.simulation.detector_bias import DetectorBias
 from pose_rig.simulation.motion import PosePool
 from pose_rig.simulation.noise import detect, drop
 
 REHEARSAL_EPOCHS = 3  # epochs over a chunk: a view costs as much to simulate as to learn from
 CHUNK_STEPS = 16  # steps whose views are simulated together
+VIEWS_PER_DETECTOR = 64
+NO_DEPTH_SHARE = 0.4  # of the views: lifters must do without depths, too
 
 Single = NDArray[np.float32]
 
@@ -33,6 +39,7 @@ class SimulatedViews:
         pose_in_view: (N,J,3) in the ray frame, units of ``pose_2d``.
         canonical: (N,J,3) the same pose, upright and facing +z.
         view_from_canonical: (N,3,3).
+        depth: (N,J,2) as estimated by the detector (`pose_rig.graph.depth_input`).
     """
 
     pose_2d: Single
@@ -40,6 +47,7 @@ class SimulatedViews:
     pose_in_view: Single
     canonical: Single
     view_from_canonical: Single
+    depth: Single
 
 
 class SimulatedViewSampler:
@@ -60,7 +68,10 @@ class SimulatedViewSampler:
         people = random_people(draws, rng)
         cameras = random_cameras((count,), np.zeros((count, 3)), rng)
         xy, local = cameras.project(people)
-        detections = drop(detect(xy[:, None], 30.0, rng), rng)
+        biased = xy + _bias_px(people, cameras, rng)
+        detections = drop(detect(biased[:, None], 30.0, rng), rng)
+        depth_px = estimated_depths(local[:, None], xy[:, None], detections, 30.0, rng)[:, 0]
+        depth_px[rng.random(count) < NO_DEPTH_SHARE] = np.nan
         score = detections.score[:, 0]
         xy, _ = complete_root(detections.xy_px[:, 0], score)
         assumed_focal_px = np.where(
@@ -71,8 +82,18 @@ class SimulatedViewSampler:
         pose_2d, inverse_depth, ray_from_camera = rectify(xy, score, assumed_focal_px, cameras.size_px)
         pose, ray_from_camera = truth(local, inverse_depth, ray_from_camera, cameras.focal_px / assumed_focal_px)
         ray_from_canonical = ray_from_camera @ cameras.rotation @ heading(people).swapaxes(-1, -2)
-        arrays = (pose_2d, score, pose, pose @ ray_from_canonical, ray_from_canonical)
+        depth = depth_input(ray_depths(depth_px, xy, score))
+        arrays = (pose_2d, score, pose, pose @ ray_from_canonical, ray_from_canonical, depth)
         return SimulatedViews(*(array.astype(np.float32) for array in arrays))
+
+
+def _bias_px(people: Floats, cameras: Cameras, rng: np.random.Generator) -> Floats:
+    """Returns (N,J,2) px, the errors by direction of view of many detectors, of people (N,J,3) in cameras (N,)."""
+    shift = [
+        DetectorBias.random(rng).shift_px(people[some], cameras.each(lambda values, some=some: values[some][None]))[0]  # type: ignore[misc]
+        for some in np.array_split(np.arange(len(people)), max(1, len(people) // VIEWS_PER_DETECTOR))
+    ]
+    return np.concatenate(shift)
 
 
 class Rehearsal:

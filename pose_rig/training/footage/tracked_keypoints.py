@@ -21,20 +21,25 @@ _MIRROR = list(MIRROR)
 
 def tracked_keypoints(
     pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]
-) -> tuple[Floats, Floats]:
-    """Returns the tracked person in every view, (V,J,2) px and scores (V,J); 0 = not detected."""
+) -> tuple[Floats, Floats, Floats]:
+    """Returns the tracked person in every view: (V,J,2) px, scores (V,J), 0 = not detected, and depths (V,J) px.
+
+    The depths are those of the detector, NaN = unknown.
+    """
     views = len(samples)
-    xy_px, score = np.zeros((views, J, 2)), np.zeros((views, J))
+    xy_px, score, depth_px = np.zeros((views, J, 2)), np.zeros((views, J)), np.full((views, J), np.nan)
     for v, (sample, names) in enumerate(zip(samples, landmarks, strict=True)):
         person = int(pose.person_index[v])
         if sample is None or names is None or person < 0:
             continue
         xy_px[v], score[v] = names.to_joints(sample.xy_px[person], sample.score[person])
+        if sample.depth_px.size:
+            depth_px[v] = names.depths(sample.depth_px[person], sample.score[person])
         if pose.mode == "solved" and not _has_inliers(score[v] > 0, pose.inlier[v]):
             score[v] = 0.0
         if _is_mirrored(xy_px[v], score[v], pose.refined_px[v]):
-            xy_px[v], score[v] = xy_px[v, _MIRROR], score[v, _MIRROR]
-    return xy_px, score
+            xy_px[v], score[v], depth_px[v] = xy_px[v, _MIRROR], score[v, _MIRROR], depth_px[v, _MIRROR]
+    return xy_px, score, depth_px
 
 
 def _has_inliers(visible: NDArray[np.bool_], inlier: Floats) -> bool:

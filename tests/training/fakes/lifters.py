@@ -52,8 +52,8 @@ def rolled(batch: Batch) -> tuple[Batch, Tensor]:
 def knowing(lifted: Lifted) -> Network:
     """Returns a network with constant outputs."""
 
-    def network(pose_2d: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        assert confidence.shape == lifted.spread.flatten(0, 1).shape
+    def network(pose_2d: Tensor, confidence: Tensor, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        assert confidence.shape == depth.shape[:-1] == lifted.spread.flatten(0, 1).shape
         return lifted.pose.flatten(0, 1), lifted.view_from_canonical.flatten(0, 1), lifted.spread.flatten(0, 1)
 
     return network

@@ -9,7 +9,7 @@ from pose_rig.errors import UsageError
 from pose_rig.geometry import rectify
 from pose_rig.skeleton import INDEX, MIRROR, J
 from pose_rig.training import losses
-from pose_rig.training.footage.dataset import TENSORS, Batch, PoseDataset, lifter_input, mirror
+from pose_rig.training.footage.dataset import NO_DEPTH_SHARE, TENSORS, Batch, PoseDataset, lifter_input, mirror
 from pose_rig.training.footage.footage import Footage, InputFrame
 from tests.fusion.fakes import ring
 from tests.training.fakes.footage import takes, walking
@@ -87,7 +87,7 @@ def test_rigs_lie_side_by_side_in_a_batch() -> None:
     assert shapes == {
         "pose_2d": (35, 4, J, 2), "confidence": (35, 4, J), "inverse_depth": (35, 4), "view_from_camera": (35, 4, 3, 3),
         "moving": (35,), "camera_from_rig": (35, 4, 3, 3), "has_rotation": (35,), "true_pose": (35, 4, J, 3),
-        "has_truth": (35, 4),
+        "has_truth": (35, 4), "depth": (35, 4, J, 2),
     }  # fmt: skip
     assert all(getattr(batch, name).dtype == torch.float32 for name in TENSORS)
     take = (batch.confidence[:, 0, 0] * 10).long().reshape(7, 5)
@@ -247,3 +247,22 @@ def test_an_empty_dataset_is_reported(footage: list[Footage]) -> None:
 def test_moving_cameras_are_marked() -> None:
     dataset = PoseDataset([walking(1.0), replace(walking(1.0), moving=True)], "ray")
     assert dataset.all.moving.tolist() == [0.0] * 10 + [1.0] * 10
+
+
+def test_depths_are_mirrored_and_left_out_at_random() -> None:
+    depth = np.random.default_rng(0).normal(0, 30, walking().score.shape).astype(np.float32)
+    dataset = PoseDataset([replace(walking(), depth_px=depth)], "ray")
+    batch = dataset.sample(600, 1, np.random.default_rng(0))
+    known = batch.depth[..., 1] > 0
+    assert abs(float(known.any((1, 2)).float().mean()) - (1 - NO_DEPTH_SHARE)) < 0.06
+    assert bool((known.all(2).all(1) == known.any(2).any(1)).all())
+    plain = dataset.sample(600, 1, np.random.default_rng(0), augment=False)
+    assert bool((plain.depth[..., 1] == 1).all())
+    flipped = mirror(plain, torch.ones(600, dtype=torch.bool))
+    assert torch.equal(flipped.depth, plain.depth[:, :, list(MIRROR)])
+
+
+def test_footage_without_depths_has_unknown_ones() -> None:
+    batch = PoseDataset([walking()], "ray").all
+    assert not batch.depth.any()
+    assert np.isnan(lifter_input(walking(), "ray").depth).all()

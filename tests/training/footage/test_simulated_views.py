@@ -7,7 +7,13 @@ import torch
 
 from pose_rig.simulation.motion import PosePool, shipped
 from pose_rig.skeleton import J
-from pose_rig.training.footage.simulated_views import CHUNK_STEPS, REHEARSAL_EPOCHS, Rehearsal, SimulatedViewSampler
+from pose_rig.training.footage.simulated_views import (
+    CHUNK_STEPS,
+    NO_DEPTH_SHARE,
+    REHEARSAL_EPOCHS,
+    Rehearsal,
+    SimulatedViewSampler,
+)
 from tests.training.fakes.motion_files import clips
 
 SIZE = 6
@@ -20,7 +26,7 @@ def test_batches_are_consistent_and_repeatable(tmp_path: Path) -> None:
     shapes = {name: getattr(batch, name).shape for name in batch.__dataclass_fields__}
     assert shapes == {
         "pose_2d": (300, J, 2), "confidence": (300, J), "pose_in_view": (300, J, 3), "canonical": (300, J, 3),
-        "view_from_canonical": (300, 3, 3),
+        "view_from_canonical": (300, 3, 3), "depth": (300, J, 2),
     }  # fmt: skip
     for name in shapes:
         value = getattr(batch, name)
@@ -49,7 +55,7 @@ def test_every_step_has_views_with_ground_truth() -> None:
     views = rehearsal().at(0)
     assert {name: tuple(value.shape) for name, value in views.items()} == {
         "pose_2d": (SIZE, J, 2), "confidence": (SIZE, J), "pose_in_view": (SIZE, J, 3), "canonical": (SIZE, J, 3),
-        "view_from_canonical": (SIZE, 3, 3),
+        "view_from_canonical": (SIZE, 3, 3), "depth": (SIZE, J, 2),
     }  # fmt: skip
     assert all(value.dtype == torch.float32 for value in views.values())
     assert torch.allclose(
@@ -74,3 +80,15 @@ def test_views_are_reused_in_another_order_and_then_replaced() -> None:
         assert set(turn) == set(turns[0])
         assert turn != turns[0]
     assert not set(shown(some, range(ROUND, ROUND + CHUNK_STEPS))) & set(turns[0])
+
+
+def test_depths_are_estimates_and_unknown_in_a_share_of_the_views() -> None:
+    views = SimulatedViewSampler(shipped(), seed=1).sample(3000)
+    known = views.depth[..., 1] > 0
+    has_depth = np.asarray(known.any(1))
+    assert abs(has_depth.mean() - (1 - NO_DEPTH_SHARE)) < 0.05
+    assert np.array_equal(known, (views.confidence > 0) & has_depth[:, None])
+    assert not views.depth[~known].any()
+    off = (views.depth[..., 0] - views.pose_in_view[..., 2])[known]
+    assert 0.04 < off.std() < 0.12
+    assert np.corrcoef(views.depth[..., 0][known], views.pose_in_view[..., 2][known])[0, 1] > 0.7
