@@ -28,6 +28,21 @@ Headless = Annotated[bool, typer.Option("--headless", help="Print plain lines in
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the output of the workers.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 Duration = Annotated[float | None, typer.Option(metavar="S", help=KEYS["duration_s"].option.help)]
+Fps = Annotated[
+    float | None, typer.Option(metavar="HZ", help="2D of other programs: frames per second, unless in Config.toml.")
+]
+Size = Annotated[
+    str | None, typer.Option(metavar="W,H", help="2D of other programs: image size, unless in a calibration.")
+]
+LandmarkSet = Annotated[
+    str | None,
+    typer.Option(
+        "--landmarks",
+        metavar="SET",
+        help="2D of other programs: coco17, halpe26, wholebody133 …; default: by their number.",
+    ),
+]
+NoOverlay = Annotated[bool, typer.Option("--no-overlay", help="Make no overlay video.")]
 Start = Annotated[float | None, typer.Option("--start", metavar="S", help="Start, seconds after the beginning.")]
 End = Annotated[float | None, typer.Option("--end", metavar="S", help="End, seconds after the beginning.")]
 

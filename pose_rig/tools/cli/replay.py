@@ -1,6 +1,5 @@
 """``pose-rig replay``: the fusion again on a recorded session."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,19 +7,19 @@ import typer
 from msgspec import structs
 
 from pose_rig.assets.catalog import detector_model
-from pose_rig.config import Config, DetectorConfig, StreamConfig
-from pose_rig.errors import SessionError, UsageError
+from pose_rig.config import DetectorConfig
+from pose_rig.errors import UsageError
 from pose_rig.tools.arguments.config_options import ConfigOptions, Keys
 from pose_rig.tools.arguments.inputs import REPLAY_INPUT, check_files, check_input
 from pose_rig.tools.arguments.options import Debug, End, Force, Headless, Start
 from pose_rig.tools.arguments.outputs import check_outputs, remove_replaced
 from pose_rig.tools.rig_files.validation import check_config
+from pose_rig.tools.takes.recorded import recorded_in
 from pose_rig.tools.terminal.console import Console
 from pose_rig.tools.terminal.downloads import network
 from pose_rig.tools.terminal.runner import run_plan
 from pose_rig.tools.workers.plan import plan, replay_plan
 from pose_rig.wire.jobs import FusionJob, ReplayJob
-from pose_rig.wire.messages import Pose3D
 
 REPLAY_KEYS = Keys(
     only=(
@@ -69,10 +68,7 @@ def replay(
     to_files = "save" in given or "record" in given or given.get("passes") == 2
     realtime = given.get("pace", "all" if to_files else "realtime") == "realtime"
     recorded = recorded_in(session, start_s, end_s)
-    neutral = structs.replace(
-        recorded.config, save="", record="", video=False, rig="", duration_s=None, stream=StreamConfig()
-    )
-    config = structs.replace(options.applied_to(neutral), pace="all")
+    config = structs.replace(options.applied_to(recorded.neutral), pace="all")
     check_files(config)
     check_config(structs.replace(config, camera=(), detector=DetectorConfig()))  # the recorded cameras are not opened
     check_outputs(config, force=force, sources=(session, recorded.path))
@@ -92,45 +88,3 @@ def replay(
     remove_replaced(config, force=force)
     console.print(f"Replaying {recorded.path}, {how}. Poses on {ready.output}.")
     run_plan(ready, console, headless=headless, debug=debug)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The properties of a session that a replay needs.
-
-    Attributes:
-        path: The file that is read: the ``.partial`` of a session that was cut off.
-        config: Of the recording.
-        live: Whether it contains the poses of a live run.
-        unix_from_rig_ns: Unix time minus rig clock.
-        warnings: Warnings for the user.
-    """
-
-    path: Path
-    config: Config
-    live: bool
-    unix_from_rig_ns: int
-    warnings: list[str]
-
-
-def recorded_in(path: Path, start_s: float | None, end_s: float | None) -> Recorded:
-    """Returns the properties of a session.
-
-    Args:
-        path: The session.
-        start_s: Seconds from its start, None = from the start.
-        end_s: Seconds from its start, None = to the end.
-
-    Raises:
-        SessionError: It cannot be read, or has no keypoints.
-        UsageError: The selected part is empty.
-    """
-    from pose_rig.session.formats.poses import check_range
-    from pose_rig.session.reader import Session  # imports MCAP
-
-    with Session(path) as session:
-        check_range(start_s or 0.0, end_s, session.duration_s)
-        if not any(session.topics.get(f"keypoints/{camera}") for camera in session.cameras):
-            raise SessionError(f"{session.path} has no keypoints.", "Replay a session with keypoints.")
-        live = session.info.origin == "live" and Pose3D.TOPIC in session.topics
-        return Recorded(session.path, session.info.config, live, session.info.unix_from_rig_ns, session.warnings)

@@ -45,6 +45,10 @@ class CameraTrack:
         agreement: (S,) 0–1 with the other cameras.
         position_m: (3,) last position, m, ``rig``; None if it was never solved.
         optical_axis: (3,) viewing direction then.
+        mean_agreement: Over all time steps in which it detected a person, 0–1; None before the first.
+        clock_offset_s: Rig time minus camera time, as applied at the end.
+        clock_offset_sd_s: Its standard deviation; None where nothing is known of it.
+        note: Its note at the end; empty if all was well.
     """
 
     name: str
@@ -54,6 +58,10 @@ class CameraTrack:
     agreement: Floats
     position_m: Floats | None = None
     optical_axis: Floats | None = None
+    mean_agreement: float | None = None
+    clock_offset_s: float = 0.0
+    clock_offset_sd_s: float | None = None
+    note: str = ""
 
     @property
     def missing(self) -> int:
@@ -74,6 +82,7 @@ class ReportData:
         poses_s: (T,) their times.
         cameras: The cameras.
         markers: Time and text of the markers that the user set.
+        notes: What is missing in the file, and the note of the rig at the end.
     """
 
     name: str
@@ -84,6 +93,7 @@ class ReportData:
     poses_s: Floats
     cameras: tuple[CameraTrack, ...] = ()
     markers: tuple[tuple[float, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def tracked_poses(self) -> Poses | None:
@@ -116,14 +126,16 @@ def session_data(session: Session) -> ReportData:
         poses_s=_seconds([] if poses is None else poses.t_ns, start_ns),
         cameras=tuple(_camera(session, name, states, gaps, start_ns) for name in session.cameras),
         markers=tuple(((marker.t_ns - start_ns) * 1e-9, marker.text) for marker in session.markers()),
+        notes=(*session.warnings, *(state.note for state in states[-1:] if state.note)),
     )
 
 
 def _camera(session: Session, name: str, states: Sequence[RigState], gaps: Sequence[Gap], start_ns: int) -> CameraTrack:
     has_frames = session.topics.get(Keypoints2D.TOPIC + name)
     known = [(state.t_ns, camera) for state in states for camera in state.cameras if camera.name == name]
+    last = known[-1][1] if known else None
     position = axis = None
-    if known and (last := known[-1][1]).rotation and last.translation_m:
+    if last is not None and last.rotation and last.translation_m:
         camera_from_rig = np.reshape(last.rotation, (3, 3))
         position, axis = -camera_from_rig.T @ np.array(last.translation_m), camera_from_rig[2]
     return CameraTrack(
@@ -138,6 +150,7 @@ def _camera(session: Session, name: str, states: Sequence[RigState], gaps: Seque
         np.array([camera.health for _, camera in known]),
         position,
         axis,
+        *((last.agreement, last.time_offset_s, last.time_offset_sd_s, last.note) if last is not None else ()),
     )
 
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.names import shown
 from pose_rig.session.formats.poses import Poses
+from pose_rig.skeleton import J
 from pose_rig.tools.report import plot_style as style
 from pose_rig.tools.report.data import CameraTrack, ReportData
+from pose_rig.tools.report.quality import residuals_px
 
 ROW_IN = 0.3
 BIN_S = 1.0
@@ -23,7 +25,6 @@ MAX_PAUSE_S = 1.0  # after a longer one the bar of a camera is interrupted
 MIN_GAP_WIDTH = 0.002  # of a drawn gap, share of the time axis
 PERCENTILES = (50, 95)
 FRAMES_ALPHA = 0.45  # so that gaps stand out
-BODY_JOINTS = 17
 
 
 def timeline(data: ReportData) -> Figure:
@@ -130,16 +131,11 @@ def latency_plot(data: ReportData, poses: Poses) -> Figure | None:
 
 def reprojection_error_plot(data: ReportData, poses: Poses) -> Figure | None:
     """Returns the distance of the detections from the fused pose; None if it was not recorded."""
-    residual_px = poses.residual_px[:, :BODY_JOINTS]
-    if not np.nansum(residual_px) > 0:
+    if not np.nansum(poses.residual_px[:, :J]) > 0:
         return None
     note = "Distance of the detections from the fused pose, mean of the visible joints: percentiles."
     figure, (axes,) = style.page("Reprojection error", note, [1.4])
-    visible = (poses.score[:, :BODY_JOINTS] > 0) & poses.tracked[:, None]
-    some = visible.any(1)
-    mean_px: Floats = np.full(len(poses), np.nan)
-    mean_px[some] = np.where(visible, residual_px, 0.0)[some].sum(1) / visible[some].sum(1)
-    _percentile_lines(axes, data, mean_px)
+    _percentile_lines(axes, data, residuals_px(poses))
     axes.set_ylim(bottom=0)
     style.label(axes, "px")
     return figure

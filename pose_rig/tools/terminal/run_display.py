@@ -7,6 +7,7 @@ from rich.text import Text
 from pose_rig.tools.terminal.console import Console, plain_table
 from pose_rig.tools.terminal.screen import Screen
 from pose_rig.tools.terminal.status import CameraStatus, RunStatus
+from pose_rig.tools.terminal.time_left import time_left
 from pose_rig.wire.messages import CameraState
 from pose_rig.wire.services import FUSION
 
@@ -37,7 +38,7 @@ def render_table(status: RunStatus) -> RenderableType:
         parts.append(Text(advice, style="yellow"))
     done, total = status.progress()
     if status.config.pace == "all" and total:
-        parts += [ProgressBar(total=total, completed=done, width=60), Text(f"{done} of {total} frames")]
+        parts += [ProgressBar(total=total, completed=done, width=60), Text(_progress(status))]
     marks = ", m sets a marker" if status.config.record else ""
     parts.append(Text(f"{status.elapsed_s():.0f} s   {status.height()}   q stops{marks}", style="dim"))
     return Group(*parts)
@@ -50,14 +51,18 @@ def status_line(status: RunStatus) -> str:
         fusion = status.health(FUSION)
         states = [f"{camera.name} {camera.state}" for camera in cameras]
         return "Starting: " + ", ".join([*states, f"fusion {fusion.state if fusion else 'starting'}"])
-    done, total = status.progress()
-    if status.config.pace == "all" and total:
-        progress = [f"{done} of {total} frames"]
+    if status.config.pace == "all" and status.progress()[1]:
+        progress = [_progress(status)]
     else:
         progress = [_camera_text(camera) for camera in cameras]
     facts = [f"{status.elapsed_s():.0f} s", f"{status.telemetry.poses} poses", status.mode(), *progress]
     facts += [status.recording(), status.streaming(), status.advice()]
     return " | ".join(fact for fact in facts if fact)
+
+
+def _progress(status: RunStatus) -> str:
+    done, total = status.progress()
+    return ", ".join(text for text in (f"{done} of {total} frames", time_left(status)) if text)
 
 
 def _cells(camera: CameraStatus) -> tuple[RenderableType, ...]:

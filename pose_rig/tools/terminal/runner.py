@@ -31,8 +31,8 @@ def run_rig(
     stop_when: Callable[[RunStatus], bool] | None = None,
     headless: bool = False,
     debug: bool = False,
-) -> None:
-    """Runs a rig until it ends, and prints the summary.
+) -> RunStatus:
+    """Runs a rig until it ends, prints the summary, and returns the status.
 
     Args:
         config: The rig, its cameras named.
@@ -60,7 +60,7 @@ def run_rig(
         console.print(f"Using the saved camera poses of {', '.join(solved)}; they are checked in the first seconds.")
     if config.rig and not is_writable(Path(config.rig)):
         console.print(f"{config.rig} is not writable: the solved rig of this run will not be saved.")
-    run_plan(ready, console, rig_file, stop_when=stop_when, headless=headless, debug=debug)
+    return run_plan(ready, console, rig_file, stop_when=stop_when, headless=headless, debug=debug)
 
 
 def run_plan(
@@ -71,8 +71,8 @@ def run_plan(
     stop_when: Callable[[RunStatus], bool] | None = None,
     headless: bool,
     debug: bool,
-) -> None:
-    """Runs a plan until it ends, saves the solved rig if there is a file for it, and prints the summary.
+) -> RunStatus:
+    """Runs a plan until it ends, saves the solved rig if there is a file for it, and returns the status.
 
     The options are those of `run_rig`.
 
@@ -107,6 +107,7 @@ def run_plan(
         console.print(str(earlier))
     if errors:
         raise errors[-1]
+    return run.status
 
 
 def save_rig(status: RunStatus, rig_file: RigFile | None) -> Path | None:

@@ -1,0 +1,1 @@
+"""The commands that process whole recordings: one take, or many."""

@@ -1,0 +1,1 @@
+"""Takes: recordings that are processed as a whole, one or many."""
