@@ -19,6 +19,7 @@ from pose_rig.tools.cli.import_session import import_session
 from pose_rig.tools.cli.listen import listen
 from pose_rig.tools.cli.monitor import monitor
 from pose_rig.tools.cli.plot import plot
+from pose_rig.tools.cli.recordings.batch import batch
 from pose_rig.tools.cli.recordings.process import process
 from pose_rig.tools.cli.recover import recover
 from pose_rig.tools.cli.replay import replay
@@ -31,7 +32,7 @@ from pose_rig.tools.cli.view import view
 # panel of the help → its commands, by name
 PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Capture": {"run": run, "demo": demo, "record": record, "rig": rig},
-    "Recordings": {"process": process},
+    "Recordings": {"process": process, "batch": batch},
     "Sessions": {
         "replay": replay, "import": import_session, "convert": convert, "view": view, "plot": plot, "recover": recover,
     },

@@ -85,7 +85,7 @@ def name_of(given: Sequence[str]) -> str:
     paths = [Path(one) for one in given]
     if len(paths) == 1 and not any(sign in given[0] for sign in "*?["):
         path = paths[0].absolute()
-        name = path.name if path.is_dir() else path.name.removesuffix(PARTIAL).removesuffix(paths[0].suffix)
+        name = path.name if path.is_dir() else Path(path.name.removesuffix(PARTIAL)).stem
         return name.replace(":", "")  # of sim:4
     stems = [re.split(r"[*?\[]", path.name)[0].removesuffix(path.suffix) for path in paths]
     common = "".join(letters[0] for letters in takewhile(lambda each: len(set(each)) == 1, zip(*stems, strict=False)))

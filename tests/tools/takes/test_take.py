@@ -29,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["take 7/left.mp4", "take 7/right.mp4"], "take 7"),
         (["take7/*.mp4"], "take7"),
         (["walk.mcap"], "walk"),
-        (["walk.mcap.partial"], "walk.mcap"),
+        (["walk.mcap.partial"], "walk"),
         (["keypoints.npz"], "keypoints"),
         (["."], "studio"),
         (["sim:4"], "sim4"),
