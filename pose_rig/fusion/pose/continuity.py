@@ -17,6 +17,7 @@ MAX_ACCELERATION_M_S2 = (
 NOISE_M = 0.02  # of the fitted position of the trunk between two time steps
 OFFSET_DECAY_S = 0.3
 MAX_OFFSET_SPEED_M_S = 1.5  # at which an offset is taken back: walking pace
+MIN_OFFSET_M = 1e-3  # a smaller one is none
 MAX_GAP_S = 0.5  # after a longer gap the person may be anywhere
 _TRUNK = [INDEX[name] for name in ("l_hip", "r_hip", "l_shoulder", "r_shoulder")]
 
@@ -68,6 +69,6 @@ def _beyond(deviation: Floats, largest_m: float) -> Floats:
 
 def _decayed(offset: Floats, elapsed_s: float) -> Floats:
     size_m = float(np.linalg.norm(offset))
-    if size_m == 0:
-        return offset
+    if size_m < MIN_OFFSET_M:
+        return np.zeros(3)
     return offset * max(float(np.exp(-elapsed_s / OFFSET_DECAY_S)), 1 - MAX_OFFSET_SPEED_M_S * elapsed_s / size_m)

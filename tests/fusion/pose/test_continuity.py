@@ -56,6 +56,12 @@ def test_a_jump_becomes_a_glide(speed_m_s: float) -> None:
     assert np.linalg.norm(shown[29 + 60] - path[29 + 60]) < 0.1  # it ends within two seconds
 
 
+def test_an_offset_ends() -> None:
+    path = np.zeros((150, 3))
+    path[30:, 2] = 1.0
+    assert not offsets(path)[120:].any()
+
+
 def test_one_wrong_pose_is_not_seen() -> None:
     path = np.zeros((60, 3))
     path[30, 2] = 1.0
