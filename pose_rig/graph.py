@@ -4,7 +4,8 @@ Axes: C candidates (all people in all views), H hypotheses (or keyframes), V vie
 Lengths are in units of a view's 2D norm in its ray frame (`pose_rig.geometry.rectify`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -103,6 +104,37 @@ class GraphOutput:
     offset: Single
     rotation_gradient: Single
     rotation_hessian: Single
+
+    def part(self, candidates: slice, hypotheses: slice) -> "GraphOutput":
+        """Returns the results of some candidates and hypotheses."""
+        arrays = (getattr(self, name) for name in self.__slots__)
+        sliced = [array[candidates if k < _OF_CANDIDATES else hypotheses] for k, array in enumerate(arrays)]
+        return GraphOutput(*sliced)
+
+
+_OF_CANDIDATES = 2  # the first two results have an axis of candidates
+
+
+def joined(inputs: Sequence[GraphInput]) -> GraphInput:
+    """Returns the arguments of several runs, of the same number of views, as those of one."""
+    first = np.cumsum([0, *(len(given.norm) for given in inputs[:-1])])
+    assignment = np.concatenate([given.assignment + start for given, start in zip(inputs, first, strict=True)])
+    columns = {field.name: np.concatenate([getattr(given, field.name) for given in inputs]) for field in _FIELDS}
+    return GraphInput(**{**columns, "assignment": assignment})
+
+
+_FIELDS = fields(GraphInput)
+
+
+def separated(out: GraphOutput, inputs: Sequence[GraphInput]) -> list[GraphOutput]:
+    """Returns the results of each of the inputs that were `joined`."""
+    parts, candidate, hypothesis = [], 0, 0
+    for given in inputs:
+        candidates = slice(candidate, candidate + len(given.norm))
+        hypotheses = slice(hypothesis, hypothesis + len(given.assignment))
+        parts.append(out.part(candidates, hypotheses))
+        candidate, hypothesis = candidates.stop, hypotheses.stop
+    return parts
 
 
 class Engine(Protocol):

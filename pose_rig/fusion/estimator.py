@@ -20,6 +20,7 @@ from pose_rig.fusion.late_cameras import CompleteSamples
 from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.live_clocks import LiveClocks
 from pose_rig.fusion.person_tracker import PersonTracker
+from pose_rig.fusion.pose.computation import Computations, alone
 from pose_rig.fusion.pose.observation import observe
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
@@ -147,7 +148,13 @@ class Estimator:
     def step(
         self, t_ns: int, samples: Sequence[Sample | None], complete: CompleteSamples | None = None
     ) -> PoseEstimate:
-        """Returns the pose at a time step, and updates the cameras.
+        """Returns the pose at a time step, and updates the cameras; arguments as in `computations`."""
+        return alone(self.computations(t_ns, samples, complete))
+
+    def computations(
+        self, t_ns: int, samples: Sequence[Sample | None], complete: CompleteSamples | None = None
+    ) -> Computations[PoseEstimate]:
+        """Computes the pose at a time step, and updates the cameras.
 
         Args:
             t_ns: Time.
@@ -157,22 +164,22 @@ class Estimator:
         samples = [None if out else one for one, out in zip(samples, self.left_out.tolist(), strict=True)]
         if complete is None:
             self._late_person = None
-            return self._estimate(t_ns, samples, self._person, learn=True)
-        pose = self._estimate(t_ns, samples, self._person, learn=False)
+            return (yield from self._estimate(t_ns, samples, self._person, learn=True))
+        pose = yield from self._estimate(t_ns, samples, self._person, learn=False)
         if abs(complete.t_ns - self._learned_ns) >= KEYFRAME_INTERVAL_NS:
             self._learned_ns = complete.t_ns
             self._late_person = self._late_person or PersonTracker(self._config, self._engine)
-            self._estimate(complete.t_ns, complete.samples, self._late_person, learn=True)
+            yield from self._estimate(complete.t_ns, complete.samples, self._late_person, learn=True)
         return pose
 
     def _estimate(
         self, t_ns: int, samples: Sequence[Sample | None], person: PersonTracker, *, learn: bool
-    ) -> PoseEstimate:
+    ) -> Computations[PoseEstimate]:
         cameras, rig = self._cameras, self._rig.view(t_ns)
         cameras.fix_joints()
         observation = observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
         rig = rig.for_views(observation.present)
-        pose, hypothesis, solved = person.estimate(observation, samples, cameras, rig)
+        pose, hypothesis, solved = yield from person.estimate(observation, samples, cameras, rig)
         if not learn:
             return pose
         if hypothesis is None:

@@ -15,6 +15,7 @@ from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.camera_properties import CameraProperties
 from pose_rig.fusion.pose.association import DataAssociation
 from pose_rig.fusion.pose.cold_frame import ColdFrame
+from pose_rig.fusion.pose.computation import Computations
 from pose_rig.fusion.pose.continuity import ContinuousPosition
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.lifts import camera_from_body, own_lifts, reproject
@@ -56,7 +57,7 @@ class PersonTracker:
 
     def estimate(
         self, observation: Observation, samples: Sequence[Sample | None], cameras: CameraProperties, rig: RigView
-    ) -> tuple[PoseEstimate, Hypothesis | None, SolvedPose | None]:
+    ) -> Computations[tuple[PoseEstimate, Hypothesis | None, SolvedPose | None]]:
         """Returns the pose at a time step, the data association (None = in no view), and the pose in the solved rig.
 
         Args:
@@ -65,7 +66,7 @@ class PersonTracker:
             cameras: Their image sizes and landmark sets.
             rig: What is known of the cameras.
         """
-        hypothesis = self._association.associate(observation, self._engine, rig.prior, rig.weight)
+        hypothesis = yield from self._association.associate(observation, self._engine, rig.prior, rig.weight)
         if hypothesis is None:
             return self._untracked(observation, rig.mode, cameras), None, None
         if hypothesis.switched or not self._was_solved:
@@ -77,7 +78,7 @@ class PersonTracker:
         weight = rig.weight * rig.known
         prior = self._motion.prior(observation.t_ns)
         may_jump = self._motion.may_jump(observation.t_ns)
-        corrected, solved = solved_pose(hypothesis, rig.solution, weight, prior, may_jump)
+        corrected, solved = yield from solved_pose(hypothesis, rig.solution, weight, prior, may_jump)
         self._motion.update(solved, observation.t_ns)
         lifted = own_lifts(hypothesis, corrected)
         pose = self._solved(corrected, solved, rig.solution, rig.known, weight, samples, cameras, lifted)

@@ -8,13 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
-import numpy as np
-
 from pose_rig.errors import PoseRigError
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.late_cameras import CompleteSamples
+from pose_rig.fusion.pose.computation import NUMERIC_ERRORS
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose_messages import is_publishable
@@ -22,7 +20,6 @@ from pose_rig.wire.jobs import Stop
 
 RESTART_AFTER_FAILURES = 10  # time steps in a row without a usable pose: the cause may be in the estimator's state
 MAX_FAILURES = 600  # ten seconds at 60 Hz
-NUMERIC_ERRORS = (ArithmeticError, ValueError, np.linalg.LinAlgError, cv2.error)
 
 
 class StepClock(Protocol):

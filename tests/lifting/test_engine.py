@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from pose_rig.errors import EngineError, UsageError
-from pose_rig.graph import ONNX_INPUTS, GraphInput, GraphOutput
+from pose_rig.graph import ONNX_INPUTS, GraphInput, GraphOutput, joined, separated
 from pose_rig.lifting.checkpoint import save
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS, OrtEngine, warm_up
 from pose_rig.lifting.example import example
@@ -197,3 +197,12 @@ def test_an_assignment_of_32_bits_is_accepted(engine: OrtEngine) -> None:
     given = example(3, 2, np.random.default_rng(6))
     narrow = replace(given, assignment=given.assignment.astype(np.int32))
     assert np.array_equal(engine.run(narrow).body, engine.run(given).body)
+
+
+def test_runs_that_are_joined_give_what_each_gives_alone(engine: OrtEngine) -> None:
+    rng = np.random.default_rng(3)
+    given = [example(4, hypotheses, rng) for hypotheses in (1, 3, 2)]
+    apart = [engine.run(one) for one in given]
+    for alone, batch in zip(apart, separated(engine.run(joined(given)), given), strict=True):
+        for name in GraphOutput.__slots__:
+            np.testing.assert_allclose(getattr(batch, name), getattr(alone, name), rtol=1e-3, atol=2e-4, err_msg=name)

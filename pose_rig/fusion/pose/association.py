@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis, RotationPrior, inconsistency, run_graph, select
+from pose_rig.fusion.pose.computation import Computations
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis, RotationPrior, graph_run, inconsistency, select
 from pose_rig.fusion.pose.observation import Observation
 from pose_rig.fusion.pose.person_switch import PersonSwitch, assignment_costs, candidate_assignments
 from pose_rig.graph import GATE_MODEL_SD, Engine, GraphOutput
@@ -45,7 +46,7 @@ class DataAssociation:
 
     def associate(
         self, observation: Observation, engine: Engine, prior: RotationPrior | None, view_weight: Floats
-    ) -> Hypothesis | None:
+    ) -> Computations[Hypothesis | None]:
         """Returns the best hypothesis, None without any candidate.
 
         Args:
@@ -60,15 +61,15 @@ class DataAssociation:
         jumps = self._jumps(observation)
         assignment = self._nearest(observation, jumps)
         if observation.t_ns - self._last_ns.max() > TRACK_TIMEOUT_S * 1e9:
-            assignment = self._most_consistent(observation, assignment, engine)
+            assignment = yield from self._most_consistent(observation, assignment, engine)
         elif jumps[assignment].max() > USUAL_JUMP:
             observation, jumps, assignment = self._as_last(observation, jumps, assignment)
 
-        def evaluate(assignments: NDArray[np.int64]) -> tuple[GraphOutput, Floats, NDArray[np.bool_]]:
-            out = run_graph(engine, observation, assignments, prior, view_weight)
+        def evaluate(assignments: NDArray[np.int64]) -> Computations[tuple[GraphOutput, Floats, NDArray[np.bool_]]]:
+            out = yield graph_run(engine, observation, assignments, prior, view_weight)
             return out, *self._assess(observation, assignments, out, jumps, view_weight > 0)
 
-        out, costs, plausible = evaluate(assignment[None])
+        out, costs, plausible = yield from evaluate(assignment[None])
         if (assignment != UNASSIGNED).sum() > 1 and not plausible[0]:
             best = float(costs[0])
             if observation is detected:
@@ -76,7 +77,7 @@ class DataAssociation:
                 jumps = self._jumps(observation)
             for _ in range(MAX_STEPS):
                 others = neighbours(observation, assignment)
-                outs, costs, plausible = evaluate(others)
+                outs, costs, plausible = yield from evaluate(others)
                 winner = int(np.argmin(costs))
                 if costs[winner] > best - MIN_GAIN:
                     break
@@ -85,10 +86,10 @@ class DataAssociation:
                     break
         other = None
         if assignment.max() < len(detected.view):
-            other = self._person_switch.update(detected, assignment, engine)
+            other = yield from self._person_switch.update(detected, assignment, engine)
         if other is not None:
             observation, assignment = detected, other
-            out = run_graph(engine, detected, other[None], prior, view_weight)
+            out = yield graph_run(engine, detected, other[None], prior, view_weight)
         self._update(observation, assignment, out)
         return Hypothesis(observation, assignment, out, switched=other is not None)
 
@@ -112,12 +113,15 @@ class DataAssociation:
         return (both, all_jumps, assignment) if mirrored.any() else (observation, jumps, assignment)
 
     @staticmethod
-    def _most_consistent(observation: Observation, assignment: NDArray[np.int64], engine: Engine) -> NDArray[np.int64]:
+    def _most_consistent(
+        observation: Observation, assignment: NDArray[np.int64], engine: Engine
+    ) -> Computations[NDArray[np.int64]]:
         """Returns the most consistent assignment, for a new track."""
         others = candidate_assignments(observation, assignment)
         if len(others) < 2:
             return assignment
-        return np.asarray(others[int(np.argmin(assignment_costs(observation, others, engine)))])
+        costs = yield from assignment_costs(observation, others, engine)
+        return np.asarray(others[int(np.argmin(costs))])
 
     def _nearest(self, observation: Observation, jumps: Floats) -> NDArray[np.int64]:
         """Returns (V,) each view's candidate nearest to its last one; without one the largest of high score."""

@@ -5,6 +5,7 @@ Detections determine joints that are visible in two views or more; segments and 
 Axes: N poses, V views, P points (`segments.POINTS`).
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class TemporalPrior:
-    """Prior from the pose of the previous time step.
+    """Prior from the pose of the previous time step; of several poses with a leading axis N.
 
     Attributes:
         points: (P,3) m, as they were.
@@ -76,6 +77,51 @@ class TemporalPrior:
         return cls(points, np.asarray(precision, np.float64), points + velocity * elapsed_s, elapsed_s)
 
 
+@dataclass(frozen=True, slots=True)
+class PoseFit:
+    """The fit of one pose, as a `Computation` that returns `Fit`; attributes are the arguments of `fit_pose`."""
+
+    rays: Rays
+    cameras: Calibration
+    length: Floats
+    shape: Floats
+    prior: TemporalPrior | None = None
+    initial: Floats | None = None
+
+    @property
+    def kind(self) -> Hashable:
+        """Fits in the same rig, to the same person, that begin in the same way."""
+        return PoseFit, id(self.cameras), id(self.length), self.prior is None, self.initial is None
+
+    def alone(self) -> Fit:
+        """Returns the fit."""
+        return fit_pose(self.rays, self.cameras, self.length, self.shape, self.prior, self.initial)
+
+    @classmethod
+    def together(cls, computations: Sequence["PoseFit"]) -> list[Fit]:
+        """Returns several fits."""
+        first = computations[0]
+        rays = Rays(*(np.concatenate([getattr(fit.rays, name) for fit in computations]) for name in RAYS))
+        shape = np.concatenate([fit.shape for fit in computations])
+        priors = [fit.prior for fit in computations if fit.prior is not None]
+        prior = _stacked(priors) if priors else None
+        starts = [fit.initial for fit in computations if fit.initial is not None]
+        found = fit_pose(rays, first.cameras, first.length, shape, prior, np.concatenate(starts) if starts else None)
+        return [Fit(*(getattr(found, name)[i : i + 1] for name in Fit.__slots__)) for i in range(len(shape))]
+
+
+RAYS = ("ideal_xy", "sd", "weight")
+
+
+def _stacked(priors: Sequence[TemporalPrior]) -> TemporalPrior:
+    """Returns the priors of several poses, whose fit does not use how old they are."""
+    points, precision, expected = (np.stack([getattr(one, name) for one in priors]) for name in PRIOR)
+    return TemporalPrior(points, precision, expected, np.nan)
+
+
+PRIOR = ("points", "precision", "expected")
+
+
 def fit_pose(
     rays: Rays,
     cameras: Calibration,
@@ -93,6 +139,8 @@ def fit_pose(
         shape: (N,P,3) m, the lifted pose, rig axes, at any position.
         prior: From the previous time step; None = no prior.
         initial: (N,P,3) m, initial points; None = they are triangulated.
+
+    Every pose converges by itself, so that it does not depend on those that it is fitted together with.
     """
     x = _initial_points(rays, cameras, shape, prior) if initial is None else initial
     relaxation = 1.0 if initial is None else INITIAL_POINTS_RELAXATION
@@ -100,6 +148,7 @@ def fit_pose(
     information, vector = LIFT_INFORMATION * EYE3, np.zeros(1)  # of the priors
     if prior is not None:
         information, vector = information + prior.precision, (prior.precision @ prior.points[..., None])[..., 0]
+    converged, last = np.zeros((len(x), 1, 1), bool), np.zeros(1)
     for _ in range(ITERATIONS):
         local, projected, residual, square = _residuals(rays, cameras, x)
         robust = weight * _inlier(local, square, relaxation)
@@ -108,9 +157,13 @@ def fit_pose(
         gradient = vector + LIFT_INFORMATION * (shape + middle) - (information @ x[..., None])[..., 0]
         a, g = _add_segments(a + information, g + gradient, x, length)
         step = np.linalg.solve(a, g[..., None]).reshape(x.shape)
-        x = x + step
-        if relaxation == 1.0 and np.abs(step).max() < MIN_STEP_M:
-            break
+        if converged.any():
+            step, a = np.where(converged, 0.0, step), np.where(converged, last, a)
+        x, last = x + step, a
+        if relaxation == 1.0:
+            converged = converged | (np.abs(step).max((1, 2), keepdims=True) < MIN_STEP_M)
+            if converged.all():
+                break
         relaxation = 1.0
     local, _, _, square = _residuals(rays, cameras, x)
     covariance = np.ascontiguousarray(_diagonal_blocks(np.asarray(np.linalg.inv(a), np.float64)))

@@ -3,6 +3,7 @@
 Axes: H hypotheses, V views, C candidates, J joints.
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
 from pose_rig.fusion.pose.observation import Observation
-from pose_rig.graph import GATE_MODEL_SD, Engine, GraphInput, GraphOutput
+from pose_rig.graph import GATE_MODEL_SD, Engine, GraphInput, GraphOutput, joined, separated
 
 UNASSIGNED = -1
 
@@ -70,6 +71,29 @@ class Hypothesis:
         return np.where(self.present[:, None], self.observation.ray_depth[self.candidate], np.nan)
 
 
+@dataclass(frozen=True, slots=True)
+class GraphRun:
+    """A run of the graph, as a `Computation` that returns `GraphOutput`."""
+
+    engine: Engine
+    given: GraphInput
+
+    @property
+    def kind(self) -> Hashable:
+        """Runs of one engine for the same number of views."""
+        return GraphRun, id(self.engine), self.given.assignment.shape[1]
+
+    def alone(self) -> GraphOutput:
+        """Returns the graph's output."""
+        return self.engine.run(self.given)
+
+    @classmethod
+    def together(cls, computations: Sequence["GraphRun"]) -> list[GraphOutput]:
+        """Returns the graph's output for several inputs."""
+        given = [run.given for run in computations]
+        return separated(computations[0].engine.run(joined(given)), given)
+
+
 def run_graph(
     engine: Engine,
     observation: Observation,
@@ -77,14 +101,26 @@ def run_graph(
     prior: RotationPrior | None,
     view_weight: Floats,
 ) -> GraphOutput:
-    """Returns the graph's output for assignments (H,V) of one time step; no prior = the lifter's rotations."""
+    """Returns the graph's output; arguments as in `graph_run`."""
+    return graph_run(engine, observation, assignments, prior, view_weight).alone()
+
+
+def graph_run(
+    engine: Engine,
+    observation: Observation,
+    assignments: NDArray[np.int64],
+    prior: RotationPrior | None,
+    view_weight: Floats,
+) -> GraphRun:
+    """Returns the run of the graph for assignments (H,V) of one time step; no prior = the lifter's rotations."""
     present = assignments != UNASSIGNED
     valid = np.where(present, assignments, 0)
     rotation = observation.ray_from_camera[valid]
     if prior is not None:
         rotation = rotation @ prior.camera_from_rig
     sd = np.broadcast_to(1.0 if prior is None else prior.sd, assignments.shape)
-    return engine.run(
+    return GraphRun(
+        engine,
         GraphInput(
             ray_xy=observation.ray_xy.astype(np.float32),
             confidence=observation.score.astype(np.float32),
@@ -96,19 +132,13 @@ def run_graph(
             depth_bias_sd=np.zeros((len(assignments), 1), np.float32),
             lifter_rotations=np.full(len(assignments), prior is None),
             depth=observation.ray_depth.astype(np.float32),
-        )
+        ),
     )
 
 
 def select(out: GraphOutput, hypothesis: int) -> GraphOutput:
     """Returns the outputs of one hypothesis, its axis kept."""
-    of_candidates = ("lifted", "upright")
-    return GraphOutput(
-        **{
-            name: getattr(out, name) if name in of_candidates else getattr(out, name)[hypothesis : hypothesis + 1]
-            for name in GraphOutput.__dataclass_fields__
-        }
-    )
+    return out.part(slice(None), slice(hypothesis, hypothesis + 1))
 
 
 def inconsistency(model_sd: NDArray[np.float32], present: NDArray[np.bool_]) -> Floats:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pose_rig.arrays import Floats
-from pose_rig.fusion.pose.hypothesis import UNASSIGNED, inconsistency, run_graph
+from pose_rig.fusion.pose.computation import Computations
+from pose_rig.fusion.pose.hypothesis import UNASSIGNED, graph_run, inconsistency
 from pose_rig.fusion.pose.observation import Observation
 from pose_rig.graph import Engine
 
@@ -32,7 +33,7 @@ class PersonSwitch:
 
     def update(
         self, observation: Observation, assignment: NDArray[np.int64], engine: Engine
-    ) -> NDArray[np.int64] | None:
+    ) -> Computations[NDArray[np.int64] | None]:
         """Returns the assignment (V,) to switch to, None to keep the current one; without mirrored candidates."""
         if 0 <= observation.t_ns - self._last_ns < INTERVAL_NS:
             return None
@@ -40,7 +41,7 @@ class PersonSwitch:
         others = candidate_assignments(observation, assignment)
         if len(others) < 2:
             return None
-        costs = assignment_costs(observation, others, engine)
+        costs = yield from assignment_costs(observation, others, engine)
         best = int(np.argmin(costs))
         differs = others[best] != assignment
         gain = float(costs[0] - costs[best])
@@ -51,9 +52,9 @@ class PersonSwitch:
         return np.asarray(others[best])
 
 
-def assignment_costs(observation: Observation, assignments: NDArray[np.int64], engine: Engine) -> Floats:
+def assignment_costs(observation: Observation, assignments: NDArray[np.int64], engine: Engine) -> Computations[Floats]:
     """Returns (H,) the inconsistency of assignments (H,V), summed over the views, with the lifter's rotations."""
-    out = run_graph(engine, observation, assignments, None, np.ones(observation.views))
+    out = yield graph_run(engine, observation, assignments, None, np.ones(observation.views))
     return np.asarray(inconsistency(out.model_sd, assignments != UNASSIGNED).sum(-1))
 
 

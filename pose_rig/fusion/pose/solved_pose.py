@@ -15,7 +15,8 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.initialise import MIN_INLIER, RELATIVE_DETECTION_SD, detection_sd
 from pose_rig.fusion.calibration.self_solve import RigSolution
 from pose_rig.fusion.calibration.triangulate import Rays, to_camera_frames
-from pose_rig.fusion.pose.fit import Fit, TemporalPrior, fit_pose, reprojection_errors
+from pose_rig.fusion.pose.computation import Computations
+from pose_rig.fusion.pose.fit import Fit, PoseFit, TemporalPrior, reprojection_errors
 from pose_rig.fusion.pose.hypothesis import Hypothesis
 from pose_rig.geometry import MIN_DEPTH_M
 from pose_rig.skeleton import J
@@ -77,7 +78,7 @@ def solved_pose(
     view_weight: Floats,
     prior: TemporalPrior | None,
     may_jump: NDArray[np.bool_] | None = None,
-) -> tuple[Hypothesis, SolvedPose]:
+) -> Computations[tuple[Hypothesis, SolvedPose]]:
     """Returns the hypothesis, with candidates reassigned where the pose supports others, and the pose.
 
     Args:
@@ -109,24 +110,24 @@ def solved_pose(
 
     waits = may_jump is not None and bool(may_jump.any()) and ((view_weight > 0) & visible.any(1)).sum() == 1
 
-    def fitted(inlier: Floats) -> tuple[SolvedPose, Floats]:
+    def fitted(inlier: Floats) -> Computations[tuple[SolvedPose, Floats]]:
         weighted = Rays(rays.ideal_xy, rays.sd, rays.weight * inlier)
-        found = fit_pose(weighted, cameras, length, shape, prior, initial)
+        found = yield PoseFit(weighted, cameras, length, shape, prior, initial)
         agreement = _agreement(found.error[0], visible)
         if prior is not None and not waits and agreement[view_weight > 0].max(initial=0.0) < LOST_AGREEMENT:
-            without_prior = fit_pose(weighted, cameras, length, shape)
+            without_prior = yield PoseFit(weighted, cameras, length, shape)
             agreement_without = _agreement(without_prior.error[0], visible)
             if _is_supported(agreement_without, visible, view_weight):
                 found, agreement = without_prior, agreement_without
         return _pose(found, rays, visible, agreement, cameras), agreement
 
-    pose, agreement = fitted(inlier * used[:, None])
+    pose, agreement = yield from fitted(inlier * used[:, None])
     other = _reassigned(hypothesis, pose.points, agreement, cameras, view_weight > 0)
     changed = other.assignment != hypothesis.assignment
     if (changed & (view_weight > 0)).any():
         hypothesis = other
         rays, visible = _rays(hypothesis, cameras)
-        pose, _ = fitted(np.where(changed[:, None], view_weight[:, None], inlier * used[:, None]))
+        pose, _ = yield from fitted(np.where(changed[:, None], view_weight[:, None], inlier * used[:, None]))
     return hypothesis, pose
 
 

@@ -8,6 +8,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.pose.computation import alone
 from pose_rig.fusion.pose.hypothesis import UNASSIGNED, Hypothesis
 from pose_rig.fusion.pose.lifts import own_lifts
 from pose_rig.fusion.pose.solved_pose import SolvedPose, solved_pose
@@ -36,7 +37,7 @@ def hypothesis(samples: list[Sample | None], size: float = 0.3) -> Hypothesis:
 
 def see(given: Hypothesis, weight: Floats = ALL, ago: SolvedPose | None = None) -> tuple[Hypothesis, SolvedPose]:
     """The solved pose of a hypothesis; ``ago`` is the pose a thirtieth of a second before."""
-    return solved_pose(given, RIG, weight, None if ago is None else ago.temporal_prior(1 / 30))
+    return alone(solved_pose(given, RIG, weight, None if ago is None else ago.temporal_prior(1 / 30)))
 
 
 def posed(given: Hypothesis, weight: Floats = ALL, ago: SolvedPose | None = None) -> SolvedPose:
@@ -158,8 +159,8 @@ def test_of_two_views_the_one_that_jumps_is_not_followed(view: int) -> None:
     ago = posed(hypothesis(samples_of(BODY)))
     given = hypothesis([*samples_of(BODY, panned(view, 6.0))[:2], None])
     prior, other = ago.temporal_prior(1 / 30), 1 - view
-    _, followed = solved_pose(given, RIG, ALL, prior)
-    _, pose = solved_pose(given, RIG, ALL, prior, np.ones(3, bool))
+    _, followed = alone(solved_pose(given, RIG, ALL, prior))
+    _, pose = alone(solved_pose(given, RIG, ALL, prior, np.ones(3, bool)))
     assert pose.agreement[other] > 0.8
     assert pose.agreement[view] < 0.2
     assert np.median(off_m(pose)) < 0.05
@@ -170,7 +171,7 @@ def test_a_view_that_has_long_disagreed_does_not_jump() -> None:
     ago = posed(hypothesis(samples_of(BODY)))
     there = BODY + np.array([0.25, 0.0, 0.25])  # the prior is wrong, not the views
     given = hypothesis([*samples_of(there)[:2], None])
-    _, pose = solved_pose(given, RIG, ALL, ago.temporal_prior(1 / 30), np.zeros(3, bool))
+    _, pose = alone(solved_pose(given, RIG, ALL, ago.temporal_prior(1 / 30), np.zeros(3, bool)))
     assert np.median(off_m(pose, there)) < 0.06
 
 
@@ -178,8 +179,8 @@ def test_the_only_view_is_not_followed_to_another_person_at_once() -> None:
     ago = posed(hypothesis(samples_of(BODY)))
     given = hypothesis([samples_of(BODY + np.array([1.5, 0.0, 1.0]))[0], None, None])
     prior = ago.temporal_prior(1 / 30)
-    _, waiting = solved_pose(given, RIG, ALL, prior, np.ones(3, bool))
-    _, later = solved_pose(given, RIG, ALL, prior, np.zeros(3, bool))
+    _, waiting = alone(solved_pose(given, RIG, ALL, prior, np.ones(3, bool)))
+    _, later = alone(solved_pose(given, RIG, ALL, prior, np.zeros(3, bool)))
     assert np.median(off_m(waiting)) < 0.3
     assert np.median(off_m(later)) > 1.0
 
@@ -188,7 +189,7 @@ def test_the_only_view_is_followed_when_the_person_changes_speed() -> None:
     ago = posed(hypothesis(samples_of(BODY)))
     there = BODY + CAMERAS.rotation[0, 0] * 3.0 / 30  # across the image, by 3 m/s
     given = hypothesis([samples_of(there)[0], None, None])
-    _, pose = solved_pose(given, RIG, ALL, ago.temporal_prior(1 / 30), np.ones(3, bool))
+    _, pose = alone(solved_pose(given, RIG, ALL, ago.temporal_prior(1 / 30), np.ones(3, bool)))
     assert pose.agreement[0] > 0.8
     assert np.median(off_m(pose, there)) < 0.06
 

@@ -8,6 +8,7 @@ import pytest
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import RigSolution
+from pose_rig.fusion.pose.computation import alone
 from pose_rig.fusion.pose.solved_pose import solved_pose
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.rig.pair_agreement import MIN_SAMPLES, PairAgreement, unmoved_pair
@@ -37,7 +38,7 @@ def watched(true: Calibration, samples: int = 10, hidden: int | None = None) -> 
         seen = [None if v == hidden else Sample(n * TICK, xy[v][None], np.full((1, J), 0.9)) for v in range(VIEWS)]
         given = hypothesis_of(seen, [landmarks(JOINT_SET)] * VIEWS, person - person[0], CAMERAS)
         given = replace(given, observation=replace(given.observation, t_ns=n * TICK))
-        out.add(given, solved_pose(given, RIG, np.ones(VIEWS), None)[1], LENGTH_M)
+        out.add(given, alone(solved_pose(given, RIG, np.ones(VIEWS), None))[1], LENGTH_M)
     return out
 
 
@@ -71,7 +72,7 @@ def test_samples_that_follow_each_other_closely_are_not_used() -> None:
         person - person[0],
         CAMERAS,
     )
-    pose = solved_pose(given, RIG, np.ones(VIEWS), None)[1]
+    pose = alone(solved_pose(given, RIG, np.ones(VIEWS), None))[1]
     for n in range(3 * MIN_SAMPLES):
         out.add(replace(given, observation=replace(given.observation, t_ns=n)), pose, LENGTH_M)
     assert np.isnan(out.between(0, RIG)).all()
