@@ -5,14 +5,18 @@
 
 With --cams, MediaPipe runs on the videos with one person per camera, and its 2D landmarks are lifted. Without, the
 detections stored in the reference are used: ``kp2d_MODEL`` (V,T,33,2) px and ``vis_MODEL`` (V,T,33), and optionally
-``mp_world_MODEL`` (V,T,33,3); ``image_size_wh`` (V,2). PA-MPJPE is the mean error of the 12 limb joints in mm after a
-similarity per time step and camera. Focal lengths are the default of a rig. "Right person": only time steps at which
-most detected limb joints are within 10 % of the person's height of the truth, which excludes detections of a bystander.
+``mp_world_MODEL`` (V,T,33,3); ``image_size_wh`` (V,2). The world landmarks are also the source of the depths that
+lifters take which were trained for it; "2D alone" is the same lifter without. "Mean of both" is the plain mean of the
+lift and the world landmarks. PA-MPJPE is the mean error of the 12 limb joints in mm after a
+similarity per time step and camera. "Error over sd" is the root mean square of the depths' errors, each divided by its
+predicted standard deviation: 1 if these are true. Focal lengths are the default of a rig. "Right person": only time
+steps at which most detected limb joints are within 10 % of the person's height of the truth, which excludes detections
+of a bystander.
 """
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +32,7 @@ from benchmarks.accuracy.similarity import pa_mm
 from benchmarks.contract import Report, parser
 from pose_rig.arrays import Floats
 from pose_rig.assets.catalog import detector_model
+from pose_rig.capture.mediapipe_detector import depths_px
 from pose_rig.capture.source import Frame
 from pose_rig.capture.source_factory import open_source
 from pose_rig.config import FOCAL_PER_LARGER_SIDE, CameraConfig, DetectorConfig
@@ -36,7 +41,8 @@ from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
 from pose_rig.lifting.model import Lifter
 from pose_rig.skeleton import landmarks
-from pose_rig.training.evaluation.evaluation import lift
+from pose_rig.training.evaluation.evaluation import lift, lift_in_views
+from pose_rig.training.footage.dataset import lifter_input
 from pose_rig.training.footage.footage import Footage
 
 SCHEMA = "mediapipe33"
@@ -66,19 +72,22 @@ class View:
     score: Floats
     world: Floats
 
-    def lifted(self, lifter: Lifter) -> Floats:
-        """Returns (T,17,3) the lifted joints, any scale; NaN without a detection."""
-        joints_px, joints_score = landmarks(SCHEMA).to_joints(self.xy_px, np.nan_to_num(self.score))
+    def footage(self) -> Footage:
+        """Returns the joints of the detections, with their depths."""
+        score = np.nan_to_num(self.score)
+        joints_px, joints_score = landmarks(SCHEMA).to_joints(self.xy_px, score)
+        depth_px = landmarks(SCHEMA).depths(np.nan_to_num(depths_px(self.xy_px, self.world)), score)
+        known = np.asarray(np.isfinite(self.world).all((1, 2)))[:, None]
         larger_side = max(self.size_px)
-        footage = Footage(
+        return Footage(
             name=self.name,
             subject="",
             xy_px=joints_px[:, None].astype(np.float32),
             score=joints_score[:, None].astype(np.float32),
             size_px=np.array([self.size_px], np.float32),
             focal_px=np.array([FOCAL_PER_LARGER_SIDE * larger_side], np.float32),
+            depth_px=np.where(known, depth_px, np.nan)[:, None].astype(np.float32),
         )
-        return lift(lifter, footage)[:, 0]
 
     def joints_of_world(self) -> Floats:
         """Returns (T,17,3) m the joints of the world landmarks; NaN if unknown."""
@@ -154,31 +163,58 @@ class Errors:
 
     Attributes:
         lifted: (N,) error of our lift.
+        plain: (N,) the same from 2D alone.
+        both: (N,) of the mean of our lift and the world landmarks, NaN if these are unknown.
         world: (N,) error of the world landmarks, NaN if unknown.
         right: (N,) whether the detection is of the right person.
+        in_sds: (N,L) errors of the lifted depths in predicted standard deviations.
     """
 
     lifted: Floats
+    plain: Floats
+    both: Floats
     world: Floats
     right: NDArray[np.bool_]
+    in_sds: Floats
 
     @property
     def where_right(self) -> "Errors":
         """The errors of the right person only."""
-        return Errors(self.lifted[self.right], self.world[self.right], self.right[self.right])
+        return Errors(*(getattr(self, field.name)[self.right] for field in fields(self)))
 
 
 def compare(view: View, number: int, truth: Reference, lifter: Lifter, frames: tuple[int, int] | None) -> Errors:
     """Returns the errors of one camera at the time steps with a detection and a reference."""
     covered, joints, truth_px = truth.at(view.t_ns, frames)
-    lifted, world = view.lifted(lifter)[covered], view.joints_of_world()[covered]
+    footage, world = view.footage().at(covered), view.joints_of_world()[covered]
+    lifted, plain = (lift(lifter, one)[:, 0] for one in (footage, footage.without_depths()))
     known = np.asarray(np.isfinite(lifted).all((1, 2)) & np.isfinite(joints[:, LIMB]).all((1, 2)))
-    has_world = known & np.isfinite(world[:, LIMB]).all((1, 2))
-    world_mm = np.full(len(known), np.nan)
-    world_mm[has_world] = pa_mm(world[has_world][:, LIMB], joints[has_world][:, LIMB])
+
+    def error_mm(poses: Floats) -> Floats:
+        out, has = np.full(len(poses), np.nan), np.isfinite(poses[:, LIMB]).all((1, 2))
+        out[has] = pa_mm(poses[has][:, LIMB], joints[known][has][:, LIMB])
+        return out
+
     right = view.is_right_person(covered, truth_px[number])
-    lifted_mm = pa_mm(lifted[known][:, LIMB], joints[known][:, LIMB])
-    return Errors(lifted_mm, world_mm[known], right[known])
+    in_sds = depth_errors_in_sds(lifter, footage, joints @ truth.cameras[number, :, :3].T)
+    lifted, plain, world = lifted[known], plain[known], world[known]
+    both = of_size_one(lifted) + of_size_one(world)
+    return Errors(error_mm(lifted), error_mm(plain), error_mm(both), error_mm(world), right[known], in_sds[known])
+
+
+def of_size_one(poses: Floats) -> Floats:
+    """Returns poses (N,17,3) relative to the pelvis, of norm 1."""
+    centred = poses - poses[:, :1]
+    return np.asarray(centred / np.linalg.norm(centred, axis=(1, 2), keepdims=True))
+
+
+def depth_errors_in_sds(lifter: Lifter, footage: Footage, joints: Floats) -> Floats:
+    """Returns (N,L) the errors of the lifted depths of limb joints; true joints (N,17,3), in the axes of the camera."""
+    given = lifter_input(footage, lifter.config.frame)
+    lifted, sd = (values[:, 0] for values in lift_in_views(lifter, given))
+    true = np.einsum("tij,tkj->tki", given.view_from_camera[:, 0], joints - joints[:, :1])
+    scale = (lifted[..., :2] * true[..., :2]).sum((1, 2)) / (true[..., :2] ** 2).sum((1, 2))
+    return np.asarray(((lifted[..., 2] - scale[:, None] * true[..., 2]) / sd)[:, LIMB])
 
 
 def add_figures(report: Report, names: list[str], errors: list[Errors]) -> None:
@@ -197,12 +233,15 @@ def add_pair(report: Report, name: str, errors: list[Errors], target: float | No
     detected = [one for one in errors if len(one.lifted)]
     if not detected:
         return
-    lifted_mm, world_mm = (
-        float(np.mean([values.mean() for values in part]))
-        for part in ([one.lifted for one in detected], [one.world for one in detected])
+    lifted_mm, plain_mm, both_mm, world_mm = (
+        float(np.mean([getattr(one, part).mean() for one in detected])) for part in ("lifted", "plain", "both", "world")
     )
     report.add(f"{name}: lift of one view", "mm", [lifted_mm])
+    report.add(f"{name}: 2D alone", "mm", [plain_mm])
+    in_sds = np.concatenate([one.in_sds.ravel() for one in detected])
+    report.add(f"{name}: error over sd", "", [float(np.sqrt((in_sds**2).mean()))])
     if np.isfinite(world_mm):
+        report.add(f"{name}: mean of both", "mm", [both_mm])
         report.add(f"{name}: world landmarks", "mm", [world_mm])
         report.add(f"{name}: ratio", "", [lifted_mm / world_mm], f"≤ {target}" if target else "")
 

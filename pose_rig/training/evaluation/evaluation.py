@@ -15,6 +15,7 @@ from pose_rig.arrays import Floats
 from pose_rig.errors import UsageError
 from pose_rig.geometry import complete_root, unrectify
 from pose_rig.graph import GraphInput, depth_input
+from pose_rig.lifting.csm import LAPLACE_SD
 from pose_rig.lifting.model import Lifter
 from pose_rig.lifting.rig_graph import RigGraph
 from pose_rig.skeleton import J
@@ -45,21 +46,27 @@ class Evaluation:
     refined: Jdr | None
 
 
-@torch.no_grad()
 def lift(lifter: Lifter, footage: Footage) -> Floats:
     """Returns (T,V,J,3) single-view lifts in the axes of the camera, root-relative, no scale; NaN if not visible."""
     given = lifter_input(footage, lifter.config.frame)
+    poses = np.einsum("tvki,tvjk->tvji", given.view_from_camera, lift_in_views(lifter, given)[0])
+    return np.where(given.visible[..., None, None], poses, np.nan)
+
+
+@torch.no_grad()
+def lift_in_views(lifter: Lifter, given: LifterInput) -> tuple[Floats, Floats]:
+    """Returns (T,V,J,3) single-view lifts in the frame of the lifter's input, and (T,V,J) the sds of their depths."""
     device = lifter.stem.weight.device
     pose_2d = torch.split(torch.from_numpy(given.pose_2d.reshape(-1, J, 2).astype(np.float32)), BATCH_POSES)
     confidence = torch.split(torch.from_numpy(given.confidence.reshape(-1, J).astype(np.float32)), BATCH_POSES)
     depth = torch.split(torch.from_numpy(depth_input(given.depth).reshape(-1, J, 2)), BATCH_POSES)
-    parts = []
+    parts, spreads = [], []
     for batch in zip(pose_2d, confidence, depth, strict=True):
-        canonical, rotation, _ = lifter(*(value.to(device) for value in batch))
+        canonical, rotation, spread = lifter(*(value.to(device) for value in batch))
         parts.append((canonical @ rotation.transpose(1, 2)).cpu().numpy())
-    lifted = np.concatenate(parts).astype(np.float64).reshape(*given.confidence.shape, 3)
-    poses = np.einsum("tvki,tvjk->tvji", given.view_from_camera, lifted)
-    return np.where(given.visible[..., None, None], poses, np.nan)
+        spreads.append(spread.cpu().numpy())
+    lifted, sd = (np.concatenate(arrays).astype(np.float64) for arrays in (parts, spreads))
+    return lifted.reshape(*given.confidence.shape, 3), LAPLACE_SD * sd.reshape(given.confidence.shape)
 
 
 def refine(lifter: Lifter, footage: Footage) -> Floats:

@@ -83,6 +83,10 @@ class Footage:
         """Number of cameras."""
         return int(self.xy_px.shape[1])
 
+    def without_depths(self) -> "Footage":
+        """Returns the footage as of a detector that estimates no depths."""
+        return replace(self, depth_px=None)
+
     def at(self, index: NDArray[np.integer] | NDArray[np.bool_] | slice) -> "Footage":
         """Returns the footage of some frames."""
         truth = self.truth

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.accuracy.reference import Reference
 from benchmarks.accuracy.world_landmarks import Errors, add_figures, compare, stored
@@ -12,7 +13,7 @@ from pose_rig.errors import UsageError
 from pose_rig.geometry import rotation_from_vector
 from pose_rig.lifting.checkpoint import load
 from pose_rig.lifting.engine import DEFAULT_WEIGHTS
-from pose_rig.lifting.model import Lifter
+from pose_rig.lifting.model import Lifter, with_depth
 from pose_rig.skeleton import INDEX, SCHEMAS
 from tests.fusion.fakes import FPS, film, ring, walk
 
@@ -61,9 +62,25 @@ def test_both_are_compared_with_the_reference(tmp_path: Path, lifter: Lifter) ->
         assert one.world.max() < 1e-6
         assert one.lifted.shape == (15,)
         assert 10 < one.lifted.mean() < 70
+        assert np.isfinite(one.both).all()
+        assert (one.plain == one.lifted).all()  # the shipped weights take no depths yet
+        assert one.in_sds.shape == (15, 12)
+        assert 0.2 < np.sqrt((one.in_sds[3:] ** 2).mean()) < 3
     assert first.right.all()
     assert second.right.tolist() == [False] * 3 + [True] * 12
     assert len(second.where_right.lifted) == 12
+
+
+def test_depths_of_the_world_landmarks_are_those_that_a_lifter_takes(tmp_path: Path, lifter: Lifter) -> None:
+    taking = with_depth(lifter)
+    path = take(tmp_path / "t.npz")
+    assert (errors_of(path, taking)[0].plain == errors_of(path, taking)[0].lifted).all()  # not trained
+    torch.nn.init.normal_(taking.depth_stem.weight, std=0.2)
+    changed = errors_of(path, taking)[0]
+    assert np.abs(changed.plain - changed.lifted).max() > 0.1
+    assert (changed.plain == errors_of(path, lifter)[0].plain).all()
+    without = errors_of(path, taking, "lite")[0]  # stored without world landmarks
+    assert (without.plain == without.lifted).all()
 
 
 def test_only_the_selected_frames_are_used(tmp_path: Path, lifter: Lifter) -> None:
@@ -77,9 +94,16 @@ def test_missing_world_landmarks_are_nan(tmp_path: Path, lifter: Lifter) -> None
     path = take(tmp_path / "t.npz")
     errors = errors_of(path, lifter, "lite")
     assert np.isnan(errors[0].world).all()
+    assert np.isnan(errors[0].both).all()
     assert errors[0].lifted == pytest.approx(errors_of(path, lifter)[0].lifted)
     with pytest.raises(UsageError, match=r"t\.npz has no detections of the model 'heavy'\. Give the videos"):
         next(stored(path, "heavy"))
+
+
+def errors(lifted: list[float], world: list[float], right: np.ndarray) -> Errors:
+    """Errors whose 2D alone is as good, and whose mean with the world landmarks is 10 mm better."""
+    mm = np.array(lifted)
+    return Errors(mm, mm, mm - 10, np.array(world), right, np.full((len(mm), 12), 2.0))
 
 
 def report_of(*errors: Errors) -> dict[str, Figure]:
@@ -91,26 +115,28 @@ def report_of(*errors: Errors) -> dict[str, Figure]:
 def test_the_mean_weights_all_cameras_equally() -> None:
     good = np.array([True, True])
     found = report_of(
-        Errors(np.array([40.0, 60.0]), np.array([90.0, 110.0]), good),
-        Errors(np.array([30.0]), np.array([50.0]), good[:1]),
+        errors([40.0, 60.0], [90.0, 110.0], good),
+        errors([30.0], [50.0], good[:1]),
     )
     assert found["mean of all: lift of one view"].median == 40
     assert found["mean of all: world landmarks"].median == 75
     assert found["mean of all: ratio"].median == pytest.approx(40 / 75)
+    assert found["mean of all: mean of both"].median == 30
+    assert found["mean of all: error over sd"].median == 2
     assert found["mean of all: ratio"].target == "≤ 0.8"
     assert "cam0: right person" not in found
 
 
 def test_detections_of_another_person_are_recognised() -> None:
-    found = report_of(Errors(np.array([40.0, 200.0]), np.array([60.0, 220.0]), np.array([True, False])))
+    found = report_of(errors([40.0, 200.0], [60.0, 220.0], np.array([True, False])))
     assert found["cam0: right person"].median == 50
     assert found["cam0, right person: lift of one view"].median == 40
     assert found["mean of all, right person: ratio"].median == pytest.approx(40 / 60)
 
 
 def test_a_camera_without_the_right_person_is_excluded_from_the_mean() -> None:
-    none = Errors(np.array([200.0]), np.array([220.0]), np.array([False]))
-    found = report_of(none, Errors(np.array([40.0]), np.array([np.nan]), np.array([True])))
+    none = errors([200.0], [220.0], np.array([False]))
+    found = report_of(none, errors([40.0], [np.nan], np.array([True])))
     assert found["mean of all, right person: lift of one view"].median == 40
     assert "mean of all: world landmarks" not in found
     assert "cam0, right person: lift of one view" not in found

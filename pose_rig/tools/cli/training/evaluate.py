@@ -171,7 +171,11 @@ def _measured(weights: Sequence[Path], found: Iterable[Found]) -> Iterator["Eval
     for kind, footage, half_head_px in found:
         table = KINDS.get(kind, kind)
         for name, lifter in lifters:
-            yield evaluate_lifter(name if table == kind else f"{name}, {kind}", lifter, table, footage, half_head_px)
+            label = name if table == kind else f"{name}, {kind}"
+            yield evaluate_lifter(label, lifter, table, footage, half_head_px)
+            if lifter.config.depth and any(take.depth_px is not None for take in footage):
+                plain = [take.without_depths() for take in footage]
+                yield evaluate_lifter(f"{label}, without depths", lifter, table, plain, half_head_px)
 
 
 def _benchmarks(sets: Sequence[tuple[str, Path]], morphing: TrainProgress | None) -> Iterator[Found]:
