@@ -19,6 +19,7 @@ LATEST_SAMPLES = 5  # a third of a second
 MIN_POINTS = 60
 MIN_INLIER_SHARE = 0.5
 INLIER_THRESHOLD_SD = 3.0
+SOLVER = cv2.SOLVEPNP_SQPNP
 
 
 class Resection:
@@ -87,9 +88,12 @@ def _ransac(points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats
         return None
     cv2.setRNGSeed(0)
     threshold = INLIER_THRESHOLD_SD * sd
-    found, rvec, tvec, inside = cv2.solvePnPRansac(
-        points, ideal_xy, np.eye(3), None, iterationsCount=200, reprojectionError=threshold, flags=cv2.SOLVEPNP_SQPNP
-    )
+    try:
+        found, rvec, tvec, inside = cv2.solvePnPRansac(
+            points, ideal_xy, np.eye(3), None, iterationsCount=200, reprojectionError=threshold, flags=SOLVER
+        )
+    except cv2.error:  # raised where a sample of RANSAC lies within some 3 mrad of the image
+        return None
     if not found or inside is None:
         return None
     return np.asarray(rvec, np.float64), np.asarray(tvec, np.float64), np.asarray(inside, np.int64).ravel()

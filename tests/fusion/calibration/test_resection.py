@@ -8,6 +8,7 @@ from pose_rig.fusion.calibration.resection import (
     RESECTION_STRIDE,
     SAMPLE_INTERVAL_NS,
     Resection,
+    inlier_share,
     resect,
 )
 from pose_rig.geometry import angle_deg
@@ -53,6 +54,13 @@ def test_noise_and_outliers_have_little_effect(share: float) -> None:
     again = resect(points, ideal_xy, SD)
     assert again is not None
     assert np.array_equal(found[1], again[1])
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-4, 1e-3])
+def test_detections_in_one_spot_give_no_pose(spread: float) -> None:
+    points, ideal_xy = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(2.0)))
+    assert resect(points, spread * ideal_xy, SD) is None
+    assert inlier_share(points, spread * ideal_xy, SD) == 0
 
 
 def test_a_majority_of_outliers_gives_no_pose() -> None:
