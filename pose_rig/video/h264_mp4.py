@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import av
 import cv2
@@ -15,7 +15,7 @@ OPTIONS: dict[str, object] = {"preset": "superfast", "crf": "23"}
 
 
 class H264Mp4:
-    """An MP4 file that is being written.
+    """An MP4 file that is being written; leaving its context finishes it.
 
     Args:
         path: The file.
@@ -40,7 +40,12 @@ class H264Mp4:
         planes: Any = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
         self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
 
-    def close(self) -> None:
-        """Finishes the file."""
-        self._file.mux(self._stream.encode(None))
-        self._file.close()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._file.mux(self._stream.encode(None))
+        finally:
+            self._file.close()

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import cv2
 
@@ -21,12 +21,9 @@ class VideoWriter(Protocol):
     def write(self, image: Image) -> None:
         """Adds a (H,W,3) uint8 BGR image of the size of the video."""
 
-    def close(self) -> None:
-        """Finishes the file."""
-
 
 class OpenCvMp4:
-    """An MP4 file with MPEG-4 Part 2.
+    """An MP4 file with MPEG-4 Part 2; leaving its context finishes it.
 
     Raises:
         OSError: It cannot be written.
@@ -41,8 +38,10 @@ class OpenCvMp4:
         """Adds an image."""
         self._writer.write(image)
 
-    def close(self) -> None:
-        """Finishes the file."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._writer.release()
 
 
@@ -68,21 +67,19 @@ def open_mp4(path: Path, size_px: tuple[int, int], fps: float) -> Iterator[Video
         PoseRigError: The encoder failed.
         OSError: The file cannot be written.
     """
-    writer: VideoWriter
     if h264_note():
-        writer = OpenCvMp4(path, size_px, fps)
-        yield writer
-        writer.close()
+        with OpenCvMp4(path, size_px, fps) as writer:
+            yield writer
         return
     import av
+    from av.codec.codec import UnknownCodecError
 
     from pose_rig.video.h264_mp4 import H264Mp4
 
     try:
-        writer = H264Mp4(path, size_px, fps)
-        yield writer
-        writer.close()
+        with H264Mp4(path, size_px, fps) as video:
+            yield video
     except OSError:  # some errors of PyAV are OSErrors too
         raise
-    except av.FFmpegError as error:
+    except (av.FFmpegError, UnknownCodecError) as error:
         raise PoseRigError(f"The video {path} cannot be written: {error}.", "Install PyAV's own wheel.") from error

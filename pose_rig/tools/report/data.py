@@ -14,7 +14,7 @@ from pose_rig.arrays import Floats
 from pose_rig.session.formats.poses import Poses
 from pose_rig.session.formats.poses_file import read_poses
 from pose_rig.session.reader import Session
-from pose_rig.wire.messages import Keypoints2D, Pose3D, RigState
+from pose_rig.wire.messages import NO_PERSON, CameraState, Keypoints2D, Pose3D, RigState
 from pose_rig.wire.records import Gap
 
 
@@ -48,7 +48,7 @@ class CameraTrack:
         mean_agreement: Over all time steps in which it detected a person, 0–1; None before the first.
         clock_offset_s: Rig time minus camera time, as applied at the end.
         clock_offset_sd_s: Its standard deviation; None where nothing is known of it.
-        note: Its note at the end; empty if all was well.
+        note: What was wrong with it at the end; empty if all was well, or if it only saw no person.
     """
 
     name: str
@@ -150,8 +150,14 @@ def _camera(session: Session, name: str, states: Sequence[RigState], gaps: Seque
         np.array([camera.health for _, camera in known]),
         position,
         axis,
-        *((last.agreement, last.time_offset_s, last.time_offset_sd_s, last.note) if last is not None else ()),
+        *(_at_end(last) if last is not None else ()),
     )
+
+
+def _at_end(camera: CameraState) -> tuple[float | None, float, float | None, str]:
+    """Returns mean agreement, clock and note of a camera, for `CameraTrack`."""
+    note = "" if camera.note == NO_PERSON else camera.note  # true of the last frames only
+    return camera.agreement, camera.time_offset_s, camera.time_offset_sd_s, note
 
 
 def _seconds(t_ns: "Sequence[int] | NDArray[np.int64]", start_ns: int) -> Floats:

@@ -17,12 +17,15 @@ import numpy as np
 import pygltflib
 import pytest
 
+from pose_rig.session.draw.overlay import tiles
 from pose_rig.session.reader import Session
 from pose_rig.tools.takes.result import TakeResult, read_result
+from pose_rig.video.encoder import open_h264
 from tests.capture.keypoints import write_keypoints
+from tests.session.drawable import SIZE_PX
 from tests.session.recorded import talk, write
 from tests.tools.cli.test_app import pose_rig
-from tests.tools.sessions import sample, unsolved, write_session
+from tests.tools.sessions import sample, unsolved, with_pictures, write_session
 from tests.tools.test_end_to_end import keypoint_file
 
 with warnings.catch_warnings():  # of what it imports itself
@@ -142,6 +145,20 @@ def test_a_recorded_session_is_processed_from_its_own_keypoints(here: Path) -> N
     assert "A body height of 1.70 m was assumed" in output
     with Session("take-poses/session.mcap") as session:
         assert len(session.poses()) == 20
+
+
+def test_the_overlay_has_the_images_of_the_session_that_is_processed(here: Path) -> None:
+    encoder = open_h264(SIZE_PX)
+    image = np.full((SIZE_PX[1], SIZE_PX[0], 3), 180, np.uint8)
+    write_session(here / "take.mcap", with_pictures("h264", [encoder.encode(i, image).data for i in range(60)]))
+    code, output = said("take.mcap", "--height", "1.8")
+    assert code == 0, output
+    assert "cam1 is drawn without its images: it has no images." in output
+    video = cv2.VideoCapture("take-poses/overlay.mp4")
+    frames = [np.asarray(frame, np.uint8) for _, frame in iter(video.read, (False, None))]
+    assert len(frames) == 60
+    corner = tiles(["cam0", "cam1"], [SIZE_PX] * 2)[0].cut_from(frames[30])[-40:-8, -40:-8]
+    assert corner.mean() == pytest.approx(180, abs=5)
 
 
 def test_a_pose2sim_project_is_processed(here: Path) -> None:
