@@ -14,7 +14,7 @@ from pose_rig.fusion.calibration.cameras import Calibration
 from pose_rig.fusion.calibration.self_solve import MAX_ERROR_SD, MIRROR_AMBIGUITY, RigSolution
 from pose_rig.skeleton import INDEX
 
-MAX_ROTATION_SD_DEG = 5.5  # a larger error costs more than full perspective gains
+MAX_ROTATION_SD_DEG = 5.2  # a larger error costs more than full perspective gains
 MAX_FOCAL_SD = 0.26  # relative; 0.3 is what is assumed of unknown ones
 MIN_CHIRALITY = 0.2
 LENGTH_RANGE = (0.6, 1.6)  # of people's segments, as a share of the average

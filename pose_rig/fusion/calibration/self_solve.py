@@ -119,7 +119,7 @@ def self_solve(task: SolveTask) -> RigSolution | str:
     if best is None:
         few = training.at(np.arange(0, len(training.weight), max(1, len(training.weight) // INIT_KEYFRAMES)))
         initial = [_relaxed(state, few, priors) for state in _initial_states(task, keyframes, few, pelvis, views)]
-        best = _best(initial, few, priors)
+        best = best_state(initial, few, priors)
     if best is None:
         return MIRROR_AMBIGUITY
     priors = priors_of(task, views, best)
@@ -170,13 +170,17 @@ def _initial_states(
             yield state
 
 
-def _best(initial: Sequence[BundleState], tracks: Tracks, priors: Priors) -> BundleState | None:
-    """Returns the state of lowest cost after a few iterations, None if all are mirrored. One alone is not adjusted."""
+def best_state(initial: Sequence[BundleState], tracks: Tracks, priors: Priors) -> BundleState | None:
+    """Returns the state of lowest cost after a few iterations, None if it is mirrored. One alone is not adjusted.
+
+    Where two cameras see a person from opposite sides and left and right are exchanged in one image, mirrored people
+    have the lowest cost; the best human ones have cameras that are wrong by up to 130°.
+    """
     adjusted = [(initial[0], 0.0)]
     if len(initial) > 1:
         adjusted = [adjust(state, tracks, priors, INIT_ITERATIONS) for state in initial]
-    human = [(cost, state) for state, cost in adjusted if chirality(joints_from_points(state.points)) > 0]
-    return min(human, key=lambda pair: pair[0])[1] if human else None
+    best, _ = min(adjusted, key=lambda pair: pair[1])
+    return best if chirality(joints_from_points(best.points)) > 0 else None
 
 
 def _relaxed(state: BundleState, tracks: Tracks, priors: Priors) -> BundleState:

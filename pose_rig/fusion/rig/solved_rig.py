@@ -43,6 +43,7 @@ class SolvedRig:
     def __init__(self, solution: RigSolution) -> None:
         self.solution = solution
         self.placed = np.zeros(len(solution.cameras.known), bool)
+        self._joined = np.zeros(len(solution.cameras.known), bool)  # of these, cameras that were not solved before
         self._excluded = np.zeros(len(solution.cameras.known), bool)
         self._measure_bones = False
         self._resections = {int(v): Resection() for v in np.flatnonzero(~solution.cameras.known)}
@@ -120,6 +121,7 @@ class SolvedRig:
     def _place(self, view: int, rotation: Floats, translation: Floats) -> None:
         cameras = self.solution.cameras
         here = np.arange(len(cameras.known)) == view
+        self._joined[view] |= not cameras.known[view]
         placed = replace(
             cameras,
             rotation=np.where(here[:, None, None], rotation, cameras.rotation),
@@ -133,12 +135,17 @@ class SolvedRig:
         self._excluded[view], self.placed[view] = False, True
 
     def improve(self, found: RigSolution) -> None:
-        """Uses a new solution if it is more certain at about the same validation error, or has a smaller one."""
+        """Uses a new solution if it is more certain at about the same validation error, or has a smaller one.
+
+        Standard deviations are relative to the cameras that were solved together: when another one has joined, those of
+        the others are not comparable. Two opposite ones alone seem several times as certain as they are.
+        """
         old, new = self.solution.cameras, found.cameras
         both = old.known & new.known
         steady = both & ~self.placed
         more_certain = new.focal_sd[both].sum() < old.focal_sd[both].sum()
-        if self.placed.any() and (new.rotation_sd[steady] > MAX_SD_GROWTH * old.rotation_sd[steady]).any():
+        moved = self.placed & ~self._joined
+        if moved.any() and (new.rotation_sd[steady] > MAX_SD_GROWTH * old.rotation_sd[steady]).any():
             return
         if found.validation_error > MAX_ERROR_GROWTH * found.previous_error:
             return
@@ -148,7 +155,7 @@ class SolvedRig:
             return
         kept = old.known & ~new.known  # excluded cameras keep their pose until they are placed again
         self.solution = replace(found, cameras=_with_rows(new, old, kept))
-        self.placed = self.placed & kept
+        self.placed, self._joined = self.placed & kept, self._joined & kept
 
 
 def with_pose(state: CameraState, cameras: Calibration, view: int) -> CameraState:

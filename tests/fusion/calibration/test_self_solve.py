@@ -17,11 +17,12 @@ from pose_rig.fusion.calibration.self_solve import (
     VALIDATION_STRIDE,
     RigSolution,
     SolveTask,
+    best_state,
     self_solve,
 )
 from pose_rig.geometry import angle_deg, rotation_from_vector
 from pose_rig.intrinsics import Intrinsics
-from pose_rig.skeleton import INDEX
+from pose_rig.skeleton import INDEX, MIRROR
 from tests.fusion.simulated import (
     LENGTH_M,
     acrobat,
@@ -32,6 +33,7 @@ from tests.fusion.simulated import (
     relative_deg,
     stroll,
     task,
+    truth,
 )
 
 RATE_HZ = 5.0
@@ -224,6 +226,17 @@ def test_an_unknown_camera_has_no_pose() -> None:
     assert np.isfinite(got.rotation_sd[known]).all()
     assert relative_deg(got.rotation[known], cameras.rotation[known]).max() < 1.5
     assert got.focal_px[2] == given.intrinsics.focal_px[2]
+
+
+def test_a_human_state_is_not_used_where_a_mirrored_one_costs_less() -> None:
+    """As with left and right exchanged in an image: what is human then has cameras that are far off."""
+    people = acrobat(12)
+    state, tracks, priors = truth(people, calibration(3))
+    mirrored, exchanged, _ = truth(people[:, MIRROR], calibration(3))
+    chosen = best_state([mirrored, state], tracks, priors)
+    assert chosen is not None
+    assert chirality(joints_from_points(chosen.points)) > 0
+    assert best_state([state, mirrored], exchanged, priors) is None
 
 
 def test_too_few_keyframes_give_the_reason() -> None:

@@ -226,6 +226,23 @@ def test_after_a_move_the_other_cameras_stay_as_exact_as_they_were(growth: float
     assert rig.placed.any() != used
 
 
+def test_a_solution_with_a_camera_that_joined_is_used_although_the_others_seem_less_certain() -> None:
+    """Standard deviations of fewer cameras are relative to those alone; a move afterwards is one again."""
+    old = calibration(VIEWS)
+    rig = SolvedRig(solved(unknown(replace(old, focal_sd=np.full(VIEWS, 0.1)), BUMPED)))
+    watch(rig, old, 1.2)
+    assert rig.placed[BUMPED]
+    joined = replace(other(old, 0.05), rotation_sd=3.0 * old.rotation_sd)
+    rig.improve(solved(joined, validation_error=1.0, previous_error=1.0))
+    assert rig.solution.cameras.focal_px[0] == joined.focal_px[0]
+    assert not rig.placed.any()
+    rig.exclude(BUMPED)
+    watch(rig, bumped(joined), 1.2)
+    unsure = replace(other(joined, 0.02), rotation_sd=9.0 * old.rotation_sd)
+    rig.improve(solved(unsure, validation_error=1.0, previous_error=1.2))
+    assert rig.placed[BUMPED]
+
+
 def test_the_rotation_prior_is_wider_for_uncertain_cameras() -> None:
     cameras = replace(calibration(VIEWS), rotation_sd=np.radians([0.01, 1.0, 3.0, np.inf]))
     prior = SolvedRig(solved(unknown(cameras, 3))).prior
