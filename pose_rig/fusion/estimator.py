@@ -227,6 +227,11 @@ class Estimator:
         return self._cameras.landmarks
 
     @property
+    def moves(self) -> int:
+        """How often a camera counted as moved since the last `restart`."""
+        return self._rig.moves
+
+    @property
     def mode(self) -> Mode:
         """``cold``, ``settled`` or ``solved``: how well the cameras are known."""
         return self._rig.poses.mode

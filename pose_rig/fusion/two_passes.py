@@ -4,8 +4,8 @@ Where clocks differ, the first pass is repeated with those found so far:
 
 | clocks | found from | of cameras | kept |
 |---|---|---|---|
-| coarse | movement signals, which need no rig | all | if they are clear, or the camera then agrees with the others |
-| searched | resection at all lags | unclear and not confirmed by reprojection errors | if exactly one lag fits |
+| coarse | movement signals, which need no rig | all | unless the camera then disagrees with the others |
+| searched | resection at all lags | unclear or disagreeing, not confirmed by reprojection | if exactly one lag fits |
 | fine | reprojection errors | all | if they differ significantly (`fine_clocks`) |
 | none of these | | that disagree with the others | the camera is left out |
 
@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pose_rig.arrays import Floats
 from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
 from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
@@ -36,6 +37,7 @@ from pose_rig.wire.messages import Health, Message
 
 MAX_ROUNDS = 3  # of the first pass, with better clocks in each
 REPEAT_ABOVE_S = 0.03  # clocks that change by more have cost keypoints: the first pass is repeated
+LESS_AGREEMENT = 0.1  # with clear offsets, than with the given clocks; a rig that is solved badly varies by as much
 MAX_TRACK_NS = 600_000_000_000  # of each file, by which clocks are compared
 
 
@@ -69,7 +71,7 @@ class TwoPasses:
         self._names, self._files = names, files
         self._estimator, self._output, self._stop = estimator, output, stop
         self._seen = np.zeros(len(files), bool)  # (V,) whether a camera ever shows a person
-        self._repeated = False
+        self._still = False  # whether no camera counted as moved in the last first pass
 
     def first(self, sources: Sequence[MessageSource]) -> None:
         """Fuses the messages of all cameras, and keeps them."""
@@ -99,6 +101,7 @@ class TwoPasses:
         movements = [movement_signals(track) for track in tracks]
         signals = coarse_offsets(movements)
         coarse = self._coarse(coarse_clocks(signals, coarse_rates(movements, signals)), signals.found)
+        self._keep_still()
         coarse = self._searched(coarse, signals, tracks)
         ambiguous = signals.ambiguous & ~np.isfinite(coarse.sd_s)
         found = self._fine(coarse, ambiguous, tracks)
@@ -113,14 +116,33 @@ class TwoPasses:
 
     def _coarse(self, coarse: CameraClocks, clear: NDArray[np.bool_]) -> CameraClocks:
         """Returns the clocks that the movement signals support, after a first pass with them; (V,) are ``clear``."""
-        unclear = self._seen & ~clear
-        if not coarse.near(self._estimator.clocks, 0.0):
+        estimator = self._estimator
+        if coarse.near(estimator.clocks, 0.0):
+            return coarse
+        before, was_solved = self._agreement(), estimator.mode == "solved"
+        self._repeat(coarse)
+        wrong = self._disagreeing() & (~clear | was_solved & (self._agreement() < before - LESS_AGREEMENT))
+        if estimator.mode != "solved":
+            wrong = ~clear | was_solved
+        wrong = wrong & ((coarse.offset_s != 0) | (coarse.rates != 1.0))
+        if wrong.any():
+            coarse = coarse.without(wrong)
             self._repeat(coarse)
-            wrong = unclear & (coarse.offset_s != 0) & (self._disagreeing() | (self._estimator.mode != "solved"))
-            if wrong.any():
-                coarse = coarse.without(wrong)
-                self._repeat(coarse)
         return coarse
+
+    def _keep_still(self) -> None:
+        """Repeats the first pass without moved cameras if some counted as moved and all agree no less then.
+
+        A rig that is solved badly at first takes cameras for moved, and loses their keyframes.
+        """
+        estimator = self._estimator
+        if self._still or not estimator.moves:
+            return
+        before, was_solved = self._agreement(), estimator.mode == "solved"
+        self._repeat(estimator.clocks)
+        less = self._agreement()[self._seen].mean() < before[self._seen].mean()
+        if less or (was_solved and estimator.mode != "solved"):
+            self._repeat(estimator.clocks, still=False)
 
     def _searched(self, coarse: CameraClocks, signals: CoarseOffsets, tracks: Sequence[CameraTrack]) -> CameraClocks:
         """Returns the clocks with those replaced or removed that nothing confirms, after a first pass with them.
@@ -133,7 +155,7 @@ class TwoPasses:
             self._repeat(coarse, unclear)
         adjusted = self._adjusted(tracks, coarse)
         sure = np.zeros(len(tracks), bool) if adjusted is None else np.isfinite(adjusted.sd_s) & ~signals.ambiguous
-        unsure = np.flatnonzero(~sure & unclear)
+        unsure = np.flatnonzero(~sure & (unclear | self._disagreeing()))
         searched = coarse
         if sure.sum() > 1:
             lags_s = [estimator.searched_offset(tracks, sure, view) for view in unsure.tolist()]
@@ -169,18 +191,18 @@ class TwoPasses:
             return np.zeros(len(known), bool)
         return self._disagreeing() & ~known & ~self._estimator.left_out
 
-    def _repeat(self, clocks: CameraClocks, left_out: NDArray[np.bool_] | None = None) -> None:
+    def _repeat(self, clocks: CameraClocks, left_out: NDArray[np.bool_] | None = None, *, still: bool = True) -> None:
         """Repeats the first pass with other clocks, without the cameras ``left_out`` (V,), unless it was just that.
 
-        No camera counts as moved in it: what disagrees may be the clocks.
+        Where cameras keep ``still``, none counts as moved: what disagrees may be the clocks.
         """
         estimator = self._estimator
         left_out = np.zeros(len(self._files), bool) if left_out is None else left_out
         same = clocks.by_camera == estimator.clocks.by_camera and (left_out == estimator.left_out).all()
-        if self._repeated and same:
+        if self._still and still and same:
             return
-        self._repeated, estimator.clocks, estimator.left_out = True, clocks, left_out
-        estimator.restart(may_move=False)
+        self._still, estimator.clocks, estimator.left_out = still, clocks, left_out
+        estimator.restart(may_move=not still)
         self._fuse(self.inputs())
 
     def _fuse(self, cameras: CameraInputs) -> None:
@@ -199,7 +221,10 @@ class TwoPasses:
             samples.append(Sample.from_message(message))
         return self._estimator.track(view, samples)
 
+    def _agreement(self) -> Floats:
+        """Returns (V,) how well each camera agrees with the others."""
+        return np.array([camera.agreement or 0.0 for camera in self._estimator.rig_state().cameras])
+
     def _disagreeing(self) -> NDArray[np.bool_]:
         """Returns (V,) which cameras show a person, but disagree with the others."""
-        agreement = [camera.agreement or 0.0 for camera in self._estimator.rig_state().cameras]
-        return self._seen & (np.array(agreement) < MIN_AGREEMENT)
+        return self._seen & (self._agreement() < MIN_AGREEMENT)

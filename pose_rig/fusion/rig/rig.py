@@ -44,6 +44,7 @@ class Rig:
         poses: The camera poses in use.
         calibrator: Collects the keyframes that they are estimated from.
         unchecked: (V,) whose disagreement may come from their clock: they are not excluded yet.
+        moves: How often a camera counted as moved.
     """
 
     def __init__(self, setup: Setup, engine: Engine, background: BackgroundCompute) -> None:
@@ -57,6 +58,7 @@ class Rig:
         self._report = CameraReport(setup, self._consistency, self.poses, self._mirrors, self._lags)
         self._why_unsolved = ""
         self.unchecked = np.zeros(len(setup.names), bool)
+        self.moves = 0
 
     @property
     def inconsistent_s(self) -> Floats:
@@ -242,6 +244,7 @@ class Rig:
         """Excludes cameras that have disagreed for long: they were moved, or follow another person."""
         poses, inconsistent_s = self.poses, self._consistency.inconsistent_s
         for view in np.flatnonzero(poses.known & (inconsistent_s > MOVED_AFTER_S) & ~self.unchecked).tolist():
+            self.moves += 1
             pair = self._unmoved_pair(t_ns) if poses.known.sum() < 4 else None
             if pair is not None:
                 self._trust_only(pair, t_ns)
