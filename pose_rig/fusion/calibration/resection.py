@@ -26,7 +26,7 @@ class Resection:
     """Collects 2D–3D correspondences of one camera."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[int, Floats, Floats, float]] = deque(maxlen=MAX_SAMPLES)
+        self._samples: deque[tuple[int, Floats, Floats, float, float]] = deque(maxlen=MAX_SAMPLES)
         self._count = 0
 
     @property
@@ -34,15 +34,24 @@ class Resection:
         """Whether there are enough samples; bundle adjustment of the whole rig does the rest."""
         return len(self._samples) == MAX_SAMPLES
 
-    def add(self, t_ns: int, points: Floats, ideal_xy: Floats, sd: float) -> tuple[Floats, Floats] | None:
-        """Adds points (P,3) m with ideal coordinates (P,2), at most 15 times a second.
+    def add(
+        self, t_ns: int, points: Floats, ideal_xy: Floats, sd: float, points_sd: float = 0.0
+    ) -> tuple[Floats, Floats] | None:
+        """Adds points of a person, at most 15 times a second.
+
+        Args:
+            t_ns: Time.
+            points: (P,3) m.
+            ideal_xy: (P,2) their ideal coordinates.
+            sd: Standard deviation of the coordinates.
+            points_sd: That of the points, as they appear in the image.
 
         Returns:
             Once a second the rotation (3,3) camera_from_rig and translation (3,), if resection succeeds.
         """
         if self._samples and t_ns - self._samples[-1][0] < SAMPLE_INTERVAL_NS:
             return None
-        self._samples.append((t_ns, points, ideal_xy, sd))
+        self._samples.append((t_ns, points, ideal_xy, sd, points_sd))
         self._count += 1
         return self._pose() if self._count % RESECTION_STRIDE == 0 else None
 
@@ -50,16 +59,16 @@ class Resection:
         """Returns the share of the latest points that are inliers of a camera pose: (3,3) camera_from_rig, (3,) m."""
         latest = list(self._samples)[-LATEST_SAMPLES:]
         inlier = []
-        for _, points, ideal_xy, sd in latest:
+        for _, points, ideal_xy, sd, _ in latest:
             local = points @ rotation.T + translation
             error = np.linalg.norm(local[:, :2] / np.maximum(local[:, 2:], MIN_DEPTH_M) - ideal_xy, axis=-1)
             inlier.append(error < INLIER_THRESHOLD_SD * sd)
         return float(np.concatenate(inlier).mean()) if inlier else 0.0
 
     def _pose(self) -> tuple[Floats, Floats] | None:
-        points = np.concatenate([points for _, points, _, _ in self._samples])
-        ideal_xy = np.concatenate([ideal_xy for _, _, ideal_xy, _ in self._samples])
-        sd = float(np.median([sd for *_, sd in self._samples]))
+        points = np.concatenate([points for _, points, *_ in self._samples])
+        ideal_xy = np.concatenate([ideal_xy for _, _, ideal_xy, *_ in self._samples])
+        sd = float(np.median([np.hypot(sd, points_sd) for *_, sd, points_sd in self._samples]))
         return resect(points, ideal_xy, sd)
 
 

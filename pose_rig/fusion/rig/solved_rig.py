@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.segments import LENGTH_PER_HEIGHT, POINTS
 from pose_rig.fusion.calibration.cameras import Calibration
+from pose_rig.fusion.calibration.initialise import RELATIVE_DETECTION_SD
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.relocalise import measure_bone_lengths
 from pose_rig.fusion.calibration.resection import Resection
@@ -23,6 +24,7 @@ from pose_rig.fusion.rig.consistency import MIN_AGREEMENT, Consistency
 from pose_rig.wire.messages import CameraState
 
 MIN_ROTATION_SD = np.radians(0.5)  # of a camera within one time step: detected joints are not quite at the joints
+MIN_PERSON_M = 0.3  # size of a pose, of which detections are a share uncertain
 UNKNOWN_ROTATION_SD = np.radians(8.0)
 RESECTED_ROTATION_SD = np.radians(2.0)  # of a camera placed by the poses of a second
 MAX_SD_GROWTH = 1.12  # of cameras that were not moved, in the first solution after a move: 1.5 without principal points
@@ -88,7 +90,7 @@ class SolvedRig:
 
         The resection is repeated for a few more seconds, from more keypoints.
         """
-        points = pose.joints[list(POINTS)]
+        points, points_sd = pose.joints[list(POINTS)], _points_sd(pose)
         for view, resection in list(self._resections.items()):
             if moving[view]:
                 continue
@@ -101,7 +103,8 @@ class SolvedRig:
             visible = (pose.visible[view] > 0) & supported
             if not visible.any():
                 continue
-            found = resection.add(t_ns, points[visible], pose.ideal_xy[view][visible], float(pose.sd[view]))
+            sd = float(pose.sd[view])
+            found = resection.add(t_ns, points[visible], pose.ideal_xy[view][visible], sd, points_sd * sd)
             if found is not None:
                 if self._still_fits(view, resection):
                     self.trust(view)
@@ -156,6 +159,13 @@ class SolvedRig:
         kept = old.known & ~new.known  # excluded cameras keep their pose until they are placed again
         self.solution = replace(found, cameras=_with_rows(new, old, kept))
         self.placed, self._joined = self.placed & kept, self._joined & kept
+
+
+def _points_sd(pose: SolvedPose) -> float:
+    """Returns the standard deviation of a pose's points over that of a detection; large if two views are opposite."""
+    points, covariance = pose.joints[list(POINTS)], pose.covariance[list(POINTS)]
+    sd_m = np.sqrt(np.median(np.trace(covariance, axis1=1, axis2=2)) / 3)
+    return float(sd_m / (RELATIVE_DETECTION_SD * max(np.ptp(points, axis=0).max(), MIN_PERSON_M)))
 
 
 def with_pose(state: CameraState, cameras: Calibration, view: int) -> CameraState:

@@ -56,6 +56,19 @@ def test_noise_and_outliers_have_little_effect(share: float) -> None:
     assert np.array_equal(found[1], again[1])
 
 
+def test_uncertain_points_give_a_pose_where_their_uncertainty_is_known() -> None:
+    points, ideal_xy = seen(stroll(1.0))
+    points = points + np.random.default_rng(3).normal(0, 0.06, points.shape)  # 15 mrad at 4 m
+    sure, unsure = Resection(), Resection()
+    for n in range(RESECTION_STRIDE):
+        exact = sure.add(n * TICK, points[n], ideal_xy[n], SD)
+        found = unsure.add(n * TICK, points[n], ideal_xy[n], SD, 0.015)
+    assert exact is None
+    assert found is not None
+    assert angle_deg(found[0], OTHER.rotation[1]) < 4
+    assert found[1] == pytest.approx(OTHER.translation[1], abs=0.3)
+
+
 @pytest.mark.parametrize("spread", [0.0, 1e-4, 1e-3])
 def test_detections_in_one_spot_give_no_pose(spread: float) -> None:
     points, ideal_xy = (value.reshape(-1, value.shape[-1]) for value in seen(stroll(2.0)))
