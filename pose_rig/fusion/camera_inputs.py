@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from pose_rig.errors import MessageError, PoseRigError
-from pose_rig.fusion.late_cameras import KEEP_NS, CompleteSamples, LateCameras
+from pose_rig.fusion.late_cameras import KEEP_NS, CompleteSamples, LateCameras, times_behind
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.synchronisation.camera_clock import RIG_CLOCK, CameraClock
 from pose_rig.skeleton import landmarks
@@ -60,6 +60,7 @@ class CameraInputs:
         self._live, self._accept, self._reject = live, accept, reject
         self.sources = sources
         self._late = LateCameras(len(names)) if follow else None
+        self._next_ns: int | None = None  # from which the rig learns again
         self.buffers = self._empty_buffers(len(names))
         self.clocks = list(clocks or [RIG_CLOCK] * len(names))
 
@@ -90,17 +91,29 @@ class CameraInputs:
             None if age_ns else buffer.at(t_ns) for buffer, age_ns in zip(self.buffers, self.late_age_ns, strict=True)
         ]
 
-    def complete_samples(self, t_ns: int) -> CompleteSamples | None:
-        """Returns the samples of the last time for which late cameras have delivered too; None if none is late."""
-        if self._late is None or not any(self._late.age_ns):
-            return None
+    def learn_again(self, t_ns: int) -> None:
+        """Has `complete_samples` begin with the oldest samples that are kept, at a time step."""
+        self._next_ns = t_ns - KEEP_NS
+
+    def complete_samples(self, t_ns: int) -> list[CompleteSamples]:
+        """Returns the samples of times from which the rig is to learn instead of a time step; usually there are none.
+
+        Where cameras are late, it is the last time for which they have delivered too. After `learn_again` they are the
+        next ones of the times until then.
+        """
+        if self._late is None:
+            return []
         common_ns = self._late.common_ns(t_ns)
-        return CompleteSamples(common_ns, [buffer.at(common_ns) for buffer in self.buffers])
+        times_ns = [common_ns] if any(self._late.age_ns) else []
+        if self._next_ns is not None:
+            times_ns, self._next_ns = times_behind(self._next_ns, common_ns)
+        return [CompleteSamples(time_ns, [buffer.at(time_ns) for buffer in self.buffers]) for time_ns in times_ns]
 
     def restart(self) -> None:
         """Discards all samples, and the clocks that were followed."""
         if self._late is not None:
             self._late, self.clocks = LateCameras(len(self.buffers)), [RIG_CLOCK] * len(self.buffers)
+            self._next_ns = None
         self.buffers = self._empty_buffers(len(self.buffers))
 
     def set_clock(self, view: int, clock: CameraClock, from_ns: int | None = None) -> None:

@@ -146,30 +146,32 @@ class Estimator:
             self._rig.poses.intrinsics = self._cameras.intrinsics
 
     def step(
-        self, t_ns: int, samples: Sequence[Sample | None], complete: CompleteSamples | None = None
+        self, t_ns: int, samples: Sequence[Sample | None], complete: Sequence[CompleteSamples] = ()
     ) -> PoseEstimate:
         """Returns the pose at a time step, and updates the cameras; arguments as in `computations`."""
         return alone(self.computations(t_ns, samples, complete))
 
     def computations(
-        self, t_ns: int, samples: Sequence[Sample | None], complete: CompleteSamples | None = None
+        self, t_ns: int, samples: Sequence[Sample | None], complete: Sequence[CompleteSamples] = ()
     ) -> Computations[PoseEstimate]:
         """Computes the pose at a time step, and updates the cameras.
 
         Args:
             t_ns: Time.
             samples: (V) the detections of each view.
-            complete: Where some cameras deliver too late for the pose: the samples from which the rig learns instead.
+            complete: The samples from which the rig learns instead: where some cameras deliver too late for the pose,
+                or the clocks have changed.
         """
         samples = [None if out else one for one, out in zip(samples, self.left_out.tolist(), strict=True)]
-        if complete is None:
+        if not complete:
             self._late_person = None
             return (yield from self._estimate(t_ns, samples, self._person, learn=True))
         pose = yield from self._estimate(t_ns, samples, self._person, learn=False)
-        if abs(complete.t_ns - self._learned_ns) >= KEYFRAME_INTERVAL_NS:
-            self._learned_ns = complete.t_ns
-            self._late_person = self._late_person or PersonTracker(self._config, self._engine)
-            yield from self._estimate(complete.t_ns, complete.samples, self._late_person, learn=True)
+        for one in complete:
+            if abs(one.t_ns - self._learned_ns) >= KEYFRAME_INTERVAL_NS:
+                self._learned_ns = one.t_ns
+                self._late_person = self._late_person or PersonTracker(self._config, self._engine)
+                yield from self._estimate(one.t_ns, one.samples, self._late_person, learn=True)
         return pose
 
     def _estimate(
@@ -198,7 +200,7 @@ class Estimator:
             live.collect(cameras.buffers)
             found = live.take(rig.calibrator.changes)
             if found is not None:
-                self._use_clocks(found, cameras)
+                self._use_clocks(found, cameras, t_ns)
             inconsistent_s = rig.inconsistent_s
             rig.unchecked = live.unchecked(t_ns, inconsistent_s)
             if not live.busy:
@@ -209,7 +211,7 @@ class Estimator:
             if cameras.clocks[view] != clock:
                 cameras.set_clock(view, clock)
 
-    def _use_clocks(self, found: Comparison, cameras: CameraInputs) -> None:
+    def _use_clocks(self, found: Comparison, cameras: CameraInputs, t_ns: int) -> None:
         changed = found.offset_s != self.clocks.offset_s
         sd_s = self._live_clocks.sd_s
         own = (np.arange(len(sd_s)) == 0) & (found.offset_s == 0)  # the first camera has the clock of the rig
@@ -219,7 +221,9 @@ class Estimator:
         if found.step is not None:
             view = found.step.view
             cameras.set_clock(view, self.clocks.by_camera[view], found.step.from_ns)
-        self._rig.use_clocks(found, changed)
+        if self._rig.use_clocks(found, changed):
+            cameras.learn_again(t_ns)
+            self._late_person = None
 
     @property
     def landmarks(self) -> Sequence[Landmarks | None]:

@@ -18,7 +18,12 @@ from pose_rig.fusion.rig.background import BackgroundCompute, BackgroundTask
 from pose_rig.fusion.rig.consistency import AVERAGING_TIME_S
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
 from pose_rig.fusion.synchronisation.clock_steps import OffsetStep
-from pose_rig.fusion.synchronisation.live_comparison import Comparison, ComparisonTask, compare_clocks
+from pose_rig.fusion.synchronisation.live_comparison import (
+    MIN_COARSE_CHANGE_S,
+    Comparison,
+    ComparisonTask,
+    compare_clocks,
+)
 from pose_rig.graph import Engine
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import Landmarks
@@ -31,7 +36,8 @@ CHECK_WINDOW_NS = 2_500_000_000
 CHECK_INTERVAL_NS = 400_000_000  # a step is used when a second comparison confirms it, too
 MAX_STEP_DIFFERENCE_S, MAX_STEP_AGE_NS = 0.05, 4_000_000_000
 MAX_CHECK_S = 3.0  # a camera that disagrees for longer was moved, checked or not
-ADJUST_INTERVALS_NS = (2_500_000_000, 20_000_000_000)  # doubled from the one to the other while nothing changes
+ADJUST_INTERVALS_NS = (2_500_000_000, 20_000_000_000)  # doubled from the one to the other while nothing changes,
+SLOW_GROWTH = 1.35  # multiplied by this while some clocks are not confirmed
 NEVER_NS = -(1 << 60)
 CONFIRMED_SD_S = 0.007
 MIN_ADJUSTED_NS = 6_000_000_000  # of keyframes
@@ -60,7 +66,8 @@ class LiveClocks:
         self._started_ns = self._adjusted_ns = self._checking_ns = NEVER_NS
         self._checked_ns = NEVER_NS
         self._adjust_interval_ns = ADJUST_INTERVALS_NS[0]
-        self._agrees, self._changes = np.zeros(views, bool), 0
+        self._agrees, self._known, self._changes = np.zeros(views, bool), np.zeros(views, bool), 0
+        self._adjusted = np.zeros(views, bool)  # of which cameras
         self._coarse_s = np.full(views, np.nan)
         self._step: tuple[int, OffsetStep] | None = None  # found once, and when
         self._offset_s = np.zeros(views)  # of the comparison that was started last
@@ -120,7 +127,8 @@ class LiveClocks:
         if self._comparing.busy or t_ns - self._started_ns < (CHECK_INTERVAL_NS if urgent else interval_ns):
             return
         self._started_ns = self._checking_ns = t_ns
-        self._offset_s, self._agrees, self._changes = offset_s, known & (inconsistent_s == 0), changes
+        self._offset_s, self._known, self._changes = offset_s, known, changes
+        self._agrees = known & (inconsistent_s == 0)
         steps = bool((self.confirmed & known).any())
         window_ns = (disagree_s + AVERAGING_TIME_S) * 1e9 if disagree_s >= CHECK_AFTER_S else CHECK_WINDOW_NS
         adjust = solve is not None and self._adjustment_due(t_ns, solve)
@@ -134,9 +142,6 @@ class LiveClocks:
             adjust=adjust,
             step_ns=(round(t_ns - min(window_ns, CHECK_WINDOW_NS)), t_ns) if steps else None,
         )
-        if adjust:
-            self._adjusted_ns = t_ns
-            self._adjust_interval_ns = min(2 * self._adjust_interval_ns, ADJUST_INTERVALS_NS[1])
         intrinsics = [cameras.intrinsics.at(np.array([view])) for view in range(len(self._new))]
         formats = (tuple(cameras.landmarks), intrinsics)
         new, self._new = self._new, [[] for _ in self._new]
@@ -148,6 +153,8 @@ class LiveClocks:
         if result is None:
             return None
         self._tracks, found = result
+        if found.adjusted:
+            self._adjusted_ns, self._adjusted = self._started_ns, self._known
         if found.keyframes is not None and changes != self._changes:  # they are no longer those of the rig
             self._adjusted_ns = NEVER_NS
             found = Comparison(self._offset_s, np.full(len(self.sd_s), np.nan), found.coarse_s)
@@ -163,11 +170,21 @@ class LiveClocks:
             self.confirmed[view] = False
         if (found.offset_s != self._offset_s).any():
             self._adjust_interval_ns = ADJUST_INTERVALS_NS[0]
+            if not found.adjusted:
+                self._adjusted_ns = NEVER_NS
+        elif found.adjusted:
+            growth = 2.0 if self.confirmed[self._known].all() else SLOW_GROWTH
+            self._adjust_interval_ns = min(round(growth * self._adjust_interval_ns), ADJUST_INTERVALS_NS[1])
         trusted = self._agrees | (found.offset_s != self._offset_s)
         self.sd_s = np.where(np.isfinite(found.sd_s) & trusted, found.sd_s, self.sd_s)
         if found.adjusted:
-            self.confirmed |= (found.sd_s < CONFIRMED_SD_S) & self._agrees
+            self.confirmed |= (found.sd_s < CONFIRMED_SD_S) & self._agrees & self._is_supported(found)
         return found
+
+    def _is_supported(self, found: Comparison) -> NDArray[np.bool_]:
+        """Returns (V,) whose offsets are not those of a pair alone: two views may agree with clocks far off."""
+        supported = np.abs(np.nan_to_num(found.coarse_s - found.offset_s, nan=np.inf)) < MIN_COARSE_CHANGE_S
+        return np.asarray(supported | (self._known.sum() > 2))
 
     def _confirmed_step(self, found: Comparison) -> Comparison:
         """Returns a result without its step, if that is not the second of its kind."""
@@ -192,7 +209,9 @@ class LiveClocks:
     def _adjustment_due(self, t_ns: int, solve: SolveTask) -> bool:
         frames = solve.keyframes
         span_ns = frames[-1].t_ns - frames[0].t_ns if frames else 0
-        return span_ns >= MIN_ADJUSTED_NS and t_ns - self._adjusted_ns >= self._adjust_interval_ns
+        new = bool((solve.known & ~self._adjusted & ~self.confirmed).any())
+        interval_ns = ADJUST_INTERVALS_NS[0] if new else self._adjust_interval_ns
+        return span_ns >= MIN_ADJUSTED_NS and t_ns - self._adjusted_ns >= interval_ns
 
 
 def _compare(

@@ -102,7 +102,7 @@ def _compute(t_ns: int, cameras: CameraInputs, estimator: Estimator) -> TimeStep
 
 
 def estimate_pose(
-    estimator: Estimator, t_ns: int, samples: Sequence[Sample | None], complete: CompleteSamples | None = None
+    estimator: Estimator, t_ns: int, samples: Sequence[Sample | None], complete: Sequence[CompleteSamples] = ()
 ) -> tuple[PoseEstimate | None, str]:
     """Returns the pose at a time step; None and the reason where the computation fails numerically.
 

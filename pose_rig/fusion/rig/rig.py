@@ -139,8 +139,8 @@ class Rig:
             task = self.solve_task() if keyframes is None else self.poses.solve_task(keyframes)
             self._adopt(self_solve(task))
 
-    def use_clocks(self, found: Comparison, changed: NDArray[np.bool_]) -> None:
-        """Continues with other clocks.
+    def use_clocks(self, found: Comparison, changed: NDArray[np.bool_]) -> bool:
+        """Continues with other clocks; returns whether the rig is to learn from earlier detections again.
 
         Args:
             found: How they were found.
@@ -156,13 +156,16 @@ class Rig:
             self._adopt(found.solution)
         elif self._setup.fixed is None:
             self._restart_views(changed)
+            return True
+        return False
 
     def _restart_views(self, changed: NDArray[np.bool_]) -> None:
         """Discards what was estimated from the detections of some views (V,) at other clocks."""
         if self.poses.solved is not None and not (self.poses.known & changed).any():
             for view in np.flatnonzero(changed).tolist():
-                self.calibrator.remove_view(view, keeps_solution=True)
+                self.poses.exclude(view)
                 self._consistency.reset(view)
+            self.calibrator.discard_keyframes()
             return
         self._discard_cameras()
         self.poses.earlier = None

@@ -43,6 +43,7 @@ class CoarseOffsets:
         offset_s: (V,) relative to the first view that was found; 0 where none was found.
         found: (V,) whether there is one; none or at least two are.
         peak_ratio: (V,) of the first to the second peak, 0 without any overlap.
+        correlation: (V,) with the camera that it agrees with best, 0 without one.
         ambiguous: (V,) whether the movement repeats itself: it is correlated at several offsets.
         likely_s: (V,) the offsets, also where the first peak is not clear and has to be confirmed; NaN where none is
             likely.
@@ -51,6 +52,7 @@ class CoarseOffsets:
     offset_s: Floats
     found: NDArray[np.bool_]
     peak_ratio: Floats
+    correlation: Floats
     ambiguous: NDArray[np.bool_]
     likely_s: Floats
 
@@ -100,16 +102,17 @@ def coarse_offsets(
                 offset[view] = _refined_peak(totals[view], grid)
     peaks = np.array([_peaks(_total(curves, offset, v, grid), grid, offset[v]) for v in range(views)])
     ratio = peaks[:, 0] / np.maximum(peaks[:, 1], 1e-3)
-    correlation = np.zeros((views, views))  # of pairs that agree
+    agreeing = np.zeros((views, views))  # correlations
     for (a, b), curve in curves.items():
         if abs(curve.peak_s - (offset[b] - offset[a])) < MAX_DISAGREEMENT_S:
-            correlation[a, b] = correlation[b, a] = curve.curve.max()
+            agreeing[a, b] = agreeing[b, a] = curve.curve.max()
     taken_s = np.array([one.valid.sum() for one in signals]) / RATE_HZ
     usable = taken_s >= MIN_TAKE_S  # a camera that shows no person makes the others no less certain
-    share = (correlation > MIN_CORRELATION).sum(1) / max(usable.sum() - 1, 1)
+    correlation = agreeing.max(1)
+    share = (agreeing > MIN_CORRELATION).sum(1) / max(usable.sum() - 1, 1)
     shortest_s = taken_s[usable].min() if usable.any() else MIN_TAKE_S
     by_duration = max(LONG_TAKE_S / shortest_s, 1.0) ** 0.25
-    supported = (share >= MIN_AGREEING_SHARE) & (correlation.max(1) > MIN_BEST_CORRELATION) & usable
+    supported = (share >= MIN_AGREEING_SHARE) & (correlation > MIN_BEST_CORRELATION) & usable
     found = (ratio >= min_peak_ratio * by_duration) & supported
     found &= found.sum() > 1
     unclear = ~found & (ratio < MIN_UNCLEAR_PEAK_RATIO * by_duration)
@@ -117,7 +120,8 @@ def coarse_offsets(
     likely = supported & ~ambiguous & ((ratio >= MIN_LIKELY_PEAK_RATIO) if found.any() else ~unclear)
     likely = found | (likely & (likely.sum() > 1))
     offset -= offset[np.argmax(found if found.any() else likely)]
-    return CoarseOffsets(np.where(found, offset, 0.0), found, ratio, ambiguous, np.where(likely, offset, np.nan))
+    offset_s, likely_s = np.where(found, offset, 0.0), np.where(likely, offset, np.nan)
+    return CoarseOffsets(offset_s, found, ratio, correlation, ambiguous, likely_s)
 
 
 def correlate(a: MovementSignals, b: MovementSignals, max_offset_s: float = MAX_OFFSET_S) -> Correlation:

@@ -22,8 +22,12 @@ from pose_rig.fusion.synchronisation.resampling import resampled
 
 MAX_OFFSET_S = 3.0
 MIN_VALID_SAMPLES = 225  # of the movement signals: four and a half seconds
-MIN_COARSE_CHANGE_S = 0.1  # smaller ones are left to the bundle adjustment
+MIN_COARSE_CHANGE_S = 0.1  # smaller ones are left to the bundle adjustment, unless this cannot observe the camera
 MIN_CHANGE_AGAINST_RIG_S = 0.15  # where a solved rig agrees with the clock so far
+MIN_CLEAR_CHANGE_S = (
+    0.03  # of an offset from so many valid samples, and with such a correlation of the signals, or more:
+)
+MIN_CLEAR_SAMPLES, MIN_CLEAR_CORRELATION = 350, 0.3  # 99 % of them are right to 30 ms (50 simulated rigs)
 MIN_PEAK_RATIO = 1.5  # `clock_offsets`, in one comparison and in the one before
 MAX_COARSE_DIFFERENCE_S = 0.06  # between the two
 COARSE_SD_S = 0.015
@@ -92,7 +96,7 @@ def compare_clocks(task: ComparisonTask) -> Comparison:
         return _compared(task)
     except (ArithmeticError, ValueError):  # numerically: nothing is learned from these detections
         unknown = np.full(len(task.offset_s), np.nan)
-        return Comparison(task.offset_s, unknown, unknown)
+        return Comparison(task.offset_s, unknown, unknown, adjusted=task.adjust)
 
 
 def _compared(task: ComparisonTask) -> Comparison:
@@ -103,40 +107,63 @@ def _compared(task: ComparisonTask) -> Comparison:
             here = np.arange(len(unknown)) == step.view
             offset_s = task.offset_s + step.change_s * here
             return Comparison(offset_s, np.where(here, COARSE_SD_S, np.nan), unknown, step)
-    coarse_s = coarse_clocks(task.tracks, task.offset_s) if task.unsure.any() else unknown
-    offset_s = _contradicted(task, coarse_s)
-    if (offset_s != task.offset_s).any():
-        return Comparison(offset_s, np.where(offset_s != task.offset_s, COARSE_SD_S, np.nan), coarse_s)
-    if task.adjust and task.solve is not None:
-        return replace(_fine(task, task.solve), coarse_s=coarse_s)
-    return Comparison(task.offset_s, unknown, coarse_s)
+    coarse_s, clear = coarse_clocks(task.tracks, task.offset_s) if task.unsure.any() else (unknown, unknown == 0)
+    known = np.zeros(len(unknown), bool) if task.solve is None else task.solve.known
+    contradicts = _contradicts(task, coarse_s, clear & ~known)
+    if (contradicts & _is_second(task, coarse_s)).any():
+        return _coarse(task, coarse_s, contradicts)
+    doubted = contradicts & np.isnan(task.coarse_s)  # the bundle adjustment would move the others, too
+    if not task.adjust or task.solve is None or doubted.any():
+        return Comparison(task.offset_s, unknown, coarse_s)
+    found = replace(_fine(task, task.solve), coarse_s=coarse_s)
+    contradicts = _contradicts(task, coarse_s, clear & np.isnan(found.sd_s))
+    if found.keyframes is None and (contradicts & _is_second(task, coarse_s)).any():
+        return replace(_coarse(task, coarse_s, contradicts), adjusted=True)
+    return found
 
 
-def coarse_clocks(tracks: Sequence[CameraTrack], before_s: Floats) -> Floats:
-    """Returns (V,) the offsets that the movement signals support, NaN where they support none.
+def coarse_clocks(tracks: Sequence[CameraTrack], before_s: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Returns (V,) the offsets that the movement signals support, NaN where they support none; and which are clear.
 
     Args:
         tracks: (V) what each camera detected.
         before_s: (V,) the offsets so far, of which as many as possible are kept.
     """
-    out, signals = np.full(len(tracks), np.nan), [movement_signals(track) for track in tracks]
-    views = np.flatnonzero([one.valid.sum() >= MIN_VALID_SAMPLES for one in signals])
+    out, clear, signals = (
+        np.full(len(tracks), np.nan),
+        np.zeros(len(tracks), bool),
+        [movement_signals(t) for t in tracks],
+    )
+    samples = np.array([one.valid.sum() for one in signals])
+    views = np.flatnonzero(samples >= MIN_VALID_SAMPLES)
     if len(views) < 2:
-        return out
+        return out, clear
     found = coarse_offsets([signals[view] for view in views], MAX_OFFSET_S, MIN_PEAK_RATIO)
+    clear[views] = found.found & (found.correlation >= MIN_CLEAR_CORRELATION)
+    clear &= samples >= MIN_CLEAR_SAMPLES
     views = views[found.found]
     if len(views):
         change = found.offset_s[found.found] - before_s[views]
         out[views] = before_s[views] + change - common_change(change, keeps_first=views[0] == 0)
-    return out
+    return out, clear
 
 
-def _contradicted(task: ComparisonTask, coarse_s: Floats) -> Floats:
-    """Returns (V,) the offsets, with those changed that the movement signals have contradicted twice."""
-    again = np.abs(np.nan_to_num(coarse_s - task.coarse_s, nan=np.inf)) < MAX_COARSE_DIFFERENCE_S
+def _coarse(task: ComparisonTask, coarse_s: Floats, contradicts: NDArray[np.bool_]) -> Comparison:
+    """Returns the result in which offsets are changed that the movement signals contradict, twice."""
+    offset_s = np.where(contradicts & _is_second(task, coarse_s), coarse_s, task.offset_s)
+    return Comparison(offset_s, np.where(offset_s != task.offset_s, COARSE_SD_S, np.nan), coarse_s)
+
+
+def _is_second(task: ComparisonTask, coarse_s: Floats) -> NDArray[np.bool_]:
+    """Returns (V,) whose offset was about the same in the comparison before."""
+    return np.asarray(np.abs(np.nan_to_num(coarse_s - task.coarse_s, nan=np.inf)) < MAX_COARSE_DIFFERENCE_S)
+
+
+def _contradicts(task: ComparisonTask, coarse_s: Floats, small: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns (V,) which offsets that are not sure the movement signals contradict; ``small`` ones (V,) count, too."""
     needed_s = np.where(task.agrees, MIN_CHANGE_AGAINST_RIG_S, MIN_COARSE_CHANGE_S)
-    contradicts = np.abs(np.nan_to_num(coarse_s - task.offset_s)) > needed_s
-    return np.where(again & contradicts & task.unsure, coarse_s, task.offset_s)
+    needed_s = np.where(small, MIN_CLEAR_CHANGE_S, needed_s)
+    return np.asarray((np.abs(np.nan_to_num(coarse_s - task.offset_s)) > needed_s) & task.unsure)
 
 
 def common_change(change_s: Floats, keeps_first: bool) -> float:
@@ -160,7 +187,7 @@ def improved(before_s: Floats, found_s: Floats, sd_s: Floats) -> Floats:
     own = (np.abs(found_s) < KEPT_BELOW_SD * sd_s) | one_clock
     target = np.where(own & known, 0.0, found_s)
     changed = np.abs(found_s - before_s) > np.where(before_s == 0, KEPT_BELOW_SD, REFINED_ABOVE_SD) * sd_s
-    return np.where(changed, target, before_s)
+    return np.where(changed & (sd_s > 0), target, before_s)  # the others are relative to the one that is given
 
 
 def _fine(task: ComparisonTask, solve: SolveTask) -> Comparison:

@@ -1,6 +1,10 @@
 """Which cameras are too late for a time step."""
 
-from pose_rig.fusion.late_cameras import KEEP_NS, LateCameras
+import numpy as np
+from msgspec.structs import replace
+
+from pose_rig.fusion.camera_inputs import CameraInputs
+from pose_rig.fusion.late_cameras import KEEP_NS, LEARN_INTERVAL_NS, TIMES_PER_STEP, LateCameras
 from pose_rig.fusion.pose.sync import SampleBuffer
 from tests.fusion.pose.test_sync import message, person
 
@@ -57,3 +61,21 @@ def test_no_samples_at_all() -> None:
     late.update(0, [SampleBuffer(), SampleBuffer()])
     assert late.late == [False, False]
     assert late.common_ns(5) == 5
+
+
+def test_the_past_is_learned_again_in_order_and_once() -> None:
+    cameras, learned = CameraInputs(["cam"], (), follow=True), []
+    for t_ms in range(0, 12_000, PERIOD_MS):
+        assert cameras.take(replace(message(t_ms * MS, [person(100)]), camera="cam")) == 0
+        cameras.samples(t_ms * MS)
+        if t_ms == 8_000:
+            cameras.learn_again(t_ms * MS)
+        found = cameras.complete_samples(t_ms * MS)
+        assert len(found) <= (TIMES_PER_STEP if t_ms >= 8_000 else 0)
+        learned += found
+    times_ns = np.array([one.t_ns for one in learned])
+    assert (np.diff(times_ns) == LEARN_INTERVAL_NS).all()
+    assert times_ns[0] == 8_000 * MS - KEEP_NS
+    assert 8_000 * MS < times_ns[-1] < 12_000 * MS
+    assert all(one.samples[0] is not None for one in learned)
+    assert not cameras.complete_samples(12_000 * MS)  # it has caught up

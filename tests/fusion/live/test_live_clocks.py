@@ -1,5 +1,7 @@
 """When clocks of live cameras are compared."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 
@@ -103,7 +105,7 @@ def test_detections_before_a_step_keep_their_rig_time(engine: Engine) -> None:
 
 def test_only_clocks_of_cameras_that_agree_are_confirmed(engine: Engine) -> None:
     live, compared, cameras = made(engine)
-    compared.result = Comparison(np.zeros(2), np.array([0.0, 0.004]), NONE, adjusted=True)
+    compared.result = Comparison(np.zeros(2), np.array([0.0, 0.004]), np.zeros(2), adjusted=True)
     rig = task(make_keyframes(stroll(5.0), calibration(2)), calibration(2))
     for start_s, disagrees_s, confirmed in ((10, 1.0, False), (30, 0.0, True)):
         live.start(start_s * S, np.zeros(2), np.array([0.0, disagrees_s]), cameras, rig)
@@ -113,6 +115,30 @@ def test_only_clocks_of_cameras_that_agree_are_confirmed(engine: Engine) -> None
         live.start((start_s + 10) * S, np.zeros(2), np.zeros(2), cameras, None)  # and not solved any more
         live.take()
         assert compared.tasks[-1].unsure.all()
+
+
+def test_a_pair_of_cameras_confirms_only_clocks_that_the_movement_supports(engine: Engine) -> None:
+    for coarse_s, confirmed in ((np.nan, False), (0.4, False), (0.02, True)):
+        live, compared, cameras = made(engine)
+        compared.result = Comparison(np.zeros(2), np.array([0.0, 0.004]), np.array([0.0, coarse_s]), adjusted=True)
+        rig = task(make_keyframes(stroll(7.0), calibration(2)), calibration(2))
+        live.start(10 * S, np.zeros(2), np.zeros(2), cameras, rig)
+        live.take()
+        assert live.confirmed[1] == confirmed
+
+
+def test_clocks_are_adjusted_again_soon_until_they_are_confirmed_and_where_a_camera_joins(engine: Engine) -> None:
+    live, compared, cameras = made(engine)
+    both = task(make_keyframes(stroll(7.0), calibration(2)), calibration(2))
+    pair = replace(both, known=np.array([True, False]))
+    asked = []
+    for start_s, rig in ((10, pair), (11, pair), (13, both), (14, both), (17, both), (19, both)):
+        # the one after 10 s is put off: the movement contradicts a clock
+        compared.result = Comparison(np.zeros(2), NONE, NONE, adjusted=start_s in (11, 14, 19))
+        live.start(start_s * S, np.zeros(2), np.zeros(2), cameras, rig)
+        asked.append(compared.tasks[-1].adjust)
+        live.take()
+    assert asked == [True, True, False, True, False, True]
 
 
 def test_a_rig_from_keyframes_that_have_changed_is_not_used(engine: Engine) -> None:

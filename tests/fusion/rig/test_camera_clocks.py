@@ -14,7 +14,9 @@ CLEAR = np.zeros(3, bool)
 
 def coarse(*offset_s: float) -> CoarseOffsets:
     found = np.isfinite(offset_s)
-    return CoarseOffsets(np.where(found, offset_s, 0.0), found, 3.0 * found, ~found & False, np.array(offset_s))
+    return CoarseOffsets(
+        np.where(found, offset_s, 0.0), found, 3.0 * found, 0.5 * found, ~found & False, np.array(offset_s)
+    )
 
 
 def fine(

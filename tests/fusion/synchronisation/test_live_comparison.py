@@ -68,6 +68,28 @@ def test_a_small_offset_comes_with_the_rig_solved_again() -> None:
     assert one_clock.keyframes is None
 
 
+def test_clocks_are_not_adjusted_while_the_movement_contradicts_one_of_them() -> None:
+    cameras = calibration(3)
+    one = replace(task(tracks(cameras, np.array([0.0, -0.5, 0.0]))), adjust=True)
+    one = replace(one, solve=given(cameras, at_given_clocks(cameras, np.zeros(3))))
+    first = compare_clocks(one)
+    assert not first.adjusted
+    assert first.offset_s.tolist() == [0, 0, 0]
+    assert compare_clocks(replace(one, coarse_s=first.coarse_s)).offset_s[1] == pytest.approx(-0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(("known", "used"), [((True, True, False), True), ((True, True, True), False)])
+def test_a_clear_small_offset_is_used_where_the_camera_is_not_part_of_the_rig(
+    known: tuple[bool, ...], used: bool
+) -> None:
+    cameras = calibration(3)
+    one = task(tracks(cameras, np.array([0.0, 0.0, -0.07])))
+    solve = given(cameras, at_given_clocks(cameras, np.zeros(3)))
+    found = twice(replace(one, solve=replace(solve, known=np.array(known))))
+    assert found.offset_s[2] == pytest.approx(-0.07 if used else 0.0, abs=0.02)
+    assert found.offset_s[:2].tolist() == [0, 0]
+
+
 def test_a_step_is_one_only_where_the_clock_was_right_before() -> None:
     cameras, offset_s = calibration(3), np.array([0.0, -0.2, 0.0])
     solve = given(cameras, at_given_clocks(cameras, np.zeros(3)))
@@ -107,3 +129,5 @@ def test_offsets_are_improved_where_that_is_significant() -> None:
     found = np.array([0.0, 0.007, 0.012, 0.022, 0.026, 0.003, 0.040])
     sd = np.array([0.0, 0.004, 0.004, 0.004, 0.004, 0.004, np.nan])
     assert improved(before, found, sd).tolist() == [0.0, 0.0, 0.012, 0.020, 0.026, 0.0, 0.020]
+    late_first = np.array([-0.4, 0.0, 0.0])  # to which the others are relative
+    assert improved(late_first, late_first + 1e-10, np.array([0.0, 0.004, 0.004])).tolist() == late_first.tolist()
