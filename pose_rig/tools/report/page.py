@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from pose_rig.tools.report.statistics import CAMERA_HEADS, camera_statistics, se
 SUFFIXES = (".html", ".png")
 DEFAULT_JOINTS = ("head", "pelvis", "l_wrist", "r_wrist", "l_ankle", "r_ankle")
 TITLE_IN, ROW_IN, FOOT_IN = 0.75, 0.24, 0.15
+NOTE_CHARACTERS = 125  # of a line
 VALUES_IN, CAMERAS_IN = 1.2, (5.7, 7.7, 8.65, 9.65, 10.65)  # left or right edges of the columns
 CSS = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #20242b; max-width: 1100px; margin: 2em auto; padding: 0 1em; }
@@ -92,6 +94,7 @@ def _html(data: ReportData, figures: Iterator[Figure]) -> str:
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
             f"<title>{title}</title><style>{CSS}</style></head>\n<body><h1>{title}</h1>",
             f'<div class="tables"><table>{statistics}</table>\n<table class="cameras">{cameras}</table></div>',
+            *(f"<p>{html.escape(note)}</p>" for note in data.notes),
             *images,
             "</body></html>\n",
         ]
@@ -106,12 +109,14 @@ def _head(data: ReportData) -> Figure:
     """Returns the title and the statistics as a figure."""
     statistics = session_statistics(data)
     rows = [CAMERA_HEADS, *map(camera_statistics, data.cameras)] if data.cameras else []
-    height_in = TITLE_IN + ROW_IN * max(len(statistics), len(rows)) + FOOT_IN
+    notes = [line for note in data.notes for line in textwrap.wrap(note, NOTE_CHARACTERS)]
+    tall = max(len(statistics), len(rows))
+    height_in = TITLE_IN + ROW_IN * (tall + len(notes) + bool(notes)) + FOOT_IN
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
 
     def write(x_in: float, row: float, text: str, colour: str = INK, **more: Any) -> None:
         y = 1 - (TITLE_IN + ROW_IN * (row + 0.5)) / height_in
-        figure.text(x_in / WIDTH_IN, y, text, color=colour, va="center", **({"fontsize": 9.5} | more))
+        figure.text(x_in / WIDTH_IN, y, text, color=colour, va="center", parse_math=False, **({"fontsize": 9.5} | more))
 
     write(LEFT_IN, -1.6, data.name, fontsize=17, fontweight="bold")
     for row, (label, value) in enumerate(statistics):
@@ -120,6 +125,8 @@ def _head(data: ReportData) -> Figure:
     for row, cells in enumerate(rows):
         for x_in, cell in zip(CAMERAS_IN, cells, strict=True):
             write(x_in, row, cell, GREY if row == 0 else INK, ha="left" if x_in == CAMERAS_IN[0] else "right")
+    for row, line in enumerate(notes, tall + 1):
+        write(LEFT_IN, row, line)
     return figure
 
 

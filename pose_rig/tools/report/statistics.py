@@ -25,10 +25,9 @@ def session_statistics(data: ReportData) -> list[tuple[str, str]]:
     if data.start_unix_s is not None:
         out.append(("recorded", time.strftime("%Y-%m-%d %H:%M", time.localtime(data.start_unix_s))))
     out.append(("length", _duration(data.duration_s)))
-    notes = [("note", note) for note in data.notes]
     if data.poses is None or not len(data.poses):
-        return [*out, ("poses", "none: `pose-rig replay` computes them"), *notes]
-    return [*out, *_pose_statistics(data, data.poses), *notes]
+        return [*out, ("poses", "none: `pose-rig replay` computes them")]
+    return [*out, *_pose_statistics(data, data.poses)]
 
 
 def _pose_statistics(data: ReportData, poses: Poses) -> Iterator[tuple[str, str]]:

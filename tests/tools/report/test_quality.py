@@ -1,6 +1,8 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ import pytest
 from pose_rig.session.formats.poses_file import write_poses
 from pose_rig.session.reader import Session
 from pose_rig.tools.report.data import poses_file_data, session_data
+from pose_rig.tools.report.page import ROW_IN, write_report
+from pose_rig.tools.report.plot_style import DPI
 from pose_rig.tools.report.quality import Quality, quality_of, residuals_px
-from pose_rig.tools.report.statistics import session_statistics
 from pose_rig.wire.messages import NO_PERSON, Message, RigState
 from tests.session.drawable import NAMES
 from tests.tools.sessions import FRAME_NS, SOLVED_FROM, imported, moving_pose, sample, unsolved, write_session
@@ -64,7 +67,18 @@ def test_notes_and_clocks_are_those_at_the_end(tmp_path: Path) -> None:
     assert "cam1: disagrees with the others" in found.warnings
     assert not any(NO_PERSON in warning for warning in found.warnings)
     with Session(path) as session:
-        assert ("note", "The vertical is uncertain.") in session_statistics(session_data(session))
+        write_report(session_data(session), tmp_path / "r.html")
+    assert "<p>The vertical is uncertain.</p>" in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_long_notes_and_dollar_signs_fit_on_the_page(tmp_path: Path) -> None:
+    with Session(write_session(tmp_path / "S.mcap", imported(), "import")) as session:
+        data = session_data(session)
+    plain, noted = tmp_path / "plain.png", tmp_path / "noted.png"
+    write_report(replace(data, name="a$x_{$"), plain)
+    write_report(replace(data, notes=("A word or two. " * 20,)), noted)
+    heights = [cv2.imread(str(path)).shape[0] for path in (plain, noted)]  # type: ignore[union-attr]
+    assert heights[1] - heights[0] == pytest.approx(4 * ROW_IN * DPI, abs=2)  # an empty line and three of text
 
 
 def test_what_is_not_known_is_none(tmp_path: Path) -> None:
