@@ -45,7 +45,7 @@ def write_overlay(
     Args:
         session: The session.
         path: The video, at most full HD and 30 frames per second.
-        show: Is given the numbers of frames done and in total, after each frame.
+        show: Is given the numbers of frames done and in total, before the first frame and after each.
         images: The session that this one was computed from, if the images are in that one; None = they are not.
 
     Raises:
@@ -61,6 +61,7 @@ def write_overlay(
     times_ns, modes = _times_ns(cameras, fps), _modes(session)
     size_px = image.shape[1], image.shape[0]
     with output_file(path) as partial, open_mp4(partial, size_px, fps) as video:
+        show(0, len(times_ns))
         shown = zip(*(_nearest(one.frames(), times_ns) for one in cameras), strict=True)
         for number, (t_ns, frames) in enumerate(zip(times_ns, shown, strict=True), 1):
             for camera, tile, frame in zip(cameras, layout, frames, strict=True):

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import datetime
 from importlib.metadata import version
@@ -98,14 +99,13 @@ def _with_outputs(
     """Writes all further files, and returns the result with them, and why some could not be written."""
     data = take_data(folder, found.take)
     images = (ready.images or folder / SESSION) if options.overlay else None
-    began_s = time.monotonic()
-    screen = Screen[tuple[int, int]](
-        console, lambda at: Text(_progress(*at, began_s)), lambda at: [_progress(*at, began_s)], STATUS_INTERVAL_S,
-        headless=headless,
-    )  # fmt: skip
+    screen = Screen[OverlayProgress](
+        console, lambda at: Text(at.line()), lambda at: [at.line()], STATUS_INTERVAL_S, headless=headless
+    )
+    progress = OverlayProgress(screen.update)
     with screen:
         written = write_outputs(
-            folder, data, images, lambda name: screen.print(f"Writing {folder / name}."), lambda *at: screen.update(at)
+            folder, data, images, lambda name: screen.print(f"Writing {folder / name}."), progress.show
         )
     found = replace(found, state="done", files=written.files, notes=written.notes, quality=quality_of(data))
     if written.errors:
@@ -113,9 +113,31 @@ def _with_outputs(
     return found, written.errors
 
 
-def _progress(done: int, total: int, began_s: float) -> str:
-    left_s = (time.monotonic() - began_s) * (total - done) / max(done, 1)
-    return f"{OVERLAY}: {done} of {total} frames, {duration(left_s)} left"
+class OverlayProgress:
+    """How far the overlay video is.
+
+    Args:
+        update: Is given this after every frame.
+    """
+
+    def __init__(self, update: Callable[["OverlayProgress"], None]) -> None:
+        self._update = update
+        self._done = self._total = 0
+        self._began_s = 0.0
+
+    def show(self, done: int, total: int) -> None:
+        """Takes the number of frames done, from 0, and in total."""
+        if not done:
+            self._began_s = time.monotonic()
+        self._done, self._total = done, total
+        self._update(self)
+
+    def line(self) -> str:
+        """Returns the progress in one line."""
+        if not self._done:
+            return f"{OVERLAY}: {self._total} frames"
+        left_s = (time.monotonic() - self._began_s) * (self._total - self._done) / self._done
+        return f"{OVERLAY}: {self._done} of {self._total} frames, {duration(left_s)} left"
 
 
 def _described(error: Exception) -> dict[str, str]:

@@ -76,7 +76,8 @@ class RunStatus:
         """Returns frames done and frames in total over all cameras and passes; 0 of 0 if the total is unknown."""
         cameras, fusion = self.cameras(), self.health(FUSION)
         if not cameras and fusion is not None:  # a replay
-            return fusion.frames, fusion.total_frames or 0
+            total = fusion.total_frames or 0
+            return min(fusion.frames, total), total  # corrected clocks may take more time steps
         if any(camera.health.total_frames is None for camera in cameras):
             return 0, 0
         totals = [camera.health.total_frames or 0 for camera in cameras]
