@@ -15,13 +15,17 @@ from pose_rig.arrays import Floats
 from pose_rig.fusion.calibration.bundle.priors import Priors
 from pose_rig.fusion.calibration.bundle.state import FOCAL, K1, C
 
-# How much more likely equal focal lengths must be, for every camera that joins. With 1, rigs of different lenses were
-# worse than without ties as long as the focal lengths were uncertain; with 4, rigs of equal ones were tied too late.
-MIN_BAYES_FACTOR = 2.0
+# How much more likely equal focal lengths must be, for every camera that joins; the second where ties that it refuses
+# are tried and decided by their costs. With 2 there, rigs of different lenses were worse than without ties.
+MIN_BAYES_FACTOR, STRICT_BAYES_FACTOR = 2.0, 5.0
 
 
 def same_model(
-    log_focal_scale: Floats, covariance: Floats, prior_sd: float, candidates: NDArray[np.bool_]
+    log_focal_scale: Floats,
+    covariance: Floats,
+    prior_sd: float,
+    candidates: NDArray[np.bool_],
+    min_bayes_factor: float = MIN_BAYES_FACTOR,
 ) -> NDArray[np.bool_]:
     """Returns (V,V) which cameras are of one model.
 
@@ -30,25 +34,28 @@ def same_model(
         covariance: (V,V) of these.
         prior_sd: Of every one of them, already in the estimates.
         candidates: (V,V) which may be of one model.
+        min_bayes_factor: How much more likely equal focal lengths must be, for every camera that joins.
     """
     out = np.zeros(candidates.shape, bool)
     left = list(range(len(out)))
     while left:
         members = [left[0], *(view for view in left[1:] if candidates[left[0], view])]
-        group = _group(log_focal_scale, covariance, prior_sd, members)
+        group = _group(log_focal_scale, covariance, prior_sd, members, min_bayes_factor)
         out[np.ix_(group, group)] = True
         left = [view for view in left if view not in (group or members)]
     return out & ~np.eye(len(out), dtype=bool)
 
 
-def _group(log_focal_scale: Floats, covariance: Floats, prior_sd: float, members: Sequence[int]) -> list[int]:
+def _group(
+    log_focal_scale: Floats, covariance: Floats, prior_sd: float, members: Sequence[int], min_bayes_factor: float
+) -> list[int]:
     """Returns the cameras left when those that make equal focal lengths unlikely have gone, empty if it is one."""
     group = list(members)
 
     def evidence(views: Sequence[int]) -> float:
         rows = np.ix_(views, views)
         factor = log_bayes_factor(log_focal_scale[list(views)], covariance[rows], prior_sd)
-        return factor - (len(views) - 1) * float(np.log(MIN_BAYES_FACTOR))
+        return factor - (len(views) - 1) * float(np.log(min_bayes_factor))
 
     while len(group) > 1:
         smaller = [[view for view in group if view != gone] for gone in group]

@@ -32,7 +32,7 @@ from pose_rig.fusion.calibration.initialise import (
 )
 from pose_rig.fusion.calibration.keyframes import Keyframe
 from pose_rig.fusion.calibration.lens_prior import lens_prior
-from pose_rig.fusion.calibration.same_model import are_tied, same_model
+from pose_rig.fusion.calibration.same_model import MIN_BAYES_FACTOR, STRICT_BAYES_FACTOR, are_tied, same_model
 from pose_rig.geometry import nearest_rotation
 from pose_rig.intrinsics import Intrinsics
 from pose_rig.skeleton import J
@@ -124,8 +124,8 @@ def self_solve(task: SolveTask) -> RigSolution | str:
         return MIRROR_AMBIGUITY
     priors = priors_of(task, views, best)
     start = replace(with_points(best, training), bias=np.zeros(B))
-    state, priors = _adjusted_with_ties(start, training, priors, _equal_images(task, views))
-    return _solved(state, camera_covariance(state, training, priors), training, validation, task, views)
+    state, covariance = _adjusted_with_ties(start, training, priors, _equal_images(task, views))
+    return _solved(state, covariance, training, validation, task, views)
 
 
 def priors_of(task: SolveTask, views: NDArray[np.int64], state: BundleState | None = None) -> Priors:
@@ -197,29 +197,33 @@ def _equal_images(task: SolveTask, views: NDArray[np.int64]) -> NDArray[np.bool_
 
 def _adjusted_with_ties(
     start: BundleState, tracks: Tracks, priors: Priors, candidates: NDArray[np.bool_]
-) -> tuple[BundleState, Priors]:
-    """Returns the adjusted state, and the priors with the cameras of one model that were found.
+) -> tuple[BundleState, Floats]:
+    """Returns the adjusted state, with the cameras tied that are found to be of one model, and its covariance.
 
     Free focal lengths have local minima that equal ones have not: where the free solution refuses a tie, the tied one
     is adjusted too, from the same initial state, and released. A few keyframes alone would not show the difference.
     """
     possible = candidates & ~np.eye(len(candidates), dtype=bool)
     state, cost = adjust(start, tracks, priors)
+    covariance = camera_covariance(state, tracks, priors)
     focal = np.arange(len(candidates)) * C + FOCAL
-    covariance = camera_covariance(state, tracks, priors)[np.ix_(focal, focal)]
-    tied = same_model(state.log_focal_scale, covariance, LOG_FOCAL_SCALE_SD, candidates)
-    if (tied != possible).any() and len(tracks.weight) >= MIN_TIE_KEYFRAMES:
+    refused_are_tried = len(tracks.weight) >= MIN_TIE_KEYFRAMES
+    factor = STRICT_BAYES_FACTOR if refused_are_tried else MIN_BAYES_FACTOR
+    tied = same_model(state.log_focal_scale, covariance[np.ix_(focal, focal)], LOG_FOCAL_SCALE_SD, candidates, factor)
+    if refused_are_tried and (tied != possible).any():
         together = replace(priors, same_model=possible)
         tied_state, tied_cost = adjust(start, tracks, together)
         released, released_cost = adjust(tied_state, tracks, priors)
-        covariance = camera_covariance(tied_state, tracks, priors)
-        if are_tied(tied_cost - min(cost, released_cost), covariance, priors, candidates):
-            return tied_state, together
-        state = released if released_cost < cost else state
+        without_ties = camera_covariance(tied_state, tracks, priors)
+        if are_tied(tied_cost - min(cost, released_cost), without_ties, priors, candidates):
+            return tied_state, camera_covariance(tied_state, tracks, together)
+        if released_cost < cost:
+            state, covariance = released, camera_covariance(released, tracks, priors)
     if tied.any():
         priors = replace(priors, same_model=tied)
         state, _ = adjust(state, tracks, priors)
-    return state, priors
+        covariance = camera_covariance(state, tracks, priors)
+    return state, covariance
 
 
 def _solved(

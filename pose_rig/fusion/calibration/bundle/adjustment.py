@@ -26,6 +26,12 @@ from pose_rig.fusion.calibration.bundle.state import BundleState, C
 MAX_ITERATIONS = 20
 MIN_RELATIVE_DECREASE = 3e-4  # of the cost
 GAUGE_WEIGHT = 1e8  # holds the pose of the gauge view
+STEP_SHARES = (
+    1.0,
+    0.5,
+    0.25,
+)  # of a step that would raise the cost; to solve with more damping takes several times longer
+DAMPING_DECREASE, DAMPING_INCREASE = 5.0, 30.0
 
 
 def robust_cost(state: BundleState, tracks: Tracks, priors: Priors) -> float:
@@ -76,18 +82,22 @@ def adjust(
         reduced, gradient, solved = schur_complement(system, damping)
         reduced[fixed, fixed] += GAUGE_WEIGHT
         step = np.asarray(np.linalg.solve(reduced, gradient), np.float64)
-        points = solved[..., -1] - solved[..., :-1] @ step
-        cameras, length, bias = np.split(step, [views * C, views * C + L])
-        trial = state.updated(cameras.reshape(views, C), length, points.reshape(state.points.shape), bias)
-        trial_cost = robust_cost(trial, tracks, priors)
+        points = (solved[..., -1] - solved[..., :-1] @ step).reshape(state.points.shape)
+        for share in STEP_SHARES:
+            cameras, length, bias = np.split(share * step, [views * C, views * C + L])
+            trial = state.updated(cameras.reshape(views, C), length, share * points, bias)
+            trial_cost = robust_cost(trial, tracks, priors)
+            if trial_cost < cost:
+                break
         if trial_cost < cost:
             decrease = (cost - trial_cost) / cost
-            state, cost, damping = trial, trial_cost, max(damping / 5, 1e-7)
+            state, cost = trial, trial_cost
             if decrease < MIN_RELATIVE_DECREASE:
                 break
+            damping = max(damping / DAMPING_DECREASE, 1e-7) if share == 1.0 else damping
             system = None
         else:
-            damping *= 6
+            damping *= DAMPING_INCREASE
             if damping > 1e4:
                 break
     return state, cost
