@@ -146,6 +146,27 @@ def test_only_a_moved_camera_is_named_and_it_is_placed_in_the_end(engine: Engine
     assert relative_error_deg(learned(made), scene.cameras.rotation[:, -1])[2] < 14
 
 
+@pytest.mark.parametrize("may_move", [True, False])
+def test_a_camera_counts_as_moved_only_where_cameras_may_move(engine: Engine, may_move: bool) -> None:
+    scene, made = film(walk(5.0), ring(4)), new_estimator(engine, 4, solve=unsolved)
+    made.restart(may_move=may_move)
+    for view in range(4):
+        made.set_camera(view, (1280, 720), "rig17")
+    rng = np.random.default_rng(0)
+
+    def change(index: int, samples: list[Sample | None]) -> list[Sample | None]:
+        mine = samples[1]
+        assert mine is not None
+        if index >= 75:
+            samples[1] = Sample(mine.t_ns, mine.xy_px + rng.normal(0, 90, mine.xy_px.shape), mine.score)
+        return samples
+
+    run(scene, made, change)
+    assert (made.moves > 0) == may_move
+    made.restart()
+    assert made.moves == 0
+
+
 def test_a_view_that_disagrees_is_named_and_weighs_less(engine: Engine) -> None:
     scene, made = film(walk(4.0), ring(4)), new_estimator(engine, 4, solve=unsolved)
     rng = np.random.default_rng(0)
