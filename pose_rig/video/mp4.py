@@ -30,6 +30,7 @@ class OpenCvMp4:
     """
 
     def __init__(self, path: Path, size_px: tuple[int, int], fps: float) -> None:
+        self._path, self._images = path, 0
         self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size_px)
         if not self._writer.isOpened():
             raise OSError(errno.EIO, "OpenCV cannot write this video")
@@ -37,12 +38,16 @@ class OpenCvMp4:
     def write(self, image: Image) -> None:
         """Adds an image."""
         self._writer.write(image)
+        self._images += 1
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._writer.release()
+        written = cv2.VideoCapture(str(self._path)).get(cv2.CAP_PROP_FRAME_COUNT)  # the writer reports no error
+        if kind is None and written != self._images:
+            raise OSError(errno.EIO, "OpenCV could not write the whole video; is the disk full?")
 
 
 def h264_note() -> str:

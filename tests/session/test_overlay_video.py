@@ -1,5 +1,6 @@
 """The overlay video, read again by OpenCV: which frame of which camera is shown when, and what is drawn on it."""
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -149,3 +150,16 @@ def test_a_session_without_a_frame_is_an_error_and_an_impossible_time_too(tmp_pa
     with Session(write(tmp_path / "u.mcap", far)) as session, pytest.raises(PoseRigError, match="timestamp is invalid"):
         write_overlay(session, tmp_path / "o.mp4")
     assert not list(tmp_path.glob("*.mp4"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("with_pyav", [True, False])
+def test_a_full_disk_leaves_no_half_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_pyav: bool) -> None:
+    if not with_pyav:
+        monkeypatch.setitem(sys.modules, "av", None)
+        monkeypatch.delitem(sys.modules, "pose_rig.video.h264_mp4", raising=False)
+    with Session(write_session(tmp_path / "take.mcap", sample())) as session:
+        (tmp_path / "o.partial.mp4").symlink_to("/dev/full")
+        with pytest.raises(PoseRigError, match=r"Cannot write .*o\.mp4: .*\. (Make room|Choose a folder)"):
+            write_overlay(session, tmp_path / "o.mp4")
+    assert not (tmp_path / "o.mp4").exists()

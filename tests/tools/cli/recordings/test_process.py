@@ -17,10 +17,13 @@ import numpy as np
 import pygltflib
 import pytest
 
+from pose_rig.assets.catalog import demo_clip, detector_model
+from pose_rig.errors import AssetError
 from pose_rig.session.draw.overlay import tiles
 from pose_rig.session.reader import Session
 from pose_rig.tools.takes.result import TakeResult, read_result
 from pose_rig.video.encoder import open_h264
+from pose_rig.video.mp4 import open_mp4
 from tests.capture.keypoints import write_keypoints
 from tests.session.drawable import SIZE_PX
 from tests.session.recorded import talk, write
@@ -199,6 +202,36 @@ def test_an_output_that_cannot_be_written_does_not_stop_the_others(here: Path) -
     assert "poses.trc" in found.files
     assert "poses.bvh" not in found.files
     assert Path("out/report.html").exists()
+
+
+@pytest.mark.network
+def test_real_videos_become_poses_and_an_overlay_with_their_images(here: Path) -> None:
+    """Half a second of three cameras of the demo clip, at half size, detected by MediaPipe."""
+    try:
+        clip = demo_clip(lambda text: None)
+        detector_model("full", lambda text: None)
+    except AssetError as error:
+        pytest.skip(str(error))
+    for source in clip[:3]:
+        device = cv2.VideoCapture(str(source))
+        images = [cv2.resize(device.read()[1], (540, 960)).astype(np.uint8) for _ in range(30)]
+        with open_mp4(here / source.name, (540, 960), 60.0) as writer:
+            for image in images:
+                writer.write(image)
+    code, output = said(*sorted(here.glob("*.mp4")), "--height", "1.8", "--out", "out")
+    assert code == 0, output
+    found = result_in(Path("out"))
+    assert found.quality is not None
+    assert (found.quality.poses, found.quality.tracked) == (30, 1.0)
+    assert [camera.frames for camera in found.quality.cameras] == [30] * 3
+    video = cv2.VideoCapture("out/overlay.mp4")
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 15
+    shown = np.asarray(video.read()[1], np.uint8)
+    tile = tiles(list("abc"), [(540, 960)] * 3)[2]
+    expected = cv2.resize(np.asarray(cv2.VideoCapture(str(here / clip[2].name)).read()[1]), tile.size_px)
+    off = np.abs(tile.cut_from(shown)[60:].astype(int) - expected[60:].astype(int)).max(-1)
+    assert np.median(off) < 8
+    assert 0.001 < (off > 60).mean() < 0.1  # the skeletons
 
 
 @pytest.mark.parametrize(
