@@ -76,6 +76,10 @@ class Batch:
         jobs: How many run at once.
         force: Process takes that have not changed, and replace results of other origin, too.
         print_line: Is given one line for every take that ends.
+
+    Attributes:
+        progress: How far it is.
+        interrupted: Whether it was stopped before its end.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class Batch:
         }
         self._rows |= {name: row for name, row in _earlier_rows(folder).items() if name not in self._rows}
         self.progress = Progress(len(takes))
+        self.interrupted = False
 
     @property
     def over(self) -> bool:
@@ -119,6 +124,7 @@ class Batch:
 
     def interrupt(self, stop_all: Callable[[Sequence[Job]], None]) -> None:
         """Stops what runs, and writes the summary."""
+        self.interrupted = True
         stop_all([running.job for running in self.progress.running])
         for running in self.progress.running:
             result = self._result(running.take) or self._unknown(running)

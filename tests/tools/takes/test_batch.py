@@ -144,6 +144,7 @@ def test_a_batch_that_is_stopped_says_which_take_was_and_continues(tmp_path: Pat
     work.step()
     work.interrupt(lambda jobs: stop_all(jobs, lambda: True))
     assert start.jobs[1].stopped
+    assert work.interrupted
     assert states(out) == {"a": "done", "b": "interrupted", "c": "waiting"}
     assert started(out, some) == ["b", "c"]
     assert states(out) == {"a": "done", "b": "done", "c": "done"}

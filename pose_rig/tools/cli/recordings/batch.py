@@ -99,7 +99,7 @@ def batch(
         written = work.write_summary()
     at = work.progress
     console.print(f"{at.done} processed, {at.unchanged} unchanged, {at.failed} failed. Written: {written[0]}.")
-    if not work.over:
+    if work.interrupted:
         console.print("Stopped. The same command continues.")
         raise typer.Exit(INTERRUPTED)
     if at.failed:
@@ -122,7 +122,7 @@ def _run(work: "Batch", screen: Screen["Progress"]) -> None:
                 screen.update(work.progress)
                 time.sleep(POLL_S)
         finally:
-            if work.progress.running:
+            if not work.over:
                 stopping = "Stopping; Ctrl-C again does not wait."
                 screen.print(stopping if not sys.exc_info()[0] else "Stopping after an error.")
                 work.interrupt(lambda jobs: stop_all(jobs, lambda: bool(skipped)))
