@@ -2,7 +2,8 @@
 
 The network of CanonPose (Wandt et al., CVPR 2021) and of Cross-View Self-Fusion (Kim et al., ACCV 2022): one residual
 block, then a pose and a camera branch of two each. Narrower than theirs, and the rotation is predicted as two columns
-("6D", Zhou et al., CVPR 2019), which are continuous; their axis-angle output is kept for comparison.
+("6D", Zhou et al., CVPR 2019), which are continuous; their axis-angle output is kept for comparison. Where a detector
+estimates depths, a further branch corrects the features by them.
 
 Axes: N samples (of any view and frame), J = 17 joints.
 """
@@ -60,6 +61,29 @@ class Residual(nn.Module):
         return nn.functional.leaky_relu(x + nn.functional.leaky_relu(self.second(inner)))
 
 
+class DepthBranch(nn.Module):
+    """Corrects the features of a 2D pose by depths that a detector estimates.
+
+    It returns 0 before it is trained, and always where no depth is known: the lifter then computes exactly what it
+    would without the branch.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(width + 2 * J, width // 2)
+        self.inner = Residual(width // 2)
+        self.last = nn.Linear(width // 2, width)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, features: Tensor, depth: Tensor) -> Tensor:
+        """Returns (N,width) to add to features (N,width), from depths (N,J,2) as in `Lifter.forward`."""
+        joined = torch.cat([features, depth.reshape(depth.shape[0], 2 * J)], 1)
+        known = depth[:, :, 1].amax(1, keepdim=True)
+        correction: Tensor = self.last(self.inner(nn.functional.leaky_relu(self.first(joined))))
+        return known * correction
+
+
 class Lifter(nn.Module):
     """The lifting network."""
 
@@ -67,10 +91,8 @@ class Lifter(nn.Module):
         super().__init__()
         self.config = config
         self.stem = nn.Linear(3 * J, config.width)
-        if config.depth:  # 0 at first: it then computes what it would without
-            self.depth_stem = nn.Linear(2 * J, config.width)
-            nn.init.zeros_(self.depth_stem.weight)
-            nn.init.zeros_(self.depth_stem.bias)
+        if config.depth:
+            self.depth_branch = DepthBranch(config.width)
         self.shared = Residual(config.width)
         self.pose = nn.Sequential(*(Residual(config.width) for _ in range(config.pose_blocks)))
         self.camera = nn.Sequential(*(Residual(config.width) for _ in range(config.camera_blocks)))
@@ -95,10 +117,9 @@ class Lifter(nn.Module):
             depth_spread: (N,J) Laplace scale of the depth error of each joint in the ray frame, in the same units; the
                 fusion weights the depth by it.
         """
-        x = self.stem(torch.cat([ray_xy.reshape(ray_xy.shape[0], 2 * J), confidence], 1))
+        x = self.shared(self.stem(torch.cat([ray_xy.reshape(ray_xy.shape[0], 2 * J), confidence], 1)))
         if self.config.depth and depth is not None:
-            x = x + self.depth_stem(depth.reshape(depth.shape[0], 2 * J))
-        x = self.shared(x)
+            x = x + self.depth_branch(x, depth)
         pose = self.pose_head(self.pose(x))
         canonical = pose[:, : 3 * J].reshape(ray_xy.shape[0], J, 3)
         spread = nn.functional.softplus(pose[:, 3 * J :] - 3.0) + MIN_SPREAD

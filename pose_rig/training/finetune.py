@@ -45,7 +45,7 @@ class FinetuneMetrics:
     Attributes:
         pa_mpjpe_mm: Of single-view lifts over the limb joints, against the poses of the rig.
         reprojection: Reprojection loss of single-view lifts in the other views.
-        simulated_pa_mpjpe_mm: On simulated people, scaled to the size of the person.
+        simulated_pa_mpjpe_mm: On simulated people, from 2D alone, scaled to the size of the person.
         handedness: Chirality of the lifted poses, −1 … 1; 1 = people, −1 = mirror images.
     """
 
@@ -71,8 +71,7 @@ class FinetuneEvaluator:
         self._size_m = float(np.median(size_m[size_m > 0]))  # 0: the person was not tracked
         views = simulated.sample(SIMULATED_VIEWS)
         self._simulated = [
-            torch.from_numpy(part).to(device)
-            for part in (views.pose_2d, views.confidence, views.depth, views.canonical)
+            torch.from_numpy(part).to(device) for part in (views.pose_2d, views.confidence, views.canonical)
         ]
 
     @torch.no_grad()
@@ -82,11 +81,11 @@ class FinetuneEvaluator:
         frames = self.dataset.all
         visible = ((frames.confidence > 0).sum(-1) >= MIN_VISIBLE_JOINTS) & (frames.has_truth > 0)
         lifted = lift(lifter, frames.pose_2d, frames.confidence, frames.depth)
-        pose_2d, confidence, depth, canonical = self._simulated
+        pose_2d, confidence, canonical = self._simulated
         return FinetuneMetrics(
             pa_mpjpe_mm=self._pa_mpjpe_mm(lifted.pose[visible], frames.true_pose[visible]),
             reprojection=validate(lifter, self.dataset).reprojection,
-            simulated_pa_mpjpe_mm=self._pa_mpjpe_mm(lifter(pose_2d, confidence, depth)[0], canonical),
+            simulated_pa_mpjpe_mm=self._pa_mpjpe_mm(lifter(pose_2d, confidence)[0], canonical),
             handedness=handedness(lifter, self.dataset),
         )
 

@@ -37,6 +37,7 @@ class TrainingJob:
         patience: Early stopping after this many validations without improvement; 0 = never.
         seed: Random seed.
         device: ``cpu``, ``cuda``.
+        only_depth: Train the lifter's depth branch alone: where no depths are known, it computes exactly what it did.
         mixed: Run the network in bfloat16.
         compile: Compile the network with torch; worth it for long runs.
     """
@@ -60,6 +61,7 @@ class TrainingJob:
     patience: int = 0
     seed: int = 0
     device: str = "cpu"
+    only_depth: bool = False
     mixed: bool = False
     compile: bool = False
 
@@ -79,7 +81,9 @@ class TrainingJob:
                 f"The decay of the moving average must be at least 0 and below 1; got {self.average:g}.",
                 "Use e.g. 0.99, or 0 for none.",
             )
-        self.recipe()
+        recipe = self.recipe()
+        if self.only_depth and not recipe.depth:
+            raise UsageError(f"The method {self.method} uses no depths.", "Use --only-depth with the method taught.")
 
     def recipe(self) -> Method:
         """Returns the method with the changes of this job."""

@@ -19,6 +19,7 @@ from pose_rig.lifting.checkpoint import load, save
 from pose_rig.lifting.model import Lifter, LifterConfig, with_depth
 from pose_rig.training.distributed import ProcessGroup
 from pose_rig.training.footage.dataset import Batch, PoseDataset
+from pose_rig.training.footage.depth_errors import with_common_errors
 from pose_rig.training.footage.simulated_views import Rehearsal
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.losses import lifting_loss
@@ -110,9 +111,12 @@ def train(
     lifter = initial or Lifter(LifterConfig(width=job.width, frame=method.frame, rotation=method.rotation))
     lifter = with_depth(lifter) if method.depth else lifter
     lifter = lifter.to(job.device).train()
+    if job.only_depth:
+        lifter.requires_grad_(requires_grad=False).depth_branch.requires_grad_()
+    trained = [parameter for parameter in lifter.parameters() if parameter.requires_grad]
     network = _network(lifter, job)
     averaged = AveragedModel(lifter, multi_avg_fn=get_ema_multi_avg_fn(job.average))  # type: ignore[no-untyped-call]
-    optimiser = torch.optim.AdamW(lifter.parameters(), job.rate, weight_decay=job.decay, fused=True)
+    optimiser = torch.optim.AdamW(trained, job.rate, weight_decay=job.decay, fused=True)
     modules = {"lifter": lifter, "kept": averaged, "optimiser": optimiser}
 
     # state of the run
@@ -135,16 +139,15 @@ def train(
             terms = loss_terms(network, batch, method, weights, permutation)
             if rehearsal is not None:
                 views = rehearsal.at(state.step)
-                terms["rehearsal"] = lifting_loss(
-                    network(views["pose_2d"], views["confidence"], views["depth"]), views
-                )["total"]
+                depth = with_common_errors(network, views) if method.depth else views["depth"]
+                terms["rehearsal"] = lifting_loss(network(views["pose_2d"], views["confidence"], depth), views)["total"]
             loss = total_loss(terms, weights)
 
             # backward and update
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             group.average_gradients(lifter)
-            torch.nn.utils.clip_grad_norm_(lifter.parameters(), MAX_GRADIENT_NORM)
+            torch.nn.utils.clip_grad_norm_(trained, MAX_GRADIENT_NORM)
             optimiser.step()
             averaged.update_parameters(lifter)
             state.step += 1

@@ -56,7 +56,7 @@ def test_depths_change_nothing_before_training_and_where_they_are_unknown() -> N
             return [float((a - b).abs().max()) for a, b in pairs]
 
     assert apart(depth) == apart(None) == [0, 0, 0]
-    torch.nn.init.normal_(model.depth_stem.weight)
+    torch.nn.init.normal_(model.depth_branch.last.weight)
     assert apart(torch.zeros_like(depth)) == apart(None) == [0, 0, 0]
     assert min(apart(depth)) > 1e-3
     with torch.no_grad():  # a network that does not use them ignores them

@@ -76,3 +76,9 @@ def test_an_invalid_job_is_reported(text: str, said: str) -> None:
 
 def test_a_job_of_an_older_version_has_the_settings_it_did_not_know() -> None:
     assert TrainingJob.from_json(json.dumps({"method": "canonpose"})) == TrainingJob(method="canonpose")
+
+
+def test_only_methods_with_depths_can_train_on_them_alone() -> None:
+    assert TrainingJob("taught", only_depth=True).recipe().depth
+    with pytest.raises(UsageError, match="The method ours uses no depths"):
+        TrainingJob("ours", only_depth=True)

@@ -16,11 +16,12 @@ import pytest
 import torch
 
 from pose_rig.lifting.checkpoint import load
-from pose_rig.lifting.model import LifterConfig
+from pose_rig.lifting.engine import DEFAULT_WEIGHTS
+from pose_rig.lifting.model import LifterConfig, with_depth
 from pose_rig.simulation.motion import shipped
 from pose_rig.training.footage.dataset import PoseDataset
 from pose_rig.training.footage.footage import InputFrame
-from pose_rig.training.footage.simulated_views import Rehearsal
+from pose_rig.training.footage.simulated_views import Rehearsal, SimulatedViewSampler
 from pose_rig.training.job import TrainingJob
 from pose_rig.training.methods import METHODS, TERMS
 from pose_rig.training.run_folder import RunFolder
@@ -260,3 +261,22 @@ def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
     assert first["losses"] == pytest.approx(alone["losses"], abs=1e-5)
     assert first["weights"] == second["weights"] == pytest.approx(alone["weights"], abs=1e-4)
     assert max(alone["losses"]) - min(alone["losses"]) > 1e-3
+
+
+def test_training_on_depths_alone_keeps_what_2d_alone_gives(tmp_path: Path) -> None:
+    job = replace(JOB, method="taught", only_depth=True, steps=6, check=3, rehearsal=32)
+    start = load(DEFAULT_WEIGHTS)[0]
+    run(tmp_path, job, start=start, rehearsal=Rehearsal(shipped(), 32, 0, "cpu"))
+    trained = with_depth(start)
+    trained.load_state_dict(state(tmp_path, job)["lifter"])
+    views = SimulatedViewSampler(shipped(), 5).sample(50)
+    pose_2d, confidence, depth = (torch.from_numpy(part) for part in (views.pose_2d, views.confidence, views.depth))
+    known = depth[:, :, 1].any(1)
+    with torch.no_grad():
+        plain, alone, informed = (
+            start(pose_2d, confidence), trained(pose_2d, confidence), trained(pose_2d, confidence, depth)
+        )  # fmt: skip
+    for before, without, with_depths in zip(plain, alone, informed, strict=True):
+        assert torch.equal(before, without)
+        assert torch.equal(before[~known], with_depths[~known])
+        assert bool((before[known] != with_depths[known]).flatten(1).any(1).all())

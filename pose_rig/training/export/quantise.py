@@ -13,7 +13,7 @@ from pose_rig.lifting.checkpoint import HALF, WEIGHTS
 from pose_rig.training.export.trace import drop_unused
 
 Precision = Literal["fp32", "fp16", "int8"]
-UNQUANTISED_LAYERS = tuple(WEIGHTS + name for name in ("stem", "depth_stem", "pose_head", "camera_head"))
+UNQUANTISED_LAYERS = tuple(WEIGHTS + name for name in ("stem", "depth_branch", "pose_head", "camera_head"))
 MIN_SIZE = 1024  # smaller weights stay in single precision
 
 

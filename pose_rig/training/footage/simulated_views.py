@@ -25,6 +25,7 @@ from pose_rig.simulation.noise import detect, drop
 REHEARSAL_EPOCHS = 3  # epochs over a chunk: a view costs as much to simulate as to learn from
 CHUNK_STEPS = 16  # steps whose views are simulated together
 VIEWS_PER_DETECTOR = 64
+COMMON_ERROR = (0.1, 0.9)  # range of the share of a lift's error that a depth has too
 NO_DEPTH_SHARE = 0.4  # of the views: lifters must do without depths, too
 
 Single = NDArray[np.float32]
@@ -40,6 +41,7 @@ class SimulatedViews:
         canonical: (N,J,3) the same pose, upright and facing +z.
         view_from_canonical: (N,3,3).
         depth: (N,J,2) as estimated by the detector (`pose_rig.graph.depth_input`).
+        common_error: (N,) share of the lift's error that such a depth has too (`training.footage.depth_errors`).
     """
 
     pose_2d: Single
@@ -48,6 +50,7 @@ class SimulatedViews:
     canonical: Single
     view_from_canonical: Single
     depth: Single
+    common_error: Single
 
 
 class SimulatedViewSampler:
@@ -83,7 +86,15 @@ class SimulatedViewSampler:
         pose, ray_from_camera = truth(local, inverse_depth, ray_from_camera, cameras.focal_px / assumed_focal_px)
         ray_from_canonical = ray_from_camera @ cameras.rotation @ heading(people).swapaxes(-1, -2)
         depth = depth_input(ray_depths(depth_px, xy, score))
-        arrays = (pose_2d, score, pose, pose @ ray_from_canonical, ray_from_canonical, depth)
+        arrays = (
+            pose_2d,
+            score,
+            pose,
+            pose @ ray_from_canonical,
+            ray_from_canonical,
+            depth,
+            rng.uniform(*COMMON_ERROR, count),
+        )
         return SimulatedViews(*(array.astype(np.float32) for array in arrays))
 
 

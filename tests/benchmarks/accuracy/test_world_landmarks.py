@@ -75,7 +75,7 @@ def test_depths_of_the_world_landmarks_are_those_that_a_lifter_takes(tmp_path: P
     taking = with_depth(lifter)
     path = take(tmp_path / "t.npz")
     assert (errors_of(path, taking)[0].plain == errors_of(path, taking)[0].lifted).all()  # not trained
-    torch.nn.init.normal_(taking.depth_stem.weight, std=0.2)
+    torch.nn.init.normal_(taking.depth_branch.last.weight, std=0.05)
     changed = errors_of(path, taking)[0]
     assert np.abs(changed.plain - changed.lifted).max() > 0.1
     assert (changed.plain == errors_of(path, lifter)[0].plain).all()

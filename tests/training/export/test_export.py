@@ -45,7 +45,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A small network of random weights, and its graph."""
     lifter = small(depth=request.param)
     if request.param:
-        torch.nn.init.normal_(lifter.depth_stem.weight, std=0.05)
+        torch.nn.init.normal_(lifter.depth_branch.last.weight, std=0.05)
     path = tmp_path_factory.mktemp("graph") / "deep" / "lifter.onnx"
     return lifter, export(lifter, {"step": "7", "motion": "none"}, path)
 

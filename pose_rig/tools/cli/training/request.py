@@ -85,7 +85,7 @@ class Request:
         if self.out.suffix in SESSION_SUFFIXES:
             raise UsageError(f"{self.out} is not a name for weights.", f"Try --out {self.out.with_suffix('.weights')}.")
         if self.resume and self.settings:
-            given = " ".join(f"--{name}" for name in self.settings)
+            given = " ".join(f"--{name.replace('_', '-')}" for name in self.settings)
             raise UsageError(
                 f"{given} cannot be combined with --resume, which keeps the settings.", f"Remove {given}, or --resume."
             )

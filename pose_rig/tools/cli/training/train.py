@@ -61,6 +61,10 @@ def train(
     rehearsal: Annotated[
         int | None, _training("Additional simulated views per step (sessions: 512, else 0).", "N")
     ] = None,
+    only_depth: Annotated[
+        bool,
+        _training("Train the branch for depths alone; lifts from 2D alone stay as they are.", None, "--only-depth"),
+    ] = False,
     patience: Annotated[
         int | None, _training("Early stopping after this many validations without progress; 0 = never.", "N")
     ] = None,
@@ -110,6 +114,7 @@ def train(
         "device": None if device == "auto" else device,
         "mixed": mixed,
         "compile": compiled or None,
+        "only_depth": only_depth or None,
     }
     if not simulated and (takes or views or ski):
         raise UsageError("--takes, --views and --ski apply to --simulated only.", "Add --simulated.")

@@ -91,7 +91,7 @@ def test_a_session_makes_weights_that_a_rig_runs(material: Path, tmp_path: Path)
         "Done after 10 steps.",
         "PA-MPJPE of a single view, mm",
         "handedness (-1 mirrored, 1 not)",
-        f"Adopted. Written: {out}, 5.",
+        f"Adopted. Written: {out}, 6.",
         f"Use it with `pose-rig run --weights {out} --cams 0,1,2`.",
     ):
         assert part in output
