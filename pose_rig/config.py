@@ -246,6 +246,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     passes: Annotated[
         Literal[1, 2], Option("2: solve the rig from the whole recording first, then fuse it (files: with --pace all).")
     ] = 1
+    exact: Annotated[
+        bool, Option("Recordings: compute one pose after the other, as live; slower, and the same to 0.5 mm.")
+    ] = False
     rig: Annotated[str, Option("Save the solved rig there, and start from it next time.", "RIG.toml")] = ""
     port: Annotated[int, Option("Publish poses on this port (5571); 0 = any free one.", "N", output=True)] = 5571
     save: Annotated[str, Option("Write the poses there at the end.", "F.npz", output=True)] = ""

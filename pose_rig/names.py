@@ -1,6 +1,7 @@
 """Validation of names and texts from files and messages, for paths, topics and terminals."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 MAX_CHARACTERS = 64  # of the name of a camera, a joint or a landmark
@@ -15,6 +16,7 @@ WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_A-Za-z]+")
 SIDES = {"l": "l", "left": "l", "r": "r", "right": "r"}
 
 
+@lru_cache(maxsize=256)
 def is_name(text: str) -> bool:
     """Returns whether a text is valid as the name of a camera or worker, in topics and file names."""
     return NAME.fullmatch(text) is not None and text.strip(".") != ""

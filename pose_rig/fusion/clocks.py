@@ -116,11 +116,16 @@ def _is_sending(arrivals_ns: list[int], now_ns: int) -> bool:
 
 
 class FileClock:
-    """Makes every frame of the fastest file a time step; when that ends, of the fastest of the others."""
+    """Makes every frame of the fastest file a time step; when that ends, of the fastest of the others.
+
+    Args:
+        interval_ns: Least time between two time steps; frames in between are left out.
+    """
 
     skipped = 0
 
-    def __init__(self) -> None:
+    def __init__(self, interval_ns: int = 1) -> None:
+        self._interval_ns = interval_ns
         self._last_ns = self._awaited_ns = -1
         self._leader: SampleBuffer | None = None
         self._periods_ns: list[float] = []  # of the files, by their first frames
@@ -147,7 +152,7 @@ class FileClock:
 
     def ahead(self, buffer: SampleBuffer) -> int:
         """Returns how many samples of a file are after the last time step."""
-        return sum(t > self._last_ns for t in buffer.times_ns)
+        return buffer.count_after(self._last_ns)
 
     def _next_ns(self, buffers: Sequence[SampleBuffer]) -> int | None:
         if not self._periods_ns:
@@ -164,4 +169,4 @@ class FileClock:
         return t_ns
 
     def _next_of(self, buffer: SampleBuffer) -> int | None:
-        return next((t for t in buffer.times_ns if t > self._last_ns), None)
+        return buffer.first_from(self._last_ns + (self._interval_ns if self._last_ns >= 0 else 1))

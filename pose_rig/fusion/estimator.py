@@ -4,7 +4,7 @@ Axes: V views.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from msgspec import structs
@@ -21,7 +21,10 @@ from pose_rig.fusion.lifted_track import lifted_track
 from pose_rig.fusion.live_clocks import LiveClocks
 from pose_rig.fusion.person_tracker import PersonTracker
 from pose_rig.fusion.pose.computation import Computations, alone
-from pose_rig.fusion.pose.observation import observe
+from pose_rig.fusion.pose.hypothesis import Hypothesis
+from pose_rig.fusion.pose.observation import Observe
+from pose_rig.fusion.pose.smooth import OneEuro
+from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.pose.sync import Sample
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.rig.background import BackgroundCompute
@@ -44,6 +47,19 @@ LEFT_OUT = "is left out: its clock could not be checked, and it does not agree w
 LATE = "arrives {:.0f} ms too late for the pose: only the calibration uses it (a larger --max-delay waits for it)"
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a time step shows of the cameras.
+
+    Attributes:
+        hypothesis: Which person each view follows; None = no view shows one.
+        pose: The pose in the solved rig, None until it is solved.
+    """
+
+    hypothesis: Hypothesis | None
+    pose: SolvedPose | None
+
+
 class Estimator:
     """Estimates the pose of one person, and the cameras of the rig.
 
@@ -56,6 +72,7 @@ class Estimator:
     Attributes:
         clocks: The clocks of the cameras; whoever samples the cameras applies them. `follow_clocks` finds them live.
         left_out: (V,) cameras whose detections are not used, neither for the rig nor for poses.
+        evidence: Of the last time step.
     """
 
     def __init__(
@@ -69,6 +86,7 @@ class Estimator:
         self._fixed = fixed
         self.clocks = CameraClocks.unchecked(len(config.camera))
         self.left_out = np.zeros(len(config.camera), bool)
+        self.evidence = Evidence(None, None)
         self.restart()
 
     def restart(self, *, may_move: bool = True) -> None:
@@ -136,6 +154,24 @@ class Estimator:
         self.restart()
         self._rig.note = note
 
+    def fixed_cameras(self) -> "FixedCameras":
+        """Returns what another estimator with the solved cameras of this one needs, also in another process."""
+        assert self._rig.poses.solution is not None  # noqa: S101 - it is solved
+        return FixedCameras(self._config, self._rig.poses.solution, self._cameras, self.left_out)
+
+    def with_fixed_cameras(self) -> "Estimator":
+        """Returns another estimator, with the solved cameras of this one; it begins without a person."""
+        return self.fixed_cameras().estimator(self._engine)
+
+    def smoothing_filter(self) -> OneEuro:
+        """Returns a fresh filter, that with which poses are smoothed."""
+        return OneEuro(self._config.fusion.min_cutoff_hz, self._config.fusion.beta)
+
+    def use_properties(self, properties: CameraProperties) -> None:
+        """Uses what is known of the cameras' frames."""
+        self._cameras = properties
+        self._rig.poses.intrinsics = properties.intrinsics
+
     def set_camera(self, view: int, size_px: tuple[int, int], schema: str) -> None:
         """Sets a camera's image size and landmark set, which are known from its first frame on.
 
@@ -179,18 +215,36 @@ class Estimator:
     ) -> Computations[PoseEstimate]:
         cameras, rig = self._cameras, self._rig.view(t_ns)
         cameras.fix_joints()
-        observation = observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
+        observation = yield Observe(t_ns, samples, cameras.landmarks, rig.intrinsics)
         rig = rig.for_views(observation.present)
         pose, hypothesis, solved = yield from person.estimate(observation, samples, cameras, rig)
-        if not learn:
-            return pose
-        if hypothesis is None:
-            self._rig.no_person()
-            return pose
-        if person.vertical is not None:
+        self.evidence = Evidence(hypothesis, solved)
+        if learn and person.vertical is not None:
             self._rig.set_vertical(person.vertical)
-        self._rig.update(hypothesis, solved, rig)
+        if learn:
+            self._learn(self.evidence, rig)
         return pose
+
+    def memory(self, t_ns: int) -> Floats:
+        """Returns (3V,) what is remembered of each camera beyond the pose: two estimators of one rig can be compared.
+
+        That is how much it counts, for how long it has disagreed, s, and whether it agreed a moment ago.
+        """
+        return np.concatenate([self._rig.weight, self._rig.inconsistent_s, self._person.may_jump(t_ns)])
+
+    def learn(self, evidence: Evidence) -> None:
+        """Updates the cameras with a time step whose pose another estimator has computed."""
+        if evidence.hypothesis is None:
+            self._rig.no_person()
+            return
+        observation = evidence.hypothesis.observation
+        self._learn(evidence, self._rig.view(observation.t_ns).for_views(observation.present))
+
+    def _learn(self, evidence: Evidence, rig: RigView) -> None:
+        if evidence.hypothesis is None:
+            self._rig.no_person()
+        else:
+            self._rig.update(evidence.hypothesis, evidence.pose, rig)
 
     def follow_clocks(self, t_ns: int, cameras: CameraInputs) -> None:
         """Compares the clocks of live cameras in the background, and uses what was found, from this time step on."""
@@ -246,6 +300,11 @@ class Estimator:
         poses = self._rig.poses
         return None if poses.cameras is None else replace(poses.cameras, known=poses.known)
 
+    @property
+    def cameras(self) -> Calibration | None:
+        """The solved cameras, None until then; also those that are not trusted."""
+        return self._rig.poses.cameras
+
     def rig_view(self, t_ns: int) -> RigView:
         """Returns what is known of the cameras at a time step."""
         return self._rig.view(t_ns)
@@ -290,3 +349,27 @@ class Estimator:
         """Uses the recorded cameras, bones and clocks from now on."""
         self._rig.poses.follow(state)
         self.clocks = recorded_clocks(state, [camera.name for camera in self._config.camera])
+
+
+@dataclass(frozen=True, slots=True)
+class FixedCameras:
+    """Cameras that are solved and kept.
+
+    Attributes:
+        config: Of the rig.
+        solution: The solved rig.
+        properties: Of the cameras.
+        left_out: (V,) as in `Estimator`.
+    """
+
+    config: Config
+    solution: RigSolution
+    properties: CameraProperties
+    left_out: NDArray[np.bool_]
+
+    def estimator(self, engine: Engine) -> Estimator:
+        """Returns an estimator with these cameras; it begins without a person."""
+        out = Estimator(self.config, engine, fixed=self.solution)
+        out.use_properties(self.properties)
+        out.left_out = self.left_out
+        return out

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from pose_rig.errors import SaveError
-from pose_rig.wire.encoding import decode, encode
+from pose_rig.wire.encoding import decode_valid, encode
 from pose_rig.wire.messages import Keypoints2D, Message
 
 LENGTH_BYTES = 4
@@ -19,7 +19,7 @@ class MessageFile:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
 
     def add(self, message: Message) -> None:
-        """Appends a message.
+        """Appends a valid message.
 
         Raises:
             SaveError: The disk is full.
@@ -47,7 +47,7 @@ class MessageFile:
         del timeout_ms
         found: list[Message] = []
         while len(found) < max_messages and (head := self._file.read(LENGTH_BYTES)):
-            found.append(decode(self._file.read(int.from_bytes(head, "little"))))
+            found.append(decode_valid(self._file.read(int.from_bytes(head, "little"))))
         return found
 
     def keypoints(self) -> Iterator[Keypoints2D]:

@@ -21,6 +21,7 @@ from pose_rig.wire.messages import Health, Message, Mode, Pose3D, RigState, Stat
 from pose_rig.wire.meter import Meter
 from pose_rig.wire.services import FUSION, FUSION_REPORT_S
 
+IN_STRETCHES = "poses computed side by side, the same to 0.5 mm as one after the other (--exact)"
 CONNECTION_REFUSED = "A program that is not part of this rig tried to connect and was refused."
 
 
@@ -41,8 +42,16 @@ class PosesWriter(Protocol):
     def add(self, pose: PoseEstimate, samples: Sequence[Sample | None], landmarks: Sequence[Landmarks | None]) -> None:
         """Adds a pose and the detections of each view at its time."""
 
-    def close(self, cameras: Calibration | None, backwards: OneEuro | None, clocks: CameraClocks) -> object:
+    def close(
+        self, cameras: Calibration | None, backwards: OneEuro | None, clocks: CameraClocks, *, exact: bool
+    ) -> object:
         """Finishes the file: with cameras and clocks, and smoothed once more backwards if there is a filter.
+
+        Args:
+            cameras: The solved ones; None = not solved.
+            backwards: The filter.
+            clocks: Those of the cameras.
+            exact: Whether every pose was computed after the one before it.
 
         Raises:
             SaveError: The file cannot be written where it was wanted.
@@ -62,6 +71,9 @@ class FusionOutput:
         poses: The poses file, if there is one.
         engine: Runs the graph; where and why is reported.
         endpoints: Further sockets, whose rejected messages and connections are reported.
+
+    Attributes:
+        exact: Whether every pose is computed after the one before it; else in stretches, side by side.
     """
 
     def __init__(
@@ -81,6 +93,7 @@ class FusionOutput:
         self._endpoints: Sequence[Endpoint] = (publisher, *endpoints)
         self._camera_health: dict[str, Health] = {}
         self._next_index = 0
+        self.exact = True
         self._newest_ns = 0  # time of the last pose
         self._rejected = self._skipped = 0  # messages; time steps
         self._reported_s = 0.0
@@ -170,12 +183,14 @@ class FusionOutput:
             SaveError: The poses file cannot be written where it was wanted.
         """
         self._provider = self._engine.provider
+        notes = notes if self.exact else [*notes, IN_STRETCHES]
         self._meter.detail = "; ".join((self._describe_engine(), *notes))
         try:
             if self._file is not None:
                 settings = self._config.fusion
                 both_ways = OneEuro(settings.min_cutoff_hz, settings.beta) if self._config.passes == 2 else None
-                self._file.close(self._estimator.calibration, both_ways, self._estimator.clocks)
+                estimator = self._estimator
+                self._file.close(estimator.calibration, both_ways, estimator.clocks, exact=self.exact)
         finally:
             self._publisher.send(self._rig_state())
             for health in self._camera_health.values():  # subscribers may have missed the last one; a recording has it

@@ -55,6 +55,10 @@ class PersonTracker:
         """As in `ColdFrame`."""
         return self._cold_frame.vertical
 
+    def may_jump(self, t_ns: int) -> NDArray[np.bool_]:
+        """As in `PersonMotion`."""
+        return self._motion.may_jump(t_ns)
+
     def estimate(
         self, observation: Observation, samples: Sequence[Sample | None], cameras: CameraProperties, rig: RigView
     ) -> Computations[tuple[PoseEstimate, Hypothesis | None, SolvedPose | None]]:
@@ -125,6 +129,7 @@ class PersonTracker:
             xyz=self._xyz,
             xyz_raw=raw,
             covariance=covariance,
+            smoothing_sd_m=sd_m,
             score=score,
             residual_px=residual,
             person_index=_person_index(hypothesis),
@@ -167,6 +172,7 @@ class PersonTracker:
             xyz=self._xyz,
             xyz_raw=raw,
             covariance=np.full((len(raw), 3, 3), np.nan),
+            smoothing_sd_m=np.full(len(raw), np.nan),
             score=score,
             residual_px=residual,
             person_index=_person_index(hypothesis),
@@ -198,6 +204,7 @@ class PersonTracker:
             xyz=xyz,
             xyz_raw=xyz,
             covariance=np.full((count, 3, 3), np.nan),
+            smoothing_sd_m=np.full(count, np.nan),
             score=np.zeros(count),
             residual_px=np.zeros(count),
             person_index=np.full(views, UNASSIGNED),

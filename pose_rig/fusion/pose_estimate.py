@@ -23,6 +23,7 @@ class PoseEstimate:
         joints: (A) names: the 17 joints, then the detector's other landmarks.
         xyz: (A,3) m, rig frame, smoothed; xyz_raw: before.
         covariance: (A,3,3) m² of ``xyz_raw``; NaN until the rig is solved.
+        smoothing_sd_m: (A,) by which it is smoothed; NaN until the rig is solved.
         score: (A,) 0–1, 0 = guessed.
         residual_px: (A,) mean reprojection error; 0 for landmarks beyond the 17 joints.
         person_index: (V,) which of the people in each view's sample it is, −1 for none.
@@ -39,6 +40,7 @@ class PoseEstimate:
     xyz: Floats
     xyz_raw: Floats
     covariance: Floats
+    smoothing_sd_m: Floats
     score: Floats
     residual_px: Floats
     person_index: NDArray[np.int64]

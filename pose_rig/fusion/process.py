@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from typing import Protocol
 
 from pose_rig.fusion.camera_inputs import CameraInputs, MessageSource
 from pose_rig.fusion.clocks import FileClock, LiveClock
@@ -13,7 +14,7 @@ from pose_rig.fusion.publisher import RECORDER_HWM, Publisher
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.rig.clock_check import ClockCheck
 from pose_rig.fusion.rig.solver_process import SolverProcess
-from pose_rig.fusion.time_steps import StepClock, time_steps
+from pose_rig.fusion.time_steps import StepClock, TimeStep, TimeSteps, time_steps
 from pose_rig.fusion.two_passes import TwoPasses
 from pose_rig.graph import Engine
 from pose_rig.wire.bus import Delivery, Receiver, Sender, bind_publisher
@@ -21,7 +22,21 @@ from pose_rig.wire.jobs import FusionJob, Stop
 from pose_rig.wire.messages import Message
 
 
-def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> None:
+class RecordedSteps(Protocol):
+    """Yields what `time_steps` does where cameras are solved and fixed, in less time: many at once."""
+
+    def start(self, steps: int) -> None:
+        """Prepares for a number of time steps."""
+
+    def __call__(
+        self, cameras: CameraInputs, clock: StepClock, estimator: Estimator, stop: Stop
+    ) -> Iterator[TimeStep | None]:
+        """Yields every time step, and None now and then."""
+
+
+def main(
+    job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses, recorded: RecordedSteps | None = None
+) -> None:
     """Fuses until every camera has ended, or until it is stopped; then finishes the poses file.
 
     Args:
@@ -29,6 +44,7 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
         stop: Asks the process to end.
         engine: Runs the graph.
         open_poses: Opens the poses file.
+        recorded: Fuses recordings whose cameras are known; None = one time step after the other.
 
     Raises:
         PoseRigError: An endpoint is taken, or the poses file cannot be written.
@@ -52,20 +68,32 @@ def main(job: FusionJob, stop: Stop, engine: Engine, open_poses: OpenPoses) -> N
             clock = LiveClock(config.fusion.rate_hz, len(names), config.fusion.max_delay_ms)
             fuse(cameras, clock, estimator, output, stop)
         else:
-            fuse_files(job, receivers, estimator, output, stop)
+            fuse_files(job, receivers, estimator, output, stop, recorded)
         output.finish()
 
 
-def fuse(cameras: CameraInputs, clock: StepClock, estimator: Estimator, output: FusionOutput, stop: Stop) -> None:
+def fuse(
+    cameras: CameraInputs,
+    clock: StepClock,
+    estimator: Estimator,
+    output: FusionOutput,
+    stop: Stop,
+    steps: TimeSteps = time_steps,
+) -> None:
     """Publishes the pose of every time step."""
-    for step in time_steps(cameras, clock, estimator, stop):
+    for step in steps(cameras, clock, estimator, stop):
         if step is not None:
             output.publish(step)
         output.report(clock.skipped)
 
 
 def fuse_files(
-    job: FusionJob, sources: Sequence[MessageSource], estimator: Estimator, output: FusionOutput, stop: Stop
+    job: FusionJob,
+    sources: Sequence[MessageSource],
+    estimator: Estimator,
+    output: FusionOutput,
+    stop: Stop,
+    recorded: RecordedSteps | None = None,
 ) -> None:
     """Fuses every frame of the fastest file; with two passes, the first one solves the rig for the second one."""
     names = [camera.name for camera in job.config.camera]
@@ -77,9 +105,14 @@ def fuse_files(
         passes = TwoPasses(names, files, estimator, output, stop)
         passes.first(sources)
         if not stop.is_set():
+            recorded = None if job.config.exact else recorded
+            if recorded is not None:
+                recorded.start(passes.frames)
             passes.solve()
             cameras = passes.inputs(output.record_keypoints)
-            fuse(cameras, FileClock(), estimator, output, stop)
+            output.exact = recorded is None or estimator.mode != "solved"
+            steps = time_steps if recorded is None or output.exact else recorded
+            fuse(cameras, FileClock(), estimator, output, stop, steps)
 
 
 def fuse_once(

@@ -4,7 +4,7 @@ Live runs, files, replays of sessions and training differ in the clock and in wh
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from pose_rig.errors import PoseRigError
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.late_cameras import CompleteSamples
-from pose_rig.fusion.pose.computation import NUMERIC_ERRORS
+from pose_rig.fusion.pose.computation import NUMERIC_ERRORS, Computations, alone
 from pose_rig.fusion.pose.sync import Sample, SampleBuffer
 from pose_rig.fusion.pose_estimate import PoseEstimate
 from pose_rig.fusion.pose_messages import is_publishable
@@ -72,23 +72,53 @@ def time_steps(cameras: CameraInputs, clock: StepClock, estimator: Estimator, st
     Raises:
         PoseRigError: No pose could be computed for `MAX_FAILURES` time steps.
     """
-    failures = 0
+    failures = Failures()
+    for t_ns in due_times(cameras, clock, estimator, stop):
+        if t_ns is None:
+            yield None
+            continue
+        step = _compute(t_ns, cameras, estimator)
+        if failures.restart_after(step.pose, step.failure):
+            estimator.restart()
+        yield step
+
+
+TimeSteps = Callable[[CameraInputs, StepClock, Estimator, Stop], Iterator[TimeStep | None]]
+
+
+def due_times(cameras: CameraInputs, clock: StepClock, estimator: Estimator, stop: Stop) -> Iterator[int | None]:
+    """Yields the time of every time step that is due, and None whenever messages were read and none is.
+
+    Args:
+        cameras: Their messages are read until then.
+        clock: Decides when a time step is due.
+        estimator: Is given the properties of cameras.
+        stop: Ends the loop.
+    """
     while not stop.is_set() and not clock.over:
         clock.read(cameras)
         for view, buffer in enumerate(cameras.buffers):
             if buffer.landmarks:
                 estimator.set_camera(view, buffer.size_px, buffer.landmarks)
-        t_ns = clock.tick(cameras.buffers)
-        if t_ns is None:
-            yield None
-            continue
-        step = _compute(t_ns, cameras, estimator)
-        failures = failures + 1 if step.pose is None else 0
-        if failures >= MAX_FAILURES:
-            raise PoseRigError(step.failure, "Run again with --debug and report what the cameras show.")
-        if failures and failures % RESTART_AFTER_FAILURES == 0:
-            estimator.restart()
-        yield step
+        yield clock.tick(cameras.buffers)
+
+
+class Failures:
+    """Counts time steps in a row without a usable pose."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def restart_after(self, pose: PoseEstimate | None, reason: str) -> bool:
+        """Adds a time step, and returns whether the estimator is to be restarted.
+
+        Raises:
+            PoseRigError: There were `MAX_FAILURES`; ``reason`` is that of the last one.
+        """
+        self._count = self._count + 1 if pose is None else 0
+        if self._count >= MAX_FAILURES:
+            raise PoseRigError(reason, "Run again with --debug and report what the cameras show.")
+        return self._count > 0 and self._count % RESTART_AFTER_FAILURES == 0
 
 
 def _compute(t_ns: int, cameras: CameraInputs, estimator: Estimator) -> TimeStep:
@@ -112,8 +142,15 @@ def estimate_pose(
         samples: As in `Estimator.step`.
         complete: As there.
     """
+    return alone(pose_computations(estimator, t_ns, samples, complete))
+
+
+def pose_computations(
+    estimator: Estimator, t_ns: int, samples: Sequence[Sample | None], complete: Sequence[CompleteSamples] = ()
+) -> Computations[tuple[PoseEstimate | None, str]]:
+    """Computes what `estimate_pose` returns."""
     try:
-        pose = estimator.step(t_ns, samples, complete)
+        pose = yield from estimator.computations(t_ns, samples, complete)
         reason = "" if is_publishable(pose) else "it is not finite"
     except NUMERIC_ERRORS as error:
         reason = f"{type(error).__name__}: {str(error)[:200]}"

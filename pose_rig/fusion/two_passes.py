@@ -24,6 +24,7 @@ from pose_rig.fusion.clocks import FileClock
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.message_file import MessageFile
 from pose_rig.fusion.pose.sync import Sample
+from pose_rig.fusion.rig.calibrator import KEYFRAME_INTERVAL_NS
 from pose_rig.fusion.rig.camera_clocks import CameraClocks, coarse_clocks, described, fine_clocks
 from pose_rig.fusion.rig.consistency import MIN_AGREEMENT
 from pose_rig.fusion.synchronisation.camera_track import CameraTrack
@@ -33,7 +34,7 @@ from pose_rig.fusion.synchronisation.clock_rates import coarse_rates
 from pose_rig.fusion.synchronisation.clock_signals import movement_signals
 from pose_rig.fusion.time_steps import time_steps
 from pose_rig.wire.jobs import Stop
-from pose_rig.wire.messages import Health, Message
+from pose_rig.wire.messages import Health, Keypoints2D, Message
 
 MAX_ROUNDS = 3  # of the first pass, with better clocks in each
 REPEAT_ABOVE_S = 0.03  # clocks that change by more have cost keypoints: the first pass is repeated
@@ -70,14 +71,22 @@ class TwoPasses:
     ) -> None:
         self._names, self._files = names, files
         self._estimator, self._output, self._stop = estimator, output, stop
+        self._frames = [0] * len(files)
         self._seen = np.zeros(len(files), bool)  # (V,) whether a camera ever shows a person
         self._still = False  # whether no camera counted as moved in the last first pass
+        self._last_adjusted: tuple[NDArray[np.bool_], AdjustedClocks | None] | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many frames the longest file has, as far as it was read."""
+        return max(self._frames)
 
     def first(self, sources: Sequence[MessageSource]) -> None:
         """Fuses the messages of all cameras, and keeps them."""
 
         def store(view: int, message: Message) -> None:
             self._files[view].add(message)
+            self._frames[view] += isinstance(message, Keypoints2D)
             if isinstance(message, Health):
                 self._output.forward(view, message)
 
@@ -181,8 +190,12 @@ class TwoPasses:
         return found
 
     def _adjusted(self, tracks: Sequence[CameraTrack], coarse: CameraClocks) -> AdjustedClocks | None:
-        self._estimator.solve()
-        return self._estimator.adjusted_clocks(tracks, np.isfinite(coarse.sd_s))
+        """Solves the rig of the last first pass, and returns its clocks; computed once for each."""
+        trusted = np.isfinite(coarse.sd_s)
+        if self._last_adjusted is None or (self._last_adjusted[0] != trusted).any():
+            self._estimator.solve()
+            self._last_adjusted = trusted, self._estimator.adjusted_clocks(tracks, trusted)
+        return self._last_adjusted[1]
 
     def _spoiling(self, found: CameraClocks) -> NDArray[np.bool_]:
         """Returns (V,) the cameras of a solved rig whose clock is not known, and which disagree with the others."""
@@ -202,11 +215,12 @@ class TwoPasses:
         if self._still and still and same:
             return
         self._still, estimator.clocks, estimator.left_out = still, clocks, left_out
+        self._last_adjusted = None
         estimator.restart(may_move=not still)
         self._fuse(self.inputs())
 
     def _fuse(self, cameras: CameraInputs) -> None:
-        for step in time_steps(cameras, FileClock(), self._estimator, self._stop):
+        for step in time_steps(cameras, FileClock(KEYFRAME_INTERVAL_NS), self._estimator, self._stop):
             if step is not None and step.pose is None:
                 self._output.reject(step.failure)
             self._output.report()

@@ -8,7 +8,7 @@ from math import inf
 from pose_rig.fusion.camera_inputs import CameraInputs
 from pose_rig.fusion.estimator import Estimator
 from pose_rig.fusion.output import FusionOutput
-from pose_rig.fusion.process import background_compute, fuse_files, open_publisher
+from pose_rig.fusion.process import RecordedSteps, background_compute, fuse_files, open_publisher
 from pose_rig.fusion.recorded_clock import RecordedClock
 from pose_rig.fusion.rig.background import BackgroundCompute
 from pose_rig.fusion.time_steps import time_steps
@@ -25,7 +25,9 @@ TOPICS = (Keypoints2D.TOPIC, Pose3D.TOPIC, Learned.TOPIC, Health.TOPIC, RigState
 READY_S = 0.05
 
 
-def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]) -> None:
+def main(
+    job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool], recorded: RecordedSteps | None = None
+) -> None:
     """Replays until the session ends, or until it is stopped; then finishes the poses file.
 
     Args:
@@ -33,6 +35,7 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
         stop: Asks the process to end.
         engine: Runs the graph.
         started: Whether all subscribers are connected.
+        recorded: As in `pose_rig.fusion.process.main`.
 
     Raises:
         PoseRigError: The session cannot be read, an endpoint is taken, or the poses file cannot be written.
@@ -60,7 +63,7 @@ def main(job: ReplayJob, stop: Stop, engine: Engine, started: Callable[[], bool]
                 stack.enter_context(closing(CameraSource(job, camera.name, playback)))
                 for camera in fusion.config.camera
             ]
-            fuse_files(fusion, sources, estimator, output, stop)
+            fuse_files(fusion, sources, estimator, output, stop, recorded)
             notes = list(dict.fromkeys(note for source in sources for note in source.warnings))
             notes = [note for note in notes if note not in session.warnings]
         output.finish(notes)

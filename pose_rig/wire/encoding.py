@@ -63,17 +63,17 @@ _decoders = {kind.TOPIC: msgspec.msgpack.Decoder(kind, dec_hook=_decode_array) f
 
 def _field_error(message: Message) -> tuple[str, str] | None:
     """Returns (field, reason) of the first invalid value, None if all are valid."""
-    axes: dict[str, int] = {}
+    axes: dict[str | int, int] = {}
     for field, expected in message.ARRAYS.items():
         array: NDArray[np.float32] = getattr(message, field)
         if field in message.OPTIONAL and array.shape == (0,):
             continue
-        wanted = tuple(axes.get(axis, axis) if isinstance(axis, str) else axis for axis in expected)
-        if array.ndim != len(wanted) or any(
-            isinstance(want, int) and want != got for want, got in zip(wanted, array.shape, strict=True)
-        ):
+        known, fits = dict(axes), array.ndim == len(expected)
+        for axis, side in zip(expected, array.shape, strict=fits):
+            fits = fits and side == (axes.setdefault(axis, side) if isinstance(axis, str) else axis)
+        if not fits:
+            wanted = tuple(known.get(axis, axis) for axis in expected)
             return field, f"has shape {array.shape}, expected {wanted}"
-        axes.update({axis: side for axis, side in zip(expected, array.shape, strict=True) if isinstance(axis, str)})
         low, high = message.RANGES.get(field, (-np.inf, np.inf))
         if array.size and not low <= array.min() <= array.max() <= high:  # false too if one of them is NaN
             finite = array[np.isfinite(array)]
@@ -116,6 +116,14 @@ def encode(message: Message) -> bytes:
     if wrong := _field_error(message):
         raise MessageError(message.topic, *wrong)
     return message.topic.encode() + b"\0" + _encoder.encode(message)
+
+
+def decode_valid(data: bytes) -> Message:
+    """Returns the message in the bytes of a valid message, which never left this process."""
+    topic, payload = data.split(b"\0", 1)
+    name, slash, _ = topic.decode().partition("/")
+    message: Message = _decoders[name + slash].decode(payload)
+    return message
 
 
 def json_schema(kind: type[Message]) -> bytes:

@@ -36,14 +36,18 @@ Computations = Generator[Computation, Any, T]  # a time step, or a part of one, 
 
 
 def alone(step: Computations[T]) -> T:
-    """Returns the result of a time step, computing everything it waits for at once."""
-    try:
-        wanted = next(step)
-        while True:
-            wanted = step.send(wanted.alone())
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    """Returns the result of a time step, computing everything it waits for at once.
+
+    A numeric error in a computation is raised in the time step.
+    """
+    answer: Any = None
+    while True:
+        try:
+            wanted = _resumed(step, answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        answer = _result(wanted)
 
 
 def together(steps: Sequence[Computations[T]]) -> list[T]:
@@ -56,9 +60,8 @@ def together(steps: Sequence[Computations[T]]) -> list[T]:
     while answers:
         waiting: dict[Hashable, list[tuple[int, Computation]]] = defaultdict(list)
         for index, answer in answers.items():
-            step = steps[index]
             try:
-                wanted = step.throw(answer) if isinstance(answer, Exception) else step.send(answer)
+                wanted = _resumed(steps[index], answer)
             except StopIteration as end:
                 results[index] = end.value
             else:
@@ -67,6 +70,11 @@ def together(steps: Sequence[Computations[T]]) -> list[T]:
         for group in waiting.values():
             answers.update(zip((index for index, _ in group), _results([wanted for _, wanted in group]), strict=True))
     return [results[index] for index in range(len(steps))]
+
+
+def _resumed(step: Computations[Any], answer: Any) -> Computation:
+    """Returns what a step waits for next, given the result, or the numeric error, of what it waited for."""
+    return step.throw(answer) if isinstance(answer, Exception) else step.send(answer)
 
 
 def _results(computations: Sequence[Computation]) -> Sequence[Any]:

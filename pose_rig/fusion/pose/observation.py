@@ -3,7 +3,7 @@
 Axes: C candidates over all views, V views, J = 17 joints.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -79,11 +79,51 @@ class Observation:
         return np.flatnonzero(self.view == view)
 
 
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """What a time step observes, as a `Computation` that returns `Observation`; attributes are those of `observe`."""
+
+    t_ns: int
+    samples: Sequence[Sample | None]
+    landmarks: Sequence[Landmarks | None]
+    intrinsics: Intrinsics
+
+    @property
+    def kind(self) -> Hashable:
+        """Observations of the same cameras."""
+        return Observe, id(self.intrinsics), id(self.landmarks)
+
+    def alone(self) -> Observation:
+        """Returns the candidates of one time step."""
+        return observe(self.t_ns, self.samples, self.landmarks, self.intrinsics)
+
+    @classmethod
+    def together(cls, computations: Sequence["Observe"]) -> list[Observation]:
+        """Returns those of several time steps."""
+        first, views = computations[0], len(computations[0].samples)
+        samples = [sample for one in computations for sample in one.samples]
+        seen = observe(0, samples, [*first.landmarks] * len(computations), first.intrinsics, views)
+        bounds = np.searchsorted(seen.view, views * np.arange(len(computations) + 1)).tolist()
+        return [
+            _part(seen, slice(bounds[i], bounds[i + 1]), one.t_ns, i * views, views)
+            for i, one in enumerate(computations)
+        ]
+
+
+def _part(seen: Observation, rows: slice, t_ns: int, first_view: int, views: int) -> Observation:
+    return Observation(
+        t_ns, seen.view[rows] - first_view, seen.person[rows], seen.xy_px[rows], seen.score[rows], seen.ray_xy[rows],
+        seen.norm[rows], seen.ray_from_camera[rows], seen.mirrored[rows], seen.one_ear[rows], seen.ray_depth[rows],
+        views,
+    )  # fmt: skip
+
+
 def observe(
     t_ns: int,
     samples: Sequence[Sample | None],
     landmarks: Sequence[Landmarks | None],
     intrinsics: Intrinsics,
+    cameras: int | None = None,
 ) -> Observation:
     """Returns the candidates of one time step, without people who lack a root or shoulders (`complete_root`).
 
@@ -92,6 +132,7 @@ def observe(
         samples: Detections of each view, None without any.
         landmarks: Each view's landmark set, None until its first sample.
         intrinsics: Of the cameras, assumed or solved.
+        cameras: Their number where views are those of several time steps, one after the other; None = one each.
     """
     used = [(v, sample) for v, sample in enumerate(samples) if sample is not None and landmarks[v] is not None]
     view = np.repeat([v for v, _ in used], [len(sample.xy_px) for _, sample in used]).astype(np.int64)
@@ -101,7 +142,7 @@ def observe(
     usable = rooted & ((score > 0).sum(-1) >= MIN_JOINTS)
     view, person, xy_px, score = view[usable], person[usable], xy_px[usable], score[usable]
     depth = ray_depths(depth_px[usable], xy_px, score)
-    ray_xy, norm, ray_from_camera = rectify_ideal(intrinsics.ideal_xy(xy_px, view), score)
+    ray_xy, norm, ray_from_camera = rectify_ideal(intrinsics.ideal_xy(xy_px, view % (cameras or len(samples))), score)
     mirrored, one_ear = np.zeros(len(view), bool), one_ear[usable]
     return Observation(
         t_ns, view, person, xy_px, score, ray_xy, norm, ray_from_camera, mirrored, one_ear, depth, len(samples)

@@ -6,7 +6,7 @@ or extrapolated by at most one frame period beyond the newest.
 Axes: P people, K landmarks.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -117,6 +117,15 @@ class SampleBuffer:
     def times_ns(self) -> list[int]:
         """Times of all samples, oldest first."""
         return [sample.t_ns for sample in self._samples]
+
+    def first_from(self, t_ns: int) -> int | None:
+        """Returns the time of the first sample at or after a time."""
+        index = bisect_left(self._samples, t_ns, key=_time)
+        return self._samples[index].t_ns if index < len(self._samples) else None
+
+    def count_after(self, t_ns: int) -> int:
+        """Returns how many samples are after a time."""
+        return len(self._samples) - bisect_right(self._samples, t_ns, key=_time)
 
     @property
     def period_ns(self) -> float:

@@ -16,7 +16,7 @@ from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways
 from pose_rig.fusion.pose.hypothesis import Hypothesis, run_graph
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.calibrator import Calibrator
+from pose_rig.fusion.rig.calibrator import GROWTH_BETWEEN_SOLVES, GROWTH_IN_FIRST_PASS, Calibrator
 from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import CameraReport
@@ -50,7 +50,9 @@ class Rig:
     def __init__(self, setup: Setup, engine: Engine, background: BackgroundCompute) -> None:
         self._setup, self._engine = setup, engine
         self.poses = CameraPoses(setup)
-        self.calibrator = Calibrator(engine, background)
+        self.calibrator = Calibrator(
+            engine, background, GROWTH_IN_FIRST_PASS if setup.two_passes else GROWTH_BETWEEN_SOLVES
+        )
         self._consistency = Consistency(len(setup.names))
         self._pairs = PairAgreement()
         self._mirrors = MirrorDetector(setup.names, setup.mirror)
@@ -59,6 +61,12 @@ class Rig:
         self._why_unsolved = ""
         self.unchecked = np.zeros(len(setup.names), bool)
         self.moves = 0
+
+    @property
+    def weight(self) -> Floats:
+        """(V,) 0–1, how much each view counts, by how well it agrees with the others."""
+        agreement = self._consistency.agreement
+        return np.where(agreement > 0, np.clip(agreement / MIN_AGREEMENT, MIN_WEIGHT, 1.0), 1.0)
 
     @property
     def inconsistent_s(self) -> Floats:
@@ -87,8 +95,7 @@ class Rig:
 
     def view(self, t_ns: int) -> RigView:
         """Returns what is known of the cameras at a time step."""
-        poses, agreement = self.poses, self._consistency.agreement
-        weight = np.where(agreement > 0, np.clip(agreement / MIN_AGREEMENT, MIN_WEIGHT, 1.0), 1.0)
+        poses, weight = self.poses, self.weight
         if poses.mode != "cold":
             weight = weight * (poses.known | poses.moving.known(t_ns))
         return RigView(poses.mode, poses.used_intrinsics, poses.prior(t_ns), weight, poses.known, poses.solution)

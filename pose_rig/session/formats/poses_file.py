@@ -40,6 +40,7 @@ KEYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "time_rate": ("f", ("V",)),  # where a rate was found
     "height_m": ("iuf", ()),
     "height_assumed": ("b", ()),
+    "exact": ("b", ()),  # --save only: False = computed in stretches, side by side
     "t_ns": ("iu", ("T",)),
     "xyz": ("f", ("T", "J", 3)),
     "xyz_raw": ("f", ("T", "J", 3)),  # --save only

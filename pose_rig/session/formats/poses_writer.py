@@ -112,6 +112,8 @@ class PosesFileWriter:
         cameras: Calibration | None = None,
         backwards: OneEuro | None = None,
         clocks: CameraClocks | None = None,
+        *,
+        exact: bool = True,
     ) -> Path:
         """Finishes the file and returns its path.
 
@@ -120,6 +122,7 @@ class PosesFileWriter:
             backwards: A fresh filter that smooths the poses once more, from the last to the first; the mean of both
                 directions has no lag. None = they stay as streamed.
             clocks: The clocks of the cameras; None = as given.
+            exact: Whether every pose was computed after the one before it.
 
         Raises:
             SaveError: The disk is full or the folder was removed; the message names the place of the poses.
@@ -127,7 +130,7 @@ class PosesFileWriter:
         data = self._rows.read(self._header.dtype)
         if backwards is not None:
             _smooth_backwards(data, backwards)
-        arrays = _arrays(self._header, data, cameras, clocks)
+        arrays = _arrays(self._header, data, cameras, clocks) | {"exact": np.array(exact)}
         try:
             _write(self._path, arrays)
         except OSError as error:

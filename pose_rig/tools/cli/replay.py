@@ -23,7 +23,8 @@ from pose_rig.wire.jobs import FusionJob, ReplayJob
 
 REPLAY_KEYS = Keys(
     only=(
-        "save", "record", "pace", "passes", "height_m", "port", "detector.model", "fusion.weights", "fusion.provider",
+        "save", "record", "pace", "passes", "exact", "height_m", "port", "detector.model", "fusion.weights",
+        "fusion.provider",
         "stream.*",
     )
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -39,16 +41,22 @@ def run_camera(job: CameraJob, stop: Event, start_ns: "Synchronized[int]") -> No
 def run_fusion(job: FusionJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     """Runs the fusion worker; only here lifting, fusion and the poses file are combined."""
     from pose_rig.fusion.process import main
+    from pose_rig.fusion.stretches.recorded_steps import RecordedSteps
     from pose_rig.session.formats.poses_writer import open_poses
 
-    main(job, stop, _engine(job), open_poses)
+    engine = _engine(job)
+    with RecordedSteps(engine, _opener(job)) as recorded:
+        main(job, stop, engine, open_poses, recorded)
 
 
 def run_replay(job: ReplayJob, stop: Event, start_ns: "Synchronized[int]") -> None:
     """Runs the fusion worker of a replay, which reads the session itself."""
+    from pose_rig.fusion.stretches.recorded_steps import RecordedSteps
     from pose_rig.session.replay import main
 
-    main(job, stop, _replay_engine(job), lambda: start_ns.value > 0)
+    engine = _replay_engine(job)
+    with RecordedSteps(engine, _opener(job.fusion)) as recorded:
+        main(job, stop, engine, lambda: start_ns.value > 0, recorded)
 
 
 def run_streams(job: StreamJob, stop: Event, start_ns: "Synchronized[int]") -> None:
@@ -63,6 +71,11 @@ def run_recorder(job: RecordJob, stop: Event, start_ns: "Synchronized[int]") -> 
     from pose_rig.session.recorder import main
 
     main(job, stop)
+
+
+def _opener(job: FusionJob) -> "Callable[[], Engine]":
+    """Returns what opens an engine in a further process."""
+    return partial(_engine, replace(job, keys=None), "cpu")
 
 
 def _engine(job: FusionJob, provider: str = "") -> "Engine":

@@ -41,6 +41,7 @@ def estimate(
         joints=JOINTS + extra,
         xyz=rng.normal(size=(count, 3)),
         xyz_raw=rng.normal(size=(count, 3)),
+        smoothing_sd_m=np.full(len(JOINTS), np.nan),
         covariance=rng.normal(size=(count, 3, 3)) if mode == "solved" else np.full((count, 3, 3), np.nan),
         score=rng.uniform(size=count),
         residual_px=rng.uniform(size=count),
@@ -287,7 +288,7 @@ def test_a_folder_that_vanished_meanwhile_has_the_poses_elsewhere(tmp_path: Path
     with pytest.raises(SaveError, match=r"Cannot write .*: No such file or directory\. The 5 poses are in") as caught:
         file.close()
     with np.load(place_in(caught.value)) as got, np.load(filled(tmp_path / "b.npz").close()) as wanted:
-        for key in wanted.files:
+        for key in set(wanted.files) - {"exact"}:  # of a run that was killed it is unknown
             np.testing.assert_array_equal(got[key], wanted[key], err_msg=key)
 
 
@@ -353,7 +354,7 @@ def test_a_restarted_fusion_continues_the_rows_of_the_previous_one(tmp_path: Pat
         file.write(b"half a row")
     assert filled(path, 4, restarts=1, first=3).close() == path
     with np.load(path) as got, np.load(filled(tmp_path / "b.npz", 7).close()) as wanted:
-        for key in wanted.files:
+        for key in set(wanted.files) - {"exact"}:  # of a run that was killed it is unknown
             np.testing.assert_array_equal(got[key], wanted[key], err_msg=key)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["b.npz", "poses.npz"]
 
@@ -372,7 +373,7 @@ def test_the_rows_of_a_killed_run_are_recovered(tmp_path: Path) -> None:
     killed(path, 3)
     assert recover_poses(partial_path(path), path) == 3
     with np.load(path) as got, np.load(filled(tmp_path / "b.npz", 3).close()) as wanted:
-        for key in wanted.files:
+        for key in set(wanted.files) - {"exact"}:  # of a run that was killed it is unknown
             np.testing.assert_array_equal(got[key], wanted[key], err_msg=key)
 
 

@@ -18,6 +18,7 @@ EXAMPLES = {
     "height_m": ("1.82", "1.82"),
     "pace": ("all", '"all"'),
     "passes": ("2", "2"),
+    "exact": ("", "true"),
     "rig": ("a.toml", '"a.toml"'),
     "port": ("0", "0"),
     "save": ("p.npz", '"p.npz"'),

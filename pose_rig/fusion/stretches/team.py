@@ -1,0 +1,147 @@
+"""Fuses a recording on all cores: consecutive parts of it in different processes, with seams as between stretches."""
+
+import os
+import pickle
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from typing import Protocol, Self
+
+import numpy as np
+
+from pose_rig.errors import PoseRigError
+from pose_rig.fusion.estimator import FixedCameras
+from pose_rig.fusion.stretches.process import OpenEngine, StretchProcess
+from pose_rig.fusion.stretches.stretches import (
+    MAX_STEPS,
+    MIN_STEPS,
+    STRETCHES,
+    FusedStep,
+    SampledStep,
+    Stretches,
+    same_pose,
+    warm_up_start,
+)
+from pose_rig.graph import Engine
+
+STEPS_AT_ONCE = STRETCHES * MAX_STEPS  # of each process
+MIN_SHARE = 4 * MIN_STEPS  # of a process
+MIN_STEPS_FOR_PROCESSES = 2 * MIN_SHARE  # of a recording: a process takes two seconds to start
+MAX_PROCESSES = 8
+
+
+class Member(Protocol):
+    """Fuses parts of a recording, here or in another process."""
+
+    def begin(self, steps: Sequence[SampledStep], warm_up: int) -> None:
+        """Starts `Stretches.fuse`."""
+
+    def result(self) -> list[FusedStep]:
+        """Returns the result of what was started."""
+
+    def extend(self, steps: Sequence[SampledStep], fused: Sequence[FusedStep]) -> list[FusedStep]:
+        """As in `Stretches`."""
+
+
+class _Here:
+    """Fuses in this process, when the result is asked for."""
+
+    def __init__(self, stretches: Stretches) -> None:
+        self._stretches, self.extend = stretches, stretches.extend
+        self._given: tuple[Sequence[SampledStep], int] = ((), 0)
+
+    def begin(self, steps: Sequence[SampledStep], warm_up: int) -> None:
+        self._given = steps, warm_up
+
+    def result(self) -> list[FusedStep]:
+        return self._stretches.fuse(*self._given)
+
+
+class Processes:
+    """The processes that help this one, which are closed with it.
+
+    Args:
+        open_engine: Opens an engine in each of them; None = there are none.
+        count: Their number, None for all cores but one.
+    """
+
+    def __init__(self, open_engine: OpenEngine | None, count: int | None = None) -> None:
+        self._open_engine, self._count = open_engine, cores() - 1 if count is None else count
+        self._stack = ExitStack()
+        self.started: list[StretchProcess] = []
+
+    def start(self, steps: int) -> None:
+        """Starts them, if there are so many time steps that it is worth it."""
+        if self._open_engine is None or steps < MIN_STEPS_FOR_PROCESSES or self.started:
+            return
+        for _ in range(min(self._count, MAX_PROCESSES, steps // MIN_SHARE - 1)):
+            self.started.append(self._stack.enter_context(closing(StretchProcess(self._open_engine))))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends them."""
+        self._stack.close()
+
+
+class Team:
+    """Fuses a recording, in this process and in those that help it.
+
+    Args:
+        cameras: Solved.
+        engine: Of this process.
+        processes: Those that help.
+    """
+
+    def __init__(self, cameras: FixedCameras, engine: Engine, processes: Sequence[StretchProcess] = ()) -> None:
+        for process in processes:
+            process.use(cameras)
+        # the first one has fused last
+        self._members: list[Member] = [_Here(Stretches(lambda: cameras.estimator(engine))), *processes]
+
+    @property
+    def steps_at_once(self) -> int:
+        """How many time steps are best fused at once."""
+        return STEPS_AT_ONCE * len(self._members)
+
+    def fuse(self, steps: Sequence[SampledStep]) -> list[FusedStep]:
+        """Returns what was computed for the next time steps.
+
+        Raises:
+            PoseRigError: A process exited.
+        """
+        try:
+            return self._fuse(steps)
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            raise PoseRigError(
+                "A process that computes poses has exited.", "Run again, or with --exact in one process."
+            ) from error
+
+    def _fuse(self, steps: Sequence[SampledStep]) -> list[FusedStep]:
+        count = int(np.clip(len(steps) // MIN_SHARE, 1, len(self._members)))
+        bounds = np.linspace(0, len(steps), count + 1).round().astype(int).tolist()
+        starts = [0, *(warm_up_start(steps, start) for start in bounds[1:-1])]
+        members = self._members[:count]
+        for member, first, start, end in zip(members, starts, bounds[:-1], bounds[1:], strict=True):
+            member.begin(steps[first:end], start - first)
+        results = {
+            id(member): member.result() for member in sorted(members, key=lambda one: not isinstance(one, _Here))
+        }
+        fused, last = results[id(members[0])], members[0]
+        for member, first, start, end in zip(members[1:], starts[1:], bounds[1:-1], bounds[2:], strict=True):
+            found = results[id(member)]
+            own, same = found[start - first :], same_pose(fused[-1], found[start - first - 1])
+            continued = [] if same else last.extend(steps[start:end], own)
+            if same or same_pose(continued[-1], own[len(continued) - 1]):
+                last = member
+            fused = [*fused, *continued, *own[len(continued) :]]
+        self._members = [last, *(member for member in self._members if member is not last)]
+        return fused
+
+
+def cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
