@@ -4,7 +4,9 @@
     python -m benchmarks.speed.replay_speed --session take.mcap
 
 A live rig of four simulated cameras is recorded, then replayed time step by time step, as fast as possible, with its
-poses saved. Figures are seconds of the session per second: of the replay alone, and of the whole command.
+poses saved. Figures are seconds of the session per second: of the replay alone, and of the whole command. Two passes
+are measured in poses per second, for cameras of any frame rate, one pose after the other (``--exact``) and many at
+once; at 60 a second, ten times as fast as the recording is 600.
 """
 
 import multiprocessing
@@ -14,14 +16,17 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
 from msgspec import structs
 
 from benchmarks.contract import Report, parser
 from benchmarks.live_run import run_live, simulated_cameras
 from pose_rig.config import Config
+from pose_rig.fusion.stretches.recorded_steps import RecordedSteps
 from pose_rig.lifting.providers import open_engine
 from pose_rig.session.reader import Session
 from pose_rig.session.replay import main as replay_main
@@ -31,6 +36,7 @@ from pose_rig.wire.messages import Pose3D
 
 CAMERAS = 4
 TARGET = "≥ 10"
+TWO_PASSES_TARGET = "≥ 600"
 FREE_PORT = "tcp://127.0.0.1:0"
 
 
@@ -40,11 +46,11 @@ def record(path: Path, seconds: float) -> Path:
     return path
 
 
-def replay_s(path: Path, save: Path, *, exact: bool, passes: int = 1) -> float:
+def replay_s(path: Path, save: Path, *, exact: bool, passes: int = 1, one_by_one: bool = False) -> float:
     """Returns the duration of a replay without its start, in its own process as in a rig."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_replay, args=(path, save, exact, passes, theirs))
+    process = spawn.Process(target=_replay, args=(path, save, exact, passes, one_by_one, theirs))
     os.environ.update(dict.fromkeys(BLAS_THREADS, "1"))
     process.start()
     duration_s: float = ours.recv()
@@ -52,15 +58,17 @@ def replay_s(path: Path, save: Path, *, exact: bool, passes: int = 1) -> float:
     return duration_s
 
 
-def _replay(path: Path, save: Path, exact: bool, passes: int, report: Connection) -> None:
+def _replay(path: Path, save: Path, exact: bool, passes: int, one_by_one: bool, report: Connection) -> None:
     with Session(path) as session:
         config = session.info.config
-    config = structs.replace(config, pace="all", save=str(save), record="", rig="", passes=passes)
-    engine = open_engine(provider=config.fusion.provider, views=len(config.camera))
+    config = structs.replace(config, pace="all", save=str(save), record="", rig="", passes=passes, exact=one_by_one)
+    opener = partial(open_engine, provider=config.fusion.provider, views=len(config.camera))
+    engine = opener()
     job = ReplayJob(FusionJob(config, (), FREE_PORT), str(path), exact, realtime=False)
-    began = time.monotonic()
-    replay_main(job, threading.Event(), engine, lambda: True)
-    report.send(time.monotonic() - began)
+    with RecordedSteps(engine, opener) as recorded:
+        began = time.monotonic()
+        replay_main(job, threading.Event(), engine, lambda: True, recorded)
+        report.send(time.monotonic() - began)
 
 
 def command_s(path: Path, save: Path) -> float:
@@ -95,8 +103,11 @@ def main() -> None:
         report.add("time step by time step", "s/s", exact, TARGET)
         frames = [length_s / replay_s(path, save, exact=False) for _ in range(repeats)]
         report.add("frame by frame", "s/s", frames, TARGET)
-        twice = [length_s / replay_s(path, save, exact=False, passes=2) for _ in range(repeats)]
-        report.add("frame by frame, two passes", "s/s", twice)
+        for name, one_by_one in (("two passes, one pose after the other", True), ("two passes", False)):
+            spent_s = [replay_s(path, save, exact=False, passes=2, one_by_one=one_by_one) for _ in range(repeats)]
+            with np.load(save) as file:
+                count = len(file["t_ns"])
+            report.add(name, "poses/s", [count / spent for spent in spent_s], "" if one_by_one else TWO_PASSES_TARGET)
         report.add("the command", "s/s", [length_s / command_s(path, save) for _ in range(repeats)], TARGET)
     report.finish(args.json)
 
