@@ -66,7 +66,10 @@ def split_takes(takes: Sequence[Footage]) -> Split:
 
 
 def _simulated(sources: Sources, recipe: Method, seed: int, on_progress: Callable[[float], None]) -> Split:
-    """Returns takes of simulated rigs; training and validation use different clips."""
+    """Returns takes of simulated rigs; training and validation use different clips.
+
+    Those for training have no depths: their errors would not be in part those of the lifter, as those of rehearsal are.
+    """
     training, validation = split(load_clips(sources.motion))
     if not validation:
         raise UsageError(
@@ -90,6 +93,5 @@ def _simulated(sources: Sources, recipe: Method, seed: int, on_progress: Callabl
         return out
 
     first = 2 * seed * 1_000_003
-    return takes(training, sources.takes, first, 0), takes(
-        validation, validation_takes, first + 1_000_003, sources.takes
-    )
+    plain = [take.without_depths() for take in takes(training, sources.takes, first, 0)]
+    return plain, takes(validation, validation_takes, first + 1_000_003, sources.takes)
