@@ -55,7 +55,7 @@ class RecordedSteps:
             if t_ns is None:
                 yield None
                 continue
-            team = team or Team(estimator.fixed_cameras(), self._engine, self._processes.started)
+            team = team or Team(estimator.fixed_cameras(), self._engine, self._processes.started, stop.is_set)
             learns = t_ns - learned_ns >= KEYFRAME_INTERVAL_NS
             learned_ns = t_ns if learns else learned_ns
             began_ns = time.perf_counter_ns()
@@ -69,7 +69,7 @@ class RecordedSteps:
 
 
 def _fused(steps: Sequence[SampledStep], team: Team, estimator: Estimator, smoothing: Smoothing) -> Iterator[TimeStep]:
-    for step, fused in zip(steps, team.fuse(steps), strict=True):
+    for step, fused in zip(steps, team.fuse(steps), strict=False):  # there are none if it was stopped
         if fused.evidence is not None:
             estimator.learn(fused.evidence)
         pose = None if fused.pose is None else smoothing(fused.pose)

@@ -91,10 +91,11 @@ class Stretches:
 
     Args:
         open_estimator: Returns a new estimator, its cameras solved and fixed.
+        stopped: Whether to stop: there is no result then.
     """
 
-    def __init__(self, open_estimator: Callable[[], Estimator]) -> None:
-        self._open = open_estimator
+    def __init__(self, open_estimator: Callable[[], Estimator], stopped: Callable[[], bool] = lambda: False) -> None:
+        self._open, self._stopped = open_estimator, stopped
         self._last: _Stretch | None = None
 
     def fuse(self, steps: Sequence[SampledStep], warm_up: int = 0) -> list[FusedStep]:
@@ -113,6 +114,8 @@ class Stretches:
         for start, end in zip(bounds[1:-1].tolist(), bounds[2:].tolist(), strict=True):
             stretches.append(_Stretch(self._open, warm_up_start(steps, start), end))
         while active := [stretch for stretch in stretches if stretch.next < stretch.end]:
+            if self._stopped():
+                return []
             _compute(active, steps)
         fused = [stretches[0].fused[index] for index in range(int(bounds[1]))]
         self._last = stretches[0]

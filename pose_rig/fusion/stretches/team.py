@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from typing import Protocol, Self
 
@@ -94,13 +94,21 @@ class Team:
         cameras: Solved.
         engine: Of this process.
         processes: Those that help.
+        stopped: Whether to stop: there is no result then.
     """
 
-    def __init__(self, cameras: FixedCameras, engine: Engine, processes: Sequence[StretchProcess] = ()) -> None:
+    def __init__(
+        self,
+        cameras: FixedCameras,
+        engine: Engine,
+        processes: Sequence[StretchProcess] = (),
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._stopped = stopped
         for process in processes:
             process.use(cameras)
         # the first one has fused last
-        self._members: list[Member] = [_Here(Stretches(lambda: cameras.estimator(engine))), *processes]
+        self._members: list[Member] = [_Here(Stretches(lambda: cameras.estimator(engine), stopped)), *processes]
 
     @property
     def steps_at_once(self) -> int:
@@ -127,9 +135,11 @@ class Team:
         members = self._members[:count]
         for member, first, start, end in zip(members, starts, bounds[:-1], bounds[1:], strict=True):
             member.begin(steps[first:end], start - first)
-        results = {
-            id(member): member.result() for member in sorted(members, key=lambda one: not isinstance(one, _Here))
-        }
+        results: dict[int, list[FusedStep]] = {}
+        for member in sorted(members, key=lambda one: not isinstance(one, _Here)):
+            results[id(member)] = member.result()
+            if self._stopped():
+                return []
         fused, last = results[id(members[0])], members[0]
         for member, first, start, end in zip(members[1:], starts[1:], bounds[1:-1], bounds[2:], strict=True):
             found = results[id(member)]

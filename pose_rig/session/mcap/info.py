@@ -151,7 +151,7 @@ def new_info(
         unix_from_rig_ns=unix_from_rig_ns,
         cameras=tuple(camera.name for camera in config.camera),
         origin=origin,
-        config_json=msgspec.json.encode(config).decode(),
+        config_json=_config_json(config),
         recording=recording,
         part=part,
     )
@@ -168,3 +168,11 @@ def version_of(distribution: str) -> str:
         return version(distribution)
     except PackageNotFoundError:
         return ""
+
+
+def _config_json(config: Config) -> str:
+    """Returns the settings of a recording; of those that earlier versions do not know, the ones that are in use."""
+    settings = msgspec.to_builtins(config)
+    if not config.exact:
+        del settings["exact"]
+    return msgspec.json.encode(settings).decode()

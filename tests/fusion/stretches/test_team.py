@@ -53,6 +53,18 @@ def test_a_process_that_exits_is_reported(engine: Engine) -> None:
             team.fuse(steps_of(xy_px, score)[: 2 * MIN_SHARE])
 
 
+def test_a_stop_is_seen_at_once(engine: Engine) -> None:
+    steps, asked = steps_of(*walk()), iter([False, False, False, True])
+    stopped = []
+
+    def stop() -> bool:
+        stopped.append(next(asked, True))
+        return stopped[-1]
+
+    assert Team(cameras_of(engine), engine, stopped=stop).fuse(steps) == []
+    assert len(stopped) < 10
+
+
 def test_short_recordings_and_gpus_need_no_other_process(engine: Engine) -> None:
     with Processes(OPEN, 3) as few, Processes(None, 3) as none:
         few.start(MIN_STEPS_FOR_PROCESSES - 1)
