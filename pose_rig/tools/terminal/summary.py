@@ -26,7 +26,7 @@ def summary(status: RunStatus, poses_file: Path | None, rig_file: Path | None = 
     error = no_person_error(status)
     lines = [
         str(error) if error else "",
-        f"Ran {status.elapsed_s():.1f} s: {telemetry.poses} poses, {telemetry.pose_rate_hz:.1f} per second"
+        f"Ran {status.elapsed_s():.1f} s: {telemetry.poses} poses, {_rate_hz(status):.1f} per second"
         + (f", latency {_latency(telemetry)}." if status.config.pace == "realtime" else "."),
         *(_camera_line(camera, telemetry) for camera in status.cameras()),
         f"Mode: {modes or 'none reached'}.",
@@ -96,3 +96,11 @@ def _camera_line(camera: CameraStatus, telemetry: Telemetry) -> str:
     facts += [f"agreement {agreement:.0%}" if agreement else "no person detected", *restarts]
     note = "" if camera.note == NO_PERSON else camera.note  # true of the last frames only
     return f"  {camera.name}: {', '.join(facts)}. {camera.error or note}".rstrip()
+
+
+def _rate_hz(status: RunStatus) -> float:
+    """Returns the poses per second; of two passes over the whole run, for the second one gives many at once."""
+    telemetry = status.telemetry
+    if status.config.passes == 2:
+        return telemetry.poses / max(status.elapsed_s(), 1e-9)
+    return telemetry.pose_rate_hz
