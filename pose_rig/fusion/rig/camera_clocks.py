@@ -19,7 +19,7 @@ from pose_rig.wire.messages import CameraState, RigState
 COARSE_SD_S = 0.015  # of offsets that only the movement signals support
 KEPT_SD, ALL_KEPT_SD = 2.0, 3.0  # a clock whose offset and rate are below is kept as it is, and all if none is above
 MIN_STATED_RATE = 1e-4  # smaller ones are likely, but not certain
-MIN_COARSE_OFFSET_S = 0.05  # smaller ones are left to the bundle adjustment
+MIN_COARSE_OFFSET_S = 0.08  # smaller ones are left to the bundle adjustment: they are off by 0.05 s at a desk
 MAX_FINE_OFFSET_S = 0.25  # of cameras without a coarse offset; the bundle adjustment has a local minimum elsewhere
 NOT_CHECKED = (
     "The clock of {} could not be checked: the person hardly moves or always in the same way, or is not in view "
@@ -124,6 +124,7 @@ def coarse_clocks(found: CoarseOffsets, clocks: Sequence[CameraClock] = ()) -> C
         offset_s = np.where(np.isfinite(sd_s), [clock.offset_ns * 1e-9 for clock in clocks], np.nan)
         rate = np.array([clock.rate for clock in clocks])
     used = (np.abs(found.likely_s) >= MIN_COARSE_OFFSET_S) | (rate != 1.0)
+    sd_s = np.where(used, sd_s, np.hypot(sd_s, found.likely_s))
     return CameraClocks(np.where(used, offset_s, 0.0), sd_s, rate=np.where(used, rate, 1.0))
 
 

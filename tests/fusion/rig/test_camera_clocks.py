@@ -27,8 +27,9 @@ def fine(
 
 
 def test_small_coarse_offsets_are_left_to_the_bundle_adjustment() -> None:
-    clocks = coarse_clocks(coarse(0.0, 0.04, -1.5))
+    clocks = coarse_clocks(coarse(0.0, 0.07, -1.5))
     assert clocks.offset_s.tolist() == [0.0, 0.0, -1.5]
+    assert clocks.sd_s[1] > 0.07 > clocks.sd_s[2]
     assert [clock.offset_ns for clock in clocks.by_camera] == [0, 0, -1_500_000_000]
     assert coarse_clocks(coarse(NAN, 0.2, NAN)).known_offset_s.tolist()[1] == 0.2
 
