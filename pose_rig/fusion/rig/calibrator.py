@@ -29,7 +29,6 @@ KEYFRAME_INTERVAL_NS = 66_000_000  # 15 Hz: neighbouring time steps are redundan
 MIN_SPAN_NS = 1_000_000_000  # of movement: at least two independent lifts per view
 MIN_KEYFRAMES = 12
 GROWTH_BETWEEN_SOLVES = 1.35  # estimated again when this many times as many keyframes were added
-GROWTH_IN_FIRST_PASS = 2.0  # of two: all keyframes are used at its end anyway
 MAX_KEYFRAMES_BETWEEN_SOLVES = 450  # half a minute
 MAX_GAP_NS = 10_000_000_000  # without a person in two views; after that it may be another person
 
@@ -37,17 +36,12 @@ MAX_GAP_NS = 10_000_000_000  # without a person in two views; after that it may 
 class Calibrator:
     """Collects keyframes of one person, and starts computations on them in the background.
 
-    Args:
-        engine: Runs the graph.
-        background: Where computations run.
-        growth: The rig is estimated again when this many times as many keyframes were added.
-
     Attributes:
         changes: How often keyframes were discarded, replaced or changed.
     """
 
-    def __init__(self, engine: Engine, background: BackgroundCompute, growth: float = GROWTH_BETWEEN_SOLVES) -> None:
-        self._engine, self._background, self._growth = engine, background, growth
+    def __init__(self, engine: Engine, background: BackgroundCompute) -> None:
+        self._engine, self._background = engine, background
         self.changes = 0
         self._averaging: BackgroundTask[CameraRotations] = BackgroundTask(background)
         self._solving: BackgroundTask[RigSolution | str] = BackgroundTask(background)
@@ -184,7 +178,7 @@ class Calibrator:
         (self._averaging if result.work == "averaging" else self._solving).expect(result.asked)
 
     def _next_at(self) -> int:
-        more = round(self._count * (self._growth - 1))
+        more = round(self._count * (GROWTH_BETWEEN_SOLVES - 1))
         return self._count + min(max(MIN_KEYFRAMES, more), MAX_KEYFRAMES_BETWEEN_SOLVES)
 
 

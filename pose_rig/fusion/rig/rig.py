@@ -16,7 +16,7 @@ from pose_rig.fusion.calibration.vertical import VERTICAL_UNCERTAIN, is_sideways
 from pose_rig.fusion.pose.hypothesis import Hypothesis, run_graph
 from pose_rig.fusion.pose.solved_pose import SolvedPose
 from pose_rig.fusion.rig.background import BackgroundCompute
-from pose_rig.fusion.rig.calibrator import GROWTH_BETWEEN_SOLVES, GROWTH_IN_FIRST_PASS, Calibrator
+from pose_rig.fusion.rig.calibrator import Calibrator
 from pose_rig.fusion.rig.camera_clocks import CameraClocks
 from pose_rig.fusion.rig.camera_poses import CameraPoses
 from pose_rig.fusion.rig.camera_report import CameraReport
@@ -50,9 +50,7 @@ class Rig:
     def __init__(self, setup: Setup, engine: Engine, background: BackgroundCompute) -> None:
         self._setup, self._engine = setup, engine
         self.poses = CameraPoses(setup)
-        self.calibrator = Calibrator(
-            engine, background, GROWTH_IN_FIRST_PASS if setup.two_passes else GROWTH_BETWEEN_SOLVES
-        )
+        self.calibrator = Calibrator(engine, background)
         self._consistency = Consistency(len(setup.names))
         self._pairs = PairAgreement()
         self._mirrors = MirrorDetector(setup.names, setup.mirror)

@@ -28,7 +28,6 @@ class Setup:
         height_m: Body height, height_given: whether the user gave it.
         earlier: The solved rig of an earlier run, used if the first keyframes agree with it.
         fixed: A solved rig that is used from the start and kept.
-        two_passes: Whether the rig is solved once more from all keyframes, at the end of the first of two passes.
     """
 
     names: Sequence[str]
@@ -39,7 +38,6 @@ class Setup:
     height_given: bool = False
     earlier: RigSolution | None = None
     fixed: RigSolution | None = None
-    two_passes: bool = False
 
 
 def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
@@ -54,7 +52,6 @@ def setup_of(config: Config, fixed: RigSolution | None) -> Setup:
         height_given=config.height_m is not None,
         earlier=earlier_solution(cameras, height_m),
         fixed=fixed,
-        two_passes=config.passes == 2,
     )
 
 
