@@ -1,15 +1,15 @@
 """Depths as a detector estimates them from pixels, with errors like those of MediaPipe's world landmarks.
 
-Measured against triangulated poses of two people (a man, and a computer-generated woman; 1.7 s in six views in all), in
-units of the 2D pose's norm (about 2 m): the error has a standard deviation of 0.06, that of the true depths being 0.08
-to 0.13. Most of it lasts: its lag-1 correlation is 0.9 at 60 fps. It consists of
+Measured against triangulated poses of a man (1.7 s in four views) and, roughly, of a computer-generated woman in the
+same scene, in units of the 2D pose's norm (about 2 m): the error has a standard deviation of 0.06, that of the true
+depths being 0.08 to 0.13. Most of it lasts: its lag-1 correlation is 0.9 at 60 fps. It consists of
 
 - a forward lean of the whole person of some 0.15 rad, seen from the front and from behind, and a tilt by chance;
 - bones whose depth is too small: legs by 0–20 %, arms by 35–90 %; of lower arms with a depth of 8 % and more, 6 %
   (right) and 22 % (left) point the wrong way;
 - an error of every joint.
 
-Two people say little about others: all of it is drawn for each view, in wider ranges than measured.
+One or two people say little about others: all of it is drawn for each view, in wider ranges than measured.
 
 Axes: T frames, J = 17 joints; any leading axes (rigs, views).
 """

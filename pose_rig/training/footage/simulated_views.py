@@ -25,7 +25,7 @@ from pose_rig.simulation.noise import detect, drop
 REHEARSAL_EPOCHS = 3  # epochs over a chunk: a view costs as much to simulate as to learn from
 CHUNK_STEPS = 16  # steps whose views are simulated together
 VIEWS_PER_DETECTOR = 64
-COMMON_ERROR = (0.1, 0.9)  # range of the share of a lift's error that a depth has too
+COMMON_ERROR = (0.2, 1.0)  # range of the share of a lift's error that a depth has too
 NO_DEPTH_SHARE = 0.4  # of the views: lifters must do without depths, too
 
 Single = NDArray[np.float32]
